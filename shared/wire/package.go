@@ -1,0 +1,67 @@
+package wire
+
+// Package is one package as a source describes it: the record of a repository
+// database or of the AUR, plus an overlay of what only the answering side
+// knows. The msgpack keys are the protocol's, the JSON keys those of --json.
+// A field that its source does not give is absent, never zero or empty.
+//
+// An index stores a package as two runs of key-value pairs without a map
+// header, the summary (first block below) and the details (second block); an
+// answer is a map header, one or both runs copied byte by byte, and the
+// overlay's pairs.
+type Package struct {
+	// Summary: what a search result needs.
+	Repo    string   `msgpack:"repo" json:"repo"`
+	Name    string   `msgpack:"name" json:"name"`
+	Version string   `msgpack:"version" json:"version"`
+	Desc    string   `msgpack:"desc,omitempty" json:"desc,omitempty"`
+	Groups  []string `msgpack:"groups,omitempty" json:"groups,omitempty"`
+	AUR     *AUR     `msgpack:"aur,omitempty" json:"aur,omitempty"`
+
+	// Details: what pacman -Si shows besides.
+	Base         string   `msgpack:"base,omitempty" json:"base,omitempty"`
+	Filename     string   `msgpack:"filename,omitempty" json:"filename,omitempty"`
+	Arch         string   `msgpack:"arch,omitempty" json:"arch,omitempty"`
+	URL          string   `msgpack:"url,omitempty" json:"url,omitempty"`
+	Licenses     []string `msgpack:"licenses,omitempty" json:"licenses,omitempty"`
+	Provides     []string `msgpack:"provides,omitempty" json:"provides,omitempty"`
+	Depends      []string `msgpack:"depends,omitempty" json:"depends,omitempty"`
+	OptDepends   []string `msgpack:"optdepends,omitempty" json:"optdepends,omitempty"`
+	MakeDepends  []string `msgpack:"makedepends,omitempty" json:"makedepends,omitempty"`
+	CheckDepends []string `msgpack:"checkdepends,omitempty" json:"checkdepends,omitempty"`
+	Conflicts    []string `msgpack:"conflicts,omitempty" json:"conflicts,omitempty"`
+	Replaces     []string `msgpack:"replaces,omitempty" json:"replaces,omitempty"`
+	// CSize is the download size and ISize the installed size, in bytes.
+	CSize uint64 `msgpack:"csize,omitempty" json:"csize,omitempty"`
+	ISize uint64 `msgpack:"isize,omitempty" json:"isize,omitempty"`
+	// Packager is "Name <address>"; BuildDate is Unix seconds.
+	Packager  string `msgpack:"packager,omitempty" json:"packager,omitempty"`
+	BuildDate int64  `msgpack:"builddate,omitempty" json:"builddate,omitempty"`
+	// Validation names what the package file can be checked with, in this
+	// order: "md5", "sha256", "pgp".
+	Validation []string `msgpack:"validation,omitempty" json:"validation,omitempty"`
+	// SHA256 is the package file's digest in lower-case hexadecimal.
+	SHA256 string `msgpack:"sha256,omitempty" json:"sha256,omitempty"`
+
+	// Overlay: filled by whoever answers, never stored in an index.
+	// Installed is the installed version of the package of this name.
+	Installed string `msgpack:"installed,omitempty" json:"installed,omitempty"`
+	// Shadowed marks an AUR package whose name a configured repository has too.
+	Shadowed bool `msgpack:"shadowed,omitempty" json:"shadowed,omitempty"`
+}
+
+// AUR is what the AUR alone says of a package. Times are Unix seconds.
+type AUR struct {
+	Votes      uint32  `msgpack:"votes" json:"votes"`
+	Popularity float64 `msgpack:"popularity" json:"popularity"`
+	// OutOfDate is when the package was flagged; 0 means it is not flagged.
+	OutOfDate int64 `msgpack:"outofdate,omitempty" json:"outofdate,omitempty"`
+	// Maintainer is empty for an orphan.
+	Maintainer    string   `msgpack:"maintainer,omitempty" json:"maintainer,omitempty"`
+	Submitter     string   `msgpack:"submitter,omitempty" json:"submitter,omitempty"`
+	CoMaintainers []string `msgpack:"comaintainers,omitempty" json:"comaintainers,omitempty"`
+	Submitted     int64    `msgpack:"submitted,omitempty" json:"submitted,omitempty"`
+	Modified      int64    `msgpack:"modified,omitempty" json:"modified,omitempty"`
+	Keywords      []string `msgpack:"keywords,omitempty" json:"keywords,omitempty"`
+	URLPath       string   `msgpack:"urlpath,omitempty" json:"urlpath,omitempty"`
+}
