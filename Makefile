@@ -1,0 +1,95 @@
+# One list of commands for everybody: people, CI and packages. `make help` shows it.
+
+# The programs. Each is a directory of its own name at the root, and a module.
+PROGRAMS := omg omgd omg-index omg-probe
+# Until a program has a main.go there is nothing to build for it.
+PROGRAMS := $(patsubst %/main.go,%,$(wildcard $(PROGRAMS:%=%/main.go)))
+
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+FUZZTIME ?= 30s
+BENCH    ?= .
+# Flags for the test runner, as in `make test TESTFLAGS=-v`.
+TESTFLAGS ?=
+
+# A release tarball has no .git; it carries a file VERSION instead.
+VERSION ?= $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS := -s -w -X github.com/omg-arch/omg/shared/version.stamped=$(VERSION)
+
+# Drops a documentation generator from the command line library: smaller, and faster to start.
+TAGS := urfave_cli_no_docs
+# The worker is the one program that links libalpm. Where libalpm is missing it is built as a stub that says so.
+ALPM := $(shell pkg-config --cflags libalpm >/dev/null 2>&1 && echo yes)
+WORKER := $(patsubst %/go.mod,%,$(wildcard omgd/alpm-worker/go.mod))
+comma := ,
+ALL_TAGS := $(TAGS)$(if $(ALPM),$(comma)libalpm)
+
+# go-alpm names two C structs as libalpm 14 and later do. On libalpm 13 this renames them; later it changes nothing.
+# -O2 -g is Go's own default, which the variable would otherwise replace.
+export CGO_CFLAGS ?= -O2 -g -D__alpm_list_t=_alpm_list_t -D__alpm_handle_t=_alpm_handle_t
+
+# Tools for `make lint`, pinned by tools/go.mod, built once for each Go version.
+TOOLS := build/tools/$(shell go env GOVERSION)
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+
+.PHONY: build
+build: ## Build all programs into bin/
+ifneq ($(PROGRAMS),)
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ $(PROGRAMS:%=./%)
+endif
+ifneq ($(WORKER),)
+	CGO_ENABLED=$(if $(ALPM),1,0) go build -trimpath -buildvcs=false -tags $(ALL_TAGS) -ldflags '$(LDFLAGS)' -o bin/omg-alpm-worker ./$(WORKER)
+endif
+
+.PHONY: deps
+deps: ## Install what building with libalpm and the tests need (Debian, Ubuntu, Arch)
+	@scripts/deps.sh
+
+.PHONY: test
+test: deps build ## Set everything up, then run all tests with the race detector
+	CGO_ENABLED=1 go test -race -tags $(TAGS) $(TESTFLAGS) work
+
+.PHONY: lint
+lint: $(TOOLS)/built ## Check formatting, vet, staticcheck, tidy modules, known vulnerabilities
+	@TAGS=$(ALL_TAGS) TOOLS=$(TOOLS) scripts/lint.sh
+
+$(TOOLS)/built: tools/go.mod tools/go.sum
+	GOWORK=off GOBIN=$(CURDIR)/$(TOOLS) go install -C tools tool
+	@touch $@
+
+.PHONY: bench
+bench: build ## Run the benchmarks: make bench BENCH=Search
+	go test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem work
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for a while: make fuzz FUZZTIME=5m
+	@TAGS=$(TAGS) FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+.PHONY: soak
+soak: build ## Run the tests that have a long form at full length (hours)
+	@TAGS=$(TAGS) scripts/soak.sh
+
+.PHONY: demo
+demo: build ## Build, index, start a private omgd, search, show a package, stop
+	@scripts/demo.sh
+
+.PHONY: install
+install: ## Install what was built, under $(DESTDIR)$(PREFIX); builds only if nothing was
+	@test -e bin/omg || $(MAKE) build
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/licenses/omg'
+	install -m 755 $(PROGRAMS:%=bin/%) '$(DESTDIR)$(PREFIX)/bin'
+ifneq ($(WORKER),)
+	install -d '$(DESTDIR)$(PREFIX)/lib/omg'
+	install -m 755 bin/omg-alpm-worker '$(DESTDIR)$(PREFIX)/lib/omg'
+endif
+	install -m 644 LICENSE '$(DESTDIR)$(PREFIX)/share/licenses/omg'
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin build
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
