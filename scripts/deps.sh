@@ -4,73 +4,81 @@
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null; }
-needs=() # what is missing, in words
-debian=() arch=()
-
-# need WHAT TEST DEBIAN-PACKAGES ARCH-PACKAGES
-need() {
-	if ! eval "$2"; then
-		needs+=("$1")
-		read -ra words <<<"$3" && debian+=("${words[@]}")
-		read -ra words <<<"$4" && arch+=("${words[@]}")
-	fi
-}
-
 compiles() { echo 'int main(void){return 0;}' | gcc -x c - -o /dev/null 2>/dev/null; }
-
-need 'gcc'             compiles              'gcc libc6-dev'           'gcc'
-need 'pkg-config'      'have pkg-config'     'pkg-config'              'pkgconf'
-need 'libalpm headers' 'pkg-config --cflags libalpm >/dev/null 2>&1' \
-	'libalpm-dev libarchive-dev libcurl4-openssl-dev libgpgme-dev' 'pacman'
-need 'pacman'          'have pacman && have pacman-conf && have vercmp' 'pacman-package-manager' 'pacman'
-need 'makepkg'         'have makepkg && have repo-add' 'makepkg'       'pacman'
-need 'strace'          'have strace'         'strace'                  'strace'
-need 'hyperfine'       'have hyperfine'      'hyperfine'               'hyperfine'
-need 'python msgpack'  'python3 -c "import msgpack" 2>/dev/null' 'python3-msgpack' 'python-msgpack'
-need 'zsh'             'have zsh'            'zsh'                     'zsh'
-need 'fish'            'have fish'           'fish'                    'fish'
-need 'tmux'            'have tmux'           'tmux'                    'tmux'
-need 'mandoc'          'have mandoc'         'mandoc'                  'mandoc'
-need 'promtool'        'have promtool'       'prometheus'              'prometheus'
-
-if ((${#needs[@]} == 0)); then
-	echo 'deps: nothing is missing'
-	exit 0
-fi
-printf 'deps: missing:'
-printf ' %s,' "${needs[@]}" | sed 's/,$/\n/'
+# The first python3 in PATH need not be the system's, which is the one that gets the package.
+msgpack() { python3 -c 'import msgpack' 2>/dev/null || /usr/bin/python3 -c 'import msgpack' 2>/dev/null; }
+alpm() { pkg-config --cflags libalpm >/dev/null 2>&1; }
 
 fail() {
 	echo "deps: $1" >&2
 	exit 1
 }
 
+# need WHAT DEBIAN-PACKAGES ARCH-PACKAGES TEST...
+need() {
+	local what=$1 on_debian=$2 on_arch=$3
+	shift 3
+	"$@" && return
+	missing+=("$what")
+	read -ra words <<<"$on_debian" && debian+=("${words[@]}")
+	read -ra words <<<"$on_arch" && arch+=("${words[@]}")
+}
+
+look() {
+	missing=() debian=() arch=()
+	need gcc 'gcc libc6-dev' gcc compiles
+	need pkg-config pkg-config pkgconf have pkg-config
+	need 'libalpm headers' 'libalpm-dev libarchive-dev libcurl4-openssl-dev libgpgme-dev' pacman alpm
+	need pacman pacman-package-manager pacman have pacman
+	need pacman-conf pacman-package-manager pacman have pacman-conf
+	need makepkg makepkg pacman have makepkg
+	need repo-add makepkg pacman have repo-add
+	need strace strace strace have strace
+	need hyperfine hyperfine hyperfine have hyperfine
+	need 'python msgpack' python3-msgpack python-msgpack msgpack
+	need zsh zsh zsh have zsh
+	need fish fish fish have fish
+	need tmux tmux tmux have tmux
+	need mandoc mandoc mandoc have mandoc
+	need promtool prometheus prometheus have promtool
+}
+
+list() { printf '%s\n' "$@" | paste -sd , | sed 's/,/, /g'; }
+
+look
+if ((${#missing[@]} == 0)); then
+	echo 'deps: nothing is missing'
+	exit
+fi
+echo "deps: missing: $(list "${missing[@]}")"
+
 as_root=()
 if ((EUID != 0)); then
-	have sudo || fail 'installing needs root, and there is no sudo: run `make deps` as root'
+	have sudo || fail 'installing needs root, and there is no sudo: run "make deps" as root'
 	as_root=(sudo)
 	[[ -t 0 ]] || as_root+=(-n) # nobody is there to type a password
 fi
 run() {
 	echo "+ $*"
-	"$@" </dev/null || fail "failed: $*"
+	"${as_root[@]}" "$@" </dev/null || fail "failed: $*"
 }
 
-unique() { printf '%s\n' "$@" | sort -u; }
-if have apt-get && [[ -e /etc/debian_version ]]; then
-	mapfile -t packages < <(unique "${debian[@]}")
-	run "${as_root[@]}" apt-get update -qq
-	run "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -qq --no-install-recommends "${packages[@]}"
+if [[ -e /etc/debian_version ]] && have apt-get; then
+	mapfile -t packages < <(printf '%s\n' "${debian[@]}" | sort -u)
+	run apt-get update -qq
+	run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "${packages[@]}"
 	# Debian starts what it installs. Only promtool is wanted, not a server.
 	if [[ " ${packages[*]} " == *' prometheus '* && -d /run/systemd/system ]]; then
-		run "${as_root[@]}" systemctl disable --now --quiet prometheus.service
+		run systemctl disable --now --quiet prometheus.service
 	fi
 elif [[ -e /etc/arch-release ]] && have pacman; then
-	mapfile -t packages < <(unique "${arch[@]}")
+	mapfile -t packages < <(printf '%s\n' "${arch[@]}" | sort -u)
 	# No -y: new databases without an upgrade would leave the system half upgraded.
-	run "${as_root[@]}" pacman -S --needed --noconfirm "${packages[@]}"
+	run pacman -S --needed --noconfirm "${packages[@]}"
 else
-	fail "this is neither Debian, Ubuntu nor Arch: install the above by hand (Debian calls them: $(unique "${debian[@]}" | paste -sd ' '))"
+	fail "this is neither Debian, Ubuntu nor Arch: install these by hand (Debian's names): $(list "${debian[@]}")"
 fi
+
+look
+((${#missing[@]} == 0)) || fail "installed, and still missing: $(list "${missing[@]}")"
 echo 'deps: done'
