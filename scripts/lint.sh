@@ -18,23 +18,26 @@ check() {
 	fi
 }
 
+mapfile -t modules < <(find . -name go.mod -not -path './build/*' -printf '%h\n' | sort)
+
 tidy() {
 	local output
-	output=$(go -C "$1" mod tidy -diff 2>&1) || printf '%s\n' "$output"
+	output=$(go -C "$1" mod tidy -diff 2>&1) || head -n 40 <<<"$output"
 }
 
-# The database of vulnerabilities is fetched from vuln.go.dev or $GOVULNDB. A machine that cannot reach it is no finding.
+# The database of vulnerabilities comes from vuln.go.dev or $GOVULNDB. A machine that cannot reach it is no finding.
 vulnerabilities() {
 	local output status
-	output=$("$tools/govulncheck" -tags "$TAGS" work 2>&1)
+	output=$("$tools/govulncheck" -C "$1" -tags "$TAGS" ./... 2>&1)
 	status=$?
-	if ((status != 0 && status != 3)) && grep -q 'fetching vulnerabilities\|vuln.go.dev\|dial tcp' <<<"$output"; then
-		echo 'skip govulncheck: its database cannot be reached from here'
+	if ((status != 0)) && grep -q 'fetching vulnerabilities' <<<"$output"; then
+		echo "skip govulncheck: its database cannot be reached: $(tail -n 1 <<<"$output")"
+		return 1
 	elif ((status != 0)); then
-		printf '%s\n' '--- govulncheck' "$output"
-		failed+=(govulncheck)
+		printf '%s\n' "--- govulncheck $1" "$output"
+		failed+=("govulncheck ${1#./}")
 	else
-		echo 'ok  govulncheck'
+		echo "ok  govulncheck ${1#./}"
 	fi
 }
 
@@ -44,10 +47,12 @@ check staticcheck "$tools/staticcheck" -tags "$TAGS" work
 for script in scripts/*.sh .ci/run; do
 	check "bash -n $script" bash -n "$script"
 done
-while read -r module; do
+for module in "${modules[@]}"; do
 	check "tidy ${module#./}" tidy "$module"
-done < <(find . -name go.mod -not -path './build/*' -printf '%h\n' | sort)
-vulnerabilities
+done
+for module in "${modules[@]}"; do
+	vulnerabilities "$module" || break
+done
 
 if ((${#failed[@]})); then
 	printf 'lint: failed:'
