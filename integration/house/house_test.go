@@ -1,0 +1,146 @@
+package house
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// module is what the import path of everything of ours begins with.
+const module = "github.com/omg-arch/omg/"
+
+// root is the directory that holds go.work.
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	require.FileExists(t, filepath.Join(dir, "go.work"))
+	return dir
+}
+
+func read(t *testing.T, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(append([]string{root(t)}, path...)...))
+	require.NoError(t, err)
+	return string(text)
+}
+
+// command runs a program at the root and returns what it prints.
+func command(t *testing.T, name string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir = root(t)
+	// The shipped programs are built without cgo; with it, net and os/user would reach other packages.
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoErrorf(t, err, "%s %s: %s", name, strings.Join(args, " "), stderr.String())
+	return out
+}
+
+// goPackage is the part of `go list -json` that the rules are about.
+type goPackage struct {
+	ImportPath   string
+	Name         string
+	Dir          string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+	GoFiles      []string
+}
+
+func (p goPackage) ours() bool { return strings.HasPrefix(p.ImportPath, module) }
+
+// place is the package's directory seen from the root: shared/wire.
+func (p goPackage) place() string { return strings.TrimPrefix(p.ImportPath, module) }
+
+// list is what go list says of packages, without tests, as the programs are built. What does not build is listed too, as
+// far as it goes: building it is another check's job.
+func list(t *testing.T, args ...string) []goPackage {
+	t.Helper()
+	out := command(t, "go", append([]string{
+		"list", "-e", "-tags", "urfave_cli_no_docs",
+		"-json=ImportPath,Name,Dir,Imports,TestImports,XTestImports,GoFiles",
+	}, args...)...)
+	var packages []goPackage
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		packages = append(packages, p)
+	}
+	require.NotEmptyf(t, packages, "go list %v found nothing", args)
+	return packages
+}
+
+// files calls visit for every file of the tree that was not built, by its path from the root.
+func files(t *testing.T, visit func(path string)) {
+	t.Helper()
+	skip := map[string]bool{".git": true, "bin": true, "build": true, "dist": true}
+	seen := 0
+	dir := root(t)
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		switch rel, _ := filepath.Rel(dir, path); {
+		case err != nil:
+			return err
+		case d.IsDir() && skip[rel]:
+			return filepath.SkipDir
+		case d.Type().IsRegular():
+			seen++
+			visit(rel)
+		}
+		return nil
+	}))
+	require.Greater(t, seen, 20, "too few files: is this the right directory?")
+}
+
+// table returns the cells of the Markdown table whose header's first cell is given, without header and rule.
+func table(t *testing.T, text, first string) [][]string {
+	t.Helper()
+	var rows [][]string
+	inside := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "|") {
+			inside = false
+			continue
+		}
+		var cells []string
+		for cell := range strings.SplitSeq(strings.Trim(line, "|"), "|") {
+			cells = append(cells, strings.TrimSpace(cell))
+		}
+		switch {
+		case cells[0] == first:
+			inside = true
+		case inside && strings.Trim(cells[0], "-") != "":
+			rows = append(rows, cells)
+		}
+	}
+	require.NotEmptyf(t, rows, "no table that begins with %q", first)
+	return rows
+}
+
+var quoted = regexp.MustCompile("`([^`]+)`")
+
+// names returns what stands in backquotes.
+func names(cell string) []string {
+	var all []string
+	for _, m := range quoted.FindAllStringSubmatch(cell, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}

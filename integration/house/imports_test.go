@@ -1,0 +1,216 @@
+package house
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Nothing in shared may reach these, nor import a logger itself. Test support is free to.
+var (
+	notInShared = []string{
+		"net/http",
+		"github.com/Jguer/go-alpm/v2",
+		"github.com/cockroachdb/pebble/v2",
+		"github.com/prometheus/client_golang/prometheus",
+	}
+	loggers = []string{"log", "log/slog", "go.uber.org/zap", "github.com/sirupsen/logrus", "github.com/rs/zerolog"}
+)
+
+const alpm = "github.com/Jguer/go-alpm/v2"
+
+// chain says how a package comes to import another: a > b > c, or "" if it does not. The packages are those of one
+// `go list -deps`.
+func chain(packages []goPackage, from, to string) string {
+	byPath := map[string]goPackage{}
+	for _, p := range packages {
+		byPath[p.ImportPath] = p
+	}
+	cameFrom := map[string]string{from: ""}
+	for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
+		if queue[0] == to {
+			path := to
+			for at := cameFrom[to]; at != ""; at = cameFrom[at] {
+				path = at + " > " + path
+			}
+			return path
+		}
+		for _, next := range byPath[queue[0]].Imports {
+			if _, seen := cameFrom[next]; !seen {
+				cameFrom[next] = queue[0]
+				queue = append(queue, next)
+			}
+		}
+	}
+	return ""
+}
+
+// exists tells whether a directory holds a package. A program or package that is in the tables and not in the tree has
+// nothing to check.
+func exists(t *testing.T, place string) bool {
+	found, err := filepath.Glob(filepath.Join(root(t), place, "*.go"))
+	require.NoError(t, err)
+	return len(found) > 0
+}
+
+func TestChain(t *testing.T) {
+	packages := []goPackage{
+		{ImportPath: "a", Imports: []string{"b", "c"}},
+		{ImportPath: "b", Imports: []string{"c", "d"}},
+		{ImportPath: "c", Imports: []string{"a"}},
+	}
+	require.Equal(t, "a > b > d", chain(packages, "a", "d"))
+	require.Empty(t, chain(packages, "c", "e"))
+}
+
+func TestProgramsImportWhatTheArchitectureAllows(t *testing.T) {
+	checked := 0
+	for _, row := range table(t, read(t, "docs", "ARCHITECTURE.md"), "program") {
+		require.Lenf(t, row, 4, "row %v", row)
+		program := names(row[0])[0]
+		ours, never := names(row[1]), names(row[2])
+		require.NotEmptyf(t, never, "%s: nothing is banned", program)
+		require.NotEmptyf(t, row[3], "%s: no reason is given", program)
+		if !exists(t, program) {
+			continue
+		}
+		checked++
+		t.Run(program, func(t *testing.T) {
+			packages := list(t, "-deps", "./"+program)
+			for _, p := range packages {
+				own := p.place() == program || strings.HasPrefix(p.place(), program+"/internal/")
+				if p.ours() && !own && !slices.Contains(ours, strings.TrimPrefix(p.place(), "shared/")) {
+					t.Errorf("docs/ARCHITECTURE.md does not let %s import %s: %s",
+						program, p.place(), chain(packages, module+program, p.ImportPath))
+				}
+				for _, banned := range never {
+					if p.ImportPath == banned || strings.HasPrefix(p.ImportPath, banned+"/") && strings.Contains(banned, ".") {
+						t.Errorf("%s must never import %s: %s", program, banned, chain(packages, module+program, p.ImportPath))
+					}
+				}
+			}
+		})
+	}
+	t.Logf("%d programs", checked)
+}
+
+func TestEveryProgramIsInTheArchitecture(t *testing.T) {
+	var listed []string
+	for _, row := range table(t, read(t, "docs", "ARCHITECTURE.md"), "program") {
+		listed = append(listed, names(row[0])...)
+	}
+	for _, p := range list(t, "work") {
+		if p.Name == "main" && !strings.HasPrefix(p.place(), "integration/") {
+			require.Contains(t, listed, p.place(), "a program without a row in docs/ARCHITECTURE.md")
+		}
+	}
+}
+
+func TestTheProbeHasTheShortestList(t *testing.T) {
+	count := map[string]int{}
+	for _, row := range table(t, read(t, "docs", "ARCHITECTURE.md"), "program") {
+		count[names(row[0])[0]] = len(names(row[1]))
+	}
+	for _, program := range []string{"omg", "omgd", "omg-index"} {
+		require.Less(t, count["omg-probe"], count[program], program)
+	}
+}
+
+func TestSharedPackagesImportOnlyEarlierOnes(t *testing.T) {
+	place := map[string]int{} // of each package, in the table's order
+	testsOnly := map[string]bool{}
+	for i, row := range table(t, read(t, "docs", "ARCHITECTURE.md"), "package") {
+		require.Lenf(t, row, 3, "row %v", row)
+		name := names(row[0])[0]
+		place[name] = i
+		testsOnly[name] = row[2] == "tests"
+	}
+	packages := list(t, "-deps", "./shared/...")
+	checked := 0
+	for _, p := range packages {
+		if !p.ours() {
+			continue
+		}
+		checked++
+		name, found := strings.CutPrefix(p.place(), "shared/")
+		if !found {
+			t.Errorf("shared reaches %s", p.place())
+			continue
+		}
+		// A directory inside a package, such as wire/internal/x, counts as that package.
+		name, _, _ = strings.Cut(name, "/")
+		own, known := place[name]
+		if !known {
+			t.Errorf("shared/%s has no row in docs/ARCHITECTURE.md", name)
+			continue
+		}
+		for _, path := range p.Imports {
+			if slices.Contains(loggers, path) && !testsOnly[name] {
+				t.Errorf("shared/%s imports a logger: %s", name, path)
+			}
+			other, found := strings.CutPrefix(path, module+"shared/")
+			if !found {
+				continue
+			}
+			other, _, _ = strings.Cut(other, "/")
+			at, known := place[other]
+			switch {
+			case other == name || !known: // reported where it is listed
+			case at > own:
+				t.Errorf("shared/%s imports shared/%s, which comes after it in docs/ARCHITECTURE.md", name, other)
+			case name == "wire":
+				t.Errorf("shared/wire imports shared/%s: it may import nothing of ours", other)
+			}
+		}
+		if testsOnly[name] {
+			continue
+		}
+		for _, banned := range notInShared {
+			if c := chain(packages, p.ImportPath, banned); c != "" {
+				t.Errorf("shared/%s must not reach %s: %s", name, banned, c)
+			}
+		}
+	}
+	require.NotZero(t, checked)
+}
+
+func TestOnlyTheWorkerImportsLibalpm(t *testing.T) {
+	// With the tag, or the import would not be seen.
+	for _, p := range list(t, "-tags", "urfave_cli_no_docs,libalpm", "work") {
+		if strings.HasPrefix(p.place(), "omgd/alpm-worker") {
+			continue
+		}
+		for _, imports := range [][]string{p.Imports, p.TestImports, p.XTestImports} {
+			require.NotContains(t, imports, alpm, p.place())
+		}
+	}
+	for _, m := range modules(t) {
+		if m.dir == "omgd/alpm-worker" {
+			continue
+		}
+		for _, r := range m.Require {
+			require.NotEqual(t, alpm, r.Path, "%s/go.mod", m.dir)
+		}
+	}
+}
+
+func TestOnlyTestsImportTestSupport(t *testing.T) {
+	var support []string
+	for _, row := range table(t, read(t, "docs", "ARCHITECTURE.md"), "package") {
+		if row[2] == "tests" {
+			support = append(support, module+"shared/"+names(row[0])[0])
+		}
+	}
+	require.NotEmpty(t, support)
+	for _, p := range list(t, "work") {
+		if strings.HasPrefix(p.place(), "integration/") || slices.Contains(support, p.ImportPath) {
+			continue
+		}
+		for _, path := range support {
+			require.NotContains(t, p.Imports, path, p.place())
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package house
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// maxLines keeps a file readable in one sitting.
+const maxLines = 800
+
+func TestEveryPackageHasOneComment(t *testing.T) {
+	for _, p := range list(t, "work") {
+		var with []string
+		for _, name := range p.GoFiles {
+			f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.ParseComments|parser.PackageClauseOnly)
+			require.NoError(t, err)
+			if f.Doc == nil {
+				continue
+			}
+			with = append(with, name)
+			want := "Package " + p.Name
+			if p.Name == "main" {
+				want = "Command " + filepath.Base(p.Dir)
+			}
+			if line, _, _ := strings.Cut(f.Doc.Text(), "\n"); !strings.HasPrefix(line, want+" ") {
+				t.Errorf("%s/%s: the package comment should begin with %q: %q", p.place(), name, want, line)
+			}
+		}
+		if len(with) != 1 && len(p.GoFiles) > 0 {
+			t.Errorf("%s: one file should have the package comment, these have: %v", p.place(), with)
+		}
+	}
+}
+
+func TestNoPackageIsADrawer(t *testing.T) {
+	drawers := []string{"util", "utils", "common", "helper", "helpers", "misc", "base", "lib"}
+	for _, p := range list(t, "work") {
+		for part := range strings.SplitSeq(p.place(), "/") {
+			require.NotContains(t, drawers, part, "%s: name a package for what it owns", p.place())
+		}
+		require.NotContains(t, drawers, p.Name, p.place())
+	}
+}
+
+func TestFilesAreShort(t *testing.T) {
+	checked := 0
+	dir := root(t)
+	files(t, func(path string) {
+		if filepath.Ext(path) != ".go" {
+			return
+		}
+		checked++
+		text, err := os.ReadFile(filepath.Join(dir, path))
+		require.NoError(t, err)
+		if lines := bytes.Count(text, []byte("\n")); lines > maxLines {
+			t.Errorf("%s has %d lines, more than %d: split it by idea", path, lines, maxLines)
+		}
+	})
+	require.NotZero(t, checked)
+}
+
+// mentions finds a directory of this machine in a text: the whole path, not a part of a longer one or the beginning of a
+// longer name. One directly under / is also a word, and counts only where a path goes on below it.
+func mentions(dir string) *regexp.Regexp {
+	after := `(?:[^A-Za-z0-9_.-]|$)`
+	if strings.Count(dir, "/") == 1 {
+		after = `/`
+	}
+	return regexp.MustCompile(`(?:^|[^A-Za-z0-9_./>})-])` + regexp.QuoteMeta(dir) + after)
+}
+
+func TestMentions(t *testing.T) {
+	re := mentions("/home/me")
+	for _, yes := range []string{"/home/me", "in /home/me/omg", `"/home/me"`, "cd /home/me\n"} {
+		require.True(t, re.MatchString(yes), yes)
+	}
+	for _, no := range []string{"/home/men", "/srv/home/me", "<data>/home/me/x", "/home/me-1"} {
+		require.False(t, re.MatchString(no), no)
+	}
+	require.True(t, mentions("/me").MatchString("cd /me/omg"))
+	require.False(t, mentions("/me").MatchString("either/me or /me alone"))
+}
+
+func TestNoFileNamesThisMachine(t *testing.T) {
+	dir := root(t)
+	searches := []*regexp.Regexp{mentions(dir)}
+	if home, err := os.UserHomeDir(); err == nil && len(home) > 1 {
+		searches = append(searches, mentions(home))
+	}
+	files(t, func(path string) {
+		text, err := os.ReadFile(filepath.Join(dir, path))
+		require.NoError(t, err)
+		for _, re := range searches {
+			if m := re.Find(text); m != nil {
+				t.Errorf("%s names a directory of this machine: %q", path, m)
+			}
+		}
+	})
+}
+
+// modFile is what `go mod edit -json` prints, as far as it is needed.
+type modFile struct {
+	dir     string
+	Module  struct{ Path string }
+	Require []struct{ Path, Version string }
+	Replace []struct{ Old, New struct{ Path string } }
+}
+
+// modules reads the go.mod of each module in go.work.
+func modules(t *testing.T) []modFile {
+	t.Helper()
+	var work struct{ Use []struct{ DiskPath string } }
+	require.NoError(t, json.Unmarshal(command(t, "go", "work", "edit", "-json"), &work))
+	var all []modFile
+	for _, use := range work.Use {
+		m := modFile{dir: filepath.Clean(use.DiskPath)}
+		require.NoError(t, json.Unmarshal(command(t, "go", "mod", "edit", "-json", filepath.Join(m.dir, "go.mod")), &m))
+		all = append(all, m)
+	}
+	require.NotEmpty(t, all)
+	return all
+}
+
+// A module that found shared through go.work alone would build and could not be tidied.
+func TestEveryModuleFindsShared(t *testing.T) {
+	checked := 0
+	dir := root(t)
+	for _, m := range modules(t) {
+		require.Equal(t, module+m.dir, m.Module.Path)
+		if m.dir == "shared" {
+			continue
+		}
+		checked++
+		required, replaced := false, false
+		for _, r := range m.Require {
+			required = required || r.Path == module+"shared" && r.Version == "v0.0.0"
+		}
+		for _, r := range m.Replace {
+			replaced = replaced || r.Old.Path == module+"shared" && filepath.Join(dir, m.dir, r.New.Path) == filepath.Join(dir, "shared")
+		}
+		require.True(t, required, "%s/go.mod does not require shared v0.0.0", m.dir)
+		require.True(t, replaced, "%s/go.mod does not replace shared by its directory", m.dir)
+	}
+	require.NotZero(t, checked)
+}
+
+func TestEveryModuleIsInTheWorkspace(t *testing.T) {
+	var used []string
+	for _, m := range modules(t) {
+		used = append(used, m.dir)
+	}
+	files(t, func(path string) {
+		if dir := filepath.Dir(path); filepath.Base(path) == "go.mod" && dir != "tools" && !slices.Contains(used, dir) {
+			t.Errorf("%s is not in go.work", path)
+		}
+	})
+}

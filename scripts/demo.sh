@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# The main job, from databases to answers, in a directory of its own. Called by `make demo`, which has built bin/.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+PATH=$PWD/bin:$PATH
+
+dir=$(mktemp -d)
+daemon=
+clean() {
+	if [[ -n $daemon ]]; then
+		kill -KILL "$daemon" 2>/dev/null || true
+	fi
+	rm -rf "$dir"
+}
+trap clean EXIT
+
+say() { printf '\n# %s\n' "$*"; }
+show() {
+	echo "\$ $*"
+	"$@"
+}
+fail() {
+	echo "demo: $*" >&2
+	exit 1
+}
+
+mkdir "$dir/data" "$dir/run"
+index=$dir/data/repos.omgidx
+socket=$dir/run/omg.sock
+
+if grep -qs '^\[.*\]' <(grep -v '^\[options\]' /etc/pacman.conf 2>/dev/null) && compgen -G '/var/lib/pacman/sync/*.db' >/dev/null; then
+	say "This machine's own package databases"
+	databases=()
+else
+	say 'No pacman databases here: a generated repository of 500 packages'
+	show go run ./integration/cmd/omg-fixture --packages 500 --seed 1 "$dir/pacman"
+	databases=(--dbpath "$dir/pacman" --pacman-config "$dir/pacman/pacman.conf")
+fi
+
+say 'Index them'
+show omg-index build "${databases[@]}" -o "$index"
+show omg-index verify "$index"
+
+say 'Serve the index on a private socket'
+echo "\$ omgd --foreground --socket $socket --data-dir $dir/data ${databases[*]} &"
+omgd --foreground --socket "$socket" --data-dir "$dir/data" "${databases[@]}" &
+daemon=$!
+for ((i = 0; ; i++)); do
+	[[ -S $socket ]] && break
+	kill -0 "$daemon" 2>/dev/null || fail 'omgd ended before it answered'
+	((i < 200)) || fail 'omgd made no socket within 10 s'
+	sleep 0.05
+done
+
+say 'Ask'
+show omg search --socket "$socket" --limit 5 lib
+package=$(omg search --socket "$socket" -q --limit 1 lib)
+show omg info --socket "$socket" "$package"
+
+say 'Stop the daemon; it leaves nothing'
+echo "\$ kill -TERM $daemon"
+kill -TERM "$daemon"
+wait "$daemon" || fail "omgd ended with exit code $?"
+daemon=
+left=$(find "$dir/run" -mindepth 1 ! -name '*.lock')
+[[ -z $left ]] || fail "omgd left: $left"
+echo 'demo: done'
