@@ -8,7 +8,9 @@ PROGRAMS := $(patsubst %/main.go,%,$(wildcard $(PROGRAMS:%=%/main.go)))
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 FUZZTIME ?= 30s
-BENCH    ?= .
+BENCH    ?=
+# Real databases to measure and compare with; what needs them is left out where they are not.
+CORPUS   ?= $(or $(OMG_CORPUS),../shared/corpus)
 # Flags for the test runner, as in `make test TESTFLAGS=-v`.
 TESTFLAGS ?=
 
@@ -60,8 +62,12 @@ $(TOOLS)/built: tools/go.mod tools/go.sum
 	@touch $@
 
 .PHONY: bench
-bench: build ## Run the benchmarks: make bench BENCH=Search
+bench: build ## Print one table of all figures; make bench BENCH=Search runs the Go benchmarks of that name instead
+ifeq ($(BENCH),)
+	go run -tags $(TAGS) ./integration/cmd/omg-bench -bin bin -corpus '$(CORPUS)'
+else
 	go test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem work
+endif
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for a while: make fuzz FUZZTIME=5m
