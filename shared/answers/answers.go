@@ -1,0 +1,238 @@
+// Package answers turns a request and the data it asks for into a result. The
+// daemon's handlers and a client without a daemon both call it, so that they
+// say the same.
+//
+// A result is MessagePack, ready to be sent: the records of an index are
+// copied into it, never decoded. It comes in parts of at most MaxPart bytes,
+// whose lists are to be joined (package wire says how).
+package answers
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// MaxPart is where a result is cut into parts. An element of MessagePack has at
+// least one byte, so that a part of this size can never have more elements than
+// a frame may.
+const MaxPart = 60 << 10
+
+// Data is what requests are answered from: one state of everything.
+type Data struct {
+	Set        *pkgindex.Set
+	Generation uint64
+	// Sources are sent along with each answer.
+	Sources []wire.Source
+	// Installed has the version of each installed package; nil if not known.
+	Installed map[string]string
+}
+
+// Emit takes one part of a result. It may not keep the bytes.
+type Emit func(result []byte, more bool) error
+
+// Search answers a SearchRequest. An error that wraps pkgindex.ErrQuery is the
+// asker's.
+func (d *Data) Search(r *wire.SearchRequest, emit Emit) error {
+	q, err := pkgindex.ParseQuery(r)
+	if err != nil {
+		return err
+	}
+	found, err := d.Set.Search(q, int(r.Limit))
+	if err != nil {
+		return err
+	}
+	w := newWriter(emit)
+	fields := 4
+	var near []string
+	if found.Total == 0 {
+		if near, err = d.near(r); err != nil {
+			return err
+		}
+	}
+	if len(near) > 0 {
+		fields++
+	}
+	w.mapLen(fields)
+	w.uint("generation", d.Generation)
+	w.uint("total", uint64(found.Total))
+	w.value("sources", d.Sources)
+	if len(near) > 0 {
+		w.value("close", near)
+	}
+	if err := d.packages(w, found.Hits, false); err != nil {
+		return err
+	}
+	return w.flush(false)
+}
+
+// near collects names that are close to the plain words of a request.
+func (d *Data) near(r *wire.SearchRequest) ([]string, error) {
+	const most = 5
+	if r.Regex {
+		return nil, nil
+	}
+	var near []string
+	for _, w := range r.Words {
+		names, err := d.Set.Close(w)
+		if err != nil {
+			return nil, err
+		}
+		near = append(near, names...)
+	}
+	return near[:min(len(near), most)], nil
+}
+
+// Info answers an InfoRequest.
+func (d *Data) Info(r *wire.InfoRequest, emit Emit) error {
+	var hits []pkgindex.Hit
+	var missing []wire.Missing
+	for _, target := range r.Names {
+		repo, name, ok := strings.Cut(target, "/")
+		if !ok {
+			repo, name = "", target
+		}
+		found, err := d.Set.Lookup(repo, name)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			near, err := d.Set.Close(name)
+			if err != nil {
+				return err
+			}
+			missing = append(missing, wire.Missing{Name: target, Close: near})
+		}
+		hits = append(hits, found...)
+	}
+	w := newWriter(emit)
+	fields := 3
+	if len(missing) > 0 {
+		fields++
+	}
+	w.mapLen(fields)
+	w.uint("generation", d.Generation)
+	w.value("sources", d.Sources)
+	if len(missing) > 0 {
+		w.value("missing", missing)
+	}
+	if err := d.packages(w, hits, true); err != nil {
+		return err
+	}
+	return w.flush(false)
+}
+
+// packages writes the key "packages" and the list of the hits.
+func (d *Data) packages(w *writer, hits []pkgindex.Hit, withDetails bool) error {
+	w.list("packages")
+	var failed error
+	err := d.Set.ReadAll(hits, withDetails, func(h pkgindex.Hit, summary, details pkgindex.Record) bool {
+		if w.full(len(summary.Bytes) + len(details.Bytes)) {
+			if failed = w.flush(true); failed != nil {
+				return false
+			}
+			w.mapLen(1)
+			w.list("packages")
+		}
+		pairs := summary.Pairs + details.Pairs
+		installed := d.Installed[string(summary.Name())]
+		if installed != "" {
+			pairs++
+		}
+		shadowed := d.shadowed(h, summary)
+		if shadowed {
+			pairs++
+		}
+		w.element(pairs)
+		w.buf.Write(summary.Bytes)
+		w.buf.Write(details.Bytes)
+		if installed != "" {
+			w.str("installed", installed)
+		}
+		if shadowed {
+			w.key("shadowed")
+			_ = w.enc.EncodeBool(true)
+		}
+		return true
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
+// shadowed says that a repository has a package of the AUR package's name.
+func (d *Data) shadowed(h pkgindex.Hit, summary pkgindex.Record) bool {
+	if d.Set.Kind(h) != pkgindex.KindAUR {
+		return false
+	}
+	same, err := d.Set.Lookup("", summary.Name())
+	return err == nil && len(same) > 0 && d.Set.Kind(same[0]) == pkgindex.KindRepo
+}
+
+// writer builds the parts of one result. The encoder writes to memory, where
+// errors cannot occur.
+type writer struct {
+	emit  Emit
+	buf   bytes.Buffer
+	enc   *msgpack.Encoder
+	count uint32 // elements of the open list
+	at    int    // where its length stands
+}
+
+func newWriter(emit Emit) *writer {
+	w := &writer{emit: emit}
+	w.enc = msgpack.NewEncoder(&w.buf)
+	return w
+}
+
+func (w *writer) mapLen(n int)   { _ = w.enc.EncodeMapLen(n) }
+func (w *writer) key(key string) { _ = w.enc.EncodeString(key) }
+
+func (w *writer) uint(key string, v uint64) {
+	w.key(key)
+	_ = w.enc.EncodeUint(v)
+}
+
+func (w *writer) str(key, v string) {
+	w.key(key)
+	_ = w.enc.EncodeString(v)
+}
+
+func (w *writer) value(key string, v any) {
+	w.key(key)
+	_ = w.enc.Encode(v)
+}
+
+// list begins the last value of a part: a list whose length is not known yet.
+func (w *writer) list(key string) {
+	const array32 = 0xdd
+	w.key(key)
+	w.buf.Write([]byte{array32, 0, 0, 0, 0})
+	w.at, w.count = w.buf.Len()-4, 0
+}
+
+// element begins an element that is a map of so many pairs.
+func (w *writer) element(pairs int) {
+	w.count++
+	w.mapLen(pairs)
+}
+
+// full says that an element of so many bytes goes into the next part.
+func (w *writer) full(n int) bool {
+	const overlay = 64 // what may be added to a record
+	return w.count > 0 && w.buf.Len()+n+overlay > MaxPart
+}
+
+// flush emits the part.
+func (w *writer) flush(more bool) error {
+	binary.BigEndian.PutUint32(w.buf.Bytes()[w.at:], w.count)
+	err := w.emit(w.buf.Bytes(), more)
+	w.buf.Reset()
+	return err
+}

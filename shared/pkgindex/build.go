@@ -1,0 +1,392 @@
+package pkgindex
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Builder collects packages and writes an index of them. Sources may be filled
+// at the same time by a goroutine each; the bytes written depend only on the
+// packages and the facts.
+type Builder struct {
+	facts   Facts
+	sources []*Source
+}
+
+// NewBuilder begins an index; the program names the writer in the facts and
+// built is the time in them, in Unix seconds.
+func NewBuilder(program string, built int64) *Builder {
+	return &Builder{facts: Facts{Builder: program, Built: built}}
+}
+
+// Source begins the next source of the index; the order of these calls is the
+// order in the file. Source itself may not be called concurrently.
+func (b *Builder) Source(name string, kind Kind) *Source {
+	s := &Source{
+		facts:  SourceFacts{Name: name, Kind: kind},
+		enc:    newRecordEncoder(),
+		values: make(map[termKey]uint32),
+	}
+	b.sources = append(b.sources, s)
+	return s
+}
+
+// Source is one repository, or the AUR, of an index that is being built.
+type Source struct {
+	facts   SourceFacts
+	enc     *recordEncoder
+	docs    []buildDoc
+	records []byte
+	text    []byte
+	values  map[termKey]uint32
+	keys    []termKey
+	terms   []termUse
+}
+
+// buildDoc is a package on its way into the index.
+type buildDoc struct {
+	record, recordLen     uint32
+	text                  uint32
+	name, provides, group uint32 // lengths in text
+	textLen               uint32
+	votes                 uint32
+	own                   uint32 // its number in the order of Add
+}
+
+// The fields of the TERM dictionary.
+const (
+	termProvides     = 'p'
+	termGroup        = 'g'
+	termDepends      = 'd'
+	termOptDepends   = 'o'
+	termMakeDepends  = 'm'
+	termCheckDepends = 'c'
+	termMaintainer   = 'M'
+	termKeyword      = 'k'
+)
+
+type termKey struct {
+	field byte
+	value string
+}
+
+type termUse struct{ doc, value uint32 }
+
+// MaxRecord is the most bytes that the record of one package may have. A frame
+// holds 1 MiB, a part of an answer 256 KiB.
+const MaxRecord = 192 << 10
+
+// Describe records what the source's packages were read from.
+func (s *Source) Describe(sha256 string, size, asOf int64) {
+	s.facts.SHA256, s.facts.Size, s.facts.AsOf = sha256, size, asOf
+}
+
+// Add appends a package; p is not kept.
+func (s *Source) Add(p *wire.Package) error {
+	if p.Name == "" || p.Version == "" {
+		return errors.New("a package needs a name and a version")
+	}
+	if len(s.records) > maxSectionLen-wire.MaxFrame || len(s.text) > maxSectionLen-wire.MaxFrame {
+		return fmt.Errorf("%w: %s", ErrTooLarge, s.facts.Name)
+	}
+	d := buildDoc{record: uint32(len(s.records)), text: uint32(len(s.text)), own: uint32(len(s.docs))}
+	s.records = s.enc.append(s.records, p)
+	d.recordLen = uint32(len(s.records)) - d.record
+	if err := checkRecord(s.records[d.record:]); err != nil {
+		s.records = s.records[:d.record]
+		return fmt.Errorf("%s/%s: %w", s.facts.Name, p.Name, err)
+	}
+	if p.AUR != nil {
+		d.votes = p.AUR.Votes
+	}
+
+	s.text = append(appendFold(s.text, p.Name), 0)
+	d.name = uint32(len(s.text)) - d.text - 1
+	mark := uint32(len(s.text))
+	for _, v := range p.Provides {
+		s.text = append(appendFold(s.text, relationName(v)), 0)
+	}
+	d.provides = uint32(len(s.text)) - mark
+	mark = uint32(len(s.text))
+	for _, v := range p.Groups {
+		s.text = append(appendFold(s.text, v), 0)
+	}
+	d.group = uint32(len(s.text)) - mark
+	s.text = append(appendFold(s.text, p.Desc), 0)
+	d.textLen = uint32(len(s.text)) - d.text
+
+	s.addTerms(d.own, p)
+	s.docs = append(s.docs, d)
+	return nil
+}
+
+// checkRecord refuses a record that would not fit into a frame of an answer.
+func checkRecord(r []byte) error {
+	const small = 32 << 10 // an element has at least a byte, so it has few enough
+	if len(r) <= small {
+		return nil
+	}
+	if len(r) > MaxRecord {
+		return fmt.Errorf("%w: a record of %d bytes, %d are possible", ErrTooLarge, len(r), MaxRecord)
+	}
+	body := r[recordHeader:]
+	b := append([]byte{0xde, 0, r[12] + r[13]}, body...)
+	if err := wire.Check(b); err != nil {
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	return nil
+}
+
+func (s *Source) addTerms(doc uint32, p *wire.Package) {
+	for _, r := range [...]struct {
+		field byte
+		list  []string
+	}{
+		{termProvides, p.Provides},
+		{termDepends, p.Depends},
+		{termOptDepends, p.OptDepends},
+		{termMakeDepends, p.MakeDepends},
+		{termCheckDepends, p.CheckDepends},
+	} {
+		for _, v := range r.list {
+			s.term(doc, r.field, relationName(v))
+		}
+	}
+	for _, v := range p.Groups {
+		s.term(doc, termGroup, v)
+	}
+	if p.AUR != nil {
+		if p.AUR.Maintainer != "" {
+			s.term(doc, termMaintainer, p.AUR.Maintainer)
+		}
+		for _, v := range p.AUR.CoMaintainers {
+			s.term(doc, termMaintainer, v)
+		}
+		for _, v := range p.AUR.Keywords {
+			s.term(doc, termKeyword, v)
+		}
+	}
+}
+
+func (s *Source) term(doc uint32, field byte, value string) {
+	k := termKey{field, Fold(value)}
+	id, ok := s.values[k]
+	if !ok {
+		id = uint32(len(s.keys))
+		s.values[k] = id
+		s.keys = append(s.keys, k)
+	}
+	s.terms = append(s.terms, termUse{doc, id})
+}
+
+// sort brings the docs into the order of the file.
+func (s *Source) sort() {
+	slices.SortFunc(s.docs, func(a, b buildDoc) int {
+		return cmp.Or(
+			cmp.Compare(b.votes, a.votes),
+			cmp.Compare(a.name, b.name),
+			bytes.Compare(s.name(a), s.name(b)),
+			cmp.Compare(a.own, b.own),
+		)
+	})
+}
+
+func (s *Source) name(d buildDoc) []byte { return s.text[d.text : d.text+d.name] }
+
+// Bytes returns the index in memory.
+func (b *Builder) Bytes() ([]byte, error) {
+	var buf bytes.Buffer
+	buf.Write(make([]byte, headerSize+entrySize*len(sectionOrder)))
+	header, err := b.write(&buf)
+	if err != nil {
+		return nil, err
+	}
+	copy(buf.Bytes(), header)
+	return buf.Bytes(), nil
+}
+
+// writeFile writes the index to an empty file.
+func (b *Builder) writeFile(f interface {
+	io.Writer
+	io.WriterAt
+}) (err error) {
+	w := bufio.NewWriterSize(f, 1<<20)
+	_, _ = w.Write(make([]byte, headerSize+entrySize*len(sectionOrder)))
+	header, err := b.write(w)
+	if err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err = f.WriteAt(header, 0)
+	return err
+}
+
+// write writes all that lies behind the section table to w and returns what
+// belongs before it.
+func (b *Builder) write(w io.Writer) (header []byte, err error) {
+	docs := uint64(0)
+	for _, s := range b.sources {
+		docs += uint64(len(s.docs))
+	}
+	if docs > maxSectionLen/docSize-1 {
+		return nil, fmt.Errorf("%w: %d packages", ErrTooLarge, docs)
+	}
+	n := uint32(docs)
+
+	// Sorting, the two kinds of substrings and the whole values do not depend
+	// on each other beyond the order of the docs.
+	var wait sync.WaitGroup
+	for _, s := range b.sources {
+		wait.Go(s.sort)
+	}
+	wait.Wait()
+	b.facts.Sources = nil
+	first := uint32(0)
+	for _, s := range b.sources {
+		s.facts.First, s.facts.Packages = first, uint32(len(s.docs))
+		b.facts.Sources = append(b.facts.Sources, s.facts)
+		first += s.facts.Packages
+	}
+	var (
+		long  = new(trigrams)
+		short = new(shortGrams)
+		terms termTable
+		names []byte
+	)
+	wait.Go(func() { long.add(b) })
+	wait.Go(func() { short.add(b); terms.add(b, n); names = b.names(n) })
+	wait.Wait()
+
+	facts, err := msgpack.Marshal(&b.facts)
+	if err != nil {
+		return nil, err
+	}
+	grams, post := encodeGrams(append(long.all, short.all...), n)
+	termEntries, values, post := terms.encode(post, n)
+
+	out := sectionWriter{w: w, at: uint64(headerSize + entrySize*len(sectionOrder))}
+	out.section(secFacts, facts)
+	out.section(secDocs, b.docEntries(n))
+	out.begin(secRecords)
+	for _, s := range b.sources {
+		for _, d := range s.docs {
+			out.write(s.records[d.record : d.record+d.recordLen])
+		}
+	}
+	out.end()
+	out.begin(secText)
+	for _, s := range b.sources {
+		for _, d := range s.docs {
+			out.write(s.text[d.text : d.text+d.textLen])
+		}
+	}
+	out.end()
+	out.section(secNames, names)
+	out.section(secGrams, grams)
+	out.section(secTerms, termEntries)
+	out.section(secValues, values)
+	out.section(secPostings, post)
+	if out.err != nil {
+		return nil, out.err
+	}
+	return marshalHeader(out.done, out.at), nil
+}
+
+// docEntries encodes the DOCS section.
+func (b *Builder) docEntries(n uint32) []byte {
+	out := make([]byte, 0, (int(n)+1)*docSize)
+	var record, text uint32
+	for _, s := range b.sources {
+		for _, d := range s.docs {
+			out = binary.LittleEndian.AppendUint32(out, record)
+			out = binary.LittleEndian.AppendUint32(out, text)
+			out = binary.LittleEndian.AppendUint32(out, d.name)
+			out = binary.LittleEndian.AppendUint32(out, d.provides)
+			out = binary.LittleEndian.AppendUint32(out, d.group)
+			out = binary.LittleEndian.AppendUint32(out, letters(s.name(d)))
+			record += d.recordLen
+			text += d.textLen
+		}
+	}
+	out = binary.LittleEndian.AppendUint32(out, record)
+	out = binary.LittleEndian.AppendUint32(out, text)
+	return append(out, make([]byte, docSize-8)...)
+}
+
+// names encodes the NAME section.
+func (b *Builder) names(n uint32) []byte {
+	type entry struct {
+		name []byte
+		doc  uint32
+	}
+	all := make([]entry, 0, n)
+	for _, s := range b.sources {
+		for _, d := range s.docs {
+			all = append(all, entry{s.name(d), uint32(len(all))})
+		}
+	}
+	slices.SortFunc(all, func(x, y entry) int {
+		return cmp.Or(bytes.Compare(x.name, y.name), cmp.Compare(x.doc, y.doc))
+	})
+	out := make([]byte, 0, int(n)*4)
+	for _, e := range all {
+		out = binary.LittleEndian.AppendUint32(out, e.doc)
+	}
+	return out
+}
+
+// sectionWriter writes sections one behind the other and remembers where.
+type sectionWriter struct {
+	w    io.Writer
+	at   uint64
+	crc  hash.Hash32
+	done []section
+	err  error
+}
+
+func (o *sectionWriter) section(name string, b []byte) {
+	o.begin(name)
+	o.write(b)
+	o.end()
+}
+
+func (o *sectionWriter) begin(name string) {
+	if pad := -o.at & (sectionAlign - 1); pad > 0 && o.err == nil {
+		_, o.err = o.w.Write(make([]byte, pad))
+		o.at += pad
+	}
+	o.crc = crc32.New(castagnoli)
+	o.done = append(o.done, section{name: name, offset: o.at})
+}
+
+func (o *sectionWriter) write(b []byte) {
+	if o.err != nil {
+		return
+	}
+	_, o.err = o.w.Write(b)
+	_, _ = o.crc.Write(b)
+	o.at += uint64(len(b))
+}
+
+func (o *sectionWriter) end() {
+	s := &o.done[len(o.done)-1]
+	s.crc, s.length = o.crc.Sum32(), o.at-s.offset
+	if s.length > maxSectionLen && o.err == nil {
+		o.err = fmt.Errorf("%w: section %s", ErrTooLarge, s.name)
+	}
+}

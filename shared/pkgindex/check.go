@@ -1,0 +1,98 @@
+package pkgindex
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Check reads the whole file: the checksum of every section, every record and
+// text, and that every list and value lies where it should. The error wraps
+// ErrDamaged and names the first thing that is wrong.
+func (f *File) Check() error {
+	return guard(func() error {
+		for _, name := range sectionOrder {
+			s := f.table[name]
+			if checksum(f.data[s.offset:s.offset+s.length]) != s.crc {
+				return fmt.Errorf("%w: checksum of section %s", ErrDamaged, name)
+			}
+		}
+		for doc := range f.docs {
+			if _, err := f.docText(doc); err != nil {
+				return err
+			}
+			summary, details, err := f.record(doc, true)
+			if err != nil {
+				return err
+			}
+			if _, err := decodeRecord(summary, details); err != nil {
+				return fmt.Errorf("record %d: %w", doc, err)
+			}
+			if d := f.nameDoc(int(doc)); d >= f.docs {
+				return damagedDoc(d)
+			}
+		}
+		return f.checkLists()
+	})
+}
+
+func (f *File) checkLists() error {
+	var docs []uint32
+	var err error
+	check := func(where, count []byte) error {
+		p, err := f.posting(binary.LittleEndian.Uint32(where), binary.LittleEndian.Uint32(count))
+		if err != nil {
+			return err
+		}
+		docs, err = p.appendDocs(docs[:0])
+		return err
+	}
+	last := uint32(0)
+	for b := f.grams; len(b) >= gramSize; b = b[gramSize:] {
+		if key := binary.LittleEndian.Uint32(b); key <= last {
+			return fmt.Errorf("%w: section %s is not in order", ErrDamaged, secGrams)
+		} else {
+			last = key
+		}
+		if err = check(b[4:], b[8:]); err != nil {
+			return err
+		}
+	}
+	last = 0
+	for b := f.terms; len(b) >= termSize; b = b[termSize:] {
+		if hash := binary.LittleEndian.Uint32(b); hash < last {
+			return fmt.Errorf("%w: section %s is not in order", ErrDamaged, secTerms)
+		} else {
+			last = hash
+		}
+		if _, _, err = f.value(binary.LittleEndian.Uint32(b[4:])); err != nil {
+			return err
+		}
+		if err = check(b[8:], b[12:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Packages yields every package in the order of docs, decoded, until an error.
+func (f *File) Packages() iter.Seq2[wire.Package, error] {
+	return func(yield func(wire.Package, error) bool) {
+		for doc := range f.docs {
+			var p wire.Package
+			err := guard(func() error {
+				summary, details, err := f.record(doc, true)
+				if err != nil {
+					return err
+				}
+				p, err = decodeRecord(summary, details)
+				return err
+			})
+			if !yield(p, err) || err != nil {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package pkgindex
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
+
+const (
+	maxClose    = 5  // names that are offered
+	maxDistance = 2  // edits by which they may differ
+	maxCloseLen = 64 // longer words have no close names: no package is named so
+)
+
+// Close returns up to five names that differ from name by at most two edits
+// (insertions, deletions, replacements), the nearest first.
+func (s *Set) Close(name string) (names []string, err error) {
+	word := []byte(Fold(name))
+	if len(word) < 2 || len(word) > maxCloseLen {
+		return nil, nil
+	}
+	type near struct {
+		name     string
+		distance int
+	}
+	var found []near
+	set := letters(word)
+	// A word of two or three letters is within two edits of too much.
+	most := min(maxDistance, len(word)/2)
+	err = guard(func() error {
+		for i := range s.files {
+			f := &s.files[i]
+			for doc := range f.docs {
+				e := f.docTable[int(doc)*docSize:][:docSize]
+				if bits.OnesCount32(set^binary.LittleEndian.Uint32(e[20:])) > 2*most {
+					continue
+				}
+				n := int(binary.LittleEndian.Uint32(e[8:]))
+				if n < len(word)-most || n > len(word)+most || f.partOf(doc) == nil {
+					continue
+				}
+				t, err := f.docText(doc)
+				if err != nil {
+					return err
+				}
+				if d := distance(word, t.name, most); d <= most {
+					found = append(found, near{string(t.name), d})
+				}
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(found, func(a, b near) int {
+		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.name, b.name))
+	})
+	for _, n := range found {
+		if len(names) < maxClose && !slices.Contains(names, n.name) {
+			names = append(names, n.name)
+		}
+	}
+	return names, err
+}
+
+// distance is the edit distance of a and b if it is at most most, else more.
+// Both have at most maxCloseLen + maxDistance bytes.
+func distance(a, b []byte, most int) int {
+	var rows [2][maxCloseLen + 1]int
+	last, row := &rows[0], &rows[1]
+	for i := range len(a) + 1 {
+		last[i] = i
+	}
+	for j, c := range b {
+		row[0] = j + 1
+		least := row[0]
+		for i, d := range a {
+			cost := last[i]
+			if c != d {
+				cost = 1 + min(cost, last[i+1], row[i])
+			}
+			row[i+1] = cost
+			least = min(least, cost)
+		}
+		if least > most {
+			return least
+		}
+		last, row = row, last
+	}
+	return last[len(a)]
+}

@@ -1,0 +1,218 @@
+package pkgindex
+
+import (
+	"bytes"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// useAll opens an index and asks it everything, for the sake of not crashing.
+func useAll(t testing.TB, data []byte) error {
+	t.Helper()
+	f, err := OpenBytes(data)
+	if err != nil {
+		return err
+	}
+	checked := f.Check()
+	s, err := NewSet([]*File{f}, View{Installed: []string{"sh"}})
+	if err != nil {
+		return err
+	}
+	for _, words := range [][]string{{"a"}, {"sh"}, {"shell"}, {"sh", "el"}, {"desc:shell"}, {"depends:glibc"}, {"repo:core"}, {"maint:me"}} {
+		for _, regex := range []bool{false, true} {
+			q, err := ParseQuery(&wire.SearchRequest{Words: words, Regex: regex, Sort: wire.SortName})
+			require.NoError(t, err)
+			if r, err := s.Search(q, 0); err == nil {
+				_ = s.ReadAll(r.Hits, true, func(Hit, Record, Record) bool { return true })
+			}
+		}
+	}
+	_, _ = s.Lookup("", "sh")
+	_, _ = s.Names("s", 10)
+	_, _ = s.Close("shh")
+	_, _ = s.Having(Depends, "glibc")
+	for _, err := range f.Packages() {
+		if err != nil {
+			break
+		}
+	}
+	return checked
+}
+
+// TestEveryFlippedBitIsFound flips each bit of the file: Open or Check must
+// see it, unless it lies in the padding between sections.
+func TestEveryFlippedBitIsFound(t *testing.T) {
+	good := goldenIndex(t)
+	require.NoError(t, useAll(t, good))
+	f, err := OpenBytes(good)
+	require.NoError(t, err)
+	covered := make([]bool, len(good))
+	for i := range headerSize + entrySize*len(sectionOrder) {
+		covered[i] = i < 32 || i >= headerSize
+	}
+	for _, s := range f.table {
+		for i := s.offset; i < s.offset+s.length; i++ {
+			covered[i] = true
+		}
+	}
+	for i := range good {
+		for bit := range 8 {
+			bad := bytes.Clone(good)
+			bad[i] ^= 1 << bit
+			err := useAll(t, bad)
+			if covered[i] {
+				require.Error(t, err, "bit %d of byte %d", bit, i)
+			}
+		}
+	}
+}
+
+func TestTruncated(t *testing.T) {
+	good := goldenIndex(t)
+	for n := range good {
+		require.Error(t, useAll(t, good[:n]), "%d bytes", n)
+	}
+}
+
+// FuzzDamaged changes bytes behind a valid header and table, as an attacker
+// would who repairs the checksums.
+func FuzzDamaged(f *testing.F) {
+	good := goldenIndex(f)
+	f.Add(uint32(400), []byte{0xff, 0xff, 0xff, 0xff})
+	for at := uint32(headerSize); at < uint32(len(good)); at += 16 {
+		f.Add(at, []byte{0x80, 0xff})
+	}
+	f.Fuzz(func(t *testing.T, at uint32, with []byte) {
+		bad := bytes.Clone(good)
+		copy(bad[int(at)%len(bad):], with)
+		repair(bad)
+		_ = useAll(t, bad)
+	})
+}
+
+// FuzzOpen opens anything.
+func FuzzOpen(f *testing.F) {
+	f.Add(goldenIndex(f))
+	f.Add([]byte(magic))
+	f.Fuzz(func(t *testing.T, data []byte) { _ = useAll(t, data) })
+}
+
+// repair makes the header, the table and all checksums of sections right again.
+func repair(b []byte) {
+	copy(b, magic)
+	binary.LittleEndian.PutUint32(b[8:], Version)
+	binary.LittleEndian.PutUint32(b[12:], uint32(len(sectionOrder)))
+	binary.LittleEndian.PutUint64(b[16:], uint64(len(b)))
+	for i := range sectionOrder {
+		e := b[headerSize+i*entrySize:][:entrySize]
+		off, n := binary.LittleEndian.Uint64(e[8:]), binary.LittleEndian.Uint64(e[16:])
+		if off <= uint64(len(b)) && n <= uint64(len(b))-off {
+			binary.LittleEndian.PutUint32(e[4:], checksum(b[off:off+n]))
+		}
+	}
+	binary.LittleEndian.PutUint32(b[24:], checksum(b[headerSize:headerSize+entrySize*len(sectionOrder)]))
+	binary.LittleEndian.PutUint32(b[28:], checksum(b[:28]))
+}
+
+// writeGolden writes the golden index to a file of its own.
+func writeGolden(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "x.omgidx")
+	require.NoError(t, os.WriteFile(path, goldenIndex(t), 0o644))
+	return path
+}
+
+func TestOpenRefuses(t *testing.T) {
+	me := uint32(os.Getuid())
+	for name, c := range map[string]struct {
+		break_ func(t *testing.T, path string)
+		want   error
+	}{
+		"nothing there": {func(t *testing.T, p string) { require.NoError(t, os.Remove(p)) }, os.ErrNotExist},
+		"a directory":   {func(t *testing.T, p string) { require.NoError(t, os.Remove(p)); require.NoError(t, os.Mkdir(p, 0o755)) }, ErrNotIndex},
+		"a FIFO": {func(t *testing.T, p string) {
+			require.NoError(t, os.Remove(p))
+			require.NoError(t, syscall.Mkfifo(p, 0o644))
+		}, ErrNotIndex},
+		"an empty file": {func(t *testing.T, p string) { require.NoError(t, os.Truncate(p, 0)) }, ErrNotIndex},
+		"text": {func(t *testing.T, p string) {
+			require.NoError(t, os.WriteFile(p, []byte("hello, world, this is text"), 0o644))
+		}, ErrNotIndex},
+		"writable by group":  {func(t *testing.T, p string) { require.NoError(t, os.Chmod(p, 0o664)) }, ErrUntrusted},
+		"writable by others": {func(t *testing.T, p string) { require.NoError(t, os.Chmod(p, 0o646)) }, ErrUntrusted},
+		"truncated":          {func(t *testing.T, p string) { require.NoError(t, os.Truncate(p, 600)) }, ErrDamaged},
+		"a newer format": {func(t *testing.T, p string) {
+			b, err := os.ReadFile(p)
+			require.NoError(t, err)
+			b[8]++
+			require.NoError(t, os.WriteFile(p, b, 0o644))
+		}, ErrVersion},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := writeGolden(t)
+			f, err := Open(path, me)
+			require.NoError(t, err)
+			require.NoError(t, f.Check())
+			require.NoError(t, f.Close())
+			c.break_(t, path)
+			_, err = Open(path, me)
+			require.ErrorIs(t, err, c.want)
+			require.ErrorContains(t, err, path)
+		})
+	}
+	t.Run("another owner", func(t *testing.T) {
+		_, err := Open(writeGolden(t), me+1)
+		require.ErrorIs(t, err, ErrUntrusted)
+	})
+}
+
+// TestTruncatedWhileMapped takes the file away under a reader: an error, no
+// crash.
+func TestTruncatedWhileMapped(t *testing.T) {
+	path := writeGolden(t)
+	f, err := Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	s, err := NewSet([]*File{f}, View{})
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(path, 0))
+	_, err = s.Lookup("", "sh")
+	require.ErrorIs(t, err, ErrDamaged)
+	q, err := ParseQuery(&wire.SearchRequest{Words: []string{"shell"}})
+	require.NoError(t, err)
+	_, err = s.Search(q, 0)
+	require.ErrorIs(t, err, ErrDamaged)
+	require.ErrorIs(t, f.Check(), ErrDamaged)
+}
+
+func TestOversizedRecordIsRefused(t *testing.T) {
+	s := NewBuilder("test", 1).Source("core", KindRepo)
+	big := wire.Package{Repo: "core", Name: "big", Version: "1-1", Desc: string(bytes.Repeat([]byte{'x'}, MaxRecord))}
+	require.ErrorIs(t, s.Add(&big), ErrTooLarge)
+	many := wire.Package{Repo: "core", Name: "many", Version: "1-1", Provides: make([]string, 70_000)}
+	require.ErrorIs(t, s.Add(&many), ErrTooLarge)
+	require.Error(t, s.Add(&wire.Package{Repo: "core", Version: "1-1"}), "no name")
+}
+
+func TestPublishKeepsTheOldFileWhenItFails(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.omgidx")
+	dead := filepath.Join(dir, ".x.omgidx.999999999.tmp")
+	require.NoError(t, os.WriteFile(dead, nil, 0o644))
+	require.NoError(t, Publish(path, func(f *os.File) error { _, err := f.WriteString("one"); return err }))
+	require.NoFileExists(t, dead, "a dead writer's file is removed")
+	require.ErrorIs(t, Publish(path, func(f *os.File) error { _, _ = f.WriteString("tw"); return syscall.ENOSPC }), syscall.ENOSPC)
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "one", string(b))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+}

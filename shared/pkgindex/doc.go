@@ -1,0 +1,92 @@
+// Package pkgindex owns the index file: it writes one from packages, maps one,
+// and answers look-ups and searches from it without parsing or copying more
+// than what is sent.
+//
+// # The file
+//
+// All integers are little-endian. Sections start at multiples of 8 and lie in
+// the file in the order of this text. A doc is a package's number in the file:
+// docs are grouped by repository, and within a repository ordered as a result
+// list orders equals (AUR votes, most first; length of the name; name), so that
+// a run of ascending docs is a run of results.
+//
+//	header [64]
+//	  magic        [8]  "OMGINDEX"
+//	  version      [4]  format version, see Version
+//	  sections     [4]  entries in the section table
+//	  size         [8]  of the whole file
+//	  table crc    [4]  CRC32C of the section table
+//	  header crc   [4]  CRC32C of the bytes before it
+//	  zero         [32]
+//	section table, one entry a section [32]
+//	  name         [4]  four letters, below
+//	  crc          [4]  CRC32C of the section
+//	  offset       [8]  from the start of the file
+//	  length       [8]  in bytes
+//	  zero         [8]
+//
+// A reader passes over sections whose names it does not know.
+//
+// FACT is one MessagePack map, see Facts: who built the file, when, and of
+// which sources, each with its first doc and its number of packages.
+//
+// DOCS has an entry [24] for each doc and one more that ends the last:
+//
+//	record   [4]  offset in RECS
+//	text     [4]  offset in TEXT
+//	name     [4]  bytes of the name in TEXT
+//	provides [4]  bytes of the provides in TEXT
+//	groups   [4]  bytes of the groups in TEXT
+//	letters  [4]  which characters the name has, see letters()
+//
+// RECS has a record for each doc: the package in MessagePack as two runs of
+// key-value pairs without a map header (package wire says which keys are in
+// which), so that an answer is a map header and copied bytes:
+//
+//	summary crc [4]  CRC32C of the summary's bytes
+//	details crc [4]  CRC32C of the details' bytes
+//	summary     [4]  bytes of the summary
+//	pairs       [2]  number of pairs: summary, details [1 each]
+//	summary, then details up to the next record
+//
+// TEXT has for each doc what a search looks at, case-folded (see Fold): the
+// name, each provides' name, each group, the description, with a NUL after
+// every one of them.
+//
+// NAME is the docs [4 each] in the order of their folded names, for exact and
+// prefix look-up.
+//
+// GRAM is the dictionary of one-, two- and three-byte substrings of the TEXT
+// that hold no NUL, in ascending order of their key, an entry [12] each:
+//
+//	key   [4]  length << 24 | bytes, the first the most significant
+//	where [4]  offset in POST, or the doc itself if count is 1
+//	count [4]  docs in the list
+//
+// One- and two-byte substrings have up to seven lists each, one for a tier of
+// the result order, so that short words need no look at the TEXT: their keys
+// carry the tier in bits 29 to 31 and the length in bits 24 to 28.
+//
+// TERM is the dictionary of whole values: the names in provides, groups and
+// relations, maintainers and keywords, in ascending order of hash:
+//
+//	hash  [4]  low 32 bits of xxHash64 of the field's letter and the value
+//	value [4]  offset in VALS
+//	where [4]  as in GRAM
+//	count [4]  as in GRAM
+//
+// VALS holds those values: length [1 or more, unsigned varint], field letter
+// [1], folded bytes.
+//
+// POST holds lists of docs. One with more than a sixteenth of all docs is a
+// bitmap of all docs, 8 to a byte, the lowest bit first; a shorter one is a run
+// of unsigned varints, the first doc and then the differences.
+//
+// # Trust
+//
+// Open checks the header, the section table and the bounds of every section,
+// and reads nothing else. Every offset met later is checked where it is used,
+// and a record's CRC before it is given out; Check reads all of the file. Others
+// may truncate or overwrite a mapped file, so a method that reads the map turns
+// the fault into an error that wraps ErrDamaged.
+package pkgindex

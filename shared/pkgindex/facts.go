@@ -1,0 +1,64 @@
+package pkgindex
+
+import (
+	"fmt"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Facts say what an index was built from.
+type Facts struct {
+	// Builder is the program and version that wrote the file.
+	Builder string `msgpack:"builder" json:"builder"`
+	// Built is when, in Unix seconds.
+	Built int64 `msgpack:"built" json:"built"`
+	// Sources are the repositories, and the AUR last, in the order of their docs.
+	Sources []SourceFacts `msgpack:"sources" json:"sources"`
+}
+
+// Kind tells a repository from the AUR.
+type Kind string
+
+// The kinds of sources.
+const (
+	KindRepo Kind = "repo"
+	KindAUR  Kind = "aur"
+)
+
+// SourceFacts describe one source of an index.
+type SourceFacts struct {
+	// Name is the repository's name, "aur" for the AUR.
+	Name string `msgpack:"name" json:"name"`
+	Kind Kind   `msgpack:"kind" json:"kind"`
+	// SHA256 is the digest of the source file in lower-case hexadecimal, Size
+	// its length in bytes and AsOf its modification time in Unix seconds.
+	SHA256 string `msgpack:"sha256" json:"sha256"`
+	Size   int64  `msgpack:"size" json:"size"`
+	AsOf   int64  `msgpack:"as_of" json:"as_of"`
+	// First is the source's first doc and Packages the number of its docs.
+	First    uint32 `msgpack:"first" json:"first"`
+	Packages uint32 `msgpack:"packages" json:"packages"`
+}
+
+func decodeFacts(b []byte, docs uint32) (Facts, error) {
+	var f Facts
+	if err := wire.Check(b); err != nil {
+		return f, fmt.Errorf("%w: build facts: %w", ErrDamaged, err)
+	}
+	if err := msgpack.Unmarshal(b, &f); err != nil {
+		return f, fmt.Errorf("%w: build facts: %w", ErrDamaged, err)
+	}
+	next := uint32(0)
+	for _, s := range f.Sources {
+		if s.First != next || s.Packages > docs-next {
+			return f, fmt.Errorf("%w: build facts: the docs of %q", ErrDamaged, s.Name)
+		}
+		next += s.Packages
+	}
+	if next != docs {
+		return f, fmt.Errorf("%w: build facts: %d docs belong to no source", ErrDamaged, docs-next)
+	}
+	return f, nil
+}

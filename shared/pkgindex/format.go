@@ -1,0 +1,141 @@
+package pkgindex
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+)
+
+// Version is the format's number. History:
+//
+//	1  2026-11-23  the first
+const Version = 1
+
+const (
+	magic         = "OMGINDEX"
+	headerSize    = 64
+	entrySize     = 32
+	maxSections   = 64
+	sectionAlign  = 8
+	docSize       = 24
+	recordHeader  = 14
+	gramSize      = 12
+	termSize      = 16
+	maxSectionLen = 1<<32 - 1
+)
+
+// The sections, in the order in which they lie in the file.
+const (
+	secFacts    = "FACT"
+	secDocs     = "DOCS"
+	secRecords  = "RECS"
+	secText     = "TEXT"
+	secNames    = "NAME"
+	secGrams    = "GRAM"
+	secTerms    = "TERM"
+	secValues   = "VALS"
+	secPostings = "POST"
+)
+
+var sectionOrder = [...]string{
+	secFacts, secDocs, secRecords, secText, secNames, secGrams, secTerms, secValues, secPostings,
+}
+
+// Errors that say why an index cannot be used. Open's are wrapped with the
+// file's path.
+var (
+	// ErrDamaged means that the bytes contradict themselves: truncated,
+	// overwritten, or changed by a broken disk.
+	ErrDamaged = errors.New("index is damaged")
+	// ErrNotIndex means that the file is something else.
+	ErrNotIndex = errors.New("not an omg index")
+	// ErrVersion means that another format version wrote the file.
+	ErrVersion = errors.New("index format not supported")
+	// ErrUntrusted means that someone else could have written the file.
+	ErrUntrusted = errors.New("index is not to be trusted")
+	// ErrTooLarge means that the packages do not fit into the format.
+	ErrTooLarge = errors.New("too many packages for one index")
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+
+// section is a part of the file.
+type section struct {
+	name   string
+	crc    uint32
+	offset uint64
+	length uint64
+}
+
+// marshalHeader encodes the header and the section table.
+func marshalHeader(secs []section, size uint64) []byte {
+	b := make([]byte, headerSize, headerSize+entrySize*len(secs))
+	for _, s := range secs {
+		b = append(b, s.name...)
+		b = binary.LittleEndian.AppendUint32(b, s.crc)
+		b = binary.LittleEndian.AppendUint64(b, s.offset)
+		b = binary.LittleEndian.AppendUint64(b, s.length)
+		b = binary.LittleEndian.AppendUint64(b, 0)
+	}
+	copy(b, magic)
+	binary.LittleEndian.PutUint32(b[8:], Version)
+	binary.LittleEndian.PutUint32(b[12:], uint32(len(secs)))
+	binary.LittleEndian.PutUint64(b[16:], size)
+	binary.LittleEndian.PutUint32(b[24:], checksum(b[headerSize:]))
+	binary.LittleEndian.PutUint32(b[28:], checksum(b[:28]))
+	return b
+}
+
+// unmarshalHeader checks the first bytes of a file of the given size and
+// returns how many bytes the section table has behind the header.
+func unmarshalHeader(b []byte, size int64) (sections int, tableCRC uint32, err error) {
+	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
+		return 0, 0, ErrNotIndex
+	}
+	if len(b) < headerSize {
+		return 0, 0, fmt.Errorf("%w: %d bytes are too few", ErrDamaged, len(b))
+	}
+	if v := binary.LittleEndian.Uint32(b[8:]); v != Version {
+		return 0, 0, fmt.Errorf("%w: the file is version %d, this program reads version %d: rebuild it with omg-index build", ErrVersion, v, Version)
+	}
+	if binary.LittleEndian.Uint32(b[28:]) != checksum(b[:28]) {
+		return 0, 0, fmt.Errorf("%w: header checksum", ErrDamaged)
+	}
+	if want := binary.LittleEndian.Uint64(b[16:]); size < 0 || want != uint64(size) {
+		return 0, 0, fmt.Errorf("%w: %d bytes long, should be %d", ErrDamaged, size, want)
+	}
+	n := binary.LittleEndian.Uint32(b[12:])
+	if n > maxSections {
+		return 0, 0, fmt.Errorf("%w: %d sections", ErrDamaged, n)
+	}
+	return int(n), binary.LittleEndian.Uint32(b[24:]), nil
+}
+
+// unmarshalTable decodes the section table of a file of the given size.
+func unmarshalTable(b []byte, crc uint32, size int64) (map[string]section, error) {
+	if checksum(b) != crc {
+		return nil, fmt.Errorf("%w: section table checksum", ErrDamaged)
+	}
+	secs := make(map[string]section, len(b)/entrySize)
+	for ; len(b) >= entrySize; b = b[entrySize:] {
+		s := section{
+			name:   string(b[:4]),
+			crc:    binary.LittleEndian.Uint32(b[4:]),
+			offset: binary.LittleEndian.Uint64(b[8:]),
+			length: binary.LittleEndian.Uint64(b[16:]),
+		}
+		if s.length > maxSectionLen || s.offset > uint64(size) || s.length > uint64(size)-s.offset {
+			return nil, fmt.Errorf("%w: section %q lies outside the file", ErrDamaged, s.name)
+		}
+		secs[s.name] = s
+	}
+	for _, name := range sectionOrder {
+		if _, ok := secs[name]; !ok {
+			return nil, fmt.Errorf("%w: section %q is missing", ErrDamaged, name)
+		}
+	}
+	return secs, nil
+}

@@ -1,0 +1,212 @@
+package pkgindex
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+)
+
+// A gram's key: see the package comment.
+func gramKey(g string) uint32 {
+	key := uint32(len(g)) << 24
+	for i := range len(g) {
+		key |= uint32(g[i]) << (8 * (len(g) - 1 - i))
+	}
+	return key
+}
+
+func tierKey(g string, t Tier) uint32 { return gramKey(g) | uint32(t)<<29 }
+
+// gramList is a list of docs that grows in encoded form: as unsigned varints,
+// the first doc and then the differences.
+type gramList struct {
+	key   uint32
+	count uint32
+	next  uint32 // the last doc plus 1; 0 for none yet
+	first uint32
+	enc   []byte
+}
+
+// add appends a doc, which must not be less than the last one.
+func (l *gramList) add(doc uint32) {
+	if l.next == doc+1 {
+		return
+	}
+	delta := doc
+	if l.count > 0 {
+		delta = doc + 1 - l.next
+	} else {
+		l.first = doc
+	}
+	l.enc = binary.AppendUvarint(l.enc, uint64(delta))
+	l.next = doc + 1
+	l.count++
+}
+
+// eachText calls f with every doc's folded text in the order of the docs.
+func (b *Builder) eachText(f func(doc uint32, d *buildDoc, text []byte)) {
+	doc := uint32(0)
+	for _, s := range b.sources {
+		for i := range s.docs {
+			d := &s.docs[i]
+			f(doc, d, s.text[d.text:d.text+d.textLen])
+			doc++
+		}
+	}
+}
+
+// trigrams collects the three-byte substrings: by the first two bytes a page,
+// by the third a place in it. Text uses few of the pages.
+type trigrams struct {
+	pages [1 << 16]*[1 << 8]uint32 // place in all plus 1
+	all   []gramList
+}
+
+func (t *trigrams) add(b *Builder) {
+	b.eachText(func(doc uint32, _ *buildDoc, text []byte) {
+		for i := 0; i+3 <= len(text); i++ {
+			x, y, z := text[i], text[i+1], text[i+2]
+			if z == 0 {
+				i += 2
+				continue
+			}
+			if x == 0 || y == 0 {
+				continue
+			}
+			page := t.pages[uint16(x)<<8|uint16(y)]
+			if page == nil {
+				page = new([1 << 8]uint32)
+				t.pages[uint16(x)<<8|uint16(y)] = page
+			}
+			if page[z] == 0 {
+				t.all = append(t.all, gramList{key: 3<<24 | uint32(x)<<16 | uint32(y)<<8 | uint32(z)})
+				page[z] = uint32(len(t.all))
+			}
+			t.all[page[z]-1].add(doc)
+		}
+	})
+}
+
+// shortGrams collects the one- and two-byte substrings by tier.
+type shortGrams struct {
+	seen [shortPlaces]uint32           // the doc plus 1 that had it last
+	ids  [numTiers][shortPlaces]uint32 // place in all plus 1
+	all  []gramList
+}
+
+const shortPlaces = 1<<16 + 1<<8
+
+// place is where a short gram is in the tables.
+func place(g []byte) int {
+	if len(g) == 1 {
+		return 1<<16 + int(g[0])
+	}
+	return int(g[0])<<8 | int(g[1])
+}
+
+func (s *shortGrams) add(b *Builder) {
+	b.eachText(func(doc uint32, d *buildDoc, text []byte) {
+		name := text[:d.name]
+		provides := text[d.name+1 : d.name+1+d.provides]
+		groups := text[d.name+1+d.provides:][:d.group]
+		desc := text[d.name+1+d.provides+d.group : d.textLen-1]
+
+		// The best tier comes first and the first one counts.
+		if len(name) <= 2 {
+			s.put(doc, name, TierExact)
+		}
+		eachValue(provides, func(v []byte) {
+			if len(v) == 1 || len(v) == 2 {
+				s.put(doc, v, TierProvides)
+			}
+		})
+		for n := 1; n <= 2 && n <= len(name); n++ {
+			s.put(doc, name[:n], TierPrefix)
+		}
+		for i := 1; i < len(name); i++ {
+			if !wordByte(name[i-1]) {
+				s.putAt(doc, name, i, TierWord)
+			}
+		}
+		s.putAll(doc, name, TierName)
+		eachValue(provides, func(v []byte) { s.putAll(doc, v, TierOther) })
+		eachValue(groups, func(v []byte) { s.putAll(doc, v, TierOther) })
+		s.putAll(doc, desc, TierDesc)
+	})
+}
+
+// eachValue calls f with each of the NUL-ended values.
+func eachValue(values []byte, f func([]byte)) {
+	start := 0
+	for i, c := range values {
+		if c == 0 {
+			f(values[start:i])
+			start = i + 1
+		}
+	}
+}
+
+func (s *shortGrams) putAll(doc uint32, field []byte, t Tier) {
+	for i := range field {
+		s.putAt(doc, field, i, t)
+	}
+}
+
+func (s *shortGrams) putAt(doc uint32, field []byte, i int, t Tier) {
+	s.put(doc, field[i:i+1], t)
+	if i+2 <= len(field) {
+		s.put(doc, field[i:i+2], t)
+	}
+}
+
+func (s *shortGrams) put(doc uint32, g []byte, t Tier) {
+	if len(g) == 0 {
+		return
+	}
+	p := place(g)
+	if s.seen[p] == doc+1 {
+		return
+	}
+	s.seen[p] = doc + 1
+	id := &s.ids[t][p]
+	if *id == 0 {
+		s.all = append(s.all, gramList{key: tierKey(string(g), t)})
+		*id = uint32(len(s.all))
+	}
+	s.all[*id-1].add(doc)
+}
+
+// encodeGrams encodes the GRAM section and the lists it points to.
+func encodeGrams(lists []gramList, docs uint32) (grams, post []byte) {
+	slices.SortFunc(lists, func(a, b gramList) int { return cmp.Compare(a.key, b.key) })
+	for i := range lists {
+		l := &lists[i]
+		where := uint32(len(post))
+		switch {
+		case l.count == 1:
+			where = l.first
+		case dense(l.count, docs):
+			post = appendBitmap(post, l.enc, docs)
+		default:
+			post = append(post, l.enc...)
+		}
+		grams = binary.LittleEndian.AppendUint32(grams, l.key)
+		grams = binary.LittleEndian.AppendUint32(grams, where)
+		grams = binary.LittleEndian.AppendUint32(grams, l.count)
+	}
+	return grams, post
+}
+
+// appendBitmap turns a list of unsigned varints into a bitmap.
+func appendBitmap(dst, enc []byte, docs uint32) []byte {
+	start := len(dst)
+	dst = append(dst, make([]byte, (docs+7)/8)...)
+	doc := uint64(0)
+	for len(enc) > 0 {
+		delta, n := binary.Uvarint(enc)
+		enc = enc[n:]
+		doc += delta
+		dst[start+int(doc/8)] |= 1 << (doc % 8)
+	}
+	return dst
+}

@@ -1,0 +1,237 @@
+package pkgindex
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// matcher decides whether and how well the docs of one file match a query.
+type matcher struct {
+	file  *setFile
+	terms []matchTerm
+}
+
+// matchTerm is a term with what one file says of it.
+type matchTerm struct {
+	*term
+	// exact are the docs that have the word as a provides' name.
+	exact []uint32
+	// values are the docs that have the word as a whole value.
+	values posting
+}
+
+func newMatcher(f *setFile, q *Query) (*matcher, error) {
+	m := &matcher{file: f, terms: make([]matchTerm, len(q.terms))}
+	for i := range q.terms {
+		t := &m.terms[i]
+		t.term = &q.terms[i]
+		if t.expr != nil {
+			continue
+		}
+		var err error
+		var p posting
+		switch t.field {
+		case fieldAny, fieldProvides:
+			if p, err = f.term(termProvides, string(t.word)); err == nil {
+				t.exact, err = p.appendDocs(nil)
+			}
+		case fieldDepends:
+			t.values, err = f.term(termDepends, string(t.word))
+		case fieldMaint:
+			t.values, err = f.term(termMaintainer, string(t.word))
+		case fieldKeyword:
+			t.values, err = f.term(termKeyword, string(t.word))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// tier says whether a doc matches every term, and the worst of their tiers. A
+// query without terms (repositories only) matches everything.
+func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
+	text, err := m.file.docText(doc)
+	if err != nil {
+		return 0, false, err
+	}
+	for i := range m.terms {
+		t := &m.terms[i]
+		var tier Tier
+		switch {
+		case t.expr != nil && t.text():
+			tier, ok, err = m.exprTier(t, doc, text)
+		case t.expr != nil:
+			tier = TierDesc
+			ok, err = m.exprValue(t, doc)
+		case !t.text():
+			// The list of the value is exact and every candidate is in it.
+			tier, ok = TierDesc, true
+		default:
+			tier, ok = t.textTier(doc, text)
+		}
+		if !ok || err != nil {
+			return 0, false, err
+		}
+		worst = max(worst, tier)
+	}
+	return worst, true, nil
+}
+
+// textTier finds the word in the text. The text begins with the name, then
+// come provides and groups, then the description, and a NUL parts them, so
+// that where the first occurrence lies says which field it is in.
+func (t *matchTerm) textTier(doc uint32, text docText) (Tier, bool) {
+	switch t.field {
+	case fieldName:
+		i := bytes.Index(text.name, t.word)
+		if i < 0 {
+			return 0, false
+		}
+		return nameTier(text.name, t.word, i), true
+	case fieldDesc:
+		return TierDesc, bytes.Contains(text.desc, t.word)
+	case fieldGroup:
+		return TierOther, bytes.Contains(text.groups, t.word)
+	case fieldProvides:
+		if t.provided(doc) {
+			return TierProvides, true
+		}
+		return TierOther, bytes.Contains(text.provides, t.word)
+	}
+	i := bytes.Index(text.all, t.word)
+	if i < 0 {
+		return 0, false
+	}
+	if i < len(text.name) {
+		if i == 0 && len(t.word) == len(text.name) {
+			return TierExact, true
+		}
+		if t.provided(doc) {
+			return TierProvides, true
+		}
+		return nameTier(text.name, t.word, i), true
+	}
+	switch {
+	case t.provided(doc):
+		return TierProvides, true
+	case i < len(text.all)-1-len(text.desc):
+		return TierOther, true
+	default:
+		return TierDesc, true
+	}
+}
+
+func (t *matchTerm) provided(doc uint32) bool {
+	_, ok := slices.BinarySearch(t.exact, doc)
+	return ok
+}
+
+// exprTier matches an expression. As pacman does, the name also matches when
+// it contains the expression as plain text.
+func (m *matcher) exprTier(t *matchTerm, doc uint32, text docText) (Tier, bool, error) {
+	if t.field == fieldAny || t.field == fieldName {
+		if at := t.expr.FindIndex(text.name); at != nil {
+			return spanTier(text.name, at[0], at[1]), true, nil
+		}
+		if i := bytes.Index(text.name, t.word); i >= 0 {
+			summary, _, err := m.file.record(doc, false)
+			if err != nil {
+				return 0, false, err
+			}
+			if strings.Contains(summary.Name(), t.raw) {
+				return nameTier(text.name, t.word, i), true, nil
+			}
+		}
+	}
+	if t.field == fieldAny || t.field == fieldProvides {
+		if tier, ok := t.exprValues(text.provides, TierProvides); ok {
+			return tier, true, nil
+		}
+	}
+	if t.field == fieldAny || t.field == fieldGroup {
+		if tier, ok := t.exprValues(text.groups, TierOther); ok {
+			return tier, true, nil
+		}
+	}
+	if t.field == fieldAny || t.field == fieldDesc {
+		return TierDesc, t.expr.FindIndex(text.desc) != nil, nil
+	}
+	return 0, false, nil
+}
+
+// exprValues matches an expression against NUL-ended values; whole is the tier
+// of one that matches from end to end.
+func (t *matchTerm) exprValues(values []byte, whole Tier) (tier Tier, ok bool) {
+	eachValue(values, func(v []byte) {
+		at := t.expr.FindIndex(v)
+		switch {
+		case at == nil:
+		case at[0] == 0 && at[1] == len(v):
+			tier, ok = whole, true
+		case !ok:
+			tier, ok = TierOther, true
+		}
+	})
+	return tier, ok
+}
+
+// spanTier is the tier of a match from start to end in a name.
+func spanTier(name []byte, start, end int) Tier {
+	switch {
+	case start == 0 && end == len(name):
+		return TierExact
+	case start == 0:
+		return TierPrefix
+	case !wordByte(name[start-1]):
+		return TierWord
+	default:
+		return TierName
+	}
+}
+
+// exprValue matches an expression against the whole values of a relation,
+// which only the record has.
+func (m *matcher) exprValue(t *matchTerm, doc uint32) (bool, error) {
+	summary, details, err := m.file.record(doc, true)
+	if err != nil {
+		return false, err
+	}
+	p, err := decodeRecord(summary, details)
+	if err != nil {
+		return false, err
+	}
+	var values []string
+	switch {
+	case t.field == fieldDepends:
+		for _, d := range p.Depends {
+			values = append(values, relationName(d))
+		}
+	case p.AUR == nil:
+	case t.field == fieldMaint:
+		values = append(p.AUR.CoMaintainers, p.AUR.Maintainer)
+	case t.field == fieldKeyword:
+		values = p.AUR.Keywords
+	}
+	return slices.ContainsFunc(values, func(v string) bool { return t.expr.FindIndex([]byte(Fold(v))) != nil }), nil
+}
+
+// decodeRecord decodes what a record's two runs say of a package.
+func decodeRecord(summary, details Record) (p wire.Package, err error) {
+	b := []byte{0xde, 0, byte(summary.Pairs + details.Pairs)}
+	b = append(append(b, summary.Bytes...), details.Bytes...)
+	if err := wire.Check(b); err != nil {
+		return p, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if err := msgpack.Unmarshal(b, &p); err != nil {
+		return p, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return p, nil
+}

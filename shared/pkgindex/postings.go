@@ -1,0 +1,220 @@
+package pkgindex
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+)
+
+// dense says whether a list of count docs out of n is stored as a bitmap. A
+// sixteenth is where a bitmap takes twice the room of one-byte differences and
+// pays it back by answering whether it holds a doc with one look.
+func dense(count, n uint32) bool { return count > n/16 }
+
+// posting is a list of docs in ascending order.
+type posting struct {
+	count uint32
+	docs  uint32 // of the whole index
+	one   uint32 // the doc, if count is 1
+	bytes []byte // the encoded list from its start, if count is more than 1
+}
+
+// appendPosting encodes a list of at least two ascending docs.
+func appendPosting(dst []byte, list []uint32, docs uint32) []byte {
+	if dense(uint32(len(list)), docs) {
+		start := len(dst)
+		dst = append(dst, make([]byte, (docs+7)/8)...)
+		for _, d := range list {
+			dst[start+int(d/8)] |= 1 << (d % 8)
+		}
+		return dst
+	}
+	last := uint32(0)
+	for _, d := range list {
+		dst = binary.AppendUvarint(dst, uint64(d-last))
+		last = d
+	}
+	return dst
+}
+
+// bitmap returns the list's bitmap if it is stored as one.
+func (p posting) bitmap() ([]byte, bool) {
+	if p.count < 2 || !dense(p.count, p.docs) {
+		return nil, false
+	}
+	n := (uint64(p.docs) + 7) / 8
+	if uint64(len(p.bytes)) < n {
+		return nil, false
+	}
+	return p.bytes[:n], true
+}
+
+// appendDocs decodes the list.
+func (p posting) appendDocs(dst []uint32) ([]uint32, error) {
+	if p.count == 0 {
+		return dst, nil
+	}
+	if p.count == 1 {
+		if p.one >= p.docs {
+			return dst, fmt.Errorf("%w: doc %d of %d in a list", ErrDamaged, p.one, p.docs)
+		}
+		return append(dst, p.one), nil
+	}
+	if dense(p.count, p.docs) {
+		return p.appendBitmap(dst)
+	}
+	d := p.decoder()
+	var batch [256]uint32
+	for {
+		n, err := d.next(&batch)
+		if n == 0 || err != nil {
+			return dst, err
+		}
+		dst = append(dst, batch[:n]...)
+	}
+}
+
+// decoder walks a list of varints in batches.
+type decoder struct {
+	bytes []byte
+	left  uint32
+	docs  uint64
+	doc   uint64
+}
+
+func (p posting) decoder() decoder {
+	return decoder{bytes: p.bytes, left: p.count, docs: uint64(p.docs)}
+}
+
+// next fills the batch and returns how many docs it has, 0 at the end. The docs
+// never descend and all lie within the index.
+func (d *decoder) next(batch *[256]uint32) (int, error) {
+	n := int(min(d.left, uint32(len(batch))))
+	b, doc := d.bytes, d.doc
+	for i := 0; i < n; {
+		// Most differences take one byte: add as long as they do.
+		run := min(n-i, len(b))
+		k := 0
+		for k < run && b[k] < 0x80 {
+			doc += uint64(b[k])
+			batch[i+k] = uint32(doc)
+			k++
+		}
+		i, b = i+k, b[k:]
+		if i == n {
+			break
+		}
+		delta, k := binary.Uvarint(b)
+		if k <= 0 || delta >= d.docs {
+			return 0, fmt.Errorf("%w: a list breaks off", ErrDamaged)
+		}
+		doc += delta
+		batch[i] = uint32(doc)
+		i, b = i+1, b[k:]
+		if doc >= d.docs {
+			break
+		}
+	}
+	if doc >= d.docs {
+		return 0, fmt.Errorf("%w: doc %d of %d in a list", ErrDamaged, doc, d.docs)
+	}
+	d.bytes, d.doc, d.left = b, doc, d.left-uint32(n)
+	return n, nil
+}
+
+func (p posting) appendBitmap(dst []uint32) ([]uint32, error) {
+	bm, ok := p.bitmap()
+	if !ok {
+		return dst, fmt.Errorf("%w: a bitmap ends early", ErrDamaged)
+	}
+	for i := 0; i < len(bm); i += 8 {
+		var w uint64
+		if i+8 <= len(bm) {
+			w = binary.LittleEndian.Uint64(bm[i:])
+		} else {
+			for j, c := range bm[i:] {
+				w |= uint64(c) << (8 * j)
+			}
+		}
+		for ; w != 0; w &= w - 1 {
+			doc := uint32(i*8 + bits.TrailingZeros64(w))
+			if doc >= p.docs {
+				return dst, fmt.Errorf("%w: doc %d of %d in a bitmap", ErrDamaged, doc, p.docs)
+			}
+			dst = append(dst, doc)
+		}
+	}
+	return dst, nil
+}
+
+// intersect keeps of the ascending docs in set those that the list holds, in
+// place.
+func (p posting) intersect(set []uint32) ([]uint32, error) {
+	if bm, ok := p.bitmap(); ok {
+		kept := set[:0]
+		for _, d := range set {
+			if bm[d/8]&(1<<(d%8)) != 0 {
+				kept = append(kept, d)
+			}
+		}
+		return kept, nil
+	}
+	if p.count < 2 {
+		one, err := p.appendDocs(nil)
+		return intersectSorted(set, one), err
+	}
+	d := p.decoder()
+	var batch [256]uint32
+	kept, rest := set[:0], set
+	for len(rest) > 0 {
+		n, err := d.next(&batch)
+		if n == 0 || err != nil {
+			return kept, err
+		}
+		for _, doc := range batch[:n] {
+			for len(rest) > 0 && rest[0] < doc {
+				rest = rest[1:]
+			}
+			if len(rest) == 0 {
+				break
+			}
+			if rest[0] == doc {
+				kept, rest = append(kept, doc), rest[1:]
+			}
+		}
+	}
+	return kept, nil
+}
+
+// intersectSorted keeps in a, in place, what b holds too.
+func intersectSorted(a, b []uint32) []uint32 {
+	kept, j := a[:0], 0
+	for _, d := range a {
+		for j < len(b) && b[j] < d {
+			j++
+		}
+		if j == len(b) {
+			break
+		}
+		if b[j] == d {
+			kept = append(kept, d)
+		}
+	}
+	return kept
+}
+
+// unionSorted merges two ascending lists.
+func unionSorted(a, b []uint32) []uint32 {
+	out := make([]uint32, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] < b[0]:
+			out, a = append(out, a[0]), a[1:]
+		case b[0] < a[0]:
+			out, b = append(out, b[0]), b[1:]
+		default:
+			out, a, b = append(out, a[0]), a[1:], b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}

@@ -1,0 +1,94 @@
+package pkgindex
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/omg-arch/omg/shared/posixre"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Query is a search that is ready to run.
+type Query struct {
+	terms []term
+	repos []string // empty for all
+	sort  string
+}
+
+// field is what a term looks at.
+type field byte
+
+const (
+	fieldAny      field = iota
+	fieldName           // text that contains the word
+	fieldDesc           //
+	fieldProvides       //
+	fieldGroup          //
+	fieldDepends        // values that are the word
+	fieldMaint          //
+	fieldKeyword        //
+)
+
+// fieldNames are the prefixes of a word. repo: is not among them since it
+// narrows the query and not a word.
+var fieldNames = map[string]field{
+	"name":     fieldName,
+	"desc":     fieldDesc,
+	"provides": fieldProvides,
+	"group":    fieldGroup,
+	"depends":  fieldDepends,
+	"maint":    fieldMaint,
+	"keyword":  fieldKeyword,
+}
+
+// term is one word of a query.
+type term struct {
+	field field
+	word  []byte // folded; the literal or, with expr, the expression's own text
+	expr  *posixre.Expr
+	raw   string // the expression as typed
+}
+
+// text says that a term looks at text for an occurrence of its word, as
+// opposed to whole values.
+func (t *term) text() bool { return t.field <= fieldGroup }
+
+// ParseQuery reads the words of a request. The error wraps ErrQuery.
+func ParseQuery(r *wire.SearchRequest) (*Query, error) {
+	q := &Query{repos: slices.Clone(r.Repos), sort: r.Sort}
+	switch r.Sort {
+	case "", wire.SortRelevance, wire.SortName, wire.SortRepo:
+	default:
+		return nil, fmt.Errorf("%w: cannot sort by %q: use %s, %s or %s",
+			ErrQuery, r.Sort, wire.SortRelevance, wire.SortName, wire.SortRepo)
+	}
+	for _, w := range r.Words {
+		t := term{raw: w}
+		if prefix, rest, ok := strings.Cut(w, ":"); ok {
+			if prefix == "repo" && rest != "" {
+				q.repos = append(q.repos, rest)
+				continue
+			}
+			if f, ok := fieldNames[prefix]; ok && rest != "" {
+				t.field, t.raw = f, rest
+			}
+		}
+		if r.NameOnly && t.field == fieldAny {
+			t.field = fieldName
+		}
+		t.word = []byte(Fold(t.raw))
+		if r.Regex {
+			expr, err := posixre.Compile(t.raw)
+			if err != nil {
+				return nil, fmt.Errorf("%w: %w", ErrQuery, err)
+			}
+			t.expr = expr
+		}
+		q.terms = append(q.terms, t)
+	}
+	if len(q.terms) == 0 && len(q.repos) == 0 {
+		return nil, fmt.Errorf("%w: no words to search for", ErrQuery)
+	}
+	return q, nil
+}

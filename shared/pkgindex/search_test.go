@@ -1,0 +1,131 @@
+package pkgindex
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// tinyPackages are packages of few different letters, so that everything
+// occurs everywhere: in names, at the starts of words, in provides and groups.
+func tinyPackages(seed uint64, n int) []wire.Package {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	word := func(most int) string {
+		const alphabet = "aabbcC-é"
+		var s strings.Builder
+		for range 1 + rng.IntN(most) {
+			s.WriteString(string([]rune(alphabet)[rng.IntN(8)]))
+		}
+		return s.String()
+	}
+	list := func(most, letters int) (out []string) {
+		for range rng.IntN(most + 1) {
+			out = append(out, word(letters))
+		}
+		return out
+	}
+	packages := make([]wire.Package, n)
+	for i := range packages {
+		p := &packages[i]
+		*p = wire.Package{
+			Repo: []string{"core", "extra", "aur"}[rng.IntN(3)],
+			Name: fmt.Sprintf("%s%d", word(6), i), Version: "1-1",
+			Desc: word(9) + " " + word(9), Groups: list(1, 3), Depends: list(2, 2),
+		}
+		for _, v := range list(2, 3) {
+			p.Provides = append(p.Provides, v+[]string{"", "=1.2-3"}[rng.IntN(2)])
+		}
+		if i%3 == 0 {
+			p.Name = word(6)
+		}
+		if p.Repo == "aur" {
+			p.AUR = &wire.AUR{Votes: rng.Uint32N(3), Maintainer: word(2)}
+		}
+	}
+	return packages
+}
+
+// build writes packages into an index in memory, in the order of repos.
+func build(t testing.TB, packages []wire.Package, repos ...string) *File {
+	t.Helper()
+	b := NewBuilder("test", 1)
+	for _, repo := range repos {
+		kind := KindRepo
+		if repo == "aur" {
+			kind = KindAUR
+		}
+		s := b.Source(repo, kind)
+		for i := range packages {
+			if packages[i].Repo == repo {
+				require.NoError(t, s.Add(&packages[i]))
+			}
+		}
+	}
+	data, err := b.Bytes()
+	require.NoError(t, err)
+	f, err := OpenBytes(data)
+	require.NoError(t, err)
+	require.NoError(t, f.Check())
+	return f
+}
+
+// names reads the hits back as repository/name.
+func names(t testing.TB, s *Set, hits []Hit) []string {
+	t.Helper()
+	out := []string{}
+	require.NoError(t, s.ReadAll(hits, false, func(h Hit, summary, _ Record) bool {
+		out = append(out, s.Repo(h)+"/"+summary.Name())
+		return true
+	}))
+	return out
+}
+
+func find(t testing.TB, s *Set, limit int, r wire.SearchRequest) ([]string, int) {
+	t.Helper()
+	q, err := ParseQuery(&r)
+	require.NoError(t, err)
+	res, err := s.Search(q, limit)
+	require.NoError(t, err)
+	return names(t, s, res.Hits), res.Total
+}
+
+func TestSearchEqualsThePlainOne(t *testing.T) {
+	letters := []string{
+		"a", "b", "c", "C", "-", "é", "É", "aa", "ab", "Bc", "-a", "a-", "éa", "abc", "aab", "b-a", "bbbb", "a1", "aé-",
+		"name:a", "desc:ab", "provides:aa", "group:b", "depends:ab", "depends:a", "maint:a", "name:ab", "x", "",
+	}
+	for seed := range uint64(4) {
+		packages := tinyPackages(seed, 400)
+		o := oracle{repos: []string{"extra", "core", "aur"}, packages: packages}
+		for i := range 20 {
+			o.installed = append(o.installed, packages[i*7].Name)
+		}
+		view := View{Repos: []string{"extra", "core"}, Installed: o.installed}
+		one, err := NewSet([]*File{build(t, packages, "core", "extra", "aur")}, view)
+		require.NoError(t, err)
+		several, err := NewSet([]*File{build(t, packages, "core", "extra"), build(t, packages, "aur")}, view)
+		require.NoError(t, err)
+		for _, a := range letters {
+			for _, b := range append([]string{"-"}, letters...) {
+				words := []string{a, b}
+				if b == "-" {
+					words = words[:1]
+				}
+				want := o.search(words...)
+				for _, s := range []*Set{one, several} {
+					got, total := find(t, s, 0, wire.SearchRequest{Words: words})
+					require.Equal(t, want, got, "words %q, seed %d", words, seed)
+					require.Equal(t, len(want), total)
+					got, total = find(t, s, 5, wire.SearchRequest{Words: words})
+					require.Equal(t, want[:min(5, len(want))], got, "the first five of %q", words)
+					require.Equal(t, len(want), total)
+				}
+			}
+		}
+	}
+}

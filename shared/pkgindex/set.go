@@ -1,0 +1,322 @@
+package pkgindex
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// View is what the reader's side decides about the answers of a Set.
+type View struct {
+	// Repos are the repositories to show, in their order. Nil shows all, in
+	// the order of the files. The AUR comes last in either case.
+	Repos []string
+	// NoSearch are the repositories that a search passes over while an exact
+	// look-up does not: those whose Usage lacks Search.
+	NoSearch []string
+	// Installed are the names that a search puts first within a tier.
+	Installed []string
+}
+
+// Set is one or more indexes that answer as one. It keeps the files, and does
+// not close them.
+type Set struct {
+	files []setFile
+	parts []part // by rank
+}
+
+// setFile is a file of a set with what the set knows about its docs.
+type setFile struct {
+	*File
+	parts     []*part // in the order of docs; some docs may be in none
+	installed bitset
+}
+
+// part is one source of a file.
+type part struct {
+	file     int
+	rank     int
+	name     string
+	kind     Kind
+	first    uint32
+	end      uint32
+	noSearch bool
+}
+
+// Hit is a package that a Set found.
+type Hit struct {
+	file int
+	rank int
+	doc  uint32
+}
+
+// NewSet joins files. Of two files with the same repository the first one
+// counts.
+func NewSet(files []*File, v View) (*Set, error) {
+	s := &Set{files: make([]setFile, len(files))}
+	var found []part
+	for i, f := range files {
+		s.files[i].File = f
+		for _, src := range f.facts.Sources {
+			known := slices.ContainsFunc(found, func(p part) bool { return p.name == src.Name && p.kind == src.Kind })
+			if known || src.Kind == KindRepo && v.Repos != nil && !slices.Contains(v.Repos, src.Name) {
+				continue
+			}
+			found = append(found, part{
+				file: i, name: src.Name, kind: src.Kind,
+				first: src.First, end: src.First + src.Packages,
+				noSearch: slices.Contains(v.NoSearch, src.Name),
+			})
+		}
+	}
+	slices.SortStableFunc(found, func(a, b part) int {
+		return cmp.Or(
+			compareBool(a.kind == KindAUR, b.kind == KindAUR),
+			cmp.Compare(slices.Index(v.Repos, a.name), slices.Index(v.Repos, b.name)),
+		)
+	})
+	s.parts = found
+	for i := range s.parts {
+		p := &s.parts[i]
+		p.rank = i
+		f := &s.files[p.file]
+		f.parts = append(f.parts, p)
+	}
+	for i := range s.files {
+		f := &s.files[i]
+		slices.SortFunc(f.parts, func(a, b *part) int { return cmp.Compare(a.first, b.first) })
+		f.installed = make(bitset, (f.docs+63)/64)
+	}
+	return s, guard(func() error { return s.markInstalled(v.Installed) })
+}
+
+func (s *Set) markInstalled(names []string) error {
+	for _, name := range names {
+		hits, err := s.lookup(nil, "", name)
+		if err != nil {
+			return err
+		}
+		for _, h := range hits {
+			s.files[h.file].installed.set(h.doc)
+		}
+	}
+	return nil
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	default:
+		return 1
+	}
+}
+
+// bitset is a set of docs.
+type bitset []uint64
+
+func (b bitset) set(doc uint32)      { b[doc/64] |= 1 << (doc % 64) }
+func (b bitset) has(doc uint32) bool { return b[doc/64]&(1<<(doc%64)) != 0 }
+
+// partOf returns the part a doc belongs to, nil if the set does not show it.
+func (f *setFile) partOf(doc uint32) *part {
+	for _, p := range f.parts {
+		if doc < p.end {
+			if doc >= p.first {
+				return p
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// Repos are the names of the set's sources in their order.
+func (s *Set) Repos() []string {
+	names := make([]string, len(s.parts))
+	for i, p := range s.parts {
+		names[i] = p.name
+	}
+	return names
+}
+
+// Packages is the number of packages that the set shows.
+func (s *Set) Packages() int {
+	n := 0
+	for _, p := range s.parts {
+		n += int(p.end - p.first)
+	}
+	return n
+}
+
+// Read calls f with the summary and the details of a package. Their bytes are
+// those of the map: f copies what it keeps. Without details, the second record
+// is empty.
+func (s *Set) Read(h Hit, withDetails bool, f func(summary, details Record)) error {
+	return guard(func() error {
+		summary, details, err := s.files[h.file].record(h.doc, withDetails)
+		if err == nil {
+			f(summary, details)
+		}
+		return err
+	})
+}
+
+// ReadAll calls f for each hit as Read does, until f returns false.
+func (s *Set) ReadAll(hits []Hit, withDetails bool, f func(h Hit, summary, details Record) bool) error {
+	return guard(func() error {
+		for _, h := range hits {
+			summary, details, err := s.files[h.file].record(h.doc, withDetails)
+			if err != nil {
+				return err
+			}
+			if !f(h, summary, details) {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
+// Name returns the name in a summary.
+func (r Record) Name() string {
+	name, _ := stringAt(r.Bytes, 1)
+	return string(name)
+}
+
+// Kind says whether a package is a repository's or the AUR's.
+func (s *Set) Kind(h Hit) Kind { return s.parts[h.rank].kind }
+
+// Repo is the name of a package's repository.
+func (s *Set) Repo(h Hit) string { return s.parts[h.rank].name }
+
+// Lookup finds the packages of exactly this name, in the order of the
+// repositories; with repo, only that one's.
+func (s *Set) Lookup(repo, name string) (hits []Hit, err error) {
+	err = guard(func() error {
+		hits, err = s.lookup(nil, repo, name)
+		return err
+	})
+	return hits, err
+}
+
+func (s *Set) lookup(hits []Hit, repo, name string) ([]Hit, error) {
+	folded := Fold(name)
+	start := len(hits)
+	for i := range s.files {
+		f := &s.files[i]
+		at, err := f.lowerBound(folded)
+		if err != nil {
+			return nil, err
+		}
+		for ; at < int(f.docs); at++ {
+			doc := f.nameDoc(at)
+			t, err := f.docText(doc)
+			if err != nil {
+				return nil, err
+			}
+			if string(t.name) != folded {
+				break
+			}
+			p := f.partOf(doc)
+			if p == nil || repo != "" && p.name != repo {
+				continue
+			}
+			summary, _, err := f.record(doc, false)
+			if err != nil {
+				return nil, err
+			}
+			if real, ok := stringAt(summary.Bytes, 1); ok && string(real) == name {
+				hits = append(hits, Hit{file: i, rank: p.rank, doc: doc})
+			}
+		}
+	}
+	slices.SortFunc(hits[start:], func(a, b Hit) int { return cmp.Compare(a.rank, b.rank) })
+	return hits, nil
+}
+
+// Names returns up to limit different names that begin with prefix, ignoring
+// case, in alphabetical order.
+func (s *Set) Names(prefix string, limit int) (names []string, err error) {
+	folded := []byte(Fold(prefix))
+	err = guard(func() error {
+		for i := range s.files {
+			f := &s.files[i]
+			at, err := f.lowerBound(string(folded))
+			if err != nil {
+				return err
+			}
+			for n := 0; at < int(f.docs) && n < limit; at++ {
+				doc := f.nameDoc(at)
+				t, err := f.docText(doc)
+				if err != nil {
+					return err
+				}
+				if !bytes.HasPrefix(t.name, folded) {
+					break
+				}
+				if f.partOf(doc) == nil || len(names) > 0 && names[len(names)-1] == string(t.name) {
+					continue
+				}
+				names = append(names, string(t.name))
+				n++
+			}
+		}
+		return nil
+	})
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return names[:min(len(names), limit)], err
+}
+
+// Relation is what Having looks at.
+type Relation byte
+
+// The relations by which packages are found.
+const (
+	Provides     Relation = termProvides
+	Groups       Relation = termGroup
+	Depends      Relation = termDepends
+	OptDepends   Relation = termOptDepends
+	MakeDepends  Relation = termMakeDepends
+	CheckDepends Relation = termCheckDepends
+	Maintainer   Relation = termMaintainer
+	Keyword      Relation = termKeyword
+)
+
+// Having finds the packages that have exactly this value, ignoring case, in a
+// relation: those that provide a name, are in a group, depend on a name (the
+// reverse dependencies, whatever version they ask for). They come in the order
+// of the repositories.
+func (s *Set) Having(rel Relation, value string) (hits []Hit, err error) {
+	folded := Fold(value)
+	err = guard(func() error {
+		for i := range s.files {
+			f := &s.files[i]
+			p, err := f.term(byte(rel), folded)
+			if err != nil {
+				return err
+			}
+			docs, err := p.appendDocs(nil)
+			if err != nil {
+				return err
+			}
+			for _, doc := range docs {
+				if p := f.partOf(doc); p != nil {
+					hits = append(hits, Hit{file: i, rank: p.rank, doc: doc})
+				}
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(hits, func(a, b Hit) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.doc, b.doc))
+	})
+	return hits, err
+}
+
+// ErrQuery means that a query cannot be understood; the text says why.
+var ErrQuery = fmt.Errorf("query not understood")

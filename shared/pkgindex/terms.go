@@ -1,0 +1,86 @@
+package pkgindex
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// termHash is the hash by which the TERM section is ordered.
+func termHash(field byte, value string) uint32 {
+	var d xxhash.Digest
+	d.Reset()
+	_, _ = d.Write([]byte{field})
+	_, _ = d.WriteString(value)
+	return uint32(d.Sum64())
+}
+
+// termTable collects the whole values of all sources.
+type termTable struct {
+	keys  []termKey
+	lists [][]uint32
+}
+
+func (t *termTable) add(b *Builder, docs uint32) {
+	ids := make(map[termKey]uint32)
+	first := uint32(0)
+	for _, s := range b.sources {
+		// The source counted docs in the order of Add; the file has another.
+		final := make([]uint32, len(s.docs))
+		for i, d := range s.docs {
+			final[d.own] = first + uint32(i)
+		}
+		global := make([]uint32, len(s.keys))
+		for i, k := range s.keys {
+			id, ok := ids[k]
+			if !ok {
+				id = uint32(len(t.keys))
+				ids[k] = id
+				t.keys = append(t.keys, k)
+				t.lists = append(t.lists, nil)
+			}
+			global[i] = id
+		}
+		for _, u := range s.terms {
+			id := global[u.value]
+			t.lists[id] = append(t.lists[id], final[u.doc])
+		}
+		first += uint32(len(s.docs))
+	}
+	for i, l := range t.lists {
+		slices.Sort(l)
+		t.lists[i] = slices.Compact(l)
+	}
+}
+
+// encode returns the TERM and VALS sections and appends the lists to post.
+func (t *termTable) encode(post []byte, docs uint32) (entries, values, postings []byte) {
+	type entry struct{ hash, id uint32 }
+	order := make([]entry, len(t.keys))
+	for i, k := range t.keys {
+		order[i] = entry{termHash(k.field, k.value), uint32(i)}
+	}
+	slices.SortFunc(order, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.id, b.id))
+	})
+	for _, e := range order {
+		list := t.lists[e.id]
+		where := uint32(len(post))
+		if len(list) == 1 {
+			where = list[0]
+		} else {
+			post = appendPosting(post, list, docs)
+		}
+		entries = binary.LittleEndian.AppendUint32(entries, e.hash)
+		entries = binary.LittleEndian.AppendUint32(entries, uint32(len(values)))
+		entries = binary.LittleEndian.AppendUint32(entries, where)
+		entries = binary.LittleEndian.AppendUint32(entries, uint32(len(list)))
+		k := t.keys[e.id]
+		values = binary.AppendUvarint(values, uint64(len(k.value)))
+		values = append(values, k.field)
+		values = append(values, k.value...)
+	}
+	return entries, values, post
+}

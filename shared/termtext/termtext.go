@@ -1,0 +1,67 @@
+// Package termtext makes text from anywhere safe to print on a terminal: it can
+// neither move the cursor, nor colour, nor pretend to be another line, nor turn
+// the direction of what stands beside it.
+package termtext
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Unsafe says whether a rune may not be printed: the C0 controls and DEL, the
+// C1 controls, and the marks that steer bidirectional text (Unicode Standard
+// Annex 9: ALM, LRM, RLM, the embeddings and overrides, the isolates).
+func Unsafe(r rune) bool {
+	switch {
+	case r < 0x20, 0x7f <= r && r < 0xa0:
+		return true
+	case r == 0x61c, r == 0x200e, r == 0x200f:
+		return true
+	case 0x202a <= r && r <= 0x202e, 0x2066 <= r && r <= 0x2069:
+		return true
+	}
+	return false
+}
+
+// Clean replaces each unsafe rune, and each byte that is not UTF-8, by U+FFFD.
+// A newline is unsafe too: one text is one line. Text that is safe is returned
+// as it is.
+func Clean(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c >= 0x7f {
+			return clean(s)
+		}
+	}
+	return s
+}
+
+func clean(s string) string {
+	var b strings.Builder
+	b.Grow(len(s) + 8)
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 || Unsafe(r) {
+			r = utf8.RuneError
+		}
+		b.WriteRune(r)
+		i += n
+	}
+	return b.String()
+}
+
+// AppendJSON appends JSON text with every unsafe rune that stands in it as
+// itself escaped. The encoder has escaped the C0 controls already; whitespace
+// between values stays.
+func AppendJSON(dst, json []byte) []byte {
+	const hex = "0123456789abcdef"
+	for len(json) > 0 {
+		r, n := utf8.DecodeRune(json)
+		if r >= 0x7f && Unsafe(r) {
+			dst = append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
+		} else {
+			dst = append(dst, json[:n]...)
+		}
+		json = json[n:]
+	}
+	return dst
+}

@@ -1,0 +1,50 @@
+package termtext
+
+import (
+	"encoding/json"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                          "",
+		"plain text 1.0":            "plain text 1.0",
+		"Grüße 日本":                  "Grüße 日本",
+		"a\x1b[31mred":              "a\uFFFD[31mred",
+		"two\nlines\r":              "two\uFFFDlines\uFFFD",
+		"tab\t\x00\x7f":             "tab\uFFFD\uFFFD\uFFFD",
+		"csi \u009b":                "csi \uFFFD",
+		"\u202eevil\u202c":          "\uFFFDevil\uFFFD",
+		"\u2066\u2069\u200e\u061c!": "\uFFFD\uFFFD\uFFFD\uFFFD!",
+		"bad \xff\xc3":              "bad \uFFFD\uFFFD",
+		"nbsp\u00a0":                "nbsp\u00a0",
+	} {
+		require.Equal(t, want, Clean(in), "%q", in)
+	}
+}
+
+func TestAppendJSON(t *testing.T) {
+	const text = "\x1b\u009b\u202e ü \x7f"
+	b, err := json.Marshal(text)
+	require.NoError(t, err)
+	b = AppendJSON(nil, b)
+	require.Equal(t, `"\u001b\u009b\u202e ü \u007f"`, string(b))
+	var back string
+	require.NoError(t, json.Unmarshal(b, &back))
+	require.Equal(t, text, back)
+}
+
+func FuzzClean(f *testing.F) {
+	f.Add("a\x1b\xff\u202e")
+	f.Fuzz(func(t *testing.T, s string) {
+		c := Clean(s)
+		require.True(t, utf8.ValidString(c))
+		for _, r := range c {
+			require.False(t, Unsafe(r))
+		}
+		require.Equal(t, c, Clean(c))
+	})
+}

@@ -1,0 +1,261 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// Header is what every request begins with, in whatever order its keys come.
+type Header struct {
+	ID uint64 `msgpack:"id"`
+	Op string `msgpack:"op"`
+}
+
+// ErrNoID means that a request's id cannot be read, so that it cannot be
+// answered.
+var ErrNoID = errors.New("a request without a readable id")
+
+// DecodeHeader reads the header of a request that passed Check.
+func DecodeHeader(frame []byte) (h Header, err error) {
+	hasID := false
+	err = eachPair(frame, func(key, value []byte) bool {
+		switch string(key) {
+		case "id":
+			h.ID, hasID = decodeUint(value)
+			return hasID
+		case "op":
+			op, _, ok := CutString(value)
+			h.Op = string(op)
+			return ok
+		}
+		return true
+	})
+	switch {
+	case !hasID:
+		return h, ErrNoID
+	case err != nil:
+		return h, err
+	case h.Op == "":
+		return h, fmt.Errorf("%w: no op", ErrMalformed)
+	}
+	return h, nil
+}
+
+// Response is one frame of an answer as a client reads it.
+type Response struct {
+	ID uint64
+	// Result is the result in MessagePack; nil when there is an Err.
+	Result []byte
+	Err    *Error
+	// More says that another part follows.
+	More bool
+}
+
+// DecodeResponse reads a response that passed Check. Result is a part of frame.
+func DecodeResponse(frame []byte) (r Response, err error) {
+	hasID := false
+	err = eachPair(frame, func(key, value []byte) bool {
+		switch string(key) {
+		case "id":
+			r.ID, hasID = decodeUint(value)
+			return hasID
+		case "result":
+			r.Result = value
+		case "more":
+			r.More = len(value) == 1 && value[0] == 0xc3
+		case "error":
+			r.Err = &Error{}
+			return msgpack.Unmarshal(value, r.Err) == nil
+		}
+		return true
+	})
+	switch {
+	case err != nil:
+		return r, err
+	case !hasID:
+		return r, ErrNoID
+	case r.Err == nil && r.Result == nil:
+		return r, fmt.Errorf("%w: neither result nor error", ErrMalformed)
+	}
+	return r, nil
+}
+
+// eachPair calls f with each key and encoded value of a map that passed Check,
+// until f returns false, which is an error.
+func eachPair(b []byte, f func(key, value []byte) bool) error {
+	n, rest, err := mapHeader(b)
+	if err != nil {
+		return err
+	}
+	for range n {
+		key, after, ok := CutString(rest)
+		if !ok {
+			return fmt.Errorf("%w: a key that is no text", ErrMalformed)
+		}
+		size := valueSize(after)
+		if !f(key, after[:size]) {
+			return fmt.Errorf("%w: the value of %q", ErrMalformed, key)
+		}
+		rest = after[size:]
+	}
+	return nil
+}
+
+func mapHeader(b []byte) (pairs uint64, rest []byte, err error) {
+	if len(b) > 0 && (b[0]&0xf0 == 0x80 || b[0] == 0xde || b[0] == 0xdf) {
+		size, inside, err := head(b)
+		if err == nil {
+			return inside / 2, b[size:], nil
+		}
+	}
+	return 0, nil, fmt.Errorf("%w: not a map", ErrMalformed)
+}
+
+// valueSize is the length of the first value of b, which passed Check.
+func valueSize(b []byte) int {
+	at := 0
+	for left := uint64(1); left > 0; left-- {
+		size, inside, err := head(b[at:])
+		if err != nil || size > uint64(len(b)-at) {
+			return len(b)
+		}
+		at += int(size)
+		left += inside
+	}
+	return at
+}
+
+// CutString splits a string off encoded text; the bytes are those of b.
+func CutString(b []byte) (s, rest []byte, ok bool) {
+	if len(b) == 0 || b[0]&0xe0 != 0xa0 && (b[0] < 0xd9 || b[0] > 0xdb) {
+		return nil, nil, false
+	}
+	size, _, err := head(b)
+	if err != nil || size > uint64(len(b)) {
+		return nil, nil, false
+	}
+	start := 1
+	if b[0] >= 0xd9 {
+		start += 1 << (b[0] - 0xd9)
+	}
+	return b[start:size], b[size:], true
+}
+
+// decodeUint reads a value that is an integer of 0 or more.
+func decodeUint(b []byte) (uint64, bool) {
+	switch c := b[0]; {
+	case c <= 0x7f:
+		return uint64(c), true
+	case c == 0xcc || c == 0xd0 && b[1] < 0x80:
+		return uint64(b[1]), true
+	case c == 0xcd || c == 0xd1 && b[1] < 0x80:
+		return uint64(binary.BigEndian.Uint16(b[1:])), true
+	case c == 0xce || c == 0xd2 && b[1] < 0x80:
+		return uint64(binary.BigEndian.Uint32(b[1:])), true
+	case c == 0xcf || c == 0xd3 && b[1] < 0x80:
+		return binary.BigEndian.Uint64(b[1:]), true
+	}
+	return 0, false
+}
+
+// AppendRequest appends the frame of a request; req is the operation's own
+// fields, a struct, or nil.
+func AppendRequest(dst []byte, id uint64, op string, req any) ([]byte, error) {
+	start := len(dst)
+	var buf bytes.Buffer
+	if req != nil {
+		if err := msgpack.NewEncoder(&buf).Encode(req); err != nil {
+			return dst, err
+		}
+	} else {
+		buf.WriteByte(0x80)
+	}
+	fields, rest, err := mapHeader(buf.Bytes())
+	if err != nil {
+		return dst, fmt.Errorf("request %s: %w", op, err)
+	}
+	dst = BeginFrame(dst)
+	dst = AppendMap(dst, int(fields)+2)
+	dst = AppendUint(AppendString(dst, "id"), id)
+	dst = AppendString(AppendString(dst, "op"), op)
+	dst = append(dst, rest...)
+	if len(dst)-start-HeaderSize > MaxFrame {
+		return dst[:start], ErrTooLarge
+	}
+	return EndFrame(dst, start), nil
+}
+
+// AppendResult appends the frame of a response with an encoded result.
+func AppendResult(dst []byte, id uint64, result []byte, more bool) []byte {
+	start := len(dst)
+	dst = BeginFrame(dst)
+	pairs := 2
+	if more {
+		pairs++
+	}
+	dst = AppendMap(dst, pairs)
+	dst = AppendUint(AppendString(dst, "id"), id)
+	if more {
+		dst = append(AppendString(dst, "more"), 0xc3)
+	}
+	dst = append(AppendString(dst, "result"), result...)
+	return EndFrame(dst, start)
+}
+
+// AppendError appends the frame of a response with an error.
+func AppendError(dst []byte, id uint64, e *Error) []byte {
+	start := len(dst)
+	dst = AppendMap(BeginFrame(dst), 2)
+	dst = AppendUint(AppendString(dst, "id"), id)
+	dst = AppendMap(AppendString(dst, "error"), 2)
+	dst = AppendUint(AppendString(dst, "code"), uint64(e.Code))
+	dst = AppendString(AppendString(dst, "message"), e.Message)
+	return EndFrame(dst, start)
+}
+
+// AppendMap appends the header of a map of so many pairs.
+func AppendMap(dst []byte, pairs int) []byte {
+	switch {
+	case pairs < 16:
+		return append(dst, 0x80|byte(pairs))
+	case pairs < 1<<16:
+		return binary.BigEndian.AppendUint16(append(dst, 0xde), uint16(pairs))
+	default:
+		return binary.BigEndian.AppendUint32(append(dst, 0xdf), uint32(pairs))
+	}
+}
+
+// AppendString appends text.
+func AppendString(dst []byte, s string) []byte {
+	switch n := len(s); {
+	case n < 32:
+		dst = append(dst, 0xa0|byte(n))
+	case n < 1<<8:
+		dst = append(dst, 0xd9, byte(n))
+	case n < 1<<16:
+		dst = binary.BigEndian.AppendUint16(append(dst, 0xda), uint16(n))
+	default:
+		dst = binary.BigEndian.AppendUint32(append(dst, 0xdb), uint32(n))
+	}
+	return append(dst, s...)
+}
+
+// AppendUint appends a number in its shortest form.
+func AppendUint(dst []byte, v uint64) []byte {
+	switch {
+	case v < 1<<7:
+		return append(dst, byte(v))
+	case v < 1<<8:
+		return append(dst, 0xcc, byte(v))
+	case v < 1<<16:
+		return binary.BigEndian.AppendUint16(append(dst, 0xcd), uint16(v))
+	case v < 1<<32:
+		return binary.BigEndian.AppendUint32(append(dst, 0xce), uint32(v))
+	default:
+		return binary.BigEndian.AppendUint64(append(dst, 0xcf), v)
+	}
+}
