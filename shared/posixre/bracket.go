@@ -1,0 +1,114 @@
+package posixre
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// element is one part of a bracket expression.
+type element struct {
+	r     rune
+	class runeSet // of [:name:]; nil: r counts
+	equiv bool    // [=x=], which like a class cannot end a range
+}
+
+// bracket reads a bracket expression; at is where its "[" stands.
+func (p *parser) bracket(at int) (*node, error) {
+	negated := p.peek() == '^'
+	if negated {
+		p.pos++
+	}
+	var s runeSet
+	for first := true; first || p.peek() != ']'; first = false {
+		start := p.pos
+		from, err := p.element(at, first)
+		if err != nil {
+			return nil, err
+		}
+		if from.class != nil {
+			s = append(s, from.class...)
+			continue
+		}
+		// A "-" right before the closing "]" is itself.
+		if from.equiv || p.peek() != '-' || strings.HasPrefix(p.expr[p.pos:], "-]") {
+			s = append(s, from.r, from.r)
+			continue
+		}
+		p.pos++
+		to, err := p.element(at, true)
+		if err != nil {
+			return nil, err
+		}
+		lo, hi := unicode.ToUpper(from.r), unicode.ToUpper(to.r)
+		if to.class != nil || to.equiv || lo > hi {
+			return nil, p.fail(start, "wrong range in brackets")
+		}
+		s = append(s, lo, hi)
+	}
+	if !p.more() {
+		return nil, p.fail(at, "unmatched [")
+	}
+	p.pos++
+	if r := s[0]; !negated && len(s) == 2 && r == s[1] {
+		return literal(r), nil
+	}
+	s = s.fold()
+	if negated {
+		s = append(s, '\n', '\n').normal().negate()
+	}
+	return set(s), nil
+}
+
+// element reads one character, class, equivalence class or collating symbol. A
+// "-" that is neither first nor last nor the end of a range is an error.
+func (p *parser) element(at int, hyphen bool) (element, error) {
+	start := p.pos
+	if !p.more() {
+		return element{}, p.fail(at, "unmatched [")
+	}
+	r := p.next()
+	if r == '-' && !hyphen && p.more() && p.peek() != ']' {
+		return element{}, p.fail(start, "misplaced - in brackets")
+	}
+	kind := p.peek()
+	if r != '[' || kind != ':' && kind != '=' && kind != '.' {
+		return element{r: r}, nil
+	}
+	p.pos++
+	name, ok := p.name(kind)
+	if !ok {
+		return element{}, p.fail(at, "unmatched [")
+	}
+	if kind == ':' {
+		class, ok := classes[name]
+		if !ok {
+			return element{}, p.fail(start, "unknown class [:%s:]", quoteName(name))
+		}
+		return element{class: class()}, nil
+	}
+	r, n := utf8.DecodeRuneInString(name)
+	if n == 0 || n < len(name) {
+		return element{}, p.fail(start, "unknown collating symbol %q", quoteName(name))
+	}
+	return element{r: r, equiv: kind == '='}, nil
+}
+
+// name reads up to the kind's closing pair, such as ":]".
+func (p *parser) name(kind byte) (string, bool) {
+	rest := p.expr[p.pos:]
+	end := strings.Index(rest, string(kind)+"]")
+	if end < 0 {
+		return "", false
+	}
+	p.pos += end + 2
+	return rest[:end], true
+}
+
+// quoteName keeps a message short.
+func quoteName(name string) string {
+	if len(name) > 20 {
+		return name[:20] + "..."
+	}
+	return name
+}

@@ -1,0 +1,159 @@
+package posixre
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// maxText bounds the expression written in Go's syntax, in bytes.
+	maxText = 8 << 20
+	// maxGoCount is package regexp's limit for a count, and for the product of
+	// counts within each other.
+	maxGoCount = 1000
+)
+
+// writer writes an expression in Go's syntax.
+type writer struct {
+	strings.Builder
+	marked bool // for marked text, see mark
+	full   bool // maxText was reached
+}
+
+// goSyntax returns false when the text would be longer than maxText.
+func goSyntax(n *node, marked bool) (string, bool) {
+	w := &writer{marked: marked}
+	w.WriteString("(?i)")
+	w.node(n)
+	return w.String(), !w.full
+}
+
+// node writes n and returns the greatest product of nested counts in it.
+func (w *writer) node(n *node) int {
+	product := 1
+	if w.full {
+		return product
+	}
+	switch n.op {
+	case opLit:
+		for _, r := range n.lit {
+			w.skipMarks()
+			w.WriteString(regexp.QuoteMeta(string(r)))
+		}
+	case opSet:
+		w.skipMarks()
+		w.set(n.set)
+	case opAnchor:
+		w.anchor(n.anchors)
+	case opConcat:
+		for _, sub := range n.subs {
+			product = max(product, w.group(sub))
+		}
+	case opAlt:
+		for i, sub := range n.subs {
+			if i > 0 {
+				w.WriteByte('|')
+			}
+			product = max(product, w.node(sub))
+		}
+	case opRepeat:
+		product = w.repeat(n)
+	}
+	w.full = w.full || w.Len() > maxText
+	return product
+}
+
+func (w *writer) group(n *node) int {
+	if n.op != opAlt {
+		return w.node(n)
+	}
+	w.WriteString("(?:")
+	product := w.node(n)
+	w.WriteByte(')')
+	return product
+}
+
+// repeat writes a count as several in a row where one is more than package
+// regexp takes: a{2500} is a{1000}a{1000}a{500}.
+func (w *writer) repeat(n *node) int {
+	inner := &writer{marked: w.marked}
+	product := inner.node(n.subs[0])
+	w.full = w.full || inner.full
+	body := "(?:" + inner.String() + ")"
+	step := max(1, maxGoCount/product)
+	most := 1
+	write := func(count int, counted string, single string) {
+		for ; count > 0 && !w.full; count -= step {
+			w.WriteString(body)
+			if now := min(count, step); now == 1 {
+				w.WriteString(single)
+			} else {
+				fmt.Fprintf(w, counted, now)
+				most = max(most, now)
+			}
+			w.full = w.Len() > maxText
+		}
+	}
+	switch {
+	case n.max >= 0:
+		write(n.min, "{%d}", "")
+		write(n.max-n.min, "{0,%d}", "?")
+	case n.min <= 1:
+		w.WriteString(body)
+		w.WriteByte("*+"[n.min])
+	default:
+		write(n.min-1, "{%d}", "")
+		w.WriteString(body + "+")
+	}
+	return product * most
+}
+
+func (w *writer) anchor(a anchor) {
+	if w.marked {
+		w.set(marksOf(a))
+		return
+	}
+	for i, text := range []string{`(?m:^)`, `(?m:$)`, `\A`, `\z`} { // in the order of the bits
+		if a&(1<<i) != 0 {
+			w.WriteString(text)
+		}
+	}
+}
+
+// set writes a set that is already closed under case folding, which package
+// regexp would need long for.
+func (w *writer) set(s runeSet) {
+	if w.marked {
+		s = minus(s, allMarks)
+	}
+	if len(s) == 0 {
+		w.WriteString(`[^\x00-\x{10FFFF}]`)
+		return
+	}
+	w.WriteString("(?-i:[")
+	for i := 0; i < len(s); i += 2 {
+		w.member(s[i])
+		if s[i] != s[i+1] {
+			w.WriteByte('-')
+			w.member(s[i+1])
+		}
+	}
+	w.WriteString("])")
+}
+
+func (w *writer) member(r rune) {
+	if r < 0xA0 && (r < '0' || r > 'z' || r > '9' && r < 'A' || r > 'Z' && r < 'a') || !utf8.ValidRune(r) {
+		fmt.Fprintf(w, `\x{%X}`, r)
+		return
+	}
+	w.WriteRune(r)
+}
+
+// skipMarks lets the next character follow what is left of the marks.
+func (w *writer) skipMarks() {
+	if w.marked {
+		w.WriteString(anyMarks)
+	}
+}

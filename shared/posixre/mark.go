@@ -1,0 +1,174 @@
+package posixre
+
+import (
+	"unicode/utf8"
+)
+
+// Package regexp has no \< and \>, and its \b knows only ASCII. An expression
+// with one of them is therefore matched against marked text: before, between
+// and after the characters stands a mark that tells what lies on either side,
+// in as many copies as the expression can have anchors in a row. An anchor
+// takes one copy of a mark of the right kind, a character skips the rest.
+
+// maxCopies bounds the marked text.
+const maxCopies = 32
+
+// side is what lies on one side of a position.
+type side rune
+
+const (
+	word side = iota
+	other
+	newline
+	edge // of the text
+	sides
+)
+
+// firstMark begins the marks: U+FDD0 to U+FDDF, which are not characters, so
+// that text has none. Where it does, it is marked as having U+FFFD.
+const firstMark = 0xFDD0
+
+var allMarks = runeSet{firstMark, firstMark + rune(sides*sides) - 1}
+
+const anyMarks = `[\x{FDD0}-\x{FDDF}]*`
+
+func markOf(before, after side) rune { return firstMark + rune(before*sides+after) }
+
+// marksOf returns the marks of the positions where all of a holds.
+func marksOf(a anchor) runeSet {
+	var s runeSet
+	for before := range sides {
+		for after := range sides {
+			from, to := before != word && after == word, before == word && after != word
+			holds := lineStart*truth(before >= newline) | lineEnd*truth(after >= newline) |
+				textStart*truth(before == edge) | textEnd*truth(after == edge) |
+				wordStart*truth(from) | wordEnd*truth(to) |
+				wordEdge*truth(from || to) | notWordEdge*truth(!from && !to)
+			if a&^holds == 0 {
+				s = append(s, markOf(before, after), markOf(before, after))
+			}
+		}
+	}
+	return s.normal()
+}
+
+func truth(b bool) anchor {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func sideOf(r rune, words runeSet) side {
+	switch {
+	case r == '\n':
+		return newline
+	case r < utf8.RuneSelf:
+		if r == '_' || '0' <= r && r <= '9' || 'a' <= r|0x20 && r|0x20 <= 'z' {
+			return word
+		}
+	case words.has(r):
+		return word
+	}
+	return other
+}
+
+// mark returns text with the marks, n copies of each.
+func mark(text []byte, n int) []byte {
+	words := wordSet()
+	const markLen = 3
+	out := make([]byte, 0, len(text)*(n*markLen+1)+(n+1)*markLen)
+	add := func(before, after side) {
+		for range n {
+			out = utf8.AppendRune(out, markOf(before, after))
+		}
+	}
+	before := edge
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		text = text[size:]
+		after := sideOf(r, words)
+		add(before, after)
+		if allMarks.has(r) {
+			r = utf8.RuneError
+		}
+		out = utf8.AppendRune(out, r)
+		before = after
+	}
+	add(before, edge)
+	return out
+}
+
+// unmark returns the offset in text of the position at which marked, made from
+// it, has the offset at.
+func unmark(text, marked []byte, at int) int {
+	from := 0
+	for i := 0; i < at; {
+		r, size := utf8.DecodeRune(marked[i:])
+		i += size
+		if !allMarks.has(r) {
+			_, size = utf8.DecodeRune(text[from:])
+			from += size
+		}
+	}
+	return from
+}
+
+// gaps counts the anchors that a match of a node can need at one position: none
+// is impossible.
+type gaps struct {
+	empty int // by matching the empty string
+	first int // before its first character
+	last  int // after its last character
+	inner int // between two of its characters
+}
+
+const none = -1 << 20
+
+func (g gaps) most() int { return max(g.empty, g.first, g.last, g.inner) }
+
+func (g gaps) then(h gaps) gaps {
+	return gaps{
+		empty: max(none, g.empty+h.empty),
+		first: max(g.first, g.empty+h.first),
+		last:  max(h.last, g.last+h.empty),
+		inner: max(g.inner, h.inner, g.last+h.first),
+	}
+}
+
+func (g gaps) or(h gaps) gaps {
+	return gaps{max(g.empty, h.empty), max(g.first, h.first), max(g.last, h.last), max(g.inner, h.inner)}
+}
+
+func gapsOf(n *node) gaps {
+	nothing := gaps{0, none, none, none}
+	switch n.op {
+	case opLit, opSet:
+		return gaps{none, 0, 0, 0}
+	case opAnchor:
+		return gaps{1, none, none, none}
+	case opConcat:
+		g := nothing
+		for _, sub := range n.subs {
+			g = g.then(gapsOf(sub))
+		}
+		return g
+	case opAlt:
+		g := gapsOf(n.subs[0])
+		for _, sub := range n.subs[1:] {
+			g = g.or(gapsOf(sub))
+		}
+		return g
+	case opRepeat:
+		// What is optional need not be repeated without a character, so two
+		// rounds show all that more can; required rounds add up.
+		one := gapsOf(n.subs[0])
+		g := one.then(one)
+		if n.min > 2 && one.empty > 0 {
+			idle := gaps{min((n.min-2)*one.empty, maxCopies+1), none, none, none}
+			g = g.then(idle).or(one.then(idle).then(one)).or(idle.then(g))
+		}
+		return g.or(one).or(nothing)
+	}
+	return nothing
+}

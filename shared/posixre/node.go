@@ -1,0 +1,124 @@
+package posixre
+
+type op uint8
+
+const (
+	opEmpty op = iota // matches the empty string
+	opLit
+	opSet
+	opAnchor
+	opConcat
+	opAlt
+	opRepeat
+)
+
+// node is a parsed expression.
+type node struct {
+	op      op
+	lit     []rune  // opLit: characters in a row
+	set     runeSet // opSet: one character of these, closed under case folding
+	anchors anchor  // opAnchor: all of these hold
+	subs    []*node // opConcat, opAlt; one for opRepeat
+	min     int     // opRepeat
+	max     int     // opRepeat; -1: no limit
+	size    int     // characters and anchors, repetitions multiplied out
+}
+
+// anchor is a set of conditions on a position in the text.
+type anchor uint8
+
+const (
+	lineStart anchor = 1 << iota
+	lineEnd
+	textStart
+	textEnd
+	wordStart
+	wordEnd
+	wordEdge
+	notWordEdge
+
+	wordAnchors = wordStart | wordEnd | wordEdge | notWordEdge
+)
+
+var empty = &node{op: opEmpty}
+
+func (n *node) hasWordAnchor() bool {
+	if n.anchors&wordAnchors != 0 {
+		return true
+	}
+	for _, sub := range n.subs {
+		if sub.hasWordAnchor() {
+			return true
+		}
+	}
+	return false
+}
+
+// concat joins a branch's parts, neighbouring literals and anchors as one.
+func concat(parts []*node) *node {
+	var subs []*node
+	size := 0
+	for _, p := range parts {
+		size += p.size
+		switch last := len(subs) - 1; {
+		case p.op == opEmpty:
+		case last >= 0 && p.op == opLit && subs[last].op == opLit:
+			subs[last].lit = append(subs[last].lit, p.lit...)
+			subs[last].size += p.size
+		case last >= 0 && p.op == opAnchor && subs[last].op == opAnchor:
+			subs[last].anchors |= p.anchors
+		case p.op == opLit || p.op == opAnchor:
+			c := *p // merged into later; p may be in use elsewhere
+			subs = append(subs, &c)
+		default:
+			subs = append(subs, p)
+		}
+	}
+	switch len(subs) {
+	case 0:
+		return empty
+	case 1:
+		return subs[0]
+	}
+	return &node{op: opConcat, subs: subs, size: size}
+}
+
+func alternate(branches []*node) *node {
+	if len(branches) == 1 {
+		return branches[0]
+	}
+	n := &node{op: opAlt, subs: branches}
+	for _, b := range branches {
+		n.size += b.size
+	}
+	return n
+}
+
+// repeat applies a repetition; max -1 means no limit.
+func repeat(sub *node, min, max int) *node {
+	simple := func(min, max int) bool { return min <= 1 && (max == -1 || min == 0 && max == 1) }
+	switch {
+	case sub.op == opEmpty || max == 0:
+		return empty
+	case min == 1 && max == 1:
+		return sub
+	case sub.op == opRepeat && simple(min, max) && simple(sub.min, sub.max):
+		// Of *, + and ? any two in a row are one: +? is *, ++ is +.
+		if sub.max == -1 {
+			max = -1
+		}
+		return repeat(sub.subs[0], min*sub.min, max)
+	}
+	return &node{op: opRepeat, subs: []*node{sub}, min: min, max: max, size: sub.size * times(min, max)}
+}
+
+// times is how often a repeated part is written out.
+func times(min, max int) int {
+	if max == -1 {
+		max = 1
+	}
+	if max < min {
+		max = min
+	}
+	return max
+}

@@ -1,0 +1,262 @@
+package posixre
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	// maxDepth is how deep groups may nest: package regexp's own limit is a
+	// tree of 1,000 levels, of which a group can need four.
+	maxDepth = 200
+	// maxSize is how many characters an expression may stand for.
+	maxSize = 40_000
+	// maxCount is glibc's RE_DUP_MAX.
+	maxCount = 32_767
+)
+
+// parser reads an expression in one pass. It takes the same decisions as
+// glibc's, including those that POSIX leaves open.
+type parser struct {
+	expr string
+	pos  int
+}
+
+func parse(expr string) (*node, error) {
+	if len(expr) > maxLength {
+		return nil, &Error{expr, 0, fmt.Sprintf("longer than %d bytes", maxLength), ErrTooLarge}
+	}
+	for i, r := range expr {
+		if r == utf8.RuneError {
+			if _, n := utf8.DecodeRuneInString(expr[i:]); n == 1 {
+				return nil, &Error{expr, i, "bytes that are not UTF-8", nil}
+			}
+		}
+	}
+	p := &parser{expr: expr}
+	n, err := p.alternation(0)
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+func (p *parser) fail(at int, format string, args ...any) error {
+	return &Error{p.expr, at, fmt.Sprintf(format, args...), nil}
+}
+
+// peek is the byte at the position, or 0 at the end.
+func (p *parser) peek() byte {
+	if p.pos < len(p.expr) {
+		return p.expr[p.pos]
+	}
+	return 0
+}
+
+func (p *parser) more() bool { return p.pos < len(p.expr) }
+
+// next takes one character.
+func (p *parser) next() rune {
+	r, n := utf8.DecodeRuneInString(p.expr[p.pos:])
+	p.pos += n
+	return r
+}
+
+// alternation reads up to the end or, within a group, its ")".
+func (p *parser) alternation(depth int) (*node, error) {
+	var branches []*node
+	for {
+		b, err := p.branch(depth)
+		if err != nil {
+			return nil, err
+		}
+		branches = append(branches, b)
+		if p.peek() != '|' {
+			return alternate(branches), nil
+		}
+		p.pos++
+	}
+}
+
+func (p *parser) branch(depth int) (*node, error) {
+	var parts []*node
+	for p.more() && p.peek() != '|' && (depth == 0 || p.peek() != ')') {
+		at := p.pos
+		n, err := p.atom(depth)
+		if err != nil {
+			return nil, err
+		}
+		// An anchor cannot be repeated; a repetition after it finds nothing.
+		for n.op != opAnchor || p.expr[at] == '(' {
+			if !p.more() || !strings.ContainsRune("*+?{", rune(p.peek())) {
+				break
+			}
+			if n, err = p.repetition(n); err != nil {
+				return nil, err
+			}
+		}
+		parts = append(parts, n)
+	}
+	n := concat(parts)
+	if n.size > maxSize {
+		return nil, p.tooLarge(0)
+	}
+	return n, nil
+}
+
+func (p *parser) tooLarge(at int) error {
+	return &Error{p.expr, at, fmt.Sprintf("stands for more than %d characters", maxSize), ErrTooLarge}
+}
+
+func (p *parser) atom(depth int) (*node, error) {
+	at := p.pos
+	switch r := p.next(); r {
+	case '(':
+		if depth == maxDepth {
+			return nil, &Error{p.expr, at, fmt.Sprintf("groups nested more than %d deep", maxDepth), ErrTooLarge}
+		}
+		n, err := p.alternation(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		if p.peek() != ')' {
+			return nil, p.fail(at, "unmatched (")
+		}
+		p.pos++
+		return n, nil
+	case '[':
+		return p.bracket(at)
+	case '.':
+		return set(runeSet{'\n', '\n'}.negate()), nil
+	case '^':
+		return &node{op: opAnchor, anchors: lineStart, size: 1}, nil
+	case '$':
+		return &node{op: opAnchor, anchors: lineEnd, size: 1}, nil
+	case '*', '+', '?', '{':
+		return nil, p.fail(at, "nothing to repeat before %c", r)
+	case '\\':
+		if !p.more() {
+			return nil, p.fail(at, "nothing after the backslash")
+		}
+		return p.escape(at)
+	default:
+		return literal(r), nil
+	}
+}
+
+func literal(r rune) *node { return &node{op: opLit, lit: []rune{r}, size: 1} }
+
+func set(s runeSet) *node { return &node{op: opSet, set: s, size: 1} }
+
+var escapedAnchors = map[rune]anchor{
+	'<': wordStart, '>': wordEnd, 'b': wordEdge, 'B': notWordEdge, '`': textStart, '\'': textEnd,
+}
+
+func (p *parser) escape(at int) (*node, error) {
+	r := p.next()
+	if a, ok := escapedAnchors[r]; ok {
+		return &node{op: opAnchor, anchors: a, size: 1}, nil
+	}
+	switch {
+	case r == 'w':
+		return set(wordSet()), nil
+	case r == 'W':
+		return set(wordSet().negate()), nil
+	case r == 's':
+		return set(classes["space"]()), nil
+	case r == 'S':
+		return set(classes["space"]().negate()), nil
+	case '1' <= r && r <= '9':
+		return nil, &Error{p.expr, at, ErrBackReference.Error(), ErrBackReference}
+	case 'a' <= r && r <= 'z':
+		return set(runeSet{}), nil
+	}
+	return literal(r), nil
+}
+
+// repetition reads *, +, ? or a count and applies it to n.
+func (p *parser) repetition(n *node) (*node, error) {
+	at := p.pos
+	min, max := 0, -1
+	switch p.next() {
+	case '+':
+		min = 1
+	case '?':
+		max = 1
+	case '{':
+		var err error
+		if min, max, err = p.counts(at); err != nil {
+			return nil, err
+		}
+	}
+	n = repeat(n, min, max)
+	if n.size > maxSize {
+		return nil, p.tooLarge(at)
+	}
+	return n, nil
+}
+
+// counts reads what follows a "{": n}, n,} n,m} ,m} or ,} with the bounds.
+func (p *parser) counts(at int) (min, max int, err error) {
+	min, comma, err := p.count(at)
+	if err != nil {
+		return 0, 0, err
+	}
+	max = min
+	if comma {
+		min = maxZero(min)
+		if max, comma, err = p.count(at); err != nil {
+			return 0, 0, err
+		}
+		if comma {
+			return 0, 0, p.fail(at, "wrong count after {")
+		}
+	} else if min < 0 {
+		return 0, 0, p.fail(at, "no count after {")
+	}
+	switch {
+	case min > maxCount || max > maxCount:
+		return 0, 0, p.fail(at, "a count above %d", maxCount)
+	case max >= 0 && min > max:
+		return 0, 0, p.fail(at, "counts in the wrong order")
+	}
+	return min, max, nil
+}
+
+func maxZero(n int) int {
+	if n < 0 {
+		return 0
+	}
+	return n
+}
+
+// count reads a number, -1 when there is none, and the "," or "}" after it.
+// glibc also takes a "," or "0" with a backslash.
+func (p *parser) count(at int) (n int, comma bool, err error) {
+	n = -1
+	for p.more() {
+		r := p.next()
+		if r == '}' {
+			return n, false, nil
+		}
+		if r == '\\' {
+			if r = rune(p.peek()); r != ',' && r != '0' {
+				return 0, false, p.fail(at, "wrong count after {")
+			}
+			p.pos++
+		}
+		switch {
+		case r == ',':
+			return n, true, nil
+		case '0' <= r && r <= '9':
+			n = maxZero(n)*10 + int(r-'0')
+			if n > maxCount {
+				n = maxCount + 1
+			}
+		default:
+			return 0, false, p.fail(at, "wrong count after {")
+		}
+	}
+	return 0, false, p.fail(at, "unmatched {")
+}

@@ -1,0 +1,145 @@
+// Package posixre matches POSIX extended regular expressions as pacman -Ss
+// does: as glibc's regcomp reads them with REG_EXTENDED, REG_ICASE and
+// REG_NEWLINE in the C.UTF-8 locale. An expression is parsed, written anew in
+// Go's syntax and compiled by package regexp, whose matching takes time linear
+// in the text, so no expression takes exponential time.
+//
+// What glibc does and one might not expect, and this package does too:
+//
+//   - A repetition after a repetition repeats it: "a+?" is (a+)?, never lazy.
+//     One with nothing before it, or after an anchor, is an error.
+//   - "{" always opens a count; "{,3}" is "{0,3}"; ")" without "(" is itself.
+//   - ^ and $ are anchors wherever they stand and also match around a newline,
+//     which neither "." nor a negated bracket matches (\W does).
+//   - \< \> \b \B \w \W \s \S \` \' have their GNU meaning; a word consists of
+//     letters and digits of any script and "_".
+//   - Ranges are compared in upper case: [A-z] holds no "_" and [Z-a] is an
+//     error. [:lower:] and [:upper:] are both [:alpha:].
+//   - A backslash before any other lower-case ASCII letter (as in \d) makes a
+//     character that matches nothing, since text is compared in upper case.
+//
+// What differs:
+//
+//   - Back-references are [ErrBackReference]: no engine has them in linear time.
+//   - An expression must be UTF-8. A byte of text that is not is matched as
+//     U+FFFD, so "." matches it.
+//   - Letters are equal but for case by Unicode's simple folding, as in plain
+//     words: "k" matches U+212A (the Kelvin sign) and "ß" its capital; glibc,
+//     which compares upper case, says no to both, and says yes to "i" and the
+//     dotless "ı".
+//   - Ranges, [=x=] and [.x.] with characters outside ASCII compare code
+//     points, as other UTF-8 locales nearly do; in C.UTF-8 they are an error.
+//   - Groups nest at most 200 deep; an expression may stand for at most 40,000
+//     characters once its counts are multiplied out; see [ErrTooLarge].
+package posixre
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"unicode/utf8"
+)
+
+var (
+	// ErrBackReference is in the chain of the error for \1 to \9.
+	ErrBackReference = errors.New("back-references are not supported")
+	// ErrTooLarge is in the chain of the error for an expression that is longer,
+	// deeper or larger than this package accepts.
+	ErrTooLarge = errors.New("expression too large")
+)
+
+// maxLength is the length of an expression in bytes beyond which it is refused
+// unread.
+const maxLength = 64 << 10
+
+// Error says what is wrong with an expression and where.
+type Error struct {
+	Expr   string
+	Offset int    // in bytes, of the character at fault
+	Why    string // such as "unmatched ["
+	kind   error  // a sentinel, or nil
+}
+
+// Error is one line. Characters are counted from 1.
+func (e *Error) Error() string {
+	return fmt.Sprintf("regular expression %s: %s at character %d",
+		quote(e.Expr), e.Why, utf8.RuneCountInString(e.Expr[:e.Offset])+1)
+}
+
+func (e *Error) Unwrap() error { return e.kind }
+
+// quote shortens a long expression so that a message stays one readable line.
+func quote(expr string) string {
+	const most = 60
+	n := 0
+	for i := range expr {
+		if n == most {
+			return fmt.Sprintf("%+.*q...", most, expr[:i])
+		}
+		n++
+	}
+	return fmt.Sprintf("%q", expr)
+}
+
+// Expr is a compiled expression. It may be used by several goroutines.
+type Expr struct {
+	expr     string
+	re       *regexp.Regexp
+	required []string
+	copies   int // of the mark between two characters; 0: matches plain text
+}
+
+// Compile reads a POSIX extended regular expression. The error is an *Error.
+func Compile(expr string) (*Expr, error) {
+	root, err := parse(expr)
+	if err != nil {
+		return nil, err
+	}
+	e := &Expr{expr: expr, required: required(root)}
+	if root.hasWordAnchor() {
+		if e.copies = gapsOf(root).most(); e.copies > maxCopies {
+			return nil, &Error{expr, 0, "too many anchors in a row", ErrTooLarge}
+		}
+	}
+	text, ok := goSyntax(root, e.copies > 0)
+	if !ok {
+		return nil, &Error{expr, 0, "too many large sets of characters", ErrTooLarge}
+	}
+	e.re, err = regexp.Compile(text)
+	if err != nil {
+		return nil, &Error{expr, 0, "too large or too deeply nested", ErrTooLarge}
+	}
+	e.re.Longest()
+	return e, nil
+}
+
+// String is the expression as it was given.
+func (e *Expr) String() string { return e.expr }
+
+// MatchString reports whether a part of s matches, ignoring case.
+func (e *Expr) MatchString(s string) bool {
+	if e.copies == 0 {
+		return e.re.MatchString(s)
+	}
+	return e.re.Match(mark([]byte(s), e.copies))
+}
+
+// FindIndex returns the start and the end of the first and longest match in
+// text, ignoring case, or nil.
+func (e *Expr) FindIndex(text []byte) []int {
+	if e.copies == 0 {
+		return e.re.FindIndex(text)
+	}
+	marked := mark(text, e.copies)
+	at := e.re.FindIndex(marked)
+	if at != nil {
+		at[0], at[1] = unmark(text, marked, at[0]), unmark(text, marked, at[1])
+	}
+	return at
+}
+
+// Required returns strings of at least three bytes that all occur in every
+// matching text once both are case-folded: each letter is written as the
+// smallest of those that differ from it only in case, ASCII letters in lower
+// case. It is for narrowing a search; it may be empty.
+func (e *Expr) Required() []string { return e.required }

@@ -1,0 +1,103 @@
+package posixre
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// minRequired is the length in bytes below which a literal narrows nothing.
+const minRequired = 3
+
+// required returns folded literals that every match of n contains.
+func required(n *node) []string {
+	l := &literals{}
+	l.node(n)
+	l.cut()
+	slices.Sort(l.found)
+	return slices.Compact(l.found)
+}
+
+// literals gathers what lies side by side in every match.
+type literals struct {
+	run   strings.Builder
+	found []string
+}
+
+// cut ends the run: what follows need not be next to it.
+func (l *literals) cut() {
+	if l.run.Len() >= minRequired {
+		l.found = append(l.found, l.run.String())
+	}
+	l.run.Reset()
+}
+
+func (l *literals) node(n *node) {
+	switch n.op {
+	case opLit:
+		l.literal(n.lit)
+	case opSet:
+		l.cut()
+	case opConcat:
+		for _, sub := range n.subs {
+			l.node(sub)
+		}
+	case opAlt:
+		l.cut()
+		l.found = append(l.found, common(n.subs)...)
+	case opRepeat:
+		if n.min == 0 {
+			l.cut()
+			return
+		}
+		l.rounds(n)
+	}
+}
+
+func (l *literals) literal(runes []rune) {
+	for _, r := range runes {
+		// Folded text may have other bytes in the place of these two.
+		if r == 0 || r == utf8.RuneError {
+			l.cut()
+		} else {
+			l.run.WriteRune(foldRune(r))
+		}
+	}
+}
+
+// rounds takes a repetition with at least one round. The first follows what is
+// before it and the last precedes what is after: "libc++." has "libc" and "c.".
+func (l *literals) rounds(n *node) {
+	const most = 16
+	sub, count := n.subs[0], min(n.min, most)
+	if sub.op != opLit {
+		l.node(sub)
+		l.cut()
+		return
+	}
+	for range count {
+		l.literal(sub.lit)
+	}
+	if n.max == count {
+		return
+	}
+	l.cut()
+	for range count {
+		l.literal(sub.lit)
+	}
+}
+
+// common returns what is required by every branch.
+func common(branches []*node) []string {
+	shared := required(branches[0])
+	for _, b := range branches[1:] {
+		if len(shared) == 0 {
+			break
+		}
+		others := required(b)
+		shared = slices.DeleteFunc(shared, func(s string) bool {
+			return !slices.ContainsFunc(others, func(o string) bool { return strings.Contains(o, s) })
+		})
+	}
+	return shared
+}

@@ -1,0 +1,179 @@
+package posixre
+
+import (
+	"slices"
+	"sort"
+	"sync"
+	"unicode"
+)
+
+// runeSet is a set of characters as pairs of first and last. But for one being
+// gathered it is normal: in order, without overlaps.
+type runeSet []rune
+
+// normal sorts the pairs and joins those that touch. It may change s.
+func (s runeSet) normal() runeSet {
+	sort.Sort(byFirst(s))
+	out := s[:0]
+	for i := 0; i < len(s); i += 2 {
+		if n := len(out); n > 0 && s[i] <= out[n-1]+1 {
+			out[n-1] = max(out[n-1], s[i+1])
+		} else {
+			out = append(out, s[i], s[i+1])
+		}
+	}
+	return out
+}
+
+type byFirst runeSet
+
+func (s byFirst) Len() int           { return len(s) / 2 }
+func (s byFirst) Less(i, j int) bool { return s[2*i] < s[2*j] }
+func (s byFirst) Swap(i, j int) {
+	s[2*i], s[2*j] = s[2*j], s[2*i]
+	s[2*i+1], s[2*j+1] = s[2*j+1], s[2*i+1]
+}
+
+// negate returns the characters that are not in the normal set s.
+func (s runeSet) negate() runeSet {
+	out := make(runeSet, 0, len(s)+2)
+	next := rune(0)
+	for i := 0; i < len(s); i += 2 {
+		if s[i] > next {
+			out = append(out, next, s[i]-1)
+		}
+		next = s[i+1] + 1
+	}
+	if next <= unicode.MaxRune {
+		out = append(out, next, unicode.MaxRune)
+	}
+	return out
+}
+
+// has reports whether the normal set s holds r.
+func (s runeSet) has(r rune) bool {
+	i := sort.Search(len(s)/2, func(i int) bool { return s[2*i+1] >= r })
+	return 2*i < len(s) && s[2*i] <= r
+}
+
+// cased is every character that differs from another only in case, in order.
+var cased = sync.OnceValue(func() []rune {
+	var out []rune
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if unicode.SimpleFold(r) != r {
+			out = append(out, r)
+		}
+	}
+	return out
+})
+
+// fold returns the normal set of the characters of s and those that differ from
+// one of them only in case.
+func (s runeSet) fold() runeSet {
+	s = slices.Clone(s).normal()
+	out := slices.Clone(s)
+	orbit := func(r rune) {
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			out = append(out, f, f)
+		}
+	}
+	for i := 0; i < len(s); i += 2 {
+		// The table costs more than a look at the characters of a short range.
+		if s[i+1]-s[i] < 256 {
+			for r := s[i]; r <= s[i+1]; r++ {
+				orbit(r)
+			}
+			continue
+		}
+		all := cased()
+		at, _ := slices.BinarySearch(all, s[i])
+		for ; at < len(all) && all[at] <= s[i+1]; at++ {
+			orbit(all[at])
+		}
+	}
+	return out.normal()
+}
+
+// foldRune is the smallest of the characters that differ from r only in case,
+// an ASCII letter in lower case.
+func foldRune(r rune) rune {
+	least := r
+	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+		least = min(least, f)
+	}
+	if 'A' <= least && least <= 'Z' {
+		return least + 'a' - 'A'
+	}
+	return least
+}
+
+// classes are the character classes of glibc's C.UTF-8 locale when case is
+// ignored; each is closed under case folding. They follow the rules by which
+// glibc makes its tables from Unicode's: letters of any kind and digits other
+// than ASCII's are alphabetic, spaces that forbid a break are punctuation.
+var classes = map[string]func() runeSet{
+	"alpha":  alpha,
+	"lower":  alpha,
+	"upper":  alpha,
+	"alnum":  sync.OnceValue(func() runeSet { return join(alpha(), runeSet{'0', '9'}) }),
+	"digit":  func() runeSet { return runeSet{'0', '9'} },
+	"xdigit": func() runeSet { return runeSet{'0', '9', 'A', 'F', 'a', 'f'} },
+	"blank":  blank,
+	"space":  space,
+	"cntrl":  cntrl,
+	"print":  printable,
+	"graph":  graph,
+	"punct": sync.OnceValue(func() runeSet {
+		return minus(graph(), join(alpha(), runeSet{'0', '9'}))
+	}),
+}
+
+var wordSet = sync.OnceValue(func() runeSet { return join(alpha(), runeSet{'0', '9', '_', '_'}) })
+
+var (
+	alpha = sync.OnceValue(func() runeSet {
+		s := minus(ofTables(unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.Nd), runeSet{'0', '9'})
+		return s.fold()
+	})
+	blank = sync.OnceValue(func() runeSet {
+		return join(minus(ofTables(unicode.Zs), noBreak), runeSet{'\t', '\t'})
+	})
+	space = sync.OnceValue(func() runeSet {
+		return join(minus(ofTables(unicode.Z), noBreak), runeSet{'\t', '\r'})
+	})
+	cntrl     = sync.OnceValue(func() runeSet { return join(ofTables(unicode.Cc, unicode.Zl, unicode.Zp)) })
+	printable = sync.OnceValue(func() runeSet {
+		assigned := ofTables(unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.Cf, unicode.Co)
+		return minus(assigned, ofTables(unicode.Zl, unicode.Zp))
+	})
+	graph = sync.OnceValue(func() runeSet { return minus(printable(), space()) })
+)
+
+// noBreak are the spaces at which a line does not break.
+var noBreak = runeSet{0xA0, 0xA0, 0x2007, 0x2007, 0x202F, 0x202F}
+
+func join(sets ...runeSet) runeSet { return runeSet(slices.Concat(sets...)).normal() }
+
+func minus(a, b runeSet) runeSet { return join(a.negate(), b).negate() }
+
+func ofTables(tables ...*unicode.RangeTable) runeSet {
+	var s runeSet
+	add := func(lo, hi, stride rune) {
+		if stride == 1 {
+			s = append(s, lo, hi)
+			return
+		}
+		for r := lo; r <= hi; r += stride {
+			s = append(s, r, r)
+		}
+	}
+	for _, t := range tables {
+		for _, r := range t.R16 {
+			add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
+		}
+		for _, r := range t.R32 {
+			add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
+		}
+	}
+	return s.normal()
+}
