@@ -44,7 +44,11 @@ func (w *writer) node(n *node) int {
 		}
 	case opSet:
 		w.skipMarks()
-		w.set(n.set)
+		if w.marked {
+			w.set(minus(n.set, allMarks))
+		} else {
+			w.set(n.set)
+		}
 	case opAnchor:
 		w.anchor(n.anchors)
 	case opConcat:
@@ -125,9 +129,6 @@ func (w *writer) anchor(a anchor) {
 // set writes a set that is already closed under case folding, which package
 // regexp would need long for.
 func (w *writer) set(s runeSet) {
-	if w.marked {
-		s = minus(s, allMarks)
-	}
 	if len(s) == 0 {
 		w.WriteString(`[^\x00-\x{10FFFF}]`)
 		return

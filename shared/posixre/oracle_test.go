@@ -13,8 +13,8 @@ import (
 )
 
 // oracleSource asks glibc. A line is the expression and the texts, each an x and
-// its bytes in hexadecimal, with colons between; the answer is "error: why", or a 0 or 1 for
-// each text. A line "class NAME" is answered with the ranges of its members.
+// its bytes in hexadecimal, with colons between; the answer is "error: why", or
+// a 0 or 1 for each text. A line "class NAME" is answered with the ranges of its members.
 const oracleSource = `
 #include <locale.h>
 #include <regex.h>
@@ -49,16 +49,20 @@ int main(void) {
 			}
 		} else {
 			regex_t re;
-			int code = regcomp(&re, unhex(strtok(line, ":") + 1), REG_EXTENDED | REG_NOSUB | REG_ICASE | REG_NEWLINE);
+			char why[200], *expr = unhex(strtok(line, ":") + 1), *field;
+			int code = regcomp(&re, expr, REG_EXTENDED | REG_NOSUB | REG_ICASE | REG_NEWLINE);
 			if (code) {
-				char why[200];
 				regerror(code, &re, why, sizeof why);
 				printf("error: %s", why);
 			} else {
-				for (char *field; (field = strtok(NULL, ":"));)
-					putchar(regexec(&re, unhex(field + 1), 0, NULL, 0) ? '0' : '1');
+				while ((field = strtok(NULL, ":"))) {
+					char *text = unhex(field + 1);
+					putchar(regexec(&re, text, 0, NULL, 0) ? '0' : '1');
+					free(text);
+				}
 				regfree(&re);
 			}
+			free(expr);
 		}
 		putchar('\n');
 		fflush(stdout);
