@@ -1,0 +1,75 @@
+// Command omg-fixture writes generated pacman databases, and AUR dumps, for trying the programs out and measuring them.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/fixture"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args, os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	app := &cli.App{
+		Name:      "omg-fixture",
+		Usage:     "write generated pacman databases",
+		ArgsUsage: "DIR",
+		Description: "Writes DIR/sync, and with --installed DIR/local. The same flags give the same files.\n" +
+			command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+		Flags: []cli.Flag{
+			&cli.IntFlag{Name: "packages", Usage: "`NUMBER` of packages in the repositories", Value: 1000},
+			&cli.Uint64Flag{Name: "seed", Usage: "`NUMBER` that everything made up follows from", Value: 1},
+			&cli.IntFlag{Name: "installed", Usage: "`NUMBER` of packages in the local database"},
+			&cli.IntFlag{Name: "duplicates", Usage: "`NUMBER` of packages that stand in two repositories"},
+			&cli.StringFlag{Name: "compress", Usage: "`HOW`: gzip, zstd, xz or none", Value: string(fixture.Gzip)},
+			&cli.BoolFlag{Name: "no-signatures", Usage: "leave the PGP signatures out"},
+			&cli.StringFlag{Name: "config", Usage: "write a pacman.conf for the databases to `FILE`"},
+			&cli.StringFlag{Name: "aur", Usage: "write an AUR dump to `FILE`"},
+			&cli.IntFlag{Name: "aur-packages", Usage: "`NUMBER` of packages in the AUR dump", Value: 1000},
+		},
+		Action: generate,
+	}
+	return command.Run(ctx, app, args, stdout, stderr)
+}
+
+func generate(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return command.Usagef("one directory is needed, not %d", c.NArg())
+	}
+	err := fixture.Write(c.Args().First(), fixture.Options{
+		Packages: c.Int("packages"), Installed: c.Int("installed"), Seed: c.Uint64("seed"),
+		Compression: fixture.Compression(c.String("compress")), NoSignatures: c.Bool("no-signatures"),
+		Duplicates: c.Int("duplicates"),
+	})
+	if errors.Is(err, fs.ErrExist) {
+		return &exit.Error{Code: exit.Failed, Err: err, Hint: "name a directory without sync and local"}
+	}
+	if path := c.String("config"); err == nil && path != "" {
+		err = os.WriteFile(path, []byte(fixture.Config), 0o644)
+	}
+	if path := c.String("aur"); err == nil && path != "" {
+		err = writeAUR(path, c.Int("aur-packages"), c.Uint64("seed"))
+	}
+	if errors.Is(err, fixture.ErrOptions) {
+		return command.Usagef("%w", err)
+	}
+	return err
+}
+
+func writeAUR(path string, n int, seed uint64) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fixture.AUR(f, n, seed), f.Close())
+}
