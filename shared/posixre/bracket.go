@@ -32,7 +32,11 @@ func (p *parser) bracket(at int) (*node, error) {
 		}
 		// A "-" right before the closing "]" is itself.
 		if from.equiv || p.peek() != '-' || strings.HasPrefix(p.expr[p.pos:], "-]") {
-			s = append(s, from.r, from.r)
+			if first && !negated && p.peek() == ']' {
+				p.pos++
+				return literal(from.r), nil // as [+]
+			}
+			s = s.addFolds(from.r)
 			continue
 		}
 		p.pos++
@@ -44,20 +48,13 @@ func (p *parser) bracket(at int) (*node, error) {
 		if to.class != nil || to.equiv || lo > hi {
 			return nil, p.fail(start, "wrong range in brackets")
 		}
-		s = append(s, lo, hi)
-	}
-	if !p.more() {
-		return nil, p.fail(at, "unmatched [")
+		s = s.addRange(lo, hi)
 	}
 	p.pos++
-	if r := s[0]; !negated && len(s) == 2 && r == s[1] {
-		return literal(r), nil
-	}
-	s = s.fold()
 	if negated {
-		s = append(s, '\n', '\n').normal().negate()
+		return set(append(s, '\n', '\n').normal().negate()), nil
 	}
-	return set(s), nil
+	return set(s.normal()), nil
 }
 
 // element reads one character, class, equivalence class or collating symbol. A
@@ -83,13 +80,13 @@ func (p *parser) element(at int, hyphen bool) (element, error) {
 	if kind == ':' {
 		class, ok := classes[name]
 		if !ok {
-			return element{}, p.fail(start, "unknown class [:%s:]", quoteName(name))
+			return element{}, p.fail(start, "unknown class %s in brackets", quote(name, 20))
 		}
 		return element{class: class()}, nil
 	}
 	r, n := utf8.DecodeRuneInString(name)
 	if n == 0 || n < len(name) {
-		return element{}, p.fail(start, "unknown collating symbol %q", quoteName(name))
+		return element{}, p.fail(start, "unknown collating symbol %s in brackets", quote(name, 20))
 	}
 	return element{r: r, equiv: kind == '='}, nil
 }
@@ -103,12 +100,4 @@ func (p *parser) name(kind byte) (string, bool) {
 	}
 	p.pos += end + 2
 	return rest[:end], true
-}
-
-// quoteName keeps a message short.
-func quoteName(name string) string {
-	if len(name) > 20 {
-		return name[:20] + "..."
-	}
-	return name
 }

@@ -101,14 +101,14 @@ func (w *writer) repeat(n *node) int {
 		}
 	}
 	switch {
-	case n.max >= 0:
-		write(n.min, "{%d}", "")
-		write(n.max-n.min, "{0,%d}", "?")
-	case n.min <= 1:
+	case n.high >= 0:
+		write(n.low, "{%d}", "")
+		write(n.high-n.low, "{0,%d}", "?")
+	case n.low <= 1:
 		w.WriteString(body)
-		w.WriteByte("*+"[n.min])
+		w.WriteByte("*+"[n.low])
 	default:
-		write(n.min-1, "{%d}", "")
+		write(n.low-1, "{%d}", "")
 		w.WriteString(body + "+")
 	}
 	return product * most

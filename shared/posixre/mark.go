@@ -164,8 +164,8 @@ func gapsOf(n *node) gaps {
 		// rounds show all that more can; required rounds add up.
 		one := gapsOf(n.subs[0])
 		g := one.then(one)
-		if n.min > 2 && one.empty > 0 {
-			idle := gaps{min((n.min-2)*one.empty, maxCopies+1), none, none, none}
+		if n.low > 2 && one.empty > 0 {
+			idle := gaps{min((n.low-2)*one.empty, maxCopies+1), none, none, none}
 			g = g.then(idle).or(one.then(idle).then(one)).or(idle.then(g))
 		}
 		return g.or(one).or(nothing)

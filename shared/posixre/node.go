@@ -19,8 +19,8 @@ type node struct {
 	set     runeSet // opSet: one character of these, closed under case folding
 	anchors anchor  // opAnchor: all of these hold
 	subs    []*node // opConcat, opAlt; one for opRepeat
-	min     int     // opRepeat
-	max     int     // opRepeat; -1: no limit
+	low     int     // opRepeat: the least number of rounds
+	high    int     // opRepeat: the greatest; -1: no limit
 	size    int     // characters and anchors, repetitions multiplied out
 }
 
@@ -94,31 +94,22 @@ func alternate(branches []*node) *node {
 	return n
 }
 
-// repeat applies a repetition; max -1 means no limit.
-func repeat(sub *node, min, max int) *node {
-	simple := func(min, max int) bool { return min <= 1 && (max == -1 || min == 0 && max == 1) }
+// repeat applies a repetition; a high of -1 means no limit.
+func repeat(sub *node, low, high int) *node {
 	switch {
-	case sub.op == opEmpty || max == 0:
+	case sub.op == opEmpty || high == 0:
 		return empty
-	case min == 1 && max == 1:
+	case low == 1 && high == 1:
 		return sub
-	case sub.op == opRepeat && simple(min, max) && simple(sub.min, sub.max):
-		// Of *, + and ? any two in a row are one: +? is *, ++ is +.
-		if sub.max == -1 {
-			max = -1
+	case sub.op == opRepeat && simple(low, high) && simple(sub.low, sub.high):
+		if sub.high == -1 {
+			high = -1
 		}
-		return repeat(sub.subs[0], min*sub.min, max)
+		return repeat(sub.subs[0], low*sub.low, high)
 	}
-	return &node{op: opRepeat, subs: []*node{sub}, min: min, max: max, size: sub.size * times(min, max)}
+	return &node{op: opRepeat, subs: []*node{sub}, low: low, high: high, size: sub.size * max(1, low, high)}
 }
 
-// times is how often a repeated part is written out.
-func times(min, max int) int {
-	if max == -1 {
-		max = 1
-	}
-	if max < min {
-		max = min
-	}
-	return max
-}
+// simple is true of *, + and ?, any two of which in a row are one: +? is *, and
+// ++ is +.
+func simple(low, high int) bool { return low <= 1 && high == -1 || low == 0 && high == 1 }

@@ -25,7 +25,7 @@ type parser struct {
 
 func parse(expr string) (*node, error) {
 	if len(expr) > maxLength {
-		return nil, &Error{expr, 0, fmt.Sprintf("longer than %d bytes", maxLength), ErrTooLarge}
+		return nil, &Error{expr, whole, fmt.Sprintf("longer than %d bytes", maxLength), ErrTooLarge}
 	}
 	for i, r := range expr {
 		if r == utf8.RuneError {
@@ -35,11 +35,7 @@ func parse(expr string) (*node, error) {
 		}
 	}
 	p := &parser{expr: expr}
-	n, err := p.alternation(0)
-	if err != nil {
-		return nil, err
-	}
-	return n, nil
+	return p.alternation(0)
 }
 
 func (p *parser) fail(at int, format string, args ...any) error {
@@ -100,7 +96,7 @@ func (p *parser) branch(depth int) (*node, error) {
 	}
 	n := concat(parts)
 	if n.size > maxSize {
-		return nil, p.tooLarge(0)
+		return nil, p.tooLarge(whole)
 	}
 	return n, nil
 }
@@ -178,57 +174,48 @@ func (p *parser) escape(at int) (*node, error) {
 // repetition reads *, +, ? or a count and applies it to n.
 func (p *parser) repetition(n *node) (*node, error) {
 	at := p.pos
-	min, max := 0, -1
+	low, high := 0, -1
 	switch p.next() {
 	case '+':
-		min = 1
+		low = 1
 	case '?':
-		max = 1
+		high = 1
 	case '{':
 		var err error
-		if min, max, err = p.counts(at); err != nil {
+		if low, high, err = p.counts(at); err != nil {
 			return nil, err
 		}
 	}
-	n = repeat(n, min, max)
+	n = repeat(n, low, high)
 	if n.size > maxSize {
 		return nil, p.tooLarge(at)
 	}
 	return n, nil
 }
 
-// counts reads what follows a "{": n}, n,} n,m} ,m} or ,} with the bounds.
-func (p *parser) counts(at int) (min, max int, err error) {
-	min, comma, err := p.count(at)
+// counts reads what follows a "{": n} or n,} or n,m} or ,m} or ,} and returns
+// the bounds.
+func (p *parser) counts(at int) (low, high int, err error) {
+	low, comma, err := p.count(at)
 	if err != nil {
 		return 0, 0, err
 	}
-	max = min
+	high = low
 	if comma {
-		min = maxZero(min)
-		if max, comma, err = p.count(at); err != nil {
+		low = max(low, 0)
+		if high, comma, err = p.count(at); err != nil {
 			return 0, 0, err
 		}
-		if comma {
-			return 0, 0, p.fail(at, "wrong count after {")
-		}
-	} else if min < 0 {
-		return 0, 0, p.fail(at, "no count after {")
 	}
 	switch {
-	case min > maxCount || max > maxCount:
+	case comma || low < 0:
+		return 0, 0, p.fail(at, "wrong count after {")
+	case low > maxCount || high > maxCount:
 		return 0, 0, p.fail(at, "a count above %d", maxCount)
-	case max >= 0 && min > max:
+	case high >= 0 && low > high:
 		return 0, 0, p.fail(at, "counts in the wrong order")
 	}
-	return min, max, nil
-}
-
-func maxZero(n int) int {
-	if n < 0 {
-		return 0
-	}
-	return n
+	return low, high, nil
 }
 
 // count reads a number, -1 when there is none, and the "," or "}" after it.
@@ -250,7 +237,7 @@ func (p *parser) count(at int) (n int, comma bool, err error) {
 		case r == ',':
 			return n, true, nil
 		case '0' <= r && r <= '9':
-			n = maxZero(n)*10 + int(r-'0')
+			n = max(n, 0)*10 + int(r-'0')
 			if n > maxCount {
 				n = maxCount + 1
 			}

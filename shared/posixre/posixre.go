@@ -55,31 +55,35 @@ const maxLength = 64 << 10
 // Error says what is wrong with an expression and where.
 type Error struct {
 	Expr   string
-	Offset int    // in bytes, of the character at fault
+	Offset int    // in bytes, of the character at fault; -1: the whole
 	Why    string // such as "unmatched ["
 	kind   error  // a sentinel, or nil
 }
 
 // Error is one line. Characters are counted from 1.
 func (e *Error) Error() string {
-	return fmt.Sprintf("regular expression %s: %s at character %d",
-		quote(e.Expr), e.Why, utf8.RuneCountInString(e.Expr[:e.Offset])+1)
+	text := fmt.Sprintf("regular expression %s: %s", quote(e.Expr, 60), e.Why)
+	if e.Offset >= 0 {
+		text += fmt.Sprintf(" at character %d", utf8.RuneCountInString(e.Expr[:e.Offset])+1)
+	}
+	return text
 }
 
 func (e *Error) Unwrap() error { return e.kind }
 
-// quote shortens a long expression so that a message stays one readable line.
-func quote(expr string) string {
-	const most = 60
-	n := 0
-	for i := range expr {
-		if n == most {
-			return fmt.Sprintf("%+.*q...", most, expr[:i])
+// quote shows the first characters of s, so that a message stays one readable
+// line.
+func quote(s string, most int) string {
+	for i := range s {
+		if most--; most < 0 {
+			return fmt.Sprintf("%q...", s[:i])
 		}
-		n++
 	}
-	return fmt.Sprintf("%q", expr)
+	return fmt.Sprintf("%q", s)
 }
+
+// whole is the offset of an error that has no place.
+const whole = -1
 
 // Expr is a compiled expression. It may be used by several goroutines.
 type Expr struct {
@@ -98,16 +102,16 @@ func Compile(expr string) (*Expr, error) {
 	e := &Expr{expr: expr, required: required(root)}
 	if root.hasWordAnchor() {
 		if e.copies = gapsOf(root).most(); e.copies > maxCopies {
-			return nil, &Error{expr, 0, "too many anchors in a row", ErrTooLarge}
+			return nil, &Error{expr, whole, "too many anchors in a row", ErrTooLarge}
 		}
 	}
 	text, ok := goSyntax(root, e.copies > 0)
 	if !ok {
-		return nil, &Error{expr, 0, "too many large sets of characters", ErrTooLarge}
+		return nil, &Error{expr, whole, "too many large sets of characters", ErrTooLarge}
 	}
 	e.re, err = regexp.Compile(text)
 	if err != nil {
-		return nil, &Error{expr, 0, "too large or too deeply nested", ErrTooLarge}
+		return nil, &Error{expr, whole, "too large or too deeply nested", ErrTooLarge}
 	}
 	e.re.Longest()
 	return e, nil

@@ -46,7 +46,7 @@ func (l *literals) node(n *node) {
 		l.cut()
 		l.found = append(l.found, common(n.subs)...)
 	case opRepeat:
-		if n.min == 0 {
+		if n.low == 0 {
 			l.cut()
 			return
 		}
@@ -69,7 +69,7 @@ func (l *literals) literal(runes []rune) {
 // before it and the last precedes what is after: "libc++." has "libc" and "c.".
 func (l *literals) rounds(n *node) {
 	const most = 16
-	sub, count := n.subs[0], min(n.min, most)
+	sub, count := n.subs[0], min(n.low, most)
 	if sub.op != opLit {
 		l.node(sub)
 		l.cut()
@@ -78,7 +78,7 @@ func (l *literals) rounds(n *node) {
 	for range count {
 		l.literal(sub.lit)
 	}
-	if n.max == count {
+	if n.high == count {
 		return
 	}
 	l.cut()

@@ -60,38 +60,50 @@ func (s runeSet) has(r rune) bool {
 var cased = sync.OnceValue(func() []rune {
 	var out []rune
 	for r := rune(0); r <= unicode.MaxRune; r++ {
-		if unicode.SimpleFold(r) != r {
+		if unicode.SimpleFold(r) != r || unicode.ToUpper(r) != r {
 			out = append(out, r)
 		}
 	}
 	return out
 })
 
-// fold returns the normal set of the characters of s and those that differ from
-// one of them only in case.
-func (s runeSet) fold() runeSet {
-	s = slices.Clone(s).normal()
-	out := slices.Clone(s)
-	orbit := func(r rune) {
-		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-			out = append(out, f, f)
+// addFolds adds r and the characters that differ from it only in case.
+func (s runeSet) addFolds(r rune) runeSet {
+	s = append(s, r, r)
+	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+		s = append(s, f, f)
+	}
+	return s
+}
+
+// addRange adds the characters whose upper case is between two: as text is
+// compared in upper case, a lower-case letter between them stands for nothing.
+func (s runeSet) addRange(lo, hi rune) runeSet {
+	letter := func(r rune) {
+		if unicode.ToUpper(r) == r {
+			s = s.addFolds(r)
 		}
 	}
-	for i := 0; i < len(s); i += 2 {
-		// The table costs more than a look at the characters of a short range.
-		if s[i+1]-s[i] < 256 {
-			for r := s[i]; r <= s[i+1]; r++ {
-				orbit(r)
-			}
-			continue
+	// The table costs more than a look at the characters of a short range.
+	if hi-lo < 256 {
+		for r := lo; r <= hi; r++ {
+			letter(r)
 		}
-		all := cased()
-		at, _ := slices.BinarySearch(all, s[i])
-		for ; at < len(all) && all[at] <= s[i+1]; at++ {
-			orbit(all[at])
-		}
+		return s
 	}
-	return out.normal()
+	all := cased()
+	at, _ := slices.BinarySearch(all, lo)
+	for ; at < len(all) && all[at] <= hi; at++ {
+		if all[at] > lo {
+			s = append(s, lo, all[at]-1)
+		}
+		letter(all[at])
+		lo = all[at] + 1
+	}
+	if lo <= hi {
+		s = append(s, lo, hi)
+	}
+	return s
 }
 
 // foldRune is the smallest of the characters that differ from r only in case,
@@ -132,8 +144,7 @@ var wordSet = sync.OnceValue(func() runeSet { return join(alpha(), runeSet{'0', 
 
 var (
 	alpha = sync.OnceValue(func() runeSet {
-		s := minus(ofTables(unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.Nd), runeSet{'0', '9'})
-		return s.fold()
+		return minus(ofTables(unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.Nd), runeSet{'0', '9'})
 	})
 	blank = sync.OnceValue(func() runeSet {
 		return join(minus(ofTables(unicode.Zs), noBreak), runeSet{'\t', '\t'})
