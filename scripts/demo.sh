@@ -33,8 +33,8 @@ if grep -qs '^\[.*\]' <(grep -v '^\[options\]' /etc/pacman.conf 2>/dev/null) && 
 	databases=()
 else
 	say 'No pacman databases here: a generated repository of 500 packages'
-	show go run ./integration/cmd/omg-fixture --packages 500 --seed 1 "$dir/pacman"
-	databases=(--dbpath "$dir/pacman" --pacman-config "$dir/pacman/pacman.conf")
+	show go run ./integration/cmd/omg-fixture --packages 500 --seed 1 --config "$dir/pacman.conf" "$dir/pacman"
+	databases=(--dbpath "$dir/pacman" --pacman-config "$dir/pacman.conf")
 fi
 
 say 'Index them'

@@ -28,12 +28,16 @@ func TestEveryPackageHasOneComment(t *testing.T) {
 				continue
 			}
 			with = append(with, name)
-			want := "Package " + p.Name
+			line, _, _ := strings.Cut(f.Doc.Text(), "\n")
+			kind, rest, _ := strings.Cut(line, " ")
+			first, _, _ := strings.Cut(rest, " ")
+			// A program may be called more than its directory is: omg-alpm-worker in alpm-worker.
+			ok := kind == "Package" && first == p.Name
 			if p.Name == "main" {
-				want = "Command " + filepath.Base(p.Dir)
+				ok = kind == "Command" && strings.HasSuffix(first, filepath.Base(p.Dir))
 			}
-			if line, _, _ := strings.Cut(f.Doc.Text(), "\n"); !strings.HasPrefix(line, want+" ") {
-				t.Errorf("%s/%s: the package comment should begin with %q: %q", p.place(), name, want, line)
+			if !ok {
+				t.Errorf("%s/%s: the package comment should begin with Package or Command and the name: %q", p.place(), name, line)
 			}
 		}
 		if len(with) != 1 && len(p.GoFiles) > 0 {
