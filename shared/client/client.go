@@ -1,0 +1,259 @@
+// Package client asks omgd. One connection, no goroutine: what it is made for is
+// a process that asks one question and ends. It does without package net, whose
+// start alone would be a good part of such a process.
+package client
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+var (
+	// ErrNoDaemon means that nobody listens.
+	ErrNoDaemon = errors.New("omgd does not run")
+	// ErrUntrusted means that the one who listens is another user.
+	ErrUntrusted = errors.New("the socket belongs to another user")
+	// ErrBroken means that the connection ended, or carried what is no protocol.
+	ErrBroken = errors.New("the connection to omgd broke")
+	// ErrTooLong means that an answer is longer than the caller takes.
+	ErrTooLong = errors.New("the answer is too long")
+)
+
+// Options are how to ask. The zero value has the defaults.
+type Options struct {
+	// Trust says whose socket is believed; nil believes everyone's.
+	Trust func(uid uint32) bool
+	// Name tells the server who asks.
+	Name string
+	// Timeout is the longest wait for the server to accept, to read or to write
+	// something (default 10 s).
+	Timeout time.Duration
+	// MaxAnswer is the most bytes of one answer (default 64 MiB).
+	MaxAnswer int
+}
+
+// Conn is a connection to omgd. It is not safe for concurrent use; Send and
+// Receive pipeline several requests on it.
+type Conn struct {
+	path  string
+	opt   Options
+	file  *os.File
+	r     *bufio.Reader
+	frame []byte
+	out   []byte // requests that are not written yet
+	next  uint64
+	hello uint64 // the id of the greeting that awaits its answer, 0 for none
+}
+
+// Dial connects once and checks who answers. The greeting goes out with the
+// first request.
+func Dial(ctx context.Context, path string, opt Options) (*Conn, error) {
+	if opt.Timeout == 0 {
+		opt.Timeout = 10 * time.Second
+	}
+	if opt.MaxAnswer == 0 {
+		opt.MaxAnswer = 64 << 20
+	}
+	c := &Conn{path: path, opt: opt}
+	return c, c.connect(ctx)
+}
+
+func (c *Conn) connect(ctx context.Context) error {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	if err := c.open(ctx, fd); err != nil {
+		_ = unix.Close(fd)
+		return err
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return os.NewSyscallError("setnonblock", err)
+	}
+	c.file = os.NewFile(uintptr(fd), c.path)
+	c.r = bufio.NewReaderSize(c.file, 16<<10)
+	c.out = c.out[:0]
+	c.hello = c.id()
+	c.out, err = wire.AppendRequest(c.out, c.hello, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol, Client: c.opt.Name})
+	return err
+}
+
+// open connects the socket, waiting for a full queue at most until the
+// deadline, and checks the peer.
+func (c *Conn) open(ctx context.Context, fd int) error {
+	wait := c.opt.Timeout
+	if d, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(d))
+	}
+	tv := unix.NsecToTimeval(max(int64(wait), int64(time.Millisecond)))
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	err := unix.Connect(fd, &unix.SockaddrUnix{Name: c.path})
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ENOTDIR):
+		return fmt.Errorf("%w (%s)", ErrNoDaemon, c.path)
+	case errors.Is(err, unix.EAGAIN):
+		return fmt.Errorf("%s: omgd accepts no connection: %w", c.path, os.ErrDeadlineExceeded)
+	case err != nil:
+		return &os.PathError{Op: "connect", Path: c.path, Err: err}
+	}
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	if c.opt.Trust != nil && !c.opt.Trust(cred.Uid) {
+		return fmt.Errorf("%s: %w (user %d)", c.path, ErrUntrusted, cred.Uid)
+	}
+	return nil
+}
+
+// Close closes the connection.
+func (c *Conn) Close() error { return c.file.Close() }
+
+func (c *Conn) id() uint64 {
+	c.next++
+	return c.next
+}
+
+// Send queues a request and returns its id. What is queued goes out with the
+// next Receive.
+func (c *Conn) Send(op string, req any) (id uint64, err error) {
+	id = c.id()
+	c.out, err = wire.AppendRequest(c.out, id, op, req)
+	return id, err
+}
+
+// Receive writes what is queued and returns the next response of any request;
+// its Result is good until the next call.
+func (c *Conn) Receive(ctx context.Context) (wire.Response, error) {
+	stop := context.AfterFunc(ctx, func() { _ = c.file.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := c.flush(ctx); err != nil {
+		return wire.Response{}, err
+	}
+	for {
+		r, err := c.receive(ctx)
+		if err != nil {
+			return r, c.broken(ctx, err)
+		}
+		if c.hello == 0 || r.ID != c.hello {
+			return r, nil
+		}
+		c.hello = 0
+		if r.Err != nil {
+			return r, r.Err
+		}
+	}
+}
+
+func (c *Conn) flush(ctx context.Context) error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	c.deadline(ctx)
+	_, err := c.file.Write(c.out)
+	c.out = c.out[:0]
+	if err != nil {
+		return c.broken(ctx, err)
+	}
+	return nil
+}
+
+// deadline gives the next read or write its time, unless ctx has none left.
+func (c *Conn) deadline(ctx context.Context) {
+	_ = c.file.SetDeadline(time.Now().Add(c.opt.Timeout))
+	if ctx.Err() != nil {
+		_ = c.file.SetDeadline(time.Unix(1, 0))
+	}
+}
+
+// receive reads one response.
+func (c *Conn) receive(ctx context.Context) (r wire.Response, err error) {
+	if c.r.Buffered() == 0 {
+		c.deadline(ctx)
+	}
+	if c.frame, err = wire.ReadFrame(c.r, c.frame); err != nil {
+		return r, err
+	}
+	if err = wire.Check(c.frame); err != nil {
+		return r, err
+	}
+	return wire.DecodeResponse(c.frame)
+}
+
+// broken says why the connection is of no more use.
+func (c *Conn) broken(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("omgd does not answer: %w", err)
+	}
+	return fmt.Errorf("%w: %w", ErrBroken, err)
+}
+
+// Call asks one question and gives each part of the answer to part. A
+// connection that breaks before the first part is made anew, once: every
+// operation can be repeated.
+func (c *Conn) Call(ctx context.Context, op string, req any, part func(result []byte, more bool) error) error {
+	err := c.call(ctx, op, req, part)
+	if retry := new(noPart); errors.As(err, &retry) {
+		_ = c.file.Close()
+		if err := c.connect(ctx); err != nil {
+			return err
+		}
+		err = c.call(ctx, op, req, part)
+	}
+	if e := new(noPart); errors.As(err, &e) {
+		return e.error
+	}
+	return err
+}
+
+// noPart is a break before any part of the answer came.
+type noPart struct{ error }
+
+func (c *Conn) call(ctx context.Context, op string, req any, part func([]byte, bool) error) error {
+	id, err := c.Send(op, req)
+	if err != nil {
+		return err
+	}
+	size := 0
+	for {
+		r, err := c.Receive(ctx)
+		if err != nil {
+			if size == 0 && errors.Is(err, ErrBroken) {
+				return &noPart{err}
+			}
+			return err
+		}
+		if r.ID != id && r.ID != 0 {
+			continue // of a request that was given up
+		}
+		if r.Err != nil {
+			return r.Err
+		}
+		if size += len(r.Result); size > c.opt.MaxAnswer {
+			return fmt.Errorf("%w: more than %d bytes", ErrTooLong, c.opt.MaxAnswer)
+		}
+		if err := part(r.Result, r.More); err != nil || !r.More {
+			return err
+		}
+	}
+}
+
+// Get asks a question whose answer has one part, and decodes it into result.
+func (c *Conn) Get(ctx context.Context, op string, req, result any) error {
+	return c.Call(ctx, op, req, func(b []byte, _ bool) error { return msgpack.Unmarshal(b, result) })
+}

@@ -1,0 +1,184 @@
+// Package paths is the one rule for where things lie: data, indexes, sockets and
+// what lies beside them, and whom a file there may belong to.
+package paths
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// The names of the index files in a data directory.
+const (
+	ReposIndex = "repos.omgidx"
+	AURIndex   = "aur.omgidx"
+)
+
+// SystemDir is the data directory that all users share, SystemUser its owner.
+const (
+	SystemDir  = "/var/lib/omg"
+	SystemUser = "omg"
+)
+
+// Env is the environment that a rule looks at. The zero Env knows nothing.
+type Env struct {
+	Getenv func(string) string
+	UID    int
+}
+
+// Process is the environment of this process.
+func Process() Env { return Env{Getenv: os.Getenv, UID: os.Getuid()} }
+
+// absolute returns the variable's value if it is an absolute path: the XDG base
+// directory specification has relative ones ignored.
+func (e Env) absolute(name string) string {
+	if v := e.Getenv(name); filepath.IsAbs(v) {
+		return v
+	}
+	return ""
+}
+
+// DataDir is where omg keeps its data: what the flag says, else
+// $XDG_DATA_HOME/omg, else ~/.local/share/omg, else (no HOME) SystemDir.
+func (e Env) DataDir(flag string) string {
+	if flag != "" {
+		return flag
+	}
+	if d := e.absolute("XDG_DATA_HOME"); d != "" {
+		return filepath.Join(d, "omg")
+	}
+	if d := e.absolute("HOME"); d != "" {
+		return filepath.Join(d, ".local", "share", "omg")
+	}
+	return SystemDir
+}
+
+// Socket is where omgd listens: what the flag says, else OMG_SOCKET_PATH, else
+// $XDG_RUNTIME_DIR/omg.sock, else /tmp/omg.sock.
+func (e Env) Socket(flag string) string {
+	if flag != "" {
+		return flag
+	}
+	if s := e.Getenv("OMG_SOCKET_PATH"); s != "" {
+		return s
+	}
+	if d := e.absolute("XDG_RUNTIME_DIR"); d != "" {
+		return filepath.Join(d, "omg.sock")
+	}
+	return "/tmp/omg.sock"
+}
+
+// Lock is the file beside a socket that keeps two daemons apart. Only a socket
+// may lie in /tmp itself: what belongs to one there is in PrivateDir.
+func (e Env) Lock(socket string) string { return e.beside(socket, ".lock") }
+
+// PID is the file beside a socket that has the daemon's process number.
+func (e Env) PID(socket string) string {
+	if filepath.Base(socket) == "omg.sock" {
+		return filepath.Join(e.besideDir(socket), "omgd.pid")
+	}
+	return e.beside(socket, ".pid")
+}
+
+// Status is the file beside a socket that prompts read.
+func (e Env) Status(socket string) string { return e.beside(socket, ".status") }
+
+func (e Env) beside(socket, suffix string) string {
+	name := filepath.Base(socket)
+	if ext := filepath.Ext(name); ext == ".sock" {
+		name = name[:len(name)-len(ext)]
+	}
+	return filepath.Join(e.besideDir(socket), name+suffix)
+}
+
+func (e Env) besideDir(socket string) string {
+	if dir := filepath.Dir(socket); dir != "/tmp" {
+		return dir
+	}
+	return e.PrivateDir()
+}
+
+// PrivateDir is a user's own directory in /tmp, for one without a runtime
+// directory. Who uses it checks its owner and mode; see CheckDir.
+func (e Env) PrivateDir() string { return "/tmp/omg-" + strconv.Itoa(e.UID) }
+
+// Indexes are the index files to look for, the first that is there to be used:
+// those of the flag, else OMG_INDEX, else those of the data directory, else those
+// that all users share.
+func (e Env) Indexes(flags []string, dataDir string) []string {
+	if len(flags) > 0 {
+		return flags
+	}
+	if p := e.Getenv("OMG_INDEX"); p != "" {
+		return filepath.SplitList(p)
+	}
+	own := filepath.Join(e.DataDir(dataDir), ReposIndex)
+	if system := filepath.Join(SystemDir, ReposIndex); system != own {
+		return []string{own, system}
+	}
+	return []string{own}
+}
+
+// systemUID looks the system user up. It is asked only where the owner is
+// neither this user nor root.
+func systemUID() (uint32, bool) {
+	u, err := user.Lookup(SystemUser)
+	if err != nil {
+		return 0, false
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	return uint32(uid), err == nil
+}
+
+// Trusts says whether a user's files and sockets are believed: this one's,
+// root's, and the system user's if there is one.
+func (e Env) Trusts(uid uint32) bool {
+	if uid == 0 || int(uid) == e.UID {
+		return true
+	}
+	system, ok := systemUID()
+	return ok && uid == system
+}
+
+// ErrUntrusted means that someone else could put or replace a file.
+var ErrUntrusted = errors.New("not to be trusted")
+
+// CheckParent refuses a directory in which others can replace files: one that
+// others can write and that is not sticky, or one that belongs to neither this
+// user nor root.
+func (e Env) CheckParent(dir string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: dir, Err: err}
+	}
+	switch {
+	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
+		return &os.PathError{Op: "open", Path: dir, Err: unix.ENOTDIR}
+	case st.Uid != 0 && int(st.Uid) != e.UID:
+		return fmt.Errorf("%s: %w: it belongs to user %d", dir, ErrUntrusted, st.Uid)
+	case st.Mode&0o022 != 0 && st.Mode&unix.S_ISVTX == 0:
+		return fmt.Errorf("%s: %w: others can replace files in it (mode %04o)", dir, ErrUntrusted, st.Mode&0o7777)
+	}
+	return nil
+}
+
+// MakePrivateDir makes a directory that only this user can enter, or checks
+// that the one that is there is such.
+func (e Env) MakePrivateDir(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Lstat(dir, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: dir, Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFDIR || int(st.Uid) != e.UID || st.Mode&0o077 != 0 {
+		return fmt.Errorf("%s: %w: it must be a directory of yours with mode 0700", dir, ErrUntrusted)
+	}
+	return nil
+}
