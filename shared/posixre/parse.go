@@ -69,7 +69,7 @@ func (p *parser) alternation(depth int) (*node, error) {
 		}
 		branches = append(branches, b)
 		if p.peek() != '|' {
-			return alternate(branches), nil
+			return p.sized(alternate(branches), whole)
 		}
 		p.pos++
 	}
@@ -94,15 +94,15 @@ func (p *parser) branch(depth int) (*node, error) {
 		}
 		parts = append(parts, n)
 	}
-	n := concat(parts)
-	if n.size > maxSize {
-		return nil, p.tooLarge(whole)
-	}
-	return n, nil
+	return concat(parts), nil
 }
 
-func (p *parser) tooLarge(at int) error {
-	return &Error{p.expr, at, fmt.Sprintf("stands for more than %d characters", maxSize), ErrTooLarge}
+// sized refuses a node that stands for too much; at is where to point.
+func (p *parser) sized(n *node, at int) (*node, error) {
+	if n.size > maxSize {
+		return nil, &Error{p.expr, at, fmt.Sprintf("stands for more than %d characters", maxSize), ErrTooLarge}
+	}
+	return n, nil
 }
 
 func (p *parser) atom(depth int) (*node, error) {
@@ -186,11 +186,7 @@ func (p *parser) repetition(n *node) (*node, error) {
 			return nil, err
 		}
 	}
-	n = repeat(n, low, high)
-	if n.size > maxSize {
-		return nil, p.tooLarge(at)
-	}
-	return n, nil
+	return p.sized(repeat(n, low, high), at)
 }
 
 // counts reads what follows a "{": n} or n,} or n,m} or ,m} or ,} and returns

@@ -29,6 +29,8 @@
 //     dotless "ı".
 //   - Ranges, [=x=] and [.x.] with characters outside ASCII compare code
 //     points, as other UTF-8 locales nearly do; in C.UTF-8 they are an error.
+//   - A counted group with a word anchor is the group written out that often;
+//     to glibc (\<|x){2} is not (\<|x)(\<|x).
 //   - Groups nest at most 200 deep; an expression may stand for at most 40,000
 //     characters once its counts are multiplied out; see [ErrTooLarge].
 package posixre
