@@ -18,13 +18,23 @@ const (
 // writer writes an expression in Go's syntax.
 type writer struct {
 	strings.Builder
-	marked bool // for marked text, see mark
-	full   bool // maxText was reached
+	target
+	full bool // maxText was reached
 }
 
+// target is the kind of text that an expression is written for. Only marked
+// text has word anchors; for others they are left out.
+type target uint8
+
+const (
+	anyText    target = iota
+	oneLine           // has no newline: ^ and $ are the ends, which is much faster
+	markedText        // see mark
+)
+
 // goSyntax returns false when the text would be longer than maxText.
-func goSyntax(n *node, marked bool) (string, bool) {
-	w := &writer{marked: marked}
+func goSyntax(n *node, to target) (string, bool) {
+	w := &writer{target: to}
 	w.WriteString("(?i)")
 	w.node(n)
 	return w.String(), !w.full
@@ -44,7 +54,7 @@ func (w *writer) node(n *node) int {
 		}
 	case opSet:
 		w.skipMarks()
-		if w.marked {
+		if w.target == markedText {
 			w.set(minus(n.set, allMarks))
 		} else {
 			w.set(n.set)
@@ -82,7 +92,7 @@ func (w *writer) group(n *node) int {
 // repeat writes a count as several in a row where one is more than package
 // regexp takes: a{2500} is a{1000}a{1000}a{500}.
 func (w *writer) repeat(n *node) int {
-	inner := &writer{marked: w.marked}
+	inner := &writer{target: w.target}
 	product := inner.node(n.subs[0])
 	w.full = w.full || inner.full
 	body := "(?:" + inner.String() + ")"
@@ -115,11 +125,15 @@ func (w *writer) repeat(n *node) int {
 }
 
 func (w *writer) anchor(a anchor) {
-	if w.marked {
+	if w.target == markedText {
 		w.set(marksOf(a))
 		return
 	}
-	for i, text := range []string{`(?m:^)`, `(?m:$)`, `\A`, `\z`} { // in the order of the bits
+	texts := [...]string{`(?m:^)`, `(?m:$)`, `\A`, `\z`} // in the order of the bits
+	if w.target == oneLine {
+		texts[0], texts[1] = texts[2], texts[3]
+	}
+	for i, text := range texts {
 		if a&(1<<i) != 0 {
 			w.WriteString(text)
 		}
@@ -154,7 +168,7 @@ func (w *writer) member(r rune) {
 
 // skipMarks lets the next character follow what is left of the marks.
 func (w *writer) skipMarks() {
-	if w.marked {
+	if w.target == markedText {
 		w.WriteString(anyMarks)
 	}
 }

@@ -1,5 +1,7 @@
 package posixre
 
+import "slices"
+
 type op uint8
 
 const (
@@ -37,21 +39,16 @@ const (
 	wordEdge
 	notWordEdge
 
+	lineAnchors = lineStart | lineEnd
 	wordAnchors = wordStart | wordEnd | wordEdge | notWordEdge
 )
 
 var empty = &node{op: opEmpty}
 
-func (n *node) hasWordAnchor() bool {
-	if n.anchors&wordAnchors != 0 {
-		return true
-	}
-	for _, sub := range n.subs {
-		if sub.hasWordAnchor() {
-			return true
-		}
-	}
-	return false
+// has reports whether one of these anchors is in n.
+func (n *node) has(some anchor) bool {
+	return n.anchors&some != 0 ||
+		slices.ContainsFunc(n.subs, func(sub *node) bool { return sub.has(some) })
 }
 
 // concat joins a branch's parts, neighbouring literals and anchors as one.

@@ -36,9 +36,11 @@
 package posixre
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -90,9 +92,12 @@ const whole = -1
 // Expr is a compiled expression. It may be used by several goroutines.
 type Expr struct {
 	expr     string
-	re       *regexp.Regexp
 	required []string
-	copies   int // of the mark between two characters; 0: matches plain text
+
+	// re, or line for text without a newline, must match. Both lack the word
+	// anchors; if there are any, marked must match the marked text too.
+	re, line, marked *regexp.Regexp
+	copies           int // of each mark
 }
 
 // Compile reads a POSIX extended regular expression. The error is an *Error.
@@ -102,21 +107,37 @@ func Compile(expr string) (*Expr, error) {
 		return nil, err
 	}
 	e := &Expr{expr: expr, required: required(root)}
-	if root.hasWordAnchor() {
+	if e.re, err = compile(expr, root, anyText); err != nil {
+		return nil, err
+	}
+	e.line = e.re
+	if root.has(lineAnchors) {
+		if e.line, err = compile(expr, root, oneLine); err != nil {
+			return nil, err
+		}
+	}
+	if root.has(wordAnchors) {
 		if e.copies = gapsOf(root).most(); e.copies > maxCopies {
 			return nil, &Error{expr, whole, "too many anchors in a row", ErrTooLarge}
 		}
+		if e.marked, err = compile(expr, root, markedText); err != nil {
+			return nil, err
+		}
 	}
-	text, ok := goSyntax(root, e.copies > 0)
+	return e, nil
+}
+
+func compile(expr string, root *node, to target) (*regexp.Regexp, error) {
+	text, ok := goSyntax(root, to)
 	if !ok {
 		return nil, &Error{expr, whole, "too many large sets of characters", ErrTooLarge}
 	}
-	e.re, err = regexp.Compile(text)
+	re, err := regexp.Compile(text)
 	if err != nil {
 		return nil, &Error{expr, whole, "too large or too deeply nested", ErrTooLarge}
 	}
-	e.re.Longest()
-	return e, nil
+	re.Longest()
+	return re, nil
 }
 
 // String is the expression as it was given.
@@ -124,20 +145,28 @@ func (e *Expr) String() string { return e.expr }
 
 // MatchString reports whether a part of s matches, ignoring case.
 func (e *Expr) MatchString(s string) bool {
-	if e.copies == 0 {
-		return e.re.MatchString(s)
+	re := e.re
+	if strings.IndexByte(s, '\n') < 0 {
+		re = e.line
 	}
-	return e.re.Match(mark([]byte(s), e.copies))
+	return re.MatchString(s) && (e.marked == nil || e.marked.Match(mark([]byte(s), e.copies)))
 }
 
 // FindIndex returns the start and the end of the first and longest match in
 // text, ignoring case, or nil.
 func (e *Expr) FindIndex(text []byte) []int {
-	if e.copies == 0 {
-		return e.re.FindIndex(text)
+	re := e.re
+	if bytes.IndexByte(text, '\n') < 0 {
+		re = e.line
+	}
+	if e.marked == nil {
+		return re.FindIndex(text)
+	}
+	if !re.Match(text) {
+		return nil
 	}
 	marked := mark(text, e.copies)
-	at := e.re.FindIndex(marked)
+	at := e.marked.FindIndex(marked)
 	if at != nil {
 		at[0], at[1] = unmark(text, marked, at[0]), unmark(text, marked, at[1])
 	}
