@@ -25,7 +25,9 @@ func nested(open string, n int) []byte {
 
 func TestCheckAccepts(t *testing.T) {
 	for _, v := range []any{
-		nil, true, 0, -1, 1 << 40, 1.5, float32(1.5), "", strings.Repeat("x", 70_000), []byte{1, 2}, []any{},
+		nil, true, 0, -1, 1 << 40, 1.5, float32(1.5), "", strings.Repeat("x", 70_000),
+		[]byte{1, 2},
+		[]any{},
 		map[string]any{"id": 1, "op": "search", "words": []string{"a", "b"}},
 		[]any{[]any{[]any{map[string]any{"a": []int{1, 2, 3}}}}},
 		make([]int, MaxElements-1),
