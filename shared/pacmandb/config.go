@@ -1,0 +1,329 @@
+package pacmandb
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Bounds of a configuration. pacman itself allows 10 levels of Include.
+const (
+	maxConfigBytes  = 1 << 20 // of one file
+	maxConfigFiles  = 1024
+	maxConfigLevels = 16
+)
+
+// Config is what pacman.conf says, of what concerns databases and updates.
+// What it does not say is pacman's default.
+type Config struct {
+	RootDir, DBPath, LogFile string
+	// Architectures are in order, "auto" being this machine's.
+	Architectures          []string
+	IgnorePkg, IgnoreGroup []string // glob patterns
+	CacheDir               []string
+	// Repos are in order of preference. No two have the same name.
+	Repos []Repo
+	// Files are all the files that were read, the first one first.
+	Files []string
+}
+
+// Repo is a repository of the configuration.
+type Repo struct {
+	Name string
+	// Servers are URLs in order of preference. $repo and $arch are filled in;
+	// $arch stays as it is if no architecture is configured.
+	Servers []string
+	Usage   Usage
+	// SigLevel are the words as they stand, unchecked.
+	SigLevel []string
+}
+
+// Usage is what a repository is used for.
+type Usage uint8
+
+// The uses, with libalpm's values.
+const (
+	UsageSync Usage = 1 << iota
+	UsageSearch
+	UsageInstall
+	UsageUpgrade
+	UsageAll = UsageSync | UsageSearch | UsageInstall | UsageUpgrade
+)
+
+// ConfigError says what is wrong with a configuration and where.
+type ConfigError struct {
+	File    string
+	Line    int // 0 for the file as a whole
+	Problem string
+}
+
+// Error implements error.
+func (e *ConfigError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.File, e.Problem)
+	}
+	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
+}
+
+// ReadConfig reads pacman.conf at path and what it includes, as pacman does:
+// relative paths in it start at the working directory, an included file may go
+// on with the section it is included in and begin others, and what is not known
+// is passed over. A repository's section that stands twice, with which pacman
+// would not run, goes on with the first.
+//
+// If path itself cannot be opened the error is the system's, so that a missing
+// file is fs.ErrNotExist; all others are *ConfigError.
+func ReadConfig(path string) (*Config, error) {
+	r := configReader{config: &Config{}}
+	f, err := openConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.file(f, 0); err != nil {
+		return nil, err
+	}
+	r.finish()
+	return r.config, nil
+}
+
+// openConfig opens a file without waiting for the other end of a pipe.
+func openConfig(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+}
+
+// configReader is where in a configuration its reader is.
+type configReader struct {
+	config    *Config
+	inSection bool
+	repo      *Repo // of the section, nil in [options]
+
+	name string // of the file,
+	line int    // and the line, from 1
+}
+
+func (r *configReader) errorf(format string, args ...any) error {
+	return &ConfigError{File: r.name, Line: r.line, Problem: fmt.Sprintf(format, args...)}
+}
+
+// file reads and closes f, which is so many levels deep in others.
+func (r *configReader) file(f *os.File, level int) error {
+	defer f.Close()
+	r.name, r.line = f.Name(), 0
+	if r.config.Files = append(r.config.Files, f.Name()); len(r.config.Files) > maxConfigFiles {
+		return r.errorf("the configuration has more than %d files", maxConfigFiles)
+	}
+	text, err := r.text(f, level)
+	if err != nil {
+		return err
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		r.line++
+		line, _, _ = strings.Cut(line, "\x00") // as it ends in C
+		line = trimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if line[0] == '[' && line[len(line)-1] == ']' {
+			err = r.section(strings.TrimPrefix(line[:len(line)-1], "["))
+		} else {
+			key, value, given := strings.Cut(line, "=")
+			err = r.directive(trimSpace(key), trimSpace(value), given, level)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trimSpace trims what C calls white space.
+func trimSpace(s string) string { return strings.Trim(s, " \t\n\v\f\r") }
+
+// text reads a whole file.
+func (r *configReader) text(f *os.File, level int) (string, error) {
+	fi, err := f.Stat()
+	if err != nil {
+		return "", r.errorf("cannot be read: %v", err)
+	}
+	if fi.IsDir() && level > 0 {
+		return "", nil // pacman takes an included directory for an empty file
+	}
+	if !fi.Mode().IsRegular() {
+		return "", r.errorf("is not a regular file")
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxConfigBytes+1))
+	if err != nil {
+		return "", r.errorf("cannot be read: %v", err)
+	}
+	if len(text) > maxConfigBytes {
+		return "", r.errorf("is larger than %d KiB", maxConfigBytes>>10)
+	}
+	return string(text), nil
+}
+
+func (r *configReader) section(name string) error {
+	r.inSection, r.repo = true, nil
+	switch {
+	case name == "options":
+		return nil
+	case name == "" || name == "local" || strings.Contains(name, "/"):
+		return r.errorf("a repository cannot be named %.100q", name)
+	}
+	repos := &r.config.Repos
+	i := slices.IndexFunc(*repos, func(repo Repo) bool { return repo.Name == name })
+	if i < 0 {
+		i = len(*repos)
+		*repos = append(*repos, Repo{Name: name})
+	}
+	r.repo = &(*repos)[i]
+	return nil
+}
+
+// directive takes a line "key = value", or "key" if no value is given.
+func (r *configReader) directive(key, value string, given bool, level int) error {
+	switch {
+	case key == "Include":
+		if !given {
+			return r.errorf("Include needs a value")
+		}
+		return r.include(value, level)
+	case !r.inSection:
+		return r.errorf("%.100q stands before any section", key)
+	case r.repo != nil:
+		return r.repoDirective(key, value, given)
+	case given:
+		r.option(key, value)
+	}
+	return nil
+}
+
+func (r *configReader) option(key, value string) {
+	c := r.config
+	first := func(field *string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	switch key {
+	case "RootDir":
+		first(&c.RootDir)
+	case "DBPath":
+		first(&c.DBPath)
+	case "LogFile":
+		first(&c.LogFile)
+	case "CacheDir":
+		c.CacheDir = append(c.CacheDir, words(value)...)
+	case "IgnorePkg":
+		c.IgnorePkg = append(c.IgnorePkg, words(value)...)
+	case "IgnoreGroup":
+		c.IgnoreGroup = append(c.IgnoreGroup, words(value)...)
+	case "Architecture":
+		for _, arch := range words(value) {
+			if arch == "auto" {
+				arch = machine()
+			}
+			c.Architectures = append(c.Architectures, arch)
+		}
+	}
+}
+
+// words splits a value at spaces; a tab is part of a word, as for pacman.
+func words(value string) []string {
+	return strings.FieldsFunc(value, func(c rune) bool { return c == ' ' })
+}
+
+// machine is the architecture of this machine as the kernel names it.
+func machine() string {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return "auto" // cannot fail with a valid pointer
+	}
+	return unix.ByteSliceToString(name.Machine[:])
+}
+
+var usages = map[string]Usage{
+	"Sync": UsageSync, "Search": UsageSearch, "Install": UsageInstall, "Upgrade": UsageUpgrade, "All": UsageAll,
+}
+
+func (r *configReader) repoDirective(key, value string, given bool) error {
+	switch key {
+	case "Server", "Usage", "SigLevel":
+		if !given {
+			return r.errorf("%s needs a value", key)
+		}
+	}
+	switch key {
+	case "Server":
+		r.repo.Servers = append(r.repo.Servers, value)
+	case "SigLevel":
+		r.repo.SigLevel = append(r.repo.SigLevel, words(value)...)
+	case "Usage":
+		for _, word := range words(value) {
+			usage, ok := usages[word]
+			if !ok {
+				return r.errorf("Usage %.100q is not known", word)
+			}
+			r.repo.Usage |= usage
+		}
+	}
+	return nil
+}
+
+// include reads the files that pattern names, in order, or the one of exactly
+// that name if it names none.
+func (r *configReader) include(pattern string, level int) error {
+	if level == maxConfigLevels {
+		return r.errorf("files include each other more than %d levels deep", maxConfigLevels)
+	}
+	name, line := r.name, r.line
+	for _, path := range expand(pattern) {
+		f, err := openConfig(path)
+		if err != nil {
+			return r.errorf("Include: %v", err)
+		}
+		if err := r.file(f, level+1); err != nil {
+			return err
+		}
+		r.name, r.line = name, line
+	}
+	return nil
+}
+
+// finish fills in what was not said and the variables.
+func (r *configReader) finish() {
+	c := r.config
+	root := strings.TrimSuffix(c.RootDir, "/")
+	for _, d := range []struct {
+		field *string
+		value string
+	}{
+		{&c.RootDir, "/"},
+		{&c.DBPath, root + "/var/lib/pacman/"},
+		{&c.LogFile, root + "/var/log/pacman.log"},
+	} {
+		if *d.field == "" {
+			*d.field = d.value
+		}
+	}
+	if c.CacheDir == nil {
+		c.CacheDir = []string{"/var/cache/pacman/pkg/"}
+	}
+	for i := range c.Repos {
+		repo := &c.Repos[i]
+		if repo.Usage == 0 {
+			repo.Usage = UsageAll
+		}
+		for k, server := range repo.Servers {
+			server = strings.ReplaceAll(server, "$repo", repo.Name)
+			if len(c.Architectures) > 0 {
+				server = strings.ReplaceAll(server, "$arch", c.Architectures[0])
+			}
+			repo.Servers[k] = server
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package pacmandb
+
+import (
+	"os"
+	"path"
+	"slices"
+	"strings"
+)
+
+// expand lists the files that a pattern names, in order of their bytes, as
+// glob(3) does: * ? [ and \ are special, what begins with a dot is found by a
+// dot only. A pattern that names nothing stands for itself.
+func expand(pattern string) []string {
+	if !special(pattern) {
+		return []string{pattern}
+	}
+	found := []string{""}
+	elements := strings.SplitAfter(pattern, "/")
+	for _, element := range elements {
+		var longer []string
+		for _, dir := range found {
+			if !special(element) {
+				longer = append(longer, dir+element)
+				continue
+			}
+			name, isDir := strings.CutSuffix(element, "/")
+			for _, match := range matches(dir, name) {
+				if isDir {
+					match += "/"
+				}
+				longer = append(longer, dir+match)
+			}
+		}
+		found = longer
+	}
+	found = slices.DeleteFunc(found, func(file string) bool {
+		_, err := os.Lstat(file)
+		return err != nil
+	})
+	if len(found) == 0 {
+		return []string{pattern}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func special(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
+
+// matches lists the names in dir that the pattern fits; none if dir cannot be
+// read.
+func matches(dir, pattern string) []string {
+	if dir == "" {
+		dir = "."
+	}
+	entries, _ := os.ReadDir(dir)
+	pattern = strings.ReplaceAll(pattern, "[!", "[^") // Go's negation
+	var out []string
+	for _, e := range entries {
+		if e.Name()[0] == '.' && !strings.HasPrefix(strings.TrimPrefix(pattern, `\`), ".") {
+			continue
+		}
+		if ok, err := path.Match(pattern, e.Name()); ok && err == nil {
+			out = append(out, e.Name())
+		}
+	}
+	return out
+}

@@ -1,0 +1,54 @@
+package pacmandb
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// RepoFile is a repository and where its database is.
+type RepoFile struct {
+	Name  string
+	Path  string // <dbpath>/sync/<name>.db, which need not exist
+	Usage Usage
+}
+
+// SyncRepos lists the repositories in dbpath in order of preference: those of
+// the configuration or, if that is nil or has none, the databases that are
+// there, Arch's own in Arch's order and then the others by name. It is empty if
+// there is no directory sync; other errors are the system's.
+func SyncRepos(dbpath string, c *Config) ([]RepoFile, error) {
+	dir := filepath.Join(dbpath, "sync")
+	var out []RepoFile
+	if c != nil && len(c.Repos) > 0 {
+		for _, repo := range c.Repos {
+			out = append(out, RepoFile{repo.Name, filepath.Join(dir, repo.Name+".db"), repo.Usage})
+		}
+		return out, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries { // in order of name
+		name, ok := strings.CutSuffix(e.Name(), ".db")
+		if ok && name != "" && name != "local" {
+			out = append(out, RepoFile{name, filepath.Join(dir, e.Name()), UsageAll})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b RepoFile) int { return archOrder(a.Name) - archOrder(b.Name) })
+	return out, nil
+}
+
+// archRepos are Arch Linux's repositories as its pacman.conf has them.
+var archRepos = []string{"core-testing", "core", "extra-testing", "extra", "multilib-testing", "multilib"}
+
+func archOrder(name string) int {
+	if i := slices.Index(archRepos, name); i >= 0 {
+		return i
+	}
+	return len(archRepos)
+}

@@ -1,0 +1,121 @@
+package pacmandb
+
+import "strings"
+
+// Compare orders two versions as pacman does (alpm_pkg_vercmp): -1, 0 or 1 as a
+// is older than, the same as or newer than b.
+//
+// A version is [epoch:]version[-release], without an epoch 0. The parts are
+// compared in this order, the releases only if both have one. So "1" is the
+// same as "1-1" and as "1-2", which differ: this is no order of versions with
+// and without a release together. Nor is it one where parts begin or end with
+// separators ("1a1" < "1a.b" < "1a." < "1a1"), as for pacman; no real ones do.
+func Compare(a, b string) int {
+	if a == b {
+		return 0
+	}
+	epochA, versionA, releaseA, hasA := splitVersion(a)
+	epochB, versionB, releaseB, hasB := splitVersion(b)
+	if c := compareParts(epochA, epochB); c != 0 {
+		return c
+	}
+	if c := compareParts(versionA, versionB); c != 0 || !hasA || !hasB {
+		return c
+	}
+	return compareParts(releaseA, releaseB)
+}
+
+// splitVersion splits off the epoch, digits before a colon, and the release,
+// what follows the last hyphen after them.
+func splitVersion(s string) (epoch, version, release string, hasRelease bool) {
+	epoch, version = "0", s
+	digits := 0
+	for digits < len(s) && isDigit(s[digits]) {
+		digits++
+	}
+	if digits < len(s) && s[digits] == ':' {
+		if digits > 0 {
+			epoch = s[:digits]
+		}
+		version = s[digits+1:]
+	}
+	if i := strings.LastIndexByte(version, '-'); i >= 0 {
+		return epoch, version[:i], version[i+1:], true
+	}
+	return epoch, version, "", false
+}
+
+// compareParts is rpm's comparison as libalpm has it: segments of digits and of
+// letters, one after the other, whatever other bytes separate them.
+func compareParts(a, b string) int {
+	if a == b {
+		return 0
+	}
+	for a != "" && b != "" {
+		restA, restB := trimSeparators(a), trimSeparators(b)
+		separatorsA, separatorsB := len(a)-len(restA), len(b)-len(restB)
+		a, b = restA, restB
+		if a == "" || b == "" {
+			break
+		}
+		if separatorsA != separatorsB {
+			return sign(separatorsA - separatorsB)
+		}
+		numeric := isDigit(a[0])
+		endA, endB := segmentEnd(a, numeric), segmentEnd(b, numeric)
+		segmentA, segmentB := a[:endA], b[:endB]
+		a, b = a[endA:], b[endB:]
+		if segmentB == "" { // of the other kind: digits are newer than letters
+			if numeric {
+				return 1
+			}
+			return -1
+		}
+		if numeric {
+			segmentA, segmentB = strings.TrimLeft(segmentA, "0"), strings.TrimLeft(segmentB, "0")
+			if len(segmentA) != len(segmentB) {
+				return sign(len(segmentA) - len(segmentB))
+			}
+		}
+		if c := strings.Compare(segmentA, segmentB); c != 0 {
+			return c
+		}
+	}
+	// One has ended. What goes on is newer, but with letters it is older:
+	// 1.0rc1 comes before 1.0.
+	switch {
+	case a == "" && b == "":
+		return 0
+	case a != "" && !isLetter(a[0]), b != "" && isLetter(b[0]):
+		return 1
+	}
+	return -1
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+// trimSeparators is s from its first digit or letter.
+func trimSeparators(s string) string {
+	for s != "" && !isDigit(s[0]) && !isLetter(s[0]) {
+		s = s[1:]
+	}
+	return s
+}
+
+// segmentEnd is how many bytes s begins with that are digits, or letters.
+func segmentEnd(s string, numeric bool) int {
+	i := 0
+	for i < len(s) && (numeric && isDigit(s[i]) || !numeric && isLetter(s[i])) {
+		i++
+	}
+	return i
+}
+
+func sign(n int) int {
+	if n < 0 {
+		return -1
+	}
+	return 1
+}
