@@ -1,0 +1,177 @@
+package pacmandb
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Bounds of a local database. The largest real ones have some thousands of
+// packages, with desc files of a few KiB and file lists of some MiB.
+const (
+	maxLocalEntries  = 200_000
+	maxLocalDesc     = 4 << 20
+	maxLocalTotal    = 256 << 20
+	maxLocalFiles    = 256 << 20
+	maxLocalWarnings = 100
+)
+
+// What can be wrong with a local database as a whole, besides ErrOversize.
+var (
+	// ErrNoLocal: there is no directory local/. It is never taken for a
+	// system without packages.
+	ErrNoLocal = errors.New("no local database")
+	// ErrLocalVersion: ALPM_DB_VERSION is missing, unreadable or not 9.
+	ErrLocalVersion = errors.New("local database has the wrong version")
+	// ErrChanging: the database changed during each of four readings.
+	ErrChanging = errors.New("local database keeps changing")
+)
+
+// Reason is why a package was installed. Other values than these two are
+// neither for pacman.
+type Reason int32
+
+// The reasons; a desc without %REASON% means explicit.
+const (
+	ReasonExplicit Reason = 0
+	ReasonDepend   Reason = 1
+)
+
+// Installed is one installed package. Its strings share one copy of its desc.
+// The name and version are those of its directory, which is what pacman
+// believes; Repo, Filename, CSize and SHA256 are always empty.
+type Installed struct {
+	wire.Package
+	Reason Reason
+	// InstallDate is Unix seconds.
+	InstallDate int64
+	// InstalledDB is the repository that pacman 7 installed it from.
+	InstalledDB string
+	// XData are "key=value" lines written by pacman 7, such as "pkgtype=pkg".
+	XData []string
+
+	raw     string  // its desc
+	problem Problem // with its desc, if any
+}
+
+// dir is the package's directory in local/.
+func (p *Installed) dir() string { return p.Name + "-" + p.Version }
+
+// Explicit reports whether the user asked for the package itself.
+func (p *Installed) Explicit() bool { return p.Reason == ReasonExplicit }
+
+// Problem says what is wrong with an entry of local/. The package is listed
+// with its name and version unless the constant says otherwise, as pacman does.
+type Problem string
+
+// The problems.
+const (
+	ProblemName       Problem = "is not named name-version-release" // not listed
+	ProblemDuplicate  Problem = "is a second entry of its package"  // not listed
+	ProblemStray      Problem = "is not a directory"                // not listed
+	ProblemMissing    Problem = "has no desc"
+	ProblemUnreadable Problem = "has a desc that cannot be read"
+	ProblemNotRegular Problem = "has a desc that is not a regular file"
+	ProblemLarge      Problem = "has a desc of more than 4 MiB"
+	ProblemEmpty      Problem = "has an empty desc"
+	ProblemCut        Problem = "has a desc that ends too early"
+	ProblemMismatch   Problem = "has a desc of another name or version"
+)
+
+// Warning is a problem of one entry.
+type Warning struct {
+	Entry   string // its name in local/
+	Problem Problem
+}
+
+// Local is a local database as it was at one moment. It and its packages are
+// immutable.
+type Local struct {
+	// Packages are in order of name (bytes).
+	Packages []*Installed
+	// Warnings are at most 100, in order of entry; MoreWarnings counts the rest.
+	Warnings     []Warning
+	MoreWarnings int
+	// Stamp tells this state from another.
+	Stamp Stamp
+	// Locked is the modification time of db.lck if it was there all through
+	// the reading, else zero: a transaction may be half done.
+	Locked time.Time
+
+	stamps []FileStamp // of the packages' desc files
+	readAt time.Time   // before the first of them was read
+}
+
+// Find returns the package of that name, or nil.
+func (l *Local) Find(name string) *Installed {
+	if i := l.index(name); i >= 0 {
+		return l.Packages[i]
+	}
+	return nil
+}
+
+func (l *Local) index(name string) int {
+	i, ok := slices.BinarySearchFunc(l.Packages, name, func(p *Installed, name string) int {
+		return strings.Compare(p.Name, name)
+	})
+	if !ok {
+		return -1
+	}
+	return i
+}
+
+// SamePackages reports whether other holds the very same packages: what
+// Reread returns does if nothing but time stamps changed.
+func (l *Local) SamePackages(other *Local) bool {
+	return other != nil && slices.Equal(l.Packages, other.Packages)
+}
+
+// Explicit returns the packages that the user asked for: pacman -Qe.
+func (l *Local) Explicit() []*Installed { return l.with(ReasonExplicit) }
+
+// Depends returns the packages installed as dependencies: pacman -Qd.
+func (l *Local) Depends() []*Installed { return l.with(ReasonDepend) }
+
+func (l *Local) with(reason Reason) []*Installed {
+	var out []*Installed
+	for _, p := range l.Packages {
+		if p.Reason == reason {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Word is one word of a search.
+type Word struct {
+	// Text is the word as typed: a package of exactly this name matches.
+	Text string
+	// Match reports whether the word occurs in a field's text.
+	Match func(text string) bool
+}
+
+// Search returns the packages that match every word in their name,
+// description, a provided name or a group: pacman -Qs.
+func (l *Local) Search(words []Word) []*Installed {
+	var out []*Installed
+	for _, p := range l.Packages {
+		if p.matches(words) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (p *Installed) matches(words []Word) bool {
+	for _, w := range words {
+		if p.Name != w.Text && !w.Match(p.Name) && !(p.Desc != "" && w.Match(p.Desc)) &&
+			!slices.ContainsFunc(p.Provides, func(s string) bool { return w.Match(ParseDepend(s).Name) }) &&
+			!slices.ContainsFunc(p.Groups, w.Match) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,88 @@
+package pacmandb
+
+import (
+	"context"
+	"testing"
+
+	"github.com/omg-arch/omg/shared/corpus"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/stretchr/testify/require"
+)
+
+// benchDBs are the corpus (924 installed packages of 3,568, few files) and a
+// generated system of 1,200 of 15,000.
+func benchDBs(b *testing.B, run func(b *testing.B, dbpath string)) {
+	b.Run("924", func(b *testing.B) { run(b, corpus.DB(b)) })
+	b.Run("1200", func(b *testing.B) {
+		db := b.TempDir()
+		require.NoError(b, fixture.Write(db, fixture.Options{Packages: 15000, Installed: 1200, Seed: 1}))
+		run(b, db)
+	})
+}
+
+func BenchmarkReadLocal(b *testing.B) {
+	benchDBs(b, func(b *testing.B, db string) {
+		b.ReportAllocs()
+		for b.Loop() {
+			mustRead(b, db)
+		}
+	})
+}
+
+func BenchmarkRereadUnchanged(b *testing.B) {
+	benchDBs(b, func(b *testing.B, db string) {
+		prev := age(mustRead(b, db))
+		b.ReportAllocs()
+		for b.Loop() {
+			_, err := Reread(context.Background(), db, prev)
+			require.NoError(b, err)
+		}
+	})
+}
+
+func BenchmarkLocalStamp(b *testing.B) {
+	benchDBs(b, func(b *testing.B, db string) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, err := LocalStamp(db)
+			require.NoError(b, err)
+		}
+	})
+}
+
+// BenchmarkRelate is all required-by and optional-for lists at once.
+func BenchmarkRelate(b *testing.B) {
+	benchDBs(b, func(b *testing.B, db string) {
+		l := mustRead(b, db)
+		b.ReportAllocs()
+		for b.Loop() {
+			Relate(l.Packages)
+		}
+	})
+}
+
+func BenchmarkOwners(b *testing.B) {
+	benchDBs(b, func(b *testing.B, db string) {
+		l := mustRead(b, db)
+		o, err := ResolveOwned("/", "/usr/bin/not-there")
+		require.NoError(b, err)
+		b.ReportAllocs()
+		for b.Loop() {
+			_, _, err := l.Owners(context.Background(), db, []OwnedPath{o})
+			require.NoError(b, err)
+		}
+	})
+}
+
+// BenchmarkUpdates is with facts that cost a map's look-up.
+func BenchmarkUpdates(b *testing.B) {
+	benchDBs(b, func(b *testing.B, db string) {
+		l := mustRead(b, db)
+		o := newOracle(b, db, "core", "extra", "multilib")
+		facts, c := o.facts(l), o.config()
+		b.ReportAllocs()
+		for b.Loop() {
+			Updates(l.Packages, c, facts)
+		}
+	})
+}

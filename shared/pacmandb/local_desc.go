@@ -1,0 +1,196 @@
+package pacmandb
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// localLine is how much of a line libalpm reads from a local desc at once:
+// what is longer goes on as a line of its own.
+const localLine = 1023
+
+// localLines hands out the lines of a local desc as libalpm sees them.
+type localLines struct{ rest string }
+
+func (l *localLines) next() (line string, ok bool) {
+	if l.rest == "" {
+		return "", false
+	}
+	window := l.rest[:min(len(l.rest), localLine)]
+	if i := strings.IndexByte(window, '\n'); i >= 0 {
+		line, l.rest = l.rest[:i], l.rest[i+1:]
+		return line, true
+	}
+	l.rest = l.rest[len(window):]
+	return window, true
+}
+
+// one is the single line of a field; a field at the end of the file has none.
+func (l *localLines) one() string {
+	line, _ := l.next()
+	return line
+}
+
+// localParser reads local desc files. It is kept from file to file for its
+// scratch space.
+type localParser struct {
+	items []string // the entries of all lists of a file
+	marks []listMark
+}
+
+type listMark struct {
+	list     *[]string
+	from, to int
+}
+
+// localIdent is what a desc says about itself besides the package's fields.
+type localIdent struct {
+	name, version string
+	// whole is false for a file that seems to end too early.
+	whole bool
+}
+
+// parse fills p from raw, which p's strings go on sharing. It never fails:
+// like libalpm it passes over what it does not know, wherever it stands, and
+// takes the lines after a key as its value whatever they are.
+func (d *localParser) parse(raw string, p *Installed) localIdent {
+	d.items, d.marks = d.items[:0], d.marks[:0]
+	var id localIdent
+	var validation []string
+	in := localLines{raw}
+	for {
+		key, ok := in.next()
+		if !ok {
+			break
+		}
+		switch key {
+		case "%NAME%":
+			id.name = in.one()
+		case "%VERSION%":
+			id.version = in.one()
+		case "%BASE%":
+			p.Base = in.one()
+		case "%DESC%":
+			p.Desc = in.one()
+		case "%URL%":
+			p.URL = in.one()
+		case "%ARCH%":
+			p.Arch = in.one()
+		case "%PACKAGER%":
+			p.Packager = in.one()
+		case "%INSTALLED_DB%":
+			p.InstalledDB = in.one()
+		case "%BUILDDATE%":
+			p.BuildDate = localInt(in.one())
+		case "%INSTALLDATE%":
+			p.InstallDate = localInt(in.one())
+		case "%SIZE%":
+			p.ISize, _ = strconv.ParseUint(in.one(), 10, 63) // 0 for what is no size
+		case "%REASON%":
+			p.Reason = localReason(in.one())
+		case "%GROUPS%":
+			d.list(&in, &p.Groups)
+		case "%LICENSE%":
+			d.list(&in, &p.Licenses)
+		case "%VALIDATION%":
+			d.list(&in, &validation)
+		case "%DEPENDS%":
+			d.list(&in, &p.Depends)
+		case "%OPTDEPENDS%":
+			d.list(&in, &p.OptDepends)
+		case "%PROVIDES%":
+			d.list(&in, &p.Provides)
+		case "%CONFLICTS%":
+			d.list(&in, &p.Conflicts)
+		case "%REPLACES%":
+			d.list(&in, &p.Replaces)
+		case "%XDATA%":
+			d.list(&in, &p.XData)
+		}
+	}
+	d.place()
+	p.Validation = localValidation(validation)
+	id.whole = id.name != "" && id.version != "" && strings.HasSuffix(raw, "\n") && !endsInKey(raw)
+	return id
+}
+
+// endsInKey reports whether the last line is a key without a value.
+func endsInKey(raw string) bool {
+	raw = strings.TrimSuffix(raw, "\n")
+	line := raw[strings.LastIndexByte(raw, '\n')+1:]
+	return len(line) > 2 && line[0] == '%' && line[len(line)-1] == '%'
+}
+
+// list notes the lines up to an empty one as entries of list.
+func (d *localParser) list(in *localLines, list *[]string) {
+	from := len(d.items)
+	for {
+		line, ok := in.next()
+		if !ok || line == "" {
+			break
+		}
+		d.items = append(d.items, line)
+	}
+	if len(d.items) > from {
+		d.marks = append(d.marks, listMark{list, from, len(d.items)})
+	}
+}
+
+// place gives all lists of a file their entries from one allocation.
+func (d *localParser) place() {
+	if len(d.items) == 0 {
+		return
+	}
+	all := slices.Clone(d.items)
+	for _, m := range d.marks {
+		if *m.list == nil {
+			*m.list = all[m.from:m.to:m.to]
+		} else { // a key that stands twice goes on with its list
+			*m.list = append(*m.list, all[m.from:m.to]...)
+		}
+	}
+	clear(d.items) // so as not to hold on to the file
+}
+
+var localChecks = [...]string{"none", "md5", "sha256", "pgp"}
+
+// localValidation keeps what libalpm knows, in its order; "none" stands alone.
+func localValidation(given []string) []string {
+	if len(given) == 1 && slices.Contains(localChecks[:], given[0]) {
+		return given // as in nearly every desc
+	}
+	if slices.Contains(given, localChecks[0]) {
+		return []string{localChecks[0]}
+	}
+	var out []string
+	for _, v := range localChecks {
+		if slices.Contains(given, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// localInt reads a date, a whole line of decimal digits; 0 for anything else.
+func localInt(s string) int64 {
+	n, err := strconv.ParseInt(strings.TrimLeft(s, " \t"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// localReason reads the number that s begins with, as atoi(3) does.
+func localReason(s string) Reason {
+	s = strings.TrimLeft(s, " \t")
+	end := 0
+	for end < len(s) && end < 9 && (s[end] >= '0' && s[end] <= '9' || end == 0 && (s[0] == '-' || s[0] == '+')) {
+		end++
+	}
+	n, err := strconv.Atoi(s[:end])
+	if err != nil {
+		return ReasonExplicit
+	}
+	return Reason(n)
+}

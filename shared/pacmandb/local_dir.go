@@ -1,0 +1,195 @@
+package pacmandb
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const localVersionFile = "ALPM_DB_VERSION"
+
+// retry repeats a system call that a signal interrupted.
+func retry(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// localDir is an open database directory and its local/.
+type localDir struct {
+	db, local int
+	path      string // of local/, for errors
+}
+
+// openLocalDir opens local/ in dbpath and checks its version.
+func openLocalDir(dbpath string) (*localDir, error) {
+	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
+	d := &localDir{db: -1, local: -1, path: filepath.Join(dbpath, "local")}
+	err := retry(func() (err error) { d.db, err = unix.Open(dbpath, flags, 0); return err })
+	if err == nil {
+		err = retry(func() (err error) { d.local, err = unix.Openat(d.db, "local", flags, 0); return err })
+	}
+	if err != nil {
+		d.close()
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+			return nil, fmt.Errorf("%w at %s", ErrNoLocal, d.path)
+		}
+		return nil, &fs.PathError{Op: "open", Path: d.path, Err: err}
+	}
+	if err := d.checkVersion(); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *localDir) close() {
+	for _, fd := range []int{d.local, d.db} {
+		if fd >= 0 {
+			_ = unix.Close(fd) // opened for reading: nothing to lose
+		}
+	}
+}
+
+// checkVersion reads the number as libalpm does: what follows it is ignored.
+func (d *localDir) checkVersion() error {
+	data, _, err := readRegular(d.local, localVersionFile, make([]byte, 64), 4096)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s has no %s", ErrLocalVersion, d.path, localVersionFile)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %s/%s: %w", ErrLocalVersion, d.path, localVersionFile, err)
+	}
+	text := strings.TrimLeft(string(data), " \t\n\v\f\r")
+	digits := strings.TrimLeft(strings.TrimPrefix(text, "+"), "0")
+	if n := len(digits) - len(strings.TrimLeft(digits, "0123456789")); digits[:n] != "9" {
+		word, _, _ := strings.Cut(text, "\n")
+		return fmt.Errorf("%w: %s/%s says %.20q, not 9", ErrLocalVersion, d.path, localVersionFile, word)
+	}
+	return nil
+}
+
+// entry is one name in local/ but ".", ".." and the version's file.
+type entry struct {
+	name string
+	dir  bool
+}
+
+// list reads the names in local/ in the directory's own order, which is the
+// order in which pacman finds them.
+func (d *localDir) list(into []entry) ([]entry, error) {
+	if _, err := unix.Seek(d.local, 0, unix.SEEK_SET); err != nil {
+		return nil, &fs.PathError{Op: "read", Path: d.path, Err: err}
+	}
+	into = into[:0]
+	buf := make([]byte, 32<<10)
+	for {
+		var n int
+		err := retry(func() (err error) { n, err = unix.Getdents(d.local, buf); return err })
+		if err != nil {
+			return nil, &fs.PathError{Op: "read", Path: d.path, Err: err}
+		}
+		if n == 0 {
+			return into, nil
+		}
+		into = appendEntries(into, buf[:n], d.isDir)
+		if len(into) > maxLocalEntries {
+			return nil, fmt.Errorf("%w: more than %d entries in %s", ErrOversize, maxLocalEntries, d.path)
+		}
+	}
+}
+
+// isDir asks for what some file systems leave out of their listings.
+func (d *localDir) isDir(name string) bool {
+	var st unix.Stat_t
+	err := retry(func() error { return unix.Fstatat(d.local, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
+}
+
+// appendEntries takes apart what getdents64 returned: records of an inode and
+// an offset (8 bytes each), the record's length (2), the type (1) and the
+// name, ended by a zero.
+func appendEntries(into []entry, records []byte, isDir func(name string) bool) []entry {
+	names := string(records) // one copy for all names
+	for at := 0; at+19 < len(records); {
+		size := int(binary.NativeEndian.Uint16(records[at+16:]))
+		if size < 20 || at+size > len(records) {
+			break
+		}
+		name, _, _ := strings.Cut(names[at+19:at+size], "\x00")
+		if name != "." && name != ".." && name != localVersionFile {
+			kind := records[at+18]
+			into = append(into, entry{name, kind == unix.DT_DIR || kind == unix.DT_UNKNOWN && isDir(name)})
+		}
+		at += size
+	}
+	return into
+}
+
+func stampOf(st *unix.Stat_t) FileStamp {
+	return FileStamp{Dev: st.Dev, Ino: st.Ino, Size: st.Size, MtimeNS: st.Mtim.Nano(), CtimeNS: st.Ctim.Nano()}
+}
+
+// statAt takes the stamp of a file, of a link itself.
+func statAt(dir int, name string) (FileStamp, error) {
+	var st unix.Stat_t
+	if err := retry(func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
+		return FileStamp{}, err
+	}
+	return stampOf(&st), nil
+}
+
+var (
+	errLarge = errors.New("too large")
+	errTorn  = errors.New("changed while it was read")
+)
+
+// readRegular reads the regular file name in dir, of at most limit bytes,
+// into buf or a larger buffer in its place. It never follows a link in the
+// last element and never waits for the other end of a pipe. A file that is
+// not as long as it was when it was opened is errTorn: a regular file gives
+// less than it has only for a signal or at its end.
+func readRegular(dir int, name string, buf []byte, limit int64) ([]byte, FileStamp, error) {
+	fd := -1
+	err := retry(func() (err error) {
+		fd, err = unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
+		return buf[:0], FileStamp{}, ErrNotRegular
+	}
+	if err != nil {
+		return buf[:0], FileStamp{}, err
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := retry(func() error { return unix.Fstat(fd, &st) }); err != nil {
+		return buf[:0], FileStamp{}, err
+	}
+	stamp := stampOf(&st)
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return buf[:0], stamp, ErrNotRegular
+	}
+	if st.Size > limit {
+		return buf[:0], stamp, errLarge
+	}
+	if int64(cap(buf)) <= st.Size { // one byte more shows growth
+		buf = make([]byte, st.Size+st.Size/2+1)
+	}
+	buf = buf[:st.Size+1]
+	var n int
+	if err := retry(func() (err error) { n, err = unix.Read(fd, buf); return err }); err != nil {
+		return buf[:0], stamp, err
+	}
+	if int64(n) != st.Size {
+		return buf[:0], stamp, errTorn
+	}
+	return buf[:n], stamp, nil
+}

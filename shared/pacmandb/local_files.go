@@ -1,0 +1,206 @@
+package pacmandb
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrNoFiles: an installed package has no readable file list.
+var ErrNoFiles = errors.New("no file list")
+
+// Files returns the paths that p put into the system, relative to the root,
+// directories with a slash at the end, in the order of pacman -Ql.
+func Files(dbpath string, p *Installed) ([]string, error) {
+	if strings.Contains(p.dir(), "/") {
+		return nil, fmt.Errorf("%w of %q", ErrNoFiles, p.Name)
+	}
+	path := filepath.Join(dbpath, "local", p.dir(), "files")
+	data, _, err := readRegular(unix.AT_FDCWD, path, nil, maxLocalFiles)
+	if err != nil {
+		return nil, fmt.Errorf("%w of %s: %s: %w", ErrNoFiles, p.Name, path, err)
+	}
+	section := filesSection(data)
+	if len(section) == 0 {
+		return nil, nil
+	}
+	text := string(section)
+	paths := make([]string, 0, strings.Count(text, "\n")+1)
+	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
+		paths = append(paths, line)
+	}
+	if !slices.IsSorted(paths) {
+		slices.Sort(paths)
+	}
+	return paths, nil
+}
+
+// filesSection returns the lines of %FILES% in a files file, which end at an
+// empty line; of several sections libalpm keeps the last.
+func filesSection(data []byte) []byte {
+	const key = "%FILES%\n"
+	var section []byte
+	for {
+		at := bytes.Index(data, []byte(key))
+		if at < 0 {
+			return section
+		}
+		inLine := at > 0 && data[at-1] != '\n'
+		data = data[at+len(key):]
+		if inLine {
+			continue
+		}
+		section = data
+		if len(data) > 0 && data[0] == '\n' {
+			section = nil
+		} else if end := bytes.Index(data, []byte("\n\n")); end >= 0 {
+			section, data = data[:end+1], data[end+2:]
+		}
+	}
+}
+
+// OwnedPath is a path as the file lists have it.
+type OwnedPath struct {
+	// Path is absolute, its directories resolved, a directory's with a slash
+	// at the end: what pacman -Qo prints.
+	Path string
+	// Exists is false if there is no such file; a package may own it still.
+	Exists bool
+
+	rel string // Path from the root on, "" for the root itself
+	dir bool
+}
+
+// ErrOutside: a path is not below the root, so nothing can own it.
+var ErrOutside = errors.New("outside the root directory")
+
+// ResolveOwned prepares a path given by the user for Owners as pacman -Qo
+// does: links are followed in its directories but not in its last element;
+// what cannot be resolved is taken as it is. A relative path counts from the
+// working directory. root is pacman's RootDir.
+func ResolveOwned(root, path string) (OwnedPath, error) {
+	if path == "" {
+		return OwnedPath{}, fmt.Errorf("%w: empty path", ErrOutside)
+	}
+	trimmed := strings.TrimRight(path, "/")
+	if trimmed == "" {
+		trimmed = "/"
+	}
+	o := OwnedPath{dir: len(trimmed) < len(path)}
+	if st, err := os.Lstat(trimmed); err == nil {
+		o.Exists, o.dir = true, st.IsDir()
+	}
+	o.Path = trimmed
+	if resolved, err := resolveParent(trimmed); err == nil {
+		o.Path = resolved
+	}
+	if real, err := filepath.EvalSymlinks(root); err == nil {
+		root = real
+	}
+	rel, ok := strings.CutPrefix(o.Path, strings.TrimSuffix(root, "/")+"/")
+	if !ok {
+		return OwnedPath{}, fmt.Errorf("%w: %s", ErrOutside, path)
+	}
+	o.rel = rel
+	if o.dir {
+		o.Path += "/"
+		o.rel += "/"
+	}
+	return o, nil
+}
+
+// resolveParent resolves all of path but its last element.
+func resolveParent(path string) (string, error) {
+	base := filepath.Base(path)
+	dir := filepath.Dir(path)
+	if base == "." || base == ".." || path == "/" {
+		dir, base = path, ""
+	}
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, base), nil
+}
+
+// Owners returns, for each path, the installed packages that own it, in order
+// of name: a directory may have many owners, of a file pacman names the first.
+// The file lists are read once for all paths and none is kept. Packages whose
+// list cannot be read own nothing and are counted in unread.
+func (l *Local) Owners(ctx context.Context, dbpath string, paths []OwnedPath) (owners [][]*Installed, unread int, err error) {
+	wanted := make(map[string][]int, len(paths))
+	for i, p := range paths {
+		wanted[p.rel] = append(wanted[p.rel], i)
+	}
+	d, err := openLocalDir(dbpath)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer d.close()
+	var next, failed atomic.Int64
+	owns := make([]bool, len(paths)*len(l.Packages)) // a row for each package
+	work := func() {
+		buf := make([]byte, 64<<10)
+		for ctx.Err() == nil {
+			i := int(next.Add(1)) - 1
+			if i >= len(l.Packages) {
+				return
+			}
+			data, _, err := readRegular(d.local, l.Packages[i].dir()+"/files", buf, maxLocalFiles)
+			if err != nil {
+				failed.Add(1)
+				continue
+			}
+			if cap(data) > cap(buf) {
+				buf = data
+			}
+			markOwned(data, wanted, owns[i*len(paths):(i+1)*len(paths)])
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0)-1, 3) {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	owners = make([][]*Installed, len(paths))
+	for k := range owns {
+		if p := k % len(paths); owns[k] && (paths[p].dir || owners[p] == nil) {
+			owners[p] = append(owners[p], l.Packages[k/len(paths)])
+		}
+	}
+	return owners, int(failed.Load()), nil
+}
+
+// markOwned sets owned[i] for each path that the file list in data has;
+// wanted leads from a path to its places.
+func markOwned(data []byte, wanted map[string][]int, owned []bool) {
+	data = filesSection(data)
+	for len(data) > 0 {
+		line := data
+		if end := bytes.IndexByte(data, '\n'); end >= 0 {
+			line, data = data[:end], data[end+1:]
+		} else {
+			data = nil
+		}
+		for _, i := range wanted[string(line)] {
+			owned[i] = true
+		}
+	}
+}

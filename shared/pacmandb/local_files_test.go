@@ -1,0 +1,81 @@
+package pacmandb
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestOwnersEqualPacmanOnARealTree(t *testing.T) {
+	db := newTestDB(t)
+	db.install("one", "1-1")
+	db.write("one-1-1/files", "%FILES%\nusr/\nusr/bin/\nusr/bin/tool\nusr/bin/link\nusr/lib/\netc/\netc/one.conf\n\n%BACKUP%\netc/one.conf\t0123\nusr/bin/backup-only\n\n")
+	db.install("two", "1-1")
+	db.write("two-1-1/files", "%FILES%\nbin\nusr/\nusr/bin/\nusr/bin/gone\nusr/bin/tool\nusr/gone-dir/\nusr/bin/Γ \n\n")
+	db.install("three", "1-1")
+	db.write("three-1-1/files", "%BACKUP%\nusr/bin/alone\n\n%FILES%\nusr/bin/last") // without an end
+	db.install("four", "1-1")
+	db.write("four-1-1/files", "")
+	o := newOracle(t, db.dir)
+	for _, dir := range []string{"usr/bin", "usr/lib", "etc"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(o.root, dir), 0o755))
+	}
+	for _, file := range []string{"usr/bin/tool", "etc/one.conf", "usr/bin/last", "usr/bin/unowned", "usr/bin/backup-only"} {
+		require.NoError(t, os.WriteFile(filepath.Join(o.root, file), nil, 0o644))
+	}
+	require.NoError(t, os.Symlink("usr/bin", filepath.Join(o.root, "bin")))
+	require.NoError(t, os.Symlink("tool", filepath.Join(o.root, "usr/bin/link")))
+	require.NoError(t, os.Symlink("nowhere", filepath.Join(o.root, "dangling")))
+	var paths []string
+	for _, p := range []string{
+		"/usr", "/usr/", "/usr/bin/tool", "/bin", "/bin/", "/bin/tool", "/bin/../bin/tool", "/usr/bin/link", "/usr/bin/link/",
+		"/usr/bin/gone", "/usr/bin/gone/", "/usr/gone-dir", "/usr/gone-dir/", "/bin/gone", "/usr/bin/last", "/usr/bin/unowned",
+		"/usr/bin/backup-only", "/usr/bin/alone", "/etc/one.conf", "/etc/./one.conf", "/dangling/tool", "/dangling", "/usr/bin/Γ ",
+		"", "/", "/usr/bin/tool/", "/usr/bin/..", "/usr/bin/.", "/usr/no/such/tool", "/etc//one.conf",
+	} {
+		paths = append(paths, o.root+p)
+	}
+	l := mustRead(t, db.dir)
+	requireOwnersEqual(t, o, l, append(paths, "/etc/passwd", "", "nothing-here"))
+
+	require.NoError(t, os.Remove(filepath.Join(db.dir, "local/four-1-1/files")))
+	p, err := ResolveOwned(o.root, o.root+"/usr/bin/gone")
+	require.NoError(t, err)
+	require.False(t, p.Exists)
+	owners, unread, err := l.Owners(t.Context(), db.dir, []OwnedPath{p, p})
+	require.NoError(t, err)
+	require.Equal(t, 1, unread)
+	require.Equal(t, []string{"two"}, names(owners[1]))
+	require.Equal(t, owners[0], owners[1])
+}
+
+func TestFilesSection(t *testing.T) {
+	for data, want := range map[string]string{
+		"":                                  "",
+		"%FILES%\n":                         "",
+		"%FILES%\n\n%BACKUP%\na\tb\n":       "",
+		"%FILES%\nusr/\n\n":                 "usr/\n",
+		"%FILES%\nusr/":                     "usr/",
+		"%BACKUP%\na\tb\n\n%FILES%\nusr/\n": "usr/\n",
+		"%FILES%\na\n\n%FILES%\nb\n\n":      "b\n",
+		"x%FILES%\na\n\n":                   "",
+		"%FILES%\nx%FILES%\nb\n":            "x%FILES%\nb\n",
+	} {
+		require.Equal(t, want, string(filesSection([]byte(data))), data)
+	}
+}
+
+func FuzzFilesSection(f *testing.F) {
+	f.Add([]byte("%FILES%\nusr/\nusr/bin/\n\n%BACKUP%\na\tb\n\n"))
+	f.Add([]byte("%FILES%\n%FILES%\n%FILES%\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		section := filesSection(data)
+		require.NotContains(t, string(section), "\n\n")
+		require.LessOrEqual(t, len(section), max(0, len(data)-len("%FILES%\n")))
+		owned := []bool{false}
+		markOwned(data, map[string][]int{"": {0}}, owned)
+		require.False(t, owned[0])
+	})
+}

@@ -1,0 +1,321 @@
+package pacmandb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// rereads is how often a database that changed under the reader is read again.
+const rereads = 3
+
+// ReadLocal reads all installed packages from local/ in dbpath. What is wrong
+// with single entries becomes warnings; errors are ErrNoLocal,
+// ErrLocalVersion, ErrChanging, ErrOversize, those of ctx and of the system.
+func ReadLocal(ctx context.Context, dbpath string) (*Local, error) {
+	return Reread(ctx, dbpath, nil)
+}
+
+// Reread is ReadLocal that takes over from prev the packages whose desc is
+// unchanged, and reads only the others. prev may be nil.
+func Reread(ctx context.Context, dbpath string, prev *Local) (*Local, error) {
+	pause := 5 * time.Millisecond
+	for again := 0; ; again++ {
+		l, steady, err := readLocal(ctx, dbpath, prev)
+		if err != nil {
+			return nil, err
+		}
+		if steady {
+			return l, nil
+		}
+		if again == rereads {
+			return nil, fmt.Errorf("%w: %s was read %d times", ErrChanging, dbpath, again+1)
+		}
+		prev = l // what was whole and has not changed since stays good
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+		pause *= 2
+	}
+}
+
+// watch is what shows that someone else was at work between two looks: the
+// lock file, and the directories, whose times change when the lock comes and
+// goes or a package does.
+type watch struct{ lock, db, local FileStamp }
+
+func (d *localDir) watch() (watch, error) {
+	var w watch
+	var err error
+	if w.lock, err = statAt(d.db, "db.lck"); err != nil && !missing(err) {
+		return w, err
+	}
+	if w.db, err = statAt(d.db, "."); err != nil {
+		return w, err
+	}
+	w.local, err = statAt(d.local, ".")
+	return w, err
+}
+
+// found is a package's entry and what came of reading it.
+type found struct {
+	entry
+	name, version string
+	order         int // in the directory
+
+	pkg     *Installed
+	stamp   FileStamp
+	problem Problem
+	torn    bool
+	err     error // the reader's own trouble, not the file's
+}
+
+// readLocal reads the database once and reports whether it stood still.
+func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, steady bool, err error) {
+	d, err := openLocalDir(dbpath)
+	if err != nil {
+		return nil, false, err
+	}
+	defer d.close()
+	l = &Local{readAt: time.Now()}
+	before, err := d.watch()
+	if err != nil {
+		return nil, false, err
+	}
+	entries, err := d.list(nil)
+	if err != nil {
+		return nil, false, err
+	}
+	pkgs, others := sortEntries(entries)
+	if err := d.readAll(ctx, pkgs, prev); err != nil {
+		return nil, false, err
+	}
+
+	again, err := d.list(make([]entry, 0, len(entries)))
+	if err != nil {
+		return nil, false, err
+	}
+	after, err := d.watch()
+	if err != nil {
+		return nil, false, err
+	}
+	steady = before == after && slices.Equal(entries, again)
+	if before.lock != (FileStamp{}) {
+		l.Locked = time.Unix(0, before.lock.MtimeNS)
+	}
+	l.Packages = make([]*Installed, len(pkgs))
+	l.stamps = make([]FileStamp, len(pkgs))
+	for i := range pkgs {
+		f := &pkgs[i]
+		if f.problem == ProblemMissing { // pacman may just be putting it there
+			if _, err := statAt(d.local, f.entry.name+"/desc"); err == nil {
+				f.torn = true
+			}
+		}
+		if f.err != nil {
+			return nil, false, f.err
+		}
+		steady = steady && !f.torn
+		l.Packages[i], l.stamps[i] = f.pkg, f.stamp
+		l.Stamp.add(f.entry, f.stamp, l.readAt)
+	}
+	for i := range others {
+		f := &others[i]
+		if f.dir {
+			f.stamp, _ = statAt(d.local, f.entry.name+"/desc") // zero if there is none
+		}
+		l.Stamp.add(f.entry, f.stamp, l.readAt)
+	}
+	l.warn(pkgs, others)
+	return l, steady, nil
+}
+
+// sortEntries parts the entries into packages, in order of name, and others
+// with their problem. Of two entries of one package pacman keeps the first
+// that it comes across.
+func sortEntries(entries []entry) (pkgs, others []found) {
+	pkgs = make([]found, 0, len(entries))
+	for i, e := range entries {
+		f := found{entry: e, order: i}
+		var ok bool
+		f.name, f.version, ok = splitEntry(e.name)
+		switch {
+		case !e.dir:
+			f.problem = ProblemStray
+			others = append(others, f)
+		case !ok:
+			f.problem = ProblemName
+			others = append(others, f)
+		default:
+			pkgs = append(pkgs, f)
+		}
+	}
+	slices.SortFunc(pkgs, func(a, b found) int {
+		if c := strings.Compare(a.name, b.name); c != 0 {
+			return c
+		}
+		return a.order - b.order
+	})
+	kept := pkgs[:0]
+	for _, f := range pkgs {
+		if len(kept) > 0 && kept[len(kept)-1].name == f.name {
+			f.problem = ProblemDuplicate
+			others = append(others, f)
+			continue
+		}
+		kept = append(kept, f)
+	}
+	return kept, others
+}
+
+// splitEntry splits "name-version-release" before the version.
+func splitEntry(s string) (name, version string, ok bool) {
+	i := strings.LastIndexByte(s, '-')
+	if i < 0 {
+		return "", "", false
+	}
+	i = strings.LastIndexByte(s[:i], '-')
+	if i <= 0 {
+		return "", "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+// readAll reads every package of pkgs. Most of the time goes into system
+// calls, which two processors do in half of it.
+func (d *localDir) readAll(ctx context.Context, pkgs []found, prev *Local) error {
+	const share = 32
+	var next, total atomic.Int64
+	work := func() {
+		r := localReader{dir: d, prev: prev, buf: make([]byte, 16<<10)}
+		for ctx.Err() == nil && total.Load() <= maxLocalTotal {
+			from := int(next.Add(share)) - share
+			if from >= len(pkgs) {
+				return
+			}
+			for i := from; i < min(from+share, len(pkgs)); i++ {
+				r.read(&pkgs[i])
+				total.Add(int64(len(pkgs[i].pkg.raw)))
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0)-1, 3, len(pkgs)/share) {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if total.Load() > maxLocalTotal {
+		return fmt.Errorf("%w: the desc files of %s are more than %d MiB", ErrOversize, d.path, maxLocalTotal>>20)
+	}
+	return nil
+}
+
+// localReader reads packages one after another.
+type localReader struct {
+	dir    *localDir
+	prev   *Local
+	buf    []byte
+	parser localParser
+}
+
+// read fills in f. It always leaves a package there, if need be one of a name
+// and version alone.
+func (r *localReader) read(f *found) {
+	path := f.entry.name + "/desc"
+	old, was := r.before(f)
+	if old != nil && old.raw != "" && !was.fresh(r.prev.readAt) {
+		if now, err := statAt(r.dir.local, path); err == nil && now == was {
+			f.pkg, f.stamp, f.problem = old, was, old.problem
+			return
+		}
+	}
+	data, stamp, err := readRegular(r.dir.local, path, r.buf, maxLocalDesc)
+	if cap(data) > cap(r.buf) {
+		r.buf = data
+	}
+	f.stamp = stamp
+	switch {
+	case err != nil:
+		f.stamp, _ = statAt(r.dir.local, path) // zero if there is none
+		f.problem, f.torn = descProblem(err), errors.Is(err, errTorn)
+		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) {
+			f.err = &fs.PathError{Op: "read", Path: filepath.Join(r.dir.path, path), Err: err}
+		}
+	case len(data) == 0:
+		f.problem = ProblemEmpty
+	}
+	if old != nil && old.raw == string(data) && (len(data) > 0 || old.problem == f.problem) {
+		f.pkg, f.problem = old, old.problem
+		return
+	}
+	f.pkg = &Installed{raw: string(data)}
+	id := r.parser.parse(f.pkg.raw, f.pkg)
+	f.pkg.Name, f.pkg.Version = f.name, f.version
+	switch {
+	case f.problem != "":
+	case id.name != "" && id.name != f.name || id.version != "" && id.version != f.version:
+		f.problem = ProblemMismatch
+	case !id.whole:
+		f.problem = ProblemCut
+	}
+	f.pkg.problem = f.problem
+}
+
+// before is what the previous reading had of the same name and version.
+func (r *localReader) before(f *found) (*Installed, FileStamp) {
+	if r.prev == nil {
+		return nil, FileStamp{}
+	}
+	i := r.prev.index(f.name)
+	if i < 0 || r.prev.Packages[i].Version != f.version {
+		return nil, FileStamp{}
+	}
+	return r.prev.Packages[i], r.prev.stamps[i]
+}
+
+func descProblem(err error) Problem {
+	switch {
+	case missing(err):
+		return ProblemMissing
+	case errors.Is(err, ErrNotRegular):
+		return ProblemNotRegular
+	case errors.Is(err, errLarge):
+		return ProblemLarge
+	default:
+		return ProblemUnreadable
+	}
+}
+
+// warn keeps the problems found, in order.
+func (l *Local) warn(pkgs, others []found) {
+	var all []Warning
+	for _, list := range [][]found{pkgs, others} {
+		for i := range list {
+			if list[i].problem != "" {
+				all = append(all, Warning{list[i].entry.name, list[i].problem})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Warning) int { return strings.Compare(a.Entry, b.Entry) })
+	if len(all) > maxLocalWarnings {
+		l.MoreWarnings = len(all) - maxLocalWarnings
+		all = slices.Clip(all[:maxLocalWarnings])
+	}
+	l.Warnings = all
+}

@@ -1,0 +1,90 @@
+package pacmandb
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"golang.org/x/sys/unix"
+)
+
+// Stamp tells whether a local database is as it was: the names in local/ and
+// the FileStamp of every desc, summed up.
+type Stamp struct {
+	Entries uint32
+	Sum     uint64
+	// Fresh means that a file changed so shortly before that a further change
+	// need not show in its times. Such a stamp proves nothing.
+	Fresh bool
+}
+
+// Same reports whether s and other are of the same state for certain.
+func (s Stamp) Same(other Stamp) bool { return s == other && !s.Fresh }
+
+// The file system's clock ticks at most every 10 ms, or on file systems
+// without fractions of a second every second or two: changes within one tick
+// have the same time.
+const (
+	freshFine   = 50 * time.Millisecond
+	freshCoarse = 2500 * time.Millisecond
+)
+
+// fresh reports whether f may change after now without a change of its times.
+func (f FileStamp) fresh(now time.Time) bool {
+	span := freshFine
+	if f.CtimeNS%int64(time.Second) == 0 && f.CtimeNS != 0 {
+		span = freshCoarse
+	}
+	return f.CtimeNS > now.Add(-span).UnixNano()
+}
+
+// add counts an entry of local/ and its desc in. The order does not matter.
+func (s *Stamp) add(e entry, f FileStamp, now time.Time) {
+	var h xxhash.Digest
+	h.Reset()
+	var b [41]byte
+	for i, v := range [...]uint64{f.Dev, f.Ino, uint64(f.Size), uint64(f.MtimeNS), uint64(f.CtimeNS)} {
+		binary.LittleEndian.PutUint64(b[8*i:], v)
+	}
+	if e.dir {
+		b[40] = 1
+	}
+	_, _ = h.Write(b[:])
+	_, _ = h.WriteString(e.name)
+	s.Sum += h.Sum64()
+	s.Entries++
+	s.Fresh = s.Fresh || f.fresh(now)
+}
+
+// LocalStamp computes the stamp of the local database in dbpath from stat
+// calls alone. Its errors are those of ReadLocal.
+func LocalStamp(dbpath string) (Stamp, error) {
+	d, err := openLocalDir(dbpath)
+	if err != nil {
+		return Stamp{}, err
+	}
+	defer d.close()
+	now := time.Now()
+	entries, err := d.list(nil)
+	if err != nil {
+		return Stamp{}, err
+	}
+	var s Stamp
+	for _, e := range entries {
+		var f FileStamp
+		if e.dir {
+			f, err = statAt(d.local, e.name+"/desc")
+			if err != nil && !missing(err) && !errors.Is(err, unix.EACCES) {
+				return Stamp{}, err
+			}
+		}
+		s.add(e, f, now)
+	}
+	return s, nil
+}
+
+// missing reports whether an error means that there is no such file.
+func missing(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR)
+}

@@ -1,0 +1,188 @@
+package pacmandb
+
+import (
+	"slices"
+	"strings"
+)
+
+// Relations answers who needs whom among the installed packages, by name,
+// provides and version, as libalpm computes it: every package that meets a
+// dependency counts as required by it, however many others do too. It is
+// immutable and safe for concurrent use.
+type Relations struct {
+	pkgs []*Installed
+	// head leads from a name to its first satisfier, which leads to the next.
+	head       map[string]int32
+	satisfiers []satisfier
+
+	required, optional reverse
+}
+
+// satisfier is a package that a dependency on one name may mean: the package
+// itself, or one that provides the name.
+type satisfier struct {
+	pkg      int32
+	next     int32 // index into satisfiers, -1 at the end
+	provides bool
+	op       Op
+	version  string
+}
+
+// reverse lists, for each package, those that point to it: of[start[i]:start[i+1]].
+type reverse struct {
+	start, of []int32
+}
+
+func (r reverse) to(i int32) []int32 { return r.of[r.start[i]:r.start[i+1]] }
+
+// Relate computes the relations of pkgs, which must be in the order of
+// Local.Packages and not change afterwards.
+func Relate(pkgs []*Installed) *Relations {
+	r := &Relations{pkgs: pkgs, head: make(map[string]int32, 2*len(pkgs))}
+	r.satisfiers = make([]satisfier, 0, 2*len(pkgs))
+	for i, p := range pkgs {
+		r.add(p.Name, satisfier{pkg: int32(i), version: p.Version})
+		for _, s := range p.Provides {
+			d := ParseDepend(s)
+			r.add(d.Name, satisfier{pkg: int32(i), provides: true, op: d.Op, version: d.Version})
+		}
+	}
+	r.required = r.invert(func(p *Installed) []string { return p.Depends })
+	r.optional = r.invert(func(p *Installed) []string { return p.OptDepends })
+	return r
+}
+
+func (r *Relations) add(name string, s satisfier) {
+	s.next = -1
+	if first, ok := r.head[name]; ok {
+		s.next = first
+	}
+	r.head[name] = int32(len(r.satisfiers))
+	r.satisfiers = append(r.satisfiers, s)
+}
+
+// each calls yield with every package that meets d, one that meets it in two
+// ways twice, the last package first.
+func (r *Relations) each(d Depend, yield func(pkg int32)) {
+	at, ok := r.head[d.Name]
+	if !ok {
+		return
+	}
+	for ; at >= 0; at = r.satisfiers[at].next {
+		s := &r.satisfiers[at]
+		met := false
+		if s.provides {
+			met = d.providedFor(Depend{Name: d.Name, Op: s.op, Version: s.version})
+		} else {
+			met = d.Allows(s.version)
+		}
+		if met {
+			yield(s.pkg)
+		}
+	}
+}
+
+// invert turns the lists of dependencies into lists of dependants.
+func (r *Relations) invert(of func(*Installed) []string) reverse {
+	type edge struct{ to, from int32 }
+	edges := make([]edge, 0, 8*len(r.pkgs))
+	last := make([]int32, len(r.pkgs)) // the last dependant noted, plus one
+	start := make([]int32, len(r.pkgs)+1)
+	for i, p := range r.pkgs {
+		from := int32(i)
+		for _, s := range of(p) {
+			r.each(ParseDepend(s), func(to int32) {
+				if last[to] != from+1 {
+					last[to] = from + 1
+					start[to+1]++
+					edges = append(edges, edge{to, from})
+				}
+			})
+		}
+	}
+	for i := range r.pkgs {
+		start[i+1] += start[i]
+	}
+	out := make([]int32, len(edges))
+	fill := slices.Clone(start)
+	for _, e := range edges { // in order of e.from, so each list is sorted
+		out[fill[e.to]] = e.from
+		fill[e.to]++
+	}
+	return reverse{start, out}
+}
+
+// index is the place of the package of that name, or -1.
+func (r *Relations) index(name string) int32 {
+	i, ok := slices.BinarySearchFunc(r.pkgs, name, func(p *Installed, name string) int {
+		return strings.Compare(p.Name, name)
+	})
+	if !ok {
+		return -1
+	}
+	return int32(i)
+}
+
+// RequiredBy returns the names of the installed packages that depend on the
+// installed package name, in order: pacman's "Required By".
+func (r *Relations) RequiredBy(name string) []string { return r.names(r.required, name) }
+
+// OptionalFor is RequiredBy for optional dependencies: "Optional For".
+func (r *Relations) OptionalFor(name string) []string { return r.names(r.optional, name) }
+
+func (r *Relations) names(of reverse, name string) []string {
+	i := r.index(name)
+	if i < 0 {
+		return nil
+	}
+	list := of.to(i)
+	names := make([]string, len(list))
+	for k, from := range list {
+		names[k] = r.pkgs[from].Name
+	}
+	return names
+}
+
+// Orphans returns the packages that were installed as a dependency and that
+// no package requires or, unless onlyRequired, optionally uses: pacman -Qdt,
+// and -Qdtt with onlyRequired.
+func (r *Relations) Orphans(onlyRequired bool) []*Installed {
+	var out []*Installed
+	for i, p := range r.pkgs {
+		if p.Reason == ReasonDepend && r.unneeded(int32(i), onlyRequired) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Unneeded reports whether no package requires name or, unless onlyRequired,
+// optionally uses it: pacman -Qt, and -Qtt with onlyRequired.
+func (r *Relations) Unneeded(name string, onlyRequired bool) bool {
+	i := r.index(name)
+	return i >= 0 && r.unneeded(i, onlyRequired)
+}
+
+func (r *Relations) unneeded(i int32, onlyRequired bool) bool {
+	return len(r.required.to(i)) == 0 && (onlyRequired || len(r.optional.to(i)) == 0)
+}
+
+// Satisfier returns the package that a target of pacman -Q means: the one of
+// that name, else the first that meets it as a dependency ("sh",
+// "glibc>=2.30"), else nil. A prefix "local/" counts for nothing.
+func (r *Relations) Satisfier(target string) *Installed {
+	target = strings.TrimPrefix(target, "local/")
+	if i := r.index(target); i >= 0 {
+		return r.pkgs[i]
+	}
+	first := int32(-1)
+	r.each(ParseDepend(target), func(i int32) {
+		if first < 0 || i < first {
+			first = i
+		}
+	})
+	if first < 0 {
+		return nil
+	}
+	return r.pkgs[first]
+}

@@ -1,0 +1,93 @@
+package pacmandb
+
+import "strings"
+
+// Op is how a dependency compares versions.
+type Op uint8
+
+// The comparisons.
+const (
+	OpAny Op = iota // no version is asked for
+	OpEqual
+	OpAtLeast
+	OpAtMost
+	OpGreater
+	OpLess
+)
+
+// Depend is one entry of %DEPENDS%, %OPTDEPENDS%, %PROVIDES%, %CONFLICTS% or
+// %REPLACES%, such as "glibc>=2.36" or "git: for the tests".
+type Depend struct {
+	Name    string
+	Op      Op
+	Version string
+	// Desc is what an optional dependency is for.
+	Desc string
+}
+
+// ParseDepend takes a dependency apart as libalpm does. Every string is one:
+// the description starts after the first ": " (a colon alone belongs to an
+// epoch), and of the signs before it the first '<' counts, else the first '>',
+// else the first '='.
+func ParseDepend(s string) Depend {
+	var d Depend
+	s, d.Desc, _ = strings.Cut(s, ": ")
+	at := strings.IndexByte(s, '<')
+	if at < 0 {
+		at = strings.IndexByte(s, '>')
+	}
+	if at < 0 {
+		at = strings.IndexByte(s, '=')
+	}
+	if at < 0 {
+		d.Name = s
+		return d
+	}
+	d.Name, d.Version = s[:at], s[at+1:]
+	orEqual := s[at] != '=' && strings.HasPrefix(d.Version, "=")
+	if orEqual {
+		d.Version = d.Version[1:]
+	}
+	switch {
+	case s[at] == '=':
+		d.Op = OpEqual
+	case s[at] == '<' && orEqual:
+		d.Op = OpAtMost
+	case s[at] == '<':
+		d.Op = OpLess
+	case orEqual:
+		d.Op = OpAtLeast
+	default:
+		d.Op = OpGreater
+	}
+	return d
+}
+
+// Allows reports whether version is one that d asks for.
+func (d Depend) Allows(version string) bool {
+	if d.Op == OpAny {
+		return true
+	}
+	c := Compare(version, d.Version)
+	switch d.Op {
+	case OpEqual:
+		return c == 0
+	case OpAtLeast:
+		return c >= 0
+	case OpAtMost:
+		return c <= 0
+	case OpGreater:
+		return c > 0
+	default:
+		return c < 0
+	}
+}
+
+// providedFor reports whether the provision p meets d. A dependency that asks
+// for a version is met only by a provision with "=".
+func (d Depend) providedFor(p Depend) bool {
+	if p.Name != d.Name {
+		return false
+	}
+	return d.Op == OpAny || p.Op == OpEqual && d.Allows(p.Version)
+}
