@@ -140,12 +140,12 @@ func checkRecord(r []byte) error {
 		return nil
 	}
 	if len(r) > MaxRecord {
-		return fmt.Errorf("%w: a record of %d bytes, %d are possible", ErrTooLarge, len(r), MaxRecord)
+		return fmt.Errorf("%w: %d bytes, %d are possible", ErrRecord, len(r), MaxRecord)
 	}
 	body := r[recordHeader:]
 	b := append([]byte{0xde, 0, r[12] + r[13]}, body...)
 	if err := wire.Check(b); err != nil {
-		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+		return fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func writeGolden(t *testing.T) string {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	me := uint32(os.Getuid())
+	me := func(uid uint32) bool { return uid == uint32(os.Getuid()) }
 	for name, c := range map[string]struct {
 		break_ func(t *testing.T, path string)
 		want   error
@@ -168,7 +168,7 @@ func TestOpenRefuses(t *testing.T) {
 		})
 	}
 	t.Run("another owner", func(t *testing.T) {
-		_, err := Open(writeGolden(t), me+1)
+		_, err := Open(writeGolden(t), func(uint32) bool { return false })
 		require.ErrorIs(t, err, ErrUntrusted)
 	})
 }
@@ -177,7 +177,7 @@ func TestOpenRefuses(t *testing.T) {
 // crash.
 func TestTruncatedWhileMapped(t *testing.T) {
 	path := writeGolden(t)
-	f, err := Open(path)
+	f, err := Open(path, nil)
 	require.NoError(t, err)
 	defer f.Close()
 	s, err := NewSet([]*File{f}, View{})
@@ -195,9 +195,9 @@ func TestTruncatedWhileMapped(t *testing.T) {
 func TestOversizedRecordIsRefused(t *testing.T) {
 	s := NewBuilder("test", 1).Source("core", KindRepo)
 	big := wire.Package{Repo: "core", Name: "big", Version: "1-1", Desc: string(bytes.Repeat([]byte{'x'}, MaxRecord))}
-	require.ErrorIs(t, s.Add(&big), ErrTooLarge)
+	require.ErrorIs(t, s.Add(&big), ErrRecord)
 	many := wire.Package{Repo: "core", Name: "many", Version: "1-1", Provides: make([]string, 70_000)}
-	require.ErrorIs(t, s.Add(&many), ErrTooLarge)
+	require.ErrorIs(t, s.Add(&many), ErrRecord)
 	require.Error(t, s.Add(&wire.Package{Repo: "core", Version: "1-1"}), "no name")
 }
 

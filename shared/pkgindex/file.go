@@ -24,17 +24,17 @@ type File struct {
 }
 
 // Open maps the index at path. It reads the header, the section table and the
-// build facts only, and refuses a file that someone other than the owners in
-// trusted (user numbers) could have written.
-func Open(path string, trusted ...uint32) (*File, error) {
-	f, err := openFile(path, trusted)
+// build facts only, and refuses a file that others can write or whose owner
+// trust does not believe; a nil trust believes everyone.
+func Open(path string, trust func(uid uint32) bool) (*File, error) {
+	f, err := openFile(path, trust)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, nil
 }
 
-func openFile(path string, trusted []uint32) (*File, error) {
+func openFile(path string, trust func(uint32) bool) (*File, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
@@ -44,7 +44,7 @@ func openFile(path string, trusted []uint32) (*File, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, os.NewSyscallError("fstat", err)
 	}
-	if err := checkOwner(&st, trusted); err != nil {
+	if err := checkOwner(&st, trust); err != nil {
 		return nil, err
 	}
 	head := make([]byte, min(st.Size, headerSize+entrySize*maxSections))
@@ -69,24 +69,20 @@ func openFile(path string, trusted []uint32) (*File, error) {
 }
 
 // CheckOwner refuses an open file as Open does: one that is not regular, that
-// others can write, or that belongs to none of the trusted users.
-func CheckOwner(f *os.File, trusted ...uint32) error {
+// others can write, or whose owner is not believed.
+func CheckOwner(f *os.File, trust func(uid uint32) bool) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return os.NewSyscallError("fstat", err)
 	}
-	return checkOwner(&st, trusted)
+	return checkOwner(&st, trust)
 }
 
-func checkOwner(st *unix.Stat_t, trusted []uint32) error {
+func checkOwner(st *unix.Stat_t, trust func(uint32) bool) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return fmt.Errorf("%w: not a regular file", ErrNotIndex)
 	}
-	ok := len(trusted) == 0
-	for _, uid := range trusted {
-		ok = ok || uid == st.Uid
-	}
-	if !ok {
+	if trust != nil && !trust(st.Uid) {
 		return fmt.Errorf("%w: it belongs to user %d", ErrUntrusted, st.Uid)
 	}
 	if st.Mode&0o022 != 0 {

@@ -54,6 +54,8 @@ var (
 	ErrVersion = errors.New("index format not supported")
 	// ErrUntrusted means that someone else could have written the file.
 	ErrUntrusted = errors.New("index is not to be trusted")
+	// ErrRecord means that one package has more text than an answer can carry.
+	ErrRecord = errors.New("record too large")
 	// ErrTooLarge means that the packages do not fit into the format.
 	ErrTooLarge = errors.New("too many packages for one index")
 )

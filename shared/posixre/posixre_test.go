@@ -60,10 +60,10 @@ func TestLimits(t *testing.T) {
 		return strings.Repeat(open, maxDepth) + within + strings.Repeat(end, maxDepth)
 	}
 	for name, c := range map[string]struct{ expr, text string }{
-		"length":         {strings.Repeat("a", 10_000), strings.Repeat("A", 10_000)},
+		"length":         {"^" + strings.Repeat("a", 10_000), strings.Repeat("A", 10_000)},
 		"stars":          {"a" + strings.Repeat("*", 10_000), ""},
 		"branches":       {strings.Repeat("b|", 5_000) + "a", "a"},
-		"many groups":    {strings.Repeat("(a)", 3_000), strings.Repeat("a", 3_000)},
+		"many groups":    {"^" + strings.Repeat("(a)", 3_000), strings.Repeat("a", 3_000)},
 		"count":          {"^a{32767}$", strings.Repeat("a", maxCount)},
 		"count in count": {"^((a{70}){7}){70}$", strings.Repeat("a", 34_300)},
 		"no more":        {"^b{3000,3001}$", strings.Repeat("b", 3_001)},
@@ -199,7 +199,7 @@ func TestRequiredIsInEveryMatch(t *testing.T) {
 	parts := []string{"ab", "B", "c", "É", "\u212A", "(", ")", "|", "*", "+", "?", "{2}", "{1,}", "{0,2}", ".", "[b]", "[^a]", `\<`, "^", "ſ"}
 	letters := []string{"a", "b", "B", "c", "é", "É", "k", "\u212A", "S", "ſ", "ab", "abab", "cab"}
 	matches := 0
-	for range 20_000 {
+	for range 8_000 {
 		expr := ""
 		for range 2 + r.IntN(8) {
 			expr += choose(r, parts)
@@ -219,7 +219,7 @@ func TestRequiredIsInEveryMatch(t *testing.T) {
 			}
 		}
 	}
-	require.Greater(t, matches, 500)
+	require.Greater(t, matches, 200)
 }
 
 func FuzzCompile(f *testing.F) {

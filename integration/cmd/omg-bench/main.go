@@ -1,0 +1,108 @@
+// Command omg-bench measures every figure that the project promises, as ratios
+// in one run, and prints one table.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// bench is what the measurements share.
+type bench struct {
+	report
+	bin    string // the built programs
+	dir    string // scratch
+	corpus string // an unpacked database directory; empty if there is none
+	turns  int
+	env    []string
+}
+
+func main() {
+	if err := mainErr(); err != nil {
+		fmt.Fprintf(os.Stderr, "omg-bench: error: %v\n", err)
+		os.Exit(3)
+	}
+}
+
+func mainErr() error {
+	bin := flag.String("bin", "bin", "`DIR` of the built programs")
+	corpus := flag.String("corpus", "", "`DIR` of the corpus")
+	turns := flag.Int("turns", 40, "runs of each program")
+	large := flag.Bool("large", false, "also measure 1,000,000 packages")
+	out := flag.String("json", "", "also write the figures to `FILE`")
+	flag.Parse()
+
+	dir, err := os.MkdirTemp("", "omg-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	abs, err := filepath.Abs(*bin)
+	if err != nil {
+		return err
+	}
+	b := &bench{bin: abs, dir: dir, turns: *turns}
+	b.Machine = machine()
+	b.env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + dir}
+	if err := b.unpack(*corpus); err != nil {
+		return err
+	}
+	sizes := []int{15_000, 120_000}
+	if *large {
+		sizes = append(sizes, 1_000_000)
+	}
+	if err := errors.Join(b.processes(), b.sizes(sizes), b.socket()); err != nil {
+		return err
+	}
+	b.markdown(os.Stdout)
+	if *out != "" {
+		return b.writeJSON(*out)
+	}
+	return nil
+}
+
+// unpack unpacks the corpus' databases, if it is there.
+func (b *bench) unpack(corpus string) error {
+	archive := filepath.Join(corpus, "pacman-db.tar.gz")
+	if _, err := os.Stat(archive); corpus == "" || err != nil {
+		fmt.Fprintln(os.Stderr, "no corpus: its figures are left out")
+		return nil
+	}
+	b.corpus = filepath.Join(b.dir, "corpus")
+	if err := os.Mkdir(b.corpus, 0o755); err != nil {
+		return err
+	}
+	return exec.Command("tar", "xzf", archive, "-C", b.corpus).Run()
+}
+
+// hello builds the program that the process floor is measured with.
+func (b *bench) hello() (string, error) {
+	src := filepath.Join(b.dir, "hello.go")
+	err := os.WriteFile(src, []byte("package main\n\nimport \"os\"\n\nfunc main() { os.Stdout.WriteString(\"hello\\n\") }\n"), 0o644)
+	if err != nil {
+		return "", err
+	}
+	out := filepath.Join(b.dir, "hello")
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", out, src)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building hello: %w: %s", err, said)
+	}
+	return out, nil
+}
+
+// pacmanConf writes a pacman.conf with the three repositories.
+func (b *bench) pacmanConf() (string, error) {
+	var s strings.Builder
+	s.WriteString("[options]\nArchitecture = x86_64\nSigLevel = Never\n")
+	for _, repo := range []string{"core", "extra", "multilib"} {
+		fmt.Fprintf(&s, "[%s]\nServer = file:///nowhere\n", repo)
+	}
+	path := filepath.Join(b.dir, "pacman.conf")
+	return path, os.WriteFile(path, []byte(s.String()), 0o644)
+}

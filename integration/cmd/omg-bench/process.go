@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"time"
+)
+
+// run runs a program to its end and returns how long that took.
+func run(env []string, args ...string) (time.Duration, error) {
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = env
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	// A pipe would make the reader's speed part of the figure.
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer null.Close()
+	cmd.Stdout = null
+	start := time.Now()
+	err = cmd.Run()
+	took := time.Since(start)
+	if err != nil {
+		return 0, fmt.Errorf("%q: %w: %s", args, err, stderr.Bytes())
+	}
+	return took, nil
+}
+
+// sample is the times of one program, in milliseconds.
+type sample []float64
+
+func (s sample) quantile(q float64) float64 {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return s[min(len(s)-1, int(q*float64(len(s))))]
+}
+
+func (s sample) median() float64 { return s.quantile(0.5) }
+
+// race runs programs by turns, so that a noisy moment hits all of them, and
+// returns the times of each. The first turn warms up and does not count.
+func race(turns int, env []string, programs ...[]string) ([]sample, error) {
+	out := make([]sample, len(programs))
+	for turn := range turns + 1 {
+		for i, p := range programs {
+			took, err := run(env, p...)
+			if err != nil {
+				return nil, err
+			}
+			if turn > 0 {
+				out[i] = append(out[i], float64(took.Nanoseconds())/1e6)
+			}
+		}
+	}
+	return out, nil
+}
+
+// ratio is a figure of a race between two programs. The peer's time is to be
+// at least faster times ours; below 1 it may be less.
+func ratio(name, on, peer string, ours, theirs sample, aim string, faster float64) figure {
+	return figure{
+		Name: name, On: on, Unit: "ms",
+		Measured: ours.median(), Low: ours.quantile(0.25), High: ours.quantile(0.75),
+		Peer: theirs.median(), PeerName: peer,
+		Aim: aim, Met: theirs.median()/ours.median() >= faster,
+	}
+}

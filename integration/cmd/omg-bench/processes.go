@@ -1,0 +1,219 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/omg-arch/omg/shared/fixture"
+)
+
+// world is a database directory, its index, and an omgd that serves it.
+type world struct {
+	name   string
+	db     string
+	conf   string
+	index  string
+	word   string // a word to search for
+	target string // a package to ask about
+	socket string
+	omgd   *exec.Cmd
+}
+
+// generated makes a world of n packages.
+func (b *bench) generated(n int) (*world, error) {
+	db := filepath.Join(b.dir, "db"+strconv.Itoa(n))
+	o := fixture.Options{Packages: n, Seed: 1}
+	if err := fixture.Write(db, o); err != nil {
+		return nil, err
+	}
+	w := &world{name: strconv.Itoa(n), db: db, word: fixture.Queries(o, 1)[0]}
+	for p := range fixture.Packages(o) {
+		w.target = p.Name
+		break
+	}
+	return w, b.index(w)
+}
+
+// index has omg-index build the world's index.
+func (b *bench) index(w *world) (err error) {
+	if w.conf, err = b.pacmanConf(); err != nil {
+		return err
+	}
+	data := w.db + "-data"
+	if err := os.MkdirAll(data, 0o755); err != nil {
+		return err
+	}
+	w.index = filepath.Join(data, "repos.omgidx")
+	_, err = run(b.env, b.buildCommand(w)...)
+	return err
+}
+
+func (b *bench) buildCommand(w *world) []string {
+	return []string{filepath.Join(b.bin, "omg-index"), "build", "--dbpath", w.db, "--pacman-config", w.conf, "-o", w.index}
+}
+
+// serve starts an omgd for the world.
+func (b *bench) serve(w *world) error {
+	w.socket = filepath.Join(filepath.Dir(w.index), "omg.sock")
+	w.omgd = exec.Command(filepath.Join(b.bin, "omgd"), "--foreground", "--socket", w.socket,
+		"--dbpath", w.db, "--pacman-config", w.conf, "--data-dir", filepath.Dir(w.index))
+	w.omgd.Env = b.env
+	w.omgd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := w.omgd.Start(); err != nil {
+		return err
+	}
+	for range 1000 {
+		if _, err := run(b.env, b.omg(w, "info", w.target)...); err == nil {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("omgd for %s does not answer", w.name)
+}
+
+func (w *world) stop() {
+	_ = w.omgd.Process.Signal(syscall.SIGTERM)
+	_ = w.omgd.Wait()
+}
+
+func (b *bench) omg(w *world, args ...string) []string {
+	return append([]string{filepath.Join(b.bin, "omg"), "--socket", w.socket}, args...)
+}
+
+func pacman(w *world, args ...string) []string {
+	return append([]string{"pacman", "--config", w.conf, "-b", w.db, "--color", "never"}, args...)
+}
+
+// processes measures whole processes.
+func (b *bench) processes() error {
+	hello, err := b.hello()
+	if err != nil {
+		return err
+	}
+	var worlds []*world
+	if b.corpus != "" {
+		w := &world{name: "corpus", db: b.corpus, word: "firefox", target: "firefox"}
+		if err := b.index(w); err != nil {
+			return err
+		}
+		worlds = append(worlds, w)
+	}
+	w, err := b.generated(15_000)
+	if err != nil {
+		return err
+	}
+	worlds = append(worlds, w)
+	for _, w := range worlds {
+		if err := b.worldProcesses(w, hello); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) worldProcesses(w *world, hello string) error {
+	if err := b.serve(w); err != nil {
+		return err
+	}
+	defer w.stop()
+	started := time.Now()
+	faster := 60.0
+	if w.name == "corpus" {
+		faster = 25
+	}
+	aim := fmt.Sprintf("%.0f times faster", faster)
+	for _, q := range []struct{ name, op, flag, arg string }{
+		{"omg search", "search", "-Ss", w.word},
+		{"omg info", "info", "-Si", w.target},
+	} {
+		times, err := race(b.turns, b.env, b.omg(w, q.op, q.arg), []string{hello}, pacman(w, q.flag, q.arg))
+		if err != nil {
+			return err
+		}
+		name := q.name + " " + q.arg
+		b.add(ratio(name, w.name, "pacman "+q.flag, times[0], times[2], aim, faster))
+		b.add(ratio(name, w.name, "Go hello", times[0], times[1], "under 2.0 times", 1/2.0))
+	}
+	dbs, err := filepath.Glob(filepath.Join(w.db, "sync", "*.db"))
+	if err != nil {
+		return err
+	}
+	times, err := race(b.turns/2, b.env, b.buildCommand(w), append([]string{"gzip", "-dc"}, dbs...))
+	if err != nil {
+		return err
+	}
+	b.add(ratio("omg-index build", w.name, "gzip -dc", times[0], times[1], "within 1.5 times", 1/1.5))
+	if err := b.indexSize(w, dbs); err != nil {
+		return err
+	}
+	if w.name == "15000" {
+		time.Sleep(max(0, 10*time.Second-time.Since(started)))
+		return b.memory(w)
+	}
+	return nil
+}
+
+// indexSize compares the index with the text that it was built from.
+func (b *bench) indexSize(w *world, dbs []string) error {
+	desc, err := descBytes(dbs)
+	if err != nil {
+		return err
+	}
+	fi, err := os.Stat(w.index)
+	if err != nil {
+		return err
+	}
+	b.add(figure{
+		Name: "index size", On: w.name, Unit: "MB", PeerName: "sum of desc",
+		Measured: float64(fi.Size()) / 1e6, Peer: float64(desc) / 1e6,
+		Aim: "under the sum of desc", Met: fi.Size() < desc,
+	})
+	return nil
+}
+
+// memory reads what the kernel says of omgd.
+func (b *bench) memory(w *world) error {
+	now, err := procField(w.omgd.Process.Pid, "status", "RssAnon:")
+	if err != nil {
+		return err
+	}
+	b.add(figure{
+		Name: "omgd anonymous memory, at rest", On: w.name, Unit: "MiB",
+		Measured: now / 1024, Aim: "under 20 MiB", Met: now/1024 < 20,
+	})
+	// The kernel keeps no peak of anonymous memory alone. The peak of all
+	// resident memory less the file pages mapped now is not less than it.
+	peak, err := procField(w.omgd.Process.Pid, "status", "VmHWM:")
+	if err != nil {
+		return err
+	}
+	file, err := procField(w.omgd.Process.Pid, "status", "RssFile:")
+	if err != nil {
+		return err
+	}
+	b.add(figure{
+		Name: "omgd anonymous memory, peak (bound)", On: w.name, Unit: "MiB",
+		Measured: (peak - file) / 1024, Aim: "under 20 MiB", Met: (peak-file)/1024 < 20,
+	})
+	return nil
+}
+
+// procField reads a number of kB from a file in /proc.
+func procField(pid int, file, field string) (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, field); ok {
+			return strconv.ParseFloat(strings.Fields(rest)[0], 64)
+		}
+	}
+	return 0, fmt.Errorf("no %s in /proc/%d/%s", field, pid, file)
+}

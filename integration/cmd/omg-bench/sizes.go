@@ -1,0 +1,174 @@
+package main
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// descBytes sums the sizes of the desc files in databases.
+func descBytes(dbs []string) (int64, error) {
+	sum := int64(0)
+	for _, path := range dbs {
+		f, err := os.Open(path)
+		if err != nil {
+			return 0, err
+		}
+		defer f.Close()
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			return 0, err
+		}
+		for r := tar.NewReader(z); ; {
+			h, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return 0, err
+			}
+			if strings.HasSuffix(h.Name, "/desc") {
+				sum += h.Size
+			}
+		}
+	}
+	return sum, nil
+}
+
+// sizes measures the index in this process, with the collector on, on growing
+// numbers of packages.
+func (b *bench) sizes(sizes []int) error {
+	for _, n := range sizes {
+		if err := b.size(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) size(n int) error {
+	o := fixture.Options{Packages: n, Seed: 1}
+	on := strconv.Itoa(n)
+	path := filepath.Join(b.dir, on+".omgidx")
+	build, sources := pkgindex.NewBuilder("omg-bench", 0), map[string]*pkgindex.Source{}
+	for p := range fixture.Packages(o) {
+		if sources[p.Repo] == nil {
+			sources[p.Repo] = build.Source(p.Repo, pkgindex.KindRepo)
+		}
+		if err := sources[p.Repo].Add(&p); err != nil {
+			return err
+		}
+	}
+	start := time.Now()
+	if err := build.WriteFile(path); err != nil {
+		return err
+	}
+	b.add(figure{Name: "index written", On: on, Unit: "ms", Measured: ms(time.Since(start))})
+	fi, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	b.add(figure{Name: "index size a package", On: on, Unit: "bytes", Measured: float64(fi.Size()) / float64(n)})
+
+	var opens sample
+	for range 50 {
+		start := time.Now()
+		f, err := pkgindex.Open(path)
+		if err != nil {
+			return err
+		}
+		opens = append(opens, ms(time.Since(start)))
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	open := figure{Name: "index opened", On: on, Unit: "ms", Measured: opens.median(), Low: opens.quantile(0.25), High: opens.quantile(0.75)}
+	if n == 120_000 {
+		open.Aim, open.Met = "under 5 ms", opens.median() < 5
+	}
+	b.add(open)
+	return b.searches(path, on, n, fixture.Queries(o, 4000))
+}
+
+// searches measures uncached searches: the first thousand of the queries that
+// have at most a hundred hits, and words of one and two letters.
+func (b *bench) searches(path, on string, n int, queries []string) error {
+	f, err := pkgindex.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	set, err := pkgindex.NewSet([]*pkgindex.File{f}, pkgindex.View{})
+	if err != nil {
+		return err
+	}
+	search := func(q string, limit int) (float64, int, error) {
+		query, err := pkgindex.ParseQuery(&wire.SearchRequest{Words: strings.Fields(q)})
+		if err != nil {
+			return 0, 0, err
+		}
+		start := time.Now()
+		r, err := set.Search(query, limit)
+		return float64(time.Since(start).Nanoseconds()) / 1e3, r.Total, err
+	}
+	var times sample
+	var few []string
+	for _, q := range queries {
+		_, total, err := search(q, 100)
+		if err != nil {
+			return err
+		}
+		if total > 0 && total <= 100 && len(few) < 1000 {
+			few = append(few, q)
+		}
+	}
+	if len(few) < 1000 {
+		return fmt.Errorf("only %d of %d queries on %s packages have 1 to 100 hits", len(few), len(queries), on)
+	}
+	for _, q := range few {
+		t, _, err := search(q, 100)
+		if err != nil {
+			return err
+		}
+		times = append(times, t)
+	}
+	aims := map[int]float64{15_000: 50, 120_000: 100}
+	p99 := figure{Name: "search of 1 to 100 hits, p99", On: on, Unit: "µs", Measured: times.quantile(0.99)}
+	if aim := aims[n]; aim > 0 {
+		p99.Aim, p99.Met = fmt.Sprintf("under %.0f µs", aim), p99.Measured < aim
+	}
+	b.add(figure{Name: "search of 1 to 100 hits, p50", On: on, Unit: "µs", Measured: times.median(), Low: times.quantile(0.25), High: times.quantile(0.75)})
+	b.add(p99)
+
+	worst := 0.0
+	for _, q := range []string{"a", "e", "s", "li", "th", "on", "py", "x", "zz", "c"} {
+		var s sample
+		for range 9 {
+			t, _, err := search(q, 50)
+			if err != nil {
+				return err
+			}
+			s = append(s, t)
+		}
+		worst = max(worst, s.median())
+	}
+	short := figure{Name: "search of one or two letters, slowest", On: on, Unit: "µs", Measured: worst}
+	if n <= 120_000 {
+		short.Aim, short.Met = "under 1 ms", worst < 1000
+	}
+	b.add(short)
+	return nil
+}
+
+func ms(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }

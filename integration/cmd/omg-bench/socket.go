@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// socket compares a ping with the round trip of a bare echo server that reads
+// and writes as many bytes through the same buffers, by turns.
+func (b *bench) socket() error {
+	w, err := b.generated(10)
+	if err != nil {
+		return err
+	}
+	if err := b.serve(w); err != nil {
+		return err
+	}
+	defer w.stop()
+	echo := filepath.Join(b.dir, "echo.sock")
+	l, err := net.Listen("unix", echo)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	go serveEcho(l)
+
+	request, err := wire.AppendRequest(nil, 1, wire.OpPing, nil)
+	if err != nil {
+		return err
+	}
+	var ours, theirs sample
+	for range 20 {
+		for _, peer := range []struct {
+			path string
+			into *sample
+		}{{w.socket, &ours}, {echo, &theirs}} {
+			times, err := roundTrips(peer.path, request, 2000)
+			if err != nil {
+				return err
+			}
+			*peer.into = append(*peer.into, times.median())
+		}
+	}
+	f := ratio("ping", "socket", "echo server", ours, theirs, "within 1.5 times", 1/1.5)
+	f.Unit = "µs"
+	b.add(f)
+	return nil
+}
+
+// serveEcho answers frames with an answer as long as omgd's to a ping.
+func serveEcho(l net.Listener) {
+	answer := wire.AppendResult(nil, 1, []byte{0x80}, false)
+	for {
+		nc, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer nc.Close()
+			in := bufio.NewReaderSize(nc, 4<<10)
+			var buf []byte
+			for {
+				if buf, err = wire.ReadFrame(in, buf); err != nil {
+					return
+				}
+				if _, err := nc.Write(answer); err != nil {
+					return
+				}
+			}
+		}()
+	}
+}
+
+// roundTrips returns the times of n round trips in microseconds.
+func roundTrips(path string, request []byte, n int) (sample, error) {
+	nc, err := net.Dial("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	defer nc.Close()
+	var head [wire.HeaderSize]byte
+	buf := make([]byte, 4<<10)
+	times := make(sample, n)
+	for i := range times {
+		start := time.Now()
+		if _, err := nc.Write(request); err != nil {
+			return nil, err
+		}
+		got, err := nc.Read(buf)
+		if err != nil {
+			return nil, err
+		}
+		copy(head[:], buf)
+		if want, err := wire.FrameLength(head); err != nil || got < want+wire.HeaderSize {
+			if err != nil {
+				return nil, err
+			}
+			if _, err := io.ReadFull(nc, buf[got:want+wire.HeaderSize]); err != nil {
+				return nil, err
+			}
+		}
+		times[i] = float64(time.Since(start).Nanoseconds()) / 1e3
+	}
+	return times, nil
+}

@@ -1,0 +1,143 @@
+package pacman
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/shared/corpus"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestMain(m *testing.M) { programs.Main(m) }
+
+// world is a database directory with a pacman.conf, and pacman to ask about it.
+type world struct {
+	home, db, conf string
+	packages       []wire.Package
+}
+
+// newWorld unpacks the corpus.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	if _, err := exec.LookPath("pacman"); err != nil {
+		t.Skip("pacman is not installed: make deps")
+	}
+	w := &world{db: corpus.DB(t), home: t.TempDir()}
+	w.conf = filepath.Join(w.home, "pacman.conf")
+	require.NoError(t, os.WriteFile(w.conf, []byte(`[options]
+Architecture = x86_64
+SigLevel = Never
+[core]
+Server = file:///nowhere
+[extra]
+Server = file:///nowhere
+[multilib]
+Server = file:///nowhere
+`), 0o644))
+	for _, repo := range []string{"core", "extra", "multilib"} {
+		_, err := pacmandb.ReadSync(t.Context(), filepath.Join(w.db, "sync", repo+".db"), repo, func(p *wire.Package) error {
+			q := *p
+			q.Provides, q.Groups = slices.Clone(p.Provides), slices.Clone(p.Groups)
+			w.packages = append(w.packages, q)
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	require.Greater(t, len(w.packages), 3000)
+	return w
+}
+
+func (w *world) pacman(t *testing.T, args ...string) programs.Result {
+	t.Helper()
+	return programs.Exec(t, programs.Env(w.home), "pacman", append([]string{"--config", w.conf, "-b", w.db, "--color", "never"}, args...)...)
+}
+
+// way is one way in which omg comes to an answer.
+type way struct {
+	name string
+	args []string
+	env  []string
+}
+
+// ways sets up all three: through the daemon, from an index, from the databases.
+func (w *world) ways(t *testing.T) []way {
+	t.Helper()
+	env := programs.Env(w.home)
+	config := []string{"--dbpath", w.db, "--pacman-config", w.conf}
+	data := t.TempDir()
+	index := filepath.Join(data, "repos.omgidx")
+	built := programs.Run(t, env, "omg-index", append([]string{"build", "-o", index}, config...)...)
+	require.Zero(t, built.Code, built.Stderr)
+	d := programs.Start(t, env, append([]string{"--data-dir", data}, config...)...)
+	return []way{
+		{"daemon", []string{"--socket", d.Socket}, env},
+		{"index", append([]string{"--no-daemon", "--index", index}, config...), env},
+		{"databases", append([]string{"--no-daemon", "--data-dir", t.TempDir()}, config...), env},
+	}
+}
+
+func (y way) omg(t *testing.T, args ...string) programs.Result {
+	t.Helper()
+	return programs.Run(t, y.env, "omg", append(slices.Clone(y.args), args...)...)
+}
+
+// TestSearchEqualsPacman compares the sets of names. An expression that pacman
+// refuses, omg refuses.
+func TestSearchEqualsPacman(t *testing.T) {
+	w := newWorld(t)
+	ways := w.ways(t)
+	for i, q := range queries(t, w.packages) {
+		want := w.pacman(t, append([]string{"-Ssq"}, q.pacman...)...)
+		for j, y := range ways {
+			if j == 2 && i%10 != 0 {
+				continue // reading the databases takes a tenth of a second; the code is the index's
+			}
+			got := y.omg(t, append([]string{"search", "-q", "--limit", "0"}, q.omg...)...)
+			what := fmt.Sprintf("%s: omg search %q, pacman -Ssq %q\n%s%s", y.name, q.omg, q.pacman, got.Stderr, want.Stderr)
+			require.Equal(t, sorted(want.Lines()), sorted(got.Lines()), what)
+			switch {
+			case strings.Contains(want.Stderr, "regular expression"):
+				require.Equal(t, 2, got.Code, what)
+			case len(want.Lines()) == 0:
+				require.Equal(t, 1, got.Code, what)
+			default:
+				require.Zero(t, got.Code, what)
+			}
+		}
+	}
+}
+
+func sorted(lines []string) []string {
+	lines = slices.Clone(lines)
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+// TestInfoEqualsPacman compares every package, line for line.
+func TestInfoEqualsPacman(t *testing.T) {
+	w := newWorld(t)
+	var names []string
+	for _, p := range w.packages {
+		names = append(names, p.Name)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	for _, y := range w.ways(t) {
+		for batch := range slices.Chunk(names, 500) {
+			want := w.pacman(t, append([]string{"-Si"}, batch...)...)
+			require.Zero(t, want.Code, want.Stderr)
+			got := y.omg(t, append([]string{"info"}, batch...)...)
+			require.Zero(t, got.Code, got.Stderr)
+			require.Equal(t, want.Lines(), got.Lines(), y.name)
+		}
+	}
+}

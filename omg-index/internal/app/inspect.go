@@ -1,0 +1,115 @@
+package app
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/termtext"
+)
+
+// schema is the number of the JSON output; see omg's.
+const schema = 1
+
+func infoCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "info",
+		Usage:       "say what an index was built from",
+		ArgsUsage:   "FILE",
+		Description: command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+		Flags:       []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
+		Action:      info,
+	}
+}
+
+func info(c *cli.Context) error {
+	f, err := open(c)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	facts := f.Facts()
+	if c.Bool("json") {
+		return printJSON(c, struct {
+			Schema   int    `json:"schema"`
+			Format   int    `json:"format"`
+			Bytes    int64  `json:"bytes"`
+			Packages uint32 `json:"packages"`
+			pkgindex.Facts
+		}{schema, pkgindex.Version, f.Size(), f.Docs(), facts})
+	}
+	w := bufio.NewWriter(c.App.Writer)
+	fmt.Fprintf(w, "Format:   %d\n", pkgindex.Version)
+	fmt.Fprintf(w, "Builder:  %s\n", termtext.Clean(facts.Builder))
+	fmt.Fprintf(w, "Built:    %s\n", date(facts.Built))
+	fmt.Fprintf(w, "Size:     %d bytes\n", f.Size())
+	fmt.Fprintf(w, "Packages: %d\n", f.Docs())
+	for _, s := range facts.Sources {
+		fmt.Fprintf(w, "Source:   %s (%s), %d packages, %d bytes of %s, SHA-256 %s\n",
+			termtext.Clean(s.Name), termtext.Clean(string(s.Kind)), s.Packages, s.Size, date(s.AsOf), termtext.Clean(s.SHA256))
+	}
+	return exit.With(exit.Failed, w.Flush())
+}
+
+func date(unix int64) string { return time.Unix(unix, 0).Format(time.RFC3339) }
+
+func verifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "verify",
+		Usage:       "read a whole index and check every byte of it",
+		ArgsUsage:   "FILE",
+		Description: command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+		Action: func(c *cli.Context) error {
+			f, err := open(c)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			if err := f.Check(); err != nil {
+				return exit.With(exit.Failed, fmt.Errorf("%s: %w", f.Path(), err))
+			}
+			_, err = fmt.Fprintf(c.App.Writer, "%s: %d packages, ok\n", termtext.Clean(f.Path()), f.Docs())
+			return exit.With(exit.Failed, err)
+		},
+	}
+}
+
+func dumpCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "dump",
+		Usage:       "print every package of an index, one JSON object a line",
+		ArgsUsage:   "FILE",
+		Description: command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+		Action: func(c *cli.Context) error {
+			f, err := open(c)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			w := bufio.NewWriterSize(c.App.Writer, 64<<10)
+			e := json.NewEncoder(w)
+			e.SetEscapeHTML(false)
+			for p, err := range f.Packages() {
+				if err != nil {
+					return exit.With(exit.Failed, fmt.Errorf("%s: %w", f.Path(), err))
+				}
+				if err := e.Encode(p); err != nil {
+					return exit.With(exit.Failed, err)
+				}
+			}
+			return exit.With(exit.Failed, w.Flush())
+		},
+	}
+}
+
+func printJSON(c *cli.Context, v any) error {
+	e := json.NewEncoder(c.App.Writer)
+	e.SetEscapeHTML(false)
+	return exit.With(exit.Failed, e.Encode(v))
+}

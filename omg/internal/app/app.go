@@ -1,0 +1,57 @@
+// Package app is omg's command line: one file a command.
+package app
+
+import (
+	"context"
+	"io"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/omg-arch/omg/omg/internal/ask"
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
+)
+
+// Run runs omg and returns its exit code.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return command.Run(ctx, &cli.App{
+		Name:        "omg",
+		Usage:       "answer questions about Arch Linux packages",
+		Description: "Asks omgd; without a daemon it reads an index, or pacman's databases, itself.\n\n" + exitCodes(),
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Usage: "omgd's socket `PATH`"},
+			&cli.StringSliceFlag{Name: "index", Usage: "read the index `FILE` when no daemon runs (repeatable)"},
+			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`"},
+			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`"},
+			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`"},
+			&cli.BoolFlag{Name: "no-daemon", Usage: "do not ask omgd"},
+		},
+		Commands: []*cli.Command{
+			searchCommand(),
+			infoCommand(),
+		},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return command.Usagef("no command %q", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+	}, args, stdout, stderr)
+}
+
+func exitCodes() string {
+	return command.ExitCodes(exit.OK, exit.NotFound, exit.Usage, exit.Failed)
+}
+
+// asker is who answers this call.
+func asker(c *cli.Context) *ask.Asker {
+	return &ask.Asker{
+		Socket:       c.String("socket"),
+		Index:        c.StringSlice("index"),
+		DBPath:       c.String("dbpath"),
+		PacmanConfig: c.String("pacman-config"),
+		DataDir:      c.String("data-dir"),
+		NoDaemon:     c.Bool("no-daemon"),
+		Note:         func(line string) { command.Note(c.App.ErrWriter, c.App.Name, line) },
+	}
+}

@@ -1,0 +1,77 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func infoCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "info",
+		Usage:       "show packages, one block for each repository that has it",
+		ArgsUsage:   "[REPO/]PKG...",
+		Description: exitCodes(),
+		Flags:       outputFlags(),
+		Action:      info,
+	}
+}
+
+func info(c *cli.Context) error {
+	req := wire.InfoRequest{Names: c.Args().Slice()}
+	if len(req.Names) == 0 {
+		return command.Usagef("info takes the name of a package")
+	}
+	out, err := newOutput(c)
+	if err != nil {
+		return err
+	}
+	var all wire.InfoResult
+	err = asker(c).Info(c.Context, &req, func(part *wire.InfoResult, first bool) error {
+		packages := part.Packages
+		if first {
+			all = *part
+			all.Packages = []wire.Package{}
+		}
+		if out.json {
+			all.Packages = append(all.Packages, packages...)
+			return nil
+		}
+		return out.packages(packages, out.style.Info)
+	})
+	if err != nil {
+		return err
+	}
+	if out.json {
+		if err := out.document(struct {
+			Schema int `json:"schema"`
+			*wire.InfoResult
+		}{schema, &all}); err != nil {
+			return err
+		}
+	}
+	if err := out.end(); err != nil {
+		return err
+	}
+	return missing(c, all.Missing)
+}
+
+// missing names what nobody has, a line each.
+func missing(c *cli.Context, names []wire.Missing) error {
+	for _, m := range names {
+		line := fmt.Sprintf("error: package %s was not found", quoted([]string{m.Name}))
+		if len(m.Close) > 0 {
+			line += "; close names: " + strings.Join(m.Close, " ")
+		}
+		command.Note(c.App.ErrWriter, c.App.Name, line)
+	}
+	if len(names) > 0 {
+		return exit.Quiet(exit.NotFound)
+	}
+	return nil
+}

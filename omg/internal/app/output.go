@@ -1,0 +1,187 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+	"text/template"
+	"unicode/utf8"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/termtext"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// schema is the number of the JSON output. Fields may be added under the same
+// number; whatever could break a reader needs a new one.
+const schema = 1
+
+// outputFlags are the flags of every command that prints a list.
+func outputFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print names only"},
+		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+		&cli.StringFlag{Name: "format", Usage: "print each by a Go `TEMPLATE` over the JSON fields: '{{.name}} {{.version}}'"},
+		&cli.StringFlag{Name: "color", Usage: "`WHEN` to colour: auto, always or never", Value: "auto"},
+	}
+}
+
+// output prints a list in the way that the flags ask for.
+type output struct {
+	w     *bufio.Writer
+	style show.Style
+	json  bool
+	quiet bool
+	tmpl  *template.Template
+}
+
+func newOutput(c *cli.Context) (*output, error) {
+	o := &output{
+		w:     bufio.NewWriterSize(c.App.Writer, 64<<10),
+		json:  c.Bool("json"),
+		quiet: c.Bool("quiet"),
+	}
+	ways := 0
+	for _, set := range []bool{o.json, o.quiet, c.IsSet("format")} {
+		if set {
+			ways++
+		}
+	}
+	if ways > 1 {
+		return nil, command.Usagef("--quiet, --json and --format exclude each other")
+	}
+	if c.IsSet("format") {
+		t, err := template.New("format").Parse(c.String("format"))
+		if err != nil {
+			return nil, command.Usagef("--format: %s", strings.TrimPrefix(err.Error(), "template: "))
+		}
+		o.tmpl = t
+	}
+	style, err := show.NewStyle(c.String("color"), terminalOf(c.App.Writer))
+	if err != nil {
+		return nil, command.Usagef("%w", err)
+	}
+	o.style = style
+	return o, nil
+}
+
+// terminalOf is the terminal that a stream is, or nil.
+func terminalOf(w io.Writer) *os.File {
+	if f, ok := w.(*os.File); ok && command.IsTerminal(f) {
+		return f
+	}
+	return nil
+}
+
+// name prints a name, by --quiet.
+func (o *output) name(name string) {
+	_, _ = o.w.WriteString(termtext.Clean(name))
+	_ = o.w.WriteByte('\n')
+}
+
+// format prints one element by the template.
+func (o *output) format(element any) error {
+	fields, err := jsonFields(element)
+	if err != nil {
+		return exit.With(exit.Failed, err)
+	}
+	if err := o.tmpl.Execute(o.w, fields); err != nil {
+		return command.Usagef("--format: %s", strings.TrimPrefix(err.Error(), "template: "))
+	}
+	return o.w.WriteByte('\n')
+}
+
+// jsonFields returns the fields of a struct by their JSON names, cleaned for a
+// terminal. One that is absent is empty text: unknown is not zero.
+func jsonFields(element any) (map[string]any, error) {
+	b, err := json.Marshal(element)
+	if err != nil {
+		return nil, err
+	}
+	fields := make(map[string]any)
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err := d.Decode(&fields); err != nil {
+		return nil, err
+	}
+	for k, v := range fields {
+		fields[k] = cleanValue(v)
+	}
+	t := reflect.Indirect(reflect.ValueOf(element)).Type()
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if _, ok := fields[name]; !ok && name != "" {
+			fields[name] = ""
+		}
+	}
+	return fields, nil
+}
+
+func cleanValue(v any) any {
+	switch v := v.(type) {
+	case string:
+		return termtext.Clean(v)
+	case []any:
+		for i := range v {
+			v[i] = cleanValue(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = cleanValue(v[k])
+		}
+	}
+	return v
+}
+
+// document prints one JSON document.
+func (o *output) document(v any) error {
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return exit.With(exit.Failed, err)
+	}
+	for b := buf.Bytes(); len(b) > 0; {
+		r, n := utf8.DecodeRune(b)
+		if r >= utf8.RuneSelf-1 && termtext.Unsafe(r) {
+			fmt.Fprintf(o.w, `\u%04x`, r)
+		} else {
+			_, _ = o.w.Write(b[:n])
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// end writes out what is still held back. A reader that closed the pipe has
+// seen enough.
+func (o *output) end() error {
+	return exit.With(exit.Failed, o.w.Flush())
+}
+
+// packages prints packages for a reader that is not JSON's.
+func (o *output) packages(list []wire.Package, human func(*bufio.Writer, *wire.Package)) error {
+	for i := range list {
+		p := &list[i]
+		switch {
+		case o.quiet:
+			o.name(p.Name)
+		case o.tmpl != nil:
+			if err := o.format(p); err != nil {
+				return err
+			}
+		default:
+			human(o.w, p)
+		}
+	}
+	return nil
+}

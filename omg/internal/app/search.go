@@ -1,0 +1,109 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// terminalLimit is how many results a terminal shows unless asked for more.
+const terminalLimit = 50
+
+func searchCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "search",
+		Usage:     "find packages whose name, description, provides or groups have every word",
+		ArgsUsage: "WORD...",
+		Description: `A word is literal and ignores case. A field narrows it: name:, desc:,
+provides: and group: look for the word in that text; depends:, maint: and
+keyword: for a value that is the word; repo: keeps one repository.
+
+` + exitCodes(),
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Usage: "words are POSIX extended regular expressions"},
+			&cli.BoolFlag{Name: "name", Aliases: []string{"n"}, Usage: "look at names only"},
+			&cli.IntFlag{Name: "limit", Usage: "show at most `N` packages, 0 for all (default: 50 on a terminal, else all)"},
+			&cli.StringSliceFlag{Name: "repo", Usage: "only the repository `NAME` (repeatable)"},
+			&cli.StringFlag{Name: "sort", Usage: "by `ORDER`: relevance, name or repo", Value: wire.SortRelevance},
+		}, outputFlags()...),
+		Action: search,
+	}
+}
+
+func search(c *cli.Context) error {
+	req := wire.SearchRequest{
+		Words: c.Args().Slice(), Regex: c.Bool("regex"), NameOnly: c.Bool("name"),
+		Repos: c.StringSlice("repo"), Sort: c.String("sort"),
+	}
+	if len(req.Words) == 0 && len(req.Repos) == 0 {
+		return command.Usagef("search takes a word to look for")
+	}
+	terminal := command.IsTerminal(c.App.Writer)
+	limit := c.Int("limit")
+	switch {
+	case limit < 0 || limit > 1<<31-1:
+		return command.Usagef("--limit takes a number from 0, not %d", limit)
+	case !c.IsSet("limit") && terminal && !c.Bool("json"):
+		limit = terminalLimit
+	}
+	req.Limit = uint32(limit)
+	out, err := newOutput(c)
+	if err != nil {
+		return err
+	}
+	var all wire.SearchResult
+	shown := 0
+	err = asker(c).Search(c.Context, &req, func(part *wire.SearchResult, first bool) error {
+		packages := part.Packages
+		shown += len(packages)
+		if first {
+			all = *part
+			all.Packages = []wire.Package{}
+		}
+		if out.json {
+			all.Packages = append(all.Packages, packages...)
+			return nil
+		}
+		return out.packages(packages, out.style.Search)
+	})
+	if err != nil {
+		return err
+	}
+	if out.json {
+		if err := out.document(struct {
+			Schema int `json:"schema"`
+			*wire.SearchResult
+		}{schema, &all}); err != nil {
+			return err
+		}
+	}
+	if err := out.end(); err != nil {
+		return err
+	}
+	if more := int(all.Total) - shown; more > 0 && terminal {
+		command.Note(c.App.ErrWriter, c.App.Name, fmt.Sprintf("%d more; --limit 0 shows all", more))
+	}
+	if all.Total > 0 {
+		return nil
+	}
+	nothing := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("nothing found for %s", quoted(req.Words))}
+	if len(all.Close) > 0 {
+		nothing.Hint = "close names: " + strings.Join(all.Close, " ")
+	}
+	return nothing
+}
+
+// quoted shows words as the user could type them, cut to what fits a line.
+func quoted(words []string) string {
+	const most = 60
+	s := strings.Join(words, " ")
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most]) + "…"
+	}
+	return "'" + s + "'"
+}

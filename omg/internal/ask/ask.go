@@ -1,0 +1,124 @@
+// Package ask gets answers: from omgd, and where there is none, from an index
+// that is current or from pacman's databases themselves.
+package ask
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/version"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Asker is the way to an answer. Its fields are the command line's, empty for
+// the usual places.
+type Asker struct {
+	Socket       string
+	Index        []string
+	DBPath       string
+	PacmanConfig string
+	DataDir      string
+	NoDaemon     bool
+	// Note takes a line about how the answer came about.
+	Note func(line string)
+}
+
+// Search asks for packages; part is called for each part of the answer.
+func (a *Asker) Search(ctx context.Context, r *wire.SearchRequest, part func(p *wire.SearchResult, first bool) error) error {
+	return ask(ctx, a, wire.OpSearch, r, part)
+}
+
+// Info asks about packages by name.
+func (a *Asker) Info(ctx context.Context, r *wire.InfoRequest, part func(p *wire.InfoResult, first bool) error) error {
+	return ask(ctx, a, wire.OpInfo, r, part)
+}
+
+// ask gets the parts of an answer from the first that can give it.
+func ask[R any](ctx context.Context, a *Asker, op string, req any, part func(*R, bool) error) error {
+	first := true
+	raw := func(result []byte, _ bool) error {
+		r := new(R)
+		if err := msgpack.Unmarshal(result, r); err != nil {
+			return exit.With(exit.Failed, fmt.Errorf("the answer cannot be read: %w", err))
+		}
+		err := part(r, first)
+		first = false
+		return err
+	}
+	if a.useDaemon() {
+		err := a.daemon(ctx, op, req, raw)
+		if !first || !a.instead(err) {
+			return exitError(err)
+		}
+	}
+	l, err := a.openLocal(ctx)
+	if err != nil {
+		return exitError(err)
+	}
+	defer l.close()
+	return exitError(l.answer(op, req, raw))
+}
+
+// useDaemon: another database directory or configuration than the daemon's is a
+// question that it cannot answer.
+func (a *Asker) useDaemon() bool {
+	return !a.NoDaemon && (a.Socket != "" || a.DBPath == "" && a.PacmanConfig == "" && len(a.Index) == 0)
+}
+
+// instead says whether to answer without the daemon after this error, and notes
+// why when it is not just that none runs.
+func (a *Asker) instead(err error) bool {
+	var said *wire.Error
+	switch {
+	case err == nil:
+		return false
+	case errors.Is(err, client.ErrNoDaemon):
+		if a.Socket != "" {
+			a.Note(err.Error())
+		}
+		return true
+	case errors.As(err, &said):
+		switch said.Code {
+		case wire.CodeNotReady, wire.CodeInternal, wire.CodeBusy, wire.CodeShuttingDown, wire.CodeVersion:
+			a.Note("omgd: " + said.Message + ": answering without it")
+			return true
+		}
+		return false
+	default:
+		a.Note(err.Error() + ": answering without omgd")
+		return true
+	}
+}
+
+func (a *Asker) daemon(ctx context.Context, op string, req any, part func([]byte, bool) error) error {
+	env := paths.Process()
+	conn, err := client.Dial(ctx, env.Socket(a.Socket), client.Options{Trust: env.Trusts, Name: "omg " + version.String()})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Call(ctx, op, req, part)
+}
+
+// exitError gives an error the exit code that it calls for.
+func exitError(err error) error {
+	var said *wire.Error
+	switch {
+	case errors.Is(err, pkgindex.ErrQuery):
+		return command.Usagef("%w", err)
+	case errors.As(err, &said) && said.Code == wire.CodeInvalid:
+		return command.Usagef("%s", said.Message)
+	case errors.As(err, &said) && said.Code == wire.CodeNetwork:
+		return exit.With(exit.Network, err)
+	default:
+		return exit.With(exit.Failed, err)
+	}
+}

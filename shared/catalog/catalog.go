@@ -1,0 +1,240 @@
+// Package catalog knows which packages this machine's configuration shows: the
+// repositories of pacman.conf in their order, the databases they come from, the
+// index files that hold them, and whether an index still says what the
+// databases say.
+package catalog
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// ErrNoDatabases means that there is no repository database to read.
+var ErrNoDatabases = errors.New("no package databases")
+
+// Config says where to look.
+type Config struct {
+	// DBPath is pacman's database directory; empty for pacman.conf's.
+	DBPath string
+	// PacmanConfig is pacman.conf; empty for the usual one if it is there.
+	PacmanConfig string
+}
+
+// DefaultPacmanConfig and DefaultDBPath are pacman's own.
+const (
+	DefaultPacmanConfig = "/etc/pacman.conf"
+	DefaultDBPath       = "/var/lib/pacman"
+)
+
+// Repos are the configured repositories in their order.
+type Repos struct {
+	// DBPath is the database directory that they are in.
+	DBPath string
+	// Config is pacman.conf; nil if there is none.
+	Config *pacmandb.Config
+	List   []pacmandb.RepoFile
+}
+
+// ReadRepos reads the configuration.
+func (c Config) ReadRepos() (*Repos, error) {
+	path := c.PacmanConfig
+	if path == "" {
+		path = DefaultPacmanConfig
+	}
+	conf, err := pacmandb.ReadConfig(path)
+	if err != nil {
+		if c.PacmanConfig != "" || !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		conf = nil
+	}
+	r := &Repos{DBPath: c.DBPath, Config: conf}
+	if r.DBPath == "" && conf != nil {
+		r.DBPath = conf.DBPath
+	}
+	if r.DBPath == "" {
+		r.DBPath = DefaultDBPath
+	}
+	if r.DBPath, err = filepath.Abs(r.DBPath); err != nil {
+		return nil, err
+	}
+	r.List, err = pacmandb.SyncRepos(r.DBPath, conf)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.List) == 0 {
+		return nil, fmt.Errorf("%w in %s", ErrNoDatabases, filepath.Join(r.DBPath, "sync"))
+	}
+	return r, nil
+}
+
+// View is how a set of indexes shows these repositories.
+func (r *Repos) View() pkgindex.View {
+	var v pkgindex.View
+	for _, repo := range r.List {
+		v.Repos = append(v.Repos, repo.Name)
+		if repo.Usage&pacmandb.UsageSearch == 0 {
+			v.NoSearch = append(v.NoSearch, repo.Name)
+		}
+	}
+	return v
+}
+
+// Only keeps the named repositories, in the order of the configuration.
+func (r *Repos) Only(names []string) error {
+	for _, n := range names {
+		if !slices.ContainsFunc(r.List, func(f pacmandb.RepoFile) bool { return f.Name == n }) {
+			return fmt.Errorf("no repository %q is configured", n)
+		}
+	}
+	r.List = slices.DeleteFunc(r.List, func(f pacmandb.RepoFile) bool { return !slices.Contains(names, f.Name) })
+	return nil
+}
+
+// Add appends a database that no configuration names.
+func (r *Repos) Add(name, path string) error {
+	if slices.ContainsFunc(r.List, func(f pacmandb.RepoFile) bool { return f.Name == name }) {
+		return fmt.Errorf("two databases are named %q", name)
+	}
+	r.List = append(r.List, pacmandb.RepoFile{Name: name, Path: path, Usage: pacmandb.UsageAll})
+	return nil
+}
+
+// Built is an index that is not written yet, and what it was built from.
+type Built struct {
+	*pkgindex.Builder
+	// Files are the databases in the order of the repositories.
+	Files []pacmandb.SyncFile
+	// Skipped are packages too large for an index, each with why.
+	Skipped []string
+}
+
+// Stamps remember the databases as they were read.
+func (b *Built) Stamps() Stamps { return newStamps(b.Files) }
+
+// Build reads every database, all at the same time. One that cannot be read is
+// an error that names it. each, which may be nil, is called for each package,
+// from several goroutines.
+func (r *Repos) Build(ctx context.Context, program string, built int64, each func()) (*Built, error) {
+	b := &Built{Builder: pkgindex.NewBuilder(program, built), Files: make([]pacmandb.SyncFile, len(r.List))}
+	skipped := make([][]string, len(r.List))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, repo := range r.List {
+		src := b.Source(repo.Name, pkgindex.KindRepo)
+		group.Go(func() error {
+			f, err := pacmandb.ReadSync(ctx, repo.Path, repo.Name, func(p *wire.Package) error {
+				if each != nil {
+					each()
+				}
+				err := src.Add(p)
+				if errors.Is(err, pkgindex.ErrRecord) {
+					skipped[i] = append(skipped[i], err.Error())
+					err = nil
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			b.Files[i] = f
+			src.Describe(hex.EncodeToString(f.SHA256[:]), f.Stamp.Size, f.Stamp.MtimeNS/1e9)
+			return nil
+		})
+	}
+	err := group.Wait()
+	b.Skipped = slices.Concat(skipped...)
+	return b, err
+}
+
+// Memory builds the index in memory: what a client does that has no daemon and
+// no index to believe.
+func (r *Repos) Memory(ctx context.Context) (*pkgindex.File, error) {
+	b, err := r.Build(ctx, "memory", 0, nil)
+	if err != nil {
+		return nil, err
+	}
+	data, err := b.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	return pkgindex.OpenBytes(data)
+}
+
+// Stale says what an index does not have right: a line for each repository
+// whose database is not the one that the index was built from. None means that
+// the index is current. The stamps, which may be nil, save reading databases
+// that have not changed.
+func (r *Repos) Stale(f *pkgindex.File, stamps Stamps) (why []string) {
+	sources := f.Facts().Sources
+	for _, repo := range r.List {
+		i := slices.IndexFunc(sources, func(s pkgindex.SourceFacts) bool {
+			return s.Kind == pkgindex.KindRepo && s.Name == repo.Name
+		})
+		if i < 0 {
+			why = append(why, repo.Name+" is not in the index")
+			continue
+		}
+		same, err := stamps.same(repo.Path, sources[i].SHA256, sources[i].Size)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			why = append(why, repo.Name+" has no database")
+		case err != nil:
+			why = append(why, err.Error())
+		case !same:
+			why = append(why, repo.Name+" has changed")
+		}
+	}
+	return why
+}
+
+// Sources describes the databases for an answer; they are not older than what
+// the set holds.
+func (r *Repos) Sources(stale []string) []wire.Source {
+	out := make([]wire.Source, 0, len(r.List))
+	for _, repo := range r.List {
+		s := wire.Source{Name: repo.Name, State: wire.SourceOK}
+		fi, err := os.Stat(repo.Path)
+		if err != nil {
+			s.State, s.Why = wire.SourceMissing, "no database"
+		} else {
+			stamp := pacmandb.StampOf(fi)
+			s.AsOf, s.Changed = stamp.MtimeNS/1e9, stamp.CtimeNS/1e9
+		}
+		for _, why := range stale {
+			if s.State == wire.SourceOK && strings.HasPrefix(why, repo.Name+" ") {
+				s.State, s.Why = wire.SourceStale, why
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// digest is the SHA-256 of a file in hexadecimal.
+func digest(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -1,0 +1,102 @@
+// Package command is the edge that the command-line programs share: it accepts
+// flags before and after arguments, prints one line for an error, and turns it
+// into an exit code.
+//
+// What is printed: "program: error: what went wrong" and, where the fix is
+// known, "program: hint: the fix", lower-case, without a full stop, on standard
+// error. Standard output has answers only.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/termtext"
+	"github.com/omg-arch/omg/shared/version"
+)
+
+// ExitCodes is the part of a program's help that lists the exit codes which it
+// can end with.
+func ExitCodes(codes ...int) string {
+	text := map[int]string{
+		exit.OK:       "answered",
+		exit.NotFound: "nothing found",
+		exit.Usage:    "wrong usage",
+		exit.Failed:   "cannot answer",
+		exit.Network:  "network",
+		exit.Finding:  "a finding (--fail-on)",
+		exit.Degraded: "degraded (health)",
+	}
+	parts := make([]string, len(codes))
+	for i, c := range codes {
+		parts[i] = fmt.Sprintf("%d %s", c, text[c])
+	}
+	return "Exit codes: " + strings.Join(parts, "; ") + "."
+}
+
+// Run runs a program with os.Args-like arguments and returns its exit code.
+func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Writer) int {
+	app.Writer, app.ErrWriter = stdout, stderr
+	app.Version = version.String()
+	app.HideHelpCommand = true
+	app.UseShortOptionHandling = true
+	app.ExitErrHandler = func(*cli.Context, error) {}
+	app.OnUsageError = usageError
+	app.CommandNotFound = nil
+	cli.OsExiter = func(int) {}
+	prepare(app.Commands)
+	err := app.RunContext(ctx, append(args[:1:1], arrange(app, args[1:])...))
+	if err != nil {
+		printError(stderr, app.Name, err)
+	}
+	return exit.Code(err)
+}
+
+func prepare(commands []*cli.Command) {
+	for _, c := range commands {
+		c.HideHelpCommand = true
+		c.UseShortOptionHandling = true
+		c.OnUsageError = usageError
+		prepare(c.Subcommands)
+	}
+}
+
+func usageError(_ *cli.Context, err error, _ bool) error {
+	return Usagef("%w", err)
+}
+
+// Usagef is an error of the one who typed the command.
+func Usagef(format string, args ...any) error {
+	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf(format, args...), Hint: "see --help"}
+}
+
+func printError(w io.Writer, program string, err error) {
+	var e *exit.Error
+	if errors.As(err, &e) && e.Err == nil {
+		return
+	}
+	line := strings.ReplaceAll(err.Error(), "\n", "; ")
+	fmt.Fprintf(w, "%s: error: %s\n", program, termtext.Clean(line))
+	if e != nil && e.Hint != "" {
+		fmt.Fprintf(w, "%s: hint: %s\n", program, termtext.Clean(e.Hint))
+	}
+}
+
+// Note prints a line on standard error that is not the end of the program.
+func Note(w io.Writer, program, line string) {
+	fmt.Fprintf(w, "%s: %s\n", program, termtext.Clean(line))
+}
+
+// IsTerminal says whether a stream is a terminal.
+func IsTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,291 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+var update = flag.Bool("update", false, "write testdata/vectors.json anew")
+
+const vectorFile = "testdata/vectors.json"
+
+// vector is a frame, with its length in front, and what it says. Why is set for
+// a frame that is to be refused.
+type vector struct {
+	Name  string `json:"name"`
+	Frame string `json:"frame"`
+	Value any    `json:"value,omitempty"`
+	Why   string `json:"why,omitempty"`
+}
+
+func request(id uint64, op string, req any) []byte {
+	b, err := AppendRequest(nil, id, op, req)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func result(id uint64, more bool, v any) []byte {
+	b, err := msgpack.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return AppendResult(nil, id, b, more)
+}
+
+func frame(body ...byte) []byte { return EndFrame(append(BeginFrame(nil), body...), 0) }
+
+// good are the frames that this package writes; each operation has some.
+func good() map[string][]byte {
+	source := Source{Name: "extra", State: SourceStale, Why: "older than 24 h", AsOf: 1_700_000_000, Changed: 1_700_000_100}
+	firefox := Package{Repo: "extra", Name: "firefox", Version: "120.0-1", Desc: "Fast, Private & Safe Web Browser", Groups: []string{"web"}}
+	full := firefox
+	full.Base, full.Filename, full.Arch, full.URL = "firefox", "firefox-120.0-1-x86_64.pkg.tar.zst", "x86_64", "https://www.mozilla.org/firefox/"
+	full.Licenses, full.Provides = []string{"MPL-2.0"}, []string{"browser=120"}
+	full.Depends, full.OptDepends = []string{"gtk3", "glibc>=2.38"}, []string{"libnotify: Notifications"}
+	full.MakeDepends, full.CheckDepends = []string{"rust"}, []string{"xorg-server-xvfb"}
+	full.Conflicts, full.Replaces = []string{"firefox-old"}, []string{"iceweasel"}
+	full.CSize, full.ISize, full.Packager, full.BuildDate = 66_000_000, 5_000_000_000, "Jan Grüße <jan@example.org>", 1_699_999_999
+	full.Validation, full.SHA256 = []string{"sha256", "pgp"}, strings.Repeat("0f", 32)
+	full.Installed = "119.0-1"
+	aur := Package{Repo: "aur", Name: "firefox-git", Version: "r1-1", Shadowed: true, AUR: &AUR{
+		Votes: 300, Popularity: 1.25, OutOfDate: 1_690_000_000, Maintainer: "jan", Submitter: "eva", CoMaintainers: []string{"ina"},
+		Submitted: 1_500_000_000, Modified: 1_600_000_000, Keywords: []string{"browser"}, URLPath: "/cgit/aur.git/snapshot/firefox-git.tar.gz",
+	}}
+	return map[string][]byte{
+		"ping":               request(7, OpPing, nil),
+		"ping result":        AppendResult(nil, 7, []byte{0x80}, false),
+		"hello":              request(1, OpHello, &HelloRequest{Protocol: Protocol, Client: "omg 1.0.0"}),
+		"hello result":       result(1, false, &HelloResult{Protocol: Protocol, Server: "1.0.0"}),
+		"search":             request(2, OpSearch, &SearchRequest{Words: []string{"fire", "desc:browser"}}),
+		"search, all fields": request(1<<64-1, OpSearch, &SearchRequest{Words: []string{"^lib"}, Regex: true, NameOnly: true, Repos: []string{"core", "extra"}, Sort: SortName, Limit: 70_000}),
+		"search result, part 1": result(2, true, &SearchResult{
+			Generation: 1 << 40, Total: 2, Packages: []Package{firefox}, Sources: []Source{source},
+		}),
+		"search result, part 2":      result(2, false, map[string]any{"packages": []Package{aur}}),
+		"search result, nothing":     result(3, false, &SearchResult{Generation: 5, Close: []string{"firefox"}}),
+		"info":                       request(300, OpInfo, &InfoRequest{Names: []string{"firefox", "extra/none"}}),
+		"info result":                result(300, false, &InfoResult{Generation: 6, Packages: []Package{full}, Missing: []Missing{{Name: "extra/none", Close: []string{"nano"}}}}),
+		"error 1":                    AppendError(nil, 4, Errorf(CodeNotFound, "package not found: x")),
+		"error 2":                    AppendError(nil, 4, Errorf(CodeInvalid, "no operation \"x\"")),
+		"error 5 for the connection": AppendError(nil, 0, Errorf(CodeBusy, "too many connections (4096)")),
+		"error 10":                   AppendError(nil, 1<<32, Errorf(CodeVersion, "protocol 9 is not spoken here")),
+		"unknown keys, other widths": frame(
+			0xde, 0, 4, 0xa2, 'i', 'd', 0xd3, 0, 0, 0, 0, 0, 0, 0, 9, 0xd9, 2, 'o', 'p', 0xda, 0, 4, 'p', 'i', 'n', 'g',
+			0xa3, 'n', 'e', 'w', 0xdc, 0, 2, 0xc0, 0xcb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0xa1, 'b', 0xc4, 1, 0xff,
+		),
+		"16 deep": frame(append(bytes.Repeat([]byte{0x91}, MaxDepth), 0xc0)...),
+	}
+}
+
+// bad are frames that must be refused, and why.
+func bad() map[string]vector {
+	of := func(b []byte, why string) vector { return vector{Frame: hex.EncodeToString(b), Why: why} }
+	return map[string]vector{
+		"length 0":                 of([]byte{0, 0, 0, 0}, "length"),
+		"length 1 MiB and 1":       of([]byte{0, 0x10, 0, 1}, "length"),
+		"length 4 GiB":             of([]byte{0xff, 0xff, 0xff, 0xff, 1}, "length"),
+		"cut off":                  of([]byte{0, 0, 0, 9, 0x81}, "length"),
+		"HTTP":                     of([]byte("GET / HTTP/1.1\r\n\r\n"), "length"),
+		"17 lists deep":            of(frame(append(bytes.Repeat([]byte{0x91}, MaxDepth+1), 0xc0)...), "depth"),
+		"17 maps deep":             of(frame(append(bytes.Repeat([]byte{0x81, 0xa1, 'k'}, MaxDepth+1), 0xc0)...), "depth"),
+		"65,537 values":            of(frame(append([]byte{0xdd, 0, 1, 0, 0}, make([]byte, MaxElements)...)...), "values"),
+		"text beyond the end":      of(frame(0xa5, 'a'), "end"),
+		"text 32 beyond the end":   of(frame(0xdb, 0xff, 0xff, 0xff, 0xff, 'a'), "end"),
+		"bytes beyond the end":     of(frame(0xc5, 0xff, 0xff, 1), "end"),
+		"list of 4 billion":        of(frame(0xdd, 0xff, 0xff, 0xff, 0xff, 1), "end"),
+		"map of 4 billion":         of(frame(0xdf, 0xff, 0xff, 0xff, 0xff, 1, 1), "end"),
+		"half a map":               of(frame(0x81, 0xa1, 'k'), "end"),
+		"half a length":            of(frame(0xda, 0), "end"),
+		"half a number":            of(frame(0xcf, 1, 2), "end"),
+		"two values":               of(frame(0x80, 0x80), "more"),
+		"an extension":             of(frame(0xd4, 1, 1), "type"),
+		"an extension of length 1": of(frame(0xc7, 1, 1, 1), "type"),
+		"the unused byte":          of(frame(0xc1), "type"),
+	}
+}
+
+func readVectors(t *testing.T) map[string]vector {
+	t.Helper()
+	data, err := os.ReadFile(vectorFile)
+	require.NoError(t, err)
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var list []vector
+	require.NoError(t, d.Decode(&list))
+	all := make(map[string]vector, len(list))
+	for _, v := range list {
+		all[v.Name] = v
+	}
+	require.Len(t, all, len(list), "a name twice")
+	return all
+}
+
+// TestVectors holds the frames of this package to those in the file: what has
+// been published is never written or read otherwise.
+func TestVectors(t *testing.T) {
+	if *update {
+		writeVectors(t)
+	}
+	vectors := readVectors(t)
+	require.Len(t, vectors, len(good())+len(bad()))
+	for name, b := range good() {
+		v := vectors[name]
+		require.Equal(t, v.Frame, hex.EncodeToString(b), name)
+		body, err := ReadFrame(bytes.NewReader(b), nil)
+		require.NoError(t, err, name)
+		require.NoError(t, Check(body), name)
+		want, err := json.Marshal(v.Value)
+		require.NoError(t, err)
+		require.JSONEq(t, string(want), string(asJSON(t, body)), name)
+	}
+	for name, want := range bad() {
+		v := vectors[name]
+		require.Equal(t, want.Frame, v.Frame, name)
+		require.Equal(t, want.Why, v.Why, name)
+		b, err := hex.DecodeString(v.Frame)
+		require.NoError(t, err)
+		body, err := ReadFrame(bytes.NewReader(b), nil)
+		if v.Why == "length" {
+			require.Error(t, err, name)
+			continue
+		}
+		require.NoError(t, err, name)
+		require.ErrorIs(t, Check(body), ErrMalformed, name)
+	}
+}
+
+// asJSON shows a frame's body in JSON; bytes become an array of numbers.
+func asJSON(t *testing.T, body []byte) []byte {
+	t.Helper()
+	var v any
+	require.NoError(t, msgpack.Unmarshal(body, &v))
+	var plain func(v any) any
+	plain = func(v any) any {
+		switch v := v.(type) {
+		case map[string]any:
+			for k := range v {
+				v[k] = plain(v[k])
+			}
+		case []any:
+			for i := range v {
+				v[i] = plain(v[i])
+			}
+		case []byte:
+			numbers := make([]int, len(v))
+			for i, b := range v {
+				numbers[i] = int(b)
+			}
+			return numbers
+		}
+		return v
+	}
+	b, err := json.Marshal(plain(v))
+	require.NoError(t, err)
+	return b
+}
+
+func writeVectors(t *testing.T) {
+	t.Helper()
+	var list []vector
+	for name, b := range good() {
+		list = append(list, vector{Name: name, Frame: hex.EncodeToString(b), Value: json.RawMessage(asJSON(t, b[HeaderSize:]))})
+	}
+	for name, v := range bad() {
+		v.Name = name
+		list = append(list, v)
+	}
+	slices.SortFunc(list, func(a, b vector) int { return strings.Compare(a.Name, b.Name) })
+	var out bytes.Buffer
+	for i, v := range list {
+		b, err := json.Marshal(v)
+		require.NoError(t, err)
+		out.WriteString(map[bool]string{true: "[\n", false: ",\n"}[i == 0])
+		out.Write(b)
+	}
+	out.WriteString("\n]\n")
+	require.NoError(t, os.WriteFile(vectorFile, out.Bytes(), 0o644))
+}
+
+// TestVectorsInPython has another language read the vectors by PROTOCOL.md.
+func TestVectorsInPython(t *testing.T) {
+	if err := exec.Command("python3", "-c", "import msgpack").Run(); err != nil {
+		t.Skip("python3 with msgpack is not installed (Debian: python3-msgpack)")
+	}
+	out, err := exec.Command("python3", "testdata/vectors.py", vectorFile).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Equal(t, strconv.Itoa(len(readVectors(t)))+" vectors\n", string(out))
+}
+
+// TestProtocolIsDescribed holds PROTOCOL.md to the code: a section for each
+// operation, a vector for each request and result, and every key.
+func TestProtocolIsDescribed(t *testing.T) {
+	page, err := os.ReadFile("PROTOCOL.md")
+	require.NoError(t, err)
+	vectors := readVectors(t)
+	ops := constants(t, "operations.go", "Op")
+	require.Contains(t, ops, OpSearch)
+	for _, op := range ops {
+		require.Contains(t, string(page), "\n### "+op+"\n")
+		require.Contains(t, vectors, op, "a request in the vectors")
+		require.True(t, hasPrefix(vectors, op+" result"), "a result of %s in the vectors", op)
+	}
+	for _, v := range []any{
+		Header{}, Error{}, HelloRequest{}, HelloResult{}, SearchRequest{}, SearchResult{}, InfoRequest{}, InfoResult{}, Missing{}, Source{}, Package{}, AUR{},
+	} {
+		for i := range reflect.TypeOf(v).NumField() {
+			key, _, _ := strings.Cut(reflect.TypeOf(v).Field(i).Tag.Get("msgpack"), ",")
+			require.Contains(t, string(page), "`"+key+"`", "%T", v)
+		}
+	}
+	for _, sort := range constants(t, "operations.go", "Sort") {
+		require.Contains(t, string(page), "`"+sort+"`")
+	}
+}
+
+func hasPrefix(vectors map[string]vector, prefix string) bool {
+	for name := range vectors {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// constants are the values of the text constants of a file whose names begin
+// with prefix.
+func constants(t *testing.T, file, prefix string) (values []string) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	require.NoError(t, err)
+	ast.Inspect(f, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || !strings.HasPrefix(spec.Names[0].Name, prefix) || len(spec.Values) != 1 {
+			return true
+		}
+		if literal, ok := spec.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING {
+			s, err := strconv.Unquote(literal.Value)
+			require.NoError(t, err)
+			values = append(values, s)
+		}
+		return true
+	})
+	require.NotEmpty(t, values)
+	return values
+}
