@@ -105,7 +105,6 @@ func bad() map[string]vector {
 		"HTTP":                     of([]byte("GET / HTTP/1.1\r\n\r\n"), "length"),
 		"17 lists deep":            of(frame(append(bytes.Repeat([]byte{0x91}, MaxDepth+1), 0xc0)...), "depth"),
 		"17 maps deep":             of(frame(append(bytes.Repeat([]byte{0x81, 0xa1, 'k'}, MaxDepth+1), 0xc0)...), "depth"),
-		"65,537 values":            of(frame(append([]byte{0xdd, 0, 1, 0, 0}, make([]byte, MaxElements)...)...), "values"),
 		"text beyond the end":      of(frame(0xa5, 'a'), "end"),
 		"text 32 beyond the end":   of(frame(0xdb, 0xff, 0xff, 0xff, 0xff, 'a'), "end"),
 		"bytes beyond the end":     of(frame(0xc5, 0xff, 0xff, 1), "end"),
@@ -225,10 +224,18 @@ func writeVectors(t *testing.T) {
 
 // TestVectorsInPython has another language read the vectors by PROTOCOL.md.
 func TestVectorsInPython(t *testing.T) {
-	if err := exec.Command("python3", "-c", "import msgpack").Run(); err != nil {
-		t.Skip("python3 with msgpack is not installed (Debian: python3-msgpack)")
+	// The system's own is asked too: that is where a distribution's package goes.
+	python := ""
+	for _, p := range []string{"python3", "/usr/bin/python3"} {
+		if exec.Command(p, "-c", "import msgpack").Run() == nil {
+			python = p
+			break
+		}
 	}
-	out, err := exec.Command("python3", "testdata/vectors.py", vectorFile).CombinedOutput()
+	if python == "" {
+		t.Skip("no python3 with msgpack here (Debian: python3-msgpack)")
+	}
+	out, err := exec.Command(python, "testdata/vectors.py", vectorFile).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Equal(t, strconv.Itoa(len(readVectors(t)))+" vectors\n", string(out))
 }
