@@ -1,9 +1,7 @@
 # One list of commands for everybody: people, CI and packages. `make help` shows it.
 
 # The programs. Each is a directory of its own name at the root, and a module.
-PROGRAMS := omg omgd omg-index omg-probe
-# Until a program has a main.go there is nothing to build for it.
-PROGRAMS := $(patsubst %/main.go,%,$(wildcard $(PROGRAMS:%=%/main.go)))
+PROGRAMS := omg omgd omg-index $(patsubst %/main.go,%,$(wildcard omg-probe/main.go))
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
@@ -38,9 +36,7 @@ TOOLS := build/tools/$(shell go env GOVERSION)
 
 .PHONY: build
 build: ## Build all programs into bin/
-ifneq ($(PROGRAMS),)
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ $(PROGRAMS:%=./%)
-endif
 ifneq ($(WORKER),)
 	CGO_ENABLED=$(if $(ALPM),1,0) go build -trimpath -buildvcs=false -tags $(ALL_TAGS) -ldflags '$(LDFLAGS)' -o bin/omg-alpm-worker ./$(WORKER)
 endif

@@ -56,6 +56,8 @@ say 'Ask'
 show omg search --socket "$socket" --limit 5 lib
 package=$(omg search --socket "$socket" -q --limit 1 lib)
 show omg info --socket "$socket" "$package"
+# omg would have answered without a daemon too; only a daemon's data has a generation.
+omg search --socket "$socket" --json --limit 1 lib | grep -q '"generation":[1-9]' || fail 'omgd did not answer'
 
 say 'Stop the daemon; it leaves nothing'
 echo "\$ kill -TERM $daemon"
