@@ -22,6 +22,7 @@ var repos = []string{"core", "extra", "multilib"}
 type packageText struct {
 	name   string
 	fields []string
+	folded string // all of it
 }
 
 func readPackages(t *testing.T, dbpath string) []packageText {
@@ -43,7 +44,9 @@ func readPackages(t *testing.T, dbpath string) []packageText {
 			}
 			desc, err := io.ReadAll(tr)
 			require.NoError(t, err)
-			packages = append(packages, textOf(string(desc)))
+			p := textOf(string(desc))
+			p.folded = foldText(p.name + "\n" + strings.Join(p.fields, "\n"))
+			packages = append(packages, p)
 		}
 	}
 	return packages
@@ -68,13 +71,15 @@ func textOf(desc string) packageText {
 	return p
 }
 
-// search finds as libalpm does: a name matches as plain text too.
+// search finds as libalpm does: a name matches as plain text too. It leaves out
+// what lacks the required literals, as an index does.
 func search(t *testing.T, packages []packageText, expr string) []string {
 	e, err := Compile(expr)
 	require.NoError(t, err, expr)
 	found := []string{}
 	for _, p := range packages {
-		if e.MatchString(p.name) || strings.Contains(p.name, expr) || slices.ContainsFunc(p.fields, e.MatchString) {
+		possible := !slices.ContainsFunc(e.Required(), func(lit string) bool { return !strings.Contains(p.folded, lit) })
+		if strings.Contains(p.name, expr) || possible && (e.MatchString(p.name) || slices.ContainsFunc(p.fields, e.MatchString)) {
 			found = append(found, p.name)
 		}
 	}
