@@ -125,7 +125,7 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 			}
 		}
 		if f.err != nil {
-			return nil, false, f.err
+			return nil, false, &fs.PathError{Op: "read", Path: filepath.Join(d.path, f.entry.name, "desc"), Err: f.err}
 		}
 		steady = steady && !f.torn
 		l.Packages[i], l.stamps[i] = f.pkg, f.stamp
@@ -255,7 +255,7 @@ func (r *localReader) read(f *found) {
 		f.stamp, _ = statAt(r.dir.local, path) // zero if there is none
 		f.problem, f.torn = descProblem(err), errors.Is(err, errTorn)
 		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) {
-			f.err = &fs.PathError{Op: "read", Path: filepath.Join(r.dir.path, path), Err: err}
+			f.err = err
 		}
 	case len(data) == 0:
 		f.problem = ProblemEmpty
