@@ -22,7 +22,11 @@ type query struct {
 func literal(words ...string) query {
 	q := query{omg: append([]string{"--"}, words...), pacman: []string{"--"}}
 	for _, w := range words {
-		q.pacman = append(q.pacman, escape.ReplaceAllString(w, `\$0`))
+		w = escape.ReplaceAllString(w, `\$0`)
+		if w == "-" {
+			w = "[-]" // which pacman would take for standard input
+		}
+		q.pacman = append(q.pacman, w)
 	}
 	return q
 }
@@ -97,8 +101,8 @@ var handPicked = []string{
 var expressions = []string{
 	"^lib", "lib$", "^go$", `\<go\>`, `\<go`, `go\>`, "c++", "gtk+", "libstdc++", "[[:digit:]]{3}", "[[:digit:]]+",
 	"^python-.*-common$", "firefox|thunderbird", "(foo|bar)baz", "^(a|b)", "x{2}", "x{2,}", "o{1,2}p", "a{,2}b", "^.{3}$", "^.{2}$",
-	"[aeiou]{4}", "[^a-z0-9._-]", "[[:upper:]]", "[[:space:]]", "[[:punct:]]+x", "[]x]", "[x-]", "[^]]z", "q.?t", "fire.*fox", "^$", "",
+	"[aeiou]{4}", "[^a-z0-9._-]", "[[:upper:]]", "[[:space:]]", "[[:punct:]]+x", "[]x]", "[x-]", "[^]]z", "q.?t", "fire.*fox", "^$",
 	".", ".*", "(", ")", "[", "a**", "a+?", "*a", "+", "?", "a||b", "()", "a()b", "a|*b", "{", "a{", "a{1", "a{2,1}", "a{x}", `\`, `a\`,
 	`\.`, `\+`, `\(`, `a\.b`, `\w+\>`, `\bvi\b`, `\Bvi`, `\s-\s`, `\W\W`, "^kde", "kde$", "x^y", "x$y", "(^lib)|(lib$)", "lib(gl|egl)", "perl-[a-c]", "éa?", "ü",
-	"[é]", "[à-ü]", "lib.*so", "HTTP", "[h]TTP", "vim gvim", "^linux ^linux-headers", "fire fox$", `(\<x)11`, "a.c+", "lib[0-9]", "[[:alpha:]]{20}", "[[:alnum:]_]{22,}",
+	"[é]", "lib.*so", "HTTP", "[h]TTP", "vim gvim", "^linux ^linux-headers", "fire fox$", `(\<x)11`, "a.c+", "lib[0-9]", "[[:alpha:]]{20}", "[[:alnum:]_]{22,}",
 }

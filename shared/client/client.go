@@ -164,7 +164,9 @@ func (c *Conn) flush(ctx context.Context) error {
 	c.deadline(ctx)
 	_, err := c.file.Write(c.out)
 	c.out = c.out[:0]
-	if err != nil {
+	// A server that refuses a connection says why and closes it, perhaps before
+	// the request is written: what it said can still be read.
+	if err != nil && !errors.Is(err, unix.EPIPE) {
 		return c.broken(ctx, err)
 	}
 	return nil

@@ -84,7 +84,7 @@ func (b *bench) size(n int) error {
 	var opens sample
 	for range 50 {
 		start := time.Now()
-		f, err := pkgindex.Open(path)
+		f, err := pkgindex.Open(path, nil)
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (b *bench) size(n int) error {
 // searches measures uncached searches: the first thousand of the queries that
 // have at most a hundred hits, and words of one and two letters.
 func (b *bench) searches(path, on string, n int, queries []string) error {
-	f, err := pkgindex.Open(path)
+	f, err := pkgindex.Open(path, nil)
 	if err != nil {
 		return err
 	}

@@ -37,8 +37,10 @@ func (p printer) repoInfo(pkg *wire.Package) {
 	p.lines("Optional Deps", pkg.OptDepends)
 	p.list("Conflicts With", pkg.Conflicts)
 	p.list("Replaces", pkg.Replaces)
-	p.line("Download Size", size(pkg.CSize))
-	p.line("Installed Size", size(pkg.ISize))
+	// pacman takes the unit of the first for both.
+	u := unit(pkg.CSize)
+	p.line("Download Size", size(pkg.CSize, u))
+	p.line("Installed Size", size(pkg.ISize, u))
 	p.field("Packager", pkg.Packager)
 	p.field("Build Date", date(pkg.BuildDate))
 	p.list("Validated By", validation(pkg.Validation))

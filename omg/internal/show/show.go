@@ -142,13 +142,23 @@ func date(unix int64) string {
 	return time.Unix(unix, 0).Format("Mon Jan _2 15:04:05 2006")
 }
 
-// size is a number of bytes as pacman prints it: in the first unit in which it
-// is at most 2048, with two decimals.
-func size(bytes uint64) string {
-	units := [...]string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+var units = [...]string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+
+// unit is the unit in which pacman prints a number of bytes: the first in which
+// it is at most 2048.
+func unit(bytes uint64) int {
 	v, i := float64(bytes), 0
 	for v > 2048 && i < len(units)-1 {
 		v, i = v/1024, i+1
 	}
-	return strconv.FormatFloat(v, 'f', 2, 64) + " " + units[i]
+	return i
+}
+
+// size is a number of bytes in a unit, with two decimals.
+func size(bytes uint64, unit int) string {
+	v := float64(bytes)
+	for range unit {
+		v /= 1024
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64) + " " + units[unit]
 }
