@@ -9,14 +9,14 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Header is what every request begins with, in whatever order its keys come.
+// Header is what every request has, in whatever order its keys come.
 type Header struct {
-	ID uint64 `msgpack:"id"`
-	Op string `msgpack:"op"`
+	ID uint64
+	Op []byte // a part of the frame
 }
 
 // ErrNoID means that a request's id cannot be read, so that it cannot be
-// answered.
+// answered. 0 is no id: answers have it that mean the connection.
 var ErrNoID = errors.New("a request without a readable id")
 
 // DecodeHeader reads the header of a request that passed Check.
@@ -26,10 +26,11 @@ func DecodeHeader(frame []byte) (h Header, err error) {
 		switch string(key) {
 		case "id":
 			h.ID, hasID = decodeUint(value)
+			hasID = hasID && h.ID != 0
 			return hasID
 		case "op":
-			op, _, ok := CutString(value)
-			h.Op = string(op)
+			var ok bool
+			h.Op, _, ok = CutString(value)
 			return ok
 		}
 		return true
@@ -39,7 +40,7 @@ func DecodeHeader(frame []byte) (h Header, err error) {
 		return h, ErrNoID
 	case err != nil:
 		return h, err
-	case h.Op == "":
+	case len(h.Op) == 0:
 		return h, fmt.Errorf("%w: no op", ErrMalformed)
 	}
 	return h, nil

@@ -254,7 +254,7 @@ func TestProtocolIsDescribed(t *testing.T) {
 		require.True(t, hasPrefix(vectors, op+" result"), "a result of %s in the vectors", op)
 	}
 	for _, v := range []any{
-		Header{}, Error{}, HelloRequest{}, HelloResult{}, SearchRequest{}, SearchResult{}, InfoRequest{}, InfoResult{}, Missing{}, Source{}, Package{}, AUR{},
+		Error{}, HelloRequest{}, HelloResult{}, SearchRequest{}, SearchResult{}, InfoRequest{}, InfoResult{}, Missing{}, Source{}, Package{}, AUR{},
 	} {
 		for i := range reflect.TypeOf(v).NumField() {
 			key, _, _ := strings.Cut(reflect.TypeOf(v).Field(i).Tag.Get("msgpack"), ",")

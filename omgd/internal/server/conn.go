@@ -8,12 +8,11 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/vmihailenco/msgpack/v5"
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/wire"
@@ -21,80 +20,65 @@ import (
 
 const (
 	readBuffer = 4 << 10
-	// linger is how long a connection is read on during the shutdown, for
-	// requests that were sent before the peer could know.
-	linger = 100 * time.Millisecond
 	// flushAt is how many bytes of answers are collected while more requests wait.
 	flushAt = 32 << 10
-	// counted is from what size an answer counts against Limits.Unsent; smaller
-	// ones are bounded by the number of connections.
-	counted = 16 << 10
+	// keep is the largest buffer that an idle connection keeps.
+	keep = 16 << 10
+	// large is the size from which a half-sent frame counts against
+	// Limits.Received; smaller ones are bounded by the number of connections.
+	large = 64 << 10
 )
 
-// Peer is who asks.
-type Peer struct {
-	UID uint32
-	PID int32
-}
-
-// Request is a request that passed the frame check.
-type Request struct {
-	wire.Header
-	Peer  Peer
-	frame []byte
-}
-
-// Decode reads the operation's own fields into v.
-func (r *Request) Decode(v any) error {
-	if err := msgpack.Unmarshal(r.frame, v); err != nil {
-		return wire.Errorf(wire.CodeInvalid, "%s: %v", r.Op, err)
-	}
-	return nil
-}
-
-// conn is one connection.
+// conn is one connection. What has no lock belongs to the goroutine of serve.
 type conn struct {
-	s    *Server
-	nc   net.Conn
-	peer Peer
-	r    *bufio.Reader
-	big  []byte // frames that do not fit into r
+	s      *Server
+	nc     *net.UnixConn
+	peer   Peer
+	ctx    context.Context // of its handlers
+	cancel context.CancelFunc
+	r      *bufio.Reader
+	big    []byte  // the frame, if it does not fit into r
+	out    []byte  // answers of fast requests that are not written yet
+	fast   Request // of the fast request that runs
+	writer Writer
 
-	mu     sync.Mutex // guards what follows, and writing
-	out    []byte
-	slow   map[uint64]struct{} // ids of slow requests in flight
-	broken error               // why nothing can be written any more
-	wait   sync.WaitGroup      // for slow requests
+	wait    sync.WaitGroup // for slow requests
+	slowN   atomic.Int32   // how many there are
+	unsent  atomic.Int64   // bytes that are being written or wait for it
+	blocked atomic.Int64   // since when a write runs (Unix nanoseconds), 0 if none
+
+	mu   sync.Mutex
+	slow map[uint64]struct{} // ids of slow requests in flight
+
+	writing sync.Mutex // one write after the other
+	until   time.Time  // the deadline of writes; guarded by writing
+	broken  error      // why nothing can be written any more; guarded by writing
 }
 
-func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{s: s, nc: nc}
-	if u, ok := nc.(*net.UnixConn); ok {
-		if raw, err := u.SyscallConn(); err == nil {
-			_ = raw.Control(func(fd uintptr) {
-				if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-					c.peer = Peer{UID: cred.Uid, PID: cred.Pid}
-				}
-			})
-		}
-	}
+func newConn(s *Server, nc *net.UnixConn, peer Peer) *conn {
+	c := &conn{s: s, nc: nc, peer: peer}
+	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	return c
 }
 
-// wake makes a read that waits for the next request end soon.
-func (c *conn) wake() { _ = c.nc.SetReadDeadline(time.Now().Add(linger)) }
+// close ends the connection at once, from any goroutine.
+func (c *conn) close() {
+	c.cancel()
+	_ = c.nc.Close()
+}
 
 // serve reads and answers requests until the peer, or the server, has enough.
 func (c *conn) serve() {
 	debug.SetPanicOnFault(true)
 	c.r = bufio.NewReaderSize(c.nc, readBuffer)
 	err := c.requests()
+	if c.slowN.Load() > 0 && c.peerIsGone() {
+		c.cancel()
+	}
 	c.wait.Wait()
-	c.mu.Lock()
 	_ = c.flush()
-	c.mu.Unlock()
-	_ = c.nc.Close()
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !c.s.draining.Load() {
+	c.close()
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 		c.s.cfg.Log.Debug("connection ended", "uid", c.peer.UID, "pid", c.peer.PID, "err", err)
 	}
 }
@@ -102,271 +86,264 @@ func (c *conn) serve() {
 func (c *conn) requests() error {
 	for {
 		frame, err := c.next()
+		var said *wire.Error
 		switch {
 		case errors.Is(err, wire.ErrTooLarge):
-			return c.refuse(0, wire.Errorf(wire.CodeTooLarge, "%v", err))
+			return c.refuse(wire.Errorf(wire.CodeTooLarge, "%v", err))
 		case errors.Is(err, wire.ErrEmpty):
-			return c.refuse(0, wire.Errorf(wire.CodeInvalid, "%v", err))
+			return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
+		case errors.As(err, &said):
+			return c.refuse(said)
 		case err != nil:
 			return err
 		}
 		if err := wire.Check(frame); err != nil {
-			return c.refuse(0, wire.Errorf(wire.CodeInvalid, "%v", err))
+			return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
 		}
 		h, err := wire.DecodeHeader(frame)
 		if errors.Is(err, wire.ErrNoID) {
-			return c.refuse(0, wire.Errorf(wire.CodeInvalid, "%v", err))
+			return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
 		}
 		if err != nil {
-			c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "%v", err))
-			continue
+			err = c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "%v", err))
+		} else {
+			err = c.dispatch(h, frame)
 		}
-		c.dispatch(&Request{Header: h, Peer: c.peer, frame: frame})
-		if c.gone() != nil {
-			return c.gone()
+		if err != nil {
+			return err
+		}
+		if cap(c.big) > keep {
+			c.big = nil
 		}
 	}
 }
 
 // next reads a frame. Its bytes are good until the next call.
 func (c *conn) next() ([]byte, error) {
-	if c.r.Buffered() == 0 {
-		if err := c.flushLocked(); err != nil {
+	if c.r.Buffered() < wire.HeaderSize {
+		if err := c.flush(); err != nil {
+			return nil, err
+		}
+		// The first byte has all the time, the rest as long as for a frame.
+		if _, err := c.r.Peek(1); err != nil {
 			return nil, err
 		}
 	}
-	head, err := c.peekHead()
+	hurried := false
+	hurry := func() {
+		if !hurried {
+			hurried = true
+			_ = c.nc.SetReadDeadline(time.Now().Add(c.s.cfg.Limits.HalfFrame))
+		}
+	}
+	if c.r.Buffered() < wire.HeaderSize {
+		hurry()
+	}
+	head, err := c.r.Peek(wire.HeaderSize)
 	if err != nil {
-		return nil, err
+		return nil, unexpected(err)
 	}
 	n, err := wire.FrameLength([wire.HeaderSize]byte(head))
 	if err != nil {
 		return nil, err
 	}
-	if whole := wire.HeaderSize + n; whole <= readBuffer {
-		if c.r.Buffered() < whole {
-			c.hurry()
-			defer c.rest()
-		}
-		b, err := c.r.Peek(whole)
-		if err != nil {
+	whole := wire.HeaderSize + n
+	if c.r.Buffered() < whole {
+		// The peer may wait for what is collected before it sends the rest.
+		if err := c.flush(); err != nil {
 			return nil, err
 		}
-		_, _ = c.r.Discard(whole)
-		return b[wire.HeaderSize:], nil
+		hurry()
 	}
-	c.hurry()
-	defer c.rest()
+	var frame []byte
+	if whole <= readBuffer {
+		if frame, err = c.r.Peek(whole); err == nil {
+			frame = frame[wire.HeaderSize:]
+			_, _ = c.r.Discard(whole)
+		}
+	} else {
+		frame, err = c.readBig(n)
+	}
+	if hurried {
+		_ = c.nc.SetReadDeadline(time.Time{})
+	}
+	return frame, unexpected(err)
+}
+
+// readBig reads a frame of n bytes that does not fit into the reader's buffer.
+func (c *conn) readBig(n int) ([]byte, error) {
+	if n > large {
+		ctx, cancel := context.WithTimeout(c.ctx, c.s.cfg.Limits.HalfFrame)
+		defer cancel()
+		if err := c.s.received.Acquire(ctx, int64(n)); err != nil {
+			return nil, wire.Errorf(wire.CodeBusy, "too many large requests at the same time")
+		}
+		defer c.s.received.Release(int64(n))
+	}
+	var err error
 	c.big, err = wire.ReadFrame(c.r, c.big)
 	return c.big, err
 }
 
-// peekHead waits for a frame's length: without a limit for its first byte, for
-// the rest as long as for the rest of a frame.
-func (c *conn) peekHead() ([]byte, error) {
-	if c.r.Buffered() < wire.HeaderSize {
-		if _, err := c.r.Peek(1); err != nil {
-			return nil, err
+// unexpected gives errors within a frame their right name.
+func unexpected(err error) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		return io.ErrUnexpectedEOF
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return wire.Errorf(wire.CodeInvalid, "a frame was not sent in time")
+	}
+	return err
+}
+
+// dispatch runs a request, or has it run. An error ends the connection.
+func (c *conn) dispatch(h wire.Header, frame []byte) error {
+	for c.unsent.Load() > c.s.cfg.Limits.PeerUnsent {
+		c.writing.Lock() // waits for another write: slow answers queue here too
+		err := c.broken
+		c.writing.Unlock()
+		if err != nil {
+			return err
 		}
 	}
-	if c.r.Buffered() < wire.HeaderSize {
-		c.hurry()
-		defer c.rest()
-	}
-	return c.r.Peek(wire.HeaderSize)
-}
-
-// hurry and rest set and lift the limit for the rest of a frame.
-func (c *conn) hurry() { _ = c.nc.SetReadDeadline(time.Now().Add(c.s.cfg.Limits.HalfFrame)) }
-
-func (c *conn) rest() {
-	_ = c.nc.SetReadDeadline(time.Time{})
-	if c.s.draining.Load() {
-		c.wake()
-	}
-}
-
-// dispatch runs a request, or has it run.
-func (c *conn) dispatch(r *Request) {
-	if c.s.draining.Load() {
-		c.fail(r.ID, errShuttingDown)
-		return
-	}
-	if c.inFlight(r.ID) {
-		c.fail(r.ID, wire.Errorf(wire.CodeInvalid, "request %d is in flight already", r.ID))
-		return
-	}
-	op, ok := c.s.cfg.Ops[r.Op]
+	o := c.s.ops[string(h.Op)]
 	switch {
-	case r.Op == wire.OpPing:
-		c.write(r.ID, []byte{0x80}, false)
-	case r.Op == wire.OpHello:
-		c.run(c.s.hello, r)
-	case !ok:
-		c.fail(r.ID, wire.Errorf(wire.CodeInvalid, "no operation %.40q", r.Op))
-	case op.Slow:
-		c.runSlow(op.Handle, r)
-	default:
-		c.run(op.Handle, r)
+	case c.inFlight(h.ID):
+		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "request %d is in flight already", h.ID))
+	case o == nil:
+		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "no operation %.40q", h.Op))
 	}
+	c.s.makeRoom(c.ctx)
+	// Shutdown sets draining, then waits for active to be 0: counted first, a
+	// request is either waited for or sees that the end has come.
+	c.s.active.Add(1)
+	if c.s.draining.Load() {
+		c.s.active.Add(-1)
+		return c.fail(h.ID, errShuttingDown)
+	}
+	if o.Slow {
+		return c.startSlow(o, h.ID, frame)
+	}
+	defer c.s.active.Add(-1)
+	c.fast = Request{ID: h.ID, Op: o.name, Peer: c.peer, frame: frame}
+	c.writer = Writer{c: c, id: h.ID}
+	return c.run(o.Handle, &c.fast, &c.writer)
 }
 
 func (c *conn) inFlight(id uint64) bool {
+	if c.slowN.Load() == 0 {
+		return false
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, ok := c.slow[id]
 	return ok
 }
 
-// runSlow runs a request in a goroutine of its own.
-func (c *conn) runSlow(h Handler, r *Request) {
-	c.mu.Lock()
-	if len(c.slow) >= c.s.cfg.Limits.InFlight {
-		c.mu.Unlock()
-		c.fail(r.ID, wire.Errorf(wire.CodeBusy, "%d requests are in flight already", c.s.cfg.Limits.InFlight))
-		return
+// startSlow runs a request in a goroutine of its own.
+func (c *conn) startSlow(o *op, id uint64, frame []byte) error {
+	if int(c.slowN.Load()) >= c.s.cfg.Limits.InFlight {
+		c.s.active.Add(-1)
+		return c.fail(id, wire.Errorf(wire.CodeBusy, "%d requests are in flight already", c.s.cfg.Limits.InFlight))
 	}
+	c.slowN.Add(1)
+	c.mu.Lock()
 	if c.slow == nil {
 		c.slow = make(map[uint64]struct{})
 	}
-	c.slow[r.ID] = struct{}{}
+	c.slow[id] = struct{}{}
 	c.mu.Unlock()
-	r.frame = bytes.Clone(r.frame)
+	r := &Request{ID: id, Op: o.name, Peer: c.peer, frame: bytes.Clone(frame)}
 	c.wait.Go(func() {
 		debug.SetPanicOnFault(true)
-		c.run(h, r)
-		c.mu.Lock()
-		delete(c.slow, r.ID)
-		_ = c.flush()
-		c.mu.Unlock()
+		defer c.s.active.Add(-1)
+		defer c.slowN.Add(-1)
+		_ = c.run(o.Handle, r, &Writer{c: c, id: id, slow: true})
 	})
+	return nil
 }
 
-// run calls a handler. What it panics with is its request's error and nobody
-// else's.
-func (c *conn) run(h Handler, r *Request) {
-	err := c.call(h, r)
-	if err == nil {
-		return
-	}
-	var said *wire.Error
-	if !errors.As(err, &said) {
-		c.s.cfg.Log.Warn("request failed", "op", r.Op, "err", err)
-		said = wire.Errorf(wire.CodeInternal, "%v", err)
-	}
-	c.fail(r.ID, said)
-}
-
-func (c *conn) call(h Handler, r *Request) (err error) {
-	defer func() {
-		p := recover()
-		if p == nil {
-			return
-		}
-		err = wire.Errorf(wire.CodeInternal, "internal error, see the log")
-		c.s.cfg.Log.Error("a handler panicked", "op", r.Op, "panic", p, "stack", string(debug.Stack()))
-		var fault interface {
-			runtime.Error
-			Addr() uintptr
-		}
-		if e, ok := p.(error); ok && errors.As(e, &fault) && c.s.cfg.Fault != nil {
-			c.s.cfg.Fault()
-		}
-	}()
-	return h(c.s.ctx, r, &Writer{c: c, id: r.ID})
-}
-
-// Writer takes the parts of one answer.
-type Writer struct {
-	c  *conn
-	id uint64
-}
-
-// Part sends an encoded result; more says that another part follows. It waits
-// for the peer to read, and fails when the peer does not.
-func (w *Writer) Part(result []byte, more bool) error {
-	w.c.write(w.id, result, more)
-	return w.c.gone()
-}
-
-// Result sends a result in one part.
-func (w *Writer) Result(v any) error {
-	b, err := msgpack.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return w.Part(b, false)
-}
-
-func (c *conn) write(id uint64, result []byte, more bool) {
+// landed takes a slow request out of flight: with the last part of its answer
+// the peer may use its id again.
+func (c *conn) landed(id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out = wire.AppendResult(c.out, id, result, more)
-	if len(c.out) >= flushAt {
-		_ = c.flush()
-	}
+	delete(c.slow, id)
 }
 
-func (c *conn) fail(id uint64, e *wire.Error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// fail answers a request of the reader's goroutine with an error.
+func (c *conn) fail(id uint64, e *wire.Error) error {
 	c.out = wire.AppendError(c.out, id, e)
-}
-
-// refuse answers and ends the connection.
-func (c *conn) refuse(id uint64, e *wire.Error) error {
-	c.fail(id, e)
-	return e
-}
-
-func (c *conn) gone() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.broken
-}
-
-func (c *conn) flushLocked() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if len(c.out) < flushAt {
+		return nil
+	}
 	return c.flush()
 }
 
-// flush writes what is collected; c.mu is held.
+// refuse answers what is no request, and ends the connection.
+func (c *conn) refuse(e *wire.Error) error {
+	if err := c.fail(0, e); err != nil {
+		return err
+	}
+	return e
+}
+
+// flush writes what is collected of fast requests' answers.
 func (c *conn) flush() error {
-	if c.broken != nil || len(c.out) == 0 {
-		return c.broken
+	if len(c.out) == 0 {
+		return nil
 	}
-	n := int64(len(c.out))
-	if n >= counted {
-		ctx, cancel := context.WithTimeout(c.s.ctx, c.s.cfg.Limits.Write)
-		err := c.s.unsent.Acquire(ctx, n)
-		cancel()
-		if err != nil {
-			c.broken = err
-			return err
-		}
-		defer c.s.unsent.Release(n)
-	}
-	_ = c.nc.SetWriteDeadline(time.Now().Add(c.s.cfg.Limits.Write))
-	_, err := c.nc.Write(c.out)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.s.cfg.Log.Warn("a peer does not read its answer", "uid", c.peer.UID, "pid", c.peer.PID)
-	}
-	c.broken = err
-	if c.out = c.out[:0]; cap(c.out) > counted {
-		c.out = nil // an idle connection keeps no large buffer
+	err := c.write(c.out)
+	if c.out = c.out[:0]; cap(c.out) > keep {
+		c.out = nil
 	}
 	return err
 }
 
-// hello answers the greeting. A peer one protocol version away is understood.
-func (s *Server) hello(_ context.Context, r *Request, w *Writer) error {
-	var h wire.HelloRequest
-	if err := r.Decode(&h); err != nil {
-		return err
+// write writes b, and gives up when the peer does not read it in time.
+func (c *conn) write(b []byte) error {
+	n := int64(len(b))
+	c.unsent.Add(n)
+	c.s.unsent.Add(n)
+	defer c.s.unsent.Add(-n)
+	defer c.unsent.Add(-n)
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if c.broken != nil {
+		return c.broken
 	}
-	if h.Protocol+1 < wire.Protocol || h.Protocol > wire.Protocol+1 {
-		return wire.Errorf(wire.CodeVersion, "protocol %d is not spoken here, %d is: restart the older of omgd and its client", h.Protocol, wire.Protocol)
+	// Setting a deadline wakes the poller, which costs more than the write: one
+	// serves for many.
+	now := time.Now()
+	if limit := c.s.cfg.Limits.Write; c.until.Sub(now) < limit {
+		c.until = now.Add(limit + limit/2)
+		_ = c.nc.SetWriteDeadline(c.until)
 	}
-	return w.Result(&wire.HelloResult{Protocol: wire.Protocol, Server: s.cfg.Version})
+	c.blocked.Store(now.UnixNano())
+	_, err := c.nc.Write(b)
+	c.blocked.Store(0)
+	if err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.s.cfg.Log.Warn("a peer does not read its answer", "uid", c.peer.UID, "pid", c.peer.PID)
+		}
+		c.broken = err
+		c.close() // wakes the reader, and ends the handlers
+	}
+	return err
+}
+
+// peerIsGone tells a peer that closed its socket from one that only sends
+// nothing more and still reads.
+func (c *conn) peerIsGone() bool {
+	gone := true
+	raw, err := c.nc.SyscallConn()
+	if err != nil {
+		return gone
+	}
+	_ = raw.Control(func(fd uintptr) {
+		poll := []unix.PollFd{{Fd: int32(fd)}}
+		n, err := unix.Poll(poll, 0)
+		gone = err != nil || n > 0 && poll[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
+	})
+	return gone
 }

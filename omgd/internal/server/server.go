@@ -11,13 +11,17 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -29,28 +33,37 @@ type Op struct {
 	Slow bool
 }
 
-// Handler answers one request by calls of w. An error that is a *wire.Error is
-// sent as it is, any other one as an internal error.
+// Handler answers one request by calls of w, the last of them with the end of
+// the answer. An error that is a *wire.Error is sent as it is, any other one as
+// an internal error. ctx ends when the peer is gone or the server gives up.
+// Neither r nor w may be kept.
 type Handler func(ctx context.Context, r *Request, w *Writer) error
 
 // Limits are what peers can take. A zero field has its default.
 type Limits struct {
 	Connections int           // at the same time (4,096)
 	InFlight    int           // slow requests of a connection at the same time (64)
-	Unsent      int64         // bytes that wait for peers to read, of all (64 MiB)
+	PeerUnsent  int64         // bytes that wait for a peer to read; then its requests wait (1 MiB)
+	Unsent      int64         // the same of all peers; then requests wait, and peers that do not read go (64 MiB)
+	Received    int64         // bytes of half-sent frames of more than 64 KiB, of all (64 MiB)
 	HalfFrame   time.Duration // from a frame's first byte to its last (10 s)
-	Write       time.Duration // for a peer to read a part of an answer (30 s)
+	Write       time.Duration // at least, and at most 1.5 times that, to read a part of an answer (30 s)
 }
 
 func (l *Limits) setDefaults() {
+	for _, d := range []struct {
+		field *int64
+		value int64
+	}{{&l.PeerUnsent, 1 << 20}, {&l.Unsent, 64 << 20}, {&l.Received, 64 << 20}} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
 	if l.Connections == 0 {
 		l.Connections = 4096
 	}
 	if l.InFlight == 0 {
 		l.InFlight = 64
-	}
-	if l.Unsent == 0 {
-		l.Unsent = 64 << 20
 	}
 	if l.HalfFrame == 0 {
 		l.HalfFrame = 10 * time.Second
@@ -60,13 +73,24 @@ func (l *Limits) setDefaults() {
 	}
 }
 
+const (
+	// stall is how long a peer may leave an answer unread while others need the
+	// memory, or the server ends.
+	stall = time.Second
+	// giveUp is how long Shutdown waits for handlers after it told them to end.
+	giveUp = 500 * time.Millisecond
+)
+
 // Config makes a server.
 type Config struct {
 	Ops    map[string]Op
 	Limits Limits
-	Log    *slog.Logger
+	// Log may be nil.
+	Log *slog.Logger
 	// Version is the program's, for hello.
 	Version string
+	// Allow says whether a user may ask; nil allows this process's user and root.
+	Allow func(Peer) bool
 	// Fault is called when a handler met a memory fault: a mapped file was
 	// truncated under it.
 	Fault func()
@@ -75,28 +99,53 @@ type Config struct {
 // Server serves connections.
 type Server struct {
 	cfg      Config
-	unsent   *semaphore.Weighted
+	ops      map[string]*op
 	ctx      context.Context // of all handlers; ends when Shutdown gives up
 	cancel   context.CancelFunc
 	draining atomic.Bool
+	active   atomic.Int64 // requests that run
+	unsent   atomic.Int64
+	swept    atomic.Int64 // when peers that do not read were last looked for
+	received *semaphore.Weighted
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
 	wait  sync.WaitGroup
 }
 
+type op struct {
+	Op
+	name string
+}
+
 // New makes a server.
 func New(cfg Config) *Server {
 	cfg.Limits.setDefaults()
-	ctx, cancel := context.WithCancel(context.Background())
-	return &Server{
-		cfg: cfg, ctx: ctx, cancel: cancel,
-		unsent: semaphore.NewWeighted(cfg.Limits.Unsent),
-		conns:  make(map[*conn]struct{}),
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Allow == nil {
+		own := uint32(os.Geteuid())
+		cfg.Allow = func(p Peer) bool { return p.UID == own || p.UID == 0 }
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{
+		cfg: cfg, ctx: ctx, cancel: cancel,
+		received: semaphore.NewWeighted(cfg.Limits.Received),
+		conns:    make(map[*conn]struct{}),
+	}
+	s.ops = map[string]*op{
+		wire.OpPing:  {Op{Handle: ping}, wire.OpPing},
+		wire.OpHello: {Op{Handle: s.hello}, wire.OpHello},
+	}
+	for name, o := range cfg.Ops {
+		s.ops[name] = &op{o, name}
+	}
+	return s
 }
 
-// Serve accepts connections until the listener is closed.
+// Serve accepts connections until the listener is closed. They must be of a
+// unix socket.
 func (s *Server) Serve(l net.Listener) error {
 	pause := time.Duration(0)
 	for {
@@ -106,74 +155,164 @@ func (s *Server) Serve(l net.Listener) error {
 		}
 		if err != nil {
 			// Out of descriptors, most likely: others will end and free some.
-			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			pause = min(max(2*pause, 5*time.Millisecond), 100*time.Millisecond)
 			s.cfg.Log.Warn("cannot accept", "err", err, "pause", pause)
 			time.Sleep(pause)
 			continue
 		}
 		pause = 0
-		s.start(nc)
+		u, ok := nc.(*net.UnixConn)
+		if !ok {
+			_ = nc.Close()
+			return fmt.Errorf("%s is no unix socket", l.Addr())
+		}
+		s.start(u)
 	}
 }
 
-func (s *Server) start(nc net.Conn) {
-	c := newConn(s, nc)
-	s.mu.Lock()
+// Peer is who asks, by what the kernel says.
+type Peer struct {
+	UID, GID uint32
+	PID      int32
+}
+
+func peerOf(nc *net.UnixConn) (p Peer, err error) {
+	raw, err := nc.SyscallConn()
+	if err != nil {
+		return p, err
+	}
+	cerr := raw.Control(func(fd uintptr) {
+		var cred *unix.Ucred
+		if cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			p = Peer{UID: cred.Uid, GID: cred.Gid, PID: cred.Pid}
+		}
+	})
+	return p, errors.Join(cerr, err)
+}
+
+func (s *Server) start(nc *net.UnixConn) {
+	peer, err := peerOf(nc)
 	refuse := (*wire.Error)(nil)
+	var c *conn
+	s.mu.Lock()
 	switch {
 	case s.draining.Load():
 		refuse = errShuttingDown
+	case err != nil || !s.cfg.Allow(peer):
+		refuse = wire.Errorf(wire.CodeNotAllowed, "user %d may not ask here", peer.UID)
 	case len(s.conns) >= s.cfg.Limits.Connections:
 		refuse = wire.Errorf(wire.CodeBusy, "too many connections (%d)", s.cfg.Limits.Connections)
 	default:
+		c = newConn(s, nc, peer)
 		s.conns[c] = struct{}{}
 		s.wait.Add(1)
 	}
 	s.mu.Unlock()
 	if refuse != nil {
-		_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
+		// Into an empty buffer: it cannot block.
 		_, _ = nc.Write(wire.AppendError(nil, 0, refuse))
 		_ = nc.Close()
 		return
 	}
-	go func() {
-		defer s.wait.Done()
-		c.serve()
+	go s.run(c)
+}
+
+// run serves a connection to its end.
+func (s *Server) run(c *conn) {
+	defer func() {
+		if p := recover(); p != nil { // ours, not a handler's
+			s.cfg.Log.Error("serving a connection panicked", "panic", p, "stack", string(debug.Stack()))
+			c.close()
+		}
 		s.mu.Lock()
 		delete(s.conns, c)
 		s.mu.Unlock()
+		s.wait.Done()
 	}()
+	c.serve()
 }
 
 var errShuttingDown = wire.Errorf(wire.CodeShuttingDown, "omgd is ending")
 
-// Shutdown lets running requests end, answers new ones with an error, and
-// returns when every connection is closed. When ctx ends before that, it closes
-// them. The listener must be closed before.
-func (s *Server) Shutdown(ctx context.Context) {
-	s.mu.Lock()
+// ErrGaveUp means that handlers ran on after they were told to end.
+var ErrGaveUp = errors.New("requests run on after the end")
+
+// Shutdown lets running requests end and answers new ones with an error. When
+// none runs any more, or ctx ends, it answers what was sent until then and
+// closes every connection. It takes at most half a second longer than ctx. The
+// listener must be closed before.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock() // no connection starts between this and the next lock
 	s.draining.Store(true)
-	for c := range s.conns {
-		c.wake()
-	}
 	s.mu.Unlock()
+	defer s.cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for s.active.Load() > 0 && ctx.Err() == nil {
+		s.sweep(stall)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+	s.each(func(c *conn) { _ = c.nc.CloseRead() })
 	done := make(chan struct{})
 	go func() {
 		s.wait.Wait()
 		close(done)
 	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-		s.cancel()
-		s.mu.Lock()
-		for c := range s.conns {
-			_ = c.nc.Close()
+	for {
+		select {
+		case <-done:
+			return nil
+		case <-tick.C:
+			s.sweep(stall)
+			continue
+		case <-ctx.Done():
 		}
-		s.mu.Unlock()
-		<-done
+		break
 	}
 	s.cancel()
+	s.each((*conn).close)
+	select {
+	case <-done:
+		return nil
+	case <-time.After(giveUp):
+		return fmt.Errorf("%w: %d", ErrGaveUp, s.active.Load())
+	}
+}
+
+func (s *Server) each(f func(*conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		f(c)
+	}
+}
+
+// sweep closes connections whose peers have left an answer unread for so long.
+func (s *Server) sweep(patience time.Duration) {
+	const pause = 100 * time.Millisecond
+	now := time.Now()
+	last := s.swept.Load()
+	if now.UnixNano()-last < int64(pause) || !s.swept.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	s.each(func(c *conn) {
+		if since := c.blocked.Load(); since != 0 && now.UnixNano()-since > int64(patience) {
+			s.cfg.Log.Warn("a peer does not read its answer while others wait", "uid", c.peer.UID, "pid", c.peer.PID)
+			c.close()
+		}
+	})
+}
+
+// makeRoom waits while more bytes wait to be read than there may be: who starts
+// to answer a request adds to them.
+func (s *Server) makeRoom(ctx context.Context) {
+	for s.unsent.Load() > s.cfg.Limits.Unsent && ctx.Err() == nil {
+		s.sweep(min(stall, s.cfg.Limits.Write))
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 // Connections is the number of open connections.
@@ -181,4 +320,22 @@ func (s *Server) Connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.conns)
+}
+
+var emptyMap = []byte{0x80}
+
+// ping answers that the server is there.
+func ping(_ context.Context, _ *Request, w *Writer) error { return w.Part(emptyMap, false) }
+
+// hello answers the greeting. A peer one protocol version away is understood.
+func (s *Server) hello(_ context.Context, r *Request, w *Writer) error {
+	var h wire.HelloRequest
+	if err := r.Decode(&h); err != nil {
+		return err
+	}
+	if h.Protocol+1 < wire.Protocol || h.Protocol > wire.Protocol+1 {
+		return wire.Errorf(wire.CodeVersion, "protocol %d is not spoken here, %d is: restart the older of omgd and its client", h.Protocol, wire.Protocol)
+	}
+	s.cfg.Log.Debug("hello", "client", h.Client, "protocol", h.Protocol, "uid", r.Peer.UID, "pid", r.Peer.PID)
+	return w.Result(&wire.HelloResult{Protocol: wire.Protocol, Server: s.cfg.Version})
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -93,7 +92,7 @@ func start(t testing.TB, limits Limits) *running {
 		require.NoError(t, l.Close())
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
-		r.Shutdown(ctx)
+		require.NoError(t, r.Shutdown(ctx))
 		require.NoError(t, <-served)
 		require.Zero(t, r.Connections())
 		require.NoError(t, os.RemoveAll(dir))
@@ -305,6 +304,9 @@ func TestHalfAFrame(t *testing.T) {
 		whole := request(t, 1, "echo", &echo{Text: strings.Repeat("x", 10_000)})
 		_, err := nc.Write(whole[:n])
 		require.NoError(t, err)
+		resp := response(t, nc)
+		require.Equal(t, wire.CodeInvalid, resp.Err.Code, "%d bytes", n)
+		require.Zero(t, resp.ID)
 		_, err = nc.Read(make([]byte, 1))
 		require.ErrorIs(t, err, io.EOF, "%d bytes", n)
 	}
@@ -404,7 +406,9 @@ func TestShutdownUnderLoad(t *testing.T) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		r.Shutdown(ctx)
+		if err := r.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
 		close(done)
 	}()
 	time.Sleep(20 * time.Millisecond)
@@ -420,62 +424,4 @@ func TestShutdownUnderLoad(t *testing.T) {
 	require.Equal(t, wire.CodeShuttingDown, got[2].Err.Code, "a new one is refused")
 	<-done
 	all.Wait()
-}
-
-// BenchmarkPing compares the round trip with a bare echo server's of the same
-// frames and buffers.
-func BenchmarkPing(b *testing.B) {
-	b.Run("omgd", func(b *testing.B) {
-		r := start(b, Limits{})
-		pingLoop(b, r.path)
-	})
-	b.Run("echo", func(b *testing.B) {
-		path := filepath.Join(b.TempDir(), "s")
-		l, err := net.Listen("unix", path)
-		require.NoError(b, err)
-		defer l.Close()
-		answer := wire.AppendResult(nil, 1, []byte{0x80}, false)
-		go func() {
-			nc, err := l.Accept()
-			if err != nil {
-				return
-			}
-			defer nc.Close()
-			in := bufio.NewReaderSize(nc, readBuffer)
-			buf := make([]byte, readBuffer)
-			for {
-				if _, err := io.ReadFull(in, buf[:wire.HeaderSize]); err != nil {
-					return
-				}
-				n, err := wire.FrameLength([wire.HeaderSize]byte(buf))
-				if err != nil {
-					return
-				}
-				if _, err := io.ReadFull(in, buf[:n]); err != nil {
-					return
-				}
-				if _, err := nc.Write(answer); err != nil {
-					return
-				}
-			}
-		}()
-		pingLoop(b, path)
-	})
-}
-
-func pingLoop(b *testing.B, path string) {
-	nc, err := net.Dial("unix", path)
-	require.NoError(b, err)
-	defer nc.Close()
-	ping := request(b, 1, "ping", nil)
-	buf := make([]byte, 4096)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := nc.Write(ping); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := nc.Read(buf); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

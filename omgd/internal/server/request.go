@@ -1,0 +1,122 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Request is a request that passed the frame check.
+type Request struct {
+	ID    uint64
+	Op    string
+	Peer  Peer
+	frame []byte
+}
+
+// Decode reads the operation's own fields into v.
+func (r *Request) Decode(v any) error {
+	if err := msgpack.Unmarshal(r.frame, v); err != nil {
+		return wire.Errorf(wire.CodeInvalid, "%s: %v", r.Op, err)
+	}
+	return nil
+}
+
+// Writer takes the parts of one answer.
+type Writer struct {
+	c     *conn
+	id    uint64
+	slow  bool // its handler runs beside the connection's goroutine
+	ended bool
+}
+
+// maxResult leaves room in a frame for what a response has besides its result.
+const maxResult = wire.MaxFrame - 64
+
+var errEnded = errors.New("a part behind the last one")
+
+// Part sends an encoded result; more says that another part follows. It waits
+// for the peer to read, and fails when the peer does not.
+func (w *Writer) Part(result []byte, more bool) error {
+	if len(result) > maxResult {
+		return wire.Errorf(wire.CodeTooLarge, "a part of %d bytes does not fit into a frame", len(result))
+	}
+	return w.send(more, func(dst []byte) []byte { return wire.AppendResult(dst, w.id, result, more) })
+}
+
+// Result sends a result in one part.
+func (w *Writer) Result(v any) error {
+	b, err := msgpack.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return w.Part(b, false)
+}
+
+// send writes a frame now, or with others if it is the end of a fast answer.
+func (w *Writer) send(more bool, appendTo func([]byte) []byte) error {
+	if w.ended {
+		return errEnded
+	}
+	w.ended = !more
+	if w.slow {
+		if w.ended {
+			w.c.landed(w.id)
+		}
+		return w.c.write(appendTo(nil))
+	}
+	w.c.out = appendTo(w.c.out)
+	if !more && len(w.c.out) < flushAt {
+		return nil
+	}
+	return w.c.flush()
+}
+
+// run calls a handler. What it panics with is its request's error and nobody
+// else's. Only what ends the connection is returned.
+func (c *conn) run(h Handler, r *Request, w *Writer) error {
+	err := c.call(h, r, w)
+	if err == nil && w.ended {
+		return nil
+	}
+	if gone := c.ctx.Err(); gone != nil && c.s.ctx.Err() == nil {
+		return gone // nobody to tell
+	}
+	var said *wire.Error
+	switch {
+	case err == nil:
+		c.s.cfg.Log.Error("a handler ended without an answer", "op", r.Op)
+		said = wire.Errorf(wire.CodeInternal, "no answer")
+	case w.ended:
+		c.s.cfg.Log.Warn("request failed behind its answer", "op", r.Op, "err", err)
+		return nil
+	case !errors.As(err, &said):
+		c.s.cfg.Log.Warn("request failed", "op", r.Op, "err", err)
+		said = wire.Errorf(wire.CodeInternal, "%v", err)
+	}
+	return w.send(false, func(dst []byte) []byte { return wire.AppendError(dst, w.id, said) })
+}
+
+func (c *conn) call(h Handler, r *Request, w *Writer) (err error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		err = wire.Errorf(wire.CodeInternal, "internal error, see the log")
+		c.s.cfg.Log.Error("a handler panicked", "op", r.Op, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		var fault interface {
+			runtime.Error
+			Addr() uintptr
+		}
+		if e, ok := p.(error); ok && errors.As(e, &fault) && c.s.cfg.Fault != nil {
+			c.s.cfg.Fault()
+		}
+	}()
+	return h(c.ctx, r, w)
+}
