@@ -18,7 +18,7 @@ type descParser struct {
 
 // descSaid is what the files say that is no field of a package as it stands.
 type descSaid struct {
-	name, version           string
+	dir, name, version      string
 	buildDate, csize, isize string
 	md5, sha256, pgp        bool
 	// files is how many there were, and cut that one ended within a field.
@@ -33,8 +33,8 @@ type descValue struct {
 	from, to int
 }
 
-// begin starts the package of an entry of the archive.
-func (d *descParser) begin(repo string, name, version []byte) {
+// begin starts the package of a directory of the archive.
+func (d *descParser) begin(repo string, dir []byte) {
 	p := &d.pkg
 	*p = wire.Package{
 		Repo:         repo,
@@ -50,8 +50,7 @@ func (d *descParser) begin(repo string, name, version []byte) {
 		Validation:   p.Validation[:0],
 	}
 	d.text, d.values, d.said = d.text[:0], d.values[:0], descSaid{}
-	d.keep(&p.Name, nil, name)
-	d.keep(&p.Version, nil, version)
+	d.keep(&d.said.dir, nil, dir)
 }
 
 func (d *descParser) keep(one *string, list *[]string, value []byte) {
@@ -163,9 +162,11 @@ func cutLine(b []byte) (line, rest []byte) {
 	return b, nil
 }
 
-// finish makes the package of what was collected. It is valid until begin.
-func (d *descParser) finish() *wire.Package {
-	p, said := &d.pkg, &d.said
+// finish makes the package of what was collected. It is valid until begin. Its
+// name and version are the directory's; ok is false if that has none.
+func (d *descParser) finish() (p *wire.Package, ok bool) {
+	said := &d.said
+	p = &d.pkg
 	text := string(d.text)
 	for _, v := range d.values {
 		if s := text[v.from:v.to]; v.one != nil {
@@ -174,8 +175,8 @@ func (d *descParser) finish() *wire.Package {
 			*v.list = append(*v.list, s)
 		}
 	}
-	p.CSize, p.ISize = parseSize(said.csize), parseSize(said.isize)
-	p.BuildDate = int64(parseSize(said.buildDate))
+	p.Name, p.Version, ok = splitEntry(said.dir)
+	p.CSize, p.ISize, p.BuildDate = parseSize(said.csize), parseSize(said.isize), localInt(said.buildDate)
 	for _, v := range [...]struct {
 		present bool
 		name    string
@@ -184,10 +185,10 @@ func (d *descParser) finish() *wire.Package {
 			p.Validation = append(p.Validation, v.name)
 		}
 	}
-	return p
+	return p, ok
 }
 
-// parseSize reads a number of bytes or seconds; 0 for what is none.
+// parseSize reads a number of bytes; 0 for what is none.
 func parseSize(s string) uint64 {
 	n, err := strconv.ParseUint(s, 10, 63)
 	if err != nil {

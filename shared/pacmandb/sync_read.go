@@ -65,12 +65,7 @@ func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
 			if err := r.flush(ctx); err != nil {
 				return err
 			}
-			name, version, ok := splitNameVersion(dir)
-			if !ok {
-				r.warn("entry %.200q is not named name-version-release and was left out", dir)
-				continue
-			}
-			r.desc.begin(r.repo, name, version)
+			r.desc.begin(r.repo, dir)
 			r.open, r.dir = true, append(r.dir[:0], dir...)
 		}
 		if size > int64(r.limits.desc) {
@@ -96,18 +91,6 @@ func splitPath(path []byte) (dir, file []byte) {
 	return dir, file
 }
 
-// splitNameVersion splits "name-version-release" before the version.
-func splitNameVersion(dir []byte) (name, version []byte, ok bool) {
-	i := bytes.LastIndexByte(dir, '-')
-	if i > 0 {
-		i = bytes.LastIndexByte(dir[:i], '-')
-	}
-	if i <= 0 {
-		return nil, nil, false
-	}
-	return dir[:i], dir[i+1:], true
-}
-
 // flush hands out the package that was collected, if any.
 func (r *syncReader) flush(ctx context.Context) error {
 	if !r.open {
@@ -117,7 +100,11 @@ func (r *syncReader) flush(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	p := r.desc.finish()
+	p, ok := r.desc.finish()
+	if !ok {
+		r.warn("entry %.200q is not named name-version-release and was left out", r.dir)
+		return nil
+	}
 	key := maphash.String(r.seed, p.Name)
 	if _, again := r.seen[key]; again {
 		r.warn("entry %.200q is a second one of its package and was left out", r.dir)

@@ -1,0 +1,153 @@
+package pacmandb
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/require"
+	"github.com/ulikunitz/xz"
+)
+
+// compressions is one database in every form that is read.
+func compressions(t testing.TB) map[string][]byte {
+	t.Helper()
+	b := database(t)
+	out := map[string][]byte{"none": b, "gzip": gzipped(t, b), "gzip in two": append(gzipped(t, b[:700]), gzipped(t, b[700:])...)}
+
+	var z bytes.Buffer
+	zw, err := zstd.NewWriter(&z, zstd.WithEncoderCRC(false))
+	require.NoError(t, err)
+	_, err = zw.Write(b)
+	require.NoError(t, err)
+	require.NoError(t, zw.Close())
+	out["zstd"] = z.Bytes()
+
+	for name, check := range map[string]byte{"xz": xz.CRC64, "xz crc32": xz.CRC32, "xz sha256": xz.SHA256} {
+		var x bytes.Buffer
+		xw, err := xz.WriterConfig{CheckSum: check, BlockSize: 2000, DictCap: 1 << 16}.NewWriter(&x) // several blocks
+		require.NoError(t, err)
+		_, err = xw.Write(b)
+		require.NoError(t, err)
+		require.NoError(t, xw.Close())
+		out[name] = x.Bytes()
+	}
+	if packed, ok := packedBy(t, b, "bzip2", "-c"); ok {
+		out["bzip2"] = packed
+	}
+	return out
+}
+
+// packedBy compresses with a program if it is there.
+func packedBy(t testing.TB, b []byte, name string, args ...string) ([]byte, bool) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		t.Logf("%s is not installed: not compared", name)
+		return nil, false
+	}
+	cmd := exec.Command(name, args...)
+	cmd.Stdin = bytes.NewReader(b)
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	return out, true
+}
+
+func TestReadSyncCompressions(t *testing.T) {
+	_, want, err := readBytes(t, database(t), syncLimits)
+	require.NoError(t, err)
+	require.Len(t, want, 2)
+	for kind, b := range compressions(t) {
+		f, got, err := read(t, store(t, b), "t")
+		require.NoError(t, err, kind)
+		require.Equal(t, want, got, kind)
+		require.EqualValues(t, len(b), f.Stamp.Size)
+	}
+}
+
+// TestReadSyncOfOtherPrograms reads a large database as the programs compress it.
+func TestReadSyncOfOtherPrograms(t *testing.T) {
+	core := corpusDatabases(t)[0]
+	want, _ := plainSync(t, core.Path, "core")
+	packed, err := os.ReadFile(core.Path)
+	require.NoError(t, err)
+	plain, ok := packedBy(t, packed, "gzip", "-dc")
+	if !ok {
+		t.Skip("gzip is not installed")
+	}
+	half := len(plain) / 2
+	for _, command := range [][]string{
+		{"gzip", "-9c"},
+		{"bzip2", "-c"},
+		{"zstd", "-qc"},
+		{"zstd", "-qc", "-19"},
+		{"zstd", "-qc", "--no-check", "-T2"},
+		{"xz", "-0c"},
+		{"xz", "-c", "--check=none"},
+		{"xz", "-c", "--block-size=100000"},
+		{"xz", "-c", "-T2", "--check=sha256"},
+	} {
+		whole, ok := packedBy(t, plain, command[0], command[1:]...)
+		if !ok {
+			continue
+		}
+		_, got, err := readBytesAs(t, whole, "core", syncLimits)
+		require.NoError(t, err, command)
+		require.Equal(t, want, got, command)
+
+		first, _ := packedBy(t, plain[:half], command[0], command[1:]...)
+		second, _ := packedBy(t, plain[half:], command[0], command[1:]...)
+		if command[0] == "xz" {
+			first = append(first, 0, 0, 0, 0) // padding between streams
+		}
+		_, got, err = readBytesAs(t, append(first, second...), "core", syncLimits)
+		require.NoError(t, err, command)
+		require.Equal(t, want, got, command)
+	}
+}
+
+func TestXZDictionary(t *testing.T) {
+	whole := compressions(t)["xz"]
+	require.EqualValues(t, 0x21, whole[12+2], "the first block's filter")
+	with := func(code byte) []byte { // a block that asks for another dictionary
+		b := bytes.Clone(whole)
+		h := b[12 : 12+(int(b[12])+1)*4]
+		h[4] = code
+		binary.LittleEndian.PutUint32(h[len(h)-4:], crc32.ChecksumIEEE(h[:len(h)-4]))
+		return b
+	}
+	for code, want := range map[byte]error{
+		28: nil, // 64 MiB
+		29: ErrOversize,
+		40: ErrOversize, // 4 GiB
+		41: ErrDamaged,
+	} {
+		_, _, err := readBytes(t, with(code), syncLimits)
+		require.ErrorIs(t, err, want, code)
+	}
+}
+
+func TestXZManyDictionaries(t *testing.T) {
+	// A block of nothing with a dictionary of 64 MiB, again and again.
+	h := []byte{2, 0, 0x21, 1, 28, 0, 0, 0}
+	block := append(binary.LittleEndian.AppendUint32(h, crc32.ChecksumIEEE(h)), 0, 0, 0, 0)
+	b := append([]byte(nil), compressions(t)["xz crc32"][:12]...)
+	for range MaxSyncBytes/maxWindow + 1 {
+		b = append(append(b, block...), 0, 0, 0, 0)
+	}
+	_, _, err := readBytes(t, b, syncLimits)
+	require.ErrorIs(t, err, ErrOversize)
+}
+
+func TestZstdWindow(t *testing.T) {
+	frame := func(window byte) []byte { // a frame with one block of 0 bytes, the last
+		return []byte{0x28, 0xb5, 0x2f, 0xfd, 0, window, 1, 0, 0}
+	}
+	_, _, err := readBytes(t, frame(16<<3), syncLimits) // 64 MiB
+	require.ErrorIs(t, err, ErrTruncated, "no archive in it")
+	_, _, err = readBytes(t, frame(17<<3), syncLimits)
+	require.ErrorIs(t, err, ErrOversize)
+}

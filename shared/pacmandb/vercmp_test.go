@@ -1,0 +1,182 @@
+package pacmandb
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// hardVersions are of every kind that the comparison treats in its own way.
+var hardVersions = []string{
+	"", "0", "00", "1", "01", "1.0", "1.00", "1.0.0", "1.", "1..0", "1_0", "1+0", ".1", "..1", "1.0.",
+	"1a", "1.a", "1a1", "1a.1", "a", "a1", "A", "Z", "z", "1.0a", "1.0rc1", "1.0.rc1", "1.0rc", "1.0beta2", "1.0_rc1",
+	"1-1", "1-2", "1-1.1", "1-", "-1", "1-1-1", "1.0-1", "1.0a-1", "1-a",
+	"0:1", "1:0", "01:0", "1:", ":1", ":", "1:1:1", "a:1", "1a:1", "2:1-1", "1:-", "1:1-", "10:1", "9:1",
+	"99999999999999999999999999", "099999999999999999999999999", "100000000000000000000000000",
+	"1~rc1", "1^git", "1.0~", "r1234.abcdef0", "r1235.0123456", "20220101", "2022.01.01", "1.0.r5.gabc123",
+	"1é", "é", "1.é.1", "1\x80", "2.30+r1+gabc", "2.30+r10+gabc", "1.0 1", "1 .0", "1.0alpha", "1.0ALPHA",
+}
+
+// vercmpPairs asks the vercmp program, some processes at a time.
+func vercmpPairs(t *testing.T, pairs [][2]string) []int {
+	if _, err := exec.LookPath("vercmp"); err != nil {
+		t.Skip("the vercmp program is not installed (it comes with pacman)")
+	}
+	out := make([]int, len(pairs))
+	var group errgroup.Group
+	size := (len(pairs) + runtime.NumCPU() - 1) / runtime.NumCPU()
+	for from := 0; from < len(pairs); from += size {
+		group.Go(func() error { return vercmpSome(t.Context(), pairs[from:min(from+size, len(pairs))], out[from:]) })
+	}
+	require.NoError(t, group.Wait())
+	return out
+}
+
+func vercmpSome(ctx context.Context, pairs [][2]string, out []int) error {
+	var in bytes.Buffer
+	for _, p := range pairs {
+		fmt.Fprintf(&in, "%s\n%s\n", p[0], p[1])
+	}
+	cmd := exec.CommandContext(ctx, "xargs", "-d", "\n", "-n", "2", "vercmp")
+	cmd.Stdin = &in
+	answer, err := cmd.Output()
+	if err != nil {
+		return err
+	}
+	lines := strings.Fields(string(answer))
+	if len(lines) != len(pairs) {
+		return fmt.Errorf("%d answers to %d questions", len(lines), len(pairs))
+	}
+	for i, line := range lines {
+		if _, err := fmt.Sscan(line, &out[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestCompareAsVercmpHard(t *testing.T) {
+	t.Parallel()
+	var pairs [][2]string
+	for i, a := range hardVersions {
+		for _, b := range hardVersions[:i] {
+			if !strings.HasPrefix(a, "-") && !strings.HasPrefix(b, "-") { // for vercmp these are options
+				pairs = append(pairs, [2]string{a, b})
+			}
+		}
+	}
+	compareAll(t, pairs)
+}
+
+// TestCompareAsVercmp compares pairs of real versions: of any two packages, of
+// neighbours in an order by bytes, which often share a beginning, and of what
+// becomes of one when a character is changed.
+func TestCompareAsVercmp(t *testing.T) {
+	t.Parallel()
+	var versions []string
+	for _, f := range corpusDatabases(t) {
+		_, err := ReadSync(t.Context(), f.Path, f.Name, func(p *wire.Package) error {
+			versions = append(versions, p.Version)
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	slices.Sort(versions)
+	versions = slices.Compact(versions)
+	require.Greater(t, len(versions), 1500)
+
+	dice := rand.New(rand.NewPCG(1, 2))
+	draw := func() string { return versions[dice.IntN(len(versions))] }
+	const want = 20_500
+	pairs := make([][2]string, 0, want)
+	for i := range len(versions) - 1 {
+		pairs = append(pairs, [2]string{versions[i], versions[i+1]})
+	}
+	for len(pairs) < want/2 {
+		pairs = append(pairs, [2]string{draw(), draw()})
+	}
+	for len(pairs) < want {
+		v := draw()
+		at := dice.IntN(len(v))
+		changed := v[:at] + string("0129a.z-:_+"[dice.IntN(11)]) + v[at+dice.IntN(2):]
+		if changed[0] != '-' {
+			pairs = append(pairs, [2]string{v, changed})
+		}
+	}
+	if testing.Short() {
+		pairs = pairs[want-2000:]
+	}
+	compareAll(t, pairs)
+}
+
+func compareAll(t *testing.T, pairs [][2]string) {
+	t.Helper()
+	for i, want := range vercmpPairs(t, pairs) {
+		a, b := pairs[i][0], pairs[i][1]
+		require.Equal(t, want, Compare(a, b), "%q %q", a, b)
+		require.Equal(t, -want, Compare(b, a), "%q %q", b, a)
+	}
+}
+
+func TestCompareAllocatesNothing(t *testing.T) {
+	require.Zero(t, testing.AllocsPerRun(100, func() { Compare("1:2.30+r1+gabc-1", "1:2.30+r10+gabc-1") }))
+}
+
+// regular reports whether a version is one of those that have an order at all:
+// with a release, parts that begin and end with a letter or digit, and one
+// character between their segments.
+func regular(v string) bool {
+	_, version, release, ok := splitVersion(v)
+	for _, part := range []string{version, release} {
+		separated := true
+		for i := range len(part) {
+			if isDigit(part[i]) || isLetter(part[i]) {
+				separated = false
+			} else if separated {
+				return false
+			} else {
+				separated = true
+			}
+		}
+		ok = ok && !separated
+	}
+	return ok
+}
+
+// FuzzCompare checks that the comparison is an order: antisymmetric for all
+// versions, transitive for regular ones.
+func FuzzCompare(f *testing.F) {
+	for i, v := range hardVersions {
+		f.Add(v, hardVersions[(i+1)%len(hardVersions)], hardVersions[(i+7)%len(hardVersions)])
+	}
+	f.Add("1a1-1", "1a.b-1", "1a-1")
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		ab := Compare(a, b)
+		require.Equal(t, -ab, Compare(b, a))
+		require.Zero(t, Compare(a, a))
+		if bc := Compare(b, c); regular(a) && regular(b) && regular(c) && ab <= 0 && bc <= 0 {
+			want := min(ab, bc) // older if either is
+			require.Equal(t, want, Compare(a, c), "%q %q %q: %d %d", a, b, c, ab, bc)
+		}
+	})
+}
+
+func BenchmarkCompare(b *testing.B) {
+	pairs := [][2]string{{"105.0.5195.102-2", "105.0.5195.102-1"}, {"1:2.30+r1+gabc-1", "1:2.30+r10+gabc-1"}, {"5.15.6+kde+r165-1", "5.15.6-1"}, {"251.4-1", "251.4-1"}}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		p := pairs[i%len(pairs)]
+		Compare(p[0], p[1])
+	}
+}
