@@ -1,6 +1,7 @@
-// Package client asks omgd. One connection, no goroutine: what it is made for is
-// a process that asks one question and ends. It does without package net, whose
-// start alone would be a good part of such a process.
+// Package client asks omgd. What it is made for is a process that asks one
+// question and ends, of whose time everything is a good part: it has no
+// goroutine, and does without package net and without the runtime's poller. It
+// waits in system calls, within the socket's own time limits.
 package client
 
 import (
@@ -8,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -46,7 +48,7 @@ type Options struct {
 type Conn struct {
 	path  string
 	opt   Options
-	file  *os.File
+	fd    int
 	r     *bufio.Reader
 	frame []byte
 	out   []byte // requests that are not written yet
@@ -76,12 +78,8 @@ func (c *Conn) connect(ctx context.Context) error {
 		_ = unix.Close(fd)
 		return err
 	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		_ = unix.Close(fd)
-		return os.NewSyscallError("setnonblock", err)
-	}
-	c.file = os.NewFile(uintptr(fd), c.path)
-	c.r = bufio.NewReaderSize(c.file, 16<<10)
+	c.fd = fd
+	c.r = bufio.NewReaderSize(stream{c}, 16<<10)
 	c.out = c.out[:0]
 	c.hello = c.id()
 	c.out, err = wire.AppendRequest(c.out, c.hello, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol, Client: c.opt.Name})
@@ -96,8 +94,10 @@ func (c *Conn) open(ctx context.Context, fd int) error {
 		wait = min(wait, time.Until(d))
 	}
 	tv := unix.NsecToTimeval(max(int64(wait), int64(time.Millisecond)))
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv); err != nil {
-		return os.NewSyscallError("setsockopt", err)
+	for _, limit := range []int{unix.SO_SNDTIMEO, unix.SO_RCVTIMEO} {
+		if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, limit, &tv); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
 	}
 	err := unix.Connect(fd, &unix.SockaddrUnix{Name: c.path})
 	switch {
@@ -119,7 +119,48 @@ func (c *Conn) open(ctx context.Context, fd int) error {
 }
 
 // Close closes the connection.
-func (c *Conn) Close() error { return c.file.Close() }
+func (c *Conn) Close() error {
+	fd := c.fd
+	c.fd = -1
+	return unix.Close(fd)
+}
+
+// stream reads from and writes to the connection's socket.
+type stream struct{ *Conn }
+
+func (s stream) Read(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(s.fd, p)
+		switch {
+		case n > 0:
+			return n, nil
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return 0, os.ErrDeadlineExceeded
+		case err != nil:
+			return 0, err
+		default:
+			return 0, io.EOF
+		}
+	}
+}
+
+// Write sends without the signal that a closed connection would raise.
+func (s stream) Write(p []byte) (done int, err error) {
+	for done < len(p) {
+		n, err := unix.SendmsgN(s.fd, p[done:], nil, nil, unix.MSG_NOSIGNAL)
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return done, os.ErrDeadlineExceeded
+		case err != nil:
+			return done, err
+		default:
+			done += n
+		}
+	}
+	return done, nil
+}
 
 func (c *Conn) id() uint64 {
 	c.next++
@@ -135,17 +176,19 @@ func (c *Conn) Send(op string, req any) (id uint64, err error) {
 }
 
 // Receive writes what is queued and returns the next response of any request;
-// its Result is good until the next call.
+// its Result is good until the next call. Ctx is looked at between system calls,
+// each of which takes no longer than the time limit.
 func (c *Conn) Receive(ctx context.Context) (wire.Response, error) {
-	stop := context.AfterFunc(ctx, func() { _ = c.file.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if err := c.flush(ctx); err != nil {
-		return wire.Response{}, err
+	if err := c.flush(); err != nil {
+		return wire.Response{}, c.broken(err)
 	}
 	for {
-		r, err := c.receive(ctx)
+		if err := ctx.Err(); err != nil {
+			return wire.Response{}, err
+		}
+		r, err := c.receive()
 		if err != nil {
-			return r, c.broken(ctx, err)
+			return r, c.broken(err)
 		}
 		if c.hello == 0 || r.ID != c.hello {
 			return r, nil
@@ -157,34 +200,22 @@ func (c *Conn) Receive(ctx context.Context) (wire.Response, error) {
 	}
 }
 
-func (c *Conn) flush(ctx context.Context) error {
+func (c *Conn) flush() error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	c.deadline(ctx)
-	_, err := c.file.Write(c.out)
+	_, err := stream{c}.Write(c.out)
 	c.out = c.out[:0]
 	// A server that refuses a connection says why and closes it, perhaps before
 	// the request is written: what it said can still be read.
-	if err != nil && !errors.Is(err, unix.EPIPE) {
-		return c.broken(ctx, err)
+	if errors.Is(err, unix.EPIPE) {
+		return nil
 	}
-	return nil
-}
-
-// deadline gives the next read or write its time, unless ctx has none left.
-func (c *Conn) deadline(ctx context.Context) {
-	_ = c.file.SetDeadline(time.Now().Add(c.opt.Timeout))
-	if ctx.Err() != nil {
-		_ = c.file.SetDeadline(time.Unix(1, 0))
-	}
+	return err
 }
 
 // receive reads one response.
-func (c *Conn) receive(ctx context.Context) (r wire.Response, err error) {
-	if c.r.Buffered() == 0 {
-		c.deadline(ctx)
-	}
+func (c *Conn) receive() (r wire.Response, err error) {
 	if c.frame, err = wire.ReadFrame(c.r, c.frame); err != nil {
 		return r, err
 	}
@@ -195,10 +226,7 @@ func (c *Conn) receive(ctx context.Context) (r wire.Response, err error) {
 }
 
 // broken says why the connection is of no more use.
-func (c *Conn) broken(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
+func (c *Conn) broken(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("omgd does not answer: %w", err)
 	}
@@ -211,7 +239,7 @@ func (c *Conn) broken(ctx context.Context, err error) error {
 func (c *Conn) Call(ctx context.Context, op string, req any, part func(result []byte, more bool) error) error {
 	err := c.call(ctx, op, req, part)
 	if retry := new(noPart); errors.As(err, &retry) {
-		_ = c.file.Close()
+		_ = c.Close()
 		if err := c.connect(ctx); err != nil {
 			return err
 		}

@@ -9,6 +9,9 @@ var stamped string
 // String returns the version that the linker stamped, else the module version that `go install` recorded, else "devel"
 // with the commit where the toolchain recorded one. It is never empty.
 func String() string {
+	if stamped != "" {
+		return stamped // reading the build's record takes time, even to no use
+	}
 	info, _ := debug.ReadBuildInfo()
 	return pick(stamped, info)
 }
