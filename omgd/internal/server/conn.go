@@ -86,16 +86,8 @@ func (c *conn) serve() {
 func (c *conn) requests() error {
 	for {
 		frame, err := c.next()
-		var said *wire.Error
-		switch {
-		case errors.Is(err, wire.ErrTooLarge):
-			return c.refuse(wire.Errorf(wire.CodeTooLarge, "%v", err))
-		case errors.Is(err, wire.ErrEmpty):
-			return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
-		case errors.As(err, &said):
-			return c.refuse(said)
-		case err != nil:
-			return err
+		if err != nil {
+			return c.unreadable(err)
 		}
 		if err := wire.Check(frame); err != nil {
 			return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
@@ -116,6 +108,20 @@ func (c *conn) requests() error {
 			c.big = nil
 		}
 	}
+}
+
+// unreadable tells the peer why no frame can be read any more, if it is there.
+func (c *conn) unreadable(err error) error {
+	var said *wire.Error
+	switch {
+	case errors.Is(err, wire.ErrTooLarge):
+		return c.refuse(wire.Errorf(wire.CodeTooLarge, "%v", err))
+	case errors.Is(err, wire.ErrEmpty):
+		return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
+	case errors.As(err, &said):
+		return c.refuse(said)
+	}
+	return err
 }
 
 // next reads a frame. Its bytes are good until the next call.

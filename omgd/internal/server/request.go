@@ -87,6 +87,10 @@ func (c *conn) run(h Handler, r *Request, w *Writer) error {
 	if gone := c.ctx.Err(); gone != nil && c.s.ctx.Err() == nil {
 		return gone // nobody to tell
 	}
+	return c.answerError(r, w, err)
+}
+
+func (c *conn) answerError(r *Request, w *Writer, err error) error {
 	var said *wire.Error
 	switch {
 	case err == nil:

@@ -38,19 +38,18 @@ type running struct {
 	path    string
 	release chan struct{} // lets "wait" go on
 	faults  chan struct{}
-	log     *bytes.Buffer
+	log     *logged
 }
 
 func start(t testing.TB, limits Limits) *running {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "server-")
 	require.NoError(t, err)
-	r := &running{path: filepath.Join(dir, "s"), release: make(chan struct{}), faults: make(chan struct{}, 8), log: &bytes.Buffer{}}
-	var mu sync.Mutex
+	r := &running{path: filepath.Join(dir, "s"), release: make(chan struct{}), faults: make(chan struct{}, 8), log: &logged{}}
 	r.Server = New(Config{
 		Limits:  limits,
 		Version: "test",
-		Log:     slog.New(slog.NewTextHandler(lockedWriter{&mu, r.log}, nil)),
+		Log:     slog.New(slog.NewTextHandler(r.log, nil)),
 		Fault:   func() { r.faults <- struct{}{} },
 		Ops: map[string]Op{
 			"echo": {Handle: func(_ context.Context, q *Request, w *Writer) error {
@@ -100,15 +99,22 @@ func start(t testing.TB, limits Limits) *running {
 	return r
 }
 
-type lockedWriter struct {
-	mu *sync.Mutex
-	w  io.Writer
+// logged is what was logged.
+type logged struct {
+	mu  sync.Mutex
+	all strings.Builder
 }
 
-func (w lockedWriter) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.w.Write(p)
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.String()
 }
 
 // readTruncated reads a mapped file that was truncated after it was mapped.
