@@ -36,7 +36,7 @@ TOOLS := build/tools/$(shell go env GOVERSION)
 
 .PHONY: build
 build: ## Build all programs into bin/
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ $(PROGRAMS:%=./%)
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ $(PROGRAMS:%=./%) ./omg/omg-direct
 ifneq ($(WORKER),)
 	CGO_ENABLED=$(if $(ALPM),1,0) go build -trimpath -buildvcs=false -tags $(ALL_TAGS) -ldflags '$(LDFLAGS)' -o bin/omg-alpm-worker ./$(WORKER)
 endif
@@ -80,10 +80,10 @@ demo: build ## Build, index, start a private omgd, search, show a package, stop
 .PHONY: install
 install: ## Install what was built, under $(DESTDIR)$(PREFIX); builds only if nothing was
 	@test -e bin/omg || $(MAKE) build
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/licenses/omg'
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/omg' '$(DESTDIR)$(PREFIX)/share/licenses/omg'
 	install -m 755 $(PROGRAMS:%=bin/%) '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 bin/omg-direct '$(DESTDIR)$(PREFIX)/lib/omg'
 ifneq ($(WORKER),)
-	install -d '$(DESTDIR)$(PREFIX)/lib/omg'
 	install -m 755 bin/omg-alpm-worker '$(DESTDIR)$(PREFIX)/lib/omg'
 endif
 	install -m 644 LICENSE '$(DESTDIR)$(PREFIX)/share/licenses/omg'

@@ -1,5 +1,5 @@
-// Command omg answers questions about packages: it asks omgd, or reads the
-// files itself where no daemon runs.
+// Command omg answers questions about packages: it asks omgd. Where no daemon
+// runs it becomes omg-direct, which reads the files itself.
 package main
 
 import (
@@ -7,8 +7,11 @@ import (
 	"os"
 
 	"github.com/omg-arch/omg/omg/internal/app"
+	"github.com/omg-arch/omg/omg/internal/ask"
 )
 
 // main catches no signal: omg writes nothing that would have to be cleaned up,
 // and asking the runtime for signals costs a fifth of its time.
-func main() { os.Exit(app.Run(context.Background(), os.Args, os.Stdout, os.Stderr)) }
+func main() {
+	os.Exit(app.Run(context.Background(), os.Args, os.Stdout, os.Stderr, ask.Become(os.Args)))
+}

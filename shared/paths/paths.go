@@ -145,6 +145,29 @@ func (e Env) Trusts(uid uint32) bool {
 	return ok && uid == system
 }
 
+// ErrNotInstalled means that a program of ours is not where it belongs.
+var ErrNotInstalled = errors.New("not installed")
+
+// Program finds another program of ours: beside the running one, or in lib/omg
+// of the same prefix. It is never looked for by PATH or the environment, which
+// others may choose.
+func Program(name string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	if self, err = filepath.EvalSymlinks(self); err != nil {
+		return "", err
+	}
+	dir := filepath.Dir(self)
+	for _, p := range []string{filepath.Join(dir, name), filepath.Join(dir, "..", "lib", "omg", name)} {
+		if fi, err := os.Stat(p); err == nil && fi.Mode().IsRegular() && fi.Mode()&0o111 != 0 {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("%s is %w beside %s", name, ErrNotInstalled, self)
+}
+
 // ErrUntrusted means that someone else could put or replace a file.
 var ErrUntrusted = errors.New("not to be trusted")
 

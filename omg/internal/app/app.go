@@ -12,8 +12,8 @@ import (
 	"github.com/omg-arch/omg/shared/exit"
 )
 
-// Run runs omg and returns its exit code.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// Run runs omg and returns its exit code; local answers where no daemon does.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer, local ask.Local) int {
 	return command.Run(ctx, &cli.App{
 		Name:        "omg",
 		Usage:       "answer questions about Arch Linux packages",
@@ -26,6 +26,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`"},
 			&cli.BoolFlag{Name: "no-daemon", Usage: "do not ask omgd"},
 		},
+		Metadata: map[string]any{localKey: local},
 		Commands: []*cli.Command{
 			searchCommand(),
 			infoCommand(),
@@ -43,6 +44,9 @@ func exitCodes() string {
 	return command.ExitCodes(exit.OK, exit.NotFound, exit.Usage, exit.Failed)
 }
 
+// localKey is where the app keeps who answers without a daemon.
+const localKey = "local"
+
 // asker is who answers this call.
 func asker(c *cli.Context) *ask.Asker {
 	return &ask.Asker{
@@ -52,6 +56,7 @@ func asker(c *cli.Context) *ask.Asker {
 		PacmanConfig: c.String("pacman-config"),
 		DataDir:      c.String("data-dir"),
 		NoDaemon:     c.Bool("no-daemon"),
+		Local:        c.App.Metadata[localKey].(ask.Local),
 		Note:         func(line string) { command.Note(c.App.ErrWriter, c.App.Name, line) },
 	}
 }

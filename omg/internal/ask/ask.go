@@ -1,5 +1,5 @@
-// Package ask gets answers: from omgd, and where there is none, from an index
-// that is current or from pacman's databases themselves.
+// Package ask gets answers: from omgd, and where there is none, from whoever can
+// answer without it.
 package ask
 
 import (
@@ -13,7 +13,6 @@ import (
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/paths"
-	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/version"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -29,7 +28,15 @@ type Asker struct {
 	NoDaemon     bool
 	// Note takes a line about how the answer came about.
 	Note func(line string)
+	// Local answers where the daemon does not.
+	Local Local
 }
+
+// Emit takes a part of an answer; more says that another one follows.
+type Emit func(result []byte, more bool) error
+
+// Local answers a request without the daemon.
+type Local func(ctx context.Context, a *Asker, op string, req any, emit Emit) error
 
 // Search asks for packages; part is called for each part of the answer.
 func (a *Asker) Search(ctx context.Context, r *wire.SearchRequest, part func(p *wire.SearchResult, first bool) error) error {
@@ -59,12 +66,7 @@ func ask[R any](ctx context.Context, a *Asker, op string, req any, part func(*R,
 			return exitError(err)
 		}
 	}
-	l, err := a.openLocal(ctx)
-	if err != nil {
-		return exitError(err)
-	}
-	defer l.close()
-	return exitError(l.answer(op, req, raw))
+	return exitError(a.Local(ctx, a, op, req, raw))
 }
 
 // useDaemon: another database directory or configuration than the daemon's is a
@@ -98,7 +100,7 @@ func (a *Asker) instead(err error) bool {
 	}
 }
 
-func (a *Asker) daemon(ctx context.Context, op string, req any, part func([]byte, bool) error) error {
+func (a *Asker) daemon(ctx context.Context, op string, req any, part Emit) error {
 	env := paths.Process()
 	conn, err := client.Dial(ctx, env.Socket(a.Socket), client.Options{Trust: env.Trusts, Name: "omg " + version.String()})
 	if err != nil {
@@ -112,8 +114,6 @@ func (a *Asker) daemon(ctx context.Context, op string, req any, part func([]byte
 func exitError(err error) error {
 	var said *wire.Error
 	switch {
-	case errors.Is(err, pkgindex.ErrQuery):
-		return command.Usagef("%w", err)
 	case errors.As(err, &said) && said.Code == wire.CodeInvalid:
 		return command.Usagef("%s", said.Message)
 	case errors.As(err, &said) && said.Code == wire.CodeNetwork:

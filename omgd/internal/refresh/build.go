@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/paths"
 )
 
 const (
@@ -19,36 +21,10 @@ const (
 	maxOutput    = 64 << 10         // of what the builder prints
 )
 
-// errNoBuilder means that omg-index is not where it should be.
-var errNoBuilder = errors.New("omg-index is not installed beside omgd")
-
-// Program finds one of our own programs: beside the running one, or in lib/omg
-// of the same prefix. It is never looked for by PATH or the environment, which
-// others may choose.
-func Program(name string) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	if self, err = filepath.EvalSymlinks(self); err != nil {
-		return "", err
-	}
-	dir := filepath.Dir(self)
-	for _, p := range []string{
-		filepath.Join(dir, name),
-		filepath.Join(dir, "..", "lib", "omg", name),
-	} {
-		if fi, err := os.Stat(p); err == nil && fi.Mode().IsRegular() && fi.Mode()&0o111 != 0 {
-			return p, nil
-		}
-	}
-	return "", fmt.Errorf("%w (%s)", errNoBuilder, dir)
-}
-
 // buildIndex has omg-index write an index to out: a process of its own, so that
 // its heap is not ours, which ends when we end.
 func (w *Worker) buildIndex(ctx context.Context, out string) error {
-	program, err := Program("omg-index")
+	program, err := paths.Program("omg-index")
 	if err != nil {
 		return err
 	}
