@@ -6,6 +6,7 @@ package client
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ var (
 
 // Options are how to ask. The zero value has the defaults.
 type Options struct {
-	// Trust says whose socket is believed; nil believes everyone's.
+	// Trust says whose socket is believed; nil believes this user's and root's.
 	Trust func(uid uint32) bool
 	// Name tells the server who asks.
 	Name string
@@ -64,6 +65,9 @@ func Dial(ctx context.Context, path string, opt Options) (*Conn, error) {
 	}
 	if opt.MaxAnswer == 0 {
 		opt.MaxAnswer = 64 << 20
+	}
+	if opt.Trust == nil {
+		opt.Trust = func(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
 	}
 	c := &Conn{path: path, opt: opt}
 	return c, c.connect(ctx)
@@ -100,6 +104,9 @@ func (c *Conn) open(ctx context.Context, fd int) error {
 		}
 	}
 	err := unix.Connect(fd, &unix.SockaddrUnix{Name: c.path})
+	for err == unix.EINTR {
+		err = unix.Connect(fd, &unix.SockaddrUnix{Name: c.path})
+	}
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ENOTDIR):
 		return fmt.Errorf("%w (%s)", ErrNoDaemon, c.path)
@@ -112,7 +119,7 @@ func (c *Conn) open(ctx context.Context, fd int) error {
 	if err != nil {
 		return os.NewSyscallError("getsockopt", err)
 	}
-	if c.opt.Trust != nil && !c.opt.Trust(cred.Uid) {
+	if !c.opt.Trust(cred.Uid) {
 		return fmt.Errorf("%s: %w (user %d)", c.path, ErrUntrusted, cred.Uid)
 	}
 	return nil
@@ -233,9 +240,10 @@ func (c *Conn) broken(err error) error {
 	return fmt.Errorf("%w: %w", ErrBroken, err)
 }
 
-// Call asks one question and gives each part of the answer to part. A
-// connection that breaks before the first part is made anew, once: every
-// operation can be repeated.
+// Call asks one question and gives each part of the answer to part, when the
+// last one is there: who prints parts may wait for a pager, and the server does
+// not wait that long. A connection that breaks before the first part came is
+// made anew, once: every operation can be repeated.
 func (c *Conn) Call(ctx context.Context, op string, req any, part func(result []byte, more bool) error) error {
 	err := c.call(ctx, op, req, part)
 	if retry := new(noPart); errors.As(err, &retry) {
@@ -260,6 +268,7 @@ func (c *Conn) call(ctx context.Context, op string, req any, part func([]byte, b
 		return err
 	}
 	size := 0
+	var ahead [][]byte
 	for {
 		r, err := c.Receive(ctx)
 		if err != nil {
@@ -277,9 +286,17 @@ func (c *Conn) call(ctx context.Context, op string, req any, part func([]byte, b
 		if size += len(r.Result); size > c.opt.MaxAnswer {
 			return fmt.Errorf("%w: more than %d bytes", ErrTooLong, c.opt.MaxAnswer)
 		}
-		if err := part(r.Result, r.More); err != nil || !r.More {
-			return err
+		if r.More {
+			ahead = append(ahead, bytes.Clone(r.Result))
+			continue
 		}
+		for i, p := range ahead {
+			ahead[i] = nil
+			if err := part(p, true); err != nil {
+				return err
+			}
+		}
+		return part(r.Result, false)
 	}
 }
 

@@ -1,0 +1,366 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var ctx = context.Background()
+
+// peer is a server for tests: serve is called with each connection, the first
+// has number 0.
+func peer(t testing.TB, serve func(nc *net.UnixConn, number int)) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	require.NoError(t, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for n := 0; ; n++ {
+			nc, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serve(nc.(*net.UnixConn), n)
+			_ = nc.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = l.Close()
+		<-done
+	})
+	return path
+}
+
+// answering serves requests: answer returns the bytes to send back. The
+// greeting is answered here.
+func answering(answer func(h wire.Header, frame []byte) []byte) func(*net.UnixConn, int) {
+	return func(nc *net.UnixConn, _ int) {
+		for {
+			frame, err := wire.ReadFrame(nc, nil)
+			if err != nil {
+				return
+			}
+			h, err := wire.DecodeHeader(frame)
+			if err != nil {
+				return
+			}
+			reply := wire.AppendResult(nil, h.ID, []byte{0x80}, false)
+			if string(h.Op) != wire.OpHello {
+				reply = answer(h, frame)
+			}
+			if _, err := nc.Write(reply); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func encode(v any) []byte {
+	b, err := msgpack.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func dial(t testing.TB, path string, opt Options) *Conn {
+	t.Helper()
+	if opt.Timeout == 0 {
+		opt.Timeout = 5 * time.Second
+	}
+	c, err := Dial(ctx, path, opt)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func TestGet(t *testing.T) {
+	c := dial(t, peer(t, answering(func(h wire.Header, frame []byte) []byte {
+		var req wire.InfoRequest
+		if err := msgpack.Unmarshal(frame, &req); err != nil || len(req.Names) != 1 {
+			return nil
+		}
+		return wire.AppendResult(nil, h.ID, encode(&wire.InfoResult{Packages: []wire.Package{{Name: req.Names[0]}}}), false)
+	})), Options{})
+	for _, name := range []string{"a", "b"} {
+		var r wire.InfoResult
+		require.NoError(t, c.Get(ctx, wire.OpInfo, &wire.InfoRequest{Names: []string{name}}, &r))
+		require.Equal(t, wire.InfoResult{Packages: []wire.Package{{Name: name}}}, r)
+	}
+}
+
+// TestReadsAhead: the server gets rid of an answer before anyone looks at it.
+func TestReadsAhead(t *testing.T) {
+	const parts = 100
+	var written atomic.Bool
+	c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte {
+		var b []byte
+		for i := range parts {
+			b = wire.AppendResult(b, h.ID, encode(strings.Repeat("x", 50_000)), i+1 < parts)
+		}
+		written.Store(true)
+		return b
+	})), Options{})
+	got := 0
+	require.NoError(t, c.Call(ctx, "op", nil, func(b []byte, more bool) error {
+		got++
+		require.Len(t, b, 50_003)
+		require.Equal(t, got < parts, more)
+		require.True(t, written.Load())
+		return nil
+	}))
+	require.Equal(t, parts, got)
+	stop := errors.New("enough")
+	require.ErrorIs(t, c.Call(ctx, "op", nil, func([]byte, bool) error { return stop }), stop)
+}
+
+func TestNoDaemon(t *testing.T) {
+	dir := t.TempDir()
+	_, err := Dial(ctx, filepath.Join(dir, "none"), Options{})
+	require.ErrorIs(t, err, ErrNoDaemon)
+	_, err = Dial(ctx, filepath.Join(dir, "none", "none"), Options{})
+	require.ErrorIs(t, err, ErrNoDaemon)
+
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, "stale"), Net: "unix"})
+	require.NoError(t, err)
+	l.SetUnlinkOnClose(false)
+	require.NoError(t, l.Close())
+	_, err = Dial(ctx, filepath.Join(dir, "stale"), Options{})
+	require.ErrorIs(t, err, ErrNoDaemon)
+}
+
+func TestUntrusted(t *testing.T) {
+	path := peer(t, func(nc *net.UnixConn, _ int) {
+		if b, _ := io.ReadAll(nc); len(b) > 0 {
+			t.Errorf("%d bytes were sent to a stranger", len(b))
+		}
+	})
+	asked := 0
+	_, err := Dial(ctx, path, Options{Trust: func(uid uint32) bool {
+		asked++
+		require.EqualValues(t, os.Geteuid(), uid)
+		return false
+	}})
+	require.ErrorIs(t, err, ErrUntrusted)
+	require.Equal(t, 1, asked)
+}
+
+// TestFullQueue: a daemon that accepts nothing is waited for only so long.
+func TestFullQueue(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	require.NoError(t, unix.Bind(fd, &unix.SockaddrUnix{Name: path}))
+	require.NoError(t, unix.Listen(fd, 0))
+	for range 10 {
+		c, err := Dial(ctx, path, Options{Timeout: 20 * time.Millisecond})
+		if err != nil {
+			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			return
+		}
+		defer c.Close()
+	}
+	t.Fatal("the queue was never full")
+}
+
+func TestSilentServer(t *testing.T) {
+	gone := make(chan struct{})
+	path := peer(t, func(*net.UnixConn, int) { <-gone })
+	defer close(gone)
+	c := dial(t, path, Options{Timeout: 30 * time.Millisecond})
+	require.ErrorIs(t, c.Get(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	require.ErrorIs(t, c.Get(ended, "op", nil, nil), context.Canceled)
+}
+
+// TestBrokenOnce: a connection that breaks before an answer is made anew, one
+// time; one that breaks within an answer is not.
+func TestBrokenOnce(t *testing.T) {
+	good := answering(func(h wire.Header, _ []byte) []byte { return wire.AppendResult(nil, h.ID, encode("yes"), false) })
+	for name, c := range map[string]struct {
+		breaks func(nc *net.UnixConn) // what happens instead of an answer
+		times  int
+		ok     bool
+	}{
+		"closed at once":           {func(*net.UnixConn) {}, 1, true},
+		"closed twice":             {func(*net.UnixConn) {}, 2, false},
+		"closed behind a request":  {func(nc *net.UnixConn) { _, _ = nc.Read(make([]byte, 1000)) }, 1, true},
+		"half a length":            {func(nc *net.UnixConn) { _, _ = nc.Write([]byte{0, 0}) }, 1, true},
+		"half a frame":             {func(nc *net.UnixConn) { _, _ = nc.Write([]byte{0, 0, 0, 9, 0x82}) }, 1, true},
+		"a part, and nothing more": {func(nc *net.UnixConn) { _, _ = nc.Write(wire.AppendResult(nil, 2, encode("a"), true)) }, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := dial(t, peer(t, func(nc *net.UnixConn, number int) {
+				if number < c.times {
+					c.breaks(nc)
+					return
+				}
+				good(nc, number)
+			}), Options{})
+			var s string
+			err := conn.Get(ctx, "op", nil, &s)
+			if c.ok {
+				require.NoError(t, err)
+				require.Equal(t, "yes", s)
+				return
+			}
+			require.ErrorIs(t, err, ErrBroken)
+		})
+	}
+}
+
+// TestRubbish: what is no protocol is an error, whatever it announces.
+func TestRubbish(t *testing.T) {
+	for name, b := range map[string][]byte{
+		"text":           []byte("HTTP/1.1 400 Bad Request\r\n\r\n"),
+		"length 0":       {0, 0, 0, 0},
+		"4 GiB":          {0xff, 0xff, 0xff, 0xff},
+		"no MessagePack": {0, 0, 0, 2, 0xc1, 0xc1},
+		"nested":         wire.EndFrame(append(wire.BeginFrame(nil), []byte(strings.Repeat("\x91", 1000)+"\xc0")...), 0),
+		"no map":         {0, 0, 0, 1, 0x90},
+		"no id":          {0, 0, 0, 9, 0x81, 0xa6, 'r', 'e', 's', 'u', 'l', 't', 0x80},
+		"an empty map":   {0, 0, 0, 1, 0x80},
+		"only an id":     {0, 0, 0, 5, 0x81, 0xa2, 'i', 'd', 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
+				_, _ = nc.Write(b)
+				_, _ = io.Copy(io.Discard, nc)
+			}), Options{})
+			require.ErrorIs(t, c.Get(ctx, "op", nil, nil), ErrBroken)
+		})
+	}
+}
+
+func TestTooLong(t *testing.T) {
+	c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte {
+		var b []byte
+		for range 10 {
+			b = wire.AppendResult(b, h.ID, encode(strings.Repeat("x", 1000)), true)
+		}
+		return b
+	})), Options{MaxAnswer: 5000})
+	require.ErrorIs(t, c.Call(ctx, "op", nil, func([]byte, bool) error {
+		t.Error("a part of an answer that is not whole")
+		return nil
+	}), ErrTooLong)
+}
+
+// TestErrors are the server's: those of the request, of the greeting, and of
+// the connection, even when it is closed before anything was written to it.
+func TestErrors(t *testing.T) {
+	said := wire.Errorf(wire.CodeNotReady, "not yet")
+	is := func(err error, code wire.Code) {
+		t.Helper()
+		var e *wire.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, code, e.Code)
+	}
+	c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte { return wire.AppendError(nil, h.ID, said) })), Options{})
+	is(c.Get(ctx, "op", nil, nil), wire.CodeNotReady)
+	is(c.Get(ctx, "op", nil, nil), wire.CodeNotReady)
+
+	c = dial(t, peer(t, func(nc *net.UnixConn, _ int) {
+		frame, _ := wire.ReadFrame(nc, nil)
+		h, _ := wire.DecodeHeader(frame)
+		_, _ = nc.Write(wire.AppendError(nil, h.ID, wire.Errorf(wire.CodeVersion, "too new")))
+		_, _ = io.Copy(io.Discard, nc)
+	}), Options{})
+	is(c.Get(ctx, "op", nil, nil), wire.CodeVersion)
+
+	refused := make(chan struct{})
+	path := peer(t, func(nc *net.UnixConn, _ int) {
+		_, _ = nc.Write(wire.AppendError(nil, 0, wire.Errorf(wire.CodeBusy, "too many")))
+		_ = nc.Close()
+		refused <- struct{}{}
+	})
+	c = dial(t, path, Options{})
+	<-refused
+	is(c.Get(ctx, "op", nil, nil), wire.CodeBusy)
+}
+
+func TestPipelining(t *testing.T) {
+	// The answers come in reverse, a part of each at a time.
+	path := peer(t, func(nc *net.UnixConn, _ int) {
+		var b []byte
+		var ids []uint64
+		for range 11 {
+			frame, err := wire.ReadFrame(nc, nil)
+			if err != nil {
+				return
+			}
+			h, _ := wire.DecodeHeader(frame)
+			ids = append(ids, h.ID)
+		}
+		for _, more := range []bool{true, false} {
+			for i := len(ids) - 1; i > 0; i-- {
+				b = wire.AppendResult(b, ids[i], encode(fmt.Sprint(ids[i])), more)
+			}
+		}
+		b = wire.AppendResult(b, ids[0], []byte{0x80}, false)
+		_, _ = nc.Write(b)
+		_, _ = io.Copy(io.Discard, nc)
+	})
+	c := dial(t, path, Options{})
+	var ids []uint64
+	for range 10 {
+		id, err := c.Send("op", nil)
+		require.NoError(t, err)
+		ids = append(ids, id)
+	}
+	for _, more := range []bool{true, false} {
+		for i := len(ids) - 1; i >= 0; i-- {
+			r, err := c.Receive(ctx)
+			require.NoError(t, err)
+			require.Equal(t, ids[i], r.ID)
+			require.Equal(t, more, r.More)
+			require.Equal(t, encode(fmt.Sprint(ids[i])), r.Result)
+		}
+	}
+}
+
+// FuzzAnswer gives the client any bytes for an answer.
+func FuzzAnswer(f *testing.F) {
+	f.Add(wire.AppendResult(wire.AppendResult(nil, 1, []byte{0x80}, false), 2, encode(&wire.SearchResult{Total: 1}), false))
+	f.Add(wire.AppendError(nil, 2, wire.Errorf(wire.CodeBusy, "x")))
+	answer := make(chan []byte, 2)
+	path := peer(f, func(nc *net.UnixConn, _ int) { _, _ = nc.Write(<-answer) })
+	f.Fuzz(func(t *testing.T, b []byte) {
+		answer <- b
+		answer <- b // for the second try
+		c, err := Dial(ctx, path, Options{Timeout: 5 * time.Second})
+		require.NoError(t, err)
+		var r wire.SearchResult
+		err = c.Get(ctx, wire.OpSearch, &wire.SearchRequest{}, &r)
+		_ = c.Close()
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+		for len(answer) > 0 {
+			if d, err := Dial(ctx, path, Options{Timeout: 100 * time.Millisecond}); err == nil {
+				_, _ = d.Receive(ctx)
+				_ = d.Close()
+			}
+		}
+	})
+}
