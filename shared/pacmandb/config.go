@@ -121,6 +121,10 @@ func (r *configReader) file(f *os.File, level int) error {
 	if err != nil {
 		return err
 	}
+	return r.lines(text, level)
+}
+
+func (r *configReader) lines(text string, level int) (err error) {
 	for line := range strings.SplitSeq(text, "\n") {
 		r.line++
 		line, _, _ = strings.Cut(line, "\x00") // as it ends in C
@@ -280,8 +284,12 @@ func (r *configReader) include(pattern string, level int) error {
 	if level == maxConfigLevels {
 		return r.errorf("files include each other more than %d levels deep", maxConfigLevels)
 	}
+	paths, ok := expand(pattern, maxConfigFiles)
+	if !ok {
+		return r.errorf("Include names more than %d files", maxConfigFiles)
+	}
 	name, line := r.name, r.line
-	for _, path := range expand(pattern) {
+	for _, path := range paths {
 		f, err := openConfig(path)
 		if err != nil {
 			return r.errorf("Include: %v", err)

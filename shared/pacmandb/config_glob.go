@@ -9,10 +9,11 @@ import (
 
 // expand lists the files that a pattern names, in order of their bytes, as
 // glob(3) does: * ? [ and \ are special, what begins with a dot is found by a
-// dot only. A pattern that names nothing stands for itself.
-func expand(pattern string) []string {
+// dot only. A pattern that names nothing stands for itself. ok is false if there
+// are more than limit files, or directories on the way to them.
+func expand(pattern string, limit int) (files []string, ok bool) {
 	if !special(pattern) {
-		return []string{pattern}
+		return []string{pattern}, true
 	}
 	found := []string{""}
 	elements := strings.SplitAfter(pattern, "/")
@@ -30,6 +31,9 @@ func expand(pattern string) []string {
 				}
 				longer = append(longer, dir+match)
 			}
+			if len(longer) > limit {
+				return nil, false
+			}
 		}
 		found = longer
 	}
@@ -38,10 +42,10 @@ func expand(pattern string) []string {
 		return err != nil
 	})
 	if len(found) == 0 {
-		return []string{pattern}
+		return []string{pattern}, true
 	}
 	slices.Sort(found)
-	return found
+	return found, true
 }
 
 func special(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
