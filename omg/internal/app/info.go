@@ -31,22 +31,18 @@ func info(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	var all wire.InfoResult
-	err = asker(c).Info(c.Context, &req, func(part *wire.InfoResult, first bool) error {
-		packages := part.Packages
-		if first {
-			all = *part
-			all.Packages = []wire.Package{}
-		}
+	packages := []wire.Package{}
+	all, err := asker(c).Info(c.Context, &req, func(p *wire.Package) error {
 		if out.json {
-			all.Packages = append(all.Packages, packages...)
+			packages = append(packages, *p)
 			return nil
 		}
-		return out.packages(packages, out.style.Info)
+		return out.pkg(p, out.style.Info)
 	})
 	if err != nil {
 		return err
 	}
+	all.Packages = packages
 	if out.json {
 		if err := out.document(struct {
 			Schema int `json:"schema"`

@@ -168,20 +168,16 @@ func (o *output) end() error {
 	return exit.With(exit.Failed, o.w.Flush())
 }
 
-// packages prints packages for a reader that is not JSON's.
-func (o *output) packages(list []wire.Package, human func(*bufio.Writer, *wire.Package)) error {
-	for i := range list {
-		p := &list[i]
-		switch {
-		case o.quiet:
-			o.name(p.Name)
-		case o.tmpl != nil:
-			if err := o.format(p); err != nil {
-				return err
-			}
-		default:
-			human(o.w, p)
-		}
+// pkg prints a package for a reader that is not JSON's.
+func (o *output) pkg(p *wire.Package, human func(*bufio.Writer, *wire.Package)) error {
+	switch {
+	case o.quiet:
+		o.name(p.Name)
+		return nil
+	case o.tmpl != nil:
+		return o.format(p)
+	default:
+		human(o.w, p)
+		return nil
 	}
-	return nil
 }

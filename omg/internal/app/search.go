@@ -56,24 +56,20 @@ func search(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	var all wire.SearchResult
 	shown := 0
-	err = asker(c).Search(c.Context, &req, func(part *wire.SearchResult, first bool) error {
-		packages := part.Packages
-		shown += len(packages)
-		if first {
-			all = *part
-			all.Packages = []wire.Package{}
-		}
+	packages := []wire.Package{}
+	all, err := asker(c).Search(c.Context, &req, func(p *wire.Package) error {
+		shown++
 		if out.json {
-			all.Packages = append(all.Packages, packages...)
+			packages = append(packages, *p)
 			return nil
 		}
-		return out.packages(packages, out.style.Search)
+		return out.pkg(p, out.style.Search)
 	})
 	if err != nil {
 		return err
 	}
+	all.Packages = packages
 	if out.json {
 		if err := out.document(struct {
 			Schema int `json:"schema"`

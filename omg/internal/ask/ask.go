@@ -5,9 +5,6 @@ package ask
 import (
 	"context"
 	"errors"
-	"fmt"
-
-	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/command"
@@ -38,35 +35,38 @@ type Emit func(result []byte, more bool) error
 // Local answers a request without the daemon.
 type Local func(ctx context.Context, a *Asker, op string, req any, emit Emit) error
 
-// Search asks for packages; part is called for each part of the answer.
-func (a *Asker) Search(ctx context.Context, r *wire.SearchRequest, part func(p *wire.SearchResult, first bool) error) error {
-	return ask(ctx, a, wire.OpSearch, r, part)
+// Search asks for packages and gives each of them to each, which may not keep
+// it. The result has everything else.
+func (a *Asker) Search(ctx context.Context, r *wire.SearchRequest, each func(*wire.Package) error) (wire.SearchResult, error) {
+	var result wire.SearchResult
+	err := a.ask(ctx, wire.OpSearch, r, func(part []byte, _ bool) error {
+		return wire.DecodeSearch(part, &result, each)
+	})
+	return result, err
 }
 
-// Info asks about packages by name.
-func (a *Asker) Info(ctx context.Context, r *wire.InfoRequest, part func(p *wire.InfoResult, first bool) error) error {
-	return ask(ctx, a, wire.OpInfo, r, part)
+// Info asks about packages by name, as Search does.
+func (a *Asker) Info(ctx context.Context, r *wire.InfoRequest, each func(*wire.Package) error) (wire.InfoResult, error) {
+	var result wire.InfoResult
+	err := a.ask(ctx, wire.OpInfo, r, func(part []byte, _ bool) error {
+		return wire.DecodeInfo(part, &result, each)
+	})
+	return result, err
 }
 
 // ask gets the parts of an answer from the first that can give it.
-func ask[R any](ctx context.Context, a *Asker, op string, req any, part func(*R, bool) error) error {
-	first := true
-	raw := func(result []byte, _ bool) error {
-		r := new(R)
-		if err := msgpack.Unmarshal(result, r); err != nil {
-			return exit.With(exit.Failed, fmt.Errorf("the answer cannot be read: %w", err))
-		}
-		err := part(r, first)
-		first = false
-		return err
-	}
+func (a *Asker) ask(ctx context.Context, op string, req any, emit Emit) error {
 	if a.useDaemon() {
-		err := a.daemon(ctx, op, req, raw)
-		if !first || !a.instead(err) {
+		came := false
+		err := a.daemon(ctx, op, req, func(part []byte, more bool) error {
+			came = true
+			return emit(part, more)
+		})
+		if came || !a.instead(err) {
 			return exitError(err)
 		}
 	}
-	return exitError(a.Local(ctx, a, op, req, raw))
+	return exitError(a.Local(ctx, a, op, req, emit))
 }
 
 // useDaemon: another database directory or configuration than the daemon's is a
