@@ -63,15 +63,32 @@ func find(commands []*cli.Command, name string) *cli.Command {
 
 // flagNames maps the names of flags to whether they take a value.
 func flagNames(flags []cli.Flag) map[string]bool {
-	names := make(map[string]bool)
+	names := make(map[string]bool, 2*len(flags))
 	for _, f := range flags {
-		takes := false
-		if d, ok := f.(cli.DocGenerationFlag); ok {
-			takes = d.TakesValue()
-		}
-		for _, n := range f.Names() {
-			names[n] = takes
+		// The framework's own Names runs an expression over each: for the flags of
+		// one command that is a tenth of the time of a whole process.
+		switch f := f.(type) {
+		case *cli.BoolFlag:
+			add(names, false, f.Name, f.Aliases)
+		case *cli.StringFlag:
+			add(names, true, f.Name, f.Aliases)
+		case *cli.StringSliceFlag:
+			add(names, true, f.Name, f.Aliases)
+		case *cli.IntFlag:
+			add(names, true, f.Name, f.Aliases)
+		default:
+			d, ok := f.(cli.DocGenerationFlag)
+			add(names, ok && d.TakesValue(), "", f.Names())
 		}
 	}
 	return names
+}
+
+func add(names map[string]bool, takesValue bool, name string, aliases []string) {
+	if name != "" {
+		names[name] = takesValue
+	}
+	for _, a := range aliases {
+		names[a] = takesValue
+	}
 }

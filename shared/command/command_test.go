@@ -1,0 +1,118 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/urfave/cli/v2"
+
+	"github.com/omg-arch/omg/shared/exit"
+)
+
+func app(action cli.ActionFunc) *cli.App {
+	return &cli.App{
+		Name:  "prog",
+		Flags: []cli.Flag{&cli.StringFlag{Name: "socket", Aliases: []string{"s"}}, &cli.BoolFlag{Name: "loud"}},
+		Commands: []*cli.Command{
+			{
+				Name: "find", Aliases: []string{"f"}, Action: action,
+				Flags: []cli.Flag{
+					&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}}, &cli.BoolFlag{Name: "regex", Aliases: []string{"x"}},
+					&cli.IntFlag{Name: "limit"}, &cli.StringSliceFlag{Name: "repo"},
+				},
+			},
+			{Name: "cache", Subcommands: []*cli.Command{{Name: "clear", Action: action, Flags: []cli.Flag{&cli.BoolFlag{Name: "all"}}}}},
+		},
+	}
+}
+
+func TestFlagsStandAnywhere(t *testing.T) {
+	const want = "find find|-s /x|-q|-limit 3|-repo a,b|words one -two find"
+	for _, line := range []string{
+		"--socket /x find -q --limit 3 --repo a --repo b -- one -two find",
+		"find --socket=/x -q --limit=3 --repo a --repo b -- one -two find",
+		"find one -q -s /x --limit 3 --repo a --repo b -- -two find",
+		"f --repo a one --repo b --socket /x --limit 3 -q -- -two find",
+	} {
+		var got string
+		code := Run(context.Background(), app(func(c *cli.Context) error {
+			got = "find " + c.Command.Name + "|-s " + c.String("socket")
+			if c.Bool("quiet") {
+				got += "|-q"
+			}
+			got += "|-limit " + c.String("limit")
+			got += "|-repo " + strings.Join(c.StringSlice("repo"), ",") + "|words " + strings.Join(c.Args().Slice(), " ")
+			return nil
+		}), append([]string{"prog"}, strings.Fields(line)...), &bytes.Buffer{}, &bytes.Buffer{})
+		require.Zero(t, code, line)
+		require.Equal(t, want, got, line)
+	}
+}
+
+func TestSubcommandsAndShortFlags(t *testing.T) {
+	ran := 0
+	run := func(args ...string) int {
+		return Run(context.Background(), app(func(c *cli.Context) error {
+			ran++
+			switch c.Command.Name {
+			case "clear":
+				require.True(t, c.Bool("all"))
+				require.True(t, c.Bool("loud"))
+			case "find":
+				require.True(t, c.Bool("quiet"))
+				require.True(t, c.Bool("regex"))
+				require.Equal(t, []string{"-"}, c.Args().Slice())
+			}
+			return nil
+		}), append([]string{"prog"}, args...), &bytes.Buffer{}, &bytes.Buffer{})
+	}
+	require.Zero(t, run("--loud", "cache", "clear", "--all"))
+	require.Zero(t, run("find", "-", "-qx"))
+	require.Equal(t, 2, ran)
+}
+
+func TestErrors(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		code   int
+		stderr string
+	}{
+		{nil, 0, ""},
+		{exit.Quiet(exit.NotFound), 1, ""},
+		{errors.New("some\nthing\x1b[31m"), 3, "prog: error: some; thing\uFFFD[31m\n"},
+		{Usagef("bad %s", "word"), 2, "prog: error: bad word\nprog: hint: see --help\n"},
+		{&exit.Error{Code: exit.Network, Err: errors.New("no net"), Hint: "plug it in"}, 4, "prog: error: no net\nprog: hint: plug it in\n"},
+	} {
+		var out, stderr bytes.Buffer
+		code := Run(context.Background(), app(func(*cli.Context) error { return c.err }), []string{"prog", "find"}, &out, &stderr)
+		require.Equal(t, c.code, code)
+		require.Equal(t, c.stderr, stderr.String())
+		require.Empty(t, out.String())
+	}
+}
+
+func TestWrongUsage(t *testing.T) {
+	for _, line := range []string{"find --nonsense", "find --limit x", "--nonsense", "find --limit"} {
+		var out, stderr bytes.Buffer
+		code := Run(context.Background(), app(func(*cli.Context) error { return nil }), append([]string{"prog"}, strings.Fields(line)...), &out, &stderr)
+		require.Equal(t, exit.Usage, code, line)
+		require.Empty(t, out.String(), line)
+		require.Equal(t, 2, strings.Count(stderr.String(), "\n"), stderr.String())
+		require.True(t, strings.HasPrefix(stderr.String(), "prog: error: "), stderr.String())
+	}
+}
+
+func TestHelpAndVersionGoToStdout(t *testing.T) {
+	for _, line := range []string{"--help", "-h", "--version", "find --help", "cache --help", "cache clear --help"} {
+		var out, stderr bytes.Buffer
+		code := Run(context.Background(), app(func(*cli.Context) error { return nil }), append([]string{"prog"}, strings.Fields(line)...), &out, &stderr)
+		require.Zero(t, code, line)
+		require.NotEmpty(t, out.String(), line)
+		require.Empty(t, stderr.String(), line)
+	}
+	require.Equal(t, "Exit codes: 0 answered; 2 wrong usage.", ExitCodes(exit.OK, exit.Usage))
+}
