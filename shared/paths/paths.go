@@ -37,10 +37,17 @@ func Process() Env { return Env{Getenv: os.Getenv, UID: os.Getuid()} }
 // absolute returns the variable's value if it is an absolute path: the XDG base
 // directory specification has relative ones ignored.
 func (e Env) absolute(name string) string {
-	if v := e.Getenv(name); filepath.IsAbs(v) {
+	if v := e.get(name); filepath.IsAbs(v) {
 		return v
 	}
 	return ""
+}
+
+func (e Env) get(name string) string {
+	if e.Getenv == nil {
+		return ""
+	}
+	return e.Getenv(name)
 }
 
 // DataDir is where omg keeps its data: what the flag says, else
@@ -64,7 +71,7 @@ func (e Env) Socket(flag string) string {
 	if flag != "" {
 		return flag
 	}
-	if s := e.Getenv("OMG_SOCKET_PATH"); s != "" {
+	if s := e.get("OMG_SOCKET_PATH"); s != "" {
 		return s
 	}
 	if d := e.absolute("XDG_RUNTIME_DIR"); d != "" {
@@ -97,14 +104,18 @@ func (e Env) beside(socket, suffix string) string {
 }
 
 func (e Env) besideDir(socket string) string {
-	if dir := filepath.Dir(socket); dir != "/tmp" {
-		return dir
+	dir := filepath.Dir(socket)
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
 	}
-	return e.PrivateDir()
+	if dir == "/tmp" {
+		return e.PrivateDir()
+	}
+	return dir
 }
 
 // PrivateDir is a user's own directory in /tmp, for one without a runtime
-// directory. Who uses it checks its owner and mode; see CheckDir.
+// directory. Who writes there calls MakePrivateDir first.
 func (e Env) PrivateDir() string { return "/tmp/omg-" + strconv.Itoa(e.UID) }
 
 // Indexes are the index files to look for, the first that is there to be used:
@@ -114,7 +125,7 @@ func (e Env) Indexes(flags []string, dataDir string) []string {
 	if len(flags) > 0 {
 		return flags
 	}
-	if p := e.Getenv("OMG_INDEX"); p != "" {
+	if p := e.get("OMG_INDEX"); p != "" {
 		return filepath.SplitList(p)
 	}
 	own := filepath.Join(e.DataDir(dataDir), ReposIndex)

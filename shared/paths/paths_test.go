@@ -1,0 +1,138 @@
+package paths
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func env(vars map[string]string) Env {
+	return Env{Getenv: func(name string) string { return vars[name] }, UID: 1000}
+}
+
+func TestDataDir(t *testing.T) {
+	for want, c := range map[string]struct {
+		flag string
+		vars map[string]string
+	}{
+		"given":                 {"given", map[string]string{"XDG_DATA_HOME": "/x", "HOME": "/h"}},
+		"/x/omg":                {"", map[string]string{"XDG_DATA_HOME": "/x", "HOME": "/h"}},
+		"/h/.local/share/omg":   {"", map[string]string{"XDG_DATA_HOME": "relative", "HOME": "/h"}},
+		"/old/.local/share/omg": {"", map[string]string{"HOME": "/old"}},
+		SystemDir:               {"", map[string]string{"XDG_DATA_HOME": "x", "HOME": "y"}},
+	} {
+		require.Equal(t, want, env(c.vars).DataDir(c.flag))
+	}
+	require.Equal(t, SystemDir, Env{}.DataDir(""))
+}
+
+func TestSocket(t *testing.T) {
+	all := map[string]string{"OMG_SOCKET_PATH": "/env.sock", "XDG_RUNTIME_DIR": "/run/user/1000"}
+	require.Equal(t, "flag.sock", env(all).Socket("flag.sock"))
+	require.Equal(t, "/env.sock", env(all).Socket(""))
+	delete(all, "OMG_SOCKET_PATH")
+	require.Equal(t, "/run/user/1000/omg.sock", env(all).Socket(""))
+	all["XDG_RUNTIME_DIR"] = "run"
+	require.Equal(t, "/tmp/omg.sock", env(all).Socket(""))
+	require.Equal(t, "/tmp/omg.sock", Env{}.Socket(""))
+}
+
+// TestBesideTheSocket: what belongs to a socket lies beside it, but never in
+// /tmp itself, where others could put it first.
+func TestBesideTheSocket(t *testing.T) {
+	e := env(nil)
+	for socket, want := range map[string][3]string{
+		"/run/user/1000/omg.sock": {"/run/user/1000/omg.lock", "/run/user/1000/omgd.pid", "/run/user/1000/omg.status"},
+		"/srv/two.sock":           {"/srv/two.lock", "/srv/two.pid", "/srv/two.status"},
+		"/srv/bare":               {"/srv/bare.lock", "/srv/bare.pid", "/srv/bare.status"},
+		"/tmp/omg.sock":           {"/tmp/omg-1000/omg.lock", "/tmp/omg-1000/omgd.pid", "/tmp/omg-1000/omg.status"},
+		"/tmp/../tmp//x.sock":     {"/tmp/omg-1000/x.lock", "/tmp/omg-1000/x.pid", "/tmp/omg-1000/x.status"},
+		"/tmp/mine/x.sock":        {"/tmp/mine/x.lock", "/tmp/mine/x.pid", "/tmp/mine/x.status"},
+	} {
+		require.Equal(t, want, [3]string{e.Lock(socket), e.PID(socket), e.Status(socket)}, socket)
+	}
+	t.Chdir("/tmp")
+	require.Equal(t, "/tmp/omg-1000/x.lock", e.Lock("x.sock"), "a relative path says where it is too")
+}
+
+func TestIndexes(t *testing.T) {
+	e := env(map[string]string{"OMG_INDEX": "/a:/b", "HOME": "/h"})
+	require.Equal(t, []string{"f"}, e.Indexes([]string{"f"}, "d"))
+	require.Equal(t, []string{"/a", "/b"}, e.Indexes(nil, "d"))
+	e = env(map[string]string{"HOME": "/h"})
+	require.Equal(t, []string{"/h/.local/share/omg/repos.omgidx", "/var/lib/omg/repos.omgidx"}, e.Indexes(nil, ""))
+	require.Equal(t, []string{"d/repos.omgidx", "/var/lib/omg/repos.omgidx"}, e.Indexes(nil, "d"))
+	require.Equal(t, []string{"/var/lib/omg/repos.omgidx"}, Env{}.Indexes(nil, ""))
+}
+
+func TestTrusts(t *testing.T) {
+	e := env(nil)
+	require.True(t, e.Trusts(0))
+	require.True(t, e.Trusts(1000))
+	require.False(t, e.Trusts(1001))
+	system, there := systemUID()
+	require.Equal(t, there, e.Trusts(system) && system != 0)
+	require.False(t, Env{UID: 1000}.Trusts(1<<32-1))
+}
+
+func TestCheckParent(t *testing.T) {
+	self := Process()
+	dir := t.TempDir()
+	for mode, ok := range map[fs.FileMode]bool{
+		0o700: true, 0o755: true, 0o777: false, 0o775: false, 0o757: false,
+		0o777 | fs.ModeSticky: true, 0o775 | fs.ModeSticky: true,
+	} {
+		require.NoError(t, os.Chmod(dir, mode))
+		err := self.CheckParent(dir)
+		if ok {
+			require.NoError(t, err, "%v", mode)
+		} else {
+			require.ErrorIs(t, err, ErrUntrusted, "%v", mode)
+		}
+	}
+	require.NoError(t, os.Chmod(dir, 0o700))
+	require.NoError(t, self.CheckParent("/"), "root's")
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	require.ErrorIs(t, self.CheckParent(file), unix.ENOTDIR)
+	require.ErrorIs(t, self.CheckParent(filepath.Join(dir, "none")), fs.ErrNotExist)
+
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make another user's directory")
+	}
+	require.NoError(t, os.Chown(dir, 12345, 12345))
+	require.ErrorIs(t, self.CheckParent(dir), ErrUntrusted)
+	require.NoError(t, Env{UID: 12345}.CheckParent(dir))
+}
+
+func TestMakePrivateDir(t *testing.T) {
+	self := Process()
+	dir := filepath.Join(t.TempDir(), "omg-0")
+	for range 2 {
+		require.NoError(t, self.MakePrivateDir(dir))
+	}
+	fi, err := os.Lstat(dir)
+	require.NoError(t, err)
+	require.Equal(t, fs.ModeDir|0o700, fi.Mode())
+
+	require.NoError(t, os.Chmod(dir, 0o755))
+	require.ErrorIs(t, self.MakePrivateDir(dir), ErrUntrusted, "others can look in")
+	require.NoError(t, os.Chmod(dir, 0o700))
+	require.ErrorIs(t, Env{UID: self.UID + 1}.MakePrivateDir(dir), ErrUntrusted, "another user's")
+	link := dir + "-link"
+	require.NoError(t, os.Symlink(dir, link))
+	require.ErrorIs(t, self.MakePrivateDir(link), ErrUntrusted, "a link")
+	require.Error(t, self.MakePrivateDir(filepath.Join(dir, "a", "b")))
+}
+
+func TestProgramIsNotLookedForByPATH(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "omg-none"), nil, 0o755))
+	t.Setenv("PATH", dir)
+	_, err := Program("omg-none")
+	require.ErrorIs(t, err, ErrNotInstalled)
+}
