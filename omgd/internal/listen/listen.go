@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -27,19 +28,30 @@ var (
 
 // Socket is a listening socket and the lock that makes it ours alone.
 type Socket struct {
-	net.Listener
+	*net.UnixListener
 	path string
+	born os.FileInfo // to tell our socket from another that took its place
 	lock *os.File
 }
+
+// maxPath is what a socket's address has room for.
+const maxPath = 107
 
 // Open takes the lock beside the socket, removes a socket that a dead daemon
 // left, and listens. The socket has mode 0600 from the start, whatever the umask.
 func Open(path string, env paths.Env) (*Socket, error) {
+	if len(path) > maxPath {
+		return nil, fmt.Errorf("%s: a socket's path has at most %d bytes, not %d: choose another with --socket", path, maxPath, len(path))
+	}
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := makeParent(dir); err != nil {
 		return nil, err
 	}
 	if err := env.CheckParent(dir); err != nil {
+		return nil, err
+	}
+	parent, err := os.Stat(dir)
+	if err != nil {
 		return nil, err
 	}
 	lock, err := takeLock(env.Lock(path), env)
@@ -51,27 +63,89 @@ func Open(path string, env paths.Env) (*Socket, error) {
 		s.unlock()
 		return nil, err
 	}
-	// The mode that the descriptor has when it is bound is the mode that the
-	// file is born with; a chmod afterwards would leave a moment for others.
-	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-		var err error
-		if cerr := raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), 0o600) }); cerr != nil {
-			return cerr
-		}
-		return err
-	}}
-	if s.Listener, err = config.Listen(context.Background(), "unix", path); err != nil {
+	if err := s.bind(); err != nil {
 		s.unlock()
 		return nil, err
+	}
+	// Who exchanged the directory since it was checked has our socket, and
+	// nobody is to believe it.
+	if now, err := os.Stat(dir); err != nil || !os.SameFile(parent, now) {
+		_ = s.Close()
+		return nil, fmt.Errorf("%s: %w: it was replaced", dir, paths.ErrUntrusted)
 	}
 	return s, nil
 }
 
-// Close stops listening and removes the socket and the lock.
+// makeParent makes the directory with mode 0755, whatever the umask.
+func makeParent(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	err := os.Mkdir(dir, 0o755)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	return os.Chmod(dir, 0o755)
+}
+
+func (s *Socket) bind() error {
+	const mode = 0o600
+	// The mode that the descriptor has when it is bound is the mode that the
+	// file is born with; a chmod afterwards would leave a moment for others.
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var err error
+		if cerr := raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), mode) }); cerr != nil {
+			return cerr
+		}
+		return err
+	}}
+	l, err := config.Listen(context.Background(), "unix", s.path)
+	if err != nil {
+		return err
+	}
+	s.UnixListener = l.(*net.UnixListener)
+	s.SetUnlinkOnClose(false) // we look before we remove
+	if s.born, err = os.Lstat(s.path); err == nil && s.born.Mode().Perm() != mode {
+		err = os.Chmod(s.path, mode) // a umask that takes from the owner too
+	}
+	if err != nil {
+		_ = s.UnixListener.Close()
+	}
+	return err
+}
+
+// drain is the longest that Close waits for connections to be accepted.
+const drain = 100 * time.Millisecond
+
+// Close removes the socket, waits until those that had connected are accepted
+// (another goroutine must do so), stops listening and removes the lock.
 func (s *Socket) Close() error {
-	err := s.Listener.Close() // removes the socket
+	var err error
+	if now, serr := os.Lstat(s.path); serr == nil && os.SameFile(s.born, now) {
+		err = os.Remove(s.path)
+	}
+	for end := time.Now().Add(drain); s.pending() && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	err = errors.Join(err, s.UnixListener.Close())
 	s.unlock()
 	return err
+}
+
+// pending says whether a connection waits to be accepted.
+func (s *Socket) pending() (yes bool) {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return false
+	}
+	_ = raw.Control(func(fd uintptr) {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		yes = err == nil && n > 0
+	})
+	return yes
 }
 
 // takeLock opens and locks the file that keeps two daemons apart.
@@ -88,8 +162,8 @@ func takeLock(path string, env paths.Env) (*os.File, error) {
 		}
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			_ = f.Close()
-			return nil, ErrRunning
+			defer f.Close()
+			return nil, holder(f)
 		}
 		if err != nil {
 			_ = f.Close()
@@ -101,7 +175,7 @@ func takeLock(path string, env paths.Env) (*os.File, error) {
 		if err == nil {
 			var there os.FileInfo
 			if there, err = os.Lstat(path); err == nil && os.SameFile(ours, there) {
-				return f, nil
+				return note(f, ours, env)
 			}
 		}
 		_ = f.Close()
@@ -109,6 +183,33 @@ func takeLock(path string, env paths.Env) (*os.File, error) {
 			return nil, err
 		}
 	}
+}
+
+// note leaves our process number in the lock, for who comes second.
+func note(f *os.File, fi os.FileInfo, env paths.Env) (*os.File, error) {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok || !fi.Mode().IsRegular() || int(st.Uid) != env.UID {
+		_ = f.Close()
+		return nil, fmt.Errorf("%s: %w: it must be a file of yours", f.Name(), ErrOccupied)
+	}
+	err := f.Truncate(0)
+	if err == nil {
+		_, err = fmt.Fprintln(f, os.Getpid())
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// holder is the error that names the daemon which has the lock.
+func holder(f *os.File) error {
+	var pid int
+	if _, err := fmt.Fscan(io.LimitReader(f, 20), &pid); err != nil {
+		return ErrRunning
+	}
+	return fmt.Errorf("%w (process %d)", ErrRunning, pid)
 }
 
 func (s *Socket) unlock() {

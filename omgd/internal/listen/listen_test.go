@@ -1,9 +1,11 @@
 package listen
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -24,19 +26,56 @@ func place(t *testing.T) (string, paths.Env) {
 
 func TestBornClosedToOthers(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
+	for _, umask := range []int{0, 0o022, 0o077, 0o277, 0o777} {
+		path, env := place(t)
+		syscall.Umask(umask)
+		s, err := Open(path, env)
+		require.NoError(t, err)
+		fi, err := os.Lstat(path)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), fi.Mode().Perm(), "umask %04o", umask)
+		require.NoError(t, s.Close())
+		entries, err := os.ReadDir(filepath.Dir(path))
+		require.NoError(t, err)
+		require.Empty(t, entries, "nothing is left")
+	}
+}
+
+// TestBornNotChanged watches the socket's mode while it is made: there is no
+// moment at which others could connect.
+func TestBornNotChanged(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0))
 	path, env := place(t)
-	s, err := Open(path, env)
-	require.NoError(t, err)
-	fi, err := os.Lstat(path)
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), fi.Mode().Perm())
-	require.NoError(t, s.Close())
-	entries, err := os.ReadDir(filepath.Dir(path))
-	require.NoError(t, err)
-	require.Empty(t, entries, "nothing is left")
+	seen := 0
+	for range 200 {
+		watched, stop := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(watched)
+			for {
+				if fi, err := os.Lstat(path); err == nil {
+					seen++
+					if fi.Mode().Perm() != 0o600 {
+						t.Errorf("seen with mode %v", fi.Mode())
+					}
+				}
+				select {
+				case <-stop:
+					return
+				default:
+				}
+			}
+		}()
+		s, err := Open(path, env)
+		require.NoError(t, err)
+		require.NoError(t, s.Close())
+		close(stop)
+		<-watched
+	}
+	require.Positive(t, seen)
 }
 
 func TestParentIsMade(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o077))
 	path, env := place(t)
 	path = filepath.Join(filepath.Dir(path), "a", "b", "omg.sock")
 	s, err := Open(path, env)
@@ -109,9 +148,71 @@ func TestRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path, env := place(t)
 			c.make(t, path)
-			_, err := Open(path, env)
-			require.ErrorIs(t, err, c.want)
-			require.NoFileExists(t, filepath.Join(filepath.Dir(path), "none"))
+			before, err := os.Lstat(path)
+			_, open := Open(path, env)
+			require.ErrorIs(t, open, c.want)
+			if err == nil {
+				after, err := os.Lstat(path)
+				require.NoError(t, err)
+				require.True(t, os.SameFile(before, after), "it is left alone")
+			}
 		})
 	}
+}
+
+// TestConnectedAreAccepted: who connected before the end is served or refused by
+// the server, not cut off by the kernel.
+func TestConnectedAreAccepted(t *testing.T) {
+	path, env := place(t)
+	s, err := Open(path, env)
+	require.NoError(t, err)
+	const clients = 50
+	var all []net.Conn
+	for range clients {
+		nc, err := net.Dial("unix", path)
+		require.NoError(t, err)
+		all = append(all, nc)
+	}
+	accepted := make(chan int)
+	go func() {
+		n := 0
+		for {
+			nc, err := s.Accept()
+			if err != nil {
+				accepted <- n
+				return
+			}
+			n++
+			_ = nc.Close()
+		}
+	}()
+	require.NoError(t, s.Close())
+	require.Equal(t, clients, <-accepted)
+	for _, nc := range all {
+		_ = nc.Close()
+	}
+}
+
+// TestCloseLeavesWhatIsNotOurs: a socket that took the place of ours stays.
+func TestCloseLeavesWhatIsNotOurs(t *testing.T) {
+	path, env := place(t)
+	s, err := Open(path, env)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.WriteFile(path, []byte("another's"), 0o600))
+	require.NoError(t, s.Close())
+	require.FileExists(t, path)
+}
+
+func TestSecondNamesTheFirst(t *testing.T) {
+	path, env := place(t)
+	s, err := Open(path, env)
+	require.NoError(t, err)
+	_, err = Open(path, env)
+	require.ErrorIs(t, err, ErrRunning)
+	require.ErrorContains(t, err, fmt.Sprintf("process %d", os.Getpid()))
+	require.NoError(t, s.Close())
+
+	_, err = Open(filepath.Join(filepath.Dir(path), strings.Repeat("x", 200)), env)
+	require.ErrorContains(t, err, "at most 107 bytes")
 }
