@@ -70,6 +70,7 @@ func TestReadSyncCompressions(t *testing.T) {
 
 // TestReadSyncOfOtherPrograms reads a large database as the programs compress it.
 func TestReadSyncOfOtherPrograms(t *testing.T) {
+	t.Parallel()
 	core := corpusDatabases(t)[0]
 	want, _ := plainSync(t, core.Path, "core")
 	packed, err := os.ReadFile(core.Path)
