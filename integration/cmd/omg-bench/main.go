@@ -35,7 +35,11 @@ func mainErr() error {
 	turns := flag.Int("turns", 40, "runs of each program")
 	large := flag.Bool("large", false, "also measure 1,000,000 packages")
 	out := flag.String("json", "", "also write the figures to `FILE`")
+	echo := flag.String("echo", "", "only be the echo server on this `SOCKET` that pings are compared with")
 	flag.Parse()
+	if *echo != "" {
+		return serveEcho(*echo)
+	}
 
 	dir, err := os.MkdirTemp("", "omg-bench-")
 	if err != nil {

@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/omg-arch/omg/shared/wire"
@@ -22,12 +25,25 @@ func (b *bench) socket() error {
 	}
 	defer w.stop()
 	echo := filepath.Join(b.dir, "echo.sock")
-	l, err := net.Listen("unix", echo)
+	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	defer l.Close()
-	go serveEcho(l)
+	cmd := exec.Command(self, "-echo", echo)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	for range 1000 {
+		if _, err := os.Stat(echo); err == nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
 
 	request, err := wire.AppendRequest(nil, 1, wire.OpPing, nil)
 	if err != nil {
@@ -52,13 +68,18 @@ func (b *bench) socket() error {
 	return nil
 }
 
-// serveEcho answers frames with an answer as long as omgd's to a ping.
-func serveEcho(l net.Listener) {
+// serveEcho answers frames with an answer as long as omgd's to a ping, in a
+// process of its own as omgd is, until it is killed.
+func serveEcho(path string) error {
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return err
+	}
 	answer := wire.AppendResult(nil, 1, []byte{0x80}, false)
 	for {
 		nc, err := l.Accept()
 		if err != nil {
-			return
+			return err
 		}
 		go func() {
 			defer nc.Close()
