@@ -1,0 +1,99 @@
+// Omg-alpm-worker asks libalpm one question for omgd and ends: it reads one
+// frame from standard input and answers on standard output, as package question
+// describes. Of all programs here it alone needs libalpm. Built without the tag
+// libalpm it says so to every question.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func main() {
+	if len(os.Args) > 1 {
+		fmt.Fprintln(os.Stderr, "omg-alpm-worker: error: takes no arguments; omgd starts it and writes its question to standard input")
+		os.Exit(exit.Usage)
+	}
+	os.Exit(run(os.Stdin, os.Stdout))
+}
+
+// run answers the question in in and returns the exit code.
+func run(in io.Reader, out io.Writer) int {
+	code := exit.OK
+	frames, err := reply(in)
+	if err != nil {
+		code = exit.Failed
+		said := &wire.Error{Code: wire.CodeInternal, Message: err.Error()}
+		if errors.As(err, &said) && said.Code == wire.CodeInvalid {
+			code = exit.Usage
+		}
+		frames = wire.AppendError(nil, question.ID, said)
+	}
+	if _, err := out.Write(frames); err != nil {
+		return exit.Failed
+	}
+	return code
+}
+
+func reply(in io.Reader) (frames []byte, err error) {
+	frame, err := wire.ReadFrame(in, nil)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeInvalid, "no question: %v", err)
+	}
+	if err := wire.Check(frame); err != nil {
+		return nil, wire.Errorf(wire.CodeInvalid, "no question: %v", err)
+	}
+	head, err := wire.DecodeHeader(frame)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeInvalid, "no question: %v", err)
+	}
+	var q question.Question
+	if err := msgpack.Unmarshal(frame, &q); err != nil {
+		return nil, wire.Errorf(wire.CodeInvalid, "no question: %v", err)
+	}
+	op := string(head.Op)
+	if err := check(op, &q); err != nil {
+		return nil, err
+	}
+	a, err := answer(op, &q)
+	if err != nil {
+		return nil, err
+	}
+	frames, err = question.Encode(head.ID, a)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeTooLarge, "the answer cannot be sent: %v", err)
+	}
+	return frames, nil
+}
+
+// check refuses what answer could not answer.
+func check(op string, q *question.Question) error {
+	switch op {
+	case question.OpVersion:
+		return nil
+	case question.OpFacts:
+	case question.OpSearch:
+		if len(q.Words) == 0 {
+			return wire.Errorf(wire.CodeInvalid, "a search without words")
+		}
+	case question.OpInfo:
+		if len(q.Names) == 0 {
+			return wire.Errorf(wire.CodeInvalid, "no names")
+		}
+	default:
+		return wire.Errorf(wire.CodeInvalid, "unknown question %.100q", op)
+	}
+	if !filepath.IsAbs(q.Path) {
+		return wire.Errorf(wire.CodeInvalid, "the database directory %.200q is not absolute", q.Path)
+	}
+	return nil
+}

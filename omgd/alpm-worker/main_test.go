@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// ask runs a question through the program.
+func ask(t testing.TB, op string, q question.Question) (*question.Answer, error) {
+	t.Helper()
+	frame, err := wire.AppendRequest(nil, question.ID, op, &q)
+	require.NoError(t, err)
+	var out bytes.Buffer
+	code := run(bytes.NewReader(frame), &out)
+	var c question.Collector
+	if _, err = c.Write(out.Bytes()); err != nil {
+		require.Equal(t, codeOf(err), code)
+		return nil, err
+	}
+	require.Equal(t, exit.OK, code)
+	a, err := c.Answer(op, q.Repos)
+	require.NoError(t, err)
+	return a, nil
+}
+
+func codeOf(err error) int {
+	if e, ok := err.(*wire.Error); ok && e.Code == wire.CodeInvalid { //nolint:errorlint // it is handed out as it is
+		return exit.Usage
+	}
+	return exit.Failed
+}
+
+func requireCode(t testing.TB, code wire.Code, err error) {
+	t.Helper()
+	var said *wire.Error
+	require.ErrorAs(t, err, &said)
+	require.Equal(t, code, said.Code, said.Message)
+}
+
+func TestBadQuestions(t *testing.T) {
+	for name, c := range map[string]struct {
+		op string
+		q  question.Question
+	}{
+		"operation":    {"install", question.Question{Path: "/"}},
+		"no path":      {question.OpFacts, question.Question{}},
+		"relative":     {question.OpFacts, question.Question{Path: "var/lib/pacman"}},
+		"no words":     {question.OpSearch, question.Question{Path: "/"}},
+		"no names":     {question.OpInfo, question.Question{Path: "/"}},
+		"empty search": {question.OpSearch, question.Question{Path: "/", Words: []string{}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := ask(t, c.op, c.q)
+			requireCode(t, wire.CodeInvalid, err)
+		})
+	}
+	for name, in := range map[string][]byte{
+		"nothing":   {},
+		"cut off":   {0, 0, 0, 9, 0x80},
+		"huge":      {0x7f, 0xff, 0xff, 0xff},
+		"no map":    {0, 0, 0, 1, 0x01},
+		"no op":     wire.EndFrame(append(wire.BeginFrame(nil), 0x81, 0xa2, 'i', 'd', 1), 0),
+		"nested":    wire.EndFrame(append(wire.BeginFrame(nil), bytes.Repeat([]byte{0x91}, 1000)...), 0),
+		"no string": wire.EndFrame(append(wire.BeginFrame(nil), 0x83, 0xa2, 'i', 'd', 1, 0xa2, 'o', 'p', 0xa5, 'f', 'a', 'c', 't', 's', 0xa4, 'p', 'a', 't', 'h', 0x90), 0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			require.Equal(t, exit.Usage, run(bytes.NewReader(in), &out))
+			var c question.Collector
+			_, err := c.Write(out.Bytes())
+			requireCode(t, wire.CodeInvalid, err)
+		})
+	}
+}
+
+func FuzzQuestion(f *testing.F) {
+	good, err := wire.AppendRequest(nil, 1, question.OpFacts, &question.Question{Path: "/nowhere", Repos: []question.Repo{{Name: "core"}}})
+	require.NoError(f, err)
+	f.Add(good)
+	f.Add([]byte{0, 0, 0, 1, 0x80})
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var out bytes.Buffer
+		code := run(bytes.NewReader(in), &out)
+		var c question.Collector
+		_, err := c.Write(out.Bytes())
+		require.Equal(t, code == exit.OK, err == nil)
+	})
+}

@@ -1,0 +1,82 @@
+//go:build libalpm
+
+package main
+
+import (
+	"github.com/Jguer/go-alpm/v2"
+
+	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+)
+
+// localPackage is an installed package, copied out of libalpm.
+type localPackage struct {
+	name, version               string
+	reason                      int32
+	ignored                     bool
+	depends, optional, provides []depend
+}
+
+type depend struct {
+	name    string
+	mod     alpm.DepMod
+	version string
+}
+
+// satisfier is a package under its own name or one that it provides.
+type satisfier struct {
+	pkg     int
+	version string
+	// bare is a provision without "=": it meets no dependency on a version.
+	bare bool
+}
+
+// needsOf computes how much each package is needed by the others and itself, as
+// libalpm's compute_requiredby and compute_optionalfor do, which go-alpm makes a
+// use after free of.
+func needsOf(pkgs []localPackage) []question.Need {
+	byName := make(map[string][]satisfier, 2*len(pkgs))
+	for i := range pkgs {
+		p := &pkgs[i]
+		byName[p.name] = append(byName[p.name], satisfier{pkg: i, version: p.version})
+		for _, v := range p.provides {
+			byName[v.name] = append(byName[v.name], satisfier{pkg: i, version: v.version, bare: v.mod != alpm.DepModEq})
+		}
+	}
+	needs := make([]question.Need, len(pkgs))
+	mark := func(deps []depend, need question.Need) {
+		for _, d := range deps {
+			for _, s := range byName[d.name] {
+				if needs[s.pkg] < need && d.metBy(s) {
+					needs[s.pkg] = need
+				}
+			}
+		}
+	}
+	for i := range pkgs {
+		mark(pkgs[i].depends, question.NeedRequired)
+		mark(pkgs[i].optional, question.NeedOptional)
+	}
+	return needs
+}
+
+func (d depend) metBy(s satisfier) bool {
+	if d.mod == alpm.DepModAny {
+		return true
+	}
+	if s.bare {
+		return false
+	}
+	order := alpm.VerCmp(s.version, d.version)
+	switch d.mod {
+	case alpm.DepModEq:
+		return order == 0
+	case alpm.DepModGE:
+		return order >= 0
+	case alpm.DepModLE:
+		return order <= 0
+	case alpm.DepModGT:
+		return order > 0
+	default:
+		return order < 0
+	}
+}

@@ -1,0 +1,77 @@
+//go:build libalpm
+
+package main
+
+import (
+	"github.com/Jguer/go-alpm/v2"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// summary copies what a search result needs.
+func summary(repo string, p alpm.IPackage) wire.Package {
+	return wire.Package{
+		Repo:    repo,
+		Name:    p.Name(),
+		Version: p.Version(),
+		Desc:    p.Description(),
+		Groups:  list(p.Groups()),
+	}
+}
+
+// details copies everything.
+func details(repo string, p alpm.IPackage) wire.Package {
+	r := summary(repo, p)
+	r.Base = p.Base()
+	r.Filename = p.FileName()
+	r.Arch = p.Architecture()
+	r.URL = p.URL()
+	r.Licenses = list(p.Licenses())
+	r.Provides = dependTexts(p.Provides())
+	r.Depends = dependTexts(p.Depends())
+	r.OptDepends = dependTexts(p.OptionalDepends())
+	r.MakeDepends = dependTexts(p.MakeDepends())
+	r.CheckDepends = dependTexts(p.CheckDepends())
+	r.Conflicts = dependTexts(p.Conflicts())
+	r.Replaces = dependTexts(p.Replaces())
+	r.CSize = uint64(max(0, p.Size()))
+	r.ISize = uint64(max(0, p.ISize()))
+	r.Packager = p.Packager()
+	r.BuildDate = p.BuildDate().Unix()
+	r.SHA256 = p.SHA256Sum()
+	for _, v := range []struct {
+		bit  alpm.Validation
+		name string
+	}{
+		{alpm.ValidationMD5Sum, "md5"},
+		{alpm.ValidationSHA256Sum, "sha256"},
+		{alpm.ValidationSignature, "pgp"},
+	} {
+		if p.Validation()&v.bit != 0 {
+			r.Validation = append(r.Validation, v.name)
+		}
+	}
+	return r
+}
+
+// list copies a list; none stays nil, as a source that does not give it.
+func list(l alpm.StringList) []string {
+	if l.Empty() {
+		return nil
+	}
+	return l.Slice()
+}
+
+// dependTexts writes dependencies as they stand in a database.
+func dependTexts(l alpm.IDependList) []string {
+	var out []string
+	_ = l.ForEach(func(d *alpm.Depend) error {
+		text := d.String()
+		if d.Description != "" {
+			text += ": " + d.Description
+		}
+		out = append(out, text)
+		return nil
+	})
+	return out
+}
