@@ -192,6 +192,12 @@ func AppendRequest(dst []byte, id uint64, op string, req any) ([]byte, error) {
 
 // AppendResult appends the frame of a response with an encoded result.
 func AppendResult(dst []byte, id uint64, result []byte, more bool) []byte {
+	return append(AppendResultHead(dst, id, len(result), more), result...)
+}
+
+// AppendResultHead appends what comes before the result in the frame of a
+// response: the encoded result, of size bytes, must follow.
+func AppendResultHead(dst []byte, id uint64, size int, more bool) []byte {
 	start := len(dst)
 	dst = BeginFrame(dst)
 	pairs := 2
@@ -203,8 +209,9 @@ func AppendResult(dst []byte, id uint64, result []byte, more bool) []byte {
 	if more {
 		dst = append(AppendString(dst, "more"), 0xc3)
 	}
-	dst = append(AppendString(dst, "result"), result...)
-	return EndFrame(dst, start)
+	dst = AppendString(dst, "result")
+	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-HeaderSize+size))
+	return dst
 }
 
 // AppendError appends the frame of a response with an error.

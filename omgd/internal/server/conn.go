@@ -280,6 +280,11 @@ func (c *conn) landed(id uint64) {
 // fail answers a request of the reader's goroutine with an error.
 func (c *conn) fail(id uint64, e *wire.Error) error {
 	c.out = wire.AppendError(c.out, id, e)
+	return c.flushLarge()
+}
+
+// flushLarge writes what is collected if it is much.
+func (c *conn) flushLarge() error {
 	if len(c.out) < flushAt {
 		return nil
 	}
@@ -299,16 +304,22 @@ func (c *conn) flush() error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	err := c.write(c.out)
+	return c.flushWith(nil)
+}
+
+// flushWith writes what is collected and more behind it.
+func (c *conn) flushWith(more []byte) error {
+	err := c.write(c.out, more)
 	if c.out = c.out[:0]; cap(c.out) > keep {
 		c.out = nil
 	}
 	return err
 }
 
-// write writes b, and gives up when the peer does not read it in time.
-func (c *conn) write(b []byte) error {
-	n := int64(len(b))
+// write writes head and body, and gives up when the peer does not read them in
+// time.
+func (c *conn) write(head, body []byte) error {
+	n := int64(len(head) + len(body))
 	c.unsent.Add(n)
 	c.s.unsent.Add(n)
 	defer c.s.unsent.Add(-n)
@@ -326,7 +337,12 @@ func (c *conn) write(b []byte) error {
 		_ = c.nc.SetWriteDeadline(c.until)
 	}
 	c.blocked.Store(now.UnixNano())
-	_, err := c.nc.Write(b)
+	var err error
+	if len(body) == 0 {
+		_, err = c.nc.Write(head)
+	} else {
+		_, err = (&net.Buffers{head, body}).WriteTo(c.nc)
+	}
 	c.blocked.Store(0)
 	if err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -46,7 +46,32 @@ func (w *Writer) Part(result []byte, more bool) error {
 	if len(result) > maxResult {
 		return wire.Errorf(wire.CodeTooLarge, "a part of %d bytes does not fit into a frame", len(result))
 	}
-	return w.send(more, func(dst []byte) []byte { return wire.AppendResult(dst, w.id, result, more) })
+	if err := w.part(more); err != nil {
+		return err
+	}
+	c := w.c
+	switch {
+	case w.slow:
+		return c.write(wire.AppendResultHead(nil, w.id, len(result), more), result)
+	case more, len(result) >= keep:
+		// Written from where it is: who waits for a peer needs no second copy.
+		c.out = wire.AppendResultHead(c.out, w.id, len(result), more)
+		return c.flushWith(result)
+	}
+	c.out = wire.AppendResult(c.out, w.id, result, more)
+	return c.flushLarge()
+}
+
+// part looks whether a part may come, and notes the last.
+func (w *Writer) part(more bool) error {
+	if w.ended {
+		return errEnded
+	}
+	w.ended = !more
+	if w.slow && w.ended {
+		w.c.landed(w.id)
+	}
+	return nil
 }
 
 // Result sends a result in one part.
@@ -56,25 +81,6 @@ func (w *Writer) Result(v any) error {
 		return err
 	}
 	return w.Part(b, false)
-}
-
-// send writes a frame now, or with others if it is the end of a fast answer.
-func (w *Writer) send(more bool, appendTo func([]byte) []byte) error {
-	if w.ended {
-		return errEnded
-	}
-	w.ended = !more
-	if w.slow {
-		if w.ended {
-			w.c.landed(w.id)
-		}
-		return w.c.write(appendTo(nil))
-	}
-	w.c.out = appendTo(w.c.out)
-	if !more && len(w.c.out) < flushAt {
-		return nil
-	}
-	return w.c.flush()
 }
 
 // run calls a handler. What it panics with is its request's error and nobody
@@ -103,7 +109,13 @@ func (c *conn) answerError(r *Request, w *Writer, err error) error {
 		c.s.cfg.Log.Warn("request failed", "op", r.Op, "err", err)
 		said = wire.Errorf(wire.CodeInternal, "%v", err)
 	}
-	return w.send(false, func(dst []byte) []byte { return wire.AppendError(dst, w.id, said) })
+	if err := w.part(false); err != nil {
+		return err
+	}
+	if w.slow {
+		return c.write(wire.AppendError(nil, w.id, said), nil)
+	}
+	return c.fail(w.id, said)
 }
 
 func (c *conn) call(h Handler, r *Request, w *Writer) (err error) {
