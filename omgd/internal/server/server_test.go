@@ -78,9 +78,10 @@ func start(t testing.TB, limits Limits) *running {
 					return wire.Errorf(wire.CodeShuttingDown, "given up")
 				}
 			}},
-			"panic": {Handle: func(context.Context, *Request, *Writer) error { panic("on purpose") }},
-			"fault": {Handle: func(context.Context, *Request, *Writer) error { return readTruncated(t) }},
-			"fail":  {Handle: func(context.Context, *Request, *Writer) error { return fmt.Errorf("some error") }},
+			"panic":      {Handle: func(context.Context, *Request, *Writer) error { panic("on purpose") }},
+			"fault":      {Handle: func(context.Context, *Request, *Writer) error { return readTruncated(t) }},
+			"slow fault": {Slow: true, Handle: func(context.Context, *Request, *Writer) error { return readTruncated(t) }},
+			"fail":       {Handle: func(context.Context, *Request, *Writer) error { return fmt.Errorf("some error") }},
 		},
 	})
 	l, err := net.Listen("unix", r.path)
@@ -197,8 +198,10 @@ func TestMemoryFaultIsOneRequestsError(t *testing.T) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	r := start(t, Limits{})
 	c := r.dial(t)
-	require.Equal(t, wire.CodeInternal, code(t, c.Get(context.Background(), "fault", nil, nil)))
-	<-r.faults
+	for _, op := range []string{"fault", "slow fault"} {
+		require.Equal(t, wire.CodeInternal, code(t, c.Get(context.Background(), op, nil, nil)))
+		<-r.faults
+	}
 	require.NoError(t, c.Get(context.Background(), "ping", nil, &echo{}))
 }
 
