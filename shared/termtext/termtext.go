@@ -36,11 +36,23 @@ func Clean(s string) string {
 }
 
 func clean(s string) string {
+	safe := 0 // text before this stays as it is
+	for safe < len(s) {
+		r, n := utf8.DecodeRuneInString(s[safe:])
+		if broken(r, n) {
+			break
+		}
+		safe += n
+	}
+	if safe == len(s) {
+		return s
+	}
 	var b strings.Builder
 	b.Grow(len(s) + 8)
-	for i := 0; i < len(s); {
+	b.WriteString(s[:safe])
+	for i := safe; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n == 1 || Unsafe(r) {
+		if broken(r, n) {
 			r = utf8.RuneError
 		}
 		b.WriteRune(r)
@@ -48,6 +60,9 @@ func clean(s string) string {
 	}
 	return b.String()
 }
+
+// broken says whether a rune of n bytes is to be replaced.
+func broken(r rune, n int) bool { return r == utf8.RuneError && n == 1 || Unsafe(r) }
 
 // AppendJSON appends JSON text with every unsafe rune that stands in it as
 // itself escaped. The encoder has escaped the C0 controls already; whitespace

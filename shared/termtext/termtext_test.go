@@ -48,3 +48,23 @@ func FuzzClean(f *testing.F) {
 		require.Equal(t, c, Clean(c))
 	})
 }
+
+func TestCleanTextIsNotCopied(t *testing.T) {
+	for _, s := range []string{"plain text 1.0", "Grüße 日本 \uFFFD"} {
+		require.Zero(t, testing.AllocsPerRun(10, func() { Clean(s) }), s)
+	}
+}
+
+func BenchmarkClean(b *testing.B) {
+	for name, s := range map[string]string{
+		"plain": "Fast, Private & Safe Web Browser from Mozilla", "letters": "Grüße: ein schneller Browser für alle",
+		"unsafe": "colour \x1b[31mred\x1b[0m and \u202eback",
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				Clean(s)
+			}
+		})
+	}
+}
