@@ -78,7 +78,7 @@
 // VALS holds those values: length [1 or more, unsigned varint], field letter
 // [1], folded bytes.
 //
-// POST holds lists of docs. One with more than a sixteenth of all docs is a
+// POST holds lists of docs. One with more than a thirty-second of all docs is a
 // bitmap of all docs, 8 to a byte, the lowest bit first; a shorter one is a run
 // of unsigned varints, the first doc and then the differences.
 //

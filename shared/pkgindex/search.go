@@ -250,8 +250,8 @@ func (m *matcher) addGrams(word []byte, sc *scratch) error {
 }
 
 // intersectLists narrows down to the docs in all lists, rarest first. A list
-// takes part as long as going through it costs less than verifying the docs
-// that are left: about a sixtieth of a verification for each of its docs.
+// takes part as long as going through it costs less than it saves in verifying
+// the docs that are left: about a twentieth of a verification for each doc.
 func (m *matcher) intersectLists(sc *scratch) ([]uint32, error) {
 	if len(sc.lists) == 0 {
 		return nil, nil
@@ -262,7 +262,7 @@ func (m *matcher) intersectLists(sc *scratch) ([]uint32, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := p.bitmap(); !ok && int(p.count) > 60*len(set) {
+		if _, ok := p.bitmap(); !ok && int(p.count) > 20*len(set) {
 			continue
 		}
 		set, err = p.intersect(set)
