@@ -6,6 +6,13 @@ const (
 	OpPing   = "ping"
 	OpSearch = "search"
 	OpInfo   = "info"
+
+	OpStatus     = "status"
+	OpInstalled  = "installed"
+	OpExplicit   = "explicit_list"
+	OpOutdated   = "outdated"
+	OpRefresh    = "refresh"
+	OpCacheClear = "cache_clear"
 )
 
 // HelloRequest introduces a client. Protocol is the number the client speaks.
