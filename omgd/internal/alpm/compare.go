@@ -1,0 +1,239 @@
+package alpm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/shared/pacmandb"
+)
+
+// MaxDifferences is how many differences Compare puts in words.
+const MaxDifferences = 20
+
+// Facts are what one reader knows of the databases, libalpm or ours.
+type Facts struct {
+	// LibAlpm is the library's version; ours has none.
+	LibAlpm string
+	// Databases are the sync databases in order. Where one has an Err, what
+	// Installed says of repositories rests on fewer packages than there are.
+	Databases []question.Database
+	// Installed are in order of name (bytes).
+	Installed []question.Installed
+}
+
+// names returns the names of the installed packages for which keep is true.
+func (f *Facts) names(keep func(*question.Installed) bool) []string {
+	var out []string
+	for i := range f.Installed {
+		if p := &f.Installed[i]; keep(p) {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}
+
+// Explicit returns the names of the packages that the user asked for: pacman
+// -Qeq.
+func (f *Facts) Explicit() []string {
+	return f.names(func(p *question.Installed) bool { return p.Reason == int32(pacmandb.ReasonExplicit) })
+}
+
+// Orphans returns the names that pacman -Qdtq lists or, with onlyRequired,
+// pacman -Qdttq.
+func (f *Facts) Orphans(onlyRequired bool) []string {
+	most := question.NeedNone
+	if onlyRequired {
+		most = question.NeedOptional
+	}
+	return f.names(func(p *question.Installed) bool {
+		return p.Reason == int32(pacmandb.ReasonDepend) && p.Need <= most
+	})
+}
+
+// Foreign returns the names of the packages that no repository has: pacman -Qmq.
+func (f *Facts) Foreign() []string {
+	return f.names(func(p *question.Installed) bool { return p.Repo == "" })
+}
+
+// Updates returns the lines of pacman -Qu.
+func (f *Facts) Updates() []pacmandb.Update {
+	var out []pacmandb.Update
+	for i := range f.Installed {
+		if p := &f.Installed[i]; p.Order > 0 {
+			out = append(out, pacmandb.Update{
+				Name: p.Name, Installed: p.Version, Version: p.Offered, Repo: p.Repo, Ignored: p.Ignored,
+			})
+		}
+	}
+	return out
+}
+
+// Ours makes Facts of what package pacmandb read: the installed packages, and
+// of the repositories of c what facts has. databases are counts and errors in
+// the order of c.Repos.
+func Ours(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncFacts, databases []question.Database) *Facts {
+	relations := pacmandb.Relate(l.Packages)
+	outdated := pacmandb.Updates(l.Packages, c, facts)
+	f := &Facts{Databases: databases, Installed: make([]question.Installed, len(l.Packages))}
+	index := make(map[string]*question.Installed, len(l.Packages))
+	for i, p := range l.Packages {
+		r := &f.Installed[i]
+		*r = question.Installed{Name: p.Name, Version: p.Version, Reason: int32(p.Reason), Need: question.NeedRequired}
+		switch {
+		case relations.Unneeded(p.Name, false):
+			r.Need = question.NeedNone
+		case relations.Unneeded(p.Name, true):
+			r.Need = question.NeedOptional
+		}
+		index[p.Name] = r
+	}
+	native, _ := pacmandb.Locality(l.Packages, c, facts)
+	for _, p := range native {
+		r := index[p.Name]
+		for i := 0; i < len(c.Repos) && r.Repo == ""; i++ {
+			if version, ok := facts.Lookup(i, p.Name); ok {
+				r.Repo, r.Offered = c.Repos[i].Name, version
+			}
+		}
+	}
+	for _, u := range outdated.Updates {
+		r := index[u.Name]
+		r.Order, r.Ignored, r.Repo, r.Offered = 1, u.Ignored, u.Repo, u.Version
+	}
+	for _, u := range outdated.Newer {
+		index[u.Name].Order = -1
+	}
+	return f
+}
+
+// Compare says in words where libalpm's facts differ from ours: at most
+// MaxDifferences, and one line more that counts the rest. Where either could
+// not read a database, what follows from the repositories is not compared.
+func Compare(libalpm, ours *Facts) []string {
+	var d differences
+	comparable := d.databases(libalpm.Databases, ours.Databases)
+	a, b := libalpm.Installed, ours.Installed
+	for len(a) > 0 || len(b) > 0 {
+		switch {
+		case len(b) == 0 || len(a) > 0 && a[0].Name < b[0].Name:
+			d.add("%s: libalpm alone says that it is installed (%s)", a[0].Name, a[0].Version)
+			a = a[1:]
+		case len(a) == 0 || b[0].Name < a[0].Name:
+			d.add("%s: libalpm says that it is not installed, we say %s", b[0].Name, b[0].Version)
+			b = b[1:]
+		default:
+			d.installed(&a[0], &b[0], comparable)
+			a, b = a[1:], b[1:]
+		}
+	}
+	return d.lines()
+}
+
+type differences struct {
+	said []string
+	more int
+}
+
+func (d *differences) add(format string, args ...any) {
+	if len(d.said) == MaxDifferences {
+		d.more++
+		return
+	}
+	d.said = append(d.said, fmt.Sprintf("%.300s", fmt.Sprintf(format, args...)))
+}
+
+func (d *differences) lines() []string {
+	if d.more > 0 {
+		return append(d.said, fmt.Sprintf("and %d more", d.more))
+	}
+	return d.said
+}
+
+// databases compares the sync databases and reports whether both sides read the
+// same ones.
+func (d *differences) databases(libalpm, ours []question.Database) bool {
+	if !slices.EqualFunc(libalpm, ours, func(a, b question.Database) bool { return a.Name == b.Name }) {
+		d.add("libalpm read the databases %s, we read %s", databaseNames(libalpm), databaseNames(ours))
+		return false
+	}
+	all := true
+	for i, a := range libalpm {
+		b := ours[i]
+		all = all && a.Err == "" && b.Err == ""
+		switch {
+		case a.Err != "" && b.Err == "":
+			d.add("%s: libalpm cannot read the database (%s), we read %d packages", a.Name, a.Err, b.Packages)
+		case a.Err == "" && b.Err != "":
+			d.add("%s: libalpm reads %d packages, we cannot read the database (%s)", a.Name, a.Packages, b.Err)
+		case a.Err == "" && a.Packages != b.Packages:
+			d.add("%s: libalpm says %d packages, we say %d", a.Name, a.Packages, b.Packages)
+		}
+	}
+	return all
+}
+
+func databaseNames(list []question.Database) string {
+	names := make([]string, 0, MaxDifferences)
+	for _, d := range list[:min(len(list), MaxDifferences)] {
+		names = append(names, d.Name)
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, " ")
+}
+
+var (
+	reasons = map[int32]string{
+		int32(pacmandb.ReasonExplicit): "explicitly installed",
+		int32(pacmandb.ReasonDepend):   "installed as a dependency",
+	}
+	needs = map[question.Need]string{
+		question.NeedNone:     "needed by none",
+		question.NeedOptional: "needed optionally",
+		question.NeedRequired: "required",
+	}
+)
+
+func reason(r int32) string {
+	if s, ok := reasons[r]; ok {
+		return s
+	}
+	return fmt.Sprintf("installed for reason %d", r)
+}
+
+func (d *differences) installed(a, b *question.Installed, repositories bool) {
+	differ := func(libalpm, ours string) { d.add("%s: libalpm says %s, we say %s", a.Name, libalpm, ours) }
+	if a.Version != b.Version {
+		differ(a.Version, b.Version)
+	}
+	if a.Reason != b.Reason {
+		differ(reason(a.Reason), reason(b.Reason))
+	}
+	if a.Need != b.Need {
+		differ(needs[a.Need], needs[b.Need])
+	}
+	if repositories {
+		if x, y := offer(a), offer(b); x != y {
+			differ(x, y)
+		}
+	}
+}
+
+// offer puts in words what the repositories have for a package.
+func offer(p *question.Installed) string {
+	switch {
+	case p.Repo == "":
+		return "foreign"
+	case p.Order > 0 && p.Ignored:
+		return fmt.Sprintf("update to %s/%s ignored", p.Repo, p.Offered)
+	case p.Order > 0:
+		return fmt.Sprintf("update to %s/%s", p.Repo, p.Offered)
+	case p.Order < 0:
+		return fmt.Sprintf("newer than %s/%s", p.Repo, p.Offered)
+	default:
+		return fmt.Sprintf("same as %s/%s", p.Repo, p.Offered)
+	}
+}

@@ -1,0 +1,397 @@
+package alpm
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/shared/corpus"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+var testDir string // for what several tests use
+
+func TestMain(m *testing.M) {
+	var err error
+	if testDir, err = os.MkdirTemp("", "omg-alpm-test-"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(testDir)
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// buildWorker builds the program as make does.
+func buildWorker(name string, args ...string) (*Worker, error) {
+	path := filepath.Join(testDir, name)
+	cmd := exec.Command("go", append(append([]string{"build", "-C", "../../alpm-worker", "-buildvcs=false", "-o", path}, args...), ".")...)
+	cmd.Env = append(os.Environ(), "CGO_CFLAGS=-O2 -g -D__alpm_list_t=_alpm_list_t -D__alpm_handle_t=_alpm_handle_t")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, out)
+	}
+	return &Worker{path: path, timeout: time.Minute}, nil
+}
+
+var (
+	buildReal = sync.OnceValues(func() (*Worker, error) { return buildWorker("worker", "-tags=libalpm") })
+	buildStub = sync.OnceValues(func() (*Worker, error) { return buildWorker("stub") })
+)
+
+// realWorker is the program linked to this machine's libalpm.
+func realWorker(t testing.TB) *Worker {
+	t.Helper()
+	if err := exec.Command("pkg-config", "--exists", "libalpm").Run(); err != nil {
+		t.Skip("libalpm's headers are not installed: nothing to compare with")
+	}
+	w, err := buildReal()
+	require.NoError(t, err)
+	return w
+}
+
+// config is the configuration of the databases in a directory.
+func config(t testing.TB, db string, repos ...string) *pacmandb.Config {
+	t.Helper()
+	c := &pacmandb.Config{RootDir: "/", DBPath: db}
+	for _, name := range repos {
+		c.Repos = append(c.Repos, pacmandb.Repo{Name: name, Usage: pacmandb.UsageAll})
+	}
+	return c
+}
+
+// ours reads the databases without libalpm.
+func ours(t testing.TB, c *pacmandb.Config) *Facts {
+	t.Helper()
+	l, err := pacmandb.ReadLocal(t.Context(), c.DBPath)
+	require.NoError(t, err)
+	facts := pacmandb.NewFacts(l.Packages, len(c.Repos))
+	var databases []question.Database
+	for i, r := range c.Repos {
+		d := question.Database{Name: r.Name}
+		f, err := pacmandb.ReadSync(t.Context(), filepath.Join(c.DBPath, "sync", r.Name+".db"), r.Name, func(p *wire.Package) error {
+			facts.Add(i, p)
+			return nil
+		})
+		if err != nil {
+			d.Err = err.Error()
+		} else {
+			d.Packages = f.Packages
+		}
+		databases = append(databases, d)
+	}
+	return Ours(l, c, facts, databases)
+}
+
+func databases(c *pacmandb.Config) Databases {
+	return Databases{Path: c.DBPath, Repos: c.Repos, IgnorePkg: c.IgnorePkg, IgnoreGroup: c.IgnoreGroup}
+}
+
+// requireAgreement compares all facts, and those that pacman prints with it.
+func requireAgreement(t *testing.T, w *Worker, c *pacmandb.Config) *Facts {
+	t.Helper()
+	want := ours(t, c)
+	got, err := w.Facts(t.Context(), databases(c))
+	require.NoError(t, err)
+	require.NotEmpty(t, got.LibAlpm)
+	require.NotEmpty(t, got.Installed)
+	require.Equal(t, want.Databases, got.Databases)
+	require.Equal(t, want.Installed, got.Installed)
+	require.Empty(t, Compare(got, want))
+	requirePacmanAgrees(t, c, got)
+	return got
+}
+
+func requirePacmanAgrees(t *testing.T, c *pacmandb.Config, f *Facts) {
+	t.Helper()
+	if _, err := exec.LookPath("pacman"); err != nil {
+		return
+	}
+	var updates []string
+	for _, u := range f.Updates() {
+		line := u.Name + " " + u.Installed + " -> " + u.Version
+		if u.Ignored {
+			line += " [ignored]"
+		}
+		updates = append(updates, line)
+	}
+	for option, got := range map[string][]string{
+		"-Qeq": f.Explicit(), "-Qdtq": f.Orphans(false), "-Qdttq": f.Orphans(true), "-Qmq": f.Foreign(), "-Qu": updates,
+	} {
+		require.Equal(t, pacman(t, c, option), got, option)
+	}
+}
+
+// pacman returns the lines that the real one prints.
+func pacman(t testing.TB, c *pacmandb.Config, args ...string) []string {
+	t.Helper()
+	var conf strings.Builder
+	fmt.Fprintf(&conf, "[options]\nArchitecture = x86_64\nSigLevel = Never\n")
+	if len(c.IgnorePkg) > 0 {
+		fmt.Fprintf(&conf, "IgnorePkg = %s\n", strings.Join(c.IgnorePkg, " "))
+	}
+	if len(c.IgnoreGroup) > 0 {
+		fmt.Fprintf(&conf, "IgnoreGroup = %s\n", strings.Join(c.IgnoreGroup, " "))
+	}
+	for _, r := range c.Repos {
+		fmt.Fprintf(&conf, "[%s]\nServer = file:///nowhere\n", r.Name)
+		for name, u := range map[string]pacmandb.Usage{
+			"Sync": pacmandb.UsageSync, "Search": pacmandb.UsageSearch, "Install": pacmandb.UsageInstall, "Upgrade": pacmandb.UsageUpgrade,
+		} {
+			if r.Usage&u != 0 {
+				fmt.Fprintf(&conf, "Usage = %s\n", name)
+			}
+		}
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "pacman.conf")
+	require.NoError(t, os.WriteFile(file, []byte(conf.String()), 0o644))
+	cmd := exec.Command("pacman", append([]string{"--config", file, "-b", c.DBPath, "-r", dir}, args...)...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TZ=UTC")
+	out, err := cmd.Output()
+	if exit := new(exec.ExitError); err != nil {
+		require.ErrorAs(t, err, &exit)
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+}
+
+func TestFactsOfTheCorpus(t *testing.T) {
+	w := realWorker(t)
+	c := config(t, corpus.DB(t), "core", "extra", "multilib")
+	f := requireAgreement(t, w, c)
+	require.Len(t, f.Installed, 924)
+	require.Len(t, f.Updates(), 48)
+
+	c.IgnorePkg, c.IgnoreGroup = []string{"lib*", "qt5-[a-m]*"}, []string{"xorg*"}
+	c.Repos[0].Usage = pacmandb.UsageSync | pacmandb.UsageSearch
+	requireAgreement(t, w, c)
+
+	c.Repos[0], c.Repos[2] = c.Repos[2], c.Repos[0]
+	requireAgreement(t, w, c)
+	c.Repos = c.Repos[:1]
+	requireAgreement(t, w, c)
+}
+
+func TestFactsOfGeneratedDatabases(t *testing.T) {
+	w := realWorker(t)
+	for _, o := range []fixture.Options{
+		{Packages: 4000, Installed: 700, Seed: 1, Duplicates: 300},
+		{Packages: 300, Installed: 290, Seed: 2, Compression: fixture.Zstd},
+		{Packages: 50, Installed: 1, Seed: 3, Compression: fixture.XZ, NoSignatures: true},
+	} {
+		db := t.TempDir()
+		require.NoError(t, fixture.Write(db, o))
+		c := config(t, db, "core", "extra", "multilib")
+		requireAgreement(t, w, c)
+		c.IgnorePkg = []string{"*a*"}
+		c.Repos[1].Usage = pacmandb.UsageInstall
+		requireAgreement(t, w, c)
+	}
+}
+
+func TestVersion(t *testing.T) {
+	version, err := realWorker(t).Version(t.Context())
+	require.NoError(t, err)
+	require.Regexp(t, `^\d+\.\d+`, version)
+}
+
+func TestSearchEqualsPacman(t *testing.T) {
+	w := realWorker(t)
+	c := config(t, corpus.DB(t), "core", "extra", "multilib")
+	c.Repos[2].Usage = pacmandb.UsageSync
+	for _, words := range [][]string{
+		{"firefox"},
+		{"git"},
+		{"lib"},
+		{"^lib.*[0-9]$"},
+		{"a+?", "(x|y)"},
+		{"lib", "perl"},
+		{"c++"},
+		{"base-devel"},
+		{"nothing-has-this"},
+	} {
+		found, err := w.Search(t.Context(), databases(c), words)
+		require.NoError(t, err)
+		var got []string
+		for _, p := range found.Packages {
+			got = append(got, p.Name)
+		}
+		require.Equal(t, pacman(t, c, append([]string{"-Ssq", "--"}, words...)...), got, words)
+	}
+	for _, bad := range []string{"(", "[", "a{2"} {
+		_, err := w.Search(t.Context(), databases(c), []string{"lib", bad})
+		var said *wire.Error
+		require.ErrorAs(t, err, &said)
+		require.Equal(t, wire.CodeInvalid, said.Code)
+		require.Contains(t, said.Message, "regular expression")
+	}
+	_, err := w.Search(t.Context(), databases(c), nil)
+	require.ErrorContains(t, err, "without words")
+}
+
+func TestInfoEqualsTheDatabases(t *testing.T) {
+	w := realWorker(t)
+	c := config(t, corpus.DB(t), "core", "extra", "multilib")
+	var names []string
+	var want []wire.Package
+	for _, r := range c.Repos {
+		_, err := pacmandb.ReadSync(t.Context(), filepath.Join(c.DBPath, "sync", r.Name+".db"), r.Name, func(p *wire.Package) error {
+			names = append(names, r.Name+"/"+p.Name)
+			want = append(want, clone(p))
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	require.Greater(t, len(want), 3000)
+	found, err := w.Info(t.Context(), databases(c), names)
+	require.NoError(t, err)
+	require.Equal(t, want, found.Packages)
+
+	found, err = w.Info(t.Context(), databases(c), []string{"zlib", "no-such", "core/firefox", "firefox", "zlib"})
+	require.NoError(t, err)
+	var got []string
+	for _, p := range found.Packages {
+		got = append(got, p.Repo+"/"+p.Name)
+	}
+	require.Equal(t, []string{"core/zlib", "extra/firefox", "core/zlib"}, got)
+}
+
+// clone copies a package whose slices are valid for a moment only. As in an
+// answer, an empty list is none.
+func clone(p *wire.Package) wire.Package {
+	c := *p
+	for _, l := range []*[]string{
+		&c.Groups, &c.Licenses, &c.Provides, &c.Depends, &c.OptDepends, &c.MakeDepends,
+		&c.CheckDepends, &c.Conflicts, &c.Replaces, &c.Validation,
+	} {
+		*l = append([]string(nil), *l...)
+	}
+	return c
+}
+
+// snapshot describes everything below a directory.
+func snapshot(t testing.TB, dir string) []string {
+	t.Helper()
+	var out []string
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		fi, err := d.Info()
+		if err != nil {
+			return err
+		}
+		st := fi.Sys().(*syscall.Stat_t)
+		out = append(out, fmt.Sprint(path, fi.Mode(), fi.Size(), st.Ino, st.Mtim, st.Ctim))
+		return nil
+	}))
+	require.NotEmpty(t, out)
+	return out
+}
+
+// TestNothingIsChanged matters most as root, who may create what is missing.
+func TestNothingIsChanged(t *testing.T) {
+	w := realWorker(t)
+	for name, damage := range map[string]func(db string) error{
+		"nothing":    func(string) error { return nil },
+		"no local":   func(db string) error { return os.RemoveAll(filepath.Join(db, "local")) },
+		"no version": func(db string) error { return os.Remove(filepath.Join(db, "local/ALPM_DB_VERSION")) },
+		"no sync":    func(db string) error { return os.RemoveAll(filepath.Join(db, "sync")) },
+		"other version": func(db string) error {
+			return os.WriteFile(filepath.Join(db, "local/ALPM_DB_VERSION"), []byte("8\n"), 0o644)
+		},
+		"empty version": func(db string) error { return os.WriteFile(filepath.Join(db, "local/ALPM_DB_VERSION"), nil, 0o644) },
+		"local is empty": func(db string) error {
+			if err := os.RemoveAll(filepath.Join(db, "local")); err != nil {
+				return err
+			}
+			return os.Mkdir(filepath.Join(db, "local"), 0o755)
+		},
+		"nothing at all": func(db string) error {
+			if err := os.RemoveAll(db); err != nil {
+				return err
+			}
+			return os.Mkdir(db, 0o755)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := filepath.Join(t.TempDir(), "db")
+			require.NoError(t, fixture.Write(db, fixture.Options{Packages: 60, Installed: 20, Seed: 4}))
+			require.NoError(t, damage(db))
+			before := snapshot(t, db)
+			d := databases(config(t, db, "core", "extra", "none"))
+			_, err := w.Facts(t.Context(), d)
+			if name == "nothing" || name == "no sync" {
+				require.NoError(t, err)
+			} else {
+				var said *wire.Error
+				require.ErrorAs(t, err, &said)
+				require.Equal(t, question.CodeCannot, said.Code, said.Message)
+			}
+			_, _ = w.Search(t.Context(), d, []string{"a"})
+			_, _ = w.Info(t.Context(), d, []string{"glibc"})
+			require.Equal(t, before, snapshot(t, db))
+		})
+	}
+}
+
+func TestStub(t *testing.T) {
+	w, err := buildStub()
+	require.NoError(t, err)
+	_, err = w.Version(t.Context())
+	require.ErrorIs(t, err, ErrStub)
+	_, err = w.Facts(t.Context(), Databases{Path: "/"})
+	require.ErrorIs(t, err, ErrStub)
+	require.EqualError(t, err, "omg-alpm-worker was built without libalpm")
+}
+
+// TestLibraryGone gives the real worker the name of a library that nobody has.
+func TestLibraryGone(t *testing.T) {
+	b, err := os.ReadFile(realWorker(t).path)
+	require.NoError(t, err)
+	const needed = "libalpm.so."
+	require.Contains(t, string(b), needed)
+	path := filepath.Join(t.TempDir(), "worker")
+	require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(b), needed, "libnope.so.")), 0o755))
+	_, err = (&Worker{path: path, timeout: timeout}).Version(t.Context())
+	require.ErrorIs(t, err, ErrLibrary)
+	require.ErrorContains(t, err, "libnope.so.")
+}
+
+func BenchmarkFacts(b *testing.B) {
+	w := realWorker(b)
+	d := databases(config(b, corpus.DB(b), "core", "extra", "multilib"))
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := w.Facts(context.Background(), d)
+		require.NoError(b, err)
+	}
+}
+
+func BenchmarkVersion(b *testing.B) {
+	w := realWorker(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := w.Version(context.Background())
+		require.NoError(b, err)
+	}
+}
