@@ -7,5 +7,5 @@ package wire
 // Protocol is the number that hello exchanges. A peer one number apart is still
 // understood. History:
 //
-//	1  2026-11-23  hello, ping, search, info
+//	1  2026-11-23  hello, ping, search, info; later operations are additions
 const Protocol = 1
