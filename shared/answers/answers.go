@@ -14,6 +14,7 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -29,8 +30,25 @@ type Data struct {
 	Generation uint64
 	// Sources are sent along with each answer.
 	Sources []wire.Source
-	// Installed has the version of each installed package; nil if not known.
-	Installed map[string]string
+	// Inventory is what is installed; nil if it is not known.
+	Inventory *inventory.Inventory
+	// InstalledWhy says why the Inventory is missing or no longer certain; empty
+	// if it is right. At is when it was last found right, in Unix seconds.
+	InstalledWhy string
+	At           int64
+	// Built is when the index was built, in Unix seconds, and Files its files.
+	Built int64
+	Files []string
+	// Parts are parts of the daemon that do not work as they should.
+	Parts []wire.Part
+}
+
+// installed returns the installed version of a package, empty for none.
+func (d *Data) installed(name string) string {
+	if d.Inventory == nil {
+		return ""
+	}
+	return d.Inventory.Versions[name]
 }
 
 // Emit takes one part of a result. It may not keep the bytes.
@@ -140,7 +158,7 @@ func (d *Data) packages(w *writer, hits []pkgindex.Hit, withDetails bool) error 
 			w.list("packages")
 		}
 		pairs := summary.Pairs + details.Pairs
-		installed := d.Installed[string(summary.Name())]
+		installed := d.installed(summary.Name())
 		if installed != "" {
 			pairs++
 		}

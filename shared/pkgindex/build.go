@@ -74,6 +74,7 @@ const (
 	termOptDepends   = 'o'
 	termMakeDepends  = 'm'
 	termCheckDepends = 'c'
+	termReplaces     = 'r'
 	termMaintainer   = 'M'
 	termKeyword      = 'k'
 )
@@ -160,6 +161,7 @@ func (s *Source) addTerms(doc uint32, p *wire.Package) {
 		{termOptDepends, p.OptDepends},
 		{termMakeDepends, p.MakeDepends},
 		{termCheckDepends, p.CheckDepends},
+		{termReplaces, p.Replaces},
 	} {
 		for _, v := range r.list {
 			s.term(doc, r.field, relationName(v))

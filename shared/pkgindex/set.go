@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // View is what the reader's side decides about the answers of a Set.
@@ -187,6 +189,25 @@ func (r Record) Name() string {
 	return string(name)
 }
 
+// Version returns the version in a summary.
+func (r Record) Version() string {
+	version, _ := stringAt(r.Bytes, 2)
+	return string(version)
+}
+
+// Package returns a package, decoded.
+func (s *Set) Package(h Hit) (p wire.Package, err error) {
+	err = guard(func() error {
+		summary, details, err := s.files[h.file].record(h.doc, true)
+		if err != nil {
+			return err
+		}
+		p, err = decodeRecord(summary, details)
+		return err
+	})
+	return p, err
+}
+
 // Kind says whether a package is a repository's or the AUR's.
 func (s *Set) Kind(h Hit) Kind { return s.parts[h.rank].kind }
 
@@ -283,6 +304,7 @@ const (
 	OptDepends   Relation = termOptDepends
 	MakeDepends  Relation = termMakeDepends
 	CheckDepends Relation = termCheckDepends
+	Replaces     Relation = termReplaces
 	Maintainer   Relation = termMaintainer
 	Keyword      Relation = termKeyword
 )

@@ -68,6 +68,7 @@ const (
 	FilterExplicit = "explicit"
 	FilterDeps     = "deps"
 	FilterOrphans  = "orphans"
+	FilterRequired = "required" // orphans but for optional dependencies
 	FilterForeign  = "foreign"
 )
 

@@ -1,0 +1,144 @@
+// Package inventory is what is installed and how it compares with the
+// repositories, at one moment: one immutable picture of which all numbers and
+// lists are taken, so that they fit together.
+package inventory
+
+import (
+	"iter"
+	"slices"
+
+	"github.com/omg-arch/omg/shared/catalog"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+)
+
+// Inventory is the picture.
+type Inventory struct {
+	// DBPath is the database directory that it was taken of.
+	DBPath    string
+	Local     *pacmandb.Local
+	Relations *pacmandb.Relations
+	// Outdated is what the repositories have for what is installed.
+	Outdated pacmandb.Outdated
+	// Foreign are in no repository.
+	Foreign []*pacmandb.Installed
+	// Versions has the version of each installed package.
+	Versions map[string]string
+}
+
+// Take compares an installed system with the repositories that a set of indexes
+// shows.
+func Take(repos *catalog.Repos, set *pkgindex.Set, local *pacmandb.Local) (*Inventory, error) {
+	config := effective(repos)
+	facts := &setFacts{set: set, installed: local.Packages}
+	for _, r := range config.Repos {
+		facts.repos = append(facts.repos, r.Name)
+	}
+	inv := &Inventory{
+		DBPath:    repos.DBPath,
+		Local:     local,
+		Relations: pacmandb.Relate(local.Packages),
+		Outdated:  pacmandb.Updates(local.Packages, config, facts),
+		Versions:  make(map[string]string, len(local.Packages)),
+	}
+	_, inv.Foreign = pacmandb.Locality(local.Packages, config, facts)
+	for _, p := range local.Packages {
+		inv.Versions[p.Name] = p.Version
+	}
+	return inv, facts.err
+}
+
+// effective is the configuration with the repositories that are read: without a
+// pacman.conf that names any, those that are there.
+func effective(repos *catalog.Repos) *pacmandb.Config {
+	config := &pacmandb.Config{}
+	if repos.Config != nil {
+		*config = *repos.Config
+	}
+	if len(config.Repos) == 0 {
+		for _, r := range repos.List {
+			config.Repos = append(config.Repos, pacmandb.Repo{Name: r.Name, Usage: r.Usage})
+		}
+	}
+	return config
+}
+
+// Names are the installed packages' names in order.
+func (inv *Inventory) Names() []string {
+	names := make([]string, len(inv.Local.Packages))
+	for i, p := range inv.Local.Packages {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// setFacts are pacmandb.SyncFacts from a set of indexes. Questions come package
+// by package, so that the last one's look-up serves all its repositories.
+type setFacts struct {
+	set       *pkgindex.Set
+	repos     []string
+	installed []*pacmandb.Installed
+	err       error
+
+	name     string
+	versions map[string]string // of name, by repository
+}
+
+func (f *setFacts) Lookup(repo int, name string) (string, bool) {
+	if f.name != name || f.versions == nil {
+		f.look(name)
+	}
+	v, ok := f.versions[f.repos[repo]]
+	return v, ok
+}
+
+func (f *setFacts) look(name string) {
+	f.name, f.versions = name, make(map[string]string)
+	hits, err := f.set.Lookup("", name)
+	if err == nil {
+		err = f.set.ReadAll(hits, false, func(h pkgindex.Hit, summary, _ pkgindex.Record) bool {
+			if f.set.Kind(h) == pkgindex.KindRepo {
+				f.versions[f.set.Repo(h)] = summary.Version()
+			}
+			return true
+		})
+	}
+	f.note(err)
+}
+
+// Replacers yields what replaces something installed.
+func (f *setFacts) Replacers(repo int) iter.Seq[pacmandb.Replacer] {
+	found := map[string]pacmandb.Replacer{}
+	for _, p := range f.installed {
+		hits, err := f.set.Having(pkgindex.Replaces, p.Name)
+		f.note(err)
+		for _, h := range hits {
+			if f.set.Kind(h) != pkgindex.KindRepo || f.set.Repo(h) != f.repos[repo] {
+				continue
+			}
+			r, err := f.set.Package(h)
+			f.note(err)
+			found[r.Name] = pacmandb.Replacer{Name: r.Name, Version: r.Version, Groups: r.Groups, Replaces: r.Replaces}
+		}
+	}
+	names := make([]string, 0, len(found))
+	for n := range found {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return func(yield func(pacmandb.Replacer) bool) {
+		for _, n := range names {
+			if !yield(found[n]) {
+				return
+			}
+		}
+	}
+}
+
+// note keeps the first error: an index that contradicts itself gives no answer
+// rather than a wrong one.
+func (f *setFacts) note(err error) {
+	if f.err == nil {
+		f.err = err
+	}
+}
