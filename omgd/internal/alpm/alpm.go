@@ -30,7 +30,8 @@ const (
 
 // Why there is no answer. An error is one of these, a *wire.Error from the
 // worker (its code is wire.CodeInvalid, wire.CodeTooLarge or
-// question.CodeCannot), the context's or the system's.
+// question.CodeCannot), wire.ErrTooLarge for a question that does not fit in a
+// frame, the context's or the system's.
 var (
 	// ErrMissing: the worker is not installed.
 	ErrMissing = errors.New("missing")
@@ -137,9 +138,6 @@ func (w *Worker) ask(ctx context.Context, op string, q question.Question) (*ques
 	if err != nil {
 		return nil, err
 	}
-	if len(frame)-wire.HeaderSize > wire.MaxFrame {
-		return nil, wire.Errorf(wire.CodeTooLarge, "the question has %d bytes", len(frame))
-	}
 	inner, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	var answer question.Collector
@@ -150,7 +148,11 @@ func (w *Worker) ask(ctx context.Context, op string, q question.Question) (*ques
 	if err != nil {
 		return nil, explain(err, said)
 	}
-	return answer.Answer(op, q.Repos)
+	a, err := answer.Answer(op, q.Repos)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", program, err)
+	}
+	return a, nil
 }
 
 // explain says what the end of a worker means that printed said.

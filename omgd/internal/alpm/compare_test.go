@@ -1,0 +1,85 @@
+package alpm
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+)
+
+func sample() *Facts {
+	return &Facts{
+		Databases: []question.Database{{Name: "core", Packages: 3}, {Name: "extra", Packages: 5}},
+		Installed: []question.Installed{
+			{Name: "a", Version: "1-1", Repo: "core", Offered: "1-1", Need: question.NeedRequired},
+			{Name: "b", Version: "1-1", Reason: 1, Repo: "core", Offered: "2-1", Order: 1},
+			{Name: "c", Version: "1-1", Reason: 1, Need: question.NeedOptional},
+			{Name: "d", Version: "3-1", Repo: "extra", Offered: "2-1", Order: -1},
+			{Name: "e", Version: "1-1", Repo: "extra", Offered: "2-1", Order: 1, Ignored: true},
+		},
+	}
+}
+
+func TestFactsLists(t *testing.T) {
+	f := sample()
+	require.Equal(t, []string{"a", "d", "e"}, f.Explicit())
+	require.Equal(t, []string{"b"}, f.Orphans(false))
+	require.Equal(t, []string{"b", "c"}, f.Orphans(true))
+	require.Equal(t, []string{"c"}, f.Foreign())
+	require.Len(t, f.Updates(), 2)
+	require.True(t, f.Updates()[1].Ignored)
+}
+
+func TestCompare(t *testing.T) {
+	require.Empty(t, Compare(sample(), sample()))
+	for want, change := range map[string]func(libalpm, ours *Facts){
+		"a: libalpm alone says that it is installed (1-1)":                        func(_, f *Facts) { f.Installed = f.Installed[1:] },
+		"e: libalpm alone says that it is installed (1-1)":                        func(_, f *Facts) { f.Installed = f.Installed[:4] },
+		"c: libalpm says that it is not installed, we say 1-1":                    func(f, _ *Facts) { f.Installed = append(f.Installed[:2:2], f.Installed[3:]...) },
+		"e: libalpm says that it is not installed, we say 1-1":                    func(f, _ *Facts) { f.Installed = f.Installed[:4] },
+		"a: libalpm says 2-1, we say 1-1":                                         func(f, _ *Facts) { f.Installed[0].Version = "2-1" },
+		"a: libalpm says installed as a dependency, we say explicitly installed":  func(f, _ *Facts) { f.Installed[0].Reason = 1 },
+		"a: libalpm says installed for reason 7, we say explicitly installed":     func(f, _ *Facts) { f.Installed[0].Reason = 7 },
+		"a: libalpm says needed by none, we say required":                         func(f, _ *Facts) { f.Installed[0].Need = question.NeedNone },
+		"a: libalpm says foreign, we say same as core/1-1":                        func(f, _ *Facts) { f.Installed[0].Repo = "" },
+		"d: libalpm says update to extra/2-1, we say newer than extra/2-1":        func(f, _ *Facts) { f.Installed[3].Order = 1 },
+		"e: libalpm says update to extra/2-1, we say update to extra/2-1 ignored": func(f, _ *Facts) { f.Installed[4].Ignored = false },
+		"core: libalpm says 2 packages, we say 3":                                 func(f, _ *Facts) { f.Databases[0].Packages = 2 },
+		"libalpm read the databases core, we read core extra":                     func(f, _ *Facts) { f.Databases = f.Databases[:1] },
+		"libalpm read the databases none, we read core extra":                     func(f, _ *Facts) { f.Databases = nil },
+	} {
+		libalpm, ours := sample(), sample()
+		change(libalpm, ours)
+		require.Equal(t, []string{want}, Compare(libalpm, ours))
+	}
+}
+
+func TestCompareDamagedDatabases(t *testing.T) {
+	libalpm, ours := sample(), sample()
+	libalpm.Databases[1] = question.Database{Name: "extra", Err: "damaged"}
+	for i := range libalpm.Installed { // all of its packages look foreign
+		if p := &libalpm.Installed[i]; p.Repo == "extra" {
+			p.Repo, p.Offered, p.Order, p.Ignored = "", "", 0, false
+		}
+	}
+	require.Equal(t, []string{"extra: libalpm cannot read the database (damaged), we read 5 packages"}, Compare(libalpm, ours))
+	require.Equal(t, []string{"extra: libalpm reads 5 packages, we cannot read the database (damaged)"}, Compare(ours, libalpm))
+	require.Empty(t, Compare(libalpm, libalpm))
+	libalpm.Installed[0].Need = question.NeedNone
+	require.Len(t, Compare(libalpm, ours), 2, "what does not rest on repositories is still compared")
+}
+
+func TestCompareIsBounded(t *testing.T) {
+	many := sample()
+	for i := range 100 {
+		many.Installed = append(many.Installed, question.Installed{Name: fmt.Sprintf("p%09000d", i), Version: "1-1"})
+	}
+	got := Compare(many, sample())
+	require.Len(t, got, MaxDifferences+1)
+	require.Equal(t, "and 80 more", got[MaxDifferences])
+	for _, line := range got {
+		require.LessOrEqual(t, len(line), 300)
+	}
+}

@@ -1,0 +1,195 @@
+package alpm
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// fake is a shell script in the worker's place. It finds file at $file.
+func fake(t *testing.T, script string, file []byte) *Worker {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), file, 0o644))
+	path := filepath.Join(dir, "worker")
+	script = "#!/bin/sh\nPATH=/usr/bin:/bin\nfile=" + dir + "/file\n" + script + "\n"
+	require.NoError(t, os.WriteFile(path, []byte(script), 0o755))
+	return &Worker{path: path, timeout: 20 * time.Second}
+}
+
+// frames encodes answers one after the other.
+func frames(t *testing.T, id uint64, answers ...*question.Answer) []byte {
+	t.Helper()
+	var out []byte
+	for _, a := range answers {
+		b, err := question.Encode(id, a)
+		require.NoError(t, err)
+		out = append(out, b...)
+	}
+	return out
+}
+
+func frame(body ...byte) []byte { return wire.EndFrame(append(wire.BeginFrame(nil), body...), 0) }
+
+func TestFakeWorkers(t *testing.T) {
+	good := frames(t, question.ID, &question.Answer{LibAlpm: "1.2.3"})
+	for name, c := range map[string]struct {
+		script string
+		file   []byte
+		want   error
+		says   string
+	}{
+		"ends at once":       {script: "exit 0", want: ErrRubbish, says: "cut off"},
+		"fails at once":      {script: "exit 1", want: ErrCrashed, says: "exit status 1"},
+		"fails and says why": {script: "echo 'panic: x' >&2; echo more >&2; exit 2", want: ErrCrashed, says: "panic: x"},
+		"segmentation fault": {script: "kill -SEGV $$", want: ErrCrashed, says: "segmentation fault"},
+		"crash after answer": {script: "cat $file; kill -ABRT $$", file: good, want: ErrCrashed, says: "aborted"},
+		"no library": {
+			script: "echo 'w: error while loading shared libraries: libalpm.so.13: cannot open shared object file' >&2; exit 127",
+			want:   ErrLibrary, says: "libalpm.so.13",
+		},
+		"no symbol":        {script: "echo 'w: symbol lookup error: w: undefined symbol: alpm_x' >&2; exit 127", want: ErrLibrary, says: "alpm_x"},
+		"no command":       {script: "no-such-command", want: ErrCrashed, says: "no-such-command"},
+		"text":             {script: "echo hello, world", want: ErrRubbish, says: "frame of more than"},
+		"zeros":            {script: "head -c 1000000000 /dev/zero", want: ErrRubbish, says: "length 0"},
+		"a GiB announced":  {script: "cat $file; sleep 300", file: []byte{0x40, 0, 0, 0}, want: ErrRubbish, says: "frame of more than"},
+		"nested":           {script: "cat $file", file: frame(bytes.Repeat([]byte{0x91}, 100_000)...), want: ErrRubbish, says: "nested"},
+		"long array":       {script: "cat $file", file: frame(0xdd, 0xff, 0xff, 0xff, 0xff), want: ErrRubbish, says: "a length of"},
+		"cut off":          {script: "head -c 20 $file", file: good, want: ErrRubbish, says: "cut off"},
+		"no response":      {script: "cat $file", file: frame(0x80), want: ErrRubbish},
+		"result is a word": {script: "cat $file", file: wire.AppendResult(nil, question.ID, []byte{0xa1, 'x'}, false), want: ErrRubbish},
+		"another id":       {script: "cat $file", file: frames(t, 7, &question.Answer{LibAlpm: "1"}), want: ErrRubbish, says: "question 7"},
+		"two answers":      {script: "cat $file $file", file: good, want: ErrRubbish, says: "after its end"},
+		"and one byte":     {script: "cat $file; printf x", file: good, want: ErrRubbish, says: "cut off"},
+		"no version":       {script: "cat $file", file: frames(t, question.ID, &question.Answer{}), want: ErrRubbish, says: "no version"},
+		"an endless answer": {
+			script: "while :; do cat $file; done",
+			file:   wire.AppendResult(nil, question.ID, append([]byte{0x81, 0xa1, 'x', 0xda, 0xff, 0xff}, make([]byte, 0xffff)...), true),
+			want:   ErrRubbish, says: "more than 16777216 bytes",
+		},
+		"an empty program": {script: "", want: ErrRubbish, says: "cut off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := fake(t, c.script, c.file).Version(t.Context())
+			require.ErrorIs(t, err, c.want)
+			require.ErrorContains(t, err, c.says)
+			require.ErrorContains(t, err, "omg-alpm-worker")
+			require.NotContains(t, err.Error(), "\n")
+		})
+	}
+	version, err := fake(t, "cat $file", good).Version(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "1.2.3", version)
+}
+
+func TestFakesThatAnswerAnotherQuestion(t *testing.T) {
+	ok := question.Installed{Name: "a", Version: "1", Repo: "core", Offered: "2", Order: 1, Ignored: true}
+	with := func(change func(*question.Installed)) *question.Answer {
+		p := ok
+		change(&p)
+		return &question.Answer{LibAlpm: "1", Databases: []question.Database{{Name: "core"}}, Installed: []question.Installed{p}}
+	}
+	d := Databases{Path: "/", Repos: config(t, "/", "core").Repos}
+	_, err := fake(t, "cat $file", frames(t, question.ID, with(func(*question.Installed) {}))).Facts(t.Context(), d)
+	require.NoError(t, err)
+	unsorted := with(func(*question.Installed) {})
+	unsorted.Installed = append(unsorted.Installed, ok)
+	for name, a := range map[string]*question.Answer{
+		"no databases":      {LibAlpm: "1"},
+		"another database":  {LibAlpm: "1", Databases: []question.Database{{Name: "extra"}}},
+		"fewer than none":   {LibAlpm: "1", Databases: []question.Database{{Name: "core", Packages: -1}}},
+		"no name":           with(func(p *question.Installed) { p.Name = "" }),
+		"twice":             unsorted,
+		"no such need":      with(func(p *question.Installed) { p.Need = 9 }),
+		"a foreign update":  with(func(p *question.Installed) { p.Repo = "" }),
+		"ignored for what":  with(func(p *question.Installed) { p.Order = 0 }),
+		"a nameless record": {LibAlpm: "1", Databases: []question.Database{{Name: "core"}}, Packages: []wire.Package{{Repo: "core"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := fake(t, "cat $file", frames(t, question.ID, a)).Facts(t.Context(), d)
+			require.ErrorIs(t, err, ErrRubbish)
+		})
+	}
+}
+
+func TestWorkerMissing(t *testing.T) {
+	_, err := New().Version(t.Context()) // nothing lies beside a test's program
+	require.ErrorIs(t, err, ErrMissing)
+	require.EqualError(t, err, "omg-alpm-worker is missing")
+
+	dir := t.TempDir()
+	_, err = (&Worker{path: filepath.Join(dir, "none"), timeout: timeout}).Version(t.Context())
+	require.ErrorIs(t, err, ErrMissing)
+
+	empty := filepath.Join(dir, "empty")
+	require.NoError(t, os.WriteFile(empty, nil, 0o755))
+	_, err = (&Worker{path: empty, timeout: timeout}).Version(t.Context())
+	require.ErrorIs(t, err, ErrCrashed)
+	require.NoError(t, os.Chmod(empty, 0o644))
+	_, err = (&Worker{path: empty, timeout: timeout}).Version(t.Context())
+	require.ErrorIs(t, err, ErrMissing)
+}
+
+func TestWorkerHangs(t *testing.T) {
+	// It ignores what asks it to end, and has a child.
+	w := fake(t, "trap '' TERM INT HUP; sleep 300 & echo $$ $! > $file; wait", nil)
+	pids := func() []string {
+		b, err := os.ReadFile(filepath.Join(filepath.Dir(w.path), "file"))
+		require.NoError(t, err)
+		return strings.Fields(string(b))
+	}
+	w.timeout = 300 * time.Millisecond
+	_, err := w.Version(t.Context())
+	require.ErrorIs(t, err, ErrTimeout)
+	requireGone(t, pids())
+
+	w.timeout = time.Minute
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(300*time.Millisecond, cancel)
+	_, err = w.Version(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	requireGone(t, pids())
+}
+
+// requireGone waits until none of the processes runs: its parent may reap it late.
+func requireGone(t *testing.T, pids []string) {
+	t.Helper()
+	require.Len(t, pids, 2)
+	for _, pid := range pids {
+		_, err := strconv.Atoi(pid)
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			stat, err := os.ReadFile("/proc/" + pid + "/stat")
+			return err != nil || strings.Contains(string(stat), ") Z ")
+		}, 5*time.Second, 5*time.Millisecond)
+	}
+}
+
+func TestWorkerIsConfined(t *testing.T) {
+	t.Setenv("OMG_SECRET", "x")
+	w := fake(t, "cat > /dev/null; echo $(ulimit -d) $(ulimit -c) $(pwd) $OMG_SECRET $HOME $(ps -o pgid= -p $$) $$ >&2; exit 1", nil)
+	_, err := w.Version(t.Context())
+	require.ErrorIs(t, err, ErrCrashed)
+	_, said, _ := strings.Cut(err.Error(), "): ")
+	words := strings.Fields(said)
+	require.Len(t, words, 5, said)
+	require.Equal(t, []string{"524288", "0", "/"}, words[:3])
+	require.Equal(t, words[4], words[3], "leads its own group")
+	require.NotEqual(t, strconv.Itoa(unix.Getpgrp()), words[3])
+}
+
+func TestQuestionTooLarge(t *testing.T) {
+	_, err := fake(t, "exit 1", nil).Info(t.Context(), Databases{Path: "/"}, []string{strings.Repeat("x", wire.MaxFrame)})
+	require.ErrorIs(t, err, wire.ErrTooLarge)
+}
