@@ -54,11 +54,11 @@ func open(ctx context.Context, a *ask.Asker) (*files, error) {
 	l := &files{}
 	why := l.openIndexes(a, repos)
 	if len(l.indexes) == 0 {
-		a.Note(fmt.Sprintf("reading the databases themselves: %s", why))
 		f, err := repos.Memory(ctx)
 		if err != nil {
 			return nil, err
 		}
+		a.Note(fmt.Sprintf("read the databases themselves: %s", why))
 		l.indexes = []*pkgindex.File{f}
 	}
 	set, err := pkgindex.NewSet(l.indexes, repos.View())
@@ -81,6 +81,13 @@ func (l *files) openIndexes(a *ask.Asker, repos *catalog.Repos) (why string) {
 		}
 		if err != nil {
 			why = err.Error()
+			continue
+		}
+		// The daemon does this in the background; here nobody would notice that
+		// a flipped bit hides a package.
+		if err := f.CheckSums(); err != nil {
+			why = path + ": " + err.Error()
+			_ = f.Close()
 			continue
 		}
 		if stale := repos.Stale(f, catalog.ReadStamps(path, env.Trusts)); len(stale) > 0 {
