@@ -108,7 +108,9 @@ type Installed struct {
 }
 
 // Encode makes the frames of an answer. A part is small enough that it cannot
-// have more values than a frame may. It fails if one record needs more.
+// have more values than a frame may. The error is wire.ErrTooLarge or
+// wire.ErrMalformed if one record does not fit in a frame, or all of them are
+// more than MaxAnswer.
 func Encode(id uint64, a *Answer) ([]byte, error) {
 	s := splitter{id: id, next: part{LibAlpm: a.LibAlpm, Databases: a.Databases}}
 	for i := range a.Installed {
@@ -170,6 +172,9 @@ func (s *splitter) flush(more bool) error {
 	frame := s.out[start+wire.HeaderSize:]
 	if len(frame) > wire.MaxFrame {
 		return wire.ErrTooLarge
+	}
+	if len(s.out) > MaxAnswer {
+		return fmt.Errorf("%w: more than %d bytes in all", wire.ErrTooLarge, MaxAnswer)
 	}
 	return wire.Check(frame)
 }

@@ -1,0 +1,130 @@
+package question
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func large() *Answer {
+	a := &Answer{LibAlpm: "16.0.0", Databases: []Database{{Name: "core", Packages: 2}, {Name: "extra", Err: "damaged"}}}
+	for i := range 20_000 {
+		a.Installed = append(a.Installed, Installed{
+			Name: fmt.Sprintf("p%05d", i), Version: "1:2-3", Reason: int32(i % 3), Need: Need(i % 3),
+			Repo: "core", Offered: "1:2-4", Order: 1, Ignored: i%2 == 0,
+		})
+	}
+	for i := range 1000 {
+		a.Packages = append(a.Packages, wire.Package{
+			Repo: "core", Name: fmt.Sprintf("q%d", i), Version: "1-1", Depends: []string{"a", "b>=1"}, CSize: uint64(i),
+			Desc: "not UTF-8: \xff",
+		})
+	}
+	return a
+}
+
+var repos = []Repo{{Name: "core"}, {Name: "extra"}}
+
+func TestAnswersInParts(t *testing.T) {
+	want := large()
+	b, err := Encode(ID, want)
+	require.NoError(t, err)
+	require.Greater(t, len(b), 10*partBytes)
+	for _, size := range []int{1 << 10, 32 << 10, len(b)} { // as it comes from a pipe
+		var c Collector
+		for rest := b; len(rest) > 0; {
+			n := min(size, len(rest))
+			written, err := c.Write(rest[:n])
+			require.NoError(t, err)
+			require.Equal(t, n, written)
+			rest = rest[n:]
+			if len(rest) > 0 {
+				_, err := c.Answer(OpFacts, repos)
+				require.ErrorIs(t, err, ErrRubbish, "not at its end yet")
+			}
+		}
+		got, err := c.Answer(OpFacts, repos)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+}
+
+// TestPartsHoldManySmallValues has records of which a frame of bytes alone would
+// hold more values than it may.
+func TestPartsHoldManySmallValues(t *testing.T) {
+	want := &Answer{LibAlpm: "1"}
+	for i := range 300 {
+		want.Packages = append(want.Packages, wire.Package{Repo: "r", Name: fmt.Sprint(i), Depends: strings.Split(strings.Repeat("x ", 1000)+"x", " ")})
+	}
+	b, err := Encode(ID, want)
+	require.NoError(t, err)
+	var c Collector
+	_, err = c.Write(b)
+	require.NoError(t, err)
+	got, err := c.Answer(OpInfo, nil)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func TestEncodeRefusesWhatCannotBeSent(t *testing.T) {
+	_, err := Encode(ID, &Answer{Packages: []wire.Package{{Desc: strings.Repeat("x", wire.MaxFrame)}}})
+	require.ErrorIs(t, err, wire.ErrTooLarge)
+	_, err = Encode(ID, &Answer{Packages: []wire.Package{{Depends: make([]string, wire.MaxElements)}}})
+	require.ErrorIs(t, err, wire.ErrMalformed)
+	many := &Answer{}
+	for range MaxAnswer / 500_000 {
+		many.Packages = append(many.Packages, wire.Package{Desc: strings.Repeat("x", 500_000)})
+	}
+	many.Packages = append(many.Packages, many.Packages[0])
+	_, err = Encode(ID, many)
+	require.ErrorIs(t, err, wire.ErrTooLarge)
+}
+
+func TestCollectorHandsOutErrors(t *testing.T) {
+	var c Collector
+	_, err := c.Write(wire.AppendError(nil, ID, wire.Errorf(CodeCannot, "no database")))
+	var said *wire.Error
+	require.ErrorAs(t, err, &said)
+	require.Equal(t, CodeCannot, said.Code)
+	require.Equal(t, "no database", said.Message)
+}
+
+func FuzzCollector(f *testing.F) {
+	small := &Answer{LibAlpm: "1", Databases: []Database{{Name: "core"}, {Name: "extra"}}, Installed: []Installed{{Name: "a"}}, Packages: []wire.Package{{Name: "b"}}}
+	b, err := Encode(ID, small)
+	require.NoError(f, err)
+	f.Add(b)
+	f.Add(wire.AppendError(nil, ID, wire.Errorf(CodeStub, "x")))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var whole, bytewise Collector
+		_, err := whole.Write(b)
+		var err2 error
+		for i := 0; i < len(b) && err2 == nil; i++ {
+			_, err2 = bytewise.Write(b[i : i+1])
+		}
+		require.Equal(t, err == nil, err2 == nil)
+		if err != nil {
+			return
+		}
+		for _, op := range []string{OpVersion, OpFacts, OpInfo} {
+			a, err := whole.Answer(op, repos)
+			a2, err2 := bytewise.Answer(op, repos)
+			require.Equal(t, err == nil, err2 == nil)
+			require.Equal(t, a, a2)
+			if err != nil || op == OpVersion {
+				continue
+			}
+			again, err := Encode(ID, a)
+			require.NoError(t, err)
+			var c Collector
+			_, err = c.Write(again)
+			require.NoError(t, err)
+			_, err = c.Answer(op, repos)
+			require.NoError(t, err)
+		}
+	})
+}
