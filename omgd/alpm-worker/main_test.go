@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,7 +31,8 @@ func ask(t testing.TB, op string, q question.Question) (*question.Answer, error)
 }
 
 func codeOf(err error) int {
-	if e, ok := err.(*wire.Error); ok && e.Code == wire.CodeInvalid { //nolint:errorlint // it is handed out as it is
+	var said *wire.Error
+	if errors.As(err, &said) && said.Code == wire.CodeInvalid {
 		return exit.Usage
 	}
 	return exit.Failed

@@ -1,0 +1,79 @@
+//go:build libalpm
+
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// TestEveryQuestion is what a machine without the corpus and without pacman can
+// test of a libalpm: all of it agrees with what the databases were made from.
+func TestEveryQuestion(t *testing.T) {
+	o := fixture.Options{Packages: 1200, Installed: 300, Seed: 5}
+	dir := t.TempDir()
+	require.NoError(t, fixture.Write(dir, o))
+	q := question.Question{Path: dir}
+	for _, name := range []string{"core", "extra", "multilib"} {
+		q.Repos = append(q.Repos, question.Repo{Name: name, Usage: 15})
+	}
+
+	a, err := ask(t, question.OpVersion, question.Question{})
+	require.NoError(t, err)
+	require.Regexp(t, `^\d+\.\d+`, a.LibAlpm)
+	t.Log("libalpm", a.LibAlpm)
+
+	a, err = ask(t, question.OpFacts, q)
+	require.NoError(t, err)
+	require.Len(t, a.Installed, 300)
+	counts := map[string]int{}
+	byName := map[string]string{}
+	for p := range fixture.Packages(o) {
+		counts[p.Repo]++
+		byName[p.Name] = p.Repo + " " + p.Version
+	}
+	for _, d := range a.Databases {
+		require.Empty(t, d.Err)
+		require.Equal(t, counts[d.Name], d.Packages, d.Name)
+	}
+	needs, updates := map[question.Need]int{}, 0
+	for _, p := range a.Installed {
+		needs[p.Need]++
+		if p.Order > 0 {
+			updates++
+		}
+		if p.Repo != "" {
+			require.Equal(t, byName[p.Name], p.Repo+" "+p.Offered)
+		} else {
+			require.NotContains(t, byName, p.Name)
+		}
+	}
+	require.Len(t, needs, 3, "all kinds of need occur")
+	require.Positive(t, updates)
+
+	var names []string
+	q.Names = nil
+	for p := range fixture.Packages(o) {
+		q.Names = append(q.Names, p.Repo+"/"+p.Name)
+		names = append(names, p.Name)
+	}
+	a, err = ask(t, question.OpInfo, q)
+	require.NoError(t, err)
+	i := 0
+	for p := range fixture.Packages(o) {
+		require.Equal(t, p, a.Packages[i])
+		i++
+	}
+	require.Len(t, a.Packages, i)
+
+	q.Names, q.Words = nil, []string{"^" + names[7] + "$"}
+	a, err = ask(t, question.OpSearch, q)
+	require.NoError(t, err)
+	require.True(t, slices.ContainsFunc(a.Packages, func(p wire.Package) bool { return p.Name == names[7] }))
+}
