@@ -8,6 +8,7 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/posixre"
@@ -26,15 +27,13 @@ func (d *Data) Status(emit Emit) error {
 	if d.Set != nil {
 		r.Index = wire.IndexStatus{Packages: uint32(d.Set.Packages()), Built: d.Built, Files: d.Files}
 	}
-	if inv := d.Inventory; inv != nil {
-		r.Counts = Counts(d)
+	if d.Inventory != nil {
+		r.Counts = counts(d.Inventory)
 	}
 	return whole(&r, emit)
 }
 
-// Counts are the numbers of a state whose Inventory is known.
-func Counts(d *Data) wire.Counts {
-	inv := d.Inventory
+func counts(inv *inventory.Inventory) wire.Counts {
 	count := func(n int) *uint32 {
 		u := uint32(n)
 		return &u

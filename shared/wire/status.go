@@ -134,3 +134,19 @@ type Replacement struct {
 	Repo      string `msgpack:"repo" json:"repo"`
 	Ignored   bool   `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
 }
+
+// RefreshResult is the answer to OpRefresh, which has no fields of its own.
+type RefreshResult struct {
+	// Refreshed says that the databases were looked at now; else that was done so
+	// shortly before that it was not done again.
+	Refreshed  bool   `msgpack:"refreshed" json:"refreshed"`
+	Generation uint64 `msgpack:"generation" json:"generation"`
+	// At is when the facts were last found right, in Unix seconds.
+	At int64 `msgpack:"at" json:"at"`
+}
+
+// CacheClearResult is the answer to OpCacheClear, which has no fields of its own.
+type CacheClearResult struct {
+	// Cleared counts the answers that were forgotten.
+	Cleared uint32 `msgpack:"cleared" json:"cleared"`
+}

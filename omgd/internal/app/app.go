@@ -25,6 +25,7 @@ import (
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/version"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // shutdownTime is the longest that the end may take.
@@ -82,7 +83,11 @@ func run(c *cli.Context) error {
 		worker.Given = append(worker.Given, absolute(p))
 	}
 	srv := server.New(server.Config{
-		Ops:     (&service.Service{State: holder, Suspect: worker.Suspect}).Ops(),
+		Ops: service.New(service.Config{
+			State: holder, Suspect: worker.Suspect, Refresh: worker.Refresh,
+			Parts:      func() []wire.Part { return nil },
+			Remembered: func() *wire.StatusResult { return nil },
+		}).Ops(),
 		Log:     log,
 		Version: version.String(),
 		Fault:   worker.Suspect,

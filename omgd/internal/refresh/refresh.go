@@ -6,12 +6,9 @@ package refresh
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,6 +17,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/catalog"
+	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
@@ -29,7 +27,10 @@ const (
 	interval = 300 * time.Second
 	// settle is how long the databases must be quiet after a change before they
 	// are read: a transaction touches many files one after the other.
-	settle = 200 * time.Millisecond
+	settle = 50 * time.Millisecond
+	// recheck is when a database is looked at again that changed so shortly before
+	// it was read that a further change would not show in its times.
+	recheck = 100 * time.Millisecond
 )
 
 // Config says what a worker refreshes.
@@ -42,6 +43,8 @@ type Config struct {
 	Trust  func(uid uint32) bool
 	Holder *state.Holder
 	Log    *slog.Logger
+	// Refreshed is called after every refresh that found out what there is.
+	Refreshed func()
 }
 
 // Worker refreshes the state in its Holder.
@@ -52,8 +55,18 @@ type Worker struct {
 	checks     sync.WaitGroup
 	indexes    map[string]*opened
 	stamps     catalog.Stamps
+	buildAfter time.Time // no build before
+	buildErr   error     // why the last one failed
 	generation uint64
-	last       *snapshot
+	again      time.Duration // until the next refresh, 0 for the interval
+
+	mu      sync.Mutex
+	waiting []chan struct{} // who asked for a refresh that has not begun
+	userAt  time.Time       // when the last one that a user asked for ended
+
+	last        *snapshot
+	lastView    pkgindex.View
+	lastSources []wire.Source
 }
 
 // opened is an index file as it was when it was mapped.
@@ -63,11 +76,14 @@ type opened struct {
 	bad   error
 }
 
-// snapshot is what the current state was made from, to know a change.
+// snapshot is what a state is made from, to know a change.
 type snapshot struct {
 	indexes []*state.Index
-	view    pkgindex.View
-	sources []wire.Source
+	repos   *catalog.Repos
+	stale   []string // what the indexes do not have right
+	local   *pacmandb.Local
+	why     string // why local is missing or uncertain
+	parts   []wire.Part
 }
 
 // New returns a worker. Its Run does the work; what else it has may be called
@@ -81,6 +97,50 @@ func (w *Worker) Kick() {
 	select {
 	case w.kick <- struct{}{}:
 	default:
+	}
+}
+
+// userPause is how long after a refresh that a user asked for the next one is
+// not done again.
+const userPause = 5 * time.Second
+
+// Refresh looks at everything now and returns when that is done. It returns
+// false, at once, when a user's refresh was done shortly before.
+func (w *Worker) Refresh(ctx context.Context) (bool, error) {
+	w.mu.Lock()
+	if time.Since(w.userAt) < userPause {
+		w.mu.Unlock()
+		return false, nil
+	}
+	done := make(chan struct{})
+	w.waiting = append(w.waiting, done)
+	w.mu.Unlock()
+	w.Kick()
+	select {
+	case <-done:
+		return true, nil
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+}
+
+// takeWaiting returns a function that tells those who asked for a refresh until
+// now that it is done.
+func (w *Worker) takeWaiting() func() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	waiting := w.waiting
+	w.waiting = nil
+	return func() {
+		if len(waiting) == 0 {
+			return
+		}
+		w.mu.Lock()
+		w.userAt = time.Now()
+		w.mu.Unlock()
+		for _, done := range waiting {
+			close(done)
+		}
 	}
 }
 
@@ -101,10 +161,15 @@ func (w *Worker) Run(ctx context.Context) {
 	for {
 		w.refresh(ctx)
 		watch.Set(w.watched())
+		var again <-chan time.Time
+		if w.again > 0 {
+			again = time.After(w.again)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-again:
 		case <-w.kick:
 		case <-watch.Changed():
 			if !watch.Settle(ctx, settle) {
@@ -130,6 +195,7 @@ func (w *Worker) watched() []string {
 		dirs = append(dirs, filepath.Dir(p))
 	}
 	if repos, err := w.Catalog.ReadRepos(); err == nil {
+		dirs = append(dirs, repos.DBPath, filepath.Join(repos.DBPath, "local"))
 		for _, r := range repos.List {
 			dirs = append(dirs, filepath.Dir(r.Path))
 		}
@@ -148,9 +214,11 @@ func (w *Worker) watched() []string {
 func (w *Worker) refresh(ctx context.Context) {
 	defer func() {
 		if r := recover(); r != nil {
-			w.Log.Error("refresh failed", "panic", r)
+			w.Log.Error("refresh failed", "panic", r, "stack", string(debug.Stack()))
 		}
 	}()
+	defer w.takeWaiting()()
+	w.again = 0
 	if w.suspect.Swap(false) {
 		for path, o := range w.indexes {
 			w.note(path, o, o.index.Check())
@@ -158,136 +226,136 @@ func (w *Worker) refresh(ctx context.Context) {
 	}
 	repos, err := w.Catalog.ReadRepos()
 	if err != nil {
-		w.Log.Warn("cannot read the repositories", "err", err)
-		if w.last == nil {
-			w.Holder.Swap(nil, err.Error())
-		}
+		w.fail(err)
 		return
 	}
-	indexes, why, err := w.usable(ctx, repos)
+	next := snapshot{repos: repos}
+	locked := w.locked(repos.DBPath)
+	if locked.wait > 0 && w.last != nil {
+		w.again = locked.wait // a transaction is under way: its end is awaited
+		return
+	}
+	if locked.part != nil {
+		next.parts = append(next.parts, *locked.part)
+	}
+	next.indexes, next.stale, err = w.usable(ctx, repos)
 	if err != nil {
-		w.Log.Warn("no usable index", "err", err)
 		if w.last == nil {
-			w.Holder.Swap(nil, err.Error())
+			w.fail(err)
 			return
 		}
+		w.Log.Warn("no usable index", "err", err)
 		// What is mapped goes on being served, and says that it is old.
-		indexes, why = w.last.indexes, []string{}
+		next.indexes = w.last.indexes
 		for _, r := range repos.List {
-			why = append(why, r.Name+" cannot be read: "+err.Error())
+			next.stale = append(next.stale, r.Name+" cannot be read: "+err.Error())
 		}
 	}
-	w.publish(snapshot{indexes: indexes, view: repos.View(), sources: repos.Sources(why)})
+	next.local, next.why = w.readLocal(ctx, repos.DBPath)
+	w.publish(next)
+	w.Holder.Checked.Store(time.Now().Unix())
+	if w.Refreshed != nil {
+		w.Refreshed()
+	}
+}
+
+// fail keeps what there is, or says why there is nothing.
+func (w *Worker) fail(err error) {
+	w.Log.Warn("cannot refresh", "err", err)
+	if w.last == nil {
+		w.Holder.Swap(nil, err.Error())
+	}
+}
+
+// readLocal returns what is installed: the last reading if nothing changed since.
+// If it cannot be read, the last reading stays, and why says so.
+func (w *Worker) readLocal(ctx context.Context, dbpath string) (local *pacmandb.Local, why string) {
+	var last *pacmandb.Local
+	if w.last != nil && w.last.repos.DBPath == dbpath {
+		last = w.last.local
+	}
+	if last != nil {
+		if stamp, err := pacmandb.LocalStamp(dbpath); err == nil && stamp.Same(last.Stamp) {
+			return last, ""
+		}
+	}
+	local, err := pacmandb.Reread(ctx, dbpath, last)
+	if err != nil {
+		w.Log.Warn("cannot read what is installed", "err", err)
+		return last, err.Error()
+	}
+	if local.Stamp.Fresh {
+		w.again = recheck // so young that a further change need not show
+	}
+	if last != nil && local.SamePackages(last) && !local.Stamp.Fresh && last.Stamp == local.Stamp {
+		return last, ""
+	}
+	return local, ""
 }
 
 // publish swaps a new state in if it differs from the current one.
 func (w *Worker) publish(next snapshot) {
-	if w.last != nil && slices.Equal(next.indexes, w.last.indexes) && equalView(next.view, w.last.view) &&
-		slices.Equal(next.sources, w.last.sources) {
+	view := next.repos.View()
+	sources := next.repos.Sources(next.stale)
+	if w.last != nil && w.unchanged(next, view, sources) {
+		w.last.local = next.local // the same packages, perhaps with a surer stamp
 		return
 	}
 	files := make([]*pkgindex.File, len(next.indexes))
+	var paths []string
+	var built int64
 	for i, x := range next.indexes {
 		files[i] = x.File
+		paths = append(paths, x.Path())
+		built = max(built, x.Facts().Built)
 	}
-	set, err := pkgindex.NewSet(files, next.view)
+	if next.local != nil {
+		for _, p := range next.local.Packages {
+			view.Installed = append(view.Installed, p.Name)
+		}
+	}
+	set, err := pkgindex.NewSet(files, view)
 	if err != nil {
-		w.Log.Error("cannot use the index", "err", err)
+		w.fail(err)
+		w.Suspect()
 		return
 	}
-	w.generation++
-	w.Holder.Swap(state.New(answers.Data{
-		Set: set, Generation: w.generation, Sources: next.sources,
-	}, next.indexes), "")
-	w.last = &next
-	w.Log.Info("new state", "generation", w.generation, "packages", set.Packages())
-}
-
-func equalView(a, b pkgindex.View) bool {
-	return slices.Equal(a.Repos, b.Repos) && slices.Equal(a.NoSearch, b.NoSearch) && slices.Equal(a.Installed, b.Installed)
-}
-
-// usable returns the mapped indexes to serve, and what is stale in them. Given
-// ones are served as they are; when none can be used, or none is given, ours is
-// served, built first unless it is current.
-func (w *Worker) usable(ctx context.Context, repos *catalog.Repos) (indexes []*state.Index, stale []string, err error) {
-	for _, path := range w.Given {
-		x, err := w.open(path)
-		if err != nil {
-			w.Log.Error("cannot use the given index", "err", err)
-			continue
-		}
-		indexes = append(indexes, x)
-		stale = append(stale, repos.Stale(x.File, w.stamps)...)
+	data := answers.Data{
+		Set: set, Sources: sources, Files: paths, Built: built, InstalledWhy: next.why, Parts: next.parts,
 	}
-	if len(indexes) > 0 {
-		return indexes, stale, nil
-	}
-	x, err := w.open(w.Own)
-	if err == nil {
-		if w.stamps == nil {
-			w.stamps = catalog.ReadStamps(w.Own, w.Trust)
-		}
-		if stale = repos.Stale(x.File, w.stamps); len(stale) == 0 {
-			return []*state.Index{x}, nil, nil
-		}
-		w.Log.Info("the index is not current", "why", stale)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		w.Log.Warn("cannot use the index, building it anew", "err", err)
-	}
-	if err := w.buildIndex(ctx, w.Own); err != nil {
-		return nil, nil, err
-	}
-	w.stamps = catalog.ReadStamps(w.Own, w.Trust)
-	if x, err = w.open(w.Own); err != nil {
-		return nil, nil, err
-	}
-	return []*state.Index{x}, repos.Stale(x.File, w.stamps), nil
-}
-
-// open maps an index, or returns the mapping that there is if the file is still
-// the same. A newly mapped one is checked as a whole in the background.
-func (w *Worker) open(path string) (*state.Index, error) {
-	fi, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	stamp := pacmandb.StampOf(fi)
-	old := w.indexes[path]
-	if old != nil && old.stamp == stamp {
-		return old.index, old.bad
-	}
-	f, err := pkgindex.Open(path, w.Trust)
-	if err != nil {
-		return nil, err
-	}
-	if old != nil {
-		old.index.Release()
-	}
-	o := &opened{index: state.NewIndex(f), stamp: stamp}
-	w.indexes[path] = o
-	w.checkLater(o.index)
-	return o.index, nil
-}
-
-// checkLater reads a newly mapped index as a whole without holding anything up.
-func (w *Worker) checkLater(x *state.Index) {
-	x.Retain()
-	w.checks.Go(func() {
-		defer x.Release()
-		if err := x.Check(); err != nil {
+	if next.local != nil {
+		if data.Inventory, err = inventory.Take(next.repos, set, next.local); err != nil {
+			w.fail(err)
 			w.Suspect()
+			return
 		}
-	})
+	}
+	w.generation++
+	data.Generation = w.generation
+	w.Holder.Swap(state.New(data, next.indexes), "")
+	w.last, w.lastView, w.lastSources = &next, view, sources
+	w.Log.Info("new state", "generation", w.generation, "packages", set.Packages(), "installed", len(view.Installed))
 }
 
-// note remembers that an index failed its check, so that it is not used again
-// until its file is another one.
-func (w *Worker) note(path string, o *opened, err error) {
-	if err != nil && o.bad == nil {
-		o.bad = fmt.Errorf("%s: %w", path, err)
-		w.Log.Error("the index failed its check", "err", o.bad)
+// unchanged says that a state made of next would say what the current one says.
+func (w *Worker) unchanged(next snapshot, view pkgindex.View, sources []wire.Source) bool {
+	last := w.last
+	return slices.Equal(next.indexes, last.indexes) &&
+		slices.Equal(view.Repos, w.lastView.Repos) && slices.Equal(view.NoSearch, w.lastView.NoSearch) &&
+		slices.Equal(sources, w.lastSources) &&
+		next.why == last.why && slices.Equal(next.parts, last.parts) &&
+		sameConfig(next.repos, last.repos) &&
+		(next.local == last.local || next.local != nil && last.local != nil && next.local.SamePackages(last.local))
+}
+
+// sameConfig says that two readings of pacman.conf ignore the same packages.
+func sameConfig(a, b *catalog.Repos) bool {
+	if a.Config == nil || b.Config == nil {
+		return a.Config == b.Config
 	}
+	return slices.Equal(a.Config.IgnorePkg, b.Config.IgnorePkg) &&
+		slices.Equal(a.Config.IgnoreGroup, b.Config.IgnoreGroup) &&
+		slices.Equal(a.List, b.List)
 }
 
 func (w *Worker) closeAll() {

@@ -5,42 +5,160 @@ package service
 import (
 	"context"
 	"errors"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/omgd/internal/server"
 	"github.com/omg-arch/omg/omgd/internal/state"
+	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Service is what the handlers share.
-type Service struct {
+// refreshTimeout is how long a user's request for a refresh waits for it.
+const refreshTimeout = 30 * time.Second
+
+// Config is what the handlers use.
+type Config struct {
 	State *state.Holder
 	// Suspect is called when an index contradicted itself.
 	Suspect func()
+	// Refresh looks at the databases now and waits for that; false means that it
+	// was done so shortly before that it was not done again.
+	Refresh func(context.Context) (bool, error)
+	// Parts are what else does not work as it should, for the status.
+	Parts func() []wire.Part
+	// Remembered is the status before the first refresh, nil for none.
+	Remembered func() *wire.StatusResult
+}
+
+// Service has the handlers and what they remember.
+type Service struct {
+	Config
+	searches, explicits *cache
+}
+
+// New makes a service.
+func New(c Config) *Service {
+	return &Service{Config: c, searches: newCache(), explicits: newCache()}
 }
 
 // Ops is the table of operations.
 func (s *Service) Ops() map[string]server.Op {
 	return map[string]server.Op{
-		wire.OpSearch: {Handle: s.search},
-		wire.OpInfo:   {Handle: s.info},
+		wire.OpSearch:     {Handle: s.search},
+		wire.OpInfo:       {Handle: s.info},
+		wire.OpStatus:     {Handle: s.status},
+		wire.OpInstalled:  {Handle: s.installed},
+		wire.OpExplicit:   {Handle: s.explicit},
+		wire.OpOutdated:   {Handle: s.outdated},
+		wire.OpRefresh:    {Handle: s.refresh, Slow: true},
+		wire.OpCacheClear: {Handle: s.cacheClear},
 	}
 }
 
+// A search is kept when it is small: most are asked again while someone types.
 func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer) error {
 	var req wire.SearchRequest
-	return s.answer(r, &req, func(st *state.State) error { return st.Search(&req, w.Part) })
+	return s.answer(r, &req, func(st *state.State) error {
+		key, err := msgpack.Marshal(&req)
+		if err != nil {
+			return err
+		}
+		return s.cached(s.searches, st, string(key), w, func(emit answers.Emit) error { return st.Search(&req, emit) })
+	})
 }
 
+// info has no cache: copying it from the map takes no longer than looking it up.
 func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) error {
 	var req wire.InfoRequest
 	return s.answer(r, &req, func(st *state.State) error { return st.Info(&req, w.Part) })
 }
 
-// answer decodes a request and answers it from the current state.
+func (s *Service) installed(_ context.Context, r *server.Request, w *server.Writer) error {
+	var req wire.InstalledRequest
+	return s.answer(r, &req, func(st *state.State) error { return st.Installed(&req, w.Part) })
+}
+
+func (s *Service) explicit(_ context.Context, r *server.Request, w *server.Writer) error {
+	return s.answer(r, nil, func(st *state.State) error {
+		return s.cached(s.explicits, st, "", w, st.Explicit)
+	})
+}
+
+func (s *Service) outdated(_ context.Context, r *server.Request, w *server.Writer) error {
+	return s.answer(r, nil, func(st *state.State) error { return s.now(st).Outdated(w.Part) })
+}
+
+// status is answered from what was remembered until the first refresh is done.
+// It has no cache: it is some numbers that the state has counted already.
+func (s *Service) status(_ context.Context, r *server.Request, w *server.Writer) error {
+	st, why := s.State.Acquire()
+	if st == nil {
+		if last := s.Remembered(); last != nil {
+			last.Stale, last.Why = true, why
+			last.Parts = append(last.Parts, s.Parts()...)
+			return w.Result(last)
+		}
+		return wire.Errorf(wire.CodeNotReady, "%s", why)
+	}
+	defer st.Release()
+	data := s.now(st)
+	data.Parts = append(append([]wire.Part(nil), data.Parts...), s.Parts()...)
+	return data.Status(w.Part)
+}
+
+// now is a state's data with the time when it was last found right.
+func (s *Service) now(st *state.State) *answers.Data {
+	data := st.Data
+	data.At = s.State.Checked.Load()
+	return &data
+}
+
+func (s *Service) refresh(ctx context.Context, _ *server.Request, w *server.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
+	defer cancel()
+	done, err := s.Refresh(ctx)
+	if err != nil {
+		return wire.Errorf(wire.CodeBusy, "the refresh takes long: %v", err)
+	}
+	result := wire.RefreshResult{Refreshed: done, At: s.State.Checked.Load()}
+	if st, _ := s.State.Acquire(); st != nil {
+		result.Generation = st.Generation
+		st.Release()
+	}
+	return w.Result(&result)
+}
+
+func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Writer) error {
+	n := s.searches.clear() + s.explicits.clear()
+	return w.Result(&wire.CacheClearResult{Cleared: uint32(n)})
+}
+
+// cached answers from a cache, or keeps what make emits if it has one part.
+func (s *Service) cached(c *cache, st *state.State, request string, w *server.Writer, make func(answers.Emit) error) error {
+	key := cacheKey{st.Generation, request}
+	if b, ok := c.get(key); ok {
+		return w.Part(b, false)
+	}
+	first := true
+	return make(func(part []byte, more bool) error {
+		if first && !more {
+			c.put(key, part)
+		}
+		first = false
+		return w.Part(part, more)
+	})
+}
+
+// answer decodes a request, if it has fields, and answers it from the current
+// state.
 func (s *Service) answer(r *server.Request, req any, from func(*state.State) error) error {
-	if err := r.Decode(req); err != nil {
-		return err
+	if req != nil {
+		if err := r.Decode(req); err != nil {
+			return err
+		}
 	}
 	st, why := s.State.Acquire()
 	if st == nil {
@@ -51,6 +169,8 @@ func (s *Service) answer(r *server.Request, req any, from func(*state.State) err
 	switch {
 	case errors.Is(err, pkgindex.ErrQuery):
 		return wire.Errorf(wire.CodeInvalid, "%v", err)
+	case errors.Is(err, answers.ErrUnknown):
+		return wire.Errorf(wire.CodeNotReady, "%v", err)
 	case errors.Is(err, pkgindex.ErrDamaged):
 		s.Suspect()
 	}

@@ -78,6 +78,9 @@ func (s *State) Release() {
 
 // Holder is the place where the current state is found.
 type Holder struct {
+	// Checked is when the state was last found right, in Unix seconds.
+	Checked atomic.Int64
+
 	current atomic.Pointer[State]
 	absent  atomic.Pointer[string]
 }
