@@ -1,4 +1,4 @@
-// Omg-alpm-worker asks libalpm one question for omgd and ends: it reads one
+// Command omg-alpm-worker asks libalpm one question for omgd and ends: it reads one
 // frame from standard input and answers on standard output, as package question
 // describes. Of all programs here it alone needs libalpm. Built without the tag
 // libalpm it says so to every question.
