@@ -29,11 +29,7 @@ type Inventory struct {
 // Take compares an installed system with the repositories that a set of indexes
 // shows.
 func Take(repos *catalog.Repos, set *pkgindex.Set, local *pacmandb.Local) (*Inventory, error) {
-	config := effective(repos)
-	facts := &setFacts{set: set, installed: local.Packages}
-	for _, r := range config.Repos {
-		facts.repos = append(facts.repos, r.Name)
-	}
+	config, facts := facts(repos, set, local)
 	inv := &Inventory{
 		DBPath:    repos.DBPath,
 		Local:     local,
@@ -46,6 +42,22 @@ func Take(repos *catalog.Repos, set *pkgindex.Set, local *pacmandb.Local) (*Inve
 		inv.Versions[p.Name] = p.Version
 	}
 	return inv, facts.err
+}
+
+// Facts are what an inventory is made from: the configuration with the
+// repositories that are read, and what the set says of them. The set must not be
+// closed while they are used.
+func Facts(repos *catalog.Repos, set *pkgindex.Set, local *pacmandb.Local) (*pacmandb.Config, pacmandb.SyncFacts) {
+	return facts(repos, set, local)
+}
+
+func facts(repos *catalog.Repos, set *pkgindex.Set, local *pacmandb.Local) (*pacmandb.Config, *setFacts) {
+	config := effective(repos)
+	f := &setFacts{set: set, installed: local.Packages}
+	for _, r := range config.Repos {
+		f.repos = append(f.repos, r.Name)
+	}
+	return config, f
 }
 
 // effective is the configuration with the repositories that are read: without a

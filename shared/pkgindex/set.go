@@ -154,6 +154,17 @@ func (s *Set) Packages() int {
 	return n
 }
 
+// PackagesOf is the number of packages of one repository, and whether the set
+// has it.
+func (s *Set) PackagesOf(repo string) (int, bool) {
+	for _, p := range s.parts {
+		if p.name == repo && p.kind == KindRepo {
+			return int(p.end - p.first), true
+		}
+	}
+	return 0, false
+}
+
 // Read calls f with the summary and the details of a package. Their bytes are
 // those of the map: f copies what it keeps. Without details, the second record
 // is empty.

@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/omgd/internal/alpm"
 	"github.com/omg-arch/omg/omgd/internal/listen"
 	"github.com/omg-arch/omg/omgd/internal/refresh"
 	"github.com/omg-arch/omg/omgd/internal/server"
@@ -78,6 +79,7 @@ func run(c *cli.Context) error {
 		Trust:   env.Trusts,
 		Holder:  holder,
 		Log:     log,
+		Alpm:    alpm.New(),
 	})
 	for _, p := range c.StringSlice("index") {
 		worker.Given = append(worker.Given, absolute(p))
@@ -85,7 +87,7 @@ func run(c *cli.Context) error {
 	srv := server.New(server.Config{
 		Ops: service.New(service.Config{
 			State: holder, Suspect: worker.Suspect, Refresh: worker.Refresh,
-			Parts:      func() []wire.Part { return nil },
+			Parts:      worker.Parts,
 			Remembered: func() *wire.StatusResult { return nil },
 		}).Ops(),
 		Log:     log,
@@ -108,12 +110,13 @@ func serve(ctx context.Context, socket *listen.Socket, srv *server.Server, worke
 	<-ctx.Done()
 	log.Info("ending")
 	err := socket.Close()
+	stopWorker()
 	end, cancel := context.WithTimeout(context.Background(), shutdownTime)
 	defer cancel()
-	srv.Shutdown(end)
-	stopWorker()
+	err = errors.Join(err, srv.Shutdown(end), <-served)
 	wait.Wait()
-	return exit.With(exit.Failed, errors.Join(err, <-served))
+	worker.Close()
+	return exit.With(exit.Failed, err)
 }
 
 // absolute makes a path independent of the working directory.

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/omg-arch/omg/omgd/internal/alpm"
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/catalog"
@@ -43,6 +44,8 @@ type Config struct {
 	Trust  func(uid uint32) bool
 	Holder *state.Holder
 	Log    *slog.Logger
+	// Alpm asks libalpm.
+	Alpm *alpm.Worker
 	// Refreshed is called after every refresh that found out what there is.
 	Refreshed func()
 }
@@ -59,6 +62,10 @@ type Worker struct {
 	buildErr   error     // why the last one failed
 	generation uint64
 	again      time.Duration // until the next refresh, 0 for the interval
+
+	confirmations chan struct{} // a new state waits for libalpm's word
+	confirmRepos  atomic.Pointer[catalog.Repos]
+	libalpm       atomic.Pointer[wire.Part] // what is wrong with it
 
 	mu      sync.Mutex
 	waiting []chan struct{} // who asked for a refresh that has not begun
@@ -89,7 +96,10 @@ type snapshot struct {
 // New returns a worker. Its Run does the work; what else it has may be called
 // before, too.
 func New(c Config) *Worker {
-	return &Worker{Config: c, kick: make(chan struct{}, 1), indexes: make(map[string]*opened)}
+	return &Worker{
+		Config: c, kick: make(chan struct{}, 1), confirmations: make(chan struct{}, 1),
+		indexes: make(map[string]*opened),
+	}
 }
 
 // Kick asks for a refresh soon. It never waits.
@@ -151,11 +161,20 @@ func (w *Worker) Suspect() {
 	w.Kick()
 }
 
-// Run refreshes until ctx is done, and leaves no state.
+// Run refreshes until ctx is done. The state stays until Close.
 func (w *Worker) Run(ctx context.Context) {
 	watch := newWatcher(w.Log, w.irrelevant)
 	defer watch.Close()
-	defer w.closeAll()
+	confirmed := make(chan struct{})
+	confirmCtx, stop := context.WithCancel(ctx)
+	go func() {
+		defer close(confirmed)
+		w.confirm(confirmCtx)
+	}()
+	defer func() {
+		stop()
+		<-confirmed
+	}()
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
@@ -334,6 +353,11 @@ func (w *Worker) publish(next snapshot) {
 	data.Generation = w.generation
 	w.Holder.Swap(state.New(data, next.indexes), "")
 	w.last, w.lastView, w.lastSources = &next, view, sources
+	w.confirmRepos.Store(next.repos)
+	select {
+	case w.confirmations <- struct{}{}:
+	default:
+	}
 	w.Log.Info("new state", "generation", w.generation, "packages", set.Packages(), "installed", len(view.Installed))
 }
 
@@ -358,7 +382,8 @@ func sameConfig(a, b *catalog.Repos) bool {
 		slices.Equal(a.List, b.List)
 }
 
-func (w *Worker) closeAll() {
+// Close drops the state and the indexes, when Run and all requests have ended.
+func (w *Worker) Close() {
 	w.checks.Wait()
 	w.Holder.Swap(nil, "the daemon is ending")
 	for _, o := range w.indexes {
