@@ -47,7 +47,7 @@ deps: ## Install what building with libalpm and the tests need (Debian, Ubuntu, 
 
 .PHONY: test
 test: deps build ## Set everything up, then run all tests with the race detector
-	CGO_ENABLED=1 go test -race -tags $(TAGS) $(TESTFLAGS) work
+	CGO_ENABLED=1 go test -race -tags $(ALL_TAGS) $(TESTFLAGS) work
 
 .PHONY: lint
 lint: $(TOOLS)/built ## Check formatting, vet, staticcheck, tidy modules, known vulnerabilities
@@ -73,6 +73,10 @@ fuzz: ## Run each fuzz target for a while: make fuzz FUZZTIME=5m
 soak: build ## Run the tests that have a long form at full length (hours)
 	@TAGS=$(TAGS) scripts/soak.sh
 
+.PHONY: check-libalpm
+check-libalpm: ## Build and test the libalpm worker in a chroot of a newer Debian: make check-libalpm SUITE=sid
+	@TAGS=$(TAGS) SUITE=$(or $(SUITE),trixie) MIRROR='$(MIRROR)' CORPUS='$(CORPUS)' scripts/check-libalpm.sh
+
 .PHONY: demo
 demo: build ## Build, index, start a private omgd, search, show a package, stop
 	@scripts/demo.sh
@@ -94,4 +98,4 @@ clean: ## Remove what was built
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -152,12 +153,13 @@ func (s *session) load(d *database, path string) error {
 	if err != nil || d.Packages > 0 {
 		return err
 	}
-	if err := s.handle.LastError(); err != nil {
+	switch err := s.handle.LastError(); {
+	case err != nil && s.logged != "":
+		return fmt.Errorf("%w: %s", err, s.logged)
+	case err != nil:
 		return err
-	}
-	switch {
 	case s.logged != "":
-		return fmt.Errorf("libalpm: %s", s.logged)
+		return errors.New(s.logged)
 	case fi.Size() == 0:
 		return fmt.Errorf("%s is empty", file)
 	}
