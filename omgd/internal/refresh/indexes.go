@@ -50,6 +50,7 @@ func (w *Worker) usable(ctx context.Context, repos *catalog.Repos) (indexes []*s
 		w.Log.Warn("cannot use the index, building it anew", "err", err)
 	}
 	if wait := time.Until(w.buildAfter); wait > 0 {
+		w.again = wait // by then the cause may be gone, and nothing else may change any more
 		return nil, nil, w.buildErr
 	}
 	if w.buildErr = w.buildIndex(ctx, w.Own); w.buildErr != nil {
