@@ -25,6 +25,9 @@ func Publish(path string, write func(*os.File) error) error {
 	if dir == "" {
 		dir = "."
 	}
+	if fi, err := os.Lstat(path); err == nil && fi.IsDir() {
+		return &fs.PathError{Op: "write", Path: path, Err: unix.EISDIR} // rename would say something else
+	}
 	removeDead(dir, base)
 	tmp := filepath.Join(dir, tempName(base))
 	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
