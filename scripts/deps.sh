@@ -33,6 +33,7 @@ look() {
 	need pacman-conf pacman-package-manager pacman have pacman-conf
 	need makepkg makepkg pacman have makepkg
 	need repo-add makepkg pacman have repo-add
+	need bsdtar libarchive-tools libarchive have bsdtar
 	need strace strace strace have strace
 	need hyperfine hyperfine hyperfine have hyperfine
 	need 'python msgpack' python3-msgpack python-msgpack msgpack

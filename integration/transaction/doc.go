@@ -1,0 +1,2 @@
+// Package transaction has the real pacman change a system while omgd watches.
+package transaction
