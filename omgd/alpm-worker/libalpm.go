@@ -90,7 +90,7 @@ func open(q *question.Question) (*session, error) {
 	for _, r := range q.Repos {
 		d := database{Database: question.Database{Name: r.Name}, usage: alpm.Usage(r.Usage)}
 		if err := s.load(&d, q.Path); err != nil {
-			d.db, d.Err = nil, fmt.Sprintf("%.200s", err.Error())
+			d.db, d.Packages, d.Err = nil, 0, fmt.Sprintf("%.200s", err.Error())
 		}
 		s.dbs = append(s.dbs, d)
 	}
@@ -150,14 +150,16 @@ func (s *session) load(d *database, path string) error {
 		d.Packages++
 		return nil
 	})
-	if err != nil || d.Packages > 0 {
-		return err
+	if err == nil {
+		err = s.handle.LastError()
 	}
-	switch err := s.handle.LastError(); {
+	switch {
 	case err != nil && s.logged != "":
 		return fmt.Errorf("%w: %s", err, s.logged)
 	case err != nil:
 		return err
+	case d.Packages > 0: // what was logged is about single entries
+		return nil
 	case s.logged != "":
 		return errors.New(s.logged)
 	case fi.Size() == 0:

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
@@ -198,6 +199,15 @@ func TestDamagedDatabases(t *testing.T) {
 			requireFailed(t, w, h)
 		})
 	}
+	t.Run("half of a large one", func(t *testing.T) {
+		db := t.TempDir()
+		require.NoError(t, fixture.Write(db, fixture.Options{Packages: 2000, Seed: 6, Compression: fixture.Zstd}))
+		b, err := os.ReadFile(filepath.Join(db, "sync/extra.db"))
+		require.NoError(t, err)
+		h := rules(t)
+		h.write("sync/two.db", string(b[:len(b)/2]))
+		requireFailed(t, w, h)
+	})
 	t.Run("missing", func(t *testing.T) {
 		h := rules(t)
 		require.NoError(t, os.Remove(filepath.Join(h.dir, "sync/two.db")))
