@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -60,7 +61,7 @@ func newOutput(c *cli.Context) (*output, error) {
 		return nil, command.Usagef("--quiet, --json and --format exclude each other")
 	}
 	if c.IsSet("format") {
-		t, err := template.New("format").Parse(c.String("format"))
+		t, err := template.New("format").Option("missingkey=error").Parse(c.String("format"))
 		if err != nil {
 			return nil, command.Usagef("--format: %s", strings.TrimPrefix(err.Error(), "template: "))
 		}
@@ -94,8 +95,12 @@ func (o *output) format(element any) error {
 	if err != nil {
 		return exit.With(exit.Failed, err)
 	}
-	if err := o.tmpl.Execute(o.w, fields); err != nil {
+	err = o.tmpl.Execute(o.w, fields)
+	if wrong := new(template.ExecError); errors.As(err, wrong) {
 		return command.Usagef("--format: %s", strings.TrimPrefix(err.Error(), "template: "))
+	}
+	if err != nil {
+		return exit.With(exit.Failed, err)
 	}
 	return o.w.WriteByte('\n')
 }
