@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -122,7 +123,14 @@ func get[R any](t *testing.T, c *client.Conn, op string, req any) R {
 
 // counts is what status says, as "installed explicit orphans updates".
 func (s *system) counts() string {
-	c := get[wire.StatusResult](s.t, s.conn, wire.OpStatus, nil).Counts
+	var r wire.StatusResult
+	var said *wire.Error
+	if err := s.conn.Get(context.Background(), wire.OpStatus, nil, &r); errors.As(err, &said) && said.Code == wire.CodeNotReady {
+		return said.Message
+	} else if err != nil {
+		return err.Error()
+	}
+	c := r.Counts
 	text := func(n *uint32) string {
 		if n == nil {
 			return "?"
@@ -143,13 +151,13 @@ func (s *system) expect(since time.Time, counts string, explicit ...string) {
 	took := time.Since(since)
 	require.Less(s.t, took, within, "omgd knew too late")
 	names := get[wire.ExplicitResult](s.t, s.conn, wire.OpExplicit, nil).Names
-	require.Equal(s.t, explicit, append([]string{}, names...))
+	require.Equal(s.t, explicit, append([]string(nil), names...))
 	s.t.Logf("%s after %s", counts, took.Round(time.Millisecond))
 }
 
 func TestPacmanChangesTheSystem(t *testing.T) {
 	s := newSystem(t)
-	s.expect(time.Now(), "0 0 0 0")
+	require.Eventually(t, func() bool { return s.counts() == "0 0 0 0" }, 10*time.Second, 5*time.Millisecond)
 
 	stop := s.watchForMixtures([]string{""}, []string{"base-lib 1-1", "tool 1-1"}, []string{"base-lib 2-1", "tool 2-1"}, []string{"base-lib 2-1"}, nil)
 	end := s.pacman("-S", "tool")
@@ -222,6 +230,7 @@ func (s *system) watchForMixtures(truths ...[]string) (stop func()) {
 func TestLeftOverLock(t *testing.T) {
 	s := newSystem(t)
 	s.pacman("-S", "tool")
+	require.Eventually(t, func() bool { return s.counts() == "2 1 0 0" }, 10*time.Second, 5*time.Millisecond)
 	lock := filepath.Join(s.db, "db.lck")
 	require.NoError(t, os.WriteFile(lock, nil, 0o644))
 	old := time.Now().Add(-2 * time.Minute)
