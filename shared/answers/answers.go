@@ -10,6 +10,7 @@ package answers
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"strings"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -96,7 +97,7 @@ func (d *Data) near(r *wire.SearchRequest) ([]string, error) {
 		return nil, nil
 	}
 	var near []string
-	for _, w := range r.Words {
+	for _, w := range r.Words[:min(len(r.Words), maxNear)] {
 		names, err := d.Set.Close(w)
 		if err != nil {
 			return nil, err
@@ -106,10 +107,23 @@ func (d *Data) near(r *wire.SearchRequest) ([]string, error) {
 	return near[:min(len(near), most)], nil
 }
 
-// Info answers an InfoRequest.
+const (
+	// maxNames is how many packages one request may name: those that are not
+	// found have to fit into one part.
+	maxNames = 10_000
+	// maxNear is for how many words or missing names close ones are looked for,
+	// which compares with every name there is.
+	maxNear = 20
+)
+
+// Info answers an InfoRequest. An error that wraps pkgindex.ErrQuery is the
+// asker's.
 func (d *Data) Info(r *wire.InfoRequest, emit Emit) error {
 	var hits []pkgindex.Hit
 	var missing []wire.Missing
+	if len(r.Names) > maxNames {
+		return fmt.Errorf("%w: %d names, at most %d are looked up at once", pkgindex.ErrQuery, len(r.Names), maxNames)
+	}
 	for _, target := range r.Names {
 		repo, name, ok := strings.Cut(target, "/")
 		if !ok {
@@ -120,9 +134,11 @@ func (d *Data) Info(r *wire.InfoRequest, emit Emit) error {
 			return err
 		}
 		if len(found) == 0 {
-			near, err := d.Set.Close(name)
-			if err != nil {
-				return err
+			var near []string
+			if len(missing) < maxNear {
+				if near, err = d.Set.Close(name); err != nil {
+					return err
+				}
 			}
 			missing = append(missing, wire.Missing{Name: target, Close: near})
 		}

@@ -54,6 +54,10 @@ type term struct {
 // opposed to whole values.
 func (t *term) text() bool { return t.field <= fieldGroup }
 
+// maxExpressions bounds a query that could keep a processor busy for long: each
+// of them may have to be tried on every package.
+const maxExpressions = 100
+
 // ParseQuery reads the words of a request. The error wraps ErrQuery.
 func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	q := &Query{repos: slices.Clone(r.Repos), sort: r.Sort}
@@ -62,6 +66,9 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	default:
 		return nil, fmt.Errorf("%w: cannot sort by %q: use %s, %s or %s",
 			ErrQuery, r.Sort, wire.SortRelevance, wire.SortName, wire.SortRepo)
+	}
+	if r.Regex && len(r.Words) > maxExpressions {
+		return nil, fmt.Errorf("%w: %d expressions, at most %d are tried at once", ErrQuery, len(r.Words), maxExpressions)
 	}
 	for _, w := range r.Words {
 		t := term{raw: w}
