@@ -100,7 +100,7 @@ func (s *system) publish(packages ...pkg) {
 func (s *system) pacman(args ...string) time.Time {
 	s.t.Helper()
 	got := programs.Exec(s.t, programs.Env(s.home), "pacman", append([]string{
-		"--root", s.root, "-b", s.db, "--config", s.conf, "--noconfirm", "--noprogressbar", "--noscriptlet",
+		"--root", s.root, "-b", s.db, "--config", s.conf, "--noconfirm",
 	}, args...)...)
 	require.Zero(s.t, got.Code, "pacman %q: %s%s", args, got.Stdout, got.Stderr)
 	return time.Now()
