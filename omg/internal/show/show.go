@@ -1,5 +1,9 @@
 // Package show prints packages for people, in pacman's own shape: what pacman
 // -Ss and -Si print, to the letter, piped or on a terminal.
+//
+// Every text that comes from outside is cleaned first, so that a package can
+// neither steer the terminal nor forge a line. This is the one difference from
+// pacman, which prints what it is given.
 package show
 
 import (
@@ -7,28 +11,25 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/termtext"
-	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Style is how to print.
+// Style is how to print. The zero value is plain text for a pipe or a file.
 type Style struct {
 	// Color says whether to colour.
 	Color bool
-	// Width is the terminal's number of columns, at which text is wrapped; 0
-	// for what is no terminal, where it is not.
+	// Width is the number of columns at which text is wrapped; 0 is not to wrap.
 	Width int
 }
 
 // NewStyle returns the style for a terminal, or nil for what is none, and what
 // --color says: auto colours a terminal unless NO_COLOR is set (no-color.org).
 func NewStyle(color string, terminal *os.File) (Style, error) {
-	var s Style
+	s := Style{Width: columns(os.Getenv("COLUMNS"), terminal)}
 	switch color {
 	case "always":
 		s.Color = true
@@ -38,13 +39,24 @@ func NewStyle(color string, terminal *os.File) (Style, error) {
 	default:
 		return s, fmt.Errorf("--color takes auto, always or never, not %q", color)
 	}
-	if terminal != nil {
-		s.Width = 80
-		if size, err := unix.IoctlGetWinsize(int(terminal.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 0 {
-			s.Width = int(size.Col)
-		}
-	}
 	return s, nil
+}
+
+// columns is where pacman wraps: at a number in COLUMNS, piped or not, where 0
+// is never; else at the terminal's width, 80 when it does not know its own.
+func columns(env string, terminal *os.File) int {
+	// Shells and watch(1) write plain numbers; 16 bits are what pacman keeps.
+	if n, err := strconv.ParseUint(env, 10, 16); err == nil {
+		return int(n)
+	}
+	if terminal == nil {
+		return 0
+	}
+	size, err := unix.IoctlGetWinsize(int(terminal.Fd()), unix.TIOCGWINSZ)
+	if err != nil || size.Col == 0 {
+		return 80
+	}
+	return int(size.Col)
 }
 
 // The colours of pacman.
@@ -57,88 +69,100 @@ const (
 	colorMeta    = "\x1b[1;36m"
 )
 
-// printer prints one package. Everything that comes from outside goes through
-// text, plain or wrap, which clean it.
+// printer prints in a style. Only raw writes text as it is, which must be ours;
+// all others clean it. A failed write shows when the writer is flushed.
 type printer struct {
 	Style
 	w *bufio.Writer
 }
 
+func (p printer) raw(s string)  { _, _ = p.w.WriteString(s) }
+func (p printer) text(s string) { p.raw(termtext.Clean(s)) }
+
 func (p printer) color(code string) {
 	if p.Color {
-		_, _ = p.w.WriteString(code)
+		p.raw(code)
 	}
 }
 
-func (p printer) raw(s string)  { _, _ = p.w.WriteString(s) }
-func (p printer) text(s string) { _, _ = p.w.WriteString(termtext.Clean(s)) }
+const blanks = "                  "
 
-// Search prints a package as a search result.
-func (s Style) Search(w *bufio.Writer, pkg *wire.Package) {
-	p := printer{s, w}
-	p.color(colorRepo)
-	p.text(pkg.Repo)
-	p.raw("/")
+// label is how wide the label of a field is with the colon behind it, and value
+// the column in which its value begins.
+const (
+	label = 17
+	value = label + 1
+)
+
+func (p printer) title(name string) {
 	p.color(colorTitle)
-	p.text(pkg.Name)
-	p.raw(" ")
-	p.color(colorVersion)
-	p.text(pkg.Version)
+	p.raw(name)
+	p.raw(blanks[:label-1-len(name)])
+	p.raw(":")
 	p.color(colorNone)
-	if len(pkg.Groups) > 0 {
-		p.raw(" ")
-		p.color(colorGroups)
-		p.raw("(")
-		p.text(strings.Join(pkg.Groups, " "))
-		p.raw(")")
-		p.color(colorNone)
-	}
-	p.aurMarks(pkg)
-	p.installedMark(pkg)
-	p.raw("\n    ")
-	p.wrap(pkg.Desc, 4)
+	p.raw(" ")
+}
+
+// line prints a field whose value is never wrapped, as pacman does with sizes.
+func (p printer) line(name, text string) {
+	p.title(name)
+	p.text(text)
 	p.raw("\n")
 }
 
-func (p printer) mark(s string) {
-	p.raw(" ")
-	p.color(colorMeta)
-	p.raw("[")
-	p.text(s)
-	p.raw("]")
-	p.color(colorNone)
+// field prints a text, or None.
+func (p printer) field(name, text string) {
+	p.title(name)
+	if text == "" {
+		text = "None"
+	}
+	p.wrap(text, value)
+	p.raw("\n")
 }
 
-func (p printer) installedMark(pkg *wire.Package) {
-	switch pkg.Installed {
-	case "":
-	case pkg.Version:
-		p.mark("installed")
-	default:
-		p.mark("installed: " + pkg.Installed)
+// lines prints each text on lines of its own, or None.
+func (p printer) lines(name string, texts []string) {
+	p.title(name)
+	if len(texts) == 0 {
+		p.raw("None")
 	}
+	for i, t := range texts {
+		if i > 0 {
+			p.newline(value)
+		}
+		p.wrap(t, value)
+	}
+	p.raw("\n")
 }
 
-func (p printer) aurMarks(pkg *wire.Package) {
-	if pkg.AUR == nil {
-		return
+// list prints texts side by side, or None. A line ends before the text that
+// would reach the last column but one; a text itself is never broken.
+func (p printer) list(name string, texts []string) {
+	p.title(name)
+	if len(texts) == 0 {
+		p.raw("None")
 	}
-	p.raw(" (+" + strconv.FormatUint(uint64(pkg.AUR.Votes), 10) + " " + popularity(pkg.AUR) + ")")
-	if pkg.AUR.OutOfDate != 0 {
-		p.mark("out of date")
+	at := value
+	for i, t := range texts {
+		t = termtext.Clean(t)
+		w := width(t)
+		switch {
+		case i == 0:
+		case p.Width > value && at+w+2 >= p.Width:
+			p.newline(value)
+			at = value
+		case at != value: // an empty text takes no place
+			p.raw("  ")
+			at += 2
+		}
+		p.raw(t)
+		at += w
 	}
-	if pkg.Shadowed {
-		p.mark("shadowed")
-	}
+	p.raw("\n")
 }
 
-func popularity(a *wire.AUR) string { return strconv.FormatFloat(a.Popularity, 'f', 2, 64) }
-
-// date is a time as the C locale's %c has it, in the local time zone.
+// date is a time as %c has it in the C locale, in the local time zone.
 func date(unix int64) string {
-	if unix == 0 {
-		return ""
-	}
 	return time.Unix(unix, 0).Format("Mon Jan _2 15:04:05 2006")
 }
 

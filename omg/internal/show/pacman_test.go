@@ -1,0 +1,294 @@
+package show
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/creack/pty"
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/corpus"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/termtext"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestMain(m *testing.M) {
+	time.Local = time.UTC // what pacman is told too
+	os.Exit(m.Run())
+}
+
+// world is a database directory with the real pacman to ask about it.
+type world struct {
+	conf, db string
+	// packages are those of the repositories, in pacman's order.
+	packages []wire.Package
+}
+
+func newWorld(t *testing.T, db string, repos ...string) *world {
+	t.Helper()
+	if _, err := exec.LookPath("pacman"); err != nil {
+		t.Skip("pacman is not installed: make deps")
+	}
+	w := &world{conf: filepath.Join(t.TempDir(), "pacman.conf"), db: db}
+	conf := "[options]\nArchitecture = x86_64\nSigLevel = Never\n"
+	local, err := pacmandb.ReadLocal(t.Context(), db)
+	require.NoError(t, err)
+	for _, repo := range repos {
+		conf += "[" + repo + "]\nServer = file:///nowhere\n"
+		first := len(w.packages)
+		_, err := pacmandb.ReadSync(t.Context(), filepath.Join(db, "sync", repo+".db"), repo, func(p *wire.Package) error {
+			q := *p
+			for _, list := range []*[]string{
+				&q.Groups, &q.Licenses, &q.Provides, &q.Depends, &q.OptDepends, &q.MakeDepends,
+				&q.CheckDepends, &q.Conflicts, &q.Replaces, &q.Validation,
+			} {
+				*list = slices.Clone(*list)
+			}
+			if i := local.Find(q.Name); i != nil {
+				q.Installed = i.Version
+			}
+			w.packages = append(w.packages, q)
+			return nil
+		})
+		require.NoError(t, err)
+		slices.SortFunc(w.packages[first:], func(a, b wire.Package) int { return strings.Compare(a.Name, b.Name) })
+	}
+	require.NoError(t, os.WriteFile(w.conf, []byte(conf), 0o644))
+	return w
+}
+
+// corpusWorld has the real packages.
+func corpusWorld(t *testing.T) *world {
+	w := newWorld(t, corpus.DB(t), "core", "extra", "multilib")
+	require.Greater(t, len(w.packages), 3000)
+	return w
+}
+
+func (w *world) command(args ...string) *exec.Cmd {
+	cmd := exec.Command("pacman", append([]string{"--config", w.conf, "-b", w.db}, args...)...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC"}
+	return cmd
+}
+
+// piped is what pacman prints into a pipe; columns, if any, is its COLUMNS.
+func (w *world) piped(t *testing.T, columns string, args ...string) string {
+	t.Helper()
+	cmd := w.command(args...)
+	if columns != "" {
+		cmd.Env = append(cmd.Env, "COLUMNS="+columns)
+	}
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	return string(out)
+}
+
+// terminal opens a terminal of so many columns; what is written to tty comes
+// out of screen.
+func terminal(t *testing.T, columns int) (screen, tty *os.File) {
+	t.Helper()
+	screen, tty, err := pty.Open()
+	require.NoError(t, err)
+	t.Cleanup(func() { screen.Close(); tty.Close() })
+	require.NoError(t, pty.Setsize(screen, &pty.Winsize{Rows: 24, Cols: uint16(columns)}))
+	return screen, tty
+}
+
+// onTerminal is what pacman prints on a terminal of so many columns.
+func (w *world) onTerminal(t *testing.T, columns int, args ...string) string {
+	t.Helper()
+	screen, tty := terminal(t, columns)
+	cmd := w.command(append([]string{"--color", "auto"}, args...)...)
+	cmd.Stdout = tty
+	require.NoError(t, cmd.Start())
+	require.NoError(t, tty.Close())
+	out, _ := io.ReadAll(screen) // ends with an error when the last writer is gone
+	require.NoError(t, cmd.Wait())
+	// pacman hides the cursor while it runs, for progress bars that omg has not.
+	return strings.NewReplacer("\r\n", "\n", "\x1b[?25l", "", "\x1b[?25h", "").Replace(string(out))
+}
+
+// ours is what a style makes of all packages.
+func (w *world) ours(each func(*bufio.Writer, *wire.Package)) string {
+	var b bytes.Buffer
+	out := bufio.NewWriter(&b)
+	for i := range w.packages {
+		each(out, &w.packages[i])
+	}
+	out.Flush()
+	return b.String()
+}
+
+// requireSame compares line by line and shows the first that differs.
+func requireSame(t *testing.T, pacman, ours string) {
+	t.Helper()
+	want, got := strings.Split(pacman, "\n"), strings.Split(ours, "\n")
+	for i := range min(len(want), len(got)) {
+		if want[i] != got[i] {
+			require.Equal(t, strings.Join(want[max(0, i-3):i+1], "\n"), strings.Join(got[max(0, i-3):i+1], "\n"), "line %d", i+1)
+		}
+	}
+	require.Len(t, got, len(want))
+}
+
+// cleaned is pacman's output with the marks that omg replaces: two descriptions
+// of the corpus steer bidirectional text.
+func cleaned(out string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\x1b' && termtext.Unsafe(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, out)
+}
+
+func TestPipedLikePacman(t *testing.T) {
+	w := corpusWorld(t)
+	t.Run("info", func(t *testing.T) { requireSame(t, cleaned(w.piped(t, "", "-Si")), w.ours(Style{}.Info)) })
+	t.Run("search", func(t *testing.T) { requireSame(t, cleaned(w.piped(t, "", "-Ss")), w.ours(Style{}.Search)) })
+	names := func(out *bufio.Writer, p *wire.Package) { fmt.Fprintln(out, p.Name) }
+	require.Equal(t, w.piped(t, "", "-Ssq"), w.ours(names), "the packages are in pacman's order")
+}
+
+func TestTerminalLikePacman(t *testing.T) {
+	w := corpusWorld(t)
+	t.Setenv("COLUMNS", "")
+	t.Setenv("NO_COLOR", "")
+	for _, columns := range []int{40, 80, 132} {
+		_, tty := terminal(t, columns)
+		s, err := NewStyle("auto", tty)
+		require.NoError(t, err)
+		require.Equal(t, Style{Color: true, Width: columns}, s)
+		t.Run(fmt.Sprint("info ", columns), func(t *testing.T) {
+			requireSame(t, cleaned(w.onTerminal(t, columns, "-Si")), w.ours(s.Info))
+		})
+		t.Run(fmt.Sprint("search ", columns), func(t *testing.T) {
+			requireSame(t, cleaned(w.onTerminal(t, columns, "-Ss")), w.ours(s.Search))
+		})
+	}
+}
+
+// oddTexts are pieces of text on which wrapping turns.
+var oddTexts = []string{
+	"", " ", "  ", "a", "bc", "word", "hyphen-ated", "longer-than-most-lines-of-a-narrow-terminal",
+	"日本語", "日本 語", "ﾊﾝｶｸ", "Ｆｕｌｌ", "한국어", "\u1112\u1161\u11ab", "e\u0301", "soft\u00adhyphen", "no\u00a0break",
+	"–", "…", "“q”", "🦊", "👩\u200d🚀", "\u0600123", "☃", "䷀", "㉈", "\ufffd", "ñandú", "🇩🇪", "x\u200by", "\u2060",
+}
+
+func oddText(r *rand.Rand) string {
+	var b strings.Builder
+	for range r.IntN(12) {
+		b.WriteString(oddTexts[r.IntN(len(oddTexts))])
+		if r.IntN(3) > 0 {
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
+}
+
+// oddDesc is the desc of a package that is lawful but like no other.
+func oddDesc(r *rand.Rand, name, version string) string {
+	var b strings.Builder
+	field := func(key string, values ...string) {
+		if values = slices.DeleteFunc(values, func(s string) bool { return s == "" }); len(values) > 0 {
+			fmt.Fprintf(&b, "%%%s%%\n%s\n\n", key, strings.Join(values, "\n"))
+		}
+	}
+	several := func(of func() string) []string {
+		var list []string
+		for range r.IntN(8) * r.IntN(2) {
+			list = append(list, of())
+		}
+		return list
+	}
+	text := func() string { return oddText(r) }
+	relation := func() string {
+		s := fmt.Sprintf("lib%0*d", 1+r.IntN(25), r.IntN(9))
+		return s + []string{"", "=1", ">=2:1.0-1", "<3", ">4", "<=5", ".so=1-64"}[r.IntN(7)]
+	}
+	number := func() string {
+		edges := []uint64{0, 1, 1023, 1024, 2047, 2048, 2049, 1e6, 2 << 20, 2<<20 + 1, 2 << 30, 2<<30 + 1, 5 << 40, 3 << 50, 1 << 60}
+		n := edges[r.IntN(len(edges))]
+		if r.IntN(2) == 0 {
+			n = r.Uint64N(1 << (1 + r.IntN(62)))
+		}
+		return fmt.Sprint(n)
+	}
+	maybe := func(s string) string { return []string{"", s, s, s}[r.IntN(4)] }
+	field("FILENAME", name+".pkg.tar.zst")
+	field("NAME", name)
+	field("VERSION", version)
+	field("DESC", text())
+	field("GROUPS", several(relation)...)
+	field("CSIZE", number())
+	field("ISIZE", number())
+	field("MD5SUM", maybe("00000000000000000000000000000000"))
+	field("SHA256SUM", maybe(strings.Repeat("0", 64)))
+	field("PGPSIG", maybe("AAAA"))
+	field("URL", maybe("https://example.org/"+strings.Repeat("x", r.IntN(80))))
+	field("LICENSE", several(text)...)
+	field("ARCH", maybe("x86_64"))
+	field("BUILDDATE", maybe(fmt.Sprint(r.Uint32())))
+	field("PACKAGER", text())
+	field("REPLACES", several(relation)...)
+	field("CONFLICTS", several(relation)...)
+	field("PROVIDES", several(relation)...)
+	field("DEPENDS", several(relation)...)
+	field("OPTDEPENDS", several(func() string { return relation() + maybe(": for "+text()) })...)
+	return b.String()
+}
+
+// oddWorld has made-up packages, the same ones each time.
+func oddWorld(t *testing.T) *world {
+	t.Helper()
+	db := t.TempDir()
+	for _, dir := range []string{"local", "sync"} {
+		require.NoError(t, os.Mkdir(filepath.Join(db, dir), 0o755))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(db, "local", "ALPM_DB_VERSION"), []byte("9\n"), 0o644))
+	var b bytes.Buffer
+	zw := gzip.NewWriter(&b)
+	tw := tar.NewWriter(zw)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range 400 {
+		name, version := fmt.Sprintf("odd%d", i), fmt.Sprintf("%d-1", i)
+		desc := oddDesc(r, name, version)
+		require.NoError(t, tw.WriteHeader(&tar.Header{Name: name + "-" + version + "/desc", Mode: 0o644, Size: int64(len(desc))}))
+		_, err := io.WriteString(tw, desc)
+		require.NoError(t, err)
+	}
+	require.NoError(t, tw.Close())
+	require.NoError(t, zw.Close())
+	require.NoError(t, os.WriteFile(filepath.Join(db, "sync", "odd.db"), b.Bytes(), 0o644))
+	w := newWorld(t, db, "odd")
+	require.Len(t, w.packages, 400)
+	return w
+}
+
+func TestOddPackagesLikePacman(t *testing.T) {
+	w := oddWorld(t)
+	for _, columns := range []string{"", "0", "1", "3", "4", "5", "9", "17", "18", "19", "20", "25", "33", "50", "79", "80", "400", "65535"} {
+		t.Setenv("COLUMNS", columns)
+		s, err := NewStyle("always", nil)
+		require.NoError(t, err)
+		t.Run("info "+columns, func(t *testing.T) {
+			requireSame(t, w.piped(t, columns, "--color", "always", "-Si"), w.ours(s.Info))
+		})
+		t.Run("search "+columns, func(t *testing.T) {
+			requireSame(t, w.piped(t, columns, "--color", "always", "-Ss"), w.ours(s.Search))
+		})
+	}
+}
