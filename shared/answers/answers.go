@@ -9,9 +9,12 @@ package answers
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -24,6 +27,10 @@ import (
 // least one byte, so that a part of this size can never have more elements than
 // a frame may.
 const MaxPart = 60 << 10
+
+// searchTime is how long an expression may take: real ones take milliseconds,
+// but some can be written that take minutes over all packages.
+const searchTime = 5 * time.Second
 
 // Data is what requests are answered from: one state of everything.
 type Data struct {
@@ -62,11 +69,18 @@ func (d *Data) Search(r *wire.SearchRequest, emit Emit) error {
 	if err != nil {
 		return err
 	}
-	found, err := d.Set.Search(q, int(r.Limit))
+	ctx := context.Background()
+	if r.Regex {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, searchTime)
+		defer cancel()
+	}
+	found, err := d.Set.Search(ctx, q, int(r.Limit))
 	if err != nil {
 		return err
 	}
 	w := newWriter(emit)
+	defer w.done()
 	fields := 4
 	var near []string
 	if found.Total == 0 {
@@ -145,6 +159,7 @@ func (d *Data) Info(r *wire.InfoRequest, emit Emit) error {
 		hits = append(hits, found...)
 	}
 	w := newWriter(emit)
+	defer w.done()
 	fields := 3
 	if len(missing) > 0 {
 		fields++
@@ -219,11 +234,29 @@ type writer struct {
 	at    int    // where its length stands
 }
 
+// newWriter begins an answer.
 func newWriter(emit Emit) *writer {
-	w := &writer{emit: emit}
-	w.enc = msgpack.NewEncoder(&w.buf)
+	w := writers.Get().(*writer)
+	w.emit = emit
+	w.buf.Reset()
+	w.count = 0
 	return w
 }
+
+// done gives a writer back.
+func (w *writer) done() {
+	w.emit = nil
+	if w.buf.Cap() <= 2*MaxPart {
+		writers.Put(w)
+	}
+}
+
+var writers = sync.Pool{New: func() any {
+	w := &writer{}
+	w.buf.Grow(4 << 10)
+	w.enc = msgpack.NewEncoder(&w.buf)
+	return w
+}}
 
 func (w *writer) mapLen(n int)   { _ = w.enc.EncodeMapLen(n) }
 func (w *writer) key(key string) { _ = w.enc.EncodeString(key) }

@@ -110,6 +110,7 @@ func (d *Data) Installed(r *wire.InstalledRequest, emit Emit) error {
 		return err
 	}
 	w := newWriter(emit)
+	defer w.done()
 	fields := 2
 	if len(missing) > 0 {
 		fields++

@@ -29,7 +29,7 @@ func useAll(t testing.TB, data []byte) error {
 		for _, regex := range []bool{false, true} {
 			q, err := ParseQuery(&wire.SearchRequest{Words: words, Regex: regex, Sort: wire.SortName})
 			require.NoError(t, err)
-			if r, err := s.Search(q, 0); err == nil {
+			if r, err := s.Search(t.Context(), q, 0); err == nil {
 				_ = s.ReadAll(r.Hits, true, func(Hit, Record, Record) bool { return true })
 			}
 		}
@@ -187,7 +187,7 @@ func TestTruncatedWhileMapped(t *testing.T) {
 	require.ErrorIs(t, err, ErrDamaged)
 	q, err := ParseQuery(&wire.SearchRequest{Words: []string{"shell"}})
 	require.NoError(t, err)
-	_, err = s.Search(q, 0)
+	_, err = s.Search(t.Context(), q, 0)
 	require.ErrorIs(t, err, ErrDamaged)
 	require.ErrorIs(t, f.Check(), ErrDamaged)
 }

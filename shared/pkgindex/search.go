@@ -3,6 +3,7 @@ package pkgindex
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"math"
 	"slices"
 	"sync"
@@ -30,8 +31,9 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// Search runs a query and returns its best hits, at most limit (0 for all).
-func (s *Set) Search(q *Query, limit int) (r Result, err error) {
+// Search runs a query and returns its best hits, at most limit (0 for all). Only
+// an expression can take long enough for ctx to matter.
+func (s *Set) Search(ctx context.Context, q *Query, limit int) (r Result, err error) {
 	if limit <= 0 {
 		limit = math.MaxInt
 	}
@@ -40,7 +42,7 @@ func (s *Set) Search(q *Query, limit int) (r Result, err error) {
 	err = guard(func() error {
 		sc.keys = sc.keys[:0]
 		for i := range s.files {
-			if err := s.searchFile(i, q, sc); err != nil {
+			if err := s.searchFile(ctx, i, q, sc); err != nil {
 				return err
 			}
 		}
@@ -119,9 +121,9 @@ func (s *Set) sortByName(hits []Hit, byRepo bool) ([]Hit, error) {
 }
 
 // searchFile appends the keys of one file's matches to sc.keys.
-func (s *Set) searchFile(i int, q *Query, sc *scratch) error {
+func (s *Set) searchFile(ctx context.Context, i int, q *Query, sc *scratch) error {
 	f := &s.files[i]
-	m, err := newMatcher(f, q)
+	m, err := newMatcher(ctx, f, q)
 	if err != nil {
 		return err
 	}
