@@ -30,6 +30,17 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, local ask
 		Commands: []*cli.Command{
 			searchCommand(),
 			infoCommand(),
+			statusCommand(),
+			installedCommand(),
+			explicitCommand(),
+			orphansCommand(),
+			foreignCommand(),
+			outdatedCommand(),
+			ownsCommand(),
+			filesCommand(),
+			whyCommand(),
+			refreshCommand(),
+			cacheCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

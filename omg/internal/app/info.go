@@ -16,9 +16,15 @@ func infoCommand() *cli.Command {
 		Name:        "info",
 		Usage:       "show packages, one block for each repository that has it",
 		ArgsUsage:   "[REPO/]PKG...",
-		Description: exitCodes(),
-		Flags:       outputFlags(),
-		Action:      info,
+		Description: `A package that no repository has is shown as it is installed. With --installed
+all are, as pacman -Qi shows them; a name may then be one that a package
+provides.
+
+` + exitCodes(),
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "installed", Aliases: []string{"i"}, Usage: "show the packages as they are installed"},
+		}, outputFlags()...),
+		Action: info,
 	}
 }
 
@@ -31,8 +37,12 @@ func info(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Bool("installed") {
+		return installedInfo(c, out, req.Names)
+	}
 	packages := []wire.Package{}
-	all, err := asker(c).Info(c.Context, &req, func(p *wire.Package) error {
+	a := asker(c)
+	all, err := a.Info(c.Context, &req, func(p *wire.Package) error {
 		if out.json {
 			packages = append(packages, *p)
 			return nil
@@ -43,18 +53,26 @@ func info(c *cli.Context) error {
 		return err
 	}
 	all.Packages = packages
+	local, unknown := addInstalled(c, a, &all)
 	if out.json {
-		if err := out.document(struct {
+		err = out.document(struct {
 			Schema int `json:"schema"`
 			*wire.InfoResult
-		}{schema, &all}); err != nil {
-			return err
-		}
+			Local []wire.InstalledPackage `json:"local,omitempty"`
+		}{schema, &all, local})
+	} else {
+		err = out.installed(local)
+	}
+	if err != nil {
+		return err
 	}
 	if err := out.end(); err != nil {
 		return err
 	}
-	return missing(c, all.Missing)
+	if err := missing(c, all.Missing); err != nil && unknown == nil {
+		return err
+	}
+	return unknown
 }
 
 // missing names what nobody has, a line each.

@@ -28,10 +28,14 @@ const schema = 1
 
 // outputFlags are the flags of every command that prints a list.
 func outputFlags() []cli.Flag {
+	return append(documentFlags(), &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print names only"})
+}
+
+// documentFlags are the flags of every command that prints one thing.
+func documentFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print names only"},
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
-		&cli.StringFlag{Name: "format", Usage: "print each by a Go `TEMPLATE` over the JSON fields: '{{.name}} {{.version}}'"},
+		&cli.StringFlag{Name: "format", Usage: "print by a Go `TEMPLATE` over the JSON fields: '{{.name}} {{.version}}'"},
 		&cli.StringFlag{Name: "color", Usage: "`WHEN` to colour: auto, always or never", Value: "auto"},
 	}
 }
@@ -122,8 +126,8 @@ func jsonFields(element any) (map[string]any, error) {
 		fields[k] = cleanValue(v)
 	}
 	t := reflect.Indirect(reflect.ValueOf(element)).Type()
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if _, ok := fields[name]; !ok && name != "" {
 			fields[name] = ""
 		}
@@ -175,14 +179,31 @@ func (o *output) end() error {
 
 // pkg prints a package for a reader that is not JSON's.
 func (o *output) pkg(p *wire.Package, human func(*bufio.Writer, *wire.Package)) error {
+	return o.element(p, p.Name, func(w *bufio.Writer) { human(w, p) })
+}
+
+// element prints an element of a list for a reader that is not JSON's.
+func (o *output) element(v any, name string, human func(*bufio.Writer)) error {
 	switch {
 	case o.quiet:
-		o.name(p.Name)
+		o.name(name)
 		return nil
 	case o.tmpl != nil:
-		return o.format(p)
+		return o.format(v)
 	default:
-		human(o.w, p)
+		human(o.w)
 		return nil
 	}
+}
+
+// some ends a list of n elements: an empty one is an answer that the exit code
+// tells, as pacman's does.
+func (o *output) some(n int) error {
+	if err := o.end(); err != nil {
+		return err
+	}
+	if n == 0 {
+		return exit.Quiet(exit.NotFound)
+	}
+	return nil
 }

@@ -27,6 +27,10 @@ type Asker struct {
 	Note func(line string)
 	// Local answers where the daemon does not.
 	Local Local
+
+	// asked is set once the daemon has answered: what one command prints comes
+	// from one side.
+	asked bool
 }
 
 // Emit takes a part of an answer; more says that another one follows.
@@ -62,7 +66,8 @@ func (a *Asker) ask(ctx context.Context, op string, req any, emit Emit) error {
 			came = true
 			return emit(part, more)
 		})
-		if came || !a.instead(err) {
+		if came || a.asked || !a.instead(err) {
+			a.asked = a.asked || came
 			return exitError(err)
 		}
 	}

@@ -7,11 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
+	"time"
 
 	"github.com/omg-arch/omg/omg/internal/ask"
 	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/inventory"
+	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
@@ -19,19 +23,49 @@ import (
 
 // Answer gives the answer to a request from the files.
 func Answer(ctx context.Context, a *ask.Asker, op string, req any, emit ask.Emit) error {
-	l, err := open(ctx, a)
+	switch op {
+	case wire.OpRefresh:
+		return send(emit, &wire.RefreshResult{})
+	case wire.OpCacheClear:
+		return send(emit, &wire.CacheClearResult{})
+	}
+	repos, err := catalog.Config{DBPath: a.DBPath, PacmanConfig: a.PacmanConfig}.ReadRepos()
+	if err != nil {
+		return err
+	}
+	if only := onlyLocal(op, req); only != nil {
+		return only(ctx, &system{a, repos}, emit)
+	}
+	l, err := open(ctx, a, repos)
 	if err != nil {
 		return err
 	}
 	defer l.close()
+	if err := l.describe(op, repos); err != nil {
+		return err
+	}
 	switch r := req.(type) {
 	case *wire.SearchRequest:
 		err = l.data.Search(r, answers.Emit(emit))
 	case *wire.InfoRequest:
 		err = l.data.Info(r, answers.Emit(emit))
+	case *wire.InstalledRequest:
+		err = l.data.Installed(r, answers.Emit(emit))
 	default:
-		err = fmt.Errorf("no answer to %s without omgd", op)
+		switch op {
+		case wire.OpStatus:
+			err = l.data.Status(answers.Emit(emit))
+		case wire.OpOutdated:
+			err = l.data.Outdated(answers.Emit(emit))
+		default:
+			err = fmt.Errorf("no answer to %s without omgd", op)
+		}
 	}
+	return askers(err)
+}
+
+// askers marks an error of the one who asked.
+func askers(err error) error {
 	if errors.Is(err, pkgindex.ErrQuery) {
 		return command.Usagef("%w", err)
 	}
@@ -42,32 +76,69 @@ func Answer(ctx context.Context, a *ask.Asker, op string, req any, emit ask.Emit
 type files struct {
 	data    answers.Data
 	indexes []*pkgindex.File
+	local   *pacmandb.Local
 }
 
 // open opens the indexes if what they hold of the repositories is current, else
-// reads the databases, which is slower. It writes nothing.
-func open(ctx context.Context, a *ask.Asker) (*files, error) {
-	repos, err := catalog.Config{DBPath: a.DBPath, PacmanConfig: a.PacmanConfig}.ReadRepos()
-	if err != nil {
-		return nil, err
-	}
+// reads the databases, which is slower. What is installed is read meanwhile. It
+// writes nothing.
+func open(ctx context.Context, a *ask.Asker, repos *catalog.Repos) (*files, error) {
 	l := &files{}
+	var localErr error
+	var reading sync.WaitGroup
+	reading.Go(func() { l.local, localErr = pacmandb.ReadLocal(ctx, repos.DBPath) })
 	why := l.openIndexes(a, repos)
-	if len(l.indexes) == 0 {
+	memory := len(l.indexes) == 0
+	if memory {
 		f, err := repos.Memory(ctx)
 		if err != nil {
+			reading.Wait()
 			return nil, err
 		}
 		a.Note(fmt.Sprintf("read the databases themselves: %s", why))
 		l.indexes = []*pkgindex.File{f}
 	}
-	set, err := pkgindex.NewSet(l.indexes, repos.View())
-	if err != nil {
+	reading.Wait()
+	l.data = answers.Data{Sources: repos.Sources(nil), At: time.Now().Unix()}
+	for _, f := range l.indexes {
+		if !memory {
+			l.data.Files = append(l.data.Files, f.Path())
+			l.data.Built = max(l.data.Built, f.Facts().Built)
+		}
+	}
+	view := repos.View()
+	if localErr != nil {
+		l.data.InstalledWhy = localErr.Error()
+		// Where pacman never installed anything there is nothing to know.
+		if !errors.Is(localErr, pacmandb.ErrNoLocal) {
+			a.Note("what is installed is not known: " + l.data.InstalledWhy)
+		}
+	} else {
+		for _, p := range l.local.Packages {
+			view.Installed = append(view.Installed, p.Name)
+		}
+	}
+	var err error
+	if l.data.Set, err = pkgindex.NewSet(l.indexes, view); err != nil {
 		l.close()
 		return nil, err
 	}
-	l.data = answers.Data{Set: set, Sources: repos.Sources(nil)}
 	return l, nil
+}
+
+// describe takes the inventory, as much of it as the answer needs.
+func (l *files) describe(op string, repos *catalog.Repos) (err error) {
+	switch {
+	case l.local == nil:
+	case op == wire.OpSearch || op == wire.OpInfo:
+		l.data.Inventory = plain(repos.DBPath, l.local)
+	default:
+		l.data.Inventory, err = inventory.Take(repos, l.data.Set, l.local)
+		if !l.local.Locked.IsZero() {
+			l.data.Parts = append(l.data.Parts, wire.Part{Name: "db.lck", State: "busy", Why: "pacman is at work"})
+		}
+	}
+	return err
 }
 
 // openIndexes opens the first index that is current, and says why there is none.

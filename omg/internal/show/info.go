@@ -19,6 +19,9 @@ func (s Style) Info(w *bufio.Writer, pkg *wire.Package) {
 	} else {
 		p.repoInfo(pkg)
 	}
+	if pkg.Installed != "" {
+		p.field("Installed", pkg.Installed)
+	}
 	p.raw("\n")
 }
 

@@ -1,0 +1,174 @@
+package show
+
+import (
+	"bufio"
+	"slices"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Installed prints an installed package's block of fields as pacman -Qi does,
+// with a blank line behind it.
+func (s Style) Installed(w *bufio.Writer, pkg *wire.InstalledPackage) {
+	p := printer{s, w}
+	p.field("Name", pkg.Name)
+	p.field("Version", pkg.Version)
+	p.field("Description", pkg.Desc)
+	p.field("Architecture", pkg.Arch)
+	p.field("URL", pkg.URL)
+	p.list("Licenses", pkg.Licenses)
+	p.list("Groups", pkg.Groups)
+	p.list("Provides", pkg.Provides)
+	p.list("Depends On", pkg.Depends)
+	p.lines("Optional Deps", optional(pkg))
+	p.list("Required By", pkg.RequiredBy)
+	p.list("Optional For", pkg.OptionalFor)
+	p.list("Conflicts With", pkg.Conflicts)
+	p.list("Replaces", pkg.Replaces)
+	p.line("Installed Size", size(pkg.ISize, unit(pkg.ISize)))
+	p.field("Packager", pkg.Packager)
+	p.field("Build Date", date(pkg.BuildDate))
+	p.field("Install Date", date(pkg.InstallDate))
+	p.field("Install Reason", reason(pkg.Reason))
+	script := "No"
+	if pkg.Script {
+		script = "Yes"
+	}
+	p.field("Install Script", script)
+	p.list("Validated By", installedValidation(pkg.Validation))
+	p.raw("\n")
+}
+
+// optional marks the optional dependencies that are installed.
+func optional(pkg *wire.InstalledPackage) []string {
+	out := slices.Clone(pkg.OptDepends)
+	for i, d := range out {
+		if slices.Contains(pkg.InstalledOpt, d) {
+			out[i] += " [installed]"
+		}
+	}
+	return out
+}
+
+func reason(r string) string {
+	switch r {
+	case "explicit":
+		return "Explicitly installed"
+	case "dependency":
+		return "Installed as a dependency for another package"
+	}
+	return "Unknown"
+}
+
+// installedValidation is how a package was checked: unlike a repository's, one
+// that says nothing of it is unknown, and one can say that it was not.
+func installedValidation(names []string) []string {
+	switch {
+	case len(names) == 0:
+		return []string{"Unknown"}
+	case slices.Contains(names, "none"):
+		return []string{"None"}
+	}
+	return validation(names)
+}
+
+// Line prints a package's name and version, as pacman -Q does.
+func (s Style) Line(w *bufio.Writer, name, version string) {
+	p := printer{s, w}
+	p.nameVersion(name, version)
+	p.raw("\n")
+}
+
+func (p printer) nameVersion(name, version string) {
+	p.color(colorTitle)
+	p.text(name)
+	p.raw(" ")
+	p.version(version)
+}
+
+func (p printer) version(version string) {
+	p.color(colorVersion)
+	p.text(version)
+	p.color(colorNone)
+}
+
+// Update prints what there is newer, as pacman -Qu does.
+func (s Style) Update(w *bufio.Writer, u *wire.Update) {
+	p := printer{s, w}
+	p.nameVersion(u.Name, u.Installed)
+	p.raw(" -> ")
+	p.version(u.Version)
+	p.ignored(u.Ignored)
+}
+
+func (p printer) ignored(is bool) {
+	if is {
+		p.raw(" [ignored]")
+	}
+	p.raw("\n")
+}
+
+// Newer prints a package that is installed in a later version than its
+// repository has.
+func (s Style) Newer(w *bufio.Writer, u *wire.Update) {
+	p := printer{s, w}
+	p.nameVersion(u.Name, u.Installed)
+	p.raw(" newer than ")
+	p.text(u.Repo + "/")
+	p.version(u.Version)
+	p.ignored(u.Ignored)
+}
+
+// Replacement prints a package that an upgrade would offer to replace.
+func (s Style) Replacement(w *bufio.Writer, r *wire.Replacement) {
+	p := printer{s, w}
+	p.nameVersion(r.Name, r.Installed)
+	p.raw(" replaced by ")
+	p.color(colorTitle)
+	p.text(r.Repo + "/" + r.By + " ")
+	p.version(r.Version)
+	p.ignored(r.Ignored)
+}
+
+// Owner prints who owns a path, as pacman -Qo does.
+func (s Style) Owner(w *bufio.Writer, path, name, version string) {
+	p := printer{s, w}
+	p.text(path)
+	p.raw(" is owned by ")
+	p.nameVersion(name, version)
+	p.raw("\n")
+}
+
+// File prints a file of a package, as pacman -Ql does.
+func (s Style) File(w *bufio.Writer, name, path string) {
+	p := printer{s, w}
+	p.color(colorTitle)
+	p.text(name)
+	p.color(colorNone)
+	p.raw(" ")
+	p.text(path)
+	p.raw("\n")
+}
+
+// Chain prints a row of packages, each needing the next: needs[i] is what
+// names[i] needs of names[i+1], shown unless it is its bare name.
+func (s Style) Chain(w *bufio.Writer, names, needs []string) {
+	p := printer{s, w}
+	for i, name := range names {
+		if i > 0 {
+			p.raw(" -> ")
+		}
+		p.color(colorTitle)
+		p.text(name)
+		p.color(colorNone)
+		if i > 0 && needs[i-1] != name {
+			p.raw(" (")
+			p.text(needs[i-1])
+			p.raw(")")
+		}
+	}
+	if len(names) == 1 {
+		p.mark("explicit")
+	}
+	p.raw("\n")
+}

@@ -1,0 +1,120 @@
+package show
+
+import (
+	"bufio"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Status prints a status: what is not known as "unknown", what is not certain
+// first. Ages are counted up to now.
+func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
+	p := printer{s, w}
+	if st.Stale {
+		since := "stale"
+		if st.At != 0 {
+			since = "stale since " + Moment(st.At, now)
+		}
+		p.field("State", because(since, st.Why))
+	} else {
+		p.field("State", "right "+Moment(st.At, now))
+	}
+	c := &st.Counts
+	p.field("Installed", count(c.Installed))
+	p.field("Explicit", count(c.Explicit))
+	p.lines("Orphans", []string{
+		count(c.Orphans) + " (dependencies that nothing requires, even optionally)",
+		count(c.OrphansRequired) + " (dependencies that nothing requires)",
+	})
+	p.field("Foreign", count(c.Foreign)+" (in no repository)")
+	p.field("Updates", count(c.Updates)+" (and "+count(c.Ignored)+" ignored)")
+	p.field("Replacements", count(c.Replacements))
+	p.lines("Index", indexLines(&st.Index, now))
+	for i, source := range st.Sources {
+		p.part(i == 0, "Sources", Source(&source, now))
+	}
+	for i, part := range st.Parts {
+		p.part(i == 0, "Degraded", because(part.Name+": "+part.State, part.Why))
+	}
+}
+
+// part prints one of several lines under one title.
+func (p printer) part(first bool, title, value string) {
+	if first {
+		p.title(title)
+	} else {
+		p.raw(blank)
+	}
+	p.wrap(value, label+1)
+	p.raw("\n")
+}
+
+// blank stands where a title does.
+const blank = "                  "
+
+func count(n *uint32) string {
+	if n == nil {
+		return "unknown"
+	}
+	return strconv.FormatUint(uint64(*n), 10)
+}
+
+func because(what, why string) string {
+	if why == "" {
+		return what
+	}
+	return what + ": " + why
+}
+
+func indexLines(x *wire.IndexStatus, now time.Time) []string {
+	line := strconv.FormatUint(uint64(x.Packages), 10) + " packages"
+	if x.Built != 0 {
+		line += ", built " + Moment(x.Built, now)
+	}
+	return append([]string{line}, x.Files...)
+}
+
+// Source describes a source: its state and its times.
+func Source(s *wire.Source, now time.Time) string {
+	line := because(s.Name+": "+string(s.State), s.Why)
+	for _, t := range []struct {
+		what string
+		at   int64
+	}{{"of", s.AsOf}, {"changed here", s.Changed}, {"synchronized", s.Synced}} {
+		line += "; " + t.what + " " + Moment(t.at, now)
+	}
+	return line
+}
+
+// Moment is a time with its age, or unknown.
+func Moment(unix int64, now time.Time) string {
+	if unix == 0 {
+		return "unknown"
+	}
+	t := time.Unix(unix, 0)
+	return t.Format("2006-01-02 15:04:05") + " (" + Age(now.Sub(t)) + ")"
+}
+
+// Age says how long ago something was, in its largest whole unit.
+func Age(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d < -time.Second {
+		return "in the future"
+	}
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{365 * day, "year"}, {day, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		n := int64(d / u.unit)
+		switch {
+		case n == 1:
+			return "1 " + u.name + " ago"
+		case n > 1:
+			return fmt.Sprintf("%d %ss ago", n, u.name)
+		}
+	}
+	return "now"
+}
