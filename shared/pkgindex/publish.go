@@ -32,7 +32,7 @@ func Publish(path string, write func(*os.File) error) error {
 	tmp := filepath.Join(dir, tempName(base))
 	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return err
+		return named(err, tmp, path)
 	}
 	err = write(f)
 	if err == nil {
@@ -49,9 +49,18 @@ func Publish(path string, write func(*os.File) error) error {
 	}
 	if err != nil {
 		_ = os.Remove(tmp)
-		return err
+		return named(err, tmp, path)
 	}
 	return syncDir(dir)
+}
+
+// named has an error name the file that was meant, not the temporary one that is
+// gone.
+func named(err error, tmp, path string) error {
+	if e := new(fs.PathError); errors.As(err, &e) && e.Path == tmp {
+		e.Path = path
+	}
+	return err
 }
 
 func syncDir(dir string) error {

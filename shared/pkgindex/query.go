@@ -54,9 +54,11 @@ type term struct {
 // opposed to whole values.
 func (t *term) text() bool { return t.field <= fieldGroup }
 
-// maxExpressions bounds a query that could keep a processor busy for long: each
-// of them may have to be tried on every package.
-const maxExpressions = 100
+// Bounds of a query. Each expression may have to be tried on every package.
+const (
+	maxWords       = 10_000
+	maxExpressions = 100
+)
 
 // ParseQuery reads the words of a request. The error wraps ErrQuery.
 func ParseQuery(r *wire.SearchRequest) (*Query, error) {
@@ -69,6 +71,9 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	}
 	if r.Regex && len(r.Words) > maxExpressions {
 		return nil, fmt.Errorf("%w: %d expressions, at most %d are tried at once", ErrQuery, len(r.Words), maxExpressions)
+	}
+	if len(r.Words) > maxWords {
+		return nil, fmt.Errorf("%w: %d words, at most %d are looked for at once", ErrQuery, len(r.Words), maxWords)
 	}
 	for _, w := range r.Words {
 		t := term{raw: w}
