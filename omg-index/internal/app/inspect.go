@@ -2,8 +2,10 @@ package app
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -36,7 +38,7 @@ func info(c *cli.Context) error {
 	defer f.Close()
 	facts := f.Facts()
 	if c.Bool("json") {
-		return printJSON(c, struct {
+		return writeJSON(c.App.Writer, struct {
 			Schema   int    `json:"schema"`
 			Format   int    `json:"format"`
 			Bytes    int64  `json:"bytes"`
@@ -93,14 +95,12 @@ func dumpCommand() *cli.Command {
 			}
 			defer f.Close()
 			w := bufio.NewWriterSize(c.App.Writer, 64<<10)
-			e := json.NewEncoder(w)
-			e.SetEscapeHTML(false)
 			for p, err := range f.Packages() {
 				if err != nil {
 					return exit.With(exit.Failed, fmt.Errorf("%s: %w", f.Path(), err))
 				}
-				if err := e.Encode(p); err != nil {
-					return exit.With(exit.Failed, err)
+				if err := writeJSON(w, p); err != nil {
+					return err
 				}
 			}
 			return exit.With(exit.Failed, w.Flush())
@@ -108,8 +108,15 @@ func dumpCommand() *cli.Command {
 	}
 }
 
-func printJSON(c *cli.Context, v any) error {
-	e := json.NewEncoder(c.App.Writer)
+// writeJSON writes one line of JSON, in which what could do something to a
+// terminal is escaped.
+func writeJSON(w io.Writer, v any) error {
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
 	e.SetEscapeHTML(false)
-	return exit.With(exit.Failed, e.Encode(v))
+	err := e.Encode(v)
+	if err == nil {
+		_, err = w.Write(termtext.AppendJSON(nil, buf.Bytes()))
+	}
+	return exit.With(exit.Failed, err)
 }
