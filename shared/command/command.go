@@ -8,6 +8,7 @@
 package command
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,8 @@ func ExitCodes(codes ...int) string {
 	return "Exit codes: " + strings.Join(parts, "; ") + "."
 }
 
+var printHelp = cli.HelpPrinterCustom
+
 // Run runs a program with os.Args-like arguments and returns its exit code.
 func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Writer) int {
 	app.Writer, app.ErrWriter = stdout, stderr
@@ -55,7 +58,20 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	app.CommandNotFound = nil
 	cli.OsExiter = func(int) {}
 	prepare(app.Commands)
+	// The framework does not look at what becomes of what it prints itself.
+	var printing error
+	cli.HelpPrinterCustom = func(w io.Writer, templ string, data any, funcs map[string]any) {
+		var text bytes.Buffer
+		printHelp(&text, templ, data, funcs)
+		_, printing = w.Write(text.Bytes())
+	}
+	cli.VersionPrinter = func(c *cli.Context) {
+		_, printing = fmt.Fprintf(c.App.Writer, "%s version %s\n", c.App.Name, c.App.Version)
+	}
 	err := app.RunContext(ctx, append(args[:1:1], arrange(app, args[1:])...))
+	if err == nil {
+		err = printing
+	}
 	if err != nil {
 		printError(stderr, app.Name, err)
 	}

@@ -106,6 +106,11 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
+// full is a full disk.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no room") }
+
 func TestHelpAndVersionGoToStdout(t *testing.T) {
 	for _, line := range []string{"--help", "-h", "--version", "find --help", "cache --help", "cache clear --help"} {
 		var out, stderr bytes.Buffer
@@ -113,6 +118,9 @@ func TestHelpAndVersionGoToStdout(t *testing.T) {
 		require.Zero(t, code, line)
 		require.NotEmpty(t, out.String(), line)
 		require.Empty(t, stderr.String(), line)
+		code = Run(context.Background(), app(nil), append([]string{"prog"}, strings.Fields(line)...), full{}, &stderr)
+		require.Equal(t, exit.Failed, code, line)
+		require.Equal(t, "prog: error: no room\n", stderr.String(), line)
 	}
 	require.Equal(t, "Exit codes: 0 answered; 2 wrong usage.", ExitCodes(exit.OK, exit.Usage))
 }
