@@ -110,7 +110,7 @@ func printError(w io.Writer, program string, err error) {
 
 // Note prints a line on standard error that is not the end of the program.
 func Note(w io.Writer, program, line string) {
-	fmt.Fprintf(w, "%s: %s\n", program, termtext.Clean(line))
+	fmt.Fprintf(w, "%s: %s\n", program, termtext.Clean(strings.ReplaceAll(line, "\n", "; ")))
 }
 
 // IsTerminal says whether a stream is a terminal.
