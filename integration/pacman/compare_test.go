@@ -153,11 +153,8 @@ func TestInfoEqualsPacman(t *testing.T) {
 	}
 }
 
-// installedLine is omg's own.
+// installedLine is what omg adds behind pacman's fields.
 var installedLine = regexp.MustCompile(`(?m)^Installed       : .*\n`)
-
-// ourOwn are the lines that omg adds behind pacman's in a block of info.
-var ourOwn = regexp.MustCompile(`(?m)^Installed       : .*\n`)
 
 // requireSameLines compares what pacman printed with what omg printed, and shows
 // the first line that differs. The one difference that is kept: omg replaces

@@ -224,7 +224,8 @@ func (b *Builder) Bytes() ([]byte, error) {
 func (b *Builder) writeFile(f interface {
 	io.Writer
 	io.WriterAt
-}) (err error) {
+},
+) (err error) {
 	w := bufio.NewWriterSize(f, 1<<20)
 	_, _ = w.Write(make([]byte, headerSize+entrySize*len(sectionOrder)))
 	header, err := b.write(w)

@@ -143,7 +143,7 @@ func TestFormat(t *testing.T) {
 	require.Equal(t, []uint32{1, 1}, []uint32{where, count})
 	_, _, ok = gram(3<<24 | 's'<<16 | 'h'<<8 | 'e')
 	require.True(t, ok, "trigram of a description")
-	_, _, ok = gram(3<<24 | 's'<<16 | 'h'<<8 | 0)
+	_, _, ok = gram(3<<24 | 's'<<16 | 'h'<<8)
 	require.False(t, ok, "no trigram has the NUL between fields")
 
 	// TERM and VALS: doc 0 has sh as an optional dependency
