@@ -78,7 +78,7 @@ func (c Config) ReadRepos() (*Repos, error) {
 		return nil, err
 	}
 	if len(r.List) == 0 {
-		return nil, fmt.Errorf("%w in %s", ErrNoDatabases, filepath.Join(r.DBPath, "sync"))
+		return nil, fmt.Errorf("%w in %s: pacman -Sy downloads them", ErrNoDatabases, filepath.Join(r.DBPath, "sync"))
 	}
 	return r, nil
 }
@@ -149,7 +149,7 @@ func (r *Repos) Build(ctx context.Context, program string, built int64, each fun
 				return err
 			})
 			if err != nil {
-				return err
+				return remedied(err)
 			}
 			b.Files[i] = f
 			src.Describe(hex.EncodeToString(f.SHA256[:]), f.Stamp.Size, f.Stamp.MtimeNS/1e9)
@@ -159,6 +159,21 @@ func (r *Repos) Build(ctx context.Context, program string, built int64, each fun
 	err := group.Wait()
 	b.Skipped = slices.Concat(skipped...)
 	return b, err
+}
+
+// remedied adds to what is wrong with a database what to do about it.
+func remedied(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: pacman -Sy downloads it", err)
+	}
+	for _, damage := range []error{
+		pacmandb.ErrEmpty, pacmandb.ErrTruncated, pacmandb.ErrNotDatabase, pacmandb.ErrDamaged, pacmandb.ErrOversize,
+	} {
+		if errors.Is(err, damage) {
+			return fmt.Errorf("%w: pacman -Syy downloads it anew", err)
+		}
+	}
+	return err
 }
 
 // Memory builds the index in memory: what a client does that has no daemon and
