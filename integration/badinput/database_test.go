@@ -56,13 +56,13 @@ func TestDamagedDatabase(t *testing.T) {
 			replace(t, path, c.db)
 			defer replace(t, path, good)
 			m := measure(t, w.env, nil, "omg-index", append([]string{"build", "-o", w.index()}, w.config()...)...)
-			errorLine(t, m.Result, "omg-index", failed, path, c.says)
+			errorLine(t, m.Result, "omg-index", failed, path, c.says, "pacman -Syy")
 			require.Less(t, m.RSS, int64(200<<20))
 			require.Less(t, m.Took, time.Minute)
 			require.Equal(t, old, read(t, w.index()), "the old index was lost")
 			nothingElse(t, w.data)
 			m = measure(t, w.env, nil, "omg", slices.Concat([]string{"--no-daemon", "--data-dir", w.data}, w.config(), []string{"search", "lib"})...)
-			errorLine(t, m.Result, "omg", failed, path, c.says)
+			errorLine(t, m.Result, "omg", failed, path, c.says, "pacman -Syy")
 			require.Less(t, m.RSS, int64(200<<20))
 		})
 	}
@@ -131,9 +131,13 @@ func TestNoDatabases(t *testing.T) {
 			} else {
 				require.NoError(t, os.WriteFile(w.conf, []byte("[options]\n"), 0o644))
 			}
-			errorLine(t, w.build(t), "omg-index", failed, c.says)
+			todo := "pacman -Sy"
+			if fi, err := os.Stat(w.db); err == nil && !fi.IsDir() {
+				todo = "not a directory"
+			}
+			errorLine(t, w.build(t), "omg-index", failed, c.says, todo)
 			require.NoFileExists(t, w.index())
-			errorLine(t, w.direct(t, "search", "lib"), "omg", failed, c.says)
+			errorLine(t, w.direct(t, "search", "lib"), "omg", failed, c.says, todo)
 			errorLine(t, w.direct(t, "info", "lib"), "omg", failed, c.says)
 		})
 	}
