@@ -13,12 +13,12 @@ import (
 
 func infoCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "info",
-		Usage:       "show packages, one block for each repository that has it",
-		ArgsUsage:   "[REPO/]PKG...",
+		Name:      "info",
+		Usage:     "show packages, one block for each repository that has it",
+		ArgsUsage: "[REPO/]PKG...",
 		Description: `A package that no repository has is shown as it is installed. With --installed
 all are, as pacman -Qi shows them; a name may then be one that a package
-provides.
+provides, and without a name every installed package is shown.
 
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
@@ -30,7 +30,7 @@ provides.
 
 func info(c *cli.Context) error {
 	req := wire.InfoRequest{Names: c.Args().Slice()}
-	if len(req.Names) == 0 {
+	if len(req.Names) == 0 && !c.Bool("installed") {
 		return command.Usagef("info takes the name of a package")
 	}
 	out, err := newOutput(c)

@@ -223,7 +223,7 @@ func requireHarmless(t *testing.T, s string, columns int) {
 				own++
 			}
 		}
-		require.Equal(t, map[bool]int{true: 18, false: 21}[pkg.AUR == nil], own, "%q", info)
+		require.Equal(t, map[bool]int{true: 19, false: 22}[pkg.AUR == nil], own, "%q", info)
 		codes := strings.NewReplacer(colorNone, "", colorTitle, "", colorRepo, "", colorVersion, "", colorGroups, "", colorMeta, "")
 		require.Equal(t, search, codes.Replace(printed(colored.Search, pkg)))
 		require.Equal(t, info, codes.Replace(printed(colored.Info, pkg)))

@@ -33,27 +33,20 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	p.field("Updates", count(c.Updates)+" (and "+count(c.Ignored)+" ignored)")
 	p.field("Replacements", count(c.Replacements))
 	p.lines("Index", indexLines(&st.Index, now))
-	for i, source := range st.Sources {
-		p.part(i == 0, "Sources", Source(&source, now))
+	sources := make([]string, len(st.Sources))
+	for i := range st.Sources {
+		sources[i] = Source(&st.Sources[i], now)
 	}
+	p.lines("Sources", sources)
+	if len(st.Parts) == 0 {
+		return
+	}
+	parts := make([]string, len(st.Parts))
 	for i, part := range st.Parts {
-		p.part(i == 0, "Degraded", because(part.Name+": "+part.State, part.Why))
+		parts[i] = because(part.Name+": "+part.State, part.Why)
 	}
+	p.lines("Degraded", parts)
 }
-
-// part prints one of several lines under one title.
-func (p printer) part(first bool, title, value string) {
-	if first {
-		p.title(title)
-	} else {
-		p.raw(blank)
-	}
-	p.wrap(value, label+1)
-	p.raw("\n")
-}
-
-// blank stands where a title does.
-const blank = "                  "
 
 func count(n *uint32) string {
 	if n == nil {

@@ -1,0 +1,200 @@
+package show
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/shared/answers"
+	"github.com/omg-arch/omg/shared/inventory"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/termtext"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func write(each func(*bufio.Writer)) string {
+	var b bytes.Buffer
+	w := bufio.NewWriter(&b)
+	each(w)
+	w.Flush()
+	return b.String()
+}
+
+// TestInstalledLikePacman compares every installed package of the corpus with
+// pacman -Qi and all of its list with pacman -Q, piped and on terminals.
+func TestInstalledLikePacman(t *testing.T) {
+	w := corpusWorld(t)
+	local, err := pacmandb.ReadLocal(t.Context(), w.db)
+	require.NoError(t, err)
+	data := answers.Data{Inventory: &inventory.Inventory{
+		DBPath: w.db, Local: local, Relations: pacmandb.Relate(local.Packages),
+	}}
+	var packages []wire.InstalledPackage
+	require.NoError(t, data.Installed(&wire.InstalledRequest{Details: true}, func(b []byte, _ bool) error {
+		var part wire.InstalledResult
+		err := msgpack.Unmarshal(b, &part)
+		packages = append(packages, part.Packages...)
+		return err
+	}))
+	require.Greater(t, len(packages), 900)
+	all := func(each func(*bufio.Writer, *wire.InstalledPackage)) string {
+		return write(func(w *bufio.Writer) {
+			for i := range packages {
+				each(w, &packages[i])
+			}
+		})
+	}
+	requireSame(t, cleaned(w.piped(t, "", "-Qi")), all(Style{}.Installed))
+	t.Setenv("COLUMNS", "")
+	t.Setenv("NO_COLOR", "")
+	for _, columns := range []int{40, 80, 132} {
+		t.Run(fmt.Sprint(columns), func(t *testing.T) {
+			_, tty := terminal(t, columns)
+			s, err := NewStyle("auto", tty)
+			require.NoError(t, err)
+			requireSame(t, cleaned(w.onTerminal(t, columns, "-Qi")), all(s.Installed))
+			requireSame(t, cleaned(w.onTerminal(t, columns, "-Q")), all(func(w *bufio.Writer, p *wire.InstalledPackage) {
+				s.Line(w, p.Name, p.Version)
+			}))
+		})
+	}
+}
+
+func TestInstalledUnknowns(t *testing.T) {
+	out := write(func(w *bufio.Writer) { Style{}.Installed(w, &wire.InstalledPackage{Script: true}) })
+	for _, line := range []string{
+		"Install Date    : Thu Jan  1 00:00:00 1970\n", "Install Reason  : Unknown\n", "Install Script  : Yes\n", "Validated By    : Unknown\n",
+	} {
+		require.Contains(t, out, line)
+	}
+	out = write(func(w *bufio.Writer) {
+		Style{}.Installed(w, &wire.InstalledPackage{Package: wire.Package{Validation: []string{"none"}}})
+	})
+	require.Contains(t, out, "Validated By    : None\n")
+}
+
+func TestUpdates(t *testing.T) {
+	u := &wire.Update{Name: "git", Installed: "1-1", Version: "2-1", Repo: "extra"}
+	print := func(s Style) string { return write(func(w *bufio.Writer) { s.Update(w, u) }) }
+	require.Equal(t, "git 1-1 -> 2-1\n", print(Style{}))
+	u.Ignored = true
+	require.Equal(t, "git 1-1 -> 2-1 [ignored]\n", print(Style{}))
+	require.Equal(t, "\x1b[0;1mgit \x1b[1;32m1-1\x1b[0m -> \x1b[1;32m2-1\x1b[0m [ignored]\n", print(Style{Color: true}))
+	require.Equal(t, "git 3-1 newer than extra/2-1\n", write(func(w *bufio.Writer) {
+		Style{}.Newer(w, &wire.Update{Name: "git", Installed: "3-1", Version: "2-1", Repo: "extra"})
+	}))
+	require.Equal(t, "old 1-1 replaced by core/new 2-1 [ignored]\n", write(func(w *bufio.Writer) {
+		Style{}.Replacement(w, &wire.Replacement{
+			Name: "old", Installed: "1-1", By: "new", Version: "2-1", Repo: "core", Ignored: true,
+		})
+	}))
+}
+
+func TestChain(t *testing.T) {
+	chain := func(names, needs []string) string {
+		return write(func(w *bufio.Writer) { Style{}.Chain(w, names, needs) })
+	}
+	require.Equal(t, "bash [explicit]\n", chain([]string{"bash"}, []string{""}))
+	require.Equal(t, "a -> bash (sh) -> glibc -> tzdata (tzdata>=1)\n",
+		chain([]string{"a", "bash", "glibc", "tzdata"}, []string{"sh", "glibc", "tzdata>=1", ""}))
+}
+
+func TestStatus(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	n := func(v uint32) *uint32 { return &v }
+	st := &wire.StatusResult{
+		At: now.Unix() - 30,
+		Counts: wire.Counts{
+			Installed: n(924), Explicit: n(99), Orphans: n(12), OrphansRequired: n(15), Foreign: n(4),
+			Updates: n(0), Ignored: n(2), Replacements: n(1),
+		},
+		Index:   wire.IndexStatus{Packages: 15000, Built: now.Unix() - 7200, Files: []string{"/d/repos.omgidx", "/d/aur.omgidx"}},
+		Sources: []wire.Source{{Name: "core", State: wire.SourceStale, Why: "2 days old", AsOf: now.Unix() - 2*86400, Changed: now.Unix()}},
+	}
+	show := func() string { return write(func(w *bufio.Writer) { Style{}.Status(w, st, now) }) }
+	require.Equal(t, `State           : right 2023-11-14 22:12:50 (30 seconds ago)
+Installed       : 924
+Explicit        : 99
+Orphans         : 12 (dependencies that nothing requires, even optionally)
+                  15 (dependencies that nothing requires)
+Foreign         : 4 (in no repository)
+Updates         : 0 (and 2 ignored)
+Replacements    : 1
+Index           : 15000 packages, built 2023-11-14 20:13:20 (2 hours ago)
+                  /d/repos.omgidx
+                  /d/aur.omgidx
+Sources         : core: stale: 2 days old; of 2023-11-12 22:13:20 (2 days ago); changed here 2023-11-14 22:13:20 (now); synchronized unknown
+`, show())
+	*st = wire.StatusResult{At: st.At, Stale: true, Why: "local/ cannot be read", Parts: []wire.Part{{Name: "libalpm", State: "missing"}}}
+	require.Equal(t, `State           : stale since 2023-11-14 22:12:50 (30 seconds ago): local/ cannot be read
+Installed       : unknown
+Explicit        : unknown
+Orphans         : unknown (dependencies that nothing requires, even optionally)
+                  unknown (dependencies that nothing requires)
+Foreign         : unknown (in no repository)
+Updates         : unknown (and unknown ignored)
+Replacements    : unknown
+Index           : 0 packages
+Sources         : None
+Degraded        : libalpm: missing
+`, show())
+}
+
+func TestAge(t *testing.T) {
+	const day = 24 * time.Hour
+	for d, want := range map[time.Duration]string{
+		-time.Minute: "in the future", 0: "now", time.Second: "1 second ago", 59 * time.Second: "59 seconds ago",
+		time.Minute: "1 minute ago", 90 * time.Minute: "1 hour ago", 47 * time.Hour: "1 day ago", 30 * day: "30 days ago",
+		800 * day: "2 years ago",
+	} {
+		require.Equal(t, want, Age(d))
+	}
+}
+
+// TestHostileTextInLists: what comes from outside cannot steer the terminal or
+// make a line of its own.
+func TestHostileTextInLists(t *testing.T) {
+	for _, s := range hostileTexts {
+		u := &wire.Update{Name: s, Installed: s, Version: s, Repo: s}
+		for name, one := range map[string]string{
+			"line":   write(func(w *bufio.Writer) { Style{}.Line(w, s, s) }),
+			"update": write(func(w *bufio.Writer) { Style{}.Update(w, u) }),
+			"newer":  write(func(w *bufio.Writer) { Style{}.Newer(w, u) }),
+			"replaced": write(func(w *bufio.Writer) {
+				Style{}.Replacement(w, &wire.Replacement{Name: s, Installed: s, By: s, Version: s, Repo: s})
+			}),
+			"owner": write(func(w *bufio.Writer) { Style{}.Owner(w, s, s, s) }),
+			"file":  write(func(w *bufio.Writer) { Style{}.File(w, s, s) }),
+			"chain": write(func(w *bufio.Writer) { Style{}.Chain(w, []string{s, s}, []string{"x" + s, ""}) }),
+		} {
+			require.Equal(t, 1, strings.Count(one, "\n"), name)
+			require.Equal(t, termtext.Clean(strings.TrimSuffix(one, "\n"))+"\n", one, name)
+		}
+		p := wire.InstalledPackage{
+			Package: *hostile(s), Reason: s, RequiredBy: []string{s}, OptionalFor: []string{s}, InstalledOpt: []string{s},
+		}
+		st := &wire.StatusResult{
+			Why: s, Stale: true, Index: wire.IndexStatus{Files: []string{s}},
+			Sources: []wire.Source{{Name: s, State: wire.SourceState(s), Why: s}},
+			Parts:   []wire.Part{{Name: s, State: s, Why: s}},
+		}
+		for _, columns := range []int{0, 1, 40, 80} {
+			for name, block := range map[string]string{
+				"installed": write(func(w *bufio.Writer) { Style{Width: columns}.Installed(w, &p) }),
+				"status":    write(func(w *bufio.Writer) { Style{Width: columns}.Status(w, st, time.Unix(0, 0)) }),
+			} {
+				for l := range strings.Lines(strings.TrimSuffix(block, "\n")) {
+					l = strings.TrimSuffix(l, "\n")
+					require.Equal(t, termtext.Clean(l), l, name)
+					require.True(t, strings.HasPrefix(l, blanks) || l[label-1:value] == ": ", "%s: %q", name, l)
+				}
+			}
+		}
+	}
+}
