@@ -59,6 +59,10 @@ func TestDamagedDatabase(t *testing.T) {
 			errorLine(t, m.Result, "omg-index", failed, path, c.says, "pacman -Syy")
 			require.Less(t, m.RSS, int64(200<<20))
 			require.Less(t, m.Took, time.Minute)
+			if c.name == "a bomb" {
+				require.Positive(t, m.RSS)
+				t.Logf("%d MiB, %v", m.RSS>>20, m.Took)
+			}
 			require.Equal(t, old, read(t, w.index()), "the old index was lost")
 			nothingElse(t, w.data)
 			m = measure(t, w.env, nil, "omg", slices.Concat([]string{"--no-daemon", "--data-dir", w.data}, w.config(), []string{"search", "lib"})...)
