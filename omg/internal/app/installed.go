@@ -64,15 +64,15 @@ func explicitCommand() *cli.Command {
 }
 
 func explicit(c *cli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
 	counted := c.Bool("count")
 	if counted && (c.Bool("json") || c.Bool("quiet") || c.IsSet("format")) {
 		return command.Usagef("--count excludes --quiet, --json and --format")
 	}
 	if !counted && !c.Bool("quiet") {
 		return list(c, &wire.InstalledRequest{Filter: wire.FilterExplicit}, line)
-	}
-	if err := noArguments(c); err != nil {
-		return err
 	}
 	out, err := newOutput(c)
 	if err != nil {

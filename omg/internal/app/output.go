@@ -125,14 +125,29 @@ func jsonFields(element any) (map[string]any, error) {
 	for k, v := range fields {
 		fields[k] = cleanValue(v)
 	}
-	t := reflect.Indirect(reflect.ValueOf(element)).Type()
+	addAbsent(fields, reflect.Indirect(reflect.ValueOf(element)).Type())
+	return fields, nil
+}
+
+// addAbsent adds the fields of a struct, and of those in it, that JSON left out.
+func addAbsent(fields map[string]any, t reflect.Type) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if _, ok := fields[name]; !ok && name != "" {
+		if name == "" {
+			continue
+		}
+		value, ok := fields[name]
+		if !ok {
 			fields[name] = ""
 		}
+		inner := f.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if m, ok := value.(map[string]any); ok && inner.Kind() == reflect.Struct {
+			addAbsent(m, inner)
+		}
 	}
-	return fields, nil
 }
 
 func cleanValue(v any) any {
