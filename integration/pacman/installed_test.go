@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/termtext"
 )
@@ -216,4 +217,147 @@ func TestFilesEqualPacman(t *testing.T) {
 		y.same(t, w.pacman(t, append([]string{"-Ql"}, packages...)...), append([]string{"files"}, packages...)...)
 		y.same(t, w.pacman(t, append([]string{"-Qlq"}, packages...)...), append([]string{"files", "-q"}, packages...)...)
 	}
+}
+
+// TestGeneratedAndDamaged compares on generated databases and on ones with the
+// faults that a local database comes to have.
+func TestGeneratedAndDamaged(t *testing.T) {
+	desc := func(name, version, more string) string {
+		return "%NAME%\n" + name + "\n\n%VERSION%\n" + version + "\n\n" + more
+	}
+	for name, prepare := range map[string]func(t *testing.T, local string){
+		"as it is": func(*testing.T, string) {},
+		"faults": func(t *testing.T, local string) {
+			for path, text := range map[string]string{
+				"nodesc-1-1/files":    "%FILES%\nusr/\n",
+				"empty-1-1/desc":      "",
+				"cut-1-1/desc":        "%NAME%\ncut\n\n%VERS",
+				"noreason-2:1-1/desc": desc("noreason", "2:1-1", "%DEPENDS%\nvirtual>=2\n\n"),
+				"provider-1-1/desc":   desc("provider", "1-1", "%REASON%\n1\n\n%PROVIDES%\nvirtual=2.5\n\n"),
+				"provider2-1-1/desc":  desc("provider2", "1-1", "%REASON%\n1\n\n%PROVIDES%\nvirtual=1\n\n"),
+				"optional-1-1/desc":   desc("optional", "1-1", "%REASON%\n1\n\n"),
+				"wants-1-1/desc":      desc("wants", "1-1", "%OPTDEPENDS%\noptional: for fun\nnothere: never\n\n%VALIDATION%\nnone\n\n"),
+				"oddreason-1-1/desc":  desc("oddreason", "1-1", "%REASON%\n7\n\n"),
+				"script-1-1/desc":     desc("script", "1-1", ""),
+				"script-1-1/install":  "post_install() { :; }\n",
+				"stray/x":             "",
+				"strayfile":           "",
+				"other-1-1/desc":      desc("another", "1-1", ""),
+				"strange-1-1/desc":    desc("strange", "1-1", "%GROUPS%\nodd group\n\n%NEW%\nwhat pacman will have\n\n"),
+			} {
+				require.NoError(t, os.MkdirAll(filepath.Join(local, filepath.Dir(path)), 0o755))
+				require.NoError(t, os.WriteFile(filepath.Join(local, path), []byte(text), 0o644))
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &world{db: t.TempDir(), home: t.TempDir()}
+			w.conf = filepath.Join(w.home, "pacman.conf")
+			require.NoError(t, fixture.Write(w.db, fixture.Options{Packages: 1500, Installed: 400, Duplicates: 60, Seed: 11}))
+			require.NoError(t, os.WriteFile(w.conf, []byte(fixture.Config), 0o644))
+			prepare(t, filepath.Join(w.db, "local"))
+			all := w.pacman(t, "-Qq").Lines()
+			require.GreaterOrEqual(t, len(all), 400)
+			for _, y := range w.ways(t) {
+				for _, q := range []struct{ pacman, omg []string }{
+					{[]string{"-Q"}, []string{"installed"}},
+					{[]string{"-Qu"}, []string{"outdated"}},
+					{[]string{"-Qm"}, []string{"foreign"}},
+					{[]string{"-Qe"}, []string{"explicit"}},
+					{[]string{"-Qeq"}, []string{"explicit", "-q"}},
+					{[]string{"-Qd"}, []string{"installed", "--deps"}},
+					{[]string{"-Qdt"}, []string{"orphans"}},
+					{[]string{"-Qdtt"}, []string{"orphans", "--required"}},
+					{[]string{"-Qi"}, []string{"info", "-i"}},
+					{[]string{"-Qs", "lib"}, []string{"installed", "lib"}},
+					{[]string{"-Qs", "."}, []string{"installed", "-x", "."}},
+				} {
+					y.same(t, w.pacman(t, q.pacman...), q.omg...)
+				}
+			}
+		})
+	}
+}
+
+// TestWrongLocalVersion: no list is better than a wrong one.
+func TestWrongLocalVersion(t *testing.T) {
+	w := newWorld(t)
+	for _, version := range []string{"8\n", ""} {
+		require.NoError(t, os.WriteFile(filepath.Join(w.db, "local", "ALPM_DB_VERSION"), []byte(version), 0o644))
+		require.NotZero(t, w.pacman(t, "-Q").Code)
+		y := way{"databases", []string{"--no-daemon", "--data-dir", t.TempDir(), "--dbpath", w.db, "--pacman-config", w.conf}, programs.Env(w.home)}
+		for _, command := range []string{"installed", "explicit", "orphans", "foreign", "outdated", "info -i bash", "owns /usr/bin/bash", "files bash", "why bash"} {
+			got := y.omg(t, strings.Fields(command)...)
+			require.Equal(t, 3, got.Code, command)
+			require.Empty(t, got.Stdout, command)
+			require.Contains(t, got.Stderr, "local database", command)
+		}
+		got := y.omg(t, "status")
+		require.Zero(t, got.Code)
+		require.Contains(t, got.Stdout, "State           : stale")
+		require.Contains(t, got.Stdout, "Installed       : unknown\n")
+		require.Equal(t, 0, y.omg(t, "search", "-q", "bash").Code)
+	}
+}
+
+// TestDamagedRepository: no list of updates is shorter because a database cannot
+// be read; what concerns no repository goes on.
+func TestDamagedRepository(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, os.Truncate(filepath.Join(w.db, "sync", "extra.db"), 100_000))
+	y := way{"databases", []string{"--no-daemon", "--data-dir", t.TempDir(), "--dbpath", w.db, "--pacman-config", w.conf}, programs.Env(w.home)}
+	for _, command := range []string{"outdated", "foreign"} {
+		got := y.omg(t, command)
+		require.Equal(t, 3, got.Code, command)
+		require.Empty(t, got.Stdout, command)
+		require.Contains(t, got.Stderr, "extra.db", command)
+	}
+	y.same(t, w.pacman(t, "-Qe"), "explicit")
+	y.same(t, w.pacman(t, "-Qdt"), "orphans")
+	y.same(t, w.pacman(t, "-Qi", "bash"), "info", "-i", "bash")
+}
+
+// TestWhy checks each chain link by link, and its ends.
+func TestWhy(t *testing.T) {
+	w := newWorld(t)
+	explicit := w.pacman(t, "-Qeq").Lines()
+	requires := map[string]string{} // of each package, pacman's own line
+	for block := range strings.SplitSeq(w.pacman(t, "-Qi").Stdout, "\n\n") {
+		name, requiredBy := "", ""
+		for line := range strings.Lines(block) {
+			if title, value, ok := strings.Cut(strings.TrimSpace(line), " : "); ok {
+				switch strings.TrimSpace(title) {
+				case "Name":
+					name = value
+				case "Required By":
+					requiredBy = value
+				}
+			}
+		}
+		requires[name] = "  " + requiredBy + "  "
+	}
+	dependency := regexp.MustCompile(` \([^)]*\)`)
+	y := w.ways(t)[1] // no daemon is asked
+	links := 0
+	for _, name := range []string{"glibc", "cairo", "bash", "zlib", "openssl", "libx11"} {
+		got := y.omg(t, "why", name)
+		require.Zero(t, got.Code, got.Stderr)
+		for _, line := range got.Lines() {
+			chain := strings.Split(strings.TrimSuffix(dependency.ReplaceAllString(line, ""), " [explicit]"), " -> ")
+			require.Contains(t, explicit, chain[0], line)
+			require.Equal(t, name, chain[len(chain)-1], line)
+			for i := 1; i < len(chain); i++ {
+				require.Contains(t, requires[chain[i]], "  "+chain[i-1]+"  ", line)
+				links++
+			}
+		}
+		far := y.omg(t, "why", "-q", name).Lines()
+		require.Contains(t, y.omg(t, "why", "--reverse", "-q", far[len(far)-1]).Lines(), name)
+	}
+	require.Greater(t, links, 100)
+	orphans := w.pacman(t, "-Qdttq").Lines()
+	require.NotEmpty(t, orphans)
+	got := y.omg(t, "why", orphans[0])
+	require.Equal(t, 1, got.Code)
+	require.Contains(t, got.Stderr, "needs "+orphans[0])
 }
