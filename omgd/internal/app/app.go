@@ -73,6 +73,8 @@ func run(c *cli.Context) error {
 
 	config := catalog.Config{DBPath: absolute(c.String("dbpath")), PacmanConfig: absolute(c.String("pacman-config"))}
 	holder := &state.Holder{}
+	memory := newMemory(env, absolute(data), socket.Addr().String(), holder, log)
+	defer memory.close()
 	worker := refresh.New(refresh.Config{
 		Catalog: config,
 		Own:     filepath.Join(absolute(data), paths.ReposIndex),
@@ -80,6 +82,8 @@ func run(c *cli.Context) error {
 		Holder:  holder,
 		Log:     log,
 		Alpm:    alpm.New(),
+
+		Refreshed: memory.refreshed,
 	})
 	for _, p := range c.StringSlice("index") {
 		worker.Given = append(worker.Given, absolute(p))
@@ -87,8 +91,8 @@ func run(c *cli.Context) error {
 	srv := server.New(server.Config{
 		Ops: service.New(service.Config{
 			State: holder, Suspect: worker.Suspect, Refresh: worker.Refresh,
-			Parts:      worker.Parts,
-			Remembered: func() *wire.StatusResult { return nil },
+			Parts:      func() []wire.Part { return append(worker.Parts(), memory.parts()...) },
+			Remembered: memory.remembered,
 		}).Ops(),
 		Log:     log,
 		Version: version.String(),

@@ -25,7 +25,8 @@ import (
 )
 
 const (
-	interval = 300 * time.Second
+	// Interval is how long a state goes unchecked when nothing is seen to change.
+	Interval = 300 * time.Second
 	// settle is how long the databases must be quiet after a change before they
 	// are read: a transaction touches many files one after the other.
 	settle = 50 * time.Millisecond
@@ -175,7 +176,7 @@ func (w *Worker) Run(ctx context.Context) {
 		stop()
 		<-confirmed
 	}()
-	tick := time.NewTicker(interval)
+	tick := time.NewTicker(Interval)
 	defer tick.Stop()
 	for {
 		w.refresh(ctx)

@@ -1,0 +1,130 @@
+package app
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/omgd/internal/refresh"
+	"github.com/omg-arch/omg/omgd/internal/state"
+	"github.com/omg-arch/omg/omgd/internal/store"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/statusfile"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// memory keeps what outlives a state: the status in the store, for the next
+// start, and in the file that prompts read.
+type memory struct {
+	store *store.Store
+	// start is the status that the last omgd left; its counts are what the
+	// history goes on from.
+	start *wire.StatusResult
+	last  string // encoded counts of the last status
+	path  string // of the status file
+	boot  [16]byte
+	state *state.Holder
+	log   *slog.Logger
+}
+
+// newMemory opens the store in the data directory. The status file lies beside
+// the socket.
+func newMemory(env paths.Env, data, socket string, holder *state.Holder, log *slog.Logger) *memory {
+	m := &memory{
+		store: store.Open(filepath.Join(data, store.Name), log),
+		path:  env.Status(socket), boot: statusfile.Boot(), state: holder, log: log,
+	}
+	if e, ok := m.store.LastStatus(); ok {
+		var r wire.StatusResult
+		if err := msgpack.Unmarshal(e.Status, &r); err == nil {
+			m.start = &r
+			m.last = encodedCounts(r.Counts)
+		}
+	}
+	return m
+}
+
+// remembered is a copy of the status that the last omgd left, nil for none.
+func (m *memory) remembered() *wire.StatusResult {
+	if m.start == nil {
+		return nil
+	}
+	r := *m.start
+	return &r
+}
+
+// parts are what status says of the store.
+func (m *memory) parts() []wire.Part {
+	if state, why := m.store.State(); state != "ok" {
+		return []wire.Part{{Name: "store", State: state, Why: why}}
+	}
+	return nil
+}
+
+// refreshed remembers the current state. It is called after every refresh, by the
+// one goroutine that refreshes.
+func (m *memory) refreshed() {
+	st, _ := m.state.Acquire()
+	if st == nil {
+		return
+	}
+	defer st.Release()
+	data := st.Data
+	data.At = m.state.Checked.Load()
+	var r wire.StatusResult
+	var encoded []byte
+	err := data.Status(func(b []byte, _ bool) error {
+		encoded = append([]byte(nil), b...)
+		return msgpack.Unmarshal(b, &r)
+	})
+	if err != nil {
+		m.log.Error("cannot encode the status", "err", err)
+		return
+	}
+	counts := encodedCounts(r.Counts)
+	if err := m.store.PutStatus(encoded, time.Unix(r.At, 0), counts != m.last); err != nil {
+		m.log.Warn("cannot store the status", "err", err)
+	}
+	m.last = counts
+	if err := statusfile.Write(m.path, fileStatus(&r, m.boot)); err != nil {
+		m.log.Warn("cannot write the status file", "err", err)
+	}
+}
+
+func encodedCounts(c wire.Counts) string {
+	b, err := msgpack.Marshal(&c)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// fileStatus is what the status file says of a status. What could not be checked
+// again is not known to it: a prompt has no room for "as of".
+func fileStatus(r *wire.StatusResult, boot [16]byte) statusfile.Status {
+	count := func(n *uint32) statusfile.Count {
+		if n == nil || r.Stale {
+			return statusfile.Count{}
+		}
+		return statusfile.Some(*n)
+	}
+	c := r.Counts
+	return statusfile.Status{
+		Installed: count(c.Installed), Explicit: count(c.Explicit), Orphans: count(c.Orphans), Updates: count(c.Updates),
+		Ignored: count(c.Ignored), Foreign: count(c.Foreign),
+		Refreshed: time.Unix(r.At, 0), Interval: refresh.Interval, Boot: boot,
+	}
+}
+
+// close ends a clean run: the status file goes, the store stays.
+func (m *memory) close() {
+	if err := os.Remove(m.path); err != nil && !os.IsNotExist(err) {
+		m.log.Warn("cannot remove the status file", "err", err)
+	}
+	if err := m.store.Close(); err != nil {
+		m.log.Warn("cannot close the store", "err", err)
+	}
+}
