@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -153,6 +154,21 @@ func TestInfoShowsWhatIsInstalled(t *testing.T) {
 	require.Equal(t, "omg: error: package 'sh' was not found\nomg: error: package 'core/mine' was not found\n", stderr)
 	_, out, _ = answered(t, parts, "info", "--json", "bash", "mine")
 	require.Contains(t, out, `"local":[{"repo":"local","name":"mine"`)
+}
+
+func TestInfoWhereNothingIsKnownOfWhatIsInstalled(t *testing.T) {
+	local := func(_ context.Context, _ *ask.Asker, op string, _ any, emit ask.Emit) error {
+		if op != wire.OpInfo {
+			return errors.New("no local database")
+		}
+		b, err := msgpack.Marshal(wire.InfoResult{Missing: []wire.Missing{{Name: "mine"}}})
+		require.NoError(t, err)
+		return emit(b, false)
+	}
+	var out, errs bytes.Buffer
+	require.Equal(t, exit.NotFound, Run(t.Context(), []string{"omg", "--no-daemon", "info", "mine"}, &out, &errs, local))
+	require.Empty(t, out.String())
+	require.Equal(t, "omg: only the repositories were asked: no local database\nomg: error: package 'mine' was not found\n", errs.String())
 }
 
 func TestFilesThatCannotBeRead(t *testing.T) {

@@ -53,7 +53,7 @@ func info(c *cli.Context) error {
 		return err
 	}
 	all.Packages = packages
-	local, unknown := addInstalled(c, a, &all)
+	local := addInstalled(c, a, &all)
 	if out.json {
 		err = out.document(struct {
 			Schema int `json:"schema"`
@@ -69,10 +69,7 @@ func info(c *cli.Context) error {
 	if err := out.end(); err != nil {
 		return err
 	}
-	if err := missing(c, all.Missing); err != nil && unknown == nil {
-		return err
-	}
-	return unknown
+	return missing(c, all.Missing)
 }
 
 // missing names what nobody has, a line each.

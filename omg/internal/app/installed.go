@@ -11,7 +11,6 @@ import (
 	"github.com/omg-arch/omg/omg/internal/ask"
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
-	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -215,7 +214,7 @@ func notInstalled(c *cli.Context, names []string) error {
 
 // addInstalled looks for what no repository has among the installed packages:
 // those of that very name, which it takes out of what is missing.
-func addInstalled(c *cli.Context, a *ask.Asker, all *wire.InfoResult) ([]wire.InstalledPackage, error) {
+func addInstalled(c *cli.Context, a *ask.Asker, all *wire.InfoResult) []wire.InstalledPackage {
 	var names []string
 	for _, m := range all.Missing {
 		if !strings.Contains(m.Name, "/") {
@@ -223,13 +222,12 @@ func addInstalled(c *cli.Context, a *ask.Asker, all *wire.InfoResult) ([]wire.In
 		}
 	}
 	if len(names) == 0 {
-		return nil, nil
+		return nil
 	}
 	found, err := a.Installed(c.Context, &wire.InstalledRequest{Names: names, Details: true})
 	if err != nil {
-		// The repositories have answered; what is installed is not known.
-		command.Note(c.App.ErrWriter, c.App.Name, err.Error())
-		return nil, exit.Quiet(exit.Failed)
+		command.Note(c.App.ErrWriter, c.App.Name, "only the repositories were asked: "+err.Error())
+		return nil
 	}
 	here := make(map[string]bool, len(found.Packages))
 	packages := slices.DeleteFunc(found.Packages, func(p wire.InstalledPackage) bool {
@@ -239,5 +237,5 @@ func addInstalled(c *cli.Context, a *ask.Asker, all *wire.InfoResult) ([]wire.In
 		return !asked || again
 	})
 	all.Missing = slices.DeleteFunc(all.Missing, func(m wire.Missing) bool { return here[m.Name] })
-	return packages, nil
+	return packages
 }
