@@ -161,7 +161,7 @@ func TestInfoWhereNothingIsKnownOfWhatIsInstalled(t *testing.T) {
 		if op != wire.OpInfo {
 			return errors.New("no local database")
 		}
-		b, err := msgpack.Marshal(wire.InfoResult{Missing: []wire.Missing{{Name: "mine"}}})
+		b, err := msgpack.Marshal(wire.InfoResult{Packages: []wire.Package{}, Missing: []wire.Missing{{Name: "mine"}}})
 		require.NoError(t, err)
 		return emit(b, false)
 	}
