@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -35,6 +36,11 @@ type Config struct {
 	PacmanConfig string
 }
 
+// staleAfter is how long after it was last synchronized a database counts as
+// stale. Its status change time tells that: it is this machine's clock, which a
+// mirror cannot set.
+const staleAfter = 24 * time.Hour
+
 // DefaultPacmanConfig and DefaultDBPath are pacman's own.
 const (
 	DefaultPacmanConfig = "/etc/pacman.conf"
@@ -48,6 +54,8 @@ type Repos struct {
 	// Config is pacman.conf; nil if there is none.
 	Config *pacmandb.Config
 	List   []pacmandb.RepoFile
+	// Missing are configured, but have no database (yet).
+	Missing []string
 }
 
 // ReadRepos reads the configuration.
@@ -77,6 +85,15 @@ func (c Config) ReadRepos() (*Repos, error) {
 	if err != nil {
 		return nil, err
 	}
+	// As for pacman, a repository without a database has no packages.
+	r.List = slices.DeleteFunc(r.List, func(f pacmandb.RepoFile) bool {
+		_, err := os.Stat(f.Path)
+		if errors.Is(err, fs.ErrNotExist) {
+			r.Missing = append(r.Missing, f.Name)
+			return true
+		}
+		return false
+	})
 	if len(r.List) == 0 {
 		return nil, fmt.Errorf("%w in %s: pacman -Sy downloads them", ErrNoDatabases, filepath.Join(r.DBPath, "sync"))
 	}
@@ -98,6 +115,9 @@ func (r *Repos) View() pkgindex.View {
 // Only keeps the named repositories, in the order of the configuration.
 func (r *Repos) Only(names []string) error {
 	for _, n := range names {
+		if slices.Contains(r.Missing, n) {
+			return fmt.Errorf("%s has no database: pacman -Sy downloads it", n)
+		}
 		if !slices.ContainsFunc(r.List, func(f pacmandb.RepoFile) bool { return f.Name == n }) {
 			return fmt.Errorf("no repository %q is configured", n)
 		}
@@ -230,12 +250,18 @@ func (r *Repos) Sources(stale []string) []wire.Source {
 			stamp := pacmandb.StampOf(fi)
 			s.AsOf, s.Changed = stamp.MtimeNS/1e9, stamp.CtimeNS/1e9
 		}
+		if age := time.Since(time.Unix(s.Changed, 0)); s.State == wire.SourceOK && age > staleAfter {
+			s.State, s.Why = wire.SourceStale, fmt.Sprintf("not synchronized for %d days", age/(24*time.Hour))
+		}
 		for _, why := range stale {
 			if s.State == wire.SourceOK && strings.HasPrefix(why, repo.Name+" ") {
 				s.State, s.Why = wire.SourceStale, why
 			}
 		}
 		out = append(out, s)
+	}
+	for _, name := range r.Missing {
+		out = append(out, wire.Source{Name: name, State: wire.SourceMissing, Why: "no database: pacman -Sy downloads it"})
 	}
 	return out
 }

@@ -68,12 +68,16 @@ func build(c *cli.Context) error {
 	if err := built.Stamps().Write(out); err != nil {
 		return exit.With(exit.Failed, fmt.Errorf("cannot write the index's stamps: %w", err))
 	}
-	warn(c, built)
+	warn(c, repos, built)
 	return summarize(c, out, repos, built, time.Since(start))
 }
 
-// warn names what is wrong with single packages.
-func warn(c *cli.Context, built *catalog.Built) {
+// warn names repositories without a database and what is wrong with single
+// packages.
+func warn(c *cli.Context, repos *catalog.Repos, built *catalog.Built) {
+	for _, name := range repos.Missing {
+		command.Note(c.App.ErrWriter, c.App.Name, "warning: "+name+" has no database: pacman -Sy downloads it")
+	}
 	for _, f := range built.Files {
 		for _, w := range f.Warnings {
 			command.Note(c.App.ErrWriter, c.App.Name, "warning: "+f.Path+": "+w)
@@ -127,6 +131,7 @@ func reposToBuild(c *cli.Context) (*catalog.Repos, error) {
 		if err := repos.Only(names); err != nil {
 			return nil, command.Usagef("%w", err)
 		}
+		repos.Missing = nil
 	}
 	return repos, nil
 }

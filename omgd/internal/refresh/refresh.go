@@ -64,6 +64,8 @@ type Worker struct {
 	generation uint64
 	again      time.Duration // until the next refresh, 0 for the interval
 
+	known atomic.Pointer[watch]
+
 	confirmations chan struct{} // a new state waits for libalpm's word
 	confirmRepos  atomic.Pointer[catalog.Repos]
 	libalpm       atomic.Pointer[wire.Part] // what is wrong with it
@@ -180,7 +182,9 @@ func (w *Worker) Run(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		w.refresh(ctx)
-		watch.Set(w.watched())
+		known := w.watched()
+		w.known.Store(known)
+		watch.Set(known.dirs)
 		var again <-chan time.Time
 		if w.again > 0 {
 			again = time.After(w.again)
@@ -200,33 +204,52 @@ func (w *Worker) Run(ctx context.Context) {
 }
 
 // irrelevant are the changes in watched directories that say nothing: whatever
-// lies beside an index file but is none.
+// lies beside an index or beside pacman's configuration and is neither.
 func (w *Worker) irrelevant(path string) bool {
-	if filepath.Dir(path) != filepath.Dir(w.Own) {
-		return false
-	}
-	return path != w.Own && !slices.Contains(w.Given, path)
+	known := w.known.Load()
+	return known != nil && known.partly[filepath.Dir(path)] && !known.files[path]
 }
 
-// watched are the directories in which something may change.
-func (w *Worker) watched() []string {
-	dirs := []string{filepath.Dir(w.Own)}
+// watch is what is watched: directories, in some of which only files matter.
+type watch struct {
+	dirs   []string
+	partly map[string]bool // directories of which only some files matter
+	files  map[string]bool // these
+}
+
+// watched is what may change.
+func (w *Worker) watched() *watch {
+	known := &watch{partly: map[string]bool{}, files: map[string]bool{}}
+	whole := map[string]bool{}
+	file := func(path string) {
+		known.files[path] = true
+		known.partly[filepath.Dir(path)] = true
+	}
+	file(w.Own)
 	for _, p := range w.Given {
-		dirs = append(dirs, filepath.Dir(p))
+		file(p)
 	}
 	if repos, err := w.Catalog.ReadRepos(); err == nil {
-		dirs = append(dirs, repos.DBPath, filepath.Join(repos.DBPath, "local"))
-		for _, r := range repos.List {
-			dirs = append(dirs, filepath.Dir(r.Path))
-		}
+		whole[repos.DBPath] = true
+		whole[filepath.Join(repos.DBPath, "local")] = true
+		whole[filepath.Join(repos.DBPath, "sync")] = true
 		if repos.Config != nil {
 			for _, f := range repos.Config.Files {
-				dirs = append(dirs, filepath.Dir(f))
+				file(f)
 			}
 		}
+	} else if w.Catalog.DBPath != "" {
+		whole[w.Catalog.DBPath] = true
+		whole[filepath.Join(w.Catalog.DBPath, "sync")] = true
 	}
-	slices.Sort(dirs)
-	return slices.Compact(dirs)
+	for dir := range whole {
+		delete(known.partly, dir)
+		known.dirs = append(known.dirs, dir)
+	}
+	for dir := range known.partly {
+		known.dirs = append(known.dirs, dir)
+	}
+	return known
 }
 
 // refresh looks at everything once. A panic is this refresh's and not the
