@@ -158,3 +158,18 @@ func TestEveryCompression(t *testing.T) {
 		require.Equal(t, dumps[0], d)
 	}
 }
+
+// TestMissingDatabase: as for pacman, a configured repository without a database
+// has no packages, and that is said.
+func TestMissingDatabase(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, os.Remove(filepath.Join(w.db, "sync/multilib.db")))
+	out := filepath.Join(w.home, "x")
+	r := w.index(nil, "build", "--dbpath", w.db, "--pacman-config", w.conf, "-o", out)
+	require.Zero(t, r.Code, r.Stderr)
+	require.Equal(t, "omg-index: warning: multilib has no database: pacman -Sy downloads it\n", r.Stderr)
+	require.Equal(t, []string{"core: 24 packages", "extra: 252 packages"}, r.Lines()[:2])
+	omg := programs.Run(t, programs.Env(w.home), "omg", "--no-daemon", "--index", out, "--dbpath", w.db, "--pacman-config", w.conf, "search", "--json", "lib")
+	require.Zero(t, omg.Code, omg.Stderr)
+	require.Contains(t, omg.Stdout, `{"name":"multilib","state":"missing"`)
+}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/omg-arch/omg/integration/programs"
 	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/statusfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -150,9 +151,61 @@ func (s *system) expect(since time.Time, counts string, explicit ...string) {
 	}, 10*within, 2*time.Millisecond, "%s expected\n%s", counts, s.omgd.Stderr())
 	took := time.Since(since)
 	require.Less(s.t, took, within, "omgd knew too late")
+	require.Equal(s.t, counts, s.fileCounts(), "the status file")
 	names := get[wire.ExplicitResult](s.t, s.conn, wire.OpExplicit, nil).Names
 	require.Equal(s.t, explicit, append([]string(nil), names...))
 	s.t.Logf("%s after %s", counts, took.Round(time.Millisecond))
+}
+
+// fileCounts is what the status file says. It is written right after the state
+// that the socket answers from.
+func (s *system) fileCounts() string {
+	path := strings.TrimSuffix(s.omgd.Socket, ".sock") + ".status"
+	for range 100 {
+		f, err := statusfile.Read(path, func(uint32) bool { return true })
+		if err == nil {
+			text := fmt.Sprintln(f.Installed.N, f.Explicit.N, f.Orphans.N, f.Updates.N)
+			if now := s.counts(); strings.TrimSpace(text) == now {
+				return now
+			}
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	return "the status file says something else"
+}
+
+// TestKilledDuringRefreshes kills omgd while databases change. Each time it starts
+// again, answers from the store at once, and leaves no temporary files.
+func TestKilledDuringRefreshes(t *testing.T) {
+	times := 10
+	if os.Getenv("OMG_SOAK") != "" {
+		times = 200
+	}
+	s := newSystem(t)
+	s.pacman("-S", "tool")
+	data := filepath.Join(s.home, "data")
+	for i := range times {
+		require.Eventually(t, func() bool { return s.counts() == "2 1 0 0" }, 10*time.Second, 2*time.Millisecond, s.omgd.Stderr())
+		db := filepath.Join(s.db, "sync", "test.db")
+		b, err := os.ReadFile(db)
+		require.NoError(t, err)
+		require.NoError(t, os.Remove(db))
+		require.NoError(t, os.WriteFile(db, b, 0o644)) // another file, the same content: omgd looks
+		time.Sleep(time.Duration(i*13%90) * time.Millisecond)
+		_ = s.conn.Close()
+		s.omgd.Kill(t)
+		s.omgd = programs.Start(t, programs.Env(s.home), "--dbpath", s.db, "--pacman-config", s.conf, "--data-dir", data)
+		s.conn = s.dial()
+		r := get[wire.StatusResult](t, s.conn, wire.OpStatus, nil)
+		require.NotNil(t, r.Counts.Installed, "the last status is there at once")
+		require.EqualValues(t, 2, *r.Counts.Installed)
+		require.False(t, slices.ContainsFunc(r.Parts, func(p wire.Part) bool { return p.Name == "store" }), "%v", r.Parts)
+	}
+	entries, err := os.ReadDir(data)
+	require.NoError(t, err)
+	for _, e := range entries {
+		require.Contains(t, []string{"cache.pebble", "repos.omgidx", "repos.omgidx.stamps"}, e.Name())
+	}
 }
 
 func TestPacmanChangesTheSystem(t *testing.T) {
@@ -165,7 +218,7 @@ func TestPacmanChangesTheSystem(t *testing.T) {
 	require.Equal(t, "1-1", s.search("tool"), "the search marks what is installed")
 
 	s.publish(pkg{name: "base-lib", version: "2-1"}, pkg{name: "tool", version: "2-1", depends: []string{"base-lib"}})
-	end = s.pacman("-Sy")
+	end = s.pacman("-Syy") // -Sy passes over a database of the same second
 	s.expect(end, "2 1 0 2", "tool")
 
 	end = s.pacman("-Su")
