@@ -181,10 +181,12 @@ func (w *Worker) Run(ctx context.Context) {
 	tick := time.NewTicker(Interval)
 	defer tick.Stop()
 	for {
-		w.refresh(ctx)
+		// Watched before it is looked at: a change in between is seen by one or the
+		// other.
 		known := w.watched()
 		w.known.Store(known)
 		watch.Set(known.dirs)
+		w.refresh(ctx)
 		var again <-chan time.Time
 		if w.again > 0 {
 			again = time.After(w.again)
