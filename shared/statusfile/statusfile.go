@@ -1,31 +1,36 @@
-// Package statusfile owns the small file that shell prompts and status bars
-// read instead of asking omgd.
+// Package statusfile owns the file that shell prompts and status bars read: the
+// numbers of the last refresh, written by omgd after each, at the place that
+// paths.Env.Status names.
 //
-// # The file
+// # Format
 //
-// All numbers are little-endian. The first 32 bytes have been as they are since
-// before this program: scripts read them with od -An -j8 -N16 -tu4. What comes
-// behind them may grow; a reader takes what it knows and passes over the rest.
+// All numbers are little-endian. Bytes 0 to 31 never change: prompts read them
+// with od.
 //
-//	 0  u32  0x4F4D4753
+//	 0  u32  magic, 0x4F4D4753
 //	 4  u8   version, 1
-//	 5  3    zero
+//	 5  3 bytes, zero
 //	 8  u32  installed packages
-//	12  u32  explicitly installed
-//	16  u32  orphans (required by nobody, even optionally)
-//	20  u32  repository updates that are not ignored
-//	24  u64  last successful refresh, Unix seconds
-//	32  u32  seconds between two refreshes
-//	36  u32  which numbers are known: bit 0 installed, 1 explicit, 2 orphans,
-//	         3 updates, 4 ignored, 5 foreign, 6 AUR updates, 7 vulnerabilities
-//	40  16   the boot in which the file was written (/proc/sys/kernel/random/boot_id)
-//	56  u32  ignored updates
-//	60  u32  foreign packages
-//	64  u32  AUR updates
-//	68  u32  vulnerabilities
+//	12  u32  of them, explicitly installed
+//	16  u32  of them, orphans
+//	20  u32  repository updates, without ignored ones
+//	24  u64  time of the last successful refresh, seconds since 1970 (UTC)
+//	32  u32  seconds between refreshes
+//	36  u32  which numbers are unknown, a bit each: 1 installed, 2 explicit,
+//	         4 orphans, 8 updates, 16 AUR updates, 32 vulnerabilities
+//	40  u32  AUR updates
+//	44  u32  open vulnerabilities of installed packages
+//	48  16 bytes: the kernel's boot id; zeros where there is none
+//	64  u32  size of the file
+//	68  u8   how many versions follow
+//	69  3 bytes, zero
+//	72  the versions of the runtimes that are packages of the system, each:
+//	         u8 length of the name, the name, u8 length of the version, the version
 //
-// A number that is not known has its bit clear and is 4294967295: whoever reads
-// the number alone must not take it for none.
+// An unknown number is 0xFFFFFFFF besides its bit, so that a reader that knows
+// nothing of bits shows nonsense rather than 0. What is added later comes after
+// the versions, and a reader passes over it; the version grows only if a byte
+// changes its meaning.
 package statusfile
 
 import (
@@ -33,179 +38,211 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
+	"math"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
 	magic   = 0x4F4D4753
 	version = 1
-	size    = 72
-	maxSize = 64 << 10 // of a file from a later version
-	unknown = 1<<32 - 1
+
+	fixedSize   = 72
+	maxSize     = 4096 // a file that is larger is none of ours
+	maxVersions = 64
+	maxText     = 64 // bytes of a runtime's name or version
+
+	unknownNumber = math.MaxUint32
 )
 
+// The errors that Read and Fresh wrap.
 var (
+	// ErrFormat means that the file is not a status file of a version known here.
+	ErrFormat = errors.New("not a status file")
 	// ErrUntrusted means that someone else could have written the file.
-	ErrUntrusted = errors.New("status file is not to be trusted")
-	// ErrDamaged means that it is no status file.
-	ErrDamaged = errors.New("not a status file")
+	ErrUntrusted = errors.New("not to be trusted")
+	// ErrStale means that the numbers are too old, or from before the last boot.
+	ErrStale = errors.New("stale")
 )
 
-// Count is a number that may not be known.
-type Count struct {
+// Number is a count, or the knowledge that it is not known. The zero Number is
+// unknown, so that a number that nobody set is not read as 0.
+type Number struct {
 	N     uint32
 	Known bool
 }
 
-// Some is a number that is known.
-func Some(n uint32) Count { return Count{n, true} }
+// Count is a known number. What does not fit is unknown.
+func Count(n int) Number {
+	if n < 0 || n >= unknownNumber {
+		return Number{}
+	}
+	return Number{N: uint32(n), Known: true}
+}
+
+// String is the number, or "?".
+func (n Number) String() string {
+	if !n.Known {
+		return "?"
+	}
+	return fmt.Sprint(n.N)
+}
+
+// BootID names one run of the kernel.
+type BootID [16]byte
+
+// Version is a runtime that is a package of the system, such as node 24.1.0.
+type Version struct {
+	Runtime string // as in package runtimes: node, python, …
+	Version string // pacman's, without epoch and release
+}
 
 // Status is what the file says.
 type Status struct {
-	Installed, Explicit, Orphans, Updates    Count
-	Ignored, Foreign, AURUpdates, Vulnerable Count
-	// Refreshed is the last successful refresh, Interval the time between two.
-	Refreshed time.Time
-	Interval  time.Duration
-	// Boot is the boot in which the status was written.
-	Boot [16]byte
+	Installed       Number
+	Explicit        Number
+	Orphans         Number
+	Updates         Number // from repositories, without ignored ones
+	AURUpdates      Number
+	Vulnerabilities Number
+
+	At       time.Time     // of the last successful refresh; whole seconds
+	Interval time.Duration // between refreshes; whole seconds, at least 1
+	Boot     BootID        // Write fills it in
+	System   []Version     // nil and empty are the same: the system has none
 }
 
-// counts are the numbers in the order of their bits, with their places.
-func (s *Status) counts() [8]struct {
-	at    int
-	count *Count
+// numbers are the counts in the order of their bits, and where each stands.
+func (s *Status) numbers() [6]struct {
+	n  *Number
+	at int
 } {
-	return [8]struct {
-		at    int
-		count *Count
-	}{
-		{8, &s.Installed},
-		{12, &s.Explicit},
-		{16, &s.Orphans},
-		{20, &s.Updates},
-		{56, &s.Ignored},
-		{60, &s.Foreign},
-		{64, &s.AURUpdates},
-		{68, &s.Vulnerable},
-	}
+	return [6]struct {
+		n  *Number
+		at int
+	}{{&s.Installed, 8}, {&s.Explicit, 12}, {&s.Orphans, 16}, {&s.Updates, 20}, {&s.AURUpdates, 40}, {&s.Vulnerabilities, 44}}
 }
 
-// Marshal encodes a status.
-func Marshal(s Status) []byte {
-	b := make([]byte, size)
-	binary.LittleEndian.PutUint32(b, magic)
+// Fresh is nil if the numbers can be shown at a time, in a run of the kernel;
+// else it wraps ErrStale and says why. They are stale after three intervals
+// without a successful refresh, after a boot, and if they are from the future.
+func (s *Status) Fresh(now time.Time, boot BootID) error {
+	age := now.Sub(s.At)
+	switch {
+	case s.Boot != boot:
+		return fmt.Errorf("%w: from before the last boot", ErrStale)
+	case age > 3*s.Interval:
+		return fmt.Errorf("%w: last refreshed %s ago, %s apart when all is well", ErrStale, age.Truncate(time.Second), s.Interval)
+	case age < -s.Interval:
+		return fmt.Errorf("%w: from the future, %s from now", ErrStale, -age.Truncate(time.Second))
+	}
+	return nil
+}
+
+// encode writes the file's bytes.
+func (s *Status) encode() ([]byte, error) {
+	seconds := s.Interval / time.Second
+	switch {
+	case s.At.Unix() <= 0:
+		return nil, errors.New("status: the time of the refresh is missing")
+	case seconds < 1 || seconds > math.MaxUint32/4:
+		return nil, fmt.Errorf("status: an interval of %s", s.Interval)
+	case len(s.System) > maxVersions:
+		return nil, fmt.Errorf("status: %d versions, at most %d fit", len(s.System), maxVersions)
+	}
+	b := make([]byte, fixedSize, fixedSize+32*len(s.System))
+	le := binary.LittleEndian
+	le.PutUint32(b[0:], magic)
 	b[4] = version
-	known := uint32(0)
-	for bit, c := range s.counts() {
-		n := uint32(unknown)
-		if c.count.Known {
-			n = c.count.N
-			known |= 1 << bit
+	var unknown uint32
+	for bit, f := range s.numbers() {
+		n := f.n.N
+		if !f.n.Known || n == unknownNumber {
+			unknown |= 1 << bit
+			n = unknownNumber
 		}
-		binary.LittleEndian.PutUint32(b[c.at:], n)
+		le.PutUint32(b[f.at:], n)
 	}
-	binary.LittleEndian.PutUint64(b[24:], uint64(max(0, s.Refreshed.Unix())))
-	binary.LittleEndian.PutUint32(b[32:], uint32(s.Interval/time.Second))
-	binary.LittleEndian.PutUint32(b[36:], known)
-	copy(b[40:56], s.Boot[:])
-	return b
-}
-
-// Unmarshal decodes a status.
-func Unmarshal(b []byte) (s Status, err error) {
-	if len(b) < size || len(b) > maxSize || binary.LittleEndian.Uint32(b) != magic {
-		return s, ErrDamaged
-	}
-	if b[4] != version {
-		return s, fmt.Errorf("%w: version %d, this program reads %d", ErrDamaged, b[4], version)
-	}
-	known := binary.LittleEndian.Uint32(b[36:])
-	for bit, c := range s.counts() {
-		if known&(1<<bit) != 0 {
-			*c.count = Some(binary.LittleEndian.Uint32(b[c.at:]))
+	le.PutUint64(b[24:], uint64(s.At.Unix()))
+	le.PutUint32(b[32:], uint32(seconds))
+	le.PutUint32(b[36:], unknown)
+	copy(b[48:64], s.Boot[:])
+	b[68] = byte(len(s.System))
+	for _, v := range s.System {
+		for _, text := range []string{v.Runtime, v.Version} {
+			if text == "" || len(text) > maxText {
+				return nil, fmt.Errorf("status: %q: a runtime's name and version have 1 to %d bytes", text, maxText)
+			}
+			b = append(b, byte(len(text)))
+			b = append(b, text...)
 		}
 	}
-	s.Refreshed = time.Unix(int64(min(binary.LittleEndian.Uint64(b[24:]), 1<<40)), 0)
-	s.Interval = time.Duration(binary.LittleEndian.Uint32(b[32:])) * time.Second
-	copy(s.Boot[:], b[40:56])
-	return s, nil
+	if len(b) > maxSize {
+		return nil, fmt.Errorf("status: %d bytes, at most %d fit", len(b), maxSize)
+	}
+	le.PutUint32(b[64:], uint32(len(b)))
+	return b, nil
 }
 
-// Stale says that the status is no longer to be believed: three intervals have
-// passed since the last refresh, or the machine was started anew.
-func (s *Status) Stale(now time.Time, boot [16]byte) bool {
-	return s.Boot != boot || now.Sub(s.Refreshed) > 3*s.Interval
-}
-
-// Boot returns the number of this boot; zeros where the kernel does not say.
-func Boot() (id [16]byte) {
-	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return id
-	}
-	raw, err := hex.DecodeString(strings.ReplaceAll(strings.TrimSpace(string(b)), "-", ""))
-	if err == nil && len(raw) == len(id) {
-		copy(id[:], raw)
-	}
-	return id
-}
-
-// Write replaces the file at path, whole: it is written beside it and renamed.
-// It is not synced, since after a crash of the machine it would be stale anyway.
-func Write(path string, s Status) error {
-	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+strconv.Itoa(os.Getpid())+".tmp")
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(Marshal(s))
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		_ = os.Remove(tmp)
-	}
-	return err
-}
-
-// Read reads the file at path. It refuses one that is a symbolic link or not
-// regular, that others can write, or whose owner trust does not believe.
-func Read(path string, trust func(uid uint32) bool) (s Status, err error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return s, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return s, os.NewSyscallError("fstat", err)
+// decode reads the file's bytes. They may be anything.
+func decode(b []byte) (Status, error) {
+	le := binary.LittleEndian
+	bad := func(format string, args ...any) (Status, error) {
+		return Status{}, fmt.Errorf("%w: %s", ErrFormat, fmt.Sprintf(format, args...))
 	}
 	switch {
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return s, fmt.Errorf("%s: %w: not a regular file", path, ErrDamaged)
-	case !trust(st.Uid), st.Mode&0o022 != 0:
-		return s, fmt.Errorf("%s: %w: it belongs to user %d and has mode %04o", path, ErrUntrusted, st.Uid, st.Mode&0o7777)
+	case len(b) < fixedSize || len(b) > maxSize:
+		return bad("%d bytes", len(b))
+	case le.Uint32(b) != magic:
+		return bad("wrong magic")
+	case b[4] != version:
+		return bad("version %d, known is %d", b[4], version)
+	case le.Uint32(b[64:]) != uint32(len(b)):
+		return bad("%d bytes of %d", len(b), le.Uint32(b[64:]))
 	}
-	var b [maxSize + 1]byte
-	n, err := unix.Pread(fd, b[:], 0)
-	if err != nil {
-		return s, &os.PathError{Op: "read", Path: path, Err: err}
+	seconds, interval := le.Uint64(b[24:]), le.Uint32(b[32:])
+	if seconds == 0 || seconds > math.MaxInt64/uint64(time.Second) || interval == 0 || interval > math.MaxUint32/4 {
+		return bad("an impossible time")
 	}
-	if s, err = Unmarshal(b[:n]); err != nil {
-		return s, fmt.Errorf("%s: %w", path, err)
+	s := Status{
+		At:       time.Unix(int64(seconds), 0).UTC(),
+		Interval: time.Duration(interval) * time.Second,
+		Boot:     BootID(b[48:64]),
+	}
+	unknown := le.Uint32(b[36:])
+	for bit, f := range s.numbers() {
+		if n := le.Uint32(b[f.at:]); unknown&(1<<bit) == 0 && n != unknownNumber {
+			*f.n = Number{N: n, Known: true}
+		}
+	}
+	count := int(b[68])
+	if count > maxVersions {
+		return bad("%d versions", count)
+	}
+	rest := b[fixedSize:]
+	for range count {
+		var v Version
+		for _, text := range []*string{&v.Runtime, &v.Version} {
+			if len(rest) == 0 || rest[0] == 0 || rest[0] > maxText || len(rest) < 1+int(rest[0]) {
+				return bad("a version that is cut off")
+			}
+			*text = string(rest[1 : 1+rest[0]])
+			rest = rest[1+rest[0]:]
+		}
+		s.System = append(s.System, v)
 	}
 	return s, nil
+}
+
+// parseBootID reads the text form, a UUID with a newline.
+func parseBootID(text []byte) (BootID, error) {
+	var id BootID
+	digits := strings.ReplaceAll(strings.TrimSpace(string(text)), "-", "")
+	if len(digits) != 2*len(id) {
+		return BootID{}, fmt.Errorf("boot id: %q is not a UUID", text)
+	}
+	if _, err := hex.Decode(id[:], []byte(digits)); err != nil {
+		return BootID{}, fmt.Errorf("boot id: %w", err)
+	}
+	return id, nil
 }

@@ -1,12 +1,9 @@
 package statusfile
 
 import (
+	"bytes"
 	"encoding/hex"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,119 +12,177 @@ import (
 
 func example() Status {
 	return Status{
-		Installed: Some(1200), Explicit: Some(99), Orphans: Some(0), Updates: Count{},
-		Ignored: Some(2), Foreign: Some(4), AURUpdates: Count{}, Vulnerable: Some(7),
-		Refreshed: time.Unix(1_700_000_000, 0), Interval: 300 * time.Second,
-		Boot: [16]byte{1, 2, 3},
+		Installed: Count(924), Explicit: Count(201), Orphans: Count(0), Updates: Count(48), Vulnerabilities: Count(3),
+		At: time.Unix(1_767_225_600, 0).UTC(), Interval: 300 * time.Second,
+		Boot:   BootID{0: 0xb0, 15: 0x07},
+		System: []Version{{"node", "24.1.0"}, {"go", "1.26"}},
 	}
 }
 
-func me(uid uint32) bool { return int(uid) == os.Getuid() }
+// The file of example, field by field as the package comment has it.
+const spelled = `
+53474d4f 01 000000
+9c030000 c9000000 00000000 30000000
+00b9556900000000
+2c010000 10000000
+ffffffff 03000000
+b0000000000000000000000000000007
+5c000000 02 000000
+04 6e6f6465 06 32342e312e30
+02 676f     04 312e3236
+`
 
-// TestBytes spells the file out.
-func TestBytes(t *testing.T) {
-	require.Equal(t, strings.Join([]string{
-		"53474d4f", "01000000", "b0040000", "63000000", "00000000", "ffffffff", "00f1536500000000",
-		"2c010000", "b7000000", "01020300000000000000000000000000", "02000000", "04000000", "ffffffff", "07000000",
-	}, ""), hex.EncodeToString(Marshal(example())))
-	got, err := Unmarshal(Marshal(example()))
+func TestFormat(t *testing.T) {
+	want, err := hex.DecodeString(strings.Join(strings.Fields(spelled), ""))
 	require.NoError(t, err)
-	require.Equal(t, example(), got)
-	got, err = Unmarshal(append(Marshal(example()), "from a later version"...))
-	require.NoError(t, err)
-	require.Equal(t, example(), got)
-}
-
-func TestUnmarshalRefuses(t *testing.T) {
-	good := Marshal(example())
-	for n := range good {
-		_, err := Unmarshal(good[:n])
-		require.ErrorIs(t, err, ErrDamaged)
-	}
-	for _, at := range []int{0, 1, 2, 3, 4} {
-		bad := Marshal(example())
-		bad[at]++
-		_, err := Unmarshal(bad)
-		require.ErrorIs(t, err, ErrDamaged)
-	}
-	_, err := Unmarshal(make([]byte, maxSize+1))
-	require.ErrorIs(t, err, ErrDamaged)
-}
-
-func TestWriteAndRead(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "omg.status")
-	require.NoError(t, Write(path, Status{}))
-	require.NoError(t, Write(path, example()))
-	got, err := Read(path, me)
-	require.NoError(t, err)
-	require.Equal(t, example(), got)
-	fi, err := os.Lstat(path)
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), fi.Mode())
-	entries, err := os.ReadDir(filepath.Dir(path))
-	require.NoError(t, err)
-	require.Len(t, entries, 1)
-}
-
-// TestPromptsOfOld reads the numbers as prompts do.
-func TestPromptsOfOld(t *testing.T) {
-	if _, err := exec.LookPath("od"); err != nil {
-		t.Skip("od is not installed")
-	}
-	path := filepath.Join(t.TempDir(), "omg.status")
-	require.NoError(t, Write(path, example()))
-	out, err := exec.Command("od", "-An", "-j8", "-N16", "-tu4", path).Output()
-	require.NoError(t, err)
-	require.Equal(t, []string{"1200", "99", "0", "4294967295"}, strings.Fields(string(out)))
-}
-
-func TestReadRefuses(t *testing.T) {
-	for name, c := range map[string]struct {
-		make func(t *testing.T, path string)
-		want error
-	}{
-		"nothing":   {func(*testing.T, string) {}, os.ErrNotExist},
-		"a symlink": {func(t *testing.T, p string) { require.NoError(t, os.Symlink("/etc/passwd", p)) }, syscall.ELOOP},
-		"a FIFO":    {func(t *testing.T, p string) { require.NoError(t, syscall.Mkfifo(p, 0o600)) }, ErrDamaged},
-		"a dir":     {func(t *testing.T, p string) { require.NoError(t, os.Mkdir(p, 0o700)) }, ErrDamaged},
-		"empty":     {func(t *testing.T, p string) { require.NoError(t, os.WriteFile(p, nil, 0o600)) }, ErrDamaged},
-		"text":      {func(t *testing.T, p string) { require.NoError(t, os.WriteFile(p, make([]byte, 100), 0o600)) }, ErrDamaged},
-		"huge":      {func(t *testing.T, p string) { require.NoError(t, os.WriteFile(p, make([]byte, 1<<20), 0o600)) }, ErrDamaged},
-		"writable": {func(t *testing.T, p string) {
-			require.NoError(t, Write(p, example()))
-			require.NoError(t, os.Chmod(p, 0o622))
-		}, ErrUntrusted},
-		"not so old": {func(t *testing.T, p string) { require.NoError(t, os.WriteFile(p, Marshal(example())[:32], 0o600)) }, ErrDamaged},
-	} {
-		path := filepath.Join(t.TempDir(), "omg.status")
-		c.make(t, path)
-		_, err := Read(path, me)
-		require.ErrorIs(t, err, c.want, name)
-	}
-	path := filepath.Join(t.TempDir(), "omg.status")
-	require.NoError(t, Write(path, example()))
-	_, err := Read(path, func(uint32) bool { return false })
-	require.ErrorIs(t, err, ErrUntrusted)
-}
-
-func TestStale(t *testing.T) {
 	s := example()
-	require.False(t, s.Stale(s.Refreshed.Add(900*time.Second), s.Boot))
-	require.True(t, s.Stale(s.Refreshed.Add(901*time.Second), s.Boot))
-	require.True(t, s.Stale(s.Refreshed, [16]byte{}), "another boot")
-	require.Equal(t, Boot(), Boot())
-	require.NotZero(t, Boot())
+	got, err := s.encode()
+	require.NoError(t, err)
+	require.Equal(t, hex.Dump(want), hex.Dump(got))
+	back, err := decode(want)
+	require.NoError(t, err)
+	require.Equal(t, example(), back)
+	require.Equal(t, "?", back.AURUpdates.String())
+	require.Equal(t, "0", back.Orphans.String())
 }
 
-func FuzzUnmarshal(f *testing.F) {
-	f.Add(Marshal(example()))
+func TestALaterFormatWithMoreAtTheEndIsRead(t *testing.T) {
+	s := example()
+	b, err := s.encode()
+	require.NoError(t, err)
+	b = append(b, "what is added later"...)
+	b[64] = byte(len(b))
+	back, err := decode(b)
+	require.NoError(t, err)
+	require.Equal(t, example(), back)
+}
+
+func TestWhatIsNotKnownIsNeverZero(t *testing.T) {
+	b, err := (&Status{At: time.Unix(1, 0), Interval: time.Second}).encode()
+	require.NoError(t, err)
+	require.Equal(t, bytes.Repeat([]byte{0xff}, 16), b[8:24], "prompts that read these with od see no 0")
+	back, err := decode(b)
+	require.NoError(t, err)
+	for _, n := range back.numbers() {
+		require.False(t, n.n.Known)
+	}
+	for n, want := range map[int]string{0: "0", 7: "7", -1: "?", unknownNumber: "?", unknownNumber - 1: "4294967294"} {
+		require.Equal(t, want, Count(n).String())
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	for name, spoil := range map[string]func([]byte) []byte{
+		"empty":                       func([]byte) []byte { return nil },
+		"the old system's":            func(b []byte) []byte { return b[:32] },
+		"a byte less":                 func(b []byte) []byte { return b[:len(b)-1] },
+		"a byte more":                 func(b []byte) []byte { return append(b, 0) },
+		"too large":                   func(b []byte) []byte { return append(b, make([]byte, maxSize)...) },
+		"another magic":               func(b []byte) []byte { b[0]++; return b },
+		"another version":             func(b []byte) []byte { b[4] = 2; return b },
+		"time zero":                   func(b []byte) []byte { clear(b[24:32]); return b },
+		"a time that is out of range": func(b []byte) []byte { b[31] = 0xff; return b },
+		"interval zero":               func(b []byte) []byte { clear(b[32:36]); return b },
+		"an endless interval":         func(b []byte) []byte { b[35] = 0xff; return b },
+		"more versions than there are": func(b []byte) []byte {
+			b[68] = 3
+			return b
+		},
+		"far too many versions": func(b []byte) []byte { b[68] = 255; return b },
+		"an empty name":         func(b []byte) []byte { b[72] = 0; return b },
+		"a name past the end":   func(b []byte) []byte { b[72] = 64; return b },
+		"a name too long":       func(b []byte) []byte { b[72] = 65; return b },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := example()
+			b, err := s.encode()
+			require.NoError(t, err)
+			_, err = decode(spoil(b))
+			require.ErrorIs(t, err, ErrFormat)
+		})
+	}
+}
+
+func TestEncodeRefuses(t *testing.T) {
+	for name, spoil := range map[string]func(*Status){
+		"no time":           func(s *Status) { s.At = time.Time{} },
+		"no interval":       func(s *Status) { s.Interval = 0 },
+		"a negative one":    func(s *Status) { s.Interval = -time.Second },
+		"half a second":     func(s *Status) { s.Interval = time.Second / 2 },
+		"a hundred years":   func(s *Status) { s.Interval = 100 * 365 * 24 * time.Hour },
+		"too many versions": func(s *Status) { s.System = make([]Version, maxVersions+1) },
+		"an empty version":  func(s *Status) { s.System[0].Version = "" },
+		"a long name":       func(s *Status) { s.System[0].Runtime = strings.Repeat("x", maxText+1) },
+		"too much in all": func(s *Status) {
+			long := strings.Repeat("x", maxText)
+			s.System = nil
+			for range maxVersions {
+				s.System = append(s.System, Version{long, long})
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := example()
+			spoil(&s)
+			_, err := s.encode()
+			require.Error(t, err)
+		})
+	}
+}
+
+func TestFresh(t *testing.T) {
+	s := example()
+	for _, c := range []struct {
+		name  string
+		after time.Duration
+		boot  BootID
+		want  string
+	}{
+		{"at once", 0, s.Boot, ""},
+		{"three intervals", 15 * time.Minute, s.Boot, ""},
+		{"more", 15*time.Minute + time.Second, s.Boot, "stale: last refreshed 15m1s ago, 5m0s apart when all is well"},
+		{"another boot", 0, BootID{}, "stale: from before the last boot"},
+		{"a clock that was set back a little", -5 * time.Minute, s.Boot, ""},
+		{"a clock that was set back", -time.Hour, s.Boot, "stale: from the future, 1h0m0s from now"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := s.Fresh(s.At.Add(c.after), c.boot)
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, ErrStale)
+			require.EqualError(t, err, c.want)
+		})
+	}
+}
+
+func TestParseBootID(t *testing.T) {
+	id, err := parseBootID([]byte("01020304-0506-0708-090a-0b0c0d0e0f10\n"))
+	require.NoError(t, err)
+	require.Equal(t, BootID{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, id)
+	for _, bad := range []string{"", "01020304", "g1020304-0506-0708-090a-0b0c0d0e0f10", strings.Repeat("0", 33)} {
+		_, err := parseBootID([]byte(bad))
+		require.Error(t, err, "%q", bad)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	s := example()
+	b, err := s.encode()
+	require.NoError(f, err)
+	f.Add(b)
+	f.Add(b[:fixedSize])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := Unmarshal(b)
+		s, err := decode(b)
 		if err != nil {
+			require.ErrorIs(t, err, ErrFormat)
 			return
 		}
-		again, err := Unmarshal(Marshal(s))
+		again, err := s.encode()
 		require.NoError(t, err)
-		require.Equal(t, s, again)
+		back, err := decode(again)
+		require.NoError(t, err)
+		require.Equal(t, s, back)
 	})
 }

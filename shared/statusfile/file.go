@@ -1,0 +1,161 @@
+package statusfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/paths"
+)
+
+// tempSuffix is what the file is called until it is whole.
+const tempSuffix = ".new"
+
+const bootIDFile = "/proc/sys/kernel/random/boot_id"
+
+// CurrentBoot is the boot id of the running kernel; zeros where /proc does not
+// tell, on which the writer and the readers of one machine agree.
+func CurrentBoot() BootID {
+	b := make([]byte, 64)
+	n, err := readFile(bootIDFile, b, 0)
+	if err != nil {
+		return BootID{}
+	}
+	id, err := parseBootID(b[:n])
+	if err != nil {
+		return BootID{}
+	}
+	return id
+}
+
+// Write replaces the file at a path by a new one, readable by its owner only.
+// Readers see the old one or the new one. Only one process may write at a time,
+// the one that holds the daemon's lock; what a dead one left half written is
+// replaced. A Status without a boot id gets the current one.
+func Write(path string, s Status) error {
+	if s.Boot == (BootID{}) {
+		s.Boot = CurrentBoot()
+	}
+	b, err := s.encode()
+	if err != nil {
+		return err
+	}
+	temp := path + tempSuffix
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	// O_EXCL follows no symlink that someone put there.
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Close()); err == nil {
+		// No sync: after a crash the boot id makes it stale, and its size tells if it was cut.
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		_ = os.Remove(temp)
+	}
+	return err
+}
+
+// Remove removes the file and what was half written of it. It is not an error
+// if there is none.
+func Remove(path string) error {
+	var all []error
+	for _, p := range []string{path, path + tempSuffix} {
+		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			all = append(all, err)
+		}
+	}
+	return errors.Join(all...)
+}
+
+// Read reads the file at a path. It wraps fs.ErrNotExist if there is none,
+// ErrUntrusted if it is a symlink, not this user's, or lies where others could
+// have put it, and ErrFormat if it is no status file. Whether the numbers are
+// still to be shown is what Fresh says.
+func Read(path string) (Status, error) {
+	uid := os.Getuid()
+	if err := (paths.Env{UID: uid}).CheckParent(filepath.Dir(path)); err != nil {
+		if errors.Is(err, paths.ErrUntrusted) {
+			err = fmt.Errorf("%w: %w", ErrUntrusted, err)
+		}
+		return Status{}, err
+	}
+	b := make([]byte, maxSize+1)
+	n, err := readFile(path, b, unix.O_NOFOLLOW, func(st *unix.Stat_t) error {
+		switch {
+		case st.Mode&unix.S_IFMT != unix.S_IFREG:
+			return fmt.Errorf("%w: not a regular file", ErrFormat)
+		case int(st.Uid) != uid:
+			return fmt.Errorf("%w: it belongs to user %d", ErrUntrusted, st.Uid)
+		case st.Mode&0o022 != 0:
+			return fmt.Errorf("%w: others can write it (mode %04o)", ErrUntrusted, st.Mode&0o7777)
+		}
+		return nil
+	})
+	if err != nil {
+		return Status{}, err
+	}
+	s, err := decode(b[:n])
+	if err != nil {
+		return Status{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+// readFile fills b from a file that passes the checks. It uses system calls
+// rather than os.File, which makes every file known to the poller: prompts wait
+// for this. It never waits for a writer of a FIFO.
+func readFile(path string, b []byte, flags int, checks ...func(*unix.Stat_t) error) (int, error) {
+	fail := func(op string, err error) (int, error) {
+		return 0, &os.PathError{Op: op, Path: path, Err: err}
+	}
+	fd, err := again(func() (int, error) {
+		return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY|flags, 0)
+	})
+	switch {
+	case err == unix.ELOOP && flags&unix.O_NOFOLLOW != 0:
+		return 0, fmt.Errorf("%s: %w: a symlink", path, ErrUntrusted)
+	case err != nil:
+		return fail("open", err)
+	}
+	defer unix.Close(fd)
+	for _, check := range checks {
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			return fail("stat", err)
+		}
+		if err := check(&st); err != nil {
+			return 0, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	n := 0
+	for n < len(b) {
+		m, err := again(func() (int, error) { return unix.Read(fd, b[n:]) })
+		if err != nil {
+			return fail("read", err)
+		}
+		if m == 0 {
+			break
+		}
+		n += m
+	}
+	return n, nil
+}
+
+// again repeats a call that a signal interrupted.
+func again(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}

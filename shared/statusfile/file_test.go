@@ -1,0 +1,155 @@
+package statusfile
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// dir is a directory that passes the check of paths, which a t.TempDir does.
+func dir(t testing.TB) string {
+	t.Helper()
+	return t.TempDir()
+}
+
+func TestWriteAndRead(t *testing.T) {
+	path := filepath.Join(dir(t), "omg.status")
+	require.NoError(t, Write(path, example()))
+	back, err := Read(path)
+	require.NoError(t, err)
+	require.Equal(t, example(), back)
+
+	fi, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), fi.Mode())
+
+	next := example()
+	next.Updates = Number{}
+	require.NoError(t, Write(path, next))
+	back, err = Read(path)
+	require.NoError(t, err)
+	require.Equal(t, next, back)
+	require.Len(t, entries(t, path), 1, "no temporary file stays")
+
+	require.NoError(t, Remove(path))
+	require.NoError(t, Remove(path))
+	_, err = Read(path)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+func TestPromptsOfTheOldSystemReadItWithOd(t *testing.T) {
+	path := filepath.Join(dir(t), "omg.status")
+	require.NoError(t, Write(path, example()))
+	out, err := exec.Command("od", "-An", "-j8", "-N16", "-tu4", path).Output()
+	require.NoError(t, err)
+	require.Equal(t, []string{"924", "201", "0", "48"}, strings.Fields(string(out)))
+}
+
+func TestWriteFillsInTheBoot(t *testing.T) {
+	path := filepath.Join(dir(t), "omg.status")
+	s := example()
+	s.Boot = BootID{}
+	require.NoError(t, Write(path, s))
+	back, err := Read(path)
+	require.NoError(t, err)
+	require.Equal(t, CurrentBoot(), back.Boot)
+	if _, err := os.Stat(bootIDFile); err == nil {
+		require.NotZero(t, back.Boot)
+	}
+}
+
+func TestWriteReplacesWhatADeadWriterLeft(t *testing.T) {
+	path := filepath.Join(dir(t), "omg.status")
+	victim := filepath.Join(dir(t), "victim")
+	require.NoError(t, os.WriteFile(victim, []byte("mine"), 0o600))
+	require.NoError(t, os.Symlink(victim, path+tempSuffix))
+	require.NoError(t, Write(path, example()))
+	text, err := os.ReadFile(victim)
+	require.NoError(t, err)
+	require.Equal(t, "mine", string(text), "a symlink in its place is not followed")
+	require.Len(t, entries(t, path), 1)
+}
+
+func TestWriteFailsAndLeavesNothing(t *testing.T) {
+	path := filepath.Join(dir(t), "omg.status")
+	require.NoError(t, os.Mkdir(path, 0o700)) // rename fails
+	require.NoError(t, os.WriteFile(filepath.Join(path, "x"), nil, 0o600))
+	require.Error(t, Write(path, example()))
+	require.Len(t, entries(t, path), 1)
+	require.ErrorIs(t, Write(filepath.Join(path, "none", "omg.status"), example()), fs.ErrNotExist)
+}
+
+func entries(t *testing.T, path string) []fs.DirEntry {
+	t.Helper()
+	all, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	return all
+}
+
+func TestReadRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(t *testing.T, path string)
+		want  error
+	}{
+		{"a symlink", func(t *testing.T, path string) {
+			require.NoError(t, os.Rename(path, path+"2"))
+			require.NoError(t, os.Symlink(path+"2", path))
+		}, ErrUntrusted},
+		{"another owner's", func(t *testing.T, path string) {
+			if os.Getuid() != 0 {
+				t.Skip("only root can give a file away")
+			}
+			require.NoError(t, os.Chown(path, 1234, 1234))
+		}, ErrUntrusted},
+		{"one that others can write", func(t *testing.T, path string) {
+			require.NoError(t, os.Chmod(path, 0o622))
+		}, ErrUntrusted},
+		{"in a directory that others can write", func(t *testing.T, path string) {
+			require.NoError(t, os.Chmod(filepath.Dir(path), 0o777))
+		}, ErrUntrusted},
+		{"a directory", func(t *testing.T, path string) {
+			require.NoError(t, os.Remove(path))
+			require.NoError(t, os.Mkdir(path, 0o700))
+		}, ErrFormat},
+		{"a FIFO, without waiting for a writer", func(t *testing.T, path string) {
+			require.NoError(t, os.Remove(path))
+			require.NoError(t, unix.Mkfifo(path, 0o600))
+		}, ErrFormat},
+		{"a large file", func(t *testing.T, path string) {
+			require.NoError(t, os.Truncate(path, 1<<30))
+		}, ErrFormat},
+		{"an empty file", func(t *testing.T, path string) {
+			require.NoError(t, os.Truncate(path, 0))
+		}, ErrFormat},
+		{"none", func(t *testing.T, path string) {
+			require.NoError(t, os.Remove(path))
+		}, fs.ErrNotExist},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(dir(t), "omg.status")
+			require.NoError(t, Write(path, example()))
+			c.spoil(t, path)
+			_, err := Read(path)
+			require.ErrorIs(t, err, c.want)
+			require.ErrorContains(t, err, filepath.Dir(path), "it says which file")
+		})
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	path := filepath.Join(dir(b), "omg.status")
+	require.NoError(b, Write(path, example()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Read(path); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
