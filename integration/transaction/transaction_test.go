@@ -162,7 +162,7 @@ func (s *system) expect(since time.Time, counts string, explicit ...string) {
 func (s *system) fileCounts() string {
 	path := strings.TrimSuffix(s.omgd.Socket, ".sock") + ".status"
 	for range 100 {
-		f, err := statusfile.Read(path, func(uint32) bool { return true })
+		f, err := statusfile.Read(path)
 		if err == nil {
 			text := fmt.Sprintln(f.Installed.N, f.Explicit.N, f.Orphans.N, f.Updates.N)
 			if now := s.counts(); strings.TrimSpace(text) == now {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -25,7 +24,6 @@ type memory struct {
 	start *wire.StatusResult
 	last  string // encoded counts of the last status
 	path  string // of the status file
-	boot  [16]byte
 	state *state.Holder
 	log   *slog.Logger
 }
@@ -35,7 +33,7 @@ type memory struct {
 func newMemory(env paths.Env, data, socket string, holder *state.Holder, log *slog.Logger) *memory {
 	m := &memory{
 		store: store.Open(filepath.Join(data, store.Name), log),
-		path:  env.Status(socket), boot: statusfile.Boot(), state: holder, log: log,
+		path:  env.Status(socket), state: holder, log: log,
 	}
 	if e, ok := m.store.LastStatus(); ok {
 		var r wire.StatusResult
@@ -89,7 +87,7 @@ func (m *memory) refreshed() {
 		m.log.Warn("cannot store the status", "err", err)
 	}
 	m.last = counts
-	if err := statusfile.Write(m.path, fileStatus(&r, m.boot)); err != nil {
+	if err := statusfile.Write(m.path, fileStatus(&r)); err != nil {
 		m.log.Warn("cannot write the status file", "err", err)
 	}
 }
@@ -104,24 +102,23 @@ func encodedCounts(c wire.Counts) string {
 
 // fileStatus is what the status file says of a status. What could not be checked
 // again is not known to it: a prompt has no room for "as of".
-func fileStatus(r *wire.StatusResult, boot [16]byte) statusfile.Status {
-	count := func(n *uint32) statusfile.Count {
+func fileStatus(r *wire.StatusResult) statusfile.Status {
+	number := func(n *uint32) statusfile.Number {
 		if n == nil || r.Stale {
-			return statusfile.Count{}
+			return statusfile.Number{}
 		}
-		return statusfile.Some(*n)
+		return statusfile.Count(int(*n))
 	}
 	c := r.Counts
 	return statusfile.Status{
-		Installed: count(c.Installed), Explicit: count(c.Explicit), Orphans: count(c.Orphans), Updates: count(c.Updates),
-		Ignored: count(c.Ignored), Foreign: count(c.Foreign),
-		Refreshed: time.Unix(r.At, 0), Interval: refresh.Interval, Boot: boot,
+		Installed: number(c.Installed), Explicit: number(c.Explicit), Orphans: number(c.Orphans), Updates: number(c.Updates),
+		At: time.Unix(r.At, 0), Interval: refresh.Interval,
 	}
 }
 
 // close ends a clean run: the status file goes, the store stays.
 func (m *memory) close() {
-	if err := os.Remove(m.path); err != nil && !os.IsNotExist(err) {
+	if err := statusfile.Remove(m.path); err != nil {
 		m.log.Warn("cannot remove the status file", "err", err)
 	}
 	if err := m.store.Close(); err != nil {
