@@ -185,7 +185,8 @@ func TestKilledDuringRefreshes(t *testing.T) {
 	s.pacman("-S", "tool")
 	data := filepath.Join(s.home, "data")
 	for i := range times {
-		require.Eventually(t, func() bool { return s.counts() == "2 1 0 0" }, 10*time.Second, 2*time.Millisecond, s.omgd.Stderr())
+		// The status file is written after the store.
+		require.Eventually(t, func() bool { return s.fileCounts() == "2 1 0 0" }, 10*time.Second, 2*time.Millisecond, s.omgd.Stderr())
 		db := filepath.Join(s.db, "sync", "test.db")
 		b, err := os.ReadFile(db)
 		require.NoError(t, err)

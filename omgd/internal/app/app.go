@@ -63,14 +63,13 @@ func run(c *cli.Context) error {
 	if err := os.MkdirAll(data, 0o755); err != nil {
 		return exit.With(exit.Failed, err)
 	}
+	// Signals are caught before there is something to clean up.
+	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, unix.SIGTERM)
+	defer stop()
 	socket, err := listen.Open(env.Socket(c.String("socket")), env)
 	if err != nil {
 		return exit.With(exit.Failed, err)
 	}
-	// Signals are caught from the moment there is something to clean up.
-	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, unix.SIGTERM)
-	defer stop()
-
 	config := catalog.Config{DBPath: absolute(c.String("dbpath")), PacmanConfig: absolute(c.String("pacman-config"))}
 	holder := &state.Holder{}
 	memory := newMemory(env, absolute(data), socket.Addr().String(), holder, log)
