@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// writeDatabase makes what the README takes for granted: a pacman.conf, and databases with the packages it speaks of.
+// writeDatabase makes what the README takes for granted: a pacman.conf, databases with the packages it speaks of, and an
+// installed system with an update, an orphan and a foreign package.
 func writeDatabase(t *testing.T, dir, conf string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "local"), 0o755))
@@ -39,4 +40,14 @@ func writeDatabase(t *testing.T, dir, conf string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "sync", repo+".db"), file.Bytes(), 0o644))
 	}
 	require.NoError(t, os.WriteFile(conf, []byte(config), 0o644))
+	for entry, desc := range map[string]string{
+		"firefox-0.9-1":  "%NAME%\nfirefox\n\n%VERSION%\n0.9-1\n\n%DESC%\nFast, private and safe web browser\n\n%DEPENDS%\nlibfoo\n",
+		"libfoo-1.0-1":   "%NAME%\nlibfoo\n\n%VERSION%\n1.0-1\n\n%DESC%\nA library\n\n%REASON%\n1\n",
+		"leftover-1.0-1": "%NAME%\nleftover\n\n%VERSION%\n1.0-1\n\n%DESC%\nNobody needs it\n\n%REASON%\n1\n",
+	} {
+		place := filepath.Join(dir, "local", entry)
+		require.NoError(t, os.Mkdir(place, 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(place, "desc"), []byte(desc), 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(place, "files"), []byte("%FILES%\nusr/\nusr/bin/\nusr/bin/"+entry+"\n"), 0o644))
+	}
 }
