@@ -156,14 +156,17 @@ func bad(ctx context.Context, socket string, kind int) {
 	}
 }
 
-// swap puts the databases of another directory in place, each whole by a rename,
-// as pacman does. The first swap keeps the ones that were there.
+// swap puts the databases of another directory in place as pacman does: each whole
+// by a rename, all under its lock. The first swap keeps the ones that were there.
 func swap(t *testing.T, from, db string) {
 	t.Helper()
 	first := filepath.Join(filepath.Dir(db), "first")
 	if _, err := os.Stat(first); err != nil {
 		require.NoError(t, os.CopyFS(filepath.Join(first, "sync"), os.DirFS(filepath.Join(db, "sync"))))
 	}
+	lock := filepath.Join(db, "db.lck")
+	require.NoError(t, os.WriteFile(lock, nil, 0o644))
+	defer func() { require.NoError(t, os.Remove(lock)) }()
 	for _, repo := range []string{"core", "extra", "multilib"} {
 		b, err := os.ReadFile(filepath.Join(from, "sync", repo+".db"))
 		require.NoError(t, err)

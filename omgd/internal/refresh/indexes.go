@@ -14,6 +14,10 @@ import (
 	"github.com/omg-arch/omg/shared/pkgindex"
 )
 
+// errMoved means that the databases changed while the index was built of them: it
+// may be half old and half new.
+var errMoved = errors.New("the databases changed meanwhile")
+
 // buildPause is how long after a failed build the next one may start: what made
 // it fail has most likely not gone, and requests may ask for refreshes.
 const buildPause = 5 * time.Second
@@ -61,7 +65,11 @@ func (w *Worker) usable(ctx context.Context, repos *catalog.Repos) (indexes []*s
 	if x, err = w.open(w.Own); err != nil {
 		return nil, nil, err
 	}
-	return []*state.Index{x}, repos.Stale(x.File, w.stamps), nil
+	stale = repos.Stale(x.File, w.stamps)
+	if len(stale) > 0 && w.last != nil {
+		return nil, nil, errMoved
+	}
+	return []*state.Index{x}, stale, nil
 }
 
 // open maps an index, or returns the mapping that there is if the file is still

@@ -6,6 +6,7 @@ package refresh
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"runtime/debug"
@@ -284,6 +285,10 @@ func (w *Worker) refresh(ctx context.Context) {
 		next.parts = append(next.parts, *locked.part)
 	}
 	next.indexes, next.stale, err = w.usable(ctx, repos)
+	if errors.Is(err, errMoved) {
+		w.again = recheck
+		return
+	}
 	if err != nil {
 		if w.last == nil {
 			w.fail(err)
@@ -297,6 +302,11 @@ func (w *Worker) refresh(ctx context.Context) {
 		}
 	}
 	next.local, next.why = w.readLocal(ctx, repos.DBPath)
+	// What was read while a transaction began may be half old and half new.
+	if now := w.locked(repos.DBPath); now.wait > 0 && w.last != nil {
+		w.again = now.wait
+		return
+	}
 	w.publish(next)
 	w.Holder.Checked.Store(time.Now().Unix())
 	if w.Refreshed != nil {
