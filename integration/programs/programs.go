@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -152,9 +153,12 @@ func Start(t testing.TB, env []string, args ...string) *Daemon {
 			return true
 		default:
 		}
-		_, err := os.Stat(d.Socket)
+		nc, err := net.Dial("unix", d.Socket) // a socket may be there and not listen yet
+		if err == nil {
+			_ = nc.Close()
+		}
 		return err == nil
-	}, 20*time.Second, 2*time.Millisecond, "omgd makes no socket")
+	}, 20*time.Second, 2*time.Millisecond, "omgd does not listen")
 	if d.cmd.ProcessState != nil {
 		t.Fatalf("omgd ended: %s", d.Stderr())
 	}
