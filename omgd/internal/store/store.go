@@ -1,10 +1,13 @@
-// Package store remembers across restarts, in Pebble: the last status and a
-// history of what it was before. It is never what an answer depends on: where it
-// cannot be opened, or fails later, it goes on in memory and says so.
+// Package store remembers across restarts, in Pebble: the last status, a history of
+// what it was before, and answers of others. It is never what an answer depends
+// on: where it cannot be opened, or fails later, it goes on in memory and says so.
 //
-// Keys: "schema" (the number below), "last" (the last status), "h" and the time in
-// nanoseconds, big-endian (a status at that time). A status is 8 bytes of Unix
-// seconds, big-endian, and MessagePack.
+// A value is MessagePack that passes wire.Check. It has a key in a bucket, and on
+// disk the key is the bucket's name, a zero byte and the key; before the value
+// stand, big-endian, a number that grows with every write (8 bytes) and the
+// value's time (8 bytes, nanoseconds since 1970). The key "schema" has the number
+// below. The last status is in the bucket "status", the history in "history" by
+// the number of the write.
 package store
 
 import (
@@ -13,36 +16,49 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
-	"runtime"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"golang.org/x/sys/unix"
-
-	"github.com/omg-arch/omg/shared/wire"
 )
 
 // Name is the store's directory in the data directory.
 const Name = "cache.pebble"
 
+// The most that a bucket holds. What was written longest ago is dropped.
 const (
-	schema     = 1
-	maxHistory = 1000
-	// patience is how long a write may take before the store is given up: a disk
-	// that hangs must not hang the daemon.
-	patience = 10 * time.Second
+	MaxEntries = 1000
+	MaxBytes   = 8 << 20
+	// MaxValue is the most that one value may have, MaxKey a key.
+	MaxValue = 4 << 20
+	MaxKey   = 1 << 10
+)
+
+const (
+	schema = 1
+	// maxAside is how many stores that were set aside are kept.
+	maxAside = 3
+	asideFmt = "20060102T150405.000"
+
+	bucketStatus  = "status"
+	bucketHistory = "history"
+	keyLast       = "last"
 )
 
 var (
-	keySchema  = []byte("schema")
-	keyLast    = []byte("last")
-	keyHistory = []byte("h")
+	// ErrValue means that a value or its key cannot be stored: it is too large, or
+	// it is not MessagePack as wire.Check wants it.
+	ErrValue = errors.New("not a value for the store")
+	// ErrClosed means that the store was closed.
+	ErrClosed = errors.New("the store is closed")
 )
-
-// errFatal is what Pebble calls fatal for the program; here it is for the store.
-var errFatal = errors.New("store failed")
 
 // Entry is a remembered status.
 type Entry struct {
@@ -50,130 +66,149 @@ type Entry struct {
 	Status []byte // MessagePack
 }
 
-// Store is the store. Its methods are for one goroutine at a time but State.
+// Store is the store. Its methods may be called at the same time; only State and
+// LastStatus never wait for the disk.
 type Store struct {
 	log *slog.Logger
+	fs  vfs.FS
 
-	mu    sync.Mutex
-	db    *pebble.DB // nil: in memory
-	state string
-	why   string
-
+	mu      sync.Mutex // what follows, for an instant
+	engine  *engine    // nil: nothing can be stored, or closed
+	closed  bool
+	state   string
+	why     string
 	last    Entry // of this process, whether or not the disk has it
-	history int   // records on disk
+	hasLast bool
+
+	op    sync.Mutex // one operation at a time
+	index index      // guarded by op
 }
 
 // Open opens the store in dir, or a new one: one that will not open, or that a
 // later version wrote, is set aside under a name with the time. Where that fails
 // too (another omgd has it, the disk is full or read-only) the store is in memory.
-func Open(dir string, log *slog.Logger) *Store {
-	s := &Store{log: log, state: "ok"}
+func Open(dir string, log *slog.Logger) *Store { return open(dir, vfs.Default, log) }
+
+func open(dir string, fs vfs.FS, log *slog.Logger) *Store {
+	s := &Store{log: log, fs: fs, state: "ok"}
 	err := s.open(dir)
-	if err != nil && !inUse(err) && !noDisk(err) {
-		aside := fmt.Sprintf("%s.%s", dir, time.Now().UTC().Format("20060102T150405.000"))
+	if err != nil && damaged(err) {
+		aside := dir + "." + time.Now().UTC().Format(asideFmt)
 		if rerr := os.Rename(dir, aside); rerr == nil {
 			log.Warn("the store is set aside", "as", aside, "err", err)
-			why := fmt.Sprintf("set aside as %s: %v", aside, err)
+			pruneAside(dir, log)
+			why := fmt.Sprintf("the old one is set aside as %s: %v", aside, err)
 			if err = s.open(dir); err == nil {
 				s.state, s.why = "new", why
 			}
 		}
 	}
 	if err != nil {
-		s.fail(err)
+		s.toMemory(err)
 	}
 	return s
 }
 
-// inUse says that another process holds the store's lock.
-func inUse(err error) bool { return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) }
-
-// noDisk says that nothing can be written there, and nothing is wrong with what
-// was written before.
-func noDisk(err error) bool {
-	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EROFS) || errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EDQUOT)
-}
-
-func (s *Store) open(dir string) (err error) {
-	var db *pebble.DB
-	if err := s.do(func() error {
-		db, err = pebble.Open(dir, options(s))
-		return err
-	}); err != nil {
-		return err
-	}
-	s.db = db
-	if err := s.checkSchema(); err != nil {
-		_ = db.Close()
-		s.db = nil
-		return err
-	}
-	return s.load()
-}
-
-// options make Pebble small: it holds some hundred kilobytes.
-func options(s *Store) *pebble.Options {
-	const mebi = 1 << 20
-	return &pebble.Options{
-		CacheSize:                   mebi,
-		MemTableSize:                mebi,
-		MaxOpenFiles:                16,
-		MemTableStopWritesThreshold: 2,
-		Logger:                      logger{s},
-	}
-}
-
-func (s *Store) checkSchema() error {
-	v, closer, err := s.db.Get(keySchema)
-	if errors.Is(err, pebble.ErrNotFound) {
-		return s.do(func() error { return s.db.Set(keySchema, []byte{schema}, pebble.Sync) })
-	}
+// open opens the database in dir and reads what it has.
+func (s *Store) open(dir string) error {
+	e, err := openDisk(dir, s.fs, s.log)
 	if err != nil {
 		return err
 	}
-	defer closer.Close()
-	if len(v) != 1 || v[0] != schema {
-		return fmt.Errorf("schema %v, this omgd has %d", v, schema)
+	ix, err := do(e, openPatience, func() (index, error) { return load(e.db, s.log) })
+	if err == nil {
+		if v, ok, gerr := read(e, bucketStatus, keyLast); gerr != nil {
+			err = gerr
+		} else if ok {
+			s.last, s.hasLast = Entry{v.at, v.body}, true
+		}
 	}
+	if err != nil {
+		_ = e.close()
+		return err
+	}
+	e.loaded.Store(true)
+	s.engine, s.index = e, ix
 	return nil
 }
 
-// load reads the last status and counts the history.
-func (s *Store) load() error {
-	if v, closer, err := s.db.Get(keyLast); err == nil {
-		e, ok := decode(v)
-		_ = closer.Close()
-		if ok {
-			s.last = e
-		} else {
-			s.log.Warn("the last status is damaged and forgotten")
+// taken says that a lock is held: by another process, or by this one, for which
+// Pebble has no error number.
+func taken(err error) bool {
+	var no syscall.Errno
+	return !errors.As(err, &no) || errors.Is(err, unix.EAGAIN)
+}
+
+// damaged says that the store itself is what cannot be opened. Everything else
+// passes: a lock, a full or read-only disk, no memory, no answer.
+func damaged(err error) bool {
+	for _, passing := range []error{
+		errLocked, errStopped, fs.ErrPermission, unix.ENOSPC, unix.EDQUOT, unix.EROFS, unix.EMFILE, unix.ENFILE, unix.ENOMEM,
+	} {
+		if errors.Is(err, passing) {
+			return false
 		}
-	} else if !errors.Is(err, pebble.ErrNotFound) {
-		return err
 	}
-	return s.each(func([]byte, []byte) bool { s.history++; return true })
+	return true
 }
 
-// decode checks a value before anything believes it.
-func decode(v []byte) (Entry, bool) {
-	if len(v) < 8 || wire.Check(v[8:]) != nil {
-		return Entry{}, false
-	}
-	return Entry{time.Unix(int64(binary.BigEndian.Uint64(v)), 0), append([]byte(nil), v[8:]...)}, true
-}
-
-// each calls f with the history's records, the oldest first.
-func (s *Store) each(f func(key, value []byte) bool) error {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: keyHistory, UpperBound: []byte("i")})
+// pruneAside removes all but the latest stores that were set aside.
+func pruneAside(dir string, log *slog.Logger) {
+	entries, err := os.ReadDir(filepath.Dir(dir))
 	if err != nil {
-		return err
+		return
 	}
-	for ok := it.First(); ok; ok = it.Next() {
-		if !f(it.Key(), it.Value()) {
-			break
+	var names []string // by time
+	for _, e := range entries {
+		if at, ok := strings.CutPrefix(e.Name(), filepath.Base(dir)+"."); ok {
+			if _, err := time.Parse(asideFmt, at); err == nil {
+				names = append(names, e.Name())
+			}
 		}
 	}
-	return it.Close()
+	slices.Sort(names)
+	for _, name := range names[:max(0, len(names)-maxAside)] {
+		if err := os.RemoveAll(filepath.Join(filepath.Dir(dir), name)); err != nil {
+			log.Warn("an old store cannot be removed", "err", err)
+		}
+	}
+}
+
+// toMemory goes on in memory. op is held, or nobody else has the store yet.
+func (s *Store) toMemory(why error) {
+	s.log.Warn("the store is in memory only", "err", why)
+	e, err := openMemory(s.log)
+	if err != nil {
+		s.log.Warn("there is no store in memory either", "err", err)
+	}
+	s.index = index{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.engine, s.state, s.why = e, "memory", why.Error()
+}
+
+// use runs an operation on the engine there is. Where that fails the store goes to
+// memory and f is run again there.
+func use[T any](s *Store, f func(*engine) (T, error)) (v T, err error) {
+	s.op.Lock()
+	defer s.op.Unlock()
+	for range 2 {
+		s.mu.Lock()
+		e, closed := s.engine, s.closed
+		s.mu.Unlock()
+		if closed {
+			return v, ErrClosed
+		}
+		if e == nil {
+			return v, errStopped
+		}
+		if v, err = f(e); err == nil || errors.Is(err, ErrValue) {
+			return v, err
+		}
+		_ = e.close() // nothing, if it has stopped
+		s.toMemory(err)
+	}
+	return v, err
 }
 
 // State says how the store is: "ok", "new" (why: the old one was set aside),
@@ -188,134 +223,92 @@ func (s *Store) State() (state, why string) {
 // the disk, or the store is in memory. A status that changed, but for its time and
 // generation, which the caller leaves out of facts, is added to the history.
 func (s *Store) PutStatus(status []byte, at time.Time, changed bool) error {
-	s.last = Entry{at, append([]byte(nil), status...)}
-	if s.memory() {
-		return nil
+	if err := check(bucketStatus, keyLast, status); err != nil {
+		return err
 	}
-	value := append(binary.BigEndian.AppendUint64(nil, uint64(at.Unix())), status...)
-	err := s.do(func() error {
-		b := s.db.NewBatch()
-		defer b.Close()
-		if err := b.Set(keyLast, value, nil); err != nil {
-			return err
-		}
+	status = slices.Clone(status)
+	s.mu.Lock()
+	s.last, s.hasLast = Entry{at, status}, true
+	s.mu.Unlock()
+	_, err := use(s, func(e *engine) (struct{}, error) {
+		w := []write{{bucketStatus, keyLast, status}}
 		if changed {
-			key := binary.BigEndian.AppendUint64(append([]byte(nil), keyHistory...), uint64(at.UnixNano()))
-			if err := b.Set(key, value, nil); err != nil {
-				return err
-			}
-			s.history++
-			if err := s.dropOldest(b); err != nil {
-				return err
-			}
+			w = append(w, write{bucketHistory, string(binary.BigEndian.AppendUint64(nil, s.index.seq+1)), status})
 		}
-		return b.Commit(pebble.Sync)
+		return struct{}{}, s.commit(e, at, true, w...)
 	})
-	if err != nil {
-		s.fail(err)
-	}
-	return err
-}
-
-// dropOldest keeps the history within its bound.
-func (s *Store) dropOldest(b *pebble.Batch) error {
-	if s.history <= maxHistory {
-		return nil
-	}
-	var err error
-	over := s.history - maxHistory
-	if ierr := s.each(func(key, _ []byte) bool {
-		err = b.Delete(key, nil)
-		over--
-		s.history--
-		return err == nil && over > 0
-	}); ierr != nil {
-		return ierr
-	}
 	return err
 }
 
 // LastStatus is the status that was remembered last, by this or an earlier omgd.
-func (s *Store) LastStatus() (Entry, bool) { return s.last, s.last.Status != nil }
+func (s *Store) LastStatus() (Entry, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last, s.hasLast
+}
 
-// History returns the statuses of the past, the oldest first.
-func (s *Store) History() []Entry {
-	var out []Entry
-	if s.memory() {
-		return nil
+// History returns the statuses of the past, the oldest first: the last n of them,
+// all if n is negative.
+func (s *Store) History(n int) []Entry {
+	if n < 0 {
+		n = math.MaxInt
 	}
-	if err := s.each(func(_, v []byte) bool {
-		if e, ok := decode(v); ok {
-			out = append(out, e)
-		}
-		return true
-	}); err != nil {
+	out, err := use(s, func(e *engine) ([]Entry, error) {
+		return do(e, patience, func() ([]Entry, error) { return history(e.db, n) })
+	})
+	if err != nil {
 		s.log.Warn("the history cannot be read", "err", err)
 	}
 	return out
 }
 
-// Close closes the store.
+// Put remembers a value. It may be lost when the process is killed right after.
+func (s *Store) Put(bucket, key string, value []byte, at time.Time) error {
+	if err := check(bucket, key, value); err != nil {
+		return err
+	}
+	_, err := use(s, func(e *engine) (struct{}, error) {
+		return struct{}{}, s.commit(e, at, false, write{bucket, key, value})
+	})
+	return err
+}
+
+// Get returns a value that Put remembered. One that is damaged is not there.
+func (s *Store) Get(bucket, key string) (value []byte, at time.Time, ok bool) {
+	type found struct {
+		record
+		ok bool
+	}
+	v, err := use(s, func(e *engine) (found, error) {
+		r, ok, err := read(e, bucket, key)
+		return found{r, ok}, err
+	})
+	if err != nil {
+		return nil, time.Time{}, false
+	}
+	return v.body, v.at, v.ok
+}
+
+// Close closes the store. An operation that the disk holds up is given up.
 func (s *Store) Close() error {
-	if s.memory() {
+	s.mu.Lock()
+	e, closed := s.engine, s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if closed {
 		return nil
 	}
-	return s.do(s.db.Close)
-}
-
-func (s *Store) memory() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.db == nil || s.state == "memory"
-}
-
-// fail goes on in memory. The database is left as it is: closing one that failed
-// may wait for ever.
-func (s *Store) fail(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.state != "memory" {
-		s.state, s.why = "memory", err.Error()
-		s.log.Warn("the store is in memory only", "err", err)
+	if e != nil {
+		close(e.closing)
 	}
-}
-
-// do runs an operation of Pebble's beside the caller: what Pebble takes for fatal
-// ends that goroutine and not the daemon, and a disk that hangs is given up.
-func (s *Store) do(f func() error) error {
-	result := make(chan error, 1)
-	go func() {
-		err := errFatal
-		defer func() {
-			if r := recover(); r != nil {
-				err = fmt.Errorf("%w: %v", errFatal, r)
-			}
-			result <- err
-		}()
-		err = f()
-	}()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case err := <-result:
-		return err
-	case <-timer.C:
-		return fmt.Errorf("%w: no answer from the disk for %s", errFatal, patience)
+	s.op.Lock()
+	defer s.op.Unlock()
+	s.mu.Lock()
+	e = s.engine // another one, if that failed just now
+	s.engine = nil
+	s.mu.Unlock()
+	if e == nil {
+		return nil
 	}
-}
-
-// logger gives what Pebble says to the log.
-type logger struct{ s *Store }
-
-func (l logger) Infof(string, ...any) {}
-
-func (l logger) Errorf(format string, args ...any) {
-	l.s.log.Warn("store", "msg", fmt.Sprintf(format, args...))
-}
-
-// Fatalf must not return. It ends the goroutine it is called in, which is do's or
-// one of Pebble's own, and the store with it.
-func (l logger) Fatalf(format string, args ...any) {
-	l.s.fail(fmt.Errorf("%w: %s", errFatal, fmt.Sprintf(format, args...)))
-	runtime.Goexit()
+	return e.close()
 }

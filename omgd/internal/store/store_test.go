@@ -1,26 +1,28 @@
 package store
 
 import (
-	"bufio"
+	"encoding/binary"
 	"fmt"
+	"io/fs"
 	"log/slog"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
+	"go.uber.org/goleak"
 )
 
 // TestMain lets the test program be the process that is killed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("OMG_STORE_WRITER"); dir != "" {
-		write(dir)
+		writeForever(dir)
 		return
 	}
 	os.Exit(m.Run())
@@ -34,6 +36,13 @@ func status(n int) []byte {
 	return b
 }
 
+func text(t *testing.T, size int) []byte {
+	t.Helper()
+	b, err := msgpack.Marshal(strings.Repeat("x", size))
+	require.NoError(t, err)
+	return b
+}
+
 func number(t *testing.T, e Entry) int {
 	t.Helper()
 	var v map[string]int
@@ -41,191 +50,310 @@ func number(t *testing.T, e Entry) int {
 	return v["n"]
 }
 
-// write puts statuses and prints each when it is stored, until it is killed.
-func write(dir string) {
-	s := Open(dir, slog.New(slog.DiscardHandler))
-	start := 0
-	if e, ok := s.LastStatus(); ok {
-		var v map[string]int
-		_ = msgpack.Unmarshal(e.Status, &v)
-		start = v["n"]
-	}
-	state, why := s.State()
-	fmt.Println("open", state, why)
-	for n := start + 1; ; n++ {
-		if s.PutStatus(status(n), time.Now(), n%3 == 0) == nil {
-			fmt.Println(n)
-		}
-	}
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func openStore(t *testing.T, dir string) *Store {
+	t.Helper()
+	return Open(dir, quiet())
 }
 
-func open(t *testing.T, dir string) *Store {
+func requireState(t *testing.T, s *Store, want string) (why string) {
 	t.Helper()
-	return Open(dir, slog.New(slog.DiscardHandler))
+	state, why := s.State()
+	require.Equal(t, want, state, why)
+	require.Equal(t, want == "ok", why == "", why)
+	return why
+}
+
+// raw writes to a store's database behind its back.
+func raw(t *testing.T, dir, key string, value []byte) {
+	t.Helper()
+	e, err := openDisk(dir, vfsDefault, quiet())
+	require.NoError(t, err)
+	require.NoError(t, e.db.Set([]byte(key), value, pebble.Sync))
+	require.NoError(t, e.close())
+}
+
+func asides(t *testing.T, dir string) []string {
+	t.Helper()
+	names, err := filepath.Glob(dir + ".*")
+	require.NoError(t, err)
+	return names
 }
 
 func TestRemembers(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	dir := filepath.Join(t.TempDir(), Name)
-	s := open(t, dir)
+	s := openStore(t, dir)
 	_, ok := s.LastStatus()
 	require.False(t, ok)
-	for n := range maxHistory + 20 {
-		require.NoError(t, s.PutStatus(status(n), time.Unix(int64(1000+n), 0), true))
+	require.Empty(t, s.History(-1))
+	for n := range MaxEntries + 20 {
+		// All at one time, as when a second has many changes.
+		require.NoError(t, s.PutStatus(status(n), time.Unix(1000, 0), true))
 	}
 	require.NoError(t, s.PutStatus(status(-1), time.Unix(9999, 0), false))
-	require.Len(t, s.History(), maxHistory)
+	require.Len(t, s.History(-1), MaxEntries)
 	require.NoError(t, s.Close())
+	require.NoError(t, s.Close())
+	require.ErrorIs(t, s.PutStatus(status(1), time.Now(), true), ErrClosed)
 
-	s = open(t, dir)
-	state, why := s.State()
-	require.Equal(t, "ok", state, why)
+	s = openStore(t, dir)
+	requireState(t, s, "ok")
 	e, ok := s.LastStatus()
 	require.True(t, ok)
 	require.Equal(t, -1, number(t, e))
 	require.EqualValues(t, 9999, e.At.Unix())
-	history := s.History()
-	require.Len(t, history, maxHistory)
+	history := s.History(-1)
+	require.Len(t, history, MaxEntries)
 	require.Equal(t, 20, number(t, history[0]), "the oldest are dropped")
-	require.Equal(t, maxHistory+19, number(t, history[maxHistory-1]))
+	require.Equal(t, MaxEntries+19, number(t, history[MaxEntries-1]))
+	require.Equal(t, history[MaxEntries-3:], s.History(3))
+	require.NoError(t, s.PutStatus(status(5), time.Unix(1, 0), true), "a clock that goes back changes no order")
+	require.Equal(t, 5, number(t, s.History(1)[0]))
+	require.Len(t, s.History(-1), MaxEntries)
+	require.NoError(t, s.Close())
+}
+
+func TestBuckets(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	dir := filepath.Join(t.TempDir(), Name)
+	s := openStore(t, dir)
+	at := time.Unix(0, 1_700_000_000_000_000_123)
+	require.NoError(t, s.Put("aur", "yay", status(1), at))
+	require.NoError(t, s.Put("tracker", "yay", status(2), at))
+	for n := range MaxEntries {
+		if n == 500 {
+			require.NoError(t, s.Put("aur", "yay", status(3), at), "a value that is written again is new")
+		}
+		require.NoError(t, s.Put("aur", fmt.Sprint(n), status(n), at))
+	}
+	check := func() {
+		v, vat, ok := s.Get("aur", "yay")
+		require.True(t, ok)
+		require.Equal(t, status(3), v)
+		require.True(t, at.Equal(vat))
+		_, _, ok = s.Get("aur", "0")
+		require.False(t, ok, "the oldest is dropped")
+		_, _, ok = s.Get("aur", "1")
+		require.True(t, ok)
+		v, _, _ = s.Get("tracker", "yay")
+		require.Equal(t, status(2), v)
+		_, _, ok = s.Get("tracker", "")
+		require.False(t, ok)
+	}
+	check()
+	require.NoError(t, s.Close())
+	s = openStore(t, dir)
+	check()
+
+	large := text(t, MaxValue-10)
+	for n := range 4 {
+		require.NoError(t, s.Put("large", fmt.Sprint(n), large, at))
+	}
+	_, _, ok := s.Get("large", "1")
+	require.False(t, ok, "bounded in bytes, too")
+	v, _, ok := s.Get("large", "2")
+	require.True(t, ok)
+	require.Equal(t, large, v)
+	check()
+	requireState(t, s, "ok")
+	require.NoError(t, s.Close())
+}
+
+func TestWhatIsNoValue(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), Name))
+	require.ErrorIs(t, s.Put("b", "k", nil, time.Now()), ErrValue)
+	require.ErrorIs(t, s.Put("b", "k", []byte{0xdd, 0xff, 0xff, 0xff, 0xff}, time.Now()), ErrValue)
+	require.ErrorIs(t, s.Put("b", "k", text(t, MaxValue), time.Now()), ErrValue)
+	require.ErrorIs(t, s.Put("b", strings.Repeat("k", MaxKey), status(1), time.Now()), ErrValue)
+	require.ErrorIs(t, s.Put("", "k", status(1), time.Now()), ErrValue)
+	require.ErrorIs(t, s.Put("b\x00", "k", status(1), time.Now()), ErrValue)
+	require.ErrorIs(t, s.PutStatus([]byte("no"), time.Now(), true), ErrValue)
+	_, ok := s.LastStatus()
+	require.False(t, ok)
+	requireState(t, s, "ok")
+	require.NoError(t, s.Close())
+}
+
+func TestAtTheSameTime(t *testing.T) {
+	s := openStore(t, filepath.Join(t.TempDir(), Name))
+	var wg sync.WaitGroup
+	for n := range 8 {
+		wg.Go(func() {
+			for i := range 50 {
+				_ = s.Put("b", fmt.Sprint(n), status(i), time.Now())
+				_, _, _ = s.Get("b", fmt.Sprint(i%8))
+				_, _ = s.State()
+				_, _ = s.LastStatus()
+				_ = s.History(2)
+				if n == 0 {
+					_ = s.PutStatus(status(i), time.Now(), true)
+				}
+				if n == 1 && i == 40 {
+					_ = s.Close()
+				}
+			}
+		})
+	}
+	wg.Wait()
 	require.NoError(t, s.Close())
 }
 
 func TestADamagedStoreIsSetAside(t *testing.T) {
-	for _, file := range []string{"MANIFEST", "CURRENT", "marker.manifest", "OPTIONS"} {
-		parent := t.TempDir()
-		dir := filepath.Join(parent, Name)
-		s := open(t, dir)
+	broken := 0
+	for _, file := range []string{"MANIFEST", "marker.manifest", "marker.format-version", "OPTIONS"} {
+		dir := filepath.Join(t.TempDir(), Name)
+		s := openStore(t, dir)
 		require.NoError(t, s.PutStatus(status(1), time.Now(), true))
 		require.NoError(t, s.Close())
-		entries, err := os.ReadDir(dir)
+		names, err := filepath.Glob(filepath.Join(dir, file+"*"))
 		require.NoError(t, err)
-		broken := 0
-		for _, e := range entries {
-			if strings.HasPrefix(e.Name(), file) {
-				require.NoError(t, os.WriteFile(filepath.Join(dir, e.Name()), []byte("garbage, garbage, garbage"), 0o644))
-				broken++
+		for _, name := range names {
+			if strings.HasPrefix(file, "marker") {
+				require.NoError(t, os.Rename(name, name+"x"))
+			} else {
+				require.NoError(t, os.WriteFile(name, []byte("garbage, garbage, garbage"), 0o644))
 			}
+			broken++
 		}
-		if broken == 0 {
-			continue // this version of Pebble has no such file
-		}
-		s = open(t, dir)
+		s = openStore(t, dir)
+		state, why := s.State()
+		require.Contains(t, []string{"ok", "new"}, state, why)
 		require.NoError(t, s.PutStatus(status(2), time.Now(), true), file)
 		require.NoError(t, s.Close())
-		s = open(t, dir)
+		s = openStore(t, dir)
+		requireState(t, s, "ok")
 		e, ok := s.LastStatus()
 		require.True(t, ok, file)
 		require.Equal(t, 2, number(t, e))
 		require.NoError(t, s.Close())
 	}
+	require.GreaterOrEqual(t, broken, 3)
 }
 
-func TestAFileInItsPlace(t *testing.T) {
+func TestOthersAreSetAside(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), Name)
 	require.NoError(t, os.WriteFile(dir, []byte("not a directory"), 0o644))
-	s := open(t, dir)
-	require.NoError(t, s.PutStatus(status(2), time.Now(), true))
-	state, why := s.State()
-	require.Equal(t, "new", state, why)
-	require.NoError(t, s.Close())
+	keep := dir + ".backup"
+	require.NoError(t, os.Mkdir(keep, 0o700))
+	for n := range maxAside + 3 {
+		s := openStore(t, dir)
+		why := requireState(t, s, "new")
+		require.NoError(t, s.PutStatus(status(n), time.Now(), true))
+		require.NoError(t, s.Close())
+		if n > 0 {
+			require.Contains(t, why, "schema 02, this omgd has 01")
+		}
+		raw(t, dir, keySchema, []byte{schema + 1})
+	}
+	require.Len(t, asides(t, dir), maxAside+1)
+	require.DirExists(t, keep)
 }
 
 func TestADamagedValueIsGone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), Name)
-	s := open(t, dir)
-	require.NoError(t, s.PutStatus([]byte{0xdd, 0xff, 0xff, 0xff, 0xff}, time.Now(), true))
+	s := openStore(t, dir)
+	require.NoError(t, s.PutStatus(status(1), time.Now(), true))
+	require.NoError(t, s.PutStatus(status(2), time.Now(), true))
 	require.NoError(t, s.Close())
-	s = open(t, dir)
+	bad := append(make([]byte, headerSize), 0xdd, 0xff, 0xff, 0xff, 0xff)
+	raw(t, dir, string(diskKey(bucketStatus, keyLast)), bad)
+	raw(t, dir, string(diskKey(bucketHistory, string(binary.BigEndian.AppendUint64(nil, 1)))), []byte("short"))
+	raw(t, dir, "no bucket", bad)
+	s = openStore(t, dir)
+	requireState(t, s, "ok")
 	_, ok := s.LastStatus()
 	require.False(t, ok)
-	require.Empty(t, s.History())
+	history := s.History(-1)
+	require.Len(t, history, 1)
+	require.Equal(t, 2, number(t, history[0]))
+	_, closer, err := s.engine.db.Get([]byte("no bucket"))
+	require.ErrorIs(t, err, pebble.ErrNotFound, closer)
 	require.NoError(t, s.Close())
 }
 
 func TestNoPlaceToWrite(t *testing.T) {
-	s := open(t, "/proc/nothing/"+Name)
-	state, why := s.State()
-	require.Equal(t, "memory", state)
-	require.NotEmpty(t, why)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	s := openStore(t, "/proc/nothing/"+Name)
+	requireState(t, s, "memory")
 	require.NoError(t, s.PutStatus(status(5), time.Now(), true))
 	e, ok := s.LastStatus()
 	require.True(t, ok, "this process' own status is remembered all the same")
 	require.Equal(t, 5, number(t, e))
+	require.Len(t, s.History(-1), 1)
+	require.NoError(t, s.Put("b", "k", status(6), time.Now()))
+	v, _, ok := s.Get("b", "k")
+	require.True(t, ok)
+	require.Equal(t, status(6), v)
 	require.NoError(t, s.Close())
 }
 
-// TestFullDisk fills a small file system under an open store.
-func TestFullDisk(t *testing.T) {
+// mount makes a small file system, for root.
+func mount(t *testing.T, size string) string {
+	t.Helper()
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=3m"); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
 		t.Skipf("no tmpfs can be mounted here: %v", err)
 	}
-	defer func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) }()
-	s := open(t, filepath.Join(dir, Name))
-	state, why := s.State()
-	require.Equal(t, "ok", state, why)
-	require.NoError(t, s.PutStatus(status(1), time.Now(), true))
-	f, err := os.Create(filepath.Join(dir, "filler"))
-	require.NoError(t, err)
-	for b := make([]byte, 64<<10); err == nil; {
-		_, err = f.Write(b)
-	}
-	require.ErrorIs(t, err, syscall.ENOSPC)
-	require.NoError(t, f.Close())
-	large, err := msgpack.Marshal(strings.Repeat("x", 100_000))
-	require.NoError(t, err)
-	for range 30 {
-		_ = s.PutStatus(large, time.Now(), true)
-	}
-	state, why = s.State()
-	require.Equal(t, "memory", state)
-	require.NotEmpty(t, why)
-	require.NoError(t, s.PutStatus(status(7), time.Now(), true), "and it goes on")
-	e, _ := s.LastStatus()
-	require.Equal(t, 7, number(t, e))
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	return dir
 }
 
-// TestKilled kills a writer at random moments: the store opens each time, and the
-// last status that was said to be stored is there.
-func TestKilled(t *testing.T) {
-	times := 10
-	if os.Getenv("OMG_SOAK") != "" {
-		times = 200
-	}
-	dir := filepath.Join(t.TempDir(), Name)
-	rng := rand.New(rand.NewPCG(1, 1))
-	for range times {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), "OMG_STORE_WRITER="+dir)
-		out, err := cmd.StdoutPipe()
+func TestReadOnlyDisk(t *testing.T) {
+	mnt := mount(t, "8m")
+	dir := filepath.Join(mnt, Name)
+	s := openStore(t, dir)
+	require.NoError(t, s.PutStatus(status(1), time.Now(), true))
+	require.NoError(t, s.Close())
+	require.NoError(t, syscall.Mount("tmpfs", mnt, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	s = openStore(t, dir)
+	require.Contains(t, requireState(t, s, "memory"), syscall.EROFS.Error())
+	require.NoError(t, s.Close())
+	require.NoError(t, syscall.Mount("tmpfs", mnt, "tmpfs", syscall.MS_REMOUNT, "size=8m"))
+	s = openStore(t, dir)
+	requireState(t, s, "ok")
+	e, _ := s.LastStatus()
+	require.Equal(t, 1, number(t, e), "nothing was set aside")
+	require.NoError(t, s.Close())
+}
+
+// TestFullDisk fills a small file system under an open store, which then has to
+// write its log, to begin a new one, and to flush.
+func TestFullDisk(t *testing.T) {
+	for _, size := range []int{100, 20_000, 100_000, 600_000} {
+		mnt := mount(t, "4m")
+		dir := filepath.Join(mnt, Name)
+		s := openStore(t, dir)
+		requireState(t, s, "ok")
+		require.NoError(t, s.PutStatus(status(1), time.Now(), true))
+		filler := filepath.Join(mnt, "filler")
+		f, err := os.Create(filler)
 		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		lines := bufio.NewScanner(out)
-		require.True(t, lines.Scan())
-		require.Equal(t, "open ok ", lines.Text())
-
-		other := open(t, dir)
-		state, _ := other.State()
-		require.Equal(t, "memory", state, "another process has it")
-		require.NoError(t, other.Close())
-
-		time.AfterFunc(time.Duration(rng.IntN(120))*time.Millisecond, func() { _ = cmd.Process.Kill() })
-		stored := 0
-		for lines.Scan() {
-			_, _ = fmt.Sscan(lines.Text(), &stored)
+		for b := make([]byte, 4096); err == nil; {
+			_, err = f.Write(b)
 		}
-		_ = cmd.Wait()
-		s := open(t, dir)
-		state, why := s.State()
-		require.Equal(t, "ok", state, why)
-		if stored > 0 {
-			e, ok := s.LastStatus()
-			require.True(t, ok)
-			require.GreaterOrEqual(t, number(t, e), stored)
+		require.ErrorIs(t, err, syscall.ENOSPC)
+		require.NoError(t, f.Close())
+		value := text(t, size)
+		for n := 0; n < 40_000; n++ {
+			require.NoError(t, s.PutStatus(value, time.Now(), n%2 == 0))
+			if state, _ := s.State(); state == "memory" {
+				break
+			}
 		}
+		require.Contains(t, requireState(t, s, "memory"), "no space left")
+		require.NoError(t, s.PutStatus(status(7), time.Now(), true), "and it goes on")
+		e, _ := s.LastStatus()
+		require.Equal(t, 7, number(t, e))
+		require.Equal(t, 7, number(t, s.History(1)[0]))
 		require.NoError(t, s.Close())
+
+		s = openStore(t, dir) // full from the start; the old engine has the lock
+		requireState(t, s, "memory")
+		require.NoError(t, s.Close())
+		require.Empty(t, asides(t, dir))
+		_, err = os.Stat(dir)
+		require.NotErrorIs(t, err, fs.ErrNotExist)
 	}
-	aside, err := filepath.Glob(dir + ".*")
-	require.NoError(t, err)
-	require.Empty(t, aside)
 }

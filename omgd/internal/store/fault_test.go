@@ -1,0 +1,232 @@
+package store
+
+import (
+	"bufio"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/stretchr/testify/require"
+)
+
+var vfsDefault = vfs.Default
+
+func soak() bool { return os.Getenv("OMG_SOAK") != "" }
+
+// faulty runs a store on a file system whose operations fail from the first-th to
+// before the last-th, and returns how many there were.
+func faulty(t *testing.T, first, last int, fault error) int {
+	t.Helper()
+	var ops atomic.Int64
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpRemove || op.Kind == errorfs.OpFileClose {
+			return nil
+		}
+		if n := int(ops.Add(1)); n > first && n <= last {
+			return fault
+		}
+		return nil
+	}))
+	s := open("/nowhere/"+Name, fs, quiet())
+	value := text(t, 20_000)
+	for n := range 120 {
+		require.NoError(t, s.PutStatus(value, time.Now(), true))
+		require.NoError(t, s.Put("b", fmt.Sprint(n%7), value, time.Now()))
+		if _, _, ok := s.Get("b", fmt.Sprint(n%7)); !ok {
+			requireState(t, s, "memory") // it was the reading that failed
+		}
+		if n%40 == 0 {
+			if len(s.History(3)) == 0 {
+				requireState(t, s, "memory")
+			}
+		}
+	}
+	e, ok := s.LastStatus()
+	require.True(t, ok)
+	require.Equal(t, value, e.Status)
+	_ = s.Close() // may say what failed, but returns
+	return int(ops.Load())
+}
+
+// TestFaults has the disk fail at every place, once and for good. What must not
+// happen is the end of this process.
+func TestFaults(t *testing.T) {
+	total := faulty(t, 0, 0, nil)
+	require.Greater(t, total, 200)
+	step := max(1, total/25)
+	if soak() {
+		step = 1
+	}
+	rng := rand.New(rand.NewPCG(2, 2))
+	for at := 0; at < total; at++ {
+		if at > 30 && (at+rng.IntN(step))%step != 0 { // Open has many places of its own
+			continue
+		}
+		faulty(t, at, at+1, syscall.EIO)
+		faulty(t, at, 1<<30, syscall.ENOSPC)
+	}
+}
+
+// TestDamage changes files at random. The store opens, this one or a new one, and
+// works.
+func TestDamage(t *testing.T) {
+	times := 40
+	if soak() {
+		times = 2000
+	}
+	parent := t.TempDir()
+	good := filepath.Join(parent, "good")
+	s := openStore(t, good)
+	value := text(t, 20_000)
+	for n := range 150 { // enough for tables
+		require.NoError(t, s.PutStatus(value, time.Now(), true))
+		require.NoError(t, s.Put("b", fmt.Sprint(n%7), status(n), time.Now()))
+	}
+	require.NoError(t, s.Close())
+	tables, err := filepath.Glob(filepath.Join(good, "*.sst"))
+	require.NoError(t, err)
+	require.NotEmpty(t, tables)
+	rng := rand.New(rand.NewPCG(3, 3))
+	states := map[string]int{}
+	for n := range times {
+		dir := filepath.Join(parent, fmt.Sprint(n), Name)
+		require.NoError(t, os.CopyFS(dir, os.DirFS(good)))
+		files, err := filepath.Glob(filepath.Join(dir, "*"))
+		require.NoError(t, err)
+		name := files[rng.IntN(len(files))]
+		b, err := os.ReadFile(name)
+		require.NoError(t, err)
+		switch {
+		case len(b) == 0 || rng.IntN(8) == 0:
+			require.NoError(t, os.Remove(name))
+		case rng.IntN(4) == 0:
+			require.NoError(t, os.Truncate(name, int64(rng.IntN(len(b)))))
+		default:
+			for range 1 + rng.IntN(20) {
+				b[rng.IntN(len(b))] ^= byte(1 + rng.IntN(255))
+			}
+			require.NoError(t, os.WriteFile(name, b, 0o644))
+		}
+		s := openStore(t, dir)
+		state, why := s.State()
+		states[state]++
+		require.NotEqual(t, "memory", state, "%s: %s", name, why)
+		for range 100 {
+			require.NoError(t, s.PutStatus(value, time.Now(), true))
+		}
+		require.NotEmpty(t, s.History(-1))
+		require.NoError(t, s.Put("b", "k", status(1), time.Now()))
+		_, _, ok := s.Get("b", "k")
+		require.True(t, ok)
+		state, why = s.State()
+		require.NotEqual(t, "memory", state, "%s: %s", name, why)
+		require.NoError(t, s.Close(), name)
+		require.NoError(t, os.RemoveAll(filepath.Dir(dir)))
+	}
+	require.Greater(t, states["new"], times/10, states)
+}
+
+// TestADiskThatHangs is left alone when the store is closed.
+func TestADiskThatHangs(t *testing.T) {
+	var hang atomic.Bool
+	hung := make(chan struct{}, 100)
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if hang.Load() && (op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileWrite) {
+			hung <- struct{}{}
+			select {}
+		}
+		return nil
+	}))
+	s := open("/nowhere/"+Name, fs, quiet())
+	requireState(t, s, "ok")
+	hang.Store(true)
+	done := make(chan error)
+	go func() { done <- s.PutStatus(status(2), time.Now(), true) }()
+	<-hung
+	_ = s.Close()
+	require.ErrorIs(t, <-done, ErrClosed)
+	e, _ := s.LastStatus()
+	require.Equal(t, 2, number(t, e))
+}
+
+// writeForever puts statuses and prints each when it is stored, until it is killed.
+func writeForever(dir string) {
+	s := Open(dir, quiet())
+	n := 0
+	state, why := s.State()
+	fmt.Println("open", state, why)
+	if e, ok := s.LastStatus(); ok {
+		n = decodeNumber(e.Status)
+	}
+	for n++; ; n++ {
+		if s.PutStatus(numbered(n), time.Now(), n%3 == 0) == nil {
+			fmt.Println(n)
+		}
+	}
+}
+
+// numbered is a status of the size of a real one: 5 bytes of a number in a string
+// of 2,000.
+func numbered(n int) []byte {
+	b := make([]byte, 2003)
+	b[0], b[1], b[2] = 0xda, 2000>>8, 2000&0xff
+	copy(b[3:], fmt.Sprintf("%010d", n))
+	return b
+}
+
+func decodeNumber(b []byte) (n int) {
+	_, _ = fmt.Sscanf(string(b[3:13]), "%d", &n)
+	return n
+}
+
+// TestKilled kills a writer at random moments: the store opens each time, and the
+// last status that was said to be stored is there.
+func TestKilled(t *testing.T) {
+	times := 10
+	if soak() {
+		times = 200
+	}
+	dir := filepath.Join(t.TempDir(), Name)
+	rng := rand.New(rand.NewPCG(1, 1))
+	stored := 0
+	for range times {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "OMG_STORE_WRITER="+dir)
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		lines := bufio.NewScanner(out)
+		require.True(t, lines.Scan())
+		require.Equal(t, "open ok ", lines.Text())
+
+		other := openStore(t, dir)
+		require.Contains(t, requireState(t, other, "memory"), errLocked.Error())
+		require.NoError(t, other.Close())
+
+		time.AfterFunc(time.Duration(rng.IntN(120))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		for lines.Scan() {
+			_, _ = fmt.Sscan(lines.Text(), &stored)
+		}
+		_ = cmd.Wait()
+		s := openStore(t, dir)
+		requireState(t, s, "ok")
+		if stored > 0 {
+			e, ok := s.LastStatus()
+			require.True(t, ok)
+			require.GreaterOrEqual(t, decodeNumber(e.Status), stored)
+			require.LessOrEqual(t, decodeNumber(e.Status), stored+1)
+			stored = decodeNumber(e.Status)
+		}
+		require.NoError(t, s.Close())
+	}
+	require.Positive(t, stored)
+	require.Empty(t, asides(t, dir))
+}

@@ -1,0 +1,242 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+const (
+	keySchema  = "schema"
+	headerSize = 16
+)
+
+// record is a value as it is stored.
+type record struct {
+	seq  uint64
+	at   time.Time
+	body []byte
+}
+
+// write is a value to be stored.
+type write struct {
+	bucket, key string
+	value       []byte
+}
+
+// index is what is needed to keep buckets within their bounds.
+type index struct {
+	seq     uint64 // of the last write
+	buckets map[string]*bucket
+}
+
+// bucket has the write and the size of each of its values.
+type bucket struct {
+	keys  map[string]slot
+	bytes int
+}
+
+type slot struct {
+	seq  uint64
+	size int
+}
+
+func (ix *index) bucket(name string) *bucket {
+	if ix.buckets == nil {
+		ix.buckets = map[string]*bucket{}
+	}
+	b := ix.buckets[name]
+	if b == nil {
+		b = &bucket{keys: map[string]slot{}}
+		ix.buckets[name] = b
+	}
+	return b
+}
+
+func (b *bucket) set(key string, s slot) {
+	b.bytes += s.size - b.keys[key].size
+	b.keys[key] = s
+}
+
+func (b *bucket) remove(key string) {
+	b.bytes -= b.keys[key].size
+	delete(b.keys, key)
+}
+
+// over returns the oldest key of a bucket that is past its bounds.
+func (b *bucket) over() (string, bool) {
+	if len(b.keys) <= MaxEntries && b.bytes <= MaxBytes {
+		return "", false
+	}
+	oldest, first := "", true
+	for key, s := range b.keys {
+		if first || s.seq < b.keys[oldest].seq {
+			oldest, first = key, false
+		}
+	}
+	return oldest, !first
+}
+
+// check says whether a value can be stored.
+func check(bucket, key string, value []byte) error {
+	switch {
+	case bucket == "" || strings.Contains(bucket, "\x00") || len(bucket)+len(key) > MaxKey:
+		return fmt.Errorf("%w: its key", ErrValue)
+	case len(value) > MaxValue:
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrValue, len(value), MaxValue)
+	}
+	if err := wire.Check(value); err != nil {
+		return fmt.Errorf("%w: %w", ErrValue, err)
+	}
+	return nil
+}
+
+func diskKey(bucket, key string) []byte { return append(append([]byte(bucket), 0), key...) }
+
+func encode(r record) []byte {
+	b := make([]byte, 0, headerSize+len(r.body))
+	b = binary.BigEndian.AppendUint64(b, r.seq)
+	b = binary.BigEndian.AppendUint64(b, uint64(r.at.UnixNano()))
+	return append(b, r.body...)
+}
+
+// decode checks a value before anything believes it. The body is that of v.
+func decode(v []byte) (record, bool) {
+	if len(v) < headerSize || len(v) > headerSize+MaxValue || wire.Check(v[headerSize:]) != nil {
+		return record{}, false
+	}
+	return record{
+		binary.BigEndian.Uint64(v),
+		time.Unix(0, int64(binary.BigEndian.Uint64(v[8:]))),
+		v[headerSize:],
+	}, true
+}
+
+// load checks the schema and reads every value once, so that what is damaged is
+// found now and not by a job in the background. A value that is no value is
+// removed.
+func load(db *pebble.DB, log *slog.Logger) (ix index, err error) {
+	v, closer, err := db.Get([]byte(keySchema))
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		return ix, db.Set([]byte(keySchema), []byte{schema}, pebble.Sync)
+	case err != nil:
+		return ix, err
+	}
+	version := string(v)
+	if err := closer.Close(); err != nil {
+		return ix, err
+	}
+	if version != string([]byte{schema}) {
+		return ix, fmt.Errorf("schema %x, this omgd has %02x", version, schema)
+	}
+	it, err := db.NewIter(nil)
+	if err != nil {
+		return ix, err
+	}
+	batch := db.NewBatch()
+	defer batch.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		name, key, isValue := strings.Cut(string(it.Key()), "\x00")
+		r, good := decode(it.Value())
+		switch {
+		case string(it.Key()) == keySchema:
+		case isValue && good:
+			ix.bucket(name).set(key, slot{r.seq, len(r.body)})
+			ix.seq = max(ix.seq, r.seq)
+		default:
+			log.Warn("a value in the store is damaged and forgotten", "key", fmt.Sprintf("%q", it.Key()))
+			if err := batch.Delete(it.Key(), nil); err != nil {
+				return ix, errors.Join(err, it.Close())
+			}
+		}
+	}
+	if err := it.Close(); err != nil {
+		return ix, err
+	}
+	return ix, batch.Commit(pebble.NoSync)
+}
+
+// read returns a value, a copy.
+func read(e *engine, bucket, key string) (record, bool, error) {
+	v, err := do(e, patience, func() ([]byte, error) {
+		v, closer, err := e.db.Get(diskKey(bucket, key))
+		if err != nil {
+			if errors.Is(err, pebble.ErrNotFound) {
+				err = nil
+			}
+			return nil, err
+		}
+		v = append([]byte(nil), v...)
+		return v, closer.Close()
+	})
+	if err != nil {
+		return record{}, false, err
+	}
+	r, ok := decode(v)
+	return r, ok, nil
+}
+
+// history returns the last n records, the oldest first.
+func history(db *pebble.DB, n int) ([]Entry, error) {
+	it, err := db.NewIter(&pebble.IterOptions{
+		LowerBound: diskKey(bucketHistory, ""), UpperBound: []byte(bucketHistory + "\x01"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []Entry
+	for ok := it.Last(); ok && len(out) < n; ok = it.Prev() {
+		if r, good := decode(it.Value()); good {
+			out = append(out, Entry{r.at, append([]byte(nil), r.body...)})
+		}
+	}
+	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
+		out[i], out[j] = out[j], out[i]
+	}
+	return out, it.Close()
+}
+
+// commit stores values, all or none, and drops what is then too much.
+func (s *Store) commit(e *engine, at time.Time, sync bool, writes ...write) error {
+	opt := pebble.NoSync
+	if sync && e.lock != nil { // memory has no log
+		opt = pebble.Sync
+	}
+	seq := s.index.seq + 1
+	var dropped, keys, values [][]byte
+	for _, w := range writes {
+		// Copies: an operation that is given up may go on.
+		keys, values = append(keys, diskKey(w.bucket, w.key)), append(values, encode(record{seq, at, w.value}))
+		b := s.index.bucket(w.bucket)
+		b.set(w.key, slot{seq, len(w.value)})
+		for key, over := b.over(); over; key, over = b.over() {
+			b.remove(key)
+			dropped = append(dropped, diskKey(w.bucket, key))
+		}
+	}
+	s.index.seq = seq
+	_, err := do(e, patience, func() (struct{}, error) {
+		batch := e.db.NewBatch()
+		defer batch.Close()
+		for i := range keys {
+			if err := batch.Set(keys[i], values[i], nil); err != nil {
+				return struct{}{}, err
+			}
+		}
+		for _, key := range dropped {
+			if err := batch.Delete(key, nil); err != nil {
+				return struct{}{}, err
+			}
+		}
+		return struct{}{}, batch.Commit(opt)
+	})
+	return err
+}
