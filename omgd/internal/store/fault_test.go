@@ -37,13 +37,13 @@ func faulty(t *testing.T, first, last int, fault error) int {
 	}))
 	s := open("/nowhere/"+Name, fs, quiet())
 	value := text(t, 20_000)
-	for n := range 120 {
+	for n := range 60 {
 		require.NoError(t, s.PutStatus(value, time.Now(), true))
 		require.NoError(t, s.Put("b", fmt.Sprint(n%7), value, time.Now()))
 		if _, _, ok := s.Get("b", fmt.Sprint(n%7)); !ok {
 			requireState(t, s, "memory") // it was the reading that failed
 		}
-		if n%40 == 0 {
+		if n%20 == 0 {
 			if len(s.History(3)) == 0 {
 				requireState(t, s, "memory")
 			}
@@ -61,9 +61,9 @@ func faulty(t *testing.T, first, last int, fault error) int {
 func TestFaults(t *testing.T) {
 	total := faulty(t, 0, 0, nil)
 	require.Greater(t, total, 200)
-	step := max(1, total/25)
+	step := max(1, total/20)
 	if soak() {
-		step = 1
+		step = max(1, total/200) // each leaves a stopped engine behind
 	}
 	rng := rand.New(rand.NewPCG(2, 2))
 	for at := 0; at < total; at++ {
@@ -78,9 +78,9 @@ func TestFaults(t *testing.T) {
 // TestDamage changes files at random. The store opens, this one or a new one, and
 // works.
 func TestDamage(t *testing.T) {
-	times := 40
+	times := 30
 	if soak() {
-		times = 2000
+		times = 1000
 	}
 	parent := t.TempDir()
 	good := filepath.Join(parent, "good")
