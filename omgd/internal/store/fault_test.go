@@ -118,6 +118,7 @@ func TestDamage(t *testing.T) {
 		s := openStore(t, dir)
 		state, why := s.State()
 		states[state]++
+		require.NotContains(t, why, "\n")
 		require.NotEqual(t, "memory", state, "%s: %s", name, why)
 		for range 100 {
 			require.NoError(t, s.PutStatus(value, time.Now(), true))

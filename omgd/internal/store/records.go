@@ -119,27 +119,34 @@ func decode(v []byte) (record, bool) {
 	}, true
 }
 
+// contents are what load finds.
+type contents struct {
+	index index
+	last  Entry
+}
+
 // load checks the schema and reads every value once, so that what is damaged is
 // found now and not by a job in the background. A value that is no value is
 // removed.
-func load(db *pebble.DB, log *slog.Logger) (ix index, err error) {
+func load(db *pebble.DB, log *slog.Logger) (found contents, err error) {
+	ix := &found.index
 	v, closer, err := db.Get([]byte(keySchema))
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
-		return ix, db.Set([]byte(keySchema), []byte{schema}, pebble.Sync)
+		return found, db.Set([]byte(keySchema), []byte{schema}, pebble.Sync)
 	case err != nil:
-		return ix, err
+		return found, err
 	}
 	version := string(v)
 	if err := closer.Close(); err != nil {
-		return ix, err
+		return found, err
 	}
 	if version != string([]byte{schema}) {
-		return ix, fmt.Errorf("schema %x, this omgd has %02x", version, schema)
+		return found, fmt.Errorf("schema %x, this omgd has %02x", version, schema)
 	}
 	it, err := db.NewIter(nil)
 	if err != nil {
-		return ix, err
+		return found, err
 	}
 	batch := db.NewBatch()
 	defer batch.Close()
@@ -151,17 +158,20 @@ func load(db *pebble.DB, log *slog.Logger) (ix index, err error) {
 		case isValue && good:
 			ix.bucket(name).set(key, slot{r.seq, len(r.body)})
 			ix.seq = max(ix.seq, r.seq)
+			if name == bucketStatus && key == keyLast {
+				found.last = Entry{r.at, append([]byte(nil), r.body...)}
+			}
 		default:
 			log.Warn("a value in the store is damaged and forgotten", "key", fmt.Sprintf("%q", it.Key()))
 			if err := batch.Delete(it.Key(), nil); err != nil {
-				return ix, errors.Join(err, it.Close())
+				return found, errors.Join(err, it.Close())
 			}
 		}
 	}
 	if err := it.Close(); err != nil {
-		return ix, err
+		return found, err
 	}
-	return ix, batch.Commit(pebble.NoSync)
+	return found, batch.Commit(pebble.NoSync)
 }
 
 // read returns a value, a copy.

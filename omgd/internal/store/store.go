@@ -95,9 +95,9 @@ func open(dir string, fs vfs.FS, log *slog.Logger) *Store {
 	if err != nil && damaged(err) {
 		aside := dir + "." + time.Now().UTC().Format(asideFmt)
 		if rerr := os.Rename(dir, aside); rerr == nil {
-			log.Warn("the store is set aside", "as", aside, "err", err)
+			log.Warn("the store is set aside", "as", aside, "err", line(err))
 			pruneAside(dir, log)
-			why := fmt.Sprintf("the old one is set aside as %s: %v", aside, err)
+			why := fmt.Sprintf("the old one is set aside as %s: %s", aside, line(err))
 			if err = s.open(dir); err == nil {
 				s.state, s.why = "new", why
 			}
@@ -115,20 +115,14 @@ func (s *Store) open(dir string) error {
 	if err != nil {
 		return err
 	}
-	ix, err := do(e, openPatience, func() (index, error) { return load(e.db, s.log) })
-	if err == nil {
-		if v, ok, gerr := read(e, bucketStatus, keyLast); gerr != nil {
-			err = gerr
-		} else if ok {
-			s.last, s.hasLast = Entry{v.at, v.body}, true
-		}
-	}
+	found, err := do(e, openPatience, func() (contents, error) { return load(e.db, s.log) })
 	if err != nil {
 		_ = e.close()
 		return err
 	}
 	e.loaded.Store(true)
-	s.engine, s.index = e, ix
+	s.engine, s.index = e, found.index
+	s.last, s.hasLast = found.last, found.last.Status != nil
 	return nil
 }
 
@@ -176,7 +170,7 @@ func pruneAside(dir string, log *slog.Logger) {
 
 // toMemory goes on in memory. op is held, or nobody else has the store yet.
 func (s *Store) toMemory(why error) {
-	s.log.Warn("the store is in memory only", "err", why)
+	s.log.Warn("the store is in memory only", "err", line(why))
 	e, err := openMemory(s.log)
 	if err != nil {
 		s.log.Warn("there is no store in memory either", "err", err)
@@ -184,8 +178,11 @@ func (s *Store) toMemory(why error) {
 	s.index = index{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.engine, s.state, s.why = e, "memory", why.Error()
+	s.engine, s.state, s.why = e, "memory", line(why)
 }
+
+// line is an error on one line; Pebble's have more.
+func line(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // use runs an operation on the engine there is. Where that fails the store goes to
 // memory and f is run again there.
@@ -202,7 +199,7 @@ func use[T any](s *Store, f func(*engine) (T, error)) (v T, err error) {
 		if e == nil {
 			return v, errStopped
 		}
-		if v, err = f(e); err == nil || errors.Is(err, ErrValue) {
+		if v, err = f(e); err == nil {
 			return v, err
 		}
 		_ = e.close() // nothing, if it has stopped
