@@ -4,6 +4,7 @@ package app
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -27,21 +28,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, local ask
 			&cli.BoolFlag{Name: "no-daemon", Usage: "do not ask omgd"},
 		},
 		Metadata: map[string]any{localKey: local},
-		Commands: []*cli.Command{
-			searchCommand(),
-			infoCommand(),
-			statusCommand(),
-			installedCommand(),
-			explicitCommand(),
-			orphansCommand(),
-			foreignCommand(),
-			outdatedCommand(),
-			ownsCommand(),
-			filesCommand(),
-			whyCommand(),
-			refreshCommand(),
-			cacheCommand(),
-		},
+		Commands: commands(args),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return command.Usagef("no command %q", c.Args().First())
@@ -49,6 +36,46 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, local ask
 			return cli.ShowAppHelp(c)
 		},
 	}, args, stdout, stderr)
+}
+
+// all are the commands in the order of the help.
+var all = []struct {
+	name string
+	make func() *cli.Command
+}{
+	{"search", searchCommand},
+	{"info", infoCommand},
+	{"status", statusCommand},
+	{"installed", installedCommand},
+	{"explicit", explicitCommand},
+	{"orphans", orphansCommand},
+	{"foreign", foreignCommand},
+	{"outdated", outdatedCommand},
+	{"owns", ownsCommand},
+	{"files", filesCommand},
+	{"why", whyCommand},
+	{"refresh", refreshCommand},
+	{"cache", cacheCommand},
+}
+
+// commands makes the commands whose names stand among the arguments: one of them
+// is meant. Making all of them, with their flags, for one to run takes a tenth of
+// the time of a whole process. Where none is named, all are listed.
+func commands(args []string) []*cli.Command {
+	var some []*cli.Command
+	for _, c := range all {
+		if slices.Contains(args, c.name) {
+			some = append(some, c.make())
+		}
+	}
+	if some != nil && !slices.Contains(args, "--help") && !slices.Contains(args, "-h") {
+		return some
+	}
+	some = some[:0]
+	for _, c := range all {
+		some = append(some, c.make())
+	}
+	return some
 }
 
 func exitCodes() string {
