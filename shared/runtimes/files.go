@@ -1,0 +1,226 @@
+package runtimes
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxEntries     = 4096   // of a directory; one with more is asked for each name
+	maxPackages    = 65_536 // entries of pacman's local database
+	maxFile        = 64 << 10
+	maxLevels      = 128 // directories upwards
+	direntBuf      = 32 << 10
+	direntOverhead = 19 // of struct linux_dirent64 before the name: getdents64(2)
+)
+
+// System calls are made directly: os.File makes each file known to the poller
+// and costs three more of them, and a prompt waits for this.
+
+// again repeats a call that a signal interrupted.
+func again(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+func open(path string, flags int) (int, error) {
+	return again(func() (int, error) {
+		return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY|flags, 0)
+	})
+}
+
+// absent says that there is nothing of a name, which is no reason for a note.
+func absent(err error) bool { return err == unix.ENOENT || err == unix.ENOTDIR }
+
+// read returns a file's text. One that is not there, not regular, larger than
+// maxFile or unreadable is ok = false, the last three with a note. A FIFO or a
+// device is not even opened: that alone can do something.
+func (p *Prober) read(path string) (text []byte, ok bool) {
+	var st unix.Stat_t
+	if _, err := again(func() (int, error) { return 0, unix.Stat(path, &st) }); err != nil {
+		if !absent(err) {
+			p.note(path, err.Error())
+		}
+		return nil, false
+	}
+	if !p.readable(path, &st) {
+		return nil, false
+	}
+	fd, err := open(path, 0)
+	if err != nil {
+		if !absent(err) {
+			p.note(path, err.Error())
+		}
+		return nil, false
+	}
+	defer unix.Close(fd)
+	// It may be another file by now.
+	if err := unix.Fstat(fd, &st); err != nil || !p.readable(path, &st) {
+		return nil, false
+	}
+	text = make([]byte, st.Size)
+	n := 0
+	for n < len(text) {
+		m, err := again(func() (int, error) { return unix.Read(fd, text[n:]) })
+		if err != nil {
+			p.note(path, err.Error())
+			return nil, false
+		}
+		if m == 0 {
+			break
+		}
+		n += m
+	}
+	return text[:n], true
+}
+
+func (p *Prober) readable(path string, st *unix.Stat_t) bool {
+	switch {
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		p.note(path, "not a regular file")
+		return false
+	case st.Size > maxFile:
+		p.note(path, "larger than 64 KiB")
+		return false
+	}
+	return true
+}
+
+// entry is a name in a directory. Its kind is one of unix.DT_…; DT_UNKNOWN where
+// the file system does not say.
+type entry struct {
+	name string
+	kind byte
+}
+
+var errTooMany = errors.New("more entries than are read")
+
+// list reads an open directory, at most limit entries.
+func list(fd, limit int) ([]entry, error) {
+	var all []entry
+	buf := make([]byte, direntBuf)
+	for {
+		n, err := again(func() (int, error) { return unix.ReadDirent(fd, buf) })
+		if err != nil {
+			return nil, err
+		}
+		if n <= 0 {
+			return all, nil
+		}
+		for b := buf[:n]; len(b) > direntOverhead; {
+			size := int(binary.NativeEndian.Uint16(b[16:]))
+			if size <= direntOverhead || size > len(b) {
+				return nil, unix.EIO
+			}
+			name := b[direntOverhead:size]
+			if i := bytes.IndexByte(name, 0); i >= 0 {
+				name = name[:i]
+			}
+			if s := string(name); s != "." && s != ".." {
+				if len(all) == limit {
+					return nil, errTooMany
+				}
+				all = append(all, entry{s, b[18]})
+			}
+			b = b[size:]
+		}
+	}
+}
+
+// children lists a directory of a manager. One that is not there has none.
+func (p *Prober) children(path string, limit int) []entry {
+	fd, err := open(path, unix.O_DIRECTORY)
+	if err == nil {
+		var all []entry
+		all, err = list(fd, limit)
+		unix.Close(fd)
+		if err == nil {
+			return all
+		}
+	}
+	if !absent(err) {
+		p.note(path, err.Error())
+	}
+	return nil
+}
+
+// there says whether something exists, and asks once for each path.
+func (p *Prober) there(path string) bool {
+	if path == "" {
+		return false
+	}
+	yes, known := p.exists[path]
+	if !known {
+		_, err := again(func() (int, error) { return 0, unix.Access(path, unix.F_OK) })
+		yes = err == nil
+		p.exists[path] = yes
+	}
+	return yes
+}
+
+// link is where a symlink points, as it is written; "" if it is none.
+func link(path string) string {
+	buf := make([]byte, unix.PathMax)
+	n, err := again(func() (int, error) { return unix.Readlink(path, buf) })
+	if err != nil || n == len(buf) {
+		return ""
+	}
+	return string(buf[:n])
+}
+
+// versionDirs are the names in a manager's directory that are versions: its
+// directories, and symlinks that lead elsewhere. A symlink to another name in
+// the same directory (20 -> ./20.1.0, current -> 20.1.0) is another name for it.
+func (p *Prober) versionDirs(path string) []string {
+	var names []string
+	for _, e := range p.children(path, maxEntries) {
+		if !Showable(e.name) {
+			continue
+		}
+		switch e.kind {
+		case unix.DT_DIR:
+		case unix.DT_LNK:
+			target := link(filepath.Join(path, e.name))
+			if target == "" || filepath.Dir(filepath.Clean(target)) == "." ||
+				filepath.Dir(filepath.Clean(target)) == path {
+				continue
+			}
+		case unix.DT_UNKNOWN:
+			var st unix.Stat_t
+			if unix.Lstat(filepath.Join(path, e.name), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
+				continue
+			}
+		default:
+			continue
+		}
+		names = append(names, e.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// remoteFS says whether a file is on a file system that may take long to answer.
+func remoteFS(fd int) bool {
+	var fs unix.Statfs_t
+	return unix.Fstatfs(fd, &fs) == nil && isRemote(uint32(fs.Type))
+}
+
+// isRemote knows FUSE and what is behind a network by the numbers of statfs(2).
+func isRemote(kind uint32) bool {
+	switch kind {
+	case unix.FUSE_SUPER_MAGIC, unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC,
+		unix.SMB2_SUPER_MAGIC, unix.AFS_SUPER_MAGIC, unix.CODA_SUPER_MAGIC, unix.CEPH_SUPER_MAGIC,
+		unix.V9FS_MAGIC, unix.AUTOFS_SUPER_MAGIC:
+		return true
+	}
+	return false
+}

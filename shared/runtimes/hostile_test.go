@@ -1,0 +1,260 @@
+package runtimes
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// Whatever lies where a version file should be, the next one is asked, and the
+// reason is told.
+func TestWhatIsNoVersionFile(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		make func(t *testing.T, w *world, path string)
+		want string
+	}{
+		{"a FIFO", func(t *testing.T, _ *world, path string) { require.NoError(t, unix.Mkfifo(path, 0o644)) }, "not a regular file"},
+		{"a directory", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Mkdir(path, 0o755)) }, "not a regular file"},
+		{"a device", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Symlink("/dev/zero", path)) }, "not a regular file"},
+		{"a terminal", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Symlink("/dev/ptmx", path)) }, "not a regular file"},
+		{"a symlink to itself", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Symlink(path, path)) }, "too many levels of symbolic links"},
+		{"a symlink to nothing", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Symlink("/nothing", path)) }, ""},
+		{"a file of 1 GiB", func(t *testing.T, _ *world, path string) {
+			require.NoError(t, os.WriteFile(path, []byte("20"), 0o644))
+			require.NoError(t, os.Truncate(path, 1<<30))
+		}, "larger than 64 KiB"},
+		{"an empty file", func(t *testing.T, _ *world, path string) { require.NoError(t, os.WriteFile(path, nil, 0o644)) }, "empty"},
+		{"an unreadable file", func(t *testing.T, _ *world, path string) {
+			require.NoError(t, os.WriteFile(path, []byte("20"), 0))
+		}, "permission denied"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, with(nodes, ".nvmrc: 18")...)
+			c.make(t, w, w.path(".node-version"))
+			asNobody(t, func() {
+				p := New(w.env())
+				require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(p.Active(Node)))
+				if c.want == "" {
+					require.Empty(t, w.notes(p))
+				} else {
+					require.Equal(t, []string{".node-version: " + c.want}, w.notes(p))
+				}
+			})
+		})
+	}
+}
+
+// asNobody runs a function without root's right to read everything.
+func asNobody(t *testing.T, do func()) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		do()
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlock: the thread ends with the goroutine
+		require.NoError(t, unix.Setfsuid(65534))
+		do()
+	}()
+	<-done
+}
+
+func TestADirectoryThatCannotBeListed(t *testing.T) {
+	w := newWorld(t, with(nodes, ".nvmrc: 18", "~/src/.ruby-version: 3.3.0")...)
+	require.NoError(t, os.Chmod(w.dir, 0o711))
+	require.NoError(t, os.Chmod(w.path("~/src"), 0o711))
+	asNobody(t, func() {
+		p := New(w.env())
+		require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(p.Active(Node)))
+		require.Equal(t, "3.3.0 missing pin 3.3.0 ~/src/.ruby-version", w.say(p.Active(Ruby)))
+	})
+	require.NoError(t, os.Chmod(w.path("~/src"), 0))
+	asNobody(t, func() {
+		p := New(w.env())
+		require.Empty(t, p.All())
+		require.Contains(t, w.notes(p), "~/src/project: permission denied")
+	})
+}
+
+func TestADirectoryThatIsGone(t *testing.T) {
+	w := newWorld(t, with(nodes, "~/src/.nvmrc: 18")...)
+	env := w.env()
+	env.Dir = filepath.Join(w.dir, "gone")
+	require.Equal(t, "18.20.4 nvm range 18 ~/src/.nvmrc", w.say(New(env).Active(Node)))
+}
+
+func TestADirectoryOfManyFiles(t *testing.T) {
+	w := newWorld(t, with(nodes, ".nvmrc: 18")...)
+	for i := range maxEntries + 1 {
+		require.NoError(t, os.WriteFile(filepath.Join(w.dir, fmt.Sprintf(".a%d", i)), nil, 0o644))
+	}
+	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(New(w.env()).Active(Node)))
+}
+
+func TestAManagerOfManyVersions(t *testing.T) {
+	w := newWorld(t, ".nvmrc: 18")
+	for i := range maxEntries + 1 {
+		w.add(t, fmt.Sprintf("~/.nvm/versions/node/v18.0.%d/", i))
+	}
+	p := New(w.env())
+	require.Equal(t, "18 missing range 18 .nvmrc", w.say(p.Active(Node)))
+	require.Equal(t, []string{"~/.nvm/versions/node: more entries than are read"}, w.notes(p))
+}
+
+func TestSymlinkLoopsOfManagers(t *testing.T) {
+	w := newWorld(t, ".nvmrc: 18",
+		"~/.nvm/versions/node -> node", "~/.pyenv -> .pyenv", "~/.local/share/omg/versions/node/current -> current",
+		"~/.local/share/mise/installs/node/18 -> 18", "~/.sdkman/candidates/java/current -> current", "/usr/lib/jvm/default -> default")
+	p := New(w.env())
+	require.Equal(t, "18 missing range 18 .nvmrc", w.say(p.Active(Node)))
+	for _, name := range Names() {
+		require.Empty(t, p.Installed(name), name)
+	}
+}
+
+func TestADirectoryThatIsReachedByASymlinkLoop(t *testing.T) {
+	w := newWorld(t, "~/src/loop -> loop", "~/src/.nvmrc: 18", "~/.nvm/versions/node/v18.20.4/")
+	env := w.env()
+	env.Dir = w.path("~/src/loop/deep")
+	p := New(env)
+	require.Equal(t, "18.20.4 nvm range 18 ~/src/.nvmrc", w.say(p.Active(Node)))
+	require.Contains(t, w.notes(p), "~/src/loop: too many levels of symbolic links")
+}
+
+func TestAnotherFileSystem(t *testing.T) {
+	var here, above unix.Stat_t
+	if unix.Stat("/dev/shm", &here) != nil || unix.Stat("/dev", &above) != nil || here.Dev == above.Dev {
+		t.Skip("needs /dev/shm to be a file system of its own")
+	}
+	dir, err := os.MkdirTemp("/dev/shm", "omg-test-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	p := New(Env{Root: t.TempDir(), Dir: dir})
+	require.Empty(t, p.All())
+	require.Equal(t, []Note{{"/dev", "another file system begins below: not searched"}}, p.Notes())
+	p = New(Env{Root: t.TempDir(), Dir: dir, CrossBorders: true})
+	require.Empty(t, p.All())
+	require.Empty(t, p.Notes())
+}
+
+func TestARemoteFileSystem(t *testing.T) {
+	w := newWorld(t, with(nodes, ".nvmrc: 18", "~/src/.ruby-version: 3.3.0")...)
+	p := New(w.env())
+	p.remote = func(int) bool { return true }
+	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(p.Active(Node)))
+	require.Equal(t, "", w.say(p.Active(Ruby)))
+	require.Equal(t, []string{"~/src/project: a network file system or FUSE: nothing above is searched"}, w.notes(p))
+
+	env := w.env()
+	env.Remote = true
+	p = New(env)
+	p.remote = func(int) bool { return true }
+	require.Equal(t, "3.3.0 missing pin 3.3.0 ~/src/.ruby-version", w.say(p.Active(Ruby)))
+
+	for _, kind := range []uint32{0x65735546, 0x6969, 0xff534d42, 0xfe534d42, 0x517b} {
+		require.True(t, isRemote(kind), "%#x", kind)
+	}
+	for _, kind := range []uint32{0xef53, 0x01021994, 0x9123683e, 0x58465342} {
+		require.False(t, isRemote(kind), "%#x", kind)
+	}
+}
+
+func TestDeepNestingIsRefusedBeforeItIsParsed(t *testing.T) {
+	for _, text := range []string{
+		"a = " + strings.Repeat("[", 60_000), "a = " + strings.Repeat("{a=", 20_000), strings.Repeat("[", 60_000),
+	} {
+		w := newWorld(t, with(nodes, ".nvmrc: 18", "mise.toml: "+text)...)
+		p := New(w.env())
+		require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(p.Active(Node)))
+		require.Equal(t, []string{"mise.toml: TOML: nested too deeply"}, w.notes(p))
+	}
+	w := newWorld(t, "package.json: "+strings.Repeat("[", 60_000))
+	p := New(w.env())
+	require.Empty(t, p.All())
+	require.Len(t, p.Notes(), 1)
+}
+
+func TestNotesAreBounded(t *testing.T) {
+	w := newWorld(t)
+	for i := range 2 * maxNotes {
+		w.add(t, fmt.Sprintf("~/.config/mise/conf.d/%d.toml: x", i), fmt.Sprintf("~/.nvm/alias/%d/", i))
+	}
+	p := New(w.env())
+	for i := range 2 * maxNotes {
+		p.aliased(fmt.Sprint(i))
+	}
+	require.Empty(t, p.All())
+	require.Len(t, p.Notes(), maxNotes)
+}
+
+func TestShown(t *testing.T) {
+	for _, good := range []string{"20", "1.80.0-nightly", "temurin-21.0.1+12", "system", "lts/iron", "path:a@b_c~d", strings.Repeat("a", 64)} {
+		require.Equal(t, good, Shown(good))
+	}
+	for _, bad := range []string{
+		"", "$(touch x)", "`touch x`", "%{A1:x:}", "#[fg=red]", "<span>", "a\nb", "a\x1b[31m", "-rf", ".hidden", "/abs", "lts/*", "a b",
+		"\u202eabc", "ä", "a'b", `a"b`, `a\b`, "a;b", "a&b", "a|b", "%F{red}", "\x00", strings.Repeat("a", 65),
+	} {
+		require.Equal(t, "?", Shown(bad), "%q", bad)
+	}
+}
+
+func TestAVersionThatIsNotShowableIsNeverInstalled(t *testing.T) {
+	w := newWorld(t, "~/.nvm/versions/node/v18.20.4$(touch x)/", "~/.nvm/versions/node/v19.0.0\nx/", "~/.nvm/versions/node/v18.0.0/")
+	require.Len(t, New(w.env()).Installed(Node), 1)
+}
+
+func FuzzParsers(f *testing.F) {
+	for _, seed := range []string{
+		"v20\n", "[tools]\nnode = [\"20\", {version=\"18\"}]", "nodejs 20 18\n", "java=21-tem", "[toolchain]\nchannel=\"1.80\"",
+		"go 1.24\ntoolchain go1.24.3\n", `{"volta":{"node":"1"},"devEngines":{"runtime":[{}]},"engines":{"node":">=1"}}`, ">=18 <21 || ^20 - 22",
+	} {
+		f.Add([]byte(seed))
+	}
+	files := append([]file{{"mise.toml", "", miseTOML}, {toolVersions, "", parseToolVersions}, {"platform.json", Node, voltaPlatform}}, languageFiles...)
+	p := New(Env{Root: f.TempDir()})
+	p.installed = map[string][]Installed{}
+	for _, name := range Names() {
+		p.installed[name] = []Installed{{Runtime: name, Version: "20.1.0", Manager: "x"}, {Runtime: name, Version: "1.2.3-rc.1+x"}}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if len(text) > maxFile {
+			return
+		}
+		for _, file := range files {
+			all, err := file.parse(p, text)
+			if err != nil {
+				continue
+			}
+			for _, found := range all {
+				require.NotEmpty(t, found.want)
+				require.LessOrEqual(t, len(found.want), maxWant+len("path:"))
+				require.LessOrEqual(t, len(found.also), maxAlso)
+				d := found.declaration(Directory, "x")
+				a := p.resolve(&d)
+				require.Equal(t, a.Missing, a.Manager == "" && a.Version != "1.2.3-rc.1+x")
+			}
+		}
+	})
+}
+
+func BenchmarkActive(b *testing.B) {
+	w := newWorld(b, with(nodes, ".nvmrc: 20", ".python-version: 3.12", "go.mod: go 1.24", "rust-toolchain.toml: [toolchain]\nchannel = \"1.80.0\"", ".ruby-version: 3.3.0")...)
+	env := w.env()
+	env.System = map[string]string{Java: "21"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(New(env).All()) != 5 {
+			b.Fatal("not five")
+		}
+	}
+}

@@ -1,0 +1,351 @@
+package runtimes
+
+import (
+	"bytes"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// manager knows where versions of a runtime lie. root is looked at once for all
+// its runtimes; below are the directory of versions and what stands in each
+// name before and after the version.
+type manager struct {
+	name    string
+	root    func(p *Prober) string
+	below   string
+	runtime string
+	read    func(p *Prober, dir, name string) (Installed, bool) // nil: the name is the version
+}
+
+// managers are tried in this order: where two have the same version, the first
+// is taken.
+var managers = []manager{
+	{name: "omg", root: omgVersions},
+	{name: "mise", root: (*Prober).miseInstalls},
+	{name: "asdf", root: (*Prober).asdfInstalls},
+	{name: "nvm", runtime: Node, root: (*Prober).nvmDir, below: "versions/node"},
+	{name: "fnm", runtime: Node, root: (*Prober).fnmDir, below: "node-versions", read: readFnm},
+	{name: "volta", runtime: Node, root: voltaHome, below: "tools/image/node"},
+	{name: "pyenv", runtime: Python, root: pyenvRoot, below: "versions"},
+	{name: "uv", runtime: Python, root: uvPythons, read: readUv},
+	{name: "goenv", runtime: Go, root: goenvRoot, below: "versions"},
+	{name: "go", runtime: Go, root: goToolchains, read: readGoToolchain},
+	{name: "rustup", runtime: Rust, root: (*Prober).rustupHome, below: "toolchains", read: readRustup},
+	{name: "rbenv", runtime: Ruby, root: rbenvRoot, below: "versions"},
+	{name: "sdkman", runtime: Java, root: sdkmanDir, below: "candidates/java"},
+}
+
+func omgVersions(p *Prober) string {
+	if p.env.Data == "" {
+		return ""
+	}
+	return filepath.Join(p.env.Data, "versions")
+}
+
+func (p *Prober) miseData() string {
+	if d := p.variable("MISE_DATA_DIR"); d != "" {
+		return d
+	}
+	return p.dataHome("mise")
+}
+
+func (p *Prober) miseInstalls() string {
+	if d := p.miseData(); d != "" {
+		return filepath.Join(d, "installs")
+	}
+	return ""
+}
+
+func (p *Prober) asdfInstalls() string {
+	if d := p.base("ASDF_DATA_DIR", ".asdf"); d != "" {
+		return filepath.Join(d, "installs")
+	}
+	return ""
+}
+
+// nvmDir is where nvm's installer puts it.
+func (p *Prober) nvmDir() string {
+	if d := p.variable("NVM_DIR"); d != "" {
+		return d
+	}
+	if d := p.variable("XDG_CONFIG_HOME"); d != "" {
+		return filepath.Join(d, "nvm")
+	}
+	return p.home(".nvm")
+}
+
+// fnmDir is fnm's own, or the one of its first versions.
+func (p *Prober) fnmDir() string {
+	if d := p.variable("FNM_DIR"); d != "" {
+		return d
+	}
+	if d := p.dataHome("fnm"); p.there(d) {
+		return d
+	}
+	return p.home(".fnm")
+}
+
+func (p *Prober) rustupHome() string { return p.base("RUSTUP_HOME", ".rustup") }
+
+func voltaHome(p *Prober) string { return p.base("VOLTA_HOME", ".volta") }
+func pyenvRoot(p *Prober) string { return p.base("PYENV_ROOT", ".pyenv") }
+func goenvRoot(p *Prober) string { return p.base("GOENV_ROOT", ".goenv") }
+func rbenvRoot(p *Prober) string { return p.base("RBENV_ROOT", ".rbenv") }
+func sdkmanDir(p *Prober) string { return p.base("SDKMAN_DIR", ".sdkman") }
+
+func uvPythons(p *Prober) string {
+	if d := p.variable("UV_PYTHON_INSTALL_DIR"); d != "" {
+		return d
+	}
+	if d := p.dataHome("uv"); d != "" {
+		return filepath.Join(d, "python")
+	}
+	return ""
+}
+
+// goToolchains is where the go command keeps toolchains that it fetched.
+func goToolchains(p *Prober) string {
+	if d := p.variable("GOMODCACHE"); d != "" {
+		return filepath.Join(d, "golang.org")
+	}
+	gopath := p.env.Getenv("GOPATH")
+	if first, _, _ := strings.Cut(gopath, ":"); filepath.IsAbs(first) {
+		return filepath.Join(first, "pkg/mod/golang.org")
+	}
+	return p.home("go/pkg/mod/golang.org")
+}
+
+// asdfName is what asdf calls a runtime.
+func asdfName(runtime string) string {
+	switch runtime {
+	case Node:
+		return "nodejs"
+	case Go:
+		return "golang"
+	}
+	return runtime
+}
+
+func readFnm(_ *Prober, dir, name string) (Installed, bool) {
+	return Installed{Version: name, Path: filepath.Join(dir, name, "installation")}, true
+}
+
+// readUv takes cpython-3.12.1-linux-x86_64-gnu apart.
+func readUv(_ *Prober, dir, name string) (Installed, bool) {
+	parts := strings.SplitN(name, "-", 3)
+	if len(parts) < 3 || parts[1] == "" || !digit(parts[1][0]) {
+		return Installed{}, false
+	}
+	v := parts[1]
+	if parts[0] != "cpython" {
+		v = parts[0] + "-" + v
+	}
+	return Installed{Version: v, Path: filepath.Join(dir, name)}, true
+}
+
+// readGoToolchain takes toolchain@v0.0.1-go1.24.3.linux-amd64 apart.
+func readGoToolchain(_ *Prober, dir, name string) (Installed, bool) {
+	rest, found := strings.CutPrefix(name, "toolchain@v0.0.1-go")
+	i := strings.LastIndexByte(rest, '.')
+	if !found || i <= 0 {
+		return Installed{}, false
+	}
+	return Installed{Version: rest[:i], Path: filepath.Join(dir, name)}, true
+}
+
+// readRustup takes 1.80.0-x86_64-unknown-linux-gnu apart. What a channel holds
+// now is told by a library of the compiler, whose name has the version; the
+// manifest beside it has it too, in a megabyte.
+func readRustup(p *Prober, dir, name string) (Installed, bool) {
+	alias := withoutHost(name)
+	i := Installed{Version: alias, Alias: alias, Path: filepath.Join(dir, name)}
+	if digit(alias[0]) && strings.Count(alias, ".") >= 2 {
+		return i, true
+	}
+	for _, e := range p.children(filepath.Join(i.Path, "lib"), maxEntries) {
+		// libLLVM-22-rust-1.95.0-stable.so, libLLVM.so.18.1-rust-1.78.0-stable
+		if !strings.HasPrefix(e.name, "libLLVM") {
+			continue
+		}
+		_, v, found := strings.Cut(e.name, "-rust-")
+		v = strings.TrimSuffix(strings.TrimSuffix(v, ".so"), "-stable")
+		if found && Showable(v) && digit(v[0]) {
+			i.Version = v
+			break
+		}
+	}
+	return i, true
+}
+
+// withoutHost drops the platform from a toolchain's name.
+func withoutHost(name string) string {
+	for _, arch := range []string{"-x86_64-", "-aarch64-", "-i686-", "-armv7-", "-arm-", "-riscv64gc-", "-powerpc64le-", "-loongarch64-", "-s390x-"} {
+		if i := strings.Index(name, arch); i > 0 {
+			return name[:i]
+		}
+	}
+	return name
+}
+
+// Installed are a runtime's versions on this machine, newest first; of the same
+// version those of the manager that is looked at first.
+func (p *Prober) Installed(runtime string) []Installed {
+	all, known := p.installed[runtime]
+	if known {
+		return all
+	}
+	for _, m := range managers {
+		if m.runtime != "" && m.runtime != runtime {
+			continue
+		}
+		root := m.root(p)
+		if !p.there(root) {
+			continue
+		}
+		dir := filepath.Join(root, m.below)
+		switch m.name {
+		case "omg", "mise":
+			dir = filepath.Join(root, runtime)
+		case "asdf":
+			dir = filepath.Join(root, asdfName(runtime))
+		}
+		for _, name := range p.versionDirs(dir) {
+			i := Installed{Version: name, Path: filepath.Join(dir, name)}
+			if m.read != nil {
+				var ok bool
+				if i, ok = m.read(p, dir, name); !ok {
+					continue
+				}
+			}
+			i.Runtime, i.Manager, i.Version = runtime, m.name, plain(runtime, i.Version)
+			if Showable(i.Version) {
+				all = append(all, i)
+			}
+		}
+	}
+	if runtime == Java {
+		all = append(all, p.jvms()...)
+	} else if i, ok := p.systemInstalled(runtime); ok {
+		all = append(all, i)
+	}
+	slices.SortStableFunc(all, func(a, b Installed) int { return compareVersions(runtime, b.Version, a.Version) })
+	p.installed[runtime] = all
+	return all
+}
+
+// SystemPackage says which runtime a package of pacman's is. Java is none of
+// them: several may be installed, and /usr/lib/jvm/default says which one runs.
+func SystemPackage(name string) (runtime string, ok bool) {
+	switch name {
+	case "nodejs":
+		return Node, true
+	case "python", "go", "rust", "ruby", "bun":
+		return name, true
+	case "bun-bin":
+		return Bun, true
+	}
+	if strings.HasPrefix(name, "nodejs-lts-") {
+		return Node, true
+	}
+	return "", false
+}
+
+// PackageVersion is a package's version without epoch and release: 2:1.26.0-1 is
+// 1.26.0.
+func PackageVersion(full string) string {
+	if i := strings.IndexByte(full, ':'); i >= 0 {
+		full = full[i+1:]
+	}
+	if i := strings.LastIndexByte(full, '-'); i >= 0 {
+		full = full[:i]
+	}
+	return full
+}
+
+// System are the versions of the runtimes that are packages of the system, by
+// runtime, the default Java among them. What Env does not give it takes from the
+// names in pacman's local database.
+func (p *Prober) System() map[string]string {
+	if p.system != nil {
+		return p.system
+	}
+	p.system = map[string]string{}
+	for _, e := range p.children(filepath.Join(p.env.DBPath, "local"), maxPackages) {
+		// name-version-release
+		i := strings.LastIndexByte(e.name, '-')
+		if i <= 0 {
+			continue
+		}
+		if i = strings.LastIndexByte(e.name[:i], '-'); i <= 0 {
+			continue
+		}
+		runtime, ok := SystemPackage(e.name[:i])
+		if v := PackageVersion(e.name[i+1:]); ok && Showable(v) {
+			p.system[runtime] = v
+		}
+	}
+	if i, ok := p.defaultJVM(); ok {
+		p.system[Java] = i.Version
+	}
+	return p.system
+}
+
+func (p *Prober) jvmDir() string { return p.env.Root + "/usr/lib/jvm" }
+
+// defaultJVM is the one that archlinux-java chose.
+func (p *Prober) defaultJVM() (Installed, bool) {
+	i, ok := p.javaAt(filepath.Join(p.jvmDir(), "default"))
+	i.Manager = "system"
+	return i, ok
+}
+
+// jvms are the system's Java packages, the default one first.
+func (p *Prober) jvms() []Installed {
+	var all []Installed
+	chosen := filepath.Base(link(filepath.Join(p.jvmDir(), "default")))
+	for _, name := range p.versionDirs(p.jvmDir()) {
+		if i, ok := p.javaAt(filepath.Join(p.jvmDir(), name)); ok {
+			i.Manager, i.Alias = "system", name
+			if name == chosen {
+				all = slices.Insert(all, 0, i)
+			} else {
+				all = append(all, i)
+			}
+		}
+	}
+	return all
+}
+
+// javaAt reads the version from the file that every JDK since 8 has.
+func (p *Prober) javaAt(home string) (Installed, bool) {
+	text, ok := p.read(filepath.Join(home, "release"))
+	if !ok {
+		return Installed{}, false
+	}
+	for line := range bytes.Lines(text) {
+		if value, found := bytes.CutPrefix(bytes.TrimSpace(line), []byte("JAVA_VERSION=")); found {
+			v := string(bytes.Trim(value, `"`))
+			return Installed{Runtime: Java, Version: v, Path: home}, Showable(v)
+		}
+	}
+	return Installed{}, false
+}
+
+// systemInstalled is what runs where no manager and nobody else decides: the
+// system's package, or Go where its own instructions unpack it.
+func (p *Prober) systemInstalled(runtime string) (Installed, bool) {
+	if runtime == Java {
+		return p.defaultJVM()
+	}
+	if v := p.System()[runtime]; v != "" {
+		return Installed{Runtime: runtime, Version: v, Manager: "system"}, true
+	}
+	if dir := p.env.Root + "/usr/local/go"; runtime == Go && p.there(dir) {
+		if text, ok := p.read(filepath.Join(dir, "VERSION")); ok {
+			v := plain(Go, firstLine(text))
+			return Installed{Runtime: Go, Version: v, Manager: "system", Path: dir}, Showable(v)
+		}
+	}
+	return Installed{}, false
+}

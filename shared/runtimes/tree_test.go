@@ -1,0 +1,120 @@
+package runtimes
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// world is a made-up machine: a root directory with a home and what a test puts
+// into them.
+type world struct {
+	root, home, dir string
+	vars            map[string]string
+}
+
+// newWorld makes a machine out of lines: "path: text" is a file, "path/" is a
+// directory, "path -> target" is a symlink, "$NAME=value" is a variable. A path
+// that begins with ~/ is in the home directory, one with / in the root, any
+// other in the working directory, ~/src/project. $HOME in a text is replaced, \n
+// is a newline.
+func newWorld(t testing.TB, lines ...string) *world {
+	t.Helper()
+	root := t.TempDir()
+	require.NoError(t, os.Chmod(filepath.Dir(root), 0o755)) // for asNobody
+	w := &world{root: root, home: filepath.Join(root, "home/u"), vars: map[string]string{}}
+	w.dir = filepath.Join(w.home, "src/project")
+	require.NoError(t, os.MkdirAll(w.dir, 0o755))
+	w.add(t, lines...)
+	return w
+}
+
+func (w *world) path(path string) string {
+	switch {
+	case strings.HasPrefix(path, "~/"):
+		return filepath.Join(w.home, path[2:])
+	case strings.HasPrefix(path, "/"):
+		return filepath.Join(w.root, path)
+	}
+	return filepath.Join(w.dir, path)
+}
+
+func (w *world) add(t testing.TB, lines ...string) {
+	t.Helper()
+	for _, line := range lines {
+		if name, value, found := strings.Cut(line, "="); found && line[0] == '$' {
+			w.vars[name[1:]] = strings.ReplaceAll(value, "$HOME", w.home)
+			continue
+		}
+		if from, to, found := strings.Cut(line, " -> "); found {
+			path := w.path(from)
+			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+			require.NoError(t, os.Symlink(strings.ReplaceAll(to, "$HOME", w.home), path))
+			continue
+		}
+		if path, text, found := strings.Cut(line, ": "); found {
+			path = w.path(path)
+			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+			text = strings.NewReplacer("$HOME", w.home, `\n`, "\n", `\r`, "\r").Replace(text)
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+			continue
+		}
+		require.True(t, strings.HasSuffix(line, "/"), "%q is neither a file nor a directory", line)
+		require.NoError(t, os.MkdirAll(w.path(line), 0o755))
+	}
+}
+
+func (w *world) env() Env {
+	return Env{
+		Getenv: func(name string) string { return w.vars[name] },
+		Home:   w.home, Dir: w.dir, Root: w.root,
+		Data: filepath.Join(w.home, ".local/share/omg"),
+	}
+}
+
+// say is what would run, in one line, with paths as in newWorld: "20.1.0 nvm
+// range 20 .nvmrc", or "20 missing range 20 .nvmrc", or "" for nothing.
+func (w *world) say(a Active) string {
+	if a.Version == "" {
+		return ""
+	}
+	by := a.Manager
+	if a.Missing {
+		by = "missing"
+	}
+	if a.Declared == nil {
+		return a.Version + " " + by
+	}
+	return fmt.Sprintf("%s %s %s %s %s", a.Version, by, a.Declared.Kind, strings.Replace(a.Declared.Want, w.home, "~", 1), w.short(a.Declared.Source))
+}
+
+func (w *world) short(path string) string {
+	for _, at := range []struct{ dir, as string }{{w.dir + "/", ""}, {w.home + "/", "~/"}, {w.root + "/", "/"}} {
+		if rest, found := strings.CutPrefix(path, at.dir); found {
+			return at.as + rest
+		}
+	}
+	return path
+}
+
+func (w *world) notes(p *Prober) []string {
+	var all []string
+	for _, n := range p.Notes() {
+		all = append(all, w.short(n.Path)+": "+n.Text)
+	}
+	return all
+}
+
+// nodes are three versions of node that nvm has.
+var nodes = []string{
+	"~/.nvm/versions/node/v18.20.4/", "~/.nvm/versions/node/v20.11.0/", "~/.nvm/versions/node/v20.9.0/",
+	"~/.nvm/versions/node/v21.0.0/", "~/.nvm/versions/node/v22.0.0-rc.1/",
+}
+
+func with(more []string, lines ...string) []string {
+	return append(append([]string{}, more...), lines...)
+}

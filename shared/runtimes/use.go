@@ -1,0 +1,72 @@
+package runtimes
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// currentLink is the symlink that omg's own choice is kept in.
+const currentLink = "current"
+
+// The errors that Use wraps.
+var (
+	ErrUnknown      = errors.New("no such runtime")
+	ErrNotInstalled = errors.New("not installed")
+)
+
+// Use makes a version the one that runs where nothing else decides: it points
+// <data>/versions/<runtime>/current at one of omg's own versions or at that of
+// another manager, by one rename, so that a reader sees the old one or the new
+// one. The version may be written as in a version file: 20, lts/*, 3.12. The
+// version "system" removes the symlink. It downloads nothing, and changes nothing
+// else.
+func Use(env Env, runtime, want string) (Installed, error) {
+	name, known := Canonical(runtime)
+	if !known {
+		return Installed{}, fmt.Errorf("%q: %w: there are %s", runtime, ErrUnknown, strings.Join(Names(), ", "))
+	}
+	if env.Data == "" {
+		return Installed{}, errors.New("no data directory")
+	}
+	p := New(env, name)
+	dir := filepath.Join(env.Data, "versions", name)
+	path := filepath.Join(dir, currentLink)
+	i, ok := p.choose(name, want)
+	switch {
+	case !ok || i.Manager == "path":
+		return Installed{}, fmt.Errorf("%s %s: %w", name, Shown(plain(name, want)), ErrNotInstalled)
+	case i.Manager == "system" && want != "system" && name != Java:
+		// The same version may be there twice; the package cannot be linked to.
+		return Installed{}, fmt.Errorf("%s %s is the system's package: use %q for it: %w", name, i.Version, "system", ErrNotInstalled)
+	case want == "system":
+		err := os.Remove(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return i, err
+	}
+	target := i.Path
+	if filepath.Dir(i.Path) == dir {
+		target = filepath.Base(i.Path)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return Installed{}, err
+	}
+	// A symlink cannot be replaced but by a rename; what a dead process left is in the way.
+	next := path + ".new"
+	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Installed{}, err
+	}
+	if err := os.Symlink(target, next); err != nil {
+		return Installed{}, err
+	}
+	if err := os.Rename(next, path); err != nil {
+		_ = os.Remove(next)
+		return Installed{}, err
+	}
+	return i, nil
+}

@@ -1,0 +1,311 @@
+package runtimes
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+)
+
+// maxShown is how long text that Showable allows may be.
+const maxShown = 64
+
+// Showable says whether a version or a name can be printed anywhere: it matches
+// ^[0-9A-Za-z][0-9A-Za-z.+_~:@/-]{0,63}$. Whatever else a repository declares
+// could be a command for a shell, a bar or a terminal.
+func Showable(s string) bool {
+	if s == "" || len(s) > maxShown || !alphanumeric(s[0]) {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if c := s[i]; !alphanumeric(c) && strings.IndexByte(".+_~:@/-", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Shown is a version or a name as it can be printed: itself, or "?".
+func Shown(s string) string {
+	if Showable(s) {
+		return s
+	}
+	return "?"
+}
+
+func digit(c byte) bool        { return '0' <= c && c <= '9' }
+func letter(c byte) bool       { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+func alphanumeric(c byte) bool { return digit(c) || letter(c) }
+
+// version is a version taken apart: temurin-21.0.1+12 is the vendor temurin, the
+// numbers 21 0 1 and the rest +12.
+type version struct {
+	vendor string
+	nums   []uint64
+	rest   string
+}
+
+// maxNums is how many numbers of a version are compared.
+const maxNums = 6
+
+func parseVersion(runtime, s string) version {
+	i := 0
+	for i < len(s) && !digit(s[i]) {
+		i++
+	}
+	v := version{vendor: strings.ToLower(strings.TrimRight(s[:i], "-_"))}
+	s = s[i:]
+	for len(v.nums) < maxNums && s != "" && digit(s[0]) {
+		j := 1
+		for j < len(s) && digit(s[j]) {
+			j++
+		}
+		n, err := strconv.ParseUint(s[:j], 10, 63)
+		if err != nil {
+			break // a number that no version has
+		}
+		v.nums = append(v.nums, n)
+		s = s[j:]
+		if len(s) < 2 || s[0] != '.' || !digit(s[1]) {
+			break
+		}
+		s = s[1:]
+	}
+	v.rest = s
+	// Java 8 and before are 1.8 and so on, 1.8.0_392 in full.
+	if runtime == Java && len(v.nums) > 1 && v.nums[0] == 1 && v.nums[1] < 9 {
+		v.nums = v.nums[1:]
+	}
+	if v.vendor == "v" || v.vendor == runtime || v.vendor == "cpython" || v.vendor == "jdk" || v.vendor == "bun-v" {
+		v.vendor = ""
+	}
+	return v
+}
+
+// early says that it is not a release: 3.14.0rc1, 22.0.0-nightly. What Java's
+// vendors append is no such thing.
+func (v version) early(runtime string) bool {
+	if runtime == Java {
+		return strings.Contains(v.rest, "-ea")
+	}
+	for i := range len(v.rest) {
+		if letter(v.rest[i]) {
+			return true
+		}
+	}
+	return len(v.nums) == 0
+}
+
+func compareNums(a, b []uint64) int {
+	for i := range max(len(a), len(b)) {
+		var x, y uint64
+		if i < len(a) {
+			x = a[i]
+		}
+		if i < len(b) {
+			y = b[i]
+		}
+		if c := cmp.Compare(x, y); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// compareVersions orders two versions of a runtime, older first.
+func compareVersions(runtime, a, b string) int {
+	v, w := parseVersion(runtime, a), parseVersion(runtime, b)
+	if c := compareNums(v.nums, w.nums); c != 0 {
+		return c
+	}
+	if x, y := v.early(runtime), w.early(runtime); x != y {
+		if x {
+			return -1
+		}
+		return 1
+	}
+	return compareRest(v.rest, w.rest)
+}
+
+// compareRest orders what follows the numbers, digits as numbers: rc2 < rc10.
+func compareRest(a, b string) int {
+	for a != "" && b != "" {
+		i, j := digits(a), digits(b)
+		if i > 0 && j > 0 {
+			x, y := strings.TrimLeft(a[:i], "0"), strings.TrimLeft(b[:j], "0")
+			if c := cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y)); c != 0 {
+				return c
+			}
+			a, b = a[i:], b[j:]
+			continue
+		}
+		if a[0] != b[0] {
+			return cmp.Compare(a[0], b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func digits(s string) int {
+	i := 0
+	for i < len(s) && digit(s[i]) {
+		i++
+	}
+	return i
+}
+
+// hasPrefix says whether v is one of those that a prefix such as 20 or 3.12 or
+// temurin-21 stands for. A prefix without a vendor stands for any vendor's Java,
+// but only for the main implementation of the others.
+func (v version) hasPrefix(runtime string, prefix version) bool {
+	if prefix.vendor != v.vendor && (runtime != Java || prefix.vendor != "") {
+		return false
+	}
+	if len(prefix.nums) > len(v.nums) || len(prefix.nums) == 0 {
+		return false
+	}
+	for i, n := range prefix.nums {
+		if v.nums[i] != n {
+			return false
+		}
+	}
+	if prefix.rest == "" {
+		return true
+	}
+	return len(prefix.nums) == len(v.nums) && (v.rest == prefix.rest ||
+		strings.HasPrefix(v.rest, prefix.rest) && !alphanumeric(v.rest[len(prefix.rest)]))
+}
+
+// interval holds the versions from lo, which is in it, to hi, which is not.
+type interval struct {
+	lo, hi []uint64
+	open   bool // it has no end
+}
+
+func (i interval) holds(nums []uint64) bool {
+	return compareNums(nums, i.lo) >= 0 && (i.open || compareNums(nums, i.hi) < 0)
+}
+
+// maxIntervals is how many alternatives of a range are looked at.
+const maxIntervals = 32
+
+// parseRange reads a range as npm and mise write it: ^18, ~20.1, >=18 <21,
+// 18.x || 20, 18 - 20, and Python's ~=3.12. ok is false for what is none.
+func parseRange(s string) (alternatives []interval, ok bool) {
+	for alternative := range strings.SplitSeq(s, "||") {
+		i, ok := parseComparators(strings.TrimSpace(alternative))
+		if !ok || len(alternatives) == maxIntervals {
+			return nil, false
+		}
+		alternatives = append(alternatives, i)
+	}
+	return alternatives, true
+}
+
+func parseComparators(s string) (interval, bool) {
+	all := interval{open: true}
+	if lo, hi, found := strings.Cut(s, " - "); found {
+		s = ">=" + strings.TrimSpace(lo) + " <=" + strings.TrimSpace(hi)
+	}
+	s = strings.ReplaceAll(s, ",", " ")
+	for s = strings.TrimLeft(s, " \t"); s != ""; s = strings.TrimLeft(s, " \t") {
+		op := s[:len(s)-len(strings.TrimLeft(s, "<>=^~!"))]
+		s = strings.TrimLeft(s[len(op):], " \t")
+		word := s
+		if i := strings.IndexAny(s, " \t<>=^~!"); i >= 0 {
+			word = s[:i]
+		}
+		s = s[len(word):]
+		nums, ok := parsePartial(word)
+		if !ok {
+			return interval{}, false
+		}
+		one, ok := comparator(op, nums)
+		if !ok {
+			return interval{}, false
+		}
+		all = all.and(one)
+	}
+	return all, true
+}
+
+// and is the intersection.
+func (i interval) and(j interval) interval {
+	if compareNums(j.lo, i.lo) > 0 {
+		i.lo = j.lo
+	}
+	if !j.open && (i.open || compareNums(j.hi, i.hi) < 0) {
+		i.hi, i.open = j.hi, false
+	}
+	return i
+}
+
+// parsePartial reads 20, 20.1, 20.x, * and v20.1.0. What follows the numbers, as
+// in 20.0.0-rc.1, does not count.
+func parsePartial(s string) ([]uint64, bool) {
+	s = strings.TrimPrefix(s, "v")
+	if s == "" {
+		return nil, false
+	}
+	if i := strings.IndexAny(s, "-+"); i > 0 {
+		s = s[:i]
+	}
+	var nums []uint64
+	for part := range strings.SplitSeq(s, ".") {
+		if part == "x" || part == "X" || part == "*" {
+			break
+		}
+		n, err := strconv.ParseUint(part, 10, 32)
+		if err != nil || len(nums) == maxNums {
+			return nil, false
+		}
+		nums = append(nums, n)
+	}
+	return nums, true
+}
+
+// next is the first version after all those that begin with some numbers.
+func next(nums []uint64, keep int) []uint64 {
+	up := append([]uint64(nil), nums[:keep]...)
+	up[keep-1]++
+	return up
+}
+
+func comparator(op string, nums []uint64) (interval, bool) {
+	n := len(nums)
+	if n == 0 { // *
+		return interval{open: true}, op != "!=" && op != "<" && op != ">"
+	}
+	switch op {
+	case "", "=", "==", "===":
+		if n >= 3 {
+			return interval{lo: nums, hi: next(append(nums, 0), n+1)}, true
+		}
+		return interval{lo: nums, hi: next(nums, n)}, true
+	case ">=":
+		return interval{lo: nums, open: true}, true
+	case ">":
+		if n >= 3 {
+			return interval{lo: next(append(nums, 0), n+1), open: true}, true
+		}
+		return interval{lo: next(nums, n), open: true}, true
+	case "<":
+		return interval{hi: nums}, true
+	case "<=":
+		if n >= 3 {
+			return interval{hi: next(append(nums, 0), n+1)}, true
+		}
+		return interval{hi: next(nums, n)}, true
+	case "~":
+		return interval{lo: nums, hi: next(nums, min(n, 2))}, true
+	case "~=": // Python: the last number given may grow
+		return interval{lo: nums, hi: next(nums, max(1, n-1))}, true
+	case "^":
+		keep := 1 // up to the first number that is not 0
+		for keep < n && nums[keep-1] == 0 {
+			keep++
+		}
+		return interval{lo: nums, hi: next(nums, keep)}, true
+	}
+	return interval{}, false
+}
