@@ -51,7 +51,6 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	app.Writer, app.ErrWriter = stdout, stderr
 	app.Version = version.String()
 	app.Compiled = time.Unix(1, 0) // else the framework asks the file system for it
-	app.HideHelpCommand = true
 	app.UseShortOptionHandling = true
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.OnUsageError = usageError
@@ -69,6 +68,10 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 		_, printing = fmt.Fprintf(c.App.Writer, "%s version %s\n", c.App.Name, c.App.Version)
 	}
 	err := app.RunContext(ctx, append(args[:1:1], arrange(app, args[1:])...))
+	var frameworks cli.ExitCoder // "No help topic for …": the user's error, not a failure
+	if errors.As(err, &frameworks) {
+		err = Usagef("%s", strings.ToLower(err.Error()))
+	}
 	if err == nil {
 		err = printing
 	}

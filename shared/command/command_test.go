@@ -96,7 +96,7 @@ func TestErrors(t *testing.T) {
 }
 
 func TestWrongUsage(t *testing.T) {
-	for _, line := range []string{"find --nonsense", "find --limit x", "--nonsense", "find --limit"} {
+	for _, line := range []string{"find --nonsense", "find --limit x", "--nonsense", "find --limit", "help nonsense"} {
 		var out, stderr bytes.Buffer
 		code := Run(context.Background(), app(func(*cli.Context) error { return nil }), append([]string{"prog"}, strings.Fields(line)...), &out, &stderr)
 		require.Equal(t, exit.Usage, code, line)
@@ -112,7 +112,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("no room") }
 
 func TestHelpAndVersionGoToStdout(t *testing.T) {
-	for _, line := range []string{"--help", "-h", "--version", "find --help", "cache --help", "cache clear --help"} {
+	for _, line := range []string{"--help", "-h", "--version", "find --help", "cache --help", "cache clear --help", "help", "help find"} {
 		var out, stderr bytes.Buffer
 		code := Run(context.Background(), app(func(*cli.Context) error { return nil }), append([]string{"prog"}, strings.Fields(line)...), &out, &stderr)
 		require.Zero(t, code, line)
