@@ -107,11 +107,17 @@ func terminal(t *testing.T, columns int) (screen, tty *os.File) {
 	return screen, tty
 }
 
-// onTerminal is what pacman prints on a terminal of so many columns.
+// onTerminal is what pacman prints on a terminal of so many columns, in colour
+// as it does by itself.
 func (w *world) onTerminal(t *testing.T, columns int, args ...string) string {
 	t.Helper()
+	return w.onTerminalIn(t, columns, "auto", args...)
+}
+
+func (w *world) onTerminalIn(t *testing.T, columns int, color string, args ...string) string {
+	t.Helper()
 	screen, tty := terminal(t, columns)
-	cmd := w.command(append([]string{"--color", "auto"}, args...)...)
+	cmd := w.command(append([]string{"--color", color}, args...)...)
 	cmd.Stdout = tty
 	require.NoError(t, cmd.Start())
 	require.NoError(t, tty.Close())
@@ -172,16 +178,19 @@ func TestCorpusLikePacman(t *testing.T) {
 	t.Run("search piped", func(t *testing.T) { requireSame(t, cleaned(w.piped(t, "", "-Ss")), w.ours(Style{}.Search)) })
 	t.Setenv("COLUMNS", "")
 	t.Setenv("NO_COLOR", "")
-	for _, columns := range []int{40, 80, 132} {
-		_, tty := terminal(t, columns)
-		s, err := NewStyle("auto", tty)
+	for _, on := range []struct {
+		columns int
+		color   string
+	}{{20, "auto"}, {40, "auto"}, {80, "auto"}, {80, "never"}, {132, "auto"}} {
+		_, tty := terminal(t, on.columns)
+		s, err := NewStyle(on.color, tty)
 		require.NoError(t, err)
-		require.Equal(t, Style{Color: true, Width: columns}, s)
-		t.Run(fmt.Sprint("info on a terminal of ", columns), func(t *testing.T) {
-			requireSame(t, cleaned(w.onTerminal(t, columns, "-Si")), w.ours(withoutInstalled(s.Info)))
+		require.Equal(t, Style{Color: on.color == "auto", Width: on.columns}, s)
+		t.Run(fmt.Sprintf("info on a terminal of %d, colour %s", on.columns, on.color), func(t *testing.T) {
+			requireSame(t, cleaned(w.onTerminalIn(t, on.columns, on.color, "-Si")), w.ours(withoutInstalled(s.Info)))
 		})
-		t.Run(fmt.Sprint("search on a terminal of ", columns), func(t *testing.T) {
-			requireSame(t, cleaned(w.onTerminal(t, columns, "-Ss")), w.ours(s.Search))
+		t.Run(fmt.Sprintf("search on a terminal of %d, colour %s", on.columns, on.color), func(t *testing.T) {
+			requireSame(t, cleaned(w.onTerminalIn(t, on.columns, on.color, "-Ss")), w.ours(s.Search))
 		})
 	}
 }

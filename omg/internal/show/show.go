@@ -1,9 +1,11 @@
 // Package show prints packages for people, in pacman's own shape: what pacman
 // -Ss and -Si print, to the letter, piped or on a terminal.
 //
-// Every text that comes from outside is cleaned first, so that a package can
-// neither steer the terminal nor forge a line. This is the one difference from
-// pacman, which prints what it is given.
+// It differs from pacman in two ways. Every text that comes from outside is
+// cleaned first, so that a package can neither steer the terminal nor forge a
+// line: controls, marks that steer bidirectional text and bytes that are not
+// UTF-8 become U+FFFD, where pacman prints what it is given. And a package's
+// block ends with the version that is installed, if one is.
 package show
 
 import (

@@ -213,6 +213,9 @@ func requireHarmless(t *testing.T, s string, columns int) {
 			require.Equal(t, -1, strings.IndexFunc(out, func(r rune) bool { return r != '\n' && termtext.Unsafe(r) }), "%q", out)
 		}
 		lines := strings.Split(strings.TrimSuffix(search, "\n"), "\n")
+		if columns == 0 {
+			require.Len(t, lines, 2, "%q", search)
+		}
 		for _, l := range lines[1:] {
 			require.True(t, strings.HasPrefix(l, "    "), "%q", search)
 		}
@@ -224,6 +227,9 @@ func requireHarmless(t *testing.T, s string, columns int) {
 			}
 		}
 		require.Equal(t, map[bool]int{true: 19, false: 22}[pkg.AUR == nil], own, "%q", info)
+		if columns == 0 { // besides the fields' own a line for the second optional dependency and the one that is blank
+			require.Equal(t, own+2, strings.Count(info, "\n"), "%q", info)
+		}
 		codes := strings.NewReplacer(colorNone, "", colorTitle, "", colorRepo, "", colorVersion, "", colorGroups, "", colorMeta, "")
 		require.Equal(t, search, codes.Replace(printed(colored.Search, pkg)))
 		require.Equal(t, info, codes.Replace(printed(colored.Info, pkg)))
@@ -240,6 +246,9 @@ func TestHostileText(t *testing.T) {
 		for _, columns := range []int{0, 1, 10, 18, 19, 40, 80} {
 			requireHarmless(t, s, columns)
 		}
+	}
+	for _, columns := range []int{0, 80} {
+		requireHarmless(t, strings.Repeat("100 kB\x1b\n ", 10_000), columns)
 	}
 	require.Equal(t, "core/a 1\n    two\uFFFDlines \uFFFD[31m\n",
 		printed(Style{}.Search, &wire.Package{Repo: "core", Name: "a", Version: "1", Desc: "two\nlines \x1b[31m"}))
