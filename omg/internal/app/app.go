@@ -20,18 +20,18 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, local ask
 		Usage:       "answer questions about Arch Linux packages",
 		Description: "Asks omgd; without a daemon it reads an index, or pacman's databases, itself.\n\n" + exitCodes(),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Usage: "omgd's socket `PATH`"},
+			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Usage: "omgd's socket `PATH`", DefaultText: "$OMG_SOCKET_PATH, else omg.sock in $XDG_RUNTIME_DIR"},
 			&cli.StringSliceFlag{Name: "index", Usage: "read the index `FILE` when no daemon runs (repeatable)"},
-			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`"},
-			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`"},
-			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`"},
+			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`", DefaultText: "what pacman.conf says"},
+			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
+			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, else ~/.local/share/omg"},
 			&cli.BoolFlag{Name: "no-daemon", Usage: "do not ask omgd"},
 		},
 		Metadata: map[string]any{localKey: local},
 		Commands: commands(args),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return command.Usagef("no command %q", c.Args().First())
+				return command.NoCommand(c.Args().First(), names())
 			}
 			return cli.ShowAppHelp(c)
 		},
@@ -76,6 +76,14 @@ func commands(args []string) []*cli.Command {
 		some = append(some, c.make())
 	}
 	return some
+}
+
+func names() []string {
+	list := make([]string, len(all))
+	for i, c := range all {
+		list[i] = c.name
+	}
+	return list
 }
 
 func exitCodes() string {

@@ -246,3 +246,60 @@ func TestHelpListsExitCodes(t *testing.T) {
 		require.Contains(t, overview, "  "+strings.Fields(command)[0]+" ", command)
 	}
 }
+
+func TestUnknownCommand(t *testing.T) {
+	for line, hint := range map[string]string{
+		"serach firefox": "close commands: search", "stauts": "close commands: status",
+		// The name of another command among the words does not hide the close ones.
+		"serach info": "close commands: search", "upgrade": "see --help",
+	} {
+		args := strings.Fields(line)
+		code, out, stderr := answered(t, nil, args...)
+		require.Equal(t, exit.Usage, code, line)
+		require.Empty(t, out, line)
+		require.Equal(t, "omg: error: no command \""+args[0]+"\"\nomg: hint: "+hint+"\n", stderr)
+	}
+}
+
+func TestNothingFoundInARepository(t *testing.T) {
+	parts := map[string][]any{wire.OpSearch: {wire.SearchResult{Packages: []wire.Package{}, Close: []string{"bash"}}}}
+	_, _, stderr := answered(t, parts, "search", "bsah")
+	require.Equal(t, "omg: error: nothing found for 'bsah'\nomg: hint: close names: bash\n", stderr)
+	code, _, stderr := answered(t, parts, "search", "bash", "--repo", "nope", "--repo", "core")
+	require.Equal(t, exit.NotFound, code)
+	require.Equal(t, "omg: error: nothing found for 'bash' in nope, core\n", stderr)
+}
+
+// TestFormatExamples: what the help shows as an example works.
+func TestFormatExamples(t *testing.T) {
+	some := []wire.InstalledPackage{pkg("a")}
+	parts := map[string][]any{
+		wire.OpSearch:    {wire.SearchResult{Total: 1, Packages: []wire.Package{some[0].Package}}},
+		wire.OpInfo:      {wire.InfoResult{Packages: []wire.Package{some[0].Package}}},
+		wire.OpInstalled: {wire.InstalledResult{Packages: some}},
+		wire.OpOutdated:  {wire.OutdatedResult{Updates: []wire.Update{{Name: "a", Installed: "1", Version: "2"}}}},
+		wire.OpStatus:    {wire.StatusResult{}}, wire.OpRefresh: {wire.RefreshResult{}}, wire.OpCacheClear: {wire.CacheClearResult{}},
+		ask.OpFiles: {ask.FilesResult{Packages: []ask.PackageFiles{{Name: "a", Files: []string{"/a"}}}}},
+		ask.OpOwns:  {ask.OwnsResult{Paths: []ask.Owned{{Path: "/a", Owners: []ask.Owner{{Name: "a", Version: "1"}}}}}},
+		ask.OpWhy:   {ask.WhyResult{Name: "a", Chains: []ask.Chain{{Links: []ask.Link{{Name: "a"}}}}}},
+	}
+	for _, c := range all {
+		line := c.name
+		switch c.name {
+		case "search", "info", "files", "owns", "why":
+			line += " a"
+		case "cache":
+			line += " clear"
+		}
+		_, help, _ := answered(t, nil, append(strings.Fields(line), "--help")...)
+		_, example, found := strings.Cut(help, "over the JSON fields: '")
+		require.True(t, found, line)
+		example, _, _ = strings.Cut(example, "'\n")
+		code, out, stderr := answered(t, parts, append(strings.Fields(line), "--format", example)...)
+		require.Equal(t, exit.OK, code, "%s --format '%s': %s", line, example, stderr)
+		require.Equal(t, 1, strings.Count(out, "\n"), line)
+	}
+	code, _, stderr := answered(t, parts, "status", "--format", "{{.name}}")
+	require.Equal(t, exit.Usage, code)
+	require.Contains(t, stderr, "omg: hint: --json shows what fields there are\n")
+}

@@ -17,7 +17,7 @@ func filesCommand() *cli.Command {
 		Usage:       "list the files of installed packages, as pacman -Ql does",
 		ArgsUsage:   "PKG...",
 		Description: "With --quiet it prints paths only.\n\n" + exitCodes(),
-		Flags:       outputFlags(),
+		Flags:       outputFlags("{{.name}} {{.path}}"),
 		Action:      files,
 	}
 }
@@ -80,7 +80,7 @@ func ownsCommand() *cli.Command {
 		Usage:       "name the installed packages that own files, as pacman -Qo does",
 		ArgsUsage:   "PATH...",
 		Description: "A name without a slash that is no file here is looked for in PATH.\n\n" + exitCodes(),
-		Flags:       outputFlags(),
+		Flags:       outputFlags("{{.path}} {{.name}} {{.version}}"),
 		Action:      owns,
 	}
 }
@@ -154,7 +154,7 @@ With --quiet only the far end of each chain.
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "reverse", Aliases: []string{"r"}, Usage: "show what the package brings along"},
-		}, outputFlags()...),
+		}, outputFlags("{{range .links}}{{.name}} {{end}}")...),
 		Action: why,
 	}
 }

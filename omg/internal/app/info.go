@@ -23,7 +23,7 @@ provides, and without a name every installed package is shown.
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "installed", Aliases: []string{"i"}, Usage: "show the packages as they are installed"},
-		}, outputFlags()...),
+		}, outputFlags(packageTemplate)...),
 		Action: info,
 	}
 }

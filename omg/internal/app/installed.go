@@ -29,7 +29,7 @@ literal and ignores case.
 			&cli.BoolFlag{Name: "orphans", Usage: "only dependencies that nothing requires, even optionally"},
 			&cli.BoolFlag{Name: "foreign", Usage: "only packages that no repository has"},
 			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Usage: "words are POSIX extended regular expressions"},
-		}, outputFlags()...),
+		}, outputFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error {
 			req := wire.InstalledRequest{Words: c.Args().Slice(), Regex: c.Bool("regex")}
 			for _, filter := range []string{wire.FilterExplicit, wire.FilterDeps, wire.FilterOrphans, wire.FilterForeign} {
@@ -57,7 +57,7 @@ func explicitCommand() *cli.Command {
 		Description: exitCodes(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "count", Aliases: []string{"c"}, Usage: "print how many they are"},
-		}, outputFlags()...),
+		}, outputFlags(packageTemplate)...),
 		Action: explicit,
 	}
 }
@@ -98,7 +98,7 @@ func orphansCommand() *cli.Command {
 		Description: exitCodes(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "required", Usage: "also those that something requires optionally, as pacman -Qdtt does"},
-		}, outputFlags()...),
+		}, outputFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error {
 			req := wire.InstalledRequest{Filter: wire.FilterOrphans}
 			if c.Bool("required") {
@@ -114,7 +114,7 @@ func foreignCommand() *cli.Command {
 		Name:        "foreign",
 		Usage:       "list the installed packages that no repository has, as pacman -Qm does",
 		Description: exitCodes(),
-		Flags:       outputFlags(),
+		Flags:       outputFlags(packageTemplate),
 		Action:      func(c *cli.Context) error { return listAll(c, &wire.InstalledRequest{Filter: wire.FilterForeign}) },
 	}
 }

@@ -25,7 +25,7 @@ mean that there is none: the exit code is then 3.
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "list replacements and newer packages too"},
-		}, outputFlags()...),
+		}, outputFlags("{{.name}} {{.installed}} {{.version}}")...),
 		Action: outdated,
 	}
 }

@@ -26,16 +26,21 @@ import (
 // number; whatever could break a reader needs a new one.
 const schema = 1
 
-// outputFlags are the flags of every command that prints a list.
-func outputFlags() []cli.Flag {
-	return append(documentFlags(), &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print names only"})
+// packageTemplate is an example for lists of packages.
+const packageTemplate = "{{.name}} {{.version}}"
+
+// outputFlags are the flags of every command that prints a list; example is a
+// template for one element of it.
+func outputFlags(example string) []cli.Flag {
+	return append(documentFlags(example), &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print names only"})
 }
 
-// documentFlags are the flags of every command that prints one thing.
-func documentFlags() []cli.Flag {
+// documentFlags are the flags of every command that prints one thing; example is
+// a template for it.
+func documentFlags(example string) []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
-		&cli.StringFlag{Name: "format", Usage: "print by a Go `TEMPLATE` over the JSON fields: '{{.name}} {{.version}}'"},
+		&cli.StringFlag{Name: "format", Usage: "print by a Go `TEMPLATE` over the JSON fields: '" + example + "'"},
 		&cli.StringFlag{Name: "color", Usage: "`WHEN` to colour: auto, always or never", Value: "auto"},
 	}
 }
@@ -101,7 +106,10 @@ func (o *output) format(element any) error {
 	}
 	err = o.tmpl.Execute(o.w, fields)
 	if wrong := new(template.ExecError); errors.As(err, wrong) {
-		return command.Usagef("--format: %s", strings.TrimPrefix(err.Error(), "template: "))
+		return &exit.Error{
+			Code: exit.Usage, Err: fmt.Errorf("--format: %s", strings.TrimPrefix(err.Error(), "template: ")),
+			Hint: "--json shows what fields there are",
+		}
 	}
 	if err != nil {
 		return exit.With(exit.Failed, err)

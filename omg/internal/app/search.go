@@ -27,10 +27,10 @@ keyword: for a value that is the word; repo: keeps one repository.
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Usage: "words are POSIX extended regular expressions"},
 			&cli.BoolFlag{Name: "name", Aliases: []string{"n"}, Usage: "look at names only"},
-			&cli.IntFlag{Name: "limit", Usage: "show at most `N` packages, 0 for all (default: 50 on a terminal, else all)"},
+			&cli.IntFlag{Name: "limit", Usage: "show at most `N` packages, 0 for all", DefaultText: "50 on a terminal, else all"},
 			&cli.StringSliceFlag{Name: "repo", Usage: "only the repository `NAME` (repeatable)"},
 			&cli.StringFlag{Name: "sort", Usage: "by `ORDER`: relevance, name or repo", Value: wire.SortRelevance},
-		}, outputFlags()...),
+		}, outputFlags(packageTemplate)...),
 		Action: search,
 	}
 }
@@ -88,7 +88,10 @@ func search(c *cli.Context) error {
 		return nil
 	}
 	nothing := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("nothing found for %s", quoted(req.Words))}
-	if len(all.Close) > 0 {
+	if len(req.Repos) > 0 {
+		// Names that are close may be in other repositories, and be the very same.
+		nothing.Err = fmt.Errorf("%w in %s", nothing.Err, strings.Join(req.Repos, ", "))
+	} else if len(all.Close) > 0 {
 		nothing.Hint = "close names: " + strings.Join(all.Close, " ")
 	}
 	return nothing

@@ -14,9 +14,9 @@ import (
 func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "status",
-		Usage:       "show numbers of packages, and what they rest on",
+		Usage:       "show counts of packages, sources and their age, what does not work",
 		Description: "A number that is not known is shown as unknown; in JSON it is absent.\n\n" + exitCodes(),
-		Flags:       documentFlags(),
+		Flags:       documentFlags("{{.counts.updates}}"),
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
@@ -56,7 +56,7 @@ func refreshCommand() *cli.Command {
 what is there, so that there is nothing to refresh.
 
 ` + exitCodes(),
-		Flags: documentFlags(),
+		Flags: documentFlags("{{.generation}}"),
 		Action: func(c *cli.Context) error {
 			var r wire.RefreshResult
 			return act(c, wire.OpRefresh, &r, func() any {
@@ -87,7 +87,7 @@ func cacheCommand() *cli.Command {
 			Name:        "clear",
 			Usage:       "have omgd forget the answers that it remembers",
 			Description: "Without a daemon nothing is remembered.\n\n" + exitCodes(),
-			Flags:       documentFlags(),
+			Flags:       documentFlags("{{.cleared}}"),
 			Action: func(c *cli.Context) error {
 				var r wire.CacheClearResult
 				return act(c, wire.OpCacheClear, &r, func() any {
