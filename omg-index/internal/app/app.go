@@ -29,11 +29,19 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return command.Usagef("no command %q", c.Args().First())
+				return command.NoCommand(c.Args().First(), names(c.App.Commands))
 			}
 			return cli.ShowAppHelp(c)
 		},
 	}, args, stdout, stderr)
+}
+
+func names(commands []*cli.Command) []string {
+	list := make([]string, len(commands))
+	for i, c := range commands {
+		list[i] = c.Name
+	}
+	return list
 }
 
 // open opens the one index that a command is about. Whoever owns it: the user

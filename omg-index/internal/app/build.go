@@ -1,7 +1,9 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,12 +30,12 @@ give the same bytes but for the time of the build, which SOURCE_DATE_EPOCH sets.
 
 ` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`"},
-			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`"},
+			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`", DefaultText: "what pacman.conf says"},
+			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
 			&cli.StringSliceFlag{Name: "repo", Usage: "only the repository `NAME` (repeatable)"},
 			&cli.StringSliceFlag{Name: "db", Usage: "the database `FILE` instead of DIR/sync's (repeatable); its name is the repository's"},
-			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "write to `FILE` instead of the data directory"},
-			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`"},
+			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "write to `FILE`", DefaultText: "repos.omgidx in the data directory"},
+			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, else ~/.local/share/omg"},
 		},
 		Action: build,
 	}
@@ -137,7 +139,17 @@ func reposToBuild(c *cli.Context) (*catalog.Repos, error) {
 }
 
 func output(c *cli.Context) (string, error) {
-	if out := c.String("o"); out != "" {
+	if c.IsSet("o") {
+		out := c.String("o")
+		if out == "" {
+			return "", command.Usagef("--output takes the path of a file")
+		}
+		if dir := filepath.Dir(out); !exists(dir) {
+			return "", &exit.Error{
+				Code: exit.Failed, Err: fmt.Errorf("cannot write %s: there is no directory %s", out, dir),
+				Hint: "make it first, or leave --output out",
+			}
+		}
 		return out, nil
 	}
 	dir := paths.Process().DataDir(c.String("data-dir"))
@@ -145,6 +157,12 @@ func output(c *cli.Context) (string, error) {
 		return "", err
 	}
 	return filepath.Join(dir, paths.ReposIndex), nil
+}
+
+// exists says whether there is something: what is wrong with it shows in writing.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // summarize prints what was built: a line a repository, and one for the file.
