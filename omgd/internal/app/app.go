@@ -35,16 +35,21 @@ const shutdownTime = 4500 * time.Millisecond
 // Run runs omgd and returns its exit code.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return command.Run(ctx, &cli.App{
-		Name:        "omgd",
-		Usage:       "keep the package index and answer omg",
-		Description: command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+		Name:      "omgd",
+		Usage:     "keep the package index and answer omg",
+		UsageText: "omgd --foreground [options]",
+		Description: `Reads pacman's databases, and again after each change of them; writes nothing but
+its own files in the data directory and beside its socket. Ends on SIGTERM and
+SIGINT.
+
+` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "foreground", Aliases: []string{"f"}, Usage: "stay in the foreground (the only way so far)"},
-			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Usage: "listen on `PATH`"},
-			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`"},
-			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`"},
+			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Usage: "listen on `PATH`", DefaultText: "$OMG_SOCKET_PATH, else omg.sock in $XDG_RUNTIME_DIR"},
+			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`", DefaultText: "what pacman.conf says"},
+			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
 			&cli.StringSliceFlag{Name: "index", Usage: "serve the index `FILE`, built elsewhere (repeatable)"},
-			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`"},
+			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, else ~/.local/share/omg"},
 		},
 		Action: run,
 	}, args, stdout, stderr)
