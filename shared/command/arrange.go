@@ -14,6 +14,7 @@ func arrange(app *cli.App, args []string) []string {
 	commands := app.Commands
 	var front, path, flags, rest []string
 	local := map[string]bool{}
+	help := false
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		switch {
@@ -33,8 +34,16 @@ func arrange(app *cli.App, args []string) []string {
 			name, _, inline := strings.Cut(strings.TrimLeft(arg, "-"), "=")
 			takesValue, isLocal := local[name]
 			takesGlobal, isGlobal := global[name]
+			help = help || !isLocal && !isGlobal && !inline && (name == "help" || name == "h")
 			taken := args[i : i+1]
-			if value := isLocal && takesValue || !isLocal && isGlobal && takesGlobal; value && !inline && i+1 < len(args) {
+			if value := isLocal && takesValue || !isLocal && isGlobal && takesGlobal; value && !inline {
+				if i+1 == len(args) {
+					// Nothing may follow it that could pass for its value.
+					if !isLocal {
+						return taken
+					}
+					return append(append(front, path...), arg)
+				}
 				taken = args[i : i+2]
 				i++
 			}
@@ -46,7 +55,8 @@ func arrange(app *cli.App, args []string) []string {
 		}
 	}
 	out := append(append(front, path...), flags...)
-	if len(rest) > 0 {
+	// The framework takes what stands behind --help for a command to explain.
+	if len(rest) > 0 && !help {
 		out = append(append(out, "--"), rest...)
 	}
 	return out

@@ -56,7 +56,9 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	app.OnUsageError = usageError
 	app.CommandNotFound = nil
 	cli.OsExiter = func(int) {}
-	prepare(app.Commands)
+	app.HideHelpCommand = len(app.Commands) == 0
+	noDefaults(app.Flags)
+	prepare(app.Commands, len(app.Flags) > 0)
 	// The framework does not look at what becomes of what it prints itself.
 	var printing error
 	cli.HelpPrinterCustom = func(w io.Writer, templ string, data any, funcs map[string]any) {
@@ -81,17 +83,96 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	return exit.Code(err)
 }
 
-func prepare(commands []*cli.Command) {
+// prepare sets what all commands share. General says that the program has flags
+// of its own, which a command's help does not list.
+func prepare(commands []*cli.Command, general bool) {
 	for _, c := range commands {
 		c.HideHelpCommand = true
 		c.UseShortOptionHandling = true
 		c.OnUsageError = usageError
-		prepare(c.Subcommands)
+		noDefaults(c.Flags)
+		if general {
+			c.Description += "\n\nThe program's own --help lists the options that all commands take."
+		}
+		prepare(c.Subcommands, general)
+	}
+}
+
+// noDefaults keeps "(default: false)" out of the help: a flag that is not given
+// is not set.
+func noDefaults(flags []cli.Flag) {
+	for _, f := range flags {
+		if f, ok := f.(*cli.BoolFlag); ok {
+			f.DisableDefaultText = true
+		}
 	}
 }
 
 func usageError(_ *cli.Context, err error, _ bool) error {
-	return Usagef("%w", err)
+	return Usagef("%s", plainly(err.Error()))
+}
+
+// plainly says what package flag says, with flags as they are typed.
+func plainly(message string) string {
+	if name, ok := strings.CutPrefix(message, "flag provided but not defined: -"); ok {
+		return fmt.Sprintf("no flag %q", name) // it may have been typed with one dash or two
+	}
+	if name, ok := strings.CutPrefix(message, "flag needs an argument: -"); ok {
+		return dashed(name) + " needs a value"
+	}
+	for _, how := range [][2]string{{"invalid value ", " for flag -"}, {"invalid boolean value ", " for -"}} {
+		rest, ok := strings.CutPrefix(message, how[0])
+		if at := strings.LastIndex(rest, how[1]); ok && at >= 0 {
+			name, _, _ := strings.Cut(rest[at+len(how[1]):], ":")
+			return dashed(name) + " cannot be " + rest[:at]
+		}
+	}
+	return message
+}
+
+func dashed(flag string) string {
+	if len(flag) == 1 {
+		return "-" + flag
+	}
+	return "--" + flag
+}
+
+// NoCommand is the error of who typed the name of a command that there is not,
+// with those of the commands that are close to it.
+func NoCommand(name string, commands []string) error {
+	var near []string
+	for _, c := range commands {
+		if d := distance(name, c); d <= 2 && 2*d <= len(name) {
+			near = append(near, c)
+		}
+	}
+	e := &exit.Error{Code: exit.Usage, Err: fmt.Errorf("no command %q", name), Hint: "see --help"}
+	if len(near) > 0 {
+		e.Hint = "close commands: " + strings.Join(near, " ")
+	}
+	return e
+}
+
+// distance is how many bytes are to be inserted, deleted or replaced to make one
+// text of another (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 // Usagef is an error of the one who typed the command.

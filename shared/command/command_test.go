@@ -112,7 +112,10 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("no room") }
 
 func TestHelpAndVersionGoToStdout(t *testing.T) {
-	for _, line := range []string{"--help", "-h", "--version", "find --help", "cache --help", "cache clear --help", "help", "help find"} {
+	for _, line := range []string{
+		"--help", "-h", "--version", "find --help", "cache --help", "cache clear --help", "help", "help find",
+		"find word --help", "find --help word", "find -h word -q", "cache clear word --help", "word --help",
+	} {
 		var out, stderr bytes.Buffer
 		code := Run(context.Background(), app(func(*cli.Context) error { return nil }), append([]string{"prog"}, strings.Fields(line)...), &out, &stderr)
 		require.Zero(t, code, line)
@@ -123,4 +126,62 @@ func TestHelpAndVersionGoToStdout(t *testing.T) {
 		require.Equal(t, "prog: error: no room\n", stderr.String(), line)
 	}
 	require.Equal(t, "Exit codes: 0 answered; 2 wrong usage.", ExitCodes(exit.OK, exit.Usage))
+}
+
+func TestFlagErrorsNameFlagsAsTyped(t *testing.T) {
+	for line, want := range map[string]string{
+		"find --nonsense":          `no flag "nonsense"`,
+		"find -Ss word":            `no flag "Ss"`,
+		"find word --limit":        "--limit needs a value",
+		"find word --repo":         "--repo needs a value",
+		"find word -q --socket":    "--socket needs a value",
+		"find word -s":             "-s needs a value",
+		"cache clear --socket":     "--socket needs a value",
+		"find --limit x word":      `--limit cannot be "x"`,
+		"find --quiet=maybe word":  `--quiet cannot be "maybe"`,
+		"find -q=maybe":            `-q cannot be "maybe"`,
+		"find --limit=-\"-x-for:":  `--limit cannot be "-\"-x-for:"`,
+		"find --limit=1-for-flag-": `--limit cannot be "1-for-flag-"`,
+	} {
+		var out, stderr bytes.Buffer
+		code := Run(context.Background(), app(func(*cli.Context) error { return nil }), append([]string{"prog"}, strings.Fields(line)...), &out, &stderr)
+		require.Equal(t, exit.Usage, code, line)
+		require.Equal(t, "prog: error: "+want+"\nprog: hint: see --help\n", stderr.String(), line)
+		require.Empty(t, out.String(), line)
+	}
+}
+
+func TestNoCommand(t *testing.T) {
+	commands := []string{"search", "info", "why", "cache", "status"}
+	for name, hint := range map[string]string{
+		"serach": "close commands: search", "inof": "close commands: info", "wyh": "see --help", "wh": "close commands: why",
+		"stats": "close commands: status", "version": "see --help", "x": "see --help", "": "see --help",
+		strings.Repeat("search", 1000): "see --help",
+	} {
+		var e *exit.Error
+		require.ErrorAs(t, NoCommand(name, commands), &e)
+		require.Equal(t, exit.Usage, e.Code)
+		require.Equal(t, hint, e.Hint, name)
+	}
+	require.EqualError(t, NoCommand("\n", commands), `no command "\n"`)
+	require.Equal(t, 3, distance("kitten", "sitting"))
+	require.Equal(t, 4, distance("", "info"))
+}
+
+func TestHelpHasNoNoise(t *testing.T) {
+	help := func(a *cli.App, line string) string {
+		var out, stderr bytes.Buffer
+		require.Zero(t, Run(context.Background(), a, append([]string{"prog"}, strings.Fields(line)...), &out, &stderr))
+		return out.String()
+	}
+	nothing := func(*cli.Context) error { return nil }
+	for _, line := range []string{"--help", "find --help", "cache clear --help"} {
+		text := help(app(nothing), line)
+		require.NotContains(t, text, "default: false", line)
+		require.Equal(t, line != "--help", strings.Contains(text, "--help lists the options that all commands take"), line)
+	}
+	require.Contains(t, help(app(nothing), "--help"), "help, h")
+	one := help(&cli.App{Name: "prog", Action: nothing}, "--help")
+	require.NotContains(t, one, "COMMANDS", "a program without commands has no command help")
+	require.NotContains(t, one, "command [command options]")
 }
