@@ -65,7 +65,11 @@ func build(c *cli.Context) error {
 		return exit.With(exit.Failed, err)
 	}
 	if err := built.WriteFile(out); err != nil {
-		return exit.With(exit.Failed, fmt.Errorf("cannot write the index: %w", err))
+		wrong := &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write the index: %w", err)}
+		if errors.Is(err, fs.ErrNotExist) { // of a file that is to be made: its directory
+			wrong.Hint = "make the directory " + filepath.Dir(out) + " first"
+		}
+		return wrong
 	}
 	if err := built.Stamps().Write(out); err != nil {
 		return exit.With(exit.Failed, fmt.Errorf("cannot write the index's stamps: %w", err))
@@ -144,12 +148,6 @@ func output(c *cli.Context) (string, error) {
 		if out == "" {
 			return "", command.Usagef("--output takes the path of a file")
 		}
-		if dir := filepath.Dir(out); !exists(dir) {
-			return "", &exit.Error{
-				Code: exit.Failed, Err: fmt.Errorf("cannot write %s: there is no directory %s", out, dir),
-				Hint: "make it first, or leave --output out",
-			}
-		}
 		return out, nil
 	}
 	dir := paths.Process().DataDir(c.String("data-dir"))
@@ -157,12 +155,6 @@ func output(c *cli.Context) (string, error) {
 		return "", err
 	}
 	return filepath.Join(dir, paths.ReposIndex), nil
-}
-
-// exists says whether there is something: what is wrong with it shows in writing.
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // summarize prints what was built: a line a repository, and one for the file.
