@@ -1,0 +1,155 @@
+// Package config is omg's own configuration: what can be tuned, and what it is
+// unless someone says otherwise.
+package config
+
+import "time"
+
+// Config has everything that can be tuned, by section. Comments give meaning and
+// units; Default gives the values.
+type Config struct {
+	Refresh Refresh `toml:"refresh"`
+	Stale   Stale   `toml:"stale"`
+	Cache   Cache   `toml:"cache"`
+	Memory  Memory  `toml:"memory"`
+	Limits  Limits  `toml:"limits"`
+	Access  Access  `toml:"access"`
+	Log     Log     `toml:"log"`
+	Network Network `toml:"network"`
+	AUR     AUR     `toml:"aur"`
+	Tracker Tracker `toml:"tracker"`
+	Sync    Sync    `toml:"sync"`
+	Metrics Metrics `toml:"metrics"`
+	Debug   Debug   `toml:"debug"`
+}
+
+// Refresh is when the databases are looked at though nothing is seen to change.
+type Refresh struct {
+	Interval Duration `toml:"interval"`
+}
+
+// Stale is how old a source may be before answers call it stale.
+type Stale struct {
+	Repos   Duration `toml:"repos"`
+	AUR     Duration `toml:"aur"`
+	Tracker Duration `toml:"tracker"`
+}
+
+// Cache bounds the answers that are kept in memory.
+type Cache struct {
+	Entries int      `toml:"entries"` // of each cache
+	TTL     Duration `toml:"ttl"`
+}
+
+// Memory bounds what the daemon keeps, in bytes.
+type Memory struct {
+	Limit  Size `toml:"limit"`  // soft, of the Go heap and stacks; 0 for none
+	Caches Size `toml:"caches"` // all cached answers together
+	Store  Size `toml:"store"`  // the store's write buffer and block cache
+}
+
+// Limits are what the daemon's peers can take.
+type Limits struct {
+	Connections int      `toml:"connections"` // at the same time
+	InFlight    int      `toml:"in_flight"`   // slow requests of a connection at the same time
+	PeerUnsent  Size     `toml:"peer_unsent"` // unsent bytes of a connection
+	Unsent      Size     `toml:"unsent"`      // unsent bytes of all
+	Received    Size     `toml:"received"`    // bytes of half-sent large frames of all
+	HalfFrame   Duration `toml:"half_frame"`  // from a frame's first byte to its last
+	Write       Duration `toml:"write"`       // for a peer to read a part of an answer
+	Idle        Duration `toml:"idle"`        // for a connection without requests; 0 for no limit
+	UserRate    int      `toml:"user_rate"`   // requests a second of one user, system mode only; 0 for no limit
+}
+
+// Access says who may ask a daemon that serves several users.
+type Access struct {
+	Users  []string `toml:"users"`  // names or numbers; with no users and no groups, everybody
+	Groups []string `toml:"groups"` // names or numbers
+	// Administrators may, besides root, clear caches, refresh, read metrics and
+	// change the log level.
+	Administrators []string `toml:"administrators"`
+	SocketGroup    string   `toml:"socket_group"` // the socket is 0660 and this group's; empty for 0666
+}
+
+// Log is what is logged.
+type Log struct {
+	Level string `toml:"level"` // error, warn, info, debug or trace
+}
+
+// Network is how others are asked.
+type Network struct {
+	Proxy     string   `toml:"proxy"` // an address; empty for the environment's, "none" for none
+	UserAgent string   `toml:"user_agent"`
+	Timeout   Duration `toml:"timeout"` // without a byte
+}
+
+// AUR is the Arch User Repository.
+type AUR struct {
+	Enabled  bool     `toml:"enabled"`
+	URL      string   `toml:"url"`
+	Interval Duration `toml:"interval"` // between two requests for the dump
+	Live     Live     `toml:"live"`
+}
+
+// Live is what is asked at the AUR while someone waits.
+type Live struct {
+	Enabled  bool     `toml:"enabled"`
+	Deadline Duration `toml:"deadline"` // after which an answer goes without it
+	Daily    int      `toml:"daily"`    // requests a day
+}
+
+// Tracker is the security tracker.
+type Tracker struct {
+	Enabled  bool     `toml:"enabled"`
+	URL      string   `toml:"url"`
+	Interval Duration `toml:"interval"`
+}
+
+// Sync is databases of our own, so that updates are known without root.
+type Sync struct {
+	Own      bool     `toml:"own"`
+	Interval Duration `toml:"interval"`
+	Search   bool     `toml:"search"` // search and info use them too
+}
+
+// Metrics is where Prometheus finds the metrics, besides the operation.
+type Metrics struct {
+	Address string `toml:"address"` // a loopback host:port or an absolute path of a socket; empty for none
+}
+
+// Debug is for those who look inside.
+type Debug struct {
+	Pprof string `toml:"pprof"` // an absolute path of a socket; empty for none
+}
+
+// Duration is a time.Duration that is written as "300s" or "24h".
+type Duration time.Duration
+
+// Size is a number of bytes that is written as "64MiB", "8KiB" or "1024".
+type Size int64
+
+// Default is what holds unless someone says otherwise.
+func Default() Config {
+	const (
+		second = Duration(time.Second)
+		hour   = Duration(time.Hour)
+		mib    = 1 << 20
+	)
+	return Config{
+		Refresh: Refresh{Interval: 300 * second},
+		Stale:   Stale{Repos: 24 * hour, AUR: 24 * hour, Tracker: 24 * hour},
+		Cache:   Cache{Entries: 1000, TTL: 300 * second},
+		Memory:  Memory{Caches: 16 * mib, Store: 2 * mib},
+		Limits: Limits{
+			Connections: 4096, InFlight: 64, PeerUnsent: mib, Unsent: 64 * mib, Received: 64 * mib,
+			HalfFrame: 10 * second, Write: 30 * second, UserRate: 1000,
+		},
+		Log:     Log{Level: "info"},
+		Network: Network{Timeout: 30 * second},
+		AUR: AUR{
+			Enabled: true, URL: "https://aur.archlinux.org", Interval: 24 * hour,
+			Live: Live{Enabled: true, Deadline: 2 * second, Daily: 1000},
+		},
+		Tracker: Tracker{Enabled: true, URL: "https://security.archlinux.org", Interval: hour},
+		Sync:    Sync{Interval: hour},
+	}
+}
