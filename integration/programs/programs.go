@@ -41,6 +41,9 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := os.Chmod(dir, 0o755); err != nil { // tests run them as other users, too
+		return "", err
+	}
 	out, err := exec.Command("go", "env", "GOWORK").Output()
 	if err != nil {
 		return "", err

@@ -19,10 +19,12 @@ const (
 	AURIndex   = "aur.omgidx"
 )
 
-// SystemDir is the data directory that all users share, SystemUser its owner.
+// SystemDir is the data directory that all users share, SystemSocket where the
+// daemon listens that serves them, SystemUser the owner of both.
 const (
-	SystemDir  = "/var/lib/omg"
-	SystemUser = "omg"
+	SystemDir    = "/var/lib/omg"
+	SystemSocket = "/run/omg/omg.sock"
+	SystemUser   = "omg"
 )
 
 // Env is the environment that a rule looks at. The zero Env knows nothing.
@@ -78,6 +80,17 @@ func (e Env) Socket(flag string) string {
 		return filepath.Join(d, "omg.sock")
 	}
 	return "/tmp/omg.sock"
+}
+
+// Sockets are where a client looks for a daemon, one after the other: where the
+// flag or OMG_SOCKET_PATH says and nowhere else, or else at the user's own and at
+// the one that serves all users.
+func (e Env) Sockets(flag string) []string {
+	own := e.Socket(flag)
+	if flag != "" || e.get("OMG_SOCKET_PATH") != "" || own == SystemSocket {
+		return []string{own}
+	}
+	return []string{own, SystemSocket}
 }
 
 // Lock is the file beside a socket that keeps two daemons apart. Only a socket
@@ -177,28 +190,6 @@ func Program(name string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%s is %w beside %s", name, ErrNotInstalled, self)
-}
-
-// ErrUntrusted means that someone else could put or replace a file.
-var ErrUntrusted = errors.New("not to be trusted")
-
-// CheckParent refuses a directory in which others can replace files: one that
-// others can write and that is not sticky, or one that belongs to neither this
-// user nor root.
-func (e Env) CheckParent(dir string) error {
-	var st unix.Stat_t
-	if err := unix.Stat(dir, &st); err != nil {
-		return &os.PathError{Op: "stat", Path: dir, Err: err}
-	}
-	switch {
-	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
-		return &os.PathError{Op: "open", Path: dir, Err: unix.ENOTDIR}
-	case st.Uid != 0 && int(st.Uid) != e.UID:
-		return fmt.Errorf("%s: %w: it belongs to user %d", dir, ErrUntrusted, st.Uid)
-	case st.Mode&0o022 != 0 && st.Mode&unix.S_ISVTX == 0:
-		return fmt.Errorf("%s: %w: others can replace files in it (mode %04o)", dir, ErrUntrusted, st.Mode&0o7777)
-	}
-	return nil
 }
 
 // MakePrivateDir makes a directory that only this user can enter, or checks

@@ -77,12 +77,13 @@ func Remove(path string) error {
 }
 
 // Read reads the file at a path. It wraps fs.ErrNotExist if there is none,
-// ErrUntrusted if it is a symlink, not this user's, or lies where others could
+// ErrUntrusted if it is a symlink, not this user's, root's or the system user's,
+// or lies where others could
 // have put it, and ErrFormat if it is no status file. Whether the numbers are
 // still to be shown is what Fresh says.
 func Read(path string) (Status, error) {
-	uid := os.Getuid()
-	if err := (paths.Env{UID: uid}).CheckParent(filepath.Dir(path)); err != nil {
+	env := paths.Process()
+	if err := env.CheckOrigin(filepath.Dir(path)); err != nil {
 		if errors.Is(err, paths.ErrUntrusted) {
 			err = fmt.Errorf("%w: %w", ErrUntrusted, err)
 		}
@@ -93,7 +94,7 @@ func Read(path string) (Status, error) {
 		switch {
 		case st.Mode&unix.S_IFMT != unix.S_IFREG:
 			return fmt.Errorf("%w: not a regular file", ErrFormat)
-		case int(st.Uid) != uid:
+		case !env.Trusts(st.Uid):
 			return fmt.Errorf("%w: it belongs to user %d", ErrUntrusted, st.Uid)
 		case st.Mode&0o022 != 0:
 			return fmt.Errorf("%w: others can write it (mode %04o)", ErrUntrusted, st.Mode&0o7777)

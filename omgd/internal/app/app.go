@@ -2,6 +2,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/omgd/internal/detach"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/exit"
@@ -23,14 +25,17 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return command.Run(ctx, &cli.App{
 		Name:      "omgd",
 		Usage:     "keep the package index and answer omg",
-		UsageText: "omgd --foreground [options]",
+		UsageText: "omgd [options]",
 		Description: `Reads pacman's databases, and again after each change of them; writes nothing but
-its own files in the data directory and beside its socket. Ends on SIGTERM and
-SIGINT.
+its own files in the data directory and beside its socket. Goes into the
+background and returns when it answers there. Ends on SIGTERM and SIGINT, at once
+on a second one.
 
-` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+Exit codes: 0 it runs, or has ended as it should; 1 the background process did not
+start; 2 wrong usage; 3 it cannot run.`,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "foreground", Aliases: []string{"f"}, Usage: "stay in the foreground (the only way so far)"},
+			&cli.BoolFlag{Name: "foreground", Aliases: []string{"f"}, Usage: "stay in the foreground"},
+			&cli.BoolFlag{Name: "system", Usage: "serve all users, from " + paths.SystemDir},
 			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Usage: "listen on `PATH`", DefaultText: "$OMG_SOCKET_PATH, else omg.sock in $XDG_RUNTIME_DIR, else in /tmp"},
 			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`", DefaultText: "what pacman.conf says"},
 			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
@@ -45,30 +50,40 @@ func run(c *cli.Context) error {
 	if c.Args().Present() {
 		return command.Usagef("omgd takes no argument %q", c.Args().First())
 	}
-	if !c.Bool("foreground") {
-		return command.Usagef("omgd runs in the foreground only: give --foreground")
-	}
 	env := paths.Process()
 	o := options{
 		env:          env,
 		config:       config.Default(),
-		socket:       env.Socket(c.String("socket")),
+		system:       c.Bool("system"),
+		copied:       detach.Copy(),
 		dbpath:       absolute(c.String("dbpath")),
 		pacmanConfig: absolute(c.String("pacman-config")),
-		data:         absolute(env.DataDir(c.String("data-dir"))),
 		log:          slog.New(slog.NewTextHandler(c.App.ErrWriter, nil)),
 	}
+	o.socket, o.data = places(env, o.system, c.String("socket"), c.String("data-dir"))
 	for _, p := range c.StringSlice("index") {
 		o.indexes = append(o.indexes, absolute(p))
 	}
 	// Signals are caught before there is something to clean up.
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, unix.SIGTERM)
 	defer stop()
+	if !c.Bool("foreground") && !o.copied {
+		return background(ctx, o, c.App.ErrWriter)
+	}
+	unix.Umask(unix.Umask(0o777) | 0o022) // nobody else writes what we make
 	d, err := start(o)
 	if err == nil {
-		err = d.serve(ctx)
+		err = d.serve(ctx, stop)
 	}
 	return exit.With(exit.Failed, err)
+}
+
+// places are the absolute paths of the socket and the data.
+func places(env paths.Env, system bool, socket, data string) (string, string) {
+	if system {
+		return absolute(cmp.Or(socket, paths.SystemSocket)), absolute(cmp.Or(data, paths.SystemDir))
+	}
+	return absolute(env.Socket(socket)), absolute(env.DataDir(data))
 }
 
 // absolute makes a path independent of the working directory.

@@ -2,12 +2,9 @@ package app
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
-	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/alpm"
 	"github.com/omg-arch/omg/omgd/internal/listen"
@@ -15,6 +12,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/server"
 	"github.com/omg-arch/omg/omgd/internal/service"
 	"github.com/omg-arch/omg/omgd/internal/state"
+	"github.com/omg-arch/omg/omgd/internal/systemd"
 	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/paths"
@@ -22,13 +20,12 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// shutdownTime is the longest that the end may take.
-const shutdownTime = 4500 * time.Millisecond
-
 // options are what a daemon is started with. Paths are absolute.
 type options struct {
 	env                  paths.Env
 	config               config.Config
+	system               bool // serves all users
+	copied               bool // is the background process that someone waits for
 	socket               string
 	dbpath, pacmanConfig string // empty for pacman's own
 	indexes              []string
@@ -44,6 +41,7 @@ type daemon struct {
 	memory   *memory
 	worker   *refresh.Worker
 	server   *server.Server
+	manager  systemd.Notifier
 	// tasks run beside the server. Each ends, within 100 ms, when its context does.
 	tasks []func(context.Context)
 }
@@ -53,11 +51,11 @@ func start(o options) (*daemon, error) {
 	if err := os.MkdirAll(o.data, 0o755); err != nil {
 		return nil, err
 	}
-	socket, err := listen.Open(o.socket, o.env)
+	socket, err := o.listen()
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{options: o, listener: socket, holder: &state.Holder{}}
+	d := &daemon{options: o, listener: socket, holder: &state.Holder{}, manager: systemd.Notifier{Log: o.log}}
 	d.memory = newMemory(o.env, o.data, socket.Addr().String(), d.holder, o.log)
 	d.worker = refresh.New(refresh.Config{
 		Catalog: catalog.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig},
@@ -68,9 +66,12 @@ func start(o options) (*daemon, error) {
 		Log:     o.log,
 		Alpm:    alpm.New(),
 
-		Refreshed: d.memory.refreshed,
+		Refreshed: func() {
+			d.memory.refreshed()
+			d.manager.Status(d.summary())
+		},
 	})
-	d.tasks = append(d.tasks, d.worker.Run)
+	d.tasks = append(d.tasks, d.worker.Run, d.watchdog)
 	d.server = server.New(server.Config{
 		Ops: service.New(service.Config{
 			State: d.holder, Suspect: d.worker.Suspect, Refresh: d.worker.Refresh,
@@ -86,29 +87,3 @@ func start(o options) (*daemon, error) {
 
 // parts are the parts that do not work as they should.
 func (d *daemon) parts() []wire.Part { return append(d.worker.Parts(), d.memory.parts()...) }
-
-// serve runs until ctx ends, and then ends everything: first the accept loop and
-// the tasks, then the running requests.
-func (d *daemon) serve(ctx context.Context) error {
-	defer d.memory.close()
-	tasks, stopTasks := context.WithCancel(context.Background())
-	defer stopTasks()
-	var wait sync.WaitGroup
-	for _, task := range d.tasks {
-		wait.Go(func() { task(tasks) })
-	}
-	served := make(chan error, 1)
-	go func() { served <- d.server.Serve(d.listener) }()
-	d.log.Info("listening", "socket", d.listener.Addr().String())
-
-	<-ctx.Done()
-	d.log.Info("ending")
-	err := d.listener.Close()
-	stopTasks()
-	end, cancel := context.WithTimeout(context.Background(), shutdownTime)
-	defer cancel()
-	err = errors.Join(err, d.server.Shutdown(end), <-served)
-	wait.Wait()
-	d.worker.Close()
-	return err
-}

@@ -118,10 +118,15 @@ func fileStatus(r *wire.StatusResult) statusfile.Status {
 
 // close ends a clean run: the status file goes, the store stays.
 func (m *memory) close() {
-	if err := statusfile.Remove(m.path); err != nil {
-		m.log.Warn("cannot remove the status file", "err", err)
-	}
+	m.forget()
 	if err := m.store.Close(); err != nil {
 		m.log.Warn("cannot close the store", "err", err)
+	}
+}
+
+// forget removes the status file.
+func (m *memory) forget() {
+	if err := statusfile.Remove(m.path); err != nil {
+		m.log.Warn("cannot remove the status file", "err", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/pidfile"
 )
 
 var (
@@ -26,20 +27,32 @@ var (
 	ErrOccupied = errors.New("something else is in the place of the socket")
 )
 
-// Socket is a listening socket and the lock that makes it ours alone.
+// Socket is a listening socket, the lock that makes it ours alone, and the file
+// with our process number.
 type Socket struct {
 	*net.UnixListener
 	path string
-	born os.FileInfo // to tell our socket from another that took its place
+	pid  string
+	born os.FileInfo // to tell our socket from another that took its place; nil for the service manager's
 	lock *os.File
 }
+
+// Access is who may connect, by the socket's mode and, unless it is -1, group.
+type Access struct {
+	Mode  fs.FileMode
+	Group int
+}
+
+// Private lets only the owner connect.
+var Private = Access{Mode: 0o600, Group: -1}
 
 // maxPath is what a socket's address has room for.
 const maxPath = 107
 
 // Open takes the lock beside the socket, removes a socket that a dead daemon
-// left, and listens. The socket has mode 0600 from the start, whatever the umask.
-func Open(path string, env paths.Env) (*Socket, error) {
+// left, and listens. The socket never has a wider mode than access says, whatever
+// the umask.
+func Open(path string, env paths.Env, access Access) (*Socket, error) {
 	if len(path) > maxPath {
 		return nil, fmt.Errorf("%s: a socket's path has at most %d bytes, not %d: choose another with --socket", path, maxPath, len(path))
 	}
@@ -54,24 +67,56 @@ func Open(path string, env paths.Env) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := takeLock(env.Lock(path), env)
+	s, err := own(path, env)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	s := &Socket{path: path, lock: lock}
-	if err := removeStale(path, env); err != nil {
-		s.unlock()
 		return nil, err
 	}
-	if err := s.bind(); err != nil {
-		s.unlock()
+	if err := removeStale(path, env); err != nil {
+		s.Release()
+		return nil, err
+	}
+	if err := s.bind(access); err != nil {
+		s.Abandon()
 		return nil, err
 	}
 	// Who exchanged the directory since it was checked has our socket, and
 	// nobody is to believe it.
 	if now, err := os.Stat(dir); err != nil || !os.SameFile(parent, now) {
-		_ = s.Close()
+		s.Abandon()
 		return nil, fmt.Errorf("%s: %w: it was replaced", dir, paths.ErrUntrusted)
+	}
+	return s, nil
+}
+
+// Take makes the daemon's socket of one that the service manager listens on. It
+// is not looked at, changed or removed; the lock beside it is ours all the same.
+func Take(l *net.UnixListener, env paths.Env) (*Socket, error) {
+	path := l.Addr().String()
+	if !filepath.IsAbs(path) {
+		return nil, fmt.Errorf("the socket %q of the service manager has no place in the file system", path)
+	}
+	if err := env.CheckParent(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	s, err := own(path, env)
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false)
+	s.UnixListener = l
+	return s, nil
+}
+
+// own takes the lock and writes the file with our process number.
+func own(path string, env paths.Env) (*Socket, error) {
+	lock, err := takeLock(env.Lock(path), env)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	s := &Socket{path: path, pid: env.PID(path), lock: lock}
+	if err := pidfile.Write(s.pid); err != nil {
+		s.Release()
+		return nil, err
 	}
 	return s, nil
 }
@@ -91,13 +136,12 @@ func makeParent(dir string) error {
 	return os.Chmod(dir, 0o755)
 }
 
-func (s *Socket) bind() error {
-	const mode = 0o600
+func (s *Socket) bind(access Access) error {
 	// The mode that the descriptor has when it is bound is the mode that the
 	// file is born with; a chmod afterwards would leave a moment for others.
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
-		if cerr := raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), mode) }); cerr != nil {
+		if cerr := raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), uint32(Private.Mode)) }); cerr != nil {
 			return cerr
 		}
 		return err
@@ -108,31 +152,63 @@ func (s *Socket) bind() error {
 	}
 	s.UnixListener = l.(*net.UnixListener)
 	s.SetUnlinkOnClose(false) // we look before we remove
-	if s.born, err = os.Lstat(s.path); err == nil && s.born.Mode().Perm() != mode {
-		err = os.Chmod(s.path, mode) // a umask that takes from the owner too
+	if s.born, err = os.Lstat(s.path); err != nil {
+		return err
 	}
-	if err != nil {
-		_ = s.UnixListener.Close()
+	if access.Group >= 0 {
+		if err := os.Lchown(s.path, -1, access.Group); err != nil {
+			return err
+		}
 	}
-	return err
+	if s.born.Mode().Perm() != access.Mode { // wider, or the umask took from the owner too
+		return os.Chmod(s.path, access.Mode)
+	}
+	return nil
 }
 
 // drain is the longest that Close waits for connections to be accepted.
 const drain = 100 * time.Millisecond
 
 // Close removes the socket, waits until those that had connected are accepted
-// (another goroutine must do so), stops listening and removes the lock.
+// (another goroutine must do so) and stops listening. The service manager's
+// socket stays, and who connects to it waits for the next daemon. Release must
+// follow when the daemon has ended.
 func (s *Socket) Close() error {
-	var err error
-	if now, serr := os.Lstat(s.path); serr == nil && os.SameFile(s.born, now) {
-		err = os.Remove(s.path)
+	err := s.remove()
+	if s.born != nil {
+		for end := time.Now().Add(drain); s.pending() && time.Now().Before(end); {
+			time.Sleep(time.Millisecond)
+		}
 	}
-	for end := time.Now().Add(drain); s.pending() && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
+	return errors.Join(err, s.UnixListener.Close())
+}
+
+// remove removes the socket if it is still ours.
+func (s *Socket) remove() error {
+	if s.born == nil {
+		return nil
 	}
-	err = errors.Join(err, s.UnixListener.Close())
-	s.unlock()
-	return err
+	if now, err := os.Lstat(s.path); err == nil && os.SameFile(s.born, now) {
+		return os.Remove(s.path)
+	}
+	return nil
+}
+
+// Release lets another daemon take the place.
+func (s *Socket) Release() {
+	_ = pidfile.Remove(s.pid)
+	_ = os.Remove(s.lock.Name())
+	_ = s.lock.Close()
+}
+
+// Abandon leaves nothing in the file system, at once: it is for a daemon that
+// dies now.
+func (s *Socket) Abandon() {
+	_ = s.remove()
+	if s.UnixListener != nil {
+		_ = s.UnixListener.Close()
+	}
+	s.Release()
 }
 
 // pending says whether a connection waits to be accepted.
@@ -210,11 +286,6 @@ func holder(f *os.File) error {
 		return ErrRunning
 	}
 	return fmt.Errorf("%w (process %d)", ErrRunning, pid)
-}
-
-func (s *Socket) unlock() {
-	_ = os.Remove(s.lock.Name())
-	_ = s.lock.Close()
 }
 
 // removeStale removes a socket of ours on which nobody answers. Anything else

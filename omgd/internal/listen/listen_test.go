@@ -29,12 +29,13 @@ func TestBornClosedToOthers(t *testing.T) {
 	for _, umask := range []int{0, 0o022, 0o077, 0o277, 0o777} {
 		path, env := place(t)
 		syscall.Umask(umask)
-		s, err := Open(path, env)
+		s, err := Open(path, env, Private)
 		require.NoError(t, err)
 		fi, err := os.Lstat(path)
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), fi.Mode().Perm(), "umask %04o", umask)
 		require.NoError(t, s.Close())
+		s.Release()
 		entries, err := os.ReadDir(filepath.Dir(path))
 		require.NoError(t, err)
 		require.Empty(t, entries, "nothing is left")
@@ -65,9 +66,10 @@ func TestBornNotChanged(t *testing.T) {
 				}
 			}
 		}()
-		s, err := Open(path, env)
+		s, err := Open(path, env, Private)
 		require.NoError(t, err)
 		require.NoError(t, s.Close())
+		s.Release()
 		close(stop)
 		<-watched
 	}
@@ -78,12 +80,13 @@ func TestParentIsMade(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0o077))
 	path, env := place(t)
 	path = filepath.Join(filepath.Dir(path), "a", "b", "omg.sock")
-	s, err := Open(path, env)
+	s, err := Open(path, env, Private)
 	require.NoError(t, err)
 	fi, err := os.Stat(filepath.Dir(path))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o755), fi.Mode().Perm())
 	require.NoError(t, s.Close())
+	s.Release()
 }
 
 func TestOnlyOneOfMany(t *testing.T) {
@@ -94,7 +97,7 @@ func TestOnlyOneOfMany(t *testing.T) {
 		sockets := make([]*Socket, 8)
 		for i := range sockets {
 			all.Go(func() {
-				s, err := Open(path, env)
+				s, err := Open(path, env, Private)
 				if err != nil {
 					require.ErrorIs(t, err, ErrRunning)
 					return
@@ -108,6 +111,7 @@ func TestOnlyOneOfMany(t *testing.T) {
 		for _, s := range sockets {
 			if s != nil {
 				require.NoError(t, s.Close())
+				s.Release()
 			}
 		}
 	}
@@ -119,9 +123,10 @@ func TestStaleSocketIsRemoved(t *testing.T) {
 	require.NoError(t, err)
 	l.SetUnlinkOnClose(false)
 	require.NoError(t, l.Close())
-	s, err := Open(path, env)
+	s, err := Open(path, env, Private)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
+	s.Release()
 }
 
 func TestRefuses(t *testing.T) {
@@ -149,7 +154,7 @@ func TestRefuses(t *testing.T) {
 			path, env := place(t)
 			c.make(t, path)
 			before, err := os.Lstat(path)
-			_, open := Open(path, env)
+			_, open := Open(path, env, Private)
 			require.ErrorIs(t, open, c.want)
 			if err == nil {
 				after, err := os.Lstat(path)
@@ -164,7 +169,7 @@ func TestRefuses(t *testing.T) {
 // the server, not cut off by the kernel.
 func TestConnectedAreAccepted(t *testing.T) {
 	path, env := place(t)
-	s, err := Open(path, env)
+	s, err := Open(path, env, Private)
 	require.NoError(t, err)
 	const clients = 50
 	var all []net.Conn
@@ -187,6 +192,7 @@ func TestConnectedAreAccepted(t *testing.T) {
 		}
 	}()
 	require.NoError(t, s.Close())
+	s.Release()
 	require.Equal(t, clients, <-accepted)
 	for _, nc := range all {
 		_ = nc.Close()
@@ -196,23 +202,25 @@ func TestConnectedAreAccepted(t *testing.T) {
 // TestCloseLeavesWhatIsNotOurs: a socket that took the place of ours stays.
 func TestCloseLeavesWhatIsNotOurs(t *testing.T) {
 	path, env := place(t)
-	s, err := Open(path, env)
+	s, err := Open(path, env, Private)
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.WriteFile(path, []byte("another's"), 0o600))
 	require.NoError(t, s.Close())
+	s.Release()
 	require.FileExists(t, path)
 }
 
 func TestSecondNamesTheFirst(t *testing.T) {
 	path, env := place(t)
-	s, err := Open(path, env)
+	s, err := Open(path, env, Private)
 	require.NoError(t, err)
-	_, err = Open(path, env)
+	_, err = Open(path, env, Private)
 	require.ErrorIs(t, err, ErrRunning)
 	require.ErrorContains(t, err, fmt.Sprintf("process %d", os.Getpid()))
 	require.NoError(t, s.Close())
+	s.Release()
 
-	_, err = Open(filepath.Join(filepath.Dir(path), strings.Repeat("x", 200)), env)
+	_, err = Open(filepath.Join(filepath.Dir(path), strings.Repeat("x", 200)), env, Private)
 	require.ErrorContains(t, err, "at most 107 bytes")
 }

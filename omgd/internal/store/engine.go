@@ -58,7 +58,7 @@ func newEngine(log *slog.Logger) *engine {
 func openDisk(dir string, fs vfs.FS, log *slog.Logger) (*engine, error) {
 	e := newEngine(log)
 	db, err := do(e, openPatience, func() (db *pebble.DB, err error) {
-		if err := fs.MkdirAll(dir, 0o755); err != nil {
+		if err := fs.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
 		// Pebble's own lock would be kept by an Open that never returns, and its
