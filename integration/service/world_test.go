@@ -99,7 +99,6 @@ func (w *world) files() []string {
 	w.t.Helper()
 	dir, err := databases()
 	require.NoError(w.t, err)
-	w.t.Cleanup(func() {})
 	return []string{"--dbpath", filepath.Join(dir, "db"), "--pacman-config", filepath.Join(dir, "pacman.conf")}
 }
 
@@ -277,4 +276,20 @@ func listenOn(t *testing.T, path string) *net.UnixListener {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	return l
+}
+
+// stuck is a peer that asks for much and reads nothing: what answers it waits.
+func (w *world) stuck() net.Conn {
+	w.t.Helper()
+	nc, err := net.Dial("unix", w.socket())
+	require.NoError(w.t, err)
+	var b []byte
+	for i := range 20000 {
+		b, err = wire.AppendRequest(b, uint64(i+1), wire.OpSearch, &wire.SearchRequest{Words: []string{"e"}})
+		require.NoError(w.t, err)
+	}
+	_ = nc.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+	_, err = nc.Write(b)
+	require.ErrorIs(w.t, err, os.ErrDeadlineExceeded, "omgd should have stopped reading")
+	return nc
 }

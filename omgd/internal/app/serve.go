@@ -70,7 +70,9 @@ func (d *daemon) serve(ctx context.Context, uncatch func()) error {
 	case s := <-again:
 		d.abandon()
 		signal.Reset(s)
-		return errors.Join(fmt.Errorf("ended at once by a second signal (%s)", s), unix.Kill(unix.Getpid(), s.(syscall.Signal)))
+		err := unix.Kill(unix.Getpid(), s.(syscall.Signal)) // the status says what ended it
+		time.Sleep(time.Second)                             // it comes when it comes
+		return errors.Join(fmt.Errorf("a second signal (%s)", s), err)
 	case <-time.After(endTime):
 		d.abandon()
 		return errGaveUp

@@ -1,0 +1,249 @@
+package service
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/integration/programs"
+)
+
+// mallory is the other user of these tests.
+const mallory = 41004
+
+// asUser runs f on a thread of its own that has become another user.
+func asUser(t *testing.T, uid int, f func() error) {
+	t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		for _, call := range [][2]uintptr{{unix.SYS_SETGROUPS, 0}, {unix.SYS_SETRESGID, uintptr(uid)}, {unix.SYS_SETRESUID, uintptr(uid)}} {
+			third := call[1]
+			if call[0] == unix.SYS_SETGROUPS {
+				third = 0
+			}
+			if _, _, errno := unix.RawSyscall(call[0], call[1], third, third); errno != 0 {
+				done <- errno
+				return
+			}
+		}
+		done <- f()
+	}()
+	require.NoError(t, <-done)
+}
+
+// shared is a directory like /tmp.
+func (w *world) shared() string {
+	w.t.Helper()
+	dir := filepath.Join(w.dir, "tmp")
+	require.NoError(w.t, os.Mkdir(dir, 0o755))
+	require.NoError(w.t, os.Chmod(dir, 0o777|os.ModeSticky))
+	return dir
+}
+
+// squat has a user listen on a path and returns how many have connected.
+func squat(t *testing.T, uid int, path string) func() int {
+	t.Helper()
+	var came int
+	accepted := make(chan struct{}, 1000)
+	asUser(t, uid, func() error {
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+			return err
+		}
+		if err := unix.Chmod(path, 0o777); err != nil {
+			return err
+		}
+		t.Cleanup(func() { _ = unix.Close(fd) })
+		return unix.Listen(fd, 16)
+	})
+	return func() int {
+		came += len(accepted)
+		return came
+	}
+}
+
+// TestAttacks: another user, who can write to the directory that the socket is to
+// lie in or to one on the way, gets nothing.
+func TestAttacks(t *testing.T) {
+	needRoot(t)
+	own := func(t *testing.T, path string, uid int) { require.NoError(t, os.Lchown(path, uid, uid)) }
+	for name, c := range map[string]struct {
+		// prepare is mallory's part; it returns the socket that alice uses.
+		prepare func(t *testing.T, tmp, precious string) string
+		says    string
+	}{
+		"a squatted socket": {func(t *testing.T, tmp, _ string) string {
+			socket := filepath.Join(tmp, "omg.sock")
+			squat(t, mallory, socket)
+			return socket
+		}, "it belongs to another user"},
+		"a stale socket of another's": {func(t *testing.T, tmp, _ string) string {
+			socket := filepath.Join(tmp, "omg.sock")
+			asUser(t, mallory, func() error {
+				fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+				if err != nil {
+					return err
+				}
+				defer unix.Close(fd)
+				return unix.Bind(fd, &unix.SockaddrUnix{Name: socket})
+			})
+			return socket
+		}, "it belongs to another user"},
+		"a link in the place of the socket": {func(t *testing.T, tmp, precious string) string {
+			socket := filepath.Join(tmp, "omg.sock")
+			asUser(t, mallory, func() error { return os.Symlink(precious, socket) })
+			return socket
+		}, "it is no socket"},
+		"a link in the place of the lock": {func(t *testing.T, tmp, precious string) string {
+			asUser(t, mallory, func() error { return os.Symlink(precious, filepath.Join(tmp, "omg.lock")) })
+			return filepath.Join(tmp, "omg.sock")
+		}, "omg.lock"},
+		"another's lock": {func(t *testing.T, tmp, _ string) string {
+			asUser(t, mallory, func() error { return os.WriteFile(filepath.Join(tmp, "omg.lock"), nil, 0o666) })
+			require.NoError(t, os.Chmod(filepath.Join(tmp, "omg.lock"), 0o666))
+			return filepath.Join(tmp, "omg.sock")
+		}, "omg.lock"},
+		"a link in the place of the PID file": {func(t *testing.T, tmp, precious string) string {
+			asUser(t, mallory, func() error { return os.Symlink(precious, filepath.Join(tmp, "omgd.pid.new")) })
+			return filepath.Join(tmp, "omg.sock")
+		}, "omgd.pid.new"},
+		"another's directory": {func(t *testing.T, tmp, _ string) string {
+			asUser(t, mallory, func() error { return os.Mkdir(filepath.Join(tmp, "run"), 0o777) })
+			return filepath.Join(tmp, "run", "omg.sock")
+		}, "it belongs to user 41004"},
+		"a directory in another's": {func(t *testing.T, tmp, _ string) string {
+			dir := filepath.Join(tmp, "home", "run")
+			require.NoError(t, os.MkdirAll(dir, 0o755))
+			own(t, filepath.Join(tmp, "home"), mallory)
+			own(t, dir, alice)
+			return filepath.Join(dir, "omg.sock")
+		}, "it belongs to user 41004"},
+		"another's link to a directory": {func(t *testing.T, tmp, _ string) string {
+			dir := filepath.Join(tmp, "alices")
+			require.NoError(t, os.Mkdir(dir, 0o755))
+			own(t, dir, alice)
+			asUser(t, mallory, func() error { return os.Symlink(dir, filepath.Join(tmp, "link")) })
+			return filepath.Join(tmp, "link", "omg.sock")
+		}, "link: not to be trusted: it belongs to user 41004"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t).as(alice)
+			tmp := w.shared()
+			precious := filepath.Join(w.runtime, "precious")
+			require.NoError(t, os.WriteFile(precious, []byte("precious"), 0o600))
+			own(t, precious, alice)
+			socket := c.prepare(t, tmp, precious)
+			before := listing(t, tmp)
+			r := once(t, w.omgd("--socket", socket))
+			require.Equal(t, 3, r.Code, r.Stderr)
+			require.Contains(t, r.Stderr, c.says)
+			require.Equal(t, before, listing(t, tmp), "nothing is made or removed")
+			b, err := os.ReadFile(precious)
+			require.NoError(t, err)
+			require.Equal(t, "precious", string(b))
+		})
+	}
+}
+
+// TestSwappedParent: another user exchanges a directory on the way for his own, to
+// and fro, while daemons start. None lives, and none leaves anything in his.
+func TestSwappedParent(t *testing.T) {
+	needRoot(t)
+	w := newWorld(t).as(alice)
+	tmp := w.shared()
+	home, aside, his := filepath.Join(tmp, "home"), filepath.Join(tmp, "home", "aside"), filepath.Join(tmp, "home", "his")
+	at := filepath.Join(home, "run")
+	for dir, uid := range map[string]int{home: mallory, at: alice, his: mallory} {
+		require.NoError(t, os.MkdirAll(dir, 0o755))
+		require.NoError(t, os.Chown(dir, uid, uid))
+	}
+	require.NoError(t, os.Chown(home, mallory, mallory))
+	require.NoError(t, os.Chmod(his, 0o777))
+	stop, stopped := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for stop.Err() == nil {
+			_ = os.Rename(at, aside)
+			_ = os.Rename(his, at)
+			_ = os.Rename(at, his)
+			_ = os.Rename(aside, at)
+		}
+	}()
+	for range 20 {
+		r := once(t, w.omgd("--socket", filepath.Join(at, "omg.sock")))
+		require.Equal(t, 3, r.Code, r.Stderr)
+	}
+	stopped()
+	<-done
+	for _, dir := range []string{at, his} {
+		require.Empty(t, listing(t, dir))
+	}
+}
+
+// TestClientsRefuse: a client does not believe a socket that another user listens
+// on; it says so and answers without.
+func TestClientsRefuse(t *testing.T) {
+	needRoot(t)
+	w := newWorld(t).as(alice)
+	socket := filepath.Join(w.shared(), "omg.sock")
+	squat(t, mallory, socket)
+	r := once(t, w.command("omg", append(w.files(), "--socket", socket, "search", "--limit", "1", "lib")...))
+	require.Zero(t, r.Code, r.Stderr)
+	require.Contains(t, r.Stderr, "the socket belongs to another user (user 41004): answering without omgd")
+
+	r = once(t, w.command("omg", "--socket", socket, "refresh"))
+	require.Contains(t, r.Stderr, "the socket belongs to another user (user 41004)")
+}
+
+// TestTmp: the last place of the socket is /tmp itself; what belongs to it is in a
+// directory that only its owner can enter, and is refused if another made it.
+func TestTmp(t *testing.T) {
+	needRoot(t)
+	w := newWorld(t)
+	dir, err := databases()
+	require.NoError(t, err)
+	script := `set -e
+mount --make-rprivate /
+mount --bind "$PROGRAMS" /mnt; mount --bind "$DATABASES" /media; mount -t tmpfs -o mode=1777 none /tmp
+alice() { setpriv --reuid 41001 --regid 41001 --clear-groups env -u XDG_RUNTIME_DIR HOME=/tmp/home-alice "$@"; }
+mallory() { setpriv --reuid 41004 --regid 41004 --clear-groups "$@"; }
+pac='--dbpath /media/db --pacman-config /media/pacman.conf'
+alice mkdir -m 700 /tmp/home-alice
+mallory mkdir -m 777 /tmp/omg-41001
+echo "squatted: $(alice /mnt/omgd --foreground $pac 2>&1)"
+rmdir /tmp/omg-41001
+alice /mnt/omgd $pac
+stat -c '%n %a %u' /tmp/omg.sock /tmp/omg-41001 /tmp/omg-41001/*
+for i in $(seq 100); do n=$(alice /mnt/omg explicit --count 2>&1) && break; sleep 0.05; done
+echo "asked: $n"
+echo "another: $(mallory env -u XDG_RUNTIME_DIR HOME=/ /mnt/omg refresh 2>&1)"
+kill "$(cat /tmp/omg-41001/omgd.pid)"
+for i in $(seq 100); do [ -e /tmp/omg-41001/omg.lock ] || break; sleep 0.05; done
+echo "left: $(find /tmp -name 'omg*' ! -path '*/home-alice/*' ! -type d)"
+`
+	cmd := exec.Command("unshare", "--mount", "sh", "-c", script)
+	cmd.Env = append(w.env(), "PROGRAMS="+programs.Dir(t), "DATABASES="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	r := once(t, cmd)
+	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
+	for _, want := range []string{
+		"squatted: omgd: error: /tmp/omg.sock: /tmp/omg-41001: not to be trusted",
+		"/tmp/omg.sock 600 41001\n", "/tmp/omg-41001 700 41001\n", "/tmp/omg-41001/omgd.pid 644 41001\n", "/tmp/omg-41001/omg.lock 600 41001\n",
+		"another: omg: ", "left: \n",
+	} {
+		require.Contains(t, r.Stdout, want)
+	}
+	require.Regexp(t, `(?m)^asked: [1-9][0-9]*$`, r.Stdout)
+}
