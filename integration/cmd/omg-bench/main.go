@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -33,8 +34,8 @@ func mainErr() error {
 	bin := flag.String("bin", "bin", "`DIR` of the built programs")
 	corpus := flag.String("corpus", "", "`DIR` of the corpus")
 	turns := flag.Int("turns", 40, "runs of each program")
-	large := flag.Bool("large", false, "also measure 1,000,000 packages")
 	out := flag.String("json", "", "also write the figures to `FILE`")
+	only := flag.String("only", "", "measure only these `PARTS`, with commas between: "+strings.Join(partNames(), ", "))
 	echo := flag.String("echo", "", "only be the echo server on this `SOCKET` that pings are compared with")
 	flag.Parse()
 	if *echo != "" {
@@ -56,18 +57,55 @@ func mainErr() error {
 	if err := b.unpack(*corpus); err != nil {
 		return err
 	}
-	sizes := []int{15_000, 120_000}
-	if *large {
-		sizes = append(sizes, 1_000_000)
-	}
-	if err := errors.Join(b.processes(), b.sizes(sizes), b.socket()); err != nil {
-		return err
-	}
+	err = b.measure(*only)
 	b.markdown(os.Stdout)
 	if *out != "" {
-		return b.writeJSON(*out)
+		err = errors.Join(err, b.writeJSON(*out))
 	}
-	return nil
+	return err
+}
+
+// parts are what can be measured by itself, in the order of the table.
+var parts = []struct {
+	name    string
+	measure func(*bench) error
+}{
+	{"processes", (*bench).processes},
+	{"sizes", (*bench).sizes},
+	{"ping", (*bench).socket},
+	{"load", (*bench).load},
+}
+
+func partNames() []string {
+	names := make([]string, len(parts))
+	for i, p := range parts {
+		names[i] = p.name
+	}
+	return names
+}
+
+// measure measures some parts, or all. One that fails is named at the end and
+// costs no other its figures.
+func (b *bench) measure(only string) error {
+	var wanted []string
+	if only != "" {
+		wanted = strings.Split(only, ",")
+	}
+	for _, name := range wanted {
+		if !slices.Contains(partNames(), name) {
+			return fmt.Errorf("there is no part %q: there are %s", name, strings.Join(partNames(), ", "))
+		}
+	}
+	var failed []error
+	for _, p := range parts {
+		if wanted != nil && !slices.Contains(wanted, p.name) {
+			continue
+		}
+		if err := p.measure(b); err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", p.name, err))
+		}
+	}
+	return errors.Join(failed...)
 }
 
 // unpack unpacks the corpus' databases, if it is there.

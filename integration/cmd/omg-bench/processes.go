@@ -14,16 +14,21 @@ import (
 	"github.com/omg-arch/omg/shared/fixture"
 )
 
+// quiet is how long a new omgd takes to come to rest: until libalpm has confirmed
+// what it read.
+const quiet = 2 * time.Second
+
 // world is a database directory, its index, and an omgd that serves it.
 type world struct {
-	name   string
-	db     string
-	conf   string
-	index  string
-	target string // a package to search for and to ask about
-	socket string
-	omgd   *exec.Cmd
-	peak   atomic.Uint64 // of omgd's anonymous memory, kB
+	name    string
+	options fixture.Options // of generated ones
+	db      string
+	conf    string
+	index   string
+	target  string // a package to search for and to ask about
+	socket  string
+	omgd    *exec.Cmd
+	peak    atomic.Uint64 // of omgd's anonymous memory, kB
 }
 
 // generated makes a world of n packages.
@@ -33,7 +38,7 @@ func (b *bench) generated(n int) (*world, error) {
 	if err := fixture.Write(db, o); err != nil {
 		return nil, err
 	}
-	w := &world{name: strconv.Itoa(n), db: db, target: "firefox"}
+	w := &world{name: strconv.Itoa(n), options: o, db: db, target: "firefox"}
 	return w, b.index(w)
 }
 
@@ -121,7 +126,7 @@ func (b *bench) worldProcesses(w *world, hello string) error {
 	}
 	defer w.stop()
 	started := time.Now()
-	time.Sleep(2 * time.Second) // until libalpm has confirmed what omgd read
+	time.Sleep(quiet)
 	faster := 60.0
 	if w.name == "corpus" {
 		faster = 25

@@ -49,8 +49,8 @@ func descBytes(dbs []string) (int64, error) {
 
 // sizes measures the index in this process, with the collector on, on growing
 // numbers of packages.
-func (b *bench) sizes(sizes []int) error {
-	for _, n := range sizes {
+func (b *bench) sizes() error {
+	for _, n := range []int{15_000, 120_000, 1_000_000} {
 		if err := b.size(n); err != nil {
 			return err
 		}

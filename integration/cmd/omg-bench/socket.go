@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"io"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/omg-arch/omg/shared/wire"
@@ -24,38 +19,25 @@ func (b *bench) socket() error {
 		return err
 	}
 	defer w.stop()
-	echo := filepath.Join(b.dir, "echo.sock")
-	self, err := os.Executable()
+	e, err := b.startEcho()
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(self, "-echo", echo)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	defer func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	}()
-	for range 1000 {
-		if _, err := os.Stat(echo); err == nil {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	defer e.stop()
 
 	request, err := wire.AppendRequest(nil, 1, wire.OpPing, nil)
 	if err != nil {
 		return err
 	}
+	answer := wire.AppendResult(nil, 1, []byte{0x80}, false)
 	var ours, theirs sample
 	for range 20 {
 		for _, peer := range []struct {
-			path string
-			into *sample
-		}{{w.socket, &ours}, {echo, &theirs}} {
-			times, err := roundTrips(peer.path, request, 2000)
+			path    string
+			request []byte
+			into    *sample
+		}{{w.socket, request, &ours}, {e.path, echoRequest(request, len(answer)), &theirs}} {
+			times, err := roundTrips(peer.path, peer.request, 2000)
 			if err != nil {
 				return err
 			}
@@ -66,35 +48,6 @@ func (b *bench) socket() error {
 	f.Unit = "µs"
 	b.add(f)
 	return nil
-}
-
-// serveEcho answers frames with an answer as long as omgd's to a ping, in a
-// process of its own as omgd is, until it is killed.
-func serveEcho(path string) error {
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return err
-	}
-	answer := wire.AppendResult(nil, 1, []byte{0x80}, false)
-	for {
-		nc, err := l.Accept()
-		if err != nil {
-			return err
-		}
-		go func() {
-			defer nc.Close()
-			in := bufio.NewReaderSize(nc, 4<<10)
-			var buf []byte
-			for {
-				if buf, err = wire.ReadFrame(in, buf); err != nil {
-					return
-				}
-				if _, err := nc.Write(answer); err != nil {
-					return
-				}
-			}
-		}()
-	}
 }
 
 // roundTrips returns the times of n round trips in microseconds.

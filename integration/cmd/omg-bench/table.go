@@ -18,19 +18,26 @@ type figure struct {
 	Measured float64 `json:"measured"`
 	Peer     float64 `json:"peer,omitempty"`
 	PeerName string  `json:"peer_name,omitempty"`
-	Unit     string  `json:"unit"`
+	// Rate says that more is better: Measured is a part of Peer.
+	Rate bool   `json:"rate,omitempty"`
+	Unit string `json:"unit"`
 	// Low and High are where the middle half of the measured values lies.
 	Low  float64 `json:"low,omitempty"`
 	High float64 `json:"high,omitempty"`
 	// Aim is what is promised, in words; Met says whether it holds.
 	Aim string `json:"aim,omitempty"`
 	Met bool   `json:"met"`
+	// Note is what else was seen.
+	Note string `json:"note,omitempty"`
 }
 
 // value is the figure in the form of its aim: a ratio where there is a peer.
 func (f figure) value() string {
 	if f.Peer == 0 {
 		return number(f.Measured) + " " + f.Unit
+	}
+	if f.Rate {
+		return fmt.Sprintf("%.2f of its rate", f.Measured/f.Peer)
 	}
 	if r := f.Peer / f.Measured; r >= 2.5 {
 		return fmt.Sprintf("%.1f times faster", r)
@@ -81,8 +88,12 @@ func (r *report) markdown(w io.Writer) {
 				met = "yes"
 			}
 		}
+		result := f.value()
+		if f.Note != "" {
+			result += "; " + f.Note
+		}
 		fmt.Fprintf(w, "| %s | %s | %s %s | %s | %s | %s | %s | %s |\n",
-			f.Name, f.On, number(f.Measured), f.Unit, spread, peer, f.value(), f.Aim, met)
+			f.Name, f.On, number(f.Measured), f.Unit, spread, peer, result, f.Aim, met)
 	}
 }
 

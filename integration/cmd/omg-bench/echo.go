@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// The buffers of a connection, as omgd has them: answers are written when no
+// request waits any more, or when they are many.
+const (
+	echoReads  = 4 << 10
+	echoWrites = 32 << 10
+)
+
+// echo is a bare server in a process of its own, as omgd is one.
+type echo struct {
+	path string
+	cmd  *exec.Cmd
+}
+
+func (b *bench) startEcho() (*echo, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	e := &echo{path: filepath.Join(b.dir, "echo.sock")}
+	_ = os.Remove(e.path)
+	e.cmd = exec.Command(self, "-echo", e.path)
+	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := e.cmd.Start(); err != nil {
+		return nil, err
+	}
+	for range 1000 {
+		if nc, err := net.Dial("unix", e.path); err == nil {
+			return e, nc.Close()
+		}
+		time.Sleep(time.Millisecond)
+	}
+	e.stop()
+	return nil, fmt.Errorf("the echo server does not answer")
+}
+
+func (e *echo) stop() {
+	_ = e.cmd.Process.Kill()
+	_ = e.cmd.Wait()
+}
+
+// echoRequest is a request for the echo server that is as long as another
+// frame, and for which it answers so many bytes. It may be anything behind the
+// first four.
+func echoRequest(frame []byte, answer int) []byte {
+	r := make([]byte, max(len(frame), wire.HeaderSize+5))
+	binary.BigEndian.PutUint32(r, uint32(len(r)-wire.HeaderSize))
+	binary.BigEndian.PutUint32(r[wire.HeaderSize:], uint32(answer))
+	return r
+}
+
+// serveEcho answers each frame with one as long as the frame's first four bytes
+// say, header and all, until it is killed.
+func serveEcho(path string) error {
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return err
+	}
+	for {
+		nc, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		go func() {
+			defer nc.Close()
+			_ = echoFrames(nc)
+		}()
+	}
+}
+
+func echoFrames(nc net.Conn) error {
+	in, out := bufio.NewReaderSize(nc, echoReads), bufio.NewWriterSize(nc, echoWrites)
+	answer := make([]byte, 4<<10)
+	for {
+		if in.Buffered() < wire.HeaderSize {
+			if err := out.Flush(); err != nil {
+				return err
+			}
+		}
+		head, err := in.Peek(wire.HeaderSize + 4)
+		if err != nil {
+			return err
+		}
+		body, err := wire.FrameLength([wire.HeaderSize]byte(head))
+		if err != nil {
+			return err
+		}
+		size := int(binary.BigEndian.Uint32(head[wire.HeaderSize:]))
+		if size > wire.MaxFrame {
+			return wire.ErrTooLarge
+		}
+		if size > len(answer) {
+			answer = make([]byte, size)
+		}
+		if _, err := in.Discard(wire.HeaderSize + body); err != nil {
+			return err
+		}
+		binary.BigEndian.PutUint32(answer, uint32(size-wire.HeaderSize))
+		if _, err := out.Write(answer[:size]); err != nil {
+			return err
+		}
+	}
+}
+
+// discardFrame reads one frame away and returns its whole length.
+func discardFrame(in *bufio.Reader) (int, error) {
+	head, err := in.Peek(wire.HeaderSize)
+	if err != nil {
+		return 0, err
+	}
+	n, err := wire.FrameLength([wire.HeaderSize]byte(head))
+	if err != nil {
+		return 0, err
+	}
+	n += wire.HeaderSize
+	got, err := in.Discard(n)
+	if err == nil && got < n {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
