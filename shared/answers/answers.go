@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -49,6 +50,33 @@ type Data struct {
 	Files []string
 	// Parts are parts of the daemon that do not work as they should.
 	Parts []wire.Part
+
+	encoded sourcesEncoded
+}
+
+// sourcesEncoded are sources as they stand in an answer. It remembers which list
+// that was: who answers with another one gets that.
+type sourcesEncoded struct {
+	of    []wire.Source
+	bytes []byte
+}
+
+// Prepare does once what is the same for all answers from this data.
+func (d *Data) Prepare() {
+	if b, err := msgpack.Marshal(d.Sources); err == nil {
+		d.encoded = sourcesEncoded{d.Sources, b}
+	}
+}
+
+// sources writes the sources that an answer rests on.
+func (d *Data) sources(w *writer) {
+	of := d.encoded.of
+	if len(of) == len(d.Sources) && unsafe.SliceData(of) == unsafe.SliceData(d.Sources) && d.encoded.bytes != nil {
+		w.key("sources")
+		w.buf.Write(d.encoded.bytes)
+		return
+	}
+	w.value("sources", d.Sources)
 }
 
 // installed returns the installed version of a package, empty for none.
@@ -94,7 +122,7 @@ func (d *Data) Search(r *wire.SearchRequest, emit Emit) error {
 	w.mapLen(fields)
 	w.uint("generation", d.Generation)
 	w.uint("total", uint64(found.Total))
-	w.value("sources", d.Sources)
+	d.sources(w)
 	if len(near) > 0 {
 		w.value("close", near)
 	}
@@ -166,7 +194,7 @@ func (d *Data) Info(r *wire.InfoRequest, emit Emit) error {
 	}
 	w.mapLen(fields)
 	w.uint("generation", d.Generation)
-	w.value("sources", d.Sources)
+	d.sources(w)
 	if len(missing) > 0 {
 		w.value("missing", missing)
 	}

@@ -46,6 +46,18 @@ func DecodeHeader(frame []byte) (h Header, err error) {
 	return h, nil
 }
 
+// AppendWithoutID appends all of a request that passed Check but its id, the
+// same bytes for the same request however it is numbered.
+func AppendWithoutID(dst, frame []byte) []byte {
+	_ = eachPair(frame, func(key, value []byte) bool {
+		if string(key) != "id" {
+			dst = append(AppendString(dst, string(key)), value...)
+		}
+		return true
+	})
+	return dst
+}
+
 // Response is one frame of an answer as a client reads it.
 type Response struct {
 	ID uint64

@@ -24,6 +24,11 @@ const (
 	flushAt = 32 << 10
 	// keep is the largest buffer that an idle connection keeps.
 	keep = 16 << 10
+	// batch is the size of a borrowed buffer.
+	batch = flushAt + keep + headRoom
+	// headRoom is more than a response has besides its result, errorRoom more than
+	// most errors have in all.
+	headRoom, errorRoom = 64, 1 << 10
 	// large is the size from which a half-sent frame counts against
 	// Limits.Received; smaller ones are bounded by the number of connections.
 	large = 64 << 10
@@ -39,6 +44,7 @@ type conn struct {
 	r      *bufio.Reader
 	big    []byte  // the frame, if it does not fit into r
 	out    []byte  // answers of fast requests that are not written yet
+	kept   []byte  // what takes out's place when a borrowed buffer is given back
 	fast   Request // of the fast request that runs
 	writer Writer
 
@@ -279,6 +285,7 @@ func (c *conn) landed(id uint64) {
 
 // fail answers a request of the reader's goroutine with an error.
 func (c *conn) fail(id uint64, e *wire.Error) error {
+	c.room(errorRoom)
 	c.out = wire.AppendError(c.out, id, e)
 	return c.flushLarge()
 }
@@ -311,10 +318,32 @@ func (c *conn) flush() error {
 func (c *conn) flushWith(more []byte) error {
 	err := c.write(c.out, more)
 	if c.out = c.out[:0]; cap(c.out) > keep {
-		c.out = nil
+		if cap(c.out) == batch {
+			batches.Put((*[batch]byte)(c.out[:batch]))
+		}
+		c.out, c.kept = c.kept, nil
 	}
 	return err
 }
+
+// room makes room for n more bytes of answers. Beyond what an idle connection
+// keeps they go into a buffer that is borrowed until they are written: many
+// requests at once would else have one grown, and thrown away, each time.
+func (c *conn) room(n int) {
+	n += len(c.out)
+	switch {
+	case n <= cap(c.out) || n > batch:
+	case n <= keep:
+		c.out = append(make([]byte, 0, min(keep, max(n, 2*cap(c.out)))), c.out...)
+	default:
+		b := append(batches.Get().(*[batch]byte)[:0], c.out...)
+		c.out, c.kept = b, c.out[:0]
+	}
+}
+
+// batches are buffers for the answers to requests that came at once: what is
+// collected when it is written, and one more answer that is copied.
+var batches = sync.Pool{New: func() any { return new([batch]byte) }}
 
 // write writes head and body, and gives up when the peer does not read them in
 // time.

@@ -21,11 +21,21 @@ type Request struct {
 
 // Decode reads the operation's own fields into v.
 func (r *Request) Decode(v any) error {
-	if err := msgpack.Unmarshal(r.frame, v); err != nil {
+	var err error
+	if own, ok := v.(interface{ DecodeRequest([]byte) error }); ok {
+		err = own.DecodeRequest(r.frame)
+	} else {
+		err = msgpack.Unmarshal(r.frame, v)
+	}
+	if err != nil {
 		return wire.Errorf(wire.CodeInvalid, "%s: %v", r.Op, err)
 	}
 	return nil
 }
+
+// AppendKey appends the request without its id: two requests with the same key
+// have the same answer, whoever asks. dst must not be a part of the request.
+func (r *Request) AppendKey(dst []byte) []byte { return wire.AppendWithoutID(dst, r.frame) }
 
 // Writer takes the parts of one answer.
 type Writer struct {
@@ -58,6 +68,7 @@ func (w *Writer) Part(result []byte, more bool) error {
 		c.out = wire.AppendResultHead(c.out, w.id, len(result), more)
 		return c.flushWith(result)
 	}
+	c.room(headRoom + len(result))
 	c.out = wire.AppendResult(c.out, w.id, result, more)
 	return c.flushLarge()
 }

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/vmihailenco/msgpack/v5"
-
 	"github.com/omg-arch/omg/omgd/internal/server"
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/answers"
@@ -60,14 +58,22 @@ func (s *Service) Ops() map[string]server.Op {
 
 // A search is kept when it is small: most are asked again while someone types.
 func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer) error {
+	st, why := s.State.Acquire()
+	if st == nil {
+		return wire.Errorf(wire.CodeNotReady, "%s", why)
+	}
+	defer st.Release()
+	// As it was sent: reading what is asked takes longer than finding the answer.
+	var room [256]byte
+	key := cacheKey{st.Generation, string(r.AppendKey(room[:0]))}
+	if b, ok := s.searches.get(key); ok {
+		return w.Part(b, false)
+	}
 	var req wire.SearchRequest
-	return s.answer(r, &req, func(st *state.State) error {
-		key, err := msgpack.Marshal(&req)
-		if err != nil {
-			return err
-		}
-		return s.cached(s.searches, st, string(key), w, func(emit answers.Emit) error { return st.Search(&req, emit) })
-	})
+	if err := r.Decode(&req); err != nil {
+		return err
+	}
+	return s.failed(s.cached(s.searches, key, w, func(emit answers.Emit) error { return st.Search(&req, emit) }))
 }
 
 // info has no cache: copying it from the map takes no longer than looking it up.
@@ -83,7 +89,11 @@ func (s *Service) installed(_ context.Context, r *server.Request, w *server.Writ
 
 func (s *Service) explicit(_ context.Context, r *server.Request, w *server.Writer) error {
 	return s.answer(r, nil, func(st *state.State) error {
-		return s.cached(s.explicits, st, "", w, st.Explicit)
+		key := cacheKey{generation: st.Generation}
+		if b, ok := s.explicits.get(key); ok {
+			return w.Part(b, false)
+		}
+		return s.cached(s.explicits, key, w, st.Explicit)
 	})
 }
 
@@ -136,12 +146,8 @@ func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Wri
 	return w.Result(&wire.CacheClearResult{Cleared: uint32(n)})
 }
 
-// cached answers from a cache, or keeps what make emits if it has one part.
-func (s *Service) cached(c *cache, st *state.State, request string, w *server.Writer, make func(answers.Emit) error) error {
-	key := cacheKey{st.Generation, request}
-	if b, ok := c.get(key); ok {
-		return w.Part(b, false)
-	}
+// cached answers, and keeps what make emits if it has one part.
+func (s *Service) cached(c *cache, key cacheKey, w *server.Writer, make func(answers.Emit) error) error {
 	first := true
 	return make(func(part []byte, more bool) error {
 		if first && !more {
@@ -165,7 +171,11 @@ func (s *Service) answer(r *server.Request, req any, from func(*state.State) err
 		return wire.Errorf(wire.CodeNotReady, "%s", why)
 	}
 	defer st.Release()
-	err := from(st)
+	return s.failed(from(st))
+}
+
+// failed says in the protocol's words why a request could not be answered.
+func (s *Service) failed(err error) error {
 	switch {
 	case errors.Is(err, pkgindex.ErrQuery):
 		return wire.Errorf(wire.CodeInvalid, "%v", err)

@@ -47,6 +47,7 @@ func New(data answers.Data, indexes []*Index) *State {
 		x.Retain()
 	}
 	s := &State{Data: data, indexes: indexes}
+	s.Prepare()
 	s.refs.Store(1)
 	return s
 }
