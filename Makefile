@@ -58,12 +58,16 @@ $(TOOLS)/built: tools/go.mod tools/go.sum
 	@touch $@
 
 .PHONY: bench
-bench: build ## Print one table of all figures; make bench BENCH=Search runs the Go benchmarks of that name instead
+bench: build ## Print one table of all figures, or of ONLY=load,ping; make bench BENCH=Search runs the Go benchmarks of that name instead
 ifeq ($(BENCH),)
-	go run -tags $(TAGS) ./integration/cmd/omg-bench -bin bin -corpus '$(CORPUS)'
+	go run -tags $(TAGS) ./integration/cmd/omg-bench -bin bin -corpus '$(CORPUS)' -out build/bench $(if $(ONLY),-only '$(ONLY)')
 else
 	go test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem work
 endif
+
+.PHONY: bench-compare
+bench-compare: $(TOOLS)/built ## Compare the last two runs of make bench, or OLD= with NEW=
+	$(TOOLS)/benchstat '$(or $(OLD),build/bench/before.txt)' '$(or $(NEW),build/bench/last.txt)'
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for a while: make fuzz FUZZTIME=5m

@@ -179,7 +179,7 @@ func (b *bench) loadOne(w *world, e *echo, name string, questions []question, ai
 	f := figure{
 		Name: name + ", " + how, On: fmt.Sprintf("%d connections", conns), Unit: "requests/s",
 		Measured: ours.median(), Low: ours.quantile(0), High: ours.quantile(1),
-		Peer: theirs.median(), PeerName: "echo server", Rate: true,
+		Peer: theirs.median(), PeerName: "echo server", Rate: true, ours: ours, theirs: theirs,
 		Note: fmt.Sprintf("p50 %s, p99 %s, p99.9 %s µs", number(times.median()), number(times.quantile(0.99)), number(times.quantile(0.999))),
 	}
 	if aim > 0 {

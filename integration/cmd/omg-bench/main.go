@@ -34,7 +34,7 @@ func mainErr() error {
 	bin := flag.String("bin", "bin", "`DIR` of the built programs")
 	corpus := flag.String("corpus", "", "`DIR` of the corpus")
 	turns := flag.Int("turns", 40, "runs of each program")
-	out := flag.String("json", "", "also write the figures to `FILE`")
+	out := flag.String("out", "", "also write the figures to `DIR`, as a table, as JSON and as benchmarks")
 	only := flag.String("only", "", "measure only these `PARTS`, with commas between: "+strings.Join(partNames(), ", "))
 	echo := flag.String("echo", "", "only be the echo server on this `SOCKET` that pings are compared with")
 	flag.Parse()
@@ -60,7 +60,7 @@ func mainErr() error {
 	err = b.measure(*only)
 	b.markdown(os.Stdout)
 	if *out != "" {
-		err = errors.Join(err, b.writeJSON(*out))
+		err = errors.Join(err, b.writeAll(*out))
 	}
 	return err
 }

@@ -77,5 +77,6 @@ func ratio(name, on, peer string, ours, theirs sample, aim string, faster float6
 		Measured: ours.median(), Low: ours.quantile(0.25), High: ours.quantile(0.75),
 		Peer: theirs.median(), PeerName: peer,
 		Aim: aim, Met: theirs.median()/ours.median() >= faster,
+		ours: ours, theirs: theirs,
 	}
 }

@@ -1,12 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // figure is one line of the table.
@@ -29,6 +35,8 @@ type figure struct {
 	Met bool   `json:"met"`
 	// Note is what else was seen.
 	Note string `json:"note,omitempty"`
+	// ours and theirs are single measurements, taken by turns.
+	ours, theirs sample
 }
 
 // value is the figure in the form of its aim: a ratio where there is a peer.
@@ -97,12 +105,59 @@ func (r *report) markdown(w io.Writer) {
 	}
 }
 
-func (r *report) writeJSON(path string) error {
-	b, err := json.MarshalIndent(r, "", "\t")
+// benchmarks writes the figures as the testing package prints benchmarks: a line
+// for each measurement, so that benchstat can tell a change from noise.
+func (r *report) benchmarks(w io.Writer) {
+	fmt.Fprintf(w, "cpu: %s\nUnit requests/s better=higher\nUnit ratio better=lower\n", r.Machine)
+	for _, f := range r.Figures {
+		name := "Benchmark" + benchmarkName(f.Name) + "/" + benchmarkName(f.On)
+		ours := f.ours
+		if len(ours) == 0 {
+			ours = sample{f.Measured}
+		}
+		for i, v := range ours {
+			fmt.Fprintf(w, "%s 1 %g %s", name, v, f.Unit)
+			if i < len(f.theirs) && f.theirs[i] > 0 && !f.Rate {
+				fmt.Fprintf(w, " %g ratio", v/f.theirs[i])
+			}
+			fmt.Fprintln(w)
+		}
+	}
+}
+
+// benchmarkName leaves of a text what the name of a benchmark may have.
+func benchmarkName(s string) string {
+	words := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	for i, w := range words {
+		first, size := utf8.DecodeRuneInString(w)
+		words[i] = string(unicode.ToUpper(first)) + w[size:]
+	}
+	return strings.Join(words, "")
+}
+
+// writeAll writes the figures into a directory: as a table, as JSON and as
+// benchmarks. What the last run left there becomes the one before.
+func (r *report) writeAll(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	var table, benchmarks bytes.Buffer
+	r.markdown(&table)
+	r.benchmarks(&benchmarks)
+	figures, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(b, '\n'), 0o644)
+	for ext, content := range map[string][]byte{"md": table.Bytes(), "txt": benchmarks.Bytes(), "json": append(figures, '\n')} {
+		last := filepath.Join(dir, "last."+ext)
+		if err := os.Rename(last, filepath.Join(dir, "before."+ext)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := os.WriteFile(last, content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // machine describes what the figures were measured on.
