@@ -3,16 +3,12 @@ package service
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"github.com/omg-arch/omg/integration/programs"
 )
 
 // mallory is the other user of these tests.
@@ -212,11 +208,7 @@ func TestClientsRefuse(t *testing.T) {
 func TestTmp(t *testing.T) {
 	needRoot(t)
 	w := newWorld(t)
-	dir, err := databases()
-	require.NoError(t, err)
-	script := `set -e
-mount --make-rprivate /
-mount --bind "$PROGRAMS" /mnt; mount --bind "$DATABASES" /media; mount -t tmpfs -o mode=1777 none /tmp
+	r := w.machine(`
 alice() { setpriv --reuid 41001 --regid 41001 --clear-groups env -u XDG_RUNTIME_DIR HOME=/tmp/home-alice "$@"; }
 mallory() { setpriv --reuid 41004 --regid 41004 --clear-groups "$@"; }
 pac='--dbpath /media/db --pacman-config /media/pacman.conf'
@@ -232,11 +224,7 @@ echo "another: $(mallory env -u XDG_RUNTIME_DIR HOME=/ /mnt/omg refresh 2>&1)"
 kill "$(cat /tmp/omg-41001/omgd.pid)"
 for i in $(seq 100); do [ -e /tmp/omg-41001/omg.lock ] || break; sleep 0.05; done
 echo "left: $(find /tmp -name 'omg*' ! -path '*/home-alice/*' ! -type d)"
-`
-	cmd := exec.Command("unshare", "--mount", "sh", "-c", script)
-	cmd.Env = append(w.env(), "PROGRAMS="+programs.Dir(t), "DATABASES="+dir)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	r := once(t, cmd)
+`)
 	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
 	for _, want := range []string{
 		"squatted: omgd: error: /tmp/omg.sock: /tmp/omg-41001: not to be trusted",

@@ -30,16 +30,6 @@ func gone(t *testing.T, pid int) {
 	require.Eventually(t, func() bool { return syscall.Kill(pid, 0) != nil }, 6*time.Second, 5*time.Millisecond)
 }
 
-// background starts omgd in the background and has the test end it.
-func (w *world) background(args ...string) int {
-	w.t.Helper()
-	r := once(w.t, w.command("omgd", append(w.files(), args...)...))
-	require.Zero(w.t, r.Code, r.Stderr)
-	pid := w.pid()
-	w.t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
-	return pid
-}
-
 func TestBackground(t *testing.T) {
 	w := newWorld(t)
 	// On a terminal, and with a file open that is nobody's business.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -152,7 +153,7 @@ func TestOneOfTwo(t *testing.T) {
 func TestStale(t *testing.T) {
 	w := newWorld(t)
 	p := w.start()
-	w.ready(w.socket())
+	require.Eventually(t, func() bool { return mode(filepath.Join(w.runtime, "omg.status")) != 0 }, 10*time.Second, 5*time.Millisecond)
 	require.NoError(t, p.Process.Kill())
 	p.wait(t)
 	require.ElementsMatch(t, []string{"omg.lock", "omg.sock", "omg.status", "omgd.pid"}, w.left())

@@ -15,6 +15,16 @@ const (
 	OpCacheClear = "cache_clear"
 )
 
+// Administrative says whether an operation is for root and administrators only
+// where a daemon serves several users: what it does or shows is everybody's.
+func Administrative(op string) bool {
+	switch op {
+	case OpRefresh, OpCacheClear:
+		return true
+	}
+	return false
+}
+
 // HelloRequest introduces a client. Protocol is the number the client speaks.
 type HelloRequest struct {
 	Protocol uint32 `msgpack:"protocol"`

@@ -5,6 +5,7 @@ package ask
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/command"
@@ -66,7 +67,7 @@ func (a *Asker) ask(ctx context.Context, op string, req any, emit Emit) error {
 			came = true
 			return emit(part, more)
 		})
-		if came || a.asked || !a.instead(err) {
+		if came || a.asked || !a.instead(op, err) {
 			a.asked = a.asked || came
 			return exitError(err)
 		}
@@ -82,7 +83,7 @@ func (a *Asker) useDaemon() bool {
 
 // instead says whether to answer without the daemon after this error, and notes
 // why when it is not just that none runs.
-func (a *Asker) instead(err error) bool {
+func (a *Asker) instead(op string, err error) bool {
 	var said *wire.Error
 	switch {
 	case err == nil:
@@ -97,6 +98,11 @@ func (a *Asker) instead(err error) bool {
 		case wire.CodeNotReady, wire.CodeInternal, wire.CodeBusy, wire.CodeShuttingDown, wire.CodeVersion:
 			a.Note("omgd: " + said.Message + ": answering without it")
 			return true
+		case wire.CodeNotAllowed:
+			if !wire.Administrative(op) {
+				a.Note("omgd: " + said.Message + ": answering without it")
+				return true
+			}
 		}
 		return false
 	default:
@@ -106,13 +112,33 @@ func (a *Asker) instead(err error) bool {
 }
 
 func (a *Asker) daemon(ctx context.Context, op string, req any, part Emit) error {
-	env := paths.Process()
-	conn, err := client.Dial(ctx, env.Socket(a.Socket), client.Options{Trust: env.Trusts, Name: "omg " + version.String()})
+	conn, err := a.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	return conn.Call(ctx, op, req, part)
+}
+
+// dial connects to the first daemon that there is: the user's own, then the one
+// that serves all users.
+func (a *Asker) dial(ctx context.Context) (conn *client.Conn, err error) {
+	env := paths.Process()
+	for i, socket := range env.Sockets(a.Socket) {
+		var next error
+		conn, next = client.Dial(ctx, socket, client.Options{Trust: env.Trusts, Name: "omg " + version.String()})
+		if next == nil {
+			if err != nil && !errors.Is(err, client.ErrNoDaemon) {
+				a.Note(err.Error())
+			}
+			return conn, nil
+		}
+		// Who may not even connect to the one of all users has nothing to do with it.
+		if i == 0 || !errors.Is(next, client.ErrNoDaemon) && !errors.Is(next, fs.ErrPermission) {
+			err = next
+		}
+	}
+	return nil, err
 }
 
 // exitError gives an error the exit code that it calls for.

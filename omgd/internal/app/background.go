@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/omg-arch/omg/omgd/internal/access"
 	"github.com/omg-arch/omg/omgd/internal/detach"
 	"github.com/omg-arch/omg/omgd/internal/listen"
+	"github.com/omg-arch/omg/omgd/internal/server"
 	"github.com/omg-arch/omg/omgd/internal/systemd"
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/command"
@@ -61,5 +63,40 @@ func (o *options) listen() (*listen.Socket, error) {
 	case given != nil:
 		return listen.Take(given, o.env)
 	}
-	return listen.Open(o.socket, o.env, listen.Private)
+	allowed := listen.Private
+	if o.system {
+		if allowed, err = everybody(o.config.Access.SocketGroup); err != nil {
+			return nil, err
+		}
+	}
+	return listen.Open(o.socket, o.env, allowed)
+}
+
+// everybody is who may connect to the daemon of all users: whoever the access
+// rules are then about, or only the members of a group.
+func everybody(group string) (listen.Access, error) {
+	if group == "" {
+		return listen.Access{Mode: 0o666, Group: -1}, nil
+	}
+	gid, err := access.GID(group)
+	if err != nil {
+		return listen.Access{}, fmt.Errorf("access.socket_group: %w", err)
+	}
+	return listen.Access{Mode: 0o660, Group: int(gid)}, nil
+}
+
+// gate is who may ask the daemon of all users; nil for a user's own, which only
+// its owner and root may ask.
+func (o *options) gate() (*access.Gate, error) {
+	if !o.system {
+		return nil, nil
+	}
+	return access.New(o.env.UID, o.config.Access, o.config.Limits.UserRate)
+}
+
+// guard has the server look who asks.
+func guard(c *server.Config, gate *access.Gate) {
+	if gate != nil {
+		c.Allow, c.Admin, c.Take = gate.Allow, gate.Admin, gate.Take
+	}
 }

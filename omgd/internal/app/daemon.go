@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/omg-arch/omg/omgd/internal/access"
 	"github.com/omg-arch/omg/omgd/internal/alpm"
 	"github.com/omg-arch/omg/omgd/internal/listen"
 	"github.com/omg-arch/omg/omgd/internal/refresh"
@@ -42,6 +43,7 @@ type daemon struct {
 	worker   *refresh.Worker
 	server   *server.Server
 	manager  systemd.Notifier
+	gate     *access.Gate // nil for a user's own daemon
 	// tasks run beside the server. Each ends, within 100 ms, when its context does.
 	tasks []func(context.Context)
 }
@@ -51,11 +53,15 @@ func start(o options) (*daemon, error) {
 	if err := os.MkdirAll(o.data, 0o755); err != nil {
 		return nil, err
 	}
+	gate, err := o.gate()
+	if err != nil {
+		return nil, err
+	}
 	socket, err := o.listen()
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{options: o, listener: socket, holder: &state.Holder{}, manager: systemd.Notifier{Log: o.log}}
+	d := &daemon{options: o, listener: socket, gate: gate, holder: &state.Holder{}, manager: systemd.Notifier{Log: o.log}}
 	d.memory = newMemory(o.env, o.data, socket.Addr().String(), d.holder, o.log)
 	d.worker = refresh.New(refresh.Config{
 		Catalog: catalog.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig},
@@ -72,7 +78,7 @@ func start(o options) (*daemon, error) {
 		},
 	})
 	d.tasks = append(d.tasks, d.worker.Run, d.watchdog)
-	d.server = server.New(server.Config{
+	serving := server.Config{
 		Ops: service.New(service.Config{
 			State: d.holder, Suspect: d.worker.Suspect, Refresh: d.worker.Refresh,
 			Parts:      d.parts,
@@ -81,7 +87,9 @@ func start(o options) (*daemon, error) {
 		Log:     o.log,
 		Version: version.String(),
 		Fault:   d.worker.Suspect,
-	})
+	}
+	guard(&serving, gate)
+	d.server = server.New(serving)
 	return d, nil
 }
 

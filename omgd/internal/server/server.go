@@ -91,6 +91,12 @@ type Config struct {
 	Version string
 	// Allow says whether a user may ask; nil allows this process's user and root.
 	Allow func(Peer) bool
+	// Admin says whether a user may do what is administrative; nil allows all who
+	// may ask.
+	Admin func(Peer) bool
+	// Take counts a request of a user; false means that there have been too many.
+	// Nil counts nothing.
+	Take func(Peer) bool
 	// Fault is called when a handler met a memory fault: a mapped file was
 	// truncated under it.
 	Fault func()
@@ -115,7 +121,8 @@ type Server struct {
 
 type op struct {
 	Op
-	name string
+	name  string
+	admin bool
 }
 
 // New makes a server.
@@ -135,11 +142,11 @@ func New(cfg Config) *Server {
 		conns:    make(map[*conn]struct{}),
 	}
 	s.ops = map[string]*op{
-		wire.OpPing:  {Op{Handle: ping}, wire.OpPing},
-		wire.OpHello: {Op{Handle: s.hello}, wire.OpHello},
+		wire.OpPing:  {Op: Op{Handle: ping}, name: wire.OpPing},
+		wire.OpHello: {Op: Op{Handle: s.hello}, name: wire.OpHello},
 	}
 	for name, o := range cfg.Ops {
-		s.ops[name] = &op{o, name}
+		s.ops[name] = &op{o, name, wire.Administrative(name)}
 	}
 	return s
 }
@@ -174,6 +181,16 @@ func (s *Server) Serve(l net.Listener) error {
 type Peer struct {
 	UID, GID uint32
 	PID      int32
+	groups   func() ([]uint32, error)
+}
+
+// Groups are the supplementary groups that the peer had when it connected. It may
+// be called within Config's functions only.
+func (p Peer) Groups() ([]uint32, error) {
+	if p.groups == nil {
+		return nil, nil
+	}
+	return p.groups()
 }
 
 func peerOf(nc *net.UnixConn) (p Peer, err error) {
@@ -181,10 +198,11 @@ func peerOf(nc *net.UnixConn) (p Peer, err error) {
 	if err != nil {
 		return p, err
 	}
+	p.groups = func() ([]uint32, error) { return peerGroups(raw) }
 	cerr := raw.Control(func(fd uintptr) {
 		var cred *unix.Ucred
 		if cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			p = Peer{UID: cred.Uid, GID: cred.Gid, PID: cred.Pid}
+			p.UID, p.GID, p.PID = cred.Uid, cred.Gid, cred.Pid
 		}
 	})
 	return p, errors.Join(cerr, err)

@@ -1,0 +1,53 @@
+package service
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// everybody's daemon, and what its users may type.
+const system = `
+as() { user=$1; shift; setpriv --reuid "$user" --regid "$user" --init-groups env -u XDG_RUNTIME_DIR HOME=/tmp "$@"; }
+says() { name=$1; shift; code=0; out=$("$@" 2>&1) || code=$?; echo "$name: $code: $(echo "$out" | head -n 1)"; }
+install -d -o omg -g omg /run/omg /var/lib/omg
+start() { setpriv --reuid omg --regid omg --init-groups env -u XDG_RUNTIME_DIR HOME=/ /mnt/omgd --system --foreground --dbpath /media/db --pacman-config /media/pacman.conf 2>/tmp/log & daemon=$!; }
+ready() { for i in $(seq 200); do /mnt/omg status --format '{{.generation}}' 2>/dev/null | grep -q '^[1-9]' && return; sleep 0.02; done; echo 'not ready'; cat /tmp/log; }
+unset XDG_RUNTIME_DIR
+`
+
+// TestSystem: one daemon serves several users from the system's places, and each
+// may do what is his to do.
+func TestSystem(t *testing.T) {
+	r := newWorld(t).machine(system + `
+start; ready
+stat -c '%n %a %U' /run/omg /run/omg/* /var/lib/omg /var/lib/omg/*
+for user in alice bob carol root; do
+	says "$user searches" as $user /mnt/omg search -q --limit 1 name:secretword
+	says "$user counts" as $user /mnt/omg status --format '{{.counts.installed}} {{.generation}}'
+	says "$user refreshes" as $user /mnt/omg refresh
+	says "$user clears" as $user /mnt/omg cache clear
+done
+as alice /mnt/omg status --json | grep -c secretword || true
+as alice grep -rs secretword /run/omg /var/lib/omg && echo 'a query can be read' || true
+grep secretword /tmp/log && echo 'a query is logged' || true
+echo "own: $(XDG_RUNTIME_DIR=/tmp/own; export XDG_RUNTIME_DIR; install -d -m 700 -o alice /tmp/own
+	setpriv --reuid alice --regid alice --clear-groups env HOME=/tmp/own /mnt/omgd --dbpath /media/db --pacman-config /media/pacman.conf 2>&1
+	setpriv --reuid alice --regid alice --clear-groups env HOME=/tmp/own /mnt/omg refresh 2>&1; kill $(cat /tmp/own/omgd.pid))"
+kill $daemon; wait $daemon; echo "ended: $?"
+echo "left: $(ls /run/omg)"
+`)
+	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
+	for _, want := range []string{
+		"/run/omg 755 omg\n", "/run/omg/omg.sock 666 omg\n", "/run/omg/omgd.pid 644 omg\n", "/run/omg/omg.lock 600 omg\n",
+		"/var/lib/omg 755 omg\n", "/var/lib/omg/repos.omgidx 644 omg\n", "/var/lib/omg/cache.pebble 700 omg\n",
+		"alice searches: 1: omg: error: nothing found", "alice counts: 0: 20 1\n", "bob counts: 0: 20 1\n", "carol counts: 0: 20 1\n",
+		"alice refreshes: 3: omg: error: only an administrator may do that here (refresh)\n",
+		"bob clears: 3: omg: error: only an administrator may do that here (cache_clear)\n",
+		"root refreshes: 0: ", "root clears: 0: ",
+		"refreshed, generation 1\n", "ended: 0\n", "left: \n",
+	} {
+		require.Contains(t, r.Stdout, want)
+	}
+	require.NotContains(t, r.Stdout, "a query")
+}

@@ -1,0 +1,101 @@
+package access
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omgd/internal/server"
+	"github.com/omg-arch/omg/shared/config"
+)
+
+const daemon = 900 // the daemon's own user
+
+func gate(t *testing.T, c config.Access, rate int) *Gate {
+	t.Helper()
+	g, err := New(daemon, c, rate)
+	require.NoError(t, err)
+	return g
+}
+
+func TestWhoMayAsk(t *testing.T) {
+	type who = server.Peer
+	for name, c := range map[string]struct {
+		access  config.Access
+		allowed []who
+		refused []who
+	}{
+		"everybody": {config.Access{}, []who{{UID: 0}, {UID: daemon}, {UID: 1000}}, nil},
+		"users": {
+			config.Access{Users: []string{"1000", "daemon"}}, // that user has number 1 everywhere
+			[]who{{UID: 0}, {UID: daemon}, {UID: 1000}, {UID: 1}}, []who{{UID: 1001, GID: 1000}},
+		},
+		"groups": {config.Access{Groups: []string{"500"}}, []who{{UID: 1000, GID: 500}, {UID: 0}}, []who{{UID: 500, GID: 1000}}},
+		"administrators need no other leave": {
+			config.Access{Users: []string{"1000"}, Administrators: []string{"1001"}},
+			[]who{{UID: 1001}},
+			[]who{{UID: 1002}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := gate(t, c.access, 0)
+			for _, p := range c.allowed {
+				require.True(t, g.Allow(p), "%+v", p)
+			}
+			for _, p := range c.refused {
+				require.False(t, g.Allow(p), "%+v", p)
+			}
+		})
+	}
+}
+
+func TestWhoMayAdminister(t *testing.T) {
+	g := gate(t, config.Access{Administrators: []string{"1000"}}, 0)
+	for uid, want := range map[uint32]bool{0: true, daemon: true, 1000: true, 1001: false} {
+		require.Equal(t, want, g.Admin(server.Peer{UID: uid, GID: 0}), "user %d", uid)
+	}
+}
+
+func TestUnknownNames(t *testing.T) {
+	for key, c := range map[string]config.Access{
+		"access.users":          {Users: []string{"no such user"}},
+		"access.groups":         {Groups: []string{"no such group"}},
+		"access.administrators": {Administrators: []string{"-1"}},
+	} {
+		_, err := New(daemon, c, 0)
+		require.ErrorContains(t, err, key)
+		require.ErrorContains(t, err, "give the number")
+	}
+	g := gate(t, config.Access{Users: []string{"1000"}}, 0)
+	require.Error(t, g.Set(config.Access{Users: []string{"nobody at all"}}, 0))
+	require.True(t, g.Allow(server.Peer{UID: 1000}), "the old rules hold")
+	require.False(t, g.Allow(server.Peer{UID: 1001}))
+	require.NoError(t, g.Set(config.Access{Users: []string{"1001"}}, 0))
+	require.True(t, g.Allow(server.Peer{UID: 1001}), "the new rules hold")
+}
+
+func TestQuota(t *testing.T) {
+	g := gate(t, config.Access{}, 10)
+	for range 10 {
+		require.True(t, g.Take(server.Peer{UID: 1000}))
+	}
+	require.False(t, g.Take(server.Peer{UID: 1000}), "more than ten in far less than a second")
+	require.True(t, g.Take(server.Peer{UID: 1001}), "another user's are counted apart")
+	for range 100 {
+		require.True(t, g.Take(server.Peer{UID: 0}), "root is not counted")
+	}
+	require.NoError(t, g.Set(config.Access{}, 0))
+	for range 1000 {
+		require.True(t, g.Take(server.Peer{UID: 1000}), "0 is no limit")
+	}
+}
+
+// TestQuotaIsBounded: counting takes no more memory however many users there are.
+func TestQuotaIsBounded(t *testing.T) {
+	var q quota
+	q.set(2)
+	for uid := range uint32(10 * maxUsers) {
+		require.True(t, q.take(uid))
+		require.LessOrEqual(t, len(q.users), maxUsers)
+	}
+}

@@ -1,0 +1,55 @@
+package server
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// TestGroups: the groups of the one who connected are those of the process that
+// did, however many.
+func TestGroups(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("having other groups needs root")
+	}
+	for _, n := range []int{0, 1, 64, 1000} {
+		var want []uint32
+		for i := range n {
+			want = append(want, uint32(50000+i))
+		}
+		path := filepath.Join(t.TempDir(), "s")
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		require.NoError(t, err)
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread() // and never unlocked: the thread with other groups ends
+			groups := append(want, 0)
+			if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(n), uintptr(unsafe.Pointer(&groups[0])), 0); errno != 0 {
+				done <- errno
+				return
+			}
+			fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+			if err == nil {
+				err = unix.Connect(fd, &unix.SockaddrUnix{Name: path})
+				t.Cleanup(func() { _ = unix.Close(fd) })
+			}
+			done <- err
+		}()
+		require.NoError(t, <-done)
+		nc, err := l.AcceptUnix()
+		require.NoError(t, err)
+		p, err := peerOf(nc)
+		require.NoError(t, err)
+		got, err := p.Groups()
+		require.NoError(t, err)
+		require.ElementsMatch(t, want, got)
+		require.NoError(t, nc.Close())
+		require.NoError(t, l.Close())
+	}
+}
