@@ -50,6 +50,7 @@ type Conn struct {
 	path  string
 	opt   Options
 	fd    int
+	pid   int // of the one who listens
 	r     *bufio.Reader
 	frame []byte
 	out   []byte // requests that are not written yet
@@ -122,8 +123,13 @@ func (c *Conn) open(ctx context.Context, fd int) error {
 	if !c.opt.Trust(cred.Uid) {
 		return fmt.Errorf("%s: %w (user %d)", c.path, ErrUntrusted, cred.Uid)
 	}
+	c.pid = int(cred.Pid)
 	return nil
 }
+
+// PID is the process that listens, by what the kernel says: the daemon's, unless
+// a service manager listens for it.
+func (c *Conn) PID() int { return c.pid }
 
 // Close closes the connection.
 func (c *Conn) Close() error {

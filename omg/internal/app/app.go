@@ -56,6 +56,7 @@ var all = []struct {
 	{"why", whyCommand},
 	{"refresh", refreshCommand},
 	{"cache", cacheCommand},
+	{"daemon", daemonCommand},
 }
 
 // commands makes the commands whose names stand among the arguments: one of them

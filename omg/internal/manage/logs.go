@@ -1,0 +1,83 @@
+package manage
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/omg-arch/omg/shared/termtext"
+)
+
+// journals are where the journal's files are, if there is one.
+var journals = []string{"/run/log/journal", "/var/log/journal"}
+
+// syslogs are where a syslog daemon may put what daemons log.
+var syslogs = []string{"/var/log/daemon.log", "/var/log/syslog", "/var/log/messages", "/var/log/everything.log"}
+
+// ErrNoLog means that nothing of the daemon is found in any log.
+var ErrNoLog = errors.New("no log has anything of omgd")
+
+// Logs shows the last lines that the user's daemons have logged: from the journal
+// if there is one, else from syslog's files. Follow, which only the journal can,
+// goes on until it is interrupted.
+func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) (code int, err error) {
+	for _, dir := range journals {
+		if _, err := os.Stat(dir); err != nil {
+			continue
+		}
+		args := []string{"journalctl", "--quiet", "--lines", strconv.Itoa(lines)}
+		if follow {
+			args = append(args, "--follow")
+		}
+		return runTool(ctx, append(args, "SYSLOG_IDENTIFIER=omgd", "_UID="+strconv.Itoa(d.Env.UID))...)
+	}
+	if follow {
+		return 0, errors.New("following takes a journal, and there is none")
+	}
+	var unread []string
+	for _, path := range syslogs {
+		last, err := lastLines(path, "omgd[", lines)
+		if errors.Is(err, os.ErrPermission) {
+			unread = append(unread, path)
+		}
+		if err != nil || len(last) == 0 {
+			continue
+		}
+		_, err = io.WriteString(w, strings.Join(last, ""))
+		return 0, err
+	}
+	if len(unread) > 0 {
+		return 0, fmt.Errorf("%w that you may read (not %s)", ErrNoLog, strings.Join(unread, ", "))
+	}
+	return 0, fmt.Errorf("%w: omgd --foreground prints what it does", ErrNoLog)
+}
+
+// maxLine is the longest line of a log that is read.
+const maxLine = 1 << 20
+
+// lastLines are a file's last lines that have a text in them.
+func lastLines(path, text string, n int) ([]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var last []string
+	s := bufio.NewScanner(f)
+	s.Buffer(nil, maxLine)
+	for s.Scan() {
+		if !strings.Contains(s.Text(), text) {
+			continue
+		}
+		if len(last) == n {
+			last = last[1:]
+		}
+		last = append(last, termtext.Clean(s.Text())+"\n")
+	}
+	return last, s.Err()
+}

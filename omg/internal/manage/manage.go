@@ -1,0 +1,193 @@
+// Package manage starts and ends the daemon, and finds out whether it runs: with
+// the user's service manager where that has the daemon's units, else by itself.
+package manage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/pidfile"
+	"github.com/omg-arch/omg/shared/version"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+var (
+	// ErrNotRunning means that there is no daemon.
+	ErrNotRunning = errors.New("omgd does not run")
+	// ErrLasts means that the daemon did not end in time.
+	ErrLasts = errors.New("omgd does not end")
+)
+
+// Daemon is a user's own daemon, by where its socket is. The zero value but for
+// Env has the usual places.
+type Daemon struct {
+	Env    paths.Env
+	Socket string // empty for the usual place
+	// Args are omgd's further arguments. A daemon that has any is not the service
+	// manager's.
+	Args []string
+}
+
+// Status is what is found out about a daemon.
+type Status struct {
+	Running bool   `json:"running"`
+	Socket  string `json:"socket"`
+	PID     int    `json:"pid,omitempty"`
+	// Version is the daemon's; empty if it does not answer.
+	Version string `json:"version,omitempty"`
+	// Why says why a daemon that runs does not answer.
+	Why string `json:"why,omitempty"`
+}
+
+// Start starts the daemon, which returns when it answers. Without a service
+// manager this process becomes omgd, and Start returns only on errors.
+func (d *Daemon) Start(ctx context.Context) (code int, err error) {
+	if d.managed() {
+		return systemctl(ctx, "start", units...)
+	}
+	program, err := paths.Program("omgd")
+	if err != nil {
+		return 0, err
+	}
+	args := []string{"omgd"}
+	if d.Socket != "" {
+		args = append(args, "--socket", d.Socket)
+	}
+	return 0, &os.PathError{Op: "exec", Path: program, Err: unix.Exec(program, append(args, d.Args...), os.Environ())}
+}
+
+// patience is how long a daemon has to end: it takes five seconds at most.
+const patience = 10 * time.Second
+
+// Stop ends the daemon and waits for that.
+func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
+	managed := d.managed()
+	if managed {
+		if code, err := systemctl(ctx, "stop", units...); code != 0 || err != nil {
+			return code, err
+		}
+	}
+	pid, fd, err := d.find(ctx)
+	if errors.Is(err, ErrNotRunning) && managed {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	if err := unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0); err != nil && err != unix.ESRCH {
+		return 0, fmt.Errorf("cannot end process %d: %w", pid, err)
+	}
+	for end := time.Now().Add(patience); ; {
+		left := time.Until(end)
+		if left <= 0 {
+			return 0, fmt.Errorf("%w (process %d): kill -KILL %d ends it at once", ErrLasts, pid, pid)
+		}
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds())+1)
+		switch {
+		case n > 0:
+			return 0, nil
+		case err != nil && err != unix.EINTR:
+			return 0, os.NewSyscallError("poll", err)
+		case ctx.Err() != nil:
+			return 0, ctx.Err()
+		}
+	}
+}
+
+// Restart ends the daemon, if one runs, and starts it as Start does.
+func (d *Daemon) Restart(ctx context.Context) (code int, err error) {
+	if d.managed() {
+		return systemctl(ctx, "restart", units...)
+	}
+	if _, err := d.Stop(ctx); err != nil && !errors.Is(err, ErrNotRunning) {
+		return 0, err
+	}
+	return d.Start(ctx)
+}
+
+// Status finds out about the daemon.
+func (d *Daemon) Status(ctx context.Context) (Status, error) {
+	s := Status{Socket: d.Env.Socket(d.Socket)}
+	pid, fd, err := d.find(ctx)
+	if errors.Is(err, ErrNotRunning) {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	_ = unix.Close(fd)
+	s.Running, s.PID = true, pid
+	if s.Version, err = d.version(ctx); err != nil {
+		s.Why = err.Error()
+	}
+	return s, nil
+}
+
+func (d *Daemon) dial(ctx context.Context) (*client.Conn, error) {
+	return client.Dial(ctx, d.Env.Socket(d.Socket), client.Options{
+		Trust: d.Env.Trusts, Name: "omg " + version.String(), Timeout: 2 * time.Second,
+	})
+}
+
+func (d *Daemon) version(ctx context.Context) (string, error) {
+	conn, err := d.dial(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	var r wire.HelloResult
+	err = conn.Get(ctx, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol}, &r)
+	return r.Server, err
+}
+
+// find returns the daemon's process and a descriptor of it, by which no other
+// that gets its number later can be meant. The PID file says which it is, if it
+// is one to be believed and that process is an omgd; else the socket does.
+func (d *Daemon) find(ctx context.Context) (pid, fd int, err error) {
+	pid, err = pidfile.Read(d.Env.PID(d.Env.Socket(d.Socket)), d.Env)
+	if err == nil {
+		if fd, ok := open(pid); ok {
+			return pid, fd, nil
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, pidfile.ErrFormat) {
+		return 0, -1, err
+	}
+	conn, err := d.dial(ctx)
+	if errors.Is(err, client.ErrNoDaemon) {
+		return 0, -1, ErrNotRunning
+	}
+	if err != nil {
+		return 0, -1, err
+	}
+	defer conn.Close()
+	if fd, ok := open(conn.PID()); ok {
+		return conn.PID(), fd, nil
+	}
+	return 0, -1, ErrNotRunning // the service manager listens for it
+}
+
+// open opens a process if it is an omgd.
+func open(pid int) (fd int, ok bool) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return -1, false
+	}
+	// Looked at when the descriptor is there: the name is that of the process
+	// which it means, or of none.
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err != nil || strings.TrimSpace(string(name)) != "omgd" {
+		_ = unix.Close(fd)
+		return -1, false
+	}
+	return fd, true
+}
