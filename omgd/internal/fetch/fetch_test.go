@@ -1,0 +1,347 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/omg-arch/omg/shared/config"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func client(t *testing.T, stall time.Duration) *Client {
+	t.Helper()
+	c, err := New(config.Network{Proxy: "none", Timeout: config.Duration(stall)}, "omg-test")
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func serve(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func get(c *Client, url string, most int64) (string, Answer, error) {
+	var b bytes.Buffer
+	a, err := c.Get(context.Background(), Request{URL: url, MaxBytes: most}, &b)
+	return b.String(), a, err
+}
+
+func TestGet(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("If-None-Match") == `"1"` && r.Header.Get("If-Modified-Since") == "yesterday" {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Header().Set("ETag", `"1"`)
+		w.Header().Set("Last-Modified", "yesterday")
+		_, _ = io.WriteString(w, "hello "+r.UserAgent())
+	})
+	c := client(t, time.Second)
+	body, a, err := get(c, url, 100)
+	require.NoError(t, err)
+	require.Equal(t, "hello omg-test", body)
+	require.Equal(t, Answer{ETag: `"1"`, LastModified: "yesterday", Bytes: 14}, a)
+	a, err = c.Get(context.Background(), Request{URL: url, MaxBytes: 100, ETag: a.ETag, LastModified: a.LastModified}, io.Discard)
+	require.NoError(t, err)
+	require.True(t, a.NotModified)
+}
+
+// TestBodies drives what a broken or hostile server may send.
+func TestBodies(t *testing.T) {
+	const most = 1 << 20
+	zip := func(w io.Writer, n int64) {
+		z := gzip.NewWriter(w)
+		zeros := make([]byte, 1<<20)
+		for ; n > 0; n -= int64(len(zeros)) {
+			if _, err := z.Write(zeros[:min(n, int64(len(zeros)))]); err != nil {
+				return
+			}
+		}
+		_ = z.Close()
+	}
+	for name, tt := range map[string]struct {
+		handle http.HandlerFunc
+		bytes  int64
+		err    error
+	}{
+		"exactly as much": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, most)) }, most, nil},
+		"a byte more": {func(w http.ResponseWriter, _ *http.Request) {
+			w.(http.Flusher).Flush()
+			_, _ = w.Write(make([]byte, most+1))
+		}, 0, ErrTooLarge},
+		"a gigabyte announced": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1073741824")
+			w.WriteHeader(http.StatusOK)
+		}, 0, ErrTooLarge},
+		"without an end": {func(w http.ResponseWriter, _ *http.Request) {
+			for {
+				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		}, 0, ErrTooLarge},
+		"compressed": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			zip(w, most)
+		}, most, nil},
+		"ten gigabytes, compressed": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			zip(w, 10<<30)
+		}, 0, ErrTooLarge},
+		"not compressed as it says": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			_, _ = io.WriteString(w, "<html>no gzip at all</html>")
+		}, 0, ErrEncoding},
+		"compressed in a way that nobody asked for": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "br")
+			_, _ = io.WriteString(w, "x")
+		}, 0, ErrEncoding},
+		"shorter than announced": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = io.WriteString(w, "short")
+		}, 0, ErrTruncated},
+		"compressed, and cut off": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			var b bytes.Buffer
+			zip(&b, 100_000)
+			_, _ = w.Write(b.Bytes()[:b.Len()/2])
+		}, 0, ErrTruncated},
+		"an empty one, compressed as it says": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+		}, 0, ErrTruncated},
+		"unavailable, in HTML": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, "<html>")
+		}, 0, ErrStatus},
+		"not modified, unasked": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }, 0, ErrStatus},
+		"redirected in a circle": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) }, 0, ErrRedirect},
+		"redirected to elsewhere without TLS": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
+		}, 0, ErrInsecure},
+		"redirected to a file": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", "file:///etc/passwd")
+			w.WriteHeader(http.StatusFound)
+		}, 0, ErrInsecure},
+		"dripping": {func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				_, _ = io.WriteString(w, ".")
+				w.(http.Flusher).Flush()
+				time.Sleep(20 * time.Millisecond)
+			}
+		}, 0, ErrSlow},
+		"silent": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 0, ErrSlow},
+		"silent in the middle": {func(w http.ResponseWriter, r *http.Request) {
+			_, _ = w.Write(make([]byte, 10_000))
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}, 0, ErrSlow},
+		"headers without an end": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Long", strings.Repeat("x", 1<<20))
+		}, 0, errAny},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := serve(t, tt.handle)
+			a, err := client(t, 300*time.Millisecond).Get(context.Background(), Request{URL: url, MaxBytes: most}, io.Discard)
+			switch tt.err {
+			case nil:
+				require.NoError(t, err)
+				require.Equal(t, tt.bytes, a.Bytes)
+			case errAny:
+				require.Error(t, err)
+			default:
+				require.ErrorIs(t, err, tt.err)
+			}
+		})
+	}
+}
+
+var errAny = errors.New("any")
+
+func TestRefused(t *testing.T) {
+	url := serve(t, func(http.ResponseWriter, *http.Request) {})
+	c := client(t, time.Second)
+	for _, u := range []string{"http://192.0.2.1/", "ftp://localhost/", "file:///etc/passwd", "localhost", "", "https://", "http://127.0.0.1.example.org/"} {
+		_, _, err := get(c, u, 1)
+		require.Error(t, err, u)
+	}
+	_, _, err := get(c, "http://192.0.2.1/", 1)
+	require.ErrorIs(t, err, ErrInsecure)
+
+	l := httptest.NewServer(nil)
+	l.Close()
+	_, _, err = get(c, l.URL, 1)
+	require.ErrorContains(t, err, "connection refused")
+	require.NotContains(t, err.Error(), "Get ")
+
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = c.Get(ctx, Request{URL: url, MaxBytes: 1}, io.Discard)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestTLSIsVerified(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://"+r.Host+"/", http.StatusFound)
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	c := client(t, time.Second)
+	_, _, err := get(c, s.URL, 1)
+	var unknown *tls.CertificateVerificationError
+	require.ErrorAs(t, err, &unknown)
+
+	// The same server, trusted, sends us away from TLS.
+	c.http.Transport.(*http.Transport).TLSClientConfig = s.Client().Transport.(*http.Transport).TLSClientConfig
+	_, _, err = get(c, s.URL, 1)
+	require.ErrorIs(t, err, ErrInsecure)
+}
+
+func TestTotalTime(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			_, _ = w.Write(make([]byte, 64<<10))
+			w.(http.Flusher).Flush()
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+	_, err := client(t, time.Second).Get(context.Background(), Request{URL: url, MaxBytes: 1 << 30, Total: 200 * time.Millisecond}, io.Discard)
+	require.ErrorIs(t, err, ErrSlow)
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for v, want := range map[string]time.Duration{
+		"": 0, "120": 2 * time.Minute, "-5": 0, "soon": 0, "999999999999": maxRetryAfter, "99999999999999999999999": 0,
+		now.Add(time.Hour).Format(http.TimeFormat): time.Hour, now.Add(-time.Hour).Format(http.TimeFormat): 0,
+	} {
+		require.Equal(t, want, retryAfter(v, now), v)
+	}
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	_, _, err := get(client(t, time.Second), url, 1)
+	var refused *StatusError
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, StatusError{Code: 429, RetryAfter: 7 * time.Second}, *refused)
+	require.EqualError(t, err, "refused: 429 Too Many Requests")
+}
+
+func TestProxy(t *testing.T) {
+	asked := make(chan string, 1)
+	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Method + " " + r.Host
+		w.WriteHeader(http.StatusForbidden)
+	})
+	c, err := New(config.Network{Proxy: proxy, Timeout: config.Duration(time.Second), UserAgent: "mine"}, "omg")
+	require.NoError(t, err)
+	defer c.Close()
+	_, _, err = get(c, "https://aur.example/", 1)
+	require.Error(t, err)
+	require.Equal(t, "CONNECT aur.example:443", <-asked)
+	_, err = New(config.Network{Proxy: "::"}, "omg")
+	require.Error(t, err)
+}
+
+func TestFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "dump.gz")
+	status := http.StatusOK
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		if status == http.StatusOK {
+			_, _ = io.WriteString(w, "new")
+		}
+	})
+	alone := func(want string) {
+		t.Helper()
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, want, string(b))
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Len(t, entries, 1, "nothing else is left")
+	}
+	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
+	c, r := client(t, time.Second), Request{URL: url, MaxBytes: 3, ETag: "x"}
+	_, err := c.File(context.Background(), Request{URL: url, MaxBytes: 2}, path, nil)
+	require.ErrorIs(t, err, ErrTooLarge)
+	alone("old")
+	wrong := errors.New("wrong")
+	_, err = c.File(context.Background(), r, path, func(string) error { return wrong })
+	require.ErrorIs(t, err, wrong)
+	alone("old")
+	status = http.StatusNotModified
+	a, err := c.File(context.Background(), r, path, nil)
+	require.NoError(t, err)
+	require.True(t, a.NotModified)
+	alone("old")
+	status = http.StatusOK
+	_, err = c.File(context.Background(), r, path, func(p string) error {
+		b, err := os.ReadFile(p)
+		if err == nil && string(b) != "new" {
+			err = fmt.Errorf("%q", b)
+		}
+		return err
+	})
+	require.NoError(t, err)
+	alone("new")
+	fi, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o644), fi.Mode().Perm())
+	_, err = c.File(context.Background(), r, filepath.Join(dir, "none", "x"), nil)
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// TestSchedule lives through a week in which a server is now and then away.
+func TestSchedule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), 7*24*time.Hour)
+		defer cancel()
+		s := Schedule{Interval: 24 * time.Hour, First: time.Minute}
+		began, asked, failures := time.Now(), []time.Duration(nil), 0
+		s.Run(ctx, 5*time.Second, func(context.Context) error {
+			asked = append(asked, time.Since(began))
+			if len(asked) == 3 || len(asked) == 4 {
+				failures++
+				return &StatusError{Code: 503, RetryAfter: time.Duration(failures-1) * time.Hour}
+			}
+			return nil
+		})
+		require.Len(t, asked, 9, "seven days and two failures")
+		require.Equal(t, 5*time.Second, asked[0])
+		for i, want := range []time.Duration{24 * time.Hour, 24 * time.Hour, time.Minute, time.Hour, 24 * time.Hour} {
+			pause := asked[i+1] - asked[i]
+			require.GreaterOrEqual(t, pause, want)
+			require.LessOrEqual(t, pause, want+want/10)
+		}
+	})
+	s := Schedule{Interval: time.Hour, First: time.Minute}
+	for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+		pause := s.Next(errAny)
+		require.GreaterOrEqual(t, pause, want*time.Minute)
+		require.LessOrEqual(t, pause, want*time.Minute+want*time.Minute/10)
+	}
+}

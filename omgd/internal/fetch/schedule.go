@@ -1,0 +1,66 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Schedule says when a server is asked again.
+type Schedule struct {
+	// Interval is the time between two requests that were answered.
+	Interval time.Duration
+	// First is the pause after the first failure; it doubles with each further one,
+	// up to Interval.
+	First time.Duration
+
+	failed int
+}
+
+// jitter is the part of a pause by which it may be longer, so that machines which
+// started at the same time do not ask at the same time.
+const jitter = 0.1
+
+// Next is the pause after a request that ended with err.
+func (s *Schedule) Next(err error) time.Duration {
+	if err == nil {
+		s.failed = 0
+		return spread(s.Interval)
+	}
+	pause := s.First
+	for range min(s.failed, 30) {
+		if pause *= 2; pause >= s.Interval {
+			break
+		}
+	}
+	s.failed++
+	pause = min(pause, s.Interval)
+	var refused *StatusError
+	if errors.As(err, &refused) {
+		pause = max(pause, refused.RetryAfter)
+	}
+	return spread(pause)
+}
+
+func spread(d time.Duration) time.Duration {
+	return d + time.Duration(rand.Float64()*jitter*float64(d))
+}
+
+// Run calls do when first is over, and then as the schedule says, until ctx ends.
+func (s *Schedule) Run(ctx context.Context, first time.Duration, do func(context.Context) error) {
+	timer := time.NewTimer(max(first, 0))
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		err := do(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		timer.Reset(s.Next(err))
+	}
+}
