@@ -91,10 +91,12 @@ func (r Result) Lines() []string {
 	return strings.Split(strings.TrimSuffix(r.Stdout, "\n"), "\n")
 }
 
-// Env is the environment that programs run in: nothing of the tester's own.
+// Env is the environment that programs run in: nothing of the tester's own, and
+// no network unless more, where the last word counts, says otherwise.
 func Env(home string, more ...string) []string {
 	return append([]string{
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + home,
+		"OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false",
 	}, more...)
 }
 

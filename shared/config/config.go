@@ -5,7 +5,7 @@ package config
 import "time"
 
 // Config has everything that can be tuned, by section. Comments give meaning and
-// units; Default gives the values.
+// units, tags what a value may be; Default gives the values.
 type Config struct {
 	Refresh Refresh `toml:"refresh"`
 	Stale   Stale   `toml:"stale"`
@@ -24,40 +24,40 @@ type Config struct {
 
 // Refresh is when the databases are looked at though nothing is seen to change.
 type Refresh struct {
-	Interval Duration `toml:"interval"`
+	Interval Duration `toml:"interval" least:"5s" most:"24h"`
 }
 
 // Stale is how old a source may be before answers call it stale.
 type Stale struct {
-	Repos   Duration `toml:"repos"`
-	AUR     Duration `toml:"aur"`
-	Tracker Duration `toml:"tracker"`
+	Repos   Duration `toml:"repos" least:"1m"`
+	AUR     Duration `toml:"aur" least:"1m"`
+	Tracker Duration `toml:"tracker" least:"1m"`
 }
 
 // Cache bounds the answers that are kept in memory.
 type Cache struct {
-	Entries int      `toml:"entries"` // of each cache
-	TTL     Duration `toml:"ttl"`
+	Entries int      `toml:"entries" least:"0" most:"1000000"` // of each cache; 0 for none
+	TTL     Duration `toml:"ttl" least:"1s"`
 }
 
 // Memory bounds what the daemon keeps, in bytes.
 type Memory struct {
-	Limit  Size `toml:"limit"`  // soft, of the Go heap and stacks; 0 for none
-	Caches Size `toml:"caches"` // all cached answers together
-	Store  Size `toml:"store"`  // the store's write buffer and block cache
+	Limit  Size `toml:"limit" least:"0"`                // soft, of the Go heap and stacks; 0 for none
+	Caches Size `toml:"caches" least:"0"`               // all cached answers together
+	Store  Size `toml:"store" least:"1MiB" most:"1GiB"` // the store's write buffer and block cache
 }
 
 // Limits are what the daemon's peers can take.
 type Limits struct {
-	Connections int      `toml:"connections"` // at the same time
-	InFlight    int      `toml:"in_flight"`   // slow requests of a connection at the same time
-	PeerUnsent  Size     `toml:"peer_unsent"` // unsent bytes of a connection
-	Unsent      Size     `toml:"unsent"`      // unsent bytes of all
-	Received    Size     `toml:"received"`    // bytes of half-sent large frames of all
-	HalfFrame   Duration `toml:"half_frame"`  // from a frame's first byte to its last
-	Write       Duration `toml:"write"`       // for a peer to read a part of an answer
-	Idle        Duration `toml:"idle"`        // for a connection without requests; 0 for no limit
-	UserRate    int      `toml:"user_rate"`   // requests a second of one user, system mode only; 0 for no limit
+	Connections int      `toml:"connections" least:"1" most:"1000000"` // at the same time
+	InFlight    int      `toml:"in_flight" least:"1" most:"65536"`     // slow requests of a connection at the same time
+	PeerUnsent  Size     `toml:"peer_unsent" least:"64KiB"`            // unsent bytes of a connection
+	Unsent      Size     `toml:"unsent" least:"1MiB"`                  // unsent bytes of all
+	Received    Size     `toml:"received" least:"1MiB"`                // bytes of half-sent large frames of all
+	HalfFrame   Duration `toml:"half_frame" least:"10ms"`              // from a frame's first byte to its last
+	Write       Duration `toml:"write" least:"10ms"`                   // for a peer to read a part of an answer
+	Idle        Duration `toml:"idle" least:"0"`                       // for a connection without requests; 0 for no limit
+	UserRate    int      `toml:"user_rate" least:"0"`                  // requests a second of one user, system mode only; 0 for no limit
 }
 
 // Access says who may ask a daemon that serves several users.
@@ -72,53 +72,53 @@ type Access struct {
 
 // Log is what is logged.
 type Log struct {
-	Level string `toml:"level"` // error, warn, info, debug or trace
+	Level string `toml:"level" one:"error warn info debug trace"` // error, warn, info, debug or trace
 }
 
 // Network is how others are asked.
 type Network struct {
-	Proxy     string   `toml:"proxy"` // an address; empty for the environment's, "none" for none
-	UserAgent string   `toml:"user_agent"`
-	Timeout   Duration `toml:"timeout"` // without a byte
+	Proxy     string   `toml:"proxy" is:"proxy"` // an address; empty for the environment's, "none" for none
+	UserAgent string   `toml:"user_agent" is:"line"`
+	Timeout   Duration `toml:"timeout" least:"100ms"` // without a byte
 }
 
 // AUR is the Arch User Repository.
 type AUR struct {
 	Enabled  bool     `toml:"enabled"`
-	URL      string   `toml:"url"`
-	Interval Duration `toml:"interval"` // between two requests for the dump
+	URL      string   `toml:"url" is:"url"`
+	Interval Duration `toml:"interval" least:"1m"` // between two requests for the dump
 	Live     Live     `toml:"live"`
 }
 
 // Live is what is asked at the AUR while someone waits.
 type Live struct {
 	Enabled  bool     `toml:"enabled"`
-	Deadline Duration `toml:"deadline"` // after which an answer goes without it
-	Daily    int      `toml:"daily"`    // requests a day
+	Deadline Duration `toml:"deadline" least:"10ms" most:"1m"` // after which an answer goes without it
+	Daily    int      `toml:"daily" least:"0" most:"4000"`     // requests a day
 }
 
 // Tracker is the security tracker.
 type Tracker struct {
 	Enabled  bool     `toml:"enabled"`
-	URL      string   `toml:"url"`
-	Interval Duration `toml:"interval"`
+	URL      string   `toml:"url" is:"url"`
+	Interval Duration `toml:"interval" least:"1m"`
 }
 
 // Sync is databases of our own, so that updates are known without root.
 type Sync struct {
 	Own      bool     `toml:"own"`
-	Interval Duration `toml:"interval"`
+	Interval Duration `toml:"interval" least:"1m"`
 	Search   bool     `toml:"search"` // search and info use them too
 }
 
 // Metrics is where Prometheus finds the metrics, besides the operation.
 type Metrics struct {
-	Address string `toml:"address"` // a loopback host:port or an absolute path of a socket; empty for none
+	Address string `toml:"address" is:"listen"` // a loopback host:port or an absolute path of a socket; empty for none
 }
 
 // Debug is for those who look inside.
 type Debug struct {
-	Pprof string `toml:"pprof"` // an absolute path of a socket; empty for none
+	Pprof string `toml:"pprof" is:"socket"` // an absolute path of a socket; empty for none
 }
 
 // Duration is a time.Duration that is written as "300s" or "24h".

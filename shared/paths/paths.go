@@ -39,13 +39,14 @@ func Process() Env { return Env{Getenv: os.Getenv, UID: os.Getuid()} }
 // absolute returns the variable's value if it is an absolute path: the XDG base
 // directory specification has relative ones ignored.
 func (e Env) absolute(name string) string {
-	if v := e.get(name); filepath.IsAbs(v) {
+	if v := e.Get(name); filepath.IsAbs(v) {
 		return v
 	}
 	return ""
 }
 
-func (e Env) get(name string) string {
+// Get returns a variable's value, empty if it is not set.
+func (e Env) Get(name string) string {
 	if e.Getenv == nil {
 		return ""
 	}
@@ -67,13 +68,37 @@ func (e Env) DataDir(flag string) string {
 	return SystemDir
 }
 
+// SystemConfig is the configuration file for all users.
+const SystemConfig = "/etc/omg/config.toml"
+
+// Configs are the configuration files, each to be read over the one before: the
+// one for all users and, unless only that is wanted, the user's in
+// $XDG_CONFIG_HOME/omg, else ~/.config/omg. Instead of both it is the one that
+// OMG_CONFIG names, if it does: then chosen is true.
+func (e Env) Configs(system bool) (files []string, chosen bool) {
+	if f := e.Get("OMG_CONFIG"); f != "" {
+		return []string{f}, true
+	}
+	files = []string{SystemConfig}
+	if system {
+		return files, false
+	}
+	if d := e.absolute("XDG_CONFIG_HOME"); d != "" {
+		return append(files, filepath.Join(d, "omg", "config.toml")), false
+	}
+	if d := e.absolute("HOME"); d != "" {
+		return append(files, filepath.Join(d, ".config", "omg", "config.toml")), false
+	}
+	return files, false
+}
+
 // Socket is where omgd listens: what the flag says, else OMG_SOCKET_PATH, else
 // $XDG_RUNTIME_DIR/omg.sock, else /tmp/omg.sock.
 func (e Env) Socket(flag string) string {
 	if flag != "" {
 		return flag
 	}
-	if s := e.get("OMG_SOCKET_PATH"); s != "" {
+	if s := e.Get("OMG_SOCKET_PATH"); s != "" {
 		return s
 	}
 	if d := e.absolute("XDG_RUNTIME_DIR"); d != "" {
@@ -87,7 +112,7 @@ func (e Env) Socket(flag string) string {
 // the one that serves all users.
 func (e Env) Sockets(flag string) []string {
 	own := e.Socket(flag)
-	if flag != "" || e.get("OMG_SOCKET_PATH") != "" || own == SystemSocket {
+	if flag != "" || e.Get("OMG_SOCKET_PATH") != "" || own == SystemSocket {
 		return []string{own}
 	}
 	return []string{own, SystemSocket}
@@ -138,7 +163,7 @@ func (e Env) Indexes(flags []string, dataDir string) []string {
 	if len(flags) > 0 {
 		return flags
 	}
-	if p := e.get("OMG_INDEX"); p != "" {
+	if p := e.Get("OMG_INDEX"); p != "" {
 		return filepath.SplitList(p)
 	}
 	own := filepath.Join(e.DataDir(dataDir), ReposIndex)

@@ -53,7 +53,10 @@ func mainErr() error {
 	}
 	b := &bench{bin: abs, dir: dir, turns: *turns}
 	b.Machine = machine()
-	b.env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + dir}
+	b.env = []string{
+		"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + dir,
+		"OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false",
+	}
 	if err := b.unpack(*corpus); err != nil {
 		return err
 	}

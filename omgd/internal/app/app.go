@@ -51,14 +51,22 @@ func run(c *cli.Context) error {
 		return command.Usagef("omgd takes no argument %q", c.Args().First())
 	}
 	env := paths.Process()
+	loaded, err := config.Load(env, c.Bool("system"))
+	if err != nil {
+		return &exit.Error{Code: exit.Usage, Err: err, Hint: "omg config shows what can be set"}
+	}
+	log := slog.New(slog.NewTextHandler(c.App.ErrWriter, nil))
+	for _, w := range loaded.Warnings {
+		log.Warn("configuration", "err", w)
+	}
 	o := options{
 		env:          env,
-		config:       config.Default(),
+		config:       loaded.Config,
 		system:       c.Bool("system"),
 		copied:       detach.Copy(),
 		dbpath:       absolute(c.String("dbpath")),
 		pacmanConfig: absolute(c.String("pacman-config")),
-		log:          slog.New(slog.NewTextHandler(c.App.ErrWriter, nil)),
+		log:          log,
 	}
 	o.socket, o.data = places(env, o.system, c.String("socket"), c.String("data-dir"))
 	for _, p := range c.StringSlice("index") {

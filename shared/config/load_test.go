@@ -1,0 +1,213 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/paths"
+)
+
+// environment has a home of its own, with a configuration if there is text.
+func environment(t testing.TB, text string, vars map[string]string) paths.Env {
+	t.Helper()
+	home := t.TempDir()
+	file := filepath.Join(home, ".config", "omg", "config.toml")
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	if text != "" {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	return paths.Env{UID: os.Getuid(), Getenv: func(name string) string {
+		if v, ok := vars[name]; ok {
+			return strings.ReplaceAll(v, "$HOME", home)
+		}
+		if name == "HOME" {
+			return home
+		}
+		return ""
+	}}
+}
+
+func TestDefault(t *testing.T) {
+	l, err := Load(environment(t, "", nil), false)
+	require.NoError(t, err)
+	require.Equal(t, Default(), l.Config)
+	require.Empty(t, l.Origins)
+	require.NotEmpty(t, l.Settings())
+	for _, s := range l.Settings() {
+		require.Equal(t, s.Default, s.Value)
+		require.Equal(t, "default", s.Origin)
+	}
+	// What is the default can be set, and every setting has a name.
+	for _, k := range keys {
+		require.Regexp(t, `^[a-z_]+(\.[a-z_]+)+$`, k.name)
+		c := Default()
+		v := value{text: fmt.Sprint(shown(k.in(&c).Interface()))}
+		if k.field.Type.Kind() == reflect.Slice {
+			continue
+		}
+		require.NoError(t, k.set(&c, v), k.name)
+		require.Equal(t, Default(), c, k.name)
+	}
+}
+
+func TestEachOverTheOneBefore(t *testing.T) {
+	env := environment(t, `
+[aur]
+enabled = false          # for now
+interval = "12h"
+live.deadline = "1500ms"
+
+[memory]
+limit = 67_108_864
+caches = "8 MiB"
+
+[access]
+users = [
+  "alice", # a comment
+  "1000",
+]
+
+[limits]
+connections = 0x10
+
+tracker = { enabled = false }
+`, map[string]string{"OMG_AUR_INTERVAL": "6h", "OMG_ACCESS_GROUPS": "wheel, 100", "OMG_METRICS_ADDRESS": "[::1]:9100"})
+	l, err := Load(env, false)
+	require.NoError(t, err)
+	file := l.Files[0]
+	require.Equal(t, []string{file + `:20: there is no setting "limits.tracker.enabled"`}, l.Warnings)
+	require.NoError(t, l.Set("log.level", "debug", "--log-level"))
+	want := Default()
+	want.AUR.Enabled, want.AUR.Interval, want.AUR.Live.Deadline = false, Duration(6*time.Hour), Duration(1500*time.Millisecond)
+	want.Memory.Limit, want.Memory.Caches = 64<<20, 8<<20
+	want.Access.Users, want.Access.Groups = []string{"alice", "1000"}, []string{"wheel", "100"}
+	want.Limits.Connections = 16
+	want.Metrics.Address = "[::1]:9100"
+	want.Log.Level = "debug"
+	require.Equal(t, want, l.Config)
+	require.Equal(t, map[string]string{
+		"aur.enabled": file + ":3", "aur.interval": "OMG_AUR_INTERVAL", "aur.live.deadline": file + ":5",
+		"memory.limit": file + ":8", "memory.caches": file + ":9", "access.users": file + ":12",
+		"access.groups": "OMG_ACCESS_GROUPS", "limits.connections": file + ":18", "metrics.address": "OMG_METRICS_ADDRESS",
+		"log.level": "--log-level",
+	}, l.Origins)
+	for _, s := range l.Settings() {
+		if s.Key == "memory.limit" {
+			require.Equal(t, Setting{"memory.limit", "64MiB", file + ":8", "0", "OMG_MEMORY_LIMIT"}, s)
+		}
+	}
+	require.Error(t, l.Set("log.level", "loud", "--log-level"))
+	require.Error(t, l.Set("log.colour", "red", "--log-colour"))
+}
+
+// TestWrong has, for each line of a file that is wrong, what the user reads.
+func TestWrong(t *testing.T) {
+	for line, want := range map[string]string{
+		`refresh.interval = "soon"`:        `:2: refresh.interval: "soon" is no time: write it as 30s, 5m or 24h`,
+		`refresh.interval = 300`:           `:2: refresh.interval: a number is no time: write it as "30s", "5m" or "24h"`,
+		`refresh.interval = "1s"`:          `:2: refresh.interval: less than 5s`,
+		`refresh.interval = "48h"`:         `:2: refresh.interval: more than 24h`,
+		`refresh.interval = "-1s"`:         `:2: refresh.interval: less than 5s`,
+		`cache.entries = "many"`:           `:2: cache.entries: "many" is no whole number that fits`,
+		`cache.entries = "100"`:            `:2: cache.entries: "100" is no whole number that fits`,
+		`cache.entries = 1.5`:              `:2: cache.entries: "1.5" is no whole number that fits`,
+		`cache.entries = 99999999999`:      `:2: cache.entries: "99999999999" is no whole number that fits`,
+		`memory.limit = "12 monkeys"`:      `:2: memory.limit: "12 monkeys" is no size: write it as 1024, 64KiB or 16MiB`,
+		`memory.limit = "9999999999GiB"`:   `:2: memory.limit: "9999999999GiB" is no size: write it as 1024, 64KiB or 16MiB`,
+		`memory.limit = true`:              `:2: memory.limit: a truth is no size: write it as 1024, "64KiB" or "16MiB"`,
+		`memory.store = "1KiB"`:            `:2: memory.store: less than 1MiB`,
+		`aur.enabled = "yes"`:              `:2: aur.enabled: "yes" is neither true nor false`,
+		`aur.enabled = "true"`:             `:2: aur.enabled: "true" is neither true nor false`,
+		`aur.url = "http://example.org"`:   `:2: aur.url: "http://example.org" is not encrypted: write it with https`,
+		`aur.url = "aur.archlinux.org"`:    `:2: aur.url: "aur.archlinux.org" is no address with https, http`,
+		`aur.url = 5`:                      `:2: aur.url: a number is no text: put it between quotes`,
+		`aur.url = 2026-01-01`:             `:2: aur.url: a date is no text: put it between quotes`,
+		`aur = { live = { daily = 9000 }}`: `:2: aur.live.daily: more than 4000`,
+		`log.level = "loud"`:               `:2: log.level: "loud" is none of error, warn, info, debug, trace`,
+		`access.users = "root"`:            `:2: access.users: a text is no list: write it as ["one", "two"]`,
+		`access.users = [1]`:               `:2: access.users: a list of something other than texts`,
+		`access.users = [""]`:              `:2: access.users: a list with an empty name`,
+		`metrics.address = "0.0.0.0:9100"`: `:2: metrics.address: "0.0.0.0:9100" is not of this machine: write 127.0.0.1, [::1] or a path`,
+		`metrics.address = "9100"`:         `:2: metrics.address: "9100" is neither an absolute path nor a host and a port`,
+		`debug.pprof = "pprof.sock"`:       `:2: debug.pprof: "pprof.sock" is no absolute path`,
+		`network.proxy = "proxy"`:          `:2: network.proxy: "proxy" is no address with http, https, socks5, socks5h`,
+		`network.user_agent = "a\nb"`:      `:2: network.user_agent: "a\nb" has control characters`,
+		`cache.entries = `:                 `:2: `,
+		"cache.ttl = '1m'\ncache.ttl='2m'": `:3: cache.ttl: set before, in `,
+		`[cache`:                           `:2: `,
+	} {
+		_, err := Load(environment(t, "# first line\n"+line+"\n", nil), false)
+		require.ErrorContains(t, err, "/.config/omg/config.toml"+want, line)
+		require.NotContains(t, err.Error(), "\n", line)
+		var own *Error
+		require.ErrorAs(t, err, &own)
+	}
+	_, err := Load(environment(t, "", map[string]string{"OMG_AUR_LIVE_DEADLINE": "never"}), false)
+	require.EqualError(t, err, `OMG_AUR_LIVE_DEADLINE: "never" is no time: write it as 30s, 5m or 24h`)
+}
+
+func TestFiles(t *testing.T) {
+	chosen := map[string]string{"OMG_CONFIG": "$HOME/.config/omg/config.toml"}
+	_, err := Load(environment(t, "", chosen), false)
+	require.ErrorIs(t, err, os.ErrNotExist, "one that is named must be there")
+	env := environment(t, "cache.entries = 5", chosen)
+	l, err := Load(env, true)
+	require.NoError(t, err)
+	require.Equal(t, 5, l.Cache.Entries)
+	file := l.Files[0]
+
+	require.NoError(t, os.Chmod(file, 0o666))
+	_, err = Load(env, false)
+	require.ErrorIs(t, err, paths.ErrUntrusted)
+	require.NoError(t, os.Chmod(file, 0o644))
+	require.NoError(t, os.Truncate(file, maxFile+1))
+	_, err = Load(env, false)
+	require.ErrorContains(t, err, "more than 262144 bytes")
+	require.NoError(t, os.Remove(file))
+	require.NoError(t, os.Mkdir(file, 0o755))
+	_, err = Load(env, false)
+	require.ErrorContains(t, err, file+": not a file")
+	l, err = Load(environment(t, "cache.entries = 5", nil), true)
+	require.NoError(t, err)
+	require.NotEqual(t, 5, l.Cache.Entries, "all users' configuration has nothing of one user's")
+}
+
+func TestSizesAndTimes(t *testing.T) {
+	for n, want := range map[Size]string{0: "0", 1: "1B", 1024: "1KiB", 1536: "1536B", 64 << 20: "64MiB", 3 << 30: "3GiB"} {
+		require.Equal(t, want, n.String())
+		back, err := parseSize(want)
+		require.NoError(t, err)
+		require.Equal(t, n, back)
+	}
+	for d, want := range map[time.Duration]string{0: "0s", time.Minute: "1m", 24 * time.Hour: "24h", 90 * time.Minute: "1h30m", 1500 * time.Millisecond: "1.5s"} {
+		require.Equal(t, want, Duration(d).String())
+		back, err := parseDuration(want)
+		require.NoError(t, err)
+		require.Equal(t, d, time.Duration(back))
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	for _, s := range []string{
+		"", "[aur]\nenabled = false", "aur.live = { deadline = '1s' }", "[[aur]]\nx=1", "memory.limit = 1e9", "a.b.c.d = []", "access.users = [['x']]",
+		"\"aur\".\"url\" = '''https://x'''", "aur.url = \"\"\"\nhttps://x\"\"\"", "[aur.live]\ndaily = +1", "x = 1979-05-27T07:32:00Z", "log = {level = 'info', level = 'info'}",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		l := &Loaded{Config: Default(), Origins: map[string]string{}}
+		if err := l.parse("file", data); err == nil {
+			for name := range l.Origins {
+				_, ok := keyNamed(name)
+				require.True(t, ok)
+			}
+		}
+	})
+}

@@ -1,0 +1,266 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// String writes a time as a person would: 5m instead of 5m0s.
+func (d Duration) String() string {
+	s := time.Duration(d).String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
+}
+
+// MarshalText is String.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+func parseDuration(s string) (Duration, error) {
+	if s == "0" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no time: write it as 30s, 5m or 24h", s)
+	}
+	return Duration(d), nil
+}
+
+var units = []struct {
+	name string
+	size int64
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
+
+// String writes a size with the largest unit that divides it.
+func (s Size) String() string {
+	for _, u := range units {
+		if s != 0 && int64(s)%u.size == 0 {
+			return strconv.FormatInt(int64(s)/u.size, 10) + u.name
+		}
+	}
+	return "0"
+}
+
+// MarshalText is String.
+func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+func parseSize(text string) (Size, error) {
+	for _, u := range units {
+		digits, ok := strings.CutSuffix(text, u.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+		if err != nil || n < 0 || n > math.MaxInt64/u.size {
+			break
+		}
+		return Size(n * u.size), nil
+	}
+	return 0, fmt.Errorf("%q is no size: write it as 1024, 64KiB or 16MiB", text)
+}
+
+// value is a setting as someone wrote it.
+type value struct {
+	text string
+	list []string // of a list
+	kind string   // what a file has: text, number, truth, list; empty for the environment, where all is text
+}
+
+// key is one setting.
+type key struct {
+	name  string // "aur.live.deadline"
+	field reflect.StructField
+	index []int // of the field in Config
+}
+
+// keys are all settings in the order of Config.
+var keys = collect(reflect.TypeFor[Config](), "", nil)
+
+func collect(t reflect.Type, prefix string, index []int) (all []key) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		k := key{prefix + f.Tag.Get("toml"), f, append(slices.Clone(index), i)}
+		if f.Type.Kind() == reflect.Struct {
+			all = append(all, collect(f.Type, k.name+".", k.index)...)
+		} else {
+			all = append(all, k)
+		}
+	}
+	return all
+}
+
+func keyNamed(name string) (key, bool) {
+	i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
+	if i < 0 {
+		return key{}, false
+	}
+	return keys[i], true
+}
+
+// variable is the environment variable of a key.
+func (k key) variable() string {
+	return "OMG_" + strings.ToUpper(strings.ReplaceAll(k.name, ".", "_"))
+}
+
+func (k key) in(c *Config) reflect.Value { return reflect.ValueOf(c).Elem().FieldByIndex(k.index) }
+
+// set sets a key to what someone wrote, or says what is wrong with that.
+func (k key) set(c *Config, v value) error {
+	field := k.in(c)
+	switch field.Interface().(type) {
+	case Duration:
+		if v.kind != "" && v.kind != "text" && v.text != "0" {
+			return fmt.Errorf("a %s is no time: write it as \"30s\", \"5m\" or \"24h\"", v.kind)
+		}
+		d, err := parseDuration(v.text)
+		if err != nil {
+			return err
+		}
+		field.SetInt(int64(d))
+		return k.within(int64(d), func(s string) (int64, error) { d, err := parseDuration(s); return int64(d), err })
+	case Size:
+		if v.kind != "" && v.kind != "text" && v.kind != "number" {
+			return fmt.Errorf("a %s is no size: write it as 1024, \"64KiB\" or \"16MiB\"", v.kind)
+		}
+		n, err := parseSize(v.text)
+		if err != nil {
+			return err
+		}
+		field.SetInt(int64(n))
+		return k.within(int64(n), func(s string) (int64, error) { n, err := parseSize(s); return int64(n), err })
+	case int:
+		n, err := strconv.ParseInt(v.text, 0, 32)
+		if err != nil || v.kind != "" && v.kind != "number" {
+			return fmt.Errorf("%q is no whole number that fits", v.text)
+		}
+		field.SetInt(n)
+		return k.within(n, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
+	case bool:
+		if v.text != "true" && v.text != "false" || v.kind != "" && v.kind != "truth" {
+			return fmt.Errorf("%q is neither true nor false", v.text)
+		}
+		field.SetBool(v.text == "true")
+	case string:
+		if v.kind != "" && v.kind != "text" {
+			return fmt.Errorf("a %s is no text: put it between quotes", v.kind)
+		}
+		field.SetString(v.text)
+		return k.fits(v.text)
+	case []string:
+		if v.kind != "" && v.kind != "list" {
+			return fmt.Errorf("a %s is no list: write it as [\"one\", \"two\"]", v.kind)
+		}
+		if v.kind == "" && v.text != "" {
+			v.list = strings.Split(v.text, ",")
+		}
+		for i := range v.list {
+			if v.list[i] = strings.TrimSpace(v.list[i]); v.list[i] == "" {
+				return fmt.Errorf("a list with an empty name")
+			}
+		}
+		field.Set(reflect.ValueOf(v.list))
+	}
+	return nil
+}
+
+// within holds a number to the bounds of its tags.
+func (k key) within(n int64, parse func(string) (int64, error)) error {
+	for _, bound := range []struct {
+		tag, words string
+		beyond     func(limit int64) bool
+	}{
+		{"least", "less than", func(limit int64) bool { return n < limit }},
+		{"most", "more than", func(limit int64) bool { return n > limit }},
+	} {
+		text, ok := k.field.Tag.Lookup(bound.tag)
+		if !ok {
+			continue
+		}
+		limit, err := parse(text)
+		if err != nil {
+			return err
+		}
+		if bound.beyond(limit) {
+			return fmt.Errorf("%s %s", bound.words, text)
+		}
+	}
+	return nil
+}
+
+// fits holds a text to what its tags say it is.
+func (k key) fits(s string) error {
+	if one, ok := k.field.Tag.Lookup("one"); ok && !slices.Contains(strings.Fields(one), s) {
+		return fmt.Errorf("%q is none of %s", s, strings.Join(strings.Fields(one), ", "))
+	}
+	switch k.field.Tag.Get("is") {
+	case "url":
+		return address(s, "https", "http")
+	case "proxy":
+		if s == "" || s == "none" {
+			return nil
+		}
+		return address(s, "http", "https", "socks5", "socks5h")
+	case "line":
+		if strings.ContainsFunc(s, unicode.IsControl) {
+			return fmt.Errorf("%q has control characters", s)
+		}
+	case "socket":
+		if s != "" && !filepath.IsAbs(s) {
+			return fmt.Errorf("%q is no absolute path", s)
+		}
+	case "listen":
+		return listen(s)
+	}
+	return nil
+}
+
+// address accepts an address with one of the schemes; http only to this machine.
+func address(s string, schemes ...string) error {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme):
+		return fmt.Errorf("%q is no address with %s", s, strings.Join(schemes, ", "))
+	case schemes[0] == "https" && u.Scheme == "http" && !loopback(u.Hostname()):
+		return fmt.Errorf("%q is not encrypted: write it with https", s)
+	case u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("%q has more than a host and a path", s)
+	}
+	return nil
+}
+
+// listen accepts a path or a port of this machine.
+func listen(s string) error {
+	if s == "" || filepath.IsAbs(s) {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is neither an absolute path nor a host and a port", s)
+	case !loopback(host):
+		return fmt.Errorf("%q is not of this machine: write 127.0.0.1, [::1] or a path", s)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}
