@@ -86,7 +86,7 @@ demo: build ## Build, index, start a private omgd, search, show a package, stop
 	@scripts/demo.sh
 
 .PHONY: install
-install: ## Install what was built, under $(DESTDIR)$(PREFIX); builds only if nothing was
+install: install-units ## Install what was built, under $(DESTDIR)$(PREFIX); builds only if nothing was
 	@test -e bin/omg || $(MAKE) build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/omg' '$(DESTDIR)$(PREFIX)/share/licenses/omg'
 	install -m 755 $(PROGRAMS:%=bin/%) '$(DESTDIR)$(PREFIX)/bin'
@@ -95,6 +95,18 @@ ifneq ($(WORKER),)
 	install -m 755 bin/omg-alpm-worker '$(DESTDIR)$(PREFIX)/lib/omg'
 endif
 	install -m 644 LICENSE '$(DESTDIR)$(PREFIX)/share/licenses/omg'
+
+# What packaging/ holds, by where it belongs under $(PREFIX). A *.in names the programs' directory as @BINDIR@.
+UNITS := $(patsubst packaging/%,%,$(wildcard packaging/systemd/*/* packaging/sysusers.d/* packaging/tmpfiles.d/*))
+HOOKS := $(notdir $(wildcard packaging/hooks/*))
+
+.PHONY: install-units
+install-units: ## Install systemd's units, users and directories, and pacman's hook, under $(DESTDIR)$(PREFIX)
+	@for f in $(UNITS:%=lib/%) $(HOOKS:%=share/libalpm/hooks/%); do \
+		case $$f in lib/*) from=packaging/$${f#lib/} ;; *) from=packaging/hooks/$${f##*/} ;; esac; \
+		to='$(DESTDIR)$(PREFIX)'/$${f%.in}; \
+		install -d "$${to%/*}" && sed 's,@BINDIR@,$(PREFIX)/bin,g' "$$from" >"$$to" && chmod 644 "$$to" || exit 1; \
+	done
 
 .PHONY: clean
 clean: ## Remove what was built

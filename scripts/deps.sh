@@ -41,6 +41,10 @@ look() {
 	need fish fish fish have fish
 	need tmux tmux tmux have tmux
 	need mandoc mandoc mandoc have mandoc
+	# Their tools only: no service of theirs is needed, and systemd need not run.
+	need systemd-analyze systemd systemd have systemd-analyze
+	need systemd-socket-activate systemd systemd have systemd-socket-activate
+	need setpriv util-linux util-linux have setpriv
 	need promtool prometheus prometheus have promtool
 }
 
