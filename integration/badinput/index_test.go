@@ -113,9 +113,9 @@ func TestBadIndex(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
 		require.NoError(t, os.RemoveAll(bad))
 		errorLine(t, programs.Run(t, w.env, "omg-index", "verify", bad), "omg-index", failed, bad, "no such file")
-		fallsBack(t, w, bad, want, "no index")
+		fallsBack(t, w, bad, want, "no such file")
 	})
-	for _, args := range [][]string{{"verify"}, {"verify", "a", "b"}, {"build", "x"}, {"nonsense"}, {"verify", "--nonsense", "x"}, {"build", "--repo", "nosuch", "--dbpath", w.db}} {
+	for _, args := range [][]string{{"verify", "a", "b"}, {"build", "x"}, {"nonsense"}, {"verify", "--nonsense", "x"}, {"build", "--repo", "nosuch", "--dbpath", w.db}} {
 		errorLine(t, programs.Run(t, w.env, "omg-index", args...), "omg-index", usage)
 	}
 }

@@ -35,7 +35,9 @@ const searchTime = 5 * time.Second
 
 // Data is what requests are answered from: one state of everything.
 type Data struct {
-	Set        *pkgindex.Set
+	Set *pkgindex.Set
+	// SetWhy says why the Set has no repository's packages; empty if it has.
+	SetWhy     string
 	Generation uint64
 	// Sources are sent along with each answer.
 	Sources []wire.Source
@@ -93,6 +95,9 @@ type Emit func(result []byte, more bool) error
 // Search answers a SearchRequest. An error that wraps pkgindex.ErrQuery is the
 // asker's.
 func (d *Data) Search(r *wire.SearchRequest, emit Emit) error {
+	if err := d.searchable(); err != nil {
+		return err
+	}
 	q, err := pkgindex.ParseQuery(r)
 	if err != nil {
 		return err
@@ -112,6 +117,9 @@ func (d *Data) Search(r *wire.SearchRequest, emit Emit) error {
 	fields := 4
 	var near []string
 	if found.Total == 0 {
+		if repo := d.Set.Unknown(q); repo != "" {
+			return d.noRepo(repo)
+		}
 		if near, err = d.near(r); err != nil {
 			return err
 		}
@@ -130,6 +138,19 @@ func (d *Data) Search(r *wire.SearchRequest, emit Emit) error {
 		return err
 	}
 	return w.flush(false)
+}
+
+// searchable is an error when there is nothing to search in.
+func (d *Data) searchable() error {
+	if d.SetWhy != "" && d.Set.Packages() == 0 {
+		return fmt.Errorf("%w %s", ErrNoRepos, d.SetWhy)
+	}
+	return nil
+}
+
+// noRepo is the error for a repository that there is not.
+func (d *Data) noRepo(name string) error {
+	return fmt.Errorf("%w: no repository %q: there are %s", pkgindex.ErrQuery, name, strings.Join(d.Set.Repos(), ", "))
 }
 
 // near collects names that are close to the plain words of a request.
@@ -161,6 +182,9 @@ const (
 // Info answers an InfoRequest. An error that wraps pkgindex.ErrQuery is the
 // asker's.
 func (d *Data) Info(r *wire.InfoRequest, emit Emit) error {
+	if err := d.searchable(); err != nil {
+		return err
+	}
 	var hits []pkgindex.Hit
 	var missing []wire.Missing
 	if len(r.Names) > maxNames {
@@ -177,7 +201,7 @@ func (d *Data) Info(r *wire.InfoRequest, emit Emit) error {
 		}
 		if len(found) == 0 {
 			var near []string
-			if len(missing) < maxNear {
+			if len(missing) < maxNear && (repo == "" || d.Set.HasRepo(repo)) {
 				if near, err = d.Set.Close(name); err != nil {
 					return err
 				}

@@ -2,6 +2,7 @@ package answers
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,10 @@ import (
 
 // ErrUnknown means that what is installed is not known; Data.InstalledWhy says why.
 var ErrUnknown = errors.New("what is installed is not known")
+
+// ErrNoRepos means that there is no repository to answer from; Data.SetWhy or the
+// inventory says why.
+var ErrNoRepos = errors.New("no package databases")
 
 // Status answers OpStatus. What is not known is left out.
 func (d *Data) Status(emit Emit) error {
@@ -44,16 +49,19 @@ func counts(inv *inventory.Inventory) wire.Counts {
 			ignored++
 		}
 	}
-	return wire.Counts{
+	c := wire.Counts{
 		Installed:       count(len(inv.Local.Packages)),
 		Explicit:        count(len(inv.Local.Explicit())),
 		Orphans:         count(len(inv.Relations.Orphans(false))),
 		OrphansRequired: count(len(inv.Relations.Orphans(true))),
-		Foreign:         count(len(inv.Foreign)),
-		Updates:         count(len(inv.Outdated.Updates) - ignored),
-		Ignored:         count(ignored),
-		Replacements:    count(len(inv.Outdated.Replacements)),
 	}
+	if inv.Uncompared == "" {
+		c.Foreign = count(len(inv.Foreign))
+		c.Updates = count(len(inv.Outdated.Updates) - ignored)
+		c.Ignored = count(ignored)
+		c.Replacements = count(len(inv.Outdated.Replacements))
+	}
+	return c
 }
 
 // Explicit answers OpExplicit.
@@ -72,6 +80,9 @@ func (d *Data) Explicit(emit Emit) error {
 func (d *Data) Outdated(emit Emit) error {
 	if d.Inventory == nil {
 		return d.unknown()
+	}
+	if why := d.Inventory.Uncompared; why != "" {
+		return fmt.Errorf("%w %s", ErrNoRepos, why)
 	}
 	out := d.Inventory.Outdated
 	r := wire.OutdatedResult{
@@ -154,6 +165,9 @@ func (d *Data) chooseInstalled(r *wire.InstalledRequest) (chosen []*pacmandb.Ins
 	case wire.FilterRequired:
 		chosen = inv.Relations.Orphans(true)
 	case wire.FilterForeign:
+		if inv.Uncompared != "" {
+			return nil, nil, fmt.Errorf("%w %s", ErrNoRepos, inv.Uncompared)
+		}
 		chosen = inv.Foreign
 	default:
 		return nil, nil, wire.Errorf(wire.CodeInvalid, "no filter %q", r.Filter)

@@ -5,6 +5,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -56,9 +57,17 @@ type Repos struct {
 	List   []pacmandb.RepoFile
 	// Missing are configured, but have no database (yet).
 	Missing []string
+
+	// all are the repositories, whether or not they have a database.
+	all []pacmandb.RepoFile
+	// adopted are those that an index has and that have no database, with the
+	// modification time of the one that the index was built from.
+	adopted map[string]int64
+	log     string // pacman's, empty if it is not about these databases
 }
 
-// ReadRepos reads the configuration.
+// ReadRepos reads the configuration. With ErrNoDatabases it returns what there
+// is: what is installed can be read without them.
 func (c Config) ReadRepos() (*Repos, error) {
 	path := c.PacmanConfig
 	if path == "" {
@@ -72,19 +81,24 @@ func (c Config) ReadRepos() (*Repos, error) {
 		conf = nil
 	}
 	r := &Repos{DBPath: c.DBPath, Config: conf}
-	if r.DBPath == "" && conf != nil {
-		r.DBPath = conf.DBPath
-	}
 	if r.DBPath == "" {
-		r.DBPath = DefaultDBPath
+		r.DBPath = cmp.Or(dbPathOf(conf), DefaultDBPath)
 	}
 	if r.DBPath, err = filepath.Abs(r.DBPath); err != nil {
 		return nil, err
+	}
+	r.log = DefaultLog
+	if conf != nil && conf.LogFile != "" {
+		r.log = conf.LogFile
+	}
+	if own := cmp.Or(dbPathOf(conf), DefaultDBPath); filepath.Clean(own) != r.DBPath {
+		r.log = "" // the log says nothing of another directory
 	}
 	r.List, err = pacmandb.SyncRepos(r.DBPath, conf)
 	if err != nil {
 		return nil, err
 	}
+	r.all = slices.Clone(r.List)
 	// As for pacman, a repository without a database has no packages.
 	r.List = slices.DeleteFunc(r.List, func(f pacmandb.RepoFile) bool {
 		_, err := os.Stat(f.Path)
@@ -94,10 +108,56 @@ func (c Config) ReadRepos() (*Repos, error) {
 		}
 		return false
 	})
-	if len(r.List) == 0 {
-		return nil, fmt.Errorf("%w in %s: pacman -Sy downloads them", ErrNoDatabases, filepath.Join(r.DBPath, "sync"))
+	if why := r.Lacking(); why != "" {
+		return r, fmt.Errorf("%w %s", ErrNoDatabases, why)
 	}
 	return r, nil
+}
+
+// Lacking says where no database is and what to do about it; empty if there is
+// one.
+func (r *Repos) Lacking() string {
+	if len(r.List) > 0 {
+		return ""
+	}
+	return fmt.Sprintf("in %s: pacman -Sy downloads them", filepath.Join(r.DBPath, "sync"))
+}
+
+func dbPathOf(conf *pacmandb.Config) string {
+	if conf == nil {
+		return ""
+	}
+	return conf.DBPath
+}
+
+// Adopt has repositories without a database served from index files that were
+// built elsewhere: those that are configured, or all that the files have where
+// nothing is configured. It reports whether there are any.
+func (r *Repos) Adopt(files ...*pkgindex.File) bool {
+	r.adopted = make(map[string]int64)
+	configured := len(r.all) > 0
+	for _, f := range files {
+		for _, source := range f.Facts().Sources {
+			if source.Kind != pkgindex.KindRepo {
+				continue
+			}
+			if !configured && !slices.ContainsFunc(r.all, func(f pacmandb.RepoFile) bool { return f.Name == source.Name }) {
+				r.all = append(r.all, pacmandb.RepoFile{
+					Name: source.Name, Path: filepath.Join(r.DBPath, "sync", source.Name+".db"), Usage: pacmandb.UsageAll,
+				})
+				r.Missing = append(r.Missing, source.Name)
+			}
+			if slices.Contains(r.Missing, source.Name) {
+				r.adopted[source.Name] = source.AsOf
+			}
+		}
+	}
+	has := func(name string) bool { _, ok := r.adopted[name]; return ok }
+	r.List = slices.DeleteFunc(slices.Clone(r.all), func(f pacmandb.RepoFile) bool {
+		return slices.Contains(r.Missing, f.Name) && !has(f.Name)
+	})
+	r.Missing = slices.DeleteFunc(r.Missing, has)
+	return len(r.adopted) > 0
 }
 
 // View is how a set of indexes shows these repositories.
@@ -241,15 +301,19 @@ func (r *Repos) Stale(f *pkgindex.File, stamps Stamps) (why []string) {
 // the set holds.
 func (r *Repos) Sources(stale []string) []wire.Source {
 	out := make([]wire.Source, 0, len(r.List))
+	synced := r.synced()
 	for _, repo := range r.List {
 		s := wire.Source{Name: repo.Name, State: wire.SourceOK}
 		fi, err := os.Stat(repo.Path)
-		if err != nil {
+		if asOf, ok := r.adopted[repo.Name]; ok && err != nil {
+			s.State, s.Why, s.AsOf = wire.SourceStale, "no database here: as the index has it", asOf
+		} else if err != nil {
 			s.State, s.Why = wire.SourceMissing, "no database"
 		} else {
 			stamp := pacmandb.StampOf(fi)
 			s.AsOf, s.Changed = stamp.MtimeNS/1e9, stamp.CtimeNS/1e9
 		}
+		s.Synced = synced
 		if age := time.Since(time.Unix(s.Changed, 0)); s.State == wire.SourceOK && age > staleAfter {
 			s.State, s.Why = wire.SourceStale, fmt.Sprintf("not synchronized for %d days", age/(24*time.Hour))
 		}

@@ -23,6 +23,8 @@ import (
 var (
 	// ErrNoDaemon means that nobody listens.
 	ErrNoDaemon = errors.New("omgd does not run")
+	// ErrNoSocket means that something else lies where the socket should.
+	ErrNoSocket = errors.New("not a socket")
 	// ErrUntrusted means that the one who listens is another user.
 	ErrUntrusted = errors.New("the socket belongs to another user")
 	// ErrBroken means that the connection ended, or carried what is no protocol.
@@ -109,6 +111,8 @@ func (c *Conn) open(ctx context.Context, fd int) error {
 		err = unix.Connect(fd, &unix.SockaddrUnix{Name: c.path})
 	}
 	switch {
+	case errors.Is(err, unix.ECONNREFUSED) && !isSocket(c.path):
+		return fmt.Errorf("%s: %w", c.path, ErrNoSocket)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ENOTDIR):
 		return fmt.Errorf("%w (%s)", ErrNoDaemon, c.path)
 	case errors.Is(err, unix.EAGAIN):
@@ -309,4 +313,9 @@ func (c *Conn) call(ctx context.Context, op string, req any, part func([]byte, b
 // Get asks a question whose answer has one part, and decodes it into result.
 func (c *Conn) Get(ctx context.Context, op string, req, result any) error {
 	return c.Call(ctx, op, req, func(b []byte, _ bool) error { return msgpack.Unmarshal(b, result) })
+}
+
+func isSocket(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && fi.Mode()&os.ModeSocket != 0
 }

@@ -18,10 +18,12 @@ type Inventory struct {
 	DBPath    string
 	Local     *pacmandb.Local
 	Relations *pacmandb.Relations
-	// Outdated is what the repositories have for what is installed.
-	Outdated pacmandb.Outdated
-	// Foreign are in no repository.
-	Foreign []*pacmandb.Installed
+	// Outdated is what the repositories have for what is installed, and Foreign
+	// what is in none of them; nothing that counts while Uncompared says why the
+	// repositories are not known.
+	Outdated   pacmandb.Outdated
+	Foreign    []*pacmandb.Installed
+	Uncompared string
 	// Versions has the version of each installed package.
 	Versions map[string]string
 }
@@ -42,6 +44,16 @@ func Take(repos *catalog.Repos, set *pkgindex.Set, local *pacmandb.Local) (*Inve
 		inv.Versions[p.Name] = p.Version
 	}
 	return inv, facts.err
+}
+
+// Alone is the picture without the repositories.
+func Alone(dbpath string, local *pacmandb.Local, why string) *Inventory {
+	inv := &Inventory{DBPath: dbpath, Local: local, Uncompared: why, Versions: make(map[string]string, len(local.Packages))}
+	inv.Relations = pacmandb.Relate(local.Packages)
+	for _, p := range local.Packages {
+		inv.Versions[p.Name] = p.Version
+	}
+	return inv
 }
 
 // Facts are what an inventory is made from: the configuration with the

@@ -37,7 +37,7 @@ func Open(path string, trust func(uid uint32) bool) (*File, error) {
 func openFile(path string, trust func(uint32) bool) (*File, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		return nil, err // Open names the file
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t

@@ -104,3 +104,19 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	}
 	return q, nil
 }
+
+// Unknown is the first repository that a query names and the set does not have,
+// empty if it has all.
+func (s *Set) Unknown(q *Query) string {
+	for _, repo := range q.repos {
+		if !s.HasRepo(repo) {
+			return repo
+		}
+	}
+	return ""
+}
+
+// HasRepo says whether the set has a repository of this name, be it empty.
+func (s *Set) HasRepo(name string) bool {
+	return slices.ContainsFunc(s.parts, func(p part) bool { return p.name == name })
+}

@@ -7,11 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 )
 
@@ -47,10 +49,13 @@ func names(commands []*cli.Command) []string {
 // open opens the one index that a command is about. Whoever owns it: the user
 // named it.
 func open(c *cli.Context) (*pkgindex.File, error) {
-	if c.NArg() != 1 {
+	if c.NArg() > 1 {
 		return nil, command.Usagef("%s takes one index file", c.Command.Name)
 	}
 	path := c.Args().First()
+	if path == "" {
+		path = filepath.Join(paths.Process().DataDir(""), paths.ReposIndex)
+	}
 	fi, err := os.Stat(path)
 	if err == nil && fi.IsDir() {
 		return nil, exit.With(exit.Failed, &fs.PathError{Op: "open", Path: path, Err: errors.New("is a directory")})

@@ -19,12 +19,15 @@ import (
 // schema is the number of the JSON output; see omg's.
 const schema = 1
 
+// defaultIndex says in the help which file is meant when none is named.
+const defaultIndex = "Without FILE it is the index in the data directory.\n\n"
+
 func infoCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "info",
 		Usage:       "say what an index was built from",
-		ArgsUsage:   "FILE",
-		Description: command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+		ArgsUsage:   "[FILE]",
+		Description: defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Flags:       []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
 		Action:      info,
 	}
@@ -65,8 +68,8 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "verify",
 		Usage:       "read a whole index and check every byte of it",
-		ArgsUsage:   "FILE",
-		Description: command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+		ArgsUsage:   "[FILE]",
+		Description: defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {
 			f, err := open(c)
 			if err != nil {
@@ -86,8 +89,8 @@ func dumpCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "dump",
 		Usage:       "print every package of an index, one JSON object a line",
-		ArgsUsage:   "FILE",
-		Description: command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+		ArgsUsage:   "[FILE]",
+		Description: defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {
 			f, err := open(c)
 			if err != nil {

@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 
@@ -15,6 +16,10 @@ import (
 
 // Run runs omg and returns its exit code; local answers where no daemon does.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer, local ask.Local) int {
+	pacman := pacmans(args)
+	if pacman != nil {
+		args = args[:1]
+	}
 	return command.Run(ctx, &cli.App{
 		Name:        "omg",
 		Usage:       "answer questions about Arch Linux packages",
@@ -30,12 +35,33 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, local ask
 		Metadata: map[string]any{localKey: local},
 		Commands: commands(args),
 		Action: func(c *cli.Context) error {
+			if pacman != nil {
+				return pacman
+			}
 			if c.Args().Present() {
 				return command.NoCommand(c.Args().First(), names())
 			}
 			return cli.ShowAppHelp(c)
 		},
 	}, args, stdout, stderr)
+}
+
+// pacmans is the error for who types what pacman takes, naming what is meant; nil
+// for anyone else.
+func pacmans(args []string) error {
+	if len(args) < 2 {
+		return nil
+	}
+	for flag, ours := range map[string]string{
+		"-Ss": "search", "-Si": "info", "-Sii": "info", "-Q": "installed", "-Qs": "installed WORDS", "-Qi": "info -i",
+		"-Qe": "explicit", "-Qet": "explicit", "-Qm": "foreign", "-Qu": "outdated", "-Qdt": "orphans", "-Qtd": "orphans",
+		"-Ql": "files", "-Qo": "owns", "-Sy": "refresh",
+	} {
+		if args[1] == flag || args[1] == flag+"q" {
+			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("%s is pacman's", args[1]), Hint: "omg " + ours}
+		}
+	}
+	return nil
 }
 
 // all are the commands in the order of the help.

@@ -30,7 +30,7 @@ func Answer(ctx context.Context, a *ask.Asker, op string, req any, emit ask.Emit
 		return send(emit, &wire.CacheClearResult{})
 	}
 	repos, err := catalog.Config{DBPath: a.DBPath, PacmanConfig: a.PacmanConfig}.ReadRepos()
-	if err != nil {
+	if err != nil && !errors.Is(err, catalog.ErrNoDatabases) {
 		return err
 	}
 	if only := onlyLocal(op, req); only != nil {
@@ -87,8 +87,12 @@ func open(ctx context.Context, a *ask.Asker, repos *catalog.Repos) (*files, erro
 	var localErr error
 	var reading sync.WaitGroup
 	reading.Go(func() { l.local, localErr = pacmandb.ReadLocal(ctx, repos.DBPath) })
-	why := l.openIndexes(a, repos)
-	memory := len(l.indexes) == 0
+	why, err := l.openIndexes(a, repos)
+	if err != nil {
+		reading.Wait()
+		return nil, err
+	}
+	memory := len(l.indexes) == 0 && len(repos.List) > 0
 	if memory {
 		f, err := repos.Memory(ctx)
 		if err != nil {
@@ -100,6 +104,7 @@ func open(ctx context.Context, a *ask.Asker, repos *catalog.Repos) (*files, erro
 	}
 	reading.Wait()
 	l.data = answers.Data{Sources: repos.Sources(nil), At: time.Now().Unix()}
+	l.data.SetWhy = repos.Lacking()
 	for _, f := range l.indexes {
 		if !memory {
 			l.data.Files = append(l.data.Files, f.Path())
@@ -118,7 +123,6 @@ func open(ctx context.Context, a *ask.Asker, repos *catalog.Repos) (*files, erro
 			view.Installed = append(view.Installed, p.Name)
 		}
 	}
-	var err error
 	if l.data.Set, err = pkgindex.NewSet(l.indexes, view); err != nil {
 		l.close()
 		return nil, err
@@ -132,36 +136,47 @@ func (l *files) describe(op string, repos *catalog.Repos) (err error) {
 	case l.local == nil:
 	case op == wire.OpSearch || op == wire.OpInfo:
 		l.data.Inventory = plain(repos.DBPath, l.local)
+	case l.data.SetWhy != "":
+		l.data.Inventory = inventory.Alone(repos.DBPath, l.local, l.data.SetWhy)
 	default:
 		l.data.Inventory, err = inventory.Take(repos, l.data.Set, l.local)
-		if !l.local.Locked.IsZero() {
-			l.data.Parts = append(l.data.Parts, wire.Part{Name: "db.lck", State: "busy", Why: "pacman is at work"})
+	}
+	for _, part := range []*wire.Part{catalog.LockOf(repos.DBPath).Part, catalog.Unread(l.local)} {
+		if part != nil {
+			l.data.Parts = append(l.data.Parts, *part)
 		}
 	}
 	return err
 }
 
 // openIndexes opens the first index that is current, and says why there is none.
-func (l *files) openIndexes(a *ask.Asker, repos *catalog.Repos) (why string) {
+// One that the user names is served where there are no databases, called stale,
+// and must be there.
+func (l *files) openIndexes(a *ask.Asker, repos *catalog.Repos) (why string, err error) {
 	env := paths.Process()
 	why = "there is no index; omg-index build makes one"
 	for _, path := range env.Indexes(a.Index, a.DataDir) {
 		f, err := pkgindex.Open(path, env.Trusts)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			why = err.Error()
+		if errors.Is(err, fs.ErrNotExist) && len(a.Index) == 0 {
 			continue
 		}
 		// The daemon does this in the background; here nobody would notice that
 		// a flipped bit hides a package.
-		if err := f.CheckSums(); err != nil {
-			why = path + ": " + err.Error()
-			_ = f.Close()
+		if err == nil {
+			if err = f.CheckSums(); err != nil {
+				_ = f.Close()
+				err = fmt.Errorf("%s: %w", path, err)
+			}
+		}
+		if err != nil {
+			if why = err.Error(); repos.Lacking() != "" && len(a.Index) > 0 {
+				return "", err
+			}
 			continue
 		}
-		if stale := repos.Stale(f, catalog.ReadStamps(path, env.Trusts)); len(stale) > 0 {
+		if repos.Lacking() != "" && len(a.Index) > 0 {
+			repos.Adopt(f)
+		} else if stale := repos.Stale(f, catalog.ReadStamps(path, env.Trusts)); len(stale) > 0 {
 			why = path + ": " + stale[0]
 			_ = f.Close()
 			continue
@@ -169,7 +184,7 @@ func (l *files) openIndexes(a *ask.Asker, repos *catalog.Repos) (why string) {
 		l.indexes = append(l.indexes, f)
 		break
 	}
-	return why
+	return why, nil
 }
 
 func (l *files) close() {

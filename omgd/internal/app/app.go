@@ -4,6 +4,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -70,6 +71,9 @@ func run(c *cli.Context) error {
 	}
 	o.socket, o.data = places(env, o.system, c.String("socket"), c.String("data-dir"))
 	for _, p := range c.StringSlice("index") {
+		if _, err := os.Stat(p); err != nil {
+			return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("--index: %w", err), Hint: "omg-index build makes an index"}
+		}
 		o.indexes = append(o.indexes, absolute(p))
 	}
 	// Signals are caught before there is something to clean up.

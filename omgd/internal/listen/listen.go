@@ -121,11 +121,9 @@ func own(path string, env paths.Env) (*Socket, error) {
 	return s, nil
 }
 
-// makeParent makes the directory with mode 0755, whatever the umask.
+// makeParent makes the directory with mode 0755, whatever the umask. The one that
+// it is in must be there: a mistyped path is no wish for a tree.
 func makeParent(dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
 	err := os.Mkdir(dir, 0o755)
 	switch {
 	case errors.Is(err, fs.ErrExist):

@@ -79,7 +79,9 @@ func TestBornNotChanged(t *testing.T) {
 func TestParentIsMade(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0o077))
 	path, env := place(t)
-	path = filepath.Join(filepath.Dir(path), "a", "b", "omg.sock")
+	path = filepath.Join(filepath.Dir(path), "a", "omg.sock")
+	_, err := Open(filepath.Join(filepath.Dir(path), "b", "omg.sock"), env, Private)
+	require.ErrorIs(t, err, os.ErrNotExist, "only the last directory is made")
 	s, err := Open(path, env, Private)
 	require.NoError(t, err)
 	fi, err := os.Stat(filepath.Dir(path))

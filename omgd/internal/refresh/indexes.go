@@ -36,7 +36,17 @@ func (w *Worker) usable(ctx context.Context, repos *catalog.Repos) (indexes []*s
 		stale = append(stale, repos.Stale(x.File, w.stamps)...)
 	}
 	if len(indexes) > 0 {
+		if repos.Lacking() != "" {
+			files := make([]*pkgindex.File, len(indexes))
+			for i, x := range indexes {
+				files[i] = x.File
+			}
+			repos.Adopt(files...)
+		}
 		return indexes, stale, nil
+	}
+	if repos.Lacking() != "" {
+		return nil, nil, nil // what is installed is known all the same
 	}
 	x, err := w.open(w.Own)
 	if err == nil {

@@ -232,7 +232,8 @@ func (w *Worker) watched() *watch {
 	for _, p := range w.Given {
 		file(p)
 	}
-	if repos, err := w.Catalog.ReadRepos(); err == nil {
+	// Without databases there is a directory to watch all the same.
+	if repos, _ := w.Catalog.ReadRepos(); repos != nil {
 		whole[repos.DBPath] = true
 		whole[filepath.Join(repos.DBPath, "local")] = true
 		whole[filepath.Join(repos.DBPath, "sync")] = true
@@ -271,18 +272,18 @@ func (w *Worker) refresh(ctx context.Context) {
 		}
 	}
 	repos, err := w.Catalog.ReadRepos()
-	if err != nil {
+	if err != nil && !errors.Is(err, catalog.ErrNoDatabases) {
 		w.fail(err)
 		return
 	}
 	next := snapshot{repos: repos}
-	locked := w.locked(repos.DBPath)
-	if locked.wait > 0 && w.last != nil {
-		w.again = locked.wait // a transaction is under way: its end is awaited
+	locked := catalog.LockOf(repos.DBPath)
+	if locked.Wait > 0 && w.last != nil {
+		w.again = locked.Wait // a transaction is under way: its end is awaited
 		return
 	}
-	if locked.part != nil {
-		next.parts = append(next.parts, *locked.part)
+	if locked.Part != nil {
+		next.parts = append(next.parts, *locked.Part)
 	}
 	next.indexes, next.stale, err = w.usable(ctx, repos)
 	if errors.Is(err, errMoved) {
@@ -302,9 +303,12 @@ func (w *Worker) refresh(ctx context.Context) {
 		}
 	}
 	next.local, next.why = w.readLocal(ctx, repos.DBPath)
+	if part := catalog.Unread(next.local); part != nil {
+		next.parts = append(next.parts, *part)
+	}
 	// What was read while a transaction began may be half old and half new.
-	if now := w.locked(repos.DBPath); now.wait > 0 && w.last != nil {
-		w.again = now.wait
+	if now := catalog.LockOf(repos.DBPath); now.Wait > 0 && w.last != nil {
+		w.again = now.Wait
 		return
 	}
 	w.publish(next)
@@ -376,9 +380,13 @@ func (w *Worker) publish(next snapshot) {
 		return
 	}
 	data := answers.Data{
-		Set: set, Sources: sources, Files: paths, Built: built, InstalledWhy: next.why, Parts: next.parts,
+		Set: set, SetWhy: next.repos.Lacking(), Sources: sources, Files: paths, Built: built, InstalledWhy: next.why, Parts: next.parts,
 	}
-	if next.local != nil {
+	switch {
+	case next.local == nil:
+	case data.SetWhy != "":
+		data.Inventory = inventory.Alone(next.repos.DBPath, next.local, data.SetWhy)
+	default:
 		if data.Inventory, err = inventory.Take(next.repos, set, next.local); err != nil {
 			w.fail(err)
 			w.Suspect()

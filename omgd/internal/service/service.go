@@ -179,7 +179,7 @@ func (s *Service) failed(err error) error {
 	switch {
 	case errors.Is(err, pkgindex.ErrQuery):
 		return wire.Errorf(wire.CodeInvalid, "%v", err)
-	case errors.Is(err, answers.ErrUnknown):
+	case errors.Is(err, answers.ErrUnknown), errors.Is(err, answers.ErrNoRepos):
 		return wire.Errorf(wire.CodeNotReady, "%v", err)
 	case errors.Is(err, pkgindex.ErrDamaged):
 		s.Suspect()
