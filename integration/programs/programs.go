@@ -196,6 +196,16 @@ func (d *Daemon) Kill(t testing.TB) {
 	<-d.ended
 }
 
+// Wait waits until the daemon has ended by itself.
+func (d *Daemon) Wait(t testing.TB) {
+	t.Helper()
+	select {
+	case <-d.ended:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("omgd does not end: %s", d.Stderr())
+	}
+}
+
 // Stderr is what the daemon has printed so far.
 func (d *Daemon) Stderr() string { return d.stderr.String() }
 

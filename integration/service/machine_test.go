@@ -33,7 +33,7 @@ omg:x:41010:
 alice:x:41001:
 bob:x:41002:
 carol:x:41003:
-staff2:x:41100:bob
+staff2:x:41100:bob,omg
 END
 mount --bind "$HOME/etc" /etc
 for dir in /run /var/lib; do mount -t tmpfs -o mode=755 none $dir; done

@@ -51,3 +51,62 @@ echo "left: $(ls /run/omg)"
 	}
 	require.NotContains(t, r.Stdout, "a query")
 }
+
+// TestSystemAccess: the configuration says who may ask, who may administer and how
+// much each may ask.
+func TestSystemAccess(t *testing.T) {
+	r := newWorld(t).machine(system + `
+stop() { kill $daemon; wait $daemon; }
+config() { mkdir -p /etc/omg; cat >/etc/omg/config.toml; }
+config <<END
+[access]
+users = ["alice"]
+groups = ["staff2"]
+administrators = ["alice"]
+END
+start; ready
+for user in alice bob carol root; do
+	says "$user counts" as $user /mnt/omg status --format '{{.generation}}'
+	says "$user refreshes" as $user /mnt/omg refresh
+done
+stop
+
+config <<END
+[access]
+socket_group = "staff2"
+END
+start; ready
+stat -c '%n %a %U %G' /run/omg/omg.sock
+says "bob connects" as bob /mnt/omg status --format '{{.generation}}'
+says "carol cannot" as carol /mnt/omg refresh
+stop
+
+config <<END
+[limits]
+user_rate = 5
+END
+start; ready
+for i in 1 2 3 4 5 6 7 8 9 10; do as alice /mnt/omg refresh; done >/tmp/refused 2>&1 || true
+grep -c 'too many requests of user 41001' /tmp/refused | sed 's/^[1-9].*/refused some/'
+says "bob has his own quota" as bob /mnt/omg status --format '{{.generation}}'
+stop
+
+config <<END
+[access]
+users = ["no-such-user"]
+END
+says "unknown user" as omg /mnt/omgd --system --foreground
+echo "left: $(ls /run/omg)"
+`)
+	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
+	for _, want := range []string{
+		"alice counts: 0: 1\n", "alice refreshes: 0: refreshed", "bob counts: 0: 1\n", "bob refreshes: 3: omg: error: only an administrator",
+		": omg: omgd: user 41003 may not ask here: answering without it\n", "carol refreshes: 3: omg: error: user 41003 may not ask here\n",
+		"root counts: 0: 1\n", "root refreshes: 0: ",
+		"/run/omg/omg.sock 660 omg staff2\n", "bob connects: 0: 1\n", "carol cannot: 0: nothing to refresh: no daemon runs\n",
+		"refused some\n", "bob has his own quota: 0: 1\n",
+		`unknown user: 3: omgd: error: access.users: no user "no-such-user" in /etc/passwd`, "left: \n",
+	} {
+		require.Contains(t, r.Stdout, want)
+	}
+}

@@ -41,6 +41,7 @@ type daemon struct {
 	holder   *state.Holder
 	memory   *memory
 	worker   *refresh.Worker
+	service  *service.Service
 	server   *server.Server
 	manager  systemd.Notifier
 	gate     *access.Gate // nil for a user's own daemon
@@ -77,13 +78,14 @@ func start(o options) (*daemon, error) {
 			d.manager.Status(d.summary())
 		},
 	})
-	d.tasks = append(d.tasks, d.worker.Run, d.watchdog)
+	d.tasks = append(d.tasks, d.worker.Run, d.watchdog, d.thrift)
+	d.service = service.New(service.Config{
+		State: d.holder, Suspect: d.worker.Suspect, Refresh: d.worker.Refresh,
+		Parts:      d.parts,
+		Remembered: d.memory.remembered,
+	})
 	serving := server.Config{
-		Ops: service.New(service.Config{
-			State: d.holder, Suspect: d.worker.Suspect, Refresh: d.worker.Refresh,
-			Parts:      d.parts,
-			Remembered: d.memory.remembered,
-		}).Ops(),
+		Ops:     d.service.Ops(),
 		Log:     o.log,
 		Version: version.String(),
 		Fault:   d.worker.Suspect,

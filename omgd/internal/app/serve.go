@@ -60,6 +60,7 @@ func (d *daemon) serve(ctx context.Context, uncatch func()) error {
 		err = errors.Join(err, d.server.Shutdown(end), <-served)
 		wait.Wait()
 		d.worker.Close()
+		d.service.Close()
 		d.memory.close()
 		d.listener.Release()
 		ended <- err

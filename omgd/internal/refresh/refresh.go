@@ -56,6 +56,7 @@ type Config struct {
 type Worker struct {
 	Config
 	kick       chan struct{}
+	ended      chan struct{} // closed when Run has returned
 	suspect    atomic.Bool
 	checks     sync.WaitGroup
 	indexes    map[string]*opened
@@ -101,7 +102,7 @@ type snapshot struct {
 // before, too.
 func New(c Config) *Worker {
 	return &Worker{
-		Config: c, kick: make(chan struct{}, 1), confirmations: make(chan struct{}, 1),
+		Config: c, kick: make(chan struct{}, 1), ended: make(chan struct{}), confirmations: make(chan struct{}, 1),
 		indexes: make(map[string]*opened),
 	}
 }
@@ -133,10 +134,15 @@ func (w *Worker) Refresh(ctx context.Context) (bool, error) {
 	select {
 	case <-done:
 		return true, nil
+	case <-w.ended:
+		return false, ErrEnded
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
 }
+
+// ErrEnded means that nothing is refreshed any more.
+var ErrEnded = wire.Errorf(wire.CodeShuttingDown, "omgd is ending")
 
 // takeWaiting returns a function that tells those who asked for a refresh until
 // now that it is done.
@@ -167,6 +173,7 @@ func (w *Worker) Suspect() {
 
 // Run refreshes until ctx is done. The state stays until Close.
 func (w *Worker) Run(ctx context.Context) {
+	defer close(w.ended)
 	watch := newWatcher(w.Log, w.irrelevant)
 	defer watch.Close()
 	confirmed := make(chan struct{})

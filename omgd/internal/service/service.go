@@ -42,6 +42,12 @@ func New(c Config) *Service {
 	return &Service{Config: c, searches: newCache(), explicits: newCache()}
 }
 
+// Close ends what the caches run beside.
+func (s *Service) Close() {
+	s.searches.entries.StopAllGoroutines()
+	s.explicits.entries.StopAllGoroutines()
+}
+
 // Ops is the table of operations.
 func (s *Service) Ops() map[string]server.Op {
 	return map[string]server.Op{
@@ -130,6 +136,9 @@ func (s *Service) refresh(ctx context.Context, _ *server.Request, w *server.Writ
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	done, err := s.Refresh(ctx)
+	if said := new(wire.Error); errors.As(err, &said) {
+		return said
+	}
 	if err != nil {
 		return wire.Errorf(wire.CodeBusy, "the refresh takes long: %v", err)
 	}

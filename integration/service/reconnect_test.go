@@ -1,0 +1,76 @@
+package service
+
+import (
+	"io"
+	"net"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// flaky stands before a daemon and breaks the first connections after it has read
+// from them. It counts them all.
+func flaky(t *testing.T, path, daemon string, breaks int32) *atomic.Int32 {
+	t.Helper()
+	l := listenOn(t, path)
+	var n atomic.Int32
+	go func() {
+		for {
+			nc, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if n.Add(1) <= breaks {
+				_, _ = nc.Read(make([]byte, 1))
+				_ = nc.Close()
+				continue
+			}
+			to, err := net.Dial("unix", daemon)
+			if err != nil {
+				_ = nc.Close()
+				continue
+			}
+			go func() {
+				_, _ = io.Copy(to, nc)
+				_ = to.(*net.UnixConn).CloseWrite()
+			}()
+			go func() {
+				_, _ = io.Copy(nc, to)
+				_ = nc.Close()
+			}()
+		}
+	}()
+	return &n
+}
+
+// TestReconnect: omg asks again, once, when the connection breaks before an answer
+// has come; then it answers without.
+func TestReconnect(t *testing.T) {
+	for _, c := range []struct {
+		breaks, connections int32
+		says                string
+	}{
+		{0, 1, ""},
+		{1, 2, ""},
+		{2, 2, "the connection to omgd broke"},
+	} {
+		w := newWorld(t)
+		p := w.start()
+		w.ready(w.socket())
+		socket := filepath.Join(w.runtime, "flaky.sock")
+		n := flaky(t, socket, w.socket(), c.breaks)
+		r := once(t, w.command("omg", append(w.files(), "--socket", socket, "search", "--json", "--limit", "1", "lib")...))
+		require.Zero(t, r.Code, r.Stderr)
+		require.Equal(t, c.connections, n.Load())
+		if c.says == "" {
+			require.Contains(t, r.Stdout, `"generation":1`)
+			require.Empty(t, r.Stderr)
+		} else {
+			require.NotContains(t, r.Stdout, `"generation":1`)
+			require.Contains(t, r.Stderr, c.says)
+		}
+		p.stop(t)
+	}
+}
