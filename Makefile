@@ -6,6 +6,7 @@ PROGRAMS := omg omgd omg-index $(patsubst %/main.go,%,$(wildcard omg-probe/main.
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 FUZZTIME ?= 30s
+FUZZ     ?=
 BENCH    ?=
 # Real databases to measure and compare with; what needs them is left out where they are not.
 CORPUS   ?= $(or $(OMG_CORPUS),../shared/corpus)
@@ -70,8 +71,8 @@ bench-compare: $(TOOLS)/built ## Compare the last two runs of make bench, or OLD
 	$(TOOLS)/benchstat '$(or $(OLD),build/bench/before.txt)' '$(or $(NEW),build/bench/last.txt)'
 
 .PHONY: fuzz
-fuzz: ## Run each fuzz target for a while: make fuzz FUZZTIME=5m
-	@TAGS=$(TAGS) FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+fuzz: ## Run each fuzz target for a while: make fuzz FUZZTIME=5m FUZZ=shared/wire
+	@TAGS=$(TAGS) FUZZTIME=$(FUZZTIME) FUZZ='$(FUZZ)' scripts/fuzz.sh
 
 .PHONY: soak
 soak: build ## Run the tests that have a long form at full length (hours)

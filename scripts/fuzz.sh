@@ -1,18 +1,25 @@
 #!/usr/bin/env bash
-# Runs each fuzz target in turn for FUZZTIME. Called by `make fuzz`, which sets TAGS and FUZZTIME.
+# Runs each fuzz target in turn for FUZZTIME, or those of which "directory name" matches the expression FUZZ. Called by
+# `make fuzz`, which sets TAGS, FUZZTIME and FUZZ.
 set -euo pipefail
 
-mapfile -t targets < <(grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func /:/' | sort)
+mapfile -t targets < <(grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed 's/:func /:/' | sort |
+	awk -F : -v fuzz="${FUZZ:-}" '{ dir = $1; sub("/[^/]*$", "", dir) } fuzz == "" || (dir " " $2) ~ fuzz')
 if ((${#targets[@]} == 0)); then
 	echo 'fuzz: no fuzz targets found' >&2
 	exit 1
 fi
 failed=()
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
 for target in "${targets[@]}"; do
 	dir=$(dirname "${target%%:*}")
 	name=${target##*:}
 	echo "--- $dir $name"
-	go test -tags "$TAGS" -run '^$' -fuzz "^$name\$" -fuzztime "$FUZZTIME" "$dir" || failed+=("$dir $name")
+	go test -tags "$TAGS" -run '^$' -fuzz "^$name\$" -fuzztime "$FUZZTIME" "$dir" 2>&1 | tee "$said" && continue
+	# When the time is over in the middle of an input, Go calls that a failure (golang.org/issue/48591); a real one has
+	# left its input.
+	grep -q 'context deadline exceeded' "$said" && ! grep -q 'Failing input' "$said" || failed+=("$dir $name")
 done
 echo "fuzz: ${#targets[@]} targets, ${#failed[@]} failed"
 if ((${#failed[@]})); then

@@ -83,10 +83,10 @@ func (w *world) start() *programs.Daemon {
 
 // change puts the databases of another set in place as pacman does, to and fro,
 // until ctx ends: each whole by a rename, all under its lock. It returns how often.
-func (w *world) change(ctx context.Context) (times int) {
+func (w *world) change(ctx context.Context, pause time.Duration) (times int) {
 	for ; ctx.Err() == nil; times++ {
 		w.swap(w.sets[(times+1)%2])
-		sleep(ctx, 700*time.Millisecond)
+		sleep(ctx, pause)
 	}
 	return times
 }
@@ -125,7 +125,7 @@ func TestAnswersStayRightUnderLoad(t *testing.T) {
 	for i := range rude {
 		wait.Go(func() { bad(ctx, d.Socket, i) })
 	}
-	swaps := w.change(ctx)
+	swaps := w.change(ctx, 700*time.Millisecond)
 	wait.Wait()
 
 	all := slices.Concat(times...)

@@ -49,6 +49,13 @@ func (s Stamps) Write(index string) error {
 	})
 }
 
+// RemoveDead removes what a builder that was ended left half written of an index
+// and its stamps.
+func RemoveDead(index string) {
+	pkgindex.RemoveDead(index)
+	pkgindex.RemoveDead(index + stampsSuffix)
+}
+
 // ReadStamps reads the stamps beside an index. They only save work: without
 // them, or if they are not ours or damaged, the answer is empty. Whoever could
 // write them could say that a changed database is unchanged, so the owner rule

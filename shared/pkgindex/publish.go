@@ -28,7 +28,7 @@ func Publish(path string, write func(*os.File) error) error {
 	if fi, err := os.Lstat(path); err == nil && fi.IsDir() {
 		return &fs.PathError{Op: "write", Path: path, Err: unix.EISDIR} // rename would say something else
 	}
-	removeDead(dir, base)
+	RemoveDead(path)
 	tmp := filepath.Join(dir, tempName(base))
 	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
@@ -77,13 +77,18 @@ func syncDir(dir string) error {
 }
 
 // tempName is the temporary file's name: hidden, with the writer's process
-// number, by which removeDead knows whose it was.
+// number, by which RemoveDead knows whose it was.
 func tempName(base string) string {
 	return fmt.Sprintf(".%s.%d.tmp", base, os.Getpid())
 }
 
-// removeDead removes temporary files of writers that are no longer there.
-func removeDead(dir, base string) {
+// RemoveDead removes temporary files of path that writers left which are no
+// longer there.
+func RemoveDead(path string) {
+	dir, base := filepath.Split(path)
+	if dir == "" {
+		dir = "."
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/child"
+	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/paths"
 )
 
@@ -38,6 +39,8 @@ func (w *Worker) buildIndex(ctx context.Context, out string) error {
 	if err == nil {
 		return nil
 	}
+	// A builder that was ended cleans up no more.
+	catalog.RemoveDead(out)
 	if said != "" {
 		first, _, _ := strings.Cut(said, "\n")
 		return errors.New(strings.TrimPrefix(first, "omg-index: error: "))
