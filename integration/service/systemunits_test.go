@@ -1,0 +1,65 @@
+package service
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestSystemUnits: a real systemd of a system, with the real units and all that
+// they forbid: omgd serves all users, within its bounds.
+func TestSystemUnits(t *testing.T) {
+	const systemd = "/usr/lib/systemd/systemd"
+	need(t, "systemctl", "unshare", systemd)
+	w := newWorld(t)
+	prefix := w.installed()
+	var units strings.Builder
+	for _, name := range []string{"omgd.socket", "omgd.service", "omg-index.service"} {
+		b, err := os.ReadFile(filepath.Join(prefix, "lib/systemd/system", name))
+		require.NoError(t, err)
+		units.WriteString("cat >/run/units/" + name + " <<'END'\n" + strings.ReplaceAll(string(b), prefix+"/bin", "/mnt") + "END\n")
+	}
+	r := w.machine(`
+mkdir -p /run/units /run/systemd/system
+` + units.String() + `
+for t in sysinit basic shutdown sockets; do printf '[Unit]\nDefaultDependencies=no\n' >/run/units/$t.target; done
+printf '[Unit]\nDefaultDependencies=no\nWants=test.service\n' >/run/units/test.target
+printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/sh /run/test.sh\nStandardOutput=file:/run/out\nStandardError=file:/run/err\n' >/run/units/test.service
+cat >/run/test.sh <<'END'
+` + system + `
+mkdir -p /etc/pacman.d; printf '[options]\nDBPath = /media/db\n[core]\n[extra]\n[multilib]\n' >/etc/pacman.conf
+install -d -o omg -g omg /run/omg
+systemctl start omgd.socket; echo "listens: $?"; stat -c '%a %U' /run/omg/omg.sock
+for i in $(seq 100); do g=$(as alice /mnt/omg status --format '{{.generation}}' 2>&1); [ "$g" = 1 ] && break; sleep 0.1; done; echo "generation: $g"
+systemctl show -P StatusText omgd; stat -c '%n %a %U' /var/lib/omg/* /run/omg/*
+pid=$(systemctl show -P MainPID omgd); grep -E '^(Uid|Seccomp|NoNewPrivs|CapBnd):' /proc/$pid/status
+says "alice refreshes" as alice /mnt/omg refresh
+says "root refreshes" /mnt/omg refresh
+systemctl stop omgd.service; systemctl show -P Result omgd; ls /run/omg
+rm -r /var/lib/omg/*; systemctl start omg-index.service; systemctl show -P Result omg-index; stat -c '%n %a %U' /var/lib/omg/*
+systemctl stop omgd.socket; ls /run/omg; echo done
+END
+umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup || { echo skip; exit; }
+group=/sys/fs/cgroup/omg-test-$$; mkdir $group || { echo skip; exit; }
+sh -c 'echo $$ >'$group'/cgroup.procs; exec unshare --mount --cgroup --pid --fork --uts --ipc --mount-proc --kill-child sh -c "umount /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; exec env -i container=test PATH=$PATH SYSTEMD_UNIT_PATH=/run/units SYSTEMD_LOG_TARGET=console SYSTEMD_LOG_LEVEL=warning ` + systemd + ` --system --unit=test.target"' >/run/log 2>&1 & manager=$!
+for i in $(seq 100); do grep -q '^done' /run/out 2>/dev/null && break; sleep 0.1; done
+cat /run/out; cat /run/err /run/log >&2
+kill -KILL $manager; sleep 0.3; find $group -depth -type d -exec rmdir {} +
+`)
+	if strings.Contains(r.Stdout, "skip\n") {
+		t.Skipf("no systemd can run here: %s", r.Stderr)
+	}
+	for _, want := range []string{
+		"listens: 0\n666 omg\ngeneration: 1\n200 packages, generation 1",
+		"/var/lib/omg/cache.pebble 700 omg\n", "/var/lib/omg/repos.omgidx 644 omg\n", "/run/omg/omgd.pid 644 omg\n",
+		"Uid:\t41010\t", "CapBnd:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
+		"alice refreshes: 3: omg: error: only an administrator may do that here (refresh)\n", "root refreshes: 0: refreshed",
+		// The end leaves systemd's socket, and that goes with its unit.
+		"\nsuccess\nomg.sock\nsuccess\n/var/lib/omg/repos.omgidx 644 omg\n/var/lib/omg/repos.omgidx.stamps 644 omg\ndone\n",
+	} {
+		require.Contains(t, r.Stdout, want, r.Stderr)
+	}
+}
