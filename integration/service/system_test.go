@@ -39,7 +39,7 @@ echo "left: $(ls /run/omg)"
 `)
 	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
 	for _, want := range []string{
-		"/run/omg 755 omg\n", "/run/omg/omg.sock 666 omg\n", "/run/omg/omgd.pid 644 omg\n", "/run/omg/omg.lock 600 omg\n",
+		"/run/omg 755 omg\n", "/run/omg/omg.sock 666 omg\n", "/run/omg/omgd.pid 644 omg\n", "/run/omg/omg.status 644 omg\n", "/run/omg/omg.lock 600 omg\n",
 		"/var/lib/omg 755 omg\n", "/var/lib/omg/repos.omgidx 644 omg\n", "/var/lib/omg/cache.pebble 700 omg\n",
 		"alice searches: 1: omg: error: nothing found", "alice counts: 0: 20 1\n", "bob counts: 0: 20 1\n", "carol counts: 0: 20 1\n",
 		"alice refreshes: 3: omg: error: only an administrator may do that here (refresh)\n",

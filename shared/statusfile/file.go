@@ -36,7 +36,12 @@ func CurrentBoot() BootID {
 // Readers see the old one or the new one. Only one process may write at a time,
 // the one that holds the daemon's lock; what a dead one left half written is
 // replaced. A Status without a boot id gets the current one.
-func Write(path string, s Status) error {
+func Write(path string, s Status) error { return write(path, s, 0o600) }
+
+// WriteShared is Write for a file that all users may read.
+func WriteShared(path string, s Status) error { return write(path, s, 0o644) }
+
+func write(path string, s Status, mode fs.FileMode) error {
 	if s.Boot == (BootID{}) {
 		s.Boot = CurrentBoot()
 	}
@@ -49,11 +54,14 @@ func Write(path string, s Status) error {
 		return err
 	}
 	// O_EXCL follows no symlink that someone put there.
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(b)
+	if err == nil {
+		err = f.Chmod(mode) // whatever the umask
+	}
 	if err = errors.Join(err, f.Close()); err == nil {
 		// No sync: after a crash the boot id makes it stale, and its size tells if it was cut.
 		err = os.Rename(temp, path)

@@ -17,6 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/statusfile"
 	"github.com/omg-arch/omg/shared/version"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -64,6 +65,9 @@ func start(o options) (*daemon, error) {
 	}
 	d := &daemon{options: o, listener: socket, gate: gate, holder: &state.Holder{}, manager: systemd.Notifier{Log: o.log}}
 	d.memory = newMemory(o.env, o.data, socket.Addr().String(), d.holder, o.log)
+	if o.system {
+		d.memory.write = statusfile.WriteShared
+	}
 	d.worker = refresh.New(refresh.Config{
 		Catalog: catalog.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig},
 		Given:   o.indexes,

@@ -24,6 +24,7 @@ type memory struct {
 	start *wire.StatusResult
 	last  string // encoded counts of the last status
 	path  string // of the status file
+	write func(string, statusfile.Status) error
 	state *state.Holder
 	log   *slog.Logger
 }
@@ -33,7 +34,7 @@ type memory struct {
 func newMemory(env paths.Env, data, socket string, holder *state.Holder, log *slog.Logger) *memory {
 	m := &memory{
 		store: store.Open(filepath.Join(data, store.Name), log),
-		path:  env.Status(socket), state: holder, log: log,
+		path:  env.Status(socket), write: statusfile.Write, state: holder, log: log,
 	}
 	if e, ok := m.store.LastStatus(); ok {
 		var r wire.StatusResult
@@ -87,7 +88,7 @@ func (m *memory) refreshed() {
 		m.log.Warn("cannot store the status", "err", err)
 	}
 	m.last = counts
-	if err := statusfile.Write(m.path, fileStatus(&r)); err != nil {
+	if err := m.write(m.path, fileStatus(&r)); err != nil {
 		m.log.Warn("cannot write the status file", "err", err)
 	}
 }
