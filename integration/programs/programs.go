@@ -137,11 +137,17 @@ type Daemon struct {
 // waits until it listens, and has the test end it.
 func Start(t testing.TB, env []string, args ...string) *Daemon {
 	t.Helper()
+	return StartAt(t, filepath.Join(Dir(t), "omgd"), env, args...)
+}
+
+// StartAt starts the omgd at a path as Start does.
+func StartAt(t testing.TB, omgd string, env []string, args ...string) *Daemon {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "omgd-") // short: a socket's path has 107 bytes at most
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	d := &Daemon{Socket: filepath.Join(dir, "omg.sock"), stderr: &lockedBuffer{}, ended: make(chan struct{})}
-	d.cmd = exec.Command(filepath.Join(Dir(t), "omgd"), append([]string{"--foreground", "--socket", d.Socket}, args...)...)
+	d.cmd = exec.Command(omgd, append([]string{"--foreground", "--socket", d.Socket}, args...)...)
 	d.cmd.Env = env
 	d.cmd.Stderr = d.stderr
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

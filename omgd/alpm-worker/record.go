@@ -8,7 +8,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// summary copies what a search result needs.
+// summary copies what a search result needs, and all that a search looks at.
 func summary(repo string, p alpm.IPackage) wire.Package {
 	return wire.Package{
 		Repo:    repo,
@@ -16,6 +16,8 @@ func summary(repo string, p alpm.IPackage) wire.Package {
 		Version: p.Version(),
 		Desc:    p.Description(),
 		Groups:  list(p.Groups()),
+
+		Provides: dependTexts(p.Provides()),
 	}
 }
 
@@ -27,7 +29,6 @@ func details(repo string, p alpm.IPackage) wire.Package {
 	r.Arch = p.Architecture()
 	r.URL = p.URL()
 	r.Licenses = list(p.Licenses())
-	r.Provides = dependTexts(p.Provides())
 	r.Depends = dependTexts(p.Depends())
 	r.OptDepends = dependTexts(p.OptionalDepends())
 	r.MakeDepends = dependTexts(p.MakeDepends())

@@ -143,7 +143,7 @@ func (d *Data) Search(r *wire.SearchRequest, emit Emit) error {
 // searchable is an error when there is nothing to search in.
 func (d *Data) searchable() error {
 	if d.SetWhy != "" && d.Set.Packages() == 0 {
-		return fmt.Errorf("%w %s", ErrNoRepos, d.SetWhy)
+		return fmt.Errorf("%w: %s", ErrNoRepos, d.SetWhy)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ var ErrUnknown = errors.New("what is installed is not known")
 
 // ErrNoRepos means that there is no repository to answer from; Data.SetWhy or the
 // inventory says why.
-var ErrNoRepos = errors.New("no package databases")
+var ErrNoRepos = errors.New("the repositories cannot be searched")
 
 // Status answers OpStatus. What is not known is left out.
 func (d *Data) Status(emit Emit) error {
@@ -82,7 +82,7 @@ func (d *Data) Outdated(emit Emit) error {
 		return d.unknown()
 	}
 	if why := d.Inventory.Uncompared; why != "" {
-		return fmt.Errorf("%w %s", ErrNoRepos, why)
+		return fmt.Errorf("%w: %s", ErrNoRepos, why)
 	}
 	out := d.Inventory.Outdated
 	r := wire.OutdatedResult{
@@ -166,7 +166,7 @@ func (d *Data) chooseInstalled(r *wire.InstalledRequest) (chosen []*pacmandb.Ins
 		chosen = inv.Relations.Orphans(true)
 	case wire.FilterForeign:
 		if inv.Uncompared != "" {
-			return nil, nil, fmt.Errorf("%w %s", ErrNoRepos, inv.Uncompared)
+			return nil, nil, fmt.Errorf("%w: %s", ErrNoRepos, inv.Uncompared)
 		}
 		chosen = inv.Foreign
 	default:

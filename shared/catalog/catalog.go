@@ -160,6 +160,21 @@ func (r *Repos) Adopt(files ...*pkgindex.File) bool {
 	return len(r.adopted) > 0
 }
 
+// Effective is the configuration with the repositories that are read: without a
+// pacman.conf that names any, those that are there.
+func (r *Repos) Effective() *pacmandb.Config {
+	config := &pacmandb.Config{}
+	if r.Config != nil {
+		*config = *r.Config
+	}
+	if len(config.Repos) == 0 {
+		for _, f := range r.List {
+			config.Repos = append(config.Repos, pacmandb.Repo{Name: f.Name, Usage: f.Usage})
+		}
+	}
+	return config
+}
+
 // View is how a set of indexes shows these repositories.
 func (r *Repos) View() pkgindex.View {
 	var v pkgindex.View

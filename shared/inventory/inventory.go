@@ -64,27 +64,12 @@ func Facts(repos *catalog.Repos, set *pkgindex.Set, local *pacmandb.Local) (*pac
 }
 
 func facts(repos *catalog.Repos, set *pkgindex.Set, local *pacmandb.Local) (*pacmandb.Config, *setFacts) {
-	config := effective(repos)
+	config := repos.Effective()
 	f := &setFacts{set: set, installed: local.Packages}
 	for _, r := range config.Repos {
 		f.repos = append(f.repos, r.Name)
 	}
 	return config, f
-}
-
-// effective is the configuration with the repositories that are read: without a
-// pacman.conf that names any, those that are there.
-func effective(repos *catalog.Repos) *pacmandb.Config {
-	config := &pacmandb.Config{}
-	if repos.Config != nil {
-		*config = *repos.Config
-	}
-	if len(config.Repos) == 0 {
-		for _, r := range repos.List {
-			config.Repos = append(config.Repos, pacmandb.Repo{Name: r.Name, Usage: r.Usage})
-		}
-	}
-	return config
 }
 
 // Names are the installed packages' names in order.

@@ -120,3 +120,20 @@ func (s *Set) Unknown(q *Query) string {
 func (s *Set) HasRepo(name string) bool {
 	return slices.ContainsFunc(s.parts, func(p part) bool { return p.name == name })
 }
+
+// Expressions are POSIX extended expressions, each of which is found, ignoring
+// case, in the name, the description, a provided name or a group of every package
+// that matches the query. False means that there is a word for which there is no
+// such expression.
+func (q *Query) Expressions() ([]string, bool) {
+	list := make([]string, len(q.terms))
+	for i, t := range q.terms {
+		if !t.text() {
+			return nil, false
+		}
+		if list[i] = t.raw; t.expr == nil {
+			list[i] = posixre.Quote(t.raw)
+		}
+	}
+	return list, len(list) > 0
+}

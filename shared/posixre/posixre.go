@@ -178,3 +178,15 @@ func (e *Expr) FindIndex(text []byte) []int {
 // smallest of those that differ from it only in case, ASCII letters in lower
 // case. It is for narrowing a search; it may be empty.
 func (e *Expr) Required() []string { return e.required }
+
+// Quote is an expression that matches a text and nothing else.
+func Quote(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if strings.ContainsRune(`\.[]()*+?{}|^$`, r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}

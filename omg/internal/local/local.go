@@ -104,7 +104,9 @@ func open(ctx context.Context, a *ask.Asker, repos *catalog.Repos) (*files, erro
 	}
 	reading.Wait()
 	l.data = answers.Data{Sources: repos.Sources(nil), At: time.Now().Unix()}
-	l.data.SetWhy = repos.Lacking()
+	if why := repos.Lacking(); why != "" {
+		l.data.SetWhy = catalog.ErrNoDatabases.Error() + " " + why
+	}
 	for _, f := range l.indexes {
 		if !memory {
 			l.data.Files = append(l.data.Files, f.Path())

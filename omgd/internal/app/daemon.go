@@ -85,6 +85,7 @@ func start(o options) (*daemon, error) {
 	d.tasks = append(d.tasks, d.worker.Run, d.watchdog, d.thrift)
 	d.service = service.New(service.Config{
 		State: d.holder, Suspect: d.worker.Suspect, Refresh: d.worker.Refresh,
+		DirectSearch: d.worker.DirectSearch, DirectInfo: d.worker.DirectInfo,
 		Parts:      d.parts,
 		Remembered: d.memory.remembered,
 	})

@@ -24,7 +24,7 @@ func (w *Worker) confirm(ctx context.Context) {
 		}
 		repos := w.confirmRepos.Load()
 		st, _ := w.Holder.Acquire()
-		if st == nil || repos == nil || st.Inventory == nil || st.InstalledWhy != "" {
+		if st == nil || repos == nil || st.Inventory == nil || st.Inventory.Uncompared != "" || st.InstalledWhy != "" {
 			if st != nil {
 				st.Release()
 			}

@@ -5,6 +5,7 @@
 package refresh
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -95,6 +96,7 @@ type snapshot struct {
 	stale   []string // what the indexes do not have right
 	local   *pacmandb.Local
 	why     string // why local is missing or uncertain
+	noIndex string // why there is no index though there are databases
 	parts   []wire.Part
 }
 
@@ -298,15 +300,17 @@ func (w *Worker) refresh(ctx context.Context) {
 		return
 	}
 	if err != nil {
-		if w.last == nil {
-			w.fail(err)
-			return
-		}
 		w.Log.Warn("no usable index", "err", err)
-		// What is mapped goes on being served, and says that it is old.
-		next.indexes = w.last.indexes
+		if w.last != nil {
+			next.indexes = w.last.indexes
+		}
+		// What is mapped goes on being served, and says that it is old. Where there
+		// is nothing, what is installed is known all the same.
+		if len(next.indexes) == 0 {
+			next.noIndex = err.Error()
+		}
 		for _, r := range repos.List {
-			next.stale = append(next.stale, r.Name+" cannot be read: "+err.Error())
+			next.stale = append(next.stale, r.Name+" is not indexed anew: "+err.Error())
 		}
 	}
 	next.local, next.why = w.readLocal(ctx, repos.DBPath)
@@ -387,7 +391,7 @@ func (w *Worker) publish(next snapshot) {
 		return
 	}
 	data := answers.Data{
-		Set: set, SetWhy: next.repos.Lacking(), Sources: sources, Files: paths, Built: built, InstalledWhy: next.why, Parts: next.parts,
+		Set: set, SetWhy: cmp.Or(next.noIndex, lacking(next.repos)), Sources: sources, Files: paths, Built: built, InstalledWhy: next.why, Parts: next.parts,
 	}
 	switch {
 	case next.local == nil:
@@ -418,9 +422,17 @@ func (w *Worker) unchanged(next snapshot, view pkgindex.View, sources []wire.Sou
 	return slices.Equal(next.indexes, last.indexes) &&
 		slices.Equal(view.Repos, w.lastView.Repos) && slices.Equal(view.NoSearch, w.lastView.NoSearch) &&
 		slices.Equal(sources, w.lastSources) &&
-		next.why == last.why && slices.Equal(next.parts, last.parts) &&
+		next.why == last.why && next.noIndex == last.noIndex && slices.Equal(next.parts, last.parts) &&
 		sameConfig(next.repos, last.repos) &&
 		(next.local == last.local || next.local != nil && last.local != nil && next.local.SamePackages(last.local))
+}
+
+// lacking says that there are no databases, empty if there are.
+func lacking(repos *catalog.Repos) string {
+	if why := repos.Lacking(); why != "" {
+		return catalog.ErrNoDatabases.Error() + " " + why
+	}
+	return ""
 }
 
 // sameConfig says that two readings of pacman.conf ignore the same packages.

@@ -42,6 +42,7 @@ type Writer struct {
 	c     *conn
 	id    uint64
 	slow  bool // its handler runs beside the connection's goroutine
+	began bool // a part was sent
 	ended bool
 }
 
@@ -78,7 +79,7 @@ func (w *Writer) part(more bool) error {
 	if w.ended {
 		return errEnded
 	}
-	w.ended = !more
+	w.began, w.ended = true, !more
 	if w.slow && w.ended {
 		w.c.landed(w.id)
 	}
@@ -94,12 +95,26 @@ func (w *Writer) Result(v any) error {
 	return w.Part(b, false)
 }
 
+// later is how a handler says that the answer takes waiting.
+type later struct{ handle Handler }
+
+func (*later) Error() string { return "answered later" }
+
+// Later is what the handler of a fast operation returns, before it wrote
+// anything, to have this one request answered by a handler that may wait, beside
+// the others of its connection.
+func Later(h Handler) error { return &later{h} }
+
 // run calls a handler. What it panics with is its request's error and nobody
 // else's. Only what ends the connection is returned.
 func (c *conn) run(h Handler, r *Request, w *Writer) error {
 	err := c.call(h, r, w)
 	if err == nil && w.ended {
 		return nil
+	}
+	if l, ok := err.(*later); ok && !w.slow && !w.began {
+		c.s.active.Add(1) // the goroutine's own; the caller gives its back
+		return c.startSlow(&op{Op: Op{Handle: l.handle, Slow: true}, name: r.Op}, r.ID, r.frame)
 	}
 	if gone := c.ctx.Err(); gone != nil && c.s.ctx.Err() == nil {
 		return gone // nobody to tell

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,6 +79,19 @@ func start(t testing.TB, limits Limits) *running {
 				case <-ctx.Done():
 					return wire.Errorf(wire.CodeShuttingDown, "given up")
 				}
+			}},
+			"perhaps": {Handle: func(_ context.Context, q *Request, w *Writer) error {
+				var e echo
+				if err := q.Decode(&e); err != nil {
+					return err
+				}
+				if e.Parts == 0 {
+					return w.Result(e)
+				}
+				return Later(func(ctx context.Context, q *Request, w *Writer) error {
+					<-r.release
+					return errors.Join(q.Decode(&e), w.Result(e))
+				})
 			}},
 			"panic":      {Handle: func(context.Context, *Request, *Writer) error { panic("on purpose") }},
 			"fault":      {Handle: func(context.Context, *Request, *Writer) error { return readTruncated(t) }},
@@ -433,4 +448,40 @@ func TestShutdownUnderLoad(t *testing.T) {
 	require.Equal(t, wire.CodeShuttingDown, got[2].Err.Code, "a new one is refused")
 	<-done
 	all.Wait()
+}
+
+// TestLater has one request of a fast operation wait without holding up the
+// others, with its frame kept for it.
+func TestLater(t *testing.T) {
+	r := start(t, Limits{})
+	nc := r.raw(t)
+	_, err := nc.Write(slices.Concat(
+		request(t, 1, "perhaps", echo{Text: "slow", Parts: 1}),
+		request(t, 2, "perhaps", echo{Text: "fast"}),
+		request(t, 1, "echo", echo{Text: "the same id"}),
+	))
+	require.NoError(t, err)
+	read := func() (uint64, string, error) {
+		frame, err := wire.ReadFrame(nc, nil)
+		require.NoError(t, err)
+		a, err := wire.DecodeResponse(frame)
+		require.NoError(t, err)
+		if a.Err != nil {
+			return a.ID, "", a.Err
+		}
+		var e echo
+		require.NoError(t, msgpack.Unmarshal(a.Result, &e))
+		return a.ID, e.Text, nil
+	}
+	id, text, err := read()
+	require.NoError(t, err)
+	require.Equal(t, "fast", text)
+	require.Equal(t, uint64(2), id)
+	_, _, err = read()
+	require.ErrorContains(t, err, "in flight")
+	close(r.release)
+	id, text, err = read()
+	require.NoError(t, err)
+	require.Equal(t, "slow", text)
+	require.Equal(t, uint64(1), id)
 }

@@ -5,6 +5,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/server"
@@ -25,6 +26,10 @@ type Config struct {
 	// Refresh looks at the databases now and waits for that; false means that it
 	// was done so shortly before that it was not done again.
 	Refresh func(context.Context) (bool, error)
+	// DirectSearch and DirectInfo answer slowly while there is no index; nil if
+	// nobody can.
+	DirectSearch func(context.Context, *wire.SearchRequest, answers.Emit) error
+	DirectInfo   func(context.Context, *wire.InfoRequest, answers.Emit) error
 	// Parts are what else does not work as it should, for the status.
 	Parts func() []wire.Part
 	// Remembered is the status before the first refresh, nil for none.
@@ -79,13 +84,35 @@ func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer)
 	if err := r.Decode(&req); err != nil {
 		return err
 	}
-	return s.failed(s.cached(s.searches, key, w, func(emit answers.Emit) error { return st.Search(&req, emit) }))
+	err := s.cached(s.searches, key, w, func(emit answers.Emit) error { return st.Search(&req, emit) })
+	if errors.Is(err, answers.ErrNoRepos) && s.DirectSearch != nil {
+		return s.directly(err, func(ctx context.Context, emit answers.Emit) error { return s.DirectSearch(ctx, &req, emit) })
+	}
+	return s.failed(err)
+}
+
+// directly has a request answered later by libalpm. Where that fails too, the
+// first reason is the one to know, and libalpm's stands behind it.
+func (s *Service) directly(first error, ask func(context.Context, answers.Emit) error) error {
+	return server.Later(func(ctx context.Context, _ *server.Request, w *server.Writer) error {
+		err := ask(ctx, w.Part)
+		if err != nil && !errors.Is(err, pkgindex.ErrQuery) {
+			err = fmt.Errorf("%w; %w", first, err)
+		}
+		return s.failed(err)
+	})
 }
 
 // info has no cache: copying it from the map takes no longer than looking it up.
 func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) error {
 	var req wire.InfoRequest
-	return s.answer(r, &req, func(st *state.State) error { return st.Info(&req, w.Part) })
+	return s.answer(r, &req, func(st *state.State) error {
+		err := st.Info(&req, w.Part)
+		if errors.Is(err, answers.ErrNoRepos) && s.DirectInfo != nil {
+			return s.directly(err, func(ctx context.Context, emit answers.Emit) error { return s.DirectInfo(ctx, &req, emit) })
+		}
+		return err
+	})
 }
 
 func (s *Service) installed(_ context.Context, r *server.Request, w *server.Writer) error {
