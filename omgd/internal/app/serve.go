@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/omgd/internal/detach"
+	"github.com/omg-arch/omg/omgd/internal/server"
 )
 
 // The end takes five seconds at most: running requests have the first, then what
@@ -53,7 +54,7 @@ func (d *daemon) serve(ctx context.Context, uncatch func()) error {
 	ended := make(chan error, 1)
 	go func() {
 		// First the accept loop and the tasks, then the running requests.
-		err := d.listener.Close()
+		err := d.listener.End(server.Goodbye())
 		stopTasks()
 		end, cancel := context.WithTimeout(context.Background(), requestsTime)
 		defer cancel()

@@ -164,21 +164,42 @@ func (s *Socket) bind(access Access) error {
 	return nil
 }
 
-// drain is the longest that Close waits for connections to be accepted.
-const drain = 100 * time.Millisecond
-
-// Close removes the socket, waits until those that had connected are accepted
-// (another goroutine must do so) and stops listening. The service manager's
-// socket stays, and who connects to it waits for the next daemon. Release must
-// follow when the daemon has ended.
-func (s *Socket) Close() error {
+// End removes the socket, stops listening and sends goodbye to those who had
+// connected and were not accepted. The service manager's socket stays, and who
+// connects to it waits for the next daemon. Release must follow when the daemon
+// has ended.
+func (s *Socket) End(goodbye []byte) error {
 	err := s.remove()
 	if s.born != nil {
-		for end := time.Now().Add(drain); s.pending() && time.Now().Before(end); {
-			time.Sleep(time.Millisecond)
-		}
+		err = errors.Join(err, s.dismiss(goodbye))
 	}
 	return errors.Join(err, s.UnixListener.Close())
+}
+
+// dismiss lets nobody connect any more and accepts those who have, to tell them.
+func (s *Socket) dismiss(goodbye []byte) error {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return err
+	}
+	cerr := raw.Control(func(fd uintptr) {
+		if err = unix.Shutdown(int(fd), unix.SHUT_RD); err != nil {
+			err = os.NewSyscallError("shutdown", err)
+			return
+		}
+		for {
+			nfd, _, aerr := unix.Accept4(int(fd), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+			if aerr == unix.EINTR || aerr == unix.ECONNABORTED {
+				continue
+			}
+			if aerr != nil {
+				return // nobody is left
+			}
+			_, _ = unix.SendmsgN(nfd, goodbye, nil, nil, unix.MSG_NOSIGNAL) // into an empty buffer
+			_ = unix.Close(nfd)
+		}
+	})
+	return errors.Join(err, cerr)
 }
 
 // remove removes the socket if it is still ours.
@@ -207,19 +228,6 @@ func (s *Socket) Abandon() {
 		_ = s.UnixListener.Close()
 	}
 	s.Release()
-}
-
-// pending says whether a connection waits to be accepted.
-func (s *Socket) pending() (yes bool) {
-	raw, err := s.SyscallConn()
-	if err != nil {
-		return false
-	}
-	_ = raw.Control(func(fd uintptr) {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		yes = err == nil && n > 0
-	})
-	return yes
 }
 
 // takeLock opens and locks the file that keeps two daemons apart.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/paths"
 )
@@ -34,7 +35,7 @@ func TestBornClosedToOthers(t *testing.T) {
 		fi, err := os.Lstat(path)
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), fi.Mode().Perm(), "umask %04o", umask)
-		require.NoError(t, s.Close())
+		require.NoError(t, s.End(nil))
 		s.Release()
 		entries, err := os.ReadDir(filepath.Dir(path))
 		require.NoError(t, err)
@@ -68,7 +69,7 @@ func TestBornNotChanged(t *testing.T) {
 		}()
 		s, err := Open(path, env, Private)
 		require.NoError(t, err)
-		require.NoError(t, s.Close())
+		require.NoError(t, s.End(nil))
 		s.Release()
 		close(stop)
 		<-watched
@@ -87,7 +88,7 @@ func TestParentIsMade(t *testing.T) {
 	fi, err := os.Stat(filepath.Dir(path))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o755), fi.Mode().Perm())
-	require.NoError(t, s.Close())
+	require.NoError(t, s.End(nil))
 	s.Release()
 }
 
@@ -112,7 +113,7 @@ func TestOnlyOneOfMany(t *testing.T) {
 		require.EqualValues(t, 1, lives.Load())
 		for _, s := range sockets {
 			if s != nil {
-				require.NoError(t, s.Close())
+				require.NoError(t, s.End(nil))
 				s.Release()
 			}
 		}
@@ -127,7 +128,7 @@ func TestStaleSocketIsRemoved(t *testing.T) {
 	require.NoError(t, l.Close())
 	s, err := Open(path, env, Private)
 	require.NoError(t, err)
-	require.NoError(t, s.Close())
+	require.NoError(t, s.End(nil))
 	s.Release()
 }
 
@@ -167,36 +168,33 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// TestConnectedAreAccepted: who connected before the end is served or refused by
-// the server, not cut off by the kernel.
-func TestConnectedAreAccepted(t *testing.T) {
+// TestConnectedAreTold: who connected before the end and was not accepted is told,
+// whatever it has sent meanwhile; nobody connects afterwards.
+func TestConnectedAreTold(t *testing.T) {
 	path, env := place(t)
 	s, err := Open(path, env, Private)
 	require.NoError(t, err)
-	const clients = 50
+	const clients = 500
 	var all []net.Conn
 	for range clients {
 		nc, err := net.Dial("unix", path)
 		require.NoError(t, err)
+		_, err = nc.Write([]byte("a question"))
+		require.NoError(t, err)
 		all = append(all, nc)
 	}
-	accepted := make(chan int)
-	go func() {
-		n := 0
-		for {
-			nc, err := s.Accept()
-			if err != nil {
-				accepted <- n
-				return
-			}
-			n++
-			_ = nc.Close()
-		}
-	}()
-	require.NoError(t, s.Close())
+	fd, err := unix.Open(path, unix.O_PATH, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	require.NoError(t, s.End([]byte("goodbye")))
+	_, err = net.Dial("unix", fmt.Sprintf("/proc/self/fd/%d", fd))
+	require.ErrorIs(t, err, unix.ECONNREFUSED)
 	s.Release()
-	require.Equal(t, clients, <-accepted)
 	for _, nc := range all {
+		said := make([]byte, 20)
+		n, err := nc.Read(said)
+		require.NoError(t, err)
+		require.Equal(t, "goodbye", string(said[:n]))
 		_ = nc.Close()
 	}
 }
@@ -208,7 +206,7 @@ func TestCloseLeavesWhatIsNotOurs(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.WriteFile(path, []byte("another's"), 0o600))
-	require.NoError(t, s.Close())
+	require.NoError(t, s.End(nil))
 	s.Release()
 	require.FileExists(t, path)
 }
@@ -220,7 +218,7 @@ func TestSecondNamesTheFirst(t *testing.T) {
 	_, err = Open(path, env, Private)
 	require.ErrorIs(t, err, ErrRunning)
 	require.ErrorContains(t, err, fmt.Sprintf("process %d", os.Getpid()))
-	require.NoError(t, s.Close())
+	require.NoError(t, s.End(nil))
 	s.Release()
 
 	_, err = Open(filepath.Join(filepath.Dir(path), strings.Repeat("x", 200)), env, Private)

@@ -157,7 +157,7 @@ func (s *Server) Serve(l net.Listener) error {
 	pause := time.Duration(0)
 	for {
 		nc, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) {
+		if errors.Is(err, net.ErrClosed) || errors.Is(err, unix.EINVAL) { // EINVAL: shut down, and soon closed
 			return nil
 		}
 		if err != nil {
@@ -249,6 +249,9 @@ func (s *Server) run(c *conn) {
 	}()
 	c.serve()
 }
+
+// Goodbye is the frame for who connected and was not accepted before the end.
+func Goodbye() []byte { return wire.AppendError(nil, 0, errShuttingDown) }
 
 var errShuttingDown = wire.Errorf(wire.CodeShuttingDown, "omgd is ending")
 
