@@ -64,6 +64,6 @@ echo "\$ kill -TERM $daemon"
 kill -TERM "$daemon"
 wait "$daemon" || fail "omgd ended with exit code $?"
 daemon=
-left=$(find "$dir/run" -mindepth 1 ! -name '*.lock')
+left=$(find "$dir/run" -mindepth 1)
 [[ -z $left ]] || fail "omgd left: $left"
 echo 'demo: done'

@@ -1,0 +1,67 @@
+package paths
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// TestWholeWay: not only the directory itself must be safe, but all that leads to
+// it, links included.
+func TestWholeWay(t *testing.T) {
+	e := Env{UID: os.Getuid()}
+	top := t.TempDir()
+	at := func(names ...string) string { return filepath.Join(append([]string{top}, names...)...) }
+	for _, dir := range []string{"safe/a/b", "open/a", "sticky/a"} {
+		require.NoError(t, os.MkdirAll(at(dir), 0o755))
+	}
+	require.NoError(t, os.Chmod(at("open"), 0o777))
+	require.NoError(t, os.Chmod(at("sticky"), 0o777|os.ModeSticky))
+	require.NoError(t, os.WriteFile(at("file"), nil, 0o644))
+	for link, target := range map[string]string{
+		"safe/relative": "a/../a/b", "safe/absolute": at("sticky", "a"), "safe/to-open": "../open/a", "safe/again": "relative",
+		"loop": "loop", "safe/dangling": "nowhere", "safe/to-file": "../file",
+	} {
+		require.NoError(t, os.Symlink(target, at(link)))
+	}
+	for _, dir := range []string{"safe/a/b", "sticky", "sticky/a", "safe/relative", "safe/absolute", "safe/again", "safe/a/../../sticky"} {
+		require.NoError(t, e.CheckParent(at(dir)), dir)
+		require.NoError(t, e.CheckOrigin(at(dir)), dir)
+	}
+	for dir, want := range map[string]error{
+		"open": ErrUntrusted, "open/a": ErrUntrusted, "safe/to-open": ErrUntrusted,
+		"loop": unix.ELOOP, "safe/dangling": unix.ENOENT, "file": unix.ENOTDIR, "safe/to-file": unix.ENOTDIR, "file/x": unix.ENOTDIR,
+	} {
+		require.ErrorIs(t, e.CheckParent(at(dir)), want, dir)
+	}
+	t.Chdir(at("safe"))
+	require.NoError(t, e.CheckParent("a"))
+	require.NoError(t, e.CheckParent("."))
+	require.ErrorIs(t, e.CheckParent("../open/a"), ErrUntrusted)
+
+	other := Env{UID: os.Getuid() + 1}
+	if os.Getuid() != 0 {
+		require.ErrorIs(t, other.CheckParent(at("safe")), ErrUntrusted)
+		return
+	}
+	require.NoError(t, os.Lchown(at("safe", "relative"), 41004, 41004))
+	require.ErrorContains(t, e.CheckParent(at("safe", "again")), "it belongs to user 41004", "who owns a link can turn it")
+	require.NoError(t, os.Chown(at("sticky", "a"), 41004, 41004))
+	require.ErrorIs(t, e.CheckParent(at("safe", "absolute")), ErrUntrusted)
+	require.NoError(t, Env{UID: 41004}.CheckParent(at("safe", "absolute")), "root's and one's own are safe")
+}
+
+func TestSockets(t *testing.T) {
+	env := func(socket string) Env {
+		return Env{UID: 1000, Getenv: func(name string) string {
+			return map[string]string{"OMG_SOCKET_PATH": socket, "XDG_RUNTIME_DIR": "/run/user/1000"}[name]
+		}}
+	}
+	require.Equal(t, []string{"/run/user/1000/omg.sock", SystemSocket}, env("").Sockets(""))
+	require.Equal(t, []string{"/x"}, env("/x").Sockets(""))
+	require.Equal(t, []string{"/y"}, env("/x").Sockets("/y"))
+	require.Equal(t, []string{SystemSocket}, env("").Sockets(SystemSocket))
+}
