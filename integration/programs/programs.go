@@ -170,8 +170,10 @@ func StartAt(t testing.TB, omgd string, env []string, args ...string) *Daemon {
 		}
 		return err == nil
 	}, 20*time.Second, 2*time.Millisecond, "omgd does not listen")
-	if d.cmd.ProcessState != nil {
+	select {
+	case <-d.ended:
 		t.Fatalf("omgd ended: %s", d.Stderr())
+	default:
 	}
 	return d
 }

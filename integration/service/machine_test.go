@@ -41,6 +41,7 @@ mount -t tmpfs -o mode=1777 none /tmp
 trap 'kill -KILL $(jobs -p) 2>/dev/null || true' EXIT
 `
 	cmd := exec.Command("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", begin+script)
+	cmd.Dir = "/"
 	cmd.Env = append(w.env(), "PROGRAMS="+programs.Dir(w.t), "DATABASES="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return once(w.t, cmd)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/omgd/internal/detach"
+	"github.com/omg-arch/omg/omgd/internal/logging"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/exit"
@@ -30,7 +30,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Description: `Reads pacman's databases, and again after each change of them; writes nothing but
 its own files in the data directory and beside its socket. Goes into the
 background and returns when it answers there. Ends on SIGTERM and SIGINT, at once
-on a second one.
+on a second one; reads the configuration again on SIGHUP.
 
 Exit codes: 0 it runs, or has ended as it should; 1 the background process did not
 start; 2 wrong usage; 3 it cannot run.`,
@@ -38,6 +38,7 @@ start; 2 wrong usage; 3 it cannot run.`,
 			&cli.BoolFlag{Name: "foreground", Aliases: []string{"f"}, Usage: "stay in the foreground"},
 			&cli.BoolFlag{Name: "system", Usage: "serve all users, from " + paths.SystemDir},
 			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Usage: "listen on `PATH`", DefaultText: "$OMG_SOCKET_PATH, else omg.sock in $XDG_RUNTIME_DIR, else in /tmp"},
+			&cli.StringFlag{Name: "log-level", Usage: "log from `LEVEL` on: error, warn, info, debug or trace", DefaultText: "log.level of the configuration, else info"},
 			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`", DefaultText: "what pacman.conf says"},
 			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
 			&cli.StringSliceFlag{Name: "index", Usage: "serve the index `FILE`, built elsewhere (repeatable)"},
@@ -56,7 +57,16 @@ func run(c *cli.Context) error {
 	if err != nil {
 		return &exit.Error{Code: exit.Usage, Err: err, Hint: "omg config shows what can be set"}
 	}
-	log := slog.New(slog.NewTextHandler(c.App.ErrWriter, nil))
+	if level := c.String("log-level"); level != "" {
+		if err := loaded.Set("log.level", level, "--log-level"); err != nil {
+			return command.Usagef("%w", err)
+		}
+	}
+	copied := detach.Copy()
+	log, err := logging.New(loaded.Log.Level, copied, c.App.ErrWriter)
+	if err != nil {
+		return err
+	}
 	for _, w := range loaded.Warnings {
 		log.Warn("configuration", "err", w)
 	}
@@ -64,10 +74,11 @@ func run(c *cli.Context) error {
 		env:          env,
 		config:       loaded.Config,
 		system:       c.Bool("system"),
-		copied:       detach.Copy(),
+		copied:       copied,
 		dbpath:       absolute(c.String("dbpath")),
 		pacmanConfig: absolute(c.String("pacman-config")),
-		log:          log,
+		log:          log.Logger,
+		logging:      log,
 	}
 	o.socket, o.data = places(env, o.system, c.String("socket"), c.String("data-dir"))
 	for _, p := range c.StringSlice("index") {

@@ -5,10 +5,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/access"
 	"github.com/omg-arch/omg/omgd/internal/alpm"
 	"github.com/omg-arch/omg/omgd/internal/listen"
+	"github.com/omg-arch/omg/omgd/internal/logging"
 	"github.com/omg-arch/omg/omgd/internal/refresh"
 	"github.com/omg-arch/omg/omgd/internal/server"
 	"github.com/omg-arch/omg/omgd/internal/service"
@@ -33,6 +35,7 @@ type options struct {
 	indexes              []string
 	data                 string
 	log                  *slog.Logger
+	logging              *logging.Log // log, if its level can be changed
 }
 
 // daemon is all parts of a running omgd.
@@ -65,10 +68,13 @@ func start(o options) (*daemon, error) {
 	}
 	d := &daemon{options: o, listener: socket, gate: gate, holder: &state.Holder{}, manager: systemd.Notifier{Log: o.log}}
 	d.memory = newMemory(o.env, o.data, socket.Addr().String(), d.holder, o.log)
+	d.memory.interval = func() time.Duration { return d.worker.Every() }
 	if o.system {
 		d.memory.write = statusfile.WriteShared
 	}
+	limitMemory(o.config.Memory)
 	d.worker = refresh.New(refresh.Config{
+		Every:   time.Duration(o.config.Refresh.Interval),
 		Catalog: catalog.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig},
 		Given:   o.indexes,
 		Own:     filepath.Join(o.data, paths.ReposIndex),
@@ -84,13 +90,15 @@ func start(o options) (*daemon, error) {
 	})
 	d.tasks = append(d.tasks, d.worker.Run, d.watchdog, d.thrift)
 	d.service = service.New(service.Config{
-		State: d.holder, Suspect: d.worker.Suspect, Refresh: d.worker.Refresh,
+		Caches: caches(o.config),
+		State:  d.holder, Suspect: d.worker.Suspect, Refresh: d.worker.Refresh,
 		DirectSearch: d.worker.DirectSearch, DirectInfo: d.worker.DirectInfo,
 		Parts:      d.parts,
 		Remembered: d.memory.remembered,
 	})
 	serving := server.Config{
 		Ops:     d.service.Ops(),
+		Limits:  limits(o.config.Limits),
 		Log:     o.log,
 		Version: version.String(),
 		Fault:   d.worker.Suspect,

@@ -7,7 +7,6 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 
-	"github.com/omg-arch/omg/omgd/internal/refresh"
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/paths"
@@ -25,8 +24,10 @@ type memory struct {
 	last  string // encoded counts of the last status
 	path  string // of the status file
 	write func(string, statusfile.Status) error
-	state *state.Holder
-	log   *slog.Logger
+	// interval is how often it is written.
+	interval func() time.Duration
+	state    *state.Holder
+	log      *slog.Logger
 }
 
 // newMemory opens the store in the data directory. The status file lies beside
@@ -88,7 +89,7 @@ func (m *memory) refreshed() {
 		m.log.Warn("cannot store the status", "err", err)
 	}
 	m.last = counts
-	if err := m.write(m.path, fileStatus(&r)); err != nil {
+	if err := m.write(m.path, fileStatus(&r, m.interval())); err != nil {
 		m.log.Warn("cannot write the status file", "err", err)
 	}
 }
@@ -103,7 +104,7 @@ func encodedCounts(c wire.Counts) string {
 
 // fileStatus is what the status file says of a status. What could not be checked
 // again is not known to it: a prompt has no room for "as of".
-func fileStatus(r *wire.StatusResult) statusfile.Status {
+func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status {
 	number := func(n *uint32) statusfile.Number {
 		if n == nil || r.Stale {
 			return statusfile.Number{}
@@ -113,7 +114,7 @@ func fileStatus(r *wire.StatusResult) statusfile.Status {
 	c := r.Counts
 	return statusfile.Status{
 		Installed: number(c.Installed), Explicit: number(c.Explicit), Orphans: number(c.Orphans), Updates: number(c.Updates),
-		At: time.Unix(r.At, 0), Interval: refresh.Interval,
+		At: time.Unix(r.At, 0), Interval: interval,
 	}
 }
 

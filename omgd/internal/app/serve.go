@@ -45,7 +45,17 @@ func (d *daemon) serve(ctx context.Context, uncatch func()) error {
 		}
 	}
 
-	<-ctx.Done()
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, unix.SIGHUP)
+	defer signal.Stop(hangup)
+	for running := true; running; {
+		select {
+		case <-ctx.Done():
+			running = false
+		case <-hangup:
+			d.reload()
+		}
+	}
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, os.Interrupt, unix.SIGTERM)
 	uncatch()

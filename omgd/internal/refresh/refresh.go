@@ -27,7 +27,8 @@ import (
 )
 
 const (
-	// Interval is how long a state goes unchecked when nothing is seen to change.
+	// Interval is the usual time between two looks at databases that are not seen to
+	// change.
 	Interval = 300 * time.Second
 	// settle is how long the databases must be quiet after a change before they
 	// are read: a transaction touches many files one after the other.
@@ -39,6 +40,9 @@ const (
 
 // Config says what a worker refreshes.
 type Config struct {
+	// Every is how long a state goes unchecked when nothing is seen to change; 0 for
+	// Interval.
+	Every   time.Duration
 	Catalog catalog.Config
 	// Given are index files built elsewhere: served as they are, never rebuilt.
 	Given []string
@@ -57,6 +61,8 @@ type Config struct {
 type Worker struct {
 	Config
 	kick       chan struct{}
+	interval   atomic.Int64  // nanoseconds
+	retime     chan struct{} // interval has changed
 	ended      chan struct{} // closed when Run has returned
 	suspect    atomic.Bool
 	checks     sync.WaitGroup
@@ -103,10 +109,12 @@ type snapshot struct {
 // New returns a worker. Its Run does the work; what else it has may be called
 // before, too.
 func New(c Config) *Worker {
-	return &Worker{
-		Config: c, kick: make(chan struct{}, 1), ended: make(chan struct{}), confirmations: make(chan struct{}, 1),
+	w := &Worker{
+		Config: c, kick: make(chan struct{}, 1), retime: make(chan struct{}, 1), ended: make(chan struct{}), confirmations: make(chan struct{}, 1),
 		indexes: make(map[string]*opened),
 	}
+	w.interval.Store(int64(cmp.Or(c.Every, Interval)))
+	return w
 }
 
 // Kick asks for a refresh soon. It never waits.
@@ -173,6 +181,20 @@ func (w *Worker) Suspect() {
 	w.Kick()
 }
 
+// Every is how long a state goes unchecked when nothing is seen to change.
+func (w *Worker) Every() time.Duration { return time.Duration(w.interval.Load()) }
+
+// SetInterval changes it, from now on.
+func (w *Worker) SetInterval(d time.Duration) {
+	if w.interval.Swap(int64(d)) == int64(d) {
+		return
+	}
+	select {
+	case w.retime <- struct{}{}:
+	default:
+	}
+}
+
 // Run refreshes until ctx is done. The state stays until Close.
 func (w *Worker) Run(ctx context.Context) {
 	defer close(w.ended)
@@ -188,7 +210,7 @@ func (w *Worker) Run(ctx context.Context) {
 		stop()
 		<-confirmed
 	}()
-	tick := time.NewTicker(Interval)
+	tick := time.NewTicker(w.Every())
 	defer tick.Stop()
 	for {
 		// Watched before it is looked at: a change in between is seen by one or the
@@ -204,6 +226,8 @@ func (w *Worker) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-w.retime:
+			tick.Reset(w.Every())
 		case <-tick.C:
 		case <-again:
 		case <-w.kick:

@@ -137,7 +137,7 @@ func (c *conn) next() ([]byte, error) {
 			return nil, err
 		}
 		// The first byte has all the time, the rest as long as for a frame.
-		if _, err := c.r.Peek(1); err != nil {
+		if err := c.await(); err != nil {
 			return nil, err
 		}
 	}
@@ -180,6 +180,24 @@ func (c *conn) next() ([]byte, error) {
 		_ = c.nc.SetReadDeadline(time.Time{})
 	}
 	return frame, unexpected(err)
+}
+
+// await waits for the first byte of a frame.
+func (c *conn) await() error {
+	limit := c.s.cfg.Limits.Idle
+	if limit == 0 {
+		_, err := c.r.Peek(1)
+		return err
+	}
+	for {
+		_ = c.nc.SetReadDeadline(time.Now().Add(limit))
+		_, err := c.r.Peek(1)
+		if errors.Is(err, os.ErrDeadlineExceeded) && c.slowN.Load() > 0 {
+			continue // it waits for us
+		}
+		_ = c.nc.SetReadDeadline(time.Time{})
+		return err
+	}
 }
 
 // readBig reads a frame of n bytes that does not fit into the reader's buffer.

@@ -3,8 +3,10 @@ package server
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -144,7 +146,21 @@ func (c *conn) answerError(r *Request, w *Writer, err error) error {
 	return c.fail(w.id, said)
 }
 
+// slowRequest is how long a request may take before the log says so.
+const slowRequest = 5 * time.Second
+
 func (c *conn) call(h Handler, r *Request, w *Writer) (err error) {
+	if log := c.s.cfg.Log; w.slow || log.Enabled(c.ctx, slog.LevelDebug) {
+		start := time.Now()
+		defer func() {
+			level, text := slog.LevelDebug, "request"
+			took := time.Since(start)
+			if took > slowRequest {
+				level, text = slog.LevelWarn, "a slow request"
+			}
+			log.Log(c.ctx, level, text, "op", r.Op, "id", r.ID, "uid", r.Peer.UID, "took", took, "err", err)
+		}()
+	}
 	defer func() {
 		p := recover()
 		if p == nil {

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/omgd/internal/logging"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -47,6 +48,7 @@ type Limits struct {
 	Unsent      int64         // the same of all peers; then requests wait, and peers that do not read go (64 MiB)
 	Received    int64         // bytes of half-sent frames of more than 64 KiB, of all (64 MiB)
 	HalfFrame   time.Duration // from a frame's first byte to its last (10 s)
+	Idle        time.Duration // without a request; 0 for no limit (0)
 	Write       time.Duration // at least, and at most 1.5 times that, to read a part of an answer (30 s)
 }
 
@@ -232,6 +234,7 @@ func (s *Server) start(nc *net.UnixConn) {
 		_ = nc.Close()
 		return
 	}
+	logging.Trace(s.cfg.Log, "connected", "uid", peer.UID, "pid", peer.PID)
 	go s.run(c)
 }
 

@@ -1,36 +1,53 @@
 package service
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/maypok86/otter/v2"
 	"github.com/maypok86/otter/v2/stats"
 )
 
-// The bounds of a cache: entries, and the bytes of one, which together bound the
-// bytes of all.
+// The bounds of what a cache takes: a larger answer is made anew each time.
 const (
-	cacheEntries  = 1000
-	cacheTTL      = 5 * time.Minute
 	maxCachedSize = 8 << 10
 	maxCachedKey  = 1 << 10
 )
+
+// Caches are the bounds of the caches. A zero field has its default.
+type Caches struct {
+	Entries int           // of each cache (1,000); less than 0 for none
+	Bytes   int64         // of all together (16 MiB)
+	TTL     time.Duration // of an answer (5 min)
+}
 
 // cache keeps encoded answers by request. The generation is part of the key, so
 // that an answer from an older state is never found again.
 type cache struct {
 	entries *otter.Cache[cacheKey, []byte]
+	off     bool // keeps nothing
 }
+
+// entrySize is about what an entry takes besides its texts.
+const entrySize = 128
 
 type cacheKey struct {
 	generation uint64
 	request    string
 }
 
-func newCache() *cache {
-	return &cache{otter.Must(&otter.Options[cacheKey, []byte]{
-		MaximumSize:      cacheEntries,
-		ExpiryCalculator: otter.ExpiryWriting[cacheKey, []byte](cacheTTL),
+// newCache makes one of n caches. An answer weighs what it takes, and at least so
+// much that no more than the entries fit.
+func newCache(c Caches, n int64) *cache {
+	entries := max(1, int64(cmp.Or(c.Entries, 1000)))
+	most := cmp.Or(c.Bytes, 16<<20) / n
+	least := max(1, most/entries)
+	return &cache{off: c.Entries < 0, entries: otter.Must(&otter.Options[cacheKey, []byte]{
+		MaximumWeight: uint64(least * entries),
+		Weigher: func(k cacheKey, answer []byte) uint32 {
+			return uint32(max(least, int64(len(k.request)+len(answer)+entrySize)))
+		},
+		ExpiryCalculator: otter.ExpiryWriting[cacheKey, []byte](cmp.Or(c.TTL, 5*time.Minute)),
 		StatsRecorder:    stats.NewCounter(),
 	})}
 }
@@ -39,7 +56,7 @@ func (c *cache) get(k cacheKey) ([]byte, bool) { return c.entries.GetIfPresent(k
 
 // put keeps a copy of an answer, unless it is large.
 func (c *cache) put(k cacheKey, answer []byte) {
-	if len(answer) <= maxCachedSize && len(k.request) <= maxCachedKey {
+	if !c.off && len(answer) <= maxCachedSize && len(k.request) <= maxCachedKey {
 		c.entries.Set(k, append([]byte(nil), answer...))
 	}
 }

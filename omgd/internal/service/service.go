@@ -20,7 +20,8 @@ const refreshTimeout = 30 * time.Second
 
 // Config is what the handlers use.
 type Config struct {
-	State *state.Holder
+	Caches Caches
+	State  *state.Holder
 	// Suspect is called when an index contradicted itself.
 	Suspect func()
 	// Refresh looks at the databases now and waits for that; false means that it
@@ -44,7 +45,7 @@ type Service struct {
 
 // New makes a service.
 func New(c Config) *Service {
-	return &Service{Config: c, searches: newCache(), explicits: newCache()}
+	return &Service{Config: c, searches: newCache(c.Caches, 2), explicits: newCache(c.Caches, 2)}
 }
 
 // Close ends what the caches run beside.

@@ -1,0 +1,91 @@
+package app
+
+import (
+	"math"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omg-arch/omg/omgd/internal/server"
+	"github.com/omg-arch/omg/omgd/internal/service"
+	"github.com/omg-arch/omg/shared/config"
+)
+
+// limits are the server's, as configured.
+func limits(c config.Limits) server.Limits {
+	return server.Limits{
+		Connections: c.Connections, InFlight: c.InFlight,
+		PeerUnsent: int64(c.PeerUnsent), Unsent: int64(c.Unsent), Received: int64(c.Received),
+		HalfFrame: time.Duration(c.HalfFrame), Write: time.Duration(c.Write), Idle: time.Duration(c.Idle),
+	}
+}
+
+// caches are the service's, as configured.
+func caches(c config.Config) service.Caches {
+	if c.Cache.Entries == 0 || c.Memory.Caches == 0 {
+		return service.Caches{Entries: -1}
+	}
+	return service.Caches{Entries: c.Cache.Entries, Bytes: int64(c.Memory.Caches), TTL: time.Duration(c.Cache.TTL)}
+}
+
+// limitMemory sets the soft limit of the heap and the stacks. GOMEMLIMIT holds
+// where the configuration has none.
+func limitMemory(c config.Memory) {
+	if c.Limit > 0 {
+		debug.SetMemoryLimit(int64(c.Limit))
+	}
+}
+
+// reloadable are the keys that hold at once when the configuration is read again.
+// For others omgd must be started again.
+var reloadable = []string{
+	"access.administrators", "access.groups", "access.users", "limits.user_rate", "log.level", "memory.limit", "refresh.interval",
+}
+
+// reload reads the configuration again. One that is wrong changes nothing.
+func (d *daemon) reload() {
+	d.manager.Reloading()
+	defer func() { d.manager.Ready(d.summary()) }()
+	loaded, err := config.Load(d.env, d.system)
+	if err != nil {
+		d.log.Error("the configuration stays as it was", "err", err)
+		return
+	}
+	for _, w := range loaded.Warnings {
+		d.log.Warn("configuration", "err", w)
+	}
+	next := d.config
+	taken, left := next.Take(&loaded.Config, func(key string) bool { return slices.Contains(reloadable, key) })
+	if err := d.apply(next); err != nil {
+		d.log.Error("the configuration stays as it was", "err", err)
+		return
+	}
+	d.config = next
+	d.log.Info("the configuration was read again", "changed", strings.Join(taken, " "))
+	if len(left) > 0 {
+		d.log.Warn("for what else has changed omgd must be started again", "keys", strings.Join(left, " "))
+	}
+}
+
+// apply has the parts work by a configuration.
+func (d *daemon) apply(c config.Config) error {
+	if d.gate != nil {
+		if err := d.gate.Set(c.Access, c.Limits.UserRate); err != nil {
+			return err
+		}
+	}
+	if d.logging != nil && c.Log.Level != d.config.Log.Level {
+		if err := d.logging.SetLevel(c.Log.Level); err != nil {
+			return err
+		}
+	}
+	if c.Memory.Limit != d.config.Memory.Limit {
+		if c.Memory.Limit == 0 {
+			debug.SetMemoryLimit(math.MaxInt64)
+		}
+		limitMemory(c.Memory)
+	}
+	d.worker.SetInterval(time.Duration(c.Refresh.Interval))
+	return nil
+}

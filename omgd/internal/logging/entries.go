@@ -1,0 +1,84 @@
+package logging
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+)
+
+// entries is a handler for logs that keep time, level and sender themselves: an
+// entry is a line of text, with its attributes as in a text log, and the
+// attributes once more as fields.
+type entries struct {
+	level slog.Leveler
+	send  func(level slog.Level, text string, fields map[string]string) error
+	with  []slog.Attr
+	group string // what the keys begin with
+}
+
+func newEntries(level slog.Leveler, send func(slog.Level, string, map[string]string) error) *entries {
+	return &entries{level: level, send: send}
+}
+
+func (e *entries) Enabled(_ context.Context, level slog.Level) bool { return level >= e.level.Level() }
+
+func (e *entries) WithAttrs(attrs []slog.Attr) slog.Handler {
+	next := *e
+	next.with = slices.Clone(e.with)
+	for _, a := range attrs {
+		next.with = append(next.with, slog.Attr{Key: e.group + a.Key, Value: a.Value})
+	}
+	return &next
+}
+
+func (e *entries) WithGroup(name string) slog.Handler {
+	next := *e
+	next.group += name + "."
+	return &next
+}
+
+func (e *entries) Handle(ctx context.Context, r slog.Record) error {
+	attrs := slices.Clone(e.with)
+	r.Attrs(func(a slog.Attr) bool {
+		attrs = append(attrs, slog.Attr{Key: e.group + a.Key, Value: a.Value})
+		return true
+	})
+	fields := make(map[string]string, len(attrs))
+	for _, a := range attrs {
+		fields[field(a.Key)] = a.Value.Resolve().String()
+	}
+	text := r.Message
+	if len(attrs) > 0 {
+		var line bytes.Buffer
+		h := slog.NewTextHandler(&line, &slog.HandlerOptions{Level: slog.Level(-100), ReplaceAttr: onlyAttrs})
+		if err := h.WithAttrs(attrs).Handle(ctx, slog.Record{}); err != nil {
+			return err
+		}
+		text += " " + strings.TrimSuffix(line.String(), "\n")
+	}
+	return e.send(r.Level, text, fields)
+}
+
+// onlyAttrs drops what the log itself keeps.
+func onlyAttrs(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && (a.Key == slog.LevelKey || a.Key == slog.MessageKey || a.Key == slog.TimeKey) {
+		return slog.Attr{}
+	}
+	return a
+}
+
+// field is a key as the journal takes it: capitals, digits and underscores, not
+// beginning with one of the last, which the journal keeps for itself.
+func field(key string) string {
+	return "OMG_" + strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			return r
+		}
+		return '_'
+	}, key)
+}

@@ -1,0 +1,118 @@
+// Package logging decides where the daemon's log goes: to journald in its own
+// protocol where journald listens to us, to syslog in the background where it does
+// not, else as text to standard error.
+package logging
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"log/syslog"
+	"strings"
+
+	"github.com/coreos/go-systemd/v22/journal"
+)
+
+// LevelTrace is below debug: what is of use only to who reads the source beside it.
+const LevelTrace = slog.LevelDebug - 4
+
+// Identifier is the name of the daemon's entries in the journal and in syslog.
+const Identifier = "omgd"
+
+// Log is where to log, and the level, which may change while it is used.
+type Log struct {
+	*slog.Logger
+	level slog.LevelVar
+}
+
+// Level reads the name of a level.
+func Level(name string) (slog.Level, error) {
+	switch strings.ToLower(name) {
+	case "error":
+		return slog.LevelError, nil
+	case "warn":
+		return slog.LevelWarn, nil
+	case "info":
+		return slog.LevelInfo, nil
+	case "debug":
+		return slog.LevelDebug, nil
+	case "trace":
+		return LevelTrace, nil
+	}
+	return 0, fmt.Errorf("%q is no level: error, warn, info, debug or trace", name)
+}
+
+// New opens the log. Background says that there is nobody at standard error.
+func New(level string, background bool, stderr io.Writer) (*Log, error) {
+	l := &Log{}
+	if err := l.SetLevel(level); err != nil {
+		return nil, err
+	}
+	l.Logger = slog.New(l.handler(background, stderr))
+	return l, nil
+}
+
+// SetLevel changes the level.
+func (l *Log) SetLevel(name string) error {
+	level, err := Level(name)
+	if err == nil {
+		l.level.Set(level)
+	}
+	return err
+}
+
+func (l *Log) handler(background bool, stderr io.Writer) slog.Handler {
+	ours, err := journal.StderrIsJournalStream()
+	switch {
+	case err == nil && ours, background && journal.Enabled():
+		return newEntries(&l.level, func(level slog.Level, text string, fields map[string]string) error {
+			fields["SYSLOG_IDENTIFIER"] = Identifier
+			return journal.Send(text, priority(level), fields)
+		})
+	case background:
+		if w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, Identifier); err == nil {
+			return newEntries(&l.level, func(level slog.Level, text string, _ map[string]string) error {
+				return toSyslog(w, level, text)
+			})
+		}
+	}
+	return slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: &l.level, ReplaceAttr: named})
+}
+
+// named calls trace by its name.
+func named(groups []string, a slog.Attr) slog.Attr {
+	if level, ok := a.Value.Any().(slog.Level); ok && len(groups) == 0 && a.Key == slog.LevelKey && level <= LevelTrace {
+		a.Value = slog.StringValue("TRACE")
+	}
+	return a
+}
+
+func priority(level slog.Level) journal.Priority {
+	switch {
+	case level >= slog.LevelError:
+		return journal.PriErr
+	case level >= slog.LevelWarn:
+		return journal.PriWarning
+	case level >= slog.LevelInfo:
+		return journal.PriInfo
+	}
+	return journal.PriDebug
+}
+
+func toSyslog(w *syslog.Writer, level slog.Level, text string) error {
+	switch priority(level) {
+	case journal.PriErr:
+		return w.Err(text)
+	case journal.PriWarning:
+		return w.Warning(text)
+	case journal.PriInfo:
+		return w.Info(text)
+	}
+	return w.Debug(text)
+}
+
+// Trace logs at LevelTrace.
+func Trace(log *slog.Logger, text string, attrs ...any) {
+	log.Log(context.Background(), LevelTrace, text, attrs...)
+}

@@ -1,0 +1,36 @@
+package service
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestCacheBounds: a cache keeps no more answers, and no more bytes, than it may.
+func TestCacheBounds(t *testing.T) {
+	for _, c := range []struct {
+		caches Caches
+		size   int // of each answer
+		most   int // answers that are kept
+	}{
+		{Caches{Entries: 50, Bytes: 2 << 20, TTL: time.Hour}, 10, 50},
+		{Caches{Entries: 1000, Bytes: 2 << 16, TTL: time.Hour}, 4 << 10, 16},
+		{Caches{}, 10, 1000},
+		{Caches{Entries: -1}, 10, 0},
+	} {
+		one := newCache(c.caches, 2)
+		for i := range 3000 {
+			one.put(cacheKey{1, fmt.Sprint(i)}, make([]byte, c.size))
+		}
+		one.entries.CleanUp()
+		kept := one.clear()
+		require.LessOrEqual(t, kept, c.most, "%+v", c.caches)
+		require.GreaterOrEqual(t, kept, c.most/2, "%+v", c.caches)
+		one.put(cacheKey{1, "large"}, make([]byte, maxCachedSize+1))
+		_, ok := one.get(cacheKey{1, "large"})
+		require.False(t, ok)
+		one.entries.StopAllGoroutines()
+	}
+}

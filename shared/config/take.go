@@ -1,0 +1,21 @@
+package config
+
+import "reflect"
+
+// Take takes over from another configuration the keys that differ and that may be
+// taken, and returns their names, and those of the others that differ.
+func (c *Config) Take(from *Config, may func(key string) bool) (taken, left []string) {
+	for _, k := range keys {
+		to, value := k.in(c), k.in(from)
+		if reflect.DeepEqual(to.Interface(), value.Interface()) || to.Kind() == reflect.Slice && to.Len()+value.Len() == 0 {
+			continue
+		}
+		if !may(k.name) {
+			left = append(left, k.name)
+			continue
+		}
+		to.Set(value)
+		taken = append(taken, k.name)
+	}
+	return taken, left
+}

@@ -1,0 +1,22 @@
+package config
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTake(t *testing.T) {
+	c, next := Default(), Default()
+	taken, left := c.Take(&next, func(string) bool { return true })
+	require.Empty(t, taken)
+	require.Empty(t, left)
+	next.Log.Level, next.Access.Users, next.Limits.Connections = "debug", []string{"a"}, 7
+	next.Access.Groups = []string{} // as good as none
+	taken, left = c.Take(&next, func(key string) bool { return key != "limits.connections" })
+	require.Equal(t, []string{"access.users", "log.level"}, taken)
+	require.Equal(t, []string{"limits.connections"}, left)
+	require.Equal(t, "debug", c.Log.Level)
+	require.Equal(t, []string{"a"}, c.Access.Users)
+	require.Equal(t, Default().Limits.Connections, c.Limits.Connections)
+}
