@@ -172,6 +172,31 @@ func TestReload(t *testing.T) {
 	p.stop(t)
 }
 
+// TestLogLevel: what is logged can be changed while omgd runs.
+func TestLogLevel(t *testing.T) {
+	w := newWorld(t)
+	r := once(t, w.command("omg", "daemon", "log-level"))
+	require.Equal(t, 3, r.Code)
+	require.Contains(t, r.Stderr, "omgd does not run")
+	p := w.start("--log-level", "warn")
+	level := func(args ...string) string {
+		t.Helper()
+		r := once(t, w.command("omg", append([]string{"daemon", "log-level"}, args...)...))
+		require.Zero(t, r.Code, r.Stderr)
+		return r.Stdout
+	}
+	require.Equal(t, "warn\n", level())
+	require.Empty(t, p.stderr.String())
+	require.Equal(t, "trace\n", level("trace"))
+	require.Equal(t, "trace\n", level())
+	p.said(t, `msg="the log level was changed" from=warn to=trace`)
+	p.said(t, "level=TRACE msg=connected")
+	r = once(t, w.command("omg", "daemon", "log-level", "loud"))
+	require.Equal(t, 2, r.Code)
+	require.Contains(t, r.Stderr, `"loud" is no level`)
+	p.stop(t)
+}
+
 // TestWrongConfiguration: it stops the start, and says where the mistake is.
 func TestWrongConfiguration(t *testing.T) {
 	w := newWorld(t)

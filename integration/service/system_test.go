@@ -27,6 +27,7 @@ for user in alice bob carol root; do
 	says "$user counts" as $user /mnt/omg status --format '{{.counts.installed}} {{.generation}}'
 	says "$user refreshes" as $user /mnt/omg refresh
 	says "$user clears" as $user /mnt/omg cache clear
+	says "$user logs" as $user /mnt/omg daemon log-level info
 done
 as alice /mnt/omg status --json | grep -c secretword || true
 as alice grep -rs secretword /run/omg /var/lib/omg && echo 'a query can be read' || true
@@ -45,6 +46,7 @@ echo "left: $(ls /run/omg)"
 		"alice refreshes: 3: omg: error: only an administrator may do that here (refresh)\n",
 		"bob clears: 3: omg: error: only an administrator may do that here (cache_clear)\n",
 		"root refreshes: 0: ", "root clears: 0: ",
+		"carol logs: 3: omg: error: only an administrator may do that here (log_level)\n", "root logs: 0: info\n",
 		"refreshed, generation 1\n", "ended: 0\n", "left: \n",
 	} {
 		require.Contains(t, r.Stdout, want)
@@ -69,6 +71,13 @@ for user in alice bob carol root; do
 	says "$user counts" as $user /mnt/omg status --format '{{.generation}}'
 	says "$user refreshes" as $user /mnt/omg refresh
 done
+config <<END
+[access]
+users = ["carol"]
+END
+kill -HUP $daemon; for i in $(seq 100); do grep -q 'was read again' /tmp/log && break; sleep 0.02; done
+says "carol after the reload" as carol /mnt/omg cache clear
+says "bob after the reload" as bob /mnt/omg cache clear
 stop
 
 config <<END
@@ -103,6 +112,7 @@ echo "left: $(ls /run/omg)"
 		"alice counts: 0: 1\n", "alice refreshes: 0: refreshed", "bob counts: 0: 1\n", "bob refreshes: 3: omg: error: only an administrator",
 		": omg: omgd: user 41003 may not ask here: answering without it\n", "carol refreshes: 3: omg: error: user 41003 may not ask here\n",
 		"root counts: 0: 1\n", "root refreshes: 0: ",
+		"carol after the reload: 3: omg: error: only an administrator", "bob after the reload: 3: omg: error: user 41002 may not ask here\n",
 		"/run/omg/omg.sock 660 omg staff2\n", "bob connects: 0: 1\n", "carol cannot: 0: nothing to refresh: no daemon runs\n",
 		"refused some\n", "bob has his own quota: 0: 1\n",
 		`unknown user: 3: omgd: error: access.users: no user "no-such-user" in /etc/passwd`, "left: \n",

@@ -13,13 +13,14 @@ const (
 	OpOutdated   = "outdated"
 	OpRefresh    = "refresh"
 	OpCacheClear = "cache_clear"
+	OpLogLevel   = "log_level"
 )
 
 // Administrative says whether an operation is for root and administrators only
 // where a daemon serves several users: what it does or shows is everybody's.
 func Administrative(op string) bool {
 	switch op {
-	case OpRefresh, OpCacheClear:
+	case OpRefresh, OpCacheClear, OpLogLevel:
 		return true
 	}
 	return false

@@ -145,6 +145,19 @@ type RefreshResult struct {
 	At int64 `msgpack:"at" json:"at"`
 }
 
+// LogLevelRequest asks for what the daemon logs.
+type LogLevelRequest struct {
+	// Level is the level from now on, one of error, warn, info, debug and trace;
+	// empty leaves it.
+	Level string `msgpack:"level,omitempty"`
+}
+
+// LogLevelResult is the answer to a LogLevelRequest.
+type LogLevelResult struct {
+	// Level is the least that is logged.
+	Level string `msgpack:"level" json:"level"`
+}
+
 // CacheClearResult is the answer to OpCacheClear, which has no fields of its own.
 type CacheClearResult struct {
 	// Cleared counts the answers that were forgotten.

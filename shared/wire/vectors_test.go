@@ -108,6 +108,8 @@ func good() map[string][]byte {
 		"refresh result":             result(12, false, &RefreshResult{Refreshed: true, Generation: 9, At: 1_700_000_200}),
 		"cache_clear":                request(13, OpCacheClear, nil),
 		"cache_clear result":         result(13, false, &CacheClearResult{Cleared: 3}),
+		"log_level":                  request(14, OpLogLevel, &LogLevelRequest{Level: "debug"}),
+		"log_level result":           result(14, false, &LogLevelResult{Level: "debug"}),
 		"error 1":                    AppendError(nil, 4, Errorf(CodeNotFound, "package not found: x")),
 		"error 2":                    AppendError(nil, 4, Errorf(CodeInvalid, "no operation \"x\"")),
 		"error 5 for the connection": AppendError(nil, 0, Errorf(CodeBusy, "too many connections (4096)")),

@@ -10,6 +10,7 @@ import (
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 func daemonCommand() *cli.Command {
@@ -42,6 +43,12 @@ then runs in the background.
 				Description: "Exit codes: 0 it answers; 1 none runs; 2 wrong usage; 3 it does not answer.",
 				Flags:       documentFlags("{{.running}}"),
 				Action:      daemonStatus,
+			},
+			{
+				Name: "log-level", ArgsUsage: "[LEVEL]", Usage: "show what omgd logs, or change it until it ends",
+				Description: "LEVEL is error, warn, info, debug or trace. log.level in the configuration is for good.\n\n" + codes,
+				Flags:       documentFlags("{{.level}}"),
+				Action:      logLevel,
 			},
 			{
 				Name: "logs", Usage: "show what omgd has logged",
@@ -141,4 +148,34 @@ func daemonStatus(c *cli.Context) error {
 		return exit.Quiet(exit.Failed)
 	}
 	return nil
+}
+
+func logLevel(c *cli.Context) error {
+	if c.NArg() > 1 {
+		return command.Usagef("log-level takes one level, not %d", c.NArg())
+	}
+	out, err := newOutput(c)
+	if err != nil {
+		return err
+	}
+	var r wire.LogLevelResult
+	if err := asker(c).Get(c.Context, wire.OpLogLevel, &wire.LogLevelRequest{Level: c.Args().First()}, &r); err != nil {
+		return err
+	}
+	document := struct {
+		Schema int `json:"schema"`
+		*wire.LogLevelResult
+	}{schema, &r}
+	switch {
+	case out.json:
+		err = out.document(document)
+	case out.tmpl != nil:
+		err = out.format(document)
+	default:
+		out.name(r.Level)
+	}
+	if err != nil {
+		return err
+	}
+	return out.end()
 }

@@ -72,6 +72,9 @@ func (a *Asker) ask(ctx context.Context, op string, req any, emit Emit) error {
 			return exitError(err)
 		}
 	}
+	if op == wire.OpLogLevel {
+		return exit.With(exit.Failed, client.ErrNoDaemon) // only a daemon logs
+	}
 	return exitError(a.Local(ctx, a, op, req, emit))
 }
 

@@ -75,7 +75,7 @@ func (d *daemon) apply(c config.Config) error {
 			return err
 		}
 	}
-	if d.logging != nil && c.Log.Level != d.config.Log.Level {
+	if c.Log.Level != d.config.Log.Level {
 		if err := d.logging.SetLevel(c.Log.Level); err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ type options struct {
 	indexes              []string
 	data                 string
 	log                  *slog.Logger
-	logging              *logging.Log // log, if its level can be changed
+	logging              *logging.Log // log, with its level
 }
 
 // daemon is all parts of a running omgd.
@@ -91,6 +91,7 @@ func start(o options) (*daemon, error) {
 	d.tasks = append(d.tasks, d.worker.Run, d.watchdog, d.thrift)
 	d.service = service.New(service.Config{
 		Caches: caches(o.config),
+		Log:    o.logging,
 		State:  d.holder, Suspect: d.worker.Suspect, Refresh: d.worker.Refresh,
 		DirectSearch: d.worker.DirectSearch, DirectInfo: d.worker.DirectInfo,
 		Parts:      d.parts,

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/omg-arch/omg/omgd/internal/logging"
 	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/config"
@@ -34,11 +36,18 @@ func world(t *testing.T) options {
 	o := options{
 		env: paths.Env{Getenv: func(string) string { return "" }, UID: os.Getuid()}, config: config.Default(),
 		socket: filepath.Join(dir, "run", "omg.sock"), dbpath: db, pacmanConfig: conf, data: filepath.Join(dir, "data"),
-		indexes: []string{filepath.Join(dir, "repos.omgidx")}, log: slog.New(slog.DiscardHandler),
+		indexes: []string{filepath.Join(dir, "repos.omgidx")}, log: slog.New(slog.DiscardHandler), logging: quiet(t),
 	}
 	o.config.AUR.Enabled, o.config.AUR.Live.Enabled, o.config.Tracker.Enabled, o.config.Sync.Own = false, false, false, false
 	build(t, o)
 	return o
+}
+
+func quiet(t *testing.T) *logging.Log {
+	t.Helper()
+	l, err := logging.New("error", false, io.Discard)
+	require.NoError(t, err)
+	return l
 }
 
 // build writes the index anew.

@@ -26,6 +26,9 @@ type Log struct {
 	level slog.LevelVar
 }
 
+// names are those of the levels.
+var names = []string{"error", "warn", "info", "debug", "trace"}
+
 // Level reads the name of a level.
 func Level(name string) (slog.Level, error) {
 	switch strings.ToLower(name) {
@@ -40,7 +43,7 @@ func Level(name string) (slog.Level, error) {
 	case "trace":
 		return LevelTrace, nil
 	}
-	return 0, fmt.Errorf("%q is no level: error, warn, info, debug or trace", name)
+	return 0, fmt.Errorf("%q is no level: one of %s", name, strings.Join(names, ", "))
 }
 
 // New opens the log. Background says that there is nobody at standard error.
@@ -60,6 +63,16 @@ func (l *Log) SetLevel(name string) error {
 		l.level.Set(level)
 	}
 	return err
+}
+
+// LevelName is the level's name.
+func (l *Log) LevelName() string {
+	for _, name := range names {
+		if level, err := Level(name); err == nil && level == l.level.Level() {
+			return name
+		}
+	}
+	return l.level.Level().String()
 }
 
 func (l *Log) handler(background bool, stderr io.Writer) slog.Handler {

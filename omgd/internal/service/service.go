@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/omg-arch/omg/omgd/internal/logging"
 	"github.com/omg-arch/omg/omgd/internal/server"
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/answers"
@@ -22,6 +23,8 @@ const refreshTimeout = 30 * time.Second
 type Config struct {
 	Caches Caches
 	State  *state.Holder
+	// Log is the log, whose level can be changed.
+	Log *logging.Log
 	// Suspect is called when an index contradicted itself.
 	Suspect func()
 	// Refresh looks at the databases now and waits for that; false means that it
@@ -65,6 +68,7 @@ func (s *Service) Ops() map[string]server.Op {
 		wire.OpOutdated:   {Handle: s.outdated},
 		wire.OpRefresh:    {Handle: s.refresh, Slow: true},
 		wire.OpCacheClear: {Handle: s.cacheClear},
+		wire.OpLogLevel:   {Handle: s.logLevel},
 	}
 }
 
