@@ -1,0 +1,167 @@
+// Package advisories knows the records of Arch's security tracker and which of
+// them concern what is installed.
+package advisories
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The bounds of the tracker's answer. Real ones have some 2,600 records in 1 MB.
+const (
+	MaxBytes   = 32 << 20
+	maxRecords = 50_000
+	maxList    = 1000 // packages, issues or advisories of one record
+	maxText    = 256  // bytes of one text
+)
+
+// ErrFormat means that something is no answer of the tracker's.
+var ErrFormat = errors.New("not the security tracker's advisories")
+
+// Severity is how bad a vulnerability is; a larger one is worse.
+type Severity int
+
+// The severities. Unknown is what the tracker has not judged, or what we do not
+// understand.
+const (
+	Unknown Severity = iota
+	Low
+	Medium
+	High
+	Critical
+)
+
+var severities = []string{"Unknown", "Low", "Medium", "High", "Critical"}
+
+func (s Severity) String() string { return severities[s] }
+
+// ParseSeverity reads a severity's name, whatever its case.
+func ParseSeverity(name string) (Severity, bool) {
+	for i, s := range severities {
+		if strings.EqualFold(s, name) {
+			return Severity(i), true
+		}
+	}
+	return Unknown, false
+}
+
+// Status is how far the tracker is with a record.
+type Status string
+
+// The statuses that matter. Whatever else a record says counts as Vulnerable.
+const (
+	Vulnerable  Status = "Vulnerable"
+	Testing     Status = "Testing"
+	Fixed       Status = "Fixed"
+	NotAffected Status = "Not affected"
+)
+
+// Record is one group of vulnerabilities (an AVG).
+type Record struct {
+	Name     string // "AVG-2841"
+	Packages []string
+	Status   Status
+	Severity Severity
+	Type     string
+	// Affected is the version in which it was found, FixedIn the first without it;
+	// empty if there is none yet.
+	Affected, FixedIn string
+	// Issues are CVEs, Advisories the tracker's announcements (ASA).
+	Issues, Advisories []string
+}
+
+// Read reads the tracker's all.json. A record that is not as it should be is
+// skipped and counted.
+func Read(r io.Reader) (records []Record, skipped int, err error) {
+	limited := &io.LimitedReader{R: r, N: MaxBytes + 1}
+	d := json.NewDecoder(bufio.NewReaderSize(limited, 64<<10))
+	wrong := func(err error) ([]Record, int, error) {
+		if limited.N <= 0 {
+			err = fmt.Errorf("more than %d bytes", MaxBytes)
+		}
+		return nil, 0, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return wrong(errors.Join(err, errors.New("no list")))
+	}
+	for d.More() {
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return wrong(err)
+		}
+		if len(records)+skipped >= maxRecords {
+			return wrong(fmt.Errorf("more than %d records", maxRecords))
+		}
+		if record, ok := decode(raw); ok {
+			records = append(records, record)
+		} else {
+			skipped++
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return wrong(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) || limited.N <= 0 {
+		return wrong(errors.New("more behind its end"))
+	}
+	if len(records) == 0 && skipped > 0 {
+		return wrong(fmt.Errorf("none of %d records can be read", skipped))
+	}
+	return records, skipped, nil
+}
+
+// decode reads one record.
+func decode(raw []byte) (Record, bool) {
+	var in struct {
+		Name       string   `json:"name"`
+		Packages   []string `json:"packages"`
+		Status     string   `json:"status"`
+		Severity   string   `json:"severity"`
+		Type       string   `json:"type"`
+		Affected   string   `json:"affected"`
+		Fixed      *string  `json:"fixed"`
+		Issues     []string `json:"issues"`
+		Advisories []string `json:"advisories"`
+	}
+	if err := json.Unmarshal(raw, &in); err != nil {
+		return Record{}, false
+	}
+	r := Record{
+		Name: in.Name, Packages: in.Packages, Status: Status(in.Status), Type: in.Type,
+		Affected: in.Affected, Issues: in.Issues, Advisories: in.Advisories,
+	}
+	r.Severity, _ = ParseSeverity(in.Severity)
+	if in.Fixed != nil {
+		r.FixedIn = *in.Fixed
+	}
+	if r.Name == "" || len(r.Packages) == 0 || r.Affected == "" && r.FixedIn == "" && r.Status != NotAffected {
+		return r, false
+	}
+	for _, s := range []string{r.Name, string(r.Status), r.Type, r.Affected, r.FixedIn} {
+		if !plain(s) {
+			return r, false
+		}
+	}
+	for _, list := range [][]string{r.Packages, r.Issues, r.Advisories} {
+		if len(list) > maxList {
+			return r, false
+		}
+		for _, s := range list {
+			if s == "" || !plain(s) {
+				return r, false
+			}
+		}
+	}
+	return r, true
+}
+
+// plain says that a text is short and has nothing but printable characters.
+func plain(s string) bool {
+	return len(s) <= maxText && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+}

@@ -1,0 +1,237 @@
+package advisories
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/corpus"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// system is a map of installed versions and one of what repositories have.
+type system struct {
+	installed map[string]string
+	offered   map[string][]string
+}
+
+func (s system) Installed(name string) (string, bool) { v, ok := s.installed[name]; return v, ok }
+func (s system) Offered(name string) []string         { return s.offered[name] }
+
+func TestJudge(t *testing.T) {
+	for name, c := range map[string]struct {
+		status          Status
+		affected, fixed string
+		installed       string
+		offered         string // empty for none
+		want            Verdict
+	}{
+		"vulnerable, a fix in the repository":      {Vulnerable, "1-1", "2-1", "1-1", "2-1", Fixable},
+		"vulnerable, newer than the fix offered":   {Vulnerable, "1-1", "2-1", "1-1", "3-1", Fixable},
+		"vulnerable, the fix not there yet":        {Vulnerable, "1-1", "2-1", "1-1", "1-1", Affected},
+		"vulnerable, in no repository":             {Vulnerable, "1-1", "2-1", "1-1", "", Affected},
+		"installed is the fix":                     {Vulnerable, "1-1", "2-1", "2-1", "2-1", Safe},
+		"installed is newer than the fix":          {Vulnerable, "1-1", "2-1", "2-2", "2-1", Safe},
+		"only the release differs":                 {Fixed, "2-1", "2-2", "2-1", "2-2", Fixable},
+		"the epoch decides":                        {Fixed, "9-1", "1:1-1", "10-1", "1:1-1", Fixable},
+		"installed has the epoch":                  {Fixed, "9-1", "10-1", "1:1-1", "1:1-1", Safe},
+		"10 is above 9":                            {Fixed, "1.8-1", "1.9-1", "1.10-1", "1.10-1", Safe},
+		"no fix, the version in which it is":       {Vulnerable, "2-1", "", "2-1", "2-1", Affected},
+		"no fix, older":                            {Vulnerable, "2-1", "", "1-1", "2-1", Affected},
+		"no fix, newer":                            {Vulnerable, "2-1", "", "3-1", "3-1", Unconfirmed},
+		"no fix, a newer release":                  {Vulnerable, "2-1", "", "2-2", "2-2", Unconfirmed},
+		"being tested":                             {Testing, "1-1", "2-1", "1-1", "1-1", InTesting},
+		"being tested, and offered already":        {Testing, "1-1", "2-1", "1-1", "2-1", InTesting},
+		"being tested, and installed":              {Testing, "1-1", "2-1", "2-1", "2-1", Safe},
+		"being tested without a version":           {Testing, "1-1", "", "1-1", "1-1", Affected},
+		"not affected":                             {NotAffected, "1-1", "", "1-1", "1-1", Safe},
+		"not affected, with a fix":                 {NotAffected, "1-1", "2-1", "1-1", "1-1", Safe},
+		"status Unknown":                           {"Unknown", "1-1", "2-1", "1-1", "2-1", Fixable},
+		"a status that nobody knows":               {"Exploited", "1-1", "", "1-1", "1-1", Affected},
+		"fixed, and yet without a version":         {Fixed, "1-1", "", "1-1", "1-1", Affected},
+		"fixed without a version, installed later": {Fixed, "1-1", "", "2-1", "2-1", Unconfirmed},
+		"no version at all was found affected":     {Vulnerable, "", "2-1", "1-1", "2-1", Fixable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := Record{Status: c.status, Affected: c.affected, FixedIn: c.fixed}
+			got := r.Judge(c.installed, func(fixed string) bool {
+				return c.offered != "" && pacmandb.Compare(c.offered, fixed) >= 0
+			})
+			require.Equal(t, c.want, got)
+		})
+	}
+}
+
+func TestAssess(t *testing.T) {
+	records := []Record{
+		{Name: "AVG-1", Packages: []string{"ssl", "lib32-ssl", "ssl"}, Status: Fixed, Severity: High, Affected: "1-1", FixedIn: "2-1"},
+		{Name: "AVG-2", Packages: []string{"ssl"}, Status: Vulnerable, Severity: Critical, Affected: "1-1"},
+		{Name: "AVG-3", Packages: []string{"old"}, Status: Vulnerable, Severity: Critical, Affected: "1-1"},
+		{Name: "AVG-4", Packages: []string{"gone"}, Status: Vulnerable, Severity: Critical, Affected: "9-1"},
+		{Name: "AVG-5", Packages: []string{"mine"}, Status: Vulnerable, Severity: Low, Affected: "9-1", FixedIn: "10-1"},
+		{Name: "AVG-6", Packages: []string{"fine"}, Status: Fixed, Severity: Critical, Affected: "1-1", FixedIn: "1-2"},
+	}
+	found := Assess(records, system{
+		installed: map[string]string{"ssl": "1-1", "lib32-ssl": "2-1", "old": "3-1", "mine": "5-1", "fine": "1-2"},
+		offered:   map[string][]string{"ssl": {"1-1", "2-2"}, "lib32-ssl": {"2-1"}, "old": {"3-1"}, "fine": {"1-2"}},
+	})
+	require.Equal(t, []Package{
+		// One fix does not hide the other, which is worse and has none.
+		{Name: "ssl", Installed: "1-1", Update: "2-2", Findings: []Finding{{&records[1], Affected}, {&records[0], Fixable}}},
+		{Name: "mine", Installed: "5-1", Foreign: true, Findings: []Finding{{&records[4], Affected}}},
+		{Name: "old", Installed: "3-1", Findings: []Finding{{&records[2], Unconfirmed}}},
+	}, found)
+}
+
+func TestRead(t *testing.T) {
+	good := `{"name":"AVG-1","packages":["a"],"status":"Fixed","severity":"High","type":"x","affected":"1-1","fixed":"2-1","ticket":null,"issues":["CVE-1"],"advisories":["ASA-1"]}`
+	records, skipped, err := Read(strings.NewReader("[" + good + "]"))
+	require.NoError(t, err)
+	require.Zero(t, skipped)
+	require.Equal(t, []Record{{"AVG-1", []string{"a"}, Fixed, High, "x", "1-1", "2-1", []string{"CVE-1"}, []string{"ASA-1"}}}, records)
+
+	for _, bad := range []string{
+		`1`, `"x"`, `null`, `[]`, `{}`, strings.Replace(good, `"AVG-1"`, `5`, 1), strings.Replace(good, `["a"]`, `"a"`, 1),
+		strings.Replace(good, `["a"]`, `[]`, 1), strings.Replace(good, `["a"]`, `["a",null]`, 1), strings.Replace(good, `"2-1"`, `{}`, 1),
+		strings.Replace(good, `"x"`, `"x\u001b[31m"`, 1), strings.Replace(good, `"x"`, `"`+strings.Repeat("x", 300)+`"`, 1),
+		strings.Replace(strings.Replace(good, `"2-1"`, `null`, 1), `"1-1"`, `""`, 1),
+	} {
+		records, skipped, err := Read(strings.NewReader("[" + bad + "," + good + "]"))
+		require.NoError(t, err, bad)
+		require.Equal(t, 1, skipped, bad)
+		require.Len(t, records, 1, bad)
+		_, _, err = Read(strings.NewReader("[" + bad + "]"))
+		require.ErrorIs(t, err, ErrFormat, "nothing can be read: %s", bad)
+	}
+	for _, open := range []string{`null`, `""`, `"  "`} {
+		records, _, err := Read(strings.NewReader("[" + strings.Replace(good, `"2-1"`, open, 1) + "]"))
+		require.NoError(t, err)
+		require.Empty(t, strings.TrimSpace(records[0].FixedIn), open)
+	}
+	odd := strings.NewReplacer(`"High"`, `"Apocalyptic"`, `"Fixed"`, `"Exploited"`).Replace(good)
+	records, _, err = Read(strings.NewReader("[" + odd + "]"))
+	require.NoError(t, err)
+	require.Equal(t, Unknown, records[0].Severity)
+	require.Equal(t, Status("Exploited"), records[0].Status)
+
+	for _, broken := range []string{"", "{}", "<html>", "[" + good, "[" + good + ",", good, "[" + good + "] x", "[" + good + "][]", "[" + strings.Repeat("[", 100000)} {
+		_, _, err := Read(strings.NewReader(broken))
+		require.ErrorIs(t, err, ErrFormat, "%.40s", broken)
+	}
+	records, skipped, err = Read(strings.NewReader("[]"))
+	require.NoError(t, err, "no advisories is an answer")
+	require.Empty(t, records)
+	require.Zero(t, skipped)
+	_, _, err = Read(strings.NewReader("[" + strings.Repeat(good+",", maxRecords) + good + "]"))
+	require.ErrorContains(t, err, "more than 50000 records")
+	_, _, err = Read(strings.NewReader("[" + good + strings.Repeat(" ", MaxBytes) + "]"))
+	require.ErrorContains(t, err, "bytes")
+}
+
+// real is the corpus' installed system.
+func real(t testing.TB) (system, []Record) {
+	t.Helper()
+	db := corpus.DB(t)
+	f, err := os.Open(corpus.AVG(t))
+	require.NoError(t, err)
+	defer f.Close()
+	records, skipped, err := Read(f)
+	require.NoError(t, err)
+	require.Zero(t, skipped)
+	require.NotEmpty(t, records)
+	local, err := pacmandb.ReadLocal(t.Context(), db)
+	require.NoError(t, err)
+	s := system{map[string]string{}, map[string][]string{}}
+	for _, p := range local.Packages {
+		s.installed[p.Name] = p.Version
+	}
+	for _, repo := range []string{"core", "extra", "multilib"} {
+		_, err := pacmandb.ReadSync(t.Context(), filepath.Join(db, "sync", repo+".db"), repo, func(p *wire.Package) error {
+			s.offered[p.Name] = append(s.offered[p.Name], p.Version)
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	return s, records
+}
+
+// TestTrackersRule compares with the rule that the tracker publishes: installed,
+// not "Not affected", and no fix or older than it. It is written down here a second
+// time, plainly, over the JSON itself.
+func TestTrackersRule(t *testing.T) {
+	s, records := real(t)
+	var all []map[string]any
+	data, err := os.ReadFile(corpus.AVG(t))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &all))
+	want := map[string]bool{}
+	for _, avg := range all {
+		for _, name := range avg["packages"].([]any) {
+			version, installed := s.installed[name.(string)]
+			fixed, _ := avg["fixed"].(string)
+			if installed && avg["status"] != "Not affected" && (fixed == "" || pacmandb.Compare(version, fixed) < 0) {
+				want[fmt.Sprint(avg["name"], " ", name)] = true
+			}
+		}
+	}
+	counted, unconfirmed, got := 0, 0, map[string]bool{}
+	for _, p := range Assess(records, s) {
+		for _, f := range p.Findings {
+			got[f.Name+" "+p.Name] = true
+			if f.Verdict.Counts() {
+				counted++
+			} else {
+				unconfirmed++
+			}
+		}
+	}
+	require.Equal(t, slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got)))
+	require.Equal(t, 13, counted)
+	require.Equal(t, 3, unconfirmed)
+}
+
+// BenchmarkAssess judges as many records as the tracker has for as many packages
+// as a system has.
+func BenchmarkAssess(b *testing.B) {
+	s, records := system{map[string]string{}, map[string][]string{}}, []Record{}
+	for i := range 1200 {
+		name := fmt.Sprintf("package-%d", i)
+		s.installed[name], s.offered[name] = "1.2.3-1", []string{"1.2.4-1"}
+	}
+	for i := range 2600 {
+		records = append(records, Record{
+			Name: fmt.Sprintf("AVG-%d", i), Packages: []string{fmt.Sprintf("package-%d", i), fmt.Sprintf("lib32-%d", i)},
+			Status: Fixed, Severity: High, Affected: "1.2.2-1", FixedIn: fmt.Sprintf("1.2.%d-1", i%5),
+		})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(Assess(records, s)) == 0 {
+			b.Fatal("nothing found")
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`[{"name":"AVG-1","packages":["a"],"status":"Fixed","severity":"High","affected":"1-1","fixed":null}]`))
+	f.Add([]byte(`[]`))
+	f.Add([]byte(`[{"name":1},{"packages":{}}]`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		records, _, err := Read(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		for _, p := range Assess(records, system{map[string]string{"a": "1-1"}, nil}) {
+			require.NotEmpty(t, p.Findings)
+		}
+	})
+}
