@@ -14,6 +14,9 @@ clean() {
 }
 trap clean EXIT
 
+# Nobody is asked: this shows what is on this machine.
+export OMG_AUR_ENABLED=false OMG_TRACKER_ENABLED=false
+
 say() { printf '\n# %s\n' "$*"; }
 show() {
 	echo "\$ $*"

@@ -63,7 +63,8 @@ func TestReadmeExamplesRun(t *testing.T) {
 	require.NoError(t, os.Mkdir(runtime, 0o700))
 	env := append(os.Environ(),
 		"PATH="+filepath.Join(root(t), "bin")+":"+os.Getenv("PATH"),
-		"HOME="+home, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=", "XDG_RUNTIME_DIR="+runtime, "OMG_INDEX=", "LC_ALL=C.UTF-8",
+		"HOME="+home, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=", "XDG_RUNTIME_DIR="+runtime, "OMG_INDEX=",
+		"OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false", "LC_ALL=C.UTF-8",
 		"DB="+db, "CONF="+conf)
 
 	ran := map[string]int{}

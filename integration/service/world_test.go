@@ -90,7 +90,7 @@ func (w *world) socket() string { return filepath.Join(w.runtime, "omg.sock") }
 func (w *world) env(more ...string) []string {
 	return append([]string{
 		"HOME=" + w.runtime, "XDG_DATA_HOME=" + filepath.Join(w.runtime, "data"), "XDG_RUNTIME_DIR=" + w.runtime,
-		"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC",
+		"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false",
 	}, more...)
 }
 

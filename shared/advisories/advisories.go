@@ -138,7 +138,7 @@ func decode(raw []byte) (Record, bool) {
 	}
 	r.Severity, _ = ParseSeverity(in.Severity)
 	if in.Fixed != nil {
-		r.FixedIn = *in.Fixed
+		r.FixedIn = strings.TrimSpace(*in.Fixed)
 	}
 	if r.Name == "" || len(r.Packages) == 0 || r.Affected == "" && r.FixedIn == "" && r.Status != NotAffected {
 		return r, false

@@ -50,6 +50,8 @@ type Data struct {
 	// Built is when the index was built, in Unix seconds, and Files its files.
 	Built int64
 	Files []string
+	// Security is what the security tracker says of it; nil where it is not asked.
+	Security *Security
 	// Parts are parts of the daemon that do not work as they should.
 	Parts []wire.Part
 
@@ -233,7 +235,11 @@ func (d *Data) packages(w *writer, hits []pkgindex.Hit, withDetails bool) error 
 	w.list("packages")
 	var failed error
 	err := d.Set.ReadAll(hits, withDetails, func(h pkgindex.Hit, summary, details pkgindex.Record) bool {
-		if w.full(len(summary.Bytes) + len(details.Bytes)) {
+		var concerns []string
+		if d.Security != nil && withDetails && d.Set.Kind(h) == pkgindex.KindRepo {
+			concerns = d.Security.words[summary.Name()]
+		}
+		if w.full(len(summary.Bytes) + len(details.Bytes) + textLen(concerns)) {
 			if failed = w.flush(true); failed != nil {
 				return false
 			}
@@ -249,6 +255,9 @@ func (d *Data) packages(w *writer, hits []pkgindex.Hit, withDetails bool) error 
 		if shadowed {
 			pairs++
 		}
+		if len(concerns) > 0 {
+			pairs++
+		}
 		w.element(pairs)
 		w.buf.Write(summary.Bytes)
 		w.buf.Write(details.Bytes)
@@ -259,12 +268,24 @@ func (d *Data) packages(w *writer, hits []pkgindex.Hit, withDetails bool) error 
 			w.key("shadowed")
 			_ = w.enc.EncodeBool(true)
 		}
+		if len(concerns) > 0 {
+			w.value("advisories", concerns)
+		}
 		return true
 	})
 	if failed != nil {
 		return failed
 	}
 	return err
+}
+
+// textLen is more than texts take in an answer.
+func textLen(list []string) int {
+	n := 0
+	for _, s := range list {
+		n += len(s) + 8
+	}
+	return n
 }
 
 // shadowed says that a repository has a package of the AUR package's name.

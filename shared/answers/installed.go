@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -34,6 +36,12 @@ func (d *Data) Status(emit Emit) error {
 	}
 	if d.Inventory != nil {
 		r.Counts = counts(d.Inventory)
+	}
+	if d.Security != nil {
+		r.Sources = append(slices.Clip(r.Sources), d.Security.source(time.Now()))
+		if d.Security.known() && d.Inventory != nil {
+			r.Counts.Security = &d.Security.counts
+		}
 	}
 	return whole(&r, emit)
 }
@@ -89,6 +97,13 @@ func (d *Data) Outdated(emit Emit) error {
 		Generation: d.Generation, At: d.At, Stale: d.InstalledWhy != "", Sources: d.Sources,
 		Updates: updates(out.Updates), Newer: updates(out.Newer),
 	}
+	if d.Security != nil {
+		r.Sources = append(slices.Clip(r.Sources), d.Security.source(time.Now()))
+		for i := range r.Updates {
+			u := &r.Updates[i]
+			u.Fixes = d.Security.fixes(u.Name, func(fixed string) bool { return pacmandb.Compare(u.Version, fixed) >= 0 })
+		}
+	}
 	for _, p := range out.Replacements {
 		r.Replacements = append(r.Replacements, wire.Replacement(p))
 	}
@@ -98,7 +113,7 @@ func (d *Data) Outdated(emit Emit) error {
 func updates(in []pacmandb.Update) []wire.Update {
 	out := make([]wire.Update, len(in))
 	for i, u := range in {
-		out[i] = wire.Update(u)
+		out[i] = wire.Update{Name: u.Name, Installed: u.Installed, Version: u.Version, Repo: u.Repo, Ignored: u.Ignored}
 	}
 	return out
 }

@@ -101,7 +101,7 @@ type Live struct {
 type Tracker struct {
 	Enabled  bool     `toml:"enabled"`
 	URL      string   `toml:"url" is:"url"`
-	Interval Duration `toml:"interval" least:"1m"`
+	Interval Duration `toml:"interval" least:"1s"`
 }
 
 // Sync is databases of our own, so that updates are known without root.

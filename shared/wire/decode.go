@@ -148,6 +148,8 @@ func (t text) decodePackage(b []byte, p *Package) error {
 			return t.text(value, &p.SHA256)
 		case "installed":
 			return t.text(value, &p.Installed)
+		case "advisories":
+			return t.list(value, &p.Advisories)
 		case "shadowed":
 			p.Shadowed = value[0] == 0xc3
 		}

@@ -14,6 +14,7 @@ const (
 	OpRefresh    = "refresh"
 	OpCacheClear = "cache_clear"
 	OpLogLevel   = "log_level"
+	OpSecurity   = "security"
 )
 
 // Administrative says whether an operation is for root and administrators only

@@ -48,6 +48,9 @@ type Package struct {
 	Installed string `msgpack:"installed,omitempty" json:"installed,omitempty"`
 	// Shadowed marks an AUR package whose name a configured repository has too.
 	Shadowed bool `msgpack:"shadowed,omitempty" json:"shadowed,omitempty"`
+	// Advisories are those that concern the installed package of this name, in
+	// words: "AVG-1 (High, fixable)".
+	Advisories []string `msgpack:"advisories,omitempty" json:"advisories,omitempty"`
 }
 
 // AUR is what the AUR alone says of a package. Times are Unix seconds.

@@ -32,6 +32,28 @@ type Counts struct {
 	Updates      *uint32 `msgpack:"updates,omitempty" json:"updates,omitempty"`
 	Ignored      *uint32 `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
 	Replacements *uint32 `msgpack:"replacements,omitempty" json:"replacements,omitempty"`
+	// Security counts advisories that concern what is installed; nil if those are
+	// not known.
+	Security *SecurityCounts `msgpack:"security,omitempty" json:"security,omitempty"`
+}
+
+// SecurityCounts are numbers of advisories, each once for each installed package
+// that it concerns.
+type SecurityCounts struct {
+	// Vulnerabilities are those that count: Fixable, InTesting and Affected
+	// together, and by severity Critical, High, Medium, Low and Unknown.
+	Vulnerabilities uint32 `msgpack:"vulnerabilities" json:"vulnerabilities"`
+	Critical        uint32 `msgpack:"critical" json:"critical"`
+	High            uint32 `msgpack:"high" json:"high"`
+	Medium          uint32 `msgpack:"medium" json:"medium"`
+	Low             uint32 `msgpack:"low" json:"low"`
+	Unknown         uint32 `msgpack:"unknown" json:"unknown"`
+	Fixable         uint32 `msgpack:"fixable" json:"fixable"`
+	InTesting       uint32 `msgpack:"in_testing" json:"in_testing"`
+	Affected        uint32 `msgpack:"affected" json:"affected"`
+	// Unconfirmed have no fix recorded and were found in an older version; they do
+	// not count.
+	Unconfirmed uint32 `msgpack:"unconfirmed" json:"unconfirmed"`
 }
 
 // IndexStatus describes the index that answers.
@@ -123,6 +145,8 @@ type Update struct {
 	Version   string `msgpack:"version" json:"version"`
 	Repo      string `msgpack:"repo" json:"repo"`
 	Ignored   bool   `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
+	// Fixes are the advisories that the update mends.
+	Fixes []string `msgpack:"fixes,omitempty" json:"fixes,omitempty"`
 }
 
 // Replacement is an installed package that an upgrade would offer to replace.

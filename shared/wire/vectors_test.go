@@ -65,7 +65,7 @@ func good() map[string][]byte {
 	full.Conflicts, full.Replaces = []string{"firefox-old"}, []string{"iceweasel"}
 	full.CSize, full.ISize, full.Packager, full.BuildDate = 66_000_000, 5_000_000_000, "Jan Grüße <jan@example.org>", 1_699_999_999
 	full.Validation, full.SHA256 = []string{"sha256", "pgp"}, strings.Repeat("0f", 32)
-	full.Installed = "119.0-1"
+	full.Installed, full.Advisories = "119.0-1", []string{"AVG-1 (High, fixable)"}
 	aur := Package{Repo: "aur", Name: "firefox-git", Version: "r1-1", Shadowed: true, AUR: &AUR{
 		Votes: 300, Popularity: 1.25, OutOfDate: 1_690_000_000, Maintainer: "jan", Submitter: "eva", CoMaintainers: []string{"ina"},
 		Submitted: 1_500_000_000, Modified: 1_600_000_000, Keywords: []string{"browser"}, URLPath: "/cgit/aur.git/snapshot/firefox-git.tar.gz",
@@ -86,7 +86,7 @@ func good() map[string][]byte {
 		"info result":            result(300, false, &InfoResult{Generation: 6, Packages: []Package{full}, Missing: []Missing{{Name: "extra/none", Close: []string{"nano"}}}}),
 		"status":                 request(8, OpStatus, nil),
 		"status result": result(8, false, &StatusResult{
-			Generation: 9, At: 1_700_000_200, Stale: true, Why: "an older state", Counts: Counts{Installed: count(924), Explicit: count(0), Updates: count(70_000)},
+			Generation: 9, At: 1_700_000_200, Stale: true, Why: "an older state", Counts: Counts{Installed: count(924), Explicit: count(0), Updates: count(70_000), Security: &SecurityCounts{6, 1, 2, 1, 1, 1, 3, 1, 2, 4}},
 			Index: IndexStatus{Packages: 3568, Built: 1_700_000_000, Files: []string{"/var/lib/omg/repos.omgidx"}}, Sources: []Source{source},
 			Parts: []Part{{Name: "libalpm", State: "missing", Why: "not installed"}},
 		}),
@@ -100,16 +100,27 @@ func good() map[string][]byte {
 		"outdated":             request(11, OpOutdated, nil),
 		"outdated result": result(11, false, &OutdatedResult{
 			Generation: 9, At: 1_700_000_200, Stale: true, Sources: []Source{source},
-			Updates:      []Update{{Name: "firefox", Installed: "119.0-1", Version: "120.0-1", Repo: "extra", Ignored: true}},
+			Updates:      []Update{{Name: "firefox", Installed: "119.0-1", Version: "120.0-1", Repo: "extra", Ignored: true, Fixes: []string{"AVG-1"}}},
 			Newer:        []Update{{Name: "linux", Installed: "7.0-1", Version: "6.9-1", Repo: "core"}},
 			Replacements: []Replacement{{Name: "old", Installed: "1-1", By: "new", Version: "2-1", Repo: "extra", Ignored: true}},
 		}),
-		"refresh":                    request(12, OpRefresh, nil),
-		"refresh result":             result(12, false, &RefreshResult{Refreshed: true, Generation: 9, At: 1_700_000_200}),
-		"cache_clear":                request(13, OpCacheClear, nil),
-		"cache_clear result":         result(13, false, &CacheClearResult{Cleared: 3}),
-		"log_level":                  request(14, OpLogLevel, &LogLevelRequest{Level: "debug"}),
-		"log_level result":           result(14, false, &LogLevelResult{Level: "debug"}),
+		"refresh":            request(12, OpRefresh, nil),
+		"refresh result":     result(12, false, &RefreshResult{Refreshed: true, Generation: 9, At: 1_700_000_200}),
+		"cache_clear":        request(13, OpCacheClear, nil),
+		"cache_clear result": result(13, false, &CacheClearResult{Cleared: 3}),
+		"log_level":          request(14, OpLogLevel, &LogLevelRequest{Level: "debug"}),
+		"log_level result":   result(14, false, &LogLevelResult{Level: "debug"}),
+		"security":           request(15, OpSecurity, &SecurityRequest{Packages: []string{"firefox", "none"}}),
+		"security result": result(15, false, &SecurityResult{
+			Generation: 9, Missing: []string{"none"}, Skipped: 1, Sources: []Source{{Name: "tracker", State: SourceOK, Changed: 1_700_000_000}},
+			Packages: []VulnerablePackage{{
+				Name: "firefox", Installed: "119.0-1", Update: "120.0-1", Foreign: true, Severity: "High", Verdict: "fixable",
+				Advisories: []Advisory{{
+					Name: "AVG-1", Severity: "High", Verdict: "fixable", Counted: true, Status: "Fixed", Type: "multiple issues",
+					Affected: "119.0-1", Fixed: "120.0-1", Issues: []string{"CVE-2023-1"}, Announced: []string{"ASA-202301-1"},
+				}},
+			}},
+		}),
 		"error 1":                    AppendError(nil, 4, Errorf(CodeNotFound, "package not found: x")),
 		"error 2":                    AppendError(nil, 4, Errorf(CodeInvalid, "no operation \"x\"")),
 		"error 5 for the connection": AppendError(nil, 0, Errorf(CodeBusy, "too many connections (4096)")),

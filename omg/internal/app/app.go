@@ -66,23 +66,25 @@ func pacmans(args []string) error {
 
 // all are the commands in the order of the help.
 var all = []struct {
-	name string
-	make func() *cli.Command
+	name  string
+	make  func() *cli.Command
+	alias string // another name, empty for none
 }{
-	{"search", searchCommand},
-	{"info", infoCommand},
-	{"status", statusCommand},
-	{"installed", installedCommand},
-	{"explicit", explicitCommand},
-	{"orphans", orphansCommand},
-	{"foreign", foreignCommand},
-	{"outdated", outdatedCommand},
-	{"owns", ownsCommand},
-	{"files", filesCommand},
-	{"why", whyCommand},
-	{"refresh", refreshCommand},
-	{"cache", cacheCommand},
-	{"daemon", daemonCommand},
+	{name: "search", make: searchCommand},
+	{name: "info", make: infoCommand},
+	{name: "status", make: statusCommand},
+	{name: "installed", make: installedCommand},
+	{name: "explicit", make: explicitCommand},
+	{name: "orphans", make: orphansCommand},
+	{name: "foreign", make: foreignCommand},
+	{name: "outdated", make: outdatedCommand},
+	{name: "security", make: securityCommand, alias: "audit"},
+	{name: "owns", make: ownsCommand},
+	{name: "files", make: filesCommand},
+	{name: "why", make: whyCommand},
+	{name: "refresh", make: refreshCommand},
+	{name: "cache", make: cacheCommand},
+	{name: "daemon", make: daemonCommand},
 }
 
 // commands makes the commands whose names stand among the arguments: one of them
@@ -91,7 +93,7 @@ var all = []struct {
 func commands(args []string) []*cli.Command {
 	var some []*cli.Command
 	for _, c := range all {
-		if slices.Contains(args, c.name) {
+		if slices.Contains(args, c.name) || c.alias != "" && slices.Contains(args, c.alias) {
 			some = append(some, c.make())
 		}
 	}

@@ -278,7 +278,10 @@ func TestFormatExamples(t *testing.T) {
 		wire.OpInfo:      {wire.InfoResult{Packages: []wire.Package{some[0].Package}}},
 		wire.OpInstalled: {wire.InstalledResult{Packages: some}},
 		wire.OpOutdated:  {wire.OutdatedResult{Updates: []wire.Update{{Name: "a", Installed: "1", Version: "2"}}}},
-		wire.OpStatus:    {wire.StatusResult{}}, wire.OpRefresh: {wire.RefreshResult{}}, wire.OpCacheClear: {wire.CacheClearResult{}},
+		wire.OpSecurity: {wire.SecurityResult{Packages: []wire.VulnerablePackage{{
+			Name: "a", Severity: "High", Advisories: []wire.Advisory{{Name: "AVG-1", Severity: "High", Counted: true}},
+		}}}},
+		wire.OpStatus: {wire.StatusResult{}}, wire.OpRefresh: {wire.RefreshResult{}}, wire.OpCacheClear: {wire.CacheClearResult{}},
 		ask.OpFiles: {ask.FilesResult{Packages: []ask.PackageFiles{{Name: "a", Files: []string{"/a"}}}}},
 		ask.OpOwns:  {ask.OwnsResult{Paths: []ask.Owned{{Path: "/a", Owners: []ask.Owner{{Name: "a", Version: "1"}}}}}},
 		ask.OpWhy:   {ask.WhyResult{Name: "a", Chains: []ask.Chain{{Links: []ask.Link{{Name: "a"}}}}}},

@@ -2,10 +2,12 @@ package app
 
 import (
 	"bufio"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/omg-arch/omg/omg/internal/ask"
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
@@ -25,6 +27,7 @@ mean that there is none: the exit code is then 3.
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "list replacements and newer packages too"},
+			&cli.BoolFlag{Name: "security", Usage: "mark the updates that mend what a security advisory says"},
 		}, outputFlags("{{.name}} {{.installed}} {{.version}}")...),
 		Action: outdated,
 	}
@@ -55,6 +58,11 @@ func outdated(c *cli.Context) error {
 			*wire.OutdatedResult
 		}{schema, &all})
 	} else {
+		if !c.Bool("security") {
+			for i := range all.Updates {
+				all.Updates[i].Fixes = nil
+			}
+		}
 		err = out.outdated(&all, c.Bool("all"))
 	}
 	if err != nil {
@@ -64,6 +72,9 @@ func outdated(c *cli.Context) error {
 		return err
 	}
 	certain := noteDoubts(c, &all)
+	if c.Bool("security") && !knowsTracker(all.Sources) {
+		return exit.With(exit.Network, ask.ErrNoTracker)
+	}
 	switch {
 	case shown > 0:
 		return nil
@@ -110,6 +121,9 @@ func noteDoubts(c *cli.Context, all *wire.OutdatedResult) (certain bool) {
 		command.Note(c.App.ErrWriter, c.App.Name, note)
 	}
 	for _, s := range all.Sources {
+		if s.Name == trackerSource {
+			continue // has nothing to do with what is outdated
+		}
 		if s.State == wire.SourceMissing || s.State == wire.SourceFailed {
 			certain = false
 		}
@@ -118,4 +132,12 @@ func noteDoubts(c *cli.Context, all *wire.OutdatedResult) (certain bool) {
 		}
 	}
 	return certain
+}
+
+// trackerSource is the security tracker's name among the sources.
+const trackerSource = "tracker"
+
+// knowsTracker says that the security tracker has ever answered.
+func knowsTracker(sources []wire.Source) bool {
+	return slices.ContainsFunc(sources, func(s wire.Source) bool { return s.Name == trackerSource && s.State != wire.SourceMissing })
 }

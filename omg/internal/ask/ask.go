@@ -24,6 +24,8 @@ type Asker struct {
 	PacmanConfig string
 	DataDir      string
 	NoDaemon     bool
+	// Advisories is a file with the security tracker's records to judge by.
+	Advisories string
 	// Note takes a line about how the answer came about.
 	Note func(line string)
 	// Local answers where the daemon does not.
@@ -81,7 +83,7 @@ func (a *Asker) ask(ctx context.Context, op string, req any, emit Emit) error {
 // useDaemon: another database directory or configuration than the daemon's is a
 // question that it cannot answer.
 func (a *Asker) useDaemon() bool {
-	return !a.NoDaemon && (a.Socket != "" || a.DBPath == "" && a.PacmanConfig == "" && len(a.Index) == 0)
+	return !a.NoDaemon && a.Advisories == "" && (a.Socket != "" || a.DBPath == "" && a.PacmanConfig == "" && len(a.Index) == 0)
 }
 
 // instead says whether to answer without the daemon after this error, and notes
@@ -151,6 +153,8 @@ func exitError(err error) error {
 	case errors.As(err, &said) && said.Code == wire.CodeInvalid:
 		return command.Usagef("%s", said.Message)
 	case errors.As(err, &said) && said.Code == wire.CodeNetwork:
+		return exit.With(exit.Network, errors.New(said.Message))
+	case errors.Is(err, ErrNoTracker):
 		return exit.With(exit.Network, err)
 	default:
 		return exit.With(exit.Failed, err)

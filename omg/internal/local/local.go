@@ -49,6 +49,8 @@ func Answer(ctx context.Context, a *ask.Asker, op string, req any, emit ask.Emit
 		err = l.data.Search(r, answers.Emit(emit))
 	case *wire.InfoRequest:
 		err = l.data.Info(r, answers.Emit(emit))
+	case *wire.SecurityRequest:
+		err = l.security(a, r, emit)
 	case *wire.InstalledRequest:
 		err = l.data.Installed(r, answers.Emit(emit))
 	default:

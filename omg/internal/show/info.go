@@ -22,6 +22,9 @@ func (s Style) Info(w *bufio.Writer, pkg *wire.Package) {
 	if pkg.Installed != "" {
 		p.field("Installed", pkg.Installed)
 	}
+	if len(pkg.Advisories) > 0 {
+		p.lines("Advisories", pkg.Advisories)
+	}
 	p.raw("\n")
 }
 

@@ -3,7 +3,9 @@ package show
 import (
 	"bufio"
 	"slices"
+	"strings"
 
+	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -98,6 +100,9 @@ func (s Style) Update(w *bufio.Writer, u *wire.Update) {
 	p.nameVersion(u.Name, u.Installed)
 	p.raw(" -> ")
 	p.version(u.Version)
+	if len(u.Fixes) > 0 {
+		p.raw(" [fixes " + termtext.Clean(strings.Join(u.Fixes, " ")) + "]")
+	}
 	p.ignored(u.Ignored)
 }
 

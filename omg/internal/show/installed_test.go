@@ -126,6 +126,7 @@ Orphans         : 12 (dependencies that nothing requires, even optionally)
 Foreign         : 4 (in no repository)
 Updates         : 0 (and 2 ignored)
 Replacements    : 1
+Security        : unknown
 Index           : 15000 packages, built 2023-11-14 20:13:20 (2 hours ago)
                   /d/repos.omgidx
                   /d/aur.omgidx
@@ -140,6 +141,7 @@ Orphans         : unknown (dependencies that nothing requires, even optionally)
 Foreign         : unknown (in no repository)
 Updates         : unknown (and unknown ignored)
 Replacements    : unknown
+Security        : unknown
 Index           : 0 packages
 Sources         : None
 Degraded        : libalpm: missing

@@ -32,6 +32,7 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	p.field("Foreign", count(c.Foreign)+" (in no repository)")
 	p.field("Updates", count(c.Updates)+" (and "+count(c.Ignored)+" ignored)")
 	p.field("Replacements", count(c.Replacements))
+	p.lines("Security", securityLines(c.Security))
 	p.lines("Index", indexLines(&st.Index, now))
 	sources := make([]string, len(st.Sources))
 	for i := range st.Sources {
@@ -46,6 +47,20 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 		parts[i] = because(part.Name+": "+part.State, part.Why)
 	}
 	p.lines("Degraded", parts)
+}
+
+func securityLines(c *wire.SecurityCounts) []string {
+	if c == nil {
+		return []string{"unknown"}
+	}
+	number := func(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+	line := number(c.Vulnerabilities)
+	if c.Vulnerabilities > 0 {
+		line += " (critical " + number(c.Critical) + ", high " + number(c.High) + ", medium " + number(c.Medium) + ", low " + number(c.Low) +
+			", unknown " + number(c.Unknown) + ")"
+	}
+	return []string{line, "fixable " + number(c.Fixable) + ", in testing " + number(c.InTesting) + ", affected " + number(c.Affected) +
+		", unconfirmed " + number(c.Unconfirmed)}
 }
 
 func count(n *uint32) string {

@@ -36,13 +36,13 @@ func background(ctx context.Context, o options, stderr io.Writer) error {
 		err = werr
 	}
 	if err == nil {
-		err = answers(ctx, o)
+		err = responds(ctx, o)
 	}
 	return exit.With(notStarted, err)
 }
 
-// answers asks the daemon that was started.
-func answers(ctx context.Context, o options) error {
+// responds asks the daemon that was started.
+func responds(ctx context.Context, o options) error {
 	conn, err := client.Dial(ctx, o.socket, client.Options{Trust: o.env.Trusts, Name: "omgd"})
 	if err == nil {
 		defer conn.Close()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/omg-arch/omg/omgd/internal/access"
 	"github.com/omg-arch/omg/omgd/internal/alpm"
+	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/omgd/internal/listen"
 	"github.com/omg-arch/omg/omgd/internal/logging"
 	"github.com/omg-arch/omg/omgd/internal/refresh"
@@ -62,6 +63,10 @@ func start(o options) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
+	web, err := fetch.New(o.config.Network, "omg/"+version.String())
+	if err != nil {
+		return nil, err
+	}
 	socket, err := o.listen()
 	if err != nil {
 		return nil, err
@@ -73,6 +78,7 @@ func start(o options) (*daemon, error) {
 		d.memory.write = statusfile.WriteShared
 	}
 	limitMemory(o.config.Memory)
+	tracker := d.askTracker(web)
 	d.worker = refresh.New(refresh.Config{
 		Every:   time.Duration(o.config.Refresh.Interval),
 		Catalog: catalog.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig},
@@ -82,6 +88,7 @@ func start(o options) (*daemon, error) {
 		Holder:  d.holder,
 		Log:     o.log,
 		Alpm:    alpm.New(),
+		Tracker: tracker,
 
 		Refreshed: func() {
 			d.memory.refreshed()

@@ -3,12 +3,14 @@ package app
 import (
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/omgd/internal/store"
+	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/statusfile"
 	"github.com/omg-arch/omg/shared/wire"
@@ -112,9 +114,15 @@ func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status 
 		return statusfile.Count(int(*n))
 	}
 	c := r.Counts
+	var vulnerabilities statusfile.Number
+	tracker := slices.IndexFunc(r.Sources, func(s wire.Source) bool { return s.Name == answers.TrackerSource })
+	if c.Security != nil && tracker >= 0 && r.Sources[tracker].State == wire.SourceOK {
+		vulnerabilities = number(&c.Security.Vulnerabilities)
+	}
 	return statusfile.Status{
 		Installed: number(c.Installed), Explicit: number(c.Explicit), Orphans: number(c.Orphans), Updates: number(c.Updates),
-		At: time.Unix(r.At, 0), Interval: interval,
+		Vulnerabilities: vulnerabilities,
+		At:              time.Unix(r.At, 0), Interval: interval,
 	}
 }
 

@@ -53,6 +53,8 @@ type Config struct {
 	Log    *slog.Logger
 	// Alpm asks libalpm.
 	Alpm *alpm.Worker
+	// Tracker is what is known of the security tracker; nil where it is not asked.
+	Tracker func() *answers.Tracker
 	// Refreshed is called after every refresh that found out what there is.
 	Refreshed func()
 }
@@ -104,6 +106,7 @@ type snapshot struct {
 	why     string // why local is missing or uncertain
 	noIndex string // why there is no index though there are databases
 	parts   []wire.Part
+	tracker *answers.Tracker
 }
 
 // New returns a worker. Its Run does the work; what else it has may be called
@@ -346,6 +349,9 @@ func (w *Worker) refresh(ctx context.Context) {
 		w.again = now.Wait
 		return
 	}
+	if w.Tracker != nil {
+		next.tracker = w.Tracker()
+	}
 	w.publish(next)
 	w.Holder.Checked.Store(time.Now().Unix())
 	if w.Refreshed != nil {
@@ -428,6 +434,13 @@ func (w *Worker) publish(next snapshot) {
 			return
 		}
 	}
+	if next.tracker != nil {
+		if data.Security, err = answers.Assess(next.tracker, data.Inventory, set); err != nil {
+			w.fail(err)
+			w.Suspect()
+			return
+		}
+	}
 	w.generation++
 	data.Generation = w.generation
 	w.Holder.Swap(state.New(data, next.indexes), "")
@@ -443,7 +456,7 @@ func (w *Worker) publish(next snapshot) {
 // unchanged says that a state made of next would say what the current one says.
 func (w *Worker) unchanged(next snapshot, view pkgindex.View, sources []wire.Source) bool {
 	last := w.last
-	return slices.Equal(next.indexes, last.indexes) &&
+	return slices.Equal(next.indexes, last.indexes) && next.tracker == last.tracker &&
 		slices.Equal(view.Repos, w.lastView.Repos) && slices.Equal(view.NoSearch, w.lastView.NoSearch) &&
 		slices.Equal(sources, w.lastSources) &&
 		next.why == last.why && next.noIndex == last.noIndex && slices.Equal(next.parts, last.parts) &&

@@ -66,6 +66,7 @@ func (s *Service) Ops() map[string]server.Op {
 		wire.OpInstalled:  {Handle: s.installed},
 		wire.OpExplicit:   {Handle: s.explicit},
 		wire.OpOutdated:   {Handle: s.outdated},
+		wire.OpSecurity:   {Handle: s.security},
 		wire.OpRefresh:    {Handle: s.refresh, Slow: true},
 		wire.OpCacheClear: {Handle: s.cacheClear},
 		wire.OpLogLevel:   {Handle: s.logLevel},
@@ -137,6 +138,11 @@ func (s *Service) explicit(_ context.Context, r *server.Request, w *server.Write
 
 func (s *Service) outdated(_ context.Context, r *server.Request, w *server.Writer) error {
 	return s.answer(r, nil, func(st *state.State) error { return s.now(st).Outdated(w.Part) })
+}
+
+func (s *Service) security(_ context.Context, r *server.Request, w *server.Writer) error {
+	var req wire.SecurityRequest
+	return s.answer(r, &req, func(st *state.State) error { return st.Advisories(&req, w.Part) })
 }
 
 // status is answered from what was remembered until the first refresh is done.
@@ -220,6 +226,8 @@ func (s *Service) failed(err error) error {
 	switch {
 	case errors.Is(err, pkgindex.ErrQuery):
 		return wire.Errorf(wire.CodeInvalid, "%v", err)
+	case errors.Is(err, answers.ErrNoTracker):
+		return wire.Errorf(wire.CodeNetwork, "%v", err)
 	case errors.Is(err, answers.ErrUnknown), errors.Is(err, answers.ErrNoRepos):
 		return wire.Errorf(wire.CodeNotReady, "%v", err)
 	case errors.Is(err, pkgindex.ErrDamaged):
