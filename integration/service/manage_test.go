@@ -74,6 +74,10 @@ func TestManage(t *testing.T) {
 
 	// One that does not answer runs all the same.
 	require.NoError(t, syscall.Kill(second, syscall.SIGSTOP))
+	require.Eventually(t, func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", second))
+		return err == nil && strings.Contains(string(stat), ") T ")
+	}, 5*time.Second, time.Millisecond)
 	stopped := w.status(3)
 	require.True(t, stopped.Running)
 	require.Contains(t, stopped.Why, "omgd does not answer")

@@ -118,8 +118,24 @@ func (w *world) activate() *process {
 	cmd := exec.Command(path, append(append(args, omgd.Path), omgd.Args[1:]...)...)
 	cmd.Env, cmd.SysProcAttr = w.env(), omgd.SysProcAttr
 	p := run(w.t, cmd)
-	require.Eventually(w.t, func() bool { return mode(w.socket()) != 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(w.t, func() bool { return listens(w.socket()) }, 5*time.Second, time.Millisecond)
 	return p
+}
+
+// listens says that someone listens on a socket, without connecting to it: a
+// socket is there before that.
+func listens(path string) bool {
+	table, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		return false
+	}
+	const accepts = "00010000" // the flag of a socket that listens
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); len(f) == 8 && f[7] == path && f[3] == accepts {
+			return true
+		}
+	}
+	return false
 }
 
 // TestActivation: the socket of the service manager is taken, never removed or
