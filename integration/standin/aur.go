@@ -1,0 +1,286 @@
+package standin
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// DumpPath is where the AUR has its metadata dump.
+const DumpPath = "/packages-meta-ext-v1.json.gz"
+
+const (
+	maxResults = 5000
+	minLetters = 2
+)
+
+// Record is a package as the AUR has it.
+type Record struct {
+	ID             int
+	Name           string
+	PackageBaseID  int
+	PackageBase    string
+	Version        string
+	Description    *string
+	URL            *string
+	NumVotes       int
+	Popularity     float64
+	OutOfDate      *int64
+	Maintainer     *string
+	FirstSubmitted int64
+	LastModified   int64
+	URLPath        *string
+}
+
+// Details are what an AUR record has in the dump and in an answer to info only.
+type Details struct {
+	Submitter     *string  `json:",omitempty"`
+	Depends       []string `json:",omitempty"`
+	MakeDepends   []string `json:",omitempty"`
+	OptDepends    []string `json:",omitempty"`
+	CheckDepends  []string `json:",omitempty"`
+	Conflicts     []string `json:",omitempty"`
+	Provides      []string `json:",omitempty"`
+	Replaces      []string `json:",omitempty"`
+	Groups        []string `json:",omitempty"`
+	CoMaintainers []string `json:",omitempty"`
+	License       []string
+	Keywords      []string
+}
+
+// Package is a whole record.
+type Package struct {
+	Record
+	Details
+}
+
+// AUR answers as aurweb does, from records.
+type AUR struct {
+	mu       sync.Mutex
+	packages []Package
+	dump     []byte // gzip
+	modified time.Time
+}
+
+// NewAUR makes one from a metadata dump.
+func NewAUR(t testing.TB, dump string) *AUR {
+	t.Helper()
+	f, err := os.Open(dump)
+	require.NoError(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	var packages []Package
+	require.NoError(t, json.NewDecoder(z).Decode(&packages))
+	a := &AUR{}
+	a.Replace(t, packages)
+	return a
+}
+
+// Packages are the records that there are.
+func (a *AUR) Packages() []Package {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.packages)
+}
+
+// Replace has the AUR be of other packages, and writes a new dump.
+func (a *AUR) Replace(t testing.TB, packages []Package) {
+	t.Helper()
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	require.NoError(t, err)
+	require.NoError(t, json.NewEncoder(z).Encode(packages))
+	require.NoError(t, z.Close())
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.packages, a.dump, a.modified = packages, b.Bytes(), time.Now()
+}
+
+func (a *AUR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path, q := r.URL.EscapedPath(), r.URL.Query()
+	last := func() string {
+		s, _ := url.PathUnescape(path[strings.LastIndexByte(path, '/')+1:])
+		return s
+	}
+	switch {
+	case path == DumpPath:
+		a.serveDump(w, r)
+	case path == "/rpc", path == "/rpc/":
+		a.old(w, r, q)
+	case strings.HasPrefix(path, "/rpc/v5/search/"):
+		a.answer(w, r, a.search(last(), q.Get("by")))
+	case path == "/rpc/v5/info":
+		a.answer(w, r, a.info(append(q["arg[]"], q["arg"]...)))
+	case strings.HasPrefix(path, "/rpc/v5/info/"):
+		a.answer(w, r, a.info([]string{last()}))
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// old answers at the older address.
+func (a *AUR) old(w http.ResponseWriter, r *http.Request, q url.Values) {
+	switch v := q.Get("v"); {
+	case v == "":
+		a.answer(w, r, failure("Please specify an API version."))
+	case v != "5":
+		a.answer(w, r, failure("Invalid version specified."))
+	default:
+		switch q.Get("type") {
+		case "search":
+			a.answer(w, r, a.search(q.Get("arg"), q.Get("by")))
+		case "info", "multiinfo":
+			a.answer(w, r, a.info(append(q["arg[]"], q["arg"]...)))
+		case "":
+			a.answer(w, r, failure("No request type/data specified."))
+		default:
+			a.answer(w, r, failure("Incorrect request type specified."))
+		}
+	}
+}
+
+type reply struct {
+	Error   string `json:"error,omitempty"`
+	Count   int    `json:"resultcount"`
+	Results any    `json:"results"`
+	Type    string `json:"type"`
+	Version int    `json:"version"`
+}
+
+func failure(text string) reply {
+	return reply{Error: text, Results: []int{}, Type: "error", Version: 5}
+}
+
+// search is aurweb's: parts of names and descriptions, whole values of the other
+// fields, names being values of provides too.
+func (a *AUR) search(arg, by string) reply {
+	in := func(list func(*Package) []string) func(*Package) bool {
+		return func(p *Package) bool {
+			return slices.ContainsFunc(list(p), func(v string) bool {
+				if i := strings.IndexAny(v, "<>=:"); i >= 0 {
+					v = v[:i]
+				}
+				return strings.EqualFold(v, arg)
+			})
+		}
+	}
+	has := func(s, part string) bool { return strings.Contains(strings.ToLower(s), strings.ToLower(part)) }
+	is := func(s *string) bool { return strings.EqualFold(text(s), arg) }
+	var match func(*Package) bool
+	switch by {
+	case "name":
+		match = func(p *Package) bool { return has(p.Name, arg) }
+	case "", "name-desc":
+		by = "name-desc"
+		match = func(p *Package) bool { return has(p.Name, arg) || has(text(p.Description), arg) }
+	case "maintainer":
+		match = func(p *Package) bool { return is(p.Maintainer) }
+	case "submitter":
+		match = func(p *Package) bool { return is(p.Submitter) }
+	case "depends":
+		match = in(func(p *Package) []string { return p.Depends })
+	case "makedepends":
+		match = in(func(p *Package) []string { return p.MakeDepends })
+	case "optdepends":
+		match = in(func(p *Package) []string { return p.OptDepends })
+	case "checkdepends":
+		match = in(func(p *Package) []string { return p.CheckDepends })
+	case "provides":
+		match = in(func(p *Package) []string { return append([]string{p.Name}, p.Provides...) })
+	case "conflicts":
+		match = in(func(p *Package) []string { return p.Conflicts })
+	case "replaces":
+		match = in(func(p *Package) []string { return p.Replaces })
+	case "groups":
+		match = in(func(p *Package) []string { return p.Groups })
+	case "keywords":
+		match = in(func(p *Package) []string { return p.Keywords })
+	case "comaintainers":
+		match = in(func(p *Package) []string { return p.CoMaintainers })
+	default:
+		return failure("Incorrect by field specified.")
+	}
+	if len(arg) < minLetters && (by == "name" || by == "name-desc") {
+		return failure("Query arg too small.")
+	}
+	found := []Record{}
+	for _, p := range a.Packages() {
+		if match(&p) {
+			found = append(found, p.Record)
+		}
+	}
+	if len(found) > maxResults {
+		return failure("Too many package results.")
+	}
+	return reply{Count: len(found), Results: found, Type: "search", Version: 5}
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func (a *AUR) info(names []string) reply {
+	if len(names) == 0 {
+		return failure("No request type/data specified.")
+	}
+	found := []Package{}
+	for _, p := range a.Packages() {
+		if slices.Contains(names, p.Name) {
+			found = append(found, p)
+		}
+	}
+	return reply{Count: len(found), Results: found, Type: "multiinfo", Version: 5}
+}
+
+// answer sends a reply with the tag that is its digest, compressed if the asker
+// takes that, or not at all if the asker has it.
+func (a *AUR) answer(w http.ResponseWriter, r *http.Request, reply reply) {
+	body, err := json.Marshal(reply)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("ETag", fmt.Sprintf(`"%x"`, md5.Sum(body)))
+	if r.Header.Get("If-None-Match") == w.Header().Get("ETag") {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		_, _ = w.Write(body)
+		return
+	}
+	w.Header().Set("Content-Encoding", "gzip")
+	z := gzip.NewWriter(w)
+	_, _ = z.Write(body)
+	_ = z.Close()
+}
+
+// serveDump sends the dump as the AUR's server does, which calls the file's own
+// compression the transport's.
+func (a *AUR) serveDump(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	dump, modified := a.dump, a.modified
+	a.mu.Unlock()
+	w.Header().Set("ETag", fmt.Sprintf(`"%x"`, sha256.Sum256(dump)))
+	w.Header().Set("Content-Type", "text/plain")
+	w.Header().Set("Content-Encoding", "gzip")
+	http.ServeContent(w, r, "", modified, bytes.NewReader(dump))
+}

@@ -1,0 +1,81 @@
+package standin
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// quiet keeps what a server logs of broken connections out of a test's output.
+var quiet = log.New(io.Discard, "", 0)
+
+// Certificates are those of a server for 127.0.0.1 and localhost, one good and
+// one expired, and the authority that signed both.
+type Certificates struct {
+	// File has the authority's certificate: a program with SSL_CERT_FILE set to it
+	// believes the server.
+	File    string
+	good    tls.Certificate
+	old     tls.Certificate
+	expired atomic.Bool
+}
+
+// NewCertificates makes an authority and its certificates.
+func NewCertificates(t testing.TB) *Certificates {
+	t.Helper()
+	now := time.Now()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	authority := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "stand-in"},
+		NotBefore: now.AddDate(-2, 0, 0), NotAfter: now.AddDate(1, 0, 0),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, authority, authority, &key.PublicKey, key)
+	require.NoError(t, err)
+	authority, err = x509.ParseCertificate(der)
+	require.NoError(t, err)
+	c := &Certificates{File: filepath.Join(t.TempDir(), "authority.pem")}
+	require.NoError(t, os.WriteFile(c.File, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
+	issue := func(serial int64, until time.Time) tls.Certificate {
+		der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+			SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "stand-in"},
+			NotBefore: now.AddDate(-1, 0, 0), NotAfter: until,
+			DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+			KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		}, authority, &key.PublicKey, key)
+		require.NoError(t, err)
+		return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	}
+	c.good, c.old = issue(2, now.AddDate(0, 1, 0)), issue(3, now.AddDate(0, 0, -1))
+	return c
+}
+
+func (c *Certificates) config() *tls.Config {
+	return &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		cert := c.good
+		if c.expired.Load() {
+			cert = c.old
+		}
+		// No tickets: each connection sees the certificate of its time.
+		return &tls.Config{
+			Certificates: []tls.Certificate{cert}, SessionTicketsDisabled: true,
+			NextProtos: []string{"http/1.1"},
+		}, nil
+	}}
+}

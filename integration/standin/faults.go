@@ -1,0 +1,178 @@
+package standin
+
+import (
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"time"
+)
+
+// Fault answers in place of the server, or before it. It returns when ended is
+// closed.
+type Fault func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{})
+
+// Hang takes the request and says nothing.
+func Hang() Fault { return Delay(time.Hour) }
+
+// Delay answers late.
+func Delay(d time.Duration) Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
+		if pause(r, d, ended) {
+			next.ServeHTTP(w, r)
+		}
+	}
+}
+
+// pause waits; false means that nobody waits any more.
+func pause(r *http.Request, d time.Duration, ended <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+	case <-ended:
+	}
+	return false
+}
+
+// Drip sends the right answer byte by byte, one each 100 ms.
+func Drip() Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
+		body := record(r, next, w)
+		for i := range body {
+			if _, err := w.Write(body[i : i+1]); err != nil {
+				return
+			}
+			w.(http.Flusher).Flush()
+			if !pause(r, 100*time.Millisecond, ended) {
+				return
+			}
+		}
+	}
+}
+
+// record has the server answer, copies the answer's headers and returns its body.
+func record(r *http.Request, next http.Handler, w http.ResponseWriter) []byte {
+	rec := httptest.NewRecorder()
+	next.ServeHTTP(rec, r)
+	for k, v := range rec.Header() {
+		w.Header()[k] = v
+	}
+	return rec.Body.Bytes()
+}
+
+// Status refuses with a page for people, as the proxy before a server does that
+// is down. The header is a list of names and values.
+func Status(code int, header ...string) Fault {
+	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
+		w.Header().Set("Content-Type", "text/html")
+		for i := 0; i < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(code)
+		fmt.Fprintf(w, "<html><body><h1>%d %s</h1></body></html>\n", code, http.StatusText(code))
+	}
+}
+
+// Truncated sends the first half of the answer, and says that this is all.
+func Truncated() Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler, _ <-chan struct{}) {
+		body := record(r, next, w)
+		_, _ = w.Write(body[:len(body)/2])
+	}
+}
+
+// WrongLength announces more than it sends, and closes the connection.
+func WrongLength() Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler, _ <-chan struct{}) {
+		body := record(r, next, w)
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)+1000))
+		_, _ = w.Write(body)
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// Large sends n bytes of an answer that does not end before.
+func Large(n int64) Fault {
+	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.CopyN(w, spaces{}, n)
+	}
+}
+
+// Bomb sends a compressed answer that has n bytes when it is not.
+func Bomb(n int64) Fault {
+	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
+		_, _ = io.CopyN(z, spaces{}, n)
+		_ = z.Close()
+	}
+}
+
+// spaces is the start of a JSON text that has none yet.
+type spaces struct{}
+
+func (spaces) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+// RedirectLoop sends the asker to where it is.
+func RedirectLoop() Fault {
+	return func(w http.ResponseWriter, r *http.Request, _ http.Handler, _ <-chan struct{}) {
+		http.Redirect(w, r, r.URL.RequestURI(), http.StatusFound)
+	}
+}
+
+// Redirect sends the asker elsewhere.
+func Redirect(to string) Fault {
+	return func(w http.ResponseWriter, r *http.Request, _ http.Handler, _ <-chan struct{}) {
+		http.Redirect(w, r, to, http.StatusFound)
+	}
+}
+
+// Switch is a way in which a server misbehaves.
+type Switch struct {
+	Name string
+	On   func(*Server)
+	// Answers says that the right answer comes all the same, and how late.
+	Answers bool
+	Late    time.Duration
+	// TLS says that only a server with certificates has this switch.
+	TLS bool
+}
+
+// Switches are all ways.
+func Switches() []Switch {
+	set := func(name string, f Fault) Switch { return Switch{Name: name, On: func(s *Server) { s.Set(f) }} }
+	late := func(name string, d time.Duration) Switch {
+		return Switch{Name: name, On: func(s *Server) { s.Set(Delay(d)) }, Answers: true, Late: d}
+	}
+	return []Switch{
+		{Name: "connection refused", On: (*Server).Refuse},
+		set("no answer", Hang()),
+		late("200 ms late", 200*time.Millisecond),
+		late("5 s late", 5*time.Second),
+		set("a body that drips", Drip()),
+		set("429", Status(http.StatusTooManyRequests)),
+		set("429 with Retry-After", Status(http.StatusTooManyRequests, "Retry-After", "1")),
+		set("502", Status(http.StatusBadGateway)),
+		set("503", Status(http.StatusServiceUnavailable)),
+		set("truncated JSON", Truncated()),
+		set("a body of 1 GiB", Large(1<<30)),
+		set("gzip of 10 GiB", Bomb(10<<30)),
+		set("a wrong content length", WrongLength()),
+		set("a redirect loop", RedirectLoop()),
+		set("a redirect to http", Redirect("http://aur.example/")),
+		{Name: "an expired certificate", On: func(s *Server) { s.Expire(true) }, TLS: true},
+	}
+}

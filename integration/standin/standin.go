@@ -1,0 +1,169 @@
+// Package standin takes the place of servers that omgd asks: it answers as they
+// do, counts what it is asked, and misbehaves when told to.
+package standin
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Server serves a handler on a loopback address that stays the same while it is
+// down.
+type Server struct {
+	// URL is the server's address without a slash at the end.
+	URL     string
+	next    http.Handler
+	address string
+	certs   *Certificates // nil for plain http
+
+	mu      sync.Mutex
+	fault   Fault
+	serving *httptest.Server // nil while it refuses
+	counts  map[string]int
+	asked   []string
+	ended   chan struct{} // ends what hangs; a new one for each fault
+}
+
+// Serve starts a server of a handler that the test's end stops: over TLS with
+// certificates, else over http.
+func Serve(t testing.TB, h http.Handler, certs *Certificates) *Server {
+	t.Helper()
+	s := &Server{next: h, certs: certs, counts: map[string]int{}, ended: make(chan struct{})}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s.address = l.Addr().String()
+	s.serve(l)
+	s.URL = "http://" + s.address
+	if certs != nil {
+		s.URL = "https://" + s.address
+	}
+	t.Cleanup(s.Refuse)
+	return s
+}
+
+func (s *Server) serve(l net.Listener) {
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(s.handle), ErrorLog: quiet}}
+	if s.certs == nil {
+		server.Start()
+	} else {
+		server.TLS = s.certs.config()
+		server.StartTLS()
+	}
+	s.serving = server
+}
+
+func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.counts[kind(r.URL.Path, r.URL.Query().Get("type"))]++
+	s.asked = append(s.asked, r.URL.RequestURI())
+	fault, ended := s.fault, s.ended
+	s.mu.Unlock()
+	if fault == nil {
+		s.next.ServeHTTP(w, r)
+		return
+	}
+	fault(w, r, s.next, ended)
+}
+
+// kind names what is asked for, to count it.
+func kind(path, typ string) string {
+	switch {
+	case strings.HasPrefix(path, "/rpc/v5/search"), path == "/rpc" && strings.HasPrefix(typ, "search"):
+		return "search"
+	case strings.HasPrefix(path, "/rpc"):
+		return "info"
+	case path == DumpPath:
+		return "dump"
+	}
+	return "other"
+}
+
+// Set has the server misbehave from now on, nil stops that. What hangs in the
+// fault before goes on.
+func (s *Server) Set(f Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.ended)
+	s.ended = make(chan struct{})
+	s.fault = f
+}
+
+// Refuse closes the server's port: connections are refused.
+func (s *Server) Refuse() {
+	s.Set(nil)
+	s.mu.Lock()
+	server := s.serving
+	s.serving = nil
+	s.mu.Unlock()
+	if server != nil {
+		server.CloseClientConnections()
+		server.Close()
+	}
+}
+
+// Accept opens the port again.
+func (s *Server) Accept(t testing.TB) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.serving != nil {
+		return
+	}
+	var l net.Listener
+	require.Eventually(t, func() (ok bool) {
+		var err error
+		l, err = net.Listen("tcp", s.address)
+		return err == nil
+	}, 5*time.Second, 10*time.Millisecond, "the port %s is taken", s.address)
+	s.serve(l)
+}
+
+// Off ends every way in which the server misbehaves.
+func (s *Server) Off(t testing.TB) {
+	t.Helper()
+	s.Set(nil)
+	if s.certs != nil && s.certs.expired.Load() {
+		s.Expire(false)
+	}
+	s.Accept(t)
+}
+
+// Expire has the server show a certificate that has expired, or a good one again.
+// Connections with the other one are closed.
+func (s *Server) Expire(expired bool) {
+	s.certs.expired.Store(expired)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.serving != nil {
+		s.serving.CloseClientConnections()
+	}
+}
+
+// Count is how often something was asked for since Reset: "dump", "search",
+// "info" or "other".
+func (s *Server) Count(kind string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.counts[kind]
+}
+
+// Asked are all requests since Reset, as they stood in their first line.
+func (s *Server) Asked() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.asked...)
+}
+
+// Reset counts from zero.
+func (s *Server) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts, s.asked = map[string]int{}, nil
+}
