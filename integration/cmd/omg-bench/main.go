@@ -21,6 +21,8 @@ type bench struct {
 	corpus string // an unpacked database directory; empty if there is none
 	turns  int
 	env    []string
+	// tracker is the address of a stand-in for the security tracker.
+	tracker string
 }
 
 func main() {
@@ -60,6 +62,8 @@ func mainErr() error {
 	if err := b.unpack(*corpus); err != nil {
 		return err
 	}
+	stop := b.startTracker()
+	defer stop()
 	err = b.measure(*only)
 	b.markdown(os.Stdout)
 	if *out != "" {
@@ -75,6 +79,9 @@ var parts = []struct {
 }{
 	{"processes", (*bench).processes},
 	{"sizes", (*bench).sizes},
+	{"advisories", (*bench).advisories},
+	{"idle", (*bench).idle},
+	{"change", (*bench).change},
 	{"ping", (*bench).socket},
 	{"load", (*bench).load},
 }

@@ -33,7 +33,11 @@ type world struct {
 
 // generated makes a world of n packages.
 func (b *bench) generated(n int) (*world, error) {
-	db := filepath.Join(b.dir, "db"+strconv.Itoa(n))
+	dir, err := os.MkdirTemp(b.dir, strconv.Itoa(n)+"-")
+	if err != nil {
+		return nil, err
+	}
+	db := filepath.Join(dir, "db")
 	o := fixture.Options{Packages: n, Seed: 1, Installed: min(n/2, 1200)}
 	if err := fixture.Write(db, o); err != nil {
 		return nil, err
@@ -65,14 +69,14 @@ func (b *bench) serve(w *world) error {
 	w.socket = filepath.Join(filepath.Dir(w.index), "omg.sock")
 	w.omgd = exec.Command(filepath.Join(b.bin, "omgd"), "--foreground", "--socket", w.socket,
 		"--dbpath", w.db, "--pacman-config", w.conf, "--data-dir", filepath.Dir(w.index))
-	w.omgd.Env = b.env
+	w.omgd.Env = append(b.env, "OMG_TRACKER_ENABLED=true", "OMG_TRACKER_URL="+b.tracker, "OMG_NETWORK_PROXY=none")
 	w.omgd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := w.omgd.Start(); err != nil {
 		return err
 	}
 	go w.sampleMemory()
 	for range 1000 {
-		if _, err := run(b.env, b.omg(w, "info", w.target)...); err == nil {
+		if _, err := run(b.env, b.omg(w, "security", "--all", "--fail-on", "critical")...); err == nil {
 			return nil
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -147,6 +151,9 @@ func (b *bench) worldProcesses(w *world, hello string) error {
 	if err := b.installed(w); err != nil {
 		return err
 	}
+	if err := b.security(w); err != nil {
+		return err
+	}
 	dbs, err := filepath.Glob(filepath.Join(w.db, "sync", "*.db"))
 	if err != nil {
 		return err
@@ -188,6 +195,17 @@ func (b *bench) installed(w *world) error {
 		b.add(ratio("omg "+strings.Join(q.omg, " "), w.name, "pacman "+q.pacman[0], times[0], times[1],
 			fmt.Sprintf("%.0f times faster", q.faster), q.faster))
 	}
+	return nil
+}
+
+// security compares omg security with omg status: both are one small answer.
+func (b *bench) security(w *world) error {
+	times, err := race(b.turns, b.env, b.omg(w, "security", "--all", "--fail-on", "critical"), b.omg(w, "status"))
+	if err != nil {
+		return err
+	}
+	f := ratio("omg security", w.name, "omg status", times[0], times[1], "within 2 times", 1/2.0)
+	b.add(f)
 	return nil
 }
 

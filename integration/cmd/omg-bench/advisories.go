@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/omg-arch/omg/shared/advisories"
+)
+
+// The sizes of the tracker's answer and of a system.
+const (
+	trackerRecords = 2600
+	trackerSystem  = 1200
+)
+
+// trackerAnswer is as long as the tracker's. Little of it concerns a generated
+// system, as little of the tracker's concerns a real one.
+func trackerAnswer() string {
+	var b strings.Builder
+	b.WriteString("[")
+	for i := range trackerRecords {
+		if i > 0 {
+			b.WriteString(",")
+		}
+		name := fmt.Sprintf("package-%d", i)
+		if i%100 == 0 {
+			name = "glibc"
+		}
+		fmt.Fprintf(&b, `{"name":"AVG-%d","packages":[%q,"lib32-%s"],"status":"Fixed","severity":"Medium","type":"multiple issues",`+
+			`"affected":"1.2.2-1","fixed":"1.2.%d-1","ticket":null,"issues":["CVE-2026-%d"],"advisories":[]}`, i, name, name, i%5, i)
+	}
+	b.WriteString("]")
+	return b.String()
+}
+
+// startTracker has a stand-in for the security tracker answer until stop.
+func (b *bench) startTracker() (stop func()) {
+	answer := trackerAnswer()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
+	b.tracker = s.URL
+	return s.Close
+}
+
+// judged is a system of packages that have the names of the records.
+type judged map[string]string
+
+func (j judged) Installed(name string) (string, bool) { v, ok := j[name]; return v, ok }
+func (j judged) Offered(string) []string              { return []string{"1.2.4-1"} }
+
+// advisories measures the verdicts on a whole system, in this process.
+func (b *bench) advisories() error {
+	records, _, err := advisories.Read(strings.NewReader(trackerAnswer()))
+	if err != nil {
+		return err
+	}
+	system := judged{"glibc": "1.2.1-1"}
+	for i := range trackerSystem {
+		system[fmt.Sprintf("package-%d", i)] = "1.2.3-1"
+	}
+	var times sample
+	for range 50 {
+		start := time.Now()
+		if len(advisories.Assess(records, system)) == 0 {
+			return fmt.Errorf("none of %d records concerns anything", len(records))
+		}
+		times = append(times, ms(time.Since(start)))
+	}
+	b.add(figure{
+		Name: "verdicts of all advisories", On: fmt.Sprintf("%d records, %d packages", trackerRecords, trackerSystem), Unit: "ms",
+		Measured: times.median(), Low: times.quantile(0.25), High: times.quantile(0.75), ours: times,
+		Aim: "under 5 ms", Met: times.median() < 5,
+	})
+	return nil
+}
