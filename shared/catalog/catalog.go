@@ -35,12 +35,15 @@ type Config struct {
 	DBPath string
 	// PacmanConfig is pacman.conf; empty for the usual one if it is there.
 	PacmanConfig string
+	// Stale is how long after it was last synchronized a database counts as stale;
+	// 0 for a day.
+	Stale time.Duration
 }
 
-// staleAfter is how long after it was last synchronized a database counts as
-// stale. Its status change time tells that: it is this machine's clock, which a
-// mirror cannot set.
-const staleAfter = 24 * time.Hour
+// day is how long a database is not stale, unless the configuration says more or
+// less. Its status change time tells: it is this machine's clock, which a mirror
+// cannot set.
+const day = 24 * time.Hour
 
 // DefaultPacmanConfig and DefaultDBPath are pacman's own.
 const (
@@ -63,6 +66,7 @@ type Repos struct {
 	// adopted are those that an index has and that have no database, with the
 	// modification time of the one that the index was built from.
 	adopted map[string]int64
+	stale   time.Duration
 	log     string // pacman's, empty if it is not about these databases
 }
 
@@ -80,7 +84,7 @@ func (c Config) ReadRepos() (*Repos, error) {
 		}
 		conf = nil
 	}
-	r := &Repos{DBPath: c.DBPath, Config: conf}
+	r := &Repos{DBPath: c.DBPath, Config: conf, stale: cmp.Or(c.Stale, day)}
 	if r.DBPath == "" {
 		r.DBPath = cmp.Or(dbPathOf(conf), DefaultDBPath)
 	}
@@ -285,6 +289,14 @@ func (r *Repos) Memory(ctx context.Context) (*pkgindex.File, error) {
 	return pkgindex.OpenBytes(data)
 }
 
+// roughly is a time in words.
+func roughly(d time.Duration) string {
+	if d < 2*day {
+		return fmt.Sprintf("%d hours", d/time.Hour)
+	}
+	return fmt.Sprintf("%d days", d/day)
+}
+
 // Stale says what an index does not have right: a line for each repository
 // whose database is not the one that the index was built from. None means that
 // the index is current. The stamps, which may be nil, save reading databases
@@ -329,8 +341,8 @@ func (r *Repos) Sources(stale []string) []wire.Source {
 			s.AsOf, s.Changed = stamp.MtimeNS/1e9, stamp.CtimeNS/1e9
 		}
 		s.Synced = synced
-		if age := time.Since(time.Unix(s.Changed, 0)); s.State == wire.SourceOK && age > staleAfter {
-			s.State, s.Why = wire.SourceStale, fmt.Sprintf("not synchronized for %d days", age/(24*time.Hour))
+		if age := time.Since(time.Unix(s.Changed, 0)); s.State == wire.SourceOK && age > cmp.Or(r.stale, day) {
+			s.State, s.Why = wire.SourceStale, "not synchronized for "+roughly(age)
 		}
 		for _, why := range stale {
 			if s.State == wire.SourceOK && strings.HasPrefix(why, repo.Name+" ") {

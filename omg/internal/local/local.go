@@ -14,6 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
@@ -29,7 +30,7 @@ func Answer(ctx context.Context, a *ask.Asker, op string, req any, emit ask.Emit
 	case wire.OpCacheClear:
 		return send(emit, &wire.CacheClearResult{})
 	}
-	repos, err := catalog.Config{DBPath: a.DBPath, PacmanConfig: a.PacmanConfig}.ReadRepos()
+	repos, err := catalog.Config{DBPath: a.DBPath, PacmanConfig: a.PacmanConfig, Stale: staleAfter()}.ReadRepos()
 	if err != nil && !errors.Is(err, catalog.ErrNoDatabases) {
 		return err
 	}
@@ -64,6 +65,16 @@ func Answer(ctx context.Context, a *ask.Asker, op string, req any, emit ask.Emit
 		}
 	}
 	return askers(err)
+}
+
+// staleAfter is the age of a database from which on it is called stale. A
+// configuration that is wrong is the daemon's to complain about.
+func staleAfter() time.Duration {
+	c, err := config.Load(paths.Process(), false)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(c.Stale.Repos)
 }
 
 // askers marks an error of the one who asked.

@@ -72,7 +72,7 @@ func start(o options) (*daemon, error) {
 		return nil, err
 	}
 	d := &daemon{options: o, listener: socket, gate: gate, holder: &state.Holder{}, manager: systemd.Notifier{Log: o.log}}
-	d.memory = newMemory(o.env, o.data, socket.Addr().String(), d.holder, o.log)
+	d.memory = newMemory(o, socket.Addr().String(), d.holder, o.log)
 	d.memory.interval = func() time.Duration { return d.worker.Every() }
 	if o.system {
 		d.memory.write = statusfile.WriteShared
@@ -81,7 +81,7 @@ func start(o options) (*daemon, error) {
 	tracker := d.askTracker(web)
 	d.worker = refresh.New(refresh.Config{
 		Every:   time.Duration(o.config.Refresh.Interval),
-		Catalog: catalog.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig},
+		Catalog: catalog.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig, Stale: time.Duration(o.config.Stale.Repos)},
 		Given:   o.indexes,
 		Own:     filepath.Join(o.data, paths.ReposIndex),
 		Trust:   o.env.Trusts,

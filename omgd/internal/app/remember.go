@@ -11,7 +11,6 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/answers"
-	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/statusfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -34,10 +33,10 @@ type memory struct {
 
 // newMemory opens the store in the data directory. The status file lies beside
 // the socket.
-func newMemory(env paths.Env, data, socket string, holder *state.Holder, log *slog.Logger) *memory {
+func newMemory(o options, socket string, holder *state.Holder, log *slog.Logger) *memory {
 	m := &memory{
-		store: store.Open(filepath.Join(data, store.Name), log),
-		path:  env.Status(socket), write: statusfile.Write, state: holder, log: log,
+		store: store.OpenWithin(filepath.Join(o.data, store.Name), int64(o.config.Memory.Store), log),
+		path:  o.env.Status(socket), write: statusfile.Write, state: holder, log: log,
 	}
 	if e, ok := m.store.LastStatus(); ok {
 		var r wire.StatusResult

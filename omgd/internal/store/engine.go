@@ -55,7 +55,7 @@ func newEngine(log *slog.Logger) *engine {
 }
 
 // openDisk opens the database in dir.
-func openDisk(dir string, fs vfs.FS, log *slog.Logger) (*engine, error) {
+func openDisk(dir string, memory int64, fs vfs.FS, log *slog.Logger) (*engine, error) {
 	e := newEngine(log)
 	db, err := do(e, openPatience, func() (db *pebble.DB, err error) {
 		if err := fs.MkdirAll(dir, 0o700); err != nil {
@@ -76,7 +76,7 @@ func openDisk(dir string, fs vfs.FS, log *slog.Logger) (*engine, error) {
 			}
 		}()
 		e.lock = lock
-		o := options(e)
+		o := options(e, memory)
 		o.FS = guardFS{fs, e}
 		o.Lock = lock
 		return pebble.Open(dir, o)
@@ -92,7 +92,7 @@ func openDisk(dir string, fs vfs.FS, log *slog.Logger) (*engine, error) {
 // openMemory opens a database that ends with the process.
 func openMemory(log *slog.Logger) (*engine, error) {
 	e := newEngine(log)
-	o := options(e)
+	o := options(e, usualMemory)
 	o.FS = vfs.NewMem()
 	o.DisableWAL = true
 	db, err := do(e, openPatience, func() (*pebble.DB, error) { return pebble.Open("", o) })
@@ -104,11 +104,10 @@ func openMemory(log *slog.Logger) (*engine, error) {
 }
 
 // options make Pebble small and quiet.
-func options(e *engine) *pebble.Options {
-	const mebi = 1 << 20
+func options(e *engine, memory int64) *pebble.Options {
 	o := &pebble.Options{
-		CacheSize:    mebi,
-		MemTableSize: mebi,
+		CacheSize:    memory / 2,
+		MemTableSize: uint64(memory / 2),
 		MaxOpenFiles: 16,
 		// The oldest format that this Pebble writes: an older omgd opens it too.
 		FormatMajorVersion: pebble.FormatMinSupported,

@@ -69,8 +69,9 @@ type Entry struct {
 // Store is the store. Its methods may be called at the same time; only State and
 // LastStatus never wait for the disk.
 type Store struct {
-	log *slog.Logger
-	fs  vfs.FS
+	log    *slog.Logger
+	fs     vfs.FS
+	memory int64 // bytes
 
 	mu      sync.Mutex // what follows, for an instant
 	engine  *engine    // nil: nothing can be stored, or closed
@@ -89,8 +90,21 @@ type Store struct {
 // too (another omgd has it, the disk is full or read-only) the store is in memory.
 func Open(dir string, log *slog.Logger) *Store { return open(dir, vfs.Default, log) }
 
+// OpenWithin is Open for a store with so many bytes of memory for what is being
+// written and what was read.
+func OpenWithin(dir string, memory int64, log *slog.Logger) *Store {
+	return openWithin(dir, memory, vfs.Default, log)
+}
+
+// usualMemory is the memory of a store of which nothing else is said.
+const usualMemory = 2 << 20
+
 func open(dir string, fs vfs.FS, log *slog.Logger) *Store {
-	s := &Store{log: log, fs: fs, state: "ok"}
+	return openWithin(dir, usualMemory, fs, log)
+}
+
+func openWithin(dir string, memory int64, fs vfs.FS, log *slog.Logger) *Store {
+	s := &Store{log: log, fs: fs, memory: memory, state: "ok"}
 	err := s.open(dir)
 	if err != nil && damaged(err) {
 		aside := dir + "." + time.Now().UTC().Format(asideFmt)
@@ -111,7 +125,7 @@ func open(dir string, fs vfs.FS, log *slog.Logger) *Store {
 
 // open opens the database in dir and reads what it has.
 func (s *Store) open(dir string) error {
-	e, err := openDisk(dir, s.fs, s.log)
+	e, err := openDisk(dir, s.memory, s.fs, s.log)
 	if err != nil {
 		return err
 	}

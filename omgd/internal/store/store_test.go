@@ -68,7 +68,7 @@ func requireState(t *testing.T, s *Store, want string) (why string) {
 // raw writes to a store's database behind its back.
 func raw(t *testing.T, dir, key string, value []byte) {
 	t.Helper()
-	e, err := openDisk(dir, vfsDefault, quiet())
+	e, err := openDisk(dir, usualMemory, vfsDefault, quiet())
 	require.NoError(t, err)
 	require.NoError(t, e.db.Set([]byte(key), value, pebble.Sync))
 	require.NoError(t, e.close())
