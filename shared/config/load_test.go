@@ -211,3 +211,15 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+func TestListenAddresses(t *testing.T) {
+	for _, good := range []string{"", "/run/x.sock", "127.0.0.1:9100", "[::1]:9100", "localhost:0", "127.9.9.9:65535"} {
+		require.NoError(t, listen(good), good)
+	}
+	for _, bad := range []string{
+		"x", ":", ":9100", "9100", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536", "::1:9100", "[::1:9100", "::1]:9100",
+		"[::1]", "[127.0.0.1]:9100", "[]:1", "192.168.0.1:9100", "[fe80::1]:9100", "relative/path", "host:9100",
+	} {
+		require.Error(t, listen(bad), bad)
+	}
+}

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"math"
-	"net"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -247,12 +246,16 @@ func listen(s string) error {
 	if s == "" || filepath.IsAbs(s) {
 		return nil
 	}
-	host, port, err := net.SplitHostPort(s)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
+	// Package net would do it, and bring much along for who only reads a setting.
+	at := strings.LastIndexByte(s, ':')
+	host, port := s[:max(0, at)], s[at+1:]
+	inner, six := strings.CutPrefix(host, "[")
+	if six {
+		host, six = strings.CutSuffix(inner, "]")
 	}
+	_, err := strconv.ParseUint(port, 10, 16)
 	switch {
-	case err != nil:
+	case at < 0 || err != nil || strings.Contains(host, ":") != six:
 		return fmt.Errorf("%q is neither an absolute path nor a host and a port", s)
 	case !loopback(host):
 		return fmt.Errorf("%q is not of this machine: write 127.0.0.1, [::1] or a path", s)
