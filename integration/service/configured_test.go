@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/integration/programs"
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -124,6 +126,40 @@ func TestMemoryLimit(t *testing.T) {
 	require.NoError(t, ask(w.socket(), wire.OpCacheClear, nil, &cleared))
 	require.Zero(t, cleared.Cleared, "there is no room for any answer")
 	p.stop(t)
+}
+
+// TestConfigCommand: what it shows is what holds, and a file that omgd accepts.
+func TestConfigCommand(t *testing.T) {
+	w := newWorld(t)
+	show := func(args ...string) programs.Result {
+		cmd := w.command("omg", append([]string{"config"}, args...)...)
+		cmd.Env = append(cmd.Env, "OMG_CONFIG="+w.config(), "OMG_CACHE_TTL=7m")
+		return once(t, cmd)
+	}
+	w.configure("[limits]", "connections = 7", `write = "5s"`, "[access]", `users = ["alice", "bob"]`, "typo = 1")
+	r := show("limits.connections", "cache", "access.users", "log.level")
+	require.Zero(t, r.Code, r.Stderr)
+	require.Equal(t, "cache.entries = 1000 # default\ncache.ttl = \"7m\" # OMG_CACHE_TTL\nlimits.connections = 7 # "+w.config()+":2\n"+
+		"access.users = [\"alice\", \"bob\"] # "+w.config()+":5\nlog.level = \"info\" # default\n", r.Stdout)
+	require.Contains(t, r.Stderr, `there is no setting "access.typo"`)
+	require.Equal(t, w.config()+":3\n", show("--format", "{{.origin}}", "limits.write").Stdout)
+	require.Equal(t, 1, show("no.such.key").Code)
+	var all struct {
+		Schema   int
+		Settings []struct{ Key, Variable string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(show("--json").Stdout), &all))
+	require.Equal(t, 1, all.Schema)
+	require.Greater(t, len(all.Settings), 30)
+
+	whole := show()
+	w.configure(whole.Stdout)
+	p := run(t, w.configured(whole.Stdout))
+	w.answers(p, w.socket())
+	require.NotContains(t, p.stderr.String(), "there is no setting")
+	p.stop(t)
+	w.configure("[limits]", "connections = true")
+	require.Equal(t, 2, show().Code)
 }
 
 // TestReload: SIGHUP has the configuration read again. What can be changed is,

@@ -85,6 +85,7 @@ var all = []struct {
 	{name: "refresh", make: refreshCommand},
 	{name: "cache", make: cacheCommand},
 	{name: "daemon", make: daemonCommand},
+	{name: "config", make: configCommand},
 }
 
 // commands makes the commands whose names stand among the arguments: one of them

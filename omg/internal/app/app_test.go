@@ -282,9 +282,10 @@ func TestFormatExamples(t *testing.T) {
 			Name: "a", Severity: "High", Advisories: []wire.Advisory{{Name: "AVG-1", Severity: "High", Counted: true}},
 		}}}},
 		wire.OpStatus: {wire.StatusResult{}}, wire.OpRefresh: {wire.RefreshResult{}}, wire.OpCacheClear: {wire.CacheClearResult{}},
-		ask.OpFiles: {ask.FilesResult{Packages: []ask.PackageFiles{{Name: "a", Files: []string{"/a"}}}}},
-		ask.OpOwns:  {ask.OwnsResult{Paths: []ask.Owned{{Path: "/a", Owners: []ask.Owner{{Name: "a", Version: "1"}}}}}},
-		ask.OpWhy:   {ask.WhyResult{Name: "a", Chains: []ask.Chain{{Links: []ask.Link{{Name: "a"}}}}}},
+		ask.OpFiles:  {ask.FilesResult{Packages: []ask.PackageFiles{{Name: "a", Files: []string{"/a"}}}}},
+		ask.OpConfig: {ask.ConfigResult{Settings: []ask.Setting{{Key: "a.b", Value: "x", Origin: "default"}}}},
+		ask.OpOwns:   {ask.OwnsResult{Paths: []ask.Owned{{Path: "/a", Owners: []ask.Owner{{Name: "a", Version: "1"}}}}}},
+		ask.OpWhy:    {ask.WhyResult{Name: "a", Chains: []ask.Chain{{Links: []ask.Link{{Name: "a"}}}}}},
 	}
 	for _, c := range all {
 		line := c.name

@@ -2,9 +2,10 @@ package ask
 
 // The operations that Read takes; the protocol has none of them.
 const (
-	OpOwns  = "owns"
-	OpFiles = "files"
-	OpWhy   = "why"
+	OpOwns   = "owns"
+	OpFiles  = "files"
+	OpWhy    = "why"
+	OpConfig = "config"
 )
 
 // OwnsRequest asks which installed packages own files.
@@ -85,4 +86,28 @@ type Link struct {
 	Name string `msgpack:"name" json:"name"`
 	// Depend is the dependency that the next package meets; empty in the last.
 	Depend string `msgpack:"depend,omitempty" json:"depend,omitempty"`
+}
+
+// ConfigRequest asks for the effective configuration.
+type ConfigRequest struct {
+	// System asks for that of the daemon of all users.
+	System bool
+}
+
+// ConfigResult is the answer to a ConfigRequest.
+type ConfigResult struct {
+	// Files are those that were read.
+	Files    []string  `msgpack:"files" json:"files"`
+	Settings []Setting `msgpack:"settings" json:"settings"`
+	// Warnings are lines about what in the files means nothing.
+	Warnings []string `msgpack:"warnings,omitempty" json:"warnings,omitempty"`
+}
+
+// Setting is one effective value; see config.Setting.
+type Setting struct {
+	Key      string `msgpack:"key" json:"key"`
+	Value    any    `msgpack:"value" json:"value"`
+	Origin   string `msgpack:"origin" json:"origin"`
+	Default  any    `msgpack:"default" json:"default"`
+	Variable string `msgpack:"variable" json:"variable"`
 }

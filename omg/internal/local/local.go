@@ -27,6 +27,8 @@ func Answer(ctx context.Context, a *ask.Asker, op string, req any, emit ask.Emit
 	switch op {
 	case wire.OpRefresh:
 		return send(emit, &wire.RefreshResult{})
+	case ask.OpConfig:
+		return configuration(req.(*ask.ConfigRequest), emit)
 	case wire.OpCacheClear:
 		return send(emit, &wire.CacheClearResult{})
 	}
