@@ -52,6 +52,10 @@ type Data struct {
 	Files []string
 	// Security is what the security tracker says of it; nil where it is not asked.
 	Security *Security
+	// Runtimes are those that a new shell would run; nil where nobody looks.
+	Runtimes []wire.Runtime
+	// SystemRuntimes are the versions of those that are packages.
+	SystemRuntimes map[string]string
 	// Parts are parts of the daemon that do not work as they should.
 	Parts []wire.Part
 

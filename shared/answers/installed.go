@@ -29,7 +29,7 @@ var ErrNoRepos = errors.New("the repositories cannot be searched")
 func (d *Data) Status(emit Emit) error {
 	r := wire.StatusResult{
 		Generation: d.Generation, At: d.At, Stale: d.InstalledWhy != "", Why: d.InstalledWhy,
-		Sources: d.Sources, Parts: d.Parts,
+		Sources: d.Sources, Parts: d.Parts, Runtimes: d.Runtimes,
 	}
 	if d.Set != nil {
 		r.Index = wire.IndexStatus{Packages: uint32(d.Set.Packages()), Built: d.Built, Files: d.Files}
@@ -70,6 +70,17 @@ func counts(inv *inventory.Inventory) wire.Counts {
 		c.Replacements = count(len(inv.Outdated.Replacements))
 	}
 	return c
+}
+
+// ErrNoRuntimes means that nobody looks at the versions of runtimes here.
+var ErrNoRuntimes = errors.New("the versions of runtimes are not looked at here: omg which looks itself")
+
+// ActiveRuntimes answers OpRuntimes.
+func (d *Data) ActiveRuntimes(emit Emit) error {
+	if d.Runtimes == nil {
+		return ErrNoRuntimes
+	}
+	return whole(&wire.RuntimesResult{Generation: d.Generation, Runtimes: d.Runtimes}, emit)
 }
 
 // Explicit answers OpExplicit.

@@ -15,6 +15,7 @@ const (
 	OpCacheClear = "cache_clear"
 	OpLogLevel   = "log_level"
 	OpSecurity   = "security"
+	OpRuntimes   = "runtimes"
 )
 
 // Administrative says whether an operation is for root and administrators only

@@ -15,6 +15,9 @@ type StatusResult struct {
 	Index IndexStatus `msgpack:"index" json:"index"`
 	// Sources are the data that all of it rests on.
 	Sources []Source `msgpack:"sources,omitempty" json:"sources,omitempty"`
+	// Runtimes are the versions that a new shell would run; nil if they are not
+	// looked at.
+	Runtimes []Runtime `msgpack:"runtimes,omitempty" json:"runtimes,omitempty"`
 	// Parts are the daemon's own parts that do not work as they should.
 	Parts []Part `msgpack:"parts,omitempty" json:"parts,omitempty"`
 }

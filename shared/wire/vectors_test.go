@@ -88,7 +88,8 @@ func good() map[string][]byte {
 		"status result": result(8, false, &StatusResult{
 			Generation: 9, At: 1_700_000_200, Stale: true, Why: "an older state", Counts: Counts{Installed: count(924), Explicit: count(0), Updates: count(70_000), Security: &SecurityCounts{6, 1, 2, 1, 1, 1, 3, 1, 2, 4}},
 			Index: IndexStatus{Packages: 3568, Built: 1_700_000_000, Files: []string{"/var/lib/omg/repos.omgidx"}}, Sources: []Source{source},
-			Parts: []Part{{Name: "libalpm", State: "missing", Why: "not installed"}},
+			Runtimes: []Runtime{{Runtime: "node", Version: "20.1.0", Manager: "omg", Path: "/d/versions/node/20.1.0", Wanted: "20", Kind: "range", Source: "/d/versions/node/current"}},
+			Parts:    []Part{{Name: "libalpm", State: "missing", Why: "not installed"}},
 		}),
 		"installed": request(9, OpInstalled, &InstalledRequest{Names: []string{"a"}, Words: []string{"b"}, Regex: true, Filter: FilterOrphans, Details: true}),
 		"installed result": result(9, false, &InstalledResult{Generation: 9, Packages: []InstalledPackage{{
@@ -121,6 +122,8 @@ func good() map[string][]byte {
 				}},
 			}},
 		}),
+		"runtimes":                   request(16, OpRuntimes, nil),
+		"runtimes result":            result(16, false, &RuntimesResult{Generation: 9, Runtimes: []Runtime{{Runtime: "go", Version: "1.30", Missing: true}}}),
 		"error 1":                    AppendError(nil, 4, Errorf(CodeNotFound, "package not found: x")),
 		"error 2":                    AppendError(nil, 4, Errorf(CodeInvalid, "no operation \"x\"")),
 		"error 5 for the connection": AppendError(nil, 0, Errorf(CodeBusy, "too many connections (4096)")),

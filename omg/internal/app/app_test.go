@@ -278,6 +278,9 @@ func TestFormatExamples(t *testing.T) {
 		wire.OpInfo:      {wire.InfoResult{Packages: []wire.Package{some[0].Package}}},
 		wire.OpInstalled: {wire.InstalledResult{Packages: some}},
 		wire.OpOutdated:  {wire.OutdatedResult{Updates: []wire.Update{{Name: "a", Installed: "1", Version: "2"}}}},
+		ask.OpWhich:      {ask.WhichResult{Runtimes: []wire.Runtime{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}}},
+		ask.OpList:       {ask.ListResult{Versions: []ask.RuntimeVersion{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}}},
+		ask.OpUse:        {ask.UseResult{RuntimeVersion: ask.RuntimeVersion{Runtime: "node", Version: "20.1.0"}, Now: wire.Runtime{Version: "20.1.0"}}},
 		wire.OpSecurity: {wire.SecurityResult{Packages: []wire.VulnerablePackage{{
 			Name: "a", Severity: "High", Advisories: []wire.Advisory{{Name: "AVG-1", Severity: "High", Counted: true}},
 		}}}},
@@ -294,6 +297,8 @@ func TestFormatExamples(t *testing.T) {
 			line += " a"
 		case "cache":
 			line += " clear"
+		case "use":
+			line += " node 20"
 		case "daemon":
 			continue // it asks the system, not the daemon
 		}

@@ -32,6 +32,9 @@ func Answer(ctx context.Context, a *ask.Asker, op string, req any, emit ask.Emit
 	case wire.OpCacheClear:
 		return send(emit, &wire.CacheClearResult{})
 	}
+	if mine, err := aboutRuntimes(a, req, emit); mine {
+		return err
+	}
 	repos, err := catalog.Config{DBPath: a.DBPath, PacmanConfig: a.PacmanConfig, Stale: staleAfter()}.ReadRepos()
 	if err != nil && !errors.Is(err, catalog.ErrNoDatabases) {
 		return err

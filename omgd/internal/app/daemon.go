@@ -59,6 +59,9 @@ func start(o options) (*daemon, error) {
 	if err := os.MkdirAll(o.data, 0o755); err != nil {
 		return nil, err
 	}
+	if err := o.makeDirectories(); err != nil {
+		return nil, err
+	}
 	gate, err := o.gate()
 	if err != nil {
 		return nil, err
@@ -89,6 +92,8 @@ func start(o options) (*daemon, error) {
 		Log:     o.log,
 		Alpm:    alpm.New(),
 		Tracker: tracker,
+
+		Runtimes: o.runtimes(),
 
 		Refreshed: func() {
 			d.memory.refreshed()

@@ -11,6 +11,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/answers"
+	"github.com/omg-arch/omg/shared/runtimes"
 	"github.com/omg-arch/omg/shared/statusfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -90,7 +91,9 @@ func (m *memory) refreshed() {
 		m.log.Warn("cannot store the status", "err", err)
 	}
 	m.last = counts
-	if err := m.write(m.path, fileStatus(&r, m.interval())); err != nil {
+	file := fileStatus(&r, m.interval())
+	file.System = systemVersions(data.SystemRuntimes)
+	if err := m.write(m.path, file); err != nil {
 		m.log.Warn("cannot write the status file", "err", err)
 	}
 }
@@ -138,4 +141,16 @@ func (m *memory) forget() {
 	if err := statusfile.Remove(m.path); err != nil {
 		m.log.Warn("cannot remove the status file", "err", err)
 	}
+}
+
+// systemVersions are the runtimes that are packages of the system, in the order of
+// answers.
+func systemVersions(versions map[string]string) []statusfile.Version {
+	var list []statusfile.Version
+	for _, name := range runtimes.Names() {
+		if v := versions[name]; runtimes.Showable(v) {
+			list = append(list, statusfile.Version{Runtime: name, Version: v})
+		}
+	}
+	return list
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -23,6 +24,7 @@ import (
 	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/runtimes"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -55,6 +57,9 @@ type Config struct {
 	Alpm *alpm.Worker
 	// Tracker is what is known of the security tracker; nil where it is not asked.
 	Tracker func() *answers.Tracker
+	// Runtimes looks at the versions of runtimes, given those of the system's
+	// packages, and returns what runs and what the system has; nil where nobody does.
+	Runtimes func(system map[string]string) ([]wire.Runtime, map[string]string)
 	// Refreshed is called after every refresh that found out what there is.
 	Refreshed func()
 }
@@ -107,6 +112,9 @@ type snapshot struct {
 	noIndex string // why there is no index though there are databases
 	parts   []wire.Part
 	tracker *answers.Tracker
+
+	runtimes []wire.Runtime
+	system   map[string]string // versions of runtimes
 }
 
 // New returns a worker. Its Run does the work; what else it has may be called
@@ -352,6 +360,9 @@ func (w *Worker) refresh(ctx context.Context) {
 	if w.Tracker != nil {
 		next.tracker = w.Tracker()
 	}
+	if w.Runtimes != nil {
+		next.runtimes, next.system = w.Runtimes(systemRuntimes(next.local))
+	}
 	w.publish(next)
 	w.Holder.Checked.Store(time.Now().Unix())
 	if w.Refreshed != nil {
@@ -393,6 +404,21 @@ func (w *Worker) readLocal(ctx context.Context, dbpath string) (local *pacmandb.
 	return local, ""
 }
 
+// systemRuntimes are the versions of the runtimes that are packages, nil if what
+// is installed is not known.
+func systemRuntimes(local *pacmandb.Local) map[string]string {
+	if local == nil {
+		return nil
+	}
+	versions := make(map[string]string)
+	for _, p := range local.Packages {
+		if runtime, ok := runtimes.SystemPackage(p.Name); ok {
+			versions[runtime] = runtimes.PackageVersion(p.Version)
+		}
+	}
+	return versions
+}
+
 // publish swaps a new state in if it differs from the current one.
 func (w *Worker) publish(next snapshot) {
 	view := next.repos.View()
@@ -421,7 +447,7 @@ func (w *Worker) publish(next snapshot) {
 		return
 	}
 	data := answers.Data{
-		Set: set, SetWhy: cmp.Or(next.noIndex, lacking(next.repos)), Sources: sources, Files: paths, Built: built, InstalledWhy: next.why, Parts: next.parts,
+		Set: set, SetWhy: cmp.Or(next.noIndex, lacking(next.repos)), Sources: sources, Files: paths, Built: built, InstalledWhy: next.why, Parts: next.parts, Runtimes: next.runtimes, SystemRuntimes: next.system,
 	}
 	switch {
 	case next.local == nil:
@@ -456,7 +482,7 @@ func (w *Worker) publish(next snapshot) {
 // unchanged says that a state made of next would say what the current one says.
 func (w *Worker) unchanged(next snapshot, view pkgindex.View, sources []wire.Source) bool {
 	last := w.last
-	return slices.Equal(next.indexes, last.indexes) && next.tracker == last.tracker &&
+	return slices.Equal(next.indexes, last.indexes) && next.tracker == last.tracker && slices.Equal(next.runtimes, last.runtimes) && maps.Equal(next.system, last.system) &&
 		slices.Equal(view.Repos, w.lastView.Repos) && slices.Equal(view.NoSearch, w.lastView.NoSearch) &&
 		slices.Equal(sources, w.lastSources) &&
 		next.why == last.why && next.noIndex == last.noIndex && slices.Equal(next.parts, last.parts) &&

@@ -66,6 +66,7 @@ func (s *Service) Ops() map[string]server.Op {
 		wire.OpInstalled:  {Handle: s.installed},
 		wire.OpExplicit:   {Handle: s.explicit},
 		wire.OpOutdated:   {Handle: s.outdated},
+		wire.OpRuntimes:   {Handle: s.runtimes},
 		wire.OpSecurity:   {Handle: s.security},
 		wire.OpRefresh:    {Handle: s.refresh, Slow: true},
 		wire.OpCacheClear: {Handle: s.cacheClear},
@@ -138,6 +139,10 @@ func (s *Service) explicit(_ context.Context, r *server.Request, w *server.Write
 
 func (s *Service) outdated(_ context.Context, r *server.Request, w *server.Writer) error {
 	return s.answer(r, nil, func(st *state.State) error { return s.now(st).Outdated(w.Part) })
+}
+
+func (s *Service) runtimes(_ context.Context, r *server.Request, w *server.Writer) error {
+	return s.answer(r, nil, func(st *state.State) error { return st.ActiveRuntimes(w.Part) })
 }
 
 func (s *Service) security(_ context.Context, r *server.Request, w *server.Writer) error {
@@ -228,7 +233,7 @@ func (s *Service) failed(err error) error {
 		return wire.Errorf(wire.CodeInvalid, "%v", err)
 	case errors.Is(err, answers.ErrNoTracker):
 		return wire.Errorf(wire.CodeNetwork, "%v", err)
-	case errors.Is(err, answers.ErrUnknown), errors.Is(err, answers.ErrNoRepos):
+	case errors.Is(err, answers.ErrUnknown), errors.Is(err, answers.ErrNoRepos), errors.Is(err, answers.ErrNoRuntimes):
 		return wire.Errorf(wire.CodeNotReady, "%v", err)
 	case errors.Is(err, pkgindex.ErrDamaged):
 		s.Suspect()

@@ -1,0 +1,52 @@
+package show
+
+import (
+	"bufio"
+
+	"github.com/omg-arch/omg/shared/termtext"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Runtime prints a line about what would run, and what decided that.
+func (s Style) Runtime(w *bufio.Writer, r *wire.Runtime) {
+	p := printer{s, w}
+	p.nameVersion(r.Runtime, r.Version)
+	switch {
+	case r.Missing:
+		p.raw(" [not installed]")
+	case r.Manager != "":
+		p.raw(" (" + termtext.Clean(r.Manager) + ")")
+	}
+	if r.Source != "" {
+		p.raw(" by " + termtext.Clean(r.Source) + ": " + termtext.Clean(r.Wanted))
+		if r.Kind != "pin" {
+			p.raw(" (" + termtext.Clean(r.Kind) + ")")
+		}
+	}
+	p.raw("\n")
+}
+
+// RuntimeVersion is an installed version of a runtime.
+type RuntimeVersion struct {
+	Runtime, Version, Alias, Manager, Path string
+	Active                                 bool
+}
+
+// RuntimeVersion prints a line about it.
+func (s Style) RuntimeVersion(w *bufio.Writer, v RuntimeVersion) {
+	p := printer{s, w}
+	mark := "  "
+	if v.Active {
+		mark = "* "
+	}
+	p.raw(mark)
+	p.nameVersion(v.Runtime, v.Version)
+	if v.Alias != "" {
+		p.raw(" " + termtext.Clean(v.Alias))
+	}
+	p.raw(" (" + termtext.Clean(v.Manager) + ")")
+	if v.Path != "" {
+		p.raw(" " + termtext.Clean(v.Path))
+	}
+	p.raw("\n")
+}
