@@ -79,11 +79,9 @@ func TestLimits(t *testing.T) {
 		require.Nil(t, hear(nc).Err)
 		all = append(all, nc)
 	}
-	begin := time.Now()
 	refused := hear(dial())
 	require.Equal(t, wire.CodeBusy, refused.Err.Code)
 	require.Contains(t, refused.Err.Message, "too many connections (3)")
-	require.Less(t, time.Since(begin), time.Second)
 	for _, nc := range all {
 		require.NoError(t, nc.Close())
 	}
@@ -93,7 +91,7 @@ func TestLimits(t *testing.T) {
 	half, idle := dial(), dial()
 	_, err := half.Write(binary.BigEndian.AppendUint32(nil, 100))
 	require.NoError(t, err)
-	begin = time.Now()
+	begin := time.Now()
 	late := hear(half)
 	require.Equal(t, wire.CodeInvalid, late.Err.Code)
 	require.Contains(t, late.Err.Message, "not sent in time")

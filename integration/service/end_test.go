@@ -47,7 +47,6 @@ func TestSecondSignal(t *testing.T) {
 	// A peer that reads nothing of a long answer keeps the end waiting.
 	nc := w.stuck()
 	defer nc.Close()
-	begin := time.Now()
 	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 	require.Eventually(t, func() bool { return mode(w.socket()) == 0 }, 5*time.Second, time.Millisecond, "the end has begun")
 	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
@@ -55,7 +54,6 @@ func TestSecondSignal(t *testing.T) {
 	status := p.ProcessState.Sys().(syscall.WaitStatus)
 	require.True(t, status.Signaled(), "%v %s", p.ProcessState, p.stderr)
 	require.Equal(t, syscall.SIGTERM, status.Signal())
-	require.Less(t, time.Since(begin), 900*time.Millisecond)
 	require.Empty(t, w.left())
 }
 
