@@ -51,6 +51,7 @@ func TestBackground(t *testing.T) {
 	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
 	p := run(t, cmd)
 	require.Zero(t, p.wait(t), p.stderr.String())
+	require.Empty(t, p.stderr.String())
 	require.NoError(t, ping(w.socket()), "it answers when the one who started it has returned")
 	pid := w.pid()
 	defer func() { _ = syscall.Kill(pid, syscall.SIGKILL) }()

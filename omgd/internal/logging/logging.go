@@ -90,8 +90,17 @@ func (l *Log) handler(background bool, stderr io.Writer) slog.Handler {
 			})
 		}
 	}
-	return slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: &l.level, ReplaceAttr: named})
+	level := slog.Leveler(&l.level)
+	if background {
+		level = atLeastWarn{level} // for the one who awaits the start, if it goes wrong
+	}
+	return slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: named})
 }
+
+// atLeastWarn lets pass what a level does, and nothing below a warning.
+type atLeastWarn struct{ slog.Leveler }
+
+func (l atLeastWarn) Level() slog.Level { return max(l.Leveler.Level(), slog.LevelWarn) }
 
 // named calls trace by its name.
 func named(groups []string, a slog.Attr) slog.Attr {
