@@ -46,6 +46,7 @@ func (p *process) said(t *testing.T, text string) {
 
 // TestLimits: each peer has its limits, and no other suffers when one exceeds them.
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := run(t, w.configured("[limits]", "connections = 3", `half_frame = "300ms"`, `write = "300ms"`, `idle = "2s"`))
 	w.answers(p, w.socket())
@@ -253,6 +254,7 @@ func TestWrongConfiguration(t *testing.T) {
 // TestWhereLogsGo: in the background the journal has them, in its own protocol and
 // with fields; without one syslog has; in the foreground they are text.
 func TestWhereLogsGo(t *testing.T) {
+	t.Parallel()
 	// The stand-ins read datagrams for as long as they come.
 	const script = `
 recorder() { python3 - "$1" >"$2" <<'END' &

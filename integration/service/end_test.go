@@ -41,6 +41,7 @@ func TestEndsOnEitherSignal(t *testing.T) {
 // TestSecondSignal: a daemon whose end takes long ends at once on a second signal,
 // and leaves nothing all the same.
 func TestSecondSignal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	p := w.start()
 	w.ready(w.socket())

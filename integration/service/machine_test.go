@@ -4,8 +4,6 @@ import (
 	"os/exec"
 	"syscall"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/omg-arch/omg/integration/programs"
 )
 
@@ -15,8 +13,7 @@ import (
 func (w *world) machine(script string) programs.Result {
 	w.t.Helper()
 	needRoot(w.t)
-	dir, err := databases()
-	require.NoError(w.t, err)
+	dir := databases(w.t)
 	const begin = `set -e
 mount --make-rprivate /
 mount --bind "$PROGRAMS" /mnt

@@ -39,6 +39,7 @@ func (w *world) status(code int) (s status) {
 }
 
 func TestManage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	require.Equal(t, status{Schema: 1, Socket: w.socket()}, w.status(1))
 	r := once(t, w.daemon("stop"))
@@ -179,6 +180,7 @@ func TestManageUnits(t *testing.T) {
 
 // TestLogs: the journal is asked if there is one, else syslog's files are read.
 func TestLogs(t *testing.T) {
+	t.Parallel()
 	r := newWorld(t).machine(`
 mount -t tmpfs none /var/log; mkdir /tmp/bin
 printf '#!/bin/sh\necho journalctl "$@"\n' >/tmp/bin/journalctl; chmod +x /tmp/bin/journalctl

@@ -48,6 +48,7 @@ func flaky(t *testing.T, path, daemon string, breaks int32) *atomic.Int32 {
 // TestReconnect: omg asks again, once, when the connection breaks before an answer
 // has come; then it answers without.
 func TestReconnect(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		breaks, connections int32
 		says                string

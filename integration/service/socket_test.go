@@ -125,6 +125,7 @@ func TestPlaces(t *testing.T) {
 
 // TestOneOfTwo: of two daemons that start at the same moment exactly one lives.
 func TestOneOfTwo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for range 50 {
 		var both [2]*process

@@ -19,6 +19,7 @@ unset XDG_RUNTIME_DIR
 // TestSystem: one daemon serves several users from the system's places, and each
 // may do what is his to do.
 func TestSystem(t *testing.T) {
+	t.Parallel()
 	r := newWorld(t).machine(system + `
 start; ready
 stat -c '%n %a %U' /run/omg /run/omg/* /var/lib/omg /var/lib/omg/*
@@ -57,6 +58,7 @@ echo "left: $(ls /run/omg)"
 // TestSystemAccess: the configuration says who may ask, who may administer and how
 // much each may ask.
 func TestSystemAccess(t *testing.T) {
+	t.Parallel()
 	r := newWorld(t).machine(system + `
 stop() { kill $daemon; wait $daemon; }
 config() { mkdir -p /etc/omg; cat >/etc/omg/config.toml; }

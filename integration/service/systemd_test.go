@@ -74,6 +74,7 @@ func TestNotify(t *testing.T) {
 // TestWatchdog: the signs of life come in time, and cease when the daemon is
 // stopped, so that systemd can start another.
 func TestWatchdog(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := newManager(t, w)
 	cmd := w.omgd()
@@ -158,6 +159,7 @@ func TestActivation(t *testing.T) {
 // TestActivationAgain: the service manager keeps the socket. Who connects between
 // two daemons waits for the second.
 func TestActivationAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := listenOn(t, w.socket())
 	f, err := l.File()

@@ -12,6 +12,7 @@ import (
 // TestSystemUnits: a real systemd of a system, with the real units and all that
 // they forbid: omgd serves all users, within its bounds.
 func TestSystemUnits(t *testing.T) {
+	t.Parallel()
 	const systemd = "/usr/lib/systemd/systemd"
 	need(t, "systemctl", "unshare", systemd)
 	w := newWorld(t)

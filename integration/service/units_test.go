@@ -121,6 +121,7 @@ func TestSystemUser(t *testing.T) {
 // TestUserUnits: a real systemd, the user's, with the real units: it listens, a
 // question starts omgd, it ends one that hangs and starts another.
 func TestUserUnits(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	need(t, "systemctl", "unshare")
 	const systemd = "/usr/lib/systemd/systemd"
@@ -189,6 +190,7 @@ ls "$XDG_RUNTIME_DIR" | grep omg; end
 // TestHook: after a transaction of the real pacman the index that all users share
 // is built, by the user omg, or systemd is told to.
 func TestHook(t *testing.T) {
+	t.Parallel()
 	need(t, "pacman", "bsdtar", "runuser")
 	b, err := os.ReadFile(filepath.Join(programs.Root(t), "packaging/hooks/omg-index.hook.in"))
 	require.NoError(t, err)

@@ -39,20 +39,19 @@ func needRoot(t *testing.T) {
 	}
 }
 
-// databases are pacman's databases that all tests of the package share.
-var databases = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "omg-service-")
-	if err != nil {
-		return "", err
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return "", err
-	}
-	if err := fixture.Write(filepath.Join(dir, "db"), fixture.Options{Packages: 200, Installed: 20, Seed: 1}); err != nil {
-		return "", err
-	}
-	return dir, os.WriteFile(filepath.Join(dir, "pacman.conf"), []byte(fixture.Config), 0o644)
-})
+var writeDatabases sync.Once
+
+// databases is the directory of pacman's databases that all tests of the package
+// share. It goes with the programs when the tests have ended.
+func databases(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(programs.Dir(t), "databases")
+	writeDatabases.Do(func() {
+		require.NoError(t, fixture.Write(filepath.Join(dir, "db"), fixture.Options{Packages: 200, Installed: 20, Seed: 1}))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "pacman.conf"), []byte(fixture.Config), 0o644))
+	})
+	return dir
+}
 
 // world is a place to start daemons in.
 type world struct {
@@ -97,8 +96,7 @@ func (w *world) env(more ...string) []string {
 // files are omgd's options for the databases.
 func (w *world) files() []string {
 	w.t.Helper()
-	dir, err := databases()
-	require.NoError(w.t, err)
+	dir := databases(w.t)
 	return []string{"--dbpath", filepath.Join(dir, "db"), "--pacman-config", filepath.Join(dir, "pacman.conf")}
 }
 
