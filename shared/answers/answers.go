@@ -12,6 +12,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -101,35 +102,13 @@ type Emit func(result []byte, more bool) error
 // Search answers a SearchRequest. An error that wraps pkgindex.ErrQuery is the
 // asker's.
 func (d *Data) Search(r *wire.SearchRequest, emit Emit) error {
-	if err := d.searchable(); err != nil {
-		return err
-	}
-	q, err := pkgindex.ParseQuery(r)
-	if err != nil {
-		return err
-	}
-	ctx := context.Background()
-	if r.Regex {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, searchTime)
-		defer cancel()
-	}
-	found, err := d.Set.Search(ctx, q, int(r.Limit))
+	found, near, err := d.find(r)
 	if err != nil {
 		return err
 	}
 	w := newWriter(emit)
 	defer w.done()
 	fields := 4
-	var near []string
-	if found.Total == 0 {
-		if repo := d.Set.Unknown(q); repo != "" {
-			return d.noRepo(repo)
-		}
-		if near, err = d.near(r); err != nil {
-			return err
-		}
-	}
 	if len(near) > 0 {
 		fields++
 	}
@@ -144,6 +123,33 @@ func (d *Data) Search(r *wire.SearchRequest, emit Emit) error {
 		return err
 	}
 	return w.flush(false)
+}
+
+// find searches, and returns names that are close when there is nothing.
+func (d *Data) find(r *wire.SearchRequest) (found pkgindex.Result, near []string, err error) {
+	if err := d.searchable(); err != nil {
+		return found, nil, err
+	}
+	q, err := pkgindex.ParseQuery(r)
+	if err != nil {
+		return found, nil, err
+	}
+	ctx := context.Background()
+	if r.Regex {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, searchTime)
+		defer cancel()
+	}
+	if found, err = d.Set.Search(ctx, q, int(r.Limit)); err != nil {
+		return found, nil, err
+	}
+	if found.Total == 0 {
+		if repo := d.Set.Unknown(q); repo != "" {
+			return found, nil, d.noRepo(repo)
+		}
+		near, err = d.near(r)
+	}
+	return found, near, err
 }
 
 // searchable is an error when there is nothing to search in.
@@ -187,34 +193,30 @@ const (
 
 // Info answers an InfoRequest. An error that wraps pkgindex.ErrQuery is the
 // asker's.
-func (d *Data) Info(r *wire.InfoRequest, emit Emit) error {
+func (d *Data) Info(r *wire.InfoRequest, emit Emit) error { return d.info(r, emit, false) }
+
+// InfoHere answers as Info does, unless a name is in nothing that there is here:
+// then the error is ErrLacking.
+func (d *Data) InfoHere(r *wire.InfoRequest, emit Emit) error { return d.info(r, emit, true) }
+
+func (d *Data) info(r *wire.InfoRequest, emit Emit, all bool) error {
 	if err := d.searchable(); err != nil {
 		return err
 	}
-	var hits []pkgindex.Hit
-	var missing []wire.Missing
-	if len(r.Names) > maxNames {
-		return fmt.Errorf("%w: %d names, at most %d are looked up at once", pkgindex.ErrQuery, len(r.Names), maxNames)
+	hits, lacking, err := d.lookup(r.Names)
+	if err != nil {
+		return err
 	}
-	for _, target := range r.Names {
-		repo, name, ok := strings.Cut(target, "/")
-		if !ok {
-			repo, name = "", target
-		}
-		found, err := d.Set.Lookup(repo, name)
+	if all && slices.ContainsFunc(lacking, func(target string) bool { _, ok := ofAUR(target); return ok }) {
+		return ErrLacking
+	}
+	var missing []wire.Missing
+	for _, target := range lacking {
+		m, err := d.missing(target, len(missing))
 		if err != nil {
 			return err
 		}
-		if len(found) == 0 {
-			var near []string
-			if len(missing) < maxNear && (repo == "" || d.Set.HasRepo(repo)) {
-				if near, err = d.Set.Close(name); err != nil {
-					return err
-				}
-			}
-			missing = append(missing, wire.Missing{Name: target, Close: near})
-		}
-		hits = append(hits, found...)
+		missing = append(missing, m)
 	}
 	w := newWriter(emit)
 	defer w.done()
@@ -232,6 +234,44 @@ func (d *Data) Info(r *wire.InfoRequest, emit Emit) error {
 		return err
 	}
 	return w.flush(false)
+}
+
+// lookup finds packages by name, or "repository/name"; lacking are those of the
+// targets that are not found.
+func (d *Data) lookup(targets []string) (hits []pkgindex.Hit, lacking []string, err error) {
+	if len(targets) > maxNames {
+		return nil, nil, fmt.Errorf("%w: %d names, at most %d are looked up at once", pkgindex.ErrQuery, len(targets), maxNames)
+	}
+	for _, target := range targets {
+		repo, name, ok := strings.Cut(target, "/")
+		if !ok {
+			repo, name = "", target
+		}
+		found, err := d.Set.Lookup(repo, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(found) == 0 {
+			lacking = append(lacking, target)
+		}
+		hits = append(hits, found...)
+	}
+	return hits, lacking, nil
+}
+
+// missing is a target that is not found, behind so many others, with names that
+// come close.
+func (d *Data) missing(target string, others int) (wire.Missing, error) {
+	repo, name, ok := strings.Cut(target, "/")
+	m := wire.Missing{Name: target}
+	if !ok {
+		repo, name = "", target
+	}
+	var err error
+	if others < maxNear && (repo == "" || d.Set.HasRepo(repo)) {
+		m.Close, err = d.Set.Close(name)
+	}
+	return m, err
 }
 
 // packages writes the key "packages" and the list of the hits.

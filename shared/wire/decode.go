@@ -17,7 +17,11 @@ func DecodeSearch(result []byte, r *SearchResult, each func(*Package) error) err
 	if err != nil {
 		return err
 	}
-	return msgpack.Unmarshal(rest, r)
+	before := r.Sources
+	r.Sources = nil
+	err = msgpack.Unmarshal(rest, r)
+	r.Sources = append(before, r.Sources...)
+	return err
 }
 
 // DecodeInfo reads one part of an InfoResult as DecodeSearch does.
@@ -26,7 +30,11 @@ func DecodeInfo(result []byte, r *InfoResult, each func(*Package) error) error {
 	if err != nil {
 		return err
 	}
-	return msgpack.Unmarshal(rest, r)
+	before := r.Sources
+	r.Sources = nil
+	err = msgpack.Unmarshal(rest, r)
+	r.Sources = append(before, r.Sources...)
+	return err
 }
 
 // decodePackages gives the value of the key "packages" to each, and returns a

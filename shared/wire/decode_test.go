@@ -61,6 +61,24 @@ func TestDecodeEqualsReflection(t *testing.T) {
 	require.Equal(t, info, gotInfo)
 }
 
+// TestDecodeHalves: what the AUR had comes behind, and its source beside the others.
+func TestDecodeHalves(t *testing.T) {
+	var got SearchResult
+	var names []string
+	each := func(p *Package) error { names = append(names, p.Name); return nil }
+	require.NoError(t, DecodeSearch(encode(t, &SearchResult{Generation: 3, Packages: []Package{{Name: "a"}}, Sources: []Source{{Name: "core", State: SourceOK}}}), &got, each))
+	require.NoError(t, DecodeSearch(encode(t, map[string]any{
+		"total": 2, "packages": []Package{{Name: "b"}}, "sources": []Source{{Name: "aur", State: SourceStale}},
+	}), &got, each))
+	require.Equal(t, []string{"a", "b"}, names)
+	require.Equal(t, SearchResult{Generation: 3, Total: 2, Sources: []Source{{Name: "core", State: SourceOK}, {Name: "aur", State: SourceStale}}}, got)
+
+	var info InfoResult
+	require.NoError(t, DecodeInfo(encode(t, &InfoResult{Packages: []Package{}, Sources: []Source{{Name: "core"}}}), &info, each))
+	require.NoError(t, DecodeInfo(encode(t, map[string]any{"sources": []Source{{Name: "aur"}}, "missing": []Missing{{Name: "x"}}}), &info, each))
+	require.Equal(t, []Source{{Name: "core"}, {Name: "aur"}}, info.Sources)
+}
+
 func TestDecodeStopsAndRefuses(t *testing.T) {
 	enough := errors.New("enough")
 	b := encode(t, &SearchResult{Packages: make([]Package, 3)})

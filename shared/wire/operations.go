@@ -57,6 +57,10 @@ type SearchRequest struct {
 	Sort string `msgpack:"sort,omitempty" json:"sort,omitempty"`
 	// Limit is the most packages to send; 0 sends all.
 	Limit uint32 `msgpack:"limit,omitempty" json:"limit,omitempty"`
+	// Live asks the AUR itself though there is data of it here; Offline does not ask
+	// it even where there is none.
+	Live    bool `msgpack:"live,omitempty" json:"live,omitempty"`
+	Offline bool `msgpack:"offline,omitempty" json:"offline,omitempty"`
 }
 
 // The orders of a search result.
@@ -70,7 +74,9 @@ const (
 )
 
 // SearchResult is the answer to a SearchRequest. When it comes in parts,
-// Packages of all parts are one list and every other field is in the first.
+// Packages of all parts are one list and every other field is in the first. Where
+// the AUR was asked, what it has is behind what the repositories have, Total is in
+// the last part, and Sources of all parts are one list.
 type SearchResult struct {
 	Generation uint64 `msgpack:"generation" json:"generation"`
 	// Total counts what matched, whatever Limit cut off.
@@ -86,6 +92,8 @@ type SearchResult struct {
 // InfoRequest asks for packages by exact name, or "repository/name".
 type InfoRequest struct {
 	Names []string `msgpack:"names" json:"names"`
+	// Offline does not ask the AUR for names that nothing here has.
+	Offline bool `msgpack:"offline,omitempty" json:"offline,omitempty"`
 }
 
 // InfoResult is the answer to an InfoRequest; parts as in SearchResult.

@@ -20,6 +20,10 @@ func (r *SearchRequest) DecodeRequest(frame []byte) error {
 			return decodeStrings(value, &r.Repos)
 		case "sort":
 			return decodeString(value, &r.Sort)
+		case "live":
+			return decodeBool(value, &r.Live)
+		case "offline":
+			return decodeBool(value, &r.Offline)
 		case "limit":
 			n, ok := decodeUint(value)
 			r.Limit = uint32(n)
@@ -32,8 +36,11 @@ func (r *SearchRequest) DecodeRequest(frame []byte) error {
 // DecodeRequest reads the request's own fields as SearchRequest's does.
 func (r *InfoRequest) DecodeRequest(frame []byte) error {
 	return decodeFields(frame, func(key, value []byte) bool {
-		if string(key) == "names" {
+		switch string(key) {
+		case "names":
 			return decodeStrings(value, &r.Names)
+		case "offline":
+			return decodeBool(value, &r.Offline)
 		}
 		return true
 	})

@@ -77,6 +77,14 @@ func good() map[string][]byte {
 		"hello result":       result(1, false, &HelloResult{Protocol: Protocol, Server: "1.0.0"}),
 		"search":             request(2, OpSearch, &SearchRequest{Words: []string{"fire", "desc:browser"}}),
 		"search, all fields": request(1<<64-1, OpSearch, &SearchRequest{Words: []string{"^lib"}, Regex: true, NameOnly: true, Repos: []string{"core", "extra"}, Sort: SortName, Limit: 70_000}),
+		"search, live":       request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, Live: true}),
+		"search, offline":    request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, Offline: true}),
+		"search result, second half": result(3, false, &struct {
+			Total    uint32    `msgpack:"total"`
+			Packages []Package `msgpack:"packages"`
+			Sources  []Source  `msgpack:"sources"`
+		}{1, []Package{aur}, []Source{{Name: "aur", State: SourceStale, Why: "the AUR does not answer in time", AsOf: 1_700_000_000}}}),
+		"info, offline": request(301, OpInfo, &InfoRequest{Names: []string{"yay"}, Offline: true}),
 		"search result, part 1": result(2, true, &SearchResult{
 			Generation: 1 << 40, Total: 2, Packages: []Package{firefox}, Sources: []Source{source},
 		}),

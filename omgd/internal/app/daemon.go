@@ -82,6 +82,10 @@ func start(o options) (*daemon, error) {
 	}
 	limitMemory(o.config.Memory)
 	tracker := d.askTracker(web)
+	live, aurSource, err := d.askAUR(web)
+	if err != nil {
+		return nil, err
+	}
 	d.worker = refresh.New(refresh.Config{
 		Every:   time.Duration(o.config.Refresh.Interval),
 		Catalog: catalog.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig, Stale: time.Duration(o.config.Stale.Repos)},
@@ -92,6 +96,7 @@ func start(o options) (*daemon, error) {
 		Log:     o.log,
 		Alpm:    alpm.New(),
 		Tracker: tracker,
+		AUR:     aurSource,
 
 		Runtimes: o.runtimes(),
 
@@ -106,6 +111,7 @@ func start(o options) (*daemon, error) {
 		Log:    o.logging,
 		State:  d.holder, Suspect: d.worker.Suspect, Refresh: d.worker.Refresh,
 		DirectSearch: d.worker.DirectSearch, DirectInfo: d.worker.DirectInfo,
+		AUR:        live,
 		Parts:      d.parts,
 		Remembered: d.memory.remembered,
 	})

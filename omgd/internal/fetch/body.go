@@ -19,7 +19,8 @@ const leastBytes = 4 << 10
 
 // body copies a response's body to w, decompressed, within limits, and returns
 // how many bytes that were.
-func (c *Client) body(ctx context.Context, resp *http.Response, most int64, w io.Writer) (int64, error) {
+func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.Writer) (int64, error) {
+	most := r.MaxBytes
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	raw := &counted{r: resp.Body}
@@ -37,9 +38,9 @@ func (c *Client) body(ctx context.Context, resp *http.Response, most int64, w io
 
 	// As many bytes may come as may come out, and one more, which is too many.
 	in := io.Reader(&io.LimitedReader{R: raw, N: most + 1})
-	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
-	case "", "identity":
-	case "gzip", "x-gzip":
+	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); {
+	case r.AsIs, encoding == "", encoding == "identity":
+	case encoding == "gzip", encoding == "x-gzip":
 		z, err := gzip.NewReader(in)
 		if err != nil {
 			return 0, reading(ctx, fmt.Errorf("%w: %w", ErrEncoding, err))

@@ -141,6 +141,9 @@ type Request struct {
 	MaxBytes int64
 	// Total is the longest that all of it may take; 0 for ten minutes.
 	Total time.Duration
+	// AsIs takes the body as it comes: what a server says of a compressed file is
+	// sometimes that the file is compressed, and sometimes that the answer is.
+	AsIs bool
 }
 
 // Answer is what came.
@@ -181,7 +184,7 @@ func (c *Client) Get(ctx context.Context, r Request, w io.Writer) (Answer, error
 	case resp.ContentLength > r.MaxBytes:
 		return a, fmt.Errorf("%w: %d bytes, at most %d are taken", ErrTooLarge, resp.ContentLength, r.MaxBytes)
 	}
-	a.Bytes, err = c.body(ctx, resp, r.MaxBytes, w)
+	a.Bytes, err = c.body(ctx, resp, r, w)
 	return a, err
 }
 

@@ -16,9 +16,21 @@ import (
 
 const buildTimeout = 10 * time.Minute // a million packages take seconds
 
-// buildIndex has omg-index write an index to out: a process of its own, so that
-// its heap is not ours, which ends when we end.
+// buildIndex has an index of the repositories written to out.
 func (w *Worker) buildIndex(ctx context.Context, out string) error {
+	var args []string
+	if w.Catalog.DBPath != "" {
+		args = append(args, "--dbpath", w.Catalog.DBPath)
+	}
+	if w.Catalog.PacmanConfig != "" {
+		args = append(args, "--pacman-config", w.Catalog.PacmanConfig)
+	}
+	return Build(ctx, out, args...)
+}
+
+// Build has omg-index write an index to out: a process of its own, so that its
+// heap is not ours, which ends when we end. The arguments say of what.
+func Build(ctx context.Context, out string, of ...string) error {
 	program, err := paths.Program("omg-index")
 	if err != nil {
 		return err
@@ -28,13 +40,7 @@ func (w *Worker) buildIndex(ctx context.Context, out string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
-	args := []string{"build", "-o", out}
-	if w.Catalog.DBPath != "" {
-		args = append(args, "--dbpath", w.Catalog.DBPath)
-	}
-	if w.Catalog.PacmanConfig != "" {
-		args = append(args, "--pacman-config", w.Catalog.PacmanConfig)
-	}
+	args := append([]string{"build", "-o", out}, of...)
 	said, err := child.Run(ctx, child.Spec{Path: program, Args: args})
 	if err == nil {
 		return nil

@@ -57,6 +57,8 @@ type Config struct {
 	Alpm *alpm.Worker
 	// Tracker is what is known of the security tracker; nil where it is not asked.
 	Tracker func() *answers.Tracker
+	// AUR says how far the AUR's data can be believed; nil where it is not asked.
+	AUR func() wire.Source
 	// Runtimes looks at the versions of runtimes, given those of the system's
 	// packages, and returns what runs and what the system has; nil where nobody does.
 	Runtimes func(system map[string]string) ([]wire.Runtime, map[string]string)
@@ -423,6 +425,9 @@ func systemRuntimes(local *pacmandb.Local) map[string]string {
 func (w *Worker) publish(next snapshot) {
 	view := next.repos.View()
 	sources := next.repos.Sources(next.stale)
+	if w.AUR != nil {
+		sources = append(sources, w.AUR())
+	}
 	if w.last != nil && w.unchanged(next, view, sources) {
 		w.last.local = next.local // the same packages, perhaps with a surer stamp
 		return

@@ -34,6 +34,8 @@ type Config struct {
 	// nobody can.
 	DirectSearch func(context.Context, *wire.SearchRequest, answers.Emit) error
 	DirectInfo   func(context.Context, *wire.InfoRequest, answers.Emit) error
+	// AUR is asked while someone waits; nil where it is not.
+	AUR AUR
 	// Parts are what else does not work as it should, for the status.
 	Parts func() []wire.Part
 	// Remembered is the status before the first refresh, nil for none.
@@ -91,6 +93,9 @@ func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer)
 	if err := r.Decode(&req); err != nil {
 		return err
 	}
+	if s.AUR != nil && st.SearchesLive(&req) {
+		return s.searchLive(&req)
+	}
 	err := s.cached(s.searches, key, w, func(emit answers.Emit) error { return st.Search(&req, emit) })
 	if errors.Is(err, answers.ErrNoRepos) && s.DirectSearch != nil {
 		return s.directly(err, func(ctx context.Context, emit answers.Emit) error { return s.DirectSearch(ctx, &req, emit) })
@@ -114,7 +119,14 @@ func (s *Service) directly(first error, ask func(context.Context, answers.Emit) 
 func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) error {
 	var req wire.InfoRequest
 	return s.answer(r, &req, func(st *state.State) error {
-		err := st.Info(&req, w.Part)
+		look := st.Info
+		if s.AUR != nil {
+			look = st.InfoHere
+		}
+		err := look(&req, w.Part)
+		if errors.Is(err, answers.ErrLacking) {
+			return s.infoLive(&req)
+		}
 		if errors.Is(err, answers.ErrNoRepos) && s.DirectInfo != nil {
 			return s.directly(err, func(ctx context.Context, emit answers.Emit) error { return s.DirectInfo(ctx, &req, emit) })
 		}
@@ -231,7 +243,7 @@ func (s *Service) failed(err error) error {
 	switch {
 	case errors.Is(err, pkgindex.ErrQuery):
 		return wire.Errorf(wire.CodeInvalid, "%v", err)
-	case errors.Is(err, answers.ErrNoTracker):
+	case errors.Is(err, answers.ErrNoTracker), errors.Is(err, answers.ErrAUR):
 		return wire.Errorf(wire.CodeNetwork, "%v", err)
 	case errors.Is(err, answers.ErrUnknown), errors.Is(err, answers.ErrNoRepos), errors.Is(err, answers.ErrNoRuntimes):
 		return wire.Errorf(wire.CodeNotReady, "%v", err)

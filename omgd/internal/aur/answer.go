@@ -1,0 +1,121 @@
+package aur
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/version"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// answer is what the AUR said, as an index in memory: answers come from it as they
+// come from any other.
+type answer struct {
+	file *pkgindex.File
+	data []byte
+	at   time.Time
+}
+
+// newAnswer makes an answer of packages. One that is too large for an index is
+// left out.
+func newAnswer(packages []wire.Package, at time.Time) (*answer, error) {
+	b := pkgindex.NewBuilder("omgd "+version.String(), at.Unix())
+	source := b.Source(Name, pkgindex.KindAUR)
+	source.Describe("", 0, at.Unix())
+	for i := range packages {
+		if err := source.Add(&packages[i]); err != nil && !errors.Is(err, pkgindex.ErrRecord) {
+			return nil, err
+		}
+	}
+	data, err := b.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	return openAnswer(data, at)
+}
+
+func openAnswer(data []byte, at time.Time) (*answer, error) {
+	f, err := pkgindex.OpenBytes(data)
+	if err != nil {
+		return nil, err
+	}
+	return &answer{file: f, data: data, at: at}, nil
+}
+
+// remember stores an answer; a large one is not kept.
+func (a *AUR) remember(key string, answer *answer) {
+	value, err := msgpack.Marshal(answer.data)
+	if err == nil && len(value) <= maxRemembered {
+		err = a.Store.Put(bucket, key, value, answer.at)
+	}
+	if err != nil {
+		a.Log.Warn("an answer of the AUR is not remembered", "err", err)
+	}
+}
+
+// maxRemembered is the most bytes of one stored answer: a few hundred packages.
+const maxRemembered = 1 << 20
+
+// recall returns a stored answer, nil for none.
+func (a *AUR) recall(key string) *answer {
+	value, at, ok := a.Store.Get(bucket, key)
+	if !ok {
+		return nil
+	}
+	var data []byte
+	if err := msgpack.Unmarshal(value, &data); err != nil {
+		return nil
+	}
+	answer, err := openAnswer(data, at)
+	if err != nil || answer.file.CheckSums() != nil {
+		return nil // of another version, or damaged
+	}
+	return answer
+}
+
+// Why says in a few words, to a person, why the AUR was not asked or did not
+// answer.
+func Why(err error) string {
+	var status *fetch.StatusError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &status) && status.Code == http.StatusTooManyRequests:
+		return "the AUR takes no more requests from here for now"
+	case errors.As(err, &status):
+		return fmt.Sprintf("the AUR is out of order (%d %s)", status.Code, http.StatusText(status.Code))
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, fetch.ErrSlow):
+		return "the AUR does not answer in time"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "the AUR cannot be reached: connection refused"
+	case errors.As(err, &dns):
+		return "the AUR cannot be reached: " + dns.Name + " is not found"
+	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
+		return "the AUR failed shortly before and is not asked again yet"
+	case errors.Is(err, ErrTooMany), errors.Is(err, ErrTooShort), errors.Is(err, errNotAsked), errors.Is(err, errBudget):
+		return err.Error()
+	}
+	return fmt.Sprintf("the AUR cannot be asked: %v", err)
+}
+
+// ago is an age for people.
+func ago(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return "less than a minute old"
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes old", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours old", d/time.Hour)
+	}
+	return fmt.Sprintf("%d days old", d/(24*time.Hour))
+}

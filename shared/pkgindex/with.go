@@ -1,0 +1,49 @@
+package pkgindex
+
+import "slices"
+
+// WithAUR is the set with the AUR of another index in place of its own. installed,
+// which may be nil, says which names a search puts first within a tier. The files
+// stay the callers'.
+func (s *Set) WithAUR(f *File, installed func(name string) bool) (*Set, error) {
+	next := &Set{files: append(slices.Clone(s.files), setFile{File: f, installed: make(bitset, (f.docs+63)/64)})}
+	for _, p := range s.parts {
+		if p.kind != KindAUR {
+			next.parts = append(next.parts, p)
+		}
+	}
+	for _, src := range f.facts.Sources {
+		if src.Kind == KindAUR {
+			next.parts = append(next.parts, part{
+				file: len(s.files), name: src.Name, kind: src.Kind, first: src.First, end: src.First + src.Packages,
+			})
+		}
+	}
+	for i := range next.files {
+		next.files[i].parts = nil
+	}
+	for i := range next.parts {
+		p := &next.parts[i]
+		p.rank = i
+		file := &next.files[p.file]
+		file.parts = append(file.parts, p)
+	}
+	for i := range next.files {
+		slices.SortFunc(next.files[i].parts, func(a, b *part) int { return int(a.first) - int(b.first) })
+	}
+	if installed == nil {
+		return next, nil
+	}
+	return next, guard(func() error {
+		for doc := range f.docs {
+			summary, err := f.Summary(doc)
+			if err != nil {
+				return err
+			}
+			if installed(summary.Name()) {
+				next.files[len(s.files)].installed.set(doc)
+			}
+		}
+		return nil
+	})
+}
