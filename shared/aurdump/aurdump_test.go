@@ -1,0 +1,311 @@
+package aurdump
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/omg-arch/omg/shared/corpus"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// clone keeps a package beyond the call that it is valid in.
+func clone(p *wire.Package) wire.Package {
+	out := *p
+	aur := *p.AUR
+	out.AUR = &aur
+	for _, l := range []*[]string{
+		&out.Groups, &out.Licenses, &out.Provides, &out.Depends, &out.OptDepends, &out.MakeDepends, &out.CheckDepends,
+		&out.Conflicts, &out.Replaces, &aur.CoMaintainers, &aur.Keywords,
+	} {
+		*l = append([]string{}, *l...)
+	}
+	return out
+}
+
+// readAll reads a dump of these bytes.
+func readAll(t testing.TB, content []byte) ([]wire.Package, File, error) {
+	path := filepath.Join(t.TempDir(), "dump")
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	var all []wire.Package
+	f, err := Read(t.Context(), path, func(p *wire.Package) error {
+		all = append(all, clone(p))
+		return nil
+	})
+	return all, f, err
+}
+
+func zip(t testing.TB, s string) []byte {
+	var buf bytes.Buffer
+	zw := gzip.NewWriter(&buf)
+	_, err := zw.Write([]byte(s))
+	require.NoError(t, err)
+	require.NoError(t, zw.Close())
+	return buf.Bytes()
+}
+
+// The corpus' dump is read as Go's own JSON reader reads it, field by field.
+func TestTheCorpusAsTheStandardLibraryReadsIt(t *testing.T) {
+	path := corpus.AUR(t)
+	zipped, err := os.ReadFile(path)
+	require.NoError(t, err)
+	zr, err := gzip.NewReader(bytes.NewReader(zipped))
+	require.NoError(t, err)
+	plain, err := io.ReadAll(zr)
+	require.NoError(t, err)
+	sameAsTheStandardLibrary(t, zipped, plain)
+}
+
+func TestAGeneratedDumpAsTheStandardLibraryReadsIt(t *testing.T) {
+	var buf bytes.Buffer
+	require.NoError(t, fixture.AUR(&buf, 5000, 7))
+	zr, err := gzip.NewReader(bytes.NewReader(buf.Bytes()))
+	require.NoError(t, err)
+	plain, err := io.ReadAll(zr)
+	require.NoError(t, err)
+	sameAsTheStandardLibrary(t, buf.Bytes(), plain)
+}
+
+func sameAsTheStandardLibrary(t *testing.T, zipped, plain []byte) {
+	var want []map[string]any
+	require.NoError(t, json.Unmarshal(plain, &want))
+	require.NotEmpty(t, want)
+	got, f, err := readAll(t, zipped)
+	require.NoError(t, err)
+	require.Empty(t, f.Warnings)
+	require.Len(t, got, len(want))
+	require.Equal(t, len(want), f.Packages)
+	unzipped, _, err := readAll(t, plain)
+	require.NoError(t, err)
+	require.Equal(t, got, unzipped)
+	for i, p := range got {
+		w := want[i]
+		text := func(key string) string { s, _ := w[key].(string); return s }
+		number := func(key string) float64 { n, _ := w[key].(float64); return n }
+		list := func(key string) []string {
+			out := []string{}
+			l, _ := w[key].([]any)
+			for _, v := range l {
+				out = append(out, v.(string))
+			}
+			return out
+		}
+		require.Equal(t, wire.Package{
+			Repo: "aur", Name: text("Name"), Version: text("Version"), Desc: text("Description"), Base: text("PackageBase"),
+			URL: text("URL"), Groups: list("Groups"), Licenses: list("License"), Provides: list("Provides"),
+			Depends: list("Depends"), OptDepends: list("OptDepends"), MakeDepends: list("MakeDepends"),
+			CheckDepends: list("CheckDepends"), Conflicts: list("Conflicts"), Replaces: list("Replaces"),
+			AUR: &wire.AUR{
+				Votes: uint32(number("NumVotes")), Popularity: number("Popularity"), OutOfDate: int64(number("OutOfDate")),
+				Maintainer: text("Maintainer"), Submitter: text("Submitter"), CoMaintainers: list("CoMaintainers"),
+				Submitted: int64(number("FirstSubmitted")), Modified: int64(number("LastModified")),
+				Keywords: list("Keywords"), URLPath: text("URLPath"),
+			},
+		}, p)
+	}
+}
+
+const good = `{"Name":"yay","Version":"1-1","Description":null,"OutOfDate":null,"Maintainer":null,"Keywords":[],"Other":{"deep":[1,{"x":null}]}}`
+
+// Nothing of one package is left in the next.
+func TestPackagesDoNotMix(t *testing.T) {
+	all, _, err := readAll(t, []byte(`[{"Name":"a","Version":"1","Description":"d","URL":"u","NumVotes":3,"Popularity":1.5,
+		"OutOfDate":9,"Maintainer":"m","CoMaintainers":["c"],"Depends":["x","y"],"Keywords":["k"],"LastModified":7},`+good+`]`))
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	require.Equal(t, []string{"x", "y"}, all[0].Depends)
+	require.Equal(t, "m", all[0].AUR.Maintainer)
+	require.Equal(t, clone(&wire.Package{Repo: "aur", Name: "yay", Version: "1-1", AUR: &wire.AUR{}}), all[1])
+}
+
+func TestWhatIsNotADump(t *testing.T) {
+	whole := zip(t, "["+good+"]")
+	long := `"` + strings.Repeat("x", 1<<21) + `"`
+	for name, c := range map[string]struct {
+		content []byte
+		want    error
+	}{
+		"nothing":                {nil, ErrEmpty},
+		"spaces":                 {[]byte("  \n"), ErrEmpty},
+		"no packages":            {[]byte("[]"), ErrEmpty},
+		"zipped nothing":         {zip(t, ""), ErrEmpty},
+		"a page":                 {[]byte("<!DOCTYPE html><title>503</title>"), ErrNotDump},
+		"a zipped page":          {zip(t, "<html>"), ErrNotDump},
+		"an answer":              {[]byte(`{"version":5,"type":"error","resultcount":0,"results":[],"error":"Too many"}`), ErrNotDump},
+		"a text":                 {[]byte(`"packages"`), ErrNotDump},
+		"an array of numbers":    {[]byte("[1,2]"), ErrNotDump},
+		"a package, a number":    {[]byte("[" + good + ",2]"), ErrNotDump},
+		"cut off in the array":   {[]byte("[" + good), ErrTruncated},
+		"cut off in a package":   {[]byte("[" + good[:30]), ErrTruncated},
+		"cut off behind a comma": {[]byte("[" + good + ","), ErrTruncated},
+		"cut off in the gzip":    {whole[:len(whole)-12], ErrTruncated},
+		"no checksum":            {whole[:len(whole)-3], ErrTruncated},
+		"a gzip header":          {whole[:5], ErrTruncated},
+		"a wrong checksum":       {flip(whole, len(whole)-6), ErrDamaged},
+		"a damaged gzip":         {flip(whole, 20), ErrDamaged},
+		"behind the end":         {[]byte("[" + good + "] []"), ErrDamaged},
+		"behind the gzip":        {append(slices.Clone(whole), "more than a header"...), ErrDamaged},
+		"a comma too many":       {[]byte("[" + good + ",]"), ErrDamaged},
+		"a number as name":       {[]byte(`[{"Name":1,"Version":"1"}]`), ErrDamaged},
+		"a text as votes":        {[]byte(`[{"Name":"a","Version":"1","NumVotes":"many"}]`), ErrDamaged},
+		"votes below zero":       {[]byte(`[{"Name":"a","Version":"1","NumVotes":-1}]`), ErrDamaged},
+		"votes beyond counting":  {[]byte(`[{"Name":"a","Version":"1","NumVotes":4294967296}]`), ErrDamaged},
+		"a popularity too large": {[]byte(`[{"Name":"a","Version":"1","Popularity":1e999}]`), ErrDamaged},
+		"an object as list":      {[]byte(`[{"Name":"a","Version":"1","Depends":{}}]`), ErrDamaged},
+		"nested deeply":          {[]byte(`[{"Name":"a","Version":"1","X":` + strings.Repeat("[", 200_000)), ErrDamaged},
+		"a long text":            {[]byte(`[{"Name":` + long + `}]`), ErrOversize},
+		"a long unknown text":    {[]byte(`[{"X":` + long + `}]`), ErrOversize},
+		"a long key":             {[]byte(`[{` + long + `:1}]`), ErrOversize},
+		"many spaces":            {[]byte("[" + good + strings.Repeat(" ", 1<<21) + "]"), ErrOversize},
+		"spaces only":            {[]byte(strings.Repeat(" ", 1<<21)), ErrOversize},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := readAll(t, c.content)
+			require.ErrorIs(t, err, c.want)
+			var path *fs.PathError
+			require.ErrorAs(t, err, &path)
+			require.Less(t, len(err.Error()), 500)
+		})
+	}
+}
+
+func flip(b []byte, i int) []byte {
+	b = slices.Clone(b)
+	b[i] ^= 0x55
+	return b
+}
+
+// What makes one package unusable costs that package.
+func TestUnusablePackagesAreLeftOut(t *testing.T) {
+	all, f, err := readAll(t, []byte(`[`+good+`,{"Version":"1"},{"Name":"","Version":"1"},{"Name":"a/b","Version":"1"},
+		{"Name":"a\u001bb","Version":"1"},{"Name":"a\ud800","Version":"1"},{"Name":"b"},{"Name":"`+strings.Repeat("n", 300)+`","Version":"1"},
+		{"Name":"v","Version":"`+strings.Repeat("1", 300)+`"},`+good+`,{"Name":"last","Version":"2"}]`))
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	require.Equal(t, "yay", all[0].Name)
+	require.Equal(t, "last", all[1].Name)
+	require.Len(t, f.Warnings, 9)
+	require.Contains(t, strings.Join(f.Warnings, "\n"), `"yay" stands there again`)
+}
+
+func TestWarningsAreBounded(t *testing.T) {
+	_, f, err := readAll(t, []byte(`[`+strings.Repeat(`{"Name":""},`, 250)+good+`]`))
+	require.NoError(t, err)
+	require.Len(t, f.Warnings, MaxWarnings)
+	require.Equal(t, 150, f.MoreWarnings)
+}
+
+// A gzip of some megabytes that expands to gigabytes is read no further than the
+// bounds, and never held.
+func TestABombIsRefused(t *testing.T) {
+	var buf bytes.Buffer
+	zw, err := gzip.NewWriterLevel(&buf, gzip.BestSpeed)
+	require.NoError(t, err)
+	_, _ = io.WriteString(zw, `[{"Name":"`)
+	block := bytes.Repeat([]byte{'a'}, 1<<20)
+	for range 256 {
+		_, _ = zw.Write(block)
+	}
+	require.NoError(t, zw.Close())
+	_, _, err = readAll(t, buf.Bytes())
+	require.ErrorIs(t, err, ErrOversize)
+}
+
+func TestTheBoundsOfTheWhole(t *testing.T) {
+	many := "[" + strings.Repeat(`{"Name":"a"},`, 5000) + good + "]"
+	var f File
+	err := f.read(t.Context(), strings.NewReader(many), limits{bytes: 20_000, object: 1000, packages: 10}, nil)
+	require.ErrorIs(t, err, ErrOversize)
+	three := `[{"Name":"a","Version":"1"},{"Name":"b","Version":"1"},{"Name":"c","Version":"1"}]`
+	nothing := func(*wire.Package) error { return nil }
+	err = (&File{}).read(t.Context(), strings.NewReader(three), limits{bytes: 1000, object: 1000, packages: 2}, nothing)
+	require.ErrorIs(t, err, ErrOversize)
+	err = (&File{}).read(t.Context(), strings.NewReader(three), limits{bytes: 1000, object: 1000, packages: 3}, nothing)
+	require.NoError(t, err)
+}
+
+func TestErrorsOfTheCallerAndOfTheSystem(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dump")
+	require.NoError(t, os.WriteFile(path, zip(t, "["+good+"]"), 0o600))
+	mine := errors.New("mine")
+	_, err := Read(t.Context(), path, func(*wire.Package) error { return mine })
+	require.Equal(t, mine, err)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = Read(ctx, path, func(*wire.Package) error { return nil })
+	require.Equal(t, context.Canceled, err)
+
+	_, err = Read(t.Context(), path+"x", nil)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = Read(t.Context(), filepath.Dir(path), nil)
+	require.ErrorIs(t, err, ErrNotRegular)
+	_, err = Read(t.Context(), "/dev/null", nil)
+	require.ErrorIs(t, err, ErrNotRegular)
+}
+
+func TestAFileThatChangesMeanwhile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dump")
+	require.NoError(t, os.WriteFile(path, zip(t, "["+good+"]"), 0o600))
+	_, err := Read(t.Context(), path, func(*wire.Package) error { return os.Truncate(path, 10) })
+	require.ErrorIs(t, err, ErrChanged)
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte("[" + good + "]"))
+	f.Add(zip(f, "["+good+","+good+"]"))
+	f.Add([]byte(`[{"Name":"a","Version":"1","Depends":["x>1",null],"NumVotes":3,"Popularity":1e-3}]`))
+	f.Add([]byte(`{"version":5}`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		var file File
+		handed := 0
+		err := file.read(t.Context(), bytes.NewReader(content), limits{bytes: 1 << 20, object: 1 << 12, packages: 100}, func(p *wire.Package) error {
+			handed++
+			if p.Name == "" || p.Version == "" || p.AUR == nil || strings.Contains(p.Name, "/") {
+				return fmt.Errorf("handed out %v", p)
+			}
+			return nil
+		})
+		if handed != file.Packages {
+			t.Fatalf("%d packages, %d handed out", file.Packages, handed)
+		}
+		var call *callError
+		if errors.As(err, &call) {
+			t.Fatal(call.err)
+		}
+		if err == nil && handed == 0 {
+			t.Fatal("no packages and no error")
+		}
+	})
+}
+
+// BenchmarkRead reads a dump of the AUR's size.
+func BenchmarkRead(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "dump")
+	f, err := os.Create(path)
+	require.NoError(b, err)
+	require.NoError(b, fixture.AUR(f, 100_000, 1))
+	require.NoError(b, f.Close())
+	b.ReportAllocs()
+	for b.Loop() {
+		got, err := Read(b.Context(), path, func(*wire.Package) error { return nil })
+		require.NoError(b, err)
+		require.Equal(b, 100_000, got.Packages)
+	}
+}
