@@ -18,9 +18,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Builder collects packages and writes an index of them. Sources may be filled
-// at the same time by a goroutine each; the bytes written depend only on the
-// packages and the facts.
+// Builder collects packages and writes an index of them, once. Sources may be
+// filled at the same time by a goroutine each; the bytes written depend only on
+// the packages and the facts.
 type Builder struct {
 	facts   Facts
 	sources []*Source
@@ -49,7 +49,8 @@ type Source struct {
 	facts   SourceFacts
 	enc     *recordEncoder
 	docs    []buildDoc
-	records []byte
+	records arena
+	record  []byte // the one being added
 	text    []byte
 	values  map[termKey]uint32
 	keys    []termKey
@@ -58,7 +59,7 @@ type Source struct {
 
 // buildDoc is a package on its way into the index.
 type buildDoc struct {
-	record, recordLen     uint32
+	record                piece
 	text                  uint32
 	name, provides, group uint32 // lengths in text
 	textLen               uint32
@@ -100,16 +101,14 @@ func (s *Source) Add(p *wire.Package) error {
 	if p.Name == "" || p.Version == "" {
 		return errors.New("a package needs a name and a version")
 	}
-	if len(s.records) > maxSectionLen-wire.MaxFrame || len(s.text) > maxSectionLen-wire.MaxFrame {
+	if s.records.size > maxSectionLen-wire.MaxFrame || len(s.text) > maxSectionLen-wire.MaxFrame {
 		return fmt.Errorf("%w: %s", ErrTooLarge, s.facts.Name)
 	}
-	d := buildDoc{record: uint32(len(s.records)), text: uint32(len(s.text)), own: uint32(len(s.docs))}
-	s.records = s.enc.append(s.records, p)
-	d.recordLen = uint32(len(s.records)) - d.record
-	if err := checkRecord(s.records[d.record:]); err != nil {
-		s.records = s.records[:d.record]
+	s.record = s.enc.append(s.record[:0], p)
+	if err := checkRecord(s.record); err != nil {
 		return fmt.Errorf("%s/%s: %w", s.facts.Name, p.Name, err)
 	}
+	d := buildDoc{record: s.records.add(s.record), text: uint32(len(s.text)), own: uint32(len(s.docs))}
 	if p.AUR != nil {
 		d.votes = p.AUR.Votes
 	}
@@ -251,8 +250,6 @@ func (b *Builder) write(w io.Writer) (header []byte, err error) {
 	}
 	n := uint32(docs)
 
-	// Sorting, the two kinds of substrings and the whole values do not depend
-	// on each other beyond the order of the docs.
 	var wait sync.WaitGroup
 	for _, s := range b.sources {
 		wait.Go(s.sort)
@@ -265,22 +262,10 @@ func (b *Builder) write(w io.Writer) (header []byte, err error) {
 		b.facts.Sources = append(b.facts.Sources, s.facts)
 		first += s.facts.Packages
 	}
-	var (
-		long  = new(trigrams)
-		short = new(shortGrams)
-		terms termTable
-		names []byte
-	)
-	wait.Go(func() { long.add(b) })
-	wait.Go(func() { short.add(b); terms.add(b, n); names = b.names(n) })
-	wait.Wait()
-
 	facts, err := msgpack.Marshal(&b.facts)
 	if err != nil {
 		return nil, err
 	}
-	grams, post := encodeGrams(append(long.all, short.all...), n)
-	termEntries, values, post := terms.encode(post, n)
 
 	out := sectionWriter{w: w, at: uint64(headerSize + entrySize*len(sectionOrder))}
 	out.section(secFacts, facts)
@@ -288,8 +273,9 @@ func (b *Builder) write(w io.Writer) (header []byte, err error) {
 	out.begin(secRecords)
 	for _, s := range b.sources {
 		for _, d := range s.docs {
-			out.write(s.records[d.record : d.record+d.recordLen])
+			out.write(s.records.get(d.record))
 		}
+		s.records, s.enc, s.record = arena{}, nil, nil // most of the memory, which what follows can use
 	}
 	out.end()
 	out.begin(secText)
@@ -299,6 +285,23 @@ func (b *Builder) write(w io.Writer) (header []byte, err error) {
 		}
 	}
 	out.end()
+	if out.err != nil {
+		return nil, out.err
+	}
+
+	// The two kinds of substrings and the whole values do not depend on each
+	// other.
+	var (
+		long  = new(trigrams)
+		short = new(shortGrams)
+		terms termTable
+		names []byte
+	)
+	wait.Go(func() { long.add(b) })
+	wait.Go(func() { short.add(b); terms.add(b, n); names = b.names(n) })
+	wait.Wait()
+	grams, post := encodeGrams(append(long.all, short.all...), n)
+	termEntries, values, post := terms.encode(post, n)
 	out.section(secNames, names)
 	out.section(secGrams, grams)
 	out.section(secTerms, termEntries)
@@ -322,7 +325,7 @@ func (b *Builder) docEntries(n uint32) []byte {
 			out = binary.LittleEndian.AppendUint32(out, d.provides)
 			out = binary.LittleEndian.AppendUint32(out, d.group)
 			out = binary.LittleEndian.AppendUint32(out, letters(s.name(d)))
-			record += d.recordLen
+			record += d.record.size
 			text += d.textLen
 		}
 	}

@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/omg-arch/omg/shared/aurdump"
 	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
@@ -23,10 +25,14 @@ import (
 func buildCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "build",
-		Usage: "build an index from pacman's databases",
+		Usage: "build an index from pacman's databases, the AUR's dump, or both",
 		Description: `Reads the databases that pacman.conf names (without a pacman.conf: all in
 DIR/sync) and writes an index of them, whole or not at all. The same databases
 give the same bytes but for the time of the build, which SOURCE_DATE_EPOCH sets.
+
+With --aur it reads the AUR's dump, packages-meta-ext-v1.json.gz, as it is or
+unpacked, into an index of its own; with --aur and any of --dbpath,
+--pacman-config, --repo and --db, into one together with those repositories.
 
 ` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
@@ -34,16 +40,24 @@ give the same bytes but for the time of the build, which SOURCE_DATE_EPOCH sets.
 			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
 			&cli.StringSliceFlag{Name: "repo", Usage: "only the repository `NAME` (repeatable)"},
 			&cli.StringSliceFlag{Name: "db", Usage: "the database `FILE` instead of DIR/sync's (repeatable); its name is the repository's"},
-			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "write to `FILE`", DefaultText: "repos.omgidx in the data directory"},
+			&cli.StringFlag{Name: "aur", Usage: "read the AUR's dump `FILE`"},
+			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "write to `FILE`", DefaultText: "repos.omgidx in the data directory; aur.omgidx of the AUR alone"},
 			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, else ~/.local/share/omg"},
 		},
 		Action: build,
 	}
 }
 
+// gcPercent is by how much the heap of a build may outgrow what is in use: most
+// of it is kept until it is written, and collecting it costs little.
+const gcPercent = 40
+
 func build(c *cli.Context) error {
 	if c.Args().Present() {
 		return command.Usagef("build takes no argument %q: name a database with --db", c.Args().First())
+	}
+	if c.IsSet("aur") && c.String("aur") == "" {
+		return command.Usagef("--aur takes the path of the AUR's dump")
 	}
 	at, err := buildTime(os.Getenv("SOURCE_DATE_EPOCH"))
 	if err != nil {
@@ -57,9 +71,13 @@ func build(c *cli.Context) error {
 	if err != nil {
 		return exit.With(exit.Failed, err)
 	}
+	debug.SetGCPercent(gcPercent)
 	start := time.Now()
 	bar := newProgress(c.App.ErrWriter)
 	built, err := repos.Build(c.Context, "omg-index "+version.String(), at, bar.each())
+	if err == nil && c.IsSet("aur") {
+		err = addAUR(c.Context, built, c.String("aur"), bar.each())
+	}
 	bar.end()
 	if err != nil {
 		return exit.With(exit.Failed, err)
@@ -112,6 +130,9 @@ func buildTime(epoch string) (int64, error) {
 
 // reposToBuild are the databases that the flags name.
 func reposToBuild(c *cli.Context) (*catalog.Repos, error) {
+	if aurAlone(c) {
+		return &catalog.Repos{}, nil
+	}
 	if dbs := c.StringSlice("db"); len(dbs) > 0 {
 		if len(c.StringSlice("repo")) > 0 {
 			return nil, command.Usagef("--repo and --db exclude each other")
@@ -154,6 +175,9 @@ func output(c *cli.Context) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
+	if aurAlone(c) {
+		return filepath.Join(dir, paths.AURIndex), nil
+	}
 	return filepath.Join(dir, paths.ReposIndex), nil
 }
 
@@ -165,7 +189,11 @@ func summarize(c *cli.Context, out string, repos *catalog.Repos, built *catalog.
 	}
 	total := 0
 	for i, f := range built.Files {
-		fmt.Fprintf(c.App.Writer, "%s: %d packages\n", termtext.Clean(repos.List[i].Name), f.Packages)
+		name := aurdump.Repo
+		if i < len(repos.List) {
+			name = repos.List[i].Name
+		}
+		fmt.Fprintf(c.App.Writer, "%s: %d packages\n", termtext.Clean(name), f.Packages)
 		total += f.Packages
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "%s: %d packages, %d bytes, %s\n", termtext.Clean(out), total, fi.Size(), took.Round(time.Millisecond))

@@ -1,0 +1,30 @@
+package pkgindex
+
+// arena keeps pieces of bytes, in blocks that are never moved: one growing slice
+// would take up to twice the memory each time that it has to grow.
+type arena struct {
+	blocks [][]byte
+	size   uint64 // of all pieces
+}
+
+const arenaBlock = 1 << 20 // bytes; more than the largest piece
+
+// piece is where a piece lies.
+type piece struct {
+	block, at, size uint32
+}
+
+// add copies a piece in.
+func (a *arena) add(b []byte) piece {
+	last := len(a.blocks) - 1
+	if last < 0 || len(a.blocks[last])+len(b) > cap(a.blocks[last]) {
+		a.blocks = append(a.blocks, make([]byte, 0, max(arenaBlock, len(b))))
+		last++
+	}
+	p := piece{uint32(last), uint32(len(a.blocks[last])), uint32(len(b))}
+	a.blocks[last] = append(a.blocks[last], b...)
+	a.size += uint64(len(b))
+	return p
+}
+
+func (a *arena) get(p piece) []byte { return a.blocks[p.block][p.at:][:p.size] }
