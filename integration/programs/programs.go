@@ -50,7 +50,7 @@ var built = sync.OnceValues(func() (string, error) {
 	}
 	root := filepath.Dir(strings.TrimSpace(string(out)))
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", tags, "-ldflags=-s -w",
-		"-o", dir+"/", "./omg", "./omg/omg-direct", "./omgd", "./omg-index")
+		"-o", dir+"/", "./omg", "./omg/omg-direct", "./omgd", "./omg-index", "./omg-probe")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -1,0 +1,111 @@
+// Package app is omg-probe's command line: what is asked for, looked at until
+// the deadline, and printed.
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/omg-arch/omg/omg-probe/internal/render"
+	"github.com/omg-arch/omg/omg-probe/internal/shell"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/termtext"
+	"github.com/omg-arch/omg/shared/version"
+)
+
+// Run runs omg-probe with the words after its name and returns its exit code.
+func Run(args []string, stdout, stderr io.Writer) int {
+	err := run(args, stdout)
+	if err == nil {
+		return exit.OK
+	}
+	fmt.Fprintf(stderr, "omg-probe: error: %s\n", termtext.Clean(err.Error()))
+	if e := new(exit.Error); errors.As(err, &e) && e.Hint != "" {
+		fmt.Fprintf(stderr, "omg-probe: hint: %s\n", e.Hint)
+	}
+	return exit.Code(err)
+}
+
+func run(args []string, stdout io.Writer) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.help:
+		return write(stdout, help)
+	case o.version:
+		return write(stdout, "omg-probe "+version.String()+"\n")
+	case o.init:
+		return o.printShell(stdout)
+	}
+	format, err := render.Parse(o.format)
+	if err != nil {
+		return exit.With(exit.Usage, err)
+	}
+	l, err := o.prepare()
+	if err != nil {
+		return err
+	}
+	if o.why {
+		return write(stdout, l.why())
+	}
+	show := func(a render.Answer) error {
+		if o.number != "" {
+			return write(stdout, number(o.number, a.Status).String()+"\n")
+		}
+		text, err := format(a)
+		if err != nil {
+			return err
+		}
+		return write(stdout, text)
+	}
+	return show(l.until(o.deadline, func(a render.Answer) {
+		_ = show(a) // a prompt goes on, whatever happens
+		os.Exit(exit.OK)
+	}))
+}
+
+// printShell prints the code for a shell, which runs this very program with the
+// same words, wherever PATH leads by then.
+func (o *options) printShell(stdout io.Writer) error {
+	if _, err := render.Parse(o.format); err != nil {
+		return exit.With(exit.Usage, err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	env := paths.Process()
+	var files []string
+	for _, socket := range env.Sockets(o.socket) {
+		file := env.Status(socket)
+		if file, err = filepath.Abs(file); err != nil {
+			return err
+		}
+		files = append(files, file)
+	}
+	code, err := shell.Code(o.shell, append([]string{self}, o.words...), files)
+	if err != nil {
+		return exit.With(exit.Usage, err)
+	}
+	return write(stdout, code)
+}
+
+// write writes all at once: what reads it sees all of it or nothing.
+func write(w io.Writer, text string) error {
+	if text == "" {
+		return nil
+	}
+	if _, err := io.WriteString(w, text); err != nil {
+		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("writing the answer: %w", err)}
+	}
+	return nil
+}
+
+func quote(s string) string { return strconv.QuoteToASCII(s) }

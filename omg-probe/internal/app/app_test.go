@@ -1,0 +1,187 @@
+package app
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/statusfile"
+)
+
+// home is an empty home directory, which the environment speaks of and nothing else.
+func home(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		t.Setenv(name, "")
+		require.NoError(t, os.Unsetenv(name))
+	}
+	t.Setenv("HOME", dir)
+	t.Setenv("XDG_RUNTIME_DIR", filepath.Join(dir, "run"))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "run"), 0o700))
+	return dir
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+}
+
+func probe(args ...string) (stdout, stderr string, code int) {
+	var out, err bytes.Buffer
+	code = Run(append([]string{"--deadline", "0"}, args...), &out, &err)
+	return out.String(), err.String(), code
+}
+
+func shows(t *testing.T, want string, args ...string) {
+	t.Helper()
+	out, stderr, code := probe(args...)
+	require.Zero(t, code, stderr)
+	require.Empty(t, stderr)
+	require.Equal(t, want, out)
+}
+
+func status(t *testing.T, at time.Time) {
+	t.Helper()
+	require.NoError(t, statusfile.Write(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "omg.status"), statusfile.Status{
+		Installed: statusfile.Count(1200), Explicit: statusfile.Count(300), Orphans: statusfile.Count(4),
+		Updates: statusfile.Count(7), AURUpdates: statusfile.Count(0), At: at, Interval: 300 * time.Second,
+		System: []statusfile.Version{{Runtime: "ruby", Version: "3.4.1"}},
+	}))
+}
+
+func TestDirectory(t *testing.T) {
+	dir := home(t)
+	writeFile(t, dir+"/p/.node-version", "20.1.0\n")
+	writeFile(t, dir+"/.nvm/versions/node/v20.1.0/bin/node", "")
+	writeFile(t, dir+"/p/.ruby-version", "3.3.0\n")
+	require.NoError(t, os.Mkdir(dir+"/p/sub", 0o755))
+	args := []string{"--dbpath", dir, "-C", dir + "/p/sub", "node", "ruby", "bun"}
+	shows(t, "node 20.1.0 ruby 3.3.0*\n", args...)
+	t.Chdir(dir + "/p")
+	shows(t, "ruby 3.3.0* node 20.1.0\n", "-Csub", "ruby", "--dbpath="+dir, "nodejs")
+	t.Chdir(dir)
+	shows(t, "", "--dbpath", dir, "node")
+}
+
+func TestTheSystemsVersionsAreThoseOfTheStatusFile(t *testing.T) {
+	dir := home(t)
+	status(t, time.Now())
+	require.NoError(t, os.MkdirAll(dir+"/local/ruby-3.2.0-1", 0o755))
+	shows(t, "ruby 3.4.1\n", "--dbpath", dir, "-C", dir, "ruby")
+	status(t, time.Now().Add(-time.Hour))
+	shows(t, "ruby 3.2.0\n", "--dbpath", dir, "-C", dir, "ruby")
+}
+
+func TestStatus(t *testing.T) {
+	dir := home(t)
+	shows(t, "updates ? aur ? vulnerabilities ? orphans ?\n", "--status")
+	shows(t, "?\n", "uc")
+	status(t, time.Now())
+	shows(t, "updates 7 aur 0 vulnerabilities ? orphans 4\n", "--status")
+	shows(t, "ruby 3.4.1 updates 7 aur 0 vulnerabilities ? orphans 4\n", "--status", "ruby", "-C", dir)
+	for name, want := range map[string]string{"ec": "300\n", "tc": "1200\n", "oc": "4\n", "uc": "7\n"} {
+		shows(t, want, name)
+	}
+	shows(t, "7 3.4.1\n", "--format={{.updates}} {{.ruby}}", "-C", dir)
+	status(t, time.Now().Add(-901*time.Second))
+	shows(t, "updates ? aur ? vulnerabilities ? orphans ?\n", "--status")
+	shows(t, "?\n", "tc")
+	shows(t, "updates ?\n", "--status", "-f", "starship")
+	require.NoError(t, os.Chmod(dir+"/run/omg.status", 0o666))
+	shows(t, "?\n", "uc")
+}
+
+func TestWhy(t *testing.T) {
+	dir := home(t)
+	writeFile(t, dir+"/a b/.node-version", "$(touch x)\n")
+	writeFile(t, dir+"/a b/mise.toml", "[tools\n")
+	writeFile(t, dir+"/a b/go.mod", "module x\ngo 1.24\n")
+	shows(t, "node ?*\n", "--dbpath", dir, "-C", dir+"/a b", "node")
+	out, stderr, code := probe("--why", "--dbpath", dir, "-C", dir+"/a b", "node", "bun")
+	require.Zero(t, code, stderr)
+	require.Contains(t, out, `node "$(touch x)": not installed`)
+	require.Contains(t, out, `range "$(touch x)", directory: "`+dir+`/a b/.node-version"`)
+	require.Contains(t, out, `skipped "`+dir+`/a b/mise.toml": TOML: `)
+	require.Contains(t, out, "bun: nothing is declared or installed\n")
+	require.Contains(t, out, "status: none: ")
+	status(t, time.Now().Add(-time.Hour))
+	out, _, _ = probe("--why", "--status")
+	require.Contains(t, out, "not shown: ")
+	status(t, time.Now())
+	out, _, _ = probe("--why", "--status")
+	require.Contains(t, out, "  updates 7\n")
+	require.Contains(t, out, "  vulnerabilities ?\n")
+}
+
+func TestUsage(t *testing.T) {
+	home(t)
+	for _, args := range [][]string{
+		{"perl"},
+		{"--nope"},
+		{"-x"},
+		{"--format"},
+		{"--format", "xml"},
+		{"--deadline", "soon"},
+		{"--deadline=-1s"},
+		{"-C", "/nonexistent"},
+		{"--why=yes"},
+		{"uc", "node"},
+		{"node", "uc"},
+		{"uc", "tc"},
+		{"uc", "--why"},
+		{"uc", "-f", "json"},
+		{"--why", "-f", "json"},
+		{"init"},
+		{"init", "sh"},
+		{"init", "bash", "--why"},
+		{"init", "bash", "-f", "xml"},
+		{"-C", ""},
+		{"init", "bash", "init"},
+		{"\x1b[31m"},
+	} {
+		out, stderr, code := probe(args...)
+		require.Equal(t, 2, code, "%q", args)
+		require.Empty(t, out, "%q", args)
+		require.True(t, strings.HasPrefix(stderr, "omg-probe: error: "), "%q: %s", args, stderr)
+		require.NotContains(t, stderr, "\x1b")
+	}
+	for _, args := range [][]string{{"-h"}, {"node", "--help"}} {
+		out, _, code := probe(args...)
+		require.Zero(t, code)
+		require.Contains(t, out, "Exit codes: 0")
+	}
+	out, _, _ := probe("--version")
+	require.True(t, strings.HasPrefix(out, "omg-probe "))
+}
+
+func TestInit(t *testing.T) {
+	dir := home(t)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		out, stderr, code := probe("init", shell, "--status", "node", "--format={{.node}}")
+		require.Zero(t, code, stderr)
+		require.Contains(t, out, "'"+self+"' '--deadline' '0' '--status' 'node' '--format' '{{.node}}'")
+		require.Contains(t, out, "'"+dir+"/run/omg.status'")
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	home(t)
+	var stderr bytes.Buffer
+	require.Equal(t, 3, Run([]string{"uc"}, full{}, &stderr))
+	require.Contains(t, stderr.String(), "no space left on device")
+}

@@ -1,0 +1,225 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/omg-arch/omg/omg-probe/internal/render"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/runtimes"
+	"github.com/omg-arch/omg/shared/statusfile"
+	"github.com/omg-arch/omg/shared/termtext"
+)
+
+// look is one look at the files.
+type look struct {
+	o     *options
+	env   runtimes.Env
+	paths paths.Env
+
+	file  string // the status file
+	stale error  // why its numbers are not shown
+}
+
+func (o *options) prepare() (*look, error) {
+	l := &look{o: o, paths: paths.Process()}
+	dir := o.dir
+	if dir == "" || !filepath.IsAbs(dir) {
+		wd, err := os.Getwd()
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, exit.With(exit.Failed, fmt.Errorf("the working directory: %w", err))
+		}
+		if err != nil {
+			wd = "/" // it was removed; a prompt goes on
+		}
+		dir = filepath.Join(wd, dir)
+	}
+	if o.dir != "" {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return nil, usage("-C %s: not a directory", quote(o.dir))
+		}
+	}
+	top := o.top
+	if top != "" {
+		abs, err := filepath.Abs(top)
+		if err != nil {
+			return nil, exit.With(exit.Failed, err)
+		}
+		top = abs
+	}
+	l.env = runtimes.Env{
+		Getenv: os.Getenv, Home: os.Getenv("HOME"), Dir: dir, Data: l.paths.DataDir(o.data), DBPath: o.dbPath,
+		Top: top, CrossBorders: o.borders, Remote: o.remote,
+	}
+	return l, nil
+}
+
+// readStatus reads the status file of the user's daemon, or of the one for all
+// users: the first that is fresh, else the first. Without fresh numbers the
+// system's versions are looked up in pacman's database.
+func (l *look) readStatus() render.Status {
+	now, boot := time.Now(), statusfile.CurrentBoot()
+	var first render.Status
+	for i, socket := range l.paths.Sockets(l.o.socket) {
+		file := l.paths.Status(socket)
+		s, err := statusfile.Read(file)
+		there := err == nil
+		if err == nil {
+			err = s.Fresh(now, boot)
+		}
+		if err == nil {
+			l.file, l.stale = file, nil
+			l.env.System = map[string]string{}
+			for _, v := range s.System {
+				l.env.System[v.Runtime] = v.Version
+			}
+			return render.Status{Status: s, Fresh: true, There: true}
+		}
+		if i == 0 || there && !first.There {
+			l.file, l.stale = file, err
+			first = render.Status{Status: statusfile.Status{At: s.At, Interval: s.Interval}, There: there}
+		}
+	}
+	return first
+}
+
+// until looks at everything, and calls late, once, if a deadline comes first, with
+// what was found by then. late ends the process: this goroutine may be stuck in a
+// system call.
+func (l *look) until(deadline time.Duration, late func(render.Answer)) render.Answer {
+	a := render.Answer{WantsStatus: l.o.status}
+	var mu sync.Mutex // guards a
+	if deadline > 0 {
+		timer := time.AfterFunc(deadline, func() {
+			mu.Lock()
+			late(a)
+		})
+		defer timer.Stop()
+	}
+	l.all(func(add func(*render.Answer)) {
+		mu.Lock()
+		defer mu.Unlock()
+		add(&a)
+	})
+	mu.Lock() // for good: nobody is late any more
+	a.Complete = true
+	return a
+}
+
+func (l *look) names() []string {
+	switch {
+	case l.o.number != "" || !l.o.wantsRuntimes():
+		return nil
+	case l.o.all || len(l.o.runtimes) == 0:
+		return runtimes.Names()
+	}
+	return l.o.runtimes
+}
+
+// all hands over each part of the answer as it is found.
+func (l *look) all(add func(func(*render.Answer))) {
+	names := l.names()
+	status := l.readStatus()
+	add(func(a *render.Answer) { a.Status = status })
+	if len(names) == 0 {
+		return
+	}
+	p := runtimes.New(l.env, names...)
+	for _, name := range names {
+		if active := p.Active(name); active.Version != "" {
+			add(func(a *render.Answer) { a.Runtimes = append(a.Runtimes, active) })
+		}
+	}
+}
+
+// number is the one that ec, tc, oc or uc asks for.
+func number(name string, s render.Status) statusfile.Number {
+	switch name {
+	case "ec":
+		return s.Explicit
+	case "tc":
+		return s.Installed
+	case "oc":
+		return s.Orphans
+	}
+	return s.Updates
+}
+
+// why says for people what decided, with everything that was not shown quoted.
+func (l *look) why() string {
+	var b strings.Builder
+	status := l.readStatus()
+	if names := l.names(); len(names) > 0 {
+		p := runtimes.New(l.env, names...)
+		for _, name := range names {
+			whyRuntime(&b, p, name)
+		}
+		for _, n := range p.Notes() {
+			fmt.Fprintf(&b, "skipped %s: %s\n", place(n.Path), termtext.Clean(n.Text))
+		}
+	}
+	switch {
+	case l.stale != nil && status.There:
+		fmt.Fprintf(&b, "status %s: not shown: %s\n", place(l.file), termtext.Clean(l.stale.Error()))
+	case l.stale != nil:
+		fmt.Fprintf(&b, "status: none: %s\n", termtext.Clean(l.stale.Error()))
+	default:
+		fmt.Fprintf(&b, "status %s: of %s\n%s", place(l.file), status.At.UTC().Format(time.RFC3339), render.Numbers(status))
+	}
+	return b.String()
+}
+
+func whyRuntime(b *strings.Builder, p *runtimes.Prober, name string) {
+	a := p.Active(name)
+	switch {
+	case a.Version == "":
+		fmt.Fprintf(b, "%s: nothing is declared or installed\n", name)
+	case a.Missing:
+		fmt.Fprintf(b, "%s %s: not installed\n", name, orQuoted(a.Version))
+	case a.Path == "":
+		fmt.Fprintf(b, "%s %s: %s\n", name, orQuoted(a.Version), a.Manager)
+	default:
+		fmt.Fprintf(b, "%s %s: %s, %s\n", name, orQuoted(a.Version), a.Manager, place(a.Path))
+	}
+	for _, d := range p.Declared(name) {
+		mark := " "
+		if a.Declared != nil && a.Declared.Source == d.Source && a.Declared.Want == d.Want {
+			mark = ">"
+		}
+		fmt.Fprintf(b, "  %s %s %s, %s: %s\n", mark, d.Kind, orQuoted(d.Want), d.Scope, place(d.Source))
+	}
+	if all := p.Installed(name); len(all) > 0 {
+		b.WriteString("    installed:")
+		for i, one := range all {
+			if i == 8 {
+				fmt.Fprintf(b, " and %d more", len(all)-i)
+				break
+			}
+			fmt.Fprintf(b, " %s (%s)", one.Version, one.Manager)
+		}
+		b.WriteByte('\n')
+	}
+}
+
+// orQuoted is a version as it is, or quoted if it could be anything else.
+func orQuoted(s string) string {
+	if runtimes.Showable(s) {
+		return s
+	}
+	return quote(s)
+}
+
+// place is a path as it is, or quoted if it is not plain.
+func place(path string) string {
+	if runtimes.Showable(strings.TrimLeft(path, "/.$")) {
+		return path
+	}
+	return quote(path)
+}

@@ -1,0 +1,200 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/runtimes"
+)
+
+// defaultDeadline is how long a prompt waits at most.
+const defaultDeadline = 10 * time.Millisecond
+
+// everything is the word for all runtimes.
+const everything = "all"
+
+// options are what the words of a command line ask for.
+type options struct {
+	help, version bool
+	init          bool
+	shell         string   // of init
+	number        string   // ec, tc, oc or uc
+	runtimes      []string // none: all, unless only the status is asked for
+	all           bool     // the word all
+
+	status   bool
+	why      bool
+	format   string
+	deadline time.Duration // 0: none
+
+	dir     string
+	top     string
+	socket  string
+	data    string
+	dbPath  string
+	borders bool
+	remote  bool
+
+	words []string // all but init and its shell: what the shell is to run
+}
+
+// wantsRuntimes says whether runtimes are to be looked at. A template may name any.
+func (o *options) wantsRuntimes() bool {
+	return !o.status || o.all || len(o.runtimes) > 0 || strings.Contains(o.format, "{{")
+}
+
+// parse reads the words of a command line. A flag library would cost more time
+// than all the rest.
+func parse(args []string) (*options, error) {
+	o := &options{deadline: defaultDeadline, format: "plain"}
+	flags := true
+	for i := 0; i < len(args); i++ {
+		word := args[i]
+		if !flags || len(word) < 2 || word[0] != '-' {
+			if err := o.word(word); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if word == "--" {
+			flags = false
+			continue
+		}
+		name, value, has := strings.Cut(word, "=")
+		if !strings.HasPrefix(word, "--") && len(word) > 2 { // -C/dir, -fjson
+			name, value, has = word[:2], word[2:], true
+		}
+		if flag := o.flag(name); flag != nil {
+			if has {
+				return nil, usage("%s takes no value", name)
+			}
+			*flag = true
+			if !o.help && !o.version {
+				o.words = append(o.words, word)
+			}
+			continue
+		}
+		set := o.valued(name)
+		if set == nil {
+			return nil, usage("%s is not a flag of omg-probe", quote(name))
+		}
+		if !has {
+			if i++; i == len(args) {
+				return nil, usage("%s needs a value", name)
+			}
+			value = args[i]
+		}
+		if err := set(value); err != nil {
+			return nil, err
+		}
+		o.words = append(o.words, name, value)
+	}
+	return o, o.check()
+}
+
+func (o *options) flag(name string) *bool {
+	switch name {
+	case "-h", "--help":
+		return &o.help
+	case "-V", "--version":
+		return &o.version
+	case "-s", "--status":
+		return &o.status
+	case "-w", "--why":
+		return &o.why
+	case "--cross-borders":
+		return &o.borders
+	case "--remote":
+		return &o.remote
+	}
+	return nil
+}
+
+func (o *options) valued(name string) func(string) error {
+	text := func(to *string) func(string) error {
+		return func(value string) error {
+			if value == "" {
+				return usage("%s needs a value that is not empty", name)
+			}
+			*to = value
+			return nil
+		}
+	}
+	switch name {
+	case "-C", "--directory":
+		return text(&o.dir)
+	case "-f", "--format":
+		return text(&o.format)
+	case "--top":
+		return text(&o.top)
+	case "--socket":
+		return text(&o.socket)
+	case "--data-dir":
+		return text(&o.data)
+	case "--dbpath":
+		return text(&o.dbPath)
+	case "--deadline":
+		return func(value string) error {
+			d, err := time.ParseDuration(value)
+			if err != nil || d < 0 {
+				return usage("--deadline %s is not a time such as 10ms, or 0 for none", quote(value))
+			}
+			o.deadline = d
+			return nil
+		}
+	}
+	return nil
+}
+
+// word takes a word that is no flag: a runtime, a number's name, init.
+func (o *options) word(word string) error {
+	switch {
+	case o.init && o.shell == "":
+		o.shell = word
+		return nil
+	case word == "init" && !o.init && len(o.runtimes) == 0 && !o.all && o.number == "":
+		o.init = true
+		return nil
+	case word == "ec" || word == "tc" || word == "oc" || word == "uc":
+		if o.number != "" || len(o.runtimes) > 0 || o.all {
+			return usage("%s stands alone", word)
+		}
+		o.number = word
+		return nil
+	case word == everything:
+		o.all = true
+	default:
+		name, known := runtimes.Canonical(word)
+		if !known {
+			return usage("%s is no runtime: there are %s", quote(word), strings.Join(runtimes.Names(), ", "))
+		}
+		o.runtimes = append(o.runtimes, name)
+	}
+	if o.number != "" {
+		return usage("%s stands alone", o.number)
+	}
+	o.words = append(o.words, word)
+	return nil
+}
+
+func (o *options) check() error {
+	switch {
+	case o.help || o.version:
+		return nil
+	case o.init && o.shell == "":
+		return usage("init needs a shell: bash, zsh or fish")
+	case o.why && o.format != "plain":
+		return usage("--why is for people: it takes no --format")
+	case o.init && o.why:
+		return usage("init takes what its prompt is to show, not --why")
+	case o.number != "" && (o.why || o.format != "plain"):
+		return usage("%s prints one number and takes no --why and no --format", o.number)
+	}
+	return nil
+}
+
+func usage(format string, args ...any) error {
+	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf(format, args...), Hint: "omg-probe --help lists everything"}
+}

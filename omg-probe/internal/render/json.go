@@ -1,0 +1,123 @@
+package render
+
+import (
+	"encoding/json"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/omg-arch/omg/shared/runtimes"
+	"github.com/omg-arch/omg/shared/statusfile"
+	"github.com/omg-arch/omg/shared/termtext"
+)
+
+// schema grows when a field changes its meaning or goes.
+const schema = 1
+
+// fields are what JSON has.
+func fields(a Answer) map[string]any {
+	f := map[string]any{"schema": schema, "complete": a.Complete}
+	versions := []any{}
+	for _, r := range a.Runtimes {
+		v := map[string]any{
+			"name": r.Runtime, "version": runtimes.Shown(r.Version), "manager": r.Manager, "missing": r.Missing,
+			"scope": "system", "kind": "", "source": "",
+		}
+		if d := r.Declared; d != nil {
+			v["scope"], v["kind"], v["source"] = d.Scope.String(), d.Kind.String(), shownSource(d.Source)
+		}
+		versions = append(versions, v)
+	}
+	f["runtimes"] = versions
+	if a.WantsStatus {
+		f["status"] = numbers(a.Status)
+	}
+	return f
+}
+
+func numbers(s Status) map[string]any {
+	f := map[string]any{
+		"fresh": s.Fresh, "at": nil,
+		"installed": value(s.Installed), "explicit": value(s.Explicit), "orphans": value(s.Orphans),
+		"updates": value(s.Updates), "aur_updates": value(s.AURUpdates), "vulnerabilities": value(s.Vulnerabilities),
+	}
+	if s.There {
+		f["at"] = s.At.UTC().Format(time.RFC3339)
+	}
+	return f
+}
+
+// value is null for an unknown number.
+func value(n statusfile.Number) any {
+	if n.Known {
+		return n.N
+	}
+	return nil
+}
+
+// shownSource is the name of the file or variable that decided, without the
+// directories, which may be called anything.
+func shownSource(source string) string {
+	name := path.Base(source)
+	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "$") {
+		return name[:1] + runtimes.Shown(name[1:])
+	}
+	return runtimes.Shown(name)
+}
+
+func asJSON(a Answer) (string, error) {
+	b, err := json.Marshal(fields(a))
+	if err != nil {
+		return "", err
+	}
+	return string(termtext.AppendJSON(nil, b)) + "\n", nil
+}
+
+// waybar reads JSON whose text and tooltip are Pango markup.
+func waybar(a Answer) (string, error) {
+	text := brief(a)
+	if text == "" {
+		return "{\"text\":\"\"}\n", nil // an empty line would be a fault
+	}
+	var classes []string
+	for _, r := range a.Runtimes {
+		if r.Missing {
+			classes = append(classes, "missing")
+			break
+		}
+	}
+	if a.WantsStatus {
+		switch s := a.Status; {
+		case !s.Fresh:
+			classes = append(classes, "stale")
+		default:
+			for _, c := range waiting(s) {
+				if c.n.Known && c.n.N > 0 {
+					classes = append(classes, c.name)
+				}
+			}
+		}
+	}
+	var tip []string
+	for _, r := range a.Runtimes {
+		one := label(r)
+		if d := r.Declared; d != nil {
+			one += " (" + shownSource(d.Source) + ")"
+		}
+		tip = append(tip, one)
+	}
+	if a.WantsStatus {
+		for _, c := range waiting(a.Status) {
+			tip = append(tip, c.name+" "+c.n.String())
+		}
+	}
+	b, err := json.Marshal(struct {
+		Text    string   `json:"text"`
+		Tooltip string   `json:"tooltip"`
+		Class   []string `json:"class"`
+	}{escapePango(text), escapePango(strings.Join(tip, "\n")), append([]string{}, classes...)})
+	if err != nil {
+		return "", err
+	}
+	return string(termtext.AppendJSON(nil, b)) + "\n", nil
+}

@@ -1,0 +1,165 @@
+// Package render turns what was found into text for a prompt, a status bar or a
+// program. Whatever a repository has written reaches it only as far as
+// runtimes.Shown lets it; each format escapes for its target besides.
+package render
+
+import (
+	"strings"
+
+	"github.com/omg-arch/omg/shared/runtimes"
+	"github.com/omg-arch/omg/shared/statusfile"
+)
+
+// Status is what the status file says. Its numbers are unknown unless it is fresh.
+type Status struct {
+	statusfile.Status
+	Fresh bool
+	There bool
+}
+
+// Answer is what was found by the deadline.
+type Answer struct {
+	Runtimes    []runtimes.Active
+	WantsStatus bool
+	Status      Status
+	Complete    bool // nothing was left out
+}
+
+// Format turns an answer into text; "" if there is nothing to show.
+type Format func(Answer) (string, error)
+
+// Parse knows the formats by name; anything else is a template.
+func Parse(name string) (Format, error) {
+	switch name {
+	case "plain":
+		return line(plain, same), nil
+	case "starship":
+		return line(brief, same), nil
+	case "tmux":
+		return line(brief, escapeTmux), nil
+	case "polybar":
+		return line(brief, escapePolybar), nil
+	case "i3blocks":
+		return i3blocks, nil
+	case "waybar":
+		return waybar, nil
+	case "json":
+		return asJSON, nil
+	}
+	return parseTemplate(name)
+}
+
+func line(text func(Answer) string, escape func(string) string) Format {
+	return func(a Answer) (string, error) {
+		if s := text(a); s != "" {
+			return escape(s) + "\n", nil
+		}
+		return "", nil
+	}
+}
+
+func same(s string) string { return s }
+
+// missingMark stands after a version that is declared and not installed.
+const missingMark = "*"
+
+// label is a version with its runtime and a mark if it is not installed.
+func label(a runtimes.Active) string {
+	s := a.Runtime + " " + runtimes.Shown(a.Version)
+	if a.Missing {
+		s += missingMark
+	}
+	return s
+}
+
+func labels(a Answer) []string {
+	var all []string
+	for _, r := range a.Runtimes {
+		all = append(all, label(r))
+	}
+	return all
+}
+
+type counted struct {
+	name string
+	n    statusfile.Number
+}
+
+// waiting are the numbers that ask for something to be done.
+func waiting(s Status) []counted {
+	return []counted{
+		{"updates", s.Updates}, {"aur", s.AURUpdates}, {"vulnerabilities", s.Vulnerabilities}, {"orphans", s.Orphans},
+	}
+}
+
+// Numbers are all numbers of a status, a line each.
+func Numbers(s Status) string {
+	var b strings.Builder
+	for _, c := range append(waiting(s), counted{"explicit", s.Explicit}, counted{"installed", s.Installed}) {
+		b.WriteString("  " + c.name + " " + c.n.String() + "\n")
+	}
+	return b.String()
+}
+
+// plain has every version and every number that was asked for.
+func plain(a Answer) string {
+	all := labels(a)
+	if a.WantsStatus && (a.Complete || a.Status.There) {
+		for _, c := range waiting(a.Status) {
+			all = append(all, c.name+" "+c.n.String())
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// brief leaves out the numbers that are 0. Nothing known is one question mark.
+func brief(a Answer) string {
+	all := labels(a)
+	if !a.WantsStatus || !a.Complete && !a.Status.There {
+		return strings.Join(all, " ")
+	}
+	numbers := waiting(a.Status)
+	unknown := 0
+	var some []string
+	for _, c := range numbers {
+		switch {
+		case !c.n.Known:
+			unknown++
+			some = append(some, c.name+" ?")
+		case c.n.N > 0:
+			some = append(some, c.name+" "+c.n.String())
+		}
+	}
+	if unknown == len(numbers) {
+		some = []string{"updates ?"}
+	}
+	return strings.Join(append(all, some...), " ")
+}
+
+// escapeTmux keeps tmux from seeing #[style] and #(command).
+func escapeTmux(s string) string { return strings.ReplaceAll(s, "#", "##") }
+
+// escapePolybar keeps polybar from seeing %{tag}.
+func escapePolybar(s string) string { return strings.ReplaceAll(s, "%{", "%%{") }
+
+var pango = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#39;", `"`, "&#34;")
+
+// escapePango keeps Pango from seeing markup.
+func escapePango(s string) string { return pango.Replace(s) }
+
+// i3blocks reads a full text and a short one, for its markup=pango or without.
+func i3blocks(a Answer) (string, error) {
+	full, short := brief(a), ""
+	if len(a.Runtimes) > 0 {
+		short = label(a.Runtimes[0])
+	} else {
+		short, _, _ = strings.Cut(full, " ")
+		if rest := strings.Fields(full); len(rest) > 1 {
+			short += " " + rest[1]
+		}
+	}
+	if full == "" {
+		return "", nil
+	}
+	return escapePango(full) + "\n" + escapePango(short) + "\n", nil
+}

@@ -1,0 +1,158 @@
+package render
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/runtimes"
+	"github.com/omg-arch/omg/shared/statusfile"
+)
+
+func known(updates, aur, vulnerabilities, orphans int) Status {
+	return Status{Fresh: true, There: true, Status: statusfile.Status{
+		Updates: statusfile.Count(updates), AURUpdates: statusfile.Count(aur),
+		Vulnerabilities: statusfile.Count(vulnerabilities), Orphans: statusfile.Count(orphans),
+		Installed: statusfile.Count(1200), Explicit: statusfile.Count(300), At: time.Unix(1_700_000_000, 0),
+	}}
+}
+
+var (
+	node = runtimes.Active{
+		Runtime: runtimes.Node, Version: "20.1.0", Manager: "nvm", Missing: true,
+		Declared: &runtimes.Declaration{Kind: runtimes.Pin, Scope: runtimes.Directory, Source: "/home/$(id)/.nvmrc"},
+	}
+	golang = runtimes.Active{Runtime: runtimes.Go, Version: "1.26.0", Manager: "system"}
+)
+
+func TestFormats(t *testing.T) {
+	versions := Answer{Runtimes: []runtimes.Active{node, golang}, Complete: true}
+	both := Answer{Runtimes: []runtimes.Active{golang}, WantsStatus: true, Status: known(5, 0, 2, 0), Complete: true}
+	stale := Answer{WantsStatus: true, Status: Status{There: true}, Complete: true}
+	partly := known(0, 0, 0, 0)
+	partly.Vulnerabilities = statusfile.Number{}
+	unsure := Answer{WantsStatus: true, Status: partly, Complete: true}
+	late := Answer{WantsStatus: true}
+	nothing := Answer{Complete: true}
+	zero := Answer{WantsStatus: true, Status: known(0, 0, 0, 0), Complete: true}
+	for _, c := range []struct {
+		name, format, want string
+		a                  Answer
+	}{
+		{"versions", "plain", "node 20.1.0* go 1.26.0\n", versions},
+		{"numbers", "plain", "go 1.26.0 updates 5 aur 0 vulnerabilities 2 orphans 0\n", both},
+		{"stale numbers", "plain", "updates ? aur ? vulnerabilities ? orphans ?\n", stale},
+		{"nothing", "plain", "", nothing},
+		{"nothing in time", "plain", "", late},
+		{"nothing in time", "tmux", "", late},
+		{"versions", "starship", "node 20.1.0* go 1.26.0\n", versions},
+		{"numbers but zeros", "starship", "go 1.26.0 updates 5 vulnerabilities 2\n", both},
+		{"stale numbers", "starship", "updates ?\n", stale},
+		{"one unknown number", "starship", "vulnerabilities ?\n", unsure},
+		{"zeros", "starship", "", zero},
+		{"numbers", "polybar", "go 1.26.0 updates 5 vulnerabilities 2\n", both},
+		{"numbers", "tmux", "go 1.26.0 updates 5 vulnerabilities 2\n", both},
+		{"versions", "i3blocks", "node 20.1.0* go 1.26.0\nnode 20.1.0*\n", versions},
+		{"stale numbers", "i3blocks", "updates ?\nupdates ?\n", stale},
+		{"zeros", "i3blocks", "", zero},
+		{"nothing", "waybar", `{"text":""}` + "\n", nothing},
+		{
+			"versions", "waybar",
+			`{"text":"node 20.1.0* go 1.26.0","tooltip":"node 20.1.0* (.nvmrc)\ngo 1.26.0","class":["missing"]}` + "\n", versions,
+		},
+		{
+			"stale numbers", "waybar",
+			`{"text":"updates ?","tooltip":"updates ?\naur ?\nvulnerabilities ?\norphans ?","class":["stale"]}` + "\n", stale,
+		},
+		{"template", "n={{.node}} g={{ .go }} r={{.ruby}} #[fg=red]", "n=20.1.0* g=1.26.0 r= #[fg=red]\n", versions},
+		{"template of numbers", "{{.updates}}/{{.aur}}/{{.vulnerabilities}}/{{.orphans}}", "5/0/2/0\n", both},
+		{"template of stale numbers", "{{.updates}}", "?\n", stale},
+	} {
+		t.Run(c.format+": "+c.name, func(t *testing.T) {
+			format, err := Parse(c.format)
+			require.NoError(t, err)
+			got, err := format(c.a)
+			require.NoError(t, err)
+			require.Equal(t, c.want, got)
+		})
+	}
+}
+
+func TestJSON(t *testing.T) {
+	format, err := Parse("json")
+	require.NoError(t, err)
+	s := known(5, 0, 2, 0)
+	s.AURUpdates = statusfile.Number{}
+	text, err := format(Answer{Runtimes: []runtimes.Active{node, golang}, WantsStatus: true, Status: s, Complete: true})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"schema":1,"complete":true,"runtimes":[
+		{"name":"node","version":"20.1.0","manager":"nvm","missing":true,"kind":"pin","scope":"directory","source":".nvmrc"},
+		{"name":"go","version":"1.26.0","manager":"system","missing":false,"kind":"","scope":"system","source":""}],
+		"status":{"fresh":true,"at":"2023-11-14T22:13:20Z","updates":5,"aur_updates":null,"vulnerabilities":2,"orphans":0,
+		"installed":1200,"explicit":300}}`, text)
+}
+
+var hostile = []string{
+	"$(touch x)", "`touch x`", "%{A1:touch x:}a%{A}", "#[fg=red]", "#(touch x)", "<span>", "a\nb", "\x1b[31mred", "", "\u202e1.0",
+	"1.0\\$(touch x)", strings.Repeat("9", 65), "'; touch x; '", "%F{red}", "{{.node}}", "\xff",
+}
+
+// TestNothingOfARepositoryIsShownAsItIs asks every format for versions that no
+// version is.
+func TestNothingOfARepositoryIsShownAsItIs(t *testing.T) {
+	for _, name := range []string{"plain", "json", "starship", "waybar", "polybar", "i3blocks", "tmux", "{{.node}}"} {
+		format, err := Parse(name)
+		require.NoError(t, err)
+		bad := node
+		want := ""
+		for i, version := range hostile {
+			bad.Version = version
+			bad.Declared = &runtimes.Declaration{Source: "/x/+" + version}
+			got, err := format(Answer{Runtimes: []runtimes.Active{bad}, Complete: true})
+			require.NoError(t, err)
+			if i == 0 {
+				want = got
+				require.Contains(t, got, "?")
+			}
+			require.Equal(t, want, got, "%s of %q", name, version)
+		}
+	}
+}
+
+func TestEscapes(t *testing.T) {
+	require.Equal(t, "##[fg=red]##(x)", escapeTmux("#[fg=red]#(x)"))
+	require.Equal(t, "%%{A1:x:}", escapePolybar("%{A1:x:}"))
+	require.Equal(t, "&lt;span a=&#34;&#39;&#34;&gt;&amp;", escapePango(`<span a="'">&`))
+}
+
+func TestParseRefuses(t *testing.T) {
+	for _, bad := range []string{"", "xml", "{{.nod}}", "{{node}}", "{{.node", "{{range .x}}", "{{.node}}{{"} {
+		_, err := Parse(bad)
+		require.Error(t, err, "%q", bad)
+	}
+}
+
+func FuzzTemplate(f *testing.F) {
+	for _, seed := range append(hostile, "{{.node}}", "a{{.go}}{{ .updates }}b", "{{{{.node}}}}") {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		format, err := parseTemplate(text)
+		if err != nil {
+			return
+		}
+		got, err := format(Answer{Runtimes: []runtimes.Active{golang}, Complete: true})
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(got), len(text)+1)
+	})
+}
+
+func TestJSONIsOneLine(t *testing.T) {
+	text, err := asJSON(Answer{Complete: true})
+	require.NoError(t, err)
+	require.True(t, json.Valid([]byte(text)))
+	require.Equal(t, 1, strings.Count(text, "\n"))
+}

@@ -1,0 +1,67 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/omg-arch/omg/shared/runtimes"
+)
+
+// parseTemplate reads a template: {{.node}} is the active version, {{.updates}} a
+// number. Package text/template can do more, and every prompt would wait for it.
+// What stands outside of {{}} is its author's and is printed as it is: colours, a
+// bar's tags.
+func parseTemplate(text string) (Format, error) {
+	if !strings.Contains(text, "{{") {
+		return nil, fmt.Errorf("--format %q is none: there are plain, json, starship, waybar, polybar, i3blocks, tmux, "+
+			"and templates such as {{.node}}", text)
+	}
+	names := runtimes.Names()
+	for _, c := range waiting(Status{}) {
+		names = append(names, c.name)
+	}
+	var texts, fields []string // by turns
+	for rest := text; ; {
+		before, after, found := strings.Cut(rest, "{{")
+		texts = append(texts, before)
+		if !found {
+			break
+		}
+		inside, behind, closed := strings.Cut(after, "}}")
+		name, dotted := strings.CutPrefix(strings.TrimSpace(inside), ".")
+		if !closed || !dotted || !slices.Contains(names, name) {
+			return nil, fmt.Errorf("--format: {{%s is none of {{.%s}}", inside, strings.Join(names, "}}, {{."))
+		}
+		fields = append(fields, name)
+		rest = behind
+	}
+	return func(a Answer) (string, error) {
+		var b strings.Builder
+		for i, before := range texts {
+			b.WriteString(before)
+			if i < len(fields) {
+				b.WriteString(field(a, fields[i]))
+			}
+		}
+		return b.String() + "\n", nil
+	}, nil
+}
+
+// field is what stands for a name: a version, "" where there is none, or a number.
+func field(a Answer, name string) string {
+	for _, r := range a.Runtimes {
+		if r.Runtime == name {
+			if r.Missing {
+				return runtimes.Shown(r.Version) + missingMark
+			}
+			return runtimes.Shown(r.Version)
+		}
+	}
+	for _, c := range waiting(a.Status) {
+		if c.name == name {
+			return c.n.String()
+		}
+	}
+	return ""
+}

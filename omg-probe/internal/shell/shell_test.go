@@ -1,0 +1,40 @@
+package shell
+
+import (
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestQuoting has each shell read words that try to be more than one.
+func TestQuoting(t *testing.T) {
+	words := []string{"a b", "'", `\`, `\'`, "$(touch x)", "`x`", "a\nb", "!!", "*", "~", "", "é"}
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		t.Run(shell, func(t *testing.T) {
+			path, err := exec.LookPath(shell)
+			if err != nil {
+				t.Skip("there is no " + shell)
+			}
+			quote := quotePosix
+			if shell == "fish" {
+				quote = quoteFish
+			}
+			line, want := `printf '[%s]'`, ""
+			for _, w := range words {
+				line += " " + quote(w)
+				want += "[" + w + "]"
+			}
+			cmd := exec.Command(path, "-c", line)
+			cmd.Env = []string{"HOME=" + t.TempDir(), "LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin"}
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, string(out))
+			require.Equal(t, want, string(out))
+		})
+	}
+}
+
+func TestUnknownShell(t *testing.T) {
+	_, err := Code("tcsh", nil, nil)
+	require.ErrorContains(t, err, "bash, zsh and fish")
+}

@@ -1,0 +1,14 @@
+// Command omg-probe prints which runtimes the working directory would run, and
+// how many updates wait, for shell prompts and status bars: from files alone, in
+// the time of a process start.
+package main
+
+import (
+	"os"
+
+	"github.com/omg-arch/omg/omg-probe/internal/app"
+)
+
+func main() {
+	os.Exit(app.Run(os.Args[1:], os.Stdout, os.Stderr))
+}
