@@ -13,12 +13,14 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of the tracker's answer. Real ones have some 2,600 records in 1 MB.
+// The bounds of the tracker's answer. Real ones have some 2,600 records in 1 MB,
+// and a record has at most some dozen issues.
 const (
-	MaxBytes   = 32 << 20
+	MaxBytes   = 16 << 20
 	maxRecords = 50_000
-	maxList    = 1000 // packages, issues or advisories of one record
-	maxText    = 256  // bytes of one text
+	maxNames   = 100_000 // of packages, in all records together
+	maxList    = 200     // packages, issues or advisories of one record
+	maxText    = 256     // bytes of one text
 )
 
 // ErrFormat means that something is no answer of the tracker's.
@@ -90,6 +92,7 @@ func Read(r io.Reader) (records []Record, skipped int, err error) {
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
 		return wrong(errors.Join(err, errors.New("no list")))
 	}
+	names := 0
 	for d.More() {
 		var raw json.RawMessage
 		if err := d.Decode(&raw); err != nil {
@@ -100,6 +103,9 @@ func Read(r io.Reader) (records []Record, skipped int, err error) {
 		}
 		if record, ok := decode(raw); ok {
 			records = append(records, record)
+			if names += len(record.Packages); names > maxNames {
+				return wrong(fmt.Errorf("more than %d names of packages", maxNames))
+			}
 		} else {
 			skipped++
 		}

@@ -133,6 +133,12 @@ func TestRead(t *testing.T) {
 	require.Zero(t, skipped)
 	_, _, err = Read(strings.NewReader("[" + strings.Repeat(good+",", maxRecords) + good + "]"))
 	require.ErrorContains(t, err, "more than 50000 records")
+	many := strings.Replace(good, `["a"]`, `["`+strings.Repeat(`a","`, maxList-1)+`a"]`, 1)
+	_, _, err = Read(strings.NewReader("[" + strings.Repeat(many+",", maxNames/maxList) + many + "]"))
+	require.ErrorContains(t, err, "more than 100000 names")
+	_, skipped, err = Read(strings.NewReader("[" + good + "," + strings.Replace(many, `["a"`, `["a","a"`, 1) + "]"))
+	require.NoError(t, err)
+	require.Equal(t, 1, skipped, "one name too many")
 	_, _, err = Read(strings.NewReader("[" + good + strings.Repeat(" ", MaxBytes) + "]"))
 	require.ErrorContains(t, err, "bytes")
 }

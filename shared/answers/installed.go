@@ -261,6 +261,9 @@ func (d *Data) describe(p *pacmandb.Installed, details bool) wire.InstalledPacka
 		RequiredBy: rel.RequiredBy(p.Name), OptionalFor: rel.OptionalFor(p.Name),
 	}
 	out.Repo = "local"
+	if d.Security != nil {
+		out.Advisories = d.Security.words[p.Name]
+	}
 	for _, dep := range p.OptDepends {
 		if target, _, _ := strings.Cut(dep, ":"); rel.Satisfier(target) != nil {
 			out.InstalledOpt = append(out.InstalledOpt, dep)

@@ -75,13 +75,30 @@ func Assess(t *Tracker, inv *inventory.Inventory, set *pkgindex.Set) (*Security,
 	}
 	system := &offers{inv: inv, set: set}
 	s.Packages = advisories.Assess(t.Records, system)
-	for _, p := range s.Packages {
+	for i := range s.Packages {
+		p := &s.Packages[i]
+		if inv.Uncompared != "" {
+			p.Foreign = false // which is not known
+		}
 		for _, f := range p.Findings {
 			s.count(f)
-			s.words[p.Name] = append(s.words[p.Name], fmt.Sprintf("%s (%s, %s)", f.Name, f.Severity, f.Verdict))
 		}
+		s.words[p.Name] = words(p.Findings)
 	}
 	return s, system.err
+}
+
+// words are findings as a package's details have them, one a line.
+func words(findings []advisories.Finding) []string {
+	const most = 50
+	var lines []string
+	for i, f := range findings {
+		if i == most {
+			return append(lines, fmt.Sprintf("and %d more", len(findings)-most))
+		}
+		lines = append(lines, fmt.Sprintf("%s (%s, %s)", f.Name, f.Severity, f.Verdict))
+	}
+	return lines
 }
 
 func (s *Security) count(f advisories.Finding) {
@@ -143,50 +160,74 @@ func (o *offers) Offered(name string) []string {
 	return versions
 }
 
-// Advisories answers a SecurityRequest.
+// Advisories answers a SecurityRequest. An error that wraps pkgindex.ErrQuery is
+// the asker's.
 func (d *Data) Advisories(r *wire.SecurityRequest, emit Emit) error {
 	if d.Inventory == nil {
 		return d.unknown()
 	}
-	if d.Security == nil || !d.Security.known() {
-		why := "nobody asked it"
-		if d.Security != nil {
-			why = d.Security.source(time.Now()).Why
-		}
-		return fmt.Errorf("%w: %s", ErrNoTracker, why)
+	if d.Security == nil {
+		return fmt.Errorf("%w: it is not asked here", ErrNoTracker)
 	}
-	first := wire.SecurityResult{
-		Generation: d.Generation, Skipped: uint32(d.Security.Skipped),
-		Sources: append([]wire.Source{d.Security.source(time.Now())}, d.Sources...),
+	tracker := d.Security.source(time.Now())
+	if !d.Security.known() {
+		return fmt.Errorf("%w: %s", ErrNoTracker, tracker.Why)
 	}
+	if len(r.Packages) > maxNames {
+		return fmt.Errorf("%w: %d names, at most %d are looked up at once", pkgindex.ErrQuery, len(r.Packages), maxNames)
+	}
+	wanted := make(map[string]bool, len(r.Packages))
+	var missing []string
 	for _, name := range r.Packages {
-		if _, ok := d.Inventory.Versions[name]; !ok {
-			first.Missing = append(first.Missing, name)
+		if _, ok := d.Inventory.Versions[name]; !ok && !wanted[name] {
+			missing = append(missing, name)
 		}
+		wanted[name] = true
 	}
 	w := newWriter(emit)
 	defer w.done()
-	fields := 3
-	for _, some := range []bool{len(first.Missing) > 0, first.Skipped > 0} {
-		if some {
-			fields++
-		}
+	fields := 6
+	if len(missing) > 0 {
+		fields++
 	}
 	w.mapLen(fields)
-	w.uint("generation", first.Generation)
-	w.value("sources", first.Sources)
-	if len(first.Missing) > 0 {
-		w.value("missing", first.Missing)
-	}
-	if first.Skipped > 0 {
-		w.uint("skipped", uint64(first.Skipped))
+	w.uint("generation", d.Generation)
+	w.value("at", d.At)
+	w.value("stale", d.InstalledWhy != "")
+	w.uint("skipped", uint64(d.Security.Skipped))
+	w.value("sources", append([]wire.Source{tracker}, d.Sources...))
+	if len(missing) > 0 {
+		w.value("missing", missing)
 	}
 	w.list("packages")
-	for _, p := range d.Security.Packages {
-		if len(r.Packages) > 0 && !slices.Contains(r.Packages, p.Name) {
-			continue
+	for i := range d.Security.Packages {
+		if p := &d.Security.Packages[i]; len(wanted) == 0 || wanted[p.Name] {
+			if err := w.vulnerable(p); err != nil {
+				return err
+			}
 		}
-		b, err := msgpack.Marshal(vulnerable(&p))
+	}
+	return w.flush(false)
+}
+
+// vulnerable writes a package that advisories concern. Where those are too many
+// for one part, the package goes on in the next.
+func (w *writer) vulnerable(p *advisories.Package) error {
+	out := wire.VulnerablePackage{
+		Name: p.Name, Installed: p.Installed, Update: p.Update, Foreign: p.Foreign,
+		Severity: p.Findings[0].Severity.String(), Verdict: string(p.Findings[0].Verdict),
+	}
+	for rest := p.Findings; len(rest) > 0; {
+		n := fitting(rest)
+		out.Advisories = make([]wire.Advisory, n)
+		for i, f := range rest[:n] {
+			out.Advisories[i] = wire.Advisory{
+				Name: f.Name, Severity: f.Severity.String(), Verdict: string(f.Verdict), Counted: f.Verdict.Counts(),
+				Status: string(f.Status), Type: f.Type, Affected: f.Affected, Fixed: f.FixedIn, Issues: f.Issues, Announced: f.Advisories,
+			}
+		}
+		rest = rest[n:]
+		b, err := msgpack.Marshal(&out)
 		if err != nil {
 			return err
 		}
@@ -200,21 +241,20 @@ func (d *Data) Advisories(r *wire.SecurityRequest, emit Emit) error {
 		w.count++
 		w.buf.Write(b)
 	}
-	return w.flush(false)
+	return nil
 }
 
-func vulnerable(p *advisories.Package) wire.VulnerablePackage {
-	out := wire.VulnerablePackage{
-		Name: p.Name, Installed: p.Installed, Update: p.Update, Foreign: p.Foreign,
-		Severity: p.Findings[0].Severity.String(), Verdict: string(p.Findings[0].Verdict),
+// fitting is how many of the findings go into one element, at least one.
+func fitting(findings []advisories.Finding) int {
+	const keys = 150 // bytes of an advisory's keys and fixed words
+	size := 0
+	for i, f := range findings {
+		size += keys + len(f.Name) + len(f.Status) + len(f.Type) + len(f.Affected) + len(f.FixedIn) + textLen(f.Issues) + textLen(f.Advisories)
+		if i > 0 && size > MaxPart/2 {
+			return i
+		}
 	}
-	for _, f := range p.Findings {
-		out.Advisories = append(out.Advisories, wire.Advisory{
-			Name: f.Name, Severity: f.Severity.String(), Verdict: string(f.Verdict), Counted: f.Verdict.Counts(),
-			Status: string(f.Status), Type: f.Type, Affected: f.Affected, Fixed: f.FixedIn, Issues: f.Issues, Announced: f.Advisories,
-		})
-	}
-	return out
+	return len(findings)
 }
 
 // fixes are the advisories that an update of a package to a version mends.

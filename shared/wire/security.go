@@ -9,6 +9,9 @@ type SecurityRequest struct {
 // SecurityResult is the answer to a SecurityRequest; parts as in SearchResult.
 type SecurityResult struct {
 	Generation uint64 `msgpack:"generation" json:"generation"`
+	// At and Stale are as in StatusResult.
+	At    int64 `msgpack:"at,omitempty" json:"at,omitempty"`
+	Stale bool  `msgpack:"stale,omitempty" json:"stale,omitempty"`
 	// Packages are those that advisories concern, the worst first.
 	Packages []VulnerablePackage `msgpack:"packages" json:"packages"`
 	// Missing are the requested names that are not installed.

@@ -121,7 +121,7 @@ func good() map[string][]byte {
 		"log_level result":   result(14, false, &LogLevelResult{Level: "debug"}),
 		"security":           request(15, OpSecurity, &SecurityRequest{Packages: []string{"firefox", "none"}}),
 		"security result": result(15, false, &SecurityResult{
-			Generation: 9, Missing: []string{"none"}, Skipped: 1, Sources: []Source{{Name: "tracker", State: SourceOK, Changed: 1_700_000_000}},
+			Generation: 9, At: 1_700_000_200, Stale: true, Missing: []string{"none"}, Skipped: 1, Sources: []Source{{Name: "tracker", State: SourceOK, Changed: 1_700_000_000}},
 			Packages: []VulnerablePackage{{
 				Name: "firefox", Installed: "119.0-1", Update: "120.0-1", Foreign: true, Severity: "High", Verdict: "fixable",
 				Advisories: []Advisory{{

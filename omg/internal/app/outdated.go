@@ -58,12 +58,7 @@ func outdated(c *cli.Context) error {
 			*wire.OutdatedResult
 		}{schema, &all})
 	} else {
-		if !c.Bool("security") {
-			for i := range all.Updates {
-				all.Updates[i].Fixes = nil
-			}
-		}
-		err = out.outdated(&all, c.Bool("all"))
+		err = out.outdated(&all, c.Bool("all"), c.Bool("security"))
 	}
 	if err != nil {
 		return err
@@ -85,9 +80,17 @@ func outdated(c *cli.Context) error {
 	}
 }
 
-func (o *output) outdated(all *wire.OutdatedResult, more bool) error {
+// outdated prints the updates, more of what an upgrade does, and marks what the
+// updates mend.
+func (o *output) outdated(all *wire.OutdatedResult, more, mark bool) error {
 	for _, u := range all.Updates {
-		if err := o.element(&u, u.Name, func(w *bufio.Writer) { o.style.Update(w, &u) }); err != nil {
+		err := o.element(&u, u.Name, func(w *bufio.Writer) {
+			if !mark {
+				u.Fixes = nil
+			}
+			o.style.Update(w, &u)
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -114,11 +117,7 @@ func noteDoubts(c *cli.Context, all *wire.OutdatedResult) (certain bool) {
 	certain = !all.Stale
 	now := time.Now()
 	if all.Stale {
-		note := "what is installed could not be checked"
-		if all.At != 0 {
-			note += " since " + show.Moment(all.At, now)
-		}
-		command.Note(c.App.ErrWriter, c.App.Name, note)
+		noteStale(c, all.At, now)
 	}
 	for _, s := range all.Sources {
 		if s.Name == trackerSource {
@@ -132,6 +131,14 @@ func noteDoubts(c *cli.Context, all *wire.OutdatedResult) (certain bool) {
 		}
 	}
 	return certain
+}
+
+func noteStale(c *cli.Context, at int64, now time.Time) {
+	note := "what is installed could not be checked"
+	if at != 0 {
+		note += " since " + show.Moment(at, now)
+	}
+	command.Note(c.App.ErrWriter, c.App.Name, note)
 }
 
 // trackerSource is the security tracker's name among the sources.

@@ -30,13 +30,16 @@ nobody closed it, so that it is listed only with --all.
 Omgd asks the tracker. With --source, a file of its records is used instead, and
 with --dbpath another system's packages are judged.
 
+With --fail-on the exit code is 5 when an advisory that is listed is as bad, 4
+when nothing is known of the tracker, and else 0.
+
 ` + command.ExitCodes(exit.OK, exit.NotFound, exit.Usage, exit.Failed, exit.Network, exit.Finding),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "list unconfirmed advisories too"},
 			&cli.BoolFlag{Name: "fixable", Usage: "list only what an update mends"},
 			&cli.StringFlag{Name: "severity", Usage: "list only advisories of this `SEVERITY` or a higher one: low, medium, high, critical"},
 			&cli.BoolFlag{Name: "cve", Usage: "list the vulnerabilities of each package, with links"},
-			&cli.StringFlag{Name: "fail-on", Usage: "exit with 5 when there is an advisory of this `SEVERITY` or a higher one"},
+			&cli.StringFlag{Name: "fail-on", Usage: "exit with 5 when one that is listed has this `SEVERITY` or a higher one"},
 			&cli.StringFlag{Name: "source", Usage: "judge by `FILE`, the tracker's all.json"},
 		}, outputFlags("{{.name}} {{.severity}} {{.update}}")...),
 		Action: security,
@@ -82,12 +85,11 @@ func security(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	found := false
-	for _, p := range all.Packages {
-		found = found || failOn >= 0 && slices.ContainsFunc(p.Advisories, func(a wire.Advisory) bool { return a.Counted && severe(&a) >= failOn })
-	}
 	all.Packages = chosen(all.Packages, func(a *wire.Advisory) bool {
 		return (a.Counted || c.Bool("all")) && severe(a) >= least && (!c.Bool("fixable") || a.Verdict == "fixable")
+	})
+	found := failOn >= 0 && slices.ContainsFunc(all.Packages, func(p wire.VulnerablePackage) bool {
+		return slices.ContainsFunc(p.Advisories, func(a wire.Advisory) bool { return severe(&a) >= failOn })
 	})
 	if out.json {
 		err = out.document(struct {
@@ -109,8 +111,8 @@ func security(c *cli.Context) error {
 		return exit.Quiet(exit.Finding)
 	case len(all.Missing) > 0:
 		return notInstalled(c, all.Missing)
-	case failOn >= 0 && !certain:
-		return exit.Quiet(exit.Network)
+	case !certain:
+		return exit.Quiet(exit.Failed)
 	case failOn >= 0:
 		return nil
 	}
@@ -148,16 +150,22 @@ func (o *output) vulnerable(packages []wire.VulnerablePackage, issues bool) erro
 	return nil
 }
 
-// noteSecurity says on standard error what makes the answer uncertain.
+// noteSecurity says on standard error what makes the answer uncertain. One that
+// rests on old advisories or repositories is as certain as those; what could not
+// be read of what is installed, or of where a fix could be, makes it less.
 func noteSecurity(c *cli.Context, all *wire.SecurityResult) (certain bool) {
-	certain = true
+	certain = !all.Stale
 	now := time.Now()
+	if all.Stale {
+		noteStale(c, all.At, now)
+	}
 	for _, s := range all.Sources {
 		if s.State == wire.SourceOK {
 			continue
 		}
 		command.Note(c.App.ErrWriter, c.App.Name, show.Source(&s, now))
-		certain = certain && s.State == wire.SourceStale
+		lacks := s.State == wire.SourceMissing || s.State == wire.SourceFailed
+		certain = certain && !(lacks && c.Bool("fixable"))
 	}
 	if all.Skipped > 0 {
 		command.Note(c.App.ErrWriter, c.App.Name, fmt.Sprintf("%d of the tracker's records could not be read", all.Skipped))

@@ -20,9 +20,16 @@ func (a *Asker) Security(ctx context.Context, r *wire.SecurityRequest) (wire.Sec
 		if err := msgpack.Unmarshal(b, &part); err != nil {
 			return err
 		}
-		packages := append(all.Packages, part.Packages...)
-		if len(all.Packages) == 0 {
+		packages := all.Packages
+		if len(packages) == 0 {
 			all = part
+		}
+		for _, p := range part.Packages {
+			if last := len(packages) - 1; last >= 0 && packages[last].Name == p.Name {
+				packages[last].Advisories = append(packages[last].Advisories, p.Advisories...)
+			} else {
+				packages = append(packages, p)
+			}
 		}
 		all.Packages = packages
 		return nil

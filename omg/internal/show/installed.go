@@ -38,6 +38,9 @@ func (s Style) Installed(w *bufio.Writer, pkg *wire.InstalledPackage) {
 	}
 	p.field("Install Script", script)
 	p.list("Validated By", installedValidation(pkg.Validation))
+	if len(pkg.Advisories) > 0 {
+		p.lines("Advisories", pkg.Advisories)
+	}
 	p.raw("\n")
 }
 

@@ -85,6 +85,9 @@ func TestUpdates(t *testing.T) {
 	require.Equal(t, "git 1-1 -> 2-1\n", print(Style{}))
 	u.Ignored = true
 	require.Equal(t, "git 1-1 -> 2-1 [ignored]\n", print(Style{}))
+	u.Fixes = []string{"AVG-1", "AVG-2"}
+	require.Equal(t, "git 1-1 -> 2-1 [fixes AVG-1 AVG-2] [ignored]\n", print(Style{}))
+	u.Fixes = nil
 	require.Equal(t, "\x1b[0;1mgit \x1b[1;32m1-1\x1b[0m -> \x1b[1;32m2-1\x1b[0m [ignored]\n", print(Style{Color: true}))
 	require.Equal(t, "git 3-1 newer than extra/2-1\n", write(func(w *bufio.Writer) {
 		Style{}.Newer(w, &wire.Update{Name: "git", Installed: "3-1", Version: "2-1", Repo: "extra"})
@@ -163,7 +166,11 @@ func TestAge(t *testing.T) {
 // make a line of its own.
 func TestHostileTextInLists(t *testing.T) {
 	for _, s := range hostileTexts {
-		u := &wire.Update{Name: s, Installed: s, Version: s, Repo: s}
+		u := &wire.Update{Name: s, Installed: s, Version: s, Repo: s, Fixes: []string{s}}
+		vulnerable := &wire.VulnerablePackage{
+			Name: s, Installed: s, Update: s, Foreign: true,
+			Advisories: []wire.Advisory{{Name: s, Severity: s, Verdict: s, Issues: []string{s}}},
+		}
 		for name, one := range map[string]string{
 			"line":   write(func(w *bufio.Writer) { Style{}.Line(w, s, s) }),
 			"update": write(func(w *bufio.Writer) { Style{}.Update(w, u) }),
@@ -171,9 +178,11 @@ func TestHostileTextInLists(t *testing.T) {
 			"replaced": write(func(w *bufio.Writer) {
 				Style{}.Replacement(w, &wire.Replacement{Name: s, Installed: s, By: s, Version: s, Repo: s})
 			}),
-			"owner": write(func(w *bufio.Writer) { Style{}.Owner(w, s, s, s) }),
-			"file":  write(func(w *bufio.Writer) { Style{}.File(w, s, s) }),
-			"chain": write(func(w *bufio.Writer) { Style{}.Chain(w, []string{s, s}, []string{"x" + s, ""}) }),
+			"owner":      write(func(w *bufio.Writer) { Style{}.Owner(w, s, s, s) }),
+			"file":       write(func(w *bufio.Writer) { Style{}.File(w, s, s) }),
+			"vulnerable": write(func(w *bufio.Writer) { Style{}.Vulnerable(w, vulnerable) }),
+			"issues":     write(func(w *bufio.Writer) { Style{}.Issues(w, vulnerable) }),
+			"chain":      write(func(w *bufio.Writer) { Style{}.Chain(w, []string{s, s}, []string{"x" + s, ""}) }),
 		} {
 			require.Equal(t, 1, strings.Count(one, "\n"), name)
 			require.Equal(t, termtext.Clean(strings.TrimSuffix(one, "\n"))+"\n", one, name)

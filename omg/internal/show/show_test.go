@@ -194,7 +194,7 @@ func hostile(s string) *wire.Package {
 	return &wire.Package{
 		Repo: s, Name: s, Version: s, Desc: s, Groups: l, Arch: s, URL: s, Licenses: l, Provides: l, Depends: l,
 		OptDepends: l, MakeDepends: l, CheckDepends: l, Conflicts: l, Replaces: l, Packager: s, Validation: l,
-		Installed: "x" + s,
+		Installed: "x" + s, Advisories: l,
 	}
 }
 
@@ -226,9 +226,9 @@ func requireHarmless(t *testing.T, s string, columns int) {
 				own++
 			}
 		}
-		require.Equal(t, map[bool]int{true: 19, false: 22}[pkg.AUR == nil], own, "%q", info)
-		if columns == 0 { // besides the fields' own a line for the second optional dependency and the one that is blank
-			require.Equal(t, own+2, strings.Count(info, "\n"), "%q", info)
+		require.Equal(t, map[bool]int{true: 20, false: 23}[pkg.AUR == nil], own, "%q", info)
+		if columns == 0 { // besides the fields' own, lines for the second optional dependency and advisory, and the one that is blank
+			require.Equal(t, own+3, strings.Count(info, "\n"), "%q", info)
 		}
 		codes := strings.NewReplacer(colorNone, "", colorTitle, "", colorRepo, "", colorVersion, "", colorGroups, "", colorMeta, "")
 		require.Equal(t, search, codes.Replace(printed(colored.Search, pkg)))

@@ -1,0 +1,60 @@
+package show
+
+import (
+	"bufio"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestVulnerable(t *testing.T) {
+	p := &wire.VulnerablePackage{
+		Name: "tool", Installed: "1-1", Update: "2-1",
+		Advisories: []wire.Advisory{
+			{Name: "AVG-2", Severity: "High", Verdict: "fixable", Issues: []string{"CVE-2026-1", "CVE-2026-2"}},
+			{Name: "AVG-1", Severity: "Low", Verdict: "affected"},
+		},
+	}
+	line := func(s Style) string { return write(func(w *bufio.Writer) { s.Vulnerable(w, p) }) }
+	require.Equal(t, "tool 1-1 -> 2-1 (AVG-2 High, fixable; AVG-1 Low, affected)\n", line(Style{}))
+	require.Equal(t, "\x1b[0;1mtool \x1b[1;32m1-1\x1b[0m -> \x1b[1;32m2-1\x1b[0m (AVG-2 High, fixable; AVG-1 Low, affected)\n", line(Style{Color: true}))
+	p.Update, p.Foreign, p.Advisories = "", true, p.Advisories[:1]
+	require.Equal(t, "tool 1-1 (AVG-2 High, fixable) [in no repository]\n", line(Style{}))
+	require.Equal(t, `    CVE-2026-1 https://security.archlinux.org/CVE-2026-1
+    CVE-2026-2 https://security.archlinux.org/CVE-2026-2
+`, write(func(w *bufio.Writer) { Style{}.Issues(w, p) }))
+}
+
+// TestAdvisoriesFollowPacmansLines: what pacman does not print stands after all
+// that it does, and not at all where there is nothing to say.
+func TestAdvisoriesFollowPacmansLines(t *testing.T) {
+	list := []string{"AVG-2 (High, fixable)", "AVG-1 (Low, affected)"}
+	const lines = "Advisories      : AVG-2 (High, fixable)\n                  AVG-1 (Low, affected)\n\n"
+	pkg := repoPackage()
+	without := printed(Style{}.Info, pkg)
+	pkg.Advisories = list
+	require.Equal(t, strings.TrimSuffix(without, "\n")+lines, printed(Style{}.Info, pkg))
+	installed := &wire.InstalledPackage{Package: *repoPackage()}
+	show := func() string { return write(func(w *bufio.Writer) { Style{}.Installed(w, installed) }) }
+	without = show()
+	installed.Advisories = list
+	require.Equal(t, strings.TrimSuffix(without, "\n")+lines, show())
+}
+
+func TestStatusCountsAdvisories(t *testing.T) {
+	st := &wire.StatusResult{}
+	shown := func() string { return write(func(w *bufio.Writer) { Style{}.Status(w, st, time.Unix(0, 0)) }) }
+	require.Contains(t, shown(), "Security        : unknown\n")
+	st.Counts.Security = &wire.SecurityCounts{Unconfirmed: 3}
+	require.Contains(t, shown(), "Security        : 0\n                  fixable 0, in testing 0, affected 0, unconfirmed 3\n")
+	st.Counts.Security = &wire.SecurityCounts{
+		Vulnerabilities: 15, Critical: 1, High: 2, Medium: 3, Low: 4, Unknown: 5, Fixable: 7, InTesting: 6, Affected: 2, Unconfirmed: 9,
+	}
+	require.Contains(t, shown(), `Security        : 15 (critical 1, high 2, medium 3, low 4, unknown 5)
+                  fixable 7, in testing 6, affected 2, unconfirmed 9
+`)
+}
