@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -267,8 +268,15 @@ func (l *live) once(ctx context.Context, q question) (*answer, error) {
 	}
 }
 
-// request asks and remembers.
-func (l *live) request(q question) (*answer, error) {
+// request asks and remembers. What it panics with is its error: nobody else
+// recovers a goroutine of singleflight's.
+func (l *live) request(q question) (got *answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.Log.Error("a question to the AUR panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = fmt.Errorf("%w: %v", ErrAnswer, p)
+		}
+	}()
 	total := patience * time.Duration(l.Live.Deadline)
 	ctx, cancel := context.WithTimeout(l.ctx, total)
 	defer cancel()
@@ -298,8 +306,7 @@ func (l *live) request(q question) (*answer, error) {
 		}
 		return nil, err
 	}
-	got, err := newAnswer(packages, time.Now())
-	if err != nil {
+	if got, err = newAnswer(packages, time.Now()); err != nil {
 		return nil, err
 	}
 	l.memory.Set(q.path, got)

@@ -178,6 +178,25 @@ func TestBodies(t *testing.T) {
 
 var errAny = errors.New("any")
 
+// TestAsIs: a file that a server calls a compressed answer comes as it is.
+func TestAsIs(t *testing.T) {
+	var file bytes.Buffer
+	z := gzip.NewWriter(&file)
+	_, _ = z.Write(make([]byte, 100_000))
+	require.NoError(t, z.Close())
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(file.Bytes())
+	})
+	var got bytes.Buffer
+	a, err := client(t, time.Second).Get(context.Background(), Request{URL: url, MaxBytes: 1000, AsIs: true}, &got)
+	require.NoError(t, err)
+	require.Equal(t, file.Bytes(), got.Bytes())
+	require.EqualValues(t, file.Len(), a.Bytes)
+	_, err = client(t, time.Second).Get(context.Background(), Request{URL: url, MaxBytes: 1000}, io.Discard)
+	require.ErrorIs(t, err, ErrTooLarge)
+}
+
 func TestRefused(t *testing.T) {
 	url := serve(t, func(http.ResponseWriter, *http.Request) {})
 	c := client(t, time.Second)
