@@ -22,6 +22,7 @@ provides, and without a name every installed package is shown.
 
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "offline", Usage: "do not ask the AUR for names that are not known here"},
 			&cli.BoolFlag{Name: "installed", Aliases: []string{"i"}, Usage: "show the packages as they are installed"},
 		}, outputFlags(packageTemplate)...),
 		Action: info,
@@ -29,7 +30,7 @@ provides, and without a name every installed package is shown.
 }
 
 func info(c *cli.Context) error {
-	req := wire.InfoRequest{Names: c.Args().Slice()}
+	req := wire.InfoRequest{Names: c.Args().Slice(), Offline: c.Bool("offline")}
 	if len(req.Names) == 0 && !c.Bool("installed") {
 		return command.Usagef("info takes the name of a package")
 	}
@@ -41,17 +42,27 @@ func info(c *cli.Context) error {
 		return installedInfo(c, out, req.Names)
 	}
 	packages := []wire.Package{}
+	fromAUR := false
 	a := asker(c)
+	a.Paused = out.pause
 	all, err := a.Info(c.Context, &req, func(p *wire.Package) error {
+		fromAUR = fromAUR || p.Repo == aurName
 		if out.json {
 			packages = append(packages, *p)
 			return nil
 		}
 		return out.pkg(p, out.style.Info)
 	})
-	if err != nil {
+	unknown := exit.Code(err) == exit.Network
+	switch {
+	case unknown: // to the repositories and the AUR, but it may be installed
+		for _, name := range req.Names {
+			all.Missing = append(all.Missing, wire.Missing{Name: name})
+		}
+	case err != nil:
 		return err
 	}
+	failed := err
 	all.Packages = packages
 	local := addInstalled(c, a, &all)
 	if out.json {
@@ -69,7 +80,32 @@ func info(c *cli.Context) error {
 	if err := out.end(); err != nil {
 		return err
 	}
+	if unknown && len(all.Missing) > 0 {
+		return failed
+	}
+	if (fromAUR || len(all.Missing) > 0) && noteAUR(c, all.Sources) == wire.SourceMissing && len(all.Missing) > 0 {
+		_ = missing(c, all.Missing)
+		return exit.Quiet(exit.Network)
+	}
 	return missing(c, all.Missing)
+}
+
+// aurName is what answers call the AUR.
+const aurName = "aur"
+
+// noteAUR says what is wrong with what is known of the AUR, and returns its state;
+// empty if an answer does not rest on it.
+func noteAUR(c *cli.Context, sources []wire.Source) wire.SourceState {
+	for _, s := range sources {
+		if s.Name != aurName {
+			continue
+		}
+		if s.State != wire.SourceOK {
+			command.Note(c.App.ErrWriter, c.App.Name, fmt.Sprintf("aur: %s: %s", s.State, s.Why))
+		}
+		return s.State
+	}
+	return ""
 }
 
 // missing names what nobody has, a line each.

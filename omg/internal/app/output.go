@@ -194,6 +194,10 @@ func (o *output) document(v any) error {
 	return nil
 }
 
+// pause writes out what is held back, for a reader who would else wait for what
+// comes later.
+func (o *output) pause() { _ = o.w.Flush() }
+
 // end writes out what is still held back. A reader that closed the pipe has
 // seen enough.
 func (o *output) end() error {

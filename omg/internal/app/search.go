@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -29,6 +30,8 @@ keyword: for a value that is the word; repo: keeps one repository.
 			&cli.BoolFlag{Name: "name", Aliases: []string{"n"}, Usage: "look at names only"},
 			&cli.IntFlag{Name: "limit", Usage: "show at most `N` packages, 0 for all", DefaultText: "50 on a terminal, else all"},
 			&cli.StringSliceFlag{Name: "repo", Usage: "only the repository `NAME` (repeatable)"},
+			&cli.BoolFlag{Name: "live", Usage: "ask the AUR itself, whatever is known of it here"},
+			&cli.BoolFlag{Name: "offline", Usage: "do not ask the AUR, even if nothing is known of it here"},
 			&cli.StringFlag{Name: "sort", Usage: "by `ORDER`: relevance, name or repo", Value: wire.SortRelevance},
 		}, outputFlags(packageTemplate)...),
 		Action: search,
@@ -38,7 +41,10 @@ keyword: for a value that is the word; repo: keeps one repository.
 func search(c *cli.Context) error {
 	req := wire.SearchRequest{
 		Words: c.Args().Slice(), Regex: c.Bool("regex"), NameOnly: c.Bool("name"),
-		Repos: c.StringSlice("repo"), Sort: c.String("sort"),
+		Repos: c.StringSlice("repo"), Sort: c.String("sort"), Live: c.Bool("live"), Offline: c.Bool("offline"),
+	}
+	if req.Live && req.Offline {
+		return command.Usagef("--live and --offline exclude each other")
 	}
 	if len(req.Words) == 0 && len(req.Repos) == 0 {
 		return command.Usagef("search takes a word to look for")
@@ -58,7 +64,9 @@ func search(c *cli.Context) error {
 	}
 	shown := 0
 	packages := []wire.Package{}
-	all, err := asker(c).Search(c.Context, &req, func(p *wire.Package) error {
+	a := asker(c)
+	a.Paused = out.pause
+	all, err := a.Search(c.Context, &req, func(p *wire.Package) error {
 		shown++
 		if out.json {
 			packages = append(packages, *p)
@@ -80,6 +88,9 @@ func search(c *cli.Context) error {
 	}
 	if err := out.end(); err != nil {
 		return err
+	}
+	if len(req.Repos) == 0 || slices.Contains(req.Repos, aurName) {
+		noteAUR(c, all.Sources)
 	}
 	if more := int(all.Total) - shown; more > 0 && terminal {
 		command.Note(c.App.ErrWriter, c.App.Name, fmt.Sprintf("%d more; --limit 0 shows all", more))

@@ -28,6 +28,9 @@ type Asker struct {
 	Advisories string
 	// Note takes a line about how the answer came about.
 	Note func(line string)
+	// Paused, which may be nil, is called where an answer goes on later: after a part
+	// that another one follows.
+	Paused func()
 	// Local answers where the daemon does not.
 	Local Local
 
@@ -46,19 +49,32 @@ type Local func(ctx context.Context, a *Asker, op string, req any, emit Emit) er
 // it. The result has everything else.
 func (a *Asker) Search(ctx context.Context, r *wire.SearchRequest, each func(*wire.Package) error) (wire.SearchResult, error) {
 	var result wire.SearchResult
-	err := a.ask(ctx, wire.OpSearch, r, func(part []byte, _ bool) error {
+	err := a.ask(ctx, wire.OpSearch, r, a.pausing(func(part []byte) error {
 		return wire.DecodeSearch(part, &result, each)
-	})
+	}))
 	return result, err
 }
 
 // Info asks about packages by name, as Search does.
 func (a *Asker) Info(ctx context.Context, r *wire.InfoRequest, each func(*wire.Package) error) (wire.InfoResult, error) {
 	var result wire.InfoResult
-	err := a.ask(ctx, wire.OpInfo, r, func(part []byte, _ bool) error {
+	err := a.ask(ctx, wire.OpInfo, r, a.pausing(func(part []byte) error {
 		return wire.DecodeInfo(part, &result, each)
-	})
+	}))
 	return result, err
+}
+
+// pausing takes parts and calls Paused between them.
+func (a *Asker) pausing(take func(part []byte) error) Emit {
+	return func(part []byte, more bool) error {
+		if err := take(part); err != nil {
+			return err
+		}
+		if more && a.Paused != nil {
+			a.Paused()
+		}
+		return nil
+	}
 }
 
 // ask gets the parts of an answer from the first that can give it.
