@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,13 +16,17 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Jguer/aur"
+	"github.com/klauspost/compress/gzip"
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
 	"go.uber.org/goleak"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/shared/answers"
+	"github.com/omg-arch/omg/shared/aurdump"
 	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -158,7 +161,11 @@ func settings(t *testing.T, s *server, store Store) Config {
 		AUR: c, Stale: 24 * time.Hour, Fetch: s, Store: store, Log: discard,
 		Dump: filepath.Join(dir, "dump.gz"), Index: filepath.Join(dir, "aur.omgidx"),
 		Build: func(_ context.Context, dump, index string) error {
-			b, err := newAnswer([]wire.Package{{Repo: Name, Name: "yay", Version: "1-1"}}, time.Now())
+			packages, err := unpack(dump)
+			if err != nil {
+				return err
+			}
+			b, err := newAnswer(packages, time.Now())
 			if err != nil {
 				return err
 			}
@@ -397,7 +404,7 @@ func TestBudget(t *testing.T) {
 // TestWeek: what a week with many questions costs the AUR.
 func TestWeek(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &server{etag: `"1"`, dump: gzipped("[]")}
+		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
 		c := settings(t, s, newDisk())
 		c.Live.Daily = 200
 		a, err := New(c)
@@ -443,7 +450,7 @@ func run(t *testing.T, c Config) (a *AUR, stop func()) {
 // TestRestart: a new daemon asks for nothing that is not due.
 func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &server{etag: `"1"`, dump: gzipped("[]")}
+		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
 		c := settings(t, s, newDisk())
 		for range 10 {
 			a, stop := run(t, c)
@@ -468,7 +475,7 @@ func TestRestart(t *testing.T) {
 // that is down is asked less and less often.
 func TestDumpDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &server{etag: `"1"`, dump: gzipped("[]")}
+		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
 		c := settings(t, s, newDisk())
 		a, stop := run(t, c)
 		defer stop()
@@ -490,30 +497,20 @@ func TestDumpDown(t *testing.T) {
 	})
 }
 
-// TestDumpRefused: what is no dump takes no place, and an index that cannot be built
-// is one too.
+// TestDumpRefused: what is no dump takes no place, nor does one that lost most of
+// its packages.
 func TestDumpRefused(t *testing.T) {
-	good := gzipped(`[{"Name":"yay"}]`)
+	good := gzipped(`[{"Name":"a"},{"Name":"b"},{"Name":"c"},{"Name":"d"}]`)
 	for name, dump := range map[string][]byte{
 		"nothing":   nil,
 		"text":      []byte("<html>"),
-		"truncated": good[:len(good)-9],
-		"damaged":   append(bytes.Clone(good[:len(good)-6]), 1, 2, 3, 4, 5, 6),
-		"no list":   gzipped(`{"Name":"yay"}`),
-		"blanks":    gzipped("  \n"),
-		"refused":   gzipped(`[1]`),
+		"truncated": good[:len(good)/2],
+		"empty":     gzipped(`[]`),
+		"a quarter": gzipped(`[{"Name":"a"}]`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &server{etag: `"1"`, dump: good}
-			c := settings(t, s, newDisk())
-			build := c.Build
-			c.Build = func(ctx context.Context, dump, index string) error {
-				if b, err := os.ReadFile(dump); err != nil || bytes.Equal(b, gzipped(`[1]`)) {
-					return errors.New("package 1 has no name")
-				}
-				return build(ctx, dump, index)
-			}
-			a := open(t, c)
+			a := open(t, settings(t, s, newDisk()))
 			d, err := a.refreshDump(t.Context())
 			require.NoError(t, err)
 			a.noteDump(d)
@@ -522,10 +519,12 @@ func TestDumpRefused(t *testing.T) {
 			require.Error(t, err)
 			require.NotEmpty(t, d.Why)
 			require.Equal(t, `"1"`, d.ETag, "the old one is the one to ask for changes of")
-			kept, err := os.ReadFile(c.Dump)
+			kept, err := os.ReadFile(a.Dump)
 			require.NoError(t, err)
 			require.Equal(t, good, kept)
-			require.FileExists(t, c.Index)
+			n, err := count(a.Index)
+			require.NoError(t, err)
+			require.EqualValues(t, 4, n)
 		})
 	}
 }
@@ -533,7 +532,7 @@ func TestDumpRefused(t *testing.T) {
 // TestRebuild: a dump without an index gets one without a request.
 func TestRebuild(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &server{etag: `"1"`, dump: gzipped("[]")}
+		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
 		c := settings(t, s, newDisk())
 		_, stop := run(t, c)
 		time.Sleep(time.Second)
@@ -550,6 +549,46 @@ func TestRebuild(t *testing.T) {
 		require.FileExists(t, c.Dump, "without it, nothing is unchanged")
 		require.Equal(t, 2, s.count(dumpPath))
 	})
+}
+
+// TestLeftOver: what a killed daemon left goes, what another one writes stays.
+func TestLeftOver(t *testing.T) {
+	c := settings(t, &server{}, newDisk())
+	dead, alive := filepath.Join(filepath.Dir(c.Dump), ".dump.gz.1.tmp"), filepath.Join(filepath.Dir(c.Dump), ".dump.gz.2.tmp")
+	for _, path := range []string{dead, alive} {
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+	}
+	old := time.Now().Add(-time.Hour)
+	require.NoError(t, os.Chtimes(dead, old, old))
+	open(t, c).removeDead()
+	require.NoFileExists(t, dead)
+	require.FileExists(t, alive)
+}
+
+// TestSameAsTheDump: a package is the same by a live answer as by the dump.
+func TestSameAsTheDump(t *testing.T) {
+	path := corpus.AUR(t)
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	require.NoError(t, err)
+	var records []aur.Pkg
+	require.NoError(t, json.NewDecoder(z).Decode(&records))
+	i := 0
+	_, err = aurdump.Read(t.Context(), path, func(p *wire.Package) error {
+		want, err := msgpack.Marshal(p)
+		require.NoError(t, err)
+		live := toPackage(&records[i])
+		got, err := msgpack.Marshal(&live)
+		require.NoError(t, err)
+		require.Equal(t, want, got, p.Name)
+		i++
+		return nil
+	})
+	require.NoError(t, err)
+	require.Len(t, records, i)
+	require.NotZero(t, i)
 }
 
 func TestNewRefusesAddresses(t *testing.T) {

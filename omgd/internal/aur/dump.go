@@ -5,13 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
@@ -24,8 +23,6 @@ const (
 	keyDump  = "dump"
 	// maxDump is the most bytes of a dump, compressed; it has some 10 MB.
 	maxDump = 128 << 20
-	// maxUnpacked is the most bytes of one that is not; it has some 70 MB.
-	maxUnpacked = 1 << 30
 	// dumpFirst is the pause after the first failure.
 	dumpFirst = 10 * time.Minute
 	dumpTotal = 30 * time.Minute
@@ -94,6 +91,7 @@ func (a *AUR) noteDump(d dumpRecord) {
 // runDump asks for the dump once an interval, counted from the last request, be it
 // from before a restart.
 func (a *AUR) runDump(ctx context.Context) {
+	a.removeDead()
 	a.rebuild(ctx)
 	s := fetch.Schedule{Interval: time.Duration(a.Interval), First: min(dumpFirst, time.Duration(a.Interval))}
 	next := time.Until(time.Unix(a.dump.Load().Next, 0))
@@ -118,21 +116,31 @@ func (a *AUR) runDump(ctx context.Context) {
 	}
 }
 
+// removeDead removes what a daemon left that was killed while it downloaded: what
+// nobody can be writing to any more.
+func (a *AUR) removeDead() {
+	left, _ := filepath.Glob(filepath.Join(filepath.Dir(a.Dump), "."+filepath.Base(a.Dump)+".*.tmp"))
+	for _, path := range left {
+		if fi, err := os.Stat(path); err == nil && time.Since(fi.ModTime()) > dumpTotal {
+			_ = os.Remove(path)
+		}
+	}
+}
+
 // rebuild makes an index of the dump that there is when there is none of this
 // version's.
 func (a *AUR) rebuild(ctx context.Context) {
 	if _, err := os.Stat(a.Dump); err != nil {
 		return
 	}
-	f, err := pkgindex.Open(a.Index, nil)
+	_, err := count(a.Index)
 	if err == nil {
-		_ = f.Close()
 		return
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		a.Log.Warn("the index of the AUR is built anew", "err", err)
 	}
-	if err := a.Build(ctx, a.Dump, a.Index); err != nil {
+	if err := a.build(ctx, a.Dump); err != nil {
 		a.Log.Warn("no index of the AUR's dump", "err", err)
 		return
 	}
@@ -148,12 +156,7 @@ func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 	}
 	got, err := a.Fetch.File(ctx, fetch.Request{
 		URL: a.base + dumpPath, ETag: d.ETag, LastModified: d.LastModified, MaxBytes: maxDump, Total: dumpTotal, AsIs: true,
-	}, a.Dump, func(path string) error {
-		if err := checkDump(path); err != nil {
-			return err
-		}
-		return a.Build(ctx, path, a.Index)
-	})
+	}, a.Dump, func(path string) error { return a.build(ctx, path) })
 	now := time.Now()
 	switch {
 	case err != nil:
@@ -168,54 +171,34 @@ func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 	return d, nil
 }
 
-// ErrDump means that a file is not the AUR's dump, or not all of it.
-var ErrDump = errors.New("not a dump of the AUR")
+// ErrDump means that a dump has far fewer packages than there were.
+var ErrDump = errors.New("not a whole dump of the AUR")
 
-// checkDump refuses what is not a whole gzip file of one JSON array, before anyone
-// reads more of it.
-func checkDump(path string) error {
-	f, err := os.Open(path)
+// build makes an index of a dump beside the one there is, which it takes the place
+// of if it has about as many packages: what the AUR lost overnight it did not lose.
+func (a *AUR) build(ctx context.Context, dump string) error {
+	next := a.Index + ".new"
+	defer os.Remove(next)
+	if err := a.Build(ctx, dump, next); err != nil {
+		return err
+	}
+	packages, err := count(next)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDump, err)
+	before, err := count(a.Index)
+	if packages == 0 || err == nil && packages < before/2 {
+		return fmt.Errorf("%w: %d packages, where there were %d", ErrDump, packages, before)
 	}
-	defer z.Close()
-	ends := &ends{}
-	n, err := io.Copy(ends, io.LimitReader(z, maxUnpacked+1))
-	switch {
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrDump, err)
-	case n > maxUnpacked:
-		return fmt.Errorf("%w: more than %d bytes", ErrDump, int64(maxUnpacked))
-	case ends.first != '[' || ends.last != ']':
-		return fmt.Errorf("%w: no list", ErrDump)
-	}
-	return nil
+	return os.Rename(next, a.Index)
 }
 
-// ends notes the first and the last byte that is not white space.
-type ends struct{ first, last byte }
-
-func (e *ends) Write(p []byte) (int, error) {
-	const space = " \t\r\n"
-	trim := func(c byte) bool { return c == space[0] || c == space[1] || c == space[2] || c == space[3] }
-	if e.first == 0 {
-		for _, c := range p {
-			if !trim(c) {
-				e.first = c
-				break
-			}
-		}
+// count is how many packages an index has.
+func count(path string) (uint32, error) {
+	f, err := pkgindex.Open(path, nil)
+	if err != nil {
+		return 0, err
 	}
-	for i := len(p) - 1; i >= 0; i-- {
-		if !trim(p[i]) {
-			e.last = p[i]
-			break
-		}
-	}
-	return len(p), nil
+	defer f.Close()
+	return f.Docs(), nil
 }
