@@ -78,7 +78,7 @@ func nothingElse(t *testing.T, dir string) {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	for _, e := range entries {
-		require.Contains(t, []string{"repos.omgidx", "repos.omgidx.stamps", "cache.pebble"}, e.Name())
+		require.Contains(t, []string{"repos.omgidx", "repos.omgidx.stamps", "cache.pebble", "versions", "shims", "tools"}, e.Name())
 	}
 }
 

@@ -205,7 +205,7 @@ func TestKilledDuringRefreshes(t *testing.T) {
 	entries, err := os.ReadDir(data)
 	require.NoError(t, err)
 	for _, e := range entries {
-		require.Contains(t, []string{"cache.pebble", "repos.omgidx", "repos.omgidx.stamps"}, e.Name())
+		require.Contains(t, []string{"cache.pebble", "repos.omgidx", "repos.omgidx.stamps", "versions", "shims", "tools"}, e.Name())
 	}
 }
 
