@@ -216,10 +216,12 @@ func orQuoted(s string) string {
 	return quote(s)
 }
 
-// place is a path as it is, or quoted if it is not plain.
+// place is a path or a variable as it is, or quoted if it is not plain.
 func place(path string) string {
-	if runtimes.Showable(strings.TrimLeft(path, "/.$")) {
-		return path
+	for part := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
+		if !runtimes.Showable(strings.TrimLeft(part, ".$")) {
+			return quote(path)
+		}
 	}
-	return quote(path)
+	return path
 }
