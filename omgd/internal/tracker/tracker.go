@@ -61,6 +61,8 @@ type Tracker struct {
 
 // saved is the last good answer.
 type saved struct {
+	// URL is the tracker's that gave it: another one may say something else.
+	URL          string `msgpack:"url"`
 	ETag         string `msgpack:"etag"`
 	LastModified string `msgpack:"last_modified"`
 	// At is when the tracker last said that this is right, in Unix seconds.
@@ -73,17 +75,22 @@ func New(c Config) *Tracker {
 	t := &Tracker{Config: c}
 	known := answers.Tracker{StaleAfter: c.StaleAfter}
 	if value, _, ok := c.Store.Get(bucket, key); ok {
-		if records, skipped, s, err := load(value); err == nil {
+		switch records, skipped, s, err := load(value); {
+		case err != nil:
+			c.Log.Warn("the remembered advisories cannot be read", "err", err)
+		case s.URL != c.URL:
+			c.Log.Info("the remembered advisories are another tracker's", "url", s.URL)
+		default:
 			t.last = s
 			known = t.knows(records, skipped)
-		} else {
-			c.Log.Warn("the remembered advisories cannot be read", "err", err)
 		}
 	}
 	t.latest.Store(&known)
 	return t
 }
 
+// load reads a remembered answer. What is in the store is no more believed than
+// what comes from the network.
 func load(value []byte) (records []advisories.Record, skipped int, s saved, err error) {
 	if err := wire.Check(value); err != nil {
 		return nil, 0, s, err
@@ -133,7 +140,7 @@ func (t *Tracker) ask(ctx context.Context) error {
 		var records []advisories.Record
 		var skipped int
 		if records, skipped, err = advisories.Read(bytes.NewReader(body.Bytes())); err == nil {
-			t.last = saved{ETag: a.ETag, LastModified: a.LastModified, At: time.Now().Unix(), Body: compressed(body.Bytes())}
+			t.last = saved{URL: t.URL, ETag: a.ETag, LastModified: a.LastModified, At: time.Now().Unix(), Body: compressed(body.Bytes())}
 			now = t.knows(records, skipped)
 			t.save()
 			t.Log.Info("new security advisories", "records", len(records), "skipped", skipped)

@@ -1,0 +1,294 @@
+package tracker
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+	"go.uber.org/goleak"
+
+	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/store"
+	"github.com/omg-arch/omg/shared/config"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// web is a tracker whose answer a test sets.
+type web struct {
+	*httptest.Server
+	mu     sync.Mutex
+	answer http.HandlerFunc
+	asked  []http.Header
+}
+
+func newWeb(t *testing.T) *web {
+	t.Helper()
+	s := &web{}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.asked = append(s.asked, r.Header.Clone())
+		answer := s.answer
+		s.mu.Unlock()
+		if r.URL.Path != "/all.json" {
+			http.NotFound(w, r)
+			return
+		}
+		answer(w, r)
+	}))
+	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	return s
+}
+
+func (s *web) says(h http.HandlerFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = h
+}
+
+func (s *web) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.asked)
+}
+
+func (s *web) last() http.Header {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked[len(s.asked)-1]
+}
+
+const modified = "Tue, 14 Nov 2023 22:13:20 GMT"
+
+// records answers with so many, and says so with 304 to who knows them.
+func records(n int) http.HandlerFunc {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf(`{"name":"AVG-%d","packages":["a"],"status":"Fixed","severity":"High","type":"x","affected":"1-1","fixed":"2-1","issues":[],"advisories":[]}`, i)
+	}
+	etag := fmt.Sprintf(`"%d"`, n)
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("If-None-Match") == etag && r.Header.Get("If-Modified-Since") == modified {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		w.Header().Set("ETag", etag)
+		w.Header().Set("Last-Modified", modified)
+		_, _ = io.WriteString(w, "["+strings.Join(all, ",")+"]")
+	}
+}
+
+type world struct {
+	web     *web
+	dir     string
+	changed atomic.Int64
+}
+
+// tracker is one that remembers in the world's store, which forget closes.
+func (w *world) tracker(t *testing.T) (tr *Tracker, forget func()) {
+	t.Helper()
+	client, err := fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(2 * time.Second)}, "omg-test")
+	require.NoError(t, err)
+	s := store.Open(w.dir, quiet)
+	tr = New(Config{
+		URL: w.web.URL + "/", Interval: time.Hour, StaleAfter: 24 * time.Hour, Client: client, Store: s, Log: quiet,
+		Changed: func() { w.changed.Add(1) },
+	})
+	return tr, func() {
+		client.Close()
+		require.NoError(t, s.Close())
+	}
+}
+
+// TestAsk goes through the life of an answer: there is none, there is one, it is
+// still right, it is another one.
+func TestAsk(t *testing.T) {
+	w := &world{web: newWeb(t), dir: t.TempDir()}
+	tr, forget := w.tracker(t)
+	require.Zero(t, tr.Latest().At, "nothing is known")
+
+	w.web.says(records(3))
+	require.NoError(t, tr.ask(t.Context()))
+	known := tr.Latest()
+	require.Len(t, known.Records, 3)
+	require.EqualValues(t, 1_700_000_000, known.AsOf)
+	require.InDelta(t, time.Now().Unix(), known.At, 60)
+	require.Empty(t, w.web.last().Get("If-None-Match"))
+	require.EqualValues(t, 1, w.changed.Load())
+
+	tr.last.At, known.At = 5, 5 // long ago
+	require.NoError(t, tr.ask(t.Context()))
+	require.Equal(t, `"3"`, w.web.last().Get("If-None-Match"))
+	require.Equal(t, modified, w.web.last().Get("If-Modified-Since"))
+	again := tr.Latest()
+	require.NotSame(t, known, again, "what was given out is not changed")
+	require.InDelta(t, time.Now().Unix(), again.At, 60, "not modified is an answer of now")
+	require.Equal(t, known.Records, again.Records)
+	forget()
+
+	// The next one knows it, and asks by it.
+	tr, forget = w.tracker(t)
+	require.Equal(t, again, tr.Latest())
+	w.web.says(records(4))
+	require.NoError(t, tr.ask(t.Context()))
+	require.Equal(t, `"3"`, w.web.last().Get("If-None-Match"))
+	require.Len(t, tr.Latest().Records, 4)
+	forget()
+}
+
+// TestFaults: after each, what was known stays, with its age and what happened.
+func TestFaults(t *testing.T) {
+	body := func(status int, text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, text)
+		}
+	}
+	for name, c := range map[string]struct {
+		handle http.HandlerFunc
+		why    string
+	}{
+		"503 in HTML":       {body(503, "<html>maintenance</html>"), "503"},
+		"HTML":              {body(200, "<html>welcome</html>"), "not the security tracker's advisories"},
+		"truncated":         {body(200, `[{"name":"AVG-1","packages":["a"`), "not the security tracker's advisories"},
+		"nothing":           {body(200, ""), "not the security tracker's advisories"},
+		"no record is one":  {body(200, `[{"name":1},{"packages":"x"}]`), "none of 2 records"},
+		"another condition": {body(304, ""), "304"},
+		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = io.WriteString(w, "[")
+		}, "ended before its end"},
+		"a gigabyte": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1073741824")
+			w.WriteHeader(200)
+		}, "too large"},
+		"without an end": {func(w http.ResponseWriter, _ *http.Request) {
+			for chunk := make([]byte, 1<<20); ; {
+				if _, err := w.Write(chunk); err != nil {
+					return
+				}
+			}
+		}, "too large"},
+		"elsewhere, without TLS": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://example.org/all.json", http.StatusFound)
+		}, "not over TLS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{web: newWeb(t), dir: t.TempDir()}
+			tr, forget := w.tracker(t)
+			w.web.says(c.handle)
+			require.Error(t, tr.ask(t.Context()))
+			require.Zero(t, tr.Latest().At, "unknown")
+			require.Contains(t, tr.Latest().Why, c.why)
+			require.Contains(t, tr.Latest().Why, w.web.URL)
+
+			w.web.says(records(2))
+			require.NoError(t, tr.ask(t.Context()))
+			require.Empty(t, tr.Latest().Why)
+			before := *tr.Latest()
+
+			w.web.says(c.handle)
+			if name == "another condition" {
+				tr.last.ETag, tr.last.LastModified = "", "" // nothing that could be "not modified"
+			}
+			require.Error(t, tr.ask(t.Context()))
+			after := *tr.Latest()
+			require.Contains(t, after.Why, c.why)
+			require.EqualValues(t, 3, w.changed.Load())
+			forget()
+
+			tr, forget = w.tracker(t)
+			require.Equal(t, before, *tr.Latest(), "a restart without a network")
+			after.Why = ""
+			require.Equal(t, before, after)
+			forget()
+		})
+	}
+}
+
+func TestOneRecordIsWrong(t *testing.T) {
+	w := &world{web: newWeb(t), dir: t.TempDir()}
+	tr, forget := w.tracker(t)
+	defer forget()
+	w.web.says(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `[{"name":"AVG-1","packages":["a"],"status":"Fixed","severity":"High","affected":"1-1","fixed":"2-1"},{"name":"AVG-2","packages":5}]`)
+	})
+	require.NoError(t, tr.ask(t.Context()))
+	require.Len(t, tr.Latest().Records, 1)
+	require.Equal(t, 1, tr.Latest().Skipped)
+}
+
+// TestWhatIsRemembered: only what is right and this tracker's is believed.
+func TestWhatIsRemembered(t *testing.T) {
+	w := &world{web: newWeb(t), dir: t.TempDir()}
+	tr, forget := w.tracker(t)
+	w.web.says(records(2))
+	require.NoError(t, tr.ask(t.Context()))
+	good := tr.last
+	require.Less(t, len(good.Body), 500, "compressed")
+	forget()
+	for name, spoil := range map[string]func(*saved){
+		"another tracker's": func(s *saved) { s.URL = "https://example.org" },
+		"not compressed":    func(s *saved) { s.Body = []byte("[]") },
+		"nothing":           func(s *saved) { s.Body = nil },
+		"cut off":           func(s *saved) { s.Body = s.Body[:len(s.Body)-20] },
+		"no advisories":     func(s *saved) { s.Body = compressed([]byte("<html>")) },
+		"far too large":     func(s *saved) { s.Body = compressed(append([]byte("["), make([]byte, 64<<20)...)) },
+	} {
+		s := store.Open(w.dir, quiet)
+		bad := good
+		spoil(&bad)
+		value, err := msgpack.Marshal(&bad)
+		require.NoError(t, err)
+		require.NoError(t, s.Put(bucket, key, value, time.Now()))
+		require.NoError(t, s.Close())
+		tr, forget = w.tracker(t)
+		require.Zero(t, tr.Latest().At, name)
+		require.Zero(t, tr.last.At, name)
+		require.Empty(t, tr.last.ETag, "%s: the whole answer is asked for", name)
+		forget()
+	}
+}
+
+// TestRun: what is young is not asked for at the start, what is old is, and it ends.
+func TestRun(t *testing.T) {
+	w := &world{web: newWeb(t), dir: t.TempDir()}
+	w.web.says(records(1))
+	tr, forget := w.tracker(t)
+	run := func() (stop func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var done sync.WaitGroup
+		done.Go(func() { tr.Run(ctx) })
+		return func() { cancel(); done.Wait(); forget() }
+	}
+	stop := run()
+	require.Eventually(t, func() bool { return tr.Latest().At != 0 }, 10*time.Second, 5*time.Millisecond)
+	stop()
+	require.Equal(t, 1, w.web.count())
+
+	tr, forget = w.tracker(t)
+	stop = run()
+	time.Sleep(100 * time.Millisecond)
+	stop()
+	require.Equal(t, 1, w.web.count(), "a young answer is not asked for again")
+
+	tr, forget = w.tracker(t)
+	tr.last.At -= 3600
+	stop = run()
+	require.Eventually(t, func() bool { return w.changed.Load() == 2 }, 10*time.Second, 5*time.Millisecond)
+	stop()
+	require.Equal(t, 2, w.web.count())
+}
