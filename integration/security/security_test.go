@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/standin"
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/pacmandb"
@@ -24,42 +24,42 @@ import (
 
 func TestMain(m *testing.M) { programs.Main(m) }
 
-// tracker serves all.json, or does what a test tells it to.
+// tracker serves all.json as the real one does.
 type tracker struct {
-	*httptest.Server
-	asked  atomic.Int64
-	body   atomic.Pointer[string]
-	handle atomic.Pointer[http.HandlerFunc]
+	*standin.Server
+	body atomic.Pointer[string]
 }
 
 func newTracker(t *testing.T) *tracker {
 	t.Helper()
 	s := &tracker{}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.asked.Add(1)
-		if h := s.handle.Load(); h != nil {
-			(*h)(w, r)
-			return
-		}
-		body := *s.body.Load()
-		etag := fmt.Sprintf(`"%d"`, len(body))
-		if r.URL.Path != "/all.json" {
-			http.NotFound(w, r)
-			return
-		}
-		if r.Header.Get("If-None-Match") == etag {
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
-		w.Header().Set("ETag", etag)
-		_, _ = w.Write([]byte(body))
-	}))
-	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	s.Server = standin.Serve(t, s, nil)
 	return s
 }
 
-func (s *tracker) misbehave(h http.HandlerFunc) { s.handle.Store(&h) }
-func (s *tracker) behave()                      { s.handle.Store(nil) }
+func (s *tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body := *s.body.Load()
+	etag := fmt.Sprintf(`"%d"`, len(body))
+	if r.URL.Path != "/all.json" {
+		http.NotFound(w, r)
+		return
+	}
+	if r.Header.Get("If-None-Match") == etag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.Header().Set("ETag", etag)
+	_, _ = w.Write([]byte(body))
+}
+
+// says has the tracker answer with a text that is not its own.
+func says(text string) func(*standin.Server) {
+	return func(s *standin.Server) {
+		s.Set(func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
+			_, _ = w.Write([]byte(text))
+		})
+	}
+}
 
 // world is a generated system with one package that a record concerns.
 type world struct {
@@ -180,48 +180,26 @@ func TestTrackerAnswers(t *testing.T) {
 // TestTrackerFaults has the tracker fail in each way: before it ever answered,
 // what it says is unknown; afterwards what it said stays, with its age.
 func TestTrackerFaults(t *testing.T) {
-	for name, h := range map[string]http.HandlerFunc{
-		"refuses": nil,
-		"slow":    func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
-		"unavailable, in HTML": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			_, _ = w.Write([]byte("<html>maintenance</html>"))
-		},
-		"HTML": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>hello</html>")) },
-		"truncated": func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte(`[{"name":"AVG-1","packages":["a"`))
-		},
-		"a gigabyte": func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = w.Write([]byte("["))
-			for chunk := []byte(strings.Repeat(" ", 1<<20)); ; {
-				if _, err := w.Write(chunk); err != nil {
-					return
-				}
-			}
-		},
-		"wrong types throughout": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`[{"name":1},{"packages":"x"}]`)) },
-	} {
+	faults := map[string]func(*standin.Server){
+		"HTML":                   says("<html>hello</html>"),
+		"wrong types throughout": says(`[{"name":1},{"packages":"x"}]`),
+	}
+	for _, s := range standin.Switches() {
+		if !s.TLS && !s.Answers {
+			faults[s.Name] = s.On
+		}
+	}
+	require.Contains(t, faults, "connection refused")
+	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newTracker(t)
 			w := newWorld(t, s.URL)
 			body := "[" + w.record("AVG-1", w.victim.Version, "") + "]"
 			s.body.Store(&body)
-			fail := func() {
-				if h != nil {
-					s.misbehave(h)
-					return
-				}
-				s.misbehave(func(w http.ResponseWriter, _ *http.Request) {
-					nc, _, err := w.(http.Hijacker).Hijack()
-					if err == nil {
-						_ = nc.Close()
-					}
-				})
-			}
 
 			// Never answered: unknown, which is neither a finding nor an all-clear.
-			fail()
+			fault(s.Server)
 			d := w.start(t)
 			st := w.eventually(t, d, "asked", func(s status) bool {
 				state, why, _ := s.tracker()
@@ -236,18 +214,18 @@ func TestTrackerFaults(t *testing.T) {
 			d.Stop(t)
 
 			// Answered once; then it fails after a restart with an old answer.
-			s.behave()
+			s.Off(t)
 			d = w.start(t)
 			w.eventually(t, d, "counted", func(s status) bool { return s.Counts.Security != nil && s.Counts.Security.Vulnerabilities == 1 })
 			d.Stop(t)
-			asked := s.asked.Load()
+			asked := len(s.Asked())
 			d = w.start(t)
 			w.eventually(t, d, "remembered", func(s status) bool { return s.Counts.Security != nil && s.Counts.Security.Vulnerabilities == 1 })
-			require.Equal(t, asked, s.asked.Load(), "a young answer is not asked for again")
+			require.Len(t, s.Asked(), asked, "a young answer is not asked for again")
 			require.Equal(t, 5, w.omg(t, d, "security", "--fail-on", "high").Code)
 			d.Stop(t)
 
-			fail()
+			fault(s.Server)
 			w.env = append(w.env, "OMG_TRACKER_INTERVAL=1s")
 			d = w.start(t)
 			st = w.eventually(t, d, "asked again", func(s status) bool { _, why, _ := s.tracker(); return why != "" })

@@ -81,7 +81,11 @@ func (a *Asker) pausing(take func(part []byte) error) Emit {
 func (a *Asker) ask(ctx context.Context, op string, req any, emit Emit) error {
 	if a.useDaemon() {
 		came := false
-		err := a.daemon(ctx, op, req, func(part []byte, more bool) error {
+		daemon := a.daemon
+		if op == wire.OpSecurity {
+			daemon = a.patiently
+		}
+		err := daemon(ctx, op, req, func(part []byte, more bool) error {
 			came = true
 			return emit(part, more)
 		})
@@ -115,6 +119,9 @@ func (a *Asker) instead(op string, err error) bool {
 		}
 		return true
 	case errors.As(err, &said):
+		if op == wire.OpSecurity {
+			return false // nobody else knows
+		}
 		switch said.Code {
 		case wire.CodeNotReady, wire.CodeInternal, wire.CodeBusy, wire.CodeShuttingDown, wire.CodeVersion:
 			a.Note("omgd: " + said.Message + ": answering without it")

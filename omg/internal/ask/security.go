@@ -3,6 +3,7 @@ package ask
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -35,4 +36,26 @@ func (a *Asker) Security(ctx context.Context, r *wire.SecurityRequest) (wire.Sec
 		return nil
 	})
 	return all, err
+}
+
+// For a daemon that has just started, where nobody else has the answer.
+const (
+	waitReady = 2 * time.Second
+	askAgain  = 20 * time.Millisecond
+)
+
+// patiently asks a daemon until it is ready.
+func (a *Asker) patiently(ctx context.Context, op string, req any, part Emit) error {
+	for end := time.Now().Add(waitReady); ; {
+		err := a.daemon(ctx, op, req, part)
+		var said *wire.Error
+		if !errors.As(err, &said) || said.Code != wire.CodeNotReady || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(askAgain):
+		}
+	}
 }

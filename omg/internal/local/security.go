@@ -17,7 +17,7 @@ import (
 // one there is nothing to judge by: only omgd asks the tracker.
 func (l *files) security(a *ask.Asker, r *wire.SecurityRequest, emit ask.Emit) error {
 	if a.Advisories == "" {
-		return fmt.Errorf("%w: omgd, which asks it, does not run; --source judges by a file", ask.ErrNoTracker)
+		return fmt.Errorf("%w: no omgd answers, which would ask it; --source judges by a file", ask.ErrNoTracker)
 	}
 	tracker, err := readAdvisories(a.Advisories)
 	if err != nil {
