@@ -26,11 +26,15 @@
 //	69  3 bytes, zero
 //	72  the versions of the runtimes that are packages of the system, each:
 //	         u8 length of the name, the name, u8 length of the version, the version
+//	then nine u32 with the open vulnerabilities by severity (critical, high,
+//	         medium, low, not judged) and by verdict (fixable, fixed in testing,
+//	         affected), and last the advisories that are unconfirmed and not
+//	         counted; no bits: 0xFFFFFFFF is unknown
 //
 // An unknown number is 0xFFFFFFFF besides its bit, so that a reader that knows
-// nothing of bits shows nonsense rather than 0. What is added later comes after
-// the versions, and a reader passes over it; the version grows only if a byte
-// changes its meaning.
+// nothing of bits shows nonsense rather than 0. What is added later comes at the
+// end, and a reader passes over it; the version grows only if a byte changes its
+// meaning.
 package statusfile
 
 import (
@@ -51,6 +55,8 @@ const (
 	maxSize     = 4096 // a file that is larger is none of ours
 	maxVersions = 64
 	maxText     = 64 // bytes of a runtime's name or version
+
+	securitySize = 9 * 4
 
 	unknownNumber = math.MaxUint32
 )
@@ -105,11 +111,26 @@ type Status struct {
 	Updates         Number // from repositories, without ignored ones
 	AURUpdates      Number
 	Vulnerabilities Number
+	Security        Security
 
 	At       time.Time     // of the last successful refresh; whole seconds
 	Interval time.Duration // between refreshes; whole seconds, at least 1
 	Boot     BootID        // Write fills it in
 	System   []Version     // nil and empty are the same: the system has none
+}
+
+// Security is what the vulnerabilities are.
+type Security struct {
+	Critical, High, Medium, Low, Unjudged Number
+	Fixable, InTesting, Affected          Number
+	Unconfirmed                           Number // not counted among them
+}
+
+// numbers are in the order of the file.
+func (s *Security) numbers() [securitySize / 4]*Number {
+	return [securitySize / 4]*Number{
+		&s.Critical, &s.High, &s.Medium, &s.Low, &s.Unjudged, &s.Fixable, &s.InTesting, &s.Affected, &s.Unconfirmed,
+	}
 }
 
 // numbers are the counts in the order of their bits, and where each stands.
@@ -150,7 +171,7 @@ func (s *Status) encode() ([]byte, error) {
 	case len(s.System) > maxVersions:
 		return nil, fmt.Errorf("status: %d versions, at most %d fit", len(s.System), maxVersions)
 	}
-	b := make([]byte, fixedSize, fixedSize+32*len(s.System))
+	b := make([]byte, fixedSize, fixedSize+32*len(s.System)+securitySize)
 	le := binary.LittleEndian
 	le.PutUint32(b[0:], magic)
 	b[4] = version
@@ -175,6 +196,13 @@ func (s *Status) encode() ([]byte, error) {
 			}
 			b = append(b, byte(len(text)))
 			b = append(b, text...)
+		}
+	}
+	for _, n := range s.Security.numbers() {
+		if n.Known {
+			b = le.AppendUint32(b, n.N)
+		} else {
+			b = le.AppendUint32(b, unknownNumber)
 		}
 	}
 	if len(b) > maxSize {
@@ -230,6 +258,16 @@ func decode(b []byte) (Status, error) {
 			rest = rest[1+rest[0]:]
 		}
 		s.System = append(s.System, v)
+	}
+	if len(b)-len(rest) > maxSize-securitySize {
+		return bad("too many versions")
+	}
+	if len(rest) >= securitySize { // an older omgd's file ends here
+		for i, number := range s.Security.numbers() {
+			if n := le.Uint32(rest[4*i:]); n != unknownNumber {
+				*number = Number{N: n, Known: true}
+			}
+		}
 	}
 	return s, nil
 }

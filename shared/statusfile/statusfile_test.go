@@ -16,6 +16,9 @@ func example() Status {
 		At: time.Unix(1_767_225_600, 0).UTC(), Interval: 300 * time.Second,
 		Boot:   BootID{0: 0xb0, 15: 0x07},
 		System: []Version{{"node", "24.1.0"}, {"go", "1.26"}},
+		Security: Security{
+			Critical: Count(0), High: Count(1), Medium: Count(2), Low: Count(0), Fixable: Count(2), InTesting: Count(1), Affected: Count(0), Unconfirmed: Count(7),
+		},
 	}
 }
 
@@ -27,9 +30,11 @@ const spelled = `
 2c010000 10000000
 ffffffff 03000000
 b0000000000000000000000000000007
-5c000000 02 000000
+80000000 02 000000
 04 6e6f6465 06 32342e312e30
 02 676f     04 312e3236
+00000000 01000000 02000000 00000000 ffffffff
+02000000 01000000 00000000 07000000
 `
 
 func TestFormat(t *testing.T) {
@@ -57,6 +62,18 @@ func TestALaterFormatWithMoreAtTheEndIsRead(t *testing.T) {
 	require.Equal(t, example(), back)
 }
 
+func TestAnEarlierFormatWithoutSeverities(t *testing.T) {
+	s := example()
+	b, err := s.encode()
+	require.NoError(t, err)
+	b = b[:len(b)-securitySize]
+	b[64] = byte(len(b))
+	back, err := decode(b)
+	require.NoError(t, err)
+	s.Security = Security{}
+	require.Equal(t, s, back)
+}
+
 func TestWhatIsNotKnownIsNeverZero(t *testing.T) {
 	b, err := (&Status{At: time.Unix(1, 0), Interval: time.Second}).encode()
 	require.NoError(t, err)
@@ -66,6 +83,8 @@ func TestWhatIsNotKnownIsNeverZero(t *testing.T) {
 	for _, n := range back.numbers() {
 		require.False(t, n.n.Known)
 	}
+	require.Equal(t, bytes.Repeat([]byte{0xff}, securitySize), b[fixedSize:])
+	require.Equal(t, Security{}, back.Security)
 	for n, want := range map[int]string{0: "0", 7: "7", -1: "?", unknownNumber: "?", unknownNumber - 1: "4294967294"} {
 		require.Equal(t, want, Count(n).String())
 	}

@@ -117,14 +117,20 @@ func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status 
 	}
 	c := r.Counts
 	var vulnerabilities statusfile.Number
+	var security statusfile.Security
 	tracker := slices.IndexFunc(r.Sources, func(s wire.Source) bool { return s.Name == answers.TrackerSource })
 	if c.Security != nil && tracker >= 0 && r.Sources[tracker].State == wire.SourceOK {
-		vulnerabilities = number(&c.Security.Vulnerabilities)
+		n := c.Security
+		vulnerabilities = number(&n.Vulnerabilities)
+		security = statusfile.Security{
+			Critical: number(&n.Critical), High: number(&n.High), Medium: number(&n.Medium), Low: number(&n.Low), Unjudged: number(&n.Unknown),
+			Fixable: number(&n.Fixable), InTesting: number(&n.InTesting), Affected: number(&n.Affected), Unconfirmed: number(&n.Unconfirmed),
+		}
 	}
 	return statusfile.Status{
 		Installed: number(c.Installed), Explicit: number(c.Explicit), Orphans: number(c.Orphans), Updates: number(c.Updates),
-		Vulnerabilities: vulnerabilities,
-		At:              time.Unix(r.At, 0), Interval: interval,
+		Vulnerabilities: vulnerabilities, Security: security,
+		At: time.Unix(r.At, 0), Interval: interval,
 	}
 }
 
