@@ -43,7 +43,11 @@ func start(t *testing.T, path, home string, args ...string) *terminal {
 	t.Helper()
 	cmd := exec.Command(path, args...)
 	cmd.Dir = home
-	cmd.Env = programs.Env(home, "TERM=dumb", "HISTFILE=", "SHELL="+path)
+	term := "TERM=dumb"
+	if filepath.Base(path) == "tmux" { // which wants more of one
+		term = "TERM=xterm"
+	}
+	cmd.Env = programs.Env(home, term, "HISTFILE=", "SHELL="+path)
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 50, Cols: 500})
 	require.NoError(t, err)
 	s := &terminal{t: t, tty: tty}

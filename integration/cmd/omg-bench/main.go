@@ -80,6 +80,7 @@ var parts = []struct {
 	{"processes", (*bench).processes},
 	{"sizes", (*bench).sizes},
 	{"advisories", (*bench).advisories},
+	{"probe", (*bench).probe},
 	{"idle", (*bench).idle},
 	{"change", (*bench).change},
 	{"ping", (*bench).socket},

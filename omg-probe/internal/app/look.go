@@ -65,14 +65,13 @@ func (o *options) prepare() (*look, error) {
 // users: the first that is fresh, else the first. Without fresh numbers the
 // system's versions are looked up in pacman's database.
 func (l *look) readStatus() render.Status {
-	now, boot := time.Now(), statusfile.CurrentBoot()
 	var first render.Status
 	for i, socket := range l.paths.Sockets(l.o.socket) {
 		file := l.paths.Status(socket)
 		s, err := statusfile.Read(file)
 		there := err == nil
 		if err == nil {
-			err = s.Fresh(now, boot)
+			err = s.Fresh(time.Now(), statusfile.CurrentBoot())
 		}
 		if err == nil {
 			l.file, l.stale = file, nil
