@@ -127,7 +127,7 @@ func (d *Data) Search(r *wire.SearchRequest, emit Emit) error {
 
 // find searches, and returns names that are close when there is nothing.
 func (d *Data) find(r *wire.SearchRequest) (found pkgindex.Result, near []string, err error) {
-	if err := d.searchable(); err != nil {
+	if err := d.searchable(onlyAUR(r)); err != nil {
 		return found, nil, err
 	}
 	q, err := pkgindex.ParseQuery(r)
@@ -152,9 +152,10 @@ func (d *Data) find(r *wire.SearchRequest) (found pkgindex.Result, near []string
 	return found, near, err
 }
 
-// searchable is an error when there is nothing to search in.
-func (d *Data) searchable() error {
-	if d.SetWhy != "" && d.Set.Packages() == 0 {
+// searchable is an error when there is nothing to search in: what the AUR has is
+// half an answer, unless that is what was asked for.
+func (d *Data) searchable(onlyAUR bool) error {
+	if d.SetWhy != "" && d.Set.RepoPackages() == 0 && !(onlyAUR && d.HasAUR()) {
 		return fmt.Errorf("%w: %s", ErrNoRepos, d.SetWhy)
 	}
 	return nil
@@ -200,7 +201,7 @@ func (d *Data) Info(r *wire.InfoRequest, emit Emit) error { return d.info(r, emi
 func (d *Data) InfoHere(r *wire.InfoRequest, emit Emit) error { return d.info(r, emit, true) }
 
 func (d *Data) info(r *wire.InfoRequest, emit Emit, all bool) error {
-	if err := d.searchable(); err != nil {
+	if err := d.searchable(namesOnlyAUR(r)); err != nil {
 		return err
 	}
 	hits, lacking, err := d.lookup(r.Names)

@@ -7,12 +7,13 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
 // AUR is what the AUR is called among repositories and sources.
-const AUR = "aur"
+const AUR = catalog.AUR
 
 // FromAUR is what the AUR said to one question, now or before.
 type FromAUR struct {
@@ -47,7 +48,7 @@ func (d *Data) HasAUR() bool { return d.Set != nil && d.Set.HasRepo(AUR) }
 // SearchesLive says that the AUR is to be asked for a search: one that wants it so,
 // or that takes packages of the AUR while nothing is known of it here.
 func (d *Data) SearchesLive(r *wire.SearchRequest) bool {
-	return (r.Live || !d.HasAUR()) && (len(r.Repos) == 0 || slices.Contains(r.Repos, AUR)) && d.searchable() == nil
+	return (r.Live || !d.HasAUR()) && (len(r.Repos) == 0 || slices.Contains(r.Repos, AUR)) && d.searchable(onlyAUR(r)) == nil
 }
 
 // official is the data without the AUR, which it knows by name all the same.
@@ -152,7 +153,7 @@ func (d *Data) SearchLive(r *wire.SearchRequest, aur func() FromAUR, emit Emit) 
 // InfoLive answers an InfoRequest as SearchLive does: at once what is known of the
 // names here, and when aur returns, which asks the AUR for names, the others.
 func (d *Data) InfoLive(r *wire.InfoRequest, aur func(names []string) FromAUR, emit Emit) error {
-	if err := d.searchable(); err != nil {
+	if err := d.searchable(namesOnlyAUR(r)); err != nil {
 		return err
 	}
 	hits, lacking, err := d.lookup(r.Names)
@@ -229,4 +230,12 @@ func ofAUR(target string) (name string, ok bool) {
 		return target, true
 	}
 	return name, repo == AUR
+}
+
+// onlyAUR says that a search wants packages of the AUR alone.
+func onlyAUR(r *wire.SearchRequest) bool { return len(r.Repos) == 1 && r.Repos[0] == AUR }
+
+// namesOnlyAUR says that all names are asked for in the AUR.
+func namesOnlyAUR(r *wire.InfoRequest) bool {
+	return len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, AUR+"/") })
 }

@@ -38,6 +38,9 @@ type Config struct {
 	// Stale is how long after it was last synchronized a database counts as stale;
 	// 0 for a day.
 	Stale time.Duration
+	// StaleAUR is the age from which on a dump of the AUR counts as stale; 0 for a
+	// day.
+	StaleAUR time.Duration
 }
 
 // day is how long a database is not stale, unless the configuration says more or

@@ -173,6 +173,19 @@ func (e Env) Indexes(flags []string, dataDir string) []string {
 	return []string{own}
 }
 
+// AURIndexes are the AUR's index files to look for beside Indexes, the first that
+// is there to be used: none where the others are named, for then they are all.
+func (e Env) AURIndexes(flags []string, dataDir string) []string {
+	if len(flags) > 0 || e.Get("OMG_INDEX") != "" {
+		return nil
+	}
+	own := filepath.Join(e.DataDir(dataDir), AURIndex)
+	if system := filepath.Join(SystemDir, AURIndex); system != own {
+		return []string{own, system}
+	}
+	return []string{own}
+}
+
 // systemUID looks the system user up. It is asked only where the owner is
 // neither this user nor root.
 func systemUID() (uint32, bool) {

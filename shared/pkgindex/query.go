@@ -63,11 +63,9 @@ const (
 // ParseQuery reads the words of a request. The error wraps ErrQuery.
 func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	q := &Query{repos: slices.Clone(r.Repos), sort: r.Sort}
-	switch r.Sort {
-	case "", wire.SortRelevance, wire.SortName, wire.SortRepo:
-	default:
-		return nil, fmt.Errorf("%w: cannot sort by %q: use %s, %s or %s",
-			ErrQuery, r.Sort, wire.SortRelevance, wire.SortName, wire.SortRepo)
+	if r.Sort != "" && !slices.Contains(sorts, r.Sort) {
+		last := len(sorts) - 1
+		return nil, fmt.Errorf("%w: cannot sort by %q: use %s or %s", ErrQuery, r.Sort, strings.Join(sorts[:last], ", "), sorts[last])
 	}
 	if r.Regex && len(r.Words) > maxExpressions {
 		return nil, fmt.Errorf("%w: %d expressions, at most %d are tried at once", ErrQuery, len(r.Words), maxExpressions)

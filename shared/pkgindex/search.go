@@ -53,6 +53,10 @@ func (s *Set) Search(ctx context.Context, q *Query, limit int) (r Result, err er
 			r.Hits, err = s.sortByName(appendHits(r.Hits, s, sc.sorted), by == wire.SortRepo)
 			r.Hits = r.Hits[:min(limit, r.Total)]
 			return err
+		} else if by != "" && by != wire.SortRelevance {
+			r.Hits, err = s.sortByAUR(appendHits(r.Hits, s, sc.sorted), by)
+			r.Hits = r.Hits[:min(limit, r.Total)]
+			return err
 		}
 		r.Hits = appendHits(r.Hits, s, sc.sorted[:min(limit, r.Total)])
 		return nil

@@ -154,6 +154,17 @@ func (s *Set) Packages() int {
 	return n
 }
 
+// RepoPackages is the number of those that are not the AUR's.
+func (s *Set) RepoPackages() int {
+	n := 0
+	for _, p := range s.parts {
+		if p.kind == KindRepo {
+			n += int(p.end - p.first)
+		}
+	}
+	return n
+}
+
 // PackagesOf is the number of packages of one repository, and whether the set
 // has it.
 func (s *Set) PackagesOf(repo string) (int, bool) {

@@ -94,6 +94,7 @@ func askers(err error) error {
 type files struct {
 	data    answers.Data
 	indexes []*pkgindex.File
+	others  []*pkgindex.File // those that hold no repository, until they are among indexes
 	local   *pacmandb.Local
 }
 
@@ -110,6 +111,7 @@ func open(ctx context.Context, a *ask.Asker, repos *catalog.Repos) (*files, erro
 		reading.Wait()
 		return nil, err
 	}
+	aur := l.openAUR(a)
 	memory := len(l.indexes) == 0 && len(repos.List) > 0
 	if memory {
 		f, err := repos.Memory(ctx)
@@ -121,12 +123,16 @@ func open(ctx context.Context, a *ask.Asker, repos *catalog.Repos) (*files, erro
 		l.indexes = []*pkgindex.File{f}
 	}
 	reading.Wait()
+	l.indexes = append(l.indexes, l.others...)
 	l.data = answers.Data{Sources: repos.Sources(nil), At: time.Now().Unix()}
+	if aur != nil {
+		l.data.Sources = append(l.data.Sources, *aur)
+	}
 	if why := repos.Lacking(); why != "" {
 		l.data.SetWhy = catalog.ErrNoDatabases.Error() + " " + why
 	}
 	for _, f := range l.indexes {
-		if !memory {
+		if f.Path() != "" {
 			l.data.Files = append(l.data.Files, f.Path())
 			l.data.Built = max(l.data.Built, f.Facts().Built)
 		}
@@ -175,7 +181,11 @@ func (l *files) describe(op string, repos *catalog.Repos) (err error) {
 func (l *files) openIndexes(a *ask.Asker, repos *catalog.Repos) (why string, err error) {
 	env := paths.Process()
 	why = "there is no index; omg-index build makes one"
+	named := env.AURIndexes(a.Index, a.DataDir) == nil
 	for _, path := range env.Indexes(a.Index, a.DataDir) {
+		if len(l.indexes) > 0 && !named {
+			break
+		}
 		f, err := pkgindex.Open(path, env.Trusts)
 		if errors.Is(err, fs.ErrNotExist) && len(a.Index) == 0 {
 			continue
@@ -194,15 +204,24 @@ func (l *files) openIndexes(a *ask.Asker, repos *catalog.Repos) (why string, err
 			}
 			continue
 		}
+		if !catalog.HoldsRepos(f) {
+			l.others = append(l.others, f)
+			continue
+		}
+		if len(l.indexes) > 0 {
+			_ = f.Close()
+			continue
+		}
 		if repos.Lacking() != "" && len(a.Index) > 0 {
 			repos.Adopt(f)
 		} else if stale := repos.Stale(f, catalog.ReadStamps(path, env.Trusts)); len(stale) > 0 {
 			why = path + ": " + stale[0]
-			_ = f.Close()
+			// What it has of the AUR is as good as before: of two files with the same
+			// repository the first counts, and that is what is read anew.
+			l.others = append(l.others, f)
 			continue
 		}
 		l.indexes = append(l.indexes, f)
-		break
 	}
 	return why, nil
 }

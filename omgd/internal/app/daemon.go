@@ -88,9 +88,10 @@ func start(o options) (*daemon, error) {
 	}
 	d.worker = refresh.New(refresh.Config{
 		Every:   time.Duration(o.config.Refresh.Interval),
-		Catalog: catalog.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig, Stale: time.Duration(o.config.Stale.Repos)},
+		Catalog: catalog.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig, Stale: time.Duration(o.config.Stale.Repos), StaleAUR: time.Duration(o.config.Stale.AUR)},
 		Given:   o.indexes,
 		Own:     filepath.Join(o.data, paths.ReposIndex),
+		OwnAUR:  filepath.Join(o.data, paths.AURIndex),
 		Trust:   o.env.Trusts,
 		Holder:  d.holder,
 		Log:     o.log,

@@ -22,10 +22,11 @@ var errMoved = errors.New("the databases changed meanwhile")
 // it fail has most likely not gone, and requests may ask for refreshes.
 const buildPause = 5 * time.Second
 
-// usable returns the mapped indexes to serve, and what is stale in them. Given
+// usable returns the mapped indexes of the repositories to serve, what is stale in
+// them, and others that were given and hold no repository. Given
 // ones are served as they are; when none can be used, or none is given, ours is
 // served, built first unless it is current.
-func (w *Worker) usable(ctx context.Context, repos *catalog.Repos) (indexes []*state.Index, stale []string, err error) {
+func (w *Worker) usable(ctx context.Context, repos *catalog.Repos) (indexes, others []*state.Index, stale []string, err error) {
 	for _, path := range w.Given {
 		x, err := w.open(path)
 		if err != nil {
@@ -33,6 +34,9 @@ func (w *Worker) usable(ctx context.Context, repos *catalog.Repos) (indexes []*s
 			continue
 		}
 		indexes = append(indexes, x)
+	}
+	indexes, others = withoutRepos(indexes)
+	for _, x := range indexes {
 		stale = append(stale, repos.Stale(x.File, w.stamps)...)
 	}
 	if len(indexes) > 0 {
@@ -43,10 +47,10 @@ func (w *Worker) usable(ctx context.Context, repos *catalog.Repos) (indexes []*s
 			}
 			repos.Adopt(files...)
 		}
-		return indexes, stale, nil
+		return indexes, others, stale, nil
 	}
 	if repos.Lacking() != "" {
-		return nil, nil, nil // what is installed is known all the same
+		return nil, others, nil, nil // what is installed is known all the same
 	}
 	x, err := w.open(w.Own)
 	if err == nil {
@@ -54,32 +58,33 @@ func (w *Worker) usable(ctx context.Context, repos *catalog.Repos) (indexes []*s
 			w.stamps = catalog.ReadStamps(w.Own, w.Trust)
 		}
 		if stale = repos.Stale(x.File, w.stamps); len(stale) == 0 {
-			return []*state.Index{x}, nil, nil
+			return []*state.Index{x}, others, nil, nil
 		}
 		w.Log.Info("the index is not current", "why", stale)
 		if w.last == nil {
-			w.publish(snapshot{indexes: []*state.Index{x}, repos: repos, stale: stale}) // better than nothing meanwhile
+			aur, source := w.mapAUR()
+			w.publish(snapshot{indexes: []*state.Index{x}, others: others, aur: aur, aurSource: source, repos: repos, stale: stale}) // better than nothing meanwhile
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		w.Log.Warn("cannot use the index, building it anew", "err", err)
 	}
 	if wait := time.Until(w.buildAfter); wait > 0 {
 		w.again = wait // by then the cause may be gone, and nothing else may change any more
-		return nil, nil, w.buildErr
+		return nil, others, nil, w.buildErr
 	}
 	if w.buildErr = w.buildIndex(ctx, w.Own); w.buildErr != nil {
 		w.buildAfter = time.Now().Add(buildPause)
-		return nil, nil, w.buildErr
+		return nil, others, nil, w.buildErr
 	}
 	w.stamps = catalog.ReadStamps(w.Own, w.Trust)
 	if x, err = w.open(w.Own); err != nil {
-		return nil, nil, err
+		return nil, others, nil, err
 	}
 	stale = repos.Stale(x.File, w.stamps)
 	if len(stale) > 0 && w.last != nil {
-		return nil, nil, errMoved
+		return nil, nil, nil, errMoved
 	}
-	return []*state.Index{x}, stale, nil
+	return []*state.Index{x}, others, stale, nil
 }
 
 // open maps an index, or returns the mapping that there is if the file is still

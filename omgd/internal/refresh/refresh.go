@@ -48,8 +48,10 @@ type Config struct {
 	Catalog catalog.Config
 	// Given are index files built elsewhere: served as they are, never rebuilt.
 	Given []string
-	// Own is the index file that is ours to build.
+	// Own is the index file that is ours to build, OwnAUR the AUR's, which is served
+	// when it is there.
 	Own    string
+	OwnAUR string
 	Trust  func(uid uint32) bool
 	Holder *state.Holder
 	Log    *slog.Logger
@@ -106,7 +108,9 @@ type opened struct {
 
 // snapshot is what a state is made from, to know a change.
 type snapshot struct {
-	indexes []*state.Index
+	indexes []*state.Index // of the repositories
+	others  []*state.Index // given ones without repositories
+	aur     *state.Index   // the AUR's own, nil for none
 	repos   *catalog.Repos
 	stale   []string // what the indexes do not have right
 	local   *pacmandb.Local
@@ -114,6 +118,8 @@ type snapshot struct {
 	noIndex string // why there is no index though there are databases
 	parts   []wire.Part
 	tracker *answers.Tracker
+	// aurSource says how far the AUR's data can be believed, nil for none.
+	aurSource *wire.Source
 
 	runtimes []wire.Runtime
 	system   map[string]string // versions of runtimes
@@ -275,6 +281,9 @@ func (w *Worker) watched() *watch {
 		known.partly[filepath.Dir(path)] = true
 	}
 	file(w.Own)
+	if w.OwnAUR != "" {
+		file(w.OwnAUR)
+	}
 	for _, p := range w.Given {
 		file(p)
 	}
@@ -331,7 +340,8 @@ func (w *Worker) refresh(ctx context.Context) {
 	if locked.Part != nil {
 		next.parts = append(next.parts, *locked.Part)
 	}
-	next.indexes, next.stale, err = w.usable(ctx, repos)
+	next.aur, next.aurSource = w.mapAUR()
+	next.indexes, next.others, next.stale, err = w.usable(ctx, repos)
 	if errors.Is(err, errMoved) {
 		w.again = recheck
 		return
@@ -339,7 +349,7 @@ func (w *Worker) refresh(ctx context.Context) {
 	if err != nil {
 		w.Log.Warn("no usable index", "err", err)
 		if w.last != nil {
-			next.indexes = w.last.indexes
+			next.indexes, next.others = w.last.indexes, w.last.others
 		}
 		// What is mapped goes on being served, and says that it is old. Where there
 		// is nothing, what is installed is known all the same.
@@ -425,17 +435,18 @@ func systemRuntimes(local *pacmandb.Local) map[string]string {
 func (w *Worker) publish(next snapshot) {
 	view := next.repos.View()
 	sources := next.repos.Sources(next.stale)
-	if w.AUR != nil {
-		sources = append(sources, w.AUR())
+	all := next.all()
+	if next.aurSource != nil {
+		sources = append(sources, *next.aurSource)
 	}
 	if w.last != nil && w.unchanged(next, view, sources) {
 		w.last.local = next.local // the same packages, perhaps with a surer stamp
 		return
 	}
-	files := make([]*pkgindex.File, len(next.indexes))
+	files := make([]*pkgindex.File, len(all))
 	var paths []string
 	var built int64
-	for i, x := range next.indexes {
+	for i, x := range all {
 		files[i] = x.File
 		paths = append(paths, x.Path())
 		built = max(built, x.Facts().Built)
@@ -474,7 +485,7 @@ func (w *Worker) publish(next snapshot) {
 	}
 	w.generation++
 	data.Generation = w.generation
-	w.Holder.Swap(state.New(data, next.indexes), "")
+	w.Holder.Swap(state.New(data, all), "")
 	w.last, w.lastView, w.lastSources = &next, view, sources
 	w.confirmRepos.Store(next.repos)
 	select {
@@ -487,7 +498,7 @@ func (w *Worker) publish(next snapshot) {
 // unchanged says that a state made of next would say what the current one says.
 func (w *Worker) unchanged(next snapshot, view pkgindex.View, sources []wire.Source) bool {
 	last := w.last
-	return slices.Equal(next.indexes, last.indexes) && next.tracker == last.tracker && slices.Equal(next.runtimes, last.runtimes) && maps.Equal(next.system, last.system) &&
+	return slices.Equal(next.all(), last.all()) && next.tracker == last.tracker && slices.Equal(next.runtimes, last.runtimes) && maps.Equal(next.system, last.system) &&
 		slices.Equal(view.Repos, w.lastView.Repos) && slices.Equal(view.NoSearch, w.lastView.NoSearch) &&
 		slices.Equal(sources, w.lastSources) &&
 		next.why == last.why && next.noIndex == last.noIndex && slices.Equal(next.parts, last.parts) &&

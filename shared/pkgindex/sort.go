@@ -1,0 +1,59 @@
+package pkgindex
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// sorts are the orders that a query may ask for, the first the usual one.
+var sorts = []string{
+	wire.SortRelevance, wire.SortName, wire.SortRepo, wire.SortVotes, wire.SortPopularity, wire.SortModified,
+}
+
+// sortByAUR orders hits by what the AUR alone knows, most first. What has no such
+// number comes behind, in the order that it has.
+func (s *Set) sortByAUR(hits []Hit, by string) ([]Hit, error) {
+	values := make(map[Hit]float64, len(hits))
+	for _, h := range hits {
+		if s.Kind(h) != KindAUR {
+			continue
+		}
+		summary, _, err := s.files[h.file].record(h.doc, false)
+		if err != nil {
+			return hits, err
+		}
+		a, err := aurOf(summary)
+		if err != nil {
+			return hits, err
+		}
+		switch by {
+		case wire.SortVotes:
+			values[h] = float64(a.Votes)
+		case wire.SortPopularity:
+			values[h] = a.Popularity
+		case wire.SortModified:
+			values[h] = float64(a.Modified)
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b Hit) int {
+		x, isX := values[a]
+		y, isY := values[b]
+		return cmp.Or(compareBool(isY, isX), cmp.Compare(y, x))
+	})
+	return hits, nil
+}
+
+// aurOf decodes what the AUR alone says in a summary.
+func aurOf(summary Record) (a wire.AUR, err error) {
+	p, err := decodeRecord(summary, Record{})
+	if err == nil && p.AUR == nil {
+		err = fmt.Errorf("%w: a package of the AUR without its data", ErrDamaged)
+	}
+	if err != nil {
+		return a, err
+	}
+	return *p.AUR, nil
+}
