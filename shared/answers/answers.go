@@ -144,7 +144,9 @@ func (d *Data) find(r *wire.SearchRequest) (found pkgindex.Result, near []string
 		return found, nil, err
 	}
 	if found.Total == 0 {
-		if repo := d.Set.Unknown(q); repo != "" {
+		if repo := d.Set.Unknown(q); repo == AUR {
+			return found, nil, d.noAUR()
+		} else if repo != "" {
 			return found, nil, d.noRepo(repo)
 		}
 		near, err = d.near(r)

@@ -48,7 +48,7 @@ func (d *Data) HasAUR() bool { return d.Set != nil && d.Set.HasRepo(AUR) }
 // SearchesLive says that the AUR is to be asked for a search: one that wants it so,
 // or that takes packages of the AUR while nothing is known of it here.
 func (d *Data) SearchesLive(r *wire.SearchRequest) bool {
-	return (r.Live || !d.HasAUR()) && (len(r.Repos) == 0 || slices.Contains(r.Repos, AUR)) && d.searchable(onlyAUR(r)) == nil
+	return (r.Live || !d.HasAUR()) && !r.NoAUR && (len(r.Repos) == 0 || slices.Contains(r.Repos, AUR)) && d.searchable(onlyAUR(r)) == nil
 }
 
 // official is the data without the AUR, which it knows by name all the same.
@@ -238,4 +238,13 @@ func onlyAUR(r *wire.SearchRequest) bool { return len(r.Repos) == 1 && r.Repos[0
 // namesOnlyAUR says that all names are asked for in the AUR.
 func namesOnlyAUR(r *wire.InfoRequest) bool {
 	return len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, AUR+"/") })
+}
+
+// noAUR is the error where nothing is known of the AUR.
+func (d *Data) noAUR() error {
+	i := slices.IndexFunc(d.Sources, func(s wire.Source) bool { return s.Name == AUR })
+	if i < 0 {
+		return fmt.Errorf("%w: there is no index of it, and it is not asked", ErrAUR)
+	}
+	return fmt.Errorf("%w: %s", ErrAUR, d.Sources[i].Why)
 }

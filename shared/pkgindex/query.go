@@ -13,6 +13,7 @@ import (
 type Query struct {
 	terms []term
 	repos []string // empty for all
+	noAUR bool
 	sort  string
 }
 
@@ -62,7 +63,7 @@ const (
 
 // ParseQuery reads the words of a request. The error wraps ErrQuery.
 func ParseQuery(r *wire.SearchRequest) (*Query, error) {
-	q := &Query{repos: slices.Clone(r.Repos), sort: r.Sort}
+	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, sort: r.Sort}
 	if r.Sort != "" && !slices.Contains(sorts, r.Sort) {
 		last := len(sorts) - 1
 		return nil, fmt.Errorf("%w: cannot sort by %q: use %s or %s", ErrQuery, r.Sort, strings.Join(sorts[:last], ", "), sorts[last])

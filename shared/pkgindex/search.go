@@ -157,7 +157,7 @@ func (s *Set) addDocs(f *setFile, q *Query, sc *scratch, docs []uint32, tier fun
 	for _, p := range f.parts {
 		from, _ := slices.BinarySearch(docs, p.first)
 		to, _ := slices.BinarySearch(docs, p.end)
-		if p.noSearch || len(q.repos) > 0 && !slices.Contains(q.repos, p.name) {
+		if p.noSearch || q.noAUR && p.kind == KindAUR || len(q.repos) > 0 && !slices.Contains(q.repos, p.name) {
 			continue
 		}
 		for _, d := range docs[from:to] {

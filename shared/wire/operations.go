@@ -53,6 +53,8 @@ type SearchRequest struct {
 	NameOnly bool `msgpack:"name_only,omitempty" json:"name_only,omitempty"`
 	// Repos keeps only packages of these repositories; empty keeps all.
 	Repos []string `msgpack:"repos,omitempty" json:"repos,omitempty"`
+	// NoAUR leaves the AUR out.
+	NoAUR bool `msgpack:"no_aur,omitempty" json:"no_aur,omitempty"`
 	// Sort is one of the Sort constants; empty is SortRelevance.
 	Sort string `msgpack:"sort,omitempty" json:"sort,omitempty"`
 	// Limit is the most packages to send; 0 sends all.

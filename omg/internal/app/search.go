@@ -24,15 +24,20 @@ func searchCommand() *cli.Command {
 provides: and group: look for the word in that text; depends:, maint: and
 keyword: for a value that is the word; repo: keeps one repository.
 
+What the AUR has comes behind what the repositories have, by its votes; a package
+that a repository has too is marked as shadowed.
+
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Usage: "words are POSIX extended regular expressions"},
 			&cli.BoolFlag{Name: "name", Aliases: []string{"n"}, Usage: "look at names only"},
 			&cli.IntFlag{Name: "limit", Usage: "show at most `N` packages, 0 for all", DefaultText: "50 on a terminal, else all"},
 			&cli.StringSliceFlag{Name: "repo", Usage: "only the repository `NAME` (repeatable)"},
+			&cli.BoolFlag{Name: "aur", Usage: "only the AUR"},
+			&cli.BoolFlag{Name: "no-aur", Usage: "only the repositories"},
 			&cli.BoolFlag{Name: "live", Usage: "ask the AUR itself, whatever is known of it here"},
 			&cli.BoolFlag{Name: "offline", Usage: "do not ask the AUR, even if nothing is known of it here"},
-			&cli.StringFlag{Name: "sort", Usage: "by `ORDER`: relevance, name or repo", Value: wire.SortRelevance},
+			&cli.StringFlag{Name: "sort", Usage: "by `ORDER`: relevance, name, repo, or what the AUR knows: votes, popularity, modified", Value: wire.SortRelevance},
 		}, outputFlags(packageTemplate)...),
 		Action: search,
 	}
@@ -42,6 +47,9 @@ func search(c *cli.Context) error {
 	req := wire.SearchRequest{
 		Words: c.Args().Slice(), Regex: c.Bool("regex"), NameOnly: c.Bool("name"),
 		Repos: c.StringSlice("repo"), Sort: c.String("sort"), Live: c.Bool("live"), Offline: c.Bool("offline"),
+	}
+	if err := chooseAUR(c, &req); err != nil {
+		return err
 	}
 	if req.Live && req.Offline {
 		return command.Usagef("--live and --offline exclude each other")
@@ -89,7 +97,7 @@ func search(c *cli.Context) error {
 	if err := out.end(); err != nil {
 		return err
 	}
-	if len(req.Repos) == 0 || slices.Contains(req.Repos, aurName) {
+	if len(req.Repos) == 0 && !req.NoAUR || slices.Contains(req.Repos, aurName) {
 		noteAUR(c, all.Sources)
 	}
 	if more := int(all.Total) - shown; more > 0 && terminal {
@@ -106,6 +114,21 @@ func search(c *cli.Context) error {
 		nothing.Hint = "close names: " + strings.Join(all.Close, " ")
 	}
 	return nothing
+}
+
+// chooseAUR has --aur and --no-aur taken up.
+func chooseAUR(c *cli.Context, req *wire.SearchRequest) error {
+	only, none := c.Bool("aur"), c.Bool("no-aur")
+	switch {
+	case only && none:
+		return command.Usagef("--aur and --no-aur exclude each other")
+	case only && len(req.Repos) > 0:
+		return command.Usagef("--aur and --repo exclude each other: --repo aur adds the AUR")
+	case only:
+		req.Repos = []string{aurName}
+	}
+	req.NoAUR = none
+	return nil
 }
 
 // quoted shows words as the user could type them, cut to what fits a line.

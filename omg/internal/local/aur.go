@@ -2,6 +2,7 @@ package local
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -39,6 +40,7 @@ func (l *files) openAUR(a *ask.Asker) *wire.Source {
 				return catalog.AURSource(f, time.Duration(c.Stale.AUR))
 			}
 			_ = f.Close()
+			err = fmt.Errorf("%s: %w", path, err)
 		}
 		a.Note("cannot use the AUR's index: " + err.Error())
 		wrong = &wire.Source{Name: catalog.AUR, State: wire.SourceFailed, Why: err.Error()}

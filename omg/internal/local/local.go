@@ -15,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
@@ -86,6 +87,9 @@ func staleAfter() time.Duration {
 func askers(err error) error {
 	if errors.Is(err, pkgindex.ErrQuery) {
 		return command.Usagef("%w", err)
+	}
+	if errors.Is(err, answers.ErrAUR) {
+		return exit.With(exit.Network, err)
 	}
 	return err
 }

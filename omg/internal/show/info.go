@@ -12,6 +12,9 @@ func (s Style) Info(w *bufio.Writer, pkg *wire.Package) {
 	p := printer{s, w}
 	p.field("Repository", pkg.Repo)
 	p.field("Name", pkg.Name)
+	if pkg.AUR != nil {
+		p.list("Keywords", pkg.AUR.Keywords)
+	}
 	p.field("Version", pkg.Version)
 	p.field("Description", pkg.Desc)
 	if pkg.AUR != nil {

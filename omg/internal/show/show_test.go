@@ -106,6 +106,7 @@ func TestInfoAUR(t *testing.T) {
 	pkg := aurPackage()
 	require.Equal(t, `Repository      : aur
 Name            : tool-git
+Keywords        : None
 Version         : r12-1
 Description     : Does one thing
 URL             : https://example.org
@@ -226,7 +227,7 @@ func requireHarmless(t *testing.T, s string, columns int) {
 				own++
 			}
 		}
-		require.Equal(t, map[bool]int{true: 20, false: 23}[pkg.AUR == nil], own, "%q", info)
+		require.Equal(t, map[bool]int{true: 20, false: 24}[pkg.AUR == nil], own, "%q", info)
 		if columns == 0 { // besides the fields' own, lines for the second optional dependency and advisory, and the one that is blank
 			require.Equal(t, own+3, strings.Count(info, "\n"), "%q", info)
 		}
