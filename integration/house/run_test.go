@@ -59,6 +59,8 @@ func TestReadmeExamplesRun(t *testing.T) {
 	home := t.TempDir()
 	db, conf := filepath.Join(home, "pacman"), filepath.Join(home, "pacman.conf")
 	writeDatabase(t, db, conf)
+	advisory := `[{"name":"AVG-1","packages":["firefox"],"status":"Fixed","severity":"High","affected":"0.9-1","fixed":"1.0-1"}]`
+	require.NoError(t, os.WriteFile(filepath.Join(home, "all.json"), []byte(advisory), 0o600))
 	runtime := filepath.Join(home, "run")
 	require.NoError(t, os.Mkdir(runtime, 0o700))
 	env := append(os.Environ(),
