@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -157,4 +158,11 @@ func TestAPipeThatIsClosed(t *testing.T) {
 	r := programs.Exec(t, programs.Env(home(t)), "/bin/sh", "-c", sh, filepath.Join(programs.Dir(t), "omg-probe"))
 	require.Equal(t, "3\n", r.Stdout)
 	require.Equal(t, 1, strings.Count(r.Stderr, "\n"), r.Stderr)
+}
+
+func atoi(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	require.NoError(t, err)
+	return n
 }

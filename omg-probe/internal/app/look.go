@@ -75,7 +75,9 @@ func (l *look) readStatus() render.Status {
 		}
 		if err == nil {
 			l.file, l.stale = file, nil
-			l.env.System = map[string]string{}
+			if len(s.System) > 0 { // none is what a daemon writes that does not know, too
+				l.env.System = make(map[string]string, len(s.System))
+			}
 			for _, v := range s.System {
 				l.env.System[v.Runtime] = v.Version
 			}
