@@ -241,3 +241,20 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkRead reads as many records as the tracker has.
+func BenchmarkRead(b *testing.B) {
+	var all bytes.Buffer
+	for i := range 2600 {
+		fmt.Fprintf(&all, `,{"name":"AVG-%d","packages":["package-%d"],"status":"Fixed","severity":"High","type":"arbitrary code execution",`+
+			`"affected":"1.2.3-1","fixed":"1.2.4-1","ticket":null,"issues":["CVE-2026-%d","CVE-2026-1%d"],"advisories":["ASA-202601-1"]}`, i, i, i, i)
+	}
+	answer := append(append([]byte("["), all.Bytes()[1:]...), ']')
+	b.SetBytes(int64(len(answer)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, skipped, err := Read(bytes.NewReader(answer)); err != nil || skipped != 0 {
+			b.Fatal(skipped, err)
+		}
+	}
+}

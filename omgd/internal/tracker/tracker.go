@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,8 +56,9 @@ type Config struct {
 // Tracker is what is known of the tracker.
 type Tracker struct {
 	Config
-	latest atomic.Pointer[answers.Tracker]
-	last   saved
+	recalled sync.Once
+	latest   atomic.Pointer[answers.Tracker]
+	last     saved // for recall and then for ask only
 }
 
 // saved is the last good answer.
@@ -71,22 +73,24 @@ type saved struct {
 }
 
 // New returns a tracker that knows what the last one knew.
-func New(c Config) *Tracker {
-	t := &Tracker{Config: c}
-	known := answers.Tracker{StaleAfter: c.StaleAfter}
-	if value, _, ok := c.Store.Get(bucket, key); ok {
+func New(c Config) *Tracker { return &Tracker{Config: c} }
+
+// recall reads what the last tracker knew. That takes too long to do it while
+// nobody is answered yet.
+func (t *Tracker) recall() {
+	known := answers.Tracker{StaleAfter: t.StaleAfter}
+	if value, _, ok := t.Store.Get(bucket, key); ok {
 		switch records, skipped, s, err := load(value); {
 		case err != nil:
-			c.Log.Warn("the remembered advisories cannot be read", "err", err)
-		case s.URL != c.URL:
-			c.Log.Info("the remembered advisories are another tracker's", "url", s.URL)
+			t.Log.Warn("the remembered advisories cannot be read", "err", err)
+		case s.URL != t.URL:
+			t.Log.Info("the remembered advisories are another tracker's", "url", s.URL)
 		default:
 			t.last = s
 			known = t.knows(records, skipped)
 		}
 	}
 	t.latest.Store(&known)
-	return t
 }
 
 // load reads a remembered answer. What is in the store is no more believed than
@@ -107,11 +111,15 @@ func load(value []byte) (records []advisories.Record, skipped int, s saved, err 
 }
 
 // Latest is what is known now. It is not changed any more.
-func (t *Tracker) Latest() *answers.Tracker { return t.latest.Load() }
+func (t *Tracker) Latest() *answers.Tracker {
+	t.recalled.Do(t.recall)
+	return t.latest.Load()
+}
 
 // Run asks the tracker now and then, until ctx ends. What is still young is not
 // asked for at the start.
 func (t *Tracker) Run(ctx context.Context) {
+	t.recalled.Do(t.recall)
 	first := time.Duration(0)
 	if t.last.At != 0 {
 		first = t.Interval - min(max(0, time.Since(time.Unix(t.last.At, 0))), t.Interval)
@@ -121,6 +129,7 @@ func (t *Tracker) Run(ctx context.Context) {
 }
 
 func (t *Tracker) ask(ctx context.Context) error {
+	now := *t.Latest()
 	var body bytes.Buffer
 	a, err := t.Client.Get(ctx, fetch.Request{
 		URL:  strings.TrimRight(t.URL, "/") + "/all.json",
@@ -129,7 +138,6 @@ func (t *Tracker) ask(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	now := *t.Latest()
 	switch {
 	case err != nil:
 	case a.NotModified:

@@ -286,6 +286,7 @@ func TestRun(t *testing.T) {
 	require.Equal(t, 1, w.web.count(), "a young answer is not asked for again")
 
 	tr, forget = w.tracker(t)
+	require.Len(t, tr.Latest().Records, 1)
 	tr.last.At -= 3600
 	stop = run()
 	require.Eventually(t, func() bool { return w.changed.Load() == 2 }, 10*time.Second, 5*time.Millisecond)
