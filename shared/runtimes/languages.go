@@ -5,17 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/pelletier/go-toml/v2"
 )
 
 const (
-	maxConfD  = 16  // files of a conf.d
-	maxNested = 100 // brackets of TOML that are open at once
-	maxAlso   = 8   // versions after the first
+	maxConfD = 16 // files of a conf.d
+	maxAlso  = 8  // versions after the first
 )
 
 // lastFirst joins names to a directory, in the opposite of their order, at most
@@ -94,76 +92,26 @@ func parseToolVersions(_ *Prober, text []byte) ([]found, error) {
 	return all, nil
 }
 
-// unmarshalTOML guards the parser, which descends as deep as brackets nest.
-func unmarshalTOML(text []byte, to any) error {
-	depth := 0
-	for _, c := range text {
-		switch c {
-		case '[', '{':
-			if depth++; depth > maxNested {
-				return errors.New("nested too deeply")
-			}
-		case ']', '}':
-			depth--
-		}
-	}
-	return toml.Unmarshal(text, to)
-}
-
-// miseTOML reads the tools of mise's configuration.
+// miseTOML reads the tools of mise's configuration: node = "20", node = ["20", "18"],
+// node = {version = "20"}.
 func miseTOML(_ *Prober, text []byte) ([]found, error) {
-	var config struct {
-		Tools map[string]any `toml:"tools"`
-	}
-	if err := unmarshalTOML(text, &config); err != nil {
-		return nil, fmt.Errorf("TOML: %w", err)
+	versions := map[string][]string{}
+	err := visitTOML(text, func(key []string, value string) {
+		if key[0] == "tools" && value != "" && (len(key) == 2 || len(key) == 3 && key[2] == "version") {
+			versions[key[1]] = append(versions[key[1]], value)
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	var all []found
-	for _, name := range sortedKeys(config.Tools) {
+	for _, name := range slices.Sorted(maps.Keys(versions)) {
 		runtime, known := Canonical(strings.TrimPrefix(name, "core:"))
-		if !known {
-			continue
-		}
-		versions := tomlVersions(config.Tools[name])
-		if len(versions) > 0 {
-			all = append(all, found{runtime: runtime, want: versions[0], also: versions[1:min(len(versions), 1+maxAlso)]})
+		if v := versions[name]; known {
+			all = append(all, found{runtime: runtime, want: v[0], also: v[1:min(len(v), 1+maxAlso)]})
 		}
 	}
 	return all, nil
-}
-
-func sortedKeys(m map[string]any) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
-// tomlVersions are the versions in "20", 20, ["20", "18"] and {version = "20"}.
-func tomlVersions(value any) []string {
-	switch v := value.(type) {
-	case string:
-		if v != "" {
-			return []string{cut(v)}
-		}
-	case int64, float64:
-		return []string{fmt.Sprint(v)}
-	case []any:
-		var all []string
-		for _, one := range v {
-			if _, nested := one.([]any); !nested {
-				all = append(all, tomlVersions(one)...)
-			}
-		}
-		return all
-	case map[string]any:
-		if version, ok := v["version"].(string); ok {
-			return tomlVersions(version)
-		}
-	}
-	return nil
 }
 
 // sdkmanrc reads SDKMAN's candidate=version lines.
@@ -188,20 +136,22 @@ func rustToolchain(_ *Prober, text []byte) ([]found, error) {
 		}
 		return []found{{runtime: Rust, want: withoutHost(line)}}, nil
 	}
-	var config struct {
-		Toolchain struct {
-			Channel string `toml:"channel"`
-			Path    string `toml:"path"`
-		} `toml:"toolchain"`
-	}
-	if err := unmarshalTOML(text, &config); err != nil {
-		return nil, fmt.Errorf("TOML: %w", err)
-	}
-	switch t := config.Toolchain; {
-	case t.Path != "":
-		return []found{{runtime: Rust, want: "path:" + cut(t.Path)}}, nil
-	case t.Channel != "":
-		return []found{{runtime: Rust, want: withoutHost(cut(t.Channel))}}, nil
+	var channel, path string
+	err := visitTOML(text, func(key []string, value string) {
+		switch strings.Join(key, ".") {
+		case "toolchain.channel":
+			channel = value
+		case "toolchain.path":
+			path = value
+		}
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case path != "":
+		return []found{{runtime: Rust, want: "path:" + path}}, nil
+	case channel != "":
+		return []found{{runtime: Rust, want: withoutHost(channel)}}, nil
 	}
 	return nil, nil // components or targets only: the default toolchain stays
 }

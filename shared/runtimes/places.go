@@ -174,8 +174,8 @@ func (p *Prober) localGo() bool {
 // rustupSettings is rustup's settings.toml.
 type rustupSettings struct {
 	path      string
-	Default   string            `toml:"default_toolchain"`
-	Overrides map[string]string `toml:"overrides"`
+	Default   string
+	Overrides map[string]string // by directory
 }
 
 func (p *Prober) rustupSettings() *rustupSettings {
@@ -189,9 +189,19 @@ func (p *Prober) rustupSettings() *rustupSettings {
 	}
 	path := filepath.Join(home, "settings.toml")
 	if text, ok := p.read(path); ok {
-		if err := unmarshalTOML(text, p.rustup); err != nil {
-			p.note(path, "TOML: "+err.Error())
-			p.rustup = &rustupSettings{}
+		s := &rustupSettings{Overrides: map[string]string{}}
+		err := visitTOML(text, func(key []string, value string) {
+			switch {
+			case len(key) == 1 && key[0] == "default_toolchain":
+				s.Default = value
+			case len(key) == 2 && key[0] == "overrides":
+				s.Overrides[key[1]] = value
+			}
+		})
+		if err != nil {
+			p.note(path, err.Error())
+		} else {
+			p.rustup = s
 		}
 	}
 	p.rustup.path = path
