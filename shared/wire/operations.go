@@ -16,13 +16,15 @@ const (
 	OpLogLevel   = "log_level"
 	OpSecurity   = "security"
 	OpRuntimes   = "runtimes"
+	OpMetrics    = "metrics"
+	OpHealth     = "health"
 )
 
 // Administrative says whether an operation is for root and administrators only
 // where a daemon serves several users: what it does or shows is everybody's.
 func Administrative(op string) bool {
 	switch op {
-	case OpRefresh, OpCacheClear, OpLogLevel:
+	case OpRefresh, OpCacheClear, OpLogLevel, OpMetrics:
 		return true
 	}
 	return false

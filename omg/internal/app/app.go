@@ -85,6 +85,8 @@ var all = []struct {
 	{name: "which", make: whichCommand},
 	{name: "list", make: listCommand},
 	{name: "use", make: useCommand},
+	{name: "health", make: healthCommand},
+	{name: "metrics", make: metricsCommand},
 	{name: "refresh", make: refreshCommand},
 	{name: "cache", make: cacheCommand},
 	{name: "daemon", make: daemonCommand},

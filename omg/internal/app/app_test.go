@@ -278,6 +278,7 @@ func TestFormatExamples(t *testing.T) {
 		wire.OpInfo:      {wire.InfoResult{Packages: []wire.Package{some[0].Package}}},
 		wire.OpInstalled: {wire.InstalledResult{Packages: some}},
 		wire.OpOutdated:  {wire.OutdatedResult{Updates: []wire.Update{{Name: "a", Installed: "1", Version: "2"}}}},
+		wire.OpHealth:    {wire.HealthResult{State: "ok", Components: []wire.Component{{Name: "socket", State: "ok"}}}},
 		ask.OpWhich:      {ask.WhichResult{Runtimes: []wire.Runtime{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}}},
 		ask.OpList:       {ask.ListResult{Versions: []ask.RuntimeVersion{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}}},
 		ask.OpUse:        {ask.UseResult{RuntimeVersion: ask.RuntimeVersion{Runtime: "node", Version: "20.1.0"}, Now: wire.Runtime{Version: "20.1.0"}}},
@@ -299,6 +300,8 @@ func TestFormatExamples(t *testing.T) {
 			line += " clear"
 		case "use":
 			line += " node 20"
+		case "metrics":
+			continue // its format is Prometheus'
 		case "daemon":
 			continue // it asks the system, not the daemon
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/access"
 	"github.com/omg-arch/omg/omgd/internal/alpm"
 	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/health"
 	"github.com/omg-arch/omg/omgd/internal/listen"
 	"github.com/omg-arch/omg/omgd/internal/logging"
 	"github.com/omg-arch/omg/omgd/internal/refresh"
@@ -75,6 +76,8 @@ func start(o options) (*daemon, error) {
 		return nil, err
 	}
 	d := &daemon{options: o, listener: socket, gate: gate, holder: &state.Holder{}, manager: systemd.Notifier{Log: o.log}}
+	counted, monitor := d.observe(), &health.Monitor{}
+	web.Observe = counted.Fetched
 	d.memory = newMemory(o, socket.Addr().String(), d.holder, o.log)
 	d.memory.interval = func() time.Duration { return d.worker.Every() }
 	if o.system {
@@ -101,8 +104,10 @@ func start(o options) (*daemon, error) {
 
 		Runtimes: o.runtimes(),
 
+		Took: counted.Refreshed,
 		Refreshed: func() {
 			d.memory.refreshed()
+			d.wellness(monitor)
 			d.manager.Status(d.summary())
 		},
 	})
@@ -115,13 +120,25 @@ func start(o options) (*daemon, error) {
 		AUR:        live,
 		Parts:      d.parts,
 		Remembered: d.memory.remembered,
+		Metrics:    counted.Text,
+		Health:     func() wire.HealthResult { return d.wellness(monitor) },
 	})
+	if address := o.config.Metrics.Address; address != "" {
+		scraped, err := counted.Listen(address)
+		if err != nil {
+			d.abandon()
+			return nil, err
+		}
+		d.tasks = append(d.tasks, scraped.Run)
+	}
 	serving := server.Config{
 		Ops:     d.service.Ops(),
 		Limits:  limits(o.config.Limits),
 		Log:     o.log,
 		Version: version.String(),
 		Fault:   d.worker.Suspect,
+
+		Observer: counted,
 	}
 	guard(&serving, gate)
 	d.server = server.New(serving)

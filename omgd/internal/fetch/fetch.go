@@ -57,6 +57,9 @@ type Client struct {
 	http  *http.Client
 	agent string
 	stall time.Duration
+	// Observe, if it is set before the first request, is told of each: the host
+	// and how it ended.
+	Observe func(host string, err error)
 }
 
 // New returns a client as the configuration has it; agent is how it calls itself
@@ -159,6 +162,18 @@ type Answer struct {
 // Get writes the body of what is at a URL to w. After an error w may have a part
 // of it.
 func (c *Client) Get(ctx context.Context, r Request, w io.Writer) (Answer, error) {
+	a, err := c.get(ctx, r, w)
+	if c.Observe != nil {
+		host := ""
+		if u, perr := url.Parse(r.URL); perr == nil {
+			host = u.Hostname()
+		}
+		c.Observe(host, err)
+	}
+	return a, err
+}
+
+func (c *Client) get(ctx context.Context, r Request, w io.Writer) (Answer, error) {
 	total := r.Total
 	if total == 0 {
 		total = 10 * time.Minute

@@ -66,6 +66,8 @@ type Config struct {
 	Runtimes func(system map[string]string) ([]wire.Runtime, map[string]string)
 	// Refreshed is called after every refresh that found out what there is.
 	Refreshed func()
+	// Took is told how long each refresh took; nil tells nobody.
+	Took func(time.Duration)
 }
 
 // Worker refreshes the state in its Holder.
@@ -320,6 +322,10 @@ func (w *Worker) refresh(ctx context.Context) {
 		}
 	}()
 	defer w.takeWaiting()()
+	if w.Took != nil {
+		start := time.Now()
+		defer func() { w.Took(time.Since(start)) }()
+	}
 	w.again = 0
 	if w.suspect.Swap(false) {
 		for path, o := range w.indexes {

@@ -261,7 +261,13 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 	defer c.s.active.Add(-1)
 	c.fast = Request{ID: h.ID, Op: o.name, Peer: c.peer, frame: frame}
 	c.writer = Writer{c: c, id: h.ID}
-	return c.run(o.Handle, &c.fast, &c.writer)
+	if o.observe == nil {
+		return c.run(o.Handle, &c.fast, &c.writer)
+	}
+	start := time.Now()
+	err := c.run(o.Handle, &c.fast, &c.writer)
+	o.observe(time.Since(start))
+	return err
 }
 
 func (c *conn) inFlight(id uint64) bool {
@@ -292,6 +298,10 @@ func (c *conn) startSlow(o *op, id uint64, frame []byte) error {
 		debug.SetPanicOnFault(true)
 		defer c.s.active.Add(-1)
 		defer c.slowN.Add(-1)
+		if o.observe != nil {
+			start := time.Now()
+			defer func() { o.observe(time.Since(start)) }()
+		}
 		_ = c.run(o.Handle, r, &Writer{c: c, id: id, slow: true})
 	})
 	return nil
@@ -307,9 +317,17 @@ func (c *conn) landed(id uint64) {
 
 // fail answers a request of the reader's goroutine with an error.
 func (c *conn) fail(id uint64, e *wire.Error) error {
+	c.failed(e)
 	c.room(errorRoom)
 	c.out = wire.AppendError(c.out, id, e)
 	return c.flushLarge()
+}
+
+// failed tells the observer of an error.
+func (c *conn) failed(e *wire.Error) {
+	if o := c.s.cfg.Observer; o != nil {
+		o.Failed(e.Code)
+	}
 }
 
 // flushLarge writes what is collected if it is much.

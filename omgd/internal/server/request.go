@@ -116,7 +116,7 @@ func (c *conn) run(h Handler, r *Request, w *Writer) error {
 	}
 	if l, ok := err.(*later); ok && !w.slow && !w.began {
 		c.s.active.Add(1) // the goroutine's own; the caller gives its back
-		return c.startSlow(&op{Op: Op{Handle: l.handle, Slow: true}, name: r.Op}, r.ID, r.frame)
+		return c.startSlow(&op{Op: Op{Handle: l.handle, Slow: true}, name: r.Op, observe: c.s.ops[r.Op].observe}, r.ID, r.frame)
 	}
 	if gone := c.ctx.Err(); gone != nil && c.s.ctx.Err() == nil {
 		return gone // nobody to tell
@@ -141,6 +141,7 @@ func (c *conn) answerError(r *Request, w *Writer, err error) error {
 		return err
 	}
 	if w.slow {
+		c.failed(said)
 		return c.write(wire.AppendError(nil, w.id, said), nil)
 	}
 	return c.fail(w.id, said)

@@ -99,9 +99,21 @@ type Config struct {
 	// Take counts a request of a user; false means that there have been too many.
 	// Nil counts nothing.
 	Take func(Peer) bool
+	// Observer is told what is done; nil tells nobody.
+	Observer Observer
 	// Fault is called when a handler met a memory fault: a mapped file was
 	// truncated under it.
 	Fault func()
+}
+
+// Observer counts what a server does. It is called by many goroutines.
+type Observer interface {
+	// Request returns what takes the times of one operation's requests.
+	Request(operation string) func(took time.Duration)
+	// Failed is a request that was answered with an error.
+	Failed(code wire.Code)
+	// Connected is a connection that was accepted.
+	Connected()
 }
 
 // Server serves connections.
@@ -125,6 +137,8 @@ type op struct {
 	Op
 	name  string
 	admin bool
+	// observe takes the times of its requests; nil if nobody is told.
+	observe func(time.Duration)
 }
 
 // New makes a server.
@@ -148,7 +162,12 @@ func New(cfg Config) *Server {
 		wire.OpHello: {Op: Op{Handle: s.hello}, name: wire.OpHello},
 	}
 	for name, o := range cfg.Ops {
-		s.ops[name] = &op{o, name, wire.Administrative(name)}
+		s.ops[name] = &op{Op: o, name: name, admin: wire.Administrative(name)}
+	}
+	if cfg.Observer != nil {
+		for name, o := range s.ops {
+			o.observe = cfg.Observer.Request(name)
+		}
 	}
 	return s
 }
@@ -233,6 +252,9 @@ func (s *Server) start(nc *net.UnixConn) {
 		_, _ = nc.Write(wire.AppendError(nil, 0, refuse))
 		_ = nc.Close()
 		return
+	}
+	if s.cfg.Observer != nil {
+		s.cfg.Observer.Connected()
 	}
 	logging.Trace(s.cfg.Log, "connected", "uid", peer.UID, "pid", peer.PID)
 	go s.run(c)

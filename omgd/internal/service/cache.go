@@ -67,3 +67,15 @@ func (c *cache) clear() int {
 	c.entries.InvalidateAll()
 	return n
 }
+
+// CacheUse is how often an answer was found in a cache, and how often not.
+type CacheUse struct{ Hits, Misses, Bytes uint64 }
+
+// CacheUses are the caches by name.
+func (s *Service) CacheUses() map[string]CacheUse {
+	use := func(c *cache) CacheUse {
+		st := c.entries.Stats()
+		return CacheUse{Hits: st.Hits, Misses: st.Misses, Bytes: c.entries.WeightedSize()}
+	}
+	return map[string]CacheUse{"search": use(s.searches), "explicit": use(s.explicits)}
+}

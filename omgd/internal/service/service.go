@@ -38,6 +38,10 @@ type Config struct {
 	AUR AUR
 	// Parts are what else does not work as it should, for the status.
 	Parts func() []wire.Part
+	// Metrics is all that is counted, in Prometheus' text format.
+	Metrics func() (string, error)
+	// Health judges the daemon's parts.
+	Health func() wire.HealthResult
 	// Remembered is the status before the first refresh, nil for none.
 	Remembered func() *wire.StatusResult
 }
@@ -68,6 +72,8 @@ func (s *Service) Ops() map[string]server.Op {
 		wire.OpInstalled:  {Handle: s.installed},
 		wire.OpExplicit:   {Handle: s.explicit},
 		wire.OpOutdated:   {Handle: s.outdated},
+		wire.OpMetrics:    {Handle: s.metrics},
+		wire.OpHealth:     {Handle: s.health},
 		wire.OpRuntimes:   {Handle: s.runtimes},
 		wire.OpSecurity:   {Handle: s.security},
 		wire.OpRefresh:    {Handle: s.refresh, Slow: true},
@@ -151,6 +157,19 @@ func (s *Service) explicit(_ context.Context, r *server.Request, w *server.Write
 
 func (s *Service) outdated(_ context.Context, r *server.Request, w *server.Writer) error {
 	return s.answer(r, nil, func(st *state.State) error { return s.now(st).Outdated(w.Part) })
+}
+
+func (s *Service) metrics(_ context.Context, _ *server.Request, w *server.Writer) error {
+	text, err := s.Metrics()
+	if err != nil {
+		return err
+	}
+	return w.Result(&wire.MetricsResult{Text: text})
+}
+
+func (s *Service) health(_ context.Context, _ *server.Request, w *server.Writer) error {
+	r := s.Health()
+	return w.Result(&r)
 }
 
 func (s *Service) runtimes(_ context.Context, r *server.Request, w *server.Writer) error {

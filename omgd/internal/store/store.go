@@ -323,3 +323,16 @@ func (s *Store) Close() error {
 	}
 	return e.close()
 }
+
+// Memory is how many bytes the database keeps in memory: what is not yet written
+// to its tables, and blocks of them.
+func (s *Store) Memory() uint64 {
+	n, err := use(s, func(e *engine) (uint64, error) {
+		m := e.db.Metrics()
+		return m.MemTable.Size + uint64(max(0, m.BlockCache.Size)), nil
+	})
+	if err != nil {
+		return 0
+	}
+	return n
+}

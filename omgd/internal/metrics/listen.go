@@ -1,0 +1,101 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sys/unix"
+)
+
+// Server serves metrics to a scraper.
+type Server struct {
+	http     *http.Server
+	listener net.Listener
+}
+
+// Listen listens on a host and port of this machine, or on a socket of mode 0600 at
+// an absolute path.
+func (m *Metrics) Listen(address string) (*Server, error) {
+	l, local, err := listen(address)
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	handler := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 5 * time.Second})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		// A page in a browser may ask any port of this machine under a name of its
+		// own choice.
+		if !local && !loopbackHost(r.Host) {
+			http.Error(w, "not of this machine", http.StatusForbidden)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	})
+	return &Server{listener: l, http: &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}}, nil
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Run serves until ctx ends.
+func (s *Server) Run(ctx context.Context) {
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = s.http.Serve(s.listener)
+	}()
+	<-ctx.Done()
+	_ = s.http.Close()
+	<-served
+}
+
+func listen(address string) (l net.Listener, local bool, err error) {
+	if !filepath.IsAbs(address) {
+		l, err = net.Listen("tcp", address)
+		return l, false, err
+	}
+	if fi, err := os.Lstat(address); err == nil {
+		st, ok := fi.Sys().(*syscall.Stat_t)
+		if fi.Mode()&fs.ModeSocket == 0 || !ok || int(st.Uid) != os.Geteuid() {
+			return nil, false, fmt.Errorf("%s: something else is in the place of the socket", address)
+		}
+		if nc, err := net.Dial("unix", address); err == nil {
+			_ = nc.Close()
+			return nil, false, fmt.Errorf("%s: someone listens there", address)
+		}
+		if err := os.Remove(address); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, false, err
+		}
+	}
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var err error
+		if cerr := raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), 0o600) }); cerr != nil {
+			return cerr
+		}
+		return err
+	}}
+	l, err = config.Listen(context.Background(), "unix", address)
+	return l, true, err
+}
+
+func loopbackHost(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}

@@ -1,0 +1,189 @@
+// Package metrics counts what the daemon does, for Prometheus. Nothing in it names
+// a user, a package or a query.
+package metrics
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Sources are asked when the metrics are: what is known anyhow is not counted a
+// second time.
+type Sources struct {
+	// Connections are those that are open.
+	Connections func() int
+	// Caches are hits and misses by the cache's name.
+	Caches func() map[string]Cache
+	// Memory is bytes by component.
+	Memory func() map[string]uint64
+	// Status are the counts and the sources of data; false while there are none.
+	Status func() (*wire.StatusResult, bool)
+}
+
+// Cache is how often an answer was found in a cache, and how often not.
+type Cache struct{ Hits, Misses uint64 }
+
+// Metrics are the daemon's.
+type Metrics struct {
+	registry    *prometheus.Registry
+	requests    *prometheus.HistogramVec
+	failures    *prometheus.CounterVec
+	connections prometheus.Counter
+	refreshes   prometheus.Histogram
+	fetches     *prometheus.CounterVec
+}
+
+// New returns metrics of a build.
+func New(version string, s Sources) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "omg_request_duration_seconds", Help: "Time from a request's last byte to its answer's.",
+			Buckets: []float64{2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 0.5, 2.5, 10},
+		}, []string{"operation"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "omg_errors_total", Help: "Requests that were answered with an error, by its code's meaning.",
+		}, []string{"kind"}),
+		connections: prometheus.NewCounter(prometheus.CounterOpts{Name: "omg_connections_total", Help: "Connections that were accepted."}),
+		refreshes: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "omg_refresh_duration_seconds", Help: "Time that a look at the databases took.",
+			Buckets: []float64{1e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 5, 30},
+		}),
+		fetches: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "omg_fetches_total", Help: "Requests to other hosts.",
+		}, []string{"host", "outcome"}),
+	}
+	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "omg_build_info", Help: "1, for the version that runs.", ConstLabels: prometheus.Labels{"version": version},
+	}, func() float64 { return 1 })
+	m.registry.MustRegister(m.requests, m.failures, m.connections, m.refreshes, m.fetches, info, &collector{s})
+	return m
+}
+
+// Request returns what observes the requests of one operation; it allocates
+// nothing.
+func (m *Metrics) Request(operation string) func(time.Duration) {
+	observer := m.requests.WithLabelValues(operation)
+	return func(took time.Duration) { observer.Observe(took.Seconds()) }
+}
+
+// kinds are the meanings of error codes.
+var kinds = map[wire.Code]string{
+	wire.CodeNotFound: "not_found", wire.CodeInvalid: "invalid", wire.CodeInternal: "internal", wire.CodeNetwork: "network",
+	wire.CodeBusy: "busy", wire.CodeShuttingDown: "shutting_down", wire.CodeNotAllowed: "not_allowed", wire.CodeTooLarge: "too_large",
+	wire.CodeNotReady: "not_ready", wire.CodeVersion: "version",
+}
+
+// Failed counts a request that was answered with an error.
+func (m *Metrics) Failed(code wire.Code) {
+	kind, ok := kinds[code]
+	if !ok {
+		kind = strconv.Itoa(int(code))
+	}
+	m.failures.WithLabelValues(kind).Inc()
+}
+
+// Connected counts a connection.
+func (m *Metrics) Connected() { m.connections.Inc() }
+
+// Refreshed counts a look at the databases.
+func (m *Metrics) Refreshed(took time.Duration) { m.refreshes.Observe(took.Seconds()) }
+
+// Fetched counts a request to a host.
+func (m *Metrics) Fetched(host string, err error) {
+	outcome := "ok"
+	if err != nil {
+		outcome = "error"
+	}
+	m.fetches.WithLabelValues(host, outcome).Inc()
+}
+
+// Text is all of it in Prometheus' text format.
+func (m *Metrics) Text() (string, error) {
+	families, err := m.registry.Gather()
+	var b bytes.Buffer
+	for _, f := range families {
+		_, werr := expfmt.MetricFamilyToText(&b, f)
+		err = errors.Join(err, werr)
+	}
+	return b.String(), err
+}
+
+// Registry is what an HTTP handler gathers from.
+func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
+
+func gauge(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+var (
+	connections = gauge("omg_connections", "Connections that are open.")
+	cacheHits   = gauge("omg_cache_hits_total", "Answers that were found in a cache.", "cache")
+	cacheMisses = gauge("omg_cache_misses_total", "Answers that were not found in a cache.", "cache")
+	memory      = gauge("omg_memory_bytes", "Memory by component.", "component")
+	generation  = gauge("omg_state_generation", "Number of the state that answers.")
+	checked     = gauge("omg_state_checked_timestamp_seconds", "When the state was last found right.")
+	packages    = gauge("omg_index_packages", "Packages that are searched.")
+	counts      = gauge("omg_packages", "Installed packages by what is counted; absent while it is not known.", "count")
+	vulnerable  = gauge("omg_vulnerabilities", "Advisories that concern installed packages; absent while it is not known.", "severity")
+	sourceAge   = gauge("omg_source_changed_timestamp_seconds", "When a source of data last changed or was last found right here.", "source")
+	sourceOK    = gauge("omg_source_ok", "1 for a source whose data is as it should be, 0 for another.", "source", "state")
+)
+
+// collector makes metrics of what is known anyhow.
+type collector struct{ Sources }
+
+// Describe has nothing to say: what there is depends on the configuration.
+func (c *collector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(to chan<- prometheus.Metric) {
+	value := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, kind, v, labels...)
+	}
+	value(connections, prometheus.GaugeValue, float64(c.Connections()))
+	for name, n := range c.Caches() {
+		value(cacheHits, prometheus.CounterValue, float64(n.Hits), name)
+		value(cacheMisses, prometheus.CounterValue, float64(n.Misses), name)
+	}
+	for component, n := range c.Memory() {
+		value(memory, prometheus.GaugeValue, float64(n), component)
+	}
+	st, ok := c.Status()
+	if !ok {
+		return
+	}
+	value(generation, prometheus.GaugeValue, float64(st.Generation))
+	value(checked, prometheus.GaugeValue, float64(st.At))
+	value(packages, prometheus.GaugeValue, float64(st.Index.Packages))
+	for name, n := range map[string]*uint32{
+		"installed": st.Counts.Installed, "explicit": st.Counts.Explicit, "orphans": st.Counts.Orphans, "foreign": st.Counts.Foreign,
+		"updates": st.Counts.Updates, "ignored_updates": st.Counts.Ignored,
+	} {
+		if n != nil {
+			value(counts, prometheus.GaugeValue, float64(*n), name)
+		}
+	}
+	if s := st.Counts.Security; s != nil {
+		for severity, n := range map[string]uint32{"critical": s.Critical, "high": s.High, "medium": s.Medium, "low": s.Low, "unknown": s.Unknown} {
+			value(vulnerable, prometheus.GaugeValue, float64(n), severity)
+		}
+	}
+	for _, s := range st.Sources {
+		good := 0.0
+		if s.State == wire.SourceOK {
+			good = 1
+		}
+		value(sourceOK, prometheus.GaugeValue, good, s.Name, string(s.State))
+		if s.Changed != 0 {
+			value(sourceAge, prometheus.GaugeValue, float64(s.Changed), s.Name)
+		}
+	}
+}
