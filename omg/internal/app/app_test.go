@@ -97,6 +97,7 @@ func TestOutdatedIsNeverWrongInSilence(t *testing.T) {
 	}{
 		{"old", wire.OutdatedResult{Sources: []wire.Source{{Name: "core", State: wire.SourceStale, Why: "3 days old"}}}, exit.NotFound, "core: stale: 3 days old"},
 		{"missing", wire.OutdatedResult{Sources: []wire.Source{{Name: "core", State: wire.SourceMissing}}}, exit.Failed, "core: missing"},
+		{"others missing", wire.OutdatedResult{Sources: []wire.Source{{Name: "aur", State: wire.SourceMissing}, {Name: "tracker", State: wire.SourceMissing}}}, exit.NotFound, ""},
 		{"failed", wire.OutdatedResult{Sources: []wire.Source{{Name: "core", State: wire.SourceFailed, Why: "cut off"}}}, exit.Failed, "core: failed: cut off"},
 		{"remembered", wire.OutdatedResult{Stale: true, At: 1}, exit.Failed, "could not be checked since 1970"},
 		{

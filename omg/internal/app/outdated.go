@@ -120,8 +120,8 @@ func noteDoubts(c *cli.Context, all *wire.OutdatedResult) (certain bool) {
 		noteStale(c, all.At, now)
 	}
 	for _, s := range all.Sources {
-		if s.Name == trackerSource {
-			continue // has nothing to do with what is outdated
+		if s.Name == trackerSource || s.Name == aurName {
+			continue // have nothing to do with what is outdated
 		}
 		if s.State == wire.SourceMissing || s.State == wire.SourceFailed {
 			certain = false

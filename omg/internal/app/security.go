@@ -160,8 +160,8 @@ func noteSecurity(c *cli.Context, all *wire.SecurityResult) (certain bool) {
 		noteStale(c, all.At, now)
 	}
 	for _, s := range all.Sources {
-		if s.State == wire.SourceOK {
-			continue
+		if s.State == wire.SourceOK || s.Name == aurName {
+			continue // the tracker does not speak of the AUR
 		}
 		command.Note(c.App.ErrWriter, c.App.Name, show.Source(&s, now))
 		lacks := s.State == wire.SourceMissing || s.State == wire.SourceFailed

@@ -99,6 +99,7 @@ func TestSecurityIsNeverWrongInSilence(t *testing.T) {
 		{"remembered, listed", wire.SecurityResult{Stale: true, At: 1}, "", exit.Failed, "could not be checked since 1970"},
 		{"no repository", wire.SecurityResult{Sources: []wire.Source{tracker, {Name: "core", State: wire.SourceMissing}}}, "--fail-on low", exit.OK, "core: missing"},
 		{"no repository to have a fix", wire.SecurityResult{Sources: []wire.Source{tracker, {Name: "core", State: wire.SourceMissing}}}, "--fail-on low --fixable", exit.Failed, "core: missing"},
+		{"no AUR", wire.SecurityResult{Sources: []wire.Source{tracker, {Name: "aur", State: wire.SourceMissing}}}, "--fail-on low --fixable", exit.OK, ""},
 		{"skipped", wire.SecurityResult{Skipped: 2, Sources: []wire.Source{tracker}}, "--fail-on low", exit.OK, "2 of the tracker's records could not be read"},
 		{"not installed", wire.SecurityResult{Missing: []string{"x"}, Sources: []wire.Source{tracker}}, "--fail-on low x", exit.NotFound, "package 'x' was not found"},
 	} {
