@@ -53,6 +53,9 @@ type Data struct {
 	Files []string
 	// Security is what the security tracker says of it; nil where it is not asked.
 	Security *Security
+	// Foreign is how what no repository has compares with the AUR; nil where nobody
+	// compared.
+	Foreign *Foreign
 	// Runtimes are those that a new shell would run; nil where nobody looks.
 	Runtimes []wire.Runtime
 	// SystemRuntimes are the versions of those that are packages.

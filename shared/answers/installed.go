@@ -36,6 +36,7 @@ func (d *Data) Status(emit Emit) error {
 	}
 	if d.Inventory != nil {
 		r.Counts = counts(d.Inventory)
+		d.Foreign.count(&r.Counts)
 	}
 	if d.Security != nil {
 		r.Sources = append(slices.Clip(r.Sources), d.Security.source(time.Now()))
@@ -114,6 +115,9 @@ func (d *Data) Outdated(emit Emit) error {
 			u := &r.Updates[i]
 			u.Fixes = d.Security.fixes(u.Name, func(fixed string) bool { return pacmandb.Compare(u.Version, fixed) >= 0 })
 		}
+	}
+	if d.Foreign != nil {
+		r.Foreign = d.Foreign.Packages
 	}
 	for _, p := range out.Replacements {
 		r.Replacements = append(r.Replacements, wire.Replacement(p))

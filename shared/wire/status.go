@@ -35,6 +35,10 @@ type Counts struct {
 	Updates      *uint32 `msgpack:"updates,omitempty" json:"updates,omitempty"`
 	Ignored      *uint32 `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
 	Replacements *uint32 `msgpack:"replacements,omitempty" json:"replacements,omitempty"`
+	// AURUpdates are updates that the AUR has, without ignored ones; AUR has more of
+	// what is installed from there. Both are nil while the AUR is not known.
+	AURUpdates *uint32    `msgpack:"aur_updates,omitempty" json:"aur_updates,omitempty"`
+	AUR        *AURCounts `msgpack:"aur,omitempty" json:"aur,omitempty"`
 	// Security counts advisories that concern what is installed; nil if those are
 	// not known.
 	Security *SecurityCounts `msgpack:"security,omitempty" json:"security,omitempty"`
@@ -138,7 +142,9 @@ type OutdatedResult struct {
 	// Newer are installed in a later version than their repository's.
 	Newer        []Update      `msgpack:"newer,omitempty" json:"newer,omitempty"`
 	Replacements []Replacement `msgpack:"replacements,omitempty" json:"replacements,omitempty"`
-	Sources      []Source      `msgpack:"sources,omitempty" json:"sources,omitempty"`
+	// Foreign are the installed packages that no repository has.
+	Foreign []ForeignPackage `msgpack:"foreign,omitempty" json:"foreign,omitempty"`
+	Sources []Source         `msgpack:"sources,omitempty" json:"sources,omitempty"`
 }
 
 // Update is an installed package that a repository has in another version.

@@ -95,7 +95,7 @@ func good() map[string][]byte {
 		"info result":            result(300, false, &InfoResult{Generation: 6, Packages: []Package{full}, Missing: []Missing{{Name: "extra/none", Close: []string{"nano"}}}}),
 		"status":                 request(8, OpStatus, nil),
 		"status result": result(8, false, &StatusResult{
-			Generation: 9, At: 1_700_000_200, Stale: true, Why: "an older state", Counts: Counts{Installed: count(924), Explicit: count(0), Updates: count(70_000), Security: &SecurityCounts{6, 1, 2, 1, 1, 1, 3, 1, 2, 4}},
+			Generation: 9, At: 1_700_000_200, Stale: true, Why: "an older state", Counts: Counts{Installed: count(924), Explicit: count(0), Updates: count(70_000), AURUpdates: count(3), AUR: &AURCounts{1, 2, 3, 4, 5, 6, 7}, Security: &SecurityCounts{6, 1, 2, 1, 1, 1, 3, 1, 2, 4}},
 			Index: IndexStatus{Packages: 3568, Built: 1_700_000_000, Files: []string{"/var/lib/omg/repos.omgidx"}}, Sources: []Source{source},
 			Runtimes: []Runtime{{Runtime: "node", Version: "20.1.0", Manager: "omg", Path: "/d/versions/node/20.1.0", Wanted: "20", Kind: "range", Source: "/d/versions/node/current"}},
 			Parts:    []Part{{Name: "libalpm", State: "missing", Why: "not installed"}},
@@ -113,6 +113,10 @@ func good() map[string][]byte {
 			Updates:      []Update{{Name: "firefox", Installed: "119.0-1", Version: "120.0-1", Repo: "extra", Ignored: true, Fixes: []string{"AVG-1"}}},
 			Newer:        []Update{{Name: "linux", Installed: "7.0-1", Version: "6.9-1", Repo: "core"}},
 			Replacements: []Replacement{{Name: "old", Installed: "1-1", By: "new", Version: "2-1", Repo: "extra", Ignored: true}},
+			Foreign: []ForeignPackage{
+				{Name: "yay-bin", Installed: "11.0-1", Version: "11.3.0-1", State: ForeignUpdate, Ignored: true, OutOfDate: 1_700_000_000, Orphan: true},
+				{Name: "own-tool", Installed: "1-1", State: ForeignUnknown},
+			},
 		}),
 		"refresh":            request(12, OpRefresh, nil),
 		"refresh result":     result(12, false, &RefreshResult{Refreshed: true, Generation: 9, At: 1_700_000_200}),

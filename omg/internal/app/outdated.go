@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"errors"
 	"slices"
 	"time"
 
@@ -18,15 +19,22 @@ func outdatedCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "outdated",
 		Usage: "list the updates that the package databases know of, as pacman -Qu does",
-		Description: `With --all it also lists, behind them, what an upgrade would offer to replace
-and what is installed in a later version than its repository has.
+		Description: `Behind them come the updates that the AUR has for packages that no repository
+has, marked [aur]. With --all it also lists what an upgrade would offer to replace,
+what is installed in a later version than its repository or the AUR has, and
+packages that are flagged out of date, orphaned, gone from the AUR, or unknown to
+it. The version of a package that is built from a VCS (-git and the like) says
+nothing of updates: it is unknown.
 
 When a database is missing or cannot be read, no update in the others does not
-mean that there is none: the exit code is then 3.
+mean that there is none: the exit code is then 3. With --aur it is 4 while
+nothing is known of the AUR.
 
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "list replacements and newer packages too"},
+			&cli.BoolFlag{Name: "aur", Usage: "only what is not from a repository"},
+			&cli.BoolFlag{Name: "no-aur", Usage: "only what the repositories have, exactly as pacman -Qu"},
 			&cli.BoolFlag{Name: "security", Usage: "mark the updates that mend what a security advisory says"},
 		}, outputFlags("{{.name}} {{.installed}} {{.version}}")...),
 		Action: outdated,
@@ -37,6 +45,9 @@ func outdated(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
+	if c.Bool("aur") && c.Bool("no-aur") {
+		return command.Usagef("--aur and --no-aur exclude each other")
+	}
 	out, err := newOutput(c)
 	if err != nil {
 		return err
@@ -45,7 +56,11 @@ func outdated(c *cli.Context) error {
 	if err := asker(c).Get(c.Context, wire.OpOutdated, nil, &all); err != nil {
 		return err
 	}
-	shown := len(all.Updates)
+	if err := chooseUpdates(c, &all); err != nil {
+		return err
+	}
+	foreign := foreignToShow(all.Foreign, c.Bool("all"))
+	shown := len(all.Updates) + len(foreign)
 	if c.Bool("all") {
 		shown += len(all.Replacements) + len(all.Newer)
 	}
@@ -59,6 +74,12 @@ func outdated(c *cli.Context) error {
 		}{schema, &all})
 	} else {
 		err = out.outdated(&all, c.Bool("all"), c.Bool("security"))
+		for i := range foreign {
+			if err == nil {
+				u := &foreign[i]
+				err = out.element(u, u.Name, func(w *bufio.Writer) { out.style.Foreign(w, u) })
+			}
+		}
 	}
 	if err != nil {
 		return err
@@ -123,6 +144,13 @@ func noteDoubts(c *cli.Context, all *wire.OutdatedResult) (certain bool) {
 		if s.Name == trackerSource || s.Name == aurName {
 			continue // have nothing to do with what is outdated
 		}
+		if s.Name == aurName {
+			// What the repositories have is as certain without it.
+			if s.State != wire.SourceOK && !c.Bool("no-aur") {
+				command.Note(c.App.ErrWriter, c.App.Name, show.Source(&s, now))
+			}
+			continue
+		}
 		if s.State == wire.SourceMissing || s.State == wire.SourceFailed {
 			certain = false
 		}
@@ -139,6 +167,37 @@ func noteStale(c *cli.Context, at int64, now time.Time) {
 		note += " since " + show.Moment(at, now)
 	}
 	command.Note(c.App.ErrWriter, c.App.Name, note)
+}
+
+// chooseUpdates keeps what --aur and --no-aur ask for.
+func chooseUpdates(c *cli.Context, all *wire.OutdatedResult) error {
+	if c.Bool("no-aur") {
+		all.Foreign = nil
+	}
+	if !c.Bool("aur") {
+		return nil
+	}
+	all.Updates, all.Newer, all.Replacements = nil, nil, nil
+	i := slices.IndexFunc(all.Sources, func(s wire.Source) bool { return s.Name == aurName })
+	switch {
+	case i < 0:
+		return exit.With(exit.Network, errors.New("the AUR is not known: there is no index of it, and it is not asked"))
+	case all.Sources[i].State == wire.SourceMissing, all.Sources[i].State == wire.SourceFailed:
+		return exit.With(exit.Network, errors.New("the AUR is not known: "+all.Sources[i].Why))
+	}
+	all.Sources = all.Sources[i : i+1]
+	return nil
+}
+
+// foreignToShow are the updates among foreign packages and, if more is asked for,
+// what else there is to say of them.
+func foreignToShow(all []wire.ForeignPackage, more bool) []wire.ForeignPackage {
+	return slices.DeleteFunc(slices.Clone(all), func(u wire.ForeignPackage) bool {
+		if u.State == wire.ForeignUpdate {
+			return false
+		}
+		return !more || u.State == wire.ForeignCurrent && u.OutOfDate == 0 && !u.Orphan
+	})
 }
 
 // trackerSource is the security tracker's name among the sources.

@@ -169,7 +169,9 @@ func (l *files) describe(op string, repos *catalog.Repos) (err error) {
 	case l.data.SetWhy != "":
 		l.data.Inventory = inventory.Alone(repos.DBPath, l.local, l.data.SetWhy)
 	default:
-		l.data.Inventory, err = inventory.Take(repos, l.data.Set, l.local)
+		if l.data.Inventory, err = inventory.Take(repos, l.data.Set, l.local); err == nil {
+			l.data.Foreign, err = answers.CompareForeign(l.data.Inventory, repos.Effective(), l.data.Set, 0, nil)
+		}
 	}
 	for _, part := range []*wire.Part{catalog.LockOf(repos.DBPath).Part, catalog.Unread(l.local)} {
 		if part != nil {

@@ -116,6 +116,7 @@ func TestStatus(t *testing.T) {
 		Counts: wire.Counts{
 			Installed: n(924), Explicit: n(99), Orphans: n(12), OrphansRequired: n(15), Foreign: n(4),
 			Updates: n(0), Ignored: n(2), Replacements: n(1),
+			AURUpdates: n(3), AUR: &wire.AURCounts{Ignored: 1, VCS: 2, OutOfDate: 1},
 		},
 		Index:   wire.IndexStatus{Packages: 15000, Built: now.Unix() - 7200, Files: []string{"/d/repos.omgidx", "/d/aur.omgidx"}},
 		Sources: []wire.Source{{Name: "core", State: wire.SourceStale, Why: "2 days old", AsOf: now.Unix() - 2*86400, Changed: now.Unix()}},
@@ -128,6 +129,8 @@ Orphans         : 12 (dependencies that nothing requires, even optionally)
                   15 (dependencies that nothing requires)
 Foreign         : 4 (in no repository)
 Updates         : 0 (and 2 ignored)
+AUR Updates     : 3
+                  1 ignored, 2 unknown (VCS), 1 out of date
 Replacements    : 1
 Security        : unknown
 Index           : 15000 packages, built 2023-11-14 20:13:20 (2 hours ago)
@@ -143,6 +146,7 @@ Orphans         : unknown (dependencies that nothing requires, even optionally)
                   unknown (dependencies that nothing requires)
 Foreign         : unknown (in no repository)
 Updates         : unknown (and unknown ignored)
+AUR Updates     : unknown
 Replacements    : unknown
 Security        : unknown
 Index           : 0 packages

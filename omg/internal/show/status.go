@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/omg-arch/omg/shared/wire"
@@ -31,6 +32,7 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	})
 	p.field("Foreign", count(c.Foreign)+" (in no repository)")
 	p.field("Updates", count(c.Updates)+" (and "+count(c.Ignored)+" ignored)")
+	p.lines("AUR Updates", aurLines(c))
 	p.field("Replacements", count(c.Replacements))
 	p.lines("Security", securityLines(c.Security))
 	p.lines("Index", indexLines(&st.Index, now))
@@ -61,6 +63,36 @@ func securityLines(c *wire.SecurityCounts) []string {
 	}
 	return []string{line, "fixable " + number(c.Fixable) + ", in testing " + number(c.InTesting) + ", affected " + number(c.Affected) +
 		", unconfirmed " + number(c.Unconfirmed)}
+}
+
+// aurLines are the AUR's updates and, if there is any, what else is to be known of
+// what is installed from there.
+func aurLines(c *wire.Counts) []string {
+	lines := []string{count(c.AURUpdates)}
+	if c.AUR == nil {
+		return lines
+	}
+	var more []string
+	for _, n := range []struct {
+		what string
+		n    uint32
+	}{
+		{"ignored", c.AUR.Ignored},
+		{"newer here", c.AUR.Newer},
+		{"unknown (VCS)", c.AUR.VCS},
+		{"unknown", c.AUR.Unknown},
+		{"gone from the AUR", c.AUR.Gone},
+		{"out of date", c.AUR.OutOfDate},
+		{"orphaned", c.AUR.Orphaned},
+	} {
+		if n.n > 0 {
+			more = append(more, strconv.FormatUint(uint64(n.n), 10)+" "+n.what)
+		}
+	}
+	if len(more) > 0 {
+		lines = append(lines, strings.Join(more, ", "))
+	}
+	return lines
 }
 
 func count(n *uint32) string {

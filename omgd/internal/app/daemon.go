@@ -85,7 +85,7 @@ func start(o options) (*daemon, error) {
 	}
 	limitMemory(o.config.Memory)
 	tracker := d.askTracker(web)
-	live, aurSource, err := d.askAUR(web)
+	live, aurSource, asked, err := d.askAUR(web)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +101,7 @@ func start(o options) (*daemon, error) {
 		Alpm:    alpm.New(),
 		Tracker: tracker,
 		AUR:     aurSource,
+		Asked:   asked,
 
 		Runtimes: o.runtimes(),
 

@@ -32,11 +32,12 @@ func (d *daemon) askTracker(web *fetch.Client) func() *answers.Tracker {
 }
 
 // askAUR has the AUR asked, unless the configuration forbids it, and returns who
-// asks it while someone waits and what says how it is.
-func (d *daemon) askAUR(web *fetch.Client) (service.AUR, func() wire.Source, error) {
+// asks it while someone waits, what says how it is, and what it said of the foreign
+// packages.
+func (d *daemon) askAUR(web *fetch.Client) (service.AUR, func() wire.Source, func() *answers.Asked, error) {
 	c := d.config.AUR
 	if !c.Enabled {
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	}
 	a, err := aur.New(aur.Config{
 		AUR: c, Stale: time.Duration(d.config.Stale.AUR), Fetch: web, Store: d.memory.store, Log: d.log,
@@ -47,10 +48,10 @@ func (d *daemon) askAUR(web *fetch.Client) (service.AUR, func() wire.Source, err
 		Kick: func() { d.worker.Kick() }, Installed: d.foreign,
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	d.tasks = append(d.tasks, a.Run)
-	return a, a.Source, nil
+	return a, a.Source, a.Foreign, nil
 }
 
 // foreign are the names of the installed packages that no repository has; false if

@@ -127,8 +127,13 @@ func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status 
 			Fixable: number(&n.Fixable), InTesting: number(&n.InTesting), Affected: number(&n.Affected), Unconfirmed: number(&n.Unconfirmed),
 		}
 	}
+	var aur statusfile.Number
+	if slices.ContainsFunc(r.Sources, func(s wire.Source) bool { return s.Name == answers.AUR && s.State == wire.SourceOK }) {
+		aur = number(c.AURUpdates)
+	}
 	return statusfile.Status{
-		Installed: number(c.Installed), Explicit: number(c.Explicit), Orphans: number(c.Orphans), Updates: number(c.Updates),
+		AURUpdates: aur,
+		Installed:  number(c.Installed), Explicit: number(c.Explicit), Orphans: number(c.Orphans), Updates: number(c.Updates),
 		Vulnerabilities: vulnerabilities, Security: security,
 		At: time.Unix(r.At, 0), Interval: interval,
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -30,13 +31,7 @@ const (
 var errUnknown = errors.New("it is not known what is installed")
 
 // Foreign is what the AUR said of the installed packages that no repository has.
-type Foreign struct {
-	At time.Time
-	// Names are those that it was asked for, sorted. One that is not among Packages
-	// is not in the AUR.
-	Names    []string
-	Packages map[string]*wire.Package
-}
+type Foreign = answers.Asked
 
 // Foreign is the last such answer, nil for none yet.
 func (a *AUR) Foreign() *Foreign { return a.foreign.Load() }

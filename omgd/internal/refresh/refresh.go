@@ -61,6 +61,9 @@ type Config struct {
 	Tracker func() *answers.Tracker
 	// AUR says how far the AUR's data can be believed; nil where it is not asked.
 	AUR func() wire.Source
+	// Asked is what the AUR said of the foreign packages, nil for nothing yet; nil
+	// where it is not asked.
+	Asked func() *answers.Asked
 	// Runtimes looks at the versions of runtimes, given those of the system's
 	// packages, and returns what runs and what the system has; nil where nobody does.
 	Runtimes func(system map[string]string) ([]wire.Runtime, map[string]string)
@@ -120,6 +123,7 @@ type snapshot struct {
 	noIndex string // why there is no index though there are databases
 	parts   []wire.Part
 	tracker *answers.Tracker
+	asked   *answers.Asked
 	// aurSource says how far the AUR's data can be believed, nil for none.
 	aurSource *wire.Source
 
@@ -378,6 +382,9 @@ func (w *Worker) refresh(ctx context.Context) {
 	if w.Tracker != nil {
 		next.tracker = w.Tracker()
 	}
+	if w.Asked != nil {
+		next.asked = w.Asked()
+	}
 	if w.Runtimes != nil {
 		next.runtimes, next.system = w.Runtimes(systemRuntimes(next.local))
 	}
@@ -482,6 +489,17 @@ func (w *Worker) publish(next snapshot) {
 			return
 		}
 	}
+	if data.Inventory != nil && data.Inventory.Uncompared == "" {
+		var aurBuilt int64
+		if next.aur != nil {
+			aurBuilt = next.aur.Facts().Built
+		}
+		if data.Foreign, err = answers.CompareForeign(data.Inventory, next.repos.Effective(), set, aurBuilt, next.asked); err != nil {
+			w.fail(err)
+			w.Suspect()
+			return
+		}
+	}
 	if next.tracker != nil {
 		if data.Security, err = answers.Assess(next.tracker, data.Inventory, set); err != nil {
 			w.fail(err)
@@ -504,7 +522,7 @@ func (w *Worker) publish(next snapshot) {
 // unchanged says that a state made of next would say what the current one says.
 func (w *Worker) unchanged(next snapshot, view pkgindex.View, sources []wire.Source) bool {
 	last := w.last
-	return slices.Equal(next.all(), last.all()) && next.tracker == last.tracker && slices.Equal(next.runtimes, last.runtimes) && maps.Equal(next.system, last.system) &&
+	return slices.Equal(next.all(), last.all()) && next.tracker == last.tracker && next.asked == last.asked && slices.Equal(next.runtimes, last.runtimes) && maps.Equal(next.system, last.system) &&
 		slices.Equal(view.Repos, w.lastView.Repos) && slices.Equal(view.NoSearch, w.lastView.NoSearch) &&
 		slices.Equal(sources, w.lastSources) &&
 		next.why == last.why && next.noIndex == last.noIndex && slices.Equal(next.parts, last.parts) &&
