@@ -20,6 +20,10 @@ const maxFileOperations = 150
 // behind each descriptor.
 var call = regexp.MustCompile(`^\d+ +([a-z_0-9]+)\((.*)$`)
 
+// own are the files that Go's runtime reads before the program begins, more or
+// fewer by the machine's control groups.
+var own = regexp.MustCompile(`"/sys/|<(/sys|/proc/\d+)/|"/proc/self/`)
+
 func trace(t *testing.T, home string, args ...string) (calls [][2]string, stdout string) {
 	t.Helper()
 	strace, err := exec.LookPath("strace")
@@ -68,6 +72,7 @@ func TestItReadsFilesAndDoesNothingElse(t *testing.T) {
 		for _, c := range calls {
 			name, rest := c[0], c[1]
 			line := name + "(" + rest
+			counts := !own.MatchString(rest)
 			switch name {
 			case "execve", "execveat":
 				executed++
@@ -83,7 +88,9 @@ func TestItReadsFilesAndDoesNothingElse(t *testing.T) {
 					require.Regexp(t, `^\d+<anon_inode:\[eventfd\]>`, rest, "%q writes: %s", args, line)
 				}
 			case "open", "openat", "openat2":
-				operations++
+				if counts {
+					operations++
+				}
 				require.NotRegexp(t, `O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND`, rest, "%q", args)
 			case "mkdir", "mkdirat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "link", "linkat", "symlink",
 				"symlinkat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "fchownat", "truncate", "ftruncate", "utimensat",
@@ -91,7 +98,9 @@ func TestItReadsFilesAndDoesNothingElse(t *testing.T) {
 				t.Errorf("%q changes a file: %s", args, line)
 			case "stat", "lstat", "fstat", "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2", "readlink",
 				"readlinkat", "getdents64", "read", "pread64", "chdir", "fchdir":
-				operations++
+				if counts {
+					operations++
+				}
 			}
 		}
 		require.Equal(t, 1, executed, "%q: execve but its own", args)
