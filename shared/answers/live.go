@@ -48,7 +48,24 @@ func (d *Data) HasAUR() bool { return d.Set != nil && d.Set.HasRepo(AUR) }
 // SearchesLive says that the AUR is to be asked for a search: one that wants it so,
 // or that takes packages of the AUR while nothing is known of it here.
 func (d *Data) SearchesLive(r *wire.SearchRequest) bool {
-	return (r.Live || !d.HasAUR()) && !r.NoAUR && (len(r.Repos) == 0 || slices.Contains(r.Repos, AUR)) && d.searchable(onlyAUR(r)) == nil
+	if r.NoAUR || !r.Live && d.HasAUR() || d.searchable(onlyAUR(r)) != nil {
+		return false
+	}
+	repos, _ := reposAsked(r)
+	return len(repos) == 0 || slices.Contains(repos, AUR)
+}
+
+// reposAsked are the repositories that a search keeps to, and its other words.
+func reposAsked(r *wire.SearchRequest) (repos, words []string) {
+	repos = slices.Clone(r.Repos)
+	for _, word := range r.Words {
+		if name, ok := strings.CutPrefix(word, "repo:"); ok && name != "" {
+			repos = append(repos, name)
+		} else {
+			words = append(words, word)
+		}
+	}
+	return repos, words
 }
 
 // official is the data without the AUR, which it knows by name all the same.
@@ -134,6 +151,7 @@ func (d *Data) SearchLive(r *wire.SearchRequest, aur func() FromAUR, emit Emit) 
 	if data != nil {
 		only := *r
 		only.Repos = []string{AUR}
+		_, only.Words = reposAsked(r)
 		if hits, _, err = data.find(&only); err != nil {
 			return err
 		}

@@ -252,7 +252,8 @@ func (c *Conn) broken(err error) error {
 
 // Call asks one question and gives each part of the answer to part, when the
 // last one is there: who prints parts may wait for a pager, and the server does
-// not wait that long. A connection that breaks before the first part came is
+// not wait that long. Where the server itself waits between two parts, for a
+// network, those that came are given at once. A connection that breaks before the first part came is
 // made anew, once: every operation can be repeated.
 func (c *Conn) Call(ctx context.Context, op string, req any, part func(result []byte, more bool) error) error {
 	err := c.call(ctx, op, req, part)
@@ -298,16 +299,42 @@ func (c *Conn) call(ctx context.Context, op string, req any, part func([]byte, b
 		}
 		if r.More {
 			ahead = append(ahead, bytes.Clone(r.Result))
+			if c.silent(pause) {
+				if err := giveParts(ahead, part); err != nil {
+					return err
+				}
+				ahead = ahead[:0]
+			}
 			continue
 		}
-		for i, p := range ahead {
-			ahead[i] = nil
-			if err := part(p, true); err != nil {
-				return err
-			}
+		if err := giveParts(ahead, part); err != nil {
+			return err
 		}
 		return part(r.Result, false)
 	}
+}
+
+func giveParts(parts [][]byte, part func([]byte, bool) error) error {
+	for i, p := range parts {
+		parts[i] = nil
+		if err := part(p, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pause is how long a server may take between two parts before it seems to wait for
+// something itself.
+const pause = 50 * time.Millisecond
+
+// silent waits for the server and says that nothing came.
+func (c *Conn) silent(d time.Duration) bool {
+	if c.r.Buffered() > 0 {
+		return false
+	}
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}}, int(d.Milliseconds()))
+	return n == 0 && err == nil
 }
 
 // Get asks a question whose answer has one part, and decodes it into result.
