@@ -1,12 +1,14 @@
 package standin
 
 import (
+	"bytes"
 	"compress/gzip"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -110,11 +112,25 @@ func Bomb(n int64) Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Encoding", "gzip")
-		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
-		_, _ = io.CopyN(z, spaces{}, n)
-		_ = z.Close()
+		for member := compressed(); n > 0; n -= memberSize {
+			if _, err := w.Write(member); err != nil {
+				return
+			}
+		}
 	}
 }
+
+// memberSize is how many bytes one member of a bomb has, of which there may be many
+// one behind the other.
+const memberSize = 16 << 20
+
+var compressed = sync.OnceValue(func() []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = io.CopyN(z, spaces{}, memberSize)
+	_ = z.Close()
+	return b.Bytes()
+})
 
 // spaces is the start of a JSON text that has none yet.
 type spaces struct{}

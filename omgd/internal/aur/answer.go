@@ -101,7 +101,7 @@ func Why(err error) string {
 		return "the AUR cannot be reached: " + dns.Name + " is not found"
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 		return "the AUR failed shortly before and is not asked again yet"
-	case errors.Is(err, ErrTooMany), errors.Is(err, ErrTooShort), errors.Is(err, errNotAsked), errors.Is(err, errBudget):
+	case errors.Is(err, ErrDump), errors.Is(err, ErrTooMany), errors.Is(err, ErrTooShort), errors.Is(err, errNotAsked), errors.Is(err, errBudget):
 		return err.Error()
 	}
 	return fmt.Sprintf("the AUR cannot be asked: %v", err)

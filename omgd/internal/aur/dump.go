@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -171,8 +172,9 @@ func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 	return d, nil
 }
 
-// ErrDump means that a dump has far fewer packages than there were.
-var ErrDump = errors.New("not a whole dump of the AUR")
+// ErrDump means that a dump cannot be read, or has far fewer packages than there
+// were.
+var ErrDump = errors.New("the AUR's dump is refused")
 
 // build makes an index of a dump beside the one there is, which it takes the place
 // of if it has about as many packages: what the AUR lost overnight it did not lose.
@@ -180,7 +182,8 @@ func (a *AUR) build(ctx context.Context, dump string) error {
 	next := a.Index + ".new"
 	defer os.Remove(next)
 	if err := a.Build(ctx, dump, next); err != nil {
-		return err
+		// The file's name is nothing to a person: it is temporary.
+		return fmt.Errorf("%w: %s", ErrDump, strings.TrimPrefix(err.Error(), "read "+dump+": "))
 	}
 	packages, err := count(next)
 	if err != nil {

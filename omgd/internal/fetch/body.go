@@ -54,6 +54,9 @@ func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.
 	if err != nil {
 		return n, reading(ctx, err)
 	}
+	if cause := context.Cause(ctx); cause != nil {
+		return n, cause // a body that was closed meanwhile can look like one that ended
+	}
 	if n == most {
 		// One byte more, or the end.
 		var one [1]byte
