@@ -85,6 +85,7 @@ var all = []struct {
 	{name: "which", make: whichCommand},
 	{name: "list", make: listCommand},
 	{name: "use", make: useCommand},
+	{name: "doctor", make: doctorCommand},
 	{name: "health", make: healthCommand},
 	{name: "metrics", make: metricsCommand},
 	{name: "refresh", make: refreshCommand},

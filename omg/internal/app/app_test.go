@@ -279,6 +279,7 @@ func TestFormatExamples(t *testing.T) {
 		wire.OpInfo:      {wire.InfoResult{Packages: []wire.Package{some[0].Package}}},
 		wire.OpInstalled: {wire.InstalledResult{Packages: some}},
 		wire.OpOutdated:  {wire.OutdatedResult{Updates: []wire.Update{{Name: "a", Installed: "1", Version: "2"}}}},
+		ask.OpDoctor:     {ask.DoctorResult{Checks: []ask.Check{{Name: "clock", State: ask.CheckOK}}}},
 		wire.OpHealth:    {wire.HealthResult{State: "ok", Components: []wire.Component{{Name: "socket", State: "ok"}}}},
 		ask.OpWhich:      {ask.WhichResult{Runtimes: []wire.Runtime{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}}},
 		ask.OpList:       {ask.ListResult{Versions: []ask.RuntimeVersion{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}}},

@@ -30,6 +30,8 @@ func Answer(ctx context.Context, a *ask.Asker, op string, req any, emit ask.Emit
 		return send(emit, &wire.RefreshResult{})
 	case ask.OpConfig:
 		return configuration(req.(*ask.ConfigRequest), emit)
+	case ask.OpDoctor:
+		return doctor(ctx, a, emit)
 	case wire.OpCacheClear:
 		return send(emit, &wire.CacheClearResult{})
 	}

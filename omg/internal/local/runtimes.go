@@ -96,7 +96,7 @@ func list(a *ask.Asker, r *ask.ListRequest, emit ask.Emit) error {
 	for _, name := range p.Names() {
 		active := p.Active(name)
 		for _, i := range p.Installed(name) {
-			v := version(i)
+			v := versionOf(i)
 			v.Active = !active.Missing && i.Version == active.Version && i.Manager == active.Manager
 			result.Versions = append(result.Versions, v)
 		}
@@ -118,13 +118,13 @@ func use(a *ask.Asker, r *ask.UseRequest, emit ask.Emit) error {
 	case err != nil:
 		return err
 	}
-	result := ask.UseResult{RuntimeVersion: version(chosen)}
+	result := ask.UseResult{RuntimeVersion: versionOf(chosen)}
 	for _, now := range answers.Runtimes(runtimes.New(env, chosen.Runtime).All()) {
 		result.Now = now
 	}
 	return send(emit, &result)
 }
 
-func version(i runtimes.Installed) ask.RuntimeVersion {
+func versionOf(i runtimes.Installed) ask.RuntimeVersion {
 	return ask.RuntimeVersion{Runtime: i.Runtime, Version: i.Version, Alias: i.Alias, Manager: i.Manager, Path: i.Path}
 }
