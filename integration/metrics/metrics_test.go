@@ -185,6 +185,29 @@ func TestSocketOfMetrics(t *testing.T) {
 	require.Contains(t, string(body), "omg_build_info")
 }
 
+// TestProfiles serves Go's profiles on a socket that only the owner can open.
+func TestProfiles(t *testing.T) {
+	dir, err := os.MkdirTemp("", "omg-pprof-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	path := filepath.Join(dir, "p.sock")
+	w := newWorld(t, "OMG_DEBUG_PPROF="+path)
+	d := w.start(t)
+	fi, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), fi.Mode().Perm())
+	client := http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
+	resp, err := client.Get("http://omg/debug/pprof/goroutine?debug=1")
+	require.NoError(t, err)
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Contains(t, string(body), "goroutine profile")
+	client.CloseIdleConnections()
+	d.Stop(t)
+	require.NoFileExists(t, path)
+}
+
 func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -124,6 +124,10 @@ func start(o options) (*daemon, error) {
 		Metrics:    counted.Text,
 		Health:     func() wire.HealthResult { return d.wellness(monitor) },
 	})
+	if err := d.profile(); err != nil {
+		d.abandon()
+		return nil, err
+	}
 	if address := o.config.Metrics.Address; address != "" {
 		scraped, err := counted.Listen(address)
 		if err != nil {

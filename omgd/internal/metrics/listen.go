@@ -2,20 +2,17 @@ package metrics
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/omgd/internal/listen"
 )
 
 // Server serves metrics to a scraper.
@@ -27,7 +24,7 @@ type Server struct {
 // Listen listens on a host and port of this machine, or on a socket of mode 0600 at
 // an absolute path.
 func (m *Metrics) Listen(address string) (*Server, error) {
-	l, local, err := listen(address)
+	l, local, err := open(address)
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
@@ -63,32 +60,12 @@ func (s *Server) Run(ctx context.Context) {
 	<-served
 }
 
-func listen(address string) (l net.Listener, local bool, err error) {
+func open(address string) (l net.Listener, local bool, err error) {
 	if !filepath.IsAbs(address) {
 		l, err = net.Listen("tcp", address)
 		return l, false, err
 	}
-	if fi, err := os.Lstat(address); err == nil {
-		st, ok := fi.Sys().(*syscall.Stat_t)
-		if fi.Mode()&fs.ModeSocket == 0 || !ok || int(st.Uid) != os.Geteuid() {
-			return nil, false, fmt.Errorf("%s: something else is in the place of the socket", address)
-		}
-		if nc, err := net.Dial("unix", address); err == nil {
-			_ = nc.Close()
-			return nil, false, fmt.Errorf("%s: someone listens there", address)
-		}
-		if err := os.Remove(address); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, false, err
-		}
-	}
-	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-		var err error
-		if cerr := raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), 0o600) }); cerr != nil {
-			return cerr
-		}
-		return err
-	}}
-	l, err = config.Listen(context.Background(), "unix", address)
+	l, err = listen.Bare(address)
 	return l, true, err
 }
 

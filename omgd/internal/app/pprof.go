@@ -1,0 +1,41 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/omg-arch/omg/omgd/internal/listen"
+)
+
+// profile serves Go's profiles on a socket that only the owner can open, where the
+// configuration names one.
+func (d *daemon) profile() error {
+	path := d.config.Debug.Pprof
+	if path == "" {
+		return nil
+	}
+	l, err := listen.Bare(path)
+	if err != nil {
+		return fmt.Errorf("pprof: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 8 << 10}
+	d.tasks = append(d.tasks, func(ctx context.Context) {
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			_ = server.Serve(l)
+		}()
+		<-ctx.Done()
+		_ = server.Close()
+		<-served
+	})
+	return nil
+}

@@ -1,0 +1,40 @@
+package listen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Bare listens on a socket of mode 0600 that has no lock: one beside the daemon's
+// own, for those who look inside. A socket of ours that nobody answers on is
+// replaced, anything else is an error.
+func Bare(path string) (net.Listener, error) {
+	if fi, err := os.Lstat(path); err == nil {
+		st, ok := fi.Sys().(*syscall.Stat_t)
+		if fi.Mode()&fs.ModeSocket == 0 || !ok || int(st.Uid) != os.Geteuid() {
+			return nil, fmt.Errorf("%s: %w", path, ErrOccupied)
+		}
+		if nc, err := net.Dial("unix", path); err == nil {
+			_ = nc.Close()
+			return nil, fmt.Errorf("%s: %w", path, ErrRunning)
+		}
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var err error
+		if cerr := raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), 0o600) }); cerr != nil {
+			return cerr
+		}
+		return err
+	}}
+	return config.Listen(context.Background(), "unix", path)
+}
