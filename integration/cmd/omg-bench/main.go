@@ -79,6 +79,7 @@ var parts = []struct {
 }{
 	{"processes", (*bench).processes},
 	{"sizes", (*bench).sizes},
+	{"aur", (*bench).aur},
 	{"advisories", (*bench).advisories},
 	{"probe", (*bench).probe},
 	{"idle", (*bench).idle},
