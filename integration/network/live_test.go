@@ -62,7 +62,7 @@ func TestSwitches(t *testing.T) {
 			require.Equal(t, wire.SourceMissing, got.source().State)
 			require.Regexp(t, said[sw.Name], got.source().Why)
 			if got.end >= deadline {
-				require.Less(t, got.first, got.end-deadline/2, "the repositories do not wait for the AUR")
+				require.Less(t, got.first, got.end-deadline/5, "the repositories do not wait for the AUR")
 			}
 			require.Equal(t, wire.CodeNetwork, w.search(wire.SearchRequest{Words: []string{"spotify"}}).code)
 			require.Equal(t, wire.CodeNetwork, w.search(wire.SearchRequest{Words: []string{"glibc"}, Repos: []string{"aur"}}).code)

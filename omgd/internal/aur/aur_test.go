@@ -44,14 +44,14 @@ type server struct {
 	panics bool
 }
 
-func (s *server) note(r fetch.Request) (down error, late time.Duration, body string) {
+func (s *server) note(r fetch.Request) (late time.Duration, body string, down error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, strings.TrimPrefix(r.URL, "https://aur.example"))
 	if s.panics {
 		panic("as told")
 	}
-	return s.down, s.late, s.body
+	return s.late, s.body, s.down
 }
 
 func (s *server) set(f func()) {
@@ -72,7 +72,7 @@ func (s *server) count(part string) (n int) {
 }
 
 func (s *server) Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Answer, error) {
-	down, late, body := s.note(r)
+	late, body, down := s.note(r)
 	if late > 0 {
 		select {
 		case <-time.After(late):
@@ -104,7 +104,7 @@ func (s *server) Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.A
 }
 
 func (s *server) File(_ context.Context, r fetch.Request, path string, check func(string) error) (fetch.Answer, error) {
-	down, _, _ := s.note(r)
+	_, _, down := s.note(r)
 	s.mu.Lock()
 	etag, dump := s.etag, s.dump
 	s.mu.Unlock()
@@ -378,8 +378,8 @@ func TestPanic(t *testing.T) {
 // starts.
 func TestBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, c := &server{}, Config{}
-		c = settings(t, s, newDisk())
+		s := &server{}
+		c := settings(t, s, newDisk())
 		c.Live.Daily = 100
 		a := open(t, c)
 		for i := range 24 * 60 {
