@@ -17,7 +17,6 @@ type Config struct {
 	Network Network `toml:"network"`
 	AUR     AUR     `toml:"aur"`
 	Tracker Tracker `toml:"tracker"`
-	Sync    Sync    `toml:"sync"`
 	Metrics Metrics `toml:"metrics"`
 	Debug   Debug   `toml:"debug"`
 }
@@ -104,13 +103,6 @@ type Tracker struct {
 	Interval Duration `toml:"interval" least:"1s"`
 }
 
-// Sync is databases of our own, so that updates are known without root.
-type Sync struct {
-	Own      bool     `toml:"own"`
-	Interval Duration `toml:"interval" least:"1m"`
-	Search   bool     `toml:"search"` // search and info use them too
-}
-
 // Metrics is where Prometheus finds the metrics, besides the operation.
 type Metrics struct {
 	Address string `toml:"address" is:"listen"` // a loopback host:port or an absolute path of a socket; empty for none
@@ -150,6 +142,5 @@ func Default() Config {
 			Live: Live{Enabled: true, Deadline: 2 * second, Daily: 1000},
 		},
 		Tracker: Tracker{Enabled: true, URL: "https://security.archlinux.org", Interval: hour},
-		Sync:    Sync{Interval: hour},
 	}
 }

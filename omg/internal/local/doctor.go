@@ -68,7 +68,7 @@ func (p *patient) databases(repos *catalog.Repos) {
 		case s.State == wire.SourceMissing:
 			p.problem("databases", s.Name+": "+s.Why, "run pacman -Sy, or take the repository out of pacman.conf")
 		case s.State != wire.SourceOK:
-			p.problem("databases", s.Name+": "+s.Why, "run pacman -Syu, or set [sync] own = true for omgd to look by itself")
+			p.problem("databases", s.Name+": "+s.Why, "run pacman -Syu")
 		default:
 			p.ok("databases", s.Name+" of "+time.Unix(s.AsOf, 0).Format(time.DateTime))
 		}
