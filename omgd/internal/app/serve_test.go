@@ -38,7 +38,7 @@ func world(t *testing.T) options {
 		socket: filepath.Join(dir, "run", "omg.sock"), dbpath: db, pacmanConfig: conf, data: filepath.Join(dir, "data"),
 		indexes: []string{filepath.Join(dir, "repos.omgidx")}, log: slog.New(slog.DiscardHandler), logging: quiet(t),
 	}
-	o.config.AUR.Enabled, o.config.AUR.Live.Enabled, o.config.Tracker.Enabled, o.config.Sync.Own = false, false, false, false
+	o.config.AUR.Enabled, o.config.AUR.Live.Enabled, o.config.Tracker.Enabled = false, false, false
 	build(t, o)
 	return o
 }
