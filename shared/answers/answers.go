@@ -343,8 +343,8 @@ func (d *Data) shadowed(h pkgindex.Hit, summary pkgindex.Record) bool {
 	if d.Set.Kind(h) != pkgindex.KindAUR {
 		return false
 	}
-	same, err := d.Set.Lookup("", summary.Name())
-	return err == nil && len(same) > 0 && d.Set.Kind(same[0]) == pkgindex.KindRepo
+	found, err := d.Set.InRepos(summary.Name())
+	return err == nil && found
 }
 
 // writer builds the parts of one result. The encoder writes to memory, where

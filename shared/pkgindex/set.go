@@ -281,6 +281,45 @@ func (s *Set) lookup(hits []Hit, repo, name string) ([]Hit, error) {
 	return hits, nil
 }
 
+// InRepos says that a repository, and not the AUR alone, has a package of exactly
+// this name. It looks into no file that has none.
+func (s *Set) InRepos(name string) (found bool, err error) {
+	folded := Fold(name)
+	err = guard(func() error {
+		for i := range s.files {
+			f := &s.files[i]
+			if !slices.ContainsFunc(f.parts, func(p *part) bool { return p.kind == KindRepo }) {
+				continue
+			}
+			at, err := f.lowerBound(folded)
+			if err != nil {
+				return err
+			}
+			for ; at < int(f.docs) && !found; at++ {
+				doc := f.nameDoc(at)
+				t, err := f.docText(doc)
+				if err != nil {
+					return err
+				}
+				if string(t.name) != folded {
+					break
+				}
+				if p := f.partOf(doc); p == nil || p.kind != KindRepo {
+					continue
+				}
+				summary, _, err := f.record(doc, false)
+				if err != nil {
+					return err
+				}
+				real, ok := stringAt(summary.Bytes, 1)
+				found = ok && string(real) == name
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
 // Names returns up to limit different names that begin with prefix, ignoring
 // case, in alphabetical order.
 func (s *Set) Names(prefix string, limit int) (names []string, err error) {
