@@ -95,6 +95,7 @@ func (c *conn) requests() error {
 		if err != nil {
 			return c.unreadable(err)
 		}
+		stages := c.stages()
 		if err := wire.Check(frame); err != nil {
 			return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
 		}
@@ -105,7 +106,9 @@ func (c *conn) requests() error {
 		if err != nil {
 			err = c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "%v", err))
 		} else {
+			stages.decoded()
 			err = c.dispatch(h, frame)
+			stages.answered(c, h)
 		}
 		if err != nil {
 			return err
