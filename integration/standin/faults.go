@@ -112,7 +112,8 @@ func Bomb(n int64) Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Encoding", "gzip")
-		for member := compressed(); n > 0; n -= memberSize {
+		member := compressed()
+		for left := n; left > 0; left -= memberSize {
 			if _, err := w.Write(member); err != nil {
 				return
 			}
