@@ -66,6 +66,10 @@ else
 	go test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem work
 endif
 
+.PHONY: bench-once
+bench-once: ## Run each Go benchmark once, to see that it still runs
+	go test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x work
+
 .PHONY: bench-compare
 bench-compare: $(TOOLS)/built ## Compare the last two runs of make bench, or OLD= with NEW=
 	$(TOOLS)/benchstat '$(or $(OLD),build/bench/before.txt)' '$(or $(NEW),build/bench/last.txt)'
