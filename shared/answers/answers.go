@@ -42,6 +42,9 @@ type Data struct {
 	Generation uint64
 	// Sources are sent along with each answer.
 	Sources []wire.Source
+	// Compared are the databases that the Inventory was compared with, where some are
+	// not those that the Set has; nil for Sources.
+	Compared []wire.Source
 	// Inventory is what is installed; nil if it is not known.
 	Inventory *inventory.Inventory
 	// InstalledWhy says why the Inventory is missing or no longer certain; empty
@@ -147,7 +150,7 @@ func (d *Data) find(r *wire.SearchRequest) (found pkgindex.Result, near []string
 		return found, nil, err
 	}
 	if found.Total == 0 {
-		if repo := d.Set.Unknown(q); repo == AUR {
+		if repo := d.Set.Unknown(q); repo == wire.SourceAUR {
 			return found, nil, d.noAUR()
 		} else if repo != "" {
 			return found, nil, d.noRepo(repo)

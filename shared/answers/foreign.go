@@ -33,7 +33,7 @@ type Foreign struct {
 // what a set has of it, which was built at that time (Unix seconds), or with what it
 // said when it was asked later; asked is nil if it was not.
 func CompareForeign(inv *inventory.Inventory, config *pacmandb.Config, set *pkgindex.Set, built int64, asked *Asked) (*Foreign, error) {
-	known := set.HasRepo(AUR)
+	known := set.HasRepo(wire.SourceAUR)
 	f := &Foreign{Known: known || asked != nil, Packages: []wire.ForeignPackage{}}
 	for _, p := range inv.Foreign {
 		u := wire.ForeignPackage{
@@ -48,7 +48,7 @@ func CompareForeign(inv *inventory.Inventory, config *pacmandb.Config, set *pkgi
 			}
 		}
 		if there == nil && u.State != wire.ForeignGone {
-			hits, err := set.Lookup(AUR, p.Name)
+			hits, err := set.Lookup(wire.SourceAUR, p.Name)
 			if err != nil {
 				return nil, err
 			}

@@ -17,9 +17,9 @@ func aurSet(t *testing.T, pairs ...string) *pkgindex.Set {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", 1000)
 	if len(pairs) > 0 {
-		s := b.Source(AUR, pkgindex.KindAUR)
+		s := b.Source(wire.SourceAUR, pkgindex.KindAUR)
 		for i := 0; i < len(pairs); i += 2 {
-			require.NoError(t, s.Add(&wire.Package{Repo: AUR, Name: pairs[i], Version: pairs[i+1], AUR: &wire.AUR{Maintainer: "m"}}))
+			require.NoError(t, s.Add(&wire.Package{Repo: wire.SourceAUR, Name: pairs[i], Version: pairs[i+1], AUR: &wire.AUR{Maintainer: "m"}}))
 		}
 	}
 	data, err := b.Bytes()

@@ -29,7 +29,7 @@ var ErrNoRepos = errors.New("the repositories cannot be searched")
 func (d *Data) Status(emit Emit) error {
 	r := wire.StatusResult{
 		Generation: d.Generation, At: d.At, Stale: d.InstalledWhy != "", Why: d.InstalledWhy,
-		Sources: d.Sources, Parts: d.Parts, Runtimes: d.Runtimes,
+		Sources: d.Sources, Compared: d.Compared, Parts: d.Parts, Runtimes: d.Runtimes,
 	}
 	if d.Set != nil {
 		r.Index = wire.IndexStatus{Packages: uint32(d.Set.Packages()), Built: d.Built, Files: d.Files}
@@ -106,7 +106,7 @@ func (d *Data) Outdated(emit Emit) error {
 	}
 	out := d.Inventory.Outdated
 	r := wire.OutdatedResult{
-		Generation: d.Generation, At: d.At, Stale: d.InstalledWhy != "", Sources: d.Sources,
+		Generation: d.Generation, At: d.At, Stale: d.InstalledWhy != "", Sources: d.compared(),
 		Updates: updates(out.Updates), Newer: updates(out.Newer),
 	}
 	if d.Security != nil {
@@ -123,6 +123,20 @@ func (d *Data) Outdated(emit Emit) error {
 		r.Replacements = append(r.Replacements, wire.Replacement(p))
 	}
 	return whole(&r, emit)
+}
+
+// compared are the sources of what is counted by comparing.
+func (d *Data) compared() []wire.Source {
+	if d.Compared == nil {
+		return d.Sources
+	}
+	out := slices.Clone(d.Compared)
+	for _, s := range d.Sources {
+		if s.Name == wire.SourceAUR {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 func updates(in []pacmandb.Update) []wire.Update {

@@ -7,13 +7,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
-
-// AUR is what the AUR is called among repositories and sources.
-const AUR = catalog.AUR
 
 // FromAUR is what the AUR said to one question, now or before.
 type FromAUR struct {
@@ -34,7 +30,7 @@ var (
 // noAUR is an AUR without packages.
 var noAUR = sync.OnceValues(func() (*pkgindex.File, error) {
 	b := pkgindex.NewBuilder("none", 0)
-	b.Source(AUR, pkgindex.KindAUR)
+	b.Source(wire.SourceAUR, pkgindex.KindAUR)
 	data, err := b.Bytes()
 	if err != nil {
 		return nil, err
@@ -43,7 +39,7 @@ var noAUR = sync.OnceValues(func() (*pkgindex.File, error) {
 })
 
 // HasAUR says that there are packages of the AUR to answer from.
-func (d *Data) HasAUR() bool { return d.Set != nil && d.Set.HasRepo(AUR) }
+func (d *Data) HasAUR() bool { return d.Set != nil && d.Set.HasRepo(wire.SourceAUR) }
 
 // SearchesLive says that the AUR is to be asked for a search: one that wants it so,
 // or that takes packages of the AUR while nothing is known of it here.
@@ -52,7 +48,7 @@ func (d *Data) SearchesLive(r *wire.SearchRequest) bool {
 		return false
 	}
 	repos, _ := reposAsked(r)
-	return len(repos) == 0 || slices.Contains(repos, AUR)
+	return len(repos) == 0 || slices.Contains(repos, wire.SourceAUR)
 }
 
 // reposAsked are the repositories that a search keeps to, and its other words.
@@ -85,7 +81,7 @@ func (d *Data) withAUR(f *pkgindex.File) (*Data, error) {
 	}
 	next := *d
 	next.Set = set
-	next.Sources = slices.DeleteFunc(slices.Clone(d.Sources), func(s wire.Source) bool { return s.Name == AUR })
+	next.Sources = slices.DeleteFunc(slices.Clone(d.Sources), func(s wire.Source) bool { return s.Name == wire.SourceAUR })
 	return &next, nil
 }
 
@@ -101,7 +97,7 @@ func (d *Data) said(by FromAUR) (*Data, wire.Source, error) {
 	}
 	s := by.Source
 	s.State = wire.SourceStale
-	if i := slices.IndexFunc(d.Sources, func(s wire.Source) bool { return s.Name == AUR }); i >= 0 {
+	if i := slices.IndexFunc(d.Sources, func(s wire.Source) bool { return s.Name == wire.SourceAUR }); i >= 0 {
 		s.AsOf, s.Changed = d.Sources[i].AsOf, d.Sources[i].Changed
 	}
 	return d, s, nil
@@ -150,7 +146,7 @@ func (d *Data) SearchLive(r *wire.SearchRequest, aur func() FromAUR, emit Emit) 
 	var hits pkgindex.Result
 	if data != nil {
 		only := *r
-		only.Repos = []string{AUR}
+		only.Repos = []string{wire.SourceAUR}
 		_, only.Words = reposAsked(r)
 		if hits, _, err = data.find(&only); err != nil {
 			return err
@@ -182,7 +178,7 @@ func (d *Data) InfoLive(r *wire.InfoRequest, aur func(names []string) FromAUR, e
 	defer w.done()
 	w.mapLen(3)
 	w.uint("generation", d.Generation)
-	w.value("sources", slices.DeleteFunc(slices.Clone(d.Sources), func(s wire.Source) bool { return s.Name == AUR }))
+	w.value("sources", slices.DeleteFunc(slices.Clone(d.Sources), func(s wire.Source) bool { return s.Name == wire.SourceAUR }))
 	if err := d.packages(w, hits, true); err != nil {
 		return err
 	}
@@ -213,7 +209,7 @@ func (d *Data) InfoLive(r *wire.InfoRequest, aur func(names []string) FromAUR, e
 	for _, target := range lacking {
 		var own []pkgindex.Hit
 		if name, ok := ofAUR(target); ok && known {
-			if own, err = data.Set.Lookup(AUR, name); err != nil {
+			if own, err = data.Set.Lookup(wire.SourceAUR, name); err != nil {
 				return err
 			}
 		}
@@ -247,20 +243,20 @@ func ofAUR(target string) (name string, ok bool) {
 	if !ok {
 		return target, true
 	}
-	return name, repo == AUR
+	return name, repo == wire.SourceAUR
 }
 
 // onlyAUR says that a search wants packages of the AUR alone.
-func onlyAUR(r *wire.SearchRequest) bool { return len(r.Repos) == 1 && r.Repos[0] == AUR }
+func onlyAUR(r *wire.SearchRequest) bool { return len(r.Repos) == 1 && r.Repos[0] == wire.SourceAUR }
 
 // namesOnlyAUR says that all names are asked for in the AUR.
 func namesOnlyAUR(r *wire.InfoRequest) bool {
-	return len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, AUR+"/") })
+	return len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, wire.SourceAUR+"/") })
 }
 
 // noAUR is the error where nothing is known of the AUR.
 func (d *Data) noAUR() error {
-	i := slices.IndexFunc(d.Sources, func(s wire.Source) bool { return s.Name == AUR })
+	i := slices.IndexFunc(d.Sources, func(s wire.Source) bool { return s.Name == wire.SourceAUR })
 	if i < 0 {
 		return fmt.Errorf("%w: there is no index of it, and it is not asked", ErrAUR)
 	}

@@ -33,12 +33,9 @@ type Tracker struct {
 	StaleAfter time.Duration
 }
 
-// TrackerSource is the name of the tracker among the sources.
-const TrackerSource = "tracker"
-
 // source is the tracker as a source, at a time.
 func (t *Tracker) source(now time.Time) wire.Source {
-	s := wire.Source{Name: TrackerSource, State: wire.SourceOK, AsOf: t.AsOf, Changed: t.At, Why: t.Why}
+	s := wire.Source{Name: wire.SourceTracker, State: wire.SourceOK, AsOf: t.AsOf, Changed: t.At, Why: t.Why}
 	age := now.Sub(time.Unix(t.At, 0))
 	switch {
 	case t.At == 0:
@@ -195,7 +192,7 @@ func (d *Data) Advisories(r *wire.SecurityRequest, emit Emit) error {
 	w.value("at", d.At)
 	w.value("stale", d.InstalledWhy != "")
 	w.uint("skipped", uint64(d.Security.Skipped))
-	w.value("sources", append([]wire.Source{tracker}, d.Sources...))
+	w.value("sources", append([]wire.Source{tracker}, d.compared()...))
 	if len(missing) > 0 {
 		w.value("missing", missing)
 	}

@@ -76,7 +76,7 @@ func TestAdvisories(t *testing.T) {
 	require.EqualValues(t, 7, first.Generation)
 	require.EqualValues(t, 1_700_000_000, first.At)
 	require.False(t, first.Stale)
-	require.Equal(t, TrackerSource, first.Sources[0].Name)
+	require.Equal(t, wire.SourceTracker, first.Sources[0].Name)
 	require.Equal(t, wire.SourceOK, first.Sources[0].State)
 	require.Len(t, first.Sources, 4)
 	require.Len(t, packages, 3)
@@ -104,7 +104,7 @@ func TestAdvisories(t *testing.T) {
 	require.Equal(t, &wire.SecurityCounts{
 		Vulnerabilities: 4, High: 1, Medium: 1, Low: 1, Unknown: 1, Fixable: 1, InTesting: 1, Affected: 2, Unconfirmed: 1,
 	}, st.Counts.Security)
-	require.Equal(t, TrackerSource, st.Sources[len(st.Sources)-1].Name)
+	require.Equal(t, wire.SourceTracker, st.Sources[len(st.Sources)-1].Name)
 
 	var out wire.OutdatedResult
 	require.NoError(t, msgpack.Unmarshal(parts(t, d.Outdated)[0], &out))
@@ -182,7 +182,7 @@ func TestTrackersAge(t *testing.T) {
 		{Tracker{At: 1_700_000_000, AsOf: 5, Why: "slow"}, wire.Source{State: wire.SourceOK, AsOf: 5, Changed: 1_700_000_000, Why: "slow"}},
 	} {
 		c.tracker.StaleAfter = time.Hour
-		c.want.Name = TrackerSource
+		c.want.Name = wire.SourceTracker
 		require.Equal(t, c.want, c.tracker.source(now))
 	}
 }

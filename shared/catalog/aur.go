@@ -9,9 +9,6 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// AUR is what the AUR is called among repositories and sources.
-const AUR = "aur"
-
 // HoldsRepos says that an index has packages of repositories, and not of the AUR
 // alone.
 func HoldsRepos(f *pkgindex.File) bool {
@@ -27,7 +24,7 @@ func AURSource(f *pkgindex.File, stale time.Duration) *wire.Source {
 	if i < 0 {
 		return nil
 	}
-	s := &wire.Source{Name: AUR, State: wire.SourceOK, AsOf: facts.Sources[i].AsOf, Changed: facts.Built}
+	s := &wire.Source{Name: wire.SourceAUR, State: wire.SourceOK, AsOf: facts.Sources[i].AsOf, Changed: facts.Built}
 	if age := time.Since(time.Unix(s.AsOf, 0)); age > cmp.Or(stale, day) {
 		s.State, s.Why = wire.SourceStale, "not downloaded for "+roughly(age)
 	}

@@ -69,8 +69,12 @@ type Repos struct {
 	// adopted are those that an index has and that have no database, with the
 	// modification time of the one that the index was built from.
 	adopted map[string]int64
-	stale   time.Duration
-	log     string // pacman's, empty if it is not about these databases
+	// own are the sources of those whose database is omgd's own, and lacks says of
+	// the others why it is not, where that is not by choice; see Renew.
+	own   map[string]wire.Source
+	lacks map[string]string
+	stale time.Duration
+	log   string // pacman's, empty if it is not about these databases
 }
 
 // ReadRepos reads the configuration. With ErrNoDatabases it returns what there
@@ -333,6 +337,10 @@ func (r *Repos) Sources(stale []string) []wire.Source {
 	out := make([]wire.Source, 0, len(r.List))
 	synced := r.synced()
 	for _, repo := range r.List {
+		if own, ok := r.own[repo.Name]; ok {
+			out = append(out, own)
+			continue
+		}
 		s := wire.Source{Name: repo.Name, State: wire.SourceOK}
 		fi, err := os.Stat(repo.Path)
 		if asOf, ok := r.adopted[repo.Name]; ok && err != nil {
@@ -356,6 +364,14 @@ func (r *Repos) Sources(stale []string) []wire.Source {
 	}
 	for _, name := range r.Missing {
 		out = append(out, wire.Source{Name: name, State: wire.SourceMissing, Why: "no database: pacman -Sy downloads it"})
+	}
+	for i := range out {
+		if why := r.lacks[out[i].Name]; why != "" {
+			if out[i].Why != "" {
+				out[i].Why += "; "
+			}
+			out[i].Why += "omgd's own: " + why
+		}
 	}
 	return out
 }

@@ -15,6 +15,7 @@ type Config struct {
 	Access  Access  `toml:"access"`
 	Log     Log     `toml:"log"`
 	Network Network `toml:"network"`
+	Sync    Sync    `toml:"sync"`
 	AUR     AUR     `toml:"aur"`
 	Tracker Tracker `toml:"tracker"`
 	Metrics Metrics `toml:"metrics"`
@@ -81,6 +82,20 @@ type Network struct {
 	Timeout   Duration `toml:"timeout" least:"100ms"` // without a byte
 }
 
+// Sync is whether omgd downloads databases of its own, from the servers that
+// pacman.conf names, to count updates against.
+type Sync struct {
+	Own      bool     `toml:"own"`
+	Interval Duration `toml:"interval" least:"1s"` // between two requests for each
+	Search   bool     `toml:"search"`              // search and info show them, too
+}
+
+// Stale is how long after it was last found right a database of omgd's own counts
+// as stale: with the next attempt, which comes a little late each time, not before.
+func (s Sync) Stale(repos Duration) time.Duration {
+	return time.Duration(max(repos, s.Interval+s.Interval/4))
+}
+
 // AUR is the Arch User Repository.
 type AUR struct {
 	Enabled  bool     `toml:"enabled"`
@@ -137,6 +152,7 @@ func Default() Config {
 		},
 		Log:     Log{Level: "info"},
 		Network: Network{Timeout: 30 * second},
+		Sync:    Sync{Interval: hour},
 		AUR: AUR{
 			Enabled: true, URL: "https://aur.archlinux.org", Interval: 24 * hour,
 			Live: Live{Enabled: true, Deadline: 2 * second, Daily: 1000},

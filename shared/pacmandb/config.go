@@ -26,6 +26,8 @@ type Config struct {
 	Architectures          []string
 	IgnorePkg, IgnoreGroup []string // glob patterns
 	CacheDir               []string
+	// SigLevel are the words for all repositories as they stand, unchecked.
+	SigLevel []string
 	// Repos are in order of preference. No two have the same name.
 	Repos []Repo
 	// Files are all the files that were read, the first one first.
@@ -41,6 +43,8 @@ type Repo struct {
 	Usage   Usage
 	// SigLevel are the words as they stand, unchecked.
 	SigLevel []string
+	// Signature is what they and those of [options] say of its database.
+	Signature Signature
 }
 
 // Usage is what a repository is used for.
@@ -222,6 +226,8 @@ func (r *configReader) option(key, value string) {
 		first(&c.LogFile)
 	case "CacheDir":
 		c.CacheDir = append(c.CacheDir, words(value)...)
+	case "SigLevel":
+		c.SigLevel = append(c.SigLevel, words(value)...)
 	case "IgnorePkg":
 		c.IgnorePkg = append(c.IgnorePkg, words(value)...)
 	case "IgnoreGroup":
@@ -326,6 +332,7 @@ func (r *configReader) finish() {
 		if repo.Usage == 0 {
 			repo.Usage = UsageAll
 		}
+		repo.Signature = signature(append(slices.Clone(c.SigLevel), repo.SigLevel...))
 		for k, server := range repo.Servers {
 			server = strings.ReplaceAll(server, "$repo", repo.Name)
 			if len(c.Architectures) > 0 {

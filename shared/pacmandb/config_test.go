@@ -297,6 +297,32 @@ func TestConfigKeepsSignatures(t *testing.T) {
 	require.Empty(t, c.Repos[1].SigLevel)
 }
 
+// TestSignature: what pacman.conf(5) says of SigLevel and databases.
+func TestSignature(t *testing.T) {
+	for _, c := range []struct {
+		options, repo string
+		want          Signature
+	}{
+		{"", "", SignatureOptional},
+		{"Required DatabaseOptional", "", SignatureOptional}, // as Arch has it
+		{"Required", "", SignatureRequired},
+		{"Never", "", SignatureNever},
+		{"Required", "Never", SignatureNever},
+		{"Never", "DatabaseRequired", SignatureRequired},
+		{"Required", "PackageNever TrustAll", SignatureRequired},
+		{"Required", "Never Optional DatabaseTrustAll", SignatureOptional},
+		{"DatabaseNever PackageRequired", "", SignatureNever},
+		{"required", "Databases", SignatureOptional},
+	} {
+		path := filepath.Join(t.TempDir(), "pacman.conf")
+		text := "[core]\nSigLevel = " + c.repo + "\n[options]\nSigLevel = " + c.options + "\n"
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		got, err := ReadConfig(path)
+		require.NoError(t, err)
+		require.Equal(t, c.want, got.Repos[0].Signature, text)
+	}
+}
+
 // TestConfigRefusesNamesAsPacman does what pacman-conf leaves to pacman.
 func TestConfigRefusesNamesAsPacman(t *testing.T) {
 	db := t.TempDir()

@@ -30,6 +30,8 @@
 //	         medium, low, not judged) and by verdict (fixable, fixed in testing,
 //	         affected), and last the advisories that are unconfirmed and not
 //	         counted; no bits: 0xFFFFFFFF is unknown
+//	then u64 when the databases that repository updates are counted by were last
+//	         known to be their mirrors', seconds since 1970 (UTC); 0 is unknown
 //
 // An unknown number is 0xFFFFFFFF besides its bit, so that a reader that knows
 // nothing of bits shows nonsense rather than 0. What is added later comes at the
@@ -57,6 +59,7 @@ const (
 	maxText     = 64 // bytes of a runtime's name or version
 
 	securitySize = 9 * 4
+	asOfSize     = 8
 
 	unknownNumber = math.MaxUint32
 )
@@ -112,6 +115,10 @@ type Status struct {
 	AURUpdates      Number
 	Vulnerabilities Number
 	Security        Security
+
+	// UpdatesAsOf is when the databases that Updates are counted by were last known to
+	// be their mirrors'; whole seconds, the zero time if it is not known.
+	UpdatesAsOf time.Time
 
 	At       time.Time     // of the last successful refresh; whole seconds
 	Interval time.Duration // between refreshes; whole seconds, at least 1
@@ -171,7 +178,7 @@ func (s *Status) encode() ([]byte, error) {
 	case len(s.System) > maxVersions:
 		return nil, fmt.Errorf("status: %d versions, at most %d fit", len(s.System), maxVersions)
 	}
-	b := make([]byte, fixedSize, fixedSize+32*len(s.System)+securitySize)
+	b := make([]byte, fixedSize, fixedSize+32*len(s.System)+securitySize+asOfSize)
 	le := binary.LittleEndian
 	le.PutUint32(b[0:], magic)
 	b[4] = version
@@ -205,6 +212,11 @@ func (s *Status) encode() ([]byte, error) {
 			b = le.AppendUint32(b, unknownNumber)
 		}
 	}
+	var asOf int64
+	if !s.UpdatesAsOf.IsZero() {
+		asOf = max(s.UpdatesAsOf.Unix(), 0)
+	}
+	b = le.AppendUint64(b, uint64(asOf))
 	if len(b) > maxSize {
 		return nil, fmt.Errorf("status: %d bytes, at most %d fit", len(b), maxSize)
 	}
@@ -259,7 +271,7 @@ func decode(b []byte) (Status, error) {
 		}
 		s.System = append(s.System, v)
 	}
-	if len(b)-len(rest) > maxSize-securitySize {
+	if len(b)-len(rest) > maxSize-securitySize-asOfSize {
 		return bad("too many versions")
 	}
 	if len(rest) >= securitySize { // an older omgd's file ends here
@@ -267,6 +279,14 @@ func decode(b []byte) (Status, error) {
 			if n := le.Uint32(rest[4*i:]); n != unknownNumber {
 				*number = Number{N: n, Known: true}
 			}
+		}
+		rest = rest[securitySize:]
+	} else {
+		rest = nil
+	}
+	if len(rest) >= asOfSize { // or here
+		if at := le.Uint64(rest); at != 0 && at <= math.MaxInt64/uint64(time.Second) {
+			s.UpdatesAsOf = time.Unix(int64(at), 0).UTC()
 		}
 	}
 	return s, nil

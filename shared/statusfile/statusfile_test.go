@@ -13,7 +13,7 @@ import (
 func example() Status {
 	return Status{
 		Installed: Count(924), Explicit: Count(201), Orphans: Count(0), Updates: Count(48), Vulnerabilities: Count(3),
-		At: time.Unix(1_767_225_600, 0).UTC(), Interval: 300 * time.Second,
+		At: time.Unix(1_767_225_600, 0).UTC(), Interval: 300 * time.Second, UpdatesAsOf: time.Unix(0x6955b810, 0).UTC(),
 		Boot:   BootID{0: 0xb0, 15: 0x07},
 		System: []Version{{"node", "24.1.0"}, {"go", "1.26"}},
 		Security: Security{
@@ -30,11 +30,12 @@ const spelled = `
 2c010000 10000000
 ffffffff 03000000
 b0000000000000000000000000000007
-80000000 02 000000
+88000000 02 000000
 04 6e6f6465 06 32342e312e30
 02 676f     04 312e3236
 00000000 01000000 02000000 00000000 ffffffff
 02000000 01000000 00000000 07000000
+10b8556900000000
 `
 
 func TestFormat(t *testing.T) {
@@ -62,16 +63,24 @@ func TestALaterFormatWithMoreAtTheEndIsRead(t *testing.T) {
 	require.Equal(t, example(), back)
 }
 
-func TestAnEarlierFormatWithoutSeverities(t *testing.T) {
+func TestEarlierFormats(t *testing.T) {
 	s := example()
 	b, err := s.encode()
 	require.NoError(t, err)
-	b = b[:len(b)-securitySize]
-	b[64] = byte(len(b))
-	back, err := decode(b)
-	require.NoError(t, err)
-	s.Security = Security{}
-	require.Equal(t, s, back)
+	for _, earlier := range []struct {
+		without int
+		lacks   func()
+	}{
+		{asOfSize, func() { s.UpdatesAsOf = time.Time{} }},
+		{securitySize, func() { s.Security = Security{} }},
+	} {
+		b = b[:len(b)-earlier.without]
+		b[64] = byte(len(b))
+		back, err := decode(b)
+		require.NoError(t, err)
+		earlier.lacks()
+		require.Equal(t, s, back)
+	}
 }
 
 func TestWhatIsNotKnownIsNeverZero(t *testing.T) {
@@ -83,7 +92,8 @@ func TestWhatIsNotKnownIsNeverZero(t *testing.T) {
 	for _, n := range back.numbers() {
 		require.False(t, n.n.Known)
 	}
-	require.Equal(t, bytes.Repeat([]byte{0xff}, securitySize), b[fixedSize:])
+	require.Equal(t, bytes.Repeat([]byte{0xff}, securitySize), b[fixedSize:fixedSize+securitySize])
+	require.True(t, back.UpdatesAsOf.IsZero())
 	require.Equal(t, Security{}, back.Security)
 	for n, want := range map[int]string{0: "0", 7: "7", -1: "?", unknownNumber: "?", unknownNumber - 1: "4294967294"} {
 		require.Equal(t, want, Count(n).String())

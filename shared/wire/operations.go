@@ -129,13 +129,21 @@ const (
 	SourceFailed  SourceState = "failed"  // there, and could not be read
 )
 
+// The names of sources that are no repository: the Arch User Repository and the
+// security tracker. The first is a repository's name in packages, too.
+const (
+	SourceAUR     = "aur"
+	SourceTracker = "tracker"
+)
+
 // Source is one origin of data, its state and its times (Unix seconds, 0 when
 // unknown).
 type Source struct {
-	// Name is the repository's name.
+	// Name is the repository's name, SourceAUR or SourceTracker.
 	Name  string      `msgpack:"name" json:"name"`
 	State SourceState `msgpack:"state" json:"state"`
-	// Why says in a few words what is wrong unless State is SourceOK.
+	// Why says in a few words what is wrong unless State is SourceOK, and then what
+	// else is to be known.
 	Why string `msgpack:"why,omitempty" json:"why,omitempty"`
 	// AsOf is the database's modification time (its mirror's clock), Changed
 	// its status change time (this machine's clock), Synced the last time
@@ -143,4 +151,29 @@ type Source struct {
 	AsOf    int64 `msgpack:"as_of,omitempty" json:"as_of,omitempty"`
 	Changed int64 `msgpack:"changed,omitempty" json:"changed,omitempty"`
 	Synced  int64 `msgpack:"synced,omitempty" json:"synced,omitempty"`
+	// Own marks a database that omgd downloaded for itself; Changed is then when it
+	// was last found to be what the mirror has.
+	Own bool `msgpack:"own,omitempty" json:"own,omitempty"`
+}
+
+// Repository says that it is a repository's database.
+func (s *Source) Repository() bool { return s.Name != SourceAUR && s.Name != SourceTracker }
+
+// Current is when, by this machine's clock, all repositories' databases among the
+// sources were last known to be their mirrors', in Unix seconds; 0 if that is not
+// known of one.
+func Current(sources []Source) (at int64) {
+	for i := range sources {
+		s := &sources[i]
+		if !s.Repository() {
+			continue
+		}
+		if s.Changed == 0 {
+			return 0
+		}
+		if at == 0 || s.Changed < at {
+			at = s.Changed
+		}
+	}
+	return at
 }

@@ -15,6 +15,9 @@ type StatusResult struct {
 	Index IndexStatus `msgpack:"index" json:"index"`
 	// Sources are the data that all of it rests on.
 	Sources []Source `msgpack:"sources,omitempty" json:"sources,omitempty"`
+	// Compared are the databases that updates, what is foreign and advisories are
+	// counted against, where omgd keeps some of its own; nil for Sources.
+	Compared []Source `msgpack:"compared,omitempty" json:"compared,omitempty"`
 	// Runtimes are the versions that a new shell would run; nil if they are not
 	// looked at.
 	Runtimes []Runtime `msgpack:"runtimes,omitempty" json:"runtimes,omitempty"`

@@ -97,6 +97,7 @@ func good() map[string][]byte {
 		"status result": result(8, false, &StatusResult{
 			Generation: 9, At: 1_700_000_200, Stale: true, Why: "an older state", Counts: Counts{Installed: count(924), Explicit: count(0), Updates: count(70_000), AURUpdates: count(3), AUR: &AURCounts{1, 2, 3, 4, 5, 6, 7}, Security: &SecurityCounts{6, 1, 2, 1, 1, 1, 3, 1, 2, 4}},
 			Index: IndexStatus{Packages: 3568, Built: 1_700_000_000, Files: []string{"/var/lib/omg/repos.omgidx"}}, Sources: []Source{source},
+			Compared: []Source{{Name: "extra", State: SourceOK, AsOf: 1_700_000_000, Changed: 1_700_000_100, Own: true}},
 			Runtimes: []Runtime{{Runtime: "node", Version: "20.1.0", Manager: "omg", Path: "/d/versions/node/20.1.0", Wanted: "20", Kind: "range", Source: "/d/versions/node/current"}},
 			Parts:    []Part{{Name: "libalpm", State: "missing", Why: "not installed"}},
 		}),

@@ -37,12 +37,15 @@ func fields(a Answer) map[string]any {
 
 func numbers(s Status) map[string]any {
 	f := map[string]any{
-		"fresh": s.Fresh, "at": nil,
+		"fresh": s.Fresh, "at": nil, "updates_as_of": nil,
 		"installed": value(s.Installed), "explicit": value(s.Explicit), "orphans": value(s.Orphans),
 		"updates": value(s.Updates), "aur_updates": value(s.AURUpdates), "vulnerabilities": value(s.Vulnerabilities),
 	}
 	if s.There {
 		f["at"] = s.At.UTC().Format(time.RFC3339)
+	}
+	if !s.UpdatesAsOf.IsZero() {
+		f["updates_as_of"] = s.UpdatesAsOf.UTC().Format(time.RFC3339)
 	}
 	return f
 }

@@ -85,14 +85,18 @@ func TestJSON(t *testing.T) {
 	format, err := Parse("json")
 	require.NoError(t, err)
 	s := known(5, 0, 2, 0)
-	s.AURUpdates = statusfile.Number{}
+	s.AURUpdates, s.UpdatesAsOf = statusfile.Number{}, time.Unix(1_700_000_000, 0)
 	text, err := format(Answer{Runtimes: []runtimes.Active{node, golang}, WantsStatus: true, Status: s, Complete: true})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"schema":1,"complete":true,"runtimes":[
 		{"name":"node","version":"20.1.0","manager":"nvm","missing":true,"kind":"pin","scope":"directory","source":".nvmrc"},
 		{"name":"go","version":"1.26.0","manager":"system","missing":false,"kind":"","scope":"system","source":""}],
 		"status":{"fresh":true,"at":"2023-11-14T22:13:20Z","updates":5,"aur_updates":null,"vulnerabilities":2,"orphans":0,
-		"installed":1200,"explicit":300}}`, text)
+		"installed":1200,"explicit":300,"updates_as_of":"2023-11-14T22:13:20Z"}}`, text)
+	s.UpdatesAsOf = time.Time{}
+	text, err = format(Answer{WantsStatus: true, Status: s})
+	require.NoError(t, err)
+	require.Contains(t, text, `"updates_as_of":null`)
 }
 
 var hostile = []string{

@@ -46,7 +46,7 @@ func info(c *cli.Context) error {
 	a := asker(c)
 	a.Paused = out.pause
 	all, err := a.Info(c.Context, &req, func(p *wire.Package) error {
-		fromAUR = fromAUR || p.Repo == aurName
+		fromAUR = fromAUR || p.Repo == wire.SourceAUR
 		if out.json {
 			packages = append(packages, *p)
 			return nil
@@ -90,14 +90,11 @@ func info(c *cli.Context) error {
 	return missing(c, all.Missing)
 }
 
-// aurName is what answers call the AUR.
-const aurName = "aur"
-
 // noteAUR says what is wrong with what is known of the AUR, and returns its state;
 // empty if an answer does not rest on it.
 func noteAUR(c *cli.Context, sources []wire.Source) wire.SourceState {
 	for _, s := range sources {
-		if s.Name != aurName {
+		if s.Name != wire.SourceAUR {
 			continue
 		}
 		if s.State != wire.SourceOK {

@@ -26,6 +26,9 @@ packages that are flagged out of date, orphaned, gone from the AUR, or unknown t
 it. The version of a package that is built from a VCS (-git and the like) says
 nothing of updates: it is unknown.
 
+With own = true in [sync] of the configuration omgd counts by databases that it
+downloads itself, and says on standard error as of when.
+
 When a database is missing or cannot be read, no update in the others does not
 mean that there is none: the exit code is then 3. With --aur it is 4 while
 nothing is known of the AUR.
@@ -87,6 +90,9 @@ func outdated(c *cli.Context) error {
 	if err := out.some(shown); exit.Code(err) == exit.Failed {
 		return err
 	}
+	if !out.json && out.tmpl == nil && slices.ContainsFunc(all.Sources, func(s wire.Source) bool { return s.Own }) {
+		command.Note(c.App.ErrWriter, c.App.Name, "by databases of omgd's own, as of "+show.Moment(wire.Current(all.Sources), time.Now()))
+	}
 	certain := noteDoubts(c, &all)
 	if c.Bool("security") && !knowsTracker(all.Sources) {
 		return exit.With(exit.Network, ask.ErrNoTracker)
@@ -141,12 +147,12 @@ func noteDoubts(c *cli.Context, all *wire.OutdatedResult) (certain bool) {
 		noteStale(c, all.At, now)
 	}
 	for _, s := range all.Sources {
-		if s.Name == trackerSource || s.Name == aurName {
-			continue // have nothing to do with what is outdated
+		if s.Name == wire.SourceTracker {
+			continue // has nothing to do with what is outdated
 		}
-		if s.Name == aurName {
+		if s.Name == wire.SourceAUR {
 			// What the repositories have is as certain without it.
-			if s.State != wire.SourceOK && !c.Bool("no-aur") {
+			if s.State != wire.SourceOK && len(all.Foreign) > 0 {
 				command.Note(c.App.ErrWriter, c.App.Name, show.Source(&s, now))
 			}
 			continue
@@ -178,7 +184,7 @@ func chooseUpdates(c *cli.Context, all *wire.OutdatedResult) error {
 		return nil
 	}
 	all.Updates, all.Newer, all.Replacements = nil, nil, nil
-	i := slices.IndexFunc(all.Sources, func(s wire.Source) bool { return s.Name == aurName })
+	i := slices.IndexFunc(all.Sources, func(s wire.Source) bool { return s.Name == wire.SourceAUR })
 	switch {
 	case i < 0:
 		return exit.With(exit.Network, errors.New("the AUR is not known: there is no index of it, and it is not asked"))
@@ -200,10 +206,7 @@ func foreignToShow(all []wire.ForeignPackage, more bool) []wire.ForeignPackage {
 	})
 }
 
-// trackerSource is the security tracker's name among the sources.
-const trackerSource = "tracker"
-
 // knowsTracker says that the security tracker has ever answered.
 func knowsTracker(sources []wire.Source) bool {
-	return slices.ContainsFunc(sources, func(s wire.Source) bool { return s.Name == trackerSource && s.State != wire.SourceMissing })
+	return slices.ContainsFunc(sources, func(s wire.Source) bool { return s.Name == wire.SourceTracker && s.State != wire.SourceMissing })
 }

@@ -97,7 +97,7 @@ func search(c *cli.Context) error {
 	if err := out.end(); err != nil {
 		return err
 	}
-	if len(req.Repos) == 0 && !req.NoAUR || slices.Contains(req.Repos, aurName) {
+	if len(req.Repos) == 0 && !req.NoAUR || slices.Contains(req.Repos, wire.SourceAUR) {
 		noteAUR(c, all.Sources)
 	}
 	if more := int(all.Total) - shown; more > 0 && terminal {
@@ -125,7 +125,7 @@ func chooseAUR(c *cli.Context, req *wire.SearchRequest) error {
 	case only && len(req.Repos) > 0:
 		return command.Usagef("--aur and --repo exclude each other: --repo aur adds the AUR")
 	case only:
-		req.Repos = []string{aurName}
+		req.Repos = []string{wire.SourceAUR}
 	}
 	req.NoAUR = none
 	return nil

@@ -160,7 +160,7 @@ func noteSecurity(c *cli.Context, all *wire.SecurityResult) (certain bool) {
 		noteStale(c, all.At, now)
 	}
 	for _, s := range all.Sources {
-		if s.State == wire.SourceOK || s.Name == aurName {
+		if s.State == wire.SourceOK || s.Name == wire.SourceAUR {
 			continue // the tracker does not speak of the AUR
 		}
 		command.Note(c.App.ErrWriter, c.App.Name, show.Source(&s, now))

@@ -17,12 +17,8 @@ import (
 // openAUR opens the AUR's own index where there is one and none was named that has
 // it, and says how far what there is can be believed: nil where the AUR is not to
 // be asked and is not there.
-func (l *files) openAUR(a *ask.Asker) *wire.Source {
+func (l *files) openAUR(a *ask.Asker, c *config.Config) *wire.Source {
 	env := paths.Process()
-	c := config.Default()
-	if loaded, err := config.Load(env, false); err == nil {
-		c = loaded.Config
-	}
 	for _, f := range append(l.indexes, l.others...) {
 		if s := catalog.AURSource(f, time.Duration(c.Stale.AUR)); s != nil {
 			return s
@@ -43,10 +39,10 @@ func (l *files) openAUR(a *ask.Asker) *wire.Source {
 			err = fmt.Errorf("%s: %w", path, err)
 		}
 		a.Note("cannot use the AUR's index: " + err.Error())
-		wrong = &wire.Source{Name: catalog.AUR, State: wire.SourceFailed, Why: err.Error()}
+		wrong = &wire.Source{Name: wire.SourceAUR, State: wire.SourceFailed, Why: err.Error()}
 	}
 	if wrong == nil && c.AUR.Enabled {
-		wrong = &wire.Source{Name: catalog.AUR, State: wire.SourceMissing, Why: "not downloaded yet: omgd does it"}
+		wrong = &wire.Source{Name: wire.SourceAUR, State: wire.SourceMissing, Why: "not downloaded yet: omgd does it"}
 	}
 	return wrong
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/omg/internal/ask"
+	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/paths"
@@ -68,7 +69,7 @@ func (p *patient) databases(repos *catalog.Repos) {
 		case s.State == wire.SourceMissing:
 			p.problem("databases", s.Name+": "+s.Why, "run pacman -Sy, or take the repository out of pacman.conf")
 		case s.State != wire.SourceOK:
-			p.problem("databases", s.Name+": "+s.Why, "run pacman -Syu")
+			p.problem("databases", s.Name+": "+s.Why, "run pacman -Syu; "+show.OwnHint)
 		default:
 			p.ok("databases", s.Name+" of "+time.Unix(s.AsOf, 0).Format(time.DateTime))
 		}
@@ -177,11 +178,12 @@ func (p *patient) daemon(ctx context.Context) {
 		return
 	}
 	todo := map[string]string{
-		"libalpm": "install omg's libalpm worker for this libalpm: build it anew after pacman's upgrade",
-		"store":   "make room on the disk, and restart omgd",
-		"aur":     "look at the network; [aur] enabled = false does without it",
-		"tracker": "look at the network; [tracker] enabled = false does without it",
-		"refresh": "omg refresh; omg daemon logs says more",
+		"libalpm":       "install omg's libalpm worker for this libalpm: build it anew after pacman's upgrade",
+		"store":         "make room on the disk, and restart omgd",
+		"aur":           "look at the network; [aur] enabled = false does without it",
+		"tracker":       "look at the network; [tracker] enabled = false does without it",
+		"own databases": "look at the network and at the servers in pacman.conf",
+		"refresh":       "omg refresh; omg daemon logs says more",
 	}
 	for _, c := range health.Components {
 		switch {

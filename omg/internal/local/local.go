@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,19 +39,20 @@ func Answer(ctx context.Context, a *ask.Asker, op string, req any, emit ask.Emit
 	if mine, err := aboutRuntimes(a, req, emit); mine {
 		return err
 	}
-	repos, err := catalog.Config{DBPath: a.DBPath, PacmanConfig: a.PacmanConfig, Stale: staleAfter()}.ReadRepos()
+	c := settings()
+	repos, err := catalog.Config{DBPath: a.DBPath, PacmanConfig: a.PacmanConfig, Stale: time.Duration(c.Stale.Repos)}.ReadRepos()
 	if err != nil && !errors.Is(err, catalog.ErrNoDatabases) {
 		return err
 	}
 	if only := onlyLocal(op, req); only != nil {
 		return only(ctx, &system{a, repos}, emit)
 	}
-	l, err := open(ctx, a, repos)
+	l, err := open(ctx, a, &c, repos)
 	if err != nil {
 		return err
 	}
 	defer l.close()
-	if err := l.describe(op, repos); err != nil {
+	if err := l.describe(op); err != nil {
 		return err
 	}
 	switch r := req.(type) {
@@ -75,14 +77,14 @@ func Answer(ctx context.Context, a *ask.Asker, op string, req any, emit ask.Emit
 	return askers(err)
 }
 
-// staleAfter is the age of a database from which on it is called stale. A
-// configuration that is wrong is the daemon's to complain about.
-func staleAfter() time.Duration {
+// settings are the configuration. One that is wrong is the daemon's to complain
+// about.
+func settings() config.Config {
 	c, err := config.Load(paths.Process(), false)
 	if err != nil {
-		return 0
+		return config.Default()
 	}
-	return time.Duration(c.Stale.Repos)
+	return c.Config
 }
 
 // askers marks an error of the one who asked.
@@ -102,12 +104,16 @@ type files struct {
 	indexes []*pkgindex.File
 	others  []*pkgindex.File // those that hold no repository, until they are among indexes
 	local   *pacmandb.Local
+	// repos and set are what the inventory is compared with: what is shown, unless
+	// omgd keeps databases of its own.
+	repos *catalog.Repos
+	set   *pkgindex.Set
 }
 
 // open opens the indexes if what they hold of the repositories is current, else
 // reads the databases, which is slower. What is installed is read meanwhile. It
 // writes nothing.
-func open(ctx context.Context, a *ask.Asker, repos *catalog.Repos) (*files, error) {
+func open(ctx context.Context, a *ask.Asker, c *config.Config, repos *catalog.Repos) (*files, error) {
 	l := &files{}
 	var localErr error
 	var reading sync.WaitGroup
@@ -117,7 +123,7 @@ func open(ctx context.Context, a *ask.Asker, repos *catalog.Repos) (*files, erro
 		reading.Wait()
 		return nil, err
 	}
-	aur := l.openAUR(a)
+	aur := l.openAUR(a, c)
 	memory := len(l.indexes) == 0 && len(repos.List) > 0
 	if memory {
 		f, err := repos.Memory(ctx)
@@ -130,11 +136,15 @@ func open(ctx context.Context, a *ask.Asker, repos *catalog.Repos) (*files, erro
 	}
 	reading.Wait()
 	l.indexes = append(l.indexes, l.others...)
-	l.data = answers.Data{Sources: repos.Sources(nil), At: time.Now().Unix()}
+	shown, own := repos, l.openOwn(a, c, repos)
+	if l.repos != nil && c.Sync.Search {
+		shown, l.indexes = l.repos, slices.Concat(own, l.indexes)
+	}
+	l.data = answers.Data{Sources: shown.Sources(nil), At: time.Now().Unix()}
 	if aur != nil {
 		l.data.Sources = append(l.data.Sources, *aur)
 	}
-	if why := repos.Lacking(); why != "" {
+	if why := shown.Lacking(); why != "" {
 		l.data.SetWhy = catalog.ErrNoDatabases.Error() + " " + why
 	}
 	for _, f := range l.indexes {
@@ -143,7 +153,7 @@ func open(ctx context.Context, a *ask.Asker, repos *catalog.Repos) (*files, erro
 			l.data.Built = max(l.data.Built, f.Facts().Built)
 		}
 	}
-	view := repos.View()
+	view := shown.View()
 	if localErr != nil {
 		l.data.InstalledWhy = localErr.Error()
 		// Where pacman never installed anything there is nothing to know.
@@ -159,23 +169,33 @@ func open(ctx context.Context, a *ask.Asker, repos *catalog.Repos) (*files, erro
 		l.close()
 		return nil, err
 	}
+	if l.repos == nil || shown == l.repos {
+		l.repos, l.set = shown, l.data.Set
+		return l, nil
+	}
+	l.data.Compared = l.repos.Sources(nil)
+	l.indexes = slices.Concat(own, l.indexes)
+	if l.set, err = pkgindex.NewSet(l.indexes, l.repos.View()); err != nil {
+		l.close()
+		return nil, err
+	}
 	return l, nil
 }
 
 // describe takes the inventory, as much of it as the answer needs.
-func (l *files) describe(op string, repos *catalog.Repos) (err error) {
+func (l *files) describe(op string) (err error) {
 	switch {
 	case l.local == nil:
 	case op == wire.OpSearch || op == wire.OpInfo:
-		l.data.Inventory = plain(repos.DBPath, l.local)
-	case l.data.SetWhy != "":
-		l.data.Inventory = inventory.Alone(repos.DBPath, l.local, l.data.SetWhy)
+		l.data.Inventory = plain(l.repos.DBPath, l.local)
+	case l.data.SetWhy != "" && !l.repos.In(l.set):
+		l.data.Inventory = inventory.Alone(l.repos.DBPath, l.local, l.data.SetWhy)
 	default:
-		if l.data.Inventory, err = inventory.Take(repos, l.data.Set, l.local); err == nil {
-			l.data.Foreign, err = answers.CompareForeign(l.data.Inventory, repos.Effective(), l.data.Set, 0, nil)
+		if l.data.Inventory, err = inventory.Take(l.repos, l.set, l.local); err == nil {
+			l.data.Foreign, err = answers.CompareForeign(l.data.Inventory, l.repos.Effective(), l.set, 0, nil)
 		}
 	}
-	for _, part := range []*wire.Part{catalog.LockOf(repos.DBPath).Part, catalog.Unread(l.local)} {
+	for _, part := range []*wire.Part{catalog.LockOf(l.repos.DBPath).Part, catalog.Unread(l.local)} {
 		if part != nil {
 			l.data.Parts = append(l.data.Parts, *part)
 		}

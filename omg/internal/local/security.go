@@ -23,7 +23,7 @@ func (l *files) security(a *ask.Asker, r *wire.SecurityRequest, emit ask.Emit) e
 	if err != nil {
 		return err
 	}
-	if l.data.Security, err = answers.Assess(tracker, l.data.Inventory, l.data.Set); err != nil {
+	if l.data.Security, err = answers.Assess(tracker, l.data.Inventory, l.set); err != nil {
 		return err
 	}
 	return l.data.Advisories(r, answers.Emit(emit))

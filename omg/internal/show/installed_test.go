@@ -137,7 +137,17 @@ Index           : 15000 packages, built 2023-11-14 20:13:20 (2 hours ago)
                   /d/repos.omgidx
                   /d/aur.omgidx
 Sources         : core: stale: 2 days old; of 2023-11-12 22:13:20 (2 days ago); changed here 2023-11-14 22:13:20 (now); synchronized unknown
+Hint            : with own = true in [sync] of config.toml, omgd downloads databases of its own to count updates by
 `, show())
+	st.Compared = []wire.Source{
+		{Name: "core", State: wire.SourceOK, AsOf: now.Unix() - 86400, Changed: now.Unix() - 120, Own: true},
+		{Name: "extra", State: wire.SourceOK, Why: "refused", AsOf: now.Unix() - 86400, Changed: now.Unix() - 7200, Own: true},
+	}
+	require.Contains(t, show(), "\nUpdates         : 0 (and 2 ignored), as of 2023-11-14 20:13:20 (2 hours ago)\n")
+	_, lines, _ := strings.Cut(show(), "synchronized unknown\n")
+	require.Equal(t, `Compared With   : core (omgd's own): ok; of 2023-11-13 22:13:20 (1 day ago); found at a mirror 2023-11-14 22:11:20 (2 minutes ago)
+                  extra (omgd's own): ok, but refused; of 2023-11-13 22:13:20 (1 day ago); found at a mirror 2023-11-14 20:13:20 (2 hours ago)
+`, lines)
 	*st = wire.StatusResult{At: st.At, Stale: true, Why: "local/ cannot be read", Parts: []wire.Part{{Name: "libalpm", State: "missing"}}}
 	require.Equal(t, `State           : stale since 2023-11-14 22:12:50 (30 seconds ago): local/ cannot be read
 Installed       : unknown

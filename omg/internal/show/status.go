@@ -3,6 +3,7 @@ package show
 import (
 	"bufio"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,16 +32,17 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 		count(c.OrphansRequired) + " (dependencies that nothing requires)",
 	})
 	p.field("Foreign", count(c.Foreign)+" (in no repository)")
-	p.field("Updates", count(c.Updates)+" (and "+count(c.Ignored)+" ignored)")
+	p.field("Updates", count(c.Updates)+" (and "+count(c.Ignored)+" ignored)"+asOf(st.Compared, now))
 	p.lines("AUR Updates", aurLines(c))
 	p.field("Replacements", count(c.Replacements))
 	p.lines("Security", securityLines(c.Security))
 	p.lines("Index", indexLines(&st.Index, now))
-	sources := make([]string, len(st.Sources))
-	for i := range st.Sources {
-		sources[i] = Source(&st.Sources[i], now)
+	p.lines("Sources", sourceLines(st.Sources, now))
+	if st.Compared != nil {
+		p.lines("Compared With", sourceLines(st.Compared, now))
+	} else if suggestOwn(st.Sources) {
+		p.field("Hint", OwnHint)
 	}
-	p.lines("Sources", sources)
 	if len(st.Parts) == 0 {
 		return
 	}
@@ -49,6 +51,33 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 		parts[i] = because(part.Name+": "+part.State, part.Why)
 	}
 	p.lines("Degraded", parts)
+}
+
+// OwnHint says how updates can be known though nobody runs pacman -Sy.
+const OwnHint = "with own = true in [sync] of config.toml, omgd downloads databases of its own to count updates by"
+
+// suggestOwn says that a repository's database is old.
+func suggestOwn(sources []wire.Source) bool {
+	return slices.ContainsFunc(sources, func(s wire.Source) bool {
+		return s.State == wire.SourceStale && s.Repository()
+	})
+}
+
+func sourceLines(sources []wire.Source, now time.Time) []string {
+	lines := make([]string, len(sources))
+	for i := range sources {
+		lines[i] = Source(&sources[i], now)
+	}
+	return lines
+}
+
+// asOf says when the databases that updates are counted by were current, where those
+// are not what is searched.
+func asOf(compared []wire.Source, now time.Time) string {
+	if compared == nil {
+		return ""
+	}
+	return ", as of " + Moment(wire.Current(compared), now)
 }
 
 func securityLines(c *wire.SecurityCounts) []string {
@@ -119,11 +148,19 @@ func indexLines(x *wire.IndexStatus, now time.Time) []string {
 
 // Source describes a source: its state and its times.
 func Source(s *wire.Source, now time.Time) string {
-	line := because(s.Name+": "+string(s.State), s.Why)
-	for _, t := range []struct {
+	name, times := s.Name, []struct {
 		what string
 		at   int64
-	}{{"of", s.AsOf}, {"changed here", s.Changed}, {"synchronized", s.Synced}} {
+	}{{"of", s.AsOf}, {"changed here", s.Changed}, {"synchronized", s.Synced}}
+	if s.Own {
+		name += " (omgd's own)"
+		times[1].what, times = "found at a mirror", times[:2]
+	}
+	line := because(name+": "+string(s.State), s.Why)
+	if s.State == wire.SourceOK && s.Why != "" {
+		line = name + ": ok, but " + s.Why
+	}
+	for _, t := range times {
 		line += "; " + t.what + " " + Moment(t.at, now)
 	}
 	return line

@@ -103,6 +103,8 @@ func start(o options) (*daemon, error) {
 		AUR:     aurSource,
 		Asked:   asked,
 
+		Mirror: d.mirror(web), MirrorSearch: o.config.Sync.Own && o.config.Sync.Search,
+
 		Runtimes: o.runtimes(),
 
 		Took: counted.Refreshed,

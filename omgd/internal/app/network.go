@@ -1,16 +1,20 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/aur"
 	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/mirror"
 	"github.com/omg-arch/omg/omgd/internal/refresh"
 	"github.com/omg-arch/omg/omgd/internal/service"
 	"github.com/omg-arch/omg/omgd/internal/tracker"
 	"github.com/omg-arch/omg/shared/answers"
+	"github.com/omg-arch/omg/shared/catalog"
+	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -29,6 +33,25 @@ func (d *daemon) askTracker(web *fetch.Client) func() *answers.Tracker {
 	})
 	d.tasks = append(d.tasks, t.Run)
 	return t.Latest
+}
+
+// mirror has databases of our own downloaded where the configuration asks for them,
+// and returns where they are, else nil.
+func (d *daemon) mirror(web *fetch.Client) *refresh.Mirror {
+	c := d.config.Sync
+	if !c.Own {
+		return nil
+	}
+	m := mirror.New(mirror.Config{
+		Sync: c, Fetch: web, Store: d.memory.store, Log: d.log, Dir: filepath.Join(d.data, catalog.OwnDir),
+		Pacman: func() (*pacmandb.Config, error) {
+			return pacmandb.ReadConfig(cmp.Or(d.pacmanConfig, catalog.DefaultPacmanConfig))
+		},
+		Build:   func(ctx context.Context, db, index string) error { return refresh.Build(ctx, index, "--db", db) },
+		Changed: func() { d.worker.Kick() },
+	})
+	d.tasks = append(d.tasks, m.Run)
+	return &refresh.Mirror{Dir: m.Dir, Stale: c.Stale(d.config.Stale.Repos), Why: m.Why}
 }
 
 // askAUR has the AUR asked, unless the configuration forbids it, and returns who

@@ -62,10 +62,10 @@ func (d *daemon) current() (*wire.StatusResult, bool) {
 func (d *daemon) wellness(m *health.Monitor) wire.HealthResult {
 	in := health.Input{Interval: d.worker.Every()}
 	if c := d.config.AUR; c.Enabled {
-		in.Asked = append(in.Asked, "aur")
+		in.Asked = append(in.Asked, wire.SourceAUR)
 	}
 	if c := d.config.Tracker; c.Enabled {
-		in.Asked = append(in.Asked, "tracker")
+		in.Asked = append(in.Asked, wire.SourceTracker)
 	}
 	if st, ok := d.current(); ok {
 		in.Status = st

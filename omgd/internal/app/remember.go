@@ -10,7 +10,6 @@ import (
 
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/omgd/internal/store"
-	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/runtimes"
 	"github.com/omg-arch/omg/shared/statusfile"
 	"github.com/omg-arch/omg/shared/wire"
@@ -118,7 +117,7 @@ func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status 
 	c := r.Counts
 	var vulnerabilities statusfile.Number
 	var security statusfile.Security
-	tracker := slices.IndexFunc(r.Sources, func(s wire.Source) bool { return s.Name == answers.TrackerSource })
+	tracker := slices.IndexFunc(r.Sources, func(s wire.Source) bool { return s.Name == wire.SourceTracker })
 	if c.Security != nil && tracker >= 0 && r.Sources[tracker].State == wire.SourceOK {
 		n := c.Security
 		vulnerabilities = number(&n.Vulnerabilities)
@@ -128,15 +127,28 @@ func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status 
 		}
 	}
 	var aur statusfile.Number
-	if slices.ContainsFunc(r.Sources, func(s wire.Source) bool { return s.Name == answers.AUR && s.State == wire.SourceOK }) {
+	if slices.ContainsFunc(r.Sources, func(s wire.Source) bool { return s.Name == wire.SourceAUR && s.State == wire.SourceOK }) {
 		aur = number(c.AURUpdates)
 	}
 	return statusfile.Status{
 		AURUpdates: aur,
 		Installed:  number(c.Installed), Explicit: number(c.Explicit), Orphans: number(c.Orphans), Updates: number(c.Updates),
 		Vulnerabilities: vulnerabilities, Security: security,
-		At: time.Unix(r.At, 0), Interval: interval,
+		At: time.Unix(r.At, 0), Interval: interval, UpdatesAsOf: updatesAsOf(r),
 	}
+}
+
+// updatesAsOf is when the databases that updates are counted by were current, the
+// zero time if that is not known.
+func updatesAsOf(r *wire.StatusResult) time.Time {
+	by := r.Compared
+	if by == nil {
+		by = r.Sources
+	}
+	if at := wire.Current(by); at > 0 {
+		return time.Unix(at, 0)
+	}
+	return time.Time{}
 }
 
 // close ends a clean run: the status file goes, the store stays.

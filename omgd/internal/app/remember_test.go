@@ -55,7 +55,7 @@ func TestVulnerabilitiesAreRemembered(t *testing.T) {
 		data := answers.Data{Set: set, Inventory: inv, Generation: uint64(i)}
 		data.Security, err = answers.Assess(&c.tracker, inv, set)
 		require.NoError(t, err)
-		m.state.Swap(state.New(data, nil), "")
+		m.state.Swap(state.New(data, state.Machine{}, nil), "")
 		m.refreshed()
 		require.Equal(t, c.file, file.Vulnerabilities.String())
 		require.Equal(t, c.file, file.Security.High.String())

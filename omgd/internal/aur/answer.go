@@ -30,7 +30,7 @@ type answer struct {
 // left out.
 func newAnswer(packages []wire.Package, at time.Time) (*answer, error) {
 	b := pkgindex.NewBuilder("omgd "+version.String(), at.Unix())
-	source := b.Source(Name, pkgindex.KindAUR)
+	source := b.Source(wire.SourceAUR, pkgindex.KindAUR)
 	source.Describe("", 0, at.Unix())
 	for i := range packages {
 		if err := source.Add(&packages[i]); err != nil && !errors.Is(err, pkgindex.ErrRecord) {

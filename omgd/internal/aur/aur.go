@@ -18,9 +18,6 @@ import (
 	"github.com/omg-arch/omg/shared/config"
 )
 
-// Name is what answers call this source.
-const Name = "aur"
-
 // bucket is where the store has what is remembered here.
 const bucket = "aur"
 

@@ -633,7 +633,7 @@ func FuzzAsk(f *testing.F) {
 			require.NoError(t, err)
 			require.NotEmpty(t, p.Name)
 			require.NotContains(t, p.Name, "/")
-			require.Equal(t, Name, p.Repo)
+			require.Equal(t, wire.SourceAUR, p.Repo)
 		}
 	})
 }

@@ -47,12 +47,12 @@ type dumpRecord struct {
 // Source says how far the dump can be believed now.
 func (a *AUR) Source() wire.Source {
 	d := a.dump.Load()
-	s := wire.Source{Name: Name, State: wire.SourceOK, Changed: d.Good}
+	s := wire.Source{Name: wire.SourceAUR, State: wire.SourceOK, Changed: d.Good}
 	if at, err := http.ParseTime(d.LastModified); err == nil {
 		s.AsOf = at.Unix()
 	}
 	if _, err := os.Stat(a.Index); err != nil {
-		return wire.Source{Name: Name, State: wire.SourceMissing, Why: cmp.Or(d.Why, "not downloaded yet")}
+		return wire.Source{Name: wire.SourceAUR, State: wire.SourceMissing, Why: cmp.Or(d.Why, "not downloaded yet")}
 	}
 	most := max(a.Stale, time.Duration(a.Interval)+time.Duration(a.Interval)/grace)
 	switch age := time.Since(time.Unix(d.Good, 0)); {

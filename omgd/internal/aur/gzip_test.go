@@ -35,7 +35,7 @@ func unpack(path string) ([]wire.Package, error) {
 	}
 	var packages []wire.Package
 	for _, r := range records {
-		packages = append(packages, wire.Package{Repo: Name, Name: r.Name, Version: "1-1"})
+		packages = append(packages, wire.Package{Repo: wire.SourceAUR, Name: r.Name, Version: "1-1"})
 	}
 	return packages, nil
 }

@@ -143,11 +143,11 @@ func (a *AUR) nothing() answers.FromAUR {
 	if err != nil {
 		return answers.FromAUR{Source: missing(err)}
 	}
-	return answers.FromAUR{Packages: empty.file, Source: wire.Source{Name: Name, State: wire.SourceOK, AsOf: now.Unix(), Changed: now.Unix()}}
+	return answers.FromAUR{Packages: empty.file, Source: wire.Source{Name: wire.SourceAUR, State: wire.SourceOK, AsOf: now.Unix(), Changed: now.Unix()}}
 }
 
 func missing(err error) wire.Source {
-	return wire.Source{Name: Name, State: wire.SourceMissing, Why: Why(err)}
+	return wire.Source{Name: wire.SourceAUR, State: wire.SourceMissing, Why: Why(err)}
 }
 
 // asked is what to ask the AUR for a search: the most telling of its words, since
@@ -244,7 +244,7 @@ func (l *live) within(ctx context.Context, q question) answers.FromAUR {
 
 func (a *answer) fresh() answers.FromAUR {
 	return answers.FromAUR{Packages: a.file, Source: wire.Source{
-		Name: Name, State: wire.SourceOK, AsOf: a.at.Unix(), Changed: a.at.Unix(),
+		Name: wire.SourceAUR, State: wire.SourceOK, AsOf: a.at.Unix(), Changed: a.at.Unix(),
 	}}
 }
 

@@ -118,7 +118,7 @@ func (q question) learned(p wire.Package) wire.Package {
 // toPackage is a record of the AUR as everyone here knows packages.
 func toPackage(r *aur.Pkg) wire.Package {
 	return wire.Package{
-		Repo: Name, Name: r.Name, Version: r.Version, Desc: r.Description, URL: r.URL, Base: r.PackageBase,
+		Repo: wire.SourceAUR, Name: r.Name, Version: r.Version, Desc: r.Description, URL: r.URL, Base: r.PackageBase,
 		Groups: r.Groups, Licenses: r.License, Provides: r.Provides, Depends: r.Depends, OptDepends: r.OptDepends,
 		MakeDepends: r.MakeDepends, CheckDepends: r.CheckDepends, Conflicts: r.Conflicts, Replaces: r.Replaces,
 		AUR: &wire.AUR{

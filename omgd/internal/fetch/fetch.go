@@ -122,6 +122,17 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
+// plainKey marks the context of a request that may go without TLS.
+type plainKey struct{}
+
+// check is CheckURL for a request, which may allow more.
+func check(r *http.Request) error {
+	if r.Context().Value(plainKey{}) != nil && r.URL.Scheme == "http" && r.URL.Host != "" {
+		return nil
+	}
+	return CheckURL(r.URL)
+}
+
 // checkRedirect lets a server send us on, but not away from TLS, and not to
 // this machine from another.
 func checkRedirect(r *http.Request, via []*http.Request) error {
@@ -129,10 +140,10 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 		return ErrRedirect
 	}
 	from := via[len(via)-1].URL
-	if from.Scheme == "https" && r.URL.Scheme != "https" {
+	if from.Scheme == "https" && r.URL.Scheme != "https" || loopback(r.URL.Hostname()) && !loopback(from.Hostname()) {
 		return fmt.Errorf("%s: %w", r.URL.Redacted(), ErrInsecure)
 	}
-	return CheckURL(r.URL)
+	return check(r)
 }
 
 // Request says what to download.
@@ -147,6 +158,8 @@ type Request struct {
 	// AsIs takes the body as it comes: what a server says of a compressed file is
 	// sometimes that the file is compressed, and sometimes that the answer is.
 	AsIs bool
+	// Plain allows a server without TLS: one that pacman itself is told to believe.
+	Plain bool
 }
 
 // Answer is what came.
@@ -204,11 +217,14 @@ func (c *Client) get(ctx context.Context, r Request, w io.Writer) (Answer, error
 }
 
 func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
+	if r.Plain {
+		ctx = context.WithValue(ctx, plainKey{}, true)
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL, nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := CheckURL(req.URL); err != nil {
+	if err := check(req); err != nil {
 		return nil, err
 	}
 	req.Header.Set("User-Agent", c.agent)

@@ -284,6 +284,40 @@ func TestProxy(t *testing.T) {
 	require.Error(t, err)
 }
 
+// TestPlain: without TLS only who asks for it is answered, and nobody else's server
+// sends it to this machine.
+func TestPlain(t *testing.T) {
+	var to string
+	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			http.Redirect(w, r, to, http.StatusFound)
+			return
+		}
+		_, _ = io.WriteString(w, r.Host)
+	})
+	c, err := New(config.Network{Proxy: proxy, Timeout: config.Duration(time.Second)}, "omg")
+	require.NoError(t, err)
+	defer c.Close()
+	ask := func(url string, plain bool) (string, error) {
+		var b strings.Builder
+		_, err := c.Get(context.Background(), Request{URL: url, MaxBytes: 100, Plain: plain}, &b)
+		return b.String(), err
+	}
+	got, err := ask("http://mirror.example/db", true)
+	require.NoError(t, err)
+	require.Equal(t, "mirror.example", got)
+	_, err = ask("http://mirror.example/db", false)
+	require.ErrorIs(t, err, ErrInsecure)
+	to = "http://other.example/db"
+	got, err = ask("http://mirror.example/", true)
+	require.NoError(t, err)
+	require.Equal(t, "other.example", got)
+	for _, to = range []string{"http://127.0.0.1:631/db", "http://localhost/db", "ftp://other.example/db", "file:///etc/passwd"} {
+		_, err = ask("http://mirror.example/", true)
+		require.ErrorIs(t, err, ErrInsecure, to)
+	}
+}
+
 func TestFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "dump.gz")

@@ -75,6 +75,13 @@ func (m *Monitor) Look(in Input, now time.Time) wire.HealthResult {
 			add(name, OK, "")
 		}
 	}
+	if st != nil && st.Compared != nil {
+		state, why := OK, firstWrong(st.Compared)
+		if why != "" {
+			state = Degraded
+		}
+		add("own databases", state, why)
+	}
 	for _, name := range in.Asked {
 		add(name, sourceState(st, name), sourceWhy(st, name))
 	}
@@ -122,8 +129,12 @@ func indexWhy(st *wire.StatusResult) string {
 	if st.Index.Packages == 0 {
 		return "there are no packages to search in"
 	}
-	for _, s := range st.Sources {
-		if s.State != wire.SourceOK && s.Name != "aur" && s.Name != "tracker" {
+	return firstWrong(st.Sources)
+}
+
+func firstWrong(sources []wire.Source) string {
+	for _, s := range sources {
+		if s.State != wire.SourceOK && s.Repository() {
 			return s.Name + " is " + string(s.State) + because(s.Why)
 		}
 	}

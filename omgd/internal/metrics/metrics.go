@@ -5,6 +5,7 @@ package metrics
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -176,7 +177,14 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 			value(vulnerable, prometheus.GaugeValue, float64(n), severity)
 		}
 	}
-	for _, s := range st.Sources {
+	sources := slices.Clone(st.Sources)
+	for _, s := range st.Compared {
+		if s.Own {
+			s.Name += " (own)"
+			sources = append(sources, s)
+		}
+	}
+	for _, s := range sources {
 		good := 0.0
 		if s.State == wire.SourceOK {
 			good = 1

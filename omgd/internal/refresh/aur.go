@@ -29,7 +29,7 @@ func (w *Worker) mapAUR() (x *state.Index, s *wire.Source) {
 		if w.last == nil || w.last.aur != nil {
 			w.Log.Error("cannot use the AUR's index", "err", err)
 		}
-		return nil, &wire.Source{Name: catalog.AUR, State: wire.SourceFailed, Why: err.Error()}
+		return nil, &wire.Source{Name: wire.SourceAUR, State: wire.SourceFailed, Why: err.Error()}
 	case s == nil:
 		s = catalog.AURSource(x.File, w.Catalog.StaleAUR)
 	}

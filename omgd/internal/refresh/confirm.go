@@ -7,7 +7,6 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/alpm"
 	"github.com/omg-arch/omg/omgd/internal/alpm/question"
 	"github.com/omg-arch/omg/omgd/internal/state"
-	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -22,15 +21,14 @@ func (w *Worker) confirm(ctx context.Context) {
 			return
 		case <-w.confirmations:
 		}
-		repos := w.confirmRepos.Load()
 		st, _ := w.Holder.Acquire()
-		if st == nil || repos == nil || st.Inventory == nil || st.Inventory.Uncompared != "" || st.InstalledWhy != "" {
+		if st == nil || st.Machine.Repos == nil || st.Inventory == nil || st.Inventory.Uncompared != "" || st.InstalledWhy != "" {
 			if st != nil {
 				st.Release()
 			}
 			continue
 		}
-		part := w.compare(ctx, repos, st)
+		part := w.compare(ctx, st)
 		st.Release()
 		if ctx.Err() == nil {
 			w.libalpm.Store(part)
@@ -39,8 +37,9 @@ func (w *Worker) confirm(ctx context.Context) {
 }
 
 // compare asks libalpm and returns what status says of it: nil if it agrees.
-func (w *Worker) compare(ctx context.Context, repos *catalog.Repos, st *state.State) *wire.Part {
-	config, facts := inventory.Facts(repos, st.Set, st.Inventory.Local)
+func (w *Worker) compare(ctx context.Context, st *state.State) *wire.Part {
+	repos, set := st.Machine.Repos, st.Machine.Set
+	config, facts := inventory.Facts(repos, set, st.Inventory.Local)
 	theirs, err := w.Alpm.Facts(ctx, alpm.Databases{
 		Path: repos.DBPath, Repos: config.Repos, IgnorePkg: config.IgnorePkg, IgnoreGroup: config.IgnoreGroup,
 	})
@@ -51,7 +50,7 @@ func (w *Worker) compare(ctx context.Context, repos *catalog.Repos, st *state.St
 	databases := make([]question.Database, len(config.Repos))
 	for i, r := range config.Repos {
 		databases[i].Name = r.Name
-		if n, ok := st.Set.PackagesOf(r.Name); ok {
+		if n, ok := set.PackagesOf(r.Name); ok {
 			databases[i].Packages = n
 		} else {
 			databases[i].Err = "not in the index"

@@ -9,10 +9,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,9 +19,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/catalog"
-	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/pacmandb"
-	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/runtimes"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -64,6 +60,10 @@ type Config struct {
 	// Asked is what the AUR said of the foreign packages, nil for nothing yet; nil
 	// where it is not asked.
 	Asked func() *answers.Asked
+	// Mirror are the databases that omgd downloads for itself, which updates are
+	// counted against; nil for none. MirrorSearch has searches show them, too.
+	Mirror       *Mirror
+	MirrorSearch bool
 	// Runtimes looks at the versions of runtimes, given those of the system's
 	// packages, and returns what runs and what the system has; nil where nobody does.
 	Runtimes func(system map[string]string) ([]wire.Runtime, map[string]string)
@@ -91,17 +91,14 @@ type Worker struct {
 
 	known atomic.Pointer[watch]
 
-	confirmations chan struct{} // a new state waits for libalpm's word
-	confirmRepos  atomic.Pointer[catalog.Repos]
+	confirmations chan struct{}             // a new state waits for libalpm's word
 	libalpm       atomic.Pointer[wire.Part] // what is wrong with it
 
 	mu      sync.Mutex
 	waiting []chan struct{} // who asked for a refresh that has not begun
 	userAt  time.Time       // when the last one that a user asked for ended
 
-	last        *snapshot
-	lastView    pkgindex.View
-	lastSources []wire.Source
+	last *snapshot
 }
 
 // opened is an index file as it was when it was mapped.
@@ -109,26 +106,6 @@ type opened struct {
 	index *state.Index
 	stamp pacmandb.FileStamp
 	bad   error
-}
-
-// snapshot is what a state is made from, to know a change.
-type snapshot struct {
-	indexes []*state.Index // of the repositories
-	others  []*state.Index // given ones without repositories
-	aur     *state.Index   // the AUR's own, nil for none
-	repos   *catalog.Repos
-	stale   []string // what the indexes do not have right
-	local   *pacmandb.Local
-	why     string // why local is missing or uncertain
-	noIndex string // why there is no index though there are databases
-	parts   []wire.Part
-	tracker *answers.Tracker
-	asked   *answers.Asked
-	// aurSource says how far the AUR's data can be believed, nil for none.
-	aurSource *wire.Source
-
-	runtimes []wire.Runtime
-	system   map[string]string // versions of runtimes
 }
 
 // New returns a worker. Its Run does the work; what else it has may be called
@@ -370,6 +347,7 @@ func (w *Worker) refresh(ctx context.Context) {
 			next.stale = append(next.stale, r.Name+" is not indexed anew: "+err.Error())
 		}
 	}
+	next.renewed, next.mirrored = w.renew(repos)
 	next.local, next.why = w.readLocal(ctx, repos.DBPath)
 	if part := catalog.Unread(next.local); part != nil {
 		next.parts = append(next.parts, *part)
@@ -442,110 +420,6 @@ func systemRuntimes(local *pacmandb.Local) map[string]string {
 		}
 	}
 	return versions
-}
-
-// publish swaps a new state in if it differs from the current one.
-func (w *Worker) publish(next snapshot) {
-	view := next.repos.View()
-	sources := next.repos.Sources(next.stale)
-	all := next.all()
-	if next.aurSource != nil {
-		sources = append(sources, *next.aurSource)
-	}
-	if w.last != nil && w.unchanged(next, view, sources) {
-		w.last.local = next.local // the same packages, perhaps with a surer stamp
-		return
-	}
-	files := make([]*pkgindex.File, len(all))
-	var paths []string
-	var built int64
-	for i, x := range all {
-		files[i] = x.File
-		paths = append(paths, x.Path())
-		built = max(built, x.Facts().Built)
-	}
-	if next.local != nil {
-		for _, p := range next.local.Packages {
-			view.Installed = append(view.Installed, p.Name)
-		}
-	}
-	set, err := pkgindex.NewSet(files, view)
-	if err != nil {
-		w.fail(err)
-		w.Suspect()
-		return
-	}
-	data := answers.Data{
-		Set: set, SetWhy: cmp.Or(next.noIndex, lacking(next.repos)), Sources: sources, Files: paths, Built: built, InstalledWhy: next.why, Parts: next.parts, Runtimes: next.runtimes, SystemRuntimes: next.system,
-	}
-	switch {
-	case next.local == nil:
-	case data.SetWhy != "":
-		data.Inventory = inventory.Alone(next.repos.DBPath, next.local, data.SetWhy)
-	default:
-		if data.Inventory, err = inventory.Take(next.repos, set, next.local); err != nil {
-			w.fail(err)
-			w.Suspect()
-			return
-		}
-	}
-	if data.Inventory != nil && data.Inventory.Uncompared == "" {
-		var aurBuilt int64
-		if next.aur != nil {
-			aurBuilt = next.aur.Facts().Built
-		}
-		if data.Foreign, err = answers.CompareForeign(data.Inventory, next.repos.Effective(), set, aurBuilt, next.asked); err != nil {
-			w.fail(err)
-			w.Suspect()
-			return
-		}
-	}
-	if next.tracker != nil {
-		if data.Security, err = answers.Assess(next.tracker, data.Inventory, set); err != nil {
-			w.fail(err)
-			w.Suspect()
-			return
-		}
-	}
-	w.generation++
-	data.Generation = w.generation
-	w.Holder.Swap(state.New(data, all), "")
-	w.last, w.lastView, w.lastSources = &next, view, sources
-	w.confirmRepos.Store(next.repos)
-	select {
-	case w.confirmations <- struct{}{}:
-	default:
-	}
-	w.Log.Info("new state", "generation", w.generation, "packages", set.Packages(), "installed", len(view.Installed))
-}
-
-// unchanged says that a state made of next would say what the current one says.
-func (w *Worker) unchanged(next snapshot, view pkgindex.View, sources []wire.Source) bool {
-	last := w.last
-	return slices.Equal(next.all(), last.all()) && next.tracker == last.tracker && next.asked == last.asked && slices.Equal(next.runtimes, last.runtimes) && maps.Equal(next.system, last.system) &&
-		slices.Equal(view.Repos, w.lastView.Repos) && slices.Equal(view.NoSearch, w.lastView.NoSearch) &&
-		slices.Equal(sources, w.lastSources) &&
-		next.why == last.why && next.noIndex == last.noIndex && slices.Equal(next.parts, last.parts) &&
-		sameConfig(next.repos, last.repos) &&
-		(next.local == last.local || next.local != nil && last.local != nil && next.local.SamePackages(last.local))
-}
-
-// lacking says that there are no databases, empty if there are.
-func lacking(repos *catalog.Repos) string {
-	if why := repos.Lacking(); why != "" {
-		return catalog.ErrNoDatabases.Error() + " " + why
-	}
-	return ""
-}
-
-// sameConfig says that two readings of pacman.conf ignore the same packages.
-func sameConfig(a, b *catalog.Repos) bool {
-	if a.Config == nil || b.Config == nil {
-		return a.Config == b.Config
-	}
-	return slices.Equal(a.Config.IgnorePkg, b.Config.IgnorePkg) &&
-		slices.Equal(a.Config.IgnoreGroup, b.Config.IgnoreGroup) &&
-		slices.Equal(a.List, b.List)
 }
 
 // Close drops the state and the indexes, when Run and all requests have ended.

@@ -47,7 +47,7 @@ func holder(b *testing.B) *state.Holder {
 	}
 	x := state.NewIndex(f)
 	h := &state.Holder{}
-	h.Swap(state.New(d, []*state.Index{x}), "")
+	h.Swap(state.New(d, state.Machine{}, []*state.Index{x}), "")
 	x.Release()
 	return h
 }

@@ -17,7 +17,7 @@ type AUR interface {
 
 // offline is what an asker gets of the AUR who wants it not to be asked.
 var offline = answers.FromAUR{Source: wire.Source{
-	Name: answers.AUR, State: wire.SourceMissing, Why: "the AUR is not to be asked: offline",
+	Name: wire.SourceAUR, State: wire.SourceMissing, Why: "the AUR is not to be asked: offline",
 }}
 
 // searchLive has a search answered later, while the AUR is asked.

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/omg-arch/omg/shared/answers"
+	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/pkgindex"
 )
 
@@ -37,16 +38,25 @@ func (x *Index) Release() {
 // request starts and releases it when the answer is copied out.
 type State struct {
 	answers.Data
+	// Machine is what libalpm sees.
+	Machine Machine
 	indexes []*Index
 	refs    atomic.Int64
 }
 
+// Machine are the databases of this machine: those that the state shows, unless
+// omgd's own are shown in their place.
+type Machine struct {
+	Repos *catalog.Repos
+	Set   *pkgindex.Set
+}
+
 // New makes a state of data that reads the indexes; it retains them.
-func New(data answers.Data, indexes []*Index) *State {
+func New(data answers.Data, machine Machine, indexes []*Index) *State {
 	for _, x := range indexes {
 		x.Retain()
 	}
-	s := &State{Data: data, indexes: indexes}
+	s := &State{Data: data, Machine: machine, indexes: indexes}
 	s.Prepare()
 	s.refs.Store(1)
 	return s

@@ -38,7 +38,7 @@ func TestNoState(t *testing.T) {
 func TestIndexLivesAsLongAsItsReaders(t *testing.T) {
 	var h Holder
 	x := index(t)
-	h.Swap(New(answers.Data{Generation: 1}, []*Index{x}), "")
+	h.Swap(New(answers.Data{Generation: 1}, Machine{}, []*Index{x}), "")
 	x.Release()
 
 	var readers sync.WaitGroup
@@ -59,7 +59,7 @@ func TestIndexLivesAsLongAsItsReaders(t *testing.T) {
 		} else {
 			x.Retain()
 		}
-		h.Swap(New(answers.Data{Generation: g}, []*Index{x}), "")
+		h.Swap(New(answers.Data{Generation: g}, Machine{}, []*Index{x}), "")
 		x.Release()
 	}
 	readers.Wait()

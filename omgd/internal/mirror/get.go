@@ -1,0 +1,90 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/shared/pacmandb"
+)
+
+const (
+	// maxDatabase is the most bytes of a database; the largest has some 10 MB.
+	maxDatabase = 256 << 20
+	// maxSignature is as much of a signature as pacman itself downloads.
+	maxSignature = 16 << 10
+)
+
+// errUnsigned means that there is no signature where there has to be one.
+var errUnsigned = errors.New("pacman.conf requires a signature of the database, and there is none")
+
+// get downloads to a file, or copies what a file:// server has.
+func (m *Mirror) get(ctx context.Context, r fetch.Request, path string) (fetch.Answer, error) {
+	switch scheme, _, _ := strings.Cut(r.URL, ":"); scheme {
+	case "http", "https":
+		return m.Fetch.File(ctx, r, path, nil)
+	case "file":
+		return copyFile(r, path)
+	default:
+		return fetch.Answer{}, fmt.Errorf("%s is not a way to download that omgd knows", scheme)
+	}
+}
+
+// copyFile does for a file what fetch.Client.File does for what a server has.
+func copyFile(r fetch.Request, path string) (a fetch.Answer, err error) {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return a, err
+	}
+	from, err := os.OpenFile(u.Path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return a, err
+	}
+	defer from.Close()
+	fi, err := from.Stat()
+	switch {
+	case err != nil:
+		return a, err
+	case !fi.Mode().IsRegular():
+		return a, fmt.Errorf("%s: not a regular file", u.Path)
+	case fi.Size() > r.MaxBytes:
+		return a, fmt.Errorf("%w: %d bytes, at most %d are taken", fetch.ErrTooLarge, fi.Size(), r.MaxBytes)
+	}
+	a.LastModified = fi.ModTime().UTC().Format(http.TimeFormat)
+	if a.LastModified == r.LastModified {
+		a.NotModified = true
+		return a, nil
+	}
+	to, err := os.Create(path)
+	if err != nil {
+		return a, err
+	}
+	a.Bytes, err = io.Copy(to, io.LimitReader(from, r.MaxBytes))
+	return a, errors.Join(err, to.Sync(), to.Close())
+}
+
+// signature downloads the signature of a staged database, if the repository is to
+// have one. It is kept for who verifies it: without pacman's keys nobody can.
+func (m *Mirror) signature(ctx context.Context, wanted pacmandb.Signature, url, staged string) error {
+	if wanted == pacmandb.SignatureNever {
+		return nil
+	}
+	_, err := m.get(ctx, fetch.Request{URL: url + ".sig", MaxBytes: maxSignature, AsIs: true, Plain: true}, staged+".sig")
+	if err == nil || wanted == pacmandb.SignatureOptional && ctx.Err() == nil {
+		return nil
+	}
+	var refused *fetch.StatusError
+	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &refused) && refused.Code == http.StatusNotFound {
+		return errUnsigned
+	}
+	return fmt.Errorf("the signature: %w", err)
+}
