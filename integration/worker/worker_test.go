@@ -184,12 +184,37 @@ func TestFaultsAreNamed(t *testing.T) {
 		require.Eventually(t, func() bool {
 			return strings.Contains(p.omg(t, d, "status").Stdout, "libalpm: differs: ")
 		}, 20*time.Second, 50*time.Millisecond)
-		for i, q := range questions {
-			require.Equal(t, answers[i], p.omg(t, d, q...).Stdout, q)
+		// libalpm's word counts: it is what pacman says of that copy.
+		pacman := func(args ...string) string {
+			return programs.Exec(t, p.env, "pacman", append([]string{"--config", p.conf, "-b", other}, args...)...).Stdout
 		}
+		require.Eventually(t, func() bool {
+			return p.omg(t, d, "explicit", "-q").Stdout != answers[0] || p.omg(t, d, "installed").Stdout != answers[4]
+		},
+			20*time.Second, 50*time.Millisecond)
+		for _, q := range []struct{ ours, theirs []string }{
+			{[]string{"explicit", "-q"}, []string{"-Qeq"}},
+			{[]string{"orphans", "-q"}, []string{"-Qdtq"}},
+			{[]string{"foreign", "-q"}, []string{"-Qmq"}},
+			{[]string{"outdated", "--no-aur"}, []string{"-Qu"}},
+			{[]string{"installed", "-q"}, []string{"-Qq"}},
+		} {
+			require.Equal(t, pacman(q.theirs...), p.omg(t, d, q.ours...).Stdout, q.ours)
+		}
+		require.Contains(t, p.omg(t, d, "status").Stdout, "libalpm is believed")
+
+		// Unless we could not read everything ourselves: then it may not have either.
+		require.NoError(t, os.MkdirAll(filepath.Join(p.db, "local", "half-1-1"), 0o755))
+		require.Eventually(t, func() bool { return strings.Contains(p.omg(t, d, "status").Stdout, "ours is kept") }, 20*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return p.omg(t, d, "orphans", "-q").Stdout == answers[2] }, 20*time.Second, 50*time.Millisecond)
+		require.NoError(t, os.RemoveAll(filepath.Join(p.db, "local", "half-1-1")))
+
 		p.install(t, whole)
 		p.change(t)
 		healthy()
+		for i, q := range questions {
+			require.Equal(t, answers[i], p.omg(t, d, q...).Stdout, q)
+		}
 	})
 }
 

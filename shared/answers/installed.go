@@ -61,8 +61,8 @@ func counts(inv *inventory.Inventory) wire.Counts {
 	c := wire.Counts{
 		Installed:       count(len(inv.Local.Packages)),
 		Explicit:        count(len(inv.Local.Explicit())),
-		Orphans:         count(len(inv.Relations.Orphans(false))),
-		OrphansRequired: count(len(inv.Relations.Orphans(true))),
+		Orphans:         count(len(inv.Orphans(false))),
+		OrphansRequired: count(len(inv.Orphans(true))),
 	}
 	if inv.Uncompared == "" {
 		c.Foreign = count(len(inv.Foreign))
@@ -205,9 +205,9 @@ func (d *Data) chooseInstalled(r *wire.InstalledRequest) (chosen []*pacmandb.Ins
 	case wire.FilterDeps:
 		chosen = inv.Local.Depends()
 	case wire.FilterOrphans:
-		chosen = inv.Relations.Orphans(false)
+		chosen = inv.Orphans(false)
 	case wire.FilterRequired:
-		chosen = inv.Relations.Orphans(true)
+		chosen = inv.Orphans(true)
 	case wire.FilterForeign:
 		if inv.Uncompared != "" {
 			return nil, nil, fmt.Errorf("%w: %s", ErrNoRepos, inv.Uncompared)

@@ -26,6 +26,8 @@ type Inventory struct {
 	Uncompared string
 	// Versions has the version of each installed package.
 	Versions map[string]string
+
+	needs map[string]Need // of the installed packages, where another reader said so
 }
 
 // Take compares an installed system with the repositories that a set of indexes

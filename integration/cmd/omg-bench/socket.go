@@ -8,7 +8,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// socket compares a ping with the round trip of a bare echo server that reads
+// socket measures answers that read nothing. It compares a ping with the round trip of a bare echo server that reads
 // and writes as many bytes through the same buffers, by turns.
 func (b *bench) socket() error {
 	w, err := b.generated(10)
@@ -47,6 +47,21 @@ func (b *bench) socket() error {
 	f := ratio("ping", "socket", "echo server", ours, theirs, "within 1.5 times", 1/1.5)
 	f.Unit = "µs"
 	b.add(f)
+	return b.health(w.socket)
+}
+
+// health measures how long omgd takes to judge itself.
+func (b *bench) health(socket string) error {
+	request, err := wire.AppendRequest(nil, 1, wire.OpHealth, nil)
+	if err != nil {
+		return err
+	}
+	times, err := roundTrips(socket, request, 2000)
+	if err != nil {
+		return err
+	}
+	p99 := times.quantile(0.99)
+	b.add(figure{Name: "health, p99", On: "socket", Measured: p99, Unit: "µs", Aim: "under 1 ms", Met: p99 < 1000})
 	return nil
 }
 

@@ -36,6 +36,9 @@ type snapshot struct {
 	runtimes []wire.Runtime
 	system   map[string]string // versions of runtimes
 
+	// word is libalpm's, to be taken for ours; nil where they agree.
+	word *word
+
 	// What publish makes of it: the repositories that are shown and how, the sources
 	// of what is shown, and of what is compared if that is something else.
 	served            *catalog.Repos
@@ -80,6 +83,9 @@ func (s *snapshot) lacks(repos *catalog.Repos, set *pkgindex.Set) string {
 // publish swaps a new state in if it differs from the current one.
 func (w *Worker) publish(next snapshot) {
 	next.describe(w.MirrorSearch)
+	if word := w.word.Load(); word != nil && word.about(next.local, next.all(), next.repos) {
+		next.word = word
+	}
 	if w.last != nil && w.last.says(&next) {
 		w.last.local = next.local // the same packages, perhaps with a surer stamp
 		return
@@ -120,7 +126,10 @@ func (w *Worker) newState(next *snapshot) (*state.State, error) {
 		data.Files = append(data.Files, x.Path())
 		data.Built = max(data.Built, x.Facts().Built)
 	}
-	machine := state.Machine{Repos: next.repos, Set: set}
+	machine := state.Machine{
+		Repos: next.repos, Set: set, Indexes: next.all(), Local: next.local,
+		Whole: next.noIndex == "" && len(next.stale) == 0 && next.why == "" && next.repos.In(set) && catalog.Unread(next.local) == nil,
+	}
 	compared, against := next.served, set
 	kept := append(slices.Clone(next.mirrored), next.all()...)
 	switch {
@@ -144,26 +153,35 @@ func (w *Worker) newState(next *snapshot) (*state.State, error) {
 // compare fills in what follows from what is installed and what the repositories
 // have.
 func (s *snapshot) compare(data *answers.Data, repos *catalog.Repos, set *pkgindex.Set) (err error) {
-	lacks := s.lacks(repos, set)
-	switch {
-	case s.local == nil:
-	case lacks != "":
-		data.Inventory = inventory.Alone(s.repos.DBPath, s.local, lacks)
-	default:
-		if data.Inventory, err = inventory.Take(repos, set, s.local); err != nil {
-			return err
-		}
-		var aurBuilt int64
-		if s.aur != nil {
-			aurBuilt = s.aur.Facts().Built
-		}
-		if data.Foreign, err = answers.CompareForeign(data.Inventory, repos.Effective(), set, aurBuilt, s.asked); err != nil {
+	if s.local != nil {
+		if err := s.takeInventory(data, repos, set); err != nil {
 			return err
 		}
 	}
 	if s.tracker != nil {
 		data.Security, err = answers.Assess(s.tracker, data.Inventory, set)
 	}
+	return err
+}
+
+func (s *snapshot) takeInventory(data *answers.Data, repos *catalog.Repos, set *pkgindex.Set) (err error) {
+	lacks := s.lacks(repos, set)
+	if lacks != "" {
+		data.Inventory = inventory.Alone(s.repos.DBPath, s.local, lacks)
+	} else if data.Inventory, err = inventory.Take(repos, set, s.local); err != nil {
+		return err
+	}
+	if s.word != nil {
+		data.Inventory = data.Inventory.Correct(s.word.verdicts, s.word.repositories && repos == s.repos)
+	}
+	if lacks != "" {
+		return nil
+	}
+	var aurBuilt int64
+	if s.aur != nil {
+		aurBuilt = s.aur.Facts().Built
+	}
+	data.Foreign, err = answers.CompareForeign(data.Inventory, repos.Effective(), set, aurBuilt, s.asked)
 	return err
 }
 
@@ -178,7 +196,7 @@ func files(indexes []*state.Index) []*pkgindex.File {
 // says reports whether a state made of next would say what the one made of s says.
 func (s *snapshot) says(next *snapshot) bool {
 	return slices.Equal(next.all(), s.all()) && slices.Equal(next.mirrored, s.mirrored) &&
-		next.tracker == s.tracker && next.asked == s.asked &&
+		next.tracker == s.tracker && next.asked == s.asked && next.word == s.word &&
 		slices.Equal(next.runtimes, s.runtimes) && maps.Equal(next.system, s.system) &&
 		slices.Equal(next.view.Repos, s.view.Repos) && slices.Equal(next.view.NoSearch, s.view.NoSearch) &&
 		slices.Equal(next.sources, s.sources) && slices.Equal(next.compared, s.compared) &&

@@ -93,6 +93,7 @@ type Worker struct {
 
 	confirmations chan struct{}             // a new state waits for libalpm's word
 	libalpm       atomic.Pointer[wire.Part] // what is wrong with it
+	word          atomic.Pointer[word]      // what it says where it differs, nil for nothing
 
 	mu      sync.Mutex
 	waiting []chan struct{} // who asked for a refresh that has not begun

@@ -7,6 +7,7 @@ import (
 
 	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/catalog"
+	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
 )
 
@@ -47,8 +48,13 @@ type State struct {
 // Machine are the databases of this machine: those that the state shows, unless
 // omgd's own are shown in their place.
 type Machine struct {
-	Repos *catalog.Repos
-	Set   *pkgindex.Set
+	Repos   *catalog.Repos
+	Set     *pkgindex.Set
+	Indexes []*Index // of the Set
+	// Local is what is installed as we read it; Whole says that all of it could be
+	// read, and all of the repositories.
+	Local *pacmandb.Local
+	Whole bool
 }
 
 // New makes a state of data that reads the indexes; it retains them.
