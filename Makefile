@@ -48,7 +48,8 @@ deps: ## Install what building with libalpm and the tests need (Debian, Ubuntu, 
 
 .PHONY: test
 test: deps build ## Set everything up, then run all tests with the race detector
-	CGO_ENABLED=1 go test -race -tags $(ALL_TAGS) $(TESTFLAGS) work
+	OMG_SOURCES=$$(git ls-files -z -co --exclude-standard | xargs -0 cat 2>/dev/null | sha256sum) \
+		CGO_ENABLED=1 go test -race -tags $(ALL_TAGS) $(TESTFLAGS) work
 
 .PHONY: lint
 lint: $(TOOLS)/built ## Check formatting, vet, staticcheck, tidy modules, known vulnerabilities
