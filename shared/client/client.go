@@ -40,9 +40,9 @@ type Options struct {
 	// Name tells the server who asks.
 	Name string
 	// Timeout is the longest wait for the server to accept, to read or to write
-	// something (default 10 s).
+	// something, and for the rest of a frame that has begun (default 10 s).
 	Timeout time.Duration
-	// MaxAnswer is the most bytes of one answer (default 64 MiB).
+	// MaxAnswer is the most bytes of one answer's frames (default 64 MiB).
 	MaxAnswer int
 }
 
@@ -55,7 +55,8 @@ type Conn struct {
 	pid   int // of the one who listens
 	r     *bufio.Reader
 	frame []byte
-	out   []byte // requests that are not written yet
+	late  time.Time // when the frame that is being read is too late; zero before it begins
+	out   []byte    // requests that are not written yet
 	next  uint64
 	hello uint64 // the id of the greeting that awaits its answer, 0 for none
 }
@@ -147,9 +148,15 @@ type stream struct{ *Conn }
 
 func (s stream) Read(p []byte) (int, error) {
 	for {
+		if !s.late.IsZero() && time.Now().After(s.late) {
+			return 0, os.ErrDeadlineExceeded
+		}
 		n, err := unix.Read(s.fd, p)
 		switch {
 		case n > 0:
+			if s.late.IsZero() {
+				s.late = time.Now().Add(s.opt.Timeout)
+			}
 			return n, nil
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -233,6 +240,7 @@ func (c *Conn) flush() error {
 
 // receive reads one response.
 func (c *Conn) receive() (r wire.Response, err error) {
+	c.late = time.Time{}
 	if c.frame, err = wire.ReadFrame(c.r, c.frame); err != nil {
 		return r, err
 	}
@@ -278,24 +286,26 @@ func (c *Conn) call(ctx context.Context, op string, req any, part func([]byte, b
 	if err != nil {
 		return err
 	}
-	size := 0
+	size, came := 0, false
 	var ahead [][]byte
 	for {
 		r, err := c.Receive(ctx)
 		if err != nil {
-			if size == 0 && errors.Is(err, ErrBroken) {
+			if !came && errors.Is(err, ErrBroken) {
 				return &noPart{err}
 			}
 			return err
 		}
+		// Whole frames count, also those of others: an endless answer may have empty parts.
+		if size += len(c.frame); size > c.opt.MaxAnswer {
+			return fmt.Errorf("%w: more than %d bytes", ErrTooLong, c.opt.MaxAnswer)
+		}
 		if r.ID != id && r.ID != 0 {
 			continue // of a request that was given up
 		}
+		came = true
 		if r.Err != nil {
 			return r.Err
-		}
-		if size += len(r.Result); size > c.opt.MaxAnswer {
-			return fmt.Errorf("%w: more than %d bytes", ErrTooLong, c.opt.MaxAnswer)
 		}
 		if r.More {
 			ahead = append(ahead, bytes.Clone(r.Result))

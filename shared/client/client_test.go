@@ -195,6 +195,34 @@ func TestSilentServer(t *testing.T) {
 	require.ErrorIs(t, c.Get(ended, "op", nil, nil), context.Canceled)
 }
 
+// TestDrip: a frame that has begun ends within the time limit, however its bytes come.
+func TestDrip(t *testing.T) {
+	c := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
+		_, err := nc.Write([]byte{0, 0, 1, 0})
+		for err == nil {
+			time.Sleep(10 * time.Millisecond)
+			_, err = nc.Write([]byte{0x80})
+		}
+	}), Options{Timeout: 50 * time.Millisecond})
+	require.ErrorIs(t, c.Get(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
+}
+
+// TestEndless: parts with nothing in them, and answers that nobody asked for, come to an end too.
+func TestEndless(t *testing.T) {
+	for name, other := range map[string]uint64{"empty parts": 0, "answers to others": 1000} {
+		t.Run(name, func(t *testing.T) {
+			c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte {
+				var b []byte
+				for range 1000 {
+					b = wire.AppendResult(b, h.ID+other, []byte{0xc0}, true)
+				}
+				return b
+			})), Options{MaxAnswer: 10_000, Timeout: time.Second})
+			require.ErrorIs(t, c.Call(ctx, "op", nil, func([]byte, bool) error { return nil }), ErrTooLong)
+		})
+	}
+}
+
 // TestBrokenOnce: a connection that breaks before an answer is made anew, one
 // time; one that breaks within an answer is not.
 func TestBrokenOnce(t *testing.T) {

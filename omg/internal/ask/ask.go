@@ -118,19 +118,16 @@ func (a *Asker) instead(op string, err error) bool {
 			a.Note(err.Error())
 		}
 		return true
+	case wire.Administrative(op):
+		return false // it is this daemon that was to do it
 	case errors.As(err, &said):
 		if op == wire.OpSecurity {
 			return false // nobody else knows
 		}
 		switch said.Code {
-		case wire.CodeNotReady, wire.CodeInternal, wire.CodeBusy, wire.CodeShuttingDown, wire.CodeVersion:
+		case wire.CodeNotReady, wire.CodeInternal, wire.CodeBusy, wire.CodeShuttingDown, wire.CodeVersion, wire.CodeNotAllowed:
 			a.Note("omgd: " + said.Message + ": answering without it")
 			return true
-		case wire.CodeNotAllowed:
-			if !wire.Administrative(op) {
-				a.Note("omgd: " + said.Message + ": answering without it")
-				return true
-			}
 		}
 		return false
 	default:
