@@ -49,9 +49,10 @@ echo "\$ omgd --foreground --socket $socket --data-dir $dir/data ${databases[*]}
 omgd --foreground --socket "$socket" --data-dir "$dir/data" "${databases[@]}" &
 daemon=$!
 for ((i = 0; ; i++)); do
-	[[ -S $socket ]] && break
+	# Without a daemon that is ready, omg answers itself: only a daemon's data has a generation.
+	[[ -S $socket ]] && omg status --socket "$socket" --format '{{.generation}}' 2>/dev/null | grep -q '^[1-9]' && break
 	kill -0 "$daemon" 2>/dev/null || fail 'omgd ended before it answered'
-	((i < 200)) || fail 'omgd made no socket within 10 s'
+	((i < 200)) || fail 'omgd was not ready within 10 s'
 	sleep 0.05
 done
 
@@ -59,7 +60,6 @@ say 'Ask'
 show omg search --socket "$socket" --limit 5 lib
 package=$(omg search --socket "$socket" -q --limit 1 lib)
 show omg info --socket "$socket" "$package"
-# omg would have answered without a daemon too; only a daemon's data has a generation.
 omg search --socket "$socket" --json --limit 1 lib | grep -q '"generation":[1-9]' || fail 'omgd did not answer'
 
 say 'Stop the daemon; it leaves nothing'

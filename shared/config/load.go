@@ -58,7 +58,7 @@ func Load(env paths.Env, system bool) (*Loaded, error) {
 	files, chosen := env.Configs(system)
 	for _, path := range files {
 		data, err := read(path, env)
-		if errors.Is(err, fs.ErrNotExist) && !chosen {
+		if !chosen && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) { // /dev/null is the home of some users
 			continue
 		}
 		if err == nil {

@@ -177,6 +177,11 @@ func TestFiles(t *testing.T) {
 	l, err = Load(environment(t, "cache.entries = 5", nil), true)
 	require.NoError(t, err)
 	require.NotEqual(t, 5, l.Cache.Entries, "all users' configuration has nothing of one user's")
+
+	nowhere := map[string]string{"HOME": "/dev/null"}
+	l, err = Load(paths.Env{Getenv: func(name string) string { return nowhere[name] }}, false)
+	require.NoError(t, err, "a home that is no directory has no configuration")
+	require.Empty(t, l.Origins)
 }
 
 func TestSizesAndTimes(t *testing.T) {

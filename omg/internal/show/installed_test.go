@@ -159,7 +159,7 @@ Updates         : unknown (and unknown ignored)
 AUR Updates     : unknown
 Replacements    : unknown
 Security        : unknown
-Index           : 0 packages
+Index           : None
 Sources         : None
 Degraded        : libalpm: missing
 `, show())

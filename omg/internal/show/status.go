@@ -139,6 +139,9 @@ func because(what, why string) string {
 }
 
 func indexLines(x *wire.IndexStatus, now time.Time) []string {
+	if x.Packages == 0 && x.Built == 0 {
+		return nil // neither an index nor databases: not one that is empty
+	}
 	line := strconv.FormatUint(uint64(x.Packages), 10) + " packages"
 	if x.Built != 0 {
 		line += ", built " + Moment(x.Built, now)
