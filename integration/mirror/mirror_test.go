@@ -82,7 +82,7 @@ func newWorld(t *testing.T, db string, more ...string) *world {
 func small(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, fixture.Write(dir, fixture.Options{Packages: 300, Installed: 40, Seed: 1}))
+	require.NoError(t, fixture.Write(dir, fixture.Options{Packages: 60, Installed: 30, Seed: 1}))
 	return dir
 }
 

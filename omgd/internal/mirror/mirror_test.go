@@ -299,7 +299,7 @@ func TestFaults(t *testing.T) {
 		handle http.HandlerFunc
 		why    string
 	}{
-		"503 in HTML": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", 503) }, "503"},
+		"503 in HTML": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusServiceUnavailable) }, "503"},
 		"HTML":        {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>welcome</html>") }, "its database is refused"},
 		"nothing":     {func(http.ResponseWriter, *http.Request) {}, "its database is refused"},
 		"truncated":   {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(whole[:len(whole)/2]) }, "its database is refused"},
