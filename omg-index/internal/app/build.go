@@ -17,7 +17,6 @@ import (
 	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
-	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/version"
 )
@@ -67,7 +66,7 @@ func build(c *cli.Context) error {
 	if err != nil {
 		return exit.With(exit.Failed, err)
 	}
-	out, err := output(c)
+	out, err := output(c, repos)
 	if err != nil {
 		return exit.With(exit.Failed, err)
 	}
@@ -161,24 +160,6 @@ func reposToBuild(c *cli.Context) (*catalog.Repos, error) {
 		repos.Missing = nil
 	}
 	return repos, nil
-}
-
-func output(c *cli.Context) (string, error) {
-	if c.IsSet("o") {
-		out := c.String("o")
-		if out == "" {
-			return "", command.Usagef("--output takes the path of a file")
-		}
-		return out, nil
-	}
-	dir := paths.Process().DataDir(c.String("data-dir"))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	if aurAlone(c) {
-		return filepath.Join(dir, paths.AURIndex), nil
-	}
-	return filepath.Join(dir, paths.ReposIndex), nil
 }
 
 // summarize prints what was built: a line a repository, and one for the file.
