@@ -146,6 +146,19 @@ func TestAnotherFileSystem(t *testing.T) {
 	require.Empty(t, p.Notes())
 }
 
+func TestMoreLevelsThanAreSearched(t *testing.T) {
+	w := newWorld(t, with(nodes, ".nvmrc: 18", strings.Repeat("d/", maxLevels))...)
+	env := w.env()
+	env.Dir = w.path(strings.Repeat("d/", maxLevels))
+	p := New(env)
+	require.Empty(t, w.say(p.Active(Node)))
+	require.Len(t, p.Notes(), 1)
+	require.Equal(t, "too many levels up: not searched", p.Notes()[0].Text)
+	env.Dir = w.path(strings.Repeat("d/", maxLevels-1))
+	p = New(env)
+	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(p.Active(Node)))
+}
+
 func TestARemoteFileSystem(t *testing.T) {
 	w := newWorld(t, with(nodes, ".nvmrc: 18", "~/src/.ruby-version: 3.3.0")...)
 	p := New(w.env())

@@ -123,6 +123,9 @@ func (p *Prober) walk() {
 		}
 		dir = filepath.Dir(dir)
 	}
+	if len(undecided) > 0 {
+		p.note(dir, "too many levels up: not searched")
+	}
 }
 
 // look reads a directory once and returns a function that knows which names it

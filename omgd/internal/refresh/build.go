@@ -38,6 +38,12 @@ func Build(ctx context.Context, out string, of ...string) error {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}
+	// Omg-index writes over no pipe, link or the like; this place is ours.
+	if fi, err := os.Lstat(out); err == nil && !fi.Mode().IsRegular() && !fi.IsDir() {
+		if err := os.Remove(out); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
 	args := append([]string{"build", "-o", out}, of...)
