@@ -191,7 +191,7 @@ func TestOwnsEqualsPacman(t *testing.T) {
 	paths := w.rooted(t)
 	require.Greater(t, len(paths), 100)
 	unowned := regexp.MustCompile(`(?i)error: no package owns (.*)`)
-	for _, y := range w.ways(t)[1:] { // no daemon is asked
+	for _, y := range w.ways(t) {
 		for batch := range slices.Chunk(paths, 40) {
 			want := w.pacman(t, append([]string{"-Qo"}, batch...)...)
 			got := y.omg(t, append([]string{"owns"}, batch...)...)
@@ -213,7 +213,7 @@ func TestFilesEqualPacman(t *testing.T) {
 	}
 	require.Greater(t, len(packages), 50)
 	packages = append(packages, "sh", "nosuchpackage")
-	for _, y := range w.ways(t)[1:] { // no daemon is asked
+	for _, y := range w.ways(t) {
 		y.same(t, w.pacman(t, append([]string{"-Ql"}, packages...)...), append([]string{"files"}, packages...)...)
 		y.same(t, w.pacman(t, append([]string{"-Qlq"}, packages...)...), append([]string{"files", "-q"}, packages...)...)
 	}
@@ -337,27 +337,28 @@ func TestWhy(t *testing.T) {
 		requires[name] = "  " + requiredBy + "  "
 	}
 	dependency := regexp.MustCompile(` \([^)]*\)`)
-	y := w.ways(t)[1] // no daemon is asked
-	links := 0
-	for _, name := range []string{"glibc", "cairo", "bash", "zlib", "openssl", "libx11"} {
-		got := y.omg(t, "why", name)
-		require.Zero(t, got.Code, got.Stderr)
-		for _, line := range got.Lines() {
-			chain := strings.Split(strings.TrimSuffix(dependency.ReplaceAllString(line, ""), " [explicit]"), " -> ")
-			require.Contains(t, explicit, chain[0], line)
-			require.Equal(t, name, chain[len(chain)-1], line)
-			for i := 1; i < len(chain); i++ {
-				require.Contains(t, requires[chain[i]], "  "+chain[i-1]+"  ", line)
-				links++
-			}
-		}
-		far := y.omg(t, "why", "-q", name).Lines()
-		require.Contains(t, y.omg(t, "why", "--reverse", "-q", far[len(far)-1]).Lines(), name)
-	}
-	require.Greater(t, links, 100)
 	orphans := w.pacman(t, "-Qdttq").Lines()
 	require.NotEmpty(t, orphans)
-	got := y.omg(t, "why", orphans[0])
-	require.Equal(t, 1, got.Code)
-	require.Contains(t, got.Stderr, "needs "+orphans[0])
+	for _, y := range w.ways(t) {
+		links := 0
+		for _, name := range []string{"glibc", "cairo", "bash", "zlib", "openssl", "libx11"} {
+			got := y.omg(t, "why", name)
+			require.Zero(t, got.Code, got.Stderr)
+			for _, line := range got.Lines() {
+				chain := strings.Split(strings.TrimSuffix(dependency.ReplaceAllString(line, ""), " [explicit]"), " -> ")
+				require.Contains(t, explicit, chain[0], line)
+				require.Equal(t, name, chain[len(chain)-1], line)
+				for i := 1; i < len(chain); i++ {
+					require.Contains(t, requires[chain[i]], "  "+chain[i-1]+"  ", line)
+					links++
+				}
+			}
+			far := y.omg(t, "why", "-q", name).Lines()
+			require.Contains(t, y.omg(t, "why", "--reverse", "-q", far[len(far)-1]).Lines(), name)
+		}
+		require.Greater(t, links, 100, y.name)
+		got := y.omg(t, "why", orphans[0])
+		require.Equal(t, 1, got.Code)
+		require.Contains(t, got.Stderr, "needs "+orphans[0])
+	}
 }

@@ -42,6 +42,10 @@ type HelloResult struct {
 	Protocol uint32 `msgpack:"protocol" json:"protocol"`
 	// Server is the daemon's version.
 	Server string `msgpack:"server" json:"server"`
+	// DBPath and PacmanConfig are the absolute paths that the daemon was told to
+	// answer from; empty for pacman's own.
+	DBPath       string `msgpack:"dbpath,omitempty" json:"dbpath,omitempty"`
+	PacmanConfig string `msgpack:"pacman_config,omitempty" json:"pacman_config,omitempty"`
 }
 
 // SearchRequest asks for the packages that match every word.

@@ -74,7 +74,7 @@ func good() map[string][]byte {
 		"ping":               request(7, OpPing, nil),
 		"ping result":        AppendResult(nil, 7, []byte{0x80}, false),
 		"hello":              request(1, OpHello, &HelloRequest{Protocol: Protocol, Client: "omg 1.0.0"}),
-		"hello result":       result(1, false, &HelloResult{Protocol: Protocol, Server: "1.0.0"}),
+		"hello result":       result(1, false, &HelloResult{Protocol: Protocol, Server: "1.0.0", DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}),
 		"search":             request(2, OpSearch, &SearchRequest{Words: []string{"fire", "desc:browser"}}),
 		"search, all fields": request(1<<64-1, OpSearch, &SearchRequest{Words: []string{"^lib"}, Regex: true, NameOnly: true, Repos: []string{"core", "extra"}, Sort: SortName, Limit: 70_000}),
 		"search, live":       request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, Live: true}),

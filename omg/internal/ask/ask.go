@@ -37,6 +37,8 @@ type Asker struct {
 	// asked is set once the daemon has answered: what one command prints comes
 	// from one side.
 	asked bool
+	// located are flags that name what the daemon reads, for who answers instead.
+	located []string
 }
 
 // Emit takes a part of an answer; more says that another one follows.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -18,12 +19,12 @@ const direct = "omg-direct"
 // Become returns a Local that replaces this process by omg-direct with the same
 // arguments.
 func Become(args []string) Local {
-	return func(context.Context, *Asker, string, any, Emit) error {
+	return func(_ context.Context, a *Asker, _ string, _ any, _ Emit) error {
 		program, err := paths.Program(direct)
 		if err != nil {
 			return fmt.Errorf("no daemon answers, and without one: %w", err)
 		}
-		argv := append([]string{args[0], "--no-daemon"}, args[1:]...)
+		argv := slices.Concat(args[:1], []string{"--no-daemon"}, a.located, args[1:])
 		return &os.PathError{Op: "exec", Path: program, Err: unix.Exec(program, argv, os.Environ())}
 	}
 }

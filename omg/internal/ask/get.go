@@ -13,10 +13,41 @@ func (a *Asker) Get(ctx context.Context, op string, req, result any) error {
 	return a.ask(ctx, op, req, into(result))
 }
 
-// Read asks what only files answer, one of the operations below: it never goes
-// to the daemon, which keeps neither file lists nor chains.
+// Read asks what only files answer, one of the operations below: the daemon keeps
+// neither file lists nor chains. Those of packages are read where the daemon reads.
 func (a *Asker) Read(ctx context.Context, op string, req, result any) error {
+	switch op {
+	case OpOwns, OpFiles, OpWhy:
+		if err := a.locate(ctx); err != nil {
+			return exitError(err)
+		}
+	}
 	return exitError(a.Local(ctx, a, op, req, into(result)))
+}
+
+// locate asks the daemon which databases it answers from. What the command line
+// names goes before.
+func (a *Asker) locate(ctx context.Context) error {
+	if !a.useDaemon() {
+		return nil
+	}
+	var served wire.HelloResult
+	err := a.daemon(ctx, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol}, into(&served))
+	if err != nil {
+		if a.instead(wire.OpHello, err) {
+			return nil
+		}
+		return err
+	}
+	if a.DBPath == "" && served.DBPath != "" {
+		a.DBPath = served.DBPath
+		a.located = append(a.located, "--dbpath", served.DBPath)
+	}
+	if a.PacmanConfig == "" && served.PacmanConfig != "" {
+		a.PacmanConfig = served.PacmanConfig
+		a.located = append(a.located, "--pacman-config", served.PacmanConfig)
+	}
+	return nil
 }
 
 func into(result any) Emit {

@@ -139,11 +139,11 @@ func start(o options) (*daemon, error) {
 		d.tasks = append(d.tasks, scraped.Run)
 	}
 	serving := server.Config{
-		Ops:     d.service.Ops(),
-		Limits:  limits(o.config.Limits),
-		Log:     o.log,
-		Version: version.String(),
-		Fault:   d.worker.Suspect,
+		Ops:    d.service.Ops(),
+		Limits: limits(o.config.Limits),
+		Log:    o.log,
+		Hello:  wire.HelloResult{Server: version.String(), DBPath: o.dbpath, PacmanConfig: o.pacmanConfig},
+		Fault:  d.worker.Suspect,
 
 		Observer: counted,
 	}

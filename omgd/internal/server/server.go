@@ -89,8 +89,8 @@ type Config struct {
 	Limits Limits
 	// Log may be nil.
 	Log *slog.Logger
-	// Version is the program's, for hello.
-	Version string
+	// Hello is what the greeting is answered with, but for the protocol.
+	Hello wire.HelloResult
 	// Allow says whether a user may ask; nil allows this process's user and root.
 	Allow func(Peer) bool
 	// Admin says whether a user may do what is administrative; nil allows all who
@@ -383,5 +383,7 @@ func (s *Server) hello(_ context.Context, r *Request, w *Writer) error {
 		return wire.Errorf(wire.CodeVersion, "protocol %d is not spoken here, %d is: restart the older of omgd and its client", h.Protocol, wire.Protocol)
 	}
 	s.cfg.Log.Debug("hello", "client", h.Client, "protocol", h.Protocol, "uid", r.Peer.UID, "pid", r.Peer.PID)
-	return w.Result(&wire.HelloResult{Protocol: wire.Protocol, Server: s.cfg.Version})
+	result := s.cfg.Hello
+	result.Protocol = wire.Protocol
+	return w.Result(&result)
 }

@@ -49,10 +49,10 @@ func start(t testing.TB, limits Limits) *running {
 	require.NoError(t, err)
 	r := &running{path: filepath.Join(dir, "s"), release: make(chan struct{}), faults: make(chan struct{}, 8), log: &logged{}}
 	r.Server = New(Config{
-		Limits:  limits,
-		Version: "test",
-		Log:     slog.New(slog.NewTextHandler(r.log, nil)),
-		Fault:   func() { r.faults <- struct{}{} },
+		Limits: limits,
+		Hello:  wire.HelloResult{Server: "test"},
+		Log:    slog.New(slog.NewTextHandler(r.log, nil)),
+		Fault:  func() { r.faults <- struct{}{} },
 		Ops: map[string]Op{
 			"echo": {Handle: func(_ context.Context, q *Request, w *Writer) error {
 				var e echo
