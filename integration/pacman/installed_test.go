@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -279,25 +280,58 @@ func TestGeneratedAndDamaged(t *testing.T) {
 	}
 }
 
-// TestWrongLocalVersion: no list is better than a wrong one.
+// TestWrongLocalVersion: no list is better than a wrong one. A daemon that read the
+// database before goes on with what it read, and says so.
 func TestWrongLocalVersion(t *testing.T) {
 	w := newWorld(t)
-	for _, version := range []string{"8\n", ""} {
-		require.NoError(t, os.WriteFile(filepath.Join(w.db, "local", "ALPM_DB_VERSION"), []byte(version), 0o644))
-		require.NotZero(t, w.pacman(t, "-Q").Code)
-		y := way{"databases", []string{"--no-daemon", "--data-dir", t.TempDir(), "--dbpath", w.db, "--pacman-config", w.conf}, programs.Env(w.home)}
-		for _, command := range []string{"installed", "explicit", "orphans", "foreign", "outdated", "info -i bash", "owns /usr/bin/bash", "files bash", "why bash"} {
+	files := way{"databases", []string{"--no-daemon", "--data-dir", t.TempDir(), "--dbpath", w.db, "--pacman-config", w.conf}, programs.Env(w.home)}
+	version := filepath.Join(w.db, "local", "ALPM_DB_VERSION")
+	refused := func(y way, commands ...string) {
+		t.Helper()
+		for _, command := range commands {
 			got := y.omg(t, strings.Fields(command)...)
-			require.Equal(t, 3, got.Code, command)
+			require.Equal(t, 3, got.Code, "%s: %s", y.name, command)
 			require.Empty(t, got.Stdout, command)
 			require.Contains(t, got.Stderr, "local database", command)
 		}
-		got := y.omg(t, "status")
-		require.Zero(t, got.Code)
-		require.Contains(t, got.Stdout, "State           : stale")
-		require.Contains(t, got.Stdout, "Installed       : unknown\n")
-		require.Equal(t, 0, y.omg(t, "search", "-q", "bash").Code)
 	}
+	lists := []string{"installed", "explicit", "orphans", "foreign", "outdated", "info -i bash"}
+	fromFiles := []string{"owns /usr/bin/bash", "files bash", "why bash"}
+
+	running := w.ways(t)[0]
+	before := running.omg(t, "explicit", "-q").Stdout
+	require.NotEmpty(t, before)
+	for _, text := range []string{"8\n", "99\n", "abc\n", "", "missing"} {
+		require.NoError(t, os.RemoveAll(version))
+		if text != "missing" {
+			require.NoError(t, os.WriteFile(version, []byte(text), 0o644))
+		}
+		require.NotZero(t, w.pacman(t, "-Q").Code)
+		started := way{"a new daemon", []string{"--socket", programs.Start(t, files.env, "--data-dir", t.TempDir(), "--dbpath", w.db, "--pacman-config", w.conf).Socket}, files.env}
+		require.Eventually(t, func() bool {
+			return strings.Contains(started.omg(t, "status").Stdout, "local database")
+		}, 20*time.Second, 20*time.Millisecond)
+		for _, y := range []way{files, started} {
+			refused(y, append(lists, fromFiles...)...)
+			got := y.omg(t, "status")
+			require.Zero(t, got.Code)
+			require.Contains(t, got.Stdout, "State           : stale", y.name)
+			require.Contains(t, got.Stdout, "Installed       : unknown\n", y.name)
+			require.Equal(t, 0, y.omg(t, "search", "-q", "bash").Code)
+		}
+		require.Eventually(t, func() bool {
+			got := running.omg(t, "status").Stdout
+			return strings.Contains(got, "State           : stale") && strings.Contains(got, "local database")
+		}, 20*time.Second, 20*time.Millisecond)
+		require.NotContains(t, running.omg(t, "status").Stdout, "Installed       : unknown")
+		require.Equal(t, before, running.omg(t, "explicit", "-q").Stdout)
+		refused(running, fromFiles...)
+	}
+	require.NoError(t, os.WriteFile(version, []byte("9\n"), 0o644))
+	require.Eventually(t, func() bool {
+		return !strings.Contains(running.omg(t, "status").Stdout, "local database")
+	}, 20*time.Second, 20*time.Millisecond)
+	running.same(t, w.pacman(t, "-Qe"), "explicit")
 }
 
 // TestDamagedRepository: no list of updates is shorter because a database cannot
