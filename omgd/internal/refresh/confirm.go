@@ -21,12 +21,15 @@ type word struct {
 	// repositories says that it could read all of them.
 	repositories bool
 
-	of state.Machine // what it is about
+	// What it is about.
+	local   *pacmandb.Local
+	indexes []*state.Index // to tell them from others
+	repos   *catalog.Repos
 }
 
 // about says that the word is about these databases.
 func (w *word) about(local *pacmandb.Local, indexes []*state.Index, repos *catalog.Repos) bool {
-	return local != nil && local.SamePackages(w.of.Local) && slices.Equal(indexes, w.of.Indexes) && sameConfig(repos, w.of.Repos)
+	return local != nil && local.SamePackages(w.local) && slices.Equal(indexes, w.indexes) && sameConfig(repos, w.repos)
 }
 
 // confirm has libalpm look at the databases that a new state was made from, off
@@ -64,7 +67,7 @@ func (w *word) same(other *word) bool {
 		return w == other
 	}
 	return w.repositories == other.repositories && slices.Equal(w.verdicts, other.verdicts) &&
-		other.about(w.of.Local, w.of.Indexes, w.of.Repos)
+		other.about(w.local, w.indexes, w.repos)
 }
 
 // compare asks libalpm and returns what status says of it, nil if it agrees, and
@@ -99,7 +102,10 @@ func (w *Worker) compare(ctx context.Context, m *state.Machine) (*wire.Part, *wo
 		return part, nil
 	}
 	part.Why += "; libalpm is believed"
-	said := &word{of: *m, repositories: true, verdicts: make([]inventory.Verdict, len(theirs.Installed))}
+	said := &word{
+		local: m.Local, indexes: m.Indexes, repos: m.Repos,
+		repositories: true, verdicts: make([]inventory.Verdict, len(theirs.Installed)),
+	}
 	for _, d := range theirs.Databases {
 		said.repositories = said.repositories && d.Err == ""
 	}
