@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -74,6 +75,8 @@ type Record struct {
 	// Affected is the version in which it was found, FixedIn the first without it;
 	// empty if there is none yet.
 	Affected, FixedIn string
+	// Ticket is the number of a report in Arch's bug tracker, empty for none.
+	Ticket string
 	// Issues are CVEs, Advisories the tracker's announcements (ASA).
 	Issues, Advisories []string
 }
@@ -132,6 +135,7 @@ func decode(raw []byte) (Record, bool) {
 		Type       string   `json:"type"`
 		Affected   string   `json:"affected"`
 		Fixed      *string  `json:"fixed"`
+		Ticket     any      `json:"ticket"`
 		Issues     []string `json:"issues"`
 		Advisories []string `json:"advisories"`
 	}
@@ -146,6 +150,7 @@ func decode(raw []byte) (Record, bool) {
 	if in.Fixed != nil {
 		r.FixedIn = strings.TrimSpace(*in.Fixed)
 	}
+	r.Ticket = ticket(in.Ticket)
 	if r.Name == "" || len(r.Packages) == 0 || r.Affected == "" && r.FixedIn == "" && r.Status != NotAffected {
 		return r, false
 	}
@@ -165,6 +170,23 @@ func decode(raw []byte) (Record, bool) {
 		}
 	}
 	return r, true
+}
+
+// ticket is the number of a report. A record with something else in its place is as
+// good as one without.
+func ticket(v any) string {
+	var number string
+	switch v := v.(type) {
+	case string:
+		number = v
+	case float64:
+		number = strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	const digits = 12
+	if len(number) > digits || strings.Trim(number, "0123456789") != "" {
+		return ""
+	}
+	return number
 }
 
 // plain says that a text is short and has nothing but printable characters.

@@ -93,11 +93,11 @@ func TestAssess(t *testing.T) {
 }
 
 func TestRead(t *testing.T) {
-	good := `{"name":"AVG-1","packages":["a"],"status":"Fixed","severity":"High","type":"x","affected":"1-1","fixed":"2-1","ticket":null,"issues":["CVE-1"],"advisories":["ASA-1"]}`
+	good := `{"name":"AVG-1","packages":["a"],"status":"Fixed","severity":"High","type":"x","affected":"1-1","fixed":"2-1","ticket":"7","issues":["CVE-1"],"advisories":["ASA-1"]}`
 	records, skipped, err := Read(strings.NewReader("[" + good + "]"))
 	require.NoError(t, err)
 	require.Zero(t, skipped)
-	require.Equal(t, []Record{{"AVG-1", []string{"a"}, Fixed, High, "x", "1-1", "2-1", []string{"CVE-1"}, []string{"ASA-1"}}}, records)
+	require.Equal(t, []Record{{"AVG-1", []string{"a"}, Fixed, High, "x", "1-1", "2-1", "7", []string{"CVE-1"}, []string{"ASA-1"}}}, records)
 
 	for _, bad := range []string{
 		`1`, `"x"`, `null`, `[]`, `{}`, strings.Replace(good, `"AVG-1"`, `5`, 1), strings.Replace(good, `["a"]`, `"a"`, 1),
@@ -116,6 +116,14 @@ func TestRead(t *testing.T) {
 		records, _, err := Read(strings.NewReader("[" + strings.Replace(good, `"2-1"`, open, 1) + "]"))
 		require.NoError(t, err)
 		require.Empty(t, strings.TrimSpace(records[0].FixedIn), open)
+	}
+	for ticket, want := range map[string]string{
+		"null": "", `""`: "", `"74225"`: "74225", "74225": "74225", `"FS#1"`: "", "-1": "", "1.5": "", "{}": "", `"1234567890123"`: "",
+	} {
+		records, skipped, err := Read(strings.NewReader("[" + strings.Replace(good, `"7"`, ticket, 1) + "]"))
+		require.NoError(t, err)
+		require.Zero(t, skipped, ticket)
+		require.Equal(t, want, records[0].Ticket, ticket)
 	}
 	odd := strings.NewReplacer(`"High"`, `"Apocalyptic"`, `"Fixed"`, `"Exploited"`).Replace(good)
 	records, _, err = Read(strings.NewReader("[" + odd + "]"))

@@ -220,7 +220,7 @@ func (w *writer) vulnerable(p *advisories.Package) error {
 		for i, f := range rest[:n] {
 			out.Advisories[i] = wire.Advisory{
 				Name: f.Name, Severity: f.Severity.String(), Verdict: string(f.Verdict), Counted: f.Verdict.Counts(),
-				Status: string(f.Status), Type: f.Type, Affected: f.Affected, Fixed: f.FixedIn, Issues: f.Issues, Announced: f.Advisories,
+				Status: string(f.Status), Type: f.Type, Affected: f.Affected, Fixed: f.FixedIn, Issues: f.Issues, Ticket: f.Ticket, Announced: f.Advisories,
 			}
 		}
 		rest = rest[n:]

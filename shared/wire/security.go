@@ -50,6 +50,8 @@ type Advisory struct {
 	Affected string   `msgpack:"affected,omitempty" json:"affected,omitempty"`
 	Fixed    string   `msgpack:"fixed,omitempty" json:"fixed,omitempty"`
 	Issues   []string `msgpack:"issues,omitempty" json:"issues,omitempty"`
+	// Ticket is the number of a report in Arch's bug tracker.
+	Ticket string `msgpack:"ticket,omitempty" json:"ticket,omitempty"`
 	// Announced are the tracker's announcements.
 	Announced []string `msgpack:"announced,omitempty" json:"announced,omitempty"`
 }

@@ -132,7 +132,7 @@ func good() map[string][]byte {
 				Name: "firefox", Installed: "119.0-1", Update: "120.0-1", Foreign: true, Severity: "High", Verdict: "fixable",
 				Advisories: []Advisory{{
 					Name: "AVG-1", Severity: "High", Verdict: "fixable", Counted: true, Status: "Fixed", Type: "multiple issues",
-					Affected: "119.0-1", Fixed: "120.0-1", Issues: []string{"CVE-2023-1"}, Announced: []string{"ASA-202301-1"},
+					Affected: "119.0-1", Fixed: "120.0-1", Issues: []string{"CVE-2023-1"}, Ticket: "74225", Announced: []string{"ASA-202301-1"},
 				}},
 			}},
 		}),

@@ -27,13 +27,18 @@ func (s Style) Vulnerable(w *bufio.Writer, pkg *wire.VulnerablePackage) {
 	p.raw("\n")
 }
 
-// Issues prints the vulnerabilities behind a package's advisories, with links.
+// Issues prints the vulnerabilities behind a package's advisories and the reports of
+// them, with links.
 func (s Style) Issues(w *bufio.Writer, pkg *wire.VulnerablePackage) {
 	p := printer{s, w}
 	for _, a := range pkg.Advisories {
 		for _, issue := range a.Issues {
 			issue = termtext.Clean(issue)
 			p.raw("    " + issue + " https://security.archlinux.org/" + issue + "\n")
+		}
+		if a.Ticket != "" {
+			ticket := termtext.Clean(a.Ticket)
+			p.raw("    ticket " + ticket + " https://bugs.archlinux.org/task/" + ticket + "\n")
 		}
 	}
 }

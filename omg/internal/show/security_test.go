@@ -15,7 +15,7 @@ func TestVulnerable(t *testing.T) {
 	p := &wire.VulnerablePackage{
 		Name: "tool", Installed: "1-1", Update: "2-1",
 		Advisories: []wire.Advisory{
-			{Name: "AVG-2", Severity: "High", Verdict: "fixable", Issues: []string{"CVE-2026-1", "CVE-2026-2"}},
+			{Name: "AVG-2", Severity: "High", Verdict: "fixable", Issues: []string{"CVE-2026-1", "CVE-2026-2"}, Ticket: "74225"},
 			{Name: "AVG-1", Severity: "Low", Verdict: "affected"},
 		},
 	}
@@ -26,6 +26,7 @@ func TestVulnerable(t *testing.T) {
 	require.Equal(t, "tool 1-1 (AVG-2 High, fixable) [in no repository]\n", line(Style{}))
 	require.Equal(t, `    CVE-2026-1 https://security.archlinux.org/CVE-2026-1
     CVE-2026-2 https://security.archlinux.org/CVE-2026-2
+    ticket 74225 https://bugs.archlinux.org/task/74225
 `, write(func(w *bufio.Writer) { Style{}.Issues(w, p) }))
 }
 
