@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/integration/programs"
 	"github.com/omg-arch/omg/integration/standin"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -88,6 +90,41 @@ func TestSwitches(t *testing.T) {
 			require.Equal(t, wire.SourceOK, back.source().State)
 			require.NotContains(t, w.omgd.Stderr(), "panic")
 			require.Eventually(t, func() bool { return openFiles(t, w.omgd.Pid) <= files+4 }, 10*time.Second, 50*time.Millisecond, "open files")
+		})
+	}
+}
+
+// TestIPv6Fails: where the AUR's name has an address of each kind and only the old
+// one answers, so does the AUR, whether the other refuses or says nothing.
+func TestIPv6Fails(t *testing.T) {
+	databases(t)
+	for name, fail := range map[string]func(w *world){
+		"refuses":      func(*world) {},
+		"says nothing": func(w *world) { w.server.DeadIPv6(w.t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			fail(w)
+			hosts, omgd := filepath.Join(w.home, "hosts"), filepath.Join(w.home, "omgd")
+			require.NoError(t, os.WriteFile(hosts, []byte("::1 localhost\n127.0.0.1 localhost\n"), 0o644))
+			require.NoError(t, os.WriteFile(omgd, fmt.Appendf(nil, "#!/bin/sh\nmount --bind %s /etc/hosts && exec %s \"$@\"\n",
+				hosts, filepath.Join(programs.Dir(t), "omgd")), 0o755))
+			unshare := filepath.Join(w.home, "unshare")
+			require.NoError(t, os.WriteFile(unshare, fmt.Appendf(nil, "#!/bin/sh\nexec unshare --mount --map-root-user %s \"$@\"\n", omgd), 0o755))
+			if err := exec.Command("unshare", "--mount", "--map-root-user", "true").Run(); err != nil {
+				t.Skip("no name spaces may be made here")
+			}
+			w.env = append(w.env, "OMG_AUR_URL="+strings.Replace(w.server.URL, "127.0.0.1", "localhost", 1), "OMG_AUR_LIVE_DEADLINE=10s")
+			w.startAt(unshare)
+			usual := w.search(wire.SearchRequest{Words: []string{"lib"}, Offline: true})
+			require.NotEmpty(t, usual.names)
+			got := w.search(wire.SearchRequest{Words: []string{"spotify"}})
+			require.Equal(t, []string{"aur/spotify"}, got.names, got.source().Why)
+			require.Equal(t, wire.SourceOK, got.source().State)
+			info := w.omg("info", "yay")
+			require.Zero(t, info.Code, info.Stderr)
+			require.Zero(t, w.omg("info", "glibc").Code)
 		})
 	}
 }

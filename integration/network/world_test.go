@@ -98,8 +98,14 @@ func newWorld(t *testing.T) *world {
 // start starts omgd and waits until it has read the databases.
 func (w *world) start(more ...string) {
 	w.t.Helper()
+	w.startAt(filepath.Join(programs.Dir(w.t), "omgd"), more...)
+}
+
+// startAt starts the omgd at a path.
+func (w *world) startAt(path string, more ...string) {
+	w.t.Helper()
 	dir := databases(w.t)
-	w.omgd = programs.Start(w.t, append(w.env, more...), "--dbpath", filepath.Join(dir, "db"), "--pacman-config", filepath.Join(dir, "pacman.conf"))
+	w.omgd = programs.StartAt(w.t, path, append(w.env, more...), "--dbpath", filepath.Join(dir, "db"), "--pacman-config", filepath.Join(dir, "pacman.conf"))
 	require.Eventually(w.t, func() bool {
 		a := w.search(wire.SearchRequest{Words: []string{"lib"}, Offline: true})
 		return a.code == 0 && len(a.names) > 0
