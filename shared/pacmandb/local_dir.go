@@ -106,10 +106,11 @@ func (d *localDir) list(into []entry) ([]entry, error) {
 	}
 }
 
-// isDir asks for what some file systems leave out of their listings.
+// isDir asks for what some file systems leave out of their listings, and where a
+// link leads: pacman follows it.
 func (d *localDir) isDir(name string) bool {
 	var st unix.Stat_t
-	err := retry(func() error { return unix.Fstatat(d.local, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	err := retry(func() error { return unix.Fstatat(d.local, name, &st, 0) })
 	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
@@ -126,7 +127,7 @@ func appendEntries(into []entry, records []byte, isDir func(name string) bool) [
 		name, _, _ := strings.Cut(names[at+19:at+size], "\x00")
 		if name != "." && name != ".." && name != localVersionFile {
 			kind := records[at+18]
-			into = append(into, entry{name, kind == unix.DT_DIR || kind == unix.DT_UNKNOWN && isDir(name)})
+			into = append(into, entry{name, kind == unix.DT_DIR || (kind == unix.DT_UNKNOWN || kind == unix.DT_LNK) && isDir(name)})
 		}
 		at += size
 	}

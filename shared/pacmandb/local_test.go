@@ -129,6 +129,24 @@ func TestSecondEntryIsTheOnePacmanPassesOver(t *testing.T) {
 	require.Equal(t, ProblemDuplicate, l.Warnings[0].Problem)
 }
 
+func TestLinkedPackages(t *testing.T) {
+	db := newTestDB(t)
+	db.install("elsewhere", "1-1")
+	at := filepath.Join(db.dir, "local", "elsewhere-1-1")
+	moved := filepath.Join(db.dir, "moved")
+	require.NoError(t, os.Rename(at, moved))
+	require.NoError(t, os.Symlink(moved, at))
+	require.NoError(t, os.Symlink("nowhere", filepath.Join(db.dir, "local", "gone-1-1")))
+	l := mustRead(t, db.dir)
+	require.Equal(t, []string{"elsewhere 1-1"}, newOracle(t, db.dir).lines("-Q"))
+	require.Len(t, l.Packages, 1)
+	require.Equal(t, "elsewhere", l.Packages[0].Name)
+	require.NoError(t, os.Truncate(filepath.Join(moved, "desc"), 0))
+	stamp, err := LocalStamp(db.dir)
+	require.NoError(t, err)
+	require.NotEqual(t, l.Stamp.Sum, stamp.Sum, "a change behind the link is seen")
+}
+
 func TestFilesThatAreNoDesc(t *testing.T) {
 	db := newTestDB(t)
 	desc := func(name string) string { return filepath.Join(db.dir, "local", name+"-1-1", "desc") }
