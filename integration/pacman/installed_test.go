@@ -204,6 +204,16 @@ func TestOwnsEqualsPacman(t *testing.T) {
 	}
 }
 
+// sameFiles demands that the packages have the files that pacman -Ql lists. Unlike
+// pacman, omg says which lists it could not read: lacking says that there are such.
+func (y way) sameFiles(t *testing.T, w *world, packages []string, lacking bool) {
+	t.Helper()
+	got := y.omg(t, append([]string{"files"}, packages...)...)
+	requireSameLines(t, w.pacman(t, append([]string{"-Ql"}, packages...)...).Stdout, got.Stdout, y.name)
+	require.Equal(t, lacking, got.Code == 3, got.Stderr)
+	require.Equal(t, lacking, strings.Contains(got.Stderr, "no file list of "), got.Stderr)
+}
+
 func TestFilesEqualPacman(t *testing.T) {
 	w := newWorld(t)
 	var packages []string
@@ -275,6 +285,7 @@ func TestGeneratedAndDamaged(t *testing.T) {
 				} {
 					y.same(t, w.pacman(t, q.pacman...), q.omg...)
 				}
+				y.sameFiles(t, w, all, name != "as it is")
 			}
 		})
 	}
@@ -335,10 +346,28 @@ func TestWrongLocalVersion(t *testing.T) {
 }
 
 // TestDamagedRepository: no list of updates is shorter because a database cannot
-// be read; what concerns no repository goes on.
+// be read; what concerns no repository goes on. A daemon that read it before keeps
+// its numbers, and calls them stale.
 func TestDamagedRepository(t *testing.T) {
 	w := newWorld(t)
+	daemon := w.ways(t)[0]
+	var before []programs.Result
+	kept := []string{"outdated", "foreign", "explicit -q", "orphans", "status --format {{.counts.updates}},{{.counts.foreign}}"}
+	for _, command := range kept {
+		got := daemon.omg(t, strings.Fields(command)...)
+		require.Zero(t, got.Code, command)
+		before = append(before, got)
+	}
 	require.NoError(t, os.Truncate(filepath.Join(w.db, "sync", "extra.db"), 100_000))
+	require.Eventually(t, func() bool {
+		return daemon.omg(t, "status", "--format", `{{range .sources}}{{if eq .name "extra"}}{{.state}}{{end}}{{end}}`).Stdout == "stale\n"
+	}, 20*time.Second, 20*time.Millisecond, "status does not name it")
+	require.Contains(t, daemon.omg(t, "status").Stdout, "extra.db")
+	for i, command := range kept {
+		require.Equal(t, before[i].Stdout, daemon.omg(t, strings.Fields(command)...).Stdout, command)
+	}
+	require.Contains(t, daemon.omg(t, "outdated").Stderr, "extra", "the list itself says so")
+
 	y := way{"databases", []string{"--no-daemon", "--data-dir", t.TempDir(), "--dbpath", w.db, "--pacman-config", w.conf}, programs.Env(w.home)}
 	for _, command := range []string{"outdated", "foreign"} {
 		got := y.omg(t, command)

@@ -218,6 +218,24 @@ func TestFaultsAreNamed(t *testing.T) {
 	})
 }
 
+// TestAskedAgain: a worker that comes back is asked at the next refresh, though
+// nothing has changed.
+func TestAskedAgain(t *testing.T) {
+	p := newPlace(t)
+	whole := filepath.Join(filepath.Dir(p.bin), "real")
+	p.build(t, whole, true)
+	d := p.start(t)
+	generation := func() string { return p.omg(t, d, "status", "--format", "{{.generation}}").Stdout }
+	require.Eventually(t, func() bool {
+		return strings.Contains(p.omg(t, d, "status").Stdout, "omg-alpm-worker is missing") && generation() != "0\n"
+	}, 20*time.Second, 50*time.Millisecond)
+	before := generation()
+	require.NoError(t, os.Rename(whole, filepath.Join(p.bin, "omg-alpm-worker")))
+	require.Zero(t, p.omg(t, d, "refresh").Code)
+	require.Eventually(t, func() bool { return !strings.Contains(p.omg(t, d, "status").Stdout, "libalpm") }, 20*time.Second, 50*time.Millisecond)
+	require.Equal(t, before, generation(), "nothing has changed")
+}
+
 // TestDirectSearchAndInfo has libalpm answer where no index can be built.
 func TestDirectSearchAndInfo(t *testing.T) {
 	p := newPlace(t)

@@ -32,9 +32,18 @@ func (w *word) about(local *pacmandb.Local, indexes []*state.Index, repos *catal
 	return local != nil && local.SamePackages(w.local) && slices.Equal(indexes, w.indexes) && sameConfig(repos, w.repos)
 }
 
+// askConfirmation has the current state confirmed. It never waits.
+func (w *Worker) askConfirmation() {
+	select {
+	case w.confirmations <- struct{}{}:
+	default:
+	}
+}
+
 // confirm has libalpm look at the databases that a new state was made from, off
 // every path: what we read is served meanwhile. It runs once for each state, and
-// not for one that is replaced before its turn comes.
+// not for one that is replaced before its turn comes; where libalpm did not answer,
+// the next refresh has it asked again.
 func (w *Worker) confirm(ctx context.Context) {
 	for {
 		select {
@@ -79,9 +88,11 @@ func (w *Worker) compare(ctx context.Context, m *state.Machine) (*wire.Part, *wo
 		Path: m.Repos.DBPath, Repos: config.Repos, IgnorePkg: config.IgnorePkg, IgnoreGroup: config.IgnoreGroup,
 	})
 	if err != nil {
+		w.unconfirmed.Store(true)
 		w.Log.Info("libalpm does not confirm", "err", err)
 		return &wire.Part{Name: "libalpm", State: "missing", Why: err.Error()}, nil
 	}
+	w.unconfirmed.Store(false)
 	databases := make([]question.Database, len(config.Repos))
 	for i, r := range config.Repos {
 		databases[i].Name = r.Name

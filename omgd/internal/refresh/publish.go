@@ -88,6 +88,9 @@ func (w *Worker) publish(next snapshot) {
 	}
 	if w.last != nil && w.last.says(&next) {
 		w.last.local = next.local // the same packages, perhaps with a surer stamp
+		if w.unconfirmed.Load() {
+			w.askConfirmation()
+		}
 		return
 	}
 	st, err := w.newState(&next)
@@ -98,10 +101,7 @@ func (w *Worker) publish(next snapshot) {
 	}
 	w.Holder.Swap(st, "")
 	w.last = &next
-	select {
-	case w.confirmations <- struct{}{}:
-	default:
-	}
+	w.askConfirmation()
 	w.Log.Info("new state", "generation", w.generation, "packages", st.Set.Packages(), "installed", len(next.view.Installed))
 }
 

@@ -91,7 +91,8 @@ type Worker struct {
 
 	known atomic.Pointer[watch]
 
-	confirmations chan struct{}             // a new state waits for libalpm's word
+	confirmations chan struct{}             // a state waits for libalpm's word
+	unconfirmed   atomic.Bool               // libalpm was asked and did not answer
 	libalpm       atomic.Pointer[wire.Part] // what is wrong with it
 	word          atomic.Pointer[word]      // what it says where it differs, nil for nothing
 
