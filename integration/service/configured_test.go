@@ -226,6 +226,14 @@ func TestLogLevel(t *testing.T) {
 	require.Equal(t, "trace\n", level())
 	p.said(t, `msg="the log level was changed" from=warn to=trace`)
 	p.said(t, "level=TRACE msg=connected")
+	w.ready(w.socket())
+	for _, hit := range []string{"false", "true"} {
+		require.NoError(t, ask(w.socket(), wire.OpSearch, &wire.SearchRequest{Words: []string{"lib"}, Limit: 1}, &map[string]any{}))
+		p.said(t, "level=DEBUG msg=cache op=search hit="+hit)
+	}
+	require.NotContains(t, p.stderr.String(), "words", "what is asked is nobody's business")
+	require.NoError(t, ask(w.socket(), wire.OpCacheClear, nil, &wire.CacheClearResult{}))
+	p.said(t, `msg="the caches were cleared" answers=1`)
 	r = once(t, w.command("omg", "daemon", "log-level", "loud"))
 	require.Equal(t, 2, r.Code)
 	require.Contains(t, r.Stderr, `"loud" is no level`)

@@ -67,6 +67,7 @@ type Data struct {
 	Parts []wire.Part
 
 	encoded sourcesEncoded
+	counted *wire.Counts // of this Inventory, once prepared
 }
 
 // sourcesEncoded are sources as they stand in an answer. It remembers which list
@@ -80,6 +81,10 @@ type sourcesEncoded struct {
 func (d *Data) Prepare() {
 	if b, err := msgpack.Marshal(d.Sources); err == nil {
 		d.encoded = sourcesEncoded{d.Sources, b}
+	}
+	if d.Inventory != nil {
+		c := counts(d.Inventory)
+		d.counted = &c
 	}
 }
 

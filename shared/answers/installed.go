@@ -35,7 +35,11 @@ func (d *Data) Status(emit Emit) error {
 		r.Index = wire.IndexStatus{Packages: uint32(d.Set.Packages()), Built: d.Built, Files: d.Files}
 	}
 	if d.Inventory != nil {
-		r.Counts = counts(d.Inventory)
+		if d.counted != nil {
+			r.Counts = *d.counted
+		} else {
+			r.Counts = counts(d.Inventory)
+		}
 		d.Foreign.count(&r.Counts)
 	}
 	if d.Security != nil {

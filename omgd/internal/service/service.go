@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/logging"
@@ -23,7 +24,7 @@ const refreshTimeout = 30 * time.Second
 type Config struct {
 	Caches Caches
 	State  *state.Holder
-	// Log is the log, whose level can be changed.
+	// Log is the log, whose level can be changed; nil logs nothing.
 	Log *logging.Log
 	// Suspect is called when an index contradicted itself.
 	Suspect func()
@@ -92,7 +93,7 @@ func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer)
 	// As it was sent: reading what is asked takes longer than finding the answer.
 	var room [256]byte
 	key := cacheKey{st.Generation, string(r.AppendKey(room[:0]))}
-	if b, ok := s.searches.get(key); ok {
+	if b, ok := s.lookUp(s.searches, r.Op, key); ok {
 		return w.Part(b, false)
 	}
 	var req wire.SearchRequest
@@ -148,7 +149,7 @@ func (s *Service) installed(_ context.Context, r *server.Request, w *server.Writ
 func (s *Service) explicit(_ context.Context, r *server.Request, w *server.Writer) error {
 	return s.answer(r, nil, func(st *state.State) error {
 		key := cacheKey{generation: st.Generation}
-		if b, ok := s.explicits.get(key); ok {
+		if b, ok := s.lookUp(s.explicits, r.Op, key); ok {
 			return w.Part(b, false)
 		}
 		return s.cached(s.explicits, key, w, st.Explicit)
@@ -226,7 +227,19 @@ func (s *Service) refresh(ctx context.Context, _ *server.Request, w *server.Writ
 
 func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Writer) error {
 	n := s.searches.clear() + s.explicits.clear()
+	if s.Log != nil {
+		s.Log.Debug("the caches were cleared", "answers", n)
+	}
 	return w.Result(&wire.CacheClearResult{Cleared: uint32(n)})
+}
+
+// lookUp looks for an answer in a cache, and logs whether it was there.
+func (s *Service) lookUp(c *cache, op string, key cacheKey) (answer []byte, ok bool) {
+	answer, ok = c.get(key)
+	if s.Log != nil && s.Log.Enabled(context.Background(), slog.LevelDebug) {
+		s.Log.Debug("cache", "op", op, "hit", ok, "generation", key.generation)
+	}
+	return answer, ok
 }
 
 // cached answers, and keeps what make emits if it has one part.
