@@ -53,10 +53,7 @@ func showConfig(c *cli.Context) error {
 		command.Note(c.App.ErrWriter, c.App.Name, w)
 	}
 	if out.json {
-		err = out.document(struct {
-			Schema int `json:"schema"`
-			*ask.ConfigResult
-		}{schema, &all})
+		err = out.document(&all)
 	} else {
 		for _, s := range all.Settings {
 			if err = out.element(&s, s.Key, func(w *bufio.Writer) {

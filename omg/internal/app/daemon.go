@@ -120,15 +120,11 @@ func daemonStatus(c *cli.Context) error {
 	if err != nil {
 		return exit.With(exit.Failed, err)
 	}
-	document := struct {
-		Schema int `json:"schema"`
-		manage.Status
-	}{schema, s}
 	switch {
 	case out.json:
-		err = out.document(document)
+		err = out.document(&s)
 	case out.tmpl != nil:
-		err = out.format(document)
+		err = out.format(&s)
 	case !s.Running:
 		out.name("omgd does not run (" + s.Socket + ")")
 	case s.Why != "":
@@ -162,15 +158,11 @@ func logLevel(c *cli.Context) error {
 	if err := asker(c).Get(c.Context, wire.OpLogLevel, &wire.LogLevelRequest{Level: c.Args().First()}, &r); err != nil {
 		return err
 	}
-	document := struct {
-		Schema int `json:"schema"`
-		*wire.LogLevelResult
-	}{schema, &r}
 	switch {
 	case out.json:
-		err = out.document(document)
+		err = out.document(&r)
 	case out.tmpl != nil:
-		err = out.format(document)
+		err = out.format(&r)
 	default:
 		out.name(r.Level)
 	}

@@ -39,10 +39,7 @@ func doctor(c *cli.Context) error {
 		return err
 	}
 	if out.json {
-		err = out.document(struct {
-			Schema int `json:"schema"`
-			*ask.DoctorResult
-		}{schema, &all})
+		err = out.document(&all)
 	} else {
 		err = out.checks(all.Checks)
 	}

@@ -36,10 +36,7 @@ func files(c *cli.Context) error {
 		return err
 	}
 	if out.json {
-		err = out.document(struct {
-			Schema int `json:"schema"`
-			*ask.FilesResult
-		}{schema, &all})
+		err = out.document(&all)
 	} else {
 		err = out.files(&all)
 	}
@@ -99,10 +96,7 @@ func owns(c *cli.Context) error {
 		return err
 	}
 	if out.json {
-		err = out.document(struct {
-			Schema int `json:"schema"`
-			*ask.OwnsResult
-		}{schema, &all})
+		err = out.document(&all)
 	} else {
 		err = out.owners(&all)
 	}
@@ -176,10 +170,7 @@ func why(c *cli.Context) error {
 		return notInstalled(c, []string{req.Name})
 	}
 	if out.json {
-		err = out.document(struct {
-			Schema int `json:"schema"`
-			*ask.WhyResult
-		}{schema, &all})
+		err = out.document(&all)
 	} else {
 		err = out.chains(&all, req.Reverse)
 	}

@@ -39,10 +39,7 @@ func health(c *cli.Context) error {
 		return err
 	}
 	if out.json {
-		err = out.document(struct {
-			Schema int `json:"schema"`
-			*wire.HealthResult
-		}{schema, &all})
+		err = out.document(&all)
 	} else {
 		now := time.Now()
 		for i := range all.Components {

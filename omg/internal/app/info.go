@@ -67,10 +67,9 @@ func info(c *cli.Context) error {
 	local := addInstalled(c, a, &all)
 	if out.json {
 		err = out.document(struct {
-			Schema int `json:"schema"`
 			*wire.InfoResult
 			Local []wire.InstalledPackage `json:"local,omitempty"`
-		}{schema, &all, local})
+		}{&all, local})
 	} else {
 		err = out.installed(local)
 	}

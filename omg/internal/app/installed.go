@@ -168,10 +168,7 @@ func (o *output) installedDocument(all *wire.InstalledResult) error {
 	if all.Packages == nil {
 		all.Packages = []wire.InstalledPackage{}
 	}
-	return o.document(struct {
-		Schema int `json:"schema"`
-		*wire.InstalledResult
-	}{schema, all})
+	return o.document(all)
 }
 
 // installedInfo prints installed packages as pacman -Qi does.

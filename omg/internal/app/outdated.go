@@ -71,10 +71,7 @@ func outdated(c *cli.Context) error {
 		if all.Updates == nil {
 			all.Updates = []wire.Update{}
 		}
-		err = out.document(struct {
-			Schema int `json:"schema"`
-			*wire.OutdatedResult
-		}{schema, &all})
+		err = out.document(&all)
 	} else {
 		err = out.outdated(&all, c.Bool("all"), c.Bool("security"))
 		for i := range foreign {

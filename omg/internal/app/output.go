@@ -174,7 +174,8 @@ func cleanValue(v any) any {
 	return v
 }
 
-// document prints one JSON document.
+// document prints the fields of a struct as one JSON document, behind the number of
+// the schema.
 func (o *output) document(v any) error {
 	var buf bytes.Buffer
 	e := json.NewEncoder(&buf)
@@ -182,7 +183,12 @@ func (o *output) document(v any) error {
 	if err := e.Encode(v); err != nil {
 		return exit.With(exit.Failed, err)
 	}
-	for b := buf.Bytes(); len(b) > 0; {
+	fields := bytes.TrimPrefix(buf.Bytes(), []byte("{"))
+	fmt.Fprintf(o.w, `{"schema":%d`, schema)
+	if fields[0] != '}' {
+		_ = o.w.WriteByte(',')
+	}
+	for b := fields; len(b) > 0; {
 		r, n := utf8.DecodeRune(b)
 		if r >= utf8.RuneSelf-1 && termtext.Unsafe(r) {
 			fmt.Fprintf(o.w, `\u%04x`, r)

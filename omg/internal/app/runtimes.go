@@ -39,10 +39,7 @@ func which(c *cli.Context) error {
 		return err
 	}
 	if out.json {
-		err = out.document(struct {
-			Schema int `json:"schema"`
-			*ask.WhichResult
-		}{schema, &all})
+		err = out.document(&all)
 	} else {
 		err = out.runtimes(all.Runtimes)
 	}
@@ -90,10 +87,7 @@ func listCommand() *cli.Command {
 				return err
 			}
 			if out.json {
-				err = out.document(struct {
-					Schema int `json:"schema"`
-					*ask.ListResult
-				}{schema, &all})
+				err = out.document(&all)
 			} else {
 				err = out.versions(all.Versions)
 			}
@@ -146,10 +140,7 @@ version file: 20, lts/*, 3.12. Nothing is downloaded, and no shell is touched.
 			}
 			switch {
 			case out.json:
-				err = out.document(struct {
-					Schema int `json:"schema"`
-					*ask.UseResult
-				}{schema, &r})
+				err = out.document(&r)
 			case out.tmpl != nil:
 				err = out.format(&r)
 			default:

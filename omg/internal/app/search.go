@@ -87,10 +87,7 @@ func search(c *cli.Context) error {
 	}
 	all.Packages = packages
 	if out.json {
-		if err := out.document(struct {
-			Schema int `json:"schema"`
-			*wire.SearchResult
-		}{schema, &all}); err != nil {
+		if err := out.document(&all); err != nil {
 			return err
 		}
 	}

@@ -92,10 +92,7 @@ func security(c *cli.Context) error {
 		return slices.ContainsFunc(p.Advisories, func(a wire.Advisory) bool { return severe(&a) >= failOn })
 	})
 	if out.json {
-		err = out.document(struct {
-			Schema int `json:"schema"`
-			*wire.SecurityResult
-		}{schema, &all})
+		err = out.document(&all)
 	} else {
 		err = out.vulnerable(all.Packages, c.Bool("cve"))
 	}

@@ -31,10 +31,7 @@ func statusCommand() *cli.Command {
 			}
 			switch {
 			case out.json:
-				err = out.document(struct {
-					Schema int `json:"schema"`
-					*wire.StatusResult
-				}{schema, &st})
+				err = out.document(&st)
 			case out.tmpl != nil:
 				err = out.format(&st)
 			default:
@@ -59,12 +56,7 @@ what is there, so that there is nothing to refresh.
 		Flags: documentFlags("{{.generation}}"),
 		Action: func(c *cli.Context) error {
 			var r wire.RefreshResult
-			return act(c, wire.OpRefresh, &r, func() any {
-				return struct {
-					Schema int `json:"schema"`
-					*wire.RefreshResult
-				}{schema, &r}
-			}, func() string {
+			return act(c, wire.OpRefresh, &r, func() string {
 				switch {
 				case r.Refreshed:
 					return "refreshed, generation " + strconv.FormatUint(r.Generation, 10)
@@ -90,12 +82,7 @@ func cacheCommand() *cli.Command {
 			Flags:       documentFlags("{{.cleared}}"),
 			Action: func(c *cli.Context) error {
 				var r wire.CacheClearResult
-				return act(c, wire.OpCacheClear, &r, func() any {
-					return struct {
-						Schema int `json:"schema"`
-						*wire.CacheClearResult
-					}{schema, &r}
-				}, func() string { return fmt.Sprintf("%d answers forgotten", r.Cleared) })
+				return act(c, wire.OpCacheClear, &r, func() string { return fmt.Sprintf("%d answers forgotten", r.Cleared) })
 			},
 		}},
 		Action: func(c *cli.Context) error {
@@ -108,7 +95,7 @@ func cacheCommand() *cli.Command {
 }
 
 // act has omgd do something, and prints how that went.
-func act(c *cli.Context, op string, result any, document func() any, human func() string) error {
+func act(c *cli.Context, op string, result any, human func() string) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
@@ -121,7 +108,7 @@ func act(c *cli.Context, op string, result any, document func() any, human func(
 	}
 	switch {
 	case out.json:
-		err = out.document(document())
+		err = out.document(result)
 	case out.tmpl != nil:
 		err = out.format(result)
 	default:

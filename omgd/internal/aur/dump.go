@@ -94,27 +94,17 @@ func (a *AUR) noteDump(d dumpRecord) {
 func (a *AUR) runDump(ctx context.Context) {
 	a.removeDead()
 	a.rebuild(ctx)
-	s := fetch.Schedule{Interval: time.Duration(a.Interval), First: min(dumpFirst, time.Duration(a.Interval))}
-	next := time.Until(time.Unix(a.dump.Load().Next, 0))
-	timer := time.NewTimer(min(max(next, 0), 2*s.Interval))
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		d, err := a.refreshDump(ctx)
-		a.rebuild(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		pause := s.Next(err)
-		d.Next = time.Now().Add(pause).Unix()
+	var d dumpRecord
+	s := fetch.Schedule{Interval: time.Duration(a.Interval), First: min(dumpFirst, time.Duration(a.Interval)), Planned: func(next time.Time) {
+		d.Next = next.Unix()
 		a.noteDump(d)
 		a.Kick()
-		timer.Reset(pause)
-	}
+	}}
+	s.Run(ctx, s.Left(a.dump.Load().Next), func(ctx context.Context) (err error) {
+		d, err = a.refreshDump(ctx)
+		a.rebuild(ctx)
+		return err
+	})
 }
 
 // removeDead removes what a daemon left that was killed while it downloaded: what

@@ -14,6 +14,9 @@ type Schedule struct {
 	// First is the pause after the first failure; it doubles with each further one,
 	// up to Interval.
 	First time.Duration
+	// Planned, unless it is nil, is told after each request when the next one comes: to
+	// remember it across restarts.
+	Planned func(next time.Time)
 
 	failed int
 }
@@ -47,6 +50,12 @@ func spread(d time.Duration) time.Duration {
 	return d + time.Duration(rand.Float64()*jitter*float64(d))
 }
 
+// Left is the time until a request that was planned before a restart. A clock that
+// was wrong then does not put it off for long.
+func (s *Schedule) Left(next int64) time.Duration {
+	return min(max(time.Until(time.Unix(next, 0)), 0), 2*s.Interval)
+}
+
 // Run calls do when first is over, and then as the schedule says, until ctx ends.
 func (s *Schedule) Run(ctx context.Context, first time.Duration, do func(context.Context) error) {
 	timer := time.NewTimer(max(first, 0))
@@ -61,6 +70,10 @@ func (s *Schedule) Run(ctx context.Context, first time.Duration, do func(context
 		if ctx.Err() != nil {
 			return
 		}
-		timer.Reset(s.Next(err))
+		pause := s.Next(err)
+		if s.Planned != nil {
+			s.Planned(time.Now().Add(pause))
+		}
+		timer.Reset(pause)
 	}
 }

@@ -102,26 +102,16 @@ func (m *Mirror) Why(repo string) string { return m.known.Load().Repos[repo].Why
 // Run asks for the databases once an interval, counted from the last round, be it
 // from before a restart, until ctx is done.
 func (m *Mirror) Run(ctx context.Context) {
-	s := fetch.Schedule{Interval: time.Duration(m.Interval), First: min(first, time.Duration(m.Interval))}
-	next := time.Until(time.Unix(m.known.Load().Next, 0))
-	timer := time.NewTimer(min(max(next, 0), 2*s.Interval))
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		k, err := m.round(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		pause := s.Next(err)
-		k.Next = time.Now().Add(pause).Unix()
+	var k *known
+	s := fetch.Schedule{Interval: time.Duration(m.Interval), First: min(first, time.Duration(m.Interval)), Planned: func(next time.Time) {
+		k.Next = next.Unix()
 		m.note(k)
 		m.Changed()
-		timer.Reset(pause)
-	}
+	}}
+	s.Run(ctx, s.Left(m.known.Load().Next), func(ctx context.Context) (err error) {
+		k, err = m.round(ctx)
+		return err
+	})
 }
 
 func (m *Mirror) note(k *known) {
