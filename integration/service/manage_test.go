@@ -142,6 +142,45 @@ func TestStopBelievesNoOne(t *testing.T) {
 	}
 }
 
+// TestStopAfterACrash: the number in the PID file of a daemon that was killed may by now be that of another one, which
+// is left alone.
+func TestStopAfterACrash(t *testing.T) {
+	t.Parallel()
+	w, other := newWorld(t), newWorld(t)
+	crashed := w.start()
+	require.NoError(t, crashed.Process.Kill())
+	<-crashed.ended
+	running := other.start()
+	file := filepath.Join(w.runtime, "omgd.pid")
+	require.NoError(t, os.WriteFile(file, fmt.Appendln(nil, running.Process.Pid), 0o644))
+	require.False(t, w.status(1).Running)
+	r := once(t, w.daemon("stop"))
+	require.Equal(t, 1, r.Code, r.Stderr)
+	require.Contains(t, r.Stderr, "omgd does not run")
+	require.NoError(t, ping(other.socket()))
+	require.Equal(t, running.Process.Pid, other.status(0).PID)
+}
+
+// TestSocketIsGone: a daemon whose socket was removed is found all the same, and made anew.
+func TestSocketIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	require.Zero(t, once(t, w.daemon("start")).Code)
+	pid := w.pid()
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+	require.NoError(t, os.Remove(w.socket()))
+	s := w.status(3)
+	require.Equal(t, pid, s.PID)
+	require.Equal(t, "its socket is gone: omg daemon restart makes it anew", s.Why)
+	r := once(t, w.daemon("restart"))
+	require.Zero(t, r.Code, r.Stderr)
+	second := w.pid()
+	t.Cleanup(func() { _ = syscall.Kill(second, syscall.SIGKILL) })
+	require.NoError(t, ping(w.socket()))
+	require.True(t, over(pid))
+	require.Zero(t, once(t, w.daemon("stop")).Code)
+}
+
 // TestManageUnits: where the user's systemd has the units, it is asked.
 func TestManageUnits(t *testing.T) {
 	w := newWorld(t)

@@ -127,7 +127,10 @@ func (d *Daemon) Status(ctx context.Context) (Status, error) {
 	}
 	_ = unix.Close(fd)
 	s.Running, s.PID = true, pid
-	if s.Version, err = d.version(ctx); err != nil {
+	switch s.Version, err = d.version(ctx); {
+	case errors.Is(err, client.ErrNoDaemon):
+		s.Why = "its socket is gone: omg daemon restart makes it anew"
+	case err != nil:
 		s.Why = err.Error()
 	}
 	return s, nil
@@ -152,12 +155,16 @@ func (d *Daemon) version(ctx context.Context) (string, error) {
 
 // find returns the daemon's process and a descriptor of it, by which no other
 // that gets its number later can be meant. The PID file says which it is, if it
-// is one to be believed and that process is an omgd; else the socket does.
+// is one to be believed, that process is an omgd and someone holds the lock; else
+// the socket does.
 func (d *Daemon) find(ctx context.Context) (pid, fd int, err error) {
 	pid, err = pidfile.Read(d.Env.PID(d.Env.Socket(d.Socket)), d.Env)
 	if err == nil {
 		if fd, ok := open(pid); ok {
-			return pid, fd, nil
+			if !d.unlocked() {
+				return pid, fd, nil
+			}
+			_ = unix.Close(fd)
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, pidfile.ErrFormat) {
 		return 0, -1, err
@@ -174,6 +181,18 @@ func (d *Daemon) find(ctx context.Context) (pid, fd int, err error) {
 		return conn.PID(), fd, nil
 	}
 	return 0, -1, ErrNotRunning // the service manager listens for it
+}
+
+// unlocked says that the daemon's lock is there and nobody's: the PID file is of
+// one that was killed, and its number may by now be that of another omgd.
+func (d *Daemon) unlocked() bool {
+	path := d.Env.Lock(d.Env.Socket(d.Socket))
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == nil
 }
 
 // open opens a process if it is an omgd.
