@@ -146,6 +146,16 @@ func TestFlagsAndArguments(t *testing.T) {
 	r = w.direct(t, "search", "-q", "--", "lib", "--")
 	require.Contains(t, []int{answered, nothing}, r.Code)
 	errorLine(t, w.direct(t, "search", "--"), "omg", usage, "search")
+
+	// Empty is no name of anything.
+	errorLine(t, w.direct(t, "search", "--repo", "", "lib"), "omg", usage, "--repo needs a value")
+	errorLine(t, w.direct(t, "--index", "", "search", "lib"), "omg", usage, "--index needs a value")
+	errorLine(t, w.direct(t, "owns", ""), "omg", usage, "owns takes the path of a file")
+	errorLine(t, w.direct(t, "owns", "/"), "omg", nothing, "no package owns /")
+	require.NotContains(t, w.direct(t, "owns", "/").Stderr, "//")
+	name := want.Lines()[0]
+	require.Equal(t, answered, w.direct(t, "info", "-q", name).Code)
+	errorLine(t, w.direct(t, "info", "-q", "/"+name), "omg", nothing, "'/"+name+"'")
 }
 
 // TestRawQueries sends what a command line cannot carry.

@@ -274,7 +274,7 @@ print('listening', flush=True)
 while True:
     print(s.recv(65536).decode(errors='replace').replace('\n', '|'), flush=True)
 END
-while ! grep -q listening "$2"; do sleep 0.02; done; }
+while ! grep -qs listening "$2"; do sleep 0.02; done; }
 mount -t tmpfs -o mode=755 none /dev; mknod -m 666 /dev/null c 1 3; mknod -m 666 /dev/urandom c 1 9
 export XDG_RUNTIME_DIR=/run/own; install -d -m 700 /run/own
 start() { /mnt/omgd --log-level debug --dbpath /media/db --pacman-config /media/pacman.conf "$@"; }

@@ -258,8 +258,12 @@ func (d *Data) lookup(targets []string) (hits []pkgindex.Hit, lacking []string, 
 	}
 	for _, target := range targets {
 		repo, name, ok := strings.Cut(target, "/")
-		if !ok {
+		switch {
+		case !ok:
 			repo, name = "", target
+		case repo == "": // "/name": of any repository is what has no slash
+			lacking = append(lacking, target)
+			continue
 		}
 		found, err := d.Set.Lookup(repo, name)
 		if err != nil {

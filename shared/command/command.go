@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	app.CommandNotFound = nil
 	cli.OsExiter = func(int) {}
 	app.HideHelpCommand = len(app.Commands) == 0
-	noDefaults(app.Flags)
+	setFlags(app.Flags)
 	prepare(app.Commands, len(app.Flags) > 0)
 	// The framework does not look at what becomes of what it prints itself.
 	var printing error
@@ -77,6 +78,9 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	if err == nil {
 		err = printing
 	}
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // by a signal: of what was under way, it does not matter what
+		err = exit.With(exit.Failed, errors.New("interrupted"))
+	}
 	if err != nil {
 		printError(stderr, app.Name, err)
 	}
@@ -90,7 +94,7 @@ func prepare(commands []*cli.Command, general bool) {
 		c.HideHelpCommand = true
 		c.UseShortOptionHandling = true
 		c.OnUsageError = usageError
-		noDefaults(c.Flags)
+		setFlags(c.Flags)
 		if general {
 			c.Description += "\n\nThe program's own --help lists the options that all commands take."
 		}
@@ -98,12 +102,20 @@ func prepare(commands []*cli.Command, general bool) {
 	}
 }
 
-// noDefaults keeps "(default: false)" out of the help: a flag that is not given
-// is not set.
-func noDefaults(flags []cli.Flag) {
+// setFlags keeps "(default: false)" out of the help (a flag that is not given is
+// not set), and refuses a list of names in which one is empty.
+func setFlags(flags []cli.Flag) {
 	for _, f := range flags {
-		if f, ok := f.(*cli.BoolFlag); ok {
+		switch f := f.(type) {
+		case *cli.BoolFlag:
 			f.DisableDefaultText = true
+		case *cli.StringSliceFlag:
+			f.Action = func(_ *cli.Context, values []string) error {
+				if slices.Contains(values, "") {
+					return Usagef("%s needs a value that is not empty", dashed(f.Name))
+				}
+				return nil
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -107,6 +108,30 @@ func TestWrongUsage(t *testing.T) {
 }
 
 // full is a full disk.
+func TestEmptyInAList(t *testing.T) {
+	for _, line := range [][]string{{"find", "--repo", ""}, {"find", "--repo=core,,extra"}, {"find", "--repo", "core", "--repo="}} {
+		var out, stderr strings.Builder
+		code := Run(context.Background(), app(func(*cli.Context) error {
+			t.Error("it ran")
+			return nil
+		}), append([]string{"prog"}, line...), &out, &stderr)
+		require.Equal(t, exit.Usage, code, line)
+		require.Equal(t, "prog: error: --repo needs a value that is not empty\nprog: hint: see --help\n", stderr.String())
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var out, stderr strings.Builder
+	code := Run(ctx, app(func(c *cli.Context) error {
+		cancel()
+		return fmt.Errorf("reading it: %w", c.Context.Err())
+	}), []string{"prog", "find"}, &out, &stderr)
+	require.Equal(t, exit.Failed, code)
+	require.Equal(t, "prog: error: interrupted\n", stderr.String())
+	require.Empty(t, out.String())
+}
+
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no room") }

@@ -112,7 +112,7 @@ func ResolveOwned(root, path string) (OwnedPath, error) {
 		return OwnedPath{}, fmt.Errorf("%w: %s", ErrOutside, path)
 	}
 	o.rel = rel
-	if o.dir {
+	if o.dir && rel != "" {
 		o.Path += "/"
 		o.rel += "/"
 	}

@@ -3,6 +3,7 @@ package app
 import (
 	"bufio"
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -84,7 +85,7 @@ func ownsCommand() *cli.Command {
 
 func owns(c *cli.Context) error {
 	req := ask.OwnsRequest{Paths: c.Args().Slice()}
-	if len(req.Paths) == 0 {
+	if len(req.Paths) == 0 || slices.Contains(req.Paths, "") {
 		return command.Usagef("owns takes the path of a file")
 	}
 	out, err := newOutput(c)
