@@ -137,7 +137,7 @@ func (m *Mirror) round(ctx context.Context) (*known, error) {
 	stage := filepath.Join(m.Dir, ".new")
 	if err := remake(stage); err != nil {
 		m.Log.Warn("no databases of our own", "err", err)
-		return &known{Repos: failed(before.Repos, err)}, err
+		return failed(conf.Repos, before.Repos, err), err
 	}
 	defer os.RemoveAll(stage)
 	k := &known{Repos: make(map[string]record)}
@@ -167,14 +167,15 @@ func remake(dir string) error {
 	return os.MkdirAll(dir, 0o755)
 }
 
-// failed are records that could not be renewed.
-func failed(repos map[string]record, err error) map[string]record {
-	repos = maps.Clone(repos)
-	for name, r := range repos {
+// failed is what is known where nothing could be renewed.
+func failed(repos []pacmandb.Repo, before map[string]record, err error) *known {
+	k := &known{Repos: make(map[string]record)}
+	for _, repo := range repos {
+		r := before[repo.Name]
 		r.Why = err.Error()
-		repos[name] = r
+		k.Repos[repo.Name] = r
 	}
-	return repos
+	return k
 }
 
 // forget removes what is there of repositories that are no longer configured.

@@ -425,6 +425,16 @@ func TestRepositories(t *testing.T) {
 	require.FileExists(t, foreign)
 }
 
+// TestNoRoom: where nothing can be written, that is said of each repository.
+func TestNoRoom(t *testing.T) {
+	w := newWorld(t, pacmandb.Repo{Name: "core", Servers: []string{"http://127.0.0.1:9"}})
+	require.NoError(t, os.WriteFile(w.m.Dir, nil, 0o644))
+	k, err := w.m.round(t.Context())
+	require.Error(t, err)
+	w.m.note(k)
+	require.Contains(t, w.m.Why("core"), "not a directory")
+}
+
 // TestRun: what was asked for shortly before is not asked for at the start, what was
 // not is, and it ends.
 func TestRun(t *testing.T) {
