@@ -91,6 +91,10 @@ check-libalpm: ## Build and test the libalpm worker in a chroot of a newer Debia
 demo: build ## Build, index, start a private omgd, search, show a package, stop
 	@scripts/demo.sh
 
+.PHONY: docs
+docs: build ## Write docs/config.md and packaging/man anew, from --help and the settings' comments
+	go run -tags $(TAGS) ./integration/cmd/omg-docs -root . -bin bin
+
 .PHONY: install
 install: install-units ## Install what was built, under $(DESTDIR)$(PREFIX); builds only if nothing was
 	@test -e bin/omg || $(MAKE) build
@@ -101,6 +105,8 @@ ifneq ($(WORKER),)
 	install -m 755 bin/omg-alpm-worker '$(DESTDIR)$(PREFIX)/lib/omg'
 endif
 	install -m 644 LICENSE '$(DESTDIR)$(PREFIX)/share/licenses/omg'
+	for n in 1 5 8; do install -d '$(DESTDIR)$(PREFIX)'/share/man/man$$n && \
+		install -m 644 packaging/man/*.$$n '$(DESTDIR)$(PREFIX)'/share/man/man$$n || exit 1; done
 
 # What packaging/ holds, by where it belongs under $(PREFIX). A *.in names the programs' directory as @BINDIR@.
 UNITS := $(patsubst packaging/%,%,$(wildcard packaging/systemd/*/* packaging/sysusers.d/* packaging/tmpfiles.d/*))

@@ -4,8 +4,11 @@ package config
 
 import "time"
 
-// Config has everything that can be tuned, by section. Comments give meaning and
-// units, tags what a value may be; Default gives the values.
+// Config has everything that can be tuned, by section. Each key's comment says what
+// it means and in what unit, its tags what a value may be (least, most, one, is) and,
+// with reload, that a running omgd takes a change over on SIGHUP. docs/config.md and
+// the manual page are made from these comments and tags (`make docs`), and the
+// defaults there are those of Default.
 type Config struct {
 	Refresh Refresh `toml:"refresh"`
 	Stale   Stale   `toml:"stale"`
@@ -24,70 +27,102 @@ type Config struct {
 
 // Refresh is when the databases are looked at though nothing is seen to change.
 type Refresh struct {
-	Interval Duration `toml:"interval" least:"5s" most:"24h"`
+	// Time between two looks at the databases. Changes that the system reports are
+	// seen at once, whatever this says.
+	Interval Duration `toml:"interval" least:"5s" most:"24h" reload:"yes"`
 }
 
 // Stale is how old a source may be before answers call it stale.
 type Stale struct {
-	Repos   Duration `toml:"repos" least:"1m"`
-	AUR     Duration `toml:"aur" least:"1m"`
+	// Age of the repositories' databases.
+	Repos Duration `toml:"repos" least:"1m"`
+	// Age of what is known of the AUR.
+	AUR Duration `toml:"aur" least:"1m"`
+	// Age of what is known of the security tracker.
 	Tracker Duration `toml:"tracker" least:"1m"`
 }
 
 // Cache bounds the answers that are kept in memory.
 type Cache struct {
-	Entries int      `toml:"entries" least:"0" most:"1000000"` // of each cache; 0 for none
-	TTL     Duration `toml:"ttl" least:"1s"`
+	// Answers that each cache keeps; 0 for none.
+	Entries int `toml:"entries" least:"0" most:"1000000"`
+	// How long an answer is kept.
+	TTL Duration `toml:"ttl" least:"1s"`
 }
 
-// Memory bounds what the daemon keeps, in bytes.
+// Memory bounds what the daemon keeps.
 type Memory struct {
-	Limit  Size `toml:"limit" least:"0"`                // soft, of the Go heap and stacks; 0 for none
-	Caches Size `toml:"caches" least:"0"`               // all cached answers together
-	Store  Size `toml:"store" least:"1MiB" most:"1GiB"` // the store's write buffer and block cache
+	// Soft limit of the Go heap and stacks; 0 for that of GOMEMLIMIT, or none.
+	Limit Size `toml:"limit" least:"0" reload:"yes"`
+	// All cached answers together; 0 for none.
+	Caches Size `toml:"caches" least:"0"`
+	// The write buffer and the block cache of the store on disk.
+	Store Size `toml:"store" least:"1MiB" most:"1GiB"`
 }
 
-// Limits are what the daemon's peers can take.
+// Limits are what the daemon takes from its peers.
 type Limits struct {
-	Connections int      `toml:"connections" least:"1" most:"1000000"` // at the same time
-	InFlight    int      `toml:"in_flight" least:"1" most:"65536"`     // slow requests of a connection at the same time
-	PeerUnsent  Size     `toml:"peer_unsent" least:"64KiB"`            // unsent bytes of a connection
-	Unsent      Size     `toml:"unsent" least:"1MiB"`                  // unsent bytes of all
-	Received    Size     `toml:"received" least:"1MiB"`                // bytes of half-sent large frames of all
-	HalfFrame   Duration `toml:"half_frame" least:"10ms"`              // from a frame's first byte to its last
-	Write       Duration `toml:"write" least:"10ms"`                   // for a peer to read a part of an answer
-	Idle        Duration `toml:"idle" least:"0"`                       // for a connection without requests; 0 for no limit
-	UserRate    int      `toml:"user_rate" least:"0"`                  // requests a second of one user, system mode only; 0 for no limit
+	// Connections at the same time. A further one is told that omgd is busy.
+	Connections int `toml:"connections" least:"1" most:"1000000"`
+	// Slow requests (those that may ask the AUR) of one connection at the same time.
+	InFlight int `toml:"in_flight" least:"1" most:"65536"`
+	// Answers of one connection that wait to be read. Beyond, its requests wait.
+	PeerUnsent Size `toml:"peer_unsent" least:"64KiB"`
+	// Answers of all connections that wait to be read.
+	Unsent Size `toml:"unsent" least:"1MiB"`
+	// Large requests of all connections that came in part.
+	Received Size `toml:"received" least:"1MiB"`
+	// Time from a request's first byte to its last.
+	HalfFrame Duration `toml:"half_frame" least:"10ms"`
+	// Time for a peer to read a part of an answer.
+	Write Duration `toml:"write" least:"10ms"`
+	// Time that a connection may be open without a request; 0 for no limit.
+	Idle Duration `toml:"idle" least:"0"`
+	// Requests a second of one user, where omgd serves all users; 0 for no limit.
+	UserRate int `toml:"user_rate" least:"0" reload:"yes"`
 }
 
-// Access says who may ask a daemon that serves several users.
+// Access says who may ask a daemon that serves all users. Names are looked up in
+// /etc/passwd and /etc/group; who is not there goes by number.
 type Access struct {
-	Users  []string `toml:"users"`  // names or numbers; with no users and no groups, everybody
-	Groups []string `toml:"groups"` // names or numbers
-	// Administrators may, besides root, clear caches, refresh, read metrics and
-	// change the log level.
-	Administrators []string `toml:"administrators"`
-	SocketGroup    string   `toml:"socket_group"` // the socket is 0660 and this group's; empty for 0666
+	// Users that may ask. With neither users nor groups, everybody may.
+	Users []string `toml:"users" reload:"yes"`
+	// Groups whose members may ask.
+	Groups []string `toml:"groups" reload:"yes"`
+	// Users that may, besides root, clear caches, refresh, read metrics and change
+	// the log level.
+	Administrators []string `toml:"administrators" reload:"yes"`
+	// The group that may open the socket, which then has mode 0660; empty for 0666.
+	SocketGroup string `toml:"socket_group"`
 }
 
 // Log is what is logged.
 type Log struct {
-	Level string `toml:"level" one:"error warn info debug trace"` // error, warn, info, debug or trace
+	// The least grave lines that are logged; debug has requests without what was
+	// asked, trace their times too.
+	Level string `toml:"level" one:"error warn info debug trace" reload:"yes"`
 }
 
 // Network is how others are asked.
 type Network struct {
-	Proxy     string   `toml:"proxy" is:"proxy"` // an address; empty for the environment's, "none" for none
-	UserAgent string   `toml:"user_agent" is:"line"`
-	Timeout   Duration `toml:"timeout" least:"100ms"` // without a byte
+	// Address of a proxy; empty for the environment's, "none" for none.
+	Proxy string `toml:"proxy" is:"proxy"`
+	// What omgd calls itself; empty for omg, its version and where to find it.
+	UserAgent string `toml:"user_agent" is:"line"`
+	// Time without a byte after which a request fails; less than 4 KiB in it is too
+	// slow.
+	Timeout Duration `toml:"timeout" least:"100ms"`
 }
 
 // Sync is whether omgd downloads databases of its own, from the servers that
 // pacman.conf names, to count updates against.
 type Sync struct {
-	Own      bool     `toml:"own"`
-	Interval Duration `toml:"interval" least:"1s"` // between two requests for each
-	Search   bool     `toml:"search"`              // search and info show them, too
+	// Whether it does.
+	Own bool `toml:"own"`
+	// Time between two requests for each database.
+	Interval Duration `toml:"interval" least:"1s"`
+	// Whether search and info answer from them too.
+	Search bool `toml:"search"`
 }
 
 // Stale is how long after it was last found right a database of omgd's own counts
@@ -98,34 +133,45 @@ func (s Sync) Stale(repos Duration) time.Duration {
 
 // AUR is the Arch User Repository.
 type AUR struct {
-	Enabled  bool     `toml:"enabled"`
-	URL      string   `toml:"url" is:"url"`
-	Interval Duration `toml:"interval" least:"1m"` // between two requests for the dump
+	// Whether the AUR is asked at all.
+	Enabled bool `toml:"enabled"`
+	// Its address.
+	URL string `toml:"url" is:"url"`
+	// Time between two requests for the metadata dump.
+	Interval Duration `toml:"interval" least:"1m"`
 	Live     Live     `toml:"live"`
 }
 
 // Live is what is asked at the AUR while someone waits.
 type Live struct {
-	Enabled  bool     `toml:"enabled"`
-	Deadline Duration `toml:"deadline" least:"10ms" most:"1m"` // after which an answer goes without it
-	Daily    int      `toml:"daily" least:"0" most:"4000"`     // requests a day
+	// Whether the AUR is asked for what the dump lacks.
+	Enabled bool `toml:"enabled"`
+	// Time after which an answer goes without it.
+	Deadline Duration `toml:"deadline" least:"10ms" most:"1m"`
+	// Requests a day.
+	Daily int `toml:"daily" least:"0" most:"4000"`
 }
 
-// Tracker is the security tracker.
+// Tracker is Arch's security tracker.
 type Tracker struct {
-	Enabled  bool     `toml:"enabled"`
-	URL      string   `toml:"url" is:"url"`
+	// Whether the tracker is asked.
+	Enabled bool `toml:"enabled"`
+	// Its address.
+	URL string `toml:"url" is:"url"`
+	// Time between two requests for its advisories.
 	Interval Duration `toml:"interval" least:"1s"`
 }
 
-// Metrics is where Prometheus finds the metrics, besides the operation.
+// Metrics is where Prometheus finds the metrics, besides `omg metrics`.
 type Metrics struct {
-	Address string `toml:"address" is:"listen"` // a loopback host:port or an absolute path of a socket; empty for none
+	// Port of this machine (127.0.0.1:9100) or path of a socket; empty for none.
+	Address string `toml:"address" is:"listen"`
 }
 
 // Debug is for those who look inside.
 type Debug struct {
-	Pprof string `toml:"pprof" is:"socket"` // an absolute path of a socket; empty for none
+	// Path of a socket that serves Go's profiles; empty for none.
+	Pprof string `toml:"pprof" is:"socket"`
 }
 
 // Duration is a time.Duration that is written as "300s" or "24h".

@@ -239,6 +239,9 @@ type Setting struct {
 	Default any `json:"default"`
 	// Variable is the environment variable that sets it.
 	Variable string `json:"variable"`
+	// Reloads says whether omgd takes a change over on SIGHUP; else it must be
+	// started again.
+	Reloads bool `json:"reloads"`
 }
 
 // Settings are all effective values in their order.
@@ -252,7 +255,7 @@ func (l *Loaded) Settings() []Setting {
 		}
 		out[i] = Setting{
 			Key: k.name, Value: shown(k.in(&l.Config).Interface()), Origin: origin,
-			Default: shown(k.in(&defaults).Interface()), Variable: k.variable(),
+			Default: shown(k.in(&defaults).Interface()), Variable: k.variable(), Reloads: k.reloads(),
 		}
 	}
 	return out

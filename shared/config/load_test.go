@@ -100,7 +100,7 @@ tracker = { enabled = false }
 	}, l.Origins)
 	for _, s := range l.Settings() {
 		if s.Key == "memory.limit" {
-			require.Equal(t, Setting{"memory.limit", "64MiB", file + ":8", "0", "OMG_MEMORY_LIMIT"}, s)
+			require.Equal(t, Setting{"memory.limit", "64MiB", file + ":8", "0", "OMG_MEMORY_LIMIT", true}, s)
 		}
 	}
 	require.Error(t, l.Set("log.level", "loud", "--log-level"))

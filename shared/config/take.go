@@ -2,15 +2,16 @@ package config
 
 import "reflect"
 
-// Take takes over from another configuration the keys that differ and that may be
-// taken, and returns their names, and those of the others that differ.
-func (c *Config) Take(from *Config, may func(key string) bool) (taken, left []string) {
+// Take takes over from another configuration the keys that differ and that a daemon
+// can change while it runs. It returns their names, and those of the others that
+// differ, for which it must be started again.
+func (c *Config) Take(from *Config) (taken, left []string) {
 	for _, k := range keys {
 		to, value := k.in(c), k.in(from)
 		if reflect.DeepEqual(to.Interface(), value.Interface()) || to.Kind() == reflect.Slice && to.Len()+value.Len() == 0 {
 			continue
 		}
-		if !may(k.name) {
+		if !k.reloads() {
 			left = append(left, k.name)
 			continue
 		}

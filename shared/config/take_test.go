@@ -8,12 +8,12 @@ import (
 
 func TestTake(t *testing.T) {
 	c, next := Default(), Default()
-	taken, left := c.Take(&next, func(string) bool { return true })
+	taken, left := c.Take(&next)
 	require.Empty(t, taken)
 	require.Empty(t, left)
 	next.Log.Level, next.Access.Users, next.Limits.Connections = "debug", []string{"a"}, 7
 	next.Access.Groups = []string{} // as good as none
-	taken, left = c.Take(&next, func(key string) bool { return key != "limits.connections" })
+	taken, left = c.Take(&next)
 	require.Equal(t, []string{"access.users", "log.level"}, taken)
 	require.Equal(t, []string{"limits.connections"}, left)
 	require.Equal(t, "debug", c.Log.Level)

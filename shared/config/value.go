@@ -115,6 +115,9 @@ func (k key) variable() string {
 	return "OMG_" + strings.ToUpper(strings.ReplaceAll(k.name, ".", "_"))
 }
 
+// reloads says whether a running daemon takes a change over.
+func (k key) reloads() bool { return k.field.Tag.Get("reload") == "yes" }
+
 func (k key) in(c *Config) reflect.Value { return reflect.ValueOf(c).Elem().FieldByIndex(k.index) }
 
 // set sets a key to what someone wrote, or says what is wrong with that.

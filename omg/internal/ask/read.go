@@ -110,4 +110,5 @@ type Setting struct {
 	Origin   string `msgpack:"origin" json:"origin"`
 	Default  any    `msgpack:"default" json:"default"`
 	Variable string `msgpack:"variable" json:"variable"`
+	Reloads  bool   `msgpack:"reloads" json:"reloads"`
 }

@@ -3,7 +3,6 @@ package app
 import (
 	"math"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -37,12 +36,6 @@ func limitMemory(c config.Memory) {
 	}
 }
 
-// reloadable are the keys that hold at once when the configuration is read again.
-// For others omgd must be started again.
-var reloadable = []string{
-	"access.administrators", "access.groups", "access.users", "limits.user_rate", "log.level", "memory.limit", "refresh.interval",
-}
-
 // reload reads the configuration again. One that is wrong changes nothing.
 func (d *daemon) reload() {
 	d.manager.Reloading()
@@ -56,7 +49,7 @@ func (d *daemon) reload() {
 		d.log.Warn("configuration", "err", w)
 	}
 	next := d.config
-	taken, left := next.Take(&loaded.Config, func(key string) bool { return slices.Contains(reloadable, key) })
+	taken, left := next.Take(&loaded.Config)
 	if err := d.apply(next); err != nil {
 		d.log.Error("the configuration stays as it was", "err", err)
 		return

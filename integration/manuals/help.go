@@ -1,0 +1,130 @@
+package manuals
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// help is what --help says of a program or of one of its commands.
+type help struct {
+	name     []string // the program, the command, its command
+	usage    []string // without the name
+	about    string   // one line
+	text     []string // paragraphs
+	flags    []item
+	commands []help
+	aliases  []string
+}
+
+// item is a row of a list.
+type item struct{ head, text string }
+
+var (
+	heading = regexp.MustCompile(`^[A-Z][A-Za-z ]+:$`)
+	gap     = regexp.MustCompile(`\s{2,}`)
+	twice   = regexp.MustCompile(` \[ .* \]$`) // --repo NAME [ --repo NAME ]
+)
+
+// ask has a program print its help, and that of each of its commands.
+func ask(bin string, name ...string) (help, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, filepath.Join(bin, name[0]), append(name[1:len(name):len(name)], "--help")...).Output()
+	if err != nil {
+		return help{}, fmt.Errorf("%s --help: %w", strings.Join(name, " "), err)
+	}
+	h, err := parse(string(out), name...)
+	if err != nil {
+		return h, err
+	}
+	for i, c := range h.commands {
+		aliases := c.aliases
+		if h.commands[i], err = ask(bin, append(name[:len(name):len(name)], c.name...)...); err != nil {
+			return h, err
+		}
+		h.commands[i].aliases = aliases
+	}
+	return h, nil
+}
+
+// parse reads a help text: headings at the margin, and below each indented text or
+// a list, whose rows go on where the next line is indented further.
+func parse(text string, name ...string) (help, error) {
+	h := help{name: name}
+	said := strings.Join(name, " ")
+	sections := map[string][]string{}
+	title := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		if heading.MatchString(line) {
+			title = strings.ToUpper(strings.TrimSuffix(line, ":"))
+			continue
+		}
+		sections[title] = append(sections[title], line)
+	}
+	for _, line := range append(sections["NAME"], sections[""]...) {
+		if about, ok := strings.CutPrefix(strings.TrimSpace(line), said+" - "); ok {
+			h.about = about
+		}
+	}
+	for _, i := range list(sections["USAGE"]) {
+		h.usage = append(h.usage, strings.TrimPrefix(strings.TrimPrefix(i.head, said), " "))
+		if i.text != "" {
+			h.text = append(h.text, "With "+strings.TrimPrefix(i.head, said+" ")+": "+i.text+".")
+		}
+	}
+	paragraph := ""
+	for _, line := range append(sections["DESCRIPTION"], "") {
+		if line = strings.TrimSpace(line); line != "" {
+			paragraph = strings.TrimSpace(paragraph + " " + line)
+			continue
+		}
+		if paragraph != "" && !strings.HasPrefix(paragraph, "The program's own --help") {
+			h.text = append(h.text, paragraph)
+		}
+		paragraph = ""
+	}
+	for _, title := range []string{"OPTIONS", "GLOBAL OPTIONS", "FLAGS"} {
+		h.flags = append(h.flags, list(sections[title])...)
+	}
+	for _, i := range list(sections["COMMANDS"]) {
+		names := strings.Split(i.head, ", ")
+		if names[0] != "help" {
+			h.commands = append(h.commands, help{name: names[:1], aliases: names[1:]})
+		}
+	}
+	if h.about == "" || len(h.usage) == 0 || len(h.flags) == 0 {
+		return h, fmt.Errorf("%s --help has no name, usage or flags where they are expected", said)
+	}
+	return h, nil
+}
+
+// list reads rows of two columns, with two spaces or more between them.
+func list(lines []string) (all []item) {
+	margin := -1
+	for _, line := range lines {
+		text := strings.TrimLeft(line, " ")
+		indent := len(line) - len(text)
+		switch {
+		case text == "":
+			margin = -1
+		case indent == 0: // a text behind the list
+			return all
+		case margin >= 0 && indent > margin+4:
+			all[len(all)-1].text += " " + text
+		default:
+			head, rest := text, ""
+			if at := gap.FindStringIndex(text); at != nil {
+				head, rest = text[:at[0]], text[at[1]:]
+			}
+			all = append(all, item{twice.ReplaceAllString(head, ""), rest})
+			margin = indent
+		}
+	}
+	return all
+}

@@ -1,0 +1,53 @@
+// Package manuals makes the manual pages, the shell completions and docs/config.md
+// from what the programs say of themselves: their --help, and the comments of the
+// configuration's structs. What neither says (files, environment, examples) stands
+// in pages/.
+package manuals
+
+import (
+	"embed"
+	"fmt"
+	"path"
+	"strings"
+)
+
+//go:embed pages
+var pages embed.FS
+
+// Make returns each file that is made, by its path from root, the directory of the
+// project; bin has the programs.
+func Make(root, bin string) (map[string]string, error) {
+	all, err := settings(root)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{}
+	for from, to := range map[string]string{"config.md": "docs/config.md", "omg-config.5": "packaging/man/omg-config.5", "omg-alpm-worker.8": "packaging/man/omg-alpm-worker.8"} {
+		made := settingsManual(all)
+		if path.Ext(to) == ".md" {
+			made = settingsMarkdown(all)
+		}
+		if files[to], err = fill(from, made); err != nil {
+			return nil, err
+		}
+	}
+	for program, page := range map[string]string{"omg": "omg.1", "omg-index": "omg-index.1", "omg-probe": "omg-probe.1", "omgd": "omgd.8"} {
+		h, err := ask(bin, program)
+		if err != nil {
+			return nil, err
+		}
+		if files["packaging/man/"+page], err = fill(page, manual(h)); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// fill puts what was made into a page where the page has a line @MADE@.
+func fill(name, made string) (string, error) {
+	text, err := pages.ReadFile("pages/" + name)
+	if err != nil {
+		return "", fmt.Errorf("a page to write: %w", err)
+	}
+	return strings.Replace(string(text), "@MADE@", made, 1), nil
+}

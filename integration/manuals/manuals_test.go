@@ -1,0 +1,153 @@
+package manuals
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/shared/config"
+)
+
+func TestMain(m *testing.M) { programs.Main(m) }
+
+func made(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := Make(programs.Root(t), programs.Dir(t))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	return files
+}
+
+func TestWhatIsMadeIsCurrent(t *testing.T) {
+	root := programs.Root(t)
+	files := made(t)
+	for path, want := range files {
+		have, err := os.ReadFile(filepath.Join(root, path))
+		require.NoError(t, err, "run make docs, and commit what it writes")
+		if string(have) != want {
+			t.Errorf("%s is not what --help and the settings' comments say now: run make docs, and commit what it writes", path)
+		}
+	}
+	for _, pattern := range []string{"packaging/man/*", "packaging/completions/*"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		require.NoError(t, err)
+		for _, path := range found {
+			rel, err := filepath.Rel(root, path)
+			require.NoError(t, err)
+			require.Contains(t, files, rel, "nothing makes it")
+		}
+	}
+}
+
+// What the package has and what the documents have is compared without the code that made them.
+func TestEachSettingIsDocumented(t *testing.T) {
+	loaded := config.Loaded{Config: config.Default()}
+	files := made(t)
+	markdown, manual := files["docs/config.md"], files["packaging/man/omg-config.5"]
+	row := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| [A-Z].*[.] \\| [^|]+ \\| `[^`]+` \\| `(OMG_[A-Z_]+)` \\| (?:SIGHUP|restart) \\|$")
+	documented := map[string]bool{}
+	for _, m := range row.FindAllStringSubmatch(markdown, -1) {
+		documented[m[2]] = true
+	}
+	require.NotEmpty(t, documented)
+	for _, s := range loaded.Settings() {
+		require.True(t, documented[s.Variable], "docs/config.md has no complete row for %s", s.Key)
+		require.Contains(t, manual, ".Ev "+s.Variable+"\n")
+		delete(documented, s.Variable)
+	}
+	require.Empty(t, documented, "rows without a setting")
+}
+
+// Each flag and command that a program's help has stands in its page.
+func TestPagesHaveAllOfTheHelp(t *testing.T) {
+	flag := regexp.MustCompile(`--?[a-zA-Z][a-zA-Z-]*`)
+	command := regexp.MustCompile(`(?m)^ {3}([a-z][a-z-]*)[ ,]`)
+	var look func(page string, name ...string) int
+	look = func(page string, name ...string) int {
+		out, err := exec.Command(filepath.Join(programs.Dir(t), name[0]), append(name[1:], "--help")...).Output()
+		require.NoError(t, err, name)
+		text := string(out)
+		checked := 0
+		for _, f := range flag.FindAllString(text[max(0, strings.LastIndex(text, "OPTIONS:")):], -1) {
+			require.Contains(t, strings.ReplaceAll(page, `\-`, "-"), f[1:], "%v: %s", name, f)
+			checked++
+		}
+		if _, list, ok := strings.Cut(text, "\nCOMMANDS:\n"); ok {
+			list, _, _ = strings.Cut(list, "\n\n")
+			for _, m := range command.FindAllStringSubmatch(list, -1) {
+				if m[1] == "help" {
+					continue
+				}
+				inner := append(name[:len(name):len(name)], m[1])
+				require.Regexp(t, `(?m)^\.Ss `+strings.Join(inner[1:], " ")+`(,|$)`, page)
+				checked += look(page, inner...)
+			}
+		}
+		require.NotZero(t, checked, name)
+		return checked
+	}
+	files := made(t)
+	for page, least := range map[string]int{"omg.1": 200, "omgd.8": 8, "omg-index.1": 15, "omg-probe.1": 10} {
+		program, _, _ := strings.Cut(page, ".")
+		require.Greater(t, look(files["packaging/man/"+page], program), least, page)
+	}
+}
+
+func TestMandocHasNothingToSay(t *testing.T) {
+	if _, err := exec.LookPath("mandoc"); err != nil {
+		t.Skip("mandoc is not installed: make deps")
+	}
+	pages := 0
+	for path, text := range made(t) {
+		if !strings.HasPrefix(path, "packaging/man/") {
+			continue
+		}
+		pages++
+		cmd := exec.Command("mandoc", "-Tlint", "-Wwarning")
+		cmd.Stdin = strings.NewReader(text)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s: %s", path, out)
+		require.Empty(t, string(out), path)
+		cmd = exec.Command("mandoc", "-Tutf8")
+		cmd.Stdin = strings.NewReader(text)
+		var shown bytes.Buffer
+		cmd.Stdout = &shown
+		require.NoError(t, cmd.Run())
+		require.Greater(t, shown.Len(), 500, path)
+		require.NotContains(t, shown.String(), "@MADE@")
+	}
+	require.Equal(t, 6, pages)
+}
+
+// A setting without words is refused, and the message says where to write them.
+func TestASettingWithoutWordsIsRefused(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join(programs.Root(t), "shared", "config", "config.go"))
+	require.NoError(t, err)
+	root := t.TempDir()
+	file := filepath.Join(root, "shared", "config", "config.go")
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	for _, c := range []struct{ from, to, want string }{
+		{"\t// How long an answer is kept.\n", "", "config.go: Cache.TTL (cache.ttl) has no comment: say in sentences above the field"},
+		{`toml:"ttl"`, `toml:"life"`, "Cache.TTL is no setting"},
+		{"\tTTL Duration `toml:\"ttl\" least:\"1s\"`\n", "", "the setting cache.ttl is in no struct"},
+	} {
+		require.Equal(t, 1, strings.Count(string(source), c.from))
+		require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(source), c.from, c.to, 1)), 0o644))
+		_, err := settings(root)
+		require.ErrorContains(t, err, c.want)
+	}
+}
+
+func TestTextMeansNothingToRoff(t *testing.T) {
+	require.Equal(t, "\\&.Sh x\n\\&'y \\ez \\-\\-flag a-b", roff(".Sh x\n'y \\z --flag a-b"))
+	require.Equal(t, `Fl \-no\-aur , Fl n Ar X`, flagHead("--no-aur, -n X"))
+	_, err := parse("no help at all\n", "omg")
+	require.Error(t, err)
+}

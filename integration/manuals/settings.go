@@ -1,0 +1,175 @@
+package manuals
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/omg-arch/omg/shared/config"
+)
+
+// section is a table of the configuration file.
+type section struct {
+	name string // "aur.live"
+	doc  string
+	keys []key
+}
+
+// key is one setting with its words.
+type key struct {
+	config.Setting
+	last string // the name within its section
+	doc  string
+	may  string // what a value may be
+}
+
+// settings reads the words of each setting from the comments of the structs in
+// shared/config and the rest from the package itself. Both must have the same keys.
+func settings(root string) ([]section, error) {
+	path := filepath.Join("shared", "config", "config.go")
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, path), nil, parser.ParseComments)
+	if err != nil {
+		return nil, err
+	}
+	structs := map[string]*ast.StructType{}
+	docs := map[string]string{}
+	for _, d := range file.Decls {
+		g, ok := d.(*ast.GenDecl)
+		if !ok || g.Tok != token.TYPE {
+			continue
+		}
+		spec := g.Specs[0].(*ast.TypeSpec)
+		if s, ok := spec.Type.(*ast.StructType); ok {
+			structs[spec.Name.Name], docs[spec.Name.Name] = s, words(g.Doc)
+		}
+	}
+	known := map[string]config.Setting{}
+	loaded := config.Loaded{Config: config.Default()}
+	for _, s := range loaded.Settings() {
+		known[s.Key] = s
+	}
+
+	var all []section
+	var walk func(typ, prefix string) error
+	walk = func(typ, prefix string) error {
+		s := section{name: prefix, doc: sentence(docs[typ], typ)}
+		at := len(all)
+		all = append(all, s)
+		for _, f := range structs[typ].Fields.List {
+			text, _ := strconv.Unquote(f.Tag.Value)
+			tag := reflect.StructTag(text)
+			last := tag.Get("toml")
+			name := strings.TrimPrefix(prefix+"."+last, ".")
+			kind, _ := f.Type.(*ast.Ident)
+			if kind != nil && structs[kind.Name] != nil {
+				if err := walk(kind.Name, name); err != nil {
+					return err
+				}
+				continue
+			}
+			setting, ok := known[name]
+			delete(known, name)
+			doc := words(f.Doc)
+			switch {
+			case !ok:
+				return fmt.Errorf("%s: %s.%s is no setting of the package", path, typ, f.Names[0])
+			case doc == "":
+				return fmt.Errorf("%s: %s.%s (%s) has no comment: say in sentences above the field what it means and what its unit is; make docs takes them from there",
+					path, typ, f.Names[0], name)
+			}
+			all[at].keys = append(all[at].keys, key{setting, last, doc, may(f.Type, tag)})
+		}
+		return nil
+	}
+	if err := walk("Config", ""); err != nil {
+		return nil, err
+	}
+	for name := range known {
+		return nil, fmt.Errorf("%s: the setting %s is in no struct of this file", path, name)
+	}
+	return all[1:], nil
+}
+
+// words are a comment's on one line.
+func words(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(doc.Text()), " ") }
+
+// sentence drops the type's name from its comment: "Refresh is when …" says "When …".
+func sentence(doc, name string) string {
+	for _, verb := range []string{" is ", " are ", " "} {
+		if rest, ok := strings.CutPrefix(doc, name+verb); ok {
+			return strings.ToUpper(rest[:1]) + rest[1:]
+		}
+	}
+	return doc
+}
+
+// may says what a value may be, from a field's type and tags.
+func may(typ ast.Expr, tag reflect.StructTag) string {
+	what := "list of texts"
+	if name, ok := typ.(*ast.Ident); ok {
+		what = map[string]string{"Duration": "time", "Size": "size", "int": "number", "bool": "true or false", "string": "text"}[name.Name]
+	}
+	if one, ok := tag.Lookup("one"); ok {
+		return strings.Join(strings.Fields(one), ", ")
+	}
+	least, hasLeast := tag.Lookup("least")
+	most, hasMost := tag.Lookup("most")
+	switch {
+	case hasLeast && hasMost:
+		return what + ", " + least + " to " + most
+	case hasLeast && least != "0":
+		return what + ", at least " + least
+	}
+	return what
+}
+
+// value is a setting's value as a configuration file has it.
+func value(v any) string {
+	switch v := v.(type) {
+	case string:
+		return strconv.Quote(v)
+	case []string:
+		return "[]"
+	}
+	return fmt.Sprint(v)
+}
+
+// taken says what a change of a setting needs.
+func taken(k key) string {
+	if k.Reloads {
+		return "SIGHUP"
+	}
+	return "restart"
+}
+
+// settingsMarkdown are the tables of docs/config.md.
+func settingsMarkdown(all []section) string {
+	var b strings.Builder
+	for _, s := range all {
+		fmt.Fprintf(&b, "## [%s]\n\n%s\n\n| key | means | may be | default | variable | change |\n| --- | --- | --- | --- | --- | --- |\n", s.name, s.doc)
+		for _, k := range s.keys {
+			fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` | `%s` | %s |\n", k.last, k.doc, k.may, value(k.Default), k.Variable, taken(k))
+		}
+		b.WriteByte('\n')
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// settingsManual is the part of omg-config(5) about the keys.
+func settingsManual(all []section) string {
+	var b strings.Builder
+	for _, s := range all {
+		fmt.Fprintf(&b, ".Ss [%s]\n%s\n.Bl -tag -width Ds\n", s.name, roff(s.doc))
+		for _, k := range s.keys {
+			fmt.Fprintf(&b, ".It Ic %s\n%s\n.br\nMay be: %s; default: %s; a change takes: %s.\n.br\n.Ev %s\n",
+				k.last, roff(k.doc), roff(k.may), roff(value(k.Default)), taken(k), k.Variable)
+		}
+		b.WriteString(".El\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
