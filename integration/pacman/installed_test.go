@@ -336,8 +336,15 @@ func TestWrongLocalVersion(t *testing.T) {
 		}, 20*time.Second, 20*time.Millisecond)
 		require.NotContains(t, running.omg(t, "status").Stdout, "Installed       : unknown")
 		require.Equal(t, before, running.omg(t, "explicit", "-q").Stdout)
+		for _, command := range append(lists, "explicit -q", "explicit --count", "installed --json") {
+			require.Contains(t, running.omg(t, strings.Fields(command)...).Stderr, "what is installed could not be checked since", command)
+		}
 		refused(running, fromFiles...)
 	}
+	since := running.omg(t, "status", "--format", "{{.at}}").Stdout
+	time.Sleep(time.Second) // a refresh that reads nothing makes nothing newer
+	require.Zero(t, running.omg(t, "refresh").Code)
+	require.Equal(t, since, running.omg(t, "status", "--format", "{{.at}}").Stdout)
 	require.NoError(t, os.WriteFile(version, []byte("9\n"), 0o644))
 	require.Eventually(t, func() bool {
 		return !strings.Contains(running.omg(t, "status").Stdout, "local database")

@@ -94,6 +94,9 @@ func (d *Data) Explicit(emit Emit) error {
 		return d.unknown()
 	}
 	r := wire.ExplicitResult{Generation: d.Generation, Names: []string{}}
+	if d.InstalledWhy != "" {
+		r.Stale, r.At = true, d.At
+	}
 	for _, p := range d.Inventory.Local.Explicit() {
 		r.Names = append(r.Names, p.Name)
 	}
@@ -174,8 +177,15 @@ func (d *Data) Installed(r *wire.InstalledRequest, emit Emit) error {
 	if len(missing) > 0 {
 		fields++
 	}
+	if d.InstalledWhy != "" {
+		fields += 2
+	}
 	w.mapLen(fields)
 	w.uint("generation", d.Generation)
+	if d.InstalledWhy != "" {
+		w.value("stale", true)
+		w.value("at", d.At)
+	}
 	if len(missing) > 0 {
 		w.value("missing", missing)
 	}

@@ -107,8 +107,12 @@ const (
 // InstalledResult is the answer to an InstalledRequest; parts as in
 // SearchResult.
 type InstalledResult struct {
-	Generation uint64             `msgpack:"generation" json:"generation"`
-	Packages   []InstalledPackage `msgpack:"packages" json:"packages"`
+	Generation uint64 `msgpack:"generation" json:"generation"`
+	// Stale says that what is installed could not be read again, At when it last was,
+	// in Unix seconds.
+	Stale    bool               `msgpack:"stale,omitempty" json:"stale,omitempty"`
+	At       int64              `msgpack:"at,omitempty" json:"at,omitempty"`
+	Packages []InstalledPackage `msgpack:"packages" json:"packages"`
 	// Missing are the requested names that are not installed.
 	Missing []string `msgpack:"missing,omitempty" json:"missing,omitempty"`
 }
@@ -131,8 +135,11 @@ type InstalledPackage struct {
 
 // ExplicitResult is the answer to OpExplicit, which has no fields of its own.
 type ExplicitResult struct {
-	Generation uint64   `msgpack:"generation" json:"generation"`
-	Names      []string `msgpack:"names" json:"names"`
+	Generation uint64 `msgpack:"generation" json:"generation"`
+	// Stale and At are as in InstalledResult.
+	Stale bool     `msgpack:"stale,omitempty" json:"stale,omitempty"`
+	At    int64    `msgpack:"at,omitempty" json:"at,omitempty"`
+	Names []string `msgpack:"names" json:"names"`
 }
 
 // OutdatedResult is the answer to OpOutdated, which has no fields of its own.

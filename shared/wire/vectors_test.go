@@ -102,12 +102,12 @@ func good() map[string][]byte {
 			Parts:    []Part{{Name: "libalpm", State: "missing", Why: "not installed"}},
 		}),
 		"installed": request(9, OpInstalled, &InstalledRequest{Names: []string{"a"}, Words: []string{"b"}, Regex: true, Filter: FilterOrphans, Details: true}),
-		"installed result": result(9, false, &InstalledResult{Generation: 9, Packages: []InstalledPackage{{
+		"installed result": result(9, false, &InstalledResult{Generation: 9, Stale: true, At: 1_790_000_000, Packages: []InstalledPackage{{
 			Package: full, Reason: "dependency", InstallDate: 1_700_000_300, InstalledDB: "extra", Script: true,
 			RequiredBy: []string{"x"}, OptionalFor: []string{"y"}, InstalledOpt: []string{"libnotify"},
 		}}, Missing: []string{"a"}}),
 		"explicit_list":        request(10, OpExplicit, nil),
-		"explicit_list result": result(10, false, &ExplicitResult{Generation: 9, Names: []string{"base", "firefox"}}),
+		"explicit_list result": result(10, false, &ExplicitResult{Generation: 9, Stale: true, At: 1_790_000_000, Names: []string{"base", "firefox"}}),
 		"outdated":             request(11, OpOutdated, nil),
 		"outdated result": result(11, false, &OutdatedResult{
 			Generation: 9, At: 1_700_000_200, Stale: true, Sources: []Source{source},

@@ -113,6 +113,35 @@ func TestOutdatedIsNeverWrongInSilence(t *testing.T) {
 	}
 }
 
+// TestInstalledIsNeverWrongInSilence: a list from before is called one, and an empty
+// one is no answer.
+func TestInstalledIsNeverWrongInSilence(t *testing.T) {
+	const note = "what is installed could not be checked since 1970"
+	some := []wire.InstalledPackage{{Package: wire.Package{Name: "a", Version: "1"}}}
+	for _, packages := range [][]wire.InstalledPackage{nil, some} {
+		code := exit.OK
+		if packages == nil {
+			code = exit.Failed
+		}
+		parts := map[string][]any{wire.OpInstalled: {wire.InstalledResult{Stale: true, At: 1, Packages: packages}}}
+		for _, args := range []string{"installed", "installed -q", "installed --json", "orphans", "foreign", "explicit"} {
+			got, _, stderr := answered(t, parts, strings.Fields(args)...)
+			require.Equal(t, code, got, args)
+			require.Contains(t, stderr, note, args)
+		}
+	}
+	parts := map[string][]any{
+		wire.OpInstalled: {wire.InstalledResult{Stale: true, At: 1, Packages: some}},
+		wire.OpExplicit:  {wire.ExplicitResult{Stale: true, At: 1, Names: []string{"a"}}},
+	}
+	for _, args := range []string{"info -i a", "explicit -q", "explicit --count"} {
+		code, out, stderr := answered(t, parts, strings.Fields(args)...)
+		require.Zero(t, code, args)
+		require.NotEmpty(t, out, args)
+		require.Contains(t, stderr, note, args)
+	}
+}
+
 func TestOutdatedAll(t *testing.T) {
 	parts := map[string][]any{wire.OpOutdated: {wire.OutdatedResult{
 		Updates:      []wire.Update{{Name: "git", Installed: "1", Version: "2", Ignored: true}},

@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/ask"
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -83,12 +85,15 @@ func explicit(c *cli.Context) error {
 	}
 	if counted {
 		out.name(strconv.Itoa(len(all.Names)))
+		if all.Stale {
+			noteStale(c, all.At, time.Now())
+		}
 		return out.end()
 	}
 	for _, name := range all.Names {
 		out.name(name)
 	}
-	return out.some(len(all.Names))
+	return out.someInstalled(c, len(all.Names), all.Stale, all.At)
 }
 
 func orphansCommand() *cli.Command {
@@ -153,7 +158,7 @@ func list(c *cli.Context, req *wire.InstalledRequest, human func(show.Style, *bu
 		if err := out.installedDocument(&all); err != nil {
 			return err
 		}
-		return out.some(len(all.Packages))
+		return out.someInstalled(c, len(all.Packages), all.Stale, all.At)
 	}
 	for i := range all.Packages {
 		p := &all.Packages[i]
@@ -161,7 +166,20 @@ func list(c *cli.Context, req *wire.InstalledRequest, human func(show.Style, *bu
 			return err
 		}
 	}
-	return out.some(len(all.Packages))
+	return out.someInstalled(c, len(all.Packages), all.Stale, all.At)
+}
+
+// someInstalled ends a list of n installed packages, as they were at a time if that
+// is not certain: then an empty list is no answer.
+func (o *output) someInstalled(c *cli.Context, n int, stale bool, at int64) error {
+	if stale {
+		noteStale(c, at, time.Now())
+	}
+	err := o.some(n)
+	if stale && exit.Code(err) == exit.NotFound {
+		return exit.Quiet(exit.Failed)
+	}
+	return err
 }
 
 func (o *output) installedDocument(all *wire.InstalledResult) error {
@@ -186,6 +204,9 @@ func installedInfo(c *cli.Context, out *output, names []string) error {
 	}
 	if err := out.end(); err != nil {
 		return err
+	}
+	if all.Stale {
+		noteStale(c, all.At, time.Now())
 	}
 	return notInstalled(c, all.Missing)
 }

@@ -90,6 +90,9 @@ func (m *memory) refreshed() {
 		m.log.Warn("cannot store the status", "err", err)
 	}
 	m.last = counts
+	if r.At == 0 {
+		return // nothing was ever found right: prompts know that nothing is known
+	}
 	file := fileStatus(&r, m.interval())
 	file.System = systemVersions(data.SystemRuntimes)
 	if err := m.write(m.path, file); err != nil {

@@ -369,7 +369,9 @@ func (w *Worker) refresh(ctx context.Context) {
 		next.runtimes, next.system = w.Runtimes(systemRuntimes(next.local))
 	}
 	w.publish(next)
-	w.Holder.Checked.Store(time.Now().Unix())
+	if next.why == "" {
+		w.Holder.Checked.Store(time.Now().Unix())
+	}
 	if w.Refreshed != nil {
 		w.Refreshed()
 	}

@@ -143,7 +143,7 @@ func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) e
 
 func (s *Service) installed(_ context.Context, r *server.Request, w *server.Writer) error {
 	var req wire.InstalledRequest
-	return s.answer(r, &req, func(st *state.State) error { return st.Installed(&req, w.Part) })
+	return s.answer(r, &req, func(st *state.State) error { return s.now(st).Installed(&req, w.Part) })
 }
 
 func (s *Service) explicit(_ context.Context, r *server.Request, w *server.Writer) error {
@@ -152,7 +152,7 @@ func (s *Service) explicit(_ context.Context, r *server.Request, w *server.Write
 		if b, ok := s.lookUp(s.explicits, r.Op, key); ok {
 			return w.Part(b, false)
 		}
-		return s.cached(s.explicits, key, w, st.Explicit)
+		return s.cached(s.explicits, key, w, s.now(st).Explicit)
 	})
 }
 
