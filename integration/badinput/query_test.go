@@ -147,6 +147,14 @@ func TestFlagsAndArguments(t *testing.T) {
 	require.Contains(t, []int{answered, nothing}, r.Code)
 	errorLine(t, w.direct(t, "search", "--"), "omg", usage, "search")
 
+	// What is too long to be anything is not repeated at its length.
+	long := strings.Repeat("9", 100_000)
+	for _, args := range [][]string{{long}, {"which", long}, {"use", "node", long}, {"config", long}, {"search", "--sort", long, "x"}, {"--dbpath", long, "owns", "/"}} {
+		r := w.direct(t, args...)
+		errorLine(t, r, "omg", r.Code)
+		require.NotZero(t, r.Code)
+	}
+
 	// Empty is no name of anything.
 	errorLine(t, w.direct(t, "search", "--repo", "", "lib"), "omg", usage, "--repo needs a value")
 	errorLine(t, w.direct(t, "--index", "", "search", "lib"), "omg", usage, "--index needs a value")

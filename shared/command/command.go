@@ -198,10 +198,20 @@ func printError(w io.Writer, program string, err error) {
 		return
 	}
 	line := strings.ReplaceAll(err.Error(), "\n", "; ")
-	fmt.Fprintf(w, "%s: error: %s\n", program, termtext.Clean(line))
+	fmt.Fprintf(w, "%s: error: %s\n", program, shortened(termtext.Clean(line)))
 	if e != nil && e.Hint != "" {
 		fmt.Fprintf(w, "%s: hint: %s\n", program, termtext.Clean(e.Hint))
 	}
+}
+
+// shortened leaves out the middle of a line that would fill a screen: it has what
+// was typed in it, or read from a file.
+func shortened(line string) string {
+	const begin, end = 380, 180
+	if len(line) <= begin+end {
+		return line
+	}
+	return strings.ToValidUTF8(line[:begin], "") + "…" + strings.ToValidUTF8(line[len(line)-end:], "")
 }
 
 // Note prints a line on standard error that is not the end of the program.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"github.com/urfave/cli/v2"
@@ -117,6 +118,21 @@ func TestEmptyInAList(t *testing.T) {
 		}), append([]string{"prog"}, line...), &out, &stderr)
 		require.Equal(t, exit.Usage, code, line)
 		require.Equal(t, "prog: error: --repo needs a value that is not empty\nprog: hint: see --help\n", stderr.String())
+	}
+}
+
+func TestLongErrors(t *testing.T) {
+	for _, word := range []string{strings.Repeat("x", 100_000), strings.Repeat("é", 50_000), strings.Repeat("x", 379) + strings.Repeat("日", 1000)} {
+		var out, stderr strings.Builder
+		code := Run(context.Background(), app(func(c *cli.Context) error { return Usagef("no %s: there is nothing", c.Args().First()) }),
+			[]string{"prog", "find", word}, &out, &stderr)
+		require.Equal(t, exit.Usage, code)
+		line, _, _ := strings.Cut(stderr.String(), "\n")
+		require.Less(t, len(line), 600)
+		require.True(t, utf8.ValidString(line))
+		require.True(t, strings.HasPrefix(line, "prog: error: no "+string([]rune(word)[:100])))
+		require.True(t, strings.HasSuffix(line, ": there is nothing"))
+		require.Equal(t, 1, strings.Count(line, "…"))
 	}
 }
 

@@ -195,3 +195,23 @@ func TestUseWritesOneSymlinkAndNothingElse(t *testing.T) {
 	_, err = os.Lstat(w.path("~/.local/share/omg/versions/bun/current.new"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
+
+// TestUseAtTheSameTime: of several at once each succeeds, and the last one holds.
+func TestUseAtTheSameTime(t *testing.T) {
+	w := newWorld(t, nodes...)
+	versions := []string{"18.20.4", "20.9.0", "20.11.0"}
+	errs := make(chan error)
+	for i := range 30 {
+		go func() {
+			_, err := Use(w.env(), Node, versions[i%len(versions)])
+			errs <- err
+		}()
+	}
+	for range 30 {
+		require.NoError(t, <-errs)
+	}
+	all, err := os.ReadDir(w.path("~/.local/share/omg/versions/node"))
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	require.Contains(t, versions, New(w.env()).Active(Node).Version)
+}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -38,7 +39,11 @@ func Use(env Env, runtime, want string) (Installed, error) {
 	i, ok := p.choose(name, want)
 	switch {
 	case !ok || i.Manager == "path":
-		return Installed{}, fmt.Errorf("%s %s: %w", name, Shown(plain(name, want)), ErrNotInstalled)
+		wanted := plain(name, want)
+		if !Showable(wanted) {
+			wanted = strconv.Quote(wanted)
+		}
+		return Installed{}, fmt.Errorf("%s %s: %w", name, wanted, ErrNotInstalled)
 	case i.Manager == "system" && want != "system" && name != Java:
 		// The same version may be there twice; the package cannot be linked to.
 		return Installed{}, fmt.Errorf("%s %s is the system's package: use %q for it: %w", name, i.Version, "system", ErrNotInstalled)
@@ -56,17 +61,32 @@ func Use(env Env, runtime, want string) (Installed, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Installed{}, err
 	}
-	// A symlink cannot be replaced but by a rename; what a dead process left is in the way.
+	return i, point(path, target)
+}
+
+// point makes the symlink at a path lead to a target. It cannot be replaced but by
+// a rename; what a dead process left is in the way, and what another one that does
+// the same is about to rename: then once more.
+func point(path, target string) (err error) {
 	next := path + ".new"
-	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Installed{}, err
+	for range 100 {
+		if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err = os.Symlink(target, next); err == nil {
+			err = os.Rename(next, path)
+		}
+		if err == nil {
+			return nil
+		}
+		if fi, there := os.Lstat(path); there == nil && fi.IsDir() {
+			err = fmt.Errorf("%s: a directory: move it away", path)
+			break
+		}
+		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
 	}
-	if err := os.Symlink(target, next); err != nil {
-		return Installed{}, err
-	}
-	if err := os.Rename(next, path); err != nil {
-		_ = os.Remove(next)
-		return Installed{}, err
-	}
-	return i, nil
+	_ = os.Remove(next)
+	return err
 }
