@@ -73,9 +73,10 @@ type CacheUse struct{ Hits, Misses, Bytes uint64 }
 
 // CacheUses are the caches by name.
 func (s *Service) CacheUses() map[string]CacheUse {
-	use := func(c *cache) CacheUse {
+	uses := make(map[string]CacheUse)
+	for name, c := range s.caches() {
 		st := c.entries.Stats()
-		return CacheUse{Hits: st.Hits, Misses: st.Misses, Bytes: c.entries.WeightedSize()}
+		uses[name] = CacheUse{Hits: st.Hits, Misses: st.Misses, Bytes: c.entries.WeightedSize()}
 	}
-	return map[string]CacheUse{"search": use(s.searches), "explicit": use(s.explicits)}
+	return uses
 }
