@@ -29,7 +29,17 @@ for user in alice bob carol root; do
 	says "$user refreshes" as $user /mnt/omg refresh
 	says "$user clears" as $user /mnt/omg cache clear
 	says "$user logs" as $user /mnt/omg daemon log-level info
+	says "$user measures" as $user /mnt/omg metrics
+	says "$user lists files" as $user /mnt/omg files no-such-package
 done
+for user in alice bob; do
+	home=/tmp/home-$user; version=$([ $user = alice ] && echo 20.5.0 || echo 18.1.0)
+	as $user mkdir -p -m 700 $home/.local/share/omg/versions/node/$version/bin
+	as $user sh -c "printf '#!/bin/sh\n' >$home/.local/share/omg/versions/node/$version/bin/node; chmod +x $home/.local/share/omg/versions/node/$version/bin/node"
+	as $user ln -s $version $home/.local/share/omg/versions/node/current
+	says "$user runs" as $user env -u XDG_DATA_HOME HOME=$home sh -c "cd $home; /mnt/omg which -q node"
+done
+as alice env -u XDG_DATA_HOME HOME=/tmp/home-alice /mnt/omg status --json | grep -o '"runtimes"' || true
 as alice /mnt/omg status --json | grep -c secretword || true
 as alice grep -rs secretword /run/omg /var/lib/omg && echo 'a query can be read' || true
 grep secretword /tmp/log && echo 'a query is logged' || true
@@ -48,11 +58,17 @@ echo "left: $(ls /run/omg)"
 		"bob clears: 3: omg: error: only an administrator may do that here (cache_clear)\n",
 		"root refreshes: 0: ", "root clears: 0: ",
 		"carol logs: 3: omg: error: only an administrator may do that here (log_level)\n", "root logs: 0: info\n",
+		"alice measures: 3: omg: error: only an administrator may do that here (metrics)\n", "root measures: 0: # HELP",
+		// The databases are those of the daemon, the files are read by who asks.
+		"bob lists files: 1: omg: error: package 'no-such-package' was not found\n",
+		// Runtimes are each user's own.
+		"alice runs: 0: 20.5.0\n", "bob runs: 0: 18.1.0\n",
 		"refreshed, generation 1\n", "ended: 0\n", "left: \n",
 	} {
 		require.Contains(t, r.Stdout, want)
 	}
 	require.NotContains(t, r.Stdout, "a query")
+	require.NotContains(t, r.Stdout, `"runtimes"`, "the daemon of all looks into no home")
 }
 
 // TestSystemAccess: the configuration says who may ask, who may administer and how
