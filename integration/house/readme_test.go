@@ -1,9 +1,13 @@
 package house
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 )
@@ -53,6 +57,80 @@ func TestDocumentsNameRealTargets(t *testing.T) {
 		}
 		require.NotZero(t, checked, document)
 	}
+}
+
+// A link leads to a file, and to a heading of it where it names one.
+func TestLinksLeadSomewhere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#$\s]*)(?:#([^)\s]+))?\)`)
+	dir := root(t)
+	checked := 0
+	files(t, func(path string) {
+		if filepath.Ext(path) != ".md" {
+			return
+		}
+		for _, m := range link.FindAllStringSubmatch(read(t, path), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			checked++
+			to := filepath.Join(filepath.Dir(path), m[1])
+			if m[1] == "" {
+				to = path
+			}
+			if _, err := os.Stat(filepath.Join(dir, to)); err != nil {
+				t.Errorf("%s: %s leads nowhere", path, m[0])
+			} else if m[2] != "" && !slices.Contains(anchors(read(t, to)), m[2]) {
+				t.Errorf("%s: %s: there is no such heading", path, m[0])
+			}
+		}
+	})
+	require.NotZero(t, checked)
+}
+
+// anchors are the names by which a document's headings can be linked.
+func anchors(text string) (all []string) {
+	for line := range strings.Lines(text) {
+		if title, ok := strings.CutPrefix(strings.TrimLeft(line, "#"), " "); ok && strings.HasPrefix(line, "#") {
+			name := strings.Map(func(r rune) rune {
+				switch {
+				case r == ' ':
+					return '-'
+				case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+					return unicode.ToLower(r)
+				}
+				return -1
+			}, strings.TrimSpace(title))
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// Each document of docs/ can be reached from the README, and each table is whole: a row behind a blank line is none.
+func TestDocumentsAreReachedAndWhole(t *testing.T) {
+	readme := read(t, "README.md") + read(t, "CONTRIBUTING.md")
+	checked := 0
+	files(t, func(path string) {
+		if filepath.Ext(path) != ".md" {
+			return
+		}
+		if filepath.Dir(path) == "docs" {
+			checked++
+			require.Contains(t, readme, "("+path+")", "no link leads to it")
+		}
+		before := []string{"", ""}
+		for line := range strings.Lines(read(t, path)) {
+			if strings.HasPrefix(line, "|") && !strings.HasPrefix(before[0], "|") {
+				before = []string{line, "header"}
+				continue
+			}
+			if before[1] == "header" {
+				require.Regexp(t, `^\|[ :|-]+\|$`, strings.TrimSpace(line), "%s: a table without a header: %s", path, before[0])
+			}
+			before = []string{line, ""}
+		}
+	})
+	require.NotZero(t, checked)
 }
 
 func TestReadmeOpensWithTheTwoCommands(t *testing.T) {

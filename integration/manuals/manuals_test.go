@@ -25,27 +25,6 @@ func made(t *testing.T) map[string]string {
 	return files
 }
 
-func TestWhatIsMadeIsCurrent(t *testing.T) {
-	root := programs.Root(t)
-	files := made(t)
-	for path, want := range files {
-		have, err := os.ReadFile(filepath.Join(root, path))
-		require.NoError(t, err, "run make docs, and commit what it writes")
-		if string(have) != want {
-			t.Errorf("%s is not what --help and the settings' comments say now: run make docs, and commit what it writes", path)
-		}
-	}
-	for _, pattern := range []string{"packaging/man/*", "packaging/completions/*"} {
-		found, err := filepath.Glob(filepath.Join(root, pattern))
-		require.NoError(t, err)
-		for _, path := range found {
-			rel, err := filepath.Rel(root, path)
-			require.NoError(t, err)
-			require.Contains(t, files, rel, "nothing makes it")
-		}
-	}
-}
-
 // What the package has and what the documents have is compared without the code that made them.
 func TestEachSettingIsDocumented(t *testing.T) {
 	loaded := config.Loaded{Config: config.Default()}

@@ -262,3 +262,22 @@ func TestHealth(t *testing.T) {
 	require.NoError(t, os.WriteFile(db, whole, 0o644))
 	require.Eventually(t, func() bool { state, _ := component("index"); return state == "ok" }, 20*time.Second, 100*time.Millisecond)
 }
+
+// What is asked of the daemon itself has nothing to do with which databases the command line names.
+func TestQuestionsAboutTheDaemonReachIt(t *testing.T) {
+	w := newWorld(t)
+	d := w.start(t)
+	env := append(append([]string{}, w.env...), "OMG_SOCKET_PATH="+d.Socket)
+	for _, c := range []struct{ command, want string }{
+		{"metrics", "omg_build_info"}, {"refresh", "refreshed"}, {"cache clear", "forgotten"}, {"daemon log-level", "info"},
+	} {
+		args := append([]string{"--dbpath", t.TempDir()}, strings.Fields(c.command)...)
+		r := programs.Run(t, env, "omg", args...)
+		require.Zero(t, r.Code, "%s: %s", c.command, r.Stderr)
+		require.Contains(t, r.Stdout, c.want)
+	}
+	r := programs.Run(t, env, "omg", "--dbpath", t.TempDir(), "health") // 0 or 6, as the machine has a libalpm or not
+	require.Contains(t, r.Stdout, "socket: ok", r.Stderr)
+	r = programs.Run(t, env, "omg", "--dbpath", t.TempDir(), "explicit")
+	require.Equal(t, 3, r.Code, "omgd answered for databases that it does not have: %s", r.Stdout)
+}

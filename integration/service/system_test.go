@@ -131,7 +131,7 @@ echo "left: $(ls /run/omg)"
 		": omg: omgd: user 41003 may not ask here: answering without it\n", "carol refreshes: 3: omg: error: user 41003 may not ask here\n",
 		"root counts: 0: 1\n", "root refreshes: 0: ",
 		"carol after the reload: 3: omg: error: only an administrator", "bob after the reload: 3: omg: error: user 41002 may not ask here\n",
-		"/run/omg/omg.sock 660 omg staff2\n", "bob connects: 0: 1\n", "carol cannot: 0: nothing to refresh: no daemon runs\n",
+		"/run/omg/omg.sock 660 omg staff2\n", "bob connects: 0: 1\n", "carol cannot: 0: nothing to refresh without omgd\n",
 		"refused some\n", "bob has his own quota: 0: 1\n",
 		`unknown user: 3: omgd: error: access.users: no user "no-such-user" in /etc/passwd`, "left: \n",
 	} {

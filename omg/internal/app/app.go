@@ -21,12 +21,15 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, local ask
 		args = args[:1]
 	}
 	return command.Run(ctx, &cli.App{
-		Name:        "omg",
-		Usage:       "answer questions about Arch Linux packages",
-		Description: "Asks omgd; without a daemon it reads an index, or pacman's databases, itself.\n\n" + exitCodes(),
+		Name:  "omg",
+		Usage: "answer questions about Arch Linux packages",
+		Description: `Asks omgd. Where none runs, and with --dbpath, --pacman-config, --index or
+--no-daemon, it reads an index, or pacman's databases, itself.
+
+` + exitCodes(exit.Network, exit.Finding, exit.Degraded),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Usage: "omgd's socket `PATH`", DefaultText: "$OMG_SOCKET_PATH, else omg.sock in $XDG_RUNTIME_DIR, else in /tmp"},
-			&cli.StringSliceFlag{Name: "index", Usage: "read the index `FILE` when no daemon runs (repeatable)"},
+			&cli.StringSliceFlag{Name: "index", Usage: "read the index `FILE` instead of asking omgd (repeatable)"},
 			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`", DefaultText: "what pacman.conf says"},
 			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
 			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, else ~/.local/share/omg"},
@@ -122,8 +125,8 @@ func names() []string {
 	return list
 }
 
-func exitCodes() string {
-	return command.ExitCodes(exit.OK, exit.NotFound, exit.Usage, exit.Failed)
+func exitCodes(more ...int) string {
+	return command.ExitCodes(append([]int{exit.OK, exit.NotFound, exit.Usage, exit.Failed}, more...)...)
 }
 
 // localKey is where the app keeps who answers without a daemon.

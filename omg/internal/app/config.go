@@ -23,7 +23,7 @@ func configCommand() *cli.Command {
 config.toml in $XDG_CONFIG_HOME/omg, then variables; omgd's flags come last.
 What omg prints is itself such a file.
 
-` + command.ExitCodes(exit.OK, exit.NotFound, exit.Usage, exit.Failed),
+` + exitCodes(),
 		Flags: append(outputFlags("{{.key}} {{.origin}}"),
 			&cli.BoolFlag{Name: "system", Usage: "those of the daemon of all users"}),
 		Action: showConfig,

@@ -14,7 +14,7 @@ import (
 )
 
 func daemonCommand() *cli.Command {
-	codes := command.ExitCodes(exit.OK, exit.NotFound, exit.Usage, exit.Failed)
+	codes := exitCodes()
 	return &cli.Command{
 		Name:  "daemon",
 		Usage: "start and stop omgd",

@@ -20,7 +20,7 @@ func infoCommand() *cli.Command {
 all are, as pacman -Qi shows them; a name may then be one that a package
 provides, and without a name every installed package is shown.
 
-` + exitCodes(),
+` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "offline", Usage: "do not ask the AUR for names that are not known here"},
 			&cli.BoolFlag{Name: "installed", Aliases: []string{"i"}, Usage: "show the packages as they are installed"},

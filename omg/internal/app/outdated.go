@@ -33,7 +33,7 @@ When a database is missing or cannot be read, no update in the others does not
 mean that there is none: the exit code is then 3. With --aur it is 4 while
 nothing is known of the AUR.
 
-` + exitCodes(),
+` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "list replacements and newer packages too"},
 			&cli.BoolFlag{Name: "aur", Usage: "only what is not from a repository"},

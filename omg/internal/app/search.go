@@ -27,7 +27,7 @@ keyword: for a value that is the word; repo: keeps one repository.
 What the AUR has comes behind what the repositories have, by its votes; a package
 that a repository has too is marked as shadowed.
 
-` + exitCodes(),
+` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Usage: "words are POSIX extended regular expressions"},
 			&cli.BoolFlag{Name: "name", Aliases: []string{"n"}, Usage: "look at names only"},

@@ -33,7 +33,7 @@ with --dbpath another system's packages are judged.
 With --fail-on the exit code is 5 when an advisory that is listed is as bad, 4
 when nothing is known of the tracker, and else 0.
 
-` + command.ExitCodes(exit.OK, exit.NotFound, exit.Usage, exit.Failed, exit.Network, exit.Finding),
+` + exitCodes(exit.Network, exit.Finding),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "list unconfirmed advisories too"},
 			&cli.BoolFlag{Name: "fixable", Usage: "list only what an update mends"},

@@ -63,7 +63,7 @@ what is there, so that there is nothing to refresh.
 				case r.At != 0:
 					return "refreshed shortly before: " + show.Moment(r.At, time.Now())
 				default:
-					return "nothing to refresh: no daemon runs"
+					return "nothing to refresh without omgd"
 				}
 			})
 		},

@@ -81,7 +81,7 @@ func (a *Asker) pausing(take func(part []byte) error) Emit {
 
 // ask gets the parts of an answer from the first that can give it.
 func (a *Asker) ask(ctx context.Context, op string, req any, emit Emit) error {
-	if a.useDaemon() {
+	if a.useDaemon(op) {
 		came := false
 		daemon := a.daemon
 		if op == wire.OpSecurity {
@@ -103,9 +103,10 @@ func (a *Asker) ask(ctx context.Context, op string, req any, emit Emit) error {
 }
 
 // useDaemon: another database directory or configuration than the daemon's is a
-// question that it cannot answer.
-func (a *Asker) useDaemon() bool {
-	return !a.NoDaemon && a.Advisories == "" && (a.Socket != "" || a.DBPath == "" && a.PacmanConfig == "" && len(a.Index) == 0)
+// question that it cannot answer, unless the question is about the daemon.
+func (a *Asker) useDaemon(op string) bool {
+	elsewhere := a.DBPath != "" || a.PacmanConfig != "" || len(a.Index) > 0
+	return !a.NoDaemon && a.Advisories == "" && (a.Socket != "" || !elsewhere || op == wire.OpHealth || wire.Administrative(op))
 }
 
 // instead says whether to answer without the daemon after this error, and notes

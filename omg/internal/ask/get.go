@@ -28,7 +28,7 @@ func (a *Asker) Read(ctx context.Context, op string, req, result any) error {
 // locate asks the daemon which databases it answers from. What the command line
 // names goes before.
 func (a *Asker) locate(ctx context.Context) error {
-	if !a.useDaemon() {
+	if !a.useDaemon(wire.OpHello) {
 		return nil
 	}
 	var served wire.HelloResult
