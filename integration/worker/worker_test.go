@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,9 @@ func TestFaultsAreNamed(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return p.omg(t, d, "explicit", "-q").Code == 0 }, 10*time.Second, 20*time.Millisecond)
 	healthy()
+	version := regexp.MustCompile(`(?m)^libalpm: ok: [0-9]+\.[0-9.]+ is well$`)
+	require.Eventually(t, func() bool { return version.MatchString(p.omg(t, d, "doctor").Stdout) }, 20*time.Second, 50*time.Millisecond)
+	require.Regexp(t, `(?m)^libalpm [0-9]+\.[0-9.]+: ok; since `, p.omg(t, d, "health").Stdout)
 	questions := [][]string{{"explicit", "-q"}, {"outdated"}, {"orphans", "-q"}, {"search", "-q", "lib"}, {"installed"}}
 	var answers []string
 	for _, q := range questions {

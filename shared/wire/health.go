@@ -18,6 +18,8 @@ type Component struct {
 	Name  string `msgpack:"name" json:"name"`
 	State string `msgpack:"state" json:"state"`
 	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
+	// Version is the version of what is not ours: libalpm's.
+	Version string `msgpack:"version,omitempty" json:"version,omitempty"`
 	// Since is from when on it is seen so, in Unix seconds.
 	Since int64 `msgpack:"since" json:"since"`
 }

@@ -141,7 +141,7 @@ func good() map[string][]byte {
 		"metrics":                    request(17, OpMetrics, nil),
 		"metrics result":             result(17, false, &MetricsResult{Text: "omg_connections 1\n"}),
 		"health":                     request(18, OpHealth, nil),
-		"health result":              result(18, false, &HealthResult{State: "degraded", Components: []Component{{Name: "store", State: "degraded", Why: "memory", Since: 1_700_000_000}}}),
+		"health result":              result(18, false, &HealthResult{State: "degraded", Components: []Component{{Name: "libalpm", State: "degraded", Why: "differs", Version: "16.0.0", Since: 1_700_000_000}}}),
 		"error 1":                    AppendError(nil, 4, Errorf(CodeNotFound, "package not found: x")),
 		"error 2":                    AppendError(nil, 4, Errorf(CodeInvalid, "no operation \"x\"")),
 		"error 5 for the connection": AppendError(nil, 0, Errorf(CodeBusy, "too many connections (4096)")),

@@ -46,6 +46,9 @@ func health(c *cli.Context) error {
 			p := &all.Components[i]
 			err = out.element(p, p.Name, func(w *bufio.Writer) {
 				line := p.Name + ": " + p.State
+				if p.Version != "" {
+					line = p.Name + " " + p.Version + ": " + p.State
+				}
 				if p.Why != "" {
 					line += ": " + p.Why
 				}

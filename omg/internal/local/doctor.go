@@ -189,7 +189,7 @@ func (p *patient) daemon(ctx context.Context) {
 		switch {
 		case todo[c.Name] == "":
 		case c.State == "ok":
-			p.ok(c.Name, "well")
+			p.ok(c.Name, strings.TrimSpace(c.Version+" is well"))
 		default:
 			p.problem(c.Name, c.Why, todo[c.Name])
 		}

@@ -60,7 +60,7 @@ func (d *daemon) current() (*wire.StatusResult, bool) {
 
 // wellness judges the daemon's parts.
 func (d *daemon) wellness(m *health.Monitor) wire.HealthResult {
-	in := health.Input{Interval: d.worker.Every()}
+	in := health.Input{Interval: d.worker.Every(), LibAlpm: d.worker.LibAlpm()}
 	if c := d.config.AUR; c.Enabled {
 		in.Asked = append(in.Asked, wire.SourceAUR)
 	}

@@ -24,6 +24,8 @@ type Input struct {
 	// Interval is how often the state is looked at; three without success are too
 	// many.
 	Interval time.Duration
+	// LibAlpm is libalpm's version as its worker said, empty if it never did.
+	LibAlpm string
 	// Asked are the sources that the configuration has asked: those that are not are
 	// nobody's fault.
 	Asked []string
@@ -84,6 +86,11 @@ func (m *Monitor) Look(in Input, now time.Time) wire.HealthResult {
 	}
 	for _, name := range in.Asked {
 		add(name, sourceState(st, name), sourceWhy(st, name))
+	}
+	for i := range list {
+		if list[i].Name == "libalpm" {
+			list[i].Version = in.LibAlpm
+		}
 	}
 	result := wire.HealthResult{State: OK}
 	m.mu.Lock()

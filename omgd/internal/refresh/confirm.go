@@ -93,6 +93,7 @@ func (w *Worker) compare(ctx context.Context, m *state.Machine) (*wire.Part, *wo
 		return &wire.Part{Name: "libalpm", State: "missing", Why: err.Error()}, nil
 	}
 	w.unconfirmed.Store(false)
+	w.version.Store(&theirs.LibAlpm)
 	databases := make([]question.Database, len(config.Repos))
 	for i, r := range config.Repos {
 		databases[i].Name = r.Name
@@ -127,6 +128,14 @@ func (w *Worker) compare(ctx context.Context, m *state.Machine) (*wire.Part, *wo
 		}
 	}
 	return part, said
+}
+
+// LibAlpm is the version of libalpm that answered last, empty for none.
+func (w *Worker) LibAlpm() string {
+	if v := w.version.Load(); v != nil {
+		return *v
+	}
+	return ""
 }
 
 // Parts are what status says of the worker's own helpers.

@@ -94,6 +94,7 @@ type Worker struct {
 	confirmations chan struct{}             // a state waits for libalpm's word
 	unconfirmed   atomic.Bool               // libalpm was asked and did not answer
 	libalpm       atomic.Pointer[wire.Part] // what is wrong with it
+	version       atomic.Pointer[string]    // of libalpm, as it said last
 	word          atomic.Pointer[word]      // what it says where it differs, nil for nothing
 
 	mu      sync.Mutex
