@@ -211,9 +211,16 @@ func TestActivationRefused(t *testing.T) {
 			require.Empty(t, w.left())
 		})
 	}
+	many := w.omgd()
+	many.Args = append([]string{"sh", "-c", `LISTEN_FDS=99999999999 LISTEN_PID=$$ exec "$0" "$@"`, many.Path}, many.Args[1:]...)
+	many.Path = "/bin/sh"
+	r := once(t, many)
+	require.Equal(t, 3, r.Code)
+	require.Equal(t, "omgd: error: the service manager must give one listening unix stream socket, not 99999999999\n", r.Stderr)
+
 	background := w.command("omgd", w.files()...)
 	background.Env = append(background.Env, "LISTEN_FDS=1", "LISTEN_PID=1")
-	r := once(t, background)
+	r = once(t, background)
 	require.Equal(t, 2, r.Code)
 	require.Contains(t, r.Stderr, "for --foreground only")
 }

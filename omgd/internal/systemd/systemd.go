@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,18 +26,15 @@ var ErrSocket = errors.New("the service manager must give one listening unix str
 // Socket is the socket that the service manager listens on for us, nil if there
 // is none.
 func Socket() (*net.UnixListener, error) {
+	// Asked before the library takes them: numbers behind the first may be the runtime's own by now, or too many to hold.
+	if n, err := strconv.Atoi(os.Getenv("LISTEN_FDS")); err == nil && n > 1 && os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
+		return nil, fmt.Errorf("%w, not %d", ErrSocket, n)
+	}
 	files := activation.Files(true)
 	if len(files) == 0 {
 		return nil, nil
 	}
-	defer func() {
-		for _, f := range files {
-			_ = f.Close()
-		}
-	}()
-	if len(files) > 1 {
-		return nil, fmt.Errorf("%w, not %d", ErrSocket, len(files))
-	}
+	defer files[0].Close()
 	fd := int(files[0].Fd())
 	if on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || on == 0 {
 		return nil, ErrSocket
