@@ -150,6 +150,11 @@ func TestConfigCommand(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(show("--json").Stdout), &all))
 	require.Equal(t, 1, all.Schema)
 	require.Greater(t, len(all.Settings), 30)
+	cmd := w.command("omg", "config", "--json")
+	cmd.Env = append(cmd.Env, "HOME=/dev/null")
+	r = once(t, cmd)
+	require.Zero(t, r.Code, r.Stderr)
+	require.NotContains(t, r.Stdout, "null", "no files are an empty list")
 
 	whole := show()
 	w.configure(whole.Stdout)

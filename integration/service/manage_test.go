@@ -230,6 +230,7 @@ says nothing /mnt/omg daemon logs
 says syslog /mnt/omg daemon logs -n 2
 says follow /mnt/omg daemon logs -f
 says negative /mnt/omg daemon logs -n -1
+says many /mnt/omg daemon logs -n 9999999999
 mkdir -p /run/log/journal
 says journal /mnt/omg daemon logs -n 7
 says follows /mnt/omg daemon logs --follow
@@ -238,7 +239,7 @@ says follows /mnt/omg daemon logs --follow
 	for _, want := range []string{
 		"nothing: 3: omg: error: no log has anything of omgd: omgd --foreground prints what it does\n",
 		"syslog: 0: Nov 23 host omgd[7]: line 2\uFFFD[31m\nNov 23 host omgd[7]: line 3\uFFFD[31m\nfollow: 3: ",
-		"negative: 2: ",
+		"negative: 2: ", "many: 2: ",
 		"journal: 0: journalctl --quiet --lines 7 SYSLOG_IDENTIFIER=omgd _UID=0\n",
 		"follows: 0: journalctl --quiet --lines 50 --follow SYSLOG_IDENTIFIER=omgd _UID=0\n",
 	} {

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/urfave/cli/v2"
 
@@ -58,7 +59,7 @@ then runs in the background.
 					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with what is logged from now on"},
 				},
 				Action: daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) {
-					if c.Int("lines") < 0 {
+					if n := c.Int("lines"); n < 0 || n > math.MaxInt32 { // journalctl takes no more
 						return 0, command.Usagef("--lines cannot be %d", c.Int("lines"))
 					}
 					return d.Logs(c.Context, c.App.Writer, c.Int("lines"), c.Bool("follow"))

@@ -14,7 +14,7 @@ func configuration(r *ask.ConfigRequest, emit ask.Emit) error {
 	if err != nil {
 		return exit.With(exit.Usage, err)
 	}
-	result := ask.ConfigResult{Files: loaded.Files, Warnings: loaded.Warnings}
+	result := ask.ConfigResult{Files: append([]string{}, loaded.Files...), Warnings: loaded.Warnings}
 	for _, s := range loaded.Settings() {
 		result.Settings = append(result.Settings, ask.Setting(s))
 	}
