@@ -92,8 +92,11 @@ demo: build ## Build, index, start a private omgd, search, show a package, stop
 	@scripts/demo.sh
 
 .PHONY: docs
-docs: build ## Write docs/config.md and packaging/man anew, from --help and the settings' comments
+docs: build ## Write docs/config.md, manual pages and completions anew, from --help and the settings' comments
 	go run -tags $(TAGS) ./integration/cmd/omg-docs -root . -bin bin
+
+# Where shells look for completions.
+COMPLETIONS = $(DESTDIR)$(PREFIX)/share
 
 .PHONY: install
 install: install-units ## Install what was built, under $(DESTDIR)$(PREFIX); builds only if nothing was
@@ -107,6 +110,10 @@ endif
 	install -m 644 LICENSE '$(DESTDIR)$(PREFIX)/share/licenses/omg'
 	for n in 1 5 8; do install -d '$(DESTDIR)$(PREFIX)'/share/man/man$$n && \
 		install -m 644 packaging/man/*.$$n '$(DESTDIR)$(PREFIX)'/share/man/man$$n || exit 1; done
+	install -d '$(COMPLETIONS)/bash-completion/completions' '$(COMPLETIONS)/zsh/site-functions' '$(COMPLETIONS)/fish/vendor_completions.d'
+	for f in packaging/completions/*.bash; do n=$${f##*/} && install -m 644 $$f '$(COMPLETIONS)/bash-completion/completions'/$${n%.bash} || exit 1; done
+	install -m 644 packaging/completions/_* '$(COMPLETIONS)/zsh/site-functions'
+	install -m 644 packaging/completions/*.fish '$(COMPLETIONS)/fish/vendor_completions.d'
 
 # What packaging/ holds, by where it belongs under $(PREFIX). A *.in names the programs' directory as @BINDIR@.
 UNITS := $(patsubst packaging/%,%,$(wildcard packaging/systemd/*/* packaging/sysusers.d/* packaging/tmpfiles.d/*))

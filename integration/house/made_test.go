@@ -24,7 +24,7 @@ func TestWhatIsMadeIsCurrent(t *testing.T) {
 			t.Errorf("%s is not what --help and the settings' comments say now: run make docs, and commit what it writes", path)
 		}
 	}
-	for _, dir := range []string{"packaging/man"} {
+	for _, dir := range []string{"packaging/man", "packaging/completions"} {
 		entries, err := os.ReadDir(filepath.Join(root(t), dir))
 		require.NoError(t, err)
 		require.NotEmpty(t, entries, dir)

@@ -39,6 +39,10 @@ func Make(root, bin string) (map[string]string, error) {
 		if files["packaging/man/"+page], err = fill(page, manual(h)); err != nil {
 			return nil, err
 		}
+		all := places(h)
+		files["packaging/completions/"+program+".bash"] = bash(program, all)
+		files["packaging/completions/_"+program] = zsh(program, all)
+		files["packaging/completions/"+program+".fish"] = fish(program, all)
 	}
 	return files, nil
 }

@@ -1,0 +1,278 @@
+package manuals
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Which words a command's arguments may be, by what the user has typed before.
+const (
+	packages  = "packages"  // names of the repositories' packages
+	installed = "installed" // names of installed packages
+	keys      = "settings"  // keys of the configuration
+	paths     = "paths"     // files and directories
+)
+
+// arguments are the kinds of words of each command that takes some, or the words
+// themselves. What is not here takes free text, or nothing.
+var arguments = map[string]string{
+	"omg info": packages, "omg why": installed, "omg files": installed, "omg security": installed, "omg config": keys, "omg owns": paths,
+	"omg which": runtimes, "omg list": runtimes, "omg use": runtimes,
+	"omg-probe":      runtimes + " all ec tc oc uc init",
+	"omg-index info": paths, "omg-index verify": paths, "omg-index dump": paths,
+}
+
+const runtimes = "node python go rust ruby java bun"
+
+// sources are the commands that print the words of a kind. A name may come from a
+// hostile repository and goes onto a command line: only what cannot be a command
+// is offered.
+var sources = map[string]string{
+	packages:  `omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | ` + harmless,
+	installed: `omg installed -q 2>/dev/null | ` + harmless,
+	keys:      `omg config -q 2>/dev/null | ` + harmless,
+}
+
+const harmless = `LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'`
+
+// place is what may be typed behind a program, or behind one of its commands.
+type place struct {
+	said     string // " cache clear"
+	commands []item
+	flags    []choice
+	kind     string
+}
+
+// choice is a flag as one may type it.
+type choice struct {
+	name, about string
+	value, file bool // whether it takes a value, and whether that is a path
+}
+
+// places are all of a program.
+func places(h help) (all []place) {
+	p := place{kind: arguments[strings.Join(h.name, " ")]}
+	for _, word := range h.name[1:] {
+		p.said += " " + word
+	}
+	for _, f := range h.flags {
+		for one := range strings.SplitSeq(f.head, ", ") {
+			name, value, _ := strings.Cut(one, " ")
+			p.flags = append(p.flags, choice{name, short(f.text), value != "", value == "FILE" || value == "DIR" || value == "PATH"})
+		}
+	}
+	for _, c := range h.commands {
+		p.commands = append(p.commands, item{c.name[len(c.name)-1], short(c.about)})
+	}
+	all = append(all, p)
+	for _, c := range h.commands {
+		all = append(all, places(c)...)
+	}
+	return all
+}
+
+var remark = regexp.MustCompile(`\s*\(.*\)`)
+
+// short is what a list of choices has room for.
+func short(about string) string {
+	about, _, _ = strings.Cut(remark.ReplaceAllString(about, ""), ". ")
+	return about
+}
+
+// quote makes a text one word of a shell.
+func quote(s string) string { return `'` + strings.ReplaceAll(s, `'`, `'\''`) + `'` }
+
+// said lists the commands as patterns: ' cache'|' cache clear'.
+func said(all []place) string {
+	var patterns []string
+	for _, p := range all[1:] {
+		patterns = append(patterns, quote(p.said))
+	}
+	return strings.Join(patterns, "|")
+}
+
+// behind lists the flags that take a value, those with a path or the others. One
+// that takes none behind another command is left out.
+func behind(all []place, file bool) string {
+	var flags []string
+	plain := map[string]bool{}
+	for _, p := range all {
+		for _, f := range p.flags {
+			plain[f.name] = plain[f.name] || !f.value
+		}
+	}
+	for _, p := range all {
+		for _, f := range p.flags {
+			if f.value && f.file == file && !plain[f.name] && !slices.Contains(flags, f.name) {
+				flags = append(flags, f.name)
+			}
+		}
+	}
+	return strings.Join(flags, "|")
+}
+
+// kinds are the kinds of words that a program asks for.
+func kinds(all []place) (names []string) {
+	for _, kind := range []string{packages, installed, keys} {
+		if slices.ContainsFunc(all, func(p place) bool { return p.kind == kind }) {
+			names = append(names, kind)
+		}
+	}
+	return names
+}
+
+// header is the first line of a completion, behind the shell's name.
+func header(program string) string {
+	return "completion for " + program + ". Made by make docs from --help: change that instead.\n"
+}
+
+// bash is the completion for bash.
+func bash(program string, all []place) string {
+	var b strings.Builder
+	function := "_" + strings.ReplaceAll(program, "-", "_")
+	fmt.Fprintf(&b, "# bash %s\n", header(program))
+	for _, kind := range kinds(all) {
+		fmt.Fprintf(&b, "%s_%s() { %s; }\n", function, kind, sources[kind])
+	}
+	fmt.Fprintf(&b, "%s() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} said='' word words='' more=''\n\tCOMPREPLY=()\n", function)
+	b.WriteString("\tcase $prev in\n")
+	if files := behind(all, true); files != "" {
+		fmt.Fprintf(&b, "\t%s) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") && compopt -o filenames && return ;;\n", files)
+	}
+	if values := behind(all, false); values != "" {
+		fmt.Fprintf(&b, "\t%s) return ;;\n", values)
+	}
+	b.WriteString("\tesac\n")
+	if len(all) > 1 {
+		fmt.Fprintf(&b, "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n\t\tcase \"$said $word\" in\n\t\t%s) said+=\" $word\" ;;\n\t\tesac\n\tdone\n", said(all))
+	}
+	b.WriteString("\tcase $said in\n")
+	for _, p := range all {
+		var words []string
+		for _, c := range p.commands {
+			words = append(words, c.head)
+		}
+		for _, f := range p.flags {
+			words = append(words, f.name)
+		}
+		more := p.kind
+		if sources[more] == "" && more != paths {
+			words, more = append(strings.Fields(more), words...), ""
+		}
+		fmt.Fprintf(&b, "\t%s)\n\t\twords=%s\n", quote(p.said), quote(strings.Join(words, " ")))
+		if more != "" {
+			fmt.Fprintf(&b, "\t\tmore=%s\n", more)
+		}
+		b.WriteString("\t\t;;\n")
+	}
+	b.WriteString("\tesac\n\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n\t[[ $cur == -* ]] && return\n\tcase $more in\n")
+	fmt.Fprintf(&b, "\t%s) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") && compopt -o filenames ;;\n", paths)
+	if k := kinds(all); len(k) > 0 {
+		fmt.Fprintf(&b, "\t%s)\n\t\twhile IFS= read -r word; do\n\t\t\t[[ $word == \"$cur\"* ]] && COMPREPLY+=(\"$word\")\n\t\tdone < <(%s_\"$more\" \"$cur\")\n\t\t;;\n", strings.Join(k, "|"), function)
+	}
+	fmt.Fprintf(&b, "\tesac\n}\ncomplete -F %s %s\n", function, program)
+	return b.String()
+}
+
+// zsh is the completion for zsh, whose descriptions may have no bare colon.
+func zsh(program string, all []place) string {
+	var b strings.Builder
+	function := "_" + program
+	fmt.Fprintf(&b, "#compdef %s\n# zsh %s\n", program, header(program))
+	for _, kind := range kinds(all) {
+		fmt.Fprintf(&b, "%s_%s() { %s }\n", function, kind, sources[kind])
+	}
+	fmt.Fprintf(&b, "%s() {\n\tlocal said='' word more=''\n\tlocal -a commands flags plain\n", function)
+	b.WriteString("\tcase $words[CURRENT-1] in\n")
+	if files := behind(all, true); files != "" {
+		fmt.Fprintf(&b, "\t(%s) _files; return ;;\n", files)
+	}
+	if values := behind(all, false); values != "" {
+		fmt.Fprintf(&b, "\t(%s) _message value; return ;;\n", values)
+	}
+	b.WriteString("\tesac\n")
+	if len(all) > 1 {
+		fmt.Fprintf(&b, "\tfor word in $words[2,CURRENT-1]; do\n\t\tcase \"$said $word\" in\n\t\t(%s) said+=\" $word\" ;;\n\t\tesac\n\tdone\n", said(all))
+	}
+	b.WriteString("\tcase $said in\n")
+	for _, p := range all {
+		fmt.Fprintf(&b, "\t(%s)\n", quote(p.said))
+		if len(p.commands) > 0 {
+			b.WriteString("\t\tcommands=(\n")
+			for _, c := range p.commands {
+				fmt.Fprintf(&b, "\t\t\t%s\n", quote(c.head+":"+strings.ReplaceAll(c.text, ":", `\:`)))
+			}
+			b.WriteString("\t\t)\n")
+		}
+		b.WriteString("\t\tflags=(\n")
+		for _, f := range p.flags {
+			fmt.Fprintf(&b, "\t\t\t%s\n", quote(f.name+":"+strings.ReplaceAll(f.about, ":", `\:`)))
+		}
+		b.WriteString("\t\t)\n")
+		if sources[p.kind] != "" || p.kind == paths {
+			fmt.Fprintf(&b, "\t\tmore=%s\n", p.kind)
+		} else if p.kind != "" {
+			fmt.Fprintf(&b, "\t\tplain=(%s)\n", p.kind)
+		}
+		b.WriteString("\t\t;;\n")
+	}
+	b.WriteString("\tesac\n\tif [[ $PREFIX == -* ]]; then\n\t\t_describe -o flag flags\n\t\treturn\n\tfi\n\tcase $more in\n")
+	fmt.Fprintf(&b, "\t(%s) _files ;;\n", paths)
+	if k := kinds(all); len(k) > 0 {
+		fmt.Fprintf(&b, "\t(%s) plain=(${(f)\"$(%s_$more $PREFIX)\"}) ;;\n", strings.Join(k, "|"), function)
+	}
+	fmt.Fprintf(&b, "\tesac\n\t((${#commands})) && _describe command commands\n\t((${#plain})) && compadd -a plain\n}\n%s \"$@\"\n", function)
+	return b.String()
+}
+
+// fish is the completion for fish.
+func fish(program string, all []place) string {
+	var b strings.Builder
+	function := "__" + strings.ReplaceAll(program, "-", "_")
+	fmt.Fprintf(&b, "# fish %s\n", header(program))
+	for _, kind := range kinds(all) {
+		fmt.Fprintf(&b, "function %s_%s\n    %s\nend\n", function, kind, strings.ReplaceAll(sources[kind], `"$1"`, "(commandline -ct)"))
+	}
+	fmt.Fprintf(&b, "function %s_at -a place\n    set -l said ''\n", function)
+	if len(all) > 1 {
+		fmt.Fprintf(&b, "    for word in (commandline -opc)[2..-1]\n        switch \"$said $word\"\n            case %s\n                set said \"$said $word\"\n        end\n    end\n",
+			strings.ReplaceAll(said(all), "|", " "))
+	}
+	fmt.Fprintf(&b, "    test \"$said\" = \"$place\"\nend\ncomplete -c %s -f\n", program)
+	for _, p := range all {
+		at := fmt.Sprintf("complete -c %s -n '%s_at \"%s\"'", program, function, p.said)
+		for _, c := range p.commands {
+			fmt.Fprintf(&b, "%s -a %s -d %s\n", at, c.head, fishQuote(c.text))
+		}
+		for _, f := range p.flags {
+			name, kind := strings.CutPrefix(f.name, "--")
+			how := "-l " + name
+			if !kind {
+				how = "-s " + strings.TrimPrefix(name, "-")
+			}
+			switch {
+			case f.file:
+				how += " -r -F"
+			case f.value:
+				how += " -x"
+			}
+			fmt.Fprintf(&b, "%s %s -d %s\n", at, how, fishQuote(f.about))
+		}
+		switch {
+		case p.kind == paths:
+			fmt.Fprintf(&b, "%s -F\n", at)
+		case sources[p.kind] != "":
+			fmt.Fprintf(&b, "%s -a '(%s_%s)'\n", at, function, p.kind)
+		case p.kind != "":
+			fmt.Fprintf(&b, "%s -a %s\n", at, quote(p.kind))
+		}
+	}
+	return b.String()
+}
+
+// fishQuote makes a text one word of fish.
+func fishQuote(s string) string {
+	return `'` + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + `'`
+}

@@ -1,0 +1,41 @@
+# bash completion for omg-index. Made by make docs from --help: change that instead.
+
+_omg_index() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} said='' word words='' more=''
+	COMPREPLY=()
+	case $prev in
+	--dbpath|--pacman-config|--db|--aur|-o|--output|--data-dir) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--repo) return ;;
+	esac
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		case "$said $word" in
+		' build'|' info'|' verify'|' dump') said+=" $word" ;;
+		esac
+	done
+	case $said in
+	'')
+		words='build info verify dump --help -h --version -v'
+		;;
+	' build')
+		words='--dbpath --pacman-config --repo --db --aur -o --output --data-dir --help -h'
+		;;
+	' info')
+		words='--json --help -h'
+		more=paths
+		;;
+	' verify')
+		words='--help -h'
+		more=paths
+		;;
+	' dump')
+		words='--help -h'
+		more=paths
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+	[[ $cur == -* ]] && return
+	case $more in
+	paths) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames ;;
+	esac
+}
+complete -F _omg_index omg-index

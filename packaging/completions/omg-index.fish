@@ -1,0 +1,41 @@
+# fish completion for omg-index. Made by make docs from --help: change that instead.
+
+function __omg_index_at -a place
+    set -l said ''
+    for word in (commandline -opc)[2..-1]
+        switch "$said $word"
+            case ' build' ' info' ' verify' ' dump'
+                set said "$said $word"
+        end
+    end
+    test "$said" = "$place"
+end
+complete -c omg-index -f
+complete -c omg-index -n '__omg_index_at ""' -a build -d 'build an index from pacman\'s databases, the AUR\'s dump, or both'
+complete -c omg-index -n '__omg_index_at ""' -a info -d 'say what an index was built from'
+complete -c omg-index -n '__omg_index_at ""' -a verify -d 'read a whole index and check every byte of it'
+complete -c omg-index -n '__omg_index_at ""' -a dump -d 'print every package of an index, one JSON object a line'
+complete -c omg-index -n '__omg_index_at ""' -l help -d 'show help'
+complete -c omg-index -n '__omg_index_at ""' -s h -d 'show help'
+complete -c omg-index -n '__omg_index_at ""' -l version -d 'print the version'
+complete -c omg-index -n '__omg_index_at ""' -s v -d 'print the version'
+complete -c omg-index -n '__omg_index_at " build"' -l dbpath -r -F -d 'pacman\'s database DIR'
+complete -c omg-index -n '__omg_index_at " build"' -l pacman-config -r -F -d 'read the repositories from FILE'
+complete -c omg-index -n '__omg_index_at " build"' -l repo -x -d 'only the repository NAME'
+complete -c omg-index -n '__omg_index_at " build"' -l db -r -F -d 'the database FILE instead of DIR/sync\'s; its name is the repository\'s'
+complete -c omg-index -n '__omg_index_at " build"' -l aur -r -F -d 'read the AUR\'s dump FILE'
+complete -c omg-index -n '__omg_index_at " build"' -s o -r -F -d 'write to FILE'
+complete -c omg-index -n '__omg_index_at " build"' -l output -r -F -d 'write to FILE'
+complete -c omg-index -n '__omg_index_at " build"' -l data-dir -r -F -d 'omg\'s data DIR'
+complete -c omg-index -n '__omg_index_at " build"' -l help -d 'show help'
+complete -c omg-index -n '__omg_index_at " build"' -s h -d 'show help'
+complete -c omg-index -n '__omg_index_at " info"' -l json -d 'print JSON'
+complete -c omg-index -n '__omg_index_at " info"' -l help -d 'show help'
+complete -c omg-index -n '__omg_index_at " info"' -s h -d 'show help'
+complete -c omg-index -n '__omg_index_at " info"' -F
+complete -c omg-index -n '__omg_index_at " verify"' -l help -d 'show help'
+complete -c omg-index -n '__omg_index_at " verify"' -s h -d 'show help'
+complete -c omg-index -n '__omg_index_at " verify"' -F
+complete -c omg-index -n '__omg_index_at " dump"' -l help -d 'show help'
+complete -c omg-index -n '__omg_index_at " dump"' -s h -d 'show help'
+complete -c omg-index -n '__omg_index_at " dump"' -F

@@ -1,0 +1,21 @@
+# bash completion for omg-probe. Made by make docs from --help: change that instead.
+
+_omg_probe() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} said='' word words='' more=''
+	COMPREPLY=()
+	case $prev in
+	--directory|--top|--socket|--data-dir|--dbpath) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--format|--deadline) return ;;
+	esac
+	case $said in
+	'')
+		words='node python go rust ruby java bun all ec tc oc uc init -C --directory -f --format -s --status -w --why --deadline --top --cross-borders --remote --socket --data-dir --dbpath -h --help -V --version'
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+	[[ $cur == -* ]] && return
+	case $more in
+	paths) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames ;;
+	esac
+}
+complete -F _omg_probe omg-probe

@@ -1,0 +1,127 @@
+# bash completion for omg. Made by make docs from --help: change that instead.
+
+_omg_packages() { omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
+_omg_installed() { omg installed -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
+_omg_settings() { omg config -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
+_omg() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} said='' word words='' more=''
+	COMPREPLY=()
+	case $prev in
+	--socket|-s|--index|--dbpath|--pacman-config|--data-dir|--source) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--limit|--repo|--sort|--format|--color|--severity|--fail-on|--lines) return ;;
+	esac
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		case "$said $word" in
+		' search'|' info'|' status'|' installed'|' explicit'|' orphans'|' foreign'|' outdated'|' security'|' owns'|' files'|' why'|' which'|' list'|' use'|' doctor'|' health'|' metrics'|' refresh'|' cache'|' cache clear'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' config') said+=" $word" ;;
+		esac
+	done
+	case $said in
+	'')
+		words='search info status installed explicit orphans foreign outdated security owns files why which list use doctor health metrics refresh cache daemon config --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --help -h --version -v'
+		;;
+	' search')
+		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --json --format --color --quiet -q --help -h'
+		;;
+	' info')
+		words='--offline --installed -i --json --format --color --quiet -q --help -h'
+		more=packages
+		;;
+	' status')
+		words='--json --format --color --help -h'
+		;;
+	' installed')
+		words='--explicit --deps --orphans --foreign --regex -x --json --format --color --quiet -q --help -h'
+		;;
+	' explicit')
+		words='--count -c --json --format --color --quiet -q --help -h'
+		;;
+	' orphans')
+		words='--required --json --format --color --quiet -q --help -h'
+		;;
+	' foreign')
+		words='--json --format --color --quiet -q --help -h'
+		;;
+	' outdated')
+		words='--all -a --aur --no-aur --security --json --format --color --quiet -q --help -h'
+		;;
+	' security')
+		words='--all -a --fixable --severity --cve --fail-on --source --json --format --color --quiet -q --help -h'
+		more=installed
+		;;
+	' owns')
+		words='--json --format --color --quiet -q --help -h'
+		more=paths
+		;;
+	' files')
+		words='--json --format --color --quiet -q --help -h'
+		more=installed
+		;;
+	' why')
+		words='--reverse -r --json --format --color --quiet -q --help -h'
+		more=installed
+		;;
+	' which')
+		words='node python go rust ruby java bun --json --format --color --quiet -q --help -h'
+		;;
+	' list')
+		words='node python go rust ruby java bun --json --format --color --quiet -q --help -h'
+		;;
+	' use')
+		words='node python go rust ruby java bun --json --format --color --help -h'
+		;;
+	' doctor')
+		words='--json --format --color --quiet -q --help -h'
+		;;
+	' health')
+		words='--json --format --color --quiet -q --help -h'
+		;;
+	' metrics')
+		words='--help -h'
+		;;
+	' refresh')
+		words='--json --format --color --help -h'
+		;;
+	' cache')
+		words='clear --help -h'
+		;;
+	' cache clear')
+		words='--json --format --color --help -h'
+		;;
+	' daemon')
+		words='start stop restart status log-level logs --help -h'
+		;;
+	' daemon start')
+		words='--help -h'
+		;;
+	' daemon stop')
+		words='--help -h'
+		;;
+	' daemon restart')
+		words='--help -h'
+		;;
+	' daemon status')
+		words='--json --format --color --help -h'
+		;;
+	' daemon log-level')
+		words='--json --format --color --help -h'
+		;;
+	' daemon logs')
+		words='--lines -n --follow -f --help -h'
+		;;
+	' config')
+		words='--json --format --color --quiet -q --system --help -h'
+		more=settings
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+	[[ $cur == -* ]] && return
+	case $more in
+	paths) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames ;;
+	packages|installed|settings)
+		while IFS= read -r word; do
+			[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
+		done < <(_omg_"$more" "$cur")
+		;;
+	esac
+}
+complete -F _omg omg
