@@ -186,6 +186,8 @@ type RefreshResult struct {
 	Generation uint64 `msgpack:"generation" json:"generation"`
 	// At is when the facts were last found right, in Unix seconds.
 	At int64 `msgpack:"at" json:"at"`
+	// Why says why they are not right now; empty if they are.
+	Why string `msgpack:"why,omitempty" json:"why,omitempty"`
 }
 
 // LogLevelRequest asks for what the daemon logs.

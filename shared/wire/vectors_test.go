@@ -120,7 +120,7 @@ func good() map[string][]byte {
 			},
 		}),
 		"refresh":            request(12, OpRefresh, nil),
-		"refresh result":     result(12, false, &RefreshResult{Refreshed: true, Generation: 9, At: 1_700_000_200}),
+		"refresh result":     result(12, false, &RefreshResult{Refreshed: true, Generation: 9, At: 1_700_000_200, Why: "no local database"}),
 		"cache_clear":        request(13, OpCacheClear, nil),
 		"cache_clear result": result(13, false, &CacheClearResult{Cleared: 3}),
 		"log_level":          request(14, OpLogLevel, &LogLevelRequest{Level: "debug"}),

@@ -246,6 +246,10 @@ func TestActions(t *testing.T) {
 	require.Equal(t, "refreshed, generation 3\n", act(wire.RefreshResult{Refreshed: true, Generation: 3, At: 1}, wire.OpRefresh, "refresh"))
 	require.Contains(t, act(wire.RefreshResult{At: 1}, wire.OpRefresh, "refresh"), "refreshed shortly before: 1970")
 	require.Equal(t, "nothing to refresh without omgd\n", act(wire.RefreshResult{}, wire.OpRefresh, "refresh"))
+	code, out, stderr := answered(t, map[string][]any{wire.OpRefresh: {wire.RefreshResult{Refreshed: true, Generation: 8, At: 1, Why: "no local database"}}}, "refresh")
+	require.Equal(t, exit.Failed, code)
+	require.Equal(t, "refreshed, generation 8\n", out)
+	require.Contains(t, stderr, "not all could be read: no local database")
 	require.Equal(t, "5 answers forgotten\n", act(wire.CacheClearResult{Cleared: 5}, wire.OpCacheClear, "cache", "clear"))
 	require.Equal(t, "{\"schema\":1,\"cleared\":5}\n", act(wire.CacheClearResult{Cleared: 5}, wire.OpCacheClear, "cache", "clear", "--json"))
 }

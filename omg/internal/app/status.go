@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -56,16 +57,22 @@ what is there, so that there is nothing to refresh.
 		Flags: documentFlags("{{.generation}}"),
 		Action: func(c *cli.Context) error {
 			var r wire.RefreshResult
-			return act(c, wire.OpRefresh, &r, func() string {
+			err := act(c, wire.OpRefresh, &r, func() string {
 				switch {
 				case r.Refreshed:
 					return "refreshed, generation " + strconv.FormatUint(r.Generation, 10)
 				case r.At != 0:
 					return "refreshed shortly before: " + show.Moment(r.At, time.Now())
+				case r.Why != "":
+					return "nothing could be read yet"
 				default:
 					return "nothing to refresh without omgd"
 				}
 			})
+			if err == nil && r.Why != "" {
+				return exit.With(exit.Failed, fmt.Errorf("not all could be read: %s", r.Why))
+			}
+			return err
 		},
 	}
 }

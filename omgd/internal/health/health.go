@@ -3,6 +3,7 @@
 package health
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -53,7 +54,10 @@ func (m *Monitor) Look(in Input, now time.Time) wire.HealthResult {
 	} else {
 		add("index", indexState(st), indexWhy(st))
 		age := now.Sub(time.Unix(st.At, 0))
+		failed := slices.IndexFunc(st.Parts, func(p wire.Part) bool { return p.Name == "refresh" })
 		switch {
+		case failed >= 0:
+			add("refresh", Degraded, st.Parts[failed].Why)
 		case st.Stale:
 			add("refresh", Degraded, st.Why)
 		case age > 3*in.Interval:

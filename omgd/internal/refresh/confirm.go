@@ -137,11 +137,3 @@ func (w *Worker) LibAlpm() string {
 	}
 	return ""
 }
-
-// Parts are what status says of the worker's own helpers.
-func (w *Worker) Parts() []wire.Part {
-	if p := w.libalpm.Load(); p != nil {
-		return []wire.Part{*p}
-	}
-	return nil
-}

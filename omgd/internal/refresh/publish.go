@@ -80,8 +80,9 @@ func (s *snapshot) lacks(repos *catalog.Repos, set *pkgindex.Set) string {
 	return s.noIndex
 }
 
-// publish swaps a new state in if it differs from the current one.
-func (w *Worker) publish(next snapshot) {
+// publish swaps a new state in if it differs from the current one. False means that
+// none could be made.
+func (w *Worker) publish(next snapshot) bool {
 	next.describe(w.MirrorSearch)
 	if word := w.word.Load(); word != nil && word.about(next.local, next.all(), next.repos) {
 		next.word = word
@@ -91,18 +92,19 @@ func (w *Worker) publish(next snapshot) {
 		if w.unconfirmed.Load() {
 			w.askConfirmation()
 		}
-		return
+		return true
 	}
 	st, err := w.newState(&next)
 	if err != nil {
 		w.fail(err)
 		w.Suspect()
-		return
+		return false
 	}
 	w.Holder.Swap(st, "")
 	w.last = &next
 	w.askConfirmation()
 	w.Log.Info("new state", "generation", w.generation, "packages", st.Set.Packages(), "installed", len(next.view.Installed))
+	return true
 }
 
 // newState makes the state that a snapshot says.

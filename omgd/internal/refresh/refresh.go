@@ -10,7 +10,6 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,6 +91,7 @@ type Worker struct {
 	known atomic.Pointer[watch]
 
 	confirmations chan struct{}             // a state waits for libalpm's word
+	failed        atomic.Pointer[wire.Part] // why the last refresh came to nothing, nil if it did not
 	unconfirmed   atomic.Bool               // libalpm was asked and did not answer
 	libalpm       atomic.Pointer[wire.Part] // what is wrong with it
 	version       atomic.Pointer[string]    // of libalpm, as it said last
@@ -300,12 +300,16 @@ func (w *Worker) watched() *watch {
 // refresh looks at everything once. A panic is this refresh's and not the
 // daemon's.
 func (w *Worker) refresh(ctx context.Context) {
-	defer func() {
-		if r := recover(); r != nil {
-			w.Log.Error("refresh failed", "panic", r, "stack", string(debug.Stack()))
-		}
-	}()
 	defer w.takeWaiting()()
+	if err := w.guarded("the refresh", func() error {
+		w.look(ctx)
+		return nil
+	}); err != nil {
+		w.fail(err)
+	}
+}
+
+func (w *Worker) look(ctx context.Context) {
 	if w.Took != nil {
 		start := time.Now()
 		defer func() { w.Took(time.Since(start)) }()
@@ -330,8 +334,16 @@ func (w *Worker) refresh(ctx context.Context) {
 	if locked.Part != nil {
 		next.parts = append(next.parts, *locked.Part)
 	}
-	next.aur, next.aurSource = w.mapAUR()
-	next.indexes, next.others, next.stale, err = w.usable(ctx, repos)
+	if err := w.guarded("the AUR's index", func() error {
+		next.aur, next.aurSource = w.mapAUR()
+		return nil
+	}); err != nil {
+		next.aurSource = &wire.Source{Name: wire.SourceAUR, State: wire.SourceFailed, Why: err.Error()}
+	}
+	err = w.guarded("the repositories", func() (err error) {
+		next.indexes, next.others, next.stale, err = w.usable(ctx, repos)
+		return err
+	})
 	if errors.Is(err, errMoved) {
 		w.again = recheck
 		return
@@ -367,22 +379,22 @@ func (w *Worker) refresh(ctx context.Context) {
 		next.asked = w.Asked()
 	}
 	if w.Runtimes != nil {
-		next.runtimes, next.system = w.Runtimes(systemRuntimes(next.local))
+		if err := w.guarded("runtimes", func() error {
+			next.runtimes, next.system = w.Runtimes(systemRuntimes(next.local))
+			return nil
+		}); err != nil {
+			next.parts = append(next.parts, wire.Part{Name: "runtimes", State: "failed", Why: err.Error()})
+		}
 	}
-	w.publish(next)
+	if !w.publish(next) {
+		return
+	}
+	w.failed.Store(nil)
 	if next.why == "" {
 		w.Holder.Checked.Store(time.Now().Unix())
 	}
 	if w.Refreshed != nil {
 		w.Refreshed()
-	}
-}
-
-// fail keeps what there is, or says why there is nothing.
-func (w *Worker) fail(err error) {
-	w.Log.Warn("cannot refresh", "err", err)
-	if w.last == nil {
-		w.Holder.Swap(nil, err.Error())
 	}
 }
 
@@ -398,7 +410,10 @@ func (w *Worker) readLocal(ctx context.Context, dbpath string) (local *pacmandb.
 			return last, ""
 		}
 	}
-	local, err := pacmandb.Reread(ctx, dbpath, last)
+	err := w.guarded("what is installed", func() (err error) {
+		local, err = pacmandb.Reread(ctx, dbpath, last)
+		return err
+	})
 	if err != nil {
 		w.Log.Warn("cannot read what is installed", "err", err)
 		return last, err.Error()

@@ -237,9 +237,16 @@ func (s *Service) refresh(ctx context.Context, _ *server.Request, w *server.Writ
 		return wire.Errorf(wire.CodeBusy, "the refresh takes long: %v", err)
 	}
 	result := wire.RefreshResult{Refreshed: done, At: s.State.Checked.Load()}
-	if st, _ := s.State.Acquire(); st != nil {
-		result.Generation = st.Generation
+	if st, why := s.State.Acquire(); st != nil {
+		result.Generation, result.Why = st.Generation, st.InstalledWhy
 		st.Release()
+	} else {
+		result.Why = why
+	}
+	for _, p := range s.Parts() {
+		if p.Name == "refresh" {
+			result.Why = p.Why
+		}
 	}
 	return w.Result(&result)
 }
