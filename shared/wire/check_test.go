@@ -162,7 +162,8 @@ func TestRequestAndResponse(t *testing.T) {
 	require.NoError(t, Check(frame))
 	h, err := DecodeHeader(frame)
 	require.NoError(t, err)
-	require.Equal(t, Header{ID: 1 << 40, Op: []byte("search")}, h)
+	require.EqualValues(t, 1<<40, h.ID)
+	require.Equal(t, "search", string(h.Op))
 	var req SearchRequest
 	require.NoError(t, msgpack.Unmarshal(frame, &req))
 	require.Equal(t, SearchRequest{Words: []string{"a"}, Limit: 3}, req)
@@ -179,6 +180,22 @@ func TestRequestAndResponse(t *testing.T) {
 	r, err := DecodeResponse(frame)
 	require.NoError(t, err)
 	require.Equal(t, Response{ID: 7, Err: &Error{CodeNotReady, "not yet"}}, r)
+}
+
+// TestKey: a request is the same whatever its number.
+func TestKey(t *testing.T) {
+	key := func(id uint64, words ...string) string {
+		b, err := AppendRequest(nil, id, OpSearch, &SearchRequest{Words: words})
+		require.NoError(t, err)
+		h, err := DecodeHeader(b[HeaderSize:])
+		require.NoError(t, err)
+		return string(h.AppendKey([]byte("x")))
+	}
+	require.Equal(t, key(1, "a"), key(1<<40, "a"))
+	require.NotEqual(t, key(1, "a"), key(1, "b"))
+	behind, err := DecodeHeader(encode(t, msgpack.RawMessage("\x82\xa2op\xa1x\xa2id\x05")))
+	require.NoError(t, err)
+	require.Equal(t, "\x82\xa2op\xa1x", string(behind.AppendKey(nil)))
 }
 
 func TestHeader(t *testing.T) {

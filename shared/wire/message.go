@@ -13,28 +13,50 @@ import (
 type Header struct {
 	ID uint64
 	Op []byte // a part of the frame
+
+	before, behind []byte // the id in the frame
 }
+
+// AppendKey appends all of the request but its id: the same bytes for the same
+// request however it is numbered.
+func (h *Header) AppendKey(dst []byte) []byte { return append(append(dst, h.before...), h.behind...) }
 
 // ErrNoID means that a request's id cannot be read, so that it cannot be
 // answered. 0 is no id: answers have it that mean the connection.
 var ErrNoID = errors.New("a request without a readable id")
 
-// DecodeHeader reads the header of a request that passed Check.
+// DecodeHeader reads the header of a request that passed Check. Each request comes
+// by here: it is a loop of its own, in half the time of eachPair.
 func DecodeHeader(frame []byte) (h Header, err error) {
+	n, rest, err := mapHeader(frame)
+	if err != nil {
+		return h, ErrNoID
+	}
 	hasID := false
-	err = eachPair(frame, func(key, value []byte) bool {
+	for range n {
+		pair := rest
+		key, value, ok := CutString(rest)
+		if !ok {
+			err = fmt.Errorf("%w: a key that is no text", ErrMalformed)
+			break
+		}
+		rest = value[valueSize(value):]
 		switch string(key) {
 		case "id":
-			h.ID, hasID = decodeUint(value)
-			hasID = hasID && h.ID != 0
-			return hasID
+			h.ID, hasID = decodeUint(value[:len(value)-len(rest)])
+			if hasID = hasID && h.ID != 0; !hasID {
+				return h, ErrNoID
+			}
+			h.before, h.behind = frame[:len(frame)-len(pair)], rest
 		case "op":
-			var ok bool
-			h.Op, _, ok = CutString(value)
-			return ok
+			if h.Op, _, ok = CutString(value); !ok {
+				err = fmt.Errorf("%w: the value of %q", ErrMalformed, key)
+			}
 		}
-		return true
-	})
+		if err != nil {
+			break
+		}
+	}
 	switch {
 	case !hasID:
 		return h, ErrNoID
@@ -44,18 +66,6 @@ func DecodeHeader(frame []byte) (h Header, err error) {
 		return h, fmt.Errorf("%w: no op", ErrMalformed)
 	}
 	return h, nil
-}
-
-// AppendWithoutID appends all of a request that passed Check but its id, the
-// same bytes for the same request however it is numbered.
-func AppendWithoutID(dst, frame []byte) []byte {
-	_ = eachPair(frame, func(key, value []byte) bool {
-		if string(key) != "id" {
-			dst = append(AppendString(dst, string(key)), value...)
-		}
-		return true
-	})
-	return dst
 }
 
 // Response is one frame of an answer as a client reads it.

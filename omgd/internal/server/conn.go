@@ -262,7 +262,7 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 		return c.startSlow(o, h.ID, frame)
 	}
 	defer c.s.active.Add(-1)
-	c.fast = Request{ID: h.ID, Op: o.name, Peer: c.peer, frame: frame}
+	c.fast = Request{ID: h.ID, Op: o.name, Peer: c.peer, frame: frame, head: h}
 	c.writer = Writer{c: c, id: h.ID}
 	if o.observe == nil {
 		return c.run(o.Handle, &c.fast, &c.writer)
@@ -297,6 +297,7 @@ func (c *conn) startSlow(o *op, id uint64, frame []byte) error {
 	c.slow[id] = struct{}{}
 	c.mu.Unlock()
 	r := &Request{ID: id, Op: o.name, Peer: c.peer, frame: bytes.Clone(frame)}
+	r.head, _ = wire.DecodeHeader(r.frame) // which was read before
 	c.wait.Go(func() {
 		debug.SetPanicOnFault(true)
 		defer c.s.active.Add(-1)

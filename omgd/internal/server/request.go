@@ -19,6 +19,7 @@ type Request struct {
 	Op    string
 	Peer  Peer
 	frame []byte
+	head  wire.Header // of the frame
 }
 
 // Decode reads the operation's own fields into v.
@@ -37,7 +38,7 @@ func (r *Request) Decode(v any) error {
 
 // AppendKey appends the request without its id: two requests with the same key
 // have the same answer, whoever asks. dst must not be a part of the request.
-func (r *Request) AppendKey(dst []byte) []byte { return wire.AppendWithoutID(dst, r.frame) }
+func (r *Request) AppendKey(dst []byte) []byte { return r.head.AppendKey(dst) }
 
 // Writer takes the parts of one answer.
 type Writer struct {
