@@ -46,6 +46,7 @@ type conn struct {
 	out    []byte  // answers of fast requests that are not written yet
 	kept   []byte  // what takes out's place when a borrowed buffer is given back
 	fast   Request // of the fast request that runs
+	key    []byte  // of that
 	writer Writer
 
 	wait    sync.WaitGroup // for slow requests
@@ -115,6 +116,9 @@ func (c *conn) requests() error {
 		}
 		if cap(c.big) > keep {
 			c.big = nil
+		}
+		if cap(c.key) > keep {
+			c.key = nil
 		}
 	}
 }
@@ -262,7 +266,7 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 		return c.startSlow(o, h.ID, frame)
 	}
 	defer c.s.active.Add(-1)
-	c.fast = Request{ID: h.ID, Op: o.name, Peer: c.peer, frame: frame, head: h}
+	c.fast = Request{ID: h.ID, Op: o.name, Peer: c.peer, frame: frame, head: h, room: &c.key}
 	c.writer = Writer{c: c, id: h.ID}
 	if o.observe == nil {
 		return c.run(o.Handle, &c.fast, &c.writer)

@@ -20,6 +20,7 @@ type Request struct {
 	Peer  Peer
 	frame []byte
 	head  wire.Header // of the frame
+	room  *[]byte     // for its key, used again for the connection's next request
 }
 
 // Decode reads the operation's own fields into v.
@@ -36,9 +37,15 @@ func (r *Request) Decode(v any) error {
 	return nil
 }
 
-// AppendKey appends the request without its id: two requests with the same key
-// have the same answer, whoever asks. dst must not be a part of the request.
-func (r *Request) AppendKey(dst []byte) []byte { return r.head.AppendKey(dst) }
+// Key is the request without its id: two requests with the same key have the same
+// answer, whoever asks. It is good until the handler returns.
+func (r *Request) Key() []byte {
+	if r.room == nil {
+		return r.head.AppendKey(nil)
+	}
+	*r.room = r.head.AppendKey((*r.room)[:0])
+	return *r.room
+}
 
 // Writer takes the parts of one answer.
 type Writer struct {

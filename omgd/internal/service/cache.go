@@ -1,11 +1,17 @@
 package service
 
 import (
+	"bytes"
 	"cmp"
+	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/maypok86/otter/v2"
 	"github.com/maypok86/otter/v2/stats"
+
+	"github.com/omg-arch/omg/omgd/internal/server"
+	"github.com/omg-arch/omg/omgd/internal/state"
 )
 
 // The bounds of what a cache takes: a larger answer is made anew each time.
@@ -36,6 +42,13 @@ type cacheKey struct {
 	request    string
 }
 
+// keyOf is the key of a request, good until its handler returns: a copy for each
+// look-up would take as long as the look-up.
+func keyOf(st *state.State, r *server.Request) cacheKey {
+	b := r.Key()
+	return cacheKey{st.Generation, unsafe.String(unsafe.SliceData(b), len(b))}
+}
+
 // newCache makes one of n caches. An answer weighs what it takes, and at least so
 // much that no more than the entries fit.
 func newCache(c Caches, n int64) *cache {
@@ -54,10 +67,11 @@ func newCache(c Caches, n int64) *cache {
 
 func (c *cache) get(k cacheKey) ([]byte, bool) { return c.entries.GetIfPresent(k) }
 
-// put keeps a copy of an answer, unless it is large.
+// put keeps a copy of an answer and its key, unless it is large.
 func (c *cache) put(k cacheKey, answer []byte) {
 	if !c.off && len(answer) <= maxCachedSize && len(k.request) <= maxCachedKey {
-		c.entries.Set(k, append([]byte(nil), answer...))
+		k.request = strings.Clone(k.request)
+		c.entries.Set(k, bytes.Clone(answer))
 	}
 }
 

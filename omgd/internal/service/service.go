@@ -98,8 +98,7 @@ func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer)
 	}
 	defer st.Release()
 	// As it was sent: reading what is asked takes longer than finding the answer.
-	var room [256]byte
-	key := cacheKey{st.Generation, string(r.AppendKey(room[:0]))}
+	key := keyOf(st, r)
 	if b, ok := s.lookUp(s.searches, r.Op, key); ok {
 		return w.Part(b, false)
 	}
@@ -137,8 +136,7 @@ func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) e
 		return wire.Errorf(wire.CodeNotReady, "%s", why)
 	}
 	defer st.Release()
-	var room [256]byte
-	key := cacheKey{st.Generation, string(r.AppendKey(room[:0]))}
+	key := keyOf(st, r)
 	if b, ok := s.lookUp(s.infos, r.Op, key); ok {
 		return w.Part(b, false)
 	}
