@@ -266,6 +266,7 @@ func TestADamagedIndexWithoutADaemon(t *testing.T) {
 	require.Contains(t, r.Stderr, w.index())
 	require.NotContains(t, r.Stdout, "aur/")
 	require.Equal(t, 4, w.omg("search", "--aur", "firefox").Code)
+	require.Equal(t, 4, w.omg("info", "aur/firefox").Code, "what is not known is not missing")
 }
 
 // TestNoAURAtAll: where it is not asked and there is no index, nothing is said of

@@ -224,6 +224,9 @@ func (d *Data) info(r *wire.InfoRequest, emit Emit, all bool) error {
 	if all && slices.ContainsFunc(lacking, func(target string) bool { _, ok := ofAUR(target); return ok }) {
 		return ErrLacking
 	}
+	if namesOnlyAUR(r) && !d.HasAUR() {
+		return d.noAUR() // as for a search there: not known is not missing
+	}
 	var missing []wire.Missing
 	for _, target := range lacking {
 		m, err := d.missing(target, len(missing))

@@ -116,6 +116,13 @@ func TestInfoOfWhatIsNotThere(t *testing.T) {
 	}
 	require.Len(t, result.Missing, 4)
 	require.Equal(t, wire.Missing{Name: "firefxo", Close: []string{"firefox"}}, result.Missing[0])
+
+	err := d.Info(&wire.InfoRequest{Names: []string{"aur/firefox", "aur/yay"}}, func([]byte, bool) error {
+		t.Error("an answer")
+		return nil
+	})
+	require.ErrorIs(t, err, ErrAUR, "nothing is known of the AUR")
+	require.NoError(t, d.Info(&wire.InfoRequest{Names: []string{"aur/firefox", "firefox"}}, func([]byte, bool) error { return nil }))
 }
 
 func TestWhatIsNotKnownIsNotZero(t *testing.T) {
