@@ -216,7 +216,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	owned.Unread = 2
 	code, _, stderr = answered(t, map[string][]any{ask.OpOwns: {owned}}, "owns", "/a", "/b")
 	require.Equal(t, exit.Failed, code)
-	require.Contains(t, stderr, "the file lists of 2 packages cannot be read")
+	require.Equal(t, "omg: error: not known who owns /b: the file lists of 2 packages cannot be read\n", stderr)
 }
 
 func TestWhy(t *testing.T) {

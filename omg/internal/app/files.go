@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -107,16 +108,22 @@ func owns(c *cli.Context) error {
 	if err := out.end(); err != nil {
 		return err
 	}
+	var ownerless []string
 	for _, p := range all.Paths {
 		if len(p.Owners) == 0 {
-			command.Note(c.App.ErrWriter, c.App.Name, "error: no package owns "+p.Path)
-			err = exit.Quiet(exit.NotFound)
+			ownerless = append(ownerless, p.Path)
 		}
 	}
-	if err != nil && all.Unread > 0 {
-		return fmt.Errorf("the file lists of %d packages cannot be read", all.Unread)
+	switch {
+	case len(ownerless) == 0:
+		return nil
+	case all.Unread > 0: // so that one of them may own it
+		return fmt.Errorf("not known who owns %s: the file lists of %d packages cannot be read", strings.Join(ownerless, ", "), all.Unread)
 	}
-	return err
+	for _, path := range ownerless {
+		command.Note(c.App.ErrWriter, c.App.Name, "error: no package owns "+path)
+	}
+	return exit.Quiet(exit.NotFound)
 }
 
 func (o *output) owners(all *ask.OwnsResult) error {
