@@ -8,8 +8,10 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -59,11 +61,24 @@ type FileStamp struct {
 
 // StampOf takes the stamp from what os.Stat returned.
 func StampOf(fi os.FileInfo) FileStamp {
-	s := FileStamp{Size: fi.Size(), MtimeNS: fi.ModTime().UnixNano()}
+	s := FileStamp{Size: fi.Size(), MtimeNS: nanoseconds(fi.ModTime())}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
 		s.Dev, s.Ino, s.CtimeNS = st.Dev, st.Ino, st.Ctim.Nano()
 	}
 	return s
+}
+
+// nanoseconds is a time as a FileStamp has it. Who set a file's time to the year
+// 9999 finds it in 2262, the last that fits, and not in the past.
+func nanoseconds(t time.Time) int64 {
+	const most = math.MaxInt64 / int64(time.Second)
+	switch s := t.Unix(); {
+	case s >= most:
+		return math.MaxInt64
+	case s <= -most:
+		return math.MinInt64
+	}
+	return t.UnixNano()
 }
 
 // SyncFile says what was read.

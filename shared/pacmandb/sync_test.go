@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -220,6 +221,14 @@ func readBytesAs(t testing.TB, b []byte, repo string, bounds limits) (SyncFile, 
 	}}
 	err := r.read(t.Context(), bytes.NewReader(b))
 	return out, all, err
+}
+
+func TestTimesThatDoNotFit(t *testing.T) {
+	for _, at := range []time.Time{time.Unix(0, 0), time.Unix(1_662_940_800, 7), time.Date(1960, 1, 1, 0, 0, 0, 5, time.UTC), time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		require.Equal(t, at.UnixNano(), nanoseconds(at))
+	}
+	require.Equal(t, int64(math.MaxInt64), nanoseconds(time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)))
+	require.Equal(t, int64(math.MinInt64), nanoseconds(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)))
 }
 
 func TestReadSyncThatIsNoDatabase(t *testing.T) {
