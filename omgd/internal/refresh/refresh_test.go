@@ -1,0 +1,105 @@
+package refresh
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// running runs a worker until the test ends, and counts how often it looked.
+func running(t *testing.T, every time.Duration) (*Worker, *atomic.Int64) {
+	t.Helper()
+	var looks atomic.Int64
+	w := newWorker(t, func(c *Config) {
+		c.Every = every
+		c.Took = func(time.Duration) { looks.Add(1) }
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	var run sync.WaitGroup
+	run.Go(func() { w.Run(ctx) })
+	t.Cleanup(func() {
+		stop()
+		run.Wait()
+	})
+	require.Eventually(t, func() bool { return w.Holder.Checked.Load() > 0 }, 10*time.Second, time.Millisecond)
+	return w, &looks
+}
+
+func generation(t *testing.T, w *Worker) uint64 {
+	t.Helper()
+	st, why := w.Holder.Acquire()
+	require.NotNil(t, st, why)
+	defer st.Release()
+	return st.Generation
+}
+
+// TestInterval: the databases are looked at again and again though nothing is seen to
+// change, and an interval that is changed holds at once.
+func TestInterval(t *testing.T) {
+	w, looks := running(t, time.Hour)
+	time.Sleep(3 * recheck) // what is read right after it was written is looked at once more
+	before := looks.Load()
+	w.SetInterval(20 * time.Millisecond)
+	require.Equal(t, 20*time.Millisecond, w.Every())
+	require.Eventually(t, func() bool { return looks.Load() > before+5 }, 10*time.Second, time.Millisecond)
+	require.EqualValues(t, 1, generation(t, w), "nothing has changed")
+}
+
+// TestUsersRefreshes: those who ask at the same time share a look, and who asks
+// shortly after it causes none.
+func TestUsersRefreshes(t *testing.T) {
+	w, looks := running(t, time.Hour)
+	time.Sleep(3 * recheck)
+	before := looks.Load()
+	var all sync.WaitGroup
+	var done atomic.Int64
+	for range 50 {
+		all.Go(func() {
+			if ok, err := w.Refresh(t.Context()); ok && err == nil {
+				done.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	require.Positive(t, done.Load())
+	ok, err := w.Refresh(t.Context())
+	require.NoError(t, err)
+	require.False(t, ok)
+	require.LessOrEqual(t, looks.Load()-before, int64(2))
+	require.EqualValues(t, 1, generation(t, w))
+}
+
+// TestUnchangedIsNotReadAgain: what is installed is the very same reading, until a
+// desc is another, be it of the same size.
+func TestUnchangedIsNotReadAgain(t *testing.T) {
+	w := newWorker(t, func(*Config) {})
+	time.Sleep(2 * recheck)
+	w.refresh(t.Context())
+	first, index := w.last.local, w.last.indexes[0]
+	for range 3 {
+		w.refresh(t.Context())
+	}
+	require.Same(t, first, w.last.local)
+	require.Same(t, index, w.last.indexes[0])
+	require.EqualValues(t, 1, generation(t, w))
+
+	p := first.Packages[0]
+	desc := filepath.Join(w.Catalog.DBPath, "local", p.Name+"-"+p.Version, "desc")
+	text, err := os.ReadFile(desc)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(desc, text, 0o644))
+	w.refresh(t.Context())
+	require.NotSame(t, first, w.last.local, "its times have changed")
+	require.EqualValues(t, 1, generation(t, w), "it says the same")
+
+	require.NoError(t, os.WriteFile(desc, append(text, "%XDATA%\npkgtype=pkg\n\n"...), 0o644))
+	w.refresh(t.Context())
+	require.EqualValues(t, 2, generation(t, w))
+	require.Same(t, index, w.last.indexes[0], "the repositories are as they were")
+}
