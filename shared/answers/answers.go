@@ -304,12 +304,8 @@ func (d *Data) packages(w *writer, hits []pkgindex.Hit, withDetails bool) error 
 		if d.Security != nil && withDetails && d.Set.Kind(h) == pkgindex.KindRepo {
 			concerns = d.Security.words[summary.Name()]
 		}
-		if w.full(len(summary.Bytes) + len(details.Bytes) + textLen(concerns)) {
-			if failed = w.flush(true); failed != nil {
-				return false
-			}
-			w.mapLen(1)
-			w.list("packages")
+		if failed = w.next(len(summary.Bytes) + len(details.Bytes) + textLen(concerns)); failed != nil {
+			return false
 		}
 		pairs := summary.Pairs + details.Pairs
 		installed := d.installed(summary.Name())
@@ -432,6 +428,20 @@ func (w *writer) element(pairs int) {
 func (w *writer) full(n int) bool {
 	const overlay = 64 // what may be added to a record
 	return w.count > 0 && w.buf.Len()+n+overlay > MaxPart
+}
+
+// next begins a part for an element of so many bytes where this one is full: one
+// that has nothing but more of the list of packages.
+func (w *writer) next(n int) error {
+	if !w.full(n) {
+		return nil
+	}
+	if err := w.flush(true); err != nil {
+		return err
+	}
+	w.mapLen(1)
+	w.list("packages")
+	return nil
 }
 
 // flush emits the part.

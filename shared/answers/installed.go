@@ -195,12 +195,8 @@ func (d *Data) Installed(r *wire.InstalledRequest, emit Emit) error {
 		if err != nil {
 			return err
 		}
-		if w.full(len(b)) {
-			if err := w.flush(true); err != nil {
-				return err
-			}
-			w.mapLen(1)
-			w.list("packages")
+		if err := w.next(len(b)); err != nil {
+			return err
 		}
 		w.count++
 		w.buf.Write(b)

@@ -228,12 +228,8 @@ func (w *writer) vulnerable(p *advisories.Package) error {
 		if err != nil {
 			return err
 		}
-		if w.full(len(b)) {
-			if err := w.flush(true); err != nil {
-				return err
-			}
-			w.mapLen(1)
-			w.list("packages")
+		if err := w.next(len(b)); err != nil {
+			return err
 		}
 		w.count++
 		w.buf.Write(b)

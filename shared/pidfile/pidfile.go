@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,42 +20,15 @@ import (
 // ErrFormat means that the file has no process number.
 var ErrFormat = errors.New("no process number")
 
-// tempSuffix is what the file is called until it is whole.
-const tempSuffix = ".new"
-
 // Write replaces the file by one with this process' number. Only who holds the
 // daemon's lock may call it.
 func Write(path string) error {
-	temp := path + tempSuffix
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	// O_EXCL follows no symlink that someone put there.
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(f, os.Getpid())
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		_ = os.Remove(temp)
-	}
-	return err
+	return paths.Replace(path, fmt.Appendln(nil, os.Getpid()), 0o644)
 }
 
 // Remove removes the file and what was half written of it. It is not an error if
 // there is none.
-func Remove(path string) error {
-	var all []error
-	for _, p := range []string{path, path + tempSuffix} {
-		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			all = append(all, err)
-		}
-	}
-	return errors.Join(all...)
-}
+func Remove(path string) error { return paths.Remove(path) }
 
 // Read returns the process number. The error wraps fs.ErrNotExist if there is no
 // file, paths.ErrUntrusted if it is a symlink, not this user's, root's or the

@@ -12,9 +12,6 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// tempSuffix is what the file is called until it is whole.
-const tempSuffix = ".new"
-
 const bootIDFile = "/proc/sys/kernel/random/boot_id"
 
 // CurrentBoot is the boot id of the running kernel; zeros where /proc does not
@@ -49,45 +46,17 @@ func write(path string, s Status, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	temp := path + tempSuffix
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	// O_EXCL follows no symlink that someone put there.
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Chmod(mode) // whatever the umask
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		// No sync: after a crash the boot id makes it stale, and its size tells if it was cut.
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		_ = os.Remove(temp)
-	}
-	return err
+	// Not synced: after a crash the boot id makes it stale, and its size tells if it was cut.
+	return paths.Replace(path, b, mode)
 }
 
 // Remove removes the file and what was half written of it. It is not an error
 // if there is none.
-func Remove(path string) error {
-	var all []error
-	for _, p := range []string{path, path + tempSuffix} {
-		if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			all = append(all, err)
-		}
-	}
-	return errors.Join(all...)
-}
+func Remove(path string) error { return paths.Remove(path) }
 
 // Read reads the file at a path. It wraps fs.ErrNotExist if there is none,
 // ErrUntrusted if it is a symlink, not this user's, root's or the system user's,
-// or lies where others could
-// have put it, and ErrFormat if it is no status file. Whether the numbers are
+// or lies where others could have put it, and ErrFormat if it is no status file. Whether the numbers are
 // still to be shown is what Fresh says.
 func Read(path string) (Status, error) {
 	env := paths.Process()

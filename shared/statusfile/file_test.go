@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/paths"
 )
 
 // dir is a directory that passes the check of paths, which a t.TempDir does.
@@ -68,7 +70,7 @@ func TestWriteReplacesWhatADeadWriterLeft(t *testing.T) {
 	path := filepath.Join(dir(t), "omg.status")
 	victim := filepath.Join(dir(t), "victim")
 	require.NoError(t, os.WriteFile(victim, []byte("mine"), 0o600))
-	require.NoError(t, os.Symlink(victim, path+tempSuffix))
+	require.NoError(t, os.Symlink(victim, path+paths.UnfinishedSuffix))
 	require.NoError(t, Write(path, example()))
 	text, err := os.ReadFile(victim)
 	require.NoError(t, err)
