@@ -28,6 +28,7 @@ func buildCommand() *cli.Command {
 		Description: `Reads the databases that pacman.conf names (without a pacman.conf: all in
 DIR/sync) and writes an index of them, whole or not at all. The same databases
 give the same bytes but for the time of the build, which SOURCE_DATE_EPOCH sets.
+What --output names is replaced: a regular file, and none of those that are read.
 
 With --aur it reads the AUR's dump, packages-meta-ext-v1.json.gz, as it is or
 unpacked, into an index of its own; with --aur and any of --dbpath,
