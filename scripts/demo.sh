@@ -35,8 +35,8 @@ if grep -qs '^\[.*\]' <(grep -v '^\[options\]' /etc/pacman.conf 2>/dev/null) && 
 	say "This machine's own package databases"
 	databases=()
 else
-	say 'No pacman databases here: a generated repository of 500 packages'
-	show go run ./integration/cmd/omg-fixture --packages 500 --seed 1 --config "$dir/pacman.conf" "$dir/pacman"
+	say 'No pacman databases here: generated ones of 500 packages, 120 of them installed'
+	show go run ./integration/cmd/omg-fixture --packages 500 --installed 120 --seed 1 --config "$dir/pacman.conf" "$dir/pacman"
 	databases=(--dbpath "$dir/pacman" --pacman-config "$dir/pacman.conf")
 fi
 
@@ -60,6 +60,7 @@ say 'Ask'
 show omg search --socket "$socket" --limit 5 lib
 package=$(omg search --socket "$socket" -q --limit 1 lib)
 show omg info --socket "$socket" "$package"
+show omg status --socket "$socket"
 omg search --socket "$socket" --json --limit 1 lib | grep -q '"generation":[1-9]' || fail 'omgd did not answer'
 
 say 'Stop the daemon; it leaves nothing'

@@ -40,7 +40,7 @@ func newShell(t *testing.T) *shell {
 	script := "#!/bin/sh\nexec " + filepath.Join(programs.Dir(t), "omg") + ` "$1" --dbpath ` + db + " --pacman-config " + conf + " \"$@\"\n"
 	script = strings.Replace(script, `"$1" --dbpath`, "--dbpath", 1)
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "omg"), []byte(script), 0o755))
-	s.env = append(programs.Env(s.dir), "PATH="+bin+":"+os.Getenv("PATH"), "TERM=dumb")
+	s.env = append(programs.Env(s.dir), "PATH="+bin+":"+programs.Dir(t)+":"+os.Getenv("PATH"), "TERM=dumb")
 	return s
 }
 

@@ -130,3 +130,43 @@ func TestTextMeansNothingToRoff(t *testing.T) {
 	_, err := parse("no help at all\n", "omg")
 	require.Error(t, err)
 }
+
+// Each example of a page, and each command that a document shows, is one that the program takes.
+func TestExamplesAreTaken(t *testing.T) {
+	s := newShell(t)
+	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "repos.omgidx"), nil, 0o644))
+	var lines []string
+	for _, text := range made(t) {
+		for line := range strings.Lines(text) {
+			if example, ok := strings.CutPrefix(strings.TrimSpace(line), ".Dl "); ok {
+				lines = append(lines, strings.ReplaceAll(example, `\(dq`, `"`))
+			}
+		}
+	}
+	require.NotEmpty(t, lines)
+	documents, err := filepath.Glob(filepath.Join(programs.Root(t), "docs", "*.md"))
+	require.NoError(t, err)
+	for _, path := range documents {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, block := range strings.Split(string(text), "```sh\n")[1:] {
+			block, _, _ = strings.Cut(block, "```")
+			lines = append(lines, strings.Split(strings.TrimSpace(block), "\n")...)
+		}
+	}
+	taken := map[string]int{}
+	for _, line := range lines {
+		program, rest, _ := strings.Cut(line, " ")
+		if !strings.HasPrefix(program, "omg") || strings.HasPrefix(rest, "daemon ") {
+			continue
+		}
+		taken[program]++
+		cmd := exec.Command("bash", "-c", line)
+		cmd.Env, cmd.Dir = s.env, s.dir
+		out, _ := cmd.CombinedOutput() // there may be nothing to find, or no such place
+		require.NotContains(t, []int{2, 126, 127}, cmd.ProcessState.ExitCode(), "%s\n%s", line, out)
+	}
+	for _, program := range []string{"omg", "omg-index", "omg-probe"} {
+		require.NotZero(t, taken[program], program)
+	}
+}
