@@ -3,9 +3,13 @@ package doctor
 
 import (
 	"encoding/json"
+	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -161,4 +165,34 @@ func TestWithADaemon(t *testing.T) {
 	require.Equal(t, "ok", s.examine("daemon")[0].State)
 	require.Equal(t, "ok", s.examine("status file")[0].State)
 	require.Equal(t, "ok", s.examine("socket")[0].State)
+}
+
+// TestADataDirectoryThatCannotBeMade: one that is not there yet is well only where it can be made.
+func TestADataDirectoryThatCannotBeMade(t *testing.T) {
+	s := newSystem(t)
+	require.NoError(t, os.Chmod(s.home, 0o755))
+	require.NoError(t, os.Mkdir(s.path("closed"), 0o555))
+	require.NoError(t, os.Mkdir(s.path("open"), 0o755))
+	require.NoError(t, os.Chmod(s.path("open"), 0o777))
+	state := func(dir string) check {
+		cmd := exec.Command(filepath.Join(programs.Dir(t), "omg"), "doctor", "--json", "--no-daemon", "--dbpath", s.db, "--pacman-config", s.conf, "--data-dir", dir)
+		cmd.Env, cmd.Dir = s.env, "/"
+		if os.Getuid() == 0 { // who may write everywhere
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		}
+		out, err := cmd.Output()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			require.NoError(t, err)
+		}
+		var all struct{ Checks []check }
+		require.NoError(t, json.Unmarshal(out, &all))
+		i := slices.IndexFunc(all.Checks, func(c check) bool { return c.Name == "data directory" })
+		require.GreaterOrEqual(t, i, 0)
+		return all.Checks[i]
+	}
+	require.Equal(t, "ok", state(s.path("open/a/b")).State)
+	c := state(s.path("closed/a/b"))
+	require.Equal(t, "problem", c.State)
+	require.Equal(t, s.path("closed")+": permission denied", c.Found)
 }

@@ -119,11 +119,16 @@ func (p *patient) lock(dbpath string) {
 func (p *patient) data() {
 	dir := p.env.DataDir(p.asker.DataDir)
 	err := unix.Access(dir, unix.W_OK|unix.X_OK)
+	at := dir // or where it is to be made
+	for errors.Is(err, unix.ENOENT) && at != filepath.Dir(at) {
+		at = filepath.Dir(at)
+		err = unix.Access(at, unix.W_OK|unix.X_OK)
+	}
 	switch {
-	case errors.Is(err, unix.ENOENT):
-		p.ok("data directory", dir+" is not made yet")
 	case err != nil:
-		p.problem("data directory", dir+": "+err.Error(), "make it writable for you, or choose another with --data-dir")
+		p.problem("data directory", at+": "+err.Error(), "make it writable for you, or choose another with --data-dir")
+	case at != dir:
+		p.ok("data directory", dir+" is not made yet")
 	default:
 		p.ok("data directory", dir)
 	}
