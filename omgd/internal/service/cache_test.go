@@ -34,3 +34,29 @@ func TestCacheBounds(t *testing.T) {
 		one.entries.StopAllGoroutines()
 	}
 }
+
+// TestCacheForgets: an answer is found for its time, for its own generation, and until
+// the cache is cleared.
+func TestCacheForgets(t *testing.T) {
+	c := newCache(Caches{TTL: time.Second}, 1)
+	defer c.entries.StopAllGoroutines()
+	key := cacheKey{1, "question"}
+	c.put(key, []byte("answer"))
+	_, other := c.get(cacheKey{2, "question"})
+	require.False(t, other, "another generation")
+	got, ok := c.get(key)
+	require.True(t, ok)
+	require.Equal(t, "answer", string(got))
+	require.Eventually(t, func() bool {
+		_, ok := c.get(key)
+		return !ok
+	}, 5*time.Second, 5*time.Millisecond, "it has had its time")
+
+	c.put(key, []byte("answer"))
+	require.Positive(t, c.clear())
+	_, ok = c.get(key)
+	require.False(t, ok)
+	uses := c.entries.Stats()
+	require.Positive(t, uses.Hits)
+	require.Positive(t, uses.Misses)
+}
