@@ -2,6 +2,7 @@ package house
 
 import (
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -214,4 +215,22 @@ func TestOnlyTestsImportTestSupport(t *testing.T) {
 			require.NotContains(t, p.Imports, path, p.place())
 		}
 	}
+}
+
+// Each package below an internal directory is in the page, and nothing else is.
+func TestArchitectureNamesInnerPackages(t *testing.T) {
+	inner := regexp.MustCompile(`^[a-z-]+/internal/[a-z]+$`)
+	there := map[string]bool{}
+	for _, p := range list(t, "work") {
+		if inner.MatchString(p.place()) {
+			there[p.place()] = true
+		}
+	}
+	require.NotEmpty(t, there)
+	for _, row := range table(t, read(t, "docs", "ARCHITECTURE.md"), "place") {
+		place := names(row[0])[0]
+		require.True(t, there[place], "docs/ARCHITECTURE.md: there is no %s", place)
+		delete(there, place)
+	}
+	require.Empty(t, there, "docs/ARCHITECTURE.md does not say what these own")
 }

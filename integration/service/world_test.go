@@ -254,7 +254,7 @@ func mode(path string) os.FileMode {
 	return fi.Mode().Perm()
 }
 
-// pidOf is the process number in a PID file.
+// pid is the process number in a PID file.
 func (w *world) pid() int {
 	w.t.Helper()
 	b, err := os.ReadFile(filepath.Join(w.runtime, "omgd.pid"))

@@ -108,7 +108,6 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
-// full is a full disk.
 func TestEmptyInAList(t *testing.T) {
 	for _, line := range [][]string{{"find", "--repo", ""}, {"find", "--repo=core,,extra"}, {"find", "--repo", "core", "--repo="}} {
 		var out, stderr strings.Builder
@@ -148,6 +147,7 @@ func TestInterrupted(t *testing.T) {
 	require.Empty(t, out.String())
 }
 
+// full is a full disk.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no room") }

@@ -180,7 +180,7 @@ type docText struct {
 	all, name, provides, groups, desc []byte
 }
 
-// docEntry returns what DOCS says of a doc, checked against the sections.
+// docText returns what DOCS and TEXT say of a doc, checked against the sections.
 func (f *File) docText(doc uint32) (docText, error) {
 	if doc >= f.docs {
 		return docText{}, damagedDoc(doc)
