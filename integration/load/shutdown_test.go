@@ -32,14 +32,14 @@ func TestShutdownUnderLoad(t *testing.T) {
 	const clients, rude = 1000, 50
 	w := newWorld(t)
 	var longest time.Duration
-	answers, refused := 0, 0
+	answers, refused, judged := 0, 0, 0
 	for n := range times {
 		d := w.start()
 		ctx, cancel := context.WithCancel(context.Background())
 		var wait sync.WaitGroup
 		counts := make([]count, clients)
 		for i := range clients {
-			wait.Go(func() { counts[i] = pipeline(t, d.Socket, uint64(n*clients+i)) })
+			wait.Go(func() { counts[i] = pipeline(d.Socket, uint64(n*clients+i)) })
 		}
 		for i := range rude {
 			wait.Go(func() { bad(ctx, d.Socket, i) })
@@ -48,6 +48,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 		go func() { changing <- w.change(ctx, 120*time.Millisecond) }() // an index is being built most of the time
 		time.Sleep(300*time.Millisecond + time.Duration(rand.IntN(400))*time.Millisecond)
 		begin := time.Now()
+		lag := watchLag()
 		d.Stop(t)
 		took := time.Since(begin)
 		cancel()
@@ -55,7 +56,16 @@ func TestShutdownUnderLoad(t *testing.T) {
 		wait.Wait()
 		longest = max(longest, took)
 		require.Less(t, took, 5*time.Second)
+		// A peer that does not read for a second is cut off: clients that do not get to
+		// run for half of that are no judges.
+		late := lag() > 500*time.Millisecond
+		if !late {
+			judged++
+		}
 		for _, c := range counts {
+			if c.lost != "" && !late {
+				t.Error(c.lost)
+			}
 			answers += c.answered
 			refused += c.refused
 		}
@@ -66,19 +76,46 @@ func TestShutdownUnderLoad(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, parts)
 		if t.Failed() {
+			t.Log(d.Stderr())
 			return
 		}
+	}
+	if judged == 0 {
+		t.Skip("this machine is too slow to judge by: its clients do not get to run for half a second")
 	}
 	require.Greater(t, answers, times*clients/10)
 	t.Logf("%d ends, the longest took %s; %d requests answered, %d refused because of the end", times, longest, answers, refused)
 }
 
+// watchLag returns how long, at most, something that was due did not run in this
+// process until it is called.
+func watchLag() (lag func() time.Duration) {
+	const tick = 10 * time.Millisecond
+	stop, result := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		worst, last := time.Duration(0), time.Now()
+		for {
+			select {
+			case <-stop:
+				result <- worst
+				return
+			case <-time.After(tick):
+				worst, last = max(worst, time.Since(last)-tick), time.Now()
+			}
+		}
+	}()
+	return func() time.Duration { close(stop); return <-result }
+}
+
 // count is what became of a client's requests.
-type count struct{ answered, refused int }
+type count struct {
+	answered, refused int
+	lost              string // the first that was not answered, empty for none
+}
 
 // pipeline sends requests without awaiting their answers, until the server ends,
-// and demands an answer to each that the kernel took whole.
-func pipeline(t *testing.T, socket string, seed uint64) (c count) {
+// and notes which one that the kernel took whole has no answer.
+func pipeline(socket string, seed uint64) (c count) {
 	nc, err := net.Dial("unix", socket)
 	if err != nil {
 		return c // the end has come before
@@ -101,7 +138,7 @@ func pipeline(t *testing.T, socket string, seed uint64) (c count) {
 	writing.Wait()
 	for id := uint64(1); id <= sent && !all; id++ {
 		if !answered[id] {
-			t.Errorf("request %d of %d was not answered: %v", id, sent, err)
+			c.lost = fmt.Sprintf("request %d of %d was not answered: %v", id, sent, err)
 			return c
 		}
 	}

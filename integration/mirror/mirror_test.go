@@ -73,7 +73,7 @@ func newWorld(t *testing.T, db string, more ...string) *world {
 	}
 	require.NoError(t, os.WriteFile(w.conf, []byte(conf), 0o644))
 	w.env = programs.Env(w.home, append([]string{
-		"SSL_CERT_FILE=" + certs.File, "OMG_SYNC_OWN=true", "OMG_SYNC_INTERVAL=1s", "OMG_NETWORK_TIMEOUT=1s",
+		"SSL_CERT_FILE=" + certs.File, "OMG_SYNC_OWN=true", "OMG_SYNC_INTERVAL=1s", "OMG_NETWORK_TIMEOUT=2s",
 	}, more...)...)
 	return w
 }
@@ -143,7 +143,7 @@ func (w *world) own(at time.Time) {
 			list = st.Sources[:min(len(st.Sources), len(repos))]
 		}
 		return len(list) == len(repos) && !slices.ContainsFunc(list, func(s wire.Source) bool { return !s.Own || s.AsOf != at.Unix() })
-	}, 30*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 }
 
 // pacman lists the updates that real pacman finds in databases.
@@ -258,15 +258,15 @@ func TestSwitches(t *testing.T) {
 			for _, repo := range repos {
 				w.serve(repo, filepath.Join(w.db, "sync", repo+".db"), later)
 			}
-			if !sw.Answers || sw.Late > time.Second {
-				require.Eventually(t, func() bool { return w.status().Compared[0].Why != "" }, 30*time.Second, 20*time.Millisecond)
+			if !sw.Answers || sw.Late > 2*time.Second {
+				require.Eventually(t, func() bool { return w.status().Compared[0].Why != "" }, time.Minute, 20*time.Millisecond)
 				require.Contains(t, w.status().Compared[0].Why, w.mirror.URL)
 				require.Equal(t, before, w.omg("outdated", "--no-aur").Lines())
 				require.Zero(t, w.omg("search", "lib").Code)
 				w.mirror.Off(t)
 			}
 			w.own(later)
-			require.Eventually(t, func() bool { return w.status().Compared[0].Why == "" }, 30*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return w.status().Compared[0].Why == "" }, time.Minute, 20*time.Millisecond)
 			left, err := filepath.Glob(filepath.Join(w.home, ".local/share/omg/sync/.*"))
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(left), 1, "at most what is being downloaded")

@@ -318,6 +318,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 		break
 	}
+	s.cfg.Log.Warn("the time to end is over: requests are cut off", "running", s.active.Load(), "connections", s.Connections())
 	s.cancel()
 	s.each((*conn).close)
 	select {
