@@ -52,8 +52,8 @@ func here(a *ask.Asker) (runtimes.Env, error) {
 	return probe, nil
 }
 
-// named are the canonical names of runtimes, or an error that lists them.
-func named(names []string) ([]string, error) {
+// canonical are the canonical names of runtimes, or an error that lists them.
+func canonical(names []string) ([]string, error) {
 	out := make([]string, len(names))
 	for i, n := range names {
 		name, ok := runtimes.Canonical(n)
@@ -65,16 +65,24 @@ func named(names []string) ([]string, error) {
 	return out, nil
 }
 
-func which(a *ask.Asker, r *ask.WhichRequest, emit ask.Emit) error {
-	names, err := named(r.Names)
+// prober looks for these runtimes, or for all.
+func prober(a *ask.Asker, names []string) (*runtimes.Prober, error) {
+	names, err := canonical(names)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	env, err := here(a)
 	if err != nil {
+		return nil, err
+	}
+	return runtimes.New(env, names...), nil
+}
+
+func which(a *ask.Asker, r *ask.WhichRequest, emit ask.Emit) error {
+	p, err := prober(a, r.Names)
+	if err != nil {
 		return err
 	}
-	p := runtimes.New(env, names...)
 	result := ask.WhichResult{Runtimes: answers.Runtimes(p.All())}
 	for _, n := range p.Notes() {
 		result.Notes = append(result.Notes, n.Path+": "+n.Text)
@@ -83,15 +91,10 @@ func which(a *ask.Asker, r *ask.WhichRequest, emit ask.Emit) error {
 }
 
 func list(a *ask.Asker, r *ask.ListRequest, emit ask.Emit) error {
-	names, err := named(r.Names)
+	p, err := prober(a, r.Names)
 	if err != nil {
 		return err
 	}
-	env, err := here(a)
-	if err != nil {
-		return err
-	}
-	p := runtimes.New(env, names...)
 	result := ask.ListResult{Versions: []ask.RuntimeVersion{}}
 	for _, name := range p.Names() {
 		active := p.Active(name)
