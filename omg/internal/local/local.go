@@ -240,7 +240,12 @@ func (l *files) openIndexes(a *ask.Asker, repos *catalog.Repos) (why string, err
 			_ = f.Close()
 			continue
 		}
-		if repos.Lacking() != "" && len(a.Index) > 0 {
+		if repos.Lacking() != "" {
+			// Whose packages it has nobody knows, unless it was named.
+			if len(a.Index) == 0 {
+				_ = f.Close()
+				continue
+			}
 			repos.Adopt(f)
 		} else if stale := repos.Stale(f, catalog.ReadStamps(path, env.Trusts)); len(stale) > 0 {
 			why = path + ": " + stale[0]
