@@ -23,53 +23,6 @@ type Facts struct {
 	Installed []question.Installed
 }
 
-// names returns the names of the installed packages for which keep is true.
-func (f *Facts) names(keep func(*question.Installed) bool) []string {
-	var out []string
-	for i := range f.Installed {
-		if p := &f.Installed[i]; keep(p) {
-			out = append(out, p.Name)
-		}
-	}
-	return out
-}
-
-// Explicit returns the names of the packages that the user asked for: pacman
-// -Qeq.
-func (f *Facts) Explicit() []string {
-	return f.names(func(p *question.Installed) bool { return p.Reason == int32(pacmandb.ReasonExplicit) })
-}
-
-// Orphans returns the names that pacman -Qdtq lists or, with onlyRequired,
-// pacman -Qdttq.
-func (f *Facts) Orphans(onlyRequired bool) []string {
-	most := question.NeedNone
-	if onlyRequired {
-		most = question.NeedOptional
-	}
-	return f.names(func(p *question.Installed) bool {
-		return p.Reason == int32(pacmandb.ReasonDepend) && p.Need <= most
-	})
-}
-
-// Foreign returns the names of the packages that no repository has: pacman -Qmq.
-func (f *Facts) Foreign() []string {
-	return f.names(func(p *question.Installed) bool { return p.Repo == "" })
-}
-
-// Updates returns the lines of pacman -Qu.
-func (f *Facts) Updates() []pacmandb.Update {
-	var out []pacmandb.Update
-	for i := range f.Installed {
-		if p := &f.Installed[i]; p.Order > 0 {
-			out = append(out, pacmandb.Update{
-				Name: p.Name, Installed: p.Version, Version: p.Offered, Repo: p.Repo, Ignored: p.Ignored,
-			})
-		}
-	}
-	return out
-}
-
 // Ours makes Facts of what package pacmandb read: the installed packages, and
 // of the repositories of c what facts has. databases are counts and errors in
 // the order of c.Repos.

@@ -92,28 +92,18 @@ func (s *Service) Ops() map[string]server.Op {
 
 // A search is kept when it is small: most are asked again while someone types.
 func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer) error {
-	st, why := s.State.Acquire()
-	if st == nil {
-		return wire.Errorf(wire.CodeNotReady, "%s", why)
+	return remembered(s, s.searches, r, w, s.answerSearch)
+}
+
+func (s *Service) answerSearch(st *state.State, req *wire.SearchRequest, emit answers.Emit) error {
+	if s.AUR != nil && st.SearchesLive(req) {
+		return s.searchLive(req)
 	}
-	defer st.Release()
-	// As it was sent: reading what is asked takes longer than finding the answer.
-	key := keyOf(st, r)
-	if b, ok := s.lookUp(s.searches, r.Op, key); ok {
-		return w.Part(b, false)
-	}
-	var req wire.SearchRequest
-	if err := r.Decode(&req); err != nil {
-		return err
-	}
-	if s.AUR != nil && st.SearchesLive(&req) {
-		return s.searchLive(&req)
-	}
-	err := s.cached(s.searches, key, w, func(emit answers.Emit) error { return st.Search(&req, emit) })
+	err := st.Search(req, emit)
 	if errors.Is(err, answers.ErrNoRepos) && s.DirectSearch != nil {
-		return s.directly(err, func(ctx context.Context, emit answers.Emit) error { return s.DirectSearch(ctx, &req, emit) })
+		return s.directly(err, func(ctx context.Context, emit answers.Emit) error { return s.DirectSearch(ctx, req, emit) })
 	}
-	return s.failed(err)
+	return err
 }
 
 // directly has a request answered later by libalpm. Where that fails too, the
@@ -131,31 +121,22 @@ func (s *Service) directly(first error, ask func(context.Context, answers.Emit) 
 // What is said of packages is kept, too: an answer as it stands is sent in half the
 // time that it takes to look them up and put them together (BenchmarkInfo).
 func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) error {
-	st, why := s.State.Acquire()
-	if st == nil {
-		return wire.Errorf(wire.CodeNotReady, "%s", why)
-	}
-	defer st.Release()
-	key := keyOf(st, r)
-	if b, ok := s.lookUp(s.infos, r.Op, key); ok {
-		return w.Part(b, false)
-	}
-	var req wire.InfoRequest
-	if err := r.Decode(&req); err != nil {
-		return err
-	}
+	return remembered(s, s.infos, r, w, s.answerInfo)
+}
+
+func (s *Service) answerInfo(st *state.State, req *wire.InfoRequest, emit answers.Emit) error {
 	look := st.Info
 	if s.AUR != nil {
 		look = st.InfoHere
 	}
-	err := s.cached(s.infos, key, w, func(emit answers.Emit) error { return look(&req, emit) })
+	err := look(req, emit)
 	if errors.Is(err, answers.ErrLacking) {
-		return s.infoLive(&req)
+		return s.infoLive(req)
 	}
 	if errors.Is(err, answers.ErrNoRepos) && s.DirectInfo != nil {
-		return s.directly(err, func(ctx context.Context, emit answers.Emit) error { return s.DirectInfo(ctx, &req, emit) })
+		return s.directly(err, func(ctx context.Context, emit answers.Emit) error { return s.DirectInfo(ctx, req, emit) })
 	}
-	return s.failed(err)
+	return err
 }
 
 func (s *Service) installed(_ context.Context, r *server.Request, w *server.Writer) error {
@@ -258,6 +239,25 @@ func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Wri
 		s.Log.Debug("the caches were cleared", "answers", n)
 	}
 	return w.Result(&wire.CacheClearResult{Cleared: uint32(n)})
+}
+
+// remembered answers a request from a cache. Its key is the request as it was sent:
+// reading what is asked takes longer than finding the answer.
+func remembered[R any](s *Service, c *cache, r *server.Request, w *server.Writer, answer func(*state.State, *R, answers.Emit) error) error {
+	st, why := s.State.Acquire()
+	if st == nil {
+		return wire.Errorf(wire.CodeNotReady, "%s", why)
+	}
+	defer st.Release()
+	key := keyOf(st, r)
+	if b, ok := s.lookUp(c, r.Op, key); ok {
+		return w.Part(b, false)
+	}
+	req := new(R)
+	if err := r.Decode(req); err != nil {
+		return err
+	}
+	return s.failed(s.cached(c, key, w, func(emit answers.Emit) error { return answer(st, req, emit) }))
 }
 
 // lookUp looks for an answer in a cache, and logs whether it was there.
