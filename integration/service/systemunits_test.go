@@ -31,7 +31,7 @@ printf '[Unit]\nDefaultDependencies=no\nWants=test.service\n' >/run/units/test.t
 printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/sh /run/test.sh\nStandardOutput=file:/run/out\nStandardError=file:/run/err\n' >/run/units/test.service
 cat >/run/test.sh <<'END'
 ` + system + `
-mkdir -p /etc/pacman.d; printf '[options]\nDBPath = /media/db\n[core]\n[extra]\n[multilib]\n' >/etc/pacman.conf
+mkdir -p /etc/pacman.d /etc/omg; printf '[aur]\nenabled = false\n[tracker]\nenabled = false\n' >/etc/omg/config.toml; printf '[options]\nDBPath = /media/db\n[core]\n[extra]\n[multilib]\n' >/etc/pacman.conf
 install -d -o omg -g omg /run/omg
 systemctl start omgd.socket; echo "listens: $?"; stat -c '%a %U' /run/omg/omg.sock
 for i in $(seq 100); do g=$(as alice /mnt/omg status --format '{{.generation}}' 2>&1); [ "$g" = 1 ] && break; sleep 0.1; done; echo "generation: $g"
