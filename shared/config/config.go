@@ -78,6 +78,11 @@ type Limits struct {
 	Write Duration `toml:"write" least:"10ms"`
 	// Time that a connection may be open without a request; 0 for no limit.
 	Idle Duration `toml:"idle" least:"0"`
+	// Time that an answer may wait to be read while other peers need the memory, or
+	// while omgd ends.
+	UnreadTimeout Duration `toml:"unread_timeout" least:"10ms"`
+	// Time that the end of omgd may take. Running requests have most of it.
+	ShutdownTimeout Duration `toml:"shutdown_timeout" least:"1s"`
 	// Requests a second of one user, where omgd serves all users; 0 for no limit.
 	UserRate int `toml:"user_rate" least:"0" reload:"yes"`
 }
@@ -194,7 +199,7 @@ func Default() Config {
 		Memory:  Memory{Caches: 16 * mib, Store: 2 * mib},
 		Limits: Limits{
 			Connections: 4096, InFlight: 64, PeerUnsent: mib, Unsent: 64 * mib, Received: 64 * mib,
-			HalfFrame: 10 * second, Write: 30 * second, UserRate: 1000,
+			HalfFrame: 10 * second, Write: 30 * second, UnreadTimeout: second, ShutdownTimeout: 5 * second, UserRate: 1000,
 		},
 		Log:     Log{Level: "info"},
 		Network: Network{Timeout: 30 * second},

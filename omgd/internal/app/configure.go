@@ -17,6 +17,7 @@ func limits(c config.Limits) server.Limits {
 		Connections: c.Connections, InFlight: c.InFlight,
 		PeerUnsent: int64(c.PeerUnsent), Unsent: int64(c.Unsent), Received: int64(c.Received),
 		HalfFrame: time.Duration(c.HalfFrame), Write: time.Duration(c.Write), Idle: time.Duration(c.Idle),
+		Unread: time.Duration(c.UnreadTimeout),
 	}
 }
 

@@ -16,13 +16,13 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/server"
 )
 
-// The end takes five seconds at most: running requests have the first, then what
-// is left is waited for, then it is given up. The rest is for a machine so busy that
-// signals and clocks come late.
-const (
-	requestsTime = 3500 * time.Millisecond
-	endTime      = 4400 * time.Millisecond
-)
+// Of the time for the end, running requests have the first part, then what is left
+// is waited for, then it is given up. The rest is for a machine so busy that signals
+// and clocks come late.
+func (d *daemon) endTimes() (requests, all time.Duration) {
+	limit := time.Duration(d.config.Limits.ShutdownTimeout)
+	return limit * 7 / 10, limit * 88 / 100
+}
 
 // errGaveUp means that something did not end in time.
 var errGaveUp = errors.New("gave up waiting for the end")
@@ -62,6 +62,7 @@ func (d *daemon) serve(ctx context.Context, uncatch func()) error {
 	uncatch()
 	d.log.Info("ending")
 	d.manager.Stopping()
+	requestsTime, endTime := d.endTimes()
 	ended := make(chan error, 1)
 	go func() {
 		// First the accept loop and the tasks, then the running requests.

@@ -50,6 +50,7 @@ type Limits struct {
 	HalfFrame   time.Duration // from a frame's first byte to its last (10 s)
 	Idle        time.Duration // without a request; 0 for no limit (0)
 	Write       time.Duration // at least, and at most 1.5 times that, to read a part of an answer (30 s)
+	Unread      time.Duration // for an answer to be read while others need the memory or the server ends (1 s)
 }
 
 func (l *Limits) setDefaults() {
@@ -73,15 +74,13 @@ func (l *Limits) setDefaults() {
 	if l.Write == 0 {
 		l.Write = 30 * time.Second
 	}
+	if l.Unread == 0 {
+		l.Unread = time.Second
+	}
 }
 
-const (
-	// stall is how long a peer may leave an answer unread while others need the
-	// memory, or the server ends.
-	stall = time.Second
-	// giveUp is how long Shutdown waits for handlers after it told them to end.
-	giveUp = 500 * time.Millisecond
-)
+// giveUp is how long Shutdown waits for handlers after it told them to end.
+const giveUp = 500 * time.Millisecond
 
 // Config makes a server.
 type Config struct {
@@ -295,7 +294,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for s.active.Load() > 0 && ctx.Err() == nil {
-		s.sweep(stall)
+		s.sweep(s.cfg.Limits.Unread)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -312,7 +311,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		case <-done:
 			return nil
 		case <-tick.C:
-			s.sweep(stall)
+			s.sweep(s.cfg.Limits.Unread)
 			continue
 		case <-ctx.Done():
 		}
@@ -357,7 +356,7 @@ func (s *Server) sweep(patience time.Duration) {
 // to answer a request adds to them.
 func (s *Server) makeRoom(ctx context.Context) {
 	for s.unsent.Load() > s.cfg.Limits.Unsent && ctx.Err() == nil {
-		s.sweep(min(stall, s.cfg.Limits.Write))
+		s.sweep(min(s.cfg.Limits.Unread, s.cfg.Limits.Write))
 		time.Sleep(5 * time.Millisecond)
 	}
 }
