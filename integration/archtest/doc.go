@@ -1,3 +1,3 @@
-// Package house holds the repository to its own rules: who may import what, what the README promises, and how files and
+// Package archtest holds the repository to its own rules: who may import what, what the README promises, and how files and
 // packages are kept. It has tests only.
-package house
+package archtest

@@ -1,6 +1,6 @@
-// Package counted holds what can be counted to its limits: system calls, and the
+// Package budget holds what can be counted to its limits: system calls, and the
 // size of an index. Times are printed by the benchmarks and fail nobody.
-package counted
+package budget
 
 import (
 	"archive/tar"

@@ -1,6 +1,6 @@
-// Package standin takes the place of servers that omgd asks: it answers as they
+// Package fakeserver takes the place of servers that omgd asks: it answers as they
 // do, counts what it is asked, and misbehaves when told to.
-package standin
+package fakeserver
 
 import (
 	"net"

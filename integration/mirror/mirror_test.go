@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/integration/fakeserver"
 	"github.com/omg-arch/omg/integration/programs"
-	"github.com/omg-arch/omg/integration/standin"
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/statusfile"
@@ -45,7 +45,7 @@ type world struct {
 	t      *testing.T
 	home   string
 	db     string // the machine's database directory
-	mirror *standin.Server
+	mirror *fakeserver.Server
 	files  string // what the mirror has
 	conf   string
 	env    []string
@@ -56,14 +56,14 @@ type world struct {
 // mirror has what the machine has.
 func newWorld(t *testing.T, db string, more ...string) *world {
 	t.Helper()
-	certs := standin.NewCertificates(t)
+	certs := fakeserver.NewCertificates(t)
 	w := &world{t: t, home: t.TempDir(), db: db, files: t.TempDir()}
 	for _, repo := range repos {
 		path := filepath.Join(db, "sync", repo+".db")
 		require.NoError(t, os.Chtimes(path, then, then))
 		w.serve(repo, path, then)
 	}
-	w.mirror = standin.Serve(t, standin.Mirror{Dir: w.files}, certs)
+	w.mirror = fakeserver.Serve(t, fakeserver.Mirror{Dir: w.files}, certs)
 	w.conf = filepath.Join(w.home, "pacman.conf")
 	list := filepath.Join(w.home, "mirrorlist")
 	require.NoError(t, os.WriteFile(list, []byte("Server = "+w.mirror.URL+"/$repo/os/$arch\n"), 0o644))
@@ -245,7 +245,7 @@ func TestPacmanIsNewer(t *testing.T) {
 // TestSwitches: however the mirror misbehaves, what was there stays, that is said,
 // and when it is back so are newer databases.
 func TestSwitches(t *testing.T) {
-	switches := standin.Switches()
+	switches := fakeserver.Switches()
 	require.NotEmpty(t, switches)
 	for _, sw := range switches {
 		t.Run(url.PathEscape(sw.Name), func(t *testing.T) {

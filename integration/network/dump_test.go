@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/standin"
+	"github.com/omg-arch/omg/integration/fakeserver"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -81,7 +81,7 @@ func TestDumpThenNoNetwork(t *testing.T) {
 func TestLiveBesideDump(t *testing.T) {
 	w := newWorld(t)
 	w.startWithDump()
-	w.aur.Replace(t, append(packages(), standin.Package{Record: standin.Record{Name: "yay-new", Version: "9-1"}}))
+	w.aur.Replace(t, append(packages(), fakeserver.Package{Record: fakeserver.Record{Name: "yay-new", Version: "9-1"}}))
 	require.NotContains(t, w.search(wire.SearchRequest{Words: []string{"yay"}}).names, "aur/yay-new")
 	require.Zero(t, w.server.Count("search"))
 	require.Contains(t, w.search(wire.SearchRequest{Words: []string{"yay"}, Live: true}).names, "aur/yay-new")
@@ -102,7 +102,7 @@ var refused = map[string]string{
 // a new omgd with nothing but that serves it.
 func TestDumpSwitches(t *testing.T) {
 	databases(t)
-	for _, sw := range standin.Switches() {
+	for _, sw := range fakeserver.Switches() {
 		if sw.Answers {
 			continue
 		}

@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/integration/fakeserver"
 	"github.com/omg-arch/omg/integration/programs"
-	"github.com/omg-arch/omg/integration/standin"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -40,7 +40,7 @@ var said = map[string]string{
 // TestSwitches: however the AUR misbehaves, the repositories answer at once, a person
 // reads what is wrong, nothing breaks, and when the AUR is back, so are its answers.
 func TestSwitches(t *testing.T) {
-	switches := standin.Switches()
+	switches := fakeserver.Switches()
 	require.NotEmpty(t, switches)
 	databases(t) // once, before they run at the same time
 	for _, sw := range switches {
@@ -204,7 +204,7 @@ func TestEqualQuestions(t *testing.T) {
 	w := newWorld(t)
 	w.start()
 	w.server.Reset()
-	w.server.Set(standin.Delay(deadline / 2))
+	w.server.Set(fakeserver.Delay(deadline / 2))
 	const connections, each = 25, 40
 	done := make(chan error, connections)
 	for range connections {

@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/integration/fakeserver"
 	"github.com/omg-arch/omg/integration/programs"
-	"github.com/omg-arch/omg/integration/standin"
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/wire"
@@ -52,8 +52,8 @@ func databases(t *testing.T) string {
 // world is an omgd and an AUR.
 type world struct {
 	t      *testing.T
-	server *standin.Server
-	aur    *standin.AUR
+	server *fakeserver.Server
+	aur    *fakeserver.AUR
 	// dump says that the AUR has its dump to give.
 	dump atomic.Bool
 	home string
@@ -62,13 +62,13 @@ type world struct {
 }
 
 // packages are what the AUR has.
-func packages() []standin.Package {
-	var all []standin.Package
+func packages() []fakeserver.Package {
+	var all []fakeserver.Package
 	for _, name := range []string{"yay", "yay-bin", "paru", "spotify", "zoom", "zoom-beta"} {
 		desc := "about " + name
-		all = append(all, standin.Package{
-			Record:  standin.Record{Name: name, PackageBase: name, Version: "1-1", Description: &desc, NumVotes: len(name), LastModified: 1_700_000_000},
-			Details: standin.Details{Depends: []string{"glibc"}, Keywords: []string{"key-" + name}},
+		all = append(all, fakeserver.Package{
+			Record:  fakeserver.Record{Name: name, PackageBase: name, Version: "1-1", Description: &desc, NumVotes: len(name), LastModified: 1_700_000_000},
+			Details: fakeserver.Details{Depends: []string{"glibc"}, Keywords: []string{"key-" + name}},
 		})
 		if base, ok := strings.CutSuffix(name, "-bin"); ok {
 			all[len(all)-1].Provides = []string{base}
@@ -80,11 +80,11 @@ func packages() []standin.Package {
 // newWorld makes one, over TLS, whose omgd is not started yet.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	certs := standin.NewCertificates(t)
-	w := &world{t: t, aur: &standin.AUR{}, home: t.TempDir()}
+	certs := fakeserver.NewCertificates(t)
+	w := &world{t: t, aur: &fakeserver.AUR{}, home: t.TempDir()}
 	w.aur.Replace(t, packages())
-	w.server = standin.Serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == standin.DumpPath && !w.dump.Load() {
+	w.server = fakeserver.Serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == fakeserver.DumpPath && !w.dump.Load() {
 			http.NotFound(rw, r)
 			return
 		}

@@ -15,8 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/integration/fakeserver"
 	"github.com/omg-arch/omg/integration/programs"
-	"github.com/omg-arch/omg/integration/standin"
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/pacmandb"
@@ -26,14 +26,14 @@ func TestMain(m *testing.M) { programs.Main(m) }
 
 // tracker serves all.json as the real one does.
 type tracker struct {
-	*standin.Server
+	*fakeserver.Server
 	body atomic.Pointer[string]
 }
 
 func newTracker(t *testing.T) *tracker {
 	t.Helper()
 	s := &tracker{}
-	s.Server = standin.Serve(t, s, nil)
+	s.Server = fakeserver.Serve(t, s, nil)
 	return s
 }
 
@@ -53,8 +53,8 @@ func (s *tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // says has the tracker answer with a text that is not its own.
-func says(text string) func(*standin.Server) {
-	return func(s *standin.Server) {
+func says(text string) func(*fakeserver.Server) {
+	return func(s *fakeserver.Server) {
 		s.Set(func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
 			_, _ = w.Write([]byte(text))
 		})
@@ -180,11 +180,11 @@ func TestTrackerAnswers(t *testing.T) {
 // TestTrackerFaults has the tracker fail in each way: before it ever answered,
 // what it says is unknown; afterwards what it said stays, with its age.
 func TestTrackerFaults(t *testing.T) {
-	faults := map[string]func(*standin.Server){
+	faults := map[string]func(*fakeserver.Server){
 		"HTML":                   says("<html>hello</html>"),
 		"wrong types throughout": says(`[{"name":1},{"packages":"x"}]`),
 	}
-	for _, s := range standin.Switches() {
+	for _, s := range fakeserver.Switches() {
 		if !s.TLS && !s.Answers {
 			faults[s.Name] = s.On
 		}

@@ -1,8 +1,5 @@
-// Package corpus finds the real Arch Linux data that tests compare against.
-//
-// The data is not part of the project. It is looked for in $OMG_CORPUS, else
-// in shared/corpus beside the project's root directory; a test that needs it
-// is skipped with a message where it is absent.
+// Package corpus gives tests the real Arch Linux data that they compare with.
+// need.Corpus says where it lies.
 package corpus
 
 import (
@@ -14,37 +11,14 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/omg-arch/omg/shared/need"
 )
 
 // Dir returns the corpus directory, or skips the test.
 func Dir(t testing.TB) string {
 	t.Helper()
-	dir := os.Getenv("OMG_CORPUS")
-	if dir == "" {
-		dir = beside(t)
-	}
-	if _, err := os.Stat(filepath.Join(dir, "pacman-db.tar.gz")); err != nil {
-		t.Skipf("the corpus of real databases is not at %s (set OMG_CORPUS)", dir)
-	}
-	return dir
-}
-
-// beside is ../shared/corpus seen from the directory that holds go.work.
-func beside(t testing.TB) string {
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
-			return filepath.Join(filepath.Dir(dir), "shared", "corpus")
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Skip("no go.work above the test's directory: set OMG_CORPUS to the corpus")
-		}
-		dir = up
-	}
+	return need.Corpus(t)
 }
 
 // AUR returns the path of the AUR's metadata dump.

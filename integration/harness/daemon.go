@@ -1,0 +1,136 @@
+package harness
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"syscall"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Daemon is an omgd in the foreground that serves a System.
+type Daemon struct {
+	*Process
+	System *System
+	Socket string
+}
+
+// Start starts omgd and waits until it has read the databases.
+func (s *System) Start(args ...string) *Daemon {
+	s.T.Helper()
+	d := s.Launch(args...)
+	d.AwaitReady()
+	return d
+}
+
+// Launch starts omgd and waits until it answers. It may not have read the
+// databases yet, and may never succeed in it.
+func (s *System) Launch(args ...string) *Daemon {
+	s.T.Helper()
+	cmd := s.Command("omgd", slices.Concat([]string{"--foreground", "--socket", s.Socket()}, s.Files(), args)...)
+	d := &Daemon{Process: Start(s.T, cmd), System: s, Socket: s.Socket()}
+	d.AwaitAnswer()
+	s.T.Cleanup(func() {
+		if d.Running() {
+			d.Stop()
+		}
+	})
+	return d
+}
+
+// AwaitAnswer waits until the daemon answers on its socket.
+func (d *Daemon) AwaitAnswer() {
+	d.t.Helper()
+	Await(d.t, func() bool {
+		if !d.Running() {
+			d.t.Fatalf("omgd ended: %s", d.Stderr())
+		}
+		return d.Ask(wire.OpPing, nil, &struct{}{}) == nil
+	}, "omgd answers; it printed: %s", d.Stderr)
+}
+
+// AwaitReady waits until the daemon has read all databases of its System.
+func (d *Daemon) AwaitReady() {
+	d.t.Helper()
+	local := d.System.corpus || d.System.packages.Installed > 0
+	d.AwaitStatus(func(r *wire.StatusResult) bool {
+		return refreshed(r) && r.Index.Packages > 0 && (!local || r.Counts.Installed != nil && !r.Stale)
+	}, "all databases")
+}
+
+// refreshed reports whether a status is this daemon's own: until its first
+// refresh it repeats what the last one left.
+func refreshed(r *wire.StatusResult) bool {
+	return r.Generation > 0 && r.Why != "the index is being built"
+}
+
+// AwaitStatus waits until the daemon's status is such.
+func (d *Daemon) AwaitStatus(such func(*wire.StatusResult) bool, what string) {
+	d.t.Helper()
+	var last wire.StatusResult
+	var err error
+	Await(d.t, func() bool {
+		if !d.Running() {
+			d.t.Fatalf("omgd ended: %s", d.Stderr())
+		}
+		last = wire.StatusResult{}
+		err = d.Ask(wire.OpStatus, nil, &last)
+		return err == nil && such(&last)
+	}, "omgd's status has %s; it is %s; omgd printed: %s", what, func() string {
+		text, _ := json.Marshal(last)
+		return errors.Join(errors.New(string(text)), err).Error()
+	}, d.Stderr)
+}
+
+// Status is the daemon's status.
+func (d *Daemon) Status() wire.StatusResult {
+	d.t.Helper()
+	var r wire.StatusResult
+	require.NoError(d.t, d.Ask(wire.OpStatus, nil, &r))
+	return r
+}
+
+// Omg asks the daemon by the command line.
+func (d *Daemon) Omg(args ...string) Result {
+	d.t.Helper()
+	return d.System.Run("omg", append([]string{"--socket", d.Socket}, args...)...)
+}
+
+// Dial connects to the daemon until the test ends.
+func (d *Daemon) Dial() *client.Conn {
+	d.t.Helper()
+	conn, err := client.Dial(context.Background(), d.Socket, clientOptions)
+	require.NoError(d.t, err)
+	d.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// clientOptions believe any user, for tests that act as several, and wait as
+// long as the harness does.
+var clientOptions = client.Options{Name: "test", Timeout: Hang, Trust: func(uint32) bool { return true }}
+
+// Ask sends one request on a connection of its own and decodes the reply.
+func (d *Daemon) Ask(op string, request, result any) error { return Ask(d.Socket, op, request, result) }
+
+// Ask sends one request to a socket and decodes the reply.
+func Ask(socket, op string, request, result any) error {
+	conn, err := client.Dial(context.Background(), socket, clientOptions)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Get(context.Background(), op, request, result)
+}
+
+// Stop ends the daemon as a service manager does; it has to end well.
+func (d *Daemon) Stop() {
+	d.t.Helper()
+	d.Signal(syscall.SIGTERM)
+	r := d.Wait()
+	require.Zero(d.t, r.Code, "omgd: %s", r.Stderr)
+}

@@ -1,0 +1,93 @@
+package harness
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Read returns a file's content.
+func Read(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return b
+}
+
+// Write writes a file, and makes its directories.
+func Write[T string | []byte](t testing.TB, path string, content T) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
+}
+
+// Replace puts a new file in another's place by a rename, as pacman does.
+func Replace[T string | []byte](t testing.TB, path string, content T) {
+	t.Helper()
+	part := path + ".part"
+	Write(t, part, content)
+	require.NoError(t, os.Rename(part, path))
+}
+
+// Gzip compresses bytes.
+func Gzip(t testing.TB, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	_, err := z.Write(b)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	return out.Bytes()
+}
+
+// Entry is a file of a repository's database: "name-1.0-1/desc", and its text.
+type Entry struct{ Path, Text string }
+
+// Database makes a repository's database of files.
+func Database(t testing.TB, entries ...Entry) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	tape := tar.NewWriter(&out)
+	for _, e := range entries {
+		require.NoError(t, tape.WriteHeader(&tar.Header{Name: e.Path, Mode: 0o644, Size: int64(len(e.Text))}))
+		_, err := tape.Write([]byte(e.Text))
+		require.NoError(t, err)
+	}
+	require.NoError(t, tape.Close())
+	return Gzip(t, out.Bytes())
+}
+
+// Package is an entry for Database: a package with more fields, given as pairs
+// of a name and its lines.
+func Package(name, version string, more ...string) Entry {
+	return Entry{name + "-" + version + "/desc", Desc(name, version, more...)}
+}
+
+// Desc is the text that describes a package in a database.
+func Desc(name, version string, more ...string) string {
+	var b bytes.Buffer
+	fields := append([]string{"FILENAME", name + "-" + version + "-any.pkg.tar.zst", "NAME", name, "VERSION", version, "ARCH", "any"}, more...)
+	for i := 0; i+1 < len(fields); i += 2 {
+		fmt.Fprintf(&b, "%%%s%%\n%s\n\n", fields[i], fields[i+1])
+	}
+	return b.String()
+}
+
+// Install adds a package to the local database, which is made if need be.
+func (s *System) Install(name, version string, more ...string) {
+	s.T.Helper()
+	if version, err := os.ReadFile(filepath.Join(s.DB, "local", "ALPM_DB_VERSION")); err != nil {
+		Write(s.T, filepath.Join(s.DB, "local", "ALPM_DB_VERSION"), "9\n")
+	} else {
+		require.Equal(s.T, "9\n", string(version))
+	}
+	dir := filepath.Join(s.DB, "local", name+"-"+version)
+	Write(s.T, filepath.Join(dir, "desc"), Desc(name, version, more...))
+	Write(s.T, filepath.Join(dir, "files"), "%FILES%\nusr/\nusr/share/\nusr/share/"+name+"\n\n")
+}

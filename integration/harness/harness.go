@@ -1,0 +1,133 @@
+// Package harness runs the real programs for tests.
+//
+// A test makes a System: directories of its own, pacman databases and an
+// environment that holds nothing of the machine's. It runs programs there, or
+// starts an omgd and asks it:
+//
+//	s := harness.New(t)
+//	d := s.Start()
+//	r := d.Omg("search", "lib")
+//
+// No test depends on how fast the machine is. What has to come about is awaited
+// with Await, whose limit only ends a hang; what omgd does after a time of its
+// own is set to a time that the test can wait for, or that never comes.
+package harness
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Root returns the project's root directory: the one with go.work.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	require.NoError(t, err)
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir
+		}
+		up := filepath.Dir(dir)
+		require.NotEqual(t, up, dir, "no go.work above the test's directory")
+		dir = up
+	}
+}
+
+// Main runs a package's tests and removes the programs that they built.
+func Main(m *testing.M) {
+	code := m.Run()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir)
+	}
+	os.Exit(code)
+}
+
+// MainParallel is Main for tests that mostly wait: it lets more parallel ones
+// run at the same time than there are processors.
+func MainParallel(m *testing.M, tests string) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", tests); err != nil {
+		panic(err)
+	}
+	Main(m)
+}
+
+// built is where this test binary built the programs.
+var built struct {
+	once sync.Once
+	dir  string // empty while nothing was built
+	err  error
+}
+
+// Programs returns the directory of the programs under test: the one that make
+// built and that OMG_BIN names, otherwise one that is built now, once for each
+// test binary.
+//
+// go test keeps a test's result for the same values of the variables that the
+// test read. make test sets OMG_SOURCES to a digest of all sources: without it,
+// a change in a program would go unnoticed here.
+func Programs(t testing.TB) string {
+	t.Helper()
+	_ = os.Getenv("OMG_SOURCES")
+	if dir := os.Getenv("OMG_BIN"); dir != "" {
+		require.FileExists(t, filepath.Join(dir, "omgd"), "OMG_BIN names no directory of programs")
+		return dir
+	}
+	root := Root(t)
+	built.once.Do(func() { built.err = build(root) })
+	require.NoError(t, built.err)
+	return built.dir
+}
+
+func build(root string) error {
+	dir, err := os.MkdirTemp("", "omg-programs-")
+	if err != nil {
+		return err
+	}
+	built.dir = dir
+	if err := os.Chmod(dir, 0o755); err != nil { // tests run them as other users, too
+		return err
+	}
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "urfave_cli_no_docs", "-ldflags=-s -w",
+		"-o", dir+"/", "./omg", "./omg/omg-direct", "./omgd", "./omg-index", "./omg-probe")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return errors.New(string(out))
+	}
+	return nil
+}
+
+// CopyPrograms copies the programs into a directory where a test can exchange
+// or remove some of them. The libalpm worker is not among them.
+func CopyPrograms(t testing.TB, dir string) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	for _, name := range []string{"omg", "omg-direct", "omgd", "omg-index", "omg-probe"} {
+		program, err := os.ReadFile(filepath.Join(Programs(t), name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), program, 0o755))
+	}
+}
+
+// Result is what a program printed, and how it ended.
+type Result struct {
+	Stdout, Stderr string
+	Code           int // exit code, -1 if a signal ended it
+}
+
+// Lines are the lines of standard output.
+func (r Result) Lines() []string {
+	if r.Stdout == "" {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(r.Stdout, "\n"), "\n")
+}

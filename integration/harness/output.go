@@ -1,0 +1,56 @@
+package harness
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/termtext"
+)
+
+// RequireError demands one line with the error, in which (or in the hint) all of
+// the words stand, and beside it at most one hint and one note. Nothing was
+// printed on standard output.
+func RequireError(t testing.TB, r Result, program string, code int, words ...string) {
+	t.Helper()
+	RequireSafe(t, r)
+	require.Equal(t, code, r.Code, r.Stderr)
+	require.Empty(t, r.Stdout, r.Stderr)
+	var errs, hints, notes []string
+	for line := range strings.Lines(r.Stderr) {
+		line = strings.TrimSuffix(line, "\n")
+		switch text, ok := strings.CutPrefix(line, program+": "); {
+		case !ok:
+			t.Fatalf("a line of another kind: %q", r.Stderr)
+		case strings.HasPrefix(text, "error: "):
+			errs = append(errs, line)
+		case strings.HasPrefix(text, "hint: "):
+			hints = append(hints, line)
+		default:
+			notes = append(notes, line)
+		}
+	}
+	require.Len(t, errs, 1, r.Stderr)
+	require.LessOrEqual(t, len(hints), 1, r.Stderr)
+	require.LessOrEqual(t, len(notes), 1, r.Stderr)
+	require.Less(t, len(errs[0]), 600, "an error has three lines of a terminal at most")
+	for _, word := range words {
+		require.Contains(t, errs[0]+strings.Join(hints, ""), word)
+	}
+}
+
+// RequireSafe demands that nothing printed can do more to a terminal than fill
+// lines.
+func RequireSafe(t testing.TB, r Result) {
+	t.Helper()
+	require.NotContains(t, r.Stderr, "goroutine ")
+	require.NotContains(t, r.Stderr, "panic")
+	for _, text := range []string{r.Stdout, r.Stderr} {
+		require.True(t, utf8.ValidString(text), "%q", text)
+		for _, c := range text {
+			require.False(t, c != '\n' && termtext.Unsafe(c), "%q in %q", c, text)
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package harness
+
+import (
+	"bytes"
+	"io"
+	"os/exec"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Process is a program that runs. The end of its test kills it.
+type Process struct {
+	Cmd   *exec.Cmd
+	Ended <-chan struct{}
+
+	t              testing.TB
+	stdout, stderr *output
+}
+
+// Start starts a program. What it prints is kept, unless the command has
+// streams of its own.
+func Start(t testing.TB, cmd *exec.Cmd) *Process {
+	t.Helper()
+	ended := make(chan struct{})
+	p := &Process{Cmd: cmd, Ended: ended, t: t, stdout: &output{}, stderr: &output{}}
+	if cmd.Stdout == nil {
+		cmd.Stdout = p.stdout
+	}
+	if cmd.Stderr == nil {
+		cmd.Stderr = p.stderr
+	}
+	require.NoError(t, cmd.Start())
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+	})
+	return p
+}
+
+// Run runs a program to its end.
+func Run(t testing.TB, cmd *exec.Cmd) Result {
+	t.Helper()
+	return Start(t, cmd).Wait()
+}
+
+// PID is the process number.
+func (p *Process) PID() int { return p.Cmd.Process.Pid }
+
+// Stdout is what the program has printed so far.
+func (p *Process) Stdout() string { return p.stdout.String() }
+
+// Stderr is what the program has printed so far of errors and log.
+func (p *Process) Stderr() string { return p.stderr.String() }
+
+// Running reports whether the program has not ended.
+func (p *Process) Running() bool {
+	select {
+	case <-p.Ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// Signal sends a signal. One that comes after the end is no error.
+func (p *Process) Signal(s syscall.Signal) { _ = p.Cmd.Process.Signal(s) }
+
+// Wait waits until the program has ended by itself.
+func (p *Process) Wait() Result {
+	p.t.Helper()
+	Receive(p.t, p.Ended, "the end of %q; it printed: %s", p.Cmd.Args, &lateText{p.Stderr})
+	return Result{Stdout: p.Stdout(), Stderr: p.Stderr(), Code: p.Cmd.ProcessState.ExitCode()}
+}
+
+// Kill ends the program with SIGKILL.
+func (p *Process) Kill() {
+	_ = p.Cmd.Process.Kill()
+	<-p.Ended
+}
+
+// lateText is a text that is made when it is printed.
+type lateText struct{ text func() string }
+
+func (l *lateText) String() string { return l.text() }
+
+// output is a buffer that may be read while a program writes to it.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+var _ io.Writer = (*output)(nil)
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}

@@ -1,0 +1,295 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/omg-arch/omg/shared/corpus"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/need"
+)
+
+// Scripts runs the txtar scripts of a directory: a topic a file, the situations
+// of a shell user. A script that starts an omgd is run once. Any other is run
+// three times, for each Way to an answer: omg has to say the same.
+//
+// Commands besides testscript's own:
+//
+//	package REPO NAME VERSION [FIELD=VALUE,…]  adds a package to a repository
+//	install NAME VERSION [FIELD=VALUE,…]       adds an installed package
+//	generate PACKAGES INSTALLED                makes databases
+//	corpus                                     takes the real databases
+//	omg ARG…                                   runs omg, which has to exit with 0
+//	exits CODE PROGRAM ARG…                    the same with another exit code
+//	omg-index ARG…, omg-probe ARG…             run these programs
+//	same PACMAN-ARG… -- OMG-ARG…               omg prints what pacman prints
+//	await REGEXP PROGRAM ARG…                  repeats until the output matches
+//	omgd [ARG…], stop                          start omgd and end it
+//
+// A pacman.conf among the script's files is used, otherwise one that has the
+// repositories in the order in which they were named. $DB, $CONF and $DATA are
+// the paths of a System; HOME is the script's directory.
+func Scripts(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts in %s (%v)", dir, err)
+	}
+	for _, file := range files {
+		ways := []string{"daemon", "index", "databases"}
+		if startsDaemon.Match(Read(t, file)) {
+			ways = []string{"as it says"}
+		}
+		for _, way := range ways {
+			t.Run(way, func(t *testing.T) { runScript(t, file, way) })
+		}
+	}
+}
+
+var startsDaemon = regexp.MustCompile(`(?m)^omgd\b`)
+
+func runScript(t *testing.T, file, way string) {
+	testscript.Run(t, testscript.Params{
+		Files: []string{file}, RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			x := &script{System: New(env.T().(testing.TB), NoDatabases()), way: way}
+			x.Dir = env.WorkDir
+			env.Values[scriptKey{}] = x
+			env.Vars = append(env.Vars, x.Env...)
+			env.Vars = append(env.Vars, "HOME="+env.WorkDir, "DB="+x.DB, "CONF="+x.Conf, "DATA="+x.Data, "PATH="+x.Bin+":"+os.Getenv("PATH"))
+			if config, err := os.ReadFile(filepath.Join(env.WorkDir, "pacman.conf")); err == nil {
+				x.ownConfig = true
+				return os.WriteFile(x.Conf, config, 0o644)
+			}
+			return nil
+		},
+		Condition: func(condition string) (bool, error) {
+			if condition == "root" {
+				return os.Getuid() == 0, nil
+			}
+			return false, fmt.Errorf("no condition %q", condition)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"package": scriptPackage, "install": scriptInstall, "generate": scriptGenerate, "corpus": scriptCorpus,
+			"omg": scriptProgram("omg"), "omg-index": scriptProgram("omg-index"), "omg-probe": scriptProgram("omg-probe"),
+			"exits": scriptExits, "same": scriptSame, "await": scriptAwait, "omgd": scriptDaemon, "stop": scriptStop,
+		},
+	})
+}
+
+type scriptKey struct{}
+
+// script is the state of a script that runs.
+type script struct {
+	*System
+	way       string
+	repos     []string           // in the order of pacman.conf
+	packages  map[string][]Entry // by repository
+	ownConfig bool
+	daemon    *Daemon  // nil while none runs
+	asking    []string // flags of omg for the way; nil where it must be prepared
+}
+
+func of(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
+
+// fieldsOf reads FIELD=VALUE arguments; commas separate the values of a list.
+func fieldsOf(ts *testscript.TestScript, args []string) (fields []string) {
+	for _, arg := range args {
+		name, value, ok := strings.Cut(arg, "=")
+		if !ok {
+			ts.Fatalf("not FIELD=VALUE: %s", arg)
+		}
+		fields = append(fields, strings.ToUpper(name), strings.ReplaceAll(value, ",", "\n"))
+	}
+	return fields
+}
+
+func scriptPackage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: package REPO NAME VERSION [FIELD=VALUE,…]")
+	}
+	x, repo := of(ts), args[0]
+	if !slices.Contains(x.repos, repo) {
+		x.repos = append(x.repos, repo)
+	}
+	if x.packages == nil {
+		x.packages = map[string][]Entry{}
+	}
+	x.packages[repo] = append(x.packages[repo], Package(args[1], args[2], fieldsOf(ts, args[3:])...))
+	Replace(x.T, x.Sync(repo), Database(x.T, x.packages[repo]...))
+	if !x.ownConfig {
+		config := "[options]\nArchitecture = x86_64\nSigLevel = Never\n"
+		for _, r := range x.repos {
+			config += "[" + r + "]\nServer = file:///nowhere\n"
+		}
+		Write(x.T, x.Conf, config)
+	}
+	x.changed()
+}
+
+func scriptInstall(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: install NAME VERSION [FIELD=VALUE,…]")
+	}
+	x := of(ts)
+	x.Install(args[0], args[1], fieldsOf(ts, args[2:])...)
+	x.changed()
+}
+
+func scriptGenerate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: generate PACKAGES INSTALLED")
+	}
+	x := of(ts)
+	packages, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	installed, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(fixture.Write(x.DB, fixture.Options{Packages: packages, Installed: installed, Seed: 1}))
+	if !x.ownConfig {
+		Write(x.T, x.Conf, fixture.Config)
+	}
+	x.changed()
+}
+
+func scriptCorpus(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: corpus")
+	}
+	x := of(ts)
+	x.DB = corpus.DB(x.T)
+	ts.Setenv("DB", x.DB)
+	if !x.ownConfig {
+		Write(x.T, x.Conf, CorpusConfig)
+	}
+	x.changed()
+}
+
+// changed has the way prepared again: an index is built, a daemon started.
+func (x *script) changed() {
+	if x.way == "as it says" {
+		return
+	}
+	x.asking = nil
+	if x.daemon != nil {
+		x.daemon.Stop()
+		x.daemon = nil
+	}
+}
+
+// prepare returns omg's flags for the way.
+func (x *script) prepare() []string {
+	if x.asking != nil {
+		return x.asking
+	}
+	switch {
+	case x.way == "daemon":
+		x.daemon = x.Launch()
+		x.daemon.AwaitStatus(refreshed, "the first refresh")
+		x.asking = []string{"--socket", x.daemon.Socket}
+	case x.way == "index" && len(x.repos) > 0:
+		x.Build()
+		x.asking = append([]string{"--no-daemon"}, x.Files()...)
+	case x.daemon != nil:
+		return []string{"--socket", x.daemon.Socket}
+	default:
+		x.asking = append([]string{"--no-daemon"}, x.Files()...)
+	}
+	return x.asking
+}
+
+// run runs a program and returns its exit code.
+func (x *script) run(ts *testscript.TestScript, program string, args ...string) int {
+	if program == "omg" {
+		args = slices.Concat(x.prepare(), args)
+	}
+	err := ts.Exec(program, args...)
+	var exited *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exited):
+		return exited.ExitCode()
+	}
+	ts.Fatalf("%s: %v", program, err)
+	return -1
+}
+
+func scriptProgram(name string) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if code := of(ts).run(ts, name, args...); (code == 0) == neg {
+			ts.Fatalf("%s %q: exit code %d", name, args, code)
+		}
+	}
+}
+
+func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARG…")
+	}
+	if code := of(ts).run(ts, args[1], args[2:]...); strconv.Itoa(code) != args[0] {
+		ts.Fatalf("%q: exit code %d, not %s", args[1:], code, args[0])
+	}
+}
+
+func scriptSame(ts *testscript.TestScript, neg bool, args []string) {
+	i := slices.Index(args, "--")
+	if neg || i < 1 || i == len(args)-1 {
+		ts.Fatalf("usage: same PACMAN-ARG… -- OMG-ARG…")
+	}
+	x := of(ts)
+	need.Program(x.T, "pacman")
+	pacmanCode := x.run(ts, "pacman", slices.Concat([]string{"--config", x.Conf, "-b", x.DB, "--color", "never"}, args[:i])...)
+	want := ts.ReadFile("stdout")
+	code := x.run(ts, "omg", args[i+1:]...)
+	if got := ts.ReadFile("stdout"); got != want || (code == 0) != (pacmanCode == 0) {
+		ts.Fatalf("pacman (exit code %d):\n%s\nomg (exit code %d):\n%s", pacmanCode, want, code, got)
+	}
+}
+
+func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: await REGEXP PROGRAM ARG…")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	x, last := of(ts), ""
+	arguments := args[2:]
+	if args[1] == "omg" {
+		arguments = slices.Concat(x.prepare(), arguments)
+	}
+	Await(x.T, func() bool {
+		r := x.Run(args[1], arguments...)
+		last = r.Stdout + r.Stderr
+		return pattern.MatchString(last)
+	}, "%q prints %s; it printed %s", args[1:], args[0], func() string { return last })
+}
+
+func scriptDaemon(ts *testscript.TestScript, neg bool, args []string) {
+	x := of(ts)
+	if neg || x.daemon != nil {
+		ts.Fatalf("omgd runs already")
+	}
+	x.daemon = x.Launch(args...)
+	x.daemon.AwaitStatus(refreshed, "the first refresh")
+	x.asking = nil
+}
+
+func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
+	x := of(ts)
+	if neg || len(args) != 0 || x.daemon == nil {
+		ts.Fatalf("no omgd runs")
+	}
+	x.daemon.Stop()
+	x.daemon, x.asking = nil, nil
+}

@@ -1,0 +1,208 @@
+package harness
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/corpus"
+	"github.com/omg-arch/omg/shared/fixture"
+)
+
+// System is a place of a test's own: a home directory with pacman databases and
+// configuration, and the environment in which programs run there.
+type System struct {
+	T testing.TB
+	// Home is the home and runtime directory. Its path is short, as a socket's has
+	// to be, and every user may enter it.
+	Home string
+	// DB is pacman's database directory, Conf pacman.conf, Data omg's data directory.
+	DB, Conf, Data string
+	// Env is the environment; where a variable stands twice the last one counts.
+	Env []string
+	// Bin is the directory of the programs.
+	Bin string
+	// Dir is the working directory of programs.
+	Dir string
+	// UID is the user that programs run as.
+	UID int
+
+	packages fixture.Options // to generate; none with 0 packages
+	corpus   bool
+}
+
+// Option changes a System before it is made.
+type Option func(*System)
+
+// Generated has the databases generated with these options. The default is 200
+// packages, 20 of them installed.
+func Generated(o fixture.Options) Option { return func(s *System) { s.packages = o } }
+
+// NoDatabases makes an empty database directory.
+func NoDatabases() Option { return Generated(fixture.Options{}) }
+
+// Corpus takes the real databases. The test is skipped where they are missing.
+func Corpus() Option { return func(s *System) { s.corpus = true } }
+
+// Env adds variables to the environment.
+func Env(variables ...string) Option {
+	return func(s *System) { s.Env = append(s.Env, variables...) }
+}
+
+// CorpusConfig is a pacman.conf for the real databases.
+const CorpusConfig = `[options]
+Architecture = x86_64
+SigLevel = Never
+[core]
+Server = file:///nowhere
+[extra]
+Server = file:///nowhere
+[multilib]
+Server = file:///nowhere
+`
+
+// New makes a System, which goes with its test.
+func New(t testing.TB, options ...Option) *System {
+	t.Helper()
+	home, err := os.MkdirTemp("", "omg-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(home) })
+	require.NoError(t, os.Chmod(home, 0o755))
+	s := &System{
+		T: t, Home: home, DB: filepath.Join(home, "db"), Conf: filepath.Join(home, "pacman.conf"), Data: filepath.Join(home, "data"),
+		Bin: Programs(t), Dir: "/", UID: os.Getuid(), Env: Environment(home),
+		packages: fixture.Options{Packages: 200, Installed: 20, Seed: 1},
+	}
+	for _, option := range options {
+		option(s)
+	}
+	require.NoError(t, os.Mkdir(s.Data, 0o755))
+	config := fixture.Config
+	switch {
+	case s.corpus:
+		s.DB, config = corpus.DB(t), CorpusConfig
+	case s.packages.Packages == 0:
+		require.NoError(t, os.Mkdir(s.DB, 0o755))
+	default:
+		require.NoError(t, fixture.Write(s.DB, s.packages))
+	}
+	Write(t, s.Conf, config)
+	return s
+}
+
+// Environment is what programs of a home directory see: nothing of the tester's
+// own, no network, and time limits that a busy machine does not reach.
+func Environment(home string) []string {
+	return []string{
+		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + home,
+		"OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false", "OMG_LIMITS_SHUTDOWN_TIMEOUT=2m",
+	}
+}
+
+// For is the same system for a subtest, which its results then fail.
+func (s *System) For(t testing.TB) *System {
+	next := *s
+	next.T = t
+	return &next
+}
+
+// With is the same system with more variables.
+func (s *System) With(variables ...string) *System {
+	next := *s
+	next.Env = slices.Concat(s.Env, variables)
+	return &next
+}
+
+// As is the same system for another user, who has a runtime directory of his
+// own in it.
+func (s *System) As(uid int) *System {
+	s.T.Helper()
+	next := *s
+	next.UID, next.Home = uid, filepath.Join(s.Home, fmt.Sprint("user-", uid))
+	if _, err := os.Stat(next.Home); err != nil {
+		require.NoError(s.T, os.Mkdir(next.Home, 0o700))
+		require.NoError(s.T, os.Chown(next.Home, uid, uid))
+	}
+	next.Data = filepath.Join(next.Home, "data")
+	next.Env = slices.Concat(s.Env, []string{"HOME=" + next.Home, "XDG_RUNTIME_DIR=" + next.Home})
+	return &next
+}
+
+// Path is a path in the home directory.
+func (s *System) Path(elements ...string) string {
+	return filepath.Join(append([]string{s.Home}, elements...)...)
+}
+
+// Sync is a repository's database.
+func (s *System) Sync(repo string) string { return filepath.Join(s.DB, "sync", repo+".db") }
+
+// Socket is where omgd listens unless told otherwise.
+func (s *System) Socket() string { return s.Path("omg.sock") }
+
+// Databases are the flags that name the databases and pacman.conf.
+func (s *System) Databases() []string { return []string{"--dbpath", s.DB, "--pacman-config", s.Conf} }
+
+// Files are the flags that name the databases and the data directory.
+func (s *System) Files() []string { return append(s.Databases(), "--data-dir", s.Data) }
+
+// Program is the path of one of the programs.
+func (s *System) Program(name string) string { return filepath.Join(s.Bin, name) }
+
+// Command prepares a program: one of ours by its name, any other by its path.
+func (s *System) Command(program string, args ...string) *exec.Cmd {
+	s.T.Helper()
+	if !strings.Contains(program, "/") {
+		program = s.Program(program)
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Env, cmd.Dir = s.Env, s.Dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if s.UID != os.Getuid() {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(s.UID), Gid: uint32(s.UID)}
+	}
+	return cmd
+}
+
+// Run runs a program to its end, as Command prepares it.
+func (s *System) Run(program string, args ...string) Result {
+	s.T.Helper()
+	return Run(s.T, s.Command(program, args...))
+}
+
+// Tool runs another program, which is looked for in PATH.
+func (s *System) Tool(name string, args ...string) Result {
+	s.T.Helper()
+	path, err := exec.LookPath(name)
+	require.NoError(s.T, err)
+	return s.Run(path, args...)
+}
+
+// Pacman runs the real pacman on the system's databases.
+func (s *System) Pacman(args ...string) Result {
+	s.T.Helper()
+	return s.Tool("pacman", slices.Concat([]string{"--config", s.Conf, "-b", s.DB, "--color", "never"}, args)...)
+}
+
+// Direct has omg answer without a daemon.
+func (s *System) Direct(args ...string) Result {
+	s.T.Helper()
+	return s.Run("omg", slices.Concat([]string{"--no-daemon"}, s.Files(), args)...)
+}
+
+// Build has omg-index build the index of the databases, which has to succeed.
+func (s *System) Build(args ...string) Result {
+	s.T.Helper()
+	r := s.Run("omg-index", slices.Concat([]string{"build", "-o", s.Index()}, s.Databases(), args)...)
+	require.Zero(s.T, r.Code, r.Stderr)
+	return r
+}
+
+// Index is the index in the data directory.
+func (s *System) Index() string { return filepath.Join(s.Data, "repos.omgidx") }

@@ -1,0 +1,56 @@
+package harness
+
+import (
+	"slices"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Way is one way in which omg comes to an answer.
+type Way struct {
+	Name string
+	Args []string // flags that make omg take it
+	s    *System
+}
+
+// Ways sets all three up: a daemon, an index that is current, the databases
+// themselves.
+func (s *System) Ways() []Way {
+	s.T.Helper()
+	s.Build()
+	d := s.Start()
+	return []Way{
+		{"daemon", []string{"--socket", d.Socket}, s},
+		{"index", append([]string{"--no-daemon", "--index", s.Index()}, s.Databases()...), s},
+		s.DatabasesWay(),
+	}
+}
+
+// DatabasesWay reads the databases themselves: its data directory has no index.
+func (s *System) DatabasesWay() Way {
+	s.T.Helper()
+	return Way{"databases", append([]string{"--no-daemon", "--data-dir", s.T.TempDir()}, s.Databases()...), s}
+}
+
+// Way asks the daemon.
+func (d *Daemon) Way(name string) Way { return Way{name, []string{"--socket", d.Socket}, d.System} }
+
+// Omg runs omg that way.
+func (w Way) Omg(args ...string) Result {
+	w.s.T.Helper()
+	return w.s.Run("omg", slices.Concat(w.Args, args)...)
+}
+
+// With is the same way with more variables.
+func (w Way) With(variables ...string) Way {
+	w.s = w.s.With(variables...)
+	return w
+}
+
+// OK runs what has an answer, and returns its lines.
+func (w Way) OK(args ...string) []string {
+	w.s.T.Helper()
+	r := w.Omg(args...)
+	require.Zero(w.s.T, r.Code, "%s: omg %q: %s", w.Name, args, r.Stderr)
+	return r.Lines()
+}

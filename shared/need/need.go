@@ -1,0 +1,153 @@
+// Package need is the one place where a test says what it needs of the machine.
+//
+// A test whose need is not met is skipped with the reason. With OMG_REQUIRE=1,
+// as make test sets it, a program or header that make deps installs must be
+// there: its absence fails the test, so that no run is green because half of it
+// was skipped. What no package manager can give (root, name spaces, terminals,
+// the corpus of real databases) only ever skips.
+package need
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Program returns the path of a program that make deps installs.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, name+" is not installed")
+	}
+	return path
+}
+
+// LibAlpm is for tests that build the worker with libalpm.
+func LibAlpm(t testing.TB) {
+	t.Helper()
+	Program(t, "pkg-config")
+	if exec.Command("pkg-config", "--cflags", "libalpm").Run() != nil {
+		missing(t, "the headers of libalpm are not installed")
+	}
+}
+
+// Python returns the path of a Python that can import a module that make deps
+// installs. The first python3 in PATH need not be the system's, which is the one
+// that gets the package.
+func Python(t testing.TB, module string) string {
+	t.Helper()
+	for _, python := range []string{"python3", "/usr/bin/python3"} {
+		if path, err := exec.LookPath(python); err == nil && exec.Command(path, "-c", "import "+module).Run() == nil {
+			return path
+		}
+	}
+	missing(t, "no Python has the module "+module)
+	return ""
+}
+
+// Strace returns the path of a strace that may trace processes here.
+func Strace(t testing.TB) string {
+	t.Helper()
+	path := Program(t, "strace")
+	if out, err := exec.Command(path, "-o", os.DevNull, "true").CombinedOutput(); err != nil {
+		t.Skipf("needs to trace processes, which this machine forbids: %v: %s", err, out)
+	}
+	return path
+}
+
+// Root is for tests that act as several users, or that have the real pacman
+// change a system.
+func Root(t testing.TB) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+}
+
+// NotRoot is for tests of permissions, which root does not notice.
+func NotRoot(t testing.TB) {
+	t.Helper()
+	if os.Getuid() == 0 {
+		t.Skip("needs an ordinary user: root may do everything")
+	}
+}
+
+var mountNamespace = sync.OnceValue(func() error {
+	return exec.Command("unshare", "--mount", "--map-root-user", "true").Run()
+})
+
+// MountNamespace is for tests that mount something over the system's files, for
+// themselves only. unshare of util-linux makes the name space.
+func MountNamespace(t testing.TB) {
+	t.Helper()
+	Program(t, "unshare")
+	if err := mountNamespace(); err != nil {
+		t.Skipf("needs a mount name space, which this machine forbids: %v", err)
+	}
+}
+
+// Terminal is for tests that run a program in a pseudo-terminal.
+func Terminal(t testing.TB) {
+	t.Helper()
+	f, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("needs a pseudo-terminal: %v", err)
+	}
+	_ = f.Close()
+}
+
+// IPv6 is for tests that listen on ::1.
+func IPv6(t testing.TB) {
+	t.Helper()
+	list, err := os.ReadFile("/proc/net/if_inet6")
+	if err != nil || !strings.Contains(string(list), "00000000000000000000000000000001") {
+		t.Skip("needs IPv6 on the loopback interface")
+	}
+}
+
+// Corpus returns the directory of real Arch Linux databases that tests compare
+// with. They are not part of the project: they lie in $OMG_CORPUS, else in
+// shared/corpus beside the project's root directory.
+func Corpus(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv("OMG_CORPUS")
+	if dir == "" {
+		dir = filepath.Join(filepath.Dir(projectRoot(t)), "shared", "corpus")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "pacman-db.tar.gz")); err != nil {
+		t.Skipf("needs the corpus of real databases, which is not at %s: set OMG_CORPUS", dir)
+	}
+	return dir
+}
+
+// projectRoot is the directory that holds go.work.
+func projectRoot(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			t.Skip("needs the project's directory: there is no go.work above the test's")
+		}
+		dir = up
+	}
+}
+
+// missing ends a test for the lack of something that make deps installs.
+func missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("OMG_REQUIRE") == "1" {
+		t.Fatalf("%s: run make deps", what)
+	}
+	t.Skipf("%s: make deps installs it", what)
+}
