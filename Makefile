@@ -1,7 +1,7 @@
 # One list of commands for everybody: people, CI and packages. `make help` shows it.
 
-# The programs. Each is a directory of its own name at the root, and a module.
-PROGRAMS := omg omgd omg-index $(patsubst %/main.go,%,$(wildcard omg-probe/main.go))
+# The programs that are installed in bin. Each is a directory of its own name at the root, and a module.
+PROGRAMS := omg omgd omg-index omg-probe
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
@@ -10,8 +10,9 @@ FUZZ     ?=
 BENCH    ?=
 # Real databases to measure and compare with; what needs them is left out where they are not.
 CORPUS   ?= $(or $(OMG_CORPUS),../shared/corpus)
-# Flags for the test runner, as in `make test TESTFLAGS=-v`.
+# Flags for the test runner, as in `make test TESTFLAGS=-v`, and the race detector, which RACE= leaves out.
 TESTFLAGS ?=
+RACE      ?= -race
 
 # A release tarball has no .git; it carries a file VERSION instead.
 VERSION ?= $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null)
@@ -19,11 +20,11 @@ LDFLAGS := -s -w -X github.com/omg-arch/omg/shared/version.stamped=$(VERSION)
 
 # Drops a documentation generator from the command line library: smaller, and faster to start.
 TAGS := urfave_cli_no_docs
-# The worker is the one program that links libalpm. Where libalpm is missing it is built as a stub that says so.
-ALPM := $(shell pkg-config --cflags libalpm >/dev/null 2>&1 && echo yes)
-WORKER := $(patsubst %/go.mod,%,$(wildcard omgd/alpm-worker/go.mod))
+# The worker is the one program that links libalpm. Where libalpm is missing it is built as a stub that says so. Asked when
+# it is needed: make deps may have installed it by then.
+ALPM = $(shell pkg-config --cflags libalpm >/dev/null 2>&1 && echo yes)
 comma := ,
-ALL_TAGS := $(TAGS)$(if $(ALPM),$(comma)libalpm)
+ALL_TAGS = $(TAGS)$(if $(ALPM),$(comma)libalpm)
 
 # go-alpm names two C structs as libalpm 14 and later do. On libalpm 13 this renames them; later it changes nothing.
 # -O2 -g is Go's own default, which the variable would otherwise replace.
@@ -37,19 +38,24 @@ TOOLS := build/tools/$(shell go env GOVERSION)
 
 .PHONY: build
 build: ## Build all programs into bin/
+	@scripts/check-go.sh
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ $(PROGRAMS:%=./%) ./omg/omg-direct
-ifneq ($(WORKER),)
-	CGO_ENABLED=$(if $(ALPM),1,0) go build -trimpath -buildvcs=false -tags $(ALL_TAGS) -ldflags '$(LDFLAGS)' -o bin/omg-alpm-worker ./$(WORKER)
-endif
+	CGO_ENABLED=$(if $(ALPM),1,0) go build -trimpath -buildvcs=false -tags $(ALL_TAGS) -ldflags '$(LDFLAGS)' -o bin/omg-alpm-worker ./omgd/alpm-worker
 
 .PHONY: deps
 deps: ## Install what building with libalpm and the tests need (Debian, Ubuntu, Arch)
 	@scripts/deps.sh
 
+# Tests run the programs in OMG_BIN. OMG_SOURCES has go test run them again when any source has changed.
+TEST = OMG_BIN='$(CURDIR)/bin' OMG_SOURCES=$$(git ls-files -z -co --exclude-standard | xargs -0 cat 2>/dev/null | sha256sum) go test -timeout 90m
+
 .PHONY: test
 test: deps build ## Set everything up, then run all tests with the race detector
-	OMG_SOURCES=$$(git ls-files -z -co --exclude-standard | xargs -0 cat 2>/dev/null | sha256sum) \
-		CGO_ENABLED=1 go test -race -tags $(ALL_TAGS) $(TESTFLAGS) work
+	OMG_REQUIRE=1 CGO_ENABLED=$(if $(RACE),1,$(if $(ALPM),1,0)) $(TEST) $(RACE) -tags $(ALL_TAGS) $(TESTFLAGS) work
+
+.PHONY: check
+check: build ## Run the tests that need no package manager, network or root, with what is there (for packagers)
+	CGO_ENABLED=0 $(TEST) -tags $(TAGS) $(TESTFLAGS) work
 
 .PHONY: lint
 lint: $(TOOLS)/built ## Check formatting, vet, staticcheck, tidy modules, known vulnerabilities
@@ -83,6 +89,14 @@ fuzz: ## Run each fuzz target for a while: make fuzz FUZZTIME=5m FUZZ=shared/wir
 soak: build ## Run the tests that have a long form at full length (hours)
 	@TAGS=$(TAGS) scripts/soak.sh
 
+.PHONY: stress
+stress: ## Run the whole suite on busy, slow and foreign machines, a row a run in build/stress/table.txt (hours, root)
+	@CORPUS='$(CORPUS)' scripts/stress.sh
+
+.PHONY: check-fresh
+check-fresh: ## Run make demo and make test in a fresh clone on a bare Debian: make check-fresh SUITE=bookworm
+	@SUITE=$(or $(SUITE),bookworm) MIRROR='$(MIRROR)' scripts/check-fresh.sh
+
 .PHONY: check-libalpm
 check-libalpm: ## Build and test the libalpm worker in a chroot of a newer Debian: make check-libalpm SUITE=sid
 	@TAGS=$(TAGS) SUITE=$(or $(SUITE),trixie) MIRROR='$(MIRROR)' CORPUS='$(CORPUS)' scripts/check-libalpm.sh
@@ -104,9 +118,7 @@ install: install-units ## Install what was built, under $(DESTDIR)$(PREFIX); bui
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/omg' '$(DESTDIR)$(PREFIX)/share/licenses/omg'
 	install -m 755 $(PROGRAMS:%=bin/%) '$(DESTDIR)$(PREFIX)/bin'
 	install -m 755 bin/omg-direct '$(DESTDIR)$(PREFIX)/lib/omg'
-ifneq ($(WORKER),)
 	install -m 755 bin/omg-alpm-worker '$(DESTDIR)$(PREFIX)/lib/omg'
-endif
 	install -m 644 LICENSE '$(DESTDIR)$(PREFIX)/share/licenses/omg'
 	for n in 1 5 8; do install -d '$(DESTDIR)$(PREFIX)'/share/man/man$$n && \
 		install -m 644 packaging/man/*.$$n '$(DESTDIR)$(PREFIX)'/share/man/man$$n || exit 1; done

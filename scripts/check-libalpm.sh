@@ -13,7 +13,7 @@ fail() {
 root=$PWD
 dir=$root/build/libalpm-$SUITE
 mirror=${MIRROR:-http://deb.debian.org/debian}
-packages=(gcc libc6-dev pkg-config libalpm-dev libarchive-dev libcurl4-openssl-dev libgpgme-dev pacman-package-manager procps)
+packages=(gcc libc6-dev pkg-config libalpm-dev libarchive-dev libcurl4-openssl-dev libgpgme-dev libssl-dev pacman-package-manager procps)
 
 ((EUID == 0)) || fail 'making a chroot needs root: run "sudo make check-libalpm"'
 command -v unshare >/dev/null || fail 'unshare is missing: install util-linux'

@@ -7,6 +7,7 @@ have() { command -v "$1" >/dev/null; }
 compiles() { echo 'int main(void){return 0;}' | gcc -x c - -o /dev/null 2>/dev/null; }
 # The first python3 in PATH need not be the system's, which is the one that gets the package.
 msgpack() { python3 -c 'import msgpack' 2>/dev/null || /usr/bin/python3 -c 'import msgpack' 2>/dev/null; }
+# What libalpm itself is built with counts too: pkg-config asks for it.
 alpm() { pkg-config --cflags libalpm >/dev/null 2>&1; }
 
 fail() {
@@ -24,11 +25,11 @@ need() {
 	read -ra words <<<"$on_arch" && arch+=("${words[@]}")
 }
 
-look() {
+find_missing() {
 	missing=() debian=() arch=()
 	need gcc 'gcc libc6-dev' gcc compiles
 	need pkg-config pkg-config pkgconf have pkg-config
-	need 'libalpm headers' 'libalpm-dev libarchive-dev libcurl4-openssl-dev libgpgme-dev' pacman alpm
+	need 'libalpm headers' 'libalpm-dev libarchive-dev libcurl4-openssl-dev libgpgme-dev libssl-dev' pacman alpm
 	need pacman pacman-package-manager pacman have pacman
 	need pacman-conf pacman-package-manager pacman have pacman-conf
 	need makepkg makepkg pacman have makepkg
@@ -50,7 +51,7 @@ look() {
 
 list() { printf '%s\n' "$@" | paste -sd , | sed 's/,/, /g'; }
 
-look
+find_missing
 if ((${#missing[@]} == 0)); then
 	echo 'deps: nothing is missing'
 	exit
@@ -59,7 +60,7 @@ echo "deps: missing: $(list "${missing[@]}")"
 
 as_root=()
 if ((EUID != 0)); then
-	have sudo || fail 'installing needs root, and there is no sudo: run "make deps" as root'
+	have sudo || fail "these need root to be installed: $(list "${missing[@]}"): run \"make deps\" as root, or \"make check\" without them"
 	as_root=(sudo)
 	[[ -t 0 ]] || as_root+=(-n) # nobody is there to type a password
 fi
@@ -84,6 +85,9 @@ else
 	fail "this is neither Debian, Ubuntu nor Arch: install these by hand (Debian's names): $(list "${debian[@]}")"
 fi
 
-look
-((${#missing[@]} == 0)) || fail "installed, and still missing: $(list "${missing[@]}")"
+find_missing
+if ((${#missing[@]})); then
+	why=$(pkg-config --print-errors --exists libalpm 2>&1 | tail -n 1) || true
+	fail "installed, and still missing: $(list "${missing[@]}")${why:+ ($why)}"
+fi
 echo 'deps: done'

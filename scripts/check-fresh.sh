@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Runs README's two commands, make demo and make test, in a fresh clone on a bare Debian: nothing is installed there but git,
+# make and certificates, and the host's Go is mounted. First as root, where make test installs what it lacks, then as an
+# ordinary user in a second clone. Afterwards it looks at what they left behind. Called by `make check-fresh`, which sets
+# SUITE (bookworm, trixie, sid) and MIRROR. Needs root, debootstrap, a network, and 6 GB of disk in build/.
+set -euo pipefail
+
+fail() {
+	echo "check-fresh: $1" >&2
+	exit 1
+}
+
+root=$PWD
+base=$root/build/fresh/$SUITE-base
+dir=$root/build/fresh/$SUITE
+mirror=${MIRROR:-http://deb.debian.org/debian}
+
+((EUID == 0)) || fail 'making a chroot needs root: run "sudo make check-fresh"'
+for program in debootstrap unshare git; do
+	command -v $program >/dev/null || fail "$program is missing"
+done
+[[ -z $(git status --porcelain) ]] || echo 'check-fresh: note: what is not committed is not in the clone'
+
+mkdir -p build/fresh
+if [[ ! -e $base ]]; then
+	new=$(mktemp -d "$base.XXXXXX")
+	trap 'rm -rf --one-file-system "$new"' EXIT
+	echo "check-fresh: making a bare Debian $SUITE"
+	debootstrap --variant=minbase --include=git,make,ca-certificates "$SUITE" "$new" "$mirror" >"$base.log" 2>&1 ||
+		fail "debootstrap failed: see $base.log"
+	chmod 755 "$new"
+	mv "$new" "$base"
+	trap - EXIT
+fi
+rm -rf --one-file-system "$dir"
+cp -a "$base" "$dir"
+cp /etc/resolv.conf "$dir/etc/resolv.conf"
+mkdir -p "$dir/usr/local/go" "$dir/srv/omg.git"
+
+cat >"$dir/root/check.sh" <<'EOF'
+commit=$1
+say() { printf '\n## %s\n' "$*"; }
+
+# Everything that lies outside of home directories, the system's own state and what runs now.
+listing() {
+	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /root -o -path /home -o -path /usr -o -path /srv -o \
+		-path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache -o -path /var/log \) -prune -o -print | sort
+}
+useradd --create-home --shell /bin/bash dev
+
+. /etc/os-release
+say "$PRETTY_NAME, $(go version), as root"
+cd /root
+git -c safe.directory='*' clone -q /srv/omg.git omg
+cd omg
+git -c advice.detachedHead=false checkout -q "$commit"
+time make demo
+time make test
+git status --short --ignored
+[[ -z $(git status --porcelain) ]] || { echo 'check-fresh: the commands changed files of the clone' >&2; exit 1; }
+
+[[ -z $(ls -A /tmp) ]] || { echo "check-fresh: left in /tmp: $(ls -A /tmp)" >&2; exit 1; }
+listing >/root/before
+say 'As an ordinary user, the tools being there'
+su - dev -c "
+	set -euo pipefail
+	export PATH=/usr/local/go/bin:\$PATH
+	git -c safe.directory='*' clone -q /srv/omg.git omg
+	cd omg
+	git -c advice.detachedHead=false checkout -q $commit
+	time make demo
+	time make test
+	[[ -z \$(git status --porcelain) ]]
+"
+say 'Left behind'
+listing >/root/after
+left=$(diff /root/before /root/after | grep '^[<>]' || true)
+running=$(ps -eo pid=,user=,args= 2>/dev/null | grep -E 'omg|pacman|prometheus' | grep -v -e grep -e check-fresh || true)
+ls -A /root /home/dev /tmp
+[[ -z $left && -z $running ]] || { printf 'check-fresh: left behind:\n%s\n%s\n' "$left" "$running" >&2; exit 1; }
+echo 'nothing outside of the clones and the home directories'
+EOF
+
+# The inner shell has mounts and processes of its own, which end with this script.
+unshare --mount --pid --fork --kill-child bash -euo pipefail -c '
+	dir=$1
+	mount --bind "$2" "$dir/srv/omg.git" && mount -o remount,bind,ro "$dir/srv/omg.git"
+	mount --bind "$3" "$dir/usr/local/go" && mount -o remount,bind,ro "$dir/usr/local/go"
+	mount -t proc proc "$dir/proc"
+	mount -t sysfs -o ro sysfs "$dir/sys"
+	mount -t tmpfs -o mode=755 tmpfs "$dir/dev"
+	for device in null zero full random urandom tty; do
+		touch "$dir/dev/$device" && mount --bind "/dev/$device" "$dir/dev/$device"
+	done
+	mkdir "$dir/dev/pts" "$dir/dev/shm"
+	mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$dir/dev/pts"
+	ln -s pts/ptmx "$dir/dev/ptmx"
+	ln -s /proc/self/fd "$dir/dev/fd"
+	mount -t tmpfs -o mode=1777 tmpfs "$dir/dev/shm"
+	exec chroot "$dir" env -i PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		HOME=/root TERM=dumb bash -euo pipefail /root/check.sh "$4" </dev/null
+' check-fresh "$dir" "$(realpath "$(git rev-parse --git-common-dir)")" "$(go env GOROOT)" "$(git rev-parse HEAD)"
+rm -rf --one-file-system "$dir"
+echo "check-fresh: passed on $SUITE"

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Says which Go is needed where there is none, or one that is too old to say it itself.
+set -euo pipefail
+
+needed=$(awk '$1 == "go" { print $2 }' go.work)
+get="install it from https://go.dev/dl and put its bin directory into PATH"
+if ! command -v go >/dev/null; then
+	echo "go is not installed; omg needs Go $needed or later: $get" >&2
+	exit 1
+fi
+# Since Go 1.21 a Go that is too old downloads the one that go.work asks for, unless GOTOOLCHAIN forbids it.
+found=$(go env GOVERSION 2>&1) || true
+number=$(sed -n 's/.*go\([0-9][0-9.]*\).*/\1/p' <<<"$found")
+if [[ $(printf '%s\n' "$needed" "$number" | sort -V | head -n 1) != "$needed" ]]; then
+	echo "omg needs Go $needed or later, and this is ${found##*$'\n'}: $get" >&2
+	exit 1
+fi

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Runs the whole suite on machines that are busy, slow or somebody else's, and keeps a table with a row a run in
+# build/stress/table.txt. It can be interrupted: a run that passed is not repeated for the same tree of sources, and
+# `make stress` goes on with the next. Called by `make stress`, which sets CORPUS; ONLY=load runs those of one kind. Needs
+# root and stress-ng. It works in a clone of the last commit.
+set -euo pipefail
+
+fail() {
+	echo "stress: $1" >&2
+	exit 1
+}
+((EUID == 0)) || fail 'changing what the tests see of the machine needs root: run "sudo make stress"'
+for program in stress-ng unshare setpriv; do
+	command -v $program >/dev/null || fail "$program is missing"
+done
+
+# KIND TIMES WHAT
+runs='load 5 beside stress-ng --cpu 8 --io 4 --vm 2
+single 3 with GOMAXPROCS=1
+nice 3 at nice 19 with the race detector
+other 3 on a machine with a pacman and an omgd of its own
+user 2 as an ordinary user'
+
+work=$PWD/build/stress
+table=$work/table.txt
+tree=$(git rev-parse --short 'HEAD^{tree}')
+clone=$work/clone-$tree
+corpus=
+[[ ! -d $CORPUS ]] || corpus=$(realpath "$CORPUS")
+modules=$(go env GOMODCACHE)
+mkdir -p "$work"
+[[ -e $table ]] || printf '%-12s %-10s %-8s %-7s %s\n' tree run result seconds failures >"$table"
+
+if [[ ! -e $clone ]]; then
+	git clone -q . "$clone.new"
+	rm -rf "$work"/clone-????*[!w] # of other trees
+	mv "$clone.new" "$clone"
+fi
+make -C "$clone" deps build >"$work/build.log" 2>&1 || fail "it does not build: see $work/build.log"
+(cd "$clone" && go run -tags urfave_cli_no_docs ./integration/cmd/omg-fixture --packages 900 --installed 300 --seed 77 \
+	--config "$work/other.conf" "$work/other-db" 2>/dev/null) || [[ -e $work/other-db ]]
+
+suite() { make -C "$clone" test RACE="$1" TESTFLAGS='-count=1 -shuffle=on' OMG_CORPUS="$corpus"; }
+export work clone corpus modules
+
+# Each runs the suite under one condition. They are run by a shell of their own, so that set -e counts.
+run_load() {
+	stress-ng --cpu 8 --io 4 --vm 2 --temp-path "$work" --quiet &
+	local load=$!
+	trap 'kill $load; wait $load || true' EXIT
+	suite ''
+}
+run_single() { GOMAXPROCS=1 suite ''; }
+run_nice() { nice -n 19 bash -euc 'suite -race'; }
+run_other() {
+	unshare --mount --pid --fork --kill-child --mount-proc bash -euo pipefail -c '
+		mount -t tmpfs tmpfs /mnt
+		for dir in etc var/lib; do
+			mkdir -p "/mnt/$dir/upper" "/mnt/$dir/work"
+			mount -t overlay overlay -o "lowerdir=/$dir,upperdir=/mnt/$dir/upper,workdir=/mnt/$dir/work" "/$dir"
+		done
+		mount -t tmpfs -o mode=755 tmpfs /run
+		cp "$work/other.conf" /etc/pacman.conf
+		cp -a "$work/other-db" /var/lib/pacman
+		mkdir -p /etc/omg /run/omg
+		printf "%s\n" "[aur]" "enabled = false" "[tracker]" "enabled = false" "[refresh]" "interval = \"7s\"" "[cache]" "entries = 3" >/etc/omg/config.toml
+		"$clone/bin/omgd" --system --foreground 2>/run/omgd.log &
+		until [ -S /run/omg/omg.sock ]; do sleep 0.1; done
+		suite ""
+	'
+}
+run_user() {
+	unshare --mount bash -euo pipefail -c '
+		mount -t tmpfs -o mode=755 tmpfs /mnt
+		mkdir -p /mnt/modules /mnt/home /mnt/corpus
+		mount --bind "$modules" /mnt/modules
+		mount -o remount,bind,ro /mnt/modules
+		[ -z "$corpus" ] || mount --bind "$corpus" /mnt/corpus
+		git clone -q "$clone" /mnt/home/omg
+		chown -R 65000:65000 /mnt/home
+		cd /mnt/home/omg
+		exec setpriv --reuid 65000 --regid 65000 --clear-groups env -i HOME=/mnt/home PATH="$PATH" LANG=C.UTF-8 \
+			GOMODCACHE=/mnt/modules GOFLAGS=-modcacherw=false make test RACE= TESTFLAGS="-count=1 -shuffle=on" ${corpus:+OMG_CORPUS=/mnt/corpus}
+	'
+}
+export -f suite run_load run_single run_nice run_other run_user
+
+failed=0
+while read -r kind times what; do
+	[[ -z ${ONLY:-} || $ONLY == "$kind" ]] || continue
+	for ((i = 1; i <= times; i++)); do
+		grep -q "^$tree  *$kind-$i  *passed" "$table" && continue
+		log=$work/$tree-$kind-$i.log
+		echo "stress: $kind-$i: $what (log: $log)"
+		begin=$SECONDS
+		result=passed
+		bash -euo pipefail -c "run_$kind" >"$log" 2>&1 </dev/null || result=failed
+		failures=$(grep -oE '^ *--- FAIL: [^ ]+|^FAIL	[^ ]+' "$log" | sed 's/.*FAIL[: 	]*//' | paste -sd ' ' || true)
+		[[ $result == passed ]] || failed=1
+		printf '%-12s %-10s %-8s %-7s %s\n' "$tree" "$kind-$i" $result $((SECONDS - begin)) "$failures" | tee -a "$table"
+	done
+done <<<"$runs"
+((failed == 0)) || fail "some runs failed: $table"
+echo "stress: all passed: $table"
