@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs README's two commands, make demo and make test, in a fresh clone on a bare Debian: nothing is installed there but git,
-# make and certificates, and the host's Go is mounted. First as root, where make test installs what it lacks, then as an
+# make and certificates, and the host's Go and certificates are mounted. First as root, where make test installs what it lacks, then as an
 # ordinary user in a second clone. Afterwards it looks at what they left behind. Called by `make check-fresh`, which sets
 # SUITE (bookworm, trixie, sid) and MIRROR. Needs root, debootstrap, a network, and 6 GB of disk in build/.
 set -euo pipefail
@@ -36,6 +36,7 @@ rm -rf --one-file-system "$dir"
 cp -a "$base" "$dir"
 cp /etc/resolv.conf "$dir/etc/resolv.conf"
 mkdir -p "$dir/usr/local/go" "$dir/srv/omg.git"
+cp -L "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$dir/srv/certificates.crt"
 
 cat >"$dir/root/check.sh" <<'EOF'
 commit=$1
@@ -64,7 +65,7 @@ listing >/root/before
 say 'As an ordinary user, the tools being there'
 su - dev -c "
 	set -euo pipefail
-	export PATH=/usr/local/go/bin:\$PATH
+	export PATH=/usr/local/go/bin:\$PATH SSL_CERT_FILE=$SSL_CERT_FILE
 	git -c safe.directory='*' clone -q /srv/omg.git omg
 	cd omg
 	git -c advice.detachedHead=false checkout -q $commit
@@ -98,7 +99,7 @@ unshare --mount --pid --fork --kill-child bash -euo pipefail -c '
 	ln -s /proc/self/fd "$dir/dev/fd"
 	mount -t tmpfs -o mode=1777 tmpfs "$dir/dev/shm"
 	exec chroot "$dir" env -i PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-		HOME=/root TERM=dumb bash -euo pipefail /root/check.sh "$4" </dev/null
+		HOME=/root TERM=dumb SSL_CERT_FILE=/srv/certificates.crt bash -euo pipefail /root/check.sh "$4" </dev/null
 ' check-fresh "$dir" "$(realpath "$(git rev-parse --git-common-dir)")" "$(go env GOROOT)" "$(git rev-parse HEAD)"
 rm -rf --one-file-system "$dir"
 echo "check-fresh: passed on $SUITE"
