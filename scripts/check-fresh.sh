@@ -38,7 +38,7 @@ cp /etc/resolv.conf "$dir/etc/resolv.conf"
 mkdir -p "$dir/usr/local/go" "$dir/srv/omg.git"
 cp -L "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$dir/srv/certificates.crt"
 
-cat >"$dir/root/check.sh" <<'EOF'
+cat >"$dir/srv/check.sh" <<'EOF'
 commit=$1
 say() { printf '\n## %s\n' "$*"; }
 
@@ -51,7 +51,7 @@ useradd --create-home --shell /bin/bash dev
 
 . /etc/os-release
 say "$PRETTY_NAME, $(go version), as root"
-cd /root
+cd
 git -c safe.directory='*' clone -q /srv/omg.git omg
 cd omg
 git -c advice.detachedHead=false checkout -q "$commit"
@@ -61,7 +61,7 @@ git status --short --ignored
 [[ -z $(git status --porcelain) ]] || { echo 'check-fresh: the commands changed files of the clone' >&2; exit 1; }
 
 [[ -z $(ls -A /tmp) ]] || { echo "check-fresh: left in /tmp: $(ls -A /tmp)" >&2; exit 1; }
-listing >/root/before
+listing >/srv/before
 say 'As an ordinary user, the tools being there'
 su - dev -c "
 	set -euo pipefail
@@ -74,10 +74,10 @@ su - dev -c "
 	[[ -z \$(git status --porcelain) ]]
 "
 say 'Left behind'
-listing >/root/after
-left=$(diff /root/before /root/after | grep '^[<>]' || true)
+listing >/srv/after
+left=$(diff /srv/before /srv/after | grep '^[<>]' || true)
 running=$(ps -eo pid=,user=,args= 2>/dev/null | grep -E 'omg|pacman|prometheus' | grep -v -e grep -e check-fresh || true)
-ls -A /root /home/dev /tmp
+ls -A ~ ~dev /tmp
 [[ -z $left && -z $running ]] || { printf 'check-fresh: left behind:\n%s\n%s\n' "$left" "$running" >&2; exit 1; }
 echo 'nothing outside of the clones and the home directories'
 EOF
@@ -99,7 +99,7 @@ unshare --mount --pid --fork --kill-child bash -euo pipefail -c '
 	ln -s /proc/self/fd "$dir/dev/fd"
 	mount -t tmpfs -o mode=1777 tmpfs "$dir/dev/shm"
 	exec chroot "$dir" env -i PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-		HOME=/root TERM=dumb SSL_CERT_FILE=/srv/certificates.crt bash -euo pipefail /root/check.sh "$4" </dev/null
+		HOME=/root TERM=dumb SSL_CERT_FILE=/srv/certificates.crt bash -euo pipefail /srv/check.sh "$4" </dev/null
 ' check-fresh "$dir" "$(realpath "$(git rev-parse --git-common-dir)")" "$(go env GOROOT)" "$(git rev-parse HEAD)"
 rm -rf --one-file-system "$dir"
 echo "check-fresh: passed on $SUITE"
