@@ -20,8 +20,9 @@ import (
 )
 
 // Scripts runs the txtar scripts of a directory: a topic a file, the situations
-// of a shell user. A script that starts an omgd is run once. Any other is run
-// three times, for each Way to an answer: omg has to say the same.
+// of a shell user. A script that starts an omgd, or that does not ask omg, is run
+// once. Any other is run three times, for each Way to an answer: omg has to say
+// the same.
 //
 // Commands besides testscript's own:
 //
@@ -31,10 +32,14 @@ import (
 //	corpus                                     takes the real databases
 //	omg ARG…                                   runs omg, which has to exit with 0
 //	exits CODE PROGRAM ARG…                    the same with another exit code
+//	fails CODE PROGRAM ARG…                    the same, and RequireError holds
 //	omg-index ARG…, omg-probe ARG…             run these programs
 //	same PACMAN-ARG… -- OMG-ARG…               omg prints what pacman prints
 //	await REGEXP PROGRAM ARG…                  repeats until the output matches
-//	omgd [ARG…], stop                          start omgd and end it
+//	omgd [ARG…], omgd-stop                     start omgd and end it
+//
+// $XDG_RUNTIME_DIR has the daemon's socket. testscript's own stop, which ends a
+// script early, is refused: it is easily taken for the end of omgd.
 //
 // A pacman.conf among the script's files is used, otherwise one that has the
 // repositories in the order in which they were named. $DB, $CONF and $DATA are
@@ -45,22 +50,37 @@ func Scripts(t *testing.T, dir string) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts in %s (%v)", dir, err)
 	}
+	const once = "as it says"
+	byWay := map[string][]string{}
 	for _, file := range files {
 		ways := []string{"daemon", "index", "databases"}
-		if startsDaemon.Match(Read(t, file)) {
-			ways = []string{"as it says"}
+		text := Read(t, file)
+		if stops.Match(text) {
+			t.Fatalf("%s: stop ends the script: omgd-stop ends omgd", file)
+		}
+		if startsDaemon.Match(text) || !asks.Match(text) {
+			ways = []string{once}
 		}
 		for _, way := range ways {
-			t.Run(way, func(t *testing.T) { runScript(t, file, way) })
+			byWay[way] = append(byWay[way], file)
+		}
+	}
+	for _, way := range []string{"daemon", "index", "databases", once} {
+		if len(byWay[way]) > 0 {
+			t.Run(way, func(t *testing.T) { runScripts(t, byWay[way], way) })
 		}
 	}
 }
 
-var startsDaemon = regexp.MustCompile(`(?m)^omgd\b`)
+var (
+	startsDaemon = regexp.MustCompile(`(?m)^omgd\b`)
+	stops        = regexp.MustCompile(`(?m)^stop\b`)
+	asks         = regexp.MustCompile(`(?m)^!? *((exits|fails) [0-9]+ |await ('[^']*'|\S+) )?omg |^same `)
+)
 
-func runScript(t *testing.T, file, way string) {
+func runScripts(t *testing.T, files []string, way string) {
 	testscript.Run(t, testscript.Params{
-		Files: []string{file}, RequireUniqueNames: true,
+		Files: files, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			x := &script{System: New(env.T().(testing.TB), NoDatabases()), way: way}
 			x.Dir = env.WorkDir
@@ -82,7 +102,7 @@ func runScript(t *testing.T, file, way string) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"package": scriptPackage, "install": scriptInstall, "generate": scriptGenerate, "corpus": scriptCorpus,
 			"omg": scriptProgram("omg"), "omg-index": scriptProgram("omg-index"), "omg-probe": scriptProgram("omg-probe"),
-			"exits": scriptExits, "same": scriptSame, "await": scriptAwait, "omgd": scriptDaemon, "stop": scriptStop,
+			"exits": scriptExits, "fails": scriptFails, "same": scriptSame, "await": scriptAwait, "omgd": scriptDaemon, "omgd-stop": scriptStop,
 		},
 	})
 }
@@ -197,7 +217,7 @@ func (x *script) prepare() []string {
 		x.daemon = x.Launch()
 		x.daemon.AwaitStatus(refreshed, "the first refresh")
 		x.asking = []string{"--socket", x.daemon.Socket}
-	case x.way == "index" && len(x.repos) > 0:
+	case x.way == "index" && x.hasRepositories():
 		x.Build()
 		x.asking = append([]string{"--no-daemon"}, x.Files()...)
 	case x.daemon != nil:
@@ -206,6 +226,12 @@ func (x *script) prepare() []string {
 		x.asking = append([]string{"--no-daemon"}, x.Files()...)
 	}
 	return x.asking
+}
+
+// hasRepositories reports whether there is a repository's database to index.
+func (x *script) hasRepositories() bool {
+	databases, _ := filepath.Glob(x.Sync("*"))
+	return len(databases) > 0
 }
 
 // run runs a program and returns its exit code.
@@ -242,6 +268,16 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func scriptFails(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: fails CODE PROGRAM ARG…")
+	}
+	code, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := of(ts).run(ts, args[1], args[2:]...)
+	RequireError(of(ts).T, Result{Stdout: ts.ReadFile("stdout"), Stderr: ts.ReadFile("stderr"), Code: got}, args[1], code)
+}
+
 func scriptSame(ts *testscript.TestScript, neg bool, args []string) {
 	i := slices.Index(args, "--")
 	if neg || i < 1 || i == len(args)-1 {
@@ -263,16 +299,11 @@ func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	pattern, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
-	x, last := of(ts), ""
-	arguments := args[2:]
-	if args[1] == "omg" {
-		arguments = slices.Concat(x.prepare(), arguments)
-	}
+	x := of(ts)
 	Await(x.T, func() bool {
-		r := x.Run(args[1], arguments...)
-		last = r.Stdout + r.Stderr
-		return pattern.MatchString(last)
-	}, "%q prints %s; it printed %s", args[1:], args[0], func() string { return last })
+		x.run(ts, args[1], args[2:]...)
+		return pattern.MatchString(ts.ReadFile("stdout") + ts.ReadFile("stderr"))
+	}, "%q prints %s; it printed %s", args[1:], args[0], func() string { return ts.ReadFile("stdout") + ts.ReadFile("stderr") })
 }
 
 func scriptDaemon(ts *testscript.TestScript, neg bool, args []string) {
