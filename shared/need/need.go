@@ -76,18 +76,27 @@ func NotRoot(t testing.TB) {
 	}
 }
 
-var mountNamespace = sync.OnceValue(func() error {
-	return exec.Command("unshare", "--mount", "--map-root-user", "true").Run()
+// unshare is the command line that runs another one with mounts of its own. An
+// ordinary user is root there, of a user name space.
+var unshare = sync.OnceValues(func() ([]string, error) {
+	line := []string{"unshare", "--mount"}
+	if os.Getuid() != 0 {
+		line = append(line, "--map-root-user")
+	}
+	return line, exec.Command(line[0], append(line[1:len(line):len(line)], "true")...).Run()
 })
 
 // MountNamespace is for tests that mount something over the system's files, for
-// themselves only. unshare of util-linux makes the name space.
-func MountNamespace(t testing.TB) {
+// themselves only. It returns the beginning of a command line, unshare of
+// util-linux, that runs the rest of it in a mount name space.
+func MountNamespace(t testing.TB) []string {
 	t.Helper()
 	Program(t, "unshare")
-	if err := mountNamespace(); err != nil {
+	line, err := unshare()
+	if err != nil {
 		t.Skipf("needs a mount name space, which this machine forbids: %v", err)
 	}
+	return line
 }
 
 // Terminal is for tests that run a program in a pseudo-terminal.

@@ -1,0 +1,45 @@
+package harness
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/omg-arch/omg/shared/need"
+)
+
+// isolated names the test that runs in a mount name space of its own.
+const isolated = "OMG_TEST_ISOLATED"
+
+// Isolated runs a test again, in a mount name space where it may mount over the
+// system's files, and reports whether this is that run. The other one returns:
+//
+//	if !harness.Isolated(t) {
+//		return
+//	}
+//
+// What a test needs of the machine, it has to ask for before.
+func Isolated(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(isolated) == t.Name() {
+		return true
+	}
+	line := need.MountNamespace(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	line = append(slices.Clone(line), self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout=0")
+	cmd := exec.Command(line[0], line[1:]...)
+	cmd.Env = append(os.Environ(), isolated+"="+t.Name(), "OMG_BIN="+Programs(t))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.CombinedOutput()
+	text := string(out)
+	if err != nil || !strings.Contains(text, "--- PASS: "+t.Name()) || strings.Contains(text, "--- SKIP: ") {
+		t.Fatalf("in a mount name space of its own: %v\n%s", err, text)
+	}
+	return false
+}
