@@ -33,6 +33,8 @@ import (
 //	omg ARG…                                   runs omg, which has to exit with 0
 //	exits CODE PROGRAM ARG…                    the same with another exit code
 //	fails CODE PROGRAM ARG…                    the same, and RequireError holds
+//	exits or fails CODE exec PROGRAM ARG…      the same as it is typed: omg has to
+//	                                           find databases and socket by itself
 //	omg-index ARG…, omg-probe ARG…             run these programs
 //	same PACMAN-ARG… -- OMG-ARG…               omg prints what pacman prints
 //	await REGEXP PROGRAM ARG…                  repeats until the output matches
@@ -234,10 +236,14 @@ func (x *script) hasRepositories() bool {
 	return len(databases) > 0
 }
 
-// run runs a program and returns its exit code.
+// run runs a program and returns its exit code. omg gets the flags of the way
+// unless exec stands before it.
 func (x *script) run(ts *testscript.TestScript, program string, args ...string) int {
-	if program == "omg" {
+	switch {
+	case program == "omg":
 		args = slices.Concat(x.prepare(), args)
+	case program == "exec" && len(args) > 0:
+		program, args = args[0], args[1:]
 	}
 	err := ts.Exec(program, args...)
 	var exited *exec.ExitError
@@ -275,7 +281,11 @@ func scriptFails(ts *testscript.TestScript, neg bool, args []string) {
 	code, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	got := of(ts).run(ts, args[1], args[2:]...)
-	RequireError(of(ts).T, Result{Stdout: ts.ReadFile("stdout"), Stderr: ts.ReadFile("stderr"), Code: got}, args[1], code)
+	program := args[1]
+	if program == "exec" {
+		program = args[2]
+	}
+	RequireError(of(ts).T, Result{Stdout: ts.ReadFile("stdout"), Stderr: ts.ReadFile("stderr"), Code: got}, program, code)
 }
 
 func scriptSame(ts *testscript.TestScript, neg bool, args []string) {
