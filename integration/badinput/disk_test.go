@@ -2,71 +2,86 @@ package badinput
 
 import (
 	"os"
-	"path/filepath"
-	"strings"
+	"slices"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// small mounts a file system of so many bytes on a new directory.
-func small(t *testing.T, dir, size string) {
-	t.Helper()
-	require.NoError(t, os.MkdirAll(dir, 0o755))
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size+",mode=0755"); err != nil {
-		t.Skipf("cannot mount a file system: %v", err)
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
-}
-
-// TestDiskFull builds where there is room for one index and not for another beside it.
-func TestDiskFull(t *testing.T) {
+// TestIndex_DiskFull builds where there is room for one index and not for another
+// beside it.
+func TestIndex_DiskFull(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	small(t, w.data, "320k")
-	old := w.built(t)
+	if !harness.Isolated(t) {
+		return
+	}
+	s := harness.New(t)
+	require.NoError(t, syscall.Mount("tmpfs", s.Data, "tmpfs", 0, "size=320k,mode=0755"))
+	old := goodIndex(s)
 	require.Greater(t, len(old), 160<<10, "two would fit")
-	errorLine(t, w.build(t), "omg-index", failed, w.index(), "no space left")
-	require.Equal(t, old, read(t, w.index()), "the old index was lost")
-	nothingElse(t, w.data)
+	harness.RequireError(t, buildIndex(s), "omg-index", failed, s.Index(), "no space left")
+	require.Equal(t, old, harness.Read(t, s.Index()), "the old index was lost")
+	requireNothingElse(t, s.Data)
 
-	// A daemon goes on with what it has, says that it is old, and comes right when there is room.
-	d := w.start(t)
-	write(t, w.sync("core"), database(t, entry{"new-1.0-1/desc", desc("new", "a new package", "")}))
-	d.settles(t, func(s wire.SearchResult) bool { return s.Total == 200 && states(s)["core"] == wire.SourceStale })
-	require.Equal(t, old, read(t, w.index()), "the old index was lost")
-	nothingElse(t, w.data)
-	require.NoError(t, syscall.Mount("", w.data, "", syscall.MS_REMOUNT, "size=8m"))
-	replace(t, w.sync("core"), read(t, w.sync("core"))) // else it tries again at the next interval
-	d.settles(t, func(s wire.SearchResult) bool { return s.Total == 185 && states(s)["core"] == wire.SourceOK })
+	// A daemon goes on with what it has, says that it is stale, and is current again
+	// when there is room.
+	d := s.Start()
+	harness.Replace(t, s.Sync("core"), harness.Database(t, harness.Package("new", "1.0-1")))
+	awaitSearch(t, d, "a stale core", func(s wire.SearchResult) bool {
+		return s.Total == packages && stateOf(s, "core") == wire.SourceStale
+	})
+	require.Equal(t, old, harness.Read(t, s.Index()), "the old index was lost")
+	awaitNothingElse(t, s.Data)
+	require.NoError(t, syscall.Mount("", s.Data, "", syscall.MS_REMOUNT, "size=8m"))
+	// The daemon tries again at the next interval only, unless something changes.
+	harness.Replace(t, s.Sync("core"), harness.Read(t, s.Sync("core")))
+	awaitSearch(t, d, "the new core", func(s wire.SearchResult) bool {
+		return s.Total == 185 && stateOf(s, "core") == wire.SourceOK
+	})
+	d.Stop()
 }
 
-// TestFileTooLong is TestDiskFull for those who may not mount.
-func TestFileTooLong(t *testing.T) {
+// TestIndex_FileTooLong is the same with a limit for files.
+func TestIndex_FileTooLong(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	old := w.built(t)
-	line := append([]string{filepath.Join(programs.Dir(t), "omg-index"), "build", "-o", w.index()}, w.config()...)
-	r := redirected(t, w.env, "ulimit -f 64; \"$@\"", line) // KiB
-	errorLine(t, r, "omg-index", failed, w.index(), "file too large")
-	require.Equal(t, old, read(t, w.index()), "the old index was lost")
-	nothingElse(t, w.data)
+	s := harness.New(t)
+	old := goodIndex(s)
+	line := append([]string{s.Program("omg-index"), "build", "-o", s.Index()}, s.Databases()...)
+	r := runShell(s, "ulimit -f 64; \"$@\"", line) // KiB
+	harness.RequireError(t, r, "omg-index", failed, s.Index(), "file too large")
+	require.Equal(t, old, harness.Read(t, s.Index()), "the old index was lost")
+	requireNothingElse(t, s.Data)
 }
 
-// TestNoRoomForIndex: -o into a directory that is not there, or is a file.
-func TestNoRoomForIndex(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	for _, c := range []struct{ out, says string }{
-		{filepath.Join(w.home, "nosuch", "x"), "no such file"},
-		{filepath.Join(w.conf, "x"), "not a directory"},
-		{w.data, "is a directory"},
-		{filepath.Join(w.home, strings.Repeat("x", 300)), "too long"},
-	} {
-		errorLine(t, programs.Run(t, w.env, "omg-index", append([]string{"build", "-o", c.out}, w.config()...)...), "omg-index", failed, c.out, c.says)
+// indexFiles are the files of a data directory: an index, its stamps, perhaps what
+// omgd keeps there.
+var indexFiles = []string{"repos.omgidx", "repos.omgidx.stamps", "cache.pebble", "versions", "shims", "tools"}
+
+// requireNothingElse demands that a data directory has no temporary file.
+func requireNothingElse(t *testing.T, dir string) {
+	t.Helper()
+	require.Empty(t, others(t, dir))
+}
+
+// awaitNothingElse is requireNothingElse while a daemon may try to build: a
+// temporary file goes again.
+func awaitNothingElse(t *testing.T, dir string) {
+	t.Helper()
+	harness.Await(t, func() bool { return len(others(t, dir)) == 0 }, "no temporary file stays in %s", dir)
+}
+
+func others(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		if !slices.Contains(indexFiles, e.Name()) {
+			names = append(names, e.Name())
+		}
 	}
+	return names
 }

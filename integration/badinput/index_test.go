@@ -3,18 +3,18 @@ package badinput
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -45,7 +45,7 @@ func newer(index []byte) []byte {
 	return b
 }
 
-// badIndex is something that may lie where the index should.
+// badIndex is something that may be where the index should be.
 type badIndex struct {
 	name string
 	make func(t *testing.T, path string)
@@ -55,7 +55,7 @@ type badIndex struct {
 func badIndexes(good []byte) []badIndex {
 	content := func(b []byte) func(*testing.T, string) {
 		return func(t *testing.T, path string) {
-			require.NoError(t, os.WriteFile(path, b, 0o644))
+			harness.Write(t, path, b)
 			require.NoError(t, os.Chmod(path, 0o644))
 		}
 	}
@@ -76,14 +76,14 @@ func badIndexes(good []byte) []badIndex {
 	}
 }
 
-func TestBadIndex(t *testing.T) {
+func TestIndex_Bad(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	good := w.built(t)
-	want := w.direct(t, "search", "lib")
+	s := harness.New(t)
+	good := goodIndex(s)
+	want := s.Direct("search", "lib")
 	require.Equal(t, answered, want.Code)
-	require.Empty(t, want.Stderr, "a current index needs no word")
-	bad := filepath.Join(w.home, "bad.omgidx")
+	require.Empty(t, want.Stderr, "a current index needs no note")
+	bad := s.Path("bad.omgidx")
 	cases := badIndexes(good)
 	if os.Getuid() == 0 {
 		cases = append(cases, badIndex{"another's", func(t *testing.T, path string) {
@@ -93,211 +93,266 @@ func TestBadIndex(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			s := s.For(t)
 			require.NoError(t, os.RemoveAll(bad))
 			c.make(t, bad)
 			for _, command := range []string{"verify", "info", "dump"} {
-				r := programs.Run(t, w.env, "omg-index", command, bad)
-				if c.name == "another's" {
-					require.Equal(t, answered, r.Code, "who names a file, believes it: %s", r.Stderr)
-					continue
+				r := s.Run("omg-index", command, bad)
+				switch c.name {
+				case "another's":
+					require.Equal(t, answered, r.Code, "a file that is named is believed: %s", r.Stderr)
+				case "a directory":
+					harness.RequireError(t, r, "omg-index", failed, bad, "directory")
+				default:
+					harness.RequireError(t, r, "omg-index", failed, bad, c.says)
 				}
-				if c.name == "a directory" {
-					errorLine(t, r, "omg-index", failed, bad, "directory")
-					continue
-				}
-				errorLine(t, r, "omg-index", failed, bad, c.says)
 			}
-			fallsBack(t, w, bad, want, c.says)
+			requireFallback(s, bad, want, c.says)
 		})
 	}
 	t.Run("none", func(t *testing.T) {
+		s := s.For(t)
 		require.NoError(t, os.RemoveAll(bad))
-		errorLine(t, programs.Run(t, w.env, "omg-index", "verify", bad), "omg-index", failed, bad, "no such file")
-		fallsBack(t, w, bad, want, "no such file")
+		harness.RequireError(t, s.Run("omg-index", "verify", bad), "omg-index", failed, bad, "no such file")
+		requireFallback(s, bad, want, "no such file")
 	})
-	for _, args := range [][]string{{"verify", "a", "b"}, {"build", "x"}, {"nonsense"}, {"verify", "--nonsense", "x"}, {"build", "--repo", "nosuch", "--dbpath", w.db}} {
-		errorLine(t, programs.Run(t, w.env, "omg-index", args...), "omg-index", usage)
-	}
 }
 
-// fallsBack demands that omg answers from the databases what it answered from the index, and says why in one line.
-func fallsBack(t *testing.T, w *world, index string, want programs.Result, says string) {
-	t.Helper()
-	r := programs.Run(t, w.env, "omg", slices.Concat([]string{"--no-daemon", "--index", index}, w.config(), []string{"search", "lib"})...)
-	clean(t, r)
-	require.Equal(t, answered, r.Code, r.Stderr)
-	require.Equal(t, want.Stdout, r.Stdout)
-	require.Regexp(t, `^omg: [^\n]+\n$`, r.Stderr)
-	require.Contains(t, r.Stderr, says)
+// requireFallback demands that omg answers from the databases what it answered
+// from the index, and gives the reason in one line.
+func requireFallback(s *harness.System, index string, want harness.Result, reason string) {
+	s.T.Helper()
+	r := withIndex(s, index, "search", "lib")
+	harness.RequireSafe(s.T, r)
+	require.Equal(s.T, answered, r.Code, r.Stderr)
+	require.Equal(s.T, want.Stdout, r.Stdout)
+	require.Regexp(s.T, `^omg: [^\n]+\n$`, r.Stderr)
+	require.Contains(s.T, r.Stderr, reason)
 }
 
-// TestFlippedBit changes one bit in each part of an index. verify finds each; omg answers rightly whatever it is, or says
-// that it cannot.
-func TestFlippedBit(t *testing.T) {
+// TestIndex_FlippedBit changes one bit in each part of an index. verify finds each;
+// omg's answer is right whatever it is.
+func TestIndex_FlippedBit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	good := w.built(t)
-	want := w.direct(t, "search", "lib")
-	every := w.direct(t, "info", "--json", "extra/nosuch")
-	require.Equal(t, nothing, every.Code)
-	bad := filepath.Join(w.home, "bad.omgidx")
+	s := harness.New(t)
+	good := goodIndex(s)
+	want := s.Direct("search", "lib")
+	require.Equal(t, nothing, s.Direct("info", "--json", "extra/nosuch").Code)
+	bad := s.Path("bad.omgidx")
 	for name, at := range sections(t, good) {
 		t.Run(name, func(t *testing.T) {
+			s := s.For(t)
 			require.Less(t, at[0], at[1])
 			for _, where := range []int{at[0], (at[0] + at[1]) / 2, at[1] - 1} {
 				b := bytes.Clone(good)
 				b[where] ^= 0x10
 				require.NoError(t, os.WriteFile(bad, b, 0o644))
-				errorLine(t, programs.Run(t, w.env, "omg-index", "verify", bad), "omg-index", failed, bad)
-				r := programs.Run(t, w.env, "omg", slices.Concat([]string{"--no-daemon", "--index", bad}, w.config(), []string{"search", "lib"})...)
-				clean(t, r)
+				harness.RequireError(t, s.Run("omg-index", "verify", bad), "omg-index", failed, bad)
+				r := withIndex(s, bad, "search", "lib")
+				harness.RequireSafe(t, r)
 				require.Equal(t, answered, r.Code, "byte %d: %s", where, r.Stderr)
 				require.Equal(t, want.Stdout, r.Stdout, "byte %d: %s", where, r.Stderr)
-				require.LessOrEqual(t, bytes.Count([]byte(r.Stderr), []byte("\n")), 1, r.Stderr)
+				require.LessOrEqual(t, strings.Count(r.Stderr, "\n"), 1, r.Stderr)
 			}
 		})
 	}
 }
 
-// TestOwnIndexBad: a daemon whose own index is not to be used builds it anew.
-func TestOwnIndexBad(t *testing.T) {
+// awaitGoodIndex waits until the daemon has built an index that omg-index finds
+// good.
+func awaitGoodIndex(t *testing.T, d *harness.Daemon) {
+	t.Helper()
+	s := d.System.For(t)
+	harness.Await(t, func() bool { return s.Run("omg-index", "verify", s.Index()).Code == answered },
+		"there is a good index; omgd printed: %s", d.Stderr)
+}
+
+// TestOwnIndex_Bad: a daemon that cannot use its own index builds another one.
+func TestOwnIndex_Bad(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	good := w.built(t)
+	s := harness.New(t)
+	good := goodIndex(s)
 	for _, c := range badIndexes(good) {
 		t.Run(c.name, func(t *testing.T) {
-			require.NoError(t, os.RemoveAll(w.index()))
-			c.make(t, w.index())
+			s := s.For(t)
+			require.NoError(t, os.RemoveAll(s.Index()))
+			c.make(t, s.Index())
 			if c.name == "a directory" {
-				d := w.launch(t)
-				require.Eventually(t, func() bool {
-					r := d.omg(t, append(w.config(), "search", "lib", "-q")...)
-					return r.Code == answered && strings.Contains(r.Stderr, w.index()+": is a directory")
-				}, 10*time.Second, 20*time.Millisecond)
-				require.NoError(t, os.Remove(w.index()))
-				d.settles(t, func(s wire.SearchResult) bool { return s.Total == 200 })
-				d.Stop(t)
+				// With the worker, omgd would have libalpm answer.
+				s.Bin = s.Path("bin")
+				harness.CopyPrograms(t, s.Bin)
+				d := s.Launch()
+				harness.Await(t, func() bool {
+					r := s.Run("omg", append([]string{"--socket", d.Socket}, append(s.Databases(), "search", "lib", "-q")...)...)
+					return r.Code == answered && strings.Contains(r.Stderr, s.Index()+": is a directory")
+				}, "omg reads the databases and names the directory; omgd printed: %s", d.Stderr)
+				require.NoError(t, os.Remove(s.Index()))
+				awaitSearch(t, d, "all packages", isCurrent)
+				d.Stop()
 				return
 			}
-			d := w.start(t)
-			d.fine(t)
-			d.Stop(t)
-			require.Zero(t, programs.Run(t, w.env, "omg-index", "verify", w.index()).Code)
+			d := s.Start()
+			awaitSearch(t, d, "all packages", isCurrent)
+			requireHealthyOmg(t, d)
+			d.Stop()
+			require.Zero(t, s.Run("omg-index", "verify", s.Index()).Code)
 		})
 	}
 	for name, at := range sections(t, good) {
 		t.Run("a flipped bit in "+name, func(t *testing.T) {
+			s := s.For(t)
 			b := bytes.Clone(good)
 			b[(at[0]+at[1])/2] ^= 0x10
-			require.NoError(t, os.WriteFile(w.index(), b, 0o644))
-			d := w.start(t)
-			require.Eventually(t, func() bool {
-				return programs.Run(t, w.env, "omg-index", "verify", w.index()).Code == answered
-			}, 10*time.Second, 20*time.Millisecond, "the index stays damaged: %s", d.Stderr())
-			d.settles(t, func(s wire.SearchResult) bool { return s.Total == 200 })
+			require.NoError(t, os.WriteFile(s.Index(), b, 0o644))
+			d := s.Start()
+			awaitGoodIndex(t, d)
+			awaitSearch(t, d, "all packages", isCurrent)
+			requireHealthyOmg(t, d)
+			d.Stop()
 		})
 	}
 }
 
-// TestIndexChangedUnderDaemon asks all the time while others do to the mapped file what they like. Every answer is the
-// right one, or none from omgd; some seconds later all are right again.
-func TestIndexChangedUnderDaemon(t *testing.T) {
+// asker asks a daemon without a pause until it is stopped.
+type asker struct {
+	rounds atomic.Int64
+	stop   chan struct{}
+	ended  chan struct{}
+	wrong  []string // answers that are not the first round's; to be read after the end
+}
+
+func keepAsking(d *harness.Daemon) *asker {
+	a := &asker{stop: make(chan struct{}), ended: make(chan struct{})}
+	go func() {
+		defer close(a.ended)
+		right := map[string][]wire.Package{}
+		for ; ; a.rounds.Add(1) {
+			select {
+			case <-a.stop:
+				return
+			default:
+			}
+			for _, q := range [][]string{{"lib"}, {"-x", "^l.*b"}, {"e"}} {
+				p, err := connect(d)
+				if err != nil {
+					continue // the test has ended
+				}
+				p.search(q...)
+				s, err := p.answer()
+				p.close()
+				if err != nil {
+					continue // none from omgd
+				}
+				if key := strings.Join(q, " "); a.rounds.Load() == 0 {
+					right[key] = s.Packages
+				} else if len(a.wrong) < 3 && !slices.Equal(packageNames(right[key]), packageNames(s.Packages)) {
+					a.wrong = append(a.wrong, fmt.Sprintf("%s: %d packages, not %d, %+v", key, len(s.Packages), len(right[key]), s.Sources))
+				}
+			}
+		}
+	}()
+	return a
+}
+
+func packageNames(packages []wire.Package) (names []string) {
+	for _, p := range packages {
+		names = append(names, p.Repo+"/"+p.Name+" "+p.Version)
+	}
+	return names
+}
+
+// awaitRound waits until all questions of a round were asked after this call.
+func (a *asker) awaitRound(t *testing.T) {
+	t.Helper()
+	now := a.rounds.Load()
+	harness.Await(t, func() bool { return a.rounds.Load() > now+1 }, "the questions are answered")
+}
+
+// end stops the questions.
+func (a *asker) end() {
+	close(a.stop)
+	<-a.ended
+}
+
+// TestIndex_ChangedUnderDaemon asks all the time while something is done to the
+// mapped file. omgd goes on, an answer that it gives is right, and a while later it
+// has a good index again.
+func TestIndex_ChangedUnderDaemon(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	good := w.built(t)
-	open := func(t *testing.T) *os.File {
-		f, err := os.OpenFile(w.index(), os.O_WRONLY, 0)
+	s := harness.New(t)
+	good := goodIndex(s)
+	overwrite := func(t *testing.T, b []byte, at int64) {
+		f, err := os.OpenFile(s.Index(), os.O_WRONLY, 0)
 		require.NoError(t, err)
-		return f
+		_, err = f.WriteAt(b, at)
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
 	}
 	for _, c := range []struct {
 		name string
 		do   func(t *testing.T)
+		// inPlace are bytes that another program writes over those that are mapped: a
+		// search may miss packages until the file's check.
+		inPlace bool
 	}{
-		{"removed", func(t *testing.T) { require.NoError(t, os.Remove(w.index())) }},
-		{"truncated", func(t *testing.T) { require.NoError(t, os.Truncate(w.index(), 0)) }},
-		{"truncated to a page", func(t *testing.T) { require.NoError(t, os.Truncate(w.index(), 4096)) }},
-		{"overwritten with zeros", func(t *testing.T) {
-			f := open(t)
-			_, err := f.WriteAt(make([]byte, len(good)), 0)
-			require.NoError(t, err)
-			require.NoError(t, f.Close())
-		}},
-		{"overwritten with ones", func(t *testing.T) {
-			f := open(t)
-			_, err := f.WriteAt(bytes.Repeat([]byte{0xff}, len(good)-headerSize), headerSize)
-			require.NoError(t, err)
-			require.NoError(t, f.Close())
-		}},
-		{"shifted by a byte", func(t *testing.T) {
-			f := open(t)
-			_, err := f.WriteAt(good[:len(good)-headerSize-1], headerSize+1)
-			require.NoError(t, err)
-			require.NoError(t, f.Close())
-		}},
+		{"removed", func(t *testing.T) { require.NoError(t, os.Remove(s.Index())) }, false},
+		{"truncated", func(t *testing.T) { require.NoError(t, os.Truncate(s.Index(), 0)) }, false},
+		{"truncated to a page", func(t *testing.T) { require.NoError(t, os.Truncate(s.Index(), 4096)) }, false},
+		{"overwritten with zeros", func(t *testing.T) { overwrite(t, make([]byte, len(good)), 0) }, true},
+		{"overwritten with ones", func(t *testing.T) { overwrite(t, bytes.Repeat([]byte{0xff}, len(good)-headerSize), headerSize) }, true},
+		{"shifted by a byte", func(t *testing.T) { overwrite(t, good[:len(good)-headerSize-1], headerSize+1) }, true},
 		{"replaced by a directory", func(t *testing.T) {
-			require.NoError(t, os.Remove(w.index()))
-			require.NoError(t, os.Mkdir(w.index(), 0o755))
-		}},
+			require.NoError(t, os.Remove(s.Index()))
+			require.NoError(t, os.Mkdir(s.Index(), 0o755))
+		}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			require.NoError(t, os.RemoveAll(w.index()))
-			w.built(t)
-			d := w.start(t)
-			right := d.omg(t, "search", "lib")
+			s := s.For(t)
+			require.NoError(t, os.RemoveAll(s.Index()))
+			s.Build()
+			d := s.Start()
+			awaitSearch(t, d, "all packages", isCurrent)
+			right := d.Omg("search", "lib")
 			require.Equal(t, answered, right.Code)
-			calm := make(chan struct{})
-			asked := make(chan int, 1)
-			go func() {
-				n := 0
-				for ; ; n++ {
-					select {
-					case <-calm:
-						asked <- n
-						return
-					default:
-					}
-					for _, q := range [][]string{{"lib"}, {"-x", "^l.*b"}, {"e"}} {
-						p, err := connect(d)
-						if err != nil {
-							continue // the test has ended
-						}
-						p.search(q...)
-						_, _ = p.answer()
-						p.close()
-					}
-				}
-			}()
+			questions := keepAsking(d)
+			questions.awaitRound(t)
 			c.do(t)
-			if fi, err := os.Stat(w.index()); err == nil && fi.IsDir() {
-				d.settles(t, func(s wire.SearchResult) bool { return s.Total == 200 && states(s)["extra"] == wire.SourceStale })
-				require.NoError(t, os.Remove(w.index()))
+			questions.awaitRound(t)
+			if fi, err := os.Stat(s.Index()); err == nil && fi.IsDir() {
+				awaitSearch(t, d, "all packages of a stale index", func(s wire.SearchResult) bool {
+					return s.Total == packages && stateOf(s, "extra") == wire.SourceStale
+				})
+				require.NoError(t, os.Remove(s.Index()))
 			}
-			d.settles(t, func(s wire.SearchResult) bool { return s.Total == 200 && states(s)["extra"] == wire.SourceOK })
-			close(calm)
-			require.Positive(t, <-asked)
-			require.Equal(t, right.Stdout, d.omg(t, "search", "lib").Stdout)
-			require.Eventually(t, func() bool {
-				return programs.Run(t, w.env, "omg-index", "verify", w.index()).Code == answered
-			}, 10*time.Second, 20*time.Millisecond, "there is no good index: %s", d.Stderr())
+			awaitGoodIndex(t, d)
+			awaitSearch(t, d, "all packages", isCurrent)
+			questions.awaitRound(t)
+			questions.end()
+			if !c.inPlace {
+				require.Empty(t, questions.wrong)
+			}
+			require.Equal(t, right.Stdout, d.Omg("search", "lib").Stdout)
 			require.NotContains(t, d.Stderr(), "panic")
+			d.Stop()
 		})
 	}
 }
 
-// TestGivenIndexChangedUnderDaemon: an index that was built elsewhere is never built over.
-func TestGivenIndexChangedUnderDaemon(t *testing.T) {
+// TestGivenIndex_ChangedUnderDaemon: an index that was built elsewhere is never
+// overwritten.
+func TestGivenIndex_ChangedUnderDaemon(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.built(t)
-	given := filepath.Join(w.home, "given.omgidx")
-	good := read(t, w.index())
-	require.NoError(t, os.WriteFile(given, good, 0o644))
-	d := w.start(t, "--index", given)
+	s := harness.New(t)
+	good := goodIndex(s)
+	given := s.Path("given.omgidx")
+	harness.Write(t, given, good)
+	all := func(r wire.SearchResult) bool { return r.Total == packages }
+	d := s.Start("--index", given)
+	awaitSearch(t, d, "all packages", all)
 	require.NoError(t, os.Truncate(given, 4096))
-	d.settles(t, func(s wire.SearchResult) bool { return s.Total == 200 })
-	require.Len(t, read(t, given), 4096)
-	replace(t, given, good)
-	d.settles(t, func(s wire.SearchResult) bool { return s.Total == 200 })
-	require.Equal(t, good, read(t, given))
+	awaitSearch(t, d, "all packages of the databases", all)
+	require.Len(t, harness.Read(t, given), 4096)
+	harness.Replace(t, given, good)
+	awaitSearch(t, d, "all packages of the index", all)
+	require.Equal(t, good, harness.Read(t, given))
 }

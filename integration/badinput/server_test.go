@@ -2,19 +2,19 @@ package badinput
 
 import (
 	"net"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
 )
 
-// pretend listens where omgd would, and answers each connection with the bytes, one at a time every so often if it drips.
-func pretend(t *testing.T, w *world, b []byte, drip time.Duration) (socket string) {
+// pretend listens where omgd would. For each connection it reads once and calls
+// serve.
+func pretend(t *testing.T, s *harness.System, serve func(nc net.Conn)) (socket string) {
 	t.Helper()
-	socket = filepath.Join(w.home, "pretend.sock")
+	socket = s.Path("pretend.sock")
 	l, err := net.Listen("unix", socket)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
@@ -27,19 +27,21 @@ func pretend(t *testing.T, w *world, b []byte, drip time.Duration) (socket strin
 			go func() {
 				defer nc.Close()
 				_, _ = nc.Read(make([]byte, 4096))
-				_, err := nc.Write(b)
-				for drip > 0 && err == nil {
-					time.Sleep(drip)
-					_, err = nc.Write([]byte{0x80})
-				}
+				serve(nc)
 			}()
 		}
 	}()
 	return socket
 }
 
-// TestPretender: what listens on the socket is no omgd. Questions are answered without it; what it was to do itself is not
-// said to be done.
+// askPretender runs omg with a socket that no omgd listens on.
+func askPretender(s *harness.System, socket string, args ...string) harness.Result {
+	s.T.Helper()
+	return s.Run("omg", append(append([]string{"--socket", socket}, s.Files()...), args...)...)
+}
+
+// TestPretender: the process that listens on the socket is not omgd. Questions are
+// answered without it. What omgd itself was to do is not reported as done.
 func TestPretender(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"nothing":  nil,
@@ -50,33 +52,38 @@ func TestPretender(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.built(t)
-			socket := pretend(t, w, b, 0)
-			omg := func(args ...string) programs.Result {
-				args = append(append([]string{"--socket", socket, "--data-dir", w.data}, w.config()...), args...)
-				return programs.Run(t, w.env, "omg", args...)
-			}
-			r := omg("search", "-q", "--name", "")
-			clean(t, r)
+			s := harness.New(t)
+			s.Build()
+			socket := pretend(t, s, func(nc net.Conn) { _, _ = nc.Write(b) })
+			r := askPretender(s, socket, "search", "-q", "--name", "")
+			harness.RequireSafe(t, r)
 			require.Equal(t, answered, r.Code, r.Stderr)
-			require.Len(t, r.Lines(), 200)
+			require.Len(t, r.Lines(), packages)
 			require.Regexp(t, `^omg: the connection to omgd broke: .*: answering without omgd\n$`, r.Stderr)
 			for _, args := range [][]string{{"refresh"}, {"cache", "clear"}, {"daemon", "log-level", "debug"}, {"metrics"}} {
-				errorLine(t, omg(args...), "omg", failed, "the connection to omgd broke")
+				harness.RequireError(t, askPretender(s, socket, args...), "omg", failed, "the connection to omgd broke")
 			}
 		})
 	}
 }
 
-// TestDrippingPretender: a frame that never ends, though bytes keep coming, does not keep a question waiting.
-func TestDrippingPretender(t *testing.T) {
+// TestPretender_EndlessFrame: bytes keep coming, ten a second, and the frame of
+// 65,535 does not end. The time limit is the whole frame's, so that omg gives up.
+func TestPretender_EndlessFrame(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.built(t)
-	socket := pretend(t, w, []byte{0, 0, 0xff, 0xff}, 100*time.Millisecond)
-	r := programs.Run(t, w.env, "omg", append([]string{"--socket", socket, "--data-dir", w.data}, append(w.config(), "search", "-q", "--name", "")...)...)
+	s := harness.New(t)
+	s.Build()
+	socket := pretend(t, s, func(nc net.Conn) {
+		_, err := nc.Write([]byte{0, 0, 0xff, 0xff})
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for err == nil {
+			<-tick.C
+			_, err = nc.Write([]byte{0x80})
+		}
+	})
+	r := askPretender(s, socket, "search", "-q", "--name", "")
 	require.Equal(t, answered, r.Code, r.Stderr)
 	require.Equal(t, "omg: omgd does not answer: i/o timeout: answering without omgd\n", r.Stderr)
-	require.Len(t, r.Lines(), 200)
+	require.Len(t, r.Lines(), packages)
 }

@@ -2,53 +2,63 @@ package badinput
 
 import (
 	"encoding/json"
-	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// hostile is text that does to a terminal what it likes: a title, colours, a line of its own, the other direction, a C1
-// control as a rune and as a byte, an end in the middle of a rune.
+// hostile is text that does to a terminal what it likes: a title, colours, a line
+// of its own, the other direction, a C1 control as a rune and as a byte, an end in
+// the middle of a rune.
 const hostile = "evil\x1b]0;owned\x07\x1b[2J\x1b[31mred\r\x08\x7f\u0085\u009b31m\u202egnp.exe\u2066\u200f\u061c\x9b1m\xff\xc3"
 
 // hostileDatabase has it in every field that can hold it.
 func hostileDatabase(t *testing.T) []byte {
 	t.Helper()
-	var more strings.Builder
+	evil := []string{"NAME", "evil", "VERSION", "1.0-1", "DESC", hostile + "\nsecond line\nomg: error: fake", "ARCH", "x86_64", "CSIZE", "10", "ISIZE", "20"}
 	for _, field := range []string{
 		"GROUPS", "URL", "LICENSE", "PACKAGER", "REPLACES", "CONFLICTS", "PROVIDES", "DEPENDS", "OPTDEPENDS", "MAKEDEPENDS",
 		"CHECKDEPENDS", "BASE", "FILENAME", "MD5SUM", "SHA256SUM", "PGPSIG", "BUILDDATE", "XDATA", "NONSENSE\x1b[31m",
 	} {
-		more.WriteString("%" + field + "%\n" + hostile + "\n\n")
+		evil = append(evil, field, hostile)
 	}
-	return database(t,
-		entry{"evil-1.0-1/desc", desc("evil", hostile+"\nsecond line\nomg: error: fake", more.String())},
-		entry{"evil" + hostile + "-1.0-1/desc", desc("evil"+hostile, "a hostile name", "")},
-		entry{"evil2-1\x1b[31m-1/desc", "%NAME%\nevil2\n\n%VERSION%\n1\x1b[31m-1\n\n%DESC%\na hostile version\n"},
-		entry{"../evil-1.0-1/desc", desc("../evil", "a name that climbs", "")},
-		entry{"evil3-1.0-1/desc", desc("evil3", "fine", "%ARCH%\n"+hostile+"\n\n%CSIZE%\n-5\n\n%ISIZE%\n99999999999999999999\n\n")},
+	return harness.Database(t,
+		entry("evil-1.0-1", evil...),
+		harness.Package("evil"+hostile, "1.0-1", "DESC", "a hostile name"),
+		entry("evil2-1\x1b[31m-1", "NAME", "evil2", "VERSION", "1\x1b[31m-1", "DESC", "a hostile version"),
+		harness.Package("../evil", "1.0-1", "DESC", "a name that climbs"),
+		entry("evil3-1.0-1", "NAME", "evil3", "VERSION", "1.0-1", "DESC", "fine", "ARCH", hostile, "CSIZE", "-5", "ISIZE", "99999999999999999999"),
 	)
 }
 
-// TestHostileText: nothing printed for people has a control in it, whoever reads it and however it is printed.
-func TestHostileText(t *testing.T) {
+// entry is a package of a database that has these fields and no others.
+func entry(dir string, fields ...string) harness.Entry {
+	var text strings.Builder
+	for i := 0; i < len(fields); i += 2 {
+		text.WriteString("%" + fields[i] + "%\n" + fields[i+1] + "\n\n")
+	}
+	return harness.Entry{Path: dir + "/desc", Text: text.String()}
+}
+
+// TestText_Hostile: nothing printed for people has a control in it, whichever
+// program reads it and however it is printed.
+func TestText_Hostile(t *testing.T) {
 	t.Parallel()
-	w := emptyWorld(t)
-	repo := "evil"
-	require.NoError(t, os.WriteFile(w.conf, []byte("["+repo+"]\n"), 0o644))
-	w.installs(t)
-	write(t, w.sync(repo), hostileDatabase(t))
-	b := w.build(t)
-	clean(t, b)
-	require.Equal(t, answered, b.Code, b.Stderr)
-	d := w.launch(t)
-	require.Eventually(t, func() bool { return d.omg(t, "search", "evil").Stderr == "" }, 10e9, 20e6)
+	s := harness.New(t, harness.NoDatabases())
+	harness.Write(t, s.Conf, "[evil]\n")
+	harness.Write(t, filepath.Join(s.DB, "local", "ALPM_DB_VERSION"), "9\n")
+	harness.Write(t, s.Sync("evil"), hostileDatabase(t))
+	built := buildIndex(s)
+	harness.RequireSafe(t, built)
+	require.Equal(t, answered, built.Code, built.Stderr)
+	d := s.Start()
 	for _, args := range [][]string{
 		{"search", "evil"},
 		{"search", "evil", "--color", "always"},
@@ -63,7 +73,7 @@ func TestHostileText(t *testing.T) {
 		{"info", "evil3"},
 		{"info", "evul" + hostile},
 	} {
-		for _, r := range []programs.Result{d.omg(t, args...), w.direct(t, args...)} {
+		for _, r := range []harness.Result{d.Omg(args...), s.Direct(args...)} {
 			require.Contains(t, []int{answered, nothing}, r.Code, r.Stderr)
 			if r.Code == answered {
 				require.Contains(t, r.Stdout, "evil")
@@ -73,23 +83,23 @@ func TestHostileText(t *testing.T) {
 				require.Contains(t, r.Stdout, "\x1b[", "no colour at all")
 				r.Stdout = withoutColour(r.Stdout)
 			}
-			clean(t, r)
+			harness.RequireSafe(t, r)
 			require.NotContains(t, "\n"+r.Stdout, "\nomg: error: fake", "a line of the package's own")
 			require.NotContains(t, r.Stdout, "\x1b")
 		}
 	}
 	for _, args := range [][]string{{"search", "evil", "--json"}, {"info", "evil", "--json"}} {
-		r := d.omg(t, args...)
+		r := d.Omg(args...)
 		require.Equal(t, answered, r.Code, r.Stderr)
-		clean(t, r)
-		var s wire.SearchResult
-		require.NoError(t, json.Unmarshal([]byte(r.Stdout), &s))
-		require.Contains(t, s.Packages[0].Desc, "\x1b]0;owned\x07", "JSON escapes, and loses nothing")
+		harness.RequireSafe(t, r)
+		var found wire.SearchResult
+		require.NoError(t, json.Unmarshal([]byte(r.Stdout), &found))
+		require.Contains(t, found.Packages[0].Desc, "\x1b]0;owned\x07", "JSON escapes, and loses nothing")
 	}
-	for _, args := range [][]string{{"info", w.index()}, {"info", "--json", w.index()}, {"verify", w.index()}, {"dump", w.index()}} {
-		r := programs.Run(t, w.env, "omg-index", args...)
+	for _, args := range [][]string{{"info", s.Index()}, {"info", "--json", s.Index()}, {"verify", s.Index()}, {"dump", s.Index()}} {
+		r := s.Run("omg-index", args...)
 		require.Equal(t, answered, r.Code, r.Stderr)
-		clean(t, r)
+		harness.RequireSafe(t, r)
 		if args[0] == "dump" {
 			require.Len(t, r.Lines(), 4)
 			require.Contains(t, r.Stdout, `\u001b]0;owned\u0007`)
@@ -115,22 +125,31 @@ func withoutColour(s string) string {
 	}
 }
 
-// TestHostilePaths: what programs say of files whose names are hostile is clean, too.
-func TestHostilePaths(t *testing.T) {
+// TestText_HostilePath: what programs print of files whose names are hostile is
+// safe, too.
+func TestText_HostilePath(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	path := w.home + "/\x1b[31m\u202e\xff\nomg: fake"
-	for _, args := range [][]string{{"verify", path}, {"info", path}, {"dump", path}, {"build", "--dbpath", path}, {"build", "--db", path + ".db", "-o", w.index()}, {path}, {"--" + path}} {
-		r := programs.Run(t, w.env, "omg-index", args...)
+	s := harness.New(t)
+	path := s.Home + "/\x1b[31m\u202e\xff\nomg: fake"
+	for _, args := range [][]string{
+		{"verify", path},
+		{"info", path},
+		{"dump", path},
+		{"build", "--dbpath", path},
+		{"build", "--db", path + ".db", "-o", s.Index()},
+		{path},
+		{"--" + path},
+	} {
+		r := s.Run("omg-index", args...)
 		require.NotEqual(t, answered, r.Code)
-		errorLine(t, r, "omg-index", r.Code)
+		harness.RequireError(t, r, "omg-index", r.Code)
 	}
 	for _, args := range [][]string{{"--dbpath", path}, {"--pacman-config", path}} {
-		errorLine(t, programs.Run(t, w.env, "omg", append(args, "--no-daemon", "search", "lib")...), "omg", failed)
+		harness.RequireError(t, s.Run("omg", append(args, "--no-daemon", "search", "lib")...), "omg", failed)
 	}
-	r := programs.Run(t, w.env, "omg", "--socket", path, "--dbpath", w.db, "--pacman-config", w.conf, "--index", path, "search", "lib")
-	clean(t, r)
+	r := s.Run("omg", slices.Concat([]string{"--socket", path}, s.Databases(), []string{"--index", path, "search", "lib"})...)
+	harness.RequireSafe(t, r)
 	require.Equal(t, answered, r.Code, r.Stderr)
 	require.False(t, strings.ContainsFunc(strings.ReplaceAll(r.Stderr, "\n", ""), termtext.Unsafe))
-	errorLine(t, programs.Run(t, w.env, "omgd", "--foreground", "--socket", w.conf+"/\x1b[31m"), "omgd", failed)
+	harness.RequireError(t, s.Run("omgd", "--foreground", "--socket", s.Conf+"/\x1b[31m"), "omgd", failed)
 }

@@ -1,0 +1,169 @@
+package badinput
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestMain(m *testing.M) {
+	if line := os.Args[1:]; os.Getenv(measuring) != "" {
+		os.Exit(runMeasured(line))
+	}
+	harness.MainParallel(m, "4")
+}
+
+// The exit codes of all programs.
+const (
+	answered = 0
+	nothing  = 1
+	usage    = 2
+	failed   = 3
+)
+
+const maxMemory = 200 << 20 // of omg, omg-index and omgd, whatever they are given
+
+// repos are the generated databases, packages how many packages they have.
+var repos = []string{"core", "extra", "multilib"}
+
+const packages = 200
+
+// buildIndex runs omg-index build, which may fail.
+func buildIndex(s *harness.System) harness.Result {
+	s.T.Helper()
+	return s.Run("omg-index", append([]string{"build", "-o", s.Index()}, s.Databases()...)...)
+}
+
+// goodIndex builds the index of the databases and returns its bytes.
+func goodIndex(s *harness.System) []byte {
+	s.T.Helper()
+	s.Build()
+	return harness.Read(s.T, s.Index())
+}
+
+// withIndex asks without a daemon, with an index file for the databases.
+func withIndex(s *harness.System, index string, args ...string) harness.Result {
+	s.T.Helper()
+	return s.Run("omg", append(append([]string{"--no-daemon", "--index", index}, s.Databases()...), args...)...)
+}
+
+// awaitSearch waits until the daemon's answer about all generated packages is
+// such.
+func awaitSearch(t *testing.T, d *harness.Daemon, what string, such func(wire.SearchResult) bool) {
+	t.Helper()
+	var last wire.SearchResult
+	var err error
+	harness.Await(t, func() bool {
+		last, err = searchAll(d)
+		return err == nil && such(last)
+	}, "omgd's answer has %s; it was %s; omgd printed: %s", what, func() string {
+		return fmt.Sprintf("%d packages of %+v (%v)", last.Total, last.Sources, err)
+	}, d.Stderr)
+}
+
+// searchAll asks the daemon about all generated packages.
+func searchAll(d *harness.Daemon) (wire.SearchResult, error) {
+	p, err := connect(d)
+	if err != nil {
+		return wire.SearchResult{}, err
+	}
+	defer p.close()
+	p.ask(wire.OpSearch, &wire.SearchRequest{Repos: repos})
+	return p.answer()
+}
+
+// requireHealthy demands that a client that behaves gets the right answer.
+func requireHealthy(t *testing.T, d *harness.Daemon) {
+	t.Helper()
+	s, err := searchAll(d)
+	require.NoError(t, err, d.Stderr())
+	require.EqualValues(t, packages, s.Total)
+}
+
+// requireHealthyOmg demands that omg gets the right answer from the daemon.
+func requireHealthyOmg(t *testing.T, d *harness.Daemon) {
+	t.Helper()
+	r := d.Omg("search", "--json", "--repo", "core", "--repo", "extra", "--repo", "multilib")
+	require.Equal(t, answered, r.Code, r.Stderr+d.Stderr())
+	require.Empty(t, r.Stderr, d.Stderr())
+	var s wire.SearchResult
+	require.NoError(t, json.Unmarshal([]byte(r.Stdout), &s), r.Stdout)
+	require.EqualValues(t, packages, s.Total)
+}
+
+// isCurrent reports whether an answer has all generated packages of a database
+// that is as it should be.
+func isCurrent(s wire.SearchResult) bool {
+	return s.Total == packages && stateOf(s, "core") == wire.SourceOK && stateOf(s, "extra") == wire.SourceOK
+}
+
+func stateOf(s wire.SearchResult, source string) wire.SourceState {
+	for _, x := range s.Sources {
+		if x.Name == source {
+			return x.State
+		}
+	}
+	return ""
+}
+
+// measuring has this test binary be the parent of a program that is measured.
+const measuring = "OMG_TEST_MEASURING"
+
+// runMeasured runs a program, writes its peak of memory to file descriptor 3, and
+// returns its exit code. The kernel counts from what the parent had when it
+// forked: a test that holds a large file would count as the program's.
+func runMeasured(line []string) int {
+	cmd := exec.Command(line[0], line[1:]...)
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, measuring+"=") {
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	_ = cmd.Run()
+	if cmd.ProcessState == nil {
+		return 125
+	}
+	fmt.Fprint(os.NewFile(3, "peak"), cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss<<10)
+	return cmd.ProcessState.ExitCode()
+}
+
+// measure runs a program to its end and returns the most memory that it had, in
+// bytes.
+func measure(s *harness.System, program string, args ...string) (r harness.Result, peak int64) {
+	s.T.Helper()
+	self, err := os.Executable()
+	require.NoError(s.T, err)
+	file, err := os.CreateTemp(s.T.TempDir(), "peak")
+	require.NoError(s.T, err)
+	defer file.Close()
+	cmd := s.With(measuring+"=1").Command(self, append([]string{s.Program(program)}, args...)...)
+	cmd.ExtraFiles = []*os.File{file}
+	r = harness.Run(s.T, cmd)
+	_, err = fmt.Sscan(string(harness.Read(s.T, file.Name())), &peak)
+	require.NoError(s.T, err, r.Stderr)
+	return r, peak
+}
+
+// memory is the most resident memory that a running process has had, in bytes.
+func memory(t *testing.T, pid int) int64 {
+	t.Helper()
+	for line := range strings.Lines(string(harness.Read(t, fmt.Sprintf("/proc/%d/status", pid)))) {
+		var kib int64
+		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kib); n == 1 {
+			return kib << 10
+		}
+	}
+	t.Fatalf("no VmHWM of process %d", pid)
+	return 0
+}

@@ -1,0 +1,59 @@
+package badinput
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
+)
+
+// TestOutput_Fails: a reader that has seen enough is no error, a full disk is one.
+func TestOutput_Fails(t *testing.T) {
+	t.Parallel()
+	s := harness.New(t)
+	s.Build()
+	d := s.Start()
+	omg, index := s.Program("omg"), s.Program("omg-index")
+	direct := slices.Concat([]string{omg, "--no-daemon"}, s.Files())
+	for name, line := range map[string][]string{
+		"search":        {omg, "--socket", d.Socket, "search", "a"},
+		"search json":   {omg, "--socket", d.Socket, "search", "a", "--json"},
+		"search direct": append(slices.Clone(direct), "search", "a"),
+		"info":          {omg, "--socket", d.Socket, "info", "glibc"},
+		"dump":          {index, "dump", s.Index()},
+		"verify":        {index, "verify", s.Index()},
+		"index info":    {index, "info", s.Index()},
+		"index json":    {index, "info", "--json", s.Index()},
+		"build":         append([]string{index, "build", "-o", s.Path("other")}, s.Databases()...),
+		"help":          {omg, "--help"},
+		"search help":   {omg, "search", "--help"},
+		"version":       {omg, "--version"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := s.For(t)
+			r := runShell(s, "exec \"$@\" >/dev/full", line)
+			harness.RequireError(t, r, filepath.Base(line[0]), failed, "no space left")
+			r = runShell(s, "\"$@\" | true; exit ${PIPESTATUS[0]}", line)
+			require.Empty(t, r.Stderr)
+			require.Contains(t, []int{answered, 141}, r.Code, "141 is the shell's word for the signal")
+			if name == "search" {
+				r = runShell(s, "\"$@\" | head -1", line)
+				require.Empty(t, r.Stderr)
+				require.Len(t, r.Lines(), 1)
+			}
+			r = runShell(s, "exec \"$@\" >&-", line)
+			harness.RequireSafe(t, r)
+			require.Contains(t, []int{answered, failed}, r.Code)
+		})
+	}
+}
+
+// runShell runs a command line in bash, as "$@".
+func runShell(s *harness.System, script string, line []string) harness.Result {
+	s.T.Helper()
+	return s.Run(need.Program(s.T, "bash"), append([]string{"-c", script, "bash"}, line...)...)
+}

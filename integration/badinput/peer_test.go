@@ -1,0 +1,105 @@
+package badinput
+
+import (
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// peer is a client of the socket that may send anything. An error of its
+// connection does not fail the test: omgd may end it.
+type peer struct {
+	nc  *net.UnixConn
+	id  uint64
+	buf []byte
+}
+
+func dial(t *testing.T, d *harness.Daemon) *peer {
+	t.Helper()
+	p, err := connect(d)
+	require.NoError(t, err)
+	return p
+}
+
+// connect is dial for other goroutines than the test's. It waits while the queue
+// of the socket is full.
+func connect(d *harness.Daemon) (*peer, error) {
+	end := time.Now().Add(harness.Hang)
+	for {
+		nc, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: d.Socket, Net: "unix"})
+		switch {
+		case err == nil:
+			return &peer{nc: nc}, nc.SetReadDeadline(end)
+		case !errors.Is(err, unix.EAGAIN) || time.Now().After(end):
+			return nil, err
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (p *peer) close() { _ = p.nc.Close() }
+
+// send writes bytes.
+func (p *peer) send(b []byte) { _, _ = p.nc.Write(b) }
+
+// search asks for words, the first of which may be "-x".
+func (p *peer) search(words ...string) {
+	r := wire.SearchRequest{Words: words}
+	if len(words) > 0 && words[0] == "-x" {
+		r.Regex, r.Words = true, words[1:]
+	}
+	p.ask(wire.OpSearch, &r)
+}
+
+func (p *peer) ask(op string, request any) {
+	p.id++
+	b, err := wire.AppendRequest(nil, p.id, op, request)
+	if err != nil {
+		panic(err) // the test's own
+	}
+	p.send(b)
+}
+
+// receive reads one response; an error is the end of the connection.
+func (p *peer) receive() (r wire.Response, err error) {
+	if p.buf, err = wire.ReadFrame(p.nc, p.buf); err != nil {
+		return r, err
+	}
+	if err = wire.Check(p.buf); err != nil {
+		return r, err
+	}
+	return wire.DecodeResponse(p.buf)
+}
+
+// answer reads all parts of an answer to a search. Its packages have repository,
+// name and version only.
+func (p *peer) answer() (s wire.SearchResult, err error) {
+	for {
+		r, err := p.receive()
+		if err != nil {
+			return s, err
+		}
+		if r.Err != nil {
+			return s, r.Err
+		}
+		var all []wire.Package
+		err = wire.DecodeSearch(r.Result, &s, func(p *wire.Package) error {
+			all = append(all, wire.Package{Repo: p.Repo, Name: p.Name, Version: p.Version})
+			return nil
+		})
+		if err != nil {
+			return s, err
+		}
+		s.Packages = append(s.Packages, all...)
+		if !r.More {
+			return s, nil
+		}
+	}
+}
