@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -57,7 +59,8 @@ func (d *Daemon) AwaitAnswer() {
 // AwaitReady waits until the daemon has read all databases of its System.
 func (d *Daemon) AwaitReady() {
 	d.t.Helper()
-	local := d.System.corpus || d.System.packages.Installed > 0
+	_, err := os.Stat(filepath.Join(d.System.DB, "local", "ALPM_DB_VERSION"))
+	local := err == nil
 	d.AwaitStatus(func(r *wire.StatusResult) bool {
 		return refreshed(r) && r.Index.Packages > 0 && (!local || r.Counts.Installed != nil && !r.Stale)
 	}, "all databases")

@@ -113,6 +113,17 @@ func (s *System) For(t testing.TB) *System {
 	return &next
 }
 
+// Beside is another system on the same databases, with a home directory and a
+// pacman.conf of its own.
+func (s *System) Beside(t testing.TB, conf string) *System {
+	t.Helper()
+	next := New(t, NoDatabases())
+	Write(t, next.Conf, conf)
+	next.DB, next.Bin, next.Dir, next.UID = s.DB, s.Bin, s.Dir, s.UID
+	next.Env = slices.Concat(s.Env, []string{"HOME=" + next.Home, "XDG_RUNTIME_DIR=" + next.Home})
+	return next
+}
+
 // With is the same system with more variables.
 func (s *System) With(variables ...string) *System {
 	next := *s

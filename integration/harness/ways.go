@@ -2,6 +2,7 @@ package harness
 
 import (
 	"slices"
+	"testing"
 
 	"github.com/stretchr/testify/require"
 )
@@ -17,13 +18,15 @@ type Way struct {
 // themselves.
 func (s *System) Ways() []Way {
 	s.T.Helper()
+	index := s.IndexWay()
+	return []Way{s.Start().Way("daemon"), index, s.DatabasesWay()}
+}
+
+// IndexWay reads an index, which is built.
+func (s *System) IndexWay() Way {
+	s.T.Helper()
 	s.Build()
-	d := s.Start()
-	return []Way{
-		{"daemon", []string{"--socket", d.Socket}, s},
-		{"index", append([]string{"--no-daemon", "--index", s.Index()}, s.Databases()...), s},
-		s.DatabasesWay(),
-	}
+	return Way{"index", append([]string{"--no-daemon", "--index", s.Index()}, s.Databases()...), s}
 }
 
 // DatabasesWay reads the databases themselves: its data directory has no index.
@@ -34,6 +37,12 @@ func (s *System) DatabasesWay() Way {
 
 // Way asks the daemon.
 func (d *Daemon) Way(name string) Way { return Way{name, []string{"--socket", d.Socket}, d.System} }
+
+// For is the same way for a subtest, which its results then fail.
+func (w Way) For(t testing.TB) Way {
+	w.s = w.s.For(t)
+	return w
+}
 
 // Omg runs omg that way.
 func (w Way) Omg(args ...string) Result {

@@ -1,0 +1,32 @@
+package harness
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// MountOverMachine makes the system's databases and pacman.conf those of the
+// machine, in /var/lib/pacman and /etc, for what the test runs from then on. All
+// else that the machine has in /etc and /var/lib is out of sight. The test is an
+// Isolated one.
+func (s *System) MountOverMachine() {
+	s.T.Helper()
+	require.Equal(s.T, s.T.Name(), os.Getenv(isolated), "the machine's own mounts are not for tests")
+	etc, lib := s.Path("machine", "etc"), s.Path("machine", "lib")
+	Write(s.T, filepath.Join(etc, "pacman.conf"), Read(s.T, s.Conf))
+	for _, name := range []string{"passwd", "group"} {
+		Write(s.T, filepath.Join(etc, name), Read(s.T, filepath.Join("/etc", name)))
+	}
+	require.NoError(s.T, os.MkdirAll(filepath.Join(lib, "pacman"), 0o755))
+	mount := func(from, to string) {
+		s.T.Helper()
+		require.NoError(s.T, unix.Mount(from, to, "", unix.MS_BIND|unix.MS_REC, ""), "%s over %s", from, to)
+		s.T.Cleanup(func() { require.NoError(s.T, unix.Unmount(to, unix.MNT_DETACH)) })
+	}
+	mount(s.DB, filepath.Join(lib, "pacman"))
+	mount(etc, "/etc")
+	mount(lib, "/var/lib")
+}
