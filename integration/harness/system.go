@@ -25,6 +25,8 @@ type System struct {
 	Home string
 	// DB is pacman's database directory, Conf pacman.conf, Data omg's data directory.
 	DB, Conf, Data string
+	// Config is omg's own configuration, an empty file.
+	Config string
 	// Env is the environment; where a variable stands twice the last one counts.
 	Env []string
 	// Bin is the directory of the programs.
@@ -77,7 +79,7 @@ func New(t testing.TB, options ...Option) *System {
 	require.NoError(t, os.Chmod(home, 0o755))
 	s := &System{
 		T: t, Home: home, DB: filepath.Join(home, "db"), Conf: filepath.Join(home, "pacman.conf"), Data: filepath.Join(home, "data"),
-		Bin: Programs(t), Dir: "/", UID: os.Getuid(), Env: Environment(home),
+		Config: filepath.Join(home, configName), Bin: Programs(t), Dir: "/", UID: os.Getuid(), Env: Environment(home),
 		packages: fixture.Options{Packages: 200, Installed: 20, Seed: 1},
 	}
 	for _, option := range options {
@@ -94,14 +96,21 @@ func New(t testing.TB, options ...Option) *System {
 		require.NoError(t, fixture.Write(s.DB, s.packages))
 	}
 	Write(t, s.Conf, config)
+	Write(t, s.Config, "")
 	return s
 }
 
+// configName is the file that OMG_CONFIG names: with it, nobody reads what the
+// machine has in /etc/omg.
+const configName = "omg.toml"
+
 // Environment is what programs of a home directory see: nothing of the tester's
-// own, no network, and time limits that a busy machine does not reach.
+// own, nor the machine's daemon and configuration, no network, and time limits
+// that a busy machine does not reach.
 func Environment(home string) []string {
 	return []string{
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + home,
+		"OMG_SOCKET_PATH=" + filepath.Join(home, socketName), "OMG_CONFIG=" + filepath.Join(home, configName),
 		"OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false", "OMG_LIMITS_SHUTDOWN_TIMEOUT=2m",
 	}
 }
@@ -131,7 +140,7 @@ func (s *System) With(variables ...string) *System {
 	return &next
 }
 
-// As is the same system for another user, who has a runtime directory of his
+// As is the same system for a user, who has an empty runtime directory of his
 // own in it.
 func (s *System) As(uid int) *System {
 	s.T.Helper()
@@ -139,10 +148,12 @@ func (s *System) As(uid int) *System {
 	next.UID, next.Home = uid, filepath.Join(s.Home, fmt.Sprint("user-", uid))
 	if _, err := os.Stat(next.Home); err != nil {
 		require.NoError(s.T, os.Mkdir(next.Home, 0o700))
-		require.NoError(s.T, os.Chown(next.Home, uid, uid))
+		if uid != os.Getuid() {
+			require.NoError(s.T, os.Chown(next.Home, uid, uid))
+		}
 	}
 	next.Data = filepath.Join(next.Home, "data")
-	next.Env = slices.Concat(s.Env, []string{"HOME=" + next.Home, "XDG_RUNTIME_DIR=" + next.Home})
+	next.Env = slices.Concat(s.Env, []string{"HOME=" + next.Home, "XDG_RUNTIME_DIR=" + next.Home, "OMG_SOCKET_PATH=" + next.Socket()})
 	return &next
 }
 
@@ -155,7 +166,9 @@ func (s *System) Path(elements ...string) string {
 func (s *System) Sync(repo string) string { return filepath.Join(s.DB, "sync", repo+".db") }
 
 // Socket is where omgd listens unless told otherwise.
-func (s *System) Socket() string { return s.Path("omg.sock") }
+func (s *System) Socket() string { return s.Path(socketName) }
+
+const socketName = "omg.sock"
 
 // Databases are the flags that name the databases and pacman.conf.
 func (s *System) Databases() []string { return []string{"--dbpath", s.DB, "--pacman-config", s.Conf} }
