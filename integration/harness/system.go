@@ -152,9 +152,29 @@ func (s *System) As(uid int) *System {
 			require.NoError(s.T, os.Chown(next.Home, uid, uid))
 		}
 	}
+	if !enterable(s.Bin) {
+		next.Bin = s.Path("bin")
+		if _, err := os.Stat(next.Bin); err != nil {
+			CopyPrograms(s.T, next.Bin)
+		}
+	}
 	next.Data = filepath.Join(next.Home, "data")
 	next.Env = slices.Concat(s.Env, []string{"HOME=" + next.Home, "XDG_RUNTIME_DIR=" + next.Home, "OMG_SOCKET_PATH=" + next.Socket()})
 	return &next
+}
+
+// enterable reports whether every user may enter a directory: root's home, where
+// root may have cloned the project, is usually root's alone.
+func enterable(dir string) bool {
+	for ; ; dir = filepath.Dir(dir) {
+		fi, err := os.Stat(dir)
+		if err != nil || fi.Mode()&0o001 == 0 {
+			return false
+		}
+		if dir == filepath.Dir(dir) {
+			return true
+		}
+	}
 }
 
 // Path is a path in the home directory.
