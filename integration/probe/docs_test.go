@@ -10,20 +10,29 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
 )
 
 // command is omg-probe and its words in a recipe, without the quotes and comments
 // of what surrounds it.
 var command = regexp.MustCompile(`omg-probe[^"#|)]*(#\{[^}]*\})?`)
 
-// TestDocumentedCommands runs every command of the page.
-func TestDocumentedCommands(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(programs.Root(t), "docs/probe.md"))
-	require.NoError(t, err)
-	env := programs.Env(home(t), "PATH="+programs.Dir(t)+":"+os.Getenv("PATH"))
+func readPage(t *testing.T) string {
+	t.Helper()
+	return string(harness.Read(t, filepath.Join(harness.Root(t), "docs/probe.md")))
+}
+
+// TestDocs_Commands runs every command of the page, with the databases of the test.
+func TestDocs_Commands(t *testing.T) {
+	t.Parallel()
+	s := newHome(t)
+	script := "#!/bin/sh\nexec '" + s.Program("omg-probe") + "' \"$@\" --dbpath '" + s.DB + "'\n"
+	harness.Write(t, s.Path("bin/omg-probe"), script)
+	require.NoError(t, os.Chmod(s.Path("bin/omg-probe"), 0o755))
+	s = s.With("PATH=" + s.Path("bin") + ":" + os.Getenv("PATH"))
 	inside, ran := false, 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(readPage(t)) {
 		if strings.HasPrefix(line, "```") {
 			inside = !inside
 			continue
@@ -33,40 +42,37 @@ func TestDocumentedCommands(t *testing.T) {
 			continue
 		}
 		found = strings.ReplaceAll(found, "#{q:pane_current_path}", "/")
-		r := programs.Exec(t, env, "/bin/sh", "-c", found)
+		r := s.Run("/bin/sh", "-c", found)
 		require.Zero(t, r.Code, "%s: %s", found, r.Stderr)
 		ran++
 	}
 	require.Greater(t, ran, 12)
 }
 
-// TestTmux has the real tmux show the page's recipe, in a directory whose name
+// TestDocs_Tmux has the real tmux show the page's recipe, in a directory whose name
 // is a command.
-func TestTmux(t *testing.T) {
-	tmux, err := exec.LookPath("tmux")
-	if err != nil {
-		t.Skip("there is no tmux: make deps installs it")
-	}
-	text, err := os.ReadFile(filepath.Join(programs.Root(t), "docs/probe.md"))
-	require.NoError(t, err)
-	recipe := regexp.MustCompile("(?s)```tmux\n(.*?)```").FindStringSubmatch(string(text))
+func TestDocs_Tmux(t *testing.T) {
+	t.Parallel()
+	tmux := need.Program(t, "tmux")
+	need.Terminal(t)
+	recipe := regexp.MustCompile("(?s)```tmux\n(.*?)```").FindStringSubmatch(readPage(t))
 	require.NotNil(t, recipe)
-	dir := home(t)
-	bad := filepath.Join(dir, "$(touch x) `touch x`;touch x")
-	put(t, bad+"/.node-version", "20.1.0\n")
-	put(t, bad+"/mise.toml", "[tools]\nbun = '#[fg=red]#(touch x)'\n")
-	probe := filepath.Join(programs.Dir(t), "omg-probe") + " --deadline 10s"
-	put(t, dir+"/tmux.conf", strings.Replace(recipe[1], "omg-probe", probe, 1)+"set -g status-right-length 200\n")
-	socket := filepath.Join(dir, "tmux.sock")
+	s := newHome(t)
+	bad := s.Path("$(touch x) `touch x`;touch x")
+	harness.Write(t, bad+"/.node-version", "20.1.0\n")
+	harness.Write(t, bad+"/mise.toml", "[tools]\nbun = '#[fg=red]#(touch x)'\n")
+	probe := s.Program("omg-probe") + " --deadline 0 --dbpath " + s.DB
+	harness.Write(t, s.Path("tmux.conf"), strings.Replace(recipe[1], "omg-probe", probe, 1)+"set -g status-right-length 200\n")
+	socket := s.Path("tmux.sock")
 	t.Cleanup(func() {
 		kill := exec.Command(tmux, "-S", socket, "kill-server")
-		kill.Env = programs.Env(dir)
+		kill.Env = s.Env
 		_ = kill.Run()
 	})
-	s := start(t, tmux, dir, "-S", socket, "-f", dir+"/tmux.conf", "new-session", "-c", bad, "/bin/sh")
-	s.enter("", "bun ?* updates ?")
-	require.Contains(t, s.all(), "node 20.1.0")
-	for _, place := range []string{dir, bad} {
+	x := startTerminal(s, "xterm", tmux, "-S", socket, "-f", s.Path("tmux.conf"), "new-session", "-c", bad, "/bin/sh")
+	x.await("bun ?* updates ?")
+	require.Contains(t, x.all(), "node 20.1.0")
+	for _, place := range []string{s.Home, bad} {
 		require.NoFileExists(t, filepath.Join(place, "x"))
 	}
 }

@@ -9,179 +9,195 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
 )
 
-// shells are the ways to start one that reads nothing of the tester's, and how
-// its user sets a prompt.
+// shells are the ways to start one that reads ~/rc and nothing of the tester's, how
+// its user sets a prompt, and how it gives what a command ended with. Time stands
+// still for them: without its special meaning SECONDS is what clock reads from
+// ~/seconds before each prompt. fish does not look at the time.
 var shells = []struct {
 	name   string
 	args   []string
 	prompt string
 	status string
+	clock  string
 }{
-	{"bash", []string{"--norc", "--noprofile", "-i"}, `PS1='READY> '`, "$?"},
-	{"zsh", []string{"-d", "-f", "-i"}, `PROMPT='READY> '; unsetopt prompt_sp`, "$?"},
-	{"fish", []string{"--no-config", "-i"}, "function fish_prompt; printf 'READY> '; end", "$status"},
+	{"bash", []string{"--noprofile", "--rcfile", "rc", "-i"}, `PS1='READY> '`, "$?", "unset SECONDS; clock() { read -r SECONDS <~/seconds; }; PROMPT_COMMAND=clock"},
+	{"zsh", []string{"-d", "-i"}, `PROMPT='READY> '; unsetopt prompt_sp`, "$?", "unset SECONDS; clock() { read -r SECONDS <~/seconds; }; precmd_functions=(clock)"},
+	{"fish", []string{"--no-config", "--init-command", "source rc", "-i"}, "function fish_prompt; printf 'READY> '; end", "$status", ""},
 }
 
-// terminal is a shell at a terminal.
+// terminal is a program at a terminal.
 type terminal struct {
-	t    *testing.T
+	t    testing.TB
 	tty  *os.File
 	mu   sync.Mutex
 	seen strings.Builder
 	sent int // how much was seen before the last line was sent
 }
 
-func start(t *testing.T, path, home string, args ...string) *terminal {
-	t.Helper()
+// startTerminal starts a program at a terminal, in the home directory.
+func startTerminal(s *harness.System, term, path string, args ...string) *terminal {
+	s.T.Helper()
+	need.Terminal(s.T)
 	cmd := exec.Command(path, args...)
-	cmd.Dir = home
-	term := "TERM=dumb"
-	if filepath.Base(path) == "tmux" { // which wants more of one
-		term = "TERM=xterm"
-	}
-	cmd.Env = programs.Env(home, term, "HISTFILE=", "SHELL="+path)
+	cmd.Dir = s.Home
+	cmd.Env = append(s.Env, "TERM="+term, "HISTFILE=", "SHELL="+path, "ZDOTDIR="+s.Home)
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 50, Cols: 500})
-	require.NoError(t, err)
-	s := &terminal{t: t, tty: tty}
+	require.NoError(s.T, err)
+	x := &terminal{t: s.T, tty: tty}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		buf := make([]byte, 4096)
 		for {
 			n, err := tty.Read(buf)
-			s.mu.Lock()
-			s.seen.Write(buf[:n])
-			s.mu.Unlock()
+			x.mu.Lock()
+			x.seen.Write(buf[:n])
+			x.mu.Unlock()
 			if err != nil {
 				return
 			}
 		}
 	}()
-	t.Cleanup(func() {
+	s.T.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGHUP)
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		_ = tty.Close()
 		<-ended
 	})
-	return s
+	return x
 }
 
-func (s *terminal) all() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.seen.String()
+// all is what the program has printed.
+func (x *terminal) all() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.seen.String()
 }
 
-// enter types a line and waits until what the shell prints has a text.
-func (s *terminal) enter(line, want string) {
-	s.t.Helper()
-	s.sent = len(s.all())
-	_, err := s.tty.WriteString(line + "\r")
-	require.NoError(s.t, err)
-	deadline := time.Now().Add(20 * time.Second)
-	for !strings.Contains(s.all()[s.sent:], want) {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("after %q: want %q, have %q", line, want, s.all()[s.sent:])
+// since is what the program has printed since the last line was sent.
+func (x *terminal) since() string { return x.all()[x.sent:] }
+
+// await waits until texts are printed, one after the other.
+func (x *terminal) await(texts ...string) {
+	x.t.Helper()
+	harness.Await(x.t, func() bool {
+		rest := x.since()
+		for _, text := range texts {
+			_, after, ok := strings.Cut(rest, text)
+			if !ok {
+				return false
+			}
+			rest = after
 		}
-		time.Sleep(5 * time.Millisecond)
-	}
+		return true
+	}, "%q is printed; %q is", texts, func() string { return x.since() })
 }
 
-// session starts a shell whose prompt has omg-probe's answer, as its user would.
-func session(t *testing.T, n int, home string) (s *terminal, runs func() int) {
-	t.Helper()
+// enter types a line and waits until texts are printed.
+func (x *terminal) enter(line string, texts ...string) {
+	x.t.Helper()
+	x.sent = len(x.all())
+	_, err := x.tty.WriteString(line + "\r")
+	require.NoError(x.t, err)
+	x.await(texts...)
+}
+
+// newSession starts a shell whose prompt has omg-probe's answer, as its user would,
+// and waits for the first prompt. runs counts how often omg-probe has been run.
+func newSession(s *harness.System, n int) (x *terminal, runs func() int) {
+	s.T.Helper()
 	shell := shells[n]
-	path, err := exec.LookPath(shell.name)
-	if err != nil {
-		t.Skip("there is no " + shell.name + ": make deps installs it")
-	}
-	real := filepath.Join(programs.Dir(t), "omg-probe")
-	r := programs.Run(t, programs.Env(home), "omg-probe", "init", shell.name, "--deadline", "0", "node",
-		"--format", "[{{.node}}|{{.updates}}]")
-	require.Zero(t, r.Code, r.Stderr)
-	// One in between counts how often it is run.
-	counting, log := filepath.Join(home, "counting"), filepath.Join(home, "log")
-	put(t, counting, "#!/bin/sh\necho run >>'"+log+"'\nexec '"+real+"' \"$@\"\n")
-	require.NoError(t, os.Chmod(counting, 0o755))
+	path := need.Program(s.T, shell.name)
+	real := s.Program("omg-probe")
+	r := s.Run("omg-probe", "init", shell.name, "--deadline", "0", "--dbpath", s.DB, "node", "--format", "[{{.node}}|{{.updates}}]")
+	require.Zero(s.T, r.Code, r.Stderr)
+	counting, log := s.Path("counting"), s.Path("log")
+	harness.Write(s.T, counting, "#!/bin/sh\necho run >>'"+log+"'\nexec '"+real+"' \"$@\"\n")
+	require.NoError(s.T, os.Chmod(counting, 0o755))
 	code := strings.Replace(r.Stdout, "'"+real+"'", "'"+counting+"'", 1)
-	require.NotEqual(t, r.Stdout, code)
-	put(t, filepath.Join(home, "rc"), shell.prompt+"\n"+code)
-	s = start(t, path, home, shell.args...)
-	s.enter("", "") // whatever it prints at first
-	s.enter("source ~/rc", "[|?] READY> ")
-	return s, func() int {
-		text, err := os.ReadFile(log)
-		require.NoError(t, err)
-		return strings.Count(string(text), "run")
-	}
+	require.NotEqual(s.T, r.Stdout, code)
+	harness.Write(s.T, s.Path("probe-code"), code)
+	harness.Write(s.T, s.Path("seconds"), "0\n")
+	harness.Write(s.T, s.Path("rc"), shell.prompt+"\n"+shell.clock+"\nsource ~/probe-code\n")
+	harness.Write(s.T, s.Path(".zshrc"), "source ~/rc\n")
+	x = startTerminal(s, "dumb", path, shell.args...)
+	x.await("[|?] READY> ")
+	return x, func() int { return strings.Count(string(harness.Read(s.T, log)), "run") }
 }
 
-func TestPrompts(t *testing.T) {
+func TestPrompt(t *testing.T) {
 	for n, shell := range shells {
 		t.Run(shell.name, func(t *testing.T) {
 			t.Parallel()
-			dir := home(t)
-			s, runs := session(t, n, dir)
-			s.enter("cd twenty", "[20.1.0|?] READY> ")
-			s.enter("cd ../eighteen", "[18.2.0|?] READY> ")
-			s.enter("echo 20.1.0 > .nvmrc", "[20.1.0|?] READY> ")
-			s.enter("echo 20.9.9 > .nvmrc", "[20.9.9*|?] READY> ")
+			s := newHome(t)
+			x, runs := newSession(s, n)
+			x.enter("cd twenty", "[20.1.0|?] READY> ")
+			x.enter("cd ../eighteen", "[18.2.0|?] READY> ")
+			x.enter("echo 20.1.0 > .nvmrc", "[20.1.0|?] READY> ")
+			x.enter("echo 20.9.9 > .nvmrc", "[20.9.9*|?] READY> ")
 			// omgd writes while the shell waits; the next prompt knows.
-			updates(t, dir, 7)
-			s.enter("", "[20.9.9*|7] READY> ")
-			updates(t, dir, 11)
-			s.enter("", "[20.9.9*|11] READY> ")
-			require.NoError(t, os.Remove(dir+"/omg.status"))
-			s.enter("", "[20.9.9*|?] READY> ")
+			writeUpdates(s, 7)
+			x.enter("", "[20.9.9*|7] READY> ")
+			writeUpdates(s, 11)
+			x.enter("", "[20.9.9*|11] READY> ")
+			require.NoError(t, os.Remove(s.Path("omg.status")))
+			x.enter("", "[20.9.9*|?] READY> ")
 
+			// A prompt costs a run when a command ran, and only then.
 			before := runs()
 			for range 10 {
-				s.enter("", "[20.9.9*|?] READY> ")
+				x.enter("", "[20.9.9*|?] READY> ")
 			}
-			s.enter("echo a''b", "\nab") // all of them were read
-			require.Less(t, runs()-before, 10, "it is run although nothing changed")
-			require.Eventually(t, func() bool { return runs() > before }, 20*time.Second, 5*time.Millisecond,
-				"it is not run although a command was")
+			x.enter("echo a''b", "\nab", "[20.9.9*|?] READY> ")
+			require.Equal(t, 1, runs()-before)
+			if shell.clock != "" { // and when some seconds have gone by
+				before = runs()
+				harness.Write(t, s.Path("seconds"), "7\n")
+				x.enter("", "[20.9.9*|?] READY> ")
+				x.enter("", "[20.9.9*|?] READY> ")
+				x.enter("echo c''d", "\ncd", "[20.9.9*|?] READY> ")
+				require.Equal(t, 2, runs()-before)
+			}
 
 			// What a command ended with is still to be had.
-			s.enter("false", "[20.9.9*|?] READY> ")
-			s.enter("echo ended=="+shell.status, "ended==1")
+			x.enter("false", "[20.9.9*|?] READY> ")
+			x.enter("echo ended=="+shell.status, "ended==1")
 
-			s.enter("source ~/rc; source ~/rc", "[20.9.9*|?] READY> ")
-			s.enter("cd ../twenty", "[20.1.0|?] READY> ")
-			require.NotContains(t, s.all()[s.sent:], "[20.1.0|?] [20.1.0|?]", "sourcing it twice does harm")
+			x.enter("source ~/probe-code; source ~/probe-code", "[20.9.9*|?] READY> ")
+			x.enter("cd ../twenty", "[20.1.0|?] READY> ")
+			require.NotContains(t, x.since(), "[20.1.0|?] [20.1.0|?]", "sourcing it twice does harm")
 			before = runs()
-			s.enter("cd ../eighteen", "[20.9.9*|?] READY> ")
+			x.enter("cd ../eighteen", "[20.9.9*|?] READY> ")
 			require.Equal(t, 1, runs()-before, "one prompt, one run")
 		})
 	}
 }
 
-func TestPromptsOfHostileDirectories(t *testing.T) {
+func TestPrompt_HostileDirectory(t *testing.T) {
 	for n, shell := range shells {
 		t.Run(shell.name, func(t *testing.T) {
 			t.Parallel()
-			dir := home(t)
-			s, _ := session(t, n, dir)
+			s := newHome(t)
+			x, _ := newSession(s, n)
 			for i, version := range hostile {
-				declare(t, filepath.Join(dir, "h", strconv.Itoa(i), ".node-version"), version)
-				s.enter("cd ~/h/"+strconv.Itoa(i), "[?*|?] READY> ")
-				require.NotContains(t, s.all()[s.sent:], "owned", "%q", version)
-				require.NotContains(t, s.all()[s.sent:], "\x1b[31m", "%q", version)
+				declare(t, s.Path("h", strconv.Itoa(i), ".node-version"), version)
+				x.enter("cd ~/h/"+strconv.Itoa(i), "[?*|?] READY> ")
+				require.NotContains(t, x.since(), "owned", "%q", version)
+				require.NotContains(t, x.since(), "\x1b[31m", "%q", version)
 			}
 			// A directory's own name, too, reaches the shell's code.
-			put(t, dir+"/$(touch x)`touch x`'\"/.node-version", "20.1.0\n")
-			s.enter("cd ~/*touch*", "[20.1.0|?] READY> ")
-			require.NoError(t, filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+			harness.Write(t, s.Path("$(touch x)`touch x`'\"", ".node-version"), "20.1.0\n")
+			x.enter("cd ~/*touch*", "[20.1.0|?] READY> ")
+			require.NoError(t, filepath.WalkDir(s.Home, func(path string, _ os.DirEntry, err error) error {
 				require.NotEqual(t, "x", filepath.Base(path))
 				return err
 			}))

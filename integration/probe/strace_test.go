@@ -1,8 +1,6 @@
 package probe
 
 import (
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -10,69 +8,64 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
 )
 
 // maxFileOperations is how many system calls may open, look at or read a file.
 const maxFileOperations = 150
 
 // call is a system call in strace's log, with the thread before it and the file
-// behind each descriptor.
+// after each descriptor.
 var call = regexp.MustCompile(`^\d+ +([a-z_0-9]+)\((.*)$`)
 
-// own are the files that Go's runtime reads before the program begins, more or
-// fewer by the machine's control groups.
-var own = regexp.MustCompile(`"/sys/|<(/sys|/proc/\d+)/|"/proc/self/`)
+// uncounted are the files that Go's runtime reads before the program begins, more
+// or fewer by the machine's control groups, and what a machine has of Java and Go.
+var uncounted = regexp.MustCompile(`"/sys/|<(/sys|/proc/\d+)/|"/proc/self/|["<]/usr/(lib/jvm|local/go)`)
 
-func trace(t *testing.T, home string, args ...string) (calls [][2]string, stdout string) {
-	t.Helper()
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("there is no strace: make deps installs it")
-	}
-	log := filepath.Join(t.TempDir(), "log")
-	r := programs.Exec(t, programs.Env(home), strace, append([]string{
-		"-f", "-y", "-qq", "-o", log, filepath.Join(programs.Dir(t), "omg-probe"),
-	}, args...)...)
-	if r.Code != 0 && strings.Contains(r.Stderr, "ptrace") {
-		t.Skip("strace may not trace here: ", r.Stderr)
-	}
-	require.Zero(t, r.Code, r.Stderr)
-	text, err := os.ReadFile(log)
-	require.NoError(t, err)
-	for line := range strings.Lines(string(text)) {
+func trace(s *harness.System, args ...string) (calls [][2]string, stdout string) {
+	s.T.Helper()
+	log := filepath.Join(s.T.TempDir(), "log")
+	r := s.Run(need.Strace(s.T), append([]string{"-f", "-y", "-qq", "-o", log, s.Program("omg-probe")}, args...)...)
+	require.Zero(s.T, r.Code, r.Stderr)
+	for line := range strings.Lines(string(harness.Read(s.T, log))) {
 		if m := call.FindStringSubmatch(strings.TrimSuffix(line, "\n")); m != nil {
 			calls = append(calls, [2]string{m[1], m[2]})
 		}
 	}
-	require.NotEmpty(t, calls)
+	require.NotEmpty(s.T, calls)
 	return calls, r.Stdout
 }
 
-func TestItReadsFilesAndDoesNothingElse(t *testing.T) {
-	dir := home(t)
-	deep := dir + "/1/2/3/4/5/6/7/8/9/10/11/12"
-	put(t, deep+"/.node-version", "20.1.0\n")
-	put(t, deep+"/.tool-versions", "ruby 3.3.0\n")
-	put(t, deep+"/mise.toml", "[tools]\njava = '21'\n")
-	put(t, deep+"/.python-version", "3.12.1\n")
-	put(t, deep+"/go.mod", "module x\ngo 1.24\n")
-	put(t, dir+"/.pyenv/versions/3.12.1/bin/python", "")
-	put(t, dir+"/.rustup/settings.toml", "default_toolchain = 'stable'\n")
-	updates(t, dir, 7)
+func TestSystemCalls_ReadFilesOnly(t *testing.T) {
+	t.Parallel()
+	s := newHome(t)
+	deep := s.Path("1/2/3/4/5/6/7/8/9/10/11/12")
+	for path, text := range map[string]string{
+		deep + "/.node-version":                     "20.1.0\n",
+		deep + "/.tool-versions":                    "ruby 3.3.0\n",
+		deep + "/mise.toml":                         "[tools]\njava = '21'\n",
+		deep + "/.python-version":                   "3.12.1\n",
+		deep + "/go.mod":                            "module x\ngo 1.24\n",
+		s.Path(".pyenv/versions/3.12.1/bin/python"): "",
+		s.Path(".rustup/settings.toml"):             "default_toolchain = 'stable'\n",
+	} {
+		harness.Write(t, path, text)
+	}
+	writeUpdates(s, 7)
 	for _, args := range [][]string{
 		{"-C", deep},
 		{"-C", deep, "--status", "all", "-f", "json", "--deadline", "10s"},
 		{"-C", deep, "--why"},
 		{"uc"},
 	} {
-		calls, stdout := trace(t, dir, append([]string{"--deadline", "0"}, args...)...)
+		calls, stdout := trace(s, append([]string{"--deadline", "0", "--dbpath", s.DB}, args...)...)
 		require.NotEmpty(t, stdout)
 		executed, operations := 0, 0
 		for _, c := range calls {
 			name, rest := c[0], c[1]
 			line := name + "(" + rest
-			counts := !own.MatchString(rest)
+			counts := !uncounted.MatchString(rest)
 			switch name {
 			case "execve", "execveat":
 				executed++

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -73,6 +74,16 @@ func NotRoot(t testing.TB) {
 	t.Helper()
 	if os.Getuid() == 0 {
 		t.Skip("needs an ordinary user: root may do everything")
+	}
+}
+
+// Devices is for tests that make device files: root may, unless of a user name
+// space.
+func Devices(t testing.TB) {
+	t.Helper()
+	const null = 1<<8 | 3
+	if err := syscall.Mknod(filepath.Join(t.TempDir(), "null"), syscall.S_IFCHR|0o600, null); err != nil {
+		t.Skipf("needs to make a device file: %v", err)
 	}
 }
 
