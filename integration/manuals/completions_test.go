@@ -1,61 +1,57 @@
 package manuals
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/need"
 )
 
-// shell is a home with the completions in it, and an omg that has packages to offer.
-type shell struct {
-	dir string
-	env []string
-}
-
-func newShell(t *testing.T) *shell {
+// newUser is a system of a user who has the completions in his home directory, and
+// whose omg, omg-index and omg-probe have the databases of the test, however they
+// are called.
+func newUser(t *testing.T) *harness.System {
 	t.Helper()
-	s := &shell{dir: t.TempDir()}
+	s := harness.New(t, harness.Generated(fixture.Options{Packages: 100, Seed: 4, Installed: 30}))
 	for path, text := range made(t) {
 		if strings.HasPrefix(path, "packaging/completions/") {
-			require.NoError(t, os.WriteFile(filepath.Join(s.dir, filepath.Base(path)), []byte(text), 0o644))
+			harness.Write(t, s.Path(filepath.Base(path)), text)
 		}
 	}
-	db, conf := filepath.Join(s.dir, "db"), filepath.Join(s.dir, "pacman.conf")
-	require.NoError(t, fixture.Write(db, fixture.Options{Packages: 100, Seed: 4, Installed: 30}))
-	require.NoError(t, os.WriteFile(conf, []byte("[core]\n[extra]\n[multilib]\n"), 0o644))
-	bin := filepath.Join(s.dir, "bin")
-	require.NoError(t, os.Mkdir(bin, 0o755))
-	// The daemon's socket and the databases are this test's, however omg is called.
-	script := "#!/bin/sh\nexec " + filepath.Join(programs.Dir(t), "omg") + ` "$1" --dbpath ` + db + " --pacman-config " + conf + " \"$@\"\n"
-	script = strings.Replace(script, `"$1" --dbpath`, "--dbpath", 1)
-	require.NoError(t, os.WriteFile(filepath.Join(bin, "omg"), []byte(script), 0o755))
-	s.env = append(programs.Env(s.dir), "PATH="+bin+":"+programs.Dir(t)+":"+os.Getenv("PATH"), "TERM=dumb")
-	return s
+	databases := " '" + strings.Join(s.Databases(), "' '") + "' "
+	program(s, "omg", "exec '"+s.Program("omg")+"'"+databases+`"$@"`)
+	program(s, "omg-index", `if [ "$1" = build ]; then shift; set -- build`+databases+`"$@"; fi; exec '`+s.Program("omg-index")+`' "$@"`)
+	program(s, "omg-probe", "exec '"+s.Program("omg-probe")+`' "$@" --dbpath '`+s.DB+"'")
+	s.Dir = s.Home
+	return s.With("PATH="+s.Path("bin")+":"+s.Bin+":"+os.Getenv("PATH"), "TERM=dumb")
 }
 
-func (s *shell) run(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("%s is not installed: make deps", name)
+// program writes a script that is found first.
+func program(s *harness.System, name, script string) {
+	s.T.Helper()
+	harness.Write(s.T, s.Path("bin", name), "#!/bin/sh\n"+script+"\n")
+	require.NoError(s.T, os.Chmod(s.Path("bin", name), 0o755))
+}
+
+// run runs a program that has to succeed, and returns what it prints.
+func run(s *harness.System, name string, args ...string) string {
+	s.T.Helper()
+	path := s.Path("bin", name)
+	if _, err := os.Stat(path); err != nil {
+		path = need.Program(s.T, name)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env, cmd.Dir = s.env, s.dir
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s: %s", args, out)
-	return string(out)
+	r := s.Run(path, args...)
+	require.Zero(s.T, r.Code, "%s: %s%s", args, r.Stdout, r.Stderr)
+	return r.Stdout + r.Stderr
 }
 
 // typed are lines, what completing them must offer, and what it must not.
@@ -85,10 +81,11 @@ func offered(t *testing.T, complete func(line string) string) {
 	}
 }
 
-func TestBash(t *testing.T) {
-	s := newShell(t)
+func TestCompletion_Bash(t *testing.T) {
+	t.Parallel()
+	s := newUser(t)
 	complete := func(line string) string {
-		return s.run(t, "bash", "--norc", "-c", `
+		return run(s, "bash", "--norc", "-c", `
 			line=$1; read -ra COMP_WORDS <<<"$line"; [[ $line == *' ' ]] && COMP_WORDS+=('')
 			COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); compopt() { :; }
 			. "./${COMP_WORDS[0]}.bash"
@@ -96,34 +93,37 @@ func TestBash(t *testing.T) {
 			printf '%s\n' "${COMPREPLY[@]}"`, "-", line)
 	}
 	offered(t, complete)
-	name := strings.Fields(s.run(t, "omg", "installed", "-q"))[0]
+	name := strings.Fields(run(s, "omg", "installed", "-q"))[0]
 	require.Contains(t, strings.Fields(complete("omg why "+name[:len(name)-1])), name)
 	require.Contains(t, strings.Fields(complete("omg info "+name[:len(name)-1])), name)
 	require.Contains(t, strings.Fields(complete("omg search -n x --li")), "--limit", "a flag without a value here, with one elsewhere")
 }
 
-func TestFish(t *testing.T) {
-	s := newShell(t)
+func TestCompletion_Fish(t *testing.T) {
+	t.Parallel()
+	s := newUser(t)
 	complete := func(line string) string {
-		return s.run(t, "fish", "--no-config", "-c", `for f in *.fish; source $f; end; complete -C $argv[1]`, line)
+		return run(s, "fish", "--no-config", "-c", `for f in *.fish; source $f; end; complete -C $argv[1]`, line)
 	}
 	offered(t, complete)
-	name := strings.Fields(s.run(t, "omg", "installed", "-q"))[0]
+	name := strings.Fields(run(s, "omg", "installed", "-q"))[0]
 	require.Contains(t, strings.Fields(complete("omg why "+name[:len(name)-1])), name)
 }
 
-// zsh completes only on a terminal.
-func TestZsh(t *testing.T) {
-	s := newShell(t)
-	s.run(t, "zsh", "--version")
-	require.NoError(t, os.WriteFile(filepath.Join(s.dir, ".zshrc"), []byte(`
+// TestCompletion_Zsh has zsh complete at a terminal, where it does.
+func TestCompletion_Zsh(t *testing.T) {
+	t.Parallel()
+	zsh := need.Program(t, "zsh")
+	need.Terminal(t)
+	s := newUser(t)
+	harness.Write(t, s.Path(".zshrc"), `
 PS1='ready> ' fpath=($HOME $fpath) LISTMAX=1000
 zstyle ':completion:*' list-packed no
 autoload -Uz compinit && compinit -u -d $HOME/dump
 bindkey '^I' list-choices
-`), 0o644))
-	cmd := exec.Command("zsh", "-d", "-i")
-	cmd.Env, cmd.Dir = append(s.env, "HOME="+s.dir, "ZDOTDIR="+s.dir), s.dir
+`)
+	cmd := exec.Command(zsh, "-d", "-i")
+	cmd.Env, cmd.Dir = append(s.Env, "ZDOTDIR="+s.Home), s.Home
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 100, Cols: 200})
 	require.NoError(t, err)
 	defer func() {
@@ -131,56 +131,54 @@ bindkey '^I' list-choices
 		_ = cmd.Wait()
 		_ = tty.Close()
 	}()
-	read := make(chan string, 1000)
+	printed := make(chan string, 1000)
 	go func() {
-		defer close(read)
+		defer close(printed)
 		for b := make([]byte, 4096); ; {
 			n, err := tty.Read(b)
 			if err != nil {
 				return
 			}
-			read <- string(b[:n])
+			printed <- string(b[:n])
 		}
 	}()
-	// until reads what zsh shows until it has the word.
-	until := func(what, word string) {
-		text := ""
-		for after := time.After(20 * time.Second); ; {
-			select {
-			case more, ok := <-read:
-				require.True(t, ok, "zsh has ended: %q", text)
-				text += more
-				if slices.Contains(strings.Fields(strings.ReplaceAll(text, "/", " ")), word) {
-					return
-				}
-			case <-after:
-				require.FailNow(t, "zsh does not offer it", "%s: no %s in %q", what, word, text)
-			}
+	// until reads what zsh prints until it has the word, and returns all words since
+	// the last line was typed.
+	text := ""
+	until := func(what, word string) (words []string) {
+		for !slices.Contains(words, word) {
+			more := harness.Receive(t, printed, "%s: %s; zsh printed %q", what, word, text)
+			require.NotEmpty(t, more, "zsh has ended: %q", text)
+			text += more
+			words = strings.Fields(strings.ReplaceAll(text, "/", " "))
 		}
+		return words
 	}
 	until("start", "ready>")
 	for _, c := range typed {
+		text = ""
 		_, err = tty.WriteString(c.line + "\t")
 		require.NoError(t, err)
 		until(c.line, c.offers)
-		// The line is thrown away, and the answer to the next begins behind a mark.
+		// The line is thrown away. What is typed after it is shown after the whole list.
 		_, err = tty.WriteString("\x15print '' mark\r")
 		require.NoError(t, err)
-		until(c.line, "mark")
+		require.NotContains(t, until(c.line, "mark"), c.not, c.line)
 	}
 }
 
-// A package's name comes from a repository and must not become a command.
-func TestHostileNamesAreNotOffered(t *testing.T) {
-	s := newShell(t)
-	script := "#!/bin/sh\nprintf '%s\\n' good '$(touch ran)' '`touch ran`' 'x;touch ran' '-rf' 'two words'\n"
-	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "bin", "omg"), []byte(script), 0o755))
-	out := s.run(t, "bash", "--norc", "-c", `. ./omg.bash; COMP_WORDS=(omg why ''); COMP_CWORD=2; _omg; printf '%s\n' "${COMPREPLY[@]}"`)
+// TestCompletion_HostileNames: a package's name comes from a repository and must not
+// become a command.
+func TestCompletion_HostileNames(t *testing.T) {
+	t.Parallel()
+	s := newUser(t)
+	program(s, "omg", "printf '%s\\n' good '$(touch ran)' '`touch ran`' 'x;touch ran' '-rf' 'two words'")
+	out := run(s, "bash", "--norc", "-c", `. ./omg.bash; COMP_WORDS=(omg why ''); COMP_CWORD=2; _omg; printf '%s\n' "${COMPREPLY[@]}"`)
 	require.Contains(t, strings.Fields(out), "good")
 	require.NotContains(t, out, "touch")
 	require.NotContains(t, out, "-rf")
-	out = s.run(t, "fish", "--no-config", "-c", `source omg.fish; complete -C 'omg why '`)
+	out = run(s, "fish", "--no-config", "-c", `source omg.fish; complete -C 'omg why '`)
 	require.Contains(t, strings.Fields(out), "good")
 	require.NotContains(t, out, "touch")
-	require.NoFileExists(t, filepath.Join(s.dir, "ran"))
+	require.NoFileExists(t, s.Path("ran"))
 }

@@ -30,9 +30,12 @@ var (
 	twice   = regexp.MustCompile(` \[ .* \]$`) // --repo NAME [ --repo NAME ]
 )
 
+// hang ends a program that does not print its help.
+const hang = 3 * time.Minute
+
 // ask has a program print its help, and that of each of its commands.
 func ask(bin string, name ...string) (help, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), hang)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, filepath.Join(bin, name[0]), append(name[1:len(name):len(name)], "--help")...).Output()
 	if err != nil {
@@ -113,7 +116,7 @@ func list(lines []string) (all []item) {
 		switch {
 		case text == "":
 			margin = -1
-		case indent == 0: // a text behind the list
+		case indent == 0: // a text after the list
 			return all
 		case margin >= 0 && indent > margin+4:
 			all[len(all)-1].text += " " + text

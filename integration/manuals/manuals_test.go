@@ -7,26 +7,37 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/need"
 )
 
-func TestMain(m *testing.M) { programs.Main(m) }
+func TestMain(m *testing.M) { harness.Main(m) }
 
-func made(t *testing.T) map[string]string {
-	t.Helper()
-	files, err := Make(programs.Root(t), programs.Dir(t))
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	return files
+var files struct {
+	once sync.Once
+	made map[string]string
+	err  error
 }
 
-// What the package has and what the documents have is compared without the code that made them.
-func TestEachSettingIsDocumented(t *testing.T) {
+// made returns all files, by their path.
+func made(t *testing.T) map[string]string {
+	t.Helper()
+	root, bin := harness.Root(t), harness.Programs(t)
+	files.once.Do(func() { files.made, files.err = Make(root, bin) })
+	require.NoError(t, files.err)
+	require.NotEmpty(t, files.made)
+	return files.made
+}
+
+// TestSettings_AllDocumented compares what the package has and what the documents
+// have, without the code that made them.
+func TestSettings_AllDocumented(t *testing.T) {
 	loaded := config.Loaded{Config: config.Default()}
 	files := made(t)
 	markdown, manual := files["docs/config.md"], files["packaging/man/omg-config.5"]
@@ -44,13 +55,14 @@ func TestEachSettingIsDocumented(t *testing.T) {
 	require.Empty(t, documented, "rows without a setting")
 }
 
-// Each flag and command that a program's help has stands in its page.
-func TestPagesHaveAllOfTheHelp(t *testing.T) {
+// TestPages_HaveAllOfTheHelp: each flag and command that a program's help has stands
+// in its page.
+func TestPages_HaveAllOfTheHelp(t *testing.T) {
 	flag := regexp.MustCompile(`--?[a-zA-Z][a-zA-Z-]*`)
 	command := regexp.MustCompile(`(?m)^ {3}([a-z][a-z-]*)[ ,]`)
 	var look func(page string, name ...string) int
 	look = func(page string, name ...string) int {
-		out, err := exec.Command(filepath.Join(programs.Dir(t), name[0]), append(name[1:], "--help")...).Output()
+		out, err := exec.Command(filepath.Join(harness.Programs(t), name[0]), append(name[1:], "--help")...).Output()
 		require.NoError(t, err, name)
 		text := string(out)
 		checked := 0
@@ -79,22 +91,21 @@ func TestPagesHaveAllOfTheHelp(t *testing.T) {
 	}
 }
 
-func TestMandocHasNothingToSay(t *testing.T) {
-	if _, err := exec.LookPath("mandoc"); err != nil {
-		t.Skip("mandoc is not installed: make deps")
-	}
+// TestPages_Mandoc: mandoc has no warning about a page.
+func TestPages_Mandoc(t *testing.T) {
+	mandoc := need.Program(t, "mandoc")
 	pages := 0
 	for path, text := range made(t) {
 		if !strings.HasPrefix(path, "packaging/man/") {
 			continue
 		}
 		pages++
-		cmd := exec.Command("mandoc", "-Tlint", "-Wwarning")
+		cmd := exec.Command(mandoc, "-Tlint", "-Wwarning")
 		cmd.Stdin = strings.NewReader(text)
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s: %s", path, out)
 		require.Empty(t, string(out), path)
-		cmd = exec.Command("mandoc", "-Tutf8")
+		cmd = exec.Command(mandoc, "-Tutf8")
 		cmd.Stdin = strings.NewReader(text)
 		var shown bytes.Buffer
 		cmd.Stdout = &shown
@@ -105,9 +116,10 @@ func TestMandocHasNothingToSay(t *testing.T) {
 	require.Equal(t, 6, pages)
 }
 
-// A setting without words is refused, and the message says where to write them.
-func TestASettingWithoutWordsIsRefused(t *testing.T) {
-	source, err := os.ReadFile(filepath.Join(programs.Root(t), "shared", "config", "config.go"))
+// TestSettings_WithoutComment: a setting without words is refused, and the message
+// says where to write them.
+func TestSettings_WithoutComment(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join(harness.Root(t), "shared", "config", "config.go"))
 	require.NoError(t, err)
 	root := t.TempDir()
 	file := filepath.Join(root, "shared", "config", "config.go")
@@ -124,17 +136,18 @@ func TestASettingWithoutWordsIsRefused(t *testing.T) {
 	}
 }
 
-func TestTextMeansNothingToRoff(t *testing.T) {
+func TestRoff_PlainText(t *testing.T) {
 	require.Equal(t, "\\&.Sh x\n\\&'y \\ez \\-\\-flag a-b", roff(".Sh x\n'y \\z --flag a-b"))
 	require.Equal(t, `Fl \-no\-aur , Fl n Ar X`, flagHead("--no-aur, -n X"))
 	_, err := parse("no help at all\n", "omg")
 	require.Error(t, err)
 }
 
-// Each example of a page, and each command that a document shows, is one that the program takes.
-func TestExamplesAreTaken(t *testing.T) {
-	s := newShell(t)
-	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "repos.omgidx"), nil, 0o644))
+// TestExamples_AreTaken: each example of a page, and each command that a document
+// shows, is one that the program takes.
+func TestExamples_AreTaken(t *testing.T) {
+	s := newUser(t)
+	harness.Write(t, s.Path("repos.omgidx"), "")
 	var lines []string
 	for _, text := range made(t) {
 		for line := range strings.Lines(text) {
@@ -144,7 +157,7 @@ func TestExamplesAreTaken(t *testing.T) {
 		}
 	}
 	require.NotEmpty(t, lines)
-	documents, err := filepath.Glob(filepath.Join(programs.Root(t), "docs", "*.md"))
+	documents, err := filepath.Glob(filepath.Join(harness.Root(t), "docs", "*.md"))
 	require.NoError(t, err)
 	for _, path := range documents {
 		text, err := os.ReadFile(path)
@@ -161,10 +174,8 @@ func TestExamplesAreTaken(t *testing.T) {
 			continue
 		}
 		taken[program]++
-		cmd := exec.Command("bash", "-c", line)
-		cmd.Env, cmd.Dir = s.env, s.dir
-		out, _ := cmd.CombinedOutput() // there may be nothing to find, or no such place
-		require.NotContains(t, []int{2, 126, 127}, cmd.ProcessState.ExitCode(), "%s\n%s", line, out)
+		r := s.Run(need.Program(t, "bash"), "-c", line) // there may be nothing to find, or no such place
+		require.NotContains(t, []int{2, 126, 127}, r.Code, "%s\n%s%s", line, r.Stdout, r.Stderr)
 	}
 	for _, program := range []string{"omg", "omg-index", "omg-probe"} {
 		require.NotZero(t, taken[program], program)

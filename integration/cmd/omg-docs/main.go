@@ -1,4 +1,4 @@
-// Command omg-docs writes the manual pages, the completions and docs/config.md anew,
+// Command omg-docs writes the manual pages, the completions and docs/config.md,
 // as package manuals makes them.
 package main
 

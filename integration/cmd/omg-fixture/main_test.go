@@ -12,7 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/fixture"
 )
 
-// try runs the program and returns its exit code and what it says.
+// try runs the program and returns its exit code and what it prints.
 func try(t *testing.T, args ...string) (code int, says string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -20,7 +20,7 @@ func try(t *testing.T, args ...string) (code int, says string) {
 	return code, stdout.String() + stderr.String()
 }
 
-func TestWritesWhatTheFlagsSay(t *testing.T) {
+func TestRun_Flags(t *testing.T) {
 	dir := t.TempDir()
 	db, conf, aur := filepath.Join(dir, "db"), filepath.Join(dir, "pacman.conf"), filepath.Join(dir, "aur.json.gz")
 	code, says := try(t, db, "--packages", "50", "--installed=12", "--duplicates", "3", "--seed", "9", "--compress", "zstd",
@@ -53,7 +53,7 @@ func TestWritesWhatTheFlagsSay(t *testing.T) {
 	require.Equal(t, dump.Bytes(), text)
 }
 
-func TestBadUse(t *testing.T) {
+func TestRun_BadUse(t *testing.T) {
 	taken := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(taken, "sync"), 0o755))
 	for name, c := range map[string]struct {
