@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -34,8 +35,14 @@ func (s *System) Start(args ...string) *Daemon {
 // databases yet, and may never succeed in it.
 func (s *System) Launch(args ...string) *Daemon {
 	s.T.Helper()
-	cmd := s.Command("omgd", slices.Concat([]string{"--foreground", "--socket", s.Socket()}, s.Files(), args)...)
-	d := &Daemon{Process: Start(s.T, cmd), System: s, Socket: s.Socket()}
+	return s.Serve(s.Command("omgd", slices.Concat([]string{"--foreground", "--socket", s.Socket()}, s.Files(), args)...), s.Socket())
+}
+
+// Serve starts a command that becomes an omgd on a socket, and waits until it
+// answers.
+func (s *System) Serve(cmd *exec.Cmd, socket string) *Daemon {
+	s.T.Helper()
+	d := &Daemon{Process: Start(s.T, cmd), System: s, Socket: socket}
 	d.AwaitAnswer()
 	s.T.Cleanup(func() {
 		if d.Running() {

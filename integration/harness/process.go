@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -71,6 +72,22 @@ func (p *Process) Running() bool {
 
 // Signal sends a signal. One that comes after the end is no error.
 func (p *Process) Signal(s syscall.Signal) { _ = p.Cmd.Process.Signal(s) }
+
+// AwaitStderr waits until the program has printed a text as an error or a line of
+// its log. What it logs of a request may come after the answer.
+func (p *Process) AwaitStderr(text string) {
+	p.t.Helper()
+	Await(p.t, func() bool {
+		ended := !p.Running()
+		if strings.Contains(p.Stderr(), text) {
+			return true
+		}
+		if ended {
+			p.t.Fatalf("%q ended and did not print %q; it printed: %s", p.Cmd.Args, text, p.Stderr())
+		}
+		return false
+	}, "%q in what it printed: %s", text, p.Stderr)
+}
 
 // Wait waits until the program has ended by itself.
 func (p *Process) Wait() Result {
