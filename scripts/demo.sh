@@ -2,7 +2,8 @@
 # The main job, from databases to answers, in a directory of its own. Called by `make demo`, which has built bin/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-PATH=$PWD/bin:$PATH
+PATH=${OMG_BIN:-$PWD/bin}:$PATH
+unset "${!OMG_@}" # what the user has set is for his own omgd
 
 dir=$(mktemp -d)
 daemon=
@@ -14,8 +15,9 @@ clean() {
 }
 trap clean EXIT
 
-# Nobody is asked: this shows what is on this machine.
-export OMG_AUR_ENABLED=false OMG_TRACKER_ENABLED=false
+# Nobody is asked: this shows what is on this machine. Its omgd may have a configuration: this is another one.
+export OMG_AUR_ENABLED=false OMG_TRACKER_ENABLED=false OMG_CONFIG=$dir/omg.toml
+(umask 077 && : >"$OMG_CONFIG")
 
 say() { printf '\n# %s\n' "$*"; }
 show() {
@@ -48,11 +50,13 @@ say 'Serve the index on a private socket'
 echo "\$ omgd --foreground --socket $socket --data-dir $dir/data ${databases[*]} &"
 omgd --foreground --socket "$socket" --data-dir "$dir/data" "${databases[@]}" &
 daemon=$!
-for ((i = 0; ; i++)); do
+hang=$((SECONDS + 180))
+until
 	# Without a daemon that is ready, omg answers itself: only a daemon's data has a generation.
-	[[ -S $socket ]] && omg status --socket "$socket" --format '{{.generation}}' 2>/dev/null | grep -q '^[1-9]' && break
+	[[ -S $socket ]] && omg status --socket "$socket" --format '{{.generation}}' 2>/dev/null | grep -q '^[1-9]'
+do
 	kill -0 "$daemon" 2>/dev/null || fail 'omgd ended before it answered'
-	((i < 200)) || fail 'omgd was not ready within 10 s'
+	((SECONDS < hang)) || fail 'omgd was not ready within 3 minutes'
 	sleep 0.05
 done
 

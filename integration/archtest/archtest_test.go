@@ -14,18 +14,19 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
 )
 
 // module is what the import path of everything of ours begins with.
 const module = "github.com/omg-arch/omg/"
 
+func TestMain(m *testing.M) { harness.Main(m) }
+
 // root is the directory that holds go.work.
 func root(t *testing.T) string {
 	t.Helper()
-	dir, err := filepath.Abs("../..")
-	require.NoError(t, err)
-	require.FileExists(t, filepath.Join(dir, "go.work"))
-	return dir
+	return harness.Root(t)
 }
 
 func read(t *testing.T, path ...string) string {
@@ -40,7 +41,8 @@ func command(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = root(t)
-	// The shipped programs are built without cgo; with it, net and os/user would reach other packages.
+	// The programs are built without cgo; with it, net and os/user would reach other
+	// packages.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -65,10 +67,18 @@ func (p goPackage) ours() bool { return strings.HasPrefix(p.ImportPath, module) 
 // place is the package's directory seen from the root: shared/wire.
 func (p goPackage) place() string { return strings.TrimPrefix(p.ImportPath, module) }
 
-// list is what go list says of packages, without tests, as the programs are built. What does not build is listed too, as
-// far as it goes: building it is another check's job.
+// lists keeps what go list printed, by its arguments.
+var lists = map[string][]goPackage{}
+
+// list is what go list says of packages, without tests, as the programs are built.
+// What does not build is listed too, as far as it goes: building it is another
+// check's job.
 func list(t *testing.T, args ...string) []goPackage {
 	t.Helper()
+	key := strings.Join(args, " ")
+	if packages, ok := lists[key]; ok {
+		return packages
+	}
 	out := command(t, "go", append([]string{
 		"list", "-e", "-tags", "urfave_cli_no_docs",
 		"-json=ImportPath,Name,Dir,Imports,TestImports,XTestImports,GoFiles",
@@ -84,6 +94,7 @@ func list(t *testing.T, args ...string) []goPackage {
 		packages = append(packages, p)
 	}
 	require.NotEmptyf(t, packages, "go list %v found nothing", args)
+	lists[key] = packages
 	return packages
 }
 
@@ -95,10 +106,11 @@ func files(t *testing.T, visit func(path string)) {
 	dir := root(t)
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		switch rel, _ := filepath.Rel(dir, path); {
+		case skip[rel] && d != nil && d.IsDir():
+			return filepath.SkipDir
 		case err != nil:
 			return err
-		case d.IsDir() && skip[rel]:
-			return filepath.SkipDir
+		case skip[rel]: // the .git of a worktree is a file
 		case d.Type().IsRegular():
 			seen++
 			visit(rel)

@@ -23,8 +23,8 @@ var (
 
 const alpm = "github.com/Jguer/go-alpm/v2"
 
-// chain says how a package comes to import another: a > b > c, or "" if it does not. The packages are those of one
-// `go list -deps`.
+// chain is how a package comes to import another: a > b > c, or "" if it does not.
+// The packages are those of one `go list -deps`.
 func chain(packages []goPackage, from, to string) string {
 	byPath := map[string]goPackage{}
 	for _, p := range packages {
@@ -49,9 +49,10 @@ func chain(packages []goPackage, from, to string) string {
 	return ""
 }
 
-// exists tells whether a directory holds a package. A program or package that is in the tables and not in the tree has
-// nothing to check.
+// exists reports whether a directory holds a package. A program or package that is
+// in the tables and not in the tree has nothing to check.
 func exists(t *testing.T, place string) bool {
+	t.Helper()
 	found, err := filepath.Glob(filepath.Join(root(t), place, "*.go"))
 	require.NoError(t, err)
 	return len(found) > 0
@@ -67,7 +68,7 @@ func TestChain(t *testing.T) {
 	require.Empty(t, chain(packages, "c", "e"))
 }
 
-func TestProgramsImportWhatTheArchitectureAllows(t *testing.T) {
+func TestArchitecture_ProgramImports(t *testing.T) {
 	checked := 0
 	for _, row := range table(t, read(t, "docs", "ARCHITECTURE.md"), "program") {
 		require.Lenf(t, row, 4, "row %v", row)
@@ -99,7 +100,7 @@ func TestProgramsImportWhatTheArchitectureAllows(t *testing.T) {
 	require.GreaterOrEqual(t, checked, 3, "omg, omgd and omg-index at least")
 }
 
-func TestEveryProgramIsInTheArchitecture(t *testing.T) {
+func TestArchitecture_EveryProgram(t *testing.T) {
 	var listed []string
 	for _, row := range table(t, read(t, "docs", "ARCHITECTURE.md"), "program") {
 		listed = append(listed, names(row[0])...)
@@ -111,7 +112,7 @@ func TestEveryProgramIsInTheArchitecture(t *testing.T) {
 	}
 }
 
-func TestTheProbeHasTheShortestList(t *testing.T) {
+func TestArchitecture_ProbeHasTheShortestList(t *testing.T) {
 	count := map[string]int{}
 	for _, row := range table(t, read(t, "docs", "ARCHITECTURE.md"), "program") {
 		count[names(row[0])[0]] = len(names(row[1]))
@@ -121,7 +122,7 @@ func TestTheProbeHasTheShortestList(t *testing.T) {
 	}
 }
 
-func TestSharedPackagesImportOnlyEarlierOnes(t *testing.T) {
+func TestArchitecture_SharedImports(t *testing.T) {
 	place := map[string]int{} // of each package, in the table's order
 	testsOnly := map[string]bool{}
 	for i, row := range table(t, read(t, "docs", "ARCHITECTURE.md"), "package") {
@@ -179,7 +180,7 @@ func TestSharedPackagesImportOnlyEarlierOnes(t *testing.T) {
 	require.NotZero(t, checked)
 }
 
-func TestOnlyTheWorkerImportsLibalpm(t *testing.T) {
+func TestArchitecture_OnlyTheWorkerImportsLibalpm(t *testing.T) {
 	// With the tag, or the import would not be seen.
 	for _, p := range list(t, "-tags", "urfave_cli_no_docs,libalpm", "work") {
 		if strings.HasPrefix(p.place(), "omgd/alpm-worker") {
@@ -199,7 +200,7 @@ func TestOnlyTheWorkerImportsLibalpm(t *testing.T) {
 	}
 }
 
-func TestOnlyTestsImportTestSupport(t *testing.T) {
+func TestArchitecture_OnlyTestsImportTestSupport(t *testing.T) {
 	var support []string
 	for _, row := range table(t, read(t, "docs", "ARCHITECTURE.md"), "package") {
 		if row[2] == "tests" {
@@ -217,8 +218,9 @@ func TestOnlyTestsImportTestSupport(t *testing.T) {
 	}
 }
 
-// Each package below an internal directory is in the page, and nothing else is.
-func TestArchitectureNamesInnerPackages(t *testing.T) {
+// TestArchitecture_InnerPackages: each package below an internal directory is in the
+// page, and nothing else is.
+func TestArchitecture_InnerPackages(t *testing.T) {
 	inner := regexp.MustCompile(`^[a-z-]+/internal/[a-z]+$`)
 	there := map[string]bool{}
 	for _, p := range list(t, "work") {

@@ -7,14 +7,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/integration/manuals"
 )
 
-// What make docs writes is in the tree, so that a package needs no program run to have it. Here it is held to be what the
-// programs and the settings say now.
-func TestWhatIsMadeIsCurrent(t *testing.T) {
-	runMake(t, "build")
-	files, err := manuals.Make(root(t), filepath.Join(root(t), "bin"))
+// TestDocs_Current: what make docs writes is in the tree, so that a package needs no
+// program run to have it. It has to be what the programs and the settings say now.
+func TestDocs_Current(t *testing.T) {
+	files, err := manuals.Make(root(t), harness.Programs(t))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for path, want := range files {

@@ -32,7 +32,7 @@ func commands(t *testing.T, text string) []string {
 	return lines
 }
 
-func TestDocumentsNameRealTargets(t *testing.T) {
+func TestDocs_NameRealTargets(t *testing.T) {
 	targets := map[string]bool{}
 	for _, m := range target.FindAllStringSubmatch(read(t, "Makefile"), -1) {
 		targets[m[1]] = true
@@ -59,8 +59,8 @@ func TestDocumentsNameRealTargets(t *testing.T) {
 	}
 }
 
-// A link leads to a file, and to a heading of it where it names one.
-func TestLinksLeadSomewhere(t *testing.T) {
+// TestDocs_Links: a link leads to a file, and to a heading of it where it names one.
+func TestDocs_Links(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#$\s]*)(?:#([^)\s]+))?\)`)
 	dir := root(t)
 	checked := 0
@@ -106,8 +106,9 @@ func anchors(text string) (all []string) {
 	return all
 }
 
-// Each document of docs/ can be reached from the README, and each table is whole: a row behind a blank line is none.
-func TestDocumentsAreReachedAndWhole(t *testing.T) {
+// TestDocs_ReachedAndWhole: each document of docs/ can be reached from the README,
+// and each table is whole: a row after a blank line does not belong to it.
+func TestDocs_ReachedAndWhole(t *testing.T) {
 	readme := read(t, "README.md") + read(t, "CONTRIBUTING.md")
 	checked := 0
 	files(t, func(path string) {
@@ -133,7 +134,7 @@ func TestDocumentsAreReachedAndWhole(t *testing.T) {
 	require.NotZero(t, checked)
 }
 
-func TestReadmeOpensWithTheTwoCommands(t *testing.T) {
+func TestReadme_FirstCommands(t *testing.T) {
 	first := commands(t, read(t, "README.md"))[:2]
 	require.Regexp(t, `^make demo\b`, first[0])
 	require.Regexp(t, `^make test\b`, first[1])

@@ -1,47 +1,84 @@
 package archtest
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
 )
 
-// runMake runs make at the root, as one would by hand: not as a part of the make that may run the tests.
-func runMake(t *testing.T, goal string) []byte {
+// TestDemo_BuildsFirst: make demo builds the programs and then runs the script, for
+// which the other tests have programs that are built.
+func TestDemo_BuildsFirst(t *testing.T) {
+	s := harness.New(t, harness.NoDatabases())
+	s.Dir = root(t)
+	r := s.Run(need.Program(t, "make"), "--dry-run", "demo")
+	require.Zero(t, r.Code, r.Stderr)
+	require.Regexp(t, `(?s)go build .* \./omgd .*\nscripts/demo\.sh\n$`, r.Stdout)
+}
+
+// runDemo runs the script of make demo as an ordinary shell would, and returns what
+// it prints.
+func runDemo(t *testing.T, s *harness.System) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "make", goal)
-	cmd.Dir = root(t)
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "MAKE") && !strings.HasPrefix(v, "MFLAGS=") {
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
-	out, err := cmd.CombinedOutput()
-	require.NoErrorf(t, err, "make %s: %s", goal, out)
-	return out
-}
-
-func TestDemo(t *testing.T) {
-	out := runMake(t, "demo")
+	s.Dir = root(t)
+	// go run needs the tester's caches, and the machine's configuration may be read.
+	s.Env = append(os.Environ(), "OMG_BIN="+s.Bin, "TMPDIR="+s.Home, "LC_ALL=C.UTF-8")
+	before, err := os.ReadDir(s.Home)
+	require.NoError(t, err)
+	r := s.Run(filepath.Join(s.Dir, "scripts", "demo.sh"))
+	require.Zero(t, r.Code, "%s%s", r.Stdout, r.Stderr)
 	for _, want := range []string{"$ omg-index build ", "$ omgd --foreground ", "$ omg search ", "$ omg info ", "\nName ", "demo: done"} {
-		require.Contains(t, string(out), want)
+		require.Contains(t, r.Stdout, want)
 	}
+	after, err := os.ReadDir(s.Home)
+	require.NoError(t, err)
+	require.Len(t, after, len(before), "the demo leaves something")
+	return r.Stdout
 }
 
-// asked are the programs as a reader of the README has them: on a machine with pacman's databases, which here are others'.
+// TestDemo_NoPacman: on a machine without pacman's databases, generated ones are
+// shown.
+func TestDemo_NoPacman(t *testing.T) {
+	if !harness.Isolated(t) {
+		return
+	}
+	s := harness.New(t, harness.NoDatabases())
+	if _, err := os.Stat("/etc/pacman.conf"); err == nil {
+		harness.Write(t, s.Conf, "[options]\n")
+		require.NoError(t, syscall.Mount(s.Conf, "/etc/pacman.conf", "", syscall.MS_BIND, ""))
+	}
+	if _, err := os.Stat("/var/lib/pacman"); err == nil {
+		require.NoError(t, syscall.Mount(s.DB, "/var/lib/pacman", "", syscall.MS_BIND, ""))
+	}
+	out := runDemo(t, s)
+	require.Contains(t, out, "generated ones of 500 packages")
+	require.Contains(t, out, ": 500 packages, ok\n")
+}
+
+// TestDemo_OwnPacman: on a machine that has some, they are.
+func TestDemo_OwnPacman(t *testing.T) {
+	if !harness.Isolated(t) {
+		return
+	}
+	s := harness.New(t)
+	s.MountOverMachine()
+	out := runDemo(t, s)
+	require.Contains(t, out, "This machine's own package databases")
+	require.Contains(t, out, ": 200 packages, ok\n")
+	require.NotContains(t, out, "omg-fixture")
+}
+
+// asked are the programs as a reader of the README has them: on a machine with
+// pacman's databases, which here are the test's.
 const asked = `
 omg() { command omg "$@" --dbpath "$DB" --pacman-config "$CONF"; }
 omgd() { exec omgd "$@" --dbpath "$DB" --pacman-config "$CONF"; }
@@ -53,21 +90,16 @@ var (
 	exitCode = regexp.MustCompile(`\s# exit ([0-9])$`)
 )
 
-// Every line that the README shows is run, in its order, on a machine with the databases that it speaks of.
-func TestReadmeExamplesRun(t *testing.T) {
-	runMake(t, "build")
-	home := t.TempDir()
-	db, conf := filepath.Join(home, "pacman"), filepath.Join(home, "pacman.conf")
-	writeDatabase(t, db, conf)
-	advisory := `[{"name":"AVG-1","packages":["firefox"],"status":"Fixed","severity":"High","affected":"0.9-1","fixed":"1.0-1"}]`
-	require.NoError(t, os.WriteFile(filepath.Join(home, "all.json"), []byte(advisory), 0o600))
-	runtime := filepath.Join(home, "run")
-	require.NoError(t, os.Mkdir(runtime, 0o700))
-	env := append(os.Environ(),
-		"PATH="+filepath.Join(root(t), "bin")+":"+os.Getenv("PATH"),
-		"HOME="+home, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=", "XDG_RUNTIME_DIR="+runtime, "OMG_INDEX=",
-		"OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false", "LC_ALL=C.UTF-8",
-		"DB="+db, "CONF="+conf)
+// TestReadme_ExamplesRun runs every line that the README shows, in its order, on a
+// machine with the databases that it has in mind.
+func TestReadme_ExamplesRun(t *testing.T) {
+	bash := need.Program(t, "bash")
+	s := harness.New(t, harness.NoDatabases())
+	writeDatabases(s)
+	harness.Write(t, s.Path("all.json"),
+		`[{"name":"AVG-1","packages":["firefox"],"status":"Fixed","severity":"High","affected":"0.9-1","fixed":"1.0-1"}]`)
+	s = s.With("PATH="+s.Bin+":"+os.Getenv("PATH"), "DB="+s.DB, "CONF="+s.Conf)
+	s.Dir = s.Home
 
 	ran := map[string]int{}
 	for _, line := range commands(t, read(t, "README.md")) {
@@ -81,24 +113,16 @@ func TestReadmeExamplesRun(t *testing.T) {
 			want, _ = strconv.Atoi(m[1])
 		}
 		text, background := strings.CutSuffix(comment.ReplaceAllString(line, ""), " &")
-		cmd := exec.Command("bash", "-c", asked+text)
-		cmd.Env, cmd.Dir = env, home
-		var stdout, stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		cmd := s.Command(bash, "-c", asked+text)
 		if background {
-			startDaemon(t, cmd, &stderr, runtime)
+			s.Serve(cmd, s.Socket()).AwaitReady()
 			continue
 		}
-		code := 0
-		if err := cmd.Run(); err != nil {
-			var exited *exec.ExitError
-			require.ErrorAs(t, err, &exited)
-			code = exited.ExitCode()
-		}
-		require.Equalf(t, want, code, "%s\n%s%s", line, &stdout, &stderr)
+		r := harness.Run(t, cmd)
+		require.Equalf(t, want, r.Code, "%s\n%s%s", line, r.Stdout, r.Stderr)
 		if want == 0 {
-			require.NotEmptyf(t, stdout.String(), "%s printed nothing", line)
-			require.Emptyf(t, stderr.String(), "%s complained", line)
+			require.NotEmptyf(t, r.Stdout, "%s printed nothing", line)
+			require.Emptyf(t, r.Stderr, "%s complained", line)
 		}
 	}
 	for _, program := range []string{"omg", "omgd", "omg-index"} {
@@ -106,38 +130,21 @@ func TestReadmeExamplesRun(t *testing.T) {
 	}
 }
 
-// startDaemon returns when a socket is there, and has the daemon ended with the test.
-func startDaemon(t *testing.T, cmd *exec.Cmd, stderr *bytes.Buffer, runtime string) {
-	t.Helper()
-	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case err := <-ended:
-			require.NoErrorf(t, err, "omgd: %s", stderr)
-		case <-time.After(10 * time.Second):
-			_ = cmd.Process.Kill()
-			t.Error("omgd did not end on SIGTERM")
-		}
-	})
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		entries, err := os.ReadDir(runtime)
-		require.NoError(t, err)
-		for _, e := range entries {
-			if e.Type()&os.ModeSocket != 0 {
-				return
-			}
-		}
-		select {
-		case err := <-ended:
-			ended <- err
-			require.FailNow(t, "omgd ended before it answered")
-		default:
-		}
-		if time.Now().After(deadline) {
-			require.NoError(t, errors.New("omgd made no socket"))
-		}
+// writeDatabases makes what the README takes for granted: databases with the
+// packages that it names, and an installed system with an update, an orphan and a
+// foreign package.
+func writeDatabases(s *harness.System) {
+	s.T.Helper()
+	more := func(desc string) []string {
+		return []string{"DESC", desc, "CSIZE", "1024", "ISIZE", "4096", "BUILDDATE", "1700000000"}
 	}
+	harness.Write(s.T, s.Conf, "[options]\nDBPath = "+s.DB+"\n"+
+		"[core]\nServer = https://mirror.invalid/core\n[extra]\nServer = https://mirror.invalid/extra\n")
+	harness.Write(s.T, s.Sync("core"), harness.Database(s.T, harness.Package("libcap", "1.0-1", more("POSIX 1003.1e capabilities")...)))
+	harness.Write(s.T, s.Sync("extra"), harness.Database(s.T,
+		harness.Package("firefox", "1.0-1", more("Fast, private and safe web browser")...),
+		harness.Package("libfoo", "1.0-1", more("A library")...)))
+	s.Install("firefox", "0.9-1", "DESC", "Fast, private and safe web browser", "DEPENDS", "libfoo")
+	s.Install("libfoo", "1.0-1", "DESC", "A library", "REASON", "1")
+	s.Install("leftover", "1.0-1", "DESC", "Nobody needs it", "REASON", "1")
 }
