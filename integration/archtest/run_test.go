@@ -77,6 +77,12 @@ func TestDemo_OwnPacman(t *testing.T) {
 	require.NotContains(t, out, "omg-fixture")
 }
 
+// TestDemo_ThisMachine: an ordinary user has one machine only, of whichever kind.
+func TestDemo_ThisMachine(t *testing.T) {
+	need.NotRoot(t)
+	runDemo(t, harness.New(t, harness.NoDatabases()))
+}
+
 // asked are the programs as a reader of the README has them: on a machine with
 // pacman's databases, which here are the test's.
 const asked = `

@@ -21,12 +21,15 @@ const isolated = "OMG_TEST_ISOLATED"
 //		return
 //	}
 //
-// What a test needs of the machine, it has to ask for before.
+// What a test needs of the machine, it has to ask for before. It is root's: in the
+// user name space that anyone may have, / belongs to nobody, and omgd listens in no
+// directory below it.
 func Isolated(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(isolated) == t.Name() {
 		return true
 	}
+	need.Root(t)
 	line := need.MountNamespace(t)
 	self, err := os.Executable()
 	if err != nil {
