@@ -3,6 +3,7 @@ package badinput
 import (
 	"errors"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -28,20 +29,31 @@ func dial(t *testing.T, d *harness.Daemon) *peer {
 	return p
 }
 
-// connect is dial for other goroutines than the test's. It waits while the queue
-// of the socket is full.
+// connect is dial for other goroutines than the test's. It waits, in the kernel,
+// while the queue of the socket is full.
 func connect(d *harness.Daemon) (*peer, error) {
-	end := time.Now().Add(harness.Hang)
-	for {
-		nc, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: d.Socket, Net: "unix"})
-		switch {
-		case err == nil:
-			return &peer{nc: nc}, nc.SetReadDeadline(end)
-		case !errors.Is(err, unix.EAGAIN) || time.Now().After(end):
-			return nil, err
-		}
-		time.Sleep(time.Millisecond)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
 	}
+	file := os.NewFile(uintptr(fd), d.Socket)
+	defer file.Close()
+	limit := unix.NsecToTimeval(harness.Hang.Nanoseconds())
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit); err != nil {
+		return nil, err
+	}
+	err = unix.EINTR
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Connect(fd, &unix.SockaddrUnix{Name: d.Socket})
+	}
+	if err != nil {
+		return nil, err
+	}
+	nc, err := net.FileConn(file)
+	if err != nil {
+		return nil, err
+	}
+	return &peer{nc: nc.(*net.UnixConn)}, nc.SetReadDeadline(time.Now().Add(harness.Hang))
 }
 
 func (p *peer) close() { _ = p.nc.Close() }
