@@ -1,0 +1,89 @@
+// Package await waits, in tests, for what another goroutine, process or the
+// kernel brings about. No wait has a limit that a slow machine could reach: Hang
+// only ends one that would never end.
+package await
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// Hang is the time after which a test gives something up that should have come
+// about: so long that no busy machine reaches it. Limits that a test must not
+// reach are set to it, too.
+const Hang = 3 * time.Minute
+
+// That waits until a condition holds. The text says what is awaited; its
+// arguments are printed as they are when the wait is given up, so that a pointer
+// or a function (func() string) shows the last state.
+func That(t testing.TB, holds func() bool, text string, args ...any) {
+	t.Helper()
+	if until(holds) {
+		return
+	}
+	for i, a := range args {
+		if show, ok := a.(func() string); ok {
+			args[i] = show()
+		}
+	}
+	t.Fatalf("this did not come about: "+text, args...)
+}
+
+// until looks again and again, with growing pauses, and reports whether the
+// condition came to hold.
+func until(holds func() bool) bool {
+	for begin, pause := time.Now(), time.Millisecond; !holds(); time.Sleep(pause) {
+		if time.Since(begin) > Hang {
+			return false
+		}
+		pause = min(pause*3/2, 50*time.Millisecond)
+	}
+	return true
+}
+
+// Receive waits for a value of a channel, or for its end.
+func Receive[T any](t testing.TB, from <-chan T, text string, args ...any) T {
+	t.Helper()
+	timer := time.NewTimer(Hang)
+	defer timer.Stop()
+	select {
+	case v := <-from:
+		return v
+	case <-timer.C:
+		t.Fatalf("this did not come: %s", fmt.Sprintf(text, args...))
+		panic("unreachable")
+	}
+}
+
+// NoGoroutines waits until no goroutine is left but those that the options name.
+// goleak itself waits for little more than a second.
+func NoGoroutines(t testing.TB, options ...goleak.Option) {
+	t.Helper()
+	if err := left(options...); err != nil {
+		t.Error(err)
+	}
+}
+
+func left(options ...goleak.Option) (err error) {
+	until(func() bool {
+		err = goleak.Find(options...)
+		return err == nil
+	})
+	return err
+}
+
+// Main runs a package's tests, none of which may leave a goroutine.
+func Main(m *testing.M) {
+	code := m.Run()
+	if code == 0 {
+		if err := left(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
