@@ -59,6 +59,9 @@ type Conn struct {
 	out   []byte    // requests that are not written yet
 	next  uint64
 	hello uint64 // the id of the greeting that awaits its answer, 0 for none
+	// greeted is the encoded answer to the greeting, of the last connection that
+	// got one.
+	greeted []byte
 }
 
 // Dial connects once and checks who answers. The greeting goes out with the
@@ -221,7 +224,14 @@ func (c *Conn) Receive(ctx context.Context) (wire.Response, error) {
 		if r.Err != nil {
 			return r, r.Err
 		}
+		c.greeted = bytes.Clone(r.Result)
 	}
+}
+
+// Server is what the daemon answered to the greeting. It says what is asked even
+// where it then refused the request, or broke; ok is false if it has not answered.
+func (c *Conn) Server() (hello wire.HelloResult, ok bool) {
+	return hello, c.greeted != nil && msgpack.Unmarshal(c.greeted, &hello) == nil
 }
 
 func (c *Conn) flush() error {

@@ -392,3 +392,48 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// TestServer: what the daemon answered to the greeting is known after a request
+// that it refused, and after a break.
+func TestServer(t *testing.T) {
+	greeting := func(id uint64) []byte {
+		return wire.AppendResult(nil, id, encode(&wire.HelloResult{Protocol: 1, Server: "1.2", DBPath: "/db"}), false)
+	}
+	none := func(uint64) []byte { return nil }
+	refusal := func(id uint64) []byte { return wire.AppendError(nil, id, wire.Errorf(wire.CodeNotReady, "not yet")) }
+	for name, c := range map[string]struct {
+		greet, answer func(id uint64) []byte
+		known         bool
+	}{
+		"refused":                {greeting, refusal, true},
+		"broken":                 {greeting, none, true},
+		"broken before":          {none, none, false},
+		"refused before":         {refusal, none, false},
+		"a greeting of no sense": {func(id uint64) []byte { return wire.AppendResult(nil, id, encode("hello"), false) }, refusal, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
+				for _, answer := range []func(uint64) []byte{c.greet, c.answer} {
+					frame, err := wire.ReadFrame(nc, nil)
+					if err != nil {
+						return
+					}
+					h, err := wire.DecodeHeader(frame)
+					b := answer(h.ID)
+					if err != nil || b == nil {
+						return
+					}
+					_, _ = nc.Write(b)
+				}
+			}), Options{})
+			_, ok := conn.Server()
+			require.False(t, ok, "nothing was asked yet")
+			require.Error(t, conn.Get(ctx, "op", nil, nil))
+			hello, ok := conn.Server()
+			require.Equal(t, c.known, ok)
+			if c.known {
+				require.Equal(t, wire.HelloResult{Protocol: 1, Server: "1.2", DBPath: "/db"}, hello)
+			}
+		})
+	}
+}
