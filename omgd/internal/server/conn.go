@@ -244,6 +244,9 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 		}
 	}
 	o := c.s.ops[string(h.Op)]
+	// Where omgd refuses the request itself, its client reads the databases that the
+	// greeting names: it is answered in any case.
+	greeting := o != nil && o.name == wire.OpHello
 	switch {
 	case c.inFlight(h.ID):
 		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "request %d is in flight already", h.ID))
@@ -251,14 +254,14 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "no operation %.40q", h.Op))
 	case o.admin && c.s.cfg.Admin != nil && !c.s.cfg.Admin(c.peer):
 		return c.fail(h.ID, wire.Errorf(wire.CodeNotAllowed, "only an administrator may do that here (%s)", o.name))
-	case c.s.cfg.Take != nil && !c.s.cfg.Take(c.peer):
+	case c.s.cfg.Take != nil && !c.s.cfg.Take(c.peer) && !greeting:
 		return c.fail(h.ID, wire.Errorf(wire.CodeBusy, "too many requests of user %d", c.peer.UID))
 	}
 	c.s.makeRoom(c.ctx)
 	// Shutdown sets draining, then waits for active to be 0: counted first, a
 	// request is either waited for or sees that the end has come.
 	c.s.active.Add(1)
-	if c.s.draining.Load() {
+	if c.s.draining.Load() && !greeting {
 		c.s.active.Add(-1)
 		return c.fail(h.ID, errShuttingDown)
 	}
