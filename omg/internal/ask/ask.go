@@ -37,7 +37,10 @@ type Asker struct {
 	// asked is set once the daemon has answered: what one command prints comes
 	// from one side.
 	asked bool
-	// located are flags that name what the daemon reads, for who answers instead.
+	// served is how the daemon greeted; nil while it has not.
+	served *wire.HelloResult
+	// located are flags that name what the daemon reads, for the program that
+	// answers in its place.
 	located []string
 }
 
@@ -91,8 +94,10 @@ func (a *Asker) ask(ctx context.Context, op string, req any, emit Emit) error {
 			came = true
 			return emit(part, more)
 		})
-		if came || a.asked || !a.instead(op, err) {
-			a.asked = a.asked || came
+		if a.asked = a.asked || came; a.asked || err == nil {
+			return exitError(err)
+		}
+		if err := a.without(op, err); err != nil {
 			return exitError(err)
 		}
 	}
@@ -106,37 +111,61 @@ func (a *Asker) ask(ctx context.Context, op string, req any, emit Emit) error {
 // question that it cannot answer, unless the question is about the daemon.
 func (a *Asker) useDaemon(op string) bool {
 	elsewhere := a.DBPath != "" || a.PacmanConfig != "" || len(a.Index) > 0
-	return !a.NoDaemon && a.Advisories == "" && (a.Socket != "" || !elsewhere || op == wire.OpHealth || wire.Administrative(op))
+	return !a.NoDaemon && a.Advisories == "" && (a.Socket != "" || !elsewhere || aboutDaemon(op))
 }
 
-// instead says whether to answer without the daemon after this error, and notes
-// why when it is not just that none runs.
-func (a *Asker) instead(op string, err error) bool {
-	var said *wire.Error
+// aboutDaemon reports whether a question is one to the daemon about itself, or to
+// do something.
+func aboutDaemon(op string) bool { return op == wire.OpHealth || wire.Administrative(op) }
+
+// without prepares an answer without the daemon after this error, and notes why
+// when it is not just that none runs. It returns the error where the daemon alone
+// can answer, or where nobody knows which databases it would have answered from.
+func (a *Asker) without(op string, err error) error {
+	var refused *wire.Error
+	note := err.Error() + ": answering without omgd"
 	switch {
-	case err == nil:
-		return false
 	case errors.Is(err, client.ErrNoDaemon):
 		if a.Socket != "" {
 			a.Note(err.Error())
 		}
-		return true
-	case wire.Administrative(op):
-		return false // it is this daemon that was to do it
-	case errors.As(err, &said):
-		if op == wire.OpSecurity {
-			return false // nobody else knows
+		a.locate() // one that ended during the question has greeted before
+		return nil
+	case aboutDaemon(op):
+		return err
+	case errors.As(err, &refused):
+		if op == wire.OpSecurity || !passes(refused.Code) {
+			return err // nobody else knows, or would say anything else
 		}
-		switch said.Code {
-		case wire.CodeNotReady, wire.CodeInternal, wire.CodeBusy, wire.CodeShuttingDown, wire.CodeVersion, wire.CodeNotAllowed:
-			a.Note("omgd: " + said.Message + ": answering without it")
-			return true
-		}
-		return false
-	default:
-		a.Note(err.Error() + ": answering without omgd")
+		note = "omgd: " + refused.Message + ": answering without it"
+	}
+	if !a.locate() && !a.foreign(err) {
+		return &exit.Error{Code: exit.Failed, Err: err, Hint: "with --no-daemon omg reads this machine's databases itself"}
+	}
+	a.Note(note)
+	return nil
+}
+
+// passes reports whether a refusal has its reason in the daemon, not in the
+// question.
+func passes(code wire.Code) bool {
+	switch code {
+	case wire.CodeNotReady, wire.CodeInternal, wire.CodeBusy, wire.CodeShuttingDown, wire.CodeVersion, wire.CodeNotAllowed:
 		return true
 	}
+	return false
+}
+
+// foreign reports whether the error shows that what listens where a daemon is
+// looked for is not one for this user: it has no more to do with the question than
+// if it did not run. A socket that the user names is one to believe or none.
+func (a *Asker) foreign(err error) bool {
+	if a.Socket != "" || paths.Process().Get("OMG_SOCKET_PATH") != "" {
+		return false
+	}
+	var refused *wire.Error
+	return errors.Is(err, client.ErrUntrusted) || errors.Is(err, client.ErrNoSocket) || errors.Is(err, fs.ErrPermission) ||
+		errors.As(err, &refused) && refused.Code == wire.CodeNotAllowed
 }
 
 func (a *Asker) daemon(ctx context.Context, op string, req any, part Emit) error {
@@ -145,7 +174,30 @@ func (a *Asker) daemon(ctx context.Context, op string, req any, part Emit) error
 		return err
 	}
 	defer conn.Close()
-	return conn.Call(ctx, op, req, part)
+	err = conn.Call(ctx, op, req, part)
+	if err != nil {
+		if hello, ok := conn.Server(); ok {
+			a.served = &hello
+		}
+	}
+	return err
+}
+
+// locate takes over which databases the daemon answers from, and reports whether
+// they are known. What the command line names goes before.
+func (a *Asker) locate() bool {
+	if a.served != nil {
+		if a.DBPath == "" && a.served.DBPath != "" {
+			a.DBPath = a.served.DBPath
+			a.located = append(a.located, "--dbpath", a.DBPath)
+		}
+		if a.PacmanConfig == "" && a.served.PacmanConfig != "" {
+			a.PacmanConfig = a.served.PacmanConfig
+			a.located = append(a.located, "--pacman-config", a.PacmanConfig)
+		}
+		return true
+	}
+	return a.DBPath != "" && a.PacmanConfig != ""
 }
 
 // dial connects to the first daemon that there is: the user's own, then the one

@@ -18,35 +18,25 @@ func (a *Asker) Get(ctx context.Context, op string, req, result any) error {
 func (a *Asker) Read(ctx context.Context, op string, req, result any) error {
 	switch op {
 	case OpOwns, OpFiles, OpWhy:
-		if err := a.locate(ctx); err != nil {
+		if err := a.greet(ctx); err != nil {
 			return exitError(err)
 		}
 	}
 	return exitError(a.Local(ctx, a, op, req, into(result)))
 }
 
-// locate asks the daemon which databases it answers from. What the command line
-// names goes before.
-func (a *Asker) locate(ctx context.Context) error {
+// greet asks the daemon which databases it answers from.
+func (a *Asker) greet(ctx context.Context) error {
 	if !a.useDaemon(wire.OpHello) {
 		return nil
 	}
 	var served wire.HelloResult
 	err := a.daemon(ctx, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol}, into(&served))
 	if err != nil {
-		if a.instead(wire.OpHello, err) {
-			return nil
-		}
-		return err
+		return a.without(wire.OpHello, err)
 	}
-	if a.DBPath == "" && served.DBPath != "" {
-		a.DBPath = served.DBPath
-		a.located = append(a.located, "--dbpath", served.DBPath)
-	}
-	if a.PacmanConfig == "" && served.PacmanConfig != "" {
-		a.PacmanConfig = served.PacmanConfig
-		a.located = append(a.located, "--pacman-config", served.PacmanConfig)
-	}
+	a.served = &served
+	a.locate()
 	return nil
 }
 
