@@ -1,0 +1,191 @@
+package fallback
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// questions are all that omg answers from databases.
+var questions = []string{
+	"search -q app", "info app", "installed", "info -i app", "explicit", "orphans", "foreign", "outdated",
+	"status --format {{.counts.installed}},{{.index.packages}}",
+	"owns /usr/share/app", "files app", "why app",
+}
+
+// system has a package "app" of a version, installed and in a repository that is
+// called by the word, and two packages more whose names begin with it.
+func system(t *testing.T, word, version string) *harness.System {
+	t.Helper()
+	s := harness.New(t, harness.NoDatabases())
+	harness.Write(t, s.Sync(word), harness.Database(t, harness.Package("app", version), harness.Package(word+"-app", "1-1")))
+	harness.Write(t, s.Conf, "[options]\nArchitecture = x86_64\n["+word+"]\nServer = file:///nowhere\n")
+	s.Install("app", version)
+	s.Install(word+"-foreign", "1-1", "REASON", "1")
+	return s
+}
+
+// machine mounts a system over the machine's and returns another one that a daemon
+// is to serve.
+func machine(t *testing.T) *harness.System {
+	t.Helper()
+	m := system(t, "hosted", "1-1")
+	m.Install("hosted-tool", "1-1")
+	m.MountOverMachine()
+	s := system(t, "theirs", "2-1")
+	require.Equal(t, "app\nhosted-foreign\nhosted-tool\n", s.Run("omg", "--no-daemon", "installed", "-q").Stdout, "the mounts are as they should be")
+	return s
+}
+
+// asks asks a question of the daemon at the usual socket, once with its path.
+func asks(s *harness.System, question string, each func(r harness.Result, named bool)) {
+	s.T.Helper()
+	each(s.Run("omg", strings.Fields(question)...), false)
+	each(s.Run("omg", append([]string{"--socket", s.Socket()}, strings.Fields(question)...)...), true)
+}
+
+// requireTheirs demands that nothing of the machine's own was printed.
+func requireTheirs(t *testing.T, r harness.Result, what string) {
+	t.Helper()
+	require.NotContains(t, r.Stdout+r.Stderr, "hosted", what)
+	require.NotContains(t, r.Stdout, "app 1-1", what)
+}
+
+// TestFallback_UnreadableDatabase: a daemon that cannot read what is installed has
+// no answer about it, and neither has omg: it does not look elsewhere.
+func TestFallback_UnreadableDatabase(t *testing.T) {
+	if !harness.Isolated(t) {
+		return
+	}
+	s := machine(t)
+	harness.Write(t, s.Path("db", "local", "ALPM_DB_VERSION"), "8\n")
+	d := s.Launch()
+	d.AwaitStatus(func(r *wire.StatusResult) bool { return r.Generation > 0 && r.Index.Packages > 0 }, "the repository")
+	for _, question := range questions {
+		asks(s, question, func(r harness.Result, _ bool) {
+			requireTheirs(t, r, question)
+			if strings.HasPrefix(question, "search") || question == "info app" || strings.HasPrefix(question, "status") {
+				require.Zero(t, r.Code, "%s: %s", question, r.Stderr)
+				return
+			}
+			require.Equal(t, 3, r.Code, "%s: %s", question, r.Stderr)
+			require.Empty(t, r.Stdout, question)
+			require.Contains(t, r.Stderr, "local database", question)
+		})
+	}
+}
+
+// standIn listens in a daemon's place. It greets, unless greeting is nil, and
+// replies to nothing else than with the refusal, or else by closing.
+func standIn(s *harness.System, greeting *wire.HelloResult, refusal *wire.Error) {
+	s.T.Helper()
+	l, err := net.Listen("unix", s.Socket())
+	require.NoError(s.T, err)
+	s.T.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			nc, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer nc.Close()
+				for {
+					frame, err := wire.ReadFrame(nc, nil)
+					if err != nil {
+						return
+					}
+					h, err := wire.DecodeHeader(frame)
+					var reply []byte
+					switch {
+					case err != nil:
+					case string(h.Op) != wire.OpHello && refusal != nil:
+						reply = wire.AppendError(nil, h.ID, refusal)
+					case string(h.Op) == wire.OpHello && greeting != nil:
+						b, _ := msgpack.Marshal(greeting)
+						reply = wire.AppendResult(nil, h.ID, b, false)
+					}
+					if _, err := nc.Write(reply); err != nil || reply == nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+}
+
+// TestFallback_DaemonFails: omg answers from what the daemon reads, where the
+// daemon has told it, and from nothing else.
+func TestFallback_DaemonFails(t *testing.T) {
+	if !harness.Isolated(t) {
+		return
+	}
+	s := machine(t)
+	want := map[string]harness.Result{}
+	for _, question := range questions {
+		want[question] = s.Direct(strings.Fields(question)...)
+		require.Contains(t, []int{0, 1}, want[question].Code, want[question].Stderr)
+	}
+	require.Equal(t, "app\ntheirs-foreign\n", s.Direct("installed", "-q").Stdout)
+	paths := &wire.HelloResult{Protocol: wire.Protocol, Server: "a stand-in", DBPath: s.DB, PacmanConfig: s.Conf}
+	for name, c := range map[string]struct {
+		greeting *wire.HelloResult
+		refusal  *wire.Error
+		note     string // empty where there is no answer
+		err      string
+	}{
+		"not ready":      {paths, wire.Errorf(wire.CodeNotReady, "still reading"), "omg: omgd: still reading: answering without it\n", ""},
+		"busy":           {paths, wire.Errorf(wire.CodeBusy, "too many"), "omg: omgd: too many: answering without it\n", ""},
+		"breaks":         {paths, nil, "omg: the connection to omgd broke: EOF: answering without omgd\n", ""},
+		"breaks at once": {nil, nil, "", "the connection to omgd broke: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := s.Beside(t, string(harness.Read(t, s.Conf)))
+			standIn(s, c.greeting, c.refusal)
+			for _, question := range questions {
+				asks(s, question, func(r harness.Result, named bool) {
+					requireTheirs(t, r, question)
+					if c.note == "" {
+						harness.RequireError(t, r, "omg", 3, c.err, "--no-daemon")
+						return
+					}
+					require.Equal(t, want[question].Stdout, r.Stdout, question)
+					require.Equal(t, want[question].Code, r.Code, question)
+					if !strings.HasPrefix(question, "owns") && !strings.HasPrefix(question, "files") && !strings.HasPrefix(question, "why") {
+						require.Contains(t, r.Stderr, c.note, question) // these three ask for the paths only
+					}
+				})
+			}
+			// Who names the databases gets an answer from these, whatever the daemon is.
+			r := s.Run("omg", append(s.Databases(), "--socket", s.Socket(), "installed", "-q")...)
+			require.Equal(t, "app\ntheirs-foreign\n", r.Stdout)
+		})
+	}
+}
+
+// TestFallback_SocketOfNobody: where no daemon listens, the machine's own
+// databases are what omg answers from.
+func TestFallback_SocketOfNobody(t *testing.T) {
+	if !harness.Isolated(t) {
+		return
+	}
+	s := machine(t)
+	require.Equal(t, "app\nhosted-foreign\nhosted-tool\n", s.Run("omg", "installed", "-q").Stdout)
+	harness.Write(t, s.Socket(), "no socket\n")
+	asks(s, "installed -q", func(r harness.Result, named bool) {
+		if named {
+			harness.RequireError(t, r, "omg", 3, "not a socket")
+			return
+		}
+		require.Equal(t, "app\nhosted-foreign\nhosted-tool\n", r.Stdout)
+		require.Contains(t, r.Stderr, "not a socket")
+	})
+}
