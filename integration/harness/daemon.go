@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+	"testing"
 
 	"github.com/stretchr/testify/require"
 
@@ -50,6 +51,13 @@ func (s *System) Serve(cmd *exec.Cmd, socket string) *Daemon {
 		}
 	})
 	return d
+}
+
+// For is the same daemon for a subtest, which its results then fail.
+func (d *Daemon) For(t testing.TB) *Daemon {
+	process := *d.Process
+	process.t = t
+	return &Daemon{Process: &process, System: d.System.For(t), Socket: d.Socket}
 }
 
 // AwaitAnswer waits until the daemon answers on its socket.

@@ -1,39 +1,22 @@
 package pacman
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/need"
 )
 
-// fields is a desc: a name, a version, and pairs of a key and its value.
-func fields(name, version string, more ...string) string {
-	var b strings.Builder
-	more = append([]string{"FILENAME", name + ".pkg.tar.zst", "NAME", name, "VERSION", version, "ARCH", "any"}, more...)
-	for i := 0; i+1 < len(more); i += 2 {
-		fmt.Fprintf(&b, "%%%s%%\n%s\n\n", more[i], more[i+1])
-	}
-	return b.String()
-}
-
-// cases is a system with a package for each rule by which pacman finds updates.
-func cases(t *testing.T) *world {
+// casesSystem has a package for each rule by which pacman finds updates.
+func casesSystem(t *testing.T) *harness.System {
 	t.Helper()
-	w := &world{db: t.TempDir(), home: t.TempDir()}
-	w.conf = filepath.Join(w.home, "pacman.conf")
-	put := func(path, text string) {
-		t.Helper()
-		path = filepath.Join(w.db, path)
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
-	}
-	put("local/ALPM_DB_VERSION", "9\n")
+	s := harness.New(t, harness.NoDatabases())
 	for _, p := range [][]string{
 		{"plain", "1-1"},
 		{"newer-in-the-second", "1-1"},
@@ -52,14 +35,13 @@ func cases(t *testing.T) *world {
 		{"only-third", "1-1"},
 		{"foreign", "1-1", "REASON", "1"},
 	} {
-		dir := "local/" + p[0] + "-" + p[1]
-		put(dir+"/desc", fields(p[0], p[1], p[2:]...))
-		put(dir+"/files", "%FILES%\nusr/\nusr/"+p[0]+"\n\n")
+		s.Install(p[0], p[1], p[2:]...)
 	}
-	put("local/nodesc-1-1/files", "%FILES%\nusr/\n\n")
-	put("local/nofiles-1-1/desc", fields("nofiles", "1-1"))
-	put("local/empty-1-1/desc", "")
-	put("local/stray/x", "")
+	local := func(path, text string) { harness.Write(t, filepath.Join(s.DB, "local", path), text) }
+	local("nodesc-1-1/files", "%FILES%\nusr/\n\n")
+	local("nofiles-1-1/desc", harness.Desc("nofiles", "1-1"))
+	local("empty-1-1/desc", "")
+	local("stray/x", "")
 	for repo, packages := range map[string][][]string{
 		"one": {
 			{"plain", "2-1"},
@@ -80,29 +62,20 @@ func cases(t *testing.T) *world {
 		"two":   {{"newer-in-the-second", "2-1"}, {"only-second", "2-1"}, {"plain", "3-1"}},
 		"three": {{"only-third", "2-1"}},
 	} {
-		path := filepath.Join(w.db, "sync", repo+".db")
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		f, err := os.Create(path)
-		require.NoError(t, err)
-		zw := gzip.NewWriter(f)
-		tw := tar.NewWriter(zw)
+		var entries []harness.Entry
 		for _, p := range packages {
-			text := fields(p[0], p[1], p[2:]...)
-			require.NoError(t, tw.WriteHeader(&tar.Header{Name: p[0] + "-" + p[1] + "/desc", Mode: 0o644, Size: int64(len(text))}))
-			_, err := tw.Write([]byte(text))
-			require.NoError(t, err)
+			entries = append(entries, harness.Package(p[0], p[1], p[2:]...))
 		}
-		require.NoError(t, tw.Close())
-		require.NoError(t, zw.Close())
-		require.NoError(t, f.Close())
+		harness.Write(t, s.Sync(repo), harness.Database(t, entries...))
 	}
-	return w
+	return s
 }
 
-// TestCasesEqualPacman compares the programs' lists where each rule decides
-// something, under configurations that change what it decides.
-func TestCasesEqualPacman(t *testing.T) {
-	w := cases(t)
+// TestUpdates_EachRule compares lists where each rule decides something, under
+// configurations that change what it decides.
+func TestUpdates_EachRule(t *testing.T) {
+	need.Program(t, "pacman")
+	s := casesSystem(t)
 	for name, c := range map[string]struct{ options, one, two, three string }{
 		"plain":         {},
 		"ignored":       {options: "IgnorePkg = ignored glob-*\nIgnoreGroup = h?ld"},
@@ -112,29 +85,83 @@ func TestCasesEqualPacman(t *testing.T) {
 		"search only":   {one: "Usage = Search", two: "Usage = Upgrade"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.NoError(t, os.WriteFile(w.conf, fmt.Appendf(nil, "[options]\nArchitecture = x86_64\nSigLevel = Never\n%s\n"+
+			t.Parallel()
+			w := newWorld(t, s.Beside(t, fmt.Sprintf("[options]\nArchitecture = x86_64\nSigLevel = Never\n%s\n"+
 				"[one]\nServer = file:///nowhere\n%s\n[two]\nServer = file:///nowhere\n%s\n[three]\nServer = file:///nowhere\n%s\n",
-				c.options, c.one, c.two, c.three), 0o644))
-			require.NotEmpty(t, w.pacman(t, "-Qu").Lines())
-			all := w.pacman(t, "-Qq").Lines()
-			for _, y := range w.ways(t) {
-				for _, q := range []struct{ pacman, omg []string }{
-					{[]string{"-Q"}, []string{"installed"}},
-					{[]string{"-Qu"}, []string{"outdated"}},
-					{[]string{"-Quq"}, []string{"outdated", "-q"}},
-					{[]string{"-Qm"}, []string{"foreign"}},
-					{[]string{"-Qe"}, []string{"explicit"}},
-					{[]string{"-Qd"}, []string{"installed", "--deps"}},
-					{[]string{"-Qdt"}, []string{"orphans"}},
-					{[]string{"-Qi"}, []string{"info", "-i"}},
-					{[]string{"-Qs", "virtual"}, []string{"installed", "virtual"}},
-				} {
-					y.same(t, w.pacman(t, q.pacman...), q.omg...)
-				}
-				y.sameFiles(t, w, all, true)
+				c.options, c.one, c.two, c.three)))
+			require.NotEmpty(t, w.pacman("-Qu").Lines())
+			w.same(
+				asked("-Q", "installed"),
+				asked("-Qu", "outdated"),
+				asked("-Quq", "outdated -q"),
+				asked("-Qm", "foreign"),
+				asked("-Qe", "explicit"),
+				asked("-Qd", "installed --deps"),
+				asked("-Qdt", "orphans"),
+				asked("-Qi", "info -i"),
+				asked("-Qs virtual", "installed virtual"),
+			)
+			w.sameFiles(w.pacman("-Qq").Lines(), true)
+			for _, way := range w.ways {
 				// What pacman would ask about, if the repository is one to upgrade from.
-				require.Equal(t, c.one == "", strings.Contains(y.omg(t, "outdated", "--all", "--json").Stdout, `"by":"replacer"`), y.name)
+				require.Equal(t, c.one == "", strings.Contains(way.Omg("outdated", "--all", "--json").Stdout, `"by":"replacer"`), way.Name)
 			}
+		})
+	}
+}
+
+// faults are what a local database comes to have.
+func faults() map[string]string {
+	desc := func(name, version, more string) string {
+		return "%NAME%\n" + name + "\n\n%VERSION%\n" + version + "\n\n" + more
+	}
+	return map[string]string{
+		"nodesc-1-1/files":    "%FILES%\nusr/\n",
+		"empty-1-1/desc":      "",
+		"cut-1-1/desc":        "%NAME%\ncut\n\n%VERS",
+		"noreason-2:1-1/desc": desc("noreason", "2:1-1", "%DEPENDS%\nvirtual>=2\n\n"),
+		"provider-1-1/desc":   desc("provider", "1-1", "%REASON%\n1\n\n%PROVIDES%\nvirtual=2.5\n\n"),
+		"provider2-1-1/desc":  desc("provider2", "1-1", "%REASON%\n1\n\n%PROVIDES%\nvirtual=1\n\n"),
+		"optional-1-1/desc":   desc("optional", "1-1", "%REASON%\n1\n\n"),
+		"wants-1-1/desc":      desc("wants", "1-1", "%OPTDEPENDS%\noptional: for fun\nnothere: never\n\n%VALIDATION%\nnone\n\n"),
+		"oddreason-1-1/desc":  desc("oddreason", "1-1", "%REASON%\n7\n\n"),
+		"script-1-1/desc":     desc("script", "1-1", ""),
+		"script-1-1/install":  "post_install() { :; }\n",
+		"stray/x":             "",
+		"strayfile":           "",
+		"other-1-1/desc":      desc("another", "1-1", ""),
+		"strange-1-1/desc":    desc("strange", "1-1", "%GROUPS%\nodd group\n\n%NEW%\nwhat pacman will have\n\n"),
+	}
+}
+
+// TestLists_Generated compares lists of generated databases, as they are and with
+// faults.
+func TestLists_Generated(t *testing.T) {
+	need.Program(t, "pacman")
+	for name, faults := range map[string]map[string]string{"as it is": nil, "faults": faults()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := harness.New(t, harness.Generated(fixture.Options{Packages: 1500, Installed: 400, Duplicates: 60, Seed: 11}))
+			for path, text := range faults {
+				harness.Write(t, filepath.Join(s.DB, "local", path), text)
+			}
+			w := newWorld(t, s)
+			all := w.pacman("-Qq").Lines()
+			require.GreaterOrEqual(t, len(all), 400)
+			w.same(
+				asked("-Q", "installed"),
+				asked("-Qu", "outdated"),
+				asked("-Qm", "foreign"),
+				asked("-Qe", "explicit"),
+				asked("-Qeq", "explicit -q"),
+				asked("-Qd", "installed --deps"),
+				asked("-Qdt", "orphans"),
+				asked("-Qdtt", "orphans --required"),
+				asked("-Qi", "info -i"),
+				asked("-Qs lib", "installed lib"),
+				asked("-Qs .", "installed -x ."),
+			)
+			w.sameFiles(all, faults != nil)
 		})
 	}
 }

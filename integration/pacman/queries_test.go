@@ -1,6 +1,7 @@
 package pacman
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -12,15 +13,27 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// query is one search: as omg takes it, and as pacman does.
+// query is one search: its words as omg takes them, and as pacman does.
 type query struct {
-	omg    []string
+	words  []string
+	regex  bool
 	pacman []string
+}
+
+// key is the same for two queries that are the same to pacman.
+func (q query) key() string { return fmt.Sprintf("%q", q.pacman) }
+
+// omg are omg's arguments.
+func (q query) omg() []string {
+	if q.regex {
+		return slices.Concat([]string{"-x", "--"}, q.words)
+	}
+	return slices.Concat([]string{"--"}, q.words)
 }
 
 // literal is a query of plain words; pacman gets them escaped.
 func literal(words ...string) query {
-	q := query{omg: append([]string{"--"}, words...), pacman: []string{"--"}}
+	q := query{words: words, pacman: []string{"--"}}
 	for _, w := range words {
 		w = escape.ReplaceAllString(w, `\$0`)
 		if w == "-" {
@@ -36,7 +49,7 @@ var escape = regexp.MustCompile(`[][(){}.*+?^$|\\]`)
 
 // expression is a query of expressions, as pacman takes them.
 func expression(words ...string) query {
-	return query{omg: append([]string{"-x", "--"}, words...), pacman: append([]string{"--"}, words...)}
+	return query{words: words, regex: true, pacman: append([]string{"--"}, words...)}
 }
 
 // queries are the ones written by hand and, from the real packages' own text,

@@ -1,0 +1,61 @@
+package pacman
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// TestInstalled_VersionGone: a daemon that read the local database before it had
+// another version goes on with what it read, and says so. What it has not kept is
+// refused. The script local-version has those that have not read it.
+func TestInstalled_VersionGone(t *testing.T) {
+	need.Program(t, "pacman")
+	s := harness.New(t)
+	d := s.Start()
+	before := d.Omg("explicit", "-q").Stdout
+	require.NotEmpty(t, before)
+	name, _, _ := strings.Cut(before, "\n")
+	version := filepath.Join(s.DB, "local", "ALPM_DB_VERSION")
+	stale := func(r *wire.StatusResult) bool { return r.Stale && strings.Contains(r.Why, "local database") }
+	for _, text := range []string{"8\n", "99\n", "abc\n", "", "missing"} {
+		require.NoError(t, os.RemoveAll(version))
+		if text != "missing" {
+			harness.Write(t, version, text)
+		}
+		require.NotZero(t, s.Pacman("-Q").Code)
+		d.AwaitStatus(stale, "a local database that cannot be read")
+		status := d.Omg("status").Stdout
+		require.Contains(t, status, "State           : stale since ")
+		require.NotContains(t, status, "Installed       : unknown")
+		require.Equal(t, before, d.Omg("explicit", "-q").Stdout)
+		for _, command := range []string{
+			"installed", "explicit", "orphans", "foreign", "outdated", "info -i " + name, "explicit -q", "explicit --count", "installed --json",
+		} {
+			require.Contains(t, d.Omg(strings.Fields(command)...).Stderr, "what is installed could not be checked since", command)
+		}
+		for _, command := range []string{"owns /usr/bin/env", "files " + name, "why " + name} {
+			harness.RequireError(t, d.Omg(strings.Fields(command)...), "omg", 3, "local database")
+		}
+	}
+
+	// A refresh that reads nothing makes nothing newer, though the clock goes on.
+	since := d.Status().At
+	harness.Await(t, func() bool { return time.Now().Unix() > since }, "another second than %d", since)
+	refreshed := d.Omg("refresh")
+	require.Equal(t, 3, refreshed.Code, refreshed.Stderr)
+	require.Contains(t, refreshed.Stderr, "local database")
+	require.Equal(t, since, d.Status().At)
+
+	harness.Write(t, version, "9\n")
+	d.AwaitStatus(func(r *wire.StatusResult) bool { return !r.Stale && r.Why == "" }, "all databases again")
+	requireSame(t, s.Pacman("-Qe"), d.Way("daemon"), "explicit")
+}

@@ -1,0 +1,133 @@
+package pacman
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/termtext"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// searchParts is how many parts of the queries are asked at the same time, where
+// there are as many processors.
+const searchParts = 8
+
+// testSearch compares the names that are found. An expression that pacman refuses,
+// omg refuses. Each query goes to the daemon, and to an index by the command line;
+// each tenth by the command line to the daemon too, and to the databases: it
+// takes long to read them, and what searches them is the code for an index.
+func testSearch(t *testing.T, w *world) {
+	all := queries(t, w.offered())
+	answers := map[string]*answer{}
+	for _, q := range all {
+		answers[q.key()] = &answer{}
+	}
+	for part := range searchParts {
+		t.Run(fmt.Sprintf("part %d", part), func(t *testing.T) {
+			t.Parallel()
+			w := w.in(t)
+			conn := w.daemon.Dial()
+			for i := part; i < len(all); i += searchParts {
+				q := all[i]
+				want := answers[q.key()].get(w, q)
+				requireSameSearch(t, "a connection", q, want, searchBy(t, conn, q))
+				for _, way := range w.ways {
+					if way.Name == "index" || i%10 == 0 {
+						requireSameSearch(t, way.Name, q, want, way.Omg(append([]string{"search", "-q", "--limit", "0"}, q.omg()...)...))
+					}
+				}
+			}
+		})
+	}
+}
+
+// answer is what pacman finds: some queries are drawn more than once.
+type answer struct {
+	once sync.Once
+	harness.Result
+}
+
+func (a *answer) get(w *world, q query) harness.Result {
+	a.once.Do(func() { a.Result = w.pacman(append([]string{"-Ssq"}, q.pacman...)...) })
+	return a.Result
+}
+
+// searchBy asks a daemon without the command line. The result is what that would
+// print.
+func searchBy(t testing.TB, conn *client.Conn, q query) (r harness.Result) {
+	t.Helper()
+	var found wire.SearchResult
+	err := conn.Call(t.Context(), wire.OpSearch, &wire.SearchRequest{Words: q.words, Regex: q.regex}, func(part []byte, _ bool) error {
+		return wire.DecodeSearch(part, &found, func(p *wire.Package) error {
+			r.Stdout += p.Name + "\n"
+			return nil
+		})
+	})
+	var refused *wire.Error
+	switch {
+	case errors.As(err, &refused) && refused.Code == wire.CodeInvalid:
+		r.Code, r.Stderr = exit.Usage, refused.Message
+	case err != nil:
+		require.NoError(t, err)
+	case found.Total == 0:
+		r.Code = exit.NotFound
+	}
+	return r
+}
+
+// requireSameSearch compares what omg found with what pacman found, in any order.
+func requireSameSearch(t testing.TB, way string, q query, want, got harness.Result) {
+	t.Helper()
+	what := fmt.Sprintf("%s: omg search %q, pacman -Ssq %q\n%s%s", way, q.omg(), q.pacman, got.Stderr, want.Stderr)
+	theirs, ours := want.Lines(), got.Lines()
+	slices.Sort(theirs)
+	slices.Sort(ours)
+	require.Empty(t, without(theirs, ours), "pacman finds them, omg does not: "+what)
+	require.Empty(t, without(ours, theirs), "omg finds them, pacman does not: "+what)
+	require.Equal(t, theirs, ours, what)
+	switch {
+	case strings.Contains(want.Stderr, "regular expression"):
+		require.Equal(t, exit.Usage, got.Code, what)
+	case len(theirs) == 0:
+		require.Equal(t, exit.NotFound, got.Code, what)
+	default:
+		require.Equal(t, exit.OK, got.Code, what)
+	}
+}
+
+// without returns what only the first of two sorted lists has.
+func without(list, other []string) (only []string) {
+	for _, s := range list {
+		if _, found := slices.BinarySearch(other, s); !found {
+			only = append(only, s)
+		}
+	}
+	return only
+}
+
+// testSearchMarks compares how a search shows packages, the mark of an installed
+// one among it.
+func testSearchMarks(t *testing.T, w *world) {
+	for _, word := range []string{"lib32", "git", "gtk"} {
+		want := w.pacman("-Ss", word).Lines()
+		require.Contains(t, strings.Join(want, "\n"), "[installed: ")
+		slices.Sort(want)
+		for i := range want {
+			want[i] = termtext.Clean(want[i])
+		}
+		for _, way := range w.ways {
+			got := way.Omg("search", "--limit", "0", word).Lines()
+			slices.Sort(got)
+			require.Equal(t, want, got, way.Name)
+		}
+	}
+}

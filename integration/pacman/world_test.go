@@ -1,0 +1,181 @@
+package pacman
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/termtext"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// world is a system with the real pacman to ask about it.
+type world struct {
+	*harness.System
+	// oracle are the databases for pacman: the system's, or ones with the same
+	// content.
+	oracle string
+	daemon *harness.Daemon
+	ways   []harness.Way
+}
+
+// newWorld sets up the ways to an answer from a system's databases, which do not
+// change any more.
+func newWorld(t testing.TB, s *harness.System) *world {
+	t.Helper()
+	need.Program(t, "pacman")
+	w := &world{System: s, oracle: s.DB}
+	return w.start()
+}
+
+// unpacked are databases with the same content as the system's, not compressed:
+// pacman reads all of them for each question, and spends a third of its time on
+// decompression.
+func unpacked(t testing.TB, s *harness.System) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.Symlink(filepath.Join(s.DB, "local"), filepath.Join(dir, "local")))
+	databases, err := filepath.Glob(s.Sync("*"))
+	require.NoError(t, err)
+	require.Len(t, databases, 3)
+	for _, path := range databases {
+		z, err := gzip.NewReader(bytes.NewReader(harness.Read(t, path)))
+		require.NoError(t, err)
+		archive, err := io.ReadAll(z)
+		require.NoError(t, err)
+		harness.Write(t, filepath.Join(dir, "sync", filepath.Base(path)), archive)
+	}
+	return dir
+}
+
+// start starts the daemon and builds the index.
+func (w *world) start() *world {
+	index := w.IndexWay()
+	w.daemon = w.Start()
+	w.ways = []harness.Way{w.daemon.Way("daemon"), index, w.DatabasesWay()}
+	return w
+}
+
+// configured is the world of the same databases with another pacman.conf.
+func (w *world) configured(t testing.TB, conf string) *world {
+	t.Helper()
+	next := &world{System: w.Beside(t, conf), oracle: w.oracle}
+	return next.start()
+}
+
+// in is the same world for a subtest.
+func (w *world) in(t testing.TB) *world {
+	next := &world{System: w.For(t), oracle: w.oracle, daemon: w.daemon.For(t)}
+	for _, way := range w.ways {
+		next.ways = append(next.ways, way.For(t))
+	}
+	return next
+}
+
+// pacman runs the real one.
+func (w *world) pacman(args ...string) harness.Result {
+	w.T.Helper()
+	return w.Tool("pacman", slices.Concat([]string{"--config", w.Conf, "-b", w.oracle, "--color", "never"}, args)...)
+}
+
+// installed are the packages of the local database.
+func (w *world) installed() []*pacmandb.Installed {
+	w.T.Helper()
+	local, err := pacmandb.ReadLocal(w.T.Context(), w.DB)
+	require.NoError(w.T, err)
+	require.Greater(w.T, len(local.Packages), 500)
+	return local.Packages
+}
+
+// offered are the packages of the repositories.
+func (w *world) offered() (all []wire.Package) {
+	w.T.Helper()
+	for _, repo := range []string{"core", "extra", "multilib"} {
+		_, err := pacmandb.ReadSync(w.T.Context(), w.Sync(repo), repo, func(p *wire.Package) error {
+			q := *p
+			q.Provides, q.Groups = slices.Clone(p.Provides), slices.Clone(p.Groups)
+			all = append(all, q)
+			return nil
+		})
+		require.NoError(w.T, err)
+	}
+	require.Greater(w.T, len(all), 3000)
+	return all
+}
+
+func names(packages []*pacmandb.Installed) []string {
+	out := make([]string, len(packages))
+	for i, p := range packages {
+		out[i] = p.Name
+	}
+	return out
+}
+
+// question is one question, as pacman and as omg take it.
+type question struct{ pacman, omg []string }
+
+// asked splits two command lines.
+func asked(pacman, omg string) question {
+	return question{strings.Fields(pacman), strings.Fields(omg)}
+}
+
+// same demands that omg prints what pacman prints, each way, and finds nothing
+// where pacman finds nothing.
+func (w *world) same(questions ...question) {
+	w.T.Helper()
+	for _, q := range questions {
+		want := w.pacman(q.pacman...)
+		for _, way := range w.ways {
+			requireSame(w.T, want, way, q.omg...)
+		}
+	}
+}
+
+// requireSame compares what omg answers one way with what pacman answered. pacman
+// has one exit code for finding nothing and for every error.
+func requireSame(t testing.TB, pacman harness.Result, way harness.Way, args ...string) {
+	t.Helper()
+	got := way.Omg(args...)
+	what := fmt.Sprintf("%s: omg %.300q\n%s", way.Name, args, got.Stderr)
+	requireSameLines(t, pacman.Stdout, got.Stdout, what)
+	require.Equal(t, pacman.Code != 0, got.Code != 0, what)
+	require.LessOrEqual(t, got.Code, 1, what)
+}
+
+// requireSameLines compares what pacman printed with what omg printed, and shows
+// the first line that differs. The one difference that is kept: omg replaces
+// marks that steer bidirectional text, as two descriptions of the corpus have.
+func requireSameLines(t testing.TB, pacman, omg, what string) {
+	t.Helper()
+	want, got := strings.Split(pacman, "\n"), strings.Split(omg, "\n")
+	for i := range min(len(want), len(got)) {
+		require.Equal(t, termtext.Clean(want[i]), got[i], "%s, line %d", what, i)
+	}
+	require.Len(t, got, len(want), what)
+}
+
+// sameFiles demands that the packages have the files that pacman -Ql lists. Unlike
+// pacman, omg says which lists it could not read: lacking says that there are such.
+func (w *world) sameFiles(packages []string, lacking bool) {
+	w.T.Helper()
+	want := w.pacman(append([]string{"-Ql"}, packages...)...)
+	for _, way := range w.ways {
+		got := way.Omg(append([]string{"files"}, packages...)...)
+		requireSameLines(w.T, want.Stdout, got.Stdout, way.Name)
+		require.Equal(w.T, lacking, got.Code == 3, got.Stderr)
+		require.Equal(w.T, lacking, strings.Contains(got.Stderr, "no file list of "), got.Stderr)
+	}
+}
