@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"os/exec"
 	"slices"
 	"testing"
 
@@ -47,7 +48,13 @@ func (w Way) For(t testing.TB) Way {
 // Omg runs omg that way.
 func (w Way) Omg(args ...string) Result {
 	w.s.T.Helper()
-	return w.s.Run("omg", slices.Concat(w.Args, args)...)
+	return Run(w.s.T, w.Command(args...))
+}
+
+// Command prepares omg that way.
+func (w Way) Command(args ...string) *exec.Cmd {
+	w.s.T.Helper()
+	return w.s.Command("omg", slices.Concat(w.Args, args)...)
 }
 
 // With is the same way with more variables.

@@ -7,78 +7,53 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/need"
 )
 
-func TestMain(m *testing.M) { programs.Main(m) }
+func TestMain(m *testing.M) { harness.Main(m) }
 
 // shown is how many results a terminal gets unless asked for more.
 const shown = 50
 
 // way is one way in which omg comes to an answer.
 type way struct {
-	name string
-	args []string
-	env  []string
-	// note is what it says on standard error of itself.
+	harness.Way
+	// note is what it prints on standard error about itself.
 	note string
 }
 
-// ways sets up all three on a generated database: through the daemon, from an
+// ways sets all three up on a generated database: through the daemon, from an
 // index, from the databases.
 func ways(t *testing.T) []way {
 	t.Helper()
-	home := t.TempDir()
-	db, conf, data := filepath.Join(home, "db"), filepath.Join(home, "pacman.conf"), filepath.Join(home, "data")
-	require.NoError(t, fixture.Write(db, fixture.Options{Packages: 3000, Installed: 300, Seed: 1}))
-	require.NoError(t, os.WriteFile(conf, []byte(fixture.Config), 0o644))
-	require.NoError(t, os.Mkdir(data, 0o755))
-	env := programs.Env(home, "TERM=xterm-256color")
-	config := []string{"--dbpath", db, "--pacman-config", conf}
-	index := filepath.Join(data, "repos.omgidx")
-	built := programs.Run(t, env, "omg-index", append([]string{"build", "-o", index}, config...)...)
-	require.Zero(t, built.Code, built.Stderr)
-	d := programs.Start(t, env, append([]string{"--data-dir", data}, config...)...)
-	require.Eventually(t, func() bool {
-		asked := programs.Run(t, env, "omg", "--socket", d.Socket, "status", "--format", "{{.counts.installed}}")
-		return asked.Code == 0 && asked.Stderr == "" && asked.Stdout == "300\n"
-	}, 20*time.Second, 20*time.Millisecond, "omgd does not get ready")
-	return []way{
-		{"daemon", []string{"--socket", d.Socket}, env, ""},
-		{"index", append([]string{"--no-daemon", "--index", index}, config...), env, ""},
-		{
-			"databases", append([]string{"--no-daemon", "--data-dir", t.TempDir()}, config...), env,
-			"omg: read the databases themselves: there is no index; omg-index build makes one\n",
-		},
+	need.Terminal(t)
+	s := harness.New(t, harness.Env("TERM=xterm-256color"), harness.Generated(fixture.Options{Packages: 3000, Installed: 300, Seed: 1}))
+	all := make([]way, 3)
+	for i, y := range s.Ways() {
+		all[i] = way{Way: y}
 	}
+	all[2].note = "omg: read the databases themselves: there is no index; omg-index build makes one\n"
+	return all
 }
 
-// piped runs omg with both streams into pipes.
-func (y way) piped(t *testing.T, args ...string) programs.Result {
-	t.Helper()
-	return programs.Run(t, y.env, "omg", append(slices.Clone(y.args), args...)...)
-}
+// in is the same way for a subtest.
+func (y way) in(t *testing.T) way { return way{y.For(t), y.note} }
 
 // with adds to the environment.
-func (y way) with(env ...string) way {
-	y.env = append(slices.Clone(y.env), env...)
-	return y
-}
+func (y way) with(env ...string) way { return way{y.With(env...), y.note} }
 
 // stream says which of omg's streams are the terminal.
 type stream int
@@ -109,7 +84,7 @@ func (s screen) resize(t *testing.T, columns int) {
 // on runs omg with some of its streams on a screen and the others in pipes. What
 // it prints on the screen is the result's standard output, or if that is in a
 // pipe the result's standard error.
-func (y way) on(t *testing.T, s screen, which stream, args ...string) programs.Result {
+func (y way) on(t *testing.T, s screen, which stream, args ...string) harness.Result {
 	t.Helper()
 	const end = "\x04end of this program\x04"
 	seen := make(chan string, 1)
@@ -126,8 +101,7 @@ func (y way) on(t *testing.T, s screen, which stream, args ...string) programs.R
 		seen <- strings.ReplaceAll(strings.TrimSuffix(string(all), end), "\r\n", "\n")
 	}()
 	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), filepath.Join(programs.Dir(t), "omg"), append(slices.Clone(y.args), args...)...)
-	cmd.Env = y.env
+	cmd := y.Command(args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.tty, &out, &errs
 	if which&stdout != 0 {
 		cmd.Stdout = s.tty
@@ -135,19 +109,15 @@ func (y way) on(t *testing.T, s screen, which stream, args ...string) programs.R
 	if which&stderr != 0 {
 		cmd.Stderr = s.tty
 	}
-	_ = cmd.Run() // the exit code says it
+	code := harness.Run(t, cmd).Code
 	_, err := io.WriteString(s.tty, end)
 	require.NoError(t, err)
-	r := programs.Result{Stdout: out.String(), Stderr: errs.String(), Code: cmd.ProcessState.ExitCode()}
-	select {
-	case text := <-seen:
-		if which&stdout != 0 {
-			r.Stdout = text
-		} else {
-			r.Stderr = text
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("the screen does not end")
+	r := harness.Result{Stdout: out.String(), Stderr: errs.String(), Code: code}
+	text := harness.Receive(t, seen, "the end of what the screen shows")
+	if which&stdout != 0 {
+		r.Stdout = text
+	} else {
+		r.Stderr = text
 	}
 	return r
 }
@@ -165,11 +135,26 @@ func results(out string) int {
 	return n
 }
 
-func TestSearchShowsFiftyOnATerminal(t *testing.T) {
-	for _, y := range ways(t) {
-		t.Run(y.name, func(t *testing.T) {
+// TestTerminal has all parts ask one daemon, one index and the same databases.
+func TestTerminal(t *testing.T) {
+	all := ways(t)
+	for name, test := range map[string]func(*testing.T, []way){
+		"search shows fifty":      testSearchLimit,
+		"search prints all piped": testSearchPiped,
+		"color":                   testColor,
+		"width":                   testWidth,
+		"reader goes":             testReaderGoes,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, all) })
+	}
+}
+
+func testSearchLimit(t *testing.T, all []way) {
+	for _, y := range all {
+		t.Run(y.Name, func(t *testing.T) {
+			y := y.in(t)
 			s := newScreen(t, 80)
-			all := len(y.piped(t, "search", "-q", "lib").Lines())
+			all := len(y.Omg("search", "-q", "lib").Lines())
 			require.Greater(t, all, 3*shown)
 			left := func(n int) string { return fmt.Sprintf("omg: %d more; --limit 0 shows all\n", all-n) }
 
@@ -209,11 +194,12 @@ func TestSearchShowsFiftyOnATerminal(t *testing.T) {
 	}
 }
 
-func TestSearchPrintsAllIntoAPipe(t *testing.T) {
-	for _, y := range ways(t) {
-		t.Run(y.name, func(t *testing.T) {
-			all := len(y.piped(t, "search", "-q", "lib").Lines())
-			got := y.piped(t, "search", "lib")
+func testSearchPiped(t *testing.T, all []way) {
+	for _, y := range all {
+		t.Run(y.Name, func(t *testing.T) {
+			y := y.in(t)
+			all := len(y.Omg("search", "-q", "lib").Lines())
+			got := y.Omg("search", "lib")
 			require.Equal(t, all, results(got.Stdout))
 			require.Equal(t, y.note, got.Stderr)
 			require.NotContains(t, got.Stdout, "\x1b")
@@ -221,17 +207,17 @@ func TestSearchPrintsAllIntoAPipe(t *testing.T) {
 			require.Equal(t, got, y.on(t, newScreen(t, 40), stderr, "search", "lib"))
 			few := y.on(t, newScreen(t, 40), stderr, "search", "-q", "--limit", "7", "lib")
 			require.Len(t, few.Lines(), 7)
-			require.Equal(t, y.note, few.Stderr, "who asks for seven through a pipe gets seven")
+			require.Equal(t, y.note, few.Stderr, "a pipe gets the seven that were asked for")
 		})
 	}
 }
 
-func TestColor(t *testing.T) {
-	y := ways(t)[1]
+func testColor(t *testing.T, all []way) {
+	y := all[1].in(t)
 	s := newScreen(t, 80)
 	wide := y.with("COLUMNS=0") // one line a text, as in a pipe
 	for _, command := range [][]string{{"search", "--limit", "20", "lib"}, {"info", "bash", "glibc"}, {"installed"}, {"explicit"}} {
-		plain := y.piped(t, command...)
+		plain := y.Omg(command...)
 		require.Zero(t, plain.Code, command)
 		for _, c := range []struct {
 			env, color string
@@ -277,12 +263,12 @@ func TestColor(t *testing.T) {
 	require.Equal(t, "omg: error: --color takes auto, always or never, not \"sometimes\"\nomg: hint: see --help\n", wrong.Stderr)
 }
 
-// TestWidth changes a terminal's size from command to command.
-func TestWidth(t *testing.T) {
-	y := ways(t)[0]
+// testWidth changes a terminal's size from command to command.
+func testWidth(t *testing.T, all []way) {
+	y := all[0].in(t)
 	s := newScreen(t, 80)
 	args := []string{"search", "--limit", "0", "--color", "never", "lib"}
-	plain := y.piped(t, args...).Stdout
+	plain := y.Omg(args...).Stdout
 	at := map[int]string{}
 	for _, columns := range []int{80, 30, 200, 80, 0, 1} {
 		s.resize(t, columns)
@@ -313,17 +299,18 @@ func TestWidth(t *testing.T) {
 	// COLUMNS is asked before the terminal, and in a pipe, as pacman does.
 	s.resize(t, 200)
 	require.Equal(t, at[30], y.with("COLUMNS=30").on(t, s, stdout, args...).Stdout)
-	require.Equal(t, at[30], y.with("COLUMNS=30").piped(t, args...).Stdout)
+	require.Equal(t, at[30], y.with("COLUMNS=30").Omg(args...).Stdout)
 	require.Equal(t, plain, y.with("COLUMNS=0").on(t, s, stdout, args...).Stdout)
 	require.Equal(t, at[200], y.with("COLUMNS=wide").on(t, s, stdout, args...).Stdout)
 }
 
-// TestReaderThatGoes closes a pipe, as head does, and a terminal in the middle
+// testReaderGoes closes a pipe, as head does, and a terminal in the middle
 // of the output: omg ends at once and has nothing to say about it.
-func TestReaderThatGoes(t *testing.T) {
-	for _, y := range ways(t) {
+func testReaderGoes(t *testing.T, all []way) {
+	for _, y := range all {
 		for _, terminal := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, terminal %v", y.name, terminal), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, terminal %v", y.Name, terminal), func(t *testing.T) {
+				y := y.in(t)
 				var read, written *os.File
 				var err error
 				if terminal {
@@ -335,14 +322,14 @@ func TestReaderThatGoes(t *testing.T) {
 					t.Cleanup(func() { read.Close(); written.Close() })
 				}
 				var errs bytes.Buffer
-				cmd := exec.CommandContext(t.Context(), filepath.Join(programs.Dir(t), "omg"), append(slices.Clone(y.args), "search", "--limit", "0", "e")...)
-				cmd.Env, cmd.Stdout, cmd.Stderr = y.env, written, &errs
-				require.NoError(t, cmd.Start())
+				cmd := y.Command("search", "--limit", "0", "e")
+				cmd.Stdout, cmd.Stderr = written, &errs
+				omg := harness.Start(t, cmd)
 				require.NoError(t, written.Close())
 				_, err = io.ReadFull(read, make([]byte, 100))
 				require.NoError(t, err)
 				require.NoError(t, read.Close())
-				wait(t, cmd)
+				omg.Wait()
 				if !terminal {
 					require.Equal(t, y.note, errs.String())
 				}
@@ -351,48 +338,30 @@ func TestReaderThatGoes(t *testing.T) {
 	}
 }
 
-// wait waits for the end of a program, at most ten seconds.
-func wait(t *testing.T, cmd *exec.Cmd) {
-	t.Helper()
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // its state says it
-		close(ended)
-	}()
-	select {
-	case <-ended:
-	case <-time.After(10 * time.Second):
-		_ = cmd.Process.Kill()
-		<-ended
-		t.Fatal("the program does not end")
-	}
-}
-
-// TestInterrupt types Ctrl-C while omg waits for a daemon that says nothing.
-func TestInterrupt(t *testing.T) {
-	dir, err := os.MkdirTemp("", "omg-mute-") // short: a socket's path has 107 bytes at most
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	socket := filepath.Join(dir, "s")
-	l, err := net.Listen("unix", socket)
+// TestOmg_Interrupted types Ctrl-C while omg waits for a daemon that says nothing.
+func TestOmg_Interrupted(t *testing.T) {
+	need.Terminal(t)
+	s := harness.New(t, harness.NoDatabases())
+	l, err := net.Listen("unix", s.Socket())
 	require.NoError(t, err)
 	defer l.Close()
-	cmd := exec.CommandContext(t.Context(), filepath.Join(programs.Dir(t), "omg"), "--socket", socket, "search", "lib")
-	cmd.Env = programs.Env(dir)
-	master, err := pty.Start(cmd)
-	require.NoError(t, err)
-	defer master.Close()
+	screen := newScreen(t, 80)
+	cmd := s.Command("omg", "--socket", s.Socket(), "search", "lib")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = screen.tty, screen.tty, screen.tty
+	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
+	omg := harness.Start(t, cmd)
+	require.NoError(t, screen.tty.Close())
 	peer, err := l.Accept()
 	require.NoError(t, err)
 	defer peer.Close()
 	_, err = io.ReadFull(peer, make([]byte, 4)) // it has asked and waits
 	require.NoError(t, err)
-	_, err = master.Write([]byte{3})
+	_, err = screen.master.Write([]byte{3})
 	require.NoError(t, err)
-	wait(t, cmd)
+	omg.Wait()
 	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	require.True(t, status.Signaled(), "a shell must see that it was interrupted")
 	require.Equal(t, syscall.SIGINT, status.Signal())
-	out, _ := io.ReadAll(master) // ends with an error when the last writer is gone
+	out, _ := io.ReadAll(screen.master) // ends with an error when the last writer is gone
 	require.Equal(t, "^C", string(out))
 }

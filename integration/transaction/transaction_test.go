@@ -35,8 +35,8 @@ type system struct {
 }
 
 // newSystem makes the repository and starts omgd before anything is installed.
-// omgd does not look at the databases by itself: what it learns of it learns from
-// what the system reports of the change.
+// omgd does not look at the databases by itself: it learns of a change because the
+// system reports it.
 func newSystem(t *testing.T) *system {
 	t.Helper()
 	need.Program(t, "pacman")
