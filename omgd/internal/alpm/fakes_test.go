@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -25,7 +26,7 @@ func fake(t *testing.T, script string, file []byte) *Worker {
 	path := filepath.Join(dir, "worker")
 	script = "#!/bin/sh\nPATH=/usr/bin:/bin\nfile=" + dir + "/file\n" + script + "\n"
 	require.NoError(t, os.WriteFile(path, []byte(script), 0o755))
-	return &Worker{path: path, timeout: 20 * time.Second}
+	return &Worker{path: path, timeout: await.Hang}
 }
 
 // frames encodes answers one after the other.
@@ -129,36 +130,46 @@ func TestWorkerMissing(t *testing.T) {
 	require.EqualError(t, err, "omg-alpm-worker is missing")
 
 	dir := t.TempDir()
-	_, err = (&Worker{path: filepath.Join(dir, "none"), timeout: timeout}).Version(t.Context())
+	_, err = (&Worker{path: filepath.Join(dir, "none"), timeout: await.Hang}).Version(t.Context())
 	require.ErrorIs(t, err, ErrMissing)
 
 	empty := filepath.Join(dir, "empty")
 	require.NoError(t, os.WriteFile(empty, nil, 0o755))
-	_, err = (&Worker{path: empty, timeout: timeout}).Version(t.Context())
+	_, err = (&Worker{path: empty, timeout: await.Hang}).Version(t.Context())
 	require.ErrorIs(t, err, ErrCrashed)
 	require.NoError(t, os.Chmod(empty, 0o644))
-	_, err = (&Worker{path: empty, timeout: timeout}).Version(t.Context())
+	_, err = (&Worker{path: empty, timeout: await.Hang}).Version(t.Context())
 	require.ErrorIs(t, err, ErrMissing)
 }
 
 func TestWorkerHangs(t *testing.T) {
-	// It ignores what asks it to end, and has a child.
-	w := fake(t, "trap '' TERM INT HUP; sleep 300 & echo $$ $! > $file; wait", nil)
+	// It ignores what asks it to end, and has a child. Their numbers are in a file
+	// once both are there.
+	w := fake(t, "trap '' TERM INT HUP; sleep 1000 & echo $$ $! > $file.part; mv $file.part $file; wait", nil)
 	pids := func() []string {
 		b, err := os.ReadFile(filepath.Join(filepath.Dir(w.path), "file"))
 		require.NoError(t, err)
 		return strings.Fields(string(b))
 	}
-	w.timeout = 300 * time.Millisecond
-	_, err := w.Version(t.Context())
-	require.ErrorIs(t, err, ErrTimeout)
+	// The first time limit in which it comes so far on this machine.
+	for w.timeout = 50 * time.Millisecond; len(pids()) == 0; w.timeout *= 2 {
+		_, err := w.Version(t.Context())
+		require.ErrorIs(t, err, ErrTimeout)
+	}
 	requireGone(t, pids())
 
-	w.timeout = time.Minute
+	require.NoError(t, os.Truncate(filepath.Join(filepath.Dir(w.path), "file"), 0))
+	w.timeout = await.Hang
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(300*time.Millisecond, cancel)
-	_, err = w.Version(ctx)
-	require.ErrorIs(t, err, context.Canceled)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := w.Version(ctx)
+		ended <- err
+	}()
+	await.That(t, func() bool { return len(pids()) > 0 }, "the worker and its child")
+	cancel()
+	require.ErrorIs(t, await.Receive(t, ended, "the end of the question"), context.Canceled)
 	requireGone(t, pids())
 }
 
@@ -169,16 +180,16 @@ func requireGone(t *testing.T, pids []string) {
 	for _, pid := range pids {
 		_, err := strconv.Atoi(pid)
 		require.NoError(t, err)
-		require.Eventually(t, func() bool {
+		await.That(t, func() bool {
 			stat, err := os.ReadFile("/proc/" + pid + "/stat")
 			return err != nil || strings.Contains(string(stat), ") Z ")
-		}, 5*time.Second, 5*time.Millisecond)
+		}, "the end of process %s", pid)
 	}
 }
 
 func TestWorkerIsConfined(t *testing.T) {
 	t.Setenv("OMG_SECRET", "x")
-	w := fake(t, "cat > /dev/null; echo $(ulimit -d) $(ulimit -c) $(pwd) $OMG_SECRET $HOME $(ps -o pgid= -p $$) $$ >&2; exit 1", nil)
+	w := fake(t, "cat > /dev/null; echo $(ulimit -d) $(ulimit -c) $(pwd) $OMG_SECRET $HOME $(cut -d' ' -f5 /proc/$$/stat) $$ >&2; exit 1", nil)
 	_, err := w.Version(t.Context())
 	require.ErrorIs(t, err, ErrCrashed)
 	_, said, _ := strings.Cut(err.Error(), "): ")

@@ -17,8 +17,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -32,7 +34,12 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	_ = os.RemoveAll(testDir)
-	if err := goleak.Find(); err != nil && code == 0 {
+	for begin := time.Now(); time.Since(begin) < await.Hang; {
+		if err = goleak.Find(); err == nil {
+			break
+		}
+	}
+	if err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
@@ -47,7 +54,7 @@ func buildWorker(name string, args ...string) (*Worker, error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)
 	}
-	return &Worker{path: path, timeout: time.Minute}, nil
+	return &Worker{path: path, timeout: await.Hang}, nil
 }
 
 var (
@@ -58,9 +65,7 @@ var (
 // realWorker is the program linked to this machine's libalpm.
 func realWorker(t testing.TB) *Worker {
 	t.Helper()
-	if err := exec.Command("pkg-config", "--exists", "libalpm").Run(); err != nil {
-		t.Skip("libalpm's headers are not installed: nothing to compare with")
-	}
+	need.LibAlpm(t)
 	w, err := buildReal()
 	require.NoError(t, err)
 	return w
@@ -119,9 +124,7 @@ func requireAgreement(t *testing.T, w *Worker, c *pacmandb.Config) *Facts {
 
 func requirePacmanAgrees(t *testing.T, c *pacmandb.Config, f *Facts) {
 	t.Helper()
-	if _, err := exec.LookPath("pacman"); err != nil {
-		return
-	}
+	need.Program(t, "pacman")
 	var updates []string
 	for _, u := range f.Updates() {
 		line := u.Name + " " + u.Installed + " -> " + u.Version
@@ -372,7 +375,7 @@ func TestLibraryGone(t *testing.T) {
 	require.Contains(t, string(b), needed)
 	path := filepath.Join(t.TempDir(), "worker")
 	require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(b), needed, "libnope.so.")), 0o755))
-	_, err = (&Worker{path: path, timeout: timeout}).Version(t.Context())
+	_, err = (&Worker{path: path, timeout: await.Hang}).Version(t.Context())
 	require.ErrorIs(t, err, ErrLibrary)
 	require.ErrorContains(t, err, "libnope.so.")
 }
