@@ -15,8 +15,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/omg-arch/omg/shared/wire"
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // oracle asks the real pacman about a database directory.
@@ -35,8 +37,9 @@ type oracleRepo struct {
 }
 
 func newOracle(t testing.TB, db string, repos ...string) *oracle {
-	if _, err := exec.LookPath("pacman"); err != nil {
-		t.Skip("pacman is not installed: nothing to compare with")
+	need.Program(t, "pacman")
+	if os.Geteuid() != 0 {
+		need.Program(t, "fakeroot")
 	}
 	o := &oracle{t: t, db: db, root: t.TempDir()}
 	for _, r := range repos {

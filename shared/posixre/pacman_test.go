@@ -12,8 +12,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/corpus"
+	"github.com/omg-arch/omg/shared/need"
 )
 
 var repos = []string{"core", "extra", "multilib"}
@@ -88,9 +90,7 @@ func search(t *testing.T, packages []packageText, expr string) []string {
 }
 
 func TestSearchAsPacman(t *testing.T) {
-	if _, err := exec.LookPath("pacman"); err != nil {
-		t.Skip("no pacman to compare with")
-	}
+	need.Program(t, "pacman")
 	dbpath := corpus.DB(t)
 	conf := "[options]\nArchitecture = x86_64\nSigLevel = Never\n"
 	for _, repo := range repos {

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/shared/corpus"
+	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/wire"
@@ -40,9 +41,7 @@ type world struct {
 
 func newWorld(t *testing.T, db string, repos ...string) *world {
 	t.Helper()
-	if _, err := exec.LookPath("pacman"); err != nil {
-		t.Skip("pacman is not installed: make deps")
-	}
+	need.Program(t, "pacman")
 	w := &world{conf: filepath.Join(t.TempDir(), "pacman.conf"), db: db}
 	conf := "[options]\nArchitecture = x86_64\nSigLevel = Never\n"
 	local, err := pacmandb.ReadLocal(t.Context(), db)
@@ -100,6 +99,7 @@ func (w *world) piped(t *testing.T, columns string, args ...string) string {
 // out of screen.
 func terminal(t *testing.T, columns int) (screen, tty *os.File) {
 	t.Helper()
+	need.Terminal(t)
 	screen, tty, err := pty.Open()
 	require.NoError(t, err)
 	t.Cleanup(func() { screen.Close(); tty.Close() })
