@@ -48,7 +48,7 @@ func machine(t *testing.T) *harness.System {
 // asks asks a question of the daemon at the usual socket, once with its path.
 func asks(s *harness.System, question string, each func(r harness.Result, named bool)) {
 	s.T.Helper()
-	each(s.Run("omg", strings.Fields(question)...), false)
+	each(s.With("OMG_SOCKET_PATH=").Run("omg", strings.Fields(question)...), false)
 	each(s.Run("omg", append([]string{"--socket", s.Socket()}, strings.Fields(question)...)...), true)
 }
 
@@ -178,7 +178,7 @@ func TestFallback_SocketOfNobody(t *testing.T) {
 		return
 	}
 	s := machine(t)
-	require.Equal(t, "app\nhosted-foreign\nhosted-tool\n", s.Run("omg", "installed", "-q").Stdout)
+	require.Equal(t, "app\nhosted-foreign\nhosted-tool\n", s.With("OMG_SOCKET_PATH=").Run("omg", "installed", "-q").Stdout)
 	harness.Write(t, s.Socket(), "no socket\n")
 	asks(s, "installed -q", func(r harness.Result, named bool) {
 		if named {

@@ -10,8 +10,8 @@ import (
 
 // MountOverMachine makes the system's databases and pacman.conf those of the
 // machine, in /var/lib/pacman and /etc, for what the test runs from then on. All
-// else that the machine has in /etc and /var/lib is out of sight. The test is an
-// Isolated one.
+// else that the machine has in /etc and /var/lib, and its daemon, are out of
+// sight. The test is an Isolated one.
 func (s *System) MountOverMachine() {
 	s.T.Helper()
 	require.Equal(s.T, s.T.Name(), os.Getenv(isolated), "the machine's own mounts are not for tests")
@@ -29,4 +29,8 @@ func (s *System) MountOverMachine() {
 	mount(s.DB, filepath.Join(lib, "pacman"))
 	mount(etc, "/etc")
 	mount(lib, "/var/lib")
+	if _, err := os.Stat("/run/omg"); err == nil {
+		require.NoError(s.T, os.Mkdir(s.Path("machine", "run"), 0o755))
+		mount(s.Path("machine", "run"), "/run/omg")
+	}
 }

@@ -128,8 +128,10 @@ func (s *System) Beside(t testing.TB, conf string) *System {
 	t.Helper()
 	next := New(t, NoDatabases())
 	Write(t, next.Conf, conf)
-	next.DB, next.Bin, next.Dir, next.UID = s.DB, s.Bin, s.Dir, s.UID
-	next.Env = slices.Concat(s.Env, []string{"HOME=" + next.Home, "XDG_RUNTIME_DIR=" + next.Home})
+	next.DB, next.Bin, next.Dir, next.UID, next.Env = s.DB, s.Bin, s.Dir, s.UID, nil
+	for _, variable := range s.Env {
+		next.Env = append(next.Env, strings.ReplaceAll(variable, s.Home, next.Home))
+	}
 	return next
 }
 
