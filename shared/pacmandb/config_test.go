@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/need"
 )
 
 // configs are configurations by name. @ is the directory of the included files.
@@ -135,9 +137,7 @@ func included(t testing.TB) string {
 
 // TestConfigEqualsPacmanConf compares with the program of this name.
 func TestConfigEqualsPacmanConf(t *testing.T) {
-	if _, err := exec.LookPath("pacman-conf"); err != nil {
-		t.Skip("the pacman-conf program is not installed (it comes with pacman)")
-	}
+	need.Program(t, "pacman-conf")
 	dir := included(t)
 	for name, text := range configs {
 		t.Run(name, func(t *testing.T) {

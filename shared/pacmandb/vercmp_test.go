@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -30,9 +31,7 @@ var hardVersions = []string{
 
 // vercmpPairs asks the vercmp program, some processes at a time.
 func vercmpPairs(t *testing.T, pairs [][2]string) []int {
-	if _, err := exec.LookPath("vercmp"); err != nil {
-		t.Skip("the vercmp program is not installed (it comes with pacman)")
-	}
+	need.Program(t, "vercmp")
 	out := make([]int, len(pairs))
 	var group errgroup.Group
 	size := (len(pairs) + runtime.NumCPU() - 1) / runtime.NumCPU()
