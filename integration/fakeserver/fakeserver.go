@@ -1,5 +1,9 @@
 // Package fakeserver takes the place of servers that omgd asks: it answers as they
 // do, counts what it is asked, and misbehaves when told to.
+//
+// A test steers it step by step. Set has it misbehave, Hold has it keep requests
+// until the test answers them, Refuse closes its port. What a test waits for is a
+// request that has come, never a time.
 package fakeserver
 
 import (
@@ -9,13 +13,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/integration/harness"
 )
 
-// Server serves a handler on a loopback address that stays the same while it is
-// down.
+// Server serves a handler on a loopback address that stays the same, and that
+// nobody else can take, while it is down.
 type Server struct {
 	// URL is the server's address without a slash at the end.
 	URL     string
@@ -35,33 +41,29 @@ type Server struct {
 // certificates, else over http.
 func Serve(t testing.TB, h http.Handler, certs *Certificates) *Server {
 	t.Helper()
-	s := &Server{next: h, certs: certs, counts: map[string]int{}, ended: make(chan struct{})}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := reserve(t, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
 	require.NoError(t, err)
-	s.address = l.Addr().String()
-	s.serve(l)
+	return serve(t, h, certs, port)
+}
+
+// serve starts a server on a reserved port of 127.0.0.1.
+func serve(t testing.TB, h http.Handler, certs *Certificates, port string) *Server {
+	t.Helper()
+	s := &Server{
+		next: h, certs: certs, address: net.JoinHostPort("127.0.0.1", port), counts: map[string]int{}, ended: make(chan struct{}),
+	}
 	s.URL = "http://" + s.address
 	if certs != nil {
 		s.URL = "https://" + s.address
 	}
+	s.Accept(t)
 	t.Cleanup(s.Refuse)
 	return s
 }
 
-func (s *Server) serve(l net.Listener) {
-	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(s.handle), ErrorLog: quiet}}
-	if s.certs == nil {
-		server.Start()
-	} else {
-		server.TLS = s.certs.config()
-		server.StartTLS()
-	}
-	s.serving = server
-}
-
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	s.counts[kind(r.URL.Path, r.URL.Query().Get("type"))]++
+	s.counts[kind(r)]++
 	s.asked = append(s.asked, r.URL.RequestURI())
 	fault, ended := s.fault, s.ended
 	s.mu.Unlock()
@@ -73,9 +75,10 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 }
 
 // kind names what is asked for, to count it.
-func kind(path, typ string) string {
+func kind(r *http.Request) string {
+	path := r.URL.Path
 	switch {
-	case strings.HasPrefix(path, "/rpc/v5/search"), path == "/rpc" && strings.HasPrefix(typ, "search"):
+	case strings.HasPrefix(path, "/rpc/v5/search"), path == "/rpc" && strings.HasPrefix(r.URL.Query().Get("type"), "search"):
 		return "search"
 	case strings.HasPrefix(path, "/rpc"):
 		return "info"
@@ -86,7 +89,7 @@ func kind(path, typ string) string {
 }
 
 // Set has the server misbehave from now on, nil stops that. What hangs in the
-// fault before goes on.
+// fault before ends.
 func (s *Server) Set(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,13 +119,16 @@ func (s *Server) Accept(t testing.TB) {
 	if s.serving != nil {
 		return
 	}
-	var l net.Listener
-	require.Eventually(t, func() (ok bool) {
-		var err error
-		l, err = net.Listen("tcp", s.address)
-		return err == nil
-	}, 5*time.Second, 10*time.Millisecond, "the port %s is taken", s.address)
-	s.serve(l)
+	l, err := net.Listen("tcp", s.address)
+	require.NoError(t, err)
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(s.handle), ErrorLog: quiet}}
+	if s.certs == nil {
+		server.Start()
+	} else {
+		server.TLS = s.certs.config()
+		server.StartTLS()
+	}
+	s.serving = server
 }
 
 // Off ends every way in which the server misbehaves.
@@ -152,6 +158,14 @@ func (s *Server) Count(kind string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.counts[kind]
+}
+
+// Await waits until something was asked for n times since Reset.
+func (s *Server) Await(t testing.TB, kind string, n int) {
+	t.Helper()
+	harness.Await(t, func() bool { return s.Count(kind) >= n }, "%d requests for %s; there were: %s", n, kind, func() string {
+		return strings.Join(s.Asked(), " ")
+	})
 }
 
 // Asked are all requests since Reset, as they stood in their first line.

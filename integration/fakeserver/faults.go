@@ -12,48 +12,76 @@ import (
 	"time"
 )
 
-// Fault answers in place of the server, or before it. It returns when ended is
-// closed.
+// Fault answers in place of the server, or before it. It returns soon after ended
+// is closed.
 type Fault func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{})
 
-// Hang takes the request and says nothing.
-func Hang() Fault { return Delay(time.Hour) }
+// abort closes the connection.
+func abort() { panic(http.ErrAbortHandler) }
 
-// Delay answers late.
-func Delay(d time.Duration) Fault {
+// Hang takes the request and says nothing.
+func Hang() Fault {
+	return func(_ http.ResponseWriter, r *http.Request, _ http.Handler, ended <-chan struct{}) {
+		select {
+		case <-r.Context().Done():
+		case <-ended:
+		}
+		abort()
+	}
+}
+
+// Late answers when the fault ends, to those who still wait.
+func Late() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
-		if pause(r, d, ended) {
+		select {
+		case <-r.Context().Done():
+			abort()
+		case <-ended:
 			next.ServeHTTP(w, r)
 		}
 	}
 }
 
-// pause waits; false means that nobody waits any more.
-func pause(r *http.Request, d time.Duration, ended <-chan struct{}) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.Context().Done():
-	case <-ended:
+// Delay answers late.
+func Delay(d time.Duration) Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			next.ServeHTTP(w, r)
+		case <-r.Context().Done():
+			abort()
+		case <-ended:
+			abort()
+		}
 	}
-	return false
 }
 
-// Drip sends the right answer byte by byte, one each 100 ms.
+// dripPause is the time between two bytes of what drips: several come within any
+// time limit of a test.
+const dripPause = 20 * time.Millisecond
+
+// Drip sends the right answer byte by byte, but for the last one.
 func Drip() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
 		body := record(r, next, w)
-		for i := range body {
+		tick := time.NewTicker(dripPause)
+		defer tick.Stop()
+		for i := range len(body) - 1 {
 			if _, err := w.Write(body[i : i+1]); err != nil {
-				return
+				abort()
 			}
 			w.(http.Flusher).Flush()
-			if !pause(r, 100*time.Millisecond, ended) {
-				return
+			select {
+			case <-tick.C:
+			case <-r.Context().Done():
+				abort()
+			case <-ended:
+				abort()
 			}
 		}
+		Hang()(w, r, next, ended)
 	}
 }
 
@@ -95,7 +123,7 @@ func WrongLength() Fault {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)+1000))
 		_, _ = w.Write(body)
 		w.(http.Flusher).Flush()
-		panic(http.ErrAbortHandler)
+		abort()
 	}
 }
 
@@ -112,25 +140,28 @@ func Bomb(n int64) Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Encoding", "gzip")
-		member := compressed()
-		for left := n; left > 0; left -= memberSize {
-			if _, err := w.Write(member); err != nil {
+		part := compressed()
+		for left := n; left > 0; left -= members * memberSize {
+			if _, err := w.Write(part); err != nil {
 				return
 			}
 		}
 	}
 }
 
-// memberSize is how many bytes one member of a bomb has, of which there may be many
-// one behind the other.
-const memberSize = 16 << 20
+// A bomb is written members at a time, each of which has memberSize bytes: a file
+// of gzip may have any number of them.
+const (
+	memberSize = 1 << 20
+	members    = 16
+)
 
 var compressed = sync.OnceValue(func() []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	_, _ = io.CopyN(z, spaces{}, memberSize)
 	_ = z.Close()
-	return b.Bytes()
+	return bytes.Repeat(b.Bytes(), members)
 })
 
 // spaces is the start of a JSON text that has none yet.
@@ -161,6 +192,9 @@ func Redirect(to string) Fault {
 type Switch struct {
 	Name string
 	On   func(*Server)
+	// Hangs says that the server ends nothing by itself: only a time limit of the
+	// asker's does. All others fail at once.
+	Hangs bool
 	// Answers says that the right answer comes all the same, and how late.
 	Answers bool
 	Late    time.Duration
@@ -171,15 +205,20 @@ type Switch struct {
 // Switches are all ways.
 func Switches() []Switch {
 	set := func(name string, f Fault) Switch { return Switch{Name: name, On: func(s *Server) { s.Set(f) }} }
+	hang := func(name string, f Fault) Switch {
+		sw := set(name, f)
+		sw.Hangs = true
+		return sw
+	}
 	late := func(name string, d time.Duration) Switch {
 		return Switch{Name: name, On: func(s *Server) { s.Set(Delay(d)) }, Answers: true, Late: d}
 	}
 	return []Switch{
-		{Name: "connection refused", On: (*Server).Refuse},
-		set("no answer", Hang()),
 		late("200 ms late", 200*time.Millisecond),
 		late("5 s late", 5*time.Second),
-		set("a body that drips", Drip()),
+		{Name: "connection refused", On: (*Server).Refuse},
+		hang("no answer", Hang()),
+		hang("a body that drips", Drip()),
 		set("429", Status(http.StatusTooManyRequests)),
 		set("429 with Retry-After", Status(http.StatusTooManyRequests, "Retry-After", "1")),
 		set("502", Status(http.StatusBadGateway)),

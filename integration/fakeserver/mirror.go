@@ -8,7 +8,7 @@ import (
 )
 
 // Mirror serves the files of a directory as a mirror of repositories does: with
-// their times, a tag made of time and size, and 304 for who has them.
+// their times, a tag made of time and size, and 304 to an asker that has them.
 type Mirror struct{ Dir string }
 
 func (m Mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,112 @@
+package fakeserver
+
+import (
+	"net"
+	"net/http"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/need"
+)
+
+// reserve binds a port of an address until the test ends, and returns it. While
+// nobody listens there, connections are refused: no other program gets the port,
+// and a listener of ours can come and go, for both sockets say that the address
+// is shared.
+func reserve(t testing.TB, address unix.Sockaddr) (port string, err error) {
+	t.Helper()
+	fd, err := open(t, address)
+	if err != nil {
+		return "", err
+	}
+	bound, err := unix.Getsockname(fd)
+	require.NoError(t, err)
+	switch a := bound.(type) {
+	case *unix.SockaddrInet4:
+		return strconv.Itoa(a.Port), nil
+	case *unix.SockaddrInet6:
+		return strconv.Itoa(a.Port), nil
+	}
+	t.Fatalf("not an address of the Internet: %v", bound)
+	return "", nil
+}
+
+// open returns a socket that is bound to an address until the test ends.
+func open(t testing.TB, address unix.Sockaddr) (fd int, err error) {
+	t.Helper()
+	family := unix.AF_INET
+	if _, six := address.(*unix.SockaddrInet6); six {
+		family = unix.AF_INET6
+	}
+	fd, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	require.NoError(t, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
+	if family == unix.AF_INET6 {
+		require.NoError(t, unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1))
+	}
+	return fd, unix.Bind(fd, address)
+}
+
+// IPv6 is what becomes of a connection to a server's port by IPv6.
+type IPv6 int
+
+const (
+	// RefusedIPv6 refuses it.
+	RefusedIPv6 IPv6 = iota
+	// DeadIPv6 has it hang, as on a machine that has an address and no route.
+	DeadIPv6
+)
+
+// ServeBeside is Serve for a server with IPv6 beside it that does not work.
+func ServeBeside(t testing.TB, six IPv6, h http.Handler, certs *Certificates) *Server {
+	t.Helper()
+	need.IPv6(t)
+	there := &unix.SockaddrInet6{Addr: [16]byte{15: 1}}
+	for {
+		port, err := reserve(t, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+		require.NoError(t, err)
+		there.Port, err = strconv.Atoi(port)
+		require.NoError(t, err)
+		fd, err := open(t, there)
+		if err == unix.EADDRINUSE {
+			continue // somebody has this port by IPv6
+		}
+		require.NoError(t, err)
+		if six == DeadIPv6 {
+			fill(t, fd, there)
+		}
+		return serve(t, h, certs, port)
+	}
+}
+
+// fill has a socket listen with a queue of one that nobody takes from, and fills
+// it: what comes then is dropped.
+func fill(t testing.TB, fd int, there *unix.SockaddrInet6) {
+	t.Helper()
+	require.NoError(t, unix.Listen(fd, 0))
+	for range 3 {
+		filler, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = unix.Close(filler) })
+		if err := unix.Connect(filler, there); err != nil {
+			require.ErrorIs(t, err, unix.EINPROGRESS)
+		}
+	}
+}
+
+// DeadIPv6 has connections to the server's port by IPv6 hang until the test's end.
+func (s *Server) DeadIPv6(t testing.TB) {
+	t.Helper()
+	_, port, err := net.SplitHostPort(s.address)
+	require.NoError(t, err)
+	there := &unix.SockaddrInet6{Addr: [16]byte{15: 1}}
+	there.Port, err = strconv.Atoi(port)
+	require.NoError(t, err)
+	fd, err := open(t, there)
+	require.NoError(t, err)
+	fill(t, fd, there)
+}
