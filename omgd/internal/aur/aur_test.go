@@ -367,6 +367,23 @@ func TestRetryAfter(t *testing.T) {
 	})
 }
 
+// TestRetryAfter_IsNoFailure: questions during a pause that the AUR asked for are
+// not counted as failures, so that it is asked as soon as the pause ends.
+func TestRetryAfter_IsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{down: &fetch.StatusError{Code: 429, RetryAfter: time.Second}}
+		a := open(t, settings(t, s, newDisk()))
+		a.Search(t.Context(), words("yay"))
+		for i := range 2 * strikes {
+			require.NotEqual(t, wire.SourceOK, a.Search(t.Context(), words(fmt.Sprint("yay", i))).Source.State)
+		}
+		require.Equal(t, 1, s.count("search"))
+		s.set(func() { s.down = nil })
+		time.Sleep(time.Second)
+		require.Equal(t, wire.SourceOK, a.Search(t.Context(), words("yay")).Source.State)
+	})
+}
+
 // TestPanic: what goes wrong in a question is that question's.
 func TestPanic(t *testing.T) {
 	s := &server{panics: true}

@@ -89,7 +89,7 @@ func (a *AUR) burst() int { return (a.Live.Daily + 9) / 10 }
 // a question as it should.
 func theirs(err error) bool {
 	return !errors.Is(err, ErrTooMany) && !errors.Is(err, ErrTooShort) && !errors.Is(err, errBudget) &&
-		!errors.Is(err, errNotAsked) && !errors.Is(err, context.Canceled)
+		!errors.Is(err, errNotAsked) && !errors.Is(err, gobreaker.ErrOpenState) && !errors.Is(err, context.Canceled)
 }
 
 // close ends what is under way and waits for it.
@@ -255,6 +255,9 @@ func (l *live) once(ctx context.Context, q question) (*answer, error) {
 			return nil, context.Canceled
 		}
 		defer l.running.Done()
+		if err := l.paused(); err != nil {
+			return nil, err
+		}
 		return l.breaker.Execute(func() (*answer, error) { return l.request(q) })
 	})
 	select {
@@ -266,6 +269,15 @@ func (l *live) once(ctx context.Context, q question) (*answer, error) {
 		}
 		return r.Val.(*answer), nil
 	}
+}
+
+// paused is the error of a question during a pause that the AUR asked for. It is
+// not asked then, so that the breaker counts no failure.
+func (l *live) paused() error {
+	if time.Now().UnixNano() < l.after.Load() {
+		return gobreaker.ErrOpenState
+	}
+	return nil
 }
 
 // request asks and remembers. What it panics with is its error: nobody else
@@ -286,11 +298,12 @@ func (l *live) request(q question) (got *answer, err error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	switch now := time.Now(); {
+	if err := l.paused(); err != nil {
+		return nil, err // another question's answer asked for it meanwhile
+	}
+	switch {
 	case !l.Live.Enabled:
 		return nil, fmt.Errorf("%w live (aur.live.enabled)", errNotAsked)
-	case now.UnixNano() < l.after.Load():
-		return nil, gobreaker.ErrOpenState
 	case !l.tokens.Allow():
 		return nil, errBudget
 	}
