@@ -42,22 +42,6 @@ func Late() Fault {
 	}
 }
 
-// Delay answers late.
-func Delay(d time.Duration) Fault {
-	return func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			next.ServeHTTP(w, r)
-		case <-r.Context().Done():
-			abort()
-		case <-ended:
-			abort()
-		}
-	}
-}
-
 // dripPause is the time between two bytes of what drips: several come within any
 // time limit of a test.
 const dripPause = 20 * time.Millisecond
@@ -195,9 +179,6 @@ type Switch struct {
 	// Hangs says that the server ends nothing by itself: only a time limit of the
 	// asker's does. All others fail at once.
 	Hangs bool
-	// Answers says that the right answer comes all the same, and how late.
-	Answers bool
-	Late    time.Duration
 	// TLS says that only a server with certificates has this switch.
 	TLS bool
 }
@@ -210,14 +191,10 @@ func Switches() []Switch {
 		sw.Hangs = true
 		return sw
 	}
-	late := func(name string, d time.Duration) Switch {
-		return Switch{Name: name, On: func(s *Server) { s.Set(Delay(d)) }, Answers: true, Late: d}
-	}
 	return []Switch{
-		late("200 ms late", 200*time.Millisecond),
-		late("5 s late", 5*time.Second),
 		{Name: "connection refused", On: (*Server).Refuse},
 		hang("no answer", Hang()),
+		hang("an answer that is late", Late()),
 		hang("a body that drips", Drip()),
 		set("429", Status(http.StatusTooManyRequests)),
 		set("429 with Retry-After", Status(http.StatusTooManyRequests, "Retry-After", "1")),

@@ -1,7 +1,6 @@
 package fakeserver
 
 import (
-	"net"
 	"net/http"
 	"strconv"
 	"testing"
@@ -96,17 +95,4 @@ func fill(t testing.TB, fd int, there *unix.SockaddrInet6) {
 			require.ErrorIs(t, err, unix.EINPROGRESS)
 		}
 	}
-}
-
-// DeadIPv6 has connections to the server's port by IPv6 hang until the test's end.
-func (s *Server) DeadIPv6(t testing.TB) {
-	t.Helper()
-	_, port, err := net.SplitHostPort(s.address)
-	require.NoError(t, err)
-	there := &unix.SockaddrInet6{Addr: [16]byte{15: 1}}
-	there.Port, err = strconv.Atoi(port)
-	require.NoError(t, err)
-	fd, err := open(t, there)
-	require.NoError(t, err)
-	fill(t, fd, there)
 }

@@ -1,20 +1,20 @@
 package network
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/fakeserver"
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -22,111 +22,219 @@ import (
 var said = map[string]string{
 	"connection refused":     `cannot be reached: connection refused`,
 	"no answer":              `does not answer in time`,
-	"5 s late":               `does not answer in time`,
+	"an answer that is late": `does not answer in time`,
 	"a body that drips":      `does not answer in time`,
 	"429":                    `takes no more requests from here for now`,
 	"429 with Retry-After":   `takes no more requests from here for now`,
 	"502":                    `is out of order \(502 Bad Gateway\)`,
 	"503":                    `is out of order \(503 Service Unavailable\)`,
 	"truncated JSON":         `cannot be asked`,
-	"a body of 1 GiB":        `cannot be asked: too large|does not answer in time`,
-	"gzip of 10 GiB":         `cannot be asked: too large|does not answer in time`,
+	"a body of 1 GiB":        `cannot be asked: too large`,
+	"gzip of 10 GiB":         `cannot be asked: too large`,
 	"a wrong content length": `cannot be asked: ended before its end`,
 	"a redirect loop":        `cannot be asked: redirected too often`,
 	"a redirect to http":     `cannot be asked: .*not over TLS`,
 	"an expired certificate": `cannot be asked: .*expired`,
 }
 
-// TestSwitches: however the AUR misbehaves, the repositories answer at once, a person
-// reads what is wrong, nothing breaks, and when the AUR is back, so are its answers.
-func TestSwitches(t *testing.T) {
-	switches := fakeserver.Switches()
-	require.NotEmpty(t, switches)
-	databases(t) // once, before they run at the same time
-	for _, sw := range switches {
+// TestLive_Faults: however the AUR misbehaves, the repositories answer, a person
+// reads what is wrong, nothing breaks, and when the AUR is back, so are its
+// answers.
+//
+// What fails at once is awaited without a limit; what hangs ends with a deadline
+// that is sure to come. After three failures in a row omgd asks no more for five
+// deadlines: before the AUR comes back there are two.
+func TestLive_Faults(t *testing.T) {
+	t.Parallel()
+	for _, sw := range fakeserver.Switches() {
 		t.Run(url.PathEscape(sw.Name), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.start()
-			usual := w.search(wire.SearchRequest{Words: []string{"lib"}, Offline: true})
+			if sw.Hangs {
+				w.start(short)
+			} else {
+				w.start(long)
+			}
+			offline := words("lib")
+			offline.Offline = true
+			usual := w.search(offline)
 			require.NotEmpty(t, usual.names)
 			require.Equal(t, wire.SourceMissing, usual.source().State)
-			files := openFiles(t, w.omgd.Pid)
+			files := openFiles(t, w.omgd.PID())
 
 			sw.On(w.server)
-			if sw.Answers && sw.Late < deadline {
-				require.Eventually(t, func() bool { return w.omg("info", "yay").Code == 0 }, 10*time.Second, 10*time.Millisecond)
-				return
-			}
-			got := w.search(wire.SearchRequest{Words: []string{"lib"}})
+			got := w.search(words("lib"))
 			require.Equal(t, usual.names, got.names)
 			require.Equal(t, usual.result.Total, got.result.Total)
 			require.Equal(t, wire.SourceMissing, got.source().State)
 			require.Regexp(t, said[sw.Name], got.source().Why)
-			if got.end >= deadline {
-				require.Less(t, got.first, got.end-deadline/5, "the repositories do not wait for the AUR")
-			}
-			require.Equal(t, wire.CodeNetwork, w.search(wire.SearchRequest{Words: []string{"spotify"}}).code)
-			require.Equal(t, wire.CodeNetwork, w.search(wire.SearchRequest{Words: []string{"glibc"}, Repos: []string{"aur"}}).code)
+			require.Equal(t, len(got.names), got.early, "the repositories come before what is known of the AUR")
+			require.Equal(t, wire.CodeNetwork, w.search(words("spotify")).code)
 
-			info := w.omg("info", "yay")
+			w.server.Off(t)
+			var back answer
+			harness.Await(t, func() bool {
+				back = w.search(words("spotify"))
+				return back.code == 0
+			}, "the AUR answers again")
+			require.Equal(t, []string{"aur/spotify"}, back.names)
+			require.Equal(t, wire.SourceOK, back.source().State)
+			harness.Await(t, func() bool { return w.omgd.Omg("info", "yay").Code == 0 }, "the AUR answers the command line")
+
+			sw.On(w.server)
+			info := w.omgd.Omg("info", "zoom")
 			require.Equal(t, 4, info.Code, info.Stderr)
-			require.Regexp(t, `^omg: error: .*yay is in no repository, and the AUR `, info.Stderr)
+			require.Regexp(t, `^omg: error: .*zoom is in no repository, and the AUR `+said[sw.Name], info.Stderr)
 			require.Empty(t, info.Stdout)
-			both := w.omg("info", "-q", "glibc", "yay")
+			both := w.omgd.Omg("info", "-q", "glibc", "paru")
 			require.Equal(t, 4, both.Code, both.Stderr)
 			require.Contains(t, both.Stdout, "glibc\n")
 			require.Contains(t, both.Stderr, "aur: missing: the AUR ")
-			require.Zero(t, w.omg("search", "lib").Code)
-			require.Zero(t, w.omg("info", "glibc").Code)
+			require.Equal(t, wire.CodeNetwork, w.search(wire.SearchRequest{Words: []string{"glibc"}, Repos: []string{"aur"}}).code)
+			require.Zero(t, w.omgd.Omg("search", "lib").Code)
+			require.Zero(t, w.omgd.Omg("info", "glibc").Code)
 			for i := range 3 {
-				w.search(wire.SearchRequest{Words: []string{fmt.Sprint("more", i)}})
+				w.search(words(fmt.Sprint("more", i)))
 			}
 
 			w.server.Off(t)
-			require.Eventually(t, func() bool { return w.omg("info", "yay").Code == 0 }, 20*time.Second, 50*time.Millisecond)
-			back := w.search(wire.SearchRequest{Words: []string{"spotify"}})
-			require.Equal(t, []string{"aur/spotify"}, back.names)
-			require.Equal(t, wire.SourceOK, back.source().State)
 			require.NotContains(t, w.omgd.Stderr(), "panic")
-			require.Eventually(t, func() bool { return openFiles(t, w.omgd.Pid) <= files+4 }, 10*time.Second, 50*time.Millisecond, "open files")
+			harness.Await(t, func() bool { return openFiles(t, w.omgd.PID()) <= files+4 }, "open files: at most 4 more than %d", files)
 		})
 	}
 }
 
-// TestIPv6Fails: where the AUR's name has an address of each kind and only the old
-// one answers, so does the AUR, whether the other refuses or says nothing.
-func TestIPv6Fails(t *testing.T) {
-	databases(t)
-	for name, fail := range map[string]func(w *world){
-		"refuses":      func(*world) {},
-		"says nothing": func(w *world) { w.server.DeadIPv6(w.t) },
-	} {
+// TestLive_NobodyWaitsForTheAUR: what the repositories have is sent while the AUR
+// has not answered, by search and by info.
+func TestLive_NobodyWaitsForTheAUR(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start(long)
+	w.aur.Replace(t, append(packages(), fakeserver.Package{Record: fakeserver.Record{Name: "lib-of-the-aur", Version: "1-1"}}))
+	offline := words("lib")
+	offline.Offline = true
+	usual := w.search(offline)
+	require.NotEmpty(t, usual.names)
+
+	gate := w.server.Hold("search")
+	_, err := w.conn.Send(wire.OpSearch, &wire.SearchRequest{Words: []string{"lib"}})
+	require.NoError(t, err)
+	var got answer
+	for len(got.names) < len(usual.names) {
+		r, err := w.conn.Receive(t.Context())
+		require.NoError(t, err)
+		require.Nil(t, r.Err)
+		require.True(t, r.More)
+		got.take(t, r.Result)
+	}
+	require.Equal(t, usual.names, got.names)
+	require.Empty(t, got.source(), "nothing is said of the AUR yet")
+	held := gate.Next(t)
+	require.Contains(t, held.URI, "/search/lib")
+	held.Answer()
+	r, err := w.conn.Receive(t.Context())
+	require.NoError(t, err)
+	require.Nil(t, r.Err)
+	require.False(t, r.More)
+	got.take(t, r.Result)
+	require.Equal(t, append(usual.names, "aur/lib-of-the-aur"), got.names)
+	require.Equal(t, usual.result.Total+1, got.result.Total)
+	require.Equal(t, wire.SourceOK, got.source().State)
+
+	gate = w.server.Hold("info")
+	_, err = w.conn.Send(wire.OpInfo, &wire.InfoRequest{Names: []string{"glibc", "yay"}})
+	require.NoError(t, err)
+	var info wire.InfoResult
+	var names []string
+	take := func(p *wire.Package) error {
+		names = append(names, p.Repo+"/"+p.Name)
+		return nil
+	}
+	r, err = w.conn.Receive(t.Context())
+	require.NoError(t, err)
+	require.Nil(t, r.Err)
+	require.True(t, r.More)
+	require.NoError(t, wire.DecodeInfo(r.Result, &info, take))
+	require.Equal(t, []string{"core/glibc"}, names)
+	for held = gate.Next(t); !strings.Contains(held.URI, "yay"); held = gate.Next(t) {
+		held.Answer() // omgd's own question about installed packages
+	}
+	held.Answer()
+	r, err = w.conn.Receive(t.Context())
+	require.NoError(t, err)
+	require.Nil(t, r.Err)
+	require.False(t, r.More)
+	require.NoError(t, wire.DecodeInfo(r.Result, &info, take))
+	require.Equal(t, []string{"core/glibc", "aur/yay"}, names)
+	require.Empty(t, info.Missing)
+}
+
+// TestLive_Breaker: after three failures in a row the AUR is not asked for a
+// while, which a person is told; then it is asked again.
+func TestLive_Breaker(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start(long) // the while is five of these
+	w.server.Set(fakeserver.Status(http.StatusServiceUnavailable))
+	for i := range 3 {
+		require.Equal(t, wire.CodeNetwork, w.search(words(fmt.Sprint("question", i))).code)
+	}
+	w.server.Set(nil)
+	for range 10 {
+		got := w.search(words("lib"))
+		require.Equal(t, "the AUR failed shortly before and is not asked again yet", got.source().Why)
+	}
+	require.Equal(t, 3, w.server.Count("search"))
+	w.omgd.Stop()
+
+	w.start(short)
+	w.server.Set(fakeserver.Status(http.StatusServiceUnavailable))
+	harness.Await(t, func() bool {
+		got := w.search(words("lib"))
+		return strings.Contains(got.source().Why, "is not asked again yet")
+	}, "omgd asks no more")
+	w.server.Set(nil)
+	harness.Await(t, func() bool { return w.search(words("spotify")).code == 0 }, "the AUR is asked again")
+}
+
+// TestLive_IPv6Fails: where the AUR's name has an address of each kind and only
+// the old one answers, so does the AUR, whether the other refuses or says nothing.
+func TestLive_IPv6Fails(t *testing.T) {
+	t.Parallel()
+	need.MountNamespace(t)
+	for name, six := range map[string]fakeserver.IPv6{"refuses": fakeserver.RefusedIPv6, "says nothing": fakeserver.DeadIPv6} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			fail(w)
-			hosts, omgd := filepath.Join(w.home, "hosts"), filepath.Join(w.home, "omgd")
-			require.NoError(t, os.WriteFile(hosts, []byte("::1 localhost\n127.0.0.1 localhost\n"), 0o644))
-			require.NoError(t, os.WriteFile(omgd, fmt.Appendf(nil, "#!/bin/sh\nmount --bind %s /etc/hosts && exec %s \"$@\"\n",
-				hosts, filepath.Join(programs.Dir(t), "omgd")), 0o755))
-			unshare := filepath.Join(w.home, "unshare")
-			require.NoError(t, os.WriteFile(unshare, fmt.Appendf(nil, "#!/bin/sh\nexec unshare --mount --map-root-user %s \"$@\"\n", omgd), 0o755))
-			if err := exec.Command("unshare", "--mount", "--map-root-user", "true").Run(); err != nil {
-				t.Skip("no name spaces may be made here")
-			}
-			w.env = append(w.env, "OMG_AUR_URL="+strings.Replace(w.server.URL, "127.0.0.1", "localhost", 1), "OMG_AUR_LIVE_DEADLINE=10s")
-			w.startAt(unshare)
-			usual := w.search(wire.SearchRequest{Words: []string{"lib"}, Offline: true})
-			require.NotEmpty(t, usual.names)
-			got := w.search(wire.SearchRequest{Words: []string{"spotify"}})
+			w := newWorldOf(t, func(h http.Handler, c *fakeserver.Certificates) *fakeserver.Server {
+				return fakeserver.ServeBeside(t, six, h, c)
+			})
+			// An omgd whose name space has an /etc/hosts of the test's.
+			harness.Write(t, w.Path("hosts"), "::1 localhost\n127.0.0.1 localhost\n")
+			bin := w.Path("bin")
+			harness.CopyPrograms(t, bin)
+			require.NoError(t, os.Rename(w.Path("bin", "omgd"), w.Path("bin", "omgd.real")))
+			script(t, w.Path("bin", "mounted"), `mount --bind %s /etc/hosts && exec %s "$@"`, w.Path("hosts"), w.Path("bin", "omgd.real"))
+			script(t, w.Path("bin", "omgd"), `exec %s --mount --map-root-user %s "$@"`, need.Program(t, "unshare"), w.Path("bin", "mounted"))
+			w.Bin = bin
+			w.start(long, "OMG_AUR_URL="+strings.Replace(w.server.URL, "127.0.0.1", "localhost", 1))
+
+			offline := words("lib")
+			offline.Offline = true
+			require.NotEmpty(t, w.search(offline).names)
+			got := w.search(words("spotify"))
 			require.Equal(t, []string{"aur/spotify"}, got.names, got.source().Why)
 			require.Equal(t, wire.SourceOK, got.source().State)
-			info := w.omg("info", "yay")
+			info := w.omgd.Omg("info", "yay")
 			require.Zero(t, info.Code, info.Stderr)
-			require.Zero(t, w.omg("info", "glibc").Code)
+			require.Zero(t, w.omgd.Omg("info", "glibc").Code)
 		})
 	}
+}
+
+// script writes a shell script.
+func script(t *testing.T, path, format string, args ...any) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\n"+format+"\n", args...), 0o755))
 }
 
 func openFiles(t *testing.T, pid int) int {
@@ -136,12 +244,13 @@ func openFiles(t *testing.T, pid int) int {
 	return len(entries)
 }
 
-// TestLiveFields: each field of a search has its own question to the AUR, and what
-// comes back is found by the same words.
-func TestLiveFields(t *testing.T) {
+// TestLive_Fields: each field of a search has its own question to the AUR, and
+// what comes back is found by the same words.
+func TestLive_Fields(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	w.start()
-	for words, want := range map[string][]string{
+	w.start(long)
+	for text, want := range map[string][]string{
 		"yay":                {"aur/yay", "aur/yay-bin"},
 		"name:yay":           {"aur/yay", "aur/yay-bin"},
 		"about zoom":         {"aur/zoom", "aur/zoom-beta"},
@@ -151,11 +260,11 @@ func TestLiveFields(t *testing.T) {
 		"provides:yay":       {"aur/yay-bin"},
 		"name:zoom desc:bet": {"aur/zoom-beta"},
 	} {
-		got := w.search(wire.SearchRequest{Words: strings.Fields(words)})
-		require.Zero(t, got.code, words)
-		require.Equal(t, wire.SourceOK, got.source().State, "%s: %s", words, got.source().Why)
+		got := w.search(words(strings.Fields(text)...))
+		require.Zero(t, got.code, text)
+		require.Equal(t, wire.SourceOK, got.source().State, "%s: %s", text, got.source().Why)
 		aur := slices.DeleteFunc(got.names, func(n string) bool { return !strings.HasPrefix(n, "aur/") })
-		require.ElementsMatch(t, want, aur, words)
+		require.ElementsMatch(t, want, aur, text)
 		require.GreaterOrEqual(t, int(got.result.Total), len(want))
 	}
 	before := w.server.Count("search")
@@ -170,80 +279,98 @@ func TestLiveFields(t *testing.T) {
 		w.search(refused)
 	}
 	require.Equal(t, before, w.server.Count("search"), "the AUR is not asked what it cannot answer")
-	none := w.omg("info", "no-such-package")
+	none := w.omgd.Omg("info", "no-such-package")
 	require.Equal(t, 1, none.Code, none.Stderr)
-	offline := w.omg("info", "--offline", "spotify")
+	offline := w.omgd.Omg("info", "--offline", "spotify")
 	require.Equal(t, 4, offline.Code)
 	require.Contains(t, offline.Stderr, "offline")
 }
 
-// TestRestartWithoutNetwork: what was said before is said by the next daemon, with
-// its age, when there is no network.
-func TestRestartWithoutNetwork(t *testing.T) {
+// TestLive_RestartWithoutNetwork: what the AUR said before is said by the next
+// daemon, with its age, when there is no network.
+func TestLive_RestartWithoutNetwork(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	w.start()
-	require.Equal(t, []string{"aur/spotify"}, w.search(wire.SearchRequest{Words: []string{"spotify"}}).names)
-	require.Zero(t, w.omg("info", "spotify").Code)
-	w.omgd.Stop(t)
+	w.start(long)
+	require.Equal(t, []string{"aur/spotify"}, w.search(words("spotify")).names)
+	require.Zero(t, w.omgd.Omg("info", "spotify").Code)
+	w.omgd.Stop()
 	w.server.Refuse()
-	w.start()
-	got := w.search(wire.SearchRequest{Words: []string{"spotify"}})
+	w.start(long)
+	got := w.search(words("spotify"))
 	require.Equal(t, []string{"aur/spotify"}, got.names)
 	require.Equal(t, wire.SourceStale, got.source().State)
-	require.Contains(t, got.source().Why, "connection refused; what it said is less than a minute old")
-	info := w.omg("info", "spotify")
+	require.Regexp(t, `connection refused; what it said is (less than a minute|[0-9]+ minutes) old`, got.source().Why)
+	require.Equal(t, 4, w.omgd.Omg("info", "paru").Code)
+	w.server.Accept(t)
+	paru := w.omgd.Omg("info", "paru")
+	require.Zero(t, paru.Code, paru.Stderr)
+	w.server.Refuse()
+	info := w.omgd.Omg("info", "spotify")
 	require.Zero(t, info.Code)
 	require.Contains(t, info.Stderr, "aur: stale")
-	require.Equal(t, 4, w.omg("info", "paru").Code)
-	w.server.Accept(t)
-	require.Eventually(t, func() bool { return w.omg("info", "paru").Code == 0 }, 10*time.Second, 50*time.Millisecond)
 }
 
-// TestEqualQuestions: a thousand equal questions at once are one request.
-func TestEqualQuestions(t *testing.T) {
+// TestLive_EqualQuestions: a thousand equal questions at once are one request.
+func TestLive_EqualQuestions(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	w.start()
-	w.server.Reset()
-	w.server.Set(fakeserver.Delay(deadline / 2))
+	w.start(long)
+	gate := w.server.Hold("search")
 	const connections, each = 25, 40
-	done := make(chan error, connections)
+	wait, done := make(chan error, connections), make(chan error, connections)
 	for range connections {
-		conn := w.dial()
+		conn := w.omgd.Dial()
 		go func() {
+			// receive takes a part of each answer: the repositories' while the AUR
+			// has not answered, then the last.
+			receive := func(more bool) error {
+				for range each {
+					r, err := conn.Receive(t.Context())
+					switch {
+					case err != nil:
+						return err
+					case r.Err != nil:
+						return r.Err
+					case r.More != more:
+						return errors.New("a part too many, or too few")
+					}
+				}
+				return nil
+			}
 			for range each {
 				if _, err := conn.Send(wire.OpSearch, &wire.SearchRequest{Words: []string{"zoom"}}); err != nil {
-					done <- err
+					wait <- err
 					return
 				}
 			}
-			for left := each; left > 0; {
-				r, err := conn.Receive(t.Context())
-				if err != nil {
-					done <- err
-					return
-				}
-				if !r.More {
-					left--
-				}
+			err := receive(true)
+			wait <- err
+			if err == nil {
+				done <- receive(false)
 			}
-			done <- nil
 		}()
 	}
 	for range connections {
-		require.NoError(t, <-done)
+		require.NoError(t, harness.Receive(t, wait, "the repositories' answers"))
+	}
+	gate.Next(t).Answer()
+	for range connections {
+		require.NoError(t, harness.Receive(t, done, "the AUR's answers"))
 	}
 	require.Equal(t, 1, w.server.Count("search"))
 }
 
-// TestNothingIsAskedWhenDisabled: an AUR that is not wanted is no source, and not
-// asked.
-func TestNothingIsAskedWhenDisabled(t *testing.T) {
+// TestLive_Disabled: an AUR that is not wanted is no source, and not asked.
+func TestLive_Disabled(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.start("OMG_AUR_ENABLED=false")
-	got := w.search(wire.SearchRequest{Words: []string{"yay"}})
+	got := w.search(words("yay"))
 	require.Empty(t, got.names)
 	require.Empty(t, got.source())
-	require.Equal(t, 1, w.omg("info", "yay").Code)
+	require.Equal(t, 1, w.omgd.Omg("info", "yay").Code)
+	w.omgd.Stop()
 	require.Empty(t, w.server.Asked())
-	require.NoFileExists(t, filepath.Join(w.home, ".local", "share", "omg", "aur.json.gz"))
+	require.NoFileExists(t, w.Path("data", "aur.json.gz"))
 }

@@ -3,62 +3,37 @@ package network
 import (
 	"context"
 	"errors"
-	"flag"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/fakeserver"
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/client"
-	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestMain lets more tests run at the same time than there are processors: they
-// mostly wait.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("test.parallel", "8"); err != nil {
-		panic(err)
-	}
-	programs.Main(m)
-}
+func TestMain(m *testing.M) { harness.MainParallel(m, "8") }
 
-// deadline is how long an answer waits for the AUR here.
-const deadline = 500 * time.Millisecond
+// How long an answer waits for the AUR: the longest that omgd takes, which no
+// answer reaches, and a time that is sure to come where the AUR never answers.
+const (
+	long  = "OMG_AUR_LIVE_DEADLINE=1m"
+	short = "OMG_AUR_LIVE_DEADLINE=200ms"
+)
 
-var writeDatabases sync.Once
-
-// databases is the directory of pacman's databases that all tests share. It goes
-// with the programs when the tests have ended.
-func databases(t *testing.T) string {
-	t.Helper()
-	dir := filepath.Join(programs.Dir(t), "databases")
-	writeDatabases.Do(func() {
-		require.NoError(t, fixture.Write(filepath.Join(dir, "db"), fixture.Options{Packages: 300, Installed: 20, Seed: 1}))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "pacman.conf"), []byte(fixture.Config), 0o644))
-	})
-	return dir
-}
-
-// world is an omgd and an AUR.
+// world is a system whose omgd asks an AUR of the test's.
 type world struct {
-	t      *testing.T
+	*harness.System
 	server *fakeserver.Server
 	aur    *fakeserver.AUR
 	// dump says that the AUR has its dump to give.
 	dump atomic.Bool
-	home string
-	env  []string
-	omgd *programs.Daemon
+	omgd *harness.Daemon
+	conn *client.Conn
 }
 
 // packages are what the AUR has.
@@ -80,92 +55,79 @@ func packages() []fakeserver.Package {
 // newWorld makes one, over TLS, whose omgd is not started yet.
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, func(h http.Handler, c *fakeserver.Certificates) *fakeserver.Server { return fakeserver.Serve(t, h, c) })
+}
+
+// newWorldOf makes one with a server that a function starts.
+func newWorldOf(t *testing.T, serve func(http.Handler, *fakeserver.Certificates) *fakeserver.Server) *world {
+	t.Helper()
 	certs := fakeserver.NewCertificates(t)
-	w := &world{t: t, aur: &fakeserver.AUR{}, home: t.TempDir()}
+	w := &world{aur: &fakeserver.AUR{}}
 	w.aur.Replace(t, packages())
-	w.server = fakeserver.Serve(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	w.server = serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == fakeserver.DumpPath && !w.dump.Load() {
 			http.NotFound(rw, r)
 			return
 		}
 		w.aur.ServeHTTP(rw, r)
 	}), certs)
-	w.env = programs.Env(w.home, "SSL_CERT_FILE="+certs.File,
-		"OMG_AUR_ENABLED=true", "OMG_AUR_URL="+w.server.URL, "OMG_AUR_LIVE_DEADLINE="+deadline.String(), "OMG_AUR_LIVE_DAILY=4000")
+	w.System = harness.New(t, harness.Env("SSL_CERT_FILE="+certs.File, "OMG_AUR_ENABLED=true", "OMG_AUR_URL="+w.server.URL,
+		"OMG_AUR_LIVE_DAILY=4000", "OMG_NETWORK_TIMEOUT=2m"))
 	return w
 }
 
-// start starts omgd and waits until it has read the databases.
+// start starts omgd, with more variables.
 func (w *world) start(more ...string) {
-	w.t.Helper()
-	w.startAt(filepath.Join(programs.Dir(w.t), "omgd"), more...)
+	w.T.Helper()
+	w.omgd = w.With(more...).Start()
+	w.conn = w.omgd.Dial()
 }
 
-// startAt starts the omgd at a path.
-func (w *world) startAt(path string, more ...string) {
-	w.t.Helper()
-	dir := databases(w.t)
-	w.omgd = programs.StartAt(w.t, path, append(w.env, more...), "--dbpath", filepath.Join(dir, "db"), "--pacman-config", filepath.Join(dir, "pacman.conf"))
-	require.Eventually(w.t, func() bool {
-		a := w.search(wire.SearchRequest{Words: []string{"lib"}, Offline: true})
-		return a.code == 0 && len(a.names) > 0
-	}, 20*time.Second, 20*time.Millisecond)
-}
-
-// omg runs the command line.
-func (w *world) omg(args ...string) programs.Result {
-	w.t.Helper()
-	return programs.Run(w.t, w.env, "omg", append([]string{"--socket", w.omgd.Socket}, args...)...)
-}
-
-// dial connects to omgd.
-func (w *world) dial() *client.Conn {
-	w.t.Helper()
-	conn, err := client.Dial(context.Background(), w.omgd.Socket, client.Options{Name: "test"})
-	require.NoError(w.t, err)
-	w.t.Cleanup(func() { _ = conn.Close() })
-	return conn
-}
-
-// answer is a search's, with the time when its first part and its end came.
+// answer is a search's.
 type answer struct {
-	names      []string
-	result     wire.SearchResult
-	first, end time.Duration
-	code       wire.Code
+	names  []string
+	early  int // how many of the names came before the last part
+	result wire.SearchResult
+	code   wire.Code
 }
 
-func (w *world) search(r wire.SearchRequest) answer {
-	w.t.Helper()
-	conn := w.dial()
-	defer conn.Close()
-	var a answer
-	start := time.Now()
-	err := conn.Call(context.Background(), wire.OpSearch, &r, func(part []byte, _ bool) error {
-		if a.first == 0 {
-			a.first = time.Since(start)
+// search asks omgd by the protocol.
+func (w *world) search(r wire.SearchRequest) (a answer) {
+	w.T.Helper()
+	err := w.conn.Call(context.Background(), wire.OpSearch, &r, func(part []byte, more bool) error {
+		a.take(w.T, part)
+		if more {
+			a.early = len(a.names)
 		}
-		return wire.DecodeSearch(part, &a.result, func(p *wire.Package) error {
-			a.names = append(a.names, p.Repo+"/"+p.Name)
-			return nil
-		})
+		return nil
 	})
-	a.end = time.Since(start)
 	var said *wire.Error
 	if errors.As(err, &said) {
 		a.code = said.Code
 	} else {
-		require.NoError(w.t, err)
+		require.NoError(w.T, err)
 	}
 	return a
 }
 
+// take adds a part to an answer.
+func (a *answer) take(t testing.TB, part []byte) {
+	t.Helper()
+	require.NoError(t, wire.DecodeSearch(part, &a.result, func(p *wire.Package) error {
+		a.names = append(a.names, p.Repo+"/"+p.Name)
+		return nil
+	}))
+}
+
 // source is the AUR's in an answer.
-func (a answer) source() wire.Source {
+func (a *answer) source() wire.Source {
 	for _, s := range a.result.Sources {
-		if s.Name == "aur" {
+		if s.Name == wire.SourceAUR {
 			return s
 		}
 	}
 	return wire.Source{}
 }
+
+// words is a search for words.
+func words(list ...string) wire.SearchRequest { return wire.SearchRequest{Words: list} }
