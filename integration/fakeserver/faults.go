@@ -151,12 +151,9 @@ var compressed = sync.OnceValue(func() []byte {
 // spaces is the start of a JSON text that has none yet.
 type spaces struct{}
 
-func (spaces) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = ' '
-	}
-	return len(p), nil
-}
+var manySpaces = bytes.Repeat([]byte(" "), 64<<10)
+
+func (spaces) Read(p []byte) (int, error) { return copy(p, manySpaces), nil }
 
 // RedirectLoop sends the asker to where it is.
 func RedirectLoop() Fault {

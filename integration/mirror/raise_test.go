@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// raise returns a database in which some packages have a far later version.
+// raise returns a database in which some packages have a far later version: all
+// of them if none is named.
 func raise(t *testing.T, path string, names ...string) []byte {
 	t.Helper()
 	f, err := os.Open(path)
@@ -23,7 +24,8 @@ func raise(t *testing.T, path string, names ...string) []byte {
 	z, err := gzip.NewReader(f)
 	require.NoError(t, err)
 	var out bytes.Buffer
-	zw := gzip.NewWriter(&out)
+	zw, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	require.NoError(t, err)
 	from, to := tar.NewReader(z), tar.NewWriter(zw)
 	for {
 		h, err := from.Next()
@@ -33,7 +35,7 @@ func raise(t *testing.T, path string, names ...string) []byte {
 		require.NoError(t, err)
 		body, err := io.ReadAll(from)
 		require.NoError(t, err)
-		if name, version := split(h.Name); slices.Contains(names, name) {
+		if name, version := split(h.Name); len(names) == 0 || slices.Contains(names, name) {
 			h.Name = strings.Replace(h.Name, name+"-"+version, name+"-999:"+version, 1)
 			body = bytes.Replace(body, []byte("%VERSION%\n"), []byte("%VERSION%\n999:"), 1)
 			h.Size, h.PAXRecords = int64(len(body)), nil
