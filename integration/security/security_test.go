@@ -6,23 +6,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strings"
+	"net/url"
+	"slices"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/fakeserver"
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/statusfile"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { programs.Main(m) }
+func TestMain(m *testing.M) { harness.MainParallel(m, "8") }
 
 // tracker serves all.json as the real one does.
 type tracker struct {
@@ -63,21 +63,20 @@ func says(text string) func(*fakeserver.Server) {
 
 // world is a generated system with one package that a record concerns.
 type world struct {
-	home, db, conf string
-	victim         *pacmandb.Installed
-	env            []string
+	*harness.System
+	tracker *tracker
+	victim  *pacmandb.Installed
+	omgd    *harness.Daemon
 }
 
-func newWorld(t *testing.T, url string) *world {
+func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{home: t.TempDir()}
-	w.db, w.conf = filepath.Join(w.home, "db"), filepath.Join(w.home, "pacman.conf")
-	require.NoError(t, fixture.Write(w.db, fixture.Options{Packages: 100, Seed: 2, Installed: 20}))
-	require.NoError(t, os.WriteFile(w.conf, []byte("[core]\n[extra]\n[multilib]\n"), 0o644))
-	local, err := pacmandb.ReadLocal(t.Context(), w.db)
+	w := &world{tracker: newTracker(t)}
+	w.System = harness.New(t, harness.Generated(fixture.Options{Packages: 100, Seed: 2, Installed: 20}), harness.Env(
+		"OMG_TRACKER_ENABLED=true", "OMG_TRACKER_URL="+w.tracker.URL, "OMG_TRACKER_INTERVAL=24h", "OMG_NETWORK_TIMEOUT=2m", "OMG_NETWORK_PROXY=none"))
+	local, err := pacmandb.ReadLocal(t.Context(), w.DB)
 	require.NoError(t, err)
 	w.victim = local.Packages[3]
-	w.env = programs.Env(w.home, "OMG_TRACKER_ENABLED=true", "OMG_TRACKER_URL="+url, "OMG_TRACKER_INTERVAL=1m", "OMG_NETWORK_TIMEOUT=500ms", "OMG_NETWORK_PROXY=none")
 	return w
 }
 
@@ -91,70 +90,52 @@ func (w *world) record(name, affected, fixed string) string {
 		name, w.victim.Name, affected, fix)
 }
 
-func (w *world) start(t *testing.T) *programs.Daemon {
-	t.Helper()
-	return programs.Start(t, w.env, "--dbpath", w.db, "--pacman-config", w.conf, "--data-dir", filepath.Join(w.home, "data"))
+// says has the tracker say these records.
+func (w *world) says(records string) {
+	body := "[" + records + "]"
+	w.tracker.body.Store(&body)
 }
 
-type status struct {
-	Counts struct {
-		Installed int
-		Security  *struct{ Vulnerabilities, Unconfirmed int }
-	}
-	Sources []struct {
-		Name, State, Why string
-		Changed          int64
-	}
+// start starts omgd, with more variables.
+func (w *world) start(more ...string) {
+	w.T.Helper()
+	w.omgd = w.With(more...).Start()
 }
 
-func (s *status) tracker() (state, why string, changed int64) {
-	for _, x := range s.Sources {
-		if x.Name == "tracker" {
-			return x.State, x.Why, x.Changed
+// source is the tracker in a status.
+func source(r *wire.StatusResult) wire.Source {
+	for _, s := range r.Sources {
+		if s.Name == wire.SourceTracker {
+			return s
 		}
 	}
-	return "", "", 0
+	return wire.Source{}
 }
 
-func (w *world) status(t *testing.T, d *programs.Daemon) status {
-	t.Helper()
-	r := programs.Run(t, w.env, "omg", "--socket", d.Socket, "status", "--json")
-	var s status
-	require.NoError(t, json.Unmarshal([]byte(r.Stdout), &s), r.Stderr)
-	return s
+// awaitCounts waits until a number of vulnerabilities is counted.
+func (w *world) awaitCounts(vulnerabilities, unconfirmed uint32) {
+	w.T.Helper()
+	w.omgd.AwaitStatus(func(r *wire.StatusResult) bool {
+		c := r.Counts.Security
+		return c != nil && c.Vulnerabilities == vulnerabilities && c.Unconfirmed == unconfirmed
+	}, fmt.Sprintf("%d vulnerabilities and %d unconfirmed ones", vulnerabilities, unconfirmed))
 }
 
-func (w *world) omg(t *testing.T, d *programs.Daemon, args ...string) programs.Result {
-	t.Helper()
-	return programs.Run(t, w.env, "omg", append([]string{"--socket", d.Socket}, args...)...)
-}
-
-// eventually waits until a status is as it should be.
-func (w *world) eventually(t *testing.T, d *programs.Daemon, what string, is func(s status) bool) status {
-	t.Helper()
-	var s status
-	require.Eventually(t, func() bool { s = w.status(t, d); return is(s) }, 15*time.Second, 50*time.Millisecond, what)
-	return s
-}
-
-// TestTrackerAnswers goes from the tracker's records to each place that shows them.
-func TestTrackerAnswers(t *testing.T) {
-	s := newTracker(t)
-	w := newWorld(t, s.URL)
-	body := "[" + w.record("AVG-1", w.victim.Version, "") + "," + w.record("AVG-2", "0-0", "") + `,{"name":5},"x"]`
-	s.body.Store(&body)
-	d := w.start(t)
-	w.eventually(t, d, "counted", func(s status) bool {
-		c := s.Counts.Security
-		return c != nil && c.Vulnerabilities == 1 && c.Unconfirmed == 1
-	})
-	r := w.omg(t, d, "security")
+// TestTracker_Answers goes from the tracker's records to each place that shows
+// them.
+func TestTracker_Answers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.says(w.record("AVG-1", w.victim.Version, "") + "," + w.record("AVG-2", "0-0", "") + `,{"name":5},"x"`)
+	w.start()
+	w.awaitCounts(1, 1)
+	r := w.omgd.Omg("security")
 	require.Equal(t, fmt.Sprintf("%s %s (AVG-1 High, affected)\n", w.victim.Name, w.victim.Version), r.Stdout)
 	require.Contains(t, r.Stderr, "2 of the tracker's records could not be read")
 	require.Zero(t, r.Code)
-	require.Contains(t, w.omg(t, d, "audit", "--all").Stdout, "AVG-1 High, affected; AVG-2 High, unconfirmed")
-	require.Contains(t, w.omg(t, d, "security", "--cve").Stdout, "    CVE-2026-1 https://security.archlinux.org/CVE-2026-1\n")
-	require.Equal(t, w.victim.Name+"\n", w.omg(t, d, "security", "-q", "--severity", "high", w.victim.Name).Stdout)
+	require.Contains(t, w.omgd.Omg("audit", "--all").Stdout, "AVG-1 High, affected; AVG-2 High, unconfirmed")
+	require.Contains(t, w.omgd.Omg("security", "--cve").Stdout, "    CVE-2026-1 https://security.archlinux.org/CVE-2026-1\n")
+	require.Equal(t, w.victim.Name+"\n", w.omgd.Omg("security", "-q", "--severity", "high", w.victim.Name).Stdout)
 	for _, c := range []struct {
 		args []string
 		code int
@@ -167,84 +148,85 @@ func TestTrackerAnswers(t *testing.T) {
 		{[]string{"no-such-package"}, 1},
 		{[]string{"--json"}, 0},
 	} {
-		r := w.omg(t, d, append([]string{"security"}, c.args...)...)
+		r := w.omgd.Omg(append([]string{"security"}, c.args...)...)
 		require.Equal(t, c.code, r.Code, "%q: %s%s", c.args, r.Stdout, r.Stderr)
 	}
-	require.Contains(t, w.omg(t, d, "info", w.victim.Name).Stdout, "Advisories      : AVG-1 (High, affected)\n")
-	require.Contains(t, w.omg(t, d, "status").Stdout, "Security        : 1 (critical 0, high 1, medium 0, low 0, unknown 0)\n")
-	file, err := os.ReadFile(strings.TrimSuffix(d.Socket, ".sock") + ".status")
-	require.NoError(t, err)
-	require.NotEmpty(t, file)
+	require.Contains(t, w.omgd.Omg("info", w.victim.Name).Stdout, "Advisories      : AVG-1 (High, affected)\n")
+	require.Contains(t, w.omgd.Omg("status").Stdout, "Security        : 1 (critical 0, high 1, medium 0, low 0, unknown 0)\n")
+	harness.Await(t, func() bool {
+		file, err := statusfile.Read(w.Path("omg.status"))
+		return err == nil && file.Vulnerabilities == statusfile.Count(1)
+	}, "the status file has the vulnerability")
 }
 
-// TestTrackerFaults has the tracker fail in each way: before it ever answered,
+// TestTracker_Faults has the tracker fail in each way: before it ever answered,
 // what it says is unknown; afterwards what it said stays, with its age.
-func TestTrackerFaults(t *testing.T) {
-	faults := map[string]func(*fakeserver.Server){
-		"HTML":                   says("<html>hello</html>"),
-		"wrong types throughout": says(`[{"name":1},{"packages":"x"}]`),
+func TestTracker_Faults(t *testing.T) {
+	t.Parallel()
+	faults := fakeserver.Switches()
+	for name, text := range map[string]string{"HTML": "<html>hello</html>", "wrong types throughout": `[{"name":1},{"packages":"x"}]`} {
+		faults = append(faults, fakeserver.Switch{Name: name, On: says(text)})
 	}
-	for _, s := range fakeserver.Switches() {
-		if !s.TLS {
-			faults[s.Name] = s.On
+	for _, fault := range faults {
+		if fault.TLS {
+			continue // this tracker has no certificate
 		}
-	}
-	require.Contains(t, faults, "connection refused")
-	for name, fault := range faults {
-		t.Run(name, func(t *testing.T) {
+		t.Run(url.PathEscape(fault.Name), func(t *testing.T) {
 			t.Parallel()
-			s := newTracker(t)
-			w := newWorld(t, s.URL)
-			body := "[" + w.record("AVG-1", w.victim.Version, "") + "]"
-			s.body.Store(&body)
+			w := newWorld(t)
+			w.says(w.record("AVG-1", w.victim.Version, ""))
+			var failing []string
+			if fault.Hangs {
+				failing = append(failing, "OMG_NETWORK_TIMEOUT=200ms") // which is sure to come
+			}
 
 			// Never answered: unknown, which is neither a finding nor an all-clear.
-			fault(s.Server)
-			d := w.start(t)
-			st := w.eventually(t, d, "asked", func(s status) bool {
-				state, why, _ := s.tracker()
-				return state == "missing" && why != "" && why != "not asked yet"
-			})
+			fault.On(w.tracker.Server)
+			w.start(failing...)
+			w.omgd.AwaitStatus(func(r *wire.StatusResult) bool {
+				s := source(r)
+				return s.State == wire.SourceMissing && s.Why != "" && s.Why != "not asked yet"
+			}, "a tracker that fails")
+			st := w.omgd.Status()
 			require.Nil(t, st.Counts.Security)
-			require.Equal(t, 20, st.Counts.Installed)
-			r := w.omg(t, d, "security", "--fail-on", "low")
+			require.EqualValues(t, 20, *st.Counts.Installed)
+			r := w.omgd.Omg("security", "--fail-on", "low")
 			require.Equal(t, 4, r.Code, r.Stdout)
 			require.Contains(t, r.Stderr, "not known")
-			require.Equal(t, 4, w.omg(t, d, "outdated", "--security").Code)
-			d.Stop(t)
+			require.Equal(t, 4, w.omgd.Omg("outdated", "--security").Code)
+			w.omgd.Stop()
 
-			// Answered once; then it fails after a restart with an old answer.
-			s.Off(t)
-			d = w.start(t)
-			w.eventually(t, d, "counted", func(s status) bool { return s.Counts.Security != nil && s.Counts.Security.Vulnerabilities == 1 })
-			d.Stop(t)
-			asked := len(s.Asked())
-			d = w.start(t)
-			w.eventually(t, d, "remembered", func(s status) bool { return s.Counts.Security != nil && s.Counts.Security.Vulnerabilities == 1 })
-			require.Len(t, s.Asked(), asked, "a young answer is not asked for again")
-			require.Equal(t, 5, w.omg(t, d, "security", "--fail-on", "high").Code)
-			d.Stop(t)
+			// It answers once, and is not asked again by the next daemon.
+			w.tracker.Off(t)
+			w.start()
+			w.awaitCounts(1, 0)
+			w.omgd.Stop()
+			asked := len(w.tracker.Asked())
+			w.start()
+			w.awaitCounts(1, 0)
+			require.Equal(t, 5, w.omgd.Omg("security", "--fail-on", "high").Code)
+			w.omgd.Stop()
+			require.Len(t, w.tracker.Asked(), asked, "a young answer is not asked for again")
 
-			fault(s.Server)
-			w.env = append(w.env, "OMG_TRACKER_INTERVAL=1s")
-			d = w.start(t)
-			st = w.eventually(t, d, "asked again", func(s status) bool { _, why, _ := s.tracker(); return why != "" })
-			require.Equal(t, 1, st.Counts.Security.Vulnerabilities, "old counts stay")
-			_, _, changed := st.tracker()
-			require.NotZero(t, changed, "with their age")
-			require.Equal(t, 5, w.omg(t, d, "security", "--fail-on", "high").Code)
+			// It fails when it is asked again.
+			fault.On(w.tracker.Server)
+			w.start(append(failing, "OMG_TRACKER_INTERVAL=1s")...)
+			w.omgd.AwaitStatus(func(r *wire.StatusResult) bool { return source(r).Why != "" }, "a tracker that fails")
+			st = w.omgd.Status()
+			require.EqualValues(t, 1, st.Counts.Security.Vulnerabilities, "old counts stay")
+			require.NotZero(t, source(&st).Changed, "with their age")
+			require.Equal(t, 5, w.omgd.Omg("security", "--fail-on", "high").Code)
 		})
 	}
 }
 
-// TestAnotherTree audits the corpus by a file of real records, without a daemon.
-func TestAnotherTree(t *testing.T) {
-	db := corpus.DB(t)
-	home := t.TempDir()
-	conf := filepath.Join(home, "pacman.conf")
-	require.NoError(t, os.WriteFile(conf, []byte("[core]\n[extra]\n[multilib]\n"), 0o644))
-	omg := func(args ...string) programs.Result {
-		return programs.Run(t, programs.Env(home), "omg", append([]string{"--dbpath", db, "--pacman-config", conf, "security", "--source", corpus.AVG(t)}, args...)...)
+// TestSecurity_AnotherTree audits the corpus by a file of real records, without a
+// daemon.
+func TestSecurity_AnotherTree(t *testing.T) {
+	t.Parallel()
+	s := harness.New(t, harness.Corpus())
+	omg := func(args ...string) harness.Result {
+		return s.Run("omg", slices.Concat(s.Databases(), []string{"security", "--source", corpus.AVG(t)}, args)...)
 	}
 	var all struct {
 		Schema   int
@@ -273,9 +255,15 @@ func TestAnotherTree(t *testing.T) {
 	require.Equal(t, 13, counted)
 	require.Equal(t, 3, unconfirmed)
 	require.Equal(t, 5, omg("--fail-on", "critical").Code)
-	require.NoError(t, os.WriteFile(filepath.Join(home, "bad.json"), []byte("<html>"), 0o644))
-	bad := programs.Run(t, programs.Env(home), "omg", "--dbpath", db, "security", "--source", filepath.Join(home, "bad.json"))
-	require.Equal(t, 3, bad.Code)
-	require.Contains(t, bad.Stderr, "bad.json: not the security tracker's advisories")
-	require.Equal(t, 4, programs.Run(t, programs.Env(home), "omg", "--dbpath", db, "security").Code)
+}
+
+// TestSecurity_NoRecords: what is no record of the tracker's is refused, and
+// without any nothing is known.
+func TestSecurity_NoRecords(t *testing.T) {
+	t.Parallel()
+	s := harness.New(t)
+	bad := s.Path("bad.json")
+	harness.Write(t, bad, "<html>")
+	harness.RequireError(t, s.Direct("security", "--source", bad), "omg", 3, "bad.json: not the security tracker's advisories")
+	require.Equal(t, 4, s.Direct("security").Code)
 }
