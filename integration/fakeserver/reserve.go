@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/need"
 )
 
@@ -82,17 +83,18 @@ func ServeBeside(t testing.TB, six IPv6, h http.Handler, certs *Certificates) *S
 	}
 }
 
-// fill has a socket listen with a queue of one that nobody takes from, and fills
-// it: what comes then is dropped.
+// fill has a socket listen with a queue that nobody takes from, and fills it:
+// what comes then is dropped. A queue of length 0 takes one connection.
 func fill(t testing.TB, fd int, there *unix.SockaddrInet6) {
 	t.Helper()
 	require.NoError(t, unix.Listen(fd, 0))
-	for range 3 {
-		filler, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	filler, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = unix.Close(filler) })
+	require.NoError(t, unix.Connect(filler, there))
+	harness.Await(t, func() bool {
+		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 		require.NoError(t, err)
-		t.Cleanup(func() { _ = unix.Close(filler) })
-		if err := unix.Connect(filler, there); err != nil {
-			require.ErrorIs(t, err, unix.EINPROGRESS)
-		}
-	}
+		return info.Unacked > 0 // of a socket that listens: how many connections wait
+	}, "the connection is in the queue")
 }
