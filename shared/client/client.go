@@ -40,7 +40,8 @@ type Options struct {
 	// Name tells the server who asks.
 	Name string
 	// Timeout is the longest wait for the server to accept, to read or to write
-	// something, and for the rest of a frame that has begun (default 10 s).
+	// something, and for the rest of a frame that has begun (default 10 s). Call
+	// gives a server that waits for a network between two parts a minute more.
 	Timeout time.Duration
 	// MaxAnswer is the most bytes of one answer's frames (default 64 MiB).
 	MaxAnswer int
@@ -324,6 +325,7 @@ func (c *Conn) call(ctx context.Context, op string, req any, part func([]byte, b
 					return err
 				}
 				ahead = ahead[:0]
+				c.silent(longestPause)
 			}
 			continue
 		}
@@ -347,6 +349,10 @@ func giveParts(parts [][]byte, part func([]byte, bool) error) error {
 // pause is how long a server may take between two parts before it seems to wait for
 // something itself.
 const pause = 50 * time.Millisecond
+
+// longestPause is how long it may wait: aur.live.deadline has no higher value. The
+// time limit for an answer begins after that.
+const longestPause = time.Minute
 
 // silent waits for the server and says that nothing came.
 func (c *Conn) silent(d time.Duration) bool {

@@ -165,6 +165,37 @@ func TestUntrusted(t *testing.T) {
 	require.Equal(t, 1, asked)
 }
 
+// TestCall_ServerWaits: a server that waits for a network between two parts may do
+// so for longer than an answer may take.
+func TestCall_ServerWaits(t *testing.T) {
+	const limit = 10 * time.Millisecond
+	came := make(chan struct{})
+	path := peer(t, func(nc *net.UnixConn, _ int) {
+		answering(func(h wire.Header, _ []byte) []byte {
+			if _, err := nc.Write(wire.AppendResult(nil, h.ID, encode("first"), true)); err != nil {
+				return nil
+			}
+			<-came
+			time.Sleep(10 * limit)
+			return wire.AppendResult(nil, h.ID, encode("last"), false)
+		})(nc, 0)
+	})
+	c := dial(t, path, Options{Timeout: time.Minute})
+	var parts []string
+	require.NoError(t, c.Call(ctx, wire.OpSearch, &wire.SearchRequest{}, func(result []byte, more bool) error {
+		if more {
+			tv := unix.NsecToTimeval(int64(limit))
+			require.NoError(t, unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv))
+			close(came)
+		}
+		var text string
+		require.NoError(t, msgpack.Unmarshal(result, &text))
+		parts = append(parts, text)
+		return nil
+	}))
+	require.Equal(t, []string{"first", "last"}, parts)
+}
+
 // TestFullQueue: a daemon that accepts nothing is waited for only so long.
 func TestFullQueue(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
