@@ -94,8 +94,8 @@ func TestDump_LiveBeside(t *testing.T) {
 	require.ElementsMatch(t, []string{"yay 1-1", "yay-new 9-1"}, got.Lines())
 }
 
-// refused is what is said of a dump, where that differs: it is downloaded as it is,
-// and refused when it is read.
+// refused has the texts for a dump, where they differ from those in said: a dump is
+// downloaded as it is, and refused when it is read.
 var refused = map[string]string{
 	"truncated JSON": `dump is refused: .*cut off`,
 	"gzip of 10 GiB": `too large`,

@@ -20,7 +20,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// said is what a person reads when the AUR could not be asked.
+// said has what a person reads when the AUR could not be asked.
 var said = map[string]string{
 	"connection refused":     `cannot be reached: connection refused`,
 	"no answer":              `does not answer in time`,
@@ -130,7 +130,7 @@ func TestLive_NobodyWaitsForTheAUR(t *testing.T) {
 		got.take(t, r.Result)
 	}
 	require.Equal(t, usual.names, got.names)
-	require.Empty(t, got.source(), "nothing is said of the AUR yet")
+	require.Empty(t, got.source(), "the AUR is no source yet")
 	held := gate.Next(t)
 	require.Contains(t, held.URI, "/search/lib")
 	held.Answer()

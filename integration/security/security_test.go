@@ -257,8 +257,8 @@ func TestSecurity_AnotherTree(t *testing.T) {
 	require.Equal(t, 5, omg("--fail-on", "critical").Code)
 }
 
-// TestSecurity_NoRecords: what is no record of the tracker's is refused, and
-// without any nothing is known.
+// TestSecurity_NoRecords: a file without the tracker's records is refused. Without
+// any file nothing is known.
 func TestSecurity_NoRecords(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
