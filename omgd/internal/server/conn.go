@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/omgd/internal/logging"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -79,8 +80,12 @@ func (c *conn) serve() {
 	debug.SetPanicOnFault(true)
 	c.r = bufio.NewReaderSize(c.nc, readBuffer)
 	err := c.requests()
-	if c.slowN.Load() > 0 && c.peerIsGone() {
-		c.cancel()
+	if running := c.slowN.Load(); running > 0 {
+		gone := c.peerIsGone()
+		if gone {
+			c.cancel()
+		}
+		logging.Trace(c.s.cfg.Log, "no more requests", "uid", c.peer.UID, "pid", c.peer.PID, "running", running, "gone", gone)
 	}
 	c.wait.Wait()
 	_ = c.flush()
