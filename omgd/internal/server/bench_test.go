@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -67,7 +68,7 @@ func BenchmarkPing(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for i, nc := range peers {
-			_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
+			_ = nc.SetDeadline(time.Now().Add(await.Hang))
 			for range turn {
 				began := time.Now()
 				if _, err := nc.Write(ping); err != nil {
@@ -101,7 +102,7 @@ func BenchmarkPipelined(b *testing.B) {
 	answers := make([]byte, depth*len(wire.AppendResult(nil, 1, []byte{0x80}, false)))
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = nc.SetDeadline(time.Now().Add(await.Hang))
 		if _, err := nc.Write(batch); err != nil {
 			b.Fatal(err)
 		}

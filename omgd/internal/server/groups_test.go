@@ -2,7 +2,6 @@ package server
 
 import (
 	"net"
-	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -10,14 +9,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/need"
 )
 
 // TestGroups: the groups of the one who connected are those of the process that
 // did, however many.
 func TestGroups(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("having other groups needs root")
-	}
+	need.Root(t) // who alone may have other groups
 	for _, n := range []int{0, 1, 64, 1000} {
 		var want []uint32
 		for i := range n {

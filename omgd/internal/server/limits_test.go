@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,63 +15,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/omg-arch/omg/omgd/internal/logging"
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/wire"
 )
-
-// serve starts a server with these operations, to be ended by the test.
-func serve(t testing.TB, cfg Config) (s *Server, dial func() *net.UnixConn, stop func()) {
-	t.Helper()
-	s, path, stop := listen(t, cfg)
-	return s, func() *net.UnixConn { return connect(t, path) }, stop
-}
-
-func connect(t testing.TB, path string) *net.UnixConn {
-	t.Helper()
-	nc, err := net.Dial("unix", path)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = nc.Close() })
-	require.NoError(t, nc.SetDeadline(time.Now().Add(10*time.Second)))
-	return nc.(*net.UnixConn)
-}
-
-func listen(t testing.TB, cfg Config) (s *Server, path string, stop func()) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", path)
-	require.NoError(t, err)
-	s = New(cfg)
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
-	stop = sync.OnceFunc(func() {
-		require.NoError(t, l.Close())
-		require.NoError(t, <-served)
-	})
-	t.Cleanup(func() {
-		stop()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		require.NoError(t, s.Shutdown(ctx))
-	})
-	return s, path, stop
-}
-
-func handle(h Handler) Config { return Config{Ops: map[string]Op{"op": {Handle: h}}} }
-
-func slowly(h Handler) Config { return Config{Ops: map[string]Op{"op": {Handle: h, Slow: true}}} }
-
-func send(t testing.TB, nc net.Conn, b []byte) {
-	t.Helper()
-	_, err := nc.Write(b)
-	require.NoError(t, err)
-}
-
-func ask(t testing.TB, nc net.Conn, id uint64) wire.Response {
-	t.Helper()
-	send(t, nc, request(t, id, "op", nil))
-	return response(t, nc)
-}
 
 func TestPeerThatIsNotAllowed(t *testing.T) {
 	_, dial, _ := serve(t, Config{Allow: func(p Peer) bool {
@@ -140,12 +89,12 @@ func TestIDIsFreeWithTheAnswer(t *testing.T) {
 	}
 }
 
-// TestHalfClosed: a peer that only sends nothing more gets its answers; for one
+// TestHalfClosed: a peer that only sends nothing more gets its answers. For one
 // that is gone nobody works on.
 func TestHalfClosed(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan error, 1)
-	release := make(chan struct{})
-	_, dial, _ := serve(t, slowly(func(ctx context.Context, _ *Request, w *Writer) error {
+	release, log := make(chan struct{}), &logged{}
+	cfg := slowly(func(ctx context.Context, _ *Request, w *Writer) error {
 		began <- struct{}{}
 		select {
 		case <-release:
@@ -153,12 +102,14 @@ func TestHalfClosed(t *testing.T) {
 		}
 		ended <- ctx.Err()
 		return w.Part(emptyMap, false)
-	}))
+	})
+	cfg.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: logging.LevelTrace}))
+	_, dial, _ := serve(t, cfg)
 	nc := dial()
 	send(t, nc, request(t, 1, "op", nil))
 	<-began
 	require.NoError(t, nc.CloseWrite())
-	time.Sleep(50 * time.Millisecond)
+	await.That(t, func() bool { return strings.Contains(log.String(), "running=1 gone=false") }, "the end of the requests is seen: %s", log.String)
 	release <- struct{}{}
 	require.NoError(t, <-ended)
 	require.Nil(t, response(t, nc).Err)
@@ -170,68 +121,85 @@ func TestHalfClosed(t *testing.T) {
 	<-began
 	require.NoError(t, nc.Close())
 	require.ErrorIs(t, <-ended, context.Canceled)
+	await.That(t, func() bool { return strings.Contains(log.String(), "running=1 gone=true") }, "it is seen to be gone: %s", log.String)
 }
 
-// parts answers with so many parts of 60 kB.
-func parts(n int) Handler {
-	part, err := msgpack.Marshal([]string{strings.Repeat("x", 60_000)})
-	if err != nil {
-		panic(err)
-	}
-	return func(_ context.Context, _ *Request, w *Writer) error {
-		for i := range n {
-			if err := w.Part(part, i+1 < n); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-// TestDeafPeersHurtNobodyElse: peers that do not read use up the bound for all;
-// a peer that reads gets its long answers nevertheless, and the others go.
-func TestDeafPeersHurtNobodyElse(t *testing.T) {
+// TestUnsent_DeafPeersHurtNobodyElse: peers that do not read use up the bound for
+// all. A peer that reads gets its long answers nevertheless, and the others go.
+func TestUnsent_DeafPeersHurtNobodyElse(t *testing.T) {
 	cfg := handle(parts(50))
 	cfg.Limits = Limits{Unsent: 300_000}
 	s, dial, _ := serve(t, cfg)
 	for range 20 {
 		send(t, dial(), request(t, 1, "op", nil))
 	}
-	require.Eventually(t, func() bool { return s.unsent.Load() > 300_000 }, 5*time.Second, time.Millisecond)
-	nc := dial()
-	for range 3 {
-		resp := ask(t, nc, 1)
-		for n := 1; ; n++ {
-			require.Nil(t, resp.Err)
-			if !resp.More {
-				require.Equal(t, 50, n)
-				break
+	await.That(t, func() bool { return s.Connections() == 20 && s.unsent.Load() > 300_000 }, "more deaf peers than fit")
+	deaf := connections(s)
+	nc, read := dial(), make(chan error, 1)
+	go func() {
+		read <- func() error {
+			for id := range uint64(3) {
+				b, _ := wire.AppendRequest(nil, id+1, "op", nil)
+				if _, err := nc.Write(b); err != nil {
+					return err
+				}
+				for n, more := 1, true; more; n++ {
+					frame, err := wire.ReadFrame(nc, nil)
+					if err != nil {
+						return err
+					}
+					resp, err := wire.DecodeResponse(frame)
+					if err != nil || resp.Err != nil {
+						return errors.Join(err, resp.Err)
+					}
+					if more = resp.More; !more && n != 50 {
+						return fmt.Errorf("%d parts", n)
+					}
+				}
 			}
-			resp = response(t, nc)
-		}
-	}
+			return nil
+		}()
+	}()
+	await.That(t, func() bool { overdue(deaf); return len(read) == 1 }, "three long answers")
+	require.NoError(t, <-read)
 	require.Less(t, s.Connections(), 21, "some had to go")
 }
 
-// TestPeerUnsent: past its own bound a peer's requests wait until it reads.
-func TestPeerUnsent(t *testing.T) {
+// TestPeerUnsent_RequestsWait: past its own bound a peer's requests wait until it
+// reads.
+func TestPeerUnsent_RequestsWait(t *testing.T) {
 	var ran atomic.Int32
+	var reading atomic.Bool
 	cfg := slowly(func(_ context.Context, _ *Request, w *Writer) error {
-		ran.Add(1)
+		if ran.Add(1) > 2 && !reading.Load() {
+			t.Error("a request runs though the peer has two answers to read")
+		}
 		return parts(10)(nil, nil, w)
 	})
 	cfg.Limits = Limits{PeerUnsent: 100_000, InFlight: 1000}
-	_, dial, _ := serve(t, cfg)
+	s, dial, _ := serve(t, cfg)
 	nc := dial()
+	await.That(t, func() bool { return s.Connections() == 1 }, "the connection")
+	c := connections(s)[0]
+	require.NoError(t, c.nc.SetWriteBuffer(64<<10)) // which two answers fill on every machine
 	const requests = 200
+	var rest []byte
 	for id := range uint64(requests) {
-		send(t, nc, request(t, id+1, "op", nil))
-		if id < 20 {
-			time.Sleep(5 * time.Millisecond) // so that answers are there to wait
+		if b := request(t, id+1, "op", nil); id < 2 {
+			send(t, nc, b)
+		} else {
+			rest = append(rest, b...)
 		}
 	}
-	time.Sleep(50 * time.Millisecond)
-	require.Less(t, ran.Load(), int32(requests))
+	await.That(t, func() bool { return c.unsent.Load() > cfg.Limits.PeerUnsent }, "two parts that wait to be read")
+	send(t, nc, rest)
+	other := dial()
+	for id := range uint64(100) { // the server has time for the others
+		send(t, other, request(t, id+1, wire.OpPing, nil))
+		require.Nil(t, response(t, other).Err)
+	}
+	require.EqualValues(t, 2, ran.Load())
+	reading.Store(true)
 	for ends := 0; ends < requests; {
 		if resp := response(t, nc); !resp.More {
 			ends++
@@ -240,26 +208,43 @@ func TestPeerUnsent(t *testing.T) {
 	require.EqualValues(t, requests, ran.Load())
 }
 
-// TestLargeRequestsShareABound: half-sent large frames do not add up, and go.
-func TestLargeRequestsShareABound(t *testing.T) {
+// TestReceived_IsBoundedForAll: large frames that have begun do not add up. One
+// waits for the others, but only so long.
+func TestReceived_IsBoundedForAll(t *testing.T) {
 	cfg := handle(func(_ context.Context, _ *Request, w *Writer) error { return w.Part(emptyMap, false) })
-	cfg.Limits = Limits{Received: 1 << 20, HalfFrame: 300 * time.Millisecond}
-	_, dial, _ := serve(t, cfg)
+	cfg.Limits = Limits{Received: 1 << 20}
+	s, dial, _ := serve(t, cfg)
 	whole := request(t, 1, "op", map[string]string{"text": strings.Repeat("x", 1_000_000)})
 	half := dial()
 	send(t, half, whole[:100])
-	time.Sleep(50 * time.Millisecond)
-	late := dial()
-	go func() { _, _ = late.Write(whole) }()
-	resp := response(t, half)
-	require.Equal(t, wire.CodeInvalid, resp.Err.Code, "not sent in time")
-	resp = response(t, late) // was served when the other was gone, or told that there is no room
-	if resp.Err != nil {
-		require.Equal(t, wire.CodeBusy, resp.Err.Code)
-	}
-	nc := dial()
-	go func() { _, _ = nc.Write(whole) }()
-	require.Nil(t, response(t, nc).Err)
+	await.That(t, func() bool { // there is no room for a second one
+		free := s.received.TryAcquire(100_000)
+		if free {
+			s.received.Release(100_000)
+		}
+		return !free
+	}, "a large frame that has begun")
+	late, wrote := dial(), make(chan error, 1)
+	go func() {
+		_, err := late.Write(whole)
+		wrote <- err
+	}()
+	require.Nil(t, ask(t, dial(), 1).Err, "small requests are not concerned")
+	require.Empty(t, wrote, "the late one is not read from")
+	require.NoError(t, half.Close())
+	require.Nil(t, response(t, late).Err)
+	require.NoError(t, <-wrote)
+
+	cfg.Limits.HalfFrame = 20 * time.Millisecond
+	s, dial, _ = serve(t, cfg)
+	require.True(t, s.received.TryAcquire(1<<20))
+	late = dial()
+	go func() {
+		_, err := late.Write(whole)
+		wrote <- err
+	}()
+	require.Equal(t, wire.CodeBusy, response(t, late).Err.Code)
+	require.Error(t, <-wrote)
 }
 
 // TestEveryRequestHasItsEnd: whatever was sent before the end came is answered,
@@ -275,6 +260,7 @@ func TestEveryRequestHasItsEnd(t *testing.T) {
 		}})
 		var sent, answered, told atomic.Int64
 		var all sync.WaitGroup
+		hundred := make(chan struct{})
 		for range 8 {
 			nc := dial()
 			all.Go(func() { // sends until it no longer can
@@ -304,7 +290,9 @@ func TestEveryRequestHasItsEnd(t *testing.T) {
 					case err != nil:
 						t.Error(err)
 					case resp.Err == nil:
-						answered.Add(1)
+						if answered.Add(1) == 100 {
+							close(hundred)
+						}
 					case resp.Err.Code == wire.CodeShuttingDown, resp.Err.Code == wire.CodeBusy:
 						told.Add(1)
 					default:
@@ -313,39 +301,43 @@ func TestEveryRequestHasItsEnd(t *testing.T) {
 				}
 			})
 		}
-		require.Eventually(t, func() bool { return s.Connections() == 8 && answered.Load() > 100 }, 5*time.Second, time.Millisecond)
+		await.Receive(t, hundred, "a hundred answers")
+		await.That(t, func() bool { return s.Connections() == 8 }, "all connections")
 		stop()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		require.NoError(t, s.Shutdown(ctx))
-		cancel()
+		shutdown(t, s)
 		all.Wait()
 		require.Equal(t, sent.Load(), answered.Load()+told.Load())
 	}
 }
 
-// TestShutdownIsNotHeldUp by a peer that does not read, or a handler that does
+// TestShutdown_IsNotHeldUp by a peer that does not read, or a handler that does
 // not listen.
-func TestShutdownIsNotHeldUp(t *testing.T) {
-	release := make(chan struct{})
-	s, dial, stop := serve(t, Config{Ops: map[string]Op{
-		"long":     {Handle: parts(1000)},
-		"stubborn": {Slow: true, Handle: func(_ context.Context, _ *Request, w *Writer) error { <-release; return w.Part(emptyMap, false) }},
-	}})
+func TestShutdown_IsNotHeldUp(t *testing.T) {
+	release, began := make(chan struct{}), make(chan struct{})
+	cfg := Config{
+		Limits: Limits{Unread: 10 * time.Millisecond},
+		Ops: map[string]Op{
+			"long": {Handle: parts(1000)},
+			"stubborn": {Slow: true, Handle: func(_ context.Context, _ *Request, w *Writer) error {
+				close(began)
+				<-release
+				return w.Part(emptyMap, false)
+			}},
+		},
+	}
+	s, dial, stop := serve(t, cfg)
 	send(t, dial(), request(t, 1, "long", nil))
-	require.Eventually(t, func() bool { return s.unsent.Load() > 0 }, 5*time.Second, time.Millisecond)
+	await.That(t, func() bool { return s.unsent.Load() > 0 }, "an answer that is not read")
 	stop()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	require.NoError(t, s.Shutdown(ctx))
-	require.NoError(t, ctx.Err())
+	shutdown(t, s)
 
-	s, dial, stop = serve(t, s.cfg)
+	s, dial, stop = serve(t, cfg)
 	send(t, dial(), request(t, 1, "stubborn", nil))
-	require.Eventually(t, func() bool { return s.active.Load() > 0 }, 5*time.Second, time.Millisecond)
+	await.Receive(t, began, "a request that runs")
 	stop()
-	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
-	require.ErrorIs(t, s.Shutdown(short), ErrGaveUp)
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.ErrorIs(t, s.Shutdown(over), ErrGaveUp)
 	close(release)
 }
 

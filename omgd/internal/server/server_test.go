@@ -4,13 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -20,174 +15,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
-	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/wire"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-type echo struct {
-	Text  string `msgpack:"text"`
-	Parts int    `msgpack:"parts"`
-}
-
-// running is a server with operations for tests.
-type running struct {
-	*Server
-	path    string
-	release chan struct{} // lets "wait" go on
-	faults  chan struct{}
-	log     *logged
-}
-
-func start(t testing.TB, limits Limits) *running {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "server-")
-	require.NoError(t, err)
-	r := &running{path: filepath.Join(dir, "s"), release: make(chan struct{}), faults: make(chan struct{}, 8), log: &logged{}}
-	r.Server = New(Config{
-		Limits: limits,
-		Hello:  wire.HelloResult{Server: "test"},
-		Log:    slog.New(slog.NewTextHandler(r.log, nil)),
-		Fault:  func() { r.faults <- struct{}{} },
-		Ops: map[string]Op{
-			"echo": {Handle: func(_ context.Context, q *Request, w *Writer) error {
-				var e echo
-				if err := q.Decode(&e); err != nil {
-					return err
-				}
-				return w.Result(e)
-			}},
-			"long": {Handle: func(_ context.Context, q *Request, w *Writer) error {
-				var e echo
-				if err := q.Decode(&e); err != nil {
-					return err
-				}
-				part, err := msgpack.Marshal([]string{strings.Repeat("x", 60_000)})
-				for i := 0; i < e.Parts && err == nil; i++ {
-					err = w.Part(part, i+1 < e.Parts)
-				}
-				return err
-			}},
-			"wait": {Slow: true, Handle: func(ctx context.Context, q *Request, w *Writer) error {
-				select {
-				case <-r.release:
-					return w.Result(echo{Text: "waited"})
-				case <-ctx.Done():
-					return wire.Errorf(wire.CodeShuttingDown, "given up")
-				}
-			}},
-			"perhaps": {Handle: func(_ context.Context, q *Request, w *Writer) error {
-				var e echo
-				if err := q.Decode(&e); err != nil {
-					return err
-				}
-				if e.Parts == 0 {
-					return w.Result(e)
-				}
-				return Later(func(ctx context.Context, q *Request, w *Writer) error {
-					<-r.release
-					return errors.Join(q.Decode(&e), w.Result(e))
-				})
-			}},
-			"panic":      {Handle: func(context.Context, *Request, *Writer) error { panic("on purpose") }},
-			"fault":      {Handle: func(context.Context, *Request, *Writer) error { return readTruncated(t) }},
-			"slow fault": {Slow: true, Handle: func(context.Context, *Request, *Writer) error { return readTruncated(t) }},
-			"fail":       {Handle: func(context.Context, *Request, *Writer) error { return fmt.Errorf("some error") }},
-		},
-	})
-	l, err := net.Listen("unix", r.path)
-	require.NoError(t, err)
-	served := make(chan error, 1)
-	go func() { served <- r.Serve(l) }()
-	t.Cleanup(func() {
-		require.NoError(t, l.Close())
-		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-		defer cancel()
-		require.NoError(t, r.Shutdown(ctx))
-		require.NoError(t, <-served)
-		require.Zero(t, r.Connections())
-		require.NoError(t, os.RemoveAll(dir))
-	})
-	return r
-}
-
-// logged is what was logged.
-type logged struct {
-	mu  sync.Mutex
-	all strings.Builder
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.all.String()
-}
-
-// readTruncated reads a mapped file that was truncated after it was mapped.
-func readTruncated(t testing.TB) error {
-	f, err := os.CreateTemp("", "map-")
-	require.NoError(t, err)
-	defer os.Remove(f.Name())
-	defer f.Close()
-	require.NoError(t, f.Truncate(1<<16))
-	m, err := unix.Mmap(int(f.Fd()), 0, 1<<16, unix.PROT_READ, unix.MAP_SHARED)
-	require.NoError(t, err)
-	defer unix.Munmap(m)
-	require.NoError(t, f.Truncate(0))
-	return fmt.Errorf("read %d", m[1<<15])
-}
-
-func (r *running) dial(t testing.TB) *client.Conn {
-	t.Helper()
-	c, err := client.Dial(context.Background(), r.path, client.Options{Timeout: 5 * time.Second})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = c.Close() })
-	return c
-}
-
-// raw connects without the client.
-func (r *running) raw(t testing.TB) net.Conn {
-	t.Helper()
-	nc, err := net.Dial("unix", r.path)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = nc.Close() })
-	require.NoError(t, nc.SetDeadline(time.Now().Add(10*time.Second)))
-	return nc
-}
-
-func response(t testing.TB, nc io.Reader) wire.Response {
-	t.Helper()
-	b, err := wire.ReadFrame(nc, nil)
-	require.NoError(t, err)
-	require.NoError(t, wire.Check(b))
-	resp, err := wire.DecodeResponse(b)
-	require.NoError(t, err)
-	return resp
-}
-
-func request(t testing.TB, id uint64, op string, v any) []byte {
-	t.Helper()
-	b, err := wire.AppendRequest(nil, id, op, v)
-	require.NoError(t, err)
-	return b
-}
-
-func code(t testing.TB, err error) wire.Code {
-	t.Helper()
-	var said *wire.Error
-	require.ErrorAs(t, err, &said)
-	return said.Code
-}
 
 func TestCalls(t *testing.T) {
 	r := start(t, Limits{})
@@ -320,20 +152,26 @@ func TestBadFrames(t *testing.T) {
 	}
 }
 
-func TestHalfAFrame(t *testing.T) {
-	for _, n := range []int{1, 3, 4, 10, 6000} {
-		r := start(t, Limits{HalfFrame: 50 * time.Millisecond})
+// TestHalfFrame_IsRefused: a frame that has begun has so much time, a connection
+// without one has more.
+func TestHalfFrame_IsRefused(t *testing.T) {
+	r := start(t, Limits{HalfFrame: 20 * time.Millisecond})
+	idle := r.raw(t)
+	send(t, idle, request(t, 1, "ping", nil)) // which comes whole
+	require.Nil(t, response(t, idle).Err)
+	whole := request(t, 1, "echo", &echo{Text: strings.Repeat("x", 200_000)})
+	for _, n := range []int{1, 3, 4, 10, 6000, 100_000} {
 		nc := r.raw(t)
-		time.Sleep(100 * time.Millisecond) // idle is allowed
-		whole := request(t, 1, "echo", &echo{Text: strings.Repeat("x", 10_000)})
-		_, err := nc.Write(whole[:n])
-		require.NoError(t, err)
+		send(t, nc, whole[:n])
 		resp := response(t, nc)
 		require.Equal(t, wire.CodeInvalid, resp.Err.Code, "%d bytes", n)
+		require.ErrorContains(t, resp.Err, "not sent in time")
 		require.Zero(t, resp.ID)
-		_, err = nc.Read(make([]byte, 1))
+		_, err := nc.Read(make([]byte, 1))
 		require.ErrorIs(t, err, io.EOF, "%d bytes", n)
 	}
+	send(t, idle, request(t, 2, "ping", nil))
+	require.Nil(t, response(t, idle).Err, "it was idle for longer than a frame may take")
 }
 
 func TestAFrameInPieces(t *testing.T) {
@@ -350,28 +188,47 @@ func TestAFrameInPieces(t *testing.T) {
 	require.EqualValues(t, 2, response(t, nc).ID)
 }
 
-// TestPeerThatDoesNotRead is cut off, and holds up nobody else.
-func TestPeerThatDoesNotRead(t *testing.T) {
-	r := start(t, Limits{Write: 200 * time.Millisecond})
-	deaf := r.raw(t)
-	_, err := deaf.Write(request(t, 1, "long", &echo{Parts: 1000}))
-	require.NoError(t, err)
+// TestDeafPeer_HoldsUpNobody: a peer that does not read takes no other one's time.
+func TestDeafPeer_HoldsUpNobody(t *testing.T) {
+	r := start(t, Limits{})
+	send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
+	await.That(t, func() bool { return r.unsent.Load() > 0 }, "an answer that is not read")
 	c := r.dial(t)
 	for range 100 {
 		require.NoError(t, c.Get(context.Background(), "ping", nil, &echo{}))
 	}
-	require.Eventually(t, func() bool { return r.Connections() == 1 }, 5*time.Second, 10*time.Millisecond)
+	require.Positive(t, r.unsent.Load())
+	require.Equal(t, 2, r.Connections())
 }
 
-// TestUnsentIsBoundedForAll: peers that do not read share one bound.
-func TestUnsentIsBoundedForAll(t *testing.T) {
-	r := start(t, Limits{Unsent: 1 << 20, Write: 300 * time.Millisecond})
+// TestDeafPeer_IsCutOff when it has not read for so long.
+func TestDeafPeer_IsCutOff(t *testing.T) {
+	r := start(t, Limits{Write: 50 * time.Millisecond})
+	send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
+	await.That(t, func() bool {
+		return strings.Contains(r.log.String(), "a peer does not read its answer") && r.Connections() == 0
+	},
+		"the end of the connection")
+}
+
+// TestUnsent_IsBoundedForAll: peers that do not read share one bound.
+func TestUnsent_IsBoundedForAll(t *testing.T) {
+	r := start(t, Limits{Unsent: 1 << 20})
 	for range 100 {
-		_, err := r.raw(t).Write(request(t, 1, "long", &echo{Parts: 1000}))
-		require.NoError(t, err)
+		send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
 	}
-	require.NoError(t, r.dial(t).Get(context.Background(), "ping", nil, &echo{}), "small answers go through")
-	require.Eventually(t, func() bool { return r.Connections() == 1 }, 10*time.Second, 10*time.Millisecond)
+	await.That(t, func() bool { return r.Connections() == 100 && r.unsent.Load() > 1<<20 }, "a hundred deaf peers, more than fit")
+	deaf := connections(r.Server)
+	pinged := make(chan error, 1)
+	c := r.dial(t)
+	go func() { pinged <- c.Get(context.Background(), "ping", nil, &echo{}) }()
+	await.That(t, func() bool { overdue(deaf); return len(pinged) == 1 }, "small answers go through")
+	require.NoError(t, <-pinged)
+	await.That(t, func() bool {
+		overdue(deaf)
+		r.sweep(await.Hang)
+		return r.Connections() == 1
+	}, "all that do not read go")
 }
 
 func TestTooManyConnections(t *testing.T) {
@@ -385,10 +242,18 @@ func TestTooManyConnections(t *testing.T) {
 	require.Equal(t, wire.CodeBusy, code(t, r.dial(t).Get(context.Background(), "ping", nil, &echo{})))
 }
 
+// descriptors is how many files this process may have open.
+func descriptors(t testing.TB) int {
+	t.Helper()
+	var limit unix.Rlimit
+	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	return int(min(limit.Cur, 1<<20))
+}
+
 func TestThousandConnections(t *testing.T) {
 	r := start(t, Limits{})
 	var all sync.WaitGroup
-	for range 1000 {
+	for range min(1000, descriptors(t)/3) { // two for each
 		c := r.dial(t)
 		all.Go(func() {
 			for i := range 5 {
@@ -423,21 +288,16 @@ func TestShutdownUnderLoad(t *testing.T) {
 		})
 	}
 	waiting := r.raw(t)
-	_, err := waiting.Write(request(t, 1, "wait", nil))
-	require.NoError(t, err)
-	time.Sleep(50 * time.Millisecond)
-	done := make(chan struct{})
+	send(t, waiting, request(t, 1, "wait", nil))
+	await.Receive(t, r.waiting, "a request that runs")
+	done := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), await.Hang)
 		defer cancel()
-		if err := r.Shutdown(ctx); err != nil {
-			t.Error(err)
-		}
-		close(done)
+		done <- r.Shutdown(ctx)
 	}()
-	time.Sleep(20 * time.Millisecond)
-	_, err = waiting.Write(request(t, 2, "echo", &echo{}))
-	require.NoError(t, err)
+	await.That(t, r.draining.Load, "the beginning of the end")
+	send(t, waiting, request(t, 2, "echo", &echo{}))
 	close(r.release)
 	got := map[uint64]wire.Response{}
 	for range 2 {
@@ -446,7 +306,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 	}
 	require.Nil(t, got[1].Err, "a running request ends")
 	require.Equal(t, wire.CodeShuttingDown, got[2].Err.Code, "a new one is refused")
-	<-done
+	require.NoError(t, <-done)
 	all.Wait()
 }
 

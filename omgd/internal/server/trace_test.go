@@ -1,12 +1,9 @@
 package server
 
 import (
-	"context"
 	"log/slog"
-	"net"
-	"path/filepath"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,43 +11,23 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// pings starts a server with a log of some level, and returns a connection and what
-// was logged.
-func pings(t testing.TB, level slog.Level) (net.Conn, *logged) {
+// pinged is what a server with a log of some level has logged when it has answered
+// a ping and ended: some lines are written after the answer.
+func pinged(t testing.TB, level slog.Level) string {
 	t.Helper()
 	log := &logged{}
-	s := New(Config{Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))})
-	path := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", path)
-	require.NoError(t, err)
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
-	t.Cleanup(func() {
-		_ = l.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-		defer cancel()
-		require.NoError(t, s.Shutdown(ctx))
-		<-served
-	})
-	nc, err := net.Dial("unix", path)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = nc.Close() })
-	return nc, log
+	s, dial, stop := serve(t, Config{Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))})
+	nc := dial()
+	send(t, nc, request(t, 7, wire.OpPing, nil))
+	require.Nil(t, response(t, nc).Err)
+	stop()
+	shutdown(t, s)
+	return log.String()
 }
 
-func TestTraceHasOneLineARequest(t *testing.T) {
-	nc, log := pings(t, logging.LevelTrace)
-	_, err := nc.Write(request(t, 7, wire.OpPing, nil))
-	require.NoError(t, err)
-	_, err = wire.ReadFrame(nc, nil)
-	require.NoError(t, err)
-	require.Eventually(t, func() bool { return log.String() != "" }, 5*time.Second, time.Millisecond)
-	require.Regexp(t, `msg=request op=ping id=7 uid=\d+ decode=\S+ answer=\S+ write=\S+ bytes=17\n`, log.String())
-
-	nc, log = pings(t, slog.LevelInfo)
-	_, err = nc.Write(request(t, 7, wire.OpPing, nil))
-	require.NoError(t, err)
-	_, err = wire.ReadFrame(nc, nil)
-	require.NoError(t, err)
-	require.NotContains(t, log.String(), "request")
+func TestTrace_HasOneLineARequest(t *testing.T) {
+	log := pinged(t, logging.LevelTrace)
+	require.Regexp(t, `msg=request op=ping id=7 uid=\d+ decode=\S+ answer=\S+ write=\S+ bytes=17\n`, log)
+	require.Equal(t, 1, strings.Count(log, " decode="))
+	require.NotContains(t, pinged(t, slog.LevelInfo), "request")
 }
