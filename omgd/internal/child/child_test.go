@@ -9,15 +9,23 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/need"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets the test program be the parent that dies.
+func TestMain(m *testing.M) {
+	if os.Getenv("CHILD_TEST_PARENT") != "" {
+		runAndDie()
+	}
+	await.Main(m)
+}
 
 func sh(text string) Spec { return Spec{Path: "/bin/sh", Args: []string{"-c", text}} }
 
@@ -62,73 +70,98 @@ func TestRunLimits(t *testing.T) {
 	require.NotEqual(t, strconv.Itoa(unix.Getpgrp()), lines[3])
 }
 
-// family is a script that leaves a child behind which writes its number to file.
-func family(file, rest string) Spec {
-	return sh("sleep 300 & echo $! > " + file + "; " + rest)
+// family is a script that leaves a child behind. Its first line is the child's
+// number.
+func family(rest string) Spec { return sh("sleep 1000 & echo $!; " + rest) }
+
+// firstLine takes a program's output, and calls do with its first line.
+type firstLine struct {
+	text strings.Builder
+	do   func(string) error
 }
 
-// requireGone waits until the process whose number is in file has ended.
-func requireGone(t *testing.T, file string) {
+func (f *firstLine) Write(p []byte) (int, error) {
+	f.text.Write(p)
+	if line, _, whole := strings.Cut(f.text.String(), "\n"); whole && f.do != nil {
+		do := f.do
+		f.do = nil
+		return len(p), do(line)
+	}
+	return len(p), nil
+}
+
+// requireGone waits until a process has ended.
+func requireGone(t *testing.T, number string) {
 	t.Helper()
-	b, err := os.ReadFile(file)
-	require.NoError(t, err)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	require.Regexp(t, `^[0-9]+$`, number)
+	await.That(t, func() bool {
+		stat, err := os.ReadFile("/proc/" + number + "/stat")
 		return err != nil || strings.Contains(string(stat), ") Z ") // nobody may be there to reap it
-	}, 5*time.Second, 5*time.Millisecond)
+	}, "the end of process %s", number)
 }
 
-func TestRunKillsTheGroup(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "pid")
-	t.Run("deadline", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		defer cancel()
-		_, err := Run(ctx, family(file, "wait"))
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		requireGone(t, file)
-	})
-	t.Run("cancel", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(200*time.Millisecond, cancel)
-		_, err := Run(ctx, family(file, "wait"))
-		require.ErrorIs(t, err, context.Canceled)
-		requireGone(t, file)
-	})
-	t.Run("its own end", func(t *testing.T) {
-		_, err := Run(t.Context(), family(file, "exit 0"))
-		require.NoError(t, err)
-		requireGone(t, file)
-	})
-	t.Run("output refused", func(t *testing.T) {
-		s := family(file, "while :; do echo more; done")
-		s.Stdout = refuse{}
-		_, err := Run(t.Context(), s)
-		require.ErrorIs(t, err, errRefused)
-		requireGone(t, file)
-	})
+// overdue is a context whose deadline comes when the test says so.
+type overdue struct {
+	context.Context
+	done chan struct{}
+}
+
+func (c overdue) Done() <-chan struct{} { return c.done }
+
+func (c overdue) Err() error {
+	select {
+	case <-c.done:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+func TestRun_KillsTheGroup(t *testing.T) {
+	deadline := overdue{t.Context(), make(chan struct{})}
+	canceled, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for name, c := range map[string]struct {
+		ctx  context.Context
+		rest string
+		do   func() error // when the child is there
+		want error
+	}{
+		"deadline":       {deadline, "wait", func() error { close(deadline.done); return nil }, context.DeadlineExceeded},
+		"cancel":         {canceled, "wait", func() error { cancel(); return nil }, context.Canceled},
+		"its own end":    {t.Context(), "exit 0", func() error { return nil }, nil},
+		"output refused": {t.Context(), "while :; do echo more; done", func() error { return errRefused }, errRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var number string
+			s := family(c.rest)
+			s.Stdout = &firstLine{do: func(line string) error {
+				number = line
+				return c.do()
+			}}
+			_, err := Run(c.ctx, s)
+			require.ErrorIs(t, err, c.want)
+			requireGone(t, number)
+		})
+	}
 }
 
 var errRefused = errors.New("refused")
 
-type refuse struct{}
-
-func (refuse) Write([]byte) (int, error) { return 0, errRefused }
-
-func TestRunEndsWithAnOutputHeldByAnotherGroup(t *testing.T) {
-	setsid, err := exec.LookPath("setsid")
-	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "pid")
-	var out bytes.Buffer
-	s := sh(setsid + " sh -c 'echo $$ > " + file + "; exec sleep 300' & while ! [ -s " + file + " ]; do :; done; echo answer")
-	s.Stdout = &out
-	_, err = Run(t.Context(), s)
+func TestRun_EndsWithAnOutputHeldByAnotherGroup(t *testing.T) {
+	setsid := need.Program(t, "setsid")
+	dir := t.TempDir()
+	var number string
+	out := &firstLine{do: func(line string) error {
+		number = line
+		return os.WriteFile(filepath.Join(dir, "read"), nil, 0o600)
+	}}
+	s := sh(setsid + " sh -c 'echo $$; exec sleep 1000' & while ! [ -e " + dir + "/read ]; do sleep 0.01; done")
+	s.Stdout = out
+	_, err := Run(t.Context(), s)
 	require.ErrorIs(t, err, exec.ErrWaitDelay)
-	require.Equal(t, "answer\n", out.String())
-	b, err := os.ReadFile(file)
-	require.NoError(t, err)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	require.Equal(t, number+"\n", out.text.String())
+	pid, err := strconv.Atoi(number)
 	require.NoError(t, err)
 	require.NoError(t, unix.Kill(pid, unix.SIGKILL))
 }
@@ -144,23 +177,26 @@ func TestRunWithoutAProgram(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestParentDeath has a copy of this program start a child and die at once.
-func TestParentDeath(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "pid")
-	cmd := exec.Command(os.Args[0], "-test.run=^TestParentThatDies$")
-	cmd.Env = append(os.Environ(), "CHILD_TEST_FILE="+file)
-	require.Error(t, cmd.Run())
-	requireGone(t, file)
+// TestRun_EndsWithItsParent has a copy of this program start a child and die at
+// once.
+func TestRun_EndsWithItsParent(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), "CHILD_TEST_PARENT=1")
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	require.Equal(t, unix.SIGKILL, exit.Sys().(syscall.WaitStatus).Signal())
+	requireGone(t, strings.TrimSpace(string(out)))
 }
 
-func TestParentThatDies(t *testing.T) {
-	file := os.Getenv("CHILD_TEST_FILE")
-	if file == "" {
-		t.Skip("is for TestParentDeath")
-	}
-	go func() {
-		_, _ = Run(context.Background(), sh("echo $$ > "+file+".new; mv "+file+".new "+file+"; exec sleep 300"))
-	}()
-	require.Eventually(t, func() bool { _, err := os.Stat(file); return err == nil }, 5*time.Second, time.Millisecond)
-	_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+// runAndDie runs a program, prints its number and dies before it has ended.
+func runAndDie() {
+	s := sh("echo $$; exec sleep 1000")
+	s.Stdout = &firstLine{do: func(line string) error {
+		_, _ = os.Stdout.WriteString(line + "\n")
+		return unix.Kill(os.Getpid(), unix.SIGKILL)
+	}}
+	_, _ = Run(context.Background(), s)
 }
