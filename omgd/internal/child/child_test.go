@@ -60,7 +60,7 @@ func TestRunClearsTheEnvironment(t *testing.T) {
 
 func TestRunLimits(t *testing.T) {
 	var out bytes.Buffer
-	s := sh("read go; ulimit -d; ulimit -c; pwd; ps -o pgid= -p $$; echo $$")
+	s := sh("read go; ulimit -d; ulimit -c; pwd; cut -d' ' -f5 /proc/$$/stat; echo $$")
 	s.Stdin, s.Stdout, s.Data = []byte("go\n"), &out, 512<<20
 	_, err := Run(t.Context(), s)
 	require.NoError(t, err)
