@@ -110,6 +110,18 @@ func MountNamespace(t testing.TB) []string {
 	return line
 }
 
+// Tmpfs mounts a small file system of memory, of a size such as "4m", and returns
+// its directory. It goes with the test.
+func Tmpfs(t testing.TB, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("needs to mount a tmpfs, which this machine forbids: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	return dir
+}
+
 // Terminal is for tests that run a program in a pseudo-terminal.
 func Terminal(t testing.TB) {
 	t.Helper()
