@@ -33,6 +33,11 @@ const (
 // firstPause is how long after a failure the tracker is asked again, at first.
 const firstPause = time.Minute
 
+// Getter downloads; fetch.Client does.
+type Getter interface {
+	Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Answer, error)
+}
+
 // Store remembers across restarts.
 type Store interface {
 	Put(bucket, key string, value []byte, at time.Time) error
@@ -46,7 +51,7 @@ type Config struct {
 	Interval time.Duration
 	// StaleAfter is the age from which what is known is called stale.
 	StaleAfter time.Duration
-	Client     *fetch.Client
+	Client     Getter
 	Store      Store
 	Log        *slog.Logger
 	// Changed is called when something else is known.
