@@ -17,20 +17,21 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/omgd/internal/store"
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { await.Main(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -135,7 +136,7 @@ func newWorld(t *testing.T, repos ...pacmandb.Repo) *world {
 func (w *world) open() {
 	w.t.Helper()
 	var err error
-	w.client, err = fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(2 * time.Second)}, "omg-test")
+	w.client, err = fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(await.Hang)}, "omg-test")
 	require.NoError(w.t, err)
 	w.store = store.Open(filepath.Join(w.home, "store"), quiet)
 	w.m = New(Config{
@@ -435,25 +436,53 @@ func TestNoRoom(t *testing.T) {
 	require.Contains(t, w.m.Why("core"), "not a directory")
 }
 
-// TestRun: what was asked for shortly before is not asked for at the start, what was
-// not is, and it ends.
-func TestRun(t *testing.T) {
-	s := newWeb(t)
-	s.has("/core.db", served{database("1-1"), day, ""})
-	w := newWorld(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL}, Signature: pacmandb.SignatureNever})
-	run := func() (stop func()) {
-		ctx, cancel := context.WithCancel(t.Context())
-		var done sync.WaitGroup
-		done.Go(func() { w.m.Run(ctx) })
-		return func() { cancel(); done.Wait() }
-	}
-	stop := run()
-	require.Eventually(t, func() bool { return w.changed.Load() == 1 }, 10*time.Second, 5*time.Millisecond)
-	stop()
-	require.Len(t, s.requests(), 1)
-	w.restart()
-	stop = run()
-	time.Sleep(100 * time.Millisecond)
-	stop()
-	require.Empty(t, s.requests())
+// shelf is a store that holds one value.
+type shelf struct{ value []byte }
+
+func (s *shelf) Put(_, _ string, value []byte, _ time.Time) error {
+	s.value = bytes.Clone(value)
+	return nil
+}
+
+func (s *shelf) Get(_, _ string) ([]byte, time.Time, bool) {
+	return s.value, time.Time{}, s.value != nil
+}
+
+// TestRun_AsksWhenItIsDue: once an hour, counted from the last round, be it from
+// before a restart.
+func TestRun_AsksWhenItIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, home := t.TempDir(), t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(server, "core.db"), database("1-1"), 0o644))
+		repo := pacmandb.Repo{Name: "core", Servers: []string{"file://" + server}, Signature: pacmandb.SignatureNever, Usage: pacmandb.UsageAll}
+		began, rounds, kept := time.Now(), []time.Duration(nil), &shelf{}
+		run := func(d time.Duration) {
+			changed := 0
+			before := len(rounds)
+			m := New(Config{
+				Sync: config.Sync{Own: true, Interval: config.Duration(time.Hour)}, Store: kept, Log: quiet, Dir: filepath.Join(home, "sync"),
+				Pacman: func() (*pacmandb.Config, error) { // is read once in each round
+					rounds = append(rounds, time.Since(began))
+					return &pacmandb.Config{Repos: []pacmandb.Repo{repo}}, nil
+				},
+				Build: build, Changed: func() { changed++ },
+			})
+			start := time.Now()
+			ctx, end := context.WithTimeout(t.Context(), d)
+			defer end()
+			m.Run(ctx)
+			require.Equal(t, d, time.Since(start), "it ends when it is told to")
+			require.Empty(t, m.Why("core"))
+			require.Equal(t, len(rounds)-before, changed)
+		}
+		run(10 * time.Minute)
+		require.Equal(t, []time.Duration{0}, rounds)
+		run(49 * time.Minute)
+		require.Len(t, rounds, 1, "not asked for so soon")
+		run(8 * time.Minute)
+		require.Len(t, rounds, 2)
+		require.InDelta(t, 63*time.Minute, rounds[1], float64(3*time.Minute), "an hour and up to a tenth of one later")
+		run(23 * time.Hour)
+		require.InDelta(t, 23, len(rounds), 2)
+	})
 }
