@@ -17,6 +17,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/server"
 	"github.com/omg-arch/omg/omgd/internal/service"
 	"github.com/omg-arch/omg/omgd/internal/state"
+	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/omgd/internal/systemd"
 	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/config"
@@ -38,6 +39,7 @@ type options struct {
 	data                 string
 	log                  *slog.Logger
 	logging              *logging.Log // log, with its level
+	store                store.Limits // but for its memory
 }
 
 // daemon is all parts of a running omgd.

@@ -34,8 +34,10 @@ type memory struct {
 // newMemory opens the store in the data directory. The status file lies beside
 // the socket.
 func newMemory(o options, socket string, holder *state.Holder, log *slog.Logger) *memory {
+	limits := o.store
+	limits.Memory = int64(o.config.Memory.Store)
 	m := &memory{
-		store: store.OpenWithin(filepath.Join(o.data, store.Name), int64(o.config.Memory.Store), log),
+		store: store.Open(filepath.Join(o.data, store.Name), limits, log),
 		path:  o.env.Status(socket), write: statusfile.Write, state: holder, log: log,
 	}
 	if e, ok := m.store.LastStatus(); ok {

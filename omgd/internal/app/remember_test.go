@@ -34,7 +34,7 @@ func TestVulnerabilitiesAreRemembered(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	var file statusfile.Status
 	m := &memory{
-		store: store.Open(filepath.Join(dir, "store"), log), state: &state.Holder{}, log: log, interval: func() time.Duration { return time.Minute },
+		store: store.Open(filepath.Join(dir, "store"), patient, log), state: &state.Holder{}, log: log, interval: func() time.Duration { return time.Minute },
 		write: func(_ string, s statusfile.Status) error { file = s; return nil },
 	}
 	defer m.store.Close()

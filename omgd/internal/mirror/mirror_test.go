@@ -138,7 +138,7 @@ func (w *world) open() {
 	var err error
 	w.client, err = fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(await.Hang)}, "omg-test")
 	require.NoError(w.t, err)
-	w.store = store.Open(filepath.Join(w.home, "store"), quiet)
+	w.store = store.Open(filepath.Join(w.home, "store"), store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}, quiet)
 	w.m = New(Config{
 		Sync: config.Sync{Own: true, Interval: config.Duration(time.Hour)}, Fetch: w.client, Store: w.store, Log: quiet,
 		Dir: filepath.Join(w.home, "sync"), Pacman: func() (*pacmandb.Config, error) { return &w.conf, w.bad },

@@ -9,7 +9,7 @@ import (
 )
 
 func BenchmarkPutStatus(b *testing.B) {
-	s := Open(filepath.Join(b.TempDir(), Name), quiet())
+	s := Open(filepath.Join(b.TempDir(), Name), Limits{}, quiet())
 	value, at := numbered(1), time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -19,7 +19,7 @@ func BenchmarkPutStatus(b *testing.B) {
 }
 
 func BenchmarkGet(b *testing.B) {
-	s := Open(filepath.Join(b.TempDir(), Name), quiet())
+	s := Open(filepath.Join(b.TempDir(), Name), Limits{}, quiet())
 	require.NoError(b, s.Put("bucket", "key", numbered(1), time.Now()))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -33,13 +33,13 @@ func BenchmarkGet(b *testing.B) {
 // BenchmarkOpen opens a store with a full history.
 func BenchmarkOpen(b *testing.B) {
 	dir := filepath.Join(b.TempDir(), Name)
-	s := Open(dir, quiet())
+	s := Open(dir, Limits{}, quiet())
 	for range MaxEntries {
 		require.NoError(b, s.PutStatus(numbered(1), time.Now(), true))
 	}
 	require.NoError(b, s.Close())
 	b.ReportAllocs()
 	for b.Loop() {
-		require.NoError(b, Open(dir, quiet()).Close())
+		require.NoError(b, Open(dir, Limits{}, quiet()).Close())
 	}
 }

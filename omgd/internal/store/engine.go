@@ -13,15 +13,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-const (
-	openPatience = 5 * time.Second
-	// patience is how long an operation may take before the disk is given up. A
-	// sync can take seconds while a transaction writes.
-	patience = 30 * time.Second
-	// lastPatience is what is left of it once the store is to be closed.
-	lastPatience = time.Second
-)
-
 var (
 	// errStopped means that the engine failed and does nothing more.
 	errStopped = errors.New("store stopped")
@@ -42,6 +33,8 @@ type engine struct {
 	lock io.Closer // nil in memory
 	log  *slog.Logger
 
+	limits Limits
+
 	opened  atomic.Bool   // a failed write stops it, and no longer fails Open
 	loaded  atomic.Bool   // a failed job stops it, since load has found no damage
 	closing chan struct{} // closed when there is no time left to wait
@@ -50,14 +43,14 @@ type engine struct {
 	why     error // set before stopped is closed
 }
 
-func newEngine(log *slog.Logger) *engine {
-	return &engine{log: log, stopped: make(chan struct{}), closing: make(chan struct{})}
+func newEngine(limits Limits, log *slog.Logger) *engine {
+	return &engine{log: log, limits: limits, stopped: make(chan struct{}), closing: make(chan struct{})}
 }
 
 // openDisk opens the database in dir.
-func openDisk(dir string, memory int64, fs vfs.FS, log *slog.Logger) (*engine, error) {
-	e := newEngine(log)
-	db, err := do(e, openPatience, func() (db *pebble.DB, err error) {
+func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, error) {
+	e := newEngine(limits, log)
+	db, err := do(e, limits.Open, func() (db *pebble.DB, err error) {
 		if err := fs.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
@@ -76,7 +69,7 @@ func openDisk(dir string, memory int64, fs vfs.FS, log *slog.Logger) (*engine, e
 			}
 		}()
 		e.lock = lock
-		o := options(e, memory)
+		o := options(e)
 		o.FS = guardFS{fs, e}
 		o.Lock = lock
 		return pebble.Open(dir, o)
@@ -90,12 +83,12 @@ func openDisk(dir string, memory int64, fs vfs.FS, log *slog.Logger) (*engine, e
 }
 
 // openMemory opens a database that ends with the process.
-func openMemory(log *slog.Logger) (*engine, error) {
-	e := newEngine(log)
-	o := options(e, usualMemory)
+func openMemory(limits Limits, log *slog.Logger) (*engine, error) {
+	e := newEngine(limits, log)
+	o := options(e)
 	o.FS = vfs.NewMem()
 	o.DisableWAL = true
-	db, err := do(e, openPatience, func() (*pebble.DB, error) { return pebble.Open("", o) })
+	db, err := do(e, limits.Open, func() (*pebble.DB, error) { return pebble.Open("", o) })
 	if err != nil {
 		return nil, err
 	}
@@ -104,10 +97,10 @@ func openMemory(log *slog.Logger) (*engine, error) {
 }
 
 // options make Pebble small and quiet.
-func options(e *engine, memory int64) *pebble.Options {
+func options(e *engine) *pebble.Options {
 	o := &pebble.Options{
-		CacheSize:    memory / 2,
-		MemTableSize: uint64(memory / 2),
+		CacheSize:    e.limits.Memory / 2,
+		MemTableSize: uint64(e.limits.Memory / 2),
 		MaxOpenFiles: 16,
 		// The oldest format that this Pebble writes: an older omgd opens it too.
 		FormatMajorVersion: pebble.FormatMinSupported,
@@ -174,7 +167,7 @@ func do[T any](e *engine, patience time.Duration, f func() (T, error)) (v T, err
 			return v, e.why
 		case <-closing:
 			closing = nil
-			timer.Reset(lastPatience)
+			timer.Reset(e.limits.Close)
 		case <-timer.C:
 			e.stop(errors.New("no answer from the disk"))
 		}
@@ -183,7 +176,7 @@ func do[T any](e *engine, patience time.Duration, f func() (T, error)) (v T, err
 
 // close closes the database; one that has stopped stays as it is.
 func (e *engine) close() error {
-	_, err := do(e, lastPatience, func() (struct{}, error) {
+	_, err := do(e, e.limits.Close, func() (struct{}, error) {
 		err := e.db.Close()
 		if e.lock != nil {
 			err = errors.Join(err, e.lock.Close())

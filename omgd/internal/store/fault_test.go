@@ -17,8 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var vfsDefault = vfs.Default
-
 func soak() bool { return os.Getenv("OMG_SOAK") != "" }
 
 // faulty runs a store on a file system whose operations fail from the first-th to
@@ -35,9 +33,9 @@ func faulty(t *testing.T, first, last int, fault error) int {
 		}
 		return nil
 	}))
-	s := open("/nowhere/"+Name, fs, quiet())
-	value := text(t, 20_000)
-	for n := range 60 {
+	s := open("/nowhere/"+Name, fs, small, quiet())
+	value := text(t, 2000)
+	for n := range 80 {
 		require.NoError(t, s.PutStatus(value, time.Now(), true))
 		require.NoError(t, s.Put("b", fmt.Sprint(n%7), value, time.Now()))
 		if _, _, ok := s.Get("b", fmt.Sprint(n%7)); !ok {
@@ -84,8 +82,8 @@ func TestDamage(t *testing.T) {
 	}
 	parent := t.TempDir()
 	good := filepath.Join(parent, "good")
-	s := openStore(t, good)
-	value := text(t, 20_000)
+	s := Open(good, small, quiet())
+	value := text(t, 2000)
 	for n := range 150 { // enough for tables
 		require.NoError(t, s.PutStatus(value, time.Now(), true))
 		require.NoError(t, s.Put("b", fmt.Sprint(n%7), status(n), time.Now()))
@@ -115,13 +113,16 @@ func TestDamage(t *testing.T) {
 			}
 			require.NoError(t, os.WriteFile(name, b, 0o644))
 		}
-		s := openStore(t, dir)
+		s := Open(dir, small, quiet())
 		state, why := s.State()
 		states[state]++
 		require.NotContains(t, why, "\n")
 		require.NotEqual(t, "memory", state, "%s: %s", name, why)
-		for range 100 {
-			require.NoError(t, s.PutStatus(value, time.Now(), true))
+		for n := range 100 {
+			require.NoError(t, s.Put("b", fmt.Sprint(n), value, time.Now()))
+			if n%5 == 0 { // each waits for the disk
+				require.NoError(t, s.PutStatus(value, time.Now(), true))
+			}
 		}
 		require.NotEmpty(t, s.History(-1))
 		require.NoError(t, s.Put("b", "k", status(1), time.Now()))
@@ -146,7 +147,9 @@ func TestADiskThatHangs(t *testing.T) {
 		}
 		return nil
 	}))
-	s := open("/nowhere/"+Name, fs, quiet())
+	limits := patient
+	limits.Close = 10 * time.Millisecond
+	s := open("/nowhere/"+Name, fs, limits, quiet())
 	requireState(t, s, "ok")
 	hang.Store(true)
 	done := make(chan error)
@@ -160,7 +163,7 @@ func TestADiskThatHangs(t *testing.T) {
 
 // writeForever puts statuses and prints each when it is stored, until it is killed.
 func writeForever(dir string) {
-	s := Open(dir, quiet())
+	s := Open(dir, patient, quiet())
 	n := 0
 	state, why := s.State()
 	fmt.Println("open", state, why)
@@ -188,8 +191,8 @@ func decodeNumber(b []byte) (n int) {
 	return n
 }
 
-// TestKilled kills a writer at random moments: the store opens each time, and the
-// last status that was said to be stored is there.
+// TestKilled kills a writer while it writes, after some number of statuses: the
+// store opens each time, and the last status that was said to be stored is there.
 func TestKilled(t *testing.T) {
 	times := 10
 	if soak() {
@@ -212,8 +215,10 @@ func TestKilled(t *testing.T) {
 		require.Contains(t, requireState(t, other, "memory"), errLocked.Error())
 		require.NoError(t, other.Close())
 
-		time.AfterFunc(time.Duration(rng.IntN(120))*time.Millisecond, func() { _ = cmd.Process.Kill() })
-		for lines.Scan() {
+		for more := rng.IntN(40); lines.Scan(); more-- {
+			if more == 0 {
+				_ = cmd.Process.Kill()
+			}
 			_, _ = fmt.Sscan(lines.Text(), &stored)
 		}
 		_ = cmd.Wait()

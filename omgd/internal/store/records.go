@@ -176,7 +176,7 @@ func load(db *pebble.DB, log *slog.Logger) (found contents, err error) {
 
 // read returns a value, a copy.
 func read(e *engine, bucket, key string) (record, bool, error) {
-	v, err := do(e, patience, func() ([]byte, error) {
+	v, err := do(e, e.limits.Operation, func() ([]byte, error) {
 		v, closer, err := e.db.Get(diskKey(bucket, key))
 		if err != nil {
 			if errors.Is(err, pebble.ErrNotFound) {
@@ -233,7 +233,7 @@ func (s *Store) commit(e *engine, at time.Time, sync bool, writes ...write) erro
 		}
 	}
 	s.index.seq = seq
-	_, err := do(e, patience, func() (struct{}, error) {
+	_, err := do(e, e.limits.Operation, func() (struct{}, error) {
 		batch := e.db.NewBatch()
 		defer batch.Close()
 		for i := range keys {

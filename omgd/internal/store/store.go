@@ -11,6 +11,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ type Entry struct {
 type Store struct {
 	log    *slog.Logger
 	fs     vfs.FS
-	memory int64 // bytes
+	limits Limits
 
 	mu      sync.Mutex // what follows, for an instant
 	engine  *engine    // nil: nothing can be stored, or closed
@@ -85,26 +86,32 @@ type Store struct {
 	index index      // guarded by op
 }
 
+// Limits are what a store may take. A zero field has its default.
+type Limits struct {
+	// Memory is for what is being written and what was read, in bytes (2 MiB).
+	Memory int64
+	// Open, Operation and Close are how long the disk may take for each before it
+	// is given up (5, 30 and 1 s). A sync can take seconds while a transaction
+	// writes. Close also is what is left of Operation once the store is to be closed.
+	Open, Operation, Close time.Duration
+}
+
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		Memory: cmp.Or(l.Memory, 2<<20), Open: cmp.Or(l.Open, 5*time.Second),
+		Operation: cmp.Or(l.Operation, 30*time.Second), Close: cmp.Or(l.Close, time.Second),
+	}
+}
+
 // Open opens the store in dir, or a new one: one that will not open, or that a
 // later version wrote, is set aside under a name with the time. Where that fails
 // too (another omgd has it, the disk is full or read-only) the store is in memory.
-func Open(dir string, log *slog.Logger) *Store { return open(dir, vfs.Default, log) }
-
-// OpenWithin is Open for a store with so many bytes of memory for what is being
-// written and what was read.
-func OpenWithin(dir string, memory int64, log *slog.Logger) *Store {
-	return openWithin(dir, memory, vfs.Default, log)
+func Open(dir string, limits Limits, log *slog.Logger) *Store {
+	return open(dir, vfs.Default, limits, log)
 }
 
-// usualMemory is the memory of a store of which nothing else is said.
-const usualMemory = 2 << 20
-
-func open(dir string, fs vfs.FS, log *slog.Logger) *Store {
-	return openWithin(dir, usualMemory, fs, log)
-}
-
-func openWithin(dir string, memory int64, fs vfs.FS, log *slog.Logger) *Store {
-	s := &Store{log: log, fs: fs, memory: memory, state: "ok"}
+func open(dir string, fs vfs.FS, limits Limits, log *slog.Logger) *Store {
+	s := &Store{log: log, fs: fs, limits: limits.withDefaults(), state: "ok"}
 	err := s.open(dir)
 	if err != nil && damaged(err) {
 		aside := dir + "." + time.Now().UTC().Format(asideFmt)
@@ -125,11 +132,11 @@ func openWithin(dir string, memory int64, fs vfs.FS, log *slog.Logger) *Store {
 
 // open opens the database in dir and reads what it has.
 func (s *Store) open(dir string) error {
-	e, err := openDisk(dir, s.memory, s.fs, s.log)
+	e, err := openDisk(dir, s.limits, s.fs, s.log)
 	if err != nil {
 		return err
 	}
-	found, err := do(e, openPatience, func() (contents, error) { return load(e.db, s.log) })
+	found, err := do(e, e.limits.Open, func() (contents, error) { return load(e.db, s.log) })
 	if err != nil {
 		_ = e.close()
 		return err
@@ -185,7 +192,7 @@ func pruneAside(dir string, log *slog.Logger) {
 // toMemory goes on in memory. op is held, or nobody else has the store yet.
 func (s *Store) toMemory(why error) {
 	s.log.Warn("the store is in memory only", "err", line(why))
-	e, err := openMemory(s.log)
+	e, err := openMemory(s.limits, s.log)
 	if err != nil {
 		s.log.Warn("there is no store in memory either", "err", err)
 	}
@@ -265,7 +272,7 @@ func (s *Store) History(n int) []Entry {
 		n = math.MaxInt
 	}
 	out, err := use(s, func(e *engine) ([]Entry, error) {
-		return do(e, patience, func() ([]Entry, error) { return history(e.db, n) })
+		return do(e, e.limits.Operation, func() ([]Entry, error) { return history(e.db, n) })
 	})
 	if err != nil {
 		s.log.Warn("the history cannot be read", "err", err)

@@ -14,9 +14,13 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
 	"go.uber.org/goleak"
+
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/need"
 )
 
 // TestMain lets the test program be the process that is killed.
@@ -52,9 +56,16 @@ func number(t *testing.T, e Entry) int {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
+// patient are limits that no slow machine reaches.
+var patient = Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}
+
+// small are limits of a store that writes tables soon: a value of 2,000 bytes fills
+// as much of it as one of 20,000 fills of a usual store.
+var small = Limits{Memory: 200 << 10, Open: await.Hang, Operation: await.Hang, Close: await.Hang}
+
 func openStore(t *testing.T, dir string) *Store {
 	t.Helper()
-	return Open(dir, quiet())
+	return Open(dir, patient, quiet())
 }
 
 func requireState(t *testing.T, s *Store, want string) (why string) {
@@ -68,7 +79,7 @@ func requireState(t *testing.T, s *Store, want string) (why string) {
 // raw writes to a store's database behind its back.
 func raw(t *testing.T, dir, key string, value []byte) {
 	t.Helper()
-	e, err := openDisk(dir, usualMemory, vfsDefault, quiet())
+	e, err := openDisk(dir, patient, vfs.Default, quiet())
 	require.NoError(t, err)
 	require.NoError(t, e.db.Set([]byte(key), value, pebble.Sync))
 	require.NoError(t, e.close())
@@ -82,7 +93,7 @@ func asides(t *testing.T, dir string) []string {
 }
 
 func TestRemembers(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer await.NoGoroutines(t, goleak.IgnoreCurrent())
 	dir := filepath.Join(t.TempDir(), Name)
 	s := openStore(t, dir)
 	_, ok := s.LastStatus()
@@ -116,7 +127,7 @@ func TestRemembers(t *testing.T) {
 }
 
 func TestBuckets(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer await.NoGoroutines(t, goleak.IgnoreCurrent())
 	dir := filepath.Join(t.TempDir(), Name)
 	s := openStore(t, dir)
 	at := time.Unix(0, 1_700_000_000_000_000_123)
@@ -274,7 +285,7 @@ func TestADamagedValueIsGone(t *testing.T) {
 }
 
 func TestNoPlaceToWrite(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer await.NoGoroutines(t, goleak.IgnoreCurrent())
 	s := openStore(t, "/proc/nothing/"+Name)
 	requireState(t, s, "memory")
 	require.NoError(t, s.PutStatus(status(5), time.Now(), true))
@@ -289,19 +300,8 @@ func TestNoPlaceToWrite(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// mount makes a small file system, for root.
-func mount(t *testing.T, size string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Skipf("no tmpfs can be mounted here: %v", err)
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
-	return dir
-}
-
 func TestReadOnlyDisk(t *testing.T) {
-	mnt := mount(t, "8m")
+	mnt := need.Tmpfs(t, "8m")
 	dir := filepath.Join(mnt, Name)
 	s := openStore(t, dir)
 	require.NoError(t, s.PutStatus(status(1), time.Now(), true))
@@ -322,7 +322,7 @@ func TestReadOnlyDisk(t *testing.T) {
 // write its log, to begin a new one, and to flush.
 func TestFullDisk(t *testing.T) {
 	for _, size := range []int{100, 20_000, 100_000, 600_000} {
-		mnt := mount(t, "4m")
+		mnt := need.Tmpfs(t, "4m")
 		dir := filepath.Join(mnt, Name)
 		s := openStore(t, dir)
 		requireState(t, s, "ok")

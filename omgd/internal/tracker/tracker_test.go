@@ -100,7 +100,7 @@ type world struct {
 
 // open opens the world's store, with limits that no slow machine reaches.
 func (w *world) open() *store.Store {
-	return store.Open(w.dir, quiet)
+	return store.Open(w.dir, store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}, quiet)
 }
 
 // tracker is one that remembers in the world's store, which forget closes.
