@@ -100,6 +100,7 @@ type Worker struct {
 	mu      sync.Mutex
 	waiting []chan struct{} // who asked for a refresh that has not begun
 	userAt  time.Time       // when the last one that a user asked for ended
+	pause   time.Duration   // userPause, unless a test has another
 
 	last *snapshot
 }
@@ -116,7 +117,7 @@ type opened struct {
 func New(c Config) *Worker {
 	w := &Worker{
 		Config: c, kick: make(chan struct{}, 1), retime: make(chan struct{}, 1), ended: make(chan struct{}), confirmations: make(chan struct{}, 1),
-		indexes: make(map[string]*opened),
+		indexes: make(map[string]*opened), pause: userPause,
 	}
 	w.interval.Store(int64(cmp.Or(c.Every, Interval)))
 	return w
@@ -138,7 +139,7 @@ const userPause = 5 * time.Second
 // false, at once, when a user's refresh was done shortly before.
 func (w *Worker) Refresh(ctx context.Context) (bool, error) {
 	w.mu.Lock()
-	if time.Since(w.userAt) < userPause {
+	if time.Since(w.userAt) < w.pause {
 		w.mu.Unlock()
 		return false, nil
 	}

@@ -10,16 +10,31 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/await"
 )
 
-// running runs a worker until the test ends, and counts how often it looked.
-func running(t *testing.T, every time.Duration) (*Worker, *atomic.Int64) {
+// running runs a worker until the test ends, and counts how often it looked. It
+// returns when the worker looks only at its next interval, in an hour: what is read
+// right after it was written is looked at once more.
+func running(t *testing.T) (*Worker, *atomic.Int64) {
 	t.Helper()
 	var looks atomic.Int64
-	w := newWorker(t, func(c *Config) {
-		c.Every = every
-		c.Took = func(time.Duration) { looks.Add(1) }
+	quiet := make(chan struct{}, 1)
+	var w *Worker
+	w = newWorker(t, func(c *Config) {
+		c.Every = time.Hour
+		c.Took = func(time.Duration) { // is called by the one who looks
+			looks.Add(1)
+			if w.again == 0 && w.last != nil {
+				select {
+				case quiet <- struct{}{}:
+				default:
+				}
+			}
+		}
 	})
+	w.pause = time.Hour
 	ctx, stop := context.WithCancel(t.Context())
 	var run sync.WaitGroup
 	run.Go(func() { w.Run(ctx) })
@@ -27,7 +42,7 @@ func running(t *testing.T, every time.Duration) (*Worker, *atomic.Int64) {
 		stop()
 		run.Wait()
 	})
-	require.Eventually(t, func() bool { return w.Holder.Checked.Load() > 0 }, 10*time.Second, time.Millisecond)
+	await.Receive(t, quiet, "a look after which no other one is due")
 	return w, &looks
 }
 
@@ -39,23 +54,21 @@ func generation(t *testing.T, w *Worker) uint64 {
 	return st.Generation
 }
 
-// TestInterval: the databases are looked at again and again though nothing is seen to
-// change, and an interval that is changed holds at once.
-func TestInterval(t *testing.T) {
-	w, looks := running(t, time.Hour)
-	time.Sleep(3 * recheck) // what is read right after it was written is looked at once more
+// TestInterval_HoldsAtOnce: the databases are looked at again and again though
+// nothing is seen to change, and an interval that is changed holds at once.
+func TestInterval_HoldsAtOnce(t *testing.T) {
+	w, looks := running(t)
 	before := looks.Load()
 	w.SetInterval(20 * time.Millisecond)
 	require.Equal(t, 20*time.Millisecond, w.Every())
-	require.Eventually(t, func() bool { return looks.Load() > before+5 }, 10*time.Second, time.Millisecond)
+	await.That(t, func() bool { return looks.Load() > before+5 }, "five looks in less than an hour")
 	require.EqualValues(t, 1, generation(t, w), "nothing has changed")
 }
 
-// TestUsersRefreshes: those who ask at the same time share a look, and who asks
+// TestRefresh_IsShared: those who ask at the same time share a look, and who asks
 // shortly after it causes none.
-func TestUsersRefreshes(t *testing.T) {
-	w, looks := running(t, time.Hour)
-	time.Sleep(3 * recheck)
+func TestRefresh_IsShared(t *testing.T) {
+	w, looks := running(t)
 	before := looks.Load()
 	var all sync.WaitGroup
 	var done atomic.Int64
@@ -75,12 +88,14 @@ func TestUsersRefreshes(t *testing.T) {
 	require.EqualValues(t, 1, generation(t, w))
 }
 
-// TestUnchangedIsNotReadAgain: what is installed is the very same reading, until a
+// TestUnchanged_IsNotReadAgain: what is installed is the very same reading, until a
 // desc is another, be it of the same size.
-func TestUnchangedIsNotReadAgain(t *testing.T) {
+func TestUnchanged_IsNotReadAgain(t *testing.T) {
 	w := newWorker(t, func(*Config) {})
-	time.Sleep(2 * recheck)
-	w.refresh(t.Context())
+	await.That(t, func() bool {
+		w.refresh(t.Context())
+		return w.again == 0
+	}, "what is read is no longer so young that a change might not show")
 	first, index := w.last.local, w.last.indexes[0]
 	for range 3 {
 		w.refresh(t.Context())
