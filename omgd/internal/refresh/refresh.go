@@ -145,8 +145,8 @@ func (w *Worker) Refresh(ctx context.Context) (bool, error) {
 	}
 	done := make(chan struct{})
 	w.waiting = append(w.waiting, done)
+	w.Kick() // before anyone takes it from waiting
 	w.mu.Unlock()
-	w.Kick()
 	select {
 	case <-done:
 		return true, nil
@@ -167,6 +167,10 @@ func (w *Worker) takeWaiting() func() {
 	defer w.mu.Unlock()
 	waiting := w.waiting
 	w.waiting = nil
+	select {
+	case <-w.kick: // asks for no more than what begins now
+	default:
+	}
 	return func() {
 		if len(waiting) == 0 {
 			return

@@ -88,6 +88,24 @@ func TestRefresh_IsShared(t *testing.T) {
 	require.EqualValues(t, 1, generation(t, w))
 }
 
+// TestRefresh_IsAskedForOnce: however many ask while the worker looks, one further look
+// serves them all.
+func TestRefresh_IsAskedForOnce(t *testing.T) {
+	w := newWorker(t, func(*Config) {})
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() { _, _ = w.Refresh(t.Context()) })
+	}
+	await.That(t, func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return len(w.waiting) == 50
+	}, "fifty who wait")
+	w.refresh(t.Context())
+	all.Wait()
+	require.Empty(t, w.kick, "nothing is left to do")
+}
+
 // TestUnchanged_IsNotReadAgain: what is installed is the very same reading, until a
 // desc is another, be it of the same size.
 func TestUnchanged_IsNotReadAgain(t *testing.T) {
