@@ -8,27 +8,31 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/config"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { await.Main(m) }
 
-func client(t *testing.T, stall time.Duration) *Client {
+// client is one whose limits of time no slow machine reaches.
+func client(t *testing.T) *Client {
 	t.Helper()
-	c, err := New(config.Network{Proxy: "none", Timeout: config.Duration(stall)}, "omg-test")
+	c, err := New(config.Network{Proxy: "none", Timeout: config.Duration(await.Hang)}, "omg-test")
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c
@@ -39,6 +43,70 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+// pipes are the connections of a network without a kernel in between: all that
+// waits there waits in virtual time.
+type pipes struct {
+	next  chan net.Conn
+	ended chan struct{}
+	end   sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.next:
+		return c, nil
+	case <-p.ended:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.end.Do(func() { close(p.ended) })
+	return nil
+}
+
+func newPipes() *pipes {
+	return &pipes{next: make(chan net.Conn), ended: make(chan struct{})}
+}
+
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes.example.com", Net: "unix"} }
+
+// client is a client in this network.
+func (p *pipes) client(t *testing.T, stall time.Duration) *Client {
+	t.Helper()
+	c, err := New(config.Network{Proxy: "none", Timeout: config.Duration(stall)}, "omg-test")
+	require.NoError(t, err)
+	c.http.Transport.(*http.Transport).DialContext = p.dial
+	return c
+}
+
+func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case p.next <- theirs:
+		return ours, nil
+	case <-p.ended:
+		return nil, net.ErrClosed
+	}
+}
+
+// within calls do in virtual time, with a client of a server that is reached
+// through pipes. The client waits for stall.
+func within(t *testing.T, stall time.Duration, h http.HandlerFunc, do func(t *testing.T, c *Client, url string)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		network := newPipes()
+		s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(network) }()
+		c := network.client(t, stall)
+		do(t, c, "http://127.0.0.1")
+		c.Close()
+		require.NoError(t, s.Shutdown(t.Context())) // when the handlers have ended
+		require.ErrorIs(t, <-served, http.ErrServerClosed)
+	})
 }
 
 func get(c *Client, url string, most int64) (string, Answer, error) {
@@ -57,7 +125,7 @@ func TestGet(t *testing.T) {
 		w.Header().Set("Last-Modified", "yesterday")
 		_, _ = io.WriteString(w, "hello "+r.UserAgent())
 	})
-	c := client(t, time.Second)
+	c := client(t)
 	body, a, err := get(c, url, 100)
 	require.NoError(t, err)
 	require.Equal(t, "hello omg-test", body)
@@ -69,7 +137,9 @@ func TestGet(t *testing.T) {
 
 // TestBodies drives what a broken or hostile server may send.
 func TestBodies(t *testing.T) {
-	const most = 1 << 20
+	const most, stall = 1 << 20, 300 * time.Millisecond
+	// How many stalls are waited for; nothing else is.
+	waits := map[string]time.Duration{"dripping": 1, "silent": 1, "silent in the middle": 2}
 	zip := func(w io.Writer, n int64) {
 		z := gzip.NewWriter(w)
 		zeros := make([]byte, 1<<20)
@@ -161,17 +231,20 @@ func TestBodies(t *testing.T) {
 		}, 0, errAny},
 	} {
 		t.Run(name, func(t *testing.T) {
-			url := serve(t, tt.handle)
-			a, err := client(t, 300*time.Millisecond).Get(context.Background(), Request{URL: url, MaxBytes: most}, io.Discard)
-			switch tt.err {
-			case nil:
-				require.NoError(t, err)
-				require.Equal(t, tt.bytes, a.Bytes)
-			case errAny:
-				require.Error(t, err)
-			default:
-				require.ErrorIs(t, err, tt.err)
-			}
+			within(t, stall, tt.handle, func(t *testing.T, c *Client, url string) {
+				began := time.Now()
+				a, err := c.Get(t.Context(), Request{URL: url, MaxBytes: most}, io.Discard)
+				switch tt.err {
+				case nil:
+					require.NoError(t, err)
+					require.Equal(t, tt.bytes, a.Bytes)
+				case errAny:
+					require.Error(t, err)
+				default:
+					require.ErrorIs(t, err, tt.err)
+				}
+				require.Equal(t, waits[name]*stall, time.Since(began))
+			})
 		})
 	}
 }
@@ -189,17 +262,30 @@ func TestAsIs(t *testing.T) {
 		_, _ = w.Write(file.Bytes())
 	})
 	var got bytes.Buffer
-	a, err := client(t, time.Second).Get(context.Background(), Request{URL: url, MaxBytes: 1000, AsIs: true}, &got)
+	a, err := client(t).Get(context.Background(), Request{URL: url, MaxBytes: 1000, AsIs: true}, &got)
 	require.NoError(t, err)
 	require.Equal(t, file.Bytes(), got.Bytes())
 	require.EqualValues(t, file.Len(), a.Bytes)
-	_, err = client(t, time.Second).Get(context.Background(), Request{URL: url, MaxBytes: 1000}, io.Discard)
+	_, err = client(t).Get(context.Background(), Request{URL: url, MaxBytes: 1000}, io.Discard)
 	require.ErrorIs(t, err, ErrTooLarge)
+}
+
+// closedPort is an address where nobody listens, and nobody can while the test
+// runs.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	require.NoError(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	a, err := unix.Getsockname(fd)
+	require.NoError(t, err)
+	return fmt.Sprint("127.0.0.1:", a.(*unix.SockaddrInet4).Port)
 }
 
 func TestRefused(t *testing.T) {
 	url := serve(t, func(http.ResponseWriter, *http.Request) {})
-	c := client(t, time.Second)
+	c := client(t)
 	for _, u := range []string{"http://192.0.2.1/", "ftp://localhost/", "file:///etc/passwd", "localhost", "", "https://", "http://127.0.0.1.example.org/"} {
 		_, _, err := get(c, u, 1)
 		require.Error(t, err, u)
@@ -207,9 +293,7 @@ func TestRefused(t *testing.T) {
 	_, _, err := get(c, "http://192.0.2.1/", 1)
 	require.ErrorIs(t, err, ErrInsecure)
 
-	l := httptest.NewServer(nil)
-	l.Close()
-	_, _, err = get(c, l.URL, 1)
+	_, _, err = get(c, "http://"+closedPort(t), 1)
 	require.ErrorContains(t, err, "connection refused")
 	require.NotContains(t, err.Error(), "Get ")
 
@@ -219,34 +303,47 @@ func TestRefused(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestTLSIsVerified(t *testing.T) {
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, "http://"+r.Host+"/", http.StatusFound)
-	}))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
-	s.StartTLS()
-	defer s.Close()
-	c := client(t, time.Second)
-	_, _, err := get(c, s.URL, 1)
-	var unknown *tls.CertificateVerificationError
-	require.ErrorAs(t, err, &unknown)
+func TestGet_VerifiesTLS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newPipes()
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://"+r.Host+"/", http.StatusFound)
+		}))
+		require.NoError(t, s.Listener.Close())
+		s.Listener = network
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.StartTLS()
+		defer s.Close()
+		c := network.client(t, time.Second)
+		defer c.Close()
+		_, _, err := get(c, s.URL, 1)
+		var unknown *tls.CertificateVerificationError
+		require.ErrorAs(t, err, &unknown)
 
-	// The same server, trusted, sends us away from TLS.
-	c.http.Transport.(*http.Transport).TLSClientConfig = s.Client().Transport.(*http.Transport).TLSClientConfig
-	_, _, err = get(c, s.URL, 1)
-	require.ErrorIs(t, err, ErrInsecure)
+		// The same server, trusted, sends us away from TLS.
+		c.http.Transport.(*http.Transport).TLSClientConfig = s.Client().Transport.(*http.Transport).TLSClientConfig
+		_, _, err = get(c, s.URL, 1)
+		require.ErrorIs(t, err, ErrInsecure)
+	})
 }
 
-func TestTotalTime(t *testing.T) {
-	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+func TestGet_TotalTime(t *testing.T) {
+	within(t, 3*time.Second, func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			_, _ = w.Write(make([]byte, 64<<10))
 			w.(http.Flusher).Flush()
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(time.Second)
 		}
+	}, func(t *testing.T, c *Client, url string) {
+		began := time.Now()
+		_, err := c.Get(t.Context(), Request{URL: url, MaxBytes: 1 << 30}, io.Discard)
+		require.ErrorIs(t, err, ErrSlow)
+		require.Equal(t, 10*time.Minute, time.Since(began))
+		began = time.Now()
+		_, err = c.Get(t.Context(), Request{URL: url, MaxBytes: 1 << 30, Total: 20 * time.Second}, io.Discard)
+		require.ErrorIs(t, err, ErrSlow)
+		require.Equal(t, 20*time.Second, time.Since(began))
 	})
-	_, err := client(t, time.Second).Get(context.Background(), Request{URL: url, MaxBytes: 1 << 30, Total: 200 * time.Millisecond}, io.Discard)
-	require.ErrorIs(t, err, ErrSlow)
 }
 
 func TestRetryAfter(t *testing.T) {
@@ -261,7 +358,7 @@ func TestRetryAfter(t *testing.T) {
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
-	_, _, err := get(client(t, time.Second), url, 1)
+	_, _, err := get(client(t), url, 1)
 	var refused *StatusError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, StatusError{Code: 429, RetryAfter: 7 * time.Second}, *refused)
@@ -274,7 +371,7 @@ func TestProxy(t *testing.T) {
 		asked <- r.Method + " " + r.Host
 		w.WriteHeader(http.StatusForbidden)
 	})
-	c, err := New(config.Network{Proxy: proxy, Timeout: config.Duration(time.Second), UserAgent: "mine"}, "omg")
+	c, err := New(config.Network{Proxy: proxy, Timeout: config.Duration(await.Hang), UserAgent: "mine"}, "omg")
 	require.NoError(t, err)
 	defer c.Close()
 	_, _, err = get(c, "https://aur.example/", 1)
@@ -295,7 +392,7 @@ func TestPlain(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, r.Host)
 	})
-	c, err := New(config.Network{Proxy: proxy, Timeout: config.Duration(time.Second)}, "omg")
+	c, err := New(config.Network{Proxy: proxy, Timeout: config.Duration(await.Hang)}, "omg")
 	require.NoError(t, err)
 	defer c.Close()
 	ask := func(url string, plain bool) (string, error) {
@@ -338,7 +435,7 @@ func TestFile(t *testing.T) {
 		require.Len(t, entries, 1, "nothing else is left")
 	}
 	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
-	c, r := client(t, time.Second), Request{URL: url, MaxBytes: 3, ETag: "x"}
+	c, r := client(t), Request{URL: url, MaxBytes: 3, ETag: "x"}
 	_, err := c.File(context.Background(), Request{URL: url, MaxBytes: 2}, path, nil)
 	require.ErrorIs(t, err, ErrTooLarge)
 	alone("old")
