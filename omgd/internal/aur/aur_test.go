@@ -20,17 +20,17 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
-	"go.uber.org/goleak"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/aurdump"
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { await.Main(m) }
 
 // server is an AUR without a network in between.
 type server struct {
@@ -235,22 +235,24 @@ func TestAsked(t *testing.T) {
 
 // TestSearchTells: what a search by a field says about its results is known of them.
 func TestSearchTells(t *testing.T) {
-	a := open(t, settings(t, &server{}, newDisk()))
-	for word, has := range map[string]func(*wire.Package) []string{
-		"keyword:web": func(p *wire.Package) []string { return p.AUR.Keywords },
-		"depends:web": func(p *wire.Package) []string { return p.Depends },
-		"group:web":   func(p *wire.Package) []string { return p.Groups },
-	} {
-		got := a.Search(t.Context(), words(word))
-		require.Equal(t, wire.SourceOK, got.Source.State, got.Source.Why)
-		n := 0
-		for p, err := range got.Packages.Packages() {
-			require.NoError(t, err)
-			require.Contains(t, has(&p), "web", word)
-			n++
+	synctest.Test(t, func(t *testing.T) {
+		a := open(t, settings(t, &server{}, newDisk()))
+		for word, has := range map[string]func(*wire.Package) []string{
+			"keyword:web": func(p *wire.Package) []string { return p.AUR.Keywords },
+			"depends:web": func(p *wire.Package) []string { return p.Depends },
+			"group:web":   func(p *wire.Package) []string { return p.Groups },
+		} {
+			got := a.Search(t.Context(), words(word))
+			require.Equal(t, wire.SourceOK, got.Source.State, got.Source.Why)
+			n := 0
+			for p, err := range got.Packages.Packages() {
+				require.NoError(t, err)
+				require.Contains(t, has(&p), "web", word)
+				n++
+			}
+			require.Equal(t, 1, n, word)
 		}
-		require.Equal(t, 1, n, word)
-	}
+	})
 }
 
 // TestEqualQuestions: a thousand at once are one request, and so is what is asked
@@ -342,13 +344,15 @@ func TestBreaker(t *testing.T) {
 
 // TestTheirOwnWords: too many results are an answer, not a failure.
 func TestTheirOwnWords(t *testing.T) {
-	s := &server{body: `{"version":5,"type":"error","resultcount":0,"results":[],"error":"Too many package results."}`}
-	a := open(t, settings(t, s, newDisk()))
-	for i := range 20 {
-		got := a.Search(t.Context(), words(fmt.Sprint("lib", i)))
-		require.Equal(t, "too many packages match", got.Source.Why)
-	}
-	require.Equal(t, 20, s.count("search"))
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{body: `{"version":5,"type":"error","resultcount":0,"results":[],"error":"Too many package results."}`}
+		a := open(t, settings(t, s, newDisk()))
+		for i := range 20 {
+			got := a.Search(t.Context(), words(fmt.Sprint("lib", i)))
+			require.Equal(t, "too many packages match", got.Source.Why)
+		}
+		require.Equal(t, 20, s.count("search"))
+	})
 }
 
 func TestRetryAfter(t *testing.T) {
@@ -386,9 +390,11 @@ func TestRetryAfter_IsNoFailure(t *testing.T) {
 
 // TestPanic: what goes wrong in a question is that question's.
 func TestPanic(t *testing.T) {
-	s := &server{panics: true}
-	a := open(t, settings(t, s, newDisk()))
-	require.Equal(t, wire.SourceMissing, a.Search(t.Context(), words("yay")).Source.State)
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{panics: true}
+		a := open(t, settings(t, s, newDisk()))
+		require.Equal(t, wire.SourceMissing, a.Search(t.Context(), words("yay")).Source.State)
+	})
 }
 
 // TestBudget: no more than so many questions in a day, however often the daemon
@@ -423,7 +429,7 @@ func TestWeek(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
 		c := settings(t, s, newDisk())
-		c.Live.Daily = 200
+		c.Live.Daily = 50
 		a, err := New(c)
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), 7*24*time.Hour-time.Second)
@@ -435,7 +441,7 @@ func TestWeek(t *testing.T) {
 		}()
 		for i := 0; ctx.Err() == nil; i++ {
 			a.Search(t.Context(), words(fmt.Sprint("yay", i)))
-			time.Sleep(6 * time.Minute)
+			time.Sleep(24 * time.Minute) // 60 a day, more than are asked
 		}
 		<-ended
 		require.LessOrEqual(t, s.count(dumpPath), 7)
@@ -620,15 +626,17 @@ func TestNewRefusesAddresses(t *testing.T) {
 // TestForgetsNonsense: what the store has that is not what was put there is passed
 // over.
 func TestForgetsNonsense(t *testing.T) {
-	store := newDisk()
-	value, err := msgpack.Marshal([]byte("no index"))
-	require.NoError(t, err)
-	for _, key := range []string{keyForeign, keyForeignNames, keyDump, keySpent, searching("name-desc", "yay").path} {
-		require.NoError(t, store.Put(bucket, key, value, time.Now()))
-	}
-	a := open(t, settings(t, &server{down: fetch.ErrSlow}, store))
-	require.Nil(t, a.Foreign())
-	require.Equal(t, wire.SourceMissing, a.Search(t.Context(), words("yay")).Source.State)
+	synctest.Test(t, func(t *testing.T) {
+		store := newDisk()
+		value, err := msgpack.Marshal([]byte("no index"))
+		require.NoError(t, err)
+		for _, key := range []string{keyForeign, keyForeignNames, keyDump, keySpent, searching("name-desc", "yay").path} {
+			require.NoError(t, store.Put(bucket, key, value, time.Now()))
+		}
+		a := open(t, settings(t, &server{down: fetch.ErrSlow}, store))
+		require.Nil(t, a.Foreign())
+		require.Equal(t, wire.SourceMissing, a.Search(t.Context(), words("yay")).Source.State)
+	})
 }
 
 // FuzzAsk: whatever the AUR says, it is an answer or an error.
