@@ -9,13 +9,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/omgd/internal/server"
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/answers"
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
@@ -55,7 +55,7 @@ func holder(b *testing.B) *state.Holder {
 // dial starts a server of the service and connects.
 func dial(b *testing.B) net.Conn {
 	b.Helper()
-	srv := server.New(server.Config{Ops: New(Config{State: holder(b)}).Ops()})
+	srv := server.New(server.Config{Ops: New(Config{State: holder(b)}).Ops(), Limits: patient})
 	path := filepath.Join(b.TempDir(), "s")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	require.NoError(b, err)
@@ -63,7 +63,7 @@ func dial(b *testing.B) net.Conn {
 	go func() { served <- srv.Serve(l) }()
 	b.Cleanup(func() {
 		_ = l.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), await.Hang)
 		defer cancel()
 		_ = srv.Shutdown(ctx)
 		<-served

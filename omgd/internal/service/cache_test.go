@@ -3,13 +3,14 @@ package service
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// TestCacheBounds: a cache keeps no more answers, and no more bytes, than it may.
-func TestCacheBounds(t *testing.T) {
+// TestCache_Bounds: a cache keeps no more answers, and no more bytes, than it may.
+func TestCache_Bounds(t *testing.T) {
 	for _, c := range []struct {
 		caches Caches
 		size   int // of each answer
@@ -20,43 +21,48 @@ func TestCacheBounds(t *testing.T) {
 		{Caches{}, 10, 1000},
 		{Caches{Entries: -1}, 10, 0},
 	} {
-		one := newCache(c.caches, 2)
-		for i := range 3000 {
-			one.put(cacheKey{1, fmt.Sprint(i)}, make([]byte, c.size))
-		}
-		one.entries.CleanUp()
-		kept := one.clear()
-		require.LessOrEqual(t, kept, c.most, "%+v", c.caches)
-		require.GreaterOrEqual(t, kept, c.most/2, "%+v", c.caches)
-		one.put(cacheKey{1, "large"}, make([]byte, maxCachedSize+1))
-		_, ok := one.get(cacheKey{1, "large"})
-		require.False(t, ok)
-		one.entries.StopAllGoroutines()
+		synctest.Test(t, func(t *testing.T) {
+			one := newCache(c.caches, 2)
+			defer one.entries.StopAllGoroutines()
+			for i := range 3000 {
+				one.put(cacheKey{1, fmt.Sprint(i)}, make([]byte, c.size))
+			}
+			synctest.Wait() // for what the cache does beside us
+			one.entries.CleanUp()
+			kept := one.clear()
+			require.LessOrEqual(t, kept, c.most, "%+v", c.caches)
+			require.GreaterOrEqual(t, kept, c.most/2, "%+v", c.caches)
+			one.put(cacheKey{1, "large"}, make([]byte, maxCachedSize+1))
+			_, ok := one.get(cacheKey{1, "large"})
+			require.False(t, ok)
+		})
 	}
 }
 
-// TestCacheForgets: an answer is found for its time, for its own generation, and until
+// TestCache_Forgets: an answer is found for its time, for its own generation, and until
 // the cache is cleared.
-func TestCacheForgets(t *testing.T) {
-	c := newCache(Caches{TTL: time.Second}, 1)
-	defer c.entries.StopAllGoroutines()
-	key := cacheKey{1, "question"}
-	c.put(key, []byte("answer"))
-	_, other := c.get(cacheKey{2, "question"})
-	require.False(t, other, "another generation")
-	got, ok := c.get(key)
-	require.True(t, ok)
-	require.Equal(t, "answer", string(got))
-	require.Eventually(t, func() bool {
-		_, ok := c.get(key)
-		return !ok
-	}, 5*time.Second, 5*time.Millisecond, "it has had its time")
+func TestCache_Forgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(Caches{TTL: time.Hour}, 1)
+		defer c.entries.StopAllGoroutines()
+		key := cacheKey{1, "question"}
+		c.put(key, []byte("answer"))
+		_, other := c.get(cacheKey{2, "question"})
+		require.False(t, other, "another generation")
+		time.Sleep(time.Hour - time.Second)
+		got, ok := c.get(key)
+		require.True(t, ok)
+		require.Equal(t, "answer", string(got))
+		time.Sleep(2 * time.Second)
+		_, ok = c.get(key)
+		require.False(t, ok, "it has had its time")
 
-	c.put(key, []byte("answer"))
-	require.Positive(t, c.clear())
-	_, ok = c.get(key)
-	require.False(t, ok)
-	uses := c.entries.Stats()
-	require.Positive(t, uses.Hits)
-	require.Positive(t, uses.Misses)
+		c.put(key, []byte("answer"))
+		require.Positive(t, c.clear())
+		_, ok = c.get(key)
+		require.False(t, ok)
+		uses := c.entries.Stats()
+		require.Positive(t, uses.Hits)
+		require.Positive(t, uses.Misses)
+	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/server"
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/answers"
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/pacmandb"
@@ -64,10 +65,13 @@ func small(f *testing.F) *Service {
 	return s
 }
 
+// patient are limits that no slow machine reaches.
+var patient = server.Limits{HalfFrame: await.Hang, Write: await.Hang, Unread: await.Hang}
+
 // FuzzRequest sends any bytes where requests belong: no operation fails in itself,
 // and whatever is answered can be read.
 func FuzzRequest(f *testing.F) {
-	srv := server.New(server.Config{Ops: small(f).Ops(), Log: slog.New(slog.DiscardHandler)})
+	srv := server.New(server.Config{Ops: small(f).Ops(), Limits: patient, Log: slog.New(slog.DiscardHandler)})
 	path := filepath.Join(f.TempDir(), "s")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	require.NoError(f, err)
@@ -75,7 +79,7 @@ func FuzzRequest(f *testing.F) {
 	go func() { served <- srv.Serve(l) }()
 	f.Cleanup(func() {
 		_ = l.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), await.Hang)
 		defer cancel()
 		_ = srv.Shutdown(ctx)
 		<-served
@@ -109,7 +113,7 @@ func FuzzRequest(f *testing.F) {
 		nc, err := net.Dial("unix", path)
 		require.NoError(t, err)
 		defer nc.Close()
-		require.NoError(t, nc.SetDeadline(time.Now().Add(20*time.Second)))
+		require.NoError(t, nc.SetDeadline(time.Now().Add(await.Hang)))
 		_, err = nc.Write(wire.EndFrame(append(wire.BeginFrame(nil), b...), 0))
 		require.NoError(t, err)
 		require.NoError(t, nc.(*net.UnixConn).CloseWrite())
