@@ -1,7 +1,11 @@
 package access
 
 import (
+	"os/user"
+	"strconv"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,6 +24,10 @@ func gate(t *testing.T, c config.Access, rate int) *Gate {
 
 func TestWhoMayAsk(t *testing.T) {
 	type who = server.Peer
+	nobody, err := user.Lookup("nobody") // whom every system has, by whatever number
+	require.NoError(t, err)
+	number, err := strconv.ParseUint(nobody.Uid, 10, 32)
+	require.NoError(t, err)
 	for name, c := range map[string]struct {
 		access  config.Access
 		allowed []who
@@ -27,8 +35,9 @@ func TestWhoMayAsk(t *testing.T) {
 	}{
 		"everybody": {config.Access{}, []who{{UID: 0}, {UID: daemon}, {UID: 1000}}, nil},
 		"users": {
-			config.Access{Users: []string{"1000", "daemon"}}, // that user has number 1 everywhere
-			[]who{{UID: 0}, {UID: daemon}, {UID: 1000}, {UID: 1}}, []who{{UID: 1001, GID: 1000}},
+			config.Access{Users: []string{"1000", "nobody"}},
+			[]who{{UID: 0}, {UID: daemon}, {UID: 1000}, {UID: uint32(number)}},
+			[]who{{UID: 1001, GID: 1000}},
 		},
 		"groups": {config.Access{Groups: []string{"500"}}, []who{{UID: 1000, GID: 500}, {UID: 0}}, []who{{UID: 500, GID: 1000}}},
 		"administrators need no other leave": {
@@ -75,27 +84,38 @@ func TestUnknownNames(t *testing.T) {
 }
 
 func TestQuota(t *testing.T) {
-	g := gate(t, config.Access{}, 10)
-	for range 10 {
+	synctest.Test(t, func(t *testing.T) {
+		g := gate(t, config.Access{}, 10)
+		for range 10 {
+			require.True(t, g.Take(server.Peer{UID: 1000}))
+		}
+		require.False(t, g.Take(server.Peer{UID: 1000}), "more than ten in no time")
+		require.True(t, g.Take(server.Peer{UID: 1001}), "another user's are counted apart")
+		for range 100 {
+			require.True(t, g.Take(server.Peer{UID: 0}), "root is not counted")
+		}
+		time.Sleep(200 * time.Millisecond)
 		require.True(t, g.Take(server.Peer{UID: 1000}))
-	}
-	require.False(t, g.Take(server.Peer{UID: 1000}), "more than ten in far less than a second")
-	require.True(t, g.Take(server.Peer{UID: 1001}), "another user's are counted apart")
-	for range 100 {
-		require.True(t, g.Take(server.Peer{UID: 0}), "root is not counted")
-	}
-	require.NoError(t, g.Set(config.Access{}, 0))
-	for range 1000 {
-		require.True(t, g.Take(server.Peer{UID: 1000}), "0 is no limit")
-	}
+		require.True(t, g.Take(server.Peer{UID: 1000}))
+		require.False(t, g.Take(server.Peer{UID: 1000}), "more than two in a fifth of a second")
+		require.NoError(t, g.Set(config.Access{}, 0))
+		for range 1000 {
+			require.True(t, g.Take(server.Peer{UID: 1000}), "0 is no limit")
+		}
+	})
 }
 
-// TestQuotaIsBounded: counting takes no more memory however many users there are.
-func TestQuotaIsBounded(t *testing.T) {
-	var q quota
-	q.set(2)
-	for uid := range uint32(10 * maxUsers) {
-		require.True(t, q.take(uid))
-		require.LessOrEqual(t, len(q.users), maxUsers)
-	}
+// TestQuota_IsBounded: counting takes no more memory however many users there are.
+func TestQuota_IsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var q quota
+		q.set(2)
+		for uid := range uint32(maxUsers + 100) {
+			require.True(t, q.take(uid))
+			require.LessOrEqual(t, len(q.users), maxUsers)
+		}
+		time.Sleep(time.Second)
+		require.True(t, q.take(4*maxUsers))
+		require.Len(t, q.users, 1, "who has not asked for a second is not counted")
+	})
 }
