@@ -122,6 +122,21 @@ func Tmpfs(t testing.TB, size string) string {
 	return dir
 }
 
+// Files returns how many files a test may open that would like to open so many: as
+// many as it would, unless the limit of this process is lower.
+func Files(t testing.TB, wanted int) int {
+	t.Helper()
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	const others = 50 // files that are open anyway
+	if limit.Cur < 2*others {
+		t.Skipf("needs to open files, of which this machine allows %d", limit.Cur)
+	}
+	return int(min(uint64(wanted), limit.Cur-others))
+}
+
 // Terminal is for tests that run a program in a pseudo-terminal.
 func Terminal(t testing.TB) {
 	t.Helper()

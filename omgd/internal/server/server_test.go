@@ -15,9 +15,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
-	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -214,10 +214,11 @@ func TestDeafPeer_IsCutOff(t *testing.T) {
 // TestUnsent_IsBoundedForAll: peers that do not read share one bound.
 func TestUnsent_IsBoundedForAll(t *testing.T) {
 	r := start(t, Limits{Unsent: 1 << 20})
-	for range 100 {
+	peers := need.Files(t, 200) / 2
+	for range peers {
 		send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
 	}
-	await.That(t, func() bool { return r.Connections() == 100 && r.unsent.Load() > 1<<20 }, "a hundred deaf peers, more than fit")
+	await.That(t, func() bool { return r.Connections() == peers && r.unsent.Load() > 1<<20 }, "deaf peers, more than fit")
 	deaf := connections(r.Server)
 	pinged := make(chan error, 1)
 	c := r.dial(t)
@@ -242,18 +243,10 @@ func TestTooManyConnections(t *testing.T) {
 	require.Equal(t, wire.CodeBusy, code(t, r.dial(t).Get(context.Background(), "ping", nil, &echo{})))
 }
 
-// descriptors is how many files this process may have open.
-func descriptors(t testing.TB) int {
-	t.Helper()
-	var limit unix.Rlimit
-	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
-	return int(min(limit.Cur, 1<<20))
-}
-
 func TestThousandConnections(t *testing.T) {
 	r := start(t, Limits{})
 	var all sync.WaitGroup
-	for range min(1000, descriptors(t)/3) { // two for each
+	for range need.Files(t, 2000) / 2 { // each has two
 		c := r.dial(t)
 		all.Go(func() {
 			for i := range 5 {
