@@ -277,6 +277,7 @@ func TestEveryRequestHasItsEnd(t *testing.T) {
 				}
 			})
 			all.Go(func() {
+				defer nc.Close() // not only when the test ends: there are many
 				for {
 					b, err := wire.ReadFrame(nc, nil)
 					if err != nil {
