@@ -11,12 +11,18 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func index(t *testing.T) *Index {
+// file is an index file of one package.
+func file(t *testing.T) []byte {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", 1)
 	require.NoError(t, b.Source("core", pkgindex.KindRepo).Add(&wire.Package{Repo: "core", Name: "a", Version: "1-1"}))
 	data, err := b.Bytes()
 	require.NoError(t, err)
+	return data
+}
+
+func index(t *testing.T, data []byte) *Index {
+	t.Helper()
 	f, err := pkgindex.OpenBytes(data)
 	require.NoError(t, err)
 	return NewIndex(f)
@@ -37,7 +43,8 @@ func TestNoState(t *testing.T) {
 // closed once, and never while a reader holds a state that reads it.
 func TestIndexLivesAsLongAsItsReaders(t *testing.T) {
 	var h Holder
-	x := index(t)
+	data := file(t)
+	x := index(t, data)
 	h.Swap(New(answers.Data{Generation: 1}, Machine{}, []*Index{x}), "")
 	x.Release()
 
@@ -55,7 +62,7 @@ func TestIndexLivesAsLongAsItsReaders(t *testing.T) {
 	}
 	for g := range uint64(2000) {
 		if g%3 == 0 { // a new file, else the same one again
-			x = index(t)
+			x = index(t, data)
 		} else {
 			x.Retain()
 		}
