@@ -14,22 +14,36 @@ type oracle struct {
 	repos     []string
 	packages  []wire.Package
 	installed []string
+
+	tiers map[string][]Tier // by word what each package is to it, numTiers for nothing
+	order []int             // the packages of the repositories, as they come within a tier
 }
 
-func (o *oracle) search(words ...string) []string {
-	type hit struct {
-		p    *wire.Package
-		tier Tier
+// ofWord is what each package is to one word.
+func (o *oracle) ofWord(word string) []Tier {
+	if tiers, ok := o.tiers[word]; ok {
+		return tiers
 	}
-	var hits []hit
+	tiers := make([]Tier, len(o.packages))
 	for i := range o.packages {
-		p := &o.packages[i]
-		if !slices.Contains(o.repos, p.Repo) {
-			continue
-		}
-		tier, ok := oracleTier(p, words)
-		if ok {
-			hits = append(hits, hit{p, tier})
+		tiers[i] = oracleTier(&o.packages[i], word)
+	}
+	if o.tiers == nil {
+		o.tiers = map[string][]Tier{}
+	}
+	o.tiers[word] = tiers
+	return tiers
+}
+
+// sorted are the packages of the repositories in the order that they have where
+// words tell them from each other no further.
+func (o *oracle) sorted() []int {
+	if o.order != nil {
+		return o.order
+	}
+	for i := range o.packages {
+		if slices.Contains(o.repos, o.packages[i].Repo) {
+			o.order = append(o.order, i)
 		}
 	}
 	votes := func(p *wire.Package) uint32 {
@@ -38,80 +52,88 @@ func (o *oracle) search(words ...string) []string {
 		}
 		return p.AUR.Votes
 	}
-	slices.SortStableFunc(hits, func(a, b hit) int {
+	slices.SortStableFunc(o.order, func(i, j int) int {
+		a, b := &o.packages[i], &o.packages[j]
 		return cmp.Or(
-			cmp.Compare(a.tier, b.tier),
-			compareBool(!slices.Contains(o.installed, a.p.Name), !slices.Contains(o.installed, b.p.Name)),
-			cmp.Compare(slices.Index(o.repos, a.p.Repo), slices.Index(o.repos, b.p.Repo)),
-			cmp.Compare(votes(b.p), votes(a.p)),
-			cmp.Compare(len(Fold(a.p.Name)), len(Fold(b.p.Name))),
-			cmp.Compare(Fold(a.p.Name), Fold(b.p.Name)),
+			compareBool(!slices.Contains(o.installed, a.Name), !slices.Contains(o.installed, b.Name)),
+			cmp.Compare(slices.Index(o.repos, a.Repo), slices.Index(o.repos, b.Repo)),
+			cmp.Compare(votes(b), votes(a)),
+			cmp.Compare(len(Fold(a.Name)), len(Fold(b.Name))),
+			cmp.Compare(Fold(a.Name), Fold(b.Name)),
 		)
 	})
+	return o.order
+}
+
+func (o *oracle) search(words ...string) []string {
+	var found [numTiers][]string
+	for _, i := range o.sorted() {
+		worst := TierExact
+		for _, word := range words {
+			worst = max(worst, o.ofWord(word)[i])
+		}
+		if worst < numTiers {
+			found[worst] = append(found[worst], o.packages[i].Repo+"/"+o.packages[i].Name)
+		}
+	}
 	names := []string{}
-	for _, h := range hits {
-		names = append(names, h.p.Repo+"/"+h.p.Name)
+	for _, of := range found {
+		names = append(names, of...)
 	}
 	return names
 }
 
-func oracleTier(p *wire.Package, words []string) (Tier, bool) {
-	worst := TierExact
-	for _, w := range words {
-		field, word := "", w
-		if f, rest, ok := strings.Cut(w, ":"); ok && fieldNames[f] != fieldAny {
-			field, word = f, rest
-		}
-		word = Fold(word)
-		best := numTiers
-		at := func(in string, t Tier) {
-			if (field == "" || field == in) && t < best {
-				best = t
-			}
-		}
-		name := Fold(p.Name)
-		for i := range len(name) + 1 {
-			switch {
-			case !strings.HasPrefix(name[i:], word):
-			case i == 0 && name == word:
-				at("name", TierExact)
-			case i == 0:
-				at("name", TierPrefix)
-			case !wordByte(name[i-1]):
-				at("name", TierWord)
-			default:
-				at("name", TierName)
-			}
-		}
-		for _, v := range p.Provides {
-			v = Fold(relationName(v))
-			if v == word {
-				at("provides", TierProvides)
-			}
-			if strings.Contains(v, word) {
-				at("provides", TierOther)
-			}
-		}
-		for _, v := range p.Groups {
-			if strings.Contains(Fold(v), word) {
-				at("group", TierOther)
-			}
-		}
-		if strings.Contains(Fold(p.Desc), word) {
-			at("desc", TierDesc)
-		}
-		for _, v := range p.Depends {
-			if field == "depends" && Fold(relationName(v)) == word {
-				at("depends", TierDesc)
-			}
-		}
-		if p.AUR != nil && field == "maint" && Fold(p.AUR.Maintainer) == word {
-			at("maint", TierDesc)
-		}
-		if best == numTiers {
-			return 0, false
-		}
-		worst = max(worst, best)
+// oracleTier is what a package is to a word, numTiers for nothing.
+func oracleTier(p *wire.Package, w string) Tier {
+	field, word := "", w
+	if f, rest, ok := strings.Cut(w, ":"); ok && fieldNames[f] != fieldAny {
+		field, word = f, rest
 	}
-	return worst, true
+	word = Fold(word)
+	best := numTiers
+	at := func(in string, t Tier) {
+		if (field == "" || field == in) && t < best {
+			best = t
+		}
+	}
+	name := Fold(p.Name)
+	for i := range len(name) + 1 {
+		switch {
+		case !strings.HasPrefix(name[i:], word):
+		case i == 0 && name == word:
+			at("name", TierExact)
+		case i == 0:
+			at("name", TierPrefix)
+		case !wordByte(name[i-1]):
+			at("name", TierWord)
+		default:
+			at("name", TierName)
+		}
+	}
+	for _, v := range p.Provides {
+		v = Fold(relationName(v))
+		if v == word {
+			at("provides", TierProvides)
+		}
+		if strings.Contains(v, word) {
+			at("provides", TierOther)
+		}
+	}
+	for _, v := range p.Groups {
+		if strings.Contains(Fold(v), word) {
+			at("group", TierOther)
+		}
+	}
+	if strings.Contains(Fold(p.Desc), word) {
+		at("desc", TierDesc)
+	}
+	for _, v := range p.Depends {
+		if field == "depends" && Fold(relationName(v)) == word {
+			at("depends", TierDesc)
+		}
+	}
+	if p.AUR != nil && field == "maint" && Fold(p.AUR.Maintainer) == word {
+		at("maint", TierDesc)
+	}
+	return best
 }
