@@ -3,13 +3,17 @@ package posixre
 import (
 	"bufio"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/need"
 )
 
 // oracleSource asks glibc. A line is the expression and the texts, each an x and
@@ -17,6 +21,7 @@ import (
 // a 0 or 1 for each text. A line "class NAME" is answered with the ranges of its members.
 const oracleSource = `
 #include <locale.h>
+#include <poll.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +38,12 @@ static char *unhex(char *in) {
 	}
 	out[n] = 0;
 	return out;
+}
+
+/* Reports whether more of the input is there already. */
+static int waiting(void) {
+	struct pollfd in = { 0, POLLIN, 0 };
+	return poll(&in, 1, 0) > 0;
 }
 
 int main(void) {
@@ -65,7 +76,7 @@ int main(void) {
 			free(expr);
 		}
 		putchar('\n');
-		fflush(stdout);
+		if (!waiting()) fflush(stdout);
 	}
 	return 0;
 }
@@ -78,19 +89,42 @@ type glibc struct {
 	out *bufio.Reader
 }
 
+// glibcProgram is built once for all tests.
+var glibcProgram struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if glibcProgram.dir != "" {
+		_ = os.RemoveAll(glibcProgram.dir)
+	}
+	os.Exit(code)
+}
+
+func buildGlibc(cc string) error {
+	dir, err := os.MkdirTemp("", "posixre-")
+	if err != nil {
+		return err
+	}
+	glibcProgram.dir = dir
+	cmd := exec.Command(cc, "-O1", "-o", filepath.Join(dir, "oracle"), "-x", "c", "-")
+	cmd.Stdin = strings.NewReader(oracleSource)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
+
 func startGlibc(t testing.TB) *glibc {
 	t.Helper()
-	cc, err := exec.LookPath("cc")
-	if err != nil {
-		t.Skip("no C compiler to ask glibc with")
-	}
-	dir := t.TempDir()
-	source, program := filepath.Join(dir, "oracle.c"), filepath.Join(dir, "oracle")
-	require.NoError(t, os.WriteFile(source, []byte(oracleSource), 0o600))
-	built, err := exec.Command(cc, "-O1", "-o", program, source).CombinedOutput()
-	require.NoError(t, err, string(built))
+	cc := need.Program(t, "cc")
+	glibcProgram.once.Do(func() { glibcProgram.err = buildGlibc(cc) })
+	require.NoError(t, glibcProgram.err)
 
-	cmd := exec.Command(program)
+	cmd := exec.Command(filepath.Join(glibcProgram.dir, "oracle"))
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
@@ -113,12 +147,45 @@ func (g *glibc) ask(line string) string {
 	return strings.TrimSuffix(answer, "\n")
 }
 
+// question is an expression and texts to match it with.
+type question struct {
+	expr  string
+	texts []string
+}
+
+func (q question) line() string {
+	line := "x" + hex.EncodeToString([]byte(q.expr))
+	for _, text := range q.texts {
+		line += ":x" + hex.EncodeToString([]byte(text))
+	}
+	return line
+}
+
 // match returns glibc's error, or a 0 or 1 for each text.
 func (g *glibc) match(expr string, texts ...string) string {
 	g.t.Helper()
-	line := "x" + hex.EncodeToString([]byte(expr))
-	for _, text := range texts {
-		line += ":x" + hex.EncodeToString([]byte(text))
+	return g.ask(question{expr, texts}.line())
+}
+
+// matchAll is match for many questions, which glibc answers while others are
+// being asked.
+func (g *glibc) matchAll(all []question) (answers []string) {
+	g.t.Helper()
+	asked := make(chan error, 1)
+	go func() {
+		for _, q := range all {
+			if _, err := g.in.WriteString(q.line() + "\n"); err != nil {
+				asked <- err
+				return
+			}
+		}
+		asked <- g.in.Flush()
+	}()
+	for range all {
+		answer, err := g.out.ReadString('\n')
+		require.NoError(g.t, err)
+		answers = append(answers, strings.TrimSuffix(answer, "\n"))
 	}
-	return g.ask(line)
+	require.NoError(g.t, <-asked)
+	return answers
 }
