@@ -81,14 +81,24 @@ type Record struct {
 	Issues, Advisories []string
 }
 
+// limits bound what is read.
+type limits struct {
+	bytes          int64
+	records, names int
+}
+
 // Read reads the tracker's all.json. A record that is not as it should be is
 // skipped and counted.
 func Read(r io.Reader) (records []Record, skipped int, err error) {
-	limited := &io.LimitedReader{R: r, N: MaxBytes + 1}
+	return read(r, limits{MaxBytes, maxRecords, maxNames})
+}
+
+func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
+	limited := &io.LimitedReader{R: r, N: most.bytes + 1}
 	d := json.NewDecoder(bufio.NewReaderSize(limited, 64<<10))
 	wrong := func(err error) ([]Record, int, error) {
 		if limited.N <= 0 {
-			err = fmt.Errorf("more than %d bytes", MaxBytes)
+			err = fmt.Errorf("more than %d bytes", most.bytes)
 		}
 		return nil, 0, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
@@ -101,13 +111,13 @@ func Read(r io.Reader) (records []Record, skipped int, err error) {
 		if err := d.Decode(&raw); err != nil {
 			return wrong(err)
 		}
-		if len(records)+skipped >= maxRecords {
-			return wrong(fmt.Errorf("more than %d records", maxRecords))
+		if len(records)+skipped >= most.records {
+			return wrong(fmt.Errorf("more than %d records", most.records))
 		}
 		if record, ok := decode(raw); ok {
 			records = append(records, record)
-			if names += len(record.Packages); names > maxNames {
-				return wrong(fmt.Errorf("more than %d names of packages", maxNames))
+			if names += len(record.Packages); names > most.names {
+				return wrong(fmt.Errorf("more than %d names of packages", most.names))
 			}
 		} else {
 			skipped++

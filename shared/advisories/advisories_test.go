@@ -139,16 +139,25 @@ func TestRead(t *testing.T) {
 	require.NoError(t, err, "no advisories is an answer")
 	require.Empty(t, records)
 	require.Zero(t, skipped)
-	_, _, err = Read(strings.NewReader("[" + strings.Repeat(good+",", maxRecords) + good + "]"))
-	require.ErrorContains(t, err, "more than 50000 records")
+	few := limits{bytes: 100_000, records: 50, names: 1000}
+	records, _, err = read(strings.NewReader("["+strings.Repeat(good+",", few.records-1)+good+"]"), few)
+	require.NoError(t, err)
+	require.Len(t, records, few.records)
+	_, _, err = read(strings.NewReader("["+strings.Repeat(good+",", few.records)+good+"]"), few)
+	require.ErrorContains(t, err, "more than 50 records")
 	many := strings.Replace(good, `["a"]`, `["`+strings.Repeat(`a","`, maxList-1)+`a"]`, 1)
-	_, _, err = Read(strings.NewReader("[" + strings.Repeat(many+",", maxNames/maxList) + many + "]"))
-	require.ErrorContains(t, err, "more than 100000 names")
+	_, _, err = read(strings.NewReader("["+strings.Repeat(many+",", few.names/maxList-1)+many+"]"), few)
+	require.NoError(t, err)
+	_, _, err = read(strings.NewReader("["+strings.Repeat(many+",", few.names/maxList)+many+"]"), few)
+	require.ErrorContains(t, err, "more than 1000 names")
 	_, skipped, err = Read(strings.NewReader("[" + good + "," + strings.Replace(many, `["a"`, `["a","a"`, 1) + "]"))
 	require.NoError(t, err)
 	require.Equal(t, 1, skipped, "one name too many")
-	_, _, err = Read(strings.NewReader("[" + good + strings.Repeat(" ", MaxBytes) + "]"))
-	require.ErrorContains(t, err, "bytes")
+	padded := "[" + good + strings.Repeat(" ", int(few.bytes)-len(good)-2) + "]"
+	_, _, err = read(strings.NewReader(padded), few)
+	require.NoError(t, err)
+	_, _, err = read(strings.NewReader(padded+" "), few)
+	require.ErrorContains(t, err, "more than 100000 bytes")
 }
 
 // real is the corpus' installed system.
