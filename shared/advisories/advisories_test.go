@@ -163,7 +163,7 @@ func TestRead(t *testing.T) {
 // real is the corpus' installed system.
 func real(t testing.TB) (system, []Record) {
 	t.Helper()
-	db := corpus.DB(t)
+	db := corpus.Shared(t)
 	f, err := os.Open(corpus.AVG(t))
 	require.NoError(t, err)
 	defer f.Close()

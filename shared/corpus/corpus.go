@@ -5,7 +5,9 @@ package corpus
 import (
 	"archive/tar"
 	"compress/gzip"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -34,40 +36,94 @@ func AVG(t testing.TB) string {
 }
 
 // DB unpacks the corpus' pacman database directory into a directory of the
-// test's own and returns it.
+// test's own and returns it. Tests that only read need no copy of their own: see
+// Shared.
 func DB(t testing.TB) string {
 	t.Helper()
-	f, err := os.Open(filepath.Join(Dir(t), "pacman-db.tar.gz"))
+	dir := t.TempDir()
+	if err := unpackInto(dir, archive(t), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// Shared returns the corpus' pacman database directory as all tests share it:
+// unpacking its 1,800 files takes more than a second. Nobody may change it. It
+// lies in the project's directory build, which make clean removes.
+func Shared(t testing.TB) string {
+	t.Helper()
+	path := archive(t)
+	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	dir := filepath.Join(need.Project(t), "build", "corpus", fmt.Sprintf("%x", sha256.Sum256(content))[:16])
+	readable := func() bool {
+		_, err := os.ReadDir(filepath.Join(dir, "local"))
+		return err == nil
+	}
+	if readable() || share(dir, path) == nil && readable() {
+		return dir
+	}
+	return DB(t) // the project may be another user's
+}
+
+// share unpacks the archive beside dir and then has it take its place.
+func share(dir, archive string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	temporary, err := os.MkdirTemp(filepath.Dir(dir), "new-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temporary)
+	if err := errors.Join(os.Chmod(temporary, 0o755), unpackInto(temporary, archive, 0o444)); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, dir); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil // or another test was faster
+}
+
+func archive(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(Dir(t), "pacman-db.tar.gz")
+}
+
+// unpackInto unpacks an archive into a directory, and gives all files a mode.
+func unpackInto(dir, archive string, mode fs.FileMode) error {
+	f, err := os.Open(archive)
+	if err != nil {
+		return err
 	}
 	defer f.Close()
 	zr, err := gzip.NewReader(f)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	dir := t.TempDir()
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer root.Close()
 	tr := tar.NewReader(zr)
 	for {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			return dir
+			return nil
 		}
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
-		if err := unpack(root, h, tr); err != nil {
-			t.Fatal(err)
+		if err := unpack(root, h, tr, mode); err != nil {
+			return err
 		}
 	}
 }
 
-func unpack(root *os.Root, h *tar.Header, r io.Reader) error {
+func unpack(root *os.Root, h *tar.Header, r io.Reader, mode fs.FileMode) error {
 	name := filepath.Clean(h.Name)
 	switch h.Typeflag {
 	case tar.TypeDir:
@@ -76,7 +132,7 @@ func unpack(root *os.Root, h *tar.Header, r io.Reader) error {
 		}
 		return nil
 	case tar.TypeReg:
-		f, err := root.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
+		f, err := root.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,8 @@
 package corpus
 
 import (
+	"bytes"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -8,16 +10,42 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestDBHoldsRealDatabases(t *testing.T) {
-	db := DB(t)
-	for _, name := range []string{"core", "extra", "multilib"} {
-		st, err := os.Stat(filepath.Join(db, "sync", name+".db"))
+func TestDB_HoldsRealDatabases(t *testing.T) {
+	own, shared := DB(t), Shared(t)
+	for _, db := range []string{own, shared} {
+		for _, name := range []string{"core", "extra", "multilib"} {
+			st, err := os.Stat(filepath.Join(db, "sync", name+".db"))
+			require.NoError(t, err)
+			require.Positive(t, st.Size())
+		}
+		entries, err := os.ReadDir(filepath.Join(db, "local"))
 		require.NoError(t, err)
-		require.Positive(t, st.Size())
+		require.Greater(t, len(entries), 900)
 	}
-	entries, err := os.ReadDir(filepath.Join(db, "local"))
-	require.NoError(t, err)
-	require.Greater(t, len(entries), 900)
 	require.FileExists(t, AUR(t))
 	require.FileExists(t, AVG(t))
+}
+
+// TestShared_IsUnchanged finds out whether any test has written to the shared
+// databases.
+func TestShared_IsUnchanged(t *testing.T) {
+	own, shared := DB(t), Shared(t)
+	same := func(dir, other string) (files int) {
+		require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			files++
+			name, err := filepath.Rel(dir, path)
+			require.NoError(t, err)
+			ours, err := os.ReadFile(path)
+			require.NoError(t, err)
+			theirs, err := os.ReadFile(filepath.Join(other, name))
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(ours, theirs), name)
+			return nil
+		}))
+		return files
+	}
+	require.Equal(t, same(own, shared), same(shared, own))
 }

@@ -163,7 +163,7 @@ func Corpus(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("OMG_CORPUS")
 	if dir == "" {
-		dir = filepath.Join(filepath.Dir(projectRoot(t)), "shared", "corpus")
+		dir = filepath.Join(filepath.Dir(Project(t)), "shared", "corpus")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "pacman-db.tar.gz")); err != nil {
 		t.Skipf("needs the corpus of real databases, which is not at %s: set OMG_CORPUS", dir)
@@ -171,8 +171,9 @@ func Corpus(t testing.TB) string {
 	return dir
 }
 
-// projectRoot is the directory that holds go.work.
-func projectRoot(t testing.TB) string {
+// Project returns the project's root directory, which holds go.work. What has been
+// built lies in its directory build.
+func Project(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
