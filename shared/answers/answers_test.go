@@ -65,12 +65,12 @@ func searchAll(t testing.TB, d *Data, r *wire.SearchRequest) wire.SearchResult {
 }
 
 func TestSearchInParts(t *testing.T) {
-	o := fixture.Options{Packages: 3000, Installed: 100, Seed: 3}
-	d := generated(t, o)
+	const packages = 1800
+	d := generated(t, fixture.Options{Packages: packages, Installed: 100, Seed: 3})
 	all := searchAll(t, d, &wire.SearchRequest{Words: []string{""}})
 	require.EqualValues(t, 7, all.Generation)
-	require.EqualValues(t, 3000, all.Total)
-	require.Len(t, all.Packages, 3000)
+	require.EqualValues(t, packages, all.Total)
+	require.Len(t, all.Packages, packages)
 	require.Len(t, all.Sources, 3)
 	require.Greater(t, len(parts(t, func(e Emit) error { return d.Search(&wire.SearchRequest{Words: []string{""}}, e) })), 2)
 	seen, installed := map[string]bool{}, 0
@@ -143,7 +143,9 @@ func TestWhatIsNotKnownIsNotZero(t *testing.T) {
 }
 
 func TestInstalled(t *testing.T) {
-	d := generated(t, fixture.Options{Packages: 3000, Installed: 1500, Seed: 3})
+	const packages = 400
+	d := generated(t, fixture.Options{Packages: 2 * packages, Installed: packages, Seed: 3})
+	require.Greater(t, len(parts(t, func(e Emit) error { return d.Installed(&wire.InstalledRequest{Details: true}, e) })), 2)
 	ask := func(r *wire.InstalledRequest) (all wire.InstalledResult) {
 		for _, b := range parts(t, func(e Emit) error { return d.Installed(r, e) }) {
 			var part wire.InstalledResult
@@ -153,10 +155,10 @@ func TestInstalled(t *testing.T) {
 		}
 		return all
 	}
-	require.Len(t, ask(&wire.InstalledRequest{Details: true}).Packages, 1500)
+	require.Len(t, ask(&wire.InstalledRequest{Details: true}).Packages, packages)
 	explicit := ask(&wire.InstalledRequest{Filter: wire.FilterExplicit}).Packages
 	deps := ask(&wire.InstalledRequest{Filter: wire.FilterDeps}).Packages
-	require.Equal(t, 1500, len(explicit)+len(deps))
+	require.Equal(t, packages, len(explicit)+len(deps))
 	require.Len(t, ask(&wire.InstalledRequest{Filter: wire.FilterForeign}).Packages, len(d.Inventory.Foreign))
 	name := explicit[0].Name
 	one := ask(&wire.InstalledRequest{Names: []string{name, "nothing"}, Details: true})
