@@ -1,18 +1,16 @@
 package pacmandb
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
-	"runtime"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/wire"
@@ -29,47 +27,60 @@ var hardVersions = []string{
 	"1é", "é", "1.é.1", "1\x80", "2.30+r1+gabc", "2.30+r10+gabc", "1.0 1", "1 .0", "1.0alpha", "1.0ALPHA",
 }
 
-// vercmpPairs asks the vercmp program, some processes at a time.
-func vercmpPairs(t *testing.T, pairs [][2]string) []int {
-	need.Program(t, "vercmp")
-	out := make([]int, len(pairs))
-	var group errgroup.Group
-	size := (len(pairs) + runtime.NumCPU() - 1) / runtime.NumCPU()
-	for from := 0; from < len(pairs); from += size {
-		group.Go(func() error { return vercmpSome(t.Context(), pairs[from:min(from+size, len(pairs))], out[from:]) })
+// libalpmSource compares pairs of lines as vercmp does, without a process for each.
+const libalpmSource = `
+#include <alpm.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(void) {
+	static char a[1 << 16], b[1 << 16];
+	while (fgets(a, sizeof a, stdin) && fgets(b, sizeof b, stdin)) {
+		a[strcspn(a, "\n")] = b[strcspn(b, "\n")] = 0;
+		printf("%d\n", alpm_pkg_vercmp(a, b));
 	}
-	require.NoError(t, group.Wait())
-	return out
+	return 0;
+}
+`
+
+// libalpm compares pairs of versions by a program that is made for it.
+func libalpm(t *testing.T, pairs [][2]string) []int {
+	t.Helper()
+	cc := need.Program(t, "cc")
+	need.LibAlpm(t)
+	flags, err := exec.Command("pkg-config", "--cflags", "--libs", "libalpm").Output()
+	require.NoError(t, err)
+	program := filepath.Join(t.TempDir(), "compare")
+	build := exec.Command(cc, append([]string{"-o", program, "-x", "c", "-"}, strings.Fields(string(flags))...)...)
+	build.Stdin = strings.NewReader(libalpmSource)
+	said, err := build.CombinedOutput()
+	require.NoError(t, err, string(said))
+	return compared(t, exec.Command(program), pairs)
 }
 
-func vercmpSome(ctx context.Context, pairs [][2]string, out []int) error {
-	var in bytes.Buffer
+// compared gives a program the pairs, line by line, and reads its answers.
+func compared(t *testing.T, cmd *exec.Cmd, pairs [][2]string) (out []int) {
+	t.Helper()
+	var in strings.Builder
 	for _, p := range pairs {
 		fmt.Fprintf(&in, "%s\n%s\n", p[0], p[1])
 	}
-	cmd := exec.CommandContext(ctx, "xargs", "-d", "\n", "-n", "2", "vercmp")
-	cmd.Stdin = &in
-	answer, err := cmd.Output()
-	if err != nil {
-		return err
+	cmd.Stdin = strings.NewReader(in.String())
+	answers, err := cmd.Output()
+	require.NoError(t, err)
+	for line := range strings.FieldsSeq(string(answers)) {
+		n, err := strconv.Atoi(line)
+		require.NoError(t, err)
+		out = append(out, n)
 	}
-	lines := strings.Fields(string(answer))
-	if len(lines) != len(pairs) {
-		return fmt.Errorf("%d answers to %d questions", len(lines), len(pairs))
-	}
-	for i, line := range lines {
-		if _, err := fmt.Sscan(line, &out[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	require.Len(t, out, len(pairs))
+	return out
 }
 
-// TestCompareAsVercmp compares pairs of real versions: of any two packages, of
+// TestCompare_AsLibalpm compares pairs of real versions: of any two packages, of
 // neighbours in an order by bytes, which often share a beginning, and of what
 // becomes of one when a character is changed; and all pairs of the hard ones.
-func TestCompareAsVercmp(t *testing.T) {
-	t.Parallel()
+func TestCompare_AsLibalpm(t *testing.T) {
 	var versions []string
 	for _, f := range corpusDatabases(t) {
 		_, err := ReadSync(t.Context(), f.Path, f.Name, func(p *wire.Package) error {
@@ -100,21 +111,35 @@ func TestCompareAsVercmp(t *testing.T) {
 			pairs = append(pairs, [2]string{v, changed})
 		}
 	}
-	if testing.Short() {
-		pairs = pairs[want-2000:]
-	}
-	for i, a := range hardVersions {
-		for _, b := range hardVersions[:i] {
-			if !strings.HasPrefix(a, "-") && !strings.HasPrefix(b, "-") { // for vercmp these are options
-				pairs = append(pairs, [2]string{a, b})
-			}
-		}
-	}
-	require.True(t, testing.Short() || len(pairs) > 20_000)
-	for i, want := range vercmpPairs(t, pairs) {
+	pairs = append(pairs, hardPairs()...)
+	for i, want := range libalpm(t, pairs) {
 		a, b := pairs[i][0], pairs[i][1]
 		require.Equal(t, want, Compare(a, b), "%q %q", a, b)
 		require.Equal(t, -want, Compare(b, a), "%q %q", b, a)
+	}
+}
+
+func hardPairs() (pairs [][2]string) {
+	for i, a := range hardVersions {
+		for _, b := range hardVersions[:i] {
+			pairs = append(pairs, [2]string{a, b})
+		}
+	}
+	return pairs
+}
+
+// TestCompare_AsVercmp compares with the program of this name, which is a process
+// for each pair.
+func TestCompare_AsVercmp(t *testing.T) {
+	need.Program(t, "vercmp")
+	var pairs [][2]string
+	for i, p := range hardPairs() {
+		if i%10 == 0 && !strings.HasPrefix(p[0], "-") && !strings.HasPrefix(p[1], "-") { // for vercmp these are options
+			pairs = append(pairs, p)
+		}
+	}
+	for i, want := range compared(t, exec.Command("xargs", "-d", "\n", "-n", "2", "vercmp"), pairs) {
+		require.Equal(t, want, Compare(pairs[i][0], pairs[i][1]), "%q", pairs[i])
 	}
 }
 
