@@ -35,6 +35,10 @@ find_missing() {
 	need makepkg makepkg pacman have makepkg
 	need repo-add makepkg pacman have repo-add
 	need bsdtar libarchive-tools libarchive have bsdtar
+	need gzip gzip gzip have gzip
+	need bzip2 bzip2 bzip2 have bzip2
+	need xz xz-utils xz have xz
+	need zstd zstd zstd have zstd
 	need strace strace strace have strace
 	need hyperfine hyperfine hyperfine have hyperfine
 	need 'python msgpack' python3-msgpack python-msgpack msgpack

@@ -137,13 +137,13 @@ func included(t testing.TB) string {
 
 // TestConfigEqualsPacmanConf compares with the program of this name.
 func TestConfigEqualsPacmanConf(t *testing.T) {
-	need.Program(t, "pacman-conf")
+	program := need.Program(t, "pacman-conf")
 	dir := included(t)
 	for name, text := range configs {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "pacman.conf")
 			require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(text, "@", dir)), 0o644))
-			cmd := exec.Command("pacman-conf", "--config", path)
+			cmd := exec.Command(program, "--config", path)
 			cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
 			want, refusal := cmd.Output()
 			got, err := ReadConfig(path)

@@ -4,9 +4,10 @@ import (
 	"context"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/fixture"
-	"github.com/stretchr/testify/require"
 )
 
 // benchDBs are the corpus (924 installed packages of 3,568, few files) and a

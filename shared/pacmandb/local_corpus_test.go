@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/fixture"
-	"github.com/stretchr/testify/require"
 )
 
 func corpusOracle(t testing.TB) (*oracle, *Local) {

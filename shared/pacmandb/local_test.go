@@ -11,11 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/wire"
-	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
-	"golang.org/x/sys/unix"
 )
 
 func TestDatabaseThatIsNone(t *testing.T) {
@@ -228,6 +229,21 @@ func TestOddDescsEqualPacman(t *testing.T) {
 	require.False(t, p.Explicit())
 }
 
+// tick waits until what is written in a directory has another time than what was
+// written before.
+func tick(t *testing.T, dir string) {
+	t.Helper()
+	clock := filepath.Join(filepath.Dir(dir), "clock") // the same file system
+	now := func() int64 {
+		require.NoError(t, os.WriteFile(clock, []byte("x"), 0o600))
+		fi, err := os.Stat(clock)
+		require.NoError(t, err)
+		return StampOf(fi).CtimeNS
+	}
+	before := now()
+	await.That(t, func() bool { return now() != before }, "a tick of the file system's clock")
+}
+
 // meddler is a context that changes the database when the reader asks it
 // whether to go on, which is after the listing and before the first desc.
 type meddler struct {
@@ -245,7 +261,7 @@ func (m *meddler) Err() error {
 }
 
 func TestDatabaseThatChangesIsReadAgain(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer await.NoGoroutines(t)
 	for name, change := range map[string]func(db *testDB){
 		"added":   func(db *testDB) { db.install("new", "1-1") },
 		"removed": func(db *testDB) { require.NoError(t, os.RemoveAll(filepath.Join(db.dir, "local", "foo-1-1"))) },
@@ -264,7 +280,7 @@ func TestDatabaseThatChangesIsReadAgain(t *testing.T) {
 			db := newTestDB(t)
 			db.install("foo", "1-1")
 			db.install("bar", "1-1")
-			time.Sleep(20 * time.Millisecond) // past the file system's tick
+			tick(t, db.dir)
 			m := &meddler{Context: t.Context(), meddle: func(ask int64) {
 				if ask == 1 {
 					change(db)
@@ -336,7 +352,7 @@ func TestRereadReadsOnlyWhatChanged(t *testing.T) {
 	file := filepath.Join(db.dir, "local", "p007-1-1", "desc")
 	st, err := os.Stat(file)
 	require.NoError(t, err)
-	time.Sleep(20 * time.Millisecond)
+	tick(t, db.dir)
 	db.install("p007", "1-1", "DEPENDS", "p001")
 	require.NoError(t, os.Chtimes(file, st.ModTime(), st.ModTime()))
 	db.install("new", "1-1")

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -22,8 +23,8 @@ func BenchmarkReadSync(b *testing.B) {
 	unpack := time.Hour
 	for range 5 {
 		start := time.Now()
-		if err := exec.Command("gzip", args...).Run(); err != nil {
-			b.Skipf("gzip: %v", err)
+		if err := exec.Command(need.Program(b, "gzip"), args...).Run(); err != nil {
+			b.Fatal(err)
 		}
 		unpack = min(unpack, time.Since(start))
 	}

@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -20,37 +19,17 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// corpusDatabases are the corpus' databases in Arch's order, without the rest of
-// the directory, which has thousands of files.
+// corpusDatabases are the corpus' databases in Arch's order.
 func corpusDatabases(t testing.TB) []RepoFile {
 	t.Helper()
-	f, err := os.Open(filepath.Join(corpus.Dir(t), "pacman-db.tar.gz"))
-	require.NoError(t, err)
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	require.NoError(t, err)
-	db := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(db, "sync"), 0o755))
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		require.NoError(t, err)
-		if dir, name := path.Split(path.Clean(h.Name)); dir == "sync/" && strings.HasSuffix(name, ".db") {
-			b, err := io.ReadAll(r)
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(db, "sync", name), b, 0o644))
-		}
-	}
-	files, err := SyncRepos(db, nil)
+	files, err := SyncRepos(corpus.Shared(t), nil)
 	require.NoError(t, err)
 	require.Len(t, files, 3)
 	return files
@@ -130,7 +109,7 @@ func plainDesc(repo, dir, text string) wire.Package {
 }
 
 func TestReadSyncCorpus(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer await.NoGoroutines(t)
 	total := 0
 	for _, db := range corpusDatabases(t) {
 		f, got, err := read(t, db.Path, db.Name)
@@ -384,7 +363,7 @@ func TestReadSyncBoundsOfAttributes(t *testing.T) {
 }
 
 func TestReadSyncEndsWithItsContext(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer await.NoGoroutines(t)
 	var files []file
 	for i := range 5000 {
 		n := strconv.Itoa(i)
