@@ -122,6 +122,23 @@ func Tmpfs(t testing.TB, size string) string {
 	return dir
 }
 
+// SharedMemory returns a directory in /dev/shm, for tests of a file system that is
+// mounted in another one. It goes with the test.
+func SharedMemory(t testing.TB) string {
+	t.Helper()
+	const shm = "/dev/shm"
+	var here, above syscall.Stat_t
+	if syscall.Stat(shm, &here) != nil || syscall.Stat(filepath.Dir(shm), &above) != nil || here.Dev == above.Dev {
+		t.Skipf("needs %s to be a file system of its own", shm)
+	}
+	dir, err := os.MkdirTemp(shm, "omg-")
+	if err != nil {
+		t.Skipf("needs to write to %s: %v", shm, err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 // Files returns how many files a test may open that would like to open so many: as
 // many as it would, unless the limit of this process is lower.
 func Files(t testing.TB, wanted int) int {

@@ -4,11 +4,21 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/need"
 )
+
+// TestMain takes the umask away from the tester: directories of tests are to be
+// trusted, which one that others may write is not.
+func TestMain(m *testing.M) {
+	syscall.Umask(0o022)
+	os.Exit(m.Run())
+}
 
 func env(vars map[string]string) Env {
 	return Env{Getenv: func(name string) string { return vars[name] }, UID: 1000}
@@ -100,10 +110,13 @@ func TestCheckParent(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	require.ErrorIs(t, self.CheckParent(file), unix.ENOTDIR)
 	require.ErrorIs(t, self.CheckParent(filepath.Join(dir, "none")), fs.ErrNotExist)
+}
 
-	if os.Geteuid() != 0 {
-		t.Skip("only root can make another user's directory")
-	}
+func TestCheckParent_OfAnotherUser(t *testing.T) {
+	need.Root(t)
+	self := Process()
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o700))
 	require.NoError(t, os.Chown(dir, 12345, 12345))
 	require.ErrorIs(t, self.CheckParent(dir), ErrUntrusted)
 	require.NoError(t, Env{UID: 12345}.CheckParent(dir))

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,13 @@ import (
 
 	"github.com/omg-arch/omg/shared/paths"
 )
+
+// TestMain takes the umask away from the tester: directories of tests are to be
+// trusted, which one that others may write is not.
+func TestMain(m *testing.M) {
+	syscall.Umask(0o022)
+	os.Exit(m.Run())
+}
 
 func TestWriteReadRemove(t *testing.T) {
 	path, env := filepath.Join(t.TempDir(), "omgd.pid"), paths.Process()

@@ -10,7 +10,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/need"
 )
+
+// TestMain takes the umask away from the tester: nobody has to find the way to the
+// files of asNobody's tests.
+func TestMain(m *testing.M) {
+	unix.Umask(0o022)
+	os.Exit(m.Run())
+}
 
 // Whatever lies where a version file should be, the next one is asked, and the
 // reason is told.
@@ -23,7 +32,10 @@ func TestWhatIsNoVersionFile(t *testing.T) {
 		{"a FIFO", func(t *testing.T, _ *world, path string) { require.NoError(t, unix.Mkfifo(path, 0o644)) }, "not a regular file"},
 		{"a directory", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Mkdir(path, 0o755)) }, "not a regular file"},
 		{"a device", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Symlink("/dev/zero", path)) }, "not a regular file"},
-		{"a terminal", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Symlink("/dev/ptmx", path)) }, "not a regular file"},
+		{"a terminal", func(t *testing.T, _ *world, path string) {
+			need.Terminal(t)
+			require.NoError(t, os.Symlink("/dev/ptmx", path))
+		}, "not a regular file"},
 		{"a symlink to itself", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Symlink(path, path)) }, "too many levels of symbolic links"},
 		{"a symlink to nothing", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Symlink("/nothing", path)) }, ""},
 		{"a file of 1 GiB", func(t *testing.T, _ *world, path string) {
@@ -78,6 +90,7 @@ func TestADirectoryThatCannotBeListed(t *testing.T) {
 		require.Equal(t, "3.3.0 missing pin 3.3.0 ~/src/.ruby-version", w.say(p.Active(Ruby)))
 	})
 	require.NoError(t, os.Chmod(w.path("~/src"), 0))
+	t.Cleanup(func() { _ = os.Chmod(w.path("~/src"), 0o755) }) // so that it can be removed
 	asNobody(t, func() {
 		p := New(w.env())
 		require.Empty(t, p.All())
@@ -131,13 +144,7 @@ func TestADirectoryThatIsReachedByASymlinkLoop(t *testing.T) {
 }
 
 func TestAnotherFileSystem(t *testing.T) {
-	var here, above unix.Stat_t
-	if unix.Stat("/dev/shm", &here) != nil || unix.Stat("/dev", &above) != nil || here.Dev == above.Dev {
-		t.Skip("needs /dev/shm to be a file system of its own")
-	}
-	dir, err := os.MkdirTemp("/dev/shm", "omg-test-")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := need.SharedMemory(t)
 	p := New(Env{Root: t.TempDir(), Dir: dir})
 	require.Empty(t, p.All())
 	require.Equal(t, []Note{{"/dev", "another file system begins below: not searched"}}, p.Notes())

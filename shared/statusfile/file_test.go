@@ -6,11 +6,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/paths"
 )
 
@@ -18,6 +20,13 @@ import (
 func dir(t testing.TB) string {
 	t.Helper()
 	return t.TempDir()
+}
+
+// TestMain takes the umask away from the tester: directories of tests are to be
+// trusted, which one that others may write is not.
+func TestMain(m *testing.M) {
+	syscall.Umask(0o022)
+	os.Exit(m.Run())
 }
 
 func TestWriteAndRead(t *testing.T) {
@@ -105,9 +114,7 @@ func TestReadRefuses(t *testing.T) {
 			require.NoError(t, os.Symlink(path+"2", path))
 		}, ErrUntrusted},
 		{"another owner's", func(t *testing.T, path string) {
-			if os.Getuid() != 0 {
-				t.Skip("only root can give a file away")
-			}
+			need.Root(t)
 			require.NoError(t, os.Chown(path, 1234, 1234))
 		}, ErrUntrusted},
 		{"one that others can write", func(t *testing.T, path string) {

@@ -18,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/shared/need"
 )
 
 var update = flag.Bool("update", false, "write testdata/vectors.json anew")
@@ -284,17 +286,7 @@ func writeVectors(t *testing.T) {
 
 // TestVectorsInPython has another language read the vectors by PROTOCOL.md.
 func TestVectorsInPython(t *testing.T) {
-	// The system's own is asked too: that is where a distribution's package goes.
-	python := ""
-	for _, p := range []string{"python3", "/usr/bin/python3"} {
-		if exec.Command(p, "-c", "import msgpack").Run() == nil {
-			python = p
-			break
-		}
-	}
-	if python == "" {
-		t.Skip("no python3 with msgpack here (Debian: python3-msgpack)")
-	}
+	python := need.Python(t, "msgpack")
 	out, err := exec.Command(python, "testdata/vectors.py", vectorFile).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Equal(t, strconv.Itoa(len(readVectors(t)))+" vectors\n", string(out))

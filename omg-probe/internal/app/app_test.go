@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,6 +14,13 @@ import (
 
 	"github.com/omg-arch/omg/shared/statusfile"
 )
+
+// TestMain takes the umask away from the tester: directories of tests are to be
+// trusted, which one that others may write is not.
+func TestMain(m *testing.M) {
+	syscall.Umask(0o022)
+	os.Exit(m.Run())
+}
 
 // home is an empty home directory, which the environment speaks of and nothing else.
 func home(t *testing.T) string {
@@ -123,7 +131,7 @@ func TestWhy(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	home(t)
+	dir := home(t)
 	for _, args := range [][]string{
 		{"perl"},
 		{"--nope"},
@@ -132,7 +140,7 @@ func TestUsage(t *testing.T) {
 		{"--format", "xml"},
 		{"--deadline", "soon"},
 		{"--deadline=-1s"},
-		{"-C", "/nonexistent"},
+		{"-C", dir + "/none"},
 		{"--why=yes"},
 		{"uc", "node"},
 		{"node", "uc"},

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/need"
 )
 
 // TestQuoting has each shell read words that try to be more than one.
@@ -12,10 +14,7 @@ func TestQuoting(t *testing.T) {
 	words := []string{"a b", "'", `\`, `\'`, "$(touch x)", "`x`", "a\nb", "!!", "*", "~", "", "é"}
 	for _, shell := range []string{"bash", "zsh", "fish"} {
 		t.Run(shell, func(t *testing.T) {
-			path, err := exec.LookPath(shell)
-			if err != nil {
-				t.Skip("there is no " + shell)
-			}
+			path := need.Program(t, shell)
 			quote := quotePosix
 			if shell == "fish" {
 				quote = quoteFish
