@@ -4,6 +4,7 @@ package child
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -19,9 +20,10 @@ import (
 
 const (
 	maxStderr = 64 << 10
-	// waitDelay is how long the output of a program is awaited after its end,
-	// should something outside its group hold the other end.
-	waitDelay = time.Second
+	// waitDelay is how long the rest of a program's output is awaited after its end,
+	// should something outside its group hold the other end: longer than a busy
+	// machine takes to read what is there.
+	waitDelay = 10 * time.Second
 )
 
 // Spec says what to run.
@@ -34,6 +36,8 @@ type Spec struct {
 	Stdout io.Writer
 	// Data bounds the program's own memory in bytes (RLIMIT_DATA); 0 does not.
 	Data uint64
+
+	wait time.Duration // waitDelay, unless a test has another
 }
 
 // Run runs a program to its end and returns the beginning of what it said on
@@ -52,7 +56,7 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	cmd.Env = []string{}
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
-	cmd.WaitDelay = waitDelay
+	cmd.WaitDelay = cmp.Or(s.wait, waitDelay)
 	out := stopper{to: s.Stdout, stop: cancel}
 	if s.Stdout != nil {
 		cmd.Stdout = &out

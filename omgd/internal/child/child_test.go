@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -27,7 +28,8 @@ func TestMain(m *testing.M) {
 	await.Main(m)
 }
 
-func sh(text string) Spec { return Spec{Path: "/bin/sh", Args: []string{"-c", text}} }
+// sh is a shell, whose output is awaited as long as it takes.
+func sh(text string) Spec { return Spec{Path: "/bin/sh", Args: []string{"-c", text}, wait: await.Hang} }
 
 func TestRunHandsOverInputAndOutput(t *testing.T) {
 	var out bytes.Buffer
@@ -52,7 +54,7 @@ func TestRunIgnoresInputThatNobodyReads(t *testing.T) {
 func TestRunClearsTheEnvironment(t *testing.T) {
 	t.Setenv("OMG_SECRET", "x")
 	var out bytes.Buffer
-	s := Spec{Path: "/usr/bin/env", Stdout: &out}
+	s := Spec{Path: "/usr/bin/env", Stdout: &out, wait: await.Hang}
 	_, err := Run(t.Context(), s)
 	require.NoError(t, err)
 	require.Empty(t, out.String())
@@ -157,7 +159,7 @@ func TestRun_EndsWithAnOutputHeldByAnotherGroup(t *testing.T) {
 		return os.WriteFile(filepath.Join(dir, "read"), nil, 0o600)
 	}}
 	s := sh(setsid + " sh -c 'echo $$; exec sleep 1000' & while ! [ -e " + dir + "/read ]; do sleep 0.01; done")
-	s.Stdout = out
+	s.Stdout, s.wait = out, time.Millisecond
 	_, err := Run(t.Context(), s)
 	require.ErrorIs(t, err, exec.ErrWaitDelay)
 	require.Equal(t, number+"\n", out.text.String())
