@@ -52,6 +52,7 @@ type Options struct {
 type Conn struct {
 	path  string
 	opt   Options
+	pause time.Duration // the constant, unless a test has another
 	fd    int
 	pid   int // of the one who listens
 	r     *bufio.Reader
@@ -77,7 +78,7 @@ func Dial(ctx context.Context, path string, opt Options) (*Conn, error) {
 	if opt.Trust == nil {
 		opt.Trust = func(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
 	}
-	c := &Conn{path: path, opt: opt}
+	c := &Conn{path: path, opt: opt, pause: pause}
 	return c, c.connect(ctx)
 }
 
@@ -320,7 +321,7 @@ func (c *Conn) call(ctx context.Context, op string, req any, part func([]byte, b
 		}
 		if r.More {
 			ahead = append(ahead, bytes.Clone(r.Result))
-			if c.silent(pause) {
+			if c.silent(c.pause) {
 				if err := giveParts(ahead, part); err != nil {
 					return err
 				}

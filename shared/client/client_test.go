@@ -9,19 +9,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { await.Main(m) }
 
 var ctx = context.Background()
 
@@ -86,7 +85,7 @@ func encode(v any) []byte {
 func dial(t testing.TB, path string, opt Options) *Conn {
 	t.Helper()
 	if opt.Timeout == 0 {
-		opt.Timeout = 5 * time.Second
+		opt.Timeout = await.Hang
 	}
 	c, err := Dial(ctx, path, opt)
 	require.NoError(t, err)
@@ -109,29 +108,62 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// TestReadsAhead: the server gets rid of an answer before anyone looks at it.
-func TestReadsAhead(t *testing.T) {
+// TestCall_ReadsAhead: the server gets rid of a whole answer, of more than a socket
+// holds, before anyone looks at it.
+func TestCall_ReadsAhead(t *testing.T) {
 	const parts = 100
-	var written atomic.Bool
-	c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte {
-		var b []byte
-		for i := range parts {
-			b = wire.AppendResult(b, h.ID, encode(strings.Repeat("x", 50_000)), i+1 < parts)
-		}
-		written.Store(true)
-		return b
-	})), Options{})
+	written := make(chan struct{})
+	path := peer(t, func(nc *net.UnixConn, _ int) {
+		answering(func(h wire.Header, _ []byte) []byte {
+			if h.ID > 2 {
+				return wire.AppendResult(nil, h.ID, encode("x"), false)
+			}
+			var b []byte
+			for i := range parts {
+				b = wire.AppendResult(b, h.ID, encode(strings.Repeat("x", 50_000)), i+1 < parts)
+			}
+			_, _ = nc.Write(b)
+			close(written)
+			return nil
+		})(nc, 0)
+	})
+	c := dial(t, path, Options{})
+	c.pause = await.Hang // however slowly the server writes
 	got := 0
 	require.NoError(t, c.Call(ctx, "op", nil, func(b []byte, more bool) error {
 		got++
 		require.Len(t, b, 50_003)
 		require.Equal(t, got < parts, more)
-		require.True(t, written.Load())
+		await.Receive(t, written, "the end of what the server writes")
 		return nil
 	}))
 	require.Equal(t, parts, got)
 	stop := errors.New("enough")
 	require.ErrorIs(t, c.Call(ctx, "op", nil, func([]byte, bool) error { return stop }), stop)
+}
+
+// TestCall_GivesWhatCame: while the server waits for something between two parts,
+// those that came are given. Here it waits for just that.
+func TestCall_GivesWhatCame(t *testing.T) {
+	given := make(chan struct{})
+	path := peer(t, func(nc *net.UnixConn, _ int) {
+		answering(func(h wire.Header, _ []byte) []byte {
+			_, _ = nc.Write(wire.AppendResult(nil, h.ID, encode("first"), true))
+			<-given
+			return wire.AppendResult(nil, h.ID, encode("last"), false)
+		})(nc, 0)
+	})
+	c := dial(t, path, Options{})
+	var got []string
+	require.NoError(t, c.Call(ctx, "op", nil, func(b []byte, more bool) error {
+		var s string
+		require.NoError(t, msgpack.Unmarshal(b, &s))
+		if got = append(got, s); more {
+			close(given)
+		}
+		return nil
+	}))
+	require.Equal(t, []string{"first", "last"}, got)
 }
 
 func TestNoDaemon(t *testing.T) {
@@ -226,15 +258,16 @@ func TestSilentServer(t *testing.T) {
 	require.ErrorIs(t, c.Get(ended, "op", nil, nil), context.Canceled)
 }
 
-// TestDrip: a frame that has begun ends within the time limit, however its bytes come.
-func TestDrip(t *testing.T) {
+// TestReceive_Drip: a frame that has begun ends within the time limit, though its
+// bytes never cease to come.
+func TestReceive_Drip(t *testing.T) {
 	c := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
-		_, err := nc.Write([]byte{0, 0, 1, 0})
+		_, err := nc.Write([]byte{0, 0x10, 0, 0}) // more than is read at a time
 		for err == nil {
-			time.Sleep(10 * time.Millisecond)
 			_, err = nc.Write([]byte{0x80})
 		}
-	}), Options{Timeout: 50 * time.Millisecond})
+	}), Options{})
+	c.opt.Timeout = -1 // a frame is late as soon as it has begun; the socket itself still waits
 	require.ErrorIs(t, c.Get(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
 }
 
@@ -248,7 +281,7 @@ func TestEndless(t *testing.T) {
 					b = wire.AppendResult(b, h.ID+other, []byte{0xc0}, true)
 				}
 				return b
-			})), Options{MaxAnswer: 10_000, Timeout: time.Second})
+			})), Options{MaxAnswer: 10_000})
 			require.ErrorIs(t, c.Call(ctx, "op", nil, func([]byte, bool) error { return nil }), ErrTooLong)
 		})
 	}
@@ -409,14 +442,14 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		answer <- b
 		answer <- b // for the second try
-		c, err := Dial(ctx, path, Options{Timeout: 5 * time.Second})
+		c, err := Dial(ctx, path, Options{Timeout: await.Hang})
 		require.NoError(t, err)
 		var r wire.SearchResult
 		err = c.Get(ctx, wire.OpSearch, &wire.SearchRequest{}, &r)
 		_ = c.Close()
 		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 		for len(answer) > 0 {
-			if d, err := Dial(ctx, path, Options{Timeout: 100 * time.Millisecond}); err == nil {
+			if d, err := Dial(ctx, path, Options{Timeout: await.Hang}); err == nil {
 				_, _ = d.Receive(ctx)
 				_ = d.Close()
 			}
