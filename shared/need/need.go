@@ -8,6 +8,7 @@
 package need
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -152,6 +153,50 @@ func Files(t testing.TB, wanted int) int {
 		t.Skipf("needs to open files, of which this machine allows %d", limit.Cur)
 	}
 	return int(min(uint64(wanted), limit.Cur-others))
+}
+
+// systemd is where the program lies; it is in no directory of PATH.
+const systemd = "/usr/lib/systemd/systemd"
+
+// runsSystemd starts a user's systemd as tests do: with a control group of its
+// own, in name spaces that end with it.
+var runsSystemd = sync.OnceValue(func() error {
+	const script = `
+mount --make-rprivate /
+mount -t tmpfs -o mode=755 none /run; mkdir -p /run/systemd/system /run/user
+umount -R /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup || exit
+group=$(mktemp -d /sys/fs/cgroup/omg-need-XXXXXX) || exit
+sh -c 'echo $$ >"$1/cgroup.procs" && exec "$2" --user' sh "$group" "$1" 2>/run/log & manager=$!
+while kill -0 $manager 2>/dev/null && ! [ -S /run/user/systemd/private ]; do sleep 0.02; done
+[ -S /run/user/systemd/private ]; result=$?
+while [ -d "$group" ]; do
+	kill -KILL $(cat $(find "$group" -name cgroup.procs)); find "$group" -depth -type d -exec rmdir {} +; sleep 0.02
+done 2>/dev/null
+[ $result = 0 ] || cat /run/log >&2
+exit $result
+`
+	cmd := exec.Command("unshare", "--mount", "--cgroup", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script, "sh", systemd)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/run/user", "XDG_RUNTIME_DIR=/run/user", "SYSTEMD_UNIT_PATH=/usr/lib/systemd/user"}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+})
+
+// Systemd is for tests that run a systemd of their own, the user's or the
+// system's. It returns its path.
+func Systemd(t testing.TB) string {
+	t.Helper()
+	Program(t, "systemctl")
+	Program(t, "unshare")
+	if _, err := os.Stat(systemd); err != nil {
+		missing(t, "systemd is not installed")
+	}
+	Root(t)
+	if err := runsSystemd(); err != nil {
+		t.Skipf("needs a systemd with a control group of its own, which cannot run here: %v", err)
+	}
+	return systemd
 }
 
 // Terminal is for tests that run a program in a pseudo-terminal.
