@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -84,8 +85,10 @@ func (d *daemon) serve(ctx context.Context, uncatch func()) error {
 	case s := <-again:
 		d.abandon()
 		signal.Reset(s)
-		err := unix.Kill(unix.Getpid(), s.(syscall.Signal)) // the status says what ended it
-		time.Sleep(time.Second)                             // it comes when it comes
+		// The status says what ended it. A signal to this thread has come when the call
+		// returns; one to the process comes when another thread gets to run.
+		runtime.LockOSThread()
+		err := unix.Tgkill(unix.Getpid(), unix.Gettid(), s.(syscall.Signal))
 		return errors.Join(fmt.Errorf("a second signal (%s)", s), err)
 	case <-time.After(endTime):
 		d.abandon()
