@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pidfile"
 	"github.com/omg-arch/omg/shared/version"
@@ -65,8 +66,15 @@ func (d *Daemon) Start(ctx context.Context) (code int, err error) {
 	return 0, &os.PathError{Op: "exec", Path: program, Err: unix.Exec(program, append(args, d.Args...), os.Environ())}
 }
 
-// patience is how long a daemon has to end: it takes five seconds at most.
-const patience = 10 * time.Second
+// patience is how long a daemon has to end: twice the time that the configuration
+// gives it, for a machine that is busy.
+func (d *Daemon) patience() time.Duration {
+	limits := config.Default().Limits
+	if loaded, err := config.Load(d.Env, false); err == nil {
+		limits = loaded.Limits
+	}
+	return 2 * time.Duration(limits.ShutdownTimeout)
+}
 
 // Stop ends the daemon and waits for that.
 func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
@@ -87,12 +95,12 @@ func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
 	if err := unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0); err != nil && err != unix.ESRCH {
 		return 0, fmt.Errorf("cannot end process %d: %w", pid, err)
 	}
-	for end := time.Now().Add(patience); ; {
+	for end := time.Now().Add(d.patience()); ; {
 		left := time.Until(end)
 		if left <= 0 {
 			return 0, fmt.Errorf("%w (process %d): kill -KILL %d ends it at once", ErrLasts, pid, pid)
 		}
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds())+1)
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(min(left, time.Hour).Milliseconds())+1)
 		switch {
 		case n > 0:
 			return 0, nil
@@ -138,7 +146,7 @@ func (d *Daemon) Status(ctx context.Context) (Status, error) {
 
 func (d *Daemon) dial(ctx context.Context) (*client.Conn, error) {
 	return client.Dial(ctx, d.Env.Socket(d.Socket), client.Options{
-		Trust: d.Env.Trusts, Name: "omg " + version.String(), Timeout: 2 * time.Second,
+		Trust: d.Env.Trusts, Name: "omg " + version.String(),
 	})
 }
 
