@@ -1,18 +1,18 @@
 package service
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-)
 
-// mallory is the other user of these tests.
-const mallory = 41004
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
+)
 
 // asUser runs f on a thread of its own that has become another user.
 func asUser(t *testing.T, uid int, f func() error) {
@@ -36,19 +36,17 @@ func asUser(t *testing.T, uid int, f func() error) {
 }
 
 // shared is a directory like /tmp.
-func (w *world) shared() string {
-	w.t.Helper()
-	dir := filepath.Join(w.dir, "tmp")
-	require.NoError(w.t, os.Mkdir(dir, 0o755))
-	require.NoError(w.t, os.Chmod(dir, 0o777|os.ModeSticky))
+func shared(s *harness.System) string {
+	s.T.Helper()
+	dir := outside(s, "tmp")
+	require.NoError(s.T, os.Mkdir(dir, 0o755))
+	require.NoError(s.T, os.Chmod(dir, 0o777|os.ModeSticky))
 	return dir
 }
 
-// squat has a user listen on a path and returns how many have connected.
-func squat(t *testing.T, uid int, path string) func() int {
+// squat has a user listen on a path.
+func squat(t *testing.T, uid int, path string) {
 	t.Helper()
-	var came int
-	accepted := make(chan struct{}, 1000)
 	asUser(t, uid, func() error {
 		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
@@ -63,16 +61,12 @@ func squat(t *testing.T, uid int, path string) func() int {
 		t.Cleanup(func() { _ = unix.Close(fd) })
 		return unix.Listen(fd, 16)
 	})
-	return func() int {
-		came += len(accepted)
-		return came
-	}
 }
 
-// TestAttacks: another user, who can write to the directory that the socket is to
+// TestSocket_Attacked: another user, who can write to the directory that the socket is to
 // lie in or to one on the way, gets nothing.
-func TestAttacks(t *testing.T) {
-	needRoot(t)
+func TestSocket_Attacked(t *testing.T) {
+	need.Root(t)
 	own := func(t *testing.T, path string, uid int) { require.NoError(t, os.Lchown(path, uid, uid)) }
 	for name, c := range map[string]struct {
 		// prepare is mallory's part; it returns the socket that alice uses.
@@ -134,43 +128,44 @@ func TestAttacks(t *testing.T) {
 		}, "link: not to be trusted: it belongs to user 41004"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t).as(alice)
-			tmp := w.shared()
-			precious := filepath.Join(w.runtime, "precious")
-			require.NoError(t, os.WriteFile(precious, []byte("precious"), 0o600))
+			s := systemOf(t, alice)
+			tmp, precious := shared(s), s.Path("precious")
+			harness.Write(t, precious, "precious")
 			own(t, precious, alice)
 			socket := c.prepare(t, tmp, precious)
 			before := listing(t, tmp)
-			r := once(t, w.omgd("--socket", socket))
+			r := harness.Run(t, foreground(s, "--socket", socket))
 			require.Equal(t, 3, r.Code, r.Stderr)
 			require.Contains(t, r.Stderr, c.says)
 			require.Equal(t, before, listing(t, tmp), "nothing is made or removed")
-			b, err := os.ReadFile(precious)
-			require.NoError(t, err)
-			require.Equal(t, "precious", string(b))
+			require.Equal(t, "precious", string(harness.Read(t, precious)))
 		})
 	}
 }
 
-// TestSwappedParent: another user exchanges a directory on the way for his own, to
-// and fro, while daemons start. None lives, and none leaves anything in his.
-func TestSwappedParent(t *testing.T) {
-	needRoot(t)
-	w := newWorld(t).as(alice)
-	tmp := w.shared()
-	home, aside, his := filepath.Join(tmp, "home"), filepath.Join(tmp, "home", "aside"), filepath.Join(tmp, "home", "his")
-	at := filepath.Join(home, "run")
-	for dir, uid := range map[string]int{home: mallory, at: alice, his: mallory} {
+// TestSocket_SwappedParent: another user exchanges a directory on the way for his
+// own, to and fro, while daemons start. None lives, and none leaves anything in
+// his.
+func TestSocket_SwappedParent(t *testing.T) {
+	need.Root(t)
+	s := systemOf(t, alice)
+	home := filepath.Join(shared(s), "home")
+	at, aside, his := filepath.Join(home, "run"), filepath.Join(home, "aside"), filepath.Join(home, "his")
+	for dir, uid := range map[string]int{at: alice, his: mallory} {
 		require.NoError(t, os.MkdirAll(dir, 0o755))
 		require.NoError(t, os.Chown(dir, uid, uid))
 	}
 	require.NoError(t, os.Chown(home, mallory, mallory))
 	require.NoError(t, os.Chmod(his, 0o777))
-	stop, stopped := context.WithCancel(context.Background())
-	done := make(chan struct{})
+	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		for stop.Err() == nil {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
 			_ = os.Rename(at, aside)
 			_ = os.Rename(his, at)
 			_ = os.Rename(at, his)
@@ -178,37 +173,37 @@ func TestSwappedParent(t *testing.T) {
 		}
 	}()
 	for range 20 {
-		r := once(t, w.omgd("--socket", filepath.Join(at, "omg.sock")))
+		r := harness.Run(t, foreground(s, "--socket", filepath.Join(at, "omg.sock")))
 		require.Equal(t, 3, r.Code, r.Stderr)
 	}
-	stopped()
+	close(stop)
 	<-done
 	for _, dir := range []string{at, his} {
 		require.Empty(t, listing(t, dir))
 	}
 }
 
-// TestClientsRefuse: a client does not believe a socket that another user listens
-// on; it says so and answers without.
-func TestClientsRefuse(t *testing.T) {
-	needRoot(t)
-	w := newWorld(t).as(alice)
-	socket := filepath.Join(w.shared(), "omg.sock")
+// TestClient_SquattedSocket: a client does not believe a socket that another user
+// listens on; it says so and answers without.
+func TestClient_SquattedSocket(t *testing.T) {
+	need.Root(t)
+	s := systemOf(t, alice)
+	socket := filepath.Join(shared(s), "omg.sock")
 	squat(t, mallory, socket)
-	r := once(t, w.command("omg", append(w.files(), "--socket", socket, "search", "--limit", "1", "lib")...))
+	r := s.Run("omg", slices.Concat(s.Files(), []string{"--socket", socket, "search", "--limit", "1", "lib"})...)
 	require.Zero(t, r.Code, r.Stderr)
 	require.Contains(t, r.Stderr, "the socket belongs to another user (user 41004): answering without omgd")
 
-	r = once(t, w.command("omg", "--socket", socket, "refresh"))
+	r = s.Run("omg", "--socket", socket, "refresh")
 	require.Contains(t, r.Stderr, "the socket belongs to another user (user 41004)")
 }
 
-// TestTmp: the last place of the socket is /tmp itself; what belongs to it is in a
-// directory that only its owner can enter, and is refused if another made it.
-func TestTmp(t *testing.T) {
-	needRoot(t)
-	w := newWorld(t)
-	r := w.machine(`
+// TestSocket_InTmp: the last place of the socket is /tmp itself; what belongs to
+// it is in a directory that only its owner can enter, and is refused if another
+// made it.
+func TestSocket_InTmp(t *testing.T) {
+	t.Parallel()
+	r := machine(newSystem(t), `
 alice() { setpriv --reuid 41001 --regid 41001 --clear-groups env -u XDG_RUNTIME_DIR HOME=/tmp/home-alice "$@"; }
 mallory() { setpriv --reuid 41004 --regid 41004 --clear-groups "$@"; }
 pac='--dbpath /media/db --pacman-config /media/pacman.conf'
@@ -218,11 +213,12 @@ echo "squatted: $(alice /mnt/omgd --foreground $pac 2>&1)"
 rmdir /tmp/omg-41001
 alice /mnt/omgd $pac
 stat -c '%n %a %u' /tmp/omg.sock /tmp/omg-41001 /tmp/omg-41001/*
-for i in $(seq 100); do n=$(alice /mnt/omg explicit --count 2>&1) && break; sleep 0.05; done
+counts() { n=$(alice /mnt/omg explicit --count 2>/dev/null); }
+await counts
 echo "asked: $n"
 echo "another: $(mallory env -u XDG_RUNTIME_DIR HOME=/ /mnt/omg refresh 2>&1)"
 kill "$(cat /tmp/omg-41001/omgd.pid)"
-for i in $(seq 100); do [ -e /tmp/omg-41001/omg.lock ] || break; sleep 0.05; done
+await [ ! -e /tmp/omg-41001/omg.lock ]
 echo "left: $(find /tmp -name 'omg*' ! -path '*/home-alice/*' ! -type d)"
 `)
 	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)

@@ -7,37 +7,33 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
 )
 
-// stat is the part of /proc/PID/stat behind the name: state, parent, group,
+// stat is the part of /proc/PID/stat after the name: state, parent, group,
 // session, terminal.
 func stat(t *testing.T, pid int) []string {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	require.NoError(t, err)
-	_, rest, ok := strings.Cut(string(b), ") ")
+	_, rest, ok := strings.Cut(string(harness.Read(t, fmt.Sprintf("/proc/%d/stat", pid))), ") ")
 	require.True(t, ok)
 	return strings.Fields(rest)
 }
 
-// over says whether a process has ended, be it that nobody has asked how.
-func over(pid int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err != nil || strings.Contains(string(b), ") Z ")
-}
-
-// gone waits until a process that is not ours has ended.
-func gone(t *testing.T, pid int) {
+// end ends a process that is not ours and waits for that.
+func end(t *testing.T, pid int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return over(pid) }, 6*time.Second, 5*time.Millisecond)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGTERM))
+	harness.Await(t, func() bool { return ended(pid) }, "process %d ends", pid)
 }
 
 func TestBackground(t *testing.T) {
-	w := newWorld(t)
+	need.Terminal(t)
+	s := newSystem(t)
 	// On a terminal, and with a file open that is nobody's business.
 	terminal, side, err := pty.Open()
 	require.NoError(t, err)
@@ -45,79 +41,75 @@ func TestBackground(t *testing.T) {
 	open, err := os.Open("/etc/passwd")
 	require.NoError(t, err)
 	defer open.Close()
-	cmd := w.command("omgd", w.files()...)
+	cmd := s.Command("omgd", s.Files()...)
 	cmd.Stdin, cmd.Stdout = side, side
 	cmd.ExtraFiles = []*os.File{open}
 	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
-	p := run(t, cmd)
-	require.Zero(t, p.wait(t), p.stderr.String())
-	require.Empty(t, p.stderr.String())
-	require.NoError(t, ping(w.socket()), "it answers when the one who started it has returned")
-	pid := w.pid()
-	defer func() { _ = syscall.Kill(pid, syscall.SIGKILL) }()
+	p := harness.Start(t, cmd)
+	r := p.Wait()
+	require.Zero(t, r.Code, r.Stderr)
+	require.Empty(t, r.Stderr)
+	require.NoError(t, ping(s.Socket()), "it answers when the one who started it has returned")
+	first := pid(s)
+	killLater(t, first)
 	_ = side.Close()
 
-	s := stat(t, pid)
-	require.NotEqual(t, fmt.Sprint(p.Process.Pid), s[1], "its parent is gone")
-	require.Equal(t, fmt.Sprint(pid), s[3], "a session of its own")
-	require.Equal(t, "0", s[4], "no terminal")
+	is := stat(t, first)
+	require.NotEqual(t, fmt.Sprint(p.PID()), is[1], "its parent is gone")
+	require.Equal(t, fmt.Sprint(first), is[3], "a session of its own")
+	require.Equal(t, "0", is[4], "no terminal")
 	for fd := range 3 {
-		to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, fd))
+		to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", first, fd))
 		require.NoError(t, err)
 		require.Equal(t, os.DevNull, to)
 	}
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", first))
 	require.NoError(t, err)
 	for _, fd := range fds {
-		to, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, fd.Name()))
+		to, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", first, fd.Name()))
 		require.NotContains(t, to, "/etc/passwd")
 		require.NotContains(t, to, "/dev/pts")
 	}
-	cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
+	cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", first))
 	require.NoError(t, err)
 	require.Equal(t, "/", cwd)
 
-	second := once(t, w.command("omgd", w.files()...))
+	second := s.Run("omgd", s.Files()...)
 	require.Equal(t, 1, second.Code)
-	require.Contains(t, second.Stderr, fmt.Sprintf("omgd runs already (process %d)", pid))
+	require.Contains(t, second.Stderr, fmt.Sprintf("omgd runs already (process %d)", first))
 	require.Equal(t, 1, strings.Count(second.Stderr, "\n"), second.Stderr)
-	require.NoError(t, ping(w.socket()), "the first one does not mind")
+	require.NoError(t, ping(s.Socket()), "the first one does not mind")
 
-	require.NoError(t, syscall.Kill(pid, syscall.SIGTERM))
-	gone(t, pid)
-	require.Empty(t, w.left())
+	end(t, first)
+	require.Empty(t, left(s))
 }
 
-// TestBackgroundFails: who starts it reads why, and exit code 1 says that it does
-// not run.
-func TestBackgroundFails(t *testing.T) {
-	w := newWorld(t)
-	require.NoError(t, os.WriteFile(w.socket(), []byte("mine"), 0o600))
-	r := once(t, w.command("omgd", w.files()...))
+// TestBackground_Fails: who starts it reads why, and exit code 1 says that it
+// does not run.
+func TestBackground_Fails(t *testing.T) {
+	s := newSystem(t)
+	harness.Write(t, s.Socket(), "mine")
+	r := s.Run("omgd", s.Files()...)
 	require.Equal(t, 1, r.Code)
-	require.Contains(t, r.Stderr, "omgd: error: "+w.socket()+": something else is in the place of the socket")
+	require.Contains(t, r.Stderr, "omgd: error: "+s.Socket()+": something else is in the place of the socket")
 	require.Equal(t, 1, strings.Count(r.Stderr, "\n"), r.Stderr)
-	require.Equal(t, []string{"omg.sock"}, w.left())
+	require.Equal(t, []string{"omg.sock"}, left(s))
 
-	r = once(t, w.command("omgd", "--no-such-flag"))
+	r = s.Run("omgd", "--no-such-flag")
 	require.Equal(t, 2, r.Code)
 }
 
-// TestBackgroundRelativePaths: it leaves the directory that it was started in,
+// TestBackground_RelativePaths: it leaves the directory that it was started in,
 // and its files do not.
-func TestBackgroundRelativePaths(t *testing.T) {
-	w := newWorld(t)
-	cmd := w.command("omgd", append(w.files(), "--socket", "run/other.sock", "--data-dir", "run/data")...)
-	cmd.Dir = w.dir
-	r := once(t, cmd)
+func TestBackground_RelativePaths(t *testing.T) {
+	s := newSystem(t)
+	s.Dir = outside(s, "")
+	home := filepath.Base(s.Home)
+	r := s.Run("omgd", append(s.Databases(), "--socket", home+"/other.sock", "--data-dir", home+"/data")...)
 	require.Zero(t, r.Code, r.Stderr)
-	require.NoError(t, ping(filepath.Join(w.runtime, "other.sock")))
-	b, err := os.ReadFile(filepath.Join(w.runtime, "other.pid"))
-	require.NoError(t, err, "the PID file of another socket lies beside it")
-	var pid int
-	_, err = fmt.Sscan(string(b), &pid)
-	require.NoError(t, err)
-	require.NoError(t, syscall.Kill(pid, syscall.SIGTERM))
-	gone(t, pid)
-	require.Empty(t, w.left())
+	other := pidIn(t, s.Path("other.pid")) // the PID file of another socket lies beside it
+	killLater(t, other)
+	require.NoError(t, ping(s.Path("other.sock")))
+	end(t, other)
+	require.Empty(t, left(s))
 }

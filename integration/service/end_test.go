@@ -1,69 +1,101 @@
 package service
 
 import (
-	"context"
 	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/shared/client"
-	"github.com/omg-arch/omg/shared/wire"
+	"github.com/omg-arch/omg/integration/harness"
 )
 
-// TestEndsOnEitherSignal: SIGTERM and SIGINT end it, soon and with nothing left,
-// even during the start.
-func TestEndsOnEitherSignal(t *testing.T) {
-	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
-		w := newWorld(t)
-		p := w.start()
-		conn, err := client.Dial(context.Background(), w.socket(), anyone)
-		require.NoError(t, err)
-		require.NoError(t, conn.Get(context.Background(), wire.OpPing, nil, &struct{}{}))
-		require.NoError(t, p.Process.Signal(s))
-		require.Zero(t, p.wait(t), "%s: %s", s, p.stderr)
-		require.Empty(t, w.left())
-		_ = conn.Close()
-	}
-	w := newWorld(t)
-	for i := range 20 {
-		p := run(t, w.omgd())
-		time.Sleep(time.Duration(i) * time.Millisecond)
-		require.NoError(t, p.Process.Signal(syscall.SIGTERM))
-		p.wait(t) // before the signals are caught it ends by one
-		require.Empty(t, w.left())
+// TestEnd_Signals: SIGTERM and SIGINT end it, and nothing is left.
+func TestEnd_Signals(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		s := newSystem(t)
+		d := s.Launch()
+		nc := dial(t, d.Socket)
+		require.Nil(t, pingOn(t, nc))
+		d.Signal(signal)
+		r := d.Wait()
+		require.Zero(t, r.Code, "%s: %s", signal, r.Stderr)
+		require.Empty(t, left(s))
 	}
 }
 
-// TestSecondSignal: a daemon whose end takes long ends at once on a second signal,
-// and leaves nothing all the same.
-func TestSecondSignal(t *testing.T) {
+// TestEnd_DuringTheStart: a signal leaves nothing, however far the start has come:
+// it is sent as soon as each of the files is there that a start makes.
+func TestEnd_DuringTheStart(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	p := w.start()
-	w.ready(w.socket())
-	// A peer that reads nothing of a long answer keeps the end waiting.
-	nc := w.stuck()
-	defer nc.Close()
-	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
-	require.Eventually(t, func() bool { return mode(w.socket()) == 0 }, 5*time.Second, time.Millisecond, "the end has begun")
-	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
-	p.wait(t)
-	status := p.ProcessState.Sys().(syscall.WaitStatus)
-	require.True(t, status.Signaled(), "%v %s", p.ProcessState, p.stderr)
-	require.Equal(t, syscall.SIGTERM, status.Signal())
-	require.Empty(t, w.left())
+	s := newSystem(t)
+	for range 3 {
+		for _, file := range []string{"", s.Data, s.Path("omg.lock"), s.Path("omgd.pid"), s.Socket(), s.Index(), s.Path("omg.status")} {
+			require.NoError(t, os.RemoveAll(s.Data))
+			p := harness.Start(t, foreground(s))
+			for p.Running() && file != "" { // without a pause: the moment counts
+				if _, err := os.Lstat(file); err == nil {
+					break
+				}
+			}
+			require.True(t, p.Running(), p.Stderr())
+			p.Signal(syscall.SIGTERM)
+			p.Wait() // before the signals are caught it ends by one
+			require.Empty(t, left(s), "after %q: %s", file, p.Stderr())
+		}
+	}
 }
 
-// TestEndWithOpenFiles: what else lies in the runtime directory stays.
-func TestEndWithOpenFiles(t *testing.T) {
-	w := newWorld(t)
-	other := filepath.Join(w.runtime, "other.sock")
-	require.NoError(t, os.WriteFile(other, nil, 0o600))
-	p := w.start()
-	p.stop(t)
-	require.Equal(t, []string{"other.sock"}, w.left())
+// TestEnd_SecondSignal: a daemon whose end takes long ends at once on a second
+// signal, and leaves nothing all the same.
+func TestEnd_SecondSignal(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	configure(s, "[limits]", `unread_timeout = "1h"`, `write = "1h"`)
+	d := s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h").Launch()
+	stuck(d)
+	d.Signal(syscall.SIGTERM)
+	harness.Await(t, func() bool { return mode(d.Socket) == 0 }, "the end has begun: %s", d.Stderr)
+	d.Signal(syscall.SIGTERM)
+	r := d.Wait()
+	status := d.Cmd.ProcessState.Sys().(syscall.WaitStatus)
+	require.True(t, status.Signaled(), "%v %s", d.Cmd.ProcessState, r.Stderr)
+	require.Equal(t, syscall.SIGTERM, status.Signal())
+	require.Empty(t, left(s))
+}
+
+// TestEnd_UnreadAnswer: a peer that does not read an answer is cut off, and the
+// end goes on well before its time is over.
+func TestEnd_UnreadAnswer(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	configure(s, "[limits]", `unread_timeout = "200ms"`, `write = "1h"`)
+	d := s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h").Launch()
+	stuck(d)
+	d.Stop()
+	require.Contains(t, d.Stderr(), "a peer does not read its answer while others wait")
+	require.Empty(t, left(s))
+}
+
+// TestEnd_Timeout: when its time is over the end cuts off what still runs, and
+// leaves nothing.
+func TestEnd_Timeout(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	configure(s, "[limits]", `unread_timeout = "1h"`, `write = "1h"`)
+	d := s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1s").Launch()
+	stuck(d)
+	d.Signal(syscall.SIGTERM)
+	r := d.Wait()
+	require.GreaterOrEqual(t, r.Code, 0, "no signal ended it: %s", r.Stderr)
+	require.Regexp(t, "requests are cut off|gave up waiting", r.Stderr)
+	require.Empty(t, left(s))
+}
+
+// TestEnd_OtherFiles: what else lies in the runtime directory stays.
+func TestEnd_OtherFiles(t *testing.T) {
+	s := newSystem(t)
+	harness.Write(t, s.Path("other.sock"), "")
+	s.Launch().Stop()
+	require.Equal(t, []string{"other.sock"}, left(s))
 }

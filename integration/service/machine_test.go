@@ -1,24 +1,41 @@
 package service
 
 import (
-	"os/exec"
 	"syscall"
 
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
 )
 
-// machine runs a script where /tmp, /run and /var/lib are empty, /etc is a copy,
-// the programs are in /mnt, the databases in /media, and there are the users omg,
-// alice, bob and carol. It is a namespace: nothing of it outlives the script.
-func (w *world) machine(script string) programs.Result {
-	w.t.Helper()
-	needRoot(w.t)
-	dir := databases(w.t)
-	const begin = `set -e
+// awaiting has a script wait until a command succeeds. Its limit only ends a
+// hang, before the harness does.
+const awaiting = `
+await() {
+	end=$(($(date +%s) + 150))
+	until "$@"; do
+		[ "$(date +%s)" -lt $end ] || { echo "this did not come about: $*" >&2; exit 1; }
+		sleep 0.02
+	done
+}
+`
+
+// machine runs a script where /tmp, /run and /var/lib are empty, /etc is a copy
+// without what concerns packages, the programs are in /mnt, the databases in
+// /media, and there are the users omg, alice, bob and carol. It is a name space:
+// nothing of it outlives the script. "await COMMAND" waits until one succeeds.
+func machine(s *harness.System, script string) harness.Result {
+	s.T.Helper()
+	need.Root(s.T)
+	unshare := need.Program(s.T, "unshare")
+	need.Program(s.T, "setpriv")
+	const begin = awaiting + `
+set -e
 mount --make-rprivate /
 mount --bind "$PROGRAMS" /mnt
 mount --bind "$DATABASES" /media
 cp -a /etc "$HOME/etc"
+for name in omg pacman.conf pacman.d systemd; do rm -rf "$HOME/etc/$name"; done
+sed -i '/^\(omg\|alice\|bob\|carol\|staff2\):/d' "$HOME/etc/passwd" "$HOME/etc/group"
 cat >>"$HOME/etc/passwd" <<END
 omg:x:41010:41010::/:/usr/sbin/nologin
 alice:x:41001:41001::/:/bin/sh
@@ -33,13 +50,12 @@ carol:x:41003:
 staff2:x:41100:bob,omg
 END
 mount --bind "$HOME/etc" /etc
-for dir in /run /var/lib; do mount -t tmpfs -o mode=755 none $dir; done
+for dir in /run /var/lib /usr/share/libalpm/hooks; do [ ! -d $dir ] || mount -t tmpfs -o mode=755 none $dir; done
 mount -t tmpfs -o mode=1777 none /tmp
 trap 'kill -KILL $(jobs -p) 2>/dev/null || true' EXIT
 `
-	cmd := exec.Command("unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", begin+script)
-	cmd.Dir = "/"
-	cmd.Env = append(w.env(), "PROGRAMS="+programs.Dir(w.t), "DATABASES="+dir)
+	next := s.With("PROGRAMS="+s.Bin, "DATABASES="+outside(s, ""), "OMG_CONFIG=", "OMG_SOCKET_PATH=")
+	cmd := next.Command(unshare, "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", begin+script)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return once(w.t, cmd)
+	return harness.Run(s.T, cmd)
 }

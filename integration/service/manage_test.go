@@ -6,17 +6,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
 )
 
-// daemon runs "omg daemon" with further arguments.
-func (w *world) daemon(args ...string) *exec.Cmd {
-	return w.command("omg", append(append(w.files(), "daemon"), args...)...)
+// omgDaemon runs "omg daemon" with further arguments.
+func omgDaemon(s *harness.System, args ...string) harness.Result {
+	s.T.Helper()
+	return s.Run("omg", slices.Concat(s.Files(), []string{"daemon"}, args)...)
 }
 
 // status is what "omg daemon status" says.
@@ -29,198 +32,223 @@ type status struct {
 	Why     string
 }
 
-func (w *world) status(code int) (s status) {
-	w.t.Helper()
-	r := once(w.t, w.daemon("status", "--json"))
-	require.Equal(w.t, code, r.Code, r.Stderr)
-	require.NoError(w.t, json.Unmarshal([]byte(r.Stdout), &s), r.Stdout)
-	require.Equal(w.t, 1, s.Schema)
-	return s
+func daemonStatus(s *harness.System, code int) (found status) {
+	s.T.Helper()
+	r := omgDaemon(s, "status", "--json")
+	require.Equal(s.T, code, r.Code, "%s%s", r.Stdout, r.Stderr)
+	require.NoError(s.T, json.Unmarshal([]byte(r.Stdout), &found), r.Stdout)
+	require.Equal(s.T, 1, found.Schema)
+	return found
 }
 
 func TestManage(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	require.Equal(t, status{Schema: 1, Socket: w.socket()}, w.status(1))
-	r := once(t, w.daemon("stop"))
+	s := newSystem(t)
+	require.Equal(t, status{Schema: 1, Socket: s.Socket()}, daemonStatus(s, 1))
+	r := omgDaemon(s, "stop")
 	require.Equal(t, 1, r.Code)
 	require.Contains(t, r.Stderr, "omg: error: omgd does not run")
 
-	r = once(t, w.daemon("start"))
+	r = omgDaemon(s, "start")
 	require.Zero(t, r.Code, r.Stderr)
-	pid := w.pid()
-	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
-	require.NoError(t, ping(w.socket()))
-	s := w.status(0)
-	require.Equal(t, pid, s.PID)
-	require.NotEmpty(t, s.Version)
-	r = once(t, w.daemon("status"))
-	require.Contains(t, r.Stdout, fmt.Sprintf("runs (process %d, %s)", pid, w.socket()))
-	r = once(t, w.daemon("status", "--format", "{{.running}}"))
+	first := pid(s)
+	killLater(t, first)
+	require.NoError(t, ping(s.Socket()))
+	is := daemonStatus(s, 0)
+	require.Equal(t, first, is.PID)
+	require.NotEmpty(t, is.Version)
+	r = omgDaemon(s, "status")
+	require.Contains(t, r.Stdout, fmt.Sprintf("runs (process %d, %s)", first, s.Socket()))
+	r = omgDaemon(s, "status", "--format", "{{.running}}")
 	require.Equal(t, "true\n", r.Stdout)
-	r = once(t, w.daemon("start"))
+	r = omgDaemon(s, "start")
 	require.Equal(t, 1, r.Code)
 	require.Contains(t, r.Stderr, "omgd runs already")
 
-	r = once(t, w.daemon("restart"))
+	r = omgDaemon(s, "restart")
 	require.Zero(t, r.Code, r.Stderr)
-	require.True(t, over(pid), "the old one has ended")
-	second := w.pid()
-	t.Cleanup(func() { _ = syscall.Kill(second, syscall.SIGKILL) })
-	require.NotEqual(t, pid, second)
+	require.True(t, ended(first), "the old one has ended")
+	second := pid(s)
+	killLater(t, second)
+	require.NotEqual(t, first, second)
 
 	// Without its PID file the socket says who it is.
-	require.NoError(t, os.Remove(filepath.Join(w.runtime, "omgd.pid")))
-	require.Equal(t, second, w.status(0).PID)
+	require.NoError(t, os.Remove(s.Path("omgd.pid")))
+	require.Equal(t, second, daemonStatus(s, 0).PID)
 
 	// One that does not answer runs all the same.
-	require.NoError(t, syscall.Kill(second, syscall.SIGSTOP))
-	require.Eventually(t, func() bool {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", second))
-		return err == nil && strings.Contains(string(stat), ") T ")
-	}, 5*time.Second, time.Millisecond)
-	stopped := w.status(3)
+	suspend(t, second)
+	stopped := daemonStatus(s, 3)
 	require.True(t, stopped.Running)
 	require.Contains(t, stopped.Why, "omgd does not answer")
 	require.NoError(t, syscall.Kill(second, syscall.SIGCONT))
 
-	r = once(t, w.daemon("stop"))
+	r = omgDaemon(s, "stop")
 	require.Zero(t, r.Code, r.Stderr)
-	require.True(t, over(second), "it returns when the daemon has ended")
-	require.Empty(t, w.left())
-	require.False(t, w.status(1).Running)
-	r = once(t, w.daemon("restart"))
+	require.True(t, ended(second), "it returns when the daemon has ended")
+	require.Empty(t, left(s))
+	require.False(t, daemonStatus(s, 1).Running)
+	r = omgDaemon(s, "restart")
 	require.Zero(t, r.Code, r.Stderr)
-	require.Zero(t, once(t, w.daemon("stop")).Code)
+	killLater(t, pid(s))
+	require.Zero(t, omgDaemon(s, "stop").Code)
 }
 
-// TestStopBelievesNoOne: a PID file that names another process, or that another
+// TestManage_NoEnd: a daemon that does not end is waited for twice as long as it
+// may take to end, which the configuration says; then the user reads what to do.
+func TestManage_NoEnd(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	d := s.Launch()
+	suspend(t, d.PID())
+	r := omgDaemon(s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1s"), "stop")
+	require.Equal(t, 3, r.Code, r.Stderr)
+	require.Contains(t, r.Stderr, fmt.Sprintf("omgd does not end (process %d): kill -KILL %d ends it at once", d.PID(), d.PID()))
+	d.Signal(syscall.SIGCONT)
+	require.Zero(t, d.Wait().Code, "the signal has waited")
+}
+
+// victim is a process that no command may end.
+type victim struct {
+	t        *testing.T
+	pid      int
+	to, from *os.File
+}
+
+func newVictim(t *testing.T) *victim {
+	t.Helper()
+	in, to, err := os.Pipe()
+	require.NoError(t, err)
+	from, out, err := os.Pipe()
+	require.NoError(t, err)
+	cmd := exec.Command("cat")
+	cmd.Stdin, cmd.Stdout = in, out
+	v := &victim{t: t, pid: harness.Start(t, cmd).PID(), to: to, from: from}
+	_ = in.Close()
+	_ = out.Close()
+	t.Cleanup(func() { _, _ = to.Close(), from.Close() })
+	return v
+}
+
+// requireAlive demands that no signal has ended it: a process with one that waits
+// for it gives nothing back.
+func (v *victim) requireAlive() {
+	v.t.Helper()
+	_, err := v.to.WriteString("x")
+	require.NoError(v.t, err)
+	n, err := v.from.Read(make([]byte, 1))
+	require.NoError(v.t, err, "the process was ended")
+	require.Equal(v.t, 1, n)
+}
+
+// TestManage_WrongPIDFile: a PID file that names another process, or that another
 // user put there, ends nobody.
-func TestStopBelievesNoOne(t *testing.T) {
-	w := newWorld(t)
-	victim := run(t, exec.Command("sleep", "100"))
-	alive := func() {
-		t.Helper()
-		select {
-		case <-victim.ended:
-			t.Fatal("the process was ended")
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	file := filepath.Join(w.runtime, "omgd.pid")
-	number := fmt.Sprintln(victim.Process.Pid)
+func TestManage_WrongPIDFile(t *testing.T) {
+	s := newSystem(t)
+	victim := newVictim(t)
+	file := s.Path("omgd.pid")
+	number := fmt.Sprintln(victim.pid)
 	for _, text := range []string{number, "", "-1\n", "0\n", "1\n", "99999999999999999999\n", "x", number + "x"} {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-		r := once(t, w.daemon("stop"))
+		r := omgDaemon(s, "stop")
 		require.Equal(t, 1, r.Code, "%q: %s", text, r.Stderr)
 		require.Contains(t, r.Stderr, "omgd does not run")
-		alive()
+		victim.requireAlive()
 	}
 	require.NoError(t, os.WriteFile(file, []byte(number), 0o666))
 	require.NoError(t, os.Chmod(file, 0o666))
-	r := once(t, w.daemon("stop"))
+	r := omgDaemon(s, "stop")
 	require.Equal(t, 3, r.Code)
 	require.Contains(t, r.Stderr, "others can write it")
 
 	require.NoError(t, os.Rename(file, file+".real"))
 	require.NoError(t, os.Symlink(file+".real", file))
-	r = once(t, w.daemon("stop"))
+	r = omgDaemon(s, "stop")
 	require.Equal(t, 3, r.Code)
 	require.Contains(t, r.Stderr, "a symlink")
-	alive()
+	victim.requireAlive()
 
 	if os.Getuid() == 0 {
 		require.NoError(t, os.Remove(file))
 		require.NoError(t, os.WriteFile(file, []byte(number), 0o644))
 		require.NoError(t, os.Chown(file, mallory, mallory))
 		for _, what := range []string{"stop", "restart", "status"} {
-			r = once(t, w.daemon(what))
+			r = omgDaemon(s, what)
 			require.Equal(t, 3, r.Code, what)
 			require.Contains(t, r.Stderr, "it belongs to user 41004")
 		}
-		alive()
+		victim.requireAlive()
 	}
 }
 
-// TestStopAfterACrash: the number in the PID file of a daemon that was killed may by now be that of another one, which
-// is left alone.
-func TestStopAfterACrash(t *testing.T) {
+// TestManage_AfterACrash: the number in the PID file of a daemon that was killed
+// may by now be that of another one, which is left alone.
+func TestManage_AfterACrash(t *testing.T) {
 	t.Parallel()
-	w, other := newWorld(t), newWorld(t)
-	crashed := w.start()
-	require.NoError(t, crashed.Process.Kill())
-	<-crashed.ended
-	running := other.start()
-	file := filepath.Join(w.runtime, "omgd.pid")
-	require.NoError(t, os.WriteFile(file, fmt.Appendln(nil, running.Process.Pid), 0o644))
-	require.False(t, w.status(1).Running)
-	r := once(t, w.daemon("stop"))
+	s, other := newSystem(t), newSystem(t)
+	s.Launch().Kill()
+	running := other.Launch()
+	harness.Write(t, s.Path("omgd.pid"), fmt.Sprintln(running.PID()))
+	require.False(t, daemonStatus(s, 1).Running)
+	r := omgDaemon(s, "stop")
 	require.Equal(t, 1, r.Code, r.Stderr)
 	require.Contains(t, r.Stderr, "omgd does not run")
-	require.NoError(t, ping(other.socket()))
-	require.Equal(t, running.Process.Pid, other.status(0).PID)
+	require.NoError(t, ping(other.Socket()))
+	require.Equal(t, running.PID(), daemonStatus(other, 0).PID)
 }
 
-// TestSocketIsGone: a daemon whose socket was removed is found all the same, and made anew.
-func TestSocketIsGone(t *testing.T) {
+// TestManage_SocketIsGone: a daemon whose socket was removed is found all the
+// same, and a restart makes the socket again.
+func TestManage_SocketIsGone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	require.Zero(t, once(t, w.daemon("start")).Code)
-	pid := w.pid()
-	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
-	require.NoError(t, os.Remove(w.socket()))
-	s := w.status(3)
-	require.Equal(t, pid, s.PID)
-	require.Equal(t, "its socket is gone: omg daemon restart makes it anew", s.Why)
-	r := once(t, w.daemon("restart"))
+	s := newSystem(t)
+	require.Zero(t, omgDaemon(s, "start").Code)
+	first := pid(s)
+	killLater(t, first)
+	require.NoError(t, os.Remove(s.Socket()))
+	is := daemonStatus(s, 3)
+	require.Equal(t, first, is.PID)
+	require.Equal(t, "its socket is gone: omg daemon restart makes it anew", is.Why)
+	r := omgDaemon(s, "restart")
 	require.Zero(t, r.Code, r.Stderr)
-	second := w.pid()
-	t.Cleanup(func() { _ = syscall.Kill(second, syscall.SIGKILL) })
-	require.NoError(t, ping(w.socket()))
-	require.True(t, over(pid))
-	require.Zero(t, once(t, w.daemon("stop")).Code)
+	killLater(t, pid(s))
+	require.NoError(t, ping(s.Socket()))
+	require.True(t, ended(first))
+	require.Zero(t, omgDaemon(s, "stop").Code)
 }
 
-// TestManageUnits: where the user's systemd has the units, it is asked.
-func TestManageUnits(t *testing.T) {
-	w := newWorld(t)
-	units, bin := filepath.Join(w.runtime, ".config", "systemd", "user"), filepath.Join(w.dir, "bin")
-	for _, dir := range []string{units, bin, filepath.Join(w.runtime, "systemd")} {
-		require.NoError(t, os.MkdirAll(dir, 0o755))
-	}
-	listenOn(t, filepath.Join(w.runtime, "systemd", "private"))
-	require.NoError(t, os.WriteFile(filepath.Join(units, "omgd.socket"), nil, 0o644))
-	said := filepath.Join(w.dir, "said")
-	tool := "#!/bin/sh\necho \"$(basename \"$0\") $*\" >>" + said + "\nexit ${CODE:-0}\n"
-	require.NoError(t, os.WriteFile(filepath.Join(bin, "systemctl"), []byte(tool), 0o755))
+// TestManage_Units: where the user's systemd has the units, it is asked.
+func TestManage_Units(t *testing.T) {
+	s := newSystem(t).With("OMG_SOCKET_PATH=")
+	bin, calls := outside(s, "bin"), outside(s, "calls")
+	require.NoError(t, os.MkdirAll(s.Path("systemd"), 0o755))
+	listenOn(t, s.Path("systemd", "private"))
+	harness.Write(t, s.Path(".config", "systemd", "user", "omgd.socket"), "")
+	harness.Write(t, filepath.Join(bin, "systemctl"), "#!/bin/sh\necho \"$(basename \"$0\") $*\" >>"+calls+"\nexit ${CODE:-0}\n")
+	require.NoError(t, os.Chmod(filepath.Join(bin, "systemctl"), 0o755))
 	daemon := func(code string, args ...string) int {
-		cmd := w.command("omg", append([]string{"daemon"}, args...)...)
-		cmd.Env = append(cmd.Env, "PATH="+bin+":"+os.Getenv("PATH"), "CODE="+code)
-		return once(t, cmd).Code
+		return s.With("PATH="+bin+":"+os.Getenv("PATH"), "CODE="+code).Run("omg", append([]string{"daemon"}, args...)...).Code
 	}
 	for _, verb := range []string{"start", "stop", "restart"} {
 		require.Zero(t, daemon("0", verb))
 	}
 	require.Equal(t, 3, daemon("5", "start"), "systemctl has said why")
-	b, err := os.ReadFile(said)
-	require.NoError(t, err)
 	const both = " omgd.socket omgd.service"
 	require.Equal(t, []string{
 		"systemctl --user start" + both, "systemctl --user stop" + both, "systemctl --user restart" + both, "systemctl --user start" + both,
-	}, strings.Split(strings.TrimSpace(string(b)), "\n"))
+	}, strings.Split(strings.TrimSpace(string(harness.Read(t, calls))), "\n"))
 
 	// A daemon of one's own is not systemd's.
-	require.NoError(t, os.Remove(said))
-	cmd := w.command("omg", "--socket", filepath.Join(w.runtime, "other.sock"), "daemon", "stop")
-	cmd.Env = append(cmd.Env, "PATH="+bin)
-	require.Equal(t, 1, once(t, cmd).Code)
-	require.NoFileExists(t, said)
+	require.NoError(t, os.Remove(calls))
+	require.Equal(t, 1, s.With("PATH="+bin).Run("omg", "--socket", s.Path("other.sock"), "daemon", "stop").Code)
+	require.NoFileExists(t, calls)
 }
 
-// TestLogs: the journal is asked if there is one, else syslog's files are read.
-func TestLogs(t *testing.T) {
+// TestManage_Logs: the journal is asked if there is one, else syslog's files are
+// read.
+func TestManage_Logs(t *testing.T) {
 	t.Parallel()
-	r := newWorld(t).machine(`
+	r := machine(newSystem(t), `
 mount -t tmpfs none /var/log; mkdir /tmp/bin
 printf '#!/bin/sh\necho journalctl "$@"\n' >/tmp/bin/journalctl; chmod +x /tmp/bin/journalctl
 PATH=/tmp/bin:$PATH

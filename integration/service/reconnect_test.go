@@ -3,7 +3,6 @@ package service
 import (
 	"io"
 	"net"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -45,9 +44,9 @@ func flaky(t *testing.T, path, daemon string, breaks int32) *atomic.Int32 {
 	return &n
 }
 
-// TestReconnect: omg asks again, once, when the connection breaks before an answer
+// TestClient_Reconnects: omg asks again, once, when the connection breaks before an answer
 // has come; then it answers without.
-func TestReconnect(t *testing.T) {
+func TestClient_Reconnects(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		breaks, connections int32
@@ -57,12 +56,11 @@ func TestReconnect(t *testing.T) {
 		{1, 2, ""},
 		{2, 2, "the connection to omgd broke"},
 	} {
-		w := newWorld(t)
-		p := w.start()
-		w.ready(w.socket())
-		socket := filepath.Join(w.runtime, "flaky.sock")
-		n := flaky(t, socket, w.socket(), c.breaks)
-		r := once(t, w.command("omg", append(w.files(), "--socket", socket, "search", "--json", "--limit", "1", "lib")...))
+		s := newSystem(t)
+		d := s.Start()
+		socket := s.Path("flaky.sock")
+		n := flaky(t, socket, d.Socket, c.breaks)
+		r := s.Run("omg", append(s.Files(), "--socket", socket, "search", "--json", "--limit", "1", "lib")...)
 		require.Zero(t, r.Code, r.Stderr)
 		require.Equal(t, c.connections, n.Load())
 		if c.says == "" {
@@ -72,6 +70,5 @@ func TestReconnect(t *testing.T) {
 			require.NotContains(t, r.Stdout, `"generation":1`)
 			require.Contains(t, r.Stderr, c.says)
 		}
-		p.stop(t)
 	}
 }

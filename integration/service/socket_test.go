@@ -10,51 +10,58 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
 )
 
-// withUmask has a program run with a umask.
-func withUmask(cmd *exec.Cmd, umask string) *exec.Cmd {
-	cmd.Args = append([]string{"sh", "-c", "umask " + umask + `; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+// throughShell has a shell do something first, in the process of a program.
+func throughShell(t *testing.T, cmd *exec.Cmd, first string) *exec.Cmd {
+	t.Helper()
+	cmd.Args = append([]string{"sh", "-c", first + ` exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
 	cmd.Path = "/bin/sh"
 	return cmd
 }
 
-// TestModes watches a start under umask 000: at no moment others may connect, and
-// nothing that omgd makes may be written by others.
-func TestModes(t *testing.T) {
-	w := newWorld(t)
+func withUmask(t *testing.T, cmd *exec.Cmd, umask string) *exec.Cmd {
+	t.Helper()
+	return throughShell(t, cmd, "umask "+umask+";")
+}
+
+// TestSocket_Modes watches a start under umask 000: at no moment others may
+// connect, and nothing that omgd makes may be written by others.
+func TestSocket_Modes(t *testing.T) {
+	s := newSystem(t)
 	for range 5 {
 		stop, watched := make(chan struct{}), make(chan struct{})
 		seen := 0
 		go func() {
 			defer close(watched)
-			for {
-				if fi, err := os.Lstat(w.socket()); err == nil {
+			for last := false; !last; {
+				select {
+				case <-stop:
+					last = true // after one more look: the socket is there by now
+				default:
+				}
+				if fi, err := os.Lstat(s.Socket()); err == nil {
 					seen++
 					if fi.Mode().Perm() != 0o600 {
 						t.Errorf("the socket was seen with mode %v", fi.Mode())
 						return
 					}
 				}
-				select {
-				case <-stop:
-					return
-				default:
-				}
 			}
 		}()
-		p := run(t, withUmask(w.omgd(), "000"))
-		w.answers(p, w.socket())
-		w.ready(w.socket())
+		d := s.Serve(withUmask(t, foreground(s), "000"), s.Socket())
+		d.AwaitReady()
+		harness.Await(t, func() bool { return mode(s.Path("omg.status")) != 0 }, "omgd writes its status file")
 		close(stop)
 		<-watched
 		require.Positive(t, seen)
 
 		files := 0
-		require.NoError(t, filepath.WalkDir(w.runtime, func(path string, d fs.DirEntry, err error) error {
+		require.NoError(t, filepath.WalkDir(s.Home, func(path string, d fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
@@ -65,24 +72,24 @@ func TestModes(t *testing.T) {
 			return nil
 		}))
 		require.Greater(t, files, 5)
-		require.Equal(t, fs.FileMode(0o600), mode(filepath.Join(w.runtime, "omg.lock")))
-		require.Equal(t, fs.FileMode(0o700), mode(filepath.Join(w.runtime, "data", "omg", "cache.pebble")), "it has what users asked the AUR for")
-		p.stop(t)
-		require.Empty(t, w.left())
+		require.Equal(t, fs.FileMode(0o600), mode(s.Path("omg.lock")))
+		require.Equal(t, fs.FileMode(0o700), mode(filepath.Join(s.Data, "cache.pebble")), "it has what users asked the AUR for")
+		d.Stop()
+		require.Empty(t, left(s))
 	}
 }
 
-// TestUmasks: the socket and its directory have their modes whatever the umask.
-func TestUmasks(t *testing.T) {
+// TestSocket_Umasks: the socket and its directory have their modes whatever the
+// umask.
+func TestSocket_Umasks(t *testing.T) {
 	for _, umask := range []string{"022", "077", "277"} {
 		t.Run(umask, func(t *testing.T) {
-			w := newWorld(t)
-			socket := filepath.Join(w.runtime, "new", "x.sock")
-			p := run(t, withUmask(w.omgd("--socket", socket), umask))
-			w.answers(p, socket)
+			s := newSystem(t)
+			socket := s.Path("new", "x.sock")
+			d := s.Serve(withUmask(t, foreground(s, "--socket", socket), umask), socket)
 			require.Equal(t, fs.FileMode(0o600), mode(socket))
 			require.Equal(t, fs.FileMode(0o755), mode(filepath.Dir(socket)))
-			p.stop(t)
+			d.Stop()
 			entries, err := os.ReadDir(filepath.Dir(socket))
 			require.NoError(t, err)
 			require.Empty(t, entries)
@@ -90,86 +97,84 @@ func TestUmasks(t *testing.T) {
 	}
 }
 
-// TestPlaces: the flag is before the environment, and that before the runtime
-// directory, for the daemon and for the one who asks.
-func TestPlaces(t *testing.T) {
-	w := newWorld(t)
-	at := func(name string) string { return filepath.Join(w.runtime, name) }
+// TestSocket_Places: the flag is before the environment, and that before the
+// runtime directory, for the daemon and for the one who asks.
+func TestSocket_Places(t *testing.T) {
+	system := newSystem(t)
 	for _, c := range []struct {
 		name, flag, env, want string
 	}{
-		{"flag", at("flag.sock"), at("env.sock"), at("flag.sock")},
-		{"environment", "", at("env.sock"), at("env.sock")},
-		{"runtime directory", "", "", at("omg.sock")},
+		{"flag", system.Path("flag.sock"), system.Path("env.sock"), system.Path("flag.sock")},
+		{"environment", "", system.Path("env.sock"), system.Path("env.sock")},
+		{"runtime directory", "", "", system.Path("omg.sock")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			s := system.For(t).With("OMG_SOCKET_PATH=" + c.env)
 			var flags []string
 			if c.flag != "" {
 				flags = []string{"--socket", c.flag}
 			}
-			cmd := w.omgd(flags...)
-			cmd.Env = append(cmd.Env, "OMG_SOCKET_PATH="+c.env)
-			p := run(t, cmd)
-			w.answers(p, c.want)
-			w.ready(c.want)
-			ask := w.command("omg", append([]string{"search", "--json", "--limit", "1", "lib"}, flags...)...)
-			ask.Env = append(ask.Env, "OMG_SOCKET_PATH="+c.env)
-			r := once(t, ask)
+			d := s.Serve(foreground(s, flags...), c.want)
+			d.AwaitReady()
+			r := s.Run("omg", append([]string{"search", "--json", "--limit", "1", "lib"}, flags...)...)
 			require.Zero(t, r.Code, r.Stderr)
 			require.Contains(t, r.Stdout, `"generation":1`, "the daemon has answered")
-			p.stop(t)
-			require.Empty(t, w.left())
+			d.Stop()
+			require.Empty(t, left(s))
 		})
 	}
 }
 
-// TestOneOfTwo: of two daemons that start at the same moment exactly one lives.
-func TestOneOfTwo(t *testing.T) {
+// TestSocket_OneOfTwo: of two daemons that start at the same moment exactly one
+// lives.
+func TestSocket_OneOfTwo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	s := newSystem(t)
 	for range 50 {
-		var both [2]*process
+		var both [2]*harness.Process
 		var start sync.WaitGroup
 		for i := range both {
-			start.Go(func() { both[i] = run(t, w.omgd()) })
+			start.Go(func() { both[i] = harness.Start(t, foreground(s)) })
 		}
 		start.Wait()
-		var dead, alive *process
+		dead, alive := both[0], both[1]
 		select {
-		case <-both[0].ended:
-			dead, alive = both[0], both[1]
-		case <-both[1].ended:
-			dead, alive = both[1], both[0]
+		case <-both[0].Ended:
+		case <-both[1].Ended:
+			dead, alive = alive, dead
 		}
-		require.Equal(t, 3, dead.ProcessState.ExitCode())
-		require.Contains(t, dead.stderr.String(), "omgd runs already")
-		w.answers(alive, w.socket())
-		require.Equal(t, alive.Process.Pid, w.pid())
-		alive.stop(t)
-		require.Empty(t, w.left())
+		r := dead.Wait()
+		require.Equal(t, 3, r.Code)
+		require.Contains(t, r.Stderr, "omgd runs already")
+		harness.Await(t, func() bool { return !alive.Running() || ping(s.Socket()) == nil }, "the other one answers")
+		require.True(t, alive.Running(), alive.Stderr())
+		require.Equal(t, alive.PID(), pid(s))
+		alive.Signal(syscall.SIGTERM)
+		require.Zero(t, alive.Wait().Code, alive.Stderr())
+		require.Empty(t, left(s))
 	}
 }
 
-// TestStale: what a killed daemon left is in nobody's way.
-func TestStale(t *testing.T) {
-	w := newWorld(t)
-	p := w.start()
-	require.Eventually(t, func() bool { return mode(filepath.Join(w.runtime, "omg.status")) != 0 }, 10*time.Second, 5*time.Millisecond)
-	require.NoError(t, p.Process.Kill())
-	p.wait(t)
-	require.ElementsMatch(t, []string{"omg.lock", "omg.sock", "omg.status", "omgd.pid"}, w.left())
+// TestSocket_Stale: what a killed daemon left is in nobody's way.
+func TestSocket_Stale(t *testing.T) {
+	s := newSystem(t)
+	d := s.Launch()
+	harness.Await(t, func() bool { return mode(s.Path("omg.status")) != 0 }, "omgd writes its status file")
+	d.Kill()
+	there := left(s)
+	require.Subset(t, there, []string{"omg.lock", "omg.sock", "omg.status", "omgd.pid"})
+	require.Subset(t, []string{"omg.lock", "omg.sock", "omg.status", "omg.status.new", "omgd.pid"}, there, "it may have died while it wrote the status again")
 	for _, half := range []string{"omgd.pid.new", "omg.status.new"} {
-		require.NoError(t, os.WriteFile(filepath.Join(w.runtime, half), []byte("x"), 0o600))
+		require.NoError(t, os.WriteFile(s.Path(half), []byte("x"), 0o600))
 	}
-	p = w.start()
-	require.Equal(t, p.Process.Pid, w.pid())
-	w.ready(w.socket())
-	p.stop(t)
-	require.Empty(t, w.left())
+	d = s.Start()
+	require.Equal(t, d.PID(), pid(s))
+	d.Stop()
+	require.Empty(t, left(s))
 }
 
-// TestRefusesWhatIsNotOurs: whatever else lies in the place of the socket stays.
-func TestRefusesWhatIsNotOurs(t *testing.T) {
+// TestSocket_Occupied: whatever else lies in the place of the socket stays.
+func TestSocket_Occupied(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(t *testing.T, socket string)
 		says string
@@ -192,14 +197,14 @@ func TestRefusesWhatIsNotOurs(t *testing.T) {
 		}, "others can replace files in it (mode 0770)"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			c.make(t, w.socket())
-			before := listing(t, w.runtime)
-			r := once(t, w.omgd())
+			s := newSystem(t)
+			c.make(t, s.Socket())
+			before := listing(t, s.Home)
+			r := harness.Run(t, foreground(s))
 			require.Equal(t, 3, r.Code)
 			require.Contains(t, r.Stderr, c.says)
 			require.Equal(t, 1, strings.Count(r.Stderr, "\n"), r.Stderr)
-			require.Equal(t, before, listing(t, w.runtime))
+			require.Equal(t, before, listing(t, s.Home))
 		})
 	}
 }

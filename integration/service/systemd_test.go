@@ -5,27 +5,29 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
 )
 
 // manager is what a service manager hears, one message after the other.
 type manager struct {
+	t        testing.TB
 	path     string
 	messages chan string
 }
 
-func newManager(t *testing.T, w *world) *manager {
-	t.Helper()
-	m := &manager{path: filepath.Join(w.dir, "notify"), messages: make(chan string, 1000)}
+func newManager(s *harness.System) *manager {
+	s.T.Helper()
+	m := &manager{t: s.T, path: outside(s, "notify"), messages: make(chan string, 1000)}
 	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.path, Net: "unixgram"})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = l.Close() })
+	require.NoError(s.T, err)
+	s.T.Cleanup(func() { _ = l.Close() })
 	go func() {
 		b := make([]byte, 4096)
 		for {
@@ -39,92 +41,83 @@ func newManager(t *testing.T, w *world) *manager {
 	return m
 }
 
-// next is the next message that has a line, at most so late.
-func (m *manager) next(t *testing.T, line string, late time.Duration) string {
-	t.Helper()
-	end := time.After(late)
+// await returns the next message that has a line.
+func (m *manager) await(line string) string {
+	m.t.Helper()
 	for {
-		select {
-		case got := <-m.messages:
-			if strings.HasPrefix(got, line) || strings.Contains(got, "\n"+line) {
-				return got
-			}
-		case <-end:
-			t.Fatalf("no message %q", line)
+		got := harness.Receive(m.t, m.messages, "a message %q", line)
+		if strings.HasPrefix(got, line) || strings.Contains(got, "\n"+line) {
+			return got
 		}
+	}
+}
+
+// mark is a message of the test's own: those that omgd has sent come before it.
+func (m *manager) mark(text string) (before []string) {
+	m.t.Helper()
+	nc, err := net.Dial("unixgram", m.path)
+	require.NoError(m.t, err)
+	defer nc.Close()
+	_, err = nc.Write([]byte(text))
+	require.NoError(m.t, err)
+	for {
+		got := harness.Receive(m.t, m.messages, "the message %q", text)
+		if got == text {
+			return before
+		}
+		before = append(before, got)
 	}
 }
 
 // TestNotify: systemd hears that omgd is ready, how it goes, and that it ends.
 func TestNotify(t *testing.T) {
-	w := newWorld(t)
-	m := newManager(t, w)
-	cmd := w.omgd()
-	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+m.path)
-	p := run(t, cmd)
-	m.next(t, "READY=1", 10*time.Second)
-	require.NoError(t, ping(w.socket()), "ready means that it answers")
-	require.Contains(t, m.next(t, "STATUS=200 packages", 10*time.Second), "generation 1")
-	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
-	m.next(t, "STOPPING=1", time.Second)
-	require.Zero(t, p.wait(t))
-	require.Empty(t, w.left())
+	s := newSystem(t)
+	m := newManager(s)
+	d := s.Serve(foreground(s.With("NOTIFY_SOCKET="+m.path)), s.Socket())
+	m.await("READY=1")
+	require.NoError(t, ping(d.Socket), "ready means that it answers")
+	require.Contains(t, m.await("STATUS=200 packages"), "generation 1")
+	d.Signal(syscall.SIGTERM)
+	m.await("STOPPING=1")
+	require.Zero(t, d.Wait().Code)
+	require.Empty(t, left(s))
 }
 
-// TestWatchdog: the signs of life come in time, and cease when the daemon is
-// stopped, so that systemd can start another.
+// TestWatchdog: the signs of life come, cease when the daemon is stopped, and
+// come again. How often they come, package systemd tests.
 func TestWatchdog(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	m := newManager(t, w)
-	cmd := w.omgd()
-	const interval = 200 * time.Millisecond
-	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET="+m.path, fmt.Sprintf("WATCHDOG_USEC=%d", interval.Microseconds()))
-	p := run(t, cmd)
-	m.next(t, "WATCHDOG=1", 10*time.Second)
+	s := newSystem(t)
+	m := newManager(s)
+	d := s.With("NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=20000").Launch()
 	for range 5 {
-		m.next(t, "WATCHDOG=1", 2*time.Second)
+		m.await("WATCHDOG=1")
 	}
-	require.NoError(t, p.Process.Signal(syscall.SIGSTOP))
-	require.Eventually(t, func() bool {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.Process.Pid))
-		return err == nil && strings.Contains(string(b), ") T ")
-	}, 5*time.Second, time.Millisecond)
-	for len(m.messages) > 0 {
-		<-m.messages
-	}
-	select {
-	case got := <-m.messages:
-		t.Fatalf("a message of a stopped process: %q", got)
-	case <-time.After(5 * interval):
-	}
-	require.NoError(t, p.Process.Signal(syscall.SIGCONT))
-	m.next(t, "WATCHDOG=1", 5*time.Second)
-	p.stop(t)
+	suspend(t, d.PID())
+	m.mark("it is stopped")
+	require.Empty(t, m.mark("nothing has come since"))
+	d.Signal(syscall.SIGCONT)
+	m.await("WATCHDOG=1")
 }
 
-// activate starts systemd's stand-in for itself: it listens and starts omgd when
+// activate starts systemd's stand-in for itself: it listens and becomes omgd when
 // someone connects.
-func (w *world) activate() *process {
-	w.t.Helper()
-	path, err := exec.LookPath("systemd-socket-activate")
-	if err != nil {
-		w.t.Skip("there is no systemd-socket-activate")
-	}
-	omgd := w.omgd()
-	args := []string{"-l", w.socket()}
-	for _, v := range w.env() {
+func activate(s *harness.System) *harness.Daemon {
+	s.T.Helper()
+	path := need.Program(s.T, "systemd-socket-activate")
+	omgd := foreground(s)
+	args := []string{"-l", s.Socket()}
+	for _, v := range s.Env {
 		args = append(args, "-E", v)
 	}
-	cmd := exec.Command(path, append(append(args, omgd.Path), omgd.Args[1:]...)...)
-	cmd.Env, cmd.SysProcAttr = w.env(), omgd.SysProcAttr
-	p := run(w.t, cmd)
-	require.Eventually(w.t, func() bool { return listens(w.socket()) }, 5*time.Second, time.Millisecond)
-	return p
+	p := harness.Start(s.T, s.Command(path, append(append(args, omgd.Path), omgd.Args[1:]...)...))
+	harness.Await(s.T, func() bool { return !p.Running() || listens(s.Socket()) }, "systemd-socket-activate listens")
+	require.True(s.T, p.Running(), p.Stderr())
+	return &harness.Daemon{Process: p, System: s, Socket: s.Socket()}
 }
 
-// listens says that someone listens on a socket, without connecting to it: a
-// socket is there before that.
+// listens reports whether someone listens on a socket, without connecting to it:
+// a socket is there before that.
 func listens(path string) bool {
 	table, err := os.ReadFile("/proc/net/unix")
 	if err != nil {
@@ -142,52 +135,51 @@ func listens(path string) bool {
 // TestActivation: the socket of the service manager is taken, never removed or
 // changed, and serves again after a clean end.
 func TestActivation(t *testing.T) {
-	w := newWorld(t)
-	p := w.activate() // systemd-socket-activate becomes omgd
-	require.NoError(t, os.Chmod(w.socket(), 0o640))
-	before := listing(t, w.runtime)
-	require.NoError(t, ping(w.socket()), "the first who connects starts it and is answered")
-	require.Equal(t, p.Process.Pid, w.pid())
-	w.ready(w.socket())
-	second := once(t, w.omgd())
+	s := newSystem(t)
+	d := activate(s)
+	require.NoError(t, os.Chmod(d.Socket, 0o640))
+	before := listing(t, s.Home)
+	require.NoError(t, ping(d.Socket), "the first who connects starts it and is answered")
+	require.Equal(t, d.PID(), pid(s))
+	d.AwaitReady()
+	second := harness.Run(t, foreground(s))
 	require.Equal(t, 3, second.Code)
 	require.Contains(t, second.Stderr, "omgd runs already")
-	p.stop(t)
-	require.Equal(t, before, listing(t, w.runtime), "the socket is as it was, and nothing else is left")
+	d.Stop()
+	require.Equal(t, before, listing(t, s.Home), "the socket is as it was, and nothing else is left")
 }
 
-// TestActivationAgain: the service manager keeps the socket. Who connects between
+// given has a program find sockets as a service manager gives them. The process
+// number must be the program's own.
+func given(t *testing.T, cmd *exec.Cmd, number string, files ...*os.File) *exec.Cmd {
+	t.Helper()
+	cmd.ExtraFiles = files
+	return throughShell(t, cmd, "LISTEN_FDS="+number+" LISTEN_PID=$$")
+}
+
+// TestActivation_Again: the service manager keeps the socket. Who connects between
 // two daemons waits for the second.
-func TestActivationAgain(t *testing.T) {
+func TestActivation_Again(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	l := listenOn(t, w.socket())
+	s := newSystem(t)
+	l := listenOn(t, s.Socket())
 	f, err := l.File()
 	require.NoError(t, err)
 	defer f.Close()
-	before := listing(t, w.runtime)
-	start := func() *process {
-		cmd := w.omgd()
-		// The process number must be the program's own.
-		cmd.Args = append([]string{"sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
-		cmd.Path = "/bin/sh"
-		cmd.ExtraFiles = []*os.File{f}
-		return run(t, cmd)
-	}
+	before := listing(t, s.Home)
 	for range 3 {
-		answer := make(chan error, 1)
-		go func() { answer <- ping(w.socket()) }() // perhaps before there is a daemon
-		p := start()
-		require.NoError(t, <-answer)
-		require.Equal(t, p.Process.Pid, w.pid())
-		p.stop(t)
-		require.Equal(t, before, listing(t, w.runtime))
+		early := dial(t, s.Socket()) // before there is a daemon
+		d := s.Serve(given(t, foreground(s), "1", f), s.Socket())
+		require.Nil(t, pingOn(t, early))
+		require.Equal(t, d.PID(), pid(s))
+		d.Stop()
+		require.Equal(t, before, listing(t, s.Home))
 	}
 }
 
-// TestActivationRefused: what is no unix socket that listens is no socket for us.
-func TestActivationRefused(t *testing.T) {
-	w := newWorld(t)
+// TestActivation_Refused: what is no unix socket that listens is no socket for us.
+func TestActivation_Refused(t *testing.T) {
+	s := newSystem(t)
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer tcp.Close()
@@ -201,26 +193,17 @@ func TestActivationRefused(t *testing.T) {
 		"TCP": {tcpFile}, "a file": {null}, "two": {null, null},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd := w.omgd()
-			cmd.Args = append([]string{"sh", "-c", fmt.Sprintf(`LISTEN_FDS=%d LISTEN_PID=$$ exec "$0" "$@"`, len(files)), cmd.Path}, cmd.Args[1:]...)
-			cmd.Path = "/bin/sh"
-			cmd.ExtraFiles = files
-			r := once(t, cmd)
+			r := harness.Run(t, given(t, foreground(s), fmt.Sprint(len(files)), files...))
 			require.Equal(t, 3, r.Code)
 			require.Contains(t, r.Stderr, "the service manager must give one listening unix stream socket")
-			require.Empty(t, w.left())
+			require.Empty(t, left(s))
 		})
 	}
-	many := w.omgd()
-	many.Args = append([]string{"sh", "-c", `LISTEN_FDS=99999999999 LISTEN_PID=$$ exec "$0" "$@"`, many.Path}, many.Args[1:]...)
-	many.Path = "/bin/sh"
-	r := once(t, many)
+	r := harness.Run(t, given(t, foreground(s), "99999999999"))
 	require.Equal(t, 3, r.Code)
 	require.Equal(t, "omgd: error: the service manager must give one listening unix stream socket, not 99999999999\n", r.Stderr)
 
-	background := w.command("omgd", w.files()...)
-	background.Env = append(background.Env, "LISTEN_FDS=1", "LISTEN_PID=1")
-	r = once(t, background)
+	r = s.With("LISTEN_FDS=1", "LISTEN_PID=1").Run("omgd", s.Files()...)
 	require.Equal(t, 2, r.Code)
 	require.Contains(t, r.Stderr, "for --foreground only")
 }

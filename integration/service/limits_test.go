@@ -1,0 +1,103 @@
+package service
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// hear reads a response.
+func hear(t *testing.T, nc net.Conn) wire.Response {
+	t.Helper()
+	b, err := wire.ReadFrame(nc, nil)
+	require.NoError(t, err)
+	r, err := wire.DecodeResponse(b)
+	require.NoError(t, err)
+	return r
+}
+
+// pingOn asks on a connection, and returns the error that omgd answers with.
+func pingOn(t *testing.T, nc net.Conn) *wire.Error {
+	t.Helper()
+	b, err := wire.AppendRequest(nil, 1, wire.OpPing, nil)
+	require.NoError(t, err)
+	_, _ = nc.Write(b) // one who is refused may not get to write it
+	return hear(t, nc).Err
+}
+
+// TestLimits_Connections: one more connection than there may be is told so at
+// once.
+func TestLimits_Connections(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	configure(s, "[limits]", "connections = 3")
+	d := s.Launch()
+	var all []net.Conn
+	for range 3 {
+		harness.Await(t, func() bool { // the server may still have an earlier connection
+			nc := dial(t, d.Socket)
+			if pingOn(t, nc) != nil {
+				_ = nc.Close()
+				return false
+			}
+			all = append(all, nc)
+			return true
+		}, "omgd takes connection %d", len(all)+1)
+	}
+	refused := hear(t, dial(t, d.Socket))
+	require.Equal(t, wire.CodeBusy, refused.Err.Code)
+	require.Contains(t, refused.Err.Message, "too many connections (3)")
+	for _, nc := range all {
+		require.Nil(t, pingOn(t, nc), "nobody else suffers")
+	}
+	require.NoError(t, all[0].Close())
+	d.AwaitAnswer()
+}
+
+// TestLimits_HalfFrame: the rest of a frame is waited for so long, its first byte
+// for ever.
+func TestLimits_HalfFrame(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	configure(s, "[limits]", `half_frame = "50ms"`)
+	d := s.Launch()
+	silent, half := dial(t, d.Socket), dial(t, d.Socket)
+	_, err := half.Write(binary.BigEndian.AppendUint32(nil, 100))
+	require.NoError(t, err)
+	late := hear(t, half)
+	require.Equal(t, wire.CodeInvalid, late.Err.Code)
+	require.Contains(t, late.Err.Message, "not sent in time")
+	_, err = half.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	require.Nil(t, pingOn(t, silent), "the other one said nothing for longer")
+}
+
+// TestLimits_Idle: a connection without a request is closed when it has been
+// open for so long.
+func TestLimits_Idle(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	configure(s, "[limits]", `idle = "500ms"`)
+	d := s.Launch()
+	_, err := dial(t, d.Socket).Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	d.AwaitAnswer()
+}
+
+// TestLimits_Write: a peer that does not read is cut off, and nobody else
+// suffers.
+func TestLimits_Write(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	configure(s, "[limits]", `write = "500ms"`)
+	d := s.Launch()
+	stuck(d)
+	d.AwaitStderr("a peer does not read its answer")
+	d.AwaitAnswer()
+}
