@@ -1,0 +1,103 @@
+package systemd
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// serviceManager is a socket that NOTIFY_SOCKET names, and returns what has come
+// on it since it was asked last.
+func serviceManager(t *testing.T) (heard func() []string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "omg-") // short, as a socket's path has to be
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	path := filepath.Join(dir, "notify")
+	require.NoError(t, unix.Bind(fd, &unix.SockaddrUnix{Name: path}))
+	t.Setenv("NOTIFY_SOCKET", path)
+	return func() (all []string) {
+		b := make([]byte, 4096)
+		for {
+			n, _, err := unix.Recvfrom(fd, b, 0)
+			if err != nil {
+				require.ErrorIs(t, err, unix.EAGAIN)
+				return all
+			}
+			all = append(all, string(b[:n]))
+		}
+	}
+}
+
+// TestWatchdog: two signs of life come in the time after which the service manager
+// takes the process for dead, and none from one that hangs.
+func TestWatchdog(t *testing.T) {
+	heard := serviceManager(t)
+	t.Setenv("WATCHDOG_USEC", "60000000")
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithCancel(context.Background())
+		var hangs atomic.Bool
+		goesOn, ended := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(ended)
+			Notifier{Log: slog.New(slog.DiscardHandler)}.Watchdog(ctx, func() {
+				if hangs.Load() {
+					<-goesOn
+				}
+			})
+		}()
+		alive := []string{"WATCHDOG=1"}
+		synctest.Wait()
+		require.Equal(t, alive, heard())
+		for range 10 {
+			time.Sleep(30*time.Second - 1)
+			synctest.Wait()
+			require.Empty(t, heard())
+			time.Sleep(time.Nanosecond)
+			synctest.Wait()
+			require.Equal(t, alive, heard())
+		}
+		hangs.Store(true)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		require.Empty(t, heard())
+		close(goesOn)
+		synctest.Wait()
+		require.NotEmpty(t, heard())
+		end()
+		<-ended
+	})
+}
+
+// TestWatchdog_NotWanted: without a service manager that watches, nothing is told.
+func TestWatchdog_NotWanted(t *testing.T) {
+	heard := serviceManager(t)
+	t.Setenv("WATCHDOG_USEC", "")
+	Notifier{Log: slog.New(slog.DiscardHandler)}.Watchdog(context.Background(), func() { t.Error("nobody watches") })
+	require.Empty(t, heard())
+}
+
+// TestNotifier: each message is assignments, a line each.
+func TestNotifier(t *testing.T) {
+	heard := serviceManager(t)
+	n := Notifier{Log: slog.New(slog.DiscardHandler)}
+	n.Ready("all\nis well")
+	n.Status("200 packages")
+	n.Stopping()
+	require.Equal(t, []string{"READY=1\nSTATUS=all is well", "STATUS=200 packages", "STOPPING=1\nSTATUS=ending"}, heard())
+	n.Reloading()
+	got := heard()
+	require.Len(t, got, 1)
+	require.Regexp(t, `^RELOADING=1\nMONOTONIC_USEC=[1-9]\d*$`, got[0])
+}
