@@ -1,9 +1,11 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/wire"
@@ -47,26 +50,35 @@ func newTruth(o fixture.Options) truth {
 	return v
 }
 
-// good asks mixed questions and demands answers that are true of one of the sets.
-func good(ctx context.Context, t *testing.T, socket string, seed uint64, truths []truth) (times []time.Duration) {
+// crowd is how many clients ask at the same time after their first question: with
+// all of them, little of the machine would be left for what changes beside them.
+const crowd = 64
+
+// good asks mixed questions, at least so many, until ctx ends, and demands answers
+// that are true of one of the sets. It takes a turn for each but the first, and
+// returns how many it asked.
+func good(ctx context.Context, t *testing.T, socket string, seed uint64, truths []truth, turns chan struct{}, least int) (asked int) {
 	rng := rand.New(rand.NewPCG(seed, 7))
-	c, err := client.Dial(context.Background(), socket, client.Options{Timeout: 30 * time.Second})
+	c, err := client.Dial(context.Background(), socket, client.Options{Timeout: harness.Hang})
 	if err != nil {
 		t.Error(err)
-		return nil
+		return 0
 	}
 	defer c.Close()
-	sleep(ctx, time.Duration(rng.IntN(500))*time.Millisecond)
-	for ctx.Err() == nil {
-		start := time.Now()
-		if err := question(c, rng, truths); err != nil {
-			t.Error(err)
-			return times
+	for ; asked < least || ctx.Err() == nil; asked++ {
+		if asked > 0 {
+			turns <- struct{}{}
 		}
-		times = append(times, time.Since(start))
-		sleep(ctx, time.Duration(rng.IntN(500))*time.Millisecond)
+		err := question(c, rng, truths)
+		if asked > 0 {
+			<-turns
+		}
+		if err != nil {
+			t.Error(err)
+			return asked
+		}
 	}
-	return times
+	return asked
 }
 
 // question asks one question; an error is a wrong answer.
@@ -146,44 +158,56 @@ func oneOf(truths []truth, what string, fits func(truth) bool) error {
 	return fmt.Errorf("an answer that was never true: %.300s", what)
 }
 
-// bad sends rubbish, half a frame, or asks for much and reads nothing.
-func bad(ctx context.Context, socket string, kind int) {
+// rude sends rubbish or half a frame, asks for much and reads nothing, or says
+// nothing, on one connection after the other until ctx ends. It leaves each when
+// the server has closed it or, not to wait for that, with the next change.
+func rude(ctx context.Context, socket string, kind int, next func() <-chan struct{}) {
 	for ctx.Err() == nil {
 		nc, err := net.Dial("unix", socket)
 		if err != nil {
-			sleep(ctx, 10*time.Millisecond)
+			pause(ctx)
 			continue
 		}
-		_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
+		leave := context.AfterFunc(ctx, func() { _ = nc.Close() })
+		changed := next()
 		switch kind % 5 {
 		case 0:
 			_, _ = nc.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
+			_, _ = io.Copy(io.Discard, nc)
 		case 1:
 			_, _ = nc.Write(binary.BigEndian.AppendUint32(nil, 1<<20))
+			if kind%10 > 5 { // so long that the server has enough
+				_, _ = io.Copy(io.Discard, nc)
+			} else {
+				either(ctx, changed)
+			}
 		case 2:
 			b, _ := wire.AppendRequest(nil, 1, wire.OpSearch, &wire.SearchRequest{Words: []string{"e"}})
-			for range 20 {
-				_, _ = nc.Write(b)
-			}
+			_, _ = nc.Write(bytes.Repeat(b, 20))
+			either(ctx, changed)
 		case 3:
 			b, _ := msgpack.Marshal(strings.Repeat("x", 1000))
 			_, _ = nc.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...))
+			_, _ = io.Copy(io.Discard, nc)
 		case 4: // connects, and says nothing
+			either(ctx, changed)
 		}
-		sleep(ctx, 300*time.Millisecond)
-		if kind%10 > 5 { // longer than the server is patient
-			sleep(ctx, 12*time.Second)
-		}
+		leave()
 		_ = nc.Close()
 	}
 }
 
-// get asks a question on a connection of its own.
-func get(socket, op string, req, result any) error {
-	c, err := client.Dial(context.Background(), socket, client.Options{})
-	if err != nil {
-		return err
+func either(ctx context.Context, c <-chan struct{}) {
+	select {
+	case <-ctx.Done():
+	case <-c:
 	}
-	defer c.Close()
-	return c.Get(context.Background(), op, req, result)
+}
+
+// pause lets others run.
+func pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Millisecond):
+	}
 }

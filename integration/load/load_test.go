@@ -2,179 +2,155 @@ package load
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/omg-arch/omg/integration/programs"
+	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { programs.Main(m) }
+func TestMain(m *testing.M) { harness.Main(m) }
 
-// soak says whether the long forms are wanted.
+// soak reports whether the long forms are wanted.
 var soak = os.Getenv("OMG_SOAK") != ""
 
-// duration is how long the load lasts.
-func duration() time.Duration {
+// long is the number that a test has in its long form, otherwise in its usual one.
+func long(usual, soaked int) int {
 	if soak {
-		return 10 * time.Minute
+		return soaked
 	}
-	return 30 * time.Second
+	return usual
 }
 
-// slack is how many kB more than before a daemon may have after the load: its
-// caches are full then, and a heap that was used has some gaps.
-const slack = 12 << 10
+const (
+	// clients ask, and rudes send rubbish or do not read.
+	clients, rudes = 1000, 50
+	// installed is how many packages are installed.
+	installed = 100
+)
 
-// installed is how many packages are installed.
-const installed = 100
+// patient are settings by which omgd cuts off nobody who merely does not get to
+// run. Half a frame is waited for shortly: a client sends whole ones.
+var patient = harness.Env("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h", "OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE=1h", "OMG_LIMITS_HALF_FRAME=1s")
 
-// world is two sets of databases of which one is in place, and an omgd on them.
-type world struct {
-	t      *testing.T
-	db     string
-	sets   []string // the databases in their own directories
+// changing is a system whose repositories change between two sets.
+type changing struct {
+	*harness.System
+	repos  [2]map[string][]byte // databases by repository
 	truths []truth
-	home   string
-	args   []string
+	told   string // a package that the sets have in different versions
+
+	mu     sync.Mutex
+	now    int
+	change chan struct{} // closed with the next change
 }
 
-func newWorld(t *testing.T) *world {
+func newChanging(t *testing.T, options ...harness.Option) *changing {
 	t.Helper()
-	home := t.TempDir()
-	w := &world{t: t, home: home, db: filepath.Join(home, "db")}
-	for seed := range uint64(2) {
-		o := fixture.Options{Packages: 2000, Installed: installed, Seed: seed + 1}
-		dir := filepath.Join(home, fmt.Sprint("set", seed))
-		require.NoError(t, fixture.Write(dir, o))
-		w.sets = append(w.sets, dir)
-		w.truths = append(w.truths, newTruth(o))
+	set := func(i int) fixture.Options {
+		return fixture.Options{Packages: 2000, Installed: installed, Seed: uint64(i) + 1}
 	}
-	require.NoError(t, os.CopyFS(w.db, os.DirFS(w.sets[0])))
-	conf := filepath.Join(home, "pacman.conf")
-	require.NoError(t, os.WriteFile(conf, []byte(fixture.Config), 0o644))
-	w.args = []string{"--dbpath", w.db, "--pacman-config", conf, "--data-dir", filepath.Join(home, "data")}
-	return w
-}
-
-// start starts omgd and waits until it has read the databases.
-func (w *world) start() *programs.Daemon {
-	w.t.Helper()
-	d := programs.Start(w.t, programs.Env(w.home, "GOTRACEBACK=all"), w.args...)
-	require.Eventually(w.t, func() bool {
-		var r wire.OutdatedResult // the status may be a remembered one
-		return get(d.Socket, wire.OpOutdated, nil, &r) == nil
-	}, 20*time.Second, 10*time.Millisecond)
-	return d
-}
-
-// change puts the databases of another set in place as pacman does, to and fro,
-// until ctx ends: each whole by a rename, all under its lock. It returns how often.
-func (w *world) change(ctx context.Context, pause time.Duration) (times int) {
-	for ; ctx.Err() == nil; times++ {
-		w.swap(w.sets[(times+1)%2])
-		sleep(ctx, pause)
+	c := &changing{System: harness.New(t, append(options, harness.Generated(set(0)))...), change: make(chan struct{})}
+	other := c.Path("other")
+	require.NoError(t, fixture.Write(other, set(1)))
+	for i, dir := range []string{c.DB, other} {
+		c.truths = append(c.truths, newTruth(set(i)))
+		c.repos[i] = map[string][]byte{}
+		for _, repo := range []string{"core", "extra", "multilib"} {
+			c.repos[i][repo] = harness.Read(t, filepath.Join(dir, "sync", repo+".db"))
+		}
 	}
-	return times
-}
-
-func (w *world) swap(from string) {
-	lock := filepath.Join(w.db, "db.lck")
-	require.NoError(w.t, os.WriteFile(lock, nil, 0o644))
-	defer func() { require.NoError(w.t, os.Remove(lock)) }()
-	for _, repo := range []string{"core", "extra", "multilib"} {
-		b, err := os.ReadFile(filepath.Join(from, "sync", repo+".db"))
-		require.NoError(w.t, err)
-		part := filepath.Join(w.db, "sync", repo+".db.part")
-		require.NoError(w.t, os.WriteFile(part, b, 0o644))
-		require.NoError(w.t, os.Rename(part, filepath.Join(w.db, "sync", repo+".db")))
+	for name, version := range c.truths[0].versions {
+		if other, there := c.truths[1].versions[name]; there && other != version {
+			c.told = name
+		}
 	}
+	require.NotEmpty(t, c.told)
+	return c
 }
 
-// TestAnswersStayRightUnderLoad: a thousand clients ask all kinds of things and
-// get right answers while the databases change to and fro (omgd has the index
-// built anew and takes it over), while others send rubbish, stall or never read.
-// In the end omgd has given back what it took.
-func TestAnswersStayRightUnderLoad(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	const clients, rude = 1000, 50
-	w := newWorld(t)
-	d := w.start()
-	before := memory(t, d.Pid)
+// swap puts the databases of the other set in place as pacman does: each whole by
+// a rename, all under its lock.
+func (c *changing) swap() {
+	lock := filepath.Join(c.DB, "db.lck")
+	harness.Write(c.T, lock, "")
+	c.now = 1 - c.now
+	for repo, db := range c.repos[c.now] {
+		harness.Replace(c.T, c.Sync(repo), db)
+	}
+	require.NoError(c.T, os.Remove(lock))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.change)
+	c.change = make(chan struct{})
+}
 
-	ctx, cancel := context.WithTimeout(context.Background(), duration())
-	defer cancel()
+// next is closed with the next change.
+func (c *changing) next() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.change
+}
+
+// taken reports whether the daemon answers from the databases that are in place.
+func (c *changing) taken(d *harness.Daemon) bool {
+	var r wire.InfoResult
+	err := d.Ask(wire.OpInfo, &wire.InfoRequest{Names: []string{c.told}}, &r)
+	return err == nil && len(r.Packages) > 0 && r.Packages[0].Version == c.truths[c.now].versions[c.told]
+}
+
+// TestLoad_AnswersStayRight: a thousand clients ask all kinds of things and get
+// right answers while the databases change to and fro (omgd has an index built of
+// each and takes it over), while others send rubbish, stall or never read. In the
+// end omgd has given back what it took.
+func TestLoad_AnswersStayRight(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	changes, questions := long(3, 500), long(10, 2000)
+	debug := filepath.Join(t.TempDir(), "pprof")
+	c := newChanging(t, patient, harness.Env("OMG_DEBUG_PPROF="+debug))
+	d := c.Start()
+	before := usageOf(t, d, debug)
+
+	ctx, end := context.WithCancel(t.Context())
 	var wait sync.WaitGroup
-	times := make([][]time.Duration, clients)
+	asked, turns := make([]int, clients), make(chan struct{}, crowd)
 	for i := range clients {
-		wait.Go(func() { times[i] = good(ctx, t, d.Socket, uint64(i), w.truths) })
+		wait.Go(func() { asked[i] = good(ctx, t, d.Socket, uint64(i), c.truths, turns, questions) })
 	}
-	for i := range rude {
-		wait.Go(func() { bad(ctx, d.Socket, i) })
+	for i := range rudes {
+		wait.Go(func() { rude(ctx, d.Socket, i, c.next) })
 	}
-	swaps := w.change(ctx, 700*time.Millisecond)
+	for n := range changes {
+		c.swap()
+		harness.Await(t, func() bool { return t.Failed() || c.taken(d) }, "omgd takes change %d over; it printed: %s", n+1, d.Stderr)
+	}
+	end()
 	wait.Wait()
+	all := 0
+	for _, n := range asked {
+		require.GreaterOrEqual(t, n, questions)
+		all += n
+	}
+	t.Logf("%d answers on %d connections; %d changes of the databases", all, clients, changes)
 
-	all := slices.Concat(times...)
-	slices.Sort(all)
-	require.Greater(t, len(all), 10*clients)
-	t.Logf("%d answers on %d connections in %s: p50 %s, p99 %s, longest %s; %d changes of the databases",
-		len(all), clients, duration(), all[len(all)/2], all[len(all)*99/100], all[len(all)-1], swaps)
-	var after int
-	require.Eventually(t, func() bool {
-		after = memory(t, d.Pid)
-		return after < before+slack
-	}, 60*time.Second, 200*time.Millisecond, "anonymous memory was %d kB and does not return to it", before)
-	left := goroutines(t, d)
-	quiet := goroutines(t, w.start())
-	t.Logf("anonymous memory %d kB before, %d kB after; %d goroutines, %d in an idle omgd", before, after, left, quiet)
-	require.LessOrEqual(t, left, quiet+2)
-}
-
-var goroutine = regexp.MustCompile(`(?m)^goroutine \d+ `)
-
-// goroutines ends a daemon by having it print them, and counts. None may serve a
-// connection.
-func goroutines(t *testing.T, d *programs.Daemon) int {
-	t.Helper()
-	time.Sleep(500 * time.Millisecond) // for what ends on its own when its peer has gone
-	require.NoError(t, syscall.Kill(d.Pid, syscall.SIGQUIT))
-	d.Wait(t)
-	stacks := d.Stderr()
-	require.NotContains(t, stacks, "server.(*conn)")
-	n := len(goroutine.FindAllString(stacks, -1))
-	require.NotZero(t, n)
-	return n
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
+	after := usageOf(t, d, debug)
+	t.Logf("in use before: %+v, after: %+v", before, after)
+	require.LessOrEqual(t, after.goroutines, before.goroutines+2)
+	// A leak of one object a question would be more.
+	require.Less(t, after.objects, before.objects+all/2)
+	require.Less(t, after.bytes, before.bytes+(8<<20))
+	if soak { // it gives memory back to the system in its own time
+		harness.Await(t, func() bool { return resident(t, d.PID()) < before.resident+slack },
+			"anonymous memory returns to %d kB: %s", before.resident, d.Stderr)
 	}
 }
 
-// memory is a process' anonymous memory in kB.
-func memory(t *testing.T, pid int) int {
-	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	require.NoError(t, err)
-	_, rest, ok := strings.Cut(string(b), "RssAnon:")
-	require.True(t, ok)
-	kb, err := strconv.Atoi(strings.Fields(rest)[0])
-	require.NoError(t, err)
-	return kb
-}
+// slack is how many kB more than before a daemon may have after the load: a heap
+// that was used has some gaps.
+const slack = 12 << 10

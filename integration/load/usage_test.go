@@ -1,0 +1,72 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// usage is what a daemon has in use that nobody asks: live objects of the heap and
+// their bytes, goroutines, and kB of anonymous memory.
+type usage struct{ objects, bytes, goroutines, resident int }
+
+// usageOf waits until a daemon serves no connection but its debug socket's, and
+// counts.
+func usageOf(t *testing.T, d *harness.Daemon, debug string) (u usage) {
+	t.Helper()
+	profile := func(query string) string {
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
+			return net.Dial("unix", debug)
+		}}}
+		resp, err := client.Get("http://omgd/debug/pprof/" + query)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, resp.StatusCode, string(body))
+		return string(body)
+	}
+	require.NoError(t, d.Ask(wire.OpCacheClear, nil, &wire.CacheClearResult{}))
+	stacks := ""
+	harness.Await(t, func() bool {
+		stacks = profile("goroutine?debug=2")
+		return !strings.Contains(stacks, "server.(*conn)")
+	}, "no goroutine serves a connection: %s", func() string { return stacks })
+	u.goroutines = len(goroutine.FindAllString(stacks, -1))
+	require.NotZero(t, u.goroutines)
+	profile("heap?gc=1") // pools keep what they have for one collection more
+	heap := profile("heap?gc=1&debug=1")
+	number := func(name string) int {
+		found := regexp.MustCompile(`(?m)^# ` + name + ` = (\d+)$`).FindStringSubmatch(heap)
+		require.NotNil(t, found, name)
+		n, err := strconv.Atoi(found[1])
+		require.NoError(t, err)
+		return n
+	}
+	u.objects, u.bytes = number("HeapObjects"), number("HeapAlloc")
+	u.resident = resident(t, d.PID())
+	return u
+}
+
+var goroutine = regexp.MustCompile(`(?m)^goroutine \d+ `)
+
+// resident is a process' anonymous memory in kB.
+func resident(t *testing.T, pid int) int {
+	t.Helper()
+	_, rest, ok := strings.Cut(string(harness.Read(t, fmt.Sprintf("/proc/%d/status", pid))), "RssAnon:")
+	require.True(t, ok)
+	kb, err := strconv.Atoi(strings.Fields(rest)[0])
+	require.NoError(t, err)
+	return kb
+}
