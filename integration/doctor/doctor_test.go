@@ -3,141 +3,128 @@ package doctor
 
 import (
 	"encoding/json"
-	"errors"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/programs"
-	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
 )
 
-func TestMain(m *testing.M) { programs.Main(m) }
+func TestMain(m *testing.M) { harness.MainParallel(m, "4") }
 
-// system is a generated one in which a test breaks something.
-type system struct {
-	t                      *testing.T
-	home, db, conf, socket string
-	env                    []string
-}
-
-func newSystem(t *testing.T) *system {
+// newSystem makes a System with an index, in which a test breaks something.
+func newSystem(t *testing.T) *harness.System {
 	t.Helper()
-	home, err := os.MkdirTemp("", "omg-doctor-")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(home) })
-	s := &system{t: t, home: home, db: filepath.Join(home, "db"), conf: filepath.Join(home, "pacman.conf"), socket: filepath.Join(home, "omg.sock")}
-	require.NoError(t, fixture.Write(s.db, fixture.Options{Packages: 100, Seed: 6, Installed: 20}))
-	s.write("pacman.conf", "[core]\n[extra]\n[multilib]\n")
-	s.env = programs.Env(home)
-	r := programs.Run(t, s.env, "omg-index", "build", "--dbpath", s.db, "--pacman-config", s.conf, "-o", s.path("data/repos.omgidx"))
-	require.Equal(t, 3, r.Code, "there is no directory yet")
-	require.NoError(t, os.Mkdir(s.path("data"), 0o755))
-	r = programs.Run(t, s.env, "omg-index", "build", "--dbpath", s.db, "--pacman-config", s.conf, "-o", s.path("data/repos.omgidx"))
-	require.Zero(t, r.Code, r.Stderr)
+	s := harness.New(t)
+	s.Build()
 	return s
 }
 
-func (s *system) path(name string) string { return filepath.Join(s.home, name) }
-
-func (s *system) write(name, text string) {
-	s.t.Helper()
-	require.NoError(s.t, os.MkdirAll(filepath.Dir(s.path(name)), 0o755))
-	require.NoError(s.t, os.WriteFile(s.path(name), []byte(text), 0o644))
+// command are the arguments that have omg examine a System.
+func command(s *harness.System, args ...string) []string {
+	return slices.Concat([]string{"doctor", "--json", "--socket", s.Socket()}, s.Files(), args)
 }
 
 type check struct{ Name, State, Found, Todo string }
 
 // examine returns the checks of one name.
-func (s *system) examine(name string) (found []check) {
-	s.t.Helper()
-	r := programs.Run(s.t, s.env, "omg", "doctor", "--json", "--socket", s.socket, "--dbpath", s.db, "--pacman-config", s.conf, "--data-dir", s.path("data"))
+func examine(s *harness.System, name string) []check {
+	s.T.Helper()
+	return read(s, s.Run("omg", command(s)...), name)
+}
+
+// read returns the checks of one name that omg printed.
+func read(s *harness.System, r harness.Result, name string) (found []check) {
+	s.T.Helper()
 	var all struct {
 		Schema int
 		Checks []check
 	}
-	require.NoError(s.t, json.Unmarshal([]byte(r.Stdout), &all), r.Stderr)
-	require.Equal(s.t, 1, all.Schema)
+	require.NoError(s.T, json.Unmarshal([]byte(r.Stdout), &all), r.Stderr)
+	require.Equal(s.T, 1, all.Schema)
 	problems := 0
 	for _, c := range all.Checks {
 		if c.State == "problem" {
 			problems++
-			require.NotEmpty(s.t, c.Todo, "%s says what to do", c.Name)
+			require.NotEmpty(s.T, c.Todo, "%s says what to do", c.Name)
 		}
 		if c.Name == name {
 			found = append(found, c)
 		}
 	}
-	require.Equal(s.t, problems > 0, r.Code == 6, "exit %d with %d problems", r.Code, problems)
+	require.Equal(s.T, problems > 0, r.Code == 6, "exit %d with %d problems", r.Code, problems)
 	return found
 }
 
-func TestProblems(t *testing.T) {
+// TestDoctor_Problems breaks one thing after the other: doctor finds it, and says
+// what to do. Before, it found nothing wrong there.
+func TestDoctor_Problems(t *testing.T) {
 	hour := time.Hour
 	for name, c := range map[string]struct {
-		breaks func(*system)
+		breaks func(*harness.System)
 		check  string
 		says   string
 	}{
-		"no databases": {func(s *system) { require.NoError(t, os.RemoveAll(filepath.Join(s.db, "sync"))) }, "databases", "no package databases"},
-		"one database missing": {func(s *system) {
-			require.NoError(t, os.Remove(filepath.Join(s.db, "sync", "extra.db")))
+		"no databases": {func(s *harness.System) { require.NoError(t, os.RemoveAll(filepath.Join(s.DB, "sync"))) }, "databases", "no package databases"},
+		"one database missing": {func(s *harness.System) {
+			require.NoError(t, os.Remove(s.Sync("extra")))
 		}, "databases", "extra: no database"},
-		"a broken pacman.conf": {func(s *system) { s.write("pacman.conf", "Include = /no/such/file\n[core]\nUsage = Nonsense\n[core") }, "databases", ""},
-		"no index":             {func(s *system) { require.NoError(t, os.Remove(s.path("data/repos.omgidx"))) }, "index", "there is none"},
-		"a damaged index": {func(s *system) {
-			data, err := os.ReadFile(s.path("data/repos.omgidx"))
-			require.NoError(t, err)
+		"a broken pacman.conf": {func(s *harness.System) {
+			harness.Write(t, s.Conf, "Include = /no/such/file\n[core]\nUsage = Nonsense\n[core")
+		}, "databases", ""},
+		"no index": {func(s *harness.System) {
+			require.NoError(t, os.Remove(s.Index()))
+			s.Env = append(s.Env, "OMG_INDEX="+s.Index()) // not the one that the machine may have
+		}, "index", "there is none"},
+		"a damaged index": {func(s *harness.System) {
+			data := harness.Read(t, s.Index())
 			data[len(data)/2] ^= 1
-			require.NoError(t, os.WriteFile(s.path("data/repos.omgidx"), data, 0o644))
+			harness.Write(t, s.Index(), data)
 		}, "index", ""},
-		"an index older than the databases": {func(s *system) {
-			data, err := os.ReadFile(filepath.Join(s.db, "sync", "core.db"))
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(s.db, "sync", "core.db"), append(data, data...), 0o644))
+		"an index older than the databases": {func(s *harness.System) {
+			data := harness.Read(t, s.Sync("core"))
+			harness.Write(t, s.Sync("core"), append(data, data...))
 		}, "index", "older than the databases"},
-		"a lock left behind": {func(s *system) {
-			lock := filepath.Join(s.db, "db.lck")
-			require.NoError(t, os.WriteFile(lock, nil, 0o600))
-			for _, p := range []string{lock, filepath.Join(s.db, "local"), filepath.Join(s.db, "sync")} {
+		"a lock left behind": {func(s *harness.System) {
+			lock := filepath.Join(s.DB, "db.lck")
+			harness.Write(t, lock, "")
+			for _, p := range []string{lock, filepath.Join(s.DB, "local"), filepath.Join(s.DB, "sync")} {
 				require.NoError(t, os.Chtimes(p, time.Now().Add(-hour), time.Now().Add(-hour)))
 			}
 		}, "db.lck", "remove it"},
-		"a wrong clock": {func(s *system) {
+		"a wrong clock": {func(s *harness.System) {
 			later := time.Now().Add(72 * hour)
-			require.NoError(t, os.Chtimes(filepath.Join(s.db, "sync", "core.db"), later, later))
+			require.NoError(t, os.Chtimes(s.Sync("core"), later, later))
 		}, "clock", "from the future"},
-		"something in the socket's place": {func(s *system) { s.write("omg.sock", "") }, "socket", "no socket"},
-		"a dead socket": {func(s *system) {
-			l, err := net.Listen("unix", s.socket)
+		"something in the socket's place": {func(s *harness.System) { harness.Write(t, s.Socket(), "") }, "socket", "no socket"},
+		"a dead socket": {func(s *harness.System) {
+			l, err := net.Listen("unix", s.Socket())
 			require.NoError(t, err)
 			l.(*net.UnixListener).SetUnlinkOnClose(false)
 			require.NoError(t, l.Close())
 		}, "daemon", "omgd does not run"},
-		"units that are not enabled": {func(s *system) { s.write(".config/systemd/user/omgd.socket", "[Socket]\n") }, "units", "not enabled"},
-		"a broken status file":       {func(s *system) { s.write("omg.status", "nonsense") }, "status file", ""},
-		"a data directory that is none": {func(s *system) {
-			require.NoError(t, os.RemoveAll(s.path("data")))
-			s.write("data", "")
+		"a broken status file": {func(s *harness.System) { harness.Write(t, s.Path("omg.status"), "nonsense") }, "status file", ""},
+		"a data directory that is none": {func(s *harness.System) {
+			require.NoError(t, os.RemoveAll(s.Data))
+			harness.Write(t, s.Data, "")
 		}, "data directory", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSystem(t)
-			for _, well := range s.examine(c.check) {
+			for _, well := range examine(s, c.check) {
 				if c.check != "daemon" {
 					require.NotEqual(t, "problem", well.State, "%s: %s", well.Name, well.Found)
 				}
 			}
 			c.breaks(s)
-			found := s.examine(c.check)
+			found := examine(s, c.check)
 			require.NotEmpty(t, found)
 			for _, f := range found {
 				if f.State == "problem" {
@@ -150,49 +137,80 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// TestWithADaemon: what only a daemon knows, and its own absence, are found too.
-func TestWithADaemon(t *testing.T) {
+// TestDoctor_Units: units that are installed and not enabled are found. Those of
+// the machine itself are out of sight.
+func TestDoctor_Units(t *testing.T) {
+	t.Parallel()
+	need.MountNamespace(t)
 	s := newSystem(t)
-	found := s.examine("daemon")
-	require.Len(t, found, 1)
-	require.Equal(t, "problem", found[0].State)
-	d := programs.Start(t, s.env, "--dbpath", s.db, "--pacman-config", s.conf, "--data-dir", s.path("data"))
-	s.socket = d.Socket
-	require.Eventually(t, func() bool {
-		lib := s.examine("libalpm")
-		return len(lib) == 1 && lib[0].State == "problem" // there is no worker beside these programs
-	}, 15*time.Second, 100*time.Millisecond)
-	require.Equal(t, "ok", s.examine("daemon")[0].State)
-	require.Equal(t, "ok", s.examine("status file")[0].State)
-	require.Equal(t, "ok", s.examine("socket")[0].State)
+	const hide = `
+for dir in /etc/systemd/user /usr/local/lib/systemd/user /usr/lib/systemd/user; do
+	[ ! -d $dir ] || mount -t tmpfs none $dir || exit
+done
+exec "$@"
+`
+	units := func() check {
+		t.Helper()
+		r := s.Tool("unshare", slices.Concat([]string{"--mount", "--map-root-user", "sh", "-c", hide, "sh", s.Program("omg")}, command(s))...)
+		found := read(s, r, "units")
+		require.Len(t, found, 1)
+		return found[0]
+	}
+	require.Equal(t, "unknown", units().State)
+	own := s.Path(".config", "systemd", "user")
+	harness.Write(t, filepath.Join(own, "omgd.socket"), "[Socket]\n")
+	c := units()
+	require.Equal(t, "problem", c.State)
+	require.Contains(t, c.Found, "not enabled")
+	harness.Write(t, filepath.Join(own, "sockets.target.wants", "omgd.socket"), "")
+	require.Equal(t, "ok", units().State)
 }
 
-// TestADataDirectoryThatCannotBeMade: one that is not there yet is well only where it can be made.
-func TestADataDirectoryThatCannotBeMade(t *testing.T) {
+// TestDoctor_Daemon: what only a daemon knows, and its own absence, are found too.
+func TestDoctor_Daemon(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
-	require.NoError(t, os.Chmod(s.home, 0o755))
-	require.NoError(t, os.Mkdir(s.path("closed"), 0o555))
-	require.NoError(t, os.Mkdir(s.path("open"), 0o755))
-	require.NoError(t, os.Chmod(s.path("open"), 0o777))
+	s.Bin = s.Path("bin") // without a worker for libalpm
+	harness.CopyPrograms(t, s.Bin)
+	found := examine(s, "daemon")
+	require.Len(t, found, 1)
+	require.Equal(t, "problem", found[0].State)
+	s.Start()
+	harness.Await(t, func() bool {
+		found = examine(s, "libalpm")
+		return len(found) == 1 && found[0].State == "problem"
+	}, "libalpm's worker is missed: %v", &found)
+	harness.Await(t, func() bool {
+		found = examine(s, "status file")
+		return len(found) == 1 && found[0].State == "ok"
+	}, "the status file is there: %v", &found)
+	require.Equal(t, "ok", examine(s, "daemon")[0].State)
+	require.Equal(t, "ok", examine(s, "socket")[0].State)
+}
+
+// TestDoctor_NoDataDirectory: one that is not there yet is well only where it can
+// be made.
+func TestDoctor_NoDataDirectory(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	require.NoError(t, os.Mkdir(s.Path("closed"), 0o555))
+	require.NoError(t, os.Mkdir(s.Path("open"), 0o755))
+	require.NoError(t, os.Chmod(s.Path("open"), 0o777))
 	state := func(dir string) check {
-		cmd := exec.Command(filepath.Join(programs.Dir(t), "omg"), "doctor", "--json", "--no-daemon", "--dbpath", s.db, "--pacman-config", s.conf, "--data-dir", dir)
-		cmd.Env, cmd.Dir = s.env, "/"
-		if os.Getuid() == 0 { // who may write everywhere
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		t.Helper()
+		user := s.For(t)
+		user.Data = dir
+		if user.UID == 0 { // who may write everywhere
+			user.UID = 65534
 		}
-		out, err := cmd.Output()
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) {
-			require.NoError(t, err)
-		}
-		var all struct{ Checks []check }
-		require.NoError(t, json.Unmarshal(out, &all))
-		i := slices.IndexFunc(all.Checks, func(c check) bool { return c.Name == "data directory" })
-		require.GreaterOrEqual(t, i, 0)
-		return all.Checks[i]
+		found := read(s, user.Run("omg", command(user, "--no-daemon")...), "data directory")
+		require.Len(t, found, 1)
+		return found[0]
 	}
-	require.Equal(t, "ok", state(s.path("open/a/b")).State)
-	c := state(s.path("closed/a/b"))
+	require.Equal(t, "ok", state(s.Path("open/a/b")).State)
+	r := s.Run("omg-index", append([]string{"build", "-o", s.Path("open/a/repos.omgidx")}, s.Databases()...)...)
+	require.Equal(t, 3, r.Code, "nobody else makes it: %s", r.Stderr)
+	c := state(s.Path("closed/a/b"))
 	require.Equal(t, "problem", c.State)
-	require.Equal(t, s.path("closed")+": permission denied", c.Found)
+	require.Equal(t, s.Path("closed")+": permission denied", c.Found)
 }
