@@ -12,77 +12,40 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/programs"
-	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
 )
 
-func TestMain(m *testing.M) { programs.Main(m) }
-
-// world is a generated system with an omgd.
-type world struct {
-	home, db string
-	args     []string
-	env      []string
-}
-
-func newWorld(t *testing.T, env ...string) *world {
-	t.Helper()
-	w := &world{home: t.TempDir()}
-	w.db = filepath.Join(w.home, "db")
-	require.NoError(t, fixture.Write(w.db, fixture.Options{Packages: 200, Seed: 4, Installed: 30}))
-	conf := filepath.Join(w.home, "pacman.conf")
-	require.NoError(t, os.WriteFile(conf, []byte("[core]\n[extra]\n[multilib]\n"), 0o644))
-	w.env = programs.Env(w.home, env...)
-	w.args = []string{"--dbpath", w.db, "--pacman-config", conf, "--data-dir", filepath.Join(w.home, "data")}
-	return w
-}
-
-// start starts omgd and waits until it answers.
-func (w *world) start(t *testing.T) *programs.Daemon {
-	t.Helper()
-	d := programs.Start(t, w.env, w.args...)
-	require.Eventually(t, func() bool { return w.omg(t, d, "explicit").Code == 0 }, 10*time.Second, 20*time.Millisecond)
-	return d
-}
-
-func (w *world) omg(t *testing.T, d *programs.Daemon, args ...string) programs.Result {
-	t.Helper()
-	return programs.Run(t, w.env, "omg", append([]string{"--socket", d.Socket}, args...)...)
-}
-
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Skipf("there is no %s: make deps installs it", name)
-	}
-	return path
-}
+func TestMain(m *testing.M) { harness.MainParallel(m, "4") }
 
 func TestMetrics(t *testing.T) {
-	promtool := tool(t, "promtool")
-	w := newWorld(t)
-	d := w.start(t)
-	w.omg(t, d, "search", "lib")
-	w.omg(t, d, "search", "lib")
-	w.omg(t, d, "search", "repo:nope", "zebra")
-	r := w.omg(t, d, "metrics")
+	t.Parallel()
+	promtool := need.Program(t, "promtool")
+	s := harness.New(t)
+	d := s.Start()
+	d.Omg("search", "lib")
+	d.Omg("search", "lib")
+	d.Omg("search", "repo:nope", "zebra")
+	var r harness.Result
+	harness.Await(t, func() bool { // a request is counted when its answer is under way
+		r = d.Omg("metrics")
+		return strings.Contains(r.Stdout, `omg_request_duration_seconds_count{operation="search"} 3`+"\n")
+	}, "three searches are counted in %s", func() string { return r.Stdout + r.Stderr })
 	require.Zero(t, r.Code, r.Stderr)
 	check := exec.Command(promtool, "check", "metrics")
 	check.Stdin = strings.NewReader(r.Stdout)
-	said, err := check.CombinedOutput()
-	require.NoError(t, err, string(said))
-	require.Empty(t, string(said), "promtool has nothing to say")
+	says, err := check.CombinedOutput()
+	require.NoError(t, err, string(says))
+	require.Empty(t, string(says), "promtool has nothing to say")
 	for _, line := range []string{
-		`omg_cache_hits_total{cache="search"} 1`, `omg_errors_total{kind="invalid"} 1`, `omg_packages{count="installed"} 30`,
-		`omg_index_packages 200`, `omg_source_ok{source="core",state="ok"} 1`, `omg_request_duration_seconds_count{operation="search"} 3`,
+		`omg_cache_hits_total{cache="search"} 1`, `omg_errors_total{kind="invalid"} 1`, `omg_packages{count="installed"} 20`,
+		`omg_index_packages 200`, `omg_source_ok{source="core",state="ok"} 1`,
 	} {
 		require.Contains(t, r.Stdout, line+"\n")
 	}
@@ -90,9 +53,9 @@ func TestMetrics(t *testing.T) {
 	require.Regexp(t, `omg_build_info\{version="[^"]+"\} 1`, r.Stdout)
 	require.NotContains(t, r.Stdout, "zebra", "no query is named")
 
-	rules := filepath.Join(programs.Root(t), "packaging", "prometheus", "omg.rules.yml")
-	said, err = exec.Command(promtool, "check", "rules", rules).CombinedOutput()
-	require.NoError(t, err, string(said))
+	rules := filepath.Join(harness.Root(t), "packaging", "prometheus", "omg.rules.yml")
+	says, err = exec.Command(promtool, "check", "rules", rules).CombinedOutput()
+	require.NoError(t, err, string(says))
 
 	// What rules and dashboard ask for is there.
 	names := regexp.MustCompile(`omg_[a-z_]+`)
@@ -102,9 +65,7 @@ func TestMetrics(t *testing.T) {
 	}
 	asked := 0
 	for _, file := range []string{rules, filepath.Join(filepath.Dir(rules), "omg-dashboard.json")} {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		for _, n := range names.FindAllString(string(text), -1) {
+		for _, n := range names.FindAllString(string(harness.Read(t, file)), -1) {
 			require.True(t, known[n], "%s asks for %s", file, n)
 			asked++
 		}
@@ -112,119 +73,133 @@ func TestMetrics(t *testing.T) {
 	require.Greater(t, asked, 10)
 }
 
-// TestScrape has a real Prometheus server scrape omgd, and others refused.
-func TestScrape(t *testing.T) {
-	prometheus := tool(t, "prometheus")
-	port := freePort(t)
-	address := fmt.Sprintf("127.0.0.1:%d", port)
-	w := newWorld(t, "OMG_METRICS_ADDRESS="+address)
-	w.start(t)
-
-	get := func(host string) (int, string) {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/metrics", nil)
+// onPort starts a program that listens on an address and waits until it is ready.
+// Where somebody else took the port meanwhile it takes another one.
+func onPort(t *testing.T, start func(address string) *harness.Process, ready func(address string) bool) (address string) {
+	t.Helper()
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
-		req.Host = host
-		resp, err := http.DefaultClient.Do(req)
-		require.NoError(t, err)
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		require.NoError(t, err)
-		return resp.StatusCode, string(body)
+		address = l.Addr().String()
+		require.NoError(t, l.Close())
+		p := start(address)
+		harness.Await(t, func() bool { return !p.Running() || ready(address) }, "%q is ready: %s", p.Cmd.Args, p.Stderr)
+		if p.Running() {
+			return address
+		}
+		require.Contains(t, p.Stderr(), "address already in use")
 	}
-	code, body := get(address)
+}
+
+// get asks over HTTP, and returns 0 where nobody answers.
+func get(t *testing.T, client *http.Client, url, host string) (code int, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	req.Host = host
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(b)
+}
+
+// TestMetrics_Scraped has a real Prometheus server scrape omgd, and others
+// refused.
+func TestMetrics_Scraped(t *testing.T) {
+	t.Parallel()
+	prometheus := need.Program(t, "prometheus")
+	s := harness.New(t)
+	address := onPort(t, func(address string) *harness.Process {
+		next := s.With("OMG_METRICS_ADDRESS=" + address)
+		return harness.Start(t, next.Command("omgd", append(next.Files(), "--foreground")...))
+	}, func(address string) bool {
+		_, body := get(t, http.DefaultClient, "http://"+address+"/metrics", address)
+		return strings.Contains(body, "omg_index_packages 200\n")
+	})
+	code, body := get(t, http.DefaultClient, "http://"+address+"/metrics", address)
 	require.Equal(t, http.StatusOK, code)
 	require.Contains(t, body, "omg_index_packages 200\n")
-	code, body = get("evil.example.org")
+	code, body = get(t, http.DefaultClient, "http://"+address+"/metrics", "evil.example.org")
 	require.Equal(t, http.StatusForbidden, code)
 	require.NotContains(t, body, "omg_")
 
-	config := filepath.Join(w.home, "prometheus.yml")
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil,
-		"global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs: [{job_name: omg, static_configs: [{targets: ['%s']}]}]\n", address), 0o644))
-	web := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	cmd := exec.Command(prometheus, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(w.home, "tsdb"), "--web.listen-address="+web, "--log.level=error")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+	config := s.Path("prometheus.yml")
+	harness.Write(t, config, fmt.Sprintf(
+		"global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs: [{job_name: omg, static_configs: [{targets: ['%s']}]}]\n", address))
+	tsdb := 0
+	web := onPort(t, func(web string) *harness.Process {
+		tsdb++
+		return harness.Start(t, s.Command(prometheus, "--config.file="+config, "--storage.tsdb.path="+s.Path(fmt.Sprint("tsdb", tsdb)),
+			"--web.listen-address="+web, "--log.level=error"))
+	}, func(web string) bool { // ours, and no other one
+		code, body := get(t, http.DefaultClient, "http://"+web+"/api/v1/status/config", web)
+		return code == http.StatusOK && strings.Contains(body, address)
 	})
 	var answer struct {
 		Data struct {
 			Result []struct{ Value []any }
 		}
 	}
-	require.Eventually(t, func() bool {
-		resp, err := http.Get("http://" + web + "/api/v1/query?query=omg_index_packages")
-		if err != nil {
-			return false
-		}
-		defer resp.Body.Close()
-		return json.NewDecoder(resp.Body).Decode(&answer) == nil && len(answer.Data.Result) == 1
-	}, 30*time.Second, 100*time.Millisecond, "the series is there")
+	harness.Await(t, func() bool {
+		code, body := get(t, http.DefaultClient, "http://"+web+"/api/v1/query?query=omg_index_packages", web)
+		return code == http.StatusOK && json.Unmarshal([]byte(body), &answer) == nil && len(answer.Data.Result) == 1
+	}, "the series is there")
 	require.Equal(t, "200", answer.Data.Result[0].Value[1])
 }
 
-// TestSocketOfMetrics serves them on a socket that only the owner can open.
-func TestSocketOfMetrics(t *testing.T) {
-	dir, err := os.MkdirTemp("", "omg-metrics-")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	path := filepath.Join(dir, "m.sock")
-	w := newWorld(t, "OMG_METRICS_ADDRESS="+path)
-	w.start(t)
+// over is a client of a socket.
+func over(t *testing.T, path string) *http.Client {
+	t.Helper()
 	fi, err := os.Stat(path)
 	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), fi.Mode().Perm())
-	client := http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
-	defer client.CloseIdleConnections()
-	resp, err := client.Get("http://omg/metrics")
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.Contains(t, string(body), "omg_build_info")
+	require.Equal(t, os.FileMode(0o600), fi.Mode().Perm(), "only the owner can open it")
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// TestMetrics_Socket serves them on a socket that only the owner can open.
+func TestMetrics_Socket(t *testing.T) {
+	t.Parallel()
+	s := harness.New(t)
+	path := s.Path("m.sock")
+	s.With("OMG_METRICS_ADDRESS=" + path).Launch()
+	code, body := get(t, over(t, path), "http://omg/metrics", "omg")
+	require.Equal(t, http.StatusOK, code)
+	require.Contains(t, body, "omg_build_info")
 }
 
 // TestProfiles serves Go's profiles on a socket that only the owner can open.
 func TestProfiles(t *testing.T) {
-	dir, err := os.MkdirTemp("", "omg-pprof-")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	path := filepath.Join(dir, "p.sock")
-	w := newWorld(t, "OMG_DEBUG_PPROF="+path)
-	d := w.start(t)
-	fi, err := os.Stat(path)
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), fi.Mode().Perm())
-	client := http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
-	resp, err := client.Get("http://omg/debug/pprof/goroutine?debug=1")
-	require.NoError(t, err)
-	body, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	require.Contains(t, string(body), "goroutine profile")
-	client.CloseIdleConnections()
-	d.Stop(t)
+	t.Parallel()
+	s := harness.New(t)
+	path := s.Path("p.sock")
+	d := s.With("OMG_DEBUG_PPROF=" + path).Launch()
+	code, body := get(t, over(t, path), "http://omg/debug/pprof/goroutine?debug=1", "omg")
+	require.Equal(t, http.StatusOK, code)
+	require.Contains(t, body, "goroutine profile")
+	d.Stop()
 	require.NoFileExists(t, path)
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // TestHealth has parts fail and come back.
 func TestHealth(t *testing.T) {
-	w := newWorld(t)
-	r := programs.Run(t, w.env, "omg", "--socket", filepath.Join(w.home, "none"), "health")
+	t.Parallel()
+	s := harness.New(t)
+	s.Bin = s.Path("bin") // without a worker for libalpm
+	harness.CopyPrograms(t, s.Bin)
+	r := s.Run("omg", "--socket", s.Path("none"), "health")
 	require.Equal(t, 3, r.Code, "nobody answers")
 
-	d := w.start(t)
+	d := s.Start()
 	component := func(name string) (state, why string) {
+		t.Helper()
 		var all struct {
 			State      string
 			Components []struct {
@@ -232,7 +207,7 @@ func TestHealth(t *testing.T) {
 				Since            int64
 			}
 		}
-		r := w.omg(t, d, "health", "--json")
+		r := d.Omg("health", "--json")
 		require.NoError(t, json.Unmarshal([]byte(r.Stdout), &all), r.Stderr)
 		for _, c := range all.Components {
 			require.NotZero(t, c.Since)
@@ -246,38 +221,40 @@ func TestHealth(t *testing.T) {
 	require.Equal(t, "ok", state, why)
 	state, _ = component("store")
 	require.Equal(t, "ok", state)
-	require.Eventually(t, func() bool { state, _ := component("libalpm"); return state == "degraded" }, 10*time.Second, 50*time.Millisecond,
-		"there is no worker beside these programs")
-	require.Equal(t, 6, w.omg(t, d, "health").Code)
-	require.Equal(t, []string{"socket", "index", "refresh", "libalpm", "store"}, w.omg(t, d, "health", "-q").Lines())
+	harness.Await(t, func() bool { state, _ := component("libalpm"); return state == "degraded" }, "libalpm's worker is missed")
+	require.Equal(t, 6, d.Omg("health").Code)
+	require.Equal(t, []string{"socket", "index", "refresh", "libalpm", "store"}, d.Omg("health", "-q").Lines())
 
-	db := filepath.Join(w.db, "sync", "extra.db")
-	whole, err := os.ReadFile(db)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(db, whole[:len(whole)/2], 0o644))
-	require.Eventually(t, func() bool {
-		state, why := component("index")
+	whole := harness.Read(t, s.Sync("extra"))
+	harness.Write(t, s.Sync("extra"), whole[:len(whole)/2])
+	harness.Await(t, func() bool {
+		state, why = component("index")
 		return state == "degraded" && strings.Contains(why, "extra")
-	}, 15*time.Second, 100*time.Millisecond, "a damaged database is named")
-	require.NoError(t, os.WriteFile(db, whole, 0o644))
-	require.Eventually(t, func() bool { state, _ := component("index"); return state == "ok" }, 20*time.Second, 100*time.Millisecond)
+	}, "a damaged database is named, not %s", func() string { return state + " " + why })
+	harness.Write(t, s.Sync("extra"), whole)
+	harness.Await(t, func() bool { state, why = component("index"); return state == "ok" }, "the index is well again, not %s", func() string { return why })
 }
 
-// What is asked of the daemon itself has nothing to do with which databases the command line names.
-func TestQuestionsAboutTheDaemonReachIt(t *testing.T) {
-	w := newWorld(t)
-	d := w.start(t)
-	env := append(append([]string{}, w.env...), "OMG_SOCKET_PATH="+d.Socket)
+// TestAdministration_OtherDatabases: what is asked of the daemon itself has
+// nothing to do with which databases the command line names.
+func TestAdministration_OtherDatabases(t *testing.T) {
+	t.Parallel()
+	s := harness.New(t)
+	d := s.Start()
+	other := t.TempDir()
+	omg := func(args ...string) harness.Result {
+		t.Helper()
+		return s.With("OMG_SOCKET_PATH="+d.Socket).Run("omg", slices.Concat([]string{"--dbpath", other, "--pacman-config", s.Conf}, args)...)
+	}
 	for _, c := range []struct{ command, want string }{
 		{"metrics", "omg_build_info"}, {"refresh", "refreshed"}, {"cache clear", "forgotten"}, {"daemon log-level", "info"},
 	} {
-		args := append([]string{"--dbpath", t.TempDir()}, strings.Fields(c.command)...)
-		r := programs.Run(t, env, "omg", args...)
+		r := omg(strings.Fields(c.command)...)
 		require.Zero(t, r.Code, "%s: %s", c.command, r.Stderr)
 		require.Contains(t, r.Stdout, c.want)
 	}
-	r := programs.Run(t, env, "omg", "--dbpath", t.TempDir(), "health") // 0 or 6, as the machine has a libalpm or not
+	r := omg("health") // 0 or 6, as the machine has a libalpm or not
 	require.Contains(t, r.Stdout, "socket: ok", r.Stderr)
-	r = programs.Run(t, env, "omg", "--dbpath", t.TempDir(), "explicit")
+	r = omg("explicit")
 	require.Equal(t, 3, r.Code, "omgd answered for databases that it does not have: %s", r.Stdout)
 }
