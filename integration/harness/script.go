@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -17,12 +18,14 @@ import (
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/pidfile"
 )
 
 // Scripts runs the txtar scripts of a directory: a topic a file, the situations
-// of a shell user. A script that starts an omgd, or that does not ask omg, is run
-// once. Any other is run three times, for each Way to an answer: omg has to say
-// the same.
+// of a shell user. A script that has a line "omgd" or "omg daemon", or that does not
+// ask omg, is run once. Any other is run three times, for each Way to an answer: omg
+// has to say the same.
 //
 // Commands besides testscript's own:
 //
@@ -75,7 +78,7 @@ func Scripts(t *testing.T, dir string) {
 }
 
 var (
-	startsDaemon = regexp.MustCompile(`(?m)^omgd\b`)
+	startsDaemon = regexp.MustCompile(`(?m)^(omgd|omg daemon)\b`)
 	stops        = regexp.MustCompile(`(?m)^stop\b`)
 	asks         = regexp.MustCompile(`(?m)^!? *((exits|fails) [0-9]+ |await ('[^']*'|\S+) )?omg |^same `)
 )
@@ -86,6 +89,7 @@ func runScripts(t *testing.T, files []string, way string) {
 		Setup: func(env *testscript.Env) error {
 			x := &script{System: New(env.T().(testing.TB), NoDatabases()), way: way}
 			x.Dir = env.WorkDir
+			env.Defer(x.end)
 			env.Values[scriptKey{}] = x
 			env.Vars = append(env.Vars, x.Env...)
 			env.Vars = append(env.Vars, "HOME="+env.WorkDir, "DB="+x.DB, "CONF="+x.Conf, "DATA="+x.Data, "PATH="+x.Bin+":"+os.Getenv("PATH"))
@@ -120,6 +124,13 @@ type script struct {
 	ownConfig bool
 	daemon    *Daemon  // nil while none runs
 	asking    []string // flags of omg for the way; nil where it must be prepared
+}
+
+// end ends an omgd that a script has put into the background.
+func (x *script) end() {
+	if pid, err := pidfile.Read(x.Path("omgd.pid"), paths.Process()); err == nil && x.daemon == nil {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
 }
 
 func of(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
