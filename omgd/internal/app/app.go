@@ -93,7 +93,7 @@ func run(c *cli.Context) error {
 	if !c.Bool("foreground") && !o.copied {
 		return background(ctx, o, c.App.ErrWriter)
 	}
-	unix.Umask(unix.Umask(0o777) | 0o022) // nobody else writes what we make
+	unix.Umask(unix.Umask(0o777)&0o077 | 0o022) // nobody else writes what we make, and we always can
 	d, err := start(o)
 	if err == nil {
 		err = d.serve(ctx, stop)
