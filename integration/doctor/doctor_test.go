@@ -166,7 +166,7 @@ exec "$@"
 	require.Equal(t, "ok", units().State)
 }
 
-// TestDoctor_Daemon: what only a daemon knows, and its own absence, are found too.
+// TestDoctor_Daemon: faults that only a daemon knows of are found, and its absence.
 func TestDoctor_Daemon(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

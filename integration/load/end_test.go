@@ -79,7 +79,7 @@ func TestLoad_End(t *testing.T) {
 	t.Logf("%d ends; %d requests answered, %d refused because of the end", ends, all.answered.Load(), all.refused.Load())
 }
 
-// counts are what became of requests and clients.
+// counts are of requests, by their outcome, and of clients.
 type counts struct {
 	answered, refused atomic.Int64
 	connected, told   atomic.Int64 // clients, and those of them that were told of the end

@@ -17,8 +17,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// usage is what a daemon has in use that nobody asks: live objects of the heap and
-// their bytes, goroutines, and kB of anonymous memory.
+// usage is of an idle daemon: live objects of the heap and their bytes, goroutines,
+// and kB of anonymous memory.
 type usage struct{ objects, bytes, goroutines, resident int }
 
 // usageOf waits until a daemon serves no connection but its debug socket's, and

@@ -57,7 +57,7 @@ func TestMetrics(t *testing.T) {
 	says, err = exec.Command(promtool, "check", "rules", rules).CombinedOutput()
 	require.NoError(t, err, string(says))
 
-	// What rules and dashboard ask for is there.
+	// All metrics of the rules and the dashboard are there.
 	names := regexp.MustCompile(`omg_[a-z_]+`)
 	known := map[string]bool{"omg_vulnerabilities": true, "omg_fetches_total": true} // while a tracker is asked
 	for _, n := range names.FindAllString(r.Stdout, -1) {
@@ -235,8 +235,8 @@ func TestHealth(t *testing.T) {
 	harness.Await(t, func() bool { state, why = component("index"); return state == "ok" }, "the index is well again, not %s", func() string { return why })
 }
 
-// TestAdministration_OtherDatabases: what is asked of the daemon itself has
-// nothing to do with which databases the command line names.
+// TestAdministration_OtherDatabases: a question about the daemon itself reaches it
+// though the command line names other databases.
 func TestAdministration_OtherDatabases(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)

@@ -63,8 +63,8 @@ func squat(t *testing.T, uid int, path string) {
 	})
 }
 
-// TestSocket_Attacked: another user, who can write to the directory that the socket is to
-// lie in or to one on the way, gets nothing.
+// TestSocket_Attacked: another user gains nothing by writing to the socket's
+// directory or to one on the way.
 func TestSocket_Attacked(t *testing.T) {
 	need.Root(t)
 	own := func(t *testing.T, path string, uid int) { require.NoError(t, os.Lchown(path, uid, uid)) }

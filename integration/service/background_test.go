@@ -34,7 +34,7 @@ func end(t *testing.T, pid int) {
 func TestBackground(t *testing.T) {
 	need.Terminal(t)
 	s := newSystem(t)
-	// On a terminal, and with a file open that is nobody's business.
+	// On a terminal, and with a file open that omgd must not keep.
 	terminal, side, err := pty.Open()
 	require.NoError(t, err)
 	defer terminal.Close()
@@ -49,7 +49,7 @@ func TestBackground(t *testing.T) {
 	r := p.Wait()
 	require.Zero(t, r.Code, r.Stderr)
 	require.Empty(t, r.Stderr)
-	require.NoError(t, ping(s.Socket()), "it answers when the one who started it has returned")
+	require.NoError(t, ping(s.Socket()), "it answers when the start has returned")
 	first := pid(s)
 	killLater(t, first)
 	_ = side.Close()
@@ -84,8 +84,8 @@ func TestBackground(t *testing.T) {
 	require.Empty(t, left(s))
 }
 
-// TestBackground_Fails: who starts it reads why, and exit code 1 says that it
-// does not run.
+// TestBackground_Fails: the user reads why, and exit code 1 says that it does not
+// run.
 func TestBackground_Fails(t *testing.T) {
 	s := newSystem(t)
 	harness.Write(t, s.Socket(), "mine")

@@ -26,8 +26,8 @@ func TestConfig_Memory(t *testing.T) {
 	require.Zero(t, cleared.Cleared, "there is no room for any answer")
 }
 
-// TestConfig_Shown: what omg config shows is a file that omgd accepts. What else
-// the command prints, scripts/testdata/config.txtar has.
+// TestConfig_Shown: omg config shows a file that omgd accepts. For its other output
+// see scripts/testdata/config.txtar.
 func TestConfig_Shown(t *testing.T) {
 	s := newSystem(t)
 	show := func(args ...string) harness.Result {
@@ -64,8 +64,9 @@ func TestConfig_NoFiles(t *testing.T) {
 	require.NotContains(t, r.Stdout, "null")
 }
 
-// TestConfig_Reload: SIGHUP has the configuration read again. What can be changed
-// is, without an interruption; what cannot is named; a wrong one changes nothing.
+// TestConfig_Reload: SIGHUP has the configuration read again. Settings that can be
+// changed are, without an interruption; others are named; a wrong file changes
+// nothing.
 func TestConfig_Reload(t *testing.T) {
 	s := newSystem(t)
 	m := newManager(s)
@@ -141,7 +142,7 @@ func TestConfig_LogLevel(t *testing.T) {
 	require.Equal(t, 2, r.Code)
 	require.Contains(t, r.Stderr, `"loud" is no level`)
 	d.Stop()
-	require.NotContains(t, d.Stderr(), "words", "what is asked is nobody's business")
+	require.NotContains(t, d.Stderr(), "words", "a query is not logged")
 }
 
 // TestConfig_Wrong: it stops the start, and says where the mistake is.

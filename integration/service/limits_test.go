@@ -27,7 +27,7 @@ func pingOn(t *testing.T, nc net.Conn) *wire.Error {
 	t.Helper()
 	b, err := wire.AppendRequest(nil, 1, wire.OpPing, nil)
 	require.NoError(t, err)
-	_, _ = nc.Write(b) // one who is refused may not get to write it
+	_, _ = nc.Write(b) // a refused peer may not get to write it
 	return hear(t, nc).Err
 }
 

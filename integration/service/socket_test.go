@@ -98,7 +98,7 @@ func TestSocket_Umasks(t *testing.T) {
 }
 
 // TestSocket_Places: the flag is before the environment, and that before the
-// runtime directory, for the daemon and for the one who asks.
+// runtime directory, for the daemon and for the client.
 func TestSocket_Places(t *testing.T) {
 	system := newSystem(t)
 	for _, c := range []struct {
@@ -155,7 +155,7 @@ func TestSocket_OneOfTwo(t *testing.T) {
 	}
 }
 
-// TestSocket_Stale: what a killed daemon left is in nobody's way.
+// TestSocket_Stale: files of a killed daemon do not hinder the next one.
 func TestSocket_Stale(t *testing.T) {
 	s := newSystem(t)
 	d := s.Launch()
@@ -173,7 +173,7 @@ func TestSocket_Stale(t *testing.T) {
 	require.Empty(t, left(s))
 }
 
-// TestSocket_Occupied: whatever else lies in the place of the socket stays.
+// TestSocket_Occupied: anything else in the place of the socket stays.
 func TestSocket_Occupied(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(t *testing.T, socket string)
@@ -209,7 +209,7 @@ func TestSocket_Occupied(t *testing.T) {
 	}
 }
 
-// listing is what a directory has, but for omgd's data.
+// listing describes the files of a directory, but for omgd's data.
 func listing(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -11,7 +11,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// everybody's daemon, and what its users may type.
+// system are shell functions: the daemon of all users, and commands of each user.
 const system = `
 as() { user=$1; shift; setpriv --reuid "$user" --regid "$user" --init-groups env -u XDG_RUNTIME_DIR HOME=/tmp "$@"; }
 says() { name=$1; shift; code=0; out=$("$@" 2>&1) || code=$?; echo "$name: $code: $(echo "$out" | head -n 1)"; }
@@ -23,8 +23,8 @@ stop() { kill $daemon; code=0; wait $daemon || code=$?; echo "ended: $code"; }
 unset XDG_RUNTIME_DIR
 `
 
-// TestSystem: one daemon serves several users from the system's places, and each
-// may do what is his to do.
+// TestSystem: one daemon serves several users from the system's places, within the
+// rights of each.
 func TestSystem(t *testing.T) {
 	t.Parallel()
 	r := machine(newSystem(t), system+`

@@ -139,7 +139,7 @@ func TestActivation(t *testing.T) {
 	d := activate(s)
 	require.NoError(t, os.Chmod(d.Socket, 0o640))
 	before := listing(t, s.Home)
-	require.NoError(t, ping(d.Socket), "the first who connects starts it and is answered")
+	require.NoError(t, ping(d.Socket), "the first connection starts it and is answered")
 	require.Equal(t, d.PID(), pid(s))
 	d.AwaitReady()
 	second := harness.Run(t, foreground(s))
@@ -157,8 +157,8 @@ func given(t *testing.T, cmd *exec.Cmd, number string, files ...*os.File) *exec.
 	return throughShell(t, cmd, "LISTEN_FDS="+number+" LISTEN_PID=$$")
 }
 
-// TestActivation_Again: the service manager keeps the socket. Who connects between
-// two daemons waits for the second.
+// TestActivation_Again: the service manager keeps the socket. A connection that is
+// made between two daemons waits for the second.
 func TestActivation_Again(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -177,7 +177,7 @@ func TestActivation_Again(t *testing.T) {
 	}
 }
 
-// TestActivation_Refused: what is no unix socket that listens is no socket for us.
+// TestActivation_Refused: nothing but one listening unix stream socket is taken.
 func TestActivation_Refused(t *testing.T) {
 	s := newSystem(t)
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
