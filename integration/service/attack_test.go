@@ -17,9 +17,12 @@ import (
 // asUser runs f on a thread of its own that has become another user.
 func asUser(t *testing.T, uid int, f func() error) {
 	t.Helper()
-	done := make(chan error)
+	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		// The thread is nobody else's any more, and stays: with its end the programs
+		// would end that it has started (Pdeathsig).
+		runtime.LockOSThread()
+		defer func() { select {} }()
 		for _, call := range [][2]uintptr{{unix.SYS_SETGROUPS, 0}, {unix.SYS_SETRESGID, uintptr(uid)}, {unix.SYS_SETRESUID, uintptr(uid)}} {
 			third := call[1]
 			if call[0] == unix.SYS_SETGROUPS {
@@ -66,6 +69,7 @@ func squat(t *testing.T, uid int, path string) {
 // TestSocket_Attacked: another user gains nothing by writing to the socket's
 // directory or to one on the way.
 func TestSocket_Attacked(t *testing.T) {
+	t.Parallel()
 	need.Root(t)
 	own := func(t *testing.T, path string, uid int) { require.NoError(t, os.Lchown(path, uid, uid)) }
 	for name, c := range map[string]struct {
@@ -147,6 +151,7 @@ func TestSocket_Attacked(t *testing.T) {
 // own, to and fro, while daemons start. None lives, and none leaves anything in
 // his.
 func TestSocket_SwappedParent(t *testing.T) {
+	t.Parallel()
 	need.Root(t)
 	s := systemOf(t, alice)
 	home := filepath.Join(shared(s), "home")
@@ -186,6 +191,7 @@ func TestSocket_SwappedParent(t *testing.T) {
 // TestClient_SquattedSocket: a client does not believe a socket that another user
 // listens on; it says so and answers without.
 func TestClient_SquattedSocket(t *testing.T) {
+	t.Parallel()
 	need.Root(t)
 	s := systemOf(t, alice)
 	socket := filepath.Join(shared(s), "omg.sock")
