@@ -32,6 +32,7 @@ func end(t *testing.T, pid int) {
 }
 
 func TestBackground(t *testing.T) {
+	t.Parallel()
 	need.Terminal(t)
 	s := newSystem(t)
 	// On a terminal, and with a file open that omgd must not keep.
@@ -87,6 +88,7 @@ func TestBackground(t *testing.T) {
 // TestBackground_Fails: the user reads why, and exit code 1 says that it does not
 // run.
 func TestBackground_Fails(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	harness.Write(t, s.Socket(), "mine")
 	r := s.Run("omgd", s.Files()...)
@@ -102,6 +104,7 @@ func TestBackground_Fails(t *testing.T) {
 // TestBackground_RelativePaths: it leaves the directory that it was started in,
 // and its files do not.
 func TestBackground_RelativePaths(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	s.Dir = outside(s, "")
 	home := filepath.Base(s.Home)

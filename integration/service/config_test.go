@@ -17,6 +17,7 @@ import (
 // TestConfig_Memory: with limits as narrow as they may be omgd answers all the
 // same, and keeps no answer.
 func TestConfig_Memory(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	configure(s, "[memory]", `limit = "24MiB"`, `caches = "0"`)
 	d := s.Start()
@@ -29,6 +30,7 @@ func TestConfig_Memory(t *testing.T) {
 // TestConfig_Shown: omg config shows a file that omgd accepts. For its other output
 // see scripts/testdata/config.txtar.
 func TestConfig_Shown(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	show := func(args ...string) harness.Result {
 		t.Helper()
@@ -68,6 +70,7 @@ func TestConfig_NoFiles(t *testing.T) {
 // changed are, without an interruption; others are named; a wrong file changes
 // nothing.
 func TestConfig_Reload(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	m := newManager(s)
 	configure(s, "[log]", `level = "info"`)
@@ -111,6 +114,7 @@ func TestConfig_Reload(t *testing.T) {
 
 // TestConfig_LogLevel: what is logged can be changed while omgd runs.
 func TestConfig_LogLevel(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	omg := func(args ...string) harness.Result {
 		t.Helper()
@@ -147,6 +151,7 @@ func TestConfig_LogLevel(t *testing.T) {
 
 // TestConfig_Wrong: it stops the start, and says where the mistake is.
 func TestConfig_Wrong(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	for line, says := range map[string]string{
 		`level = 7`:      "log.level",

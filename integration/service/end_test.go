@@ -12,6 +12,7 @@ import (
 
 // TestEnd_Signals: SIGTERM and SIGINT end it, and nothing is left.
 func TestEnd_Signals(t *testing.T) {
+	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		s := newSystem(t)
 		d := s.Launch()
@@ -94,6 +95,7 @@ func TestEnd_Timeout(t *testing.T) {
 
 // TestEnd_OtherFiles: what else lies in the runtime directory stays.
 func TestEnd_OtherFiles(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	harness.Write(t, s.Path("other.sock"), "")
 	s.Launch().Stop()

@@ -144,6 +144,7 @@ func (v *victim) requireAlive() {
 // TestManage_WrongPIDFile: a PID file that names another process, or that another
 // user put there, ends nobody.
 func TestManage_WrongPIDFile(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	victim := newVictim(t)
 	file := s.Path("omgd.pid")
@@ -219,6 +220,7 @@ func TestManage_SocketIsGone(t *testing.T) {
 
 // TestManage_Units: where the user's systemd has the units, it is asked.
 func TestManage_Units(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t).With("OMG_SOCKET_PATH=")
 	bin, calls := outside(s, "bin"), outside(s, "calls")
 	require.NoError(t, os.MkdirAll(s.Path("systemd"), 0o755))

@@ -32,6 +32,7 @@ func withUmask(t *testing.T, cmd *exec.Cmd, umask string) *exec.Cmd {
 // TestSocket_Modes watches a start under umask 000: at no moment others may
 // connect, and nothing that omgd makes may be written by others.
 func TestSocket_Modes(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	for range 5 {
 		stop, watched := make(chan struct{}), make(chan struct{})
@@ -82,6 +83,7 @@ func TestSocket_Modes(t *testing.T) {
 // TestSocket_Umasks: the socket and its directory have their modes whatever the
 // umask.
 func TestSocket_Umasks(t *testing.T) {
+	t.Parallel()
 	for _, umask := range []string{"022", "077", "277"} {
 		t.Run(umask, func(t *testing.T) {
 			s := newSystem(t)
@@ -100,6 +102,7 @@ func TestSocket_Umasks(t *testing.T) {
 // TestSocket_Places: the flag is before the environment, and that before the
 // runtime directory, for the daemon and for the client.
 func TestSocket_Places(t *testing.T) {
+	t.Parallel()
 	system := newSystem(t)
 	for _, c := range []struct {
 		name, flag, env, want string
@@ -157,6 +160,7 @@ func TestSocket_OneOfTwo(t *testing.T) {
 
 // TestSocket_Stale: files of a killed daemon do not hinder the next one.
 func TestSocket_Stale(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	d := s.Launch()
 	harness.Await(t, func() bool { return mode(s.Path("omg.status")) != 0 }, "omgd writes its status file")
@@ -175,6 +179,7 @@ func TestSocket_Stale(t *testing.T) {
 
 // TestSocket_Occupied: anything else in the place of the socket stays.
 func TestSocket_Occupied(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		make func(t *testing.T, socket string)
 		says string

@@ -137,6 +137,7 @@ echo "left: $(ls /run/omg)"
 // suffers when one exceeds his. A user who sends a thousand at once gets all of
 // them answered only where omgd takes minutes for them.
 func TestSystem_Rate(t *testing.T) {
+	t.Parallel()
 	need.Root(t)
 	s := harness.New(t) // in a directory that all may enter
 	configure(s, "[limits]", "user_rate = 5")

@@ -71,6 +71,7 @@ func (m *manager) mark(text string) (before []string) {
 
 // TestNotify: systemd hears that omgd is ready, how it goes, and that it ends.
 func TestNotify(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	m := newManager(s)
 	d := s.Serve(foreground(s.With("NOTIFY_SOCKET="+m.path)), s.Socket())
@@ -135,6 +136,7 @@ func listens(path string) bool {
 // TestActivation: the socket of the service manager is taken, never removed or
 // changed, and serves again after a clean end.
 func TestActivation(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	d := activate(s)
 	require.NoError(t, os.Chmod(d.Socket, 0o640))
@@ -179,6 +181,7 @@ func TestActivation_Again(t *testing.T) {
 
 // TestActivation_Refused: nothing but one listening unix stream socket is taken.
 func TestActivation_Refused(t *testing.T) {
+	t.Parallel()
 	s := newSystem(t)
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

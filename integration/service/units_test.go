@@ -49,6 +49,7 @@ func files(t *testing.T, dir string) (all []string) {
 // TestUnits_Verified: systemd finds nothing wrong with the units, and calls those
 // of the system well protected.
 func TestUnits_Verified(t *testing.T) {
+	t.Parallel()
 	analyze := need.Program(t, "systemd-analyze")
 	s := newSystem(t)
 	prefix := installed(s)
@@ -77,6 +78,7 @@ func TestUnits_Verified(t *testing.T) {
 
 // TestUnits_SystemUser: sysusers and tmpfiles make the user and its directories.
 func TestUnits_SystemUser(t *testing.T) {
+	t.Parallel()
 	need.Root(t)
 	sysusers, tmpfiles := need.Program(t, "systemd-sysusers"), need.Program(t, "systemd-tmpfiles")
 	s := newSystem(t)
