@@ -32,6 +32,8 @@ find_missing() {
 	need 'libalpm headers' 'libalpm-dev libarchive-dev libcurl4-openssl-dev libgpgme-dev libssl-dev' pacman alpm
 	need pacman pacman-package-manager pacman have pacman
 	need pacman-conf pacman-package-manager pacman have pacman-conf
+	need vercmp pacman-package-manager pacman have vercmp
+	need fakeroot fakeroot fakeroot have fakeroot
 	need makepkg makepkg pacman have makepkg
 	need repo-add makepkg pacman have repo-add
 	need bsdtar libarchive-tools libarchive have bsdtar
@@ -49,7 +51,13 @@ find_missing() {
 	# Their tools only: no service of theirs is needed, and systemd need not run.
 	need systemd-analyze systemd systemd have systemd-analyze
 	need systemd-socket-activate systemd systemd have systemd-socket-activate
+	need systemctl systemd systemd have systemctl
+	need systemd-sysusers systemd systemd have systemd-sysusers
+	need systemd-tmpfiles systemd systemd have systemd-tmpfiles
 	need setpriv util-linux util-linux have setpriv
+	need setsid util-linux util-linux have setsid
+	need unshare util-linux util-linux have unshare
+	need prometheus prometheus prometheus have prometheus
 	need promtool prometheus prometheus have promtool
 }
 

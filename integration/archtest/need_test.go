@@ -1,0 +1,64 @@
+package archtest
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// everywhere are programs that a machine has on which anything can be built.
+var everywhere = []string{"bash", "cc", "go", "make"}
+
+// TestNeed_Deps: with OMG_REQUIRE=1 a test fails without the program that it needs, so
+// make deps has to install it.
+func TestNeed_Deps(t *testing.T) {
+	script := read(t, "scripts", "deps.sh")
+	asked := 0
+	for _, p := range list(t, "work") {
+		files, err := filepath.Glob(filepath.Join(p.Dir, "*.go"))
+		require.NoError(t, err)
+		for _, path := range files {
+			for _, program := range needed(t, path) {
+				asked++
+				if slices.Contains(everywhere, program) {
+					continue
+				}
+				require.Regexp(t, `(?m) have `+regexp.QuoteMeta(program)+`$`, script, "%s needs %s, which scripts/deps.sh does not install", path, program)
+			}
+		}
+	}
+	require.NotZero(t, asked)
+}
+
+// needed are the programs that a file asks package need for by name.
+func needed(t *testing.T, path string) (programs []string) {
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+	require.NoError(t, err)
+	ast.Inspect(file, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || len(call.Args) < 2 {
+			return true
+		}
+		f, ok := call.Fun.(*ast.SelectorExpr)
+		if ok && f.Sel.Name != "Program" {
+			return true
+		}
+		if id, isIdent := call.Fun.(*ast.Ident); !ok && (!isIdent || id.Name != "Program") {
+			return true
+		}
+		if name, isText := call.Args[1].(*ast.BasicLit); isText {
+			if program, err := strconv.Unquote(name.Value); err == nil {
+				programs = append(programs, program)
+			}
+		}
+		return true
+	})
+	return programs
+}
