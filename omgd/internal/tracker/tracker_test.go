@@ -60,12 +60,6 @@ func (s *web) says(h http.HandlerFunc) {
 	s.answer = h
 }
 
-func (s *web) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.asked)
-}
-
 func (s *web) last() http.Header {
 	s.mu.Lock()
 	defer s.mu.Unlock()
