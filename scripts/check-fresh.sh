@@ -85,6 +85,8 @@ EOF
 # The inner shell has mounts and processes of its own, which end with this script.
 unshare --mount --pid --fork --kill-child bash -euo pipefail -c '
 	dir=$1
+	# A machine has its root mounted, and unshare --mount refuses to work where it is not.
+	mount --bind "$dir" "$dir"
 	mount --bind "$2" "$dir/srv/omg.git" && mount -o remount,bind,ro "$dir/srv/omg.git"
 	mount --bind "$3" "$dir/usr/local/go" && mount -o remount,bind,ro "$dir/usr/local/go"
 	mount -t proc proc "$dir/proc"

@@ -199,10 +199,10 @@ func TestDoctor_NoDataDirectory(t *testing.T) {
 	state := func(dir string) check {
 		t.Helper()
 		user := s.For(t)
-		user.Data = dir
-		if user.UID == 0 { // who may write everywhere
-			user.UID = 65534
+		if user.UID == 0 { // root may write everywhere
+			user = user.As(65534)
 		}
+		user.Data = dir
 		found := read(s, user.Run("omg", command(user, "--no-daemon")...), "data directory")
 		require.Len(t, found, 1)
 		return found[0]

@@ -26,6 +26,7 @@ await() {
 func machine(s *harness.System, script string) harness.Result {
 	s.T.Helper()
 	need.Root(s.T)
+	need.MountNamespace(s.T)
 	unshare := need.Program(s.T, "unshare")
 	need.Program(s.T, "setpriv")
 	const begin = awaiting + `
