@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -29,6 +30,9 @@ type memory struct {
 	interval func() time.Duration
 	state    *state.Holder
 	log      *slog.Logger
+
+	fileMu  sync.Mutex // held while the file is written or removed
+	removed bool       // the daemon ends: the file is not written again
 }
 
 // newMemory opens the store in the data directory. The status file lies beside
@@ -97,7 +101,7 @@ func (m *memory) refreshed() {
 	}
 	file := fileStatus(&r, m.interval())
 	file.System = systemVersions(data.SystemRuntimes)
-	if err := m.write(m.path, file); err != nil {
+	if err := m.writeFile(file); err != nil {
 		m.log.Warn("cannot write the status file", "err", err)
 	}
 }
@@ -164,8 +168,22 @@ func (m *memory) close() {
 	}
 }
 
+// writeFile writes the status file, unless it was removed at the daemon's end: a
+// refresh may still be running then.
+func (m *memory) writeFile(s statusfile.Status) error {
+	m.fileMu.Lock()
+	defer m.fileMu.Unlock()
+	if m.removed {
+		return nil
+	}
+	return m.write(m.path, s)
+}
+
 // forget removes the status file.
 func (m *memory) forget() {
+	m.fileMu.Lock()
+	defer m.fileMu.Unlock()
+	m.removed = true
 	if err := statusfile.Remove(m.path); err != nil {
 		m.log.Warn("cannot remove the status file", "err", err)
 	}
