@@ -1,6 +1,6 @@
-# One list of commands for everybody: people, CI and packages. `make help` shows it.
+# The commands for developers, CI and packagers. `make help` lists them.
 
-# The programs that are installed in bin. Each is a directory of its own name at the root, and a module.
+# The programs that are installed in bin. Each is a module in a directory of the same name.
 PROGRAMS := omg omgd omg-index omg-probe
 
 PREFIX   ?= /usr/local
@@ -8,29 +8,29 @@ DESTDIR  ?=
 FUZZTIME ?= 30s
 FUZZ     ?=
 BENCH    ?=
-# Real databases to measure and compare with; what needs them is left out where they are not.
+# Real databases to measure and compare with. Without them, the steps that need them are skipped.
 CORPUS   ?= $(or $(OMG_CORPUS),../shared/corpus)
-# Flags for the test runner, as in `make test TESTFLAGS=-v`, and the race detector, which RACE= leaves out.
+# Flags for go test, as in `make test TESTFLAGS=-v`, and the race detector, which RACE= disables.
 TESTFLAGS ?=
 RACE      ?= -race
 
-# A release tarball has no .git; it carries a file VERSION instead.
+# A release tarball has no .git, but a file VERSION.
 VERSION ?= $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w -X github.com/omg-arch/omg/shared/version.stamped=$(VERSION)
 
-# Drops a documentation generator from the command line library: smaller, and faster to start.
+# Leaves out the documentation generator of the command line library, for smaller programs that start faster.
 TAGS := urfave_cli_no_docs
-# The worker is the one program that links libalpm. Where libalpm is missing it is built as a stub that says so. Asked when
-# it is needed: make deps may have installed it by then.
+# Only the worker links libalpm. Without libalpm it is built as a stub that returns an error. Evaluated at each use, because
+# make deps may install libalpm.
 ALPM = $(shell pkg-config --cflags libalpm >/dev/null 2>&1 && echo yes)
 comma := ,
 ALL_TAGS = $(TAGS)$(if $(ALPM),$(comma)libalpm)
 
-# go-alpm names two C structs as libalpm 14 and later do. On libalpm 13 this renames them; later it changes nothing.
-# -O2 -g is Go's own default, which the variable would otherwise replace.
+# go-alpm uses the names of two C structs in libalpm 14 and later. This renames them for libalpm 13 and has no effect on
+# later versions. -O2 -g is Go's default, which the variable would otherwise replace.
 export CGO_CFLAGS ?= -O2 -g -D__alpm_list_t=_alpm_list_t -D__alpm_handle_t=_alpm_handle_t
 
-# Tools for `make lint`, pinned by tools/go.mod, built once for each Go version.
+# Tools for `make lint`, pinned in tools/go.mod, built once per Go version.
 TOOLS := build/tools/$(shell go env GOVERSION)
 
 .DEFAULT_GOAL := build
@@ -46,15 +46,15 @@ build: ## Build all programs into bin/
 deps: ## Install what building with libalpm and the tests need (Debian, Ubuntu, Arch)
 	@scripts/deps.sh
 
-# Tests run the programs in OMG_BIN. OMG_SOURCES has go test run them again when any source has changed.
+# Tests run the programs in OMG_BIN. OMG_SOURCES makes go test discard cached results when any source has changed.
 TEST = OMG_BIN='$(CURDIR)/bin' OMG_SOURCES=$$(git ls-files -z -co --exclude-standard | xargs -0 cat 2>/dev/null | sha256sum) go test -timeout 90m
 
 .PHONY: test
-test: deps build ## Set everything up, then run all tests with the race detector
+test: deps build ## Install what is missing, build, then run all tests with the race detector
 	OMG_REQUIRE=1 CGO_ENABLED=$(if $(RACE),1,$(if $(ALPM),1,0)) $(TEST) $(RACE) -tags $(ALL_TAGS) $(TESTFLAGS) work
 
 .PHONY: check
-check: build ## Run the tests that need no package manager, network or root, with what is there (for packagers)
+check: build ## Run the tests that need no package manager, network or root, without installing anything (for packagers)
 	CGO_ENABLED=0 $(TEST) -tags $(TAGS) $(TESTFLAGS) work
 
 .PHONY: lint
@@ -66,7 +66,7 @@ $(TOOLS)/built: tools/go.mod tools/go.sum
 	@touch $@
 
 .PHONY: bench
-bench: build ## Print one table of all figures, or of ONLY=load,ping; make bench BENCH=Search runs the Go benchmarks of that name instead
+bench: build ## Print a table of all figures, or of ONLY=load,ping; BENCH=Search runs the Go benchmarks of that name instead
 ifeq ($(BENCH),)
 	go run -tags $(TAGS) ./integration/cmd/omg-bench -bin bin -corpus '$(CORPUS)' -out build/bench $(if $(ONLY),-only '$(ONLY)')
 else
@@ -74,23 +74,28 @@ else
 endif
 
 .PHONY: bench-once
-bench-once: ## Run each Go benchmark once, to see that it still runs
+bench-once: ## Run each Go benchmark once, to check that it still works
 	go test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x work
 
 .PHONY: bench-compare
-bench-compare: $(TOOLS)/built ## Compare the last two runs of make bench, or OLD= with NEW=
+bench-compare: $(TOOLS)/built ## Compare the last two runs of make bench, or the files OLD= and NEW=
 	$(TOOLS)/benchstat '$(or $(OLD),build/bench/before.txt)' '$(or $(NEW),build/bench/last.txt)'
 
+.PHONY: bench-rounds
+bench-rounds: $(TOOLS)/built ## Measure the commit BASE= and this tree alternately, and compare them: ROUNDS=6 ONLY=processes,idle
+	@BASE='$(BASE)' ROUNDS=$(or $(ROUNDS),6) CORPUS='$(CORPUS)' ONLY='$(or $(ONLY),processes,sizes,idle,change,ping,load)' \
+		TAGS=$(TAGS) BENCHSTAT=$(TOOLS)/benchstat scripts/bench-rounds.sh
+
 .PHONY: fuzz
-fuzz: ## Run each fuzz target for a while: make fuzz FUZZTIME=5m FUZZ=shared/wire
+fuzz: ## Run each fuzz target for a time: make fuzz FUZZTIME=5m FUZZ=shared/wire
 	@TAGS=$(TAGS) FUZZTIME=$(FUZZTIME) FUZZ='$(FUZZ)' scripts/fuzz.sh
 
 .PHONY: soak
-soak: build ## Run the tests that have a long form at full length (hours)
+soak: build ## Run the long form of tests that have one (hours)
 	@TAGS=$(TAGS) scripts/soak.sh
 
 .PHONY: stress
-stress: ## Run the whole suite on busy, slow and foreign machines, a row a run in build/stress/table.txt (hours, root)
+stress: ## Run the whole suite on busy, slow and unusual machines, with one row per run in build/stress/table.txt (hours, root)
 	@CORPUS='$(CORPUS)' scripts/stress.sh
 
 .PHONY: check-fresh
@@ -106,14 +111,14 @@ demo: build ## Build, index, start a private omgd, search, show a package, stop
 	@scripts/demo.sh
 
 .PHONY: docs
-docs: build ## Write docs/config.md, manual pages and completions anew, from --help and the settings' comments
+docs: build ## Regenerate docs/config.md, manual pages and completions from --help and the settings' comments
 	go run -tags $(TAGS) ./integration/cmd/omg-docs -root . -bin bin
 
 # Where shells look for completions.
 COMPLETIONS = $(DESTDIR)$(PREFIX)/share
 
 .PHONY: install
-install: install-units ## Install what was built, under $(DESTDIR)$(PREFIX); builds only if nothing was
+install: install-units ## Install the programs under $(DESTDIR)$(PREFIX); build them only if bin/ is empty
 	@test -e bin/omg || $(MAKE) build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/omg' '$(DESTDIR)$(PREFIX)/share/licenses/omg'
 	install -m 755 $(PROGRAMS:%=bin/%) '$(DESTDIR)$(PREFIX)/bin'
@@ -127,7 +132,7 @@ install: install-units ## Install what was built, under $(DESTDIR)$(PREFIX); bui
 	install -m 644 packaging/completions/_* '$(COMPLETIONS)/zsh/site-functions'
 	install -m 644 packaging/completions/*.fish '$(COMPLETIONS)/fish/vendor_completions.d'
 
-# What packaging/ holds, by where it belongs under $(PREFIX). A *.in names the programs' directory as @BINDIR@.
+# The files in packaging/, by their place under $(PREFIX). In *.in, @BINDIR@ stands for the programs' directory.
 UNITS := $(patsubst packaging/%,%,$(wildcard packaging/systemd/*/* packaging/sysusers.d/* packaging/tmpfiles.d/*))
 HOOKS := $(notdir $(wildcard packaging/hooks/*))
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Runs README's two commands, make demo and make test, in a fresh clone on a bare Debian: nothing is installed there but git,
-# make and certificates, and the host's Go and certificates are mounted. First as root, where make test installs what it lacks, then as an
-# ordinary user in a second clone. Afterwards it looks at what they left behind. Called by `make check-fresh`, which sets
-# SUITE (bookworm, trixie, sid) and MIRROR. Needs root, debootstrap, a network, and 6 GB of disk in build/.
+# Runs the README's two commands, make demo and make test, in a fresh clone on a bare Debian with only git, make and
+# certificates; the host's Go and certificates are mounted. It runs them as root, so that make test installs what is
+# missing, and then as an ordinary user in a second clone. Afterwards it checks that they left no files or processes.
+# Called by `make check-fresh`, which sets SUITE (bookworm, trixie, sid) and MIRROR. Needs root, debootstrap, a network,
+# and 6 GB of disk in build/.
 set -euo pipefail
 
 fail() {
@@ -19,7 +20,7 @@ mirror=${MIRROR:-http://deb.debian.org/debian}
 for program in debootstrap unshare git; do
 	command -v $program >/dev/null || fail "$program is missing"
 done
-[[ -z $(git status --porcelain) ]] || echo 'check-fresh: note: what is not committed is not in the clone'
+[[ -z $(git status --porcelain) ]] || echo 'check-fresh: note: the clone has only committed changes'
 
 mkdir -p build/fresh
 if [[ ! -e $base ]]; then
@@ -40,17 +41,19 @@ cp -L "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$dir/srv/certifica
 
 cat >"$dir/srv/check.sh" <<'EOF'
 commit=$1
-say() { printf '\n## %s\n' "$*"; }
+heading() { printf '\n## %s\n' "$*"; }
 
-# Everything that lies outside of home directories, the system's own state and what runs now.
+# All files outside of home directories and the system's own state, and all processes.
 listing() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /root -o -path /home -o -path /usr -o -path /srv -o \
 		-path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache -o -path /var/log \) -prune -o -print | sort
 }
 useradd --create-home --shell /bin/bash dev
+# A mirror that is some weeks old serves as well.
+echo 'Acquire::Check-Valid-Until "false";' >/etc/apt/apt.conf.d/99valid-until
 
 . /etc/os-release
-say "$PRETTY_NAME, $(go version), as root"
+heading "$PRETTY_NAME, $(go version), as root"
 cd
 git -c safe.directory='*' clone -q /srv/omg.git omg
 cd omg
@@ -62,7 +65,7 @@ git status --short --ignored
 
 [[ -z $(ls -A /tmp) ]] || { echo "check-fresh: left in /tmp: $(ls -A /tmp)" >&2; exit 1; }
 listing >/srv/before
-say 'As an ordinary user, the tools being there'
+heading 'As an ordinary user, the tools being there'
 su - dev -c "
 	set -euo pipefail
 	export PATH=/usr/local/go/bin:\$PATH SSL_CERT_FILE=$SSL_CERT_FILE
@@ -73,19 +76,19 @@ su - dev -c "
 	time make test
 	[[ -z \$(git status --porcelain) ]]
 "
-say 'Left behind'
+heading 'Leftovers'
 listing >/srv/after
 left=$(diff /srv/before /srv/after | grep '^[<>]' || true)
 running=$(ps -eo pid=,user=,args= 2>/dev/null | grep -E 'omg|pacman|prometheus' | grep -v -e grep -e check-fresh || true)
 ls -A ~ ~dev /tmp
-[[ -z $left && -z $running ]] || { printf 'check-fresh: left behind:\n%s\n%s\n' "$left" "$running" >&2; exit 1; }
+[[ -z $left && -z $running ]] || { printf 'check-fresh: leftovers:\n%s\n%s\n' "$left" "$running" >&2; exit 1; }
 echo 'nothing outside of the clones and the home directories'
 EOF
 
-# The inner shell has mounts and processes of its own, which end with this script.
+# The inner shell has its own mounts and processes, which end with this script.
 unshare --mount --pid --fork --kill-child bash -euo pipefail -c '
 	dir=$1
-	# A machine has its root mounted, and unshare --mount refuses to work where it is not.
+	# The root of a machine is a mount point. unshare --mount fails where it is not.
 	mount --bind "$dir" "$dir"
 	mount --bind "$2" "$dir/srv/omg.git" && mount -o remount,bind,ro "$dir/srv/omg.git"
 	mount --bind "$3" "$dir/usr/local/go" && mount -o remount,bind,ro "$dir/usr/local/go"

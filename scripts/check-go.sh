@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Says which Go is needed where there is none, or one that is too old to say it itself.
+# Prints which Go is needed if Go is missing, or too old to report this itself.
 set -euo pipefail
 
 needed=$(awk '$1 == "go" { print $2 }' go.work)
@@ -8,7 +8,7 @@ if ! command -v go >/dev/null; then
 	echo "go is not installed; omg needs Go $needed or later: $get" >&2
 	exit 1
 fi
-# Since Go 1.21 a Go that is too old downloads the one that go.work asks for, unless GOTOOLCHAIN forbids it.
+# Since version 1.21, Go downloads the version that go.work requires, unless GOTOOLCHAIN forbids it.
 found=$(go env GOVERSION 2>&1) || true
 number=$(sed -n 's/.*go\([0-9][0-9.]*\).*/\1/p' <<<"$found")
 if [[ $(printf '%s\n' "$needed" "$number" | sort -V | head -n 1) != "$needed" ]]; then

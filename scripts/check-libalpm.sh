@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds and tests the libalpm worker against the libalpm of a newer Debian, in a chroot that debootstrap makes once and
-# that is kept in build/. Called by `make check-libalpm`, which sets TAGS, SUITE (trixie has libalpm 15, sid 16), MIRROR
+# Builds and tests the libalpm worker against the libalpm of a newer Debian, in a chroot that debootstrap makes once in
+# build/. Called by `make check-libalpm`, which sets TAGS, SUITE (trixie has libalpm 15, sid 16), MIRROR
 # and CORPUS. Needs root, a network for the first run, and the modules in Go's cache. The sources, Go itself and its
 # module cache are mounted read-only inside; the mounts end with this script.
 set -euo pipefail
@@ -33,7 +33,7 @@ if [[ ! -e $dir ]]; then
 	trap - EXIT
 fi
 
-# What is mounted, and where. Go's build cache does not see other headers, so the chroot has one of its own.
+# The mounts. Go's build cache does not notice different headers, so the chroot has its own.
 mounts=("$root" /src "$(go env GOROOT)" /go "$(go env GOMODCACHE)" /modules)
 corpus=
 if [[ -d $CORPUS ]]; then
@@ -41,7 +41,7 @@ if [[ -d $CORPUS ]]; then
 	mounts+=("$(realpath "$CORPUS")" $corpus)
 fi
 
-# The inner shell runs with mounts of its own.
+# The inner shell has its own mounts.
 unshare --mount --pid --fork --kill-child --mount-proc="$dir/proc" bash -euo pipefail -c '
 	dir=$1 tags=$2 corpus=$3
 	shift 3

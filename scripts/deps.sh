@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs what a machine lacks for building the libalpm worker and for the tests. Asks the machine what it can do
-# rather than which packages it has, so that a complete machine needs no package manager, no root and no network.
+# Installs what is missing for building the libalpm worker and for the tests. It tests the programs and headers
+# rather than the list of packages, so that a complete machine needs no package manager, no root and no network.
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null; }
 compiles() { echo 'int main(void){return 0;}' | gcc -x c - -o /dev/null 2>/dev/null; }
-# The first python3 in PATH need not be the system's, which is the one that gets the package.
+# The module is installed for the system's python3, which is not always the first one in PATH.
 msgpack() { python3 -c 'import msgpack' 2>/dev/null || /usr/bin/python3 -c 'import msgpack' 2>/dev/null; }
-# What libalpm itself is built with counts too: pkg-config asks for it.
+# pkg-config also requires libalpm's own dependencies.
 alpm() { pkg-config --cflags libalpm >/dev/null 2>&1; }
 
 fail() {
@@ -48,7 +48,7 @@ find_missing() {
 	need fish fish fish have fish
 	need tmux tmux tmux have tmux
 	need mandoc mandoc mandoc have mandoc
-	# Their tools only: no service of theirs is needed, and systemd need not run.
+	# Only their tools are needed: no service has to run, and neither has systemd.
 	need systemd-analyze systemd systemd have systemd-analyze
 	need systemd-socket-activate systemd systemd have systemd-socket-activate
 	need systemctl systemd systemd have systemctl
@@ -74,7 +74,7 @@ as_root=()
 if ((EUID != 0)); then
 	have sudo || fail "these need root to be installed: $(list "${missing[@]}"): run \"make deps\" as root, or \"make check\" without them"
 	as_root=(sudo)
-	[[ -t 0 ]] || as_root+=(-n) # nobody is there to type a password
+	[[ -t 0 ]] || as_root+=(-n) # without a terminal no password can be typed
 fi
 run() {
 	echo "+ $*"
@@ -85,13 +85,13 @@ if [[ -e /etc/debian_version ]] && have apt-get; then
 	mapfile -t packages < <(printf '%s\n' "${debian[@]}" | sort -u)
 	run apt-get update -qq
 	run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "${packages[@]}"
-	# Debian starts what it installs. Only promtool is wanted, not a server.
+	# Debian starts services that it installs. Only promtool is needed, not the server.
 	if [[ " ${packages[*]} " == *' prometheus '* && -d /run/systemd/system ]]; then
 		run systemctl disable --now --quiet prometheus.service
 	fi
 elif [[ -e /etc/arch-release ]] && have pacman; then
 	mapfile -t packages < <(printf '%s\n' "${arch[@]}" | sort -u)
-	# No -y: new databases without an upgrade would leave the system half upgraded.
+	# Without -y, because new databases without an upgrade lead to a partial upgrade.
 	run pacman -S --needed --noconfirm "${packages[@]}"
 else
 	fail "this is neither Debian, Ubuntu nor Arch: install these by hand (Debian's names): $(list "${debian[@]}")"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs each fuzz target in turn for FUZZTIME, or those of which "directory name" matches the expression FUZZ. Called by
+# Runs each fuzz target for FUZZTIME, or only those whose "directory name" matches the expression FUZZ. Called by
 # `make fuzz`, which sets TAGS, FUZZTIME and FUZZ.
 set -euo pipefail
 
@@ -10,16 +10,16 @@ if ((${#targets[@]} == 0)); then
 	exit 1
 fi
 failed=()
-said=$(mktemp)
-trap 'rm -f "$said"' EXIT
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
 for target in "${targets[@]}"; do
 	dir=$(dirname "${target%%:*}")
 	name=${target##*:}
 	echo "--- $dir $name"
-	go test -tags "$TAGS" -run '^$' -fuzz "^$name\$" -fuzztime "$FUZZTIME" "$dir" 2>&1 | tee "$said" && continue
-	# When the time is over in the middle of an input, Go calls that a failure (golang.org/issue/48591); a real one has
-	# left its input.
-	grep -q 'context deadline exceeded' "$said" && ! grep -q 'Failing input' "$said" || failed+=("$dir $name")
+	go test -tags "$TAGS" -run '^$' -fuzz "^$name\$" -fuzztime "$FUZZTIME" "$dir" 2>&1 | tee "$output" && continue
+	# If the time ends while an input runs, Go reports a failure (golang.org/issue/48591); a real failure
+	# leaves its input.
+	grep -q 'context deadline exceeded' "$output" && ! grep -q 'Failing input' "$output" || failed+=("$dir $name")
 done
 echo "fuzz: ${#targets[@]} targets, ${#failed[@]} failed"
 if ((${#failed[@]})); then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests that read OMG_SOAK, at full length. Called by `make soak`, which sets TAGS.
+# Runs the tests that read OMG_SOAK in their long form. Called by `make soak`, which sets TAGS.
 set -euo pipefail
 
 mapfile -t dirs < <(grep -rl --include='*_test.go' 'OMG_SOAK' . | xargs -r -n 1 dirname | sort -u)

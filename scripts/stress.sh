@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs the whole suite on machines that are busy, slow or somebody else's, and keeps a table with a row a run in
-# build/stress/table.txt. It can be interrupted: a run that passed is not repeated for the same tree of sources, and
-# `make stress` goes on with the next. Called by `make stress`, which sets CORPUS; ONLY=load runs those of one kind. Needs
-# root and stress-ng. It works in a clone of the last commit.
+# Runs the whole suite under conditions of busy, slow and unusual machines, and writes one row per run to
+# build/stress/table.txt. It can be interrupted: `make stress` continues with the next run, and does not repeat runs that
+# passed with the same sources. Called by `make stress`, which sets CORPUS; ONLY=load restricts it to one kind of run.
+# Needs root and stress-ng. It works in a clone of the last commit.
 set -euo pipefail
 
 fail() {
@@ -18,7 +18,7 @@ done
 runs='load 5 beside stress-ng --cpu 8 --io 4 --vm 2
 single 3 with GOMAXPROCS=1
 nice 3 at nice 19 with the race detector
-other 3 on a machine with a pacman and an omgd of its own
+other 3 on a machine with its own pacman and omgd
 user 2 as an ordinary user'
 
 work=$PWD/build/stress
@@ -43,7 +43,7 @@ make -C "$clone" deps build >"$work/build.log" 2>&1 || fail "it does not build: 
 suite() { make -C "$clone" test RACE="$1" TESTFLAGS='-count=1 -shuffle=on' OMG_CORPUS="$corpus"; }
 export work clone corpus modules
 
-# Each runs the suite under one condition. They are run by a shell of their own, so that set -e counts.
+# Each function runs the suite under one condition, in a separate shell so that set -e has an effect.
 run_load() {
 	stress-ng --cpu 8 --io 4 --vm 2 --temp-path "$work" --quiet &
 	local load=$!

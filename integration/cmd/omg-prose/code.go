@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// minWords is how many words a passage has at least.
+const minWords = 4
+
+// eachFile calls each for the project's files with a suffix.
+func eachFile(root, suffix string, each func(path string) error) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "build" || d.Name() == "testdata" || d.Name() == "bin"):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, suffix):
+			return nil
+		}
+		return each(path)
+	})
+}
+
+// eachSource calls each for the project's Go files.
+func eachSource(root string, tests bool, each func(set *token.FileSet, file *ast.File)) error {
+	set := token.NewFileSet()
+	return eachFile(root, ".go", func(path string) error {
+		if !tests && strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(set, path, nil, parser.ParseComments)
+		if err == nil {
+			each(set, file)
+		}
+		return err
+	})
+}
+
+// passages are all comments and texts of the code, documents and manual pages.
+func passages(root string) (all []sample, err error) {
+	err = eachSource(root, true, func(set *token.FileSet, file *ast.File) {
+		test := strings.HasSuffix(set.Position(file.Pos()).Filename, "_test.go")
+		for _, group := range file.Comments {
+			if text := strings.TrimSpace(group.Text()); words(text) >= minWords {
+				all = append(all, sample{"comment", place(root, set, group.Pos()), text})
+			}
+		}
+		if test {
+			return
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ImportSpec, *ast.Field: // paths and tags
+				return false
+			case *ast.BasicLit:
+				if text, err := strconv.Unquote(n.Value); err == nil && n.Kind == token.STRING && isProse(text) {
+					all = append(all, sample{"text", place(root, set, n.Pos()), strings.TrimSpace(text)})
+				}
+			}
+			return true
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	documents, err := documents(root)
+	return append(all, documents...), err
+}
+
+func place(root string, set *token.FileSet, pos token.Pos) string {
+	p := set.Position(pos)
+	name, err := filepath.Rel(root, p.Filename)
+	if err != nil {
+		name = p.Filename
+	}
+	return fmt.Sprintf("%s:%d", name, p.Line)
+}
+
+func words(text string) int { return len(strings.Fields(text)) }
+
+// isProse reports whether a string of the code is written for people.
+func isProse(text string) bool {
+	if words(text) < minWords || strings.ContainsAny(text, "\x00\x1b") {
+		return false
+	}
+	letters := 0
+	for _, r := range text {
+		if 'a' <= r && r <= 'z' || r == ' ' {
+			letters++
+		}
+	}
+	return letters*10 >= len(text)*8
+}
+
+// identifiers are the names that the code declares at the top of a package, and
+// methods and fields, each with its package.
+func identifiers(root string) (all []sample, err error) {
+	seen := map[string]bool{}
+	err = eachSource(root, false, func(set *token.FileSet, file *ast.File) {
+		add := func(id *ast.Ident, of string) {
+			name := of + id.Name
+			key := file.Name.Name + "." + name
+			if len(id.Name) > 1 && id.Name != "main" && !seen[key] {
+				seen[key] = true
+				dir, _ := filepath.Rel(root, filepath.Dir(set.Position(id.Pos()).Filename))
+				all = append(all, sample{"name", place(root, set, id.Pos()), "package " + dir + ": " + name})
+			}
+		}
+		for _, d := range file.Decls {
+			declared(d, add)
+		}
+	})
+	return all, err
+}
+
+// declared calls add for each name of a declaration; of is a method's or field's type
+// with a dot.
+func declared(d ast.Decl, add func(id *ast.Ident, of string)) {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		of := ""
+		if d.Recv != nil && len(d.Recv.List) == 1 {
+			of = typeName(d.Recv.List[0].Type) + "."
+		}
+		add(d.Name, of)
+	case *ast.GenDecl:
+		for _, spec := range d.Specs {
+			switch spec := spec.(type) {
+			case *ast.TypeSpec:
+				add(spec.Name, "")
+				if s, ok := spec.Type.(*ast.StructType); ok {
+					for _, f := range s.Fields.List {
+						for _, name := range f.Names {
+							add(name, spec.Name.Name+".")
+						}
+					}
+				}
+			case *ast.ValueSpec:
+				for _, name := range spec.Names {
+					if name.Name != "_" {
+						add(name, "")
+					}
+				}
+			}
+		}
+	}
+}
+
+func typeName(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.StarExpr:
+		return typeName(e.X)
+	case *ast.IndexExpr:
+		return typeName(e.X)
+	case *ast.Ident:
+		return e.Name
+	}
+	return ""
+}
