@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job, from databases to answers, in a directory of its own. Called by `make demo`, which has built bin/.
+# Shows the main use, from databases to answers, in a temporary directory. Called by `make demo`, which has built bin/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=${OMG_BIN:-$PWD/bin}:$PATH
@@ -15,11 +15,11 @@ clean() {
 }
 trap clean EXIT
 
-# Nobody is asked: this shows what is on this machine. Its omgd may have a configuration: this is another one.
+# No network is used: the demo shows this machine's data. A configuration of the machine's own omgd does not apply.
 export OMG_AUR_ENABLED=false OMG_TRACKER_ENABLED=false OMG_CONFIG=$dir/omg.toml
 (umask 077 && : >"$OMG_CONFIG")
 
-say() { printf '\n# %s\n' "$*"; }
+heading() { printf '\n# %s\n' "$*"; }
 show() {
 	echo "\$ $*"
 	"$@"
@@ -30,29 +30,28 @@ fail() {
 }
 
 mkdir "$dir/data" "$dir/run"
-index=$dir/data/repos.omgidx
 socket=$dir/run/omg.sock
 
 if grep -qs '^\[.*\]' <(grep -v '^\[options\]' /etc/pacman.conf 2>/dev/null) && compgen -G '/var/lib/pacman/sync/*.db' >/dev/null; then
-	say "This machine's own package databases"
+	heading "This machine's own package databases"
 	databases=()
 else
-	say 'No pacman databases here: generated ones of 500 packages, 120 of them installed'
+	heading 'No pacman databases here: generated ones of 500 packages, 120 of them installed'
 	show go run ./integration/cmd/omg-fixture --packages 500 --installed 120 --seed 1 --config "$dir/pacman.conf" "$dir/pacman"
 	databases=(--dbpath "$dir/pacman" --pacman-config "$dir/pacman.conf")
 fi
 
-say 'Index them'
-show omg-index build "${databases[@]}" -o "$index"
-show omg-index verify "$index"
+heading 'Index them'
+show omg-index build "${databases[@]}" --data-dir "$dir/data"
+show omg-index verify "$dir/data/index"
 
-say 'Serve the index on a private socket'
+heading 'Serve the indexes on a private socket'
 echo "\$ omgd --foreground --socket $socket --data-dir $dir/data ${databases[*]} &"
 omgd --foreground --socket "$socket" --data-dir "$dir/data" "${databases[@]}" &
 daemon=$!
 hang=$((SECONDS + 180))
 until
-	# Without a daemon that is ready, omg answers itself: only a daemon's data has a generation.
+	# Until the daemon is ready, omg reads the files itself. Only a reply of the daemon has a generation.
 	[[ -S $socket ]] && omg status --socket "$socket" --format '{{.generation}}' 2>/dev/null | grep -q '^[1-9]'
 do
 	kill -0 "$daemon" 2>/dev/null || fail 'omgd ended before it answered'
@@ -60,14 +59,14 @@ do
 	sleep 0.05
 done
 
-say 'Ask'
+heading 'Ask'
 show omg search --socket "$socket" --limit 5 lib
 package=$(omg search --socket "$socket" -q --limit 1 lib)
 show omg info --socket "$socket" "$package"
 show omg status --socket "$socket"
 omg search --socket "$socket" --json --limit 1 lib | grep -q '"generation":[1-9]' || fail 'omgd did not answer'
 
-say 'Stop the daemon; it leaves nothing'
+heading 'Stop the daemon; it leaves nothing'
 echo "\$ kill -TERM $daemon"
 kill -TERM "$daemon"
 wait "$daemon" || fail "omgd ended with exit code $?"

@@ -1,6 +1,10 @@
 package archtest
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -235,4 +239,33 @@ func TestArchitecture_InnerPackages(t *testing.T) {
 		delete(there, place)
 	}
 	require.Empty(t, there, "docs/ARCHITECTURE.md does not say what these own")
+}
+
+// assemblers are the packages that may put a snapshot together.
+var assemblers = []string{"omgd/internal/refresh", "omg/internal/direct"}
+
+// TestSnapshot_Assemblers: two programs that assemble a system's state in their own ways
+// would answer differently.
+func TestSnapshot_Assemblers(t *testing.T) {
+	found := map[string]bool{}
+	for _, p := range list(t, "work") {
+		if strings.HasPrefix(p.place(), "integration/") {
+			continue // measures
+		}
+		for _, name := range p.GoFiles {
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, 0)
+			require.NoError(t, err)
+			ast.Inspect(file, func(n ast.Node) bool {
+				call, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if x, ok := call.X.(*ast.Ident); ok && x.Name == "snapshot" && call.Sel.Name == "Build" {
+					found[p.place()] = true
+				}
+				return true
+			})
+		}
+	}
+	require.ElementsMatch(t, assemblers, slices.Collect(maps.Keys(found)))
 }

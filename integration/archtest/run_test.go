@@ -61,7 +61,8 @@ func TestDemo_NoPacman(t *testing.T) {
 	}
 	out := runDemo(t, s)
 	require.Contains(t, out, "generated ones of 500 packages")
-	require.Contains(t, out, ": 500 packages, ok\n")
+	require.Contains(t, out, "/index: 500 packages, ")
+	require.Contains(t, out, "/index/core.omgidx: 40 packages, ok\n")
 }
 
 // TestDemo_OwnPacman: on a machine that has some, they are.
@@ -73,7 +74,8 @@ func TestDemo_OwnPacman(t *testing.T) {
 	s.MountOverMachine()
 	out := runDemo(t, s)
 	require.Contains(t, out, "This machine's own package databases")
-	require.Contains(t, out, ": 200 packages, ok\n")
+	require.Contains(t, out, "/index: 200 packages, ")
+	require.Contains(t, out, "/index/core.omgidx: 16 packages, ok\n")
 	require.NotContains(t, out, "omg-fixture")
 }
 

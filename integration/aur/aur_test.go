@@ -23,12 +23,12 @@ const two = `{"Name":"zebra-aur","Version":"3-1","Description":"Stripes","NumVot
 {"Name":"apple-aur","Version":"2-1","Description":"Fruit","NumVotes":50,"Popularity":9,"Maintainer":"m","LastModified":1650000000}`
 
 // index is where the AUR's index is.
-func index(s *harness.System) string { return filepath.Join(s.Data, "aur.omgidx") }
+func index(s *harness.System) string { return s.Index(wire.SourceAUR) }
 
 // build makes an index of a dump.
 func build(s *harness.System, dump string) {
 	s.T.Helper()
-	r := s.Run("omg-index", "build", "--aur", dump, "-o", index(s))
+	r := s.Run("omg-index", "build", "--aur", dump, "--data-dir", s.Data)
 	require.Zero(s.T, r.Code, r.Stderr)
 }
 
@@ -90,7 +90,7 @@ func TestIndex_Takeover(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	d := s.Start()
-	before, err := os.Stat(s.Index())
+	before, err := os.Stat(s.Index("extra"))
 	require.NoError(t, err)
 	require.Equal(t, 1, d.Omg("info", "zebra-aur").Code)
 
@@ -121,9 +121,9 @@ func TestIndex_Takeover(t *testing.T) {
 		build(s, dump(t, two))
 		awaitInfo(d, "zebra-aur")
 	}
-	after, err := os.Stat(s.Index())
+	after, err := os.Stat(s.Index("extra"))
 	require.NoError(t, err)
-	require.True(t, os.SameFile(before, after), "the repositories' index was built again: %s", d.Stderr())
+	require.True(t, os.SameFile(before, after), "a repository's index was built again: %s", d.Stderr())
 }
 
 // TestIndex_DamagedWithoutDaemon takes only the AUR down.

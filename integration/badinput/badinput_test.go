@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,17 +38,36 @@ var repos = []string{"core", "extra", "multilib"}
 
 const packages = 200
 
-// buildIndex runs omg-index build, which may fail.
-func buildIndex(s *harness.System) harness.Result {
-	s.T.Helper()
-	return s.Run("omg-index", append([]string{"build", "-o", s.Index()}, s.Databases()...)...)
+// buildCommand are the arguments that build one index of all databases.
+func buildCommand(s *harness.System) []string {
+	return append([]string{"build", "-o", whole(s)}, s.Databases()...)
 }
 
-// goodIndex builds the index of the databases and returns its bytes.
+// whole is where buildCommand puts it.
+func whole(s *harness.System) string { return filepath.Join(s.Data, "whole.omgidx") }
+
+// buildIndex builds one index of all databases, which may fail.
+func buildIndex(s *harness.System) harness.Result {
+	s.T.Helper()
+	return s.Run("omg-index", buildCommand(s)...)
+}
+
+// goodIndex builds one index of all databases and returns its bytes.
 func goodIndex(s *harness.System) []byte {
 	s.T.Helper()
-	s.Build()
-	return harness.Read(s.T, s.Index())
+	r := buildIndex(s)
+	require.Zero(s.T, r.Code, r.Stderr)
+	return harness.Read(s.T, whole(s))
+}
+
+// indexes are the bytes of each of omg's own indexes, by name.
+func indexes(s *harness.System) map[string][]byte {
+	s.T.Helper()
+	all := map[string][]byte{}
+	for _, repo := range repos {
+		all[repo] = harness.Read(s.T, s.Index(repo))
+	}
+	return all
 }
 
 // withIndex asks without a daemon, with an index file for the databases.

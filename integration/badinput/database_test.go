@@ -48,22 +48,50 @@ func damages(t *testing.T, good []byte) []struct {
 func TestDatabase_Damaged(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
-	old := goodIndex(s)
+	oldWhole := goodIndex(s)
+	s.Build()
+	old := indexes(s)
 	path := s.Sync("extra")
 	good := harness.Read(t, path)
+	want := s.Direct("search", "lib")
+	require.Equal(t, answered, want.Code)
+	withoutExtra := s.Direct("search", "lib", "--repo", "core", "--repo", "multilib")
+	require.Equal(t, answered, withoutExtra.Code)
 	for _, c := range damages(t, good) {
 		t.Run(c.name, func(t *testing.T) {
 			s := s.For(t)
 			harness.Replace(t, path, c.db)
 			defer harness.Replace(t, path, good)
-			r, peak := measure(s, "omg-index", append([]string{"build", "-o", s.Index()}, s.Databases()...)...)
+			r, peak := measure(s, "omg-index", buildCommand(s)...)
 			harness.RequireError(t, r, "omg-index", failed, path, c.says, "pacman -Syy")
 			require.Less(t, peak, int64(maxMemory))
-			require.Equal(t, old, harness.Read(t, s.Index()), "the old index was lost")
-			requireNothingElse(t, s.Data)
-			r, peak = measure(s, "omg", slices.Concat([]string{"--no-daemon"}, s.Files(), []string{"search", "lib"})...)
-			harness.RequireError(t, r, "omg", failed, path, c.says, "pacman -Syy")
+			require.Equal(t, oldWhole, harness.Read(t, whole(s)), "the old index was lost")
+
+			r, peak = measure(s, "omg-index", append([]string{"build"}, s.Files()...)...)
+			require.Contains(t, r.Stdout, "core: 16 packages\nmultilib: 16 packages\n", "the others are built")
+			r.Stdout = ""
+			harness.RequireError(t, r, "omg-index", failed, path, c.says, "pacman -Syy")
 			require.Less(t, peak, int64(maxMemory))
+			require.Equal(t, old["extra"], harness.Read(t, s.Index("extra")), "the old index was lost")
+			requireNothingElse(t, s)
+
+			// Its last index answers in its place. Without one the others do, and omg says so.
+			for _, c2 := range []struct {
+				data string
+				want harness.Result
+				note string
+			}{{s.Data, want, ""}, {t.TempDir(), withoutExtra, "omg: partial: extra is failed: "}} {
+				line := slices.Concat([]string{"--no-daemon", "--data-dir", c2.data}, s.Databases(), []string{"search", "lib"})
+				r, peak = measure(s, "omg", line...)
+				harness.RequireSafe(t, r)
+				require.Equal(t, answered, r.Code, r.Stderr)
+				require.Equal(t, c2.want.Stdout, r.Stdout)
+				require.Contains(t, r.Stderr, path)
+				require.Contains(t, r.Stderr, c.says)
+				require.Contains(t, r.Stderr, c2.note)
+				require.Contains(t, r.Stderr, "pacman -Syy")
+				require.Less(t, peak, int64(maxMemory))
+			}
 		})
 	}
 }
@@ -75,7 +103,7 @@ func TestDatabase_DamagedUnderDaemon(t *testing.T) {
 	s := harness.New(t)
 	d := s.Start()
 	awaitSearch(t, d, "all packages", isCurrent)
-	old := harness.Read(t, s.Index())
+	old := indexes(s)
 	path := s.Sync("extra")
 	good := harness.Read(t, path)
 	for _, c := range damages(t, good) {
@@ -84,17 +112,16 @@ func TestDatabase_DamagedUnderDaemon(t *testing.T) {
 			awaitSearch(t, d, "all packages and a stale extra", func(s wire.SearchResult) bool {
 				return s.Total == packages && stateOf(s, "extra") == wire.SourceStale
 			})
-			require.Equal(t, old, harness.Read(t, s.Index()), "the old index was lost")
-			awaitNothingElse(t, s.Data)
+			require.Equal(t, old, indexes(s), "the old index was lost")
+			awaitNothingElse(t, s)
 			harness.Replace(t, path, good)
 			awaitSearch(t, d, "all packages again", isCurrent)
 		})
 	}
 	t.Run("removed", func(t *testing.T) {
 		require.NoError(t, os.Remove(path))
-		awaitSearch(t, d, "no packages of extra", func(s wire.SearchResult) bool {
-			// As for pacman it has no packages then; the answer names it.
-			return s.Total < packages && stateOf(s, "extra") == wire.SourceMissing && stateOf(s, "core") == wire.SourceOK
+		awaitSearch(t, d, "all packages and a stale extra", func(s wire.SearchResult) bool {
+			return s.Total == packages && stateOf(s, "extra") == wire.SourceStale && stateOf(s, "core") == wire.SourceOK
 		})
 		harness.Replace(t, path, good)
 		awaitSearch(t, d, "all packages again", isCurrent)
@@ -109,17 +136,18 @@ func TestDatabase_Unreadable(t *testing.T) {
 	const nobody = 65534
 	s := harness.New(t)
 	require.NoError(t, os.Chown(s.Data, nobody, nobody))
-	build := append([]string{"build", "-o", s.Index()}, s.Databases()...)
+	build := buildCommand(s)
 	search := slices.Concat([]string{"--no-daemon"}, s.Files(), []string{"search", "lib"})
 	other := s.As(nobody)
 	for _, c := range []struct {
-		path string
-		says string
+		path    string
+		says    string
+		partial bool // the other databases answer
 	}{
-		{s.Sync("extra"), s.Sync("extra")},
-		{filepath.Join(s.DB, "sync"), filepath.Join(s.DB, "sync")},
-		{s.DB, filepath.Join(s.DB, "sync")},
-		{s.Conf, s.Conf},
+		{s.Sync("extra"), s.Sync("extra"), true},
+		{filepath.Join(s.DB, "sync"), filepath.Join(s.DB, "sync"), false},
+		{s.DB, filepath.Join(s.DB, "sync"), false},
+		{s.Conf, s.Conf, false},
 	} {
 		t.Run(filepath.Base(c.path), func(t *testing.T) {
 			fi, err := os.Stat(c.path)
@@ -127,7 +155,14 @@ func TestDatabase_Unreadable(t *testing.T) {
 			require.NoError(t, os.Chmod(c.path, 0))
 			defer func() { require.NoError(t, os.Chmod(c.path, fi.Mode())) }()
 			harness.RequireError(t, other.For(t).Run("omg-index", build...), "omg-index", failed, c.says, "permission denied")
-			harness.RequireError(t, other.For(t).Run("omg", search...), "omg", failed, c.says, "permission denied")
+			r := other.For(t).Run("omg", search...)
+			if c.partial {
+				require.Equal(t, answered, r.Code, r.Stderr)
+				require.Contains(t, r.Stderr, "omg: partial: extra is failed: ")
+				require.Contains(t, r.Stderr, c.says+": permission denied: chmod a+r it")
+				return
+			}
+			harness.RequireError(t, r, "omg", failed, c.says, "permission denied")
 		})
 	}
 	t.Run("no room for the index", func(t *testing.T) {

@@ -1,8 +1,12 @@
 package badinput
 
 import (
+	"crypto/rand"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -13,7 +17,7 @@ import (
 )
 
 // TestIndex_DiskFull builds where there is room for one index and not for another
-// beside it.
+// beside it. A daemon has the new one in memory.
 func TestIndex_DiskFull(t *testing.T) {
 	t.Parallel()
 	if !harness.Isolated(t) {
@@ -21,27 +25,41 @@ func TestIndex_DiskFull(t *testing.T) {
 	}
 	s := harness.New(t)
 	require.NoError(t, syscall.Mount("tmpfs", s.Data, "tmpfs", 0, "size=320k,mode=0755"))
-	old := goodIndex(s)
-	require.Greater(t, len(old), 160<<10, "two would fit")
-	harness.RequireError(t, buildIndex(s), "omg-index", failed, s.Index(), "no space left")
-	require.Equal(t, old, harness.Read(t, s.Index()), "the old index was lost")
-	requireNothingElse(t, s.Data)
+	s.Build()
+	old := indexes(s)
+	require.Greater(t, len(old["extra"]), 160<<10, "two would fit")
+	r := s.Run("omg-index", append([]string{"build"}, s.Files()...)...)
+	require.Contains(t, r.Stdout, "core: 16 packages\nmultilib: 16 packages\n", "the others are built")
+	r.Stdout = ""
+	harness.RequireError(t, r, "omg-index", failed, s.Index("extra"), "no space left")
+	require.Equal(t, old["extra"], harness.Read(t, s.Index("extra")), "the old index was lost")
+	requireNothingElse(t, s)
 
-	// A daemon goes on with what it has, says that it is stale, and is current again
-	// when there is room.
+	// A daemon answers from an index in memory, says so, and writes the next one when
+	// there is room.
 	d := s.Start()
+	old = indexes(s)
+	fill, err := os.Create(filepath.Join(s.Data, "fill"))
+	require.NoError(t, err)
+	_, err = io.Copy(fill, rand.Reader)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.NoError(t, fill.Close())
 	harness.Replace(t, s.Sync("core"), harness.Database(t, harness.Package("new", "1.0-1")))
-	awaitSearch(t, d, "a stale core", func(s wire.SearchResult) bool {
-		return s.Total == packages && stateOf(s, "core") == wire.SourceStale
-	})
-	require.Equal(t, old, harness.Read(t, s.Index()), "the old index was lost")
-	awaitNothingElse(t, s.Data)
-	require.NoError(t, syscall.Mount("", s.Data, "", syscall.MS_REMOUNT, "size=8m"))
-	// The daemon tries again at the next interval only, unless something changes.
-	harness.Replace(t, s.Sync("core"), harness.Read(t, s.Sync("core")))
-	awaitSearch(t, d, "the new core", func(s wire.SearchResult) bool {
-		return s.Total == 185 && stateOf(s, "core") == wire.SourceOK
-	})
+	memory := func(r *wire.StatusResult) bool {
+		return slices.ContainsFunc(r.Problems, func(p wire.Problem) bool {
+			return p.Name == "index" && p.State == "memory" && strings.Contains(p.Why, s.Index("core"))
+		})
+	}
+	isNew := func(s wire.SearchResult) bool { return s.Total == 185 && stateOf(s, "core") == wire.SourceOK }
+	awaitSearch(t, d, "the new core", isNew)
+	d.AwaitStatus(memory, "an index in memory")
+	require.Equal(t, old, indexes(s), "the old index was lost")
+	require.NoError(t, os.Remove(fill.Name()))
+	awaitNothingElse(t, s)
+	harness.Replace(t, s.Sync("core"), harness.Database(t, harness.Package("new", "2.0-1")))
+	d.AwaitStatus(func(r *wire.StatusResult) bool { return !memory(r) }, "no index in memory")
+	awaitSearch(t, d, "the new core", isNew)
+	require.NotEqual(t, old["core"], harness.Read(t, s.Index("core")))
 	d.Stop()
 }
 
@@ -50,37 +68,42 @@ func TestIndex_FileTooLong(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	old := goodIndex(s)
-	line := append([]string{s.Program("omg-index"), "build", "-o", s.Index()}, s.Databases()...)
+	line := append([]string{s.Program("omg-index")}, buildCommand(s)...)
 	r := runShell(s, "ulimit -f 64; \"$@\"", line) // KiB
-	harness.RequireError(t, r, "omg-index", failed, s.Index(), "file too large")
-	require.Equal(t, old, harness.Read(t, s.Index()), "the old index was lost")
-	requireNothingElse(t, s.Data)
+	harness.RequireError(t, r, "omg-index", failed, whole(s), "file too large")
+	require.Equal(t, old, harness.Read(t, whole(s)), "the old index was lost")
+	requireNothingElse(t, s)
 }
 
-// indexFiles are the files of a data directory: an index, its stamps, perhaps what
-// omgd keeps there.
-var indexFiles = []string{"repos.omgidx", "repos.omgidx.stamps", "cache.pebble", "versions", "shims", "tools"}
-
 // requireNothingElse demands that a data directory has no temporary file.
-func requireNothingElse(t *testing.T, dir string) {
+func requireNothingElse(t *testing.T, s *harness.System) {
 	t.Helper()
-	require.Empty(t, others(t, dir))
+	require.Empty(t, others(t, s))
 }
 
 // awaitNothingElse is requireNothingElse while a daemon may try to build: a
 // temporary file goes again.
-func awaitNothingElse(t *testing.T, dir string) {
+func awaitNothingElse(t *testing.T, s *harness.System) {
 	t.Helper()
-	harness.Await(t, func() bool { return len(others(t, dir)) == 0 }, "no temporary file stays in %s", dir)
+	harness.Await(t, func() bool { return len(others(t, s)) == 0 }, "no temporary file stays in %s", s.Data)
 }
 
-func others(t *testing.T, dir string) (names []string) {
+// others are the files of a data directory that are no index, no origin of one and
+// nothing that omgd keeps there.
+func others(t *testing.T, s *harness.System) (names []string) {
 	t.Helper()
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	for _, e := range entries {
-		if !slices.Contains(indexFiles, e.Name()) {
-			names = append(names, e.Name())
+	known := []string{"index", "cache.pebble", filepath.Base(whole(s)), filepath.Base(whole(s)) + ".origin"}
+	for _, repo := range repos {
+		known = append(known, repo+".omgidx", repo+".omgidx.origin")
+	}
+	for _, dir := range []string{s.Data, s.Indexes()} {
+		if _, err := os.Stat(dir); os.IsNotExist(err) {
+			continue
+		}
+		for _, name := range harness.Names(t, dir) {
+			if !slices.Contains(known, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	return names

@@ -96,7 +96,7 @@ func TestText_Hostile(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(r.Stdout), &found))
 		require.Contains(t, found.Packages[0].Desc, "\x1b]0;owned\x07", "JSON escapes, and loses nothing")
 	}
-	for _, args := range [][]string{{"info", s.Index()}, {"info", "--json", s.Index()}, {"verify", s.Index()}, {"dump", s.Index()}} {
+	for _, args := range [][]string{{"info", whole(s)}, {"info", "--json", whole(s)}, {"verify", whole(s)}, {"dump", whole(s)}} {
 		r := s.Run("omg-index", args...)
 		require.Equal(t, answered, r.Code, r.Stderr)
 		harness.RequireSafe(t, r)
@@ -136,7 +136,7 @@ func TestText_HostilePath(t *testing.T) {
 		{"info", path},
 		{"dump", path},
 		{"build", "--dbpath", path},
-		{"build", "--db", path + ".db", "-o", s.Index()},
+		{"build", "--db", path + ".db", "-o", whole(s)},
 		{path},
 		{"--" + path},
 	} {

@@ -71,7 +71,7 @@ func TestDoctor_Problems(t *testing.T) {
 		check  string
 		says   string
 	}{
-		"no databases": {func(s *harness.System) { require.NoError(t, os.RemoveAll(filepath.Join(s.DB, "sync"))) }, "databases", "no package databases"},
+		"no databases": {func(s *harness.System) { require.NoError(t, os.RemoveAll(filepath.Join(s.DB, "sync"))) }, "databases", "core: no database"},
 		"one database missing": {func(s *harness.System) {
 			require.NoError(t, os.Remove(s.Sync("extra")))
 		}, "databases", "extra: no database"},
@@ -79,13 +79,15 @@ func TestDoctor_Problems(t *testing.T) {
 			harness.Write(t, s.Conf, "Include = /no/such/file\n[core]\nUsage = Nonsense\n[core")
 		}, "databases", ""},
 		"no index": {func(s *harness.System) {
-			require.NoError(t, os.Remove(s.Index()))
-			s.Env = append(s.Env, "OMG_INDEX="+s.Index()) // not the one that the machine may have
+			require.NoError(t, os.RemoveAll(s.Indexes()))
 		}, "index", "there is none"},
+		"no index that was named": {func(s *harness.System) {
+			s.Env = append(s.Env, "OMG_INDEX="+s.Path("nowhere.omgidx"))
+		}, "index", "nowhere.omgidx: no such file"},
 		"a damaged index": {func(s *harness.System) {
-			data := harness.Read(t, s.Index())
+			data := harness.Read(t, s.Index("core"))
 			data[len(data)/2] ^= 1
-			harness.Write(t, s.Index(), data)
+			harness.Write(t, s.Index("core"), data)
 		}, "index", ""},
 		"an index older than the databases": {func(s *harness.System) {
 			data := harness.Read(t, s.Sync("core"))
@@ -208,7 +210,7 @@ func TestDoctor_NoDataDirectory(t *testing.T) {
 		return found[0]
 	}
 	require.Equal(t, "ok", state(s.Path("open/a/b")).State)
-	r := s.Run("omg-index", append([]string{"build", "-o", s.Path("open/a/repos.omgidx")}, s.Databases()...)...)
+	r := s.Run("omg-index", append([]string{"build", "-o", s.Path("open/a/all.omgidx")}, s.Databases()...)...)
 	require.Equal(t, 3, r.Code, "nobody else makes it: %s", r.Stderr)
 	c := state(s.Path("closed/a/b"))
 	require.Equal(t, "problem", c.State)

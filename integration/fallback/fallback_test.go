@@ -2,6 +2,7 @@ package fallback
 
 import (
 	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -83,8 +85,8 @@ func TestFallback_UnreadableDatabase(t *testing.T) {
 	}
 }
 
-// standIn listens in a daemon's place. It greets, unless greeting is nil, and
-// replies to nothing else than with the refusal, or else by closing.
+// standIn listens in a daemon's place. It greets, and replies to all else with the
+// refusal or, without one, by closing. Without a greeting it does so at once.
 func standIn(s *harness.System, greeting *wire.HelloResult, refusal *wire.Error) {
 	s.T.Helper()
 	l, err := net.Listen("unix", s.Socket())
@@ -107,11 +109,11 @@ func standIn(s *harness.System, greeting *wire.HelloResult, refusal *wire.Error)
 					var reply []byte
 					switch {
 					case err != nil:
-					case string(h.Op) != wire.OpHello && refusal != nil:
-						reply = wire.AppendError(nil, h.ID, refusal)
 					case string(h.Op) == wire.OpHello && greeting != nil:
 						b, _ := msgpack.Marshal(greeting)
 						reply = wire.AppendResult(nil, h.ID, b, false)
+					case refusal != nil:
+						reply = wire.AppendError(nil, h.ID, refusal)
 					}
 					if _, err := nc.Write(reply); err != nil || reply == nil {
 						return
@@ -135,17 +137,27 @@ func TestFallback_DaemonFails(t *testing.T) {
 		require.Contains(t, []int{0, 1}, want[question].Code, want[question].Stderr)
 	}
 	require.Equal(t, "app\ntheirs-foreign\n", s.Direct("installed", "-q").Stdout)
-	paths := &wire.HelloResult{Protocol: wire.Protocol, Server: "a stand-in", DBPath: s.DB, PacmanConfig: s.Conf}
+	paths := &wire.HelloResult{Protocol: wire.Protocol, Server: "a stand-in", Served: wire.Served{DBPath: s.DB, PacmanConfig: s.Conf}}
+	served := func(code wire.Code, why string) *wire.Error {
+		err := wire.Errorf(code, "%s", why)
+		err.Served = &paths.Served
+		return err
+	}
 	for name, c := range map[string]struct {
 		greeting *wire.HelloResult
 		refusal  *wire.Error
 		note     string // empty where there is no answer
 		err      string
 	}{
-		"not ready":      {paths, wire.Errorf(wire.CodeNotReady, "still reading"), "omg: omgd: still reading: answering without it\n", ""},
-		"busy":           {paths, wire.Errorf(wire.CodeBusy, "too many"), "omg: omgd: too many: answering without it\n", ""},
-		"breaks":         {paths, nil, "omg: the connection to omgd broke: EOF: answering without omgd\n", ""},
-		"breaks at once": {nil, nil, "", "the connection to omgd broke: "},
+		"shutting down":           {paths, wire.Errorf(wire.CodeShuttingDown, "ending"), "omg: omgd: ending: answering without it\n", ""},
+		"starting, at once":       {nil, served(wire.CodeNotReady, "starting"), "omg: omgd: starting: answering without it\n", ""},
+		"busy, at once":           {nil, served(wire.CodeBusy, "too many"), "omg: omgd: too many: answering without it\n", ""},
+		"shutting down, at once":  {nil, served(wire.CodeShuttingDown, "ending"), "omg: omgd: ending: answering without it\n", ""},
+		"busy, without databases": {nil, wire.Errorf(wire.CodeBusy, "too many"), "", "too many"},
+		"not ready":               {paths, wire.Errorf(wire.CodeNotReady, "still reading"), "omg: omgd: still reading: answering without it\n", ""},
+		"busy":                    {paths, wire.Errorf(wire.CodeBusy, "too many"), "omg: omgd: too many: answering without it\n", ""},
+		"breaks":                  {paths, nil, "omg: the connection to omgd broke: EOF: answering without omgd\n", ""},
+		"breaks at once":          {nil, nil, "", "the connection to omgd broke: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := s.Beside(t, string(harness.Read(t, s.Conf)))
@@ -187,5 +199,55 @@ func TestFallback_SocketOfNobody(t *testing.T) {
 		}
 		require.Equal(t, "app\nhosted-foreign\nhosted-tool\n", r.Stdout)
 		require.Contains(t, r.Stderr, "not a socket")
+	})
+}
+
+// TestFallback_RealDaemon: a daemon that starts or has too many connections refuses,
+// and what omg prints instead comes from the daemon's databases.
+func TestFallback_RealDaemon(t *testing.T) {
+	if !harness.Isolated(t) {
+		return
+	}
+	machine := machine(t)
+	want := map[string]harness.Result{}
+	for _, question := range questions {
+		want[question] = machine.Direct(strings.Fields(question)...)
+	}
+	requireAnswers := func(t *testing.T, s *harness.System, questions ...string) {
+		t.Helper()
+		for _, question := range questions {
+			asks(s, question, func(r harness.Result, _ bool) {
+				requireTheirs(t, r, question)
+				require.Equal(t, want[question].Stdout, r.Stdout, "%s: %s", question, r.Stderr)
+				require.Equal(t, want[question].Code, r.Code, "%s: %s", question, r.Stderr)
+			})
+		}
+	}
+	t.Run("starting", func(t *testing.T) {
+		s := machine.Beside(t, string(harness.Read(t, machine.Conf)))
+		s.Bin = s.Path("bin") // where an index is never finished
+		harness.CopyPrograms(t, s.Bin)
+		omgIndex := s.Program("omg-index")
+		require.NoError(t, os.Remove(omgIndex))
+		harness.Write(t, omgIndex, "#!/bin/sh\nexec sleep 1000\n")
+		require.NoError(t, os.Chmod(omgIndex, 0o755))
+		d := s.Launch()
+		r := s.With("OMG_SOCKET_PATH=").Run("omg", "outdated")
+		requireTheirs(t, r, "outdated")
+		require.Contains(t, r.Stderr, "omg: omgd: the databases are being indexed: answering without it")
+		requireAnswers(t, s, "search -q app", "installed", "info -i app", "foreign", "explicit")
+		require.True(t, d.Running())
+	})
+	t.Run("busy", func(t *testing.T) {
+		s := machine.Beside(t, string(harness.Read(t, machine.Conf))).With("OMG_LIMITS_CONNECTIONS=1")
+		d := s.Start()
+		var conn *client.Conn
+		harness.Await(t, func() bool { // the connections of the start have to go first
+			conn = d.Dial()
+			_, err := conn.Hello(t.Context())
+			return err == nil
+		}, "the only connection is taken")
+		requireAnswers(t, s, questions...)
+		require.NoError(t, conn.Close())
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -81,10 +82,12 @@ func (d *Daemon) AwaitReady() {
 	}, "all databases")
 }
 
-// refreshed reports whether a status is this daemon's own: until its first
-// refresh it repeats what the last one left.
+// refreshed reports whether a status is this daemon's own, of the databases as they
+// are: until its first refresh it repeats what the last one left, and until an index
+// of a database is built it has another one of it, or none.
 func refreshed(r *wire.StatusResult) bool {
-	return r.Generation > 0 && r.Why != "the index is being built"
+	building := func(s wire.Source) bool { return strings.Contains(s.Why, "being indexed") }
+	return r.Generation > 0 && !slices.ContainsFunc(r.Sources, building)
 }
 
 // AwaitStatus waits until the daemon's status is such.

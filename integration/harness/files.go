@@ -20,6 +20,17 @@ func Read(t testing.TB, path string) []byte {
 	return b
 }
 
+// Names are the names of what is in a directory, sorted.
+func Names(t testing.TB, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
 // Write writes a file, and makes its directories.
 func Write[T string | []byte](t testing.TB, path string, content T) {
 	t.Helper()

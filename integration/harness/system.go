@@ -14,6 +14,7 @@ import (
 
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/sources"
 )
 
 // System is a place of a test's own: a home directory with pacman databases and
@@ -242,13 +243,19 @@ func (s *System) Direct(args ...string) Result {
 	return s.Run("omg", slices.Concat([]string{"--no-daemon"}, s.Files(), args)...)
 }
 
-// Build has omg-index build the index of the databases, which has to succeed.
+// Build has omg-index build an index of each database in the data directory, which
+// has to succeed.
 func (s *System) Build(args ...string) Result {
 	s.T.Helper()
-	r := s.Run("omg-index", slices.Concat([]string{"build", "-o", s.Index()}, s.Databases(), args)...)
+	r := s.Run("omg-index", slices.Concat([]string{"build"}, s.Files(), args)...)
 	require.Zero(s.T, r.Code, r.Stderr)
 	return r
 }
 
-// Index is the index in the data directory.
-func (s *System) Index() string { return filepath.Join(s.Data, "repos.omgidx") }
+// Indexes is the directory of the indexes in the data directory.
+func (s *System) Indexes() string { return sources.IndexDir(s.Data) }
+
+// Index is a repository's index in the data directory, or "aur".
+func (s *System) Index(source string) string {
+	return filepath.Join(s.Indexes(), source+sources.IndexSuffix)
+}

@@ -27,7 +27,7 @@ func (s *System) Ways() []Way {
 func (s *System) IndexWay() Way {
 	s.T.Helper()
 	s.Build()
-	return Way{"index", append([]string{"--no-daemon", "--index", s.Index()}, s.Databases()...), s}
+	return Way{"index", append([]string{"--no-daemon", "--index", s.Indexes()}, s.Databases()...), s}
 }
 
 // DatabasesWay reads the databases themselves: its data directory has no index.

@@ -3,6 +3,7 @@ package index
 import (
 	"bytes"
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -33,11 +34,11 @@ func TestAUR_Alone(t *testing.T) {
 	r := s.Run("omg-index", "build", "--aur", path)
 	require.Zero(t, r.Code, r.Stderr)
 	require.Empty(t, r.Stderr)
-	own := s.Path(".local/share/omg/aur.omgidx")
+	dir := s.Path(".local/share/omg/index")
+	own := filepath.Join(dir, "aur.omgidx")
 	require.Equal(t, "aur: 400 packages", r.Lines()[0])
-	require.Regexp(t, "^"+own+`: 400 packages, \d+ bytes, \d+ms$`, r.Lines()[1])
-	require.FileExists(t, own)
-	require.NoFileExists(t, s.Path(".local/share/omg/repos.omgidx"))
+	require.Regexp(t, "^"+dir+`: 400 packages, \d+ bytes, \d+ms$`, r.Lines()[1])
+	require.Equal(t, []string{"aur.omgidx", "aur.omgidx.origin"}, harness.Names(t, dir))
 	require.Equal(t, own+": 400 packages, ok\n", s.Run("omg-index", "verify", own).Stdout)
 	info := s.Run("omg-index", "info", own).Stdout
 	require.Contains(t, info, "Packages: 400\n")
@@ -89,12 +90,12 @@ func TestAUR_BadDump(t *testing.T) {
 		content []byte
 		says    string
 	}{
-		"cut off":     {whole[:len(whole)/2], "the dump is cut off: download"},
-		"damaged":     {append(bytes.Clone(whole[:len(whole)/2]), bytes.Repeat([]byte{0x55}, 500)...), "the dump is damaged"},
+		"cut off":     {whole[:len(whole)/2], "the file is cut off: download"},
+		"damaged":     {append(bytes.Clone(whole[:len(whole)/2]), bytes.Repeat([]byte{0x55}, 500)...), "the file is damaged"},
 		"a page":      {[]byte("<html><body>503 Service Unavailable</body></html>"), "not a dump of the AUR"},
-		"empty":       {nil, "the dump is empty"},
-		"no packages": {[]byte("[]"), "the dump is empty"},
-		"too large":   {[]byte(`[{"Name":"` + strings.Repeat("a", 2<<20) + `"}]`), "the dump is too large"},
+		"empty":       {nil, "the file is empty"},
+		"no packages": {[]byte("[]"), "the file is empty"},
+		"too large":   {[]byte(`[{"Name":"` + strings.Repeat("a", 2<<20) + `"}]`), "the file is too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := s.Path("dump")
@@ -118,7 +119,7 @@ func TestAUR_OddPackages(t *testing.T) {
 		{"Name":"huge","Version":"1","Description":"`+strings.Repeat("x", 300<<10)+`"}]`)
 	r := s.Run("omg-index", "build", "--aur", path, "-o", s.Path("x"))
 	require.Zero(t, r.Code, r.Stderr)
-	require.Equal(t, "aur: 2 packages", r.Lines()[0])
+	require.Equal(t, "aur: 1 packages", r.Lines()[0])
 	require.NotContains(t, r.Stderr, "\x1b")
 	require.Contains(t, r.Stderr, "has a name that none can have")
 	require.Contains(t, r.Stderr, `"good" stands there again`)

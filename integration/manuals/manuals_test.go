@@ -125,7 +125,7 @@ func TestSettings_WithoutComment(t *testing.T) {
 	file := filepath.Join(root, "shared", "config", "config.go")
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 	for _, c := range []struct{ from, to, want string }{
-		{"\t// How long an answer is kept.\n", "", "config.go: Cache.TTL (cache.ttl) has no comment: say in sentences above the field"},
+		{"\t// Time for which a reply is kept.\n", "", "config.go: Cache.TTL (cache.ttl) has no comment: say in sentences above the field"},
 		{`toml:"ttl"`, `toml:"life"`, "Cache.TTL is no setting"},
 		{"\tTTL Duration `toml:\"ttl\" least:\"1s\"`\n", "", "the setting cache.ttl is in no struct"},
 	} {
@@ -147,7 +147,7 @@ func TestRoff_PlainText(t *testing.T) {
 // shows, is one that the program takes.
 func TestExamples_AreTaken(t *testing.T) {
 	s := newUser(t)
-	harness.Write(t, s.Path("repos.omgidx"), "")
+	harness.Write(t, s.Path("all.omgidx"), "")
 	var lines []string
 	for _, text := range made(t) {
 		for line := range strings.Lines(text) {

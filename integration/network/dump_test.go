@@ -113,7 +113,7 @@ func TestDump_Faults(t *testing.T) {
 			w.omgd.Stop()
 			// What was to be asked for later is asked for now.
 			require.NoError(t, os.RemoveAll(w.Path("data", "cache.pebble")))
-			index := harness.Read(t, w.Path("data", "aur.omgidx"))
+			index := harness.Read(t, w.Index("aur"))
 			sw.On(w.server)
 			if sw.Hangs {
 				w.start(long, "OMG_NETWORK_TIMEOUT=200ms")
@@ -126,10 +126,12 @@ func TestDump_Faults(t *testing.T) {
 				return len(got.names) == 1 && got.source().State == wire.SourceStale && got.source().Why != "of unknown age"
 			}, "the dump is stale; omgd printed: %s", w.omgd.Stderr)
 			require.Regexp(t, cmp.Or(refused[sw.Name], said[sw.Name]), got.source().Why)
-			require.Equal(t, index, harness.Read(t, w.Path("data", "aur.omgidx")))
-			left, err := filepath.Glob(w.Path("data", ".*.tmp"))
-			require.NoError(t, err)
-			require.Empty(t, left)
+			require.Equal(t, index, harness.Read(t, w.Index("aur")))
+			for _, dir := range []string{w.Data, w.Indexes()} {
+				left, err := filepath.Glob(filepath.Join(dir, ".*.tmp"))
+				require.NoError(t, err)
+				require.Empty(t, left)
+			}
 		})
 	}
 }

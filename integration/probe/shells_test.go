@@ -157,14 +157,14 @@ func TestPrompt(t *testing.T) {
 			for range 10 {
 				x.enter("", "[20.9.9*|?] READY> ")
 			}
-			x.enter("echo a''b", "\nab", "[20.9.9*|?] READY> ")
+			x.enter("echo a''b", "ab", "[20.9.9*|?] READY> ")
 			require.Equal(t, 1, runs()-before)
 			if shell.clock != "" { // and when some seconds have gone by
 				before = runs()
 				harness.Write(t, s.Path("seconds"), "7\n")
 				x.enter("", "[20.9.9*|?] READY> ")
 				x.enter("", "[20.9.9*|?] READY> ")
-				x.enter("echo c''d", "\ncd", "[20.9.9*|?] READY> ")
+				x.enter("echo c''d", "cd", "[20.9.9*|?] READY> ")
 				require.Equal(t, 2, runs()-before)
 			}
 

@@ -1,10 +1,12 @@
 package service
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -109,9 +111,9 @@ func TestSocket_Attacked(t *testing.T) {
 			return filepath.Join(tmp, "omg.sock")
 		}, "omg.lock"},
 		"a link in the place of the PID file": {func(t *testing.T, tmp, precious string) string {
-			asUser(t, mallory, func() error { return os.Symlink(precious, filepath.Join(tmp, "omgd.pid.new")) })
+			asUser(t, mallory, func() error { return os.Symlink(precious, filepath.Join(tmp, "omgd.pid")) })
 			return filepath.Join(tmp, "omg.sock")
-		}, "omgd.pid.new"},
+		}, "omgd.pid"},
 		"another's directory": {func(t *testing.T, tmp, _ string) string {
 			asUser(t, mallory, func() error { return os.Mkdir(filepath.Join(tmp, "run"), 0o777) })
 			return filepath.Join(tmp, "run", "omg.sock")
@@ -141,6 +143,40 @@ func TestSocket_Attacked(t *testing.T) {
 			r := harness.Run(t, foreground(s, "--socket", socket))
 			require.Equal(t, 3, r.Code, r.Stderr)
 			require.Contains(t, r.Stderr, c.says)
+			require.Equal(t, before, listing(t, tmp), "nothing is made or removed")
+			require.Equal(t, "precious", string(harness.Read(t, precious)))
+		})
+	}
+}
+
+// TestSocket_SquattedTemporaryFile: another user who knows omgd's process number puts
+// a link where it writes a file before that takes its place.
+func TestSocket_SquattedTemporaryFile(t *testing.T) {
+	t.Parallel()
+	need.Root(t)
+	for _, file := range []string{"omgd.pid", "omg.status"} {
+		t.Run(file, func(t *testing.T) {
+			s := systemOf(t, alice)
+			tmp, precious, begin := shared(s), s.Path("precious"), s.Path("begin")
+			harness.Write(t, precious, "precious")
+			require.NoError(t, os.Chown(precious, alice, alice))
+			socket := filepath.Join(tmp, "omg.sock")
+			const script = `until [ -e "$0" ]; do sleep 0.01; done; exec "$@"`
+			p := harness.Start(t, s.Command(need.Program(t, "bash"), append([]string{"-c", script, begin}, foreground(s, "--socket", socket).Args...)...))
+			squatted := filepath.Join(tmp, fmt.Sprintf(".%s.%d.tmp", file, p.PID()))
+			asUser(t, mallory, func() error { return os.Symlink(precious, squatted) })
+			before := listing(t, tmp)
+			harness.Write(t, begin, "")
+			if file == "omgd.pid" {
+				r := p.Wait()
+				require.Equal(t, 3, r.Code, r.Stderr)
+				require.Contains(t, r.Stderr, file)
+			} else { // a prompt knows nothing then; all else goes on
+				p.AwaitStderr(filepath.Join(tmp, file))
+				harness.Await(t, func() bool { return ping(socket) == nil }, "omgd answers")
+				p.Signal(syscall.SIGTERM)
+				require.Zero(t, p.Wait().Code, p.Stderr())
+			}
 			require.Equal(t, before, listing(t, tmp), "nothing is made or removed")
 			require.Equal(t, "precious", string(harness.Read(t, precious)))
 		})

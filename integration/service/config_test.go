@@ -122,7 +122,7 @@ func TestConfig_LogLevel(t *testing.T) {
 	}
 	r := omg()
 	require.Equal(t, 3, r.Code)
-	require.Contains(t, r.Stderr, "omgd does not run")
+	require.Contains(t, r.Stderr, "no answer to log-level without omgd")
 	d := s.Start("--log-level", "warn")
 	level := func(args ...string) string {
 		t.Helper()
@@ -134,14 +134,14 @@ func TestConfig_LogLevel(t *testing.T) {
 	require.Empty(t, d.Stderr())
 	require.Equal(t, "trace\n", level("trace"))
 	require.Equal(t, "trace\n", level())
-	d.AwaitStderr(`msg="the log level was changed" from=warn to=trace`)
+	d.AwaitStderr(`msg="log level changed" from=warn to=trace`)
 	d.AwaitStderr("level=TRACE msg=connected")
 	for _, hit := range []string{"false", "true"} {
 		require.NoError(t, d.Ask(wire.OpSearch, &wire.SearchRequest{Words: []string{"lib"}, Limit: 1}, &map[string]any{}))
 		d.AwaitStderr("level=DEBUG msg=cache op=search hit=" + hit)
 	}
 	require.NoError(t, d.Ask(wire.OpCacheClear, nil, &wire.CacheClearResult{}))
-	d.AwaitStderr(`msg="the caches were cleared" answers=1`)
+	d.AwaitStderr(`msg="caches cleared" answers=1`)
 	r = omg("loud")
 	require.Equal(t, 2, r.Code)
 	require.Contains(t, r.Stderr, `"loud" is no level`)

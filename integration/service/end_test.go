@@ -31,7 +31,7 @@ func TestEnd_DuringTheStart(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	for range 3 {
-		for _, file := range []string{"", s.Data, s.Path("omg.lock"), s.Path("omgd.pid"), s.Socket(), s.Index(), s.Path("omg.status")} {
+		for _, file := range []string{"", s.Data, s.Path("omg.lock"), s.Path("omgd.pid"), s.Socket(), s.Index("core"), s.Path("omg.status")} {
 			require.NoError(t, os.RemoveAll(s.Data))
 			p := harness.Start(t, foreground(s))
 			for p.Running() && file != "" { // without a pause: the moment counts

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // omgDaemon runs "omg daemon" with further arguments.
@@ -218,7 +219,8 @@ func TestManage_SocketIsGone(t *testing.T) {
 	require.Zero(t, omgDaemon(s, "stop").Code)
 }
 
-// TestManage_Units: where the user's systemd has the units, it is asked.
+// TestManage_Units: where the user's systemd has the units, it is asked. A start ends
+// when the daemon that systemd has started has read everything.
 func TestManage_Units(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t).With("OMG_SOCKET_PATH=")
@@ -226,13 +228,25 @@ func TestManage_Units(t *testing.T) {
 	require.NoError(t, os.MkdirAll(s.Path("systemd"), 0o755))
 	listenOn(t, s.Path("systemd", "private"))
 	harness.Write(t, s.Path(".config", "systemd", "user", "omgd.socket"), "")
-	harness.Write(t, filepath.Join(bin, "systemctl"), "#!/bin/sh\necho \"$(basename \"$0\") $*\" >>"+calls+"\nexit ${CODE:-0}\n")
+	harness.Write(t, filepath.Join(bin, "systemctl"), `#!/bin/sh
+echo "$(basename "$0") $*" >>`+calls+`
+[ "$CODE" = 0 ] || exit "$CODE"
+case $2 in start | restart) exec `+strings.Join(slices.Concat([]string{s.Program("omgd")}, s.Files()), " ")+`; esac
+`)
 	require.NoError(t, os.Chmod(filepath.Join(bin, "systemctl"), 0o755))
 	daemon := func(code string, args ...string) int {
 		return s.With("PATH="+bin+":"+os.Getenv("PATH"), "CODE="+code).Run("omg", append([]string{"daemon"}, args...)...).Code
 	}
 	for _, verb := range []string{"start", "stop", "restart"} {
 		require.Zero(t, daemon("0", verb))
+		if verb == "stop" {
+			require.NoFileExists(t, s.Socket())
+			continue
+		}
+		killLater(t, pid(s))
+		var r wire.StatusResult
+		require.NoError(t, harness.Ask(s.Socket(), wire.OpStatus, nil, &r))
+		require.EqualValues(t, 200, r.Index.Packages)
 	}
 	require.Equal(t, 3, daemon("5", "start"), "systemctl has said why")
 	const both = " omgd.socket omgd.service"

@@ -17,7 +17,7 @@ as() { user=$1; shift; setpriv --reuid "$user" --regid "$user" --init-groups env
 says() { name=$1; shift; code=0; out=$("$@" 2>&1) || code=$?; echo "$name: $code: $(echo "$out" | head -n 1)"; }
 install -d -o omg -g omg /run/omg /var/lib/omg
 start() { setpriv --reuid omg --regid omg --init-groups env -u XDG_RUNTIME_DIR HOME=/ /mnt/omgd --system --foreground --dbpath /media/db --pacman-config /media/pacman.conf 2>/tmp/log & daemon=$!; }
-refreshed() { /mnt/omg status --format '{{.generation}}' 2>/dev/null | grep -q '^[1-9]'; }
+refreshed() { /mnt/omg status --format '{{.generation}} {{.index.packages}}' 2>/dev/null | grep -q '^[1-9][0-9]* 200$'; }
 ready() { await refreshed; }
 stop() { kill $daemon; code=0; wait $daemon || code=$?; echo "ended: $code"; }
 unset XDG_RUNTIME_DIR
@@ -29,10 +29,10 @@ func TestSystem(t *testing.T) {
 	t.Parallel()
 	r := machine(newSystem(t), system+`
 start; ready
-stat -c '%n %a %U' /run/omg /run/omg/* /var/lib/omg /var/lib/omg/*
+stat -c '%n %a %U' /run/omg /run/omg/* /var/lib/omg /var/lib/omg/* /var/lib/omg/index/*
 for user in alice bob carol root; do
 	says "$user searches" as $user /mnt/omg search -q --limit 1 name:secretword
-	says "$user counts" as $user /mnt/omg status --format '{{.counts.installed}} {{.generation}}'
+	says "$user counts" as $user /mnt/omg status --format '{{.counts.installed}} {{.index.packages}}'
 	says "$user refreshes" as $user /mnt/omg refresh
 	says "$user clears" as $user /mnt/omg cache clear
 	says "$user logs" as $user /mnt/omg daemon log-level info
@@ -59,8 +59,8 @@ echo "left: $(ls /run/omg)"
 	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
 	for _, want := range []string{
 		"/run/omg 755 omg\n", "/run/omg/omg.sock 666 omg\n", "/run/omg/omgd.pid 644 omg\n", "/run/omg/omg.status 644 omg\n", "/run/omg/omg.lock 600 omg\n",
-		"/var/lib/omg 755 omg\n", "/var/lib/omg/repos.omgidx 644 omg\n", "/var/lib/omg/cache.pebble 700 omg\n",
-		"alice searches: 1: omg: error: nothing found", "alice counts: 0: 20 1\n", "bob counts: 0: 20 1\n", "carol counts: 0: 20 1\n",
+		"/var/lib/omg 755 omg\n", "/var/lib/omg/index 755 omg\n", "/var/lib/omg/index/core.omgidx 644 omg\n", "/var/lib/omg/cache.pebble 700 omg\n",
+		"alice searches: 1: omg: error: nothing found", "alice counts: 0: 20 200\n", "bob counts: 0: 20 200\n", "carol counts: 0: 20 200\n",
 		"alice refreshes: 3: omg: error: only an administrator may do that here (refresh)\n",
 		"bob clears: 3: omg: error: only an administrator may do that here (cache_clear)\n",
 		"root refreshes: 0: ", "root clears: 0: ",
@@ -70,7 +70,7 @@ echo "left: $(ls /run/omg)"
 		"bob lists files: 1: omg: error: package 'no-such-package' was not found\n",
 		// Runtimes are each user's own.
 		"alice runs: 0: 20.5.0\n", "bob runs: 0: 18.1.0\n",
-		"refreshed, generation 1\n", "ended: 0\n", "left: \n",
+		"refreshed, generation ", "ended: 0\n", "left: \n",
 	} {
 		require.Contains(t, r.Stdout, want)
 	}
@@ -91,7 +91,7 @@ administrators = ["alice"]
 END
 start; ready
 for user in alice bob carol root; do
-	says "$user counts" as $user /mnt/omg status --format '{{.generation}}'
+	says "$user counts" as $user /mnt/omg status --format '{{.index.packages}}'
 	says "$user refreshes" as $user /mnt/omg refresh
 done
 config <<END
@@ -109,7 +109,7 @@ socket_group = "staff2"
 END
 start; ready
 stat -c '%n %a %U %G' /run/omg/omg.sock
-says "bob connects" as bob /mnt/omg status --format '{{.generation}}'
+says "bob connects" as bob /mnt/omg status --format '{{.index.packages}}'
 says "carol cannot" as carol /mnt/omg refresh
 stop
 
@@ -122,11 +122,11 @@ echo "left: $(ls /run/omg)"
 `)
 	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
 	for _, want := range []string{
-		"alice counts: 0: 1\n", "alice refreshes: 0: refreshed", "bob counts: 0: 1\n", "bob refreshes: 3: omg: error: only an administrator",
+		"alice counts: 0: 200\n", "alice refreshes: 0: refreshed", "bob counts: 0: 200\n", "bob refreshes: 3: omg: error: only an administrator",
 		": omg: omgd: user 41003 may not ask here: answering without it\n", "carol refreshes: 3: omg: error: user 41003 may not ask here\n",
-		"root counts: 0: 1\n", "root refreshes: 0: ",
+		"root counts: 0: 200\n", "root refreshes: 0: ",
 		"carol after the reload: 3: omg: error: only an administrator", "bob after the reload: 3: omg: error: user 41002 may not ask here\n",
-		"/run/omg/omg.sock 660 omg staff2\n", "bob connects: 0: 1\n", "carol cannot: 0: nothing to refresh without omgd\n",
+		"/run/omg/omg.sock 660 omg staff2\n", "bob connects: 0: 200\n", "carol cannot: 0: nothing to refresh without omgd\n",
 		`unknown user: 3: omgd: error: access.users: no user "no-such-user" in /etc/passwd`, "left: \n",
 	} {
 		require.Contains(t, r.Stdout, want)

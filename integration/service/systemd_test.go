@@ -77,7 +77,7 @@ func TestNotify(t *testing.T) {
 	d := s.Serve(foreground(s.With("NOTIFY_SOCKET="+m.path)), s.Socket())
 	m.await("READY=1")
 	require.NoError(t, ping(d.Socket), "ready means that it answers")
-	require.Contains(t, m.await("STATUS=200 packages"), "generation 1")
+	require.Contains(t, m.await("STATUS=200 packages"), "generation ")
 	d.Signal(syscall.SIGTERM)
 	m.await("STOPPING=1")
 	require.Zero(t, d.Wait().Code)

@@ -35,14 +35,14 @@ cat >/run/test.sh <<'END'
 mkdir -p /etc/pacman.d /etc/omg; printf '[aur]\nenabled = false\n[tracker]\nenabled = false\n[limits]\nshutdown_timeout = "2m"\n' >/etc/omg/config.toml; printf '[options]\nDBPath = /media/db\n[core]\n[extra]\n[multilib]\n' >/etc/pacman.conf
 install -d -o omg -g omg /run/omg
 systemctl start omgd.socket; echo "listens: $?"; stat -c '%a %U' /run/omg/omg.sock
-ready; echo "generation: $(as alice /mnt/omg status --format '{{.generation}}' 2>&1)"
-told() { systemctl show -P StatusText omgd | grep -q 'generation 1'; }; await told
-systemctl show -P StatusText omgd; stat -c '%n %a %U' /var/lib/omg/* /run/omg/*
+ready; echo "packages: $(as alice /mnt/omg status --format '{{.index.packages}}' 2>&1)"
+told() { systemctl show -P StatusText omgd | grep -q '^200 packages'; }; await told
+systemctl show -P StatusText omgd; stat -c '%n %a %U' /var/lib/omg/* /var/lib/omg/index/* /run/omg/*
 pid=$(systemctl show -P MainPID omgd); grep -E '^(Uid|Seccomp|NoNewPrivs|CapBnd):' /proc/$pid/status
 says "alice refreshes" as alice /mnt/omg refresh
 says "root refreshes" /mnt/omg refresh
 systemctl stop omgd.service; systemctl show -P Result omgd; ls /run/omg
-rm -r /var/lib/omg/*; systemctl start omg-index.service; systemctl show -P Result omg-index; stat -c '%n %a %U' /var/lib/omg/*
+rm -r /var/lib/omg/*; systemctl start omg-index.service; systemctl show -P Result omg-index; stat -c '%n %a %U' /var/lib/omg/* /var/lib/omg/index/core*
 systemctl stop omgd.socket; ls /run/omg; echo done
 END
 umount -R /sys/fs/cgroup || true; mount -t cgroup2 none /sys/fs/cgroup
@@ -58,12 +58,12 @@ done 2>/dev/null
 `)
 	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
 	for _, want := range []string{
-		"listens: 0\n666 omg\ngeneration: 1\n200 packages, generation 1",
-		"/var/lib/omg/cache.pebble 700 omg\n", "/var/lib/omg/repos.omgidx 644 omg\n", "/run/omg/omgd.pid 644 omg\n",
+		"listens: 0\n666 omg\npackages: 200\n200 packages, generation ",
+		"/var/lib/omg/cache.pebble 700 omg\n", "/var/lib/omg/index 755 omg\n", "/var/lib/omg/index/core.omgidx 644 omg\n", "/run/omg/omgd.pid 644 omg\n",
 		"Uid:\t41010\t", "CapBnd:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
 		"alice refreshes: 3: omg: error: only an administrator may do that here (refresh)\n", "root refreshes: 0: refreshed",
 		// The end leaves systemd's socket, and that goes with its unit.
-		"\nsuccess\nomg.sock\nsuccess\n/var/lib/omg/repos.omgidx 644 omg\n/var/lib/omg/repos.omgidx.stamps 644 omg\ndone\n",
+		"\nsuccess\nomg.sock\nsuccess\n/var/lib/omg/index 755 omg\n/var/lib/omg/index/core.omgidx 644 omg\n/var/lib/omg/index/core.omgidx.origin 644 omg\ndone\n",
 	} {
 		require.Contains(t, r.Stdout, want, r.Stderr)
 	}

@@ -136,9 +136,9 @@ restarts() { systemctl --user show -P NRestarts omgd | sed "s/^[1-9]/$1: &/"; }
 says() { "$@" | grep -q "$what"; }
 systemctl --user start omgd.socket; echo "listens: $?"
 echo "before: $(pid)"
-what='^[1-9]' await says omg status --format '{{.generation}}'; echo "generation: $(omg status --format '{{.generation}}')"
+what='^[1-9][0-9]* 200$' await says omg status --format '{{.generation}} {{.index.packages}}'; echo "packages: $(omg status --format '{{.index.packages}}')"
 first=$(pid); omg daemon status
-what='200 packages, generation 1' await says systemctl --user show -P StatusText omgd; echo "it says how it goes"
+what='200 packages, generation ' await says systemctl --user show -P StatusText omgd; echo "it says how it goes"
 kill -KILL $first; another $first 'after a kill'; restarts 'restarted after a kill'
 # Only for this one: a watchdog that is as quick as a test would end a daemon that a busy machine does not let run, too.
 printf '[Service]\nWatchdogSec=2\n' >"$UNITS/omgd.service.d/watchdog.conf"; systemctl --user daemon-reload; systemctl --user restart omgd.service
@@ -155,7 +155,7 @@ ls "$XDG_RUNTIME_DIR" | grep omg
 		"SYSTEMD_LOG_TARGET=console", "SYSTEMD_LOG_LEVEL=warning")
 	r := next.Tool("unshare", "--mount", "--cgroup", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script)
 	for _, want := range []string{
-		"listens: 0\nbefore: 0\n", "generation: 1\n", " runs (process ", "it says how it goes\n",
+		"listens: 0\nbefore: 0\n", "packages: 200\n", " runs (process ", "it says how it goes\n",
 		"after a kill: another\n", "after a hang: another\n", "restarted: another\n",
 		// Stopped, the service leaves nothing but systemd's socket, and the next call starts it again.
 		"state: success\ninactive\nomg.sock\n", "asked again: 0\nasked again: another\n",
@@ -191,15 +191,15 @@ package() {
 }
 cd /tmp
 package 1-1
-stat -c '%n %U' /var/lib/omg/*
-/mnt/omg-index info /var/lib/omg/repos.omgidx | grep -c core
-rm /var/lib/omg/*
+stat -c '%n %U' /var/lib/omg/index/*
+/mnt/omg-index info /var/lib/omg/index | grep -c '^Source: *core'
+rm -r /var/lib/omg/index
 mkdir -p /run/systemd/system; printf '#!/bin/sh\necho "told: $*"\n' >/tmp/bin/systemctl; chmod +x /tmp/bin/systemctl; PATH=/tmp/bin:$PATH
 package 1-2
 ls /var/lib/omg
 `)
 	require.Zero(t, r.Code, r.Stderr)
-	require.Contains(t, r.Stdout, "/var/lib/omg/repos.omgidx omg\n", r.Stderr)
+	require.Contains(t, r.Stdout, "/var/lib/omg/index/core.omgidx omg\n", r.Stderr)
 	require.Contains(t, r.Stdout, "told: --no-block start omg-index.service\n", r.Stderr)
 	require.NotContains(t, r.Stdout, "pacman:")
 	require.NotContains(t, r.Stderr, "error", r.Stdout)

@@ -191,15 +191,12 @@ func TestRefresh_Killed(t *testing.T) {
 			require.NotZero(t, r.At)
 		}
 		require.Contains(t, []string{stored, explicit[(i+1)%2]}, inWords(r.Counts))
-		require.False(t, slices.ContainsFunc(r.Parts, func(p wire.Part) bool { return p.Name == "store" }), "%v", r.Parts)
+		require.False(t, slices.ContainsFunc(r.Problems, func(p wire.Problem) bool { return p.Name == "store" }), "%v", r.Problems)
 	}
 	t.Logf("%d kills; %d times the first answer was the stored status, else already a new one", times, fromStore)
 	s.omgd.Stop()
-	entries, err := os.ReadDir(s.Data)
-	require.NoError(t, err)
-	for _, e := range entries {
-		require.Contains(t, []string{"cache.pebble", "repos.omgidx", "repos.omgidx.stamps", "versions", "shims", "tools"}, e.Name())
-	}
+	require.Equal(t, []string{"cache.pebble", "index"}, harness.Names(t, s.Data))
+	require.Equal(t, []string{"test.omgidx", "test.omgidx.origin"}, harness.Names(t, s.Indexes()))
 }
 
 // TestRefresh_Transactions has pacman install, upgrade and remove.
@@ -288,7 +285,7 @@ func TestStatus_LeftOverLock(t *testing.T) {
 		require.NoError(t, os.Chtimes(p, old, old))
 	}
 	locked := func(r *wire.StatusResult) bool {
-		return slices.ContainsFunc(r.Parts, func(p wire.Part) bool { return p.Name == "db.lck" && strings.Contains(p.Why, lock) })
+		return slices.ContainsFunc(r.Problems, func(p wire.Problem) bool { return p.Name == "db.lck" && strings.Contains(p.Why, lock) })
 	}
 	s.omgd.AwaitStatus(func(r *wire.StatusResult) bool { return locked(r) && inWords(r.Counts) == "2 1 0 0" }, "the lock")
 	require.NoError(t, os.Remove(lock))

@@ -8,9 +8,9 @@ import (
 	"os"
 
 	"github.com/omg-arch/omg/omg/internal/app"
-	"github.com/omg-arch/omg/omg/internal/local"
+	"github.com/omg-arch/omg/omg/internal/direct"
 )
 
 func main() {
-	os.Exit(app.Run(context.Background(), os.Args, os.Stdout, os.Stderr, local.Answer))
+	os.Exit(app.Run(context.Background(), os.Args, os.Stdout, os.Stderr, direct.Open))
 }

@@ -18,18 +18,18 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// The rules of this file, which its test enforces. All of go-alpm is used here
-// and by one goroutine: a handle that several use loses packages in silence or
-// crashes. What libalpm returns is copied before the handle is released. Some
-// functions of go-alpm free what is not theirs and are never called; a log
-// callback cannot be a closure.
+// Rules for using go-alpm; libalpm_rules_test.go enforces all but the second.
+//
+//   - One goroutine uses it: a handle shared by several silently loses packages or
+//     crashes.
+//   - Strings and lists of libalpm's are copied before the handle is released.
+//   - The functions that free memory of libalpm's (forbidden in the test) are never
+//     called.
+//   - A log callback is a named function: cgo must not be given a closure.
 
 // answer answers a question that passed check.
 func answer(op string, q *question.Question) (*question.Answer, error) {
 	a := &question.Answer{LibAlpm: alpm.Version()}
-	if op == question.OpVersion {
-		return a, nil
-	}
 	s, err := open(q)
 	if err != nil {
 		return nil, err
@@ -52,11 +52,11 @@ func answer(op string, q *question.Question) (*question.Answer, error) {
 	return a, nil
 }
 
-// session is a handle and the sync databases of a question.
+// session is an open handle and the sync databases of one question.
 type session struct {
 	handle *alpm.Handle
 	dbs    []database
-	// logged is what libalpm complained of since it was last emptied.
+	// logged is the first error that libalpm has logged since logged was last emptied.
 	logged string
 }
 
@@ -66,7 +66,8 @@ type database struct {
 	db    alpm.IDB // nil if there is an error
 }
 
-// open opens the databases of a question. Errors of a sync database are its own.
+// open opens the databases of a question. A sync database that cannot be read does
+// not fail it: the error is in its Err.
 func open(q *question.Question) (*session, error) {
 	if err := checkLocal(q.Path); err != nil {
 		return nil, wire.Errorf(question.CodeCannot, "%v", err)
@@ -76,7 +77,7 @@ func open(q *question.Question) (*session, error) {
 		return nil, wire.Errorf(question.CodeCannot, "libalpm cannot open %.200s: %v", q.Path, err)
 	}
 	s := &session{handle: handle}
-	handle.SetLogCallback(note, s)
+	handle.SetLogCallback(logFirst, s)
 	for _, pattern := range q.IgnorePkg {
 		err = firstOf(err, handle.AddIgnorePkg(pattern))
 	}
@@ -104,8 +105,8 @@ func firstOf(a, b error) error {
 	return b
 }
 
-// checkLocal makes sure that there is a local database: where there is none,
-// libalpm would create it if it may.
+// checkLocal returns an error if there is no local database: libalpm would create
+// one, if it has permission to.
 func checkLocal(path string) error {
 	for _, want := range []struct {
 		name string
@@ -122,23 +123,23 @@ func checkLocal(path string) error {
 	return nil
 }
 
-// note takes what libalpm logs: errors only, since it logs each package at the
-// lower levels, and of them the first.
-func note(context any, level alpm.LogLevel, text string) {
+// logFirst keeps the first error that libalpm logs. Lower levels have a line for each
+// package.
+func logFirst(context any, level alpm.LogLevel, text string) {
 	if s := context.(*session); level <= alpm.LogError && s.logged == "" {
 		s.logged = strings.TrimSpace(text)
 	}
 }
 
-// load reads a sync database. libalpm takes most of what can be wrong with one
-// for a database without packages, and says so, if at all, in other places.
+// load reads a sync database. libalpm treats most damaged databases as empty, and
+// reports the damage only in its last error or its log, or not at all.
 func (s *session) load(d *database, path string) error {
 	file := filepath.Join(path, "sync", d.Name+".db")
 	fi, err := os.Stat(file)
 	switch {
 	case err != nil:
 		return err
-	case !fi.Mode().IsRegular(): // a pipe would be waited for
+	case !fi.Mode().IsRegular(): // opening a pipe would block
 		return &fs.PathError{Op: "read", Path: file, Err: syscall.EINVAL}
 	}
 	if d.db, err = s.handle.RegisterSyncDB(d.Name, 0); err != nil {
@@ -158,7 +159,7 @@ func (s *session) load(d *database, path string) error {
 		return fmt.Errorf("%w: %s", err, s.logged)
 	case err != nil:
 		return err
-	case d.Packages > 0: // what was logged is about single entries
+	case d.Packages > 0: // a logged error concerns single entries
 		return nil
 	case s.logged != "":
 		return errors.New(s.logged)
@@ -168,7 +169,7 @@ func (s *session) load(d *database, path string) error {
 	return nil
 }
 
-// installed returns what is known of the installed packages.
+// installed returns the installed packages, sorted by name.
 func (s *session) installed() ([]question.Installed, error) {
 	local, err := s.handle.LocalDB()
 	if err != nil {
@@ -204,7 +205,7 @@ func (s *session) installed() ([]question.Installed, error) {
 	return out, nil
 }
 
-// offer fills in what the first repository that has p offers.
+// offer fills in the version of p in the first repository that has it.
 func (s *session) offer(p *question.Installed, ignored bool) {
 	for _, d := range s.dbs {
 		if d.db == nil {
@@ -230,8 +231,7 @@ func depends(list alpm.IDependList) []depend {
 	return out
 }
 
-// search returns the packages that match every expression, as pacman -Ss has
-// them.
+// search returns the packages that match every expression, as pacman -Ss does.
 func (s *session) search(words []string) ([]wire.Package, error) {
 	var out []wire.Package
 	for _, d := range s.dbs {
@@ -240,7 +240,7 @@ func (s *session) search(words []string) ([]wire.Package, error) {
 		}
 		found := d.db.Search(words).Slice()
 		if len(found) == 0 {
-			// The database was read, so an expression is all that can be wrong.
+			// The database could be read, so the error is in an expression.
 			if err := s.handle.LastError(); err != nil {
 				return nil, wire.Errorf(wire.CodeInvalid, "%v", err)
 			}
@@ -252,7 +252,7 @@ func (s *session) search(words []string) ([]wire.Package, error) {
 	return out, nil
 }
 
-// info returns the packages of these names.
+// info returns the packages of these names; a name may be "repository/name".
 func (s *session) info(names []string) []wire.Package {
 	var out []wire.Package
 	for _, name := range names {

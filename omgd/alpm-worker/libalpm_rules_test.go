@@ -14,19 +14,19 @@ import (
 )
 
 // forbidden are functions of go-alpm that use memory after it was freed, free
-// libalpm's own strings, or reorder or lengthen libalpm's own lists.
+// strings that belong to libalpm, or reorder or lengthen libalpm's lists.
 var forbidden = []string{
 	"ComputeRequiredBy", "ComputeOptionalFor",
 	"Root", "DBPath", "Lockfile", "LogFile", "GPGDir", "DBExt",
 	"SortBySize", "SyncDBs",
 }
 
-// callbacks must be functions of their own: a closure is a Go pointer in C.
+// callbacks take only named functions: a closure is a Go pointer in C.
 var callbacks = []string{"SetLogCallback", "SetQuestionCallback"}
 
 const goAlpm = "github.com/Jguer/go-alpm/v2"
 
-// violations lists what in files breaks the rules for using go-alpm.
+// violations lists the places in files that break the rules for using go-alpm.
 func violations(fset *token.FileSet, files []*ast.File) []string {
 	var out []string
 	functions := map[string]bool{}
@@ -70,7 +70,7 @@ func violations(fset *token.FileSet, files []*ast.File) []string {
 					break
 				}
 				if name, ok := n.Args[0].(*ast.Ident); !ok || !functions[name.Name] {
-					say(n, sel.Sel.Name+" with what is no function of its own")
+					say(n, sel.Sel.Name+" without a named function")
 				}
 			}
 			return true
@@ -91,7 +91,7 @@ func called(f *ast.File, sel *ast.SelectorExpr) bool {
 	return found
 }
 
-func TestSourceKeepsTheRules(t *testing.T) {
+func TestRules_OfThisSource(t *testing.T) {
 	paths, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	fset := token.NewFileSet()
@@ -117,7 +117,7 @@ func TestSourceKeepsTheRules(t *testing.T) {
 	require.Empty(t, dirs, "this test reads one directory")
 }
 
-func TestRulesFindViolations(t *testing.T) {
+func TestRules_FindViolations(t *testing.T) {
 	const head = "package main\nimport \"github.com/Jguer/go-alpm/v2\"\nfunc note(any, alpm.LogLevel, string) {}\n"
 	for source, want := range map[string]string{
 		head + "func f(p alpm.IPackage) { p.ComputeRequiredBy() }":                                                  "ComputeRequiredBy must not be used",
@@ -127,8 +127,8 @@ func TestRulesFindViolations(t *testing.T) {
 		head + "func f(l alpm.IPackageList) { l.SortBySize() }":                                                     "SortBySize must not be used",
 		head + "func f(h *alpm.Handle) { go h.Release() }":                                                          "a second goroutine",
 		head + "func f(h *alpm.Handle) { wg.Go(func() { h.Release() }) }":                                           "a second goroutine",
-		head + "func f(h *alpm.Handle) { n := 0; h.SetLogCallback(func(any, alpm.LogLevel, string) { n++ }, nil) }": "no function of its own",
-		head + "func f(h *alpm.Handle) { note := g(); h.SetLogCallback(notes, nil) }":                               "no function of its own",
+		head + "func f(h *alpm.Handle) { n := 0; h.SetLogCallback(func(any, alpm.LogLevel, string) { n++ }, nil) }": "without a named function",
+		head + "func f(h *alpm.Handle) { note := g(); h.SetLogCallback(notes, nil) }":                               "without a named function",
 		head + "func f(h *alpm.Handle) { set := h.SetLogCallback; set(note, nil) }":                                 "is not called",
 		"package main\nimport . \"github.com/Jguer/go-alpm/v2\"":                                                    "under another name",
 		"package main\nimport \"github.com/Jguer/go-alpm\"":                                                         "under another name",

@@ -1,7 +1,7 @@
-// Command omg-alpm-worker asks libalpm one question for omgd and ends: it reads one
-// frame from standard input and answers on standard output, as package question
-// describes. Of all programs here it alone needs libalpm. Built without the tag
-// libalpm it says so to every question.
+// Command omg-alpm-worker asks libalpm one question for omgd and exits. It reads one
+// frame from standard input and writes the answer to standard output; package
+// question describes both. It is the only program here that links libalpm. Built
+// without the tag libalpm it answers every question with question.CodeStub.
 package main
 
 import (
@@ -26,17 +26,17 @@ func main() {
 	os.Exit(run(os.Stdin, os.Stdout))
 }
 
-// run answers the question in in and returns the exit code.
+// run reads a question from in, writes its answer to out and returns the exit code.
 func run(in io.Reader, out io.Writer) int {
 	code := exit.OK
 	frames, err := reply(in)
 	if err != nil {
 		code = exit.Failed
-		said := &wire.Error{Code: wire.CodeInternal, Message: err.Error()}
-		if errors.As(err, &said) && said.Code == wire.CodeInvalid {
+		werr := &wire.Error{Code: wire.CodeInternal, Message: err.Error()}
+		if errors.As(err, &werr) && werr.Code == wire.CodeInvalid {
 			code = exit.Usage
 		}
-		frames = wire.AppendError(nil, question.ID, said)
+		frames = wire.AppendError(nil, question.ID, werr)
 	}
 	if _, err := out.Write(frames); err != nil {
 		return exit.Failed
@@ -44,6 +44,7 @@ func run(in io.Reader, out io.Writer) int {
 	return code
 }
 
+// reply reads a question and returns the frames of its answer.
 func reply(in io.Reader) (frames []byte, err error) {
 	frame, err := wire.ReadFrame(in, nil)
 	if err != nil {
@@ -75,11 +76,9 @@ func reply(in io.Reader) (frames []byte, err error) {
 	return frames, nil
 }
 
-// check refuses what answer could not answer.
+// check returns an error for a question that answer cannot answer.
 func check(op string, q *question.Question) error {
 	switch op {
-	case question.OpVersion:
-		return nil
 	case question.OpFacts:
 	case question.OpSearch:
 		if len(q.Words) == 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// ask runs a question through the program.
+// ask has run answer a question.
 func ask(t testing.TB, op string, q question.Question) (*question.Answer, error) {
 	t.Helper()
 	frame, err := wire.AppendRequest(nil, question.ID, op, &q)
@@ -31,8 +31,8 @@ func ask(t testing.TB, op string, q question.Question) (*question.Answer, error)
 }
 
 func codeOf(err error) int {
-	var said *wire.Error
-	if errors.As(err, &said) && said.Code == wire.CodeInvalid {
+	var werr *wire.Error
+	if errors.As(err, &werr) && werr.Code == wire.CodeInvalid {
 		return exit.Usage
 	}
 	return exit.Failed
@@ -40,12 +40,12 @@ func codeOf(err error) int {
 
 func requireCode(t testing.TB, code wire.Code, err error) {
 	t.Helper()
-	var said *wire.Error
-	require.ErrorAs(t, err, &said)
-	require.Equal(t, code, said.Code, said.Message)
+	var werr *wire.Error
+	require.ErrorAs(t, err, &werr)
+	require.Equal(t, code, werr.Code, werr.Message)
 }
 
-func TestBadQuestions(t *testing.T) {
+func TestWorker_BadQuestions(t *testing.T) {
 	for name, c := range map[string]struct {
 		op string
 		q  question.Question

@@ -22,17 +22,17 @@ type depend struct {
 	version string
 }
 
-// satisfier is a package under its own name or one that it provides.
+// satisfier is a package under its name or a name that it provides.
 type satisfier struct {
 	pkg     int
 	version string
-	// bare is a provision without "=": it meets no dependency on a version.
+	// bare is set for a provision without "=": it meets no dependency on a version.
 	bare bool
 }
 
-// needsOf computes how much each package is needed by the others and itself, as
-// libalpm's compute_requiredby and compute_optionalfor do, which go-alpm makes a
-// use after free of.
+// needsOf returns how much each package is needed by the installed packages,
+// itself included. It does what libalpm's compute_requiredby and
+// compute_optionalfor do; go-alpm's bindings of these use memory after freeing it.
 func needsOf(pkgs []localPackage) []question.Need {
 	byName := make(map[string][]satisfier, 2*len(pkgs))
 	for i := range pkgs {
@@ -59,6 +59,7 @@ func needsOf(pkgs []localPackage) []question.Need {
 	return needs
 }
 
+// metBy reports whether s, which has d's name, has a version that d accepts.
 func (d depend) metBy(s satisfier) bool {
 	if d.mod == alpm.DepModAny {
 		return true

@@ -8,7 +8,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// summary copies what a search result needs, and all that a search looks at.
+// summary copies the fields of a search result, which include all that a search
+// matches.
 func summary(repo string, p alpm.IPackage) wire.Package {
 	return wire.Package{
 		Repo:    repo,
@@ -21,7 +22,7 @@ func summary(repo string, p alpm.IPackage) wire.Package {
 	}
 }
 
-// details copies everything.
+// details copies all fields.
 func details(repo string, p alpm.IPackage) wire.Package {
 	r := summary(repo, p)
 	r.Base = p.Base()
@@ -55,7 +56,8 @@ func details(repo string, p alpm.IPackage) wire.Package {
 	return r
 }
 
-// list copies a list; none stays nil, as a source that does not give it.
+// list copies a list; an empty one becomes nil, as for a field that the database
+// does not have.
 func list(l alpm.StringList) []string {
 	if l.Empty() {
 		return nil
@@ -63,7 +65,7 @@ func list(l alpm.StringList) []string {
 	return l.Slice()
 }
 
-// dependTexts writes dependencies as they stand in a database.
+// dependTexts returns dependencies as they are written in a database.
 func dependTexts(l alpm.IDependList) []string {
 	var out []string
 	_ = l.ForEach(func(d *alpm.Depend) error {

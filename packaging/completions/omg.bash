@@ -17,7 +17,7 @@ _omg() {
 	done
 	case $said in
 	'')
-		words='search info status installed explicit orphans foreign outdated security owns files why which list use doctor health metrics refresh cache daemon config --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --help -h --version -v'
+		words='search info status installed explicit orphans foreign outdated security owns files why which list use doctor health metrics refresh cache daemon config --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --strict --help -h --version -v'
 		;;
 	' search')
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --json --format --color --quiet -q --help -h'
@@ -27,19 +27,19 @@ _omg() {
 		more=packages
 		;;
 	' status')
-		words='--json --format --color --help -h'
+		words='--json --format --color --history --limit --help -h'
 		;;
 	' installed')
-		words='--explicit --deps --orphans --foreign --regex -x --json --format --color --quiet -q --help -h'
+		words='--explicit --deps --orphans --foreign --regex -x --partial --json --format --color --quiet -q --help -h'
 		;;
 	' explicit')
 		words='--count -c --json --format --color --quiet -q --help -h'
 		;;
 	' orphans')
-		words='--required --json --format --color --quiet -q --help -h'
+		words='--required --partial --json --format --color --quiet -q --help -h'
 		;;
 	' foreign')
-		words='--json --format --color --quiet -q --help -h'
+		words='--partial --json --format --color --quiet -q --help -h'
 		;;
 	' outdated')
 		words='--all -a --aur --no-aur --security --json --format --color --quiet -q --help -h'

@@ -1,175 +1,402 @@
 package answers
 
 import (
+	"cmp"
+	"fmt"
+	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
 
-	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/fixture"
-	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// generated is the data of a generated system.
-func generated(t testing.TB, o fixture.Options) *Data {
+// generated returns the inputs of a generated system, all of which could be read.
+func generated(t testing.TB, o fixture.Options) snapshot.Inputs {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "db")
-	require.NoError(t, fixture.Write(dir, o))
-	repos, err := catalog.Config{DBPath: dir}.ReadRepos()
+	dir := t.TempDir()
+	db, conf := filepath.Join(dir, "db"), filepath.Join(dir, "pacman.conf")
+	require.NoError(t, fixture.Write(db, o))
+	require.NoError(t, os.WriteFile(conf, []byte(fixture.Config), 0o644))
+	pacman, err := sources.Config{DBPath: db, PacmanConfig: conf}.Read()
 	require.NoError(t, err)
-	f, err := repos.Memory(t.Context())
+	require.Len(t, pacman.Repositories, 3)
+	in := snapshot.Inputs{Generation: 7, Checked: time.Unix(1_700_000_000, 0), DBPath: db, Config: pacman.Config}
+	for i := range pacman.Repositories {
+		r := &pacman.Repositories[i]
+		e := r.Examine(t.Context(), nil)
+		f, err := r.Memory(t.Context())
+		require.NoError(t, err)
+		e.Built(f)
+		in.Repositories = append(in.Repositories, e.Source)
+	}
+	in.Local.Packages, err = pacmandb.ReadLocal(t.Context(), db)
 	require.NoError(t, err)
-	local, err := pacmandb.ReadLocal(t.Context(), dir)
-	require.NoError(t, err)
-	view := repos.View()
-	set, err := pkgindex.NewSet([]*pkgindex.File{f}, view)
-	require.NoError(t, err)
-	inv, err := inventory.Take(repos, set, local)
-	require.NoError(t, err)
-	return &Data{Set: set, Generation: 7, Sources: repos.Sources(nil), Inventory: inv}
+	return in
 }
 
-// parts collects the parts of an answer, each checked as a client checks it.
-func parts(t testing.TB, answer func(Emit) error) [][]byte {
+// repository returns a repository with packages.
+func repository(t testing.TB, name string, packages ...wire.Package) snapshot.Source {
+	t.Helper()
+	return snapshot.Source{
+		Source: wire.Source{Name: name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: 5, Changed: 6},
+		Usage:  pacmandb.UsageAll, Index: index(t, pkgindex.KindRepo, name, packages...),
+	}
+}
+
+// index returns an index of one source with packages in the given order.
+func index(t testing.TB, kind pkgindex.Kind, name string, packages ...wire.Package) *pkgindex.File {
+	t.Helper()
+	b := pkgindex.NewBuilder("test", 1)
+	into := b.Source(name, kind)
+	for _, p := range packages {
+		p.Repo = name
+		require.NoError(t, into.Add(&p))
+	}
+	data, err := b.Bytes()
+	require.NoError(t, err)
+	f, err := pkgindex.OpenBytes(data)
+	require.NoError(t, err)
+	return f
+}
+
+// named returns packages with these names.
+func named(names ...string) (list []wire.Package) {
+	for _, name := range names {
+		list = append(list, wire.Package{Name: name, Version: "1-1"})
+	}
+	return list
+}
+
+func encoder(t testing.TB, in snapshot.Inputs) *Encoder {
+	t.Helper()
+	s, err := snapshot.Build(in)
+	require.NoError(t, err)
+	return New(s)
+}
+
+// chunks collects the chunks of a result, and checks each as a client does.
+func chunks(t testing.TB, answer func(Emit) error) [][]byte {
 	t.Helper()
 	var out [][]byte
-	last := true
-	require.NoError(t, answer(func(b []byte, more bool) error {
-		require.True(t, last, "nothing follows the last part")
-		require.LessOrEqual(t, len(b), 4*MaxPart)
+	more := true
+	require.NoError(t, answer(func(b []byte, next bool) error {
+		require.True(t, more, "nothing follows the last chunk")
 		require.NoError(t, wire.Check(b))
+		require.Less(t, len(b), wire.MaxFrame)
 		out = append(out, slices.Clone(b))
-		last = more
+		more = next
 		return nil
 	}))
-	require.False(t, last, "the last part says so")
+	require.False(t, more, "the last chunk says that it is the last")
+	for i, b := range out {
+		// Only a single element may be larger than a chunk.
+		require.True(t, len(b) <= MaxChunk || elements(t, b) == 1, "chunk %d has %d bytes", i, len(b))
+		require.False(t, i > 0 && i+1 < len(out) && elements(t, b) == 0, "chunk %d is empty", i)
+	}
 	return out
 }
 
-func searchAll(t testing.TB, d *Data, r *wire.SearchRequest) wire.SearchResult {
+// elements returns the number of packages in a chunk.
+func elements(t testing.TB, b []byte) int {
 	t.Helper()
-	var result wire.SearchResult
-	for _, b := range parts(t, func(e Emit) error { return d.Search(r, e) }) {
-		require.NoError(t, wire.DecodeSearch(b, &result, func(p *wire.Package) error {
-			result.Packages = append(result.Packages, *p)
+	var chunk struct {
+		Packages []msgpack.RawMessage `msgpack:"packages"`
+	}
+	require.NoError(t, msgpack.Unmarshal(b, &chunk))
+	return len(chunk.Packages)
+}
+
+// searched decodes the chunks of a search.
+func searched(t testing.TB, chunks [][]byte) (r wire.SearchResult) {
+	t.Helper()
+	for _, b := range chunks {
+		require.NoError(t, wire.DecodeSearch(b, &r, func(p *wire.Package) error {
+			r.Packages = append(r.Packages, *p)
 			return nil
 		}))
 	}
-	return result
+	return r
 }
 
-func TestSearchInParts(t *testing.T) {
-	const packages = 1800
-	d := generated(t, fixture.Options{Packages: packages, Installed: 100, Seed: 3})
-	all := searchAll(t, d, &wire.SearchRequest{Words: []string{""}})
-	require.EqualValues(t, 7, all.Generation)
-	require.EqualValues(t, packages, all.Total)
-	require.Len(t, all.Packages, packages)
-	require.Len(t, all.Sources, 3)
-	require.Greater(t, len(parts(t, func(e Emit) error { return d.Search(&wire.SearchRequest{Words: []string{""}}, e) })), 2)
-	seen, installed := map[string]bool{}, 0
-	for _, p := range all.Packages {
-		require.False(t, seen[p.Repo+"/"+p.Name])
-		seen[p.Repo+"/"+p.Name] = true
-		require.Equal(t, d.Inventory.Versions[p.Name], p.Installed)
-		if p.Installed != "" {
-			installed++
-		}
+// lookedUp decodes the chunks of a look-up.
+func lookedUp(t testing.TB, chunks [][]byte) (r wire.InfoResult) {
+	t.Helper()
+	for _, b := range chunks {
+		require.NoError(t, wire.DecodeInfo(b, &r, func(p *wire.Package) error {
+			r.Packages = append(r.Packages, *p)
+			return nil
+		}))
 	}
-	require.Equal(t, 100-len(d.Inventory.Foreign), installed)
+	return r
 }
 
-func TestInfoIsWhatWasIndexed(t *testing.T) {
-	o := fixture.Options{Packages: 300, Installed: 20, Seed: 3, Duplicates: 5}
-	d := generated(t, o)
-	require.NotEmpty(t, slices.Collect(fixture.Packages(o)))
-	for p := range fixture.Packages(o) {
-		var got []wire.Package
-		var result wire.InfoResult
-		for _, b := range parts(t, func(e Emit) error {
-			return d.Info(&wire.InfoRequest{Names: []string{p.Repo + "/" + p.Name}}, e)
-		}) {
-			require.NoError(t, wire.DecodeInfo(b, &result, func(p *wire.Package) error {
-				got = append(got, *p)
-				return nil
-			}))
-		}
-		require.Len(t, got, 1, p.Name)
-		p.Installed = d.Inventory.Versions[p.Name]
-		require.Equal(t, p, got[0])
-	}
+// packages returns the packages of some hits.
+func packages(t testing.TB, s *snapshot.Snapshot, hits []pkgindex.Hit, details bool) (list []wire.Package) {
+	t.Helper()
+	require.NoError(t, s.Each(hits, details, func(p *wire.Package) error {
+		list = append(list, *p)
+		return nil
+	}))
+	return list
 }
 
-func TestInfoOfWhatIsNotThere(t *testing.T) {
-	d := generated(t, fixture.Options{Packages: 300, Installed: 20, Seed: 3})
-	var result wire.InfoResult
-	for _, b := range parts(t, func(e Emit) error {
-		return d.Info(&wire.InfoRequest{Names: []string{"firefxo", "core/nothing", "", "a/b/c"}}, e)
-	}) {
-		require.NoError(t, wire.DecodeInfo(b, &result, func(*wire.Package) error { return nil }))
-	}
-	require.Len(t, result.Missing, 4)
-	require.Equal(t, wire.Missing{Name: "firefxo", Close: []string{"firefox"}}, result.Missing[0])
+func encoded(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := msgpack.Marshal(v)
+	require.NoError(t, err)
+	return b
+}
 
-	err := d.Info(&wire.InfoRequest{Names: []string{"aur/firefox", "aur/yay"}}, func([]byte, bool) error {
-		t.Error("an answer")
+// fails requires an error with a code, and that no chunk was emitted.
+func fails(t testing.TB, code wire.Code, answer func(Emit) error) error {
+	t.Helper()
+	err := answer(func([]byte, bool) error {
+		t.Error("a chunk before an error")
 		return nil
 	})
-	require.ErrorIs(t, err, ErrAUR, "nothing is known of the AUR")
-	require.NoError(t, d.Info(&wire.InfoRequest{Names: []string{"aur/firefox", "firefox"}}, func([]byte, bool) error { return nil }))
+	require.Equal(t, code, wire.CodeOf(err), "%v", err)
+	return err
 }
 
-func TestWhatIsNotKnownIsNotZero(t *testing.T) {
-	d := generated(t, fixture.Options{Packages: 50, Installed: 5, Seed: 3})
-	d.Inventory, d.InstalledWhy = nil, "local is on fire"
-	for _, answer := range []func(Emit) error{
-		d.Explicit, d.Outdated,
-		func(e Emit) error { return d.Installed(&wire.InstalledRequest{}, e) },
+// TestSearch_RoundTrip: the decoded chunks equal the snapshot's result.
+func TestSearch_RoundTrip(t *testing.T) {
+	e := encoder(t, generated(t, fixture.Options{Packages: 1800, Installed: 100, Seed: 3, Duplicates: 5}))
+	for _, r := range []*wire.SearchRequest{
+		{Words: []string{""}},
+		{Words: []string{"lib"}, Limit: 3},
+		{Words: []string{"e"}, Repos: []string{"core"}, Sort: wire.SortName},
+		{Words: []string{"repo:multilib"}},
+		{Words: []string{"firefxo"}},
+		{Words: []string{"^lib.*[0-9]"}, Regex: true},
 	} {
-		err := answer(func([]byte, bool) error { t.Error("an answer"); return nil })
-		require.ErrorIs(t, err, ErrUnknown)
-		require.ErrorContains(t, err, "on fire")
+		all := chunks(t, func(emit Emit) error { return e.Search(r, emit) })
+		found, err := e.Snapshot.Search(r)
+		require.NoError(t, err)
+		require.Equal(t, wire.SearchResult{
+			Basis: found.Basis, Total: uint32(found.Total), Packages: packages(t, e.Snapshot, found.Hits, false), Close: found.Suggestions,
+		}, searched(t, all), "%+v", r)
+		asked, _ := snapshot.Repositories(r)
+		require.Len(t, found.Sources, cmp.Or(len(asked), 3), "those that the result rests on")
+		if r.Words[0] == "" {
+			require.Greater(t, len(all), 2)
+			require.Equal(t, 1805, found.Total)
+		}
 	}
-	var status wire.StatusResult
-	require.NoError(t, msgpack.Unmarshal(parts(t, d.Status)[0], &status))
-	require.Equal(t, wire.Counts{}, status.Counts, "every number is nil")
-	require.True(t, status.Stale)
 }
 
-func TestInstalled(t *testing.T) {
-	const packages = 400
-	d := generated(t, fixture.Options{Packages: 2 * packages, Installed: packages, Seed: 3})
-	require.Greater(t, len(parts(t, func(e Emit) error { return d.Installed(&wire.InstalledRequest{Details: true}, e) })), 2)
-	ask := func(r *wire.InstalledRequest) (all wire.InstalledResult) {
-		for _, b := range parts(t, func(e Emit) error { return d.Installed(r, e) }) {
-			var part wire.InstalledResult
-			require.NoError(t, msgpack.Unmarshal(b, &part))
-			all.Packages = append(all.Packages, part.Packages...)
-			all.Missing = append(all.Missing, part.Missing...)
-		}
-		return all
+// TestInfo_RoundTrip: the decoded chunks equal the snapshot's result.
+func TestInfo_RoundTrip(t *testing.T) {
+	o := fixture.Options{Packages: 600, Installed: 100, Seed: 3, Duplicates: 5}
+	e := encoder(t, generated(t, o))
+	r := &wire.InfoRequest{Names: []string{"firefxo", "core/nothing", "", "a/b/c"}}
+	for p := range fixture.Packages(o) {
+		r.Names = append(r.Names, p.Name, p.Repo+"/"+p.Name)
 	}
-	require.Len(t, ask(&wire.InstalledRequest{Details: true}).Packages, packages)
-	explicit := ask(&wire.InstalledRequest{Filter: wire.FilterExplicit}).Packages
-	deps := ask(&wire.InstalledRequest{Filter: wire.FilterDeps}).Packages
-	require.Equal(t, packages, len(explicit)+len(deps))
-	require.Len(t, ask(&wire.InstalledRequest{Filter: wire.FilterForeign}).Packages, len(d.Inventory.Foreign))
-	name := explicit[0].Name
-	one := ask(&wire.InstalledRequest{Names: []string{name, "nothing"}, Details: true})
-	require.Len(t, one.Packages, 1)
-	require.Equal(t, []string{"nothing"}, one.Missing)
-	require.Equal(t, "explicit", one.Packages[0].Reason)
-	require.Equal(t, "local", one.Packages[0].Repo)
-	found := ask(&wire.InstalledRequest{Words: []string{name}}).Packages
-	require.True(t, slices.ContainsFunc(found, func(p wire.InstalledPackage) bool { return p.Name == name }))
-	err := d.Installed(&wire.InstalledRequest{Words: []string{"("}, Regex: true}, func([]byte, bool) error { return nil })
-	require.ErrorIs(t, err, pkgindex.ErrQuery)
-	err = d.Installed(&wire.InstalledRequest{Filter: "nonsense"}, func([]byte, bool) error { return nil })
-	require.Error(t, err)
+	require.Len(t, r.Names, 4+2*605)
+	all := chunks(t, func(emit Emit) error { return e.Info(r, emit) })
+	require.Greater(t, len(all), 10)
+	found, err := e.Snapshot.Info(r)
+	require.NoError(t, err)
+	got := lookedUp(t, all)
+	require.Equal(t, wire.InfoResult{
+		Basis: found.Basis, Packages: packages(t, e.Snapshot, found.Hits, true), Missing: got.Missing,
+	}, got)
+	require.Len(t, got.Missing, 4)
+	require.Equal(t, wire.Missing{Name: "firefxo", Close: []string{"firefox"}}, got.Missing[0])
+	require.Greater(t, len(got.Packages), 2*605, "duplicates are found twice by name")
+}
+
+// TestInstalled_RoundTrip: with and without details.
+func TestInstalled_RoundTrip(t *testing.T) {
+	in := generated(t, fixture.Options{Packages: 1600, Installed: 800, Seed: 3})
+	in.Local.Why = "permission denied"
+	e := encoder(t, in)
+	for _, r := range []*wire.InstalledRequest{
+		{Details: true},
+		{},
+		{Filter: wire.FilterForeign, Details: true},
+		{Names: []string{in.Local.Packages.Packages[5].Name, "nothing"}, Details: true},
+		{Words: []string{"no such words"}},
+	} {
+		all := chunks(t, func(emit Emit) error { return e.Installed(r, emit) })
+		found, err := e.Snapshot.Installed(r)
+		require.NoError(t, err)
+		var got, want wire.InstalledResult
+		for i, b := range all {
+			var chunk wire.InstalledResult
+			require.NoError(t, msgpack.Unmarshal(b, &chunk))
+			if i == 0 {
+				got = chunk
+			} else {
+				require.Equal(t, wire.InstalledResult{Packages: chunk.Packages}, chunk, "the rest is in the first chunk")
+				got.Packages = append(got.Packages, chunk.Packages...)
+			}
+		}
+		want = wire.InstalledResult{Basis: found.Basis, Packages: []wire.InstalledPackage{}, Missing: found.Missing}
+		for _, p := range found.Packages {
+			want.Packages = append(want.Packages, e.Describe(p, r.Details))
+		}
+		// An omitted empty list is decoded as nil.
+		require.Equal(t, string(encoded(t, &want)), string(encoded(t, &got)))
+		require.True(t, got.Stale)
+		require.Equal(t, "permission denied", got.Why)
+		if r.Details && r.Filter == "" && len(r.Names) == 0 {
+			require.Greater(t, len(all), 2)
+		}
+	}
+}
+
+// TestOneChunk: the other results are encoded in one chunk.
+func TestOneChunk(t *testing.T) {
+	in := generated(t, fixture.Options{Packages: 600, Installed: 200, Seed: 3})
+	in.Runtimes = []wire.Runtime{{Runtime: "go", Version: "1.30"}}
+	e := encoder(t, in)
+	explicit, err := e.Snapshot.Explicit()
+	require.NoError(t, err)
+	outdated, err := e.Snapshot.Outdated()
+	require.NoError(t, err)
+	runtimes, err := e.ActiveRuntimes()
+	require.NoError(t, err)
+	for _, c := range []struct {
+		answer func(Emit) error
+		want   any
+	}{{e.Explicit, explicit}, {e.Outdated, outdated}, {e.Runtimes, runtimes}} {
+		all := chunks(t, c.answer)
+		require.Len(t, all, 1)
+		got := reflect.New(reflect.TypeOf(c.want).Elem()).Interface()
+		require.NoError(t, msgpack.Unmarshal(all[0], got))
+		require.Equal(t, string(encoded(t, c.want)), string(encoded(t, got)))
+	}
+	require.NotEmpty(t, explicit.Names)
+	require.NotEmpty(t, outdated.Updates)
+}
+
+// TestEncoder_Errors: nothing is emitted if the snapshot returns an error.
+func TestEncoder_Errors(t *testing.T) {
+	in := generated(t, fixture.Options{Packages: 60, Installed: 5, Seed: 3})
+	e := encoder(t, in)
+	fails(t, wire.CodeInvalid, func(emit Emit) error {
+		return e.Search(&wire.SearchRequest{Words: []string{"a"}, Repos: []string{"none"}}, emit)
+	})
+	fails(t, wire.CodeNetwork, func(emit Emit) error {
+		return e.Search(&wire.SearchRequest{Words: []string{"a"}, Repos: []string{"aur"}}, emit)
+	})
+	fails(t, wire.CodeNetwork, func(emit Emit) error { return e.Info(&wire.InfoRequest{Names: []string{"aur/yay"}}, emit) })
+	fails(t, wire.CodeNetwork, func(emit Emit) error { return e.Security(&wire.SecurityRequest{}, emit) })
+	fails(t, wire.CodeNotReady, e.Runtimes)
+
+	in.Local = snapshot.Local{Why: "local is on fire"}
+	e = encoder(t, in)
+	for _, answer := range []func(Emit) error{
+		e.Explicit, e.Outdated,
+		func(emit Emit) error { return e.Installed(&wire.InstalledRequest{}, emit) },
+		func(emit Emit) error { return e.Security(&wire.SecurityRequest{}, emit) },
+	} {
+		require.ErrorContains(t, fails(t, wire.CodeNotReady, answer), "on fire")
+	}
+
+	in.Repositories = nil
+	e = encoder(t, in)
+	fails(t, wire.CodeNotReady, func(emit Emit) error { return e.Search(&wire.SearchRequest{Words: []string{"a"}}, emit) })
+	fails(t, wire.CodeNotReady, func(emit Emit) error { return e.Info(&wire.InfoRequest{Names: []string{"a"}}, emit) })
+}
+
+// TestEmit_Fails: the first error of emit ends the encoding.
+func TestEmit_Fails(t *testing.T) {
+	e := encoder(t, generated(t, fixture.Options{Packages: 1800, Installed: 400, Seed: 3}))
+	for name, answer := range map[string]func(Emit) error{
+		"search":    func(emit Emit) error { return e.Search(&wire.SearchRequest{Words: []string{""}}, emit) },
+		"installed": func(emit Emit) error { return e.Installed(&wire.InstalledRequest{Details: true}, emit) },
+		"explicit":  e.Explicit,
+	} {
+		calls := 0
+		require.ErrorIs(t, answer(func([]byte, bool) error { calls++; return os.ErrClosed }), os.ErrClosed, name)
+		require.Equal(t, 1, calls, name)
+	}
+}
+
+// TestEncodeBasis: the encoded basis has the keys and values of the struct.
+func TestEncodeBasis(t *testing.T) {
+	require.Equal(t, 6, reflect.TypeFor[wire.Basis]().NumField(), "a new field has to be encoded")
+	list := []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceFailed, Why: "damaged", Outdated: true}}
+	for mask := range 1 << 4 {
+		b := wire.Basis{Generation: 1 << 40, At: 5}
+		b.Stale, b.Partial = mask&1 != 0, mask&2 != 0
+		if mask&4 != 0 {
+			b.Why = "some reason"
+		}
+		if mask&8 != 0 {
+			b.Sources = list
+		}
+		encoded := encodeBasis(b)
+		whole := append(wire.AppendMap(nil, encoded.pairs), encoded.bytes...)
+		require.NoError(t, wire.Check(whole))
+		var got wire.Basis
+		require.NoError(t, msgpack.Unmarshal(whole, &got))
+		require.Equal(t, b, got)
+		want, err := msgpack.Marshal(&b)
+		require.NoError(t, err)
+		var decoded, expected map[string]any
+		require.NoError(t, msgpack.Unmarshal(whole, &decoded))
+		require.NoError(t, msgpack.Unmarshal(want, &expected))
+		require.Len(t, decoded, len(expected), "the same keys")
+	}
+}
+
+// TestEncoder_LargePackages: a record larger than a chunk has its own chunk.
+func TestEncoder_LargePackages(t *testing.T) {
+	list := named("a", "huge", "b", "larger", "c")
+	list[1].Depends = slices.Repeat([]string{strings.Repeat("x", 100)}, MaxChunk/100)
+	list[3].Provides = slices.Repeat([]string{strings.Repeat("y", 100)}, 2*MaxChunk/100)
+	e := encoder(t, snapshot.Inputs{Repositories: []snapshot.Source{repository(t, "core", list...)}})
+	all := chunks(t, func(emit Emit) error {
+		return e.Info(&wire.InfoRequest{Names: []string{"a", "huge", "b", "larger", "c"}}, emit)
+	})
+	require.Len(t, all, 5)
+	got := lookedUp(t, all)
+	require.Len(t, got.Packages, len(list))
+	for i, p := range list {
+		p.Repo = "core"
+		require.Equal(t, p, got.Packages[i])
+	}
+}
+
+// TestEncoder_Concurrent: concurrently encoded answers do not mix.
+func TestEncoder_Concurrent(t *testing.T) {
+	e := encoder(t, generated(t, fixture.Options{Packages: 900, Installed: 50, Seed: 3}))
+	want := map[string][][]byte{}
+	repos := []string{"core", "extra", "multilib"}
+	ask := func(repo string) [][]byte {
+		return chunks(t, func(emit Emit) error { return e.Search(&wire.SearchRequest{Words: []string{"repo:" + repo}}, emit) })
+	}
+	for _, repo := range repos {
+		want[repo] = ask(repo)
+	}
+	got := make([][][]byte, 24)
+	var group sync.WaitGroup
+	for i := range got {
+		group.Go(func() {
+			_ = e.Search(&wire.SearchRequest{Words: []string{"repo:" + repos[i%3]}}, func(b []byte, _ bool) error {
+				got[i] = append(got[i], slices.Clone(b))
+				return nil
+			})
+		})
+	}
+	group.Wait()
+	for i := range got {
+		require.Equal(t, want[repos[i%3]], got[i], fmt.Sprint(i))
+	}
 }

@@ -9,19 +9,15 @@ package aurdump
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
-	"os"
-	"syscall"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/readahead"
 
-	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -42,31 +38,12 @@ const (
 	MaxWarnings = 100
 )
 
-// What can be wrong with a dump as a whole. An error of Read is an *fs.PathError
-// around one of these or around the system's error.
-var (
-	// ErrNotRegular: the path is a directory, a pipe or a device.
-	ErrNotRegular = errors.New("not a regular file")
-	// ErrEmpty: there are no bytes, or no packages.
-	ErrEmpty = errors.New("the dump is empty")
-	// ErrTruncated: the file ends too early.
-	ErrTruncated = errors.New("the dump is cut off")
-	// ErrNotDump: the content is no array of packages.
-	ErrNotDump = errors.New("not a dump of the AUR")
-	// ErrDamaged: a checksum, the JSON or the type of a field is wrong.
-	ErrDamaged = errors.New("the dump is damaged")
-	// ErrOversize: a bound above is exceeded.
-	ErrOversize = errors.New("the dump is too large")
-	// ErrChanged: the file changed while it was read; reading again may help.
-	ErrChanged = errors.New("the dump changed while it was read")
-)
+// ErrNotDump means that the content is no array of packages.
+var ErrNotDump = errors.New("not a dump of the AUR")
 
 // File says what was read.
 type File struct {
-	Path  string
-	Stamp pacmandb.FileStamp
-	// SHA256 is the digest of the file as it is on disk.
-	SHA256 [sha256.Size]byte
+	sourcefile.File
 	// Packages is how many were handed out.
 	Packages int
 	// Warnings say what is wrong with single packages, at most MaxWarnings;
@@ -81,55 +58,13 @@ type File struct {
 // stands twice, is left out with a warning.
 //
 // An error means that the dump as a whole is not to be believed, though each may
-// have been called. An error of each or of ctx is returned as it is.
+// have been called: one of package sourcefile or ErrNotDump. An error of each or
+// of ctx is returned as it is.
 func Read(ctx context.Context, path string, each func(*wire.Package) error) (File, error) {
-	out := File{Path: path}
-	// A link is followed; a pipe must not block.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
-	if err != nil {
-		return out, err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	err = readFile(ctx, f, sum, &out, each)
-	var call *callError
-	var system *fs.PathError
-	switch {
-	case err == nil:
-		sum.Sum(out.SHA256[:0])
-		return out, nil
-	case errors.As(err, &call):
-		return out, call.err
-	case ctx.Err() != nil:
-		return out, ctx.Err()
-	case errors.As(err, &system):
-		return out, err
-	}
-	return out, &fs.PathError{Op: "read", Path: path, Err: err}
-}
-
-// readFile reads f and checks that it stays as it is.
-func readFile(ctx context.Context, f *os.File, sum hash.Hash, out *File, each func(*wire.Package) error) error {
-	fi, err := f.Stat()
-	switch {
-	case err != nil:
-		return err
-	case fi.IsDir():
-		return fmt.Errorf("%w but a directory", ErrNotRegular)
-	case !fi.Mode().IsRegular():
-		return ErrNotRegular
-	}
-	out.Stamp = pacmandb.StampOf(fi)
-	err = out.read(ctx, io.TeeReader(f, sum), realLimits, each)
-	var call *callError
-	if errors.As(err, &call) {
-		return err
-	}
-	// A change explains whatever else went wrong.
-	if fi, again := f.Stat(); again == nil && pacmandb.StampOf(fi) != out.Stamp {
-		return ErrChanged
-	}
-	return err
+	var out File
+	file, err := sourcefile.Read(ctx, path, func(in io.Reader) error { return out.read(ctx, in, realLimits, each) })
+	out.File = file
+	return out, err
 }
 
 // Decompression works ahead of the parser by at most so many blocks.
@@ -143,7 +78,7 @@ func (f *File) read(ctx context.Context, in io.Reader, limits limits, each func(
 	file := bufio.NewReaderSize(in, 64<<10)
 	magic, err := file.Peek(2)
 	if len(magic) == 0 && errors.Is(err, io.EOF) {
-		return ErrEmpty
+		return sourcefile.ErrEmpty
 	}
 	content := io.Reader(file)
 	if string(magic) == "\x1f\x8b" {
@@ -177,9 +112,9 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	}
 	switch {
 	case b.all < 0:
-		return 0, fmt.Errorf("%w: it expands beyond any real one", ErrOversize)
+		return 0, fmt.Errorf("%w: it expands beyond any real one", sourcefile.ErrOversize)
 	case b.object <= 0:
-		return 0, fmt.Errorf("%w: a package takes more than %d KiB", ErrOversize, MaxObject>>10)
+		return 0, fmt.Errorf("%w: a package takes more than %d KiB", sourcefile.ErrOversize, MaxObject>>10)
 	}
 	n, err := b.r.Read(p[:min(int64(len(p)), b.object)])
 	b.all -= int64(n)
@@ -189,27 +124,21 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 
 // streamError puts what the decompressor and the JSON reader say into our words.
 func streamError(err error) error {
-	var call *callError
 	var system *fs.PathError
 	switch {
-	case err == nil, errors.As(err, &call), errors.As(err, &system),
+	case err == nil, sourcefile.IsFromCaller(err), errors.As(err, &system),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return ErrTruncated
+		return sourcefile.ErrTruncated
 	}
-	for _, ours := range []error{ErrOversize, ErrNotDump, ErrEmpty, ErrDamaged} {
+	for _, ours := range []error{sourcefile.ErrOversize, ErrNotDump, sourcefile.ErrEmpty, sourcefile.ErrDamaged} {
 		if errors.Is(err, ours) {
 			return err
 		}
 	}
-	return fmt.Errorf("%w: %w", ErrDamaged, err)
+	return fmt.Errorf("%w: %w", sourcefile.ErrDamaged, err)
 }
-
-// callError marks an error of the caller's own function.
-type callError struct{ err error }
-
-func (e *callError) Error() string { return e.err.Error() }
 
 // limits are the bounds above, smaller in tests.
 type limits struct {

@@ -20,6 +20,7 @@ import (
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -140,39 +141,39 @@ func TestWhatIsNotADump(t *testing.T) {
 		content []byte
 		want    error
 	}{
-		"nothing":                {nil, ErrEmpty},
-		"spaces":                 {[]byte("  \n"), ErrEmpty},
-		"no packages":            {[]byte("[]"), ErrEmpty},
-		"zipped nothing":         {zip(t, ""), ErrEmpty},
+		"nothing":                {nil, sourcefile.ErrEmpty},
+		"spaces":                 {[]byte("  \n"), sourcefile.ErrEmpty},
+		"no packages":            {[]byte("[]"), sourcefile.ErrEmpty},
+		"zipped nothing":         {zip(t, ""), sourcefile.ErrEmpty},
 		"a page":                 {[]byte("<!DOCTYPE html><title>503</title>"), ErrNotDump},
 		"a zipped page":          {zip(t, "<html>"), ErrNotDump},
 		"an answer":              {[]byte(`{"version":5,"type":"error","resultcount":0,"results":[],"error":"Too many"}`), ErrNotDump},
 		"a text":                 {[]byte(`"packages"`), ErrNotDump},
 		"an array of numbers":    {[]byte("[1,2]"), ErrNotDump},
 		"a package, a number":    {[]byte("[" + good + ",2]"), ErrNotDump},
-		"cut off in the array":   {[]byte("[" + good), ErrTruncated},
-		"cut off in a package":   {[]byte("[" + good[:30]), ErrTruncated},
-		"cut off behind a comma": {[]byte("[" + good + ","), ErrTruncated},
-		"cut off in the gzip":    {whole[:len(whole)-12], ErrTruncated},
-		"no checksum":            {whole[:len(whole)-3], ErrTruncated},
-		"a gzip header":          {whole[:5], ErrTruncated},
-		"a wrong checksum":       {flip(whole, len(whole)-6), ErrDamaged},
-		"a damaged gzip":         {flip(whole, 20), ErrDamaged},
-		"behind the end":         {[]byte("[" + good + "] []"), ErrDamaged},
-		"behind the gzip":        {append(slices.Clone(whole), "more than a header"...), ErrDamaged},
-		"a comma too many":       {[]byte("[" + good + ",]"), ErrDamaged},
-		"a number as name":       {[]byte(`[{"Name":1,"Version":"1"}]`), ErrDamaged},
-		"a text as votes":        {[]byte(`[{"Name":"a","Version":"1","NumVotes":"many"}]`), ErrDamaged},
-		"votes below zero":       {[]byte(`[{"Name":"a","Version":"1","NumVotes":-1}]`), ErrDamaged},
-		"votes beyond counting":  {[]byte(`[{"Name":"a","Version":"1","NumVotes":4294967296}]`), ErrDamaged},
-		"a popularity too large": {[]byte(`[{"Name":"a","Version":"1","Popularity":1e999}]`), ErrDamaged},
-		"an object as list":      {[]byte(`[{"Name":"a","Version":"1","Depends":{}}]`), ErrDamaged},
-		"nested deeply":          {[]byte(`[{"Name":"a","Version":"1","X":` + strings.Repeat("[", 200_000)), ErrDamaged},
-		"a long text":            {[]byte(`[{"Name":` + long + `}]`), ErrOversize},
-		"a long unknown text":    {[]byte(`[{"X":` + long + `}]`), ErrOversize},
-		"a long key":             {[]byte(`[{` + long + `:1}]`), ErrOversize},
-		"many spaces":            {[]byte("[" + good + strings.Repeat(" ", 1<<21) + "]"), ErrOversize},
-		"spaces only":            {[]byte(strings.Repeat(" ", 1<<21)), ErrOversize},
+		"cut off in the array":   {[]byte("[" + good), sourcefile.ErrTruncated},
+		"cut off in a package":   {[]byte("[" + good[:30]), sourcefile.ErrTruncated},
+		"cut off behind a comma": {[]byte("[" + good + ","), sourcefile.ErrTruncated},
+		"cut off in the gzip":    {whole[:len(whole)-12], sourcefile.ErrTruncated},
+		"no checksum":            {whole[:len(whole)-3], sourcefile.ErrTruncated},
+		"a gzip header":          {whole[:5], sourcefile.ErrTruncated},
+		"a wrong checksum":       {flip(whole, len(whole)-6), sourcefile.ErrDamaged},
+		"a damaged gzip":         {flip(whole, 20), sourcefile.ErrDamaged},
+		"behind the end":         {[]byte("[" + good + "] []"), sourcefile.ErrDamaged},
+		"behind the gzip":        {append(slices.Clone(whole), "more than a header"...), sourcefile.ErrDamaged},
+		"a comma too many":       {[]byte("[" + good + ",]"), sourcefile.ErrDamaged},
+		"a number as name":       {[]byte(`[{"Name":1,"Version":"1"}]`), sourcefile.ErrDamaged},
+		"a text as votes":        {[]byte(`[{"Name":"a","Version":"1","NumVotes":"many"}]`), sourcefile.ErrDamaged},
+		"votes below zero":       {[]byte(`[{"Name":"a","Version":"1","NumVotes":-1}]`), sourcefile.ErrDamaged},
+		"votes beyond counting":  {[]byte(`[{"Name":"a","Version":"1","NumVotes":4294967296}]`), sourcefile.ErrDamaged},
+		"a popularity too large": {[]byte(`[{"Name":"a","Version":"1","Popularity":1e999}]`), sourcefile.ErrDamaged},
+		"an object as list":      {[]byte(`[{"Name":"a","Version":"1","Depends":{}}]`), sourcefile.ErrDamaged},
+		"nested deeply":          {[]byte(`[{"Name":"a","Version":"1","X":` + strings.Repeat("[", 200_000)), sourcefile.ErrDamaged},
+		"a long text":            {[]byte(`[{"Name":` + long + `}]`), sourcefile.ErrOversize},
+		"a long unknown text":    {[]byte(`[{"X":` + long + `}]`), sourcefile.ErrOversize},
+		"a long key":             {[]byte(`[{` + long + `:1}]`), sourcefile.ErrOversize},
+		"many spaces":            {[]byte("[" + good + strings.Repeat(" ", 1<<21) + "]"), sourcefile.ErrOversize},
+		"spaces only":            {[]byte(strings.Repeat(" ", 1<<21)), sourcefile.ErrOversize},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := readAll(t, c.content)
@@ -231,18 +232,18 @@ func TestRead_RefusesABomb(t *testing.T) {
 	_, err = io.CopyN(io.Discard, zr, 16<<20)
 	require.NoError(t, err)
 	_, _, err = readAll(t, bomb)
-	require.ErrorIs(t, err, ErrOversize)
+	require.ErrorIs(t, err, sourcefile.ErrOversize)
 }
 
 func TestTheBoundsOfTheWhole(t *testing.T) {
 	many := "[" + strings.Repeat(`{"Name":"a"},`, 5000) + good + "]"
 	var f File
 	err := f.read(t.Context(), strings.NewReader(many), limits{bytes: 20_000, object: 1000, packages: 10}, nil)
-	require.ErrorIs(t, err, ErrOversize)
+	require.ErrorIs(t, err, sourcefile.ErrOversize)
 	three := `[{"Name":"a","Version":"1"},{"Name":"b","Version":"1"},{"Name":"c","Version":"1"}]`
 	nothing := func(*wire.Package) error { return nil }
 	err = (&File{}).read(t.Context(), strings.NewReader(three), limits{bytes: 1000, object: 1000, packages: 2}, nothing)
-	require.ErrorIs(t, err, ErrOversize)
+	require.ErrorIs(t, err, sourcefile.ErrOversize)
 	err = (&File{}).read(t.Context(), strings.NewReader(three), limits{bytes: 1000, object: 1000, packages: 3}, nothing)
 	require.NoError(t, err)
 }
@@ -262,16 +263,16 @@ func TestErrorsOfTheCallerAndOfTheSystem(t *testing.T) {
 	_, err = Read(t.Context(), path+"x", nil)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = Read(t.Context(), filepath.Dir(path), nil)
-	require.ErrorIs(t, err, ErrNotRegular)
+	require.ErrorIs(t, err, sourcefile.ErrNotRegular)
 	_, err = Read(t.Context(), "/dev/null", nil)
-	require.ErrorIs(t, err, ErrNotRegular)
+	require.ErrorIs(t, err, sourcefile.ErrNotRegular)
 }
 
 func TestAFileThatChangesMeanwhile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dump")
 	require.NoError(t, os.WriteFile(path, zip(t, "["+good+"]"), 0o600))
 	_, err := Read(t.Context(), path, func(*wire.Package) error { return os.Truncate(path, 10) })
-	require.ErrorIs(t, err, ErrChanged)
+	require.ErrorIs(t, err, sourcefile.ErrChanged)
 }
 
 func FuzzRead(f *testing.F) {
@@ -292,9 +293,8 @@ func FuzzRead(f *testing.F) {
 		if handed != file.Packages {
 			t.Fatalf("%d packages, %d handed out", file.Packages, handed)
 		}
-		var call *callError
-		if errors.As(err, &call) {
-			t.Fatal(call.err)
+		if sourcefile.IsFromCaller(err) {
+			t.Fatal(err)
 		}
 		if err == nil && handed == 0 {
 			t.Fatal("no packages and no error")

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -83,7 +84,7 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 		syntax := new(jsontext.SyntacticError)
 		switch {
 		case err == io.EOF:
-			return ErrEmpty
+			return sourcefile.ErrEmpty
 		case err == nil, errors.As(err, &syntax):
 			return ErrNotDump // be it a page that says that the AUR is down
 		}
@@ -105,11 +106,11 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 	}
 	switch _, err := p.dec.ReadToken(); {
 	case err == nil:
-		return fmt.Errorf("%w: something stands behind its end", ErrDamaged)
+		return fmt.Errorf("%w: something stands behind its end", sourcefile.ErrDamaged)
 	case err != io.EOF:
 		return err
 	case p.out.Packages == 0:
-		return ErrEmpty
+		return sourcefile.ErrEmpty
 	}
 	return nil
 }
@@ -136,11 +137,11 @@ func (p *parser) one(each func(*wire.Package) error) error {
 	}
 	p.seen[key] = struct{}{}
 	if p.out.Packages == p.limits.packages {
-		return fmt.Errorf("%w: it has more than %d packages", ErrOversize, p.limits.packages)
+		return fmt.Errorf("%w: it has more than %d packages", sourcefile.ErrOversize, p.limits.packages)
 	}
 	p.out.Packages++
 	if err := each(p.convert()); err != nil {
-		return &callError{err}
+		return sourcefile.FromCaller(err)
 	}
 	return nil
 }

@@ -1,6 +1,5 @@
-// Package await waits, in tests, for what another goroutine, process or the
-// kernel brings about. No wait has a limit that a slow machine could reach: Hang
-// only ends one that would never end.
+// Package await lets tests wait for what another goroutine, process or the kernel does. A slow machine never reaches
+// the limit of a wait: Hang only ends a wait that would never end.
 package await
 
 import (
@@ -12,14 +11,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Hang is the time after which a test gives something up that should have come
-// about: so long that no busy machine reaches it. Limits that a test must not
-// reach are set to it, too.
+// Hang is the time after which a test gives up waiting, long enough for any busy machine. It also serves as the value
+// of limits that a test must not reach.
 const Hang = 3 * time.Minute
 
-// That waits until a condition holds. The text says what is awaited; its
-// arguments are printed as they are when the wait is given up, so that a pointer
-// or a function (func() string) shows the last state.
+// That waits until a condition holds. The text says what is awaited. Its arguments are formatted only when the wait is
+// given up, so a pointer or a function (func() string) shows the last state.
 func That(t testing.TB, holds func() bool, text string, args ...any) {
 	t.Helper()
 	if until(holds) {
@@ -33,8 +30,7 @@ func That(t testing.TB, holds func() bool, text string, args ...any) {
 	t.Fatalf("this did not come about: "+text, args...)
 }
 
-// until looks again and again, with growing pauses, and reports whether the
-// condition came to hold.
+// until checks the condition with growing pauses, and reports whether it became true.
 func until(holds func() bool) bool {
 	for begin, pause := time.Now(), time.Millisecond; !holds(); time.Sleep(pause) {
 		if time.Since(begin) > Hang {
@@ -45,7 +41,7 @@ func until(holds func() bool) bool {
 	return true
 }
 
-// Receive waits for a value of a channel, or for its end.
+// Receive waits until a channel delivers a value or is closed.
 func Receive[T any](t testing.TB, from <-chan T, text string, args ...any) T {
 	t.Helper()
 	timer := time.NewTimer(Hang)
@@ -59,8 +55,8 @@ func Receive[T any](t testing.TB, from <-chan T, text string, args ...any) T {
 	}
 }
 
-// NoGoroutines waits until no goroutine is left but those that the options name.
-// goleak itself waits for little more than a second.
+// NoGoroutines waits until only the goroutines that the options name are left. goleak itself waits for little more than
+// a second.
 func NoGoroutines(t testing.TB, options ...goleak.Option) {
 	t.Helper()
 	if err := left(options...); err != nil {
@@ -76,7 +72,7 @@ func left(options ...goleak.Option) (err error) {
 	return err
 }
 
-// Main runs a package's tests, none of which may leave a goroutine.
+// Main runs a package's tests and fails if one of them leaves a goroutine running.
 func Main(m *testing.M) {
 	code := m.Run()
 	if code == 0 {

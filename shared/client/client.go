@@ -1,7 +1,6 @@
-// Package client asks omgd. What it is made for is a process that asks one
-// question and ends, of whose time everything is a good part: it has no
-// goroutine, and does without package net and without the runtime's poller. It
-// waits in system calls, within the socket's own time limits.
+// Package client sends requests to omgd. It is made for a process that sends one request and ends, where each
+// millisecond counts: it uses no goroutine, no package net and not the runtime's poller. It blocks in system calls,
+// limited by the socket's timeouts.
 package client
 
 import (
@@ -21,53 +20,49 @@ import (
 )
 
 var (
-	// ErrNoDaemon means that nobody listens.
+	// ErrNoDaemon means that no process listens on the socket.
 	ErrNoDaemon = errors.New("omgd does not run")
-	// ErrNoSocket means that something else lies where the socket should.
+	// ErrNoSocket means that the path is not a socket.
 	ErrNoSocket = errors.New("not a socket")
-	// ErrUntrusted means that the one who listens is another user.
+	// ErrUntrusted means that the listening process belongs to another user.
 	ErrUntrusted = errors.New("the socket belongs to another user")
-	// ErrBroken means that the connection ended, or carried what is no protocol.
+	// ErrBroken means that the connection ended, or that the peer broke the protocol.
 	ErrBroken = errors.New("the connection to omgd broke")
-	// ErrTooLong means that an answer is longer than the caller takes.
+	// ErrTooLong means that a reply exceeds Options.MaxAnswer.
 	ErrTooLong = errors.New("the answer is too long")
 )
 
-// Options are how to ask. The zero value has the defaults.
+// Options are the options of a connection. The zero value has the defaults.
 type Options struct {
-	// Trust says whose socket is believed; nil believes this user's and root's.
+	// Trust reports whether a listening user is trusted; nil trusts this user and root.
 	Trust func(uid uint32) bool
-	// Name tells the server who asks.
+	// Name is the client's name for the server's log.
 	Name string
-	// Timeout is the longest wait for the server to accept, to read or to write
-	// something, and for the rest of a frame that has begun (default 10 s). Call
-	// gives a server that waits for a network between two parts a minute more.
+	// Timeout limits the wait for the server to accept, read or write something, and the time for one frame (default 10
+	// s). Call allows a minute more between two chunks, while the server waits for a network.
 	Timeout time.Duration
-	// MaxAnswer is the most bytes of one answer's frames (default 64 MiB).
+	// MaxAnswer is the maximum size of a reply's frames together, in bytes (default 64 MiB).
 	MaxAnswer int
 }
 
-// Conn is a connection to omgd. It is not safe for concurrent use; Send and
-// Receive pipeline several requests on it.
+// Conn is a connection to omgd. It is not safe for concurrent use. Send and Receive pipeline several requests on it.
 type Conn struct {
-	path  string
-	opt   Options
-	pause time.Duration // the constant, unless a test has another
-	fd    int
-	pid   int // of the one who listens
-	r     *bufio.Reader
-	frame []byte
-	late  time.Time // when the frame that is being read is too late; zero before it begins
-	out   []byte    // requests that are not written yet
-	next  uint64
-	hello uint64 // the id of the greeting that awaits its answer, 0 for none
-	// greeted is the encoded answer to the greeting, of the last connection that
-	// got one.
+	path     string
+	opt      Options
+	pause    time.Duration // the constant pause; tests change it
+	fd       int
+	pid      int // of the listening process
+	r        *bufio.Reader
+	frame    []byte
+	deadline time.Time // deadline of the frame that is being read; zero before it begins
+	out      []byte    // requests that are not written yet
+	next     uint64
+	hello    uint64 // the id of the greeting until its reply has come, otherwise 0
+	// greeted is the last encoded reply to a greeting. It survives a reconnect.
 	greeted []byte
 }
 
-// Dial connects once and checks who answers. The greeting goes out with the
-// first request.
+// Dial connects once and checks the peer's user. The greeting is sent together with the first request.
 func Dial(ctx context.Context, path string, opt Options) (*Conn, error) {
 	if opt.Timeout == 0 {
 		opt.Timeout = 10 * time.Second
@@ -99,8 +94,7 @@ func (c *Conn) connect(ctx context.Context) error {
 	return err
 }
 
-// open connects the socket, waiting for a full queue at most until the
-// deadline, and checks the peer.
+// open connects the socket and checks the peer. If the server's queue is full, it waits until the deadline.
 func (c *Conn) open(ctx context.Context, fd int) error {
 	wait := c.opt.Timeout
 	if d, ok := ctx.Deadline(); ok {
@@ -137,8 +131,8 @@ func (c *Conn) open(ctx context.Context, fd int) error {
 	return nil
 }
 
-// PID is the process that listens, by what the kernel says: the daemon's, unless
-// a service manager listens for it.
+// PID returns the process number of the listening process, as the kernel reports it: the daemon's, or the service
+// manager's if that created the socket.
 func (c *Conn) PID() int { return c.pid }
 
 // Close closes the connection.
@@ -153,14 +147,14 @@ type stream struct{ *Conn }
 
 func (s stream) Read(p []byte) (int, error) {
 	for {
-		if !s.late.IsZero() && time.Now().After(s.late) {
+		if !s.deadline.IsZero() && time.Now().After(s.deadline) {
 			return 0, os.ErrDeadlineExceeded
 		}
 		n, err := unix.Read(s.fd, p)
 		switch {
 		case n > 0:
-			if s.late.IsZero() {
-				s.late = time.Now().Add(s.opt.Timeout)
+			if s.deadline.IsZero() {
+				s.deadline = time.Now().Add(s.opt.Timeout)
 			}
 			return n, nil
 		case err == unix.EINTR:
@@ -174,7 +168,7 @@ func (s stream) Read(p []byte) (int, error) {
 	}
 }
 
-// Write sends without the signal that a closed connection would raise.
+// Write sends without raising SIGPIPE when the connection is closed.
 func (s stream) Write(p []byte) (done int, err error) {
 	for done < len(p) {
 		n, err := unix.SendmsgN(s.fd, p[done:], nil, nil, unix.MSG_NOSIGNAL)
@@ -196,17 +190,15 @@ func (c *Conn) id() uint64 {
 	return c.next
 }
 
-// Send queues a request and returns its id. What is queued goes out with the
-// next Receive.
+// Send queues a request and returns its id. The next Receive writes it.
 func (c *Conn) Send(op string, req any) (id uint64, err error) {
 	id = c.id()
 	c.out, err = wire.AppendRequest(c.out, id, op, req)
 	return id, err
 }
 
-// Receive writes what is queued and returns the next response of any request;
-// its Result is good until the next call. Ctx is looked at between system calls,
-// each of which takes no longer than the time limit.
+// Receive writes the queued requests and returns the next frame of any reply. Its Result is valid until the next call.
+// Receive checks ctx between system calls, each of which ends within the timeout.
 func (c *Conn) Receive(ctx context.Context) (wire.Response, error) {
 	if err := c.flush(); err != nil {
 		return wire.Response{}, c.broken(err)
@@ -230,10 +222,14 @@ func (c *Conn) Receive(ctx context.Context) (wire.Response, error) {
 	}
 }
 
-// Server is what the daemon answered to the greeting. It says what is asked even
-// where it then refused the request, or broke; ok is false if it has not answered.
-func (c *Conn) Server() (hello wire.HelloResult, ok bool) {
-	return hello, c.greeted != nil && msgpack.Unmarshal(c.greeted, &hello) == nil
+// Greeting returns the daemon's reply to the greeting, or nil. It names the databases that the daemon serves, and stays
+// available if the request then fails.
+func (c *Conn) Greeting() *wire.HelloResult {
+	hello := &wire.HelloResult{}
+	if c.greeted == nil || msgpack.Unmarshal(c.greeted, hello) != nil {
+		return nil
+	}
+	return hello
 }
 
 func (c *Conn) flush() error {
@@ -242,17 +238,17 @@ func (c *Conn) flush() error {
 	}
 	_, err := stream{c}.Write(c.out)
 	c.out = c.out[:0]
-	// A server that refuses a connection says why and closes it, perhaps before
-	// the request is written: what it said can still be read.
+	// A server that refuses a connection sends an error and closes it, perhaps before the request is written. The error
+	// can still be read.
 	if errors.Is(err, unix.EPIPE) {
 		return nil
 	}
 	return err
 }
 
-// receive reads one response.
+// receive reads one frame.
 func (c *Conn) receive() (r wire.Response, err error) {
-	c.late = time.Time{}
+	c.deadline = time.Time{}
 	if c.frame, err = wire.ReadFrame(c.r, c.frame); err != nil {
 		return r, err
 	}
@@ -262,7 +258,7 @@ func (c *Conn) receive() (r wire.Response, err error) {
 	return wire.DecodeResponse(c.frame)
 }
 
-// broken says why the connection is of no more use.
+// broken returns the error after which the connection cannot be used.
 func (c *Conn) broken(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("omgd does not answer: %w", err)
@@ -270,93 +266,91 @@ func (c *Conn) broken(err error) error {
 	return fmt.Errorf("%w: %w", ErrBroken, err)
 }
 
-// Call asks one question and gives each part of the answer to part, when the
-// last one is there: who prints parts may wait for a pager, and the server does
-// not wait that long. Where the server itself waits between two parts, for a
-// network, those that came are given at once. A connection that breaks before the first part came is
-// made anew, once: every operation can be repeated.
-func (c *Conn) Call(ctx context.Context, op string, req any, part func(result []byte, more bool) error) error {
-	err := c.call(ctx, op, req, part)
-	if retry := new(noPart); errors.As(err, &retry) {
+// Call sends one request and passes each chunk of the reply to chunk, after the last one has come: the caller may print
+// to a pager, and the server does not wait for that. If the server pauses between two chunks, because it waits for a
+// network, the chunks so far are passed on at once. If the connection breaks before the first chunk, Call connects
+// again, once: every operation can be repeated.
+func (c *Conn) Call(ctx context.Context, op string, req any, chunk func(result []byte, more bool) error) error {
+	err := c.call(ctx, op, req, chunk)
+	if retry := new(noChunk); errors.As(err, &retry) {
 		_ = c.Close()
 		if err := c.connect(ctx); err != nil {
 			return err
 		}
-		err = c.call(ctx, op, req, part)
+		err = c.call(ctx, op, req, chunk)
 	}
-	if e := new(noPart); errors.As(err, &e) {
+	if e := new(noChunk); errors.As(err, &e) {
 		return e.error
 	}
 	return err
 }
 
-// noPart is a break before any part of the answer came.
-type noPart struct{ error }
+// noChunk is an error before the first chunk of a reply.
+type noChunk struct{ error }
 
-func (c *Conn) call(ctx context.Context, op string, req any, part func([]byte, bool) error) error {
+func (c *Conn) call(ctx context.Context, op string, req any, chunk func([]byte, bool) error) error {
 	id, err := c.Send(op, req)
 	if err != nil {
 		return err
 	}
-	size, came := 0, false
-	var ahead [][]byte
+	size, received := 0, false
+	var unread [][]byte
 	for {
 		r, err := c.Receive(ctx)
 		if err != nil {
-			if !came && errors.Is(err, ErrBroken) {
-				return &noPart{err}
+			if !received && errors.Is(err, ErrBroken) {
+				return &noChunk{err}
 			}
 			return err
 		}
-		// Whole frames count, also those of others: an endless answer may have empty parts.
+		// Count whole frames, also those of other replies: an endless reply may consist of empty chunks.
 		if size += len(c.frame); size > c.opt.MaxAnswer {
 			return fmt.Errorf("%w: more than %d bytes", ErrTooLong, c.opt.MaxAnswer)
 		}
 		if r.ID != id && r.ID != 0 {
-			continue // of a request that was given up
+			continue // the reply to a request that was given up
 		}
-		came = true
+		received = true
 		if r.Err != nil {
 			return r.Err
 		}
 		if r.More {
-			ahead = append(ahead, bytes.Clone(r.Result))
-			if c.silent(c.pause) {
-				if err := giveParts(ahead, part); err != nil {
+			unread = append(unread, bytes.Clone(r.Result))
+			if c.waitIdle(c.pause) {
+				if err := passChunks(unread, chunk); err != nil {
 					return err
 				}
-				ahead = ahead[:0]
-				c.silent(longestPause)
+				unread = unread[:0]
+				c.waitIdle(longestPause)
 			}
 			continue
 		}
-		if err := giveParts(ahead, part); err != nil {
+		if err := passChunks(unread, chunk); err != nil {
 			return err
 		}
-		return part(r.Result, false)
+		return chunk(r.Result, false)
 	}
 }
 
-func giveParts(parts [][]byte, part func([]byte, bool) error) error {
-	for i, p := range parts {
-		parts[i] = nil
-		if err := part(p, true); err != nil {
+func passChunks(chunks [][]byte, chunk func([]byte, bool) error) error {
+	for i, p := range chunks {
+		chunks[i] = nil
+		if err := chunk(p, true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// pause is how long a server may take between two parts before it seems to wait for
-// something itself.
+// pause is the time after which a server is taken to wait for something itself.
 const pause = 50 * time.Millisecond
 
-// longestPause is how long it may wait: aur.live.deadline has no higher value. The
-// time limit for an answer begins after that.
+// longestPause is the longest time that the server may wait, the maximum of aur.live.deadline. The timeout of a reply
+// begins after it.
 const longestPause = time.Minute
 
-// silent waits for the server and says that nothing came.
-func (c *Conn) silent(d time.Duration) bool {
+// waitIdle reports whether nothing came within d.
+func (c *Conn) waitIdle(d time.Duration) bool {
 	if c.r.Buffered() > 0 {
 		return false
 	}
@@ -364,7 +358,7 @@ func (c *Conn) silent(d time.Duration) bool {
 	return n == 0 && err == nil
 }
 
-// Get asks a question whose answer has one part, and decodes it into result.
+// Get sends a request whose reply has one chunk, and decodes it into result.
 func (c *Conn) Get(ctx context.Context, op string, req, result any) error {
 	return c.Call(ctx, op, req, func(b []byte, _ bool) error { return msgpack.Unmarshal(b, result) })
 }

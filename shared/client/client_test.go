@@ -24,8 +24,7 @@ func TestMain(m *testing.M) { await.Main(m) }
 
 var ctx = context.Background()
 
-// peer is a server for tests: serve is called with each connection, the first
-// has number 0.
+// peer starts a test server that calls serve with each connection, numbered from 0, and returns its path.
 func peer(t testing.TB, serve func(nc *net.UnixConn, number int)) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
@@ -50,8 +49,8 @@ func peer(t testing.TB, serve func(nc *net.UnixConn, number int)) string {
 	return path
 }
 
-// answering serves requests: answer returns the bytes to send back. The
-// greeting is answered here.
+// answering returns a serve function that replies to the greeting itself and sends what answer returns for every other
+// request.
 func answering(answer func(h wire.Header, frame []byte) []byte) func(*net.UnixConn, int) {
 	return func(nc *net.UnixConn, _ int) {
 		for {
@@ -108,10 +107,10 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// TestCall_ReadsAhead: the server gets rid of a whole answer, of more than a socket
-// holds, before anyone looks at it.
+// TestCall_ReadsAhead: the server can write a whole reply, larger than a socket buffer, before the client uses the
+// first chunk.
 func TestCall_ReadsAhead(t *testing.T) {
-	const parts = 100
+	const chunks = 100
 	written := make(chan struct{})
 	path := peer(t, func(nc *net.UnixConn, _ int) {
 		answering(func(h wire.Header, _ []byte) []byte {
@@ -119,8 +118,8 @@ func TestCall_ReadsAhead(t *testing.T) {
 				return wire.AppendResult(nil, h.ID, encode("x"), false)
 			}
 			var b []byte
-			for i := range parts {
-				b = wire.AppendResult(b, h.ID, encode(strings.Repeat("x", 50_000)), i+1 < parts)
+			for i := range chunks {
+				b = wire.AppendResult(b, h.ID, encode(strings.Repeat("x", 50_000)), i+1 < chunks)
 			}
 			_, _ = nc.Write(b)
 			close(written)
@@ -128,28 +127,28 @@ func TestCall_ReadsAhead(t *testing.T) {
 		})(nc, 0)
 	})
 	c := dial(t, path, Options{})
-	c.pause = await.Hang // however slowly the server writes
+	c.pause = await.Hang // even if the server writes slowly
 	got := 0
 	require.NoError(t, c.Call(ctx, "op", nil, func(b []byte, more bool) error {
 		got++
 		require.Len(t, b, 50_003)
-		require.Equal(t, got < parts, more)
+		require.Equal(t, got < chunks, more)
 		await.Receive(t, written, "the end of what the server writes")
 		return nil
 	}))
-	require.Equal(t, parts, got)
+	require.Equal(t, chunks, got)
 	stop := errors.New("enough")
 	require.ErrorIs(t, c.Call(ctx, "op", nil, func([]byte, bool) error { return stop }), stop)
 }
 
-// TestCall_GivesWhatCame: while the server waits for something between two parts,
-// those that came are given. Here it waits for just that.
+// TestCall_GivesWhatCame: while the server pauses between two chunks, the client gets the chunks so far. Here the
+// server waits until that has happened.
 func TestCall_GivesWhatCame(t *testing.T) {
-	given := make(chan struct{})
+	received := make(chan struct{})
 	path := peer(t, func(nc *net.UnixConn, _ int) {
 		answering(func(h wire.Header, _ []byte) []byte {
 			_, _ = nc.Write(wire.AppendResult(nil, h.ID, encode("first"), true))
-			<-given
+			<-received
 			return wire.AppendResult(nil, h.ID, encode("last"), false)
 		})(nc, 0)
 	})
@@ -159,14 +158,14 @@ func TestCall_GivesWhatCame(t *testing.T) {
 		var s string
 		require.NoError(t, msgpack.Unmarshal(b, &s))
 		if got = append(got, s); more {
-			close(given)
+			close(received)
 		}
 		return nil
 	}))
 	require.Equal(t, []string{"first", "last"}, got)
 }
 
-func TestNoDaemon(t *testing.T) {
+func TestDial_NoDaemon(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Dial(ctx, filepath.Join(dir, "none"), Options{})
 	require.ErrorIs(t, err, ErrNoDaemon)
@@ -181,24 +180,23 @@ func TestNoDaemon(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoDaemon)
 }
 
-func TestUntrusted(t *testing.T) {
+func TestDial_Untrusted(t *testing.T) {
 	path := peer(t, func(nc *net.UnixConn, _ int) {
 		if b, _ := io.ReadAll(nc); len(b) > 0 {
 			t.Errorf("%d bytes were sent to a stranger", len(b))
 		}
 	})
-	asked := 0
+	requests := 0
 	_, err := Dial(ctx, path, Options{Trust: func(uid uint32) bool {
-		asked++
+		requests++
 		require.EqualValues(t, os.Geteuid(), uid)
 		return false
 	}})
 	require.ErrorIs(t, err, ErrUntrusted)
-	require.Equal(t, 1, asked)
+	require.Equal(t, 1, requests)
 }
 
-// TestCall_ServerWaits: a server that waits for a network between two parts may do
-// so for longer than an answer may take.
+// TestCall_ServerWaits: a server that waits for a network between two chunks may wait longer than the timeout.
 func TestCall_ServerWaits(t *testing.T) {
 	const limit = 10 * time.Millisecond
 	came := make(chan struct{})
@@ -228,8 +226,8 @@ func TestCall_ServerWaits(t *testing.T) {
 	require.Equal(t, []string{"first", "last"}, parts)
 }
 
-// TestFullQueue: a daemon that accepts nothing is waited for only so long.
-func TestFullQueue(t *testing.T) {
+// TestDial_FullQueue: Dial gives up if the daemon does not accept connections.
+func TestDial_FullQueue(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
@@ -247,7 +245,7 @@ func TestFullQueue(t *testing.T) {
 	t.Fatal("the queue was never full")
 }
 
-func TestSilentServer(t *testing.T) {
+func TestGet_SilentServer(t *testing.T) {
 	gone := make(chan struct{})
 	path := peer(t, func(*net.UnixConn, int) { <-gone })
 	defer close(gone)
@@ -258,22 +256,21 @@ func TestSilentServer(t *testing.T) {
 	require.ErrorIs(t, c.Get(ended, "op", nil, nil), context.Canceled)
 }
 
-// TestReceive_Drip: a frame that has begun ends within the time limit, though its
-// bytes never cease to come.
-func TestReceive_Drip(t *testing.T) {
+// TestGet_Drip: the timeout ends a frame even if its bytes keep coming.
+func TestGet_Drip(t *testing.T) {
 	c := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
-		_, err := nc.Write([]byte{0, 0x10, 0, 0}) // more than is read at a time
+		_, err := nc.Write([]byte{0, 0x10, 0, 0}) // more than the client reads at a time
 		for err == nil {
 			_, err = nc.Write([]byte{0x80})
 		}
 	}), Options{})
-	c.opt.Timeout = -1 // a frame is late as soon as it has begun; the socket itself still waits
+	c.opt.Timeout = -1 // a frame is late as soon as it has begun; the socket keeps its timeout
 	require.ErrorIs(t, c.Get(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
 }
 
-// TestEndless: parts with nothing in them, and answers that nobody asked for, come to an end too.
-func TestEndless(t *testing.T) {
-	for name, other := range map[string]uint64{"empty parts": 0, "answers to others": 1000} {
+// TestCall_Endless: empty chunks and replies to other requests count for the maximum size.
+func TestCall_Endless(t *testing.T) {
+	for name, other := range map[string]uint64{"empty chunks": 0, "replies to other requests": 1000} {
 		t.Run(name, func(t *testing.T) {
 			c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte {
 				var b []byte
@@ -287,21 +284,21 @@ func TestEndless(t *testing.T) {
 	}
 }
 
-// TestBrokenOnce: a connection that breaks before an answer is made anew, one
-// time; one that breaks within an answer is not.
-func TestBrokenOnce(t *testing.T) {
+// TestGet_BrokenOnce: if the connection breaks before a reply, the client connects again, once; if it breaks within a
+// reply, the client returns an error.
+func TestGet_BrokenOnce(t *testing.T) {
 	good := answering(func(h wire.Header, _ []byte) []byte { return wire.AppendResult(nil, h.ID, encode("yes"), false) })
 	for name, c := range map[string]struct {
-		breaks func(nc *net.UnixConn) // what happens instead of an answer
+		breaks func(nc *net.UnixConn) // what the server does instead of replying
 		times  int
 		ok     bool
 	}{
-		"closed at once":           {func(*net.UnixConn) {}, 1, true},
-		"closed twice":             {func(*net.UnixConn) {}, 2, false},
-		"closed behind a request":  {func(nc *net.UnixConn) { _, _ = nc.Read(make([]byte, 1000)) }, 1, true},
-		"half a length":            {func(nc *net.UnixConn) { _, _ = nc.Write([]byte{0, 0}) }, 1, true},
-		"half a frame":             {func(nc *net.UnixConn) { _, _ = nc.Write([]byte{0, 0, 0, 9, 0x82}) }, 1, true},
-		"a part, and nothing more": {func(nc *net.UnixConn) { _, _ = nc.Write(wire.AppendResult(nil, 2, encode("a"), true)) }, 1, false},
+		"closed at once":            {func(*net.UnixConn) {}, 1, true},
+		"closed twice":              {func(*net.UnixConn) {}, 2, false},
+		"closed after a request":    {func(nc *net.UnixConn) { _, _ = nc.Read(make([]byte, 1000)) }, 1, true},
+		"half a length":             {func(nc *net.UnixConn) { _, _ = nc.Write([]byte{0, 0}) }, 1, true},
+		"half a frame":              {func(nc *net.UnixConn) { _, _ = nc.Write([]byte{0, 0, 0, 9, 0x82}) }, 1, true},
+		"a chunk, and nothing more": {func(nc *net.UnixConn) { _, _ = nc.Write(wire.AppendResult(nil, 2, encode("a"), true)) }, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := dial(t, peer(t, func(nc *net.UnixConn, number int) {
@@ -323,8 +320,8 @@ func TestBrokenOnce(t *testing.T) {
 	}
 }
 
-// TestRubbish: what is no protocol is an error, whatever it announces.
-func TestRubbish(t *testing.T) {
+// TestGet_Rubbish: bytes that are not of the protocol are an error, whatever length they announce.
+func TestGet_Rubbish(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"text":           []byte("HTTP/1.1 400 Bad Request\r\n\r\n"),
 		"length 0":       {0, 0, 0, 0},
@@ -346,7 +343,7 @@ func TestRubbish(t *testing.T) {
 	}
 }
 
-func TestTooLong(t *testing.T) {
+func TestCall_TooLong(t *testing.T) {
 	c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte {
 		var b []byte
 		for range 10 {
@@ -355,22 +352,22 @@ func TestTooLong(t *testing.T) {
 		return b
 	})), Options{MaxAnswer: 5000})
 	require.ErrorIs(t, c.Call(ctx, "op", nil, func([]byte, bool) error {
-		t.Error("a part of an answer that is not whole")
+		t.Error("a chunk of a reply that is not whole")
 		return nil
 	}), ErrTooLong)
 }
 
-// TestErrors are the server's: those of the request, of the greeting, and of
-// the connection, even when it is closed before anything was written to it.
-func TestErrors(t *testing.T) {
-	said := wire.Errorf(wire.CodeNotReady, "not yet")
+// TestGet_Errors: errors of the request, of the greeting and of the connection are returned as the server sent them,
+// even if it closed the connection before the client wrote anything.
+func TestGet_Errors(t *testing.T) {
+	sent := wire.Errorf(wire.CodeNotReady, "not yet")
 	is := func(err error, code wire.Code) {
 		t.Helper()
 		var e *wire.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, code, e.Code)
 	}
-	c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte { return wire.AppendError(nil, h.ID, said) })), Options{})
+	c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte { return wire.AppendError(nil, h.ID, sent) })), Options{})
 	is(c.Get(ctx, "op", nil, nil), wire.CodeNotReady)
 	is(c.Get(ctx, "op", nil, nil), wire.CodeNotReady)
 
@@ -393,8 +390,8 @@ func TestErrors(t *testing.T) {
 	is(c.Get(ctx, "op", nil, nil), wire.CodeBusy)
 }
 
-func TestPipelining(t *testing.T) {
-	// The answers come in reverse, a part of each at a time.
+func TestReceive_Pipelining(t *testing.T) {
+	// The replies come in reverse order, one chunk of each at a time.
 	path := peer(t, func(nc *net.UnixConn, _ int) {
 		var b []byte
 		var ids []uint64
@@ -433,15 +430,15 @@ func TestPipelining(t *testing.T) {
 	}
 }
 
-// FuzzAnswer gives the client any bytes for an answer.
-func FuzzAnswer(f *testing.F) {
+// FuzzReply sends arbitrary bytes as a reply.
+func FuzzReply(f *testing.F) {
 	f.Add(wire.AppendResult(wire.AppendResult(nil, 1, []byte{0x80}, false), 2, encode(&wire.SearchResult{Total: 1}), false))
 	f.Add(wire.AppendError(nil, 2, wire.Errorf(wire.CodeBusy, "x")))
 	answer := make(chan []byte, 2)
 	path := peer(f, func(nc *net.UnixConn, _ int) { _, _ = nc.Write(<-answer) })
 	f.Fuzz(func(t *testing.T, b []byte) {
 		answer <- b
-		answer <- b // for the second try
+		answer <- b // for the reconnect
 		c, err := Dial(ctx, path, Options{Timeout: await.Hang})
 		require.NoError(t, err)
 		var r wire.SearchResult
@@ -455,49 +452,4 @@ func FuzzAnswer(f *testing.F) {
 			}
 		}
 	})
-}
-
-// TestServer: what the daemon answered to the greeting is known after a request
-// that it refused, and after a break.
-func TestServer(t *testing.T) {
-	greeting := func(id uint64) []byte {
-		return wire.AppendResult(nil, id, encode(&wire.HelloResult{Protocol: 1, Server: "1.2", DBPath: "/db"}), false)
-	}
-	none := func(uint64) []byte { return nil }
-	refusal := func(id uint64) []byte { return wire.AppendError(nil, id, wire.Errorf(wire.CodeNotReady, "not yet")) }
-	for name, c := range map[string]struct {
-		greet, answer func(id uint64) []byte
-		known         bool
-	}{
-		"refused":                {greeting, refusal, true},
-		"broken":                 {greeting, none, true},
-		"broken before":          {none, none, false},
-		"refused before":         {refusal, none, false},
-		"a greeting of no sense": {func(id uint64) []byte { return wire.AppendResult(nil, id, encode("hello"), false) }, refusal, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			conn := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
-				for _, answer := range []func(uint64) []byte{c.greet, c.answer} {
-					frame, err := wire.ReadFrame(nc, nil)
-					if err != nil {
-						return
-					}
-					h, err := wire.DecodeHeader(frame)
-					b := answer(h.ID)
-					if err != nil || b == nil {
-						return
-					}
-					_, _ = nc.Write(b)
-				}
-			}), Options{})
-			_, ok := conn.Server()
-			require.False(t, ok, "nothing was asked yet")
-			require.Error(t, conn.Get(ctx, "op", nil, nil))
-			hello, ok := conn.Server()
-			require.Equal(t, c.known, ok)
-			if c.known {
-				require.Equal(t, wire.HelloResult{Protocol: 1, Server: "1.2", DBPath: "/db"}, hello)
-			}
-		})
-	}
 }

@@ -6,9 +6,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// arrange puts flags where the flag parser wants them: the program's before the
-// command, the command's before its arguments. Flags may thus stand anywhere
-// until "--".
+// arrange reorders arguments as the flag parser needs them: the program's flags before the command, the command's
+// before its arguments. Users may thus put flags anywhere before "--".
 func arrange(app *cli.App, args []string) []string {
 	global := flagNames(app.Flags)
 	commands := app.Commands
@@ -38,7 +37,7 @@ func arrange(app *cli.App, args []string) []string {
 			taken := args[i : i+1]
 			if value := isLocal && takesValue || !isLocal && isGlobal && takesGlobal; value && !inline {
 				if i+1 == len(args) {
-					// Nothing may follow it that could pass for its value.
+					// The flag lacks its value: no argument may follow that would be taken for it.
 					if !isLocal {
 						return taken
 					}
@@ -55,7 +54,7 @@ func arrange(app *cli.App, args []string) []string {
 		}
 	}
 	out := append(append(front, path...), flags...)
-	// The framework takes what stands behind --help for a command to explain.
+	// After --help the framework takes an argument for a command to explain.
 	if len(rest) > 0 && !help {
 		out = append(append(out, "--"), rest...)
 	}
@@ -71,12 +70,12 @@ func find(commands []*cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// flagNames maps the names of flags to whether they take a value.
+// flagNames maps each flag's names to whether it takes a value.
 func flagNames(flags []cli.Flag) map[string]bool {
 	names := make(map[string]bool, 2*len(flags))
 	for _, f := range flags {
-		// The framework's own Names runs an expression over each: for the flags of
-		// one command that is a tenth of the time of a whole process.
+		// The framework's own Names runs a regular expression for each flag: for one command's flags that is a tenth of
+		// the run time of a whole process.
 		switch f := f.(type) {
 		case *cli.BoolFlag:
 			add(names, false, f.Name, f.Aliases)

@@ -1,10 +1,8 @@
-// Package command is the edge that the command-line programs share: it accepts
-// flags before and after arguments, prints one line for an error, and turns it
-// into an exit code.
+// Package command is the outermost layer of the command-line programs: it accepts flags before and after arguments,
+// prints one line for an error, and turns the error into an exit code.
 //
-// What is printed: "program: error: what went wrong" and, where the fix is
-// known, "program: hint: the fix", lower-case, without a full stop, on standard
-// error. Standard output has answers only.
+// An error is printed on standard error as "program: error: what went wrong" and, if the fix is known, "program: hint:
+// the fix": lower-case, without a full stop. Standard output contains only answers.
 package command
 
 import (
@@ -26,8 +24,7 @@ import (
 	"github.com/omg-arch/omg/shared/version"
 )
 
-// ExitCodes is the part of a program's help that lists the exit codes which it
-// can end with.
+// ExitCodes returns the line of a program's help that lists its exit codes.
 func ExitCodes(codes ...int) string {
 	text := map[int]string{
 		exit.OK:       "answered",
@@ -51,7 +48,7 @@ var printHelp = cli.HelpPrinterCustom
 func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Writer) int {
 	app.Writer, app.ErrWriter = stdout, stderr
 	app.Version = version.String()
-	app.Compiled = time.Unix(1, 0) // else the framework asks the file system for it
+	app.Compiled = time.Unix(1, 0) // otherwise the framework reads the program's file time
 	app.UseShortOptionHandling = true
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.OnUsageError = usageError
@@ -60,25 +57,25 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	app.HideHelpCommand = len(app.Commands) == 0
 	setFlags(app.Flags)
 	prepare(app.Commands, len(app.Flags) > 0)
-	// The framework does not look at what becomes of what it prints itself.
-	var printing error
+	// The framework ignores errors of what it prints itself.
+	var printErr error
 	cli.HelpPrinterCustom = func(w io.Writer, templ string, data any, funcs map[string]any) {
 		var text bytes.Buffer
 		printHelp(&text, templ, data, funcs)
-		_, printing = w.Write(text.Bytes())
+		_, printErr = w.Write(text.Bytes())
 	}
 	cli.VersionPrinter = func(c *cli.Context) {
-		_, printing = fmt.Fprintf(c.App.Writer, "%s version %s\n", c.App.Name, c.App.Version)
+		_, printErr = fmt.Fprintf(c.App.Writer, "%s version %s\n", c.App.Name, c.App.Version)
 	}
 	err := app.RunContext(ctx, append(args[:1:1], arrange(app, args[1:])...))
-	var frameworks cli.ExitCoder // "No help topic for …": the user's error, not a failure
-	if errors.As(err, &frameworks) {
+	var exitCoder cli.ExitCoder // "No help topic for …" is a usage error
+	if errors.As(err, &exitCoder) {
 		err = Usagef("%s", strings.ToLower(err.Error()))
 	}
 	if err == nil {
-		err = printing
+		err = printErr
 	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // by a signal: of what was under way, it does not matter what
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // a signal ended the run: the interrupted step does not matter
 		err = exit.With(exit.Failed, errors.New("interrupted"))
 	}
 	if err != nil {
@@ -87,8 +84,8 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	return exit.Code(err)
 }
 
-// prepare sets what all commands share. General says that the program has flags
-// of its own, which a command's help does not list.
+// prepare sets what all commands have in common. If general is set, the program has global flags, which a command's
+// help does not list.
 func prepare(commands []*cli.Command, general bool) {
 	for _, c := range commands {
 		c.HideHelpCommand = true
@@ -102,8 +99,7 @@ func prepare(commands []*cli.Command, general bool) {
 	}
 }
 
-// setFlags keeps "(default: false)" out of the help (a flag that is not given is
-// not set), and refuses a list of names in which one is empty.
+// setFlags removes "(default: false)" from the help, and makes list flags refuse an empty name.
 func setFlags(flags []cli.Flag) {
 	for _, f := range flags {
 		switch f := f.(type) {
@@ -121,11 +117,11 @@ func setFlags(flags []cli.Flag) {
 }
 
 func usageError(_ *cli.Context, err error, _ bool) error {
-	return Usagef("%s", plainly(err.Error()))
+	return Usagef("%s", rewriteFlagError(err.Error()))
 }
 
-// plainly says what package flag says, with flags as they are typed.
-func plainly(message string) string {
+// rewriteFlagError rewrites an error of package flag, with flags as they are typed.
+func rewriteFlagError(message string) string {
 	if name, ok := strings.CutPrefix(message, "flag provided but not defined: -"); ok {
 		return fmt.Sprintf("no flag %q", name) // it may have been typed with one dash or two
 	}
@@ -149,24 +145,23 @@ func dashed(flag string) string {
 	return "--" + flag
 }
 
-// NoCommand is the error of who typed the name of a command that there is not,
-// with those of the commands that are close to it.
+// NoCommand returns the error for an unknown command. Its hint lists commands with similar names.
 func NoCommand(name string, commands []string) error {
-	var near []string
+	var similar []string
 	for _, c := range commands {
 		if d := distance(name, c); d <= 2 && 2*d <= len(name) {
-			near = append(near, c)
+			similar = append(similar, c)
 		}
 	}
 	e := &exit.Error{Code: exit.Usage, Err: fmt.Errorf("no command %q", name), Hint: "see --help"}
-	if len(near) > 0 {
-		e.Hint = "close commands: " + strings.Join(near, " ")
+	if len(similar) > 0 {
+		e.Hint = "close commands: " + strings.Join(similar, " ")
 	}
 	return e
 }
 
-// distance is how many bytes are to be inserted, deleted or replaced to make one
-// text of another (Levenshtein).
+// distance returns the Levenshtein distance of two strings: how many bytes must be inserted, deleted or replaced to
+// turn one into the other.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -187,7 +182,7 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// Usagef is an error of the one who typed the command.
+// Usagef returns an error for a wrong command line.
 func Usagef(format string, args ...any) error {
 	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf(format, args...), Hint: "see --help"}
 }
@@ -204,8 +199,7 @@ func printError(w io.Writer, program string, err error) {
 	}
 }
 
-// shortened leaves out the middle of a line that would fill a screen: it has what
-// was typed in it, or read from a file.
+// shortened cuts the middle out of a very long line. A line may contain arguments or text from a file.
 func shortened(line string) string {
 	const begin, end = 380, 180
 	if len(line) <= begin+end {
@@ -214,12 +208,12 @@ func shortened(line string) string {
 	return strings.ToValidUTF8(line[:begin], "") + "…" + strings.ToValidUTF8(line[len(line)-end:], "")
 }
 
-// Note prints a line on standard error that is not the end of the program.
+// Note prints a line on standard error. The program goes on.
 func Note(w io.Writer, program, line string) {
 	fmt.Fprintf(w, "%s: %s\n", program, termtext.Clean(strings.ReplaceAll(line, "\n", "; ")))
 }
 
-// IsTerminal says whether a stream is a terminal.
+// IsTerminal reports whether a stream is a terminal.
 func IsTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))

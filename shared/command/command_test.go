@@ -32,7 +32,7 @@ func app(action cli.ActionFunc) *cli.App {
 	}
 }
 
-func TestFlagsStandAnywhere(t *testing.T) {
+func TestRun_FlagsAnywhere(t *testing.T) {
 	const want = "find find|-s /x|-q|-limit 3|-repo a,b|words one -two find"
 	for _, line := range []string{
 		"--socket /x find -q --limit 3 --repo a --repo b -- one -two find",
@@ -55,7 +55,7 @@ func TestFlagsStandAnywhere(t *testing.T) {
 	}
 }
 
-func TestSubcommandsAndShortFlags(t *testing.T) {
+func TestRun_SubcommandsAndShortFlags(t *testing.T) {
 	ran := 0
 	run := func(args ...string) int {
 		return Run(context.Background(), app(func(c *cli.Context) error {
@@ -77,7 +77,7 @@ func TestSubcommandsAndShortFlags(t *testing.T) {
 	require.Equal(t, 2, ran)
 }
 
-func TestErrors(t *testing.T) {
+func TestRun_Errors(t *testing.T) {
 	for _, c := range []struct {
 		err    error
 		code   int
@@ -97,7 +97,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-func TestWrongUsage(t *testing.T) {
+func TestRun_WrongUsage(t *testing.T) {
 	for _, line := range []string{"find --nonsense", "find --limit x", "--nonsense", "find --limit", "help nonsense"} {
 		var out, stderr bytes.Buffer
 		code := Run(context.Background(), app(func(*cli.Context) error { return nil }), append([]string{"prog"}, strings.Fields(line)...), &out, &stderr)
@@ -108,7 +108,7 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
-func TestEmptyInAList(t *testing.T) {
+func TestRun_EmptyListElement(t *testing.T) {
 	for _, line := range [][]string{{"find", "--repo", ""}, {"find", "--repo=core,,extra"}, {"find", "--repo", "core", "--repo="}} {
 		var out, stderr strings.Builder
 		code := Run(context.Background(), app(func(*cli.Context) error {
@@ -120,7 +120,7 @@ func TestEmptyInAList(t *testing.T) {
 	}
 }
 
-func TestLongErrors(t *testing.T) {
+func TestRun_LongErrors(t *testing.T) {
 	for _, word := range []string{strings.Repeat("x", 100_000), strings.Repeat("é", 50_000), strings.Repeat("x", 379) + strings.Repeat("日", 1000)} {
 		var out, stderr strings.Builder
 		code := Run(context.Background(), app(func(c *cli.Context) error { return Usagef("no %s: there is nothing", c.Args().First()) }),
@@ -135,7 +135,7 @@ func TestLongErrors(t *testing.T) {
 	}
 }
 
-func TestInterrupted(t *testing.T) {
+func TestRun_Interrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var out, stderr strings.Builder
 	code := Run(ctx, app(func(c *cli.Context) error {
@@ -147,12 +147,12 @@ func TestInterrupted(t *testing.T) {
 	require.Empty(t, out.String())
 }
 
-// full is a full disk.
+// full is a writer to a full disk.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no room") }
 
-func TestHelpAndVersionGoToStdout(t *testing.T) {
+func TestRun_HelpOnStdout(t *testing.T) {
 	for _, line := range []string{
 		"--help", "-h", "--version", "find --help", "cache --help", "cache clear --help", "help", "help find",
 		"find word --help", "find --help word", "find -h word -q", "cache clear word --help", "word --help",
@@ -169,7 +169,7 @@ func TestHelpAndVersionGoToStdout(t *testing.T) {
 	require.Equal(t, "Exit codes: 0 answered; 2 wrong usage.", ExitCodes(exit.OK, exit.Usage))
 }
 
-func TestFlagErrorsNameFlagsAsTyped(t *testing.T) {
+func TestRun_FlagErrors(t *testing.T) {
 	for line, want := range map[string]string{
 		"find --nonsense":          `no flag "nonsense"`,
 		"find -Ss word":            `no flag "Ss"`,
@@ -209,7 +209,7 @@ func TestNoCommand(t *testing.T) {
 	require.Equal(t, 4, distance("", "info"))
 }
 
-func TestHelpHasNoNoise(t *testing.T) {
+func TestHelp_NoNoise(t *testing.T) {
 	help := func(a *cli.App, line string) string {
 		var out, stderr bytes.Buffer
 		require.Zero(t, Run(context.Background(), a, append([]string{"prog"}, strings.Fields(line)...), &out, &stderr))

@@ -1,13 +1,11 @@
-// Package config is omg's own configuration: what can be tuned, and what it is
-// unless someone says otherwise.
+// Package config is omg's own configuration: the settings, their defaults, and where each value came from.
 package config
 
 import "time"
 
-// Config has everything that can be tuned, by section. Each key's comment says what
-// it means and in what unit, its tags what a value may be (least, most, one, is) and,
-// with reload, that a running omgd takes a change over on SIGHUP. docs/config.md and
-// the manual page are made from these comments and tags (`make docs`), and the
+// Config holds all settings, by section. Each key's comment says what it means and in what unit. Its tags say which
+// values are allowed (least, most, one, is) and, with reload, that a running omgd applies a change on SIGHUP.
+// docs/config.md and the manual page are generated from these comments and tags and from Default (`make docs`).
 // defaults there are those of Default.
 type Config struct {
 	Refresh Refresh `toml:"refresh"`
@@ -25,157 +23,152 @@ type Config struct {
 	Debug   Debug   `toml:"debug"`
 }
 
-// Refresh is when the databases are looked at though nothing is seen to change.
+// Refresh is how often the databases are checked when no change has been seen.
 type Refresh struct {
-	// Time between two looks at the databases. Changes that the system reports are
-	// seen at once, whatever this says.
+	// Time between two checks. A change that the system reports is read at once.
 	Interval Duration `toml:"interval" least:"5s" most:"24h" reload:"yes"`
 }
 
-// Stale is how old a source may be before answers call it stale.
+// Stale is the age from which data counts as stale.
 type Stale struct {
 	// Age of the repositories' databases.
 	Repos Duration `toml:"repos" least:"1m"`
-	// Age of what is known of the AUR.
+	// Age of the data from the AUR.
 	AUR Duration `toml:"aur" least:"1m"`
-	// Age of what is known of the security tracker.
+	// Age of the data from the security tracker.
 	Tracker Duration `toml:"tracker" least:"1m"`
 }
 
-// Cache bounds the answers that are kept in memory.
+// Cache limits the replies that are kept in memory.
 type Cache struct {
-	// Answers that each cache keeps; 0 for none.
+	// Replies that each cache keeps; 0 to keep none.
 	Entries int `toml:"entries" least:"0" most:"1000000"`
-	// How long an answer is kept.
+	// Time for which a reply is kept.
 	TTL Duration `toml:"ttl" least:"1s"`
 }
 
-// Memory bounds what the daemon keeps.
+// Memory limits the memory that omgd uses.
 type Memory struct {
-	// Soft limit of the Go heap and stacks; 0 for that of GOMEMLIMIT, or none.
+	// Soft limit of the Go heap and stacks; 0 to use GOMEMLIMIT, or no limit if that is not set.
 	Limit Size `toml:"limit" least:"0" reload:"yes"`
-	// All cached answers together; 0 for none.
+	// Size of all cached replies together; 0 to keep none.
 	Caches Size `toml:"caches" least:"0"`
-	// The write buffer and the block cache of the store on disk.
+	// Size of the write buffer and of the block cache of the store on disk.
 	Store Size `toml:"store" least:"1MiB" most:"1GiB"`
 }
 
-// Limits are what the daemon takes from its peers.
+// Limits are the limits on the resources of clients.
 type Limits struct {
-	// Connections at the same time. A further one is told that omgd is busy.
+	// Open connections. Further ones are refused: omgd is busy.
 	Connections int `toml:"connections" least:"1" most:"1000000"`
-	// Slow requests (those that may ask the AUR) of one connection at the same time.
+	// Slow requests (those that may query the AUR) that one connection may have running.
 	InFlight int `toml:"in_flight" least:"1" most:"65536"`
-	// Answers of one connection that wait to be read. Beyond, its requests wait.
+	// Replies of one connection that are not yet read. Beyond this, its further requests wait.
 	PeerUnsent Size `toml:"peer_unsent" least:"64KiB"`
-	// Answers of all connections that wait to be read.
+	// Replies of all connections that are not yet read.
 	Unsent Size `toml:"unsent" least:"1MiB"`
-	// Large requests of all connections that came in part.
+	// Large, partly received requests of all connections.
 	Received Size `toml:"received" least:"1MiB"`
-	// Time from a request's first byte to its last.
+	// Maximum time to receive a request.
 	HalfFrame Duration `toml:"half_frame" least:"10ms"`
-	// Time for a peer to read a part of an answer.
+	// Maximum time for a client to read one chunk of a reply.
 	Write Duration `toml:"write" least:"10ms"`
-	// Time that a connection may be open without a request; 0 for no limit.
+	// Time after which a connection without requests is closed; 0 for no limit.
 	Idle Duration `toml:"idle" least:"0"`
-	// Time that an answer may wait to be read while other peers need the memory, or
-	// while omgd ends.
+	// Maximum time for which a reply may stay unread while other clients need the memory, or while omgd stops.
 	UnreadTimeout Duration `toml:"unread_timeout" least:"10ms"`
-	// Time that the end of omgd may take. Running requests have most of it.
+	// Maximum time for omgd to stop. Most of it is left to running requests.
 	ShutdownTimeout Duration `toml:"shutdown_timeout" least:"1s"`
-	// Requests a second of one user, where omgd serves all users; 0 for no limit.
+	// Requests per second of one user, if omgd serves all users; 0 for no limit.
 	UserRate int `toml:"user_rate" least:"0" reload:"yes"`
 }
 
-// Access says who may ask a daemon that serves all users. Names are looked up in
-// /etc/passwd and /etc/group; who is not there goes by number.
+// Access controls which users may use a daemon that serves all users. Names are looked up in /etc/passwd and
+// /etc/group; a user or group that is not there is given by its number.
 type Access struct {
-	// Users that may ask. With neither users nor groups, everybody may.
+	// Users who may send requests. If neither users nor groups are set, every user may.
 	Users []string `toml:"users" reload:"yes"`
-	// Groups whose members may ask.
+	// Groups whose members may send requests.
 	Groups []string `toml:"groups" reload:"yes"`
-	// Users that may, besides root, clear caches, refresh, read metrics and change
-	// the log level.
+	// Users who, like root, may clear caches, refresh, read metrics and change the log level.
 	Administrators []string `toml:"administrators" reload:"yes"`
-	// The group that may open the socket, which then has mode 0660; empty for 0666.
+	// Group that may open the socket, which then has mode 0660; empty for mode 0666.
 	SocketGroup string `toml:"socket_group"`
 }
 
-// Log is what is logged.
+// Log is what omgd logs.
 type Log struct {
-	// The least grave lines that are logged; debug has requests without what was
-	// asked, trace their times too.
+	// Minimum log level. debug adds each request, without its arguments; trace adds how long each took.
 	Level string `toml:"level" one:"error warn info debug trace" reload:"yes"`
 }
 
-// Network is how others are asked.
+// Network is how omgd reaches servers.
 type Network struct {
-	// Address of a proxy; empty for the environment's, "none" for none.
+	// Address of a proxy; empty to use the environment's, "none" for no proxy.
 	Proxy string `toml:"proxy" is:"proxy"`
-	// What omgd calls itself; empty for omg, its version and where to find it.
+	// User-Agent header; empty for the default, which names omg, its version and its address.
 	UserAgent string `toml:"user_agent" is:"line"`
-	// Time without a byte after which a request fails; less than 4 KiB in it is too
-	// slow.
+	// Time without data after which a request fails. Less than 4 KiB in this time is too slow.
 	Timeout Duration `toml:"timeout" least:"100ms"`
 }
 
-// Sync is whether omgd downloads databases of its own, from the servers that
-// pacman.conf names, to count updates against.
+// Sync is whether omgd keeps its own copy of the databases, downloaded from the servers in pacman.conf, to find updates
+// without `pacman -Sy`.
 type Sync struct {
-	// Whether it does.
+	// Download the databases.
 	Own bool `toml:"own"`
-	// Time between two requests for each database.
+	// Time between two downloads of each database.
 	Interval Duration `toml:"interval" least:"1s"`
-	// Whether search and info answer from them too.
+	// Also use the downloaded databases for search and info.
 	Search bool `toml:"search"`
 }
 
-// Stale is how long after it was last found right a database of omgd's own counts
-// as stale: with the next attempt, which comes a little late each time, not before.
+// Stale returns the age from which a downloaded database is stale. It is more than the interval, so that a check that
+// comes a little late does not make the database stale.
 func (s Sync) Stale(repos Duration) time.Duration {
 	return time.Duration(max(repos, s.Interval+s.Interval/4))
 }
 
 // AUR is the Arch User Repository.
 type AUR struct {
-	// Whether the AUR is asked at all.
+	// Use the AUR.
 	Enabled bool `toml:"enabled"`
-	// Its address.
+	// Address of the AUR.
 	URL string `toml:"url" is:"url"`
-	// Time between two requests for the metadata dump.
+	// Time between two downloads of the metadata dump.
 	Interval Duration `toml:"interval" least:"1m"`
 	Live     Live     `toml:"live"`
 }
 
-// Live is what is asked at the AUR while someone waits.
+// Live is queries to the AUR while a client waits.
 type Live struct {
-	// Whether the AUR is asked for what the dump lacks.
+	// Query the AUR for what the dump does not contain.
 	Enabled bool `toml:"enabled"`
-	// Time after which an answer goes without it.
+	// Time after which a reply is sent without the AUR's part.
 	Deadline Duration `toml:"deadline" least:"10ms" most:"1m"`
-	// Requests a day.
+	// Maximum number of queries per day.
 	Daily int `toml:"daily" least:"0" most:"4000"`
 }
 
 // Tracker is Arch's security tracker.
 type Tracker struct {
-	// Whether the tracker is asked.
+	// Use the security tracker.
 	Enabled bool `toml:"enabled"`
-	// Its address.
+	// Address of the tracker.
 	URL string `toml:"url" is:"url"`
-	// Time between two requests for its advisories.
+	// Time between two downloads of its advisories.
 	Interval Duration `toml:"interval" least:"1s"`
 }
 
-// Metrics is where Prometheus finds the metrics, besides `omg metrics`.
+// Metrics is where Prometheus reads the metrics. `omg metrics` prints them too.
 type Metrics struct {
-	// Port of this machine (127.0.0.1:9100) or path of a socket; empty for none.
+	// Local address (127.0.0.1:9100) or path of a socket; empty for none.
 	Address string `toml:"address" is:"listen"`
 }
 
-// Debug is for those who look inside.
+// Debug is for debugging omgd.
 type Debug struct {
-	// Path of a socket that serves Go's profiles; empty for none.
+	// Path of a socket that serves Go profiles; empty for none.
 	Pprof string `toml:"pprof" is:"socket"`
 }
 
@@ -185,7 +178,7 @@ type Duration time.Duration
 // Size is a number of bytes that is written as "64MiB", "8KiB" or "1024".
 type Size int64
 
-// Default is what holds unless someone says otherwise.
+// Default returns the default values.
 func Default() Config {
 	const (
 		second = Duration(time.Second)

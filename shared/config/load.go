@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"syscall"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -16,26 +15,25 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// maxFile is the most that a configuration file may have.
+// maxFile is the maximum size of a configuration file, in bytes.
 const maxFile = 256 << 10
 
-// Loaded is a configuration and where it comes from.
+// Loaded is a configuration together with the origin of each value.
 type Loaded struct {
 	Config
-	// Origins has, for each key that is not the default, who set it: a file with
-	// its line, an environment variable or a flag.
+	// Origins maps each key that is not the default to its origin: a file and line, an environment variable or a flag.
 	Origins map[string]string
 	// Files are the files that were read.
 	Files []string
-	// Warnings are lines for the user: a file's keys that mean nothing.
+	// Warnings are lines for the user about unknown keys.
 	Warnings []string
 }
 
-// Error is a configuration that cannot be used.
+// Error is an error in the configuration.
 type Error struct {
-	// Where is a file, with a line if it is known, or an environment variable.
+	// Where is a file, with a line if known, or an environment variable.
 	Where string
-	Key   string // empty if no single one is meant
+	Key   string // empty if the error is not about one key
 	Err   error
 }
 
@@ -48,17 +46,15 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Load reads the files, each over the one before, and then the environment: a
-// variable OMG_SECTION_KEY for each key, lists with commas. The files are
-// the system's and, unless system says that the configuration is for all users,
-// the user's; one that is not there is passed over. OMG_CONFIG names one file to
-// read instead of them.
+// Load reads the files and then the environment; later values override earlier ones. The files are the system's and,
+// unless system is set, the user's; OMG_CONFIG names one file that replaces both. A missing file is skipped, unless
+// OMG_CONFIG names it. Each key has a variable OMG_SECTION_KEY; lists are comma-separated.
 func Load(env paths.Env, system bool) (*Loaded, error) {
 	l := &Loaded{Config: Default(), Origins: map[string]string{}}
 	files, chosen := env.Configs(system)
 	for _, path := range files {
 		data, err := read(path, env)
-		if !chosen && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) { // /dev/null is the home of some users
+		if !chosen && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) { // the home of some users is /dev/null
 			continue
 		}
 		if err == nil {
@@ -66,14 +62,14 @@ func Load(env paths.Env, system bool) (*Loaded, error) {
 			err = l.parse(path, data)
 		}
 		if err != nil {
-			var own *Error
-			if errors.As(err, &own) {
+			var conf *Error
+			if errors.As(err, &conf) {
 				return nil, err
 			}
 			return nil, &Error{Where: path, Err: err}
 		}
 	}
-	for _, k := range keys {
+	for _, k := range keys() {
 		text := env.Get(k.variable())
 		if text == "" {
 			continue
@@ -86,7 +82,7 @@ func Load(env paths.Env, system bool) (*Loaded, error) {
 	return l, nil
 }
 
-// read reads a file that only we and those whom we trust can write.
+// read returns the content of a file that only trusted users can write.
 func read(path string, env paths.Env) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -97,16 +93,15 @@ func read(path string, env paths.Env) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	fi, err := f.Stat()
-	if err != nil {
-		return nil, err
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return nil, os.NewSyscallError("fstat", err)
 	}
-	st, ok := fi.Sys().(*syscall.Stat_t)
-	switch {
-	case !fi.Mode().IsRegular():
-		return nil, errors.New("not a file")
-	case !ok || !env.Trusts(st.Uid) || st.Mode&0o022 != 0:
-		return nil, fmt.Errorf("%w: it must be yours or root's, and nobody else may write to it", paths.ErrUntrusted)
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, errors.New("not a regular file")
+	}
+	if err := paths.CheckFile(&st, env.Trusts); err != nil {
+		return nil, err
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(data) > maxFile {
@@ -115,10 +110,10 @@ func read(path string, env paths.Env) ([]byte, error) {
 	return data, err
 }
 
-// parse takes a file's settings over.
+// parse applies a file's settings.
 func (l *Loaded) parse(path string, data []byte) error {
-	// The library's reader knows all of the language, and where it is broken; its
-	// parser knows where each value stands.
+	// The decoder accepts all of TOML and reports the position of a syntax error. The parser knows the line of each
+	// value.
 	var all map[string]any
 	var at *toml.DecodeError
 	broken := toml.Unmarshal(data, &all)
@@ -131,12 +126,12 @@ func (l *Loaded) parse(path string, data []byte) error {
 	table := ""
 	for p.NextExpression() {
 		e := p.Expression()
-		name, line := dotted(&p, e.Key())
+		name, line := keyName(&p, e.Key())
 		switch e.Kind {
 		case unstable.Table, unstable.ArrayTable:
 			table = name + "."
 		case unstable.KeyValue:
-			if err := l.take(&p, path, table+name, line, e.Value()); err != nil {
+			if err := l.apply(&p, path, table+name, line, e.Value()); err != nil {
 				return err
 			}
 		}
@@ -144,8 +139,8 @@ func (l *Loaded) parse(path string, data []byte) error {
 	return errors.Join(broken, p.Error())
 }
 
-// dotted is a key's name and line.
-func dotted(p *unstable.Parser, i unstable.Iterator) (name string, line int) {
+// keyName returns a key's full name and its line.
+func keyName(p *unstable.Parser, i unstable.Iterator) (name string, line int) {
 	var parts []string
 	for i.Next() {
 		if line == 0 {
@@ -156,12 +151,12 @@ func dotted(p *unstable.Parser, i unstable.Iterator) (name string, line int) {
 	return strings.Join(parts, "."), line
 }
 
-// take takes one setting over, or a table of them written in one line.
-func (l *Loaded) take(p *unstable.Parser, path, name string, line int, node *unstable.Node) error {
+// apply applies one setting, or an inline table of settings.
+func (l *Loaded) apply(p *unstable.Parser, path, name string, line int, node *unstable.Node) error {
 	if node.Kind == unstable.InlineTable {
 		for i := node.Children(); i.Next(); {
-			inner, at := dotted(p, i.Node().Key())
-			if err := l.take(p, path, name+"."+inner, at, i.Node().Value()); err != nil {
+			inner, at := keyName(p, i.Node().Key())
+			if err := l.apply(p, path, name+"."+inner, at, i.Node().Value()); err != nil {
 				return err
 			}
 		}
@@ -175,7 +170,7 @@ func (l *Loaded) take(p *unstable.Parser, path, name string, line int, node *uns
 	}
 	v, err := valueOf(node)
 	if before := l.Origins[name]; err == nil && strings.HasPrefix(before, path+":") {
-		err = fmt.Errorf("set before, in %s", before)
+		err = fmt.Errorf("already set in %s", before)
 	}
 	if err == nil {
 		err = k.set(&l.Config, v)
@@ -187,23 +182,23 @@ func (l *Loaded) take(p *unstable.Parser, path, name string, line int, node *uns
 	return nil
 }
 
-// valueOf is a value as it stands in a file.
+// valueOf returns a value as the file has it.
 func valueOf(node *unstable.Node) (value, error) {
 	v := value{text: string(node.Data)}
 	switch node.Kind {
 	case unstable.String:
-		v.kind = "text"
+		v.kind = "string"
 	case unstable.Integer:
 		v.kind, v.text = "number", strings.ReplaceAll(v.text, "_", "")
 	case unstable.Bool:
-		v.kind = "truth"
+		v.kind = "boolean"
 	case unstable.Array:
 		v.kind, v.list = "list", []string{}
 		for i := node.Children(); i.Next(); {
 			if n := i.Node(); n.Kind == unstable.String {
 				v.list = append(v.list, string(n.Data))
 			} else if n.Kind != unstable.Comment {
-				return v, errors.New("a list of something other than texts")
+				return v, errors.New("a list of something other than strings")
 			}
 		}
 	case unstable.Float:
@@ -214,7 +209,7 @@ func valueOf(node *unstable.Node) (value, error) {
 	return v, nil
 }
 
-// Set sets a key as a flag does.
+// Set sets a key from a flag.
 func (l *Loaded) Set(name, text, flag string) error {
 	k, ok := keyNamed(name)
 	if !ok {
@@ -227,42 +222,40 @@ func (l *Loaded) Set(name, text, flag string) error {
 	return nil
 }
 
-// Setting is one effective value.
+// Setting is the effective value of one key.
 type Setting struct {
 	Key string `json:"key"`
-	// Value is a text, a number, a truth or a list of texts; times and sizes are
-	// texts.
+	// Value is a string, a number, a boolean or a list of strings. Times and sizes are strings.
 	Value any `json:"value"`
-	// Origin is who set it: "default", a file with its line, a variable, a flag.
+	// Origin is where the value comes from: "default", a file and line, a variable or a flag.
 	Origin string `json:"origin"`
-	// Default is what it is unless someone says otherwise.
+	// Default is the default value.
 	Default any `json:"default"`
 	// Variable is the environment variable that sets it.
 	Variable string `json:"variable"`
-	// Reloads says whether omgd takes a change over on SIGHUP; else it must be
-	// started again.
+	// Reloads reports whether omgd applies a change on SIGHUP; otherwise it must be restarted.
 	Reloads bool `json:"reloads"`
 }
 
-// Settings are all effective values in their order.
+// Settings returns all effective values, in the order of Config.
 func (l *Loaded) Settings() []Setting {
 	defaults := Default()
-	out := make([]Setting, len(keys))
-	for i, k := range keys {
+	out := make([]Setting, len(keys()))
+	for i, k := range keys() {
 		origin := l.Origins[k.name]
 		if origin == "" {
 			origin = "default"
 		}
 		out[i] = Setting{
-			Key: k.name, Value: shown(k.in(&l.Config).Interface()), Origin: origin,
-			Default: shown(k.in(&defaults).Interface()), Variable: k.variable(), Reloads: k.reloads(),
+			Key: k.name, Value: formatted(k.in(&l.Config).Interface()), Origin: origin,
+			Default: formatted(k.in(&defaults).Interface()), Variable: k.variable(), Reloads: k.reloads(),
 		}
 	}
 	return out
 }
 
-// shown is a value as it is shown and written.
-func shown(v any) any {
+// formatted returns a value in the form in which it is printed and written.
+func formatted(v any) any {
 	switch v := v.(type) {
 	case fmt.Stringer:
 		return v.String()

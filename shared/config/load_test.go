@@ -14,7 +14,8 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// environment has a home of its own, with a configuration if there is text.
+// environment returns an Env with a temporary home. If text is not empty, it is the content of the user's configuration
+// file.
 func environment(t testing.TB, text string, vars map[string]string) paths.Env {
 	t.Helper()
 	home := t.TempDir()
@@ -44,11 +45,11 @@ func TestDefault(t *testing.T) {
 		require.Equal(t, s.Default, s.Value)
 		require.Equal(t, "default", s.Origin)
 	}
-	// What is the default can be set, and every setting has a name.
-	for _, k := range keys {
+	// Each default is a valid value, and each setting has a name.
+	for _, k := range keys() {
 		require.Regexp(t, `^[a-z_]+(\.[a-z_]+)+$`, k.name)
 		c := Default()
-		v := value{text: fmt.Sprint(shown(k.in(&c).Interface()))}
+		v := value{text: fmt.Sprint(formatted(k.in(&c).Interface()))}
 		if k.field.Type.Kind() == reflect.Slice {
 			continue
 		}
@@ -57,7 +58,7 @@ func TestDefault(t *testing.T) {
 	}
 }
 
-func TestEachOverTheOneBefore(t *testing.T) {
+func TestLoad_Precedence(t *testing.T) {
 	env := environment(t, `
 [aur]
 enabled = false          # for now
@@ -107,53 +108,53 @@ tracker = { enabled = false }
 	require.Error(t, l.Set("log.colour", "red", "--log-colour"))
 }
 
-// TestWrong has, for each line of a file that is wrong, what the user reads.
-func TestWrong(t *testing.T) {
+// TestLoad_Errors maps a wrong line of a file to the error.
+func TestLoad_Errors(t *testing.T) {
 	for line, want := range map[string]string{
-		`refresh.interval = "soon"`:        `:2: refresh.interval: "soon" is no time: write it as 30s, 5m or 24h`,
-		`refresh.interval = 300`:           `:2: refresh.interval: a number is no time: write it as "30s", "5m" or "24h"`,
-		`refresh.interval = "1s"`:          `:2: refresh.interval: less than 5s`,
-		`refresh.interval = "48h"`:         `:2: refresh.interval: more than 24h`,
-		`refresh.interval = "-1s"`:         `:2: refresh.interval: less than 5s`,
-		`cache.entries = "many"`:           `:2: cache.entries: "many" is no whole number that fits`,
-		`cache.entries = "100"`:            `:2: cache.entries: "100" is no whole number that fits`,
-		`cache.entries = 1.5`:              `:2: cache.entries: "1.5" is no whole number that fits`,
-		`cache.entries = 99999999999`:      `:2: cache.entries: "99999999999" is no whole number that fits`,
-		`memory.limit = "12 monkeys"`:      `:2: memory.limit: "12 monkeys" is no size: write it as 1024, 64KiB or 16MiB`,
-		`memory.limit = "9999999999GiB"`:   `:2: memory.limit: "9999999999GiB" is no size: write it as 1024, 64KiB or 16MiB`,
-		`memory.limit = true`:              `:2: memory.limit: a truth is no size: write it as 1024, "64KiB" or "16MiB"`,
-		`memory.store = "1KiB"`:            `:2: memory.store: less than 1MiB`,
+		`refresh.interval = "soon"`:        `:2: refresh.interval: "soon" is not a time: write it as 30s, 5m or 24h`,
+		`refresh.interval = 300`:           `:2: refresh.interval: a number is not a time: write it as "30s", "5m" or "24h"`,
+		`refresh.interval = "1s"`:          `:2: refresh.interval: must be at least 5s`,
+		`refresh.interval = "48h"`:         `:2: refresh.interval: must be at most 24h`,
+		`refresh.interval = "-1s"`:         `:2: refresh.interval: must be at least 5s`,
+		`cache.entries = "many"`:           `:2: cache.entries: "many" is not a whole number in range`,
+		`cache.entries = "100"`:            `:2: cache.entries: "100" is not a whole number in range`,
+		`cache.entries = 1.5`:              `:2: cache.entries: "1.5" is not a whole number in range`,
+		`cache.entries = 99999999999`:      `:2: cache.entries: "99999999999" is not a whole number in range`,
+		`memory.limit = "12 monkeys"`:      `:2: memory.limit: "12 monkeys" is not a size: write it as 1024, 64KiB or 16MiB`,
+		`memory.limit = "9999999999GiB"`:   `:2: memory.limit: "9999999999GiB" is not a size: write it as 1024, 64KiB or 16MiB`,
+		`memory.limit = true`:              `:2: memory.limit: a boolean is not a size: write it as 1024, "64KiB" or "16MiB"`,
+		`memory.store = "1KiB"`:            `:2: memory.store: must be at least 1MiB`,
 		`aur.enabled = "yes"`:              `:2: aur.enabled: "yes" is neither true nor false`,
 		`aur.enabled = "true"`:             `:2: aur.enabled: "true" is neither true nor false`,
-		`aur.url = "http://example.org"`:   `:2: aur.url: "http://example.org" is not encrypted: write it with https`,
-		`aur.url = "aur.archlinux.org"`:    `:2: aur.url: "aur.archlinux.org" is no address with https, http`,
-		`aur.url = 5`:                      `:2: aur.url: a number is no text: put it between quotes`,
-		`aur.url = 2026-01-01`:             `:2: aur.url: a date is no text: put it between quotes`,
-		`aur = { live = { daily = 9000 }}`: `:2: aur.live.daily: more than 4000`,
-		`log.level = "loud"`:               `:2: log.level: "loud" is none of error, warn, info, debug, trace`,
-		`access.users = "root"`:            `:2: access.users: a text is no list: write it as ["one", "two"]`,
-		`access.users = [1]`:               `:2: access.users: a list of something other than texts`,
+		`aur.url = "http://example.org"`:   `:2: aur.url: "http://example.org" is not encrypted: use https`,
+		`aur.url = "aur.archlinux.org"`:    `:2: aur.url: "aur.archlinux.org" is not an address with https, http`,
+		`aur.url = 5`:                      `:2: aur.url: a number is not a string: put it in quotes`,
+		`aur.url = 2026-01-01`:             `:2: aur.url: a date is not a string: put it in quotes`,
+		`aur = { live = { daily = 9000 }}`: `:2: aur.live.daily: must be at most 4000`,
+		`log.level = "loud"`:               `:2: log.level: "loud" is not one of error, warn, info, debug, trace`,
+		`access.users = "root"`:            `:2: access.users: a string is not a list: write it as ["one", "two"]`,
+		`access.users = [1]`:               `:2: access.users: a list of something other than strings`,
 		`access.users = [""]`:              `:2: access.users: a list with an empty name`,
-		`metrics.address = "0.0.0.0:9100"`: `:2: metrics.address: "0.0.0.0:9100" is not of this machine: write 127.0.0.1, [::1] or a path`,
+		`metrics.address = "0.0.0.0:9100"`: `:2: metrics.address: "0.0.0.0:9100" is not a local address: use 127.0.0.1, [::1] or a path`,
 		`metrics.address = "9100"`:         `:2: metrics.address: "9100" is neither an absolute path nor a host and a port`,
-		`debug.pprof = "pprof.sock"`:       `:2: debug.pprof: "pprof.sock" is no absolute path`,
-		`network.proxy = "proxy"`:          `:2: network.proxy: "proxy" is no address with http, https, socks5, socks5h`,
+		`debug.pprof = "pprof.sock"`:       `:2: debug.pprof: "pprof.sock" is not an absolute path`,
+		`network.proxy = "proxy"`:          `:2: network.proxy: "proxy" is not an address with http, https, socks5, socks5h`,
 		`network.user_agent = "a\nb"`:      `:2: network.user_agent: "a\nb" has control characters`,
 		`cache.entries = `:                 `:2: `,
-		"cache.ttl = '1m'\ncache.ttl='2m'": `:3: cache.ttl: set before, in `,
+		"cache.ttl = '1m'\ncache.ttl='2m'": `:3: cache.ttl: already set in `,
 		`[cache`:                           `:2: `,
 	} {
 		_, err := Load(environment(t, "# first line\n"+line+"\n", nil), false)
 		require.ErrorContains(t, err, "/.config/omg/config.toml"+want, line)
 		require.NotContains(t, err.Error(), "\n", line)
-		var own *Error
-		require.ErrorAs(t, err, &own)
+		var conf *Error
+		require.ErrorAs(t, err, &conf)
 	}
 	_, err := Load(environment(t, "", map[string]string{"OMG_AUR_LIVE_DEADLINE": "never"}), false)
-	require.EqualError(t, err, `OMG_AUR_LIVE_DEADLINE: "never" is no time: write it as 30s, 5m or 24h`)
+	require.EqualError(t, err, `OMG_AUR_LIVE_DEADLINE: "never" is not a time: write it as 30s, 5m or 24h`)
 }
 
-func TestFiles(t *testing.T) {
+func TestLoad_Files(t *testing.T) {
 	chosen := map[string]string{"OMG_CONFIG": "$HOME/.config/omg/config.toml"}
 	_, err := Load(environment(t, "", chosen), false)
 	require.ErrorIs(t, err, os.ErrNotExist, "one that is named must be there")
@@ -173,18 +174,18 @@ func TestFiles(t *testing.T) {
 	require.NoError(t, os.Remove(file))
 	require.NoError(t, os.Mkdir(file, 0o755))
 	_, err = Load(env, false)
-	require.ErrorContains(t, err, file+": not a file")
+	require.ErrorContains(t, err, file+": not a regular file")
 	l, err = Load(environment(t, "cache.entries = 5", nil), true)
 	require.NoError(t, err)
 	require.NotEqual(t, 5, l.Cache.Entries, "all users' configuration has nothing of one user's")
 
 	nowhere := map[string]string{"HOME": "/dev/null"}
 	l, err = Load(paths.Env{Getenv: func(name string) string { return nowhere[name] }}, false)
-	require.NoError(t, err, "a home that is no directory has no configuration")
+	require.NoError(t, err, "a home that is not a directory has no configuration")
 	require.Empty(t, l.Origins)
 }
 
-func TestSizesAndTimes(t *testing.T) {
+func TestParse_SizesAndTimes(t *testing.T) {
 	for n, want := range map[Size]string{0: "0", 1: "1B", 1024: "1KiB", 1536: "1536B", 64 << 20: "64MiB", 3 << 30: "3GiB"} {
 		require.Equal(t, want, n.String())
 		back, err := parseSize(want)
@@ -217,7 +218,7 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-func TestListenAddresses(t *testing.T) {
+func TestListen_Addresses(t *testing.T) {
 	for _, good := range []string{"", "/run/x.sock", "127.0.0.1:9100", "[::1]:9100", "localhost:0", "127.9.9.9:65535"} {
 		require.NoError(t, listen(good), good)
 	}

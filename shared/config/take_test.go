@@ -12,7 +12,7 @@ func TestTake(t *testing.T) {
 	require.Empty(t, taken)
 	require.Empty(t, left)
 	next.Log.Level, next.Access.Users, next.Limits.Connections = "debug", []string{"a"}, 7
-	next.Access.Groups = []string{} // as good as none
+	next.Access.Groups = []string{} // equal to nil
 	taken, left = c.Take(&next)
 	require.Equal(t, []string{"access.users", "log.level"}, taken)
 	require.Equal(t, []string{"limits.connections"}, left)

@@ -10,11 +10,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 )
 
-// String writes a time as a person would: 5m instead of 5m0s.
+// String formats a time without zero units: 5m instead of 5m0s.
 func (d Duration) String() string {
 	s := time.Duration(d).String()
 	for _, zero := range []string{"m0s", "h0m"} {
@@ -25,7 +26,7 @@ func (d Duration) String() string {
 	return s
 }
 
-// MarshalText is String.
+// MarshalText returns String.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 func parseDuration(s string) (Duration, error) {
@@ -34,7 +35,7 @@ func parseDuration(s string) (Duration, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no time: write it as 30s, 5m or 24h", s)
+		return 0, fmt.Errorf("%q is not a time: write it as 30s, 5m or 24h", s)
 	}
 	return Duration(d), nil
 }
@@ -44,7 +45,7 @@ var units = []struct {
 	size int64
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
 
-// String writes a size with the largest unit that divides it.
+// String formats a size with the largest unit that divides it.
 func (s Size) String() string {
 	for _, u := range units {
 		if s != 0 && int64(s)%u.size == 0 {
@@ -54,7 +55,7 @@ func (s Size) String() string {
 	return "0"
 }
 
-// MarshalText is String.
+// MarshalText returns String.
 func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 func parseSize(text string) (Size, error) {
@@ -69,14 +70,14 @@ func parseSize(text string) (Size, error) {
 		}
 		return Size(n * u.size), nil
 	}
-	return 0, fmt.Errorf("%q is no size: write it as 1024, 64KiB or 16MiB", text)
+	return 0, fmt.Errorf("%q is not a size: write it as 1024, 64KiB or 16MiB", text)
 }
 
-// value is a setting as someone wrote it.
+// value is a setting as it is written in a file, a variable or a flag.
 type value struct {
 	text string
 	list []string // of a list
-	kind string   // what a file has: text, number, truth, list; empty for the environment, where all is text
+	kind string   // the type in a file: string, number, boolean, list; empty for a variable or a flag, which are always strings
 }
 
 // key is one setting.
@@ -86,8 +87,9 @@ type key struct {
 	index []int // of the field in Config
 }
 
-// keys are all settings in the order of Config.
-var keys = collect(reflect.TypeFor[Config](), "", nil)
+// keys returns all settings in the order of Config. It collects them at the first use: most commands of omg read no
+// configuration.
+var keys = sync.OnceValue(func() []key { return collect(reflect.TypeFor[Config](), "", nil) })
 
 func collect(t reflect.Type, prefix string, index []int) (all []key) {
 	for i := range t.NumField() {
@@ -103,68 +105,68 @@ func collect(t reflect.Type, prefix string, index []int) (all []key) {
 }
 
 func keyNamed(name string) (key, bool) {
-	i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
+	i := slices.IndexFunc(keys(), func(k key) bool { return k.name == name })
 	if i < 0 {
 		return key{}, false
 	}
-	return keys[i], true
+	return keys()[i], true
 }
 
-// variable is the environment variable of a key.
+// variable returns the name of a key's environment variable.
 func (k key) variable() string {
 	return "OMG_" + strings.ToUpper(strings.ReplaceAll(k.name, ".", "_"))
 }
 
-// reloads says whether a running daemon takes a change over.
+// reloads reports whether a running daemon applies a change.
 func (k key) reloads() bool { return k.field.Tag.Get("reload") == "yes" }
 
 func (k key) in(c *Config) reflect.Value { return reflect.ValueOf(c).Elem().FieldByIndex(k.index) }
 
-// set sets a key to what someone wrote, or says what is wrong with that.
+// set parses a value, checks it and sets the key.
 func (k key) set(c *Config, v value) error {
 	field := k.in(c)
 	switch field.Interface().(type) {
 	case Duration:
-		if v.kind != "" && v.kind != "text" && v.text != "0" {
-			return fmt.Errorf("a %s is no time: write it as \"30s\", \"5m\" or \"24h\"", v.kind)
+		if v.kind != "" && v.kind != "string" && v.text != "0" {
+			return fmt.Errorf("a %s is not a time: write it as \"30s\", \"5m\" or \"24h\"", v.kind)
 		}
 		d, err := parseDuration(v.text)
 		if err != nil {
 			return err
 		}
 		field.SetInt(int64(d))
-		return k.within(int64(d), func(s string) (int64, error) { d, err := parseDuration(s); return int64(d), err })
+		return k.checkRange(int64(d), func(s string) (int64, error) { d, err := parseDuration(s); return int64(d), err })
 	case Size:
-		if v.kind != "" && v.kind != "text" && v.kind != "number" {
-			return fmt.Errorf("a %s is no size: write it as 1024, \"64KiB\" or \"16MiB\"", v.kind)
+		if v.kind != "" && v.kind != "string" && v.kind != "number" {
+			return fmt.Errorf("a %s is not a size: write it as 1024, \"64KiB\" or \"16MiB\"", v.kind)
 		}
 		n, err := parseSize(v.text)
 		if err != nil {
 			return err
 		}
 		field.SetInt(int64(n))
-		return k.within(int64(n), func(s string) (int64, error) { n, err := parseSize(s); return int64(n), err })
+		return k.checkRange(int64(n), func(s string) (int64, error) { n, err := parseSize(s); return int64(n), err })
 	case int:
 		n, err := strconv.ParseInt(v.text, 0, 32)
 		if err != nil || v.kind != "" && v.kind != "number" {
-			return fmt.Errorf("%q is no whole number that fits", v.text)
+			return fmt.Errorf("%q is not a whole number in range", v.text)
 		}
 		field.SetInt(n)
-		return k.within(n, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
+		return k.checkRange(n, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
 	case bool:
-		if v.text != "true" && v.text != "false" || v.kind != "" && v.kind != "truth" {
+		if v.text != "true" && v.text != "false" || v.kind != "" && v.kind != "boolean" {
 			return fmt.Errorf("%q is neither true nor false", v.text)
 		}
 		field.SetBool(v.text == "true")
 	case string:
-		if v.kind != "" && v.kind != "text" {
-			return fmt.Errorf("a %s is no text: put it between quotes", v.kind)
+		if v.kind != "" && v.kind != "string" {
+			return fmt.Errorf("a %s is not a string: put it in quotes", v.kind)
 		}
 		field.SetString(v.text)
-		return k.fits(v.text)
+		return k.checkString(v.text)
 	case []string:
 		if v.kind != "" && v.kind != "list" {
-			return fmt.Errorf("a %s is no list: write it as [\"one\", \"two\"]", v.kind)
+			return fmt.Errorf("a %s is not a list: write it as [\"one\", \"two\"]", v.kind)
 		}
 		if v.kind == "" && v.text != "" {
 			v.list = strings.Split(v.text, ",")
@@ -179,14 +181,14 @@ func (k key) set(c *Config, v value) error {
 	return nil
 }
 
-// within holds a number to the bounds of its tags.
-func (k key) within(n int64, parse func(string) (int64, error)) error {
+// checkRange checks a number against the tags least and most.
+func (k key) checkRange(n int64, parse func(string) (int64, error)) error {
 	for _, bound := range []struct {
 		tag, words string
 		beyond     func(limit int64) bool
 	}{
-		{"least", "less than", func(limit int64) bool { return n < limit }},
-		{"most", "more than", func(limit int64) bool { return n > limit }},
+		{"least", "must be at least", func(limit int64) bool { return n < limit }},
+		{"most", "must be at most", func(limit int64) bool { return n > limit }},
 	} {
 		text, ok := k.field.Tag.Lookup(bound.tag)
 		if !ok {
@@ -203,10 +205,10 @@ func (k key) within(n int64, parse func(string) (int64, error)) error {
 	return nil
 }
 
-// fits holds a text to what its tags say it is.
-func (k key) fits(s string) error {
+// checkString checks a string against the tags one and is.
+func (k key) checkString(s string) error {
 	if one, ok := k.field.Tag.Lookup("one"); ok && !slices.Contains(strings.Fields(one), s) {
-		return fmt.Errorf("%q is none of %s", s, strings.Join(strings.Fields(one), ", "))
+		return fmt.Errorf("%q is not one of %s", s, strings.Join(strings.Fields(one), ", "))
 	}
 	switch k.field.Tag.Get("is") {
 	case "url":
@@ -222,7 +224,7 @@ func (k key) fits(s string) error {
 		}
 	case "socket":
 		if s != "" && !filepath.IsAbs(s) {
-			return fmt.Errorf("%q is no absolute path", s)
+			return fmt.Errorf("%q is not an absolute path", s)
 		}
 	case "listen":
 		return listen(s)
@@ -230,26 +232,26 @@ func (k key) fits(s string) error {
 	return nil
 }
 
-// address accepts an address with one of the schemes; http only to this machine.
+// address accepts a URL with one of the schemes; http only to this machine.
 func address(s string, schemes ...string) error {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme):
-		return fmt.Errorf("%q is no address with %s", s, strings.Join(schemes, ", "))
+		return fmt.Errorf("%q is not an address with %s", s, strings.Join(schemes, ", "))
 	case schemes[0] == "https" && u.Scheme == "http" && !loopback(u.Hostname()):
-		return fmt.Errorf("%q is not encrypted: write it with https", s)
+		return fmt.Errorf("%q is not encrypted: use https", s)
 	case u.RawQuery != "" || u.Fragment != "":
 		return fmt.Errorf("%q has more than a host and a path", s)
 	}
 	return nil
 }
 
-// listen accepts a path or a port of this machine.
+// listen accepts an absolute path or a local address with a port.
 func listen(s string) error {
 	if s == "" || filepath.IsAbs(s) {
 		return nil
 	}
-	// Package net would do it, and bring much along for who only reads a setting.
+	// Package net could parse this, but would add much code to programs that only read settings.
 	at := strings.LastIndexByte(s, ':')
 	host, port := s[:max(0, at)], s[at+1:]
 	inner, six := strings.CutPrefix(host, "[")
@@ -261,7 +263,7 @@ func listen(s string) error {
 	case at < 0 || err != nil || strings.Contains(host, ":") != six:
 		return fmt.Errorf("%q is neither an absolute path nor a host and a port", s)
 	case !loopback(host):
-		return fmt.Errorf("%q is not of this machine: write 127.0.0.1, [::1] or a path", s)
+		return fmt.Errorf("%q is not a local address: use 127.0.0.1, [::1] or a path", s)
 	}
 	return nil
 }

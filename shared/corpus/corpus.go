@@ -1,5 +1,4 @@
-// Package corpus gives tests the real Arch Linux data that they compare with.
-// need.Corpus says where it lies.
+// Package corpus gives tests the real Arch Linux data to compare with. need.Corpus says where it lies.
 package corpus
 
 import (
@@ -35,8 +34,7 @@ func AVG(t testing.TB) string {
 	return filepath.Join(Dir(t), "avg", "all.json")
 }
 
-// DB unpacks the corpus' pacman database directory into a directory of the
-// test's own and returns it. Tests that only read need no copy of their own: see
+// DB unpacks the corpus's pacman database directory for this test alone and returns it. Tests that only read use
 // Shared.
 func DB(t testing.TB) string {
 	t.Helper()
@@ -47,9 +45,8 @@ func DB(t testing.TB) string {
 	return dir
 }
 
-// Shared returns the corpus' pacman database directory as all tests share it:
-// unpacking its 1,800 files takes more than a second. Nobody may change it. It
-// lies in the project's directory build, which make clean removes.
+// Shared returns a pacman database directory that all tests share, because unpacking its 1,800 files takes more than a
+// second. Tests must not change it. It lies in the project's directory build, which make clean removes.
 func Shared(t testing.TB) string {
 	t.Helper()
 	path := archive(t)
@@ -65,10 +62,10 @@ func Shared(t testing.TB) string {
 	if readable() || share(dir, path) == nil && readable() {
 		return dir
 	}
-	return DB(t) // the project may be another user's
+	return DB(t) // the project may belong to another user
 }
 
-// share unpacks the archive beside dir and then has it take its place.
+// share unpacks the archive beside dir and then renames it to dir.
 func share(dir, archive string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
@@ -92,7 +89,7 @@ func archive(t testing.TB) string {
 	return filepath.Join(Dir(t), "pacman-db.tar.gz")
 }
 
-// unpackInto unpacks an archive into a directory, and gives all files a mode.
+// unpackInto unpacks an archive into a directory and gives all files the same mode.
 func unpackInto(dir, archive string, mode fs.FileMode) error {
 	f, err := os.Open(archive)
 	if err != nil {

@@ -1,23 +1,21 @@
-// Package exit owns the exit codes of every program and the error that carries
-// one to the place where a program ends.
+// Package exit defines the exit codes of every program, and the error that carries a code to the end of the program.
 package exit
 
 import "errors"
 
-// The exit codes. They are part of what scripts rely on: a number never changes
-// its meaning.
+// Exit codes. Scripts rely on them: a number never changes its meaning.
 const (
 	OK       = 0
-	NotFound = 1 // the question was answered: there is nothing
-	Usage    = 2 // the question was wrong
+	NotFound = 1 // the question was answered: nothing was found
+	Usage    = 2 // the command line was wrong
 	Failed   = 3 // the question could not be answered
-	Network  = 4 // only the network could have answered, and it did not
-	Finding  = 5 // --fail-on found what it was told to look for
-	Degraded = 6 // health: it works, but not all of it
+	Network  = 4 // the answer needs the network, which failed
+	Finding  = 5 // --fail-on matched
+	Degraded = 6 // health: some part does not work
 )
 
-// Error ends a program: its code, one line for the user, and the fix if one is
-// known. Without an Err nothing is printed: the output has said it all.
+// Error ends a program with Code, one line for the user and, if known, how to fix it. Without an Err nothing is
+// printed: the output says it already.
 type Error struct {
 	Code int
 	Err  error
@@ -33,7 +31,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// With gives an error an exit code. A code that it already has stays.
+// With gives err an exit code, unless it has one already.
 func With(code int, err error) error {
 	var e *Error
 	if err == nil || errors.As(err, &e) {
@@ -42,10 +40,10 @@ func With(code int, err error) error {
 	return &Error{Code: code, Err: err}
 }
 
-// Quiet ends the program with a code and without a line.
+// Quiet returns an error that sets the exit code and prints nothing.
 func Quiet(code int) error { return &Error{Code: code} }
 
-// Code is the exit code for an error: 0 for nil, Failed unless it says another.
+// Code returns the exit code for an error: 0 for nil, Failed for an error without a code.
 func Code(err error) int {
 	var e *Error
 	switch {

@@ -1,10 +1,8 @@
-// Package need is the one place where a test says what it needs of the machine.
+// Package need is where a test states what it needs of the machine.
 //
-// A test whose need is not met is skipped with the reason. With OMG_REQUIRE=1,
-// as make test sets it, a program or header that make deps installs must be
-// there: its absence fails the test, so that no run is green because half of it
-// was skipped. What no package manager can give (root, name spaces, terminals,
-// the corpus of real databases) only ever skips.
+// A test whose need is not met is skipped with the reason. With OMG_REQUIRE=1, as make test sets it, a missing program
+// or header that make deps installs fails the test instead: otherwise a run could pass with half of its tests skipped.
+// A need that no package manager can meet (root, namespaces, terminals, the corpus of real databases) always skips.
 package need
 
 import (
@@ -28,7 +26,7 @@ func Program(t testing.TB, name string) string {
 	return path
 }
 
-// LibAlpm is for tests that build the worker with libalpm.
+// LibAlpm requires the headers of libalpm, to build the worker.
 func LibAlpm(t testing.TB) {
 	t.Helper()
 	Program(t, "pkg-config")
@@ -37,9 +35,8 @@ func LibAlpm(t testing.TB) {
 	}
 }
 
-// Python returns the path of a Python that can import a module that make deps
-// installs. The first python3 in PATH need not be the system's, which is the one
-// that gets the package.
+// Python returns the path of a Python that can import the module. Make deps installs the module for the system's
+// Python, which is not always the first one in PATH.
 func Python(t testing.TB, module string) string {
 	t.Helper()
 	for _, python := range []string{"python3", "/usr/bin/python3"} {
@@ -51,7 +48,7 @@ func Python(t testing.TB, module string) string {
 	return ""
 }
 
-// Strace returns the path of a strace that may trace processes here.
+// Strace returns the path of strace, if it may trace processes here.
 func Strace(t testing.TB) string {
 	t.Helper()
 	path := Program(t, "strace")
@@ -61,8 +58,7 @@ func Strace(t testing.TB) string {
 	return path
 }
 
-// Root is for tests that act as several users, or that have the real pacman
-// change a system.
+// Root requires root, to act as several users or to have the real pacman change a system.
 func Root(t testing.TB) {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -70,7 +66,7 @@ func Root(t testing.TB) {
 	}
 }
 
-// NotRoot is for tests of permissions, which root does not notice.
+// NotRoot requires an ordinary user: permissions do not stop root.
 func NotRoot(t testing.TB) {
 	t.Helper()
 	if os.Getuid() == 0 {
@@ -78,8 +74,7 @@ func NotRoot(t testing.TB) {
 	}
 }
 
-// Devices is for tests that make device files: root may, unless of a user name
-// space.
+// Devices requires the right to create device files. Root has it, except in a user namespace.
 func Devices(t testing.TB) {
 	t.Helper()
 	const null = 1<<8 | 3
@@ -88,8 +83,8 @@ func Devices(t testing.TB) {
 	}
 }
 
-// unshare is the command line that runs another one with mounts of its own. An
-// ordinary user is root there, of a user name space.
+// unshare returns the start of a command line that runs a command in its own mount namespace. An ordinary user becomes
+// root of a user namespace there.
 var unshare = sync.OnceValues(func() ([]string, error) {
 	line := []string{"unshare", "--mount"}
 	if os.Getuid() != 0 {
@@ -98,9 +93,9 @@ var unshare = sync.OnceValues(func() ([]string, error) {
 	return line, exec.Command(line[0], append(line[1:len(line):len(line)], "true")...).Run()
 })
 
-// MountNamespace is for tests that mount something over the system's files, for
-// themselves only. It returns the beginning of a command line, unshare of
-// util-linux, that runs the rest of it in a mount name space.
+// MountNamespace requires mount namespaces, in which a test mounts something over the system's files without changing
+// them for other processes. It returns the start of a command line (unshare of util-linux) that runs the rest of the
+// line in such a namespace.
 func MountNamespace(t testing.TB) []string {
 	t.Helper()
 	Program(t, "unshare")
@@ -111,8 +106,8 @@ func MountNamespace(t testing.TB) []string {
 	return line
 }
 
-// Tmpfs mounts a small file system of memory, of a size such as "4m", and returns
-// its directory. It goes with the test.
+// Tmpfs mounts a file system in memory, with a size such as "4m", and returns its directory. It is unmounted when the
+// test ends.
 func Tmpfs(t testing.TB, size string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -123,13 +118,13 @@ func Tmpfs(t testing.TB, size string) string {
 	return dir
 }
 
-// SharedMemory returns a directory in /dev/shm, for tests of a file system that is
-// mounted in another one. It goes with the test.
+// SharedMemory returns a directory in /dev/shm, for tests of a file system that is mounted in another one. It is
+// removed when the test ends.
 func SharedMemory(t testing.TB) string {
 	t.Helper()
 	const shm = "/dev/shm"
-	var here, above syscall.Stat_t
-	if syscall.Stat(shm, &here) != nil || syscall.Stat(filepath.Dir(shm), &above) != nil || here.Dev == above.Dev {
+	var shmStat, parentStat syscall.Stat_t
+	if syscall.Stat(shm, &shmStat) != nil || syscall.Stat(filepath.Dir(shm), &parentStat) != nil || shmStat.Dev == parentStat.Dev {
 		t.Skipf("needs %s to be a file system of its own", shm)
 	}
 	dir, err := os.MkdirTemp(shm, "omg-")
@@ -140,26 +135,24 @@ func SharedMemory(t testing.TB) string {
 	return dir
 }
 
-// Files returns how many files a test may open that would like to open so many: as
-// many as it would, unless the limit of this process is lower.
+// Files returns how many files a test may open: the wanted number, or fewer if the limit of this process is lower.
 func Files(t testing.TB, wanted int) int {
 	t.Helper()
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}
-	const others = 50 // files that are open anyway
+	const others = 50 // files that are already open
 	if limit.Cur < 2*others {
 		t.Skipf("needs to open files, of which this machine allows %d", limit.Cur)
 	}
 	return int(min(uint64(wanted), limit.Cur-others))
 }
 
-// systemd is where the program lies; it is in no directory of PATH.
+// systemd is the path of the program, which no directory in PATH contains.
 const systemd = "/usr/lib/systemd/systemd"
 
-// runsSystemd starts a user's systemd as tests do: with a control group of its
-// own, in name spaces that end with it.
+// runsSystemd starts a user's systemd as tests do: with its own control group, in namespaces that end with it.
 var runsSystemd = sync.OnceValue(func() error {
 	const script = `
 mount --make-rprivate /
@@ -183,8 +176,8 @@ exit $result
 	return nil
 })
 
-// Systemd is for tests that run a systemd of their own, the user's or the
-// system's. It returns its path.
+// Systemd requires root and a systemd that can run here as a second instance, the user's or the system's. It returns
+// its path.
 func Systemd(t testing.TB) string {
 	t.Helper()
 	Program(t, "systemctl")
@@ -199,7 +192,7 @@ func Systemd(t testing.TB) string {
 	return systemd
 }
 
-// Terminal is for tests that run a program in a pseudo-terminal.
+// Terminal requires pseudo-terminals.
 func Terminal(t testing.TB) {
 	t.Helper()
 	f, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -209,7 +202,7 @@ func Terminal(t testing.TB) {
 	_ = f.Close()
 }
 
-// IPv6 is for tests that listen on ::1.
+// IPv6 requires the address ::1.
 func IPv6(t testing.TB) {
 	t.Helper()
 	list, err := os.ReadFile("/proc/net/if_inet6")
@@ -218,9 +211,8 @@ func IPv6(t testing.TB) {
 	}
 }
 
-// Corpus returns the directory of real Arch Linux databases that tests compare
-// with. They are not part of the project: they lie in $OMG_CORPUS, else in
-// shared/corpus beside the project's root directory.
+// Corpus returns the directory of real Arch Linux databases that tests compare with. They are not part of the project:
+// they lie in $OMG_CORPUS, otherwise in shared/corpus beside the project's root directory.
 func Corpus(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("OMG_CORPUS")
@@ -233,8 +225,7 @@ func Corpus(t testing.TB) string {
 	return dir
 }
 
-// Project returns the project's root directory, which holds go.work. What has been
-// built lies in its directory build.
+// Project returns the project's root directory, which contains go.work. Build results lie in its directory build.
 func Project(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -253,7 +244,7 @@ func Project(t testing.TB) string {
 	}
 }
 
-// missing ends a test for the lack of something that make deps installs.
+// missing fails or skips a test because something that make deps installs is missing.
 func missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("OMG_REQUIRE") == "1" {

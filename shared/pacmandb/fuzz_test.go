@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -36,7 +37,7 @@ func FuzzReadSync(f *testing.F) {
 		require.LessOrEqual(t, out.DescBytes, int64(1<<20))
 		if err != nil {
 			known := false
-			for _, sort := range []error{ErrTruncated, ErrNotDatabase, ErrDamaged, ErrOversize} {
+			for _, sort := range []error{sourcefile.ErrTruncated, ErrNotDatabase, sourcefile.ErrDamaged, sourcefile.ErrOversize} {
 				known = known || errors.Is(err, sort)
 			}
 			require.True(t, known, "%v", err)
@@ -125,7 +126,7 @@ func ownTar(b []byte) (files []file, err error) {
 			return nil, err
 		}
 		if size > 1<<20 {
-			return nil, ErrOversize
+			return nil, sourcefile.ErrOversize
 		}
 		f := file{name: string(name)}
 		text, err := r.body(size)

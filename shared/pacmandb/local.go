@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -19,7 +20,7 @@ const (
 	maxLocalWarnings = 100
 )
 
-// What can be wrong with a local database as a whole, besides ErrOversize.
+// What can be wrong with a local database as a whole, besides sourcefile.ErrOversize.
 var (
 	// ErrNoLocal: there is no directory local/. It is never taken for a
 	// system without packages.
@@ -30,14 +31,14 @@ var (
 	ErrChanging = errors.New("local database keeps changing")
 )
 
-// Reason is why a package was installed. Other values than these two are
-// neither for pacman.
+// Reason is why a package was installed. The values are libalpm's.
 type Reason int32
 
 // The reasons; a desc without %REASON% means explicit.
 const (
 	ReasonExplicit Reason = 0
 	ReasonDepend   Reason = 1
+	ReasonUnknown  Reason = 2
 )
 
 // Installed is one installed package. Its strings share one copy of its desc.
@@ -101,8 +102,23 @@ type Local struct {
 	// the reading, else zero: a transaction may be half done.
 	Locked time.Time
 
-	stamps []FileStamp // of the packages' desc files
-	readAt time.Time   // before the first of them was read
+	stamps []sourcefile.Stamp // of the packages' desc files
+	readAt time.Time          // before the first of them was read
+}
+
+// Unread returns the first of the packages whose desc could not be read as a whole,
+// and how many they are: why they were installed and what they require is unknown.
+func (l *Local) Unread() (first Warning, n int) {
+	for _, p := range l.Packages {
+		if p.problem == "" {
+			continue
+		}
+		if n == 0 {
+			first = Warning{p.dir(), p.problem}
+		}
+		n++
+	}
+	return first, n
 }
 
 // Find returns the package of that name, or nil.

@@ -32,6 +32,12 @@ func (l *localLines) one() string {
 	return line
 }
 
+// skip passes over the lines up to an empty one.
+func (l *localLines) skip() {
+	for line, ok := l.next(); ok && line != ""; line, ok = l.next() {
+	}
+}
+
 // localParser reads local desc files. It is kept from file to file for its
 // scratch space.
 type localParser struct {
@@ -51,9 +57,9 @@ type localIdent struct {
 	whole bool
 }
 
-// parse fills p from raw, which p's strings go on sharing. It never fails:
-// like libalpm it passes over what it does not know, wherever it stands, and
-// takes the lines after a key as its value whatever they are.
+// parse fills p from raw, which p's strings go on sharing. It never fails: like
+// libalpm since pacman 6.1 it skips a key that it does not know with its value, and
+// takes the lines after a known key as its value whatever they are.
 func (d *localParser) parse(raw string, p *Installed) localIdent {
 	d.items, d.marks = d.items[:0], d.marks[:0]
 	var id localIdent
@@ -107,6 +113,9 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 			d.list(&in, &p.Replaces)
 		case "%XDATA%":
 			d.list(&in, &p.XData)
+		case "":
+		default:
+			in.skip()
 		}
 	}
 	d.place()
@@ -181,16 +190,14 @@ func localInt(s string) int64 {
 	return n
 }
 
-// localReason reads the number that s begins with, as atoi(3) does.
+// localReason reads a reason as pacman 6.1 and later do: anything but 0 and 1 is
+// unknown, and the package is in neither list. Earlier ones took it for a number.
 func localReason(s string) Reason {
-	s = strings.TrimLeft(s, " \t")
-	end := 0
-	for end < len(s) && end < 9 && (s[end] >= '0' && s[end] <= '9' || end == 0 && (s[0] == '-' || s[0] == '+')) {
-		end++
-	}
-	n, err := strconv.Atoi(s[:end])
-	if err != nil {
+	switch s {
+	case "0":
 		return ReasonExplicit
+	case "1":
+		return ReasonDepend
 	}
-	return Reason(n)
+	return ReasonUnknown
 }

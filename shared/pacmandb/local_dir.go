@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
 const localVersionFile = "ALPM_DB_VERSION"
@@ -101,7 +103,7 @@ func (d *localDir) list(into []entry) ([]entry, error) {
 		}
 		into = appendEntries(into, buf[:n], d.isDir)
 		if len(into) > maxLocalEntries {
-			return nil, fmt.Errorf("%w: more than %d entries in %s", ErrOversize, maxLocalEntries, d.path)
+			return nil, fmt.Errorf("%w: more than %d entries in %s", sourcefile.ErrOversize, maxLocalEntries, d.path)
 		}
 	}
 }
@@ -134,17 +136,13 @@ func appendEntries(into []entry, records []byte, isDir func(name string) bool) [
 	return into
 }
 
-func stampOf(st *unix.Stat_t) FileStamp {
-	return FileStamp{Dev: st.Dev, Ino: st.Ino, Size: st.Size, MtimeNS: st.Mtim.Nano(), CtimeNS: st.Ctim.Nano()}
-}
-
 // statAt takes the stamp of a file, of a link itself.
-func statAt(dir int, name string) (FileStamp, error) {
+func statAt(dir int, name string) (sourcefile.Stamp, error) {
 	var st unix.Stat_t
 	if err := retry(func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
-		return FileStamp{}, err
+		return sourcefile.Stamp{}, err
 	}
-	return stampOf(&st), nil
+	return sourcefile.StampOfStat(&st), nil
 }
 
 var (
@@ -157,26 +155,26 @@ var (
 // last element and never waits for the other end of a pipe. A file that is
 // not as long as it was when it was opened is errTorn: a regular file gives
 // less than it has only for a signal or at its end.
-func readRegular(dir int, name string, buf []byte, limit int64) ([]byte, FileStamp, error) {
+func readRegular(dir int, name string, buf []byte, limit int64) ([]byte, sourcefile.Stamp, error) {
 	fd := -1
 	err := retry(func() (err error) {
 		fd, err = unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 		return err
 	})
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
-		return buf[:0], FileStamp{}, ErrNotRegular
+		return buf[:0], sourcefile.Stamp{}, sourcefile.ErrNotRegular
 	}
 	if err != nil {
-		return buf[:0], FileStamp{}, err
+		return buf[:0], sourcefile.Stamp{}, err
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err := retry(func() error { return unix.Fstat(fd, &st) }); err != nil {
-		return buf[:0], FileStamp{}, err
+		return buf[:0], sourcefile.Stamp{}, err
 	}
-	stamp := stampOf(&st)
+	stamp := sourcefile.StampOfStat(&st)
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return buf[:0], stamp, ErrNotRegular
+		return buf[:0], stamp, sourcefile.ErrNotRegular
 	}
 	if st.Size > limit {
 		return buf[:0], stamp, errLarge

@@ -48,6 +48,18 @@ func newOracle(t testing.TB, db string, repos ...string) *oracle {
 	return o
 }
 
+// since reports whether pacman has this version or a later one.
+func (o *oracle) since(major, minor int) bool {
+	o.t.Helper()
+	out, err := exec.Command("pacman", "--version").Output()
+	require.NoError(o.t, err)
+	var m, n int
+	_, version, _ := strings.Cut(string(out), "Pacman v")
+	_, err = fmt.Sscanf(version, "%d.%d", &m, &n)
+	require.NoError(o.t, err, string(out))
+	return m > major || m == major && n >= minor
+}
+
 // with is the oracle for another test on the same databases.
 func (o *oracle) with(t testing.TB) *oracle {
 	other := *o
@@ -103,9 +115,9 @@ func (o *oracle) lines(args ...string) []string {
 }
 
 // facts reads the repositories as the library does.
-func (o *oracle) facts(l *Local) *Facts {
+func (o *oracle) facts(l *Local) *facts {
 	o.t.Helper()
-	f := NewFacts(l.Packages, len(o.repos))
+	f := newFacts(l.Packages, len(o.repos))
 	for i, r := range o.repos {
 		read, err := ReadSync(context.Background(), filepath.Join(o.db, "sync", r.name+".db"), r.name, func(p *wire.Package) error {
 			f.Add(i, p)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
 // rereads is how often a database that changed under the reader is read again.
@@ -21,7 +23,7 @@ const rereads = 3
 
 // ReadLocal reads all installed packages from local/ in dbpath. What is wrong
 // with single entries becomes warnings; errors are ErrNoLocal,
-// ErrLocalVersion, ErrChanging, ErrOversize, those of ctx and of the system.
+// ErrLocalVersion, ErrChanging, sourcefile.ErrOversize, those of ctx and of the system.
 func ReadLocal(ctx context.Context, dbpath string) (*Local, error) {
 	return Reread(ctx, dbpath, nil)
 }
@@ -54,7 +56,7 @@ func Reread(ctx context.Context, dbpath string, prev *Local) (*Local, error) {
 // watch is what shows that someone else was at work between two looks: the
 // lock file, and the directories, whose times change when the lock comes and
 // goes or a package does.
-type watch struct{ lock, db, local FileStamp }
+type watch struct{ lock, db, local sourcefile.Stamp }
 
 func (d *localDir) watch() (watch, error) {
 	var w watch
@@ -76,7 +78,7 @@ type found struct {
 	order         int // in the directory
 
 	pkg     *Installed
-	stamp   FileStamp
+	stamp   sourcefile.Stamp
 	problem Problem
 	torn    bool
 	err     error // the reader's own trouble, not the file's
@@ -112,11 +114,11 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 		return nil, false, err
 	}
 	steady = before == after && slices.Equal(entries, again)
-	if before.lock != (FileStamp{}) {
+	if before.lock != (sourcefile.Stamp{}) {
 		l.Locked = time.Unix(0, before.lock.MtimeNS)
 	}
 	l.Packages = make([]*Installed, len(pkgs))
-	l.stamps = make([]FileStamp, len(pkgs))
+	l.stamps = make([]sourcefile.Stamp, len(pkgs))
 	for i := range pkgs {
 		f := &pkgs[i]
 		if f.problem == ProblemMissing { // pacman may just be putting it there
@@ -221,7 +223,7 @@ func (d *localDir) readAll(ctx context.Context, pkgs []found, prev *Local) error
 		return err
 	}
 	if total.Load() > maxLocalTotal {
-		return fmt.Errorf("%w: the desc files of %s are more than %d MiB", ErrOversize, d.path, maxLocalTotal>>20)
+		return fmt.Errorf("%w: the desc files of %s are more than %d MiB", sourcefile.ErrOversize, d.path, maxLocalTotal>>20)
 	}
 	return nil
 }
@@ -239,7 +241,7 @@ type localReader struct {
 func (r *localReader) read(f *found) {
 	path := f.entry.name + "/desc"
 	old, was := r.before(f)
-	if old != nil && old.raw != "" && !was.fresh(r.prev.readAt) {
+	if old != nil && old.raw != "" && !was.Fresh(r.prev.readAt) {
 		if now, err := statAt(r.dir.local, path); err == nil && now == was {
 			f.pkg, f.stamp, f.problem = old, was, old.problem
 			return
@@ -278,13 +280,13 @@ func (r *localReader) read(f *found) {
 }
 
 // before is what the previous reading had of the same name and version.
-func (r *localReader) before(f *found) (*Installed, FileStamp) {
+func (r *localReader) before(f *found) (*Installed, sourcefile.Stamp) {
 	if r.prev == nil {
-		return nil, FileStamp{}
+		return nil, sourcefile.Stamp{}
 	}
 	i := r.prev.index(f.name)
 	if i < 0 || r.prev.Packages[i].Version != f.version {
-		return nil, FileStamp{}
+		return nil, sourcefile.Stamp{}
 	}
 	return r.prev.Packages[i], r.prev.stamps[i]
 }
@@ -293,7 +295,7 @@ func descProblem(err error) Problem {
 	switch {
 	case missing(err):
 		return ProblemMissing
-	case errors.Is(err, ErrNotRegular):
+	case errors.Is(err, sourcefile.ErrNotRegular):
 		return ProblemNotRegular
 	case errors.Is(err, errLarge):
 		return ProblemLarge

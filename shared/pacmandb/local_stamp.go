@@ -7,10 +7,12 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
 // Stamp tells whether a local database is as it was: the names in local/ and
-// the FileStamp of every desc, summed up.
+// the sourcefile.Stamp of every desc, summed up.
 type Stamp struct {
 	Entries uint32
 	Sum     uint64
@@ -22,25 +24,8 @@ type Stamp struct {
 // Same reports whether s and other are of the same state for certain.
 func (s Stamp) Same(other Stamp) bool { return s == other && !s.Fresh }
 
-// The file system's clock ticks at most every 10 ms, or on file systems
-// without fractions of a second every second or two: changes within one tick
-// have the same time.
-const (
-	freshFine   = 50 * time.Millisecond
-	freshCoarse = 2500 * time.Millisecond
-)
-
-// fresh reports whether f may change after now without a change of its times.
-func (f FileStamp) fresh(now time.Time) bool {
-	span := freshFine
-	if f.CtimeNS%int64(time.Second) == 0 && f.CtimeNS != 0 {
-		span = freshCoarse
-	}
-	return f.CtimeNS > now.Add(-span).UnixNano()
-}
-
 // add counts an entry of local/ and its desc in. The order does not matter.
-func (s *Stamp) add(e entry, f FileStamp, now time.Time) {
+func (s *Stamp) add(e entry, f sourcefile.Stamp, now time.Time) {
 	var h xxhash.Digest
 	h.Reset()
 	var b [41]byte
@@ -54,7 +39,7 @@ func (s *Stamp) add(e entry, f FileStamp, now time.Time) {
 	_, _ = h.WriteString(e.name)
 	s.Sum += h.Sum64()
 	s.Entries++
-	s.Fresh = s.Fresh || f.fresh(now)
+	s.Fresh = s.Fresh || f.Fresh(now)
 }
 
 // LocalStamp computes the stamp of the local database in dbpath from stat
@@ -72,7 +57,7 @@ func LocalStamp(dbpath string) (Stamp, error) {
 	}
 	var s Stamp
 	for _, e := range entries {
-		var f FileStamp
+		var f sourcefile.Stamp
 		if e.dir {
 			f, err = statAt(d.local, e.name+"/desc")
 			if err != nil && !missing(err) && !errors.Is(err, unix.EACCES) {

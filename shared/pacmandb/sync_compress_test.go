@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
 // compressions is one database in every form that is read.
@@ -138,16 +140,18 @@ func TestXZDictionary(t *testing.T) {
 	}
 	for code, want := range map[byte]error{
 		28: nil, // 64 MiB
-		29: ErrOversize,
-		40: ErrOversize, // 4 GiB
-		41: ErrDamaged,
+		29: sourcefile.ErrOversize,
+		40: sourcefile.ErrOversize, // 4 GiB
+		41: sourcefile.ErrDamaged,
 	} {
 		_, _, err := readBytes(t, with(code), syncLimits)
 		require.ErrorIs(t, err, want, code)
 	}
 }
 
-func TestXZManyDictionaries(t *testing.T) {
+// TestXZ_ManyDictionaries: blocks that each ask for a large dictionary get the same
+// one.
+func TestXZ_ManyDictionaries(t *testing.T) {
 	// A block of nothing with a dictionary of 64 MiB, again and again.
 	h := []byte{2, 0, 0x21, 1, 28, 0, 0, 0}
 	block := append(binary.LittleEndian.AppendUint32(h, crc32.ChecksumIEEE(h)), 0, 0, 0, 0)
@@ -155,8 +159,12 @@ func TestXZManyDictionaries(t *testing.T) {
 	for range MaxSyncBytes/maxWindow + 1 {
 		b = append(append(b, block...), 0, 0, 0, 0)
 	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	_, _, err := readBytes(t, b, syncLimits)
-	require.ErrorIs(t, err, ErrOversize)
+	runtime.ReadMemStats(&after)
+	require.ErrorIs(t, err, sourcefile.ErrTruncated)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(3*maxWindow))
 }
 
 func TestZstdWindow(t *testing.T) {
@@ -164,7 +172,7 @@ func TestZstdWindow(t *testing.T) {
 		return []byte{0x28, 0xb5, 0x2f, 0xfd, 0, window, 1, 0, 0}
 	}
 	_, _, err := readBytes(t, frame(16<<3), syncLimits) // 64 MiB
-	require.ErrorIs(t, err, ErrTruncated, "no archive in it")
+	require.ErrorIs(t, err, sourcefile.ErrTruncated, "no archive in it")
 	_, _, err = readBytes(t, frame(17<<3), syncLimits)
-	require.ErrorIs(t, err, ErrOversize)
+	require.ErrorIs(t, err, sourcefile.ErrOversize)
 }

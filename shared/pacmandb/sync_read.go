@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -113,11 +114,11 @@ func (r *syncReader) flush(ctx context.Context) error {
 	r.seen[key] = struct{}{}
 	r.examine(p)
 	if r.out.Packages == r.limits.packages {
-		return fmt.Errorf("%w: it has more than %d packages", ErrOversize, r.limits.packages)
+		return fmt.Errorf("%w: it has more than %d packages", sourcefile.ErrOversize, r.limits.packages)
 	}
 	r.out.Packages++
 	if err := r.each(p); err != nil {
-		return &callError{err}
+		return sourcefile.FromCaller(err)
 	}
 	return nil
 }

@@ -11,6 +11,9 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/therootcompany/xz"
+
+	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
 // maxWindow is how far back a compressed database may refer, which is what the
@@ -38,8 +41,8 @@ func decompress(file *bufio.Reader) (content io.ReadCloser, plain bool, err erro
 			content = d.IOReadCloser()
 		}
 	case string(m[:6]) == "\xfd7zXZ\x00":
-		var r *xzReader
-		r, err = newXZReader(file)
+		var r *xz.Reader
+		r, err = xz.NewReader(file, maxWindow)
 		content = io.NopCloser(r)
 	case string(m[:3]) == "BZh":
 		content = io.NopCloser(bzip2.NewReader(file))
@@ -56,15 +59,15 @@ func decompress(file *bufio.Reader) (content io.ReadCloser, plain bool, err erro
 func streamError(err error) error {
 	var system *fs.PathError
 	switch {
-	case errors.As(err, &system), errors.Is(err, ErrOversize), errors.Is(err, ErrDamaged),
+	case errors.As(err, &system), errors.Is(err, sourcefile.ErrOversize), errors.Is(err, sourcefile.ErrDamaged),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return ErrTruncated
-	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		return fmt.Errorf("%w: %w", ErrOversize, err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, xz.ErrBuf):
+		return sourcefile.ErrTruncated
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, xz.ErrMemlimit):
+		return fmt.Errorf("%w: %w", sourcefile.ErrOversize, err)
 	}
-	return fmt.Errorf("%w: %w", ErrDamaged, err)
+	return fmt.Errorf("%w: %w", sourcefile.ErrDamaged, err)
 }
 
 // The decompressor works ahead of the parser by at most so many blocks. A block
@@ -112,7 +115,7 @@ func (p *pipe) fill(content io.Reader, limit int64) {
 	// Decompressors are others' code and meet hostile input here.
 	defer func() {
 		if v := recover(); v != nil {
-			p.err = fmt.Errorf("%w: %v", ErrDamaged, v)
+			p.err = fmt.Errorf("%w: %v", sourcefile.ErrDamaged, v)
 		}
 	}()
 	for p.err == nil {
@@ -132,7 +135,7 @@ func (p *pipe) fill(content io.Reader, limit int64) {
 			n += k
 		}
 		if limit -= int64(n); limit < 0 {
-			p.err = fmt.Errorf("%w: it expands beyond any real one", ErrOversize)
+			p.err = fmt.Errorf("%w: it expands beyond any real one", sourcefile.ErrOversize)
 			return
 		}
 		p.full <- block[:n] // has room for all blocks
@@ -159,7 +162,7 @@ func (p *pipe) next() error {
 }
 
 // take returns the next n bytes, valid until the next call; io.EOF when there
-// are none and ErrTruncated when there are fewer.
+// are none and sourcefile.ErrTruncated when there are fewer.
 func (p *pipe) take(n int) ([]byte, error) {
 	if n <= len(p.rest) {
 		b := p.rest[:n]
@@ -170,7 +173,7 @@ func (p *pipe) take(n int) ([]byte, error) {
 	for n > len(p.joined) {
 		if err := p.next(); err != nil {
 			if err == io.EOF && len(p.joined) > 0 {
-				err = ErrTruncated
+				err = sourcefile.ErrTruncated
 			}
 			return nil, err
 		}
@@ -186,7 +189,7 @@ func (p *pipe) skip(n int64) error {
 	for n > 0 {
 		if err := p.next(); err != nil {
 			if err == io.EOF {
-				err = ErrTruncated
+				err = sourcefile.ErrTruncated
 			}
 			return err
 		}

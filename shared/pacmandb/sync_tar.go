@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+
+	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
 const (
@@ -49,7 +51,7 @@ func (t *tarReader) next() (name []byte, size int64, err error) {
 		}
 		size, ok := tarNumber(h[124:136])
 		if !ok {
-			return nil, 0, fmt.Errorf("%w: an archive header has no size", ErrDamaged)
+			return nil, 0, fmt.Errorf("%w: an archive header has no size", sourcefile.ErrDamaged)
 		}
 		kind := h[156]
 		switch kind {
@@ -97,7 +99,7 @@ func (t *tarReader) next() (name []byte, size int64, err error) {
 func (t *tarReader) body(size int64) ([]byte, error) {
 	b, err := t.in.take(int(size))
 	if err == io.EOF {
-		err = ErrTruncated
+		err = sourcefile.ErrTruncated
 	}
 	t.pending -= size
 	return b, err
@@ -106,7 +108,7 @@ func (t *tarReader) body(size int64) ([]byte, error) {
 // extra is the body of an entry that says more of the next one.
 func (t *tarReader) extra(size int64) ([]byte, error) {
 	if size > maxTarExtra {
-		return nil, fmt.Errorf("%w: an entry of the archive has %d bytes of attributes", ErrOversize, size)
+		return nil, fmt.Errorf("%w: an entry of the archive has %d bytes of attributes", sourcefile.ErrOversize, size)
 	}
 	return t.body(size)
 }
@@ -116,9 +118,9 @@ func (t *tarReader) extra(size int64) ([]byte, error) {
 func (t *tarReader) header() ([]byte, error) {
 	h, err := t.in.take(tarBlock)
 	if err == io.EOF && (t.plain || !t.began) {
-		return nil, ErrTruncated
+		return nil, sourcefile.ErrTruncated
 	}
-	if err == ErrTruncated && t.plain && !t.began {
+	if err == sourcefile.ErrTruncated && t.plain && !t.began {
 		return nil, ErrNotDatabase // too short to be one
 	}
 	if err != nil {
@@ -141,7 +143,7 @@ func (t *tarReader) header() ([]byte, error) {
 		t.began = true
 		return h, nil
 	case t.began:
-		return nil, fmt.Errorf("%w: an archive header has a wrong sum", ErrDamaged)
+		return nil, fmt.Errorf("%w: an archive header has a wrong sum", sourcefile.ErrDamaged)
 	}
 	return nil, ErrNotDatabase
 }
@@ -212,7 +214,7 @@ func paxRecords(b, name []byte, size int64) ([]byte, int64, error) {
 		length, _, ok := bytes.Cut(b[:min(len(b), 8)], []byte(" "))
 		n, err := strconv.Atoi(string(length))
 		if !ok || err != nil || n <= len(length)+1 || n > len(b) || b[n-1] != '\n' {
-			return nil, 0, fmt.Errorf("%w: an entry of the archive has broken attributes", ErrDamaged)
+			return nil, 0, fmt.Errorf("%w: an entry of the archive has broken attributes", sourcefile.ErrDamaged)
 		}
 		line := b[len(length)+1 : n-1]
 		b = b[n:]
@@ -223,7 +225,7 @@ func paxRecords(b, name []byte, size int64) ([]byte, int64, error) {
 		case "size":
 			size, err = strconv.ParseInt(string(value), 10, 64)
 			if err != nil || size < 0 || size > maxTarSize {
-				return nil, 0, fmt.Errorf("%w: an entry of the archive has no size", ErrDamaged)
+				return nil, 0, fmt.Errorf("%w: an entry of the archive has no size", sourcefile.ErrDamaged)
 			}
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/corpus"
+	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -124,7 +124,7 @@ func TestReadSyncCorpus(t *testing.T) {
 		require.Equal(t, sha256.Sum256(raw), f.SHA256)
 		fi, err := os.Stat(db.Path)
 		require.NoError(t, err)
-		require.Equal(t, StampOf(fi), f.Stamp)
+		require.Equal(t, sourcefile.StampOf(fi), f.Stamp)
 		require.Equal(t, fi.Size(), f.Stamp.Size)
 		total += f.Packages
 	}
@@ -202,14 +202,6 @@ func readBytesAs(t testing.TB, b []byte, repo string, bounds limits) (SyncFile, 
 	return out, all, err
 }
 
-func TestTimesThatDoNotFit(t *testing.T) {
-	for _, at := range []time.Time{time.Unix(0, 0), time.Unix(1_662_940_800, 7), time.Date(1960, 1, 1, 0, 0, 0, 5, time.UTC), time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)} {
-		require.Equal(t, at.UnixNano(), nanoseconds(at))
-	}
-	require.Equal(t, int64(math.MaxInt64), nanoseconds(time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)))
-	require.Equal(t, int64(math.MinInt64), nanoseconds(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)))
-}
-
 func TestReadSyncThatIsNoDatabase(t *testing.T) {
 	whole := gzipped(t, database(t))
 	random := make([]byte, 4096)
@@ -220,28 +212,28 @@ func TestReadSyncThatIsNoDatabase(t *testing.T) {
 		content []byte
 		want    error
 	}{
-		"empty":                 {nil, ErrEmpty},
+		"empty":                 {nil, sourcefile.ErrEmpty},
 		"one byte":              {[]byte{'x'}, ErrNotDatabase},
 		"random":                {random, ErrNotDatabase},
 		"text":                  {[]byte(strings.Repeat("not found\n", 1000)), ErrNotDatabase},
 		"html page":             {[]byte("<!DOCTYPE html><title>404</title>"), ErrNotDatabase},
 		"lz4":                   {[]byte("\x04\x22\x4d\x18" + strings.Repeat("x", 2000)), ErrNotDatabase},
-		"cut in the middle":     {whole[:len(whole)/2], ErrTruncated},
-		"cut in the checksum":   {whole[:len(whole)-3], ErrTruncated},
-		"a gzip header":         {whole[:10], ErrTruncated},
-		"half a gzip header":    {whole[:5], ErrTruncated},
-		"gzip of nothing":       {gzipped(t, nil), ErrTruncated},
+		"cut in the middle":     {whole[:len(whole)/2], sourcefile.ErrTruncated},
+		"cut in the checksum":   {whole[:len(whole)-3], sourcefile.ErrTruncated},
+		"a gzip header":         {whole[:10], sourcefile.ErrTruncated},
+		"half a gzip header":    {whole[:5], sourcefile.ErrTruncated},
+		"gzip of nothing":       {gzipped(t, nil), sourcefile.ErrTruncated},
 		"gzip of text":          {gzipped(t, []byte(strings.Repeat("not found\n", 1000))), ErrNotDatabase},
 		"gzip of gzip":          {gzipped(t, gzipped(t, random)), ErrNotDatabase},
-		"plain without its end": {database(t)[:2048], ErrTruncated},
-		"plain cut in an entry": {database(t)[:1100], ErrTruncated},
-		"something after gzip":  {append(slices.Clone(whole), "rubbish, and more than a header of it"...), ErrDamaged},
-		"a wrong checksum":      {flip(whole, len(whole)-6), ErrDamaged},
-		"a header with no sum":  {gzipped(t, flip(database(t), 1024+512+150)), ErrDamaged},
-		"a header with no size": {gzipped(t, resum(flip(database(t), 512+124), 512)), ErrDamaged},
-		"zstd of rubbish":       {[]byte("\x28\xb5\x2f\xfdrubbishrubbish"), ErrDamaged},
-		"xz of rubbish":         {[]byte("\xfd7zXZ\x00rubbishrubbish"), ErrDamaged},
-		"bzip2 of rubbish":      {[]byte("BZh9rubbishrubbish"), ErrDamaged},
+		"plain without its end": {database(t)[:2048], sourcefile.ErrTruncated},
+		"plain cut in an entry": {database(t)[:1100], sourcefile.ErrTruncated},
+		"something after gzip":  {append(slices.Clone(whole), "rubbish, and more than a header of it"...), sourcefile.ErrDamaged},
+		"a wrong checksum":      {flip(whole, len(whole)-6), sourcefile.ErrDamaged},
+		"a header with no sum":  {gzipped(t, flip(database(t), 1024+512+150)), sourcefile.ErrDamaged},
+		"a header with no size": {gzipped(t, resum(flip(database(t), 512+124), 512)), sourcefile.ErrDamaged},
+		"zstd of rubbish":       {[]byte("\x28\xb5\x2f\xfdrubbishrubbish"), sourcefile.ErrDamaged},
+		"xz of rubbish":         {[]byte("\xfd7zXZ\x00rubbishrubbish"), sourcefile.ErrDamaged},
+		"bzip2 of rubbish":      {[]byte("BZh9rubbishrubbish"), sourcefile.ErrDamaged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := store(t, one.content)
@@ -272,7 +264,7 @@ func resum(b []byte, at int) []byte {
 func TestReadSyncPathThatIsNoFile(t *testing.T) {
 	dir := t.TempDir()
 	_, _, err := read(t, dir, "t")
-	require.ErrorIs(t, err, ErrNotRegular)
+	require.ErrorIs(t, err, sourcefile.ErrNotRegular)
 	require.ErrorContains(t, err, "directory")
 
 	_, _, err = read(t, filepath.Join(dir, "none.db"), "t")
@@ -281,11 +273,11 @@ func TestReadSyncPathThatIsNoFile(t *testing.T) {
 	fifo := filepath.Join(dir, "fifo.db")
 	require.NoError(t, unix.Mkfifo(fifo, 0o644))
 	_, _, err = read(t, fifo, "t")
-	require.ErrorIs(t, err, ErrNotRegular)
+	require.ErrorIs(t, err, sourcefile.ErrNotRegular)
 	require.ErrorContains(t, err, fifo)
 
 	_, _, err = read(t, "/dev/zero", "t")
-	require.ErrorIs(t, err, ErrNotRegular)
+	require.ErrorIs(t, err, sourcefile.ErrNotRegular)
 
 	link := filepath.Join(dir, "link.db")
 	require.NoError(t, os.Symlink(store(t, database(t)), link))
@@ -310,7 +302,7 @@ func TestReadSyncCutAnywhere(t *testing.T) {
 				continue
 			}
 			require.Error(t, err, "%s cut at %d of %d", kind, n, len(whole))
-			require.True(t, errors.Is(err, ErrTruncated) || errors.Is(err, ErrNotDatabase) || errors.Is(err, ErrDamaged), "%s at %d: %v", kind, n, err)
+			require.True(t, errors.Is(err, sourcefile.ErrTruncated) || errors.Is(err, ErrNotDatabase) || errors.Is(err, sourcefile.ErrDamaged), "%s at %d: %v", kind, n, err)
 		}
 	}
 }
@@ -339,12 +331,12 @@ func TestReadSyncBounds(t *testing.T) {
 	bounds := syncLimits
 	bounds.bytes = 4096
 	_, _, err := readBytes(t, big, bounds)
-	require.ErrorIs(t, err, ErrOversize)
+	require.ErrorIs(t, err, sourcefile.ErrOversize)
 
 	bounds = syncLimits
 	bounds.packages = 1
 	_, all, err := readBytes(t, big, bounds)
-	require.ErrorIs(t, err, ErrOversize)
+	require.ErrorIs(t, err, sourcefile.ErrOversize)
 	require.Len(t, all, 1)
 
 	bounds = syncLimits
@@ -359,7 +351,7 @@ func TestReadSyncBoundsOfAttributes(t *testing.T) {
 	b := archive(t, file{"x", strings.Repeat("y", maxTarExtra+1)}, file{"a-1-1/desc", desc("a", "1-1")})
 	b[156] = 'x'
 	_, _, err := readBytes(t, resum(b, 0), syncLimits)
-	require.ErrorIs(t, err, ErrOversize)
+	require.ErrorIs(t, err, sourcefile.ErrOversize)
 }
 
 func TestReadSyncEndsWithItsContext(t *testing.T) {
@@ -404,7 +396,7 @@ func TestReadSyncOfFileThatChanges(t *testing.T) {
 				done = true
 				return change(path)
 			})
-			require.ErrorIs(t, err, ErrChanged)
+			require.ErrorIs(t, err, sourcefile.ErrChanged)
 			require.ErrorContains(t, err, path)
 		})
 	}

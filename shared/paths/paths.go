@@ -1,5 +1,4 @@
-// Package paths is the one rule for where things lie: data, indexes, sockets and
-// what lies beside them, and whom a file there may belong to.
+// Package paths decides where data, indexes, sockets and the files beside them lie, and which users they may belong to.
 package paths
 
 import (
@@ -13,31 +12,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The names of the index files in a data directory.
-const (
-	ReposIndex = "repos.omgidx"
-	AURIndex   = "aur.omgidx"
-)
-
-// SystemDir is the data directory that all users share, SystemSocket where the
-// daemon listens that serves them, SystemUser the owner of both.
+// SystemDir is the data directory that all users share, SystemSocket the socket of the system-wide daemon, and
+// SystemUser the owner of both.
 const (
 	SystemDir    = "/var/lib/omg"
 	SystemSocket = "/run/omg/omg.sock"
 	SystemUser   = "omg"
 )
 
-// Env is the environment that a rule looks at. The zero Env knows nothing.
+// Env is the environment that the rules read. The zero Env has no variables.
 type Env struct {
 	Getenv func(string) string
 	UID    int
 }
 
-// Process is the environment of this process.
+// Process returns the environment of this process.
 func Process() Env { return Env{Getenv: os.Getenv, UID: os.Getuid()} }
 
-// absolute returns the variable's value if it is an absolute path: the XDG base
-// directory specification has relative ones ignored.
+// absolute returns a variable's value if it is an absolute path. The XDG base directory specification says to ignore
+// relative paths.
 func (e Env) absolute(name string) string {
 	if v := e.Get(name); filepath.IsAbs(v) {
 		return v
@@ -53,8 +46,8 @@ func (e Env) Get(name string) string {
 	return e.Getenv(name)
 }
 
-// DataDir is where omg keeps its data: what the flag says, else
-// $XDG_DATA_HOME/omg, else ~/.local/share/omg, else (no HOME) SystemDir.
+// DataDir returns the directory for omg's data: the flag, otherwise $XDG_DATA_HOME/omg, otherwise ~/.local/share/omg,
+// otherwise (without HOME) SystemDir.
 func (e Env) DataDir(flag string) string {
 	if flag != "" {
 		return flag
@@ -71,10 +64,9 @@ func (e Env) DataDir(flag string) string {
 // SystemConfig is the configuration file for all users.
 const SystemConfig = "/etc/omg/config.toml"
 
-// Configs are the configuration files, each to be read over the one before: the
-// one for all users and, unless only that is wanted, the user's in
-// $XDG_CONFIG_HOME/omg, else ~/.config/omg. Instead of both it is the one that
-// OMG_CONFIG names, if it does: then chosen is true.
+// Configs returns the configuration files in the order in which they are read; a later file overrides an earlier one.
+// The first is the file for all users. The second, left out if system is set, is the user's in $XDG_CONFIG_HOME/omg or
+// ~/.config/omg. If OMG_CONFIG names a file, only that one is returned and chosen is true.
 func (e Env) Configs(system bool) (files []string, chosen bool) {
 	if f := e.Get("OMG_CONFIG"); f != "" {
 		return []string{f}, true
@@ -92,8 +84,8 @@ func (e Env) Configs(system bool) (files []string, chosen bool) {
 	return files, false
 }
 
-// Socket is where omgd listens: what the flag says, else OMG_SOCKET_PATH, else
-// $XDG_RUNTIME_DIR/omg.sock, else /tmp/omg.sock.
+// Socket returns the path on which omgd listens: the flag, otherwise OMG_SOCKET_PATH, otherwise
+// $XDG_RUNTIME_DIR/omg.sock, otherwise /tmp/omg.sock.
 func (e Env) Socket(flag string) string {
 	if flag != "" {
 		return flag
@@ -107,22 +99,21 @@ func (e Env) Socket(flag string) string {
 	return "/tmp/omg.sock"
 }
 
-// Sockets are where a client looks for a daemon, one after the other: where the
-// flag or OMG_SOCKET_PATH says and nowhere else, or else at the user's own and at
-// the one that serves all users.
+// Sockets returns the paths at which a client tries to reach a daemon, in order: only the one that the flag or
+// OMG_SOCKET_PATH names, otherwise the user's own and then the system-wide daemon's.
 func (e Env) Sockets(flag string) []string {
-	own := e.Socket(flag)
-	if flag != "" || e.Get("OMG_SOCKET_PATH") != "" || own == SystemSocket {
-		return []string{own}
+	path := e.Socket(flag)
+	if flag != "" || e.Get("OMG_SOCKET_PATH") != "" || path == SystemSocket {
+		return []string{path}
 	}
-	return []string{own, SystemSocket}
+	return []string{path, SystemSocket}
 }
 
-// Lock is the file beside a socket that keeps two daemons apart. Only a socket
-// may lie in /tmp itself: what belongs to one there is in PrivateDir.
+// Lock returns the path of the file beside a socket that prevents a second daemon. Only a socket may lie directly in
+// /tmp: the files that belong to it are in PrivateDir.
 func (e Env) Lock(socket string) string { return e.beside(socket, ".lock") }
 
-// PID is the file beside a socket that has the daemon's process number.
+// PID returns the path of the file beside a socket that holds the daemon's process number.
 func (e Env) PID(socket string) string {
 	if filepath.Base(socket) == "omg.sock" {
 		return filepath.Join(e.besideDir(socket), "omgd.pid")
@@ -130,7 +121,7 @@ func (e Env) PID(socket string) string {
 	return e.beside(socket, ".pid")
 }
 
-// Status is the file beside a socket that prompts read.
+// Status returns the path of the file beside a socket that prompts read.
 func (e Env) Status(socket string) string { return e.beside(socket, ".status") }
 
 func (e Env) beside(socket, suffix string) string {
@@ -152,42 +143,33 @@ func (e Env) besideDir(socket string) string {
 	return dir
 }
 
-// PrivateDir is a user's own directory in /tmp, for one without a runtime
-// directory. Who writes there calls MakePrivateDir first.
+// PrivateDir returns a user's own directory in /tmp, used without a runtime directory. Writers call MakePrivateDir
+// first.
 func (e Env) PrivateDir() string { return "/tmp/omg-" + strconv.Itoa(e.UID) }
 
-// Indexes are the index files to look for, the first that is there to be used:
-// those of the flag, else OMG_INDEX, else those of the data directory, else those
-// that all users share.
-func (e Env) Indexes(flags []string, dataDir string) []string {
+// GivenIndexes returns the index files, or directories of them, that the flag or OMG_INDEX names; nil if neither is
+// set. The flag takes precedence.
+func (e Env) GivenIndexes(flags []string) []string {
 	if len(flags) > 0 {
 		return flags
 	}
 	if p := e.Get("OMG_INDEX"); p != "" {
 		return filepath.SplitList(p)
 	}
-	own := filepath.Join(e.DataDir(dataDir), ReposIndex)
-	if system := filepath.Join(SystemDir, ReposIndex); system != own {
-		return []string{own, system}
-	}
-	return []string{own}
+	return nil
 }
 
-// AURIndexes are the AUR's index files to look for beside Indexes, the first that
-// is there to be used: none where the others are named, for then they are all.
-func (e Env) AURIndexes(flags []string, dataDir string) []string {
-	if len(flags) > 0 || e.Get("OMG_INDEX") != "" {
-		return nil
+// DataDirs returns the data directories whose indexes are read without a daemon: the user's, and the one that all users
+// share.
+func (e Env) DataDirs(flag string) []string {
+	path := e.DataDir(flag)
+	if path == SystemDir {
+		return []string{path}
 	}
-	own := filepath.Join(e.DataDir(dataDir), AURIndex)
-	if system := filepath.Join(SystemDir, AURIndex); system != own {
-		return []string{own, system}
-	}
-	return []string{own}
+	return []string{path, SystemDir}
 }
 
-// systemUID looks the system user up. It is asked only where the owner is
-// neither this user nor root.
+// systemUID looks up the system user. Trusts calls it only if the owner is neither this user nor root.
 func systemUID() (uint32, bool) {
 	u, err := user.Lookup(SystemUser)
 	if err != nil {
@@ -197,8 +179,8 @@ func systemUID() (uint32, bool) {
 	return uint32(uid), err == nil
 }
 
-// Trusts says whether a user's files and sockets are believed: this one's,
-// root's, and the system user's if there is one.
+// Trusts reports whether files and sockets of a user are trusted: those of this user, of root and, if it exists, of the
+// system user.
 func (e Env) Trusts(uid uint32) bool {
 	if uid == 0 || int(uid) == e.UID {
 		return true
@@ -207,12 +189,11 @@ func (e Env) Trusts(uid uint32) bool {
 	return ok && uid == system
 }
 
-// ErrNotInstalled means that a program of ours is not where it belongs.
+// ErrNotInstalled means that one of omg's programs is not where it belongs.
 var ErrNotInstalled = errors.New("not installed")
 
-// Program finds another program of ours: beside the running one, or in lib/omg
-// of the same prefix. It is never looked for by PATH or the environment, which
-// others may choose.
+// Program returns the path of another of omg's programs: beside the running one, or in lib/omg of the same prefix. It
+// ignores PATH and the environment, which others may control.
 func Program(name string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -230,8 +211,8 @@ func Program(name string) (string, error) {
 	return "", fmt.Errorf("%s is %w beside %s", name, ErrNotInstalled, self)
 }
 
-// MakePrivateDir makes a directory that only this user can enter, or checks
-// that the one that is there is such.
+// MakePrivateDir creates a directory that only this user can enter. If it exists, MakePrivateDir checks its owner and
+// mode.
 func (e Env) MakePrivateDir(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err

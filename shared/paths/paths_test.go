@@ -1,8 +1,10 @@
 package paths
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -13,9 +15,16 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestMain takes the umask away from the tester: directories of tests are to be
-// trusted, which one that others may write is not.
+// TestMain sets the umask: a directory that other users can write is not trusted.
 func TestMain(m *testing.M) {
+	if name := os.Getenv(findProgram); name != "" {
+		path, err := Program(name)
+		if err != nil {
+			os.Exit(1)
+		}
+		fmt.Print(path)
+		os.Exit(0)
+	}
 	syscall.Umask(0o022)
 	os.Exit(m.Run())
 }
@@ -51,9 +60,9 @@ func TestSocket(t *testing.T) {
 	require.Equal(t, "/tmp/omg.sock", Env{}.Socket(""))
 }
 
-// TestBesideTheSocket: what belongs to a socket lies beside it, but never in
-// /tmp itself, where others could put it first.
-func TestBesideTheSocket(t *testing.T) {
+// TestBeside_Socket: the files of a socket lie beside it, but never in /tmp itself, where others could create them
+// first.
+func TestBeside_Socket(t *testing.T) {
 	e := env(nil)
 	for socket, want := range map[string][3]string{
 		"/run/user/1000/omg.sock": {"/run/user/1000/omg.lock", "/run/user/1000/omgd.pid", "/run/user/1000/omg.status"},
@@ -69,14 +78,45 @@ func TestBesideTheSocket(t *testing.T) {
 	require.Equal(t, "/tmp/omg-1000/x.lock", e.Lock("x.sock"), "a relative path says where it is too")
 }
 
-func TestIndexes(t *testing.T) {
+func TestGivenIndexes(t *testing.T) {
 	e := env(map[string]string{"OMG_INDEX": "/a:/b", "HOME": "/h"})
-	require.Equal(t, []string{"f"}, e.Indexes([]string{"f"}, "d"))
-	require.Equal(t, []string{"/a", "/b"}, e.Indexes(nil, "d"))
-	e = env(map[string]string{"HOME": "/h"})
-	require.Equal(t, []string{"/h/.local/share/omg/repos.omgidx", "/var/lib/omg/repos.omgidx"}, e.Indexes(nil, ""))
-	require.Equal(t, []string{"d/repos.omgidx", "/var/lib/omg/repos.omgidx"}, e.Indexes(nil, "d"))
-	require.Equal(t, []string{"/var/lib/omg/repos.omgidx"}, Env{}.Indexes(nil, ""))
+	require.Equal(t, []string{"f"}, e.GivenIndexes([]string{"f"}), "the flag counts before the variable")
+	require.Equal(t, []string{"/a", "/b"}, e.GivenIndexes(nil))
+	require.Nil(t, env(map[string]string{"HOME": "/h"}).GivenIndexes(nil), "omg's own")
+	require.Nil(t, env(map[string]string{"OMG_INDEX": ""}).GivenIndexes(nil))
+	require.Nil(t, Env{}.GivenIndexes(nil))
+}
+
+// TestDataDirs: without a daemon, the indexes of the system-wide daemon are read too.
+func TestDataDirs(t *testing.T) {
+	e := env(map[string]string{"HOME": "/h"})
+	require.Equal(t, []string{"/h/.local/share/omg", SystemDir}, e.DataDirs(""))
+	require.Equal(t, []string{"d", SystemDir}, e.DataDirs("d"))
+	require.Equal(t, []string{SystemDir}, e.DataDirs(SystemDir))
+	require.Equal(t, []string{SystemDir}, Env{}.DataDirs(""))
+}
+
+func TestConfigs(t *testing.T) {
+	for name, c := range map[string]struct {
+		vars   map[string]string
+		system bool
+		want   []string
+		chosen bool
+	}{
+		"chosen":             {map[string]string{"OMG_CONFIG": "/c", "HOME": "/h"}, true, []string{"/c"}, true},
+		"of all users":       {map[string]string{"HOME": "/h"}, true, []string{SystemConfig}, false},
+		"of the user":        {map[string]string{"HOME": "/h"}, false, []string{SystemConfig, "/h/.config/omg/config.toml"}, false},
+		"XDG":                {map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/x"}, false, []string{SystemConfig, "/x/omg/config.toml"}, false},
+		"a relative one":     {map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "x"}, false, []string{SystemConfig, "/h/.config/omg/config.toml"}, false},
+		"without a home":     {nil, false, []string{SystemConfig}, false},
+		"of a relative home": {map[string]string{"HOME": "h"}, false, []string{SystemConfig}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files, chosen := env(c.vars).Configs(c.system)
+			require.Equal(t, c.want, files)
+			require.Equal(t, c.chosen, chosen)
+		})
+	}
 }
 
 func TestTrusts(t *testing.T) {
@@ -133,7 +173,7 @@ func TestMakePrivateDir(t *testing.T) {
 	require.Equal(t, fs.ModeDir|0o700, fi.Mode())
 
 	require.NoError(t, os.Chmod(dir, 0o755))
-	require.ErrorIs(t, self.MakePrivateDir(dir), ErrUntrusted, "others can look in")
+	require.ErrorIs(t, self.MakePrivateDir(dir), ErrUntrusted, "others can read it")
 	require.NoError(t, os.Chmod(dir, 0o700))
 	require.ErrorIs(t, Env{UID: self.UID + 1}.MakePrivateDir(dir), ErrUntrusted, "another user's")
 	link := dir + "-link"
@@ -142,10 +182,47 @@ func TestMakePrivateDir(t *testing.T) {
 	require.Error(t, self.MakePrivateDir(filepath.Join(dir, "a", "b")))
 }
 
-func TestProgramIsNotLookedForByPATH(t *testing.T) {
+func TestProgram_IsNotLookedForByPATH(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "omg-none"), nil, 0o755))
 	t.Setenv("PATH", dir)
 	_, err := Program("omg-none")
 	require.ErrorIs(t, err, ErrNotInstalled)
 }
+
+// TestProgram_BesideTheRunningOne finds programs beside the running one or in lib/omg of the same prefix, by running a
+// copy of the test binary there.
+func TestProgram_BesideTheRunningOne(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	self, err := os.Executable()
+	require.NoError(t, err)
+	content, err := os.ReadFile(self)
+	require.NoError(t, err)
+	for _, sub := range []string{"bin", "lib/omg", "bin/omg-directory"} {
+		require.NoError(t, os.MkdirAll(at(sub), 0o755))
+	}
+	require.NoError(t, os.WriteFile(at("bin/copy"), content, 0o755))
+	require.NoError(t, os.Symlink("bin/copy", at("link")))
+	for name, mode := range map[string]fs.FileMode{
+		"bin/omg-there": 0o755, "bin/omg-both": 0o755, "lib/omg/omg-both": 0o755, "lib/omg/omg-lib": 0o755, "bin/omg-text": 0o644,
+	} {
+		require.NoError(t, os.WriteFile(at(name), nil, mode))
+	}
+	for name, want := range map[string]string{
+		"omg-there": at("bin/omg-there"), "omg-both": at("bin/omg-both"), "omg-lib": at("lib/omg/omg-lib"),
+		"omg-text": "", "omg-directory": "", "omg-none": "",
+	} {
+		for _, program := range []string{"bin/copy", "link"} {
+			cmd := exec.Command(at(program))
+			cmd.Env = append(os.Environ(), findProgram+"="+name)
+			got, err := cmd.Output()
+			require.Equal(t, want, string(got), "%s beside %s", name, program)
+			require.Equal(t, want == "", err != nil)
+		}
+	}
+}
+
+// findProgram, if set, makes the test binary look for a program and print its path.
+const findProgram = "OMG_TEST_FIND_PROGRAM"

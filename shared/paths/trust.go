@@ -11,22 +11,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrUntrusted means that someone else could put or replace a file.
+// ErrUntrusted means that someone else could have written or replaced a file.
 var ErrUntrusted = errors.New("not to be trusted")
 
-// maxLinks is how many symbolic links the kernel follows in a path.
+// CheckFile returns an error if others could have written an open file: if trust rejects its owner, or if its group or
+// other users may write to it.
+func CheckFile(st *unix.Stat_t, trust func(uid uint32) bool) error {
+	switch {
+	case !trust(st.Uid):
+		return fmt.Errorf("%w: it belongs to user %d", ErrUntrusted, st.Uid)
+	case st.Mode&0o022 != 0:
+		return fmt.Errorf("%w: others can write it (mode %04o): chmod go-w it", ErrUntrusted, st.Mode&0o7777)
+	}
+	return nil
+}
+
+// maxLinks is the number of symbolic links that the kernel follows in a path.
 const maxLinks = 40
 
-// CheckParent refuses a directory in which others can replace files, or which
-// they can replace: on the way from the root to it, links included, everything
-// must belong to this user or root, and no directory may be writable by others
-// unless it is sticky.
+// CheckParent returns an error if others could replace dir or a file in it. On the path from the root, links included,
+// everything must belong to this user or root, and no directory may be writable by others unless it is sticky.
 func (e Env) CheckParent(dir string) error {
 	return checkWay(dir, func(uid uint32) bool { return uid == 0 || int(uid) == e.UID })
 }
 
-// CheckOrigin is CheckParent for a file that is only read: it may come from the
-// system user as well.
+// CheckOrigin is CheckParent for a file that is only read: it may also belong to the system user.
 func (e Env) CheckOrigin(dir string) error { return checkWay(dir, e.Trusts) }
 
 func checkWay(dir string, trust func(uid uint32) bool) error {
@@ -34,12 +43,12 @@ func checkWay(dir string, trust func(uid uint32) bool) error {
 	if err != nil {
 		return err
 	}
-	at, links := "/", 0 // at has no link in it
+	at, links := "/", 0 // at contains no link
 	if _, err := checkStep(at, trust); err != nil {
 		return err
 	}
 	for rest := parts(abs); len(rest) > 0; {
-		next := filepath.Join(at, rest[0]) // of .., too: at is what it seems to be
+		next := filepath.Join(at, rest[0]) // correct for ".." too: at contains no link
 		rest = rest[1:]
 		target, err := checkStep(next, trust)
 		if err != nil {
@@ -64,7 +73,7 @@ func parts(path string) []string {
 	return slices.DeleteFunc(strings.Split(path, "/"), func(p string) bool { return p == "" || p == "." })
 }
 
-// checkStep checks a directory, or a link to one, whose target it returns.
+// checkStep checks a directory, or a link to one, and returns the link's target.
 func checkStep(path string, trust func(uid uint32) bool) (target string, err error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {

@@ -9,9 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestWholeWay: not only the directory itself must be safe, but all that leads to
-// it, links included.
-func TestWholeWay(t *testing.T) {
+// TestCheckParent_WholeWay: each directory on the path must be safe, links included, not only the last one.
+func TestCheckParent_WholeWay(t *testing.T) {
 	e := Env{UID: os.Getuid()}
 	top := t.TempDir()
 	at := func(names ...string) string { return filepath.Join(append([]string{top}, names...)...) }
@@ -64,4 +63,29 @@ func TestSockets(t *testing.T) {
 	require.Equal(t, []string{"/x"}, env("/x").Sockets(""))
 	require.Equal(t, []string{"/y"}, env("/x").Sockets("/y"))
 	require.Equal(t, []string{SystemSocket}, env("").Sockets(SystemSocket))
+}
+
+// TestCheckFile: a file is accepted if a trusted user owns it and no other user can write to it.
+func TestCheckFile(t *testing.T) {
+	mine := func(uid uint32) bool { return uid == 1000 }
+	for _, c := range []struct {
+		uid, mode uint32
+		why       string
+	}{
+		{1000, 0o600, ""},
+		{1000, 0o644, ""},
+		{1000, 0o444, ""},
+		{1000, 0o664, "others can write it (mode 0664)"},
+		{1000, 0o646, "others can write it (mode 0646)"},
+		{1001, 0o600, "it belongs to user 1001"},
+		{0, 0o600, "it belongs to user 0"},
+	} {
+		err := CheckFile(&unix.Stat_t{Uid: c.uid, Mode: unix.S_IFREG | c.mode}, mine)
+		if c.why == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, ErrUntrusted)
+		require.ErrorContains(t, err, c.why)
+	}
 }

@@ -1,6 +1,5 @@
-// Package pidfile is the file that says which process the daemon is. It tells a
-// reader whom to send a signal to, so that it believes only files that nobody
-// else could have put there.
+// Package pidfile reads and writes the file with the daemon's process number. Its readers send signals to that process,
+// so they accept only a file that no other user could have written.
 package pidfile
 
 import (
@@ -14,26 +13,24 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// ErrFormat means that the file has no process number.
+// ErrFormat means that the file does not hold a process number.
 var ErrFormat = errors.New("no process number")
 
-// Write replaces the file by one with this process' number. Only who holds the
-// daemon's lock may call it.
+// Write replaces the file by one with this process's number. The caller must hold the daemon's lock.
 func Write(path string) error {
-	return paths.Replace(path, fmt.Appendln(nil, os.Getpid()), 0o644)
+	return atomicfile.Write(path, fmt.Appendln(nil, os.Getpid()), atomicfile.Options{Mode: 0o644})
 }
 
-// Remove removes the file and what was half written of it. It is not an error if
-// there is none.
-func Remove(path string) error { return paths.Remove(path) }
+// Remove removes the file and any temporary file left of it. A missing file is not an error.
+func Remove(path string) error { return atomicfile.Remove(path) }
 
-// Read returns the process number. The error wraps fs.ErrNotExist if there is no
-// file, paths.ErrUntrusted if it is a symlink, not this user's, root's or the
-// system user's, or lies where others could have put it, and ErrFormat if it has
-// no process number.
+// Read returns the process number. The error wraps fs.ErrNotExist if the file does not exist; paths.ErrUntrusted if it
+// is a symlink, belongs to someone other than this user, root or the system user, or lies in a directory that others
+// can write; and ErrFormat if it does not hold a process number.
 func Read(path string, env paths.Env) (int, error) {
 	if err := env.CheckOrigin(filepath.Dir(path)); err != nil {
 		return 0, err
@@ -50,13 +47,11 @@ func Read(path string, env paths.Env) (int, error) {
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return 0, os.NewSyscallError("fstat", err)
 	}
-	switch {
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return 0, fmt.Errorf("%s: %w: not a regular file", path, ErrFormat)
-	case !env.Trusts(st.Uid):
-		return 0, fmt.Errorf("%s: %w: it belongs to user %d", path, paths.ErrUntrusted, st.Uid)
-	case st.Mode&0o022 != 0:
-		return 0, fmt.Errorf("%s: %w: others can write it (mode %04o)", path, paths.ErrUntrusted, st.Mode&0o7777)
+	}
+	if err := paths.CheckFile(&st, env.Trusts); err != nil {
+		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 20))
 	if err != nil {

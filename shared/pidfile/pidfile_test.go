@@ -13,23 +13,20 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// TestMain takes the umask away from the tester: directories of tests are to be
-// trusted, which one that others may write is not.
+// TestMain sets the umask: a directory that other users can write is not trusted.
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022)
 	os.Exit(m.Run())
 }
 
-func TestWriteReadRemove(t *testing.T) {
+func TestWrite_ReadRemove(t *testing.T) {
 	path, env := filepath.Join(t.TempDir(), "omgd.pid"), paths.Process()
 	_, err := Read(path, env)
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	// Whatever lies where it is written is replaced, not followed.
+	// A link at the path is replaced, not followed.
 	precious := path + ".precious"
 	require.NoError(t, os.WriteFile(precious, []byte("precious"), 0o600))
-	for _, place := range []string{path, path + ".new"} {
-		require.NoError(t, os.Symlink(precious, place))
-	}
+	require.NoError(t, os.Symlink(precious, path))
 	require.NoError(t, Write(path))
 	pid, err := Read(path, env)
 	require.NoError(t, err)
@@ -39,7 +36,6 @@ func TestWriteReadRemove(t *testing.T) {
 	require.Equal(t, "precious", string(b))
 	require.NoError(t, Write(path), "again")
 
-	require.NoError(t, os.WriteFile(path+".new", nil, 0o600))
 	require.NoError(t, Remove(path))
 	require.NoError(t, Remove(path))
 	entries, err := os.ReadDir(filepath.Dir(path))
@@ -47,7 +43,7 @@ func TestWriteReadRemove(t *testing.T) {
 	require.Len(t, entries, 1, "only what is not ours")
 }
 
-func TestReadRefuses(t *testing.T) {
+func TestRead_Refuses(t *testing.T) {
 	dir, env := t.TempDir(), paths.Process()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	write := func(name, text string, mode fs.FileMode) {

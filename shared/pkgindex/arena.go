@@ -1,7 +1,7 @@
 package pkgindex
 
-// arena keeps pieces of bytes, in blocks that are never moved: one growing slice
-// would take up to twice the memory each time that it has to grow.
+// arena stores byte slices in blocks that never move. A single growing slice would need up to twice the memory each
+// time it grows.
 type arena struct {
 	blocks [][]byte
 	size   uint64 // of all pieces
@@ -9,12 +9,12 @@ type arena struct {
 
 const arenaBlock = 1 << 20 // bytes; more than the largest piece
 
-// piece is where a piece lies.
+// piece is the place of a stored slice.
 type piece struct {
 	block, at, size uint32
 }
 
-// add copies a piece in.
+// add stores a copy of b.
 func (a *arena) add(b []byte) piece {
 	last := len(a.blocks) - 1
 	if last < 0 || len(a.blocks[last])+len(b) > cap(a.blocks[last]) {

@@ -44,8 +44,8 @@ func generated(b *testing.B, n int) (*Set, []string) {
 
 var indexes sync.Map
 
-// BenchmarkSearch runs a thousand different searches of three letters or more
-// with at most a hundred hits, each uncached, and reports their p50 and p99.
+// BenchmarkSearch runs a thousand different searches with words of three letters or more and at most a hundred hits,
+// without a cache, and reports p50 and p99.
 func BenchmarkSearch(b *testing.B) {
 	for _, n := range []int{15_000, 120_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -79,8 +79,7 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
-// BenchmarkShortWord searches words of one and two letters, of which nearly
-// every package has one.
+// BenchmarkShortWord searches for words of one and two letters, which nearly every package contains.
 func BenchmarkShortWord(b *testing.B) {
 	for _, n := range []int{15_000, 120_000} {
 		for _, w := range []string{"e", "th"} {

@@ -10,30 +10,29 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
+	"os"
 	"slices"
 	"sync"
 
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Builder collects packages and writes an index of them, once. Sources may be
-// filled at the same time by a goroutine each; the bytes written depend only on
-// the packages and the facts.
+// Builder collects packages and writes one index of them. Several goroutines may fill one source each at the same time:
+// the written bytes depend only on the packages and the facts.
 type Builder struct {
 	facts   Facts
 	sources []*Source
 }
 
-// NewBuilder begins an index; the program names the writer in the facts and
-// built is the time in them, in Unix seconds.
+// NewBuilder begins an index. program and built (Unix seconds) become Builder and Built of its facts.
 func NewBuilder(program string, built int64) *Builder {
 	return &Builder{facts: Facts{Builder: program, Built: built}}
 }
 
-// Source begins the next source of the index; the order of these calls is the
-// order in the file. Source itself may not be called concurrently.
+// Source begins the next source of the index, in the order of the file. It must not be called concurrently.
 func (b *Builder) Source(name string, kind Kind) *Source {
 	s := &Source{
 		facts:  SourceFacts{Name: name, Kind: kind},
@@ -44,27 +43,27 @@ func (b *Builder) Source(name string, kind Kind) *Source {
 	return s
 }
 
-// Source is one repository, or the AUR, of an index that is being built.
+// Source is a repository or the AUR in an index that is being built.
 type Source struct {
 	facts   SourceFacts
 	enc     *recordEncoder
 	docs    []buildDoc
 	records arena
-	record  []byte // the one being added
+	record  []byte // the one that is being added
 	text    []byte
 	values  map[termKey]uint32
 	keys    []termKey
 	terms   []termUse
 }
 
-// buildDoc is a package on its way into the index.
+// buildDoc is a package that was added.
 type buildDoc struct {
 	record                piece
 	text                  uint32
 	name, provides, group uint32 // lengths in text
 	textLen               uint32
 	votes                 uint32
-	own                   uint32 // its number in the order of Add
+	added                 uint32 // its number in the order of Add
 }
 
 // The fields of the TERM dictionary.
@@ -87,16 +86,15 @@ type termKey struct {
 
 type termUse struct{ doc, value uint32 }
 
-// MaxRecord is the most bytes that the record of one package may have. A frame
-// holds 1 MiB, a part of an answer 256 KiB.
+// MaxRecord is the maximum size of a package's record in bytes, so that it fits into a frame of 1 MiB.
 const MaxRecord = 192 << 10
 
-// Describe records what the source's packages were read from.
+// Describe sets the facts about the file that the source's packages come from.
 func (s *Source) Describe(sha256 string, size, asOf int64) {
 	s.facts.SHA256, s.facts.Size, s.facts.AsOf = sha256, size, asOf
 }
 
-// Add appends a package; p is not kept.
+// Add adds a package. It does not keep p.
 func (s *Source) Add(p *wire.Package) error {
 	if p.Name == "" || p.Version == "" {
 		return errors.New("a package needs a name and a version")
@@ -108,7 +106,7 @@ func (s *Source) Add(p *wire.Package) error {
 	if err := checkRecord(s.record); err != nil {
 		return fmt.Errorf("%s/%s: %w", s.facts.Name, p.Name, err)
 	}
-	d := buildDoc{record: s.records.add(s.record), text: uint32(len(s.text)), own: uint32(len(s.docs))}
+	d := buildDoc{record: s.records.add(s.record), text: uint32(len(s.text)), added: uint32(len(s.docs))}
 	if p.AUR != nil {
 		d.votes = p.AUR.Votes
 	}
@@ -128,14 +126,14 @@ func (s *Source) Add(p *wire.Package) error {
 	s.text = append(appendFold(s.text, p.Desc), 0)
 	d.textLen = uint32(len(s.text)) - d.text
 
-	s.addTerms(d.own, p)
+	s.addTerms(d.added, p)
 	s.docs = append(s.docs, d)
 	return nil
 }
 
-// checkRecord refuses a record that would not fit into a frame of an answer.
+// checkRecord returns an error if a record would not fit into a frame of a reply.
 func checkRecord(r []byte) error {
-	const small = 32 << 10 // an element has at least a byte, so it has few enough
+	const small = 32 << 10 // an element has at least a byte, so a small record cannot have too many
 	if len(r) <= small {
 		return nil
 	}
@@ -193,21 +191,21 @@ func (s *Source) term(doc uint32, field byte, value string) {
 	s.terms = append(s.terms, termUse{doc, id})
 }
 
-// sort brings the docs into the order of the file.
+// sort sorts the docs into the order of the file.
 func (s *Source) sort() {
 	slices.SortFunc(s.docs, func(a, b buildDoc) int {
 		return cmp.Or(
 			cmp.Compare(b.votes, a.votes),
 			cmp.Compare(a.name, b.name),
 			bytes.Compare(s.name(a), s.name(b)),
-			cmp.Compare(a.own, b.own),
+			cmp.Compare(a.added, b.added),
 		)
 	})
 }
 
 func (s *Source) name(d buildDoc) []byte { return s.text[d.text : d.text+d.name] }
 
-// Bytes returns the index in memory.
+// Bytes returns the index as bytes.
 func (b *Builder) Bytes() ([]byte, error) {
 	var buf bytes.Buffer
 	buf.Write(make([]byte, headerSize+entrySize*len(sectionOrder)))
@@ -219,7 +217,25 @@ func (b *Builder) Bytes() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// writeFile writes the index to an empty file.
+// WriteFile atomically replaces the file at path by the index.
+func (b *Builder) WriteFile(path string) error {
+	return atomicfile.WriteTo(path, atomicfile.Options{Mode: 0o644, Sync: true}, func(f *os.File) error { return b.writeFile(f) })
+}
+
+// WriteTo writes the index to an empty file, or to a pipe, which cannot seek.
+func (b *Builder) WriteTo(f *os.File) error {
+	if _, err := f.Seek(0, io.SeekCurrent); err == nil {
+		return b.writeFile(f)
+	}
+	data, err := b.Bytes()
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return err
+}
+
+// writeFile writes the index to an empty file that can seek.
 func (b *Builder) writeFile(f interface {
 	io.Writer
 	io.WriterAt
@@ -238,8 +254,7 @@ func (b *Builder) writeFile(f interface {
 	return err
 }
 
-// write writes all that lies behind the section table to w and returns what
-// belongs before it.
+// write writes everything after the section table to w, and returns the header and the table.
 func (b *Builder) write(w io.Writer) (header []byte, err error) {
 	docs := uint64(0)
 	for _, s := range b.sources {
@@ -275,7 +290,7 @@ func (b *Builder) write(w io.Writer) (header []byte, err error) {
 		for _, d := range s.docs {
 			out.write(s.records.get(d.record))
 		}
-		s.records, s.enc, s.record = arena{}, nil, nil // most of the memory, which what follows can use
+		s.records, s.enc, s.record = arena{}, nil, nil // most of the memory, which the next steps can use
 	}
 	out.end()
 	out.begin(secText)
@@ -289,8 +304,7 @@ func (b *Builder) write(w io.Writer) (header []byte, err error) {
 		return nil, out.err
 	}
 
-	// The two kinds of substrings and the whole values do not depend on each
-	// other.
+	// The two kinds of substrings and the whole values are independent of each other.
 	var (
 		long  = new(trigrams)
 		short = new(shortGrams)
@@ -356,7 +370,7 @@ func (b *Builder) names(n uint32) []byte {
 	return out
 }
 
-// sectionWriter writes sections one behind the other and remembers where.
+// sectionWriter writes sections one after the other and records their places.
 type sectionWriter struct {
 	w    io.Writer
 	at   uint64

@@ -8,9 +8,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Check reads the whole file: the checksum of every section, every record and
-// text, and that every list and value lies where it should. The error wraps
-// ErrDamaged and names the first thing that is wrong.
+// Check verifies the whole file: the checksum of every section, every record and text, and the bounds of every list and
+// value. The error wraps ErrDamaged and names the first fault.
 func (f *File) Check() error {
 	if err := f.CheckSums(); err != nil {
 		return err
@@ -24,7 +23,7 @@ func (f *File) Check() error {
 			if err != nil {
 				return err
 			}
-			if _, err := decodeRecord(summary, details); err != nil {
+			if _, err := Decode(summary, details); err != nil {
 				return fmt.Errorf("record %d: %w", doc, err)
 			}
 			if d := f.nameDoc(int(doc)); d >= f.docs {
@@ -35,9 +34,8 @@ func (f *File) Check() error {
 	})
 }
 
-// CheckSums compares the checksum of every section, which takes as long as
-// reading the file from memory. What it passes is what was written. The error
-// wraps ErrDamaged.
+// CheckSums verifies the checksum of every section, in the time of reading the file from memory. It detects damage, not
+// a file that was built wrong. The error wraps ErrDamaged.
 func (f *File) CheckSums() error {
 	return guard(func() error {
 		for _, name := range sectionOrder {
@@ -89,7 +87,7 @@ func (f *File) checkLists() error {
 	return nil
 }
 
-// Packages yields every package in the order of docs, decoded, until an error.
+// Packages yields every package, decoded, in the order of docs. It stops after an error.
 func (f *File) Packages() iter.Seq2[wire.Package, error] {
 	return func(yield func(wire.Package, error) bool) {
 		for doc := range f.docs {
@@ -99,7 +97,7 @@ func (f *File) Packages() iter.Seq2[wire.Package, error] {
 				if err != nil {
 					return err
 				}
-				p, err = decodeRecord(summary, details)
+				p, err = Decode(summary, details)
 				return err
 			})
 			if !yield(p, err) || err != nil {

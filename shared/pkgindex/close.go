@@ -8,13 +8,13 @@ import (
 )
 
 const (
-	maxClose    = 5  // names that are offered
+	maxClose    = 5  // names that are suggested
 	maxDistance = 2  // edits by which they may differ
-	maxCloseLen = 64 // longer words have no close names: no package is named so
+	maxCloseLen = 64 // longer words have no similar names: no package has such a name
 )
 
-// Close returns up to five names that differ from name by at most two edits
-// (insertions, deletions, replacements), the nearest first.
+// Close returns up to five names that differ from name by at most two edits (insertions, deletions, replacements), the
+// limit similar first.
 func (s *Set) Close(name string) (names []string, err error) {
 	word := []byte(Fold(name))
 	if len(word) < 2 || len(word) > maxCloseLen {
@@ -26,25 +26,25 @@ func (s *Set) Close(name string) (names []string, err error) {
 	}
 	var found []near
 	set := letters(word)
-	// A word of two or three letters is within two edits of too much.
-	most := min(maxDistance, len(word)/2)
+	// A word of two or three letters would be within two edits of too many names.
+	limit := min(maxDistance, len(word)/2)
 	err = guard(func() error {
 		for i := range s.files {
 			f := &s.files[i]
 			for doc := range f.docs {
 				e := f.docTable[int(doc)*docSize:][:docSize]
-				if bits.OnesCount32(set^binary.LittleEndian.Uint32(e[20:])) > 2*most {
+				if bits.OnesCount32(set^binary.LittleEndian.Uint32(e[20:])) > 2*limit {
 					continue
 				}
 				n := int(binary.LittleEndian.Uint32(e[8:]))
-				if n < len(word)-most || n > len(word)+most || f.partOf(doc) == nil {
+				if n < len(word)-limit || n > len(word)+limit || f.partOf(doc) == nil {
 					continue
 				}
 				t, err := f.docText(doc)
 				if err != nil {
 					return err
 				}
-				if d := distance(word, t.name, most); d <= most {
+				if d := distance(word, t.name, limit); d <= limit {
 					found = append(found, near{string(t.name), d})
 				}
 			}
@@ -62,9 +62,9 @@ func (s *Set) Close(name string) (names []string, err error) {
 	return names, err
 }
 
-// distance is the edit distance of a and b if it is at most most, else more.
-// Both have at most maxCloseLen + maxDistance bytes.
-func distance(a, b []byte, most int) int {
+// distance returns the edit distance of a and b, or a number above most if it is larger than most. Neither may be
+// longer than maxCloseLen + maxDistance bytes.
+func distance(a, b []byte, limit int) int {
 	var rows [2][maxCloseLen + 1]int
 	last, row := &rows[0], &rows[1]
 	for i := range len(a) + 1 {
@@ -81,7 +81,7 @@ func distance(a, b []byte, most int) int {
 			row[i+1] = cost
 			least = min(least, cost)
 		}
-		if least > most {
+		if least > limit {
 			return least
 		}
 		last, row = row, last

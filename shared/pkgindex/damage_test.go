@@ -11,10 +11,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// questions ask for something of every kind.
+// questions are queries of every kind.
 var questions = sync.OnceValue(func() (all []*Query) {
 	for _, words := range [][]string{{"a"}, {"sh"}, {"shell"}, {"sh", "el"}, {"desc:shell"}, {"depends:glibc"}, {"repo:core"}, {"maint:me"}} {
 		for _, regex := range []bool{false, true} {
@@ -28,7 +29,7 @@ var questions = sync.OnceValue(func() (all []*Query) {
 	return all
 })
 
-// useAll opens an index and asks it everything, for the sake of not crashing.
+// useAll opens an index and calls every method, which must not crash.
 func useAll(t testing.TB, data []byte) error {
 	t.Helper()
 	f, err := OpenBytes(data)
@@ -57,9 +58,9 @@ func useAll(t testing.TB, data []byte) error {
 	return checked
 }
 
-// TestEveryFlippedBitIsFound flips each bit of the file: Open or Check must
-// see it, unless it lies in the padding between sections.
-func TestEveryFlippedBitIsFound(t *testing.T) {
+// TestCheck_FlippedBits flips each bit of the file: Open or Check must detect it, unless it is in the padding
+// between sections.
+func TestCheck_FlippedBits(t *testing.T) {
 	good := goldenIndex(t)
 	require.NoError(t, useAll(t, good))
 	f, err := OpenBytes(good)
@@ -85,15 +86,14 @@ func TestEveryFlippedBitIsFound(t *testing.T) {
 	}
 }
 
-func TestTruncated(t *testing.T) {
+func TestOpen_Truncated(t *testing.T) {
 	good := goldenIndex(t)
 	for n := range good {
 		require.Error(t, useAll(t, good[:n]), "%d bytes", n)
 	}
 }
 
-// FuzzDamaged changes bytes behind a valid header and table, as an attacker
-// would who repairs the checksums.
+// FuzzDamaged changes bytes after a valid header and table, and repairs the checksums as an attacker would.
 func FuzzDamaged(f *testing.F) {
 	good := goldenIndex(f)
 	f.Add(uint32(400), []byte{0xff, 0xff, 0xff, 0xff})
@@ -108,14 +108,14 @@ func FuzzDamaged(f *testing.F) {
 	})
 }
 
-// FuzzOpen opens anything.
+// FuzzOpen opens arbitrary bytes.
 func FuzzOpen(f *testing.F) {
 	f.Add(goldenIndex(f))
 	f.Add([]byte(magic))
 	f.Fuzz(func(t *testing.T, data []byte) { _ = useAll(t, data) })
 }
 
-// repair makes the header, the table and all checksums of sections right again.
+// repair recomputes the checksums of the header, the table and all sections.
 func repair(b []byte) {
 	copy(b, magic)
 	binary.LittleEndian.PutUint32(b[8:], Version)
@@ -132,7 +132,7 @@ func repair(b []byte) {
 	binary.LittleEndian.PutUint32(b[28:], checksum(b[:28]))
 }
 
-// writeGolden writes the golden index to a file of its own.
+// writeGolden writes the golden index to a temporary file.
 func writeGolden(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.omgidx")
@@ -140,7 +140,7 @@ func writeGolden(t *testing.T) string {
 	return path
 }
 
-func TestOpenRefuses(t *testing.T) {
+func TestOpen_Refuses(t *testing.T) {
 	me := func(uid uint32) bool { return uid == uint32(os.Getuid()) }
 	for name, c := range map[string]struct {
 		break_ func(t *testing.T, path string)
@@ -156,8 +156,8 @@ func TestOpenRefuses(t *testing.T) {
 		"text": {func(t *testing.T, p string) {
 			require.NoError(t, os.WriteFile(p, []byte("hello, world, this is text"), 0o644))
 		}, ErrNotIndex},
-		"writable by group":  {func(t *testing.T, p string) { require.NoError(t, os.Chmod(p, 0o664)) }, ErrUntrusted},
-		"writable by others": {func(t *testing.T, p string) { require.NoError(t, os.Chmod(p, 0o646)) }, ErrUntrusted},
+		"writable by group":  {func(t *testing.T, p string) { require.NoError(t, os.Chmod(p, 0o664)) }, paths.ErrUntrusted},
+		"writable by others": {func(t *testing.T, p string) { require.NoError(t, os.Chmod(p, 0o646)) }, paths.ErrUntrusted},
 		"truncated":          {func(t *testing.T, p string) { require.NoError(t, os.Truncate(p, 600)) }, ErrDamaged},
 		"a newer format": {func(t *testing.T, p string) {
 			b, err := os.ReadFile(p)
@@ -180,13 +180,12 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	t.Run("another owner", func(t *testing.T) {
 		_, err := Open(writeGolden(t), func(uint32) bool { return false })
-		require.ErrorIs(t, err, ErrUntrusted)
+		require.ErrorIs(t, err, paths.ErrUntrusted)
 	})
 }
 
-// TestTruncatedWhileMapped takes the file away under a reader: an error, no
-// crash.
-func TestTruncatedWhileMapped(t *testing.T) {
+// TestFile_TruncatedWhileMapped truncates a mapped file: reading it returns an error and does not crash.
+func TestFile_TruncatedWhileMapped(t *testing.T) {
 	path := writeGolden(t)
 	f, err := Open(path, nil)
 	require.NoError(t, err)
@@ -203,27 +202,11 @@ func TestTruncatedWhileMapped(t *testing.T) {
 	require.ErrorIs(t, f.Check(), ErrDamaged)
 }
 
-func TestOversizedRecordIsRefused(t *testing.T) {
+func TestAdd_Oversized(t *testing.T) {
 	s := NewBuilder("test", 1).Source("core", KindRepo)
 	big := wire.Package{Repo: "core", Name: "big", Version: "1-1", Desc: string(bytes.Repeat([]byte{'x'}, MaxRecord))}
 	require.ErrorIs(t, s.Add(&big), ErrRecord)
 	many := wire.Package{Repo: "core", Name: "many", Version: "1-1", Provides: make([]string, 70_000)}
 	require.ErrorIs(t, s.Add(&many), ErrRecord)
 	require.Error(t, s.Add(&wire.Package{Repo: "core", Version: "1-1"}), "no name")
-}
-
-func TestPublishKeepsTheOldFileWhenItFails(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "x.omgidx")
-	dead := filepath.Join(dir, ".x.omgidx.999999999.tmp")
-	require.NoError(t, os.WriteFile(dead, nil, 0o644))
-	require.NoError(t, Publish(path, func(f *os.File) error { _, err := f.WriteString("one"); return err }))
-	require.NoFileExists(t, dead, "a dead writer's file is removed")
-	require.ErrorIs(t, Publish(path, func(f *os.File) error { _, _ = f.WriteString("tw"); return syscall.ENOSPC }), syscall.ENOSPC)
-	b, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, "one", string(b))
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	require.Len(t, entries, 1)
 }

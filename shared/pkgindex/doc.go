@@ -1,14 +1,11 @@
-// Package pkgindex owns the index file: it writes one from packages, maps one,
-// and answers look-ups and searches from it without parsing or copying more
-// than what is sent.
+// Package pkgindex reads and writes the index file: it writes an index of packages, maps it, and answers look-ups and
+// searches from it. It does not parse anything, and copies only what is sent.
 //
 // # The file
 //
-// All integers are little-endian. Sections start at multiples of 8 and lie in
-// the file in the order of this text. A doc is a package's number in the file:
-// docs are grouped by repository, and within a repository ordered as a result
-// list orders equals (AUR votes, most first; length of the name; name), so that
-// a run of ascending docs is a run of results.
+// All integers are little-endian. Sections start at multiples of 8, in the order of this text. A doc is a package's
+// number in the file. Docs are grouped by source, and within a source sorted as a result list sorts equal matches (AUR
+// votes, most first; length of the name; name), so that ascending docs are in the order of results.
 //
 //	header [64]
 //	  magic        [8]  "OMGINDEX"
@@ -25,12 +22,12 @@
 //	  length       [8]  in bytes
 //	  zero         [8]
 //
-// A reader passes over sections whose names it does not know.
+// A reader skips sections with unknown names.
 //
-// FACT is one MessagePack map, see Facts: who built the file, when, and of
-// which sources, each with its first doc and its number of packages.
+// FACT is one MessagePack map, see Facts: the program that built the file, the time, and the sources, each with its
+// first doc and its number of packages.
 //
-// DOCS has an entry [24] for each doc and one more that ends the last:
+// DOCS has an entry [24] for each doc, and one more that ends the last:
 //
 //	record   [4]  offset in RECS
 //	text     [4]  offset in TEXT
@@ -39,9 +36,8 @@
 //	groups   [4]  bytes of the groups in TEXT
 //	letters  [4]  which characters the name has, see letters()
 //
-// RECS has a record for each doc: the package in MessagePack as two runs of
-// key-value pairs without a map header (package wire says which keys are in
-// which), so that an answer is a map header and copied bytes:
+// RECS has a record for each doc: the package in MessagePack as two sequences of key-value pairs without a map header
+// (package wire lists the keys of each), so that a reply consists of a map header and copied bytes:
 //
 //	summary crc [4]  CRC32C of the summary's bytes
 //	details crc [4]  CRC32C of the details' bytes
@@ -49,23 +45,20 @@
 //	pairs       [2]  number of pairs: summary, details [1 each]
 //	summary, then details up to the next record
 //
-// TEXT has for each doc what a search looks at, case-folded (see Fold): the
-// name, each provides' name, each group, the description, with a NUL after
-// every one of them.
+// TEXT has for each doc the text that a search compares, case-folded (see Fold): the name, each provides' name, each
+// group, the description, each followed by a NUL.
 //
-// NAME is the docs [4 each] in the order of their folded names, for exact and
-// prefix look-up.
+// NAME is the docs [4 each] in the order of their folded names, for look-ups by name and by prefix.
 //
-// GRAM is the dictionary of one-, two- and three-byte substrings of the TEXT
-// that hold no NUL, in ascending order of their key, an entry [12] each:
+// GRAM is the dictionary of the one-, two- and three-byte substrings of TEXT without a NUL, in ascending order of their
+// key, an entry [12] each:
 //
 //	key   [4]  length << 24 | bytes, the first the most significant
 //	where [4]  offset in POST, or the doc itself if count is 1
 //	count [4]  docs in the list
 //
-// One- and two-byte substrings have up to seven lists each, one for a tier of
-// the result order, so that short words need no look at the TEXT: their keys
-// carry the tier in bits 29 to 31 and the length in bits 24 to 28.
+// One- and two-byte substrings have up to seven lists each, one for each tier of the result order, so that a search for
+// a short word does not read TEXT. Their keys have the tier in bits 29 to 31 and the length in bits 24 to 28.
 //
 // TERM is the dictionary of whole values: the names in provides, groups and
 // relations, maintainers and keywords, in ascending order of hash:
@@ -78,15 +71,13 @@
 // VALS holds those values: length [1 or more, unsigned varint], field letter
 // [1], folded bytes.
 //
-// POST holds lists of docs. One with more than a thirty-second of all docs is a
-// bitmap of all docs, 8 to a byte, the lowest bit first; a shorter one is a run
-// of unsigned varints, the first doc and then the differences.
+// POST holds lists of docs. A list of more than a thirty-second of all docs is a bitmap of all docs, 8 per byte, the
+// lowest bit first; a shorter list is a sequence of unsigned varints, the first doc and then the differences.
 //
 // # Trust
 //
-// Open checks the header, the section table and the bounds of every section,
-// and reads nothing else. Every offset met later is checked where it is used,
-// and a record's CRC before it is given out; Check reads all of the file. Others
-// may truncate or overwrite a mapped file, so a method that reads the map turns
-// the fault into an error that wraps ErrDamaged.
+// Open checks the header, the section table and the bounds of every section, and reads nothing else. Every other offset
+// is checked where it is used, and a record's CRC before the record is returned. Check verifies the whole file. Other
+// processes may truncate or overwrite a mapped file, so a method that reads the map turns a memory fault into an error
+// that wraps ErrDamaged.
 package pkgindex

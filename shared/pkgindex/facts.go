@@ -8,17 +8,17 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Facts say what an index was built from.
+// Facts are what an index was built from.
 type Facts struct {
 	// Builder is the program and version that wrote the file.
 	Builder string `msgpack:"builder" json:"builder"`
-	// Built is when, in Unix seconds.
+	// Built is the time, in Unix seconds.
 	Built int64 `msgpack:"built" json:"built"`
-	// Sources are the repositories, and the AUR last, in the order of their docs.
+	// Sources are the sources in the order of their docs: the repositories, and the AUR last.
 	Sources []SourceFacts `msgpack:"sources" json:"sources"`
 }
 
-// Kind tells a repository from the AUR.
+// Kind distinguishes repositories from the AUR.
 type Kind string
 
 // The kinds of sources.
@@ -32,14 +32,24 @@ type SourceFacts struct {
 	// Name is the repository's name, "aur" for the AUR.
 	Name string `msgpack:"name" json:"name"`
 	Kind Kind   `msgpack:"kind" json:"kind"`
-	// SHA256 is the digest of the source file in lower-case hexadecimal, Size
-	// its length in bytes and AsOf its modification time in Unix seconds.
+	// SHA256 is the digest of the source file in lower-case hexadecimal, Size its size in bytes and AsOf its
+	// modification time in Unix seconds.
 	SHA256 string `msgpack:"sha256" json:"sha256"`
 	Size   int64  `msgpack:"size" json:"size"`
 	AsOf   int64  `msgpack:"as_of" json:"as_of"`
 	// First is the source's first doc and Packages the number of its docs.
 	First    uint32 `msgpack:"first" json:"first"`
 	Packages uint32 `msgpack:"packages" json:"packages"`
+}
+
+// Source returns the facts about the source of a kind and name, and whether it exists.
+func (f *Facts) Source(kind Kind, name string) (SourceFacts, bool) {
+	for _, s := range f.Sources {
+		if s.Kind == kind && s.Name == name {
+			return s, true
+		}
+	}
+	return SourceFacts{}, false
 }
 
 func decodeFacts(b []byte, docs uint32) (Facts, error) {

@@ -6,16 +6,15 @@ import (
 	"runtime/debug"
 )
 
-// guard runs f, which reads a map, and turns a memory fault (the file was
-// truncated under us) into an error that wraps ErrDamaged.
+// guard runs f, which reads a mapped file, and turns a memory fault (the file was truncated meanwhile) into an error
+// that wraps ErrDamaged.
 func guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer catchFault(&err)
 	return f()
 }
 
-// catchFault, deferred, turns the panic of a memory fault into *err. Other
-// panics go on.
+// catchFault must be deferred. It turns the panic of a memory fault into *err, and passes on other panics.
 func catchFault(err *error) {
 	switch r := recover().(type) {
 	case nil:

@@ -8,10 +8,11 @@ import (
 	"sort"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/paths"
 )
 
-// File is an index that is open for reading. Its methods may be used from
-// several goroutines, and none after Close.
+// File is an open index. Its methods are safe for concurrent use, but not after Close.
 type File struct {
 	path   string
 	facts  Facts
@@ -23,9 +24,8 @@ type File struct {
 	docTable, records, text, names, grams, terms, values, postings []byte
 }
 
-// Open maps the index at path. It reads the header, the section table and the
-// build facts only, and refuses a file that others can write or whose owner
-// trust does not believe; a nil trust believes everyone.
+// Open maps the index at path. It reads only the header, the section table and the facts. It refuses a file that others
+// can write, or whose owner trust rejects; a nil trust accepts every owner.
 func Open(path string, trust func(uid uint32) bool) (*File, error) {
 	f, err := openFile(path, trust)
 	if err != nil {
@@ -37,7 +37,7 @@ func Open(path string, trust func(uid uint32) bool) (*File, error) {
 func openFile(path string, trust func(uint32) bool) (*File, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err // Open names the file
+		return nil, err // Open's error names the file
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
@@ -47,11 +47,29 @@ func openFile(path string, trust func(uint32) bool) (*File, error) {
 	if err := checkOwner(&st, trust); err != nil {
 		return nil, err
 	}
+	f, err := mapFile(fd, &st)
+	if err == nil {
+		f.path = path
+	}
+	return f, err
+}
+
+// OpenFile maps an index from an open file that nobody can change, such as a sealed memory file. The File has no path.
+// The caller may close the file afterwards.
+func OpenFile(file *os.File) (*File, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
+		return nil, os.NewSyscallError("fstat", err)
+	}
+	return mapFile(int(file.Fd()), &st)
+}
+
+func mapFile(fd int, st *unix.Stat_t) (*File, error) {
 	head := make([]byte, min(st.Size, headerSize+entrySize*maxSections))
 	if err := readFull(fd, head); err != nil {
 		return nil, err
 	}
-	// The header is judged by a copy: nobody can change it after the checks.
+	// Check a copy of the header, which cannot change afterwards.
 	if _, _, err := unmarshalHeader(head, st.Size); err != nil {
 		return nil, err
 	}
@@ -64,12 +82,12 @@ func openFile(path string, trust func(uint32) bool) (*File, error) {
 		_ = unix.Munmap(data)
 		return nil, err
 	}
-	f.path, f.mapped = path, true
+	f.mapped = true
 	return f, nil
 }
 
-// CheckOwner refuses an open file as Open does: one that is not regular, that
-// others can write, or whose owner is not believed.
+// CheckOwner returns the error with which Open refuses an open file: if it is not regular, others can write it, or
+// trust rejects its owner.
 func CheckOwner(f *os.File, trust func(uid uint32) bool) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
@@ -82,13 +100,10 @@ func checkOwner(st *unix.Stat_t, trust func(uint32) bool) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return fmt.Errorf("%w: not a regular file", ErrNotIndex)
 	}
-	if trust != nil && !trust(st.Uid) {
-		return fmt.Errorf("%w: it belongs to user %d", ErrUntrusted, st.Uid)
+	if trust == nil {
+		trust = func(uint32) bool { return true }
 	}
-	if st.Mode&0o022 != 0 {
-		return fmt.Errorf("%w: others can write it (mode %04o): chmod go-w it", ErrUntrusted, st.Mode&0o7777)
-	}
-	return nil
+	return paths.CheckFile(st, trust)
 }
 
 func readFull(fd int, b []byte) error {
@@ -108,12 +123,12 @@ func readFull(fd int, b []byte) error {
 	return nil
 }
 
-// OpenBytes opens an index that is in memory.
+// OpenBytes opens an index in memory.
 func OpenBytes(data []byte) (*File, error) {
 	return open(data[:min(len(data), headerSize+entrySize*maxSections)], data)
 }
 
-// open reads what head, a copy of the start of data, says of data.
+// open reads an index. head is a copy of the start of data.
 func open(head, data []byte) (f *File, err error) {
 	defer catchFault(&err)
 	n, crc, err := unmarshalHeader(head, int64(len(data)))
@@ -150,10 +165,10 @@ func open(head, data []byte) (f *File, err error) {
 	return f, err
 }
 
-// maxFacts bounds the FACT section: some hundred bytes a source.
+// maxFacts is the maximum size of the FACT section. A source takes some hundred bytes.
 const maxFacts = 1 << 20
 
-// Close unmaps the file. What Record and the like returned is gone with it.
+// Close unmaps the file. Records that the methods returned become invalid.
 func (f *File) Close() error {
 	data := f.data
 	f.data = nil
@@ -163,24 +178,24 @@ func (f *File) Close() error {
 	return os.NewSyscallError("munmap", unix.Munmap(data))
 }
 
-// Path is where the index was opened; empty for one in memory.
+// Path returns the path from which the index was opened; empty for one in memory.
 func (f *File) Path() string { return f.path }
 
-// Facts say what the index was built from.
-func (f *File) Facts() Facts { return f.facts }
+// Facts returns what the index was built from.
+func (f *File) Facts() *Facts { return &f.facts }
 
-// Docs is the number of packages.
+// Docs returns the number of packages.
 func (f *File) Docs() uint32 { return f.docs }
 
-// Size is the length of the file in bytes.
+// Size returns the size of the file in bytes.
 func (f *File) Size() int64 { return int64(len(f.data)) }
 
-// docText is the text of one doc, cut into its fields.
+// docText is the text of one doc, split into its fields.
 type docText struct {
 	all, name, provides, groups, desc []byte
 }
 
-// docText returns what DOCS and TEXT say of a doc, checked against the sections.
+// docText returns the text of a doc, after checking its bounds.
 func (f *File) docText(doc uint32) (docText, error) {
 	if doc >= f.docs {
 		return docText{}, damagedDoc(doc)
@@ -208,7 +223,7 @@ func damagedDoc(doc uint32) error {
 	return fmt.Errorf("%w: doc %d", ErrDamaged, doc)
 }
 
-// Summary returns the summary of a doc; its bytes are those of the map.
+// Summary returns the summary of a doc. Its bytes are those of the map.
 func (f *File) Summary(doc uint32) (Record, error) {
 	s, _, err := f.record(doc, false)
 	return s, err
@@ -248,8 +263,7 @@ func (f *File) record(doc uint32, withDetails bool) (summary, details Record, er
 	return summary, details, nil
 }
 
-// gram looks a key of the GRAM dictionary up; a key that is not there has an
-// empty list.
+// gram looks up a key of the GRAM dictionary. The list of an unknown key is empty.
 func (f *File) gram(key uint32) (posting, error) {
 	n := len(f.grams) / gramSize
 	i := sort.Search(n, func(i int) bool { return binary.LittleEndian.Uint32(f.grams[i*gramSize:]) >= key })
@@ -277,7 +291,7 @@ func (f *File) posting(where, count uint32) (posting, error) {
 	return p, nil
 }
 
-// term looks a whole value up, which must be folded.
+// term looks up a whole value, which must be folded.
 func (f *File) term(field byte, value string) (posting, error) {
 	h := termHash(field, value)
 	n := len(f.terms) / termSize
@@ -309,15 +323,17 @@ func (f *File) value(at uint32) (field byte, value []byte, err error) {
 	return 0, nil, fmt.Errorf("%w: a value outside its section", ErrDamaged)
 }
 
-// nameDoc is the i-th doc in the order of names.
+// nameDoc returns the i-th doc in the order of names.
 func (f *File) nameDoc(i int) uint32 { return binary.LittleEndian.Uint32(f.names[i*4:]) }
 
-// lowerBound is the first place in the order of names that is not less than
-// the folded name.
-func (f *File) lowerBound(name string) (int, error) {
+// lowerBound returns the first position in the order of names whose name is not less than the folded name.
+func (f *File) lowerBound(name string) (int, error) { return f.lowerBoundIn(0, int(f.docs), name) }
+
+// lowerBoundIn is lowerBound for the positions from low to high. It returns high if there is none.
+func (f *File) lowerBoundIn(low, high int, name string) (int, error) {
 	var bad error
-	i := sort.Search(int(f.docs), func(i int) bool {
-		t, err := f.docText(f.nameDoc(i))
+	i := low + sort.Search(high-low, func(i int) bool {
+		t, err := f.docText(f.nameDoc(low + i))
 		if err != nil {
 			bad = err
 			return true
@@ -325,4 +341,22 @@ func (f *File) lowerBound(name string) (int, error) {
 		return string(t.name) >= name
 	})
 	return i, bad
+}
+
+// lowerBoundAfter is lowerBound for a name at or after a known position. It is fast if the name is near.
+func (f *File) lowerBoundAfter(at int, name string) (int, error) {
+	for step := 1; ; step *= 2 {
+		next := at + step - 1
+		if next >= int(f.docs) {
+			return f.lowerBoundIn(at, int(f.docs), name)
+		}
+		t, err := f.docText(f.nameDoc(next))
+		if err != nil {
+			return 0, err
+		}
+		if string(t.name) >= name {
+			return f.lowerBoundIn(at, next, name)
+		}
+		at = next + 1
+	}
 }

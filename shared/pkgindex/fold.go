@@ -6,11 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// Fold returns s in the form in which a search compares text: by simple
-// Unicode case folding every rune becomes one representative of those that
-// differ from it only in case (the lower-case letter in ASCII, else the
-// smallest). Bytes that are not UTF-8 stay as they are; a NUL, which separates
-// fields in the index, becomes U+FFFD.
+// Fold returns s in the form in which a search compares text. By simple Unicode case folding, every rune is replaced by
+// one of those that differ from it only in case: the lower-case letter in ASCII, otherwise the smallest. Bytes that are
+// not UTF-8 stay unchanged; a NUL, which separates fields in the index, becomes U+FFFD.
 func Fold(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' || c == 0 {
@@ -47,8 +45,7 @@ func appendFold(dst []byte, s string) []byte {
 	return dst
 }
 
-// foldRune walks the cycle of runes that are equal but for case to its
-// smallest member.
+// foldRune returns the smallest of the runes that differ from r only in case.
 func foldRune(r rune) rune {
 	for next := unicode.SimpleFold(r); ; next = unicode.SimpleFold(next) {
 		if next <= r {
@@ -62,8 +59,7 @@ func foldRune(r rune) rune {
 	return r
 }
 
-// relationName is the name in "name>=1.2", "name=1:2-3" and "name: why", cut
-// where libalpm cuts it.
+// relationName returns the name in "name>=1.2", "name=1:2-3" and "name: why", cut where libalpm cuts it.
 func relationName(rel string) string {
 	rel, _, _ = strings.Cut(rel, ": ")
 	if i := strings.IndexAny(rel, "<>="); i >= 0 {
@@ -72,9 +68,8 @@ func relationName(rel string) string {
 	return rel
 }
 
-// letters is a set of the characters in a name, as bits: 26 letters, 4 for the
-// digits, 2 for the rest. Names at an edit distance of n differ in at most 2n
-// bits, which rules out nearly all of them without reading their text.
+// letters returns the set of characters in a name as bits: 26 for letters, 4 for digits, 2 for the rest. Names at an
+// edit distance of n differ in at most 2n bits, which excludes nearly all names without reading their text.
 func letters(name []byte) uint32 {
 	var set uint32
 	for _, c := range name {

@@ -7,7 +7,7 @@ import (
 	"hash/crc32"
 )
 
-// Version is the format's number. History:
+// Version is the format version. History:
 //
 //	1  2026-11-23  the first
 const Version = 1
@@ -25,7 +25,7 @@ const (
 	maxSectionLen = 1<<32 - 1
 )
 
-// The sections, in the order in which they lie in the file.
+// The sections, in the order of the file.
 const (
 	secFacts    = "FACT"
 	secDocs     = "DOCS"
@@ -42,19 +42,15 @@ var sectionOrder = [...]string{
 	secFacts, secDocs, secRecords, secText, secNames, secGrams, secTerms, secValues, secPostings,
 }
 
-// Errors that say why an index cannot be used. Open's are wrapped with the
-// file's path.
+// Errors for an index that cannot be used. Open adds the file's path.
 var (
-	// ErrDamaged means that the bytes contradict themselves: truncated,
-	// overwritten, or changed by a broken disk.
+	// ErrDamaged means that the content is inconsistent: truncated, overwritten, or changed by a broken disk.
 	ErrDamaged = errors.New("index is damaged")
-	// ErrNotIndex means that the file is something else.
+	// ErrNotIndex means that the file is not an index.
 	ErrNotIndex = errors.New("not an omg index")
-	// ErrVersion means that another format version wrote the file.
+	// ErrVersion means that the file has another format version.
 	ErrVersion = errors.New("index format not supported")
-	// ErrUntrusted means that someone else could have written the file.
-	ErrUntrusted = errors.New("index is not to be trusted")
-	// ErrRecord means that one package has more text than an answer can carry.
+	// ErrRecord means that a package has more text than a reply can carry.
 	ErrRecord = errors.New("record too large")
 	// ErrTooLarge means that the packages do not fit into the format.
 	ErrTooLarge = errors.New("too many packages for one index")
@@ -91,8 +87,8 @@ func marshalHeader(secs []section, size uint64) []byte {
 	return b
 }
 
-// unmarshalHeader checks the first bytes of a file of the given size and
-// returns how many bytes the section table has behind the header.
+// unmarshalHeader checks the first bytes of a file of the given size, and returns the size of the section table after
+// the header.
 func unmarshalHeader(b []byte, size int64) (sections int, tableCRC uint32, err error) {
 	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
 		return 0, 0, ErrNotIndex

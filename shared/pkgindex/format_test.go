@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden file anew")
 
-// goldenPackages use every kind of field.
+// goldenPackages returns packages with every kind of field.
 func goldenPackages() []wire.Package {
 	return []wire.Package{
 		{
@@ -49,8 +49,7 @@ func goldenIndex(t testing.TB) []byte {
 	return data
 }
 
-// TestGolden pins the bytes: a file written by this version must be read by
-// every later one, or Version must change.
+// TestGolden compares the bytes: later versions must read a file of this version, or Version must change.
 func TestGolden(t *testing.T) {
 	path := filepath.Join("testdata", "v1.omgidx")
 	data := goldenIndex(t)
@@ -63,7 +62,7 @@ func TestGolden(t *testing.T) {
 	require.Equal(t, want, data)
 }
 
-// TestFormat spells the golden file out, in the order of the package comment.
+// TestFormat checks each field of the golden file, in the order of the package comment.
 func TestFormat(t *testing.T) {
 	data := goldenIndex(t)
 	u32 := func(b []byte, at int) uint32 { return binary.LittleEndian.Uint32(b[at:]) }
@@ -102,7 +101,7 @@ func TestFormat(t *testing.T) {
 	require.EqualValues(t, 2, sources[1].(map[string]any)["first"])
 	require.Equal(t, "aur", sources[1].(map[string]any)["kind"])
 
-	// DOCS: a, sh (shorter names first), b; TEXT beside it
+	// DOCS: a, sh (shorter names first), b; with their TEXT
 	texts := []string{"a\x00\x00", "sh\x00sh\x00base\x00shell \u00c9\x00", "b\x00\x00"}
 	require.Equal(t, texts[0]+texts[1]+texts[2], string(sec["TEXT"]))
 	require.Len(t, sec["DOCS"], 4*24)
@@ -159,7 +158,7 @@ func TestFormat(t *testing.T) {
 	require.True(t, found)
 }
 
-func TestPostingsOfEverySize(t *testing.T) {
+func TestPosting_Sizes(t *testing.T) {
 	for _, docs := range []uint32{1, 7, 8, 9, 64, 1000} {
 		for _, step := range []uint32{1, 2, 3, 15, 16, 17, 100, 500} {
 			var list []uint32

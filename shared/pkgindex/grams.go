@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// A gram's key: see the package comment.
+// gramKey returns the key of a substring (see the package comment).
 func gramKey(g string) uint32 {
 	key := uint32(len(g)) << 24
 	for i := range len(g) {
@@ -17,17 +17,16 @@ func gramKey(g string) uint32 {
 
 func tierKey(g string, t Tier) uint32 { return gramKey(g) | uint32(t)<<29 }
 
-// gramList is a list of docs that grows in encoded form: as unsigned varints,
-// the first doc and then the differences.
+// gramList is a growing list of docs in encoded form: unsigned varints, the first doc and then the differences.
 type gramList struct {
 	key   uint32
 	count uint32
-	next  uint32 // the last doc plus 1; 0 for none yet
+	next  uint32 // the last doc plus 1; 0 if there is none yet
 	first uint32
 	enc   []byte
 }
 
-// add appends a doc, which must not be less than the last one.
+// add appends a doc, which must not be smaller than the last one.
 func (l *gramList) add(doc uint32) {
 	if l.next == doc+1 {
 		return
@@ -55,10 +54,10 @@ func (b *Builder) eachText(f func(doc uint32, d *buildDoc, text []byte)) {
 	}
 }
 
-// trigrams collects the three-byte substrings: by the first two bytes a page,
-// by the third a place in it. Text uses few of the pages.
+// trigrams collects the three-byte substrings. The first two bytes select a page, the third a place in it. Text uses
+// few pages.
 type trigrams struct {
-	pages [1 << 16]*[1 << 8]uint32 // place in all plus 1
+	pages [1 << 16]*[1 << 8]uint32 // index in all plus 1
 	all   []gramList
 }
 
@@ -89,14 +88,14 @@ func (t *trigrams) add(b *Builder) {
 
 // shortGrams collects the one- and two-byte substrings by tier.
 type shortGrams struct {
-	seen [shortPlaces]uint32           // the doc plus 1 that had it last
-	ids  [numTiers][shortPlaces]uint32 // place in all plus 1
+	seen [shortPlaces]uint32           // the doc, plus 1, that had it last
+	ids  [numTiers][shortPlaces]uint32 // index in all plus 1
 	all  []gramList
 }
 
 const shortPlaces = 1<<16 + 1<<8
 
-// place is where a short gram is in the tables.
+// place returns the place of a short gram in the tables.
 func place(g []byte) int {
 	if len(g) == 1 {
 		return 1<<16 + int(g[0])
@@ -111,7 +110,7 @@ func (s *shortGrams) add(b *Builder) {
 		groups := text[d.name+1+d.provides:][:d.group]
 		desc := text[d.name+1+d.provides+d.group : d.textLen-1]
 
-		// The best tier comes first and the first one counts.
+		// Only a doc's first tier counts, so the best one comes first.
 		if len(name) <= 2 {
 			s.put(doc, name, TierExact)
 		}
@@ -135,7 +134,7 @@ func (s *shortGrams) add(b *Builder) {
 	})
 }
 
-// eachValue calls f with each of the NUL-ended values.
+// eachValue calls f with each of the NUL-terminated values.
 func eachValue(values []byte, f func([]byte)) {
 	start := 0
 	for i, c := range values {
@@ -176,7 +175,7 @@ func (s *shortGrams) put(doc uint32, g []byte, t Tier) {
 	s.all[*id-1].add(doc)
 }
 
-// encodeGrams encodes the GRAM section and the lists it points to.
+// encodeGrams encodes the GRAM section and the lists that it refers to.
 func encodeGrams(lists []gramList, docs uint32) (grams, post []byte) {
 	slices.SortFunc(lists, func(a, b gramList) int { return cmp.Compare(a.key, b.key) })
 	for i := range lists {

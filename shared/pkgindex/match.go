@@ -7,22 +7,20 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vmihailenco/msgpack/v5"
-
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// matcher decides whether and how well the docs of one file match a query.
+// matcher decides whether a doc of a file matches a query, and in which tier.
 type matcher struct {
 	ctx   context.Context
 	file  *setFile
 	terms []matchTerm
 }
 
-// matchTerm is a term with what one file says of it.
+// matchTerm is a term with the lists of one file for it.
 type matchTerm struct {
 	*term
-	// exact are the docs that have the word as a provides' name.
+	// exact are the docs that provide exactly the word.
 	exact []uint32
 	// values are the docs that have the word as a whole value.
 	values posting
@@ -57,8 +55,8 @@ func newMatcher(ctx context.Context, f *setFile, q *Query) (*matcher, error) {
 	return m, nil
 }
 
-// tier says whether a doc matches every term, and the worst of their tiers. A
-// query without terms (repositories only) matches everything.
+// tier reports whether a doc matches every term, and returns the worst of their tiers. A query without terms (only
+// repositories) matches everything.
 func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 	text, err := m.file.docText(doc)
 	if err != nil {
@@ -76,7 +74,7 @@ func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 			tier = TierDesc
 			ok, err = m.exprValue(t, doc)
 		case !t.text():
-			// The list of the value is exact and every candidate is in it.
+			// Every candidate is in the list of the value, which is exact.
 			tier, ok = TierDesc, true
 		default:
 			tier, ok = t.textTier(doc, text)
@@ -89,9 +87,8 @@ func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 	return worst, true, nil
 }
 
-// textTier finds the word in the text. The text begins with the name, then
-// come provides and groups, then the description, and a NUL parts them, so
-// that where the first occurrence lies says which field it is in.
+// textTier looks for the word in the text. The text consists of the name, provides, groups and description, separated
+// by NULs, so that the position of the first occurrence tells which field it is in.
 func (t *matchTerm) textTier(doc uint32, text docText) (Tier, bool) {
 	switch t.field {
 	case fieldName:
@@ -138,8 +135,7 @@ func (t *matchTerm) provided(doc uint32) bool {
 	return ok
 }
 
-// exprTier matches an expression. As pacman does, the name also matches when
-// it contains the expression as plain text.
+// exprTier matches an expression. As in pacman, a name also matches if it contains the expression as plain text.
 func (m *matcher) exprTier(t *matchTerm, doc uint32, text docText) (Tier, bool, error) {
 	if t.field == fieldAny || t.field == fieldName {
 		if at := t.expr.FindIndex(text.name); at != nil {
@@ -171,8 +167,7 @@ func (m *matcher) exprTier(t *matchTerm, doc uint32, text docText) (Tier, bool, 
 	return 0, false, nil
 }
 
-// exprValues matches an expression against NUL-ended values; whole is the tier
-// of one that matches from end to end.
+// exprValues matches an expression against NUL-terminated values. whole is the tier for matching an entire value.
 func (t *matchTerm) exprValues(values []byte, whole Tier) (tier Tier, ok bool) {
 	eachValue(values, func(v []byte) {
 		at := t.expr.FindIndex(v)
@@ -187,7 +182,7 @@ func (t *matchTerm) exprValues(values []byte, whole Tier) (tier Tier, ok bool) {
 	return tier, ok
 }
 
-// spanTier is the tier of a match from start to end in a name.
+// spanTier returns the tier of a match from start to end in a name.
 func spanTier(name []byte, start, end int) Tier {
 	switch {
 	case start == 0 && end == len(name):
@@ -201,14 +196,13 @@ func spanTier(name []byte, start, end int) Tier {
 	}
 }
 
-// exprValue matches an expression against the whole values of a relation,
-// which only the record has.
+// exprValue matches an expression against the whole values of a relation, which are only in the record.
 func (m *matcher) exprValue(t *matchTerm, doc uint32) (bool, error) {
 	summary, details, err := m.file.record(doc, true)
 	if err != nil {
 		return false, err
 	}
-	p, err := decodeRecord(summary, details)
+	p, err := Decode(summary, details)
 	if err != nil {
 		return false, err
 	}
@@ -227,14 +221,14 @@ func (m *matcher) exprValue(t *matchTerm, doc uint32) (bool, error) {
 	return slices.ContainsFunc(values, func(v string) bool { return t.expr.FindIndex([]byte(Fold(v))) != nil }), nil
 }
 
-// decodeRecord decodes what a record's two runs say of a package.
-func decodeRecord(summary, details Record) (p wire.Package, err error) {
+// Decode decodes a package from its summary and details.
+func Decode(summary, details Record) (p wire.Package, err error) {
 	b := []byte{0xde, 0, byte(summary.Pairs + details.Pairs)}
 	b = append(append(b, summary.Bytes...), details.Bytes...)
 	if err := wire.Check(b); err != nil {
 		return p, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if err := msgpack.Unmarshal(b, &p); err != nil {
+	if err := wire.DecodePackage(b, &p); err != nil {
 		return p, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return p, nil

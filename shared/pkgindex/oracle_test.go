@@ -8,19 +8,18 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// oracle is the slow and plain search: it folds and compares every field of
-// every package for every word.
+// oracle is the slow and simple search: it folds and compares every field of every package for every word.
 type oracle struct {
 	repos     []string
 	packages  []wire.Package
 	installed []string
 
-	tiers map[string][]Tier // by word what each package is to it, numTiers for nothing
-	order []int             // the packages of the repositories, as they come within a tier
+	tiers map[string][]Tier // for each word, the tier of each package; numTiers if it does not match
+	order []int             // the packages of the repositories, in their order within a tier
 }
 
-// ofWord is what each package is to one word.
-func (o *oracle) ofWord(word string) []Tier {
+// tiersOf returns the tier of each package for one word.
+func (o *oracle) tiersOf(word string) []Tier {
 	if tiers, ok := o.tiers[word]; ok {
 		return tiers
 	}
@@ -35,8 +34,7 @@ func (o *oracle) ofWord(word string) []Tier {
 	return tiers
 }
 
-// sorted are the packages of the repositories in the order that they have where
-// words tell them from each other no further.
+// sorted returns the packages of the repositories in the order of equal matches.
 func (o *oracle) sorted() []int {
 	if o.order != nil {
 		return o.order
@@ -70,7 +68,7 @@ func (o *oracle) search(words ...string) []string {
 	for _, i := range o.sorted() {
 		worst := TierExact
 		for _, word := range words {
-			worst = max(worst, o.ofWord(word)[i])
+			worst = max(worst, o.tiersOf(word)[i])
 		}
 		if worst < numTiers {
 			found[worst] = append(found[worst], o.packages[i].Repo+"/"+o.packages[i].Name)
@@ -83,7 +81,7 @@ func (o *oracle) search(words ...string) []string {
 	return names
 }
 
-// oracleTier is what a package is to a word, numTiers for nothing.
+// oracleTier returns the tier of a package for a word, or numTiers if it does not match.
 func oracleTier(p *wire.Package, w string) Tier {
 	field, word := "", w
 	if f, rest, ok := strings.Cut(w, ":"); ok && fieldNames[f] != fieldAny {

@@ -6,10 +6,9 @@ import (
 	"math/bits"
 )
 
-// dense says whether a list of count docs out of n is stored as a bitmap. At a
-// thirty-second a bitmap takes four times the room of one-byte differences, and
-// says with one look whether it holds a doc: a twenty-fifth more index for
-// searches of which the slowest take two thirds of the time.
+// dense reports whether a list of count docs out of n is stored as a bitmap. At a thirty-second, a bitmap takes four
+// times the space of one-byte differences, but tests a doc in one step: the index grows by a twenty-fifth, and the
+// slowest searches take two thirds of the time.
 func dense(count, n uint32) bool { return count > n/32 }
 
 // posting is a list of docs in ascending order.
@@ -17,7 +16,7 @@ type posting struct {
 	count uint32
 	docs  uint32 // of the whole index
 	one   uint32 // the doc, if count is 1
-	bytes []byte // the encoded list from its start, if count is more than 1
+	bytes []byte // the encoded list, if count is more than 1
 }
 
 // appendPosting encodes a list of at least two ascending docs.
@@ -50,7 +49,7 @@ func (p posting) bitmap() ([]byte, bool) {
 	return p.bytes[:n], true
 }
 
-// appendDocs decodes the list.
+// appendDocs appends the decoded list to dst.
 func (p posting) appendDocs(dst []uint32) ([]uint32, error) {
 	if p.count == 0 {
 		return dst, nil
@@ -75,7 +74,7 @@ func (p posting) appendDocs(dst []uint32) ([]uint32, error) {
 	}
 }
 
-// decoder walks a list of varints in batches.
+// decoder decodes a list of varints in batches.
 type decoder struct {
 	bytes []byte
 	left  uint32
@@ -87,13 +86,13 @@ func (p posting) decoder() decoder {
 	return decoder{bytes: p.bytes, left: p.count, docs: uint64(p.docs)}
 }
 
-// next fills the batch and returns how many docs it has, 0 at the end. The docs
-// never descend and all lie within the index.
+// next fills the batch and returns the number of docs in it, 0 at the end. The docs never descend and are all in the
+// index.
 func (d *decoder) next(batch *[256]uint32) (int, error) {
 	n := int(min(d.left, uint32(len(batch))))
 	b, doc := d.bytes, d.doc
 	for i := 0; i < n; {
-		// Most differences take one byte: add as long as they do.
+		// Most differences take one byte: a fast loop for these.
 		run := min(n-i, len(b))
 		k := 0
 		for k < run && b[k] < 0x80 {
@@ -148,8 +147,7 @@ func (p posting) appendBitmap(dst []uint32) ([]uint32, error) {
 	return dst, nil
 }
 
-// intersect keeps of the ascending docs in set those that the list holds, in
-// place.
+// intersect removes from the ascending docs in set, in place, those that are not in the list.
 func (p posting) intersect(set []uint32) ([]uint32, error) {
 	if bm, ok := p.bitmap(); ok {
 		kept := set[:0]
@@ -187,7 +185,7 @@ func (p posting) intersect(set []uint32) ([]uint32, error) {
 	return kept, nil
 }
 
-// intersectSorted keeps in a, in place, what b holds too.
+// intersectSorted removes from a, in place, what is not in b.
 func intersectSorted(a, b []uint32) []uint32 {
 	kept, j := a[:0], 0
 	for _, d := range a {

@@ -9,7 +9,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Query is a search that is ready to run.
+// Query is a parsed search.
 type Query struct {
 	terms []term
 	repos []string // empty for all
@@ -17,22 +17,21 @@ type Query struct {
 	sort  string
 }
 
-// field is what a term looks at.
+// field is the field that a term searches.
 type field byte
 
 const (
 	fieldAny      field = iota
-	fieldName           // text that contains the word
+	fieldName           // fields whose text contains the word
 	fieldDesc           //
 	fieldProvides       //
 	fieldGroup          //
-	fieldDepends        // values that are the word
+	fieldDepends        // fields with a value that equals the word
 	fieldMaint          //
 	fieldKeyword        //
 )
 
-// fieldNames are the prefixes of a word. repo: is not among them since it
-// narrows the query and not a word.
+// fieldNames are the prefixes of words. repo: is not one of them, because it restricts the query instead of a word.
 var fieldNames = map[string]field{
 	"name":     fieldName,
 	"desc":     fieldDesc,
@@ -51,17 +50,16 @@ type term struct {
 	raw   string // the expression as typed
 }
 
-// text says that a term looks at text for an occurrence of its word, as
-// opposed to whole values.
+// text reports whether a term searches text for its word, as opposed to whole values.
 func (t *term) text() bool { return t.field <= fieldGroup }
 
-// Bounds of a query. Each expression may have to be tried on every package.
+// Limits of a query. Each expression may have to be matched against every package.
 const (
 	maxWords       = 10_000
 	maxExpressions = 100
 )
 
-// ParseQuery reads the words of a request. The error wraps ErrQuery.
+// ParseQuery parses the words of a request. The error wraps ErrQuery.
 func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, sort: r.Sort}
 	if r.Sort != "" && !slices.Contains(sorts, r.Sort) {
@@ -104,8 +102,7 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	return q, nil
 }
 
-// Unknown is the first repository that a query names and the set does not have,
-// empty if it has all.
+// Unknown returns the first repository of a query that is not in the set, empty if all are.
 func (s *Set) Unknown(q *Query) string {
 	for _, repo := range q.repos {
 		if !s.HasRepo(repo) {
@@ -115,15 +112,14 @@ func (s *Set) Unknown(q *Query) string {
 	return ""
 }
 
-// HasRepo says whether the set has a repository of this name, be it empty.
+// HasRepo reports whether the set has a repository of this name, even an empty one.
 func (s *Set) HasRepo(name string) bool {
 	return slices.ContainsFunc(s.parts, func(p part) bool { return p.name == name })
 }
 
-// Expressions are POSIX extended expressions, each of which is found, ignoring
-// case, in the name, the description, a provided name or a group of every package
-// that matches the query. False means that there is a word for which there is no
-// such expression.
+// Expressions returns POSIX extended expressions. Every package that matches the query contains a match of each,
+// ignoring case, in its name, description, a provided name or a group. False means that one of the words has no such
+// expression.
 func (q *Query) Expressions() ([]string, bool) {
 	list := make([]string, len(q.terms))
 	for i, t := range q.terms {

@@ -9,7 +9,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// recordEncoder turns packages into records; see the package comment.
+// recordEncoder encodes packages as records (see the package comment).
 type recordEncoder struct {
 	buf   bytes.Buffer
 	enc   *msgpack.Encoder
@@ -22,8 +22,7 @@ func newRecordEncoder() *recordEncoder {
 	return e
 }
 
-// append adds p's record to dst. Errors cannot occur: the encoder writes to
-// memory.
+// append appends p's record to dst. Errors of the encoder are ignored: it writes to memory.
 func (e *recordEncoder) append(dst []byte, p *wire.Package) []byte {
 	start := len(dst)
 	dst = append(dst, make([]byte, recordHeader)...)
@@ -119,15 +118,14 @@ func (e *recordEncoder) list(k string, v []string) {
 	}
 }
 
-// Record is a run of MessagePack key-value pairs, to be copied behind a map
-// header that counts them.
+// Record is a sequence of MessagePack key-value pairs, to be copied after a map header with their number.
 type Record struct {
 	Pairs int
 	Bytes []byte
 }
 
-// stringAt decodes the value of the n-th pair of a summary, which must be a
-// string as the pairs before it: 0 is the repository, 1 the name, 2 the version.
+// stringAt returns the value of the n-th pair of a summary: 0 is the repository, 1 the name, 2 the version. It and the
+// values before it must be strings.
 func stringAt(summary []byte, n int) ([]byte, bool) {
 	for i := 0; ; i++ {
 		_, rest, ok := wire.CutString(summary)

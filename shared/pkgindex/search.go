@@ -11,17 +11,17 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Result is what a search found.
+// Result is the result of a search.
 type Result struct {
 	Hits  []Hit
-	Total int // before the limit
+	Total int // including hits beyond the limit
 }
 
-// maxGrams is how many substrings of one word take part in the choice of
-// candidates; what they leave is verified by the text.
+// maxGrams is the maximum number of substrings of one word that are used to find candidates. The text of each candidate
+// is compared afterwards.
 const maxGrams = 64
 
-// scratch is the memory a search reuses.
+// scratch is memory that searches reuse.
 type scratch struct {
 	set          []uint32
 	lists        []posting
@@ -31,8 +31,8 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// Search runs a query and returns its best hits, at most limit (0 for all). Only
-// an expression can take long enough for ctx to matter.
+// Search runs a query and returns its best hits, at most limit (0 for all). ctx only ends a search for an expression;
+// others are always fast.
 func (s *Set) Search(ctx context.Context, q *Query, limit int) (r Result, err error) {
 	if limit <= 0 {
 		limit = math.MaxInt
@@ -64,8 +64,8 @@ func (s *Set) Search(ctx context.Context, q *Query, limit int) (r Result, err er
 	return r, err
 }
 
-// A key is a hit as a number, in whose order results come: the tier, what is
-// not installed after what is, the rank of the repository, the doc.
+// hitKey returns a hit as a number. Ascending numbers are in the order of results: by tier, installed packages first,
+// then by the rank of the repository and by doc.
 func hitKey(t Tier, installed bool, rank int, doc uint32) uint64 {
 	k := uint64(t)<<60 | uint64(rank)<<32 | uint64(doc)
 	if !installed {
@@ -82,9 +82,8 @@ func appendHits(hits []Hit, s *Set, keys []uint64) []Hit {
 	return hits
 }
 
-// order sorts the keys into sorted. They were made in the order of docs, so
-// that distributing them by what lies above the doc, keeping their order, is
-// enough: one pass to count, one to place.
+// order sorts the keys into sorted. The keys of equal upper bits are already in the order of docs, so that a stable
+// counting sort by the upper bits suffices: one pass to count, one to place.
 func (sc *scratch) order(parts int) {
 	bucket := func(k uint64) int { return int(k>>59)*parts + int(k>>32&0xffff) }
 	buckets := int(numTiers) * 2 * parts
@@ -127,6 +126,9 @@ func (s *Set) sortByName(hits []Hit, byRepo bool) ([]Hit, error) {
 // searchFile appends the keys of one file's matches to sc.keys.
 func (s *Set) searchFile(ctx context.Context, i int, q *Query, sc *scratch) error {
 	f := &s.files[i]
+	if !slices.ContainsFunc(f.parts, q.searches) {
+		return nil // saves time, and a fault in the file does not affect this query
+	}
 	m, err := newMatcher(ctx, f, q)
 	if err != nil {
 		return err
@@ -151,13 +153,18 @@ func (s *Set) searchFile(ctx context.Context, i int, q *Query, sc *scratch) erro
 	return s.addDocs(f, q, sc, docs, m.tier)
 }
 
-// addDocs appends the keys of the ascending docs that belong to a part that
-// the query searches, with the tier that the function gives them.
+// searches reports whether the query includes a part.
+func (q *Query) searches(p *part) bool {
+	return !p.noSearch && !(q.noAUR && p.kind == KindAUR) && (len(q.repos) == 0 || slices.Contains(q.repos, p.name))
+}
+
+// addDocs appends the keys of those ascending docs that are in a part of the query and match, with the tier that the
+// function returns.
 func (s *Set) addDocs(f *setFile, q *Query, sc *scratch, docs []uint32, tier func(uint32) (Tier, bool, error)) error {
 	for _, p := range f.parts {
 		from, _ := slices.BinarySearch(docs, p.first)
 		to, _ := slices.BinarySearch(docs, p.end)
-		if p.noSearch || q.noAUR && p.kind == KindAUR || len(q.repos) > 0 && !slices.Contains(q.repos, p.name) {
+		if !q.searches(p) {
 			continue
 		}
 		for _, d := range docs[from:to] {
@@ -173,8 +180,7 @@ func (s *Set) addDocs(f *setFile, q *Query, sc *scratch, docs []uint32, tier fun
 	return nil
 }
 
-// shortWord answers a query of one plain word of one or two bytes from the
-// lists of its tiers, without a look at any text.
+// shortWord answers a query of one plain word of one or two bytes from the lists of its tiers, without reading text.
 func (m *matcher) shortWord(sc *scratch) (tiers [numTiers][]uint32, ok bool, err error) {
 	if len(m.terms) != 1 {
 		return tiers, false, nil
@@ -203,7 +209,7 @@ func (m *matcher) shortWord(sc *scratch) (tiers [numTiers][]uint32, ok bool, err
 	return tiers, true, nil
 }
 
-// candidates returns a superset of the matches, or all when nothing narrows it.
+// candidates returns a superset of the matches, or all if the query cannot be narrowed.
 func (m *matcher) candidates(sc *scratch) (docs []uint32, all bool, err error) {
 	sc.lists = sc.lists[:0]
 	var unions [][]uint32
@@ -241,7 +247,7 @@ func (m *matcher) candidates(sc *scratch) (docs []uint32, all bool, err error) {
 	return docs, false, err
 }
 
-// addGrams adds the lists of a word's trigrams; a shorter word has none.
+// addGrams adds the lists of a word's trigrams. A shorter word has none.
 func (m *matcher) addGrams(word []byte, sc *scratch) error {
 	n := len(word) - 2
 	step := 1 + (n-1)/maxGrams
@@ -255,9 +261,8 @@ func (m *matcher) addGrams(word []byte, sc *scratch) error {
 	return nil
 }
 
-// intersectLists narrows down to the docs in all lists, rarest first. A list
-// takes part as long as going through it costs less than it saves in verifying
-// the docs that are left: about a twentieth of a verification for each doc.
+// intersectLists returns the docs that are in all lists, starting with the shortest. It skips a list if reading it
+// costs more than it saves: verifying one doc costs about as much as reading twenty entries.
 func (m *matcher) intersectLists(sc *scratch) ([]uint32, error) {
 	if len(sc.lists) == 0 {
 		return nil, nil
@@ -276,8 +281,8 @@ func (m *matcher) intersectLists(sc *scratch) ([]uint32, error) {
 	return set, err
 }
 
-// exprCandidates narrows an expression by the literals that it requires, plus
-// the names that contain it as plain text, since those match too.
+// exprCandidates narrows an expression by its required literals. It adds the names that contain the expression as plain
+// text, since they match too.
 func (m *matcher) exprCandidates(t *matchTerm, sc *scratch) (docs []uint32, narrow bool, err error) {
 	saved := sc.lists
 	sc.lists = nil
@@ -308,8 +313,7 @@ func (m *matcher) exprCandidates(t *matchTerm, sc *scratch) (docs []uint32, narr
 	return unionSorted(docs, plain), true, err
 }
 
-// shortCandidates narrows a query whose plain words all have less than three
-// bytes by its rarest one.
+// shortCandidates narrows a query whose plain words all have fewer than three bytes by the rarest of them.
 func (m *matcher) shortCandidates(sc *scratch) (docs []uint32, all bool, err error) {
 	var best []posting
 	count := uint64(math.MaxUint64)

@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// tinyPackages are packages of few different letters, so that everything
-// occurs everywhere: in names, at the starts of words, in provides and groups.
+// tinyPackages returns packages with few different letters, so that each word occurs everywhere: in names, at the
+// starts of words, in provides and groups.
 func tinyPackages(seed uint64, n int) []wire.Package {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	word := func(most int) string {
@@ -50,7 +50,7 @@ func tinyPackages(seed uint64, n int) []wire.Package {
 	return packages
 }
 
-// build writes packages into an index in memory, in the order of repos.
+// build builds an index of packages in memory, in the order of repos.
 func build(t testing.TB, packages []wire.Package, repos ...string) *File {
 	t.Helper()
 	b := NewBuilder("test", 1)
@@ -74,7 +74,7 @@ func build(t testing.TB, packages []wire.Package, repos ...string) *File {
 	return f
 }
 
-// names reads the hits back as repository/name.
+// names returns the hits as repository/name.
 func names(t testing.TB, s *Set, hits []Hit) []string {
 	t.Helper()
 	out := []string{}
@@ -94,7 +94,7 @@ func find(t testing.TB, s *Set, limit int, r wire.SearchRequest) ([]string, int)
 	return names(t, s, res.Hits), res.Total
 }
 
-func TestSearchEqualsThePlainOne(t *testing.T) {
+func TestSearch_EqualsOracle(t *testing.T) {
 	letters := []string{
 		"a", "b", "c", "C", "-", "é", "É", "aa", "ab", "Bc", "-a", "a-", "éa", "abc", "aab", "b-a", "bbbb", "a1", "aé-",
 		"name:a", "desc:ab", "provides:aa", "group:b", "depends:ab", "depends:a", "maint:a", "name:ab", "x", "",

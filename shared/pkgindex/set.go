@@ -5,30 +5,29 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// View is what the reader's side decides about the answers of a Set.
+// View is what a Set shows and how it sorts.
 type View struct {
-	// Repos are the repositories to show, in their order. Nil shows all, in
-	// the order of the files. The AUR comes last in either case.
+	// Repos are the repositories to show, in order. Nil shows all, in the order of the files. The AUR always comes
+	// last.
 	Repos []string
-	// NoSearch are the repositories that a search passes over while an exact
-	// look-up does not: those whose Usage lacks Search.
+	// NoSearch are the repositories that are only looked up by name and not searched: those whose Usage lacks Search.
 	NoSearch []string
-	// Installed are the names that a search puts first within a tier.
+	// Installed are the names that a search sorts first within a tier.
 	Installed []string
 }
 
-// Set is one or more indexes that answer as one. It keeps the files, and does
-// not close them.
+// Set combines one or more indexes. It does not close them.
 type Set struct {
 	files []setFile
 	parts []part // by rank
 }
 
-// setFile is a file of a set with what the set knows about its docs.
+// setFile is a file of a set with the set's data about its docs.
 type setFile struct {
 	*File
 	parts     []*part // in the order of docs; some docs may be in none
@@ -46,15 +45,14 @@ type part struct {
 	noSearch bool
 }
 
-// Hit is a package that a Set found.
+// Hit refers to a package in a Set.
 type Hit struct {
 	file int
 	rank int
 	doc  uint32
 }
 
-// NewSet joins files. Of two files with the same repository the first one
-// counts.
+// NewSet combines files. If two files have the same repository, the first is used.
 func NewSet(files []*File, v View) (*Set, error) {
 	s := &Set{files: make([]setFile, len(files))}
 	var found []part
@@ -93,14 +91,51 @@ func NewSet(files []*File, v View) (*Set, error) {
 	return s, guard(func() error { return s.markInstalled(v.Installed) })
 }
 
+// markInstalled marks the packages of the given names in each file. It walks both in order: a binary search for each
+// name in several files would take as long as starting a process.
 func (s *Set) markInstalled(names []string) error {
-	for _, name := range names {
-		hits, err := s.lookup(nil, "", name)
+	type installed struct{ folded, name string }
+	sorted := make([]installed, len(names))
+	for i, name := range names {
+		sorted[i] = installed{Fold(name), name}
+	}
+	slices.SortFunc(sorted, func(a, b installed) int { return strings.Compare(a.folded, b.folded) })
+	for i := range s.files {
+		f, at := &s.files[i], 0
+		for _, p := range sorted {
+			var err error
+			if at, err = f.lowerBoundAfter(at, p.folded); err == nil {
+				err = f.named(at, p.folded, p.name, func(doc uint32, _ *part) { f.installed.set(doc) })
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// named calls each for the docs of a name. at is the first position in the order of names that is not less than folded.
+func (f *setFile) named(at int, folded, name string, each func(doc uint32, p *part)) error {
+	for ; at < int(f.docs); at++ {
+		doc := f.nameDoc(at)
+		t, err := f.docText(doc)
 		if err != nil {
 			return err
 		}
-		for _, h := range hits {
-			s.files[h.file].installed.set(h.doc)
+		if string(t.name) != folded {
+			return nil
+		}
+		p := f.partOf(doc)
+		if p == nil {
+			continue
+		}
+		summary, _, err := f.record(doc, false)
+		if err != nil {
+			return err
+		}
+		if real, ok := stringAt(summary.Bytes, 1); ok && string(real) == name {
+			each(doc, p)
 		}
 	}
 	return nil
@@ -123,7 +158,7 @@ type bitset []uint64
 func (b bitset) set(doc uint32)      { b[doc/64] |= 1 << (doc % 64) }
 func (b bitset) has(doc uint32) bool { return b[doc/64]&(1<<(doc%64)) != 0 }
 
-// partOf returns the part a doc belongs to, nil if the set does not show it.
+// partOf returns the part of a doc, nil if the set does not show it.
 func (f *setFile) partOf(doc uint32) *part {
 	for _, p := range f.parts {
 		if doc < p.end {
@@ -136,7 +171,7 @@ func (f *setFile) partOf(doc uint32) *part {
 	return nil
 }
 
-// Repos are the names of the set's sources in their order.
+// Repos returns the names of the set's sources in order.
 func (s *Set) Repos() []string {
 	names := make([]string, len(s.parts))
 	for i, p := range s.parts {
@@ -145,7 +180,7 @@ func (s *Set) Repos() []string {
 	return names
 }
 
-// Packages is the number of packages that the set shows.
+// Packages returns the number of packages that the set shows.
 func (s *Set) Packages() int {
 	n := 0
 	for _, p := range s.parts {
@@ -154,7 +189,7 @@ func (s *Set) Packages() int {
 	return n
 }
 
-// RepoPackages is the number of those that are not the AUR's.
+// RepoPackages returns the number of packages without those of the AUR.
 func (s *Set) RepoPackages() int {
 	n := 0
 	for _, p := range s.parts {
@@ -165,8 +200,7 @@ func (s *Set) RepoPackages() int {
 	return n
 }
 
-// PackagesOf is the number of packages of one repository, and whether the set
-// has it.
+// PackagesOf returns the number of packages of one repository, and whether the set has the repository.
 func (s *Set) PackagesOf(repo string) (int, bool) {
 	for _, p := range s.parts {
 		if p.name == repo && p.kind == KindRepo {
@@ -176,9 +210,8 @@ func (s *Set) PackagesOf(repo string) (int, bool) {
 	return 0, false
 }
 
-// Read calls f with the summary and the details of a package. Their bytes are
-// those of the map: f copies what it keeps. Without details, the second record
-// is empty.
+// Read calls f with the summary and the details of a package. Their bytes are those of the map, so f must copy what it
+// keeps. Without details, the second record is empty.
 func (s *Set) Read(h Hit, withDetails bool, f func(summary, details Record)) error {
 	return guard(func() error {
 		summary, details, err := s.files[h.file].record(h.doc, withDetails)
@@ -189,7 +222,7 @@ func (s *Set) Read(h Hit, withDetails bool, f func(summary, details Record)) err
 	})
 }
 
-// ReadAll calls f for each hit as Read does, until f returns false.
+// ReadAll calls f like Read for each hit, until f returns false.
 func (s *Set) ReadAll(hits []Hit, withDetails bool, f func(h Hit, summary, details Record) bool) error {
 	return guard(func() error {
 		for _, h := range hits {
@@ -217,27 +250,27 @@ func (r Record) Version() string {
 	return string(version)
 }
 
-// Package returns a package, decoded.
+// Package returns a decoded package.
 func (s *Set) Package(h Hit) (p wire.Package, err error) {
 	err = guard(func() error {
 		summary, details, err := s.files[h.file].record(h.doc, true)
 		if err != nil {
 			return err
 		}
-		p, err = decodeRecord(summary, details)
+		p, err = Decode(summary, details)
 		return err
 	})
 	return p, err
 }
 
-// Kind says whether a package is a repository's or the AUR's.
+// Kind returns whether a package is from a repository or the AUR.
 func (s *Set) Kind(h Hit) Kind { return s.parts[h.rank].kind }
 
-// Repo is the name of a package's repository.
+// Repo returns the name of a package's repository.
 func (s *Set) Repo(h Hit) string { return s.parts[h.rank].name }
 
-// Lookup finds the packages of exactly this name, in the order of the
-// repositories; with repo, only that one's.
+// Lookup returns the packages with exactly this name, in the order of the repositories. If repo is not empty, it
+// returns only that repository's.
 func (s *Set) Lookup(repo, name string) (hits []Hit, err error) {
 	err = guard(func() error {
 		hits, err = s.lookup(nil, repo, name)
@@ -251,38 +284,27 @@ func (s *Set) lookup(hits []Hit, repo, name string) ([]Hit, error) {
 	start := len(hits)
 	for i := range s.files {
 		f := &s.files[i]
+		if repo != "" && !slices.ContainsFunc(f.parts, func(p *part) bool { return p.name == repo }) {
+			continue
+		}
 		at, err := f.lowerBound(folded)
+		if err == nil {
+			err = f.named(at, folded, name, func(doc uint32, p *part) {
+				if repo == "" || p.name == repo {
+					hits = append(hits, Hit{file: i, rank: p.rank, doc: doc})
+				}
+			})
+		}
 		if err != nil {
 			return nil, err
-		}
-		for ; at < int(f.docs); at++ {
-			doc := f.nameDoc(at)
-			t, err := f.docText(doc)
-			if err != nil {
-				return nil, err
-			}
-			if string(t.name) != folded {
-				break
-			}
-			p := f.partOf(doc)
-			if p == nil || repo != "" && p.name != repo {
-				continue
-			}
-			summary, _, err := f.record(doc, false)
-			if err != nil {
-				return nil, err
-			}
-			if real, ok := stringAt(summary.Bytes, 1); ok && string(real) == name {
-				hits = append(hits, Hit{file: i, rank: p.rank, doc: doc})
-			}
 		}
 	}
 	slices.SortFunc(hits[start:], func(a, b Hit) int { return cmp.Compare(a.rank, b.rank) })
 	return hits, nil
 }
 
-// InRepos says that a repository, and not the AUR alone, has a package of exactly
-// this name. It looks into no file that has none.
+// InRepos reports whether a repository, not only the AUR, has a package with exactly this name. It skips files without
+// repositories.
 func (s *Set) InRepos(name string) (found bool, err error) {
 	folded := Fold(name)
 	err = guard(func() error {
@@ -292,27 +314,11 @@ func (s *Set) InRepos(name string) (found bool, err error) {
 				continue
 			}
 			at, err := f.lowerBound(folded)
+			if err == nil {
+				err = f.named(at, folded, name, func(_ uint32, p *part) { found = found || p.kind == KindRepo })
+			}
 			if err != nil {
 				return err
-			}
-			for ; at < int(f.docs) && !found; at++ {
-				doc := f.nameDoc(at)
-				t, err := f.docText(doc)
-				if err != nil {
-					return err
-				}
-				if string(t.name) != folded {
-					break
-				}
-				if p := f.partOf(doc); p == nil || p.kind != KindRepo {
-					continue
-				}
-				summary, _, err := f.record(doc, false)
-				if err != nil {
-					return err
-				}
-				real, ok := stringAt(summary.Bytes, 1)
-				found = ok && string(real) == name
 			}
 		}
 		return nil
@@ -320,8 +326,7 @@ func (s *Set) InRepos(name string) (found bool, err error) {
 	return found, err
 }
 
-// Names returns up to limit different names that begin with prefix, ignoring
-// case, in alphabetical order.
+// Names returns up to limit different names that begin with prefix, ignoring case, in alphabetical order.
 func (s *Set) Names(prefix string, limit int) (names []string, err error) {
 	folded := []byte(Fold(prefix))
 	err = guard(func() error {
@@ -354,10 +359,10 @@ func (s *Set) Names(prefix string, limit int) (names []string, err error) {
 	return names[:min(len(names), limit)], err
 }
 
-// Relation is what Having looks at.
+// Relation is a kind of value that Having searches.
 type Relation byte
 
-// The relations by which packages are found.
+// The relations that Having supports.
 const (
 	Provides     Relation = termProvides
 	Groups       Relation = termGroup
@@ -370,10 +375,9 @@ const (
 	Keyword      Relation = termKeyword
 )
 
-// Having finds the packages that have exactly this value, ignoring case, in a
-// relation: those that provide a name, are in a group, depend on a name (the
-// reverse dependencies, whatever version they ask for). They come in the order
-// of the repositories.
+// Having returns the packages that have exactly this value, ignoring case, in a relation: those that provide a name,
+// are in a group, or depend on a name (reverse dependencies, in any version). They are in the order of the
+// repositories.
 func (s *Set) Having(rel Relation, value string) (hits []Hit, err error) {
 	folded := Fold(value)
 	err = guard(func() error {
@@ -401,5 +405,5 @@ func (s *Set) Having(rel Relation, value string) (hits []Hit, err error) {
 	return hits, err
 }
 
-// ErrQuery means that a query cannot be understood; the text says why.
+// ErrQuery means that a query is invalid.
 var ErrQuery = fmt.Errorf("query not understood")

@@ -8,13 +8,13 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// sorts are the orders that a query may ask for, the first the usual one.
+// sorts are the orders that a query may request, the default first.
 var sorts = []string{
 	wire.SortRelevance, wire.SortName, wire.SortRepo, wire.SortVotes, wire.SortPopularity, wire.SortModified,
 }
 
-// sortByAUR orders hits by what the AUR alone knows, most first. What has no such
-// number comes behind, in the order that it has.
+// sortByAUR sorts hits by a number that only the AUR has, highest first. Packages without one follow in their previous
+// order.
 func (s *Set) sortByAUR(hits []Hit, by string) ([]Hit, error) {
 	values := make(map[Hit]float64, len(hits))
 	for _, h := range hits {
@@ -46,9 +46,9 @@ func (s *Set) sortByAUR(hits []Hit, by string) ([]Hit, error) {
 	return hits, nil
 }
 
-// aurOf decodes what the AUR alone says in a summary.
+// aurOf decodes the AUR's own fields of a summary.
 func aurOf(summary Record) (a wire.AUR, err error) {
-	p, err := decodeRecord(summary, Record{})
+	p, err := Decode(summary, Record{})
 	if err == nil && p.AUR == nil {
 		err = fmt.Errorf("%w: a package of the AUR without its data", ErrDamaged)
 	}

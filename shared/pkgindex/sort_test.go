@@ -8,7 +8,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestSortByAUR: what has no votes comes behind, in the usual order.
+// TestSortByAUR: packages without votes come last, in the default order.
 func TestSortByAUR(t *testing.T) {
 	b := NewBuilder("test", 0)
 	core := b.Source("core", KindRepo)

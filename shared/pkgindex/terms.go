@@ -8,7 +8,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// termHash is the hash by which the TERM section is ordered.
+// termHash returns the hash by which the TERM section is sorted.
 func termHash(field byte, value string) uint32 {
 	var d xxhash.Digest
 	d.Reset()
@@ -27,10 +27,10 @@ func (t *termTable) add(b *Builder, docs uint32) {
 	ids := make(map[termKey]uint32)
 	first := uint32(0)
 	for _, s := range b.sources {
-		// The source counted docs in the order of Add; the file has another.
+		// The source numbered docs in the order of Add, which is not the order of the file.
 		final := make([]uint32, len(s.docs))
 		for i, d := range s.docs {
-			final[d.own] = first + uint32(i)
+			final[d.added] = first + uint32(i)
 		}
 		global := make([]uint32, len(s.keys))
 		for i, k := range s.keys {

@@ -2,9 +2,8 @@ package pkgindex
 
 import "slices"
 
-// WithAUR is the set with the AUR of another index in place of its own. installed,
-// which may be nil, says which names a search puts first within a tier. The files
-// stay the callers'.
+// WithAUR returns the set with the AUR of another index in place of its own. installed, which may be nil, reports which
+// names a search sorts first within a tier. The caller keeps ownership of the files.
 func (s *Set) WithAUR(f *File, installed func(name string) bool) (*Set, error) {
 	next := &Set{files: append(slices.Clone(s.files), setFile{File: f, installed: make(bitset, (f.docs+63)/64)})}
 	for _, p := range s.parts {

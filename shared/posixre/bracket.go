@@ -10,10 +10,10 @@ import (
 type element struct {
 	r     rune
 	class runeSet // of [:name:]; nil: r counts
-	equiv bool    // [=x=], which like a class cannot end a range
+	equiv bool    // [=x=], which like a class must not end a range
 }
 
-// bracket reads a bracket expression; at is where its "[" stands.
+// bracket parses a bracket expression whose "[" is at offset at.
 func (p *parser) bracket(at int) (*node, error) {
 	negated := p.peek() == '^'
 	if negated {
@@ -34,7 +34,7 @@ func (p *parser) bracket(at int) (*node, error) {
 		if from.equiv || p.peek() != '-' || strings.HasPrefix(p.expr[p.pos:], "-]") {
 			if first && !negated && p.peek() == ']' {
 				p.pos++
-				return literal(from.r), nil // as [+]
+				return literal(from.r), nil // such as [+]
 			}
 			s = s.addFolds(from.r)
 			continue
@@ -57,8 +57,8 @@ func (p *parser) bracket(at int) (*node, error) {
 	return set(s.normal()), nil
 }
 
-// element reads one character, class, equivalence class or collating symbol. A
-// "-" that is neither first nor last nor the end of a range is an error.
+// element parses one character, class, equivalence class or collating symbol. A "-" that is neither first nor last nor
+// the end of a range is an error.
 func (p *parser) element(at int, hyphen bool) (element, error) {
 	start := p.pos
 	if !p.more() {
@@ -91,7 +91,7 @@ func (p *parser) element(at int, hyphen bool) (element, error) {
 	return element{r: r, equiv: kind == '='}, nil
 }
 
-// name reads up to the kind's closing pair, such as ":]".
+// name parses up to the closing pair of its kind, such as ":]".
 func (p *parser) name(kind byte) (string, bool) {
 	rest := p.expr[p.pos:]
 	end := strings.Index(rest, string(kind)+"]")

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ours answers as glibc.match does.
-func ours(t *testing.T, expr string, texts ...string) string {
+// matchResults returns this package's result in the form of glibc.match.
+func matchResults(t *testing.T, expr string, texts ...string) string {
 	e, err := Compile(expr)
 	if err != nil {
 		return "error: " + err.Error()
@@ -35,8 +35,8 @@ func kindOf(answer string) string {
 
 func choose(r *rand.Rand, from []string) string { return from[r.IntN(len(from))] }
 
-// TestExpressionsAsGlibc has what one might doubt.
-func TestExpressionsAsGlibc(t *testing.T) {
+// TestCompile_EqualsGlibc compares the doubtful cases.
+func TestCompile_EqualsGlibc(t *testing.T) {
 	g := startGlibc(t)
 	texts := []string{
 		"", "a", "b", "c", "aa", "aaa", "ab", "A", "B-b", "a)", ")", "a}", "}", "]", "[", "-", "^", "\\", "d", "n", ".", "a b", "a\nb", "\n",
@@ -56,14 +56,13 @@ func TestExpressionsAsGlibc(t *testing.T) {
 		".", "^.$", "^..$", "^...$", "日.", "[日]", "ſ", "s", "[s]", "ß", "É", "[a-ſ", "a.b", "a[^x]b", `a\Wb`, `a\Sb`, `a\sb`,
 		"a{255}", "a{32767}", "a{32768}", "(a{10}){10}", "(a|b{2}){3}",
 	} {
-		want, got := g.match(expr, texts...), ours(t, expr, texts...)
+		want, got := g.match(expr, texts...), matchResults(t, expr, texts...)
 		require.Equal(t, kindOf(want), kindOf(got), "%q: glibc %s, ours %s", expr, want, got)
 	}
 }
 
-// TestRandomExpressionsAsGlibc builds expressions of all operators, right and
-// wrong ones.
-func TestRandomExpressionsAsGlibc(t *testing.T) {
+// TestCompile_EqualsGlibcRandom compares random expressions of all operators, valid and invalid ones.
+func TestCompile_EqualsGlibcRandom(t *testing.T) {
 	compareRandom(t, 5000, []string{
 		"a", "b", "a", "b", "A", "_", "-", "é", "É", " ", "c", ".", ".", "*", "+", "?", "|", "|", "(", ")", "(", ")", "^", "$",
 		`\<`, `\>`, `\b`, `\B`, `\w`, `\W`, `\s`, `\S`, "\\`", `\'`, "{", "}", "{1}", "{2}", "{,2}", "{1,}", "{0,1}", "{0}", "{2,1}", ",",
@@ -71,21 +70,20 @@ func TestRandomExpressionsAsGlibc(t *testing.T) {
 	}, []string{"a", "b", "a", "b", "B", "c", "_", "-", " ", "é", "É", "1", "\n", ".", "*", "\\", "]", ")"})
 }
 
-func TestRandomWordAnchorsAsGlibc(t *testing.T) {
+func TestWordAnchors_EqualGlibcRandom(t *testing.T) {
 	compareRandom(t, 2000, []string{
 		`\<`, `\>`, `\b`, `\B`, `(\<|a)`, `(\>|-)`, `(\B|é)*`, "(a*)", "(-?)", "a", "é", "-", "^", "$", "\\`", `\'`, ".", "|", "*", "[^é]",
 	}, []string{"a", "É", "é", "-", "_", "\n", "1"})
 }
 
-func TestRandomBracketsAsGlibc(t *testing.T) {
+func TestBracket_EqualsGlibcRandom(t *testing.T) {
 	compareRandom(t, 2000, []string{
 		"[", "[", "[^", "]", "]", "-", "-", "^", "a", "c", "Z", "y", "_", "0", "9", "@", "{", "!", "~", "[:digit:]", "[:lower:]", "[:punct:]", "[.c.]", "[=x=]", "\\",
 	}, []string{"a", "B", "c", "y", "Z", "_", "0", "5", "9", "@", "{", "!", "~", "-", "^", "]", "[", "\\", "é", "É"})
 }
 
-// compareRandom compares rounds expressions made of tokens on texts made of
-// letters. An expression that this package is known to take otherwise is left
-// out.
+// compareRandom compares expressions made of tokens on texts made of letters, for the given number of rounds. It skips
+// expressions that this package is known to treat differently.
 func compareRandom(t *testing.T, rounds int, tokens, letters []string) {
 	t.Helper()
 	g := startGlibc(t)
@@ -109,7 +107,7 @@ func compareRandom(t *testing.T, rounds int, tokens, letters []string) {
 	errors, matches := 0, 0
 	for i, want := range g.matchAll(questions) {
 		expr, texts := questions[i].expr, questions[i].texts
-		got := ours(t, expr, texts...)
+		got := matchResults(t, expr, texts...)
 		if strings.HasSuffix(want, "Invalid collation character") && strings.ContainsAny(expr, "éÉ") {
 			continue
 		}
@@ -124,10 +122,10 @@ func compareRandom(t *testing.T, rounds int, tokens, letters []string) {
 	require.Greater(t, matches, rounds/20)
 }
 
-// TestDifferencesFromGlibc pins what the package comment names.
-func TestDifferencesFromGlibc(t *testing.T) {
+// TestCompile_GlibcDifferences checks each difference that the package comment lists.
+func TestCompile_GlibcDifferences(t *testing.T) {
 	g := startGlibc(t)
-	for _, c := range []struct{ expr, text, glibc, ours string }{
+	for _, c := range []struct{ expr, text, glibc, matchResults string }{
 		{`(a)\1`, "aa", "1", "error"},
 		{"\xff", "\xff", "1", "error"},
 		{".", "\xff", "0", "1"},
@@ -147,13 +145,13 @@ func TestDifferencesFromGlibc(t *testing.T) {
 		{"(a{210}){210}", "a", "0", "error"},
 	} {
 		require.Equal(t, c.glibc, kindOf(g.match(c.expr, c.text)), "glibc: %q on %q", c.expr, c.text)
-		require.Equal(t, c.ours, kindOf(ours(t, c.expr, c.text)), "ours: %q on %q", c.expr, c.text)
+		require.Equal(t, c.matchResults, kindOf(matchResults(t, c.expr, c.text)), "ours: %q on %q", c.expr, c.text)
 	}
 }
 
-// TestClassesAsGlibc compares every character that both know: the versions of
-// Unicode differ, and a few characters changed their kind between them.
-func TestClassesAsGlibc(t *testing.T) {
+// TestClasses_EqualGlibc compares every character that both know. Their versions of Unicode differ, and a few characters
+// changed their class between them.
+func TestClasses_EqualGlibc(t *testing.T) {
 	g := startGlibc(t)
 	theirs := func(class string) runeSet {
 		var s runeSet
@@ -183,7 +181,7 @@ func TestClassesAsGlibc(t *testing.T) {
 		require.LessOrEqual(t, count(minus(want, got))+count(minus(got, want)), 50, name)
 
 		closed := slices.Clone(class())
-		for _, r := range cased() { // all others fold to themselves
+		for _, r := range cased() { // all other characters fold to themselves
 			if class().has(r) {
 				closed = closed.addFolds(r)
 			}

@@ -8,10 +8,9 @@ import (
 )
 
 const (
-	// maxText bounds the expression written in Go's syntax, in bytes.
+	// maxText limits the expression in Go's syntax, in bytes.
 	maxText = 8 << 20
-	// maxGoCount is package regexp's limit for a count, and for the product of
-	// counts within each other.
+	// maxGoCount is package regexp's limit for a count, and for the product of nested counts.
 	maxGoCount = 1000
 )
 
@@ -22,17 +21,17 @@ type writer struct {
 	full bool // maxText was reached
 }
 
-// target is the kind of text that an expression is written for. Only marked
-// text has word anchors; for others they are left out.
+// target is the kind of text that an expression is written for. Word anchors are written only for marked text, and left
+// out otherwise.
 type target uint8
 
 const (
 	anyText    target = iota
-	oneLine           // has no newline: ^ and $ are the ends, which is much faster
+	oneLine           // without a newline: ^ and $ match only at the ends, which is much faster
 	markedText        // see mark
 )
 
-// goSyntax returns false when the text would be longer than maxText.
+// goSyntax returns n in Go's syntax, and false if that would be longer than maxText.
 func goSyntax(n *node, to target) (string, bool) {
 	w := &writer{target: to}
 	w.WriteString("(?i)")
@@ -40,7 +39,7 @@ func goSyntax(n *node, to target) (string, bool) {
 	return w.String(), !w.full
 }
 
-// node writes n and returns the greatest product of nested counts in it.
+// node writes n and returns the largest product of nested counts in it.
 func (w *writer) node(n *node) int {
 	product := 1
 	if w.full {
@@ -89,15 +88,14 @@ func (w *writer) group(n *node) int {
 	return product
 }
 
-// repeat writes a count as several in a row where one is more than package
-// regexp takes: a{2500} is a{1000}a{1000}a{500}.
+// repeat writes a count that is larger than package regexp allows as several in a row: a{2500} is a{1000}a{1000}a{500}.
 func (w *writer) repeat(n *node) int {
 	inner := &writer{target: w.target}
 	product := inner.node(n.subs[0])
 	w.full = w.full || inner.full
 	body := "(?:" + inner.String() + ")"
 	step := max(1, maxGoCount/product)
-	most := 1
+	largest := 1
 	write := func(count int, counted string, single string) {
 		for ; count > 0 && !w.full; count -= step {
 			w.WriteString(body)
@@ -105,7 +103,7 @@ func (w *writer) repeat(n *node) int {
 				w.WriteString(single)
 			} else {
 				fmt.Fprintf(w, counted, now)
-				most = max(most, now)
+				largest = max(largest, now)
 			}
 			w.full = w.Len() > maxText
 		}
@@ -121,7 +119,7 @@ func (w *writer) repeat(n *node) int {
 		write(n.low-1, "{%d}", "")
 		w.WriteString(body + "+")
 	}
-	return product * most
+	return product * largest
 }
 
 func (w *writer) anchor(a anchor) {
@@ -140,8 +138,7 @@ func (w *writer) anchor(a anchor) {
 	}
 }
 
-// set writes a set that is already closed under case folding, which package
-// regexp would need long for.
+// set writes a set that is already closed under case folding: package regexp would take long to fold it.
 func (w *writer) set(s runeSet) {
 	if len(s) == 0 {
 		w.WriteString(`[^\x00-\x{10FFFF}]`)
@@ -166,7 +163,7 @@ func (w *writer) member(r rune) {
 	w.WriteRune(r)
 }
 
-// skipMarks lets the next character follow what is left of the marks.
+// skipMarks writes an expression that skips the marks before the next character.
 func (w *writer) skipMarks() {
 	if w.target == markedText {
 		w.WriteString(anyMarks)

@@ -4,13 +4,12 @@ import (
 	"unicode/utf8"
 )
 
-// Package regexp has no \< and \>, and its \b knows only ASCII. An expression
-// with one of them is therefore matched against marked text: before, between
-// and after the characters stands a mark that tells what lies on either side,
-// in as many copies as the expression can have anchors in a row. An anchor
-// takes one copy of a mark of the right kind, a character skips the rest.
+// Package regexp has no \< and \>, and its \b knows only ASCII. An expression with one of these is therefore matched
+// against marked text: before, between and after the characters stands a mark that tells what is on either side,
+// repeated as often as the expression can have anchors in a row. An anchor consumes one copy of a matching mark; a
+// character skips the remaining copies.
 
-// maxCopies bounds the marked text.
+// maxCopies limits the size of marked text.
 const maxCopies = 32
 
 // side is what lies on one side of a position.
@@ -20,12 +19,12 @@ const (
 	word side = iota
 	other
 	newline
-	edge // of the text
+	edge // the start or end of the text
 	sides
 )
 
-// firstMark begins the marks: U+FDD0 to U+FDDF, which are not characters, so
-// that text has none. Where it does, it is marked as having U+FFFD.
+// firstMark is the first mark. The marks are U+FDD0 to U+FDDF, noncharacters that text should not contain. Where it
+// does, they are replaced by U+FFFD before marking.
 const firstMark = 0xFDD0
 
 var allMarks = runeSet{firstMark, firstMark + rune(sides*sides) - 1}
@@ -34,7 +33,7 @@ const anyMarks = `[\x{FDD0}-\x{FDDF}]*`
 
 func markOf(before, after side) rune { return firstMark + rune(before*sides+after) }
 
-// marksOf returns the marks of the positions where all of a holds.
+// marksOf returns the marks of all positions where every anchor in a holds.
 func marksOf(a anchor) runeSet {
 	var s runeSet
 	for before := range sides {
@@ -73,7 +72,7 @@ func sideOf(r rune, words runeSet) side {
 	return other
 }
 
-// mark returns text with the marks, n copies of each.
+// mark returns text with n copies of each mark.
 func mark(text []byte, n int) []byte {
 	words := wordSet()
 	const markLen = 3
@@ -99,8 +98,7 @@ func mark(text []byte, n int) []byte {
 	return out
 }
 
-// unmark returns the offset in text of the position at which marked, made from
-// it, has the offset at.
+// unmark converts an offset in marked into the offset in text, from which marked was made.
 func unmark(text, marked []byte, at int) int {
 	from := 0
 	for i := 0; i < at; {
@@ -114,8 +112,7 @@ func unmark(text, marked []byte, at int) int {
 	return from
 }
 
-// gaps counts the anchors that a match of a node can need at one position: none
-// is impossible.
+// gaps counts how many anchors a match of a node can need at one position; none means that it cannot match so.
 type gaps struct {
 	empty int // by matching the empty string
 	first int // before its first character
@@ -125,7 +122,7 @@ type gaps struct {
 
 const none = -1 << 20
 
-func (g gaps) most() int { return max(g.empty, g.first, g.last, g.inner) }
+func (g gaps) largest() int { return max(g.empty, g.first, g.last, g.inner) }
 
 func (g gaps) then(h gaps) gaps {
 	return gaps{
@@ -160,8 +157,8 @@ func gapsOf(n *node) gaps {
 		}
 		return g
 	case opRepeat:
-		// What is optional need not be repeated without a character, so two
-		// rounds show all that more can; required rounds add up.
+		// An optional part need not be repeated without consuming a character, so two rounds have the same gaps as any
+		// larger number; required rounds add up.
 		one := gapsOf(n.subs[0])
 		g := one.then(one)
 		if n.low > 2 && one.empty > 0 {

@@ -17,12 +17,12 @@ const (
 // node is a parsed expression.
 type node struct {
 	op      op
-	lit     []rune  // opLit: characters in a row
+	lit     []rune  // opLit: a sequence of characters
 	set     runeSet // opSet: one character of these, closed under case folding
-	anchors anchor  // opAnchor: all of these hold
+	anchors anchor  // opAnchor: all of these must hold
 	subs    []*node // opConcat, opAlt; one for opRepeat
-	low     int     // opRepeat: the least number of rounds
-	high    int     // opRepeat: the greatest; -1: no limit
+	low     int     // opRepeat: the smallest number of rounds
+	high    int     // opRepeat: the largest number of rounds; -1: no limit
 	size    int     // characters and anchors, repetitions multiplied out
 }
 
@@ -46,12 +46,12 @@ const (
 var empty = &node{op: opEmpty}
 
 // has reports whether one of these anchors is in n.
-func (n *node) has(some anchor) bool {
-	return n.anchors&some != 0 ||
-		slices.ContainsFunc(n.subs, func(sub *node) bool { return sub.has(some) })
+func (n *node) has(wanted anchor) bool {
+	return n.anchors&wanted != 0 ||
+		slices.ContainsFunc(n.subs, func(sub *node) bool { return sub.has(wanted) })
 }
 
-// concat joins a branch's parts, neighbouring literals and anchors as one.
+// concat joins the parts of a branch, and merges neighbouring literals and anchors.
 func concat(parts []*node) *node {
 	var subs []*node
 	size := 0
@@ -65,7 +65,7 @@ func concat(parts []*node) *node {
 		case last >= 0 && p.op == opAnchor && subs[last].op == opAnchor:
 			subs[last].anchors |= p.anchors
 		case p.op == opLit || p.op == opAnchor:
-			c := *p // merged into later; p may be in use elsewhere
+			c := *p // a copy, because later parts are merged into it and p may be in use elsewhere
 			subs = append(subs, &c)
 		default:
 			subs = append(subs, p)
@@ -107,6 +107,5 @@ func repeat(sub *node, low, high int) *node {
 	return &node{op: opRepeat, subs: []*node{sub}, low: low, high: high, size: sub.size * max(1, low, high)}
 }
 
-// simple is true of *, + and ?, any two of which in a row are one: +? is *, and
-// ++ is +.
+// simple reports whether the repetition is *, + or ?, of which two in a row are equal to one: +? is *, and ++ is +.
 func simple(low, high int) bool { return low <= 1 && high == -1 || low == 0 && high == 1 }

@@ -16,9 +16,9 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// oracleSource asks glibc. A line is the expression and the texts, each an x and
-// its bytes in hexadecimal, with colons between; the answer is "error: why", or
-// a 0 or 1 for each text. A line "class NAME" is answered with the ranges of its members.
+// oracleSource is a C program that runs glibc's regcomp. An input line has the expression and the texts, separated by
+// colons, each an x and its bytes in hexadecimal. The output line is "error: why", or a 0 or 1 for each text. For a
+// line "class NAME" it is the ranges of the class's members.
 const oracleSource = `
 #include <locale.h>
 #include <poll.h>
@@ -82,7 +82,7 @@ int main(void) {
 }
 `
 
-// glibc is the real regcomp as a running program.
+// glibc is the running program.
 type glibc struct {
 	t   testing.TB
 	in  *bufio.Writer
@@ -147,7 +147,7 @@ func (g *glibc) ask(line string) string {
 	return strings.TrimSuffix(answer, "\n")
 }
 
-// question is an expression and texts to match it with.
+// question is an expression and the texts to match.
 type question struct {
 	expr  string
 	texts []string
@@ -167,8 +167,7 @@ func (g *glibc) match(expr string, texts ...string) string {
 	return g.ask(question{expr, texts}.line())
 }
 
-// matchAll is match for many questions, which glibc answers while others are
-// being asked.
+// matchAll is match for many questions. It sends the next questions while glibc answers the earlier ones.
 func (g *glibc) matchAll(all []question) (answers []string) {
 	g.t.Helper()
 	asked := make(chan error, 1)

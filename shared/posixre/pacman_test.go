@@ -20,11 +20,11 @@ import (
 
 var repos = []string{"core", "extra", "multilib"}
 
-// packageText is what pacman -Ss looks at, the name first.
+// packageText is the text that pacman -Ss searches, the name first.
 type packageText struct {
 	name   string
 	fields []string
-	folded string // all of it
+	folded string // all of the text
 }
 
 func readPackages(t *testing.T, dbpath string) []packageText {
@@ -73,8 +73,8 @@ func textOf(desc string) packageText {
 	return p
 }
 
-// search finds as libalpm does: a name matches as plain text too. It leaves out
-// what lacks the required literals, as an index does.
+// search finds the packages that libalpm finds: a name also matches as plain text. Like an index, it first drops
+// packages that lack the required literals.
 func search(t *testing.T, packages []packageText, expr string) []string {
 	e, err := Compile(expr)
 	require.NoError(t, err, expr)
@@ -89,7 +89,7 @@ func search(t *testing.T, packages []packageText, expr string) []string {
 	return found
 }
 
-func TestSearchAsPacman(t *testing.T) {
+func TestSearch_EqualsPacman(t *testing.T) {
 	need.Program(t, "pacman")
 	dbpath := corpus.DB(t)
 	conf := "[options]\nArchitecture = x86_64\nSigLevel = Never\n"

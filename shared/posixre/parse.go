@@ -7,17 +7,15 @@ import (
 )
 
 const (
-	// maxDepth is how deep groups may nest: package regexp's own limit is a
-	// tree of 1,000 levels, of which a group can need four.
+	// maxDepth is how deep groups may nest. Package regexp limits its tree to 1,000 levels, and a group can need four.
 	maxDepth = 200
-	// maxSize is how many characters an expression may stand for.
+	// maxSize is the number of characters that an expression may stand for.
 	maxSize = 40_000
 	// maxCount is glibc's RE_DUP_MAX.
 	maxCount = 32_767
 )
 
-// parser reads an expression in one pass. It takes the same decisions as
-// glibc's, including those that POSIX leaves open.
+// parser parses an expression in one pass. It decides as glibc does where POSIX leaves the meaning open.
 type parser struct {
 	expr string
 	pos  int
@@ -42,7 +40,7 @@ func (p *parser) fail(at int, format string, args ...any) error {
 	return &Error{p.expr, at, fmt.Sprintf(format, args...), nil}
 }
 
-// peek is the byte at the position, or 0 at the end.
+// peek returns the byte at the current position, or 0 at the end.
 func (p *parser) peek() byte {
 	if p.pos < len(p.expr) {
 		return p.expr[p.pos]
@@ -52,14 +50,14 @@ func (p *parser) peek() byte {
 
 func (p *parser) more() bool { return p.pos < len(p.expr) }
 
-// next takes one character.
+// next consumes one character.
 func (p *parser) next() rune {
 	r, n := utf8.DecodeRuneInString(p.expr[p.pos:])
 	p.pos += n
 	return r
 }
 
-// alternation reads up to the end or, within a group, its ")".
+// alternation parses up to the end or, within a group, up to its ")".
 func (p *parser) alternation(depth int) (*node, error) {
 	var branches []*node
 	for {
@@ -83,7 +81,7 @@ func (p *parser) branch(depth int) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		// An anchor cannot be repeated; a repetition after it finds nothing.
+		// An anchor cannot be repeated: a repetition after it is an error.
 		for n.op != opAnchor || p.expr[at] == '(' {
 			if !p.more() || !strings.ContainsRune("*+?{", rune(p.peek())) {
 				break
@@ -97,7 +95,7 @@ func (p *parser) branch(depth int) (*node, error) {
 	return concat(parts), nil
 }
 
-// sized refuses a node that stands for too much; at is where to point.
+// sized returns an error for a node that is too large; at is the offset for the error.
 func (p *parser) sized(n *node, at int) (*node, error) {
 	if n.size > maxSize {
 		return nil, &Error{p.expr, at, fmt.Sprintf("stands for more than %d characters", maxSize), ErrTooLarge}
@@ -171,7 +169,7 @@ func (p *parser) escape(at int) (*node, error) {
 	return literal(r), nil
 }
 
-// repetition reads *, +, ? or a count and applies it to n.
+// repetition parses *, +, ? or a count and applies it to n.
 func (p *parser) repetition(n *node) (*node, error) {
 	at := p.pos
 	low, high := 0, -1
@@ -189,8 +187,7 @@ func (p *parser) repetition(n *node) (*node, error) {
 	return p.sized(repeat(n, low, high), at)
 }
 
-// counts reads what follows a "{": n} or n,} or n,m} or ,m} or ,} and returns
-// the bounds.
+// counts parses what follows a "{": n} or n,} or n,m} or ,m} or ,}. It returns the bounds.
 func (p *parser) counts(at int) (low, high int, err error) {
 	low, comma, err := p.count(at)
 	if err != nil {
@@ -214,8 +211,8 @@ func (p *parser) counts(at int) (low, high int, err error) {
 	return low, high, nil
 }
 
-// count reads a number, -1 when there is none, and the "," or "}" after it.
-// glibc also takes a "," or "0" with a backslash.
+// count parses a number (-1 if there is none) and the "," or "}" after it. Like glibc, it accepts a "," or "0" after a
+// backslash.
 func (p *parser) count(at int) (n int, comma bool, err error) {
 	n = -1
 	for p.more() {

@@ -1,10 +1,9 @@
-// Package posixre matches POSIX extended regular expressions as pacman -Ss
-// does: as glibc's regcomp reads them with REG_EXTENDED, REG_ICASE and
-// REG_NEWLINE in the C.UTF-8 locale. An expression is parsed, written anew in
-// Go's syntax and compiled by package regexp, whose matching takes time linear
-// in the text, so no expression takes exponential time.
+// Package posixre matches POSIX extended regular expressions as pacman -Ss does: as glibc's regcomp reads them with
+// REG_EXTENDED, REG_ICASE and REG_NEWLINE in the C.UTF-8 locale. It parses an expression, rewrites it in Go's syntax
+// and compiles it with package regexp, which matches in time linear in the text, so no expression takes exponential
+// time.
 //
-// What glibc does and one might not expect, and this package does too:
+// Behaviour of glibc that may surprise, and that this package has too:
 //
 //   - A repetition after a repetition repeats it: "a+?" is (a+)?, never lazy.
 //     One with nothing before it, or after an anchor, is an error.
@@ -18,14 +17,14 @@
 //   - A backslash before any other lower-case ASCII letter (as in \d) makes a
 //     character that matches nothing, since text is compared in upper case.
 //
-// What differs:
+// Differences from glibc:
 //
 //   - Back-references are [ErrBackReference]: no engine has them in linear time.
 //   - An expression must be UTF-8. A byte of text that is not is matched as
 //     U+FFFD, so "." matches it.
-//   - Letters are equal but for case by Unicode's simple folding, as in plain
-//     words: "k" matches U+212A (the Kelvin sign) and "ß" its capital; glibc,
-//     which compares upper case, says no to both, and says yes to "i" and the
+//   - Case is ignored by Unicode's simple folding, as in plain words: "k"
+//     matches U+212A (the Kelvin sign) and "ß" its capital. glibc compares
+//     upper case: it matches neither of these, but matches "i" and the
 //     dotless "ı".
 //   - Ranges, [=x=] and [.x.] with characters outside ASCII compare code
 //     points, as other UTF-8 locales nearly do; in C.UTF-8 they are an error.
@@ -45,26 +44,24 @@ import (
 )
 
 var (
-	// ErrBackReference is in the chain of the error for \1 to \9.
+	// ErrBackReference is the error for \1 to \9.
 	ErrBackReference = errors.New("back-references are not supported")
-	// ErrTooLarge is in the chain of the error for an expression that is longer,
-	// deeper or larger than this package accepts.
+	// ErrTooLarge is the error for an expression that is longer, deeper or larger than this package accepts.
 	ErrTooLarge = errors.New("expression too large")
 )
 
-// maxLength is the length of an expression in bytes beyond which it is refused
-// unread.
+// maxLength is the largest length of an expression, in bytes.
 const maxLength = 64 << 10
 
-// Error says what is wrong with an expression and where.
+// Error describes an error in an expression and its position.
 type Error struct {
 	Expr   string
-	Offset int    // in bytes, of the character at fault; -1: the whole
+	Offset int    // in bytes, of the wrong character; -1: the whole expression
 	Why    string // such as "unmatched ["
 	kind   error  // a sentinel, or nil
 }
 
-// Error is one line. Characters are counted from 1.
+// Error returns one line. Characters are counted from 1.
 func (e *Error) Error() string {
 	text := fmt.Sprintf("regular expression %s: %s", quote(e.Expr, 60), e.Why)
 	if e.Offset >= 0 {
@@ -75,32 +72,31 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.kind }
 
-// quote shows the first characters of s, so that a message stays one readable
-// line.
-func quote(s string, most int) string {
+// quote returns at most the first characters of s, so that a message stays one readable line.
+func quote(s string, maxRunes int) string {
 	for i := range s {
-		if most--; most < 0 {
+		if maxRunes--; maxRunes < 0 {
 			return fmt.Sprintf("%q...", s[:i])
 		}
 	}
 	return fmt.Sprintf("%q", s)
 }
 
-// whole is the offset of an error that has no place.
+// whole is the offset of an error without a position.
 const whole = -1
 
-// Expr is a compiled expression. It may be used by several goroutines.
+// Expr is a compiled expression. It is safe for concurrent use.
 type Expr struct {
 	expr     string
 	required []string
 
-	// re, or line for text without a newline, must match. Both lack the word
-	// anchors; if there are any, marked must match the marked text too.
+	// re must match, or line for text without a newline. Both leave out the word anchors; if there are any, marked must
+	// match the marked text too.
 	re, line, marked *regexp.Regexp
 	copies           int // of each mark
 }
 
-// Compile reads a POSIX extended regular expression. The error is an *Error.
+// Compile parses a POSIX extended regular expression. Its error is an *Error.
 func Compile(expr string) (*Expr, error) {
 	root, err := parse(expr)
 	if err != nil {
@@ -117,7 +113,7 @@ func Compile(expr string) (*Expr, error) {
 		}
 	}
 	if root.has(wordAnchors) {
-		if e.copies = gapsOf(root).most(); e.copies > maxCopies {
+		if e.copies = gapsOf(root).largest(); e.copies > maxCopies {
 			return nil, &Error{expr, whole, "too many anchors in a row", ErrTooLarge}
 		}
 		if e.marked, err = compile(expr, root, markedText); err != nil {
@@ -140,7 +136,7 @@ func compile(expr string, root *node, to target) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-// String is the expression as it was given.
+// String returns the expression as it was written.
 func (e *Expr) String() string { return e.expr }
 
 // MatchString reports whether a part of s matches, ignoring case.
@@ -152,8 +148,7 @@ func (e *Expr) MatchString(s string) bool {
 	return re.MatchString(s) && (e.marked == nil || e.marked.Match(mark([]byte(s), e.copies)))
 }
 
-// FindIndex returns the start and the end of the first and longest match in
-// text, ignoring case, or nil.
+// FindIndex returns the start and end of the leftmost-longest match in text, ignoring case, or nil.
 func (e *Expr) FindIndex(text []byte) []int {
 	re := e.re
 	if bytes.IndexByte(text, '\n') < 0 {
@@ -173,13 +168,12 @@ func (e *Expr) FindIndex(text []byte) []int {
 	return at
 }
 
-// Required returns strings of at least three bytes that all occur in every
-// matching text once both are case-folded: each letter is written as the
-// smallest of those that differ from it only in case, ASCII letters in lower
-// case. It is for narrowing a search; it may be empty.
+// Required returns strings of at least three bytes that occur in every matching text, if both are case-folded: each
+// letter is replaced by the smallest of those that differ from it only in case, ASCII letters by their lower case. An
+// index narrows a search with them; the list may be empty.
 func (e *Expr) Required() []string { return e.required }
 
-// Quote is an expression that matches a text and nothing else.
+// Quote returns an expression that matches exactly text.
 func Quote(text string) string {
 	var b strings.Builder
 	for _, r := range text {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestErrorsSayWhatAndWhere(t *testing.T) {
+func TestCompile_Errors(t *testing.T) {
 	for expr, want := range map[string]string{
 		"a[b":                          `regular expression "a[b": unmatched [ at character 2`,
 		"+":                            `regular expression "+": nothing to repeat before + at character 1`,
@@ -42,7 +42,7 @@ func TestErrorsSayWhatAndWhere(t *testing.T) {
 	require.ErrorIs(t, err, ErrBackReference)
 }
 
-func TestLimits(t *testing.T) {
+func TestCompile_Limits(t *testing.T) {
 	for name, expr := range map[string]string{
 		"length":  strings.Repeat("a", maxLength+1),
 		"nesting": strings.Repeat("(", 60_000),
@@ -89,7 +89,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-func TestFindIndexIsFirstAndLongest(t *testing.T) {
+func TestFindIndex_LeftmostLongest(t *testing.T) {
 	for _, c := range []struct {
 		expr, text string
 		start, end int
@@ -111,9 +111,8 @@ func TestFindIndexIsFirstAndLongest(t *testing.T) {
 	}
 }
 
-// TestWordAnchorsInASCII compares marked text with package regexp, whose \b and
-// \B are the same for ASCII.
-func TestWordAnchorsInASCII(t *testing.T) {
+// TestWordAnchors_ASCII compares matching in marked text with package regexp, whose \b and \B mean the same for ASCII.
+func TestWordAnchors_ASCII(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	tokens := []string{"a", "b", "-", ".", "(a*)", `(a|\b)`, `(\B|b)`, `\b`, `\B`, `\b`, "(b+)", "(-?)", "[^a]", `(\b-?){2}`, `(\Ba?){3}`, "^", "$"}
 	texts := []string{"", "a", "ab", "-", "a-b", "--", "ab-ba a_b", "b\na"}
@@ -164,7 +163,7 @@ func TestRequired(t *testing.T) {
 	}
 }
 
-// foldText is text as an index keeps it.
+// foldText returns text in the form in which an index stores it.
 func foldText(text string) string {
 	var out strings.Builder
 	for i, r := range text {
@@ -177,8 +176,7 @@ func foldText(text string) string {
 	return out.String()
 }
 
-// holds checks what a search relies on: case does not matter, and a match has
-// all that is required.
+// holds checks what a search relies on: case does not matter, and a matching text contains all required strings.
 func holds(t *testing.T, e *Expr, text string) {
 	folded := foldText(text)
 	matched := e.MatchString(text)
@@ -194,7 +192,7 @@ func holds(t *testing.T, e *Expr, text string) {
 	}
 }
 
-func TestRequiredIsInEveryMatch(t *testing.T) {
+func TestRequired_InEveryMatch(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	parts := []string{"ab", "B", "c", "É", "\u212A", "(", ")", "|", "*", "+", "?", "{2}", "{1,}", "{0,2}", ".", "[b]", "[^a]", `\<`, "^", "ſ"}
 	letters := []string{"a", "b", "B", "c", "é", "É", "k", "\u212A", "S", "ſ", "ab", "abab", "cab"}
@@ -230,7 +228,7 @@ func FuzzCompile(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, expr, text string) {
 		if len(expr) > 200 || len(text) > 200 {
-			return // larger ones are slow, not other
+			return // larger expressions are slow and add no new cases
 		}
 		e, err := Compile(expr)
 		if err != nil {

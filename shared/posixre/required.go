@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// minRequired is the length in bytes below which a literal narrows nothing.
+// minRequired is the shortest useful literal, in bytes: shorter ones do not narrow a search.
 const minRequired = 3
 
 // required returns folded literals that every match of n contains.
@@ -18,13 +18,13 @@ func required(n *node) []string {
 	return slices.Compact(l.found)
 }
 
-// literals gathers what lies side by side in every match.
+// literals collects the characters that are next to each other in every match.
 type literals struct {
 	run   strings.Builder
 	found []string
 }
 
-// cut ends the run: what follows need not be next to it.
+// cut ends the current run: the next literal need not be adjacent to it.
 func (l *literals) cut() {
 	if l.run.Len() >= minRequired {
 		l.found = append(l.found, l.run.String())
@@ -56,7 +56,7 @@ func (l *literals) node(n *node) {
 
 func (l *literals) literal(runes []rune) {
 	for _, r := range runes {
-		// Folded text may have other bytes in the place of these two.
+		// Folded text may have other bytes in place of these two.
 		if r == 0 || r == utf8.RuneError {
 			l.cut()
 		} else {
@@ -65,11 +65,11 @@ func (l *literals) literal(runes []rune) {
 	}
 }
 
-// rounds takes a repetition with at least one round. The first follows what is
-// before it and the last precedes what is after: "libc++." has "libc" and "c.".
+// rounds handles a repetition with at least one round. The first round follows what is before it, and the last precedes
+// what is after it: "libc++." requires "libc" and "c.".
 func (l *literals) rounds(n *node) {
-	const most = 16
-	sub, count := n.subs[0], min(n.low, most)
+	const maxRounds = 16
+	sub, count := n.subs[0], min(n.low, maxRounds)
 	if sub.op != opLit {
 		l.node(sub)
 		l.cut()
@@ -87,7 +87,7 @@ func (l *literals) rounds(n *node) {
 	}
 }
 
-// common returns what is required by every branch.
+// common returns the literals that every branch requires.
 func common(branches []*node) []string {
 	shared := required(branches[0])
 	for _, b := range branches[1:] {

@@ -7,11 +7,11 @@ import (
 	"unicode"
 )
 
-// runeSet is a set of characters as pairs of first and last. But for one being
-// gathered it is normal: in order, without overlaps.
+// runeSet is a set of characters as pairs of first and last. It is normal (sorted, without overlaps), except while it
+// is being built.
 type runeSet []rune
 
-// normal sorts the pairs and joins those that touch. It may change s.
+// normal sorts the pairs and joins adjacent ones. It may modify s.
 func (s runeSet) normal() runeSet {
 	sort.Sort(byFirst(s))
 	out := s[:0]
@@ -50,13 +50,13 @@ func (s runeSet) negate() runeSet {
 	return out
 }
 
-// has reports whether the normal set s holds r.
+// has reports whether the normal set s contains r.
 func (s runeSet) has(r rune) bool {
 	i := sort.Search(len(s)/2, func(i int) bool { return s[2*i+1] >= r })
 	return 2*i < len(s) && s[2*i] <= r
 }
 
-// cased is every character that differs from another only in case, in order.
+// cased returns every character that differs from another only in case, in order.
 var cased = sync.OnceValue(func() []rune {
 	var out []rune
 	for r := rune(0); r <= unicode.MaxRune; r++ {
@@ -76,15 +76,15 @@ func (s runeSet) addFolds(r rune) runeSet {
 	return s
 }
 
-// addRange adds the characters whose upper case is between two: as text is
-// compared in upper case, a lower-case letter between them stands for nothing.
+// addRange adds the characters whose upper case is between the two. Text is compared in upper case, so that a
+// lower-case letter in the range matches nothing.
 func (s runeSet) addRange(lo, hi rune) runeSet {
 	letter := func(r rune) {
 		if unicode.ToUpper(r) == r {
 			s = s.addFolds(r)
 		}
 	}
-	// The table costs more than a look at the characters of a short range.
+	// For a short range, testing its characters is cheaper than the table.
 	if hi-lo < 256 {
 		for r := lo; r <= hi; r++ {
 			letter(r)
@@ -106,8 +106,7 @@ func (s runeSet) addRange(lo, hi rune) runeSet {
 	return s
 }
 
-// foldRune is the smallest of the characters that differ from r only in case,
-// an ASCII letter in lower case.
+// foldRune returns the smallest of the characters that differ from r only in case, for an ASCII letter its lower case.
 func foldRune(r rune) rune {
 	least := r
 	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
@@ -119,10 +118,9 @@ func foldRune(r rune) rune {
 	return least
 }
 
-// classes are the character classes of glibc's C.UTF-8 locale when case is
-// ignored; each is closed under case folding. They follow the rules by which
-// glibc makes its tables from Unicode's: letters of any kind and digits other
-// than ASCII's are alphabetic, spaces that forbid a break are punctuation.
+// classes are the character classes of glibc's C.UTF-8 locale when case is ignored; each is closed under case folding.
+// They follow the rules by which glibc makes its tables from Unicode's: letters of any kind and digits other than
+// ASCII's are alphabetic, and no-break spaces are punctuation.
 var classes = map[string]func() runeSet{
 	"alpha":  alpha,
 	"lower":  alpha,
@@ -160,7 +158,7 @@ var (
 	graph = sync.OnceValue(func() runeSet { return minus(printable(), space()) })
 )
 
-// noBreak are the spaces at which a line does not break.
+// noBreak are the no-break spaces.
 var noBreak = runeSet{0xA0, 0xA0, 0x2007, 0x2007, 0x202F, 0x202F}
 
 func join(sets ...runeSet) runeSet { return runeSet(slices.Concat(sets...)).normal() }

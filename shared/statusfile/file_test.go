@@ -16,20 +16,19 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// dir is a directory that passes the check of paths, which a t.TempDir does.
+// dir returns a directory that passes the checks of package paths.
 func dir(t testing.TB) string {
 	t.Helper()
 	return t.TempDir()
 }
 
-// TestMain takes the umask away from the tester: directories of tests are to be
-// trusted, which one that others may write is not.
+// TestMain sets the umask: a directory that other users can write is not trusted.
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022)
 	os.Exit(m.Run())
 }
 
-func TestWriteAndRead(t *testing.T) {
+func TestWrite_Read(t *testing.T) {
 	path := filepath.Join(dir(t), "omg.status")
 	require.NoError(t, Write(path, example()))
 	back, err := Read(path)
@@ -54,7 +53,7 @@ func TestWriteAndRead(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-func TestPromptsOfTheOldSystemReadItWithOd(t *testing.T) {
+func TestWrite_ReadableByOd(t *testing.T) {
 	path := filepath.Join(dir(t), "omg.status")
 	require.NoError(t, Write(path, example()))
 	out, err := exec.Command("od", "-An", "-j8", "-N16", "-tu4", path).Output()
@@ -62,7 +61,25 @@ func TestPromptsOfTheOldSystemReadItWithOd(t *testing.T) {
 	require.Equal(t, []string{"924", "201", "0", "48"}, strings.Fields(string(out)))
 }
 
-func TestWriteFillsInTheBoot(t *testing.T) {
+// TestWriteShared: other users can read the status of a daemon that serves them.
+func TestWriteShared(t *testing.T) {
+	path := filepath.Join(dir(t), "omg.status")
+	s := example()
+	s.Updates.Partial = true
+	require.NoError(t, WriteShared(path, s))
+	fi, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o644), fi.Mode())
+	back, err := Read(path)
+	require.NoError(t, err)
+	require.Equal(t, s, back)
+	require.Error(t, Write(path, Status{}), "a status without a time")
+	back, err = Read(path)
+	require.NoError(t, err)
+	require.Equal(t, s, back, "the last one stays")
+}
+
+func TestWrite_FillsInTheBoot(t *testing.T) {
 	path := filepath.Join(dir(t), "omg.status")
 	s := example()
 	s.Boot = BootID{}
@@ -75,21 +92,9 @@ func TestWriteFillsInTheBoot(t *testing.T) {
 	}
 }
 
-func TestWriteReplacesWhatADeadWriterLeft(t *testing.T) {
+func TestWrite_FailsAndLeavesNothing(t *testing.T) {
 	path := filepath.Join(dir(t), "omg.status")
-	victim := filepath.Join(dir(t), "victim")
-	require.NoError(t, os.WriteFile(victim, []byte("mine"), 0o600))
-	require.NoError(t, os.Symlink(victim, path+paths.UnfinishedSuffix))
-	require.NoError(t, Write(path, example()))
-	text, err := os.ReadFile(victim)
-	require.NoError(t, err)
-	require.Equal(t, "mine", string(text), "a symlink in its place is not followed")
-	require.Len(t, entries(t, path), 1)
-}
-
-func TestWriteFailsAndLeavesNothing(t *testing.T) {
-	path := filepath.Join(dir(t), "omg.status")
-	require.NoError(t, os.Mkdir(path, 0o700)) // rename fails
+	require.NoError(t, os.Mkdir(path, 0o700)) // makes the rename fail
 	require.NoError(t, os.WriteFile(filepath.Join(path, "x"), nil, 0o600))
 	require.Error(t, Write(path, example()))
 	require.Len(t, entries(t, path), 1)
@@ -103,7 +108,7 @@ func entries(t *testing.T, path string) []fs.DirEntry {
 	return all
 }
 
-func TestReadRefuses(t *testing.T) {
+func TestRead_Refuses(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		spoil func(t *testing.T, path string)
@@ -112,17 +117,17 @@ func TestReadRefuses(t *testing.T) {
 		{"a symlink", func(t *testing.T, path string) {
 			require.NoError(t, os.Rename(path, path+"2"))
 			require.NoError(t, os.Symlink(path+"2", path))
-		}, ErrUntrusted},
+		}, paths.ErrUntrusted},
 		{"another owner's", func(t *testing.T, path string) {
 			need.Root(t)
 			require.NoError(t, os.Chown(path, 1234, 1234))
-		}, ErrUntrusted},
+		}, paths.ErrUntrusted},
 		{"one that others can write", func(t *testing.T, path string) {
 			require.NoError(t, os.Chmod(path, 0o622))
-		}, ErrUntrusted},
+		}, paths.ErrUntrusted},
 		{"in a directory that others can write", func(t *testing.T, path string) {
 			require.NoError(t, os.Chmod(filepath.Dir(path), 0o777))
-		}, ErrUntrusted},
+		}, paths.ErrUntrusted},
 		{"a directory", func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Mkdir(path, 0o700))

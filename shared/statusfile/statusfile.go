@@ -1,6 +1,5 @@
-// Package statusfile owns the file that shell prompts and status bars read: the
-// numbers of the last refresh, written by omgd after each, at the place that
-// paths.Env.Status names.
+// Package statusfile reads and writes the file that shell prompts and status bars read: the numbers of the last
+// refresh. omgd writes it after each refresh, to the path that paths.Env.Status returns.
 //
 // # Format
 //
@@ -23,20 +22,21 @@
 //	48  16 bytes: the kernel's boot id; zeros where there is none
 //	64  u32  size of the file
 //	68  u8   how many versions follow
-//	69  3 bytes, zero
+//	69  u8   partial numbers: an unreadable source could change them; bits as in
+//	         byte 36
+//	70  2 bytes, zero
 //	72  the versions of the runtimes that are packages of the system, each:
 //	         u8 length of the name, the name, u8 length of the version, the version
 //	then nine u32 with the open vulnerabilities by severity (critical, high,
-//	         medium, low, not judged) and by verdict (fixable, fixed in testing,
-//	         affected), and last the advisories that are unconfirmed and not
+//	         medium, low, unknown) and by verdict (fixable, fixed in testing,
+//	         affected), and last the unconfirmed advisories, which are not
 //	         counted; no bits: 0xFFFFFFFF is unknown
-//	then u64 when the databases that repository updates are counted by were last
-//	         known to be their mirrors', seconds since 1970 (UTC); 0 is unknown
+//	then u64 when the databases that repository updates are counted from were last
+//	         known to equal their mirrors', seconds since 1970 (UTC); 0 is unknown
 //
-// An unknown number is 0xFFFFFFFF besides its bit, so that a reader that knows
-// nothing of bits shows nonsense rather than 0. What is added later comes at the
-// end, and a reader passes over it; the version grows only if a byte changes its
-// meaning.
+// An unknown number is 0xFFFFFFFF in addition to its bit, so that a reader that does not know the bit shows an absurd
+// number rather than 0. New fields are added at the end, and older readers skip them; the version grows only if a byte
+// changes its meaning.
 package statusfile
 
 import (
@@ -54,7 +54,8 @@ const (
 	version = 1
 
 	fixedSize   = 72
-	maxSize     = 4096 // a file that is larger is none of ours
+	partialAt   = 69
+	maxSize     = 4096 // a larger file is not a status file
 	maxVersions = 64
 	maxText     = 64 // bytes of a runtime's name or version
 
@@ -66,22 +67,22 @@ const (
 
 // The errors that Read and Fresh wrap.
 var (
-	// ErrFormat means that the file is not a status file of a version known here.
+	// ErrFormat means that the file is not a status file of a known version.
 	ErrFormat = errors.New("not a status file")
-	// ErrUntrusted means that someone else could have written the file.
-	ErrUntrusted = errors.New("not to be trusted")
 	// ErrStale means that the numbers are too old, or from before the last boot.
 	ErrStale = errors.New("stale")
 )
 
-// Number is a count, or the knowledge that it is not known. The zero Number is
-// unknown, so that a number that nobody set is not read as 0.
+// Number is a count that may be unknown. The zero Number is unknown, so that a number that was never set is not read as
+// 0.
 type Number struct {
 	N     uint32
 	Known bool
+	// Partial means that a source which could not be read could change the number.
+	Partial bool
 }
 
-// Count is a known number. What does not fit is unknown.
+// Count returns a known number. A number that does not fit is unknown.
 func Count(n int) Number {
 	if n < 0 || n >= unknownNumber {
 		return Number{}
@@ -89,15 +90,18 @@ func Count(n int) Number {
 	return Number{N: uint32(n), Known: true}
 }
 
-// String is the number, or "?".
+// String returns "?" for an unknown number, otherwise the number, followed by "?" if it is partial.
 func (n Number) String() string {
-	if !n.Known {
+	switch {
+	case !n.Known:
 		return "?"
+	case n.Partial:
+		return fmt.Sprintf("%d?", n.N)
 	}
 	return fmt.Sprint(n.N)
 }
 
-// BootID names one run of the kernel.
+// BootID identifies one boot of the kernel.
 type BootID [16]byte
 
 // Version is a runtime that is a package of the system, such as node 24.1.0.
@@ -106,7 +110,7 @@ type Version struct {
 	Version string // pacman's, without epoch and release
 }
 
-// Status is what the file says.
+// Status is the content of the file.
 type Status struct {
 	Installed       Number
 	Explicit        Number
@@ -116,31 +120,31 @@ type Status struct {
 	Vulnerabilities Number
 	Security        Security
 
-	// UpdatesAsOf is when the databases that Updates are counted by were last known to
-	// be their mirrors'; whole seconds, the zero time if it is not known.
+	// UpdatesAsOf is when the databases that Updates were counted from were last known to equal their mirrors', in
+	// whole seconds; zero if unknown.
 	UpdatesAsOf time.Time
 
 	At       time.Time     // of the last successful refresh; whole seconds
 	Interval time.Duration // between refreshes; whole seconds, at least 1
-	Boot     BootID        // Write fills it in
-	System   []Version     // nil and empty are the same: the system has none
+	Boot     BootID        // set by Write
+	System   []Version     // runtimes from packages; nil and empty both mean none
 }
 
-// Security is what the vulnerabilities are.
+// Security counts the open vulnerabilities, by severity and by verdict.
 type Security struct {
 	Critical, High, Medium, Low, Unjudged Number
 	Fixable, InTesting, Affected          Number
-	Unconfirmed                           Number // not counted among them
+	Unconfirmed                           Number // not included in the counts above
 }
 
-// numbers are in the order of the file.
+// numbers returns the counts in the order of the file.
 func (s *Security) numbers() [securitySize / 4]*Number {
 	return [securitySize / 4]*Number{
 		&s.Critical, &s.High, &s.Medium, &s.Low, &s.Unjudged, &s.Fixable, &s.InTesting, &s.Affected, &s.Unconfirmed,
 	}
 }
 
-// numbers are the counts in the order of their bits, and where each stands.
+// numbers returns the counts in the order of their bits, with the offset of each.
 func (s *Status) numbers() [6]struct {
 	n  *Number
 	at int
@@ -151,9 +155,9 @@ func (s *Status) numbers() [6]struct {
 	}{{&s.Installed, 8}, {&s.Explicit, 12}, {&s.Orphans, 16}, {&s.Updates, 20}, {&s.AURUpdates, 40}, {&s.Vulnerabilities, 44}}
 }
 
-// Fresh is nil if the numbers can be shown at a time, in a run of the kernel;
-// else it wraps ErrStale and says why. They are stale after three intervals
-// without a successful refresh, after a boot, and if they are from the future.
+// Fresh returns nil if the numbers may be shown at a time, during a boot; otherwise an error that wraps ErrStale and
+// gives the reason. Numbers are stale after three intervals without a successful refresh, after a reboot, and if they
+// are from the future.
 func (s *Status) Fresh(now time.Time, boot BootID) error {
 	age := now.Sub(s.At)
 	switch {
@@ -167,7 +171,7 @@ func (s *Status) Fresh(now time.Time, boot BootID) error {
 	return nil
 }
 
-// encode writes the file's bytes.
+// encode returns the content of the file.
 func (s *Status) encode() ([]byte, error) {
 	seconds := s.Interval / time.Second
 	switch {
@@ -190,6 +194,9 @@ func (s *Status) encode() ([]byte, error) {
 			n = unknownNumber
 		}
 		le.PutUint32(b[f.at:], n)
+		if f.n.Partial {
+			b[partialAt] |= 1 << bit
+		}
 	}
 	le.PutUint64(b[24:], uint64(s.At.Unix()))
 	le.PutUint32(b[32:], uint32(seconds))
@@ -224,7 +231,7 @@ func (s *Status) encode() ([]byte, error) {
 	return b, nil
 }
 
-// decode reads the file's bytes. They may be anything.
+// decode reads the content of a file. The bytes may be arbitrary.
 func decode(b []byte) (Status, error) {
 	le := binary.LittleEndian
 	bad := func(format string, args ...any) (Status, error) {
@@ -252,7 +259,7 @@ func decode(b []byte) (Status, error) {
 	unknown := le.Uint32(b[36:])
 	for bit, f := range s.numbers() {
 		if n := le.Uint32(b[f.at:]); unknown&(1<<bit) == 0 && n != unknownNumber {
-			*f.n = Number{N: n, Known: true}
+			*f.n = Number{N: n, Known: true, Partial: b[partialAt]&(1<<bit) != 0}
 		}
 	}
 	count := int(b[68])
@@ -274,7 +281,7 @@ func decode(b []byte) (Status, error) {
 	if len(b)-len(rest) > maxSize-securitySize-asOfSize {
 		return bad("too many versions")
 	}
-	if len(rest) >= securitySize { // an older omgd's file ends here
+	if len(rest) >= securitySize { // a file of an older omgd ends here
 		for i, number := range s.Security.numbers() {
 			if n := le.Uint32(rest[4*i:]); n != unknownNumber {
 				*number = Number{N: n, Known: true}
@@ -292,7 +299,7 @@ func decode(b []byte) (Status, error) {
 	return s, nil
 }
 
-// parseBootID reads the text form, a UUID with a newline.
+// parseBootID parses the text form, a UUID with a newline.
 func parseBootID(text []byte) (BootID, error) {
 	var id BootID
 	digits := strings.ReplaceAll(strings.TrimSpace(string(text)), "-", "")

@@ -22,7 +22,7 @@ func example() Status {
 	}
 }
 
-// The file of example, field by field as the package comment has it.
+// spelled is the file for example, field by field as the package comment lists them.
 const spelled = `
 53474d4f 01 000000
 9c030000 c9000000 00000000 30000000
@@ -52,7 +52,53 @@ func TestFormat(t *testing.T) {
 	require.Equal(t, "0", back.Orphans.String())
 }
 
-func TestALaterFormatWithMoreAtTheEndIsRead(t *testing.T) {
+// TestFormat_Partial: each partial number has its bit, which older readers skip.
+func TestFormat_Partial(t *testing.T) {
+	s := example()
+	for bit, number := range s.numbers() {
+		s := example()
+		n := s.numbers()[bit].n
+		if number.n.Known {
+			n.Partial = true
+		}
+		b, err := s.encode()
+		require.NoError(t, err)
+		back, err := decode(b)
+		require.NoError(t, err)
+		require.Equal(t, s, back)
+		if !number.n.Known {
+			continue
+		}
+		require.Equal(t, []byte{1 << bit, 0, 0}, b[partialAt:fixedSize])
+		b[partialAt] = 0
+		same := example()
+		want, err := same.encode()
+		require.NoError(t, err)
+		require.Equal(t, want, b, "nothing else changes")
+	}
+}
+
+// TestFormat_PartialUnknown: an unknown number is not partial, whatever its bit is, and bits without a meaning are
+// ignored.
+func TestFormat_PartialUnknown(t *testing.T) {
+	s := example()
+	s.AURUpdates = Number{Partial: true}
+	b, err := s.encode()
+	require.NoError(t, err)
+	b[partialAt] |= 0xd0 // 16 is the bit of AUR updates; 64 and 128 have no meaning yet
+	back, err := decode(b)
+	require.NoError(t, err)
+	require.Equal(t, example(), back)
+}
+
+func TestNumber_String(t *testing.T) {
+	for want, n := range map[string]Number{"?": {}, "0": {Known: true}, "2?": {N: 2, Known: true, Partial: true}, "0?": {Known: true, Partial: true}} {
+		require.Equal(t, want, n.String())
+	}
+	require.Equal(t, "?", Number{N: 2, Partial: true}.String(), "an unknown number")
+}
+
+func TestFormat_MoreAtTheEnd(t *testing.T) {
 	s := example()
 	b, err := s.encode()
 	require.NoError(t, err)
@@ -63,7 +109,7 @@ func TestALaterFormatWithMoreAtTheEndIsRead(t *testing.T) {
 	require.Equal(t, example(), back)
 }
 
-func TestEarlierFormats(t *testing.T) {
+func TestFormat_Earlier(t *testing.T) {
 	s := example()
 	b, err := s.encode()
 	require.NoError(t, err)
@@ -83,7 +129,7 @@ func TestEarlierFormats(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotKnownIsNeverZero(t *testing.T) {
+func TestFormat_UnknownIsNeverZero(t *testing.T) {
 	b, err := (&Status{At: time.Unix(1, 0), Interval: time.Second}).encode()
 	require.NoError(t, err)
 	require.Equal(t, bytes.Repeat([]byte{0xff}, 16), b[8:24], "prompts that read these with od see no 0")
@@ -100,7 +146,7 @@ func TestWhatIsNotKnownIsNeverZero(t *testing.T) {
 	}
 }
 
-func TestDecodeRefuses(t *testing.T) {
+func TestDecode_Refuses(t *testing.T) {
 	for name, spoil := range map[string]func([]byte) []byte{
 		"empty":                       func([]byte) []byte { return nil },
 		"the old system's":            func(b []byte) []byte { return b[:32] },
@@ -132,7 +178,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-func TestEncodeRefuses(t *testing.T) {
+func TestEncode_Refuses(t *testing.T) {
 	for name, spoil := range map[string]func(*Status){
 		"no time":           func(s *Status) { s.At = time.Time{} },
 		"no interval":       func(s *Status) { s.Interval = 0 },
@@ -159,7 +205,7 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
-func TestFresh(t *testing.T) {
+func TestStatus_Fresh(t *testing.T) {
 	s := example()
 	for _, c := range []struct {
 		name  string
@@ -208,9 +254,9 @@ func FuzzDecode(f *testing.F) {
 			require.ErrorIs(t, err, ErrFormat)
 			return
 		}
-		again, err := s.encode()
+		retryEINTR, err := s.encode()
 		require.NoError(t, err)
-		back, err := decode(again)
+		back, err := decode(retryEINTR)
 		require.NoError(t, err)
 		require.Equal(t, s, back)
 	})

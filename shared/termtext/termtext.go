@@ -1,6 +1,5 @@
-// Package termtext makes text from anywhere safe to print on a terminal: it can
-// neither move the cursor, nor colour, nor pretend to be another line, nor turn
-// the direction of what stands beside it.
+// Package termtext makes text from any source safe to print on a terminal: the text cannot move the cursor, change
+// colours, start a new line or reverse the direction of the text beside it.
 package termtext
 
 import (
@@ -8,9 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Unsafe says whether a rune may not be printed: the C0 controls and DEL, the
-// C1 controls, and the marks that steer bidirectional text (Unicode Standard
-// Annex 9: ALM, LRM, RLM, the embeddings and overrides, the isolates).
+// Unsafe reports whether a rune must not be printed: the C0 controls and DEL, the C1 controls, and the marks that
+// control bidirectional text (Unicode Standard Annex 9: ALM, LRM, RLM, the embeddings and overrides, the isolates).
 func Unsafe(r rune) bool {
 	switch {
 	case r < 0x20, 0x7f <= r && r < 0xa0:
@@ -23,9 +21,8 @@ func Unsafe(r rune) bool {
 	return false
 }
 
-// Clean replaces each unsafe rune, and each byte that is not UTF-8, by U+FFFD.
-// A newline is unsafe too: one text is one line. Text that is safe is returned
-// as it is.
+// Clean replaces each unsafe rune, and each byte that is not UTF-8, by U+FFFD. A newline is unsafe too: the result is
+// one line. Safe text is returned unchanged.
 func Clean(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= 0x7f {
@@ -36,7 +33,7 @@ func Clean(s string) string {
 }
 
 func clean(s string) string {
-	safe := 0 // text before this stays as it is
+	safe := 0 // text before this is copied unchanged
 	for safe < len(s) {
 		r, n := utf8.DecodeRuneInString(s[safe:])
 		if broken(r, n) {
@@ -61,12 +58,11 @@ func clean(s string) string {
 	return b.String()
 }
 
-// broken says whether a rune of n bytes is to be replaced.
+// broken reports whether a rune of n bytes must be replaced.
 func broken(r rune, n int) bool { return r == utf8.RuneError && n == 1 || Unsafe(r) }
 
-// AppendJSON appends JSON text with every unsafe rune that stands in it as
-// itself escaped. The encoder has escaped the C0 controls already; whitespace
-// between values stays.
+// AppendJSON appends JSON text and escapes each unsafe rune in it. The JSON encoder has already escaped the C0
+// controls; whitespace between values stays.
 func AppendJSON(dst, json []byte) []byte {
 	const hex = "0123456789abcdef"
 	for len(json) > 0 {

@@ -49,7 +49,7 @@ func FuzzClean(f *testing.F) {
 	})
 }
 
-func TestCleanTextIsNotCopied(t *testing.T) {
+func TestClean_SafeNotCopied(t *testing.T) {
 	for _, s := range []string{"plain text 1.0", "Grüße 日本 \uFFFD"} {
 		require.Zero(t, testing.AllocsPerRun(10, func() { Clean(s) }), s)
 	}

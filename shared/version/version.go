@@ -1,4 +1,4 @@
-// Package version says which build of omg a program is.
+// Package version reports the version of the running program.
 package version
 
 import "runtime/debug"
@@ -6,11 +6,11 @@ import "runtime/debug"
 // stamped is set by the Makefile: -X github.com/omg-arch/omg/shared/version.stamped=v1.2.3.
 var stamped string
 
-// String returns the version that the linker stamped, else the module version that `go install` recorded, else "devel"
-// with the commit where the toolchain recorded one. It is never empty.
+// String returns the version that the linker stamped, otherwise the module version that `go install` recorded,
+// otherwise "devel" with the commit if the toolchain recorded one. It is never empty.
 func String() string {
 	if stamped != "" {
-		return stamped // reading the build's record takes time, even to no use
+		return stamped // reading the build information takes time
 	}
 	info, _ := debug.ReadBuildInfo()
 	return pick(stamped, info)

@@ -34,6 +34,6 @@ func TestPick(t *testing.T) {
 	}
 }
 
-func TestStringIsNeverEmpty(t *testing.T) {
+func TestString_NeverEmpty(t *testing.T) {
 	require.NotEmpty(t, String())
 }

@@ -6,23 +6,22 @@ import (
 	"fmt"
 )
 
-// The limits that Check holds a frame to.
+// The limits that Check enforces.
 const (
-	MaxDepth    = 16      // arrays and maps within each other
-	MaxElements = 65_536  // values, map keys among them, in one frame
+	MaxDepth    = 16      // nested arrays and maps
+	MaxElements = 65_536  // values in one frame, including map keys
 	MaxFrame    = 1 << 20 // bytes of a frame's body
 )
 
-// ErrMalformed means that bytes are not one MessagePack value within the limits.
+// ErrMalformed means that the bytes are not one MessagePack value within the limits.
 var ErrMalformed = errors.New("not a well-formed frame")
 
-// Check looks at a frame once, without recursion and without allocating: it must
-// be exactly one MessagePack value whose lengths lie within it, nested at most
-// MaxDepth deep and made of at most MaxElements values. Decoders recurse and
-// believe lengths; what passed Check cannot hurt them. Extension types are
-// refused: the protocol has none.
+// Check checks a frame in one pass, without recursion or allocation: it must be exactly one MessagePack value whose
+// lengths lie within the frame, nested at most MaxDepth deep and made of at most MaxElements values. Decoders recurse
+// and trust lengths; a frame that passed Check cannot harm them. Extension types are refused: the protocol does not use
+// them.
 func Check(b []byte) error {
-	// left counts the values that each open array or map still awaits.
+	// left counts the values that each open array or map still needs.
 	var left [MaxDepth + 1]uint64
 	depth, elements, at := 0, 0, 0
 	left[0] = 1
@@ -51,7 +50,7 @@ func Check(b []byte) error {
 		if inside == 0 {
 			continue
 		}
-		// Every value has a byte: a length beyond what is left is a lie.
+		// Every value takes at least a byte, so a length beyond the remaining bytes is wrong.
 		if inside > uint64(len(b)-at) {
 			return fmt.Errorf("%w: a length of %d in %d bytes", ErrMalformed, inside, len(b)-at)
 		}
@@ -63,13 +62,12 @@ func Check(b []byte) error {
 	}
 }
 
-// head reads the first value of b: how many bytes it takes without the values
-// inside it, and how many those are.
+// head reads the first value of b. It returns its size in bytes without nested values, and the number of nested values.
 func head(b []byte) (size, inside uint64, err error) {
 	if len(b) == 0 {
 		return 0, 0, fmt.Errorf("%w: cut off", ErrMalformed)
 	}
-	// number reads the big-endian length behind the first byte.
+	// number reads the big-endian length after the first byte.
 	number := func(n int) uint64 {
 		if len(b) < 1+n {
 			err = fmt.Errorf("%w: cut off", ErrMalformed)

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ func nested(open string, n int) []byte {
 	return append(bytes.Repeat([]byte(open), n), 0xc0)
 }
 
-func TestCheckAccepts(t *testing.T) {
+func TestCheck_Accepts(t *testing.T) {
 	for _, v := range []any{
 		nil, true, 0, -1, 1 << 40, 1.5, float32(1.5), "", strings.Repeat("x", 70_000),
 		[]byte{1, 2},
@@ -34,14 +35,14 @@ func TestCheckAccepts(t *testing.T) {
 	} {
 		b := encode(t, v)
 		require.NoError(t, Check(b))
-		require.Error(t, Check(append(b, 0)), "a byte behind the end")
+		require.Error(t, Check(append(b, 0)), "a byte after the end")
 		require.Error(t, Check(b[:len(b)-1]), "cut off")
 	}
 	require.NoError(t, Check(nested("\x91", MaxDepth)))
 	require.NoError(t, Check(nested("\x81\xa1k", MaxDepth)))
 }
 
-func TestCheckRefuses(t *testing.T) {
+func TestCheck_Refuses(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"nothing":              {},
 		"arrays 17 deep":       nested("\x91", MaxDepth+1),
@@ -61,7 +62,7 @@ func TestCheckRefuses(t *testing.T) {
 	}
 }
 
-// slowCheck is the plain way: decode, with recursion, and count.
+// slowCheck is the simple implementation: it decodes recursively and counts.
 func slowCheck(b []byte) bool {
 	d := msgpack.NewDecoder(bytes.NewReader(b))
 	elements := 0
@@ -120,6 +121,12 @@ func FuzzCheck(f *testing.F) {
 		for _, v := range []any{&SearchRequest{}, &InfoRequest{}, &SearchResult{}, &InfoResult{}, &HelloRequest{}} {
 			_ = msgpack.Unmarshal(b, v)
 		}
+		each := func(*Package) error { return nil }
+		_ = DecodeSearch(b, &SearchResult{}, each)
+		_ = DecodeInfo(b, &InfoResult{}, each)
+		_ = DecodePackage(b, &Package{})
+		_ = (&SearchRequest{}).DecodeRequest(b)
+		_ = (&InfoRequest{}).DecodeRequest(b)
 	})
 }
 
@@ -145,16 +152,16 @@ func TestReadFrame(t *testing.T) {
 	require.ErrorIs(t, err, ErrTooLarge)
 }
 
-// TestAnnouncedLengthCostsNothing: a peer that announces a large frame and sends
-// little does not make us allocate it.
-func TestAnnouncedLengthCostsNothing(t *testing.T) {
+// TestReadFrame_AnnouncedLengthCostsNothing: a peer that announces a large frame and sends little does not cause a
+// large allocation.
+func TestReadFrame_AnnouncedLengthCostsNothing(t *testing.T) {
 	frame := binary.BigEndian.AppendUint32(nil, MaxFrame)
 	b, err := ReadFrame(bytes.NewReader(append(frame, 1, 2, 3)), nil)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.LessOrEqual(t, cap(b), 128<<10)
 }
 
-func TestRequestAndResponse(t *testing.T) {
+func TestAppend_RequestAndReply(t *testing.T) {
 	b, err := AppendRequest(nil, 1<<40, OpSearch, &SearchRequest{Words: []string{"a"}, Limit: 3})
 	require.NoError(t, err)
 	frame, err := ReadFrame(bytes.NewReader(b), nil)
@@ -175,15 +182,35 @@ func TestRequestAndResponse(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, Response{ID: 7, Result: encode(t, []int{1, 2}), More: more}, r)
 	}
-	frame = AppendError(nil, 7, Errorf(CodeNotReady, "not yet"))[HeaderSize:]
-	require.NoError(t, Check(frame))
-	r, err := DecodeResponse(frame)
-	require.NoError(t, err)
-	require.Equal(t, Response{ID: 7, Err: &Error{CodeNotReady, "not yet"}}, r)
+	for _, served := range []*Served{nil, {}, {DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}} {
+		sent := &Error{Code: CodeNotReady, Message: "not yet", Served: served}
+		frame = AppendError([]byte("before"), 7, sent)[len("before")+HeaderSize:]
+		require.NoError(t, Check(frame))
+		r, err := DecodeResponse(frame)
+		require.NoError(t, err)
+		require.Equal(t, Response{ID: 7, Err: sent}, r)
+	}
 }
 
-// TestKey: a request is the same whatever its number.
-func TestKey(t *testing.T) {
+// TestAppendError compares the result with the library's encoder.
+func TestAppendError(t *testing.T) {
+	for _, e := range []*Error{
+		{Code: CodeBusy, Message: "too many"},
+		{Code: CodeVersion, Message: strings.Repeat("x", 300), Served: &Served{DBPath: "/a", PacmanConfig: "/b"}},
+	} {
+		want := asJSON(t, encode(t, map[string]any{"id": 7, "error": e}))
+		require.JSONEq(t, string(want), string(asJSON(t, AppendError(nil, 7, e)[HeaderSize:])))
+	}
+}
+
+func TestCodeOf(t *testing.T) {
+	require.Equal(t, CodeBusy, CodeOf(fmt.Errorf("wrapped: %w", Errorf(CodeBusy, "busy"))))
+	require.Zero(t, CodeOf(io.EOF))
+	require.Zero(t, CodeOf(nil))
+}
+
+// TestHeader_AppendKey: equal requests with different ids have the same key.
+func TestHeader_AppendKey(t *testing.T) {
 	key := func(id uint64, words ...string) string {
 		b, err := AppendRequest(nil, id, OpSearch, &SearchRequest{Words: words})
 		require.NoError(t, err)
@@ -193,12 +220,12 @@ func TestKey(t *testing.T) {
 	}
 	require.Equal(t, key(1, "a"), key(1<<40, "a"))
 	require.NotEqual(t, key(1, "a"), key(1, "b"))
-	behind, err := DecodeHeader(encode(t, msgpack.RawMessage("\x82\xa2op\xa1x\xa2id\x05")))
+	idLast, err := DecodeHeader(encode(t, msgpack.RawMessage("\x82\xa2op\xa1x\xa2id\x05")))
 	require.NoError(t, err)
-	require.Equal(t, "\x82\xa2op\xa1x", string(behind.AppendKey(nil)))
+	require.Equal(t, "\x82\xa2op\xa1x", string(idLast.AppendKey(nil)))
 }
 
-func TestHeader(t *testing.T) {
+func TestDecodeHeader(t *testing.T) {
 	for _, id := range []any{1, 127, 128, 255, 65535, 65536, uint64(1) << 63, int64(5), int8(3), int16(300), int32(70000)} {
 		h, err := DecodeHeader(encode(t, map[string]any{"id": id, "op": "ping", "unknown": []int{1}}))
 		require.NoError(t, err, "%T", id)

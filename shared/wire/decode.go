@@ -7,11 +7,9 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// DecodeSearch reads one part of a SearchResult that passed Check: each package
-// goes to each, which may not keep it, and every other field to r. Answers of
-// hundreds of packages are read by programs that end right afterwards; reading
-// them one by one, without reflection, is half of the time that it takes to
-// collect them.
+// DecodeSearch decodes one chunk of a SearchResult that passed Check. It passes each package to each, which must not
+// keep it, and decodes all other fields into r. Decoding the packages one by one without reflection takes half the time
+// of collecting them, which matters to programs that start for one reply with hundreds of packages.
 func DecodeSearch(result []byte, r *SearchResult, each func(*Package) error) error {
 	rest, err := decodePackages(result, each)
 	if err != nil {
@@ -24,7 +22,7 @@ func DecodeSearch(result []byte, r *SearchResult, each func(*Package) error) err
 	return err
 }
 
-// DecodeInfo reads one part of an InfoResult as DecodeSearch does.
+// DecodeInfo decodes one chunk of an InfoResult like DecodeSearch.
 func DecodeInfo(result []byte, r *InfoResult, each func(*Package) error) error {
 	rest, err := decodePackages(result, each)
 	if err != nil {
@@ -37,8 +35,7 @@ func DecodeInfo(result []byte, r *InfoResult, each func(*Package) error) error {
 	return err
 }
 
-// decodePackages gives the value of the key "packages" to each, and returns a
-// map of the other pairs.
+// decodePackages passes the packages to each, and returns a map of the other pairs.
 func decodePackages(result []byte, each func(*Package) error) (rest []byte, err error) {
 	var stop error
 	pairs := 0
@@ -65,15 +62,15 @@ func decodePackages(result []byte, each func(*Package) error) (rest []byte, err 
 	return append(AppendMap(nil, pairs), rest...), err
 }
 
-// text is a copy of a frame as a string, of which all strings that are decoded
-// from the frame are parts: one allocation instead of one for each.
+// text is a frame as a string. All strings decoded from the frame are substrings of it: one allocation instead of one
+// for each string.
 type text struct {
 	all string
 	cap int // of the frame
 }
 
-// of returns the string at the place of b, a part of the frame: what lies
-// before it is what its capacity lacks.
+// of returns the substring for b, a part of the frame. The offset of b follows from how much smaller its capacity is
+// than the frame's.
 func (t text) of(b []byte) string {
 	at := t.cap - cap(b)
 	return t.all[at : at+len(b)]
@@ -99,7 +96,12 @@ func eachElement(b []byte, f func([]byte) error) error {
 	return nil
 }
 
-// decodePackage reads a package that passed Check. Unknown keys are passed over.
+// DecodePackage decodes a package that passed Check like msgpack.Unmarshal, in a fraction of its time.
+func DecodePackage(b []byte, p *Package) error {
+	return text{string(b), cap(b)}.decodePackage(b, p)
+}
+
+// decodePackage decodes a package that passed Check. Unknown keys are skipped.
 func (t text) decodePackage(b []byte, p *Package) error {
 	return eachPair(b, func(key, value []byte) bool {
 		switch string(key) {

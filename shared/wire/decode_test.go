@@ -9,7 +9,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// fullPackage has every field set, to values that differ.
+// fullPackage returns a package in which every field has a different value.
 func fullPackage(t testing.TB) Package {
 	t.Helper()
 	var p Package
@@ -36,12 +36,12 @@ func fullPackage(t testing.TB) Package {
 	return p
 }
 
-// TestDecodeEqualsReflection: the hand-written decoder reads what the library's
-// reads, for every field there is.
-func TestDecodeEqualsReflection(t *testing.T) {
+// TestDecode_EqualsReflection: the hand-written decoder returns the same as the library's, for every field.
+func TestDecode_EqualsReflection(t *testing.T) {
 	full := fullPackage(t)
 	packages := []Package{full, {Repo: "core", Name: "a", Version: "1-1"}, {BuildDate: -5}, {}}
-	result := SearchResult{Generation: 7, Total: 4, Packages: packages, Close: []string{"b"}, Sources: []Source{{Name: "core", State: SourceOK}}}
+	basis := Basis{Generation: 7, At: 1_700_000_000, Stale: true, Why: "locked", Partial: true, Sources: []Source{{Name: "core", Kind: KindRepository, State: SourceOK}}}
+	result := SearchResult{Basis: basis, Total: 4, Packages: packages, Close: []string{"b"}}
 	b := encode(t, &result)
 	require.NoError(t, Check(b))
 	var want, got SearchResult
@@ -52,7 +52,7 @@ func TestDecodeEqualsReflection(t *testing.T) {
 	}))
 	require.Equal(t, want, got)
 
-	info := InfoResult{Packages: packages, Missing: []Missing{{Name: "x"}}}
+	info := InfoResult{Basis: basis, Packages: packages, Missing: []Missing{{Name: "x"}}}
 	var gotInfo InfoResult
 	require.NoError(t, DecodeInfo(encode(t, &info), &gotInfo, func(p *Package) error {
 		gotInfo.Packages = append(gotInfo.Packages, *p)
@@ -61,25 +61,27 @@ func TestDecodeEqualsReflection(t *testing.T) {
 	require.Equal(t, info, gotInfo)
 }
 
-// TestDecodeHalves: what the AUR had comes behind, and its source beside the others.
-func TestDecodeHalves(t *testing.T) {
+// TestDecode_Halves: the packages of the AUR follow the others, and so does its source.
+func TestDecode_Halves(t *testing.T) {
 	var got SearchResult
 	var names []string
 	each := func(p *Package) error { names = append(names, p.Name); return nil }
-	require.NoError(t, DecodeSearch(encode(t, &SearchResult{Generation: 3, Packages: []Package{{Name: "a"}}, Sources: []Source{{Name: "core", State: SourceOK}}}), &got, each))
+	require.NoError(t, DecodeSearch(encode(t, &SearchResult{Basis: Basis{Generation: 3, Partial: true, Sources: []Source{{Name: "core", State: SourceOK}}}, Packages: []Package{{Name: "a"}}}), &got, each))
 	require.NoError(t, DecodeSearch(encode(t, map[string]any{
 		"total": 2, "packages": []Package{{Name: "b"}}, "sources": []Source{{Name: "aur", State: SourceStale}},
 	}), &got, each))
 	require.Equal(t, []string{"a", "b"}, names)
-	require.Equal(t, SearchResult{Generation: 3, Total: 2, Sources: []Source{{Name: "core", State: SourceOK}, {Name: "aur", State: SourceStale}}}, got)
+	require.Equal(t, SearchResult{
+		Basis: Basis{Generation: 3, Partial: true, Sources: []Source{{Name: "core", State: SourceOK}, {Name: "aur", State: SourceStale}}}, Total: 2,
+	}, got)
 
 	var info InfoResult
-	require.NoError(t, DecodeInfo(encode(t, &InfoResult{Packages: []Package{}, Sources: []Source{{Name: "core"}}}), &info, each))
+	require.NoError(t, DecodeInfo(encode(t, &InfoResult{Basis: Basis{Sources: []Source{{Name: "core"}}}, Packages: []Package{}}), &info, each))
 	require.NoError(t, DecodeInfo(encode(t, map[string]any{"sources": []Source{{Name: "aur"}}, "missing": []Missing{{Name: "x"}}}), &info, each))
 	require.Equal(t, []Source{{Name: "core"}, {Name: "aur"}}, info.Sources)
 }
 
-func TestDecodeStopsAndRefuses(t *testing.T) {
+func TestDecode_StopsAndRefuses(t *testing.T) {
 	enough := errors.New("enough")
 	b := encode(t, &SearchResult{Packages: make([]Package, 3)})
 	n := 0

@@ -7,18 +7,17 @@ import (
 	"io"
 )
 
-// HeaderSize is the length of a frame's length.
+// HeaderSize is the size of the length before a frame, in bytes.
 const HeaderSize = 4
 
-// Errors of frames that end a connection.
+// Frame errors that end a connection.
 var (
 	ErrTooLarge = fmt.Errorf("a frame of more than %d bytes", MaxFrame)
 	ErrEmpty    = errors.New("a frame of length 0")
 )
 
-// ReadFrame reads one frame's body into buf, which grows as bytes arrive and not
-// by what the peer announces, and returns it. At the end of the stream between
-// frames it returns io.EOF, within one io.ErrUnexpectedEOF.
+// ReadFrame reads the body of one frame into buf and returns it. The buffer grows as bytes arrive, not by the announced
+// length. At the end of the stream ReadFrame returns io.EOF, or io.ErrUnexpectedEOF within a frame.
 func ReadFrame(r io.Reader, buf []byte) ([]byte, error) {
 	var head [HeaderSize]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -61,8 +60,7 @@ func FrameLength(head [HeaderSize]byte) (int, error) {
 	return int(n), nil
 }
 
-// BeginFrame appends room for a frame's length. EndFrame, with the length of dst
-// before it, fills it in.
+// BeginFrame appends space for a frame's length. EndFrame, called with the length that dst had before, fills it in.
 func BeginFrame(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
 
 // EndFrame fills in the length of the frame that begins at start.

@@ -12,8 +12,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// FuzzReadFrame reads a stream in one piece and byte by byte: the same frames
-// come out, and together they are what went in.
+// FuzzReadFrame reads a stream as a whole and byte by byte: both give the same frames, which together equal the input.
 func FuzzReadFrame(f *testing.F) {
 	f.Add(append(AppendError(nil, 1, Errorf(CodeBusy, "busy")), AppendResult(nil, 2, []byte{0x80}, true)...))
 	f.Add([]byte{0, 0, 0, 0})
@@ -56,7 +55,7 @@ func FuzzReadFrame(f *testing.F) {
 	})
 }
 
-// slowHeader is DecodeHeader by a decoder that knows nothing of headers.
+// slowHeader is DecodeHeader on top of a general decoder.
 func slowHeader(b []byte) (id uint64, op string, ok bool) {
 	d := msgpack.NewDecoder(bytes.NewReader(b))
 	n, err := d.DecodeMapLen()
@@ -107,7 +106,7 @@ func slowHeader(b []byte) (id uint64, op string, ok bool) {
 	return id, op, id != 0 && op != ""
 }
 
-// FuzzDecodeHeader compares the header with what a slow decoder reads.
+// FuzzDecodeHeader compares DecodeHeader with slowHeader.
 func FuzzDecodeHeader(f *testing.F) {
 	for _, b := range [][]byte{request(7, OpPing, nil), request(1<<63, OpSearch, &SearchRequest{Words: []string{"a"}})} {
 		f.Add(b[HeaderSize:])
@@ -128,7 +127,7 @@ func FuzzDecodeHeader(f *testing.F) {
 	})
 }
 
-// FuzzResponse: a response that can be read can be written and read again.
+// FuzzResponse: a decoded response survives encoding and decoding.
 func FuzzResponse(f *testing.F) {
 	f.Add(AppendResult(nil, 7, []byte{0x93, 1, 2, 3}, true)[HeaderSize:])
 	f.Add(AppendError(nil, 7, Errorf(CodeNotFound, "none"))[HeaderSize:])

@@ -1,25 +1,33 @@
 package wire
 
-// MetricsResult is the answer to OpMetrics, which has no fields of its own.
+// MetricsResult is the reply to OpMetrics, whose request has no fields.
 type MetricsResult struct {
-	// Text is Prometheus' text format.
+	// Text is in Prometheus's text format.
 	Text string `msgpack:"text" json:"text"`
 }
 
-// HealthResult is the answer to OpHealth, which has no fields of its own.
+// The states of a component. It is starting until omgd has read it for the first time.
+const (
+	HealthOK       = "ok"
+	HealthDegraded = "degraded"
+	HealthStarting = "starting"
+	HealthFailed   = "failed"
+)
+
+// HealthResult is the reply to OpHealth, whose request has no fields.
 type HealthResult struct {
-	// State is the worst of the components': ok, degraded or failed.
+	// State is the worst state of the components.
 	State      string      `msgpack:"state" json:"state"`
 	Components []Component `msgpack:"components" json:"components"`
 }
 
-// Component is a part of the daemon and how it is.
+// Component is a part of the daemon and its state.
 type Component struct {
 	Name  string `msgpack:"name" json:"name"`
 	State string `msgpack:"state" json:"state"`
 	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
-	// Version is the version of what is not ours: libalpm's.
+	// Version is the version of external code: libalpm.
 	Version string `msgpack:"version,omitempty" json:"version,omitempty"`
-	// Since is from when on it is seen so, in Unix seconds.
+	// Since is when this state began, in Unix seconds.
 	Since int64 `msgpack:"since" json:"since"`
 }

@@ -9,24 +9,23 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Header is what every request has, in whatever order its keys come.
+// Header holds the fields that every request has, in any order of the keys.
 type Header struct {
 	ID uint64
 	Op []byte // a part of the frame
 
-	before, behind []byte // the id in the frame
+	before, behind []byte // the parts of the frame before and after the id
 }
 
-// AppendKey appends all of the request but its id: the same bytes for the same
-// request however it is numbered.
+// AppendKey appends the request without its id, so that equal requests give equal bytes.
 func (h *Header) AppendKey(dst []byte) []byte { return append(append(dst, h.before...), h.behind...) }
 
-// ErrNoID means that a request's id cannot be read, so that it cannot be
-// answered. 0 is no id: answers have it that mean the connection.
+// ErrNoID means that the id of a request cannot be read, so that the server cannot reply to it. 0 is not a valid id: it
+// marks errors about the connection.
 var ErrNoID = errors.New("a request without a readable id")
 
-// DecodeHeader reads the header of a request that passed Check. Each request comes
-// by here: it is a loop of its own, in half the time of eachPair.
+// DecodeHeader decodes the header of a request that passed Check. It runs for each request: its own loop takes half the
+// time of eachPair.
 func DecodeHeader(frame []byte) (h Header, err error) {
 	n, rest, err := mapHeader(frame)
 	if err != nil {
@@ -37,7 +36,7 @@ func DecodeHeader(frame []byte) (h Header, err error) {
 		pair := rest
 		key, value, ok := CutString(rest)
 		if !ok {
-			err = fmt.Errorf("%w: a key that is no text", ErrMalformed)
+			err = fmt.Errorf("%w: a key that is not a string", ErrMalformed)
 			break
 		}
 		rest = value[valueSize(value):]
@@ -68,17 +67,17 @@ func DecodeHeader(frame []byte) (h Header, err error) {
 	return h, nil
 }
 
-// Response is one frame of an answer as a client reads it.
+// Response is one frame of a reply, decoded by a client.
 type Response struct {
 	ID uint64
-	// Result is the result in MessagePack; nil when there is an Err.
+	// Result is the encoded result; nil if Err is set.
 	Result []byte
 	Err    *Error
-	// More says that another part follows.
+	// More means that another chunk follows.
 	More bool
 }
 
-// DecodeResponse reads a response that passed Check. Result is a part of frame.
+// DecodeResponse decodes a response that passed Check. Result is a part of frame.
 func DecodeResponse(frame []byte) (r Response, err error) {
 	hasID := false
 	err = eachPair(frame, func(key, value []byte) bool {
@@ -107,8 +106,8 @@ func DecodeResponse(frame []byte) (r Response, err error) {
 	return r, nil
 }
 
-// eachPair calls f with each key and encoded value of a map that passed Check,
-// until f returns false, which is an error.
+// eachPair calls f with each key and encoded value of a map that passed Check. It stops with an error if f returns
+// false.
 func eachPair(b []byte, f func(key, value []byte) bool) error {
 	n, rest, err := mapHeader(b)
 	if err != nil {
@@ -117,7 +116,7 @@ func eachPair(b []byte, f func(key, value []byte) bool) error {
 	for range n {
 		key, after, ok := CutString(rest)
 		if !ok {
-			return fmt.Errorf("%w: a key that is no text", ErrMalformed)
+			return fmt.Errorf("%w: a key that is not a string", ErrMalformed)
 		}
 		size := valueSize(after)
 		if !f(key, after[:size]) {
@@ -138,7 +137,7 @@ func mapHeader(b []byte) (pairs uint64, rest []byte, err error) {
 	return 0, nil, fmt.Errorf("%w: not a map", ErrMalformed)
 }
 
-// valueSize is the length of the first value of b, which passed Check.
+// valueSize returns the size of the first value of b, which passed Check, in bytes.
 func valueSize(b []byte) int {
 	at := 0
 	for left := uint64(1); left > 0; left-- {
@@ -152,7 +151,7 @@ func valueSize(b []byte) int {
 	return at
 }
 
-// CutString splits a string off encoded text; the bytes are those of b.
+// CutString decodes the string at the start of b. It is a part of b.
 func CutString(b []byte) (s, rest []byte, ok bool) {
 	if len(b) == 0 || b[0]&0xe0 != 0xa0 && (b[0] < 0xd9 || b[0] > 0xdb) {
 		return nil, nil, false
@@ -168,7 +167,7 @@ func CutString(b []byte) (s, rest []byte, ok bool) {
 	return b[start:size], b[size:], true
 }
 
-// decodeUint reads a value that is an integer of 0 or more.
+// decodeUint decodes a non-negative integer.
 func decodeUint(b []byte) (uint64, bool) {
 	switch c := b[0]; {
 	case c <= 0x7f:
@@ -185,8 +184,7 @@ func decodeUint(b []byte) (uint64, bool) {
 	return 0, false
 }
 
-// AppendRequest appends the frame of a request; req is the operation's own
-// fields, a struct, or nil.
+// AppendRequest appends the frame of a request; req is a struct with the fields of the operation, or nil.
 func AppendRequest(dst []byte, id uint64, op string, req any) ([]byte, error) {
 	start := len(dst)
 	var buf bytes.Buffer
@@ -217,8 +215,8 @@ func AppendResult(dst []byte, id uint64, result []byte, more bool) []byte {
 	return append(AppendResultHead(dst, id, len(result), more), result...)
 }
 
-// AppendResultHead appends what comes before the result in the frame of a
-// response: the encoded result, of size bytes, must follow.
+// AppendResultHead appends the part of a frame before the encoded result. The caller must append the result, of size
+// bytes.
 func AppendResultHead(dst []byte, id uint64, size int, more bool) []byte {
 	start := len(dst)
 	dst = BeginFrame(dst)
@@ -241,13 +239,22 @@ func AppendError(dst []byte, id uint64, e *Error) []byte {
 	start := len(dst)
 	dst = AppendMap(BeginFrame(dst), 2)
 	dst = AppendUint(AppendString(dst, "id"), id)
-	dst = AppendMap(AppendString(dst, "error"), 2)
+	pairs := 2
+	if e.Served != nil {
+		pairs++
+	}
+	dst = AppendMap(AppendString(dst, "error"), pairs)
 	dst = AppendUint(AppendString(dst, "code"), uint64(e.Code))
 	dst = AppendString(AppendString(dst, "message"), e.Message)
+	if e.Served != nil {
+		dst = AppendMap(AppendString(dst, "served"), 2)
+		dst = AppendString(AppendString(dst, "dbpath"), e.Served.DBPath)
+		dst = AppendString(AppendString(dst, "pacman_config"), e.Served.PacmanConfig)
+	}
 	return EndFrame(dst, start)
 }
 
-// AppendMap appends the header of a map of so many pairs.
+// AppendMap appends the header of a map with the given number of pairs.
 func AppendMap(dst []byte, pairs int) []byte {
 	switch {
 	case pairs < 16:
@@ -259,7 +266,7 @@ func AppendMap(dst []byte, pairs int) []byte {
 	}
 }
 
-// AppendString appends text.
+// AppendString appends a string.
 func AppendString(dst []byte, s string) []byte {
 	switch n := len(s); {
 	case n < 32:
@@ -274,7 +281,7 @@ func AppendString(dst []byte, s string) []byte {
 	return append(dst, s...)
 }
 
-// AppendUint appends a number in its shortest form.
+// AppendUint appends an integer in its shortest form.
 func AppendUint(dst []byte, v uint64) []byte {
 	switch {
 	case v < 1<<7:

@@ -1,6 +1,6 @@
 package wire
 
-// The operations. Each has a request and a result type of its name below.
+// The operations. Each has a request and a result type of the same name below.
 const (
 	OpHello  = "hello"
 	OpPing   = "ping"
@@ -18,10 +18,11 @@ const (
 	OpRuntimes   = "runtimes"
 	OpMetrics    = "metrics"
 	OpHealth     = "health"
+	OpHistory    = "history"
 )
 
-// Administrative says whether an operation is for root and administrators only
-// where a daemon serves several users: what it does or shows is everybody's.
+// Administrative reports whether an operation is only for root and administrators if a daemon serves several users,
+// because it affects or shows all of them.
 func Administrative(op string) bool {
 	switch op {
 	case OpRefresh, OpCacheClear, OpLogLevel, OpMetrics:
@@ -30,43 +31,44 @@ func Administrative(op string) bool {
 	return false
 }
 
-// HelloRequest introduces a client. Protocol is the number the client speaks.
+// HelloRequest introduces a client. Protocol is the client's protocol version.
 type HelloRequest struct {
 	Protocol uint32 `msgpack:"protocol"`
-	// Client names the program and its version, for the server's log.
+	// Client is the program's name and version, for the server's log.
 	Client string `msgpack:"client,omitempty"`
 }
 
-// HelloResult is the server's half of the introduction.
+// HelloResult is the reply to a HelloRequest.
 type HelloResult struct {
 	Protocol uint32 `msgpack:"protocol" json:"protocol"`
 	// Server is the daemon's version.
 	Server string `msgpack:"server" json:"server"`
-	// DBPath and PacmanConfig are the absolute paths that the daemon was told to
-	// answer from; empty for pacman's own.
+	Served `msgpack:",inline"`
+}
+
+// Served holds the absolute paths that the daemon was told to use instead of pacman's; empty for pacman's.
+type Served struct {
 	DBPath       string `msgpack:"dbpath,omitempty" json:"dbpath,omitempty"`
 	PacmanConfig string `msgpack:"pacman_config,omitempty" json:"pacman_config,omitempty"`
 }
 
 // SearchRequest asks for the packages that match every word.
 type SearchRequest struct {
-	// Words are taken as typed: plain words, or expressions with Regex, each
-	// possibly narrowed by a field ("desc:browser").
+	// Words are plain words or, with Regex, expressions. A prefix narrows a word to a field ("desc:browser").
 	Words []string `msgpack:"words" json:"words"`
-	// Regex reads each word as a POSIX extended regular expression.
+	// Regex makes each word a POSIX extended regular expression.
 	Regex bool `msgpack:"regex,omitempty" json:"regex,omitempty"`
-	// NameOnly narrows words without a field to the name.
+	// NameOnly restricts words without a field to the name.
 	NameOnly bool `msgpack:"name_only,omitempty" json:"name_only,omitempty"`
-	// Repos keeps only packages of these repositories; empty keeps all.
+	// Repos restricts the result to packages of these repositories; empty for all.
 	Repos []string `msgpack:"repos,omitempty" json:"repos,omitempty"`
-	// NoAUR leaves the AUR out.
+	// NoAUR leaves out the AUR.
 	NoAUR bool `msgpack:"no_aur,omitempty" json:"no_aur,omitempty"`
-	// Sort is one of the Sort constants; empty is SortRelevance.
+	// Sort is one of the Sort constants; empty for SortRelevance.
 	Sort string `msgpack:"sort,omitempty" json:"sort,omitempty"`
-	// Limit is the most packages to send; 0 sends all.
+	// Limit is the maximum number of packages; 0 for all.
 	Limit uint32 `msgpack:"limit,omitempty" json:"limit,omitempty"`
-	// Live asks the AUR itself though there is data of it here; Offline does not ask
-	// it even where there is none.
+	// Live queries the AUR even if its data is here; Offline never queries it.
 	Live    bool `msgpack:"live,omitempty" json:"live,omitempty"`
 	Offline bool `msgpack:"offline,omitempty" json:"offline,omitempty"`
 }
@@ -81,48 +83,58 @@ const (
 	SortModified   = "modified"
 )
 
-// SearchResult is the answer to a SearchRequest. When it comes in parts,
-// Packages of all parts are one list and every other field is in the first. Where
-// the AUR was asked, what it has is behind what the repositories have, Total is in
-// the last part, and Sources of all parts are one list.
-type SearchResult struct {
+// Basis is what a result rests on, and how reliable it is.
+type Basis struct {
+	// Generation is the number of the snapshot, within its daemon; 0 without one.
 	Generation uint64 `msgpack:"generation" json:"generation"`
-	// Total counts what matched, whatever Limit cut off.
-	Total uint32 `msgpack:"total" json:"total"`
-	// Packages have their summary fields and the overlay only.
-	Packages []Package `msgpack:"packages" json:"packages"`
-	// Close are names near to a word that nothing matched.
-	Close []string `msgpack:"close,omitempty" json:"close,omitempty"`
-	// Sources are the data this answer rests on.
+	// At is when the snapshot was last found to be current, in Unix seconds; 0 if never.
+	At int64 `msgpack:"at" json:"at"`
+	// Stale means that what is known of installed packages comes from an earlier run or could not be checked again. Why
+	// is the reason why the result is stale or partial, unless Sources give it.
+	Stale bool   `msgpack:"stale,omitempty" json:"stale,omitempty"`
+	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
+	// Partial means that a source which could not be read could change the result.
+	Partial bool `msgpack:"partial,omitempty" json:"partial,omitempty"`
+	// Sources are the sources that the result rests on.
 	Sources []Source `msgpack:"sources,omitempty" json:"sources,omitempty"`
+}
+
+// SearchResult is the reply to a SearchRequest. If it comes in chunks, Packages of all chunks are one list, and every
+// other field is in the first chunk. If the AUR was queried, its packages follow those of the repositories, Total is in
+// the last chunk, and Sources of all chunks are one list.
+type SearchResult struct {
+	Basis `msgpack:",inline"`
+	// Total counts all matches, including those beyond Limit.
+	Total uint32 `msgpack:"total" json:"total"`
+	// Packages have only their summary fields and the overlay.
+	Packages []Package `msgpack:"packages" json:"packages"`
+	// Close are names similar to a word that matched nothing.
+	Close []string `msgpack:"close,omitempty" json:"close,omitempty"`
 }
 
 // InfoRequest asks for packages by exact name, or "repository/name".
 type InfoRequest struct {
 	Names []string `msgpack:"names" json:"names"`
-	// Offline does not ask the AUR for names that nothing here has.
+	// Offline does not query the AUR for unknown names.
 	Offline bool `msgpack:"offline,omitempty" json:"offline,omitempty"`
 }
 
-// InfoResult is the answer to an InfoRequest; parts as in SearchResult.
+// InfoResult is the reply to an InfoRequest; chunks as in SearchResult.
 type InfoResult struct {
-	Generation uint64 `msgpack:"generation" json:"generation"`
-	// Packages follow the order of the request's names, and for one name the
-	// order of the repositories.
+	Basis `msgpack:",inline"`
+	// Packages are in the order of the request's names, and for one name in the order of the repositories.
 	Packages []Package `msgpack:"packages" json:"packages"`
 	// Missing are the requested names that no source has.
 	Missing []Missing `msgpack:"missing,omitempty" json:"missing,omitempty"`
-	// Sources are the data this answer rests on.
-	Sources []Source `msgpack:"sources,omitempty" json:"sources,omitempty"`
 }
 
-// Missing is a requested name that nothing has, and names that come close.
+// Missing is a requested name that no source has, and similar names.
 type Missing struct {
 	Name  string   `msgpack:"name" json:"name"`
 	Close []string `msgpack:"close,omitempty" json:"close,omitempty"`
 }
 
-// SourceState says how far a source's data can be believed.
+// SourceState is how far a source's data can be trusted.
 type SourceState string
 
 // The states of a source.
@@ -133,39 +145,51 @@ const (
 	SourceFailed  SourceState = "failed"  // there, and could not be read
 )
 
-// The names of sources that are no repository: the Arch User Repository and the
-// security tracker. The first is a repository's name in packages, too.
+// The names of the sources that are not repositories: the Arch User Repository and the security tracker. Packages from
+// the AUR have SourceAUR as their repository.
 const (
 	SourceAUR     = "aur"
 	SourceTracker = "tracker"
 )
 
-// Source is one origin of data, its state and its times (Unix seconds, 0 when
-// unknown).
+// SourceKind is what a source is, whatever its name.
+type SourceKind string
+
+// The kinds of sources.
+const (
+	KindRepository SourceKind = "repository"
+	KindAUR        SourceKind = "aur"
+	KindTracker    SourceKind = "tracker"
+)
+
+// Source is one source of data, its state and its times (Unix seconds, 0 if unknown).
 type Source struct {
 	// Name is the repository's name, SourceAUR or SourceTracker.
 	Name  string      `msgpack:"name" json:"name"`
+	Kind  SourceKind  `msgpack:"kind" json:"kind"`
 	State SourceState `msgpack:"state" json:"state"`
-	// Why says in a few words what is wrong unless State is SourceOK, and then what
-	// else is to be known.
+	// Why is a short reason. It is set unless State is SourceOK, and may be set then too.
 	Why string `msgpack:"why,omitempty" json:"why,omitempty"`
-	// AsOf is the database's modification time (its mirror's clock), Changed
-	// its status change time (this machine's clock), Synced the last time
-	// that pacman's log says databases were synchronized.
+	// AsOf is the database's modification time (by its mirror's clock), Changed its status change time (by this
+	// machine's clock), and Synced when pacman last synchronized databases, by its log.
 	AsOf    int64 `msgpack:"as_of,omitempty" json:"as_of,omitempty"`
 	Changed int64 `msgpack:"changed,omitempty" json:"changed,omitempty"`
 	Synced  int64 `msgpack:"synced,omitempty" json:"synced,omitempty"`
-	// Own marks a database that omgd downloaded for itself; Changed is then when it
-	// was last found to be what the mirror has.
+	// Own means that omgd downloaded this database; Changed is then when it was last found to equal the mirror's.
 	Own bool `msgpack:"own,omitempty" json:"own,omitempty"`
+	// Outdated means that an earlier content of the database answers, because the present one could not be read or is
+	// still being indexed.
+	Outdated bool `msgpack:"outdated,omitempty" json:"outdated,omitempty"`
 }
 
-// Repository says that it is a repository's database.
-func (s *Source) Repository() bool { return s.Name != SourceAUR && s.Name != SourceTracker }
+// Repository reports whether the source is a repository's database.
+func (s *Source) Repository() bool { return s.Kind == KindRepository }
 
-// Current is when, by this machine's clock, all repositories' databases among the
-// sources were last known to be their mirrors', in Unix seconds; 0 if that is not
-// known of one.
+// Lacking reports whether the source is missing or could not be read, and nothing answers in its place.
+func (s *Source) Lacking() bool { return s.State == SourceMissing || s.State == SourceFailed }
+
+// Current returns when all repositories' databases among the sources were last known to equal their mirrors', in Unix
+// seconds of this machine's clock; 0 if that is unknown for one of them.
 func Current(sources []Source) (at int64) {
 	for i := range sources {
 		s := &sources[i]

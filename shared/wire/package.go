@@ -1,16 +1,14 @@
 package wire
 
-// Package is one package as a source describes it: the record of a repository
-// database or of the AUR, plus an overlay of what only the answering side
-// knows. The msgpack keys are the protocol's, the JSON keys those of --json.
-// A field that its source does not give is absent, never zero or empty.
+// Package is one package as a source describes it: the record of a repository database or of the AUR, plus an overlay
+// of what only the answering program knows. The msgpack keys are those of the protocol, the JSON keys those of --json.
+// A field that the source does not have is absent, not zero or empty.
 //
-// An index stores a package as two runs of key-value pairs without a map
-// header, the summary (first block below) and the details (second block); an
-// answer is a map header, one or both runs copied byte by byte, and the
-// overlay's pairs.
+// An index stores a package as two sequences of key-value pairs without a map header, the summary (first block below)
+// and the details (second block). A reply consists of a map header, a copy of one or both sequences, and the pairs of
+// the overlay.
 type Package struct {
-	// Summary: what a search result needs.
+	// Summary: the fields of a search result.
 	Repo    string   `msgpack:"repo" json:"repo"`
 	Name    string   `msgpack:"name" json:"name"`
 	Version string   `msgpack:"version" json:"version"`
@@ -18,7 +16,7 @@ type Package struct {
 	Groups  []string `msgpack:"groups,omitempty" json:"groups,omitempty"`
 	AUR     *AUR     `msgpack:"aur,omitempty" json:"aur,omitempty"`
 
-	// Details: what pacman -Si shows besides.
+	// Details: further fields that pacman -Si shows.
 	Base         string   `msgpack:"base,omitempty" json:"base,omitempty"`
 	Filename     string   `msgpack:"filename,omitempty" json:"filename,omitempty"`
 	Arch         string   `msgpack:"arch,omitempty" json:"arch,omitempty"`
@@ -37,27 +35,25 @@ type Package struct {
 	// Packager is "Name <address>"; BuildDate is Unix seconds.
 	Packager  string `msgpack:"packager,omitempty" json:"packager,omitempty"`
 	BuildDate int64  `msgpack:"builddate,omitempty" json:"builddate,omitempty"`
-	// Validation names what the package file can be checked with, in this
-	// order: "md5", "sha256", "pgp".
+	// Validation lists how the package file can be verified, in this order: "md5", "sha256", "pgp".
 	Validation []string `msgpack:"validation,omitempty" json:"validation,omitempty"`
 	// SHA256 is the package file's digest in lower-case hexadecimal.
 	SHA256 string `msgpack:"sha256,omitempty" json:"sha256,omitempty"`
 
-	// Overlay: filled by whoever answers, never stored in an index.
-	// Installed is the installed version of the package of this name.
+	// Overlay: set by the answering program, never stored in an index. Installed is the installed version of the
+	// package of this name.
 	Installed string `msgpack:"installed,omitempty" json:"installed,omitempty"`
-	// Shadowed marks an AUR package whose name a configured repository has too.
+	// Shadowed means that a configured repository has a package of the same name as this AUR package.
 	Shadowed bool `msgpack:"shadowed,omitempty" json:"shadowed,omitempty"`
-	// Advisories are those that concern the installed package of this name, in
-	// words: "AVG-1 (High, fixable)".
+	// Advisories are those that concern the installed package of this name, as text: "AVG-1 (High, fixable)".
 	Advisories []string `msgpack:"advisories,omitempty" json:"advisories,omitempty"`
 }
 
-// AUR is what the AUR alone says of a package. Times are Unix seconds.
+// AUR has the fields that only the AUR has. Times are Unix seconds.
 type AUR struct {
 	Votes      uint32  `msgpack:"votes" json:"votes"`
 	Popularity float64 `msgpack:"popularity" json:"popularity"`
-	// OutOfDate is when the package was flagged; 0 means it is not flagged.
+	// OutOfDate is when the package was flagged out of date; 0 if it is not flagged.
 	OutOfDate int64 `msgpack:"outofdate,omitempty" json:"outofdate,omitempty"`
 	// Maintainer is empty for an orphan.
 	Maintainer    string   `msgpack:"maintainer,omitempty" json:"maintainer,omitempty"`

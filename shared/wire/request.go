@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// DecodeRequest reads the request's own fields from a frame that passed Check, as
-// msgpack.Unmarshal does, in a tenth of its time. Unknown keys are passed over.
+// DecodeRequest decodes the fields of the operation from a frame that passed Check, like msgpack.Unmarshal in a tenth
+// of its time. Unknown keys are skipped.
 func (r *SearchRequest) DecodeRequest(frame []byte) error {
 	return decodeFields(frame, func(key, value []byte) bool {
 		switch string(key) {
@@ -35,7 +35,7 @@ func (r *SearchRequest) DecodeRequest(frame []byte) error {
 	})
 }
 
-// DecodeRequest reads the request's own fields as SearchRequest's does.
+// DecodeRequest is like SearchRequest.DecodeRequest.
 func (r *InfoRequest) DecodeRequest(frame []byte) error {
 	return decodeFields(frame, func(key, value []byte) bool {
 		switch string(key) {
@@ -48,7 +48,7 @@ func (r *InfoRequest) DecodeRequest(frame []byte) error {
 	})
 }
 
-// decodeFields calls decode with each pair of a map that is not nil.
+// decodeFields calls decode with each pair of a map.
 func decodeFields(frame []byte, decode func(key, value []byte) bool) error {
 	return eachPair(frame, func(key, value []byte) bool {
 		const null = 0xc0
@@ -68,7 +68,7 @@ func decodeString(b []byte, to *string) bool {
 }
 
 func decodeStrings(b []byte, to *[]string) bool {
-	// Most have one element: a first allocation that fits it.
+	// Most lists have one element, so the first allocation is for one.
 	list := make([]string, 0, 1)
 	err := eachElement(b, func(e []byte) error {
 		s, _, ok := CutString(e)

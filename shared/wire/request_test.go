@@ -8,7 +8,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// full sets every field of a request to something that is not its zero value.
+// full sets every field of a request to a value other than zero.
 func full(t *testing.T, request any) {
 	t.Helper()
 	v := reflect.ValueOf(request).Elem()
@@ -29,8 +29,8 @@ func full(t *testing.T, request any) {
 	}
 }
 
-// TestDecodeRequestReadsEveryField compares with the library's decoder.
-func TestDecodeRequestReadsEveryField(t *testing.T) {
+// TestDecodeRequest_ReadsEveryField compares with the library's decoder.
+func TestDecodeRequest_ReadsEveryField(t *testing.T) {
 	for _, r := range []interface{ DecodeRequest([]byte) error }{&SearchRequest{}, &InfoRequest{}} {
 		fresh := func() any { return reflect.New(reflect.TypeOf(r).Elem()).Interface() }
 		full(t, r)
@@ -38,16 +38,16 @@ func TestDecodeRequestReadsEveryField(t *testing.T) {
 		require.NoError(t, err)
 		frame = frame[HeaderSize:]
 		require.NoError(t, Check(frame))
-		theirs := fresh()
-		require.NoError(t, msgpack.Unmarshal(frame, theirs))
-		require.Equal(t, r, theirs)
-		ours := fresh().(interface{ DecodeRequest([]byte) error })
-		require.NoError(t, ours.DecodeRequest(frame))
-		require.Equal(t, theirs, ours)
+		reference := fresh()
+		require.NoError(t, msgpack.Unmarshal(frame, reference))
+		require.Equal(t, r, reference)
+		decoded := fresh().(interface{ DecodeRequest([]byte) error })
+		require.NoError(t, decoded.DecodeRequest(frame))
+		require.Equal(t, reference, decoded)
 	}
 }
 
-func TestDecodeRequestRefusesWrongTypes(t *testing.T) {
+func TestDecodeRequest_RefusesWrongTypes(t *testing.T) {
 	for _, fields := range []map[string]any{
 		{"words": "text"},
 		{"words": []any{1}},
@@ -65,9 +65,9 @@ func TestDecodeRequestRefusesWrongTypes(t *testing.T) {
 	for _, fields := range []map[string]any{{}, {"words": nil}, {"other": 1}, {"words": []string{}}, {"limit": int8(5)}} {
 		frame, err := msgpack.Marshal(fields)
 		require.NoError(t, err)
-		var ours, theirs SearchRequest
-		require.NoError(t, ours.DecodeRequest(frame), fields)
-		require.NoError(t, msgpack.Unmarshal(frame, &theirs))
-		require.Equal(t, theirs, ours, fields)
+		var decoded, reference SearchRequest
+		require.NoError(t, decoded.DecodeRequest(frame), fields)
+		require.NoError(t, msgpack.Unmarshal(frame, &reference))
+		require.Equal(t, reference, decoded, fields)
 	}
 }

@@ -1,9 +1,9 @@
 package wire
 
-// RuntimesResult is the answer to OpRuntimes, which has no fields of its own.
+// RuntimesResult is the reply to OpRuntimes, whose request has no fields.
 type RuntimesResult struct {
 	Generation uint64 `msgpack:"generation" json:"generation"`
-	// Runtimes are those that a new shell would run, as far as there are any.
+	// Runtimes are the active versions in a new shell.
 	Runtimes []Runtime `msgpack:"runtimes" json:"runtimes"`
 }
 
@@ -11,14 +11,14 @@ type RuntimesResult struct {
 type Runtime struct {
 	Runtime string `msgpack:"runtime" json:"runtime"`
 	Version string `msgpack:"version" json:"version"`
-	// Manager put it there: omg, mise, nvm and the like; system for a package.
+	// Manager is the version manager that installed it, such as omg, mise or nvm; "system" for a package.
 	Manager string `msgpack:"manager,omitempty" json:"manager,omitempty"`
 	// Path is its directory; empty for a package.
 	Path string `msgpack:"path,omitempty" json:"path,omitempty"`
-	// Missing is declared and not installed.
+	// Missing means declared, but not installed.
 	Missing bool `msgpack:"missing,omitempty" json:"missing,omitempty"`
-	// Wanted is what decided, as it is written, a pin, a range or a floor, and
-	// Source the file, or the variable with a $; empty if nothing did.
+	// Wanted is the declared version as written (exact, a range or a minimum). Source is where it was declared: a file,
+	// or a variable with a $. Both are empty if nothing declares a version.
 	Wanted string `msgpack:"wanted,omitempty" json:"wanted,omitempty"`
 	Kind   string `msgpack:"kind,omitempty" json:"kind,omitempty"`
 	Source string `msgpack:"source,omitempty" json:"source,omitempty"`

@@ -1,57 +1,48 @@
 package wire
 
-// StatusResult is the answer to OpStatus, which has no fields of its own.
+// StatusResult is the reply to OpStatus, whose request has no fields.
 type StatusResult struct {
-	Generation uint64 `msgpack:"generation" json:"generation"`
-	// At is when the facts were last found right, in Unix seconds.
-	At int64 `msgpack:"at" json:"at"`
-	// Stale marks facts that were remembered or could not be checked again; Why
-	// says why.
-	Stale bool   `msgpack:"stale,omitempty" json:"stale,omitempty"`
-	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
-	// Counts are the numbers; one that is not known is nil, never 0.
-	Counts Counts `msgpack:"counts" json:"counts"`
-	// Index says what packages are searched in.
+	Basis `msgpack:",inline"`
+	// Counts are the numbers; an unknown one is nil, never 0. PartialCounts are the JSON names of those that a source
+	// which could not be read could change.
+	Counts        Counts   `msgpack:"counts" json:"counts"`
+	PartialCounts []string `msgpack:"partial_counts,omitempty" json:"partial_counts,omitempty"`
+	// Index describes the index files that are searched.
 	Index IndexStatus `msgpack:"index" json:"index"`
-	// Sources are the data that all of it rests on.
-	Sources []Source `msgpack:"sources,omitempty" json:"sources,omitempty"`
-	// Compared are the databases that updates, what is foreign and advisories are
-	// counted against, where omgd keeps some of its own; nil for Sources.
+	// Compared are the sources that updates, foreign packages and advisories are counted from if omgd downloads
+	// databases; nil if they are the same as Sources.
 	Compared []Source `msgpack:"compared,omitempty" json:"compared,omitempty"`
-	// Runtimes are the versions that a new shell would run; nil if they are not
-	// looked at.
+	// Runtimes are the active versions in a new shell; nil if omgd does not look for them.
 	Runtimes []Runtime `msgpack:"runtimes,omitempty" json:"runtimes,omitempty"`
-	// Parts are the daemon's own parts that do not work as they should.
-	Parts []Part `msgpack:"parts,omitempty" json:"parts,omitempty"`
+	// Problems are the parts of the system and of the daemon that do not work.
+	Problems []Problem `msgpack:"problems,omitempty" json:"parts,omitempty"`
 }
 
 // Counts are numbers of installed packages.
 type Counts struct {
 	Installed *uint32 `msgpack:"installed,omitempty" json:"installed,omitempty"`
 	Explicit  *uint32 `msgpack:"explicit,omitempty" json:"explicit,omitempty"`
-	// Orphans are dependencies that nobody requires, even optionally (pacman
-	// -Qdt); OrphansRequired are those that nobody requires (pacman -Qdtt).
+	// Orphans counts dependencies that no package requires, even optionally (pacman -Qdt); OrphansRequired counts those
+	// that no package requires, except optionally (pacman -Qdtt).
 	Orphans         *uint32 `msgpack:"orphans,omitempty" json:"orphans,omitempty"`
 	OrphansRequired *uint32 `msgpack:"orphans_required,omitempty" json:"orphans_required,omitempty"`
 	Foreign         *uint32 `msgpack:"foreign,omitempty" json:"foreign,omitempty"`
-	// Updates are repository updates without Ignored ones.
+	// Updates counts repository updates, without ignored ones.
 	Updates      *uint32 `msgpack:"updates,omitempty" json:"updates,omitempty"`
 	Ignored      *uint32 `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
 	Replacements *uint32 `msgpack:"replacements,omitempty" json:"replacements,omitempty"`
-	// AURUpdates are updates that the AUR has, without ignored ones; AUR has more of
-	// what is installed from there. Both are nil while the AUR is not known.
+	// AURUpdates counts updates from the AUR, without ignored ones; AUR has further counts of the packages from there.
+	// Both are nil while the AUR's data is unknown.
 	AURUpdates *uint32    `msgpack:"aur_updates,omitempty" json:"aur_updates,omitempty"`
 	AUR        *AURCounts `msgpack:"aur,omitempty" json:"aur,omitempty"`
-	// Security counts advisories that concern what is installed; nil if those are
-	// not known.
+	// Security counts the advisories that concern installed packages; nil if unknown.
 	Security *SecurityCounts `msgpack:"security,omitempty" json:"security,omitempty"`
 }
 
-// SecurityCounts are numbers of advisories, each once for each installed package
-// that it concerns.
+// SecurityCounts counts advisories, each once for each installed package that it concerns.
 type SecurityCounts struct {
-	// Vulnerabilities are those that count: Fixable, InTesting and Affected
-	// together, and by severity Critical, High, Medium, Low and Unknown.
+	// Vulnerabilities is the total of Fixable, InTesting and Affected, and also of Critical, High, Medium, Low and
+	// Unknown.
 	Vulnerabilities uint32 `msgpack:"vulnerabilities" json:"vulnerabilities"`
 	Critical        uint32 `msgpack:"critical" json:"critical"`
 	High            uint32 `msgpack:"high" json:"high"`
@@ -61,12 +52,12 @@ type SecurityCounts struct {
 	Fixable         uint32 `msgpack:"fixable" json:"fixable"`
 	InTesting       uint32 `msgpack:"in_testing" json:"in_testing"`
 	Affected        uint32 `msgpack:"affected" json:"affected"`
-	// Unconfirmed have no fix recorded and were found in an older version; they do
-	// not count.
+	// Unconfirmed counts advisories without a recorded fix that were found in an older version. They are not part of
+	// Vulnerabilities.
 	Unconfirmed uint32 `msgpack:"unconfirmed" json:"unconfirmed"`
 }
 
-// IndexStatus describes the index that answers.
+// IndexStatus describes the index files that are searched.
 type IndexStatus struct {
 	Packages uint32 `msgpack:"packages" json:"packages"`
 	// Built is when the index was built, in Unix seconds; Files are its files.
@@ -74,44 +65,40 @@ type IndexStatus struct {
 	Files []string `msgpack:"files,omitempty" json:"files,omitempty"`
 }
 
-// Part is a part of the daemon that is degraded.
-type Part struct {
+// Problem is a part of the system or of the daemon that does not work.
+type Problem struct {
 	Name  string `msgpack:"name" json:"name"`
-	State string `msgpack:"state" json:"state"` // "missing", "failed", "differs", "memory"
+	State string `msgpack:"state" json:"state"` // "missing", "failed", "differs", "memory", "incomplete", "busy"
 	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
 }
 
 // InstalledRequest asks for installed packages.
 type InstalledRequest struct {
-	// Names asks for these, by name or by what they provide; empty for all.
+	// Names restricts the result to these packages, by name or by what they provide; empty for all.
 	Names []string `msgpack:"names,omitempty" json:"names,omitempty"`
-	// Words keeps those that match every word, as a search does; with Regex they
-	// are expressions.
+	// Words restricts the result to packages that match every word, as in a search; with Regex the words are
+	// expressions.
 	Words []string `msgpack:"words,omitempty" json:"words,omitempty"`
 	Regex bool     `msgpack:"regex,omitempty" json:"regex,omitempty"`
 	// Filter is one of the Filter constants; empty for all.
 	Filter string `msgpack:"filter,omitempty" json:"filter,omitempty"`
-	// Details asks for everything; else only what pacman -Q shows.
+	// Details requests all fields; otherwise the result has only those that pacman -Q shows.
 	Details bool `msgpack:"details,omitempty" json:"details,omitempty"`
 }
 
-// The kinds of installed packages.
+// The filters for installed packages.
 const (
 	FilterExplicit = "explicit"
 	FilterDeps     = "deps"
 	FilterOrphans  = "orphans"
-	FilterRequired = "required" // orphans but for optional dependencies
+	FilterRequired = "required" // orphans, and packages that are only optionally required
 	FilterForeign  = "foreign"
 )
 
-// InstalledResult is the answer to an InstalledRequest; parts as in
-// SearchResult.
+// InstalledResult is the reply to an InstalledRequest; chunks as in SearchResult. Sources are set only with
+// FilterForeign.
 type InstalledResult struct {
-	Generation uint64 `msgpack:"generation" json:"generation"`
-	// Stale says that what is installed could not be read again, At when it last was,
-	// in Unix seconds.
-	Stale    bool               `msgpack:"stale,omitempty" json:"stale,omitempty"`
-	At       int64              `msgpack:"at,omitempty" json:"at,omitempty"`
+	Basis    `msgpack:",inline"`
 	Packages []InstalledPackage `msgpack:"packages" json:"packages"`
 	// Missing are the requested names that are not installed.
 	Missing []string `msgpack:"missing,omitempty" json:"missing,omitempty"`
@@ -120,51 +107,45 @@ type InstalledResult struct {
 // InstalledPackage is an installed package as the local database has it.
 type InstalledPackage struct {
 	Package `msgpack:",inline"`
-	// Reason is "explicit" or "dependency"; empty when pacman knows neither.
+	// Reason is "explicit" or "dependency"; empty if the database has neither.
 	Reason      string `msgpack:"reason,omitempty" json:"reason,omitempty"`
 	InstallDate int64  `msgpack:"installdate,omitempty" json:"installdate,omitempty"`
 	InstalledDB string `msgpack:"installed_db,omitempty" json:"installed_db,omitempty"`
-	// Script says that the package has an install script.
+	// Script means that the package has an install script.
 	Script bool `msgpack:"script,omitempty" json:"script,omitempty"`
-	// RequiredBy and OptionalFor are installed packages, by name.
+	// RequiredBy and OptionalFor are names of installed packages.
 	RequiredBy  []string `msgpack:"required_by,omitempty" json:"required_by,omitempty"`
 	OptionalFor []string `msgpack:"optional_for,omitempty" json:"optional_for,omitempty"`
-	// InstalledOpt are those of the optional dependencies that are installed.
+	// InstalledOpt are the optional dependencies that are installed.
 	InstalledOpt []string `msgpack:"installed_opt,omitempty" json:"installed_opt,omitempty"`
 }
 
-// ExplicitResult is the answer to OpExplicit, which has no fields of its own.
+// ExplicitResult is the reply to OpExplicit, whose request has no fields.
 type ExplicitResult struct {
-	Generation uint64 `msgpack:"generation" json:"generation"`
-	// Stale and At are as in InstalledResult.
-	Stale bool     `msgpack:"stale,omitempty" json:"stale,omitempty"`
-	At    int64    `msgpack:"at,omitempty" json:"at,omitempty"`
+	Basis `msgpack:",inline"`
 	Names []string `msgpack:"names" json:"names"`
 }
 
-// OutdatedResult is the answer to OpOutdated, which has no fields of its own.
+// OutdatedResult is the reply to OpOutdated, whose request has no fields.
 type OutdatedResult struct {
-	Generation uint64 `msgpack:"generation" json:"generation"`
-	At         int64  `msgpack:"at" json:"at"`
-	Stale      bool   `msgpack:"stale,omitempty" json:"stale,omitempty"`
-	// Updates are what pacman -Qu lists, ignored ones among them.
+	Basis `msgpack:",inline"`
+	// Updates are those that pacman -Qu lists, including ignored ones.
 	Updates []Update `msgpack:"updates" json:"updates"`
-	// Newer are installed in a later version than their repository's.
+	// Newer are packages whose installed version is higher than the repository's.
 	Newer        []Update      `msgpack:"newer,omitempty" json:"newer,omitempty"`
 	Replacements []Replacement `msgpack:"replacements,omitempty" json:"replacements,omitempty"`
-	// Foreign are the installed packages that no repository has.
+	// Foreign are the installed packages that are in no repository.
 	Foreign []ForeignPackage `msgpack:"foreign,omitempty" json:"foreign,omitempty"`
-	Sources []Source         `msgpack:"sources,omitempty" json:"sources,omitempty"`
 }
 
-// Update is an installed package that a repository has in another version.
+// Update is an installed package of which a repository has another version.
 type Update struct {
 	Name      string `msgpack:"name" json:"name"`
 	Installed string `msgpack:"installed" json:"installed"`
 	Version   string `msgpack:"version" json:"version"`
 	Repo      string `msgpack:"repo" json:"repo"`
 	Ignored   bool   `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
-	// Fixes are the advisories that the update mends.
+	// Fixes are the advisories that the update resolves.
 	Fixes []string `msgpack:"fixes,omitempty" json:"fixes,omitempty"`
 }
 
@@ -178,33 +159,50 @@ type Replacement struct {
 	Ignored   bool   `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
 }
 
-// RefreshResult is the answer to OpRefresh, which has no fields of its own.
+// RefreshResult is the reply to OpRefresh, whose request has no fields.
 type RefreshResult struct {
-	// Refreshed says that the databases were looked at now; else that was done so
-	// shortly before that it was not done again.
+	// Refreshed means that the databases were read for this request. Otherwise an earlier refresh was so recent that it
+	// still counts.
 	Refreshed  bool   `msgpack:"refreshed" json:"refreshed"`
 	Generation uint64 `msgpack:"generation" json:"generation"`
-	// At is when the facts were last found right, in Unix seconds.
+	// At is when the snapshot was last found to be current, in Unix seconds.
 	At int64 `msgpack:"at" json:"at"`
-	// Why says why they are not right now; empty if they are.
+	// Why is the reason why it is not current; empty if it is.
 	Why string `msgpack:"why,omitempty" json:"why,omitempty"`
 }
 
-// LogLevelRequest asks for what the daemon logs.
+// LogLevelRequest reads or changes the log level.
 type LogLevelRequest struct {
-	// Level is the level from now on, one of error, warn, info, debug and trace;
-	// empty leaves it.
+	// Level is the new level, one of error, warn, info, debug and trace; empty to leave it unchanged.
 	Level string `msgpack:"level,omitempty"`
 }
 
-// LogLevelResult is the answer to a LogLevelRequest.
+// LogLevelResult is the reply to a LogLevelRequest.
 type LogLevelResult struct {
-	// Level is the least that is logged.
+	// Level is the minimum level that is logged.
 	Level string `msgpack:"level" json:"level"`
 }
 
-// CacheClearResult is the answer to OpCacheClear, which has no fields of its own.
+// CacheClearResult is the reply to OpCacheClear, whose request has no fields.
 type CacheClearResult struct {
-	// Cleared counts the answers that were forgotten.
+	// Cleared is the number of removed replies.
 	Cleared uint32 `msgpack:"cleared" json:"cleared"`
+}
+
+// HistoryRequest asks for earlier counts.
+type HistoryRequest struct {
+	// Limit is the maximum number of entries; 0 for all.
+	Limit uint32 `msgpack:"limit,omitempty"`
+}
+
+// HistoryResult is the reply to a HistoryRequest.
+type HistoryResult struct {
+	// Entries are the changes, oldest first.
+	Entries []HistoryEntry `msgpack:"entries" json:"entries"`
+}
+
+// HistoryEntry holds the counts from a time on, in Unix seconds.
+type HistoryEntry struct {
+	At     int64  `msgpack:"at" json:"at"`
+	Counts Counts `msgpack:"counts" json:"counts"`
 }

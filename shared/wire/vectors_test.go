@@ -5,11 +5,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -22,12 +24,11 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-var update = flag.Bool("update", false, "write testdata/vectors.json anew")
+var update = flag.Bool("update", false, "write testdata/vectors.json again")
 
 const vectorFile = "testdata/vectors.json"
 
-// vector is a frame, with its length in front, and what it says. Why is set for
-// a frame that is to be refused.
+// vector is a frame, including its length, and its content. Why is set for a frame that must be refused.
 type vector struct {
 	Name  string `json:"name"`
 	Frame string `json:"frame"`
@@ -55,9 +56,9 @@ func frame(body ...byte) []byte { return EndFrame(append(BeginFrame(nil), body..
 
 func count(n uint32) *uint32 { return &n }
 
-// good are the frames that this package writes; each operation has some.
+// good returns the frames that this package encodes, at least one for each operation.
 func good() map[string][]byte {
-	source := Source{Name: "extra", State: SourceStale, Why: "older than 24 h", AsOf: 1_700_000_000, Changed: 1_700_000_100}
+	source := Source{Name: "extra", Kind: KindRepository, State: SourceStale, Why: "older than 24 h", AsOf: 1_700_000_000, Changed: 1_700_000_100}
 	firefox := Package{Repo: "extra", Name: "firefox", Version: "120.0-1", Desc: "Fast, Private & Safe Web Browser", Groups: []string{"web"}}
 	full := firefox
 	full.Base, full.Filename, full.Arch, full.URL = "firefox", "firefox-120.0-1-x86_64.pkg.tar.zst", "x86_64", "https://www.mozilla.org/firefox/"
@@ -72,11 +73,25 @@ func good() map[string][]byte {
 		Votes: 300, Popularity: 1.25, OutOfDate: 1_690_000_000, Maintainer: "jan", Submitter: "eva", CoMaintainers: []string{"ina"},
 		Submitted: 1_500_000_000, Modified: 1_600_000_000, Keywords: []string{"browser"}, URLPath: "/cgit/aur.git/snapshot/firefox-git.tar.gz",
 	}}
+	served := Served{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}
+	basis := Basis{Generation: 9, At: 1_700_000_200, Sources: []Source{source}}
+	remembered := basis
+	remembered.Stale, remembered.Why = true, "an older state"
+	failed := Source{Name: "core", Kind: KindRepository, State: SourceFailed, Why: "read /var/lib/pacman/sync/core.db: the file is cut off: pacman -Syy downloads it again"}
+	last := Source{
+		Name: "extra", Kind: KindRepository, State: SourceStale, Why: "it has changed and is being indexed",
+		AsOf: 1_700_000_000, Changed: 1_700_000_100, Synced: 1_700_000_150, Outdated: true,
+	}
+	partial := Basis{Generation: 10, At: 1_700_000_200, Partial: true, Sources: []Source{failed, last}}
+	counts := Counts{
+		Installed: count(924), Explicit: count(0), Updates: count(70_000), AURUpdates: count(3),
+		AUR: &AURCounts{1, 2, 3, 4, 5, 6, 7}, Security: &SecurityCounts{6, 1, 2, 1, 1, 1, 3, 1, 2, 4},
+	}
 	return map[string][]byte{
 		"ping":               request(7, OpPing, nil),
 		"ping result":        AppendResult(nil, 7, []byte{0x80}, false),
 		"hello":              request(1, OpHello, &HelloRequest{Protocol: Protocol, Client: "omg 1.0.0"}),
-		"hello result":       result(1, false, &HelloResult{Protocol: Protocol, Server: "1.0.0", DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}),
+		"hello result":       result(1, false, &HelloResult{Protocol: Protocol, Server: "1.0.0", Served: served}),
 		"search":             request(2, OpSearch, &SearchRequest{Words: []string{"fire", "desc:browser"}}),
 		"search, all fields": request(1<<64-1, OpSearch, &SearchRequest{Words: []string{"^lib"}, Regex: true, NameOnly: true, Repos: []string{"core", "extra"}, Sort: SortName, Limit: 70_000}),
 		"search, live":       request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, Live: true}),
@@ -86,33 +101,36 @@ func good() map[string][]byte {
 			Total    uint32    `msgpack:"total"`
 			Packages []Package `msgpack:"packages"`
 			Sources  []Source  `msgpack:"sources"`
-		}{1, []Package{aur}, []Source{{Name: "aur", State: SourceStale, Why: "the AUR does not answer in time", AsOf: 1_700_000_000}}}),
-		"info, offline": request(301, OpInfo, &InfoRequest{Names: []string{"yay"}, Offline: true}),
-		"search result, part 1": result(2, true, &SearchResult{
-			Generation: 1 << 40, Total: 2, Packages: []Package{firefox}, Sources: []Source{source},
-		}),
-		"search result, part 2":  result(2, false, map[string]any{"packages": []Package{aur}}),
-		"search result, nothing": result(3, false, &SearchResult{Generation: 5, Close: []string{"firefox"}}),
+		}{1, []Package{aur}, []Source{{Name: "aur", Kind: KindAUR, State: SourceStale, Why: "the AUR does not answer in time", AsOf: 1_700_000_000}}}),
+		"info, offline":          request(301, OpInfo, &InfoRequest{Names: []string{"yay"}, Offline: true}),
+		"search result, chunk 1": result(2, true, &SearchResult{Basis: basis, Total: 2, Packages: []Package{firefox}}),
+		"search result, chunk 2": result(2, false, map[string]any{"packages": []Package{aur}}),
+		"search result, partial": result(2, false, &SearchResult{Basis: partial, Total: 1, Packages: []Package{firefox}}),
+		"search result, nothing": result(3, false, &SearchResult{Basis: Basis{Generation: 1 << 40}, Close: []string{"firefox"}}),
 		"info":                   request(300, OpInfo, &InfoRequest{Names: []string{"firefox", "extra/none"}}),
-		"info result":            result(300, false, &InfoResult{Generation: 6, Packages: []Package{full}, Missing: []Missing{{Name: "extra/none", Close: []string{"nano"}}}}),
+		"info result":            result(300, false, &InfoResult{Basis: Basis{Generation: 6}, Packages: []Package{full}, Missing: []Missing{{Name: "extra/none", Close: []string{"nano"}}}}),
 		"status":                 request(8, OpStatus, nil),
 		"status result": result(8, false, &StatusResult{
-			Generation: 9, At: 1_700_000_200, Stale: true, Why: "an older state", Counts: Counts{Installed: count(924), Explicit: count(0), Updates: count(70_000), AURUpdates: count(3), AUR: &AURCounts{1, 2, 3, 4, 5, 6, 7}, Security: &SecurityCounts{6, 1, 2, 1, 1, 1, 3, 1, 2, 4}},
-			Index: IndexStatus{Packages: 3568, Built: 1_700_000_000, Files: []string{"/var/lib/omg/repos.omgidx"}}, Sources: []Source{source},
-			Compared: []Source{{Name: "extra", State: SourceOK, AsOf: 1_700_000_000, Changed: 1_700_000_100, Own: true}},
+			Basis: remembered, Counts: counts,
+			Index:    IndexStatus{Packages: 3568, Built: 1_700_000_000, Files: []string{"/var/lib/omg/index/core.omgidx", "/var/lib/omg/index/extra.omgidx"}},
+			Compared: []Source{{Name: "extra", Kind: KindRepository, State: SourceOK, AsOf: 1_700_000_000, Changed: 1_700_000_100, Own: true}},
 			Runtimes: []Runtime{{Runtime: "node", Version: "20.1.0", Manager: "omg", Path: "/d/versions/node/20.1.0", Wanted: "20", Kind: "range", Source: "/d/versions/node/current"}},
-			Parts:    []Part{{Name: "libalpm", State: "missing", Why: "not installed"}},
+			Problems: []Problem{{Name: "libalpm", State: "missing", Why: "not installed"}},
+		}),
+		"status result, partial": result(8, false, &StatusResult{
+			Basis: partial, Counts: Counts{Installed: count(924), Updates: count(2)}, PartialCounts: []string{"updates"},
+			Index: IndexStatus{Packages: 3000, Built: 1_700_000_000, Files: []string{"/var/lib/omg/index/extra.omgidx"}},
 		}),
 		"installed": request(9, OpInstalled, &InstalledRequest{Names: []string{"a"}, Words: []string{"b"}, Regex: true, Filter: FilterOrphans, Details: true}),
-		"installed result": result(9, false, &InstalledResult{Generation: 9, Stale: true, At: 1_790_000_000, Packages: []InstalledPackage{{
+		"installed result": result(9, false, &InstalledResult{Basis: Basis{Generation: 9, At: 1_790_000_000, Stale: true, Why: "open local: permission denied"}, Packages: []InstalledPackage{{
 			Package: full, Reason: "dependency", InstallDate: 1_700_000_300, InstalledDB: "extra", Script: true,
 			RequiredBy: []string{"x"}, OptionalFor: []string{"y"}, InstalledOpt: []string{"libnotify"},
 		}}, Missing: []string{"a"}}),
 		"explicit_list":        request(10, OpExplicit, nil),
-		"explicit_list result": result(10, false, &ExplicitResult{Generation: 9, Stale: true, At: 1_790_000_000, Names: []string{"base", "firefox"}}),
+		"explicit_list result": result(10, false, &ExplicitResult{Basis: Basis{Generation: 9, At: 1_790_000_000, Partial: true, Why: "local/x-1-1 has an empty desc"}, Names: []string{"base", "firefox"}}),
 		"outdated":             request(11, OpOutdated, nil),
 		"outdated result": result(11, false, &OutdatedResult{
-			Generation: 9, At: 1_700_000_200, Stale: true, Sources: []Source{source},
+			Basis:        remembered,
 			Updates:      []Update{{Name: "firefox", Installed: "119.0-1", Version: "120.0-1", Repo: "extra", Ignored: true, Fixes: []string{"AVG-1"}}},
 			Newer:        []Update{{Name: "linux", Installed: "7.0-1", Version: "6.9-1", Repo: "core"}},
 			Replacements: []Replacement{{Name: "old", Installed: "1-1", By: "new", Version: "2-1", Repo: "extra", Ignored: true}},
@@ -129,7 +147,8 @@ func good() map[string][]byte {
 		"log_level result":   result(14, false, &LogLevelResult{Level: "debug"}),
 		"security":           request(15, OpSecurity, &SecurityRequest{Packages: []string{"firefox", "none"}}),
 		"security result": result(15, false, &SecurityResult{
-			Generation: 9, At: 1_700_000_200, Stale: true, Missing: []string{"none"}, Skipped: 1, Sources: []Source{{Name: "tracker", State: SourceOK, Changed: 1_700_000_000}},
+			Basis:   Basis{Generation: 9, At: 1_700_000_200, Sources: []Source{{Name: "tracker", Kind: KindTracker, State: SourceOK, Changed: 1_700_000_000}, source}},
+			Missing: []string{"none"}, Skipped: 1,
 			Packages: []VulnerablePackage{{
 				Name: "firefox", Installed: "119.0-1", Update: "120.0-1", Foreign: true, Severity: "High", Verdict: "fixable",
 				Advisories: []Advisory{{
@@ -138,16 +157,19 @@ func good() map[string][]byte {
 				}},
 			}},
 		}),
-		"runtimes":                   request(16, OpRuntimes, nil),
-		"runtimes result":            result(16, false, &RuntimesResult{Generation: 9, Runtimes: []Runtime{{Runtime: "go", Version: "1.30", Missing: true}}}),
-		"metrics":                    request(17, OpMetrics, nil),
-		"metrics result":             result(17, false, &MetricsResult{Text: "omg_connections 1\n"}),
-		"health":                     request(18, OpHealth, nil),
-		"health result":              result(18, false, &HealthResult{State: "degraded", Components: []Component{{Name: "libalpm", State: "degraded", Why: "differs", Version: "16.0.0", Since: 1_700_000_000}}}),
-		"error 1":                    AppendError(nil, 4, Errorf(CodeNotFound, "package not found: x")),
-		"error 2":                    AppendError(nil, 4, Errorf(CodeInvalid, "no operation \"x\"")),
-		"error 5 for the connection": AppendError(nil, 0, Errorf(CodeBusy, "too many connections (4096)")),
-		"error 10":                   AppendError(nil, 1<<32, Errorf(CodeVersion, "protocol 9 is not spoken here")),
+		"runtimes":                    request(16, OpRuntimes, nil),
+		"runtimes result":             result(16, false, &RuntimesResult{Generation: 9, Runtimes: []Runtime{{Runtime: "go", Version: "1.30", Missing: true}}}),
+		"metrics":                     request(17, OpMetrics, nil),
+		"metrics result":              result(17, false, &MetricsResult{Text: "omg_connections 1\n"}),
+		"health":                      request(18, OpHealth, nil),
+		"health result":               result(18, false, &HealthResult{State: "degraded", Components: []Component{{Name: "libalpm", State: "degraded", Why: "differs", Version: "16.0.0", Since: 1_700_000_000}}}),
+		"history":                     request(19, OpHistory, &HistoryRequest{Limit: 2}),
+		"history result":              result(19, false, &HistoryResult{Entries: []HistoryEntry{{At: 1_700_000_000, Counts: Counts{Installed: count(924)}}, {At: 1_700_000_200, Counts: counts}}}),
+		"error 1":                     AppendError(nil, 4, Errorf(CodeNotFound, "package not found: x")),
+		"error 2":                     AppendError(nil, 4, Errorf(CodeInvalid, "no operation \"x\"")),
+		"error 5 for the connection":  AppendError(nil, 0, Errorf(CodeBusy, "too many connections (4096)")),
+		"error 9, with the databases": AppendError(nil, 8, &Error{Code: CodeNotReady, Message: "nothing is read yet", Served: &served}),
+		"error 10":                    AppendError(nil, 1<<32, Errorf(CodeVersion, "protocol 9 is not spoken here")),
 		"unknown keys, other widths": frame(
 			0xde, 0, 4, 0xa2, 'i', 'd', 0xd3, 0, 0, 0, 0, 0, 0, 0, 9, 0xd9, 2, 'o', 'p', 0xda, 0, 4, 'p', 'i', 'n', 'g',
 			0xa3, 'n', 'e', 'w', 0xdc, 0, 2, 0xc0, 0xcb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0xa1, 'b', 0xc4, 1, 0xff,
@@ -156,7 +178,7 @@ func good() map[string][]byte {
 	}
 }
 
-// bad are frames that must be refused, and why.
+// bad returns frames that must be refused, with the reason.
 func bad() map[string]vector {
 	of := func(b []byte, why string) vector { return vector{Frame: hex.EncodeToString(b), Why: why} }
 	return map[string]vector{
@@ -198,14 +220,14 @@ func readVectors(t *testing.T) map[string]vector {
 	return all
 }
 
-// TestVectors holds the frames of this package to those in the file: what has
-// been published is never written or read otherwise.
+// TestVectors compares the encoded frames with those in the file: a published frame must never be encoded or decoded
+// differently.
 func TestVectors(t *testing.T) {
 	if *update {
 		writeVectors(t)
 	}
 	vectors := readVectors(t)
-	require.Len(t, vectors, len(good())+len(bad()))
+	require.Equal(t, len(good())+len(bad()), len(vectors))
 	for name, b := range good() {
 		v := vectors[name]
 		require.Equal(t, v.Frame, hex.EncodeToString(b), name)
@@ -232,21 +254,21 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// asJSON shows a frame's body in JSON; bytes become an array of numbers.
+// asJSON returns a frame's body as JSON; bytes become an array of numbers.
 func asJSON(t *testing.T, body []byte) []byte {
 	t.Helper()
 	var v any
 	require.NoError(t, msgpack.Unmarshal(body, &v))
-	var plain func(v any) any
-	plain = func(v any) any {
+	var jsonValue func(v any) any
+	jsonValue = func(v any) any {
 		switch v := v.(type) {
 		case map[string]any:
 			for k := range v {
-				v[k] = plain(v[k])
+				v[k] = jsonValue(v[k])
 			}
 		case []any:
 			for i := range v {
-				v[i] = plain(v[i])
+				v[i] = jsonValue(v[i])
 			}
 		case []byte:
 			numbers := make([]int, len(v))
@@ -257,7 +279,7 @@ func asJSON(t *testing.T, body []byte) []byte {
 		}
 		return v
 	}
-	b, err := json.Marshal(plain(v))
+	b, err := json.Marshal(jsonValue(v))
 	require.NoError(t, err)
 	return b
 }
@@ -284,17 +306,17 @@ func writeVectors(t *testing.T) {
 	require.NoError(t, os.WriteFile(vectorFile, out.Bytes(), 0o644))
 }
 
-// TestVectorsInPython has another language read the vectors by PROTOCOL.md.
-func TestVectorsInPython(t *testing.T) {
+// TestVectors_InPython: a Python program decodes the vectors as PROTOCOL.md says.
+func TestVectors_InPython(t *testing.T) {
 	python := need.Python(t, "msgpack")
 	out, err := exec.Command(python, "testdata/vectors.py", vectorFile).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Equal(t, strconv.Itoa(len(readVectors(t)))+" vectors\n", string(out))
 }
 
-// TestProtocolIsDescribed holds PROTOCOL.md to the code: a section for each
-// operation, a vector for each request and result, and every key.
-func TestProtocolIsDescribed(t *testing.T) {
+// TestProtocol_IsDescribed checks that PROTOCOL.md has a section for each operation, a vector for each request and
+// result, and every key.
+func TestProtocol_IsDescribed(t *testing.T) {
 	page, err := os.ReadFile("PROTOCOL.md")
 	require.NoError(t, err)
 	vectors := readVectors(t)
@@ -305,43 +327,61 @@ func TestProtocolIsDescribed(t *testing.T) {
 		require.True(t, vectors[op].Frame != "", "a request %s in the vectors", op)
 		require.True(t, hasPrefix(vectors, op+" result"), "a result of %s in the vectors", op)
 	}
-	for _, v := range []any{
-		Error{},
-		HelloRequest{},
-		HelloResult{},
-		SearchRequest{},
-		SearchResult{},
-		InfoRequest{},
-		InfoResult{},
-		Missing{},
-		Source{},
-		Package{},
-		AUR{},
-		StatusResult{},
-		Counts{},
-		IndexStatus{},
-		Part{},
-		InstalledRequest{},
-		InstalledResult{},
-		InstalledPackage{},
-		ExplicitResult{},
-		OutdatedResult{},
-		Update{},
-		Replacement{},
-	} {
-		for i := range reflect.TypeOf(v).NumField() {
-			key, _, _ := strings.Cut(reflect.TypeOf(v).Field(i).Tag.Get("msgpack"), ",")
-			if key != "" && !strings.Contains(string(page), "`"+key+"`") {
-				t.Errorf("PROTOCOL.md does not say what `%s` is in %T", key, v)
-			}
+	for place, key := range keys(t) {
+		if !strings.Contains(string(page), "`"+key+"`") {
+			t.Errorf("PROTOCOL.md does not say what `%s` is in %s", key, place)
 		}
 	}
-	for _, sort := range constants(t, "operations.go", "Sort") {
-		require.True(t, strings.Contains(string(page), "`"+sort+"`"), sort)
+	for _, c := range []struct{ file, prefix string }{
+		{"operations.go", "Sort"}, {"operations.go", "Source"}, {"operations.go", "Kind"}, {"status.go", "Filter"}, {"foreign.go", "Foreign"}, {"health.go", "Health"},
+	} {
+		for _, value := range constants(t, c.file, c.prefix) {
+			require.Contains(t, string(page), "`"+value+"`", "%s…", c.prefix)
+		}
 	}
+	require.Contains(t, string(page), fmt.Sprintf("it is now %d", Protocol))
 }
 
-// headings are the lines of a page that are headings.
+// keys returns the keys of all maps that this package encodes, by type and field.
+func keys(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	all := map[string]string{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(f, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			fields, ok := spec.Type.(*ast.StructType)
+			if !ok {
+				return true
+			}
+			for _, field := range fields.Fields.List {
+				if field.Tag == nil {
+					continue
+				}
+				tag, err := strconv.Unquote(field.Tag.Value)
+				require.NoError(t, err)
+				if key, _, _ := strings.Cut(reflect.StructTag(tag).Get("msgpack"), ","); key != "" {
+					all[spec.Name.Name+"."+field.Names[0].Name] = key
+				}
+			}
+			return true
+		})
+	}
+	require.Equal(t, "partial_counts", all["StatusResult.PartialCounts"])
+	require.Equal(t, "generation", all["Basis.Generation"])
+	return all
+}
+
+// headings returns the heading lines of a page.
 func headings(page string) string {
 	var all []string
 	for line := range strings.Lines(page) {
@@ -361,8 +401,7 @@ func hasPrefix(vectors map[string]vector, prefix string) bool {
 	return false
 }
 
-// constants are the values of the text constants of a file whose names begin
-// with prefix.
+// constants returns the values of a file's string constants whose names begin with prefix.
 func constants(t *testing.T, file, prefix string) (values []string) {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)

@@ -2,20 +2,17 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/fixture"
-	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -29,16 +26,14 @@ func (b *bench) aur() error {
 		return err
 	}
 	w.name = "15000 and 100000 of the AUR"
-	data := filepath.Dir(w.index)
-	index := filepath.Join(data, paths.AURIndex)
-	first, second := filepath.Join(data, "first.json.gz"), filepath.Join(data, "second.json.gz")
+	first, second := filepath.Join(w.data, "first.json.gz"), filepath.Join(w.data, "second.json.gz")
 	if err := errors.Join(writeDump(first, 1), writeDump(second, 2)); err != nil {
 		return err
 	}
-	if err := b.aurBuild(first, index); err != nil {
+	if err := b.aurBuild(w, first); err != nil {
 		return err
 	}
-	if err := b.aurSearch(w, index); err != nil {
+	if err := b.aurSearch(w); err != nil {
 		return err
 	}
 	if err := b.serve(w); err != nil {
@@ -50,7 +45,7 @@ func (b *bench) aur() error {
 		return err
 	}
 	w.peak.Store(0)
-	if _, err := run(b.env, b.aurCommand(second, index)...); err != nil {
+	if _, err := run(b.env, b.aurCommand(w, second)...); err != nil {
 		return err
 	}
 	time.Sleep(5 * time.Second) // mapped, and checked as a whole
@@ -70,17 +65,17 @@ func writeDump(path string, seed uint64) error {
 	return errors.Join(fixture.AUR(f, aurPackages, seed), f.Close())
 }
 
-func (b *bench) aurCommand(dump, out string) []string {
-	return []string{filepath.Join(b.bin, "omg-index"), "build", "--aur", dump, "-o", out}
+func (b *bench) aurCommand(w *world, dump string) []string {
+	return []string{filepath.Join(b.bin, "omg-index"), "build", "--aur", dump, "--data-dir", w.data}
 }
 
 // aurBuild measures building the index: its time, and the most memory.
-func (b *bench) aurBuild(dump, out string) error {
+func (b *bench) aurBuild(w *world, dump string) error {
 	var times sample
 	most := 0.0
 	for range 5 {
 		var said bytes.Buffer
-		args := b.aurCommand(dump, out)
+		args := b.aurCommand(w, dump)
 		cmd := exec.Command(args[0], args[1:]...)
 		cmd.Env, cmd.Stderr = b.env, &said
 		start := time.Now()
@@ -138,9 +133,11 @@ func watchPeak(pid int) (peak func() float64) {
 	return func() float64 { close(stop); return <-result }
 }
 
-// aurSearch measures, in this process, opening both indexes and answers to searches
-// as omgd gives them.
-func (b *bench) aurSearch(w *world, index string) error {
+// aurSearch measures, in this process, opening the AUR's index and answers to
+// searches of all indexes as omgd gives them.
+func (b *bench) aurSearch(w *world) error {
+	dir := sources.IndexDir(w.data)
+	index := sources.IndexPath(dir, pkgindex.KindAUR, wire.SourceAUR)
 	var opens sample
 	for range 50 {
 		start := time.Now()
@@ -157,49 +154,14 @@ func (b *bench) aurSearch(w *world, index string) error {
 		Name: "index of the AUR opened", On: fmt.Sprint(aurPackages), Unit: "ms", Measured: opens.median(),
 		Low: opens.quantile(0.25), High: opens.quantile(0.75), ours: opens, Aim: "under 5 ms", Met: opens.median() < 5,
 	})
-	var files []*pkgindex.File
-	for _, path := range []string{w.index, index} {
-		f, err := pkgindex.Open(path, nil)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		files = append(files, f)
-	}
-	set, err := pkgindex.NewSet(files, pkgindex.View{})
+	s, closeAll, err := openSnapshot(dir)
 	if err != nil {
 		return err
 	}
-	data := &answers.Data{Set: set, Sources: []wire.Source{{Name: "aur", State: wire.SourceOK}}}
-	data.Prepare()
-	nowhere := func([]byte, bool) error { return nil }
-	var times sample
-	for _, words := range fixture.Queries(w.options, 4000) {
-		r := &wire.SearchRequest{Words: strings.Fields(words)}
-		q, err := pkgindex.ParseQuery(r)
-		if err != nil {
-			return err
-		}
-		if found, err := set.Search(context.Background(), q, 0); err != nil {
-			return err
-		} else if found.Total == 0 || found.Total > 100 {
-			continue
-		}
-		best := math.Inf(1) // of three: whoever else wants the processor is not what is measured
-		for range 3 {
-			start := time.Now()
-			if err := data.Search(r, nowhere); err != nil {
-				return err
-			}
-			best = min(best, float64(time.Since(start).Nanoseconds())/1e3)
-		}
-		times = append(times, best)
-		if len(times) == 1000 {
-			break
-		}
-	}
-	if len(times) < 500 {
-		return fmt.Errorf("only %d queries have 1 to 100 hits", len(times))
+	defer closeAll()
+	times, err := replyTimes(s, fixture.Queries(w.options, 4000))
+	if err != nil {
+		return err
 	}
 	p99 := times.quantile(0.99)
 	b.add(figure{

@@ -84,6 +84,7 @@ var parts = []struct {
 }{
 	{"processes", (*bench).processes},
 	{"sizes", (*bench).sizes},
+	{"files", (*bench).files},
 	{"aur", (*bench).aur},
 	{"advisories", (*bench).advisories},
 	{"probe", (*bench).probe},
@@ -163,12 +164,12 @@ func (b *bench) hello() (string, error) {
 }
 
 // pacmanConf writes a pacman.conf with the three repositories.
-func (b *bench) pacmanConf() (string, error) {
+func (b *bench) pacmanConf(repositories ...string) (string, error) {
 	var s strings.Builder
 	s.WriteString("[options]\nArchitecture = x86_64\nSigLevel = Never\n")
-	for _, repo := range []string{"core", "extra", "multilib"} {
+	for _, repo := range repositories {
 		fmt.Fprintf(&s, "[%s]\nServer = file:///nowhere\n", repo)
 	}
-	path := filepath.Join(b.dir, "pacman.conf")
+	path := filepath.Join(b.dir, strings.Join(repositories, "-")+".conf")
 	return path, os.WriteFile(path, []byte(s.String()), 0o644)
 }

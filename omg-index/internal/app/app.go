@@ -4,10 +4,10 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
@@ -15,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/sources"
 )
 
 // Run runs omg-index and returns its exit code.
@@ -46,20 +47,56 @@ func names(commands []*cli.Command) []string {
 	return list
 }
 
-// open opens the one index that a command is about. Whoever owns it: the user
-// named it.
-func open(c *cli.Context) (*pkgindex.File, error) {
-	if c.NArg() > 1 {
-		return nil, command.Usagef("%s takes one index file", c.Command.Name)
+// eachIndex calls do for each index that a command is about: the files that are
+// named, those in named directories, or those in the data directory. Anyone may own
+// them: the user named them. One that is bad is named, and the others follow. An
+// error of do with an exit code is one of writing, which ends it.
+func eachIndex(c *cli.Context, do func(*pkgindex.File) error) error {
+	paths, err := indexes(c.Args().Slice())
+	if err != nil {
+		return exit.With(exit.Failed, err)
 	}
-	path := c.Args().First()
-	if path == "" {
-		path = filepath.Join(paths.Process().DataDir(""), paths.ReposIndex)
+	bad := false
+	for _, path := range paths {
+		f, err := pkgindex.Open(path, nil)
+		if err == nil {
+			err = do(f)
+			_ = f.Close()
+		}
+		switch {
+		case errors.As(err, new(*exit.Error)):
+			return err
+		case err != nil:
+			bad = true
+			command.Note(c.App.ErrWriter, c.App.Name, "error: "+err.Error())
+		}
 	}
-	fi, err := os.Stat(path)
-	if err == nil && fi.IsDir() {
-		return nil, exit.With(exit.Failed, &fs.PathError{Op: "open", Path: path, Err: errors.New("is a directory")})
+	if bad {
+		return exit.Quiet(exit.Failed)
 	}
-	f, err := pkgindex.Open(path, nil)
-	return f, exit.With(exit.Failed, err)
+	return nil
 }
+
+// indexes are the index files that arguments mean.
+func indexes(args []string) (list []string, err error) {
+	if len(args) == 0 {
+		dir := sources.IndexDir(paths.Process().DataDir(""))
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			return nil, noIndex(dir)
+		}
+		args = []string{dir}
+	}
+	for _, arg := range args {
+		files, err := sources.IndexFiles(arg)
+		if err != nil {
+			return nil, err
+		}
+		if len(files) == 0 {
+			return nil, noIndex(arg)
+		}
+		list = append(list, files...)
+	}
+	return list, nil
+}
+
+func noIndex(dir string) error { return fmt.Errorf("no index in %s: omg-index build makes one", dir) }

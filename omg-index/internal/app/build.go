@@ -3,48 +3,57 @@ package app
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/omg-arch/omg/shared/aurdump"
-	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/termtext"
-	"github.com/omg-arch/omg/shared/version"
 )
 
+// buildOptions are the flags of build.
+type buildOptions struct {
+	dbpath, pacmanConfig string
+	repos, databases     cli.StringSlice
+	aur                  string
+	output               string
+	dataDir              string
+}
+
 func buildCommand() *cli.Command {
+	o := &buildOptions{}
 	return &cli.Command{
 		Name:  "build",
 		Usage: "build an index from pacman's databases, the AUR's dump, or both",
 		Description: `Reads the databases that pacman.conf names (without a pacman.conf: all in
-DIR/sync) and writes an index of them, whole or not at all. The same databases
-give the same bytes but for the time of the build, which SOURCE_DATE_EPOCH sets.
-What --output names is replaced: a regular file, and none of those that are read.
+DIR/sync) and writes an index of each, in the data directory; a database that cannot
+be read is named and keeps its old index. With --output it writes one file with all
+of them, whole or not at all. The same databases give the same bytes but for the time
+of the build, which SOURCE_DATE_EPOCH sets. What --output names is replaced: a
+regular file, and none of those that are read. "-" means standard output.
 
 With --aur it reads the AUR's dump, packages-meta-ext-v1.json.gz, as it is or
-unpacked, into an index of its own; with --aur and any of --dbpath,
---pacman-config, --repo and --db, into one together with those repositories.
+unpacked, and nothing else; with --aur and any of --dbpath, --pacman-config, --repo
+and --db, those repositories too.
 
 ` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`", DefaultText: "what pacman.conf says"},
-			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
-			&cli.StringSliceFlag{Name: "repo", Usage: "only the repository `NAME` (repeatable)"},
-			&cli.StringSliceFlag{Name: "db", Usage: "the database `FILE` instead of DIR/sync's (repeatable); its name is the repository's"},
-			&cli.StringFlag{Name: "aur", Usage: "read the AUR's dump `FILE`"},
-			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Usage: "write to `FILE`", DefaultText: "repos.omgidx in the data directory; aur.omgidx of the AUR alone"},
-			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, else ~/.local/share/omg"},
+			&cli.StringFlag{Name: "dbpath", Destination: &o.dbpath, Usage: "pacman's database `DIR`", DefaultText: "what pacman.conf says"},
+			&cli.StringFlag{Name: "pacman-config", Destination: &o.pacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
+			&cli.StringSliceFlag{Name: "repo", Destination: &o.repos, Usage: "only the repository `NAME` (repeatable)"},
+			&cli.StringSliceFlag{Name: "db", Destination: &o.databases, Usage: "the database `FILE` instead of DIR/sync's (repeatable); its name is the repository's"},
+			&cli.StringFlag{Name: "aur", Destination: &o.aur, Usage: "read the AUR's dump `FILE`"},
+			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Destination: &o.output, Usage: "write one `FILE` with all sources", DefaultText: "a file for each in index/ in the data directory"},
+			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, else ~/.local/share/omg"},
 		},
-		Action: build,
+		Action: func(c *cli.Context) error { return o.run(c) },
 	}
 }
 
@@ -52,67 +61,27 @@ unpacked, into an index of its own; with --aur and any of --dbpath,
 // of it is kept until it is written, and collecting it costs little.
 const gcPercent = 40
 
-func build(c *cli.Context) error {
+func (o *buildOptions) run(c *cli.Context) error {
 	if c.Args().Present() {
 		return command.Usagef("build takes no argument %q: name a database with --db", c.Args().First())
 	}
-	if c.IsSet("aur") && c.String("aur") == "" {
+	if c.IsSet("aur") && o.aur == "" {
 		return command.Usagef("--aur takes the path of the AUR's dump")
 	}
 	at, err := buildTime(os.Getenv("SOURCE_DATE_EPOCH"))
 	if err != nil {
 		return err
 	}
-	repos, err := reposToBuild(c)
-	if err != nil {
-		return exit.With(exit.Failed, err)
-	}
-	out, err := output(c, repos)
+	list, err := o.sources(c)
 	if err != nil {
 		return exit.With(exit.Failed, err)
 	}
 	debug.SetGCPercent(gcPercent)
-	start := time.Now()
-	bar := newProgress(c.App.ErrWriter)
-	built, err := repos.Build(c.Context, "omg-index "+version.String(), at, bar.each())
-	if err == nil && c.IsSet("aur") {
-		err = addAUR(c.Context, built, c.String("aur"), bar.each())
+	b := &build{cli: c, at: at, sources: list, start: time.Now(), progress: newProgress(c.App.ErrWriter)}
+	if c.IsSet("o") {
+		return b.toFile(o.output)
 	}
-	bar.end()
-	if err != nil {
-		return exit.With(exit.Failed, err)
-	}
-	if err := built.WriteFile(out); err != nil {
-		wrong := &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write the index: %w", err)}
-		if errors.Is(err, fs.ErrNotExist) { // of a file that is to be made: its directory
-			wrong.Hint = "make the directory " + filepath.Dir(out) + " first"
-		}
-		return wrong
-	}
-	if err := built.Stamps().Write(out); err != nil {
-		return exit.With(exit.Failed, fmt.Errorf("cannot write the index's stamps: %w", err))
-	}
-	warn(c, repos, built)
-	return summarize(c, out, repos, built, time.Since(start))
-}
-
-// warn names repositories without a database and what is wrong with single
-// packages.
-func warn(c *cli.Context, repos *catalog.Repos, built *catalog.Built) {
-	for _, name := range repos.Missing {
-		command.Note(c.App.ErrWriter, c.App.Name, "warning: "+name+" has no database: pacman -Sy downloads it")
-	}
-	for _, f := range built.Files {
-		for _, w := range f.Warnings {
-			command.Note(c.App.ErrWriter, c.App.Name, "warning: "+f.Path+": "+w)
-		}
-		if f.MoreWarnings > 0 {
-			command.Note(c.App.ErrWriter, c.App.Name, fmt.Sprintf("warning: %s: %d more warnings", f.Path, f.MoreWarnings))
-		}
-	}
-	for _, s := range built.Skipped {
-		command.Note(c.App.ErrWriter, c.App.Name, "warning: left out: "+s)
-	}
+	return b.toDirectory(sources.IndexDir(paths.Process().DataDir(o.dataDir)))
 }
 
 // buildTime is the time of the build in Unix seconds: now, or what
@@ -128,56 +97,108 @@ func buildTime(epoch string) (int64, error) {
 	return t, nil
 }
 
-// reposToBuild are the databases that the flags name.
-func reposToBuild(c *cli.Context) (*catalog.Repos, error) {
-	if aurAlone(c) {
-		return &catalog.Repos{}, nil
+// sources are the databases, and the dump, that the flags name.
+func (o *buildOptions) sources(c *cli.Context) (list []source, err error) {
+	if o.aur == "" || slices.ContainsFunc([]string{"dbpath", "pacman-config", "repo", "db"}, c.IsSet) {
+		if list, err = o.repositories(c); err != nil {
+			return nil, err
+		}
 	}
-	if dbs := c.StringSlice("db"); len(dbs) > 0 {
-		if len(c.StringSlice("repo")) > 0 {
+	if o.aur != "" {
+		dump, err := newDump(o.aur)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, dump)
+	}
+	return list, nil
+}
+
+func (o *buildOptions) repositories(c *cli.Context) ([]source, error) {
+	only := o.repos.Value()
+	if databases := o.databases.Value(); len(databases) > 0 {
+		if len(only) > 0 {
 			return nil, command.Usagef("--repo and --db exclude each other")
 		}
-		repos := &catalog.Repos{}
-		for _, path := range dbs {
-			abs, err := filepath.Abs(path)
-			if err != nil {
-				return nil, err
-			}
-			name, _, _ := strings.Cut(filepath.Base(path), ".db")
-			if err := repos.Add(name, abs); err != nil {
-				return nil, command.Usagef("%w", err)
-			}
-		}
-		return repos, nil
+		return databaseFiles(databases)
 	}
-	repos, err := catalog.Config{DBPath: c.String("dbpath"), PacmanConfig: c.String("pacman-config")}.ReadRepos()
+	pacman, err := sources.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig}.Read()
 	if err != nil {
 		return nil, err
 	}
-	if names := c.StringSlice("repo"); len(names) > 0 {
-		if err := repos.Only(names); err != nil {
-			return nil, command.Usagef("%w", err)
+	for _, name := range only {
+		if !slices.ContainsFunc(pacman.Repositories, func(r sources.Repository) bool { return r.Name == name }) {
+			return nil, command.Usagef("no repository %q is configured", name)
 		}
-		repos.Missing = nil
 	}
-	return repos, nil
+	var list []source
+	var missing []string
+	for i := range pacman.Repositories {
+		r := &pacman.Repositories[i]
+		if len(only) > 0 && !slices.Contains(only, r.Name) {
+			continue
+		}
+		if _, err := os.Stat(r.Database); errors.Is(err, os.ErrNotExist) {
+			if len(only) > 0 {
+				return nil, command.Usagef("%s has no database: pacman -Sy downloads it", r.Name)
+			}
+			missing = append(missing, r.Name)
+			continue
+		}
+		list = append(list, &repository{r})
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("no package databases in %s/sync: pacman -Sy downloads them", pacman.DBPath)
+	}
+	for _, name := range missing {
+		command.Note(c.App.ErrWriter, c.App.Name, "warning: "+name+" has no database: pacman -Sy downloads it")
+	}
+	return list, nil
 }
 
-// summarize prints what was built: a line a repository, and one for the file.
-func summarize(c *cli.Context, out string, repos *catalog.Repos, built *catalog.Built, took time.Duration) error {
-	fi, err := os.Stat(out)
-	if err != nil {
-		return exit.With(exit.Failed, err)
-	}
-	total := 0
-	for i, f := range built.Files {
-		name := aurdump.Repo
-		if i < len(repos.List) {
-			name = repos.List[i].Name
+// databaseFiles are repositories that no configuration names.
+func databaseFiles(files []string) (list []source, err error) {
+	var names []string
+	for _, path := range files {
+		r, err := sources.DatabaseFile(path)
+		if err != nil {
+			return nil, err
 		}
-		fmt.Fprintf(c.App.Writer, "%s: %d packages\n", termtext.Clean(name), f.Packages)
-		total += f.Packages
+		if slices.Contains(names, r.Name) {
+			return nil, command.Usagef("two databases are named %q", r.Name)
+		}
+		names = append(names, r.Name)
+		list = append(list, &repository{r})
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "%s: %d packages, %d bytes, %s\n", termtext.Clean(out), total, fi.Size(), took.Round(time.Millisecond))
+	return list, nil
+}
+
+// summarize prints a line for each source, and one for the file or directory.
+func (b *build) summarize(out string, size int64, built []*result) error {
+	total := 0
+	for _, r := range built {
+		if r.err != nil {
+			continue
+		}
+		fmt.Fprintf(b.cli.App.Writer, "%s: %d packages\n", termtext.Clean(r.source.name()), r.packages)
+		total += r.packages
+	}
+	_, err := fmt.Fprintf(b.cli.App.Writer, "%s: %d packages, %d bytes, %s\n", termtext.Clean(out), total, size, time.Since(b.start).Round(time.Millisecond))
 	return exit.With(exit.Failed, err)
+}
+
+// warn says what is wrong with single packages.
+func (b *build) warn(built []*result) {
+	note := func(text string) { command.Note(b.cli.App.ErrWriter, b.cli.App.Name, "warning: "+text) }
+	for _, r := range built {
+		for _, w := range r.warnings {
+			note(r.file.Path + ": " + w)
+		}
+		if r.moreWarnings > 0 {
+			note(fmt.Sprintf("%s: %d more warnings", r.file.Path, r.moreWarnings))
+		}
+		for _, s := range r.skipped {
+			note("left out: " + s)
+		}
+	}
 }

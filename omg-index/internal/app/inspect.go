@@ -20,13 +20,13 @@ import (
 const schema = 1
 
 // defaultIndex says in the help which file is meant when none is named.
-const defaultIndex = "Without FILE it is the index in the data directory.\n\n"
+const defaultIndex = "FILE may be a directory. Without FILE it is the index of each source in the data\ndirectory.\n\n"
 
 func infoCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "info",
 		Usage:       "say what an index was built from",
-		ArgsUsage:   "[FILE]",
+		ArgsUsage:   "[FILE...]",
 		Description: defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Flags:       []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
 		Action:      info,
@@ -34,32 +34,38 @@ func infoCommand() *cli.Command {
 }
 
 func info(c *cli.Context) error {
-	f, err := open(c)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	facts := f.Facts()
-	if c.Bool("json") {
-		return writeJSON(c.App.Writer, struct {
-			Schema   int    `json:"schema"`
-			Format   int    `json:"format"`
-			Bytes    int64  `json:"bytes"`
-			Packages uint32 `json:"packages"`
-			pkgindex.Facts
-		}{schema, pkgindex.Version, f.Size(), f.Docs(), facts})
-	}
 	w := bufio.NewWriter(c.App.Writer)
-	fmt.Fprintf(w, "Format:   %d\n", pkgindex.Version)
-	fmt.Fprintf(w, "Builder:  %s\n", termtext.Clean(facts.Builder))
-	fmt.Fprintf(w, "Built:    %s\n", date(facts.Built))
-	fmt.Fprintf(w, "Size:     %d bytes\n", f.Size())
-	fmt.Fprintf(w, "Packages: %d\n", f.Docs())
-	for _, s := range facts.Sources {
-		fmt.Fprintf(w, "Source:   %s (%s), %d packages, %d bytes of %s, SHA-256 %s\n",
-			termtext.Clean(s.Name), termtext.Clean(string(s.Kind)), s.Packages, s.Size, date(s.AsOf), termtext.Clean(s.SHA256))
+	return flushed(w, eachIndex(c, func(f *pkgindex.File) error {
+		facts := f.Facts()
+		if c.Bool("json") {
+			return writeJSON(w, struct {
+				Schema   int    `json:"schema"`
+				Format   int    `json:"format"`
+				Bytes    int64  `json:"bytes"`
+				Packages uint32 `json:"packages"`
+				*pkgindex.Facts
+			}{schema, pkgindex.Version, f.Size(), f.Docs(), facts})
+		}
+		fmt.Fprintf(w, "File:     %s\n", termtext.Clean(f.Path()))
+		fmt.Fprintf(w, "Format:   %d\n", pkgindex.Version)
+		fmt.Fprintf(w, "Builder:  %s\n", termtext.Clean(facts.Builder))
+		fmt.Fprintf(w, "Built:    %s\n", date(facts.Built))
+		fmt.Fprintf(w, "Size:     %d bytes\n", f.Size())
+		fmt.Fprintf(w, "Packages: %d\n", f.Docs())
+		for _, s := range facts.Sources {
+			fmt.Fprintf(w, "Source:   %s (%s), %d packages, %d bytes of %s, SHA-256 %s\n",
+				termtext.Clean(s.Name), termtext.Clean(string(s.Kind)), s.Packages, s.Size, date(s.AsOf), termtext.Clean(s.SHA256))
+		}
+		return nil
+	}))
+}
+
+// flushed writes out what is held back, and returns the first error.
+func flushed(w *bufio.Writer, err error) error {
+	if failed := w.Flush(); err == nil {
+		err = exit.With(exit.Failed, failed)
 	}
-	return exit.With(exit.Failed, w.Flush())
+	return err
 }
 
 func date(unix int64) string { return time.Unix(unix, 0).Format(time.RFC3339) }
@@ -68,19 +74,16 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "verify",
 		Usage:       "read a whole index and check every byte of it",
-		ArgsUsage:   "[FILE]",
+		ArgsUsage:   "[FILE...]",
 		Description: defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {
-			f, err := open(c)
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			if err := f.Check(); err != nil {
-				return exit.With(exit.Failed, fmt.Errorf("%s: %w", f.Path(), err))
-			}
-			_, err = fmt.Fprintf(c.App.Writer, "%s: %d packages, ok\n", termtext.Clean(f.Path()), f.Docs())
-			return exit.With(exit.Failed, err)
+			return eachIndex(c, func(f *pkgindex.File) error {
+				if err := f.Check(); err != nil {
+					return fmt.Errorf("%s: %w", f.Path(), err)
+				}
+				_, err := fmt.Fprintf(c.App.Writer, "%s: %d packages, ok\n", termtext.Clean(f.Path()), f.Docs())
+				return exit.With(exit.Failed, err)
+			})
 		},
 	}
 }
@@ -89,24 +92,21 @@ func dumpCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "dump",
 		Usage:       "print every package of an index, one JSON object a line",
-		ArgsUsage:   "[FILE]",
+		ArgsUsage:   "[FILE...]",
 		Description: defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {
-			f, err := open(c)
-			if err != nil {
-				return err
-			}
-			defer f.Close()
 			w := bufio.NewWriterSize(c.App.Writer, 64<<10)
-			for p, err := range f.Packages() {
-				if err != nil {
-					return exit.With(exit.Failed, fmt.Errorf("%s: %w", f.Path(), err))
+			return flushed(w, eachIndex(c, func(f *pkgindex.File) error {
+				for p, err := range f.Packages() {
+					if err != nil {
+						return fmt.Errorf("%s: %w", f.Path(), err)
+					}
+					if err := writeJSON(w, p); err != nil {
+						return err
+					}
 				}
-				if err := writeJSON(w, p); err != nil {
-					return err
-				}
-			}
-			return exit.With(exit.Failed, w.Flush())
+				return nil
+			}))
 		},
 	}
 }

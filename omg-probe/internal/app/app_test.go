@@ -80,7 +80,7 @@ func TestDirectory(t *testing.T) {
 	shows(t, "", "--dbpath", dir, "node")
 }
 
-func TestTheSystemsVersionsAreThoseOfTheStatusFile(t *testing.T) {
+func TestStatus_SystemVersions(t *testing.T) {
 	dir := home(t)
 	status(t, time.Now())
 	require.NoError(t, os.MkdirAll(dir+"/local/ruby-3.2.0-1", 0o755))
@@ -106,6 +106,34 @@ func TestStatus(t *testing.T) {
 	shows(t, "updates ?\n", "--status", "-f", "starship")
 	require.NoError(t, os.Chmod(dir+"/run/omg.status", 0o666))
 	shows(t, "?\n", "uc")
+}
+
+// TestStatus_Partial: a number that a source which could not be read could change has
+// a question mark, in every way to ask for it.
+func TestStatus_Partial(t *testing.T) {
+	dir := home(t)
+	partial := statusfile.Count(2)
+	partial.Partial = true
+	zero := statusfile.Count(0)
+	zero.Partial = true
+	require.NoError(t, statusfile.Write(filepath.Join(dir, "run", "omg.status"), statusfile.Status{
+		Installed: statusfile.Count(1200), Explicit: partial, Orphans: statusfile.Count(0), Updates: partial,
+		AURUpdates: zero, Vulnerabilities: statusfile.Count(0), At: time.Now(), Interval: 300 * time.Second,
+	}))
+	shows(t, "updates 2? aur 0? vulnerabilities 0 orphans 0\n", "--status")
+	shows(t, "updates 2? aur 0?\n", "--status", "-f", "starship")
+	shows(t, "updates 2? aur 0?\nupdates 2?\n", "--status", "-f", "i3blocks")
+	for name, want := range map[string]string{"ec": "2?\n", "tc": "1200\n", "oc": "0\n", "uc": "2?\n"} {
+		shows(t, want, name)
+	}
+	shows(t, "2? 0? 0\n", "--format={{.updates}} {{.aur}} {{.orphans}}")
+	out, _, _ := probe("--status", "-f", "waybar")
+	require.Contains(t, out, `"class":["updates","partial"]`)
+	out, _, _ = probe("--status", "-f", "json")
+	require.Contains(t, out, `"partial":["explicit","updates","aur_updates"]`)
+	require.Contains(t, out, `"updates":2,`)
+	out, _, _ = probe("--why", "--status")
+	require.Contains(t, out, "  updates 2?\n")
 }
 
 func TestWhy(t *testing.T) {
@@ -187,7 +215,7 @@ type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
-func TestOutputThatCannotBeWritten(t *testing.T) {
+func TestOutput_NotWritten(t *testing.T) {
 	home(t)
 	var stderr bytes.Buffer
 	require.Equal(t, 3, Run([]string{"uc"}, full{}, &stderr))

@@ -10,7 +10,7 @@ Usage:
 
 It reads files and does nothing else: no program is run, no network or socket is used, nothing is written.
 A version with * is declared and not installed; ? is a number that is not known, or a version that is not shown because
-it could be a command. Only --why says more.
+it could be a command; 2? is a number that a database which could not be read could change. Only --why says more.
 
 Flags:
   -C, --directory DIR  look at DIR instead of the working directory

@@ -3,6 +3,7 @@ package render
 import (
 	"encoding/json"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ func numbers(s Status) map[string]any {
 		"fresh": s.Fresh, "at": nil, "updates_as_of": nil,
 		"installed": value(s.Installed), "explicit": value(s.Explicit), "orphans": value(s.Orphans),
 		"updates": value(s.Updates), "aur_updates": value(s.AURUpdates), "vulnerabilities": value(s.Vulnerabilities),
+		"partial": partial(s),
 	}
 	if s.There {
 		f["at"] = s.At.UTC().Format(time.RFC3339)
@@ -48,6 +50,25 @@ func numbers(s Status) map[string]any {
 		f["updates_as_of"] = s.UpdatesAsOf.UTC().Format(time.RFC3339)
 	}
 	return f
+}
+
+// partial are the names of the numbers that a source which could not be read could
+// change.
+func partial(s Status) []string {
+	names := []string{}
+	for _, c := range []counted{
+		{"installed", s.Installed},
+		{"explicit", s.Explicit},
+		{"orphans", s.Orphans},
+		{"updates", s.Updates},
+		{"aur_updates", s.AURUpdates},
+		{"vulnerabilities", s.Vulnerabilities},
+	} {
+		if c.n.Partial {
+			names = append(names, c.name)
+		}
+	}
+	return names
 }
 
 // value is null for an unknown number.
@@ -98,6 +119,9 @@ func waybar(a Answer) (string, error) {
 				if c.n.Known && c.n.N > 0 {
 					classes = append(classes, c.name)
 				}
+			}
+			if slices.ContainsFunc(waiting(s), func(c counted) bool { return c.n.Partial }) {
+				classes = append(classes, "partial")
 			}
 		}
 	}

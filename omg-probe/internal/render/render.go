@@ -112,7 +112,7 @@ func plain(a Answer) string {
 	return strings.Join(all, " ")
 }
 
-// brief leaves out the numbers that are 0. Nothing known is one question mark.
+// brief leaves out the numbers that are certainly 0. Nothing known is one question mark.
 func brief(a Answer) string {
 	all := labels(a)
 	if !a.WantsStatus || !a.Complete && !a.Status.There {
@@ -126,7 +126,7 @@ func brief(a Answer) string {
 		case !c.n.Known:
 			unknown++
 			some = append(some, c.name+" ?")
-		case c.n.N > 0:
+		case c.n.N > 0 || c.n.Partial:
 			some = append(some, c.name+" "+c.n.String())
 		}
 	}

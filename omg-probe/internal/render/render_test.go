@@ -37,6 +37,9 @@ func TestFormats(t *testing.T) {
 	unsure := Answer{WantsStatus: true, Status: partly, Complete: true}
 	late := Answer{WantsStatus: true}
 	nothing := Answer{Complete: true}
+	lacking := known(2, 0, 1, 3)
+	lacking.Updates.Partial, lacking.AURUpdates.Partial = true, true
+	partial := Answer{WantsStatus: true, Status: lacking, Complete: true}
 	zero := Answer{WantsStatus: true, Status: known(0, 0, 0, 0), Complete: true}
 	for _, c := range []struct {
 		name, format, want string
@@ -67,6 +70,17 @@ func TestFormats(t *testing.T) {
 			"stale numbers", "waybar",
 			`{"text":"updates ?","tooltip":"updates ?\naur ?\nvulnerabilities ?\norphans ?","class":["stale"]}` + "\n", stale,
 		},
+		{"partial numbers", "plain", "updates 2? aur 0? vulnerabilities 1 orphans 3\n", partial},
+		{"partial numbers", "starship", "updates 2? aur 0? vulnerabilities 1 orphans 3\n", partial},
+		{"partial numbers", "polybar", "updates 2? aur 0? vulnerabilities 1 orphans 3\n", partial},
+		{"partial numbers", "tmux", "updates 2? aur 0? vulnerabilities 1 orphans 3\n", partial},
+		{"partial numbers", "i3blocks", "updates 2? aur 0? vulnerabilities 1 orphans 3\nupdates 2?\n", partial},
+		{
+			"partial numbers", "waybar",
+			`{"text":"updates 2? aur 0? vulnerabilities 1 orphans 3","tooltip":"updates 2?\naur 0?\nvulnerabilities 1\norphans 3",` +
+				`"class":["updates","vulnerabilities","orphans","partial"]}` + "\n", partial,
+		},
+		{"template of partial numbers", "{{.updates}}/{{.aur}}/{{.vulnerabilities}}", "2?/0?/1\n", partial},
 		{"template", "n={{.node}} g={{ .go }} r={{.ruby}} #[fg=red]", "n=20.1.0* g=1.26.0 r= #[fg=red]\n", versions},
 		{"template of numbers", "{{.updates}}/{{.aur}}/{{.vulnerabilities}}/{{.orphans}}", "5/0/2/0\n", both},
 		{"template of stale numbers", "{{.updates}}", "?\n", stale},
@@ -92,7 +106,7 @@ func TestJSON(t *testing.T) {
 		{"name":"node","version":"20.1.0","manager":"nvm","missing":true,"kind":"pin","scope":"directory","source":".nvmrc"},
 		{"name":"go","version":"1.26.0","manager":"system","missing":false,"kind":"","scope":"system","source":""}],
 		"status":{"fresh":true,"at":"2023-11-14T22:13:20Z","updates":5,"aur_updates":null,"vulnerabilities":2,"orphans":0,
-		"installed":1200,"explicit":300,"updates_as_of":"2023-11-14T22:13:20Z"}}`, text)
+		"installed":1200,"explicit":300,"updates_as_of":"2023-11-14T22:13:20Z","partial":[]}}`, text)
 	s.UpdatesAsOf = time.Time{}
 	text, err = format(Answer{WantsStatus: true, Status: s})
 	require.NoError(t, err)
@@ -104,9 +118,9 @@ var hostile = []string{
 	"1.0\\$(touch x)", strings.Repeat("9", 65), "'; touch x; '", "%F{red}", "{{.node}}", "\xff",
 }
 
-// TestNothingOfARepositoryIsShownAsItIs asks every format for versions that no
+// TestHostileVersions asks every format for versions that no
 // version is.
-func TestNothingOfARepositoryIsShownAsItIs(t *testing.T) {
+func TestHostileVersions(t *testing.T) {
 	for _, name := range []string{"plain", "json", "starship", "waybar", "polybar", "i3blocks", "tmux", "{{.node}}"} {
 		format, err := Parse(name)
 		require.NoError(t, err)
@@ -132,7 +146,7 @@ func TestEscapes(t *testing.T) {
 	require.Equal(t, "&lt;span a=&#34;&#39;&#34;&gt;&amp;", escapePango(`<span a="'">&`))
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParse_Wrong(t *testing.T) {
 	for _, bad := range []string{"", "xml", "{{.nod}}", "{{node}}", "{{.node", "{{range .x}}", "{{.node}}{{"} {
 		_, err := Parse(bad)
 		require.Error(t, err, "%q", bad)
@@ -154,7 +168,67 @@ func FuzzTemplate(f *testing.F) {
 	})
 }
 
-func TestJSONIsOneLine(t *testing.T) {
+// TestJSON_Partial: JSON names the numbers that a source which could not be read could
+// change, and their values are numbers as they were.
+func TestJSON_Partial(t *testing.T) {
+	status := func(s Status) map[string]any {
+		text, err := asJSON(Answer{WantsStatus: true, Status: s, Complete: true})
+		require.NoError(t, err)
+		var document struct{ Status map[string]any }
+		require.NoError(t, json.Unmarshal([]byte(text), &document))
+		return document.Status
+	}
+	s := known(2, 0, 1, 3)
+	for _, c := range []struct {
+		name string
+		n    *statusfile.Number
+	}{
+		{"installed", &s.Installed},
+		{"explicit", &s.Explicit},
+		{"orphans", &s.Orphans},
+		{"updates", &s.Updates},
+		{"aur_updates", &s.AURUpdates},
+		{"vulnerabilities", &s.Vulnerabilities},
+	} {
+		c.n.Partial = true
+		f := status(s)
+		require.Equal(t, []any{c.name}, f["partial"])
+		require.EqualValues(t, c.n.N, f[c.name])
+		c.n.Partial = false
+	}
+	require.Equal(t, []any{}, status(s)["partial"])
+	require.Equal(t, []any{}, status(Status{There: true})["partial"], "an unknown number is not a partial one")
+}
+
+// TestWaybar_Classes: a bar shows that its numbers are old, partial, or that there is
+// something to do.
+func TestWaybar_Classes(t *testing.T) {
+	classes := func(s Status) []string {
+		text, err := waybar(Answer{WantsStatus: true, Status: s, Complete: true, Runtimes: []runtimes.Active{golang}})
+		require.NoError(t, err)
+		var document struct{ Class []string }
+		require.NoError(t, json.Unmarshal([]byte(text), &document))
+		return document.Class
+	}
+	s := known(0, 0, 0, 0)
+	require.Equal(t, []string{}, classes(s))
+	s.Orphans.Partial = true
+	require.Equal(t, []string{"partial"}, classes(s))
+	s.Orphans.N = 2
+	require.Equal(t, []string{"orphans", "partial"}, classes(s))
+	s.Installed.Partial, s.Orphans.Partial = true, false
+	require.Equal(t, []string{"orphans"}, classes(s), "a number that is not shown")
+	s.Orphans.Partial, s.Fresh = true, false
+	require.Equal(t, []string{"stale"}, classes(s))
+}
+
+func TestNumbers(t *testing.T) {
+	s := known(2, 0, 1, 3)
+	s.Updates.Partial, s.Explicit = true, statusfile.Number{}
+	require.Equal(t, "  updates 2?\n  aur 0\n  vulnerabilities 1\n  orphans 3\n  explicit ?\n  installed 1200\n", Numbers(s))
+}
+
+func TestJSON_OneLine(t *testing.T) {
 	text, err := asJSON(Answer{Complete: true})
 	require.NoError(t, err)
 	require.True(t, json.Valid([]byte(text)))

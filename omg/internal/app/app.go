@@ -1,22 +1,38 @@
-// Package app is omg's command line: one file a command.
+// Package app is omg's command line: one file a command. A command parses its flags
+// into a struct of its own, asks the backend and prints the result.
 package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/omg-arch/omg/omg/internal/ask"
+	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Run runs omg and returns its exit code; local answers where no daemon does.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer, local ask.Local) int {
-	pacman := pacmans(args)
+// app is omg for one command line.
+type app struct {
+	options backend.Options
+	indexes cli.StringSlice
+	strict  bool
+
+	openBackend    backend.Open
+	stdout, stderr io.Writer
+}
+
+// Run runs omg and returns its exit code. Open returns what the commands ask.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open backend.Open) int {
+	a := &app{openBackend: open, stdout: stdout, stderr: stderr}
+	a.options.Args = args
+	a.options.Note = a.note
+	pacman := pacmanOperation(args)
 	if pacman != nil {
 		args = args[:1]
 	}
@@ -26,17 +42,20 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, local ask
 		Description: `Asks omgd. Where none runs, and with --dbpath, --pacman-config, --index or
 --no-daemon, it reads an index, or pacman's databases, itself.
 
+A database that cannot be read takes no other with it: answers come from the
+others, and a note says what is missing. With --strict that is an error.
+
 ` + exitCodes(exit.Network, exit.Finding, exit.Degraded),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Usage: "omgd's socket `PATH`", DefaultText: "$OMG_SOCKET_PATH, else omg.sock in $XDG_RUNTIME_DIR, else in /tmp"},
-			&cli.StringSliceFlag{Name: "index", Usage: "read the index `FILE` instead of asking omgd (repeatable)"},
-			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`", DefaultText: "what pacman.conf says"},
-			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
-			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, else ~/.local/share/omg"},
-			&cli.BoolFlag{Name: "no-daemon", Usage: "do not ask omgd"},
+			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Destination: &a.options.Socket, Usage: "omgd's socket `PATH`", DefaultText: "$OMG_SOCKET_PATH, else omg.sock in $XDG_RUNTIME_DIR, else in /tmp"},
+			&cli.StringSliceFlag{Name: "index", Destination: &a.indexes, Usage: "read the index `FILE`, or those in a directory, instead of asking omgd (repeatable)"},
+			&cli.StringFlag{Name: "dbpath", Destination: &a.options.DBPath, Usage: "pacman's database `DIR`", DefaultText: "what pacman.conf says"},
+			&cli.StringFlag{Name: "pacman-config", Destination: &a.options.PacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
+			&cli.StringFlag{Name: "data-dir", Destination: &a.options.DataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, else ~/.local/share/omg"},
+			&cli.BoolFlag{Name: "no-daemon", Destination: &a.options.NoDaemon, Usage: "do not ask omgd"},
+			&cli.BoolFlag{Name: "strict", Destination: &a.strict, Usage: "print nothing and exit with 3 unless every source could be read"},
 		},
-		Metadata: map[string]any{localKey: local},
-		Commands: commands(args),
+		Commands: a.commands(args),
 		Action: func(c *cli.Context) error {
 			if pacman != nil {
 				return pacman
@@ -49,9 +68,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, local ask
 	}, args, stdout, stderr)
 }
 
-// pacmans is the error for who types what pacman takes, naming what is meant; nil
-// for anyone else.
-func pacmans(args []string) error {
+// pacmanOperation is the error for an operation of pacman's, which names omg's
+// command for it; nil for anything else.
+func pacmanOperation(args []string) error {
 	if len(args) < 2 {
 		return nil
 	}
@@ -70,7 +89,7 @@ func pacmans(args []string) error {
 // all are the commands in the order of the help.
 var all = []struct {
 	name  string
-	make  func() *cli.Command
+	make  func(*app) *cli.Command
 	alias string // another name, empty for none
 }{
 	{name: "search", make: searchCommand},
@@ -100,21 +119,43 @@ var all = []struct {
 // commands makes the commands whose names stand among the arguments: one of them
 // is meant. Making all of them, with their flags, for one to run takes a tenth of
 // the time of a whole process. Where none is named, all are listed.
-func commands(args []string) []*cli.Command {
+func (a *app) commands(args []string) []*cli.Command {
 	var some []*cli.Command
 	for _, c := range all {
 		if slices.Contains(args, c.name) || c.alias != "" && slices.Contains(args, c.alias) {
-			some = append(some, c.make())
+			some = append(some, c.make(a))
 		}
 	}
-	if some != nil && !slices.Contains(args, "--help") && !slices.Contains(args, "-h") {
-		return some
+	if some == nil || slices.Contains(args, "--help") || slices.Contains(args, "-h") {
+		some = some[:0]
+		for _, c := range all {
+			some = append(some, c.make(a))
+		}
 	}
-	some = some[:0]
-	for _, c := range all {
-		some = append(some, c.make())
-	}
+	setExitCodes(some)
 	return some
+}
+
+// setExitCodes gives the errors of commands their exit codes.
+func setExitCodes(commands []*cli.Command) {
+	for _, c := range commands {
+		setExitCodes(c.Subcommands)
+		action := c.Action
+		c.Action = func(ctx *cli.Context) error { return exitError(action(ctx)) }
+	}
+}
+
+// exitError gives an error its exit code.
+func exitError(err error) error {
+	coded, refused := new(exit.Error), new(wire.Error)
+	switch {
+	case errors.As(err, &coded):
+	case errors.As(err, &refused) && refused.Code == wire.CodeInvalid:
+		return command.Usagef("%s", refused.Message)
+	case errors.As(err, &refused) && refused.Code == wire.CodeNetwork:
+		return exit.With(exit.Network, errors.New(refused.Message))
+	}
+	return exit.With(exit.Failed, err)
 }
 
 func names() []string {
@@ -129,19 +170,20 @@ func exitCodes(more ...int) string {
 	return command.ExitCodes(append([]int{exit.OK, exit.NotFound, exit.Usage, exit.Failed}, more...)...)
 }
 
-// localKey is where the app keeps who answers without a daemon.
-const localKey = "local"
+// backend is what this command line asks.
+func (a *app) backend() backend.Backend {
+	o := a.options
+	o.Index = a.indexes.Value()
+	return a.openBackend(o)
+}
 
-// asker is who answers this call.
-func asker(c *cli.Context) *ask.Asker {
-	return &ask.Asker{
-		Socket:       c.String("socket"),
-		Index:        c.StringSlice("index"),
-		DBPath:       c.String("dbpath"),
-		PacmanConfig: c.String("pacman-config"),
-		DataDir:      c.String("data-dir"),
-		NoDaemon:     c.Bool("no-daemon"),
-		Local:        c.App.Metadata[localKey].(ask.Local),
-		Note:         func(line string) { command.Note(c.App.ErrWriter, c.App.Name, line) },
+// note prints a line on standard error.
+func (a *app) note(line string) { command.Note(a.stderr, "omg", line) }
+
+// noArguments returns an error unless a command has no arguments.
+func noArguments(c *cli.Context) error {
+	if c.Args().Present() {
+		return command.Usagef("%s takes no argument: %s", c.Command.Name, quoted(c.Args().Slice()))
 	}
+	return nil
 }

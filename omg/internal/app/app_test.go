@@ -1,63 +1,29 @@
 package app
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
-	"os"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/vmihailenco/msgpack/v5"
 
-	"github.com/omg-arch/omg/omg/internal/ask"
+	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestMain has times shown as in UTC, wherever the tester lives.
-func TestMain(m *testing.M) {
-	time.Local = time.UTC
-	os.Exit(m.Run())
-}
-
-// answered runs omg where the parts are the answers to an operation, and nobody
-// may ask another.
-func answered(t *testing.T, parts map[string][]any, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	local := func(_ context.Context, _ *ask.Asker, op string, _ any, emit ask.Emit) error {
-		require.Contains(t, parts, op)
-		for i, part := range parts[op] {
-			b, err := msgpack.Marshal(part)
-			require.NoError(t, err)
-			if err := emit(b, i < len(parts[op])-1); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	var out, errs bytes.Buffer
-	code = Run(t.Context(), append([]string{"omg", "--no-daemon"}, args...), &out, &errs, local)
-	return code, out.String(), errs.String()
-}
-
-func pkg(name string) wire.InstalledPackage {
-	return wire.InstalledPackage{Package: wire.Package{Repo: "local", Name: name, Version: "1-1"}}
-}
-
-func TestPartsAreOneList(t *testing.T) {
-	parts := map[string][]any{wire.OpInstalled: {
-		wire.InstalledResult{Generation: 7, Packages: []wire.InstalledPackage{pkg("a"), pkg("b")}, Missing: []string{"z"}},
-		map[string]any{"packages": []wire.InstalledPackage{pkg("c")}},
+func TestInstalled_WaysToPrint(t *testing.T) {
+	f := fake{installed: &wire.InstalledResult{
+		Basis:    wire.Basis{Generation: 7},
+		Packages: []wire.InstalledPackage{pkg("a"), pkg("b"), pkg("c")}, Missing: []string{"z"},
 	}}
-	code, out, _ := answered(t, parts, "installed")
+	code, out, _ := f.run(t, "installed")
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, "a 1-1\nb 1-1\nc 1-1\n", out)
-	code, out, _ = answered(t, parts, "installed", "--json")
+	code, out, _ = f.run(t, "installed", "--json")
 	require.Equal(t, exit.OK, code)
 	var document struct {
 		Schema, Generation int
@@ -69,220 +35,301 @@ func TestPartsAreOneList(t *testing.T) {
 	require.Equal(t, 7, document.Generation)
 	require.Len(t, document.Packages, 3)
 	require.Equal(t, []string{"z"}, document.Missing)
-	code, out, _ = answered(t, parts, "orphans", "--format", "{{.name}}{{.reason}}!")
+	code, out, _ = f.run(t, "orphans", "--format", "{{.name}}{{.reason}}!")
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, "a!\nb!\nc!\n", out)
 }
 
-func TestNothing(t *testing.T) {
-	parts := map[string][]any{
-		wire.OpInstalled: {wire.InstalledResult{}},
-		wire.OpExplicit:  {wire.ExplicitResult{}},
-		wire.OpOutdated:  {wire.OutdatedResult{Sources: []wire.Source{{Name: "core", State: wire.SourceOK}}}},
+// TestInstalled_Request: each list asks for its own kind, and for details where any
+// field may be printed.
+func TestInstalled_Request(t *testing.T) {
+	f := fake{installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("a")}}}
+	for line, want := range map[string]wire.InstalledRequest{
+		"installed":                  {},
+		"installed two words":        {Words: []string{"two", "words"}},
+		"installed -x ^a":            {Words: []string{"^a"}, Regex: true},
+		"installed --explicit":       {Filter: wire.FilterExplicit},
+		"installed --deps --json":    {Filter: wire.FilterDeps, Details: true},
+		"installed --orphans":        {Filter: wire.FilterOrphans},
+		"installed --foreign":        {Filter: wire.FilterForeign},
+		"explicit":                   {Filter: wire.FilterExplicit},
+		"orphans":                    {Filter: wire.FilterOrphans},
+		"orphans --required -q":      {Filter: wire.FilterRequired},
+		"foreign --format {{.name}}": {Filter: wire.FilterForeign, Details: true},
+		"info -i a b":                {Names: []string{"a", "b"}, Details: true},
+	} {
+		code, _, _, after := f.asked(t, strings.Fields(line)...)
+		require.Equal(t, exit.OK, code, line)
+		if len(after.listed.Words) == 0 {
+			after.listed.Words = nil
+		}
+		if len(after.listed.Names) == 0 {
+			after.listed.Names = nil
+		}
+		require.Equal(t, want, *after.listed, line)
+	}
+}
+
+func TestNothingFound(t *testing.T) {
+	f := fake{
+		installed: &wire.InstalledResult{}, explicit: &wire.ExplicitResult{},
+		outdated: &wire.OutdatedResult{Basis: wire.Basis{Sources: []wire.Source{repository("core", wire.SourceOK, "")}}},
 	}
 	for _, command := range []string{"installed x", "orphans", "foreign", "explicit", "explicit -q", "outdated", "outdated -a"} {
-		code, out, stderr := answered(t, parts, strings.Fields(command)...)
+		code, out, stderr := f.run(t, strings.Fields(command)...)
 		require.Equal(t, exit.NotFound, code, command)
 		require.Empty(t, out, command)
 		require.Empty(t, stderr, command)
 	}
-	code, out, _ := answered(t, parts, "outdated", "--json")
+	code, out, _ := f.run(t, "outdated", "--json")
 	require.Equal(t, exit.NotFound, code)
 	require.Contains(t, out, `"updates":[]`)
-	code, out, _ = answered(t, parts, "explicit", "-c")
+	code, out, _ = f.run(t, "explicit", "-c")
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, "0\n", out)
 }
 
-// TestOutdatedIsNeverWrongInSilence: no update is only an answer when every
-// database could be read.
-func TestOutdatedIsNeverWrongInSilence(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		answer wire.OutdatedResult
-		code   int
-		note   string
-	}{
-		{"old", wire.OutdatedResult{Sources: []wire.Source{{Name: "core", State: wire.SourceStale, Why: "3 days old"}}}, exit.NotFound, "core: stale: 3 days old"},
-		{"missing", wire.OutdatedResult{Sources: []wire.Source{{Name: "core", State: wire.SourceMissing}}}, exit.Failed, "core: missing"},
-		{"others missing", wire.OutdatedResult{Sources: []wire.Source{{Name: "aur", State: wire.SourceMissing}, {Name: "tracker", State: wire.SourceMissing}}}, exit.NotFound, ""},
-		{"failed", wire.OutdatedResult{Sources: []wire.Source{{Name: "core", State: wire.SourceFailed, Why: "cut off"}}}, exit.Failed, "core: failed: cut off"},
-		{"remembered", wire.OutdatedResult{Stale: true, At: 1}, exit.Failed, "could not be checked since 1970"},
-		{
-			"some", wire.OutdatedResult{
-				Updates: []wire.Update{{Name: "a", Installed: "1", Version: "2"}},
-				Sources: []wire.Source{{Name: "core", State: wire.SourceFailed}},
-			}, exit.OK, "core: failed",
-		},
-	} {
-		code, _, stderr := answered(t, map[string][]any{wire.OpOutdated: {c.answer}}, "outdated")
-		require.Equal(t, c.code, code, c.name)
-		require.Contains(t, stderr, c.note, c.name)
-	}
-}
-
-// TestInstalledIsNeverWrongInSilence: a list from before is called one, and an empty
-// one is no answer.
-func TestInstalledIsNeverWrongInSilence(t *testing.T) {
-	const note = "what is installed could not be checked since 1970"
-	some := []wire.InstalledPackage{{Package: wire.Package{Name: "a", Version: "1"}}}
-	for _, packages := range [][]wire.InstalledPackage{nil, some} {
-		code := exit.OK
-		if packages == nil {
-			code = exit.Failed
-		}
-		parts := map[string][]any{wire.OpInstalled: {wire.InstalledResult{Stale: true, At: 1, Packages: packages}}}
-		for _, args := range []string{"installed", "installed -q", "installed --json", "orphans", "foreign", "explicit"} {
-			got, _, stderr := answered(t, parts, strings.Fields(args)...)
-			require.Equal(t, code, got, args)
-			require.Contains(t, stderr, note, args)
-		}
-	}
-	parts := map[string][]any{
-		wire.OpInstalled: {wire.InstalledResult{Stale: true, At: 1, Packages: some}},
-		wire.OpExplicit:  {wire.ExplicitResult{Stale: true, At: 1, Names: []string{"a"}}},
-	}
-	for _, args := range []string{"info -i a", "explicit -q", "explicit --count"} {
-		code, out, stderr := answered(t, parts, strings.Fields(args)...)
-		require.Zero(t, code, args)
-		require.NotEmpty(t, out, args)
-		require.Contains(t, stderr, note, args)
-	}
-}
-
-func TestOutdatedAll(t *testing.T) {
-	parts := map[string][]any{wire.OpOutdated: {wire.OutdatedResult{
+func TestOutdated_All(t *testing.T) {
+	f := fake{outdated: &wire.OutdatedResult{
 		Updates:      []wire.Update{{Name: "git", Installed: "1", Version: "2", Ignored: true}},
 		Replacements: []wire.Replacement{{Name: "old", Installed: "1", By: "new", Version: "3", Repo: "core"}},
 		Newer:        []wire.Update{{Name: "vim", Installed: "9", Version: "8", Repo: "extra"}},
-	}}}
-	_, out, _ := answered(t, parts, "outdated")
+	}}
+	_, out, _ := f.run(t, "outdated")
 	require.Equal(t, "git 1 -> 2 [ignored]\n", out)
-	_, out, _ = answered(t, parts, "outdated", "--all")
+	_, out, _ = f.run(t, "outdated", "--all")
 	require.Equal(t, "git 1 -> 2 [ignored]\nold 1 replaced by core/new 3\nvim 9 newer than extra/8\n", out)
-	_, out, _ = answered(t, parts, "outdated", "-aq")
+	_, out, _ = f.run(t, "outdated", "-aq")
 	require.Equal(t, "git\nold\nvim\n", out)
 }
 
-func TestStatusUnknown(t *testing.T) {
-	parts := map[string][]any{wire.OpStatus: {wire.StatusResult{Stale: true, At: 1}}}
-	code, out, _ := answered(t, parts, "status")
+// TestOutdated_AUR: --aur lists only what no repository has, and cannot where the
+// AUR is not known.
+func TestOutdated_AUR(t *testing.T) {
+	foreign := []wire.ForeignPackage{
+		{Name: "yay", Installed: "1", Version: "2", State: wire.ForeignUpdate},
+		{Name: "mine", Installed: "1", State: wire.ForeignGone},
+		{Name: "same", Installed: "1", Version: "1", State: wire.ForeignCurrent},
+	}
+	update := []wire.Update{{Name: "git", Installed: "1", Version: "2"}}
+	on := func(sources ...wire.Source) fake {
+		return fake{outdated: &wire.OutdatedResult{Basis: wire.Basis{Sources: sources}, Updates: update, Foreign: foreign}}
+	}
+	good := on(repository("core", wire.SourceOK, ""), aur(wire.SourceOK, ""))
+	for line, want := range map[string]string{
+		"outdated":             "git 1 -> 2\nyay 1 -> 2 [aur]\n",
+		"outdated --no-aur":    "git 1 -> 2\n",
+		"outdated --aur":       "yay 1 -> 2 [aur]\n",
+		"outdated --aur --all": "yay 1 -> 2 [aur]\nmine 1 [aur] [gone from the AUR]\n",
+	} {
+		code, out, stderr := good.run(t, strings.Fields(line)...)
+		require.Equal(t, exit.OK, code, line)
+		require.Equal(t, want, out, line)
+		require.Empty(t, stderr, line)
+	}
+	for why, f := range map[string]fake{
+		"there is no index of it":   on(repository("core", wire.SourceOK, "")),
+		"not downloaded yet":        on(aur(wire.SourceMissing, "not downloaded yet")),
+		"the index of it is broken": on(aur(wire.SourceFailed, "the index of it is broken")),
+	} {
+		code, out, stderr := f.run(t, "outdated", "--aur")
+		require.Equal(t, exit.Network, code)
+		require.Empty(t, out)
+		require.Contains(t, stderr, "omg: error: the AUR is not known: "+why)
+	}
+	code, out, stderr := on(aur(wire.SourceStale, "not downloaded for 3 days")).run(t, "outdated")
+	require.Equal(t, exit.OK, code)
+	require.Equal(t, "git 1 -> 2\nyay 1 -> 2 [aur]\n", out)
+	require.Contains(t, stderr, "omg: aur: stale: not downloaded for 3 days")
+}
+
+func TestStatus_Unknown(t *testing.T) {
+	f := fake{status: &wire.StatusResult{Basis: wire.Basis{Stale: true, At: 1}}}
+	code, out, _ := f.run(t, "status")
 	require.Equal(t, exit.OK, code)
 	require.Contains(t, out, "stale since 1970-01-01")
 	require.Contains(t, out, "Installed       : unknown\n")
-	_, out, _ = answered(t, parts, "status", "--json")
+	_, out, _ = f.run(t, "status", "--json")
 	require.Contains(t, out, `"counts":{}`)
-	_, out, _ = answered(t, parts, "status", "--format", "{{.stale}}<{{.counts.updates}}>")
+	_, out, _ = f.run(t, "status", "--format", "{{.stale}}<{{.counts.updates}}>")
 	require.Equal(t, "true<>\n", out)
 }
 
-func TestInfoShowsWhatIsInstalled(t *testing.T) {
-	parts := map[string][]any{
-		wire.OpInfo: {wire.InfoResult{
+func TestStatus_History(t *testing.T) {
+	n := func(v uint32) *uint32 { return &v }
+	f := fake{history: &wire.HistoryResult{Entries: []wire.HistoryEntry{
+		{At: 60, Counts: wire.Counts{Installed: n(9), Updates: n(1)}},
+		{At: 120, Counts: wire.Counts{Installed: n(9), Updates: n(3)}},
+	}}}
+	code, out, _ := f.run(t, "status", "--history")
+	require.Equal(t, exit.OK, code)
+	require.Equal(t, "1970-01-01 00:01:00  installed 9, updates 1\n1970-01-01 00:02:00  updates 1 -> 3\n", out)
+	_, out, _ = f.run(t, "status", "--history", "--json", "--limit", "2")
+	require.Contains(t, out, `"entries":[{"at":60,"counts":{"installed":9,"updates":1}},`)
+	f.history.Entries = nil
+	code, out, _ = f.run(t, "status", "--history")
+	require.Equal(t, exit.NotFound, code)
+	require.Empty(t, out)
+	for _, line := range []string{"status --limit 3", "status --history --limit -1"} {
+		code, _, _ := f.run(t, strings.Fields(line)...)
+		require.Equal(t, exit.Usage, code, line)
+	}
+}
+
+func TestInfo_Installed(t *testing.T) {
+	f := fake{
+		info: &wire.InfoResult{
 			Packages: []wire.Package{{Repo: "core", Name: "bash", Version: "2-1", Installed: "1-1"}},
 			Missing:  []wire.Missing{{Name: "mine"}, {Name: "sh"}, {Name: "core/mine"}},
-		}},
-		// What provides sh is another package than the one asked for.
-		wire.OpInstalled: {wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("mine"), pkg("bash")}}},
+		},
+		// What provides sh is another package than the one that was asked for.
+		installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("mine"), pkg("bash")}},
 	}
-	code, out, stderr := answered(t, parts, "info", "bash", "mine", "sh", "core/mine")
+	code, out, stderr := f.run(t, "info", "bash", "mine", "sh", "core/mine")
 	require.Equal(t, exit.NotFound, code)
 	require.Contains(t, out, "Installed       : 1-1\n\nName            : mine\n")
 	require.Equal(t, 2, strings.Count(out, "\n\n"))
 	require.Equal(t, "omg: error: package 'sh' was not found\nomg: error: package 'core/mine' was not found\n", stderr)
-	_, out, _ = answered(t, parts, "info", "--json", "bash", "mine")
+	_, out, _ = f.run(t, "info", "--json", "bash", "mine")
 	require.Contains(t, out, `"local":[{"repo":"local","name":"mine"`)
 }
 
-func TestInfoWhereNothingIsKnownOfWhatIsInstalled(t *testing.T) {
-	local := func(_ context.Context, _ *ask.Asker, op string, _ any, emit ask.Emit) error {
-		if op != wire.OpInfo {
-			return errors.New("no local database")
-		}
-		b, err := msgpack.Marshal(wire.InfoResult{Packages: []wire.Package{}, Missing: []wire.Missing{{Name: "mine"}}})
-		require.NoError(t, err)
-		return emit(b, false)
+// TestInfo_InstalledUnknown: a package that no repository has may be installed. Where
+// that is not known, it is not known to be missing.
+func TestInfo_InstalledUnknown(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		code int
+	}{
+		{fmt.Errorf("%w at /db", backend.ErrNoLocal), exit.NotFound},
+		{errors.New("local/ cannot be read"), exit.Failed},
+		{wire.Errorf(wire.CodeNotReady, "what is installed is not known"), exit.Failed},
+	} {
+		f := fake{info: &wire.InfoResult{Missing: []wire.Missing{{Name: "mine"}}}, errs: map[string]error{"installed": c.err}}
+		code, out, stderr := f.run(t, "info", "mine")
+		require.Equal(t, c.code, code, c.err)
+		require.Empty(t, out)
+		require.Equal(t, "omg: only the repositories were asked: "+c.err.Error()+"\nomg: error: package 'mine' was not found\n", stderr)
 	}
-	var out, errs bytes.Buffer
-	require.Equal(t, exit.NotFound, Run(t.Context(), []string{"omg", "--no-daemon", "info", "mine"}, &out, &errs, local))
-	require.Empty(t, out.String())
-	require.Equal(t, "omg: only the repositories were asked: no local database\nomg: error: package 'mine' was not found\n", errs.String())
 }
 
-func TestFilesThatCannotBeRead(t *testing.T) {
-	files := ask.FilesResult{Packages: []ask.PackageFiles{{Name: "a", Files: []string{"/a"}}, {Name: "b", Why: "no file list of b"}}}
-	code, out, stderr := answered(t, map[string][]any{ask.OpFiles: {files}}, "files", "a", "b")
+// TestHalves: what the repositories have is printed before the AUR has answered, but
+// for JSON, which is one document.
+func TestHalves(t *testing.T) {
+	f := fake{
+		halves: true,
+		search: &wire.SearchResult{Total: 2, Packages: []wire.Package{{Repo: "core", Name: "a", Version: "1"}, {Repo: "aur", Name: "b", Version: "1"}}},
+		info:   &wire.InfoResult{Packages: []wire.Package{{Repo: "core", Name: "a", Version: "1"}, {Repo: "aur", Name: "b", Version: "1"}}},
+	}
+	for _, command := range []string{"search", "info"} {
+		for flag, first := range map[string]string{"-q": "a\n", "--json": "", "--format={{.name}}!": "a!\n"} {
+			printed := ""
+			f.paused = func(now string) { printed = now }
+			code, out, _ := f.run(t, command, flag, "a", "b")
+			require.Equal(t, exit.OK, code)
+			require.Equal(t, first, printed, "%s %s", command, flag)
+			require.Contains(t, out, "b", "%s %s", command, flag)
+		}
+	}
+	printed := "nothing was asked"
+	f.paused = func(now string) { printed = now }
+	_, out, _ := f.run(t, "--strict", "search", "-q", "a")
+	require.Empty(t, printed, "--strict prints nothing before all is known to be certain")
+	require.Equal(t, "a\nb\n", out)
+}
+
+func TestFiles_Unreadable(t *testing.T) {
+	f := fake{files: &backend.FileLists{Packages: []backend.FileList{{Name: "a", Files: []string{"/a"}}, {Name: "b", Why: "no file list of b"}}}}
+	code, out, stderr := f.run(t, "files", "a", "b")
 	require.Equal(t, exit.Failed, code)
 	require.Equal(t, "a /a\n", out)
 	require.Equal(t, "omg: error: no file list of b\n", stderr)
 
-	owned := ask.OwnsResult{Paths: []ask.Owned{{Path: "/a", Owners: []ask.Owner{{Name: "a", Version: "1"}}}, {Path: "/b"}}}
-	code, out, stderr = answered(t, map[string][]any{ask.OpOwns: {owned}}, "owns", "/a", "/b")
+	f.owns = &backend.Owners{Paths: []backend.OwnedPath{{Path: "/a", Owners: []backend.Owner{{Name: "a", Version: "1"}}}, {Path: "/b"}}}
+	code, out, stderr = f.run(t, "owns", "/a", "/b")
 	require.Equal(t, exit.NotFound, code)
 	require.Equal(t, "/a is owned by a 1\n", out)
 	require.Equal(t, "omg: error: no package owns /b\n", stderr)
-	owned.Unread = 2
-	code, _, stderr = answered(t, map[string][]any{ask.OpOwns: {owned}}, "owns", "/a", "/b")
+	f.owns.Unread = 2
+	code, _, stderr = f.run(t, "owns", "/a", "/b")
 	require.Equal(t, exit.Failed, code)
 	require.Equal(t, "omg: error: not known who owns /b: the file lists of 2 packages cannot be read\n", stderr)
 }
 
 func TestWhy(t *testing.T) {
-	parts := map[string][]any{ask.OpWhy: {ask.WhyResult{Name: "bash", Chains: []ask.Chain{
-		{Links: []ask.Link{{Name: "a", Depend: "sh"}, {Name: "bash"}}},
-	}}}}
-	_, out, _ := answered(t, parts, "why", "sh")
+	f := fake{why: &backend.Chains{Name: "bash", Chains: []backend.Chain{
+		{Links: []backend.Link{{Name: "a", Depend: "sh"}, {Name: "bash"}}},
+	}}}
+	_, out, _ := f.run(t, "why", "sh")
 	require.Equal(t, "a -> bash (sh)\n", out)
-	_, out, _ = answered(t, parts, "why", "-q", "sh")
+	_, out, _ = f.run(t, "why", "-q", "sh")
 	require.Equal(t, "a\n", out)
-	_, out, _ = answered(t, parts, "why", "-qr", "sh")
+	_, out, _ = f.run(t, "why", "-qr", "sh")
 	require.Equal(t, "bash\n", out)
-	code, _, stderr := answered(t, map[string][]any{ask.OpWhy: {ask.WhyResult{Name: "bash"}}}, "why", "sh")
+	f.why = &backend.Chains{Name: "bash"}
+	code, _, stderr := f.run(t, "why", "sh")
 	require.Equal(t, exit.NotFound, code)
 	require.Equal(t, "omg: error: nothing that was installed on purpose needs bash\n", stderr)
-	code, _, stderr = answered(t, map[string][]any{ask.OpWhy: {ask.WhyResult{}}}, "why", "sh")
+	f.why = &backend.Chains{}
+	code, _, stderr = f.run(t, "why", "sh")
 	require.Equal(t, exit.NotFound, code)
 	require.Equal(t, "omg: error: package 'sh' was not found\n", stderr)
 }
 
 func TestActions(t *testing.T) {
-	act := func(result any, op string, args ...string) string {
-		code, out, _ := answered(t, map[string][]any{op: {result}}, args...)
+	refresh := func(r wire.RefreshResult) string {
+		code, out, _ := fake{refresh: &r}.run(t, "refresh")
 		require.Equal(t, exit.OK, code)
 		return out
 	}
-	require.Equal(t, "refreshed, generation 3\n", act(wire.RefreshResult{Refreshed: true, Generation: 3, At: 1}, wire.OpRefresh, "refresh"))
-	require.Contains(t, act(wire.RefreshResult{At: 1}, wire.OpRefresh, "refresh"), "refreshed shortly before: 1970")
-	require.Equal(t, "nothing to refresh without omgd\n", act(wire.RefreshResult{}, wire.OpRefresh, "refresh"))
-	code, out, stderr := answered(t, map[string][]any{wire.OpRefresh: {wire.RefreshResult{Refreshed: true, Generation: 8, At: 1, Why: "no local database"}}}, "refresh")
+	require.Equal(t, "refreshed, generation 3\n", refresh(wire.RefreshResult{Refreshed: true, Generation: 3, At: 1}))
+	require.Contains(t, refresh(wire.RefreshResult{At: 1}), "refreshed shortly before: 1970")
+	require.Equal(t, "nothing to refresh without omgd\n", refresh(wire.RefreshResult{}))
+	f := fake{refresh: &wire.RefreshResult{Refreshed: true, Generation: 8, At: 1, Why: "no local database"}}
+	code, out, stderr := f.run(t, "refresh")
 	require.Equal(t, exit.Failed, code)
 	require.Equal(t, "refreshed, generation 8\n", out)
 	require.Contains(t, stderr, "not all could be read: no local database")
-	require.Equal(t, "5 answers forgotten\n", act(wire.CacheClearResult{Cleared: 5}, wire.OpCacheClear, "cache", "clear"))
-	require.Equal(t, "{\"schema\":1,\"cleared\":5}\n", act(wire.CacheClearResult{Cleared: 5}, wire.OpCacheClear, "cache", "clear", "--json"))
+	f = fake{clearCache: &wire.CacheClearResult{Cleared: 5}}
+	code, out, _ = f.run(t, "cache", "clear")
+	require.Equal(t, exit.OK, code)
+	require.Equal(t, "5 answers forgotten\n", out)
+	_, out, _ = f.run(t, "cache", "clear", "--json")
+	require.Equal(t, "{\"schema\":1,\"cleared\":5}\n", out)
 }
 
-func TestWrongUsage(t *testing.T) {
+func TestHealth(t *testing.T) {
+	for state, want := range map[string]int{
+		wire.HealthOK: exit.OK, wire.HealthDegraded: exit.Degraded, wire.HealthStarting: exit.Failed, wire.HealthFailed: exit.Failed,
+	} {
+		f := fake{health: &wire.HealthResult{State: state, Components: []wire.Component{{Name: "store", State: state, Why: "a\nreason", Version: "1", Since: 60}}}}
+		code, out, _ := f.run(t, "health")
+		require.Equal(t, want, code, state)
+		require.Contains(t, out, "store 1: "+state+": a\ufffdreason; since 1970-01-01 00:01:00")
+	}
+}
+
+func TestUsage_Wrong(t *testing.T) {
 	for _, command := range []string{
 		"status x", "outdated x", "orphans x", "foreign x", "refresh x", "cache x", "cache clear x", "explicit x", "explicit -q x",
 		"info", "owns", "files", "why", "why a b", "installed --deps --foreign", "explicit -cq", "explicit -c --json",
 		"outdated --json -q", "status --format {{", "status -q", "installed --color sometimes",
 	} {
-		code, out, stderr := answered(t, nil, strings.Fields(command)...)
+		code, out, stderr := fake{}.run(t, strings.Fields(command)...)
 		require.Equal(t, exit.Usage, code, command)
 		require.Empty(t, out, command)
 		require.Contains(t, stderr, "omg: hint: see --help\n", command)
 	}
 }
 
-func TestHelpListsExitCodes(t *testing.T) {
+func TestHelp_ExitCodes(t *testing.T) {
 	commands := []string{
 		"search", "info", "status", "installed", "explicit", "orphans", "foreign", "outdated", "owns", "files", "why", "refresh",
 		"cache", "cache clear",
 	}
-	_, overview, _ := answered(t, nil, "--help")
+	_, overview, _ := fake{}.run(t, "--help")
 	for _, command := range commands {
-		code, out, _ := answered(t, nil, slices.Concat(strings.Fields(command), []string{"--help"})...)
+		code, out, _ := fake{}.run(t, slices.Concat(strings.Fields(command), []string{"--help"})...)
 		require.Equal(t, exit.OK, code, command)
 		want := "Exit codes: 0 answered; 1 nothing found; 2 wrong usage; 3 cannot answer"
 		if slices.Contains([]string{"search", "info", "outdated"}, command) { // they may need the AUR
@@ -293,74 +340,48 @@ func TestHelpListsExitCodes(t *testing.T) {
 	}
 }
 
-func TestUnknownCommand(t *testing.T) {
+func TestUsage_UnknownCommand(t *testing.T) {
 	for line, hint := range map[string]string{
 		"serach firefox": "close commands: search", "stauts": "close commands: status",
 		// The name of another command among the words does not hide the close ones.
 		"serach info": "close commands: search", "upgrade": "see --help",
 	} {
 		args := strings.Fields(line)
-		code, out, stderr := answered(t, nil, args...)
+		code, out, stderr := fake{}.run(t, args...)
 		require.Equal(t, exit.Usage, code, line)
 		require.Empty(t, out, line)
 		require.Equal(t, "omg: error: no command \""+args[0]+"\"\nomg: hint: "+hint+"\n", stderr)
 	}
 }
 
-func TestNothingFoundInARepository(t *testing.T) {
-	parts := map[string][]any{wire.OpSearch: {wire.SearchResult{Packages: []wire.Package{}, Close: []string{"bash"}}}}
-	_, _, stderr := answered(t, parts, "search", "bsah")
+// TestUsage_Pacman: an operation of pacman's has a command of omg's.
+func TestUsage_Pacman(t *testing.T) {
+	for flag, hint := range map[string]string{"-Qu": "outdated", "-Ssq": "search", "-Qm": "foreign"} {
+		code, _, stderr := fake{}.run(t, flag)
+		require.Equal(t, exit.Usage, code)
+		require.Equal(t, "omg: error: "+flag+" is pacman's\nomg: hint: omg "+hint+"\n", stderr)
+	}
+}
+
+func TestSearch_NothingFoundInARepository(t *testing.T) {
+	f := fake{search: &wire.SearchResult{Packages: []wire.Package{}, Close: []string{"bash"}}}
+	_, _, stderr := f.run(t, "search", "bsah")
 	require.Equal(t, "omg: error: nothing found for 'bsah'\nomg: hint: close names: bash\n", stderr)
-	code, _, stderr := answered(t, parts, "search", "bash", "--repo", "nope", "--repo", "core")
+	code, _, stderr := f.run(t, "search", "bash", "--repo", "nope", "--repo", "core")
 	require.Equal(t, exit.NotFound, code)
 	require.Equal(t, "omg: error: nothing found for 'bash' in nope, core\n", stderr)
 }
 
-// TestFormatExamples: what the help shows as an example works.
-func TestFormatExamples(t *testing.T) {
-	some := []wire.InstalledPackage{pkg("a")}
-	parts := map[string][]any{
-		wire.OpSearch:    {wire.SearchResult{Total: 1, Packages: []wire.Package{some[0].Package}}},
-		wire.OpInfo:      {wire.InfoResult{Packages: []wire.Package{some[0].Package}}},
-		wire.OpInstalled: {wire.InstalledResult{Packages: some}},
-		wire.OpOutdated:  {wire.OutdatedResult{Updates: []wire.Update{{Name: "a", Installed: "1", Version: "2"}}}},
-		ask.OpDoctor:     {ask.DoctorResult{Checks: []ask.Check{{Name: "clock", State: ask.CheckOK}}}},
-		wire.OpHealth:    {wire.HealthResult{State: "ok", Components: []wire.Component{{Name: "socket", State: "ok"}}}},
-		ask.OpWhich:      {ask.WhichResult{Runtimes: []wire.Runtime{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}}},
-		ask.OpList:       {ask.ListResult{Versions: []ask.RuntimeVersion{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}}},
-		ask.OpUse:        {ask.UseResult{RuntimeVersion: ask.RuntimeVersion{Runtime: "node", Version: "20.1.0"}, Now: wire.Runtime{Version: "20.1.0"}}},
-		wire.OpSecurity: {wire.SecurityResult{Packages: []wire.VulnerablePackage{{
-			Name: "a", Severity: "High", Advisories: []wire.Advisory{{Name: "AVG-1", Severity: "High", Counted: true}},
-		}}}},
-		wire.OpStatus: {wire.StatusResult{}}, wire.OpRefresh: {wire.RefreshResult{}}, wire.OpCacheClear: {wire.CacheClearResult{}},
-		ask.OpFiles:  {ask.FilesResult{Packages: []ask.PackageFiles{{Name: "a", Files: []string{"/a"}}}}},
-		ask.OpConfig: {ask.ConfigResult{Settings: []ask.Setting{{Key: "a.b", Value: "x", Origin: "default"}}}},
-		ask.OpOwns:   {ask.OwnsResult{Paths: []ask.Owned{{Path: "/a", Owners: []ask.Owner{{Name: "a", Version: "1"}}}}}},
-		ask.OpWhy:    {ask.WhyResult{Name: "a", Chains: []ask.Chain{{Links: []ask.Link{{Name: "a"}}}}}},
-	}
-	for _, c := range all {
-		line := c.name
-		switch c.name {
-		case "search", "info", "files", "owns", "why":
-			line += " a"
-		case "cache":
-			line += " clear"
-		case "use":
-			line += " node 20"
-		case "metrics":
-			continue // its format is Prometheus'
-		case "daemon":
-			continue // it asks the system, not the daemon
-		}
-		_, help, _ := answered(t, nil, append(strings.Fields(line), "--help")...)
-		_, example, found := strings.Cut(help, "over the JSON fields: '")
-		require.True(t, found, line)
-		example, _, _ = strings.Cut(example, "'\n")
-		code, out, stderr := answered(t, parts, append(strings.Fields(line), "--format", example)...)
-		require.Equal(t, exit.OK, code, "%s --format '%s': %s", line, example, stderr)
-		require.Equal(t, 1, strings.Count(out, "\n"), line)
-	}
-	code, _, stderr := answered(t, parts, "status", "--format", "{{.name}}")
-	require.Equal(t, exit.Usage, code)
-	require.Contains(t, stderr, "omg: hint: --json shows what fields there are\n")
+// TestOptions: the flags of all commands reach the backend.
+func TestOptions(t *testing.T) {
+	f := fake{installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("a")}}}
+	_, _, _, after := f.asked(t, "--socket", "/s", "--index", "/i", "installed", "--index", "/j", "--dbpath=/d", "--pacman-config", "/p", "--data-dir", "/x", "--no-daemon")
+	after.options.Note, after.options.Args = nil, nil
+	require.Equal(t, backend.Options{
+		Socket: "/s", Index: []string{"/i", "/j"}, DBPath: "/d", PacmanConfig: "/p", DataDir: "/x", NoDaemon: true,
+	}, after.options)
+	f.security = &wire.SecurityResult{}
+	_, _, _, after = f.asked(t, "security", "--source", "/avg.json")
+	require.Equal(t, "/avg.json", after.options.Advisories)
+	require.Equal(t, []string{"omg", "security", "--source", "/avg.json"}, after.options.Args)
 }

@@ -5,22 +5,76 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestCommandsByName: the names by which a command is chosen are its own, it has no
-// others, and what is named is made.
-func TestCommandsByName(t *testing.T) {
+// TestCommands_ByName: the names by which a command is chosen are its own, it has no
+// others, and the command that is named is made.
+func TestCommands_ByName(t *testing.T) {
+	a := &app{}
 	for _, c := range all {
-		made := c.make()
+		made := c.make(a)
 		require.Equal(t, c.name, made.Name)
 		require.Equal(t, strings.Fields(c.alias), append([]string{}, made.Aliases...), "commands() knows its other name")
-		some := commands([]string{"omg", "--socket", "x", c.name, "word"})
+		some := a.commands([]string{"omg", "--socket", "x", c.name, "word"})
 		require.Len(t, some, 1)
 		require.Equal(t, c.name, some[0].Name)
 	}
-	require.Len(t, commands([]string{"omg", "search", "info"}), 2)
-	require.Len(t, commands([]string{"omg", "audit"}), 1)
+	require.Len(t, a.commands([]string{"omg", "search", "info"}), 2)
+	require.Len(t, a.commands([]string{"omg", "audit"}), 1)
 	for _, args := range [][]string{{"omg"}, {"omg", "--help"}, {"omg", "search", "--help"}, {"omg", "nonsense"}, {"omg", "info", "-h"}} {
-		require.Len(t, commands(args), len(all), "%q", args)
+		require.Len(t, a.commands(args), len(all), "%q", args)
 	}
+}
+
+// TestFormat_Examples: the example in a command's help works.
+func TestFormat_Examples(t *testing.T) {
+	some := []wire.InstalledPackage{pkg("a")}
+	f := fake{
+		search:    &wire.SearchResult{Total: 1, Packages: []wire.Package{some[0].Package}},
+		info:      &wire.InfoResult{Packages: []wire.Package{some[0].Package}},
+		installed: &wire.InstalledResult{Packages: some},
+		outdated:  &wire.OutdatedResult{Updates: []wire.Update{{Name: "a", Installed: "1", Version: "2"}}},
+		doctor:    &backend.Checks{Checks: []backend.Check{{Name: "clock", State: backend.CheckOK}}},
+		health:    &wire.HealthResult{State: "ok", Components: []wire.Component{{Name: "socket", State: "ok"}}},
+		which:     &backend.ActiveVersions{Runtimes: []wire.Runtime{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}},
+		list:      &backend.Versions{Versions: []backend.RuntimeVersion{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}},
+		use:       &backend.Chosen{RuntimeVersion: backend.RuntimeVersion{Runtime: "node", Version: "20.1.0"}, Now: wire.Runtime{Version: "20.1.0"}},
+		security: &wire.SecurityResult{Packages: []wire.VulnerablePackage{{
+			Name: "a", Severity: "High", Advisories: []wire.Advisory{{Name: "AVG-1", Severity: "High", Counted: true}},
+		}}},
+		status: &wire.StatusResult{}, refresh: &wire.RefreshResult{}, clearCache: &wire.CacheClearResult{},
+		files:  &backend.FileLists{Packages: []backend.FileList{{Name: "a", Files: []string{"/a"}}}},
+		config: &backend.Configuration{Settings: []backend.Setting{{Key: "a.b", Value: "x", Origin: "default"}}},
+		owns:   &backend.Owners{Paths: []backend.OwnedPath{{Path: "/a", Owners: []backend.Owner{{Name: "a", Version: "1"}}}}},
+		why:    &backend.Chains{Name: "a", Chains: []backend.Chain{{Links: []backend.Link{{Name: "a"}}}}},
+	}
+	for _, c := range all {
+		line := c.name
+		switch c.name {
+		case "search", "info", "files", "owns", "why":
+			line += " a"
+		case "cache":
+			line += " clear"
+		case "use":
+			line += " node 20"
+		case "metrics":
+			continue // its format is Prometheus'
+		case "daemon":
+			continue // it asks the system, not the daemon
+		}
+		_, help, _ := fake{}.run(t, append(strings.Fields(line), "--help")...)
+		_, example, found := strings.Cut(help, "over the JSON fields: '")
+		require.True(t, found, line)
+		example, _, _ = strings.Cut(example, "'\n")
+		code, out, stderr := f.run(t, append(strings.Fields(line), "--format", example)...)
+		require.Equal(t, exit.OK, code, "%s --format '%s': %s", line, example, stderr)
+		require.Equal(t, 1, strings.Count(out, "\n"), line)
+	}
+	code, _, stderr := f.run(t, "status", "--format", "{{.name}}")
+	require.Equal(t, exit.Usage, code)
+	require.Contains(t, stderr, "omg: hint: --json shows what fields there are\n")
 }

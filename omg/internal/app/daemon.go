@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"math"
@@ -11,11 +12,17 @@ import (
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/paths"
-	"github.com/omg-arch/omg/shared/wire"
 )
 
-func daemonCommand() *cli.Command {
+// logsOptions are the flags of daemon logs.
+type logsOptions struct {
+	lines  int
+	follow bool
+}
+
+func daemonCommand(a *app) *cli.Command {
 	codes := exitCodes()
+	status, level, logs := &outputOptions{}, &outputOptions{}, &logsOptions{}
 	return &cli.Command{
 		Name:  "daemon",
 		Usage: "start and stop omgd",
@@ -25,83 +32,79 @@ then runs in the background.
 ` + codes,
 		Subcommands: []*cli.Command{
 			{
-				Name: "start", Usage: "start omgd; return when it answers",
+				Name: "start", Usage: "start omgd; return when it has read everything",
 				Description: "Takes --socket, --dbpath, --pacman-config, --index and --data-dir for it.\n\nExit codes: 0 it answers; 1 it did not start; 2 wrong usage; 3 there is no omgd.",
-				Action:      daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Start(c.Context) }),
+				Action:      a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Start(c.Context) }),
 			},
 			{
 				Name: "stop", Usage: "stop omgd; return when it has ended",
 				Description: "Exit codes: 0 it has ended; 1 none runs; 2 wrong usage; 3 it does not end.",
-				Action:      daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Stop(c.Context) }),
+				Action:      a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Stop(c.Context) }),
 			},
 			{
 				Name: "restart", Usage: "stop omgd, if it runs, and start it",
 				Description: "Exit codes: 0 it answers; 1 it did not start; 2 wrong usage; 3 there is no omgd.",
-				Action:      daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Restart(c.Context) }),
+				Action:      a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Restart(c.Context) }),
 			},
 			{
 				Name: "status", Usage: "show whether omgd runs",
 				Description: "Exit codes: 0 it answers; 1 none runs; 2 wrong usage; 3 it does not answer.",
-				Flags:       documentFlags("{{.running}}"),
-				Action:      daemonStatus,
+				Flags:       status.flags("{{.running}}"),
+				Action:      func(c *cli.Context) error { return a.daemonStatus(c, status) },
 			},
 			{
 				Name: "log-level", ArgsUsage: "[LEVEL]", Usage: "show what omgd logs, or change it until it ends",
 				Description: "LEVEL is error, warn, info, debug or trace. log.level in the configuration is for good.\n\n" + codes,
-				Flags:       documentFlags("{{.level}}"),
-				Action:      logLevel,
+				Flags:       level.flags("{{.level}}"),
+				Action:      func(c *cli.Context) error { return a.logLevel(c, level) },
 			},
 			{
 				Name: "logs", Usage: "show what omgd has logged",
 				Description: "From the journal, else from syslog's files.\n\n" + codes,
 				Flags: []cli.Flag{
-					&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Usage: "the last `N` lines", Value: 50},
-					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with what is logged from now on"},
+					&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Destination: &logs.lines, Usage: "the last `N` lines", Value: 50},
+					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Destination: &logs.follow, Usage: "go on with what is logged from now on"},
 				},
-				Action: daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) {
-					if n := c.Int("lines"); n < 0 || n > math.MaxInt32 { // journalctl takes no more
-						return 0, command.Usagef("--lines cannot be %d", c.Int("lines"))
+				Action: a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) {
+					if logs.lines < 0 || logs.lines > math.MaxInt32 { // journalctl takes no more
+						return 0, command.Usagef("--lines cannot be %d", logs.lines)
 					}
-					return d.Logs(c.Context, c.App.Writer, c.Int("lines"), c.Bool("follow"))
+					return d.Logs(c.Context, a.stdout, logs.lines, logs.follow)
 				}),
 			},
 		},
-		Action: func(c *cli.Context) error {
-			if err := noArguments(c); err != nil {
-				return err
-			}
-			return cli.ShowSubcommandHelp(c)
-		},
+		Action: showSubcommands,
 	}
 }
 
-// daemonOf is the daemon that the flags mean.
-func daemonOf(c *cli.Context) *manage.Daemon {
-	d := &manage.Daemon{Env: paths.Process(), Socket: c.String("socket")}
-	for _, name := range []string{"dbpath", "pacman-config", "data-dir"} {
-		if v := c.String(name); v != "" {
-			d.Args = append(d.Args, "--"+name, v)
+// daemon is the daemon that the flags mean.
+func (a *app) daemon() *manage.Daemon {
+	o := &a.options
+	d := &manage.Daemon{Env: paths.Process(), Socket: o.Socket}
+	for _, f := range []struct{ name, value string }{{"--dbpath", o.DBPath}, {"--pacman-config", o.PacmanConfig}, {"--data-dir", o.DataDir}} {
+		if f.value != "" {
+			d.Args = append(d.Args, f.name, f.value)
 		}
 	}
-	for _, v := range c.StringSlice("index") {
-		d.Args = append(d.Args, "--index", v)
+	for _, index := range a.indexes.Value() {
+		d.Args = append(d.Args, "--index", index)
 	}
 	return d
 }
 
-// daemonAction runs what is to be done with the daemon, whose exit code is that of
-// the program that did it.
-func daemonAction(do func(*manage.Daemon, *cli.Context) (int, error)) cli.ActionFunc {
+// daemonAction is the action of a command that does something with the daemon. Its
+// exit code is that of the program that did it.
+func (a *app) daemonAction(do func(*manage.Daemon, *cli.Context) (int, error)) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if err := noArguments(c); err != nil {
 			return err
 		}
-		code, err := do(daemonOf(c), c)
+		code, err := do(a.daemon(), c)
 		switch {
 		case errors.Is(err, manage.ErrNotRunning):
 			return exit.With(exit.NotFound, err)
 		case err != nil:
-			return exit.With(exit.Failed, err)
+			return err
 		case code != 0:
 			return exit.Quiet(exit.Failed) // it has said why
 		}
@@ -109,30 +112,28 @@ func daemonAction(do func(*manage.Daemon, *cli.Context) (int, error)) cli.Action
 	}
 }
 
-func daemonStatus(c *cli.Context) error {
+func (a *app) daemonStatus(c *cli.Context, o *outputOptions) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	out, err := newOutput(c)
+	out, err := a.output(c, *o)
 	if err != nil {
 		return err
 	}
-	s, err := daemonOf(c).Status(c.Context)
+	s, err := a.daemon().Status(c.Context)
 	if err != nil {
-		return exit.With(exit.Failed, err)
+		return err
 	}
-	switch {
-	case out.json:
-		err = out.document(&s)
-	case out.tmpl != nil:
-		err = out.format(&s)
-	case !s.Running:
-		out.name("omgd does not run (" + s.Socket + ")")
-	case s.Why != "":
-		out.name(fmt.Sprintf("omgd runs and does not answer (process %d, %s): %s", s.PID, s.Socket, s.Why))
-	default:
-		out.name(fmt.Sprintf("omgd %s runs (process %d, %s)", s.Version, s.PID, s.Socket))
-	}
+	err = out.one(&s, func(*bufio.Writer) {
+		switch {
+		case !s.Running:
+			out.line("omgd does not run (" + s.Socket + ")")
+		case s.Why != "":
+			out.line(fmt.Sprintf("omgd runs and does not answer (process %d, %s): %s", s.PID, s.Socket, s.Why))
+		default:
+			out.line(fmt.Sprintf("omgd %s runs (process %d, %s)", s.Version, s.PID, s.Socket))
+		}
+	})
 	if err == nil {
 		err = out.end()
 	}
@@ -147,27 +148,19 @@ func daemonStatus(c *cli.Context) error {
 	return nil
 }
 
-func logLevel(c *cli.Context) error {
+func (a *app) logLevel(c *cli.Context, o *outputOptions) error {
 	if c.NArg() > 1 {
 		return command.Usagef("log-level takes one level, not %d", c.NArg())
 	}
-	out, err := newOutput(c)
+	out, err := a.output(c, *o)
 	if err != nil {
 		return err
 	}
-	var r wire.LogLevelResult
-	if err := asker(c).Get(c.Context, wire.OpLogLevel, &wire.LogLevelRequest{Level: c.Args().First()}, &r); err != nil {
+	r, err := a.backend().LogLevel(c.Context, c.Args().First())
+	if err != nil {
 		return err
 	}
-	switch {
-	case out.json:
-		err = out.document(&r)
-	case out.tmpl != nil:
-		err = out.format(&r)
-	default:
-		out.name(r.Level)
-	}
-	if err != nil {
+	if err := out.one(r, func(*bufio.Writer) { out.line(r.Level) }); err != nil {
 		return err
 	}
 	return out.end()

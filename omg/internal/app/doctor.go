@@ -2,73 +2,58 @@ package app
 
 import (
 	"bufio"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/omg-arch/omg/omg/internal/ask"
+	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-func doctorCommand() *cli.Command {
+func doctorCommand(a *app) *cli.Command {
+	o := &outputOptions{}
 	return &cli.Command{
 		Name:  "doctor",
 		Usage: "look for what users stumble over, and say what to do about it",
-		Description: `Looks at pacman's databases and lock, the index, the data directory, the socket,
+		Description: `Looks at pacman's databases and lock, the indexes, the data directory, the socket,
 the daemon and its version, its units, its libalpm worker, the AUR and the
 security tracker as the daemon sees them, the status file and the clock. It
 changes nothing. The exit code is 6 when there is a problem.
 
 ` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed, exit.Degraded),
-		Flags:  outputFlags("{{.name}} {{.state}}"),
-		Action: doctor,
+		Flags:  o.listFlags("{{.name}} {{.state}}"),
+		Action: func(c *cli.Context) error { return a.doctor(c, o) },
 	}
 }
 
-func doctor(c *cli.Context) error {
+func (a *app) doctor(c *cli.Context, o *outputOptions) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	out, err := newOutput(c)
+	out, err := a.output(c, *o)
 	if err != nil {
 		return err
 	}
-	var all ask.DoctorResult
-	if err := asker(c).Read(c.Context, ask.OpDoctor, &ask.DoctorRequest{}, &all); err != nil {
+	all, err := a.backend().Doctor(c.Context)
+	if err != nil {
 		return err
 	}
-	if out.json {
-		err = out.document(&all)
-	} else {
-		err = out.checks(all.Checks)
+	err = list(out, all, all.Checks, func(check *backend.Check) string { return check.Name }, func(w *bufio.Writer, check *backend.Check) {
+		_, _ = w.WriteString(termtext.Clean(check.Name+": "+check.State+": "+check.Found) + "\n")
+		if check.Todo != "" {
+			_, _ = w.WriteString("    " + termtext.Clean(check.Todo) + "\n")
+		}
+	})
+	if err == nil {
+		err = out.end()
 	}
 	if err != nil {
 		return err
 	}
-	if err := out.end(); err != nil {
-		return err
-	}
-	for _, check := range all.Checks {
-		if check.State == ask.CheckProblem {
-			return exit.Quiet(exit.Degraded)
-		}
-	}
-	return nil
-}
-
-func (o *output) checks(all []ask.Check) error {
-	for i := range all {
-		check := &all[i]
-		err := o.element(check, check.Name, func(w *bufio.Writer) {
-			_, _ = w.WriteString(termtext.Clean(check.Name+": "+check.State+": "+check.Found) + "\n")
-			if check.Todo != "" {
-				_, _ = w.WriteString("    " + termtext.Clean(check.Todo) + "\n")
-			}
-		})
-		if err != nil {
-			return err
-		}
+	if slices.ContainsFunc(all.Checks, func(check backend.Check) bool { return check.State == backend.CheckProblem }) {
+		return exit.Quiet(exit.Degraded)
 	}
 	return nil
 }

@@ -16,65 +16,55 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func healthCommand() *cli.Command {
+func healthCommand(a *app) *cli.Command {
+	o := &outputOptions{}
 	return &cli.Command{
 		Name:        "health",
 		Usage:       "say of each part of omgd whether it is well, and since when",
 		Description: command.ExitCodes(exit.OK, exit.Usage, exit.Failed, exit.Degraded),
-		Flags:       outputFlags("{{.name}} {{.state}}"),
-		Action:      health,
+		Flags:       o.listFlags("{{.name}} {{.state}}"),
+		Action:      func(c *cli.Context) error { return a.health(c, o) },
 	}
 }
 
-func health(c *cli.Context) error {
+func (a *app) health(c *cli.Context, o *outputOptions) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	out, err := newOutput(c)
+	out, err := a.output(c, *o)
 	if err != nil {
 		return err
 	}
-	var all wire.HealthResult
-	if err := asker(c).Get(c.Context, wire.OpHealth, nil, &all); err != nil {
+	all, err := a.backend().Health(c.Context)
+	if err != nil {
 		return err
 	}
-	if out.json {
-		err = out.document(&all)
-	} else {
-		now := time.Now()
-		for i := range all.Components {
-			p := &all.Components[i]
-			err = out.element(p, p.Name, func(w *bufio.Writer) {
-				line := p.Name + ": " + p.State
-				if p.Version != "" {
-					line = p.Name + " " + p.Version + ": " + p.State
-				}
-				if p.Why != "" {
-					line += ": " + p.Why
-				}
-				fmt.Fprintf(w, "%s; since %s\n", termtext.Clean(line), show.Moment(p.Since, now))
-			})
-			if err != nil {
-				break
-			}
+	now := time.Now()
+	err = list(out, all, all.Components, func(p *wire.Component) string { return p.Name }, func(w *bufio.Writer, p *wire.Component) {
+		line := p.Name + ": " + p.State
+		if p.Version != "" {
+			line = p.Name + " " + p.Version + ": " + p.State
 		}
+		if p.Why != "" {
+			line += ": " + p.Why
+		}
+		fmt.Fprintf(w, "%s; since %s\n", termtext.Clean(line), show.Moment(p.Since, now))
+	})
+	if err == nil {
+		err = out.end()
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if err := out.end(); err != nil {
-		return err
-	}
-	switch all.State {
-	case "ok":
+	case all.State == wire.HealthOK:
 		return nil
-	case "degraded":
+	case all.State == wire.HealthDegraded:
 		return exit.Quiet(exit.Degraded)
 	}
 	return exit.Quiet(exit.Failed)
 }
 
-func metricsCommand() *cli.Command {
+func metricsCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:        "metrics",
 		Usage:       "print what omgd counts, in Prometheus' text format",
@@ -83,16 +73,16 @@ func metricsCommand() *cli.Command {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			var r wire.MetricsResult
-			if err := asker(c).Get(c.Context, wire.OpMetrics, nil, &r); err != nil {
+			r, err := a.backend().Metrics(c.Context)
+			if err != nil {
 				return err
 			}
 			var clean strings.Builder
 			for line := range strings.Lines(r.Text) {
 				clean.WriteString(termtext.Clean(strings.TrimSuffix(line, "\n")) + "\n")
 			}
-			_, err := io.WriteString(c.App.Writer, clean.String())
-			return exit.With(exit.Failed, err)
+			_, err = io.WriteString(a.stdout, clean.String())
+			return err
 		},
 	}
 }

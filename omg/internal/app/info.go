@@ -1,17 +1,28 @@
 package app
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func infoCommand() *cli.Command {
+// infoOptions are the flags of info.
+type infoOptions struct {
+	outputOptions
+	offline, installed bool
+}
+
+func infoCommand(a *app) *cli.Command {
+	o := &infoOptions{}
 	return &cli.Command{
 		Name:      "info",
 		Usage:     "show packages, one block for each repository that has it",
@@ -22,99 +33,175 @@ provides, and without a name every installed package is shown.
 
 ` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "offline", Usage: "do not ask the AUR for names that are not known here"},
-			&cli.BoolFlag{Name: "installed", Aliases: []string{"i"}, Usage: "show the packages as they are installed"},
-		}, outputFlags(packageTemplate)...),
-		Action: info,
+			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not ask the AUR for names that are not known here"},
+			&cli.BoolFlag{Name: "installed", Aliases: []string{"i"}, Destination: &o.installed, Usage: "show the packages as they are installed"},
+		}, o.listFlags(packageTemplate)...),
+		Action: func(c *cli.Context) error { return a.info(c, o) },
 	}
 }
 
-func info(c *cli.Context) error {
-	req := wire.InfoRequest{Names: c.Args().Slice(), Offline: c.Bool("offline")}
-	if len(req.Names) == 0 && !c.Bool("installed") {
+func (a *app) info(c *cli.Context, o *infoOptions) error {
+	req := &wire.InfoRequest{Names: c.Args().Slice(), Offline: o.offline}
+	if len(req.Names) == 0 && !o.installed {
 		return command.Usagef("info takes the name of a package")
 	}
-	out, err := newOutput(c)
+	out, err := a.output(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
-	if c.Bool("installed") {
-		return installedInfo(c, out, req.Names)
+	if o.installed {
+		return a.installedInfo(c, out, req.Names)
 	}
 	packages := []wire.Package{}
 	fromAUR := false
-	a := asker(c)
-	a.Paused = out.pause
-	all, err := a.Info(c.Context, &req, func(p *wire.Package) error {
+	b := a.backend()
+	all, unknown := b.Info(c.Context, req, func(p *wire.Package) error {
 		fromAUR = fromAUR || p.Repo == wire.SourceAUR
-		if out.json {
-			packages = append(packages, *p)
-			return nil
-		}
-		return out.pkg(p, out.style.Info)
-	})
-	unknown := exit.Code(err) == exit.Network
+		return out.pkg(p, &packages, out.style.Info)
+	}, out.pause)
 	switch {
-	case unknown: // to the repositories and the AUR, but it may be installed
+	case wire.CodeOf(unknown) == wire.CodeNetwork: // unknown to the repositories and the AUR, but it may be installed
+		all = &wire.InfoResult{}
 		for _, name := range req.Names {
 			all.Missing = append(all.Missing, wire.Missing{Name: name})
 		}
-	case err != nil:
-		return err
+	case unknown != nil:
+		return unknown
 	}
-	failed := err
 	all.Packages = packages
-	local := addInstalled(c, a, &all)
+	local, known := a.addInstalled(c, b, all)
 	if out.json {
 		err = out.document(struct {
 			*wire.InfoResult
 			Local []wire.InstalledPackage `json:"local,omitempty"`
-		}{&all, local})
+		}{all, local})
 	} else {
 		err = out.installed(local)
 	}
 	if err != nil {
 		return err
 	}
-	if err := out.end(); err != nil {
+	if err := out.endOn(&all.Basis); err != nil {
 		return err
 	}
-	if unknown && len(all.Missing) > 0 {
-		return failed
+	if unknown != nil && len(all.Missing) > 0 {
+		return unknown
 	}
-	if (fromAUR || len(all.Missing) > 0) && noteAUR(c, all.Sources) == wire.SourceMissing && len(all.Missing) > 0 {
-		_ = missing(c, all.Missing)
-		return exit.Quiet(exit.Network)
+	var aur wire.SourceState
+	if fromAUR || slices.ContainsFunc(all.Missing, inAUR) {
+		aur = a.noteAUR(all.Sources)
 	}
-	return missing(c, all.Missing)
+	code := exit.NotFound
+	switch {
+	case all.Partial, !known, aur == wire.SourceFailed:
+		code = exit.Failed // a source that could not be read could have it
+	case aur == wire.SourceMissing:
+		code = exit.Network
+	}
+	return a.missing(all.Missing, code)
 }
 
-// noteAUR says what is wrong with what is known of the AUR, and returns its state;
+// inAUR reports whether the AUR could have what is missing.
+func inAUR(m wire.Missing) bool {
+	repo, _, ok := strings.Cut(m.Name, "/")
+	return !ok || repo == wire.SourceAUR
+}
+
+// addInstalled finds what no repository has among the installed packages: those of
+// that very name, which it takes out of what is missing. Known is false where it is
+// not known what is installed.
+func (a *app) addInstalled(c *cli.Context, b backend.Backend, all *wire.InfoResult) (packages []wire.InstalledPackage, known bool) {
+	var names []string
+	for _, m := range all.Missing {
+		if !strings.Contains(m.Name, "/") {
+			names = append(names, m.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, true
+	}
+	found, err := b.Installed(c.Context, &wire.InstalledRequest{Names: names, Details: true})
+	if err != nil {
+		a.note("only the repositories were asked: " + err.Error())
+		return nil, errors.Is(err, backend.ErrNoLocal)
+	}
+	here := make(map[string]bool, len(found.Packages))
+	packages = slices.DeleteFunc(found.Packages, func(p wire.InstalledPackage) bool {
+		asked := slices.ContainsFunc(all.Missing, func(m wire.Missing) bool { return m.Name == p.Name })
+		again := here[p.Name]
+		here[p.Name] = asked
+		return !asked || again
+	})
+	all.Missing = slices.DeleteFunc(all.Missing, func(m wire.Missing) bool { return here[m.Name] })
+	return packages, true
+}
+
+// installedInfo prints installed packages as pacman -Qi does.
+func (a *app) installedInfo(c *cli.Context, out *output, names []string) error {
+	all, err := a.backend().Installed(c.Context, &wire.InstalledRequest{Names: names, Details: true})
+	if err != nil {
+		return err
+	}
+	if out.json {
+		err = out.installedDocument(all)
+	} else {
+		err = out.installed(all.Packages)
+	}
+	if err == nil {
+		err = out.endOn(&all.Basis)
+	}
+	if err != nil {
+		return err
+	}
+	return a.notInstalled(all.Missing)
+}
+
+// installed prints packages with all that is known of them.
+func (o *output) installed(packages []wire.InstalledPackage) error {
+	for i := range packages {
+		p := &packages[i]
+		if err := o.element(p, p.Name, func(w *bufio.Writer) { o.style.Installed(w, p) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noteAUR notes what is wrong with what is known of the AUR, and returns its state;
 // empty if an answer does not rest on it.
-func noteAUR(c *cli.Context, sources []wire.Source) wire.SourceState {
+func (a *app) noteAUR(sources []wire.Source) wire.SourceState {
 	for _, s := range sources {
 		if s.Name != wire.SourceAUR {
 			continue
 		}
 		if s.State != wire.SourceOK {
-			command.Note(c.App.ErrWriter, c.App.Name, fmt.Sprintf("aur: %s: %s", s.State, s.Why))
+			a.note(fmt.Sprintf("aur: %s: %s", s.State, s.Why))
 		}
 		return s.State
 	}
 	return ""
 }
 
-// missing names what nobody has, a line each.
-func missing(c *cli.Context, names []wire.Missing) error {
+// missing names what nothing has, a line each, and returns an error with the code if
+// there is any.
+func (a *app) missing(names []wire.Missing, code int) error {
 	for _, m := range names {
 		line := fmt.Sprintf("error: package %s was not found", quoted([]string{m.Name}))
 		if len(m.Close) > 0 {
 			line += "; close names: " + strings.Join(m.Close, " ")
 		}
-		command.Note(c.App.ErrWriter, c.App.Name, line)
+		a.note(line)
 	}
 	if len(names) > 0 {
-		return exit.Quiet(exit.NotFound)
+		return exit.Quiet(code)
 	}
 	return nil
+}
+
+func (a *app) notInstalled(names []string) error {
+	all := make([]wire.Missing, len(names))
+	for i, name := range names {
+		all[i].Name = name
+	}
+	return a.missing(all, exit.NotFound)
 }

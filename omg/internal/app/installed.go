@@ -2,21 +2,36 @@ package app
 
 import (
 	"bufio"
-	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/omg-arch/omg/omg/internal/ask"
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func installedCommand() *cli.Command {
+// partialFlag is the flag of the lists that people remove packages by: with --quiet
+// one that may be too long is printed only on request.
+func partialFlag(partial *bool) cli.Flag {
+	return &cli.BoolFlag{Name: "partial", Destination: partial, Usage: "with --quiet, print the list even if a source is missing that could change it"}
+}
+
+// partialHelp explains it.
+const partialHelp = `With --quiet, which is made for other programs, it prints nothing and exits with 3
+when a source could not be read without which the list may be too long.
+
+`
+
+// installedOptions are the flags of installed.
+type installedOptions struct {
+	outputOptions
+	explicit, deps, orphans, foreign, regex, partial bool
+}
+
+func installedCommand(a *app) *cli.Command {
+	o := &installedOptions{}
 	return &cli.Command{
 		Name:      "installed",
 		Usage:     "list installed packages, or those that have every word",
@@ -26,160 +41,172 @@ literal and ignores case.
 
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "explicit", Usage: "only packages installed on purpose"},
-			&cli.BoolFlag{Name: "deps", Usage: "only packages installed as dependencies"},
-			&cli.BoolFlag{Name: "orphans", Usage: "only dependencies that nothing requires, even optionally"},
-			&cli.BoolFlag{Name: "foreign", Usage: "only packages that no repository has"},
-			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Usage: "words are POSIX extended regular expressions"},
-		}, outputFlags(packageTemplate)...),
+			&cli.BoolFlag{Name: "explicit", Destination: &o.explicit, Usage: "only packages installed on purpose"},
+			&cli.BoolFlag{Name: "deps", Destination: &o.deps, Usage: "only packages installed as dependencies"},
+			&cli.BoolFlag{Name: "orphans", Destination: &o.orphans, Usage: "only dependencies that nothing requires, even optionally"},
+			&cli.BoolFlag{Name: "foreign", Destination: &o.foreign, Usage: "only packages that no repository has"},
+			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Destination: &o.regex, Usage: "words are POSIX extended regular expressions"},
+			partialFlag(&o.partial),
+		}, o.listFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error {
-			req := wire.InstalledRequest{Words: c.Args().Slice(), Regex: c.Bool("regex")}
-			for _, filter := range []string{wire.FilterExplicit, wire.FilterDeps, wire.FilterOrphans, wire.FilterForeign} {
-				if !c.Bool(filter) {
-					continue
-				}
-				if req.Filter != "" {
-					return command.Usagef("--%s and --%s exclude each other", req.Filter, filter)
-				}
-				req.Filter = filter
+			filter, err := o.filter()
+			if err != nil {
+				return err
 			}
 			human := show.Style.Search
-			if len(req.Words) == 0 {
-				human = line
+			if !c.Args().Present() {
+				human = nameVersion
 			}
-			return list(c, &req, human)
+			o.whole = o.quiet && (o.orphans || o.foreign) && !o.partial
+			return a.installed(c, o.outputOptions, &wire.InstalledRequest{Words: c.Args().Slice(), Regex: o.regex, Filter: filter}, human)
 		},
 	}
 }
 
-func explicitCommand() *cli.Command {
+// filter is the filter that the flags mean.
+func (o *installedOptions) filter() (filter string, err error) {
+	for _, f := range []struct {
+		set  bool
+		name string
+	}{{o.explicit, wire.FilterExplicit}, {o.deps, wire.FilterDeps}, {o.orphans, wire.FilterOrphans}, {o.foreign, wire.FilterForeign}} {
+		if !f.set {
+			continue
+		}
+		if filter != "" {
+			return "", command.Usagef("--%s and --%s exclude each other", filter, f.name)
+		}
+		filter = f.name
+	}
+	return filter, nil
+}
+
+// explicitOptions are the flags of explicit.
+type explicitOptions struct {
+	outputOptions
+	count bool
+}
+
+func explicitCommand(a *app) *cli.Command {
+	o := &explicitOptions{}
 	return &cli.Command{
 		Name:        "explicit",
 		Usage:       "list the packages installed on purpose, as pacman -Qe does",
 		Description: exitCodes(),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "count", Aliases: []string{"c"}, Usage: "print how many they are"},
-		}, outputFlags(packageTemplate)...),
-		Action: explicit,
+			&cli.BoolFlag{Name: "count", Aliases: []string{"c"}, Destination: &o.count, Usage: "print how many they are"},
+		}, o.listFlags(packageTemplate)...),
+		Action: func(c *cli.Context) error { return a.explicit(c, o) },
 	}
 }
 
-func explicit(c *cli.Context) error {
+func (a *app) explicit(c *cli.Context, o *explicitOptions) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	counted := c.Bool("count")
-	if counted && (c.Bool("json") || c.Bool("quiet") || c.IsSet("format")) {
+	if o.count && (o.json || o.quiet || c.IsSet("format")) {
 		return command.Usagef("--count excludes --quiet, --json and --format")
 	}
-	if !counted && !c.Bool("quiet") {
-		return list(c, &wire.InstalledRequest{Filter: wire.FilterExplicit}, line)
+	if !o.count && !o.quiet {
+		return a.installed(c, o.outputOptions, &wire.InstalledRequest{Filter: wire.FilterExplicit}, nameVersion)
 	}
-	out, err := newOutput(c)
+	out, err := a.output(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
-	var all wire.ExplicitResult
-	if err := asker(c).Get(c.Context, wire.OpExplicit, nil, &all); err != nil {
+	all, err := a.backend().Explicit(c.Context)
+	if err != nil {
 		return err
 	}
-	if counted {
-		out.name(strconv.Itoa(len(all.Names)))
-		if all.Stale {
-			noteStale(c, all.At, time.Now())
+	if o.count {
+		out.line(strconv.Itoa(len(all.Names)))
+		err := out.endOn(&all.Basis)
+		if err == nil && len(all.Names) == 0 && (all.Partial || all.Stale) {
+			err = exit.Quiet(exit.Failed) // none is known, which is not 0
 		}
-		return out.end()
+		return err
 	}
 	for _, name := range all.Names {
-		out.name(name)
+		out.line(name)
 	}
-	return out.someInstalled(c, len(all.Names), all.Stale, all.At)
+	if err := out.endOn(&all.Basis); err != nil {
+		return err
+	}
+	return some(&all.Basis, len(all.Names))
 }
 
-func orphansCommand() *cli.Command {
+// orphansOptions are the flags of orphans and foreign.
+type orphansOptions struct {
+	outputOptions
+	required, partial bool
+}
+
+func orphansCommand(a *app) *cli.Command {
+	o := &orphansOptions{}
 	return &cli.Command{
 		Name:        "orphans",
 		Usage:       "list the dependencies that nothing requires, even optionally, as pacman -Qdt does",
-		Description: exitCodes(),
+		Description: partialHelp + exitCodes(),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "required", Usage: "also those that something requires optionally, as pacman -Qdtt does"},
-		}, outputFlags(packageTemplate)...),
+			&cli.BoolFlag{Name: "required", Destination: &o.required, Usage: "also those that something requires optionally, as pacman -Qdtt does"},
+			partialFlag(&o.partial),
+		}, o.listFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error {
-			req := wire.InstalledRequest{Filter: wire.FilterOrphans}
-			if c.Bool("required") {
-				req.Filter = wire.FilterRequired
+			filter := wire.FilterOrphans
+			if o.required {
+				filter = wire.FilterRequired
 			}
-			return listAll(c, &req)
+			return a.removable(c, o, filter)
 		},
 	}
 }
 
-func foreignCommand() *cli.Command {
+func foreignCommand(a *app) *cli.Command {
+	o := &orphansOptions{}
 	return &cli.Command{
 		Name:        "foreign",
 		Usage:       "list the installed packages that no repository has, as pacman -Qm does",
-		Description: exitCodes(),
-		Flags:       outputFlags(packageTemplate),
-		Action:      func(c *cli.Context) error { return listAll(c, &wire.InstalledRequest{Filter: wire.FilterForeign}) },
+		Description: partialHelp + exitCodes(),
+		Flags:       append([]cli.Flag{partialFlag(&o.partial)}, o.listFlags(packageTemplate)...),
+		Action:      func(c *cli.Context) error { return a.removable(c, o, wire.FilterForeign) },
 	}
 }
 
-// listAll is for a command that takes no arguments.
-func listAll(c *cli.Context, req *wire.InstalledRequest) error {
+// removable lists packages that people remove by the list.
+func (a *app) removable(c *cli.Context, o *orphansOptions, filter string) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	return list(c, req, line)
+	o.whole = o.quiet && !o.partial
+	return a.installed(c, o.outputOptions, &wire.InstalledRequest{Filter: filter}, nameVersion)
 }
 
-func noArguments(c *cli.Context) error {
-	if c.Args().Present() {
-		return command.Usagef("%s takes no argument: %s", c.Command.Name, quoted(c.Args().Slice()))
-	}
-	return nil
-}
+// nameVersion prints a package as pacman -Q does.
+func nameVersion(s show.Style, w *bufio.Writer, p *wire.Package) { s.Line(w, p.Name, p.Version) }
 
-// line prints a package as pacman -Q does.
-func line(s show.Style, w *bufio.Writer, p *wire.Package) { s.Line(w, p.Name, p.Version) }
-
-// list prints installed packages. An empty list is the answer, and the exit code
-// says so, as pacman's does.
-func list(c *cli.Context, req *wire.InstalledRequest, human func(show.Style, *bufio.Writer, *wire.Package)) error {
-	out, err := newOutput(c)
+// installed lists installed packages.
+func (a *app) installed(c *cli.Context, o outputOptions, req *wire.InstalledRequest, human func(show.Style, *bufio.Writer, *wire.Package)) error {
+	out, err := a.output(c, o)
 	if err != nil {
 		return err
 	}
 	req.Details = out.json || out.tmpl != nil // which may show any field
-	all, err := asker(c).Installed(c.Context, req)
+	all, err := a.backend().Installed(c.Context, req)
 	if err != nil {
 		return err
 	}
 	if out.json {
-		if err := out.installedDocument(&all); err != nil {
-			return err
-		}
-		return out.someInstalled(c, len(all.Packages), all.Stale, all.At)
+		err = out.installedDocument(all)
+	} else {
+		err = list(out, nil, all.Packages, func(p *wire.InstalledPackage) string { return p.Name },
+			func(w *bufio.Writer, p *wire.InstalledPackage) { human(out.style, w, &p.Package) })
 	}
-	for i := range all.Packages {
-		p := &all.Packages[i]
-		if err := out.element(p, p.Name, func(w *bufio.Writer) { human(out.style, w, &p.Package) }); err != nil {
-			return err
-		}
+	if err == nil {
+		err = out.endOn(&all.Basis)
 	}
-	return out.someInstalled(c, len(all.Packages), all.Stale, all.At)
-}
-
-// someInstalled ends a list of n installed packages, as they were at a time if that
-// is not certain: then an empty list is no answer.
-func (o *output) someInstalled(c *cli.Context, n int, stale bool, at int64) error {
-	if stale {
-		noteStale(c, at, time.Now())
+	if err != nil {
+		return err
 	}
-	err := o.some(n)
-	if stale && exit.Code(err) == exit.NotFound {
-		return exit.Quiet(exit.Failed)
-	}
-	return err
+	return some(&all.Basis, len(all.Packages))
 }
 
 func (o *output) installedDocument(all *wire.InstalledResult) error {
@@ -187,73 +214,4 @@ func (o *output) installedDocument(all *wire.InstalledResult) error {
 		all.Packages = []wire.InstalledPackage{}
 	}
 	return o.document(all)
-}
-
-// installedInfo prints installed packages as pacman -Qi does.
-func installedInfo(c *cli.Context, out *output, names []string) error {
-	all, err := asker(c).Installed(c.Context, &wire.InstalledRequest{Names: names, Details: true})
-	if err != nil {
-		return err
-	}
-	if out.json {
-		if err := out.installedDocument(&all); err != nil {
-			return err
-		}
-	} else if err := out.installed(all.Packages); err != nil {
-		return err
-	}
-	if err := out.end(); err != nil {
-		return err
-	}
-	if all.Stale {
-		noteStale(c, all.At, time.Now())
-	}
-	return notInstalled(c, all.Missing)
-}
-
-// installed prints packages with all that is known of them.
-func (o *output) installed(packages []wire.InstalledPackage) error {
-	for i := range packages {
-		p := &packages[i]
-		if err := o.element(p, p.Name, func(w *bufio.Writer) { o.style.Installed(w, p) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func notInstalled(c *cli.Context, names []string) error {
-	all := make([]wire.Missing, len(names))
-	for i, name := range names {
-		all[i].Name = name
-	}
-	return missing(c, all)
-}
-
-// addInstalled looks for what no repository has among the installed packages:
-// those of that very name, which it takes out of what is missing.
-func addInstalled(c *cli.Context, a *ask.Asker, all *wire.InfoResult) []wire.InstalledPackage {
-	var names []string
-	for _, m := range all.Missing {
-		if !strings.Contains(m.Name, "/") {
-			names = append(names, m.Name)
-		}
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	found, err := a.Installed(c.Context, &wire.InstalledRequest{Names: names, Details: true})
-	if err != nil {
-		command.Note(c.App.ErrWriter, c.App.Name, "only the repositories were asked: "+err.Error())
-		return nil
-	}
-	here := make(map[string]bool, len(found.Packages))
-	packages := slices.DeleteFunc(found.Packages, func(p wire.InstalledPackage) bool {
-		asked := slices.ContainsFunc(all.Missing, func(m wire.Missing) bool { return m.Name == p.Name })
-		again := here[p.Name]
-		here[p.Name] = asked
-		return !asked || again
-	})
-	all.Missing = slices.DeleteFunc(all.Missing, func(m wire.Missing) bool { return here[m.Name] })
-	return packages
 }

@@ -8,14 +8,20 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/omg-arch/omg/omg/internal/ask"
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func outdatedCommand() *cli.Command {
+// outdatedOptions are the flags of outdated.
+type outdatedOptions struct {
+	outputOptions
+	all, aur, noAUR, security bool
+}
+
+func outdatedCommand(a *app) *cli.Command {
+	o := &outdatedOptions{}
 	return &cli.Command{
 		Name:  "outdated",
 		Usage: "list the updates that the package databases know of, as pacman -Qu does",
@@ -35,149 +41,65 @@ nothing is known of the AUR.
 
 ` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "list replacements and newer packages too"},
-			&cli.BoolFlag{Name: "aur", Usage: "only what is not from a repository"},
-			&cli.BoolFlag{Name: "no-aur", Usage: "only what the repositories have, exactly as pacman -Qu"},
-			&cli.BoolFlag{Name: "security", Usage: "mark the updates that mend what a security advisory says"},
-		}, outputFlags("{{.name}} {{.installed}} {{.version}}")...),
-		Action: outdated,
+			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &o.all, Usage: "list replacements and newer packages too"},
+			&cli.BoolFlag{Name: "aur", Destination: &o.aur, Usage: "only what is not from a repository"},
+			&cli.BoolFlag{Name: "no-aur", Destination: &o.noAUR, Usage: "only what the repositories have, exactly as pacman -Qu"},
+			&cli.BoolFlag{Name: "security", Destination: &o.security, Usage: "mark the updates that mend what a security advisory says"},
+		}, o.listFlags("{{.name}} {{.installed}} {{.version}}")...),
+		Action: func(c *cli.Context) error { return a.outdated(c, o) },
 	}
 }
 
-func outdated(c *cli.Context) error {
+func (a *app) outdated(c *cli.Context, o *outdatedOptions) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	if c.Bool("aur") && c.Bool("no-aur") {
+	if o.aur && o.noAUR {
 		return command.Usagef("--aur and --no-aur exclude each other")
 	}
-	out, err := newOutput(c)
+	out, err := a.output(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
-	var all wire.OutdatedResult
-	if err := asker(c).Get(c.Context, wire.OpOutdated, nil, &all); err != nil {
+	all, err := a.backend().Outdated(c.Context)
+	if err != nil {
 		return err
 	}
-	if err := chooseUpdates(c, &all); err != nil {
+	if err := o.choose(all); err != nil {
 		return err
 	}
-	foreign := foreignToShow(all.Foreign, c.Bool("all"))
-	shown := len(all.Updates) + len(foreign)
-	if c.Bool("all") {
-		shown += len(all.Replacements) + len(all.Newer)
-	}
+	foreign := foreignToShow(all.Foreign, o.all)
 	if out.json {
 		if all.Updates == nil {
 			all.Updates = []wire.Update{}
 		}
-		err = out.document(&all)
+		err = out.document(all)
 	} else {
-		err = out.outdated(&all, c.Bool("all"), c.Bool("security"))
-		for i := range foreign {
-			if err == nil {
-				u := &foreign[i]
-				err = out.element(u, u.Name, func(w *bufio.Writer) { out.style.Foreign(w, u) })
-			}
-		}
+		err = out.outdated(o, all, foreign)
+	}
+	if err == nil {
+		err = out.endOn(&all.Basis)
 	}
 	if err != nil {
 		return err
 	}
-	if err := out.some(shown); exit.Code(err) == exit.Failed {
-		return err
+	a.noteAges(o, all)
+	if o.security && !knowsTracker(all.Sources) {
+		return exit.With(exit.Network, errors.New("the security tracker's advisories are not known"))
 	}
-	if !out.json && out.tmpl == nil && slices.ContainsFunc(all.Sources, func(s wire.Source) bool { return s.Own }) {
-		command.Note(c.App.ErrWriter, c.App.Name, "by databases of omgd's own, as of "+show.Moment(wire.Current(all.Sources), time.Now()))
+	shown := len(all.Updates) + len(foreign)
+	if o.all {
+		shown += len(all.Replacements) + len(all.Newer)
 	}
-	certain := noteDoubts(c, &all)
-	if c.Bool("security") && !knowsTracker(all.Sources) {
-		return exit.With(exit.Network, ask.ErrNoTracker)
-	}
-	switch {
-	case shown > 0:
-		return nil
-	case certain:
-		return exit.Quiet(exit.NotFound)
-	default:
-		return exit.Quiet(exit.Failed)
-	}
+	return some(&all.Basis, shown)
 }
 
-// outdated prints the updates, more of what an upgrade does, and marks what the
-// updates mend.
-func (o *output) outdated(all *wire.OutdatedResult, more, mark bool) error {
-	for _, u := range all.Updates {
-		err := o.element(&u, u.Name, func(w *bufio.Writer) {
-			if !mark {
-				u.Fixes = nil
-			}
-			o.style.Update(w, &u)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if !more {
-		return nil
-	}
-	for _, r := range all.Replacements {
-		if err := o.element(&r, r.Name, func(w *bufio.Writer) { o.style.Replacement(w, &r) }); err != nil {
-			return err
-		}
-	}
-	for _, u := range all.Newer {
-		if err := o.element(&u, u.Name, func(w *bufio.Writer) { o.style.Newer(w, &u) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// noteDoubts says on standard error what makes the answer uncertain. An answer
-// that is only old is as certain as pacman's own; one that lacks a repository, or
-// that could not be checked, is not.
-func noteDoubts(c *cli.Context, all *wire.OutdatedResult) (certain bool) {
-	certain = !all.Stale
-	now := time.Now()
-	if all.Stale {
-		noteStale(c, all.At, now)
-	}
-	for _, s := range all.Sources {
-		if s.Name == wire.SourceTracker {
-			continue // has nothing to do with what is outdated
-		}
-		if s.Name == wire.SourceAUR {
-			// What the repositories have is as certain without it.
-			if s.State != wire.SourceOK && len(all.Foreign) > 0 {
-				command.Note(c.App.ErrWriter, c.App.Name, show.Source(&s, now))
-			}
-			continue
-		}
-		if s.State == wire.SourceMissing || s.State == wire.SourceFailed {
-			certain = false
-		}
-		if s.State != wire.SourceOK {
-			command.Note(c.App.ErrWriter, c.App.Name, show.Source(&s, now))
-		}
-	}
-	return certain
-}
-
-func noteStale(c *cli.Context, at int64, now time.Time) {
-	note := "what is installed could not be checked"
-	if at != 0 {
-		note += " since " + show.Moment(at, now)
-	}
-	command.Note(c.App.ErrWriter, c.App.Name, note)
-}
-
-// chooseUpdates keeps what --aur and --no-aur ask for.
-func chooseUpdates(c *cli.Context, all *wire.OutdatedResult) error {
-	if c.Bool("no-aur") {
+// choose keeps what --aur and --no-aur ask for.
+func (o *outdatedOptions) choose(all *wire.OutdatedResult) error {
+	if o.noAUR {
 		all.Foreign = nil
 	}
-	if !c.Bool("aur") {
+	if !o.aur {
 		return nil
 	}
 	all.Updates, all.Newer, all.Replacements = nil, nil, nil
@@ -185,11 +107,53 @@ func chooseUpdates(c *cli.Context, all *wire.OutdatedResult) error {
 	switch {
 	case i < 0:
 		return exit.With(exit.Network, errors.New("the AUR is not known: there is no index of it, and it is not asked"))
-	case all.Sources[i].State == wire.SourceMissing, all.Sources[i].State == wire.SourceFailed:
+	case all.Sources[i].Lacking():
 		return exit.With(exit.Network, errors.New("the AUR is not known: "+all.Sources[i].Why))
 	}
-	all.Sources = all.Sources[i : i+1]
 	return nil
+}
+
+// outdated prints the updates and, with --all, what else an upgrade does.
+func (o *output) outdated(opts *outdatedOptions, all *wire.OutdatedResult, foreign []wire.ForeignPackage) error {
+	updateName := func(u *wire.Update) string { return u.Name }
+	err := list(o, nil, all.Updates, updateName, func(w *bufio.Writer, u *wire.Update) {
+		shown := *u
+		if !opts.security {
+			shown.Fixes = nil
+		}
+		o.style.Update(w, &shown)
+	})
+	if opts.all && err == nil {
+		err = list(o, nil, all.Replacements, func(r *wire.Replacement) string { return r.Name }, o.style.Replacement)
+	}
+	if opts.all && err == nil {
+		err = list(o, nil, all.Newer, updateName, o.style.Newer)
+	}
+	if err == nil {
+		err = list(o, nil, foreign, func(p *wire.ForeignPackage) string { return p.Name }, o.style.Foreign)
+	}
+	return err
+}
+
+// noteAges notes how old the databases are that updates are counted by.
+func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
+	now := time.Now()
+	if !o.json && o.format == "" && slices.ContainsFunc(all.Sources, func(s wire.Source) bool { return s.Own }) {
+		a.note("by databases of omgd's own, as of " + show.Moment(wire.Current(all.Sources), now))
+	}
+	for i := range all.Sources {
+		s := &all.Sources[i]
+		switch {
+		case s.State == wire.SourceOK, s.Kind == wire.KindTracker: // which does not say what is outdated
+		case s.Name == wire.SourceAUR:
+			// What the repositories have is as certain without it.
+			if len(all.Foreign) > 0 {
+				a.note(show.Source(s, now))
+			}
+		case s.Repository() && s.State == wire.SourceStale && !s.Outdated && !o.aur:
+			a.note(show.Source(s, now))
+		}
+	}
 }
 
 // foreignToShow are the updates among foreign packages and, if more is asked for,
@@ -203,7 +167,7 @@ func foreignToShow(all []wire.ForeignPackage, more bool) []wire.ForeignPackage {
 	})
 }
 
-// knowsTracker says that the security tracker has ever answered.
+// knowsTracker reports whether the security tracker has ever answered.
 func knowsTracker(sources []wire.Source) bool {
-	return slices.ContainsFunc(sources, func(s wire.Source) bool { return s.Name == wire.SourceTracker && s.State != wire.SourceMissing })
+	return slices.ContainsFunc(sources, func(s wire.Source) bool { return s.Kind == wire.KindTracker && s.State != wire.SourceMissing })
 }

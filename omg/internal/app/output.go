@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"reflect"
 	"strings"
 	"text/template"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -29,37 +27,42 @@ const schema = 1
 // packageTemplate is an example for lists of packages.
 const packageTemplate = "{{.name}} {{.version}}"
 
-// outputFlags are the flags of every command that prints a list; example is a
-// template for one element of it.
-func outputFlags(example string) []cli.Flag {
-	return append(documentFlags(example), &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print names only"})
+// outputOptions are the flags that say how to print.
+type outputOptions struct {
+	json, quiet   bool
+	format, color string
+	// whole prints nothing unless the result is certain.
+	whole bool
 }
 
-// documentFlags are the flags of every command that prints one thing; example is
-// a template for it.
-func documentFlags(example string) []cli.Flag {
+// listFlags are the flags of every command that prints a list; example is a
+// template for one element of it.
+func (o *outputOptions) listFlags(example string) []cli.Flag {
+	return append(o.flags(example), &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Destination: &o.quiet, Usage: "print names only"})
+}
+
+// flags are the flags of every command that prints one thing; example is a
+// template for it.
+func (o *outputOptions) flags(example string) []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
-		&cli.StringFlag{Name: "format", Usage: "print by a Go `TEMPLATE` over the JSON fields: '" + example + "'"},
-		&cli.StringFlag{Name: "color", Usage: "`WHEN` to colour: auto, always or never", Value: "auto"},
+		&cli.BoolFlag{Name: "json", Destination: &o.json, Usage: "print JSON"},
+		&cli.StringFlag{Name: "format", Destination: &o.format, Usage: "print by a Go `TEMPLATE` over the JSON fields: '" + example + "'"},
+		&cli.StringFlag{Name: "color", Destination: &o.color, Usage: "`WHEN` to colour: auto, always or never", Value: "auto"},
 	}
 }
 
-// output prints a list in the way that the flags ask for.
+// output prints a result in the way that the flags ask for.
 type output struct {
+	outputOptions
+	app   *app
 	w     *bufio.Writer
+	held  *bytes.Buffer // what is printed, until the result is known to be certain
 	style show.Style
-	json  bool
-	quiet bool
 	tmpl  *template.Template
 }
 
-func newOutput(c *cli.Context) (*output, error) {
-	o := &output{
-		w:     bufio.NewWriterSize(c.App.Writer, 64<<10),
-		json:  c.Bool("json"),
-		quiet: c.Bool("quiet"),
-	}
+func (a *app) output(c *cli.Context, o outputOptions) (*output, error) {
+	out := &output{outputOptions: o, app: a}
 	ways := 0
 	for _, set := range []bool{o.json, o.quiet, c.IsSet("format")} {
 		if set {
@@ -70,18 +73,24 @@ func newOutput(c *cli.Context) (*output, error) {
 		return nil, command.Usagef("--quiet, --json and --format exclude each other")
 	}
 	if c.IsSet("format") {
-		t, err := template.New("format").Option("missingkey=error").Parse(c.String("format"))
+		t, err := template.New("format").Option("missingkey=error").Parse(o.format)
 		if err != nil {
 			return nil, command.Usagef("--format: %s", strings.TrimPrefix(err.Error(), "template: "))
 		}
-		o.tmpl = t
+		out.tmpl = t
 	}
-	style, err := show.NewStyle(c.String("color"), terminalOf(c.App.Writer))
+	style, err := show.NewStyle(o.color, terminalOf(a.stdout))
 	if err != nil {
 		return nil, command.Usagef("%w", err)
 	}
-	o.style = style
-	return o, nil
+	out.style = style
+	to := a.stdout
+	if out.whole = o.whole || a.strict; out.whole {
+		out.held = &bytes.Buffer{}
+		to = out.held
+	}
+	out.w = bufio.NewWriterSize(to, 64<<10)
+	return out, nil
 }
 
 // terminalOf is the terminal that a stream is, or nil.
@@ -92,17 +101,17 @@ func terminalOf(w io.Writer) *os.File {
 	return nil
 }
 
-// name prints a name, by --quiet.
-func (o *output) name(name string) {
-	_, _ = o.w.WriteString(termtext.Clean(name))
+// line prints a line of plain text, such as a name by --quiet.
+func (o *output) line(text string) {
+	_, _ = o.w.WriteString(termtext.Clean(text))
 	_ = o.w.WriteByte('\n')
 }
 
-// format prints one element by the template.
-func (o *output) format(element any) error {
+// templated prints one element by the template.
+func (o *output) templated(element any) error {
 	fields, err := jsonFields(element)
 	if err != nil {
-		return exit.With(exit.Failed, err)
+		return err
 	}
 	err = o.tmpl.Execute(o.w, fields)
 	if wrong := new(template.ExecError); errors.As(err, wrong) {
@@ -112,131 +121,143 @@ func (o *output) format(element any) error {
 		}
 	}
 	if err != nil {
-		return exit.With(exit.Failed, err)
+		return err
 	}
 	return o.w.WriteByte('\n')
 }
 
-// jsonFields returns the fields of a struct by their JSON names, cleaned for a
-// terminal. One that is absent is empty text: unknown is not zero.
-func jsonFields(element any) (map[string]any, error) {
-	b, err := json.Marshal(element)
-	if err != nil {
-		return nil, err
-	}
-	fields := make(map[string]any)
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	if err := d.Decode(&fields); err != nil {
-		return nil, err
-	}
-	for k, v := range fields {
-		fields[k] = cleanValue(v)
-	}
-	addAbsent(fields, reflect.Indirect(reflect.ValueOf(element)).Type())
-	return fields, nil
-}
-
-// addAbsent adds the fields of a struct, and of those in it, that JSON left out.
-func addAbsent(fields map[string]any, t reflect.Type) {
-	for _, f := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "" {
-			continue
-		}
-		value, ok := fields[name]
-		if !ok {
-			fields[name] = ""
-		}
-		inner := f.Type
-		if inner.Kind() == reflect.Pointer {
-			inner = inner.Elem()
-		}
-		if m, ok := value.(map[string]any); ok && inner.Kind() == reflect.Struct {
-			addAbsent(m, inner)
-		}
-	}
-}
-
-func cleanValue(v any) any {
-	switch v := v.(type) {
-	case string:
-		return termtext.Clean(v)
-	case []any:
-		for i := range v {
-			v[i] = cleanValue(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = cleanValue(v[k])
-		}
-	}
-	return v
-}
-
-// document prints the fields of a struct as one JSON document, behind the number of
+// document prints the fields of a struct as one JSON document, after the number of
 // the schema.
 func (o *output) document(v any) error {
 	var buf bytes.Buffer
 	e := json.NewEncoder(&buf)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		return exit.With(exit.Failed, err)
+		return err
 	}
 	fields := bytes.TrimPrefix(buf.Bytes(), []byte("{"))
 	fmt.Fprintf(o.w, `{"schema":%d`, schema)
 	if fields[0] != '}' {
 		_ = o.w.WriteByte(',')
 	}
-	for b := fields; len(b) > 0; {
-		r, n := utf8.DecodeRune(b)
-		if r >= utf8.RuneSelf-1 && termtext.Unsafe(r) {
-			fmt.Fprintf(o.w, `\u%04x`, r)
-		} else {
-			_, _ = o.w.Write(b[:n])
+	_, err := o.w.Write(termtext.AppendJSON(nil, fields))
+	return err
+}
+
+// one prints a result that is one thing.
+func (o *output) one(v any, human func(*bufio.Writer)) error {
+	switch {
+	case o.json:
+		return o.document(v)
+	case o.tmpl != nil:
+		return o.templated(v)
+	}
+	human(o.w)
+	return nil
+}
+
+// element prints an element of a list for a reader that is not JSON's.
+func (o *output) element(v any, name string, human func(*bufio.Writer)) error {
+	if o.quiet {
+		o.line(name)
+		return nil
+	}
+	if o.tmpl != nil {
+		return o.templated(v)
+	}
+	human(o.w)
+	return nil
+}
+
+// list prints a result that is a list: as one document, or each element.
+func list[T any](o *output, result any, elements []T, name func(*T) string, human func(*bufio.Writer, *T)) error {
+	if o.json {
+		return o.document(result)
+	}
+	for i := range elements {
+		v := &elements[i]
+		if err := o.element(v, name(v), func(w *bufio.Writer) { human(w, v) }); err != nil {
+			return err
 		}
-		b = b[n:]
 	}
 	return nil
 }
 
-// pause writes out what is held back, for a reader who would else wait for what
-// comes later.
+// pause writes out what is printed so far: the rest comes later.
 func (o *output) pause() { _ = o.w.Flush() }
 
 // end writes out what is still held back. A reader that closed the pipe has
 // seen enough.
 func (o *output) end() error {
-	return exit.With(exit.Failed, o.w.Flush())
+	err := o.w.Flush()
+	if err == nil && o.held != nil {
+		_, err = o.held.WriteTo(o.app.stdout)
+	}
+	return err
 }
 
-// pkg prints a package for a reader that is not JSON's.
-func (o *output) pkg(p *wire.Package, human func(*bufio.Writer, *wire.Package)) error {
-	return o.element(p, p.Name, func(w *bufio.Writer) { human(w, p) })
+// endOn ends a result that rests on sources. It notes what is missing or uncertain;
+// --strict refuses such a result.
+func (o *output) endOn(b *wire.Basis) error {
+	if why := uncertain(b); o.whole && why != "" {
+		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the answer is not certain: %s", why), Hint: o.hint()}
+	}
+	err := o.end()
+	if err == nil {
+		o.noteBasis(b)
+	}
+	return err
 }
 
-// element prints an element of a list for a reader that is not JSON's.
-func (o *output) element(v any, name string, human func(*bufio.Writer)) error {
+// hint says how to get a result that is not certain.
+func (o *output) hint() string {
+	if o.app.strict {
+		return "without --strict omg prints what there is"
+	}
+	return "with --partial omg prints what there is"
+}
+
+// uncertain says what makes a result uncertain, empty if nothing does. A database
+// that is only old does not: pacman's own answer is as old.
+func uncertain(b *wire.Basis) string {
+	if b.Partial {
+		return show.Lacking(b)
+	}
+	if b.Stale {
+		return show.NotChecked(b)
+	}
+	for i := range b.Sources {
+		if s := &b.Sources[i]; s.Outdated {
+			return show.Reason(s)
+		}
+	}
+	return ""
+}
+
+// noteBasis notes what a result lacks, and what in it is from before.
+func (o *output) noteBasis(b *wire.Basis) {
+	if b.Stale {
+		o.app.note(show.NotChecked(b))
+	}
+	if b.Partial {
+		o.app.note("partial: " + show.Lacking(b))
+	}
+	for i := range b.Sources {
+		if s := &b.Sources[i]; s.Outdated && s.Repository() {
+			o.app.note(show.Reason(s))
+		}
+	}
+}
+
+// some is the end of a list of n elements: an empty one is an answer that the exit
+// code tells, as pacman's does. Nothing found while a source is missing that could
+// have it is no answer.
+func some(b *wire.Basis, n int) error {
 	switch {
-	case o.quiet:
-		o.name(name)
+	case n > 0:
 		return nil
-	case o.tmpl != nil:
-		return o.format(v)
-	default:
-		human(o.w)
-		return nil
+	case b.Partial || b.Stale:
+		return exit.Quiet(exit.Failed)
 	}
-}
-
-// some ends a list of n elements: an empty one is an answer that the exit code
-// tells, as pacman's does.
-func (o *output) some(n int) error {
-	if err := o.end(); err != nil {
-		return err
-	}
-	if n == 0 {
-		return exit.Quiet(exit.NotFound)
-	}
-	return nil
+	return exit.Quiet(exit.NotFound)
 }

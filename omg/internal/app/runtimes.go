@@ -6,14 +6,14 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/omg-arch/omg/omg/internal/ask"
-	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func whichCommand() *cli.Command {
+func whichCommand(a *app) *cli.Command {
+	o := &outputOptions{}
 	return &cli.Command{
 		Name:      "which",
 		Usage:     "say which version of node, python, go, rust, ruby, java and bun would run here",
@@ -24,32 +24,28 @@ this order, and names the one that decided. Nothing is run. What is declared and
 not installed is marked, and the exit code is then 1.
 
 ` + exitCodes(),
-		Flags:  outputFlags("{{.runtime}} {{.version}}"),
-		Action: which,
+		Flags:  o.listFlags("{{.runtime}} {{.version}}"),
+		Action: func(c *cli.Context) error { return a.which(c, o) },
 	}
 }
 
-func which(c *cli.Context) error {
-	out, err := newOutput(c)
+func (a *app) which(c *cli.Context, o *outputOptions) error {
+	out, err := a.output(c, *o)
 	if err != nil {
 		return err
 	}
-	var all ask.WhichResult
-	if err := asker(c).Read(c.Context, ask.OpWhich, &ask.WhichRequest{Names: c.Args().Slice()}, &all); err != nil {
+	all, err := a.backend().Which(c.Context, c.Args().Slice())
+	if err != nil {
 		return err
 	}
-	if out.json {
-		err = out.document(&all)
-	} else {
-		err = out.runtimes(all.Runtimes)
-	}
+	err = list(out, all, all.Runtimes, func(r *wire.Runtime) string { return r.Version }, out.style.Runtime)
 	if err != nil {
 		return err
 	}
 	for _, note := range all.Notes {
-		command.Note(c.App.ErrWriter, c.App.Name, note)
+		a.note(note)
 	}
-	if err := out.some(len(all.Runtimes)); err != nil {
+	if err := out.end(); err != nil {
 		return err
 	}
 	for _, r := range all.Runtimes {
@@ -57,64 +53,40 @@ func which(c *cli.Context) error {
 			return exit.Quiet(exit.NotFound)
 		}
 	}
-	return nil
+	return some(&wire.Basis{}, len(all.Runtimes))
 }
 
-func (o *output) runtimes(all []wire.Runtime) error {
-	for i := range all {
-		r := &all[i]
-		if err := o.element(r, r.Version, func(w *bufio.Writer) { o.style.Runtime(w, r) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func listCommand() *cli.Command {
+func listCommand(a *app) *cli.Command {
+	o := &outputOptions{}
 	return &cli.Command{
 		Name:        "list",
 		Usage:       "list the installed versions of runtimes, with the manager of each",
 		ArgsUsage:   "[RUNTIME...]",
 		Description: "What would run here is marked with an asterisk.\n\n" + exitCodes(),
-		Flags:       outputFlags("{{.runtime}} {{.version}} {{.manager}}"),
+		Flags:       o.listFlags("{{.runtime}} {{.version}} {{.manager}}"),
 		Action: func(c *cli.Context) error {
-			out, err := newOutput(c)
+			out, err := a.output(c, *o)
 			if err != nil {
 				return err
 			}
-			var all ask.ListResult
-			if err := asker(c).Read(c.Context, ask.OpList, &ask.ListRequest{Names: c.Args().Slice()}, &all); err != nil {
+			all, err := a.backend().List(c.Context, c.Args().Slice())
+			if err != nil {
 				return err
 			}
-			if out.json {
-				err = out.document(&all)
-			} else {
-				err = out.versions(all.Versions)
+			err = list(out, all, all.Versions, func(v *backend.RuntimeVersion) string { return v.Version }, out.style.RuntimeVersion)
+			if err == nil {
+				err = out.end()
 			}
 			if err != nil {
 				return err
 			}
-			return out.some(len(all.Versions))
+			return some(&wire.Basis{}, len(all.Versions))
 		},
 	}
 }
 
-func (o *output) versions(all []ask.RuntimeVersion) error {
-	for i := range all {
-		v := &all[i]
-		err := o.element(v, v.Version, func(w *bufio.Writer) {
-			o.style.RuntimeVersion(w, show.RuntimeVersion{
-				Runtime: v.Runtime, Version: v.Version, Alias: v.Alias, Manager: v.Manager, Path: v.Path, Active: v.Active,
-			})
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func useCommand() *cli.Command {
+func useCommand(a *app) *cli.Command {
+	o := &outputOptions{}
 	return &cli.Command{
 		Name:      "use",
 		Usage:     "make an installed version the one that runs where nothing else decides",
@@ -124,33 +96,27 @@ or of another manager; "system" takes it away. VERSION may be written as in a
 version file: 20, lts/*, 3.12. Nothing is downloaded, and no shell is touched.
 
 ` + exitCodes(),
-		Flags: documentFlags("{{.runtime}} {{.version}}"),
+		Flags: o.flags("{{.runtime}} {{.version}}"),
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 2 {
 				return command.Usagef("use takes a runtime and a version")
 			}
-			out, err := newOutput(c)
+			out, err := a.output(c, *o)
 			if err != nil {
 				return err
 			}
-			var r ask.UseResult
-			req := ask.UseRequest{Runtime: c.Args().Get(0), Version: c.Args().Get(1)}
-			if err := asker(c).Read(c.Context, ask.OpUse, &req, &r); err != nil {
+			r, err := a.backend().Use(c.Context, c.Args().Get(0), c.Args().Get(1))
+			if err != nil {
 				return err
 			}
-			switch {
-			case out.json:
-				err = out.document(&r)
-			case out.tmpl != nil:
-				err = out.format(&r)
-			default:
-				out.style.RuntimeVersion(out.w, show.RuntimeVersion{
-					Runtime: r.Runtime, Version: r.Version, Alias: r.Alias, Manager: r.Manager, Path: r.Path, Active: true,
-				})
+			err = out.one(r, func(w *bufio.Writer) {
+				chosen := r.RuntimeVersion
+				chosen.Active = true
+				out.style.RuntimeVersion(w, &chosen)
 				if r.Now.Version != r.Version {
-					command.Note(c.App.ErrWriter, c.App.Name, fmt.Sprintf("here %s decides: %s %s", r.Now.Source, r.Now.Runtime, r.Now.Version))
+					a.note(fmt.Sprintf("here %s decides: %s %s", r.Now.Source, r.Now.Runtime, r.Now.Version))
 				}
-			}
+			})
 			if err != nil {
 				return err
 			}

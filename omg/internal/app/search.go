@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bufio"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +16,18 @@ import (
 // terminalLimit is how many results a terminal shows unless asked for more.
 const terminalLimit = 50
 
-func searchCommand() *cli.Command {
+// searchOptions are the flags of search.
+type searchOptions struct {
+	outputOptions
+	regex, nameOnly           bool
+	limit                     int
+	repos                     cli.StringSlice
+	aur, noAUR, live, offline bool
+	sort                      string
+}
+
+func searchCommand(a *app) *cli.Command {
+	o := &searchOptions{}
 	return &cli.Command{
 		Name:      "search",
 		Usage:     "find packages whose name, description, provides or groups have every word",
@@ -29,103 +41,117 @@ that a repository has too is marked as shadowed.
 
 ` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Usage: "words are POSIX extended regular expressions"},
-			&cli.BoolFlag{Name: "name", Aliases: []string{"n"}, Usage: "look at names only"},
-			&cli.IntFlag{Name: "limit", Usage: "show at most `N` packages, 0 for all", DefaultText: "50 on a terminal, else all"},
-			&cli.StringSliceFlag{Name: "repo", Usage: "only the repository `NAME` (repeatable)"},
-			&cli.BoolFlag{Name: "aur", Usage: "only the AUR"},
-			&cli.BoolFlag{Name: "no-aur", Usage: "only the repositories"},
-			&cli.BoolFlag{Name: "live", Usage: "ask the AUR itself, whatever is known of it here"},
-			&cli.BoolFlag{Name: "offline", Usage: "do not ask the AUR, even if nothing is known of it here"},
-			&cli.StringFlag{Name: "sort", Usage: "by `ORDER`: relevance, name, repo, or what the AUR knows: votes, popularity, modified", Value: wire.SortRelevance},
-		}, outputFlags(packageTemplate)...),
-		Action: search,
+			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Destination: &o.regex, Usage: "words are POSIX extended regular expressions"},
+			&cli.BoolFlag{Name: "name", Aliases: []string{"n"}, Destination: &o.nameOnly, Usage: "look at names only"},
+			&cli.IntFlag{Name: "limit", Destination: &o.limit, Usage: "show at most `N` packages, 0 for all", DefaultText: "50 on a terminal, else all"},
+			&cli.StringSliceFlag{Name: "repo", Destination: &o.repos, Usage: "only the repository `NAME` (repeatable)"},
+			&cli.BoolFlag{Name: "aur", Destination: &o.aur, Usage: "only the AUR"},
+			&cli.BoolFlag{Name: "no-aur", Destination: &o.noAUR, Usage: "only the repositories"},
+			&cli.BoolFlag{Name: "live", Destination: &o.live, Usage: "ask the AUR itself, whatever is known of it here"},
+			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not ask the AUR, even if nothing is known of it here"},
+			&cli.StringFlag{Name: "sort", Destination: &o.sort, Usage: "by `ORDER`: relevance, name, repo, or what the AUR knows: votes, popularity, modified", Value: wire.SortRelevance},
+		}, o.listFlags(packageTemplate)...),
+		Action: func(c *cli.Context) error { return a.search(c, o) },
 	}
 }
 
-func search(c *cli.Context) error {
-	req := wire.SearchRequest{
-		Words: c.Args().Slice(), Regex: c.Bool("regex"), NameOnly: c.Bool("name"),
-		Repos: c.StringSlice("repo"), Sort: c.String("sort"), Live: c.Bool("live"), Offline: c.Bool("offline"),
+// request is the request that the flags and words mean.
+func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequest, error) {
+	r := &wire.SearchRequest{
+		Words: c.Args().Slice(), Regex: o.regex, NameOnly: o.nameOnly, Repos: o.repos.Value(), Sort: o.sort,
+		NoAUR: o.noAUR, Live: o.live, Offline: o.offline,
 	}
-	if err := chooseAUR(c, &req); err != nil {
-		return err
+	switch {
+	case o.aur && o.noAUR:
+		return nil, command.Usagef("--aur and --no-aur exclude each other")
+	case o.aur && len(r.Repos) > 0:
+		return nil, command.Usagef("--aur and --repo exclude each other: --repo aur adds the AUR")
+	case o.live && o.offline:
+		return nil, command.Usagef("--live and --offline exclude each other")
+	case o.aur:
+		r.Repos = []string{wire.SourceAUR}
 	}
-	if req.Live && req.Offline {
-		return command.Usagef("--live and --offline exclude each other")
+	if len(r.Words) == 0 && len(r.Repos) == 0 {
+		return nil, command.Usagef("search takes a word to look for")
 	}
-	if len(req.Words) == 0 && len(req.Repos) == 0 {
-		return command.Usagef("search takes a word to look for")
-	}
-	terminal := command.IsTerminal(c.App.Writer)
-	limit := c.Int("limit")
+	limit := o.limit
 	switch {
 	case limit < 0 || limit > 1<<31-1:
-		return command.Usagef("--limit takes a number from 0, not %d", limit)
-	case !c.IsSet("limit") && terminal && !c.Bool("json"):
+		return nil, command.Usagef("--limit takes a number from 0, not %d", limit)
+	case !c.IsSet("limit") && terminal && !o.json:
 		limit = terminalLimit
 	}
-	req.Limit = uint32(limit)
-	out, err := newOutput(c)
+	r.Limit = uint32(limit)
+	return r, nil
+}
+
+func (a *app) search(c *cli.Context, o *searchOptions) error {
+	terminal := command.IsTerminal(a.stdout)
+	req, err := o.request(c, terminal)
+	if err != nil {
+		return err
+	}
+	out, err := a.output(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
 	shown := 0
 	packages := []wire.Package{}
-	a := asker(c)
-	a.Paused = out.pause
-	all, err := a.Search(c.Context, &req, func(p *wire.Package) error {
+	all, err := a.backend().Search(c.Context, req, func(p *wire.Package) error {
 		shown++
-		if out.json {
-			packages = append(packages, *p)
-			return nil
-		}
-		return out.pkg(p, out.style.Search)
-	})
+		return out.pkg(p, &packages, out.style.Search)
+	}, out.pause)
 	if err != nil {
 		return err
 	}
 	all.Packages = packages
 	if out.json {
-		if err := out.document(&all); err != nil {
+		if err := out.document(all); err != nil {
 			return err
 		}
 	}
-	if err := out.end(); err != nil {
+	if err := out.endOn(&all.Basis); err != nil {
 		return err
 	}
+	aur := wire.SourceState("")
 	if len(req.Repos) == 0 && !req.NoAUR || slices.Contains(req.Repos, wire.SourceAUR) {
-		noteAUR(c, all.Sources)
+		aur = a.noteAUR(all.Sources)
 	}
 	if more := int(all.Total) - shown; more > 0 && terminal {
-		command.Note(c.App.ErrWriter, c.App.Name, fmt.Sprintf("%d more; --limit 0 shows all", more))
+		a.note(fmt.Sprintf("%d more; --limit 0 shows all", more))
 	}
 	if all.Total > 0 {
 		return nil
 	}
+	return nothingFound(req, all, aur == wire.SourceFailed)
+}
+
+// nothingFound is the error of a search without a result. Where a source is missing
+// that could have one, that is no answer.
+func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed bool) error {
 	nothing := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("nothing found for %s", quoted(req.Words))}
-	if len(req.Repos) > 0 {
+	switch {
+	case all.Partial:
+		nothing.Code, nothing.Err = exit.Failed, fmt.Errorf("%w in what could be read", nothing.Err)
+	case aurFailed:
+		nothing.Code, nothing.Err = exit.Failed, fmt.Errorf("%w, and the AUR could not be searched", nothing.Err)
+	case len(req.Repos) > 0:
 		// Names that are close may be in other repositories, and be the very same.
 		nothing.Err = fmt.Errorf("%w in %s", nothing.Err, strings.Join(req.Repos, ", "))
-	} else if len(all.Close) > 0 {
+	case len(all.Close) > 0:
 		nothing.Hint = "close names: " + strings.Join(all.Close, " ")
 	}
 	return nothing
 }
 
-// chooseAUR has --aur and --no-aur taken up.
-func chooseAUR(c *cli.Context, req *wire.SearchRequest) error {
-	only, none := c.Bool("aur"), c.Bool("no-aur")
-	switch {
-	case only && none:
-		return command.Usagef("--aur and --no-aur exclude each other")
-	case only && len(req.Repos) > 0:
-		return command.Usagef("--aur and --repo exclude each other: --repo aur adds the AUR")
-	case only:
-		req.Repos = []string{wire.SourceAUR}
+// pkg prints a package that a search or info found. For JSON, where all are printed
+// as one document, it adds the package to the list.
+func (o *output) pkg(p *wire.Package, all *[]wire.Package, human func(*bufio.Writer, *wire.Package)) error {
+	if o.json {
+		*all = append(*all, *p)
+		return nil
 	}
-	req.NoAUR = none
-	return nil
+	return o.element(p, p.Name, func(w *bufio.Writer) { human(w, p) })
 }
 
 // quoted shows words as the user could type them, cut to what fits a line.

@@ -15,7 +15,17 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func securityCommand() *cli.Command {
+// securityOptions are the flags of security.
+type securityOptions struct {
+	outputOptions
+	all, fixable, cve        bool
+	severity, failOn, source string
+	// least and fail are the places of the flags' severities, -1 if they are not given.
+	least, fail int
+}
+
+func securityCommand(a *app) *cli.Command {
+	o := &securityOptions{}
 	return &cli.Command{
 		Name:      "security",
 		Aliases:   []string{"audit"},
@@ -31,97 +41,98 @@ Omgd asks the tracker. With --source, a file of its records is used instead, and
 with --dbpath another system's packages are judged.
 
 With --fail-on the exit code is 5 when an advisory that is listed is as bad, 4
-when nothing is known of the tracker, and else 0.
+when nothing is known of the tracker, 3 when none is and a database could not be
+read, and else 0.
 
 ` + exitCodes(exit.Network, exit.Finding),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "list unconfirmed advisories too"},
-			&cli.BoolFlag{Name: "fixable", Usage: "list only what an update mends"},
-			&cli.StringFlag{Name: "severity", Usage: "list only advisories of this `SEVERITY` or a higher one: low, medium, high, critical"},
-			&cli.BoolFlag{Name: "cve", Usage: "list the vulnerabilities of each package, with links"},
-			&cli.StringFlag{Name: "fail-on", Usage: "exit with 5 when one that is listed has this `SEVERITY` or a higher one"},
-			&cli.StringFlag{Name: "source", Usage: "judge by `FILE`, the tracker's all.json"},
-		}, outputFlags("{{.name}} {{.severity}} {{.update}}")...),
-		Action: security,
+			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &o.all, Usage: "list unconfirmed advisories too"},
+			&cli.BoolFlag{Name: "fixable", Destination: &o.fixable, Usage: "list only what an update mends"},
+			&cli.StringFlag{Name: "severity", Destination: &o.severity, Usage: "list only advisories of this `SEVERITY` or a higher one: low, medium, high, critical"},
+			&cli.BoolFlag{Name: "cve", Destination: &o.cve, Usage: "list the vulnerabilities of each package, with links"},
+			&cli.StringFlag{Name: "fail-on", Destination: &o.failOn, Usage: "exit with 5 when one that is listed has this `SEVERITY` or a higher one"},
+			&cli.StringFlag{Name: "source", Destination: &o.source, Usage: "judge by `FILE`, the tracker's all.json"},
+		}, o.listFlags("{{.name}} {{.severity}} {{.update}}")...),
+		Action: func(c *cli.Context) error { return a.security(c, o) },
 	}
 }
 
-// severities are the tracker's, from the slightest; what it has not judged counts
-// as low where a limit is set.
+// severities are the tracker's, from the slightest. One that the tracker has not
+// judged counts as low where a limit is set.
 var severities = []string{"low", "medium", "high", "critical"}
 
 // severityFlag is the place of a flag's severity, -1 if it is not given.
-func severityFlag(c *cli.Context, name string) (int, error) {
+func severityFlag(c *cli.Context, name, value string) (int, error) {
 	if !c.IsSet(name) {
 		return -1, nil
 	}
-	at := slices.Index(severities, strings.ToLower(c.String(name)))
+	at := slices.Index(severities, strings.ToLower(value))
 	if at < 0 {
-		return 0, command.Usagef("--%s is one of %s, not %q", name, strings.Join(severities, ", "), c.String(name))
+		return 0, command.Usagef("--%s is one of %s, not %q", name, strings.Join(severities, ", "), value)
 	}
 	return at, nil
 }
 
-func severe(a *wire.Advisory) int {
+func severity(a *wire.Advisory) int {
 	return max(0, slices.Index(severities, strings.ToLower(a.Severity)))
 }
 
-func security(c *cli.Context) error {
-	least, err := severityFlag(c, "severity")
+func (a *app) security(c *cli.Context, o *securityOptions) (err error) {
+	if o.least, err = severityFlag(c, "severity", o.severity); err != nil {
+		return err
+	}
+	if o.fail, err = severityFlag(c, "fail-on", o.failOn); err != nil {
+		return err
+	}
+	out, err := a.output(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
-	failOn, err := severityFlag(c, "fail-on")
+	a.options.Advisories = o.source
+	all, err := a.backend().Security(c.Context, &wire.SecurityRequest{Packages: c.Args().Slice()})
 	if err != nil {
 		return err
 	}
-	out, err := newOutput(c)
-	if err != nil {
-		return err
-	}
-	a := asker(c)
-	a.Advisories = c.String("source")
-	all, err := a.Security(c.Context, &wire.SecurityRequest{Packages: c.Args().Slice()})
-	if err != nil {
-		return err
-	}
-	all.Packages = chosen(all.Packages, func(a *wire.Advisory) bool {
-		return (a.Counted || c.Bool("all")) && severe(a) >= least && (!c.Bool("fixable") || a.Verdict == "fixable")
-	})
-	found := failOn >= 0 && slices.ContainsFunc(all.Packages, func(p wire.VulnerablePackage) bool {
-		return slices.ContainsFunc(p.Advisories, func(a wire.Advisory) bool { return severe(&a) >= failOn })
-	})
-	if out.json {
-		err = out.document(&all)
-	} else {
-		err = out.vulnerable(all.Packages, c.Bool("cve"))
+	all.Packages = o.chosen(all.Packages)
+	err = list(out, all, all.Packages, func(p *wire.VulnerablePackage) string { return p.Name },
+		func(w *bufio.Writer, p *wire.VulnerablePackage) {
+			out.style.Vulnerable(w, p)
+			if o.cve {
+				out.style.Issues(w, p)
+			}
+		})
+	if err == nil {
+		err = out.endOn(&all.Basis)
 	}
 	if err != nil {
 		return err
 	}
-	certain := noteSecurity(c, &all)
-	err = out.some(len(all.Packages))
-	switch {
-	case exit.Code(err) == exit.Failed:
-		return err
-	case found:
+	a.noteAdvisories(all)
+	if o.fail >= 0 && o.failed(all.Packages) {
 		return exit.Quiet(exit.Finding)
-	case len(all.Missing) > 0:
-		return notInstalled(c, all.Missing)
-	case !certain:
-		return exit.Quiet(exit.Failed)
-	case failOn >= 0:
+	}
+	if len(all.Missing) > 0 {
+		return a.notInstalled(all.Missing)
+	}
+	found := len(all.Packages)
+	if o.fail >= 0 && !all.Partial && !all.Stale {
 		return nil
 	}
-	return err
+	if o.fail >= 0 {
+		found = 0 // of what is listed, nothing is as bad
+	}
+	return some(&all.Basis, found)
 }
 
-// chosen keeps the advisories that are wanted, and the packages that have some.
-// A package is as bad as the worst that is left, which stands first.
-func chosen(packages []wire.VulnerablePackage, want func(*wire.Advisory) bool) []wire.VulnerablePackage {
+// chosen keeps the advisories that are wanted, and the packages that have some. A
+// package is as bad as the worst that is left, which stands first.
+func (o *securityOptions) chosen(packages []wire.VulnerablePackage) []wire.VulnerablePackage {
+	wanted := func(a *wire.Advisory) bool {
+		return (a.Counted || o.all) && severity(a) >= o.least && (!o.fixable || a.Verdict == "fixable")
+	}
 	kept := []wire.VulnerablePackage{}
 	for _, p := range packages {
-		p.Advisories = slices.DeleteFunc(slices.Clone(p.Advisories), func(a wire.Advisory) bool { return !want(&a) })
+		p.Advisories = slices.DeleteFunc(slices.Clone(p.Advisories), func(a wire.Advisory) bool { return !wanted(&a) })
 		if len(p.Advisories) == 0 {
 			continue
 		}
@@ -131,41 +142,26 @@ func chosen(packages []wire.VulnerablePackage, want func(*wire.Advisory) bool) [
 	return kept
 }
 
-func (o *output) vulnerable(packages []wire.VulnerablePackage, issues bool) error {
-	for i := range packages {
-		p := &packages[i]
-		err := o.element(p, p.Name, func(w *bufio.Writer) {
-			o.style.Vulnerable(w, p)
-			if issues {
-				o.style.Issues(w, p)
-			}
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+// failed reports whether a listed advisory is as bad as --fail-on says.
+func (o *securityOptions) failed(packages []wire.VulnerablePackage) bool {
+	return slices.ContainsFunc(packages, func(p wire.VulnerablePackage) bool {
+		return slices.ContainsFunc(p.Advisories, func(a wire.Advisory) bool { return severity(&a) >= o.fail })
+	})
 }
 
-// noteSecurity says on standard error what makes the answer uncertain. One that
-// rests on old advisories or repositories is as certain as those; what could not
-// be read of what is installed, or of where a fix could be, makes it less.
-func noteSecurity(c *cli.Context, all *wire.SecurityResult) (certain bool) {
-	certain = !all.Stale
+// noteAdvisories notes how old the advisories and the databases are, and what could
+// not be read of the advisories.
+func (a *app) noteAdvisories(all *wire.SecurityResult) {
 	now := time.Now()
-	if all.Stale {
-		noteStale(c, all.At, now)
-	}
-	for _, s := range all.Sources {
-		if s.State == wire.SourceOK || s.Name == wire.SourceAUR {
-			continue // the tracker does not speak of the AUR
+	for i := range all.Sources {
+		s := &all.Sources[i]
+		switch {
+		case s.State == wire.SourceOK || s.Name == wire.SourceAUR: // the tracker does not judge the AUR
+		case s.Kind == wire.KindTracker, s.State == wire.SourceStale && !s.Outdated:
+			a.note(show.Source(s, now))
 		}
-		command.Note(c.App.ErrWriter, c.App.Name, show.Source(&s, now))
-		lacks := s.State == wire.SourceMissing || s.State == wire.SourceFailed
-		certain = certain && !(lacks && c.Bool("fixable"))
 	}
 	if all.Skipped > 0 {
-		command.Note(c.App.ErrWriter, c.App.Name, fmt.Sprintf("%d of the tracker's records could not be read", all.Skipped))
+		a.note(fmt.Sprintf("%d of the tracker's records could not be read", all.Skipped))
 	}
-	return certain
 }

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -9,13 +8,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/omg/internal/ask"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// vulnerable is an answer in two parts, with a package that goes on in the second.
-func vulnerable() map[string][]any {
+// vulnerable has a package with three advisories, and one that is unconfirmed.
+func vulnerable() fake {
 	advisory := func(name, severity, verdict string) wire.Advisory {
 		return wire.Advisory{Name: name, Severity: severity, Verdict: verdict, Counted: verdict != "unconfirmed", Issues: []string{"CVE-" + name[4:]}}
 	}
@@ -24,15 +22,12 @@ func vulnerable() map[string][]any {
 			Name: name, Installed: "1-1", Update: update, Severity: advisories[0].Severity, Verdict: advisories[0].Verdict, Advisories: advisories,
 		}
 	}
-	return map[string][]any{wire.OpSecurity: {
-		wire.SecurityResult{
-			Generation: 7, Sources: []wire.Source{{Name: "tracker", State: wire.SourceOK}, {Name: "core", State: wire.SourceOK}},
-			Packages: []wire.VulnerablePackage{pkg("ssl", "2-1", advisory("AVG-1", "High", "affected"), advisory("AVG-2", "Medium", "fixable"))},
-		},
-		map[string]any{"packages": []wire.VulnerablePackage{
-			pkg("ssl", "2-1", advisory("AVG-3", "Unknown", "fixed-in-testing")),
+	return fake{security: &wire.SecurityResult{
+		Basis: wire.Basis{Generation: 7, Sources: []wire.Source{tracker(wire.SourceOK, ""), repository("core", wire.SourceOK, "")}},
+		Packages: []wire.VulnerablePackage{
+			pkg("ssl", "2-1", advisory("AVG-1", "High", "affected"), advisory("AVG-2", "Medium", "fixable"), advisory("AVG-3", "Unknown", "fixed-in-testing")),
 			pkg("old", "", advisory("AVG-4", "Critical", "unconfirmed")),
-		}},
+		},
 	}}
 }
 
@@ -60,16 +55,16 @@ func TestSecurity(t *testing.T) {
 		{"security -q --fail-on medium --fixable", "ssl\n", exit.Finding},
 		{"security --fail-on low --severity critical", "", exit.OK},
 	} {
-		code, out, stderr := answered(t, vulnerable(), strings.Fields(c.args)...)
+		code, out, stderr := vulnerable().run(t, strings.Fields(c.args)...)
 		require.Equal(t, c.out, out, c.args)
 		require.Equal(t, c.code, code, c.args)
 		require.Empty(t, stderr, c.args)
 	}
 	for _, args := range []string{"security --severity bad", "security --fail-on unknown", "security --json -q", "security --format {{.nothing}}"} {
-		code, _, _ := answered(t, vulnerable(), strings.Fields(args)...)
+		code, _, _ := vulnerable().run(t, strings.Fields(args)...)
 		require.Equal(t, exit.Usage, code, args)
 	}
-	code, out, _ := answered(t, vulnerable(), "security", "--json", "--all", "--fail-on", "low")
+	code, out, _ := vulnerable().run(t, "security", "--json", "--all", "--fail-on", "low")
 	require.Equal(t, exit.Finding, code)
 	var document struct {
 		Schema   int
@@ -78,61 +73,74 @@ func TestSecurity(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(out), &document))
 	require.Equal(t, 1, document.Schema)
 	require.Len(t, document.Packages, 2)
-	require.Len(t, document.Packages[0].Advisories, 3, "the parts are joined")
+	require.Len(t, document.Packages[0].Advisories, 3)
 }
 
-// TestSecurityIsNeverWrongInSilence: no finding is only an all-clear where the
-// advisories and what is installed are known.
-func TestSecurityIsNeverWrongInSilence(t *testing.T) {
-	tracker := wire.Source{Name: "tracker", State: wire.SourceOK}
+// TestSecurity_Certain: no finding is only an all-clear where the advisories, what is
+// installed and the repositories are known.
+func TestSecurity_Certain(t *testing.T) {
+	good := tracker(wire.SourceOK, "")
+	on := func(b wire.Basis, sources ...wire.Source) wire.SecurityResult {
+		b.Sources = sources
+		return wire.SecurityResult{Basis: b}
+	}
+	noCore := on(wire.Basis{Partial: true}, good, repository("core", wire.SourceMissing, "no database"))
 	for _, c := range []struct {
 		name   string
-		answer wire.SecurityResult
+		result wire.SecurityResult
 		args   string
 		code   int
 		note   string
 	}{
-		{"all is well", wire.SecurityResult{Sources: []wire.Source{tracker}}, "--fail-on low", exit.OK, ""},
-		{"nothing to list", wire.SecurityResult{Sources: []wire.Source{tracker}}, "", exit.NotFound, ""},
-		{"old", wire.SecurityResult{Sources: []wire.Source{{Name: "tracker", State: wire.SourceStale, Why: "refused"}}}, "--fail-on low", exit.OK, "tracker: stale: refused"},
-		{"remembered", wire.SecurityResult{Stale: true, At: 1}, "--fail-on low", exit.Failed, "could not be checked since 1970"},
-		{"remembered, listed", wire.SecurityResult{Stale: true, At: 1}, "", exit.Failed, "could not be checked since 1970"},
-		{"no repository", wire.SecurityResult{Sources: []wire.Source{tracker, {Name: "core", State: wire.SourceMissing}}}, "--fail-on low", exit.OK, "core: missing"},
-		{"no repository to have a fix", wire.SecurityResult{Sources: []wire.Source{tracker, {Name: "core", State: wire.SourceMissing}}}, "--fail-on low --fixable", exit.Failed, "core: missing"},
-		{"no AUR", wire.SecurityResult{Sources: []wire.Source{tracker, {Name: "aur", State: wire.SourceMissing}}}, "--fail-on low --fixable", exit.OK, ""},
-		{"skipped", wire.SecurityResult{Skipped: 2, Sources: []wire.Source{tracker}}, "--fail-on low", exit.OK, "2 of the tracker's records could not be read"},
-		{"not installed", wire.SecurityResult{Missing: []string{"x"}, Sources: []wire.Source{tracker}}, "--fail-on low x", exit.NotFound, "package 'x' was not found"},
+		{"all is well", on(wire.Basis{}, good), "--fail-on low", exit.OK, ""},
+		{"nothing to list", on(wire.Basis{}, good), "", exit.NotFound, ""},
+		{"old advisories", on(wire.Basis{}, tracker(wire.SourceStale, "refused")), "--fail-on low", exit.OK, "tracker: stale: refused"},
+		{"old database", on(wire.Basis{}, good, repository("core", wire.SourceStale, "3 days old")), "--fail-on low", exit.OK, "core: stale: 3 days old"},
+		{"remembered", on(wire.Basis{Stale: true, At: 1}), "--fail-on low", exit.Failed, "could not be checked since 1970"},
+		{"remembered, listed", on(wire.Basis{Stale: true, At: 1}), "", exit.Failed, "could not be checked since 1970"},
+		{"no repository", noCore, "--fail-on low", exit.Failed, "partial: core is missing: no database"},
+		{"no repository to have a fix", noCore, "--fail-on low --fixable", exit.Failed, "partial: core is missing: no database"},
+		{"no repository, listed", noCore, "", exit.Failed, "partial: core is missing: no database"},
+		{"no AUR", on(wire.Basis{}, good, aur(wire.SourceMissing, "")), "--fail-on low --fixable", exit.OK, ""},
+		{"skipped", wire.SecurityResult{Skipped: 2, Basis: wire.Basis{Sources: []wire.Source{good}}}, "--fail-on low", exit.OK, "2 of the tracker's records could not be read"},
+		{"not installed", wire.SecurityResult{Missing: []string{"x"}, Basis: wire.Basis{Sources: []wire.Source{good}}}, "--fail-on low x", exit.NotFound, "package 'x' was not found"},
 	} {
-		code, out, stderr := answered(t, map[string][]any{wire.OpSecurity: {c.answer}}, append([]string{"security"}, strings.Fields(c.args)...)...)
+		code, out, stderr := fake{security: &c.result}.run(t, append([]string{"security"}, strings.Fields(c.args)...)...)
 		require.Equal(t, c.code, code, c.name)
 		require.Empty(t, out, c.name)
 		require.Contains(t, stderr, c.note, c.name)
-		require.Equal(t, c.note == "", stderr == "", c.name)
+		require.Equal(t, c.note == "", stderr == "", "%s: %s", c.name, stderr)
+		require.LessOrEqual(t, strings.Count(stderr, "\n"), 1, c.name)
 	}
-	var out, errs strings.Builder
-	code := Run(t.Context(), []string{"omg", "--no-daemon", "security", "--fail-on", "critical"}, &out, &errs,
-		func(context.Context, *ask.Asker, string, any, ask.Emit) error {
-			return fmt.Errorf("%w: refused", ask.ErrNoTracker)
-		})
-	require.Equal(t, exit.Network, code, "neither a finding nor an all-clear")
-	require.Contains(t, errs.String(), "not known: refused")
+	unknown := wire.Errorf(wire.CodeNetwork, "the security tracker's advisories are not known: refused")
+	for _, err := range []error{unknown, fmt.Errorf("asking: %w", unknown)} {
+		code, _, stderr := fake{errs: map[string]error{"security": err}}.run(t, "security", "--fail-on", "critical")
+		require.Equal(t, exit.Network, code, "neither a finding nor an all-clear")
+		require.Contains(t, stderr, "not known: refused")
+	}
+	partial := vulnerable()
+	partial.security.Basis = noCore.Basis
+	code, _, _ := partial.run(t, "security", "--fail-on", "high")
+	require.Equal(t, exit.Finding, code, "a finding is one, whatever else there may be")
+	code, _, _ = partial.run(t, "security", "--fail-on", "critical")
+	require.Equal(t, exit.Failed, code, "a package is listed, and a worse one may be missing")
 }
 
-func TestOutdatedSecurity(t *testing.T) {
-	parts := map[string][]any{wire.OpOutdated: {wire.OutdatedResult{
+func TestOutdated_Security(t *testing.T) {
+	f := fake{outdated: &wire.OutdatedResult{
 		Updates: []wire.Update{{Name: "git", Installed: "1", Version: "2", Fixes: []string{"AVG-1", "AVG-2"}}, {Name: "vim", Installed: "8", Version: "9"}},
-		Sources: []wire.Source{{Name: "tracker", State: wire.SourceStale}},
-	}}}
-	_, out, _ := answered(t, parts, "outdated")
+		Basis:   wire.Basis{Sources: []wire.Source{tracker(wire.SourceStale, "")}},
+	}}
+	_, out, _ := f.run(t, "outdated")
 	require.Equal(t, "git 1 -> 2\nvim 8 -> 9\n", out)
-	code, out, _ := answered(t, parts, "outdated", "--security")
+	code, out, _ := f.run(t, "outdated", "--security")
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, "git 1 -> 2 [fixes AVG-1 AVG-2]\nvim 8 -> 9\n", out)
-	_, out, _ = answered(t, parts, "outdated", "--json")
+	_, out, _ = f.run(t, "outdated", "--json")
 	require.Contains(t, out, `"fixes":["AVG-1","AVG-2"]`)
-	parts[wire.OpOutdated] = []any{wire.OutdatedResult{Updates: []wire.Update{{Name: "vim", Installed: "8", Version: "9"}}}}
-	code, out, stderr := answered(t, parts, "outdated", "--security")
-	require.Equal(t, exit.Network, code, "none is marked, and nobody knows")
+	f.outdated = &wire.OutdatedResult{Updates: []wire.Update{{Name: "vim", Installed: "8", Version: "9"}}}
+	code, out, stderr := f.run(t, "outdated", "--security")
+	require.Equal(t, exit.Network, code, "none is marked, and nothing is known")
 	require.Equal(t, "vim 8 -> 9\n", out)
 	require.Contains(t, stderr, "not known")
 }

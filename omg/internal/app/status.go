@@ -1,6 +1,9 @@
 package app
 
 import (
+	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -8,45 +11,93 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/show"
-	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func statusCommand() *cli.Command {
+// statusOptions are the flags of status.
+type statusOptions struct {
+	outputOptions
+	history bool
+	limit   int
+}
+
+func statusCommand(a *app) *cli.Command {
+	o := &statusOptions{}
 	return &cli.Command{
-		Name:        "status",
-		Usage:       "show counts of packages, sources and their age, what does not work",
-		Description: "A number that is not known is shown as unknown; in JSON it is absent.\n\n" + exitCodes(),
-		Flags:       documentFlags("{{.counts.updates}}"),
+		Name:  "status",
+		Usage: "show counts of packages, sources and their age, what does not work",
+		Description: `A number that is not known is shown as unknown; in JSON it is absent. One that a
+source which could not be read could change has a question mark; in JSON
+partial_counts names it.
+
+With --history it shows how the counts changed while omgd ran, a line a change.
+
+` + exitCodes(),
+		Flags: append(o.flags("{{.counts.updates}}"),
+			&cli.BoolFlag{Name: "history", Destination: &o.history, Usage: "show how the counts changed"},
+			&cli.IntFlag{Name: "limit", Destination: &o.limit, Usage: "with --history, only the last `N` changes", DefaultText: "all that are kept"}),
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			out, err := newOutput(c)
-			if err != nil {
-				return err
+			if o.history {
+				return a.history(c, o)
 			}
-			var st wire.StatusResult
-			if err := asker(c).Get(c.Context, wire.OpStatus, nil, &st); err != nil {
-				return err
+			if c.IsSet("limit") {
+				return command.Usagef("--limit is for --history")
 			}
-			switch {
-			case out.json:
-				err = out.document(&st)
-			case out.tmpl != nil:
-				err = out.format(&st)
-			default:
-				out.style.Status(out.w, &st, time.Now())
-			}
-			if err != nil {
-				return err
-			}
-			return out.end()
+			return a.status(c, o)
 		},
 	}
 }
 
-func refreshCommand() *cli.Command {
+func (a *app) status(c *cli.Context, o *statusOptions) error {
+	out, err := a.output(c, o.outputOptions)
+	if err != nil {
+		return err
+	}
+	st, err := a.backend().Status(c.Context)
+	if err != nil {
+		return err
+	}
+	if err := out.one(st, func(w *bufio.Writer) { out.style.Status(w, st, time.Now()) }); err != nil {
+		return err
+	}
+	if why := uncertain(&st.Basis); out.whole && why != "" {
+		return out.endOn(&st.Basis)
+	}
+	return out.end() // the status itself says what is uncertain
+}
+
+func (a *app) history(c *cli.Context, o *statusOptions) error {
+	if o.limit < 0 || o.limit > 1<<31-1 {
+		return command.Usagef("--limit takes a number from 0, not %d", o.limit)
+	}
+	out, err := a.output(c, o.outputOptions)
+	if err != nil {
+		return err
+	}
+	r, err := a.backend().History(c.Context, &wire.HistoryRequest{Limit: uint32(o.limit)})
+	if err != nil {
+		return err
+	}
+	before := &wire.Counts{}
+	err = list(out, r, r.Entries, func(*wire.HistoryEntry) string { return "" }, func(w *bufio.Writer, e *wire.HistoryEntry) {
+		out.style.Change(w, before, e)
+		before = &e.Counts
+	})
+	if err == nil {
+		err = out.end()
+	}
+	if err != nil {
+		return err
+	}
+	return some(&wire.Basis{}, len(r.Entries))
+}
+
+func refreshCommand(a *app) *cli.Command {
+	o := &outputOptions{}
 	return &cli.Command{
 		Name:  "refresh",
 		Usage: "have omgd look at pacman's databases now",
@@ -54,10 +105,9 @@ func refreshCommand() *cli.Command {
 what is there, so that there is nothing to refresh.
 
 ` + exitCodes(),
-		Flags: documentFlags("{{.generation}}"),
+		Flags: o.flags("{{.generation}}"),
 		Action: func(c *cli.Context) error {
-			var r wire.RefreshResult
-			err := act(c, wire.OpRefresh, &r, func() string {
+			err := action(a, c, o, a.backend().Refresh, func(r *wire.RefreshResult) string {
 				switch {
 				case r.Refreshed:
 					return "refreshed, generation " + strconv.FormatUint(r.Generation, 10)
@@ -68,16 +118,19 @@ what is there, so that there is nothing to refresh.
 				default:
 					return "nothing to refresh without omgd"
 				}
+			}, func(r *wire.RefreshResult) error {
+				if r.Why != "" {
+					return errors.New("not all could be read: " + r.Why)
+				}
+				return nil
 			})
-			if err == nil && r.Why != "" {
-				return exit.With(exit.Failed, fmt.Errorf("not all could be read: %s", r.Why))
-			}
 			return err
 		},
 	}
 }
 
-func cacheCommand() *cli.Command {
+func cacheCommand(a *app) *cli.Command {
+	o := &outputOptions{}
 	return &cli.Command{
 		Name:        "cache",
 		Usage:       "manage what omgd remembers",
@@ -86,43 +139,44 @@ func cacheCommand() *cli.Command {
 			Name:        "clear",
 			Usage:       "have omgd forget the answers that it remembers",
 			Description: "Without a daemon nothing is remembered.\n\n" + exitCodes(),
-			Flags:       documentFlags("{{.cleared}}"),
+			Flags:       o.flags("{{.cleared}}"),
 			Action: func(c *cli.Context) error {
-				var r wire.CacheClearResult
-				return act(c, wire.OpCacheClear, &r, func() string { return fmt.Sprintf("%d answers forgotten", r.Cleared) })
+				return action(a, c, o, a.backend().ClearCache,
+					func(r *wire.CacheClearResult) string { return fmt.Sprintf("%d answers forgotten", r.Cleared) },
+					func(*wire.CacheClearResult) error { return nil })
 			},
 		}},
-		Action: func(c *cli.Context) error {
-			if err := noArguments(c); err != nil {
-				return err
-			}
-			return cli.ShowSubcommandHelp(c)
-		},
+		Action: showSubcommands,
 	}
 }
 
-// act has omgd do something, and prints how that went.
-func act(c *cli.Context, op string, result any, human func() string) error {
+// showSubcommands is the action of a command that only has subcommands.
+func showSubcommands(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	out, err := newOutput(c)
+	return cli.ShowSubcommandHelp(c)
+}
+
+// action has omgd do something, prints how that went in a line, and returns the
+// error that the result means.
+func action[R any](a *app, c *cli.Context, o *outputOptions, do func(context.Context) (*R, error), human func(*R) string, failed func(*R) error) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	out, err := a.output(c, *o)
 	if err != nil {
 		return err
 	}
-	if err := asker(c).Get(c.Context, op, nil, result); err != nil {
-		return err
-	}
-	switch {
-	case out.json:
-		err = out.document(result)
-	case out.tmpl != nil:
-		err = out.format(result)
-	default:
-		out.name(human())
-	}
+	r, err := do(c.Context)
 	if err != nil {
 		return err
 	}
-	return out.end()
+	if err := out.one(r, func(*bufio.Writer) { out.line(human(r)) }); err != nil {
+		return err
+	}
+	if err := out.end(); err != nil {
+		return err
+	}
+	return failed(r)
 }

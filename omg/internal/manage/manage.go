@@ -18,7 +18,6 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pidfile"
 	"github.com/omg-arch/omg/shared/version"
-	"github.com/omg-arch/omg/shared/wire"
 )
 
 var (
@@ -49,11 +48,12 @@ type Status struct {
 	Why string `json:"why,omitempty"`
 }
 
-// Start starts the daemon, which returns when it answers. Without a service
+// Start starts the daemon, and returns when it has read everything. Without a service
 // manager this process becomes omgd, and Start returns only on errors.
 func (d *Daemon) Start(ctx context.Context) (code int, err error) {
 	if d.managed() {
-		return systemctl(ctx, "start", units...)
+		code, err := systemctl(ctx, "start", units...)
+		return code, d.started(ctx, code, err)
 	}
 	program, err := paths.Program("omgd")
 	if err != nil {
@@ -64,6 +64,20 @@ func (d *Daemon) Start(ctx context.Context) (code int, err error) {
 		args = append(args, "--socket", d.Socket)
 	}
 	return 0, &os.PathError{Op: "exec", Path: program, Err: unix.Exec(program, append(args, d.Args...), os.Environ())}
+}
+
+// started waits until a daemon that the service manager has started has read
+// everything.
+func (d *Daemon) started(ctx context.Context, code int, err error) error {
+	if code != 0 || err != nil {
+		return err
+	}
+	conn, err := d.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.AwaitStarted(ctx)
 }
 
 // patience is how long a daemon has to end: twice the time that the configuration
@@ -115,7 +129,8 @@ func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
 // Restart ends the daemon, if one runs, and starts it as Start does.
 func (d *Daemon) Restart(ctx context.Context) (code int, err error) {
 	if d.managed() {
-		return systemctl(ctx, "restart", units...)
+		code, err := systemctl(ctx, "restart", units...)
+		return code, d.started(ctx, code, err)
 	}
 	if _, err := d.Stop(ctx); err != nil && !errors.Is(err, ErrNotRunning) {
 		return 0, err
@@ -156,9 +171,11 @@ func (d *Daemon) version(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer conn.Close()
-	var r wire.HelloResult
-	err = conn.Get(ctx, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol}, &r)
-	return r.Server, err
+	hello, err := conn.Hello(ctx)
+	if err != nil {
+		return "", err
+	}
+	return hello.Server, nil
 }
 
 // find returns the daemon's process and a descriptor of it, by which no other

@@ -9,11 +9,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/vmihailenco/msgpack/v5"
 
-	"github.com/omg-arch/omg/shared/answers"
-	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -26,22 +24,20 @@ func write(each func(*bufio.Writer)) string {
 	return b.String()
 }
 
-// TestInstalledLikePacman compares every installed package of the corpus with
+// TestPacman_Installed compares every installed package of the corpus with
 // pacman -Qi and all of its list with pacman -Q, piped and on terminals.
-func TestInstalledLikePacman(t *testing.T) {
+func TestPacman_Installed(t *testing.T) {
 	w := corpusWorld(t)
 	local, err := pacmandb.ReadLocal(t.Context(), w.db)
 	require.NoError(t, err)
-	data := answers.Data{Inventory: &inventory.Inventory{
-		DBPath: w.db, Local: local, Relations: pacmandb.Relate(local.Packages),
-	}}
+	system, err := snapshot.Build(snapshot.Inputs{DBPath: w.db, Local: snapshot.Local{Packages: local}})
+	require.NoError(t, err)
+	found, err := system.Installed(&wire.InstalledRequest{Details: true})
+	require.NoError(t, err)
 	var packages []wire.InstalledPackage
-	require.NoError(t, data.Installed(&wire.InstalledRequest{Details: true}, func(b []byte, _ bool) error {
-		var part wire.InstalledResult
-		err := msgpack.Unmarshal(b, &part)
-		packages = append(packages, part.Packages...)
-		return err
-	}))
+	for _, p := range found.Packages {
+		packages = append(packages, system.Describe(p, true))
+	}
 	require.Greater(t, len(packages), 900)
 	all := func(each func(*bufio.Writer, *wire.InstalledPackage)) string {
 		return write(func(w *bufio.Writer) {
@@ -66,7 +62,7 @@ func TestInstalledLikePacman(t *testing.T) {
 	}
 }
 
-func TestInstalledUnknowns(t *testing.T) {
+func TestInstalled_Unknown(t *testing.T) {
 	out := write(func(w *bufio.Writer) { Style{}.Installed(w, &wire.InstalledPackage{Script: true}) })
 	for _, line := range []string{
 		"Install Date    : Thu Jan  1 00:00:00 1970\n", "Install Reason  : Unknown\n", "Install Script  : Yes\n", "Validated By    : Unknown\n",
@@ -112,14 +108,16 @@ func TestStatus(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	n := func(v uint32) *uint32 { return &v }
 	st := &wire.StatusResult{
-		At: now.Unix() - 30,
+		Basis: wire.Basis{
+			At:      now.Unix() - 30,
+			Sources: []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "2 days old", AsOf: now.Unix() - 2*86400, Changed: now.Unix()}},
+		},
 		Counts: wire.Counts{
 			Installed: n(924), Explicit: n(99), Orphans: n(12), OrphansRequired: n(15), Foreign: n(4),
 			Updates: n(0), Ignored: n(2), Replacements: n(1),
 			AURUpdates: n(3), AUR: &wire.AURCounts{Ignored: 1, VCS: 2, OutOfDate: 1},
 		},
-		Index:   wire.IndexStatus{Packages: 15000, Built: now.Unix() - 7200, Files: []string{"/d/repos.omgidx", "/d/aur.omgidx"}},
-		Sources: []wire.Source{{Name: "core", State: wire.SourceStale, Why: "2 days old", AsOf: now.Unix() - 2*86400, Changed: now.Unix()}},
+		Index: wire.IndexStatus{Packages: 15000, Built: now.Unix() - 7200, Files: []string{"/d/core.omgidx", "/d/aur.omgidx"}},
 	}
 	show := func() string { return write(func(w *bufio.Writer) { Style{}.Status(w, st, now) }) }
 	require.Equal(t, `State           : right 2023-11-14 22:12:50 (30 seconds ago)
@@ -134,21 +132,24 @@ AUR Updates     : 3
 Replacements    : 1
 Security        : unknown
 Index           : 15000 packages, built 2023-11-14 20:13:20 (2 hours ago)
-                  /d/repos.omgidx
+                  /d/core.omgidx
                   /d/aur.omgidx
 Sources         : core: stale: 2 days old; of 2023-11-12 22:13:20 (2 days ago); changed here 2023-11-14 22:13:20 (now); synchronized unknown
 Hint            : with own = true in [sync] of config.toml, omgd downloads databases of its own to count updates by
 `, show())
 	st.Compared = []wire.Source{
-		{Name: "core", State: wire.SourceOK, AsOf: now.Unix() - 86400, Changed: now.Unix() - 120, Own: true},
-		{Name: "extra", State: wire.SourceOK, Why: "refused", AsOf: now.Unix() - 86400, Changed: now.Unix() - 7200, Own: true},
+		{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, AsOf: now.Unix() - 86400, Changed: now.Unix() - 120, Own: true},
+		{Name: "extra", Kind: wire.KindRepository, State: wire.SourceOK, Why: "refused", AsOf: now.Unix() - 86400, Changed: now.Unix() - 7200, Own: true},
 	}
 	require.Contains(t, show(), "\nUpdates         : 0 (and 2 ignored), as of 2023-11-14 20:13:20 (2 hours ago)\n")
 	_, lines, _ := strings.Cut(show(), "synchronized unknown\n")
 	require.Equal(t, `Compared With   : core (omgd's own): ok; of 2023-11-13 22:13:20 (1 day ago); found at a mirror 2023-11-14 22:11:20 (2 minutes ago)
                   extra (omgd's own): ok, but refused; of 2023-11-13 22:13:20 (1 day ago); found at a mirror 2023-11-14 20:13:20 (2 hours ago)
 `, lines)
-	*st = wire.StatusResult{At: st.At, Stale: true, Why: "local/ cannot be read", Parts: []wire.Part{{Name: "libalpm", State: "missing"}}}
+	*st = wire.StatusResult{
+		Basis:    wire.Basis{At: st.At, Stale: true, Why: "local/ cannot be read"},
+		Problems: []wire.Problem{{Name: "libalpm", State: "missing"}},
+	}
 	require.Equal(t, `State           : stale since 2023-11-14 22:12:50 (30 seconds ago): local/ cannot be read
 Installed       : unknown
 Explicit        : unknown
@@ -176,9 +177,9 @@ func TestAge(t *testing.T) {
 	}
 }
 
-// TestHostileTextInLists: what comes from outside cannot steer the terminal or
+// TestHostileText_Lists: what comes from outside cannot steer the terminal or
 // make a line of its own.
-func TestHostileTextInLists(t *testing.T) {
+func TestHostileText_Lists(t *testing.T) {
 	for _, s := range hostileTexts {
 		u := &wire.Update{Name: s, Installed: s, Version: s, Repo: s, Fixes: []string{s}}
 		vulnerable := &wire.VulnerablePackage{
@@ -205,9 +206,10 @@ func TestHostileTextInLists(t *testing.T) {
 			Package: *hostile(s), Reason: s, RequiredBy: []string{s}, OptionalFor: []string{s}, InstalledOpt: []string{s},
 		}
 		st := &wire.StatusResult{
-			Why: s, Stale: true, Index: wire.IndexStatus{Files: []string{s}},
-			Sources: []wire.Source{{Name: s, State: wire.SourceState(s), Why: s}},
-			Parts:   []wire.Part{{Name: s, State: s, Why: s}},
+			Basis: wire.Basis{
+				Why: s, Stale: true, Partial: true, Sources: []wire.Source{{Name: s, Kind: wire.KindRepository, State: wire.SourceState(s), Why: s}},
+			},
+			Index: wire.IndexStatus{Files: []string{s}}, Problems: []wire.Problem{{Name: s, State: s, Why: s}},
 		}
 		for _, columns := range []int{0, 1, 40, 80} {
 			for name, block := range map[string]string{

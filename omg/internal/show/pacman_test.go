@@ -72,7 +72,7 @@ func newWorld(t *testing.T, db string, repos ...string) *world {
 
 // corpusWorld has the real packages.
 func corpusWorld(t *testing.T) *world {
-	w := newWorld(t, corpus.DB(t), "core", "extra", "multilib")
+	w := newWorld(t, corpus.Shared(t), "core", "extra", "multilib")
 	require.Greater(t, len(w.packages), 3000)
 	return w
 }
@@ -170,7 +170,7 @@ func withoutInstalled(info func(*bufio.Writer, *wire.Package)) func(*bufio.Write
 	}
 }
 
-func TestCorpusLikePacman(t *testing.T) {
+func TestPacman_Corpus(t *testing.T) {
 	w := corpusWorld(t)
 	t.Run("info piped", func(t *testing.T) {
 		requireSame(t, cleaned(w.piped(t, "", "-Si")), w.ours(withoutInstalled(Style{}.Info)))
@@ -292,7 +292,7 @@ func oddWorld(t *testing.T) *world {
 	return w
 }
 
-func TestOddPackagesLikePacman(t *testing.T) {
+func TestPacman_OddPackages(t *testing.T) {
 	w := oddWorld(t)
 	for _, columns := range []string{"", "0", "1", "3", "4", "5", "9", "17", "18", "19", "20", "25", "33", "50", "79", "80", "400", "65535"} {
 		t.Setenv("COLUMNS", columns)

@@ -3,6 +3,7 @@ package show
 import (
 	"bufio"
 
+	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -26,14 +27,8 @@ func (s Style) Runtime(w *bufio.Writer, r *wire.Runtime) {
 	p.raw("\n")
 }
 
-// RuntimeVersion is an installed version of a runtime.
-type RuntimeVersion struct {
-	Runtime, Version, Alias, Manager, Path string
-	Active                                 bool
-}
-
-// RuntimeVersion prints a line about it.
-func (s Style) RuntimeVersion(w *bufio.Writer, v RuntimeVersion) {
+// RuntimeVersion prints a line about an installed version.
+func (s Style) RuntimeVersion(w *bufio.Writer, v *backend.RuntimeVersion) {
 	p := printer{s, w}
 	mark := "  "
 	if v.Active {

@@ -30,9 +30,9 @@ func TestVulnerable(t *testing.T) {
 `, write(func(w *bufio.Writer) { Style{}.Issues(w, p) }))
 }
 
-// TestAdvisoriesFollowPacmansLines: what pacman does not print stands after all
+// TestAdvisories_AfterPacmansLines: what pacman does not print stands after all
 // that it does, and not at all where there is nothing to say.
-func TestAdvisoriesFollowPacmansLines(t *testing.T) {
+func TestAdvisories_AfterPacmansLines(t *testing.T) {
 	list := []string{"AVG-2 (High, fixable)", "AVG-1 (Low, affected)"}
 	const lines = "Advisories      : AVG-2 (High, fixable)\n                  AVG-1 (Low, affected)\n\n"
 	pkg := repoPackage()
@@ -46,7 +46,7 @@ func TestAdvisoriesFollowPacmansLines(t *testing.T) {
 	require.Equal(t, strings.TrimSuffix(without, "\n")+lines, show())
 }
 
-func TestStatusCountsAdvisories(t *testing.T) {
+func TestStatus_Security(t *testing.T) {
 	st := &wire.StatusResult{}
 	shown := func() string { return write(func(w *bufio.Writer) { Style{}.Status(w, st, time.Unix(0, 0)) }) }
 	require.Contains(t, shown(), "Security        : unknown\n")

@@ -55,7 +55,7 @@ func TestSearch(t *testing.T) {
 		printed(Style{Color: true}.Search, pkg))
 }
 
-func TestSearchAUR(t *testing.T) {
+func TestSearch_AUR(t *testing.T) {
 	pkg := aurPackage()
 	require.Equal(t, "aur/tool-git r12-1 (+42 1.23) [out of date]\n    Does one thing\n", printed(Style{}.Search, pkg))
 	pkg.AUR.OutOfDate, pkg.Shadowed, pkg.Installed = 0, true, pkg.Version
@@ -86,7 +86,7 @@ Validated By    : MD5 Sum  SHA-256 Sum  Signature
 `, printed(Style{}.Info, repoPackage()))
 }
 
-func TestInfoOnNarrowTerminal(t *testing.T) {
+func TestInfo_NarrowTerminal(t *testing.T) {
 	out := printed(Style{Width: 40}.Info, repoPackage())
 	require.Contains(t, out, `
 Description     : Does one thing, and
@@ -102,7 +102,7 @@ Optional Deps   : python: for the
 `)
 }
 
-func TestInfoAUR(t *testing.T) {
+func TestInfo_AUR(t *testing.T) {
 	pkg := aurPackage()
 	require.Equal(t, `Repository      : aur
 Name            : tool-git

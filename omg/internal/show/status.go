@@ -24,18 +24,21 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	} else {
 		p.field("State", "right "+Moment(st.At, now))
 	}
-	c := &st.Counts
-	p.field("Installed", count(c.Installed))
-	p.field("Explicit", count(c.Explicit))
+	if st.Partial {
+		p.field("Partial", "a number with ? may change: "+Lacking(&st.Basis))
+	}
+	c := counter{st}
+	p.field("Installed", c.count("installed", st.Counts.Installed))
+	p.field("Explicit", c.count("explicit", st.Counts.Explicit))
 	p.lines("Orphans", []string{
-		count(c.Orphans) + " (dependencies that nothing requires, even optionally)",
-		count(c.OrphansRequired) + " (dependencies that nothing requires)",
+		c.count("orphans", st.Counts.Orphans) + " (dependencies that nothing requires, even optionally)",
+		c.count("orphans_required", st.Counts.OrphansRequired) + " (dependencies that nothing requires)",
 	})
-	p.field("Foreign", count(c.Foreign)+" (in no repository)")
-	p.field("Updates", count(c.Updates)+" (and "+count(c.Ignored)+" ignored)"+asOf(st.Compared, now))
-	p.lines("AUR Updates", aurLines(c))
-	p.field("Replacements", count(c.Replacements))
-	p.lines("Security", securityLines(c.Security))
+	p.field("Foreign", c.count("foreign", st.Counts.Foreign)+" (in no repository)")
+	p.field("Updates", c.count("updates", st.Counts.Updates)+" (and "+c.count("ignored", st.Counts.Ignored)+" ignored)"+asOf(st.Compared, now))
+	p.lines("AUR Updates", c.aurLines())
+	p.field("Replacements", c.count("replacements", st.Counts.Replacements))
+	p.lines("Security", c.securityLines())
 	p.lines("Index", indexLines(&st.Index, now))
 	p.lines("Sources", sourceLines(st.Sources, now))
 	if st.Compared != nil {
@@ -43,14 +46,14 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	} else if suggestOwn(st.Sources) {
 		p.field("Hint", OwnHint)
 	}
-	if len(st.Parts) == 0 {
+	if len(st.Problems) == 0 {
 		return
 	}
-	parts := make([]string, len(st.Parts))
-	for i, part := range st.Parts {
-		parts[i] = because(part.Name+": "+part.State, part.Why)
+	problems := make([]string, len(st.Problems))
+	for i, problem := range st.Problems {
+		problems[i] = because(problem.Name+": "+problem.State, problem.Why)
 	}
-	p.lines("Degraded", parts)
+	p.lines("Degraded", problems)
 }
 
 // OwnHint says how updates can be known though nobody runs pacman -Sy.
@@ -80,25 +83,49 @@ func asOf(compared []wire.Source, now time.Time) string {
 	return ", as of " + Moment(wire.Current(compared), now)
 }
 
-func securityLines(c *wire.SecurityCounts) []string {
-	if c == nil {
+// counter prints the counts of a status.
+type counter struct{ *wire.StatusResult }
+
+// count is a number, with a question mark if a source that could not be read could
+// change it.
+func (c counter) count(name string, n *uint32) string {
+	if n == nil {
+		return "unknown"
+	}
+	return number(*n) + c.mark(name)
+}
+
+func (c counter) mark(name string) string {
+	if slices.Contains(c.PartialCounts, name) {
+		return "?"
+	}
+	return ""
+}
+
+func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+
+func (c counter) securityLines() []string {
+	n := c.Counts.Security
+	if n == nil {
 		return []string{"unknown"}
 	}
-	number := func(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
-	line := number(c.Vulnerabilities)
-	if c.Vulnerabilities > 0 {
-		line += " (critical " + number(c.Critical) + ", high " + number(c.High) + ", medium " + number(c.Medium) + ", low " + number(c.Low) +
-			", unknown " + number(c.Unknown) + ")"
+	line := number(n.Vulnerabilities)
+	if n.Vulnerabilities > 0 {
+		line += " (critical " + number(n.Critical) + ", high " + number(n.High) + ", medium " + number(n.Medium) + ", low " + number(n.Low) +
+			", unknown " + number(n.Unknown) + ")"
 	}
-	return []string{line, "fixable " + number(c.Fixable) + ", in testing " + number(c.InTesting) + ", affected " + number(c.Affected) +
-		", unconfirmed " + number(c.Unconfirmed)}
+	// A repository only decides which of them an update fixes.
+	mark := c.mark("security")
+	return []string{line, "fixable " + number(n.Fixable) + mark + ", in testing " + number(n.InTesting) + ", affected " + number(n.Affected) + mark +
+		", unconfirmed " + number(n.Unconfirmed)}
 }
 
 // aurLines are the AUR's updates and, if there is any, what else is to be known of
 // what is installed from there.
-func aurLines(c *wire.Counts) []string {
-	lines := []string{count(c.AURUpdates)}
-	if c.AUR == nil {
+func (c counter) aurLines() []string {
+	lines := []string{c.count("aur_updates", c.Counts.AURUpdates)}
+	aur := c.Counts.AUR
+	if aur == nil {
 		return lines
 	}
 	var more []string
@@ -106,29 +133,22 @@ func aurLines(c *wire.Counts) []string {
 		what string
 		n    uint32
 	}{
-		{"ignored", c.AUR.Ignored},
-		{"newer here", c.AUR.Newer},
-		{"unknown (VCS)", c.AUR.VCS},
-		{"unknown", c.AUR.Unknown},
-		{"gone from the AUR", c.AUR.Gone},
-		{"out of date", c.AUR.OutOfDate},
-		{"orphaned", c.AUR.Orphaned},
+		{"ignored", aur.Ignored},
+		{"newer here", aur.Newer},
+		{"unknown (VCS)", aur.VCS},
+		{"unknown", aur.Unknown},
+		{"gone from the AUR", aur.Gone},
+		{"out of date", aur.OutOfDate},
+		{"orphaned", aur.Orphaned},
 	} {
 		if n.n > 0 {
-			more = append(more, strconv.FormatUint(uint64(n.n), 10)+" "+n.what)
+			more = append(more, number(n.n)+" "+n.what)
 		}
 	}
 	if len(more) > 0 {
 		lines = append(lines, strings.Join(more, ", "))
 	}
 	return lines
-}
-
-func count(n *uint32) string {
-	if n == nil {
-		return "unknown"
-	}
-	return strconv.FormatUint(uint64(*n), 10)
 }
 
 func because(what, why string) string {
@@ -142,12 +162,42 @@ func indexLines(x *wire.IndexStatus, now time.Time) []string {
 	if x.Packages == 0 && x.Built == 0 {
 		return nil // neither an index nor databases: not one that is empty
 	}
-	line := strconv.FormatUint(uint64(x.Packages), 10) + " packages"
+	line := number(x.Packages) + " packages"
 	if x.Built != 0 {
 		line += ", built " + Moment(x.Built, now)
 	}
 	return append([]string{line}, x.Files...)
 }
+
+// Lacking says what a partial result lacks: the repositories that could not be
+// read, each with the reason, or else what could not be read of the local database.
+func Lacking(b *wire.Basis) string {
+	var missing []string
+	for i := range b.Sources {
+		if s := &b.Sources[i]; s.Lacking() && s.Repository() {
+			missing = append(missing, because(s.Name+" is "+string(s.State), s.Why))
+		}
+	}
+	if b.Why != "" {
+		missing = append(missing, b.Why)
+	}
+	if len(missing) == 0 {
+		return "a source could not be read"
+	}
+	return strings.Join(missing, "; ")
+}
+
+// NotChecked says of a stale result since when what is installed was not checked.
+func NotChecked(b *wire.Basis) string {
+	note := "what is installed could not be checked"
+	if b.At != 0 {
+		note += " since " + Moment(b.At, time.Now())
+	}
+	return note
+}
+
+// Reason is a source's state and the reason for it, in a few words.
+func Reason(s *wire.Source) string { return because(s.Name+": "+string(s.State), s.Why) }
 
 // Source describes a source: its state and its times.
 func Source(s *wire.Source, now time.Time) string {

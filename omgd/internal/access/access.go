@@ -1,5 +1,5 @@
-// Package access says who may ask a daemon that serves several users, who may
-// administer it, and how much each may ask.
+// Package access decides which users may send requests to a daemon that serves
+// several, which may administer it, and how many requests each may send.
 package access
 
 import (
@@ -13,41 +13,42 @@ import (
 	"github.com/omg-arch/omg/shared/config"
 )
 
-// Gate decides by the configuration, which can be exchanged while it is used.
+// Gate applies the configuration, which can be replaced at any time.
 type Gate struct {
-	own   uint32
-	rules atomic.Pointer[rules]
-	quota quota
+	daemonUID uint32
+	rules     atomic.Pointer[rules]
+	quota     quota
 }
 
-// rules are a config.Access with numbers for names.
+// rules are a config.Access with IDs instead of names.
 type rules struct {
 	everybody             bool
 	users, groups, admins []uint32
 }
 
-// New makes a gate. Own is the daemon's own user, who may do all that root may.
-func New(own int, c config.Access, rate int) (*Gate, error) {
-	g := &Gate{own: uint32(own)}
+// New returns a gate. daemonUID is the user that the daemon runs as; it may do all
+// that root may.
+func New(daemonUID int, c config.Access, rate int) (*Gate, error) {
+	g := &Gate{daemonUID: uint32(daemonUID)}
 	return g, g.Set(c, rate)
 }
 
-// Set exchanges the configuration; rate is requests a second of one user, 0 for no
-// limit. After an error, which names the key, the old one holds.
+// Set replaces the configuration; rate is requests a second for each user, 0 for no
+// limit. An error names the key, and the old configuration stays.
 func (g *Gate) Set(c config.Access, rate int) error {
 	r := &rules{everybody: len(c.Users) == 0 && len(c.Groups) == 0}
 	for _, list := range []struct {
-		key   string
-		names []string
-		look  func(string) (uint32, error)
-		to    *[]uint32
+		key    string
+		names  []string
+		lookup func(string) (uint32, error)
+		to     *[]uint32
 	}{
 		{"access.users", c.Users, UID, &r.users},
 		{"access.groups", c.Groups, GID, &r.groups},
 		{"access.administrators", c.Administrators, UID, &r.admins},
 	} {
 		for _, name := range list.names {
-			id, err := list.look(name)
+			id, err := list.lookup(name)
 			if err != nil {
 				return fmt.Errorf("%s: %w", list.key, err)
 			}
@@ -59,7 +60,7 @@ func (g *Gate) Set(c config.Access, rate int) error {
 	return nil
 }
 
-// UID is the number of a user, by name or number.
+// UID returns the ID of a user, given by name or ID.
 func UID(name string) (uint32, error) {
 	return number(name, func() (string, error) {
 		u, err := user.Lookup(name)
@@ -70,7 +71,7 @@ func UID(name string) (uint32, error) {
 	})
 }
 
-// GID is the number of a group, by name or number.
+// GID returns the ID of a group, given by name or ID.
 func GID(name string) (uint32, error) {
 	return number(name, func() (string, error) {
 		g, err := user.LookupGroup(name)
@@ -81,11 +82,11 @@ func GID(name string) (uint32, error) {
 	})
 }
 
-func number(name string, look func() (string, error)) (uint32, error) {
+func number(name string, lookup func() (string, error)) (uint32, error) {
 	if id, err := strconv.ParseUint(name, 10, 32); err == nil {
 		return uint32(id), nil
 	}
-	text, err := look()
+	text, err := lookup()
 	if err != nil {
 		return 0, err
 	}
@@ -93,7 +94,7 @@ func number(name string, look func() (string, error)) (uint32, error) {
 	return uint32(id), err
 }
 
-// Allow says whether a user may ask.
+// Allow reports whether a user may send requests.
 func (g *Gate) Allow(p server.Peer) bool {
 	r := g.rules.Load()
 	if r.everybody || g.Admin(p) || slices.Contains(r.users, p.UID) || slices.Contains(r.groups, p.GID) {
@@ -106,10 +107,10 @@ func (g *Gate) Allow(p server.Peer) bool {
 	return err == nil && slices.ContainsFunc(groups, func(id uint32) bool { return slices.Contains(r.groups, id) })
 }
 
-// Admin says whether a user may do what is administrative.
+// Admin reports whether a user may use administrative operations.
 func (g *Gate) Admin(p server.Peer) bool {
-	return p.UID == 0 || p.UID == g.own || slices.Contains(g.rules.Load().admins, p.UID)
+	return p.UID == 0 || p.UID == g.daemonUID || slices.Contains(g.rules.Load().admins, p.UID)
 }
 
-// Take counts a request; false means that the user has asked too much of late.
-func (g *Gate) Take(p server.Peer) bool { return p.UID == 0 || g.quota.take(p.UID) }
+// Take counts a request and reports whether it is within the user's rate.
+func (g *Gate) Take(p server.Peer) bool { return p.UID == 0 || g.quota.allow(p.UID) }

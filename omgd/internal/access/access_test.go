@@ -13,7 +13,7 @@ import (
 	"github.com/omg-arch/omg/shared/config"
 )
 
-const daemon = 900 // the daemon's own user
+const daemon = 900 // the daemon's user
 
 func gate(t *testing.T, c config.Access, rate int) *Gate {
 	t.Helper()
@@ -22,28 +22,28 @@ func gate(t *testing.T, c config.Access, rate int) *Gate {
 	return g
 }
 
-func TestWhoMayAsk(t *testing.T) {
-	type who = server.Peer
-	nobody, err := user.Lookup("nobody") // whom every system has, by whatever number
+func TestGate_Allow(t *testing.T) {
+	type peer = server.Peer
+	nobody, err := user.Lookup("nobody") // every system has it; the number differs
 	require.NoError(t, err)
 	number, err := strconv.ParseUint(nobody.Uid, 10, 32)
 	require.NoError(t, err)
 	for name, c := range map[string]struct {
 		access  config.Access
-		allowed []who
-		refused []who
+		allowed []peer
+		refused []peer
 	}{
-		"everybody": {config.Access{}, []who{{UID: 0}, {UID: daemon}, {UID: 1000}}, nil},
+		"everybody": {config.Access{}, []peer{{UID: 0}, {UID: daemon}, {UID: 1000}}, nil},
 		"users": {
 			config.Access{Users: []string{"1000", "nobody"}},
-			[]who{{UID: 0}, {UID: daemon}, {UID: 1000}, {UID: uint32(number)}},
-			[]who{{UID: 1001, GID: 1000}},
+			[]peer{{UID: 0}, {UID: daemon}, {UID: 1000}, {UID: uint32(number)}},
+			[]peer{{UID: 1001, GID: 1000}},
 		},
-		"groups": {config.Access{Groups: []string{"500"}}, []who{{UID: 1000, GID: 500}, {UID: 0}}, []who{{UID: 500, GID: 1000}}},
-		"administrators need no other leave": {
+		"groups": {config.Access{Groups: []string{"500"}}, []peer{{UID: 1000, GID: 500}, {UID: 0}}, []peer{{UID: 500, GID: 1000}}},
+		"administrators are always allowed": {
 			config.Access{Users: []string{"1000"}, Administrators: []string{"1001"}},
-			[]who{{UID: 1001}},
-			[]who{{UID: 1002}},
+			[]peer{{UID: 1001}},
+			[]peer{{UID: 1002}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,14 +58,14 @@ func TestWhoMayAsk(t *testing.T) {
 	}
 }
 
-func TestWhoMayAdminister(t *testing.T) {
+func TestGate_Admin(t *testing.T) {
 	g := gate(t, config.Access{Administrators: []string{"1000"}}, 0)
 	for uid, want := range map[uint32]bool{0: true, daemon: true, 1000: true, 1001: false} {
 		require.Equal(t, want, g.Admin(server.Peer{UID: uid, GID: 0}), "user %d", uid)
 	}
 }
 
-func TestUnknownNames(t *testing.T) {
+func TestGate_UnknownNames(t *testing.T) {
 	for key, c := range map[string]config.Access{
 		"access.users":          {Users: []string{"no such user"}},
 		"access.groups":         {Groups: []string{"no such group"}},
@@ -76,21 +76,21 @@ func TestUnknownNames(t *testing.T) {
 		require.ErrorContains(t, err, "give the number")
 	}
 	g := gate(t, config.Access{Users: []string{"1000"}}, 0)
-	require.Error(t, g.Set(config.Access{Users: []string{"nobody at all"}}, 0))
+	require.Error(t, g.Set(config.Access{Users: []string{"no such user"}}, 0))
 	require.True(t, g.Allow(server.Peer{UID: 1000}), "the old rules hold")
 	require.False(t, g.Allow(server.Peer{UID: 1001}))
 	require.NoError(t, g.Set(config.Access{Users: []string{"1001"}}, 0))
 	require.True(t, g.Allow(server.Peer{UID: 1001}), "the new rules hold")
 }
 
-func TestQuota(t *testing.T) {
+func TestGate_Quota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := gate(t, config.Access{}, 10)
 		for range 10 {
 			require.True(t, g.Take(server.Peer{UID: 1000}))
 		}
 		require.False(t, g.Take(server.Peer{UID: 1000}), "more than ten in no time")
-		require.True(t, g.Take(server.Peer{UID: 1001}), "another user's are counted apart")
+		require.True(t, g.Take(server.Peer{UID: 1001}), "users are counted separately")
 		for range 100 {
 			require.True(t, g.Take(server.Peer{UID: 0}), "root is not counted")
 		}
@@ -105,17 +105,17 @@ func TestQuota(t *testing.T) {
 	})
 }
 
-// TestQuota_IsBounded: counting takes no more memory however many users there are.
+// TestQuota_IsBounded: the memory for counting is bounded for any number of users.
 func TestQuota_IsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var q quota
 		q.set(2)
 		for uid := range uint32(maxUsers + 100) {
-			require.True(t, q.take(uid))
+			require.True(t, q.allow(uid))
 			require.LessOrEqual(t, len(q.users), maxUsers)
 		}
 		time.Sleep(time.Second)
-		require.True(t, q.take(4*maxUsers))
-		require.Len(t, q.users, 1, "who has not asked for a second is not counted")
+		require.True(t, q.allow(4*maxUsers))
+		require.Len(t, q.users, 1, "users without a request for a second are evicted")
 	})
 }

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxUsers is how many users' requests are counted at the same time. Who has not
-// asked for a second needs no counting.
+// maxUsers is how many users are counted at the same time. A user without a request
+// for a second needs no entry.
 const maxUsers = 1024
 
 // quota counts requests by user.
@@ -23,7 +23,7 @@ func (q *quota) set(limit int) {
 	q.limit, q.users = limit, make(map[uint32]*rate.Limiter)
 }
 
-func (q *quota) take(uid uint32) bool {
+func (q *quota) allow(uid uint32) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.limit == 0 {
@@ -32,7 +32,7 @@ func (q *quota) take(uid uint32) bool {
 	l := q.users[uid]
 	if l == nil {
 		if len(q.users) >= maxUsers {
-			q.forget()
+			q.evict()
 		}
 		l = rate.NewLimiter(rate.Limit(q.limit), q.limit)
 		q.users[uid] = l
@@ -40,9 +40,9 @@ func (q *quota) take(uid uint32) bool {
 	return l.Allow()
 }
 
-// forget makes room: who has all of the quota left needs no entry, and if all
-// have asked, one of them begins anew.
-func (q *quota) forget() {
+// evict removes the users whose quota is unused, or an arbitrary one if there are
+// none.
+func (q *quota) evict() {
 	for uid, l := range q.users {
 		if l.Tokens() >= float64(q.limit) {
 			delete(q.users, uid)

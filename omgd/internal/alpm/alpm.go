@@ -1,6 +1,6 @@
-// Package alpm has libalpm's answers without libalpm in this process: it runs
-// omg-alpm-worker for each question, and compares what libalpm says of the
-// databases with what package pacmandb reads in them.
+// Package alpm asks libalpm without linking it: it runs omg-alpm-worker for each
+// question. It also compares libalpm's facts about the databases with those that
+// package pacmandb reads.
 package alpm
 
 import (
@@ -28,40 +28,40 @@ const (
 	maxData = 512 << 20
 )
 
-// Why there is no answer. An error is one of these, a *wire.Error from the
-// worker (its code is wire.CodeInvalid, wire.CodeTooLarge or
-// question.CodeCannot), wire.ErrTooLarge for a question that does not fit in a
-// frame, the context's or the system's.
+// The errors of a question. Others are a *wire.Error from the worker (its code is
+// wire.CodeInvalid, wire.CodeTooLarge or question.CodeCannot), wire.ErrTooLarge
+// for a question that does not fit in a frame, the context's and the system's.
 var (
 	// ErrMissing: the worker is not installed.
 	ErrMissing = errors.New("missing")
 	// ErrStub: the worker was built without libalpm.
 	ErrStub = errors.New("built without libalpm")
-	// ErrLibrary: the worker was built for a libalpm that is not there.
+	// ErrLibrary: the worker was built for a libalpm that is not installed.
 	ErrLibrary = errors.New("cannot load its library")
-	// ErrCrashed: the worker was killed, or ended without an answer.
+	// ErrCrashed: the worker was killed, or exited without an answer.
 	ErrCrashed = errors.New("crashed")
 	// ErrTimeout: the worker took more than 10 s.
 	ErrTimeout = errors.New("timed out")
-	// ErrRubbish: the worker wrote what is no answer.
+	// ErrRubbish: the worker's output is not a valid answer.
 	ErrRubbish = question.ErrRubbish
 )
 
-// Worker asks omg-alpm-worker. Each question has a process of its own, so a
-// Worker holds nothing and any number of goroutines may use it.
+// Worker runs omg-alpm-worker, one process for each question. It has no state and
+// may be used by several goroutines.
 type Worker struct {
-	path    string // "" means where it belongs
+	path    string // "" for the program's usual place, beside omgd
 	timeout time.Duration
 }
 
-// New returns a worker that is found beside omgd when it is needed.
+// New returns a worker that runs the program beside omgd. The program is looked for
+// at each question.
 func New() *Worker { return &Worker{timeout: timeout} }
 
-// Databases say where the databases are and how they are used.
+// Databases name the databases to read and how they are used.
 type Databases struct {
 	// Path is the database directory, absolute.
 	Path string
-	// Repos are in order of preference; nothing but Name and Usage matters.
+	// Repos are in order of preference; only Name and Usage are used.
 	Repos                  []pacmandb.Repo
 	IgnorePkg, IgnoreGroup []string
 }
@@ -74,23 +74,14 @@ func (d Databases) question() question.Question {
 	return q
 }
 
-// Found are packages and the databases that they were looked for in. One that
-// has an Err was left out.
+// Found are packages and the databases that were searched for them. A database
+// with an Err was left out.
 type Found struct {
 	Databases []question.Database
 	Packages  []wire.Package
 }
 
-// Version returns the version of the libalpm that the worker uses.
-func (w *Worker) Version(ctx context.Context) (string, error) {
-	a, err := w.ask(ctx, question.OpVersion, question.Question{})
-	if err != nil {
-		return "", err
-	}
-	return a.LibAlpm, nil
-}
-
-// Facts returns what libalpm knows of the databases.
+// Facts returns libalpm's facts about the databases.
 func (w *Worker) Facts(ctx context.Context, d Databases) (*Facts, error) {
 	a, err := w.ask(ctx, question.OpFacts, d.question())
 	if err != nil {
@@ -107,9 +98,9 @@ func (w *Worker) Search(ctx context.Context, d Databases, words []string) (*Foun
 	return w.find(ctx, question.OpSearch, q)
 }
 
-// Info returns the packages of these names, or "repository/name", in order of
-// the names and for each of the repositories: pacman -Si. A name that there is
-// not has no package.
+// Info returns the packages of these names, or "repository/name", as pacman -Si
+// does: in order of the names, and for each name in order of the repositories.
+// Unknown names are skipped.
 func (w *Worker) Info(ctx context.Context, d Databases, names []string) (*Found, error) {
 	q := d.question()
 	q.Names = names
@@ -140,28 +131,28 @@ func (w *Worker) ask(ctx context.Context, op string, q question.Question) (*ques
 	}
 	inner, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	var answer question.Collector
-	said, err := child.Run(inner, child.Spec{Path: path, Stdin: frame, Stdout: &answer, Data: maxData})
+	var collector question.Collector
+	stderr, err := child.Run(inner, child.Spec{Path: path, Stdin: frame, Stdout: &collector, Data: maxData})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, explain(err, said)
+		return nil, explain(err, stderr)
 	}
-	a, err := answer.Answer(op, q.Repos)
+	a, err := collector.Answer(op, q.Repos)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", program, err)
 	}
 	return a, nil
 }
 
-// explain says what the end of a worker means that printed said.
-func explain(err error, said string) error {
-	said, _, _ = strings.Cut(said, "\n")
-	said = fmt.Sprintf("%.300s", said)
+// explain returns the error for a worker that failed with err and wrote stderr.
+func explain(err error, stderr string) error {
+	stderr, _, _ = strings.Cut(stderr, "\n")
+	stderr = fmt.Sprintf("%.300s", stderr)
 	var (
-		answered *wire.Error
-		exited   *exec.ExitError
+		werr   *wire.Error
+		exited *exec.ExitError
 	)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -172,22 +163,22 @@ func explain(err error, said string) error {
 		return fmt.Errorf("%s %w: %w", program, ErrCrashed, err)
 	case errors.Is(err, ErrRubbish):
 		return fmt.Errorf("%s: %w", program, err)
-	case errors.As(err, &answered):
-		if answered.Code == question.CodeStub {
+	case errors.As(err, &werr):
+		if werr.Code == question.CodeStub {
 			return fmt.Errorf("%s was %w", program, ErrStub)
 		}
-		return answered
+		return werr
 	case errors.Is(err, exec.ErrWaitDelay):
 		return fmt.Errorf("%s: %w: its output does not end", program, ErrRubbish)
 	case errors.As(err, &exited):
-		// 127 is the dynamic linker's, which names the library.
+		// 127 is the exit code of the dynamic linker, which names the library.
 		if exited.ExitCode() == 127 && slices.ContainsFunc([]string{"shared librar", "symbol lookup", "version `"}, func(s string) bool {
-			return strings.Contains(said, s)
+			return strings.Contains(stderr, s)
 		}) {
-			return fmt.Errorf("%s %w: %s", program, ErrLibrary, said)
+			return fmt.Errorf("%s %w: %s", program, ErrLibrary, stderr)
 		}
-		if said != "" {
-			return fmt.Errorf("%s %w (%v): %s", program, ErrCrashed, exited, said)
+		if stderr != "" {
+			return fmt.Errorf("%s %w (%v): %s", program, ErrCrashed, exited, stderr)
 		}
 		return fmt.Errorf("%s %w (%v)", program, ErrCrashed, exited)
 	}

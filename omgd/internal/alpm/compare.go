@@ -9,23 +9,23 @@ import (
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
-// MaxDifferences is how many differences Compare puts in words.
+// MaxDifferences is how many differences Compare lists.
 const MaxDifferences = 20
 
-// Facts are what one reader knows of the databases, libalpm or ours.
+// Facts are the facts about the databases that one reader found, libalpm or ours.
 type Facts struct {
-	// LibAlpm is the library's version; ours has none.
+	// LibAlpm is the library's version, "" for our reader.
 	LibAlpm string
-	// Databases are the sync databases in order. Where one has an Err, what
-	// Installed says of repositories rests on fewer packages than there are.
+	// Databases are the sync databases in order. If one has an Err, its packages are
+	// missing from what Installed has about repositories.
 	Databases []question.Database
 	// Installed are in order of name (bytes).
 	Installed []question.Installed
 }
 
-// Ours makes Facts of what package pacmandb read: the installed packages, and
-// of the repositories of c what facts has. databases are counts and errors in
-// the order of c.Repos.
+// Ours returns the facts that our reader found: the installed packages, and facts
+// about the repositories of c. databases are counts and errors in the order of
+// c.Repos.
 func Ours(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncFacts, databases []question.Database) *Facts {
 	relations := pacmandb.Relate(l.Packages)
 	outdated := pacmandb.Updates(l.Packages, c, facts)
@@ -61,9 +61,9 @@ func Ours(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncFacts, datab
 	return f
 }
 
-// Compare says in words where libalpm's facts differ from ours: at most
-// MaxDifferences, and one line more that counts the rest. Where either could
-// not read a database, what follows from the repositories is not compared.
+// Compare returns a line for each difference between libalpm's facts and ours: at
+// most MaxDifferences, and one more that counts the rest. If either side could not
+// read a database, facts that follow from the repositories are not compared.
 func Compare(libalpm, ours *Facts) []string {
 	var d differences
 	comparable := d.databases(libalpm.Databases, ours.Databases)
@@ -85,27 +85,27 @@ func Compare(libalpm, ours *Facts) []string {
 }
 
 type differences struct {
-	said []string
+	list []string
 	more int
 }
 
 func (d *differences) add(format string, args ...any) {
-	if len(d.said) == MaxDifferences {
+	if len(d.list) == MaxDifferences {
 		d.more++
 		return
 	}
-	d.said = append(d.said, fmt.Sprintf("%.300s", fmt.Sprintf(format, args...)))
+	d.list = append(d.list, fmt.Sprintf("%.300s", fmt.Sprintf(format, args...)))
 }
 
 func (d *differences) lines() []string {
 	if d.more > 0 {
-		return append(d.said, fmt.Sprintf("and %d more", d.more))
+		return append(d.list, fmt.Sprintf("and %d more", d.more))
 	}
-	return d.said
+	return d.list
 }
 
-// databases compares the sync databases and reports whether both sides read the
-// same ones.
+// databases compares the sync databases and reports whether both sides could read
+// all of the same ones.
 func (d *differences) databases(libalpm, ours []question.Database) bool {
 	if !slices.EqualFunc(libalpm, ours, func(a, b question.Database) bool { return a.Name == b.Name }) {
 		d.add("libalpm read the databases %s, we read %s", databaseNames(libalpm), databaseNames(ours))
@@ -175,7 +175,7 @@ func (d *differences) installed(a, b *question.Installed, repositories bool) {
 	}
 }
 
-// offer puts in words what the repositories have for a package.
+// offer describes the version of a package in the repositories.
 func offer(p *question.Installed) string {
 	switch {
 	case p.Repo == "":

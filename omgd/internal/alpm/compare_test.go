@@ -22,7 +22,7 @@ func sample() *Facts {
 	}
 }
 
-func TestFactsLists(t *testing.T) {
+func TestFacts_Lists(t *testing.T) {
 	f := sample()
 	require.Equal(t, []string{"a", "d", "e"}, f.Explicit())
 	require.Equal(t, []string{"b"}, f.Orphans(false))
@@ -32,7 +32,7 @@ func TestFactsLists(t *testing.T) {
 	require.True(t, f.Updates()[1].Ignored)
 }
 
-func TestCompare(t *testing.T) {
+func TestCompare_Differences(t *testing.T) {
 	require.Empty(t, Compare(sample(), sample()))
 	for want, change := range map[string]func(libalpm, ours *Facts){
 		"a: libalpm alone says that it is installed (1-1)":                        func(_, f *Facts) { f.Installed = f.Installed[1:] },
@@ -56,10 +56,10 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-func TestCompareDamagedDatabases(t *testing.T) {
+func TestCompare_DamagedDatabases(t *testing.T) {
 	libalpm, ours := sample(), sample()
 	libalpm.Databases[1] = question.Database{Name: "extra", Err: "damaged"}
-	for i := range libalpm.Installed { // all of its packages look foreign
+	for i := range libalpm.Installed { // without the databases every package looks foreign
 		if p := &libalpm.Installed[i]; p.Repo == "extra" {
 			p.Repo, p.Offered, p.Order, p.Ignored = "", "", 0, false
 		}
@@ -68,10 +68,10 @@ func TestCompareDamagedDatabases(t *testing.T) {
 	require.Equal(t, []string{"extra: libalpm reads 5 packages, we cannot read the database (damaged)"}, Compare(ours, libalpm))
 	require.Empty(t, Compare(libalpm, libalpm))
 	libalpm.Installed[0].Need = question.NeedNone
-	require.Len(t, Compare(libalpm, ours), 2, "what does not rest on repositories is still compared")
+	require.Len(t, Compare(libalpm, ours), 2, "facts that do not depend on repositories are still compared")
 }
 
-func TestCompareIsBounded(t *testing.T) {
+func TestCompare_Bounded(t *testing.T) {
 	many := sample()
 	for i := range 100 {
 		many.Installed = append(many.Installed, question.Installed{Name: fmt.Sprintf("p%09000d", i), Version: "1-1"})

@@ -16,8 +16,7 @@ func (f *Facts) names(keep func(*question.Installed) bool) []string {
 	return out
 }
 
-// Explicit returns the names of the packages that the user asked for: pacman
-// -Qeq.
+// Explicit returns the names of the explicitly installed packages: pacman -Qeq.
 func (f *Facts) Explicit() []string {
 	return f.names(func(p *question.Installed) bool { return p.Reason == int32(pacmandb.ReasonExplicit) })
 }
@@ -34,7 +33,7 @@ func (f *Facts) Orphans(onlyRequired bool) []string {
 	})
 }
 
-// Foreign returns the names of the packages that no repository has: pacman -Qmq.
+// Foreign returns the names of the packages that are in no repository: pacman -Qmq.
 func (f *Facts) Foreign() []string {
 	return f.names(func(p *question.Installed) bool { return p.Repo == "" })
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// fake is a shell script in the worker's place. It finds file at $file.
+// fake returns a worker that is a shell script. $file is a file with the given
+// content.
 func fake(t *testing.T, script string, file []byte) *Worker {
 	t.Helper()
 	dir := t.TempDir()
@@ -29,7 +30,7 @@ func fake(t *testing.T, script string, file []byte) *Worker {
 	return &Worker{path: path, timeout: await.Hang}
 }
 
-// frames encodes answers one after the other.
+// frames encodes answers as the chunks of one.
 func frames(t *testing.T, id uint64, answers ...*question.Answer) []byte {
 	t.Helper()
 	var out []byte
@@ -41,9 +42,14 @@ func frames(t *testing.T, id uint64, answers ...*question.Answer) []byte {
 	return out
 }
 
+// askAnything asks a worker that ignores the question.
+func askAnything(ctx context.Context, w *Worker) (*Facts, error) {
+	return w.Facts(ctx, Databases{Path: "/"})
+}
+
 func frame(body ...byte) []byte { return wire.EndFrame(append(wire.BeginFrame(nil), body...), 0) }
 
-func TestFakeWorkers(t *testing.T) {
+func TestWorker_Fakes(t *testing.T) {
 	good := frames(t, question.ID, &question.Answer{LibAlpm: "1.2.3"})
 	for name, c := range map[string]struct {
 		script string
@@ -82,19 +88,19 @@ func TestFakeWorkers(t *testing.T) {
 		"an empty program": {script: "", want: ErrRubbish, says: "cut off"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := fake(t, c.script, c.file).Version(t.Context())
+			_, err := askAnything(t.Context(), fake(t, c.script, c.file))
 			require.ErrorIs(t, err, c.want)
 			require.ErrorContains(t, err, c.says)
 			require.ErrorContains(t, err, "omg-alpm-worker")
 			require.NotContains(t, err.Error(), "\n")
 		})
 	}
-	version, err := fake(t, "cat $file", good).Version(t.Context())
+	facts, err := askAnything(t.Context(), fake(t, "cat $file", good))
 	require.NoError(t, err)
-	require.Equal(t, "1.2.3", version)
+	require.Equal(t, "1.2.3", facts.LibAlpm)
 }
 
-func TestFakesThatAnswerAnotherQuestion(t *testing.T) {
+func TestWorker_OtherAnswers(t *testing.T) {
 	ok := question.Installed{Name: "a", Version: "1", Repo: "core", Offered: "2", Order: 1, Ignored: true}
 	with := func(change func(*question.Installed)) *question.Answer {
 		p := ok
@@ -124,56 +130,58 @@ func TestFakesThatAnswerAnotherQuestion(t *testing.T) {
 	}
 }
 
-func TestWorkerMissing(t *testing.T) {
-	_, err := New().Version(t.Context()) // nothing lies beside a test's program
+func TestWorker_Missing(t *testing.T) {
+	_, err := askAnything(t.Context(), New()) // there is no worker beside a test program
 	require.ErrorIs(t, err, ErrMissing)
 	require.EqualError(t, err, "omg-alpm-worker is missing")
 
 	dir := t.TempDir()
-	_, err = (&Worker{path: filepath.Join(dir, "none"), timeout: await.Hang}).Version(t.Context())
+	_, err = askAnything(t.Context(), &Worker{path: filepath.Join(dir, "none"), timeout: await.Hang})
 	require.ErrorIs(t, err, ErrMissing)
 
 	empty := filepath.Join(dir, "empty")
 	require.NoError(t, os.WriteFile(empty, nil, 0o755))
-	_, err = (&Worker{path: empty, timeout: await.Hang}).Version(t.Context())
+	_, err = askAnything(t.Context(), &Worker{path: empty, timeout: await.Hang})
 	require.ErrorIs(t, err, ErrCrashed)
 	require.NoError(t, os.Chmod(empty, 0o644))
-	_, err = (&Worker{path: empty, timeout: await.Hang}).Version(t.Context())
+	_, err = askAnything(t.Context(), &Worker{path: empty, timeout: await.Hang})
 	require.ErrorIs(t, err, ErrMissing)
 }
 
-func TestWorkerHangs(t *testing.T) {
-	// It ignores what asks it to end, and has a child. Their numbers are in a file
-	// once both are there.
+func TestWorker_Hangs(t *testing.T) {
+	// The script ignores signals that ask it to end, and has a child. It writes both
+	// process IDs to a file once both run.
 	w := fake(t, "trap '' TERM INT HUP; sleep 1000 & echo $$ $! > $file.part; mv $file.part $file; wait", nil)
+	file := filepath.Join(filepath.Dir(w.path), "file")
 	pids := func() []string {
-		b, err := os.ReadFile(filepath.Join(filepath.Dir(w.path), "file"))
+		b, err := os.ReadFile(file)
 		require.NoError(t, err)
 		return strings.Fields(string(b))
 	}
-	// The first time limit in which it comes so far on this machine.
+	// Raise the timeout until the script gets that far on this machine.
 	for w.timeout = 50 * time.Millisecond; len(pids()) == 0; w.timeout *= 2 {
-		_, err := w.Version(t.Context())
+		_, err := askAnything(t.Context(), w)
 		require.ErrorIs(t, err, ErrTimeout)
 	}
 	requireGone(t, pids())
 
-	require.NoError(t, os.Truncate(filepath.Join(filepath.Dir(w.path), "file"), 0))
+	require.NoError(t, os.Truncate(file, 0))
 	w.timeout = await.Hang
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	ended := make(chan error, 1)
+	result := make(chan error, 1)
 	go func() {
-		_, err := w.Version(ctx)
-		ended <- err
+		_, err := askAnything(ctx, w)
+		result <- err
 	}()
 	await.That(t, func() bool { return len(pids()) > 0 }, "the worker and its child")
 	cancel()
-	require.ErrorIs(t, await.Receive(t, ended, "the end of the question"), context.Canceled)
+	require.ErrorIs(t, await.Receive(t, result, "the end of the question"), context.Canceled)
 	requireGone(t, pids())
 }
 
-// requireGone waits until none of the processes runs: its parent may reap it late.
+// requireGone waits until none of the processes runs. A parent may reap late, so
+// this can take a moment.
 func requireGone(t *testing.T, pids []string) {
 	t.Helper()
 	require.Len(t, pids, 2)
@@ -187,20 +195,20 @@ func requireGone(t *testing.T, pids []string) {
 	}
 }
 
-func TestWorkerIsConfined(t *testing.T) {
+func TestWorker_Confined(t *testing.T) {
 	t.Setenv("OMG_SECRET", "x")
 	w := fake(t, "cat > /dev/null; echo $(ulimit -d) $(ulimit -c) $(pwd) $OMG_SECRET $HOME $(cut -d' ' -f5 /proc/$$/stat) $$ >&2; exit 1", nil)
-	_, err := w.Version(t.Context())
+	_, err := askAnything(t.Context(), w)
 	require.ErrorIs(t, err, ErrCrashed)
-	_, said, _ := strings.Cut(err.Error(), "): ")
-	words := strings.Fields(said)
-	require.Len(t, words, 5, said)
+	_, stderr, _ := strings.Cut(err.Error(), "): ")
+	words := strings.Fields(stderr)
+	require.Len(t, words, 5, stderr)
 	require.Equal(t, []string{"524288", "0", "/"}, words[:3])
 	require.Equal(t, words[4], words[3], "leads its own group")
 	require.NotEqual(t, strconv.Itoa(unix.Getpgrp()), words[3])
 }
 
-func TestQuestionTooLarge(t *testing.T) {
+func TestWorker_QuestionTooLarge(t *testing.T) {
 	_, err := fake(t, "exit 1", nil).Info(t.Context(), Databases{Path: "/"}, []string{strings.Repeat("x", wire.MaxFrame)})
 	require.ErrorIs(t, err, wire.ErrTooLarge)
 }

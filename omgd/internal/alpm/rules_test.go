@@ -54,7 +54,7 @@ func (h *handmade) install(name, version string, fields ...string) {
 	h.write("local/"+name+"-"+version+"/files", "%FILES%\n\n")
 }
 
-// repo returns the archive of a repository, which is there from then on.
+// repo returns the archive of a repository and creates it if needed.
 func (h *handmade) repo(name string) *tar.Writer {
 	if h.tars[name] == nil {
 		h.sync[name] = &bytes.Buffer{}
@@ -90,7 +90,7 @@ func (h *handmade) finish() {
 	}
 }
 
-// rules is a database in which every rule decides something.
+// rules returns a database with a case for every rule.
 func rules(t *testing.T) *handmade {
 	h := newHandmade(t)
 	dep := []string{"REASON", "1"}
@@ -106,12 +106,12 @@ func rules(t *testing.T) *handmade {
 	h.install("foreign", "1-1", with()...)
 	h.install("same-but-release", "1-1")
 
-	// who needs whom
+	// needs
 	h.install("needy", "1-1", "DEPENDS", "lib>=2\nvirtual=3\nbare-virtual\nnobody\nexact=1-1\nneedy",
 		"OPTDEPENDS", "nice: for looks\nnicer>=5: for more\nepochal>=1:1: colons")
 	h.install("lib", "1-1", with()...)                                          // too old
 	h.install("lib-new", "1-1", with("PROVIDES", "lib=2")...)                   // by provision
-	h.install("lib-bare", "1-1", with("PROVIDES", "lib")...)                    // a bare one meets no version
+	h.install("lib-bare", "1-1", with("PROVIDES", "lib")...)                    // a bare provision meets no version
 	h.install("lib-at-least", "1-1", with("PROVIDES", "lib>=2")...)             // nor does this
 	h.install("virtual-three", "1-1", with("PROVIDES", "virtual=3-7")...)       // release left out of the dependency
 	h.install("virtual-four", "1-1", with("PROVIDES", "virtual=4\nvirtual")...) // wrong
@@ -124,7 +124,7 @@ func rules(t *testing.T) *handmade {
 	h.install("narcissus", "1-1", with("DEPENDS", "narcissus")...)
 	h.install("with-xdata", "1-1", "REASON", "1\n\n%XDATA%\npkgtype=pkg")
 
-	// what is not as it should be
+	// damaged entries
 	h.write("local/no-desc-1-1/files", "%FILES%\n\n")
 	h.install("empty-desc", "1-1")
 	h.write("local/empty-desc-1-1/desc", "")
@@ -148,7 +148,7 @@ func rules(t *testing.T) *handmade {
 	return h
 }
 
-func TestRules(t *testing.T) {
+func TestSearch_Rules(t *testing.T) {
 	w := realWorker(t)
 	h := rules(t)
 	c := config(t, h.dir, "one", "two", "three")
@@ -171,13 +171,13 @@ func TestRules(t *testing.T) {
 		c := config(t, h.dir, order...)
 		requirePacmanAgrees(t, c, requireAgreement(t, w, c))
 	}
-	f = requireAgreement(t, w, config(t, h.dir)) // pacman itself refuses to do without a repository
+	f = requireAgreement(t, w, config(t, h.dir)) // pacman does not run without a repository
 	require.Len(t, f.Foreign(), len(f.Installed))
 }
 
-// TestDamagedDatabases: libalpm takes most of these for databases without
-// packages; the worker says that they cannot be read, and reads the others.
-func TestDamagedDatabases(t *testing.T) {
+// TestFacts_DamagedDatabases: libalpm treats most of these as empty databases; the
+// worker reports that they cannot be read, and reads the others.
+func TestFacts_DamagedDatabases(t *testing.T) {
 	w := realWorker(t)
 	healthy := func() string {
 		b, err := os.ReadFile(filepath.Join(rules(t).dir, "sync/one.db"))
@@ -246,8 +246,8 @@ func TestDamagedDatabases(t *testing.T) {
 	})
 }
 
-// requireFailed requires that the database two, and it alone, is said not to be
-// readable, by libalpm and by us.
+// requireFailed requires that libalpm and our reader both fail to read the database
+// two, and only that one.
 func requireFailed(t *testing.T, w *Worker, h *handmade) {
 	t.Helper()
 	c := config(t, h.dir, "one", "two", "three")
@@ -269,7 +269,7 @@ func requireFailed(t *testing.T, w *Worker, h *handmade) {
 	require.Equal(t, got.Databases, found.Databases)
 }
 
-func TestRepositoriesThatCannotBe(t *testing.T) {
+func TestFacts_ImpossibleRepositories(t *testing.T) {
 	w := realWorker(t)
 	h := rules(t)
 	c := config(t, h.dir, "one", "one", "local", "../sync/two", "")

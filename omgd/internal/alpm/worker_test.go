@@ -22,10 +22,13 @@ import (
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-var testDir string // for what several tests use
+var testDir string // for programs that several tests use
 
 func TestMain(m *testing.M) {
 	var err error
@@ -46,7 +49,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// buildWorker builds the program as make does.
+// buildWorker builds the program with make's flags.
 func buildWorker(name string, args ...string) (*Worker, error) {
 	path := filepath.Join(testDir, name)
 	cmd := exec.Command("go", append(append([]string{"build", "-C", "../../alpm-worker", "-buildvcs=false", "-o", path}, args...), ".")...)
@@ -62,7 +65,7 @@ var (
 	buildStub = sync.OnceValues(func() (*Worker, error) { return buildWorker("stub") })
 )
 
-// realWorker is the program linked to this machine's libalpm.
+// realWorker returns the program linked with this machine's libalpm.
 func realWorker(t testing.TB) *Worker {
 	t.Helper()
 	need.LibAlpm(t)
@@ -71,7 +74,7 @@ func realWorker(t testing.TB) *Worker {
 	return w
 }
 
-// config is the configuration of the databases in a directory.
+// config returns a configuration of the databases in a directory.
 func config(t testing.TB, db string, repos ...string) *pacmandb.Config {
 	t.Helper()
 	c := &pacmandb.Config{RootDir: "/", DBPath: db}
@@ -86,29 +89,33 @@ func ours(t testing.TB, c *pacmandb.Config) *Facts {
 	t.Helper()
 	l, err := pacmandb.ReadLocal(t.Context(), c.DBPath)
 	require.NoError(t, err)
-	facts := pacmandb.NewFacts(l.Packages, len(c.Repos))
+	in := snapshot.Inputs{DBPath: c.DBPath, Config: c, Local: snapshot.Local{Packages: l}}
 	var databases []question.Database
-	for i, r := range c.Repos {
+	for _, r := range c.Repos {
 		d := question.Database{Name: r.Name}
-		f, err := pacmandb.ReadSync(t.Context(), filepath.Join(c.DBPath, "sync", r.Name+".db"), r.Name, func(p *wire.Package) error {
-			facts.Add(i, p)
-			return nil
-		})
-		if err != nil {
-			d.Err = err.Error()
+		src := snapshot.Source{Usage: r.Usage, Source: wire.Source{Name: r.Name, Kind: wire.KindRepository}}
+		repo := sources.Repository{Name: r.Name, Database: filepath.Join(c.DBPath, "sync", r.Name+".db")}
+		if src.Index, err = repo.Memory(t.Context()); err != nil {
+			src.State, src.Why, d.Err = wire.SourceFailed, err.Error(), err.Error()
 		} else {
-			d.Packages = f.Packages
+			facts, _ := src.Index.Facts().Source(pkgindex.KindRepo, r.Name)
+			d.Packages = int(facts.Packages)
 		}
 		databases = append(databases, d)
+		in.Repositories = append(in.Repositories, src)
 	}
-	return Ours(l, c, facts, databases)
+	s, err := snapshot.Build(in)
+	require.NoError(t, err)
+	config, facts, err := s.Facts()
+	require.NoError(t, err)
+	return Ours(l, config, facts, databases)
 }
 
 func databases(c *pacmandb.Config) Databases {
 	return Databases{Path: c.DBPath, Repos: c.Repos, IgnorePkg: c.IgnorePkg, IgnoreGroup: c.IgnoreGroup}
 }
 
-// requireAgreement compares all facts with what is read without libalpm.
+// requireAgreement requires that libalpm's facts are those that we read without it.
 func requireAgreement(t *testing.T, w *Worker, c *pacmandb.Config) *Facts {
 	t.Helper()
 	want := ours(t, c)
@@ -140,7 +147,7 @@ func requirePacmanAgrees(t *testing.T, c *pacmandb.Config, f *Facts) {
 	}
 }
 
-// pacman returns the lines that the real one prints.
+// pacman returns the lines that the real pacman prints.
 func pacman(t testing.TB, c *pacmandb.Config, args ...string) []string {
 	t.Helper()
 	var conf strings.Builder
@@ -176,7 +183,7 @@ func pacman(t testing.TB, c *pacmandb.Config, args ...string) []string {
 	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 }
 
-func TestCorpus(t *testing.T) {
+func TestFacts_Corpus(t *testing.T) {
 	w := realWorker(t)
 	db := corpus.DB(t)
 	for name, test := range map[string]func(*testing.T, *Worker, *pacmandb.Config){
@@ -198,7 +205,7 @@ func testFacts(t *testing.T, w *Worker, c *pacmandb.Config) {
 	requirePacmanAgrees(t, c, requireAgreement(t, w, c))
 }
 
-func TestFactsOfGeneratedDatabases(t *testing.T) {
+func TestFacts_Generated(t *testing.T) {
 	w := realWorker(t)
 	for _, o := range []fixture.Options{
 		{Packages: 1500, Installed: 400, Seed: 1, Duplicates: 100},
@@ -215,10 +222,19 @@ func TestFactsOfGeneratedDatabases(t *testing.T) {
 	}
 }
 
-func TestVersion(t *testing.T) {
-	version, err := realWorker(t).Version(t.Context())
+func TestFacts_Version(t *testing.T) {
+	facts, err := realWorker(t).Facts(t.Context(), Databases{Path: emptyDatabases(t)})
 	require.NoError(t, err)
-	require.Regexp(t, `^\d+\.\d+`, version)
+	require.Regexp(t, `^\d+\.\d+`, facts.LibAlpm)
+}
+
+// emptyDatabases returns a database directory without installed packages.
+func emptyDatabases(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "local"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "local", "ALPM_DB_VERSION"), []byte("9\n"), 0o644))
+	return dir
 }
 
 func testSearch(t *testing.T, w *Worker, c *pacmandb.Config) {
@@ -244,10 +260,10 @@ func testSearch(t *testing.T, w *Worker, c *pacmandb.Config) {
 	}
 	for _, bad := range []string{"(", "[", "a{2"} {
 		_, err := w.Search(t.Context(), databases(c), []string{"lib", bad})
-		var said *wire.Error
-		require.ErrorAs(t, err, &said)
-		require.Equal(t, wire.CodeInvalid, said.Code)
-		require.Contains(t, said.Message, "regular expression")
+		var werr *wire.Error
+		require.ErrorAs(t, err, &werr)
+		require.Equal(t, wire.CodeInvalid, werr.Code)
+		require.Contains(t, werr.Message, "regular expression")
 	}
 	_, err := w.Search(t.Context(), databases(c), nil)
 	require.ErrorContains(t, err, "without words")
@@ -278,8 +294,8 @@ func testInfo(t *testing.T, w *Worker, c *pacmandb.Config) {
 	require.Equal(t, []string{"core/zlib", "extra/firefox", "core/zlib"}, got)
 }
 
-// clone copies a package whose slices are valid for a moment only. As in an
-// answer, an empty list is none.
+// clone copies a package whose slices are only valid during the callback. Empty
+// lists become nil, as in an answer.
 func clone(p *wire.Package) wire.Package {
 	c := *p
 	for _, l := range []*[]string{
@@ -291,8 +307,8 @@ func clone(p *wire.Package) wire.Package {
 	return c
 }
 
-// snapshot describes everything below a directory.
-func snapshot(t testing.TB, dir string) []string {
+// tree describes everything below a directory.
+func tree(t testing.TB, dir string) []string {
 	t.Helper()
 	var out []string
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -311,8 +327,9 @@ func snapshot(t testing.TB, dir string) []string {
 	return out
 }
 
-// TestNothingIsChanged matters most as root, who may create what is missing.
-func TestNothingIsChanged(t *testing.T) {
+// TestWorker_ChangesNothing matters most for root, as whom libalpm can create missing
+// files.
+func TestWorker_ChangesNothing(t *testing.T) {
 	w := realWorker(t)
 	for name, damage := range map[string]func(db string) error{
 		"nothing":    func(string) error { return nil },
@@ -340,42 +357,41 @@ func TestNothingIsChanged(t *testing.T) {
 			db := filepath.Join(t.TempDir(), "db")
 			require.NoError(t, fixture.Write(db, fixture.Options{Packages: 60, Installed: 20, Seed: 4}))
 			require.NoError(t, damage(db))
-			before := snapshot(t, db)
+			before := tree(t, db)
 			d := databases(config(t, db, "core", "extra", "none"))
 			_, err := w.Facts(t.Context(), d)
 			if name == "nothing" || name == "no sync" {
 				require.NoError(t, err)
 			} else {
-				var said *wire.Error
-				require.ErrorAs(t, err, &said)
-				require.Equal(t, question.CodeCannot, said.Code, said.Message)
+				var werr *wire.Error
+				require.ErrorAs(t, err, &werr)
+				require.Equal(t, question.CodeCannot, werr.Code, werr.Message)
 			}
 			_, _ = w.Search(t.Context(), d, []string{"a"})
 			_, _ = w.Info(t.Context(), d, []string{"glibc"})
-			require.Equal(t, before, snapshot(t, db))
+			require.Equal(t, before, tree(t, db))
 		})
 	}
 }
 
-func TestStub(t *testing.T) {
+func TestWorker_Stub(t *testing.T) {
 	w, err := buildStub()
 	require.NoError(t, err)
-	_, err = w.Version(t.Context())
-	require.ErrorIs(t, err, ErrStub)
 	_, err = w.Facts(t.Context(), Databases{Path: "/"})
 	require.ErrorIs(t, err, ErrStub)
 	require.EqualError(t, err, "omg-alpm-worker was built without libalpm")
 }
 
-// TestLibraryGone gives the real worker the name of a library that nobody has.
-func TestLibraryGone(t *testing.T) {
+// TestWorker_LibraryGone replaces the library's name in the real worker by one that
+// does not exist.
+func TestWorker_LibraryGone(t *testing.T) {
 	b, err := os.ReadFile(realWorker(t).path)
 	require.NoError(t, err)
 	const needed = "libalpm.so."
 	require.Contains(t, string(b), needed)
 	path := filepath.Join(t.TempDir(), "worker")
 	require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(b), needed, "libnope.so.")), 0o755))
-	_, err = (&Worker{path: path, timeout: await.Hang}).Version(t.Context())
+	_, err = (&Worker{path: path, timeout: await.Hang}).Facts(t.Context(), Databases{Path: "/"})
 	require.ErrorIs(t, err, ErrLibrary)
 	require.ErrorContains(t, err, "libnope.so.")
 }
@@ -390,11 +406,12 @@ func BenchmarkFacts(b *testing.B) {
 	}
 }
 
-func BenchmarkVersion(b *testing.B) {
-	w := realWorker(b)
+// BenchmarkFactsOfNothing measures the fixed cost of a question.
+func BenchmarkFactsOfNothing(b *testing.B) {
+	w, d := realWorker(b), Databases{Path: emptyDatabases(b)}
 	b.ReportAllocs()
 	for b.Loop() {
-		_, err := w.Version(context.Background())
+		_, err := w.Facts(context.Background(), d)
 		require.NoError(b, err)
 	}
 }

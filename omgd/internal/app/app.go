@@ -1,4 +1,4 @@
-// Package app is omgd's command line, and how its parts are put together.
+// Package app has omgd's command line, and the steps that put its parts together.
 package app
 
 import (
@@ -62,8 +62,8 @@ func run(c *cli.Context) error {
 			return command.Usagef("%w", err)
 		}
 	}
-	copied := detach.Copy()
-	log, err := logging.New(loaded.Log.Level, copied, c.App.ErrWriter)
+	isCopy := detach.Copy()
+	log, err := logging.New(loaded.Log.Level, isCopy, c.App.ErrWriter)
 	if err != nil {
 		return err
 	}
@@ -74,35 +74,35 @@ func run(c *cli.Context) error {
 		env:          env,
 		config:       loaded.Config,
 		system:       c.Bool("system"),
-		copied:       copied,
+		isCopy:       isCopy,
 		dbpath:       absolute(c.String("dbpath")),
 		pacmanConfig: absolute(c.String("pacman-config")),
 		log:          log.Logger,
 		logging:      log,
 	}
-	o.socket, o.data = places(env, o.system, c.String("socket"), c.String("data-dir"))
+	o.socket, o.data = locations(env, o.system, c.String("socket"), c.String("data-dir"))
 	for _, p := range c.StringSlice("index") {
 		if _, err := os.Stat(p); err != nil {
 			return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("--index: %w", err), Hint: "omg-index build makes an index"}
 		}
 		o.indexes = append(o.indexes, absolute(p))
 	}
-	// Signals are caught before there is something to clean up.
+	// Catch signals before there is anything to clean up.
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, unix.SIGTERM)
 	defer stop()
-	if !c.Bool("foreground") && !o.copied {
+	if !c.Bool("foreground") && !o.isCopy {
 		return background(ctx, o, c.App.ErrWriter)
 	}
-	unix.Umask(unix.Umask(0o777)&0o077 | 0o022) // nobody else writes what we make, and we always can
-	d, err := start(o)
+	unix.Umask(unix.Umask(0o777)&0o077 | 0o022) // our files are always writable for us, and never for others
+	d, err := open(o)
 	if err == nil {
 		err = d.serve(ctx, stop)
 	}
 	return exit.With(exit.Failed, err)
 }
 
-// places are the absolute paths of the socket and the data.
-func places(env paths.Env, system bool, socket, data string) (string, string) {
+// locations returns the absolute paths of the socket and the data directory.
+func locations(env paths.Env, system bool, socket, data string) (string, string) {
 	if system {
 		return absolute(cmp.Or(socket, paths.SystemSocket)), absolute(cmp.Or(data, paths.SystemDir))
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/omg-arch/omg/shared/config"
 )
 
-// limits are the server's, as configured.
+// limits returns the server's limits from the configuration.
 func limits(c config.Limits) server.Limits {
 	return server.Limits{
 		Connections: c.Connections, InFlight: c.InFlight,
@@ -21,7 +21,7 @@ func limits(c config.Limits) server.Limits {
 	}
 }
 
-// caches are the service's, as configured.
+// caches returns the limits of the service's caches from the configuration.
 func caches(c config.Config) service.Caches {
 	if c.Cache.Entries == 0 || c.Memory.Caches == 0 {
 		return service.Caches{Entries: -1}
@@ -29,15 +29,15 @@ func caches(c config.Config) service.Caches {
 	return service.Caches{Entries: c.Cache.Entries, Bytes: int64(c.Memory.Caches), TTL: time.Duration(c.Cache.TTL)}
 }
 
-// limitMemory sets the soft limit of the heap and the stacks. GOMEMLIMIT holds
-// where the configuration has none.
+// limitMemory sets the Go runtime's memory limit. Without one in the configuration,
+// GOMEMLIMIT applies.
 func limitMemory(c config.Memory) {
 	if c.Limit > 0 {
 		debug.SetMemoryLimit(int64(c.Limit))
 	}
 }
 
-// reload reads the configuration again. One that is wrong changes nothing.
+// reload reads the configuration again. An invalid one changes nothing.
 func (d *daemon) reload() {
 	d.manager.Reloading()
 	defer func() { d.manager.Ready(d.summary()) }()
@@ -50,19 +50,19 @@ func (d *daemon) reload() {
 		d.log.Warn("configuration", "err", w)
 	}
 	next := d.config
-	taken, left := next.Take(&loaded.Config)
+	applied, ignored := next.Take(&loaded.Config)
 	if err := d.apply(next); err != nil {
 		d.log.Error("the configuration stays as it was", "err", err)
 		return
 	}
 	d.config = next
-	d.log.Info("the configuration was read again", "changed", strings.Join(taken, " "))
-	if len(left) > 0 {
-		d.log.Warn("for what else has changed omgd must be started again", "keys", strings.Join(left, " "))
+	d.log.Info("the configuration was read again", "changed", strings.Join(applied, " "))
+	if len(ignored) > 0 {
+		d.log.Warn("for what else has changed omgd must be started again", "keys", strings.Join(ignored, " "))
 	}
 }
 
-// apply has the parts work by a configuration.
+// apply applies a configuration to the running parts.
 func (d *daemon) apply(c config.Config) error {
 	if d.gate != nil {
 		if err := d.gate.Set(c.Access, c.Limits.UserRate); err != nil {
@@ -80,6 +80,6 @@ func (d *daemon) apply(c config.Config) error {
 		}
 		limitMemory(c.Memory)
 	}
-	d.worker.SetInterval(time.Duration(c.Refresh.Interval))
+	d.refresher.SetInterval(time.Duration(c.Refresh.Interval))
 	return nil
 }

@@ -2,157 +2,288 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/access"
 	"github.com/omg-arch/omg/omgd/internal/alpm"
+	"github.com/omg-arch/omg/omgd/internal/aur"
 	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/omgd/internal/health"
 	"github.com/omg-arch/omg/omgd/internal/listen"
 	"github.com/omg-arch/omg/omgd/internal/logging"
+	"github.com/omg-arch/omg/omgd/internal/metrics"
 	"github.com/omg-arch/omg/omgd/internal/refresh"
 	"github.com/omg-arch/omg/omgd/internal/server"
 	"github.com/omg-arch/omg/omgd/internal/service"
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/omgd/internal/systemd"
-	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/paths"
-	"github.com/omg-arch/omg/shared/statusfile"
+	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/version"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// options are what a daemon is started with. Paths are absolute.
+// options are the options of a daemon. Paths are absolute.
 type options struct {
 	env                  paths.Env
 	config               config.Config
 	system               bool // serves all users
-	copied               bool // is the background process that someone waits for
+	isCopy               bool // this is the background process, whose parent waits for Ready
 	socket               string
-	dbpath, pacmanConfig string // empty for pacman's own
+	dbpath, pacmanConfig string // empty for pacman's default
 	indexes              []string
 	data                 string
 	log                  *slog.Logger
-	logging              *logging.Log // log, with its level
-	store                store.Limits // but for its memory
+	logging              *logging.Log // the same as log, to change its level
+	store                store.Limits // without Memory, which is configured
 }
 
-// daemon is all parts of a running omgd.
+// daemon has all parts of a running omgd.
 type daemon struct {
 	options
-	listener *listen.Socket
-	holder   *state.Holder
-	memory   *memory
-	worker   *refresh.Worker
-	service  *service.Service
-	server   *server.Server
-	manager  systemd.Notifier
-	gate     *access.Gate // nil for a user's own daemon
-	// tasks run beside the server. Each ends, within 100 ms, when its context does.
+	gate      *access.Gate // nil for a user's daemon
+	listener  *listen.Socket
+	holder    *state.Holder
+	status    *statusKeeper
+	stats     *metrics.Metrics
+	monitor   health.Monitor
+	fetcher   *fetch.Client
+	sources   refresh.Config // filled by init steps, for initRefresh
+	aur       service.AUR    // nil if it is disabled
+	refresher *refresh.Refresher
+	service   *service.Service
+	server    *server.Server
+	manager   systemd.Notifier
+
+	// tasks run beside the server. Each must return within 100 ms when its context ends.
 	tasks []func(context.Context)
+	// problems were found by init steps.
+	problems []wire.Problem
+	closers  []func() // undo the init steps
+	closing  sync.Once
 }
 
-// start puts a daemon together: it has its socket, and serves nothing yet.
-func start(o options) (*daemon, error) {
-	if err := os.MkdirAll(o.data, 0o755); err != nil {
-		return nil, err
-	}
-	if err := o.makeDirectories(); err != nil {
-		return nil, err
-	}
-	gate, err := o.gate()
-	if err != nil {
-		return nil, err
-	}
-	web, err := fetch.New(o.config.Network, "omg/"+version.String())
-	if err != nil {
-		return nil, err
-	}
-	socket, err := o.listen()
-	if err != nil {
-		return nil, err
-	}
-	d := &daemon{options: o, listener: socket, gate: gate, holder: &state.Holder{}, manager: systemd.Notifier{Log: o.log}}
-	counted, monitor := d.observe(), &health.Monitor{}
-	web.Observe = counted.Fetched
-	d.memory = newMemory(o, socket.Addr().String(), d.holder, o.log)
-	d.memory.interval = func() time.Duration { return d.worker.Every() }
-	if o.system {
-		d.memory.write = statusfile.WriteShared
-	}
-	limitMemory(o.config.Memory)
-	tracker := d.askTracker(web)
-	live, aurSource, asked, err := d.askAUR(web)
-	if err != nil {
-		return nil, err
-	}
-	d.worker = refresh.New(refresh.Config{
-		Every:   time.Duration(o.config.Refresh.Interval),
-		Catalog: catalog.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig, Stale: time.Duration(o.config.Stale.Repos), StaleAUR: time.Duration(o.config.Stale.AUR)},
-		Given:   o.indexes,
-		Own:     filepath.Join(o.data, paths.ReposIndex),
-		OwnAUR:  filepath.Join(o.data, paths.AURIndex),
-		Trust:   o.env.Trusts,
-		Holder:  d.holder,
-		Log:     o.log,
-		Alpm:    alpm.New(),
-		Tracker: tracker,
-		AUR:     aurSource,
-		Asked:   asked,
+// open returns a daemon that has its socket and does not serve yet.
+func open(o options) (*daemon, error) {
+	d := newDaemon(o)
+	return d, d.init(d.steps())
+}
 
-		Mirror: d.mirror(web), MirrorSearch: o.config.Sync.Own && o.config.Sync.Search,
+func newDaemon(o options) *daemon {
+	return &daemon{options: o, holder: state.NewHolder(), manager: systemd.Notifier{Log: o.log}}
+}
 
-		Runtimes: o.runtimes(),
-
-		Took: counted.Refreshed,
-		Refreshed: func() {
-			d.memory.refreshed()
-			d.wellness(monitor)
-			d.manager.Status(d.summary())
-		},
-	})
-	d.tasks = append(d.tasks, d.worker.Run, d.watchdog, d.thrift)
-	d.service = service.New(service.Config{
-		Caches: caches(o.config),
-		Log:    o.logging,
-		State:  d.holder, Suspect: d.worker.Suspect, Refresh: d.worker.Refresh,
-		DirectSearch: d.worker.DirectSearch, DirectInfo: d.worker.DirectInfo,
-		AUR:        live,
-		Parts:      d.parts,
-		Remembered: d.memory.remembered,
-		Metrics:    counted.Text,
-		Health:     func() wire.HealthResult { return d.wellness(monitor) },
-	})
-	if err := d.profile(); err != nil {
-		d.abandon()
-		return nil, err
+// steps returns the init steps in their order. The socket comes before everything that
+// changes files: if another omgd has it, nothing is changed.
+func (d *daemon) steps() []func() error {
+	return []func() error{
+		d.initAccess, d.initSocket, d.initData, d.initMetrics, d.initStatus, d.initNetwork,
+		d.initTracker, d.initAUR, d.initDownloads, d.initRefresh, d.initService, d.initServer, d.initDebug,
 	}
-	if address := o.config.Metrics.Address; address != "" {
-		scraped, err := counted.Listen(address)
-		if err != nil {
-			d.abandon()
-			return nil, err
+}
+
+// init runs steps. If one fails, the steps before it are undone.
+func (d *daemon) init(steps []func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
+			d.Close()
+			return err
 		}
+	}
+	return nil
+}
+
+// Close undoes the init steps in reverse. The socket, its lock and the status file are
+// removed even if goroutines still run.
+func (d *daemon) Close() {
+	d.closing.Do(func() {
+		for _, undo := range slices.Backward(d.closers) {
+			undo()
+		}
+	})
+}
+
+func (d *daemon) onClose(undo func()) { d.closers = append(d.closers, undo) }
+
+// initData makes the data directory. If that fails, omgd runs without files.
+func (d *daemon) initData() error {
+	if err := os.MkdirAll(d.data, 0o755); err != nil {
+		d.log.Warn("no data directory", "err", err)
+		d.problems = append(d.problems, wire.Problem{Name: "data", State: "memory", Why: err.Error()})
+		return nil
+	}
+	sources.RemoveOldIndexes(d.data)
+	return nil
+}
+
+func (d *daemon) initAccess() (err error) {
+	d.gate, err = d.newGate()
+	return err
+}
+
+func (d *daemon) initSocket() (err error) {
+	if d.listener, err = d.listen(); err == nil {
+		d.onClose(d.listener.Close)
+	}
+	return err
+}
+
+// initMetrics makes the metrics, and sets up the memory limit.
+func (d *daemon) initMetrics() error {
+	d.stats = metrics.New(version.String(), metrics.Sources{
+		Connections: func() int { return d.server.Connections() },
+		Caches: func() map[string]metrics.Cache {
+			all := make(map[string]metrics.Cache)
+			for name, c := range d.service.CacheUses() {
+				all[name] = metrics.Cache{Hits: c.Hits, Misses: c.Misses}
+			}
+			return all
+		},
+		Memory: d.memoryUse,
+		Status: d.currentStatus,
+	})
+	limitMemory(d.config.Memory)
+	d.tasks = append(d.tasks, d.scavenge)
+	return nil
+}
+
+func (d *daemon) initStatus() error {
+	d.status = newStatusKeeper(d.options, d.listener.Addr().String(), d.holder)
+	d.status.interval = func() time.Duration { return d.refresher.Interval() }
+	d.onClose(d.status.close)
+	return nil
+}
+
+// initRefresh makes the refresher, with the sources of earlier steps.
+func (d *daemon) initRefresh() error {
+	c := d.sources
+	c.Interval = time.Duration(d.config.Refresh.Interval)
+	c.Pacman = sources.Config{DBPath: d.dbpath, PacmanConfig: d.pacmanConfig, StaleAfter: time.Duration(d.config.Stale.Repos)}
+	c.Given, c.IndexDir = d.indexes, sources.IndexDir(d.data)
+	for _, dir := range d.env.DataDirs(d.data) {
+		if dir != d.data {
+			c.SharedIndexDir = sources.IndexDir(dir)
+		}
+	}
+	c.Trust, c.Holder, c.Log, c.Alpm = d.env.Trusts, d.holder, d.log, alpm.New()
+	c.StaleAUR = time.Duration(d.config.Stale.AUR)
+	c.Runtimes = d.runtimes()
+	c.Took = d.stats.Refreshed
+	c.Refreshed = func() {
+		d.status.refreshed()
+		d.checkHealth()
+		d.manager.Status(d.summary())
+	}
+	d.refresher = refresh.New(c)
+	d.onClose(d.refresher.Close)
+	d.tasks = append(d.tasks, d.refresher.Run, d.watchdog)
+	return nil
+}
+
+func (d *daemon) initService() error {
+	d.service = service.New(service.Config{
+		Caches: caches(d.config), Log: d.logging, State: d.holder,
+		Recheck: d.refresher.Recheck, Refresh: d.refresher.Refresh,
+		LibAlpmSearch: d.refresher.LibAlpmSearch, LibAlpmInfo: d.refresher.LibAlpmInfo,
+		AUR: d.aur, Problems: d.allProblems, LastStatus: d.status.lastRun, History: d.status.history,
+		Metrics: d.stats.Text, Health: d.checkHealth,
+	})
+	d.onClose(d.service.Close)
+	return nil
+}
+
+func (d *daemon) initServer() error {
+	c := server.Config{
+		Ops: d.service.Ops(), Limits: limits(d.config.Limits), Log: d.log,
+		Hello:      wire.HelloResult{Server: version.String(), Served: wire.Served{DBPath: d.dbpath, PacmanConfig: d.pacmanConfig}},
+		OnMapFault: d.refresher.Recheck, Observer: d.stats,
+	}
+	if d.gate != nil {
+		c.Allow, c.Admin, c.Take = d.gate.Allow, d.gate.Admin, d.gate.Take
+	}
+	d.server = server.New(c)
+	return nil
+}
+
+// initDebug listens for profiles and for Prometheus, if they are configured.
+func (d *daemon) initDebug() error {
+	if err := d.profile(); err != nil {
+		return err
+	}
+	if address := d.config.Metrics.Address; address != "" {
+		scraped, err := d.stats.Listen(address)
+		if err != nil {
+			return err
+		}
+		d.onClose(scraped.Close)
 		d.tasks = append(d.tasks, scraped.Run)
 	}
-	serving := server.Config{
-		Ops:    d.service.Ops(),
-		Limits: limits(o.config.Limits),
-		Log:    o.log,
-		Hello:  wire.HelloResult{Server: version.String(), DBPath: o.dbpath, PacmanConfig: o.pacmanConfig},
-		Fault:  d.worker.Suspect,
-
-		Observer: counted,
-	}
-	guard(&serving, gate)
-	d.server = server.New(serving)
-	return d, nil
+	return nil
 }
 
-// parts are the parts that do not work as they should.
-func (d *daemon) parts() []wire.Part { return append(d.worker.Parts(), d.memory.parts()...) }
+// allProblems returns all problems that are not in the snapshot.
+func (d *daemon) allProblems() []wire.Problem {
+	return slices.Concat(d.problems, d.refresher.Problems(), d.status.problems())
+}
+
+// currentStatus returns the current status, false while there is no snapshot.
+func (d *daemon) currentStatus() (*wire.StatusResult, bool) {
+	st, release, err := d.holder.Acquire()
+	if err != nil {
+		return nil, false
+	}
+	defer release()
+	r, err := st.Status()
+	if err != nil {
+		return nil, false
+	}
+	r.Problems = append(r.Problems, d.allProblems()...)
+	return r, true
+}
+
+// checkHealth returns the state of the daemon's components.
+func (d *daemon) checkHealth() wire.HealthResult {
+	in := health.Input{Starting: d.holder.Starting(), Interval: d.refresher.Interval(), LibAlpm: d.refresher.LibAlpm()}
+	if d.config.AUR.Enabled {
+		in.EnabledSources = append(in.EnabledSources, wire.SourceAUR)
+	}
+	if d.config.Tracker.Enabled {
+		in.EnabledSources = append(in.EnabledSources, wire.SourceTracker)
+	}
+	if st, ok := d.currentStatus(); ok {
+		in.Status = st
+	} else if _, release, err := d.holder.Acquire(); err == nil {
+		release()
+	} else {
+		in.Why = err.Error()
+	}
+	return d.monitor.Evaluate(in, time.Now())
+}
+
+// memoryUse returns the memory of each component in bytes.
+func (d *daemon) memoryUse() map[string]uint64 {
+	_, objects := heap()
+	use := map[string]uint64{"heap": objects, "store": d.status.store.Memory()}
+	for _, c := range d.service.CacheUses() {
+		use["caches"] += c.Bytes
+	}
+	if st, release, err := d.holder.Acquire(); err == nil {
+		for _, x := range st.Indexes() {
+			use["index_map"] += uint64(x.Size())
+		}
+		release()
+	}
+	return use
+}
+
+// errShutdownTimeout means that a task or request did not end in time.
+var errShutdownTimeout = errors.New("shutdown timeout: not everything has ended")
+
+var _ service.AUR = (*aur.AUR)(nil)

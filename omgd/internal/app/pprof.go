@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/listen"
 )
 
-// profile serves Go's profiles on a socket that only the owner can open, where the
-// configuration names one.
+// profile serves Go's profiles on a socket that only the owner can open, if the
+// configuration has its path.
 func (d *daemon) profile() error {
 	path := d.config.Debug.Pprof
 	if path == "" {
@@ -21,6 +21,7 @@ func (d *daemon) profile() error {
 	if err != nil {
 		return fmt.Errorf("pprof: %w", err)
 	}
+	d.onClose(func() { _ = l.Close() })
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

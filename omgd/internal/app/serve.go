@@ -14,23 +14,19 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/omgd/internal/detach"
-	"github.com/omg-arch/omg/omgd/internal/server"
 )
 
-// Of the time for the end, running requests have the first part, then what is left
-// is waited for, then it is given up. The rest is for a machine so busy that signals
-// and clocks come late.
-func (d *daemon) endTimes() (requests, all time.Duration) {
+// shutdownTimes returns the timeouts of running requests and of the whole shutdown. They
+// leave a rest of the configured timeout for a machine so busy that timers and signals
+// are late.
+func (d *daemon) shutdownTimes() (requests, all time.Duration) {
 	limit := time.Duration(d.config.Limits.ShutdownTimeout)
 	return limit * 7 / 10, limit * 88 / 100
 }
 
-// errGaveUp means that something did not end in time.
-var errGaveUp = errors.New("gave up waiting for the end")
-
-// serve runs until ctx ends, and then ends everything. Afterwards uncatch gives
-// signals their usual effect back.
-func (d *daemon) serve(ctx context.Context, uncatch func()) error {
+// serve runs the daemon until ctx ends, and then shuts it down. restoreSignals restores
+// the default effect of signals.
+func (d *daemon) serve(ctx context.Context, restoreSignals func()) error {
 	tasks, stopTasks := context.WithCancel(context.Background())
 	defer stopTasks()
 	var wait sync.WaitGroup
@@ -38,12 +34,12 @@ func (d *daemon) serve(ctx context.Context, uncatch func()) error {
 		wait.Go(func() { task(tasks) })
 	}
 	served := make(chan error, 1)
-	go func() { served <- d.server.Serve(d.listener) }()
+	go func() { served <- d.server.Serve(d.listener.UnixListener) }()
 	d.log.Info("listening", "socket", d.listener.Addr().String())
 	d.manager.Ready("reading the databases")
-	if d.copied {
+	if d.isCopy {
 		if err := errors.Join(os.Chdir("/"), detach.Ready()); err != nil {
-			d.log.Warn("cannot leave the one who started this", "err", err)
+			d.log.Warn("cannot detach from parent", "err", err)
 		}
 	}
 
@@ -58,65 +54,63 @@ func (d *daemon) serve(ctx context.Context, uncatch func()) error {
 			d.reload()
 		}
 	}
-	again := make(chan os.Signal, 1)
-	signal.Notify(again, os.Interrupt, unix.SIGTERM)
-	uncatch()
-	d.log.Info("ending")
+	secondSignal := make(chan os.Signal, 1)
+	signal.Notify(secondSignal, os.Interrupt, unix.SIGTERM)
+	restoreSignals()
+	d.log.Info("shutting down")
 	d.manager.Stopping()
-	requestsTime, endTime := d.endTimes()
+	requestsTime, allTime := d.shutdownTimes()
 	ended := make(chan error, 1)
 	go func() {
 		// First the accept loop and the tasks, then the running requests.
-		err := d.listener.End(server.Goodbye())
+		err := d.listener.StopAccepting(d.server.Goodbye())
 		stopTasks()
 		end, cancel := context.WithTimeout(context.Background(), requestsTime)
 		defer cancel()
 		err = errors.Join(err, d.server.Shutdown(end), <-served)
 		wait.Wait()
-		d.worker.Close()
-		d.service.Close()
-		d.memory.close()
-		d.listener.Release()
+		d.Close()
 		ended <- err
 	}()
 	select {
 	case err := <-ended:
 		return err
-	case s := <-again:
+	case s := <-secondSignal:
 		d.abandon()
 		signal.Reset(s)
-		// The status says what ended it. A signal to this thread has come when the call
-		// returns; one to the process comes when another thread gets to run.
+		// End by the same signal, so that the parent sees it in the exit status. A signal to
+		// this thread is delivered before the call returns; one to the process may be
+		// delivered later.
 		runtime.LockOSThread()
 		err := unix.Tgkill(unix.Getpid(), unix.Gettid(), s.(syscall.Signal))
 		return errors.Join(fmt.Errorf("a second signal (%s)", s), err)
-	case <-time.After(endTime):
+	case <-time.After(allTime):
 		d.abandon()
-		return errGaveUp
+		return errShutdownTimeout
 	}
 }
 
-// abandon leaves nothing in the file system though not all has ended.
+// abandon removes the daemon's files without waiting for its goroutines.
 func (d *daemon) abandon() {
-	d.memory.forget()
-	d.listener.Abandon()
+	d.status.removeFile()
+	d.listener.Close()
 }
 
-// watchdog tells the service manager that the daemon lives, as long as it does.
+// watchdog sends signs of life to the service manager.
 func (d *daemon) watchdog(ctx context.Context) {
 	d.manager.Watchdog(ctx, func() { d.server.Connections() })
 }
 
-// summary is the daemon's state in a line.
+// summary returns the daemon's state in a line.
 func (d *daemon) summary() string {
-	st, why := d.holder.Acquire()
-	if st == nil {
-		return why
+	st, release, err := d.holder.Acquire()
+	if err != nil {
+		return err.Error()
 	}
-	defer st.Release()
-	text := fmt.Sprintf("%d packages, generation %d", st.Set.Packages(), st.Generation)
-	if n := len(d.parts()); n > 0 {
-		text += fmt.Sprintf(", %d parts degraded", n)
+	defer release()
+	text := fmt.Sprintf("%d packages, generation %d", st.Packages(), st.Generation())
+	if n := len(st.Inputs().Problems) + len(d.allProblems()); n > 0 {
+		text += fmt.Sprintf(", %d problems", n)
 	}
 	return text
 }

@@ -10,24 +10,24 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
-	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/version"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// answer is what the AUR said, as an index in memory: answers come from it as they
-// come from any other.
+// answer is a reply of the AUR as an index in memory, so that it is searched like any
+// other index.
 type answer struct {
 	file *pkgindex.File
 	data []byte
 	at   time.Time
 }
 
-// newAnswer makes an answer of packages. One that is too large for an index is
-// left out.
+// newAnswer returns an answer with packages. Packages that are too large for an index
+// are left out.
 func newAnswer(packages []wire.Package, at time.Time) (*answer, error) {
 	b := pkgindex.NewBuilder("omgd "+version.String(), at.Unix())
 	source := b.Source(wire.SourceAUR, pkgindex.KindAUR)
@@ -52,38 +52,30 @@ func openAnswer(data []byte, at time.Time) (*answer, error) {
 	return &answer{file: f, data: data, at: at}, nil
 }
 
-// remember stores an answer; a large one is not kept.
-func (a *AUR) remember(key string, answer *answer) {
-	value, err := msgpack.Marshal(answer.data)
-	if err == nil && len(value) <= maxRemembered {
-		err = a.Store.Put(bucket, key, value, answer.at)
-	}
-	if err != nil {
-		a.Log.Warn("an answer of the AUR is not remembered", "err", err)
+// save stores an answer, unless it is too large.
+func (a *AUR) save(key string, answer *answer) {
+	if len(answer.data) <= maxRemembered {
+		store.Save(a.Store, a.Log, bucket, key, answer.data, answer.at)
 	}
 }
 
-// maxRemembered is the most bytes of one stored answer: a few hundred packages.
+// maxRemembered is the limit of a stored answer in bytes: a few hundred packages.
 const maxRemembered = 1 << 20
 
-// recall returns a stored answer, nil for none.
-func (a *AUR) recall(key string) *answer {
-	value, at, ok := a.Store.Get(bucket, key)
+// load returns a stored answer, nil if there is none.
+func (a *AUR) load(key string) *answer {
+	data, at, ok := store.Load[[]byte](a.Store, bucket, key)
 	if !ok {
-		return nil
-	}
-	var data []byte
-	if err := msgpack.Unmarshal(value, &data); err != nil {
 		return nil
 	}
 	answer, err := openAnswer(data, at)
 	if err != nil || answer.file.CheckSums() != nil {
-		return nil // of another version, or damaged
+		return nil // of another format version, or damaged
 	}
 	return answer
 }
 
-// Why says in a few words, to a person, why the AUR was not asked or did not
+// Why returns a short text for users that says why the AUR was not asked or did not
 // answer.
 func Why(err error) string {
 	var status *fetch.StatusError
@@ -107,8 +99,8 @@ func Why(err error) string {
 	return fmt.Sprintf("the AUR cannot be asked: %v", err)
 }
 
-// ago is an age for people.
-func ago(d time.Duration) string {
+// ageText returns an age as text for users.
+func ageText(d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return "less than a minute old"

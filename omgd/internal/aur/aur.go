@@ -1,7 +1,7 @@
-// Package aur knows what the Arch User Repository has. It downloads the AUR's
-// metadata dump once a day and has an index built of it, asks about the installed
-// foreign packages once an hour, and asks while someone waits what no dump can
-// tell. All of this can fail: what there was before stays, and says how old it is.
+// Package aur is the source for the Arch User Repository. It downloads the AUR's
+// metadata dump once a day and has an index built from it, asks about the installed
+// foreign packages once an hour, and sends live queries for a client that waits, for
+// what the dump lacks. If any of this fails, the last data stays, with its age.
 package aur
 
 import (
@@ -15,53 +15,50 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/snapshot"
 )
 
-// bucket is where the store has what is remembered here.
+// bucket is this package's bucket in the store.
 const bucket = "aur"
 
-// Fetcher downloads; fetch.Client does.
+// Fetcher downloads. fetch.Client implements it.
 type Fetcher interface {
 	Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Answer, error)
 	File(ctx context.Context, r fetch.Request, path string, check func(path string) error) (fetch.Answer, error)
 }
 
-// Store remembers across restarts.
-type Store interface {
-	Put(bucket, key string, value []byte, at time.Time) error
-	Get(bucket, key string) (value []byte, at time.Time, ok bool)
-}
-
-// Config says what is asked, and who is told.
+// Config configures an AUR.
 type Config struct {
 	config.AUR
-	// Stale is how old what is known may be before it is called so.
+	// Stale is the age from which the dump is stale, if that is later than its next
+	// regular download.
 	Stale time.Duration
 	Fetch Fetcher
-	Store Store
+	Store store.Values
 	Log   *slog.Logger
-	// Dump is where the last good dump is kept, Index the index of it.
+	// Dump and Index are the paths of the last valid dump and its index.
 	Dump, Index string
-	// Build makes an index file of a dump, and refuses what is none.
+	// Build builds an index file from a dump. It fails for an invalid one.
 	Build func(ctx context.Context, dump, index string) error
-	// Kick is called when there is something new.
+	// Kick is called when there is new data or a new error.
 	Kick func()
-	// Installed returns the installed packages that no repository has; false if that
-	// is not known yet.
+	// Installed returns the names of the installed packages that are in no repository;
+	// false if they are not known yet.
 	Installed func() ([]string, bool)
 }
 
-// AUR is the source. Its methods may be called at the same time.
+// AUR is the source. Its methods may be called concurrently.
 type AUR struct {
 	Config
 	base    string
 	live    *live
 	dump    atomic.Pointer[dumpRecord]
-	foreign atomic.Pointer[Foreign]
+	replies atomic.Pointer[snapshot.AURReplies]
 }
 
-// New makes the source from what was remembered. It asks nothing before Run.
+// New returns the source with the stored data. It downloads nothing before Run.
 func New(c Config) (*AUR, error) {
 	u, err := url.Parse(c.URL)
 	if err == nil {
@@ -73,13 +70,13 @@ func New(c Config) (*AUR, error) {
 	base := u.JoinPath("/").String()
 	a := &AUR{Config: c, base: base[:len(base)-1]}
 	a.live = newLive(a)
-	a.recallDump()
-	a.recallForeign()
+	a.loadDump()
+	a.loadForeign()
 	return a, nil
 }
 
-// Run asks for what is asked for regularly, until ctx is done; then it ends what
-// is under way.
+// Run makes the regular requests until ctx ends. Then it ends the live queries that are
+// running.
 func (a *AUR) Run(ctx context.Context) {
 	var wait sync.WaitGroup
 	wait.Go(func() { a.runDump(ctx) })

@@ -22,32 +22,33 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
-	"github.com/omg-arch/omg/shared/answers"
+	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/aurdump"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/corpus"
+	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
 func TestMain(m *testing.M) { await.Main(m) }
 
-// server is an AUR without a network in between.
+// server is a Fetcher that acts as the AUR.
 type server struct {
-	mu     sync.Mutex
-	down   error
-	late   time.Duration
-	body   string // instead of an answer
-	asked  []string
-	etag   string
-	dump   []byte
-	panics bool
+	mu        sync.Mutex
+	down      error
+	late      time.Duration
+	body      string // sent instead of a regular reply
+	requested []string
+	etag      string
+	dump      []byte
+	panics    bool
 }
 
-func (s *server) note(r fetch.Request) (late time.Duration, body string, down error) {
+func (s *server) record(r fetch.Request) (late time.Duration, body string, down error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked = append(s.asked, strings.TrimPrefix(r.URL, "https://aur.example"))
+	s.requested = append(s.requested, strings.TrimPrefix(r.URL, "https://aur.example"))
 	if s.panics {
 		panic("as told")
 	}
@@ -63,7 +64,7 @@ func (s *server) set(f func()) {
 func (s *server) count(part string) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, a := range s.asked {
+	for _, a := range s.requested {
 		if strings.Contains(a, part) {
 			n++
 		}
@@ -72,7 +73,7 @@ func (s *server) count(part string) (n int) {
 }
 
 func (s *server) Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Answer, error) {
-	late, body, down := s.note(r)
+	late, body, down := s.record(r)
 	if late > 0 {
 		select {
 		case <-time.After(late):
@@ -104,7 +105,7 @@ func (s *server) Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.A
 }
 
 func (s *server) File(_ context.Context, r fetch.Request, path string, check func(string) error) (fetch.Answer, error) {
-	_, _, down := s.note(r)
+	_, _, down := s.record(r)
 	s.mu.Lock()
 	etag, dump := s.etag, s.dump
 	s.mu.Unlock()
@@ -123,7 +124,7 @@ func (s *server) File(_ context.Context, r fetch.Request, path string, check fun
 	return fetch.Answer{ETag: etag, LastModified: "Mon, 02 Jan 2006 15:04:05 GMT"}, os.Rename(path+".new", path)
 }
 
-// disk is a store.
+// disk is a store in memory.
 type disk struct {
 	mu     sync.Mutex
 	values map[string][]byte
@@ -151,14 +152,14 @@ func (d *disk) Get(bucket, key string) ([]byte, time.Time, bool) {
 
 var discard = slog.New(slog.DiscardHandler)
 
-// settings of an AUR in a directory of the test's own.
-func settings(t *testing.T, s *server, store Store) Config {
+// settings returns a configuration with a directory for this test.
+func settings(t *testing.T, s *server, remembered store.Values) Config {
 	t.Helper()
 	dir := t.TempDir()
 	c := config.Default().AUR
 	c.URL = "https://aur.example/"
 	return Config{
-		AUR: c, Stale: 24 * time.Hour, Fetch: s, Store: store, Log: discard,
+		AUR: c, Stale: 24 * time.Hour, Fetch: s, Store: remembered, Log: discard,
 		Dump: filepath.Join(dir, "dump.gz"), Index: filepath.Join(dir, "aur.omgidx"),
 		Build: func(_ context.Context, dump, index string) error {
 			packages, err := unpack(dump)
@@ -186,8 +187,8 @@ func open(t *testing.T, c Config) *AUR {
 
 func words(w ...string) *wire.SearchRequest { return &wire.SearchRequest{Words: w} }
 
-// names are the packages of an answer.
-func names(t *testing.T, f answers.FromAUR) (out []string) {
+// names returns the names of the packages of a result.
+func names(t *testing.T, f snapshot.AURResult) (out []string) {
 	t.Helper()
 	require.NotNil(t, f.Packages, f.Source.Why)
 	for p, err := range f.Packages.Packages() {
@@ -197,7 +198,7 @@ func names(t *testing.T, f answers.FromAUR) (out []string) {
 	return out
 }
 
-func TestAsked(t *testing.T) {
+func TestBuildQuery(t *testing.T) {
 	const search = "/rpc/v5/search/"
 	for _, c := range []struct {
 		request wire.SearchRequest
@@ -223,7 +224,7 @@ func TestAsked(t *testing.T) {
 		{wire.SearchRequest{Words: []string{"x"}}, "", ErrTooShort},
 		{wire.SearchRequest{Words: []string{strings.Repeat("x", 300)}}, "", errNotAsked},
 	} {
-		q, err := asked(&c.request)
+		q, err := buildQuery(&c.request)
 		if c.err != nil {
 			require.ErrorIs(t, err, c.err, "%q", c.request.Words)
 			continue
@@ -233,8 +234,8 @@ func TestAsked(t *testing.T) {
 	}
 }
 
-// TestSearchTells: what a search by a field says about its results is known of them.
-func TestSearchTells(t *testing.T) {
+// TestSearch_TellsFields: the results of a search by a field have the searched value.
+func TestSearch_TellsFields(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := open(t, settings(t, &server{}, newDisk()))
 		for word, has := range map[string]func(*wire.Package) []string{
@@ -255,9 +256,9 @@ func TestSearchTells(t *testing.T) {
 	})
 }
 
-// TestEqualQuestions: a thousand at once are one request, and so is what is asked
-// soon after.
-func TestEqualQuestions(t *testing.T) {
+// TestSearch_SharesRequest: a thousand equal searches make one request, together with
+// those soon after.
+func TestSearch_SharesRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{late: time.Second}
 		a := open(t, settings(t, s, newDisk()))
@@ -280,8 +281,8 @@ func TestEqualQuestions(t *testing.T) {
 	})
 }
 
-// TestDeadline: who asks waits no longer, and finds the answer when he asks again.
-func TestDeadline(t *testing.T) {
+// TestSearch_Deadline: a search ends at the deadline, and a later one gets the answer.
+func TestSearch_Deadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{late: 5 * time.Second}
 		a := open(t, settings(t, s, newDisk()))
@@ -297,12 +298,12 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
-// TestStale: what was said before is said again, with its age, by the next daemon
-// too.
-func TestStale(t *testing.T) {
+// TestInfo_Stale: after a failure the last answer is returned, with its age, also by the
+// next daemon.
+func TestInfo_Stale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, store := &server{}, newDisk()
-		c := settings(t, s, store)
+		s := &server{}
+		c := settings(t, s, newDisk())
 		a := open(t, c)
 		at := time.Now()
 		require.ElementsMatch(t, []string{"spotify", "yay"}, names(t, a.Info(t.Context(), []string{"yay", "spotify", "yay", "no/name", ""})))
@@ -319,21 +320,21 @@ func TestStale(t *testing.T) {
 	})
 }
 
-// TestBreaker: an AUR that fails is left alone, and asked again after a while.
-func TestBreaker(t *testing.T) {
+// TestSearch_Breaker: after failures no requests are sent for a while.
+func TestSearch_Breaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{down: fetch.ErrTruncated}
 		a := open(t, settings(t, s, newDisk()))
 		for i := range 20 {
 			require.Equal(t, wire.SourceMissing, a.Search(t.Context(), words(fmt.Sprint("yay", i))).Source.State)
 		}
-		require.Equal(t, strikes, s.count("search"))
-		rest := restFor * time.Duration(a.Live.Deadline)
+		require.Equal(t, maxFailures, s.count("search"))
+		rest := breakerDeadlines * time.Duration(a.Live.Deadline)
 		time.Sleep(rest + time.Second)
 		a.Search(t.Context(), words("paru"))
 		got := a.Search(t.Context(), words("paru"))
 		require.Contains(t, got.Source.Why, "failed shortly before")
-		require.Equal(t, strikes+1, s.count("search"))
+		require.Equal(t, maxFailures+1, s.count("search"))
 		s.set(func() { s.down = nil })
 		time.Sleep(rest + time.Second)
 		for i := range 20 {
@@ -342,8 +343,8 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// TestTheirOwnWords: too many results are an answer, not a failure.
-func TestTheirOwnWords(t *testing.T) {
+// TestSearch_TooMany: too many results do not count as a failure.
+func TestSearch_TooMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{body: `{"version":5,"type":"error","resultcount":0,"results":[],"error":"Too many package results."}`}
 		a := open(t, settings(t, s, newDisk()))
@@ -355,7 +356,7 @@ func TestTheirOwnWords(t *testing.T) {
 	})
 }
 
-func TestRetryAfter(t *testing.T) {
+func TestSearch_RetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{down: &fetch.StatusError{Code: 429, RetryAfter: time.Hour}}
 		a := open(t, settings(t, s, newDisk()))
@@ -371,14 +372,14 @@ func TestRetryAfter(t *testing.T) {
 	})
 }
 
-// TestRetryAfter_IsNoFailure: questions during a pause that the AUR asked for are
-// not counted as failures, so that it is asked as soon as the pause ends.
-func TestRetryAfter_IsNoFailure(t *testing.T) {
+// TestSearch_RetryAfterNoFailure: queries during a pause that the AUR asked for do not
+// count as failures, so that requests continue as soon as the pause ends.
+func TestSearch_RetryAfterNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{down: &fetch.StatusError{Code: 429, RetryAfter: time.Second}}
 		a := open(t, settings(t, s, newDisk()))
 		a.Search(t.Context(), words("yay"))
-		for i := range 2 * strikes {
+		for i := range 2 * maxFailures {
 			require.NotEqual(t, wire.SourceOK, a.Search(t.Context(), words(fmt.Sprint("yay", i))).Source.State)
 		}
 		require.Equal(t, 1, s.count("search"))
@@ -388,8 +389,8 @@ func TestRetryAfter_IsNoFailure(t *testing.T) {
 	})
 }
 
-// TestPanic: what goes wrong in a question is that question's.
-func TestPanic(t *testing.T) {
+// TestSearch_Panic: a panic in a query fails only that query.
+func TestSearch_Panic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{panics: true}
 		a := open(t, settings(t, s, newDisk()))
@@ -397,9 +398,8 @@ func TestPanic(t *testing.T) {
 	})
 }
 
-// TestBudget: no more than so many questions in a day, however often the daemon
-// starts.
-func TestBudget(t *testing.T) {
+// TestSearch_Budget: the daily limit of requests also holds across restarts.
+func TestSearch_Budget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
 		c := settings(t, s, newDisk())
@@ -424,8 +424,8 @@ func TestBudget(t *testing.T) {
 	})
 }
 
-// TestWeek: what a week with many questions costs the AUR.
-func TestWeek(t *testing.T) {
+// TestRun_Week counts the requests of a week with many queries.
+func TestRun_Week(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
 		c := settings(t, s, newDisk())
@@ -441,7 +441,7 @@ func TestWeek(t *testing.T) {
 		}()
 		for i := 0; ctx.Err() == nil; i++ {
 			a.Search(t.Context(), words(fmt.Sprint("yay", i)))
-			time.Sleep(24 * time.Minute) // 60 a day, more than are asked
+			time.Sleep(24 * time.Minute) // 60 a day, more than the limit
 		}
 		<-ended
 		require.LessOrEqual(t, s.count(dumpPath), 7)
@@ -453,7 +453,7 @@ func TestWeek(t *testing.T) {
 	})
 }
 
-// run runs an AUR until stop.
+// run runs an AUR until stop is called.
 func run(t *testing.T, c Config) (a *AUR, stop func()) {
 	t.Helper()
 	a, err := New(c)
@@ -470,8 +470,8 @@ func run(t *testing.T, c Config) (a *AUR, stop func()) {
 	}
 }
 
-// TestRestart: a new daemon asks for nothing that is not due.
-func TestRestart(t *testing.T) {
+// TestRun_Restart: a new daemon sends no request before it is due.
+func TestRun_Restart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
 		c := settings(t, s, newDisk())
@@ -480,8 +480,8 @@ func TestRestart(t *testing.T) {
 			time.Sleep(time.Minute)
 			require.Equal(t, 1, s.count(dumpPath))
 			require.Equal(t, 1, s.count("/info"))
-			require.Equal(t, []string{"spotify", "yay-bin"}, a.Foreign().Names)
-			require.Equal(t, "1-1", a.Foreign().Packages["yay-bin"].Version)
+			require.Equal(t, []string{"spotify", "yay-bin"}, a.Replies().Names)
+			require.Equal(t, "1-1", a.Replies().Packages["yay-bin"].Version)
 			require.Equal(t, wire.SourceOK, a.Source().State)
 			stop()
 		}
@@ -494,9 +494,9 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// TestDumpDown: the last good dump stays, is called stale when it is, and a server
-// that is down is asked less and less often.
-func TestDumpDown(t *testing.T) {
+// TestDump_Down: while the server is down, the last dump stays and becomes stale, and
+// the pauses between requests grow.
+func TestDump_Down(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
 		c := settings(t, s, newDisk())
@@ -520,9 +520,9 @@ func TestDumpDown(t *testing.T) {
 	})
 }
 
-// TestDumpRefused: what is no dump takes no place, nor does one that lost most of
-// its packages.
-func TestDumpRefused(t *testing.T) {
+// TestDump_Refused: an invalid dump does not replace the last one, nor does one that
+// lost most of its packages.
+func TestDump_Refused(t *testing.T) {
 	good := gzipped(`[{"Name":"a"},{"Name":"b"},{"Name":"c"},{"Name":"d"}]`)
 	for name, dump := range map[string][]byte{
 		"nothing":   nil,
@@ -536,7 +536,7 @@ func TestDumpRefused(t *testing.T) {
 			a := open(t, settings(t, s, newDisk()))
 			d, err := a.refreshDump(t.Context())
 			require.NoError(t, err)
-			a.noteDump(d)
+			a.saveDump(d)
 			s.dump, s.etag = dump, `"2"`
 			d, err = a.refreshDump(t.Context())
 			require.Error(t, err)
@@ -545,15 +545,15 @@ func TestDumpRefused(t *testing.T) {
 			kept, err := os.ReadFile(a.Dump)
 			require.NoError(t, err)
 			require.Equal(t, good, kept)
-			n, err := count(a.Index)
+			n, err := packageCount(a.Index)
 			require.NoError(t, err)
 			require.EqualValues(t, 4, n)
 		})
 	}
 }
 
-// TestRebuild: a dump without an index gets one without a request.
-func TestRebuild(t *testing.T) {
+// TestDump_Rebuild: a dump without an index gets one without a request.
+func TestDump_Rebuild(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
 		c := settings(t, s, newDisk())
@@ -574,22 +574,8 @@ func TestRebuild(t *testing.T) {
 	})
 }
 
-// TestLeftOver: what a killed daemon left goes, what another one writes stays.
-func TestLeftOver(t *testing.T) {
-	c := settings(t, &server{}, newDisk())
-	dead, alive := filepath.Join(filepath.Dir(c.Dump), ".dump.gz.1.tmp"), filepath.Join(filepath.Dir(c.Dump), ".dump.gz.2.tmp")
-	for _, path := range []string{dead, alive} {
-		require.NoError(t, os.WriteFile(path, nil, 0o600))
-	}
-	old := time.Now().Add(-time.Hour)
-	require.NoError(t, os.Chtimes(dead, old, old))
-	open(t, c).removeDead()
-	require.NoFileExists(t, dead)
-	require.FileExists(t, alive)
-}
-
-// TestSameAsTheDump: a package is the same by a live answer as by the dump.
-func TestSameAsTheDump(t *testing.T) {
+// TestPackage_SameAsTheDump: a package from a live answer equals the one from the dump.
+func TestPackage_SameAsTheDump(t *testing.T) {
 	path := corpus.AUR(t)
 	f, err := os.Open(path)
 	require.NoError(t, err)
@@ -614,7 +600,7 @@ func TestSameAsTheDump(t *testing.T) {
 	require.NotZero(t, i)
 }
 
-func TestNewRefusesAddresses(t *testing.T) {
+func TestNew_RefusesAddresses(t *testing.T) {
 	for _, address := range []string{"http://aur.example", "ftp://aur.example", "aur.example", "://"} {
 		c := settings(t, &server{}, newDisk())
 		c.URL = address
@@ -623,23 +609,22 @@ func TestNewRefusesAddresses(t *testing.T) {
 	}
 }
 
-// TestForgetsNonsense: what the store has that is not what was put there is passed
-// over.
-func TestForgetsNonsense(t *testing.T) {
+// TestNew_ForgetsNonsense: stored values that are not valid are ignored.
+func TestNew_ForgetsNonsense(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newDisk()
+		remembered := newDisk()
 		value, err := msgpack.Marshal([]byte("no index"))
 		require.NoError(t, err)
-		for _, key := range []string{keyForeign, keyForeignNames, keyDump, keySpent, searching("name-desc", "yay").path} {
-			require.NoError(t, store.Put(bucket, key, value, time.Now()))
+		for _, key := range []string{keyForeign, keyForeignNames, keyDump, keySpent, searchQuery("name-desc", "yay").path} {
+			require.NoError(t, remembered.Put(bucket, key, value, time.Now()))
 		}
-		a := open(t, settings(t, &server{down: fetch.ErrSlow}, store))
-		require.Nil(t, a.Foreign())
+		a := open(t, settings(t, &server{down: fetch.ErrSlow}, remembered))
+		require.Nil(t, a.Replies())
 		require.Equal(t, wire.SourceMissing, a.Search(t.Context(), words("yay")).Source.State)
 	})
 }
 
-// FuzzAsk: whatever the AUR says, it is an answer or an error.
+// FuzzAsk: any reply is an answer or an error.
 func FuzzAsk(f *testing.F) {
 	f.Add(`{"version":5,"type":"search","resultcount":1,"results":[{"Name":"yay","Version":"1-1","NumVotes":-3,"Popularity":1e308,"Depends":["a>=1",""]}]}`)
 	f.Add(`{"version":5,"type":"error","error":"\u0000\u001b[31m"}`)
@@ -647,7 +632,7 @@ func FuzzAsk(f *testing.F) {
 	f.Add(`[]`)
 	f.Fuzz(func(t *testing.T, body string) {
 		a := &AUR{Config: Config{Fetch: &server{body: body}}, base: "https://aur.example"}
-		packages, err := a.ask(t.Context(), searching("keywords", "web"), time.Second)
+		packages, err := a.ask(t.Context(), searchQuery("keywords", "web"), time.Second)
 		if err != nil {
 			return
 		}

@@ -8,13 +8,12 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/vmihailenco/msgpack/v5"
-
 	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/store"
+	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -22,44 +21,44 @@ import (
 const (
 	dumpPath = "/packages-meta-ext-v1.json.gz"
 	keyDump  = "dump"
-	// maxDump is the most bytes of a dump, compressed; it has some 10 MB.
+	// maxDump is the limit of a compressed dump in bytes; it has about 10 MB.
 	maxDump = 128 << 20
 	// dumpFirst is the pause after the first failure.
 	dumpFirst = 10 * time.Minute
 	dumpTotal = 30 * time.Minute
-	// grace is the part of the interval by which a dump may be older than the
-	// interval before it is called stale: it is asked for a little late each time.
-	grace = 4
+	// A dump is stale when it is older than the interval plus 1/lateFraction of it: each
+	// request comes a little later than an interval after the last.
+	lateFraction = 4
 )
 
-// dumpRecord is what is known of the dump, as the store has it.
+// dumpRecord is the stored record of the dump.
 type dumpRecord struct {
 	ETag         string `msgpack:"etag"`
 	LastModified string `msgpack:"last_modified"`
-	// Good is when the dump was last found right, Next when it is asked for again, in
+	// Good is when the AUR last confirmed the dump, Next when it is asked for again, in
 	// Unix seconds.
 	Good int64 `msgpack:"good"`
 	Next int64 `msgpack:"next"`
-	// Why says why it could not be asked for last time; empty if it could.
+	// Why says why the last request failed; empty if it did not.
 	Why string `msgpack:"why"`
 }
 
-// Source says how far the dump can be believed now.
+// Source returns the current state of the dump.
 func (a *AUR) Source() wire.Source {
 	d := a.dump.Load()
-	s := wire.Source{Name: wire.SourceAUR, State: wire.SourceOK, Changed: d.Good}
+	s := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, Changed: d.Good}
 	if at, err := http.ParseTime(d.LastModified); err == nil {
 		s.AsOf = at.Unix()
 	}
 	if _, err := os.Stat(a.Index); err != nil {
-		return wire.Source{Name: wire.SourceAUR, State: wire.SourceMissing, Why: cmp.Or(d.Why, "not downloaded yet")}
+		return wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: cmp.Or(d.Why, "not downloaded yet")}
 	}
-	most := max(a.Stale, time.Duration(a.Interval)+time.Duration(a.Interval)/grace)
+	maxAge := max(a.Stale, time.Duration(a.Interval)+time.Duration(a.Interval)/lateFraction)
 	switch age := time.Since(time.Unix(d.Good, 0)); {
 	case d.Good == 0:
 		s.State, s.Why = wire.SourceStale, "of unknown age"
-	case age > most:
-		s.State, s.Why = wire.SourceStale, ago(age)
+	case age > maxAge:
+		s.State, s.Why = wire.SourceStale, ageText(age)
 	}
 	if s.State == wire.SourceStale && d.Why != "" {
 		s.Why += ": " + d.Why
@@ -67,37 +66,28 @@ func (a *AUR) Source() wire.Source {
 	return s
 }
 
-func (a *AUR) recallDump() {
-	d := &dumpRecord{}
-	if value, _, ok := a.Store.Get(bucket, keyDump); ok && msgpack.Unmarshal(value, d) != nil {
-		d = &dumpRecord{}
-	}
+func (a *AUR) loadDump() {
+	d, _, _ := store.Load[dumpRecord](a.Store, bucket, keyDump)
 	if _, err := os.Stat(a.Dump); err != nil {
 		d.ETag, d.LastModified = "", ""
 	}
-	a.dump.Store(d)
-}
-
-func (a *AUR) noteDump(d dumpRecord) {
 	a.dump.Store(&d)
-	value, err := msgpack.Marshal(&d)
-	if err == nil {
-		err = a.Store.Put(bucket, keyDump, value, time.Now())
-	}
-	if err != nil {
-		a.Log.Warn("what is known of the AUR's dump is not remembered", "err", err)
-	}
 }
 
-// runDump asks for the dump once an interval, counted from the last request, be it
-// from before a restart.
+func (a *AUR) saveDump(d dumpRecord) {
+	a.dump.Store(&d)
+	store.Save(a.Store, a.Log, bucket, keyDump, &d, time.Now())
+}
+
+// runDump asks for the dump once an interval. The interval counts from the last request,
+// also across restarts.
 func (a *AUR) runDump(ctx context.Context) {
-	a.removeDead()
+	atomicfile.RemoveLeftovers(a.Dump)
 	a.rebuild(ctx)
 	var d dumpRecord
 	s := fetch.Schedule{Interval: time.Duration(a.Interval), First: min(dumpFirst, time.Duration(a.Interval)), Planned: func(next time.Time) {
 		d.Next = next.Unix()
-		a.noteDump(d)
+		a.saveDump(d)
 		a.Kick()
 	}}
 	s.Run(ctx, s.Left(a.dump.Load().Next), func(ctx context.Context) (err error) {
@@ -107,39 +97,28 @@ func (a *AUR) runDump(ctx context.Context) {
 	})
 }
 
-// removeDead removes what a daemon left that was killed while it downloaded: what
-// nobody can be writing to any more.
-func (a *AUR) removeDead() {
-	left, _ := filepath.Glob(filepath.Join(filepath.Dir(a.Dump), "."+filepath.Base(a.Dump)+".*.tmp"))
-	for _, path := range left {
-		if fi, err := os.Stat(path); err == nil && time.Since(fi.ModTime()) > dumpTotal {
-			_ = os.Remove(path)
-		}
-	}
-}
-
-// rebuild makes an index of the dump that there is when there is none of this
-// version's.
+// rebuild builds an index from the last dump if there is no index that this version can
+// read.
 func (a *AUR) rebuild(ctx context.Context) {
 	if _, err := os.Stat(a.Dump); err != nil {
 		return
 	}
-	_, err := count(a.Index)
+	_, err := packageCount(a.Index)
 	if err == nil {
 		return
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		a.Log.Warn("the index of the AUR is built anew", "err", err)
+		a.Log.Warn("AUR index not readable, rebuilding it", "err", err)
 	}
 	if err := a.build(ctx, a.Dump); err != nil {
-		a.Log.Warn("no index of the AUR's dump", "err", err)
+		a.Log.Warn("AUR index not built", "err", err)
 		return
 	}
 	a.Kick()
 }
 
-// refreshDump asks for the dump if it has changed. A new one takes the place of the
-// old when an index could be built of it.
+// refreshDump downloads the dump if it has changed. A new one replaces the old one once
+// an index was built from it.
 func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 	d := *a.dump.Load()
 	if _, err := os.Stat(a.Dump); err != nil {
@@ -152,42 +131,41 @@ func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 	switch {
 	case err != nil:
 		d.Why = Why(err)
-		a.Log.Warn("no new dump of the AUR", "err", err)
+		a.Log.Warn("AUR dump not downloaded", "err", err)
 		return d, err
 	case !got.NotModified:
 		d.ETag, d.LastModified = got.ETag, got.LastModified
-		a.Log.Info("a new dump of the AUR", "bytes", got.Bytes)
+		a.Log.Info("AUR dump downloaded", "bytes", got.Bytes)
 	}
 	d.Good, d.Why = now.Unix(), ""
 	return d, nil
 }
 
-// ErrDump means that a dump cannot be read, or has far fewer packages than there
-// were.
+// ErrDump means that a dump cannot be read, or has far fewer packages than the last.
 var ErrDump = errors.New("the AUR's dump is refused")
 
-// build makes an index of a dump beside the one there is, which it takes the place
-// of if it has about as many packages: what the AUR lost overnight it did not lose.
+// build builds an index from a dump, and replaces the old index unless the new one has
+// less than half as many packages: such a dump is a fault of the AUR's.
 func (a *AUR) build(ctx context.Context, dump string) error {
 	next := a.Index + ".new"
 	defer os.Remove(next)
 	if err := a.Build(ctx, dump, next); err != nil {
-		// The file's name is nothing to a person: it is temporary.
+		// Remove the temporary file's name, which tells users nothing.
 		return fmt.Errorf("%w: %s", ErrDump, strings.TrimPrefix(err.Error(), "read "+dump+": "))
 	}
-	packages, err := count(next)
+	packages, err := packageCount(next)
 	if err != nil {
 		return err
 	}
-	before, err := count(a.Index)
+	before, err := packageCount(a.Index)
 	if packages == 0 || err == nil && packages < before/2 {
 		return fmt.Errorf("%w: %d packages, where there were %d", ErrDump, packages, before)
 	}
 	return os.Rename(next, a.Index)
 }
 
-// count is how many packages an index has.
-func count(path string) (uint32, error) {
+// packageCount returns the number of packages in an index.
+func packageCount(path string) (uint32, error) {
 	f, err := pkgindex.Open(path, nil)
 	if err != nil {
 		return 0, err

@@ -6,38 +6,35 @@ import (
 	"slices"
 	"time"
 
-	"github.com/vmihailenco/msgpack/v5"
-
 	"github.com/omg-arch/omg/omgd/internal/fetch"
-	"github.com/omg-arch/omg/shared/answers"
+	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
 const (
 	keyForeign      = "foreign"
 	keyForeignNames = "foreign names"
-	// foreignInterval is how often the foreign packages are asked for.
+	// foreignInterval is the time between two requests for the foreign packages.
 	foreignInterval = time.Hour
 	// foreignFirst is the pause after the first failure.
 	foreignFirst = 5 * time.Minute
-	// maxForeign bounds how many names are asked for in an hour.
+	// maxForeign is the most names in an interval.
 	maxForeign = 10 * batch
-	// foreignTotal is how long one request may take.
+	// foreignTotal is the timeout of one request.
 	foreignTotal = time.Minute
 )
 
-// errUnknown means that it is not known what is installed.
+// errUnknown means that the installed packages are not known.
 var errUnknown = errors.New("it is not known what is installed")
 
-// Foreign is what the AUR said of the installed packages that no repository has.
-type Foreign = answers.Asked
+// Replies returns the AUR's last replies about the installed foreign packages, nil if
+// there are none yet.
+func (a *AUR) Replies() *snapshot.AURReplies { return a.replies.Load() }
 
-// Foreign is the last such answer, nil for none yet.
-func (a *AUR) Foreign() *Foreign { return a.foreign.Load() }
-
-func newForeign(names []string, f *pkgindex.File, at time.Time) (*Foreign, error) {
-	r := &Foreign{At: at, Names: names, Packages: map[string]*wire.Package{}}
+func newReplies(names []string, f *pkgindex.File, at time.Time) (*snapshot.AURReplies, error) {
+	r := &snapshot.AURReplies{At: at, Names: names, Packages: map[string]*wire.Package{}}
 	for p, err := range f.Packages() {
 		if err != nil {
 			return nil, err
@@ -47,11 +44,11 @@ func newForeign(names []string, f *pkgindex.File, at time.Time) (*Foreign, error
 	return r, nil
 }
 
-// runForeign asks once an hour, counted from the last answer, be it from before a
-// restart.
+// runForeign asks about the foreign packages once an hour. The hour counts from the last
+// reply, also across restarts.
 func (a *AUR) runForeign(ctx context.Context) {
 	first := time.Duration(0)
-	if last := a.Foreign(); last != nil {
+	if last := a.Replies(); last != nil {
 		first = min(max(time.Until(last.At.Add(foreignInterval)), 0), foreignInterval)
 	}
 	if !a.awaitInstalled(ctx) {
@@ -61,10 +58,11 @@ func (a *AUR) runForeign(ctx context.Context) {
 	s.Run(ctx, first, a.refreshForeign)
 }
 
-// awaitInstalled waits until it is known what is installed.
+// awaitInstalled waits until the installed packages are known. It returns false if ctx
+// ends before.
 func (a *AUR) awaitInstalled(ctx context.Context) bool {
-	look := time.NewTicker(time.Second)
-	defer look.Stop()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
 	for {
 		if _, ok := a.Installed(); ok {
 			return true
@@ -72,7 +70,7 @@ func (a *AUR) awaitInstalled(ctx context.Context) bool {
 		select {
 		case <-ctx.Done():
 			return false
-		case <-look.C:
+		case <-tick.C:
 		}
 	}
 }
@@ -85,14 +83,14 @@ func (a *AUR) refreshForeign(ctx context.Context) error {
 	if len(names) == 0 {
 		return nil
 	}
-	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !nameable(name) })
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !validName(name) })
 	slices.Sort(names)
 	names = names[:min(len(names), maxForeign)]
 	var packages []wire.Package
 	for part := range slices.Chunk(names, batch) {
-		found, err := a.ask(ctx, informing(part), foreignTotal)
+		found, err := a.ask(ctx, infoQuery(part), foreignTotal)
 		if err != nil {
-			a.Log.Warn("the AUR was not asked about the installed packages", "err", err)
+			a.Log.Warn("foreign packages not looked up in the AUR", "err", err)
 			return err
 		}
 		packages = append(packages, found...)
@@ -101,28 +99,25 @@ func (a *AUR) refreshForeign(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	foreign, err := newForeign(names, got.file, got.at)
+	replies, err := newReplies(names, got.file, got.at)
 	if err != nil {
 		return err
 	}
-	a.foreign.Store(foreign)
-	a.remember(keyForeign, got)
-	if value, err := msgpack.Marshal(names); err == nil {
-		_ = a.Store.Put(bucket, keyForeignNames, value, got.at)
-	}
+	a.replies.Store(replies)
+	a.save(keyForeign, got)
+	store.Save(a.Store, a.Log, bucket, keyForeignNames, names, got.at)
 	a.Kick()
 	return nil
 }
 
-// recallForeign takes up what was said before a restart.
-func (a *AUR) recallForeign() {
-	answer := a.recall(keyForeign)
-	value, at, ok := a.Store.Get(bucket, keyForeignNames)
-	var names []string
-	if answer == nil || !ok || !at.Equal(answer.at) || msgpack.Unmarshal(value, &names) != nil {
+// loadForeign loads the stored replies about the foreign packages.
+func (a *AUR) loadForeign() {
+	answer := a.load(keyForeign)
+	names, at, ok := store.Load[[]string](a.Store, bucket, keyForeignNames)
+	if answer == nil || !ok || !at.Equal(answer.at) {
 		return
 	}
-	if foreign, err := newForeign(names, answer.file, answer.at); err == nil {
-		a.foreign.Store(foreign)
+	if replies, err := newReplies(names, answer.file, answer.at); err == nil {
+		a.replies.Store(replies)
 	}
 }

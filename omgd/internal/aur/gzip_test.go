@@ -18,7 +18,7 @@ func gzipped(text string) []byte {
 	return b.Bytes()
 }
 
-// unpack reads a dump of names.
+// unpack reads the names of the packages in a dump.
 func unpack(path string) ([]wire.Package, error) {
 	f, err := os.Open(path)
 	if err != nil {

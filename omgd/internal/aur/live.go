@@ -13,12 +13,12 @@ import (
 
 	"github.com/maypok86/otter/v2"
 	"github.com/sony/gobreaker/v2"
-	"github.com/vmihailenco/msgpack/v5"
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
-	"github.com/omg-arch/omg/shared/answers"
+	"github.com/omg-arch/omg/omgd/internal/store"
+	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -28,71 +28,70 @@ var (
 )
 
 const (
-	// freshFor is how long an answer is given again without asking.
+	// freshFor is how long an answer is reused without another request.
 	freshFor = 5 * time.Minute
-	// maxMemory is the most bytes of answers in memory.
+	// maxMemory is the size of the answers in memory, in bytes.
 	maxMemory = 4 << 20
-	// atOnce is how many questions are under way at the same time.
-	atOnce = 4
-	// patience is how many deadlines long a request may take: who asked has gone by
-	// then, and finds the answer when he asks again.
-	patience = 5
-	// strikes is after how many failures one after the other nothing is asked for a
-	// while, restFor how many deadlines long that is.
-	strikes = 3
-	restFor = 5
+	// maxConcurrent is how many requests run at the same time.
+	maxConcurrent = 4
+	// requestDeadlines is the timeout of a request, in deadlines. It may outlive its
+	// caller: the answer is cached for the next one.
+	requestDeadlines = 5
+	// After maxFailures consecutive failures no request is sent for breakerDeadlines,
+	// in deadlines.
+	maxFailures      = 3
+	breakerDeadlines = 5
 )
 
-// live asks while someone waits: the same question once at a time, no more than a
-// number a day, and not at all for a while when the AUR has failed.
+// live sends the live queries: equal ones share a request, there is a daily limit, and
+// after failures there is a pause.
 type live struct {
 	*AUR
-	ctx     context.Context // of requests
-	end     context.CancelFunc
-	asking  singleflight.Group
-	running sync.WaitGroup
-	slots   chan struct{}
-	memory  *otter.Cache[string, *answer]
-	breaker *gobreaker.CircuitBreaker[*answer]
-	tokens  *rate.Limiter
-	after   atomic.Int64 // not before, in Unix nanoseconds, as the AUR asked for
+	ctx         context.Context // the requests' parent
+	end         context.CancelFunc
+	inFlight    singleflight.Group
+	running     sync.WaitGroup
+	slots       chan struct{}
+	memory      *otter.Cache[string, *answer]
+	breaker     *gobreaker.CircuitBreaker[*answer]
+	tokens      *rate.Limiter
+	pausedUntil atomic.Int64 // no requests before then, from Retry-After, in Unix nanoseconds
 
-	mu    sync.Mutex // of ended and its order with running
+	mu    sync.Mutex // guards ended, and that running does not grow after it is set
 	ended bool
 }
 
 func newLive(a *AUR) *live {
-	l := &live{AUR: a, slots: make(chan struct{}, atOnce)}
+	l := &live{AUR: a, slots: make(chan struct{}, maxConcurrent)}
 	l.ctx, l.end = context.WithCancel(context.Background())
 	l.memory = otter.Must(&otter.Options[string, *answer]{
 		MaximumWeight: maxMemory,
 		Weigher:       func(key string, a *answer) uint32 { return uint32(len(key) + len(a.data) + 256) },
 	})
 	l.breaker = gobreaker.NewCircuitBreaker[*answer](gobreaker.Settings{
-		Timeout:      restFor * time.Duration(a.Live.Deadline),
-		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= strikes },
-		IsSuccessful: func(err error) bool { return err == nil || !theirs(err) },
+		Timeout:      breakerDeadlines * time.Duration(a.Live.Deadline),
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= maxFailures },
+		IsSuccessful: func(err error) bool { return err == nil || !isRemoteFailure(err) },
 		OnStateChange: func(_ string, _, to gobreaker.State) {
-			a.Log.Info("live questions to the AUR", "breaker", to.String())
+			a.Log.Info("AUR breaker changed", "state", to.String())
 		},
 	})
 	l.tokens = rate.NewLimiter(rate.Limit(float64(a.Live.Daily)/(24*time.Hour).Seconds()), a.burst())
-	l.recallSpent()
+	l.loadSpent()
 	return l
 }
 
-// burst is how many questions may be asked one right after the other: a tenth of a
-// day's. Within 24 hours no more than Daily and this are asked.
+// burst returns how many requests may be sent without a pause: a tenth of the daily
+// limit. Within 24 hours at most Daily+burst requests are sent.
 func (a *AUR) burst() int { return (a.Live.Daily + 9) / 10 }
 
-// theirs says that an error is the AUR's or the network's: that it did not answer
-// a question as it should.
-func theirs(err error) bool {
+// isRemoteFailure reports whether an error is a failure of the AUR or the network.
+func isRemoteFailure(err error) bool {
 	return !errors.Is(err, ErrTooMany) && !errors.Is(err, ErrTooShort) && !errors.Is(err, errBudget) &&
 		!errors.Is(err, errNotAsked) && !errors.Is(err, gobreaker.ErrOpenState) && !errors.Is(err, context.Canceled)
 }
 
-// close ends what is under way and waits for it.
+// close cancels the running requests and waits for them.
 func (l *live) close() {
 	l.mu.Lock()
 	l.ended = true
@@ -102,7 +101,7 @@ func (l *live) close() {
 	l.memory.StopAllGoroutines()
 }
 
-// begin notes that a request is under way; false after close.
+// begin registers a running request. It returns false after close.
 func (l *live) begin() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -112,52 +111,52 @@ func (l *live) begin() bool {
 	return !l.ended
 }
 
-// Search asks the AUR for the packages that can match a search; the asker looks
+// Search asks the AUR for packages that can match a search; the caller has to check
 // which of them do. It takes no longer than the deadline.
-func (a *AUR) Search(ctx context.Context, r *wire.SearchRequest) answers.FromAUR {
-	q, err := asked(r)
+func (a *AUR) Search(ctx context.Context, r *wire.SearchRequest) snapshot.AURResult {
+	q, err := buildQuery(r)
 	if err != nil {
-		return answers.FromAUR{Source: missing(err)}
+		return snapshot.AURResult{Source: missing(err)}
 	}
-	return a.live.within(ctx, q)
+	return a.live.answerQuery(ctx, q)
 }
 
 // Info asks the AUR for packages by name. It takes no longer than the deadline.
-func (a *AUR) Info(ctx context.Context, names []string) answers.FromAUR {
-	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !nameable(name) })
+func (a *AUR) Info(ctx context.Context, names []string) snapshot.AURResult {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !validName(name) })
 	slices.Sort(names)
 	names = slices.Compact(names)
 	switch {
 	case len(names) == 0:
-		return a.nothing()
+		return a.emptyResult()
 	case len(names) > batch:
-		return answers.FromAUR{Source: missing(fmt.Errorf("%w about more than %d names at once", errNotAsked, batch))}
+		return snapshot.AURResult{Source: missing(fmt.Errorf("%w about more than %d names at once", errNotAsked, batch))}
 	}
-	return a.live.within(ctx, informing(names))
+	return a.live.answerQuery(ctx, infoQuery(names))
 }
 
-// nothing is the answer to no question.
-func (a *AUR) nothing() answers.FromAUR {
+// emptyResult is the result for no names.
+func (a *AUR) emptyResult() snapshot.AURResult {
 	now := time.Now()
 	empty, err := newAnswer(nil, now)
 	if err != nil {
-		return answers.FromAUR{Source: missing(err)}
+		return snapshot.AURResult{Source: missing(err)}
 	}
-	return answers.FromAUR{Packages: empty.file, Source: wire.Source{Name: wire.SourceAUR, State: wire.SourceOK, AsOf: now.Unix(), Changed: now.Unix()}}
+	return snapshot.AURResult{Packages: empty.file, Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: now.Unix(), Changed: now.Unix()}}
 }
 
 func missing(err error) wire.Source {
-	return wire.Source{Name: wire.SourceAUR, State: wire.SourceMissing, Why: Why(err)}
+	return wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: Why(err)}
 }
 
-// asked is what to ask the AUR for a search: the most telling of its words, since
-// the AUR takes one. What it answers has all that the search finds, unless a word
-// is only in what the answer to a search does not show.
-func asked(r *wire.SearchRequest) (question, error) {
+// buildQuery returns the AUR's query for a search. The AUR takes one word, so the most
+// selective one is sent. The reply contains all packages that the search matches, except
+// those that match by a field which is not in the AUR's search results.
+func buildQuery(r *wire.SearchRequest) (query, error) {
 	if r.Regex {
-		return question{}, fmt.Errorf("%w about expressions", errNotAsked)
+		return query{}, fmt.Errorf("%w about expressions", errNotAsked)
 	}
-	var best question
+	var best query
 	exact := 0
 	for _, word := range r.Words {
 		field, value, ok := strings.Cut(word, ":")
@@ -186,14 +185,14 @@ func asked(r *wire.SearchRequest) (question, error) {
 				by = "name"
 			}
 		}
-		q := searching(by, value)
+		q := searchQuery(by, value)
 		if by != "name" && by != "name-desc" {
-			// The answer shows none of these fields but the maintainer.
+			// Of these fields the AUR's search results only have the maintainer.
 			if by != "maintainer" {
 				exact++
 			}
 			if exact > 1 {
-				return question{}, fmt.Errorf("%w about two fields at once", errNotAsked)
+				return query{}, fmt.Errorf("%w about two fields at once", errNotAsked)
 			}
 			if exact == 1 && by == "maintainer" {
 				continue
@@ -208,49 +207,49 @@ func asked(r *wire.SearchRequest) (question, error) {
 	}
 	switch {
 	case best.by == "":
-		return question{}, fmt.Errorf("%w for all that it has", errNotAsked)
+		return query{}, fmt.Errorf("%w for all that it has", errNotAsked)
 	case len([]rune(best.value)) < 2 && (best.by == "name" || best.by == "name-desc"):
-		return question{}, ErrTooShort
+		return query{}, ErrTooShort
 	case len(best.value) > maxName:
-		return question{}, fmt.Errorf("%w about words of more than %d bytes", errNotAsked, maxName)
+		return query{}, fmt.Errorf("%w about words of more than %d bytes", errNotAsked, maxName)
 	}
 	return best, nil
 }
 
-// within answers a question from memory, or by asking, or with what was said
-// before.
-func (l *live) within(ctx context.Context, q question) answers.FromAUR {
-	kept, _ := l.memory.GetIfPresent(q.path)
-	if kept != nil && time.Since(kept.at) < freshFor {
-		return kept.fresh()
+// answerQuery returns the answer from memory, from a request, or, if that fails, an
+// older one.
+func (l *live) answerQuery(ctx context.Context, q query) snapshot.AURResult {
+	cached, _ := l.memory.GetIfPresent(q.path)
+	if cached != nil && time.Since(cached.at) < freshFor {
+		return cached.fresh()
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(l.Live.Deadline))
 	defer cancel()
-	got, err := l.once(ctx, q)
+	got, err := l.askOnce(ctx, q)
 	if err == nil {
 		return got.fresh()
 	}
-	if kept == nil {
-		kept = l.recall(q.path)
+	if cached == nil {
+		cached = l.load(q.path)
 	}
-	if kept == nil {
-		return answers.FromAUR{Source: missing(err)}
+	if cached == nil {
+		return snapshot.AURResult{Source: missing(err)}
 	}
-	old := kept.fresh()
+	old := cached.fresh()
 	old.Source.State = wire.SourceStale
-	old.Source.Why = Why(err) + "; what it said is " + ago(time.Since(kept.at))
+	old.Source.Why = Why(err) + "; what it said is " + ageText(time.Since(cached.at))
 	return old
 }
 
-func (a *answer) fresh() answers.FromAUR {
-	return answers.FromAUR{Packages: a.file, Source: wire.Source{
-		Name: wire.SourceAUR, State: wire.SourceOK, AsOf: a.at.Unix(), Changed: a.at.Unix(),
+func (a *answer) fresh() snapshot.AURResult {
+	return snapshot.AURResult{Packages: a.file, Source: wire.Source{
+		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: a.at.Unix(), Changed: a.at.Unix(),
 	}}
 }
 
-// once asks, or waits for the answer that another one has asked for.
-func (l *live) once(ctx context.Context, q question) (*answer, error) {
-	result := l.asking.DoChan(q.path, func() (any, error) {
+// askOnce sends a request, or waits for a running one with the same query.
+func (l *live) askOnce(ctx context.Context, q query) (*answer, error) {
+	result := l.inFlight.DoChan(q.path, func() (any, error) {
 		if !l.begin() {
 			return nil, context.Canceled
 		}
@@ -271,25 +270,25 @@ func (l *live) once(ctx context.Context, q question) (*answer, error) {
 	}
 }
 
-// paused is the error of a question during a pause that the AUR asked for. It is
-// not asked then, so that the breaker counts no failure.
+// paused returns an error during a pause that the AUR has asked for with Retry-After.
+// It is checked before the breaker, which would count it as a failure.
 func (l *live) paused() error {
-	if time.Now().UnixNano() < l.after.Load() {
+	if time.Now().UnixNano() < l.pausedUntil.Load() {
 		return gobreaker.ErrOpenState
 	}
 	return nil
 }
 
-// request asks and remembers. What it panics with is its error: nobody else
-// recovers a goroutine of singleflight's.
-func (l *live) request(q question) (got *answer, err error) {
+// request sends a request and stores the answer. It returns a panic as an error:
+// singleflight does not recover its goroutines.
+func (l *live) request(q query) (got *answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			l.Log.Error("a question to the AUR panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			l.Log.Error("panic in an AUR query", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			err = fmt.Errorf("%w: %v", ErrAnswer, p)
 		}
 	}()
-	total := patience * time.Duration(l.Live.Deadline)
+	total := requestDeadlines * time.Duration(l.Live.Deadline)
 	ctx, cancel := context.WithTimeout(l.ctx, total)
 	defer cancel()
 	select {
@@ -299,7 +298,7 @@ func (l *live) request(q question) (got *answer, err error) {
 		return nil, ctx.Err()
 	}
 	if err := l.paused(); err != nil {
-		return nil, err // another question's answer asked for it meanwhile
+		return nil, err // the reply to another request asked for a pause meanwhile
 	}
 	switch {
 	case !l.Live.Enabled:
@@ -307,15 +306,15 @@ func (l *live) request(q question) (got *answer, err error) {
 	case !l.tokens.Allow():
 		return nil, errBudget
 	}
-	l.noteSpent()
+	l.saveSpent()
 	packages, err := l.ask(ctx, q, total)
 	var refused *fetch.StatusError
 	if errors.As(err, &refused) && refused.RetryAfter > 0 {
-		l.after.Store(time.Now().Add(refused.RetryAfter).UnixNano())
+		l.pausedUntil.Store(time.Now().Add(refused.RetryAfter).UnixNano())
 	}
 	if err != nil {
-		if theirs(err) {
-			l.Log.Warn("the AUR did not answer", "err", err)
+		if isRemoteFailure(err) {
+			l.Log.Warn("AUR query failed", "err", err)
 		}
 		return nil, err
 	}
@@ -323,29 +322,22 @@ func (l *live) request(q question) (got *answer, err error) {
 		return nil, err
 	}
 	l.memory.Set(q.path, got)
-	l.remember(q.path, got)
+	l.save(q.path, got)
 	return got, nil
 }
 
-// keySpent is where the store has how many questions are left, so that a daemon
-// that starts over and over asks no more than one that runs on.
+// keySpent is the key of the number of requests that are left, so that the limit also
+// holds across restarts.
 const keySpent = "spent"
 
-func (l *live) noteSpent() {
+func (l *live) saveSpent() {
 	now := time.Now()
-	value, err := msgpack.Marshal(l.tokens.TokensAt(now))
-	if err == nil {
-		err = l.Store.Put(bucket, keySpent, value, now)
-	}
-	if err != nil {
-		l.Log.Warn("what was asked of the AUR is not remembered", "err", err)
-	}
+	store.Save(l.Store, l.Log, bucket, keySpent, l.tokens.TokensAt(now), now)
 }
 
-func (l *live) recallSpent() {
-	value, at, ok := l.Store.Get(bucket, keySpent)
-	var left float64
-	if !ok || at.After(time.Now()) || msgpack.Unmarshal(value, &left) != nil {
+func (l *live) loadSpent() {
+	left, at, ok := store.Load[float64](l.Store, bucket, keySpent)
+	if !ok || at.After(time.Now()) {
 		return
 	}
 	if spent := l.tokens.Burst() - int(left); spent > 0 && spent <= l.tokens.Burst() {

@@ -18,48 +18,48 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// The errors of a question to the AUR, besides those of package fetch.
+// The errors of a query, besides those of package fetch.
 var (
 	// ErrTooMany means that more packages match than the AUR lists.
 	ErrTooMany = errors.New("too many packages match")
-	// ErrTooShort means that the AUR wants more letters.
+	// ErrTooShort means that the word is too short for the AUR.
 	ErrTooShort = errors.New("the AUR looks for two letters at least")
-	// ErrAnswer means that the answer is none.
+	// ErrAnswer means that the reply is not valid.
 	ErrAnswer = errors.New("not an answer of the AUR")
 )
 
-// maxAnswer is the most bytes that an answer may have: 5,000 results, which are
-// the most that the AUR lists, have some 3 MB.
+// maxAnswer is the limit of a reply in bytes. The AUR returns at most 5,000 results,
+// which have about 3 MB.
 const maxAnswer = 16 << 20
 
-// batch is how many names one request for info has: the AUR's server takes an
-// address of some 8,000 bytes, and a name with its key has some 30.
+// batch is the most names in one info request. The AUR's server accepts a URL of about
+// 8,000 bytes, and a name with its key has about 30.
 const batch = 150
 
-// maxName is the longest name that is believed. The AUR's own limit is shorter.
+// maxName is the longest accepted name, in bytes. The AUR's limit is lower.
 const maxName = 255
 
-// question is something that the AUR can be asked.
-type question struct {
+// query is a search or info request to the AUR.
+type query struct {
 	path string
-	// by and value are the field and the value that all results of a search have,
-	// though the AUR's answer does not show all fields.
+	// by and value are a search's field and value, which all results have, although not
+	// all fields are in the reply.
 	by, value string
 }
 
-// searching is the question for the packages that have a value in a field.
-func searching(by, value string) question {
-	return question{path: "/rpc/v5/search/" + url.PathEscape(value) + "?by=" + url.QueryEscape(by), by: by, value: value}
+// searchQuery returns the query for packages with a value in a field.
+func searchQuery(by, value string) query {
+	return query{path: "/rpc/v5/search/" + url.PathEscape(value) + "?by=" + url.QueryEscape(by), by: by, value: value}
 }
 
-// informing is the question for everything about packages.
-func informing(names []string) question {
-	return question{path: "/rpc/v5/info?" + url.Values{"arg[]": names}.Encode()}
+// infoQuery returns the query for all fields of packages.
+func infoQuery(names []string) query {
+	return query{path: "/rpc/v5/info?" + url.Values{"arg[]": names}.Encode()}
 }
 
-// ask sends a question and reads the answer. A package with a name that none can
-// have is left out.
-func (a *AUR) ask(ctx context.Context, q question, total time.Duration) ([]wire.Package, error) {
+// ask sends a query and reads the reply. Packages with an invalid name or without a
+// version are left out.
+func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Package, error) {
 	var body bytes.Buffer
 	if _, err := a.Fetch.Get(ctx, fetch.Request{URL: a.base + q.path, MaxBytes: maxAnswer, Total: total}, &body); err != nil {
 		return nil, err
@@ -85,21 +85,21 @@ func (a *AUR) ask(ctx context.Context, q question, total time.Duration) ([]wire.
 	}
 	packages := make([]wire.Package, 0, len(reply.Results))
 	for i := range reply.Results {
-		if r := &reply.Results[i]; nameable(r.Name) && r.Version != "" {
-			packages = append(packages, q.learned(toPackage(r)))
+		if r := &reply.Results[i]; validName(r.Name) && r.Version != "" {
+			packages = append(packages, q.addSearched(toPackage(r)))
 		}
 	}
 	return packages, nil
 }
 
-// nameable says that a package can have this name.
-func nameable(name string) bool {
+// validName reports whether a package can have this name.
+func validName(name string) bool {
 	return name != "" && len(name) <= maxName && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' })
 }
 
-// learned adds to a search result what the search says about it.
-func (q question) learned(p wire.Package) wire.Package {
+// addSearched adds the searched value to a search result whose field the reply lacks.
+func (q query) addSearched(p wire.Package) wire.Package {
 	switch q.by {
 	case "provides":
 		if p.Name != q.value {
@@ -115,7 +115,7 @@ func (q question) learned(p wire.Package) wire.Package {
 	return p
 }
 
-// toPackage is a record of the AUR as everyone here knows packages.
+// toPackage converts a record of the AUR.
 func toPackage(r *aur.Pkg) wire.Package {
 	return wire.Package{
 		Repo: wire.SourceAUR, Name: r.Name, Version: r.Version, Desc: r.Description, URL: r.URL, Base: r.PackageBase,

@@ -1,5 +1,5 @@
-// Package child runs our other programs: each in a process group of its own that
-// ends with us, without our environment, and bounded.
+// Package child runs our other programs: each in a separate process group that is
+// killed when omgd ends, with an empty environment and within limits.
 package child
 
 import (
@@ -20,9 +20,9 @@ import (
 
 const (
 	maxStderr = 64 << 10
-	// waitDelay is how long the rest of a program's output is awaited after its end,
-	// should something outside its group hold the other end: longer than a busy
-	// machine takes to read what is there.
+	// waitDelay is how long Run waits for the end of a program's output after the
+	// program has exited, if a process outside its group still holds the pipe. A busy
+	// machine reads what is left in less.
 	waitDelay = 10 * time.Second
 )
 
@@ -32,21 +32,23 @@ type Spec struct {
 	Args []string
 	// Stdin is written to the program once its limits hold.
 	Stdin []byte
-	// Stdout takes what it prints. Its first error ends the program.
-	Stdout io.Writer
-	// Data bounds the program's own memory in bytes (RLIMIT_DATA); 0 does not.
+	// Stdout gets the program's output; its first error kills the program. If StdoutFile
+	// is set, the program writes to it directly instead.
+	Stdout     io.Writer
+	StdoutFile *os.File
+	// Data is the limit for the program's memory in bytes (RLIMIT_DATA), 0 for none.
 	Data uint64
 
-	wait time.Duration // waitDelay, unless a test has another
+	wait time.Duration // 0 for waitDelay; tests set it
 }
 
-// Run runs a program to its end and returns the beginning of what it said on
-// standard error. When ctx is done or Stdout fails, its whole process group is
-// killed, and what is left of the group when it ends, too. The error is
-// Stdout's, ctx's, an *exec.ExitError or the system's.
+// Run runs a program to its end and returns the beginning of its standard error. If
+// ctx ends or Stdout fails, the whole process group is killed. Processes of the group
+// that are left when the program exits are killed, too. The error is Stdout's, ctx's,
+// an *exec.ExitError or the system's.
 func Run(ctx context.Context, s Spec) (stderr string, err error) {
-	// The kernel sends the parent-death signal when the thread ends that made
-	// the child, so the thread stays ours.
+	// The kernel sends the parent-death signal when the thread that started the child
+	// ends, not the process, so keep the thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
@@ -58,11 +60,14 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
 	cmd.WaitDelay = cmp.Or(s.wait, waitDelay)
 	out := stopper{to: s.Stdout, stop: cancel}
-	if s.Stdout != nil {
+	switch {
+	case s.StdoutFile != nil:
+		cmd.Stdout = s.StdoutFile
+	case s.Stdout != nil:
 		cmd.Stdout = &out
 	}
-	var said bounded
-	cmd.Stderr = &said
+	var stderrBuf bounded
+	cmd.Stderr = &stderrBuf
 	var g group
 	cmd.Cancel = g.kill
 	stdin, err := cmd.StdinPipe()
@@ -85,11 +90,11 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	}
 	var writing sync.WaitGroup
 	writing.Go(func() {
-		_, _ = stdin.Write(s.Stdin) // a program that does not read says so by its answer
+		_, _ = stdin.Write(s.Stdin) // a program that does not read it fails by its answer
 		_ = stdin.Close()
 	})
 	g.end()
-	err = cmd.Wait() // closes stdin, too
+	err = cmd.Wait() // also closes stdin
 	writing.Wait()
 	switch {
 	case out.err != nil:
@@ -97,11 +102,11 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	case err != nil && ctx.Err() != nil:
 		err = ctx.Err()
 	}
-	return strings.TrimSpace(said.kept.String()), err
+	return strings.TrimSpace(stderrBuf.kept.String()), err
 }
 
-// limit sets the limits of a child. It leaves no core, which would be a file of
-// ours where nobody expects one.
+// limit sets the limits of a child. Core dumps are off: they would leave unexpected
+// files in the working directory.
 func limit(pid int, data uint64) error {
 	if err := unix.Prlimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil); err != nil {
 		return os.NewSyscallError("prlimit", err)
@@ -112,10 +117,10 @@ func limit(pid int, data uint64) error {
 	return os.NewSyscallError("prlimit", unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: data, Max: data}, nil))
 }
 
-// group is the process group of a child, known by its leader.
+// group is the process group of a child, by the process ID of its leader.
 type group struct {
 	sync.Mutex
-	leader int // 0 once its number may be another's
+	leader int // 0 once the ID may belong to another process
 }
 
 func (g *group) kill() error {
@@ -127,8 +132,8 @@ func (g *group) kill() error {
 	return nil
 }
 
-// end waits for the leader and kills what is left of its group, before it is
-// reaped: until then its number is nobody else's.
+// end waits for the leader to exit and kills the rest of its group. It does so before
+// the leader is reaped: until then its ID cannot be reused.
 func (g *group) end() {
 	for {
 		err := unix.Waitid(unix.P_PID, g.leader, nil, unix.WEXITED|unix.WNOWAIT, nil)
@@ -158,8 +163,8 @@ func (s *stopper) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// bounded keeps the first maxStderr bytes and lets the rest go. It hides the
-// buffer, whose ReadFrom would be used in place of Write.
+// bounded keeps the first maxStderr bytes and drops the rest. The buffer is not
+// embedded: io.Copy would use its ReadFrom, which has no bound.
 type bounded struct{ kept bytes.Buffer }
 
 func (b *bounded) Write(p []byte) (int, error) {

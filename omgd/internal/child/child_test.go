@@ -20,7 +20,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestMain lets the test program be the parent that dies.
+// TestMain lets the test program act as the parent that dies.
 func TestMain(m *testing.M) {
 	if os.Getenv("CHILD_TEST_PARENT") != "" {
 		runAndDie()
@@ -28,10 +28,10 @@ func TestMain(m *testing.M) {
 	await.Main(m)
 }
 
-// sh is a shell, whose output is awaited as long as it takes.
+// sh runs a shell script without a limit on the wait for its output.
 func sh(text string) Spec { return Spec{Path: "/bin/sh", Args: []string{"-c", text}, wait: await.Hang} }
 
-func TestRunHandsOverInputAndOutput(t *testing.T) {
+func TestRun_HandsOverInputAndOutput(t *testing.T) {
 	var out bytes.Buffer
 	big := bytes.Repeat([]byte("omg\n"), 100_000) // more than a pipe holds
 	s := sh("echo said >&2; cat")
@@ -42,7 +42,7 @@ func TestRunHandsOverInputAndOutput(t *testing.T) {
 	require.Equal(t, big, out.Bytes())
 }
 
-func TestRunIgnoresInputThatNobodyReads(t *testing.T) {
+func TestRun_IgnoresUnreadInput(t *testing.T) {
 	s := sh("exit 3")
 	s.Stdin = make([]byte, 1<<20)
 	_, err := Run(t.Context(), s)
@@ -51,7 +51,7 @@ func TestRunIgnoresInputThatNobodyReads(t *testing.T) {
 	require.Equal(t, 3, exit.ExitCode())
 }
 
-func TestRunClearsTheEnvironment(t *testing.T) {
+func TestRun_ClearsTheEnvironment(t *testing.T) {
 	t.Setenv("OMG_SECRET", "x")
 	var out bytes.Buffer
 	s := Spec{Path: "/usr/bin/env", Stdout: &out, wait: await.Hang}
@@ -60,7 +60,7 @@ func TestRunClearsTheEnvironment(t *testing.T) {
 	require.Empty(t, out.String())
 }
 
-func TestRunLimits(t *testing.T) {
+func TestRun_Limits(t *testing.T) {
 	var out bytes.Buffer
 	s := sh("read go; ulimit -d; ulimit -c; pwd; cut -d' ' -f5 /proc/$$/stat; echo $$")
 	s.Stdin, s.Stdout, s.Data = []byte("go\n"), &out, 512<<20
@@ -72,11 +72,11 @@ func TestRunLimits(t *testing.T) {
 	require.NotEqual(t, strconv.Itoa(unix.Getpgrp()), lines[3])
 }
 
-// family is a script that leaves a child behind. Its first line is the child's
-// number.
+// family runs a script that starts a child, prints the child's process ID and
+// continues with rest.
 func family(rest string) Spec { return sh("sleep 1000 & echo $!; " + rest) }
 
-// firstLine takes a program's output, and calls do with its first line.
+// firstLine is an output that calls do with its first line.
 type firstLine struct {
 	text strings.Builder
 	do   func(string) error
@@ -98,11 +98,11 @@ func requireGone(t *testing.T, number string) {
 	require.Regexp(t, `^[0-9]+$`, number)
 	await.That(t, func() bool {
 		stat, err := os.ReadFile("/proc/" + number + "/stat")
-		return err != nil || strings.Contains(string(stat), ") Z ") // nobody may be there to reap it
+		return err != nil || strings.Contains(string(stat), ") Z ") // there may be no process to reap it
 	}, "the end of process %s", number)
 }
 
-// overdue is a context whose deadline comes when the test says so.
+// overdue is a context whose deadline has passed once done is closed.
 type overdue struct {
 	context.Context
 	done chan struct{}
@@ -126,7 +126,7 @@ func TestRun_KillsTheGroup(t *testing.T) {
 	for name, c := range map[string]struct {
 		ctx  context.Context
 		rest string
-		do   func() error // when the child is there
+		do   func() error // called when the child runs
 		want error
 	}{
 		"deadline":       {deadline, "wait", func() error { close(deadline.done); return nil }, context.DeadlineExceeded},
@@ -168,19 +168,19 @@ func TestRun_EndsWithAnOutputHeldByAnotherGroup(t *testing.T) {
 	require.NoError(t, unix.Kill(pid, unix.SIGKILL))
 }
 
-func TestRunBoundsStderr(t *testing.T) {
+func TestRun_BoundsStderr(t *testing.T) {
 	stderr, err := Run(t.Context(), sh("head -c 1000000 /dev/zero | tr '\\0' x >&2"))
 	require.NoError(t, err)
 	require.Equal(t, maxStderr, len(stderr))
 }
 
-func TestRunWithoutAProgram(t *testing.T) {
+func TestRun_WithoutAProgram(t *testing.T) {
 	_, err := Run(t.Context(), Spec{Path: filepath.Join(t.TempDir(), "none")})
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestRun_EndsWithItsParent has a copy of this program start a child and die at
-// once.
+// TestRun_EndsWithItsParent runs a copy of this program that starts a child and dies
+// at once.
 func TestRun_EndsWithItsParent(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -193,7 +193,7 @@ func TestRun_EndsWithItsParent(t *testing.T) {
 	requireGone(t, strings.TrimSpace(string(out)))
 }
 
-// runAndDie runs a program, prints its number and dies before it has ended.
+// runAndDie starts a program, prints its process ID and dies while it runs.
 func runAndDie() {
 	s := sh("echo $$; exec sleep 1000")
 	s.Stdout = &firstLine{do: func(line string) error {
@@ -201,4 +201,21 @@ func runAndDie() {
 		return unix.Kill(os.Getpid(), unix.SIGKILL)
 	}}
 	_, _ = Run(context.Background(), s)
+}
+
+// TestRun_WritesToFile: a program writes to its parent's file without a pipe in
+// between, and the file stays open in the parent.
+func TestRun_WritesToFile(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	require.NoError(t, err)
+	defer f.Close()
+	s := sh("test -f /proc/self/fd/1 && echo written")
+	s.StdoutFile = f
+	_, err = Run(t.Context(), s)
+	require.NoError(t, err)
+	b, err := os.ReadFile(f.Name())
+	require.NoError(t, err)
+	require.Equal(t, "written\n", string(b))
+	_, err = f.WriteString("more")
+	require.NoError(t, err)
 }

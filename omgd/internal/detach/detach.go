@@ -1,8 +1,8 @@
-// Package detach puts the program into the background: a copy of it, with the
-// same arguments, in a session of its own and without a terminal.
+// Package detach puts the program into the background: it starts a copy with the
+// same arguments, in a new session and without a terminal.
 //
-// The copy's standard error is a pipe to the one who starts it, until it says
-// that it is ready: whatever it dies of, the user reads it.
+// Until the copy reports that it is ready, its standard error is a pipe to the
+// program that started it, so that the user sees why a start failed.
 package detach
 
 import (
@@ -18,19 +18,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mark is in the environment of the copy.
-const mark = "OMGD_DETACHED"
+// copyEnv is the variable that marks the copy in its environment.
+const copyEnv = "OMGD_DETACHED"
 
-// ready is the last byte that comes through the pipe when all is well; no text
-// has it.
+// ready is the byte that ends the copy's output once it is ready; no text has it.
 const ready = 0
 
-// maxSaid bounds what is kept of what the copy says before it is ready.
-const maxSaid = 64 << 10
+// maxStderr is the most that Start reads of the copy's standard error, in bytes.
+const maxStderr = 64 << 10
 
-// NotReady means that the copy ended, or was ended, before it was ready.
+// NotReady is the error for a copy that exited, or was stopped, before it was ready.
 type NotReady struct {
-	// Said is what it said of that on its standard error.
+	// Said is its standard error.
 	Said []byte
 	Err  error
 }
@@ -39,9 +38,9 @@ func (e *NotReady) Error() string { return "it did not start: " + e.Err.Error() 
 
 func (e *NotReady) Unwrap() error { return e.Err }
 
-// Start starts the copy and returns when it is ready, with what it said until
-// then. When ctx ends before, the copy is ended, too.
-func Start(ctx context.Context) (said []byte, err error) {
+// Start starts the copy and returns when it is ready, with its standard error until
+// then. If ctx ends before, the copy is stopped.
+func Start(ctx context.Context) (stderr []byte, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -51,14 +50,14 @@ func Start(ctx context.Context) (said []byte, err error) {
 		return nil, err
 	}
 	defer r.Close()
-	// What our parent left open is not for a daemon to keep.
+	// The daemon must not hold descriptors that our parent left open.
 	if err := unix.CloseRange(3, 1<<31-1, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		_ = w.Close()
 		return nil, os.NewSyscallError("close_range", err)
 	}
 	cmd := exec.Command(self, os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), mark+"=1")
+	cmd.Env = append(os.Environ(), copyEnv+"=1")
 	cmd.Stderr = w
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
@@ -68,24 +67,23 @@ func Start(ctx context.Context) (said []byte, err error) {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(unix.SIGTERM) })
 	defer stop()
-	said, err = io.ReadAll(io.LimitReader(r, maxSaid))
+	stderr, err = io.ReadAll(io.LimitReader(r, maxStderr))
 	if err != nil {
-		return said, err
+		return stderr, err
 	}
-	said, isReady := bytes.CutSuffix(said, []byte{ready})
+	stderr, isReady := bytes.CutSuffix(stderr, []byte{ready})
 	if isReady {
-		return said, cmd.Process.Release()
+		return stderr, cmd.Process.Release()
 	}
-	return nil, &NotReady{Said: said, Err: end(ctx, cmd)}
+	return nil, &NotReady{Said: stderr, Err: end(ctx, cmd)}
 }
 
-// patience is how long a copy that closed the pipe too early, or was told to end,
-// has for its end.
-const patience = 6 * time.Second
+// exitTimeout is how long a copy that is not ready has to exit before it is killed.
+const exitTimeout = 6 * time.Second
 
-// end returns how the copy ended.
+// end waits for the copy to exit and returns the reason.
 func end(ctx context.Context, cmd *exec.Cmd) error {
-	late := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	late := time.AfterFunc(exitTimeout, func() { _ = cmd.Process.Kill() })
 	defer late.Stop()
 	err := cmd.Wait()
 	switch {
@@ -97,16 +95,16 @@ func end(ctx context.Context, cmd *exec.Cmd) error {
 	return err
 }
 
-// Copy says whether this process is the copy. It must be called before anything
-// is started that would inherit the mark.
+// Copy reports whether this process is the copy, and removes the mark from the
+// environment. It must be called before anything that would inherit the mark starts.
 func Copy() bool {
-	_, yes := os.LookupEnv(mark)
-	_ = os.Unsetenv(mark)
-	return yes
+	_, ok := os.LookupEnv(copyEnv)
+	_ = os.Unsetenv(copyEnv)
+	return ok
 }
 
-// Ready tells the one who waits that the copy is ready, and lets go of it: from
-// now on, what goes to standard error goes nowhere.
+// Ready reports to the waiting parent that the copy is ready, and closes the pipe to
+// it: standard error is /dev/null from then on.
 func Ready() error {
 	_, err := os.Stderr.Write([]byte{ready})
 	null, openErr := os.OpenFile(os.DevNull, os.O_WRONLY, 0)

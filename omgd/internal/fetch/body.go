@@ -13,65 +13,65 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// leastBytes must come within each stall timeout: a server that sends a byte now
-// and then would else hold a connection for as long as Total allows.
-const leastBytes = 4 << 10
+// minBytes must arrive within each stall timeout. Otherwise a server that sends a byte
+// now and then could hold a connection for as long as Total allows.
+const minBytes = 4 << 10
 
-// body copies a response's body to w, decompressed, within limits, and returns
-// how many bytes that were.
+// body copies a response's body to w, decompressed and within limits, and returns the
+// number of bytes written.
 func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.Writer) (int64, error) {
-	most := r.MaxBytes
+	maxBytes := r.MaxBytes
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	raw := &counted{r: resp.Body}
+	raw := &countingReader{r: resp.Body}
 	watched := make(chan struct{})
 	defer func() { <-watched }()
 	ended := make(chan struct{})
 	defer close(ended)
 	go func() {
 		defer close(watched)
-		raw.watch(ctx, c.stall, ended, func() {
+		raw.watch(ctx, c.stallTimeout, ended, func() {
 			cancel(ErrSlow)
 			_ = resp.Body.Close() // wakes the reader
 		})
 	}()
 
-	// As many bytes may come as may come out, and one more, which is too many.
-	in := io.Reader(&io.LimitedReader{R: raw, N: most + 1})
+	// The limit for compressed bytes is the same, plus one to notice an excess.
+	in := io.Reader(&io.LimitedReader{R: raw, N: maxBytes + 1})
 	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); {
 	case r.AsIs, encoding == "", encoding == "identity":
 	case encoding == "gzip", encoding == "x-gzip":
 		z, err := gzip.NewReader(in)
 		if err != nil {
-			return 0, reading(ctx, fmt.Errorf("%w: %w", ErrEncoding, err))
+			return 0, bodyError(ctx, fmt.Errorf("%w: %w", ErrEncoding, err))
 		}
 		defer z.Close()
 		in = z
 	default:
 		return 0, fmt.Errorf("%w: %q was not asked for", ErrEncoding, encoding)
 	}
-	n, err := io.Copy(w, &io.LimitedReader{R: in, N: most})
+	n, err := io.Copy(w, &io.LimitedReader{R: in, N: maxBytes})
 	if err != nil {
-		return n, reading(ctx, err)
+		return n, bodyError(ctx, err)
 	}
 	if cause := context.Cause(ctx); cause != nil {
-		return n, cause // a body that was closed meanwhile can look like one that ended
+		return n, cause // a body that watch closed can look complete
 	}
-	if n == most {
-		// One byte more, or the end.
-		var one [1]byte
-		switch k, err := io.ReadFull(in, one[:]); {
+	if n == maxBytes {
+		// The next read must find the end.
+		var extra [1]byte
+		switch k, err := io.ReadFull(in, extra[:]); {
 		case k > 0:
-			return n, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, most)
+			return n, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, maxBytes)
 		case !errors.Is(err, io.EOF):
-			return n, reading(ctx, err)
+			return n, bodyError(ctx, err)
 		}
 	}
 	return n, nil
 }
 
-// reading gives an error of a body its name.
-func reading(ctx context.Context, err error) error {
+// bodyError wraps an error of reading a body in one of this package's.
+func bodyError(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -84,20 +84,20 @@ func reading(ctx context.Context, err error) error {
 	return err
 }
 
-// counted counts what is read.
-type counted struct {
+// countingReader counts the bytes that are read.
+type countingReader struct {
 	r io.Reader
 	n atomic.Int64
 }
 
-func (c *counted) Read(p []byte) (int, error) {
+func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n.Add(int64(n))
 	return n, err
 }
 
-// watch calls stop when too little came within a timeout.
-func (c *counted) watch(ctx context.Context, timeout time.Duration, ended <-chan struct{}, stop func()) {
+// watch calls stop if fewer than minBytes are read within timeout, or if ctx ends.
+func (c *countingReader) watch(ctx context.Context, timeout time.Duration, ended <-chan struct{}, stop func()) {
 	if timeout <= 0 {
 		return
 	}
@@ -112,7 +112,7 @@ func (c *counted) watch(ctx context.Context, timeout time.Duration, ended <-chan
 			return
 		case <-tick.C:
 			now := c.n.Load()
-			if now-last < leastBytes {
+			if now-last < minBytes {
 				stop()
 				return
 			}

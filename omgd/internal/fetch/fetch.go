@@ -1,6 +1,6 @@
-// Package fetch downloads from servers that may be slow, broken or hostile: over
-// TLS only, within limits for size, time and redirects, and again only what has
-// changed. What it downloads is still foreign; who asked for it checks it.
+// Package fetch downloads from servers that may be slow, broken or hostile: over TLS
+// only, within limits for size, time and redirects, and with conditional requests. It
+// does not validate content; the caller has to.
 package fetch
 
 import (
@@ -12,11 +12,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
+	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/config"
 )
 
@@ -31,10 +30,10 @@ var (
 	ErrStatus    = errors.New("refused")
 )
 
-// StatusError is an answer that is neither the body nor "not modified".
+// StatusError is the error for a status other than 200 and 304.
 type StatusError struct {
 	Code int
-	// RetryAfter is how long the server asks to be left alone, 0 if it does not say.
+	// RetryAfter is how long the server asks clients to wait, 0 if it does not.
 	RetryAfter time.Duration
 }
 
@@ -48,22 +47,21 @@ const (
 	maxRedirects   = 5
 	maxHeader      = 64 << 10
 	connectTimeout = 10 * time.Second
-	// maxRetryAfter bounds what a server may ask for.
+	// maxRetryAfter is the longest wait that a server can ask for.
 	maxRetryAfter = 24 * time.Hour
 )
 
 // Client downloads. It may be used by several goroutines.
 type Client struct {
-	http  *http.Client
-	agent string
-	stall time.Duration
-	// Observe, if it is set before the first request, is told of each: the host
-	// and how it ended.
+	http         *http.Client
+	agent        string
+	stallTimeout time.Duration
+	// Observe, if set, is called after each request. It must be set before the first.
 	Observe func(host string, err error)
 }
 
-// New returns a client as the configuration has it; agent is how it calls itself
-// unless the configuration says otherwise.
+// New returns a client. agent is the User-Agent header, unless the configuration has
+// one.
 func New(c config.Network, agent string) (*Client, error) {
 	proxy, err := proxyOf(c.Proxy)
 	if err != nil {
@@ -72,14 +70,14 @@ func New(c config.Network, agent string) (*Client, error) {
 	if c.UserAgent != "" {
 		agent = c.UserAgent
 	}
-	stall := time.Duration(c.Timeout)
+	stallTimeout := time.Duration(c.Timeout)
 	transport := &http.Transport{
 		Proxy:                  proxy,
 		DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
 		TLSHandshakeTimeout:    connectTimeout,
-		ResponseHeaderTimeout:  stall,
+		ResponseHeaderTimeout:  stallTimeout,
 		MaxResponseHeaderBytes: maxHeader,
-		// A body is decompressed here, where what comes out is counted.
+		// body decompresses, because it limits the decompressed size.
 		DisableCompression: true,
 		MaxIdleConns:       4,
 		IdleConnTimeout:    30 * time.Second,
@@ -87,7 +85,7 @@ func New(c config.Network, agent string) (*Client, error) {
 	}
 	return &Client{
 		http:  &http.Client{Transport: transport, CheckRedirect: checkRedirect},
-		agent: agent, stall: stall,
+		agent: agent, stallTimeout: stallTimeout,
 	}, nil
 }
 
@@ -108,8 +106,8 @@ func proxyOf(address string) (func(*http.Request) (*url.URL, error), error) {
 	return http.ProxyURL(u), nil
 }
 
-// CheckURL accepts https, and http to this machine, where tests have their
-// servers and nobody is in between.
+// CheckURL accepts https, and http to this machine: tests have servers there, and the
+// traffic does not leave the machine.
 func CheckURL(u *url.URL) error {
 	if u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())) {
 		return nil
@@ -122,10 +120,10 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
-// plainKey marks the context of a request that may go without TLS.
+// plainKey marks the context of a request that may be sent without TLS.
 type plainKey struct{}
 
-// check is CheckURL for a request, which may allow more.
+// check is CheckURL for a request, which may have Plain set.
 func check(r *http.Request) error {
 	if r.Context().Value(plainKey{}) != nil && r.URL.Scheme == "http" && r.URL.Host != "" {
 		return nil
@@ -133,8 +131,8 @@ func check(r *http.Request) error {
 	return CheckURL(r.URL)
 }
 
-// checkRedirect lets a server send us on, but not away from TLS, and not to
-// this machine from another.
+// checkRedirect follows redirects, but not from TLS to plain HTTP, and not from another
+// host to this machine.
 func checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return ErrRedirect
@@ -149,22 +147,22 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 // Request says what to download.
 type Request struct {
 	URL string
-	// ETag and LastModified are those of what the asker has; empty for none.
+	// ETag and LastModified are those of the caller's copy; empty for none.
 	ETag, LastModified string
-	// MaxBytes is the most that the body may have, decompressed.
+	// MaxBytes is the largest size of the body, decompressed.
 	MaxBytes int64
-	// Total is the longest that all of it may take; 0 for ten minutes.
+	// Total is the timeout for the whole download; 0 for ten minutes.
 	Total time.Duration
-	// AsIs takes the body as it comes: what a server says of a compressed file is
-	// sometimes that the file is compressed, and sometimes that the answer is.
+	// AsIs disables decompression. It is for compressed files: servers disagree whether
+	// the file's compression is a Content-Encoding.
 	AsIs bool
-	// Plain allows a server without TLS: one that pacman itself is told to believe.
+	// Plain allows a server without TLS, for servers that pacman.conf names.
 	Plain bool
 }
 
-// Answer is what came.
+// Answer is the result of a download.
 type Answer struct {
-	// NotModified says that what the asker has is right: there is no body.
+	// NotModified means that the caller's copy is current: there is no body.
 	NotModified bool
 	// ETag and LastModified are for the next Request.
 	ETag, LastModified string
@@ -172,8 +170,7 @@ type Answer struct {
 	Bytes int64
 }
 
-// Get writes the body of what is at a URL to w. After an error w may have a part
-// of it.
+// Get downloads a URL and writes the body to w. After an error w may have a part of it.
 func (c *Client) Get(ctx context.Context, r Request, w io.Writer) (Answer, error) {
 	a, err := c.get(ctx, r, w)
 	if c.Observe != nil {
@@ -199,7 +196,7 @@ func (c *Client) get(ctx context.Context, r Request, w io.Writer) (Answer, error
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return Answer{}, plain(ctx, err)
+		return Answer{}, simplify(ctx, err)
 	}
 	defer resp.Body.Close()
 	a := Answer{ETag: header(resp, "ETag"), LastModified: header(resp, "Last-Modified")}
@@ -238,7 +235,7 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	return req, nil
 }
 
-// header returns a value that is sent back later, unless it is too long for that.
+// header returns a header's value, or "" if it is too long to send back later.
 func header(resp *http.Response, name string) string {
 	if v := resp.Header.Get(name); len(v) <= 256 {
 		return v
@@ -246,7 +243,7 @@ func header(resp *http.Response, name string) string {
 	return ""
 }
 
-// retryAfter reads a number of seconds or a date.
+// retryAfter parses a Retry-After header: a number of seconds or a date.
 func retryAfter(v string, now time.Time) time.Duration {
 	var d time.Duration
 	if n, err := strconv.Atoi(v); err == nil {
@@ -257,9 +254,9 @@ func retryAfter(v string, now time.Time) time.Duration {
 	return min(max(d, 0), maxRetryAfter)
 }
 
-// plain leaves of an error what a person understands: the address stands in
-// the asker's words already.
-func plain(ctx context.Context, err error) error {
+// simplify removes the method and the URL from an error: the caller's message names the
+// address already.
+func simplify(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
@@ -273,24 +270,15 @@ func plain(ctx context.Context, err error) error {
 	return err
 }
 
-// File downloads to a file: into a temporary one beside it, which takes its
-// place when it is whole, on the disk, and check, which may be nil, has no
-// objection. Otherwise the old file stays.
+// File downloads to a file. The new file replaces the old one when it is complete and
+// on disk, and check, which may be nil, returns no error. Otherwise the old file stays.
 func (c *Client) File(ctx context.Context, r Request, path string, check func(path string) error) (a Answer, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	f, err := atomicfile.Begin(path, atomicfile.Options{Mode: 0o644, Sync: true})
 	if err != nil {
 		return a, err
 	}
-	defer func() {
-		if err != nil || a.NotModified {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	a, err = c.Get(ctx, r, f)
-	if err == nil && !a.NotModified {
-		err = errors.Join(f.Chmod(0o644), f.Sync())
-	}
-	if err = errors.Join(err, f.Close()); err != nil || a.NotModified {
+	defer f.Discard()
+	if a, err = c.Get(ctx, r, f); err != nil || a.NotModified {
 		return a, err
 	}
 	if check != nil {
@@ -298,5 +286,5 @@ func (c *Client) File(ctx context.Context, r Request, path string, check func(pa
 			return a, err
 		}
 	}
-	return a, os.Rename(f.Name(), path)
+	return a, f.Commit()
 }

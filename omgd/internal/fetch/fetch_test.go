@@ -29,7 +29,7 @@ import (
 
 func TestMain(m *testing.M) { await.Main(m) }
 
-// client is one whose limits of time no slow machine reaches.
+// client returns a client whose timeouts no slow machine reaches.
 func client(t *testing.T) *Client {
 	t.Helper()
 	c, err := New(config.Network{Proxy: "none", Timeout: config.Duration(await.Hang)}, "omg-test")
@@ -45,8 +45,7 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	return s.URL
 }
 
-// pipes are the connections of a network without a kernel in between: all that
-// waits there waits in virtual time.
+// pipes is a network of in-memory connections, so that all waiting is in virtual time.
 type pipes struct {
 	next  chan net.Conn
 	ended chan struct{}
@@ -73,10 +72,10 @@ func newPipes() *pipes {
 
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes.example.com", Net: "unix"} }
 
-// client is a client in this network.
-func (p *pipes) client(t *testing.T, stall time.Duration) *Client {
+// client returns a client in this network.
+func (p *pipes) client(t *testing.T, stallTimeout time.Duration) *Client {
 	t.Helper()
-	c, err := New(config.Network{Proxy: "none", Timeout: config.Duration(stall)}, "omg-test")
+	c, err := New(config.Network{Proxy: "none", Timeout: config.Duration(stallTimeout)}, "omg-test")
 	require.NoError(t, err)
 	c.http.Transport.(*http.Transport).DialContext = p.dial
 	return c
@@ -92,30 +91,30 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	}
 }
 
-// within calls do in virtual time, with a client of a server that is reached
-// through pipes. The client waits for stall.
-func within(t *testing.T, stall time.Duration, h http.HandlerFunc, do func(t *testing.T, c *Client, url string)) {
+// within calls do in virtual time, with a client and the URL of a server that it
+// reaches through pipes. stall is the client's stall timeout.
+func within(t *testing.T, stallTimeout time.Duration, h http.HandlerFunc, do func(t *testing.T, c *Client, url string)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		network := newPipes()
 		s := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(network) }()
-		c := network.client(t, stall)
+		c := network.client(t, stallTimeout)
 		do(t, c, "http://127.0.0.1")
 		c.Close()
-		require.NoError(t, s.Shutdown(t.Context())) // when the handlers have ended
+		require.NoError(t, s.Shutdown(t.Context())) // waits for the handlers
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
 	})
 }
 
-func get(c *Client, url string, most int64) (string, Answer, error) {
+func get(c *Client, url string, maxBytes int64) (string, Answer, error) {
 	var b bytes.Buffer
-	a, err := c.Get(context.Background(), Request{URL: url, MaxBytes: most}, &b)
+	a, err := c.Get(context.Background(), Request{URL: url, MaxBytes: maxBytes}, &b)
 	return b.String(), a, err
 }
 
-func TestGet(t *testing.T) {
+func TestGet_Request(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("If-None-Match") == `"1"` && r.Header.Get("If-Modified-Since") == "yesterday" {
 			w.WriteHeader(http.StatusNotModified)
@@ -135,10 +134,10 @@ func TestGet(t *testing.T) {
 	require.True(t, a.NotModified)
 }
 
-// TestBodies drives what a broken or hostile server may send.
-func TestBodies(t *testing.T) {
-	const most, stall = 1 << 20, 300 * time.Millisecond
-	// How many stalls are waited for; nothing else is.
+// TestGet_Bodies has the replies of broken and hostile servers.
+func TestGet_Bodies(t *testing.T) {
+	const maxBytes, stallTimeout = 1 << 20, 300 * time.Millisecond
+	// The number of stall timeouts that a case takes; the others take no time.
 	waits := map[string]time.Duration{"dripping": 1, "silent": 1, "silent in the middle": 2}
 	zip := func(w io.Writer, n int64) {
 		z := gzip.NewWriter(w)
@@ -155,10 +154,10 @@ func TestBodies(t *testing.T) {
 		bytes  int64
 		err    error
 	}{
-		"exactly as much": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, most)) }, most, nil},
+		"exactly as much": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, maxBytes)) }, maxBytes, nil},
 		"a byte more": {func(w http.ResponseWriter, _ *http.Request) {
 			w.(http.Flusher).Flush()
-			_, _ = w.Write(make([]byte, most+1))
+			_, _ = w.Write(make([]byte, maxBytes+1))
 		}, 0, ErrTooLarge},
 		"a gigabyte announced": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1073741824")
@@ -173,17 +172,17 @@ func TestBodies(t *testing.T) {
 		}, 0, ErrTooLarge},
 		"compressed": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
-			zip(w, most)
-		}, most, nil},
+			zip(w, maxBytes)
+		}, maxBytes, nil},
 		"ten gigabytes, compressed": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			zip(w, 10<<30)
 		}, 0, ErrTooLarge},
-		"not compressed as it says": {func(w http.ResponseWriter, _ *http.Request) {
+		"not compressed, unlike its header": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = io.WriteString(w, "<html>no gzip at all</html>")
 		}, 0, ErrEncoding},
-		"compressed in a way that nobody asked for": {func(w http.ResponseWriter, _ *http.Request) {
+		"compressed in a way that was not requested": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "br")
 			_, _ = io.WriteString(w, "x")
 		}, 0, ErrEncoding},
@@ -197,7 +196,7 @@ func TestBodies(t *testing.T) {
 			zip(&b, 100_000)
 			_, _ = w.Write(b.Bytes()[:b.Len()/2])
 		}, 0, ErrTruncated},
-		"an empty one, compressed as it says": {func(w http.ResponseWriter, _ *http.Request) {
+		"empty and compressed": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 		}, 0, ErrTruncated},
 		"unavailable, in HTML": {func(w http.ResponseWriter, _ *http.Request) {
@@ -231,9 +230,9 @@ func TestBodies(t *testing.T) {
 		}, 0, errAny},
 	} {
 		t.Run(name, func(t *testing.T) {
-			within(t, stall, tt.handle, func(t *testing.T, c *Client, url string) {
+			within(t, stallTimeout, tt.handle, func(t *testing.T, c *Client, url string) {
 				began := time.Now()
-				a, err := c.Get(t.Context(), Request{URL: url, MaxBytes: most}, io.Discard)
+				a, err := c.Get(t.Context(), Request{URL: url, MaxBytes: maxBytes}, io.Discard)
 				switch tt.err {
 				case nil:
 					require.NoError(t, err)
@@ -243,7 +242,7 @@ func TestBodies(t *testing.T) {
 				default:
 					require.ErrorIs(t, err, tt.err)
 				}
-				require.Equal(t, waits[name]*stall, time.Since(began))
+				require.Equal(t, waits[name]*stallTimeout, time.Since(began))
 			})
 		})
 	}
@@ -251,8 +250,8 @@ func TestBodies(t *testing.T) {
 
 var errAny = errors.New("any")
 
-// TestAsIs: a file that a server calls a compressed answer comes as it is.
-func TestAsIs(t *testing.T) {
+// TestGet_AsIs: a file with a Content-Encoding is not decompressed.
+func TestGet_AsIs(t *testing.T) {
 	var file bytes.Buffer
 	z := gzip.NewWriter(&file)
 	_, _ = z.Write(make([]byte, 100_000))
@@ -270,8 +269,7 @@ func TestAsIs(t *testing.T) {
 	require.ErrorIs(t, err, ErrTooLarge)
 }
 
-// closedPort is an address where nobody listens, and nobody can while the test
-// runs.
+// closedPort returns an address without a listener; the test keeps the port bound.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -283,7 +281,7 @@ func closedPort(t *testing.T) string {
 	return fmt.Sprint("127.0.0.1:", a.(*unix.SockaddrInet4).Port)
 }
 
-func TestRefused(t *testing.T) {
+func TestGet_Refused(t *testing.T) {
 	url := serve(t, func(http.ResponseWriter, *http.Request) {})
 	c := client(t)
 	for _, u := range []string{"http://192.0.2.1/", "ftp://localhost/", "file:///etc/passwd", "localhost", "", "https://", "http://127.0.0.1.example.org/"} {
@@ -320,7 +318,7 @@ func TestGet_VerifiesTLS(t *testing.T) {
 		var unknown *tls.CertificateVerificationError
 		require.ErrorAs(t, err, &unknown)
 
-		// The same server, trusted, sends us away from TLS.
+		// The same server, now trusted, redirects to plain HTTP.
 		c.http.Transport.(*http.Transport).TLSClientConfig = s.Client().Transport.(*http.Transport).TLSClientConfig
 		_, _, err = get(c, s.URL, 1)
 		require.ErrorIs(t, err, ErrInsecure)
@@ -346,7 +344,7 @@ func TestGet_TotalTime(t *testing.T) {
 	})
 }
 
-func TestRetryAfter(t *testing.T) {
+func TestGet_RetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for v, want := range map[string]time.Duration{
 		"": 0, "120": 2 * time.Minute, "-5": 0, "soon": 0, "999999999999": maxRetryAfter, "99999999999999999999999": 0,
@@ -365,7 +363,7 @@ func TestRetryAfter(t *testing.T) {
 	require.EqualError(t, err, "refused: 429 Too Many Requests")
 }
 
-func TestProxy(t *testing.T) {
+func TestGet_Proxy(t *testing.T) {
 	asked := make(chan string, 1)
 	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		asked <- r.Method + " " + r.Host
@@ -381,9 +379,9 @@ func TestProxy(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestPlain: without TLS only who asks for it is answered, and nobody else's server
-// sends it to this machine.
-func TestPlain(t *testing.T) {
+// TestGet_Plain: plain HTTP needs Plain, and even then another host cannot redirect to
+// this machine.
+func TestGet_Plain(t *testing.T) {
 	var to string
 	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" {
@@ -415,7 +413,7 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-func TestFile(t *testing.T) {
+func TestFile_Replaces(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "dump.gz")
 	status := http.StatusOK
@@ -432,7 +430,7 @@ func TestFile(t *testing.T) {
 		require.Equal(t, want, string(b))
 		entries, err := os.ReadDir(dir)
 		require.NoError(t, err)
-		require.Len(t, entries, 1, "nothing else is left")
+		require.Len(t, entries, 1, "no other files are left")
 	}
 	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
 	c, r := client(t), Request{URL: url, MaxBytes: 3, ETag: "x"}
@@ -465,8 +463,8 @@ func TestFile(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestSchedule lives through a week in which a server is now and then away.
-func TestSchedule(t *testing.T) {
+// TestSchedule_Run runs a week in which a server fails now and then.
+func TestSchedule_Run(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 7*24*time.Hour)
 		defer cancel()

@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// Schedule says when a server is asked again.
+// Schedule decides when a server is asked again.
 type Schedule struct {
-	// Interval is the time between two requests that were answered.
+	// Interval is the pause after a request that was answered.
 	Interval time.Duration
 	// First is the pause after the first failure; it doubles with each further one,
 	// up to Interval.
 	First time.Duration
-	// Planned, unless it is nil, is told after each request when the next one comes: to
-	// remember it across restarts.
+	// Planned, unless it is nil, is called after each request with the time of the next,
+	// which the caller remembers across restarts.
 	Planned func(next time.Time)
 
 	failed int
 }
 
-// jitter is the part of a pause by which it may be longer, so that machines which
-// started at the same time do not ask at the same time.
+// jitter is the largest fraction that is added to a pause, so that machines that start
+// at the same time do not send requests at the same time.
 const jitter = 0.1
 
-// Next is the pause after a request that ended with err.
+// Next returns the pause after a request that ended with err.
 func (s *Schedule) Next(err error) time.Duration {
 	if err == nil {
 		s.failed = 0
@@ -50,8 +50,8 @@ func spread(d time.Duration) time.Duration {
 	return d + time.Duration(rand.Float64()*jitter*float64(d))
 }
 
-// Left is the time until a request that was planned before a restart. A clock that
-// was wrong then does not put it off for long.
+// Left returns the time until next, a time that was planned before a restart, in Unix
+// seconds. It is at most two intervals, in case the clock was wrong then.
 func (s *Schedule) Left(next int64) time.Duration {
 	return min(max(time.Until(time.Unix(next, 0)), 0), 2*s.Interval)
 }

@@ -1,5 +1,5 @@
-// Package health says of each part of the daemon whether it is well, and since when
-// it is as it is.
+// Package health evaluates the state of each component of the daemon, and since when it
+// has that state.
 package health
 
 import (
@@ -10,85 +10,87 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// The states of a component.
-const (
-	OK       = "ok"
-	Degraded = "degraded"
-	Failed   = "failed"
-)
-
-// Input is what is known of the daemon.
+// Input is what Evaluate needs of the daemon.
 type Input struct {
 	// Status is the current status; nil while there is none, and Why says why.
 	Status *wire.StatusResult
 	Why    string
-	// Interval is how often the state is looked at; three without success are too
-	// many.
+	// Starting means that there is no snapshot yet, or that a repository still waits for
+	// its first index.
+	Starting bool
+	// Interval is the time between refreshes. The refresh is degraded when the last
+	// success is more than three intervals old.
 	Interval time.Duration
-	// LibAlpm is libalpm's version as its worker said, empty if it never did.
+	// LibAlpm is libalpm's version as the worker reported it, empty before that.
 	LibAlpm string
-	// Asked are the sources that the configuration has asked: those that are not are
-	// nobody's fault.
-	Asked []string
+	// EnabledSources are those enabled in the configuration; others are not reported.
+	EnabledSources []string
 }
 
-// Monitor remembers since when each component is as it is.
+// Monitor remembers since when each component has its state.
 type Monitor struct {
 	mu    sync.Mutex
-	since map[string]known
+	since map[string]stateSince
 }
 
-type known struct {
+type stateSince struct {
 	state string
 	at    time.Time
 }
 
-// Look judges the components now.
-func (m *Monitor) Look(in Input, now time.Time) wire.HealthResult {
-	list := []wire.Component{{Name: "socket", State: OK}} // it answers
+// Evaluate returns the state of each component.
+func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
+	list := []wire.Component{{Name: "socket", State: wire.HealthOK}} // open while the daemon runs
 	add := func(name, state, why string) { list = append(list, wire.Component{Name: name, State: state, Why: why}) }
 	st := in.Status
-	if st == nil {
-		add("index", Failed, in.Why)
-		add("refresh", Failed, in.Why)
+	if st == nil && in.Starting {
+		add("index", wire.HealthStarting, in.Why)
+		add("refresh", wire.HealthStarting, in.Why)
+	} else if st == nil {
+		add("index", wire.HealthFailed, in.Why)
+		add("refresh", wire.HealthFailed, in.Why)
 	} else {
-		add("index", indexState(st), indexWhy(st))
+		state := indexState(st)
+		if in.Starting {
+			state = wire.HealthStarting
+		}
+		add("index", state, indexWhy(st))
 		age := now.Sub(time.Unix(st.At, 0))
-		failed := slices.IndexFunc(st.Parts, func(p wire.Part) bool { return p.Name == "refresh" })
+		failed := slices.IndexFunc(st.Problems, func(p wire.Problem) bool { return p.Name == "refresh" })
 		switch {
 		case failed >= 0:
-			add("refresh", Degraded, st.Parts[failed].Why)
+			add("refresh", wire.HealthDegraded, st.Problems[failed].Why)
 		case st.Stale:
-			add("refresh", Degraded, st.Why)
+			add("refresh", wire.HealthDegraded, st.Why)
 		case age > 3*in.Interval:
-			add("refresh", Degraded, "the last one was "+age.Truncate(time.Second).String()+" ago")
+			add("refresh", wire.HealthDegraded, "the last one was "+age.Truncate(time.Second).String()+" ago")
 		default:
-			add("refresh", OK, "")
+			add("refresh", wire.HealthOK, "")
 		}
 	}
-	parts := map[string]wire.Part{}
+	problems := map[string]wire.Problem{}
 	if st != nil {
-		for _, p := range st.Parts {
-			parts[p.Name] = p
+		for _, p := range st.Problems {
+			problems[p.Name] = p
 		}
 	}
-	for _, name := range []string{"libalpm", "store", "db.lck", "local"} {
-		p, bad := parts[name]
+	for _, name := range []string{"libalpm", "store", "data", "db.lck", "local", "runtimes"} {
+		p, bad := problems[name]
 		switch {
 		case bad && p.State != "busy" && p.State != "new":
-			add(name, Degraded, p.State+because(p.Why))
+			add(name, wire.HealthDegraded, p.State+withReason(p.Why))
 		case name == "libalpm" || name == "store":
-			add(name, OK, "")
+			add(name, wire.HealthOK, "")
 		}
 	}
 	if st != nil && st.Compared != nil {
-		state, why := OK, firstWrong(st.Compared)
+		state, why := wire.HealthOK, firstNotOK(st.Compared)
 		if why != "" {
-			state = Degraded
+			state = wire.HealthDegraded
 		}
 		add("own databases", state, why)
 	}
-	for _, name := range in.Asked {
+	for _, name := range in.EnabledSources {
 		add(name, sourceState(st, name), sourceWhy(st, name))
 	}
 	for i := range list {
@@ -96,21 +98,21 @@ func (m *Monitor) Look(in Input, now time.Time) wire.HealthResult {
 			list[i].Version = in.LibAlpm
 		}
 	}
-	result := wire.HealthResult{State: OK}
+	result := wire.HealthResult{State: wire.HealthOK}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.since == nil {
-		m.since = make(map[string]known)
+		m.since = make(map[string]stateSince)
 	}
 	for i := range list {
 		c := &list[i]
-		was := m.since[c.Name]
-		if was.state != c.State {
-			was = known{c.State, now}
-			m.since[c.Name] = was
+		last := m.since[c.Name]
+		if last.state != c.State {
+			last = stateSince{c.State, now}
+			m.since[c.Name] = last
 		}
-		c.Since = was.at.Unix()
-		if c.State == Failed || c.State == Degraded && result.State == OK {
+		c.Since = last.at.Unix()
+		if slices.Index(bestFirst, c.State) > slices.Index(bestFirst, result.State) {
 			result.State = c.State
 		}
 	}
@@ -118,7 +120,10 @@ func (m *Monitor) Look(in Input, now time.Time) wire.HealthResult {
 	return result
 }
 
-func because(why string) string {
+// bestFirst are the states of a component, the best first.
+var bestFirst = []string{wire.HealthOK, wire.HealthDegraded, wire.HealthStarting, wire.HealthFailed}
+
+func withReason(why string) string {
 	if why == "" {
 		return ""
 	}
@@ -127,26 +132,35 @@ func because(why string) string {
 
 func indexState(st *wire.StatusResult) string {
 	if st.Index.Packages == 0 {
-		return Failed
+		return wire.HealthFailed
 	}
 	if indexWhy(st) != "" {
-		return Degraded
+		return wire.HealthDegraded
 	}
-	return OK
+	return wire.HealthOK
 }
 
-// indexWhy is the first repository that is not as it should be.
+// indexWhy returns what is wrong with the first repository that is not ok, or with the
+// index files; empty if nothing is.
 func indexWhy(st *wire.StatusResult) string {
 	if st.Index.Packages == 0 {
 		return "there are no packages to search in"
 	}
-	return firstWrong(st.Sources)
+	if why := firstNotOK(st.Sources); why != "" {
+		return why
+	}
+	for _, p := range st.Problems {
+		if p.Name == "index" {
+			return p.State + withReason(p.Why)
+		}
+	}
+	return ""
 }
 
-func firstWrong(sources []wire.Source) string {
+func firstNotOK(sources []wire.Source) string {
 	for _, s := range sources {
 		if s.State != wire.SourceOK && s.Repository() {
-			return s.Name + " is " + string(s.State) + because(s.Why)
+			return s.Name + " is " + string(s.State) + withReason(s.Why)
 		}
 	}
 	return ""
@@ -156,11 +170,11 @@ func sourceState(st *wire.StatusResult, name string) string {
 	if st != nil {
 		for _, s := range st.Sources {
 			if s.Name == name && s.State == wire.SourceOK {
-				return OK
+				return wire.HealthOK
 			}
 		}
 	}
-	return Degraded
+	return wire.HealthDegraded
 }
 
 func sourceWhy(st *wire.StatusResult, name string) string {
@@ -172,7 +186,7 @@ func sourceWhy(st *wire.StatusResult, name string) string {
 			if s.State == wire.SourceOK {
 				return ""
 			}
-			return string(s.State) + because(s.Why)
+			return string(s.State) + withReason(s.Why)
 		}
 	}
 	return "not known yet"

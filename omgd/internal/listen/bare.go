@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Bare listens on a socket of mode 0600 that has no lock: one beside the daemon's
-// own, for those who look inside. A socket of ours that nobody answers on is
-// replaced, anything else is an error.
+// Bare listens on a socket of mode 0600 without a lock, for metrics and debugging. A
+// socket of this user without a listener is replaced; anything else at the path is an
+// error.
 func Bare(path string) (net.Listener, error) {
 	if fi, err := os.Lstat(path); err == nil {
 		st, ok := fi.Sys().(*syscall.Stat_t)

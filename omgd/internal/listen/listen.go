@@ -1,5 +1,5 @@
-// Package listen makes the daemon's socket: one daemon a path, nobody else's
-// file replaced, and closed to others from the moment the socket exists.
+// Package listen makes the daemon's socket. There is one daemon for each path, files
+// of others are never replaced, and the socket has its mode from the moment it exists.
 package listen
 
 import (
@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -21,23 +22,23 @@ import (
 )
 
 var (
-	// ErrRunning means that another daemon has the socket.
+	// ErrRunning is the error if another daemon has the socket.
 	ErrRunning = errors.New("omgd runs already")
-	// ErrOccupied means that something else lies where the socket belongs.
+	// ErrOccupied is the error if something other than a daemon's socket is at the path.
 	ErrOccupied = errors.New("something else is in the place of the socket")
 )
 
-// Socket is a listening socket, the lock that makes it ours alone, and the file
-// with our process number.
+// Socket is a listening socket with its lock and PID file.
 type Socket struct {
 	*net.UnixListener
-	path string
-	pid  string
-	born os.FileInfo // to tell our socket from another that took its place; nil for the service manager's
-	lock *os.File
+	path    string
+	pid     string
+	created os.FileInfo // tells our socket from one that replaced it; nil for the service manager's
+	lock    *os.File
+	closed  sync.Once
 }
 
-// Access is who may connect, by the socket's mode and, unless it is -1, group.
+// Access is the mode of the socket and, unless it is -1, its group.
 type Access struct {
 	Mode  fs.FileMode
 	Group int
@@ -46,12 +47,12 @@ type Access struct {
 // Private lets only the owner connect.
 var Private = Access{Mode: 0o600, Group: -1}
 
-// maxPath is what a socket's address has room for.
+// maxPath is the longest path that fits in a socket's address, in bytes.
 const maxPath = 107
 
-// Open takes the lock beside the socket, removes a socket that a dead daemon
-// left, and listens. The socket never has a wider mode than access says, whatever
-// the umask.
+// Open acquires the lock beside the socket, removes the socket of a daemon that died,
+// and listens. The socket never has a wider mode than access allows, whatever the
+// umask.
 func Open(path string, env paths.Env, access Access) (*Socket, error) {
 	if len(path) > maxPath {
 		return nil, fmt.Errorf("%s: a socket's path has at most %d bytes, not %d: choose another with --socket", path, maxPath, len(path))
@@ -67,29 +68,29 @@ func Open(path string, env paths.Env, access Access) (*Socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := own(path, env)
+	s, err := acquire(path, env)
 	if err != nil {
 		return nil, err
 	}
 	if err := removeStale(path, env); err != nil {
-		s.Release()
+		s.Close()
 		return nil, err
 	}
 	if err := s.bind(access); err != nil {
-		s.Abandon()
+		s.Close()
 		return nil, err
 	}
-	// Who exchanged the directory since it was checked has our socket, and
-	// nobody is to believe it.
+	// If the directory was replaced after the check, the socket may be in another user's
+	// directory: give it up.
 	if now, err := os.Stat(dir); err != nil || !os.SameFile(parent, now) {
-		s.Abandon()
+		s.Close()
 		return nil, fmt.Errorf("%s: %w: it was replaced", dir, paths.ErrUntrusted)
 	}
 	return s, nil
 }
 
-// Take makes the daemon's socket of one that the service manager listens on. It
-// is not looked at, changed or removed; the lock beside it is ours all the same.
+// Take returns a Socket for a listener from the service manager. The socket file is
+// not checked, changed or removed; the lock beside it is acquired as in Open.
 func Take(l *net.UnixListener, env paths.Env) (*Socket, error) {
 	path := l.Addr().String()
 	if !filepath.IsAbs(path) {
@@ -98,7 +99,7 @@ func Take(l *net.UnixListener, env paths.Env) (*Socket, error) {
 	if err := env.CheckParent(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	s, err := own(path, env)
+	s, err := acquire(path, env)
 	if err != nil {
 		return nil, err
 	}
@@ -107,22 +108,22 @@ func Take(l *net.UnixListener, env paths.Env) (*Socket, error) {
 	return s, nil
 }
 
-// own takes the lock and writes the file with our process number.
-func own(path string, env paths.Env) (*Socket, error) {
-	lock, err := takeLock(env.Lock(path), env)
+// acquire acquires the lock and writes the PID file.
+func acquire(path string, env paths.Env) (*Socket, error) {
+	lock, err := openLock(env.Lock(path), env)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	s := &Socket{path: path, pid: env.PID(path), lock: lock}
 	if err := pidfile.Write(s.pid); err != nil {
-		s.Release()
+		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// makeParent makes the directory with mode 0755, whatever the umask. The one that
-// it is in must be there: a mistyped path is no wish for a tree.
+// makeParent makes the directory with mode 0755, whatever the umask. Its parent must
+// exist, so that a mistyped path does not create a tree.
 func makeParent(dir string) error {
 	err := os.Mkdir(dir, 0o755)
 	switch {
@@ -135,8 +136,8 @@ func makeParent(dir string) error {
 }
 
 func (s *Socket) bind(access Access) error {
-	// The mode that the descriptor has when it is bound is the mode that the
-	// file is born with; a chmod afterwards would leave a moment for others.
+	// The file is created with the mode that the descriptor has when it is bound. With
+	// a chmod afterwards, others could connect in between.
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
 		if cerr := raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), uint32(Private.Mode)) }); cerr != nil {
@@ -149,8 +150,8 @@ func (s *Socket) bind(access Access) error {
 		return err
 	}
 	s.UnixListener = l.(*net.UnixListener)
-	s.SetUnlinkOnClose(false) // we look before we remove
-	if s.born, err = os.Lstat(s.path); err != nil {
+	s.SetUnlinkOnClose(false) // remove checks that the file is still ours
+	if s.created, err = os.Lstat(s.path); err != nil {
 		return err
 	}
 	if access.Group >= 0 {
@@ -158,26 +159,26 @@ func (s *Socket) bind(access Access) error {
 			return err
 		}
 	}
-	if s.born.Mode().Perm() != access.Mode { // wider, or the umask took from the owner too
+	if s.created.Mode().Perm() != access.Mode { // access is wider, or the umask removed bits of the owner
 		return os.Chmod(s.path, access.Mode)
 	}
 	return nil
 }
 
-// End removes the socket, stops listening and sends goodbye to those who had
-// connected and were not accepted. The service manager's socket stays, and who
-// connects to it waits for the next daemon. Release must follow when the daemon
-// has ended.
-func (s *Socket) End(goodbye []byte) error {
+// StopAccepting removes the socket, stops listening and sends goodbye to clients that
+// are connected but not accepted. The service manager's socket stays: clients that
+// connect to it wait for the next daemon. The caller must call Close after the
+// shutdown.
+func (s *Socket) StopAccepting(goodbye []byte) error {
 	err := s.remove()
-	if s.born != nil {
-		err = errors.Join(err, s.dismiss(goodbye))
+	if s.created != nil {
+		err = errors.Join(err, s.rejectQueued(goodbye))
 	}
 	return errors.Join(err, s.UnixListener.Close())
 }
 
-// dismiss lets nobody connect any more and accepts those who have, to tell them.
-func (s *Socket) dismiss(goodbye []byte) error {
+// rejectQueued refuses new connections and sends goodbye to the clients in the queue.
+func (s *Socket) rejectQueued(goodbye []byte) error {
 	raw, err := s.SyscallConn()
 	if err != nil {
 		return err
@@ -193,9 +194,9 @@ func (s *Socket) dismiss(goodbye []byte) error {
 				continue
 			}
 			if aerr != nil {
-				return // nobody is left
+				return // the queue is empty
 			}
-			_, _ = unix.SendmsgN(nfd, goodbye, nil, nil, unix.MSG_NOSIGNAL) // into an empty buffer
+			_, _ = unix.SendmsgN(nfd, goodbye, nil, nil, unix.MSG_NOSIGNAL) // fits: the send buffer is empty
 			_ = unix.Close(nfd)
 		}
 	})
@@ -204,34 +205,31 @@ func (s *Socket) dismiss(goodbye []byte) error {
 
 // remove removes the socket if it is still ours.
 func (s *Socket) remove() error {
-	if s.born == nil {
+	if s.created == nil {
 		return nil
 	}
-	if now, err := os.Lstat(s.path); err == nil && os.SameFile(s.born, now) {
+	if now, err := os.Lstat(s.path); err == nil && os.SameFile(s.created, now) {
 		return os.Remove(s.path)
 	}
 	return nil
 }
 
-// Release lets another daemon take the place.
-func (s *Socket) Release() {
-	_ = pidfile.Remove(s.pid)
-	_ = os.Remove(s.lock.Name())
-	_ = s.lock.Close()
+// Close removes the socket, the PID file and the lock, so that another daemon can
+// start. Calls after the first do nothing.
+func (s *Socket) Close() {
+	s.closed.Do(func() {
+		_ = s.remove()
+		if s.UnixListener != nil {
+			_ = s.UnixListener.Close()
+		}
+		_ = pidfile.Remove(s.pid)
+		_ = os.Remove(s.lock.Name())
+		_ = s.lock.Close()
+	})
 }
 
-// Abandon leaves nothing in the file system, at once: it is for a daemon that
-// dies now.
-func (s *Socket) Abandon() {
-	_ = s.remove()
-	if s.UnixListener != nil {
-		_ = s.UnixListener.Close()
-	}
-	s.Release()
-}
-
-// takeLock opens and locks the file that keeps two daemons apart.
-func takeLock(path string, env paths.Env) (*os.File, error) {
+// openLock opens and locks the file that prevents a second daemon.
+func openLock(path string, env paths.Env) (*os.File, error) {
 	if dir := filepath.Dir(path); dir == env.PrivateDir() {
 		if err := env.MakePrivateDir(dir); err != nil {
 			return nil, err
@@ -251,13 +249,13 @@ func takeLock(path string, env paths.Env) (*os.File, error) {
 			_ = f.Close()
 			return nil, os.NewSyscallError("flock", err)
 		}
-		// The one who had the lock removes the file when it ends. If that
-		// happened since we opened it, what we locked is no longer the lock.
+		// A daemon removes its lock file when it ends. If that happened after we opened
+		// it, the file that we locked is no longer at the path: try again.
 		ours, err := f.Stat()
 		if err == nil {
-			var there os.FileInfo
-			if there, err = os.Lstat(path); err == nil && os.SameFile(ours, there) {
-				return note(f, ours, env)
+			var atPath os.FileInfo
+			if atPath, err = os.Lstat(path); err == nil && os.SameFile(ours, atPath) {
+				return writePID(f, ours, env)
 			}
 		}
 		_ = f.Close()
@@ -267,8 +265,8 @@ func takeLock(path string, env paths.Env) (*os.File, error) {
 	}
 }
 
-// note leaves our process number in the lock, for who comes second.
-func note(f *os.File, fi os.FileInfo, env paths.Env) (*os.File, error) {
+// writePID writes our process ID to the lock file, for the error of a second daemon.
+func writePID(f *os.File, fi os.FileInfo, env paths.Env) (*os.File, error) {
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok || !fi.Mode().IsRegular() || int(st.Uid) != env.UID {
 		_ = f.Close()
@@ -285,7 +283,7 @@ func note(f *os.File, fi os.FileInfo, env paths.Env) (*os.File, error) {
 	return f, nil
 }
 
-// holder is the error that names the daemon which has the lock.
+// holder returns the error that names the daemon which has the lock.
 func holder(f *os.File) error {
 	var pid int
 	if _, err := fmt.Fscan(io.LimitReader(f, 20), &pid); err != nil {
@@ -294,8 +292,8 @@ func holder(f *os.File) error {
 	return fmt.Errorf("%w (process %d)", ErrRunning, pid)
 }
 
-// removeStale removes a socket of ours on which nobody answers. Anything else
-// in its place stays and is an error.
+// removeStale removes a socket of this user without a listener. Anything else at the
+// path stays and is an error.
 func removeStale(path string, env paths.Env) error {
 	fi, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -21,7 +21,7 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-func place(t *testing.T) (string, paths.Env) {
+func socketPath(t *testing.T) (string, paths.Env) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "listen-")
 	require.NoError(t, err)
@@ -29,30 +29,34 @@ func place(t *testing.T) (string, paths.Env) {
 	return filepath.Join(dir, "omg.sock"), paths.Process()
 }
 
-func TestBornClosedToOthers(t *testing.T) {
+// closeSocket closes a socket as a daemon does when it shuts down.
+func closeSocket(t *testing.T, s *Socket) {
+	t.Helper()
+	require.NoError(t, s.StopAccepting(nil))
+	s.Close()
+}
+
+func TestOpen_ClosedToOthers(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	for _, umask := range []int{0, 0o022, 0o077, 0o277, 0o777} {
 		syscall.Umask(0)
-		path, env := place(t)
+		path, env := socketPath(t)
 		syscall.Umask(umask)
 		s, err := Open(path, env, Private)
 		require.NoError(t, err)
 		fi, err := os.Lstat(path)
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), fi.Mode().Perm(), "umask %04o", umask)
-		require.NoError(t, s.End(nil))
-		s.Release()
-		entries, err := os.ReadDir(filepath.Dir(path))
-		require.NoError(t, err)
-		require.Empty(t, entries, "nothing is left")
+		closeSocket(t, s)
+		requireEmpty(t, filepath.Dir(path))
 	}
 }
 
-// TestBornNotChanged watches the socket's mode while it is made: there is no
-// moment at which others could connect.
-func TestBornNotChanged(t *testing.T) {
+// TestOpen_ModeNeverChanges watches the socket's mode while it is made: at no moment
+// can others connect.
+func TestOpen_ModeNeverChanges(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
-	path, env := place(t)
+	path, env := socketPath(t)
 	for range 200 {
 		seen, watched, stop := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		go func() {
@@ -77,16 +81,15 @@ func TestBornNotChanged(t *testing.T) {
 		s, err := Open(path, env, Private)
 		require.NoError(t, err)
 		await.Receive(t, seen, "the socket")
-		require.NoError(t, s.End(nil))
-		s.Release()
+		closeSocket(t, s)
 		close(stop)
 		<-watched
 	}
 }
 
-func TestParentIsMade(t *testing.T) {
+func TestOpen_MakesParent(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0o077))
-	path, env := place(t)
+	path, env := socketPath(t)
 	path = filepath.Join(filepath.Dir(path), "a", "omg.sock")
 	_, err := Open(filepath.Join(filepath.Dir(path), "b", "omg.sock"), env, Private)
 	require.ErrorIs(t, err, os.ErrNotExist, "only the last directory is made")
@@ -95,12 +98,11 @@ func TestParentIsMade(t *testing.T) {
 	fi, err := os.Stat(filepath.Dir(path))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o755), fi.Mode().Perm())
-	require.NoError(t, s.End(nil))
-	s.Release()
+	closeSocket(t, s)
 }
 
-func TestOnlyOneOfMany(t *testing.T) {
-	path, env := place(t)
+func TestOpen_OneOfMany(t *testing.T) {
+	path, env := socketPath(t)
 	for range 50 {
 		var lives atomic.Int32
 		var all sync.WaitGroup
@@ -122,26 +124,24 @@ func TestOnlyOneOfMany(t *testing.T) {
 		require.EqualValues(t, 1, lives.Load())
 		for _, s := range sockets {
 			if s != nil {
-				require.NoError(t, s.End(nil))
-				s.Release()
+				closeSocket(t, s)
 			}
 		}
 	}
 }
 
-func TestStaleSocketIsRemoved(t *testing.T) {
-	path, env := place(t)
+func TestOpen_RemovesStaleSocket(t *testing.T) {
+	path, env := socketPath(t)
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	require.NoError(t, err)
 	l.SetUnlinkOnClose(false)
 	require.NoError(t, l.Close())
 	s, err := Open(path, env, Private)
 	require.NoError(t, err)
-	require.NoError(t, s.End(nil))
-	s.Release()
+	closeSocket(t, s)
 }
 
-func TestRefuses(t *testing.T) {
+func TestOpen_Refuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(t *testing.T, path string)
 		want error
@@ -163,7 +163,7 @@ func TestRefuses(t *testing.T) {
 		}, syscall.ELOOP},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path, env := place(t)
+			path, env := socketPath(t)
 			c.make(t, path)
 			before, err := os.Lstat(path)
 			_, open := Open(path, env, Private)
@@ -177,10 +177,10 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
-// TestConnectedAreTold: who connected before the end and was not accepted is told,
-// whatever it has sent meanwhile; nobody connects afterwards.
-func TestConnectedAreTold(t *testing.T) {
-	path, env := place(t)
+// TestStopAccepting_TellsConnected: clients that are connected but not accepted get
+// goodbye, whatever they have sent; later ones cannot connect.
+func TestStopAccepting_TellsConnected(t *testing.T) {
+	path, env := socketPath(t)
 	s, err := Open(path, env, Private)
 	require.NoError(t, err)
 	queue, err := os.ReadFile("/proc/sys/net/core/somaxconn")
@@ -198,41 +198,76 @@ func TestConnectedAreTold(t *testing.T) {
 	fd, err := unix.Open(path, unix.O_PATH, 0)
 	require.NoError(t, err)
 	defer unix.Close(fd)
-	require.NoError(t, s.End([]byte("goodbye")))
+	require.NoError(t, s.StopAccepting([]byte("goodbye")))
 	_, err = net.Dial("unix", fmt.Sprintf("/proc/self/fd/%d", fd))
 	require.ErrorIs(t, err, unix.ECONNREFUSED)
-	s.Release()
+	s.Close()
 	for _, nc := range all {
-		said := make([]byte, 20)
-		n, err := nc.Read(said)
+		message := make([]byte, 20)
+		n, err := nc.Read(message)
 		require.NoError(t, err)
-		require.Equal(t, "goodbye", string(said[:n]))
+		require.Equal(t, "goodbye", string(message[:n]))
 		_ = nc.Close()
 	}
 }
 
-// TestCloseLeavesWhatIsNotOurs: a socket that took the place of ours stays.
-func TestCloseLeavesWhatIsNotOurs(t *testing.T) {
-	path, env := place(t)
+// TestClose_LeavesForeignFile: a socket that replaced ours stays.
+func TestClose_LeavesForeignFile(t *testing.T) {
+	path, env := socketPath(t)
 	s, err := Open(path, env, Private)
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.WriteFile(path, []byte("another's"), 0o600))
-	require.NoError(t, s.End(nil))
-	s.Release()
+	closeSocket(t, s)
 	require.FileExists(t, path)
 }
 
-func TestSecondNamesTheFirst(t *testing.T) {
-	path, env := place(t)
+func TestOpen_NamesTheFirst(t *testing.T) {
+	path, env := socketPath(t)
 	s, err := Open(path, env, Private)
 	require.NoError(t, err)
 	_, err = Open(path, env, Private)
 	require.ErrorIs(t, err, ErrRunning)
 	require.ErrorContains(t, err, fmt.Sprintf("process %d", os.Getpid()))
-	require.NoError(t, s.End(nil))
-	s.Release()
+	closeSocket(t, s)
 
 	_, err = Open(filepath.Join(filepath.Dir(path), strings.Repeat("x", 200)), env, Private)
 	require.ErrorContains(t, err, "at most 107 bytes")
+}
+
+// TestClose_Alone: a daemon whose start failed closes its socket without a shutdown,
+// and a second call does nothing. The service manager's socket stays.
+func TestClose_Alone(t *testing.T) {
+	path, env := socketPath(t)
+	for range 2 {
+		s, err := Open(path, env, Private)
+		require.NoError(t, err)
+		require.FileExists(t, env.PID(path))
+		s.Close()
+		s.Close()
+		requireEmpty(t, filepath.Dir(path))
+		_, err = s.Accept()
+		require.ErrorIs(t, err, net.ErrClosed)
+	}
+
+	inherited, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	require.NoError(t, err)
+	s, err := Take(inherited, env)
+	require.NoError(t, err)
+	require.FileExists(t, env.PID(path))
+	_, err = Open(path, env, Private)
+	require.ErrorIs(t, err, ErrRunning, "the lock is acquired")
+	s.Close()
+	fi, err := os.Lstat(path)
+	require.NoError(t, err)
+	require.NotZero(t, fi.Mode()&os.ModeSocket)
+	require.NoError(t, os.Remove(path))
+	requireEmpty(t, filepath.Dir(path))
+}
+
+func requireEmpty(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries, "nothing is left")
 }

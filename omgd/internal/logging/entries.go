@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// entries is a handler for logs that keep time, level and sender themselves: an
-// entry is a line of text, with its attributes as in a text log, and the
-// attributes once more as fields.
+// entries is a handler for logs that record time, level and sender themselves. An
+// entry is a line of text that ends with the attributes, as in a text log; the
+// attributes are sent as fields as well.
 type entries struct {
 	level slog.Leveler
 	send  func(level slog.Level, text string, fields map[string]string) error
 	with  []slog.Attr
-	group string // what the keys begin with
+	group string // prefix of the keys
 }
 
 func newEntries(level slog.Leveler, send func(slog.Level, string, map[string]string) error) *entries {
@@ -61,7 +61,7 @@ func (e *entries) Handle(ctx context.Context, r slog.Record) error {
 	return e.send(r.Level, text, fields)
 }
 
-// onlyAttrs drops what the log itself keeps.
+// onlyAttrs drops the time, level and message, which the log records itself.
 func onlyAttrs(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && (a.Key == slog.LevelKey || a.Key == slog.MessageKey || a.Key == slog.TimeKey) {
 		return slog.Attr{}
@@ -69,8 +69,8 @@ func onlyAttrs(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// field is a key as the journal takes it: capitals, digits and underscores, not
-// beginning with one of the last, which the journal keeps for itself.
+// field returns a key in the form that journald accepts: capitals, digits and
+// underscores. Keys that begin with an underscore are reserved for journald.
 func field(key string) string {
 	return "OMG_" + strings.Map(func(r rune) rune {
 		switch {

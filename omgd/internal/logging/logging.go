@@ -1,6 +1,6 @@
-// Package logging decides where the daemon's log goes: to journald in its own
-// protocol where journald listens to us, to syslog in the background where it does
-// not, else as text to standard error.
+// Package logging decides where the daemon's log goes: to journald in its native
+// protocol if standard error is connected to it, or in the background if it runs; in
+// the background without journald to syslog; otherwise as text to standard error.
 package logging
 
 import (
@@ -14,22 +14,22 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 )
 
-// LevelTrace is below debug: what is of use only to who reads the source beside it.
+// LevelTrace is below debug, for messages that only make sense beside the source.
 const LevelTrace = slog.LevelDebug - 4
 
 // Identifier is the name of the daemon's entries in the journal and in syslog.
 const Identifier = "omgd"
 
-// Log is where to log, and the level, which may change while it is used.
+// Log is a logger whose level can change while it is used.
 type Log struct {
 	*slog.Logger
 	level slog.LevelVar
 }
 
-// names are those of the levels.
+// names are the levels' names.
 var names = []string{"error", "warn", "info", "debug", "trace"}
 
-// Level reads the name of a level.
+// Level returns the level of this name.
 func Level(name string) (slog.Level, error) {
 	switch strings.ToLower(name) {
 	case "error":
@@ -46,7 +46,7 @@ func Level(name string) (slog.Level, error) {
 	return 0, fmt.Errorf("%q is no level: one of %s", name, strings.Join(names, ", "))
 }
 
-// New opens the log. Background says that there is nobody at standard error.
+// New opens the log. background is set if standard error has no reader.
 func New(level string, background bool, stderr io.Writer) (*Log, error) {
 	l := &Log{}
 	if err := l.SetLevel(level); err != nil {
@@ -65,7 +65,7 @@ func (l *Log) SetLevel(name string) error {
 	return err
 }
 
-// LevelName is the level's name.
+// LevelName returns the current level's name.
 func (l *Log) LevelName() string {
 	for _, name := range names {
 		if level, err := Level(name); err == nil && level == l.level.Level() {
@@ -92,17 +92,17 @@ func (l *Log) handler(background bool, stderr io.Writer) slog.Handler {
 	}
 	level := slog.Leveler(&l.level)
 	if background {
-		level = atLeastWarn{level} // for the one who awaits the start, if it goes wrong
+		level = atLeastWarn{level} // the parent prints these if the start fails
 	}
 	return slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: named})
 }
 
-// atLeastWarn lets pass what a level does, and nothing below a warning.
+// atLeastWarn raises a level to at least a warning.
 type atLeastWarn struct{ slog.Leveler }
 
 func (l atLeastWarn) Level() slog.Level { return max(l.Leveler.Level(), slog.LevelWarn) }
 
-// named calls trace by its name.
+// named prints LevelTrace as TRACE.
 func named(groups []string, a slog.Attr) slog.Attr {
 	if level, ok := a.Value.Any().(slog.Level); ok && len(groups) == 0 && a.Key == slog.LevelKey && level <= LevelTrace {
 		a.Value = slog.StringValue("TRACE")

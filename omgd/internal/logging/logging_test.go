@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTextAndLevels(t *testing.T) {
+func TestLog_TextAndLevels(t *testing.T) {
 	var out bytes.Buffer
 	l, err := New("warn", false, &out)
 	require.NoError(t, err)
@@ -28,9 +28,9 @@ func TestTextAndLevels(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestEntries: an entry has its attributes in its text and as fields, those of the
-// logger and of groups too.
-func TestEntries(t *testing.T) {
+// TestLog_Entries: an entry has its attributes in its text and as fields, also those
+// of the logger and of groups.
+func TestLog_Entries(t *testing.T) {
 	type entry struct {
 		level  slog.Level
 		text   string
@@ -57,7 +57,7 @@ func TestEntries(t *testing.T) {
 	require.ErrorIs(t, h.Handle(context.Background(), slog.Record{}), failed)
 }
 
-func TestPriorities(t *testing.T) {
+func TestLog_Priorities(t *testing.T) {
 	for level, want := range map[slog.Level]journal.Priority{
 		slog.LevelError: journal.PriErr, slog.LevelWarn: journal.PriWarning, slog.LevelInfo: journal.PriInfo,
 		slog.LevelDebug: journal.PriDebug, LevelTrace: journal.PriDebug,

@@ -31,8 +31,8 @@ func (m *Metrics) Listen(address string) (*Server, error) {
 	handler := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 5 * time.Second})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
-		// A page in a browser may ask any port of this machine under a name of its
-		// own choice.
+		// A web page can reach any local port under a host name of its choice (DNS
+		// rebinding).
 		if !local && !loopbackHost(r.Host) {
 			http.Error(w, "not of this machine", http.StatusForbidden)
 			return
@@ -45,7 +45,7 @@ func (m *Metrics) Listen(address string) (*Server, error) {
 	}}, nil
 }
 
-// Addr is where the server listens.
+// Addr returns the address that the server listens on.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Run serves until ctx ends.
@@ -59,6 +59,9 @@ func (s *Server) Run(ctx context.Context) {
 	_ = s.http.Close()
 	<-served
 }
+
+// Close stops listening, also if Run was not called.
+func (s *Server) Close() { _ = s.listener.Close() }
 
 func open(address string) (l net.Listener, local bool, err error) {
 	if !filepath.IsAbs(address) {

@@ -1,5 +1,5 @@
-// Package metrics counts what the daemon does, for Prometheus. Nothing in it names
-// a user, a package or a query.
+// Package metrics has the daemon's metrics for Prometheus. They never name a user, a
+// package or a query.
 package metrics
 
 import (
@@ -15,20 +15,20 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Sources are asked when the metrics are: what is known anyhow is not counted a
-// second time.
+// Sources are read at scrape time, so that numbers the daemon has anyway are not
+// counted twice.
 type Sources struct {
-	// Connections are those that are open.
+	// Connections returns the number of open connections.
 	Connections func() int
-	// Caches are hits and misses by the cache's name.
+	// Caches returns hits and misses by the cache's name.
 	Caches func() map[string]Cache
-	// Memory is bytes by component.
+	// Memory returns bytes by component.
 	Memory func() map[string]uint64
-	// Status are the counts and the sources of data; false while there are none.
+	// Status returns the status; false while there is none.
 	Status func() (*wire.StatusResult, bool)
 }
 
-// Cache is how often an answer was found in a cache, and how often not.
+// Cache counts how often a reply was found in a cache, and how often not.
 type Cache struct{ Hits, Misses uint64 }
 
 // Metrics are the daemon's.
@@ -68,8 +68,8 @@ func New(version string, s Sources) *Metrics {
 	return m
 }
 
-// Request returns what observes the requests of one operation; it allocates
-// nothing.
+// Request returns the function that records a request of one operation. Calling it
+// does not allocate.
 func (m *Metrics) Request(operation string) func(time.Duration) {
 	observer := m.requests.WithLabelValues(operation)
 	return func(took time.Duration) { observer.Observe(took.Seconds()) }
@@ -94,7 +94,7 @@ func (m *Metrics) Failed(code wire.Code) {
 // Connected counts a connection.
 func (m *Metrics) Connected() { m.connections.Inc() }
 
-// Refreshed counts a look at the databases.
+// Refreshed records a refresh.
 func (m *Metrics) Refreshed(took time.Duration) { m.refreshes.Observe(took.Seconds()) }
 
 // Fetched counts a request to a host.
@@ -106,7 +106,7 @@ func (m *Metrics) Fetched(host string, err error) {
 	m.fetches.WithLabelValues(host, outcome).Inc()
 }
 
-// Text is all of it in Prometheus' text format.
+// Text returns all metrics in Prometheus' text format.
 func (m *Metrics) Text() (string, error) {
 	families, err := m.registry.Gather()
 	var b bytes.Buffer
@@ -117,7 +117,7 @@ func (m *Metrics) Text() (string, error) {
 	return b.String(), err
 }
 
-// Registry is what an HTTP handler gathers from.
+// Registry returns the registry for an HTTP handler.
 func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
 
 func gauge(name, help string, labels ...string) *prometheus.Desc {
@@ -138,10 +138,10 @@ var (
 	sourceOK    = gauge("omg_source_ok", "1 for a source whose data is as it should be, 0 for another.", "source", "state")
 )
 
-// collector makes metrics of what is known anyhow.
+// collector makes metrics from Sources.
 type collector struct{ Sources }
 
-// Describe has nothing to say: what there is depends on the configuration.
+// Describe sends nothing: which metrics there are depends on the configuration.
 func (c *collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.

@@ -18,16 +18,16 @@ import (
 )
 
 const (
-	// maxDatabase is the most bytes of a database; the largest has some 10 MB.
+	// maxDatabase is the limit of a database in bytes; the largest has about 10 MB.
 	maxDatabase = 256 << 20
-	// maxSignature is as much of a signature as pacman itself downloads.
+	// maxSignature is pacman's limit for a signature, in bytes.
 	maxSignature = 16 << 10
 )
 
-// errUnsigned means that there is no signature where there has to be one.
+// errUnsigned means that a required signature is missing.
 var errUnsigned = errors.New("pacman.conf requires a signature of the database, and there is none")
 
-// get downloads to a file, or copies what a file:// server has.
+// get downloads to a file, or copies from a file:// server.
 func (m *Mirror) get(ctx context.Context, r fetch.Request, path string) (fetch.Answer, error) {
 	switch scheme, _, _ := strings.Cut(r.URL, ":"); scheme {
 	case "http", "https":
@@ -39,7 +39,7 @@ func (m *Mirror) get(ctx context.Context, r fetch.Request, path string) (fetch.A
 	}
 }
 
-// copyFile does for a file what fetch.Client.File does for what a server has.
+// copyFile is fetch.Client.File for a file:// URL.
 func copyFile(r fetch.Request, path string) (a fetch.Answer, err error) {
 	u, err := url.Parse(r.URL)
 	if err != nil {
@@ -72,8 +72,8 @@ func copyFile(r fetch.Request, path string) (a fetch.Answer, err error) {
 	return a, errors.Join(err, to.Sync(), to.Close())
 }
 
-// signature downloads the signature of a staged database, if the repository is to
-// have one. It is kept for who verifies it: without pacman's keys nobody can.
+// signature downloads the signature of a staged database, if the repository's SigLevel
+// has one. omgd only stores it: verifying needs pacman's keys.
 func (m *Mirror) signature(ctx context.Context, wanted pacmandb.Signature, url, staged string) error {
 	if wanted == pacmandb.SignatureNever {
 		return nil

@@ -1,7 +1,7 @@
-// Package mirror keeps databases of omgd's own: it downloads what pacman -Sy would,
-// from the servers that pacman.conf names, to a directory of omgd's, so that the
-// updates are known without root and without touching anything of the system's.
-// What cannot be downloaded stays as it was, and how old that is stays known.
+// Package mirror keeps the downloaded databases. It downloads the databases that
+// pacman -Sy would, from the servers in pacman.conf, to omgd's data directory, so that
+// updates are known without root and without a change to the system. If a download
+// fails, the last database stays, with its age and the reason.
 package mirror
 
 import (
@@ -16,131 +16,115 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/vmihailenco/msgpack/v5"
-
 	"github.com/omg-arch/omg/omgd/internal/fetch"
-	"github.com/omg-arch/omg/shared/catalog"
+	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/sources"
 )
 
-// Where the store has what is remembered here.
+// The place of saved in the store.
 const (
 	bucket = "mirror"
 	key    = "repositories"
 )
 
 const (
-	// first is the pause after the first round in which something failed.
-	first = 5 * time.Minute
-	// maxServers is how many servers of a repository are tried in a round: a mirror
-	// list may have hundreds.
+	// firstPause is the pause after the first failed round.
+	firstPause = 5 * time.Minute
+	// maxServers is how many servers of a repository are tried in a round; a mirror list
+	// may have hundreds.
 	maxServers = 5
 )
 
-// Store remembers across restarts.
-type Store interface {
-	Put(bucket, key string, value []byte, at time.Time) error
-	Get(bucket, key string) (value []byte, at time.Time, ok bool)
-}
-
-// Config says what is kept, and who is told.
+// Config configures a Mirror.
 type Config struct {
 	config.Sync
 	Fetch *fetch.Client
-	Store Store
+	Store store.Values
 	Log   *slog.Logger
 	// Dir is where the databases, their signatures and their indexes are.
 	Dir string
 	// Pacman reads pacman.conf.
 	Pacman func() (*pacmandb.Config, error)
-	// Build makes an index file of a database, and refuses what is none.
+	// Build builds an index file from a database. It fails for an invalid one.
 	Build func(ctx context.Context, db, index string) error
 	// Changed is called after each round.
 	Changed func()
 }
 
-// Mirror keeps the databases.
+// Mirror keeps the downloaded databases.
 type Mirror struct {
 	Config
-	known atomic.Pointer[known]
+	saved atomic.Pointer[saved]
 }
 
-// known is what is known of the databases. One that was given out is not changed
-// any more.
-type known struct {
-	// Next is when they are asked for again, in Unix seconds.
+// saved has the results of the last round. It is not changed once it is published.
+type saved struct {
+	// Next is when the next round is due, in Unix seconds.
 	Next  int64             `msgpack:"next"`
 	Repos map[string]record `msgpack:"repos"`
 }
 
-// record is what is known of one repository's database.
+// record is the result for one repository's database.
 type record struct {
-	// URL is where it came from, ETag what only that server understands.
+	// URL is where it came from. ETag is only valid for that URL.
 	URL          string `msgpack:"url"`
 	ETag         string `msgpack:"etag"`
 	LastModified string `msgpack:"last_modified"`
-	// Why says why it was not found right in the last round; empty if it was.
+	// Why says why the last round failed; empty if it did not.
 	Why string `msgpack:"why"`
 }
 
-// New makes a mirror from what was remembered. It asks nobody before Run.
+// New returns a mirror with the stored results. It sends no request before Run.
 func New(c Config) *Mirror {
 	m := &Mirror{Config: c}
-	k := &known{}
-	if value, _, ok := c.Store.Get(bucket, key); ok && msgpack.Unmarshal(value, k) != nil {
-		k = &known{}
-	}
-	m.known.Store(k)
+	k, _, _ := store.Load[saved](c.Store, bucket, key)
+	m.saved.Store(&k)
 	return m
 }
 
-// Why says why a repository's database was not found right in the last round, empty
-// if it was or was not asked for yet.
-func (m *Mirror) Why(repo string) string { return m.known.Load().Repos[repo].Why }
+// Why returns why the last round failed for a repository, empty if it did not, or there
+// was none yet.
+func (m *Mirror) Why(repo string) string { return m.saved.Load().Repos[repo].Why }
 
-// Run asks for the databases once an interval, counted from the last round, be it
-// from before a restart, until ctx is done.
+// Run downloads the databases once an interval until ctx ends. The interval counts from
+// the last round, also across restarts.
 func (m *Mirror) Run(ctx context.Context) {
-	var k *known
-	s := fetch.Schedule{Interval: time.Duration(m.Interval), First: min(first, time.Duration(m.Interval)), Planned: func(next time.Time) {
+	var k *saved
+	s := fetch.Schedule{Interval: time.Duration(m.Interval), First: min(firstPause, time.Duration(m.Interval)), Planned: func(next time.Time) {
 		k.Next = next.Unix()
-		m.note(k)
+		m.save(k)
 		m.Changed()
 	}}
-	s.Run(ctx, s.Left(m.known.Load().Next), func(ctx context.Context) (err error) {
+	s.Run(ctx, s.Left(m.saved.Load().Next), func(ctx context.Context) (err error) {
 		k, err = m.round(ctx)
 		return err
 	})
 }
 
-func (m *Mirror) note(k *known) {
-	m.known.Store(k)
-	value, err := msgpack.Marshal(k)
-	if err == nil {
-		err = m.Store.Put(bucket, key, value, time.Now())
-	}
-	if err != nil {
-		m.Log.Warn("what is known of the databases of our own is not remembered", "err", err)
-	}
+func (m *Mirror) save(k *saved) {
+	m.saved.Store(k)
+	store.Save(m.Store, m.Log, bucket, key, k, time.Now())
 }
 
-// round asks for each repository's database that pacman -Sy would download. The
-// error is the last one; what is known says of which.
-func (m *Mirror) round(ctx context.Context) (*known, error) {
-	before := m.known.Load()
+// round asks for each database that pacman -Sy would download. The error is the last
+// one; each repository's error is in its record.
+func (m *Mirror) round(ctx context.Context) (*saved, error) {
+	before := m.saved.Load()
 	conf, err := m.Pacman()
 	if err != nil {
-		m.Log.Warn("no databases of our own: pacman.conf cannot be read", "err", err)
-		return &known{Repos: maps.Clone(before.Repos)}, err
+		m.Log.Warn("databases not downloaded: cannot read pacman.conf", "err", err)
+		return &saved{Repos: maps.Clone(before.Repos)}, err
 	}
 	stage := filepath.Join(m.Dir, ".new")
 	if err := remake(stage); err != nil {
-		m.Log.Warn("no databases of our own", "err", err)
+		m.Log.Warn("databases not downloaded", "err", err)
 		return failed(conf.Repos, before.Repos, err), err
 	}
 	defer os.RemoveAll(stage)
-	k := &known{Repos: make(map[string]record)}
+	k := &saved{Repos: make(map[string]record)}
 	for _, repo := range conf.Repos {
 		if repo.Usage&pacmandb.UsageSync == 0 {
 			continue
@@ -151,15 +135,15 @@ func (m *Mirror) round(ctx context.Context) (*known, error) {
 		}
 		if rerr != nil {
 			r.Why, err = rerr.Error(), rerr
-			m.Log.Warn("no newer database of our own", "repository", repo.Name, "err", rerr)
+			m.Log.Warn("database not downloaded", "repository", repo.Name, "err", rerr)
 		}
 		k.Repos[repo.Name] = r
 	}
-	m.forget(k.Repos)
+	m.removeOthers(k.Repos)
 	return k, err
 }
 
-// remake makes an empty directory of ours.
+// remake makes dir an empty directory.
 func remake(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
@@ -167,9 +151,9 @@ func remake(dir string) error {
 	return os.MkdirAll(dir, 0o755)
 }
 
-// failed is what is known where nothing could be renewed.
-func failed(repos []pacmandb.Repo, before map[string]record, err error) *known {
-	k := &known{Repos: make(map[string]record)}
+// failed returns the results of a round that failed for all repositories.
+func failed(repos []pacmandb.Repo, before map[string]record, err error) *saved {
+	k := &saved{Repos: make(map[string]record)}
 	for _, repo := range repos {
 		r := before[repo.Name]
 		r.Why = err.Error()
@@ -178,47 +162,60 @@ func failed(repos []pacmandb.Repo, before map[string]record, err error) *known {
 	return k
 }
 
-// forget removes what is there of repositories that are no longer configured.
-func (m *Mirror) forget(repos map[string]record) {
+// removeOthers removes the files of repositories that are no longer configured.
+func (m *Mirror) removeOthers(repos map[string]record) {
+	kept := map[string]bool{}
+	for repo := range repos {
+		for _, name := range filesOf(repo) {
+			kept[name] = true
+		}
+	}
 	entries, _ := os.ReadDir(m.Dir)
 	for _, e := range entries {
-		for _, suffix := range []string{".db", ".db.sig", catalog.IndexSuffix} {
-			name, ok := strings.CutSuffix(e.Name(), suffix)
-			if _, kept := repos[name]; ok && !kept {
+		for _, suffix := range filesOf("") {
+			if strings.HasSuffix(e.Name(), suffix) && !kept[e.Name()] {
 				_ = os.Remove(filepath.Join(m.Dir, e.Name()))
 			}
 		}
 	}
 }
 
-// renew asks a repository's servers for its database until one has it, and returns
-// what is known of it then: with an error what was known before.
+// filesOf returns the names of a repository's files, or for "" their suffixes. The index
+// is last, because readers look for it.
+func filesOf(repo string) []string {
+	return []string{repo + ".db", repo + signatureSuffix, sources.IndexPath("", pkgindex.KindRepo, repo)}
+}
+
+const signatureSuffix = ".db.sig"
+
+// renew asks a repository's servers for its database until one succeeds, and returns
+// the new record. With an error it returns r.
 func (m *Mirror) renew(ctx context.Context, repo pacmandb.Repo, r record, stage string) (record, error) {
-	if _, err := os.Stat(catalog.OwnIndex(m.Dir, repo.Name)); err != nil {
-		r = record{} // nothing that could be "not modified"
+	if _, err := os.Stat(sources.IndexPath(m.Dir, pkgindex.KindRepo, repo.Name)); err != nil {
+		r = record{} // download it even if it is not modified
 	}
 	if len(repo.Servers) == 0 {
 		return r, fmt.Errorf("pacman.conf names no server of %s", repo.Name)
 	}
-	var wrong error
+	var firstErr error
 	for _, server := range repo.Servers[:min(len(repo.Servers), maxServers)] {
-		next, err := m.ask(ctx, repo, server, r, stage)
+		next, err := m.renewFrom(ctx, repo, server, r, stage)
 		if err == nil {
 			return next, nil
 		}
-		if wrong == nil {
-			wrong = err // the first server is the preferred one
+		if firstErr == nil {
+			firstErr = err // the first server is the preferred one
 		}
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return r, wrong
+	return r, firstErr
 }
 
-// ask asks one server. A new database takes the place of the old when an index
-// could be built of it.
-func (m *Mirror) ask(ctx context.Context, repo pacmandb.Repo, server string, r record, stage string) (record, error) {
+// renewFrom asks one server. A new database replaces the old one once an index was
+// built from it.
+func (m *Mirror) renewFrom(ctx context.Context, repo pacmandb.Repo, server string, r record, stage string) (record, error) {
 	url := strings.TrimRight(server, "/") + "/" + repo.Name + ".db"
 	staged := filepath.Join(stage, repo.Name+".db")
 	req := fetch.Request{URL: url, LastModified: r.LastModified, MaxBytes: maxDatabase, AsIs: true, Plain: true}
@@ -227,7 +224,7 @@ func (m *Mirror) ask(ctx context.Context, repo pacmandb.Repo, server string, r r
 	}
 	got, err := m.get(ctx, req, staged)
 	if err != nil {
-		return r, named(server, err)
+		return r, withServer(server, err)
 	}
 	if got.NotModified || older(got.LastModified, r.LastModified) {
 		r.Why = ""
@@ -235,26 +232,26 @@ func (m *Mirror) ask(ctx context.Context, repo pacmandb.Repo, server string, r r
 	}
 	at, err := http.ParseTime(got.LastModified)
 	if err != nil {
-		at = time.Now() // a server that does not say
+		at = time.Now() // the server sent no time
 	}
 	if err := os.Chtimes(staged, at, at); err != nil {
 		return r, err
 	}
 	if err := m.signature(ctx, repo.Signature, url, staged); err != nil {
-		return r, named(server, err)
+		return r, withServer(server, err)
 	}
-	if err := m.Build(ctx, staged, catalog.OwnIndex(stage, repo.Name)); err != nil {
-		return r, named(server, fmt.Errorf("its database is refused: %s", strings.TrimPrefix(err.Error(), "read "+staged+": ")))
+	if err := m.Build(ctx, staged, sources.IndexPath(stage, pkgindex.KindRepo, repo.Name)); err != nil {
+		return r, withServer(server, fmt.Errorf("its database is refused: %s", strings.TrimPrefix(err.Error(), "read "+staged+": ")))
 	}
 	if err := m.publish(repo.Name, stage); err != nil {
 		return r, err
 	}
-	m.Log.Info("a new database of our own", "repository", repo.Name, "bytes", got.Bytes, "of", at.Format(time.DateTime))
+	m.Log.Info("database downloaded", "repository", repo.Name, "bytes", got.Bytes, "of", at.Format(time.DateTime))
 	return record{URL: url, ETag: got.ETag, LastModified: at.UTC().Format(http.TimeFormat)}, nil
 }
 
-// confirm remembers that a database is what its mirror has: by its status change
-// time, which is this machine's, while its other times stay the mirror's.
+// confirm records that a database is current by setting its status change time to now.
+// Its modification time stays the server's.
 func (m *Mirror) confirm(repo string) error {
 	path := filepath.Join(m.Dir, repo+".db")
 	fi, err := os.Stat(path)
@@ -264,21 +261,19 @@ func (m *Mirror) confirm(repo string) error {
 	return os.Chtimes(path, fi.ModTime(), fi.ModTime())
 }
 
-// older says that a server is behind the one that we have something from: mirrors
-// differ by hours. What is from the future is no measure.
-func older(theirs, ours string) bool {
-	t, terr := http.ParseTime(theirs)
-	o, oerr := http.ParseTime(ours)
+// older reports whether a server's database is older than ours: mirrors differ by
+// hours. If ours is from the future, its time is wrong and not compared.
+func older(server, local string) bool {
+	t, terr := http.ParseTime(server)
+	o, oerr := http.ParseTime(local)
 	return terr == nil && oerr == nil && t.Before(o) && !o.After(time.Now())
 }
 
-// publish has what was staged take its place: the index last, for it is what
-// readers look at.
+// publish moves the staged files of a repository to their places.
 func (m *Mirror) publish(repo, stage string) error {
-	names := []string{repo + ".db", repo + ".db.sig", repo + catalog.IndexSuffix}
-	for _, name := range names {
+	for _, name := range filesOf(repo) {
 		if err := os.Rename(filepath.Join(stage, name), filepath.Join(m.Dir, name)); err != nil {
-			if !os.IsNotExist(err) || name != repo+".db.sig" {
+			if !os.IsNotExist(err) || name != repo+signatureSuffix {
 				return err
 			}
 			if err := os.Remove(filepath.Join(m.Dir, name)); err != nil && !os.IsNotExist(err) {
@@ -289,7 +284,7 @@ func (m *Mirror) publish(repo, stage string) error {
 	return nil
 }
 
-// named adds the server to what went wrong with it.
-func named(server string, err error) error {
+// withServer adds the server to its error.
+func withServer(server string, err error) error {
 	return fmt.Errorf("%s: %w", server, err)
 }

@@ -13,7 +13,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,17 +24,18 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/await"
-	"github.com/omg-arch/omg/shared/catalog"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/sources"
 )
 
 func TestMain(m *testing.M) { await.Main(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// database is a database with one package of a version.
+// database returns a database with one package of this version.
 func database(version string) []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -47,13 +47,13 @@ func database(version string) []byte {
 	return b.Bytes()
 }
 
-// web is a mirror.
+// web is a fake mirror server.
 type web struct {
 	*httptest.Server
-	mu     sync.Mutex
-	files  map[string]served
-	answer http.HandlerFunc // in place of the files, unless nil
-	asked  []*http.Request
+	mu       sync.Mutex
+	files    map[string]served
+	answer   http.HandlerFunc // replaces files, unless it is nil
+	received []*http.Request
 }
 
 type served struct {
@@ -67,7 +67,7 @@ func newWeb(t *testing.T) *web {
 	s := &web{files: map[string]served{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		s.asked = append(s.asked, r)
+		s.received = append(s.received, r)
 		f, ok := s.files[r.URL.Path]
 		answer := s.answer
 		s.mu.Unlock()
@@ -93,27 +93,27 @@ func (s *web) has(path string, f served) {
 	s.files[path] = f
 }
 
-func (s *web) says(h http.HandlerFunc) {
+func (s *web) respond(h http.HandlerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = h
 }
 
-// requests are what was asked for since the last time.
+// requests returns the requests since the last call.
 func (s *web) requests() []*http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	asked := s.asked
-	s.asked = nil
-	return asked
+	received := s.received
+	s.received = nil
+	return received
 }
 
-// world is a mirror of ours, what it remembers and what pacman.conf says.
+// world is a Mirror with its store and its pacman.conf.
 type world struct {
 	t       *testing.T
 	home    string
 	conf    pacmandb.Config
-	bad     error // of pacman.conf
+	bad     error // of reading pacman.conf
 	changed atomic.Int64
 	client  *fetch.Client
 	store   *store.Store
@@ -151,21 +151,21 @@ func (w *world) close() {
 	require.NoError(w.t, w.store.Close())
 }
 
-// restart ends it and starts another.
+// restart closes the mirror and opens it again.
 func (w *world) restart() {
 	w.t.Helper()
 	w.close()
 	w.open()
 }
 
-// build does what omg-index does.
+// build builds an index as omg-index does.
 func build(ctx context.Context, db, index string) error {
-	repos := &catalog.Repos{}
-	if err := repos.Add(strings.TrimSuffix(filepath.Base(db), ".db"), db); err != nil {
+	repo, err := sources.DatabaseFile(db)
+	if err != nil {
 		return err
 	}
-	b, err := repos.Build(ctx, "test", 1, nil)
-	if err != nil {
+	b := pkgindex.NewBuilder("test", 1)
+	if _, _, err := repo.ReadInto(ctx, b.Source(repo.Name, pkgindex.KindRepo), nil); err != nil {
 		return err
 	}
 	return b.WriteFile(index)
@@ -174,17 +174,17 @@ func build(ctx context.Context, db, index string) error {
 func (w *world) round() error {
 	w.t.Helper()
 	k, err := w.m.round(w.t.Context())
-	w.m.note(k)
+	w.m.save(k)
 	_, serr := os.Stat(filepath.Join(w.m.Dir, ".new"))
-	require.ErrorIs(w.t, serr, os.ErrNotExist, "what was staged is gone")
+	require.ErrorIs(w.t, serr, os.ErrNotExist, "the staging directory is removed")
 	return err
 }
 
-// version is that of the package in the index of a repository's database, empty for
-// no index.
+// version returns the version of the package in a repository's index, empty without an
+// index.
 func (w *world) version(repo string) string {
 	w.t.Helper()
-	f, err := pkgindex.Open(catalog.OwnIndex(w.m.Dir, repo), nil)
+	f, err := pkgindex.Open(sources.IndexPath(w.m.Dir, pkgindex.KindRepo, repo), nil)
 	if errors.Is(err, os.ErrNotExist) {
 		return ""
 	}
@@ -202,9 +202,9 @@ func (w *world) version(repo string) string {
 
 var day = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// TestRound goes through the life of a database: there is none, there is one, it is
-// still right, it is another one, and there is none to be had.
-func TestRound(t *testing.T) {
+// TestMirror_Round goes through the life of a database: none yet, the first, not
+// modified, a new one, and none on the server.
+func TestMirror_Round(t *testing.T) {
 	s := newWeb(t)
 	s.has("/core/core.db", served{database("1-1"), day, `"one"`})
 	w := newWorld(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL + "/core/"}, Signature: pacmandb.SignatureNever})
@@ -216,16 +216,16 @@ func TestRound(t *testing.T) {
 	require.Empty(t, w.m.Why("core"))
 	require.Empty(t, s.requests()[0].Header.Get("If-Modified-Since"))
 
-	before := pacmandb.StampOf(fi).CtimeNS
+	before := sourcefile.StampOf(fi).CtimeNS
 	require.NoError(t, w.round())
-	asked := s.requests()
-	require.Len(t, asked, 1)
-	require.Equal(t, `"one"`, asked[0].Header.Get("If-None-Match"))
-	require.Equal(t, day.Format(http.TimeFormat), asked[0].Header.Get("If-Modified-Since"))
+	received := s.requests()
+	require.Len(t, received, 1)
+	require.Equal(t, `"one"`, received[0].Header.Get("If-None-Match"))
+	require.Equal(t, day.Format(http.TimeFormat), received[0].Header.Get("If-Modified-Since"))
 	fi, err = os.Stat(filepath.Join(w.m.Dir, "core.db"))
 	require.NoError(t, err)
 	require.True(t, fi.ModTime().Equal(day))
-	require.Greater(t, pacmandb.StampOf(fi).CtimeNS, before, "that it is right is remembered")
+	require.Greater(t, sourcefile.StampOf(fi).CtimeNS, before, "that it is right is remembered")
 
 	s.has("/core/core.db", served{database("2-1"), day.Add(time.Hour), `"two"`})
 	w.restart()
@@ -233,24 +233,25 @@ func TestRound(t *testing.T) {
 	require.Equal(t, `"one"`, s.requests()[0].Header.Get("If-None-Match"), "remembered across a restart")
 	require.Equal(t, "2-1", w.version("core"))
 
-	s.says(func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "<html>", http.StatusBadGateway) })
+	s.respond(func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "<html>", http.StatusBadGateway) })
 	require.Error(t, w.round())
 	require.Equal(t, "2-1", w.version("core"))
 	require.Contains(t, w.m.Why("core"), s.URL+"/core/: refused: 502")
-	s.says(nil)
+	s.respond(nil)
 	require.NoError(t, w.round())
 	require.Empty(t, w.m.Why("core"))
 
-	// Without its index a database is worth nothing, and is asked for as a whole.
-	require.NoError(t, os.Remove(catalog.OwnIndex(w.m.Dir, "core")))
+	// A database without an index is downloaded again.
+	require.NoError(t, os.Remove(sources.IndexPath(w.m.Dir, pkgindex.KindRepo, "core")))
 	s.requests()
 	require.NoError(t, w.round())
 	require.Equal(t, "2-1", w.version("core"))
 	require.Empty(t, s.requests()[0].Header.Get("If-None-Match"))
 }
 
-// TestServers: the first that has the database is believed, unless it is behind.
-func TestServers(t *testing.T) {
+// TestMirror_Servers: the first server that has the database is used, unless its
+// database is older than ours.
+func TestMirror_Servers(t *testing.T) {
 	a, b := newWeb(t), newWeb(t)
 	w := newWorld(t, pacmandb.Repo{Name: "core", Servers: []string{a.URL, "ftp://127.0.0.1/core", b.URL}, Signature: pacmandb.SignatureNever})
 	b.has("/core.db", served{database("1-1"), day, `"b"`})
@@ -260,16 +261,16 @@ func TestServers(t *testing.T) {
 	a.has("/core.db", served{database("0-1"), day.Add(-time.Hour), `"a"`})
 	a.requests()
 	require.NoError(t, w.round())
-	require.Equal(t, "1-1", w.version("core"), "a mirror that is behind takes nothing away")
+	require.Equal(t, "1-1", w.version("core"), "an older database on a mirror is ignored")
 	require.Empty(t, a.requests()[0].Header.Get("If-None-Match"), "the tag is the other server's")
-	a.says(func(rw http.ResponseWriter, _ *http.Request) { // and has no idea of conditions
+	a.respond(func(rw http.ResponseWriter, _ *http.Request) { // ignores conditions
 		rw.Header().Set("Last-Modified", day.Add(-time.Hour).Format(http.TimeFormat))
 		_, _ = rw.Write(database("0-1"))
 	})
 	require.NoError(t, w.round())
 	require.Equal(t, "1-1", w.version("core"))
 
-	a.says(nil)
+	a.respond(nil)
 	a.has("/core.db", served{database("3-1"), day.Add(time.Hour), ""})
 	require.NoError(t, w.round())
 	require.Equal(t, "3-1", w.version("core"))
@@ -292,9 +293,9 @@ func TestServers(t *testing.T) {
 	require.Equal(t, "3-1", w.version("core"))
 }
 
-// TestFaults: after each, what was there stays, nothing else is left, and it is said
-// what happened.
-func TestFaults(t *testing.T) {
+// TestMirror_Faults: after each fault the last database stays, no other files are left,
+// and Why has the reason.
+func TestMirror_Faults(t *testing.T) {
 	whole := database("2-1")
 	for name, c := range map[string]struct {
 		handle http.HandlerFunc
@@ -323,14 +324,14 @@ func TestFaults(t *testing.T) {
 			s := newWeb(t)
 			s.has("/core.db", served{database("1-1"), day, ""})
 			w := newWorld(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL}, Signature: pacmandb.SignatureNever})
-			s.says(c.handle)
+			s.respond(c.handle)
 			require.Error(t, w.round())
 			require.Empty(t, w.version("core"))
 			require.Contains(t, w.m.Why("core"), c.why)
 			require.Contains(t, w.m.Why("core"), s.URL)
-			s.says(nil)
+			s.respond(nil)
 			require.NoError(t, w.round())
-			s.says(c.handle)
+			s.respond(c.handle)
 			require.Error(t, w.round())
 			require.Equal(t, "1-1", w.version("core"))
 			left, err := os.ReadDir(w.m.Dir)
@@ -340,9 +341,9 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestSignatures: one is stored where there may be one, and must be there where
-// pacman.conf requires it.
-func TestSignatures(t *testing.T) {
+// TestMirror_Signatures: a signature is stored where pacman.conf allows one, and must
+// exist where it requires one.
+func TestMirror_Signatures(t *testing.T) {
 	s := newWeb(t)
 	s.has("/core.db", served{database("1-1"), day, ""})
 	w := newWorld(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL}, Signature: pacmandb.SignatureRequired})
@@ -377,8 +378,8 @@ func TestSignatures(t *testing.T) {
 	require.NoFileExists(t, signature, "the old one is another database's")
 }
 
-// TestFiles: a server may be a directory.
-func TestFiles(t *testing.T) {
+// TestMirror_FileServer: a server may be a directory.
+func TestMirror_FileServer(t *testing.T) {
 	dir := t.TempDir()
 	w := newWorld(t, pacmandb.Repo{Name: "my own", Servers: []string{"file://" + dir}, Signature: pacmandb.SignatureOptional})
 	require.ErrorIs(t, w.round(), os.ErrNotExist)
@@ -404,12 +405,12 @@ func TestFiles(t *testing.T) {
 	require.Equal(t, "2-1", w.version("my own"))
 }
 
-// TestRepositories: only what pacman -Sy downloads is, and what is no longer
-// configured goes.
-func TestRepositories(t *testing.T) {
+// TestMirror_Repositories: only databases that pacman -Sy downloads are downloaded, and
+// files of repositories that are no longer configured are removed.
+func TestMirror_Repositories(t *testing.T) {
 	s := newWeb(t)
 	repos := []pacmandb.Repo{}
-	for _, name := range []string{"core", "extra", "local-only"} {
+	for _, name := range []string{"core", "extra", "local-only", "my.own", "aur"} {
 		repos = append(repos, pacmandb.Repo{Name: name, Servers: []string{s.URL}, Signature: pacmandb.SignatureNever})
 		s.has("/"+name+".db", served{database("1-1"), day, ""})
 	}
@@ -417,51 +418,57 @@ func TestRepositories(t *testing.T) {
 	w := newWorld(t, repos...)
 	require.NoError(t, w.round())
 	require.Equal(t, []string{"1-1", "1-1", ""}, []string{w.version("core"), w.version("extra"), w.version("local-only")})
+	require.NoError(t, w.round(), "nothing has changed")
+	for _, name := range []string{"my.own", "aur"} {
+		require.Equal(t, "1-1", w.version(name), name)
+	}
 	foreign := filepath.Join(w.m.Dir, "notes")
 	require.NoError(t, os.WriteFile(foreign, nil, 0o644))
-	w.conf.Repos = w.conf.Repos[1:]
+	w.conf.Repos = w.conf.Repos[1:2]
 	require.NoError(t, w.round())
-	require.Empty(t, w.version("core"))
 	require.Equal(t, "1-1", w.version("extra"))
 	require.FileExists(t, foreign)
+	left, err := os.ReadDir(w.m.Dir)
+	require.NoError(t, err)
+	require.Len(t, left, 3, "extra's database, its index and the notes: %s", left)
 }
 
-// TestNoRoom: where nothing can be written, that is said of each repository.
-func TestNoRoom(t *testing.T) {
+// TestMirror_CannotWrite: if the directory is not writable, each repository has that
+// error.
+func TestMirror_CannotWrite(t *testing.T) {
 	w := newWorld(t, pacmandb.Repo{Name: "core", Servers: []string{"http://127.0.0.1:9"}})
 	require.NoError(t, os.WriteFile(w.m.Dir, nil, 0o644))
 	k, err := w.m.round(t.Context())
 	require.Error(t, err)
-	w.m.note(k)
+	w.m.save(k)
 	require.Contains(t, w.m.Why("core"), "not a directory")
 }
 
-// shelf is a store that holds one value.
-type shelf struct{ value []byte }
+// oneValue is a store that holds one value.
+type oneValue struct{ value []byte }
 
-func (s *shelf) Put(_, _ string, value []byte, _ time.Time) error {
+func (s *oneValue) Put(_, _ string, value []byte, _ time.Time) error {
 	s.value = bytes.Clone(value)
 	return nil
 }
 
-func (s *shelf) Get(_, _ string) ([]byte, time.Time, bool) {
+func (s *oneValue) Get(_, _ string) ([]byte, time.Time, bool) {
 	return s.value, time.Time{}, s.value != nil
 }
 
-// TestRun_AsksWhenItIsDue: once an hour, counted from the last round, be it from
-// before a restart.
+// TestRun_AsksWhenItIsDue: a round comes an hour after the last, also across restarts.
 func TestRun_AsksWhenItIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, home := t.TempDir(), t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(server, "core.db"), database("1-1"), 0o644))
 		repo := pacmandb.Repo{Name: "core", Servers: []string{"file://" + server}, Signature: pacmandb.SignatureNever, Usage: pacmandb.UsageAll}
-		began, rounds, kept := time.Now(), []time.Duration(nil), &shelf{}
+		began, rounds, kept := time.Now(), []time.Duration(nil), &oneValue{}
 		run := func(d time.Duration) {
 			changed := 0
 			before := len(rounds)
 			m := New(Config{
 				Sync: config.Sync{Own: true, Interval: config.Duration(time.Hour)}, Store: kept, Log: quiet, Dir: filepath.Join(home, "sync"),
-				Pacman: func() (*pacmandb.Config, error) { // is read once in each round
+				Pacman: func() (*pacmandb.Config, error) { // called once in each round
 					rounds = append(rounds, time.Since(began))
 					return &pacmandb.Config{Repos: []pacmandb.Repo{repo}}, nil
 				},
@@ -471,7 +478,7 @@ func TestRun_AsksWhenItIsDue(t *testing.T) {
 			ctx, end := context.WithTimeout(t.Context(), d)
 			defer end()
 			m.Run(ctx)
-			require.Equal(t, d, time.Since(start), "it ends when it is told to")
+			require.Equal(t, d, time.Since(start), "it ends with its context")
 			require.Empty(t, m.Why("core"))
 			require.Equal(t, len(rounds)-before, changed)
 		}

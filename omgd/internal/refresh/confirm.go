@@ -4,135 +4,156 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/omg-arch/omg/omgd/internal/alpm"
 	"github.com/omg-arch/omg/omgd/internal/alpm/question"
-	"github.com/omg-arch/omg/omgd/internal/state"
-	"github.com/omg-arch/omg/shared/catalog"
-	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// word is what libalpm says of databases that we read otherwise. libalpm is right by
-// definition: it is what pacman acts by.
-type word struct {
-	verdicts []inventory.Verdict
-	// repositories says that it could read all of them.
-	repositories bool
-
-	// What it is about.
-	local   *pacmandb.Local
-	indexes []*state.Index // to tell them from others
-	repos   *catalog.Repos
+// confirmation has the state and the results of the comparison with libalpm.
+type confirmation struct {
+	pending     chan struct{}                // has a value if a snapshot waits to be compared
+	unconfirmed atomic.Bool                  // the last comparison failed
+	problem     atomic.Pointer[wire.Problem] // for the status, nil for none
+	version     atomic.Pointer[string]       // of libalpm, from its last reply
+	differing   atomic.Pointer[differing]    // libalpm's results if they differ from ours
 }
 
-// about says that the word is about these databases.
-func (w *word) about(local *pacmandb.Local, indexes []*state.Index, repos *catalog.Repos) bool {
-	return local != nil && local.SamePackages(w.local) && slices.Equal(indexes, w.indexes) && sameConfig(repos, w.repos)
+// differing has libalpm's results, and the inputs that they belong to.
+type differing struct {
+	correction *snapshot.Correction
+	inputs     *snapshot.Inputs
 }
 
-// askConfirmation has the current state confirmed. It never waits.
-func (w *Worker) askConfirmation() {
+// appliesTo reports whether the results are for the same databases as the inputs.
+func (d *differing) appliesTo(in *snapshot.Inputs) bool {
+	inputs := d.inputs
+	return in.Local.Packages != nil && in.Local.Packages.SamePackages(inputs.Local.Packages) && sameConfig(in.Config, inputs.Config) &&
+		slices.EqualFunc(in.Repositories, inputs.Repositories, func(a, b snapshot.Source) bool {
+			return a.Name == b.Name && a.Index == b.Index && a.Usage == b.Usage
+		})
+}
+
+// correction returns libalpm's results for these inputs, nil if they do not differ from
+// ours or are not known.
+func (c *confirmation) correction(in *snapshot.Inputs) *snapshot.Correction {
+	if d := c.differing.Load(); d != nil && d.appliesTo(in) {
+		return d.correction
+	}
+	return nil
+}
+
+// ask requests a comparison of the current snapshot. It never waits.
+func (c *confirmation) ask() {
 	select {
-	case w.confirmations <- struct{}{}:
+	case c.pending <- struct{}{}:
 	default:
 	}
 }
 
-// confirm has libalpm look at the databases that a new state was made from, off
-// every path: what we read is served meanwhile. It runs once for each state, and
-// not for one that is replaced before its turn comes; where libalpm did not answer,
-// the next refresh has it asked again.
-func (w *Worker) confirm(ctx context.Context) {
+// confirmAll compares each new snapshot with libalpm until ctx ends. It runs beside the
+// refreshes, and our results are served meanwhile. A snapshot that is replaced before
+// its turn is skipped. After a failure the next refresh requests another comparison.
+func (r *Refresher) confirmAll(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-w.confirmations:
+		case <-r.confirm.pending:
 		}
-		st, _ := w.Holder.Acquire()
-		if st == nil || st.Machine.Repos == nil || st.Inventory == nil || st.Inventory.Uncompared != "" || st.InstalledWhy != "" {
-			if st != nil {
-				st.Release()
-			}
+		st, release, err := r.config.Holder.Acquire()
+		if err != nil {
 			continue
 		}
-		part, said := w.compare(ctx, &st.Machine)
-		st.Release()
+		in := st.Inputs()
+		if in.Local.Packages != nil && in.Local.Why == "" && !st.Building() && slices.ContainsFunc(in.Repositories, func(s snapshot.Source) bool { return s.Index != nil }) {
+			r.compare(ctx, st.Snapshot)
+		}
+		release()
 		if ctx.Err() != nil {
 			return
 		}
-		w.libalpm.Store(part)
-		if !said.same(w.word.Load()) {
-			w.word.Store(said)
-			w.Kick()
-		}
 	}
 }
 
-func (w *word) same(other *word) bool {
-	if w == nil || other == nil {
-		return w == other
+// compare compares a snapshot with libalpm. If the results differ, libalpm's are used,
+// but only if we could read everything: libalpm silently reads a damaged database as one
+// with fewer packages.
+func (r *Refresher) compare(ctx context.Context, s *snapshot.Snapshot) {
+	problem, correction, err := r.confirm.compare(ctx, r.config.Alpm, s)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		r.config.Log.Info("comparison with libalpm failed", "err", err)
+	case problem != nil:
+		r.config.Log.Warn("libalpm reads the databases differently", "differences", problem.Why)
 	}
-	return w.repositories == other.repositories && slices.Equal(w.verdicts, other.verdicts) &&
-		other.about(w.local, w.indexes, w.repos)
+	r.confirm.problem.Store(problem)
+	var next *differing
+	if correction != nil {
+		next = &differing{correction, s.Inputs()}
+	}
+	before := r.confirm.differing.Load()
+	unchanged := next == nil && before == nil || next != nil && before != nil && before.appliesTo(s.Inputs()) &&
+		before.correction.Repositories == correction.Repositories && slices.Equal(before.correction.Packages, correction.Packages)
+	if !unchanged {
+		r.confirm.differing.Store(next)
+		r.Kick()
+	}
 }
 
-// compare asks libalpm and returns what status says of it, nil if it agrees, and
-// what to take over. Where we could not read everything it is not believed: it reads
-// a damaged database in silence as one with fewer packages.
-func (w *Worker) compare(ctx context.Context, m *state.Machine) (*wire.Part, *word) {
-	config, facts := inventory.Facts(m.Repos, m.Set, m.Local)
-	theirs, err := w.Alpm.Facts(ctx, alpm.Databases{
-		Path: m.Repos.DBPath, Repos: config.Repos, IgnorePkg: config.IgnorePkg, IgnoreGroup: config.IgnoreGroup,
-	})
+func (c *confirmation) compare(ctx context.Context, worker *alpm.Worker, s *snapshot.Snapshot) (*wire.Problem, *snapshot.Correction, error) {
+	config, facts, err := s.Facts()
 	if err != nil {
-		w.unconfirmed.Store(true)
-		w.Log.Info("libalpm does not confirm", "err", err)
-		return &wire.Part{Name: "libalpm", State: "missing", Why: err.Error()}, nil
+		return nil, nil, err
 	}
-	w.unconfirmed.Store(false)
-	w.version.Store(&theirs.LibAlpm)
+	libalpm, err := worker.Facts(ctx, alpm.Databases{
+		Path: s.Inputs().DBPath, Repos: config.Repos, IgnorePkg: config.IgnorePkg, IgnoreGroup: config.IgnoreGroup,
+	})
+	c.unconfirmed.Store(err != nil)
+	if err != nil {
+		return &wire.Problem{Name: "libalpm", State: "missing", Why: err.Error()}, nil, err
+	}
+	c.version.Store(&libalpm.LibAlpm)
 	databases := make([]question.Database, len(config.Repos))
-	for i, r := range config.Repos {
-		databases[i].Name = r.Name
-		if n, ok := m.Set.PackagesOf(r.Name); ok {
-			databases[i].Packages = n
-		} else {
-			databases[i].Err = "not in the index"
-		}
+	for i, repo := range config.Repos {
+		n, _ := s.PackagesOf(repo.Name)
+		databases[i] = question.Database{Name: repo.Name, Packages: n}
 	}
-	differ := alpm.Compare(theirs, alpm.Ours(m.Local, config, facts, databases))
+	differ := alpm.Compare(libalpm, alpm.Ours(s.Inputs().Local.Packages, config, facts, databases))
 	if len(differ) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	part := &wire.Part{Name: "libalpm", State: "differs", Why: strings.Join(differ[:min(len(differ), 3)], "; ")}
-	w.Log.Warn("libalpm reads the databases differently", "differences", differ, "believed", m.Whole)
-	if !m.Whole {
-		part.Why += "; ours is kept, for not all could be read"
-		return part, nil
+	problem := &wire.Problem{Name: "libalpm", State: "differs", Why: strings.Join(differ[:min(len(differ), 3)], "; ")}
+	if !s.Complete() {
+		problem.Why += "; our results are kept, because not everything could be read"
+		return problem, nil, nil
 	}
-	part.Why += "; libalpm is believed"
-	said := &word{
-		local: m.Local, indexes: m.Indexes, repos: m.Repos,
-		repositories: true, verdicts: make([]inventory.Verdict, len(theirs.Installed)),
+	problem.Why += "; libalpm's results are used"
+	return problem, correctionOf(libalpm), nil
+}
+
+func correctionOf(f *alpm.Facts) *snapshot.Correction {
+	c := &snapshot.Correction{Repositories: true, Packages: make([]snapshot.CorrectedPackage, len(f.Installed))}
+	for _, d := range f.Databases {
+		c.Repositories = c.Repositories && d.Err == ""
 	}
-	for _, d := range theirs.Databases {
-		said.repositories = said.repositories && d.Err == ""
-	}
-	for i, p := range theirs.Installed {
-		said.verdicts[i] = inventory.Verdict{
-			Name: p.Name, Version: p.Version, Reason: pacmandb.Reason(p.Reason), Need: inventory.Need(p.Need),
+	for i, p := range f.Installed {
+		c.Packages[i] = snapshot.CorrectedPackage{
+			Name: p.Name, Version: p.Version, Reason: pacmandb.Reason(p.Reason), Need: snapshot.Need(p.Need),
 			Repo: p.Repo, Offered: p.Offered, Order: p.Order, Ignored: p.Ignored,
 		}
 	}
-	return part, said
+	return c
 }
 
-// LibAlpm is the version of libalpm that answered last, empty for none.
-func (w *Worker) LibAlpm() string {
-	if v := w.version.Load(); v != nil {
+// LibAlpm returns libalpm's version from its last reply, empty if there was none.
+func (r *Refresher) LibAlpm() string {
+	if v := r.confirm.version.Load(); v != nil {
 		return *v
 	}
 	return ""

@@ -1,457 +1,385 @@
-// Package refresh keeps the daemon's state right. It is the only writer: it
-// looks at the databases and the index files at the start, when they change and
-// from time to time, has an index built when there is none or its sources have
-// changed, and swaps a new state in.
+// Package refresh keeps the daemon's snapshot up to date, and is its only writer. It
+// reads the sources at the start, when they change and once an interval, has the index
+// of a repository built if it is missing or its database has changed, and swaps a new
+// snapshot in.
+//
+// One refresh:
+//
+//	pacman.conf ─> local database ─> each repository and its index ─> snapshot.Inputs ─> snapshot.Build ─> swap
+//
+// A refresh does not wait long for the build of an index: it publishes a snapshot with
+// the earlier index, marked as stale, or without one. The end of the build causes
+// another refresh.
 package refresh
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/alpm"
 	"github.com/omg-arch/omg/omgd/internal/state"
-	"github.com/omg-arch/omg/shared/answers"
-	"github.com/omg-arch/omg/shared/catalog"
-	"github.com/omg-arch/omg/shared/pacmandb"
-	"github.com/omg-arch/omg/shared/runtimes"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
 const (
-	// Interval is the usual time between two looks at databases that are not seen to
-	// change.
-	Interval = 300 * time.Second
-	// settle is how long the databases must be quiet after a change before they
-	// are read: a transaction touches many files one after the other.
-	settle = 50 * time.Millisecond
-	// recheck is when a database is looked at again that changed so shortly before
-	// it was read that a further change would not show in its times.
-	recheck = 100 * time.Millisecond
+	// DefaultInterval is the default time between two refreshes without a change.
+	DefaultInterval = 300 * time.Second
+	// debounce is how long the files must be unchanged after a change before they are
+	// read: a transaction changes many of them.
+	debounce = 50 * time.Millisecond
+	// freshPause is the pause before the local database is read again if it changed so
+	// shortly before it was read that a further change would not show in its times.
+	freshPause = 100 * time.Millisecond
+	// buildWait is how long a refresh waits for indexes that are being built, so that
+	// most changes are published in one step.
+	buildWait = time.Second
 )
 
-// Config says what a worker refreshes.
+// Config configures a Refresher.
 type Config struct {
-	// Every is how long a state goes unchecked when nothing is seen to change; 0 for
-	// Interval.
-	Every   time.Duration
-	Catalog catalog.Config
+	// Interval is the time between two refreshes without a change; 0 for DefaultInterval.
+	Interval time.Duration
+	Pacman   sources.Config
 	// Given are index files built elsewhere: served as they are, never rebuilt.
 	Given []string
-	// Own is the index file that is ours to build, OwnAUR the AUR's, which is served
-	// when it is there.
-	Own    string
-	OwnAUR string
+	// IndexDir is the directory of the index files that omgd builds.
+	IndexDir string
+	// SharedIndexDir is a directory of indexes that another omgd builds, empty for none.
+	// An index there that is current is used instead of building one.
+	SharedIndexDir string
+	// Build builds the index of a database; nil for indexer.Build.
+	Build  func(ctx context.Context, database string) (Image, error)
 	Trust  func(uid uint32) bool
 	Holder *state.Holder
 	Log    *slog.Logger
-	// Alpm asks libalpm.
+	// Alpm runs libalpm's worker.
 	Alpm *alpm.Worker
-	// Tracker is what is known of the security tracker; nil where it is not asked.
-	Tracker func() *answers.Tracker
-	// AUR says how far the AUR's data can be believed; nil where it is not asked.
-	AUR func() wire.Source
-	// Asked is what the AUR said of the foreign packages, nil for nothing yet; nil
-	// where it is not asked.
-	Asked func() *answers.Asked
-	// Mirror are the databases that omgd downloads for itself, which updates are
-	// counted against; nil for none. MirrorSearch has searches show them, too.
-	Mirror       *Mirror
-	MirrorSearch bool
-	// Runtimes looks at the versions of runtimes, given those of the system's
-	// packages, and returns what runs and what the system has; nil where nobody does.
+	// Tracker returns the security tracker's records; nil if it is disabled.
+	Tracker func() *snapshot.Tracker
+	// AUR returns the state of the AUR, and Replies its replies about the foreign packages,
+	// nil for none yet. Both are nil if the AUR is disabled. StaleAUR is the age from which
+	// an AUR index that was built elsewhere is stale.
+	AUR      func() wire.Source
+	Replies  func() *snapshot.AURReplies
+	StaleAUR time.Duration
+	// Downloads are the downloaded databases; nil if they are disabled.
+	Downloads       *sources.Downloads
+	SearchDownloads bool
+	// Runtimes takes the versions of runtimes that are installed packages, and returns the
+	// active runtimes and the system's; nil if it is disabled.
 	Runtimes func(system map[string]string) ([]wire.Runtime, map[string]string)
-	// Refreshed is called after every refresh that found out what there is.
+	// Refreshed is called after every refresh that did not fail.
 	Refreshed func()
-	// Took is told how long each refresh took; nil tells nobody.
+	// Took is called with the duration of each refresh, unless it is nil.
 	Took func(time.Duration)
 }
 
-// Worker refreshes the state in its Holder.
-type Worker struct {
-	Config
-	kick       chan struct{}
-	interval   atomic.Int64  // nanoseconds
-	retime     chan struct{} // interval has changed
-	ended      chan struct{} // closed when Run has returned
-	suspect    atomic.Bool
-	checks     sync.WaitGroup
-	indexes    map[string]*opened
-	stamps     catalog.Stamps
-	buildAfter time.Time // no build before
-	buildErr   error     // why the last one failed
+// Refresher refreshes the snapshot in its Holder.
+type Refresher struct {
+	config   Config
+	kick     chan struct{}
+	interval atomic.Int64  // nanoseconds
+	retime   chan struct{} // interval has changed
+	ended    chan struct{} // closed when Run has returned
+	suspect  atomic.Bool
+	builds   *builds
+	watching atomic.Pointer[watched]
+
+	// The following fields belong to the goroutine that refreshes.
+	files      *files
 	generation uint64
-	again      time.Duration // until the next refresh, 0 for the interval
+	again      time.Duration    // pause before the next refresh, 0 for the interval
+	last       *snapshot.Inputs // of the current snapshot
 
-	known atomic.Pointer[watch]
-
-	confirmations chan struct{}             // a state waits for libalpm's word
-	failed        atomic.Pointer[wire.Part] // why the last refresh came to nothing, nil if it did not
-	unconfirmed   atomic.Bool               // libalpm was asked and did not answer
-	libalpm       atomic.Pointer[wire.Part] // what is wrong with it
-	version       atomic.Pointer[string]    // of libalpm, as it said last
-	word          atomic.Pointer[word]      // what it says where it differs, nil for nothing
+	confirm confirmation
+	failed  atomic.Pointer[wire.Problem] // why the last refresh failed, nil if it did not
 
 	mu      sync.Mutex
-	waiting []chan struct{} // who asked for a refresh that has not begun
-	userAt  time.Time       // when the last one that a user asked for ended
-	pause   time.Duration   // userPause, unless a test has another
-
-	last *snapshot
+	waiting []chan struct{} // for the end of a refresh that has been requested and has not begun
+	userAt  time.Time       // when the last requested refresh ended
+	pause   time.Duration   // userPause; tests change it
 }
 
-// opened is an index file as it was when it was mapped.
-type opened struct {
-	index *state.Index
-	stamp pacmandb.FileStamp
-	bad   error
-}
-
-// New returns a worker. Its Run does the work; what else it has may be called
-// before, too.
-func New(c Config) *Worker {
-	w := &Worker{
-		Config: c, kick: make(chan struct{}, 1), retime: make(chan struct{}, 1), ended: make(chan struct{}), confirmations: make(chan struct{}, 1),
-		indexes: make(map[string]*opened), pause: userPause,
+// New returns a refresher. Run does the work; the other methods may be called before it.
+func New(c Config) *Refresher {
+	if c.Build == nil {
+		c.Build = buildIndex
 	}
-	w.interval.Store(int64(cmp.Or(c.Every, Interval)))
-	return w
+	r := &Refresher{
+		config: c, kick: make(chan struct{}, 1), retime: make(chan struct{}, 1), ended: make(chan struct{}),
+		pause: userPause,
+	}
+	r.confirm.pending = make(chan struct{}, 1)
+	r.files = newFiles(c.Trust, c.Log, r.Recheck)
+	r.builds = newBuilds(r)
+	r.interval.Store(int64(cmp.Or(c.Interval, DefaultInterval)))
+	return r
 }
 
 // Kick asks for a refresh soon. It never waits.
-func (w *Worker) Kick() {
+func (r *Refresher) Kick() {
 	select {
-	case w.kick <- struct{}{}:
+	case r.kick <- struct{}{}:
 	default:
 	}
 }
 
-// userPause is how long after a refresh that a user asked for the next one is
-// not done again.
+// userPause is how long after a requested refresh a further request has no effect.
 const userPause = 5 * time.Second
 
-// Refresh looks at everything now and returns when that is done. It returns
-// false, at once, when a user's refresh was done shortly before.
-func (w *Worker) Refresh(ctx context.Context) (bool, error) {
-	w.mu.Lock()
-	if time.Since(w.userAt) < w.pause {
-		w.mu.Unlock()
+// Refresh requests a refresh and waits for its end. It returns false, at once, if the
+// last requested refresh ended less than userPause ago.
+func (r *Refresher) Refresh(ctx context.Context) (bool, error) {
+	r.mu.Lock()
+	if time.Since(r.userAt) < r.pause {
+		r.mu.Unlock()
 		return false, nil
 	}
 	done := make(chan struct{})
-	w.waiting = append(w.waiting, done)
-	w.Kick() // before anyone takes it from waiting
-	w.mu.Unlock()
+	r.waiting = append(r.waiting, done)
+	r.Kick() // under the lock, so that takeWaiting gets both or neither
+	r.mu.Unlock()
 	select {
 	case <-done:
 		return true, nil
-	case <-w.ended:
+	case <-r.ended:
 		return false, ErrEnded
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
 }
 
-// ErrEnded means that nothing is refreshed any more.
-var ErrEnded = wire.Errorf(wire.CodeShuttingDown, "omgd is ending")
+// ErrEnded means that Run has ended.
+var ErrEnded = wire.Errorf(wire.CodeShuttingDown, "omgd is shutting down")
 
-// takeWaiting returns a function that tells those who asked for a refresh until
-// now that it is done.
-func (w *Worker) takeWaiting() func() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	waiting := w.waiting
-	w.waiting = nil
+// takeWaiting takes the pending requests for a refresh, and returns the function that
+// reports its end to them.
+func (r *Refresher) takeWaiting() func() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	waiting := r.waiting
+	r.waiting = nil
 	select {
-	case <-w.kick: // asks for no more than what begins now
+	case <-r.kick: // served by the refresh that begins now
 	default:
 	}
 	return func() {
 		if len(waiting) == 0 {
 			return
 		}
-		w.mu.Lock()
-		w.userAt = time.Now()
-		w.mu.Unlock()
+		r.mu.Lock()
+		r.userAt = time.Now()
+		r.mu.Unlock()
 		for _, done := range waiting {
 			close(done)
 		}
 	}
 }
 
-// Suspect says that an index contradicted itself or vanished under a reader:
-// all of them are checked as a whole, soon.
-func (w *Worker) Suspect() {
-	w.suspect.Store(true)
-	w.Kick()
+// Recheck requests a complete check of all indexes, because one was found to be damaged
+// or truncated.
+func (r *Refresher) Recheck() {
+	r.suspect.Store(true)
+	r.Kick()
 }
 
-// Every is how long a state goes unchecked when nothing is seen to change.
-func (w *Worker) Every() time.Duration { return time.Duration(w.interval.Load()) }
+// Interval returns the time between two refreshes without a change.
+func (r *Refresher) Interval() time.Duration { return time.Duration(r.interval.Load()) }
 
-// SetInterval changes it, from now on.
-func (w *Worker) SetInterval(d time.Duration) {
-	if w.interval.Swap(int64(d)) == int64(d) {
+// SetInterval changes the interval and restarts it.
+func (r *Refresher) SetInterval(d time.Duration) {
+	if r.interval.Swap(int64(d)) == int64(d) {
 		return
 	}
 	select {
-	case w.retime <- struct{}{}:
+	case r.retime <- struct{}{}:
 	default:
 	}
 }
 
-// Run refreshes until ctx is done. The state stays until Close.
-func (w *Worker) Run(ctx context.Context) {
-	defer close(w.ended)
-	watch := newWatcher(w.Log, w.irrelevant)
+// Run refreshes until ctx ends. The snapshot stays until Close.
+func (r *Refresher) Run(ctx context.Context) {
+	defer close(r.ended)
+	watch := newWatcher(r.config.Log, r.irrelevant)
 	defer watch.Close()
-	confirmed := make(chan struct{})
-	confirmCtx, stop := context.WithCancel(ctx)
-	go func() {
-		defer close(confirmed)
-		w.confirm(confirmCtx)
-	}()
+	var helpers sync.WaitGroup
+	helpersCtx, stop := context.WithCancel(ctx)
+	helpers.Go(func() { r.confirmAll(helpersCtx) })
+	r.builds.begin(helpersCtx)
 	defer func() {
 		stop()
-		<-confirmed
+		helpers.Wait()
+		r.builds.wait()
 	}()
-	tick := time.NewTicker(w.Every())
+	tick := time.NewTicker(r.Interval())
 	defer tick.Stop()
 	for {
-		// Watched before it is looked at: a change in between is seen by one or the
-		// other.
-		known := w.watched()
-		w.known.Store(known)
-		watch.Set(known.dirs)
-		w.refresh(ctx)
+		r.refresh(ctx, watch)
 		var again <-chan time.Time
-		if w.again > 0 {
-			again = time.After(w.again)
+		if r.again > 0 {
+			again = time.After(r.again)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-w.retime:
-			tick.Reset(w.Every())
+		case <-r.retime:
+			tick.Reset(r.Interval())
 		case <-tick.C:
 		case <-again:
-		case <-w.kick:
+		case <-r.kick:
 		case <-watch.Changed():
-			if !watch.Settle(ctx, settle) {
+			if !watch.Settle(ctx, debounce) {
 				return
 			}
 		}
 	}
 }
 
-// irrelevant are the changes in watched directories that say nothing: whatever
-// lies beside an index or beside pacman's configuration and is neither.
-func (w *Worker) irrelevant(path string) bool {
-	known := w.known.Load()
-	return known != nil && known.partly[filepath.Dir(path)] && !known.files[path]
-}
-
-// watch is what is watched: directories, in some of which only files matter.
-type watch struct {
+// watched are the watched directories. In some of them only certain files matter.
+type watched struct {
 	dirs   []string
-	partly map[string]bool // directories of which only some files matter
-	files  map[string]bool // these
+	partly map[string]bool // directories in which only files matters
+	files  map[string]bool // the paths that matter there
 }
 
-// watched is what may change.
-func (w *Worker) watched() *watch {
-	known := &watch{partly: map[string]bool{}, files: map[string]bool{}}
-	whole := map[string]bool{}
-	file := func(path string) {
-		known.files[path] = true
-		known.partly[filepath.Dir(path)] = true
-	}
-	file(w.Own)
-	if w.OwnAUR != "" {
-		file(w.OwnAUR)
-	}
-	for _, p := range w.Given {
-		file(p)
-	}
-	// Without databases there is a directory to watch all the same.
-	if repos, _ := w.Catalog.ReadRepos(); repos != nil {
-		whole[repos.DBPath] = true
-		whole[filepath.Join(repos.DBPath, "local")] = true
-		whole[filepath.Join(repos.DBPath, "sync")] = true
-		if repos.Config != nil {
-			for _, f := range repos.Config.Files {
-				file(f)
-			}
+// irrelevant reports whether a change in a watched directory is of a file that does not
+// matter, such as one beside pacman.conf.
+func (r *Refresher) irrelevant(path string) bool {
+	w := r.watching.Load()
+	return w != nil && w.partly[filepath.Dir(path)] && !w.files[path]
+}
+
+// watchedIndexes returns the index files to watch, because other programs may write,
+// remove or damage them: those of IndexDir and of Config.Given. dirs are directories in
+// Given, in which all files matter.
+func (r *Refresher) watchedIndexes(pacman *sources.Pacman) (dirs, files []string) {
+	for _, given := range r.config.Given {
+		if fi, err := os.Stat(given); err == nil && fi.IsDir() {
+			dirs = append(dirs, given)
+		} else {
+			files = append(files, given)
 		}
-	} else if w.Catalog.DBPath != "" {
-		whole[w.Catalog.DBPath] = true
-		whole[filepath.Join(w.Catalog.DBPath, "sync")] = true
 	}
-	for dir := range whole {
-		delete(known.partly, dir)
-		known.dirs = append(known.dirs, dir)
+	for i := range pacman.Repositories {
+		files = append(files, sources.IndexPath(r.config.IndexDir, pkgindex.KindRepo, pacman.Repositories[i].Name))
 	}
-	for dir := range known.partly {
-		known.dirs = append(known.dirs, dir)
-	}
-	return known
+	return dirs, append(files, sources.IndexPath(r.config.IndexDir, pkgindex.KindAUR, wire.SourceAUR))
 }
 
-// refresh looks at everything once. A panic is this refresh's and not the
-// daemon's.
-func (w *Worker) refresh(ctx context.Context) {
-	defer w.takeWaiting()()
-	if err := w.guarded("the refresh", func() error {
-		w.look(ctx)
-		return nil
-	}); err != nil {
-		w.fail(err)
+// watch watches the files that pacman's configuration names, and the indexes. It reports
+// whether there are more directories than before.
+func (r *Refresher) watch(watch *watcher, pacman *sources.Pacman) (more bool) {
+	whole, files := pacman.Watched()
+	dirs, indexes := r.watchedIndexes(pacman)
+	whole, files = append(whole, dirs...), append(files, indexes...)
+	w := &watched{partly: map[string]bool{}, files: map[string]bool{}}
+	for _, path := range files {
+		w.files[path] = true
+		if dir := filepath.Dir(path); !slices.Contains(whole, dir) && !w.partly[dir] {
+			w.partly[dir] = true
+			w.dirs = append(w.dirs, dir)
+		}
+	}
+	w.dirs = append(w.dirs, whole...)
+	before := r.watching.Swap(w)
+	more = before == nil
+	for _, dir := range w.dirs {
+		more = more || !slices.Contains(before.dirs, dir)
+	}
+	watch.Set(w.dirs)
+	return more
+}
+
+// readPacman reads pacman's configuration and watches the files that it names. It reads
+// again when there are more files to watch, so that no change in between is missed.
+func (r *Refresher) readPacman(watch *watcher) (*sources.Pacman, error) {
+	for {
+		pacman, err := r.config.Pacman.Read()
+		if err != nil || watch == nil || !r.watch(watch, pacman) {
+			return pacman, err
+		}
 	}
 }
 
-func (w *Worker) look(ctx context.Context) {
-	if w.Took != nil {
+// refresh refreshes once. A panic fails this refresh and not the daemon.
+func (r *Refresher) refresh(ctx context.Context, watch *watcher) {
+	defer r.takeWaiting()()
+	if r.config.Took != nil {
 		start := time.Now()
-		defer func() { w.Took(time.Since(start)) }()
+		defer func() { r.config.Took(time.Since(start)) }()
 	}
-	w.again = 0
-	if w.suspect.Swap(false) {
-		for path, o := range w.indexes {
-			w.note(path, o, o.index.Check())
-		}
-	}
-	repos, err := w.Catalog.ReadRepos()
-	if err != nil && !errors.Is(err, catalog.ErrNoDatabases) {
-		w.fail(err)
-		return
-	}
-	next := snapshot{repos: repos}
-	locked := catalog.LockOf(repos.DBPath)
-	if locked.Wait > 0 && w.last != nil {
-		w.again = locked.Wait // a transaction is under way: its end is awaited
-		return
-	}
-	if locked.Part != nil {
-		next.parts = append(next.parts, *locked.Part)
-	}
-	if err := w.guarded("the AUR's index", func() error {
-		next.aur, next.aurSource = w.mapAUR()
-		return nil
-	}); err != nil {
-		next.aurSource = &wire.Source{Name: wire.SourceAUR, State: wire.SourceFailed, Why: err.Error()}
-	}
-	err = w.guarded("the repositories", func() (err error) {
-		next.indexes, next.others, next.stale, err = w.usable(ctx, repos)
-		return err
-	})
-	if errors.Is(err, errMoved) {
-		w.again = recheck
-		return
-	}
-	if err != nil {
-		w.Log.Warn("no usable index", "err", err)
-		if w.last != nil {
-			next.indexes, next.others = w.last.indexes, w.last.others
-		}
-		// What is mapped goes on being served, and says that it is old. Where there
-		// is nothing, what is installed is known all the same.
-		if len(next.indexes) == 0 {
-			next.noIndex = err.Error()
-		}
-		for _, r := range repos.List {
-			next.stale = append(next.stale, r.Name+" is not indexed anew: "+err.Error())
-		}
-	}
-	next.renewed, next.mirrored = w.renew(repos)
-	next.local, next.why = w.readLocal(ctx, repos.DBPath)
-	if part := catalog.Unread(next.local); part != nil {
-		next.parts = append(next.parts, *part)
-	}
-	// What was read while a transaction began may be half old and half new.
-	if now := catalog.LockOf(repos.DBPath); now.Wait > 0 && w.last != nil {
-		w.again = now.Wait
-		return
-	}
-	if w.Tracker != nil {
-		next.tracker = w.Tracker()
-	}
-	if w.Asked != nil {
-		next.asked = w.Asked()
-	}
-	if w.Runtimes != nil {
-		if err := w.guarded("runtimes", func() error {
-			next.runtimes, next.system = w.Runtimes(systemRuntimes(next.local))
-			return nil
-		}); err != nil {
-			next.parts = append(next.parts, wire.Part{Name: "runtimes", State: "failed", Why: err.Error()})
-		}
-	}
-	if !w.publish(next) {
-		return
-	}
-	w.failed.Store(nil)
-	if next.why == "" {
-		w.Holder.Checked.Store(time.Now().Unix())
-	}
-	if w.Refreshed != nil {
-		w.Refreshed()
+	r.again = 0
+	if err := r.guarded("the refresh", func() error { return r.read(ctx, watch) }); err != nil {
+		r.fail(err)
 	}
 }
 
-// readLocal returns what is installed: the last reading if nothing changed since.
-// If it cannot be read, the last reading stays, and why says so.
-func (w *Worker) readLocal(ctx context.Context, dbpath string) (local *pacmandb.Local, why string) {
-	var last *pacmandb.Local
-	if w.last != nil && w.last.repos.DBPath == dbpath {
-		last = w.last.local
+// read gathers the inputs and publishes them.
+func (r *Refresher) read(ctx context.Context, watch *watcher) error {
+	if r.suspect.Swap(false) {
+		r.files.checkAll()
 	}
-	if last != nil {
-		if stamp, err := pacmandb.LocalStamp(dbpath); err == nil && stamp.Same(last.Stamp) {
-			return last, ""
-		}
-	}
-	err := w.guarded("what is installed", func() (err error) {
-		local, err = pacmandb.Reread(ctx, dbpath, last)
-		return err
-	})
+	pacman, err := r.readPacman(watch)
 	if err != nil {
-		w.Log.Warn("cannot read what is installed", "err", err)
-		return last, err.Error()
+		return err
 	}
-	if local.Stamp.Fresh {
-		w.again = recheck // so young that a further change need not show
-	}
-	if last != nil && local.SamePackages(last) && !local.Stamp.Fresh && last.Stamp == local.Stamp {
-		return last, ""
-	}
-	return local, ""
-}
-
-// systemRuntimes are the versions of the runtimes that are packages, nil if what
-// is installed is not known.
-func systemRuntimes(local *pacmandb.Local) map[string]string {
-	if local == nil {
+	lock := sources.ReadLock(pacman.DBPath)
+	if lock.Wait > 0 && r.canWait() {
+		r.again = lock.Wait // a transaction is running: try again later
 		return nil
 	}
-	versions := make(map[string]string)
-	for _, p := range local.Packages {
-		if runtime, ok := runtimes.SystemPackage(p.Name); ok {
-			versions[runtime] = runtimes.PackageVersion(p.Version)
+	in, files := r.gather(ctx, pacman, lock)
+	if r.last == nil {
+		for _, path := range pacman.RemoveUnused(r.config.IndexDir, r.config.Trust) {
+			r.config.Log.Info("unused index removed", "path", path)
 		}
 	}
-	return versions
+	// If a transaction began meanwhile, the inputs may be half old and half new.
+	if now := sources.ReadLock(pacman.DBPath); now.Wait > 0 && r.canWait() {
+		r.again = now.Wait
+		return nil
+	}
+	return r.publish(in, files)
 }
 
-// Close drops the state and the indexes, when Run and all requests have ended.
-func (w *Worker) Close() {
-	w.checks.Wait()
-	w.Holder.Swap(nil, "the daemon is ending")
-	for _, o := range w.indexes {
-		o.index.Release()
+// canWait reports whether the current snapshot can answer until a transaction ends: it
+// exists and no repository waits for its first index.
+func (r *Refresher) canWait() bool {
+	return r.last != nil && !slices.ContainsFunc(r.last.Repositories, func(s snapshot.Source) bool { return s.Building })
+}
+
+// fail records that a refresh failed, for the status. The current snapshot stays; if
+// there is none, the holder gets the reason.
+func (r *Refresher) fail(err error) {
+	r.config.Log.Warn("refresh failed", "err", err)
+	r.failed.Store(&wire.Problem{Name: "refresh", State: "failed", Why: err.Error()})
+	if r.last == nil {
+		r.config.Holder.Absent(err.Error())
 	}
+}
+
+// Problems returns the problems of the refresher, for the status.
+func (r *Refresher) Problems() (list []wire.Problem) {
+	for _, p := range []*wire.Problem{r.failed.Load(), r.builds.problem(), r.confirm.problem.Load()} {
+		if p != nil {
+			list = append(list, *p)
+		}
+	}
+	return list
+}
+
+// Close drops the snapshot and the indexes, when Run and all requests have ended.
+func (r *Refresher) Close() {
+	r.config.Holder.Absent("omgd is shutting down")
+	r.files.close()
 }

@@ -12,21 +12,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
-// running runs a worker until the test ends, and counts how often it looked. It
-// returns when the worker looks only at its next interval, in an hour: what is read
-// right after it was written is looked at once more.
-func running(t *testing.T) (*Worker, *atomic.Int64) {
+// running runs a refresher until the test ends, and counts its refreshes. It returns when
+// the next one is due in an hour: files that are read right after they were written are
+// read once more before.
+func running(t *testing.T) (*world, *atomic.Int64) {
 	t.Helper()
-	var looks atomic.Int64
+	var refreshes atomic.Int64
 	quiet := make(chan struct{}, 1)
-	var w *Worker
-	w = newWorker(t, func(c *Config) {
-		c.Every = time.Hour
-		c.Took = func(time.Duration) { // is called by the one who looks
-			looks.Add(1)
-			if w.again == 0 && w.last != nil {
+	var w *world
+	w = newWorld(t, func(c *Config) {
+		c.Interval = time.Hour
+		c.Took = func(time.Duration) { // only called by the goroutine that refreshes
+			refreshes.Add(1)
+			if w.again == 0 && w.last != nil && len(w.kick) == 0 && !w.config.Holder.Starting() {
 				select {
 				case quiet <- struct{}{}:
 				default:
@@ -42,34 +44,26 @@ func running(t *testing.T) (*Worker, *atomic.Int64) {
 		stop()
 		run.Wait()
 	})
-	await.Receive(t, quiet, "a look after which no other one is due")
-	return w, &looks
+	await.Receive(t, quiet, "a refresh after which no other one is due")
+	return w, &refreshes
 }
 
-func generation(t *testing.T, w *Worker) uint64 {
-	t.Helper()
-	st, why := w.Holder.Acquire()
-	require.NotNil(t, st, why)
-	defer st.Release()
-	return st.Generation
-}
-
-// TestInterval_HoldsAtOnce: the databases are looked at again and again though
-// nothing is seen to change, and an interval that is changed holds at once.
+// TestInterval_HoldsAtOnce: the databases are read once an interval without a change, and
+// a new interval takes effect at once.
 func TestInterval_HoldsAtOnce(t *testing.T) {
-	w, looks := running(t)
-	before := looks.Load()
+	w, refreshes := running(t)
+	before, generation := refreshes.Load(), w.generation()
 	w.SetInterval(20 * time.Millisecond)
-	require.Equal(t, 20*time.Millisecond, w.Every())
-	await.That(t, func() bool { return looks.Load() > before+5 }, "five looks in less than an hour")
-	require.EqualValues(t, 1, generation(t, w), "nothing has changed")
+	require.Equal(t, 20*time.Millisecond, w.Interval())
+	await.That(t, func() bool { return refreshes.Load() > before+5 }, "five refreshes in less than an hour")
+	require.Equal(t, generation, w.generation(), "nothing has changed")
 }
 
-// TestRefresh_IsShared: those who ask at the same time share a look, and who asks
-// shortly after it causes none.
+// TestRefresh_IsShared: concurrent requests share a refresh, and a request shortly after
+// it causes none.
 func TestRefresh_IsShared(t *testing.T) {
-	w, looks := running(t)
-	before := looks.Load()
+	w, refreshes := running(t)
+	before, generation := refreshes.Load(), w.generation()
 	var all sync.WaitGroup
 	var done atomic.Int64
 	for range 50 {
@@ -84,14 +78,17 @@ func TestRefresh_IsShared(t *testing.T) {
 	ok, err := w.Refresh(t.Context())
 	require.NoError(t, err)
 	require.False(t, ok)
-	require.LessOrEqual(t, looks.Load()-before, int64(2))
-	require.EqualValues(t, 1, generation(t, w))
+	require.LessOrEqual(t, refreshes.Load()-before, int64(2))
+	require.Equal(t, generation, w.generation())
 }
 
-// TestRefresh_IsAskedForOnce: however many ask while the worker looks, one further look
-// serves them all.
+// TestRefresh_IsAskedForOnce: all requests during a refresh are served by the next one.
 func TestRefresh_IsAskedForOnce(t *testing.T) {
-	w := newWorker(t, func(*Config) {})
+	w := newWorld(t, nil)
+	for w.last == nil || w.config.Holder.Starting() { // the end of a build causes a refresh, too
+		w.refresh(t.Context(), nil)
+		w.builds.tasks.Wait()
+	}
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() { _, _ = w.Refresh(t.Context()) })
@@ -100,39 +97,236 @@ func TestRefresh_IsAskedForOnce(t *testing.T) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return len(w.waiting) == 50
-	}, "fifty who wait")
-	w.refresh(t.Context())
+	}, "fifty requests that wait")
+	w.refresh(t.Context(), nil)
 	all.Wait()
-	require.Empty(t, w.kick, "nothing is left to do")
+	require.Empty(t, w.kick, "no refresh is pending")
 }
 
-// TestUnchanged_IsNotReadAgain: what is installed is the very same reading, until a
-// desc is another, be it of the same size.
-func TestUnchanged_IsNotReadAgain(t *testing.T) {
-	w := newWorker(t, func(*Config) {})
-	await.That(t, func() bool {
-		w.refresh(t.Context())
-		return w.again == 0
-	}, "what is read is no longer so young that a change might not show")
-	first, index := w.last.local, w.last.indexes[0]
-	for range 3 {
-		w.refresh(t.Context())
-	}
-	require.Same(t, first, w.last.local)
-	require.Same(t, index, w.last.indexes[0])
-	require.EqualValues(t, 1, generation(t, w))
+// TestRefresh_UnchangedIsNotReadAgain: the local database is not read and an index not
+// mapped again until a desc file changes, even to one of the same size.
+func TestRefresh_UnchangedIsNotReadAgain(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.settle()
+		require.Zero(t, w.again)
+		first, indexes, generation := w.last.Local.Packages, w.state().Indexes(), w.generation()
+		require.Len(t, indexes, 3)
+		w.builder.built()
+		for range 3 {
+			w.settle()
+		}
+		require.Same(t, first, w.last.Local.Packages)
+		require.Equal(t, generation, w.generation())
 
-	p := first.Packages[0]
-	desc := filepath.Join(w.Catalog.DBPath, "local", p.Name+"-"+p.Version, "desc")
-	text, err := os.ReadFile(desc)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(desc, text, 0o644))
-	w.refresh(t.Context())
-	require.NotSame(t, first, w.last.local, "its times have changed")
-	require.EqualValues(t, 1, generation(t, w), "it says the same")
+		p := first.Packages[0]
+		desc := filepath.Join(w.db, "local", p.Name+"-"+p.Version, "desc")
+		text, err := os.ReadFile(desc)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(desc, text, 0o644))
+		w.settle()
+		require.NotSame(t, first, w.last.Local.Packages, "its times have changed")
+		require.Equal(t, generation, w.generation(), "it says the same")
 
-	require.NoError(t, os.WriteFile(desc, append(text, "%XDATA%\npkgtype=pkg\n\n"...), 0o644))
-	w.refresh(t.Context())
-	require.EqualValues(t, 2, generation(t, w))
-	require.Same(t, index, w.last.indexes[0], "the repositories are as they were")
+		require.NoError(t, os.WriteFile(desc, append(text, "%XDATA%\npkgtype=pkg\n\n"...), 0o644))
+		w.settle()
+		require.Equal(t, generation+1, w.generation())
+		require.Equal(t, indexes, w.state().Indexes(), "the repositories are as they were")
+		require.Empty(t, w.builder.built())
+	})
+}
+
+// TestRefresh_GivesItsTime: a refresh without changes sets the snapshot's time and keeps
+// its generation.
+func TestRefresh_GivesItsTime(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.settle()
+		before := w.state()
+		time.Sleep(10 * time.Minute)
+		w.settle()
+		after := w.state()
+		require.Equal(t, before.Generation(), after.Generation())
+		require.Equal(t, 10*time.Minute, after.Inputs().Checked.Sub(before.Inputs().Checked))
+		require.Equal(t, before.Indexes(), after.Indexes())
+	})
+}
+
+// TestRefresh_PanicOfOneSource: a panic in one source is that source's error, and does not
+// affect the others.
+func TestRefresh_PanicOfOneSource(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, func(c *Config) {
+			c.Runtimes = func(map[string]string) ([]wire.Runtime, map[string]string) { panic("runtimes") }
+			c.AUR = func() wire.Source { panic("the AUR") }
+		})
+		w.settle()
+		st := w.state()
+		require.Equal(t, 100, st.Packages())
+		status, err := st.Status()
+		require.NoError(t, err)
+		require.EqualValues(t, 10, *status.Counts.Installed)
+		require.Equal(t, []string{"runtimes: failed"}, problemNames(status.Problems))
+		require.Contains(t, status.Problems[0].Why, "internal error, see the log")
+		aur := status.Sources[len(status.Sources)-1]
+		require.Equal(t, wire.SourceAUR, aur.Name)
+		require.Equal(t, wire.SourceFailed, aur.State)
+		require.Empty(t, w.Problems())
+		require.Equal(t, time.Now().Unix(), status.At)
+	})
+}
+
+// TestRefresh_Fails: after a failure the snapshot stays, with its time, and the failure is
+// a problem until a refresh succeeds.
+func TestRefresh_Fails(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		conf := w.config.Pacman.PacmanConfig
+		good, err := os.ReadFile(conf)
+		require.NoError(t, err)
+		w.settle()
+		require.Empty(t, w.Problems())
+		checked := time.Now()
+
+		time.Sleep(time.Minute)
+		require.NoError(t, os.WriteFile(conf, []byte("[options\n"), 0o644))
+		w.settle()
+		require.Equal(t, []string{"refresh: failed"}, problemNames(w.Problems()))
+		require.Contains(t, w.Problems()[0].Why, "pacman.conf")
+		require.Equal(t, checked, w.state().Inputs().Checked, "no check has succeeded")
+		require.Equal(t, 100, w.state().Packages())
+
+		require.NoError(t, os.WriteFile(conf, good, 0o644))
+		w.settle()
+		require.Empty(t, w.Problems())
+		require.Equal(t, time.Now(), w.state().Inputs().Checked)
+	})
+}
+
+// TestRefresh_NothingAtStart: without pacman.conf there is no snapshot, but a reason. Once
+// the file exists, there is a snapshot.
+func TestRefresh_NothingAtStart(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		conf := w.config.Pacman.PacmanConfig
+		require.NoError(t, os.Rename(conf, conf+".away"))
+		w.settle()
+		_, _, err := w.config.Holder.Acquire()
+		require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
+		require.ErrorContains(t, err, "pacman.conf")
+		require.False(t, w.config.Holder.Starting(), "it has failed")
+		require.Equal(t, []string{"refresh: failed"}, problemNames(w.Problems()))
+		require.NoError(t, os.Rename(conf+".away", conf))
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+		require.Empty(t, w.Problems())
+	})
+}
+
+// TestRefresh_LocalUnreadable: if the local database cannot be read, the last reading
+// stays, marked as stale and with its time; without one the installed packages are
+// unknown. The repositories are up to date.
+func TestRefresh_LocalUnreadable(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		local := filepath.Join(w.db, "local")
+		w.settle()
+		checked := time.Now()
+		time.Sleep(time.Minute)
+		require.NoError(t, os.Rename(local, local+".away"))
+		require.NoError(t, os.WriteFile(local, nil, 0o644))
+		w.write("core", content(t, "core", 2))
+		w.settle()
+		status, err := w.state().Status()
+		require.NoError(t, err)
+		require.True(t, status.Stale)
+		require.Contains(t, status.Why, "local")
+		require.Equal(t, checked.Unix(), status.At)
+		require.EqualValues(t, 10, *status.Counts.Installed)
+		require.Empty(t, w.Problems())
+		w.requireCurrent("core", "extra", "multilib")
+
+		w.restart(nil)
+		w.settle()
+		status, err = w.state().Status()
+		require.NoError(t, err)
+		require.Nil(t, status.Counts.Installed, "unknown, not 0")
+		require.Nil(t, status.Counts.Updates)
+		require.Zero(t, status.At)
+		require.True(t, status.Stale)
+		w.requireCurrent("core", "extra", "multilib")
+
+		require.NoError(t, os.Remove(local))
+		require.NoError(t, os.Rename(local+".away", local))
+		w.settle()
+		status, err = w.state().Status()
+		require.NoError(t, err)
+		require.False(t, status.Stale)
+		require.EqualValues(t, 10, *status.Counts.Installed)
+		require.Equal(t, time.Now().Unix(), status.At)
+	})
+}
+
+// TestRefresh_WaitsForTransaction: nothing is read while pacman holds its lock, except at
+// the start. A lock that is too old is ignored.
+func TestRefresh_WaitsForTransaction(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		lock := filepath.Join(w.db, "db.lck")
+		begin := func() {
+			t.Helper()
+			require.NoError(t, os.WriteFile(lock, nil, 0o600))
+			require.NoError(t, os.Chtimes(lock, time.Now(), time.Now()))
+		}
+		begin()
+		w.settle()
+		status, err := w.state().Status()
+		require.NoError(t, err)
+		require.Equal(t, []string{"db.lck: busy"}, problemNames(status.Problems))
+		w.requireCurrent("core", "extra", "multilib")
+
+		generation := w.generation()
+		w.write("core", content(t, "core", 2))
+		w.settle()
+		require.Equal(t, generation, w.generation(), "its end is awaited")
+		require.Equal(t, time.Minute, w.again)
+		require.NoError(t, os.Remove(lock))
+		w.settle()
+		status, err = w.state().Status()
+		require.NoError(t, err)
+		require.Empty(t, status.Problems)
+		w.requireCurrent("core")
+
+		begin()
+		w.write("core", content(t, "core", 3))
+		w.settle()
+		require.Equal(t, time.Minute, w.elapse())
+		status, err = w.state().Status()
+		require.NoError(t, err)
+		require.Equal(t, []string{"db.lck: failed"}, problemNames(status.Problems))
+		w.requireCurrent("core")
+	})
+}
+
+// TestRefresh_ReadsConfigOnce: repositories are served while pacman.conf has them.
+func TestRefresh_ReadsConfigOnce(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		conf := w.config.Pacman.PacmanConfig
+		w.settle()
+		require.Equal(t, 100, w.found().Total)
+		extra := int(w.docs("extra"))
+		require.NoError(t, os.WriteFile(conf, []byte("[options]\nIgnorePkg = *\n[extra]\nServer = file:///nowhere\n"), 0o644))
+		w.settle()
+		require.Equal(t, extra, w.found().Total)
+		require.Len(t, w.state().Indexes(), 1)
+		status, err := w.state().Status()
+		require.NoError(t, err)
+		require.Zero(t, *status.Counts.Updates)
+		w.builder.built()
+		require.NoError(t, os.WriteFile(conf, []byte(fixture.Config), 0o644))
+		w.settle()
+		require.Equal(t, 100, w.found().Total)
+		require.Empty(t, w.builder.built(), "their indexes were there")
+	})
 }

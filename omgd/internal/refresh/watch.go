@@ -9,8 +9,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// watcher tells that something changed in one of some directories. Without
-// inotify (its limits used up) it tells nothing, and the interval is left.
+// watcher watches directories for changes. Without inotify (its limits are reached) it
+// reports none, and changes are only seen once an interval.
 type watcher struct {
 	fs      *fsnotify.Watcher
 	log     *slog.Logger
@@ -18,13 +18,13 @@ type watcher struct {
 	done    chan struct{}
 }
 
-// newWatcher returns a watcher of nothing yet, which passes over the files for
-// which ignore returns true.
+// newWatcher returns a watcher without directories. It ignores changes of paths for which
+// ignore returns true.
 func newWatcher(log *slog.Logger, ignore func(path string) bool) *watcher {
 	w := &watcher{log: log, changed: make(chan struct{}, 1), done: make(chan struct{})}
 	fs, err := fsnotify.NewWatcher()
 	if err != nil {
-		log.Warn("changes are seen at the next interval only", "err", err)
+		log.Warn("no inotify: changes are only seen at the next interval", "err", err)
 		close(w.done)
 		return w
 	}
@@ -33,8 +33,8 @@ func newWatcher(log *slog.Logger, ignore func(path string) bool) *watcher {
 	return w
 }
 
-// forward turns events, and errors (the queue was full: something changed),
-// into at most one pending signal.
+// forward turns events into at most one pending signal. Errors count as a change: if the
+// queue was full, events were lost.
 func (w *watcher) forward(ignore func(string) bool) {
 	defer close(w.done)
 	for {
@@ -80,11 +80,11 @@ func (w *watcher) Set(dirs []string) {
 	}
 }
 
-// Changed has a value when something changed since it was last received from.
+// Changed returns the channel that has a value after a change.
 func (w *watcher) Changed() <-chan struct{} { return w.changed }
 
-// Settle waits until nothing changed for a while, at most ten times as long. It
-// returns false when ctx is done.
+// Settle waits until there was no change for quiet, at most ten times as long. It returns
+// false if ctx ends.
 func (w *watcher) Settle(ctx context.Context, quiet time.Duration) bool {
 	end := time.NewTimer(10 * quiet)
 	defer end.Stop()

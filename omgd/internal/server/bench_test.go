@@ -15,8 +15,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// echoServer answers each frame with the same bytes: what a round trip costs at
-// least, with the buffers of our server.
+// echoServer answers each frame with the same bytes. It measures the least cost of a
+// round trip with our server's buffer sizes.
 func echoServer(b *testing.B) string {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "s")
@@ -52,9 +52,9 @@ func echoServer(b *testing.B) string {
 	return path
 }
 
-// BenchmarkPing measures round trips of ping and of a bare echo server with the
-// same frames and buffers, in turns, since the machine is never the same twice,
-// and reports the ratio of their medians. The aim is less than 1.5.
+// BenchmarkPing measures round trips of ping and of an echo server with the same frames
+// and buffers, and reports the ratio of their medians. They alternate, because a
+// machine's speed varies. The goal is less than 1.5.
 func BenchmarkPing(b *testing.B) {
 	const turn = 200
 	ping := request(b, 1, wire.OpPing, nil)

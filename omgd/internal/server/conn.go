@@ -21,21 +21,22 @@ import (
 
 const (
 	readBuffer = 4 << 10
-	// flushAt is how many bytes of answers are collected while more requests wait.
+	// flushAt is the size from which collected replies are written while more requests
+	// are buffered.
 	flushAt = 32 << 10
-	// keep is the largest buffer that an idle connection keeps.
-	keep = 16 << 10
-	// batch is the size of a borrowed buffer.
-	batch = flushAt + keep + headRoom
-	// headRoom is more than a response has besides its result, errorRoom more than
-	// most errors have in all.
+	// maxIdleBuffer is the largest buffer that an idle connection keeps.
+	maxIdleBuffer = 16 << 10
+	// batchSize is the size of a buffer from batches.
+	batchSize = flushAt + maxIdleBuffer + headRoom
+	// headRoom is more than a response has besides its result, errorRoom more than most
+	// error frames.
 	headRoom, errorRoom = 64, 1 << 10
-	// large is the size from which a half-sent frame counts against
-	// Limits.Received; smaller ones are bounded by the number of connections.
-	large = 64 << 10
+	// largeFrame is the size above which a frame that is being received counts against
+	// Limits.Received. Smaller ones are bounded by the number of connections.
+	largeFrame = 64 << 10
 )
 
-// conn is one connection. What has no lock belongs to the goroutine of serve.
+// conn is one connection. Fields without a lock belong to the goroutine of serve.
 type conn struct {
 	s      *Server
 	nc     *net.UnixConn
@@ -43,24 +44,24 @@ type conn struct {
 	ctx    context.Context // of its handlers
 	cancel context.CancelFunc
 	r      *bufio.Reader
-	big    []byte  // the frame, if it does not fit into r
-	out    []byte  // answers of fast requests that are not written yet
-	kept   []byte  // what takes out's place when a borrowed buffer is given back
-	fast   Request // of the fast request that runs
-	key    []byte  // of that
+	big    []byte  // the current frame, if it does not fit into r
+	out    []byte  // replies to fast requests that are not written yet
+	spare  []byte  // replaces out when its buffer goes back to batches
+	fast   Request // the fast request that runs
+	key    []byte  // its key
 	writer Writer
 
 	wait    sync.WaitGroup // for slow requests
-	slowN   atomic.Int32   // how many there are
-	unsent  atomic.Int64   // bytes that are being written or wait for it
-	blocked atomic.Int64   // since when a write runs (Unix nanoseconds), 0 if none
+	slowN   atomic.Int32   // the number of slow requests
+	unsent  atomic.Int64   // bytes that are being written or wait for that
+	blocked atomic.Int64   // when the current write began (Unix nanoseconds), 0 without one
 
 	mu   sync.Mutex
 	slow map[uint64]struct{} // ids of slow requests in flight
 
-	writing sync.Mutex // one write after the other
-	until   time.Time  // the deadline of writes; guarded by writing
-	broken  error      // why nothing can be written any more; guarded by writing
+	writing       sync.Mutex // held during a write
+	writeDeadline time.Time  // the deadline of writes; guarded by writing
+	writeErr      error      // the error that ended writing; guarded by writing
 }
 
 func newConn(s *Server, nc *net.UnixConn, peer Peer) *conn {
@@ -69,19 +70,19 @@ func newConn(s *Server, nc *net.UnixConn, peer Peer) *conn {
 	return c
 }
 
-// close ends the connection at once, from any goroutine.
+// close closes the connection at once. Any goroutine may call it.
 func (c *conn) close() {
 	c.cancel()
 	_ = c.nc.Close()
 }
 
-// serve reads and answers requests until the peer, or the server, has enough.
+// serve reads and answers requests until the peer or the server ends the connection.
 func (c *conn) serve() {
 	debug.SetPanicOnFault(true)
 	c.r = bufio.NewReaderSize(c.nc, readBuffer)
 	err := c.requests()
 	if running := c.slowN.Load(); running > 0 {
-		gone := c.peerIsGone()
+		gone := c.peerClosed()
 		if gone {
 			c.cancel()
 		}
@@ -95,6 +96,7 @@ func (c *conn) serve() {
 	}
 }
 
+// requests answers requests until no more can be read, and returns why.
 func (c *conn) requests() error {
 	for {
 		frame, err := c.next()
@@ -119,79 +121,80 @@ func (c *conn) requests() error {
 		if err != nil {
 			return err
 		}
-		if cap(c.big) > keep {
+		if cap(c.big) > maxIdleBuffer {
 			c.big = nil
 		}
-		if cap(c.key) > keep {
+		if cap(c.key) > maxIdleBuffer {
 			c.key = nil
 		}
 	}
 }
 
-// unreadable tells the peer why no frame can be read any more, if it is there.
+// unreadable reports to the peer why no further frame is read, unless the connection has
+// failed. It returns the error that ends the connection.
 func (c *conn) unreadable(err error) error {
-	var said *wire.Error
+	var werr *wire.Error
 	switch {
 	case errors.Is(err, wire.ErrTooLarge):
 		return c.refuse(wire.Errorf(wire.CodeTooLarge, "%v", err))
 	case errors.Is(err, wire.ErrEmpty):
 		return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
-	case errors.As(err, &said):
-		return c.refuse(said)
+	case errors.As(err, &werr):
+		return c.refuse(werr)
 	}
 	return err
 }
 
-// next reads a frame. Its bytes are good until the next call.
+// next reads a frame. Its bytes are valid until the next call.
 func (c *conn) next() ([]byte, error) {
 	if c.r.Buffered() < wire.HeaderSize {
 		if err := c.flush(); err != nil {
 			return nil, err
 		}
-		// The first byte has all the time, the rest as long as for a frame.
+		// Wait for the first byte without HalfFrame; the rest has to come within it.
 		if err := c.await(); err != nil {
 			return nil, err
 		}
 	}
-	hurried := false
-	hurry := func() {
-		if !hurried {
-			hurried = true
+	limited := false
+	setDeadline := func() {
+		if !limited {
+			limited = true
 			_ = c.nc.SetReadDeadline(time.Now().Add(c.s.cfg.Limits.HalfFrame))
 		}
 	}
 	if c.r.Buffered() < wire.HeaderSize {
-		hurry()
+		setDeadline()
 	}
 	head, err := c.r.Peek(wire.HeaderSize)
 	if err != nil {
-		return nil, unexpected(err)
+		return nil, frameError(err)
 	}
 	n, err := wire.FrameLength([wire.HeaderSize]byte(head))
 	if err != nil {
 		return nil, err
 	}
-	whole := wire.HeaderSize + n
-	if c.r.Buffered() < whole {
-		// The peer may wait for what is collected before it sends the rest.
+	total := wire.HeaderSize + n
+	if c.r.Buffered() < total {
+		// The peer may wait for the collected replies before it sends the rest.
 		if err := c.flush(); err != nil {
 			return nil, err
 		}
-		hurry()
+		setDeadline()
 	}
 	var frame []byte
-	if whole <= readBuffer {
-		if frame, err = c.r.Peek(whole); err == nil {
+	if total <= readBuffer {
+		if frame, err = c.r.Peek(total); err == nil {
 			frame = frame[wire.HeaderSize:]
-			_, _ = c.r.Discard(whole)
+			_, _ = c.r.Discard(total)
 		}
 	} else {
 		frame, err = c.readBig(n)
 	}
-	if hurried {
+	if limited {
 		_ = c.nc.SetReadDeadline(time.Time{})
 	}
-	return frame, unexpected(err)
+	return frame, frameError(err)
 }
 
 // await waits for the first byte of a frame.
@@ -205,7 +208,7 @@ func (c *conn) await() error {
 		_ = c.nc.SetReadDeadline(time.Now().Add(limit))
 		_, err := c.r.Peek(1)
 		if errors.Is(err, os.ErrDeadlineExceeded) && c.slowN.Load() > 0 {
-			continue // it waits for us
+			continue // the peer waits for our reply
 		}
 		_ = c.nc.SetReadDeadline(time.Time{})
 		return err
@@ -214,7 +217,7 @@ func (c *conn) await() error {
 
 // readBig reads a frame of n bytes that does not fit into the reader's buffer.
 func (c *conn) readBig(n int) ([]byte, error) {
-	if n > large {
+	if n > largeFrame {
 		ctx, cancel := context.WithTimeout(c.ctx, c.s.cfg.Limits.HalfFrame)
 		defer cancel()
 		if err := c.s.received.Acquire(ctx, int64(n)); err != nil {
@@ -227,8 +230,8 @@ func (c *conn) readBig(n int) ([]byte, error) {
 	return c.big, err
 }
 
-// unexpected gives errors within a frame their right name.
-func unexpected(err error) error {
+// frameError returns the error to report for a read error within a frame.
+func frameError(err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
 		return io.ErrUnexpectedEOF
@@ -238,19 +241,19 @@ func unexpected(err error) error {
 	return err
 }
 
-// dispatch runs a request, or has it run. An error ends the connection.
+// dispatch runs a fast request, or starts a slow one. An error ends the connection.
 func (c *conn) dispatch(h wire.Header, frame []byte) error {
 	for c.unsent.Load() > c.s.cfg.Limits.PeerUnsent {
-		c.writing.Lock() // waits for another write: slow answers queue here too
-		err := c.broken
+		c.writing.Lock() // waits for the writes of slow requests
+		err := c.writeErr
 		c.writing.Unlock()
 		if err != nil {
 			return err
 		}
 	}
 	o := c.s.ops[string(h.Op)]
-	// Where omgd refuses the request itself, its client reads the databases that the
-	// greeting names: it is answered in any case.
+	// The greeting is answered even if other requests are refused: a refused client reads
+	// the databases that the greeting's reply names.
 	greeting := o != nil && o.name == wire.OpHello
 	switch {
 	case c.inFlight(h.ID):
@@ -263,15 +266,15 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 		return c.fail(h.ID, wire.Errorf(wire.CodeBusy, "too many requests of user %d", c.peer.UID))
 	}
 	c.s.makeRoom(c.ctx)
-	// Shutdown sets draining, then waits for active to be 0: counted first, a
-	// request is either waited for or sees that the end has come.
+	// Shutdown sets draining and then waits until active is 0. Because active is
+	// incremented first here, a request is either waited for or sees draining.
 	c.s.active.Add(1)
 	if c.s.draining.Load() && !greeting {
 		c.s.active.Add(-1)
 		return c.fail(h.ID, errShuttingDown)
 	}
-	if o.Slow {
-		return c.startSlow(o, h.ID, frame)
+	if o.Deferred != nil {
+		return c.startSlow(o.Deferred, o, h.ID, frame)
 	}
 	defer c.s.active.Add(-1)
 	c.fast = Request{ID: h.ID, Op: o.name, Peer: c.peer, frame: frame, head: h, room: &c.key}
@@ -281,7 +284,9 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 	}
 	start := time.Now()
 	err := c.run(o.Handle, &c.fast, &c.writer)
-	o.observe(time.Since(start))
+	if !c.writer.later { // otherwise the Deferred is observed
+		o.observe(time.Since(start))
+	}
 	return err
 }
 
@@ -295,8 +300,8 @@ func (c *conn) inFlight(id uint64) bool {
 	return ok
 }
 
-// startSlow runs a request in a goroutine of its own.
-func (c *conn) startSlow(o *op, id uint64, frame []byte) error {
+// startSlow runs a request in a new goroutine.
+func (c *conn) startSlow(d Deferred, o *op, id uint64, frame []byte) error {
 	if int(c.slowN.Load()) >= c.s.cfg.Limits.InFlight {
 		c.s.active.Add(-1)
 		return c.fail(id, wire.Errorf(wire.CodeBusy, "%d requests are in flight already", c.s.cfg.Limits.InFlight))
@@ -309,7 +314,7 @@ func (c *conn) startSlow(o *op, id uint64, frame []byte) error {
 	c.slow[id] = struct{}{}
 	c.mu.Unlock()
 	r := &Request{ID: id, Op: o.name, Peer: c.peer, frame: bytes.Clone(frame)}
-	r.head, _ = wire.DecodeHeader(r.frame) // which was read before
+	r.head, _ = wire.DecodeHeader(r.frame) // cannot fail: the frame was decoded before
 	c.wait.Go(func() {
 		debug.SetPanicOnFault(true)
 		defer c.s.active.Add(-1)
@@ -318,35 +323,35 @@ func (c *conn) startSlow(o *op, id uint64, frame []byte) error {
 			start := time.Now()
 			defer func() { o.observe(time.Since(start)) }()
 		}
-		_ = c.run(o.Handle, r, &Writer{c: c, id: id, slow: true})
+		_ = c.runDeferred(d, r, &Writer{c: c, id: id, slow: true})
 	})
 	return nil
 }
 
-// landed takes a slow request out of flight: with the last part of its answer
-// the peer may use its id again.
+// landed removes a slow request from those in flight. It is called before the last chunk
+// is sent: from then on the peer may use the id again.
 func (c *conn) landed(id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.slow, id)
 }
 
-// fail answers a request of the reader's goroutine with an error.
+// fail answers a request with an error, on serve's goroutine.
 func (c *conn) fail(id uint64, e *wire.Error) error {
 	c.failed(e)
 	c.room(errorRoom)
-	c.out = wire.AppendError(c.out, id, e)
+	c.out = c.s.appendError(c.out, id, e)
 	return c.flushLarge()
 }
 
-// failed tells the observer of an error.
+// failed reports an error to the observer.
 func (c *conn) failed(e *wire.Error) {
 	if o := c.s.cfg.Observer; o != nil {
 		o.Failed(e.Code)
 	}
 }
 
-// flushLarge writes what is collected if it is much.
+// flushLarge writes the collected replies if they are at least flushAt bytes.
 func (c *conn) flushLarge() error {
 	if len(c.out) < flushAt {
 		return nil
@@ -354,7 +359,7 @@ func (c *conn) flushLarge() error {
 	return c.flush()
 }
 
-// refuse answers what is no request, and ends the connection.
+// refuse sends an error without a request's id and returns it, to end the connection.
 func (c *conn) refuse(e *wire.Error) error {
 	if err := c.fail(0, e); err != nil {
 		return err
@@ -362,7 +367,7 @@ func (c *conn) refuse(e *wire.Error) error {
 	return e
 }
 
-// flush writes what is collected of fast requests' answers.
+// flush writes the collected replies.
 func (c *conn) flush() error {
 	if len(c.out) == 0 {
 		return nil
@@ -370,38 +375,38 @@ func (c *conn) flush() error {
 	return c.flushWith(nil)
 }
 
-// flushWith writes what is collected and more behind it.
+// flushWith writes the collected replies and then more.
 func (c *conn) flushWith(more []byte) error {
 	err := c.write(c.out, more)
-	if c.out = c.out[:0]; cap(c.out) > keep {
-		if cap(c.out) == batch {
-			batches.Put((*[batch]byte)(c.out[:batch]))
+	if c.out = c.out[:0]; cap(c.out) > maxIdleBuffer {
+		if cap(c.out) == batchSize {
+			batches.Put((*[batchSize]byte)(c.out[:batchSize]))
 		}
-		c.out, c.kept = c.kept, nil
+		c.out, c.spare = c.spare, nil
 	}
 	return err
 }
 
-// room makes room for n more bytes of answers. Beyond what an idle connection
-// keeps they go into a buffer that is borrowed until they are written: many
-// requests at once would else have one grown, and thrown away, each time.
+// room makes room for n more bytes in out. If out gets larger than an idle connection
+// keeps, it is replaced by a buffer from batches until it is written. Otherwise a peer
+// that pipelines requests would cause a large allocation each time.
 func (c *conn) room(n int) {
 	n += len(c.out)
 	switch {
-	case n <= cap(c.out) || n > batch:
-	case n <= keep:
-		c.out = append(make([]byte, 0, min(keep, max(n, 2*cap(c.out)))), c.out...)
+	case n <= cap(c.out) || n > batchSize:
+	case n <= maxIdleBuffer:
+		c.out = append(make([]byte, 0, min(maxIdleBuffer, max(n, 2*cap(c.out)))), c.out...)
 	default:
-		b := append(batches.Get().(*[batch]byte)[:0], c.out...)
-		c.out, c.kept = b, c.out[:0]
+		b := append(batches.Get().(*[batchSize]byte)[:0], c.out...)
+		c.out, c.spare = b, c.out[:0]
 	}
 }
 
-// batches are buffers for the answers to requests that came at once: what is
-// collected when it is written, and one more answer that is copied.
-var batches = sync.Pool{New: func() any { return new([batch]byte) }}
+// batches is a pool of buffers for the replies to pipelined requests. A buffer has room
+// for flushAt bytes and one more reply that is copied.
+var batches = sync.Pool{New: func() any { return new([batchSize]byte) }}
 
-// write writes head and body, and gives up when the peer does not read them in
+// write writes head and body. It closes the connection if the peer does not read them in
 // time.
 func (c *conn) write(head, body []byte) error {
 	n := int64(len(head) + len(body))
@@ -411,15 +416,15 @@ func (c *conn) write(head, body []byte) error {
 	defer c.unsent.Add(-n)
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	if c.broken != nil {
-		return c.broken
+	if c.writeErr != nil {
+		return c.writeErr
 	}
-	// Setting a deadline wakes the poller, which costs more than the write: one
-	// serves for many.
+	// Setting a deadline wakes the poller, which costs more than the write, so one
+	// deadline is used for many writes.
 	now := time.Now()
-	if limit := c.s.cfg.Limits.Write; c.until.Sub(now) < limit {
-		c.until = now.Add(limit + limit/2)
-		_ = c.nc.SetWriteDeadline(c.until)
+	if limit := c.s.cfg.Limits.Write; c.writeDeadline.Sub(now) < limit {
+		c.writeDeadline = now.Add(limit + limit/2)
+		_ = c.nc.SetWriteDeadline(c.writeDeadline)
 	}
 	c.blocked.Store(now.UnixNano())
 	var err error
@@ -433,15 +438,15 @@ func (c *conn) write(head, body []byte) error {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			c.s.cfg.Log.Warn("a peer does not read its answer", "uid", c.peer.UID, "pid", c.peer.PID)
 		}
-		c.broken = err
+		c.writeErr = err
 		c.close() // wakes the reader, and ends the handlers
 	}
 	return err
 }
 
-// peerIsGone tells a peer that closed its socket from one that only sends
-// nothing more and still reads.
-func (c *conn) peerIsGone() bool {
+// peerClosed reports whether the peer has closed its socket, and not only shut down its
+// sending side.
+func (c *conn) peerClosed() bool {
 	gone := true
 	raw, err := c.nc.SyscallConn()
 	if err != nil {

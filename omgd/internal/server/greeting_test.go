@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestGreeting_RequestRefused: the greeting is answered on every connection that
-// was accepted, whatever becomes of the request.
+// TestGreeting_RequestRefused: the greeting is answered on every accepted connection,
+// also if the request after it is refused.
 func TestGreeting_RequestRefused(t *testing.T) {
 	greet := func(t *testing.T, path string, want wire.Code) {
 		t.Helper()
@@ -24,8 +24,8 @@ func TestGreeting_RequestRefused(t *testing.T) {
 		require.NotNil(t, refused.Err)
 		require.Equal(t, want, refused.Err.Code)
 	}
-	cfg := handle(func(context.Context, *Request, *Writer) error { return wire.Errorf(wire.CodeNotReady, "not yet") })
-	cfg.Hello = wire.HelloResult{Server: "test", DBPath: "/some/db", PacmanConfig: "/some/pacman.conf"}
+	cfg := handlerConfig(func(context.Context, *Request, *Writer) error { return wire.Errorf(wire.CodeNotReady, "not yet") })
+	cfg.Hello = wire.HelloResult{Server: "test", Served: wire.Served{DBPath: "/some/db", PacmanConfig: "/some/pacman.conf"}}
 
 	t.Run("not ready", func(t *testing.T) {
 		_, path, _ := listen(t, cfg)
@@ -40,10 +40,10 @@ func TestGreeting_RequestRefused(t *testing.T) {
 	t.Run("shutting down", func(t *testing.T) {
 		cfg := cfg
 		release, running := make(chan struct{}), make(chan struct{})
-		cfg.Ops = map[string]Op{"op": cfg.Ops["op"], "wait": {Slow: true, Handle: func(_ context.Context, _ *Request, w *Writer) error {
+		cfg.Ops = map[string]Op{"op": cfg.Ops["op"], "wait": {Deferred: func(_ context.Context, _ *Request, w *Writer) error {
 			close(running)
 			<-release
-			return w.Part(emptyMap, false)
+			return w.Chunk(emptyMap, false)
 		}}}
 		s, path, stop := listen(t, cfg)
 		waiting := connect(t, path)
@@ -70,5 +70,5 @@ func requireGreeting(t *testing.T, r wire.Response) {
 	require.Nil(t, r.Err)
 	var hello wire.HelloResult
 	require.NoError(t, msgpack.Unmarshal(r.Result, &hello))
-	require.Equal(t, wire.HelloResult{Protocol: wire.Protocol, Server: "test", DBPath: "/some/db", PacmanConfig: "/some/pacman.conf"}, hello)
+	require.Equal(t, wire.HelloResult{Protocol: wire.Protocol, Server: "test", Served: wire.Served{DBPath: "/some/db", PacmanConfig: "/some/pacman.conf"}}, hello)
 }

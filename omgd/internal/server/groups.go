@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// peerGroups asks the kernel for a peer's supplementary groups (SO_PEERGROUPS,
-// see unix(7)).
+// peerGroups returns a peer's supplementary groups from the kernel (SO_PEERGROUPS, see
+// unix(7)).
 func peerGroups(raw syscall.RawConn) (groups []uint32, err error) {
 	cerr := raw.Control(func(fd uintptr) {
 		groups = make([]uint32, 64)
-		for range 2 { // the first call may say how many there are
+		for range 2 { // if the buffer is too small, the first call returns the size
 			size := uint32(len(groups) * 4)
 			_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_PEERGROUPS,
 				uintptr(unsafe.Pointer(&groups[0])), uintptr(unsafe.Pointer(&size)), 0)

@@ -13,10 +13,9 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestGroups: the groups of the one who connected are those of the process that
-// did, however many.
-func TestGroups(t *testing.T) {
-	need.Root(t) // who alone may have other groups
+// TestPeer_Groups: a peer's groups are those of its process, for any number of them.
+func TestPeer_Groups(t *testing.T) {
+	need.Root(t) // setting groups needs root
 	for _, n := range []int{0, 1, 64, 1000} {
 		var want []uint32
 		for i := range n {
@@ -27,7 +26,7 @@ func TestGroups(t *testing.T) {
 		require.NoError(t, err)
 		done := make(chan error)
 		go func() {
-			runtime.LockOSThread() // and never unlocked: the thread with other groups ends
+			runtime.LockOSThread() // never unlocked, so that the thread with other groups ends
 			groups := append(want, 0)
 			if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(n), uintptr(unsafe.Pointer(&groups[0])), 0); errno != 0 {
 				done <- errno

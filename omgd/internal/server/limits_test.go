@@ -21,7 +21,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestPeerThatIsNotAllowed(t *testing.T) {
+func TestAllow_RefusesPeer(t *testing.T) {
 	_, dial, _ := serve(t, Config{Allow: func(p Peer) bool {
 		if p.PID == 0 {
 			t.Error("no process number")
@@ -33,31 +33,31 @@ func TestPeerThatIsNotAllowed(t *testing.T) {
 	require.Equal(t, wire.CodeNotAllowed, resp.Err.Code)
 }
 
-// TestHandlerMistakes: what a handler does wrong is an error of its request.
-func TestHandlerMistakes(t *testing.T) {
+// TestHandler_Mistakes: a handler's mistake is an error of its request.
+func TestHandler_Mistakes(t *testing.T) {
 	for name, c := range map[string]struct {
-		handle Handler
-		code   wire.Code
+		handler Deferred
+		code    wire.Code
 	}{
 		"no answer": {func(context.Context, *Request, *Writer) error { return nil }, wire.CodeInternal},
 		"a part that fits into no frame": {func(_ context.Context, _ *Request, w *Writer) error {
-			return w.Part(make([]byte, wire.MaxFrame), false)
+			return w.Chunk(make([]byte, wire.MaxFrame), false)
 		}, wire.CodeTooLarge},
-		"no end": {func(_ context.Context, _ *Request, w *Writer) error { return w.Part(emptyMap, true) }, wire.CodeInternal},
+		"no end": {func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, true) }, wire.CodeInternal},
 		"two ends": {func(_ context.Context, _ *Request, w *Writer) error {
-			if err := w.Part(emptyMap, false); err != nil {
+			if err := w.Chunk(emptyMap, false); err != nil {
 				return err
 			}
-			return w.Part(emptyMap, false)
+			return w.Chunk(emptyMap, false)
 		}, 0},
-		"a panic behind a part": {func(_ context.Context, _ *Request, w *Writer) error {
-			if err := w.Part(emptyMap, true); err != nil {
+		"a panic after a chunk": {func(_ context.Context, _ *Request, w *Writer) error {
+			if err := w.Chunk(emptyMap, true); err != nil {
 				return err
 			}
 			panic("on purpose")
 		}, wire.CodeInternal},
 	} {
-		for _, cfg := range []Config{handle(c.handle), slowly(c.handle)} {
+		for _, cfg := range []Config{handlerConfig(c.handler), deferredConfig(c.handler)} {
 			t.Run(name, func(t *testing.T) {
 				_, dial, _ := serve(t, cfg)
 				nc := dial()
@@ -80,28 +80,28 @@ func TestHandlerMistakes(t *testing.T) {
 	}
 }
 
-// TestIDIsFreeWithTheAnswer: who has the answer may use the id again.
-func TestIDIsFreeWithTheAnswer(t *testing.T) {
-	_, dial, _ := serve(t, slowly(func(_ context.Context, _ *Request, w *Writer) error { return w.Part(emptyMap, false) }))
+// TestID_FreeWithTheReply: a peer that has the reply may use the id again.
+func TestID_FreeWithTheReply(t *testing.T) {
+	_, dial, _ := serve(t, deferredConfig(func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) }))
 	nc := dial()
 	for range 500 {
 		require.Nil(t, ask(t, nc, 1).Err)
 	}
 }
 
-// TestHalfClosed: a peer that only sends nothing more gets its answers. For one
-// that is gone nobody works on.
-func TestHalfClosed(t *testing.T) {
+// TestPeer_HalfClosed: a peer that shuts down its sending side gets its replies. If it
+// closes the socket, its requests are canceled.
+func TestPeer_HalfClosed(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan error, 1)
 	release, log := make(chan struct{}), &logged{}
-	cfg := slowly(func(ctx context.Context, _ *Request, w *Writer) error {
+	cfg := deferredConfig(func(ctx context.Context, _ *Request, w *Writer) error {
 		began <- struct{}{}
 		select {
 		case <-release:
 		case <-ctx.Done():
 		}
 		ended <- ctx.Err()
-		return w.Part(emptyMap, false)
+		return w.Chunk(emptyMap, false)
 	})
 	cfg.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: logging.LevelTrace}))
 	_, dial, _ := serve(t, cfg)
@@ -124,10 +124,10 @@ func TestHalfClosed(t *testing.T) {
 	await.That(t, func() bool { return strings.Contains(log.String(), "running=1 gone=true") }, "it is seen to be gone: %s", log.String)
 }
 
-// TestUnsent_DeafPeersHurtNobodyElse: peers that do not read use up the bound for
-// all. A peer that reads gets its long answers nevertheless, and the others go.
-func TestUnsent_DeafPeersHurtNobodyElse(t *testing.T) {
-	cfg := handle(parts(50))
+// TestUnsent_DeafPeers: peers that do not read reach the limit for all. A
+// peer that reads still gets its long replies, and the others are disconnected.
+func TestUnsent_DeafPeers(t *testing.T) {
+	cfg := handlerConfig(chunks(50))
 	cfg.Limits = Limits{Unsent: 300_000}
 	s, dial, _ := serve(t, cfg)
 	for range 20 {
@@ -160,28 +160,27 @@ func TestUnsent_DeafPeersHurtNobodyElse(t *testing.T) {
 			return nil
 		}()
 	}()
-	await.That(t, func() bool { overdue(deaf); return len(read) == 1 }, "three long answers")
+	await.That(t, func() bool { expireWrites(deaf); return len(read) == 1 }, "three long answers")
 	require.NoError(t, <-read)
 	require.Less(t, s.Connections(), 21, "some had to go")
 }
 
-// TestPeerUnsent_RequestsWait: past its own bound a peer's requests wait until it
-// reads.
+// TestPeerUnsent_RequestsWait: beyond its limit a peer's requests wait until it reads.
 func TestPeerUnsent_RequestsWait(t *testing.T) {
 	var ran atomic.Int32
 	var reading atomic.Bool
-	cfg := slowly(func(_ context.Context, _ *Request, w *Writer) error {
+	cfg := deferredConfig(func(_ context.Context, _ *Request, w *Writer) error {
 		if ran.Add(1) > 2 && !reading.Load() {
 			t.Error("a request runs though the peer has two answers to read")
 		}
-		return parts(10)(nil, nil, w)
+		return chunks(10)(nil, nil, w)
 	})
 	cfg.Limits = Limits{PeerUnsent: 100_000, InFlight: 1000}
 	s, dial, _ := serve(t, cfg)
 	nc := dial()
 	await.That(t, func() bool { return s.Connections() == 1 }, "the connection")
 	c := connections(s)[0]
-	require.NoError(t, c.nc.SetWriteBuffer(64<<10)) // which two answers fill on every machine
+	require.NoError(t, c.nc.SetWriteBuffer(64<<10)) // two replies fill it on every machine
 	const requests = 200
 	var rest []byte
 	for id := range uint64(requests) {
@@ -194,7 +193,7 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 	await.That(t, func() bool { return c.unsent.Load() > cfg.Limits.PeerUnsent }, "two parts that wait to be read")
 	send(t, nc, rest)
 	other := dial()
-	for id := range uint64(100) { // the server has time for the others
+	for id := range uint64(100) { // other peers are answered
 		send(t, other, request(t, id+1, wire.OpPing, nil))
 		require.Nil(t, response(t, other).Err)
 	}
@@ -208,16 +207,16 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 	require.EqualValues(t, requests, ran.Load())
 }
 
-// TestReceived_IsBoundedForAll: large frames that have begun do not add up. One
-// waits for the others, but only so long.
+// TestReceived_IsBoundedForAll: large frames that are being received share a limit. A
+// further one waits for the others, up to HalfFrame.
 func TestReceived_IsBoundedForAll(t *testing.T) {
-	cfg := handle(func(_ context.Context, _ *Request, w *Writer) error { return w.Part(emptyMap, false) })
+	cfg := handlerConfig(func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) })
 	cfg.Limits = Limits{Received: 1 << 20}
 	s, dial, _ := serve(t, cfg)
 	whole := request(t, 1, "op", map[string]string{"text": strings.Repeat("x", 1_000_000)})
 	half := dial()
 	send(t, half, whole[:100])
-	await.That(t, func() bool { // there is no room for a second one
+	await.That(t, func() bool { // until there is no room for a second one
 		free := s.received.TryAcquire(100_000)
 		if free {
 			s.received.Release(100_000)
@@ -247,15 +246,15 @@ func TestReceived_IsBoundedForAll(t *testing.T) {
 	require.Error(t, <-wrote)
 }
 
-// TestEveryRequestHasItsEnd: whatever was sent before the end came is answered,
-// or told that the end came; what comes later is not accepted.
-func TestEveryRequestHasItsEnd(t *testing.T) {
+// TestShutdown_EndsEveryRequest: each request from before the shutdown gets a reply or an
+// error; later connections are not accepted.
+func TestShutdown_EndsEveryRequest(t *testing.T) {
 	for range 20 {
 		s, dial, stop := serve(t, Config{Ops: map[string]Op{
-			"fast": {Handle: func(_ context.Context, _ *Request, w *Writer) error { return w.Part(emptyMap, false) }},
-			"slow": {Slow: true, Handle: func(_ context.Context, _ *Request, w *Writer) error {
+			"fast": {Handle: immediate(func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) })},
+			"slow": {Deferred: func(_ context.Context, _ *Request, w *Writer) error {
 				time.Sleep(time.Millisecond)
-				return w.Part(emptyMap, false)
+				return w.Chunk(emptyMap, false)
 			}},
 		}})
 		var sent, answered, told atomic.Int64
@@ -263,7 +262,7 @@ func TestEveryRequestHasItsEnd(t *testing.T) {
 		hundred := make(chan struct{})
 		for range 8 {
 			nc := dial()
-			all.Go(func() { // sends until it no longer can
+			all.Go(func() { // sends until the connection is closed
 				for id := uint64(1); ; id++ {
 					op := "fast"
 					if id%10 == 0 {
@@ -277,7 +276,7 @@ func TestEveryRequestHasItsEnd(t *testing.T) {
 				}
 			})
 			all.Go(func() {
-				defer nc.Close() // not only when the test ends: there are many
+				defer nc.Close() // not at the test's end, because there are many
 				for {
 					b, err := wire.ReadFrame(nc, nil)
 					if err != nil {
@@ -311,18 +310,18 @@ func TestEveryRequestHasItsEnd(t *testing.T) {
 	}
 }
 
-// TestShutdown_IsNotHeldUp by a peer that does not read, or a handler that does
-// not listen.
+// TestShutdown_IsNotHeldUp: neither a peer that does not read nor a handler that ignores
+// its context holds up the shutdown.
 func TestShutdown_IsNotHeldUp(t *testing.T) {
 	release, began := make(chan struct{}), make(chan struct{})
 	cfg := Config{
 		Limits: Limits{Unread: 10 * time.Millisecond},
 		Ops: map[string]Op{
-			"long": {Handle: parts(1000)},
-			"stubborn": {Slow: true, Handle: func(_ context.Context, _ *Request, w *Writer) error {
+			"long": {Handle: immediate(chunks(1000))},
+			"stubborn": {Deferred: func(_ context.Context, _ *Request, w *Writer) error {
 				close(began)
 				<-release
-				return w.Part(emptyMap, false)
+				return w.Chunk(emptyMap, false)
 			}},
 		},
 	}
@@ -342,8 +341,9 @@ func TestShutdown_IsNotHeldUp(t *testing.T) {
 	close(release)
 }
 
-// TestPingAllocatesNothing once the connection is warm.
-func TestPingAllocatesNothing(t *testing.T) {
+// TestPing_AllocatesNothing: after its first requests a connection answers pings without
+// allocations.
+func TestPing_AllocatesNothing(t *testing.T) {
 	_, dial, _ := serve(t, Config{})
 	nc := dial()
 	ping := request(t, 1, wire.OpPing, nil)
@@ -359,18 +359,18 @@ func TestPingAllocatesNothing(t *testing.T) {
 	require.Zero(t, got)
 }
 
-// FuzzConnection sends any bytes: the server answers in frames or closes, and
-// goes on for others.
+// FuzzConnection sends arbitrary bytes: the server answers in frames or closes the
+// connection, and still serves others.
 func FuzzConnection(f *testing.F) {
 	_, path, _ := listen(f, Config{Ops: map[string]Op{
-		"fast": {Handle: func(_ context.Context, r *Request, w *Writer) error {
+		"fast": {Handle: immediate(func(_ context.Context, r *Request, w *Writer) error {
 			var v map[string]any
 			if err := r.Decode(&v); err != nil {
 				return err
 			}
 			return w.Result(v)
-		}},
-		"slow": {Slow: true, Handle: parts(2)},
+		})},
+		"slow": {Deferred: chunks(2)},
 	}})
 	f.Add(append(request(f, 1, "fast", map[string]any{"x": 1}), request(f, 2, "slow", nil)...))
 	f.Add(append(request(f, 1, "hello", &wire.HelloRequest{Protocol: 1}), 0, 0, 0, 0))

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,14 +21,14 @@ type Request struct {
 	Peer  Peer
 	frame []byte
 	head  wire.Header // of the frame
-	room  *[]byte     // for its key, used again for the connection's next request
+	room  *[]byte     // buffer for the key, reused by the connection's next request
 }
 
-// Decode reads the operation's own fields into v.
+// Decode decodes the operation's fields into v.
 func (r *Request) Decode(v any) error {
 	var err error
-	if own, ok := v.(interface{ DecodeRequest([]byte) error }); ok {
-		err = own.DecodeRequest(r.frame)
+	if decoder, ok := v.(interface{ DecodeRequest([]byte) error }); ok {
+		err = decoder.DecodeRequest(r.frame)
 	} else {
 		err = msgpack.Unmarshal(r.frame, v)
 	}
@@ -37,8 +38,8 @@ func (r *Request) Decode(v any) error {
 	return nil
 }
 
-// Key is the request without its id: two requests with the same key have the same
-// answer, whoever asks. It is good until the handler returns.
+// Key returns the request without its id: requests with the same key have the same reply
+// for all peers. It is valid until the handler returns.
 func (r *Request) Key() []byte {
 	if r.room == nil {
 		return r.head.AppendKey(nil)
@@ -47,35 +48,36 @@ func (r *Request) Key() []byte {
 	return *r.room
 }
 
-// Writer takes the parts of one answer.
+// Writer sends the chunks of one reply.
 type Writer struct {
 	c     *conn
 	id    uint64
-	slow  bool // its handler runs beside the connection's goroutine
-	began bool // a part was sent
+	slow  bool // the handler does not run on serve's goroutine
+	later bool // a Deferred with another writer answers the request
+	began bool // a chunk was sent
 	ended bool
 }
 
-// maxResult leaves room in a frame for what a response has besides its result.
+// maxResult is the largest chunk; the rest of a frame is for the response's header.
 const maxResult = wire.MaxFrame - 64
 
-var errEnded = errors.New("a part behind the last one")
+var errEnded = errors.New("a chunk after the last one")
 
-// Part sends an encoded result; more says that another part follows. It waits
-// for the peer to read, and fails when the peer does not.
-func (w *Writer) Part(result []byte, more bool) error {
+// Chunk sends an encoded result. more is set if another chunk follows. It waits for the
+// peer to read, and fails if the peer does not.
+func (w *Writer) Chunk(result []byte, more bool) error {
 	if len(result) > maxResult {
-		return wire.Errorf(wire.CodeTooLarge, "a part of %d bytes does not fit into a frame", len(result))
+		return wire.Errorf(wire.CodeTooLarge, "a chunk of %d bytes does not fit into a frame", len(result))
 	}
-	if err := w.part(more); err != nil {
+	if err := w.chunk(more); err != nil {
 		return err
 	}
 	c := w.c
 	switch {
 	case w.slow:
 		return c.write(wire.AppendResultHead(nil, w.id, len(result), more), result)
-	case more, len(result) >= keep:
-		// Written from where it is: who waits for a peer needs no second copy.
+	case more, len(result) >= maxIdleBuffer:
+		// Write it without a copy, which would take memory while the peer does not read.
 		c.out = wire.AppendResultHead(c.out, w.id, len(result), more)
 		return c.flushWith(result)
 	}
@@ -84,8 +86,8 @@ func (w *Writer) Part(result []byte, more bool) error {
 	return c.flushLarge()
 }
 
-// part looks whether a part may come, and notes the last.
-func (w *Writer) part(more bool) error {
+// chunk registers a chunk. It returns an error after the last one.
+func (w *Writer) chunk(more bool) error {
 	if w.ended {
 		return errEnded
 	}
@@ -96,76 +98,79 @@ func (w *Writer) part(more bool) error {
 	return nil
 }
 
-// Result sends a result in one part.
+// Result sends a result in one chunk.
 func (w *Writer) Result(v any) error {
 	b, err := msgpack.Marshal(v)
 	if err != nil {
 		return err
 	}
-	return w.Part(b, false)
+	return w.Chunk(b, false)
 }
 
-// later is how a handler says that the answer takes waiting.
-type later struct{ handle Handler }
-
-func (*later) Error() string { return "answered later" }
-
-// Later is what the handler of a fast operation returns, before it wrote
-// anything, to have this one request answered by a handler that may wait, beside
-// the others of its connection.
-func Later(h Handler) error { return &later{h} }
-
-// run calls a handler. What it panics with is its request's error and nobody
-// else's. Only what ends the connection is returned.
+// run calls a handler and sends its error. It only returns errors that end the
+// connection.
 func (c *conn) run(h Handler, r *Request, w *Writer) error {
-	err := c.call(h, r, w)
+	later, err := c.call(h, r, w)
+	if later != nil && err == nil && !w.began {
+		c.s.active.Add(1) // for the goroutine; the caller subtracts its own
+		w.later = true
+		return c.startSlow(later, c.s.ops[r.Op], r.ID, r.frame)
+	}
+	return c.ended(r, w, err)
+}
+
+// runDeferred is run for a Deferred.
+func (c *conn) runDeferred(d Deferred, r *Request, w *Writer) error {
+	_, err := c.call(func(ctx context.Context, r *Request, w *Writer) (Deferred, error) { return nil, d(ctx, r, w) }, r, w)
+	return c.ended(r, w, err)
+}
+
+// ended sends the error of a request, if there is one and the peer is connected.
+func (c *conn) ended(r *Request, w *Writer, err error) error {
 	if err == nil && w.ended {
 		return nil
 	}
-	if l, ok := err.(*later); ok && !w.slow && !w.began {
-		c.s.active.Add(1) // the goroutine's own; the caller gives its back
-		return c.startSlow(&op{Op: Op{Handle: l.handle, Slow: true}, name: r.Op, observe: c.s.ops[r.Op].observe}, r.ID, r.frame)
-	}
 	if gone := c.ctx.Err(); gone != nil && c.s.ctx.Err() == nil {
-		return gone // nobody to tell
+		return gone // the peer has disconnected
 	}
 	return c.answerError(r, w, err)
 }
 
 func (c *conn) answerError(r *Request, w *Writer, err error) error {
-	var said *wire.Error
+	var werr *wire.Error
 	switch {
 	case err == nil:
-		c.s.cfg.Log.Error("a handler ended without an answer", "op", r.Op)
-		said = wire.Errorf(wire.CodeInternal, "no answer")
+		c.s.cfg.Log.Error("handler sent no reply", "op", r.Op)
+		werr = wire.Errorf(wire.CodeInternal, "no answer")
 	case w.ended:
-		c.s.cfg.Log.Warn("request failed behind its answer", "op", r.Op, "err", err)
+		c.s.cfg.Log.Warn("request failed after its reply", "op", r.Op, "err", err)
 		return nil
-	case !errors.As(err, &said):
+	case !errors.As(err, &werr):
 		c.s.cfg.Log.Warn("request failed", "op", r.Op, "err", err)
-		said = wire.Errorf(wire.CodeInternal, "%v", err)
+		werr = wire.Errorf(wire.CodeInternal, "%v", err)
 	}
-	if err := w.part(false); err != nil {
+	if err := w.chunk(false); err != nil {
 		return err
 	}
 	if w.slow {
-		c.failed(said)
-		return c.write(wire.AppendError(nil, w.id, said), nil)
+		c.failed(werr)
+		return c.write(c.s.appendError(nil, w.id, werr), nil)
 	}
-	return c.fail(w.id, said)
+	return c.fail(w.id, werr)
 }
 
-// slowRequest is how long a request may take before the log says so.
+// slowRequest is the duration from which a request is logged as slow.
 const slowRequest = 5 * time.Second
 
-func (c *conn) call(h Handler, r *Request, w *Writer) (err error) {
+// call calls a handler, logs the request and returns a panic as an error.
+func (c *conn) call(h Handler, r *Request, w *Writer) (later Deferred, err error) {
 	if log := c.s.cfg.Log; w.slow || log.Enabled(c.ctx, slog.LevelDebug) {
 		start := time.Now()
 		defer func() {
 			level, text := slog.LevelDebug, "request"
 			took := time.Since(start)
 			if took > slowRequest {
-				level, text = slog.LevelWarn, "a slow request"
+				level, text = slog.LevelWarn, "slow request"
 			}
 			log.Log(c.ctx, level, text, "op", r.Op, "id", r.ID, "uid", r.Peer.UID, "took", took, "err", err)
 		}()
@@ -176,13 +181,13 @@ func (c *conn) call(h Handler, r *Request, w *Writer) (err error) {
 			return
 		}
 		err = wire.Errorf(wire.CodeInternal, "internal error, see the log")
-		c.s.cfg.Log.Error("a handler panicked", "op", r.Op, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		c.s.cfg.Log.Error("handler panicked", "op", r.Op, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		var fault interface {
 			runtime.Error
 			Addr() uintptr
 		}
-		if e, ok := p.(error); ok && errors.As(e, &fault) && c.s.cfg.Fault != nil {
-			c.s.cfg.Fault()
+		if e, ok := p.(error); ok && errors.As(e, &fault) && c.s.cfg.OnMapFault != nil {
+			c.s.cfg.OnMapFault()
 		}
 	}()
 	return h(c.ctx, r, w)

@@ -35,7 +35,7 @@ type running struct {
 	*Server
 	path    string
 	waiting chan struct{} // has a value for each "wait" that has begun
-	release chan struct{} // lets "wait" go on
+	release chan struct{} // a value lets a "wait" continue
 	faults  chan struct{}
 	log     *logged
 }
@@ -44,30 +44,30 @@ func start(t testing.TB, limits Limits) *running {
 	t.Helper()
 	r := &running{waiting: make(chan struct{}, 100), release: make(chan struct{}), faults: make(chan struct{}, 8), log: &logged{}}
 	r.Server, r.path, _ = listen(t, Config{
-		Limits: limits,
-		Hello:  wire.HelloResult{Server: "test"},
-		Log:    slog.New(slog.NewTextHandler(r.log, nil)),
-		Fault:  func() { r.faults <- struct{}{} },
+		Limits:     limits,
+		Hello:      wire.HelloResult{Server: "test"},
+		Log:        slog.New(slog.NewTextHandler(r.log, nil)),
+		OnMapFault: func() { r.faults <- struct{}{} },
 		Ops: map[string]Op{
-			"echo": {Handle: func(_ context.Context, q *Request, w *Writer) error {
+			"echo": {Handle: immediate(func(_ context.Context, q *Request, w *Writer) error {
 				var e echo
 				if err := q.Decode(&e); err != nil {
 					return err
 				}
 				return w.Result(e)
-			}},
-			"long": {Handle: func(_ context.Context, q *Request, w *Writer) error {
+			})},
+			"long": {Handle: immediate(func(_ context.Context, q *Request, w *Writer) error {
 				var e echo
 				if err := q.Decode(&e); err != nil {
 					return err
 				}
 				part, err := msgpack.Marshal([]string{strings.Repeat("x", 60_000)})
 				for i := 0; i < e.Parts && err == nil; i++ {
-					err = w.Part(part, i+1 < e.Parts)
+					err = w.Chunk(part, i+1 < e.Parts)
 				}
 				return err
-			}},
-			"wait": {Slow: true, Handle: func(ctx context.Context, q *Request, w *Writer) error {
+			})},
+			"wait": {Deferred: func(ctx context.Context, q *Request, w *Writer) error {
 				r.waiting <- struct{}{}
 				select {
 				case <-r.release:
@@ -76,29 +76,29 @@ func start(t testing.TB, limits Limits) *running {
 					return wire.Errorf(wire.CodeShuttingDown, "given up")
 				}
 			}},
-			"perhaps": {Handle: func(_ context.Context, q *Request, w *Writer) error {
+			"perhaps": {Handle: func(_ context.Context, q *Request, w *Writer) (Deferred, error) {
 				var e echo
 				if err := q.Decode(&e); err != nil {
-					return err
+					return nil, err
 				}
 				if e.Parts == 0 {
-					return w.Result(e)
+					return nil, w.Result(e)
 				}
-				return Later(func(ctx context.Context, q *Request, w *Writer) error {
+				return func(ctx context.Context, q *Request, w *Writer) error {
 					<-r.release
 					return errors.Join(q.Decode(&e), w.Result(e))
-				})
+				}, nil
 			}},
-			"panic":      {Handle: func(context.Context, *Request, *Writer) error { panic("on purpose") }},
-			"fault":      {Handle: func(context.Context, *Request, *Writer) error { return readTruncated(t) }},
-			"slow fault": {Slow: true, Handle: func(context.Context, *Request, *Writer) error { return readTruncated(t) }},
-			"fail":       {Handle: func(context.Context, *Request, *Writer) error { return fmt.Errorf("some error") }},
+			"panic":      {Handle: immediate(func(context.Context, *Request, *Writer) error { panic("on purpose") })},
+			"fault":      {Handle: immediate(func(context.Context, *Request, *Writer) error { return readTruncated(t) })},
+			"slow fault": {Deferred: func(context.Context, *Request, *Writer) error { return readTruncated(t) }},
+			"fail":       {Handle: immediate(func(context.Context, *Request, *Writer) error { return fmt.Errorf("some error") })},
 		},
 	})
 	return r
 }
 
-// logged is what was logged.
+// logged collects log lines.
 type logged struct {
 	mu  sync.Mutex
 	all strings.Builder
@@ -138,7 +138,7 @@ func (r *running) dial(t testing.TB) *client.Conn {
 	return c
 }
 
-// raw connects without the client.
+// raw connects without package client.
 func (r *running) raw(t testing.TB) *net.UnixConn {
 	t.Helper()
 	return connect(t, r.path)
@@ -163,12 +163,12 @@ func request(t testing.TB, id uint64, op string, v any) []byte {
 
 func code(t testing.TB, err error) wire.Code {
 	t.Helper()
-	var said *wire.Error
-	require.ErrorAs(t, err, &said)
-	return said.Code
+	var werr *wire.Error
+	require.ErrorAs(t, err, &werr)
+	return werr.Code
 }
 
-// serve starts a server with these operations, to be ended by the test.
+// serve starts a server with this configuration. The test has to call stop.
 func serve(t testing.TB, cfg Config) (s *Server, dial func() *net.UnixConn, stop func()) {
 	t.Helper()
 	s, path, stop := listen(t, cfg)
@@ -186,13 +186,13 @@ func connect(t testing.TB, path string) *net.UnixConn {
 
 func listen(t testing.TB, cfg Config) (s *Server, path string, stop func()) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "server-") // short, as the path of a socket has to be
+	dir, err := os.MkdirTemp("", "server-") // a socket's path has to be short
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	path = filepath.Join(dir, "s")
 	l, err := net.Listen("unix", path)
 	require.NoError(t, err)
-	cfg.Limits = patient(cfg.Limits)
+	cfg.Limits = withLongLimits(cfg.Limits)
 	s = New(cfg)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
@@ -208,9 +208,8 @@ func listen(t testing.TB, cfg Config) (s *Server, path string, stop func()) {
 	return s, path, stop
 }
 
-// patient sets those limits of time that a test leaves open to one that no slow
-// machine reaches.
-func patient(l Limits) Limits {
+// withLongLimits sets the timeouts that are zero to one that no slow machine reaches.
+func withLongLimits(l Limits) Limits {
 	for _, limit := range []*time.Duration{&l.HalfFrame, &l.Write, &l.Unread} {
 		if *limit == 0 {
 			*limit = await.Hang
@@ -219,7 +218,7 @@ func patient(l Limits) Limits {
 	return l
 }
 
-// shutdown ends a server in the time that its requests need.
+// shutdown shuts down a server, with enough time for its requests.
 func shutdown(t testing.TB, s *Server) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), await.Hang)
@@ -227,15 +226,15 @@ func shutdown(t testing.TB, s *Server) {
 	require.NoError(t, s.Shutdown(ctx))
 }
 
-// connections are those that a server has.
+// connections returns a server's connections.
 func connections(s *Server) (all []*conn) {
 	s.each(func(c *conn) { all = append(all, c) })
 	return all
 }
 
-// overdue makes the answers that these peers leave unread older than any limit:
-// the test need not wait, and no limit is short.
-func overdue(peers []*conn) {
+// expireWrites makes the unread replies of these peers older than any limit, so that a
+// test with long limits need not wait.
+func expireWrites(peers []*conn) {
 	for _, c := range peers {
 		if since := c.blocked.Load(); since != 0 {
 			c.blocked.CompareAndSwap(since, 1)
@@ -243,9 +242,18 @@ func overdue(peers []*conn) {
 	}
 }
 
-func handle(h Handler) Config { return Config{Ops: map[string]Op{"op": {Handle: h}}} }
+// immediate returns a Handler that calls answer.
+func immediate(answer Deferred) Handler {
+	return func(ctx context.Context, r *Request, w *Writer) (Deferred, error) { return nil, answer(ctx, r, w) }
+}
 
-func slowly(h Handler) Config { return Config{Ops: map[string]Op{"op": {Handle: h, Slow: true}}} }
+func handlerConfig(answer Deferred) Config {
+	return Config{Ops: map[string]Op{"op": {Handle: immediate(answer)}}}
+}
+
+func deferredConfig(answer Deferred) Config {
+	return Config{Ops: map[string]Op{"op": {Deferred: answer}}}
+}
 
 func send(t testing.TB, nc net.Conn, b []byte) {
 	t.Helper()
@@ -259,15 +267,15 @@ func ask(t testing.TB, nc net.Conn, id uint64) wire.Response {
 	return response(t, nc)
 }
 
-// parts answers with so many parts of 60 kB.
-func parts(n int) Handler {
+// chunks answers with n chunks of 60 kB.
+func chunks(n int) Deferred {
 	part, err := msgpack.Marshal([]string{strings.Repeat("x", 60_000)})
 	if err != nil {
 		panic(err)
 	}
 	return func(_ context.Context, _ *Request, w *Writer) error {
 		for i := range n {
-			if err := w.Part(part, i+1 < n); err != nil {
+			if err := w.Chunk(part, i+1 < n); err != nil {
 				return err
 			}
 		}

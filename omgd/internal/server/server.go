@@ -1,11 +1,11 @@
 // Package server speaks the protocol of package wire on a unix socket: it reads
-// requests, calls the operation's handler and writes what it answers, within
-// limits for everything that a peer can take.
+// requests, calls the operation's handler and writes the reply. All that a peer can use
+// up has a limit.
 //
-// A connection has one goroutine. It runs fast operations itself, one after the
-// other, and writes the answers before it reads on: a peer that does not read is
-// not read from, and holds nothing but its own answer's part. Slow operations,
-// which wait for a network, get a goroutine each.
+// A connection has one goroutine. It runs fast operations one after the other, and
+// writes their replies before it reads on. So the server does not read from a peer that
+// does not read its replies, and such a peer holds no more memory than one chunk. Slow
+// operations, which wait for a network, have a goroutine each.
 package server
 
 import (
@@ -27,30 +27,47 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Op is an operation.
+// Op is an operation. One of the two handlers is set.
 type Op struct {
+	// Handle answers without waiting, one request of a connection after the other.
 	Handle Handler
-	// Slow operations may wait, and run beside others of their connection.
-	Slow bool
+	// Deferred may wait; it runs concurrently with other requests of its connection.
+	Deferred Deferred
 }
 
-// Handler answers one request by calls of w, the last of them with the end of
-// the answer. An error that is a *wire.Error is sent as it is, any other one as
-// an internal error. ctx ends when the peer is gone or the server gives up.
-// Neither r nor w may be kept.
-type Handler func(ctx context.Context, r *Request, w *Writer) error
+// Handler answers a request by writing the chunks of a reply to w. Or it writes nothing
+// and returns a Deferred, which answers the request in another goroutine. An error that
+// is a *wire.Error is sent as it is, any other one as an internal error. ctx ends when
+// the peer has disconnected or the shutdown times out. r and w are not valid after the
+// handler has returned.
+type Handler func(ctx context.Context, r *Request, w *Writer) (Deferred, error)
 
-// Limits are what peers can take. A zero field has its default.
+// Deferred answers a request as a Handler does, and may wait.
+type Deferred func(ctx context.Context, r *Request, w *Writer) error
+
+// Limits are the limits for peers. A zero field has its default.
 type Limits struct {
-	Connections int           // at the same time (4,096)
-	InFlight    int           // slow requests of a connection at the same time (64)
-	PeerUnsent  int64         // bytes that wait for a peer to read; then its requests wait (1 MiB)
-	Unsent      int64         // the same of all peers; then requests wait, and peers that do not read go (64 MiB)
-	Received    int64         // bytes of half-sent frames of more than 64 KiB, of all (64 MiB)
-	HalfFrame   time.Duration // from a frame's first byte to its last (10 s)
-	Idle        time.Duration // without a request; 0 for no limit (0)
-	Write       time.Duration // at least, and at most 1.5 times that, to read a part of an answer (30 s)
-	Unread      time.Duration // for an answer to be read while others need the memory or the server ends (1 s)
+	// Connections is the number of concurrent connections (4,096).
+	Connections int
+	// InFlight is the number of concurrent slow requests of a connection (64).
+	InFlight int
+	// PeerUnsent is the number of bytes that a peer may leave unread. Beyond it, its
+	// further requests wait (1 MiB).
+	PeerUnsent int64
+	// Unsent is the same for all peers together. Beyond it, requests of all peers wait, and
+	// peers that do not read are disconnected (64 MiB).
+	Unsent int64
+	// Received is the size of all frames above 64 KiB that are being received (64 MiB).
+	Received int64
+	// HalfFrame is the time from a frame's first byte to its last (10 s).
+	HalfFrame time.Duration
+	// Idle is the time without a request (0, which is no limit).
+	Idle time.Duration
+	// Write is the time in which a peer must read a chunk; it can be up to 1.5 times as
+	// long (30 s).
+	Write time.Duration
+	// Unread replaces Write while the server is above Unsent or shuts down (1 s).
+	Unread time.Duration
 }
 
 func (l *Limits) setDefaults() {
@@ -79,39 +96,40 @@ func (l *Limits) setDefaults() {
 	}
 }
 
-// giveUp is how long Shutdown waits for handlers after it told them to end.
-const giveUp = 500 * time.Millisecond
+// cancelTimeout is how long Shutdown waits for handlers after it has canceled them.
+const cancelTimeout = 500 * time.Millisecond
 
-// Config makes a server.
+// Config configures a Server.
 type Config struct {
 	Ops    map[string]Op
 	Limits Limits
 	// Log may be nil.
 	Log *slog.Logger
-	// Hello is what the greeting is answered with, but for the protocol.
+	// Hello is the reply to the greeting; the server sets its protocol.
 	Hello wire.HelloResult
-	// Allow says whether a user may ask; nil allows this process's user and root.
+	// Allow reports whether a user may send requests; nil allows this process's user and
+	// root.
 	Allow func(Peer) bool
-	// Admin says whether a user may do what is administrative; nil allows all who
-	// may ask.
+	// Admin reports whether a user may use administrative operations; nil allows all.
 	Admin func(Peer) bool
-	// Take counts a request of a user; false means that there have been too many.
-	// Nil counts nothing.
+	// Take counts a request and reports whether it is within the user's rate; nil is no
+	// limit.
 	Take func(Peer) bool
-	// Observer is told what is done; nil tells nobody.
+	// Observer counts requests and errors; nil for none.
 	Observer Observer
-	// Fault is called when a handler met a memory fault: a mapped file was
-	// truncated under it.
-	Fault func()
+	// OnMapFault is called after a memory fault in a handler: a mapped file was
+	// truncated.
+	OnMapFault func()
 }
 
-// Observer counts what a server does. It is called by many goroutines.
+// Observer counts what a server does. Its methods are called concurrently.
 type Observer interface {
-	// Request returns what takes the times of one operation's requests.
+	// Request returns the function to call with the duration of each request of an
+	// operation.
 	Request(operation string) func(took time.Duration)
-	// Failed is a request that was answered with an error.
+	// Failed is called for each error that is sent.
 	Failed(code wire.Code)
-	// Connected is a connection that was accepted.
+	// Connected is called for each accepted connection.
 	Connected()
 }
 
@@ -119,12 +137,12 @@ type Observer interface {
 type Server struct {
 	cfg      Config
 	ops      map[string]*op
-	ctx      context.Context // of all handlers; ends when Shutdown gives up
+	ctx      context.Context // parent of all handlers' contexts; ends when Shutdown times out
 	cancel   context.CancelFunc
 	draining atomic.Bool
 	active   atomic.Int64 // requests that run
 	unsent   atomic.Int64
-	swept    atomic.Int64 // when peers that do not read were last looked for
+	swept    atomic.Int64 // time of the last sweep, in Unix nanoseconds
 	received *semaphore.Weighted
 
 	mu    sync.Mutex
@@ -136,19 +154,19 @@ type op struct {
 	Op
 	name  string
 	admin bool
-	// observe takes the times of its requests; nil if nobody is told.
+	// observe is called with the duration of each request; nil without an observer.
 	observe func(time.Duration)
 }
 
-// New makes a server.
+// New returns a server.
 func New(cfg Config) *Server {
 	cfg.Limits.setDefaults()
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Allow == nil {
-		own := uint32(os.Geteuid())
-		cfg.Allow = func(p Peer) bool { return p.UID == own || p.UID == 0 }
+		self := uint32(os.Geteuid())
+		cfg.Allow = func(p Peer) bool { return p.UID == self || p.UID == 0 }
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
@@ -171,17 +189,16 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Serve accepts connections until the listener is closed. They must be of a
-// unix socket.
+// Serve accepts connections until the listener, a unix socket, is closed.
 func (s *Server) Serve(l net.Listener) error {
 	pause := time.Duration(0)
 	for {
 		nc, err := l.Accept()
-		if errors.Is(err, net.ErrClosed) || errors.Is(err, unix.EINVAL) { // EINVAL: shut down, and soon closed
+		if errors.Is(err, net.ErrClosed) || errors.Is(err, unix.EINVAL) { // EINVAL: after a shutdown of the socket
 			return nil
 		}
 		if err != nil {
-			// Out of descriptors, most likely: others will end and free some.
+			// Probably out of descriptors: wait for connections to end.
 			pause = min(max(2*pause, 5*time.Millisecond), 100*time.Millisecond)
 			s.cfg.Log.Warn("cannot accept", "err", err, "pause", pause)
 			time.Sleep(pause)
@@ -197,15 +214,15 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// Peer is who asks, by what the kernel says.
+// Peer is the process at the other end of a connection, as the kernel reports it.
 type Peer struct {
 	UID, GID uint32
 	PID      int32
 	groups   func() ([]uint32, error)
 }
 
-// Groups are the supplementary groups that the peer had when it connected. It may
-// be called within Config's functions only.
+// Groups returns the supplementary groups that the peer had when it connected. Only
+// Config's functions may call it.
 func (p Peer) Groups() ([]uint32, error) {
 	if p.groups == nil {
 		return nil, nil
@@ -228,6 +245,7 @@ func peerOf(nc *net.UnixConn) (p Peer, err error) {
 	return p, errors.Join(cerr, err)
 }
 
+// start starts the goroutine of a new connection, or refuses it.
 func (s *Server) start(nc *net.UnixConn) {
 	peer, err := peerOf(nc)
 	refuse := (*wire.Error)(nil)
@@ -247,8 +265,8 @@ func (s *Server) start(nc *net.UnixConn) {
 	}
 	s.mu.Unlock()
 	if refuse != nil {
-		// Into an empty buffer: it cannot block.
-		_, _ = nc.Write(wire.AppendError(nil, 0, refuse))
+		// This cannot block: the send buffer is empty.
+		_, _ = nc.Write(s.appendError(nil, 0, refuse))
 		_ = nc.Close()
 		return
 	}
@@ -262,8 +280,8 @@ func (s *Server) start(nc *net.UnixConn) {
 // run serves a connection to its end.
 func (s *Server) run(c *conn) {
 	defer func() {
-		if p := recover(); p != nil { // ours, not a handler's
-			s.cfg.Log.Error("serving a connection panicked", "panic", p, "stack", string(debug.Stack()))
+		if p := recover(); p != nil { // of the server; call recovers those of handlers
+			s.cfg.Log.Error("panic while serving a connection", "panic", p, "stack", string(debug.Stack()))
 			c.close()
 		}
 		s.mu.Lock()
@@ -274,20 +292,28 @@ func (s *Server) run(c *conn) {
 	c.serve()
 }
 
-// Goodbye is the frame for who connected and was not accepted before the end.
-func Goodbye() []byte { return wire.AppendError(nil, 0, errShuttingDown) }
+// Goodbye returns the frame for clients that are not accepted before the shutdown.
+func (s *Server) Goodbye() []byte { return s.appendError(nil, 0, errShuttingDown) }
 
-var errShuttingDown = wire.Errorf(wire.CodeShuttingDown, "omgd is ending")
+var errShuttingDown = wire.Errorf(wire.CodeShuttingDown, "omgd is shutting down")
 
-// ErrGaveUp means that handlers ran on after they were told to end.
+// appendError appends the frame of an error. The frame names the databases that are
+// served, because a client that falls back has to answer from the same ones.
+func (s *Server) appendError(dst []byte, id uint64, e *wire.Error) []byte {
+	withServed := *e
+	withServed.Served = &s.cfg.Hello.Served
+	return wire.AppendError(dst, id, &withServed)
+}
+
+// ErrGaveUp means that handlers did not return after they were canceled.
 var ErrGaveUp = errors.New("requests run on after the end")
 
-// Shutdown lets running requests end and answers new ones with an error. When
-// none runs any more, or ctx ends, it answers what was sent until then and
-// closes every connection. It takes at most half a second longer than ctx. The
-// listener must be closed before.
+// Shutdown waits for running requests and answers new ones with an error. When none is
+// left, or ctx ends, it closes all connections; requests that were sent before are still
+// answered. It takes at most half a second longer than ctx. The listener must be closed
+// before.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.mu.Lock() // no connection starts between this and the next lock
+	s.mu.Lock() // start reads draining under the lock
 	s.draining.Store(true)
 	s.mu.Unlock()
 	defer s.cancel()
@@ -317,13 +343,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 		break
 	}
-	s.cfg.Log.Warn("the time to end is over: requests are cut off", "running", s.active.Load(), "connections", s.Connections())
+	s.cfg.Log.Warn("shutdown timeout: requests are cut off", "running", s.active.Load(), "connections", s.Connections())
 	s.cancel()
 	s.each((*conn).close)
 	select {
 	case <-done:
 		return nil
-	case <-time.After(giveUp):
+	case <-time.After(cancelTimeout):
 		return fmt.Errorf("%w: %d", ErrGaveUp, s.active.Load())
 	}
 }
@@ -336,8 +362,8 @@ func (s *Server) each(f func(*conn)) {
 	}
 }
 
-// sweep closes connections whose peers have left an answer unread for so long.
-func (s *Server) sweep(patience time.Duration) {
+// sweep closes connections whose peers have left a reply unread for maxUnread.
+func (s *Server) sweep(maxUnread time.Duration) {
 	const pause = 100 * time.Millisecond
 	now := time.Now()
 	last := s.swept.Load()
@@ -345,15 +371,15 @@ func (s *Server) sweep(patience time.Duration) {
 		return
 	}
 	s.each(func(c *conn) {
-		if since := c.blocked.Load(); since != 0 && now.UnixNano()-since > int64(patience) {
+		if since := c.blocked.Load(); since != 0 && now.UnixNano()-since > int64(maxUnread) {
 			s.cfg.Log.Warn("a peer does not read its answer while others wait", "uid", c.peer.UID, "pid", c.peer.PID)
 			c.close()
 		}
 	})
 }
 
-// makeRoom waits while more bytes wait to be read than there may be: who starts
-// to answer a request adds to them.
+// makeRoom waits while more than Limits.Unsent bytes are unread, before a request adds
+// more.
 func (s *Server) makeRoom(ctx context.Context) {
 	for s.unsent.Load() > s.cfg.Limits.Unsent && ctx.Err() == nil {
 		s.sweep(min(s.cfg.Limits.Unread, s.cfg.Limits.Write))
@@ -361,7 +387,7 @@ func (s *Server) makeRoom(ctx context.Context) {
 	}
 }
 
-// Connections is the number of open connections.
+// Connections returns the number of open connections.
 func (s *Server) Connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -370,20 +396,23 @@ func (s *Server) Connections() int {
 
 var emptyMap = []byte{0x80}
 
-// ping answers that the server is there.
-func ping(_ context.Context, _ *Request, w *Writer) error { return w.Part(emptyMap, false) }
+// ping answers with an empty result.
+func ping(_ context.Context, _ *Request, w *Writer) (Deferred, error) {
+	return nil, w.Chunk(emptyMap, false)
+}
 
-// hello answers the greeting. A peer one protocol version away is understood.
-func (s *Server) hello(_ context.Context, r *Request, w *Writer) error {
+// hello answers the greeting. It accepts this protocol version, the one before and the
+// one after.
+func (s *Server) hello(_ context.Context, r *Request, w *Writer) (Deferred, error) {
 	var h wire.HelloRequest
 	if err := r.Decode(&h); err != nil {
-		return err
+		return nil, err
 	}
 	if h.Protocol+1 < wire.Protocol || h.Protocol > wire.Protocol+1 {
-		return wire.Errorf(wire.CodeVersion, "protocol %d is not spoken here, %d is: restart the older of omgd and its client", h.Protocol, wire.Protocol)
+		return nil, wire.Errorf(wire.CodeVersion, "protocol %d is not spoken here, %d is: restart the older of omgd and its client", h.Protocol, wire.Protocol)
 	}
 	s.cfg.Log.Debug("hello", "client", h.Client, "protocol", h.Protocol, "uid", r.Peer.UID, "pid", r.Peer.PID)
 	result := s.cfg.Hello
 	result.Protocol = wire.Protocol
-	return w.Result(&result)
+	return nil, w.Result(&result)
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestCalls(t *testing.T) {
+func TestServe_Calls(t *testing.T) {
 	r := start(t, Limits{})
 	c := r.dial(t)
 	ctx := context.Background()
@@ -41,7 +41,7 @@ func TestCalls(t *testing.T) {
 	require.Equal(t, wire.CodeVersion, code(t, c.Get(ctx, "hello", &wire.HelloRequest{Protocol: wire.Protocol + 2}, &h)))
 }
 
-func TestMemoryFaultIsOneRequestsError(t *testing.T) {
+func TestMemoryFault_FailsOneRequest(t *testing.T) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	r := start(t, Limits{})
 	c := r.dial(t)
@@ -52,21 +52,21 @@ func TestMemoryFaultIsOneRequestsError(t *testing.T) {
 	require.NoError(t, c.Get(context.Background(), "ping", nil, &echo{}))
 }
 
-func TestPartsAndPipelining(t *testing.T) {
+func TestServe_ChunksAndPipelining(t *testing.T) {
 	r := start(t, Limits{})
 	c := r.dial(t)
 	ctx := context.Background()
-	parts, bytes := 0, 0
+	chunks, bytes := 0, 0
 	require.NoError(t, c.Call(ctx, "long", &echo{Parts: 40}, func(b []byte, more bool) error {
-		parts++
+		chunks++
 		bytes += len(b)
-		require.Equal(t, parts < 40, more)
+		require.Equal(t, chunks < 40, more)
 		return nil
 	}))
-	require.Equal(t, 40, parts)
+	require.Equal(t, 40, chunks)
 	require.Greater(t, bytes, 2_000_000)
 
-	// A slow request does not hold up fast ones behind it.
+	// A slow request does not hold up fast ones after it.
 	slow, err := c.Send("wait", nil)
 	require.NoError(t, err)
 	var fast []uint64
@@ -86,7 +86,7 @@ func TestPartsAndPipelining(t *testing.T) {
 	require.Equal(t, slow, resp.ID)
 }
 
-func TestIDInFlight(t *testing.T) {
+func TestID_InFlight(t *testing.T) {
 	r := start(t, Limits{InFlight: 2})
 	nc := r.raw(t)
 	for _, id := range []uint64{5, 5, 6, 7} {
@@ -105,7 +105,7 @@ func TestIDInFlight(t *testing.T) {
 	}
 }
 
-func TestBadFrames(t *testing.T) {
+func TestFrame_Bad(t *testing.T) {
 	frame := func(body []byte) []byte {
 		return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
 	}
@@ -113,7 +113,7 @@ func TestBadFrames(t *testing.T) {
 		bytes []byte
 		code  wire.Code
 		id    uint64
-		open  bool // the connection goes on
+		open  bool // the connection stays open
 	}{
 		"length 0":         {[]byte{0, 0, 0, 0}, wire.CodeInvalid, 0, false},
 		"length 4 GiB":     {[]byte{0xff, 0xff, 0xff, 0xff}, wire.CodeTooLarge, 0, false},
@@ -152,12 +152,12 @@ func TestBadFrames(t *testing.T) {
 	}
 }
 
-// TestHalfFrame_IsRefused: a frame that has begun has so much time, a connection
-// without one has more.
+// TestHalfFrame_IsRefused: a frame has to be complete in time; a connection without a
+// frame stays open longer.
 func TestHalfFrame_IsRefused(t *testing.T) {
 	r := start(t, Limits{HalfFrame: 20 * time.Millisecond})
 	idle := r.raw(t)
-	send(t, idle, request(t, 1, "ping", nil)) // which comes whole
+	send(t, idle, request(t, 1, "ping", nil)) // a complete frame
 	require.Nil(t, response(t, idle).Err)
 	whole := request(t, 1, "echo", &echo{Text: strings.Repeat("x", 200_000)})
 	for _, n := range []int{1, 3, 4, 10, 6000, 100_000} {
@@ -174,7 +174,7 @@ func TestHalfFrame_IsRefused(t *testing.T) {
 	require.Nil(t, response(t, idle).Err, "it was idle for longer than a frame may take")
 }
 
-func TestAFrameInPieces(t *testing.T) {
+func TestFrame_InPieces(t *testing.T) {
 	nc := start(t, Limits{}).raw(t)
 	whole := request(t, 1, "echo", &echo{Text: strings.Repeat("x", 20_000)})
 	whole = append(whole, request(t, 2, "ping", nil)...)
@@ -188,8 +188,8 @@ func TestAFrameInPieces(t *testing.T) {
 	require.EqualValues(t, 2, response(t, nc).ID)
 }
 
-// TestDeafPeer_HoldsUpNobody: a peer that does not read takes no other one's time.
-func TestDeafPeer_HoldsUpNobody(t *testing.T) {
+// TestDeafPeer_DoesNotBlockOthers: a peer that does not read does not slow down others.
+func TestDeafPeer_DoesNotBlockOthers(t *testing.T) {
 	r := start(t, Limits{})
 	send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
 	await.That(t, func() bool { return r.unsent.Load() > 0 }, "an answer that is not read")
@@ -201,7 +201,7 @@ func TestDeafPeer_HoldsUpNobody(t *testing.T) {
 	require.Equal(t, 2, r.Connections())
 }
 
-// TestDeafPeer_IsCutOff when it has not read for so long.
+// TestDeafPeer_IsCutOff: a peer that does not read in time is disconnected.
 func TestDeafPeer_IsCutOff(t *testing.T) {
 	r := start(t, Limits{Write: 50 * time.Millisecond})
 	send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
@@ -211,7 +211,7 @@ func TestDeafPeer_IsCutOff(t *testing.T) {
 		"the end of the connection")
 }
 
-// TestUnsent_IsBoundedForAll: peers that do not read share one bound.
+// TestUnsent_IsBoundedForAll: all peers that do not read share one limit.
 func TestUnsent_IsBoundedForAll(t *testing.T) {
 	r := start(t, Limits{Unsent: 1 << 20})
 	peers := need.Files(t, 200) / 2
@@ -223,16 +223,16 @@ func TestUnsent_IsBoundedForAll(t *testing.T) {
 	pinged := make(chan error, 1)
 	c := r.dial(t)
 	go func() { pinged <- c.Get(context.Background(), "ping", nil, &echo{}) }()
-	await.That(t, func() bool { overdue(deaf); return len(pinged) == 1 }, "small answers go through")
+	await.That(t, func() bool { expireWrites(deaf); return len(pinged) == 1 }, "small answers go through")
 	require.NoError(t, <-pinged)
 	await.That(t, func() bool {
-		overdue(deaf)
+		expireWrites(deaf)
 		r.sweep(await.Hang)
 		return r.Connections() == 1
 	}, "all that do not read go")
 }
 
-func TestTooManyConnections(t *testing.T) {
+func TestConnections_TooMany(t *testing.T) {
 	r := start(t, Limits{Connections: 3})
 	for range 3 {
 		require.NoError(t, r.dial(t).Get(context.Background(), "ping", nil, &echo{}))
@@ -243,10 +243,10 @@ func TestTooManyConnections(t *testing.T) {
 	require.Equal(t, wire.CodeBusy, code(t, r.dial(t).Get(context.Background(), "ping", nil, &echo{})))
 }
 
-func TestThousandConnections(t *testing.T) {
+func TestConnections_Thousand(t *testing.T) {
 	r := start(t, Limits{})
 	var all sync.WaitGroup
-	for range need.Files(t, 2000) / 2 { // each has two
+	for range need.Files(t, 2000) / 2 { // each needs two descriptors
 		c := r.dial(t)
 		all.Go(func() {
 			for i := range 5 {
@@ -261,8 +261,8 @@ func TestThousandConnections(t *testing.T) {
 	all.Wait()
 }
 
-// TestShutdownUnderLoad: every request is answered or told that the end came.
-func TestShutdownUnderLoad(t *testing.T) {
+// TestShutdown_UnderLoad: every request gets a reply or an error.
+func TestShutdown_UnderLoad(t *testing.T) {
 	r := start(t, Limits{})
 	var all sync.WaitGroup
 	for range 20 {
@@ -303,9 +303,9 @@ func TestShutdownUnderLoad(t *testing.T) {
 	all.Wait()
 }
 
-// TestLater has one request of a fast operation wait without holding up the
-// others, with its frame kept for it.
-func TestLater(t *testing.T) {
+// TestDeferred_OfHandler: a Deferred that a Handler returned does not hold up other
+// requests, and can still decode its request.
+func TestDeferred_OfHandler(t *testing.T) {
 	r := start(t, Limits{})
 	nc := r.raw(t)
 	_, err := nc.Write(slices.Concat(

@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// pinged is what a server with a log of some level has logged when it has answered
-// a ping and ended: some lines are written after the answer.
+// pinged returns the log, at a level, of a server that answers a ping and shuts down. It
+// waits for the shutdown, because some lines are written after the reply.
 func pinged(t testing.TB, level slog.Level) string {
 	t.Helper()
 	log := &logged{}

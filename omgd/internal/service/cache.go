@@ -14,27 +14,27 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/state"
 )
 
-// The bounds of what a cache takes: a larger answer is made anew each time.
+// A reply or request that is larger is not cached.
 const (
 	maxCachedSize = 8 << 10
 	maxCachedKey  = 1 << 10
 )
 
-// Caches are the bounds of the caches. A zero field has its default.
+// Caches are the limits of the caches. A zero field has its default.
 type Caches struct {
 	Entries int           // of each cache (1,000); less than 0 for none
 	Bytes   int64         // of all together (16 MiB)
-	TTL     time.Duration // of an answer (5 min)
+	TTL     time.Duration // of a reply (5 min)
 }
 
-// cache keeps encoded answers by request. The generation is part of the key, so
-// that an answer from an older state is never found again.
+// cache holds encoded replies by request. The generation is part of the key, so that
+// a reply from an older snapshot is never found.
 type cache struct {
-	entries *otter.Cache[cacheKey, []byte]
-	off     bool // keeps nothing
+	entries  *otter.Cache[cacheKey, []byte]
+	disabled bool // the cache stays empty
 }
 
-// entrySize is about what an entry takes besides its texts.
+// entrySize is about the memory of an entry besides its request and reply, in bytes.
 const entrySize = 128
 
 type cacheKey struct {
@@ -42,23 +42,23 @@ type cacheKey struct {
 	request    string
 }
 
-// keyOf is the key of a request, good until its handler returns: a copy for each
-// look-up would take as long as the look-up.
+// keyOf returns the key of a request. It shares the request's memory and is valid until
+// the handler returns: a copy would take as long as the lookup.
 func keyOf(st *state.State, r *server.Request) cacheKey {
 	b := r.Key()
-	return cacheKey{st.Generation, unsafe.String(unsafe.SliceData(b), len(b))}
+	return cacheKey{st.Generation(), unsafe.String(unsafe.SliceData(b), len(b))}
 }
 
-// newCache makes one of n caches. An answer weighs what it takes, and at least so
-// much that no more than the entries fit.
+// newCache returns one of n caches. An entry's weight is its size in bytes, and at
+// least large enough that no more than c.Entries fit.
 func newCache(c Caches, n int64) *cache {
 	entries := max(1, int64(cmp.Or(c.Entries, 1000)))
-	most := cmp.Or(c.Bytes, 16<<20) / n
-	least := max(1, most/entries)
-	return &cache{off: c.Entries < 0, entries: otter.Must(&otter.Options[cacheKey, []byte]{
-		MaximumWeight: uint64(least * entries),
+	maxBytes := cmp.Or(c.Bytes, 16<<20) / n
+	minWeight := max(1, maxBytes/entries)
+	return &cache{disabled: c.Entries < 0, entries: otter.Must(&otter.Options[cacheKey, []byte]{
+		MaximumWeight: uint64(minWeight * entries),
 		Weigher: func(k cacheKey, answer []byte) uint32 {
-			return uint32(max(least, int64(len(k.request)+len(answer)+entrySize)))
+			return uint32(max(minWeight, int64(len(k.request)+len(answer)+entrySize)))
 		},
 		ExpiryCalculator: otter.ExpiryWriting[cacheKey, []byte](cmp.Or(c.TTL, 5*time.Minute)),
 		StatsRecorder:    stats.NewCounter(),
@@ -67,25 +67,25 @@ func newCache(c Caches, n int64) *cache {
 
 func (c *cache) get(k cacheKey) ([]byte, bool) { return c.entries.GetIfPresent(k) }
 
-// put keeps a copy of an answer and its key, unless it is large.
+// put stores copies of a reply and its key, unless they are too large.
 func (c *cache) put(k cacheKey, answer []byte) {
-	if !c.off && len(answer) <= maxCachedSize && len(k.request) <= maxCachedKey {
+	if !c.disabled && len(answer) <= maxCachedSize && len(k.request) <= maxCachedKey {
 		k.request = strings.Clone(k.request)
 		c.entries.Set(k, bytes.Clone(answer))
 	}
 }
 
-// clear forgets everything and returns how much that was.
+// clear removes all entries and returns about how many there were.
 func (c *cache) clear() int {
 	n := c.entries.EstimatedSize()
 	c.entries.InvalidateAll()
 	return n
 }
 
-// CacheUse is how often an answer was found in a cache, and how often not.
+// CacheUse counts how often a reply was found in a cache, and how often not.
 type CacheUse struct{ Hits, Misses, Bytes uint64 }
 
-// CacheUses are the caches by name.
+// CacheUses returns the use of each cache by name.
 func (s *Service) CacheUses() map[string]CacheUse {
 	uses := make(map[string]CacheUse)
 	for name, c := range s.caches() {

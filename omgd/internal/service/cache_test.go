@@ -9,12 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestCache_Bounds: a cache keeps no more answers, and no more bytes, than it may.
+// TestCache_Bounds: a cache holds no more replies and bytes than its limits.
 func TestCache_Bounds(t *testing.T) {
 	for _, c := range []struct {
-		caches Caches
-		size   int // of each answer
-		most   int // answers that are kept
+		caches  Caches
+		size    int // of each reply
+		maxKept int // replies that stay in the cache
 	}{
 		{Caches{Entries: 50, Bytes: 2 << 20, TTL: time.Hour}, 10, 50},
 		{Caches{Entries: 1000, Bytes: 2 << 16, TTL: time.Hour}, 4 << 10, 16},
@@ -27,11 +27,11 @@ func TestCache_Bounds(t *testing.T) {
 			for i := range 3000 {
 				one.put(cacheKey{1, fmt.Sprint(i)}, make([]byte, c.size))
 			}
-			synctest.Wait() // for what the cache does beside us
+			synctest.Wait() // for the cache's goroutines
 			one.entries.CleanUp()
 			kept := one.clear()
-			require.LessOrEqual(t, kept, c.most, "%+v", c.caches)
-			require.GreaterOrEqual(t, kept, c.most/2, "%+v", c.caches)
+			require.LessOrEqual(t, kept, c.maxKept, "%+v", c.caches)
+			require.GreaterOrEqual(t, kept, c.maxKept/2, "%+v", c.caches)
 			one.put(cacheKey{1, "large"}, make([]byte, maxCachedSize+1))
 			_, ok := one.get(cacheKey{1, "large"})
 			require.False(t, ok)
@@ -39,8 +39,8 @@ func TestCache_Bounds(t *testing.T) {
 	}
 }
 
-// TestCache_Forgets: an answer is found for its time, for its own generation, and until
-// the cache is cleared.
+// TestCache_Forgets: a reply is found until it expires, only for its generation, and
+// until the cache is cleared.
 func TestCache_Forgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(Caches{TTL: time.Hour}, 1)

@@ -14,64 +14,46 @@ import (
 
 	"github.com/omg-arch/omg/omgd/internal/logging"
 	"github.com/omg-arch/omg/omgd/internal/server"
-	"github.com/omg-arch/omg/omgd/internal/state"
-	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/fixture"
-	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/pacmandb"
-	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// small is a service of a state that has something of everything.
-func small(f *testing.F) *Service {
+// small returns a service with a small state that has every kind of data.
+func smallService(f *testing.F) *Service {
 	f.Helper()
 	o := fixture.Options{Packages: 300, Installed: 40, Seed: 1}
 	db := f.TempDir()
 	require.NoError(f, fixture.Write(db, o))
 	local, err := pacmandb.ReadLocal(f.Context(), db)
 	require.NoError(f, err)
-	build, sources := pkgindex.NewBuilder("fuzz", 0), map[string]*pkgindex.Source{}
-	for p := range fixture.Packages(o) {
-		if sources[p.Repo] == nil {
-			sources[p.Repo] = build.Source(p.Repo, pkgindex.KindRepo)
-		}
-		require.NoError(f, sources[p.Repo].Add(&p))
-	}
-	data, err := build.Bytes()
-	require.NoError(f, err)
-	file, err := pkgindex.OpenBytes(data)
-	require.NoError(f, err)
-	inv := inventory.Alone(db, local, "")
-	set, err := pkgindex.NewSet([]*pkgindex.File{file}, pkgindex.View{Repos: []string{"core", "extra", "multilib"}, Installed: inv.Names()})
-	require.NoError(f, err)
-	index := state.NewIndex(file)
-	h := &state.Holder{}
-	h.Swap(state.New(answers.Data{Set: set, Generation: 1, Inventory: inv, Foreign: &answers.Foreign{}}, state.Machine{}, []*state.Index{index}), "")
-	index.Release()
 	log, err := logging.New("error", false, io.Discard)
 	require.NoError(f, err)
 	s := New(Config{
-		State: h, Log: log,
-		Suspect:    func() { panic("a sound index is called damaged") },
+		State: holder(f, snapshot.Inputs{
+			Generation: 1, Local: snapshot.Local{Packages: local}, Tracker: &snapshot.Tracker{At: 1}, Runtimes: []wire.Runtime{},
+		}, o), Log: log,
+		Recheck:    func() { panic("a sound index is called damaged") },
 		Refresh:    func(context.Context) (bool, error) { return false, nil },
-		Parts:      func() []wire.Part { return nil },
+		Problems:   func() []wire.Problem { return nil },
 		Metrics:    func() (string, error) { return "", nil },
 		Health:     func() wire.HealthResult { return wire.HealthResult{} },
-		Remembered: func() *wire.StatusResult { return nil },
+		LastStatus: func() *wire.StatusResult { return nil },
+		History:    func(int) []wire.HistoryEntry { return nil },
 	})
 	f.Cleanup(s.Close)
 	return s
 }
 
-// patient are limits that no slow machine reaches.
-var patient = server.Limits{HalfFrame: await.Hang, Write: await.Hang, Unread: await.Hang}
+// longLimits are timeouts that no slow machine reaches.
+var longLimits = server.Limits{HalfFrame: await.Hang, Write: await.Hang, Unread: await.Hang}
 
-// FuzzRequest sends any bytes where requests belong: no operation fails in itself,
-// and whatever is answered can be read.
+// FuzzRequest sends arbitrary bytes as requests: no operation has an internal error, and
+// every reply can be decoded.
 func FuzzRequest(f *testing.F) {
-	srv := server.New(server.Config{Ops: small(f).Ops(), Limits: patient, Log: slog.New(slog.DiscardHandler)})
+	srv := server.New(server.Config{Ops: smallService(f).Ops(), Limits: longLimits, Log: slog.New(slog.DiscardHandler)})
 	path := filepath.Join(f.TempDir(), "s")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	require.NoError(f, err)
@@ -97,6 +79,7 @@ func FuzzRequest(f *testing.F) {
 		},
 		wire.OpSecurity: {&wire.SecurityRequest{}},
 		wire.OpLogLevel: {&wire.LogLevelRequest{Level: "error"}},
+		wire.OpHistory:  {&wire.HistoryRequest{Limit: 5}},
 		wire.OpStatus:   {nil}, wire.OpExplicit: {nil}, wire.OpOutdated: {nil}, wire.OpMetrics: {nil}, wire.OpHealth: {nil},
 		wire.OpRuntimes: {nil}, wire.OpRefresh: {nil}, wire.OpCacheClear: {nil}, wire.OpPing: {nil},
 	} {
@@ -124,9 +107,9 @@ func FuzzRequest(f *testing.F) {
 			frame, err := wire.ReadFrame(r, nil)
 			require.NoError(t, err)
 			require.NoError(t, wire.Check(frame))
-			said, err := wire.DecodeResponse(frame)
+			reply, err := wire.DecodeResponse(frame)
 			require.NoError(t, err)
-			require.False(t, said.Err != nil && said.Err.Code == wire.CodeInternal, "%v", said.Err)
+			require.False(t, reply.Err != nil && reply.Err.Code == wire.CodeInternal, "%v", reply.Err)
 		}
 	})
 }

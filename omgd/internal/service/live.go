@@ -4,56 +4,66 @@ import (
 	"context"
 
 	"github.com/omg-arch/omg/omgd/internal/server"
-	"github.com/omg-arch/omg/shared/answers"
-	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/omgd/internal/state"
+	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// AUR asks the AUR while someone waits. Its methods return within their deadline.
+// AUR answers queries while a client waits. Its methods return within their deadline.
 type AUR interface {
-	Search(ctx context.Context, r *wire.SearchRequest) answers.FromAUR
-	Info(ctx context.Context, names []string) answers.FromAUR
+	Search(ctx context.Context, r *wire.SearchRequest) snapshot.AURResult
+	Info(ctx context.Context, names []string) snapshot.AURResult
 }
 
-// offline is what an asker gets of the AUR who wants it not to be asked.
-var offline = answers.FromAUR{Source: wire.Source{
-	Name: wire.SourceAUR, State: wire.SourceMissing, Why: "the AUR is not to be asked: offline",
+// offline is the AUR's result for requests with Offline set.
+var offline = snapshot.AURResult{Source: wire.Source{
+	Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "the AUR is not to be asked: offline",
 }}
 
-// searchLive has a search answered later, while the AUR is asked.
-func (s *Service) searchLive(r *wire.SearchRequest) error {
-	if _, err := pkgindex.ParseQuery(r); err != nil {
-		return s.failed(err) // not worth asking anyone
-	}
-	return server.Later(func(ctx context.Context, _ *server.Request, w *server.Writer) error {
-		st, why := s.State.Acquire()
-		if st == nil {
-			return wire.Errorf(wire.CodeNotReady, "%s", why)
-		}
-		defer st.Release()
-		said := func() answers.FromAUR { return offline }
-		if !r.Offline {
-			asked := make(chan answers.FromAUR, 1)
-			go func() { asked <- s.AUR.Search(ctx, r) }() // meanwhile
-			said = func() answers.FromAUR { return <-asked }
-		}
-		return s.failed(st.SearchLive(r, said, w.Part))
-	})
+func inAUR(target string) bool {
+	_, ok := snapshot.InAUR(target)
+	return ok
 }
 
-// infoLive has packages looked up later, while the AUR is asked.
-func (s *Service) infoLive(r *wire.InfoRequest) error {
-	return server.Later(func(ctx context.Context, _ *server.Request, w *server.Writer) error {
-		st, why := s.State.Acquire()
-		if st == nil {
-			return wire.Errorf(wire.CodeNotReady, "%s", why)
+// searchLive returns a Deferred that answers a search with the AUR's help. It checks
+// the request first, so that the AUR is not asked for an invalid one.
+func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Deferred, error) {
+	official, err := st.WithoutAUR()
+	if err == nil {
+		err = official.Check(r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, _ *server.Request, w *server.Writer) error {
+		st, release, err := s.State.Acquire()
+		if err != nil {
+			return err
 		}
-		defer st.Release()
-		return s.failed(st.InfoLive(r, func(names []string) answers.FromAUR {
+		defer release()
+		ask := func() snapshot.AURResult { return offline }
+		if !r.Offline {
+			result := make(chan snapshot.AURResult, 1)
+			go func() { result <- s.AUR.Search(ctx, r) }() // while the repositories are searched
+			ask = func() snapshot.AURResult { return <-result }
+		}
+		return s.checked(st.SearchLive(r, ask, w.Chunk))
+	}, nil
+}
+
+// infoLive returns a Deferred that looks up packages with the AUR's help.
+func (s *Service) infoLive(r *wire.InfoRequest) server.Deferred {
+	return func(ctx context.Context, _ *server.Request, w *server.Writer) error {
+		st, release, err := s.State.Acquire()
+		if err != nil {
+			return err
+		}
+		defer release()
+		return s.checked(st.InfoLive(r, func(names []string) snapshot.AURResult {
 			if r.Offline {
 				return offline
 			}
 			return s.AUR.Info(ctx, names)
-		}, w.Part))
-	})
+		}, w.Chunk))
+	}
 }

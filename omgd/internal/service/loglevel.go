@@ -7,17 +7,17 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func (s *Service) logLevel(_ context.Context, r *server.Request, w *server.Writer) error {
+func (s *Service) logLevel(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
 	var req wire.LogLevelRequest
 	if err := r.Decode(&req); err != nil {
-		return err
+		return nil, err
 	}
 	if req.Level != "" {
 		before := s.Log.LevelName()
 		if err := s.Log.SetLevel(req.Level); err != nil {
-			return wire.Errorf(wire.CodeInvalid, "%v", err)
+			return nil, wire.Errorf(wire.CodeInvalid, "%v", err)
 		}
-		s.Log.Info("the log level was changed", "from", before, "to", req.Level, "uid", r.Peer.UID)
+		s.Log.Info("log level changed", "from", before, "to", req.Level, "uid", r.Peer.UID)
 	}
-	return w.Result(&wire.LogLevelResult{Level: s.Log.LevelName()})
+	return nil, w.Result(&wire.LogLevelResult{Level: s.Log.LevelName()})
 }

@@ -1,5 +1,5 @@
 // Package service answers requests: one handler an operation. A handler acquires
-// the state when it starts and releases it when the answer is copied out.
+// the snapshot when it starts and releases it when the reply is written.
 package service
 
 import (
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/logging"
@@ -17,37 +18,44 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// refreshTimeout is how long a user's request for a refresh waits for it.
-const refreshTimeout = 30 * time.Second
+const (
+	// refreshTimeout is how long a user's request for a refresh waits for it.
+	refreshTimeout = 30 * time.Second
+	// buildWait is how long a request waits for an index that is being built.
+	buildWait = time.Second
+)
 
 // Config is what the handlers use.
 type Config struct {
 	Caches Caches
 	State  *state.Holder
-	// Log is the log, whose level can be changed; nil logs nothing.
+	// Log is the log, whose level clients can change; nil for none.
 	Log *logging.Log
-	// Suspect is called when an index contradicted itself.
-	Suspect func()
-	// Refresh looks at the databases now and waits for that; false means that it
-	// was done so shortly before that it was not done again.
+	// Recheck is called when an index was found to be damaged.
+	Recheck func()
+	// Refresh refreshes now and waits for the end. It returns false if the last refresh
+	// is so recent that there was no other.
 	Refresh func(context.Context) (bool, error)
-	// DirectSearch and DirectInfo answer slowly while there is no index; nil if
-	// nobody can.
-	DirectSearch func(context.Context, *wire.SearchRequest, answers.Emit) error
-	DirectInfo   func(context.Context, *wire.InfoRequest, answers.Emit) error
-	// AUR is asked while someone waits; nil where it is not.
+	// LibAlpmSearch and LibAlpmInfo answer, slowly, while there is no index; nil if there
+	// is no worker.
+	LibAlpmSearch func(context.Context, *wire.SearchRequest, answers.Emit) error
+	LibAlpmInfo   func(context.Context, *wire.InfoRequest, answers.Emit) error
+	// AUR answers live queries; nil if they are disabled.
 	AUR AUR
-	// Parts are what else does not work as it should, for the status.
-	Parts func() []wire.Part
-	// Metrics is all that is counted, in Prometheus' text format.
+	// Problems returns further problems for the status.
+	Problems func() []wire.Problem
+	// Metrics returns the metrics in Prometheus' text format.
 	Metrics func() (string, error)
-	// Health judges the daemon's parts.
+	// Health returns the state of the daemon's components.
 	Health func() wire.HealthResult
-	// Remembered is the status before the first refresh, nil for none.
-	Remembered func() *wire.StatusResult
+	// LastStatus returns the status that an earlier omgd stored, nil for none. It answers
+	// for counts that are not known yet.
+	LastStatus func() *wire.StatusResult
+	// History returns the last n changes of the counts, the oldest first.
+	History func(n int) []wire.HistoryEntry
 }
 
-// Service has the handlers and what they remember.
+// Service has the handlers and their caches.
 type Service struct {
 	Config
 	searches, infos, explicits *cache
@@ -64,7 +72,7 @@ func (s *Service) caches() map[string]*cache {
 	return map[string]*cache{"search": s.searches, "info": s.infos, "explicit": s.explicits}
 }
 
-// Close ends what the caches run beside.
+// Close stops the caches' goroutines.
 func (s *Service) Close() {
 	for _, c := range s.caches() {
 		c.entries.StopAllGoroutines()
@@ -82,147 +90,273 @@ func (s *Service) Ops() map[string]server.Op {
 		wire.OpOutdated:   {Handle: s.outdated},
 		wire.OpMetrics:    {Handle: s.metrics},
 		wire.OpHealth:     {Handle: s.health},
+		wire.OpHistory:    {Deferred: s.history},
 		wire.OpRuntimes:   {Handle: s.runtimes},
 		wire.OpSecurity:   {Handle: s.security},
-		wire.OpRefresh:    {Handle: s.refresh, Slow: true},
+		wire.OpRefresh:    {Deferred: s.refresh},
 		wire.OpCacheClear: {Handle: s.cacheClear},
 		wire.OpLogLevel:   {Handle: s.logLevel},
 	}
 }
 
-// A search is kept when it is small: most are asked again while someone types.
-func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer) error {
-	return remembered(s, s.searches, r, w, s.answerSearch)
+// search caches small replies: a client that searches while its user types repeats most
+// of its requests.
+func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
+	return cached(s, s.searches, r, w, s.answerSearch)
 }
 
-func (s *Service) answerSearch(st *state.State, req *wire.SearchRequest, emit answers.Emit) error {
-	if s.AUR != nil && st.SearchesLive(req) {
-		return s.searchLive(req)
+func (s *Service) answerSearch(st *state.State, req *wire.SearchRequest, emit answers.Emit) (server.Deferred, error) {
+	if s.AUR != nil && st.NeedsAUR(req) {
+		return s.searchLive(st, req)
 	}
 	err := st.Search(req, emit)
-	if errors.Is(err, answers.ErrNoRepos) && s.DirectSearch != nil {
-		return s.directly(err, func(ctx context.Context, emit answers.Emit) error { return s.DirectSearch(ctx, req, emit) })
+	if wire.CodeOf(err) == wire.CodeNotReady && s.LibAlpmSearch != nil {
+		return s.byLibAlpm(err, func(ctx context.Context, emit answers.Emit) error { return s.LibAlpmSearch(ctx, req, emit) }), nil
 	}
-	return err
+	return nil, err
 }
 
-// directly has a request answered later by libalpm. Where that fails too, the
-// first reason is the one to know, and libalpm's stands behind it.
-func (s *Service) directly(first error, ask func(context.Context, answers.Emit) error) error {
-	return server.Later(func(ctx context.Context, _ *server.Request, w *server.Writer) error {
-		err := ask(ctx, w.Part)
-		if err != nil && !errors.Is(err, pkgindex.ErrQuery) {
-			err = fmt.Errorf("%w; %w", first, err)
+// byLibAlpm returns a Deferred that has libalpm answer a request. If that fails too, the
+// error has the first reason before libalpm's.
+func (s *Service) byLibAlpm(first error, ask func(context.Context, answers.Emit) error) server.Deferred {
+	return func(ctx context.Context, _ *server.Request, w *server.Writer) error {
+		err := ask(ctx, w.Chunk)
+		if err != nil && wire.CodeOf(err) != wire.CodeInvalid {
+			err = wire.Errorf(wire.CodeNotReady, "%v; %v", first, err)
 		}
-		return s.failed(err)
-	})
+		return s.checked(err)
+	}
 }
 
-// What is said of packages is kept, too: an answer as it stands is sent in half the
-// time that it takes to look them up and put them together (BenchmarkInfo).
-func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) error {
-	return remembered(s, s.infos, r, w, s.answerInfo)
+// info caches replies: a cached one takes half the time of looking up and encoding the
+// packages (BenchmarkInfo).
+func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
+	return cached(s, s.infos, r, w, s.answerInfo)
 }
 
-func (s *Service) answerInfo(st *state.State, req *wire.InfoRequest, emit answers.Emit) error {
-	look := st.Info
-	if s.AUR != nil {
-		look = st.InfoHere
+func (s *Service) answerInfo(st *state.State, req *wire.InfoRequest, emit answers.Emit) (server.Deferred, error) {
+	if s.AUR == nil {
+		err := st.Info(req, emit)
+		return s.orLibAlpmInfo(req, err)
 	}
-	err := look(req, emit)
-	if errors.Is(err, answers.ErrLacking) {
-		return s.infoLive(req)
+	found, err := st.LookUp(req)
+	if err != nil {
+		return s.orLibAlpmInfo(req, err)
 	}
-	if errors.Is(err, answers.ErrNoRepos) && s.DirectInfo != nil {
-		return s.directly(err, func(ctx context.Context, emit answers.Emit) error { return s.DirectInfo(ctx, req, emit) })
+	if slices.ContainsFunc(found.Unknown, inAUR) {
+		return s.infoLive(req), nil
 	}
-	return err
+	return nil, st.Found(found, emit)
 }
 
-func (s *Service) installed(_ context.Context, r *server.Request, w *server.Writer) error {
+func (s *Service) orLibAlpmInfo(req *wire.InfoRequest, err error) (server.Deferred, error) {
+	if wire.CodeOf(err) == wire.CodeNotReady && s.LibAlpmInfo != nil {
+		return s.byLibAlpm(err, func(ctx context.Context, emit answers.Emit) error { return s.LibAlpmInfo(ctx, req, emit) }), nil
+	}
+	return nil, err
+}
+
+func (s *Service) installed(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
 	var req wire.InstalledRequest
-	return s.answer(r, &req, func(st *state.State) error { return s.now(st).Installed(&req, w.Part) })
-}
-
-func (s *Service) explicit(_ context.Context, r *server.Request, w *server.Writer) error {
-	return s.answer(r, nil, func(st *state.State) error {
-		key := cacheKey{generation: st.Generation}
-		if b, ok := s.lookUp(s.explicits, r.Op, key); ok {
-			return w.Part(b, false)
-		}
-		return s.cached(s.explicits, key, w, s.now(st).Explicit)
+	if err := r.Decode(&req); err != nil {
+		return nil, err
+	}
+	return s.answer(req.Filter == wire.FilterForeign, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+		return nil, st.Installed(&req, w.Chunk)
 	})
 }
 
-func (s *Service) outdated(_ context.Context, r *server.Request, w *server.Writer) error {
-	return s.answer(r, nil, func(st *state.State) error { return s.now(st).Outdated(w.Part) })
+func (s *Service) explicit(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
+	return s.answer(false, r, w, func(st *state.State, r *server.Request, w *server.Writer) (server.Deferred, error) {
+		key := cacheKey{generation: st.Generation()}
+		if b, ok := s.lookUp(s.explicits, r.Op, key); ok {
+			return nil, w.Chunk(b, false)
+		}
+		return nil, st.Explicit(s.caching(s.explicits, key, w.Chunk))
+	})
 }
 
-func (s *Service) metrics(_ context.Context, _ *server.Request, w *server.Writer) error {
+func (s *Service) outdated(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
+	return s.answer(true, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+		return nil, st.Outdated(w.Chunk)
+	})
+}
+
+func (s *Service) security(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
+	var req wire.SecurityRequest
+	if err := r.Decode(&req); err != nil {
+		return nil, err
+	}
+	return s.answer(true, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+		return nil, st.Security(&req, w.Chunk)
+	})
+}
+
+func (s *Service) runtimes(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
+	return s.answer(false, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+		return nil, st.Runtimes(w.Chunk)
+	})
+}
+
+// answerFunc answers a request from a snapshot.
+type answerFunc func(*state.State, *server.Request, *server.Writer) (server.Deferred, error)
+
+// answer answers a request from the current snapshot. If there is none yet, the request
+// is held until there is one. A request about repositories is also held until each of
+// them has its first index.
+func (s *Service) answer(repositories bool, r *server.Request, w *server.Writer, answer answerFunc) (server.Deferred, error) {
+	st, release, err := s.ready(repositories)
+	if err != nil {
+		return func(ctx context.Context, r *server.Request, w *server.Writer) error {
+			return s.answerLater(ctx, repositories, r, w, answer)
+		}, nil
+	}
+	defer release()
+	later, err := answer(st, r, w)
+	return later, s.checked(err)
+}
+
+// ready returns the current snapshot and its release function, or an error if the
+// request has to wait.
+func (s *Service) ready(repositories bool) (*state.State, func(), error) {
+	st, release, err := s.State.Acquire()
+	if err == nil && repositories && st.Building() {
+		release()
+		return nil, nil, wire.Errorf(wire.CodeNotReady, "the databases are being indexed")
+	}
+	return st, release, err
+}
+
+// answerLater waits up to buildWait for a snapshot that can answer.
+func (s *Service) answerLater(ctx context.Context, repositories bool, r *server.Request, w *server.Writer, answer answerFunc) error {
+	limit := time.NewTimer(buildWait)
+	defer limit.Stop()
+	for {
+		changed := s.State.Changed()
+		st, release, err := s.ready(repositories)
+		if err == nil {
+			later, err := answer(st, r, w)
+			release()
+			if later != nil && err == nil {
+				return later(ctx, r, w)
+			}
+			return s.checked(err)
+		}
+		select {
+		case <-changed:
+		case <-limit.C:
+			return err
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+func (s *Service) metrics(_ context.Context, _ *server.Request, w *server.Writer) (server.Deferred, error) {
 	text, err := s.Metrics()
 	if err != nil {
+		return nil, err
+	}
+	return nil, w.Result(&wire.MetricsResult{Text: text})
+}
+
+func (s *Service) health(_ context.Context, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+	r := s.Health()
+	return nil, w.Result(&r)
+}
+
+// maxHistory is the most entries in a reply; they fit in a frame.
+const maxHistory = 500
+
+func (s *Service) history(_ context.Context, r *server.Request, w *server.Writer) error {
+	var req wire.HistoryRequest
+	if err := r.Decode(&req); err != nil {
 		return err
 	}
-	return w.Result(&wire.MetricsResult{Text: text})
-}
-
-func (s *Service) health(_ context.Context, _ *server.Request, w *server.Writer) error {
-	r := s.Health()
-	return w.Result(&r)
-}
-
-func (s *Service) runtimes(_ context.Context, r *server.Request, w *server.Writer) error {
-	return s.answer(r, nil, func(st *state.State) error { return st.ActiveRuntimes(w.Part) })
-}
-
-func (s *Service) security(_ context.Context, r *server.Request, w *server.Writer) error {
-	var req wire.SecurityRequest
-	return s.answer(r, &req, func(st *state.State) error { return st.Advisories(&req, w.Part) })
-}
-
-// status is answered from what was remembered until the first refresh is done.
-// It has no cache: it is some numbers that the state has counted already.
-func (s *Service) status(_ context.Context, r *server.Request, w *server.Writer) error {
-	st, why := s.State.Acquire()
-	if st == nil {
-		if last := s.Remembered(); last != nil {
-			last.Stale, last.Why = true, why
-			last.Parts = append(last.Parts, s.Parts()...)
-			return w.Result(last)
-		}
-		return wire.Errorf(wire.CodeNotReady, "%s", why)
+	n := maxHistory
+	if req.Limit > 0 {
+		n = min(n, int(req.Limit))
 	}
-	defer st.Release()
-	data := s.now(st)
-	data.Parts = append(append([]wire.Part(nil), data.Parts...), s.Parts()...)
-	return data.Status(w.Part)
+	return w.Result(&wire.HistoryResult{Entries: s.History(n)})
 }
 
-// now is a state's data with the time when it was last found right.
-func (s *Service) now(st *state.State) *answers.Data {
-	data := st.Data
-	data.At = s.State.Checked.Load()
-	return &data
+// status never waits. Counts that the snapshot does not know yet come from the status
+// of an earlier omgd, marked as stale. Replies are not cached: the snapshot has the
+// counts already.
+func (s *Service) status(_ context.Context, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+	r, err := s.currentStatus()
+	if err != nil {
+		return nil, err
+	}
+	r.Problems = append(r.Problems, s.Problems()...)
+	return nil, w.Result(r)
+}
+
+func (s *Service) currentStatus() (*wire.StatusResult, error) {
+	last := s.LastStatus()
+	st, release, err := s.State.Acquire()
+	if err != nil {
+		if last == nil {
+			return nil, err
+		}
+		last.Stale, last.Why = true, err.Error()
+		return last, nil
+	}
+	defer release()
+	r, err := st.Status()
+	if err == nil && last != nil && st.Building() {
+		fillUnknown(r, last)
+	}
+	return r, s.checked(err)
+}
+
+// fillUnknown sets the counts that are unknown while an index is being built to those
+// of last, and marks r as stale.
+func fillUnknown(r, last *wire.StatusResult) {
+	c, old := &r.Counts, &last.Counts
+	for _, count := range []struct {
+		name string
+		now  **uint32
+		old  *uint32
+	}{
+		{"foreign", &c.Foreign, old.Foreign},
+		{"updates", &c.Updates, old.Updates},
+		{"ignored", &c.Ignored, old.Ignored},
+		{"replacements", &c.Replacements, old.Replacements},
+		{"aur_updates", &c.AURUpdates, old.AURUpdates},
+	} {
+		if *count.now != nil || count.old == nil {
+			continue
+		}
+		*count.now = count.old
+		if slices.Contains(last.PartialCounts, count.name) {
+			r.PartialCounts = append(r.PartialCounts, count.name)
+		}
+		r.Stale, r.Why = true, "the databases are being indexed: what depends on them is from the last run of omgd"
+	}
 }
 
 func (s *Service) refresh(ctx context.Context, _ *server.Request, w *server.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	done, err := s.Refresh(ctx)
-	if said := new(wire.Error); errors.As(err, &said) {
-		return said
+	if wire.CodeOf(err) != 0 {
+		return err
 	}
 	if err != nil {
 		return wire.Errorf(wire.CodeBusy, "the refresh takes long: %v", err)
 	}
-	result := wire.RefreshResult{Refreshed: done, At: s.State.Checked.Load()}
-	if st, why := s.State.Acquire(); st != nil {
-		result.Generation, result.Why = st.Generation, st.InstalledWhy
-		st.Release()
+	result := wire.RefreshResult{Refreshed: done}
+	if st, release, err := s.State.Acquire(); err == nil {
+		result.Generation, result.Why = st.Generation(), st.Inputs().Local.Why
+		if checked := st.Inputs().Checked; !checked.IsZero() {
+			result.At = checked.Unix()
+		}
+		release()
 	} else {
-		result.Why = why
+		result.Why = err.Error()
 	}
-	for _, p := range s.Parts() {
+	for _, p := range s.Problems() {
 		if p.Name == "refresh" {
 			result.Why = p.Why
 		}
@@ -230,84 +364,61 @@ func (s *Service) refresh(ctx context.Context, _ *server.Request, w *server.Writ
 	return w.Result(&result)
 }
 
-func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Writer) error {
+func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Writer) (server.Deferred, error) {
 	n := 0
 	for _, c := range s.caches() {
 		n += c.clear()
 	}
 	if s.Log != nil {
-		s.Log.Debug("the caches were cleared", "answers", n)
+		s.Log.Debug("caches cleared", "answers", n)
 	}
-	return w.Result(&wire.CacheClearResult{Cleared: uint32(n)})
+	return nil, w.Result(&wire.CacheClearResult{Cleared: uint32(n)})
 }
 
-// remembered answers a request from a cache. Its key is the request as it was sent:
-// reading what is asked takes longer than finding the answer.
-func remembered[R any](s *Service, c *cache, r *server.Request, w *server.Writer, answer func(*state.State, *R, answers.Emit) error) error {
-	st, why := s.State.Acquire()
-	if st == nil {
-		return wire.Errorf(wire.CodeNotReady, "%s", why)
-	}
-	defer st.Release()
-	key := keyOf(st, r)
-	if b, ok := s.lookUp(c, r.Op, key); ok {
-		return w.Part(b, false)
-	}
-	req := new(R)
-	if err := r.Decode(req); err != nil {
-		return err
-	}
-	return s.failed(s.cached(c, key, w, func(emit answers.Emit) error { return answer(st, req, emit) }))
-}
-
-// lookUp looks for an answer in a cache, and logs whether it was there.
-func (s *Service) lookUp(c *cache, op string, key cacheKey) (answer []byte, ok bool) {
-	answer, ok = c.get(key)
-	if s.Log != nil && s.Log.Enabled(context.Background(), slog.LevelDebug) {
-		s.Log.Debug("cache", "op", op, "hit", ok, "generation", key.generation)
-	}
-	return answer, ok
-}
-
-// cached answers, and keeps what make emits if it has one part.
-func (s *Service) cached(c *cache, key cacheKey, w *server.Writer, make func(answers.Emit) error) error {
-	first := true
-	return make(func(part []byte, more bool) error {
-		if first && !more {
-			c.put(key, part)
+// cached answers a request from a cache, or calls answer and caches its reply. The key
+// is the encoded request: decoding it would take longer than the lookup.
+func cached[R any](s *Service, c *cache, r *server.Request, w *server.Writer,
+	answer func(*state.State, *R, answers.Emit) (server.Deferred, error),
+) (server.Deferred, error) {
+	return s.answer(true, r, w, func(st *state.State, r *server.Request, w *server.Writer) (server.Deferred, error) {
+		key := keyOf(st, r)
+		if b, ok := s.lookUp(c, r.Op, key); ok {
+			return nil, w.Chunk(b, false)
 		}
-		first = false
-		return w.Part(part, more)
+		req := new(R)
+		if err := r.Decode(req); err != nil {
+			return nil, err
+		}
+		return answer(st, req, s.caching(c, key, w.Chunk))
 	})
 }
 
-// answer decodes a request, if it has fields, and answers it from the current
-// state.
-func (s *Service) answer(r *server.Request, req any, from func(*state.State) error) error {
-	if req != nil {
-		if err := r.Decode(req); err != nil {
-			return err
-		}
+// lookUp looks for a reply in a cache, and logs whether it was found.
+func (s *Service) lookUp(c *cache, op string, key cacheKey) (reply []byte, ok bool) {
+	reply, ok = c.get(key)
+	if s.Log != nil && s.Log.Enabled(context.Background(), slog.LevelDebug) {
+		s.Log.Debug("cache", "op", op, "hit", ok, "generation", key.generation)
 	}
-	st, why := s.State.Acquire()
-	if st == nil {
-		return wire.Errorf(wire.CodeNotReady, "%s", why)
-	}
-	defer st.Release()
-	return s.failed(from(st))
+	return reply, ok
 }
 
-// failed says in the protocol's words why a request could not be answered.
-func (s *Service) failed(err error) error {
-	switch {
-	case errors.Is(err, pkgindex.ErrQuery):
-		return wire.Errorf(wire.CodeInvalid, "%v", err)
-	case errors.Is(err, answers.ErrNoTracker), errors.Is(err, answers.ErrAUR):
-		return wire.Errorf(wire.CodeNetwork, "%v", err)
-	case errors.Is(err, answers.ErrUnknown), errors.Is(err, answers.ErrNoRepos), errors.Is(err, answers.ErrNoRuntimes):
-		return wire.Errorf(wire.CodeNotReady, "%v", err)
-	case errors.Is(err, pkgindex.ErrDamaged):
-		s.Suspect()
+// caching returns an Emit that passes chunks on, and caches a reply that is one chunk.
+func (s *Service) caching(c *cache, key cacheKey, emit answers.Emit) answers.Emit {
+	first := true
+	return func(chunk []byte, more bool) error {
+		if first && !more {
+			c.put(key, chunk)
+		}
+		first = false
+		return emit(chunk, more)
+	}
+}
+
+// checked returns err, and has the indexes checked if it is about a damaged one.
+func (s *Service) checked(err error) error {
+	if errors.Is(err, pkgindex.ErrDamaged) {
+		s.Recheck()
+		return fmt.Errorf("%w: it is being checked", err)
 	}
 	return err
 }

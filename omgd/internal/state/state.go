@@ -1,24 +1,25 @@
-// Package state holds the daemon's picture of the world: immutable, and swapped
-// whole by the one writer, package refresh.
+// Package state holds the daemon's current snapshot. Package refresh is the only
+// writer and swaps it as a whole. Requests acquire it and release it, so that no index
+// is unmapped under a reader.
 package state
 
 import (
 	"sync/atomic"
 
 	"github.com/omg-arch/omg/shared/answers"
-	"github.com/omg-arch/omg/shared/catalog"
-	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Index is a mapped index file that several states may share. It is unmapped
+// Index is a mapped index file that several snapshots may share. It is unmapped
 // when the last of them is gone.
 type Index struct {
 	*pkgindex.File
 	refs atomic.Int64
 }
 
-// NewIndex takes a file over; the caller holds the first reference.
+// NewIndex takes ownership of a file; the caller holds the first reference.
 func NewIndex(f *pkgindex.File) *Index {
 	x := &Index{File: f}
 	x.refs.Store(1)
@@ -28,50 +29,36 @@ func NewIndex(f *pkgindex.File) *Index {
 // Retain adds a reference.
 func (x *Index) Retain() { x.refs.Add(1) }
 
-// Release gives a reference back.
+// Release drops a reference. The last one unmaps the file.
 func (x *Index) Release() {
 	if x.refs.Add(-1) == 0 {
 		_ = x.Close()
 	}
 }
 
-// State is what requests are answered from. A handler acquires it when a
-// request starts and releases it when the answer is copied out.
+// State is a snapshot with the indexes that it reads.
 type State struct {
-	answers.Data
-	// Machine is what libalpm sees.
-	Machine Machine
+	*answers.Encoder
 	indexes []*Index
 	refs    atomic.Int64
+	release func() // made once: acquiring allocates nothing
 }
 
-// Machine are the databases of this machine: those that the state shows, unless
-// omgd's own are shown in their place.
-type Machine struct {
-	Repos   *catalog.Repos
-	Set     *pkgindex.Set
-	Indexes []*Index // of the Set
-	// Local is what is installed as we read it; Whole says that all of it could be
-	// read, and all of the repositories.
-	Local *pacmandb.Local
-	Whole bool
-}
-
-// New makes a state of data that reads the indexes; it retains them.
-func New(data answers.Data, machine Machine, indexes []*Index) *State {
+// New returns a state of a snapshot that reads the indexes, and retains them.
+func New(s *snapshot.Snapshot, indexes []*Index) *State {
 	for _, x := range indexes {
 		x.Retain()
 	}
-	s := &State{Data: data, Machine: machine, indexes: indexes}
-	s.Prepare()
-	s.refs.Store(1)
-	return s
+	st := &State{Encoder: answers.New(s), indexes: indexes}
+	st.release = st.drop
+	st.refs.Store(1)
+	return st
 }
 
-// Indexes are the files that the state reads.
+// Indexes returns the files that the snapshot reads.
 func (s *State) Indexes() []*Index { return s.indexes }
 
-// tryRetain adds a reference unless the state is already gone.
+// tryRetain adds a reference and reports whether the state still had one.
 func (s *State) tryRetain() bool {
 	for {
 		n := s.refs.Load()
@@ -84,8 +71,8 @@ func (s *State) tryRetain() bool {
 	}
 }
 
-// Release gives a reference back; with the last one the indexes are released.
-func (s *State) Release() {
+// drop drops a reference. The last one releases the indexes.
+func (s *State) drop() {
 	if s.refs.Add(-1) == 0 {
 		for _, x := range s.indexes {
 			x.Release()
@@ -93,41 +80,74 @@ func (s *State) Release() {
 	}
 }
 
-// Holder is the place where the current state is found.
+// Holder holds the current state.
 type Holder struct {
-	// Checked is when the state was last found right, in Unix seconds.
-	Checked atomic.Int64
-
 	current atomic.Pointer[State]
 	absent  atomic.Pointer[string]
+	changed atomic.Pointer[chan struct{}]
 }
 
-// Acquire returns the current state, or nil and why there is none. The caller
-// releases it.
-func (h *Holder) Acquire() (*State, string) {
+// NewHolder returns a holder without a state.
+func NewHolder() *Holder {
+	h := &Holder{}
+	h.announce()
+	return h
+}
+
+// Acquire returns the current state and the function that releases it, or an error
+// that says why there is none.
+func (h *Holder) Acquire() (s *State, release func(), err error) {
 	for {
 		s := h.current.Load()
 		if s == nil {
-			if why := h.absent.Load(); why != nil {
-				return nil, *why
+			why := "the databases are being read"
+			if absent := h.absent.Load(); absent != nil {
+				why = *absent
 			}
-			return nil, "the index is being built"
+			return nil, nil, wire.Errorf(wire.CodeNotReady, "%s", why)
 		}
 		if !s.tryRetain() {
-			continue // swapped out and gone since the load
+			continue // swapped out and dropped since the load
 		}
 		if h.current.Load() == s {
-			return s, ""
+			return s, s.release, nil
 		}
-		s.Release()
+		s.drop()
 	}
 }
 
-// Swap makes s the current state; the holder takes the caller's reference over.
-// Nil, with a reason, leaves none.
-func (h *Holder) Swap(s *State, why string) {
-	h.absent.Store(&why)
-	if old := h.current.Swap(s); old != nil {
-		old.Release()
+// Starting reports whether there is no snapshot yet, or one of its repositories still
+// waits for its first index.
+func (h *Holder) Starting() bool {
+	st, release, err := h.Acquire()
+	if err != nil {
+		return h.absent.Load() == nil
 	}
+	defer release()
+	return st.Building()
+}
+
+// Changed returns a channel that is closed when there is another state.
+func (h *Holder) Changed() <-chan struct{} { return *h.changed.Load() }
+
+// announce closes the channel that Changed has returned and makes a new one.
+func (h *Holder) announce() {
+	next := make(chan struct{})
+	if old := h.changed.Swap(&next); old != nil {
+		close(*old)
+	}
+}
+
+// Swap makes s the current state and takes over the caller's reference.
+func (h *Holder) Swap(s *State) {
+	if old := h.current.Swap(s); old != nil {
+		old.drop()
+	}
+	h.announce()
+}
+
+// Absent removes the current state. Acquire returns why as its error.
+func (h *Holder) Absent(why string) {
+	h.absent.Store(&why)
+	h.Swap(nil)
 }

@@ -3,15 +3,19 @@ package state
 import (
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/shared/answers"
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// file is an index file of one package.
+func TestMain(m *testing.M) { await.Main(m) }
+
+// file returns an index file with one package.
 func file(t *testing.T) []byte {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", 1)
@@ -28,55 +32,184 @@ func index(t *testing.T, data []byte) *Index {
 	return NewIndex(f)
 }
 
-func TestNoState(t *testing.T) {
-	var h Holder
-	s, why := h.Acquire()
-	require.Nil(t, s)
-	require.NotEmpty(t, why)
-	h.Swap(nil, "no databases")
-	s, why = h.Acquire()
-	require.Nil(t, s)
-	require.Equal(t, "no databases", why)
+// of returns a state of a generation that reads an index.
+func of(t *testing.T, generation uint64, x *Index) *State {
+	t.Helper()
+	s, err := snapshot.Build(snapshot.Inputs{Generation: generation, Repositories: []snapshot.Source{core(x.File, false)}})
+	require.NoError(t, err)
+	return New(s, []*Index{x})
 }
 
-// TestIndexLivesAsLongAsItsReaders swaps states under readers: an index is
-// closed once, and never while a reader holds a state that reads it.
-func TestIndexLivesAsLongAsItsReaders(t *testing.T) {
-	var h Holder
+func core(f *pkgindex.File, building bool) snapshot.Source {
+	return snapshot.Source{Source: wire.Source{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK}, Index: f, Building: building}
+}
+
+// requireNone requires that there is no state, for this reason.
+func requireNone(t *testing.T, h *Holder, why string) {
+	t.Helper()
+	s, release, err := h.Acquire()
+	require.Nil(t, s)
+	require.Nil(t, release)
+	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
+	require.ErrorContains(t, err, why)
+}
+
+func TestHolder_NoState(t *testing.T) {
+	h := NewHolder()
+	requireNone(t, h, "the databases are being read")
+	h.Absent("no databases")
+	requireNone(t, h, "no databases")
+	x := index(t, file(t))
+	h.Swap(of(t, 1, x))
+	x.Release()
+	s, release, err := h.Acquire()
+	require.NoError(t, err)
+	require.EqualValues(t, 1, s.Generation())
+	release()
+	h.Absent("the end")
+	requireNone(t, h, "the end")
+}
+
+// TestHolder_Starting: a holder is starting until it has a snapshot and no repository
+// waits for its first index. After Absent it is not starting.
+func TestHolder_Starting(t *testing.T) {
+	h := NewHolder()
+	require.True(t, h.Starting(), "nothing was read yet")
+	building, err := snapshot.Build(snapshot.Inputs{Repositories: []snapshot.Source{core(nil, true)}})
+	require.NoError(t, err)
+	h.Swap(New(building, nil))
+	require.True(t, h.Starting(), "the first index is being built")
+	x := index(t, file(t))
+	h.Swap(of(t, 1, x))
+	x.Release()
+	require.False(t, h.Starting())
+
+	failed, err := snapshot.Build(snapshot.Inputs{Repositories: []snapshot.Source{core(nil, false)}})
+	require.NoError(t, err)
+	h.Swap(New(failed, nil))
+	require.False(t, h.Starting(), "a failed source is not being built")
+	h.Absent("pacman.conf cannot be read")
+	require.False(t, h.Starting(), "the reason is known")
+}
+
+// TestHolder_Changed: a change closes the channel from before, and a reader that
+// acquires after that gets the new state.
+func TestHolder_Changed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHolder()
+		x := index(t, file(t))
+		const changes = 100
+		var seen []uint64
+		var reader sync.WaitGroup
+		reader.Go(func() {
+			for {
+				changed := h.Changed()
+				if s, release, err := h.Acquire(); err == nil {
+					if g := s.Generation(); len(seen) == 0 || seen[len(seen)-1] != g {
+						seen = append(seen, g)
+					}
+					release()
+					if seen[len(seen)-1] == changes {
+						return
+					}
+				}
+				<-changed
+			}
+		})
+		for g := range uint64(changes) {
+			h.Swap(of(t, g+1, x))
+			if g%2 == 0 {
+				synctest.Wait() // until the reader has seen it
+			}
+		}
+		reader.Wait()
+		require.GreaterOrEqual(t, len(seen), changes/2)
+		require.IsIncreasing(t, seen)
+		before := h.Changed()
+		h.Absent("the end")
+		_, open := <-before
+		require.False(t, open, "an end is a change, too")
+		x.Release()
+	})
+}
+
+// TestIndex_LivesAsLongAsItsReaders swaps states under readers: an index is closed
+// once, and never while a reader holds a state that reads it.
+func TestIndex_LivesAsLongAsItsReaders(t *testing.T) {
+	h := NewHolder()
 	data := file(t)
 	x := index(t, data)
-	h.Swap(New(answers.Data{Generation: 1}, Machine{}, []*Index{x}), "")
+	h.Swap(of(t, 1, x))
 	x.Release()
 
 	var readers sync.WaitGroup
 	for range 4 {
 		readers.Go(func() {
 			for range 5000 {
-				s, _ := h.Acquire()
-				if !alive(s.Indexes()[0]) {
-					t.Error("the index was closed under a reader")
+				s, release, err := h.Acquire()
+				if err != nil || !alive(s.Indexes()[0]) {
+					t.Error("the index was closed under a reader", err)
+					return
 				}
-				s.Release()
+				release()
 			}
 		})
 	}
 	for g := range uint64(2000) {
-		if g%3 == 0 { // a new file, else the same one again
+		if g%3 == 0 { // otherwise the same file again
 			x = index(t, data)
 		} else {
 			x.Retain()
 		}
-		h.Swap(New(answers.Data{Generation: g}, Machine{}, []*Index{x}), "")
+		h.Swap(of(t, g, x))
 		x.Release()
 	}
 	readers.Wait()
 
-	s, _ := h.Acquire()
+	s, release, err := h.Acquire()
+	require.NoError(t, err)
 	last := s.Indexes()[0]
-	h.Swap(nil, "end")
+	h.Absent("the end")
 	require.True(t, alive(last))
-	s.Release()
+	release()
 	require.False(t, alive(last))
+}
+
+// TestState_SharesIndexes: an index that two states read outlives the first of them.
+func TestState_SharesIndexes(t *testing.T) {
+	h := NewHolder()
+	x, y := index(t, file(t)), index(t, file(t))
+	h.Swap(of(t, 1, x))
+	both, err := snapshot.Build(snapshot.Inputs{Generation: 2, Repositories: []snapshot.Source{core(x.File, false)}})
+	require.NoError(t, err)
+	h.Swap(New(both, []*Index{x, y}))
+	x.Release()
+	y.Release()
+	require.True(t, alive(x))
+	require.True(t, alive(y))
+	z := index(t, file(t))
+	h.Swap(of(t, 3, z))
+	z.Release()
+	require.False(t, alive(x))
+	require.False(t, alive(y))
+	h.Absent("the end")
+	require.False(t, alive(z))
+}
+
+// TestHolder_AcquireAllocatesNothing: each request acquires the state.
+func TestHolder_AcquireAllocatesNothing(t *testing.T) {
+	h := NewHolder()
+	x := index(t, file(t))
+	h.Swap(of(t, 1, x))
+	x.Release()
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		_, release, err := h.Acquire()
+		if err != nil {
+			t.Error(err)
+		}
+		release()
+	}))
+	h.Absent("the end")
 }
 
 func alive(x *Index) bool { return x.Size() > 0 }

@@ -14,20 +14,19 @@ import (
 )
 
 var (
-	// errStopped means that the engine failed and does nothing more.
+	// errStopped means that the engine has failed; no operation works any more.
 	errStopped = errors.New("store stopped")
 	// errLocked means that another process has the store open.
 	errLocked = errors.New("another omgd has it open")
 )
 
-// engine is one open Pebble database, kept from taking the process with it.
+// engine is an open Pebble database whose failures cannot end the process.
 //
-// Pebble takes an error of a write for the end of the program: it calls Fatalf, or
-// panics with a lock released that a deferred call releases again, which nothing
-// can recover, or tries again without a pause. So here such an error never
-// reaches it: the goroutine that would get it stays where it is for ever, the
-// engine is stopped, and whoever waits for it is told so. What is left behind is a
-// few goroutines and two megabytes, once, and a directory as after a crash.
+// Pebble ends the program after a failed write: it calls Fatalf, or panics and unlocks a
+// mutex twice, which cannot be recovered, or it retries without a pause. So guardFS does
+// not return such an error to Pebble: the goroutine that would get it blocks forever,
+// the engine stops, and callers that wait for it get errStopped. This leaks a few
+// goroutines and two megabytes, once, and leaves the directory as after a crash.
 type engine struct {
 	db   *pebble.DB
 	lock io.Closer // nil in memory
@@ -35,9 +34,9 @@ type engine struct {
 
 	limits Limits
 
-	opened  atomic.Bool   // a failed write stops it, and no longer fails Open
-	loaded  atomic.Bool   // a failed job stops it, since load has found no damage
-	closing chan struct{} // closed when there is no time left to wait
+	opened  atomic.Bool   // from now on a failed write stops the engine; before, Open returned it
+	loaded  atomic.Bool   // from now on a failed background job stops the engine
+	closing chan struct{} // closed by Store.Close: operations have limits.Close left
 	stopped chan struct{} // closed by stop
 	once    sync.Once
 	why     error // set before stopped is closed
@@ -54,11 +53,11 @@ func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, 
 		if err := fs.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
-		// Pebble's own lock would be kept by an Open that never returns, and its
-		// error would not tell a lock that is taken from a damaged store.
+		// Take the lock before pebble.Open: its error would not tell a held lock from a
+		// damaged store, and if it never returns it would keep the lock.
 		lock, err := pebble.LockDirectory(dir, fs)
 		if err != nil {
-			if taken(err) {
+			if isLocked(err) {
 				err = errLocked
 			}
 			return nil, err
@@ -82,7 +81,7 @@ func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, 
 	return e, nil
 }
 
-// openMemory opens a database that ends with the process.
+// openMemory opens a database in memory.
 func openMemory(limits Limits, log *slog.Logger) (*engine, error) {
 	e := newEngine(limits, log)
 	o := options(e)
@@ -102,27 +101,27 @@ func options(e *engine) *pebble.Options {
 		CacheSize:    e.limits.Memory / 2,
 		MemTableSize: uint64(e.limits.Memory / 2),
 		MaxOpenFiles: 16,
-		// The oldest format that this Pebble writes: an older omgd opens it too.
+		// The oldest format that this Pebble can write, so that an older omgd can open it.
 		FormatMajorVersion: pebble.FormatMinSupported,
 		Logger:             logger{e},
 		EventListener: &pebble.EventListener{
-			// A background job that failed would be tried again at once, for ever.
+			// Pebble would retry a failed background job at once, forever.
 			BackgroundError: func(err error) {
 				if e.loaded.Load() {
 					e.halt(err)
 				}
 			},
-			// The reader gets the error as well.
+			// Ignored: the reader gets the error as well.
 			DataCorruption: func(pebble.DataCorruptionInfo) {},
 		},
 	}
-	// The usual one wakes up ten times in a second. This one grants a compaction
-	// when one is asked for or has ended, which is enough for one database.
+	// The default scheduler wakes up ten times a second. This one only runs when a
+	// compaction is requested or has ended, which is enough for one database.
 	o.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 	return o
 }
 
-// stop makes every operation fail from now on.
+// stop makes all operations fail from now on.
 func (e *engine) stop(err error) {
 	e.once.Do(func() {
 		e.why = fmt.Errorf("%w: %w", errStopped, err)
@@ -130,17 +129,16 @@ func (e *engine) stop(err error) {
 	})
 }
 
-// halt stops the engine and never returns: the caller is Pebble, which cannot go
-// on.
+// halt stops the engine and never returns, because its caller, Pebble, must not
+// continue.
 func (e *engine) halt(err error) {
 	e.stop(err)
 	select {}
 }
 
-// do runs an operation of Pebble's beside the caller, who is told when it ends, when
-// the engine stops and when patience does. What f sets may be read only after
-// success.
-func do[T any](e *engine, patience time.Duration, f func() (T, error)) (v T, err error) {
+// do runs a Pebble operation in a goroutine, and returns when it ends, when the engine
+// stops or after timeout. Variables that f sets may be read only after success.
+func do[T any](e *engine, timeout time.Duration, f func() (T, error)) (v T, err error) {
 	type result struct {
 		v   T
 		err error
@@ -156,7 +154,7 @@ func do[T any](e *engine, patience time.Duration, f func() (T, error)) (v T, err
 		}()
 		r.v, r.err = f()
 	}()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	closing := e.closing
 	for {
@@ -174,7 +172,7 @@ func do[T any](e *engine, patience time.Duration, f func() (T, error)) (v T, err
 	}
 }
 
-// close closes the database; one that has stopped stays as it is.
+// close closes the database, unless the engine has stopped.
 func (e *engine) close() error {
 	_, err := do(e, e.limits.Close, func() (struct{}, error) {
 		err := e.db.Close()
@@ -186,7 +184,7 @@ func (e *engine) close() error {
 	return err
 }
 
-// logger gives what Pebble says to the log.
+// logger passes Pebble's messages to the log.
 type logger struct{ e *engine }
 
 func (l logger) Infof(string, ...any) {}
@@ -198,7 +196,7 @@ func (l logger) Errorf(format string, args ...any) {
 // Fatalf must not return.
 func (l logger) Fatalf(format string, args ...any) { l.e.halt(fmt.Errorf(format, args...)) }
 
-// guardFS stops the engine at the first error of a write.
+// guardFS stops the engine at the first failed write.
 type guardFS struct {
 	vfs.FS
 	e *engine
@@ -236,7 +234,7 @@ func (g guardFS) Rename(oldname, newname string) error { return g.guard(g.FS.Ren
 
 func (g guardFS) Link(oldname, newname string) error { return g.guard(g.FS.Link(oldname, newname)) }
 
-// guardFile is a file that Pebble writes.
+// guardFile is a file opened for writing.
 type guardFile struct {
 	vfs.File
 	g guardFS

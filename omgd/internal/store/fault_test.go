@@ -19,8 +19,8 @@ import (
 
 func soak() bool { return os.Getenv("OMG_SOAK") != "" }
 
-// faulty runs a store on a file system whose operations fail from the first-th to
-// before the last-th, and returns how many there were.
+// faulty runs a store on a file system where the operations after number first fail, up
+// to number last, and returns how many operations there were.
 func faulty(t *testing.T, first, last int, fault error) int {
 	t.Helper()
 	var ops atomic.Int64
@@ -33,13 +33,13 @@ func faulty(t *testing.T, first, last int, fault error) int {
 		}
 		return nil
 	}))
-	s := open("/nowhere/"+Name, fs, small, quiet())
+	s := open("/nowhere/"+Name, fs, smallLimits, quiet())
 	value := text(t, 2000)
 	for n := range 80 {
 		require.NoError(t, s.PutStatus(value, time.Now(), true))
 		require.NoError(t, s.Put("b", fmt.Sprint(n%7), value, time.Now()))
 		if _, _, ok := s.Get("b", fmt.Sprint(n%7)); !ok {
-			requireState(t, s, "memory") // it was the reading that failed
+			requireState(t, s, "memory") // the read failed
 		}
 		if n%20 == 0 {
 			if len(s.History(3)) == 0 {
@@ -50,22 +50,22 @@ func faulty(t *testing.T, first, last int, fault error) int {
 	e, ok := s.LastStatus()
 	require.True(t, ok)
 	require.Equal(t, value, e.Status)
-	_ = s.Close() // may say what failed, but returns
+	_ = s.Close() // may fail, but must return
 	return int(ops.Load())
 }
 
-// TestFaults has the disk fail at every place, once and for good. What must not
-// happen is the end of this process.
-func TestFaults(t *testing.T) {
+// TestStore_Faults has each disk operation fail, once and permanently. The process must
+// survive.
+func TestStore_Faults(t *testing.T) {
 	total := faulty(t, 0, 0, nil)
 	require.Greater(t, total, 200)
 	step := max(1, total/20)
 	if soak() {
-		step = max(1, total/200) // each leaves a stopped engine behind
+		step = max(1, total/200) // each leaks a stopped engine
 	}
 	rng := rand.New(rand.NewPCG(2, 2))
 	for at := 0; at < total; at++ {
-		if at > 30 && (at+rng.IntN(step))%step != 0 { // Open has many places of its own
+		if at > 30 && (at+rng.IntN(step))%step != 0 { // test all of Open's, and a sample of the rest
 			continue
 		}
 		faulty(t, at, at+1, syscall.EIO)
@@ -73,18 +73,18 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestDamage changes files at random. The store opens, this one or a new one, and
-// works.
-func TestDamage(t *testing.T) {
+// TestOpen_Damage changes files at random: Open returns a store that works, the old or a
+// new one.
+func TestOpen_Damage(t *testing.T) {
 	times := 30
 	if soak() {
 		times = 1000
 	}
 	parent := t.TempDir()
 	good := filepath.Join(parent, "good")
-	s := Open(good, small, quiet())
+	s := Open(good, smallLimits, quiet())
 	value := text(t, 2000)
-	for n := range 150 { // enough for tables
+	for n := range 150 { // enough for Pebble to write tables
 		require.NoError(t, s.PutStatus(value, time.Now(), true))
 		require.NoError(t, s.Put("b", fmt.Sprint(n%7), status(n), time.Now()))
 	}
@@ -113,7 +113,7 @@ func TestDamage(t *testing.T) {
 			}
 			require.NoError(t, os.WriteFile(name, b, 0o644))
 		}
-		s := Open(dir, small, quiet())
+		s := Open(dir, smallLimits, quiet())
 		state, why := s.State()
 		states[state]++
 		require.NotContains(t, why, "\n")
@@ -136,8 +136,8 @@ func TestDamage(t *testing.T) {
 	require.Greater(t, states["new"], times/10, states)
 }
 
-// TestADiskThatHangs is left alone when the store is closed.
-func TestADiskThatHangs(t *testing.T) {
+// TestStore_HangingDisk: Close returns although an operation of the disk hangs.
+func TestStore_HangingDisk(t *testing.T) {
 	var hang atomic.Bool
 	hung := make(chan struct{}, 100)
 	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
@@ -147,7 +147,7 @@ func TestADiskThatHangs(t *testing.T) {
 		}
 		return nil
 	}))
-	limits := patient
+	limits := longLimits
 	limits.Close = 10 * time.Millisecond
 	s := open("/nowhere/"+Name, fs, limits, quiet())
 	requireState(t, s, "ok")
@@ -161,9 +161,9 @@ func TestADiskThatHangs(t *testing.T) {
 	require.Equal(t, 2, number(t, e))
 }
 
-// writeForever puts statuses and prints each when it is stored, until it is killed.
+// writeForever stores statuses and prints the number of each, until it is killed.
 func writeForever(dir string) {
-	s := Open(dir, patient, quiet())
+	s := Open(dir, longLimits, quiet())
 	n := 0
 	state, why := s.State()
 	fmt.Println("open", state, why)
@@ -177,8 +177,8 @@ func writeForever(dir string) {
 	}
 }
 
-// numbered is a status of the size of a real one: 5 bytes of a number in a string
-// of 2,000.
+// numbered returns a status of the usual size: a string of 2,000 bytes that has the
+// number in 5.
 func numbered(n int) []byte {
 	b := make([]byte, 2003)
 	b[0], b[1], b[2] = 0xda, 2000>>8, 2000&0xff
@@ -191,9 +191,9 @@ func decodeNumber(b []byte) (n int) {
 	return n
 }
 
-// TestKilled kills a writer while it writes, after some number of statuses: the
-// store opens each time, and the last status that was said to be stored is there.
-func TestKilled(t *testing.T) {
+// TestStore_Killed kills a writer after some statuses: the store opens each time and has
+// the last status that the writer printed.
+func TestStore_Killed(t *testing.T) {
 	times := 10
 	if soak() {
 		times = 200

@@ -31,13 +31,13 @@ type write struct {
 	value       []byte
 }
 
-// index is what is needed to keep buckets within their bounds.
+// index has what is needed to enforce the limits of buckets.
 type index struct {
 	seq     uint64 // of the last write
 	buckets map[string]*bucket
 }
 
-// bucket has the write and the size of each of its values.
+// bucket has the write number and the size of each of its values.
 type bucket struct {
 	keys  map[string]slot
 	bytes int
@@ -70,8 +70,8 @@ func (b *bucket) remove(key string) {
 	delete(b.keys, key)
 }
 
-// over returns the oldest key of a bucket that is past its bounds.
-func (b *bucket) over() (string, bool) {
+// excess returns the oldest key of a bucket that exceeds its limits.
+func (b *bucket) excess() (string, bool) {
 	if len(b.keys) <= MaxEntries && b.bytes <= MaxBytes {
 		return "", false
 	}
@@ -84,7 +84,7 @@ func (b *bucket) over() (string, bool) {
 	return oldest, !first
 }
 
-// check says whether a value can be stored.
+// check returns an error if a value cannot be stored.
 func check(bucket, key string, value []byte) error {
 	switch {
 	case bucket == "" || strings.Contains(bucket, "\x00") || len(bucket)+len(key) > MaxKey:
@@ -107,7 +107,7 @@ func encode(r record) []byte {
 	return append(b, r.body...)
 }
 
-// decode checks a value before anything believes it. The body is that of v.
+// decode decodes and checks a value. The body shares v's memory.
 func decode(v []byte) (record, bool) {
 	if len(v) < headerSize || len(v) > headerSize+MaxValue || wire.Check(v[headerSize:]) != nil {
 		return record{}, false
@@ -119,15 +119,14 @@ func decode(v []byte) (record, bool) {
 	}, true
 }
 
-// contents are what load finds.
+// contents is the result of load.
 type contents struct {
 	index index
 	last  Entry
 }
 
-// load checks the schema and reads every value once, so that what is damaged is
-// found now and not by a job in the background. A value that is no value is
-// removed.
+// load checks the schema and reads every value once, so that damage is found now and
+// not later by a background job of Pebble's. Invalid values are removed.
 func load(db *pebble.DB, log *slog.Logger) (found contents, err error) {
 	ix := &found.index
 	v, closer, err := db.Get([]byte(keySchema))
@@ -162,7 +161,7 @@ func load(db *pebble.DB, log *slog.Logger) (found contents, err error) {
 				found.last = Entry{r.at, append([]byte(nil), r.body...)}
 			}
 		default:
-			log.Warn("a value in the store is damaged and forgotten", "key", fmt.Sprintf("%q", it.Key()))
+			log.Warn("damaged value removed", "key", fmt.Sprintf("%q", it.Key()))
 			if err := batch.Delete(it.Key(), nil); err != nil {
 				return found, errors.Join(err, it.Close())
 			}
@@ -174,7 +173,7 @@ func load(db *pebble.DB, log *slog.Logger) (found contents, err error) {
 	return found, batch.Commit(pebble.NoSync)
 }
 
-// read returns a value, a copy.
+// read returns a copy of a value.
 func read(e *engine, bucket, key string) (record, bool, error) {
 	v, err := do(e, e.limits.Operation, func() ([]byte, error) {
 		v, closer, err := e.db.Get(diskKey(bucket, key))
@@ -214,20 +213,20 @@ func history(db *pebble.DB, n int) ([]Entry, error) {
 	return out, it.Close()
 }
 
-// commit stores values, all or none, and drops what is then too much.
+// commit stores all values or none, and drops old ones that exceed the limits.
 func (s *Store) commit(e *engine, at time.Time, sync bool, writes ...write) error {
 	opt := pebble.NoSync
-	if sync && e.lock != nil { // memory has no log
+	if sync && e.lock != nil { // in memory there is no log to sync
 		opt = pebble.Sync
 	}
 	seq := s.index.seq + 1
 	var dropped, keys, values [][]byte
 	for _, w := range writes {
-		// Copies: an operation that is given up may go on.
+		// Copy them: an operation that timed out may still run.
 		keys, values = append(keys, diskKey(w.bucket, w.key)), append(values, encode(record{seq, at, w.value}))
 		b := s.index.bucket(w.bucket)
 		b.set(w.key, slot{seq, len(w.value)})
-		for key, over := b.over(); over; key, over = b.over() {
+		for key, excess := b.excess(); excess; key, excess = b.excess() {
 			b.remove(key)
 			dropped = append(dropped, diskKey(w.bucket, key))
 		}

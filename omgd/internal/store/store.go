@@ -1,13 +1,12 @@
-// Package store remembers across restarts, in Pebble: the last status, a history of
-// what it was before, and answers of others. It is never what an answer depends
-// on: where it cannot be opened, or fails later, it goes on in memory and says so.
+// Package store remembers data across restarts, in Pebble: the last status, a history
+// of statuses, and replies of servers. No reply depends on it: if it cannot be opened,
+// or fails later, it continues in memory and reports that.
 //
-// A value is MessagePack that passes wire.Check. It has a key in a bucket, and on
-// disk the key is the bucket's name, a zero byte and the key; before the value
-// stand, big-endian, a number that grows with every write (8 bytes) and the
-// value's time (8 bytes, nanoseconds since 1970). The key "schema" has the number
-// below. The last status is in the bucket "status", the history in "history" by
-// the number of the write.
+// A value is MessagePack that passes wire.Check. It has a key in a bucket. The key on
+// disk is the bucket's name, a zero byte and the key. Before the value are, big-endian,
+// a number that grows with every write (8 bytes) and the value's time (8 bytes,
+// nanoseconds since 1970). The key "schema" has the constant schema. The last status is
+// in the bucket "status", the history in "history" by the number of the write.
 package store
 
 import (
@@ -33,18 +32,19 @@ import (
 // Name is the store's directory in the data directory.
 const Name = "cache.pebble"
 
-// The most that a bucket holds. What was written longest ago is dropped.
+// Limits of a bucket. The values that were written longest ago are dropped.
 const (
 	MaxEntries = 1000
 	MaxBytes   = 8 << 20
-	// MaxValue is the most that one value may have, MaxKey a key.
+	// MaxValue and MaxKey are the limits of a value and of a bucket's name plus a key, in
+	// bytes.
 	MaxValue = 4 << 20
 	MaxKey   = 1 << 10
 )
 
 const (
 	schema = 1
-	// maxAside is how many stores that were set aside are kept.
+	// maxAside is how many stores that were set aside stay on disk.
 	maxAside = 3
 	asideFmt = "20060102T150405.000"
 
@@ -54,45 +54,46 @@ const (
 )
 
 var (
-	// ErrValue means that a value or its key cannot be stored: it is too large, or
-	// it is not MessagePack as wire.Check wants it.
+	// ErrValue means that a value or its key cannot be stored: it is too large, or the
+	// value does not pass wire.Check.
 	ErrValue = errors.New("not a value for the store")
 	// ErrClosed means that the store was closed.
 	ErrClosed = errors.New("the store is closed")
 )
 
-// Entry is a remembered status.
+// Entry is a stored status.
 type Entry struct {
 	At     time.Time
 	Status []byte // MessagePack
 }
 
-// Store is the store. Its methods may be called at the same time; only State and
-// LastStatus never wait for the disk.
+// Store is the store. Its methods may be called concurrently. State and LastStatus never
+// wait for the disk; the others do.
 type Store struct {
 	log    *slog.Logger
 	fs     vfs.FS
 	limits Limits
 
-	mu      sync.Mutex // what follows, for an instant
-	engine  *engine    // nil: nothing can be stored, or closed
+	mu      sync.Mutex // guards the following fields; never held during disk access
+	engine  *engine    // nil if nothing can be stored, or after Close
 	closed  bool
 	state   string
 	why     string
-	last    Entry // of this process, whether or not the disk has it
+	last    Entry // the latest, whether or not it is on disk yet
 	hasLast bool
 
 	op    sync.Mutex // one operation at a time
 	index index      // guarded by op
 }
 
-// Limits are what a store may take. A zero field has its default.
+// Limits are the limits of a store. A zero field has its default.
 type Limits struct {
-	// Memory is for what is being written and what was read, in bytes (2 MiB).
+	// Memory is the size of the write buffer and the read cache together, in bytes
+	// (2 MiB).
 	Memory int64
-	// Open, Operation and Close are how long the disk may take for each before it
-	// is given up (5, 30 and 1 s). A sync can take seconds while a transaction
-	// writes. Close also is what is left of Operation once the store is to be closed.
+	// Open, Operation and Close are the timeouts of the disk (5, 30 and 1 s). A sync can
+	// take seconds while a transaction writes. An operation that runs when the store is
+	// closed has Close left.
 	Open, Operation, Close time.Duration
 }
 
@@ -103,9 +104,9 @@ func (l Limits) withDefaults() Limits {
 	}
 }
 
-// Open opens the store in dir, or a new one: one that will not open, or that a
-// later version wrote, is set aside under a name with the time. Where that fails
-// too (another omgd has it, the disk is full or read-only) the store is in memory.
+// Open opens the store in dir, or makes a new one. A store that is damaged or has
+// another schema is set aside: it is renamed to a name with the time. If no store can
+// be opened (another omgd has it, the disk is full or read-only), it is in memory.
 func Open(dir string, limits Limits, log *slog.Logger) *Store {
 	return open(dir, vfs.Default, limits, log)
 }
@@ -116,9 +117,9 @@ func open(dir string, fs vfs.FS, limits Limits, log *slog.Logger) *Store {
 	if err != nil && damaged(err) {
 		aside := dir + "." + time.Now().UTC().Format(asideFmt)
 		if rerr := os.Rename(dir, aside); rerr == nil {
-			log.Warn("the store is set aside", "as", aside, "err", line(err))
+			log.Warn("store set aside", "as", aside, "err", oneLine(err))
 			pruneAside(dir, log)
-			why := fmt.Sprintf("the old one is set aside as %s: %s", aside, line(err))
+			why := fmt.Sprintf("the old one is set aside as %s: %s", aside, oneLine(err))
 			if err = s.open(dir); err == nil {
 				s.state, s.why = "new", why
 			}
@@ -130,7 +131,7 @@ func open(dir string, fs vfs.FS, limits Limits, log *slog.Logger) *Store {
 	return s
 }
 
-// open opens the database in dir and reads what it has.
+// open opens the database in dir and loads its contents.
 func (s *Store) open(dir string) error {
 	e, err := openDisk(dir, s.limits, s.fs, s.log)
 	if err != nil {
@@ -147,20 +148,20 @@ func (s *Store) open(dir string) error {
 	return nil
 }
 
-// taken says that a lock is held: by another process, or by this one, for which
-// Pebble has no error number.
-func taken(err error) bool {
-	var no syscall.Errno
-	return !errors.As(err, &no) || errors.Is(err, unix.EAGAIN)
+// isLocked reports whether an error of locking means that the lock is held: by another
+// process, or by this one, for which Pebble's error has no errno.
+func isLocked(err error) bool {
+	var errno syscall.Errno
+	return !errors.As(err, &errno) || errors.Is(err, unix.EAGAIN)
 }
 
-// damaged says that the store itself is what cannot be opened. Everything else
-// passes: a lock, a full or read-only disk, no memory, no answer.
+// damaged reports whether an error of opening is the store's. Other causes are
+// transient: a lock, a full or read-only disk, no memory, a timeout.
 func damaged(err error) bool {
-	for _, passing := range []error{
+	for _, transient := range []error{
 		errLocked, errStopped, fs.ErrPermission, unix.ENOSPC, unix.EDQUOT, unix.EROFS, unix.EMFILE, unix.ENFILE, unix.ENOMEM,
 	} {
-		if errors.Is(err, passing) {
+		if errors.Is(err, transient) {
 			return false
 		}
 	}
@@ -184,29 +185,30 @@ func pruneAside(dir string, log *slog.Logger) {
 	slices.Sort(names)
 	for _, name := range names[:max(0, len(names)-maxAside)] {
 		if err := os.RemoveAll(filepath.Join(filepath.Dir(dir), name)); err != nil {
-			log.Warn("an old store cannot be removed", "err", err)
+			log.Warn("cannot remove an old store", "err", err)
 		}
 	}
 }
 
-// toMemory goes on in memory. op is held, or nobody else has the store yet.
+// toMemory replaces the engine by one in memory. The caller holds op, or the store is
+// not shared yet.
 func (s *Store) toMemory(why error) {
-	s.log.Warn("the store is in memory only", "err", line(why))
+	s.log.Warn("store in memory only", "err", oneLine(why))
 	e, err := openMemory(s.limits, s.log)
 	if err != nil {
-		s.log.Warn("there is no store in memory either", "err", err)
+		s.log.Warn("no store in memory either", "err", err)
 	}
 	s.index = index{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.engine, s.state, s.why = e, "memory", line(why)
+	s.engine, s.state, s.why = e, "memory", oneLine(why)
 }
 
-// line is an error on one line; Pebble's have more.
-func line(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// oneLine returns an error's text on one line; Pebble's have several.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// use runs an operation on the engine there is. Where that fails the store goes to
-// memory and f is run again there.
+// use runs an operation on the engine. If it fails, the store continues in memory, and
+// f runs again there.
 func use[T any](s *Store, f func(*engine) (T, error)) (v T, err error) {
 	s.op.Lock()
 	defer s.op.Unlock()
@@ -223,23 +225,23 @@ func use[T any](s *Store, f func(*engine) (T, error)) (v T, err error) {
 		if v, err = f(e); err == nil {
 			return v, err
 		}
-		_ = e.close() // nothing, if it has stopped
+		_ = e.close() // does nothing if the engine has stopped
 		s.toMemory(err)
 	}
 	return v, err
 }
 
-// State says how the store is: "ok", "new" (why: the old one was set aside),
-// "memory" (why: it could not be opened, or failed).
+// State returns the store's state: "ok", "new" (the old one was set aside) or "memory"
+// (it could not be opened, or failed), with the reason.
 func (s *Store) State() (state, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state, s.why
 }
 
-// PutStatus remembers a status. When it returns without an error the status is on
-// the disk, or the store is in memory. A status that changed, but for its time and
-// generation, which the caller leaves out of facts, is added to the history.
+// PutStatus stores a status. When it returns without an error, the status is on disk,
+// or the store is in memory. If changed is set, the status is also appended to the
+// history.
 func (s *Store) PutStatus(status []byte, at time.Time, changed bool) error {
 	if err := check(bucketStatus, keyLast, status); err != nil {
 		return err
@@ -258,15 +260,15 @@ func (s *Store) PutStatus(status []byte, at time.Time, changed bool) error {
 	return err
 }
 
-// LastStatus is the status that was remembered last, by this or an earlier omgd.
+// LastStatus returns the status that was stored last, by this or an earlier omgd.
 func (s *Store) LastStatus() (Entry, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.last, s.hasLast
 }
 
-// History returns the statuses of the past, the oldest first: the last n of them,
-// all if n is negative.
+// History returns the last n statuses of the history, the oldest first; all if n is
+// negative.
 func (s *Store) History(n int) []Entry {
 	if n < 0 {
 		n = math.MaxInt
@@ -275,12 +277,13 @@ func (s *Store) History(n int) []Entry {
 		return do(e, e.limits.Operation, func() ([]Entry, error) { return history(e.db, n) })
 	})
 	if err != nil {
-		s.log.Warn("the history cannot be read", "err", err)
+		s.log.Warn("cannot read the history", "err", err)
 	}
 	return out
 }
 
-// Put remembers a value. It may be lost when the process is killed right after.
+// Put stores a value. It is not synced: it can be lost if the process is killed right
+// after.
 func (s *Store) Put(bucket, key string, value []byte, at time.Time) error {
 	if err := check(bucket, key, value); err != nil {
 		return err
@@ -291,7 +294,7 @@ func (s *Store) Put(bucket, key string, value []byte, at time.Time) error {
 	return err
 }
 
-// Get returns a value that Put remembered. One that is damaged is not there.
+// Get returns a value that Put stored. ok is false for a missing or damaged one.
 func (s *Store) Get(bucket, key string) (value []byte, at time.Time, ok bool) {
 	type found struct {
 		record
@@ -307,7 +310,8 @@ func (s *Store) Get(bucket, key string) (value []byte, at time.Time, ok bool) {
 	return v.body, v.at, v.ok
 }
 
-// Close closes the store. An operation that the disk holds up is given up.
+// Close closes the store. An operation that waits for the disk is abandoned after
+// Limits.Close.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	e, closed := s.engine, s.closed
@@ -322,7 +326,7 @@ func (s *Store) Close() error {
 	s.op.Lock()
 	defer s.op.Unlock()
 	s.mu.Lock()
-	e = s.engine // another one, if that failed just now
+	e = s.engine // a different one if e has failed meanwhile
 	s.engine = nil
 	s.mu.Unlock()
 	if e == nil {
@@ -331,8 +335,8 @@ func (s *Store) Close() error {
 	return e.close()
 }
 
-// Memory is how many bytes the database keeps in memory: what is not yet written
-// to its tables, and blocks of them.
+// Memory returns the bytes that the database holds in memory: its write buffer and its
+// block cache.
 func (s *Store) Memory() uint64 {
 	n, err := use(s, func(e *engine) (uint64, error) {
 		m := e.db.Metrics()

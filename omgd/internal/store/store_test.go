@@ -23,7 +23,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestMain lets the test program be the process that is killed.
+// TestMain lets the test program act as the writer that is killed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("OMG_STORE_WRITER"); dir != "" {
 		writeForever(dir)
@@ -56,16 +56,15 @@ func number(t *testing.T, e Entry) int {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// patient are limits that no slow machine reaches.
-var patient = Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}
+// longLimits are timeouts that no slow machine reaches.
+var longLimits = Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}
 
-// small are limits of a store that writes tables soon: a value of 2,000 bytes fills
-// as much of it as one of 20,000 fills of a usual store.
-var small = Limits{Memory: 200 << 10, Open: await.Hang, Operation: await.Hang, Close: await.Hang}
+// smallLimits have a tenth of the default memory, so that Pebble writes tables soon.
+var smallLimits = Limits{Memory: 200 << 10, Open: await.Hang, Operation: await.Hang, Close: await.Hang}
 
 func openStore(t *testing.T, dir string) *Store {
 	t.Helper()
-	return Open(dir, patient, quiet())
+	return Open(dir, longLimits, quiet())
 }
 
 func requireState(t *testing.T, s *Store, want string) (why string) {
@@ -76,10 +75,10 @@ func requireState(t *testing.T, s *Store, want string) (why string) {
 	return why
 }
 
-// raw writes to a store's database behind its back.
+// raw writes to a store's database directly.
 func raw(t *testing.T, dir, key string, value []byte) {
 	t.Helper()
-	e, err := openDisk(dir, patient, vfs.Default, quiet())
+	e, err := openDisk(dir, longLimits, vfs.Default, quiet())
 	require.NoError(t, err)
 	require.NoError(t, e.db.Set([]byte(key), value, pebble.Sync))
 	require.NoError(t, e.close())
@@ -92,7 +91,7 @@ func asides(t *testing.T, dir string) []string {
 	return names
 }
 
-func TestRemembers(t *testing.T) {
+func TestStore_KeepsValues(t *testing.T) {
 	defer await.NoGoroutines(t, goleak.IgnoreCurrent())
 	dir := filepath.Join(t.TempDir(), Name)
 	s := openStore(t, dir)
@@ -100,7 +99,7 @@ func TestRemembers(t *testing.T) {
 	require.False(t, ok)
 	require.Empty(t, s.History(-1))
 	for n := range MaxEntries + 20 {
-		// All at one time, as when a second has many changes.
+		// All have the same time, as with many changes in a second.
 		require.NoError(t, s.PutStatus(status(n), time.Unix(1000, 0), true))
 	}
 	require.NoError(t, s.PutStatus(status(-1), time.Unix(9999, 0), false))
@@ -126,7 +125,7 @@ func TestRemembers(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-func TestBuckets(t *testing.T) {
+func TestPut_Buckets(t *testing.T) {
 	defer await.NoGoroutines(t, goleak.IgnoreCurrent())
 	dir := filepath.Join(t.TempDir(), Name)
 	s := openStore(t, dir)
@@ -172,7 +171,7 @@ func TestBuckets(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-func TestWhatIsNoValue(t *testing.T) {
+func TestPut_Refuses(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), Name))
 	require.ErrorIs(t, s.Put("b", "k", nil, time.Now()), ErrValue)
 	require.ErrorIs(t, s.Put("b", "k", []byte{0xdd, 0xff, 0xff, 0xff, 0xff}, time.Now()), ErrValue)
@@ -187,7 +186,7 @@ func TestWhatIsNoValue(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-func TestAtTheSameTime(t *testing.T) {
+func TestStore_Concurrent(t *testing.T) {
 	s := openStore(t, filepath.Join(t.TempDir(), Name))
 	var wg sync.WaitGroup
 	for n := range 8 {
@@ -211,7 +210,7 @@ func TestAtTheSameTime(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-func TestADamagedStoreIsSetAside(t *testing.T) {
+func TestOpen_SetsDamagedAside(t *testing.T) {
 	broken := 0
 	for _, file := range []string{"MANIFEST", "marker.manifest", "marker.format-version", "OPTIONS"} {
 		dir := filepath.Join(t.TempDir(), Name)
@@ -243,7 +242,7 @@ func TestADamagedStoreIsSetAside(t *testing.T) {
 	require.GreaterOrEqual(t, broken, 3)
 }
 
-func TestOthersAreSetAside(t *testing.T) {
+func TestOpen_SetsOthersAside(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), Name)
 	require.NoError(t, os.WriteFile(dir, []byte("not a directory"), 0o644))
 	keep := dir + ".backup"
@@ -262,7 +261,7 @@ func TestOthersAreSetAside(t *testing.T) {
 	require.DirExists(t, keep)
 }
 
-func TestADamagedValueIsGone(t *testing.T) {
+func TestGet_DamagedValue(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), Name)
 	s := openStore(t, dir)
 	require.NoError(t, s.PutStatus(status(1), time.Now(), true))
@@ -284,13 +283,13 @@ func TestADamagedValueIsGone(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-func TestNoPlaceToWrite(t *testing.T) {
+func TestOpen_NoPlaceToWrite(t *testing.T) {
 	defer await.NoGoroutines(t, goleak.IgnoreCurrent())
 	s := openStore(t, "/proc/nothing/"+Name)
 	requireState(t, s, "memory")
 	require.NoError(t, s.PutStatus(status(5), time.Now(), true))
 	e, ok := s.LastStatus()
-	require.True(t, ok, "this process' own status is remembered all the same")
+	require.True(t, ok, "the status of this process is remembered")
 	require.Equal(t, 5, number(t, e))
 	require.Len(t, s.History(-1), 1)
 	require.NoError(t, s.Put("b", "k", status(6), time.Now()))
@@ -300,7 +299,7 @@ func TestNoPlaceToWrite(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-func TestReadOnlyDisk(t *testing.T) {
+func TestOpen_ReadOnlyDisk(t *testing.T) {
 	mnt := need.Tmpfs(t, "8m")
 	dir := filepath.Join(mnt, Name)
 	s := openStore(t, dir)
@@ -318,9 +317,9 @@ func TestReadOnlyDisk(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// TestFullDisk fills a small file system under an open store, which then has to
-// write its log, to begin a new one, and to flush.
-func TestFullDisk(t *testing.T) {
+// TestStore_FullDisk fills a small file system under an open store, which then has to
+// write its log, start a new log and flush.
+func TestStore_FullDisk(t *testing.T) {
 	for _, size := range []int{100, 20_000, 100_000, 600_000} {
 		mnt := need.Tmpfs(t, "4m")
 		dir := filepath.Join(mnt, Name)
@@ -349,7 +348,7 @@ func TestFullDisk(t *testing.T) {
 		require.Equal(t, 7, number(t, s.History(1)[0]))
 		require.NoError(t, s.Close())
 
-		s = openStore(t, dir) // full from the start; the old engine has the lock
+		s = openStore(t, dir) // the disk is full, and the old engine has the lock
 		requireState(t, s, "memory")
 		require.NoError(t, s.Close())
 		require.Empty(t, asides(t, dir))

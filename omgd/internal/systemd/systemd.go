@@ -1,6 +1,6 @@
-// Package systemd is what omgd and its service manager tell each other: the
-// socket that it was started for, that it is ready, how it goes, that it lives.
-// Without a service manager all of it does nothing.
+// Package systemd talks to the service manager: it takes over the listening socket,
+// and reports readiness, status and signs of life. Without a service manager all of it
+// does nothing.
 package systemd
 
 import (
@@ -19,14 +19,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrSocket means that what the service manager gave is not one unix socket that
-// listens.
+// ErrSocket is the error if the service manager passes anything other than one
+// listening unix socket.
 var ErrSocket = errors.New("the service manager must give one listening unix stream socket")
 
-// Socket is the socket that the service manager listens on for us, nil if there
-// is none.
+// Socket returns the listening socket that the service manager passed, nil if there is
+// none.
 func Socket() (*net.UnixListener, error) {
-	// Asked before the library takes them: numbers behind the first may be the runtime's own by now, or too many to hold.
+	// Check the count before the library takes the descriptors: if there is more than
+	// one, the others may be in use by the Go runtime, or too many to hold.
 	if n, err := strconv.Atoi(os.Getenv("LISTEN_FDS")); err == nil && n > 1 && os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
 		return nil, fmt.Errorf("%w, not %d", ErrSocket, n)
 	}
@@ -51,40 +52,40 @@ func Socket() (*net.UnixListener, error) {
 	return u, nil
 }
 
-// Activated says whether the service manager started this process for a socket.
-// Socket takes the sign of it away.
+// Activated reports whether the service manager passed a socket. Socket removes the
+// variable, so Activated must be called first.
 func Activated() bool { return os.Getenv("LISTEN_FDS") != "" }
 
-// Notifier tells the service manager.
+// Notifier sends messages to the service manager.
 type Notifier struct {
 	Log *slog.Logger
 }
 
-// Ready says that the start, or a reload, is done, and how it goes.
-func (n Notifier) Ready(status string) { n.tell(daemon.SdNotifyReady, "STATUS="+line(status)) }
+// Ready reports that the start, or a reload, is done, with the status.
+func (n Notifier) Ready(status string) { n.notify(daemon.SdNotifyReady, "STATUS="+oneLine(status)) }
 
-// Status says how it goes, in one line.
-func (n Notifier) Status(status string) { n.tell("STATUS=" + line(status)) }
+// Status sets the status, one line.
+func (n Notifier) Status(status string) { n.notify("STATUS=" + oneLine(status)) }
 
-// Reloading says that the configuration is read again; Ready must follow.
+// Reloading reports that the configuration is being read again; Ready must follow.
 func (n Notifier) Reloading() {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
 		n.Log.Warn("cannot read the clock", "err", err)
 	}
-	n.tell(daemon.SdNotifyReloading, fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000))
+	n.notify(daemon.SdNotifyReloading, fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000))
 }
 
-// Stopping says that the end has begun.
-func (n Notifier) Stopping() { n.tell(daemon.SdNotifyStopping, "STATUS=ending") }
+// Stopping reports that the shutdown has begun.
+func (n Notifier) Stopping() { n.notify(daemon.SdNotifyStopping, "STATUS=ending") }
 
-// Watchdog tells, until ctx ends, that the process lives: twice in the time after
-// which the service manager takes it for dead. It calls alive each time before,
-// which returns unless something hangs.
+// Watchdog sends signs of life until ctx ends, two in each watchdog interval of the
+// service manager. Before each it calls alive, which does not return if something
+// hangs.
 func (n Notifier) Watchdog(ctx context.Context, alive func()) {
 	interval, err := daemon.SdWatchdogEnabled(true)
 	if err != nil {
-		n.Log.Warn("the service manager's watchdog", "err", err)
+		n.Log.Warn("cannot read the watchdog interval", "err", err)
 	}
 	if interval <= 0 {
 		return
@@ -93,7 +94,7 @@ func (n Notifier) Watchdog(ctx context.Context, alive func()) {
 	defer tick.Stop()
 	for {
 		alive()
-		n.tell(daemon.SdNotifyWatchdog)
+		n.notify(daemon.SdNotifyWatchdog)
 		select {
 		case <-ctx.Done():
 			return
@@ -102,11 +103,11 @@ func (n Notifier) Watchdog(ctx context.Context, alive func()) {
 	}
 }
 
-func (n Notifier) tell(lines ...string) {
+func (n Notifier) notify(lines ...string) {
 	if _, err := daemon.SdNotify(false, strings.Join(lines, "\n")); err != nil {
-		n.Log.Warn("cannot tell the service manager", "err", err)
+		n.Log.Warn("cannot notify the service manager", "err", err)
 	}
 }
 
-// line keeps a text from being more than one assignment.
-func line(s string) string { return strings.ReplaceAll(s, "\n", " ") }
+// oneLine joins the lines of s, so that it cannot add another assignment.
+func oneLine(s string) string { return strings.ReplaceAll(s, "\n", " ") }

@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// serviceManager is a socket that NOTIFY_SOCKET names, and returns what has come
-// on it since it was asked last.
-func serviceManager(t *testing.T) (heard func() []string) {
+// serviceManager listens on the socket that NOTIFY_SOCKET names. Each call of received
+// returns the messages since the last.
+func serviceManager(t *testing.T) (received func() []string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "omg-") // short, as a socket's path has to be
+	dir, err := os.MkdirTemp("", "omg-") // a socket's path has to be short
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -40,10 +40,10 @@ func serviceManager(t *testing.T) (heard func() []string) {
 	}
 }
 
-// TestWatchdog: two signs of life come in the time after which the service manager
-// takes the process for dead, and none from one that hangs.
+// TestWatchdog: a process sends two signs of life in each watchdog interval, and none
+// while it hangs.
 func TestWatchdog(t *testing.T) {
-	heard := serviceManager(t)
+	received := serviceManager(t)
 	t.Setenv("WATCHDOG_USEC", "60000000")
 	synctest.Test(t, func(t *testing.T) {
 		ctx, end := context.WithCancel(context.Background())
@@ -59,45 +59,45 @@ func TestWatchdog(t *testing.T) {
 		}()
 		alive := []string{"WATCHDOG=1"}
 		synctest.Wait()
-		require.Equal(t, alive, heard())
+		require.Equal(t, alive, received())
 		for range 10 {
 			time.Sleep(30*time.Second - 1)
 			synctest.Wait()
-			require.Empty(t, heard())
+			require.Empty(t, received())
 			time.Sleep(time.Nanosecond)
 			synctest.Wait()
-			require.Equal(t, alive, heard())
+			require.Equal(t, alive, received())
 		}
 		hangs.Store(true)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		require.Empty(t, heard())
+		require.Empty(t, received())
 		close(goesOn)
 		synctest.Wait()
-		require.NotEmpty(t, heard())
+		require.NotEmpty(t, received())
 		end()
 		<-ended
 	})
 }
 
-// TestWatchdog_NotWanted: without a service manager that watches, nothing is told.
+// TestWatchdog_NotWanted: without a watchdog nothing is sent.
 func TestWatchdog_NotWanted(t *testing.T) {
-	heard := serviceManager(t)
+	received := serviceManager(t)
 	t.Setenv("WATCHDOG_USEC", "")
-	Notifier{Log: slog.New(slog.DiscardHandler)}.Watchdog(context.Background(), func() { t.Error("nobody watches") })
-	require.Empty(t, heard())
+	Notifier{Log: slog.New(slog.DiscardHandler)}.Watchdog(context.Background(), func() { t.Error("no watchdog") })
+	require.Empty(t, received())
 }
 
-// TestNotifier: each message is assignments, a line each.
+// TestNotifier: a message has one assignment on each line.
 func TestNotifier(t *testing.T) {
-	heard := serviceManager(t)
+	received := serviceManager(t)
 	n := Notifier{Log: slog.New(slog.DiscardHandler)}
 	n.Ready("all\nis well")
 	n.Status("200 packages")
 	n.Stopping()
-	require.Equal(t, []string{"READY=1\nSTATUS=all is well", "STATUS=200 packages", "STOPPING=1\nSTATUS=ending"}, heard())
+	require.Equal(t, []string{"READY=1\nSTATUS=all is well", "STATUS=200 packages", "STOPPING=1\nSTATUS=ending"}, received())
 	n.Reloading()
-	got := heard()
+	got := received()
 	require.Len(t, got, 1)
 	require.Regexp(t, `^RELOADING=1\nMONOTONIC_USEC=[1-9]\d*$`, got[0])
 }

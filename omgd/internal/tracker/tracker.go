@@ -1,5 +1,5 @@
-// Package tracker keeps what Arch's security tracker says: asked now and then,
-// remembered across restarts, and known to be old when it cannot be asked.
+// Package tracker keeps the records of Arch's security tracker: downloaded regularly,
+// remembered across restarts, and marked with their age.
 package tracker
 
 import (
@@ -16,124 +16,109 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/advisories"
-	"github.com/omg-arch/omg/shared/answers"
-	"github.com/omg-arch/omg/shared/wire"
+	"github.com/omg-arch/omg/shared/snapshot"
 )
 
-// Where the last good answer stands in the store.
+// The place of the last valid reply in the store.
 const (
 	bucket = "tracker"
 	key    = "all.json"
 )
 
-// firstPause is how long after a failure the tracker is asked again, at first.
+// firstPause is the pause after a first failure; it doubles after that.
 const firstPause = time.Minute
 
-// Getter downloads; fetch.Client does.
+// Getter downloads. fetch.Client implements it.
 type Getter interface {
 	Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Answer, error)
 }
 
-// Store remembers across restarts.
-type Store interface {
-	Put(bucket, key string, value []byte, at time.Time) error
-	Get(bucket, key string) (value []byte, at time.Time, ok bool)
-}
-
-// Config makes a tracker.
+// Config configures a Tracker.
 type Config struct {
-	// URL is the tracker's address, without the name of the file.
+	// URL is the tracker's address, without the file's name.
 	URL      string
 	Interval time.Duration
-	// StaleAfter is the age from which what is known is called stale.
+	// StaleAfter is the age from which the records are stale.
 	StaleAfter time.Duration
 	Client     Getter
-	Store      Store
+	Store      store.Values
 	Log        *slog.Logger
-	// Changed is called when something else is known.
+	// Changed is called after each request.
 	Changed func()
 }
 
-// Tracker is what is known of the tracker.
+// Tracker has the tracker's records.
 type Tracker struct {
 	Config
-	recalled sync.Once
-	latest   atomic.Pointer[answers.Tracker]
-	last     saved // for recall and then for ask only
+	loaded sync.Once
+	latest atomic.Pointer[snapshot.Tracker]
+	last   saved // used by load, and after that by update only
 }
 
-// saved is the last good answer.
+// saved is the last valid reply.
 type saved struct {
-	// URL is the tracker's that gave it: another one may say something else.
+	// URL is the tracker's address; a reply of another tracker is not used.
 	URL          string `msgpack:"url"`
 	ETag         string `msgpack:"etag"`
 	LastModified string `msgpack:"last_modified"`
-	// At is when the tracker last said that this is right, in Unix seconds.
+	// At is when the tracker last confirmed the reply, in Unix seconds.
 	At   int64  `msgpack:"at"`
 	Body []byte `msgpack:"body"` // compressed
 }
 
-// New returns a tracker that knows what the last one knew.
+// New returns a tracker with the records that an earlier one stored.
 func New(c Config) *Tracker { return &Tracker{Config: c} }
 
-// recall reads what the last tracker knew. That takes too long to do it while
-// nobody is answered yet.
-func (t *Tracker) recall() {
-	known := answers.Tracker{StaleAfter: t.StaleAfter}
-	if value, _, ok := t.Store.Get(bucket, key); ok {
-		switch records, skipped, s, err := load(value); {
+// load reads the stored records. New does not do it, because it would delay the
+// daemon's first reply.
+func (t *Tracker) load() {
+	current := snapshot.Tracker{StaleAfter: t.StaleAfter}
+	if s, _, ok := store.Load[saved](t.Store, bucket, key); ok {
+		switch records, skipped, err := s.records(); {
 		case err != nil:
-			t.Log.Warn("the remembered advisories cannot be read", "err", err)
+			t.Log.Warn("cannot read stored advisories", "err", err)
 		case s.URL != t.URL:
-			t.Log.Info("the remembered advisories are another tracker's", "url", s.URL)
+			t.Log.Info("stored advisories are from another tracker", "url", s.URL)
 		default:
 			t.last = s
-			known = t.knows(records, skipped)
+			current = t.newSnapshot(records, skipped)
 		}
 	}
-	t.latest.Store(&known)
+	t.latest.Store(&current)
 }
 
-// load reads a remembered answer. What is in the store is no more believed than
-// what comes from the network.
-func load(value []byte) (records []advisories.Record, skipped int, s saved, err error) {
-	if err := wire.Check(value); err != nil {
-		return nil, 0, s, err
-	}
-	if err := msgpack.Unmarshal(value, &s); err != nil {
-		return nil, 0, s, err
-	}
+// records reads the reply. Stored data is checked like data from the network.
+func (s *saved) records() (records []advisories.Record, skipped int, err error) {
 	z, err := gzip.NewReader(bytes.NewReader(s.Body))
 	if err != nil {
-		return nil, 0, s, err
+		return nil, 0, err
 	}
-	records, skipped, err = advisories.Read(z)
-	return records, skipped, s, err
+	return advisories.Read(z)
 }
 
-// Latest is what is known now. It is not changed any more.
-func (t *Tracker) Latest() *answers.Tracker {
-	t.recalled.Do(t.recall)
+// Latest returns the current records. The value is not changed after that.
+func (t *Tracker) Latest() *snapshot.Tracker {
+	t.loaded.Do(t.load)
 	return t.latest.Load()
 }
 
-// Run asks the tracker now and then, until ctx ends. What is still young is not
-// asked for at the start.
+// Run asks the tracker once an interval until ctx ends. If the stored reply is younger
+// than that, it waits before the first request.
 func (t *Tracker) Run(ctx context.Context) {
-	t.recalled.Do(t.recall)
+	t.loaded.Do(t.load)
 	first := time.Duration(0)
 	if t.last.At != 0 {
 		first = t.Interval - min(max(0, time.Since(time.Unix(t.last.At, 0))), t.Interval)
 	}
 	s := fetch.Schedule{Interval: t.Interval, First: min(firstPause, t.Interval)}
-	s.Run(ctx, first, t.ask)
+	s.Run(ctx, first, t.update)
 }
 
-func (t *Tracker) ask(ctx context.Context) error {
+func (t *Tracker) update(ctx context.Context) error {
 	now := *t.Latest()
 	var body bytes.Buffer
 	a, err := t.Client.Get(ctx, fetch.Request{
@@ -154,45 +139,38 @@ func (t *Tracker) ask(ctx context.Context) error {
 		var skipped int
 		if records, skipped, err = advisories.Read(bytes.NewReader(body.Bytes())); err == nil {
 			t.last = saved{URL: t.URL, ETag: a.ETag, LastModified: a.LastModified, At: time.Now().Unix(), Body: compressed(body.Bytes())}
-			now = t.knows(records, skipped)
+			now = t.newSnapshot(records, skipped)
 			t.save()
 			t.Log.Info("new security advisories", "records", len(records), "skipped", skipped)
 		}
 	}
 	if err != nil {
 		now.Why = fmt.Sprintf("%s: %v", t.URL, err)
-		t.Log.Warn("the security tracker does not answer", "err", now.Why)
+		t.Log.Warn("security advisories not downloaded", "err", now.Why)
 	}
 	t.latest.Store(&now)
 	t.Changed()
 	return err
 }
 
-func (t *Tracker) knows(records []advisories.Record, skipped int) answers.Tracker {
-	known := answers.Tracker{Records: records, Skipped: skipped, At: t.last.At, StaleAfter: t.StaleAfter}
+// newSnapshot returns records with the times of the last reply.
+func (t *Tracker) newSnapshot(records []advisories.Record, skipped int) snapshot.Tracker {
+	current := snapshot.Tracker{Records: records, Skipped: skipped, At: t.last.At, StaleAfter: t.StaleAfter}
 	if at, err := http.ParseTime(t.last.LastModified); err == nil {
-		known.AsOf = at.Unix()
+		current.AsOf = at.Unix()
 	}
-	return known
+	return current
 }
 
-// save remembers the last good answer. The store says itself when it cannot.
-func (t *Tracker) save() {
-	value, err := msgpack.Marshal(&t.last)
-	if err == nil {
-		err = t.Store.Put(bucket, key, value, time.Unix(t.last.At, 0))
-	}
-	if err != nil {
-		t.Log.Warn("the advisories are not remembered", "err", err)
-	}
-}
+// save stores the last valid reply.
+func (t *Tracker) save() { store.Save(t.Store, t.Log, bucket, key, &t.last, time.Unix(t.last.At, 0)) }
 
 func compressed(body []byte) []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	_, err := io.Copy(z, bytes.NewReader(body))
 	if err = errors.Join(err, z.Close()); err != nil {
-		return nil // memory does not fail
+		return nil // cannot happen: a bytes.Buffer does not fail
 	}
 	return b.Bytes()
 }

@@ -28,12 +28,12 @@ func TestMain(m *testing.M) { await.Main(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// web is a tracker whose answer a test sets.
+// web is a fake tracker whose reply a test sets.
 type web struct {
 	*httptest.Server
-	mu     sync.Mutex
-	answer http.HandlerFunc
-	asked  []http.Header
+	mu        sync.Mutex
+	answer    http.HandlerFunc
+	requested []http.Header
 }
 
 func newWeb(t *testing.T) *web {
@@ -41,7 +41,7 @@ func newWeb(t *testing.T) *web {
 	s := &web{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		s.asked = append(s.asked, r.Header.Clone())
+		s.requested = append(s.requested, r.Header.Clone())
 		answer := s.answer
 		s.mu.Unlock()
 		if r.URL.Path != "/all.json" {
@@ -54,7 +54,7 @@ func newWeb(t *testing.T) *web {
 	return s
 }
 
-func (s *web) says(h http.HandlerFunc) {
+func (s *web) respond(h http.HandlerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = h
@@ -63,12 +63,12 @@ func (s *web) says(h http.HandlerFunc) {
 func (s *web) last() http.Header {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.asked[len(s.asked)-1]
+	return s.requested[len(s.requested)-1]
 }
 
 const modified = "Tue, 14 Nov 2023 22:13:20 GMT"
 
-// records answers with so many, and says so with 304 to who knows them.
+// records replies with n records, or with 304 to a request with their ETag and date.
 func records(n int) http.HandlerFunc {
 	all := make([]string, n)
 	for i := range all {
@@ -92,13 +92,13 @@ type world struct {
 	changed atomic.Int64
 }
 
-// open opens the world's store, with limits that no slow machine reaches.
+// open opens the store with timeouts that no slow machine reaches.
 func (w *world) open() *store.Store {
 	return store.Open(w.dir, store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}, quiet)
 }
 
-// tracker is one that remembers in the world's store, which forget closes.
-func (w *world) tracker(t *testing.T) (tr *Tracker, forget func()) {
+// tracker returns a tracker that uses the world's store; stop closes both.
+func (w *world) tracker(t *testing.T) (tr *Tracker, stop func()) {
 	t.Helper()
 	client, err := fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(await.Hang)}, "omg-test")
 	require.NoError(t, err)
@@ -113,45 +113,45 @@ func (w *world) tracker(t *testing.T) (tr *Tracker, forget func()) {
 	}
 }
 
-// TestAsk goes through the life of an answer: there is none, there is one, it is
-// still right, it is another one.
-func TestAsk(t *testing.T) {
-	began := time.Now().Unix()
+// TestTracker_Ask goes through the life of a reply: none yet, the first, not modified,
+// a new one.
+func TestTracker_Ask(t *testing.T) {
+	start := time.Now().Unix()
 	w := &world{web: newWeb(t), dir: t.TempDir()}
-	tr, forget := w.tracker(t)
-	require.Zero(t, tr.Latest().At, "nothing is known")
+	tr, stop := w.tracker(t)
+	require.Zero(t, tr.Latest().At, "no records yet")
 
-	w.web.says(records(3))
-	require.NoError(t, tr.ask(t.Context()))
-	known := tr.Latest()
-	require.Len(t, known.Records, 3)
-	require.EqualValues(t, 1_700_000_000, known.AsOf)
-	require.GreaterOrEqual(t, known.At, began)
+	w.web.respond(records(3))
+	require.NoError(t, tr.update(t.Context()))
+	first := tr.Latest()
+	require.Len(t, first.Records, 3)
+	require.EqualValues(t, 1_700_000_000, first.AsOf)
+	require.GreaterOrEqual(t, first.At, start)
 	require.Empty(t, w.web.last().Get("If-None-Match"))
 	require.EqualValues(t, 1, w.changed.Load())
 
-	tr.last.At, known.At = 5, 5 // long ago
-	require.NoError(t, tr.ask(t.Context()))
+	tr.last.At, first.At = 5, 5 // long ago
+	require.NoError(t, tr.update(t.Context()))
 	require.Equal(t, `"3"`, w.web.last().Get("If-None-Match"))
 	require.Equal(t, modified, w.web.last().Get("If-Modified-Since"))
 	again := tr.Latest()
-	require.NotSame(t, known, again, "what was given out is not changed")
-	require.GreaterOrEqual(t, again.At, began, "not modified is an answer of now")
-	require.Equal(t, known.Records, again.Records)
-	forget()
+	require.NotSame(t, first, again, "an earlier result is not changed")
+	require.GreaterOrEqual(t, again.At, start, "not modified is an answer of now")
+	require.Equal(t, first.Records, again.Records)
+	stop()
 
-	// The next one knows it, and asks by it.
-	tr, forget = w.tracker(t)
+	// The next tracker loads it and sends its ETag.
+	tr, stop = w.tracker(t)
 	require.Equal(t, again, tr.Latest())
-	w.web.says(records(4))
-	require.NoError(t, tr.ask(t.Context()))
+	w.web.respond(records(4))
+	require.NoError(t, tr.update(t.Context()))
 	require.Equal(t, `"3"`, w.web.last().Get("If-None-Match"))
 	require.Len(t, tr.Latest().Records, 4)
-	forget()
+	stop()
 }
 
-// TestFaults: after each, what was known stays, with its age and what happened.
-func TestFaults(t *testing.T) {
+// TestTracker_Faults: after each fault the records stay, with their age and the reason.
+func TestTracker_Faults(t *testing.T) {
 	body := func(status int, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(status)
@@ -190,58 +190,58 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := &world{web: newWeb(t), dir: t.TempDir()}
-			tr, forget := w.tracker(t)
-			w.web.says(c.handle)
-			require.Error(t, tr.ask(t.Context()))
+			tr, stop := w.tracker(t)
+			w.web.respond(c.handle)
+			require.Error(t, tr.update(t.Context()))
 			require.Zero(t, tr.Latest().At, "unknown")
 			require.Contains(t, tr.Latest().Why, c.why)
 			require.Contains(t, tr.Latest().Why, w.web.URL)
 
-			w.web.says(records(2))
-			require.NoError(t, tr.ask(t.Context()))
+			w.web.respond(records(2))
+			require.NoError(t, tr.update(t.Context()))
 			require.Empty(t, tr.Latest().Why)
 			before := *tr.Latest()
 
-			w.web.says(c.handle)
+			w.web.respond(c.handle)
 			if name == "another condition" {
-				tr.last.ETag, tr.last.LastModified = "", "" // nothing that could be "not modified"
+				tr.last.ETag, tr.last.LastModified = "", "" // without a condition 304 is an error
 			}
-			require.Error(t, tr.ask(t.Context()))
+			require.Error(t, tr.update(t.Context()))
 			after := *tr.Latest()
 			require.Contains(t, after.Why, c.why)
 			require.EqualValues(t, 3, w.changed.Load())
-			forget()
+			stop()
 
-			tr, forget = w.tracker(t)
+			tr, stop = w.tracker(t)
 			require.Equal(t, before, *tr.Latest(), "a restart without a network")
 			after.Why = ""
 			require.Equal(t, before, after)
-			forget()
+			stop()
 		})
 	}
 }
 
-func TestOneRecordIsWrong(t *testing.T) {
+func TestTracker_OneBadRecord(t *testing.T) {
 	w := &world{web: newWeb(t), dir: t.TempDir()}
-	tr, forget := w.tracker(t)
-	defer forget()
-	w.web.says(func(w http.ResponseWriter, _ *http.Request) {
+	tr, stop := w.tracker(t)
+	defer stop()
+	w.web.respond(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `[{"name":"AVG-1","packages":["a"],"status":"Fixed","severity":"High","affected":"1-1","fixed":"2-1"},{"name":"AVG-2","packages":5}]`)
 	})
-	require.NoError(t, tr.ask(t.Context()))
+	require.NoError(t, tr.update(t.Context()))
 	require.Len(t, tr.Latest().Records, 1)
 	require.Equal(t, 1, tr.Latest().Skipped)
 }
 
-// TestWhatIsRemembered: only what is right and this tracker's is believed.
-func TestWhatIsRemembered(t *testing.T) {
+// TestTracker_Stored: a stored reply is used only if it is valid and from this tracker.
+func TestTracker_Stored(t *testing.T) {
 	w := &world{web: newWeb(t), dir: t.TempDir()}
-	tr, forget := w.tracker(t)
-	w.web.says(records(2))
-	require.NoError(t, tr.ask(t.Context()))
+	tr, stop := w.tracker(t)
+	w.web.respond(records(2))
+	require.NoError(t, tr.update(t.Context()))
 	good := tr.last
 	require.Less(t, len(good.Body), 500, "compressed")
-	forget()
+	stop()
 	for name, spoil := range map[string]func(*saved){
 		"another tracker's": func(s *saved) { s.URL = "https://example.org" },
 		"not compressed":    func(s *saved) { s.Body = []byte("[]") },
@@ -257,11 +257,11 @@ func TestWhatIsRemembered(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, s.Put(bucket, key, value, time.Now()))
 		require.NoError(t, s.Close())
-		tr, forget = w.tracker(t)
+		tr, stop = w.tracker(t)
 		require.Zero(t, tr.Latest().At, name)
 		require.Zero(t, tr.last.At, name)
 		require.Empty(t, tr.last.ETag, "%s: the whole answer is asked for", name)
-		forget()
+		stop()
 	}
 }
 
@@ -272,30 +272,30 @@ func (g getter) Get(_ context.Context, _ fetch.Request, w io.Writer) (fetch.Answ
 	return g(w), nil
 }
 
-// shelf is a store that holds one value.
-type shelf struct{ value []byte }
+// oneValue is a store that holds one value.
+type oneValue struct{ value []byte }
 
-func (s *shelf) Put(_, _ string, value []byte, _ time.Time) error {
+func (s *oneValue) Put(_, _ string, value []byte, _ time.Time) error {
 	s.value = bytes.Clone(value)
 	return nil
 }
 
-func (s *shelf) Get(_, _ string) ([]byte, time.Time, bool) {
+func (s *oneValue) Get(_, _ string) ([]byte, time.Time, bool) {
 	return s.value, time.Time{}, s.value != nil
 }
 
-// TestRun_AsksWhenItIsDue: once an hour, counted from the last answer, be it from
-// before a restart.
+// TestRun_AsksWhenItIsDue: a request comes an hour after the last reply, also across
+// restarts.
 func TestRun_AsksWhenItIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		began, asked, kept := time.Now(), []time.Duration(nil), &shelf{}
+		began, requested, kept := time.Now(), []time.Duration(nil), &oneValue{}
 		run := func(d time.Duration) {
 			changed := 0
-			before := len(asked)
+			before := len(requested)
 			tr := New(Config{
 				URL: "https://tracker.example", Interval: time.Hour, StaleAfter: 24 * time.Hour, Store: kept, Log: quiet,
 				Client: getter(func(w io.Writer) fetch.Answer {
-					asked = append(asked, time.Since(began))
+					requested = append(requested, time.Since(began))
 					_, _ = io.WriteString(w, `[{"name":"AVG-1","packages":["a"],"status":"Fixed","severity":"High","affected":"1-1","fixed":"2-1"}]`)
 					return fetch.Answer{ETag: `"1"`, LastModified: modified}
 				}),
@@ -305,17 +305,17 @@ func TestRun_AsksWhenItIsDue(t *testing.T) {
 			ctx, end := context.WithTimeout(t.Context(), d)
 			defer end()
 			tr.Run(ctx)
-			require.Equal(t, d, time.Since(start), "it ends when it is told to")
+			require.Equal(t, d, time.Since(start), "it ends with its context")
 			require.Len(t, tr.Latest().Records, 1)
-			require.Equal(t, len(asked)-before, changed)
+			require.Equal(t, len(requested)-before, changed)
 		}
 		run(10 * time.Minute)
-		require.Equal(t, []time.Duration{0}, asked)
+		require.Equal(t, []time.Duration{0}, requested)
 		run(49 * time.Minute)
-		require.Len(t, asked, 1, "a young answer is not asked for again")
+		require.Len(t, requested, 1, "a young answer is not asked for again")
 		run(2 * time.Minute)
-		require.Equal(t, []time.Duration{0, time.Hour}, asked)
+		require.Equal(t, []time.Duration{0, time.Hour}, requested)
 		run(23*time.Hour + time.Minute)
-		require.InDelta(t, 23, len(asked), 2, "an hour and up to a tenth of one apart")
+		require.InDelta(t, 23, len(requested), 2, "an hour and up to a tenth of one apart")
 	})
 }

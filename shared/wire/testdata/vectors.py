@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Reads the test vectors with what PROTOCOL.md says, and nothing of omg's own."""
+"""Decodes the test vectors by the rules of PROTOCOL.md, without code of omg."""
 
 import json
 import struct
@@ -15,7 +15,7 @@ class Refused(Exception):
 
 
 def body(frame):
-    """The MessagePack in a frame."""
+    """Returns the MessagePack in a frame."""
     if len(frame) < 4:
         raise Refused("length")
     (length,) = struct.unpack(">I", frame[:4])
@@ -25,9 +25,9 @@ def body(frame):
 
 
 def check(data):
-    """Refuses what PROTOCOL.md says is to be refused before decoding."""
+    """Raises an error for a body that PROTOCOL.md says to refuse before decoding."""
     at = 0
-    waiting = [1]  # values that each open list or map still waits for
+    waiting = [1]  # values that each open list or map still needs
     values = 0
 
     def number(size):

@@ -1,6 +1,6 @@
-// Package question is what omgd and omg-alpm-worker say to each other: one
-// question, in one frame, and its answer, in one frame or more, all of them as
-// package wire has them.
+// Package question has the messages between omgd and omg-alpm-worker: one question
+// in one frame, and its answer in one or more frames. Frames are those of package
+// wire.
 package question
 
 import (
@@ -15,31 +15,30 @@ import (
 
 // The operations.
 const (
-	OpVersion = "version" // libalpm's version, nothing else
-	OpFacts   = "facts"   // Databases and Installed
-	OpSearch  = "search"  // Databases and Packages, with their summary fields
-	OpInfo    = "info"    // Databases and Packages, complete
+	OpFacts  = "facts"  // Databases and Installed
+	OpSearch = "search" // Databases and Packages, with their summary fields
+	OpInfo   = "info"   // Databases and Packages, complete
 )
 
-// The codes of an answer that is an error, besides wire.CodeInvalid (the
-// question or an expression in it) and wire.CodeTooLarge.
+// The codes of an error answer, besides wire.CodeInvalid (the question or an
+// expression in it is invalid) and wire.CodeTooLarge.
 const (
 	// CodeStub: the worker was built without libalpm.
 	CodeStub = wire.CodeVersion
-	// CodeCannot: libalpm cannot open the databases as a whole.
+	// CodeCannot: libalpm cannot open the database directory.
 	CodeCannot = wire.CodeNotReady
 )
 
-// ID is the id of the one question.
+// ID is the request id of the question.
 const ID = 1
 
 // MaxAnswer bounds all frames of an answer together, in bytes.
 const MaxAnswer = 16 << 20
 
-// ErrRubbish means that an answer is none.
+// ErrRubbish is the error for output that is not a valid answer.
 var ErrRubbish = errors.New("not an answer")
 
-// Question is everything a worker needs to know.
+// Question is all that a worker needs to answer.
 type Question struct {
 	// Path is the database directory, absolute.
 	Path string `msgpack:"path"`
@@ -53,8 +52,8 @@ type Question struct {
 	Names []string `msgpack:"names,omitempty"`
 }
 
-// Repo is a repository and what it is used for, with libalpm's values, which
-// are also those of pacmandb.Usage.
+// Repo is a repository and its usage, with the values of libalpm and
+// pacmandb.Usage, which are the same.
 type Repo struct {
 	Name  string `msgpack:"name"`
 	Usage uint8  `msgpack:"usage"`
@@ -68,19 +67,20 @@ type Answer struct {
 	Databases []Database `msgpack:"databases,omitempty"`
 	// Installed are in order of name (bytes).
 	Installed []Installed `msgpack:"installed,omitempty"`
-	// Packages are in order of the repositories, for OpInfo after that of names.
+	// Packages are in order of the repositories; for OpInfo in order of the names,
+	// and of the repositories for each name.
 	Packages []wire.Package `msgpack:"packages,omitempty"`
 }
 
-// Database says what a sync database holds.
+// Database is a sync database and the number of its packages.
 type Database struct {
 	Name     string `msgpack:"name"`
 	Packages int    `msgpack:"packages"`
-	// Err says why it cannot be read; then it counts as having no packages.
+	// Err says why it cannot be read; Packages is 0 then.
 	Err string `msgpack:"err,omitempty"`
 }
 
-// Need is how much the other installed packages need one.
+// Need is how much an installed package is needed by the installed packages.
 type Need uint8
 
 // The needs.
@@ -90,7 +90,7 @@ const (
 	NeedRequired
 )
 
-// Installed is what is known of an installed package.
+// Installed are the facts about an installed package.
 type Installed struct {
 	//lint:ignore U1000 package msgpack reads its tag: without keys a record has half the bytes and values.
 	_msgpack struct{} `msgpack:",as_array"`
@@ -102,18 +102,18 @@ type Installed struct {
 	// Repo is the first repository that has the package, "" for a foreign one,
 	// and Offered the version there.
 	Repo, Offered string
-	// Order is above 0 if Offered is an update, below if it is older.
+	// Order is above 0 if Offered is an update, below 0 if it is older.
 	Order int8
 	// Ignored is pacman's mark [ignored]; it is set for updates only.
 	Ignored bool
 }
 
-// Encode makes the frames of an answer. A part is small enough that it cannot
-// have more values than a frame may. The error is wire.ErrTooLarge or
-// wire.ErrMalformed if one record does not fit in a frame, or all of them are
-// more than MaxAnswer.
+// Encode returns the frames of an answer. A chunk is small enough that it cannot
+// have more values than a frame may have. The error is wire.ErrTooLarge or
+// wire.ErrMalformed if one record does not fit in a frame, or the frames exceed
+// MaxAnswer.
 func Encode(id uint64, a *Answer) ([]byte, error) {
-	s := splitter{id: id, next: part{LibAlpm: a.LibAlpm, Databases: a.Databases}}
+	s := splitter{id: id, next: chunk{LibAlpm: a.LibAlpm, Databases: a.Databases}}
 	for i := range a.Installed {
 		if err := s.add(&s.next.Installed, &a.Installed[i]); err != nil {
 			return nil, err
@@ -130,19 +130,19 @@ func Encode(id uint64, a *Answer) ([]byte, error) {
 	return s.out, nil
 }
 
-// part is Answer with its records encoded.
-type part struct {
+// chunk is a part of an Answer with its records encoded.
+type chunk struct {
 	LibAlpm   string               `msgpack:"libalpm,omitempty"`
 	Databases []Database           `msgpack:"databases,omitempty"`
 	Installed []msgpack.RawMessage `msgpack:"installed,omitempty"`
 	Packages  []msgpack.RawMessage `msgpack:"packages,omitempty"`
 }
 
-const partBytes = 60_000
+const chunkBytes = 60_000
 
 type splitter struct {
 	id   uint64
-	next part
+	next chunk
 	size int
 	out  []byte
 }
@@ -152,7 +152,7 @@ func (s *splitter) add(to *[]msgpack.RawMessage, record any) error {
 	if err != nil {
 		return err
 	}
-	if s.size > 0 && s.size+len(b) > partBytes {
+	if s.size > 0 && s.size+len(b) > chunkBytes {
 		if err := s.flush(true); err != nil {
 			return err
 		}
@@ -169,7 +169,7 @@ func (s *splitter) flush(more bool) error {
 	}
 	start := len(s.out)
 	s.out = wire.AppendResult(s.out, s.id, b, more)
-	s.next, s.size = part{}, 0
+	s.next, s.size = chunk{}, 0
 	frame := s.out[start+wire.HeaderSize:]
 	if len(frame) > wire.MaxFrame {
 		return wire.ErrTooLarge
@@ -180,16 +180,16 @@ func (s *splitter) flush(more bool) error {
 	return wire.Check(frame)
 }
 
-// Collector puts an answer together from what a worker writes. After its first
-// error, which is ErrRubbish or a *wire.Error from the worker, it has nothing.
+// Collector decodes an answer from a worker's output. Write fails with ErrRubbish or
+// the *wire.Error that the worker answered; the Collector is not usable after that.
 type Collector struct {
 	answer Answer
-	frame  []byte // what has come of a frame, with its length
+	frame  []byte // received bytes of the current frame, header included
 	total  int
 	done   bool
 }
 
-// Write takes a piece of the worker's output.
+// Write decodes the next bytes of the worker's output.
 func (c *Collector) Write(p []byte) (int, error) {
 	if c.total += len(p); c.total > MaxAnswer {
 		return 0, fmt.Errorf("%w: it has more than %d bytes", ErrRubbish, MaxAnswer)
@@ -203,7 +203,7 @@ func (c *Collector) Write(p []byte) (int, error) {
 		if len(c.frame) < wire.HeaderSize+n {
 			break
 		}
-		if err := c.take(c.frame[wire.HeaderSize : wire.HeaderSize+n]); err != nil {
+		if err := c.decode(c.frame[wire.HeaderSize : wire.HeaderSize+n]); err != nil {
 			return 0, err
 		}
 		c.frame = slices.Delete(c.frame, 0, wire.HeaderSize+n)
@@ -211,7 +211,7 @@ func (c *Collector) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (c *Collector) take(frame []byte) error {
+func (c *Collector) decode(frame []byte) error {
 	if c.done {
 		return fmt.Errorf("%w: it goes on after its end", ErrRubbish)
 	}
@@ -241,8 +241,8 @@ func (c *Collector) take(frame []byte) error {
 	return nil
 }
 
-// Answer returns the answer to a question about repos, if it is complete and
-// one that a worker can give.
+// Answer returns the answer to a question about repos. It is ErrRubbish if the
+// output is incomplete or contradicts itself or the question.
 func (c *Collector) Answer(op string, repos []Repo) (*Answer, error) {
 	a := &c.answer
 	switch {
@@ -250,9 +250,6 @@ func (c *Collector) Answer(op string, repos []Repo) (*Answer, error) {
 		return nil, fmt.Errorf("%w: it is cut off", ErrRubbish)
 	case a.LibAlpm == "":
 		return nil, fmt.Errorf("%w: it has no version", ErrRubbish)
-	}
-	if op == OpVersion {
-		return a, nil
 	}
 	if !slices.EqualFunc(a.Databases, repos, func(d Database, r Repo) bool { return d.Name == r.Name && d.Packages >= 0 }) {
 		return nil, fmt.Errorf("%w: its databases are not the ones asked for", ErrRubbish)

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/omg-arch/omg/shared/answers"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// filePackages are the packages of which five index files are compared with one.
+const filePackages = 15_000
+
+// fileRepositories are the repositories that they are put into.
+var fileRepositories = []string{"a", "b", "c", "d", "e"}
+
+// files compares five index files, one for each repository, with one file that has
+// all of them: a search in this process, and a whole one.
+func (b *bench) files() error {
+	w, err := b.generated(filePackages)
+	if err != nil {
+		return err
+	}
+	if w.conf, err = b.pacmanConf(fileRepositories...); err != nil {
+		return err
+	}
+	dir := filepath.Dir(w.db)
+	one, five := filepath.Join(dir, "one"), filepath.Join(dir, "five")
+	if err := errors.Join(os.Mkdir(one, 0o755), os.Mkdir(five, 0o755), writeFiles(one, five)); err != nil {
+		return err
+	}
+	queries := fixture.Queries(w.options, 4000)
+	var times [2]sample
+	for i, dir := range []string{one, five} {
+		s, closeAll, err := openSnapshot(dir)
+		if err != nil {
+			return err
+		}
+		times[i], err = replyTimes(s, queries)
+		closeAll()
+		if err != nil {
+			return err
+		}
+	}
+	on := fmt.Sprintf("%d in five files", filePackages)
+	for _, q := range []struct {
+		name string
+		at   float64
+		most float64
+	}{{"p50", 0.5, 3}, {"p99", 0.99, 1.7}} {
+		f := figure{
+			Name: "reply to a search of 1 to 100 hits, " + q.name, On: on, Unit: "µs", PeerName: "one file",
+			Measured: times[1].quantile(q.at), Peer: times[0].quantile(q.at), Aim: fmt.Sprintf("at most %v times", q.most),
+		}
+		f.Met = f.Measured <= q.most*f.Peer
+		b.add(f)
+	}
+	direct := func(dir string) []string {
+		return []string{filepath.Join(b.bin, "omg"), "--no-daemon", "--index", dir, "--dbpath", w.db, "--pacman-config", w.conf, "search", "firefox"}
+	}
+	whole, err := race(b.turns, b.env, direct(five), direct(one))
+	if err != nil {
+		return err
+	}
+	b.add(ratio("omg search firefox without omgd", on, "one file", whole[0], whole[1], "within 1.05 times", 1/1.05))
+	return b.served(w, on, one, five)
+}
+
+// served compares whole searches that omgd answers.
+func (b *bench) served(w *world, on, one, five string) error {
+	var commands [2][]string
+	for i, dir := range []string{five, one} {
+		served := &world{name: on, db: w.db, conf: w.conf, data: dir}
+		if err := b.serve(served, "--index", dir); err != nil {
+			return err
+		}
+		defer served.stop()
+		commands[i] = b.omg(served, "search", "firefox")
+	}
+	time.Sleep(quiet)
+	times, err := race(b.turns, b.env, commands[0], commands[1])
+	if err != nil {
+		return err
+	}
+	b.add(ratio("omg search firefox", on, "one file", times[0], times[1], "within 1.05 times", 1/1.05))
+	return nil
+}
+
+// writeFiles writes the same packages, in five repositories, as one index file and as
+// five.
+func writeFiles(one, five string) error {
+	names := fileRepositories
+	all := pkgindex.NewBuilder("omg-bench", 0)
+	var together, apart []*pkgindex.Source
+	var builders []*pkgindex.Builder
+	for i, name := range names {
+		together = append(together, all.Source(name, pkgindex.KindRepo))
+		builders = append(builders, pkgindex.NewBuilder("omg-bench", 0))
+		apart = append(apart, builders[i].Source(name, pkgindex.KindRepo))
+	}
+	i := 0
+	for p := range fixture.Packages(fixture.Options{Packages: filePackages, Seed: 1}) {
+		at := i % len(names)
+		i++
+		p.Repo = names[at]
+		if err := errors.Join(together[at].Add(&p), apart[at].Add(&p)); err != nil {
+			return err
+		}
+	}
+	err := all.WriteFile(filepath.Join(one, "all.omgidx"))
+	for i, name := range names {
+		err = errors.Join(err, builders[i].WriteFile(sources.IndexPath(five, pkgindex.KindRepo, name)))
+	}
+	return err
+}
+
+// openSnapshot makes a snapshot of the index files in a directory.
+func openSnapshot(dir string) (s *snapshot.Snapshot, closeAll func(), err error) {
+	paths, err := sources.IndexFiles(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	var files []*pkgindex.File
+	closeAll = func() {
+		for _, f := range files {
+			_ = f.Close()
+		}
+	}
+	var in snapshot.Inputs
+	for _, path := range paths {
+		f, err := pkgindex.Open(path, nil)
+		if err != nil {
+			closeAll()
+			return nil, nil, err
+		}
+		files = append(files, f)
+		for _, source := range f.Facts().Sources {
+			found := snapshot.Source{Source: wire.Source{Name: source.Name, State: wire.SourceOK}, Index: f, Usage: pacmandb.UsageAll}
+			if source.Kind == pkgindex.KindAUR {
+				in.AUR = &found
+			} else {
+				in.Repositories = append(in.Repositories, found)
+			}
+		}
+	}
+	s, err = snapshot.Build(in)
+	return s, closeAll, err
+}
+
+// replyTimes are the times, in microseconds, of encoded replies to those of the
+// queries that have 1 to 100 hits.
+func replyTimes(s *snapshot.Snapshot, queries []string) (times sample, err error) {
+	encoder := answers.New(s)
+	nowhere := func([]byte, bool) error { return nil }
+	for _, words := range queries {
+		r := &wire.SearchRequest{Words: strings.Fields(words)}
+		if found, err := s.Search(r); err != nil {
+			return nil, err
+		} else if found.Total == 0 || found.Total > 100 {
+			continue
+		}
+		best := math.Inf(1) // of three: whatever else wants the processor is not measured
+		for range 3 {
+			start := time.Now()
+			if err := encoder.Search(r, nowhere); err != nil {
+				return nil, err
+			}
+			best = min(best, float64(time.Since(start).Nanoseconds())/1e3)
+		}
+		if times = append(times, best); len(times) == 1000 {
+			break
+		}
+	}
+	if len(times) < 500 {
+		return nil, fmt.Errorf("only %d queries have 1 to 100 hits", len(times))
+	}
+	return times, nil
+}

@@ -1,0 +1,53 @@
+package partial
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+)
+
+// fault is a way in which a database can be bad.
+type fault struct {
+	name string
+	// spoil makes the database at a path bad.
+	spoil func(t *testing.T, path string)
+	// says is a part of the reason that is given.
+	says string
+}
+
+// state is the state of the source where no index answers in its place.
+func (f *fault) state() string {
+	if f.name == "missing" {
+		return "missing"
+	}
+	return "failed"
+}
+
+func content[T string | []byte](c T) func(*testing.T, string) {
+	return func(t *testing.T, path string) { harness.Replace(t, path, c) }
+}
+
+func faults() []fault {
+	page := "<!DOCTYPE html><html><title>Please log in</title>" + strings.Repeat(" ", 1000) + "</html>\n"
+	return []fault{
+		{"empty", content(""), "the file is empty: pacman -Syy"},
+		{"cut off", func(t *testing.T, path string) {
+			whole := harness.Read(t, path)
+			harness.Replace(t, path, whole[:len(whole)/2])
+		}, "the file is cut off: pacman -Syy"},
+		{"a login page", content(page), "not a package database: pacman -Syy"},
+		{"not a tar archive", func(t *testing.T, path string) {
+			harness.Replace(t, path, harness.Gzip(t, []byte(strings.Repeat("some text\n", 1000))))
+		}, "not a package database: pacman -Syy"},
+		{"unreadable", func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0)) }, "permission denied: chmod a+r it"},
+		{"a directory", func(t *testing.T, path string) {
+			require.NoError(t, os.Remove(path))
+			require.NoError(t, os.Mkdir(path, 0o755))
+		}, "not a regular file"},
+		{"missing", func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) }, "no database"},
+	}
+}

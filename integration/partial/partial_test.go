@@ -1,0 +1,354 @@
+package partial
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestMain(m *testing.M) { harness.MainParallel(m, "6") }
+
+const (
+	answered = 0
+	failed   = 3
+)
+
+// config names both repositories. That of a system without the bad one does not.
+const config = "[options]\nArchitecture = x86_64\nSigLevel = Never\n[good]\nServer = file:///nowhere\n"
+
+// newSystem has a package with an update in each of two repositories, of which bad
+// goes bad, and one that no repository has. Its programs run as an ordinary user:
+// root may read everything.
+func newSystem(t *testing.T, bin string) *harness.System {
+	t.Helper()
+	s := harness.New(t, harness.NoDatabases())
+	harness.Write(t, s.Conf, config+"[bad]\nServer = file:///nowhere\n")
+	harness.Write(t, s.Sync("good"), harness.Database(t,
+		harness.Package("tool", "2-1", "DESC", "a good thing"), harness.Package("toolbox", "1-1", "DESC", "another good thing")))
+	harness.Write(t, s.Sync("bad"), harness.Database(t,
+		harness.Package("gadget", "2-1", "DESC", "a thing"), harness.Package("gear", "1-1", "DESC", "another thing")))
+	s.Install("tool", "1-1")
+	s.Install("gadget", "1-1")
+	s.Install("lonely", "1-1", "REASON", "1")
+	if bin != "" {
+		s.Bin = bin
+	}
+	if os.Getuid() == 0 {
+		const nobody = 65534
+		return s.As(nobody)
+	}
+	return s
+}
+
+// question is what is asked of a system with a bad database.
+type question struct {
+	line string
+	// rests: the answer rests on the bad repository. One that does not is the same as
+	// ever.
+	rests bool
+	// code is the exit code where no index answers in the database's place.
+	code int
+}
+
+// questions are answered from what there is: what is printed is then what a system
+// without the bad repository prints.
+var questions = []question{
+	{"search -q thing", true, answered},
+	{"search -q thing --repo good", false, answered},
+	{"search -q gear", true, failed},
+	{"info tool", true, answered},
+	{"info good/tool", false, answered},
+	{"info gear", true, failed},
+	{"info gadget", true, answered}, // it is installed
+	{"outdated", true, answered},
+	{"foreign", true, answered},
+	{"installed --foreign", true, answered},
+	{"installed", false, answered},
+	{"installed -q thing", false, 1},
+	{"explicit", false, answered},
+	{"orphans", false, answered},
+	{"info -i gadget", false, answered},
+	{"owns /usr/share/gadget", false, answered},
+	{"why gadget", false, answered},
+}
+
+// refused are answered only where all sources are read.
+var refused = []string{"search -q --repo bad thing", "info bad/gear", "foreign -q", "installed --foreign -q", "--strict search thing", "--strict outdated", "--strict status"}
+
+// healthy are the answers without a fault.
+type healthy struct {
+	all, without map[string]harness.Result // of both repositories, of the good one alone
+	bin          string
+}
+
+// answersBefore has all questions answered where no database is bad.
+func answersBefore(t *testing.T) healthy {
+	t.Helper()
+	s := newSystem(t, "")
+	h := healthy{map[string]harness.Result{}, map[string]harness.Result{}, s.Bin}
+	one := s.Beside(t, config)
+	for _, q := range questions {
+		h.all[q.line] = s.Direct(strings.Fields(q.line)...)
+		require.NotContains(t, h.all[q.line].Stderr, "partial", q.line)
+		h.without[q.line] = one.Direct(strings.Fields(q.line)...)
+	}
+	require.Equal(t, "tool\ngadget\ntoolbox\ngear\n", h.all["search -q thing"].Stdout)
+	require.Equal(t, "tool\ntoolbox\n", h.without["search -q thing"].Stdout)
+	require.Equal(t, "lonely 1-1\n", h.all["foreign"].Stdout)
+	require.Equal(t, "gadget 1-1\nlonely 1-1\n", h.without["foreign"].Stdout)
+	require.Equal(t, "tool 1-1 -> 2-1\n", h.without["outdated"].Stdout)
+	for _, line := range refused {
+		require.Equal(t, answered, s.Direct(strings.Fields(line)...).Code, line)
+	}
+	return h
+}
+
+// TestPartial: each kind of bad database, for a daemon that has served it before, a
+// daemon that starts with it and no daemon at all, with and without its last index.
+func TestPartial(t *testing.T) {
+	t.Parallel()
+	h := answersBefore(t)
+	for _, f := range faults() {
+		for _, daemon := range []string{"no daemon", "running", "started"} {
+			for _, indexed := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s/%s/index=%t", f.name, daemon, indexed), func(t *testing.T) {
+					t.Parallel()
+					s := newSystem(t, h.bin)
+					omg := s.Direct
+					if indexed && daemon != "running" {
+						s.Build()
+					}
+					var d *harness.Daemon
+					if daemon == "running" {
+						d = s.Start()
+					}
+					f.spoil(t, s.Sync("bad"))
+					if daemon == "started" {
+						d = s.Launch()
+					}
+					state := "stale"
+					if !indexed {
+						state = f.state()
+					}
+					if d != nil {
+						if daemon == "running" {
+							awaitState(d, "stale")
+						}
+						if !indexed {
+							_ = os.Remove(s.Index("bad"))
+						}
+						awaitState(d, state)
+						omg = d.Omg
+					}
+					c := &fixed{t, h, f, omg, state}
+					c.questions()
+					c.refusals()
+					c.status()
+					if d == nil {
+						require.Equal(t, "?\n", c.probe(s, "uc"), "nobody has counted")
+						return
+					}
+					c.statusFile(s)
+				})
+			}
+		}
+	}
+}
+
+// TestPartial_NoUpdate: no update in what could be read does not mean that there is
+// none, nor does no foreign package where all are in the good repository.
+func TestPartial_NoUpdate(t *testing.T) {
+	t.Parallel()
+	bin := newSystem(t, "").Bin
+	for _, f := range faults() {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSystem(t, bin)
+			for _, name := range []string{"tool-1-1", "gadget-1-1", "lonely-1-1"} {
+				require.NoError(t, os.RemoveAll(filepath.Join(s.DB, "local", name)))
+			}
+			s.Install("tool", "2-1")
+			f.spoil(t, s.Sync("bad"))
+			d := s.Launch()
+			awaitState(d, f.state())
+			for _, omg := range []func(...string) harness.Result{d.Omg, s.Direct} {
+				for _, line := range []string{"outdated", "outdated -q", "foreign", "foreign -q", "installed --foreign"} {
+					r := omg(strings.Fields(line)...)
+					require.Equal(t, failed, r.Code, "%s: %s", line, r.Stderr)
+					require.Empty(t, r.Stdout, line)
+					require.Contains(t, r.Stderr, "bad is "+f.state(), line)
+				}
+				r := omg("status", "--format", "{{.counts.updates}} {{.counts.foreign}} {{.partial_counts}}")
+				require.Equal(t, "0 0 [foreign updates ignored replacements]\n", r.Stdout)
+			}
+			c := &fixed{t: t}
+			harness.Await(t, func() bool { return c.probe(s, "uc") == "0?\n" }, "omg-probe prints 0?; it prints %s", func() string { return c.probe(s, "uc") })
+		})
+	}
+}
+
+// awaitState waits until the bad repository is in a state that stays.
+func awaitState(d *harness.Daemon, state string) {
+	d.System.T.Helper()
+	d.AwaitStatus(func(r *wire.StatusResult) bool {
+		src := source(r)
+		return string(src.State) == state && !strings.Contains(src.Why, "being indexed") && r.Counts.Updates != nil && r.Index.Packages > 0
+	}, "a bad repository that is "+state)
+}
+
+// source is the bad repository in a status.
+func source(r *wire.StatusResult) wire.Source {
+	for _, s := range r.Sources {
+		if s.Name == "bad" {
+			return s
+		}
+	}
+	return wire.Source{}
+}
+
+// fixed is a system with a bad database, and how it is asked.
+type fixed struct {
+	t     *testing.T
+	h     healthy
+	fault fault
+	omg   func(args ...string) harness.Result
+	state string // of the bad source
+}
+
+// indexed reports whether an index answers in the database's place.
+func (c *fixed) indexed() bool { return c.state == "stale" }
+
+// requireNamed demands that notes name the bad source with its state and the reason.
+func (c *fixed) requireNamed(text, what string) {
+	c.t.Helper()
+	require.Contains(c.t, text, "bad", what)
+	require.Contains(c.t, text, c.state, what)
+	require.Contains(c.t, text, c.fault.says, what)
+}
+
+func (c *fixed) questions() {
+	c.t.Helper()
+	for _, q := range questions {
+		r := c.omg(strings.Fields(q.line)...)
+		harness.RequireSafe(c.t, r)
+		want := c.h.all[q.line]
+		if q.rests && !c.indexed() {
+			want = c.h.without[q.line]
+			want.Code = q.code
+		}
+		require.Equal(c.t, want.Stdout, r.Stdout, "%s: %s", q.line, r.Stderr)
+		require.Equal(c.t, want.Code, r.Code, "%s: %s", q.line, r.Stderr)
+		switch {
+		case !q.rests:
+			require.NotContains(c.t, r.Stderr, "bad", q.line)
+		case c.indexed():
+			require.NotContains(c.t, r.Stderr, "partial", q.line)
+			c.requireNamed(r.Stderr, q.line)
+		default:
+			require.Contains(c.t, r.Stderr, "omg: partial: bad is "+c.state, q.line)
+			c.requireNamed(r.Stderr, q.line)
+		}
+	}
+}
+
+func (c *fixed) refusals() {
+	c.t.Helper()
+	for _, line := range refused {
+		r := c.omg(strings.Fields(line)...)
+		if c.indexed() && strings.Contains(line, "bad") {
+			require.Equal(c.t, answered, r.Code, "%s: %s", line, r.Stderr)
+			continue
+		}
+		require.Equal(c.t, failed, r.Code, "%s: %s", line, r.Stderr)
+		require.Empty(c.t, r.Stdout, line)
+		require.Regexp(c.t, `(?m)^omg: .*bad(:| is) .*`+regexp.QuoteMeta(c.fault.says), r.Stderr, line)
+		require.Contains(c.t, r.Stderr, "omg: error: ", line)
+	}
+}
+
+// partialCounts are the counts that a repository could change.
+var partialCounts = []string{"foreign", "updates", "ignored", "replacements"}
+
+func (c *fixed) status() {
+	c.t.Helper()
+	r := c.omg("status", "--json")
+	require.Equal(c.t, answered, r.Code, r.Stderr)
+	var got struct {
+		wire.StatusResult
+		Counts map[string]uint32 `json:"counts"`
+	}
+	require.NoError(c.t, json.Unmarshal([]byte(r.Stdout), &got))
+	require.Equal(c.t, c.state, string(source(&got.StatusResult).State))
+	c.requireNamed(r.Stdout, "status --json")
+	for _, s := range got.Sources {
+		require.True(c.t, s.Name == "bad" || s.State == wire.SourceOK, "%+v", s)
+	}
+	want := map[string]uint32{"installed": 3, "explicit": 2, "orphans": 1, "orphans_required": 1, "foreign": 1, "updates": 2, "ignored": 0, "replacements": 0}
+	mark := ""
+	if c.indexed() {
+		require.Empty(c.t, got.PartialCounts)
+	} else {
+		want["foreign"], want["updates"], mark = 2, 1, "?"
+		require.Equal(c.t, partialCounts, got.PartialCounts)
+	}
+	require.Equal(c.t, !c.indexed(), got.Partial)
+	require.Equal(c.t, want, got.Counts)
+
+	r = c.omg("status")
+	require.Equal(c.t, answered, r.Code, r.Stderr)
+	for _, line := range []string{
+		"Installed       : 3\n", "Explicit        : 2\n",
+		fmt.Sprintf("Foreign         : %d%s (in no repository)\n", want["foreign"], mark),
+		fmt.Sprintf("Updates         : %d%[2]s (and 0%[2]s ignored)\n", want["updates"], mark),
+		fmt.Sprintf("Replacements    : 0%s\n", mark),
+	} {
+		require.Contains(c.t, r.Stdout, line)
+	}
+	require.Equal(c.t, !c.indexed(), strings.Contains(r.Stdout, "Partial         : a number with ? may change: bad is "+c.state), r.Stdout)
+	c.requireNamed(r.Stdout, "status")
+}
+
+// probe runs omg-probe, as a prompt does.
+func (c *fixed) probe(s *harness.System, args ...string) string {
+	c.t.Helper()
+	r := s.Run("omg-probe", append([]string{"--deadline", "0", "--socket", s.Socket(), "--dbpath", s.DB}, args...)...)
+	require.Equal(c.t, answered, r.Code, r.Stderr)
+	return r.Stdout
+}
+
+// statusFile: the file is written after the status has changed.
+func (c *fixed) statusFile(s *harness.System) {
+	c.t.Helper()
+	want := "1?\n"
+	if c.indexed() {
+		want = "2\n"
+	}
+	harness.Await(c.t, func() bool { return c.probe(s, "uc") == want }, "omg-probe prints %q; it prints %q", want, func() string { return c.probe(s, "uc") })
+	require.Equal(c.t, "3\n", c.probe(s, "tc"))
+	require.Equal(c.t, "2\n", c.probe(s, "ec"))
+	require.Contains(c.t, c.probe(s, "--status", "all"), strings.TrimSpace(want))
+	var got struct {
+		Status struct {
+			Fresh   bool
+			Updates *int
+			Partial []string
+		}
+	}
+	require.NoError(c.t, json.Unmarshal([]byte(c.probe(s, "--status", "-f", "json")), &got))
+	require.True(c.t, got.Status.Fresh)
+	require.NotNil(c.t, got.Status.Updates)
+	if c.indexed() {
+		require.Empty(c.t, got.Status.Partial)
+		return
+	}
+	require.Equal(c.t, []string{"updates"}, got.Status.Partial)
+}

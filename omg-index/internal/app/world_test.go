@@ -1,0 +1,143 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// options are those of the generated databases: 24 packages in core, 252 in extra and
+// 24 in multilib.
+var options = fixture.Options{Packages: 300, Seed: 1}
+
+// world is a home directory with databases and a pacman.conf.
+type world struct {
+	t    *testing.T
+	home string
+}
+
+// newWorld is what the process finds in its environment.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t, t.TempDir()}
+	require.NoError(t, fixture.Write(w.path("db"), options))
+	w.write("pacman.conf", fixture.Config)
+	for _, name := range []string{"XDG_DATA_HOME", "SOURCE_DATE_EPOCH", "OMG_INDEX"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("HOME", w.home)
+	return w
+}
+
+func (w *world) path(name string) string { return filepath.Join(w.home, name) }
+
+// indexes is the directory of omg's own indexes.
+func (w *world) indexes() string { return w.path(".local/share/omg/index") }
+
+func (w *world) database(repo string) string { return w.path("db/sync/" + repo + ".db") }
+
+func (w *world) write(name, text string) {
+	w.t.Helper()
+	require.NoError(w.t, os.MkdirAll(filepath.Dir(w.path(name)), 0o755))
+	require.NoError(w.t, os.WriteFile(w.path(name), []byte(text), 0o644))
+}
+
+func (w *world) read(path string) []byte {
+	w.t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(w.t, err)
+	return b
+}
+
+// ended is how a run of omg-index ended.
+type ended struct {
+	code           int
+	stdout, stderr string
+}
+
+func (e ended) lines() []string { return strings.Split(strings.TrimSuffix(e.stdout, "\n"), "\n") }
+
+// run runs omg-index.
+func (w *world) run(args ...string) ended {
+	w.t.Helper()
+	return w.runIn(w.t.Context(), args...)
+}
+
+func (w *world) runIn(ctx context.Context, args ...string) ended {
+	var out, errs bytes.Buffer
+	code := Run(ctx, append([]string{"omg-index"}, args...), &out, &errs)
+	return ended{code, out.String(), errs.String()}
+}
+
+// config are the flags that name the world's databases.
+func (w *world) config() []string {
+	return []string{"--dbpath", w.path("db"), "--pacman-config", w.path("pacman.conf")}
+}
+
+// build builds indexes.
+func (w *world) build(args ...string) ended {
+	w.t.Helper()
+	return w.run(slices.Concat([]string{"build"}, w.config(), args)...)
+}
+
+// built is build that has to work, without a word on standard error.
+func (w *world) built(args ...string) ended {
+	w.t.Helper()
+	r := w.build(args...)
+	require.Equal(w.t, exit.OK, r.code, r.stderr)
+	require.Empty(w.t, r.stderr)
+	return r
+}
+
+// files are the names of the files in a directory.
+func (w *world) files(dir string) []string {
+	w.t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(w.t, err)
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names
+}
+
+// tree is the content of every file below the home directory but the databases'.
+func (w *world) tree() map[string]string {
+	w.t.Helper()
+	all := map[string]string{}
+	require.NoError(w.t, filepath.WalkDir(w.home, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || strings.HasPrefix(path, w.path("db")) {
+			return err
+		}
+		all[path] = string(w.read(path))
+		return nil
+	}))
+	return all
+}
+
+// packages are the generated packages of repositories, by repository and name.
+func packages(repos ...string) map[string]wire.Package {
+	all := map[string]wire.Package{}
+	for p := range fixture.Packages(options) {
+		if slices.Contains(repos, p.Repo) {
+			all[p.Repo+"/"+p.Name] = p
+		}
+	}
+	return all
+}
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }

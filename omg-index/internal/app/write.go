@@ -1,0 +1,190 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/version"
+)
+
+// source is what an index is built from: a repository's database, or the AUR's dump.
+type source interface {
+	name() string
+	kind() pkgindex.Kind
+	path() string
+	read(ctx context.Context, into *pkgindex.Source, each func()) *result
+}
+
+// result is what was read of a source.
+type result struct {
+	source       source
+	file         sourcefile.File
+	packages     int
+	warnings     []string
+	moreWarnings int
+	skipped      []string // packages that are too large for an index
+	err          error
+}
+
+// build is one run of omg-index build.
+type build struct {
+	cli      *cli.Context
+	at       int64
+	sources  []source
+	start    time.Time
+	progress *progress
+}
+
+func (b *build) newBuilder() *pkgindex.Builder {
+	return pkgindex.NewBuilder("omg-index "+version.String(), b.at)
+}
+
+// toFile writes one index of all sources, whole or not at all.
+func (b *build) toFile(out string) error {
+	if err := b.checkOutput(out); err != nil {
+		return err
+	}
+	builder := b.newBuilder()
+	into := make([]*pkgindex.Source, len(b.sources))
+	for i, s := range b.sources {
+		into[i] = builder.Source(s.name(), s.kind())
+	}
+	results := make([]*result, len(b.sources))
+	group, ctx := errgroup.WithContext(b.cli.Context)
+	for i, s := range b.sources {
+		group.Go(func() error {
+			results[i] = s.read(ctx, into[i], b.progress.each())
+			return results[i].err
+		})
+	}
+	err := group.Wait()
+	b.progress.end()
+	if err != nil {
+		return exit.With(exit.Failed, err)
+	}
+	if out == "-" {
+		b.warn(results)
+		return exit.With(exit.Failed, builder.WriteTo(os.Stdout))
+	}
+	size, err := b.write(builder, out, results)
+	if err != nil {
+		return err
+	}
+	b.warn(results)
+	return b.summarize(out, size, results)
+}
+
+// write puts an index and its origins in place.
+func (b *build) write(builder *pkgindex.Builder, out string, results []*result) (size int64, err error) {
+	if err := builder.WriteFile(out); err != nil {
+		wrong := &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write the index: %w", err)}
+		if errors.Is(err, fs.ErrNotExist) { // of a file that is to be made: its directory
+			wrong.Hint = "make the directory " + filepath.Dir(out) + " first"
+		}
+		return 0, wrong
+	}
+	var origins sources.Origins
+	for _, r := range results {
+		origins = append(origins, sources.OriginOf(&r.file))
+	}
+	if err := origins.Write(out); err != nil {
+		return 0, exit.With(exit.Failed, fmt.Errorf("cannot write the index's origin: %w", err))
+	}
+	fi, err := os.Stat(out)
+	if err != nil {
+		return 0, exit.With(exit.Failed, err)
+	}
+	return fi.Size(), nil
+}
+
+// checkOutput refuses what must not be replaced.
+func (b *build) checkOutput(out string) error {
+	switch out {
+	case "":
+		return command.Usagef("--output takes the path of a file")
+	case "-":
+		if command.IsTerminal(b.cli.App.Writer) {
+			return command.Usagef("--output -: an index is not for a terminal")
+		}
+		return nil
+	}
+	there, err := os.Lstat(out)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return exit.With(exit.Failed, fmt.Errorf("cannot write the index: %w", err))
+	case there.Mode()&fs.ModeSymlink != 0:
+		return command.Usagef("--output %s: a symbolic link, which would be replaced: name the file itself", out)
+	case there.Mode()&(fs.ModeDevice|fs.ModeNamedPipe|fs.ModeSocket) != 0:
+		return command.Usagef("--output %s: not a regular file", out)
+	}
+	for _, s := range b.sources {
+		if fi, err := os.Stat(s.path()); err == nil && os.SameFile(there, fi) {
+			return command.Usagef("--output %s: is read for the index: name another file", out)
+		}
+	}
+	return nil
+}
+
+// maxTogether is how many indexes are built at the same time: each is in memory until
+// it is written.
+const maxTogether = 2
+
+// toDirectory writes an index of each source. One that fails keeps its old index, and
+// the others are built all the same.
+func (b *build) toDirectory(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return exit.With(exit.Failed, err)
+	}
+	results := make([]*result, len(b.sources))
+	sizes := make([]int64, len(b.sources))
+	var group errgroup.Group
+	group.SetLimit(maxTogether)
+	for i, s := range b.sources {
+		group.Go(func() error {
+			builder := b.newBuilder()
+			r := s.read(b.cli.Context, builder.Source(s.name(), s.kind()), b.progress.each())
+			if results[i] = r; r.err == nil {
+				sizes[i], r.err = b.write(builder, sources.IndexPath(dir, s.kind(), s.name()), []*result{r})
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	b.progress.end()
+	if err := b.cli.Context.Err(); err != nil {
+		return err
+	}
+	b.warn(results)
+	var failed []string
+	size := int64(0)
+	for i, r := range results {
+		if size += sizes[i]; r.err != nil {
+			failed = append(failed, r.source.name())
+			command.Note(b.cli.App.ErrWriter, b.cli.App.Name, "error: "+r.err.Error())
+		}
+	}
+	if len(failed) < len(results) {
+		if err := b.summarize(dir, size, results); err != nil {
+			return err
+		}
+	}
+	if len(failed) > 0 {
+		return exit.Quiet(exit.Failed)
+	}
+	return nil
+}

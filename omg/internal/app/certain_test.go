@@ -1,0 +1,304 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// with is a backend whose results rest on a basis, each with one element or empty.
+func with(b wire.Basis, some bool) fake {
+	f := fake{
+		search: &wire.SearchResult{Basis: b}, info: &wire.InfoResult{Basis: b}, installed: &wire.InstalledResult{Basis: b},
+		explicit: &wire.ExplicitResult{Basis: b}, outdated: &wire.OutdatedResult{Basis: b}, security: &wire.SecurityResult{Basis: b},
+		status: &wire.StatusResult{Basis: b},
+	}
+	if !some {
+		f.info.Missing = []wire.Missing{{Name: "core/a"}}
+		return f
+	}
+	f.search.Total, f.search.Packages = 1, []wire.Package{pkg("a").Package}
+	f.info.Packages = f.search.Packages
+	f.installed.Packages = []wire.InstalledPackage{pkg("a")}
+	f.explicit.Names = []string{"a"}
+	f.outdated.Updates = []wire.Update{{Name: "a", Installed: "1", Version: "2"}}
+	f.security.Packages = []wire.VulnerablePackage{{
+		Name: "a", Severity: "Low", Advisories: []wire.Advisory{{Name: "AVG-1", Severity: "Low", Verdict: "affected", Counted: true}},
+	}}
+	return f
+}
+
+// rests says on what a command's result rests.
+type rests struct {
+	line        string
+	local       bool // on what is installed
+	repos       bool // on the repositories
+	forRemoval  bool // it is a list by which packages are removed
+	none        int  // the exit code where nothing is found
+	alwaysPrint bool // it prints also where nothing is found
+	limit       bool // it looks for something worse than what there is
+}
+
+var resting = []rests{
+	{line: "search a", repos: true, none: exit.NotFound},
+	{line: "search -q a", repos: true, none: exit.NotFound},
+	{line: "search --json a", repos: true, none: exit.NotFound, alwaysPrint: true},
+	{line: "info core/a", repos: true, none: exit.NotFound},
+	{line: "installed", local: true, none: exit.NotFound},
+	{line: "installed -q", local: true, none: exit.NotFound},
+	{line: "installed --deps -q", local: true, none: exit.NotFound},
+	{line: "installed --orphans", local: true, none: exit.NotFound},
+	{line: "installed --orphans -q", local: true, none: exit.NotFound, forRemoval: true},
+	{line: "installed --foreign", local: true, repos: true, none: exit.NotFound},
+	{line: "installed --foreign -q", local: true, repos: true, none: exit.NotFound, forRemoval: true},
+	{line: "orphans", local: true, none: exit.NotFound},
+	{line: "orphans --json", local: true, none: exit.NotFound, alwaysPrint: true},
+	{line: "orphans -q", local: true, none: exit.NotFound, forRemoval: true},
+	{line: "orphans -q --required", local: true, none: exit.NotFound, forRemoval: true},
+	{line: "foreign", local: true, repos: true, none: exit.NotFound},
+	{line: "foreign --format {{.name}}", local: true, repos: true, none: exit.NotFound},
+	{line: "foreign -q", local: true, repos: true, none: exit.NotFound, forRemoval: true},
+	{line: "explicit", local: true, none: exit.NotFound},
+	{line: "explicit -q", local: true, none: exit.NotFound},
+	{line: "explicit --count", local: true, none: exit.OK, alwaysPrint: true},
+	{line: "outdated", local: true, repos: true, none: exit.NotFound},
+	{line: "outdated -q", local: true, repos: true, none: exit.NotFound},
+	{line: "outdated --json", local: true, repos: true, none: exit.NotFound, alwaysPrint: true},
+	{line: "security", local: true, repos: true, none: exit.NotFound},
+	{line: "security --fail-on critical", local: true, repos: true, none: exit.OK, limit: true},
+}
+
+// TestCertain: what each command prints, notes and ends with where a source is
+// missing, or not as it should be.
+func TestCertain(t *testing.T) {
+	core := func(state wire.SourceState, outdated bool) []wire.Source {
+		s := repository("core", state, "a reason")
+		s.Outdated = outdated
+		return []wire.Source{s, repository("extra", wire.SourceOK, "")}
+	}
+	for _, s := range []struct {
+		name  string
+		basis wire.Basis
+		local bool   // it concerns what is installed, and otherwise the repositories
+		sure  bool   // the result is as certain as pacman's own
+		empty bool   // an empty result does not answer
+		note  string // empty if some commands do not note it
+	}{
+		{name: "all is well", basis: wire.Basis{Sources: core(wire.SourceOK, false)}, sure: true},
+		{name: "an old database", basis: wire.Basis{Sources: core(wire.SourceStale, false)}, sure: true},
+		{name: "a database of before", basis: wire.Basis{Sources: core(wire.SourceStale, true)}, note: "core: stale: a reason"},
+		{name: "a missing database", basis: wire.Basis{Partial: true, Sources: core(wire.SourceMissing, false)}, empty: true, note: "partial: core is missing: a reason"},
+		{name: "a failed database", basis: wire.Basis{Partial: true, Sources: core(wire.SourceFailed, false)}, empty: true, note: "partial: core is failed: a reason"},
+		{name: "unread packages", basis: wire.Basis{Partial: true, Why: "local/a-1 is unread"}, local: true, empty: true, note: "partial: local/a-1 is unread"},
+		{name: "remembered packages", basis: wire.Basis{Stale: true, At: 1, Why: "no reading"}, local: true, empty: true, note: "what is installed could not be checked since 1970-01-01"},
+		{name: "packages read at no time", basis: wire.Basis{Stale: true}, local: true, empty: true, note: "what is installed could not be checked\n"},
+		{name: "partial without a reason", basis: wire.Basis{Partial: true}, empty: true, note: "partial: a source could not be read"},
+	} {
+		for _, c := range resting {
+			if s.local && !c.local || !s.local && !c.repos {
+				continue
+			}
+			for _, some := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s/%s/%t", s.name, c.line, some), func(t *testing.T) {
+					certain(t, with(s.basis, some), c, s.sure, s.empty, some, s.note)
+				})
+			}
+		}
+	}
+}
+
+func certain(t *testing.T, f fake, c rests, sure, empty, some bool, note string) {
+	args := strings.Fields(c.line)
+	code, out, stderr := f.run(t, args...)
+	want := exit.OK
+	switch {
+	case (!some || c.limit) && empty:
+		want = exit.Failed
+	case !some:
+		want = c.none
+	}
+	if c.forRemoval && !sure {
+		require.Equal(t, exit.Failed, code)
+		require.Empty(t, out)
+		require.Contains(t, stderr, "omg: error: the answer is not certain: "+strings.TrimPrefix(note, "partial: "))
+		require.Contains(t, stderr, "omg: hint: with --partial omg prints what there is\n")
+		code, out, stderr = f.run(t, append(args, "--partial")...)
+	}
+	require.Equal(t, want, code, stderr)
+	require.Equal(t, some || c.alwaysPrint, out != "", out)
+	if note != "" {
+		require.Contains(t, stderr, note)
+	}
+	if slices.Contains(args, "--json") {
+		var document struct{ Partial, Stale bool }
+		require.NoError(t, json.Unmarshal([]byte(out), &document))
+		require.Equal(t, empty, document.Partial || document.Stale)
+	}
+	plain := out
+
+	code, out, stderr = f.run(t, append([]string{"--strict"}, args...)...)
+	if sure {
+		require.Equal(t, want, code)
+		require.Equal(t, plain, out)
+		return
+	}
+	require.Equal(t, exit.Failed, code)
+	require.Empty(t, out)
+	require.Contains(t, stderr, "omg: error: the answer is not certain: "+strings.TrimPrefix(note, "partial: "))
+	require.Contains(t, stderr, "omg: hint: without --strict omg prints what there is\n")
+	require.Equal(t, 2, strings.Count(stderr, "\n"), stderr)
+}
+
+// TestCertain_Status: status shows what is not certain, and is printed unless --strict
+// refuses it.
+func TestCertain_Status(t *testing.T) {
+	n := uint32(2)
+	st := &wire.StatusResult{
+		Basis:         wire.Basis{Partial: true, At: 1, Sources: []wire.Source{repository("core", wire.SourceFailed, "cut off")}},
+		Counts:        wire.Counts{Installed: &n, Updates: &n},
+		PartialCounts: []string{"updates"},
+	}
+	code, out, stderr := fake{status: st}.run(t, "status")
+	require.Equal(t, exit.OK, code)
+	require.Empty(t, stderr, "the status itself has it")
+	require.Contains(t, out, "Partial         : a number with ? may change: core is failed: cut off\n")
+	require.Contains(t, out, "\nInstalled       : 2\n")
+	require.Contains(t, out, "\nUpdates         : 2? (and unknown ignored)\n")
+	_, out, _ = fake{status: st}.run(t, "status", "--json")
+	require.Contains(t, out, `"partial":true`)
+	require.Contains(t, out, `"partial_counts":["updates"]`)
+	require.Contains(t, out, `{"name":"core","kind":"repository","state":"failed","why":"cut off"}`)
+	code, out, stderr = fake{status: st}.run(t, "--strict", "status")
+	require.Equal(t, exit.Failed, code)
+	require.Empty(t, out)
+	require.Contains(t, stderr, "omg: error: the answer is not certain: core is failed: cut off\n")
+	st.Basis = wire.Basis{At: 1, Sources: []wire.Source{repository("core", wire.SourceOK, "")}}
+	code, out, _ = fake{status: st}.run(t, "--strict", "status")
+	require.Equal(t, exit.OK, code)
+	require.NotEmpty(t, out)
+}
+
+// TestCertain_AUR: what the AUR lacks makes nothing of the repositories uncertain.
+func TestCertain_AUR(t *testing.T) {
+	for _, c := range []struct {
+		line  string
+		state wire.SourceState
+		code  int
+		note  string
+	}{
+		{"search a", wire.SourceMissing, exit.NotFound, "aur: missing: a reason"},
+		{"search a", wire.SourceStale, exit.NotFound, "aur: stale: a reason"},
+		{"search a", wire.SourceFailed, exit.Failed, "nothing found for 'a', and the AUR could not be searched"},
+		{"search --no-aur a", wire.SourceFailed, exit.NotFound, "nothing found for 'a'"},
+		{"search --repo core a", wire.SourceFailed, exit.NotFound, "nothing found for 'a' in core"},
+		{"search --aur a", wire.SourceFailed, exit.Failed, "and the AUR could not be searched"},
+		{"outdated", wire.SourceFailed, exit.NotFound, ""},
+		{"foreign", wire.SourceFailed, exit.NotFound, ""},
+		{"--strict foreign", wire.SourceFailed, exit.NotFound, ""},
+		{"--strict outdated", wire.SourceFailed, exit.NotFound, ""},
+	} {
+		f := with(wire.Basis{Sources: []wire.Source{repository("core", wire.SourceOK, ""), aur(c.state, "a reason")}}, false)
+		code, out, stderr := f.run(t, strings.Fields(c.line)...)
+		require.Equal(t, c.code, code, "%s, %s", c.line, c.state)
+		require.Empty(t, out)
+		require.Contains(t, stderr, c.note)
+	}
+}
+
+// TestCertain_Info: a package that was not found may be in any source that could not
+// be read, or only in the network.
+func TestCertain_Info(t *testing.T) {
+	for _, c := range []struct {
+		name, missing string
+		partial       bool
+		state         wire.SourceState
+		code          int
+	}{
+		{"known", "a", false, wire.SourceOK, exit.NotFound},
+		{"old AUR", "a", false, wire.SourceStale, exit.NotFound},
+		{"no AUR", "a", false, wire.SourceMissing, exit.Network},
+		{"no AUR", "aur/a", false, wire.SourceMissing, exit.Network},
+		{"not in the AUR", "core/a", false, wire.SourceMissing, exit.NotFound},
+		{"not in the AUR", "core/a", false, wire.SourceFailed, exit.NotFound},
+		{"failed AUR", "a", false, wire.SourceFailed, exit.Failed},
+		{"a database is missing", "a", true, wire.SourceOK, exit.Failed},
+		{"a database too is missing", "a", true, wire.SourceMissing, exit.Failed},
+	} {
+		f := fake{
+			info:      &wire.InfoResult{Basis: wire.Basis{Partial: c.partial, Sources: []wire.Source{aur(c.state, "a reason")}}, Missing: []wire.Missing{{Name: c.missing}}},
+			installed: &wire.InstalledResult{},
+		}
+		code, out, stderr := f.run(t, "info", c.missing)
+		require.Equal(t, c.code, code, "%s: %s", c.name, c.missing)
+		require.Empty(t, out)
+		require.Contains(t, stderr, "omg: error: package '"+c.missing+"' was not found\n")
+	}
+	// The daemon could ask neither its data nor the network; it may be installed.
+	f := fake{
+		installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("mine")}},
+		errs:      map[string]error{"info": wire.Errorf(wire.CodeNetwork, "the AUR is not known: refused")},
+	}
+	code, out, stderr := f.run(t, "info", "mine", "other")
+	require.Equal(t, exit.Network, code)
+	require.Contains(t, out, "Name            : mine\n")
+	require.Equal(t, "omg: error: the AUR is not known: refused\n", stderr)
+	code, _, stderr = f.run(t, "info", "mine")
+	require.Equal(t, exit.OK, code)
+	require.Empty(t, stderr)
+}
+
+// TestCertain_Which: what has nothing to do with sources is as it was.
+func TestCertain_Which(t *testing.T) {
+	code, out, _ := everything().run(t, "--strict", "list", "-q")
+	require.Equal(t, exit.OK, code)
+	require.Equal(t, "x\n", out)
+	code, out, _ = everything().run(t, "--strict", "health", "-q")
+	require.Equal(t, exit.Failed, code, "its state is unknown")
+	require.Equal(t, "x\n", out)
+}
+
+// TestExitCodes_OfRefusals: each code of the protocol has one exit code, for every
+// command alike.
+func TestExitCodes_OfRefusals(t *testing.T) {
+	want := map[wire.Code]int{
+		wire.CodeNotFound: exit.Failed, wire.CodeInvalid: exit.Usage, wire.CodeInternal: exit.Failed, wire.CodeNetwork: exit.Network,
+		wire.CodeBusy: exit.Failed, wire.CodeShuttingDown: exit.Failed, wire.CodeNotAllowed: exit.Failed, wire.CodeTooLarge: exit.Failed,
+		wire.CodeNotReady: exit.Failed, wire.CodeVersion: exit.Failed,
+	}
+	require.Len(t, want, int(wire.CodeVersion), "one for each code")
+	questions := map[string]string{
+		"search a": "search", "info core/a": "info", "status": "status", "status --history": "history", "installed": "installed",
+		"orphans -q": "installed", "explicit -c": "explicit", "outdated": "outdated", "security": "security", "health": "health",
+		"metrics": "metrics", "refresh": "refresh", "cache clear": "clear cache", "daemon log-level": "log level",
+		"owns /a": "owns", "files a": "files", "why a": "why", "config": "config", "doctor": "doctor", "which": "which", "list": "list", "use node 20": "use",
+	}
+	for line, question := range questions {
+		for code, exits := range want {
+			if question == "info" && code == wire.CodeNetwork {
+				continue // not an error where the package is installed: TestCertain_Info
+			}
+			for _, err := range []error{wire.Errorf(code, "a refusal"), fmt.Errorf("in a program: %w", wire.Errorf(code, "a refusal"))} {
+				got, out, stderr := fake{errs: map[string]error{question: err}}.run(t, strings.Fields(line)...)
+				require.Equal(t, exits, got, "%s: code %d", line, code)
+				require.Empty(t, out)
+				require.Contains(t, stderr, "a refusal\n")
+			}
+		}
+		other := &exit.Error{Code: exit.NotFound, Err: errors.New("it has a code"), Hint: "a hint"}
+		for _, err := range []error{other, fmt.Errorf("in a program: %w", other)} {
+			got, _, stderr := fake{errs: map[string]error{question: err}}.run(t, strings.Fields(line)...)
+			require.Equal(t, exit.NotFound, got, line)
+			require.Contains(t, stderr, "omg: hint: a hint\n")
+		}
+		got, _, _ := fake{errs: map[string]error{question: errors.New("anything else")}}.run(t, strings.Fields(line)...)
+		require.Equal(t, exit.Failed, got, line)
+	}
+}

@@ -1,0 +1,227 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// TestMain has times shown as in UTC, wherever the tester lives.
+func TestMain(m *testing.M) {
+	time.Local = time.UTC
+	os.Exit(m.Run())
+}
+
+// fake is a backend with a result for each question that a test expects. Another
+// question fails the test.
+type fake struct {
+	t *testing.T
+
+	search    *wire.SearchResult
+	info      *wire.InfoResult
+	status    *wire.StatusResult
+	installed *wire.InstalledResult
+	explicit  *wire.ExplicitResult
+	outdated  *wire.OutdatedResult
+	security  *wire.SecurityResult
+
+	history    *wire.HistoryResult
+	health     *wire.HealthResult
+	metrics    *wire.MetricsResult
+	refresh    *wire.RefreshResult
+	clearCache *wire.CacheClearResult
+	logLevel   *wire.LogLevelResult
+
+	owns   *backend.Owners
+	files  *backend.FileLists
+	why    *backend.Chains
+	config *backend.Configuration
+	doctor *backend.Checks
+	which  *backend.ActiveVersions
+	list   *backend.Versions
+	use    *backend.Chosen
+
+	// errs are errors instead of results, by the name of the method.
+	errs map[string]error
+	// halves has search and info pause after the first package.
+	halves bool
+	// paused is called when they do, with what was printed by then.
+	paused func(printed string)
+
+	// What was asked last.
+	options   backend.Options
+	searched  *wire.SearchRequest
+	listed    *wire.InstalledRequest
+	printed   func() string
+	questions []string
+}
+
+// run runs omg with arguments and returns its exit code and what it printed.
+func (f fake) run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	code, stdout, stderr, _ = f.asked(t, args...)
+	return code, stdout, stderr
+}
+
+// asked is run with the backend after it.
+func (f fake) asked(t *testing.T, args ...string) (code int, stdout, stderr string, after *fake) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	f.t, f.printed = t, out.String
+	code = Run(t.Context(), append([]string{"omg"}, args...), &out, &errs, func(o backend.Options) backend.Backend {
+		f.options = o
+		return &f
+	})
+	return code, out.String(), errs.String(), &f
+}
+
+// give returns a copy of a result: commands change what they get.
+func give[R any](f *fake, question string, r *R) (*R, error) {
+	f.questions = append(f.questions, question)
+	if err := f.errs[question]; err != nil {
+		return nil, err
+	}
+	require.NotNil(f.t, r, "%s was not expected", question)
+	encoded, err := json.Marshal(r)
+	require.NoError(f.t, err)
+	out := new(R)
+	require.NoError(f.t, json.Unmarshal(encoded, out))
+	return out, nil
+}
+
+// packages gives each package to each.
+func (f *fake) packages(packages []wire.Package, each func(*wire.Package) error, paused func()) error {
+	for i := range packages {
+		if err := each(&packages[i]); err != nil {
+			return err
+		}
+		if f.halves && i == 0 {
+			paused()
+			if f.paused != nil {
+				f.paused(f.printed())
+			}
+		}
+	}
+	return nil
+}
+
+func (f *fake) Search(_ context.Context, r *wire.SearchRequest, each func(*wire.Package) error, paused func()) (*wire.SearchResult, error) {
+	f.searched = r
+	result, err := give(f, "search", f.search)
+	if err == nil {
+		err = f.packages(result.Packages, each, paused)
+		result.Packages = nil
+	}
+	return result, err
+}
+
+func (f *fake) Info(_ context.Context, _ *wire.InfoRequest, each func(*wire.Package) error, paused func()) (*wire.InfoResult, error) {
+	result, err := give(f, "info", f.info)
+	if err == nil {
+		err = f.packages(result.Packages, each, paused)
+		result.Packages = nil
+	}
+	return result, err
+}
+
+func (f *fake) Installed(_ context.Context, r *wire.InstalledRequest) (*wire.InstalledResult, error) {
+	f.listed = r
+	return give(f, "installed", f.installed)
+}
+
+func (f *fake) Status(context.Context) (*wire.StatusResult, error) {
+	return give(f, "status", f.status)
+}
+
+func (f *fake) Explicit(context.Context) (*wire.ExplicitResult, error) {
+	return give(f, "explicit", f.explicit)
+}
+
+func (f *fake) Outdated(context.Context) (*wire.OutdatedResult, error) {
+	return give(f, "outdated", f.outdated)
+}
+
+func (f *fake) Security(context.Context, *wire.SecurityRequest) (*wire.SecurityResult, error) {
+	return give(f, "security", f.security)
+}
+
+func (f *fake) History(context.Context, *wire.HistoryRequest) (*wire.HistoryResult, error) {
+	return give(f, "history", f.history)
+}
+
+func (f *fake) Health(context.Context) (*wire.HealthResult, error) {
+	return give(f, "health", f.health)
+}
+
+func (f *fake) Metrics(context.Context) (*wire.MetricsResult, error) {
+	return give(f, "metrics", f.metrics)
+}
+
+func (f *fake) Refresh(context.Context) (*wire.RefreshResult, error) {
+	return give(f, "refresh", f.refresh)
+}
+
+func (f *fake) ClearCache(context.Context) (*wire.CacheClearResult, error) {
+	return give(f, "clear cache", f.clearCache)
+}
+
+func (f *fake) LogLevel(context.Context, string) (*wire.LogLevelResult, error) {
+	return give(f, "log level", f.logLevel)
+}
+
+func (f *fake) Owns(context.Context, []string) (*backend.Owners, error) {
+	return give(f, "owns", f.owns)
+}
+
+func (f *fake) Files(context.Context, []string) (*backend.FileLists, error) {
+	return give(f, "files", f.files)
+}
+
+func (f *fake) Why(context.Context, string, bool) (*backend.Chains, error) {
+	return give(f, "why", f.why)
+}
+
+func (f *fake) Config(context.Context, bool) (*backend.Configuration, error) {
+	return give(f, "config", f.config)
+}
+
+func (f *fake) Doctor(context.Context) (*backend.Checks, error) { return give(f, "doctor", f.doctor) }
+
+func (f *fake) Which(context.Context, []string) (*backend.ActiveVersions, error) {
+	return give(f, "which", f.which)
+}
+
+func (f *fake) List(context.Context, []string) (*backend.Versions, error) {
+	return give(f, "list", f.list)
+}
+
+func (f *fake) Use(context.Context, string, string) (*backend.Chosen, error) {
+	return give(f, "use", f.use)
+}
+
+func pkg(name string) wire.InstalledPackage {
+	return wire.InstalledPackage{Package: wire.Package{Repo: "local", Name: name, Version: "1-1"}}
+}
+
+// repository is a repository as a source in a state.
+func repository(name string, state wire.SourceState, why string) wire.Source {
+	return wire.Source{Name: name, Kind: wire.KindRepository, State: state, Why: why}
+}
+
+// aur is the AUR as a source in a state.
+func aur(state wire.SourceState, why string) wire.Source {
+	return wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: state, Why: why}
+}
+
+// tracker is the security tracker as a source in a state.
+func tracker(state wire.SourceState, why string) wire.Source {
+	return wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: state, Why: why}
+}

@@ -1,0 +1,67 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strings"
+
+	"github.com/omg-arch/omg/shared/termtext"
+)
+
+// jsonFields returns the fields of a struct by their JSON names, cleaned for a
+// terminal. One that is absent is empty text: unknown is not zero.
+func jsonFields(element any) (map[string]any, error) {
+	b, err := json.Marshal(element)
+	if err != nil {
+		return nil, err
+	}
+	fields := make(map[string]any)
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if err := d.Decode(&fields); err != nil {
+		return nil, err
+	}
+	for k, v := range fields {
+		fields[k] = cleanValue(v)
+	}
+	addAbsent(fields, reflect.Indirect(reflect.ValueOf(element)).Type())
+	return fields, nil
+}
+
+// addAbsent adds the fields of a struct, and of those in it, that JSON left out.
+func addAbsent(fields map[string]any, t reflect.Type) {
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "" {
+			continue
+		}
+		value, ok := fields[name]
+		if !ok {
+			fields[name] = ""
+		}
+		inner := f.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if m, ok := value.(map[string]any); ok && inner.Kind() == reflect.Struct {
+			addAbsent(m, inner)
+		}
+	}
+}
+
+func cleanValue(v any) any {
+	switch v := v.(type) {
+	case string:
+		return termtext.Clean(v)
+	case []any:
+		for i := range v {
+			v[i] = cleanValue(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = cleanValue(v[k])
+		}
+	}
+	return v
+}

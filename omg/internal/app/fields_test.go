@@ -1,0 +1,178 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/manage"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// fill gives every field of a value something that is not its zero, so that none is
+// left out of JSON.
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0))
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Interface:
+		v.Set(reflect.ValueOf("x"))
+	case reflect.Float64:
+		v.SetFloat(1)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(1)
+	default:
+		v.SetUint(1)
+	}
+}
+
+func full[R any]() *R {
+	r := new(R)
+	fill(reflect.ValueOf(r).Elem())
+	return r
+}
+
+// everything is a backend whose results have every field.
+func everything() fake {
+	f := fake{
+		search: full[wire.SearchResult](), info: full[wire.InfoResult](), status: full[wire.StatusResult](),
+		installed: full[wire.InstalledResult](), explicit: full[wire.ExplicitResult](), outdated: full[wire.OutdatedResult](),
+		security: full[wire.SecurityResult](), history: full[wire.HistoryResult](), health: full[wire.HealthResult](),
+		refresh: full[wire.RefreshResult](), clearCache: full[wire.CacheClearResult](), logLevel: full[wire.LogLevelResult](),
+		owns: full[backend.Owners](), files: full[backend.FileLists](), why: full[backend.Chains](), config: full[backend.Configuration](),
+		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.Versions](), use: full[backend.Chosen](),
+	}
+	// One that is missing is found among what is installed, and another one is not.
+	f.info.Missing = append(f.info.Missing, wire.Missing{Name: "y", Close: []string{"z"}})
+	return f
+}
+
+// fieldPaths are the names of all fields in a JSON document.
+func fieldPaths(prefix string, v any, into map[string]bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, inner := range v {
+			into[prefix+key] = true
+			fieldPaths(prefix+key+".", inner, into)
+		}
+	case []any:
+		for _, inner := range v {
+			fieldPaths(strings.TrimSuffix(prefix, ".")+"[].", inner, into)
+		}
+	}
+}
+
+// arguments are what a command needs besides its flags.
+var arguments = map[string][]string{
+	"search": {"x"}, "info": {"x"}, "owns": {"/x"}, "files": {"x"}, "why": {"x"}, "use": {"node", "20"},
+}
+
+// TestFields_Stay: the fields on which scripts rely are still in each command's JSON
+// and can be named by --format.
+func TestFields_Stay(t *testing.T) {
+	text, err := os.ReadFile("testdata/fields-93bf6e3.txt")
+	require.NoError(t, err)
+	checked := 0
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		head, names, found := strings.Cut(line, ": ")
+		if !found || strings.HasPrefix(line, "#") {
+			continue
+		}
+		checked++
+		way, command, _ := strings.Cut(head, " ")
+		fields := strings.Fields(names)
+		require.NotEmpty(t, fields, line)
+		if command == "daemon status" { // asks the system, not the backend
+			daemonFields(t, way, fields)
+			continue
+		}
+		args := append(strings.Fields(command), arguments[command]...)
+		if way == "format" {
+			f := everything()
+			f.outdated.Foreign, f.info.Missing = nil, nil // elements of other kinds
+			code, out, stderr := f.run(t, append(args, "--format", "{{."+strings.Join(fields, "}}{{.")+"}}")...)
+			require.NotEqual(t, exit.Usage, code, "%s: %s", command, stderr)
+			require.NotEmpty(t, strings.TrimSpace(out), command)
+			continue
+		}
+		_, out, stderr := everything().run(t, append(args, "--json")...)
+		var document any
+		require.NoError(t, json.Unmarshal([]byte(out), &document), "%s: %s%s", command, out, stderr)
+		now := map[string]bool{}
+		fieldPaths("", document, now)
+		for _, field := range fields {
+			require.Contains(t, now, field, "%s --json", command)
+		}
+	}
+	require.Greater(t, checked, 40)
+}
+
+func daemonFields(t *testing.T, way string, fields []string) {
+	t.Helper()
+	if way == "format" {
+		named, err := jsonFields(full[manage.Status]())
+		require.NoError(t, err)
+		for _, field := range fields {
+			require.Contains(t, named, field)
+		}
+		return
+	}
+	var b bytes.Buffer
+	out := &output{w: bufio.NewWriter(&b)}
+	require.NoError(t, out.document(full[manage.Status]()))
+	require.NoError(t, out.w.Flush())
+	var document any
+	require.NoError(t, json.Unmarshal(b.Bytes(), &document))
+	now := map[string]bool{}
+	fieldPaths("", document, now)
+	for _, field := range fields {
+		require.Contains(t, now, field)
+	}
+}
+
+// TestFields_Added: JSON says how far a result can be believed.
+func TestFields_Added(t *testing.T) {
+	for _, command := range []string{"search", "info", "installed", "explicit", "orphans", "foreign", "outdated", "security", "status"} {
+		_, out, _ := everything().run(t, append(append(strings.Fields(command), arguments[command]...), "--json")...)
+		var document any
+		require.NoError(t, json.Unmarshal([]byte(out), &document), out)
+		now := map[string]bool{}
+		fieldPaths("", document, now)
+		for _, field := range []string{"generation", "at", "stale", "why", "partial", "sources[].kind", "sources[].state", "sources[].why", "sources[].outdated"} {
+			require.Contains(t, now, field, command)
+		}
+	}
+	_, out, _ := everything().run(t, "status", "--json")
+	require.Contains(t, out, `"partial_counts":["x"]`)
+	require.Contains(t, out, `"parts":[{"name":"x","state":"x","why":"x"}]`, "the name that scripts know")
+	_, out, _ = everything().run(t, "status", "--format", "{{.partial}} {{.partial_counts}}")
+	require.Equal(t, "true [x]\n", out)
+}
+
+// TestFields_Certain: a result that lacks nothing has no word of it.
+func TestFields_Certain(t *testing.T) {
+	f := fake{outdated: &wire.OutdatedResult{Basis: wire.Basis{Generation: 1, At: 2, Sources: []wire.Source{repository("core", wire.SourceOK, "")}}}}
+	_, out, _ := f.run(t, "outdated", "--json")
+	require.Equal(t, `{"schema":1,"generation":1,"at":2,"sources":[{"name":"core","kind":"repository","state":"ok"}],"updates":[]}`+"\n", out)
+}

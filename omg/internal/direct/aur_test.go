@@ -1,0 +1,227 @@
+package direct
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// TestAUR: the AUR answers as far as there is an index of it.
+func TestAUR(t *testing.T) {
+	w := newWorld(t)
+	w.buildOwn()
+	inAUR := func() (wire.Source, error) {
+		names, result, err := w.search(wire.SearchRequest{Words: []string{"yay"}})
+		if err != nil {
+			return wire.Source{}, err
+		}
+		i := slices.IndexFunc(result.Sources, func(s wire.Source) bool { return s.Kind == wire.KindAUR })
+		require.False(t, result.Partial, "the repositories could be read")
+		if i < 0 {
+			require.NotContains(t, names, "aur/yay-bin")
+			return wire.Source{}, nil
+		}
+		s := result.Sources[i]
+		require.Equal(t, s.State == wire.SourceOK || s.State == wire.SourceStale, slices.Contains(names, "aur/yay-bin"))
+		return s, nil
+	}
+	only := func() error {
+		_, _, err := w.search(wire.SearchRequest{Repos: []string{wire.SourceAUR}})
+		return err
+	}
+
+	s, err := inAUR()
+	require.NoError(t, err)
+	require.Empty(t, s, "it is neither asked nor there")
+	require.Equal(t, wire.CodeNetwork, wire.CodeOf(only()))
+
+	w.write("config.toml", "[aur]\nenabled = true\n")
+	s, err = inAUR()
+	require.NoError(t, err)
+	require.Equal(t, wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "not downloaded yet: omgd does it"}, s)
+	require.Equal(t, wire.CodeNetwork, wire.CodeOf(only()))
+	require.ErrorContains(t, only(), "not downloaded yet: omgd does it")
+	require.Empty(t, w.notes)
+	outdated := ask(w, (*Backend).Outdated)
+	require.NotEmpty(t, outdated.Foreign)
+	for _, p := range outdated.Foreign {
+		require.Equal(t, wire.ForeignUnknown, p.State)
+	}
+	require.Nil(t, ask(w, (*Backend).Status).Counts.AURUpdates, "unknown is not 0")
+
+	w.buildAUR(w.index(wire.SourceAUR))
+	s, err = inAUR()
+	require.NoError(t, err)
+	require.Equal(t, wire.SourceOK, s.State)
+	require.NoError(t, only())
+	require.NotNil(t, ask(w, (*Backend).Status).Counts.AURUpdates)
+	require.Contains(t, ask(w, (*Backend).Status).Index.Files, w.index(wire.SourceAUR))
+	w.write("config.toml", "[aur]\nenabled = false\n")
+	s, err = inAUR()
+	require.NoError(t, err)
+	require.Equal(t, wire.SourceOK, s.State, "an index is served, though omgd asks for no other")
+
+	good, err := os.ReadFile(w.index(wire.SourceAUR))
+	require.NoError(t, err)
+	for _, b := range append(flips(good), nil, good[:len(good)/2], []byte("<html>")) {
+		require.NoError(t, os.WriteFile(w.index(wire.SourceAUR), b, 0o644))
+		s, err = inAUR()
+		require.NoError(t, err)
+		require.Equal(t, wire.SourceFailed, s.State)
+		require.Contains(t, s.Why, w.index(wire.SourceAUR))
+		require.Equal(t, []string{"cannot use the AUR's index: " + s.Why}, w.notes)
+		require.Equal(t, wire.CodeNetwork, wire.CodeOf(only()))
+	}
+	require.False(t, ask(w, (*Backend).Outdated).Partial, "what the repositories have is as certain")
+}
+
+// TestAUR_Stale: a dump that is older than the configuration allows is marked.
+func TestAUR_Stale(t *testing.T) {
+	w := newWorld(t)
+	w.buildOwn()
+	w.buildAUR(w.index(wire.SourceAUR))
+	w.write("config.toml", "[stale]\naur = \"1h\"\n")
+	b := pkgindex.NewBuilder("test", 1)
+	into := b.Source(wire.SourceAUR, pkgindex.KindAUR)
+	require.NoError(t, into.Add(&wire.Package{Name: "yay-bin", Version: "1-1", AUR: &wire.AUR{}}))
+	into.Describe("", 0, time.Now().Add(-3*time.Hour).Unix())
+	w.writeIndex(w.index(wire.SourceAUR), b)
+	_, result, err := w.search(wire.SearchRequest{Words: []string{"yay"}})
+	require.NoError(t, err)
+	s := source(t, result.Sources, wire.SourceAUR)
+	require.Equal(t, wire.SourceStale, s.State)
+	require.Equal(t, "not downloaded for 3 hours", s.Why)
+}
+
+// TestAUR_Given: an index that the user names may have the AUR; omg's own is not
+// used besides it.
+func TestAUR_Given(t *testing.T) {
+	w := newWorld(t)
+	w.write("config.toml", "")
+	w.buildOwn()
+	w.buildAUR(w.index(wire.SourceAUR))
+	dir := filepath.Dir(w.index("core"))
+	state := func(given ...string) wire.Source {
+		w.o.Index = given
+		_, result, err := w.search(wire.SearchRequest{Words: []string{"yay"}})
+		require.NoError(t, err)
+		return source(t, result.Sources, wire.SourceAUR)
+	}
+	require.Equal(t, wire.SourceOK, state(dir).State)
+	require.Equal(t, wire.SourceOK, state(w.index("core"), w.index(wire.SourceAUR)).State)
+	require.Equal(t, wire.SourceMissing, state(w.index("core")).State)
+	require.NoError(t, os.WriteFile(w.index(wire.SourceAUR), []byte("<html>"), 0o644))
+	s := state(dir)
+	require.Equal(t, wire.SourceFailed, s.State)
+	require.Contains(t, s.Why, w.index(wire.SourceAUR)+": not an omg index")
+	require.Equal(t, []string{w.index(wire.SourceAUR) + ": not an omg index"}, w.notes)
+}
+
+// download puts a database of a repository where omgd keeps those that it downloads,
+// with its index.
+func (w *world) download(repo string, o fixture.Options, at time.Time) {
+	w.t.Helper()
+	dir := w.path("download")
+	require.NoError(w.t, fixture.Write(dir, o))
+	own := filepath.Join(w.path("share/omg"), sources.DownloadDir)
+	require.NoError(w.t, os.MkdirAll(own, 0o755))
+	path := filepath.Join(own, repo+".db")
+	require.NoError(w.t, os.Rename(filepath.Join(dir, "sync", repo+".db"), path))
+	require.NoError(w.t, os.RemoveAll(dir))
+	require.NoError(w.t, os.Chtimes(path, at, at))
+	r, err := sources.DatabaseFile(path)
+	require.NoError(w.t, err)
+	b := pkgindex.NewBuilder("test", 1)
+	_, _, err = r.ReadInto(w.t.Context(), b.Source(repo, pkgindex.KindRepo), nil)
+	require.NoError(w.t, err)
+	w.writeIndex(sources.IndexPath(own, pkgindex.KindRepo, repo), b)
+}
+
+// TestDownloads: databases that omgd downloaded are what updates are counted by, and
+// what is searched if the configuration says so.
+func TestDownloads(t *testing.T) {
+	newer := options
+	newer.Seed++
+	now := time.Now()
+	w := newWorld(t)
+	w.buildOwn()
+	plain := ask(w, (*Backend).Status)
+	w.write("config.toml", "[aur]\nenabled = false\n[sync]\nown = true\n")
+	for _, repo := range []string{"core", "extra"} {
+		w.download(repo, newer, now)
+	}
+	st := ask(w, (*Backend).Status)
+	require.Len(t, st.Compared, 3)
+	for _, repo := range []string{"core", "extra"} {
+		s := source(t, st.Compared, repo)
+		require.True(t, s.Own)
+		require.Equal(t, wire.SourceOK, s.State)
+		require.Equal(t, now.Unix(), s.AsOf)
+		require.False(t, source(t, st.Sources, repo).Own, "searches show pacman's")
+	}
+	multilib := source(t, st.Compared, "multilib")
+	require.False(t, multilib.Own)
+	require.Equal(t, "downloaded: not downloaded yet", multilib.Why)
+	require.False(t, st.Partial)
+	require.NotEqual(t, plain.Counts, st.Counts, "other packages have updates")
+	w.found("core", "extra", "multilib")
+	require.True(t, source(t, ask(w, (*Backend).Outdated).Sources, "core").Own)
+
+	// They say nothing of databases that are named.
+	w.o.DBPath = w.path("db")
+	require.Equal(t, plain.Counts, ask(w, (*Backend).Status).Counts)
+	require.Nil(t, ask(w, (*Backend).Status).Compared)
+	w.o.DBPath = ""
+
+	// Where pacman's own cannot be read they count all the same, but are not searched.
+	require.NoError(t, os.WriteFile(w.database("extra"), []byte("<html>"), 0o644))
+	require.NoError(t, os.Remove(w.index("extra")))
+	require.False(t, ask(w, (*Backend).Outdated).Partial)
+	require.True(t, w.found("core", "multilib").Partial)
+	w.write("config.toml", "[aur]\nenabled = false\n[sync]\nown = true\nsearch = true\n")
+	_, result, err := w.search(wire.SearchRequest{Words: []string{"lib"}})
+	require.NoError(t, err)
+	require.False(t, result.Partial)
+	require.True(t, source(t, result.Sources, "extra").Own)
+	require.Nil(t, ask(w, (*Backend).Status).Compared)
+}
+
+// TestDownloads_Bad: one that cannot be used leaves pacman's own, with the reason; an
+// older one leaves it without.
+func TestDownloads_Bad(t *testing.T) {
+	w := newWorld(t)
+	w.buildOwn()
+	plain := ask(w, (*Backend).Status).Counts
+	w.write("config.toml", "[aur]\nenabled = false\n[sync]\nown = true\n")
+	w.download("core", options, time.Now())
+	index := sources.IndexPath(filepath.Join(w.path("share/omg"), sources.DownloadDir), pkgindex.KindRepo, "core")
+	good, err := os.ReadFile(index)
+	require.NoError(t, err)
+	for _, b := range append(flips(good)[:5], nil, []byte("<html>")) {
+		require.NoError(t, os.WriteFile(index, b, 0o644))
+		st := ask(w, (*Backend).Status)
+		s := source(t, st.Compared, "core")
+		require.False(t, s.Own)
+		require.Equal(t, wire.SourceOK, s.State)
+		require.Contains(t, s.Why, "downloaded: "+index+": ")
+		require.Equal(t, plain, st.Counts)
+	}
+	require.NoError(t, os.WriteFile(index, good, 0o644))
+	require.True(t, source(t, ask(w, (*Backend).Status).Compared, "core").Own)
+	later := time.Now().Add(time.Hour)
+	require.NoError(t, os.Chtimes(w.database("core"), later, later))
+	s := source(t, ask(w, (*Backend).Status).Compared, "core")
+	require.False(t, s.Own)
+	require.Empty(t, s.Why)
+	require.NoError(t, os.Remove(index))
+	require.Equal(t, "downloaded: not downloaded yet", source(t, ask(w, (*Backend).Status).Compared, "core").Why)
+}

@@ -1,0 +1,230 @@
+// Package direct answers without a daemon, from the files themselves: indexes
+// that hold what the databases hold now, or else the databases, and pacman's local
+// database. It writes nothing.
+package direct
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Backend reads the files.
+type Backend struct {
+	o   backend.Options
+	env paths.Env
+}
+
+// Open returns the backend of one command.
+func Open(o backend.Options) backend.Backend { return &Backend{o: o, env: paths.Process()} }
+
+// settings are the configuration. The daemon, and omg config, complain about one
+// that is wrong.
+func (b *Backend) settings() config.Config {
+	c, err := config.Load(b.env, false)
+	if err != nil {
+		return config.Default()
+	}
+	return c.Config
+}
+
+func (b *Backend) pacman(c *config.Config) (*sources.Pacman, error) {
+	return sources.Config{DBPath: b.o.DBPath, PacmanConfig: b.o.PacmanConfig, StaleAfter: time.Duration(c.Stale.Repos)}.Read()
+}
+
+// installed returns a snapshot of what is installed, without repositories.
+func (b *Backend) installed(ctx context.Context) (*snapshot.Snapshot, error) {
+	c := b.settings()
+	pacman, err := b.pacman(&c)
+	if err != nil {
+		return nil, err
+	}
+	local, err := pacmandb.ReadLocal(ctx, pacman.DBPath)
+	if errors.Is(err, pacmandb.ErrNoLocal) {
+		return nil, noLocalError{err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	in := snapshot.Inputs{Checked: time.Now(), DBPath: pacman.DBPath, Config: pacman.Config}
+	in.Local.Packages = local
+	in.Local.Unread, _ = sources.Unread(local)
+	return snapshot.Build(in)
+}
+
+// noLocalError is the error of a system without a local database.
+type noLocalError struct{ error }
+
+// Is reports that the error is backend.ErrNoLocal.
+func (noLocalError) Is(target error) bool { return target == backend.ErrNoLocal }
+
+// with calls answer with a snapshot of the whole system.
+func with[R any](ctx context.Context, b *Backend, answer func(*snapshot.Snapshot) (R, error)) (result R, err error) {
+	r := &reader{Backend: b, config: b.settings()}
+	defer r.close()
+	in, err := r.read(ctx)
+	if err != nil {
+		return result, err
+	}
+	s, err := snapshot.Build(*in)
+	if err != nil {
+		return result, err
+	}
+	return answer(s)
+}
+
+// Search implements backend.Backend.
+func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, each func(*wire.Package) error, _ func()) (*wire.SearchResult, error) {
+	return with(ctx, b, func(s *snapshot.Snapshot) (*wire.SearchResult, error) {
+		found, err := s.Search(r)
+		if err != nil {
+			return nil, err
+		}
+		err = s.Each(found.Hits, false, each)
+		return &wire.SearchResult{Basis: found.Basis, Total: uint32(found.Total), Close: found.Suggestions}, err
+	})
+}
+
+// Info implements backend.Backend.
+func (b *Backend) Info(ctx context.Context, r *wire.InfoRequest, each func(*wire.Package) error, _ func()) (*wire.InfoResult, error) {
+	return with(ctx, b, func(s *snapshot.Snapshot) (*wire.InfoResult, error) {
+		found, err := s.Info(r)
+		if err != nil {
+			return nil, err
+		}
+		missing, err := s.Missing(found.Unknown)
+		if err == nil {
+			err = s.Each(found.Hits, true, each)
+		}
+		return &wire.InfoResult{Basis: found.Basis, Missing: missing}, err
+	})
+}
+
+// Status implements backend.Backend.
+func (b *Backend) Status(ctx context.Context) (*wire.StatusResult, error) {
+	return with(ctx, b, (*snapshot.Snapshot).Status)
+}
+
+// Installed implements backend.Backend.
+func (b *Backend) Installed(ctx context.Context, r *wire.InstalledRequest) (*wire.InstalledResult, error) {
+	answer := func(s *snapshot.Snapshot) (*wire.InstalledResult, error) {
+		found, err := s.Installed(r)
+		if err != nil {
+			return nil, err
+		}
+		result := &wire.InstalledResult{Basis: found.Basis, Packages: make([]wire.InstalledPackage, len(found.Packages)), Missing: found.Missing}
+		for i, p := range found.Packages {
+			result.Packages[i] = s.Describe(p, r.Details)
+		}
+		return result, nil
+	}
+	if r.Filter == wire.FilterForeign {
+		return with(ctx, b, answer)
+	}
+	s, err := b.installed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return answer(s)
+}
+
+// Explicit implements backend.Backend.
+func (b *Backend) Explicit(ctx context.Context) (*wire.ExplicitResult, error) {
+	s, err := b.installed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Explicit()
+}
+
+// Outdated implements backend.Backend.
+func (b *Backend) Outdated(ctx context.Context) (*wire.OutdatedResult, error) {
+	return with(ctx, b, (*snapshot.Snapshot).Outdated)
+}
+
+// Security implements backend.Backend. It judges by a file of the tracker's records:
+// only omgd asks the tracker.
+func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error) {
+	if b.o.Advisories == "" {
+		return nil, wire.Errorf(wire.CodeNetwork,
+			"the security tracker's advisories are not known: no omgd answers, which would ask it: --source judges by a file")
+	}
+	tracker, err := readAdvisories(b.o.Advisories)
+	if err != nil {
+		return nil, err
+	}
+	return with(ctx, b, func(s *snapshot.Snapshot) (*wire.SecurityResult, error) {
+		in := *s.Inputs()
+		in.Tracker = tracker
+		s, err := snapshot.Build(in)
+		if err != nil {
+			return nil, err
+		}
+		found, err := s.Security(r)
+		if err != nil {
+			return nil, err
+		}
+		result := &wire.SecurityResult{Basis: found.Basis, Missing: found.Missing, Skipped: uint32(found.Skipped)}
+		for _, p := range found.Packages {
+			result.Packages = append(result.Packages, *snapshot.Vulnerable(p, p.Findings))
+		}
+		return result, nil
+	})
+}
+
+// errNoDaemon is the error of a question about the daemon where none runs.
+func errNoDaemon(what string) error { return fmt.Errorf("no answer to %s without omgd", what) }
+
+// History implements backend.Backend.
+func (b *Backend) History(context.Context, *wire.HistoryRequest) (*wire.HistoryResult, error) {
+	return nil, errors.New("the history of counts is omgd's, and none answers here")
+}
+
+// Health implements backend.Backend.
+func (b *Backend) Health(context.Context) (*wire.HealthResult, error) {
+	return nil, errNoDaemon("health")
+}
+
+// Metrics implements backend.Backend.
+func (b *Backend) Metrics(context.Context) (*wire.MetricsResult, error) {
+	return nil, errNoDaemon("metrics")
+}
+
+// LogLevel implements backend.Backend.
+func (b *Backend) LogLevel(context.Context, string) (*wire.LogLevelResult, error) {
+	return nil, errNoDaemon("log-level")
+}
+
+// Refresh implements backend.Backend. Each answer is read from the files as they
+// are.
+func (b *Backend) Refresh(context.Context) (*wire.RefreshResult, error) {
+	return &wire.RefreshResult{}, nil
+}
+
+// ClearCache implements backend.Backend.
+func (b *Backend) ClearCache(context.Context) (*wire.CacheClearResult, error) {
+	return &wire.CacheClearResult{}, nil
+}
+
+// Config implements backend.Backend. A file that is wrong is an error here as it is
+// for omgd.
+func (b *Backend) Config(_ context.Context, system bool) (*backend.Configuration, error) {
+	loaded, err := config.Load(b.env, system)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeInvalid, "%v", err)
+	}
+	result := &backend.Configuration{Files: append([]string{}, loaded.Files...), Warnings: loaded.Warnings}
+	for _, s := range loaded.Settings() {
+		result.Settings = append(result.Settings, backend.Setting(s))
+	}
+	return result, nil
+}

@@ -1,0 +1,350 @@
+package direct
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/statusfile"
+	"github.com/omg-arch/omg/shared/version"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// doctor examines one thing after the other.
+type doctor struct {
+	*Backend
+	checks []backend.Check
+}
+
+func (d *doctor) ok(name, found string) { d.add(name, backend.CheckOK, found, "") }
+
+func (d *doctor) problem(name, found, todo string) { d.add(name, backend.CheckProblem, found, todo) }
+
+func (d *doctor) add(name, state, found, todo string) {
+	d.checks = append(d.checks, backend.Check{Name: name, State: state, Found: found, Todo: todo})
+}
+
+// Doctor implements backend.Backend.
+func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
+	d := &doctor{Backend: b}
+	c := b.settings()
+	pacman, err := b.pacman(&c)
+	if err != nil {
+		d.problem("databases", err.Error(), "correct the file that is named")
+	} else {
+		d.databases(ctx, pacman)
+		d.local(ctx, pacman.DBPath)
+		d.indexes(ctx, pacman)
+		d.downloads(ctx, &c, pacman)
+		d.lock(pacman.DBPath)
+	}
+	d.data()
+	d.socket()
+	d.daemon(ctx)
+	d.units()
+	d.statusFile()
+	return &backend.Checks{Checks: d.checks}, nil
+}
+
+func (d *doctor) databases(ctx context.Context, pacman *sources.Pacman) {
+	if len(pacman.Repositories) == 0 {
+		d.problem("databases", "no package databases in "+pacman.DBPath+"/sync", "run pacman -Sy, or a full upgrade")
+		return
+	}
+	future := false
+	for i := range pacman.Repositories {
+		repo := &pacman.Repositories[i]
+		s := repo.Examine(ctx, nil).Source
+		switch {
+		case s.State == wire.SourceMissing:
+			d.problem("databases", s.Name+": "+s.Why, "run pacman -Sy, or take the repository out of pacman.conf")
+		case s.State == wire.SourceFailed:
+			d.problem("databases", s.Name+": "+s.Why, "until then its packages are unknown, or those of its last index")
+		case s.State == wire.SourceStale:
+			d.problem("databases", s.Name+": "+s.Why, "run pacman -Syu; "+show.OwnHint)
+		default:
+			if _, err := repo.Memory(ctx); err != nil {
+				d.problem("databases", s.Name+": "+err.Error(), "until then its packages are unknown, or those of its last index")
+				continue
+			}
+			d.ok("databases", s.Name+" of "+time.Unix(s.AsOf, 0).Format(time.DateTime))
+		}
+		future = future || time.Until(time.Unix(s.Changed, 0)) > time.Minute || time.Until(time.Unix(s.AsOf, 0)) > 24*time.Hour
+	}
+	if future {
+		d.problem("clock", "a database is from the future", "set the clock: timedatectl set-ntp true")
+	} else {
+		d.ok("clock", "no database is from the future")
+	}
+}
+
+// local checks the database of what is installed.
+func (d *doctor) local(ctx context.Context, dbpath string) {
+	const name = "local database"
+	local, err := pacmandb.ReadLocal(ctx, dbpath)
+	_, incomplete := sources.Unread(local)
+	switch {
+	case errors.Is(err, pacmandb.ErrNoLocal):
+		d.add(name, backend.CheckUnknown, err.Error(), "pacman makes it when it installs the first package")
+	case err != nil:
+		d.problem(name, err.Error(), "until then it is not known what is installed")
+	case incomplete != nil:
+		d.problem(name, incomplete.Why, "install the package that is named again")
+	default:
+		d.ok(name, fmt.Sprintf("%d packages are installed", len(local.Packages)))
+	}
+}
+
+// indexes checks the index files: those that the user named, or omg's own.
+func (d *doctor) indexes(ctx context.Context, pacman *sources.Pacman) {
+	if given := d.env.GivenIndexes(d.o.Index); given != nil {
+		for _, path := range given {
+			files, err := sources.IndexFiles(path)
+			if err == nil && len(files) == 0 {
+				err = fmt.Errorf("no index in %s", path)
+			}
+			if err != nil {
+				d.problem("index", err.Error(), "name another one")
+			}
+			for _, file := range files {
+				d.index(ctx, file, pacman, true)
+			}
+		}
+		return
+	}
+	found := 0
+	for i := range pacman.Repositories {
+		if path := d.first(pkgindex.KindRepo, pacman.Repositories[i].Name); path != "" {
+			found++
+			d.index(ctx, path, pacman, false)
+		}
+	}
+	if path := d.first(pkgindex.KindAUR, wire.SourceAUR); path != "" {
+		d.index(ctx, path, pacman, false)
+	}
+	if found == 0 {
+		d.problem("index", "there is none in "+sources.IndexDir(d.env.DataDir(d.o.DataDir)), "start omgd, or run omg-index build")
+	}
+}
+
+// first is the index of a source in the first data directory that has one, empty if
+// none has.
+func (d *doctor) first(kind pkgindex.Kind, name string) string {
+	for _, data := range d.env.DataDirs(d.o.DataDir) {
+		path := sources.IndexPath(sources.IndexDir(data), kind, name)
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			return path
+		}
+	}
+	return ""
+}
+
+// index checks an index file, and that it has what the databases have now.
+func (d *doctor) index(ctx context.Context, path string, pacman *sources.Pacman, given bool) {
+	f, err := pkgindex.Open(path, d.env.Trusts)
+	if err == nil {
+		defer f.Close()
+		if err = f.Check(); err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if err != nil {
+		d.problem("index", err.Error(), "remove it: omgd, or omg-index build, builds another")
+		return
+	}
+	x := &sources.Index{File: f, Origins: sources.ReadOrigins(path, d.env.Trusts), Given: given}
+	for i := range pacman.Repositories {
+		repo := &pacman.Repositories[i]
+		if !x.Holds(repo.Name) {
+			continue
+		}
+		e := repo.Examine(ctx, x)
+		if e.NeedsBuild || given && e.Outdated && e.Stamp != (sourcefile.Stamp{}) {
+			d.problem("index", path+" is older than the databases: "+repo.Name, "start omgd, or run omg-index build")
+			return
+		}
+	}
+	d.ok("index", fmt.Sprintf("%s, %d packages", path, f.Docs()))
+}
+
+// downloads checks the databases that omgd downloads for itself, if it does.
+func (d *doctor) downloads(ctx context.Context, c *config.Config, pacman *sources.Pacman) {
+	const name = "own databases"
+	if !c.Sync.Own || d.o.DBPath != "" {
+		return
+	}
+	r := &reader{Backend: d.Backend, config: *c}
+	defer r.close()
+	pacmans := make([]snapshot.Source, len(pacman.Repositories))
+	for i := range pacmans {
+		e := pacman.Repositories[i].Examine(ctx, nil)
+		pacmans[i].AsOf, pacmans[i].Building = e.AsOf, e.NeedsBuild
+	}
+	for i, s := range r.downloads().InPlaceOf(pacmans, pacman.Repositories) {
+		repo := pacman.Repositories[i].Name
+		switch {
+		case s.Own && s.State == wire.SourceStale:
+			d.problem(name, repo+": "+s.Why, "look at the network and at the servers in pacman.conf")
+		case s.Own:
+			d.ok(name, repo+" of "+time.Unix(s.AsOf, 0).Format(time.DateTime))
+		case s.Why != "":
+			d.problem(name, repo+": "+s.Why, "start omgd, which downloads them")
+		default:
+			d.ok(name, repo+": pacman's is newer")
+		}
+	}
+}
+
+func (d *doctor) lock(dbpath string) {
+	switch lock := sources.ReadLock(dbpath); {
+	case lock.Problem == nil:
+		d.ok("db.lck", "pacman does not hold it")
+	case lock.Wait > 0:
+		d.ok("db.lck", lock.Problem.Why)
+	default:
+		d.problem("db.lck", lock.Problem.Why, "if no pacman runs, remove "+filepath.Join(dbpath, "db.lck"))
+	}
+}
+
+func (d *doctor) data() {
+	dir := d.env.DataDir(d.o.DataDir)
+	err := unix.Access(dir, unix.W_OK|unix.X_OK)
+	at := dir // or where it is to be made
+	for errors.Is(err, unix.ENOENT) && at != filepath.Dir(at) {
+		at = filepath.Dir(at)
+		err = unix.Access(at, unix.W_OK|unix.X_OK)
+	}
+	switch {
+	case err != nil:
+		d.problem("data directory", at+": "+err.Error(), "make it writable for you, or choose another with --data-dir")
+	case at != dir:
+		d.ok("data directory", dir+" is not made yet")
+	default:
+		d.ok("data directory", dir)
+	}
+}
+
+func (d *doctor) socket() {
+	path := d.env.Sockets(d.o.Socket)[0]
+	fi, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		d.ok("socket", path+" is not there: no daemon of yours runs")
+	case err != nil:
+		d.problem("socket", err.Error(), "choose another with --socket or OMG_SOCKET_PATH")
+	case fi.Mode()&fs.ModeSocket == 0:
+		d.problem("socket", path+" is no socket", "move it away, or choose another path")
+	default:
+		if st, ok := fi.Sys().(*syscall.Stat_t); ok && !d.env.Trusts(st.Uid) {
+			d.problem("socket", fmt.Sprintf("%s belongs to user %d", path, st.Uid), "do not use it: choose another with --socket")
+			return
+		}
+		d.ok("socket", path)
+	}
+}
+
+// daemon asks the daemon about itself and what it asks.
+func (d *doctor) daemon(ctx context.Context) {
+	var conn *client.Conn
+	var err error
+	for _, socket := range d.env.Sockets(d.o.Socket) {
+		if conn, err = client.Dial(ctx, socket, client.Options{Trust: d.env.Trusts, Name: "omg doctor"}); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		d.problem("daemon", err.Error(), "omg daemon start, or systemctl --user enable --now omgd.socket")
+		return
+	}
+	defer conn.Close()
+	hello, err := conn.Hello(ctx)
+	if err != nil {
+		d.problem("daemon", err.Error(), "omg daemon restart")
+		return
+	}
+	if hello.Server != version.String() {
+		d.problem("daemon", "omgd is "+hello.Server+", omg "+version.String(), "omg daemon restart")
+	} else {
+		d.ok("daemon", "omgd "+hello.Server)
+	}
+	health, err := conn.Health(ctx)
+	if err != nil {
+		d.problem("health", err.Error(), "omg daemon restart")
+		return
+	}
+	todo := map[string]string{
+		"libalpm":       "install omg's libalpm worker for this libalpm: build it again after pacman's upgrade",
+		"store":         "make room on the disk, and restart omgd",
+		"data":          "make the data directory writable: until then omgd keeps everything in memory",
+		"aur":           "look at the network; [aur] enabled = false does without it",
+		"tracker":       "look at the network; [tracker] enabled = false does without it",
+		"own databases": "look at the network and at the servers in pacman.conf",
+		"refresh":       "omg refresh; omg daemon logs says more",
+	}
+	for _, c := range health.Components {
+		switch {
+		case todo[c.Name] == "":
+		case c.State == "ok":
+			d.ok(c.Name, strings.TrimSpace(c.Version+" is well"))
+		default:
+			d.problem(c.Name, c.Why, todo[c.Name])
+		}
+	}
+}
+
+// units looks for omgd's units where systemd does, and whether they are enabled.
+func (d *doctor) units() {
+	base := d.env.Get("XDG_CONFIG_HOME")
+	if base == "" {
+		base = filepath.Join(d.env.Get("HOME"), ".config")
+	}
+	own := filepath.Join(base, "systemd", "user")
+	installed := false
+	for _, dir := range []string{own, "/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"} {
+		if _, err := os.Stat(filepath.Join(dir, "omgd.socket")); err == nil {
+			installed = true
+		}
+		if _, err := os.Lstat(filepath.Join(dir, "sockets.target.wants", "omgd.socket")); err == nil {
+			d.ok("units", "omgd.socket is enabled in "+dir)
+			return
+		}
+	}
+	if installed {
+		d.problem("units", "omgd.socket is installed and not enabled", "systemctl --user enable --now omgd.socket")
+		return
+	}
+	d.add("units", backend.CheckUnknown, "omgd's units are not installed", "make install-units puts them in place")
+}
+
+func (d *doctor) statusFile() {
+	path := d.env.Status(d.env.Sockets(d.o.Socket)[0])
+	s, err := statusfile.Read(path)
+	if err == nil {
+		err = s.Fresh(time.Now(), statusfile.CurrentBoot())
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		d.add("status file", backend.CheckUnknown, path+" is not there", "omgd writes it for prompts while it runs")
+	case err != nil:
+		d.problem("status file", strings.TrimSpace(err.Error()), "omg daemon restart writes another")
+	default:
+		d.ok("status file", path)
+	}
+}

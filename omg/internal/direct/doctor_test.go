@@ -1,0 +1,217 @@
+package direct
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// checks returns what doctor says of one thing, as lines "state: found". Every
+// problem has something to do.
+func (w *world) checks(name string) (list []string) {
+	w.t.Helper()
+	all := ask(w, (*Backend).Doctor)
+	for _, c := range all.Checks {
+		if c.State == backend.CheckProblem {
+			require.NotEmpty(w.t, c.Todo, c.Name)
+		}
+		if c.Name == name {
+			list = append(list, c.State+": "+c.Found)
+		}
+	}
+	return list
+}
+
+// problem demands exactly one problem of a name, and returns what was found.
+func (w *world) problem(name string) string {
+	w.t.Helper()
+	problems := slices.DeleteFunc(w.checks(name), func(line string) bool { return !strings.HasPrefix(line, "problem: ") })
+	require.Len(w.t, problems, 1)
+	return strings.TrimPrefix(problems[0], "problem: ")
+}
+
+// well demands that nothing is wrong with what has this name.
+func (w *world) well(name string) {
+	w.t.Helper()
+	list := w.checks(name)
+	require.NotEmpty(w.t, list)
+	for _, line := range list {
+		require.True(w.t, strings.HasPrefix(line, "ok: "), line)
+	}
+}
+
+func TestDoctor_Databases(t *testing.T) {
+	w := newWorld(t)
+	w.buildOwn()
+	w.well("databases")
+	require.Len(t, w.checks("databases"), 3)
+	w.well("clock")
+	for _, b := range badDatabases() {
+		w := newWorld(t)
+		w.buildOwn()
+		b.make(t, w.database("extra"))
+		require.Contains(t, w.problem("databases"), b.says, b.name)
+		require.Len(t, w.checks("databases"), 3, "the others are well")
+	}
+	later := time.Now().Add(72 * time.Hour)
+	require.NoError(t, os.Chtimes(w.database("core"), later, later))
+	require.Equal(t, "a database is from the future", w.problem("clock"))
+	require.NoError(t, os.RemoveAll(w.path("db/sync")))
+	w.write("pacman.conf", "[options]\nDBPath = "+w.path("db")+"\n")
+	require.Equal(t, "no package databases in "+w.path("db")+"/sync", w.problem("databases"))
+	w.write("pacman.conf", "[options\n")
+	require.Contains(t, w.problem("databases"), "pacman.conf")
+	require.Empty(t, w.checks("index"), "of which databases?")
+}
+
+func TestDoctor_Local(t *testing.T) {
+	w := newWorld(t)
+	require.Equal(t, []string{fmt.Sprintf("ok: %d packages are installed", options.Installed)}, w.checks("local database"))
+	entries, err := os.ReadDir(w.path("db/local"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(w.path("db/local/"+entries[1].Name()+"/desc"), nil, 0o644))
+	require.Equal(t, "local/"+entries[1].Name()+" has an empty desc", w.problem("local database"))
+	w.write("db/local/ALPM_DB_VERSION", "8\n")
+	require.Contains(t, w.problem("local database"), "wrong version")
+	require.NoError(t, os.RemoveAll(w.path("db/local")))
+	require.Equal(t, []string{"unknown: no local database at " + w.path("db/local")}, w.checks("local database"))
+}
+
+func TestDoctor_Indexes(t *testing.T) {
+	w := newWorld(t)
+	require.Equal(t, "there is none in "+filepath.Dir(w.index("core")), w.problem("index"))
+	w.buildOwn()
+	w.well("index")
+	require.Len(t, w.checks("index"), 3)
+	w.buildAUR(w.index(wire.SourceAUR))
+	w.well("index")
+	require.Len(t, w.checks("index"), 4)
+	for _, name := range []string{"core", wire.SourceAUR} {
+		good, err := os.ReadFile(w.index(name))
+		require.NoError(t, err)
+		for _, b := range append(flips(good)[10:20], nil, []byte("<html>")) {
+			require.NoError(t, os.WriteFile(w.index(name), b, 0o644))
+			found := w.problem("index")
+			require.Equal(t, 1, strings.Count(found, w.index(name)), found)
+			require.Len(t, w.checks("index"), 4)
+		}
+		require.NoError(t, os.WriteFile(w.index(name), good, 0o644))
+	}
+	w.well("index")
+
+	text, err := os.ReadFile(w.database("multilib"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(w.database("core"), text, 0o644))
+	require.Equal(t, w.index("core")+" is older than the databases: core", w.problem("index"))
+	// One of a database that cannot be read is what there is.
+	require.NoError(t, os.Remove(w.database("core")))
+	w.well("index")
+}
+
+func TestDoctor_GivenIndexes(t *testing.T) {
+	w := newWorld(t)
+	w.buildOwn()
+	all := w.path("all.omgidx")
+	w.build(all, "core", "extra", "multilib")
+	w.o.Index = []string{all, filepath.Dir(w.index("core"))}
+	w.well("index")
+	require.Len(t, w.checks("index"), 4)
+	w.o.Index = []string{all}
+	require.NoError(t, os.Mkdir(w.path("empty"), 0o755))
+	for given, says := range map[string]string{w.path("nothing"): "no such file", w.path("empty"): "no index in " + w.path("empty"), w.path("pacman.conf"): "not an omg index"} {
+		w.o.Index = []string{all, given}
+		require.Contains(t, w.problem("index"), says)
+		require.Len(t, w.checks("index"), 2)
+	}
+	text, err := os.ReadFile(w.database("multilib"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(w.database("core"), text, 0o644))
+	w.o.Index = []string{all}
+	require.Equal(t, all+" is older than the databases: core", w.problem("index"))
+	require.NoError(t, os.Remove(w.database("core")))
+	w.well("index")
+}
+
+func TestDoctor_Downloads(t *testing.T) {
+	w := newWorld(t)
+	w.buildOwn()
+	const name = "own databases"
+	require.Empty(t, w.checks(name), "omgd downloads none")
+	w.write("config.toml", "[sync]\nown = true\n")
+	w.download("core", options, time.Now())
+	w.download("extra", options, time.Now().Add(-20*365*24*time.Hour))
+	checks := w.checks(name)
+	require.Len(t, checks, 3)
+	require.Contains(t, checks[0], "ok: core of 2")
+	require.Equal(t, "ok: extra: pacman's is newer", checks[1])
+	require.Equal(t, "problem: multilib: downloaded: not downloaded yet", checks[2])
+	index := sources.IndexPath(filepath.Join(w.path("share/omg"), sources.DownloadDir), pkgindex.KindRepo, "core")
+	require.NoError(t, os.WriteFile(index, []byte("<html>"), 0o644))
+	require.Equal(t, "problem: core: downloaded: "+index+": not an omg index", w.checks(name)[0])
+	w.o.DBPath = w.path("db")
+	require.Empty(t, w.checks(name), "they say nothing of databases that are named")
+}
+
+func TestDoctor_Surroundings(t *testing.T) {
+	w := newWorld(t)
+	w.buildOwn()
+	w.well("db.lck")
+	w.well("data directory")
+	require.Equal(t, []string{"ok: " + w.path("run/omg.sock") + " is not there: no daemon of yours runs"}, w.checks("socket"))
+	require.Contains(t, w.problem("daemon"), "omgd does not run")
+	require.Equal(t, []string{"unknown: " + w.path("run/omg.status") + " is not there"}, w.checks("status file"))
+
+	w.write("db/db.lck", "")
+	require.Equal(t, []string{"ok: pacman is running"}, w.checks("db.lck"))
+	old := time.Now().Add(-time.Hour)
+	for _, name := range []string{"db/db.lck", "db/local", "db/sync"} {
+		require.NoError(t, os.Chtimes(w.path(name), old, old))
+	}
+	require.Contains(t, w.problem("db.lck"), "if no pacman runs, remove it")
+
+	w.write("run/omg.sock", "")
+	require.Equal(t, w.path("run/omg.sock")+" is no socket", w.problem("socket"))
+	require.NoError(t, os.Remove(w.path("run/omg.sock")))
+	dir, err := os.MkdirTemp("", "doctor-") // a socket's path has to be short
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	w.o.Socket = filepath.Join(dir, "s")
+	l, err := net.Listen("unix", w.o.Socket)
+	require.NoError(t, err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			nc, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = nc.Close() // as a daemon that is broken
+		}
+	}()
+	w.well("socket")
+	require.Contains(t, w.problem("daemon"), "the connection to omgd broke")
+	require.NoError(t, l.Close())
+	<-ended
+
+	w.write("run/omg.status", "nonsense")
+	w.o.Socket = ""
+	require.NotEmpty(t, w.problem("status file"))
+	w.write("share/file", "")
+	w.o.DataDir = w.path("share/file/data")
+	require.Contains(t, w.problem("data directory"), "not a directory")
+	w.o.DataDir = w.path("new/data")
+	require.Equal(t, []string{"ok: " + w.path("new/data") + " is not made yet"}, w.checks("data directory"))
+}

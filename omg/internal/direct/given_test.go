@@ -1,0 +1,146 @@
+package direct
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// TestGivenIndex: an index that the user names serves what it has, a directory the
+// indexes in it.
+func TestGivenIndex(t *testing.T) {
+	w := newWorld(t)
+	all := w.path("all.omgidx")
+	w.build(all, "core", "extra", "multilib")
+	w.buildOwn()
+	dir := filepath.Dir(w.index("core"))
+	w.env["XDG_DATA_HOME"] = w.path("nothing")
+	for _, given := range [][]string{{all}, {dir}, {all, dir}, {w.index("core"), w.index("extra"), w.index("multilib")}} {
+		w.o.Index = given
+		w.found("core", "extra", "multilib")
+		require.Empty(t, w.notes)
+	}
+	w.o.Index = nil
+	w.env["OMG_INDEX"] = w.index("core") + ":" + all
+	w.found("core", "extra", "multilib")
+	require.Empty(t, w.notes)
+	require.Equal(t, []string{w.index("core"), all}, ask(w, (*Backend).Status).Index.Files)
+
+	// What no named index has is read, though there is an index of omg's own.
+	w.env["XDG_DATA_HOME"] = w.path("share")
+	w.env["OMG_INDEX"] = w.index("core")
+	w.found("core", "extra", "multilib")
+	require.Equal(t, []string{"read the databases themselves: no index that is named has extra; no index that is named has multilib"}, w.notes)
+	require.Equal(t, []string{w.index("core")}, ask(w, (*Backend).Status).Index.Files)
+
+	// One of an earlier database is passed over: the database can be read.
+	require.NoError(t, os.WriteFile(w.path("old"), nil, 0o644))
+	text, err := os.ReadFile(w.database("multilib"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(w.database("core"), text, 0o644))
+	w.env["OMG_INDEX"] = all
+	result, _, err := w.info("core/glibc")
+	require.NoError(t, err)
+	require.Empty(t, result, "it was in the database of before")
+	require.Equal(t, []string{"read the databases themselves: its database is newer than the index " + all}, w.notes)
+}
+
+// TestGivenIndex_NoDatabases: on a machine without databases an index that is given
+// is what there is.
+func TestGivenIndex_NoDatabases(t *testing.T) {
+	w := newWorld(t)
+	all := w.path("all.omgidx")
+	w.build(all, "core", "extra", "multilib")
+	require.NoError(t, os.RemoveAll(w.path("db")))
+	w.write("pacman.conf", "[options]\nDBPath = "+w.path("db")+"\n")
+	w.o.Index = []string{all}
+	result := w.found("core", "extra", "multilib")
+	require.False(t, result.Partial)
+	require.Empty(t, w.notes)
+	for _, repo := range []string{"core", "extra", "multilib"} {
+		s := source(t, result.Sources, repo)
+		require.Equal(t, wire.SourceStale, s.State)
+		require.Equal(t, "no database here: as the index has it", s.Why)
+		require.False(t, s.Outdated)
+		require.EqualValues(t, 2022, when(s.AsOf))
+	}
+	// The same without --index: nothing says of what system it would be.
+	w.buildNothing(all)
+	w.o.Index = nil
+	_, _, err := w.search(wire.SearchRequest{Words: []string{"lib"}})
+	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
+}
+
+// buildNothing copies a given index to where omg's own of core lies, with its origin.
+func (w *world) buildNothing(given string) {
+	w.t.Helper()
+	for _, suffix := range []string{"", ".origin"} {
+		text, err := os.ReadFile(given + suffix)
+		require.NoError(w.t, err)
+		require.NoError(w.t, os.MkdirAll(filepath.Dir(w.index("core")), 0o755))
+		require.NoError(w.t, os.WriteFile(w.index("core")+suffix, text, 0o644))
+	}
+}
+
+// TestGivenIndex_Bad: one that cannot be used is named, and the databases are read.
+// Where only it says which repositories there are, it is an error.
+func TestGivenIndex_Bad(t *testing.T) {
+	w := newWorld(t)
+	good := w.path("good.omgidx")
+	w.build(good, "core", "extra", "multilib")
+	text, err := os.ReadFile(good)
+	require.NoError(t, err)
+	given := w.path("given.omgidx")
+	cases := map[string]struct {
+		make func()
+		says string
+	}{
+		"missing":        {func() {}, "no such file"},
+		"empty":          {func() { require.NoError(t, os.WriteFile(given, nil, 0o644)) }, "not an omg index"},
+		"something else": {func() { require.NoError(t, os.WriteFile(given, []byte("#!/bin/sh\necho\n"), 0o644)) }, "not an omg index"},
+		"cut off":        {func() { require.NoError(t, os.WriteFile(given, text[:len(text)/2], 0o644)) }, "damaged"},
+		"writable by others": {func() {
+			require.NoError(t, os.WriteFile(given, text, 0o644))
+			require.NoError(t, os.Chmod(given, 0o666))
+		}, "chmod go-w"},
+		"an empty directory": {func() { require.NoError(t, os.Mkdir(given, 0o755)) }, "no index in " + given},
+	}
+	if os.Getuid() == 0 {
+		cases["another user's"] = struct {
+			make func()
+			says string
+		}{func() {
+			require.NoError(t, os.WriteFile(given, text, 0o644))
+			require.NoError(t, os.Chown(given, 12345, 12345))
+		}, "belongs to user 12345"}
+	}
+	conf, err := os.ReadFile(w.path("pacman.conf"))
+	require.NoError(t, err)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.RemoveAll(given))
+			c.make()
+			w.write("pacman.conf", string(conf))
+			w.o.Index = []string{given}
+			require.False(t, w.found("core", "extra", "multilib").Partial)
+			require.Len(t, w.notes, 1)
+			require.Contains(t, w.notes[0], "read the databases themselves: ")
+			require.Contains(t, w.notes[0], c.says)
+
+			// Of two, the good one is used all the same.
+			w.o.Index = []string{given, good}
+			w.found("core", "extra", "multilib")
+			require.Len(t, w.notes, 1)
+			require.NotContains(t, w.notes[0], "read the databases")
+			require.Contains(t, w.notes[0], c.says)
+
+			w.write("pacman.conf", "[options]\nDBPath = "+w.path("db")+"\n")
+			_, _, err := w.search(wire.SearchRequest{Words: []string{"lib"}})
+			require.ErrorContains(t, err, c.says)
+		})
+	}
+}

@@ -1,0 +1,275 @@
+package direct
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/omg-arch/omg/shared/advisories"
+	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// reader reads the inputs of one snapshot.
+type reader struct {
+	*Backend
+	config config.Config
+	named  bool             // the user named indexes, and no others are used
+	given  []*sources.Index // those of them that can be used
+	bad    error            // what is wrong with the others, nil if nothing
+	opened []*pkgindex.File
+}
+
+func (r *reader) close() {
+	for _, f := range r.opened {
+		_ = f.Close()
+	}
+}
+
+// read reads all sources. What is installed is read at the same time.
+func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
+	pacman, err := r.pacman(&r.config)
+	if err != nil {
+		return nil, err
+	}
+	var local *pacmandb.Local
+	var localErr error
+	var reading sync.WaitGroup
+	reading.Go(func() { local, localErr = pacmandb.ReadLocal(ctx, pacman.DBPath) })
+	defer reading.Wait()
+	r.openGiven()
+	if r.bad != nil && len(pacman.Config.Repos) == 0 {
+		return nil, r.bad // only it says which repositories there are
+	}
+	for _, x := range r.given {
+		pacman.Adopt(x.Repositories())
+	}
+	in := &snapshot.Inputs{Checked: time.Now(), DBPath: pacman.DBPath, Config: pacman.Config, SearchDownloaded: r.config.Sync.Search}
+	if lock := sources.ReadLock(pacman.DBPath); lock.Problem != nil {
+		in.Problems = append(in.Problems, *lock.Problem)
+	}
+	in.Repositories = r.repositories(ctx, pacman)
+	in.AUR = r.aur()
+	// Databases that omgd downloads say nothing of another directory.
+	if r.config.Sync.Own && r.o.DBPath == "" {
+		in.Downloaded = r.downloads().InPlaceOf(in.Repositories, pacman.Repositories)
+	}
+	reading.Wait()
+	in.Local.Packages = local
+	var problem *wire.Problem
+	in.Local.Unread, problem = sources.Unread(local)
+	if problem != nil {
+		in.Problems = append(in.Problems, *problem)
+	}
+	if localErr != nil {
+		in.Local.Why = localErr.Error()
+		// Where pacman never installed anything there is nothing to know.
+		if !errors.Is(localErr, pacmandb.ErrNoLocal) {
+			r.o.Note("what is installed is not known: " + in.Local.Why)
+		}
+	}
+	return in, ctx.Err()
+}
+
+// open opens an index and checks all of it: a flipped bit could hide a package. The
+// daemon does that in the background.
+func (r *reader) open(path string) (*pkgindex.File, error) {
+	f, err := pkgindex.Open(path, r.env.Trusts)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.CheckSums(); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	r.opened = append(r.opened, f)
+	return f, nil
+}
+
+// downloads are the databases that omgd downloads for itself.
+func (r *reader) downloads() sources.Downloads {
+	return sources.Downloads{
+		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.DownloadDir), StaleAfter: r.config.Sync.Stale(r.config.Stale.Repos), Open: r.open,
+	}
+}
+
+// openGiven opens the indexes that the user names.
+func (r *reader) openGiven() {
+	for _, given := range r.env.GivenIndexes(r.o.Index) {
+		r.named = true
+		files, err := sources.IndexFiles(given)
+		if err == nil && len(files) == 0 {
+			err = fmt.Errorf("no index in %s", given)
+		}
+		r.bad = errors.Join(r.bad, err)
+		for _, path := range files {
+			f, err := r.open(path)
+			if err != nil {
+				r.bad = errors.Join(r.bad, err)
+				continue
+			}
+			r.given = append(r.given, &sources.Index{File: f, Origins: sources.ReadOrigins(path, r.env.Trusts), Given: true})
+		}
+	}
+}
+
+// repositories finds what there is of each repository. Databases that no index holds
+// are read themselves, side by side.
+func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []snapshot.Source {
+	list := make([]snapshot.Source, len(pacman.Repositories))
+	var read, why []string
+	var building sync.WaitGroup
+	var mu sync.Mutex // of read
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range pacman.Repositories {
+		repo := &pacman.Repositories[i]
+		e, earlier, reason := r.examine(ctx, repo)
+		if !e.NeedsBuild {
+			list[i] = e.Source
+			continue
+		}
+		why = append(why, reason)
+		building.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			f, err := repo.Memory(ctx)
+			if err != nil {
+				earlier.Failed(err)
+				list[i] = earlier.Source
+				return
+			}
+			e.Built(f)
+			list[i] = e.Source
+			mu.Lock()
+			read = append(read, repo.Name)
+			mu.Unlock()
+		})
+	}
+	building.Wait()
+	slices.Sort(why)
+	why = slices.Compact(why)
+	if r.bad != nil && (len(read) == 0 || !slices.Contains(why, r.bad.Error())) {
+		r.o.Note(r.bad.Error())
+	}
+	if len(read) > 0 {
+		r.o.Note("read the databases themselves: " + strings.Join(why, "; "))
+	}
+	return list
+}
+
+// noIndex is why a database is read itself where nothing else is wrong.
+const noIndex = "there is no index; omg-index build makes one"
+
+// examine finds the index that holds what a repository's database holds now, or
+// else the state without. Where the database has to be read, why says why, and
+// earlier is what answers if it cannot be read.
+func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earlier sources.Examined, why string) {
+	indexes, why := r.indexes(repo)
+	e = repo.Examine(ctx, nil)
+	for i, x := range indexes {
+		next := repo.Examine(ctx, x)
+		if !next.NeedsBuild && !next.Outdated {
+			return next, next, ""
+		}
+		if i == 0 || e.Index == nil {
+			e = next
+		}
+	}
+	if e.Outdated && e.Stamp != (sourcefile.Stamp{}) && !e.NeedsBuild {
+		// A given index is of an earlier database: that can be read here.
+		if fresh := repo.Examine(ctx, nil); fresh.NeedsBuild {
+			return fresh, e, e.Why
+		}
+	}
+	if e.Index != nil && e.NeedsBuild {
+		why = e.Index.Path() + ": its database has changed since"
+	}
+	return e, e, why
+}
+
+// indexes are the indexes that have a repository: the given ones, or else omg's own.
+// If there are none, why says so.
+func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why string) {
+	if r.named {
+		for _, x := range r.given {
+			if x.Holds(repo.Name) {
+				list = append(list, x)
+			}
+		}
+		if r.bad != nil {
+			return list, r.bad.Error()
+		}
+		return list, "no index that is named has " + repo.Name
+	}
+	why = noIndex
+	for _, dir := range r.env.DataDirs(r.o.DataDir) {
+		path := sources.IndexPath(sources.IndexDir(dir), pkgindex.KindRepo, repo.Name)
+		f, err := r.open(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			why = err.Error()
+		default:
+			list = append(list, &sources.Index{File: f, Origins: sources.ReadOrigins(path, r.env.Trusts)})
+		}
+	}
+	return list, why
+}
+
+// aur is the AUR as far as there is an index of it, nil where it is neither asked nor
+// there. What is wrong with one index takes nothing else with it.
+func (r *reader) aur() *snapshot.Source {
+	staleAfter := time.Duration(r.config.Stale.AUR)
+	for _, x := range r.given {
+		if s := sources.AUR(x.File, staleAfter); s != nil {
+			return s
+		}
+	}
+	var failed *snapshot.Source
+	if !r.named {
+		for _, dir := range r.env.DataDirs(r.o.DataDir) {
+			f, err := r.open(sources.IndexPath(sources.IndexDir(dir), pkgindex.KindAUR, wire.SourceAUR))
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+			case err != nil:
+				r.o.Note("cannot use the AUR's index: " + err.Error())
+				failed = sources.MissingAUR(wire.SourceFailed, err.Error())
+			default:
+				return sources.AUR(f, staleAfter)
+			}
+		}
+	}
+	switch {
+	case failed != nil || !r.config.AUR.Enabled:
+		return failed
+	case r.bad != nil: // it could be in there
+		return sources.MissingAUR(wire.SourceFailed, r.bad.Error())
+	}
+	return sources.MissingAUR(wire.SourceMissing, "not downloaded yet: omgd does it")
+}
+
+// readAdvisories reads a file of the tracker's records.
+func readAdvisories(path string) (*snapshot.Tracker, error) {
+	f, stamp, err := sourcefile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	records, skipped, err := advisories.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &snapshot.Tracker{Records: records, Skipped: skipped, At: time.Now().Unix(), AsOf: stamp.Modified()}, nil
+}

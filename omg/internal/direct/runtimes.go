@@ -1,0 +1,112 @@
+package direct
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/runtimes"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/statusfile"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// here is what the active versions depend on in this process. The versions of the
+// system's packages are those of the status file, if a daemon writes one.
+func (b *Backend) here() (runtimes.Env, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return runtimes.Env{}, err
+	}
+	env := runtimes.Env{Getenv: b.env.Get, Home: b.env.Get("HOME"), Dir: dir, Data: b.env.DataDir(b.o.DataDir), DBPath: b.o.DBPath}
+	if b.o.DBPath != "" {
+		return env, nil
+	}
+	for _, socket := range b.env.Sockets(b.o.Socket) {
+		if s, err := statusfile.Read(b.env.Status(socket)); err == nil && s.System != nil {
+			env.System = make(map[string]string, len(s.System))
+			for _, v := range s.System {
+				env.System[v.Runtime] = v.Version
+			}
+			break
+		}
+	}
+	return env, nil
+}
+
+// prober finds the active versions of these runtimes, or of all.
+func (b *Backend) prober(names []string) (*runtimes.Prober, error) {
+	canonical := make([]string, len(names))
+	for i, n := range names {
+		name, ok := runtimes.Canonical(n)
+		if !ok {
+			return nil, wire.Errorf(wire.CodeInvalid, "%q: %v: there are %s", n, runtimes.ErrUnknown, strings.Join(runtimes.Names(), ", "))
+		}
+		canonical[i] = name
+	}
+	env, err := b.here()
+	if err != nil {
+		return nil, err
+	}
+	return runtimes.New(env, canonical...), nil
+}
+
+// Which implements backend.Backend.
+func (b *Backend) Which(_ context.Context, names []string) (*backend.ActiveVersions, error) {
+	p, err := b.prober(names)
+	if err != nil {
+		return nil, err
+	}
+	result := &backend.ActiveVersions{Runtimes: snapshot.Runtimes(p.All())}
+	for _, n := range p.Notes() {
+		result.Notes = append(result.Notes, n.Path+": "+n.Text)
+	}
+	return result, nil
+}
+
+// List implements backend.Backend.
+func (b *Backend) List(_ context.Context, names []string) (*backend.Versions, error) {
+	p, err := b.prober(names)
+	if err != nil {
+		return nil, err
+	}
+	result := &backend.Versions{Versions: []backend.RuntimeVersion{}}
+	for _, name := range p.Names() {
+		active := p.Active(name)
+		for _, i := range p.Installed(name) {
+			v := versionOf(i)
+			v.Active = !active.Missing && i.Version == active.Version && i.Manager == active.Manager
+			result.Versions = append(result.Versions, v)
+		}
+	}
+	return result, nil
+}
+
+// Use implements backend.Backend.
+func (b *Backend) Use(_ context.Context, runtime, version string) (*backend.Chosen, error) {
+	env, err := b.here()
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := runtimes.Use(env, runtime, version)
+	switch {
+	case errors.Is(err, runtimes.ErrUnknown):
+		return nil, wire.Errorf(wire.CodeInvalid, "%v", err)
+	case errors.Is(err, runtimes.ErrNotInstalled):
+		return nil, &exit.Error{Code: exit.NotFound, Err: err, Hint: "omg list shows what is"}
+	case err != nil:
+		return nil, err
+	}
+	result := &backend.Chosen{RuntimeVersion: versionOf(chosen)}
+	for _, now := range snapshot.Runtimes(runtimes.New(env, chosen.Runtime).All()) {
+		result.Now = now
+	}
+	return result, nil
+}
+
+func versionOf(i runtimes.Installed) backend.RuntimeVersion {
+	return backend.RuntimeVersion{Runtime: i.Runtime, Version: i.Version, Alias: i.Alias, Manager: i.Manager, Path: i.Path}
+}

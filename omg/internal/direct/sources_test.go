@@ -1,0 +1,321 @@
+package direct
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// found demands that all packages of the repositories are found.
+func (w *world) found(repositories ...string) *wire.SearchResult {
+	w.t.Helper()
+	want := []string{}
+	for _, repo := range repositories {
+		for _, p := range generated()[repo] {
+			want = append(want, repo+"/"+p.Name)
+		}
+	}
+	names, result, err := w.search(wire.SearchRequest{Repos: []string{"core", "extra", "multilib"}})
+	require.NoError(w.t, err)
+	require.ElementsMatch(w.t, want, names)
+	return result
+}
+
+// TestBadDatabase: a bad database takes no other with it, and is named. Its last
+// index answers in its place; one of another system does not.
+func TestBadDatabase(t *testing.T) {
+	counts := ask(newWorld(t), (*Backend).Status).Counts
+	for _, b := range badDatabases() {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			t.Run("no index", func(t *testing.T) {
+				w := newWorld(t)
+				b.make(t, w.database("extra"))
+				lacking(t, w, b)
+			})
+			t.Run("others' indexes", func(t *testing.T) {
+				w := newWorld(t)
+				w.build(w.index("core"), "core")
+				w.build(w.index("multilib"), "multilib")
+				b.make(t, w.database("extra"))
+				lacking(t, w, b)
+				require.Empty(t, w.notes, "no database is read")
+			})
+			t.Run("an index of another system", func(t *testing.T) {
+				other := newWorld(t)
+				other.buildOwn()
+				w := newWorld(t)
+				w.env["XDG_DATA_HOME"] = other.path("share")
+				b.make(t, w.database("extra"))
+				lacking(t, w, b)
+			})
+			t.Run("an index without its origin", func(t *testing.T) {
+				w := newWorld(t)
+				w.buildOwn()
+				require.NoError(t, os.Remove(w.index("extra")+".origin"))
+				b.make(t, w.database("extra"))
+				lacking(t, w, b)
+			})
+			t.Run("its last index", func(t *testing.T) {
+				w := newWorld(t)
+				w.buildOwn()
+				b.make(t, w.database("extra"))
+				served(t, w, b, &counts)
+			})
+			t.Run("a given index", func(t *testing.T) {
+				w := newWorld(t)
+				w.build(w.path("all.omgidx"), "core", "extra", "multilib")
+				w.o.Index = []string{w.path("all.omgidx")}
+				b.make(t, w.database("extra"))
+				served(t, w, b, &counts)
+			})
+			t.Run("a given directory", func(t *testing.T) {
+				w := newWorld(t)
+				w.buildOwn()
+				w.o.Index = []string{filepath.Dir(w.index("core"))}
+				w.env["XDG_DATA_HOME"] = w.path("nothing")
+				b.make(t, w.database("extra"))
+				served(t, w, b, &counts)
+			})
+		})
+	}
+}
+
+// lacking demands answers without extra.
+func lacking(t *testing.T, w *world, b bad) {
+	t.Helper()
+	result := w.found("core", "multilib")
+	require.True(t, result.Partial)
+	extra := source(t, result.Sources, "extra")
+	require.Equal(t, b.state, extra.State)
+	require.Contains(t, extra.Why, b.says)
+	require.Equal(t, wire.SourceOK, source(t, result.Sources, "core").State)
+
+	st := ask(w, (*Backend).Status)
+	require.True(t, st.Partial)
+	require.ElementsMatch(t, []string{"foreign", "updates", "ignored", "replacements"}, st.PartialCounts)
+	require.Equal(t, extra, source(t, st.Sources, "extra"))
+	require.NotNil(t, st.Counts.Updates)
+	outdated := ask(w, (*Backend).Outdated)
+	require.True(t, outdated.Partial)
+	require.Equal(t, extra, source(t, outdated.Sources, "extra"))
+	require.NotEmpty(t, outdated.Foreign, "what extra has counts as foreign")
+	foreign, err := w.backend().Installed(t.Context(), &wire.InstalledRequest{Filter: wire.FilterForeign})
+	require.NoError(t, err)
+	require.True(t, foreign.Partial)
+	require.Equal(t, extra, source(t, foreign.Sources, "extra"))
+	for _, filter := range []string{"", wire.FilterExplicit, wire.FilterOrphans} {
+		local, err := w.backend().Installed(t.Context(), &wire.InstalledRequest{Filter: filter})
+		require.NoError(t, err)
+		require.False(t, local.Partial, "what is installed is known")
+	}
+
+	_, info, err := w.info("core/nothing")
+	require.NoError(t, err)
+	require.False(t, info.Partial, "core could be read")
+	for _, name := range []string{"nothing", "extra/nothing"} {
+		_, info, err = w.info(name)
+		require.NoError(t, err)
+		require.True(t, info.Partial, name)
+	}
+	_, only, err := w.search(wire.SearchRequest{Repos: []string{"core"}})
+	require.NoError(t, err)
+	require.False(t, only.Partial)
+	_, _, err = w.search(wire.SearchRequest{Repos: []string{"extra"}})
+	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
+	require.ErrorContains(t, err, b.says)
+}
+
+// served demands answers from an earlier index of extra, with the counts of before.
+func served(t *testing.T, w *world, b bad, counts *wire.Counts) {
+	t.Helper()
+	result := w.found("core", "extra", "multilib")
+	require.False(t, result.Partial)
+	require.Empty(t, w.notes, "the result has it")
+	extra := source(t, result.Sources, "extra")
+	require.Equal(t, wire.SourceStale, extra.State)
+	missing := b.state == wire.SourceMissing
+	if missing {
+		require.Equal(t, "no database here: as the index has it", extra.Why)
+	} else {
+		require.Contains(t, extra.Why, b.says)
+	}
+	// An index that was given for a database that is nowhere is what there is.
+	require.Equal(t, !missing || w.o.Index == nil, extra.Outdated)
+	require.EqualValues(t, 2022, when(extra.AsOf), "the time of the database that was indexed")
+	st := ask(w, (*Backend).Status)
+	require.False(t, st.Partial)
+	require.Empty(t, st.PartialCounts)
+	require.Equal(t, extra, source(t, st.Sources, "extra"))
+	require.Equal(t, *counts, st.Counts)
+}
+
+// TestBadDatabase_All: where no database can be read and no index answers, nothing is
+// known, which is not the same as nothing.
+func TestBadDatabase_All(t *testing.T) {
+	w := newWorld(t)
+	for _, repo := range []string{"core", "extra", "multilib"} {
+		require.NoError(t, os.WriteFile(w.database(repo), []byte("<html>"), 0o644))
+	}
+	_, _, err := w.search(wire.SearchRequest{Words: []string{"lib"}})
+	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
+	require.ErrorContains(t, err, "no repository can be searched: core: read "+w.database("core"))
+	_, _, err = w.info("glibc")
+	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
+	_, err = w.backend().Outdated(t.Context())
+	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
+	_, err = w.backend().Installed(t.Context(), &wire.InstalledRequest{Filter: wire.FilterForeign})
+	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
+	st := ask(w, (*Backend).Status)
+	require.True(t, st.Partial)
+	require.Nil(t, st.Counts.Updates)
+	require.Nil(t, st.Counts.Foreign)
+	require.EqualValues(t, options.Installed, *st.Counts.Installed)
+
+	require.NoError(t, os.RemoveAll(w.path("db/sync")))
+	_, _, err = w.search(wire.SearchRequest{Words: []string{"lib"}})
+	require.ErrorContains(t, err, "no package databases in "+w.path("db")+"/sync: pacman -Sy downloads them")
+	w.write("pacman.conf", "[options]\nDBPath = "+w.path("db")+"\n")
+	_, _, err = w.search(wire.SearchRequest{Words: []string{"lib"}})
+	require.ErrorContains(t, err, "no package databases in "+w.path("db")+"/sync: pacman -Sy downloads them")
+}
+
+// TestBadDatabase_Back: a database that can be read again is read.
+func TestBadDatabase_Back(t *testing.T) {
+	w := newWorld(t)
+	w.buildOwn()
+	good, err := os.ReadFile(w.database("extra"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(w.database("extra"), []byte("<html>"), 0o644))
+	require.Equal(t, wire.SourceStale, source(t, w.found("core", "extra", "multilib").Sources, "extra").State)
+	require.NoError(t, os.WriteFile(w.database("extra"), good, 0o644))
+	require.Equal(t, wire.SourceOK, source(t, w.found("core", "extra", "multilib").Sources, "extra").State)
+	require.Empty(t, w.notes, "the index holds what the database holds")
+}
+
+// TestOwnIndex: an index of what the database holds now is used, and no database is
+// read.
+func TestOwnIndex(t *testing.T) {
+	w := newWorld(t)
+	result := w.found("core", "extra", "multilib")
+	require.False(t, result.Partial)
+	require.Equal(t, []string{"read the databases themselves: there is no index; omg-index build makes one"}, w.notes)
+	require.Empty(t, ask(w, (*Backend).Status).Index.Files)
+
+	w.buildOwn()
+	w.found("core", "extra", "multilib")
+	require.Empty(t, w.notes)
+	st := ask(w, (*Backend).Status)
+	require.Equal(t, []string{w.index("core"), w.index("extra"), w.index("multilib")}, st.Index.Files)
+	require.EqualValues(t, options.Packages, st.Index.Packages)
+
+	// The same content under another stamp is the same.
+	text, err := os.ReadFile(w.database("core"))
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(w.database("core")))
+	require.NoError(t, os.WriteFile(w.database("core"), text, 0o644))
+	w.found("core", "extra", "multilib")
+	require.Empty(t, w.notes)
+
+	// Another directory of databases with the same content has the same packages.
+	other := newWorld(t)
+	other.env["XDG_DATA_HOME"] = w.path("share")
+	other.found("core", "extra", "multilib")
+	require.Empty(t, other.notes)
+
+	// --data-dir and the usual place are two.
+	w.o.DataDir = w.path("elsewhere")
+	w.found("core", "extra", "multilib")
+	require.NotEmpty(t, w.notes)
+}
+
+// TestOwnIndex_Earlier: where a database has changed, it alone is read.
+func TestOwnIndex_Earlier(t *testing.T) {
+	w := newWorld(t)
+	w.buildOwn()
+	other := options
+	other.Seed++
+	require.NoError(t, fixture.Write(w.path("other"), other))
+	require.NoError(t, os.Rename(w.path("other/sync/extra.db"), w.database("extra")))
+	want := []string{}
+	for p := range fixture.Packages(other) {
+		if p.Repo == "extra" {
+			want = append(want, "extra/"+p.Name)
+		}
+	}
+	names, result, err := w.search(wire.SearchRequest{Repos: []string{"extra"}})
+	require.NoError(t, err)
+	require.ElementsMatch(t, want, names)
+	require.Equal(t, wire.SourceOK, source(t, result.Sources, "extra").State)
+	require.False(t, source(t, result.Sources, "extra").Outdated)
+	require.Equal(t, []string{"read the databases themselves: " + w.index("extra") + ": its database has changed since"}, w.notes)
+	require.Equal(t, []string{w.index("core"), w.index("multilib")}, ask(w, (*Backend).Status).Index.Files)
+}
+
+// flips are indexes with one bit flipped, all over the file.
+func flips(good []byte) (list [][]byte) {
+	const places = 24
+	for i := range places {
+		b := bytes.Clone(good)
+		b[i*(len(good)-1)/(places-1)] ^= 0x10
+		list = append(list, b)
+	}
+	return list
+}
+
+// TestIndex_FlippedBit: an index in which a bit is flipped is not believed, own or
+// given: it could hide a package.
+func TestIndex_FlippedBit(t *testing.T) {
+	w := newWorld(t)
+	w.buildOwn()
+	good, err := os.ReadFile(w.index("core"))
+	require.NoError(t, err)
+	for _, b := range flips(good) {
+		require.NoError(t, os.WriteFile(w.index("core"), b, 0o644))
+		require.False(t, w.found("core", "extra", "multilib").Partial)
+		require.Len(t, w.notes, 1)
+		require.Contains(t, w.notes[0], "read the databases themselves: "+w.index("core")+": ")
+	}
+	require.NoError(t, os.WriteFile(w.index("core"), good, 0o644))
+	w.found("core", "extra", "multilib")
+	require.Empty(t, w.notes)
+
+	given := w.path("given.omgidx")
+	w.build(given, "core", "extra", "multilib")
+	w.o.Index = []string{given}
+	good, err = os.ReadFile(given)
+	require.NoError(t, err)
+	for _, b := range flips(good) {
+		require.NoError(t, os.WriteFile(given, b, 0o644))
+		w.found("core", "extra", "multilib")
+		require.Len(t, w.notes, 1)
+		require.Contains(t, w.notes[0], "read the databases themselves: "+given+": ")
+	}
+}
+
+// TestConfiguration: without a pacman.conf that names repositories they are those
+// that are there; one that is broken is an error.
+func TestConfiguration(t *testing.T) {
+	w := newWorld(t)
+	w.write("pacman.conf", "[options]\nDBPath = "+w.path("db")+"\n")
+	w.found("core", "extra", "multilib")
+	w.write("pacman.conf", "[options\n")
+	_, _, err := w.search(wire.SearchRequest{Words: []string{"lib"}})
+	require.ErrorContains(t, err, "pacman.conf")
+	require.NoError(t, os.Remove(w.path("pacman.conf")))
+	_, _, err = w.search(wire.SearchRequest{Words: []string{"lib"}})
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.True(t, strings.HasPrefix(err.Error(), "open "+w.path("pacman.conf")), err.Error())
+
+	w = newWorld(t)
+	w.write("db/db.lck", "")
+	st := ask(w, (*Backend).Status)
+	require.Equal(t, []wire.Problem{{Name: "db.lck", State: "busy", Why: "pacman is running"}}, st.Problems)
+}

@@ -1,0 +1,134 @@
+package direct
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/sources"
+)
+
+// system reads what is installed.
+func (b *Backend) system(ctx context.Context) (*sources.Pacman, *pacmandb.Local, error) {
+	c := b.settings()
+	pacman, err := b.pacman(&c)
+	if err != nil {
+		return nil, nil, err
+	}
+	local, err := pacmandb.ReadLocal(ctx, pacman.DBPath)
+	return pacman, local, err
+}
+
+// Owns implements backend.Backend. A path without a slash that is not there is
+// looked up in PATH.
+func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, error) {
+	pacman, local, err := b.system(ctx)
+	if err != nil {
+		return nil, err
+	}
+	result := &backend.Owners{Paths: make([]backend.OwnedPath, len(named))}
+	var resolved []pacmandb.OwnedPath
+	var places []int // of resolved in the result
+	for i, path := range named {
+		one, err := pacmandb.ResolveOwned(pacman.Root(), inPath(path))
+		switch {
+		case errors.Is(err, pacmandb.ErrOutside):
+			result.Paths[i] = backend.OwnedPath{Path: path, Owners: []backend.Owner{}}
+		case err != nil:
+			return nil, err
+		default:
+			result.Paths[i] = backend.OwnedPath{Path: one.Path, Exists: one.Exists, Owners: []backend.Owner{}}
+			resolved, places = append(resolved, one), append(places, i)
+		}
+	}
+	owners, unread, err := local.Owners(ctx, pacman.DBPath, resolved)
+	if err != nil {
+		return nil, err
+	}
+	result.Unread = unread
+	for i, packages := range owners {
+		found := &result.Paths[places[i]]
+		if found.Exists && !strings.HasSuffix(found.Path, "/") {
+			packages = packages[:min(len(packages), 1)] // as pacman, which stops at the first
+		}
+		for _, p := range packages {
+			found.Owners = append(found.Owners, backend.Owner{Name: p.Name, Version: p.Version})
+		}
+	}
+	return result, nil
+}
+
+// inPath looks up a name without a slash that is no file here in PATH, as pacman
+// does.
+func inPath(name string) string {
+	if strings.Contains(name, "/") {
+		return name
+	}
+	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+		return name
+	}
+	if found, err := exec.LookPath(name); err == nil {
+		return found
+	}
+	return name
+}
+
+// Files implements backend.Backend. A name is a package's, or something that one
+// provides.
+func (b *Backend) Files(ctx context.Context, names []string) (*backend.FileLists, error) {
+	pacman, local, err := b.system(ctx)
+	if err != nil {
+		return nil, err
+	}
+	relations := pacmandb.Relate(local.Packages)
+	result := &backend.FileLists{Packages: []backend.FileList{}}
+	for _, name := range names {
+		p := relations.Satisfier(name)
+		if p == nil {
+			result.Missing = append(result.Missing, name)
+			continue
+		}
+		files, err := pacmandb.Files(pacman.DBPath, p)
+		one := backend.FileList{Name: p.Name, Files: make([]string, len(files))}
+		if err != nil {
+			one.Why = err.Error()
+		}
+		for i, f := range files {
+			one.Files[i] = pacman.Root() + f
+		}
+		result.Packages = append(result.Packages, one)
+	}
+	return result, nil
+}
+
+// Why implements backend.Backend.
+func (b *Backend) Why(ctx context.Context, name string, reverse bool) (*backend.Chains, error) {
+	_, local, err := b.system(ctx)
+	if err != nil {
+		return nil, err
+	}
+	relations := pacmandb.Relate(local.Packages)
+	result := &backend.Chains{Chains: []backend.Chain{}}
+	p := relations.Satisfier(name)
+	if p == nil {
+		return result, nil
+	}
+	result.Name = p.Name
+	chains := relations.Why
+	if reverse {
+		chains = relations.Brings
+	}
+	for _, c := range chains(p.Name) {
+		links := make([]backend.Link, len(c))
+		for i, l := range c {
+			links[i] = backend.Link(l)
+		}
+		result.Chains = append(result.Chains, backend.Chain{Links: links})
+	}
+	return result, nil
+}

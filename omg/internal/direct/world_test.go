@@ -1,0 +1,240 @@
+package direct
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/aurdump"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// options are those of the generated databases.
+var options = fixture.Options{Packages: 120, Installed: 20, Seed: 3}
+
+// generated are their packages, by repository and name.
+func generated() map[string][]wire.Package {
+	all := map[string][]wire.Package{}
+	for p := range fixture.Packages(options) {
+		all[p.Repo] = append(all[p.Repo], p)
+	}
+	return all
+}
+
+// world is a system with generated databases and a user's environment.
+type world struct {
+	t     *testing.T
+	home  string
+	o     backend.Options
+	env   map[string]string
+	notes []string
+}
+
+// newWorld has databases and no index. The AUR is not asked.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, home: t.TempDir()}
+	require.NoError(t, os.Chmod(w.home, 0o755))
+	require.NoError(t, fixture.Write(w.path("db"), options))
+	w.write("pacman.conf", fmt.Sprintf("[options]\nDBPath = %s\nRootDir = %s\nLogFile = %s\n[core]\n[extra]\n[multilib]\n", w.path("db"), w.path("root"), w.path("pacman.log")))
+	w.write("config.toml", "[aur]\nenabled = false\n")
+	w.env = map[string]string{"HOME": w.home, "XDG_RUNTIME_DIR": w.path("run"), "XDG_DATA_HOME": w.path("share"), "OMG_CONFIG": w.path("config.toml")}
+	w.o = backend.Options{PacmanConfig: w.path("pacman.conf")}
+	return w
+}
+
+func (w *world) path(name string) string { return filepath.Join(w.home, name) }
+
+// database is a repository's database.
+func (w *world) database(repo string) string { return w.path("db/sync/" + repo + ".db") }
+
+// index is omg's own index of a source.
+func (w *world) index(name string) string {
+	kind := pkgindex.KindRepo
+	if name == wire.SourceAUR {
+		kind = pkgindex.KindAUR
+	}
+	return sources.IndexPath(sources.IndexDir(w.path("share/omg")), kind, name)
+}
+
+func (w *world) write(name, text string) {
+	w.t.Helper()
+	path := w.path(name)
+	require.NoError(w.t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(w.t, os.WriteFile(path, []byte(text), 0o644))
+}
+
+// backend is what a command asks.
+func (w *world) backend() *Backend {
+	w.notes = nil
+	o := w.o
+	o.Note = func(line string) { w.notes = append(w.notes, line) }
+	return &Backend{o: o, env: paths.Env{UID: os.Getuid(), Getenv: func(name string) string { return w.env[name] }}}
+}
+
+// pacman is pacman's configuration.
+func (w *world) pacman() *sources.Pacman {
+	w.t.Helper()
+	p, err := sources.Config{PacmanConfig: w.path("pacman.conf")}.Read()
+	require.NoError(w.t, err)
+	return p
+}
+
+// build writes one index of repositories, with its origins.
+func (w *world) build(path string, repositories ...string) {
+	w.t.Helper()
+	b := pkgindex.NewBuilder("test", 1)
+	var origins sources.Origins
+	pacman := w.pacman()
+	for i := range pacman.Repositories {
+		r := &pacman.Repositories[i]
+		if !slices.Contains(repositories, r.Name) {
+			continue
+		}
+		f, _, err := r.ReadInto(w.t.Context(), b.Source(r.Name, pkgindex.KindRepo), nil)
+		require.NoError(w.t, err)
+		origins = append(origins, sources.OriginOf(&f.File))
+	}
+	require.Len(w.t, origins, len(repositories))
+	w.writeIndex(path, b)
+	require.NoError(w.t, origins.Write(path))
+}
+
+// buildOwn writes omg's own indexes, one for each repository.
+func (w *world) buildOwn() {
+	w.t.Helper()
+	for _, repo := range []string{"core", "extra", "multilib"} {
+		w.build(w.index(repo), repo)
+	}
+}
+
+// aurPackages is how many packages the AUR of these tests has.
+const aurPackages = 50
+
+// buildAUR writes an index of a generated AUR.
+func (w *world) buildAUR(path string) {
+	w.t.Helper()
+	var dump bytes.Buffer
+	require.NoError(w.t, fixture.AUR(&dump, aurPackages, options.Seed))
+	require.NoError(w.t, os.WriteFile(w.path("aur.json.gz"), dump.Bytes(), 0o644))
+	b := pkgindex.NewBuilder("test", 1)
+	into := b.Source(wire.SourceAUR, pkgindex.KindAUR)
+	f, err := aurdump.Read(w.t.Context(), w.path("aur.json.gz"), into.Add)
+	require.NoError(w.t, err)
+	into.Describe(f.Digest(), f.Stamp.Size, f.Stamp.Modified())
+	w.writeIndex(path, b)
+}
+
+// writeIndex writes an index without waiting for the disk.
+func (w *world) writeIndex(path string, b *pkgindex.Builder) {
+	w.t.Helper()
+	text, err := b.Bytes()
+	require.NoError(w.t, err)
+	require.NoError(w.t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(w.t, os.WriteFile(path, text, 0o644))
+}
+
+// search returns the names that a search for a word finds, with its result.
+func (w *world) search(r wire.SearchRequest) ([]string, *wire.SearchResult, error) {
+	w.t.Helper()
+	var names []string
+	result, err := w.backend().Search(w.t.Context(), &r, func(p *wire.Package) error {
+		names = append(names, p.Repo+"/"+p.Name)
+		return nil
+	}, nil)
+	return names, result, err
+}
+
+// info returns the packages that a look-up finds, with its result.
+func (w *world) info(names ...string) ([]wire.Package, *wire.InfoResult, error) {
+	w.t.Helper()
+	var found []wire.Package
+	result, err := w.backend().Info(w.t.Context(), &wire.InfoRequest{Names: names}, func(p *wire.Package) error {
+		found = append(found, *p)
+		return nil
+	}, nil)
+	return found, result, err
+}
+
+// ask asks a question that has to be answered.
+func ask[R any](w *world, question func(*Backend, context.Context) (*R, error)) *R {
+	w.t.Helper()
+	r, err := question(w.backend(), w.t.Context())
+	require.NoError(w.t, err)
+	return r
+}
+
+// source is a source of a result.
+func source(t *testing.T, list []wire.Source, name string) wire.Source {
+	t.Helper()
+	i := slices.IndexFunc(list, func(s wire.Source) bool { return s.Name == name })
+	require.GreaterOrEqual(t, i, 0, "no source %s in %v", name, list)
+	return list[i]
+}
+
+// bad is a way in which a database can be bad.
+type bad struct {
+	name  string
+	state wire.SourceState // of the repository without an index
+	says  string
+	make  func(t *testing.T, path string)
+}
+
+// content replaces a database by bytes that are made of the good one's.
+func content(make func(good []byte) []byte) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		good, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, make(good), 0o644))
+	}
+}
+
+// instead puts something that is not a file in a database's place.
+func instead(put func(path string) error) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, put(path))
+	}
+}
+
+// badDatabases are all of them. One that is for some users only is among them unless
+// this user may do everything.
+func badDatabases() []bad {
+	list := []bad{
+		{"missing", wire.SourceMissing, "no database: pacman -Sy downloads it", func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) }},
+		{"empty", wire.SourceFailed, "empty", content(func([]byte) []byte { return nil })},
+		{"a page of a dead mirror", wire.SourceFailed, "not a package database", content(func([]byte) []byte { return []byte("<html>404</html>\n") })},
+		{"the text of a link", wire.SourceFailed, "not a package database", content(func([]byte) []byte { return []byte("extra.db.tar.gz") })},
+		{"cut off", wire.SourceFailed, "cut off", content(func(good []byte) []byte { return good[:len(good)/2] })},
+		{"a flipped bit", wire.SourceFailed, "damaged", content(func(good []byte) []byte {
+			b := bytes.Clone(good)
+			b[len(b)/2] ^= 1
+			return b
+		})},
+		{"a directory", wire.SourceFailed, "not a regular file", instead(func(path string) error { return os.Mkdir(path, 0o755) })},
+		{"a pipe", wire.SourceFailed, "not a regular file", instead(func(path string) error { return syscall.Mkfifo(path, 0o644) })},
+		{"a link to nowhere", wire.SourceFailed, "no such file", instead(func(path string) error { return os.Symlink("/nowhere/extra.db", path) })},
+		{"a link to itself", wire.SourceFailed, "too many levels", instead(func(path string) error { return os.Symlink(filepath.Base(path), path) })},
+		{"below a file", wire.SourceFailed, "not a directory", instead(func(path string) error { return os.Symlink(filepath.Join(filepath.Dir(path), "core.db/x"), path) })},
+	}
+	if os.Getuid() != 0 {
+		list = append(list, bad{"unreadable", wire.SourceFailed, "permission denied: chmod a+r it", func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0)) }})
+	}
+	return list
+}
+
+// when is the year of a time.
+func when(unix int64) int { return time.Unix(unix, 0).UTC().Year() }

@@ -1,0 +1,36 @@
+package remote
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// program is what answers without a daemon. A process needs more time to start with
+// what reads databases (decompressors above all) than a question to the daemon
+// takes, so that it is kept out of omg.
+const program = "omg-direct"
+
+// become replaces this process by omg-direct with the same arguments. It reads the
+// databases that a daemon serves, unless the arguments name others.
+func become(o backend.Options, served wire.Served) error {
+	path, err := paths.Program(program)
+	if err != nil {
+		return fmt.Errorf("no daemon answers, and without one: %w", err)
+	}
+	flags := []string{"--no-daemon"}
+	if o.DBPath == "" && served.DBPath != "" {
+		flags = append(flags, "--dbpath", served.DBPath)
+	}
+	if o.PacmanConfig == "" && served.PacmanConfig != "" {
+		flags = append(flags, "--pacman-config", served.PacmanConfig)
+	}
+	argv := slices.Concat(o.Args[:1], flags, o.Args[1:])
+	return &os.PathError{Op: "exec", Path: path, Err: unix.Exec(path, argv, os.Environ())}
+}

@@ -1,0 +1,74 @@
+package remote
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// becoming is what a process of TestBecome becomes omg-direct with.
+type becoming struct {
+	Options backend.Options
+	Served  wire.Served
+}
+
+// variable is the environment variable by which TestBecome gives it to the process.
+const variable = "OMG_TEST_BECOMING"
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv(variable); text != "" {
+		var b becoming
+		err := json.Unmarshal([]byte(text), &b)
+		if err == nil {
+			err = become(b.Options, b.Served)
+		}
+		fmt.Println(err)
+		os.Exit(3)
+	}
+	os.Exit(m.Run())
+}
+
+// TestBecome: omg-direct, which lies beside omg, gets omg's arguments, and before them
+// the databases that a daemon serves, unless the arguments name others.
+func TestBecome(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	code, err := os.ReadFile(self)
+	require.NoError(t, err)
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	omg, direct := filepath.Join(dir, "omg"), filepath.Join(dir, program)
+	require.NoError(t, os.WriteFile(omg, code, 0o700))
+	run := func(b becoming) string {
+		b.Options.Args = []string{"omg", "search", "a word"}
+		text, err := json.Marshal(struct {
+			Options map[string]any
+			Served  wire.Served
+		}{map[string]any{"DBPath": b.Options.DBPath, "PacmanConfig": b.Options.PacmanConfig, "Args": b.Options.Args}, b.Served})
+		require.NoError(t, err)
+		cmd := exec.Command(omg)
+		cmd.Env = append(os.Environ(), variable+"="+string(text))
+		out, _ := cmd.CombinedOutput()
+		return string(out)
+	}
+	require.Equal(t, "no daemon answers, and without one: omg-direct is not installed beside "+omg+"\n", run(becoming{}))
+
+	require.NoError(t, os.WriteFile(direct, []byte("#!/bin/sh\nprintf '[%s]' \"$@\"\n"), 0o700))
+	const rest = "[search][a word]"
+	require.Equal(t, "[--no-daemon]"+rest, run(becoming{}))
+	require.Equal(t, "[--no-daemon][--dbpath][/other/db][--pacman-config][/other/pacman.conf]"+rest, run(becoming{Served: theirs}))
+	require.Equal(t, "[--no-daemon][--pacman-config][/other/pacman.conf]"+rest, run(becoming{backend.Options{DBPath: "/db"}, theirs}))
+	require.Equal(t, "[--no-daemon][--dbpath][/other/db]"+rest, run(becoming{backend.Options{PacmanConfig: "/conf"}, theirs}))
+	require.Equal(t, "[--no-daemon]"+rest, run(becoming{backend.Options{DBPath: "/db", PacmanConfig: "/conf"}, theirs}))
+
+	require.NoError(t, os.WriteFile(direct, []byte("no program"), 0o700))
+	require.Equal(t, "exec "+direct+": exec format error\n", run(becoming{}))
+}

@@ -1,0 +1,261 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// theirs are the databases of the daemon in these tests.
+var theirs = wire.Served{DBPath: "/other/db", PacmanConfig: "/other/pacman.conf"}
+
+func encoded(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := msgpack.Marshal(v)
+	require.NoError(t, err)
+	return b
+}
+
+// reply is what a stand-in for omgd does with a request: it returns frames to send,
+// and whether it closes the connection after them.
+type reply func(id uint64) (frames []byte, end bool)
+
+func breaks(uint64) ([]byte, bool) { return nil, true }
+
+// refuses is a refusal; served is nil where the daemon does not say what it serves.
+func refuses(code wire.Code, served *wire.Served) reply {
+	return func(id uint64) ([]byte, bool) {
+		e := wire.Errorf(code, "a refusal")
+		e.Served = served
+		return wire.AppendError(nil, id, e), false
+	}
+}
+
+// result is a result in chunks.
+func result(t testing.TB, chunks ...any) reply {
+	var list [][]byte
+	for _, c := range chunks {
+		list = append(list, encoded(t, c))
+	}
+	return func(id uint64) (frames []byte, end bool) {
+		for i, b := range list {
+			frames = wire.AppendResult(frames, id, b, i < len(list)-1)
+		}
+		return frames, false
+	}
+}
+
+func greets(t testing.TB, served wire.Served) reply {
+	return result(t, &wire.HelloResult{Protocol: wire.Protocol, Server: "test", Served: served})
+}
+
+// conduct is how a stand-in for omgd behaves.
+type conduct struct {
+	greeting, other reply
+	// atOnce is what it says to a new connection before it closes it, nil to serve it.
+	atOnce func() []byte
+	// until is what it waits for after a reply before it closes the connection, nil to
+	// leave it open.
+	until <-chan struct{}
+}
+
+// standIn is a stand-in for omgd.
+type standIn struct {
+	mu    sync.Mutex
+	how   conduct
+	asked []string // operations, without the greeting
+}
+
+// behave has the stand-in behave in another way from now on.
+func (s *standIn) behave(how conduct) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.how, s.asked = how, nil
+}
+
+// start has the stand-in listen where a user's own daemon does.
+func (s *standIn) start(t *testing.T, socket string) {
+	t.Helper()
+	l, err := net.Listen("unix", socket)
+	require.NoError(t, err)
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			nc, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() { s.serve(nc) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		serving.Wait()
+	})
+}
+
+func (s *standIn) serve(nc net.Conn) {
+	defer nc.Close()
+	s.mu.Lock()
+	how := s.how
+	s.mu.Unlock()
+	if how.atOnce != nil {
+		_, _ = nc.Write(how.atOnce())
+		return
+	}
+	for {
+		frame, err := wire.ReadFrame(nc, nil)
+		if err != nil {
+			return
+		}
+		h, err := wire.DecodeHeader(frame)
+		if err != nil {
+			return
+		}
+		reply, greeting := how.greeting, string(h.Op) == wire.OpHello
+		if !greeting {
+			s.mu.Lock()
+			s.asked = append(s.asked, string(h.Op))
+			s.mu.Unlock()
+			reply = how.other
+		}
+		frames, end := reply(h.ID)
+		if _, err := nc.Write(frames); err != nil || end {
+			return
+		}
+		if !greeting && how.until != nil {
+			<-how.until
+			return
+		}
+	}
+}
+
+func (s *standIn) questions() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.asked)
+}
+
+// errBecame is what become returns in tests, where the process goes on.
+var errBecame = errors.New("became omg-direct")
+
+// world is a user's environment, and what a backend in it does.
+type world struct {
+	socket string // the default one
+	notes  []string
+	became []wire.Served // with what each time
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "remote-") // a socket's path has to be short
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return &world{socket: filepath.Join(dir, "omg.sock")}
+}
+
+// served is a world with a stand-in at the default socket.
+func served(t *testing.T, how conduct) (*world, *standIn) {
+	t.Helper()
+	w, s := newWorld(t), &standIn{how: how}
+	s.start(t, w.socket)
+	return w, s
+}
+
+func (w *world) backend(o backend.Options) *Backend {
+	w.notes, w.became = nil, nil
+	o.Note = func(line string) { w.notes = append(w.notes, line) }
+	return &Backend{
+		o: o,
+		env: paths.Env{UID: os.Getuid(), Getenv: func(name string) string {
+			return map[string]string{"XDG_RUNTIME_DIR": filepath.Dir(w.socket)}[name]
+		}},
+		become: func(_ backend.Options, served wire.Served) error {
+			w.became = append(w.became, served)
+			return errBecame
+		},
+	}
+}
+
+// each asks every question of the backend, by name.
+func each(nothing func(*wire.Package) error) map[string]func(context.Context, backend.Backend) error {
+	return map[string]func(context.Context, backend.Backend) error{
+		"search": func(ctx context.Context, b backend.Backend) error {
+			_, err := b.Search(ctx, &wire.SearchRequest{}, nothing, func() {})
+			return err
+		},
+		"info": func(ctx context.Context, b backend.Backend) error {
+			_, err := b.Info(ctx, &wire.InfoRequest{}, nothing, func() {})
+			return err
+		},
+		"status": func(ctx context.Context, b backend.Backend) error { _, err := b.Status(ctx); return err },
+		"installed": func(ctx context.Context, b backend.Backend) error {
+			_, err := b.Installed(ctx, &wire.InstalledRequest{})
+			return err
+		},
+		"explicit": func(ctx context.Context, b backend.Backend) error { _, err := b.Explicit(ctx); return err },
+		"outdated": func(ctx context.Context, b backend.Backend) error { _, err := b.Outdated(ctx); return err },
+		"security": func(ctx context.Context, b backend.Backend) error {
+			_, err := b.Security(ctx, &wire.SecurityRequest{})
+			return err
+		},
+		"history": func(ctx context.Context, b backend.Backend) error {
+			_, err := b.History(ctx, &wire.HistoryRequest{})
+			return err
+		},
+		"health":      func(ctx context.Context, b backend.Backend) error { _, err := b.Health(ctx); return err },
+		"metrics":     func(ctx context.Context, b backend.Backend) error { _, err := b.Metrics(ctx); return err },
+		"refresh":     func(ctx context.Context, b backend.Backend) error { _, err := b.Refresh(ctx); return err },
+		"clear cache": func(ctx context.Context, b backend.Backend) error { _, err := b.ClearCache(ctx); return err },
+		"log level":   func(ctx context.Context, b backend.Backend) error { _, err := b.LogLevel(ctx, ""); return err },
+		"owns":        func(ctx context.Context, b backend.Backend) error { _, err := b.Owns(ctx, nil); return err },
+		"files":       func(ctx context.Context, b backend.Backend) error { _, err := b.Files(ctx, nil); return err },
+		"why":         func(ctx context.Context, b backend.Backend) error { _, err := b.Why(ctx, "", false); return err },
+		"config":      func(ctx context.Context, b backend.Backend) error { _, err := b.Config(ctx, false); return err },
+		"doctor":      func(ctx context.Context, b backend.Backend) error { _, err := b.Doctor(ctx); return err },
+		"which":       func(ctx context.Context, b backend.Backend) error { _, err := b.Which(ctx, nil); return err },
+		"list":        func(ctx context.Context, b backend.Backend) error { _, err := b.List(ctx, nil); return err },
+		"use":         func(ctx context.Context, b backend.Backend) error { _, err := b.Use(ctx, "", ""); return err },
+	}
+}
+
+// questions are all of them, which print nothing.
+var questions = each(func(*wire.Package) error { return nil })
+
+// kinds say how each question is answered.
+var kinds = map[string][]string{
+	// The daemon, or omg-direct from the same databases.
+	"data": {"search", "info", "status", "installed", "explicit", "outdated"},
+	// The daemon of the system that is meant, and nothing else.
+	"kept": {"security", "history"},
+	// The daemon, whatever system is meant.
+	"daemon": {"health", "metrics", "refresh", "clear cache", "log level"},
+	// omg-direct, from the daemon's databases.
+	"files": {"owns", "files", "why"},
+	// omg-direct.
+	"here": {"config", "doctor", "which", "list", "use"},
+}
+
+// TestKinds: every question of the interface has its kind here.
+func TestKinds(t *testing.T) {
+	seen := map[string]bool{}
+	for _, names := range kinds {
+		for _, name := range names {
+			require.Contains(t, questions, name)
+			seen[name] = true
+		}
+	}
+	require.Len(t, seen, len(questions))
+}

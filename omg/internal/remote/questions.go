@@ -1,0 +1,128 @@
+package remote
+
+import (
+	"context"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Search implements backend.Backend.
+func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, each func(*wire.Package) error, paused func()) (*wire.SearchResult, error) {
+	return ask(ctx, b, func(c *client.Conn) (*wire.SearchResult, error) { return c.Search(ctx, r, b.noting(each), paused) })
+}
+
+// Info implements backend.Backend.
+func (b *Backend) Info(ctx context.Context, r *wire.InfoRequest, each func(*wire.Package) error, paused func()) (*wire.InfoResult, error) {
+	return ask(ctx, b, func(c *client.Conn) (*wire.InfoResult, error) { return c.Info(ctx, r, b.noting(each), paused) })
+}
+
+// noting notes that the daemon has answered, in part at least.
+func (b *Backend) noting(each func(*wire.Package) error) func(*wire.Package) error {
+	return func(p *wire.Package) error {
+		b.answered = true
+		return each(p)
+	}
+}
+
+// Status implements backend.Backend.
+func (b *Backend) Status(ctx context.Context) (*wire.StatusResult, error) {
+	return ask(ctx, b, func(c *client.Conn) (*wire.StatusResult, error) { return c.Status(ctx) })
+}
+
+// Installed implements backend.Backend.
+func (b *Backend) Installed(ctx context.Context, r *wire.InstalledRequest) (*wire.InstalledResult, error) {
+	return ask(ctx, b, func(c *client.Conn) (*wire.InstalledResult, error) { return c.Installed(ctx, r) })
+}
+
+// Explicit implements backend.Backend.
+func (b *Backend) Explicit(ctx context.Context) (*wire.ExplicitResult, error) {
+	return ask(ctx, b, func(c *client.Conn) (*wire.ExplicitResult, error) { return c.Explicit(ctx) })
+}
+
+// Outdated implements backend.Backend.
+func (b *Backend) Outdated(ctx context.Context) (*wire.OutdatedResult, error) {
+	return ask(ctx, b, func(c *client.Conn) (*wire.OutdatedResult, error) { return c.Outdated(ctx) })
+}
+
+// Security implements backend.Backend. Only the daemon asks the tracker: without it
+// there is an answer only by a file of advisories.
+func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error) {
+	switch {
+	case b.o.Advisories != "":
+		return nil, b.directlyServed(ctx)
+	case !b.asksDaemon():
+		return nil, b.direct() // the daemon judges another system
+	}
+	return askDaemon(ctx, b, func(c *client.Conn) (*wire.SecurityResult, error) { return c.Security(ctx, r) })
+}
+
+// History implements backend.Backend.
+func (b *Backend) History(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error) {
+	if !b.asksDaemon() {
+		return nil, b.direct()
+	}
+	return askDaemon(ctx, b, func(c *client.Conn) (*wire.HistoryResult, error) { return c.History(ctx, r) })
+}
+
+// Health implements backend.Backend.
+func (b *Backend) Health(ctx context.Context) (*wire.HealthResult, error) {
+	return askDaemon(ctx, b, func(c *client.Conn) (*wire.HealthResult, error) { return c.Health(ctx) })
+}
+
+// Metrics implements backend.Backend.
+func (b *Backend) Metrics(ctx context.Context) (*wire.MetricsResult, error) {
+	return askDaemon(ctx, b, func(c *client.Conn) (*wire.MetricsResult, error) { return c.Metrics(ctx) })
+}
+
+// Refresh implements backend.Backend.
+func (b *Backend) Refresh(ctx context.Context) (*wire.RefreshResult, error) {
+	return askDaemon(ctx, b, func(c *client.Conn) (*wire.RefreshResult, error) { return c.Refresh(ctx) })
+}
+
+// ClearCache implements backend.Backend.
+func (b *Backend) ClearCache(ctx context.Context) (*wire.CacheClearResult, error) {
+	return askDaemon(ctx, b, func(c *client.Conn) (*wire.CacheClearResult, error) { return c.ClearCache(ctx) })
+}
+
+// LogLevel implements backend.Backend.
+func (b *Backend) LogLevel(ctx context.Context, level string) (*wire.LogLevelResult, error) {
+	return askDaemon(ctx, b, func(c *client.Conn) (*wire.LogLevelResult, error) { return c.LogLevel(ctx, level) })
+}
+
+// Owns implements backend.Backend.
+func (b *Backend) Owns(ctx context.Context, _ []string) (*backend.Owners, error) {
+	return nil, b.directlyServed(ctx)
+}
+
+// Files implements backend.Backend.
+func (b *Backend) Files(ctx context.Context, _ []string) (*backend.FileLists, error) {
+	return nil, b.directlyServed(ctx)
+}
+
+// Why implements backend.Backend.
+func (b *Backend) Why(ctx context.Context, _ string, _ bool) (*backend.Chains, error) {
+	return nil, b.directlyServed(ctx)
+}
+
+// Config implements backend.Backend.
+func (b *Backend) Config(context.Context, bool) (*backend.Configuration, error) {
+	return nil, b.direct()
+}
+
+// Doctor implements backend.Backend.
+func (b *Backend) Doctor(context.Context) (*backend.Checks, error) { return nil, b.direct() }
+
+// Which implements backend.Backend.
+func (b *Backend) Which(context.Context, []string) (*backend.ActiveVersions, error) {
+	return nil, b.direct()
+}
+
+// List implements backend.Backend.
+func (b *Backend) List(context.Context, []string) (*backend.Versions, error) { return nil, b.direct() }
+
+// Use implements backend.Backend.
+func (b *Backend) Use(context.Context, string, string) (*backend.Chosen, error) {
+	return nil, b.direct()
+}

@@ -1,0 +1,181 @@
+// Package remote answers by asking omgd. Where none runs, or it cannot answer, the
+// process becomes omg-direct, which reads the files of the same system.
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/version"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Backend asks omgd.
+type Backend struct {
+	o   backend.Options
+	env paths.Env
+	// become replaces the process by omg-direct, which reads these databases. It
+	// returns only the error that prevents it.
+	become func(o backend.Options, served wire.Served) error
+	// answered is set once the daemon has answered: all that one command prints comes
+	// from one system at one moment.
+	answered bool
+	// served are the databases that the daemon answers from, nil while that is not
+	// known.
+	served *wire.Served
+}
+
+// Open returns the backend of one command.
+func Open(o backend.Options) backend.Backend {
+	return &Backend{o: o, env: paths.Process(), become: become}
+}
+
+// elsewhere reports whether the options name something else than a daemon reads.
+func (b *Backend) elsewhere() bool {
+	return b.o.DBPath != "" || b.o.PacmanConfig != "" || len(b.o.Index) > 0
+}
+
+// asksDaemon reports whether a question goes to the daemon: not if the options name
+// other files, unless they name the daemon too.
+func (b *Backend) asksDaemon() bool {
+	return !b.o.NoDaemon && (b.o.Socket != "" || !b.elsewhere())
+}
+
+// ask asks the daemon, or has omg-direct answer.
+func ask[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
+	if !b.asksDaemon() {
+		return nil, b.direct()
+	}
+	r, err := connected(ctx, b, question)
+	if b.answered = b.answered || err == nil; err == nil || b.answered {
+		return r, err
+	}
+	return nil, b.fallBack(err)
+}
+
+// askDaemon asks the daemon about itself, which nothing else can answer.
+func askDaemon[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
+	if b.o.NoDaemon {
+		return nil, b.direct()
+	}
+	r, err := connected(ctx, b, question)
+	if errors.Is(err, client.ErrNoDaemon) {
+		return nil, b.direct()
+	}
+	return r, err
+}
+
+// connected asks over a connection of its own, and keeps what the daemon said of
+// the databases that it serves.
+func connected[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
+	conn, err := b.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	r, err := question(conn)
+	if err != nil {
+		if errors.Is(err, client.ErrNoDaemon) { // it was there when the question began
+			err = fmt.Errorf("%w: %v", client.ErrBroken, err)
+		}
+		if refused := new(wire.Error); errors.As(err, &refused) && refused.Served != nil {
+			b.served = refused.Served
+		} else if hello := conn.Greeting(); hello != nil {
+			b.served = &hello.Served
+		}
+	}
+	return r, err
+}
+
+// dial connects to the first daemon that there is: the user's own, then the one
+// that serves all users.
+func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
+	for i, socket := range b.env.Sockets(b.o.Socket) {
+		next, failed := client.Dial(ctx, socket, client.Options{Trust: b.env.Trusts, Name: "omg " + version.String()})
+		if failed == nil {
+			if err != nil && !errors.Is(err, client.ErrNoDaemon) {
+				b.o.Note(err.Error())
+			}
+			return next, nil
+		}
+		// A user who may not connect to the system's daemon is not one of its users.
+		if i == 0 || !errors.Is(failed, client.ErrNoDaemon) && !errors.Is(failed, fs.ErrPermission) {
+			err = failed
+		}
+	}
+	return nil, err
+}
+
+// fallBack has omg-direct answer in the place of a daemon that failed with err, and
+// says so. It returns the error where the question itself is wrong, or where nobody
+// knows which databases the daemon would have answered from: the answer must not
+// come from another system.
+func (b *Backend) fallBack(err error) error {
+	if errors.Is(err, client.ErrNoDaemon) {
+		if b.o.Socket != "" {
+			b.o.Note(err.Error())
+		}
+		return b.direct()
+	}
+	note := err.Error() + ": answering without omgd"
+	if refused := new(wire.Error); errors.As(err, &refused) {
+		if !daemonsFault(refused.Code) {
+			return err
+		}
+		note = "omgd: " + refused.Message + ": answering without it"
+	}
+	if b.served == nil && (b.o.DBPath == "" || b.o.PacmanConfig == "") && !b.notForUs(err) {
+		return &exit.Error{Code: exit.Failed, Err: err, Hint: "with --no-daemon omg reads this machine's databases itself"}
+	}
+	b.o.Note(note)
+	return b.direct()
+}
+
+// daemonsFault reports whether the reason of a refusal is the daemon's state and not
+// the request.
+func daemonsFault(code wire.Code) bool {
+	switch code {
+	case wire.CodeNotReady, wire.CodeInternal, wire.CodeBusy, wire.CodeShuttingDown, wire.CodeVersion, wire.CodeNotAllowed:
+		return true
+	}
+	return false
+}
+
+// notForUs reports whether the error shows that what listens at a default path is
+// not a daemon for this user. It has no more to do with the question than if it did
+// not run. A socket that the user named is the one to ask.
+func (b *Backend) notForUs(err error) bool {
+	if b.o.Socket != "" || b.env.Get("OMG_SOCKET_PATH") != "" {
+		return false
+	}
+	return errors.Is(err, client.ErrUntrusted) || errors.Is(err, client.ErrNoSocket) || errors.Is(err, fs.ErrPermission) ||
+		wire.CodeOf(err) == wire.CodeNotAllowed
+}
+
+// direct has omg-direct answer.
+func (b *Backend) direct() error {
+	var served wire.Served
+	if b.served != nil {
+		served = *b.served
+	}
+	return b.become(b.o, served)
+}
+
+// directlyServed has omg-direct answer from the databases that the daemon serves.
+func (b *Backend) directlyServed(ctx context.Context) error {
+	if !b.asksDaemon() {
+		return b.direct()
+	}
+	hello, err := connected(ctx, b, func(c *client.Conn) (*wire.HelloResult, error) { return c.Hello(ctx) })
+	if err != nil {
+		return b.fallBack(err)
+	}
+	b.served = &hello.Served
+	return b.direct()
+}

@@ -1,0 +1,424 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+const hint = "with --no-daemon omg reads this machine's databases itself"
+
+// TestNoDaemon: where none runs, omg-direct answers every question; which databases
+// it reads nothing says.
+func TestNoDaemon(t *testing.T) {
+	w := newWorld(t)
+	for name, ask := range questions {
+		require.ErrorIs(t, ask(t.Context(), w.backend(backend.Options{})), errBecame, name)
+		require.Equal(t, []wire.Served{{}}, w.became, name)
+		require.Empty(t, w.notes, name)
+	}
+	// A socket that the user named is missed.
+	b := w.backend(backend.Options{Socket: w.socket})
+	_, err := b.Status(t.Context())
+	require.ErrorIs(t, err, errBecame)
+	require.Equal(t, []string{"omgd does not run (" + w.socket + ")"}, w.notes)
+}
+
+// TestAsksDaemon: which questions go to the daemon, by the files that the user named.
+func TestAsksDaemon(t *testing.T) {
+	how := conduct{greeting: greets(t, theirs), other: result(t, map[string]any{})}
+	w, s := served(t, how)
+	for _, c := range []struct {
+		name  string
+		o     backend.Options
+		kinds []string // those that the daemon answers
+	}{
+		{"nothing is named", backend.Options{}, []string{"data", "kept", "daemon"}},
+		{"the socket is named", backend.Options{Socket: w.socket}, []string{"data", "kept", "daemon"}},
+		{"databases are named", backend.Options{DBPath: "/db"}, []string{"daemon"}},
+		{"a configuration is named", backend.Options{PacmanConfig: "/conf"}, []string{"daemon"}},
+		{"an index is named", backend.Options{Index: []string{"/index"}}, []string{"daemon"}},
+		{"databases and the socket are named", backend.Options{DBPath: "/db", Socket: w.socket}, []string{"data", "kept", "daemon"}},
+		{"no daemon is wanted", backend.Options{NoDaemon: true}, nil},
+	} {
+		for kind, names := range kinds {
+			for _, name := range names {
+				s.behave(how)
+				err := questions[name](t.Context(), w.backend(c.o))
+				if slices.Contains(c.kinds, kind) {
+					require.NoError(t, err, "%s: %s", c.name, name)
+					require.Len(t, s.questions(), 1, "%s: %s", c.name, name)
+					require.Empty(t, w.became)
+					continue
+				}
+				require.ErrorIs(t, err, errBecame, "%s: %s", c.name, name)
+				require.Empty(t, s.questions(), "%s: %s", c.name, name)
+				want := wire.Served{}
+				if kind == "files" && (c.o.Socket != "" || c.name == "nothing is named") {
+					want = theirs
+				}
+				require.Equal(t, []wire.Served{want}, w.became, "%s: %s", c.name, name)
+			}
+		}
+	}
+}
+
+// TestRefusal: what omg reads in the place of a daemon that refuses is what that
+// daemon reads, or the question has no answer.
+func TestRefusal(t *testing.T) {
+	fault := map[wire.Code]bool{
+		wire.CodeNotReady: true, wire.CodeInternal: true, wire.CodeBusy: true, wire.CodeShuttingDown: true, wire.CodeVersion: true, wire.CodeNotAllowed: true,
+		wire.CodeNotFound: false, wire.CodeInvalid: false, wire.CodeNetwork: false, wire.CodeTooLarge: false,
+	}
+	require.Len(t, fault, int(wire.CodeVersion), "one for each code")
+	for code, itsFault := range fault {
+		own := wire.Served{}
+		for name, c := range map[string]struct {
+			daemon conduct
+			known  *wire.Served
+		}{
+			"greeted":                  {conduct{greeting: greets(t, theirs), other: refuses(code, nil)}, &theirs},
+			"greeted, pacman's own":    {conduct{greeting: greets(t, own), other: refuses(code, nil)}, &own},
+			"refused with the paths":   {conduct{greeting: refuses(code, &theirs), other: breaks}, &theirs},
+			"both, the refusal is new": {conduct{greeting: greets(t, own), other: refuses(code, &theirs)}, &theirs},
+			"refused without":          {conduct{greeting: refuses(code, nil), other: breaks}, nil},
+			"at once with the paths":   {conduct{atOnce: func() []byte { b, _ := refuses(code, &theirs)(0); return b }}, &theirs},
+			"at once without":          {conduct{atOnce: func() []byte { b, _ := refuses(code, nil)(0); return b }}, nil},
+		} {
+			t.Run(fmt.Sprintf("%d/%s", code, name), func(t *testing.T) {
+				w, _ := served(t, c.daemon)
+				for _, named := range []bool{false, true} {
+					for _, question := range kinds["data"] {
+						refused(t, w, question, named, code, itsFault, c.known)
+					}
+				}
+			})
+		}
+	}
+}
+
+// refused asks a daemon that refuses.
+func refused(t *testing.T, w *world, question string, named bool, code wire.Code, fault bool, known *wire.Served) {
+	t.Helper()
+	o := backend.Options{}
+	if named {
+		o.Socket = w.socket
+	}
+	err := questions[question](t.Context(), w.backend(o))
+	if known == nil && fault && code == wire.CodeNotAllowed && !named {
+		known = &wire.Served{} // it is not a daemon for this user
+	}
+	switch {
+	case fault && known != nil:
+		require.ErrorIs(t, err, errBecame)
+		require.Equal(t, []wire.Served{*known}, w.became)
+		require.Equal(t, []string{"omgd: a refusal: answering without it"}, w.notes)
+	case fault:
+		require.EqualError(t, err, "a refusal")
+		var e *exit.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, exit.Failed, e.Code)
+		require.Equal(t, hint, e.Hint)
+		require.Empty(t, w.became)
+		require.Empty(t, w.notes)
+	default:
+		require.Equal(t, code, wire.CodeOf(err))
+		require.Empty(t, w.became)
+		require.Empty(t, w.notes)
+	}
+}
+
+// TestRefusal_Kept: what only a daemon knows is answered by nothing else, whatever it
+// says.
+func TestRefusal_Kept(t *testing.T) {
+	for _, question := range append(slices.Clone(kinds["kept"]), kinds["daemon"]...) {
+		for code := wire.CodeNotFound; code <= wire.CodeVersion; code++ {
+			w, _ := served(t, conduct{greeting: greets(t, theirs), other: refuses(code, &theirs)})
+			err := questions[question](t.Context(), w.backend(backend.Options{}))
+			require.Equal(t, code, wire.CodeOf(err), question)
+			require.Empty(t, w.became, question)
+			require.Empty(t, w.notes, question)
+		}
+		w, _ := served(t, conduct{greeting: greets(t, theirs), other: breaks})
+		require.ErrorIs(t, questions[question](t.Context(), w.backend(backend.Options{})), client.ErrBroken, question)
+		require.Empty(t, w.became, question)
+		require.Empty(t, w.notes, question)
+	}
+}
+
+// TestBreak: a daemon that ends during a question.
+func TestBreak(t *testing.T) {
+	for _, question := range kinds["data"] {
+		for name, c := range map[string]struct {
+			daemon conduct
+			known  *wire.Served
+		}{
+			"after the greeting":               {conduct{greeting: greets(t, theirs), other: breaks}, &theirs},
+			"after the greeting, pacman's own": {conduct{greeting: greets(t, wire.Served{}), other: breaks}, &wire.Served{}},
+			"before it":                        {conduct{greeting: breaks, other: breaks}, nil},
+			"at once":                          {conduct{atOnce: func() []byte { return nil }}, nil},
+			"nonsense":                         {conduct{atOnce: func() []byte { return []byte("HTTP/1.1 400 Bad Request\r\n\r\n") }}, nil},
+		} {
+			w, _ := served(t, c.daemon)
+			for _, named := range []bool{false, true} {
+				o := backend.Options{}
+				if named {
+					o.Socket = w.socket
+				}
+				err := questions[question](t.Context(), w.backend(o))
+				if c.known != nil {
+					require.ErrorIs(t, err, errBecame, name)
+					require.Equal(t, []wire.Served{*c.known}, w.became, name)
+					require.Equal(t, []string{"the connection to omgd broke: EOF: answering without omgd"}, w.notes, name)
+					continue
+				}
+				require.ErrorIs(t, err, client.ErrBroken, name)
+				require.Equal(t, exit.Failed, exit.Code(err))
+				var e *exit.Error
+				require.ErrorAs(t, err, &e)
+				require.Equal(t, hint, e.Hint)
+				require.Empty(t, w.became, name)
+				require.Empty(t, w.notes, name)
+			}
+		}
+	}
+}
+
+// TestBreak_Gone: a daemon that is gone when the question is repeated has been there:
+// without its greeting nothing says what it served.
+func TestBreak_Gone(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		w := newWorld(t)
+		gone := func(uint64) ([]byte, bool) {
+			_ = os.Remove(w.socket)
+			return nil, true
+		}
+		s := &standIn{how: conduct{greeting: gone, other: breaks}}
+		if known {
+			s.how = conduct{greeting: greets(t, theirs), other: gone}
+		}
+		s.start(t, w.socket)
+		_, err := w.backend(backend.Options{}).Status(t.Context())
+		if known {
+			require.ErrorIs(t, err, errBecame)
+			require.Equal(t, []wire.Served{theirs}, w.became)
+			continue
+		}
+		require.ErrorIs(t, err, client.ErrBroken)
+		require.Empty(t, w.became)
+	}
+}
+
+// TestBreak_InTheMiddle: where a part of the answer was given, nothing else answers:
+// all that one command prints is of one system at one moment.
+func TestBreak_InTheMiddle(t *testing.T) {
+	first := encoded(t, map[string]any{"packages": []wire.Package{{Repo: "core", Name: "a", Version: "1"}}})
+	for _, question := range []string{"search", "info"} {
+		given := make(chan struct{})
+		w, s := served(t, conduct{
+			greeting: greets(t, theirs), until: given,
+			other: func(id uint64) ([]byte, bool) { return wire.AppendResult(nil, id, first, true), false },
+		})
+		b := w.backend(backend.Options{})
+		names := []string{}
+		err := each(func(p *wire.Package) error {
+			if names = append(names, p.Name); len(names) == 1 {
+				close(given)
+			}
+			return nil
+		})[question](t.Context(), b)
+		require.ErrorIs(t, err, client.ErrBroken, question)
+		require.Equal(t, []string{"a"}, names, question)
+		require.Empty(t, w.became, question)
+		require.Empty(t, w.notes, question)
+		// Nor does anything else answer what the same command asks next.
+		s.behave(conduct{greeting: greets(t, theirs), other: refuses(wire.CodeBusy, &theirs)})
+		_, err = b.Installed(t.Context(), &wire.InstalledRequest{})
+		require.Equal(t, wire.CodeBusy, wire.CodeOf(err), question)
+		require.Empty(t, w.became, question)
+	}
+}
+
+// TestBreak_NothingGiven: a part that came and was not given yet is forgotten.
+func TestBreak_NothingGiven(t *testing.T) {
+	first := encoded(t, map[string]any{"packages": []wire.Package{{Repo: "core", Name: "a", Version: "1"}}})
+	for _, question := range []string{"search", "info"} {
+		w, _ := served(t, conduct{
+			greeting: greets(t, theirs),
+			other:    func(id uint64) ([]byte, bool) { return wire.AppendResult(nil, id, first, true), true },
+		})
+		names := []string{}
+		ask := each(func(p *wire.Package) error {
+			names = append(names, p.Name)
+			return nil
+		})[question]
+		err := ask(t.Context(), w.backend(backend.Options{}))
+		if len(names) > 0 { // the end came later than the first part was given
+			require.ErrorIs(t, err, client.ErrBroken)
+			require.Empty(t, w.became)
+			continue
+		}
+		require.ErrorIs(t, err, errBecame)
+		require.Equal(t, []wire.Served{theirs}, w.became)
+	}
+}
+
+// TestAnswered: once the daemon has answered, a later refusal is not answered by
+// another program.
+func TestAnswered(t *testing.T) {
+	w, s := served(t, conduct{greeting: greets(t, theirs), other: result(t, map[string]any{})})
+	b := w.backend(backend.Options{})
+	_, err := b.Info(t.Context(), &wire.InfoRequest{}, func(*wire.Package) error { return nil }, func() {})
+	require.NoError(t, err)
+	s.behave(conduct{greeting: greets(t, theirs), other: refuses(wire.CodeBusy, &theirs)})
+	_, err = b.Installed(t.Context(), &wire.InstalledRequest{})
+	require.Equal(t, wire.CodeBusy, wire.CodeOf(err))
+	require.Empty(t, w.became)
+}
+
+// TestNamed: what the command line names is read, whatever the daemon reads.
+func TestNamed(t *testing.T) {
+	for _, greeting := range []reply{greets(t, theirs), breaks} {
+		w, _ := served(t, conduct{greeting: greeting, other: breaks})
+		b := w.backend(backend.Options{Socket: w.socket, DBPath: "/my/db", PacmanConfig: "/my/pacman.conf"})
+		_, err := b.Status(t.Context())
+		require.ErrorIs(t, err, errBecame)
+	}
+	w, _ := served(t, conduct{greeting: breaks, other: breaks})
+	_, err := w.backend(backend.Options{Socket: w.socket, DBPath: "/my/db"}).Status(t.Context())
+	require.ErrorIs(t, err, client.ErrBroken, "whose repositories?")
+	require.Empty(t, w.became)
+}
+
+// TestFiles: what only files answer is read where the daemon reads, or not at all.
+// With a file of advisories, so is what they concern.
+func TestFiles(t *testing.T) {
+	advisories := backend.Options{Advisories: "/avg.json"}
+	for _, question := range append(slices.Clone(kinds["files"]), "security") {
+		o := backend.Options{}
+		if question == "security" {
+			o = advisories
+		}
+		ask := questions[question]
+
+		w, s := served(t, conduct{greeting: greets(t, theirs), other: breaks})
+		require.ErrorIs(t, ask(t.Context(), w.backend(o)), errBecame, question)
+		require.Equal(t, []wire.Served{theirs}, w.became, question)
+		require.Empty(t, w.notes, question)
+
+		s.behave(conduct{greeting: refuses(wire.CodeBusy, &theirs), other: breaks})
+		require.ErrorIs(t, ask(t.Context(), w.backend(o)), errBecame, question)
+		require.Equal(t, []wire.Served{theirs}, w.became, question)
+		require.Equal(t, []string{"omgd: a refusal: answering without it"}, w.notes, question)
+
+		s.behave(conduct{greeting: refuses(wire.CodeBusy, nil), other: breaks})
+		err := ask(t.Context(), w.backend(o))
+		require.EqualError(t, err, "a refusal", question)
+		require.Equal(t, exit.Failed, exit.Code(err), question)
+		require.Empty(t, w.became, question)
+
+		s.behave(conduct{greeting: breaks, other: breaks})
+		require.ErrorIs(t, ask(t.Context(), w.backend(o)), client.ErrBroken, question)
+		require.Empty(t, w.became, question)
+
+		o.DBPath = "/my/db"
+		require.ErrorIs(t, ask(t.Context(), w.backend(o)), errBecame, question)
+		require.Equal(t, []wire.Served{{}}, w.became, question)
+		require.Empty(t, s.questions(), "only the greeting is asked for")
+	}
+	w, _ := served(t, conduct{greeting: breaks, other: breaks})
+	_, err := w.backend(backend.Options{}).Config(t.Context(), false)
+	require.ErrorIs(t, err, errBecame, "no question about packages")
+}
+
+// TestChunks: the lists of all chunks are one.
+func TestChunks(t *testing.T) {
+	w, s := served(t, conduct{greeting: greets(t, theirs)})
+	pkg := func(name string) wire.InstalledPackage {
+		return wire.InstalledPackage{Package: wire.Package{Repo: "local", Name: name, Version: "1-1"}}
+	}
+	s.behave(conduct{greeting: greets(t, theirs), other: result(t,
+		wire.InstalledResult{Basis: wire.Basis{Generation: 7, Partial: true}, Packages: []wire.InstalledPackage{pkg("a"), pkg("b")}, Missing: []string{"z"}},
+		map[string]any{"packages": []wire.InstalledPackage{pkg("c")}},
+	)})
+	installed, err := w.backend(backend.Options{}).Installed(t.Context(), &wire.InstalledRequest{})
+	require.NoError(t, err)
+	require.Equal(t, &wire.InstalledResult{
+		Basis: wire.Basis{Generation: 7, Partial: true}, Packages: []wire.InstalledPackage{pkg("a"), pkg("b"), pkg("c")}, Missing: []string{"z"},
+	}, installed)
+
+	vulnerable := func(name string, advisories ...string) (p wire.VulnerablePackage) {
+		p.Name = name
+		for _, a := range advisories {
+			p.Advisories = append(p.Advisories, wire.Advisory{Name: a})
+		}
+		return p
+	}
+	s.behave(conduct{greeting: greets(t, theirs), other: result(t,
+		wire.SecurityResult{Basis: wire.Basis{Generation: 7}, Packages: []wire.VulnerablePackage{vulnerable("ssl", "AVG-1", "AVG-2")}},
+		map[string]any{"packages": []wire.VulnerablePackage{vulnerable("ssl", "AVG-3"), vulnerable("old", "AVG-4")}},
+	)})
+	security, err := w.backend(backend.Options{}).Security(t.Context(), &wire.SecurityRequest{})
+	require.NoError(t, err)
+	require.Equal(t, []wire.VulnerablePackage{vulnerable("ssl", "AVG-1", "AVG-2", "AVG-3"), vulnerable("old", "AVG-4")}, security.Packages)
+
+	found := func(name string) map[string]any {
+		return map[string]any{"packages": []wire.Package{{Repo: "core", Name: name, Version: "1"}}}
+	}
+	first := found("a")
+	first["generation"], first["sources"] = 7, []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK}}
+	last := found("b")
+	last["total"], last["sources"] = 2, []wire.Source{{Name: "aur", Kind: wire.KindAUR, State: wire.SourceOK}}
+	s.behave(conduct{greeting: greets(t, theirs), other: result(t, first, last)})
+	var names []string
+	search, err := w.backend(backend.Options{}).Search(t.Context(), &wire.SearchRequest{}, func(p *wire.Package) error {
+		names = append(names, p.Name)
+		return nil
+	}, func() {})
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b"}, names)
+	require.EqualValues(t, 7, search.Generation)
+	require.EqualValues(t, 2, search.Total)
+	require.Len(t, search.Sources, 2)
+}
+
+// TestNotForUs: what is not a daemon for this user counts as none, unless it is named.
+func TestNotForUs(t *testing.T) {
+	get := func(string) string { return "" }
+	b := func(o backend.Options) *Backend { return &Backend{o: o, env: paths.Env{Getenv: get}} }
+	strange := []error{
+		fmt.Errorf("x: %w (user 7)", client.ErrUntrusted), fmt.Errorf("x: %w", client.ErrNoSocket),
+		&os.PathError{Op: "connect", Path: "x", Err: fs.ErrPermission}, wire.Errorf(wire.CodeNotAllowed, "no"),
+	}
+	for _, err := range strange {
+		require.True(t, b(backend.Options{}).notForUs(err), err)
+		require.False(t, b(backend.Options{Socket: "/x"}).notForUs(err), err)
+	}
+	for _, err := range []error{client.ErrBroken, os.ErrDeadlineExceeded, wire.Errorf(wire.CodeBusy, "no"), errors.New("x")} {
+		require.False(t, b(backend.Options{}).notForUs(err), err)
+	}
+	get = func(name string) string { return map[string]string{"OMG_SOCKET_PATH": "/x"}[name] }
+	for _, err := range strange {
+		require.False(t, b(backend.Options{}).notForUs(err), err)
+	}
+	// Something that is not a socket lies where the user's own should be.
+	w := newWorld(t)
+	require.NoError(t, os.WriteFile(w.socket, nil, 0o600))
+	_, err := w.backend(backend.Options{}).Status(t.Context())
+	require.ErrorIs(t, err, errBecame)
+	require.Equal(t, []string{w.socket + ": not a socket: answering without omgd"}, w.notes)
+	_, err = w.backend(backend.Options{Socket: w.socket}).Status(t.Context())
+	require.ErrorIs(t, err, client.ErrNoSocket)
+	require.Empty(t, w.became)
+}

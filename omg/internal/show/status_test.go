@@ -1,0 +1,153 @@
+package show
+
+import (
+	"bufio"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func lines(each func(*bufio.Writer)) []string {
+	return strings.Split(strings.TrimSuffix(write(each), "\n"), "\n")
+}
+
+// TestStatus_Partial: exactly the numbers that are named have a question mark.
+func TestStatus_Partial(t *testing.T) {
+	n := uint32(4)
+	st := &wire.StatusResult{
+		Basis: wire.Basis{At: 1, Partial: true, Sources: []wire.Source{
+			{Name: "core", Kind: wire.KindRepository, State: wire.SourceFailed, Why: "cut off"},
+			{Name: "extra", Kind: wire.KindRepository, State: wire.SourceStale, Why: "old"},
+			{Name: "aur", Kind: wire.KindAUR, State: wire.SourceMissing},
+		}},
+		Counts: wire.Counts{
+			Installed: &n, Explicit: &n, Orphans: &n, OrphansRequired: &n, Foreign: &n, Updates: &n, Ignored: &n, Replacements: &n, AURUpdates: &n,
+			Security: &wire.SecurityCounts{Vulnerabilities: 2, High: 2, Fixable: 1, InTesting: 1},
+		},
+	}
+	shown := func() []string { return lines(func(w *bufio.Writer) { Style{}.Status(w, st, time.Unix(1, 0)) }) }
+	require.Contains(t, shown(), "Partial         : a number with ? may change: core is failed: cut off")
+	certain := shown()
+	for name, want := range map[string][]string{
+		"installed":        {"Installed       : 4?"},
+		"explicit":         {"Explicit        : 4?"},
+		"orphans":          {"Orphans         : 4? (dependencies that nothing requires, even optionally)"},
+		"orphans_required": {"                  4? (dependencies that nothing requires)"},
+		"foreign":          {"Foreign         : 4? (in no repository)"},
+		"updates":          {"Updates         : 4? (and 4 ignored)"},
+		"ignored":          {"Updates         : 4 (and 4? ignored)"},
+		"replacements":     {"Replacements    : 4?"},
+		"aur_updates":      {"AUR Updates     : 4?"},
+		"security":         {"                  fixable 1?, in testing 1, affected 0?, unconfirmed 0"},
+		"nothing":          nil,
+	} {
+		st.PartialCounts = []string{name}
+		now := shown()
+		var changed []string
+		for i := range now {
+			if now[i] != certain[i] {
+				changed = append(changed, now[i])
+			}
+		}
+		require.Equal(t, want, changed, name)
+	}
+	require.NotContains(t, strings.Join(certain, "\n"), "4?")
+}
+
+func TestLacking(t *testing.T) {
+	repository := func(name string, state wire.SourceState, why string) wire.Source {
+		return wire.Source{Name: name, Kind: wire.KindRepository, State: state, Why: why}
+	}
+	for _, c := range []struct {
+		basis wire.Basis
+		want  string
+	}{
+		{wire.Basis{Sources: []wire.Source{repository("core", wire.SourceMissing, ""), repository("extra", wire.SourceFailed, "cut off")}}, "core is missing; extra is failed: cut off"},
+		{wire.Basis{Sources: []wire.Source{repository("core", wire.SourceStale, "old"), {Name: "aur", Kind: wire.KindAUR, State: wire.SourceFailed}, repository("aur", wire.SourceFailed, "a repository of this name")}}, "aur is failed: a repository of this name"},
+		{wire.Basis{Why: "local/a-1 is unread", Sources: []wire.Source{repository("core", wire.SourceFailed, "x")}}, "core is failed: x; local/a-1 is unread"},
+		{wire.Basis{}, "a source could not be read"},
+	} {
+		require.Equal(t, c.want, Lacking(&c.basis))
+	}
+}
+
+func TestSource(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	s := wire.Source{Name: "core", State: wire.SourceFailed, Why: "cut off"}
+	require.Equal(t, "core: failed: cut off", Reason(&s))
+	require.Equal(t, "core: failed: cut off; of unknown; changed here unknown; synchronized unknown", Source(&s, now))
+	s = wire.Source{Name: "core", State: wire.SourceOK, Why: "a mirror refused", Changed: now.Unix(), Own: true}
+	require.Equal(t, "core (omgd's own): ok, but a mirror refused; of unknown; found at a mirror 2023-11-14 22:13:20 (now)", Source(&s, now))
+	require.Equal(t, "what is installed could not be checked", NotChecked(&wire.Basis{}))
+	require.Regexp(t, `^what is installed could not be checked since 1970-01-01 00:00:01 \(\d+ years ago\)$`, NotChecked(&wire.Basis{At: 1}))
+}
+
+// TestChange: a change names the counts that differ, and nothing that stayed.
+func TestChange(t *testing.T) {
+	n := func(v uint32) *uint32 { return &v }
+	change := func(before, after wire.Counts) string {
+		return write(func(w *bufio.Writer) { Style{}.Change(w, &before, &wire.HistoryEntry{At: 60, Counts: after}) })
+	}
+	security := func(v uint32) *wire.SecurityCounts { return &wire.SecurityCounts{Vulnerabilities: v} }
+	const at = "1970-01-01 00:01:00  "
+	require.Equal(t, at+"installed 5, vulnerabilities 0\n", change(wire.Counts{}, wire.Counts{Installed: n(5), Security: security(0)}))
+	require.Equal(t, at+"installed 5 -> 6, updates 1 -> 0\n", change(wire.Counts{Installed: n(5), Updates: n(1)}, wire.Counts{Installed: n(6), Updates: n(0)}))
+	require.Equal(t, at+"updates 1 -> unknown\n", change(wire.Counts{Installed: n(5), Updates: n(1)}, wire.Counts{Installed: n(5)}))
+	require.Equal(t, at+"vulnerabilities 2 -> 3\n", change(wire.Counts{Security: security(2)}, wire.Counts{Security: security(3)}))
+	require.Equal(t, at+"other counts changed\n", change(wire.Counts{Replacements: n(1)}, wire.Counts{Replacements: n(2)}))
+}
+
+func TestForeign(t *testing.T) {
+	for want, p := range map[string]wire.ForeignPackage{
+		"a 1 -> 2 [aur]\n":                {State: wire.ForeignUpdate, Version: "2"},
+		"a 1 [aur]\n":                     {State: wire.ForeignCurrent, Version: "1"},
+		"a 1 [aur] [newer than 0]\n":      {State: wire.ForeignNewer, Version: "0"},
+		"a 1 [aur] [unknown (VCS)]\n":     {State: wire.ForeignVCS, Version: "0"},
+		"a 1 [aur] [gone from the AUR]\n": {State: wire.ForeignGone},
+		"a 1 [aur] [unknown]\n":           {State: wire.ForeignUnknown},
+		"a 1 [aur] [out of date since 1970-01-02] [orphan] [ignored]\n": {State: wire.ForeignCurrent, OutOfDate: 86400, Orphan: true, Ignored: true},
+	} {
+		p.Name, p.Installed = "a", "1"
+		require.Equal(t, want, write(func(w *bufio.Writer) { Style{}.Foreign(w, &p) }))
+	}
+}
+
+func TestRuntimes(t *testing.T) {
+	for want, r := range map[string]wire.Runtime{
+		"node 20.1.0 (nvm)\n": {Runtime: "node", Version: "20.1.0", Manager: "nvm"},
+		"node 20.1.0 [not installed] by /p/.node-version: 20.1.0\n": {Runtime: "node", Version: "20.1.0", Missing: true, Wanted: "20.1.0", Kind: "pin", Source: "/p/.node-version"},
+		"go 1.26.0 (system) by /p/go.mod: 1.24 (floor)\n":           {Runtime: "go", Version: "1.26.0", Manager: "system", Wanted: "1.24", Kind: "floor", Source: "/p/go.mod"},
+		"go 1\ufffd (a\ufffd) by s\ufffd: w\ufffd (k\ufffd)\n":      {Runtime: "go", Version: "1\n", Manager: "a\n", Wanted: "w\n", Kind: "k\n", Source: "s\n"},
+	} {
+		require.Equal(t, want, write(func(w *bufio.Writer) { Style{}.Runtime(w, &r) }))
+	}
+	for want, v := range map[string]backend.RuntimeVersion{
+		"* node 20.1.0 lts (nvm) /n/20\n": {Runtime: "node", Version: "20.1.0", Alias: "lts", Manager: "nvm", Path: "/n/20", Active: true},
+		"  go 1.26.0 (system)\n":          {Runtime: "go", Version: "1.26.0", Manager: "system"},
+	} {
+		require.Equal(t, want, write(func(w *bufio.Writer) { Style{}.RuntimeVersion(w, &v) }))
+	}
+}
+
+// TestStatus_EveryCount: no count is added to a status that people are not shown.
+func TestStatus_EveryCount(t *testing.T) {
+	counts := reflect.TypeFor[wire.Counts]()
+	for i := range counts.NumField() {
+		var c wire.Counts
+		v := reflect.ValueOf(&c).Elem().Field(i)
+		v.Set(reflect.New(v.Type().Elem()))
+		if v.Elem().Kind() == reflect.Struct {
+			v.Elem().Field(0).SetUint(77_777)
+		} else {
+			v.Elem().SetUint(77_777)
+		}
+		out := write(func(w *bufio.Writer) { Style{}.Status(w, &wire.StatusResult{Counts: c}, time.Unix(0, 0)) })
+		require.Contains(t, out, "77777", counts.Field(i).Name)
+	}
+}

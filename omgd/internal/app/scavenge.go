@@ -1,0 +1,47 @@
+package app
+
+import (
+	"context"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+// Memory is returned to the system after a load peak, because an idle daemon should be
+// small. The Go runtime takes minutes for that, and does not return all of it.
+const (
+	scavengeInterval = 10 * time.Second
+	idleConnections  = 16      // the most open connections of an idle daemon
+	minReclaim       = 8 << 20 // bytes that the heap must have grown since the last time
+)
+
+// scavenge returns memory to the system when the daemon is idle and its heap has grown.
+func (d *daemon) scavenge(ctx context.Context) {
+	tick := time.NewTicker(scavengeInterval)
+	defer tick.Stop()
+	needed := uint64(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if held, _ := heap(); d.server.Connections() <= idleConnections && held > needed+minReclaim {
+			debug.FreeOSMemory()
+			_, needed = heap()
+			d.log.Debug("memory returned", "held", held, "needed", needed)
+		}
+	}
+}
+
+// heap returns the size of the heap, and how many bytes of it hold objects, dead or alive.
+func heap() (held, objects uint64) {
+	s := []metrics.Sample{
+		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/free:bytes"},
+	}
+	metrics.Read(s)
+	for _, sample := range s {
+		held += sample.Value.Uint64()
+	}
+	return held, s[0].Value.Uint64()
+}

@@ -1,0 +1,229 @@
+package app
+
+import (
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/omgd/internal/state"
+	"github.com/omg-arch/omg/omgd/internal/store"
+	"github.com/omg-arch/omg/shared/runtimes"
+	"github.com/omg-arch/omg/shared/statusfile"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// statusKeeper saves the status after each refresh: in the store, for the next start and
+// the history, and in the status file, which prompts read.
+type statusKeeper struct {
+	store *store.Store
+	// last is the status that the last omgd stored.
+	last   *wire.StatusResult
+	counts string // the last status's counts, encoded; the history has an entry for each change
+	path   string // of the status file
+	write  func(string, statusfile.Status) error
+	// interval returns how often the file is written.
+	interval func() time.Duration
+	holder   *state.Holder
+	log      *slog.Logger
+
+	fileMu  sync.Mutex // held while the file is written or removed
+	removed bool       // the daemon shuts down, and the file is not written again
+}
+
+// newStatusKeeper opens the store in the data directory. The status file is beside the
+// socket.
+func newStatusKeeper(o options, socket string, holder *state.Holder) *statusKeeper {
+	limits := o.store
+	limits.Memory = int64(o.config.Memory.Store)
+	k := &statusKeeper{
+		store: store.Open(filepath.Join(o.data, store.Name), limits, o.log),
+		path:  o.env.Status(socket), write: statusfile.Write, holder: holder, log: o.log,
+	}
+	if o.system {
+		k.write = statusfile.WriteShared
+	}
+	if e, ok := k.store.LastStatus(); ok {
+		var r wire.StatusResult
+		if err := msgpack.Unmarshal(e.Status, &r); err == nil {
+			k.last = &r
+		}
+		if last := k.history(1); len(last) == 1 {
+			k.counts = encodedCounts(&last[0].Counts)
+		}
+	}
+	return k
+}
+
+// lastRun returns a copy of the status that the last omgd stored, nil if there is none.
+func (k *statusKeeper) lastRun() *wire.StatusResult {
+	if k.last == nil {
+		return nil
+	}
+	r := *k.last
+	return &r
+}
+
+// history returns the last n changes of the counts, the oldest first.
+func (k *statusKeeper) history(n int) []wire.HistoryEntry {
+	entries := k.store.History(n)
+	list := make([]wire.HistoryEntry, 0, len(entries))
+	for _, e := range entries {
+		var r wire.StatusResult
+		if msgpack.Unmarshal(e.Status, &r) == nil {
+			list = append(list, wire.HistoryEntry{At: e.At.Unix(), Counts: r.Counts})
+		}
+	}
+	return list
+}
+
+// problems returns the problems of the store.
+func (k *statusKeeper) problems() []wire.Problem {
+	if state, why := k.store.State(); state != "ok" {
+		return []wire.Problem{{Name: "store", State: state, Why: why}}
+	}
+	return nil
+}
+
+// refreshed saves the current status. It is called after every refresh, by the goroutine
+// that refreshes. While an index is being built, the status is incomplete and not stored.
+func (k *statusKeeper) refreshed() {
+	st, release, err := k.holder.Acquire()
+	if err != nil {
+		return
+	}
+	defer release()
+	r, err := st.Status()
+	if err != nil {
+		k.log.Error("status not known", "err", err)
+		return
+	}
+	if !st.Building() {
+		k.save(r)
+	}
+	if r.At == 0 {
+		return // no successful check yet: without a file, prompts show nothing
+	}
+	file := fileStatus(r, k.interval())
+	file.System = systemVersions(st.Inputs().SystemRuntimes)
+	if err := k.writeFile(file); err != nil {
+		k.log.Warn("status file not written", "err", err)
+	}
+}
+
+// save stores a status. Counts of a partial or stale status do not make a history entry.
+func (k *statusKeeper) save(r *wire.StatusResult) {
+	encoded, err := msgpack.Marshal(r)
+	counts := k.counts
+	if !r.Partial && !r.Stale {
+		counts = encodedCounts(&r.Counts)
+	}
+	if err == nil {
+		err = k.store.PutStatus(encoded, time.Unix(r.At, 0), counts != k.counts)
+	}
+	if err != nil {
+		k.log.Warn("status not stored", "err", err)
+	}
+	k.counts = counts
+}
+
+func encodedCounts(c *wire.Counts) string {
+	b, err := msgpack.Marshal(c)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// fileStatus converts a status for the status file. Counts of a stale status become
+// unknown, because a prompt has no room for their age.
+func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status {
+	number := func(n *uint32, name string) statusfile.Number {
+		if n == nil || r.Stale {
+			return statusfile.Number{}
+		}
+		number := statusfile.Count(int(*n))
+		number.Partial = slices.Contains(r.PartialCounts, name)
+		return number
+	}
+	ok := func(name string) bool {
+		return slices.ContainsFunc(r.Sources, func(s wire.Source) bool { return s.Name == name && s.State == wire.SourceOK })
+	}
+	c := &r.Counts
+	s := statusfile.Status{
+		Installed: number(c.Installed, "installed"), Explicit: number(c.Explicit, "explicit"),
+		Orphans: number(c.Orphans, "orphans"), Updates: number(c.Updates, "updates"),
+		At: time.Unix(r.At, 0), Interval: interval, UpdatesAsOf: updatesAsOf(r),
+	}
+	if n := c.Security; n != nil && ok(wire.SourceTracker) {
+		// Repositories only affect which advisories can be fixed, not how many there are.
+		of := func(n *uint32) statusfile.Number { return number(n, "") }
+		byRepository := func(n *uint32) statusfile.Number { return number(n, "security") }
+		s.Vulnerabilities = of(&n.Vulnerabilities)
+		s.Security = statusfile.Security{
+			Critical: of(&n.Critical), High: of(&n.High), Medium: of(&n.Medium), Low: of(&n.Low), Unjudged: of(&n.Unknown),
+			Fixable: byRepository(&n.Fixable), InTesting: of(&n.InTesting), Affected: byRepository(&n.Affected), Unconfirmed: of(&n.Unconfirmed),
+		}
+	}
+	if ok(wire.SourceAUR) {
+		s.AURUpdates = number(c.AURUpdates, "aur_updates")
+	}
+	return s
+}
+
+// updatesAsOf returns when the databases that the updates are computed from were current,
+// the zero time if that is not known.
+func updatesAsOf(r *wire.StatusResult) time.Time {
+	by := r.Compared
+	if by == nil {
+		by = r.Sources
+	}
+	if at := wire.Current(by); at > 0 {
+		return time.Unix(at, 0)
+	}
+	return time.Time{}
+}
+
+// writeFile writes the status file, unless removeFile was called: a refresh may still run
+// during the shutdown.
+func (k *statusKeeper) writeFile(s statusfile.Status) error {
+	k.fileMu.Lock()
+	defer k.fileMu.Unlock()
+	if k.removed {
+		return nil
+	}
+	return k.write(k.path, s)
+}
+
+// removeFile removes the status file.
+func (k *statusKeeper) removeFile() {
+	k.fileMu.Lock()
+	defer k.fileMu.Unlock()
+	k.removed = true
+	if err := statusfile.Remove(k.path); err != nil {
+		k.log.Warn("status file not removed", "err", err)
+	}
+}
+
+// close removes the status file and closes the store.
+func (k *statusKeeper) close() {
+	k.removeFile()
+	if err := k.store.Close(); err != nil {
+		k.log.Warn("store not closed", "err", err)
+	}
+}
+
+// systemVersions returns the runtimes that are installed packages, in the order of
+// replies.
+func systemVersions(versions map[string]string) []statusfile.Version {
+	var list []statusfile.Version
+	for _, name := range runtimes.Names() {
+		if v := versions[name]; runtimes.Showable(v) {
+			list = append(list, statusfile.Version{Runtime: name, Version: v})
+		}
+	}
+	return list
+}

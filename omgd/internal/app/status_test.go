@@ -1,0 +1,272 @@
+package app
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/omgd/internal/state"
+	"github.com/omg-arch/omg/omgd/internal/store"
+	"github.com/omg-arch/omg/shared/advisories"
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/statusfile"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// keeperWorld has a status keeper, the inputs of its snapshots and the file that it
+// writes.
+type keeperWorld struct {
+	*statusKeeper
+	t    *testing.T
+	in   snapshot.Inputs
+	file *statusfile.Status // the last that was written, nil for none
+	data string
+}
+
+func newKeeperWorld(t *testing.T) *keeperWorld {
+	t.Helper()
+	db := t.TempDir()
+	require.NoError(t, fixture.Write(db, fixture.Options{Packages: 50, Installed: 10, Seed: 1}))
+	k := &keeperWorld{t: t, data: t.TempDir(), in: snapshot.Inputs{DBPath: db, Checked: time.Now()}}
+	require.NoError(t, os.WriteFile(filepath.Join(db, "pacman.conf"), []byte(fixture.Config), 0o644))
+	pacman, err := sources.Config{DBPath: db, PacmanConfig: filepath.Join(db, "pacman.conf")}.Read()
+	require.NoError(t, err)
+	k.in.Config = pacman.Config
+	for i := range pacman.Repositories {
+		repo := &pacman.Repositories[i]
+		f, err := repo.Memory(t.Context())
+		require.NoError(t, err)
+		k.in.Repositories = append(k.in.Repositories, snapshot.Source{Index: f, Usage: repo.Usage, Source: wire.Source{
+			Name: repo.Name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: 1_790_000_000, Changed: 1_790_000_000,
+		}})
+	}
+	k.readLocal()
+	k.start()
+	return k
+}
+
+// start opens the store, as omgd does.
+func (k *keeperWorld) start() {
+	k.t.Helper()
+	o := options{data: k.data, log: slog.New(slog.DiscardHandler), store: store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}}
+	k.statusKeeper = newStatusKeeper(o, filepath.Join(k.data, "omg.sock"), state.NewHolder())
+	k.interval = func() time.Duration { return time.Minute }
+	k.write = func(_ string, s statusfile.Status) error { k.file = &s; return nil }
+	k.t.Cleanup(k.close)
+}
+
+// restart closes the store and opens it again.
+func (k *keeperWorld) restart() {
+	k.t.Helper()
+	k.close()
+	k.holder.Absent("the end")
+	k.start()
+}
+
+// readLocal reads the local database.
+func (k *keeperWorld) readLocal() {
+	k.t.Helper()
+	var err error
+	k.in.Local.Packages, err = pacmandb.ReadLocal(k.t.Context(), k.in.DBPath)
+	require.NoError(k.t, err)
+}
+
+// remove removes a package from the local database.
+func (k *keeperWorld) remove() {
+	k.t.Helper()
+	p := k.in.Local.Packages.Packages[0]
+	require.NoError(k.t, os.RemoveAll(filepath.Join(k.in.DBPath, "local", p.Name+"-"+p.Version)))
+	k.readLocal()
+}
+
+// refresh publishes a snapshot of the inputs, and saves and returns its status.
+func (k *keeperWorld) refresh() *wire.StatusResult {
+	k.t.Helper()
+	k.in.Generation++
+	s, err := snapshot.Build(k.in)
+	require.NoError(k.t, err)
+	k.holder.Swap(state.New(s, nil))
+	k.file = nil
+	k.refreshed()
+	r, err := s.Status()
+	require.NoError(k.t, err)
+	return r
+}
+
+// installed returns the numbers of installed packages in the history.
+func (k *keeperWorld) installed() (list []uint32) {
+	for _, e := range k.history(100) {
+		list = append(list, *e.Counts.Installed)
+	}
+	return list
+}
+
+// TestStatusKeeper_History: the history has an entry for each change of the counts, except
+// for changes caused by a source that could not be read. It survives a restart.
+func TestStatusKeeper_History(t *testing.T) {
+	k := newKeeperWorld(t)
+	require.Nil(t, k.lastRun())
+	require.Empty(t, k.history(100))
+	k.refresh()
+	require.Equal(t, []uint32{10}, k.installed())
+	k.refresh()
+	require.Equal(t, []uint32{10}, k.installed(), "nothing has changed")
+
+	core := k.in.Repositories[0]
+	k.in.Repositories[0].Index, k.in.Repositories[0].State, k.in.Repositories[0].Why = nil, wire.SourceFailed, "damaged"
+	require.True(t, k.refresh().Partial)
+	k.in.Repositories[0] = core
+	k.in.Local.Why = "cannot be read"
+	require.True(t, k.refresh().Stale)
+	k.in.Local.Why = ""
+	last := k.refresh()
+	require.Len(t, k.history(100), 1, "these were no changes")
+
+	k.restart()
+	require.Equal(t, last, k.lastRun())
+	require.Equal(t, []uint32{10}, k.installed())
+	k.refresh()
+	require.Equal(t, []uint32{10}, k.installed(), "nothing has changed since the last run")
+	k.remove()
+	k.refresh()
+	k.remove()
+	last = k.refresh()
+	require.Equal(t, []uint32{10, 9, 8}, k.installed())
+	require.Len(t, k.history(2), 2)
+	require.EqualValues(t, 8, *k.history(1)[0].Counts.Installed)
+
+	k.restart()
+	require.Equal(t, []uint32{10, 9, 8}, k.installed())
+	require.Equal(t, last, k.lastRun())
+	changed := k.lastRun()
+	changed.Stale, changed.Why = true, "by a request"
+	require.Equal(t, last, k.lastRun(), "each caller has its own copy")
+}
+
+// TestStatusKeeper_Building: a status from while an index is being built does not replace
+// the last omgd's.
+func TestStatusKeeper_Building(t *testing.T) {
+	k := newKeeperWorld(t)
+	last := k.refresh()
+	k.restart()
+	indexes := k.in.Repositories
+	k.in.Repositories = nil
+	for _, s := range indexes {
+		s.Index, s.Building, s.State, s.Why = nil, true, wire.SourceFailed, "it is being indexed"
+		k.in.Repositories = append(k.in.Repositories, s)
+	}
+	require.Nil(t, k.refresh().Counts.Updates)
+	require.NotNil(t, k.file, "prompts know what is installed")
+	require.Equal(t, statusfile.Number{}, k.file.Updates)
+	require.Equal(t, statusfile.Count(10), k.file.Installed)
+	require.Len(t, k.history(100), 1)
+	k.restart()
+	require.Equal(t, last, k.lastRun())
+}
+
+// TestStatusKeeper_NeverRight: there is no status file before the first successful check.
+func TestStatusKeeper_NeverRight(t *testing.T) {
+	k := newKeeperWorld(t)
+	k.in.Checked, k.in.Local = time.Time{}, snapshot.Local{Why: "cannot be read"}
+	k.refresh()
+	require.Nil(t, k.file)
+	k.holder.Absent("pacman.conf: no such file")
+	k.refreshed()
+	require.Nil(t, k.file)
+}
+
+// TestStatusKeeper_File: a number that an unreadable source could change is partial in the
+// file, and the numbers of a stale status are unknown.
+func TestStatusKeeper_File(t *testing.T) {
+	k := newKeeperWorld(t)
+	r := k.refresh()
+	require.Equal(t, statusfile.Count(int(*r.Counts.Updates)), k.file.Updates)
+	require.Equal(t, time.Minute, k.file.Interval)
+	require.EqualValues(t, 1_790_000_000, k.file.UpdatesAsOf.Unix())
+	require.Equal(t, statusfile.Number{}, k.file.AURUpdates, "the AUR is not asked")
+
+	k.in.Repositories[0].Index, k.in.Repositories[0].State, k.in.Repositories[0].Why = nil, wire.SourceFailed, "damaged"
+	k.refresh()
+	require.True(t, k.file.Updates.Partial)
+	require.False(t, k.file.Installed.Partial)
+	k.in.Local.Why = "cannot be read"
+	k.refresh()
+	require.Equal(t, statusfile.Number{}, k.file.Updates)
+	require.Equal(t, statusfile.Number{}, k.file.Installed)
+}
+
+// TestStatusKeeper_Vulnerabilities: they are in the status, the history and the file;
+// unknown numbers are never 0.
+func TestStatusKeeper_Vulnerabilities(t *testing.T) {
+	k := newKeeperWorld(t)
+	p := k.in.Local.Packages.Packages[0]
+	record := advisories.Record{Name: "AVG-1", Packages: []string{p.Name}, Status: advisories.Vulnerable, Severity: advisories.High, Affected: p.Version}
+	now := time.Now().Unix()
+	for i, c := range []struct {
+		tracker snapshot.Tracker
+		counts  *wire.SecurityCounts
+		file    string
+	}{
+		{snapshot.Tracker{Why: "refused"}, nil, "?"},
+		{snapshot.Tracker{At: now}, &wire.SecurityCounts{}, "0"},
+		{snapshot.Tracker{At: now, Records: []advisories.Record{record}}, &wire.SecurityCounts{Vulnerabilities: 1, High: 1, Affected: 1}, "1"},
+		{snapshot.Tracker{At: 5, Records: []advisories.Record{record, record}, StaleAfter: time.Hour}, &wire.SecurityCounts{Vulnerabilities: 2, High: 2, Affected: 2}, "?"},
+	} {
+		k.in.Tracker = &c.tracker
+		k.refresh()
+		require.Equal(t, c.file, k.file.Vulnerabilities.String())
+		require.Equal(t, c.file, k.file.Security.High.String())
+		require.Equal(t, c.file, k.file.Security.Affected.String())
+		require.Equal(t, c.file == "?", k.file.Security.Unconfirmed == statusfile.Number{})
+		history := k.store.History(10)
+		require.Len(t, history, i+1, "other counts are another entry")
+		last, ok := k.store.LastStatus()
+		require.True(t, ok)
+		for _, entry := range []store.Entry{history[i], last} {
+			var r wire.StatusResult
+			require.NoError(t, msgpack.Unmarshal(entry.Status, &r))
+			require.Equal(t, c.counts, r.Counts.Security)
+		}
+	}
+}
+
+// TestServe_History: the history that omgd reports survives a restart.
+func TestServe_History(t *testing.T) {
+	w := newWorld(t)
+	history := func(d *running) (installed []uint32) {
+		h, err := d.dial().History(t.Context(), &wire.HistoryRequest{})
+		require.NoError(t, err)
+		for _, e := range h.Entries {
+			require.NotZero(t, e.At)
+			installed = append(installed, *e.Counts.Installed)
+		}
+		return installed
+	}
+	d := w.serve()
+	d.awaitCurrent()
+	await.That(t, func() bool { return len(history(d)) == 1 }, "the first entry")
+	st, release, err := d.holder.Acquire()
+	require.NoError(t, err)
+	p := st.Inputs().Local.Packages.Packages[0]
+	release()
+	require.NoError(t, os.RemoveAll(filepath.Join(w.dbpath, "local", p.Name+"-"+p.Version)))
+	await.That(t, func() bool { return len(history(d)) == 2 }, "an entry for the change")
+	require.Equal(t, []uint32{30, 29}, history(d))
+	d.stop()
+
+	d = w.serve()
+	require.Equal(t, []uint32{30, 29}, history(d), "before anything is read")
+	d.awaitCurrent()
+	_, err = d.dial().Refresh(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []uint32{30, 29}, history(d))
+}

@@ -1,0 +1,276 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omgd/internal/logging"
+	"github.com/omg-arch/omg/omgd/internal/store"
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+const indexProgram = "omg-index"
+
+// TestMain runs the tests, or builds an index: this program is also beside itself under
+// the name omg-index, which omgd runs.
+func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) != indexProgram {
+		await.Main(m)
+	}
+	if err := buildIndex(os.Args[len(os.Args)-1]); err != nil {
+		fmt.Fprintln(os.Stderr, indexProgram+": error: "+err.Error())
+		os.Exit(3)
+	}
+	os.Exit(0)
+}
+
+// buildIndex writes the index of a database to standard output. If there is a pipe beside
+// the database directory, it first waits until the pipe has a writer.
+func buildIndex(database string) error {
+	if pipe, err := os.Open(pipeOf(filepath.Dir(filepath.Dir(database)))); err == nil {
+		_ = pipe.Close()
+	}
+	repo, err := sources.DatabaseFile(database)
+	if err != nil {
+		return err
+	}
+	b := pkgindex.NewBuilder("test", 1)
+	if _, _, err := repo.ReadInto(context.Background(), b.Source(repo.Name, pkgindex.KindRepo), nil); err != nil {
+		return err
+	}
+	return b.WriteTo(os.Stdout)
+}
+
+// pipeOf returns the path of the pipe that builds wait for.
+func pipeOf(db string) string { return db + ".pipe" }
+
+// world is a system with generated databases, and the options of its omgd: without
+// network sources, and with timeouts that no slow machine reaches.
+type world struct {
+	options
+	t *testing.T
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	link := filepath.Join(filepath.Dir(self), indexProgram)
+	require.NoError(t, os.Symlink(self, link))
+	t.Cleanup(func() { _ = os.Remove(link) })
+
+	dir, err := os.MkdirTemp("", "omgd-") // short: a socket's path has at most 107 bytes
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	w := &world{t: t, options: options{
+		env: paths.Env{Getenv: func(string) string { return "" }, UID: os.Getuid()}, config: config.Default(),
+		socket: filepath.Join(dir, "run", "omg.sock"), data: filepath.Join(dir, "data"),
+		dbpath: filepath.Join(dir, "db"), pacmanConfig: filepath.Join(dir, "pacman.conf"),
+		log: slog.New(slog.DiscardHandler), logging: quiet(t),
+		store: store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang},
+	}}
+	require.NoError(t, fixture.Write(w.dbpath, fixture.Options{Packages: 300, Installed: 30, Seed: 1}))
+	require.NoError(t, os.WriteFile(w.pacmanConfig, []byte(fixture.Config), 0o644))
+	w.config.AUR.Enabled, w.config.AUR.Live.Enabled, w.config.Tracker.Enabled = false, false, false
+	l := &w.config.Limits
+	for _, limit := range []*config.Duration{&l.HalfFrame, &l.Write, &l.UnreadTimeout, &l.ShutdownTimeout} {
+		*limit = config.Duration(await.Hang)
+	}
+	return w
+}
+
+func quiet(t *testing.T) *logging.Log {
+	t.Helper()
+	l, err := logging.New("error", false, io.Discard)
+	require.NoError(t, err)
+	return l
+}
+
+// database and index return the paths of a repository's database and index.
+func (w *world) database(repo string) string { return filepath.Join(w.dbpath, "sync", repo+".db") }
+
+func (w *world) index(repo string) string {
+	return sources.IndexPath(sources.IndexDir(w.data), pkgindex.KindRepo, repo)
+}
+
+// write replaces a repository's database by a new file, as pacman does.
+func (w *world) write(repo string, content []byte) {
+	w.t.Helper()
+	path := w.database(repo)
+	require.NoError(w.t, os.WriteFile(path+".part", content, 0o644))
+	require.NoError(w.t, os.Rename(path+".part", path))
+}
+
+// content returns a repository's database from a system with this number of packages.
+func content(t *testing.T, repo string, packages int) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, fixture.Write(dir, fixture.Options{Packages: packages, Seed: uint64(packages)}))
+	b, err := os.ReadFile(filepath.Join(dir, "sync", repo+".db"))
+	require.NoError(t, err)
+	return b
+}
+
+// packages returns the number of packages in a repository's database.
+func (w *world) packages(repo string) int {
+	w.t.Helper()
+	r, err := sources.DatabaseFile(w.database(repo))
+	require.NoError(w.t, err)
+	f, err := r.Memory(w.t.Context())
+	require.NoError(w.t, err)
+	return int(f.Docs())
+}
+
+// running is a daemon that serves.
+type running struct {
+	*daemon
+	t    *testing.T
+	stop func() // stops it, waits for the end and requires that there was no error
+}
+
+// serve starts a daemon, which is stopped at the test's end.
+func (w *world) serve() *running {
+	w.t.Helper()
+	d, err := open(w.options)
+	require.NoError(w.t, err)
+	return serveDaemon(w.t, d)
+}
+
+func serveDaemon(t *testing.T, d *daemon) *running {
+	t.Helper()
+	ctx, end := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.serve(ctx, func() {}) }()
+	r := &running{daemon: d, t: t}
+	stopped := false
+	r.stop = func() {
+		t.Helper()
+		if !stopped {
+			stopped = true
+			end()
+			require.NoError(t, await.Receive(t, ended, "the end of omgd"))
+		}
+	}
+	t.Cleanup(r.stop)
+	return r
+}
+
+// dial connects to the daemon.
+func (r *running) dial() *client.Conn {
+	r.t.Helper()
+	conn, err := client.Dial(context.Background(), r.socket, client.Options{Timeout: await.Hang})
+	require.NoError(r.t, err)
+	r.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// queryStatus returns the status that the daemon sends a client.
+func (r *running) queryStatus() *wire.StatusResult {
+	r.t.Helper()
+	s, err := r.dial().Status(r.t.Context())
+	require.NoError(r.t, err)
+	return s
+}
+
+// states returns its sources by name; the state is "building" while an index is built.
+func (r *running) states() map[string]wire.Source {
+	st, release, err := r.holder.Acquire()
+	if err != nil {
+		return nil
+	}
+	defer release()
+	states := map[string]wire.Source{}
+	for _, s := range st.Inputs().Repositories {
+		if s.Building || strings.Contains(s.Why, "is being indexed") {
+			s.State = "building"
+		}
+		states[s.Name] = s.Source
+	}
+	return states
+}
+
+// awaitStates waits until core has one state and the two other repositories have another.
+func (r *running) awaitStates(core, others wire.SourceState) {
+	r.t.Helper()
+	await.That(r.t, func() bool {
+		s := r.states()
+		return s["core"].State == core && s["extra"].State == others && s["multilib"].State == others
+	}, "core is %s, and the others are %s: %s", core, others, func() string { return fmt.Sprint(r.states()) })
+}
+
+// awaitCurrent waits until all repositories are up to date.
+func (r *running) awaitCurrent() {
+	r.t.Helper()
+	r.awaitStates(wire.SourceOK, wire.SourceOK)
+}
+
+// search searches for all packages of these repositories, or of all if there are none.
+func (r *running) search(repos ...string) (n int, result *wire.SearchResult, err error) {
+	r.t.Helper()
+	result, err = r.dial().Search(r.t.Context(), &wire.SearchRequest{Words: []string{""}, Repos: repos}, func(*wire.Package) error { n++; return nil }, func() {})
+	return n, result, err
+}
+
+// found returns the number of packages that search finds and its result, and requires
+// that there is no error.
+func (r *running) found(repos ...string) (int, *wire.SearchResult) {
+	r.t.Helper()
+	n, result, err := r.search(repos...)
+	require.NoError(r.t, err)
+	require.EqualValues(r.t, n, result.Total)
+	return n, result
+}
+
+// problems returns the names and states of a status's problems, without libalpm's, because
+// tests in this package have no worker.
+func problems(s *wire.StatusResult) (list []string) {
+	for _, p := range s.Problems {
+		if p.Name != "libalpm" {
+			list = append(list, p.Name+": "+p.State)
+		}
+	}
+	return list
+}
+
+// tree returns the files below a directory, with their content.
+func tree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		fi, err := d.Info()
+		if err != nil {
+			return err
+		}
+		var content bytes.Buffer
+		if fi.Mode().IsRegular() {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			content.Write(b)
+		}
+		all[path] = fmt.Sprint(fi.Mode(), fi.ModTime().UnixNano(), content.String())
+		return nil
+	}))
+	return all
+}

@@ -1,0 +1,81 @@
+// Package indexer runs omg-index to build index files. A separate process keeps the
+// build's memory out of the daemon's heap; it ends with the daemon. It writes into a
+// memory file from the daemon and needs no directory; the daemon writes the index to
+// disk.
+package indexer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/omgd/internal/child"
+	"github.com/omg-arch/omg/shared/atomicfile"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/pkgindex"
+)
+
+const buildTimeout = 10 * time.Minute // a million packages take seconds
+
+// Image is an index in memory.
+type Image struct{ memory *os.File }
+
+// Build builds an index. of are arguments of omg-index build that name the source.
+func Build(ctx context.Context, of ...string) (*Image, error) {
+	program, err := paths.Program("omg-index")
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.MemfdCreate("omg-index", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	image := &Image{os.NewFile(uintptr(fd), "index")}
+	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
+	defer cancel()
+	stderr, err := child.Run(ctx, child.Spec{
+		Path: program, Args: append([]string{"build", "-o", "-"}, of...), StdoutFile: image.memory,
+	})
+	if err == nil {
+		return image, nil
+	}
+	image.Close()
+	if stderr != "" {
+		first, _, _ := strings.Cut(stderr, "\n")
+		return nil, errors.New(strings.TrimPrefix(first, "omg-index: error: "))
+	}
+	return nil, fmt.Errorf("omg-index: %w", err)
+}
+
+// Open maps the image. The mapping outlives the image.
+func (i *Image) Open() (*pkgindex.File, error) { return pkgindex.OpenFile(i.memory) }
+
+// Write writes the image to a file and creates its directory if needed.
+func (i *Image) Write(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	if fi, err := os.Lstat(path); err == nil && !fi.Mode().IsRegular() && !fi.IsDir() {
+		if err := os.Remove(path); err != nil { // a link or a pipe does not belong there
+			return err
+		}
+	}
+	return atomicfile.WriteTo(path, atomicfile.Options{Mode: 0o644, Sync: true}, func(f *os.File) error {
+		fi, err := i.memory.Stat()
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(f, io.NewSectionReader(i.memory, 0, fi.Size()))
+		return err
+	})
+}
+
+// Close frees the memory, if it is not mapped.
+func (i *Image) Close() { _ = i.memory.Close() }

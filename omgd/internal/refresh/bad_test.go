@@ -1,0 +1,272 @@
+package refresh
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// faults are ways in which a database can be bad. Package sources tests more of them; the
+// tests here are about when it becomes bad.
+var faults = map[string]struct {
+	corrupt func(t *testing.T, path string)
+	why     string
+	// missing: there is no file, so no build is tried.
+	missing bool
+	// unbuilt: the fault is found without a build.
+	unbuilt bool
+}{
+	"a page of a login portal": {corrupt: overwrite("<!DOCTYPE html>\n<html><body>Log in</body></html>\n"), why: "not a package database"},
+	"empty":                    {corrupt: overwrite(""), why: "the file is empty"},
+	"cut off": {corrupt: func(t *testing.T, path string) {
+		require.NoError(t, os.Truncate(path, stampOf(t, path).Size/2))
+	}, why: "cut off"},
+	"a directory": {corrupt: func(t *testing.T, path string) {
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, os.Mkdir(path, 0o755))
+	}, why: "not a regular file", unbuilt: true},
+	"a link to nowhere": {corrupt: func(t *testing.T, path string) {
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, os.Symlink("/none/core.db", path))
+	}, why: "no such file or directory", unbuilt: true},
+	"missing": {corrupt: func(t *testing.T, path string) {
+		require.NoError(t, os.Remove(path))
+	}, why: "no database", missing: true, unbuilt: true},
+}
+
+func overwrite(content string) func(*testing.T, string) {
+	return func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o644)) }
+}
+
+// requireLacking requires that core has this state, with the reason and without an index,
+// and that all others are up to date.
+func (w *world) requireLacking(state wire.SourceState, why string) {
+	w.t.Helper()
+	s := w.source("core")
+	require.Equal(w.t, state, s.State, s.Why)
+	require.Contains(w.t, s.Why, why)
+	require.Nil(w.t, s.Index)
+	require.False(w.t, s.Building, "it has failed")
+	w.requireCurrent("extra", "multilib")
+	found := w.found()
+	require.True(w.t, found.Partial)
+	require.EqualValues(w.t, w.docs("extra")+w.docs("multilib"), found.Total)
+	status, err := w.state().Status()
+	require.NoError(w.t, err)
+	require.True(w.t, status.Partial)
+	require.Subset(w.t, status.PartialCounts, []string{"updates", "foreign"})
+	require.NotNil(w.t, status.Counts.Updates)
+	require.False(w.t, w.config.Holder.Starting())
+}
+
+// requireOutdated requires that core's last index answers, with the reason, and that all
+// others are up to date.
+func (w *world) requireOutdated(why string, packages int) {
+	w.t.Helper()
+	s := w.source("core")
+	require.Equal(w.t, wire.SourceStale, s.State, s.Why)
+	require.Contains(w.t, s.Why, why)
+	require.True(w.t, s.Outdated)
+	require.NotNil(w.t, s.Index)
+	require.EqualValues(w.t, packages, s.Index.Docs())
+	w.requireCurrent("extra", "multilib")
+	found := w.found()
+	require.False(w.t, found.Partial, "all repositories answer")
+	require.EqualValues(w.t, packages+int(w.docs("extra")+w.docs("multilib")), found.Total)
+}
+
+// TestBadDatabase_AtStart: a database that is bad from the start is not served, and all
+// others are up to date. When it is good again, only its index is built.
+func TestBadDatabase_AtStart(t *testing.T) {
+	for name, f := range faults {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T) {
+				w := newWorld(t, nil)
+				good := w.original("core")
+				f.corrupt(t, w.database("core"))
+				w.settle()
+				state := wire.SourceFailed
+				if f.missing {
+					state = wire.SourceMissing
+				}
+				w.requireLacking(state, f.why)
+				want := map[string]int{"core": 1, "extra": 1, "multilib": 1}
+				if f.unbuilt {
+					delete(want, "core")
+				}
+				require.Equal(t, want, w.builder.built())
+
+				require.NoError(t, os.RemoveAll(w.database("core")))
+				w.write("core", good)
+				w.settle()
+				w.requireCurrent("core", "extra", "multilib")
+				require.Equal(t, map[string]int{"core": 1}, w.builder.built())
+				require.Zero(t, w.again)
+			})
+		})
+	}
+}
+
+// TestBadDatabase_OfTheLastRun: for a database that is bad at the start, the last omgd's
+// index answers. No index is built again, not even that one when the database comes back
+// unchanged.
+func TestBadDatabase_OfTheLastRun(t *testing.T) {
+	for name, f := range faults {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T) {
+				w := newWorld(t, nil)
+				w.settle()
+				w.requireCurrent("core", "extra", "multilib")
+				packages, good := int(w.docs("core")), w.original("core")
+				w.builder.built()
+				f.corrupt(t, w.database("core"))
+				w.restart(nil)
+				w.settle()
+				w.requireOutdated(f.why, packages)
+				want := map[string]int{"core": 1}
+				if f.unbuilt {
+					delete(want, "core")
+				}
+				require.Equal(t, want, w.builder.built())
+
+				require.NoError(t, os.RemoveAll(w.database("core")))
+				w.write("core", good)
+				w.settle()
+				w.requireCurrent("core", "extra", "multilib")
+				require.Empty(t, w.builder.built(), "the index is of this content")
+			})
+		})
+	}
+}
+
+// TestBadDatabase_WhileRunning: the last index still answers, and is built again when the
+// database comes back with different content.
+func TestBadDatabase_WhileRunning(t *testing.T) {
+	for name, f := range faults {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T) {
+				w := newWorld(t, nil)
+				w.settle()
+				packages, before := int(w.docs("core")), w.source("core")
+				w.builder.built()
+				f.corrupt(t, w.database("core"))
+				w.settle()
+				w.requireOutdated(f.why, packages)
+				require.True(t, before.Index == w.source("core").Index, "the same map")
+				require.Equal(t, before.AsOf, w.source("core").AsOf, "the index's time")
+				require.LessOrEqual(t, w.builder.built()["core"], 1)
+				status, err := w.state().Status()
+				require.NoError(t, err)
+				require.Empty(t, status.PartialCounts, "they are complete, and old")
+
+				require.NoError(t, os.RemoveAll(w.database("core")))
+				w.write("core", content(t, "core", 50))
+				require.NotEqual(t, packages, int(w.docs("core")))
+				w.settle()
+				w.requireCurrent("core", "extra", "multilib")
+				require.Equal(t, map[string]int{"core": 1}, w.builder.built())
+				require.Zero(t, w.again)
+			})
+		})
+	}
+}
+
+// TestBadDatabase_WithoutPermission: a database without read permission is treated like
+// any other bad one, also if it is a link's target.
+func TestBadDatabase_WithoutPermission(t *testing.T) {
+	for _, linked := range []bool{false, true} {
+		inVirtualTime(t, func(t *testing.T) {
+			w := newWorld(t, nil)
+			target := w.database("core")
+			if linked {
+				target = filepath.Join(t.TempDir(), "core.db")
+				require.NoError(t, os.Rename(w.database("core"), target))
+				require.NoError(t, os.Symlink(target, w.database("core")))
+			}
+			w.settle()
+			packages := int(w.docs("core"))
+			// Root may read everything, so let the builder fail.
+			require.NoError(t, os.Chmod(target, 0))
+			w.builder.set(func(_ context.Context, repo string) error {
+				if repo == "core" {
+					return &os.PathError{Op: "open", Path: target, Err: os.ErrPermission}
+				}
+				return nil
+			})
+			w.write("extra", content(t, "extra", 2))
+			w.settle()
+			s := w.source("core")
+			if os.Getuid() == 0 {
+				require.Equal(t, wire.SourceOK, s.State, "its digest is the index's")
+			} else {
+				require.Equal(t, wire.SourceStale, s.State)
+				require.Contains(t, s.Why, "permission denied")
+			}
+			require.EqualValues(t, packages, s.Index.Docs())
+			w.requireCurrent("extra", "multilib")
+			require.NoError(t, os.Chmod(target, 0o644))
+			w.builder.set(nil)
+			w.settle()
+			w.requireCurrent("core", "extra", "multilib")
+		})
+	}
+}
+
+// TestBadDatabase_All: if no repository answers, the installed packages are still known,
+// and counts that need a repository are unknown.
+func TestBadDatabase_All(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		require.NoError(t, os.RemoveAll(filepath.Join(w.db, "sync")))
+		w.settle()
+		status, err := w.state().Status()
+		require.NoError(t, err)
+		require.EqualValues(t, 10, *status.Counts.Installed)
+		require.Nil(t, status.Counts.Updates, "unknown, not 0")
+		require.Nil(t, status.Counts.Foreign)
+		_, err = w.state().Snapshot.Search(&wire.SearchRequest{Words: []string{"lib"}})
+		require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
+		require.False(t, w.config.Holder.Starting())
+	})
+}
+
+// TestBadDatabase_OfAnotherDirectory: an index of the same repository in another
+// database directory never answers.
+func TestBadDatabase_OfAnotherDirectory(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.settle()
+		other := filepath.Join(t.TempDir(), "db")
+		require.NoError(t, os.CopyFS(other, os.DirFS(w.db)))
+		w.restart(func(c *Config) { c.Pacman.DBPath = other })
+		w.db = other
+		require.NoError(t, os.WriteFile(w.database("core"), []byte("bad"), 0o644))
+		w.settle()
+		w.requireLacking(wire.SourceFailed, "not a package database")
+	})
+}
+
+// TestBadDatabase_GrowsOld: a database that was synchronized long ago is stale, but its
+// index is not outdated.
+func TestBadDatabase_GrowsOld(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, func(c *Config) { c.Pacman.StaleAfter = 48 * time.Hour })
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+		time.Sleep(72 * time.Hour)
+		w.settle()
+		for _, name := range []string{"core", "extra", "multilib"} {
+			s := w.source(name)
+			require.Equal(t, wire.SourceStale, s.State)
+			require.Equal(t, "not synchronized for 3 days", s.Why)
+			require.False(t, s.Outdated)
+		}
+		require.Equal(t, 100, w.found().Total)
+	})
+}

@@ -1,0 +1,248 @@
+package refresh
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/omg-arch/omg/omgd/internal/indexer"
+	"github.com/omg-arch/omg/omgd/internal/state"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Image is an index that is not on disk yet.
+type Image interface {
+	Open() (*pkgindex.File, error)
+	Write(path string) error
+	Close()
+}
+
+// buildIndex has omg-index build the index of a database.
+func buildIndex(ctx context.Context, database string) (Image, error) {
+	image, err := indexer.Build(ctx, "--db", database)
+	if err != nil {
+		return nil, err
+	}
+	return image, nil
+}
+
+// builds runs the builds of indexes: one at a time for each file, and at most maxBuilds
+// in all. The end of each build causes a refresh.
+type builds struct {
+	r     *Refresher
+	ctx   context.Context // cancels the builds; set by begin
+	slots chan struct{}
+	tasks sync.WaitGroup
+
+	mu       sync.Mutex
+	jobs     map[string]*job   // by the path of the index
+	inMemory map[string]string // by an index's path, why it is in memory only
+	done     chan struct{}     // closed when no build runs
+}
+
+// maxBuilds is how many builds run at the same time.
+const maxBuilds = 2
+
+// The pause after a failed build, which doubles with each failure. If the database
+// changes, its index is built at once.
+const (
+	firstBuildPause = 5 * time.Second
+	lastBuildPause  = 5 * time.Minute
+)
+
+// job is the last build of one index.
+type job struct {
+	stamp     sourcefile.Stamp // of the database
+	running   bool
+	result    *opened // until takeResult returns it
+	err       error
+	pause     time.Duration
+	notBefore time.Time // the same content is not built again before
+}
+
+func newBuilds(r *Refresher) *builds {
+	return &builds{r: r, slots: make(chan struct{}, maxBuilds), jobs: map[string]*job{}, inMemory: map[string]string{}}
+}
+
+func (b *builds) begin(ctx context.Context) { b.ctx = ctx }
+
+// wait waits for all builds to end and drops their results.
+func (b *builds) wait() {
+	b.tasks.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, j := range b.jobs {
+		if j.result != nil {
+			j.result.index.Release()
+			j.result = nil
+		}
+	}
+}
+
+// problem returns the problem for indexes that are in memory only, nil if there are none.
+func (b *builds) problem() *wire.Problem {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.inMemory) == 0 {
+		return nil
+	}
+	first := slices.Min(slices.Collect(maps.Keys(b.inMemory)))
+	return &wire.Problem{Name: "index", State: "memory", Why: b.inMemory[first]}
+}
+
+// takeResult returns the result of the last build for a path, once, and nil after that. The
+// database may have changed since.
+func (b *builds) takeResult(path string) *opened {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	j := b.jobs[path]
+	if j == nil {
+		return nil
+	}
+	result := j.result
+	j.result = nil
+	return result
+}
+
+// want starts a build of the index at path, unless one runs. stamp is that of the
+// repository's database. err is why the last build of this content failed; it is nil
+// while the first one runs. wait is the pause before a failed build is tried again, 0 if
+// a build runs.
+func (b *builds) want(path string, repo *sources.Repository, stamp sourcefile.Stamp) (wait time.Duration, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	j := b.jobs[path]
+	if j == nil {
+		j = &job{pause: firstBuildPause}
+		b.jobs[path] = j
+	}
+	same := j.stamp == stamp
+	switch {
+	case j.running && same:
+		return 0, j.err // the error stays until a build of this content succeeds
+	case j.running:
+		return 0, nil
+	case same && j.err != nil && time.Now().Before(j.notBefore):
+		return time.Until(j.notBefore), j.err
+	case !same:
+		j.pause, j.err = firstBuildPause, nil
+	}
+	j.stamp, j.running = stamp, true
+	if b.done == nil {
+		b.done = make(chan struct{})
+	}
+	b.tasks.Go(func() { b.run(path, *repo, stamp, j) })
+	return 0, j.err
+}
+
+// await waits until no build runs, at most for limit.
+func (b *builds) await(ctx context.Context, limit time.Duration) {
+	b.mu.Lock()
+	done := b.done
+	b.mu.Unlock()
+	if done == nil {
+		return
+	}
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (b *builds) run(path string, repo sources.Repository, stamp sourcefile.Stamp, j *job) {
+	var result *opened
+	b.slots <- struct{}{}
+	err := b.r.guarded("the index of "+repo.Name, func() (err error) {
+		result, err = b.build(path, &repo, stamp)
+		return err
+	})
+	<-b.slots
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.r.Kick() // before the result can be taken, so that no kick comes after that
+	j.running, j.err, j.result = false, err, result
+	if err != nil {
+		b.r.config.Log.Warn("index not built", "database", repo.Database, "err", err)
+		j.notBefore = time.Now().Add(j.pause)
+		j.pause = min(2*j.pause, lastBuildPause)
+	} else {
+		j.pause = firstBuildPause
+	}
+	idle := true
+	for _, other := range b.jobs {
+		idle = idle && !other.running
+	}
+	if idle {
+		close(b.done)
+		b.done = nil
+	}
+}
+
+// build builds an index and writes it to disk. If that fails, it stays in memory.
+func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.Stamp) (*opened, error) {
+	image, err := b.r.config.Build(b.ctx, repo.Database)
+	if err != nil {
+		return nil, err
+	}
+	defer image.Close()
+	file, err := image.Open()
+	if err != nil {
+		return nil, err
+	}
+	src, ok := file.Facts().Source(pkgindex.KindRepo, repo.Name)
+	if !ok {
+		_ = file.Close()
+		return nil, fmt.Errorf("the index built from %s has no repository %s", repo.Database, repo.Name)
+	}
+	origin := sources.Origin{Path: repo.Database}
+	// Record the stamp only if the build read that content. Otherwise the next refresh
+	// compares digests.
+	if src.Size == stamp.Size && src.AsOf == stamp.Modified() {
+		if now, err := sourcefile.Stat(repo.Database); err == nil && now == stamp {
+			origin.Stamp, origin.SHA256 = stamp, src.SHA256
+		}
+	}
+	o := &opened{index: state.NewIndex(file), origins: sources.Origins{origin}}
+	err = image.Write(path)
+	if err == nil {
+		err = o.origins.Write(path)
+	}
+	if err != nil {
+		b.keepInMemory(path, err)
+		return o, nil
+	}
+	onDisk, err := pkgindex.Open(path, b.r.config.Trust)
+	if err != nil {
+		b.keepInMemory(path, err)
+		return o, nil
+	}
+	fi, err := sourcefile.Stat(path)
+	if err != nil {
+		_ = onDisk.Close()
+		b.keepInMemory(path, err)
+		return o, nil
+	}
+	b.mu.Lock()
+	delete(b.inMemory, path)
+	b.mu.Unlock()
+	o.index.Release()
+	o.index, o.stamp = state.NewIndex(onDisk), fi
+	return o, nil
+}
+
+// keepInMemory records why an index is not on disk.
+func (b *builds) keepInMemory(path string, err error) {
+	b.r.config.Log.Warn("index kept in memory", "path", path, "err", err)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.inMemory[path] = err.Error()
+}

@@ -1,0 +1,374 @@
+package refresh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// TestBuild_OnlyChangedSource: only the index of a changed database is built again.
+func TestBuild_OnlyChangedSource(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.settle()
+		require.Equal(t, map[string]int{"core": 1, "extra": 1, "multilib": 1}, w.builder.built())
+		for _, name := range []string{"core", "extra", "multilib"} {
+			require.FileExists(t, w.index(name))
+			require.FileExists(t, w.index(name)+".origin")
+		}
+		before := map[string]*pkgindex.File{"core": w.source("core").Index, "multilib": w.source("multilib").Index}
+		w.write("extra", content(t, "extra", 2))
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+		require.Equal(t, map[string]int{"extra": 1}, w.builder.built())
+		for name, f := range before {
+			require.True(t, f == w.source(name).Index, name)
+		}
+
+		// Neither a new time with the same content nor a restart causes a build.
+		require.NoError(t, os.Chtimes(w.database("core"), time.Now(), time.Now()))
+		w.settle()
+		w.restart(nil)
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+		require.Empty(t, w.builder.built())
+
+		// Only the new repository is built.
+		require.NoError(t, os.Rename(w.database("multilib"), w.database("my.dbx")))
+		conf := "[core]\nServer = file:///nowhere\n[extra]\nServer = file:///nowhere\n[my.dbx]\nServer = file:///nowhere\n"
+		require.NoError(t, os.WriteFile(w.config.Pacman.PacmanConfig, []byte(conf), 0o644))
+		w.settle()
+		w.requireCurrent("core", "extra", "my.dbx")
+		require.Equal(t, map[string]int{"my.dbx": 1}, w.builder.built())
+		require.FileExists(t, filepath.Join(w.config.IndexDir, "my%2edbx.omgidx"))
+	})
+}
+
+// TestBuild_BacksOff: a failed build is tried again after 5 s, then after pauses that
+// double up to 5 min, and not by refreshes in between. A change of the database causes a
+// build at once and resets the pause.
+func TestBuild_BacksOff(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		refused := errors.New("no memory for core")
+		w.builder.set(func(_ context.Context, repo string) error {
+			if repo == "core" {
+				return refused
+			}
+			return nil
+		})
+		w.settle()
+		w.requireLacking(wire.SourceFailed, "no memory for core")
+		require.Equal(t, 1, w.builder.built()["core"])
+		for _, pause := range []time.Duration{5, 10, 20, 40, 80, 160, 300, 300} {
+			for range 3 {
+				w.settle() // refreshes for other reasons
+			}
+			require.Empty(t, w.builder.built())
+			require.Equal(t, pause*time.Second, w.elapse())
+			require.Equal(t, map[string]int{"core": 1}, w.builder.built())
+			w.requireLacking(wire.SourceFailed, "no memory for core")
+		}
+
+		w.write("core", content(t, "core", 2))
+		w.settle()
+		require.Equal(t, map[string]int{"core": 1}, w.builder.built(), "another content is built at once")
+		require.Equal(t, 5*time.Second, w.again, "and its pauses start again")
+
+		w.builder.set(nil)
+		w.elapse()
+		w.requireCurrent("core", "extra", "multilib")
+		require.Equal(t, map[string]int{"core": 1}, w.builder.built())
+		require.Zero(t, w.again)
+	})
+}
+
+// TestBuild_ErrorHolds: while a failed build is tried again, the source's state stays
+// failed and is not building.
+func TestBuild_ErrorHolds(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.builder.set(failing("core"))
+		w.settle()
+		release := make(chan struct{})
+		w.builder.set(func(context.Context, string) error { <-release; return nil })
+		w.elapse()
+		for range 3 {
+			w.requireLacking(wire.SourceFailed, "refused")
+			w.settle()
+		}
+		close(release)
+		synctest.Wait()
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+	})
+}
+
+// failing makes the builds of one repository fail.
+func failing(name string) func(context.Context, string) error {
+	return func(_ context.Context, repo string) error {
+		if repo == name {
+			return errRefused
+		}
+		return nil
+	}
+}
+
+// TestBuild_First: the first snapshot does not wait for an index. Its repositories are
+// building, and counts that depend on them are unknown.
+func TestBuild_First(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		release := make(chan struct{})
+		w.builder.set(func(context.Context, string) error { <-release; return nil })
+		start := time.Now()
+		w.refresh(t.Context(), nil)
+		require.Zero(t, time.Since(start))
+		st := w.state()
+		require.True(t, st.Building())
+		require.True(t, w.config.Holder.Starting())
+		status, err := st.Status()
+		require.NoError(t, err)
+		require.EqualValues(t, 10, *status.Counts.Installed)
+		require.Nil(t, status.Counts.Updates, "unknown, not 0")
+		require.Nil(t, status.Counts.Foreign)
+		require.True(t, status.Partial)
+		for _, s := range status.Sources {
+			require.Equal(t, wire.SourceFailed, s.State)
+			require.Equal(t, "it is being indexed", s.Why)
+		}
+		close(release)
+		synctest.Wait()
+		w.settle()
+		require.False(t, w.config.Holder.Starting())
+		w.requireCurrent("core", "extra", "multilib")
+	})
+}
+
+// TestBuild_Later: a refresh waits up to a second for the index of a changed database.
+// After that the earlier index answers, marked as stale, until the new one is built.
+func TestBuild_Later(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.settle()
+		took := 100 * time.Millisecond
+		w.builder.set(func(context.Context, string) error { time.Sleep(took); return nil })
+		w.write("core", content(t, "core", 2))
+		start := time.Now()
+		w.refresh(t.Context(), nil)
+		require.Equal(t, took, time.Since(start))
+		w.requireCurrent("core", "extra", "multilib")
+		w.settle()
+
+		took = time.Minute
+		packages, asOf := w.docs("core"), w.source("core").AsOf
+		w.write("core", content(t, "core", 50))
+		start = time.Now()
+		w.refresh(t.Context(), nil)
+		require.Equal(t, buildWait, time.Since(start))
+		w.requireOutdated("it has changed and is being indexed", int(packages))
+		require.Equal(t, asOf, w.source("core").AsOf)
+		require.False(t, w.config.Holder.Starting(), "requests are answered")
+		time.Sleep(took)
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+		require.NotEqual(t, packages, w.docs("core"))
+	})
+}
+
+// TestBuild_ChangedMeanwhile: if a database changes during a build, the index does not
+// count as one of the new content, and another one is built at once.
+func TestBuild_ChangedMeanwhile(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.settle()
+		w.builder.built()
+		other := content(t, "core", 50)
+		change := sync.OnceFunc(func() { w.write("core", other) })
+		w.builder.set(func(_ context.Context, repo string) error { change(); return nil })
+		w.write("core", content(t, "core", 2))
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+		// The first build read the changed content, so its digest matches.
+		require.Equal(t, map[string]int{"core": 1}, w.builder.built())
+
+		w = newWorld(t, nil)
+		w.settle()
+		w.builder.built()
+		begun, release := make(chan struct{}), make(chan struct{})
+		w.config.Build = func(ctx context.Context, database string) (Image, error) {
+			built, err := w.builder.build(ctx, database) // reads it before it changes again
+			close(begun)
+			<-release
+			return built, err
+		}
+		w.write("core", content(t, "core", 2))
+		refreshed := make(chan struct{})
+		go func() { w.refresh(t.Context(), nil); close(refreshed) }()
+		<-begun
+		w.write("core", other)
+		w.config.Build = w.builder.build
+		close(release)
+		<-refreshed
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+		require.Equal(t, map[string]int{"core": 2}, w.builder.built())
+	})
+}
+
+// TestBuild_AtOnce: no more than two builds run at the same time.
+func TestBuild_AtOnce(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		running, most := 0, 0
+		var mu sync.Mutex
+		count := func(n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			running += n
+			most = max(most, running)
+		}
+		w.builder.set(func(context.Context, string) error {
+			count(1)
+			defer count(-1)
+			time.Sleep(time.Second)
+			return nil
+		})
+		w.refresh(t.Context(), nil)
+		w.builds.tasks.Wait()
+		require.Equal(t, maxBuilds, most)
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+	})
+}
+
+// TestBuild_InMemory: if no index can be written, they are in memory, which is a problem
+// until each of them has been written.
+func TestBuild_InMemory(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		dir := w.config.IndexDir
+		require.NoError(t, os.WriteFile(dir, nil, 0o644)) // a file instead of the directory
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+		require.Equal(t, []string{"index: memory"}, problemNames(w.Problems()))
+		require.Contains(t, w.Problems()[0].Why, "not a directory")
+		status, err := w.state().Status()
+		require.NoError(t, err)
+		require.Empty(t, status.Index.Files)
+		for range 3 {
+			w.settle()
+		}
+		require.Equal(t, map[string]int{"core": 1, "extra": 1, "multilib": 1}, w.builder.built(), "they are kept")
+
+		// The last index of a bad database stays in memory, too.
+		packages := w.docs("extra")
+		w.write("extra", []byte("bad"))
+		w.settle()
+		require.Equal(t, wire.SourceStale, w.source("extra").State)
+		require.EqualValues(t, packages, w.source("extra").Index.Docs())
+
+		require.NoError(t, os.Remove(dir))
+		for i, name := range []string{"core", "extra", "multilib"} {
+			require.NotEmpty(t, w.Problems(), "%s is not written yet", name)
+			w.write(name, content(t, name, uint64(i+2)))
+			w.settle()
+			w.requireCurrent(name)
+			require.FileExists(t, w.index(name))
+		}
+		require.Empty(t, w.Problems())
+	})
+}
+
+// TestBuild_ReadOnly: in an index directory that is not writable, indexes are used as
+// long as they are current; the others are built in memory.
+func TestBuild_ReadOnly(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.settle()
+		// Root may write to any directory, so put a directory where the temporary file
+		// would be: that fails for root as well.
+		temporary := filepath.Join(w.config.IndexDir, fmt.Sprintf(".core.omgidx.%d.tmp", os.Getpid()))
+		require.NoError(t, os.MkdirAll(filepath.Join(temporary, "x"), 0o755))
+		w.restart(nil)
+		w.builder.built()
+		w.write("core", content(t, "core", 2))
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+		require.Equal(t, map[string]int{"core": 1}, w.builder.built())
+		require.Equal(t, []string{"index: memory"}, problemNames(w.Problems()))
+		require.Empty(t, w.source("core").Index.Path())
+		require.NotEmpty(t, w.source("extra").Index.Path())
+	})
+}
+
+// TestBuild_Wrong: a build that panics, or returns an index of another repository, counts
+// as failed.
+func TestBuild_Wrong(t *testing.T) {
+	for name, c := range map[string]struct {
+		build func(w *world) (Image, error)
+		why   string
+	}{
+		"a panic":            {func(*world) (Image, error) { panic("on purpose") }, "internal error, see the log"},
+		"not an index":       {func(*world) (Image, error) { return &image{[]byte("no index")}, nil }, "not"},
+		"another repository": {func(w *world) (Image, error) { return w.builder.build(w.t.Context(), w.database("multilib")) }, "has no repository core"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T) {
+				var w *world
+				w = newWorld(t, func(c0 *Config) {
+					build := c0.Build
+					c0.Build = func(ctx context.Context, database string) (Image, error) {
+						if database == w.database("core") {
+							return c.build(w)
+						}
+						return build(ctx, database)
+					}
+				})
+				w.settle()
+				w.requireLacking(wire.SourceFailed, c.why)
+				require.Equal(t, 5*time.Second, w.again)
+				require.NoFileExists(t, w.index("core"))
+			})
+		})
+	}
+}
+
+// TestBuild_EndsWithRun: when Run ends, it cancels its builds and drops their results.
+func TestBuild_EndsWithRun(t *testing.T) {
+	w := newWorld(t, nil)
+	begun := make(chan struct{}, 3)
+	w.builder.set(func(ctx context.Context, _ string) error {
+		begun <- struct{}{}
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	ctx, end := context.WithCancel(t.Context())
+	ran := make(chan struct{})
+	go func() { w.Run(ctx); close(ran) }()
+	<-begun
+	end()
+	<-ran
+
+	w = newWorld(t, nil)
+	w.refresh(t.Context(), nil)
+	w.builds.tasks.Wait()
+	untaken := w.builds.jobs[w.index("core")].result
+	require.NotNil(t, untaken)
+	require.Positive(t, untaken.index.Size())
+	w.end()
+	require.Zero(t, untaken.index.Size(), "it is closed")
+	_, _, err := w.config.Holder.Acquire()
+	require.ErrorContains(t, err, "shutting down")
+}

@@ -1,0 +1,346 @@
+package refresh
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// damages are ways to damage an index file while the daemon has mapped it.
+var damages = map[string]func(t *testing.T, path string){
+	"a changed byte": corrupt,
+	"overwritten": func(t *testing.T, path string) {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		require.NoError(t, err)
+		defer f.Close()
+		size := stampOf(t, path).Size
+		_, err = f.WriteAt(make([]byte, size/2), size/4)
+		require.NoError(t, err)
+	},
+	"truncated":       func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 4096)) },
+	"truncated to 0":  func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 0)) },
+	"replaced by one": func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("no index"), 0o644)) },
+	"removed":         func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) },
+	"without trust":   func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0o666)) },
+}
+
+// corrupt changes a byte in the middle of a file.
+func corrupt(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	b[len(b)*2/3] ^= 0x55
+	require.NoError(t, os.WriteFile(path, b, 0o644))
+}
+
+// readAll looks up every package of a repository, as requests do.
+func readAll(w *world, repo string, names []string) (found int, err error) {
+	st, release, err := w.config.Holder.Acquire()
+	require.NoError(w.t, err)
+	defer release()
+	for _, name := range names {
+		f, err := st.Snapshot.Info(&wire.InfoRequest{Names: []string{repo + "/" + name}})
+		if err == nil {
+			err = st.Each(f.Hits, true, func(*wire.Package) error { found++; return nil })
+		}
+		if err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+// namesOf returns the names of a repository's packages.
+func (w *world) namesOf(repo string) (names []string) {
+	w.t.Helper()
+	for p, err := range w.source(repo).Index.Packages() {
+		require.NoError(w.t, err)
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// TestFiles_DamagedIndex: an index that is damaged while it is mapped gives errors and
+// never wrong packages, and is built again as soon as the damage is found. Other
+// repositories are not affected.
+func TestFiles_DamagedIndex(t *testing.T) {
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T) {
+				w := newWorld(t, nil)
+				w.settle()
+				w.builder.built()
+				names := map[string][]string{"core": w.namesOf("core"), "extra": w.namesOf("extra")}
+				damage(t, w.index("core"))
+
+				found, err := readAll(w, "core", names["core"])
+				if err != nil { // as a request's error does
+					require.ErrorIs(t, err, pkgindex.ErrDamaged)
+					w.Recheck()
+				}
+				require.LessOrEqual(t, found, len(names["core"]))
+				_, err = w.state().Snapshot.Search(&wire.SearchRequest{Words: []string{"lib"}, Repos: []string{"extra"}})
+				require.NoError(t, err, "a search of another repository")
+				found, err = readAll(w, "extra", names["extra"])
+				require.NoError(t, err)
+				require.Len(t, names["extra"], found)
+
+				w.settle()
+				w.requireCurrent("core", "extra", "multilib")
+				require.Equal(t, map[string]int{"core": 1}, w.builder.built())
+				found, err = readAll(w, "core", names["core"])
+				require.NoError(t, err)
+				require.Len(t, names["core"], found)
+				require.Zero(t, w.again)
+			})
+		})
+	}
+}
+
+// TestFiles_DamagedOfTheLastRun: an index that was damaged while no omgd ran is found by
+// the complete check after the start, and built again.
+func TestFiles_DamagedOfTheLastRun(t *testing.T) {
+	for name, damage := range damages {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T) {
+				w := newWorld(t, nil)
+				w.settle()
+				w.builder.built()
+				damage(t, w.index("core"))
+				w.restart(nil)
+				w.settle()
+				w.requireCurrent("core", "extra", "multilib")
+				require.Equal(t, map[string]int{"core": 1}, w.builder.built())
+			})
+		})
+	}
+}
+
+// TestFiles_DamagedWithBadDatabase: if both the index and the database are bad, the source
+// has failed, and the others answer.
+func TestFiles_DamagedWithBadDatabase(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.settle()
+		damages["overwritten"](t, w.index("core"))
+		w.write("core", []byte("bad"))
+		w.Recheck()
+		w.settle()
+		w.requireLacking(wire.SourceFailed, "not a package database")
+	})
+}
+
+// TestFiles_DamagedInMemory: a damaged index in memory is built again.
+func TestFiles_DamagedInMemory(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		require.NoError(t, os.WriteFile(w.config.IndexDir, nil, 0o644))
+		w.settle()
+		w.builder.built()
+		x := w.files.open[w.index("core")].index
+		x.Retain() // the test reads it after it was replaced
+		defer x.Release()
+		w.Recheck()
+		w.settle()
+		require.Empty(t, w.builder.built(), "all are sound")
+		w.files.open[w.index("core")].bad = errors.New("found to be damaged")
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+		require.Equal(t, map[string]int{"core": 1}, w.builder.built())
+		require.False(t, x.File == w.source("core").Index)
+	})
+}
+
+// aurIndex writes an index of the AUR with these packages.
+func aurIndex(t *testing.T, path string, names ...string) {
+	t.Helper()
+	b := pkgindex.NewBuilder("test", 1)
+	src := b.Source(wire.SourceAUR, pkgindex.KindAUR)
+	for _, name := range names {
+		require.NoError(t, src.Add(&wire.Package{Repo: wire.SourceAUR, Name: name, Version: "1-1", AUR: &wire.AUR{}}))
+	}
+	src.Describe("", 1, time.Now().Unix())
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, b.WriteFile(path))
+}
+
+// TestFiles_AUR: the AUR's index is mapped when it is created or replaced. If it is
+// damaged or removed, no repository is affected.
+func TestFiles_AUR(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		aur := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "not downloaded yet"}
+		w := newWorld(t, func(c *Config) { c.AUR = func() wire.Source { return aur } })
+		path := filepath.Join(w.config.IndexDir, "aur.omgidx")
+		w.settle()
+		require.Equal(t, aur, w.state().Inputs().AUR.Source)
+		require.Nil(t, w.state().Inputs().AUR.Index)
+
+		aur.State, aur.Why = wire.SourceOK, ""
+		for _, name := range []string{"yay", "paru"} {
+			aurIndex(t, path, name)
+			w.settle()
+			require.Equal(t, aur, w.state().Inputs().AUR.Source)
+			require.Equal(t, 101, w.found().Total)
+			hits, err := w.state().LookUpAUR(name)
+			require.NoError(t, err)
+			require.Len(t, hits, 1)
+		}
+
+		damages["overwritten"](t, path)
+		w.Recheck()
+		w.settle()
+		src := w.state().Inputs().AUR
+		require.Equal(t, wire.SourceFailed, src.State)
+		require.Contains(t, src.Why, "damaged")
+		require.Nil(t, src.Index)
+		w.requireCurrent("core", "extra", "multilib")
+
+		require.NoError(t, os.Remove(path))
+		w.settle()
+		require.Equal(t, aur, w.state().Inputs().AUR.Source)
+		require.Len(t, w.state().Indexes(), 3)
+	})
+}
+
+// TestFiles_Given: an index that the user named is served as it is and never built, also
+// if its database is newer, bad or missing. If it cannot be used, that is a problem, and
+// indexes are built for its repositories.
+func TestFiles_Given(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		given := filepath.Join(t.TempDir(), "given.omgidx")
+		w := newWorld(t, nil)
+		w.settle()
+		b, err := os.ReadFile(w.index("core"))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(given, b, 0o644))
+		origin, err := os.ReadFile(w.index("core") + ".origin")
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(given+".origin", origin, 0o644))
+		require.NoError(t, os.Remove(w.index("core")))
+		w.builder.built()
+
+		w.restart(func(c *Config) { c.Given = []string{given} })
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+		require.Equal(t, given, w.source("core").Index.Path())
+		packages := w.docs("core")
+		for _, bad := range []string{"changed", "bad", "missing"} {
+			switch bad {
+			case "changed":
+				w.write("core", content(t, "core", 50))
+			case "bad":
+				w.write("core", []byte("bad"))
+			case "missing":
+				require.NoError(t, os.Remove(w.database("core")))
+			}
+			w.settle()
+			s := w.source("core")
+			require.Equal(t, wire.SourceStale, s.State, bad)
+			require.EqualValues(t, packages, s.Index.Docs(), bad)
+			w.requireCurrent("extra", "multilib")
+		}
+		require.Empty(t, w.builder.built())
+		require.NoFileExists(t, w.index("core"))
+
+		w.write("core", content(t, "core", 50))
+		require.NoError(t, os.WriteFile(given, []byte("no index"), 0o644))
+		w.settle()
+		status, err := w.state().Status()
+		require.NoError(t, err)
+		require.Equal(t, []string{"index: failed"}, problemNames(status.Problems))
+		require.Contains(t, status.Problems[0].Why, given)
+		w.requireCurrent("core", "extra", "multilib")
+		require.Equal(t, map[string]int{"core": 1}, w.builder.built())
+	})
+}
+
+// TestFiles_OldReadersGoOn: a request that began before an index was replaced can read the
+// old one to its end.
+func TestFiles_OldReadersGoOn(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.settle()
+		old, release, err := w.config.Holder.Acquire()
+		require.NoError(t, err)
+		index, packages := old.Indexes()[0], old.Packages()
+		w.write("core", content(t, "core", 50))
+		w.settle()
+		require.NotEqual(t, packages, w.found().Total)
+		found, err := old.Snapshot.Search(&wire.SearchRequest{Words: []string{""}})
+		require.NoError(t, err)
+		require.Equal(t, packages, found.Total)
+		require.Positive(t, index.Size())
+		release()
+		require.Zero(t, index.Size(), "it has no reader any more")
+	})
+}
+
+// TestFiles_ChecksInBackground: a newly mapped index is checked completely, and stays
+// mapped during the check.
+func TestFiles_ChecksInBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "aur.omgidx")
+		var names []string
+		for i := range 300 {
+			names = append(names, fmt.Sprintf("package-%03d", i))
+		}
+		aurIndex(t, path, names...)
+		suspected := 0
+		f := newFiles(nil, slog.New(slog.DiscardHandler), func() { suspected++ })
+		o, err := f.get(path)
+		require.NoError(t, err)
+		again, err := f.get(path)
+		require.NoError(t, err)
+		require.Same(t, o, again)
+		f.checks.Wait()
+		require.Zero(t, suspected)
+		f.sweep()
+		require.Len(t, f.open, 1, "it was asked for")
+		f.sweep()
+		require.Empty(t, f.open)
+		require.Zero(t, o.index.Size())
+
+		corrupt(t, path)
+		_, err = f.get(path)
+		require.NoError(t, err, "its header is sound")
+		f.checks.Wait()
+		require.Equal(t, 1, suspected)
+		f.checkAll()
+		_, err = f.get(path)
+		require.ErrorIs(t, err, pkgindex.ErrDamaged)
+		f.close()
+		require.Empty(t, f.open)
+	})
+}
+
+// TestFiles_TruncatedDuringRefresh: an index that is truncated after get found it
+// unchanged fails the refresh. The next one checks all indexes.
+func TestFiles_TruncatedDuringRefresh(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.settle()
+		w.builder.built()
+		packages := w.state().Packages()
+		require.NoError(t, os.Truncate(w.index("core"), 0))
+		w.files.open[w.index("core")].stamp = stampOf(t, w.index("core"))
+		w.write("extra", content(t, "extra", 50))
+		w.refresh(t.Context(), nil)
+		require.Equal(t, []string{"refresh: failed"}, problemNames(w.Problems()))
+		require.Contains(t, w.Problems()[0].Why, "truncated")
+		require.Equal(t, packages, w.state().Packages(), "the last snapshot stays")
+		w.settle()
+		require.Empty(t, w.Problems())
+		w.requireCurrent("core", "extra", "multilib")
+		require.Equal(t, map[string]int{"core": 1, "extra": 1}, w.builder.built())
+	})
+}

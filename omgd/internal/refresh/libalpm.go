@@ -1,0 +1,92 @@
+package refresh
+
+import (
+	"context"
+
+	"github.com/omg-arch/omg/omgd/internal/alpm"
+	"github.com/omg-arch/omg/shared/answers"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// LibAlpmSearch has libalpm search the databases. It is slower, and used while no
+// repository has an index.
+func (r *Refresher) LibAlpmSearch(ctx context.Context, req *wire.SearchRequest, emit answers.Emit) error {
+	query, err := pkgindex.ParseQuery(req)
+	if err != nil {
+		return wire.Errorf(wire.CodeInvalid, "%v", err)
+	}
+	words, ok := query.Expressions()
+	if !ok {
+		return wire.Errorf(wire.CodeInvalid, "without an index only names, descriptions, groups and provides are searched")
+	}
+	s, err := r.askLibAlpm(ctx, func(d alpm.Databases) (*alpm.Found, error) { return r.config.Alpm.Search(ctx, d, words) })
+	if err != nil {
+		return err
+	}
+	return answers.New(s).Search(req, emit)
+}
+
+// LibAlpmInfo has libalpm look up packages.
+func (r *Refresher) LibAlpmInfo(ctx context.Context, req *wire.InfoRequest, emit answers.Emit) error {
+	s, err := r.askLibAlpm(ctx, func(d alpm.Databases) (*alpm.Found, error) { return r.config.Alpm.Info(ctx, d, req.Names) })
+	if err != nil {
+		return err
+	}
+	return answers.New(s).Info(req, emit)
+}
+
+// askLibAlpm returns a snapshot of the packages that libalpm finds, so that replies have
+// the same order and form as with an index.
+func (r *Refresher) askLibAlpm(ctx context.Context, find func(alpm.Databases) (*alpm.Found, error)) (*snapshot.Snapshot, error) {
+	pacman, err := r.config.Pacman.Read()
+	if err != nil {
+		return nil, err
+	}
+	d := alpm.Databases{Path: pacman.DBPath, IgnorePkg: pacman.Config.IgnorePkg, IgnoreGroup: pacman.Config.IgnoreGroup}
+	build := pkgindex.NewBuilder("libalpm", 0)
+	into := map[string]*pkgindex.Source{}
+	in := snapshot.Inputs{DBPath: pacman.DBPath, Config: pacman.Config}
+	for i := range pacman.Repositories {
+		repo := &pacman.Repositories[i]
+		d.Repos = append(d.Repos, repo.LibAlpm())
+		into[repo.Name] = build.Source(repo.Name, pkgindex.KindRepo)
+		in.Repositories = append(in.Repositories, repo.Examine(ctx, nil).Source)
+	}
+	found, err := find(d)
+	if err != nil {
+		return nil, err
+	}
+	for i := range found.Packages {
+		if p := &found.Packages[i]; into[p.Repo] != nil {
+			if err := into[p.Repo].Add(p); err != nil {
+				return nil, err
+			}
+		}
+	}
+	data, err := build.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	file, err := pkgindex.OpenBytes(data)
+	if err != nil {
+		return nil, err
+	}
+	for i := range found.Databases {
+		src := &in.Repositories[i]
+		if found.Databases[i].Err != "" {
+			src.State, src.Why = wire.SourceFailed, "libalpm: "+found.Databases[i].Err
+			continue
+		}
+		src.Index = file
+		if src.State != wire.SourceStale { // a database that is too old stays stale
+			src.State, src.Why = wire.SourceOK, "read by libalpm: there is no index"
+		}
+	}
+	if st, release, err := r.config.Holder.Acquire(); err == nil {
+		in.Local, in.Generation, in.Checked, in.Correction = st.Inputs().Local, st.Generation(), st.Inputs().Checked, st.Inputs().Correction
+		release()
+	}
+	return snapshot.Build(in)
+}

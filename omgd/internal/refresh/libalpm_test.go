@@ -1,0 +1,314 @@
+package refresh
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/omgd/internal/alpm"
+	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// fakeWorker is a script that replaces omg-alpm-worker, beside the test program. It
+// replies with a file that the test writes.
+type fakeWorker struct {
+	t      *testing.T
+	answer string // the file with its reply
+}
+
+func newFakeWorker(t *testing.T) *fakeWorker {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	program := filepath.Join(filepath.Dir(self), "omg-alpm-worker")
+	f := &fakeWorker{t, filepath.Join(t.TempDir(), "answer")}
+	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\nexec /bin/cat "+f.answer+"\n"), 0o755))
+	t.Cleanup(func() { _ = os.Remove(program) })
+	return f
+}
+
+// reply sets the worker's reply.
+func (f *fakeWorker) reply(a *question.Answer) {
+	f.t.Helper()
+	a.LibAlpm = "15.0.0"
+	b, err := question.Encode(question.ID, a)
+	require.NoError(f.t, err)
+	require.NoError(f.t, os.WriteFile(f.answer, b, 0o644))
+}
+
+// crashes makes the worker fail.
+func (f *fakeWorker) crashes() {
+	f.t.Helper()
+	require.NoError(f.t, os.RemoveAll(f.answer))
+}
+
+// ours returns the facts that we read, as a worker's reply.
+func (w *world) ours() *question.Answer {
+	w.t.Helper()
+	st := w.state()
+	config, facts, err := st.Facts()
+	require.NoError(w.t, err)
+	a := &question.Answer{}
+	for _, repo := range config.Repos {
+		n, ok := st.PackagesOf(repo.Name)
+		require.True(w.t, ok)
+		a.Databases = append(a.Databases, question.Database{Name: repo.Name, Packages: n})
+	}
+	a.Installed = alpm.Ours(st.Inputs().Local.Packages, config, facts, a.Databases).Installed
+	return a
+}
+
+// ask compares the current snapshot with the worker's reply.
+func (w *world) ask() {
+	w.t.Helper()
+	w.compare(w.t.Context(), w.state().Snapshot)
+}
+
+// explicit returns the number of explicitly installed packages.
+func (w *world) explicit() int {
+	w.t.Helper()
+	r, err := w.state().Snapshot.Explicit()
+	require.NoError(w.t, err)
+	return len(r.Names)
+}
+
+// otherReason changes the reason of the first explicitly installed package.
+func otherReason(t *testing.T, a *question.Answer) *question.Answer {
+	t.Helper()
+	for i := range a.Installed {
+		if p := &a.Installed[i]; p.Reason == int32(pacmandb.ReasonExplicit) {
+			p.Reason = int32(pacmandb.ReasonDepend)
+			return a
+		}
+	}
+	t.Fatal("nothing is installed explicitly")
+	return nil
+}
+
+// TestConfirm_Agrees: if libalpm's results are the same, nothing changes.
+func TestConfirm_Agrees(t *testing.T) {
+	worker := newFakeWorker(t)
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.settle()
+		worker.reply(w.ours())
+		generation := w.generation()
+		require.Empty(t, w.LibAlpm())
+		w.ask()
+		require.Equal(t, "15.0.0", w.LibAlpm())
+		require.Empty(t, w.Problems())
+		require.Empty(t, w.kick)
+		require.False(t, w.confirm.unconfirmed.Load())
+		w.settle()
+		require.Equal(t, generation, w.generation())
+	})
+}
+
+// TestConfirm_Differs: libalpm's results replace ours while the databases are the same,
+// and until they agree.
+func TestConfirm_Differs(t *testing.T) {
+	worker := newFakeWorker(t)
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.settle()
+		explicit, generation := w.explicit(), w.generation()
+		worker.reply(otherReason(t, w.ours()))
+		w.ask()
+		require.Equal(t, []string{"libalpm: differs"}, problemNames(w.Problems()))
+		require.Contains(t, w.Problems()[0].Why, "libalpm's results are used")
+		require.Len(t, w.kick, 1, "a refresh is to take them over")
+		w.settle()
+		require.Equal(t, explicit-1, w.explicit())
+		require.Equal(t, generation+1, w.generation())
+		require.NotNil(t, w.state().Inputs().Correction)
+
+		w.ask()
+		require.Empty(t, w.kick, "it is the same difference")
+		w.settle()
+		require.Equal(t, generation+1, w.generation())
+
+		w.write("multilib", content(t, "multilib", 50))
+		w.settle()
+		require.Nil(t, w.state().Inputs().Correction, "it is about other databases")
+		require.Equal(t, explicit, w.explicit())
+		require.Equal(t, []string{"libalpm: differs"}, problemNames(w.Problems()), "until it was asked again")
+
+		worker.reply(w.ours())
+		w.ask()
+		w.settle()
+		require.Empty(t, w.Problems())
+		require.Equal(t, explicit, w.explicit())
+	})
+}
+
+// TestConfirm_Incomplete: if we could not read everything, our results stay, and the
+// difference is a problem.
+func TestConfirm_Incomplete(t *testing.T) {
+	worker := newFakeWorker(t)
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.write("core", []byte("bad"))
+		w.settle()
+		explicit, generation := w.explicit(), w.generation()
+		worker.reply(otherReason(t, w.ours())) // of the repositories that we could read
+		w.ask()
+		require.Equal(t, []string{"libalpm: differs"}, problemNames(w.Problems()))
+		require.Contains(t, w.Problems()[0].Why, "not everything could be read")
+		w.settle()
+		require.Nil(t, w.state().Inputs().Correction)
+		require.Equal(t, explicit, w.explicit())
+		require.Equal(t, generation, w.generation())
+	})
+}
+
+// TestConfirm_Fails: a worker that is missing or crashes is a problem, and each refresh
+// asks it again until it replies.
+func TestConfirm_Fails(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(*testing.T) *fakeWorker
+		why     string
+	}{
+		"missing": {func(*testing.T) *fakeWorker { return nil }, "omg-alpm-worker is missing"},
+		"crashes": {newFakeWorker, "crashed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			worker := c.prepare(t)
+			inVirtualTime(t, func(t *testing.T) {
+				w := newWorld(t, nil)
+				w.settle()
+				<-w.confirm.pending
+				w.ask()
+				require.Equal(t, []string{"libalpm: missing"}, problemNames(w.Problems()))
+				require.Contains(t, w.Problems()[0].Why, c.why)
+				require.Empty(t, w.kick)
+				w.requireCurrent("core", "extra", "multilib")
+				w.settle()
+				require.Len(t, w.confirm.pending, 1, "it is asked again")
+				if worker == nil {
+					return
+				}
+				<-w.confirm.pending
+				worker.reply(w.ours())
+				w.ask()
+				require.Empty(t, w.Problems())
+				w.settle()
+				require.Empty(t, w.confirm.pending)
+			})
+		})
+	}
+}
+
+// TestConfirm_Beside: the comparison runs beside the refreshes, and not while an index is
+// being built.
+func TestConfirm_Beside(t *testing.T) {
+	worker := newFakeWorker(t)
+	w := newWorld(t, nil)
+	begun, release := make(chan struct{}, 3), make(chan struct{})
+	w.builder.set(func(context.Context, string) error { begun <- struct{}{}; <-release; return nil })
+	ctx, stop := context.WithCancel(t.Context())
+	var run sync.WaitGroup
+	run.Go(func() { w.Run(ctx) })
+	defer run.Wait()
+	defer stop()
+	<-begun
+	require.Empty(t, w.LibAlpm())
+	close(release)
+	await.That(t, func() bool { return len(w.Problems()) == 1 && w.Problems()[0].Name == "libalpm" }, "the question that the worker does not answer")
+	w.requireCurrent("core", "extra", "multilib")
+	worker.reply(otherReason(t, w.ours()))
+	w.Kick()
+	await.That(t, func() bool { return w.state().Inputs().Correction != nil }, "its correction")
+}
+
+// decoded returns a reply of one chunk.
+func decoded[R any](t *testing.T, ask func(emit func([]byte, bool) error) error) (R, error) {
+	t.Helper()
+	var r R
+	err := ask(func(chunk []byte, more bool) error {
+		require.False(t, more)
+		return msgpack.Unmarshal(chunk, &r)
+	})
+	return r, err
+}
+
+// TestLibAlpmSearch_WithoutIndex: libalpm searches while there is no index. A database
+// that it cannot read has failed.
+func TestLibAlpmSearch_WithoutIndex(t *testing.T) {
+	worker := newFakeWorker(t)
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, func(c *Config) { c.Pacman.StaleAfter = 30 * time.Minute }) // they are an hour old
+		w.builder.set(func(context.Context, string) error { return errRefused })
+		w.settle()
+		worker.reply(&question.Answer{
+			Databases: []question.Database{{Name: "core", Packages: 8}, {Name: "extra", Err: "damaged"}, {Name: "multilib", Packages: 8}},
+			Packages:  []wire.Package{{Repo: "multilib", Name: "lib32-a", Version: "1-1"}, {Repo: "core", Name: "a", Version: "2-1", Desc: "no lib32"}},
+		})
+		search := func(words ...string) (wire.SearchResult, error) {
+			return decoded[wire.SearchResult](t, func(emit func([]byte, bool) error) error {
+				return w.LibAlpmSearch(t.Context(), &wire.SearchRequest{Words: words}, emit)
+			})
+		}
+		r, err := search("lib32")
+		require.NoError(t, err)
+		require.Len(t, r.Packages, 2)
+		require.Equal(t, "lib32-a", r.Packages[0].Name, "in the order of any other search")
+		require.Equal(t, w.generation(), r.Generation)
+		require.True(t, r.Partial)
+		states := map[string]wire.SourceState{}
+		for _, s := range r.Sources {
+			states[s.Name] = s.State
+		}
+		require.Equal(t, map[string]wire.SourceState{"core": wire.SourceStale, "extra": wire.SourceFailed, "multilib": wire.SourceStale}, states)
+
+		_, err = search("depends:glibc")
+		require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))
+		_, err = search("sort:")
+		require.NoError(t, err, "a word like any other")
+		worker.crashes()
+		_, err = search("lib32")
+		require.ErrorIs(t, err, alpm.ErrCrashed)
+	})
+}
+
+// TestLibAlpmInfo_WithoutIndex: libalpm looks up packages while there is no index, and the
+// reply has whether each is installed.
+func TestLibAlpmInfo_WithoutIndex(t *testing.T) {
+	worker := newFakeWorker(t)
+	inVirtualTime(t, func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.builder.set(func(context.Context, string) error { return errRefused })
+		w.settle()
+		p := w.state().Inputs().Local.Packages.Packages[0]
+		worker.reply(&question.Answer{
+			Databases: []question.Database{{Name: "core", Packages: 8}, {Name: "extra", Packages: 84}, {Name: "multilib", Packages: 8}},
+			Packages:  []wire.Package{{Repo: "core", Name: p.Name, Version: "99-1"}},
+		})
+		r, err := decoded[wire.InfoResult](t, func(emit func([]byte, bool) error) error {
+			return w.LibAlpmInfo(t.Context(), &wire.InfoRequest{Names: []string{p.Name, "none"}}, emit)
+		})
+		require.NoError(t, err)
+		require.Len(t, r.Packages, 1)
+		require.Equal(t, "99-1", r.Packages[0].Version)
+		require.Equal(t, p.Version, r.Packages[0].Installed)
+		require.Len(t, r.Missing, 1)
+		for _, s := range r.Sources {
+			require.Equal(t, wire.SourceOK, s.State)
+			require.Contains(t, s.Why, "read by libalpm")
+		}
+
+		worker.crashes()
+		_, err = decoded[wire.InfoResult](t, func(emit func([]byte, bool) error) error {
+			return w.LibAlpmInfo(t.Context(), &wire.InfoRequest{Names: []string{p.Name}}, emit)
+		})
+		require.Error(t, err)
+	})
+}

@@ -1,0 +1,291 @@
+package refresh
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omgd/internal/alpm"
+	"github.com/omg-arch/omg/omgd/internal/state"
+	"github.com/omg-arch/omg/shared/atomicfile"
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestMain(m *testing.M) { await.Main(m) }
+
+// builder builds indexes in the test's process, and counts the builds.
+type builder struct {
+	mu     sync.Mutex
+	counts map[string]int
+	// before, unless it is nil, is called before each build with the repository's name.
+	// The build fails with its error.
+	before func(ctx context.Context, repo string) error
+}
+
+func (b *builder) build(ctx context.Context, database string) (Image, error) {
+	repo, err := sources.DatabaseFile(database)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	b.counts[repo.Name]++
+	before := b.before
+	b.mu.Unlock()
+	if before != nil {
+		if err := before(ctx, repo.Name); err != nil {
+			return nil, err
+		}
+	}
+	file := pkgindex.NewBuilder("test", 1)
+	if _, _, err := repo.ReadInto(ctx, file.Source(repo.Name, pkgindex.KindRepo), nil); err != nil {
+		return nil, err
+	}
+	data, err := file.Bytes()
+	return &image{data}, err
+}
+
+// set changes before.
+func (b *builder) set(before func(ctx context.Context, repo string) error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.before = before
+}
+
+// built returns the number of builds for each repository since the last call.
+func (b *builder) built() map[string]int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	counts := b.counts
+	b.counts = map[string]int{}
+	return counts
+}
+
+// image is an index that the builder has built.
+type image struct{ data []byte }
+
+func (i *image) Open() (*pkgindex.File, error) { return pkgindex.OpenBytes(i.data) }
+
+func (i *image) Write(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return atomicfile.Write(path, i.data, atomicfile.Options{Mode: 0o644})
+}
+
+func (i *image) Close() {}
+
+// world is a system with generated databases, and a refresher of it.
+type world struct {
+	*Refresher
+	t       *testing.T
+	db      string // the database directory
+	builder *builder
+}
+
+// generated are the databases of a world: 8 packages are core's, 84 extra's.
+var generated = fixture.Options{Packages: 100, Installed: 10, Seed: 1}
+
+// newWorld returns a world without indexes. Its refresher does not run.
+func newWorld(t *testing.T, change func(*Config)) *world {
+	t.Helper()
+	w := &world{t: t, db: filepath.Join(t.TempDir(), "db"), builder: &builder{counts: map[string]int{}}}
+	conf := filepath.Join(filepath.Dir(w.db), "pacman.conf")
+	require.NoError(t, fixture.Write(w.db, generated))
+	require.NoError(t, os.WriteFile(conf, []byte(fixture.Config), 0o644))
+	w.start(Config{
+		Pacman: sources.Config{DBPath: w.db, PacmanConfig: conf}, IndexDir: filepath.Join(filepath.Dir(w.db), "index"),
+		Build: w.builder.build, Trust: func(uid uint32) bool { return int(uid) == os.Getuid() },
+		Log: slog.New(slog.DiscardHandler), Alpm: alpm.New(),
+	}, change)
+	t.Cleanup(func() { w.end() })
+	return w
+}
+
+// start makes the refresher, with a new holder.
+func (w *world) start(c Config, change func(*Config)) {
+	c.Holder = state.NewHolder()
+	if change != nil {
+		change(&c)
+	}
+	w.Refresher = New(c)
+	w.builds.begin(w.t.Context())
+}
+
+// end closes a refresher that does not run.
+func (w *world) end() {
+	w.builds.wait()
+	w.Close()
+}
+
+// restart closes the refresher and makes a new one with the same files.
+func (w *world) restart(change func(*Config)) {
+	w.t.Helper()
+	w.end()
+	w.start(w.config, change)
+}
+
+// settle refreshes until no further refresh is due at once.
+func (w *world) settle() {
+	w.t.Helper()
+	for n := 0; ; n++ {
+		require.Less(w.t, n, 20, "it refreshes without end")
+		w.refresh(w.t.Context(), nil)
+		synctest.Wait()
+		if len(w.kick) == 0 {
+			return
+		}
+	}
+}
+
+// elapse waits until the next refresh is due, and refreshes.
+func (w *world) elapse() (waited time.Duration) {
+	w.t.Helper()
+	require.Positive(w.t, w.again, "no refresh is due later")
+	waited = w.again
+	time.Sleep(waited)
+	w.settle()
+	return waited
+}
+
+// inVirtualTime runs a test in virtual time, an hour from now, so that files which the
+// test writes are neither fresh nor stale.
+func inVirtualTime(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	later := time.Now().Add(time.Hour)
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(later))
+		f(t)
+	})
+}
+
+// state returns the current state. It is released when the test ends.
+func (w *world) state() *state.State {
+	w.t.Helper()
+	st, release, err := w.config.Holder.Acquire()
+	require.NoError(w.t, err)
+	w.t.Cleanup(release)
+	return st
+}
+
+// generation returns the generation of the current snapshot.
+func (w *world) generation() uint64 {
+	w.t.Helper()
+	st, release, err := w.config.Holder.Acquire()
+	require.NoError(w.t, err)
+	defer release()
+	return st.Generation()
+}
+
+// source returns a repository of the current snapshot.
+func (w *world) source(name string) snapshot.Source {
+	w.t.Helper()
+	st, release, err := w.config.Holder.Acquire()
+	require.NoError(w.t, err)
+	defer release()
+	for _, s := range st.Inputs().Repositories {
+		if s.Name == name {
+			return s
+		}
+	}
+	require.Fail(w.t, "no repository", name)
+	return snapshot.Source{}
+}
+
+// requireCurrent requires that repositories are up to date, with all their packages.
+func (w *world) requireCurrent(names ...string) {
+	w.t.Helper()
+	for _, name := range names {
+		s := w.source(name)
+		require.Equal(w.t, wire.SourceOK, s.State, "%s: %s", name, s.Why)
+		require.Empty(w.t, s.Why)
+		require.False(w.t, s.Outdated || s.Building)
+		require.NotNil(w.t, s.Index)
+		require.Equal(w.t, w.docs(name), s.Index.Docs(), name)
+	}
+}
+
+// docs returns the number of packages in a repository's database.
+func (w *world) docs(name string) uint32 {
+	w.t.Helper()
+	r, err := sources.DatabaseFile(w.database(name))
+	require.NoError(w.t, err)
+	f, err := r.Memory(w.t.Context())
+	require.NoError(w.t, err)
+	return f.Docs()
+}
+
+// found searches for all packages.
+func (w *world) found() *snapshot.Found {
+	w.t.Helper()
+	st, release, err := w.config.Holder.Acquire()
+	require.NoError(w.t, err)
+	defer release()
+	found, err := st.Snapshot.Search(&wire.SearchRequest{Words: []string{""}})
+	require.NoError(w.t, err)
+	return found
+}
+
+// database and index return the paths of a repository's database and index.
+func (w *world) database(repo string) string { return filepath.Join(w.db, "sync", repo+".db") }
+
+func (w *world) index(repo string) string {
+	return sources.IndexPath(w.config.IndexDir, pkgindex.KindRepo, repo)
+}
+
+// write replaces a repository's database by a new file, as pacman does.
+func (w *world) write(repo string, content []byte) {
+	w.t.Helper()
+	path := w.database(repo)
+	require.NoError(w.t, os.WriteFile(path+".part", content, 0o644))
+	require.NoError(w.t, os.Rename(path+".part", path))
+}
+
+// content returns the content of a repository's database; seed 1 gives the world's.
+func content(t *testing.T, repo string, seed uint64) []byte {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "db")
+	require.NoError(t, fixture.Write(dir, fixture.Options{Packages: 100 + int(seed), Seed: seed}))
+	b, err := os.ReadFile(filepath.Join(dir, "sync", repo+".db"))
+	require.NoError(t, err)
+	return b
+}
+
+// original returns the current content of a repository's database.
+func (w *world) original(repo string) []byte {
+	w.t.Helper()
+	b, err := os.ReadFile(w.database(repo))
+	require.NoError(w.t, err)
+	return b
+}
+
+// problemNames returns the names and states of problems.
+func problemNames(list []wire.Problem) (names []string) {
+	for _, p := range list {
+		names = append(names, p.Name+": "+p.State)
+	}
+	return names
+}
+
+var errRefused = errors.New("refused")
+
+// stampOf returns a file's stamp.
+func stampOf(t *testing.T, path string) sourcefile.Stamp {
+	t.Helper()
+	s, err := sourcefile.Stat(path)
+	require.NoError(t, err)
+	return s
+}

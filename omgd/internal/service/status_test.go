@@ -1,0 +1,138 @@
+package service
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omgd/internal/state"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// local returns the local database of generated packages.
+func local(t *testing.T) *pacmandb.Local {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, fixture.Write(dir, fixture.Options{Packages: 100, Installed: 10, Seed: 1}))
+	l, err := pacmandb.ReadLocal(t.Context(), dir)
+	require.NoError(t, err)
+	return l
+}
+
+func number(n uint32) *uint32 { return &n }
+
+// lastStatus returns the status of an earlier omgd, with numbers that no snapshot here
+// has.
+func lastStatus() *wire.StatusResult {
+	return &wire.StatusResult{
+		Basis: wire.Basis{Generation: 5, At: 1_000},
+		Counts: wire.Counts{
+			Installed: number(1001), Explicit: number(1002), Foreign: number(1003), Updates: number(1004), Ignored: number(1005),
+			Replacements: number(1006), AURUpdates: number(1007),
+		},
+	}
+}
+
+// statusOf returns the status of a service with this holder and last status.
+func statusOf(h *state.Holder, last func() *wire.StatusResult) (*wire.StatusResult, error) {
+	s := &Service{Config: Config{State: h, LastStatus: last, Recheck: func() {}}}
+	return s.currentStatus()
+}
+
+func noStatus() *wire.StatusResult { return nil }
+
+// TestStatus_BeforeFirstSnapshot: the status is the last one, marked as stale with the
+// reason, or an error if there is none.
+func TestStatus_BeforeFirstSnapshot(t *testing.T) {
+	h := state.NewHolder()
+	_, err := statusOf(h, noStatus)
+	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
+
+	r, err := statusOf(h, lastStatus)
+	require.NoError(t, err)
+	want := lastStatus()
+	want.Stale, want.Why = true, "the databases are being read"
+	require.Equal(t, want, r)
+
+	h.Absent("pacman.conf: no such file")
+	r, err = statusOf(h, lastStatus)
+	require.NoError(t, err)
+	require.True(t, r.Stale)
+	require.Equal(t, "pacman.conf: no such file", r.Why)
+	_, err = statusOf(h, noStatus)
+	require.ErrorContains(t, err, "pacman.conf: no such file")
+}
+
+// TestStatus_WhileIndexing: counts that depend on repositories are those of the last
+// omgd, marked as stale, or unknown, and never 0. The others are current.
+func TestStatus_WhileIndexing(t *testing.T) {
+	h := state.NewHolder()
+	h.Swap(stateOf(t, snapshot.Inputs{Generation: 1, Local: snapshot.Local{Packages: local(t)}}, building(repositories(t, hundredPackages))))
+	r, err := statusOf(h, lastStatus)
+	require.NoError(t, err)
+	require.EqualValues(t, 10, *r.Counts.Installed, "counted now")
+	require.Less(t, *r.Counts.Explicit, uint32(1000))
+	require.EqualValues(t, 1003, *r.Counts.Foreign)
+	require.EqualValues(t, 1004, *r.Counts.Updates)
+	require.EqualValues(t, 1005, *r.Counts.Ignored)
+	require.EqualValues(t, 1006, *r.Counts.Replacements)
+	require.EqualValues(t, 1007, *r.Counts.AURUpdates)
+	require.True(t, r.Stale)
+	require.Contains(t, r.Why, "being indexed")
+
+	r, err = statusOf(h, noStatus)
+	require.NoError(t, err)
+	require.EqualValues(t, 10, *r.Counts.Installed)
+	require.Nil(t, r.Counts.Foreign)
+	require.Nil(t, r.Counts.Updates)
+	require.Nil(t, r.Counts.AURUpdates)
+	require.True(t, r.Partial)
+}
+
+// TestStatus_Known: with a complete snapshot the last status is not used.
+func TestStatus_Known(t *testing.T) {
+	h := state.NewHolder()
+	h.Swap(stateOf(t, snapshot.Inputs{Generation: 1, Local: snapshot.Local{Packages: local(t)}}, repositories(t, hundredPackages)))
+	r, err := statusOf(h, lastStatus)
+	require.NoError(t, err)
+	require.False(t, r.Stale)
+	require.False(t, r.Partial)
+	require.Less(t, *r.Counts.Updates, uint32(1000))
+	require.Nil(t, r.Counts.AURUpdates, "the AUR is not known")
+
+	// A repository that failed is not being indexed.
+	list := repositories(t, hundredPackages)
+	list[0].Index, list[0].State, list[0].Why = nil, wire.SourceFailed, "damaged"
+	h.Swap(stateOf(t, snapshot.Inputs{Generation: 2, Local: snapshot.Local{Packages: local(t)}}, list))
+	r, err = statusOf(h, lastStatus)
+	require.NoError(t, err)
+	require.False(t, r.Stale)
+	require.Contains(t, r.PartialCounts, "updates")
+	require.Less(t, *r.Counts.Updates, uint32(1000))
+}
+
+// TestStatus_LastPartial: counts that were partial in the last status stay partial.
+func TestStatus_LastPartial(t *testing.T) {
+	h := state.NewHolder()
+	h.Swap(stateOf(t, snapshot.Inputs{Local: snapshot.Local{Packages: local(t)}}, building(repositories(t, hundredPackages))))
+	r, err := statusOf(h, func() *wire.StatusResult {
+		last := lastStatus()
+		last.PartialCounts = []string{"updates"}
+		return last
+	})
+	require.NoError(t, err)
+	require.Equal(t, []string{"updates"}, r.PartialCounts)
+}
+
+// TestStatus_LastUnknown: a count that is unknown in the last status as well is unknown.
+func TestStatus_LastUnknown(t *testing.T) {
+	h := state.NewHolder()
+	h.Swap(stateOf(t, snapshot.Inputs{Local: snapshot.Local{Packages: local(t)}}, building(repositories(t, hundredPackages))))
+	r, err := statusOf(h, func() *wire.StatusResult { return &wire.StatusResult{} })
+	require.NoError(t, err)
+	require.Nil(t, r.Counts.Updates)
+	require.False(t, r.Stale, "the last status is not used")
+}

@@ -1,0 +1,81 @@
+package service
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omgd/internal/state"
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestMain(m *testing.M) { await.Main(m) }
+
+// holder returns a holder with a state of generated packages and these other inputs.
+func holder(t testing.TB, in snapshot.Inputs, o fixture.Options) *state.Holder {
+	t.Helper()
+	h := state.NewHolder()
+	h.Swap(stateOf(t, in, repositories(t, o)))
+	return h
+}
+
+// repositories returns sources with generated packages, each with an index.
+func repositories(t testing.TB, o fixture.Options) (list []snapshot.Source) {
+	t.Helper()
+	var names []string
+	builders := map[string]*pkgindex.Builder{}
+	into := map[string]*pkgindex.Source{}
+	for p := range fixture.Packages(o) {
+		if into[p.Repo] == nil {
+			names = append(names, p.Repo)
+			builders[p.Repo] = pkgindex.NewBuilder("test", 1)
+			into[p.Repo] = builders[p.Repo].Source(p.Repo, pkgindex.KindRepo)
+		}
+		require.NoError(t, into[p.Repo].Add(&p))
+	}
+	for _, name := range names {
+		data, err := builders[name].Bytes()
+		require.NoError(t, err)
+		f, err := pkgindex.OpenBytes(data)
+		require.NoError(t, err)
+		list = append(list, snapshot.Source{Index: f, Usage: pacmandb.UsageAll, Source: wire.Source{
+			Name: name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: 1_790_000_000, Changed: 1_790_000_000,
+		}})
+	}
+	return list
+}
+
+// building returns the same sources before their first indexes are built.
+func building(list []snapshot.Source) []snapshot.Source {
+	list = slices.Clone(list)
+	for i := range list {
+		s := &list[i]
+		s.Index, s.Building, s.State, s.Why = nil, true, wire.SourceFailed, "it is being indexed"
+	}
+	return list
+}
+
+// stateOf returns a state of inputs with these repositories.
+func stateOf(t testing.TB, in snapshot.Inputs, repositories []snapshot.Source) *state.State {
+	t.Helper()
+	in.Repositories = repositories
+	s, err := snapshot.Build(in)
+	require.NoError(t, err)
+	var indexes []*state.Index
+	for _, r := range repositories {
+		if r.Index != nil {
+			indexes = append(indexes, state.NewIndex(r.Index))
+		}
+	}
+	st := state.New(s, indexes)
+	for _, x := range indexes {
+		x.Release() // the state retains it
+	}
+	return st
+}

@@ -1,0 +1,37 @@
+package store
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// Values stores values by bucket and key. Store implements it.
+type Values interface {
+	Put(bucket, key string, value []byte, at time.Time) error
+	Get(bucket, key string) (value []byte, at time.Time, ok bool)
+}
+
+// Load returns a value that Save stored, and its time. ok is false for a value that is
+// missing, damaged or of another type.
+func Load[T any](from Values, bucket, key string) (v T, at time.Time, ok bool) {
+	b, at, ok := from.Get(bucket, key)
+	if !ok || msgpack.Unmarshal(b, &v) != nil {
+		var none T
+		return none, time.Time{}, false
+	}
+	return v, at, true
+}
+
+// Save stores a value. A failure is only logged, because just the next start is
+// affected.
+func Save[T any](in Values, log *slog.Logger, bucket, key string, v T, at time.Time) {
+	b, err := msgpack.Marshal(v)
+	if err == nil {
+		err = in.Put(bucket, key, b, at)
+	}
+	if err != nil {
+		log.Warn("value not stored", "bucket", bucket, "key", key, "err", err)
+	}
+}

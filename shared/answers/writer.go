@@ -1,0 +1,143 @@
+package answers
+
+import (
+	"bytes"
+	"encoding/binary"
+	"sync"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// MaxChunk is the maximum size of a chunk. An element of MessagePack has at least one byte, so that a chunk of this
+// size cannot have more elements than a frame may.
+const MaxChunk = 60 << 10
+
+// writer builds the chunks of one result. Errors of the encoder are ignored: it writes to memory.
+type writer struct {
+	emit  Emit
+	buf   bytes.Buffer
+	enc   *msgpack.Encoder
+	count uint32 // elements of the open list
+	at    int    // the offset of its length
+}
+
+var writers = sync.Pool{New: func() any {
+	w := &writer{}
+	w.buf.Grow(4 << 10)
+	w.enc = msgpack.NewEncoder(&w.buf)
+	return w
+}}
+
+func newWriter(emit Emit) *writer {
+	w := writers.Get().(*writer)
+	w.emit = emit
+	w.buf.Reset()
+	w.count = 0
+	return w
+}
+
+// release returns the writer to the pool.
+func (w *writer) release() {
+	w.emit = nil
+	if w.buf.Cap() <= 2*MaxChunk {
+		writers.Put(w)
+	}
+}
+
+func (w *writer) mapLen(n int)   { _ = w.enc.EncodeMapLen(n) }
+func (w *writer) key(key string) { _ = w.enc.EncodeString(key) }
+
+func (w *writer) uint(key string, v uint64) {
+	w.key(key)
+	_ = w.enc.EncodeUint(v)
+}
+
+func (w *writer) str(key, v string) {
+	w.key(key)
+	_ = w.enc.EncodeString(v)
+}
+
+func (w *writer) value(key string, v any) {
+	w.key(key)
+	_ = w.enc.Encode(v)
+}
+
+// field is an optional pair of a result.
+type field struct {
+	key   string
+	value any
+	set   bool
+}
+
+// begin begins a chunk that ends with a list: it writes the map's header, the basis, and the fields that are set. The
+// caller then writes more pairs and the list.
+func (w *writer) begin(basis encodedBasis, more int, fields ...field) {
+	pairs := basis.pairs + more + 1
+	for _, f := range fields {
+		if f.set {
+			pairs++
+		}
+	}
+	w.mapLen(pairs)
+	w.buf.Write(basis.bytes)
+	for _, f := range fields {
+		if f.set {
+			w.value(f.key, f.value)
+		}
+	}
+}
+
+// list begins the last value of a chunk: a list whose length is not known yet.
+func (w *writer) list(key string) {
+	const array32 = 0xdd
+	w.key(key)
+	w.buf.Write([]byte{array32, 0, 0, 0, 0})
+	w.at, w.count = w.buf.Len()-4, 0
+}
+
+// element begins an element that is a map with the given number of pairs.
+func (w *writer) element(pairs int) {
+	w.count++
+	w.mapLen(pairs)
+}
+
+// elementOf writes a complete element.
+func (w *writer) elementOf(v any) error {
+	b, err := msgpack.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if err := w.next(len(b)); err != nil {
+		return err
+	}
+	w.count++
+	w.buf.Write(b)
+	return nil
+}
+
+// full reports whether an element of n bytes does not fit into the current chunk.
+func (w *writer) full(n int) bool {
+	const overlay = 64 // bytes that may be added to a record
+	return w.count > 0 && w.buf.Len()+n+overlay > MaxChunk
+}
+
+// next begins a new chunk if an element of n bytes does not fit. The new chunk only continues the list of packages.
+func (w *writer) next(n int) error {
+	if !w.full(n) {
+		return nil
+	}
+	if err := w.flush(true); err != nil {
+		return err
+	}
+	w.mapLen(1)
+	w.list("packages")
+	return nil
+}
+
+// flush emits the current chunk.
+func (w *writer) flush(more bool) error {
+	binary.BigEndian.PutUint32(w.buf.Bytes()[w.at:], w.count)
+	err := w.emit(w.buf.Bytes(), more)
+	w.buf.Reset()
+	return err
+}

@@ -1,0 +1,167 @@
+// Package atomicfile replaces files whole: a reader sees the old content or the new content, never a part. The next
+// writer removes what a killed writer left half written.
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options are how a file is replaced.
+type Options struct {
+	// Mode is the file's mode; the umask does not apply.
+	Mode fs.FileMode
+	// Sync flushes the content and the directory to disk before returning, for files that must survive a power failure.
+	Sync bool
+}
+
+// Write replaces the file at path by one with the given content.
+func Write(path string, content []byte, o Options) error {
+	return WriteTo(path, o, func(f *os.File) error {
+		_, err := f.Write(content)
+		return err
+	})
+}
+
+// WriteTo replaces the file at path by what write writes to it. If write fails, the old file stays.
+func WriteTo(path string, o Options, write func(*os.File) error) error {
+	f, err := Begin(path, o)
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if err := write(f.File); err != nil {
+		return f.withPath(err)
+	}
+	return f.Commit()
+}
+
+// File is a temporary file that has not yet replaced the old one. The caller ends it with Commit or Discard; Discard
+// after Commit does nothing.
+type File struct {
+	*os.File
+	path    string
+	options Options
+	ended   bool
+}
+
+// Begin creates a temporary file beside path, and removes those of dead writers. A process must not write the same path
+// twice at the same time.
+func Begin(path string, o Options) (*File, error) {
+	if fi, err := os.Lstat(path); err == nil && fi.IsDir() {
+		return nil, &fs.PathError{Op: "write", Path: path, Err: unix.EISDIR} // the error of rename would mislead
+	}
+	removeLeftovers(path, true)
+	// O_EXCL does not follow a link that someone put there.
+	f, err := os.OpenFile(tempPath(path), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	file := &File{File: f, path: path, options: o}
+	if err != nil {
+		return nil, file.withPath(err)
+	}
+	return file, nil
+}
+
+// Commit renames the file into place.
+func (f *File) Commit() error {
+	err := f.Chmod(f.options.Mode)
+	if err == nil && f.options.Sync {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), f.path)
+	}
+	f.ended = true
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return f.withPath(err)
+	}
+	if f.options.Sync {
+		return syncDir(filepath.Dir(f.path))
+	}
+	return nil
+}
+
+// Discard removes the temporary file. The old file stays.
+func (f *File) Discard() {
+	if f.ended {
+		return
+	}
+	f.ended = true
+	_ = f.Close()
+	_ = os.Remove(f.Name())
+}
+
+// withPath returns err with the destination's path instead of the temporary file's, which no longer exists.
+func (f *File) withPath(err error) error {
+	if e := new(fs.PathError); errors.As(err, &e) && e.Path == tempPath(f.path) {
+		e.Path = f.path
+	}
+	return err
+}
+
+// syncDir flushes a rename to disk. Some file systems cannot sync a directory.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	return nil
+}
+
+// Remove removes a file and the temporary files of dead writers. A missing file is not an error.
+func Remove(path string) error {
+	RemoveLeftovers(path)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// RemoveLeftovers removes the temporary files of path whose writers are dead.
+func RemoveLeftovers(path string) { removeLeftovers(path, false) }
+
+// tempPath returns the path of this process's temporary file. Its name contains the process number, by which
+// RemoveLeftovers finds out whether the writer is alive.
+func tempPath(path string) string {
+	dir, base := filepath.Split(path)
+	return filepath.Join(dir, fmt.Sprintf(".%s.%d.tmp", base, os.Getpid()))
+}
+
+// removeLeftovers removes the temporary files of dead writers. With own, it also removes one with this process's
+// number, which an earlier process left.
+func removeLeftovers(path string, includeOwn bool) {
+	dir, base := filepath.Split(path)
+	if dir == "" {
+		dir = "."
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		number, isTemp := strings.CutPrefix(e.Name(), "."+base+".")
+		number, isSuffix := strings.CutSuffix(number, ".tmp")
+		pid, err := strconv.Atoi(number)
+		if !isTemp || !isSuffix || err != nil || pid <= 0 {
+			continue
+		}
+		if pid == os.Getpid() && includeOwn || pid != os.Getpid() && !alive(pid) {
+			_ = os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
+func alive(pid int) bool {
+	return !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+}

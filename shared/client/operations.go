@@ -1,0 +1,161 @@
+package client
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Each method below sends the request of one operation. If a reply comes in chunks, the method joins the lists.
+
+// get sends a request whose reply has one chunk.
+func get[R any](ctx context.Context, c *Conn, op string, req any) (*R, error) {
+	r := new(R)
+	return r, c.Get(ctx, op, req, r)
+}
+
+// Hello returns the daemon's version and the databases it serves.
+func (c *Conn) Hello(ctx context.Context) (*wire.HelloResult, error) {
+	return get[wire.HelloResult](ctx, c, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol, Client: c.opt.Name})
+}
+
+// Search sends a search. It passes each package to each, which must not keep it, and calls paused after each chunk but
+// the last. The result has the other fields.
+func (c *Conn) Search(ctx context.Context, r *wire.SearchRequest, each func(*wire.Package) error, paused func()) (*wire.SearchResult, error) {
+	all := &wire.SearchResult{}
+	err := c.Call(ctx, wire.OpSearch, r, func(chunk []byte, more bool) error {
+		err := wire.DecodeSearch(chunk, all, each)
+		if err == nil && more {
+			paused()
+		}
+		return err
+	})
+	return all, err
+}
+
+// Info looks up packages by name. Its functions are called as in Search.
+func (c *Conn) Info(ctx context.Context, r *wire.InfoRequest, each func(*wire.Package) error, paused func()) (*wire.InfoResult, error) {
+	all := &wire.InfoResult{}
+	err := c.Call(ctx, wire.OpInfo, r, func(chunk []byte, more bool) error {
+		err := wire.DecodeInfo(chunk, all, each)
+		if err == nil && more {
+			paused()
+		}
+		return err
+	})
+	return all, err
+}
+
+// Status returns the counts, the state of the sources, and problems.
+func (c *Conn) Status(ctx context.Context) (*wire.StatusResult, error) {
+	return get[wire.StatusResult](ctx, c, wire.OpStatus, nil)
+}
+
+// Installed returns installed packages.
+func (c *Conn) Installed(ctx context.Context, r *wire.InstalledRequest) (*wire.InstalledResult, error) {
+	var all *wire.InstalledResult
+	err := c.Call(ctx, wire.OpInstalled, r, func(b []byte, _ bool) error {
+		var chunk wire.InstalledResult
+		if err := msgpack.Unmarshal(b, &chunk); err != nil {
+			return err
+		}
+		if all == nil {
+			all = &chunk
+		} else {
+			all.Packages = append(all.Packages, chunk.Packages...)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// Explicit returns the names of the explicitly installed packages.
+func (c *Conn) Explicit(ctx context.Context) (*wire.ExplicitResult, error) {
+	return get[wire.ExplicitResult](ctx, c, wire.OpExplicit, nil)
+}
+
+// Outdated returns the available updates.
+func (c *Conn) Outdated(ctx context.Context) (*wire.OutdatedResult, error) {
+	return get[wire.OutdatedResult](ctx, c, wire.OpOutdated, nil)
+}
+
+// Security returns the installed packages with advisories.
+func (c *Conn) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error) {
+	var all *wire.SecurityResult
+	err := c.Call(ctx, wire.OpSecurity, r, func(b []byte, _ bool) error {
+		var chunk wire.SecurityResult
+		if err := msgpack.Unmarshal(b, &chunk); err != nil {
+			return err
+		}
+		if all == nil {
+			all = &chunk
+			return nil
+		}
+		for _, p := range chunk.Packages {
+			// A package with many advisories is continued in the next chunk.
+			if last := len(all.Packages) - 1; last >= 0 && all.Packages[last].Name == p.Name {
+				all.Packages[last].Advisories = append(all.Packages[last].Advisories, p.Advisories...)
+			} else {
+				all.Packages = append(all.Packages, p)
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+// History returns earlier counts.
+func (c *Conn) History(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error) {
+	return get[wire.HistoryResult](ctx, c, wire.OpHistory, r)
+}
+
+// Health returns the state of each part of the daemon.
+func (c *Conn) Health(ctx context.Context) (*wire.HealthResult, error) {
+	return get[wire.HealthResult](ctx, c, wire.OpHealth, nil)
+}
+
+// startPoll is the interval at which AwaitStarted asks a starting daemon.
+const startPoll = 20 * time.Millisecond
+
+// AwaitStarted returns when the daemon has read everything for the first time, or has failed to.
+func (c *Conn) AwaitStarted(ctx context.Context) error {
+	for {
+		health, err := c.Health(ctx)
+		if err != nil {
+			return err
+		}
+		starting := func(p wire.Component) bool { return p.State == wire.HealthStarting }
+		if !slices.ContainsFunc(health.Components, starting) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(startPoll):
+		}
+	}
+}
+
+// Metrics returns the daemon's metrics.
+func (c *Conn) Metrics(ctx context.Context) (*wire.MetricsResult, error) {
+	return get[wire.MetricsResult](ctx, c, wire.OpMetrics, nil)
+}
+
+// Refresh makes the daemon read what has changed.
+func (c *Conn) Refresh(ctx context.Context) (*wire.RefreshResult, error) {
+	return get[wire.RefreshResult](ctx, c, wire.OpRefresh, nil)
+}
+
+// ClearCache empties the daemon's caches.
+func (c *Conn) ClearCache(ctx context.Context) (*wire.CacheClearResult, error) {
+	return get[wire.CacheClearResult](ctx, c, wire.OpCacheClear, nil)
+}
+
+// LogLevel returns the daemon's log level, after changing it unless level is empty.
+func (c *Conn) LogLevel(ctx context.Context, level string) (*wire.LogLevelResult, error) {
+	return get[wire.LogLevelResult](ctx, c, wire.OpLogLevel, &wire.LogLevelRequest{Level: level})
+}

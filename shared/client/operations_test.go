@@ -1,0 +1,351 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// replying returns a connection to a server of one operation, which checks the fields of the request and replies with
+// the chunks.
+func replying(t *testing.T, op string, request any, chunks ...any) *Conn {
+	t.Helper()
+	return dial(t, peer(t, answering(func(h wire.Header, frame []byte) (b []byte) {
+		if string(h.Op) != op {
+			return wire.AppendError(nil, h.ID, wire.Errorf(wire.CodeInvalid, "%s instead of %s", h.Op, op))
+		}
+		var got, want map[string]any
+		fields, err := msgpack.Marshal(request)
+		if request == nil {
+			fields, err = []byte{0x80}, nil
+		}
+		if err == nil {
+			err = errors.Join(msgpack.Unmarshal(frame, &got), msgpack.Unmarshal(fields, &want))
+		}
+		delete(got, "id")
+		delete(got, "op")
+		if err != nil || !same(got, want) {
+			return wire.AppendError(nil, h.ID, wire.Errorf(wire.CodeInvalid, "fields %v instead of %v: %v", got, want, err))
+		}
+		for i, chunk := range chunks {
+			b = wire.AppendResult(b, h.ID, encode(chunk), i+1 < len(chunks))
+		}
+		return b
+	})), Options{Name: "test 1"})
+}
+
+func same(a, b map[string]any) bool {
+	return string(encode(&sorted{a})) == string(encode(&sorted{b}))
+}
+
+// sorted encodes a map in the order of its keys.
+type sorted struct{ fields map[string]any }
+
+func (s *sorted) EncodeMsgpack(e *msgpack.Encoder) error { return e.EncodeMapSorted(s.fields) }
+
+// TestOperations_OneChunk calls each operation whose reply has one chunk, and compares the request and the result.
+func TestOperations_OneChunk(t *testing.T) {
+	n := uint32(3)
+	basis := wire.Basis{Generation: 7, At: 1_700_000_000, Partial: true, Why: "w", Sources: []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceFailed}}}
+	for _, c := range []struct {
+		op      string
+		request any
+		result  any
+		ask     func(*Conn) (any, error)
+	}{
+		{wire.OpStatus, nil, &wire.StatusResult{Basis: basis, Counts: wire.Counts{Updates: &n}, PartialCounts: []string{"updates"}}, func(c *Conn) (any, error) {
+			return c.Status(ctx)
+		}},
+		{wire.OpExplicit, nil, &wire.ExplicitResult{Basis: basis, Names: []string{"a", "b"}}, func(c *Conn) (any, error) { return c.Explicit(ctx) }},
+		{wire.OpOutdated, nil, &wire.OutdatedResult{Basis: basis, Updates: []wire.Update{{Name: "a", Installed: "1-1", Version: "2-1", Repo: "core"}}}, func(c *Conn) (any, error) {
+			return c.Outdated(ctx)
+		}},
+		{wire.OpHistory, &wire.HistoryRequest{Limit: 2}, &wire.HistoryResult{Entries: []wire.HistoryEntry{{At: 5, Counts: wire.Counts{Installed: &n}}}}, func(c *Conn) (any, error) {
+			return c.History(ctx, &wire.HistoryRequest{Limit: 2})
+		}},
+		{wire.OpHealth, nil, &wire.HealthResult{State: wire.HealthOK, Components: []wire.Component{{Name: "store", State: wire.HealthOK, Since: 1}}}, func(c *Conn) (any, error) {
+			return c.Health(ctx)
+		}},
+		{wire.OpMetrics, nil, &wire.MetricsResult{Text: "a 1\n"}, func(c *Conn) (any, error) { return c.Metrics(ctx) }},
+		{wire.OpRefresh, nil, &wire.RefreshResult{Refreshed: true, Generation: 8, At: 9}, func(c *Conn) (any, error) { return c.Refresh(ctx) }},
+		{wire.OpCacheClear, nil, &wire.CacheClearResult{Cleared: 4}, func(c *Conn) (any, error) { return c.ClearCache(ctx) }},
+		{wire.OpLogLevel, &wire.LogLevelRequest{}, &wire.LogLevelResult{Level: "info"}, func(c *Conn) (any, error) { return c.LogLevel(ctx, "") }},
+		{wire.OpLogLevel, &wire.LogLevelRequest{Level: "debug"}, &wire.LogLevelResult{Level: "debug"}, func(c *Conn) (any, error) {
+			return c.LogLevel(ctx, "debug")
+		}},
+	} {
+		t.Run(c.op, func(t *testing.T) {
+			conn := replying(t, c.op, c.request, c.result)
+			for range 2 {
+				got, err := c.ask(conn)
+				require.NoError(t, err)
+				require.Equal(t, c.result, got)
+			}
+		})
+	}
+}
+
+// TestHello: a program may send hello in addition to the greeting of each connection.
+func TestHello(t *testing.T) {
+	want := &wire.HelloResult{Protocol: wire.Protocol, Server: "1.0", Served: wire.Served{DBPath: "/srv/pacman"}}
+	var greetings atomic.Int32
+	c := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
+		for {
+			frame, err := wire.ReadFrame(nc, nil)
+			if err != nil {
+				return
+			}
+			h, _ := wire.DecodeHeader(frame)
+			var r wire.HelloRequest
+			if err := msgpack.Unmarshal(frame, &r); err != nil || string(h.Op) != wire.OpHello || r != (wire.HelloRequest{Protocol: wire.Protocol, Client: "test 1"}) {
+				t.Errorf("%s %+v: %v", h.Op, r, err)
+			}
+			greetings.Add(1)
+			if _, err := nc.Write(wire.AppendResult(nil, h.ID, encode(want), false)); err != nil {
+				return
+			}
+		}
+	}), Options{Name: "test 1"})
+	got, err := c.Hello(ctx)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.EqualValues(t, 2, greetings.Load())
+}
+
+// packages collects copies of packages.
+type packages struct {
+	names  []string
+	pauses int
+}
+
+func (p *packages) each(pkg *wire.Package) error {
+	p.names = append(p.names, pkg.Name)
+	return nil
+}
+
+func (p *packages) paused() { p.pauses++ }
+
+func named(names ...string) (list []wire.Package) {
+	for _, name := range names {
+		list = append(list, wire.Package{Repo: "core", Name: name, Version: "1-1"})
+	}
+	return list
+}
+
+// TestSearch joins the chunks, including those with the AUR's packages, which have the total and one more source.
+func TestSearch(t *testing.T) {
+	core := wire.Source{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK}
+	aur := wire.Source{Name: "aur", Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow"}
+	request := &wire.SearchRequest{Words: []string{"a"}, Limit: 5, Live: true}
+	c := replying(t, wire.OpSearch, request,
+		&wire.SearchResult{Basis: wire.Basis{Generation: 7, At: 8, Sources: []wire.Source{core}}, Packages: named("a", "b")},
+		map[string]any{"packages": named("c")},
+		map[string]any{"total": 4, "packages": named("d"), "sources": []wire.Source{aur}},
+	)
+	var p packages
+	got, err := c.Search(ctx, request, p.each, p.paused)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b", "c", "d"}, p.names)
+	require.Equal(t, 2, p.pauses, "between the chunks")
+	require.Equal(t, &wire.SearchResult{Basis: wire.Basis{Generation: 7, At: 8, Sources: []wire.Source{core, aur}}, Total: 4}, got)
+
+	enough := errors.New("enough")
+	_, err = c.Search(ctx, request, func(*wire.Package) error { return enough }, p.paused)
+	require.ErrorIs(t, err, enough)
+}
+
+// TestInfo joins the chunks.
+func TestInfo(t *testing.T) {
+	request := &wire.InfoRequest{Names: []string{"a", "b", "c"}}
+	c := replying(t, wire.OpInfo, request,
+		&wire.InfoResult{Basis: wire.Basis{Generation: 7, Partial: true}, Packages: named("a")},
+		map[string]any{"packages": named("b"), "missing": []wire.Missing{{Name: "c", Close: []string{"b"}}}, "sources": []wire.Source{{Name: "aur"}}},
+	)
+	var p packages
+	got, err := c.Info(ctx, request, p.each, p.paused)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b"}, p.names)
+	require.Equal(t, 1, p.pauses)
+	require.Equal(t, &wire.InfoResult{
+		Basis: wire.Basis{Generation: 7, Partial: true, Sources: []wire.Source{{Name: "aur"}}}, Missing: []wire.Missing{{Name: "c", Close: []string{"b"}}},
+	}, got)
+}
+
+// TestInstalled joins the chunks.
+func TestInstalled(t *testing.T) {
+	list := func(names ...string) (out []wire.InstalledPackage) {
+		for _, p := range named(names...) {
+			out = append(out, wire.InstalledPackage{Package: p, Reason: "explicit"})
+		}
+		return out
+	}
+	request := &wire.InstalledRequest{Names: []string{"a", "none"}, Filter: wire.FilterExplicit, Details: true}
+	c := replying(t, wire.OpInstalled, request,
+		&wire.InstalledResult{Basis: wire.Basis{Generation: 7, Stale: true}, Packages: list("a"), Missing: []string{"none"}},
+		map[string]any{"packages": list("b", "c")},
+		map[string]any{"packages": list("d")},
+	)
+	got, err := c.Installed(ctx, request)
+	require.NoError(t, err)
+	require.Equal(t, &wire.InstalledResult{Basis: wire.Basis{Generation: 7, Stale: true}, Packages: list("a", "b", "c", "d"), Missing: []string{"none"}}, got)
+}
+
+// TestSecurity joins the chunks. A package whose advisories do not fit into one chunk is continued in the next.
+func TestSecurity(t *testing.T) {
+	vulnerable := func(name string, advisories ...string) wire.VulnerablePackage {
+		p := wire.VulnerablePackage{Name: name, Installed: "1-1", Severity: "High", Verdict: "affected"}
+		for _, a := range advisories {
+			p.Advisories = append(p.Advisories, wire.Advisory{Name: a})
+		}
+		return p
+	}
+	request := &wire.SecurityRequest{Packages: []string{"a", "b", "none"}}
+	c := replying(t, wire.OpSecurity, request,
+		&wire.SecurityResult{Basis: wire.Basis{Generation: 7}, Packages: []wire.VulnerablePackage{vulnerable("a", "AVG-1")}, Missing: []string{"none"}, Skipped: 2},
+		map[string]any{"packages": []wire.VulnerablePackage{vulnerable("a", "AVG-2", "AVG-3")}},
+		map[string]any{"packages": []wire.VulnerablePackage{vulnerable("a", "AVG-4"), vulnerable("b", "AVG-1")}},
+	)
+	got, err := c.Security(ctx, request)
+	require.NoError(t, err)
+	require.Equal(t, &wire.SecurityResult{
+		Basis: wire.Basis{Generation: 7}, Missing: []string{"none"}, Skipped: 2,
+		Packages: []wire.VulnerablePackage{vulnerable("a", "AVG-1", "AVG-2", "AVG-3", "AVG-4"), vulnerable("b", "AVG-1")},
+	}, got)
+}
+
+// TestOperations_Errors: each method returns the server's error, and an error for a result of another type.
+func TestOperations_Errors(t *testing.T) {
+	methods := map[string]func(*Conn) error{
+		"hello": func(c *Conn) error { _, err := c.Hello(ctx); return err },
+		"search": func(c *Conn) error {
+			_, err := c.Search(ctx, &wire.SearchRequest{}, (&packages{}).each, func() {})
+			return err
+		},
+		"info": func(c *Conn) error {
+			_, err := c.Info(ctx, &wire.InfoRequest{}, (&packages{}).each, func() {})
+			return err
+		},
+		"status":    func(c *Conn) error { _, err := c.Status(ctx); return err },
+		"installed": func(c *Conn) error { _, err := c.Installed(ctx, &wire.InstalledRequest{}); return err },
+		"explicit":  func(c *Conn) error { _, err := c.Explicit(ctx); return err },
+		"outdated":  func(c *Conn) error { _, err := c.Outdated(ctx); return err },
+		"security":  func(c *Conn) error { _, err := c.Security(ctx, &wire.SecurityRequest{}); return err },
+		"history":   func(c *Conn) error { _, err := c.History(ctx, &wire.HistoryRequest{}); return err },
+		"health":    func(c *Conn) error { _, err := c.Health(ctx); return err },
+		"started":   func(c *Conn) error { return c.AwaitStarted(ctx) },
+		"metrics":   func(c *Conn) error { _, err := c.Metrics(ctx); return err },
+		"refresh":   func(c *Conn) error { _, err := c.Refresh(ctx); return err },
+		"clear":     func(c *Conn) error { _, err := c.ClearCache(ctx); return err },
+		"level":     func(c *Conn) error { _, err := c.LogLevel(ctx, ""); return err },
+	}
+	for name, ask := range methods {
+		t.Run(name, func(t *testing.T) {
+			served := &wire.Served{DBPath: "/srv/pacman"}
+			sent := &wire.Error{Code: wire.CodeNotReady, Message: "not yet", Served: served}
+			reply := func(result func(id uint64) []byte) *Conn {
+				return dial(t, peer(t, func(nc *net.UnixConn, _ int) {
+					for greeted := false; ; {
+						frame, err := wire.ReadFrame(nc, nil)
+						if err != nil {
+							return
+						}
+						h, _ := wire.DecodeHeader(frame)
+						b := result(h.ID)
+						if !greeted {
+							b, greeted = wire.AppendResult(nil, h.ID, []byte{0x80}, false), true
+						}
+						if _, err := nc.Write(b); err != nil {
+							return
+						}
+					}
+				}), Options{})
+			}
+			err := ask(reply(func(id uint64) []byte { return wire.AppendError(nil, id, sent) }))
+			require.Equal(t, sent, err)
+			err = ask(reply(func(id uint64) []byte { return wire.AppendResult(nil, id, []byte{0xa1, 'x'}, false) }))
+			require.Error(t, err, "text in the place of a result")
+		})
+	}
+}
+
+// TestGreeting: the databases that the daemon serves are known once it has replied to the greeting, even if the request
+// fails.
+func TestGreeting(t *testing.T) {
+	hello := &wire.HelloResult{Protocol: wire.Protocol, Server: "1.0", Served: wire.Served{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}}
+	greeting := func(id uint64) []byte { return wire.AppendResult(nil, id, encode(hello), false) }
+	for name, c := range map[string]struct {
+		greeting, request func(id uint64) []byte // nil closes the connection
+		fails             bool
+		want              *wire.HelloResult
+	}{
+		"an answer":          {greeting, func(id uint64) []byte { return wire.AppendResult(nil, id, []byte{0x80}, false) }, false, hello},
+		"a refused request":  {greeting, func(id uint64) []byte { return wire.AppendError(nil, id, wire.Errorf(wire.CodeNotReady, "not yet")) }, true, hello},
+		"a break":            {greeting, nil, true, hello},
+		"half a reply":       {greeting, func(id uint64) []byte { return wire.AppendResult(nil, id, []byte{0x80}, true)[:9] }, true, hello},
+		"a break before":     {nil, nil, true, nil},
+		"a refused greeting": {func(id uint64) []byte { return wire.AppendError(nil, id, wire.Errorf(wire.CodeVersion, "too new")) }, nil, true, nil},
+		"rubbish": {func(id uint64) []byte { return wire.AppendResult(nil, id, []byte{0xa1, 'x'}, false) }, func(id uint64) []byte {
+			return wire.AppendResult(nil, id, []byte{0x80}, false)
+		}, false, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
+				for _, reply := range []func(uint64) []byte{c.greeting, c.request} {
+					frame, err := wire.ReadFrame(nc, nil)
+					if err != nil || reply == nil {
+						return
+					}
+					h, _ := wire.DecodeHeader(frame)
+					if _, err := nc.Write(reply(h.ID)); err != nil {
+						return
+					}
+				}
+			}), Options{})
+			require.Nil(t, conn.Greeting(), "nothing was asked yet")
+			err := conn.Get(ctx, "op", nil, &struct{}{})
+			require.Equal(t, c.fails, err != nil, "%v", err)
+			require.Equal(t, c.want, conn.Greeting())
+		})
+	}
+}
+
+// TestAwaitStarted asks until no component is starting.
+func TestAwaitStarted(t *testing.T) {
+	states := [][]string{
+		{wire.HealthOK, wire.HealthStarting},
+		{wire.HealthStarting, wire.HealthFailed},
+		{wire.HealthOK, wire.HealthDegraded, wire.HealthFailed},
+	}
+	var requests atomic.Int32
+	c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte {
+		var r wire.HealthResult
+		for _, state := range states[min(int(requests.Add(1)), len(states))-1] {
+			r.Components = append(r.Components, wire.Component{Name: "x", State: state})
+		}
+		return wire.AppendResult(nil, h.ID, encode(&r), false)
+	})), Options{})
+	require.NoError(t, c.AwaitStarted(ctx))
+	require.EqualValues(t, len(states), requests.Load())
+}
+
+// TestAwaitStarted_Canceled: the wait for a daemon that never becomes ready ends with the context.
+func TestAwaitStarted_Canceled(t *testing.T) {
+	canceled, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var requests atomic.Int32
+	c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte {
+		if requests.Add(1) == 3 {
+			cancel()
+		}
+		return wire.AppendResult(nil, h.ID, encode(&wire.HealthResult{Components: []wire.Component{{Name: "index", State: wire.HealthStarting}}}), false)
+	})), Options{})
+	require.ErrorIs(t, c.AwaitStarted(canceled), context.Canceled)
+	require.LessOrEqual(t, requests.Load(), int32(4))
+}

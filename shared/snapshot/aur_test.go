@@ -1,0 +1,124 @@
+package snapshot
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// lostAUR returns an AUR without data.
+func lostAUR(state wire.SourceState, why string) *Source {
+	return &Source{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: state, Why: why}}
+}
+
+// TestNeedsAUR: the AUR is queried if the request wants it, or if a search includes it and there is no data of it.
+func TestNeedsAUR(t *testing.T) {
+	core := []Source{repository(t, "core", "a", "1-1")}
+	known := build(t, Inputs{Repositories: core, AUR: aur(t, "yay", "1-1")})
+	unknown := build(t, Inputs{Repositories: core, AUR: lostAUR(wire.SourceMissing, "not downloaded yet")})
+	none := build(t, Inputs{Repositories: core})
+	require.True(t, known.HasAUR())
+	for _, s := range []*Snapshot{unknown, none} {
+		require.False(t, s.HasAUR())
+	}
+	for name, c := range map[string]struct {
+		request         *wire.SearchRequest
+		known, elsewise bool
+	}{
+		"all":              {query("a"), false, true},
+		"live":             {&wire.SearchRequest{Words: []string{"a"}, Live: true}, true, true},
+		"without the AUR":  {&wire.SearchRequest{Words: []string{"a"}, Live: true, NoAUR: true}, false, false},
+		"a repository":     {&wire.SearchRequest{Words: []string{"a"}, Live: true, Repos: []string{"core"}}, false, false},
+		"the AUR":          {&wire.SearchRequest{Words: []string{"a"}, Repos: []string{"aur"}}, false, true},
+		"the AUR by word":  {query("a", "repo:aur"), false, true},
+		"both":             {&wire.SearchRequest{Words: []string{"a"}, Repos: []string{"core", "aur"}}, false, true},
+		"another, by word": {query("a", "repo:core"), false, false},
+	} {
+		require.Equal(t, c.known, known.NeedsAUR(c.request), name)
+		require.Equal(t, c.elsewise, unknown.NeedsAUR(c.request), name)
+		require.Equal(t, c.elsewise, none.NeedsAUR(c.request), name)
+	}
+}
+
+func TestInAUR(t *testing.T) {
+	for target, want := range map[string]string{"yay": "yay", "aur/yay": "yay", "aur/a/b": "a/b", "": ""} {
+		name, ok := InAUR(target)
+		require.True(t, ok, target)
+		require.Equal(t, want, name)
+	}
+	for _, target := range []string{"core/yay", "/yay", "AUR/yay"} {
+		_, ok := InAUR(target)
+		require.False(t, ok, target)
+	}
+}
+
+// TestWithoutAUR: only the repositories answer; the AUR is neither a source nor unknown.
+func TestWithoutAUR(t *testing.T) {
+	core := repository(t, "core", "yay-theme", "1-1")
+	for name, a := range map[string]*Source{"known": aur(t, "yay", "1-1"), "missing": lostAUR(wire.SourceMissing, "not yet"), "none": nil} {
+		t.Run(name, func(t *testing.T) {
+			s := build(t, Inputs{Repositories: []Source{core}, AUR: a})
+			before := search(t, s, query("yay"))
+			official, err := s.WithoutAUR()
+			require.NoError(t, err)
+			require.Equal(t, []string{"core/yay-theme"}, search(t, official, query("yay")))
+			require.Empty(t, search(t, official, &wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}}))
+			require.Equal(t, []wire.Source{core.Source}, official.SearchBasis().Sources)
+			require.Equal(t, before, search(t, s, query("yay")), "the snapshot stays as it is")
+		})
+	}
+}
+
+// TestWithAUR: the AUR's reply replaces the earlier data.
+func TestWithAUR(t *testing.T) {
+	s := build(t, Inputs{
+		Repositories: []Source{repository(t, "core", "yay-theme", "1-1")}, AUR: aur(t, "yay", "1-1", "yay-bin", "1-1"),
+		Local: local(installed("yay-git", "0-1", pacmandb.ReasonExplicit)),
+	})
+	reply := AURResult{
+		Packages: index(t, pkgindex.KindAUR, wire.SourceAUR, packages("yay", "2-1", "yay-git", "1-1", "yay-theme", "1-1")...),
+		Source:   wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, Changed: checked + 9},
+	}
+	both, source, err := s.WithAUR(reply)
+	require.NoError(t, err)
+	require.Equal(t, reply.Source, source)
+	require.ElementsMatch(t, []string{"core/yay-theme", "aur/yay", "aur/yay-git", "aur/yay-theme"}, search(t, both, query("yay")))
+	f, err := both.Search(&wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}})
+	require.NoError(t, err)
+	for _, p := range found(t, both, f, false) {
+		require.Equal(t, p.Name == "yay-theme", p.Shadowed, p.Name)
+		require.Equal(t, p.Name == "yay-git", p.Installed != "", p.Name)
+	}
+	hits, err := both.LookUpAUR("yay")
+	require.NoError(t, err)
+	require.Len(t, hits, 1)
+	hits, err = both.LookUpAUR("yay-bin")
+	require.NoError(t, err)
+	require.Empty(t, hits)
+	require.ElementsMatch(t, []string{"core/yay-theme", "aur/yay", "aur/yay-bin"}, search(t, s, query("yay")), "the snapshot stays as it is")
+}
+
+// TestWithAUR_Fails: if the query failed, the earlier data answers and is stale, with its own times; without earlier
+// data there is no snapshot.
+func TestWithAUR_Fails(t *testing.T) {
+	core := repository(t, "core", "a", "1-1")
+	failed := AURResult{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceFailed, Why: "slow"}}
+	s := build(t, Inputs{Repositories: []Source{core}, AUR: aur(t, "yay", "1-1")})
+	both, source, err := s.WithAUR(failed)
+	require.NoError(t, err)
+	require.Equal(t, []string{"aur/yay"}, search(t, both, query("yay")))
+	require.Equal(t, wire.Source{
+		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow", AsOf: checked - 60, Changed: checked,
+	}, source)
+
+	for _, a := range []*Source{nil, lostAUR(wire.SourceMissing, "not yet")} {
+		both, source, err = build(t, Inputs{Repositories: []Source{core}, AUR: a}).WithAUR(failed)
+		require.NoError(t, err)
+		require.Nil(t, both)
+		require.Equal(t, failed.Source, source)
+	}
+}

@@ -1,0 +1,104 @@
+package snapshot
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// uncorrected returns inputs that libalpm reads differently.
+func uncorrected(t testing.TB) Inputs {
+	t.Helper()
+	replacer := wire.Package{Name: "d", Version: "1-1", Replaces: []string{"c"}}
+	return Inputs{
+		Repositories: []Source{known("core", index(t, "repo", "core", append(packages("b", "2-1", "c", "1-1"), replacer)...))},
+		Local: local(
+			installed("a", "1-1", pacmandb.ReasonExplicit, "b"), installed("b", "1-1", pacmandb.ReasonDepend), installed("c", "1-1", pacmandb.ReasonDepend),
+		),
+	}
+}
+
+// corrected returns libalpm's result.
+func corrected(repositories bool) *Correction {
+	return &Correction{Repositories: repositories, Packages: []CorrectedPackage{
+		{Name: "a", Version: "1-1", Reason: pacmandb.ReasonDepend, Need: NeedOptional, Repo: "core", Offered: "3-1", Order: 1, Ignored: true},
+		{Name: "b", Version: "2-1", Reason: pacmandb.ReasonDepend, Need: NeedNone},
+		{Name: "e", Version: "5-1", Reason: pacmandb.ReasonExplicit, Need: NeedNone, Repo: "extra", Offered: "4-1", Order: -1},
+	}}
+}
+
+// lists returns the names of installed packages by filter.
+func lists(t testing.TB, s *Snapshot, filters ...string) (lists [][]string) {
+	t.Helper()
+	for _, filter := range filters {
+		f, err := s.Installed(&wire.InstalledRequest{Filter: filter})
+		require.NoError(t, err)
+		lists = append(lists, names(f.Packages))
+	}
+	return lists
+}
+
+// TestCorrection: libalpm's result applies to every list, and the inputs stay unchanged.
+func TestCorrection(t *testing.T) {
+	in := uncorrected(t)
+	filters := []string{"", wire.FilterExplicit, wire.FilterOrphans, wire.FilterRequired, wire.FilterForeign}
+	uncorrectedLists := [][]string{{"a", "b", "c"}, {"a"}, {"c"}, {"c"}, {"a"}}
+	require.Equal(t, uncorrectedLists, lists(t, build(t, in), filters...))
+
+	next := in
+	next.Correction = corrected(true)
+	s := build(t, next)
+	require.Equal(t, [][]string{{"a", "b", "e"}, {"e"}, {"b"}, {"a", "b"}, {"b"}}, lists(t, s, filters...))
+	out, err := s.Outdated()
+	require.NoError(t, err)
+	require.Equal(t, []wire.Update{{Name: "a", Installed: "1-1", Version: "3-1", Repo: "core", Ignored: true}}, out.Updates)
+	require.Equal(t, []wire.Update{{Name: "e", Installed: "5-1", Version: "4-1", Repo: "extra"}}, out.Newer)
+	require.Empty(t, out.Replacements, "c is not installed")
+	f, err := s.Installed(&wire.InstalledRequest{})
+	require.NoError(t, err)
+	require.Equal(t, "about a", f.Packages[0].Desc, "the rest is what we read")
+	require.Empty(t, f.Packages[1].Desc, "nothing else is known of another version")
+	status, err := s.Status()
+	require.NoError(t, err)
+	c := status.Counts
+	require.Equal(t, []uint32{3, 1, 1, 2, 1, 0, 1}, []uint32{*c.Installed, *c.Explicit, *c.Orphans, *c.OrphansRequired, *c.Foreign, *c.Updates, *c.Ignored})
+
+	require.Equal(t, uncorrectedLists, lists(t, build(t, in), filters...))
+	require.Equal(t, pacmandb.ReasonExplicit, in.Local.Packages.Find("a").Reason)
+}
+
+// TestCorrection_Replacements: libalpm does not report replacements, so omg's remain.
+func TestCorrection_Replacements(t *testing.T) {
+	in := uncorrected(t)
+	in.Correction = &Correction{Repositories: true, Packages: []CorrectedPackage{
+		{Name: "c", Version: "1-1", Reason: pacmandb.ReasonDepend, Repo: "core", Offered: "1-1"},
+	}}
+	in.Repositories = []Source{known("core", index(t, "repo", "core", wire.Package{Name: "d", Version: "1-1", Replaces: []string{"c"}}, wire.Package{Name: "c", Version: "1-1"}))}
+	out, err := build(t, in).Outdated()
+	require.NoError(t, err)
+	require.Equal(t, []wire.Replacement{{Name: "c", Installed: "1-1", By: "d", Version: "1-1", Repo: "core"}}, out.Replacements)
+}
+
+// TestCorrection_InstalledOnly: if libalpm could not read all repositories, omg's comparison with them remains.
+func TestCorrection_InstalledOnly(t *testing.T) {
+	for name, change := range map[string]func(*Inputs){
+		"repositories unread": func(in *Inputs) { in.Correction = corrected(false) },
+		"other repositories": func(in *Inputs) { // libalpm read pacman's
+			in.Correction = corrected(true)
+			in.Downloaded = in.Repositories
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := uncorrected(t)
+			change(&in)
+			s := build(t, in)
+			require.Equal(t, [][]string{{"a", "b", "e"}, {"a", "e"}}, lists(t, s, "", wire.FilterForeign))
+			out, err := s.Outdated()
+			require.NoError(t, err)
+			require.Empty(t, out.Updates, "b is installed as libalpm says")
+		})
+	}
+}

@@ -1,0 +1,71 @@
+package snapshot
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/advisories"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// TestBuild_DamagedIndex flips bytes of an index that was opened without a check: each error wraps pkgindex.ErrDamaged,
+// so that the index is built again.
+func TestBuild_DamagedIndex(t *testing.T) {
+	in := generated(t, fixture.Options{Packages: 120, Installed: 40, Seed: 3})
+	b := pkgindex.NewBuilder("test", checked)
+	into := b.Source("extra", pkgindex.KindRepo)
+	_, err := pacmandb.ReadSync(t.Context(), in.DBPath+"/sync/extra.db", "extra", into.Add)
+	require.NoError(t, err)
+	whole, err := b.Bytes()
+	require.NoError(t, err)
+	name := in.Local.Packages.Packages[0].Name
+	in.Tracker = tracked(about("AVG-1", "High", "1-1", "", advisories.Vulnerable, name))
+
+	opens, failures := 0, 0
+	for at := 0; at < len(whole); at += 101 {
+		data := bytes.Clone(whole)
+		data[at] ^= 0xff
+		f, err := pkgindex.OpenBytes(data)
+		if err != nil {
+			continue
+		}
+		opens++
+		damaged := in
+		damaged.Repositories = []Source{in.Repositories[0], known("extra", f), in.Repositories[2]}
+		for _, err := range ask(damaged) {
+			if err != nil {
+				failures++
+				require.ErrorIs(t, err, pkgindex.ErrDamaged, "byte %d", at)
+			}
+		}
+	}
+	require.NotZero(t, opens)
+	require.NotZero(t, failures)
+}
+
+// ask makes every request that reads indexes.
+func ask(in Inputs) (errs []error) {
+	s, err := Build(in)
+	if err != nil {
+		return []error{err}
+	}
+	errs = append(errs, s.Prepare())
+	_, err = s.Status()
+	errs = append(errs, err)
+	_, err = s.Outdated()
+	errs = append(errs, err)
+	f, err := s.Search(query("e"))
+	errs = append(errs, err)
+	if err == nil {
+		errs = append(errs, s.Each(f.Hits, true, func(*wire.Package) error { return nil }))
+	}
+	_, err = s.Search(query("nothing-like-this"))
+	errs = append(errs, err)
+	_, err = s.Missing([]string{"fierfox"})
+	return append(errs, err)
+}

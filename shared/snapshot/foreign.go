@@ -1,0 +1,116 @@
+package snapshot
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// foreign compares the installed packages that are in no repository with the AUR.
+type foreign struct {
+	packages []wire.ForeignPackage // sorted by name
+	known    bool                  // whether there is data of the AUR to compare with
+}
+
+// compareForeign compares the foreign packages with the AUR's data: the index of its dump, and its replies about them
+// if they are newer.
+func (s *Snapshot) compareForeign() (*foreign, error) {
+	c, err := s.comparison()
+	if c == nil || err != nil {
+		return nil, err
+	}
+	replies := s.in.Replies
+	if replies != nil && s.HasAUR() && replies.At.Unix() < s.in.AUR.Index.Facts().Built {
+		replies = nil
+	}
+	f := &foreign{known: s.HasAUR() || replies != nil, packages: []wire.ForeignPackage{}}
+	for _, p := range c.foreign {
+		u := wire.ForeignPackage{
+			Name: p.Name, Installed: p.Version, State: wire.ForeignUnknown, Ignored: s.in.Config != nil && pacmandb.Ignored(s.in.Config, p),
+		}
+		aurPackage, gone, err := s.inAUR(replies, p.Name)
+		if err != nil {
+			return nil, err
+		}
+		if gone {
+			u.State = wire.ForeignGone
+		} else if aurPackage != nil {
+			u.State, u.Version = foreignState(p.Name, p.Version, aurPackage.Version), aurPackage.Version
+			if aurPackage.AUR != nil {
+				u.OutOfDate, u.Orphan = aurPackage.AUR.OutOfDate, aurPackage.AUR.Maintainer == ""
+			}
+		}
+		f.packages = append(f.packages, u)
+	}
+	return f, nil
+}
+
+// inAUR returns the AUR's package of a name, or nil. If gone is true, the AUR replied that it does not have the
+// package.
+func (s *Snapshot) inAUR(replies *AURReplies, name string) (p *wire.Package, gone bool, err error) {
+	if replies != nil {
+		if _, asked := slices.BinarySearch(replies.Names, name); asked {
+			p = replies.Packages[name]
+			return p, p == nil, nil
+		}
+	}
+	hits, err := s.comparedSet.Lookup(wire.SourceAUR, name)
+	if err != nil || len(hits) == 0 {
+		return nil, false, err
+	}
+	found, err := s.comparedSet.Package(hits[0])
+	return &found, false, err
+}
+
+// vcsSuffixes are the suffixes of packages whose version is only known after a build: the AUR's version does not show
+// whether there is an update.
+var vcsSuffixes = []string{"-git", "-svn", "-hg", "-bzr", "-nightly"}
+
+// foreignState returns the state of a package, given the AUR's version of it.
+func foreignState(name, installed, version string) string {
+	if slices.ContainsFunc(vcsSuffixes, func(suffix string) bool { return strings.HasSuffix(name, suffix) }) {
+		return wire.ForeignVCS
+	}
+	switch order := pacmandb.Compare(version, installed); {
+	case order > 0:
+		return wire.ForeignUpdate
+	case order < 0:
+		return wire.ForeignNewer
+	}
+	return wire.ForeignCurrent
+}
+
+// count sets the numbers in c. They stay unknown without data of the AUR.
+func (f *foreign) count(c *wire.Counts) {
+	if f == nil || !f.known {
+		return
+	}
+	updates, n := uint32(0), wire.AURCounts{}
+	for _, p := range f.packages {
+		switch p.State {
+		case wire.ForeignUpdate:
+			if p.Ignored {
+				n.Ignored++
+			} else {
+				updates++
+			}
+		case wire.ForeignNewer:
+			n.Newer++
+		case wire.ForeignVCS:
+			n.VCS++
+		case wire.ForeignGone:
+			n.Gone++
+		case wire.ForeignUnknown:
+			n.Unknown++
+		}
+		if p.OutOfDate != 0 {
+			n.OutOfDate++
+		}
+		if p.Orphan {
+			n.Orphaned++
+		}
+	}
+	c.AURUpdates, c.AUR = &updates, &n
+}

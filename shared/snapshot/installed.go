@@ -1,0 +1,198 @@
+package snapshot
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/posixre"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// InstalledFound is the result of an InstalledRequest.
+type InstalledFound struct {
+	wire.Basis
+	Packages []*pacmandb.Installed
+	// Missing are the requested names that are not installed.
+	Missing []string
+}
+
+// Installed answers an InstalledRequest.
+func (s *Snapshot) Installed(r *wire.InstalledRequest) (*InstalledFound, error) {
+	if s.system == nil {
+		return nil, s.unknown()
+	}
+	found := &InstalledFound{Basis: s.localBasis()}
+	var err error
+	if r.Filter == wire.FilterForeign {
+		found.Basis = s.comparedBasis()
+	}
+	if found.Packages, err = s.filter(r.Filter); err != nil {
+		return nil, err
+	}
+	if len(r.Names) > 0 {
+		found.Packages, found.Missing = s.named(found.Packages, r.Names)
+	}
+	if len(r.Words) > 0 {
+		words, err := matchers(r)
+		if err != nil {
+			return nil, err
+		}
+		found.Packages = (&pacmandb.Local{Packages: found.Packages}).Search(words)
+	}
+	return found, nil
+}
+
+// filter returns the installed packages that a filter selects.
+func (s *Snapshot) filter(kind string) ([]*pacmandb.Installed, error) {
+	switch kind {
+	case "":
+		return s.system.local.Packages, nil
+	case wire.FilterExplicit:
+		return s.system.local.Explicit(), nil
+	case wire.FilterDeps:
+		return s.system.local.Depends(), nil
+	case wire.FilterOrphans:
+		return s.system.orphans(false), nil
+	case wire.FilterRequired:
+		return s.system.orphans(true), nil
+	case wire.FilterForeign:
+		c, err := s.comparison()
+		if err != nil {
+			return nil, err
+		}
+		if c == nil {
+			return nil, s.noRepositories(nil)
+		}
+		return c.foreign, nil
+	}
+	return nil, invalid("no filter %q", kind)
+}
+
+// named returns the packages that have one of the names or, as in pacman, provide it.
+func (s *Snapshot) named(packages []*pacmandb.Installed, names []string) (kept []*pacmandb.Installed, missing []string) {
+	in := make(map[*pacmandb.Installed]bool, len(packages))
+	for _, p := range packages {
+		in[p] = true
+	}
+	for _, name := range names {
+		if p := s.system.relations().Satisfier(name); p != nil && in[p] {
+			kept = append(kept, p)
+		} else {
+			missing = append(missing, name)
+		}
+	}
+	return kept, missing
+}
+
+// matchers converts words into pacmandb's form, as for a search.
+func matchers(r *wire.InstalledRequest) ([]pacmandb.Word, error) {
+	words := make([]pacmandb.Word, len(r.Words))
+	for i, w := range r.Words {
+		words[i] = pacmandb.Word{Text: w}
+		if r.Regex {
+			expr, err := posixre.Compile(w)
+			if err != nil {
+				return nil, invalid("query not understood: %v", err)
+			}
+			words[i].Match = expr.MatchString
+			continue
+		}
+		folded := pkgindex.Fold(w)
+		words[i].Match = func(text string) bool { return strings.Contains(pkgindex.Fold(text), folded) }
+	}
+	return words, nil
+}
+
+// Describe returns an installed package in the form of a reply, with all details or only the fields that pacman -Q
+// shows.
+func (s *Snapshot) Describe(p *pacmandb.Installed, details bool) wire.InstalledPackage {
+	reason := ""
+	switch p.Reason {
+	case pacmandb.ReasonExplicit:
+		reason = "explicit"
+	case pacmandb.ReasonDepend:
+		reason = "dependency"
+	}
+	if !details {
+		return wire.InstalledPackage{
+			Package: wire.Package{Repo: "local", Name: p.Name, Version: p.Version, Desc: p.Desc, Groups: p.Groups},
+			Reason:  reason,
+		}
+	}
+	relations := s.system.relations()
+	out := wire.InstalledPackage{
+		Package: p.Package, Reason: reason, InstallDate: p.InstallDate, InstalledDB: p.InstalledDB,
+		RequiredBy: relations.RequiredBy(p.Name), OptionalFor: relations.OptionalFor(p.Name),
+	}
+	out.Repo = "local"
+	if security, err := s.security(); err == nil && security != nil {
+		out.Advisories = security.words[p.Name]
+	}
+	for _, dep := range p.OptDepends {
+		if target, _, _ := strings.Cut(dep, ":"); relations.Satisfier(target) != nil {
+			out.InstalledOpt = append(out.InstalledOpt, dep)
+		}
+	}
+	_, err := os.Stat(filepath.Join(s.in.DBPath, "local", p.Name+"-"+p.Version, "install"))
+	out.Script = err == nil
+	return out
+}
+
+// Explicit answers OpExplicit.
+func (s *Snapshot) Explicit() (*wire.ExplicitResult, error) {
+	if s.system == nil {
+		return nil, s.unknown()
+	}
+	r := &wire.ExplicitResult{Basis: s.localBasis(), Names: []string{}}
+	for _, p := range s.system.local.Explicit() {
+		r.Names = append(r.Names, p.Name)
+	}
+	return r, nil
+}
+
+// Outdated answers OpOutdated.
+func (s *Snapshot) Outdated() (*wire.OutdatedResult, error) {
+	if s.system == nil {
+		return nil, s.unknown()
+	}
+	c, err := s.comparison()
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return nil, s.noRepositories(nil)
+	}
+	foreign, err := s.foreign()
+	if err != nil {
+		return nil, err
+	}
+	security, err := s.security()
+	if err != nil {
+		return nil, err
+	}
+	r := &wire.OutdatedResult{
+		Basis: s.comparedBasis(), Updates: updates(c.outdated.Updates), Newer: updates(c.outdated.Newer), Foreign: foreign.packages,
+	}
+	if security != nil {
+		r.Sources = append(r.Sources, security.source())
+		for i := range r.Updates {
+			u := &r.Updates[i]
+			u.Fixes = security.fixes(u.Name, func(fixed string) bool { return pacmandb.Compare(u.Version, fixed) >= 0 })
+		}
+	}
+	for _, p := range c.outdated.Replacements {
+		r.Replacements = append(r.Replacements, wire.Replacement(p))
+	}
+	return r, nil
+}
+
+func updates(in []pacmandb.Update) []wire.Update {
+	out := make([]wire.Update, len(in))
+	for i, u := range in {
+		out[i] = wire.Update{Name: u.Name, Installed: u.Installed, Version: u.Version, Repo: u.Repo, Ignored: u.Ignored}
+	}
+	return out
+}

@@ -1,0 +1,201 @@
+package snapshot
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// TestInstalled_Filters: each installed package is explicit or a dependency, and the basis names the repositories only
+// for filters that depend on them.
+func TestInstalled_Filters(t *testing.T) {
+	const n = 400
+	in := generated(t, fixture.Options{Packages: 2 * n, Installed: n, Seed: 3})
+	s := build(t, in)
+	ask := func(filter string) *InstalledFound {
+		f, err := s.Installed(&wire.InstalledRequest{Filter: filter})
+		require.NoError(t, err)
+		require.EqualValues(t, 7, f.Generation)
+		require.EqualValues(t, checked, f.At)
+		require.False(t, f.Partial || f.Stale)
+		require.Len(t, f.Sources, map[bool]int{true: 3}[filter == wire.FilterForeign])
+		return f
+	}
+	all := ask("")
+	require.Equal(t, in.Local.Packages.Packages, all.Packages)
+	require.Len(t, all.Packages, n)
+	explicit, deps := ask(wire.FilterExplicit).Packages, ask(wire.FilterDeps).Packages
+	require.NotEmpty(t, explicit)
+	require.NotEmpty(t, deps)
+	require.Equal(t, n, len(explicit)+len(deps))
+	orphans, required := names(ask(wire.FilterOrphans).Packages), names(ask(wire.FilterRequired).Packages)
+	require.Subset(t, names(deps), required)
+	require.Subset(t, required, orphans, "a package that is only optional for another is in the second list")
+	foreign, known := s.ForeignNames()
+	require.True(t, known)
+	require.NotEmpty(t, foreign)
+	require.Equal(t, foreign, names(ask(wire.FilterForeign).Packages))
+	_, err := s.Installed(&wire.InstalledRequest{Filter: "nonsense"})
+	requireCode(t, err, wire.CodeInvalid, "nonsense")
+
+	result, err := s.Explicit()
+	require.NoError(t, err)
+	require.Equal(t, names(explicit), result.Names)
+	require.Equal(t, wire.Basis{Generation: 7, At: checked}, result.Basis)
+}
+
+// TestInstalled_Names finds packages by name or by what they provide.
+func TestInstalled_Names(t *testing.T) {
+	provider := installed("bash-git", "5-1", pacmandb.ReasonExplicit)
+	provider.Provides = []string{"bash=5.2"}
+	s := build(t, Inputs{Local: local(provider, installed("a", "1-1", pacmandb.ReasonDepend))})
+	ask := func(filter string, targets ...string) ([]string, []string) {
+		f, err := s.Installed(&wire.InstalledRequest{Names: targets, Filter: filter})
+		require.NoError(t, err)
+		return names(f.Packages), f.Missing
+	}
+	got, missing := ask("", "none", "bash", "a")
+	require.Equal(t, []string{"bash-git", "a"}, got, "in the order of the names")
+	require.Equal(t, []string{"none"}, missing)
+	got, missing = ask(wire.FilterExplicit, "a", "bash")
+	require.Equal(t, []string{"bash-git"}, got)
+	require.Equal(t, []string{"a"}, missing, "installed, but not explicitly")
+	got, _ = ask("", "bash>=5", "bash<5")
+	require.Equal(t, []string{"bash-git"}, got)
+}
+
+// TestInstalled_Words matches words as a search does.
+func TestInstalled_Words(t *testing.T) {
+	s := build(t, Inputs{Local: local(installed("libfoo", "1-1", pacmandb.ReasonDepend), installed("foo", "1-1", pacmandb.ReasonExplicit))})
+	ask := func(r wire.InstalledRequest) []string {
+		f, err := s.Installed(&r)
+		require.NoError(t, err)
+		return names(f.Packages)
+	}
+	require.Equal(t, []string{"foo", "libfoo"}, ask(wire.InstalledRequest{Words: []string{"FOO"}}))
+	require.Equal(t, []string{"libfoo"}, ask(wire.InstalledRequest{Words: []string{"foo", "lib"}}))
+	require.Equal(t, []string{"foo"}, ask(wire.InstalledRequest{Words: []string{"^foo"}, Regex: true}))
+	require.Empty(t, ask(wire.InstalledRequest{Words: []string{"^foo"}}))
+	require.Equal(t, []string{"foo"}, ask(wire.InstalledRequest{Words: []string{"about"}, Filter: wire.FilterExplicit}))
+	_, err := s.Installed(&wire.InstalledRequest{Words: []string{"("}, Regex: true})
+	requireCode(t, err, wire.CodeInvalid, "query not understood")
+}
+
+// TestDescribe: details include the relations to other packages.
+func TestDescribe(t *testing.T) {
+	db := t.TempDir()
+	lib, tool, gui := installed("lib", "1-1", pacmandb.ReasonDepend), installed("tool", "1-1", pacmandb.ReasonExplicit, "lib>=1"), installed("gui", "1-1", 7)
+	gui.OptDepends = []string{"lib: for libraries", "tool", "none: not installed"}
+	gui.Filename, gui.InstallDate, gui.InstalledDB = "gui.pkg.tar.zst", 5, "extra"
+	require.NoError(t, os.MkdirAll(filepath.Join(db, "local", "tool-1-1"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(db, "local", "tool-1-1", "install"), nil, 0o644))
+	s := build(t, Inputs{DBPath: db, Local: local(lib, tool, gui)})
+
+	d := s.Describe(lib, true)
+	require.Equal(t, "local", d.Repo)
+	require.Equal(t, "dependency", d.Reason)
+	require.Equal(t, []string{"tool"}, d.RequiredBy)
+	require.Equal(t, []string{"gui"}, d.OptionalFor)
+	require.False(t, d.Script)
+	d = s.Describe(tool, true)
+	require.Equal(t, "explicit", d.Reason)
+	require.True(t, d.Script)
+	require.Equal(t, []string{"lib>=1"}, d.Depends)
+	d = s.Describe(gui, true)
+	require.Empty(t, d.Reason, "pacman knows neither")
+	require.Equal(t, []string{"lib: for libraries", "tool"}, d.InstalledOpt)
+	require.EqualValues(t, 5, d.InstallDate)
+	require.Equal(t, "extra", d.InstalledDB)
+	require.Equal(t, wire.InstalledPackage{Package: wire.Package{Repo: "local", Name: "gui", Version: "1-1", Desc: "about gui"}}, s.Describe(gui, false))
+	require.Equal(t, wire.InstalledPackage{
+		Package: wire.Package{Repo: "local", Name: "tool", Version: "1-1", Desc: "about tool"}, Reason: "explicit",
+	}, s.Describe(tool, false))
+	require.Empty(t, gui.Repo, "the local database stays as it is")
+}
+
+// TestOutdated: the first repository that has a package decides.
+func TestOutdated(t *testing.T) {
+	replacer := wire.Package{Name: "new", Version: "3-1", Replaces: []string{"old"}}
+	extra := known("extra", index(t, "repo", "extra", append(packages("update", "9-1", "ignored", "2-1", "second", "2-1"), replacer)...))
+	in := Inputs{
+		Generation: 7, Config: &pacmandb.Config{IgnorePkg: []string{"ign*"}},
+		Repositories: []Source{repository(t, "core", "update", "2-1", "newer", "1-1", "same", "1-1"), extra},
+		Local: local(
+			installed("update", "1-1", pacmandb.ReasonExplicit), installed("ignored", "1-1", pacmandb.ReasonExplicit),
+			installed("newer", "2-1", pacmandb.ReasonExplicit), installed("same", "1-1", pacmandb.ReasonExplicit),
+			installed("second", "1-1", pacmandb.ReasonExplicit), installed("old", "1-1", pacmandb.ReasonExplicit),
+			installed("foreign", "1-1", pacmandb.ReasonExplicit),
+		),
+	}
+	r, err := build(t, in).Outdated()
+	require.NoError(t, err)
+	require.Equal(t, &wire.OutdatedResult{
+		Basis: wire.Basis{Generation: 7, Sources: []wire.Source{in.Repositories[0].Source, extra.Source}},
+		Updates: []wire.Update{
+			{Name: "ignored", Installed: "1-1", Version: "2-1", Repo: "extra", Ignored: true},
+			{Name: "second", Installed: "1-1", Version: "2-1", Repo: "extra"},
+			{Name: "update", Installed: "1-1", Version: "2-1", Repo: "core"},
+		},
+		Newer:        []wire.Update{{Name: "newer", Installed: "2-1", Version: "1-1", Repo: "core"}},
+		Replacements: []wire.Replacement{{Name: "old", Installed: "1-1", By: "new", Version: "3-1", Repo: "extra"}},
+		Foreign: []wire.ForeignPackage{
+			{Name: "foreign", Installed: "1-1", State: wire.ForeignUnknown}, {Name: "old", Installed: "1-1", State: wire.ForeignUnknown},
+		},
+	}, r)
+	s := build(t, in)
+	list, ok := s.ForeignNames()
+	require.True(t, ok)
+	require.Equal(t, []string{"foreign", "old"}, list)
+	f, err := s.Installed(&wire.InstalledRequest{Filter: wire.FilterForeign})
+	require.NoError(t, err)
+	require.Equal(t, list, names(f.Packages))
+}
+
+// TestOutdated_Generated: a generated system has updates, newer packages and foreign ones, each listed once.
+func TestOutdated_Generated(t *testing.T) {
+	in := generated(t, fixture.Options{Packages: 800, Installed: 300, Seed: 3})
+	r, err := build(t, in).Outdated()
+	require.NoError(t, err)
+	require.NotEmpty(t, r.Updates)
+	require.NotEmpty(t, r.Foreign)
+	var seen []string
+	for _, u := range slices.Concat(r.Updates, r.Newer) {
+		p := in.Local.Packages.Find(u.Name)
+		require.NotNil(t, p, u.Name)
+		require.Equal(t, p.Version, u.Installed)
+		require.NotEqual(t, u.Version, u.Installed)
+		seen = append(seen, u.Name)
+	}
+	for _, p := range r.Foreign {
+		require.NotNil(t, in.Local.Packages.Find(p.Name), p.Name)
+		seen = append(seen, p.Name)
+	}
+	slices.Sort(seen)
+	require.Equal(t, seen, slices.Compact(slices.Clone(seen)))
+}
+
+// TestFacts: the facts are those of pacman's own databases.
+func TestFacts(t *testing.T) {
+	s := build(t, Inputs{
+		Config:       &pacmandb.Config{IgnorePkg: []string{"x"}, Repos: []pacmandb.Repo{{Name: "core"}, {Name: "lost"}, {Name: "extra"}}},
+		Repositories: []Source{repository(t, "core", "a", "1-1"), lost(repository(t, "lost"), wire.SourceFailed, "damaged"), repository(t, "extra", "a", "2-1")},
+	})
+	config, facts, err := s.Facts()
+	require.NoError(t, err)
+	require.Equal(t, []string{"x"}, config.IgnorePkg)
+	require.Equal(t, []pacmandb.Repo{{Name: "core", Usage: pacmandb.UsageAll}, {Name: "extra", Usage: pacmandb.UsageAll}}, config.Repos, "those that could be read")
+	for i, want := range []string{"1-1", "2-1"} {
+		version, ok := facts.Lookup(i, "a")
+		require.True(t, ok)
+		require.Equal(t, want, version)
+	}
+	_, ok := facts.Lookup(0, "b")
+	require.False(t, ok)
+}

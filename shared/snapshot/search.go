@@ -1,0 +1,279 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Found is the result of a search or a look-up. Read and Each read its hits.
+type Found struct {
+	wire.Basis
+	// Total counts all matches, including those beyond a limit.
+	Total int
+	Hits  []pkgindex.Hit
+	// Unknown are the targets of a look-up that no source has.
+	Unknown []string
+	// Suggestions are names similar to the words of a search that found nothing.
+	Suggestions []string
+}
+
+const (
+	// expressionTimeout limits a search for expressions: usual ones take milliseconds, but an expression can be written
+	// to take minutes over all packages.
+	expressionTimeout = 5 * time.Second
+	// maxNames is the maximum number of names in one request. The unknown ones must fit into one chunk of a reply.
+	maxNames = 10_000
+	// maxSuggested is the number of words or unknown names for which suggestions are searched, since each is compared
+	// with all names.
+	maxSuggested = 20
+	// maxSuggestions is the maximum number of names suggested for one search.
+	maxSuggestions = 5
+)
+
+// invalid returns the error for an invalid request.
+func invalid(format string, args ...any) error {
+	return wire.Errorf(wire.CodeInvalid, format, args...)
+}
+
+// fromQuery converts an error of the query into an error of the request.
+func fromQuery(err error) error {
+	if errors.Is(err, pkgindex.ErrQuery) {
+		return invalid("%v", err)
+	}
+	return err
+}
+
+// Check returns an error if a search is invalid, or if its repositories cannot be searched.
+func (s *Snapshot) Check(r *wire.SearchRequest) error {
+	_, err := s.parse(r)
+	return err
+}
+
+func (s *Snapshot) parse(r *wire.SearchRequest) (*pkgindex.Query, error) {
+	wanted, _ := Repositories(r)
+	if err := s.searchable(wanted); err != nil {
+		return nil, err
+	}
+	q, err := pkgindex.ParseQuery(r)
+	return q, fromQuery(err)
+}
+
+// Search answers a SearchRequest without querying the AUR.
+func (s *Snapshot) Search(r *wire.SearchRequest) (*Found, error) {
+	q, err := s.parse(r)
+	if err != nil {
+		return nil, err
+	}
+	wanted, _ := Repositories(r)
+	ctx := context.Background()
+	if r.Regex {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, expressionTimeout)
+		defer cancel()
+	}
+	result, err := s.set.Search(ctx, q, int(r.Limit))
+	if err != nil {
+		return nil, fromQuery(err)
+	}
+	found := &Found{Basis: s.searchBasis(wanted), Total: result.Total, Hits: result.Hits}
+	if found.Total == 0 {
+		found.Suggestions, err = s.suggest(r)
+	}
+	return found, err
+}
+
+// Repositories splits the words of a search into the repositories that it is restricted to (nil for all) and the other
+// words.
+func Repositories(r *wire.SearchRequest) (repositories, words []string) {
+	repositories = slices.Clone(r.Repos)
+	for _, word := range r.Words {
+		if name, ok := strings.CutPrefix(word, "repo:"); ok && name != "" {
+			repositories = append(repositories, name)
+		} else {
+			words = append(words, word)
+		}
+	}
+	return repositories, words
+}
+
+// searchable returns an error if one of the requested repositories does not exist, or if none of them can be searched;
+// nil requests all.
+func (s *Snapshot) searchable(wanted []string) error {
+	var names []string
+	for i := range s.shown {
+		names = append(names, s.shown[i].Name)
+	}
+	if s.in.AUR != nil {
+		names = append(names, wire.SourceAUR)
+	}
+	for _, name := range wanted {
+		if !slices.Contains(names, name) && name == wire.SourceAUR {
+			return s.aurUnknown()
+		}
+		if !slices.Contains(names, name) {
+			return invalid("no repository %q (have: %s)", name, strings.Join(names, ", "))
+		}
+	}
+	for i := range s.shown {
+		if src := &s.shown[i]; src.Index != nil && (len(wanted) == 0 || slices.Contains(wanted, src.Name)) {
+			return nil
+		}
+	}
+	if s.HasAUR() && slices.Contains(wanted, wire.SourceAUR) {
+		return nil // the AUR's data alone is enough only for a search of the AUR
+	}
+	if len(wanted) > 0 && !slices.ContainsFunc(wanted, func(name string) bool { return name != wire.SourceAUR }) {
+		return s.aurUnknown()
+	}
+	return s.noRepositories(wanted)
+}
+
+// noRepositories returns the error for a search when no requested repository can be searched.
+func (s *Snapshot) noRepositories(wanted []string) error {
+	why := missing(s.shown, wanted)
+	exists := func(src Source) bool { return src.State != wire.SourceMissing }
+	if len(wanted) == 0 && !slices.ContainsFunc(s.shown, exists) {
+		why = "no package databases in " + s.in.DBPath + "/sync: pacman -Sy downloads them"
+	}
+	return wire.Errorf(wire.CodeNotReady, "no repository can be searched: %s", why)
+}
+
+// suggest returns names similar to the plain words of a request.
+func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
+	if r.Regex {
+		return nil, nil
+	}
+	var close []string
+	for _, w := range r.Words[:min(len(r.Words), maxSuggested)] {
+		names, err := s.set.Close(w)
+		if err != nil {
+			return nil, err
+		}
+		close = append(close, names...)
+	}
+	return close[:min(len(close), maxSuggestions)], nil
+}
+
+// Info answers an InfoRequest without querying the AUR.
+func (s *Snapshot) Info(r *wire.InfoRequest) (*Found, error) {
+	found, err := s.LookUp(r)
+	if err == nil && onlyAUR(r) && !s.HasAUR() {
+		return nil, s.aurUnknown() // as in a search of the AUR: unknown is not the same as missing
+	}
+	return found, err
+}
+
+// onlyAUR reports whether the request looks up all names in the AUR only.
+func onlyAUR(r *wire.InfoRequest) bool {
+	return len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, wire.SourceAUR+"/") })
+}
+
+// LookUp looks up the packages that an InfoRequest names. A name that it does not find may be in the AUR, if there is
+// no index of it.
+func (s *Snapshot) LookUp(r *wire.InfoRequest) (*Found, error) {
+	if len(r.Names) > maxNames {
+		return nil, invalid("%d names, at most %d are looked up at once", len(r.Names), maxNames)
+	}
+	found := &Found{}
+	var wanted []string // repositories; empty for all if one of the names has none
+	all := len(r.Names) == 0
+	for _, target := range r.Names {
+		repo, name, ok := strings.Cut(target, "/")
+		if !ok {
+			repo, name, all = "", target, true
+		} else if wanted = append(wanted, repo); repo == "" {
+			found.Unknown = append(found.Unknown, target) // "/name" names no repository
+			continue
+		}
+		hits, err := s.set.Lookup(repo, name)
+		if err != nil {
+			return nil, err
+		}
+		if len(hits) == 0 {
+			found.Unknown = append(found.Unknown, target)
+		}
+		found.Hits = append(found.Hits, hits...)
+	}
+	if all {
+		wanted = nil
+	}
+	found.Total = len(found.Hits)
+	found.Basis = s.searchBasis(wanted)
+	if !onlyAUR(r) && !answers(s.shown) {
+		return nil, s.noRepositories(nil)
+	}
+	return found, nil
+}
+
+// Missing returns the unknown targets of a look-up, with similar names.
+func (s *Snapshot) Missing(unknown []string) ([]wire.Missing, error) {
+	list := make([]wire.Missing, len(unknown))
+	for i, target := range unknown {
+		list[i].Name = target
+		repo, name, ok := strings.Cut(target, "/")
+		if !ok {
+			repo, name = "", target
+		}
+		if i >= maxSuggested || repo != "" && !s.set.HasRepo(repo) {
+			continue
+		}
+		var err error
+		if list[i].Close, err = s.set.Close(name); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// Overlay is what a snapshot adds to the record of a package.
+type Overlay struct {
+	Installed  string // version, empty if the package is not installed
+	Shadowed   bool   // a package of the AUR whose name is also in a repository
+	Advisories []string
+}
+
+// Read calls each for every hit with its record and the overlay, until each returns false. The record's bytes are those
+// of the index.
+func (s *Snapshot) Read(hits []pkgindex.Hit, details bool, each func(summary, details pkgindex.Record, o Overlay) bool) error {
+	var words map[string][]string
+	if details {
+		security, err := s.security()
+		if err != nil {
+			return err
+		}
+		if security != nil {
+			words = security.words
+		}
+	}
+	return s.set.ReadAll(hits, details, func(h pkgindex.Hit, summary, rest pkgindex.Record) bool {
+		name := summary.Name()
+		o := Overlay{Installed: s.installed(name)}
+		if s.set.Kind(h) == pkgindex.KindAUR {
+			found, err := s.set.InRepos(name)
+			o.Shadowed = err == nil && found
+		} else {
+			o.Advisories = words[name]
+		}
+		return each(summary, rest, o)
+	})
+}
+
+// Each calls each for every hit as a package, until each returns an error. It must not keep the package.
+func (s *Snapshot) Each(hits []pkgindex.Hit, details bool, each func(*wire.Package) error) error {
+	var failed error
+	err := s.Read(hits, details, func(summary, rest pkgindex.Record, o Overlay) bool {
+		var p wire.Package
+		if p, failed = pkgindex.Decode(summary, rest); failed == nil {
+			p.Installed, p.Shadowed, p.Advisories = o.Installed, o.Shadowed, o.Advisories
+			failed = each(&p)
+		}
+		return failed == nil
+	})
+	return errors.Join(failed, err)
+}

@@ -1,0 +1,264 @@
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// TestSearch_All finds each package once, with its installed version.
+func TestSearch_All(t *testing.T) {
+	o := fixture.Options{Packages: 1800, Installed: 100, Seed: 3}
+	in := generated(t, o)
+	s := build(t, in)
+	f, err := s.Search(query(""))
+	require.NoError(t, err)
+	require.Equal(t, 1800, f.Total)
+	require.Equal(t, 1800, s.Packages())
+	require.Equal(t, wire.Basis{
+		Generation: 7, At: checked, Sources: []wire.Source{in.Repositories[0].Source, in.Repositories[1].Source, in.Repositories[2].Source},
+	}, f.Basis)
+	require.Equal(t, f.Basis, s.SearchBasis())
+	seen, marked := map[string]bool{}, 0
+	for _, p := range found(t, s, f, false) {
+		require.False(t, seen[p.Repo+"/"+p.Name])
+		seen[p.Repo+"/"+p.Name] = true
+		local := in.Local.Packages.Find(p.Name)
+		require.Equal(t, local != nil, p.Installed != "")
+		if local != nil {
+			require.Equal(t, local.Version, p.Installed)
+			marked++
+		}
+		require.Empty(t, p.Filename, "a list has no details")
+	}
+	require.Len(t, seen, 1800)
+	foreign, ok := s.ForeignNames()
+	require.True(t, ok)
+	require.NotEmpty(t, foreign)
+	require.Equal(t, 100-len(foreign), marked)
+
+	limited, err := s.Search(&wire.SearchRequest{Words: []string{""}, Limit: 5})
+	require.NoError(t, err)
+	require.Equal(t, 1800, limited.Total)
+	require.Equal(t, f.Hits[:5], limited.Hits)
+}
+
+// TestSearch_Repositories: a search finds only packages of the repositories in the request.
+func TestSearch_Repositories(t *testing.T) {
+	in := Inputs{
+		DBPath: "/db", Repositories: []Source{repository(t, "core", "bash", "1-1", "zsh", "1-1"), repository(t, "extra", "bash-doc", "1-1")},
+		AUR: aur(t, "bash-git", "1-1", "bash", "2-1"),
+	}
+	s := build(t, in)
+	for want, r := range map[string]*wire.SearchRequest{
+		"[core/bash aur/bash extra/bash-doc aur/bash-git]": query("bash"),
+		"[core/bash extra/bash-doc]":                       {Words: []string{"bash"}, NoAUR: true},
+		"[core/bash]":                                      {Words: []string{"bash"}, Repos: []string{"core"}},
+		"[extra/bash-doc]":                                 query("repo:extra", "bash"),
+		"[core/zsh core/bash]":                             query("repo:core"),
+		"[aur/bash aur/bash-git]":                          {Words: []string{"bash"}, Repos: []string{"aur"}},
+		"[core/bash aur/bash aur/bash-git]":                {Words: []string{"bash", "repo:core"}, Repos: []string{"aur"}},
+	} {
+		require.Equal(t, want, fmt.Sprint(search(t, s, r)))
+		require.NoError(t, s.Check(r))
+	}
+	for text, r := range map[string]*wire.SearchRequest{
+		`no repository "multilib" (have: core, extra, aur)`: {Words: []string{"a"}, Repos: []string{"core", "multilib"}},
+		`no repository "x"`:    query("repo:x"),
+		"query not understood": {Words: []string{"("}, Regex: true},
+		"nonsense":             {Words: []string{"a"}, Sort: "nonsense"},
+	} {
+		_, err := s.Search(r)
+		requireCode(t, err, wire.CodeInvalid, text)
+		require.Equal(t, err, s.Check(r))
+	}
+}
+
+// TestSearch_Shadowed: a package of the AUR whose name is also in a repository is marked.
+func TestSearch_Shadowed(t *testing.T) {
+	s := build(t, Inputs{
+		Repositories: []Source{repository(t, "core", "bash", "1-1")}, AUR: aur(t, "bash", "2-1", "bash-git", "1-1"),
+		Local: local(installed("bash-git", "0-1", pacmandb.ReasonExplicit)),
+	})
+	f, err := s.Search(query("bash"))
+	require.NoError(t, err)
+	shadowed, versions := map[string]bool{}, map[string]string{}
+	for _, p := range found(t, s, f, false) {
+		shadowed[p.Repo+"/"+p.Name], versions[p.Repo+"/"+p.Name] = p.Shadowed, p.Installed
+	}
+	require.Equal(t, map[string]bool{"core/bash": false, "aur/bash": true, "aur/bash-git": false}, shadowed)
+	require.Equal(t, map[string]string{"core/bash": "", "aur/bash": "", "aur/bash-git": "0-1"}, versions)
+}
+
+// TestSearch_RepositoryCalledAUR: a repository may be named aur.
+func TestSearch_RepositoryCalledAUR(t *testing.T) {
+	in := Inputs{Repositories: []Source{repository(t, "aur", "yay", "1-1")}}
+	for _, a := range []*Source{nil, lostAUR(wire.SourceMissing, "not yet")} {
+		in.AUR = a
+		s := build(t, in)
+		require.Equal(t, []string{"aur/yay"}, search(t, s, query("yay")))
+		require.Equal(t, []string{"aur/yay"}, search(t, s, query("yay", "repo:aur")))
+		f, err := s.Info(&wire.InfoRequest{Names: []string{"yay"}})
+		require.NoError(t, err)
+		require.Equal(t, 1, f.Total)
+	}
+	in.AUR = aur(t, "yay", "2-1", "yay-bin", "1-1")
+	require.ElementsMatch(t, []string{"aur/yay", "aur/yay", "aur/yay-bin"}, search(t, build(t, in), query("yay")))
+}
+
+// TestSearch_Usage: a repository whose Usage excludes searches is not searched, but its packages are found by name.
+func TestSearch_Usage(t *testing.T) {
+	extra := repository(t, "extra", "bash-doc", "1-1")
+	extra.Usage = pacmandb.UsageSync
+	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "bash", "1-1"), extra}})
+	require.Equal(t, []string{"core/bash"}, search(t, s, query("bash")))
+	f, err := s.Info(&wire.InfoRequest{Names: []string{"bash-doc"}})
+	require.NoError(t, err)
+	require.Equal(t, 1, f.Total)
+}
+
+// TestSearch_Suggestions: similar names are suggested if nothing is found, except for expressions.
+func TestSearch_Suggestions(t *testing.T) {
+	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "firefox", "1-1", "nano", "1-1")}})
+	suggestions := func(r *wire.SearchRequest) []string {
+		f, err := s.Search(r)
+		require.NoError(t, err)
+		require.Zero(t, f.Total)
+		return f.Suggestions
+	}
+	require.Equal(t, []string{"firefox"}, suggestions(query("firefxo")))
+	require.Equal(t, []string{"firefox", "nano"}, suggestions(query("firefxo", "nanno")))
+	require.Empty(t, suggestions(query("completely-different")))
+	require.Empty(t, suggestions(&wire.SearchRequest{Words: []string{"firefxo"}, Regex: true}))
+	require.Len(t, suggestions(query(slices.Repeat([]string{"firefxo"}, 100)...)), maxSuggestions)
+	f, err := s.Search(query("firefox"))
+	require.NoError(t, err)
+	require.Empty(t, f.Suggestions)
+}
+
+func TestRepositories(t *testing.T) {
+	r := &wire.SearchRequest{Words: []string{"a", "repo:core", "repo:", "name:repo:x"}, Repos: []string{"extra"}}
+	repositories, rest := Repositories(r)
+	require.Equal(t, []string{"extra", "core"}, repositories)
+	require.Equal(t, []string{"a", "repo:", "name:repo:x"}, rest)
+	require.Equal(t, []string{"extra"}, r.Repos, "the request stays as it is")
+	repositories, rest = Repositories(query("a"))
+	require.Empty(t, repositories)
+	require.Equal(t, []string{"a"}, rest)
+}
+
+// TestInfo_IsWhatTheDatabaseHas: a look-up returns the records of the databases.
+func TestInfo_IsWhatTheDatabaseHas(t *testing.T) {
+	o := fixture.Options{Packages: 300, Installed: 20, Seed: 3, Duplicates: 5}
+	in := generated(t, o)
+	s := build(t, in)
+	n := 0
+	for p := range fixture.Packages(o) {
+		n++
+		f, err := s.Info(&wire.InfoRequest{Names: []string{p.Repo + "/" + p.Name}})
+		require.NoError(t, err)
+		if local := in.Local.Packages.Find(p.Name); local != nil {
+			p.Installed = local.Version
+		}
+		require.Equal(t, []wire.Package{p}, found(t, s, f, true))
+	}
+	require.Equal(t, 305, n)
+}
+
+// TestInfo_Names: packages are in the order of the names, and those of one name in the order of the repositories.
+func TestInfo_Names(t *testing.T) {
+	s := build(t, Inputs{Repositories: []Source{
+		repository(t, "core", "b", "1-1", "a", "1-1"), repository(t, "extra", "a", "2-1"),
+	}, AUR: aur(t, "c", "1-1")})
+	f, err := s.Info(&wire.InfoRequest{Names: []string{"c", "none", "a", "extra/a", "core/none", "/a", "a/b/c", "", "none/a", "b"}})
+	require.NoError(t, err)
+	var list []string
+	for _, p := range found(t, s, f, true) {
+		list = append(list, p.Repo+"/"+p.Name)
+	}
+	require.Equal(t, []string{"aur/c", "core/a", "extra/a", "extra/a", "core/b"}, list)
+	require.Equal(t, len(list), f.Total)
+	require.Equal(t, []string{"none", "core/none", "/a", "a/b/c", "", "none/a"}, f.Unknown)
+	f, err = s.Info(&wire.InfoRequest{})
+	require.NoError(t, err)
+	require.Zero(t, f.Total)
+}
+
+func TestInfo_TooMany(t *testing.T) {
+	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "a", "1-1")}})
+	for n, ok := range map[int]bool{maxNames: true, maxNames + 1: false} {
+		_, err := s.Info(&wire.InfoRequest{Names: slices.Repeat([]string{"a"}, n)})
+		if ok {
+			require.NoError(t, err)
+			continue
+		}
+		requireCode(t, err, wire.CodeInvalid, "10001 names")
+	}
+}
+
+// TestInfo_AUR: without data of the AUR, its packages are unknown, not missing.
+func TestInfo_AUR(t *testing.T) {
+	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "firefox", "1-1")}})
+	_, err := s.Info(&wire.InfoRequest{Names: []string{"aur/firefox", "aur/yay"}})
+	requireCode(t, err, wire.CodeNetwork, "the AUR is not known")
+	f, err := s.Info(&wire.InfoRequest{Names: []string{"aur/firefox", "firefox"}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"aur/firefox"}, f.Unknown)
+	require.Equal(t, 1, f.Total)
+}
+
+// TestMissing suggests names for the first unknown targets only.
+func TestMissing(t *testing.T) {
+	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "firefox", "1-1")}})
+	missing, err := s.Missing([]string{"firefxo", "core/firefxo", "other/firefxo", "", "a/b/c"})
+	require.NoError(t, err)
+	require.Equal(t, []wire.Missing{
+		{Name: "firefxo", Close: []string{"firefox"}}, {Name: "core/firefxo", Close: []string{"firefox"}}, {Name: "other/firefxo"}, {Name: ""}, {Name: "a/b/c"},
+	}, missing)
+	missing, err = s.Missing(slices.Repeat([]string{"firefxo"}, maxSuggested+1))
+	require.NoError(t, err)
+	require.NotEmpty(t, missing[maxSuggested-1].Close)
+	require.Empty(t, missing[maxSuggested].Close)
+}
+
+// TestEach_Stops: Each stops at the first error.
+func TestEach_Stops(t *testing.T) {
+	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "a", "1-1", "b", "1-1")}})
+	f, err := s.Search(query(""))
+	require.NoError(t, err)
+	enough, n := errors.New("enough"), 0
+	require.ErrorIs(t, s.Each(f.Hits, false, func(*wire.Package) error { n++; return enough }), enough)
+	require.Equal(t, 1, n)
+}
+
+// TestBuild_SharedIndex: one file may hold several sources.
+func TestBuild_SharedIndex(t *testing.T) {
+	b := pkgindex.NewBuilder("test", checked)
+	for _, repo := range []string{"core", "extra"} {
+		require.NoError(t, b.Source(repo, pkgindex.KindRepo).Add(&wire.Package{Repo: repo, Name: "of-" + repo, Version: "1-1"}))
+	}
+	require.NoError(t, b.Source(wire.SourceAUR, pkgindex.KindAUR).Add(&wire.Package{Repo: wire.SourceAUR, Name: "of-aur", Version: "1-1", AUR: &wire.AUR{}}))
+	f := opened(t, b)
+	a := aur(t)
+	a.Index = f
+	s := build(t, Inputs{Repositories: []Source{known("extra", f), known("core", f)}, AUR: a})
+	require.Equal(t, 3, s.Packages())
+	require.ElementsMatch(t, []string{"extra/of-extra", "core/of-core", "aur/of-aur"}, search(t, s, query("of")))
+
+	// A source in the file that is not configured is not shown.
+	s = build(t, Inputs{Repositories: []Source{known("core", f)}})
+	require.Equal(t, []string{"core/of-core"}, search(t, s, &wire.SearchRequest{Words: []string{"of"}, NoAUR: true}))
+	n, ok := s.PackagesOf("core")
+	require.True(t, ok)
+	require.Equal(t, 1, n)
+	_, ok = s.PackagesOf("extra")
+	require.False(t, ok)
+}

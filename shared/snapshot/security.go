@@ -1,0 +1,206 @@
+package snapshot
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/omg-arch/omg/shared/advisories"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// source returns the tracker as a source at a time.
+func (t *Tracker) source(now time.Time) wire.Source {
+	s := wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: wire.SourceOK, AsOf: t.AsOf, Changed: t.At, Why: t.Why}
+	age := now.Sub(time.Unix(t.At, 0))
+	switch {
+	case t.At == 0:
+		s.State = wire.SourceMissing
+		if s.Why == "" {
+			s.Why = "not asked yet"
+		}
+	case t.StaleAfter > 0 && age > t.StaleAfter:
+		s.State = wire.SourceStale
+		if s.Why == "" {
+			s.Why = fmt.Sprintf("not asked for %d hours", age/time.Hour)
+		}
+	}
+	return s
+}
+
+// known reports whether there are records to assess with.
+func (t *Tracker) known() bool { return t.At != 0 }
+
+// security is the result of assessing the installed packages with the tracker's records.
+type security struct {
+	*Tracker
+	packages []advisories.Package
+	counts   wire.SecurityCounts
+	words    map[string][]string // of a package, for its details
+}
+
+// source returns the tracker as a source now: it may become stale between two snapshots.
+func (s *security) source() wire.Source { return s.Tracker.source(time.Now()) }
+
+// assess assesses the installed packages. It returns nil if the tracker is disabled.
+func (s *Snapshot) assess() (*security, error) {
+	if s.in.Tracker == nil {
+		return nil, nil
+	}
+	out := &security{Tracker: s.in.Tracker, words: map[string][]string{}}
+	if !out.known() || s.system == nil {
+		return out, nil
+	}
+	view := &offers{s: s}
+	out.packages = advisories.Assess(out.Records, view)
+	for i := range out.packages {
+		p := &out.packages[i]
+		if !answers(s.compared) {
+			p.Foreign = false // unknown without repositories
+		}
+		for _, f := range p.Findings {
+			out.count(f)
+		}
+		out.words[p.Name] = words(p.Findings)
+	}
+	return out, view.err
+}
+
+// words formats findings for the details of a package, one per line.
+func words(findings []advisories.Finding) []string {
+	const maxLines = 50
+	var lines []string
+	for i, f := range findings {
+		if i == maxLines {
+			return append(lines, fmt.Sprintf("and %d more", len(findings)-maxLines))
+		}
+		lines = append(lines, fmt.Sprintf("%s (%s, %s)", f.Name, f.Severity, f.Verdict))
+	}
+	return lines
+}
+
+func (s *security) count(f advisories.Finding) {
+	c := &s.counts
+	switch f.Verdict {
+	case advisories.Fixable:
+		c.Fixable++
+	case advisories.InTesting:
+		c.InTesting++
+	case advisories.Affected:
+		c.Affected++
+	default:
+		c.Unconfirmed++
+	}
+	if !f.Verdict.Counts() {
+		return
+	}
+	c.Vulnerabilities++
+	switch f.Severity {
+	case advisories.Critical:
+		c.Critical++
+	case advisories.High:
+		c.High++
+	case advisories.Medium:
+		c.Medium++
+	case advisories.Low:
+		c.Low++
+	default:
+		c.Unknown++
+	}
+}
+
+// offers implements advisories.System for a snapshot.
+type offers struct {
+	s   *Snapshot
+	err error
+}
+
+func (o *offers) Installed(name string) (string, bool) {
+	v, ok := o.s.system.versions[name]
+	return v, ok
+}
+
+func (o *offers) Offered(name string) (versions []string) {
+	err := eachInRepos(o.s.comparedSet, name, func(_, version string) { versions = append(versions, version) })
+	if o.err == nil {
+		o.err = err
+	}
+	return versions
+}
+
+// SecurityFound is the result of a SecurityRequest.
+type SecurityFound struct {
+	wire.Basis
+	Packages []*advisories.Package
+	// Missing are the requested names that are not installed.
+	Missing []string
+	// Skipped counts the tracker's records that could not be read.
+	Skipped int
+}
+
+// Security answers a SecurityRequest.
+func (s *Snapshot) Security(r *wire.SecurityRequest) (*SecurityFound, error) {
+	if s.system == nil {
+		return nil, s.unknown()
+	}
+	security, err := s.security()
+	if err != nil {
+		return nil, err
+	}
+	if security == nil {
+		return nil, wire.Errorf(wire.CodeNetwork, "the security tracker's advisories are not known: it is not asked here")
+	}
+	tracker := security.source()
+	if !security.known() {
+		return nil, wire.Errorf(wire.CodeNetwork, "the security tracker's advisories are not known: %s", tracker.Why)
+	}
+	if len(r.Packages) > maxNames {
+		return nil, invalid("%d names, at most %d are looked up at once", len(r.Packages), maxNames)
+	}
+	found := &SecurityFound{Basis: s.comparedBasis(), Skipped: security.Skipped}
+	found.Sources = append([]wire.Source{tracker}, found.Sources...)
+	wanted := make(map[string]bool, len(r.Packages))
+	for _, name := range r.Packages {
+		if _, ok := s.system.versions[name]; !ok && !wanted[name] {
+			found.Missing = append(found.Missing, name)
+		}
+		wanted[name] = true
+	}
+	for i := range security.packages {
+		if p := &security.packages[i]; len(wanted) == 0 || wanted[p.Name] {
+			found.Packages = append(found.Packages, p)
+		}
+	}
+	return found, nil
+}
+
+// fixes returns the advisories that an update of a package resolves.
+func (s *security) fixes(name string, fixed func(in string) bool) []string {
+	i := slices.IndexFunc(s.packages, func(p advisories.Package) bool { return p.Name == name })
+	if i < 0 {
+		return nil
+	}
+	var list []string
+	for _, f := range s.packages[i].Findings {
+		if f.FixedIn != "" && fixed(f.FixedIn) {
+			list = append(list, f.Name)
+		}
+	}
+	return list
+}
+
+// Vulnerable returns a package with some of its findings in the form of a reply.
+func Vulnerable(p *advisories.Package, findings []advisories.Finding) *wire.VulnerablePackage {
+	out := &wire.VulnerablePackage{
+		Name: p.Name, Installed: p.Installed, Update: p.Update, Foreign: p.Foreign,
+		Severity: p.Findings[0].Severity.String(), Verdict: string(p.Findings[0].Verdict),
+		Advisories: make([]wire.Advisory, len(findings)),
+	}
+	for i, f := range findings {
+		out.Advisories[i] = wire.Advisory{
+			Name: f.Name, Severity: f.Severity.String(), Verdict: string(f.Verdict), Counted: f.Verdict.Counts(),
+			Status: string(f.Status), Type: f.Type, Affected: f.Affected, Fixed: f.FixedIn, Issues: f.Issues, Ticket: f.Ticket, Announced: f.Advisories,
+		}
+	}
+	return out
+}

@@ -1,0 +1,160 @@
+package snapshot
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// TestStatus_Counts: the counts are the lengths of the lists.
+func TestStatus_Counts(t *testing.T) {
+	in := generated(t, fixture.Options{Packages: 800, Installed: 300, Seed: 3})
+	in.Config.IgnorePkg = []string{"a*", "l*"}
+	s := build(t, in)
+	status, err := s.Status()
+	require.NoError(t, err)
+	out, err := s.Outdated()
+	require.NoError(t, err)
+	ignored := 0
+	for _, u := range out.Updates {
+		if u.Ignored {
+			ignored++
+		}
+	}
+	require.NotZero(t, ignored)
+	require.Less(t, ignored, len(out.Updates))
+	length := func(filter string) *uint32 {
+		f, err := s.Installed(&wire.InstalledRequest{Filter: filter})
+		require.NoError(t, err)
+		n := uint32(len(f.Packages))
+		return &n
+	}
+	number := func(n int) *uint32 { u := uint32(n); return &u }
+	require.Equal(t, wire.Counts{
+		Installed: number(300), Explicit: length(wire.FilterExplicit), Orphans: length(wire.FilterOrphans),
+		OrphansRequired: length(wire.FilterRequired), Foreign: length(wire.FilterForeign),
+		Updates: number(len(out.Updates) - ignored), Ignored: number(ignored), Replacements: number(len(out.Replacements)),
+	}, status.Counts)
+	require.Empty(t, status.PartialCounts)
+	require.Equal(t, out.Basis, status.Basis)
+	require.Nil(t, status.Compared)
+	require.Equal(t, wire.IndexStatus{Packages: 800}, status.Index, "an index in memory has no file and no time")
+	require.True(t, s.Complete())
+}
+
+// TestStatus_Index: each file is listed once, with the latest build time.
+func TestStatus_Index(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string, built int64, repos ...string) *pkgindex.File {
+		b := pkgindex.NewBuilder("test", built)
+		for _, repo := range repos {
+			kind := pkgindex.KindRepo
+			if repo == wire.SourceAUR {
+				kind = pkgindex.KindAUR
+			}
+			require.NoError(t, b.Source(repo, kind).Add(&wire.Package{Repo: repo, Name: "a", Version: "1-1"}))
+		}
+		path := filepath.Join(dir, name)
+		require.NoError(t, b.WriteFile(path))
+		f, err := pkgindex.Open(path, nil)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = f.Close() })
+		return f
+	}
+	two := write("two", 5, "core", "extra")
+	a := aur(t)
+	a.Index = write("aur", 4, "aur")
+	status, err := build(t, Inputs{
+		Repositories: []Source{known("core", two), known("extra", two), known("multilib", write("multilib", 9, "multilib"))}, AUR: a,
+	}).Status()
+	require.NoError(t, err)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	require.Equal(t, wire.IndexStatus{Packages: 4, Built: 9, Files: []string{at("two"), at("multilib"), at("aur")}}, status.Index)
+}
+
+// TestStatus_Told: problems and runtimes are copied, so that the caller may add to them.
+func TestStatus_Told(t *testing.T) {
+	in := Inputs{
+		Problems: append(make([]wire.Problem, 0, 5), wire.Problem{Name: "db.lck", State: "busy"}), Runtimes: []wire.Runtime{{Runtime: "go", Version: "1.30"}},
+		Checked: time.Unix(checked, 0),
+	}
+	s := build(t, in)
+	for range 2 {
+		status, err := s.Status()
+		require.NoError(t, err)
+		require.Equal(t, []wire.Problem{{Name: "db.lck", State: "busy"}}, status.Problems)
+		require.Equal(t, in.Runtimes, status.Runtimes)
+		status.Problems = append(status.Problems, wire.Problem{Name: "store"})
+	}
+	require.Empty(t, in.Problems[:2][1].Name, "the inputs are not changed")
+}
+
+// TestAt: At changes only the time.
+func TestAt(t *testing.T) {
+	s := build(t, generated(t, fixture.Options{Packages: 100, Installed: 20, Seed: 3}))
+	later := s.At(time.Unix(checked+60, 0))
+	before, err := s.Status()
+	require.NoError(t, err)
+	after, err := later.Status()
+	require.NoError(t, err)
+	require.EqualValues(t, checked, before.At)
+	require.EqualValues(t, checked+60, after.At)
+	after.At = before.At
+	require.Equal(t, before, after)
+	require.Equal(t, s.Generation(), later.Generation())
+	require.Equal(t, time.Unix(checked+60, 0), later.Inputs().Checked)
+	never, err := build(t, Inputs{}).Status()
+	require.NoError(t, err)
+	require.Zero(t, never.At)
+}
+
+// TestDownloaded: installed packages are compared with the downloaded databases; searches show pacman's, unless
+// SearchDownloaded is set.
+func TestDownloaded(t *testing.T) {
+	downloaded := repository(t, "core", "a", "2-1", "b", "1-1")
+	downloaded.Own, downloaded.AsOf = true, checked
+	in := Inputs{
+		Config:       &pacmandb.Config{Repos: []pacmandb.Repo{{Name: "core"}}},
+		Repositories: []Source{repository(t, "core", "a", "1-1")}, Downloaded: []Source{downloaded}, AUR: aur(t),
+		Local: local(installed("a", "1-1", pacmandb.ReasonExplicit), installed("b", "1-1", pacmandb.ReasonExplicit)),
+	}
+	for _, shown := range []bool{false, true} {
+		in.SearchDownloaded = shown
+		s := build(t, in)
+		status, err := s.Status()
+		require.NoError(t, err)
+		require.EqualValues(t, 1, *status.Counts.Updates)
+		require.EqualValues(t, 0, *status.Counts.Foreign)
+		out, err := s.Outdated()
+		require.NoError(t, err)
+		require.Equal(t, []wire.Update{{Name: "a", Installed: "1-1", Version: "2-1", Repo: "core"}}, out.Updates)
+		require.Equal(t, []wire.Source{downloaded.Source, in.AUR.Source}, out.Sources)
+		f, err := s.Search(query(""))
+		require.NoError(t, err)
+		if shown {
+			require.Equal(t, 2, f.Total)
+			require.Equal(t, []wire.Source{downloaded.Source, in.AUR.Source}, status.Sources)
+			require.Nil(t, status.Compared, "those of Sources")
+		} else {
+			require.Equal(t, 1, f.Total)
+			require.Equal(t, []wire.Source{in.Repositories[0].Source, in.AUR.Source}, status.Sources)
+			require.Equal(t, []wire.Source{downloaded.Source}, status.Compared)
+		}
+		require.Equal(t, status.Sources, f.Sources)
+		n, ok := s.PackagesOf("core")
+		require.True(t, ok)
+		require.Equal(t, 1, n, "of pacman's own")
+		_, facts, err := s.Facts()
+		require.NoError(t, err)
+		version, ok := facts.Lookup(0, "a")
+		require.True(t, ok)
+		require.Equal(t, "1-1", version, "libalpm reads pacman's own")
+	}
+}

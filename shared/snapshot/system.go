@@ -1,0 +1,277 @@
+package snapshot
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// system holds the installed packages, after libalpm's correction.
+type system struct {
+	local     *pacmandb.Local
+	versions  map[string]string // of each installed package
+	relations func() *pacmandb.Relations
+	needs     map[string]Need // of each installed package; nil without a correction
+}
+
+func newSystem(local *pacmandb.Local, c *Correction) *system {
+	s := &system{local: local}
+	if c != nil {
+		s.local, s.needs = c.apply(local)
+	}
+	s.versions = make(map[string]string, len(s.local.Packages))
+	for _, p := range s.local.Packages {
+		s.versions[p.Name] = p.Version
+	}
+	s.relations = sync.OnceValue(func() *pacmandb.Relations { return pacmandb.Relate(s.local.Packages) })
+	return s
+}
+
+// names returns the names of the installed packages, sorted.
+func (s *system) names() []string {
+	names := make([]string, len(s.local.Packages))
+	for i, p := range s.local.Packages {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// orphans returns the packages that were installed as dependencies and that no package requires or, unless
+// onlyRequired, optionally uses: those of pacman -Qdt, or -Qdtt with onlyRequired.
+func (s *system) orphans(onlyRequired bool) []*pacmandb.Installed {
+	if s.needs == nil {
+		return s.relations().Orphans(onlyRequired)
+	}
+	most := NeedNone
+	if onlyRequired {
+		most = NeedOptional
+	}
+	var out []*pacmandb.Installed
+	for _, p := range s.local.Depends() {
+		if s.needs[p.Name] <= most {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// apply returns the local database as libalpm reads it, and the need for each package.
+func (c *Correction) apply(local *pacmandb.Local) (*pacmandb.Local, map[string]Need) {
+	next, needs := *local, make(map[string]Need, len(c.Packages))
+	next.Packages = make([]*pacmandb.Installed, len(c.Packages))
+	for i := range c.Packages {
+		p := &c.Packages[i]
+		next.Packages[i] = p.correct(local.Find(p.Name))
+		needs[p.Name] = p.Need
+	}
+	return &next, needs
+}
+
+// correct returns a package as libalpm reads it. If the version differs, only name and version are known.
+func (c *CorrectedPackage) correct(p *pacmandb.Installed) *pacmandb.Installed {
+	if p != nil && p.Version == c.Version && p.Reason == c.Reason {
+		return p
+	}
+	next := &pacmandb.Installed{}
+	if p != nil && p.Version == c.Version {
+		*next = *p
+	}
+	next.Name, next.Version, next.Reason = c.Name, c.Version, c.Reason
+	return next
+}
+
+// comparison is how the installed packages compare with the repositories.
+type comparison struct {
+	outdated pacmandb.Outdated
+	foreign  []*pacmandb.Installed
+}
+
+// compare compares the installed packages with the repositories.
+func (s *Snapshot) compare() (*comparison, error) {
+	if s.system == nil || !answers(s.compared) {
+		return nil, nil
+	}
+	config, facts := s.facts(s.compared, s.comparedSet)
+	c := &comparison{outdated: pacmandb.Updates(s.system.local.Packages, config, facts)}
+	_, c.foreign = pacmandb.Locality(s.system.local.Packages, config, facts)
+	if facts.err != nil {
+		return nil, facts.err
+	}
+	if s.in.Correction != nil && s.in.Correction.Repositories && s.in.Downloaded == nil {
+		s.in.Correction.compare(c, s.system.local.Packages)
+	}
+	return c, nil
+}
+
+// compare replaces omg's comparison by libalpm's, which does not contain replacements.
+func (c *Correction) compare(out *comparison, packages []*pacmandb.Installed) {
+	out.foreign = nil
+	out.outdated = pacmandb.Outdated{Replacements: out.outdated.Replacements}
+	for i, p := range c.Packages {
+		u := pacmandb.Update{Name: p.Name, Installed: p.Version, Version: p.Offered, Repo: p.Repo, Ignored: p.Ignored}
+		switch {
+		case p.Repo == "":
+			out.foreign = append(out.foreign, packages[i])
+		case p.Order > 0:
+			out.outdated.Updates = append(out.outdated.Updates, u)
+		case p.Order < 0:
+			out.outdated.Newer = append(out.outdated.Newer, u)
+		}
+	}
+}
+
+// Facts returns what installed packages are compared with in pacman's own databases: the configuration, limited to the
+// repositories that could be read, and their contents. The indexes must stay open while these are used.
+func (s *Snapshot) Facts() (*pacmandb.Config, pacmandb.SyncFacts, error) {
+	set := s.set
+	if s.in.Downloaded != nil && s.in.SearchDownloaded {
+		var err error
+		if set, err = s.newSet(s.in.Repositories); err != nil {
+			return nil, nil, err
+		}
+	}
+	config, facts := s.facts(s.in.Repositories, set)
+	return config, facts, nil
+}
+
+func (s *Snapshot) facts(repositories []Source, set *pkgindex.Set) (*pacmandb.Config, *setFacts) {
+	config := &pacmandb.Config{}
+	if s.in.Config != nil {
+		*config = *s.in.Config
+	}
+	config.Repos = nil
+	f := &setFacts{set: set}
+	for i := range repositories {
+		if src := &repositories[i]; src.Index != nil {
+			config.Repos = append(config.Repos, pacmandb.Repo{Name: src.Name, Usage: src.Usage})
+			f.repos = append(f.repos, src.Name)
+		}
+	}
+	if s.system != nil {
+		f.installed = s.system.local.Packages
+	}
+	return config, f
+}
+
+// setFacts implements pacmandb.SyncFacts on a set of indexes. It keeps the last look-up, because the caller asks
+// package by package for each repository.
+type setFacts struct {
+	set       *pkgindex.Set
+	repos     []string
+	installed []*pacmandb.Installed
+	err       error // the first error: an inconsistent index must give an error rather than a wrong answer
+
+	name     string
+	versions map[string]string // of name, by repository
+}
+
+func (f *setFacts) record(err error) {
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+func (f *setFacts) Lookup(repo int, name string) (string, bool) {
+	if f.name != name || f.versions == nil {
+		f.lookUp(name)
+	}
+	v, ok := f.versions[f.repos[repo]]
+	return v, ok
+}
+
+func (f *setFacts) lookUp(name string) {
+	f.name, f.versions = name, make(map[string]string)
+	f.record(eachInRepos(f.set, name, func(repo, version string) { f.versions[repo] = version }))
+}
+
+// eachInRepos calls each with the version of a package in every repository that has it.
+func eachInRepos(set *pkgindex.Set, name string, each func(repo, version string)) error {
+	hits, err := set.Lookup("", name)
+	if err != nil {
+		return err
+	}
+	return set.ReadAll(hits, false, func(h pkgindex.Hit, summary, _ pkgindex.Record) bool {
+		if set.Kind(h) == pkgindex.KindRepo {
+			each(set.Repo(h), summary.Version())
+		}
+		return true
+	})
+}
+
+// Replacers returns the packages of a repository that replace others.
+func (f *setFacts) Replacers(repo int) iter.Seq[pacmandb.Replacer] {
+	found := map[string]pacmandb.Replacer{}
+	for _, p := range f.installed {
+		hits, err := f.set.Having(pkgindex.Replaces, p.Name)
+		f.record(err)
+		for _, h := range hits {
+			if f.set.Kind(h) != pkgindex.KindRepo || f.set.Repo(h) != f.repos[repo] {
+				continue
+			}
+			r, err := f.set.Package(h)
+			f.record(err)
+			found[r.Name] = pacmandb.Replacer{Name: r.Name, Version: r.Version, Groups: r.Groups, Replaces: r.Replaces}
+		}
+	}
+	return func(yield func(pacmandb.Replacer) bool) {
+		for _, name := range slices.Sorted(maps.Keys(found)) {
+			if !yield(found[name]) {
+				return
+			}
+		}
+	}
+}
+
+// PackagesOf returns the number of packages in a repository of pacman's own databases, and whether it could be read.
+func (s *Snapshot) PackagesOf(repo string) (int, bool) {
+	for i := range s.in.Repositories {
+		if src := &s.in.Repositories[i]; src.Name == repo && src.Index != nil {
+			if facts, ok := src.Index.Facts().Source(pkgindex.KindRepo, repo); ok {
+				return int(facts.Packages), true
+			}
+		}
+	}
+	return 0, false
+}
+
+// ForeignNames returns the names of the installed packages that are in no repository. Known is false if the installed
+// packages or all repositories are unknown.
+func (s *Snapshot) ForeignNames() (names []string, known bool) {
+	c, err := s.comparison()
+	if c == nil || err != nil {
+		return nil, false
+	}
+	for _, p := range c.foreign {
+		names = append(names, p.Name)
+	}
+	return names, true
+}
+
+// computeOnce sets up the results that are computed at their first use.
+func (s *Snapshot) computeOnce() {
+	s.comparison = sync.OnceValues(s.compare)
+	s.foreign = sync.OnceValues(s.compareForeign)
+	s.security = sync.OnceValues(s.assess)
+	s.counted = sync.OnceValues(s.countAll)
+}
+
+// installed returns the installed version of a package, or an empty string.
+func (s *Snapshot) installed(name string) string {
+	if s.system == nil {
+		return ""
+	}
+	return s.system.versions[name]
+}
+
+// unknown returns the error for a request when the installed packages are unknown.
+func (s *Snapshot) unknown() error {
+	if s.in.Local.Why == "" {
+		return wire.Errorf(wire.CodeNotReady, "what is installed is not known")
+	}
+	return wire.Errorf(wire.CodeNotReady, "what is installed is not known: %s", s.in.Local.Why)
+}

@@ -1,0 +1,213 @@
+// Package sourcefile does what all source files need, whatever their format: opening, reading with a digest, the stamp
+// that shows whether a file has changed, and the errors for a file that cannot be used.
+package sourcefile
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Errors of a source file as a whole. Read returns an *fs.PathError that wraps one of these, an error of the parser or
+// an error of the system.
+var (
+	// ErrNotRegular: the path is a directory, a pipe or a device.
+	ErrNotRegular = errors.New("not a regular file")
+	// ErrEmpty: the file has no bytes. An archive without packages is not an error.
+	ErrEmpty = errors.New("the file is empty")
+	// ErrTruncated: the file ends too early.
+	ErrTruncated = errors.New("the file is cut off")
+	// ErrDamaged: a checksum or the structure is wrong.
+	ErrDamaged = errors.New("the file is damaged")
+	// ErrOversize: a limit is exceeded, or the decompressor would need too much memory.
+	ErrOversize = errors.New("the file is too large")
+	// ErrChanged: the file changed while it was read. Reading again may help.
+	ErrChanged = errors.New("the file changed while it was read")
+)
+
+// Stamp identifies a file's content without reading it: on one machine, equal stamps mean equal content. Times are Unix
+// nanoseconds.
+type Stamp struct {
+	Dev     uint64 `msgpack:"dev"`
+	Ino     uint64 `msgpack:"ino"`
+	Size    int64  `msgpack:"size"`
+	MtimeNS int64  `msgpack:"mtime"`
+	CtimeNS int64  `msgpack:"ctime"`
+}
+
+// StampOf returns the stamp of a file from what os.Stat returned.
+func StampOf(fi os.FileInfo) Stamp {
+	s := Stamp{Size: fi.Size(), MtimeNS: nanoseconds(fi.ModTime())}
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		s.Dev, s.Ino, s.CtimeNS = st.Dev, st.Ino, st.Ctim.Nano()
+	}
+	return s
+}
+
+// StampOfStat returns the stamp of a file from what a system call returned.
+func StampOfStat(st *unix.Stat_t) Stamp {
+	return Stamp{Dev: st.Dev, Ino: st.Ino, Size: st.Size, MtimeNS: st.Mtim.Nano(), CtimeNS: st.Ctim.Nano()}
+}
+
+// Modified returns the modification time in Unix seconds.
+func (s Stamp) Modified() int64 { return s.MtimeNS / 1e9 }
+
+// Changed returns the status change time in Unix seconds. It comes from this machine's clock; no mirror and no archive
+// can set it.
+func (s Stamp) Changed() int64 { return s.CtimeNS / 1e9 }
+
+// A file system's clock ticks at least every 10 ms, or every second or two where times have no fractions. All changes
+// within one tick get the same time.
+const (
+	tickFine   = 50 * time.Millisecond
+	tickCoarse = 2500 * time.Millisecond
+)
+
+// Fresh reports whether the file may still change after now without a change of its stamp.
+func (s Stamp) Fresh(now time.Time) bool {
+	tick := tickFine
+	if s.CtimeNS%int64(time.Second) == 0 && s.CtimeNS != 0 {
+		tick = tickCoarse
+	}
+	return s.CtimeNS > now.Add(-tick).UnixNano()
+}
+
+// nanoseconds converts a time for a Stamp. Times beyond int64 nanoseconds are clamped (to 1677 or 2262).
+func nanoseconds(t time.Time) int64 {
+	const maxSeconds = math.MaxInt64 / int64(time.Second)
+	switch s := t.Unix(); {
+	case s >= maxSeconds:
+		return math.MaxInt64
+	case s <= -maxSeconds:
+		return math.MinInt64
+	}
+	return t.UnixNano()
+}
+
+// File describes a source file that was read.
+type File struct {
+	Path  string
+	Stamp Stamp
+	// SHA256 is the digest of the file as it is on disk.
+	SHA256 [sha256.Size]byte
+}
+
+// Digest returns the SHA-256 in lower-case hexadecimal.
+func (f *File) Digest() string { return hex.EncodeToString(f.SHA256[:]) }
+
+// Open opens a regular file for reading and returns an error for any other kind. A link is followed, as pacman does. A
+// pipe does not block.
+func Open(path string) (*os.File, Stamp, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return nil, Stamp{}, err
+	}
+	fi, err := f.Stat()
+	switch {
+	case err != nil:
+	case fi.IsDir():
+		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w but a directory", ErrNotRegular)}
+	case !fi.Mode().IsRegular():
+		err = &fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, Stamp{}, err
+	}
+	return f, StampOf(fi), nil
+}
+
+// Read passes the content of a file to parse, which must read all of it. After an error the caller must discard what
+// parse produced: the file as a whole is unusable. An error of ctx, and one that FromCaller marked, is returned
+// unchanged.
+func Read(ctx context.Context, path string, parse func(io.Reader) error) (File, error) {
+	out := File{Path: path}
+	f, stamp, err := Open(path)
+	if err != nil {
+		return out, err
+	}
+	defer f.Close()
+	out.Stamp = stamp
+	err = ErrEmpty
+	in := &hashReader{ctx: ctx, r: f, sum: sha256.New()}
+	if stamp.Size > 0 {
+		err = parse(in)
+	}
+	var caller *callerError
+	if errors.As(err, &caller) {
+		return out, caller.err
+	}
+	// A change of the file explains any other error.
+	if fi, again := f.Stat(); again == nil && StampOf(fi) != stamp {
+		err = ErrChanged
+	}
+	var system *fs.PathError
+	switch {
+	case err == nil:
+		in.sum.Sum(out.SHA256[:0])
+		return out, nil
+	case ctx.Err() != nil:
+		return out, ctx.Err()
+	case errors.As(err, &system):
+		return out, err
+	}
+	return out, &fs.PathError{Op: "read", Path: path, Err: err}
+}
+
+// hashReader computes the digest of what is read, and stops when its context ends.
+type hashReader struct {
+	ctx context.Context
+	r   io.Reader
+	sum hash.Hash
+}
+
+func (h *hashReader) Read(p []byte) (int, error) {
+	if err := h.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := h.r.Read(p)
+	h.sum.Write(p[:n])
+	return n, err
+}
+
+// FromCaller marks an error that comes from a parser's callback, so that it is not taken for an error in the file.
+func FromCaller(err error) error { return &callerError{err} }
+
+// IsFromCaller reports whether FromCaller marked an error.
+func IsFromCaller(err error) bool {
+	var caller *callerError
+	return errors.As(err, &caller)
+}
+
+type callerError struct{ err error }
+
+func (e *callerError) Error() string { return e.err.Error() }
+
+// Digest returns the SHA-256 of a file in lower-case hexadecimal.
+func Digest(ctx context.Context, path string) (string, error) {
+	f, err := Read(ctx, path, func(in io.Reader) error {
+		_, err := io.Copy(io.Discard, in)
+		return err
+	})
+	return f.Digest(), err
+}
+
+// Stat returns the stamp of a file, or of a link's target.
+func Stat(path string) (Stamp, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return Stamp{}, err
+	}
+	return StampOf(fi), nil
+}

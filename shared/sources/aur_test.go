@@ -1,0 +1,67 @@
+package sources
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// aurIndex returns an index of a dump of the AUR with the given time, built an hour later.
+func aurIndex(t testing.TB, asOf time.Time) *pkgindex.File {
+	t.Helper()
+	b := pkgindex.NewBuilder("test", asOf.Add(time.Hour).Unix())
+	s := b.Source(wire.SourceAUR, pkgindex.KindAUR)
+	require.NoError(t, s.Add(&wire.Package{Repo: wire.SourceAUR, Name: "yay", Version: "1-1", AUR: &wire.AUR{}}))
+	s.Describe("", 0, asOf.Unix())
+	data, err := b.Bytes()
+	require.NoError(t, err)
+	f, err := pkgindex.OpenBytes(data)
+	require.NoError(t, err)
+	return f
+}
+
+// TestAUR: an index of the AUR becomes stale by the age of its dump.
+func TestAUR(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := aurIndex(t, time.Now())
+		want := wire.Source{
+			Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: time.Now().Unix(), Changed: time.Now().Add(time.Hour).Unix(),
+		}
+		s := AUR(f, 0)
+		require.Equal(t, f, s.Index)
+		require.Equal(t, want, s.Source)
+		time.Sleep(day)
+		require.Equal(t, want, AUR(f, 0).Source)
+		time.Sleep(time.Second)
+		s = AUR(f, 0)
+		require.Equal(t, wire.SourceStale, s.State)
+		require.Equal(t, "not downloaded for 24 hours", s.Why)
+		require.Equal(t, f, s.Index, "it answers all the same")
+		require.Equal(t, wire.SourceOK, AUR(f, 2*day).State)
+	})
+}
+
+// TestAUR_None: an index of repositories does not contain the AUR, even if one of them is named aur.
+func TestAUR_None(t *testing.T) {
+	b := pkgindex.NewBuilder("test", 1)
+	require.NoError(t, b.Source(wire.SourceAUR, pkgindex.KindRepo).Add(&wire.Package{Repo: wire.SourceAUR, Name: "a", Version: "1-1"}))
+	data, err := b.Bytes()
+	require.NoError(t, err)
+	f, err := pkgindex.OpenBytes(data)
+	require.NoError(t, err)
+	require.Nil(t, AUR(f, 0))
+	require.Equal(t, []string{"aur"}, (&Index{File: f}).Repositories())
+	require.True(t, (&Index{File: f}).Holds("aur"))
+	require.False(t, (&Index{File: aurIndex(t, time.Now())}).Holds("aur"))
+}
+
+func TestMissingAUR(t *testing.T) {
+	s := MissingAUR(wire.SourceFailed, "damaged")
+	require.Equal(t, wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceFailed, Why: "damaged"}, s.Source)
+	require.Nil(t, s.Index)
+}

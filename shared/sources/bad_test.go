@@ -1,0 +1,305 @@
+package sources
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// fault is a way in which a database can be bad.
+type fault struct {
+	name string
+	// spoil makes the database at a path bad.
+	spoil func(t *testing.T, path string)
+	// during is called while the database is read.
+	during func(path string)
+	// missing means that the database does not exist, as opposed to being unreadable.
+	missing bool
+	// directory means that the fault affects all databases.
+	directory bool
+	// why is a part of the source's Why.
+	why string
+}
+
+func replace(content string) func(*testing.T, string) {
+	return func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o644)) }
+}
+
+// inPlace returns a function that replaces the database by what something creates.
+func inPlace(something func(path string) error) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, something(path))
+	}
+}
+
+func symlink(target string) func(path string) error {
+	return func(path string) error { return os.Symlink(target, path) }
+}
+
+// flip returns a function that changes one byte, at a position given in percent of the file.
+func flip(percent int) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		b[len(b)*percent/100] ^= 0x55
+		require.NoError(t, os.WriteFile(path, b, 0o644))
+	}
+}
+
+func faults() []fault {
+	const redownload = "pacman -Syy downloads it again"
+	return []fault{
+		{name: "a page of a login portal", spoil: replace("<!DOCTYPE html>\n<html><body>Log in</body></html>\n"), why: "not a package database: " + redownload},
+		{name: "the text of a link", spoil: replace("../../elsewhere/core.db"), why: "not a package database: " + redownload},
+		{name: "a block of zeros that is cut off", spoil: replace(string(make([]byte, 300))), why: redownload},
+		{name: "empty", spoil: replace(""), why: "the file is empty: " + redownload},
+		{name: "cut off in its header", spoil: func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 5)) }, why: redownload},
+		{name: "cut off", spoil: func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, stampOf(t, path).Size/2)) }, why: "the file is cut off: " + redownload},
+		{name: "cut off by a byte", spoil: func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, stampOf(t, path).Size-1)) }, why: "the file is cut off: " + redownload},
+		{name: "a flipped byte", spoil: flip(50), why: redownload},
+		{name: "a flipped byte of the checksum", spoil: flip(99), why: redownload},
+		{name: "too large", spoil: replace("\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00"), why: "the file is too large"}, // needs a window of 128 MiB
+		{name: "changing while it is read", why: "the file changed while it was read", spoil: func(t *testing.T, path string) {
+			copyFile(t, generate(t, fixture.Options{Packages: 60, Seed: 9}).database("core"), path)
+			require.NoError(t, os.Chmod(path, 0o666)) // the reader itself changes the file, in during
+		}, during: func(path string) {
+			if f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err == nil {
+				_, _ = f.WriteString("x")
+				_ = f.Close()
+			}
+		}},
+		{name: "a directory", spoil: inPlace(func(path string) error { return os.Mkdir(path, 0o755) }), why: "not a regular file"},
+		{name: "a pipe", spoil: inPlace(func(path string) error { return unix.Mkfifo(path, 0o644) }), why: "not a regular file"},
+		{name: "a link to a pipe", spoil: inPlace(func(path string) error {
+			return errors.Join(unix.Mkfifo(path+".pipe", 0o644), os.Symlink(path+".pipe", path))
+		}), why: "not a regular file"},
+		{name: "a device", spoil: inPlace(symlink(os.DevNull)), why: "not a regular file"},
+		{name: "a socket", why: "not a regular file", spoil: func(t *testing.T, path string) {
+			require.NoError(t, os.Remove(path))
+			t.Chdir(filepath.Dir(path)) // the path of a socket must be short
+			l, err := net.Listen("unix", filepath.Base(path))
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = l.Close() })
+		}},
+		{name: "a link to itself", spoil: inPlace(symlink("core.db")), why: "too many levels of symbolic links"},
+		{name: "a link to nowhere", spoil: inPlace(symlink("/none/core.db")), why: "no such file or directory"},
+		{name: "without permission", spoil: func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0)) }, why: "chmod a+r it"},
+		{name: "a link to one without permission", why: "chmod a+r it", spoil: func(t *testing.T, path string) {
+			target := filepath.Join(t.TempDir(), "core.db")
+			copyFile(t, path, target)
+			require.NoError(t, os.Chmod(target, 0))
+			require.NoError(t, os.Remove(path))
+			require.NoError(t, os.Symlink(target, path))
+		}},
+		{name: "missing", spoil: inPlace(func(string) error { return nil }), missing: true, why: "pacman -Sy downloads it"},
+		{name: "in a missing directory", missing: true, directory: true, why: "pacman -Sy downloads it", spoil: func(t *testing.T, path string) {
+			require.NoError(t, os.RemoveAll(filepath.Dir(path)))
+		}},
+		{name: "in a directory without permission", directory: true, why: "permission denied", spoil: func(t *testing.T, path string) {
+			dir := filepath.Dir(path)
+			require.NoError(t, os.Chmod(dir, 0))
+			t.Cleanup(func() { _ = os.Chmod(dir, 0o755) })
+		}},
+		{name: "in a file", directory: true, why: "not a directory", spoil: func(t *testing.T, path string) {
+			dir := filepath.Dir(path)
+			require.NoError(t, os.RemoveAll(dir))
+			require.NoError(t, os.WriteFile(dir, nil, 0o644))
+		}},
+	}
+}
+
+// settle examines a repository and builds an index if one is needed, as the programs do.
+func settle(ctx context.Context, r *Repository, x *Index, during func(path string)) Examined {
+	e := r.Examine(ctx, x)
+	if !e.NeedsBuild {
+		return e
+	}
+	b := pkgindex.NewBuilder("test", 1)
+	_, _, err := r.ReadInto(ctx, b.Source(r.Name, pkgindex.KindRepo), func() {
+		if during != nil {
+			during(r.Database)
+		}
+	})
+	var data []byte
+	if err == nil {
+		data, err = b.Bytes()
+	}
+	var f *pkgindex.File
+	if err == nil {
+		f, err = pkgindex.OpenBytes(data)
+	}
+	if err != nil {
+		e.Failed(err)
+	} else {
+		e.Built(f)
+	}
+	return e
+}
+
+// asOther runs f as an ordinary user, because root may read everything.
+func asOther(t *testing.T, f func()) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		f()
+		return
+	}
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // the thread ends with the goroutine
+		if err = unix.Setfsuid(65534); err == nil {
+			f()
+		}
+	}()
+	<-done
+	require.NoError(t, err)
+}
+
+// readableByOthers lets an ordinary user enter a test's directory.
+func readableByOthers(t *testing.T, dir string) {
+	t.Helper()
+	for range 2 { // the directory of t.TempDir and its parent
+		require.NoError(t, os.Chmod(dir, 0o755))
+		dir = filepath.Dir(dir)
+	}
+}
+
+// TestExamine_BadDatabase: whatever is wrong with a database, its own last index or one that the user named answers in
+// its place and is stale; without one, the source is failed or missing. An index of a database in another directory
+// never answers. The other sources stay current.
+func TestExamine_BadDatabase(t *testing.T) {
+	s, other := generate(t, fixture.Options{Packages: 60, Seed: 1}), generate(t, fixture.Options{Packages: 60, Seed: 2})
+	for _, f := range faults() {
+		for _, kind := range []string{"no index", "own", "of another path", "given"} {
+			t.Run(f.name+"/"+kind, func(t *testing.T) { f.test(t, s, other, kind) })
+		}
+	}
+}
+
+// test makes a database of a copy of the system bad, and then restores it. The other system has other packages.
+func (f *fault) test(t *testing.T, good, other *system, kind string) {
+	s := good.copy(t)
+	readableByOthers(t, filepath.Dir(s.db))
+	p := s.read(t)
+	require.Equal(t, []string{"core", "extra", "multilib"}, names(p))
+	indexes := make([]*Index, 3)
+	dir := t.TempDir()
+	for i := range indexes {
+		indexes[i] = indexed(t, dir, &p.Repositories[i])
+	}
+	switch kind {
+	case "no index":
+		indexes[0] = nil
+	case "of another path":
+		indexes[0] = indexed(t, dir, other.repository(t, "core"))
+	case "given":
+		indexes[0].Given = true
+	}
+	answers := kind == "own" || kind == "given"
+	before := stampOf(t, s.database("core"))
+	f.spoil(t, s.database("core"))
+	defer func() { _ = os.Chmod(filepath.Join(s.db, "sync"), 0o755) }()
+
+	var examined []Examined
+	asOther(t, func() {
+		for i := range p.Repositories {
+			during := f.during
+			if i > 0 {
+				during = nil
+			}
+			examined = append(examined, settle(t.Context(), &p.Repositories[i], indexes[i], during))
+		}
+	})
+	require.Len(t, examined, 3)
+	bad := &examined[0]
+	require.False(t, bad.NeedsBuild)
+	switch {
+	case answers:
+		require.Equal(t, wire.SourceStale, bad.State)
+		require.Equal(t, indexes[0].File, bad.Index)
+		require.Equal(t, !f.missing || kind == "own", bad.Outdated)
+		require.False(t, bad.Lacking())
+		if kind == "own" {
+			require.Equal(t, before.Modified(), bad.AsOf, "the index's times")
+			require.Equal(t, before.Changed(), bad.Changed)
+		}
+	case f.missing:
+		require.Equal(t, wire.SourceMissing, bad.State)
+		require.Nil(t, bad.Index)
+	default:
+		require.Equal(t, wire.SourceFailed, bad.State)
+		require.Nil(t, bad.Index)
+		require.False(t, bad.Outdated)
+	}
+	switch {
+	case kind == "given": // it need not have been read
+		require.NotEmpty(t, bad.Why)
+	case f.missing && answers:
+		require.Equal(t, "no database here: as the index has it", bad.Why)
+	default:
+		require.Contains(t, bad.Why, f.why)
+	}
+	require.Equal(t, wire.KindRepository, bad.Kind)
+	require.False(t, bad.Building)
+
+	list := []snapshot.Source{bad.Source}
+	packages := 0
+	if bad.Index != nil {
+		packages = int(bad.Index.Docs())
+	}
+	for i, e := range examined[1:] {
+		if f.directory {
+			require.Equal(t, wire.SourceStale, e.State)
+		} else {
+			require.Equal(t, wire.SourceOK, e.State, "%s: %s", e.Name, e.Why)
+			require.Empty(t, e.Why)
+			require.False(t, e.Outdated)
+		}
+		require.Equal(t, indexes[i+1].File, e.Index)
+		list, packages = append(list, e.Source), packages+int(e.Index.Docs())
+	}
+	snap, err := snapshot.Build(snapshot.Inputs{DBPath: s.db, Config: p.Config, Repositories: list})
+	require.NoError(t, err)
+	found, err := snap.Search(&wire.SearchRequest{Words: []string{""}})
+	require.NoError(t, err, "the others answer")
+	require.Equal(t, packages, found.Total)
+	require.Equal(t, !answers, found.Partial)
+	require.False(t, snap.Complete() && (!answers || bad.Outdated))
+
+	if f.directory || answers && kind == "given" {
+		return
+	}
+	// Restore the database.
+	require.NoError(t, os.RemoveAll(s.database("core")))
+	copyFile(t, good.database("core"), s.database("core"))
+	e := settle(t.Context(), &p.Repositories[0], indexes[0], nil)
+	require.Equal(t, wire.SourceOK, e.State, e.Why)
+	require.NotZero(t, e.Index.Docs())
+	require.False(t, e.Outdated)
+	if answers {
+		require.Equal(t, indexes[0].File, e.Index, "nothing was built")
+	}
+}
+
+// TestExamine_EmptyArchive: a database without packages is not bad.
+func TestExamine_EmptyArchive(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 60, Seed: 1})
+	require.NoError(t, os.WriteFile(s.database("core"), database(t), 0o644))
+	e := settle(t.Context(), s.repository(t, "core"), nil, nil)
+	require.Equal(t, wire.SourceOK, e.State, e.Why)
+	require.Zero(t, e.Index.Docs())
+}

@@ -1,0 +1,85 @@
+package sources
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// DownloadDir is the directory for downloaded databases in a data directory. A database has its mirror's modification
+// time, as pacman's have; its status change time is when it was last found to equal the mirror's. Its index lies beside
+// it.
+const DownloadDir = "sync"
+
+// Downloads are the databases that omgd downloads.
+type Downloads struct {
+	Dir string
+	// StaleAfter is the age from which a database is stale, counted from when it was last found to equal the mirror's.
+	StaleAfter time.Duration
+	// Open opens an index.
+	Open func(path string) (*pkgindex.File, error)
+	// Why returns the error of the last attempt for a repository, empty if it succeeded; nil if unknown.
+	Why func(repo string) string
+}
+
+// InPlaceOf returns the repositories with the downloaded databases in place of pacman's, where they are at least as new
+// or pacman's cannot answer.
+func (d Downloads) InPlaceOf(repositories []snapshot.Source, databases []Repository) []snapshot.Source {
+	out := make([]snapshot.Source, len(repositories))
+	for i, src := range repositories {
+		downloaded, why := d.find(&databases[i], &src)
+		if downloaded != nil {
+			out[i] = *downloaded
+			continue
+		}
+		out[i] = src
+		if why != "" {
+			out[i].Why = strings.TrimPrefix(src.Why+"; downloaded: "+why, "; ")
+		}
+	}
+	return out
+}
+
+// find returns the downloaded database of a repository, or the reason why there is none. It returns neither if pacman's
+// database is newer and answers now or after indexing.
+func (d Downloads) find(r *Repository, system *snapshot.Source) (s *snapshot.Source, why string) {
+	if d.Why != nil {
+		why = d.Why(r.Name)
+	}
+	fi, err := os.Stat(filepath.Join(d.Dir, r.Name+".db"))
+	var f *pkgindex.File
+	if err == nil {
+		f, err = d.Open(IndexPath(d.Dir, pkgindex.KindRepo, r.Name))
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && why == "":
+		return nil, "not downloaded yet"
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, why
+	case err != nil:
+		return nil, err.Error()
+	}
+	facts, ok := f.Facts().Source(pkgindex.KindRepo, r.Name)
+	if !ok {
+		return nil, "its index is of something else"
+	}
+	if (system.Index != nil || system.Building) && facts.AsOf < system.AsOf {
+		return nil, ""
+	}
+	s = &snapshot.Source{Index: f, Usage: r.Usage, Source: wire.Source{
+		Name: r.Name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: facts.AsOf, Changed: sourcefile.StampOf(fi).Changed(), Own: true, Why: why,
+	}}
+	if age := time.Since(time.Unix(s.Changed, 0)); age > d.StaleAfter {
+		s.State = wire.SourceStale
+		s.Why = strings.TrimSuffix("not found at a mirror for "+formatAge(age)+": "+why, ": ")
+	}
+	return s, why
+}

@@ -1,0 +1,184 @@
+package sources
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/sourcefile"
+)
+
+// TestIndexPath: each repository has its own file in the directory, whatever its name.
+func TestIndexPath(t *testing.T) {
+	dir := t.TempDir()
+	repositories := []string{
+		"core", "Core", "core-testing", "core_testing", "core.files", "core%2efiles", "core%2Efiles", "aur", "AUR", "%61ur", "aurora", "aur.x",
+		"a/b", "/etc/passwd", "..", ".", "../core", ".hidden", "with space", "new\nline", "nul\x00", "ünï", "\xff", "%", "%%", "-", "~",
+		strings.Repeat("x", 200), strings.Repeat("x", 201), strings.Repeat("x", 5000), strings.Repeat("ü", 200), strings.Repeat("ü", 199),
+	}
+	seen := map[string]string{IndexPath(dir, pkgindex.KindAUR, "aur"): "the AUR"}
+	for _, name := range repositories {
+		path := IndexPath(dir, pkgindex.KindRepo, name)
+		require.Equal(t, dir, filepath.Dir(path), "%q", name)
+		require.Empty(t, seen[path], "%q", name)
+		seen[path] = name
+		base := filepath.Base(path)
+		stem, ok := strings.CutSuffix(base, IndexSuffix)
+		require.True(t, ok)
+		require.NotContains(t, stem, ".", "core.files is not the index of core's files")
+		require.LessOrEqual(t, len(base+originSuffix)+len(".")+len(".2147483647.tmp"), 255, "%q: a temporary name has to fit", name)
+		require.NoError(t, Origins{}.Write(path), "%q", name)
+	}
+	require.Equal(t, filepath.Join(dir, "core.omgidx"), IndexPath(dir, pkgindex.KindRepo, "core"))
+	require.Equal(t, filepath.Join(dir, "aur.omgidx"), IndexPath(dir, pkgindex.KindAUR, "anything"))
+	require.Equal(t, filepath.Join("/data", "index"), IndexDir("/data"))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, len(repositories))
+}
+
+func TestOrigins(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
+	file, err := sourcefile.Read(t.Context(), s.database("core"), drain)
+	require.NoError(t, err)
+	want := Origins{OriginOf(&file), {Path: "/other", SHA256: "x"}}
+	index := filepath.Join(t.TempDir(), "core.omgidx")
+	require.Nil(t, ReadOrigins(index, nil), "there are none")
+	require.NoError(t, want.Write(index))
+	require.Equal(t, want, ReadOrigins(index, nil))
+	require.Equal(t, s.database("core"), want[0].Path)
+	require.Equal(t, stampOf(t, s.database("core")), want[0].Stamp)
+	require.Equal(t, file.Digest(), want[0].SHA256)
+	require.Equal(t, &want[1], want.of("/other"))
+	require.Nil(t, want.of("/none"))
+	require.Nil(t, Origins(nil).of("/other"))
+}
+
+// TestReadOrigins_Refuses: origins that are not trusted are ignored.
+func TestReadOrigins_Refuses(t *testing.T) {
+	good := Origins{{Path: "/a", SHA256: "x"}}
+	mine := func(uid uint32) bool { return int(uid) == os.Geteuid() }
+	for name, spoil := range map[string]func(t *testing.T, path string){
+		"cut off":         func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 9)) },
+		"empty":           func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 0)) },
+		"of another type": func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("\xa1x"), 0o644)) },
+		"nested": func(t *testing.T, path string) {
+			require.NoError(t, os.WriteFile(path, append(bytes.Repeat([]byte{0x91}, 100_000), 0xc0), 0o644))
+		},
+		"too large": func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, maxOrigins+1)) },
+		"a pipe": func(t *testing.T, path string) {
+			require.NoError(t, os.Remove(path))
+			require.NoError(t, unix.Mkfifo(path, 0o600))
+		},
+		"writable by others":      func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0o666)) },
+		"writable by their group": func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0o664)) },
+		"of another user": func(t *testing.T, path string) {
+			need.Root(t)
+			require.NoError(t, os.Chown(path, 12345, 12345))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			index := filepath.Join(t.TempDir(), "core.omgidx")
+			require.NoError(t, good.Write(index))
+			require.Equal(t, good, ReadOrigins(index, mine))
+			spoil(t, index+originSuffix)
+			require.Nil(t, ReadOrigins(index, mine))
+		})
+	}
+}
+
+// TestRemoveUnused: only indexes of this system's databases without a configured repository are removed, together with
+// their temporary files.
+func TestRemoveUnused(t *testing.T) {
+	s, other := generate(t, fixture.Options{Packages: 20, Seed: 1}), generate(t, fixture.Options{Packages: 20, Seed: 2})
+	dir := t.TempDir()
+	for _, name := range []string{"core", "extra"} {
+		indexed(t, dir, s.repository(t, name))
+	}
+	indexed(t, dir, other.repository(t, "multilib"))
+	require.NoError(t, os.Rename(s.database("multilib"), s.database("my.own")))
+	s.configure(t, "[core]\n[extra]\n[my.own]\n")
+	gone := indexed(t, dir, s.repository(t, "my.own")).File.Path()
+	core, err := os.ReadFile(IndexPath(dir, pkgindex.KindRepo, "core"))
+	require.NoError(t, err)
+	// Files that are not omg's own index of a repository.
+	kept := map[string]Origins{
+		"aur": {{Path: "/data/aur.json.gz"}}, "no-origin": nil, "core.files": {{Path: filepath.Join(s.db, "sync", "my.files")}},
+		"two": {{Path: s.database("two")}, {Path: s.database("three")}}, "another-name": {{Path: s.database("gone")}},
+	}
+	for name, origins := range kept {
+		path := filepath.Join(dir, name+IndexSuffix)
+		require.NoError(t, os.WriteFile(path, core, 0o644))
+		if origins != nil {
+			require.NoError(t, origins.Write(path))
+		}
+	}
+	for _, temporary := range []string{".my%2eown.omgidx.999999999.tmp", ".my%2eown.omgidx.origin.999999999.tmp"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, temporary), nil, 0o644))
+	}
+
+	before := list(t, dir)
+	require.Empty(t, s.read(t).RemoveUnused(dir, nil), "all are configured")
+	s.configure(t, "")
+	require.Empty(t, s.read(t).RemoveUnused(dir, nil), "nothing is")
+	require.Equal(t, before, list(t, dir))
+	s.configure(t, "[core]\n[extra]\n")
+	require.Empty(t, s.read(t).RemoveUnused(dir, func(uint32) bool { return false }), "anybody may have written them")
+	require.Equal(t, []string{gone}, s.read(t).RemoveUnused(dir, nil))
+	after := slices.DeleteFunc(before, func(name string) bool { return strings.Contains(name, "my%2eown") })
+	require.Equal(t, after, list(t, dir))
+	require.Empty(t, s.read(t).RemoveUnused(filepath.Join(dir, "none"), nil))
+}
+
+// TestRemoveOldIndexes: only the files of earlier versions are removed.
+func TestRemoveOldIndexes(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(IndexDir(dir), 0o755))
+	for _, name := range []string{"repos.omgidx", "repos.omgidx.stamps", "aur.omgidx", "aur.omgidx.stamps", "store", "index/aur.omgidx"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o644))
+	}
+	RemoveOldIndexes(dir)
+	require.Equal(t, []string{"index", "store"}, list(t, dir))
+	require.Equal(t, []string{"aur.omgidx"}, list(t, IndexDir(dir)))
+	RemoveOldIndexes(filepath.Join(dir, "none"))
+}
+
+func TestIndexFiles(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"extra.omgidx", "core.omgidx", "core.omgidx.origin", ".core.omgidx", ".core.omgidx.7.tmp", "text", "aur.omgidx"} {
+		require.NoError(t, os.WriteFile(at(name), nil, 0o644))
+	}
+	require.NoError(t, os.Mkdir(at("below.omgidx"), 0o755))
+	require.NoError(t, os.Symlink("core.omgidx", at("link.omgidx")))
+	for path, want := range map[string][]string{
+		dir:                {at("aur.omgidx"), at("core.omgidx"), at("extra.omgidx"), at("link.omgidx")},
+		at("text"):         {at("text")},
+		at("none"):         {at("none")},
+		at("below.omgidx"): nil,
+	} {
+		got, err := IndexFiles(path)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+}
+
+// list returns the file names in a directory.
+func list(t testing.TB, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}

@@ -1,0 +1,58 @@
+package sources
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// TestReadLock: readers wait for a running pacman and ignore the lock of a dead one.
+func TestReadLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := generate(t, fixture.Options{Packages: 20, Installed: 5, Seed: 1})
+		lock := filepath.Join(s.db, "db.lck")
+		local, sync := filepath.Join(s.db, "local"), filepath.Join(s.db, "sync")
+		touch := func(paths ...string) {
+			for _, path := range paths {
+				require.NoError(t, os.Chtimes(path, time.Now(), time.Now()))
+			}
+		}
+		require.Equal(t, Lock{}, ReadLock(s.db))
+		require.NoError(t, os.WriteFile(lock, nil, 0o600))
+		touch(lock, local, sync)
+		running := &wire.Problem{Name: "db.lck", State: "busy", Why: "pacman is running"}
+		require.Equal(t, Lock{Wait: staleLockAge, Problem: running}, ReadLock(s.db))
+		time.Sleep(staleLockAge - time.Second)
+		require.Equal(t, Lock{Wait: time.Second, Problem: running}, ReadLock(s.db))
+		touch(local)
+		require.Equal(t, Lock{Wait: staleLockAge, Problem: running}, ReadLock(s.db), "a package was changed")
+		time.Sleep(staleLockAge - time.Second)
+		touch(sync)
+		require.Equal(t, Lock{Wait: staleLockAge, Problem: running}, ReadLock(s.db), "a database was changed")
+		time.Sleep(staleLockAge)
+		dead := ReadLock(s.db)
+		require.Zero(t, dead.Wait)
+		require.Equal(t, "failed", dead.Problem.State)
+		require.Contains(t, dead.Problem.Why, "remove it")
+		require.Contains(t, dead.Problem.Why, lock)
+		require.NoError(t, os.Remove(lock))
+		require.Equal(t, Lock{}, ReadLock(s.db))
+	})
+}
+
+// TestReadLock_Errors: a lock that cannot be examined does not stop readers.
+func TestReadLock_Errors(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	l := ReadLock(file)
+	require.Zero(t, l.Wait)
+	require.Equal(t, "failed", l.Problem.State)
+	require.Equal(t, Lock{}, ReadLock(filepath.Join(filepath.Dir(file), "none")), "no directory, no lock")
+}

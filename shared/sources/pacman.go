@@ -1,0 +1,179 @@
+// Package sources finds the data that answers are made from: the repositories of pacman.conf with their databases, the
+// index file of each, whether the index matches the database, and how reliable each source is. It describes each as a
+// snapshot.Source.
+//
+// Each source has one index file and one state. Repository.Examine decides the state from this source alone, so that a
+// bad database does not affect the others.
+package sources
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// DefaultPacmanConfig, DefaultDBPath and DefaultLog are pacman's defaults.
+const (
+	DefaultPacmanConfig = "/etc/pacman.conf"
+	DefaultDBPath       = "/var/lib/pacman"
+	DefaultLog          = "/var/log/pacman.log"
+)
+
+// day is the default age from which a source is stale.
+const day = 24 * time.Hour
+
+// Config is where to find pacman's files.
+type Config struct {
+	// DBPath is pacman's database directory; empty to use pacman.conf's.
+	DBPath string
+	// PacmanConfig is the path of pacman.conf; empty for the default, which need not exist.
+	PacmanConfig string
+	// StaleAfter is the time since its last synchronization after which a database is stale; 0 for a day.
+	StaleAfter time.Duration
+}
+
+// Pacman is the part of pacman's configuration that answers depend on.
+type Pacman struct {
+	// DBPath is the absolute path of the database directory.
+	DBPath string
+	// Config is pacman.conf, empty if there is none.
+	Config *pacmandb.Config
+	// Repositories are those of pacman.conf in order or, if it names none, those of the existing databases.
+	Repositories []Repository
+	// Synced is when pacman last synchronized its databases, by its log, in Unix seconds; 0 if unknown.
+	Synced int64
+
+	staleAfter time.Duration
+}
+
+// Repository is one of the configured repositories.
+type Repository struct {
+	Name string
+	// Database is the path of its database file, which need not exist.
+	Database string
+	Usage    pacmandb.Usage
+
+	staleAfter time.Duration
+	synced     int64
+}
+
+// Read reads pacman's configuration.
+func (c Config) Read() (*Pacman, error) {
+	conf, err := pacmandb.ReadConfig(cmp.Or(c.PacmanConfig, DefaultPacmanConfig))
+	if err != nil {
+		if c.PacmanConfig != "" || !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		conf = &pacmandb.Config{}
+	}
+	configured := cmp.Or(conf.DBPath, DefaultDBPath)
+	p := &Pacman{Config: conf, staleAfter: cmp.Or(c.StaleAfter, day)}
+	if p.DBPath, err = filepath.Abs(cmp.Or(c.DBPath, configured)); err != nil {
+		return nil, err
+	}
+	if filepath.Clean(configured) == p.DBPath { // the log is not about another directory
+		p.Synced = synced(cmp.Or(conf.LogFile, DefaultLog))
+	}
+	files, err := pacmandb.SyncRepos(p.DBPath, conf)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		p.add(f.Name, f.Path, f.Usage)
+	}
+	return p, nil
+}
+
+func (p *Pacman) add(name, database string, usage pacmandb.Usage) {
+	p.Repositories = append(p.Repositories, Repository{
+		Name: name, Database: database, Usage: usage, staleAfter: p.staleAfter, synced: p.Synced,
+	})
+}
+
+// DatabaseFile returns a repository that is not configured, from the path of its database: core.db is the database of
+// core.
+func DatabaseFile(path string) (*Repository, error) {
+	abs, err := filepath.Abs(path)
+	name := filepath.Base(path)
+	if end := strings.LastIndex(name, ".db"); end > 0 {
+		name = name[:end] // accept core.db.tar.gz too
+	}
+	return &Repository{Name: name, Database: abs, Usage: pacmandb.UsageAll, staleAfter: day}, err
+}
+
+// Adopt adds repositories that only an index from another machine names: they are neither configured nor have a
+// database. It does nothing if any repository is configured.
+func (p *Pacman) Adopt(names []string) {
+	if len(p.Config.Repos) > 0 {
+		return
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(p.Repositories, func(r Repository) bool { return r.Name == name }) {
+			p.add(name, filepath.Join(p.DBPath, "sync", name+".db"), pacmandb.UsageAll)
+		}
+	}
+}
+
+// Root returns the directory that file lists are relative to, with a slash at its end.
+func (p *Pacman) Root() string {
+	return strings.TrimRight(cmp.Or(p.Config.RootDir, "/"), "/") + "/"
+}
+
+// Watched returns the directories to watch for changes, and the single files to watch in other directories:
+// configuration files and the targets of links.
+func (p *Pacman) Watched() (dirs, files []string) {
+	dirs = []string{p.DBPath, filepath.Join(p.DBPath, "local"), filepath.Join(p.DBPath, "sync")}
+	named := slices.Clone(p.Config.Files)
+	for _, r := range p.Repositories {
+		named = append(named, r.Database)
+	}
+	for _, path := range named {
+		if filepath.Dir(path) != dirs[2] {
+			files = append(files, path)
+		}
+		if target, err := filepath.EvalSymlinks(path); err == nil && target != path {
+			files = append(files, target)
+		}
+	}
+	for _, dir := range slices.Clone(dirs) {
+		if target, err := filepath.EvalSymlinks(dir); err == nil && target != dir {
+			dirs = append(dirs, target)
+		}
+	}
+	return dirs, files
+}
+
+// LibAlpm returns the repository in the form that libalpm takes.
+func (r *Repository) LibAlpm() pacmandb.Repo { return pacmandb.Repo{Name: r.Name, Usage: r.Usage} }
+
+// Unread returns which installed packages could not be read, empty if none, and the problem for the status, nil if
+// there is none.
+func Unread(local *pacmandb.Local) (unread string, p *wire.Problem) {
+	if local == nil {
+		return "", nil
+	}
+	if first, n := local.Unread(); n > 0 {
+		unread = summarize(first, n)
+	}
+	if len(local.Warnings) > 0 {
+		p = &wire.Problem{Name: "local", State: "incomplete", Why: summarize(local.Warnings[0], len(local.Warnings)+local.MoreWarnings)}
+	}
+	return unread, p
+}
+
+// summarize returns the first of n warnings and how many more there are.
+func summarize(first pacmandb.Warning, n int) string {
+	text := "local/" + first.Entry + " " + string(first.Problem)
+	if n > 1 {
+		text += fmt.Sprintf(", and %d more", n-1)
+	}
+	return text
+}

@@ -1,0 +1,223 @@
+package sources
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestRead(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
+	s.configure(t, "[multilib]\nUsage = Sync\n[core]\n[none]\n")
+	p := s.read(t)
+	require.Equal(t, s.db, p.DBPath)
+	require.Equal(t, []string{"multilib", "core", "none"}, names(p), "in the order of pacman.conf, whether or not they are there")
+	require.Equal(t, s.database("none"), p.Repositories[2].Database)
+	require.Equal(t, pacmandb.UsageSync, p.Repositories[0].Usage)
+	require.Equal(t, pacmandb.Repo{Name: "core", Usage: pacmandb.UsageAll}, p.Repositories[1].LibAlpm())
+	require.Equal(t, "/", p.Root())
+}
+
+// TestRead_Databases: without configured repositories the existing databases are used, in Arch's order.
+func TestRead_Databases(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
+	s.configure(t, "")
+	for _, repo := range []string{"aur", "custom", "local"} {
+		copyFile(t, s.database("core"), s.database(repo))
+	}
+	p := s.read(t)
+	require.Equal(t, []string{"core", "extra", "multilib", "aur", "custom"}, names(p))
+	require.Equal(t, s.database("aur"), p.Repositories[3].Database)
+
+	require.NoError(t, os.RemoveAll(filepath.Join(s.db, "sync")))
+	require.Empty(t, s.read(t).Repositories)
+	require.NoError(t, os.WriteFile(filepath.Join(s.db, "sync"), nil, 0o644))
+	_, err := s.config().Read()
+	require.Error(t, err, "which databases there are is not known")
+}
+
+// TestRead_DBPath: the argument takes precedence over pacman.conf, and a relative path is made absolute.
+func TestRead_DBPath(t *testing.T) {
+	s, other := generate(t, fixture.Options{Packages: 20, Seed: 1}), generate(t, fixture.Options{Packages: 20, Seed: 2})
+	p, err := Config{PacmanConfig: s.conf, DBPath: other.db}.Read()
+	require.NoError(t, err)
+	require.Equal(t, other.db, p.DBPath)
+	require.Equal(t, other.database("core"), p.Repositories[0].Database)
+	t.Chdir(filepath.Dir(other.db))
+	p, err = Config{PacmanConfig: s.conf, DBPath: "db"}.Read()
+	require.NoError(t, err)
+	require.Equal(t, other.db, p.DBPath)
+}
+
+// TestRead_Errors: a configuration that the user named must exist and be valid.
+func TestRead_Errors(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
+	_, err := Config{PacmanConfig: s.conf + "-none"}.Read()
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.ErrorContains(t, err, s.conf+"-none")
+	_, err = Config{PacmanConfig: filepath.Dir(s.conf)}.Read()
+	require.ErrorContains(t, err, filepath.Dir(s.conf))
+	s.configure(t, "[core]\nInclude = /none/*.conf\n[extra\n")
+	_, err = s.config().Read()
+	require.ErrorContains(t, err, s.conf)
+}
+
+func TestRead_Root(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
+	for root, want := range map[string]string{"/": "/", "/mnt": "/mnt/", "/mnt/": "/mnt/"} {
+		require.NoError(t, os.WriteFile(s.conf, []byte("[options]\nRootDir = "+root+"\nDBPath = "+s.db+"\n"), 0o644))
+		require.Equal(t, want, s.read(t).Root())
+	}
+}
+
+// TestRead_Synced finds the last synchronization in pacman's log.
+func TestRead_Synced(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
+	synced := func() int64 {
+		p := s.read(t)
+		at := p.Repositories[0].Examine(t.Context(), nil).Synced
+		require.Equal(t, p.Synced, at, "each source has it")
+		return at
+	}
+	require.Zero(t, synced(), "no log")
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	line := func(at time.Time, text string) string { return at.Format("[2006-01-02T15:04:05-0700] ") + text + "\n" }
+	text := line(at, "[PACMAN] synchronizing package lists") +
+		line(at.Add(time.Hour), "[ALPM-SCRIPTLET] synchronizing package lists") +
+		line(at.Add(time.Hour), "[PACMAN] Running 'echo synchronizing package lists'") +
+		"[soon] [PACMAN] synchronizing package lists\n"
+	require.NoError(t, os.WriteFile(s.log, []byte(text), 0o644))
+	require.Equal(t, at.Unix(), synced())
+	later := line(at.Add(2*time.Hour), "[PACMAN] synchronizing package lists") + strings.Repeat(line(at, "[ALPM] upgraded x (1-1 -> 1-2)"), 1000)
+	require.NoError(t, os.WriteFile(s.log, []byte(text+later), 0o644))
+	require.Equal(t, at.Add(2*time.Hour).Unix(), synced())
+	require.NoError(t, os.WriteFile(s.log, []byte(text+strings.Repeat("x", maxLog)), 0o644))
+	require.Zero(t, synced(), "too far from the end")
+	require.NoError(t, os.WriteFile(s.log, []byte("[2019-01-02 03:04] [PACMAN] synchronizing package lists\n"), 0o644))
+	require.Equal(t, time.Date(2019, 1, 2, 3, 4, 0, 0, time.Local).Unix(), synced())
+	require.NoError(t, os.WriteFile(s.log, nil, 0o644))
+	require.Zero(t, synced(), "an empty log")
+
+	require.NoError(t, os.WriteFile(s.log, []byte(text), 0o644))
+	p, err := Config{PacmanConfig: s.conf, DBPath: filepath.Join(s.db, "..", "db")}.Read()
+	require.NoError(t, err)
+	require.Equal(t, at.Unix(), p.Synced, "the same directory by another name")
+	p, err = Config{PacmanConfig: s.conf, DBPath: generate(t, fixture.Options{Packages: 5, Seed: 1}).db}.Read()
+	require.NoError(t, err)
+	require.Zero(t, p.Synced, "the log is about other databases")
+	require.NoError(t, os.Remove(s.log))
+	require.NoError(t, os.Mkdir(s.log, 0o755))
+	require.Zero(t, synced())
+}
+
+// TestAdopt: an index answers if there are neither databases nor configured repositories.
+func TestAdopt(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 60, Seed: 1})
+	dir := t.TempDir()
+	var given []*Index
+	for _, repo := range []string{"core", "extra"} {
+		x := indexed(t, dir, s.repository(t, repo))
+		x.Given = true
+		given = append(given, x)
+	}
+	require.NoError(t, os.RemoveAll(filepath.Join(s.db, "sync")))
+	adopted := func() *Pacman {
+		p := s.read(t)
+		for _, x := range given {
+			p.Adopt(x.Repositories())
+			p.Adopt(x.Repositories())
+		}
+		return p
+	}
+	require.Equal(t, []string{"core", "extra", "multilib"}, names(adopted()), "the configuration counts")
+	s.configure(t, "")
+	p := adopted()
+	require.Equal(t, []string{"core", "extra"}, names(p))
+	for i, x := range given {
+		r := &p.Repositories[i]
+		require.Equal(t, s.database(r.Name), r.Database)
+		e := r.Examine(t.Context(), x)
+		require.Equal(t, wire.SourceStale, e.State)
+		require.Equal(t, x.File, e.Index)
+		require.NotZero(t, e.AsOf)
+	}
+}
+
+func TestWatched(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 20, Installed: 5, Seed: 1})
+	elsewhere := t.TempDir()
+	included, target := filepath.Join(elsewhere, "mirrors"), filepath.Join(elsewhere, "core.db")
+	require.NoError(t, os.WriteFile(included, nil, 0o644))
+	s.configure(t, "[core]\nInclude = "+included+"\n[extra]\n")
+	require.NoError(t, os.Rename(s.database("core"), target))
+	require.NoError(t, os.Symlink(target, s.database("core")))
+	require.NoError(t, os.Rename(filepath.Join(s.db, "local"), filepath.Join(elsewhere, "local")))
+	require.NoError(t, os.Symlink(filepath.Join(elsewhere, "local"), filepath.Join(s.db, "local")))
+	dirs, files := s.read(t).Watched()
+	require.ElementsMatch(t, []string{s.db, filepath.Join(s.db, "local"), filepath.Join(s.db, "sync"), filepath.Join(elsewhere, "local")}, dirs)
+	require.ElementsMatch(t, []string{s.conf, included, target}, files)
+}
+
+// TestDatabaseFile: a database outside the configuration is a repository named by its file.
+func TestDatabaseFile(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
+	t.Chdir(filepath.Join(s.db, "sync"))
+	for _, path := range []string{s.database("core"), "core.db"} {
+		r, err := DatabaseFile(path)
+		require.NoError(t, err)
+		require.Equal(t, "core", r.Name)
+		require.Equal(t, s.database("core"), r.Database)
+		f, err := r.Memory(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []string{"core"}, (&Index{File: f}).Repositories())
+	}
+	for file, want := range map[string]string{"custom.db.tar.gz": "custom", "my.db.stuff.db": "my.db.stuff", ".db": ".db", "bare": "bare"} {
+		r, err := DatabaseFile(file)
+		require.NoError(t, err)
+		require.Equal(t, want, r.Name)
+	}
+}
+
+// TestUnread: a package that could not be read makes results partial; any other warning is only a problem.
+func TestUnread(t *testing.T) {
+	unread, p := Unread(nil)
+	require.Empty(t, unread)
+	require.Nil(t, p)
+	unread, p = Unread(&pacmandb.Local{})
+	require.Empty(t, unread)
+	require.Nil(t, p)
+	warning := pacmandb.Warning{Entry: "x-1-1", Problem: pacmandb.ProblemMissing}
+	_, p = Unread(&pacmandb.Local{Warnings: []pacmandb.Warning{warning}})
+	require.Equal(t, &wire.Problem{Name: "local", State: "incomplete", Why: "local/x-1-1 has no desc"}, p)
+	_, p = Unread(&pacmandb.Local{Warnings: []pacmandb.Warning{warning, warning}, MoreWarnings: 5})
+	require.Equal(t, "local/x-1-1 has no desc, and 6 more", p.Why)
+}
+
+// TestUnread_Packages: packages with a damaged desc are listed by name.
+func TestUnread_Packages(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 20, Installed: 10, Seed: 1})
+	local, err := pacmandb.ReadLocal(t.Context(), s.db)
+	require.NoError(t, err)
+	require.Len(t, local.Packages, 10)
+	for i, p := range local.Packages[:3] {
+		desc := filepath.Join(s.db, "local", p.Name+"-"+p.Version, "desc")
+		require.NoError(t, os.Truncate(desc, 0))
+		damaged, err := pacmandb.ReadLocal(t.Context(), s.db)
+		require.NoError(t, err)
+		require.Len(t, damaged.Packages, 10)
+		unread, problem := Unread(damaged)
+		require.NotNil(t, problem)
+		require.Equal(t, problem.Why, unread)
+		require.Contains(t, unread, "has an empty desc")
+		require.Equal(t, i > 0, strings.HasSuffix(unread, " more"), unread)
+	}
+}

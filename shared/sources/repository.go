@@ -1,0 +1,188 @@
+package sources
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Index is an open index file.
+type Index struct {
+	File *pkgindex.File
+	// Origins are what it was built from; nil if unknown.
+	Origins Origins
+	// Given means that the user named the index: it is used unchanged, even without a database.
+	Given bool
+}
+
+// Examined is the result of examining a repository.
+type Examined struct {
+	snapshot.Source
+	// Stamp is the stamp of its database, zero if there is none.
+	Stamp sourcefile.Stamp
+	// NeedsBuild means that the database can be read and that no index matches it. The caller must then call Built,
+	// Failed or Pending.
+	NeedsBuild bool
+	// indexed are the times of the database from which the index was built.
+	indexed struct{ asOf, changed int64 }
+}
+
+// Examine compares the repository's database with its index, nil for none, and decides the state of the source.
+//
+//	database            index of it         state
+//	unchanged           there               ok, or stale by its age
+//	changed             there               stale, until one is built
+//	readable            none                failed, until one is built
+//	missing             there               stale
+//	missing             none                missing
+//	unreadable          there               stale
+//	unreadable          none                failed
+func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
+	e := Examined{Source: snapshot.Source{
+		Source: wire.Source{Name: r.Name, Kind: wire.KindRepository, State: wire.SourceOK, Synced: r.synced},
+		Usage:  r.Usage,
+	}}
+	facts, holds := r.in(x)
+	if holds {
+		e.Index, e.indexed.asOf = x.File, facts.AsOf
+		if origin := x.Origins.of(r.Database); origin != nil {
+			e.indexed.changed = origin.Stamp.Changed()
+		}
+	}
+	fi, err := os.Stat(r.Database)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !linked(r.Database):
+		if e.Index != nil && !x.Given && !x.of(r.Database) {
+			e.Index = nil
+		}
+		e.State, e.Why = wire.SourceMissing, "no database: pacman -Sy downloads it"
+		if e.Index != nil {
+			e.State, e.Why, e.Outdated = wire.SourceStale, "no database here: as the index has it", !x.Given
+			e.AsOf, e.Changed = e.indexed.asOf, e.indexed.changed
+		}
+		return e
+	case err == nil && !fi.Mode().IsRegular():
+		err = &fs.PathError{Op: "read", Path: r.Database, Err: sourcefile.ErrNotRegular}
+	}
+	if err != nil {
+		e.failed(r, x, err)
+		return e
+	}
+	e.Stamp = sourcefile.StampOf(fi)
+	e.AsOf, e.Changed = e.Stamp.Modified(), e.Stamp.Changed()
+	if age := time.Since(time.Unix(e.Changed, 0)); age > r.staleAfter {
+		e.State, e.Why = wire.SourceStale, "not synchronized for "+formatAge(age)
+	}
+	if !holds {
+		e.NeedsBuild = true
+		return e
+	}
+	current, err := x.Origins.current(ctx, r.Database, e.Stamp, facts)
+	switch {
+	case err != nil:
+		e.failed(r, x, err)
+	case current:
+	case x.Given:
+		e.State, e.Why, e.Outdated = wire.SourceStale, "its database is newer than the index "+x.File.Path(), true
+	case x.of(r.Database):
+		e.NeedsBuild, e.Outdated = true, true
+	default:
+		e.NeedsBuild, e.Index = true, nil
+	}
+	return e
+}
+
+// linked reports whether a path is a link. For a missing target this tells a broken link from a missing file.
+func linked(path string) bool {
+	fi, err := os.Lstat(path)
+	return err == nil && fi.Mode()&fs.ModeSymlink != 0
+}
+
+// in returns an index's facts about the repository, and whether it contains the repository.
+func (r *Repository) in(x *Index) (pkgindex.SourceFacts, bool) {
+	if x == nil {
+		return pkgindex.SourceFacts{}, false
+	}
+	return x.File.Facts().Source(pkgindex.KindRepo, r.Name)
+}
+
+// of reports whether an index was built from this database, in whatever state it was then.
+func (x *Index) of(database string) bool { return x.Origins.of(database) != nil }
+
+// failed sets the state for a database that cannot be read. Its own last index answers in its place and is stale.
+func (e *Examined) failed(r *Repository, x *Index, err error) {
+	if e.Index != nil && !x.Given && !x.of(r.Database) {
+		e.Index = nil
+	}
+	e.Failed(withRemedy(err))
+}
+
+// Built sets the new index of the database.
+func (e *Examined) Built(f *pkgindex.File) {
+	e.Index, e.Outdated, e.NeedsBuild = f, false, false
+}
+
+// Failed sets the state if no index of the database could be built. An earlier index answers in its place and is stale.
+func (e *Examined) Failed(err error) {
+	e.NeedsBuild = false
+	e.State, e.Why = wire.SourceFailed, err.Error()
+	if e.Index != nil {
+		e.State, e.Outdated = wire.SourceStale, true
+		e.AsOf, e.Changed = e.indexed.asOf, e.indexed.changed
+	}
+}
+
+// Pending sets the state while an index of the database is being built. An earlier index answers meanwhile and is
+// stale.
+func (e *Examined) Pending() {
+	e.NeedsBuild = false
+	if e.Index != nil {
+		e.State, e.Why = wire.SourceStale, "it has changed and is being indexed"
+		e.AsOf, e.Changed = e.indexed.asOf, e.indexed.changed
+		return
+	}
+	e.State, e.Why, e.Building = wire.SourceFailed, "it is being indexed", true
+}
+
+// withRemedy adds how to fix it to an error of a database.
+func withRemedy(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: chmod a+r it", err)
+	}
+	if Damaged(err) {
+		return fmt.Errorf("%w: pacman -Syy downloads it again", err)
+	}
+	return err
+}
+
+// formatAge formats a duration in hours or days.
+func formatAge(d time.Duration) string {
+	if d < 2*day {
+		return fmt.Sprintf("%d hours", d/time.Hour)
+	}
+	return fmt.Sprintf("%d days", d/day)
+}
+
+// Holds reports whether an index contains a repository.
+func (x *Index) Holds(name string) bool {
+	_, ok := x.File.Facts().Source(pkgindex.KindRepo, name)
+	return ok
+}
+
+// Repositories returns the names of the repositories in an index.
+func (x *Index) Repositories() (names []string) {
+	for _, s := range x.File.Facts().Sources {
+		if s.Kind == pkgindex.KindRepo {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}

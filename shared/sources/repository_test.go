@@ -1,0 +1,220 @@
+package sources
+
+import (
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// TestExamine_Current: an index answers while the database has the content that it was built from, even if other
+// attributes of the file change.
+func TestExamine_Current(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 60, Seed: 1})
+	core := s.repository(t, "core")
+	x := indexed(t, t.TempDir(), core)
+	current := func(x *Index) {
+		t.Helper()
+		e := core.Examine(t.Context(), x)
+		stamp := stampOf(t, core.Database)
+		require.Equal(t, wire.Source{
+			Name: "core", Kind: wire.KindRepository, State: e.State, Why: e.Why, AsOf: stamp.Modified(), Changed: stamp.Changed(),
+		}, e.Source.Source)
+		require.Equal(t, x.File, e.Index)
+		require.False(t, e.NeedsBuild)
+		require.Equal(t, stamp, e.Stamp)
+	}
+	current(x)
+	require.Equal(t, wire.SourceOK, core.Examine(t.Context(), x).State)
+	now := time.Now()
+	require.NoError(t, os.Chtimes(core.Database, now, now))
+	current(x)
+	copyFile(t, core.Database, core.Database+".new")
+	require.NoError(t, os.Rename(core.Database+".new", core.Database))
+	current(x)
+	current(&Index{File: x.File}) // without origins
+
+	e := core.Examine(t.Context(), nil)
+	require.True(t, e.NeedsBuild)
+	require.Nil(t, e.Index)
+}
+
+// TestExamine_Stamp: a database with the stamp of the origin is not read.
+func TestExamine_Stamp(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 60, Seed: 1})
+	core := s.repository(t, "core")
+	x := indexed(t, t.TempDir(), core)
+	content, err := os.ReadFile(core.Database)
+	require.NoError(t, err)
+	content[len(content)/2]++
+	require.NoError(t, os.WriteFile(core.Database, content, 0o644))
+	require.True(t, core.Examine(t.Context(), x).NeedsBuild)
+	x.Origins[0].Stamp = stampOf(t, core.Database)
+	require.False(t, core.Examine(t.Context(), x).NeedsBuild, "the content was not looked at")
+	x.Origins[0].SHA256 = "another"
+	require.True(t, core.Examine(t.Context(), x).NeedsBuild, "the index is not of this origin")
+}
+
+// TestExamine_Changed: the last index answers until the next one is built.
+func TestExamine_Changed(t *testing.T) {
+	s, next := generate(t, fixture.Options{Packages: 60, Seed: 1}), generate(t, fixture.Options{Packages: 60, Seed: 2})
+	core := s.repository(t, "core")
+	x := indexed(t, t.TempDir(), core)
+	before := stampOf(t, core.Database)
+	copyFile(t, next.database("core"), core.Database)
+	changed := func() Examined {
+		e := core.Examine(t.Context(), x)
+		require.True(t, e.NeedsBuild)
+		require.True(t, e.Outdated)
+		require.Equal(t, x.File, e.Index)
+		return e
+	}
+
+	e := changed()
+	e.Pending()
+	require.Equal(t, wire.Source{
+		Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "it has changed and is being indexed",
+		AsOf: before.Modified(), Changed: before.Changed(), Outdated: true,
+	}, e.Source.Source)
+	require.Equal(t, x.File, e.Index)
+	require.False(t, e.Building, "a request need not wait")
+
+	e = changed()
+	f, err := core.Memory(t.Context())
+	require.NoError(t, err)
+	e.Built(f)
+	after := stampOf(t, core.Database)
+	require.Equal(t, wire.Source{
+		Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, AsOf: after.Modified(), Changed: after.Changed(),
+	}, e.Source.Source)
+	require.Equal(t, f, e.Index)
+	require.False(t, e.NeedsBuild)
+}
+
+// TestExamine_First: while the first index is built, nothing answers and requests wait for it.
+func TestExamine_First(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 60, Seed: 1})
+	core := s.repository(t, "core")
+	e := core.Examine(t.Context(), nil)
+	require.True(t, e.NeedsBuild)
+	require.False(t, e.Outdated)
+	e.Pending()
+	require.True(t, e.Building)
+	require.Equal(t, wire.SourceFailed, e.State)
+	require.Equal(t, "it is being indexed", e.Why)
+	require.Nil(t, e.Index)
+	require.False(t, e.NeedsBuild)
+}
+
+// TestExamine_OtherDirectory: an index of a database of the same name in another directory answers only if the content
+// is the same.
+func TestExamine_OtherDirectory(t *testing.T) {
+	s, other := generate(t, fixture.Options{Packages: 60, Seed: 1}), generate(t, fixture.Options{Packages: 60, Seed: 2})
+	core := s.repository(t, "core")
+	x := indexed(t, t.TempDir(), other.repository(t, "core"))
+	e := core.Examine(t.Context(), x)
+	require.True(t, e.NeedsBuild)
+	require.Nil(t, e.Index)
+	require.False(t, e.Outdated)
+	e.Pending()
+	require.Nil(t, e.Index)
+	require.Equal(t, wire.SourceFailed, e.State)
+
+	copyFile(t, other.database("core"), core.Database)
+	e = core.Examine(t.Context(), x)
+	require.False(t, e.NeedsBuild)
+	require.Equal(t, x.File, e.Index)
+	require.Equal(t, wire.SourceOK, e.State)
+}
+
+// TestExamine_OtherRepository: an index without the repository is ignored.
+func TestExamine_OtherRepository(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 60, Seed: 1})
+	core := s.repository(t, "core")
+	x := indexed(t, t.TempDir(), s.repository(t, "extra"))
+	for _, given := range []bool{false, true} {
+		x.Given = given
+		e := core.Examine(t.Context(), x)
+		require.True(t, e.NeedsBuild)
+		require.Nil(t, e.Index)
+	}
+}
+
+// TestExamine_Given: an index that the user named is used unchanged.
+func TestExamine_Given(t *testing.T) {
+	s, other := generate(t, fixture.Options{Packages: 60, Seed: 1}), generate(t, fixture.Options{Packages: 60, Seed: 2})
+	core := s.repository(t, "core")
+	x := indexed(t, t.TempDir(), core)
+	x.Given = true
+	e := core.Examine(t.Context(), x)
+	require.Equal(t, wire.SourceOK, e.State)
+	require.Equal(t, x.File, e.Index)
+
+	copyFile(t, other.database("core"), core.Database)
+	e = core.Examine(t.Context(), x)
+	require.False(t, e.NeedsBuild, "nobody builds another one")
+	require.Equal(t, wire.SourceStale, e.State)
+	require.True(t, e.Outdated)
+	require.Contains(t, e.Why, x.File.Path())
+	require.Equal(t, x.File, e.Index)
+}
+
+// TestExamine_Stale: a database becomes stale by the time since its last change on this machine, not by its mirror's
+// clock.
+func TestExamine_Stale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := generate(t, fixture.Options{Packages: 20, Seed: 1})
+		path := s.database("core")
+		catchUp(t, path)
+		x := indexed(t, t.TempDir(), s.repository(t, "core"))
+		state := func(after time.Duration, x *Index) wire.Source {
+			c := s.config()
+			c.StaleAfter = after
+			p, err := c.Read()
+			require.NoError(t, err)
+			return p.Repositories[0].Examine(t.Context(), x).Source.Source
+		}
+		require.Less(t, stampOf(t, path).Modified(), stampOf(t, path).Changed()-int64(day/time.Second), "the mirror's is old")
+		time.Sleep(time.Hour)
+		for _, x := range []*Index{nil, x} {
+			require.Equal(t, wire.SourceOK, state(0, x).State)
+			require.Equal(t, wire.SourceOK, state(time.Hour, x).State)
+			require.Equal(t, wire.SourceStale, state(time.Hour-time.Second, x).State)
+		}
+		time.Sleep(23 * time.Hour)
+		require.Equal(t, wire.SourceOK, state(0, x).State)
+		time.Sleep(time.Second)
+		require.Equal(t, wire.SourceStale, state(0, x).State, "a day counts unless the configuration says otherwise")
+		time.Sleep(time.Hour)
+		stale := state(0, x)
+		require.Equal(t, "not synchronized for 25 hours", stale.Why)
+		require.False(t, stale.Outdated, "it is old, and all that the database has")
+	})
+	require.Equal(t, "47 hours", formatAge(48*time.Hour-time.Second))
+	require.Equal(t, "3 days", formatAge(80*time.Hour))
+}
+
+// TestExamine_MissingWithIndex: omg's own index answers in place of a missing database, with its own times.
+func TestExamine_MissingWithIndex(t *testing.T) {
+	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
+	core := s.repository(t, "core")
+	x := indexed(t, t.TempDir(), core)
+	before := stampOf(t, core.Database)
+	require.NoError(t, os.Remove(core.Database))
+	for _, given := range []bool{false, true} {
+		x.Given = given
+		e := core.Examine(t.Context(), x)
+		require.Equal(t, wire.Source{
+			Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "no database here: as the index has it",
+			AsOf: before.Modified(), Changed: before.Changed(), Outdated: !given,
+		}, e.Source.Source)
+		require.Equal(t, x.File, e.Index)
+		require.Equal(t, sourcefile.Stamp{}, e.Stamp)
+	}
+}

@@ -1,0 +1,77 @@
+package sources
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/omg-arch/omg/shared/sourcefile"
+)
+
+// maxLog is how much of pacman's log is searched, from its end: some ten thousand lines, which cover years.
+const maxLog = 1 << 20
+
+// logs caches the last result for each log: every refresh needs it, and only a transaction changes it.
+var logs struct {
+	sync.Mutex
+	path  string
+	stamp sourcefile.Stamp
+	at    int64
+}
+
+// synced returns when pacman last synchronized its databases, by its log, in Unix seconds; 0 if unknown.
+func synced(log string) int64 {
+	f, stamp, err := sourcefile.Open(log)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	logs.Lock()
+	defer logs.Unlock()
+	if logs.path != log || logs.stamp != stamp {
+		at, err := lastSynced(f, stamp.Size)
+		if err != nil {
+			return 0
+		}
+		logs.path, logs.stamp, logs.at = log, stamp, at
+	}
+	return logs.at
+}
+
+// lastSynced searches a log from its end.
+func lastSynced(f io.ReaderAt, size int64) (int64, error) {
+	const entry = "synchronizing package lists"
+	from := max(0, size-maxLog)
+	log := make([]byte, size-from)
+	n, err := f.ReadAt(log, from)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	for log = log[:n]; ; {
+		i := bytes.LastIndex(log, []byte(entry))
+		if i < 0 {
+			return 0, nil
+		}
+		// [2026-01-02T03:04:05+0000] [PACMAN] synchronizing package lists
+		line := log[bytes.LastIndexByte(log[:i], '\n')+1 : i]
+		if stamp, rest, ok := bytes.Cut(line, []byte("] ")); ok && bytes.HasPrefix(stamp, []byte("[")) && string(rest) == "[PACMAN] " {
+			if at, ok := logTime(string(stamp[1:])); ok {
+				return at, nil
+			}
+		}
+		log = log[:i]
+	}
+}
+
+// logTime parses the time of a line: with seconds and a zone since pacman 5.2, before that in local time without them.
+func logTime(s string) (int64, bool) {
+	if at, err := time.Parse("2006-01-02T15:04:05-0700", s); err == nil {
+		return at.Unix(), true
+	}
+	if at, err := time.ParseInLocation("2006-01-02 15:04", s, time.Local); err == nil {
+		return at.Unix(), true
+	}
+	return 0, false
+}

@@ -1,0 +1,132 @@
+package sources
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/sourcefile"
+)
+
+// TestMain sets the umask: an index that other users can write is not trusted, and an ordinary user must be able to
+// read root's files.
+func TestMain(m *testing.M) {
+	syscall.Umask(0o022)
+	os.Exit(m.Run())
+}
+
+// system is a database directory, a pacman.conf that names its repositories, and a log.
+type system struct{ db, conf, log string }
+
+// generate writes a system with core, extra and multilib.
+func generate(t testing.TB, o fixture.Options) *system {
+	t.Helper()
+	dir := t.TempDir()
+	s := &system{db: filepath.Join(dir, "db"), conf: filepath.Join(dir, "pacman.conf"), log: filepath.Join(dir, "pacman.log")}
+	require.NoError(t, fixture.Write(s.db, o))
+	s.configure(t, "[core]\n[extra]\n[multilib]\n")
+	return s
+}
+
+// copy returns a copy of the system in its own directory.
+func (s *system) copy(t testing.TB) *system {
+	t.Helper()
+	dir := t.TempDir()
+	next := &system{db: filepath.Join(dir, "db"), conf: filepath.Join(dir, "pacman.conf"), log: filepath.Join(dir, "pacman.log")}
+	require.NoError(t, os.CopyFS(next.db, os.DirFS(s.db)))
+	next.configure(t, "[core]\n[extra]\n[multilib]\n")
+	return next
+}
+
+// configure writes pacman.conf with these repository sections.
+func (s *system) configure(t testing.TB, repositories string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(s.conf, fmt.Appendf(nil, "[options]\nDBPath = %s\nLogFile = %s\n%s", s.db, s.log, repositories), 0o644))
+}
+
+func (s *system) config() Config { return Config{PacmanConfig: s.conf} }
+
+func (s *system) read(t testing.TB) *Pacman {
+	t.Helper()
+	p, err := s.config().Read()
+	require.NoError(t, err)
+	return p
+}
+
+func (s *system) database(repo string) string { return filepath.Join(s.db, "sync", repo+".db") }
+
+// repository returns a repository of the configuration.
+func (s *system) repository(t testing.TB, name string) *Repository {
+	t.Helper()
+	p := s.read(t)
+	for i := range p.Repositories {
+		if p.Repositories[i].Name == name {
+			return &p.Repositories[i]
+		}
+	}
+	t.Fatalf("no repository %s", name)
+	return nil
+}
+
+// names returns the names of the repositories in order.
+func names(p *Pacman) (names []string) {
+	for _, r := range p.Repositories {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// indexed builds and opens an index of a repository in a directory, as omg-index does.
+func indexed(t testing.TB, dir string, r *Repository) *Index {
+	t.Helper()
+	path := IndexPath(dir, pkgindex.KindRepo, r.Name)
+	b := pkgindex.NewBuilder("test", 1)
+	f, _, err := r.ReadInto(t.Context(), b.Source(r.Name, pkgindex.KindRepo), nil)
+	require.NoError(t, err)
+	require.NoError(t, b.WriteFile(path))
+	require.NoError(t, Origins{OriginOf(&f.File)}.Write(path))
+	return open(t, path)
+}
+
+// open opens an index and its origins.
+func open(t testing.TB, path string) *Index {
+	t.Helper()
+	f, err := pkgindex.Open(path, nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = f.Close() })
+	return &Index{File: f, Origins: ReadOrigins(path, nil)}
+}
+
+// stampOf returns the stamp of a file.
+func stampOf(t testing.TB, path string) sourcefile.Stamp {
+	t.Helper()
+	stamp, err := sourcefile.Stat(path)
+	require.NoError(t, err)
+	return stamp
+}
+
+// copyFile replaces a file by the content of another, with its time.
+func copyFile(t testing.TB, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	require.NoError(t, err)
+	require.NoError(t, os.RemoveAll(to))
+	require.NoError(t, os.WriteFile(to, b, 0o644))
+	at := time.Unix(stampOf(t, from).Modified(), 0)
+	require.NoError(t, os.Chtimes(to, at, at))
+}
+
+// catchUp advances virtual time to the last change of some files, because the kernel's clock is not virtual.
+func catchUp(t testing.TB, paths ...string) {
+	t.Helper()
+	for _, path := range paths {
+		time.Sleep(time.Until(time.Unix(stampOf(t, path).Changed(), 0)))
+	}
+}

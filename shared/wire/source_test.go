@@ -1,0 +1,56 @@
+package wire
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestSource_Lacking: a stale source still answers.
+func TestSource_Lacking(t *testing.T) {
+	for state, want := range map[SourceState]bool{SourceOK: false, SourceStale: false, SourceMissing: true, SourceFailed: true} {
+		require.Equal(t, want, (&Source{State: state}).Lacking(), state)
+	}
+}
+
+// TestSource_Repository: the kind decides, because a repository may be named aur.
+func TestSource_Repository(t *testing.T) {
+	require.True(t, (&Source{Name: SourceAUR, Kind: KindRepository}).Repository())
+	require.False(t, (&Source{Name: "core", Kind: KindAUR}).Repository())
+	require.False(t, (&Source{Name: "core", Kind: KindTracker}).Repository())
+}
+
+// TestCurrent: the oldest repository decides, and one of unknown age makes the result unknown. The AUR and the tracker
+// do not count.
+func TestCurrent(t *testing.T) {
+	repository := func(changed int64) Source { return Source{Kind: KindRepository, Changed: changed} }
+	require.Zero(t, Current(nil))
+	require.EqualValues(t, 5, Current([]Source{repository(9), repository(5), {Kind: KindAUR, Changed: 1}, {Kind: KindTracker}}))
+	require.Zero(t, Current([]Source{repository(9), repository(0), repository(5)}))
+	require.Zero(t, Current([]Source{{Kind: KindAUR, Changed: 1}}))
+}
+
+// TestAdministrative: operations that change the daemon, or show what other users do, are for administrators.
+func TestAdministrative(t *testing.T) {
+	want := map[string]bool{OpRefresh: true, OpCacheClear: true, OpLogLevel: true, OpMetrics: true}
+	for _, op := range constants(t, "operations.go", "Op") {
+		require.Equal(t, want[op], Administrative(op), op)
+	}
+}
+
+// TestResults_JSON: scripts rely on the keys of --json.
+func TestResults_JSON(t *testing.T) {
+	n := uint32(3)
+	b, err := json.Marshal(&StatusResult{
+		Basis:         Basis{Generation: 1, At: 2, Partial: true, Why: "w", Sources: []Source{{Name: "core", Kind: KindRepository, State: SourceFailed, Outdated: true}}},
+		Counts:        Counts{Updates: &n},
+		PartialCounts: []string{"updates"},
+		Problems:      []Problem{{Name: "libalpm", State: "missing"}},
+	})
+	require.NoError(t, err)
+	require.JSONEq(t, `{
+		"generation": 1, "at": 2, "partial": true, "why": "w", "counts": {"updates": 3}, "partial_counts": ["updates"], "index": {"packages": 0},
+		"sources": [{"name": "core", "kind": "repository", "state": "failed", "outdated": true}], "parts": [{"name": "libalpm", "state": "missing"}]
+	}`, string(b))
+}
