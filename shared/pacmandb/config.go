@@ -1,12 +1,14 @@
 package pacmandb
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -77,8 +79,7 @@ func (e *ConfigError) Error() string {
 // ReadConfig reads pacman.conf at path and what it includes, as pacman does:
 // relative paths in it start at the working directory, an included file may go
 // on with the section it is included in and begin others, and what is not known
-// is passed over. A repository's section that stands twice, with which pacman
-// would not run, goes on with the first.
+// is passed over. Of a repository's section that stands twice the first counts.
 //
 // If path itself cannot be opened the error is the system's, so that a missing
 // file is fs.ErrNotExist; all others are *ConfigError.
@@ -98,6 +99,42 @@ func ReadConfig(path string) (*Config, error) {
 // openConfig opens a file without waiting for the other end of a pipe.
 func openConfig(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+}
+
+// maxConfigWait limits how long the text of a pipe or a device is waited for.
+var maxConfigWait = 2 * time.Second
+
+// awaitText waits until a file that is not a regular one has text or an end, and
+// limits how long reading it takes. A named pipe has neither before someone
+// writes to it.
+func awaitText(f *os.File) error {
+	end := time.Now().Add(maxConfigWait)
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	ready := 0
+	if e := raw.Control(func(fd uintptr) {
+		for { // until no signal interrupts it
+			left := max(time.Until(end), 0).Milliseconds()
+			ready, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left))
+			if err != unix.EINTR {
+				return
+			}
+		}
+	}); e != nil {
+		return e
+	}
+	if err == nil && ready == 0 {
+		err = os.ErrDeadlineExceeded
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.SetReadDeadline(end); err != nil && !errors.Is(err, os.ErrNoDeadline) {
+		return err
+	}
+	return nil
 }
 
 // configReader is where in a configuration its reader is.
@@ -158,11 +195,15 @@ func (r *configReader) text(f *os.File, level int) (string, error) {
 	if err != nil {
 		return "", r.errorf("cannot be read: %v", err)
 	}
-	if fi.IsDir() && level > 0 {
+	switch {
+	case fi.IsDir() && level > 0:
 		return "", nil // pacman takes an included directory for an empty file
-	}
-	if !fi.Mode().IsRegular() {
-		return "", r.errorf("is not a regular file")
+	case fi.IsDir():
+		return "", r.errorf("is a directory")
+	case !fi.Mode().IsRegular():
+		if err := awaitText(f); err != nil {
+			return "", r.errorf("cannot be read: %v", err)
+		}
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxConfigBytes+1))
 	if err != nil {
@@ -183,12 +224,12 @@ func (r *configReader) section(name string) error {
 		return r.errorf("a repository cannot be named %.100q", name)
 	}
 	repos := &r.config.Repos
-	i := slices.IndexFunc(*repos, func(repo Repo) bool { return repo.Name == name })
-	if i < 0 {
-		i = len(*repos)
-		*repos = append(*repos, Repo{Name: name})
+	if slices.ContainsFunc(*repos, func(repo Repo) bool { return repo.Name == name }) {
+		r.repo = &Repo{Name: name} // read for its errors: libalpm registers a name once
+		return nil
 	}
-	r.repo = &(*repos)[i]
+	*repos = append(*repos, Repo{Name: name})
+	r.repo = &(*repos)[len(*repos)-1]
 	return nil
 }
 

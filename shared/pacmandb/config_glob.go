@@ -2,7 +2,6 @@ package pacmandb
 
 import (
 	"os"
-	"path"
 	"slices"
 	"strings"
 )
@@ -48,8 +47,6 @@ func expand(pattern string, limit int) (files []string, ok bool) {
 	return found, true
 }
 
-func special(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
-
 // matches lists the names in dir that the pattern fits; none if dir cannot be
 // read.
 func matches(dir, pattern string) []string {
@@ -57,13 +54,12 @@ func matches(dir, pattern string) []string {
 		dir = "."
 	}
 	entries, _ := os.ReadDir(dir)
-	pattern = strings.ReplaceAll(pattern, "[!", "[^") // Go's negation
 	var out []string
 	for _, e := range entries {
 		if e.Name()[0] == '.' && !strings.HasPrefix(strings.TrimPrefix(pattern, `\`), ".") {
 			continue
 		}
-		if ok, err := path.Match(pattern, e.Name()); ok && err == nil {
+		if globMatch(pattern, e.Name()) {
 			out = append(out, e.Name())
 		}
 	}

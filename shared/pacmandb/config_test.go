@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/need"
@@ -88,6 +90,8 @@ Usage =
 	"before all":     "Include = @/a.conf\nServer = on\n",
 	"in options":     "[options]\nInclude = @/options\nRootDir = /second\nInclude = @/b.conf\nIgnorePkg = lost\n",
 	"set":            "Include = @/[ab].conf\n",
+	"classes":        "Include = @/[[:lower:]].conf\nInclude = @/[[:upper:][:digit:]]*.cfg\nInclude = @/[[=a=]].con[[.f.]]\n",
+	"no file":        "Include = /dev/null\n[core]\nInclude = /dev/null\nServer = on\n",
 	"set without":    "Include = @/[!a].conf\nInclude = @/[^b].conf\n",
 	"question":       "Include = @/?.conf\n",
 	"hidden":         "Include = @/.*.conf\nInclude = @/\\.h*.conf\n",
@@ -161,8 +165,8 @@ func TestConfigEqualsPacmanConf(t *testing.T) {
 	}
 }
 
-// knownLines are the lines of pacman-conf that we have too, with a section that
-// stands twice as one and no empty names in paths.
+// knownLines are the lines of pacman-conf that we have too, of a repository's
+// section that stands twice the first, and no empty names in paths.
 func knownLines(text string) string {
 	type section struct{ head, usage, rest string }
 	var sections []*section
@@ -171,12 +175,10 @@ func knownLines(text string) string {
 		key, _, _ := strings.Cut(line, " =")
 		switch {
 		case strings.HasPrefix(line, "["):
-			i := slices.IndexFunc(sections, func(s *section) bool { return s.head == line })
-			if i < 0 {
-				i = len(sections)
-				sections = append(sections, &section{head: line})
+			again := slices.ContainsFunc(sections, func(s *section) bool { return s.head == line })
+			if at = (&section{head: line}); !again {
+				sections = append(sections, at)
 			}
-			at = sections[i]
 		case line == "Usage = All\n":
 			if at.usage == "" {
 				at.usage = line
@@ -235,6 +237,9 @@ func TestConfigErrors(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 		return path
 	}
+	before := maxConfigWait
+	maxConfigWait = time.Millisecond
+	t.Cleanup(func() { maxConfigWait = before })
 	fifo := filepath.Join(dir, "fifo")
 	require.NoError(t, unix.Mkfifo(fifo, 0o644))
 	for i := range maxConfigFiles + 1 {
@@ -249,8 +254,8 @@ func TestConfigErrors(t *testing.T) {
 		"no name":      {"[]\n", `main:1: a repository cannot be named ""`},
 		"no section":   {"# x\nServer = y\n", `main:2: "Server" stands before any section`},
 		"missing":      {"[core]\nInclude = " + dir + "/none\n", `main:2: Include: open ` + dir + `/none: no such file or directory`},
-		"fifo":         {"Include = " + fifo + "\n", fifo + `: is not a regular file`},
-		"device":       {"Include = /dev/zero\n", `/dev/zero: is not a regular file`},
+		"fifo":         {"Include = " + fifo + "\n", fifo + `: cannot be read: i/o timeout`},
+		"device":       {"Include = /dev/zero\n", `/dev/zero: is larger than 1024 KiB`},
 		"large":        {"Include = " + write("large", strings.Repeat("#\n", maxConfigBytes)) + "\n", `large: is larger than 1024 KiB`},
 		"levels":       {"Include = " + write("self", "Include = "+dir+"/self\n") + "\n", `self:1: files include each other more than 16 levels deep`},
 		"files":        {"Include = " + write("many", strings.Repeat("Include = "+write("nothing", "")+"\n", maxConfigFiles)) + "\n", `the configuration has more than 1024 files`},
@@ -268,10 +273,33 @@ func TestConfigErrors(t *testing.T) {
 	}
 	_, err := ReadConfig(filepath.Join(dir, "absent"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	for _, path := range []string{dir, fifo, "/dev/null"} {
-		_, err = ReadConfig(path)
-		require.EqualError(t, err, path+": is not a regular file")
-	}
+	_, err = ReadConfig(dir)
+	require.EqualError(t, err, dir+": is a directory")
+	_, err = ReadConfig(fifo)
+	require.EqualError(t, err, fifo+": cannot be read: i/o timeout")
+}
+
+// TestReadConfig_OfAPipe: bash's <(...) is a pipe, whose text comes in pieces.
+func TestReadConfig_OfAPipe(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer r.Close()
+	_, err = w.WriteString("[core]\nUsage = ")
+	require.NoError(t, err)
+	var text errgroup.Group
+	text.Go(func() error {
+		defer w.Close()
+		_, err := w.WriteString("Search\n[extra]\n")
+		return err
+	})
+	c, err := ReadConfig(fmt.Sprintf("/proc/self/fd/%d", r.Fd()))
+	require.NoError(t, err)
+	require.NoError(t, text.Wait())
+	require.Len(t, c.Repos, 2)
+	require.Equal(t, UsageSearch, c.Repos[0].Usage)
+	c, err = ReadConfig("/dev/null")
+	require.NoError(t, err)
+	require.Empty(t, c.Repos)
 }
 
 func TestConfigLevels(t *testing.T) {

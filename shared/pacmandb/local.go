@@ -163,7 +163,7 @@ func (l *Local) with(reason Reason) []*Installed {
 
 // Word is one word of a search.
 type Word struct {
-	// Text is the word as typed: a package of exactly this name matches.
+	// Text is the word as typed: a package whose name contains it matches.
 	Text string
 	// Match reports whether the word occurs in a field's text.
 	Match func(text string) bool
@@ -183,7 +183,7 @@ func (l *Local) Search(words []Word) []*Installed {
 
 func (p *Installed) matches(words []Word) bool {
 	for _, w := range words {
-		if p.Name != w.Text && !w.Match(p.Name) && !(p.Desc != "" && w.Match(p.Desc)) &&
+		if !strings.Contains(p.Name, w.Text) && !w.Match(p.Name) && !(p.Desc != "" && w.Match(p.Desc)) &&
 			!slices.ContainsFunc(p.Provides, func(s string) bool { return w.Match(ParseDepend(s).Name) }) &&
 			!slices.ContainsFunc(p.Groups, w.Match) {
 			return false

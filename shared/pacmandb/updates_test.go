@@ -171,7 +171,7 @@ func TestUpdatesNameWhatIsNewerHere(t *testing.T) {
 // TestGlobEqualsPacman asks pacman which packages a pattern in IgnorePkg marks.
 func TestGlobEqualsPacman(t *testing.T) {
 	db := newTestDB(t)
-	all := []string{"a", "ab", "abc", "a-b", "lib32-x", "linux", "linux-lts", "c++", "x.y", "x_y", "A", "a1", "z9", "b]", "a^", "foo@bar"}
+	all := []string{"a", "ab", "abc", "a-b", "lib32-x", "linux", "linux-lts", "c++", "x.y", "x_y", "A", "a1", "z9", "b]", "a^", "foo@bar", "é", "aéb", "ωα"}
 	for _, name := range all {
 		db.install(name, "1-1")
 		db.publish("one", name, "2-1")
@@ -181,6 +181,7 @@ func TestGlobEqualsPacman(t *testing.T) {
 		"*", "a", "a*", "*b", "*b*", "?", "??", "linux*", "linux?*", "[ab]", "[!a]", "[^a]", "[a-c]?", "[[:digit:]]", "a[[:digit:]]",
 		"[[:alpha:]]", "[[:upper:]]", "[]]", "b[]]", "b]", "a\\^", "c++", "x.y", "x[._]y", "\\a", "[a", "[", "a[", "*[b-]*", "[!-]*",
 		"l*x", "l*-*s", "**a**", "[[:nope:]]", "a[^1]", "foo@*", "[[:punct:]a]*", "*[[:xdigit:]]", "[[:lower:][:digit:]]*[[:alnum:]]", "*[!a-z]", "[z-a]", "a\\", "[\\]]", "b[\\]]", "[a-]b",
+		"*[[=b=]]", "a[[.-.]]*", "[[=b", "a?b", "*[é]*", "?[[:alpha:]]?", "[α-ω]*",
 	} {
 		o := newOracle(t, db.dir, "one")
 		o.options = []string{"IgnorePkg = " + pattern}

@@ -1,0 +1,158 @@
+package pacmandb
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// globMatch reports whether the whole of s matches pattern as fnmatch(3) has it
+// without flags in a UTF-8 locale, which is how pacman reads IgnorePkg,
+// IgnoreGroup and, a path's element at a time, Include: '*' and '?' match a
+// slash and a leading dot too, a backslash quotes, brackets hold a set with
+// ranges and classes, negated by '!' or '^'. A bracket that is never closed
+// stands for itself. Like glibc's it first takes both for UTF-8 and, if they do
+// not match, for bytes. Its time is bounded by the product of the lengths.
+func globMatch(pattern, s string) bool {
+	if !special(pattern) {
+		return pattern == s
+	}
+	return utf8.ValidString(pattern) && utf8.ValidString(s) && glob(utf8.DecodeRuneInString).match(pattern, s) ||
+		glob(firstByte).match(pattern, s)
+}
+
+// glob splits off the first character of a text: what a pattern and a name are
+// made of.
+type glob func(s string) (c rune, size int)
+
+// firstByte takes a byte for a character, of no class if it is not ASCII's.
+func firstByte(s string) (rune, int) {
+	if s[0] < utf8.RuneSelf {
+		return rune(s[0]), 1
+	}
+	return utf8.MaxRune + 1 + rune(s[0]), 1
+}
+
+func (first glob) match(pattern, s string) bool {
+	// Of several stars only the last one passed needs to be retried.
+	star, starAt := "", ""
+	starred := false
+	for {
+		if strings.HasPrefix(pattern, "*") {
+			pattern = pattern[1:]
+			star, starAt, starred = pattern, s, true
+			continue
+		}
+		if s == "" && pattern == "" {
+			return true
+		}
+		if rest, size, ok := first.one(pattern, s); ok {
+			pattern, s = rest, s[size:]
+			continue
+		}
+		if !starred || starAt == "" {
+			return false
+		}
+		_, size := first(starAt)
+		starAt = starAt[size:]
+		pattern, s = star, starAt
+	}
+}
+
+// special reports whether a pattern can match anything but itself.
+func special(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
+
+// one matches the first element of pattern, which is not a star, with the
+// first character of s, and returns the rest of the pattern and the
+// character's length.
+func (first glob) one(pattern, s string) (rest string, size int, ok bool) {
+	if pattern == "" || s == "" {
+		return "", 0, false
+	}
+	c, size := first(s)
+	switch pattern[0] {
+	case '?':
+		return pattern[1:], size, true
+	case '[':
+		if in, rest, closed := first.set(pattern[1:], c); closed {
+			return rest, size, in
+		}
+	case '\\':
+		if len(pattern) == 1 {
+			return "", 0, false
+		}
+		pattern = pattern[1:]
+	}
+	want, length := first(pattern)
+	return pattern[length:], size, want == c
+}
+
+// set matches c with the set that set begins with, after its '['.
+func (first glob) set(set string, c rune) (in bool, rest string, closed bool) {
+	negated := set != "" && (set[0] == '!' || set[0] == '^')
+	if negated {
+		set = set[1:]
+	}
+	for begin := true; set != ""; begin = false {
+		if set[0] == ']' && !begin {
+			return in != negated, set[1:], true
+		}
+		if strings.HasPrefix(set, "[:") {
+			if name, after, ok := strings.Cut(set[2:], ":]"); ok {
+				in = in || globClass(name, c)
+				set = after
+				continue
+			}
+		}
+		var low, high rune
+		low, set = first.setRune(set)
+		high = low
+		if len(set) > 1 && set[0] == '-' && set[1] != ']' {
+			high, set = first.setRune(set[1:])
+		}
+		in = in || low <= c && c <= high
+	}
+	return false, "", false
+}
+
+// setRune takes one character of a set: itself, quoted by a backslash, or
+// as [=c=] or [.c.].
+func (first glob) setRune(set string) (rune, string) {
+	for _, mark := range []string{"=", "."} {
+		if inner, ok := strings.CutPrefix(set, "["+mark); ok {
+			if inner == "" {
+				continue
+			}
+			c, size := first(inner)
+			if rest, ok := strings.CutPrefix(inner[size:], mark+"]"); ok {
+				return c, rest
+			}
+		}
+	}
+	if set[0] == '\\' && len(set) > 1 {
+		set = set[1:]
+	}
+	c, size := first(set)
+	return c, set[size:]
+}
+
+// globClasses are the classes of characters; one of another name is empty.
+var globClasses = map[string]func(rune) bool{
+	"alnum":  func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) },
+	"alpha":  unicode.IsLetter,
+	"blank":  func(c rune) bool { return c == ' ' || c == '\t' },
+	"cntrl":  unicode.IsControl,
+	"digit":  func(c rune) bool { return '0' <= c && c <= '9' },
+	"graph":  func(c rune) bool { return unicode.IsGraphic(c) && !unicode.IsSpace(c) },
+	"lower":  unicode.IsLower,
+	"print":  unicode.IsPrint,
+	"punct":  func(c rune) bool { return unicode.IsPunct(c) || unicode.IsSymbol(c) },
+	"space":  unicode.IsSpace,
+	"upper":  unicode.IsUpper,
+	"xdigit": func(c rune) bool { return unicode.Is(unicode.ASCII_Hex_Digit, c) },
+}
+
+func globClass(name string, c rune) bool {
+	in := globClasses[name]
+	return in != nil && in(c)
+}
