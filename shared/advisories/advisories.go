@@ -14,13 +14,12 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of the tracker's answer. Real ones have some 2,600 records in 1 MB,
-// and a record has at most some dozen issues.
+// The bounds of the tracker's answer, which limit memory. Real ones have some 2,600
+// records in 1 MB; a record of a kernel has more than a hundred issues.
 const (
 	MaxBytes   = 16 << 20
 	maxRecords = 50_000
-	maxNames   = 100_000 // of packages, in all records together
-	maxList    = 200     // packages, issues or advisories of one record
+	maxNames   = 200_000 // of packages, issues and advisories, in all records together
 	maxText    = 256     // bytes of one text
 )
 
@@ -87,8 +86,8 @@ type limits struct {
 	records, names int
 }
 
-// Read reads the tracker's all.json. A record that is not as it should be is
-// skipped and counted.
+// Read reads the tracker's all.json. A record that is not as it should be, or that
+// would take too much memory, is skipped and counted.
 func Read(r io.Reader) (records []Record, skipped int, err error) {
 	return read(r, limits{MaxBytes, maxRecords, maxNames})
 }
@@ -114,14 +113,13 @@ func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
 		if len(records)+skipped >= most.records {
 			return wrong(fmt.Errorf("more than %d records", most.records))
 		}
-		if record, ok := decode(raw); ok {
-			records = append(records, record)
-			if names += len(record.Packages); names > most.names {
-				return wrong(fmt.Errorf("more than %d names of packages", most.names))
-			}
-		} else {
+		record, ok := decode(raw)
+		n := len(record.Packages) + len(record.Issues) + len(record.Advisories)
+		if !ok || names+n > most.names {
 			skipped++
+			continue
 		}
+		records, names = append(records, record), names+n
 	}
 	if _, err := d.Token(); err != nil {
 		return wrong(err)
@@ -170,9 +168,6 @@ func decode(raw []byte) (Record, bool) {
 		}
 	}
 	for _, list := range [][]string{r.Packages, r.Issues, r.Advisories} {
-		if len(list) > maxList {
-			return r, false
-		}
 		for _, s := range list {
 			if s == "" || !plain(s) {
 				return r, false

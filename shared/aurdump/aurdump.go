@@ -30,8 +30,8 @@ const Repo = "aur"
 const (
 	// MaxBytes is how much a dump may hold when decompressed.
 	MaxBytes = 1 << 30
-	// MaxObject is how long one package's object may be.
-	MaxObject = 1 << 20
+	// MaxObject is how long one package's object may be, which limits memory.
+	MaxObject = 64 << 20
 	// MaxPackages is how many packages a dump may have.
 	MaxPackages = 1_000_000
 	// MaxWarnings is how many warnings are kept in words.
@@ -44,8 +44,10 @@ var ErrNotDump = errors.New("not a dump of the AUR")
 // File says what was read.
 type File struct {
 	sourcefile.File
-	// Packages is how many were handed out.
-	Packages int
+	// Packages is how many were handed out, and LeftOut how many were not;
+	// FirstLeftOut says why the first was not.
+	Packages, LeftOut int
+	FirstLeftOut      string
 	// Warnings say what is wrong with single packages, at most MaxWarnings;
 	// MoreWarnings counts the rest.
 	Warnings     []string
@@ -54,8 +56,8 @@ type File struct {
 
 // Read reads the dump at path, compressed or not, and calls each for every
 // package in its order. The package and its slices are valid during the call
-// only; its strings may be kept. What has no usable name or version, and what
-// stands twice, is left out with a warning.
+// only; its strings may be kept. What is no object with a usable name and version,
+// and what stands twice, is left out with a warning.
 //
 // An error means that the dump as a whole is not to be believed, though each may
 // have been called: one of package sourcefile or ErrNotDump. An error of each or
@@ -114,7 +116,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	case b.all < 0:
 		return 0, fmt.Errorf("%w: it expands beyond any real one", sourcefile.ErrOversize)
 	case b.object <= 0:
-		return 0, fmt.Errorf("%w: a package takes more than %d KiB", sourcefile.ErrOversize, MaxObject>>10)
+		return 0, fmt.Errorf("%w: a package takes more than %d MiB", sourcefile.ErrOversize, MaxObject>>20)
 	}
 	n, err := b.r.Read(p[:min(int64(len(p)), b.object)])
 	b.all -= int64(n)

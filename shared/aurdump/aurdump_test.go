@@ -136,7 +136,7 @@ func TestPackagesDoNotMix(t *testing.T) {
 
 func TestWhatIsNotADump(t *testing.T) {
 	whole := zip(t, "["+good+"]")
-	long := `"` + strings.Repeat("x", 1<<21) + `"`
+	long := `"` + strings.Repeat("x", 65<<20) + `"`
 	for name, c := range map[string]struct {
 		content []byte
 		want    error
@@ -150,7 +150,7 @@ func TestWhatIsNotADump(t *testing.T) {
 		"an answer":              {[]byte(`{"version":5,"type":"error","resultcount":0,"results":[],"error":"Too many"}`), ErrNotDump},
 		"a text":                 {[]byte(`"packages"`), ErrNotDump},
 		"an array of numbers":    {[]byte("[1,2]"), ErrNotDump},
-		"a package, a number":    {[]byte("[" + good + ",2]"), ErrNotDump},
+		"no usable package":      {[]byte(`[{"Name":1,"Version":"1"},null]`), ErrNotDump},
 		"cut off in the array":   {[]byte("[" + good), sourcefile.ErrTruncated},
 		"cut off in a package":   {[]byte("[" + good[:30]), sourcefile.ErrTruncated},
 		"cut off behind a comma": {[]byte("[" + good + ","), sourcefile.ErrTruncated},
@@ -162,18 +162,12 @@ func TestWhatIsNotADump(t *testing.T) {
 		"behind the end":         {[]byte("[" + good + "] []"), sourcefile.ErrDamaged},
 		"behind the gzip":        {append(slices.Clone(whole), "more than a header"...), sourcefile.ErrDamaged},
 		"a comma too many":       {[]byte("[" + good + ",]"), sourcefile.ErrDamaged},
-		"a number as name":       {[]byte(`[{"Name":1,"Version":"1"}]`), sourcefile.ErrDamaged},
-		"a text as votes":        {[]byte(`[{"Name":"a","Version":"1","NumVotes":"many"}]`), sourcefile.ErrDamaged},
-		"votes below zero":       {[]byte(`[{"Name":"a","Version":"1","NumVotes":-1}]`), sourcefile.ErrDamaged},
-		"votes beyond counting":  {[]byte(`[{"Name":"a","Version":"1","NumVotes":4294967296}]`), sourcefile.ErrDamaged},
-		"a popularity too large": {[]byte(`[{"Name":"a","Version":"1","Popularity":1e999}]`), sourcefile.ErrDamaged},
-		"an object as list":      {[]byte(`[{"Name":"a","Version":"1","Depends":{}}]`), sourcefile.ErrDamaged},
 		"nested deeply":          {[]byte(`[{"Name":"a","Version":"1","X":` + strings.Repeat("[", 200_000)), sourcefile.ErrDamaged},
 		"a long text":            {[]byte(`[{"Name":` + long + `}]`), sourcefile.ErrOversize},
 		"a long unknown text":    {[]byte(`[{"X":` + long + `}]`), sourcefile.ErrOversize},
 		"a long key":             {[]byte(`[{` + long + `:1}]`), sourcefile.ErrOversize},
-		"many spaces":            {[]byte("[" + good + strings.Repeat(" ", 1<<21) + "]"), sourcefile.ErrOversize},
-		"spaces only":            {[]byte(strings.Repeat(" ", 1<<21)), sourcefile.ErrOversize},
+		"many spaces":            {[]byte("[" + good + strings.Repeat(" ", 65<<20) + "]"), sourcefile.ErrOversize},
+		"spaces only":            {[]byte(strings.Repeat(" ", 65<<20)), sourcefile.ErrOversize},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := readAll(t, c.content)
@@ -202,6 +196,62 @@ func TestUnusablePackagesAreLeftOut(t *testing.T) {
 	require.Equal(t, "last", all[1].Name)
 	require.Len(t, f.Warnings, 9)
 	require.Contains(t, strings.Join(f.Warnings, "\n"), `"yay" stands there again`)
+}
+
+// A value of another kind costs itself, and what is no package at all costs no other.
+func TestOddValues(t *testing.T) {
+	read := func(object string) (wire.Package, File) {
+		all, f, err := readAll(t, []byte(`[`+good+`,`+object+`,{"Name":"last","Version":"2","Depends":["x"]}]`))
+		require.NoError(t, err, object)
+		require.Equal(t, []string{"x"}, all[len(all)-1].Depends)
+		if len(all) == 2 {
+			return wire.Package{}, f
+		}
+		require.Len(t, all, 3, object)
+		return all[1], f
+	}
+	for _, c := range []struct {
+		fields string
+		odd    bool
+		want   func(*wire.Package)
+	}{
+		{`"NumVotes":12.0,"OutOfDate":1.5e9`, false, func(p *wire.Package) { p.AUR.Votes, p.AUR.OutOfDate = 12, 1_500_000_000 }},
+		{`"NumVotes":-3,"Popularity":-1,"OutOfDate":-5`, false, func(*wire.Package) {}},
+		{`"NumVotes":99999999999`, false, func(p *wire.Package) { p.AUR.Votes = 1<<32 - 1 }},
+		{`"NumVotes":"7","Popularity":"0.25"`, false, func(p *wire.Package) { p.AUR.Votes, p.AUR.Popularity = 7, 0.25 }},
+		{`"NumVotes":"many","Popularity":1e999`, true, func(*wire.Package) {}},
+		{`"OutOfDate":1e18,"LastModified":true`, true, func(*wire.Package) {}},
+		{`"Depends":"one","Groups":["",null,"g"],"Keywords":{}`, true, func(p *wire.Package) { p.Depends, p.Groups = []string{"one"}, []string{"g"} }},
+		{`"Provides":["a",{"b":["c"]},7,"d\u0041\ud800"]`, true, func(p *wire.Package) { p.Provides = []string{"a", "dA\uFFFD"} }},
+		{`"Description":["no","text"],"URL":4`, true, func(*wire.Package) {}},
+		{`"Description":"first","Description":null`, false, func(*wire.Package) {}},
+		{"\"Description\":\"caf\xe9\"", false, func(p *wire.Package) { p.Desc = "caf\uFFFD" }},
+	} {
+		got, f := read(`{"Name":"odd","Version":"1",` + c.fields + `}`)
+		want := wire.Package{Repo: "aur", Name: "odd", Version: "1", AUR: &wire.AUR{}}
+		c.want(&want)
+		require.Equal(t, clone(&want), got, c.fields)
+		require.Equal(t, c.odd, len(f.Warnings) > 0, c.fields)
+		require.Zero(t, f.LeftOut)
+	}
+	for _, odd := range []string{`null`, `7`, `"odd"`, `[{"Name":"odd","Version":"1"}]`, `{"Name":["odd"],"Version":"1"}`, `{"Name":"odd","Version":2}`} {
+		got, f := read(odd)
+		require.Empty(t, got.Name, odd)
+		require.Equal(t, 1, f.LeftOut, odd)
+		require.NotEmpty(t, f.FirstLeftOut, odd)
+	}
+}
+
+// TestPackage: a package of a reply is read as one of the dump.
+func TestPackage(t *testing.T) {
+	p, err := Package([]byte(`{"Name":"yay","Version":"1-1","NumVotes":2.0,"Depends":[null,"go"]}`))
+	require.NoError(t, err)
+	require.Equal(t, "yay", p.Name)
+	require.Equal(t, []string{"go"}, p.Depends)
+	for _, bad := range []string{`null`, ``, `[]`, `{"Name":"yay"}`, `{"Name":"a/b","Version":"1"}`, `{"Name":"yay","Version":"1"`} {
+		_, err := Package([]byte(bad))
+		require.Error(t, err, bad)
+	}
 }
 
 func TestWarningsAreBounded(t *testing.T) {

@@ -1,10 +1,14 @@
 package aurdump
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
+	"math"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -14,22 +18,21 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// object is a package in the dump. What it does not name is passed over; null is
-// the same as absent.
+// object is a package in the dump. What it does not name is passed over.
 type object struct {
 	Name           string
 	PackageBase    string
 	Version        string
 	Description    string
 	URL            string
-	NumVotes       uint32
+	NumVotes       float64
 	Popularity     float64
-	OutOfDate      int64
+	OutOfDate      float64
 	Maintainer     string
 	Submitter      string
 	CoMaintainers  []string
-	FirstSubmitted int64
-	LastModified   int64
+	FirstSubmitted float64
+	LastModified   float64
 	URLPath        string
 	Depends        []string
 	MakeDepends    []string
@@ -43,25 +46,202 @@ type object struct {
 	Keywords       []string
 }
 
-// reset empties an object and keeps its memory.
-func (o *object) reset() {
-	*o = object{
-		CoMaintainers: o.CoMaintainers[:0], Depends: o.Depends[:0], MakeDepends: o.MakeDepends[:0], OptDepends: o.OptDepends[:0],
-		CheckDepends: o.CheckDepends[:0], Conflicts: o.Conflicts[:0], Provides: o.Provides[:0], Replaces: o.Replaces[:0],
-		Groups: o.Groups[:0], License: o.License[:0], Keywords: o.Keywords[:0],
+// lists are the fields that are lists.
+func (o *object) lists() [11]*[]string {
+	return [...]*[]string{
+		&o.CoMaintainers, &o.Depends, &o.MakeDepends, &o.OptDepends, &o.CheckDepends, &o.Conflicts, &o.Provides, &o.Replaces,
+		&o.Groups, &o.License, &o.Keywords,
 	}
 }
 
+// reset empties an object and keeps its memory.
+func (o *object) reset() {
+	before := *o
+	*o = object{}
+	from, to := before.lists(), o.lists()
+	for i := range to {
+		*to[i] = (*from[i])[:0]
+	}
+}
+
+// reader reads objects one after the other into the same memory. The AUR has been
+// written in three languages, and others make dumps like its: a value of another
+// kind than it should be is as good as absent, and the rest of its package counts.
+type reader struct {
+	object object
+	odd    int // values of another kind
+	pkg    wire.Package
+	aur    wire.AUR
+
+	scratch []byte
+}
+
+// read reads the next value, which is an object.
+func (r *reader) read(d *jsontext.Decoder) error {
+	r.object.reset()
+	r.odd = 0
+	_, err := d.ReadToken()
+	for err == nil && d.PeekKind() != '}' {
+		var key jsontext.Value
+		if key, err = d.ReadValue(); err == nil {
+			err = r.value(d, key)
+		}
+	}
+	if err == nil {
+		_, err = d.ReadToken()
+	}
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// value reads the value of a key, which stands in quotes.
+func (r *reader) value(d *jsontext.Decoder, key []byte) error {
+	o := &r.object
+	switch string(key) {
+	case `"Name"`:
+		return r.text(d, &o.Name)
+	case `"PackageBase"`:
+		return r.text(d, &o.PackageBase)
+	case `"Version"`:
+		return r.text(d, &o.Version)
+	case `"Description"`:
+		return r.text(d, &o.Description)
+	case `"URL"`:
+		return r.text(d, &o.URL)
+	case `"NumVotes"`:
+		return r.number(d, &o.NumVotes)
+	case `"Popularity"`:
+		return r.number(d, &o.Popularity)
+	case `"OutOfDate"`:
+		return r.number(d, &o.OutOfDate)
+	case `"Maintainer"`:
+		return r.text(d, &o.Maintainer)
+	case `"Submitter"`:
+		return r.text(d, &o.Submitter)
+	case `"CoMaintainers"`:
+		return r.list(d, &o.CoMaintainers)
+	case `"FirstSubmitted"`:
+		return r.number(d, &o.FirstSubmitted)
+	case `"LastModified"`:
+		return r.number(d, &o.LastModified)
+	case `"URLPath"`:
+		return r.text(d, &o.URLPath)
+	case `"Depends"`:
+		return r.list(d, &o.Depends)
+	case `"MakeDepends"`:
+		return r.list(d, &o.MakeDepends)
+	case `"OptDepends"`:
+		return r.list(d, &o.OptDepends)
+	case `"CheckDepends"`:
+		return r.list(d, &o.CheckDepends)
+	case `"Conflicts"`:
+		return r.list(d, &o.Conflicts)
+	case `"Provides"`:
+		return r.list(d, &o.Provides)
+	case `"Replaces"`:
+		return r.list(d, &o.Replaces)
+	case `"Groups"`:
+		return r.list(d, &o.Groups)
+	case `"License"`:
+		return r.list(d, &o.License)
+	case `"Keywords"`:
+		return r.list(d, &o.Keywords)
+	}
+	return d.SkipValue()
+}
+
+func (r *reader) text(d *jsontext.Decoder, v *string) error {
+	*v = ""
+	raw, err := d.ReadValue()
+	switch {
+	case err != nil || raw[0] == 'n':
+	case raw[0] != '"':
+		r.odd++
+	case bytes.IndexByte(raw, '\\') >= 0:
+		r.scratch, _ = jsontext.AppendUnquote(r.scratch[:0], raw)
+		*v = strings.ToValidUTF8(string(r.scratch), "\uFFFD")
+	default:
+		*v = strings.ToValidUTF8(string(raw[1:len(raw)-1]), "\uFFFD")
+	}
+	return err
+}
+
+// number reads a number, or the text of one.
+func (r *reader) number(d *jsontext.Decoder, v *float64) error {
+	*v = 0
+	raw, err := d.ReadValue()
+	if err != nil || raw[0] == 'n' {
+		return err
+	}
+	n, wrong := strconv.ParseFloat(string(bytes.Trim(raw, `"`)), 64)
+	if wrong != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+		r.odd++
+		return nil
+	}
+	*v = n
+	return nil
+}
+
+// list reads a list of texts; a text alone is a list of one.
+func (r *reader) list(d *jsontext.Decoder, v *[]string) error {
+	*v = (*v)[:0]
+	element := func() error {
+		var s string
+		err := r.text(d, &s)
+		*v = append(*v, s)
+		return err
+	}
+	switch d.PeekKind() {
+	case '"':
+		return element()
+	case '[':
+	default:
+		if d.PeekKind() != 'n' {
+			r.odd++
+		}
+		return d.SkipValue()
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return err
+	}
+	for d.PeekKind() != ']' {
+		if err := element(); err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken()
+	return err
+}
+
+// Package reads one object as the dump and the AUR's replies have it. The error
+// says what keeps it from being a package.
+func Package(object []byte) (*wire.Package, error) {
+	if jsontext.Value(object).Kind() != '{' {
+		return nil, errors.New("it is no object")
+	}
+	r := &reader{}
+	if err := r.read(jsontext.NewDecoder(bytes.NewReader(object), decoding)); err != nil {
+		return nil, err
+	}
+	if why := unusable(&r.object); why != "" {
+		return nil, fmt.Errorf("%.100q %s", r.object.Name, why)
+	}
+	return r.convert(), nil
+}
+
+// decoding are the options of the AUR's JSON: its own writer repeats no key, and
+// text that is not UTF-8 costs some characters and not the dump.
+var decoding = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
 // parser turns JSON into packages.
 type parser struct {
+	*reader
 	in     *boundedReader
 	dec    *jsontext.Decoder
 	limits limits
 	out    *File
-
-	object object
-	pkg    wire.Package
-	aur    wire.AUR
 
 	seed maphash.Seed
 	seen map[uint64]struct{} // hashes of the names handed out, not to keep their texts
@@ -69,10 +249,8 @@ type parser struct {
 
 func newParser(in *boundedReader, limits limits, out *File) *parser {
 	return &parser{
-		in: in, limits: limits, out: out,
-		// The AUR's own writer repeats no key, and text that is not UTF-8 costs
-		// some characters and not the dump.
-		dec:  jsontext.NewDecoder(in, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)),
+		reader: &reader{}, in: in, limits: limits, out: out,
+		dec:  jsontext.NewDecoder(in, decoding),
 		seed: maphash.MakeSeed(), seen: map[uint64]struct{}{},
 	}
 }
@@ -93,13 +271,24 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 	if _, err := p.dec.ReadToken(); err != nil {
 		return err
 	}
-	for p.dec.PeekKind() == '{' {
-		if err := p.one(each); err != nil {
+	for kind := p.dec.PeekKind(); kind != ']'; kind = p.dec.PeekKind() {
+		p.in.object = p.limits.object
+		var err error
+		switch kind {
+		case 0: // the end of the file, or no JSON
+			_, err = p.dec.ReadToken()
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+		case '{':
+			err = p.one(each)
+		default:
+			p.leftOut("element %d is no object", p.out.Packages+p.out.LeftOut+1)
+			err = p.dec.SkipValue()
+		}
+		if err != nil {
 			return err
 		}
-	}
-	if kind := p.dec.PeekKind(); kind != ']' && kind != 0 {
-		return fmt.Errorf("%w: its array has something else than packages", ErrNotDump)
 	}
 	if _, err := p.dec.ReadToken(); err != nil {
 		return err
@@ -109,33 +298,33 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 		return fmt.Errorf("%w: something stands behind its end", sourcefile.ErrDamaged)
 	case err != io.EOF:
 		return err
-	case p.out.Packages == 0:
-		return sourcefile.ErrEmpty
+	case p.out.Packages > 0:
+		return nil
+	case p.out.LeftOut > 0:
+		return fmt.Errorf("%w: none of the %d elements of its array is a package", ErrNotDump, p.out.LeftOut)
 	}
-	return nil
+	return sourcefile.ErrEmpty
 }
 
 // one hands out the next package.
 func (p *parser) one(each func(*wire.Package) error) error {
-	p.in.object = p.limits.object
-	p.object.reset()
-	if err := json.UnmarshalDecode(p.dec, &p.object); err != nil {
-		if err == io.EOF {
-			return io.ErrUnexpectedEOF
-		}
+	if err := p.read(p.dec); err != nil {
 		return err
 	}
 	o := &p.object
 	if why := unusable(o); why != "" {
-		p.warn("package %.100q %s and was left out", o.Name, why)
+		p.leftOut("package %.100q %s", o.Name, why)
 		return nil
 	}
 	key := maphash.String(p.seed, o.Name)
 	if _, again := p.seen[key]; again {
-		p.warn("package %.100q stands there again and was left out", o.Name)
+		p.leftOut("package %.100q stands there again", o.Name)
 		return nil
 	}
 	p.seen[key] = struct{}{}
+	if p.odd > 0 {
+		p.warn("package %.100q has %d values of another kind, which were passed over", o.Name, p.odd)
+	}
 	if p.out.Packages == p.limits.packages {
 		return fmt.Errorf("%w: it has more than %d packages", sourcefile.ErrOversize, p.limits.packages)
 	}
@@ -165,24 +354,43 @@ func unusable(o *object) string {
 }
 
 // convert gives the object the form of a package.
-func (p *parser) convert() *wire.Package {
-	o := &p.object
-	p.aur = wire.AUR{
-		Votes: o.NumVotes, Popularity: o.Popularity, OutOfDate: moment(o.OutOfDate),
+func (r *reader) convert() *wire.Package {
+	o := &r.object
+	for _, list := range o.lists() {
+		*list = slices.DeleteFunc(*list, func(s string) bool { return s == "" }) // null, among others
+	}
+	r.aur = wire.AUR{
+		Votes: uint32(min(max(o.NumVotes, 0), math.MaxUint32)), Popularity: max(o.Popularity, 0), OutOfDate: moment(o.OutOfDate),
 		Maintainer: o.Maintainer, Submitter: o.Submitter, CoMaintainers: o.CoMaintainers,
 		Submitted: moment(o.FirstSubmitted), Modified: moment(o.LastModified),
 		Keywords: o.Keywords, URLPath: o.URLPath,
 	}
-	p.pkg = wire.Package{
+	r.pkg = wire.Package{
 		Repo: Repo, Name: o.Name, Version: o.Version, Desc: o.Description, Base: o.PackageBase, URL: o.URL,
 		Groups: o.Groups, Licenses: o.License, Provides: o.Provides, Depends: o.Depends, OptDepends: o.OptDepends,
-		MakeDepends: o.MakeDepends, CheckDepends: o.CheckDepends, Conflicts: o.Conflicts, Replaces: o.Replaces, AUR: &p.aur,
+		MakeDepends: o.MakeDepends, CheckDepends: o.CheckDepends, Conflicts: o.Conflicts, Replaces: o.Replaces, AUR: &r.aur,
 	}
-	return &p.pkg
+	return &r.pkg
 }
 
-// moment is a time in Unix seconds; what lies before them is none.
-func moment(unix int64) int64 { return max(unix, 0) }
+// moment is a time in Unix seconds. What lies before them, or after all years of
+// four digits, is none.
+func moment(unix float64) int64 {
+	const year10000 = 253402300800
+	if unix < 0 || unix >= year10000 {
+		return 0
+	}
+	return int64(unix)
+}
+
+// leftOut counts what is no package and says why.
+func (p *parser) leftOut(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if p.out.LeftOut++; p.out.LeftOut == 1 {
+		p.out.FirstLeftOut = text
+	}
+	p.warn("%s and was left out", text)
+}
 
 func (p *parser) warn(format string, args ...any) {
 	if len(p.out.Warnings) == MaxWarnings {

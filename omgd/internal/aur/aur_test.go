@@ -16,7 +16,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/Jguer/aur"
 	"github.com/klauspost/compress/gzip"
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
@@ -582,14 +581,15 @@ func TestPackage_SameAsTheDump(t *testing.T) {
 	defer f.Close()
 	z, err := gzip.NewReader(f)
 	require.NoError(t, err)
-	var records []aur.Pkg
+	var records []json.RawMessage
 	require.NoError(t, json.NewDecoder(z).Decode(&records))
 	i := 0
 	_, err = aurdump.Read(t.Context(), path, func(p *wire.Package) error {
 		want, err := msgpack.Marshal(p)
 		require.NoError(t, err)
-		live := toPackage(&records[i])
-		got, err := msgpack.Marshal(&live)
+		live, err := aurdump.Package(records[i])
+		require.NoError(t, err)
+		got, err := msgpack.Marshal(live)
 		require.NoError(t, err)
 		require.Equal(t, want, got, p.Name)
 		i++
@@ -622,6 +622,17 @@ func TestNew_ForgetsNonsense(t *testing.T) {
 		require.Nil(t, a.Replies())
 		require.Equal(t, wire.SourceMissing, a.Search(t.Context(), words("yay")).Source.State)
 	})
+}
+
+// TestAsk_WithAnOddResult: an invalid result does not cost the others.
+func TestAsk_WithAnOddResult(t *testing.T) {
+	body := `{"version":5,"type":"multiinfo","results":[null,{"Name":"one","Version":"1-1","NumVotes":"3"},{"Name":["no"]},{"Name":"two","Version":"2-1","License":"GPL"}]}`
+	a := &AUR{Config: Config{Fetch: &server{body: body}}, base: "https://aur.example"}
+	packages, err := a.ask(t.Context(), infoQuery([]string{"one", "two"}), time.Second)
+	require.NoError(t, err)
+	require.Len(t, packages, 2)
+	require.EqualValues(t, 3, packages[0].AUR.Votes)
+	require.Equal(t, []string{"GPL"}, packages[1].Licenses)
 }
 
 // FuzzAsk: any reply is an answer or an error.

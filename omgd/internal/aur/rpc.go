@@ -6,15 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/Jguer/aur"
-
 	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/shared/aurdump"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -57,18 +55,18 @@ func infoQuery(names []string) query {
 	return query{path: "/rpc/v5/info?" + url.Values{"arg[]": names}.Encode()}
 }
 
-// ask sends a query and reads the reply. Packages with an invalid name or without a
-// version are left out.
+// ask sends a query and reads the reply. Invalid results, such as one with an invalid
+// name, are left out.
 func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Package, error) {
 	var body bytes.Buffer
 	if _, err := a.Fetch.Get(ctx, fetch.Request{URL: a.base + q.path, MaxBytes: maxAnswer, Total: total}, &body); err != nil {
 		return nil, err
 	}
 	var reply struct {
-		Version int       `json:"version"`
-		Type    string    `json:"type"`
-		Error   string    `json:"error"`
-		Results []aur.Pkg `json:"results"`
+		Version int               `json:"version"`
+		Type    string            `json:"type"`
+		Error   string            `json:"error"`
+		Results []json.RawMessage `json:"results"`
 	}
 	if err := json.Unmarshal(body.Bytes(), &reply); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAnswer, err)
@@ -84,9 +82,9 @@ func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Pac
 		return nil, fmt.Errorf("%w: version %d, type %.20q", ErrAnswer, reply.Version, reply.Type)
 	}
 	packages := make([]wire.Package, 0, len(reply.Results))
-	for i := range reply.Results {
-		if r := &reply.Results[i]; validName(r.Name) && r.Version != "" {
-			packages = append(packages, q.addSearched(toPackage(r)))
+	for _, raw := range reply.Results {
+		if p, err := aurdump.Package(raw); err == nil {
+			packages = append(packages, q.addSearched(*p))
 		}
 	}
 	return packages, nil
@@ -113,18 +111,4 @@ func (q query) addSearched(p wire.Package) wire.Package {
 		p.AUR.Keywords = append(p.AUR.Keywords, q.value)
 	}
 	return p
-}
-
-// toPackage converts a record of the AUR.
-func toPackage(r *aur.Pkg) wire.Package {
-	return wire.Package{
-		Repo: wire.SourceAUR, Name: r.Name, Version: r.Version, Desc: r.Description, URL: r.URL, Base: r.PackageBase,
-		Groups: r.Groups, Licenses: r.License, Provides: r.Provides, Depends: r.Depends, OptDepends: r.OptDepends,
-		MakeDepends: r.MakeDepends, CheckDepends: r.CheckDepends, Conflicts: r.Conflicts, Replaces: r.Replaces,
-		AUR: &wire.AUR{
-			Votes: uint32(min(max(r.NumVotes, 0), math.MaxUint32)), Popularity: r.Popularity, OutOfDate: int64(r.OutOfDate),
-			Maintainer: r.Maintainer, Submitter: r.Submitter, CoMaintainers: r.CoMaintainers,
-			Submitted: int64(r.FirstSubmitted), Modified: int64(r.LastModified), Keywords: r.Keywords, URLPath: r.URLPath,
-		},
-	}
 }
