@@ -67,7 +67,7 @@ func TestFrame_NotARequest(t *testing.T) {
 	}{
 		{"length 0", []byte{0, 0, 0, 0}, ends(wire.CodeInvalid)},
 		{"4 GiB", []byte{0xff, 0xff, 0xff, 0xff}, ends(wire.CodeTooLarge)},
-		{"a byte too long", binary.BigEndian.AppendUint32(nil, wire.MaxFrame+1), ends(wire.CodeTooLarge)},
+		{"a byte too long", binary.BigEndian.AppendUint32(nil, wire.MaxRequest+1), ends(wire.CodeTooLarge)},
 		{"not MessagePack", frame(bytes.Repeat([]byte{0xc1}, 100)), ends(wire.CodeInvalid)},
 		{"a web request", []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), ends(wire.CodeTooLarge)},
 		{"text", frame([]byte("hello, is anybody there?")), ends(wire.CodeInvalid)},
@@ -136,7 +136,7 @@ func TestPeer_HalfFrame(t *testing.T) {
 	d := harness.New(t, harness.Env("OMG_LIMITS_HALF_FRAME=50ms")).Start()
 	p := dial(t, d)
 	defer p.close()
-	p.send(append(binary.BigEndian.AppendUint32(nil, wire.MaxFrame), make([]byte, 1000)...))
+	p.send(append(binary.BigEndian.AppendUint32(nil, wire.MaxRequest), make([]byte, 1000)...))
 	_, err := io.Copy(io.Discard, p.nc) // until omgd ends it
 	require.NoError(t, err)
 	requireHealthy(t, d)

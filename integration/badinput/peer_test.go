@@ -81,7 +81,7 @@ func (p *peer) ask(op string, request any) {
 
 // receive reads one response; an error is the end of the connection.
 func (p *peer) receive() (r wire.Response, err error) {
-	if p.buf, err = wire.ReadFrame(p.nc, p.buf); err != nil {
+	if p.buf, err = wire.ReadFrame(p.nc, p.buf, wire.MaxFrame); err != nil {
 		return r, err
 	}
 	if err = wire.Check(p.buf); err != nil {

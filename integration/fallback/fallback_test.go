@@ -101,7 +101,7 @@ func standIn(s *harness.System, greeting *wire.HelloResult, refusal *wire.Error)
 			go func() {
 				defer nc.Close()
 				for {
-					frame, err := wire.ReadFrame(nc, nil)
+					frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 					if err != nil {
 						return
 					}

@@ -157,7 +157,7 @@ func responses(nc net.Conn, room <-chan struct{}, all *counts) (answered map[uin
 	r := bufio.NewReader(nc)
 	var frame []byte
 	for {
-		if frame, err = wire.ReadFrame(r, frame); err != nil {
+		if frame, err = wire.ReadFrame(r, frame, wire.MaxFrame); err != nil {
 			if errors.Is(err, io.EOF) {
 				err = nil
 			}

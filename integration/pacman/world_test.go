@@ -125,7 +125,7 @@ func (w *world) offered() (all []wire.Package) {
 			q.Provides, q.Groups = slices.Clone(p.Provides), slices.Clone(p.Groups)
 			all = append(all, q)
 			return nil
-		})
+		}, nil)
 		require.NoError(w.T, err)
 	}
 	require.Greater(w.T, len(all), 3000)

@@ -15,7 +15,7 @@ import (
 // hear reads a response.
 func hear(t *testing.T, nc net.Conn) wire.Response {
 	t.Helper()
-	b, err := wire.ReadFrame(nc, nil)
+	b, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 	require.NoError(t, err)
 	r, err := wire.DecodeResponse(b)
 	require.NoError(t, err)

@@ -46,11 +46,11 @@ func run(in io.Reader, out io.Writer) int {
 
 // reply reads a question and returns the frames of its answer.
 func reply(in io.Reader) (frames []byte, err error) {
-	frame, err := wire.ReadFrame(in, nil)
+	frame, err := wire.ReadFrame(in, nil, wire.MaxRequest)
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeInvalid, "no question: %v", err)
 	}
-	if err := wire.Check(frame); err != nil {
+	if err := wire.CheckRequest(frame); err != nil {
 		return nil, wire.Errorf(wire.CodeInvalid, "no question: %v", err)
 	}
 	head, err := wire.DecodeHeader(frame)

@@ -182,7 +182,7 @@ func real(t testing.TB) (system, []Record) {
 		_, err := pacmandb.ReadSync(t.Context(), filepath.Join(db, "sync", repo+".db"), repo, func(p *wire.Package) error {
 			s.offered[p.Name] = append(s.offered[p.Name], p.Version)
 			return nil
-		})
+		}, nil)
 		require.NoError(t, err)
 	}
 	return s, records

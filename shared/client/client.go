@@ -41,7 +41,7 @@ type Options struct {
 	// Timeout limits the wait for the server to accept, read or write something, and the time for one frame (default 10
 	// s). Call allows a minute more between two chunks, while the server waits for a network.
 	Timeout time.Duration
-	// MaxAnswer is the maximum size of a reply's frames together, in bytes (default 64 MiB).
+	// MaxAnswer is the most bytes of one answer's frames (default 256 MiB).
 	MaxAnswer int
 }
 
@@ -68,7 +68,7 @@ func Dial(ctx context.Context, path string, opt Options) (*Conn, error) {
 		opt.Timeout = 10 * time.Second
 	}
 	if opt.MaxAnswer == 0 {
-		opt.MaxAnswer = 64 << 20
+		opt.MaxAnswer = 256 << 20
 	}
 	if opt.Trust == nil {
 		opt.Trust = func(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
@@ -248,8 +248,8 @@ func (c *Conn) flush() error {
 
 // receive reads one frame.
 func (c *Conn) receive() (r wire.Response, err error) {
-	c.deadline = time.Time{}
-	if c.frame, err = wire.ReadFrame(c.r, c.frame); err != nil {
+	c.late = time.Time{}
+	if c.frame, err = wire.ReadFrame(c.r, c.frame, wire.MaxFrame); err != nil {
 		return r, err
 	}
 	if err = wire.Check(c.frame); err != nil {

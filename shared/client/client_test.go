@@ -54,7 +54,7 @@ func peer(t testing.TB, serve func(nc *net.UnixConn, number int)) string {
 func answering(answer func(h wire.Header, frame []byte) []byte) func(*net.UnixConn, int) {
 	return func(nc *net.UnixConn, _ int) {
 		for {
-			frame, err := wire.ReadFrame(nc, nil)
+			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 			if err != nil {
 				return
 			}
@@ -372,7 +372,7 @@ func TestGet_Errors(t *testing.T) {
 	is(c.Get(ctx, "op", nil, nil), wire.CodeNotReady)
 
 	c = dial(t, peer(t, func(nc *net.UnixConn, _ int) {
-		frame, _ := wire.ReadFrame(nc, nil)
+		frame, _ := wire.ReadFrame(nc, nil, wire.MaxFrame)
 		h, _ := wire.DecodeHeader(frame)
 		_, _ = nc.Write(wire.AppendError(nil, h.ID, wire.Errorf(wire.CodeVersion, "too new")))
 		_, _ = io.Copy(io.Discard, nc)
@@ -396,7 +396,7 @@ func TestReceive_Pipelining(t *testing.T) {
 		var b []byte
 		var ids []uint64
 		for range 11 {
-			frame, err := wire.ReadFrame(nc, nil)
+			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 			if err != nil {
 				return
 			}

@@ -98,7 +98,7 @@ func TestHello(t *testing.T) {
 	var greetings atomic.Int32
 	c := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
 		for {
-			frame, err := wire.ReadFrame(nc, nil)
+			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 			if err != nil {
 				return
 			}
@@ -252,7 +252,7 @@ func TestOperations_Errors(t *testing.T) {
 			reply := func(result func(id uint64) []byte) *Conn {
 				return dial(t, peer(t, func(nc *net.UnixConn, _ int) {
 					for greeted := false; ; {
-						frame, err := wire.ReadFrame(nc, nil)
+						frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 						if err != nil {
 							return
 						}
@@ -298,7 +298,7 @@ func TestGreeting(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			conn := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
 				for _, reply := range []func(uint64) []byte{c.greeting, c.request} {
-					frame, err := wire.ReadFrame(nc, nil)
+					frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 					if err != nil || reply == nil {
 						return
 					}

@@ -26,13 +26,21 @@ func FuzzReadSync(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var out SyncFile
 		calls := 0
-		r := syncReader{repo: "t", out: &out, limits: limits{bytes: 1 << 20, desc: 1 << 16, packages: 1000}, each: func(p *wire.Package) error {
-			calls++
-			require.NotEmpty(t, p.Name)
-			require.Contains(t, p.Version, "-")
-			return nil
-		}}
-		err := r.read(context.Background(), bytes.NewReader(b))
+		read := func(hold bool) error {
+			calls, out = 0, SyncFile{}
+			bounds := limits{bytes: 1 << 20, held: 1 << 18, desc: 1 << 16, packages: 1000}
+			r := syncReader{repo: "t", out: &out, limits: bounds, hold: hold, each: func(p *wire.Package) error {
+				calls++
+				require.NotEmpty(t, p.Name)
+				require.Contains(t, p.Version, "-")
+				return nil
+			}}
+			return r.read(context.Background(), bytes.NewReader(b))
+		}
+		err := read(false)
+		if errors.Is(err, errScattered) {
+			err = read(true)
+		}
 		require.Equal(t, out.Packages, calls)
 		require.LessOrEqual(t, out.DescBytes, int64(1<<20))
 		if err != nil {
@@ -174,7 +182,7 @@ func slowDesc(text string) wire.Package {
 		return line, true
 	}
 	p := wire.Package{Repo: "t", Name: "a", Version: "1-1"}
-	var md5, sha, pgp bool
+	var md5, sha, pgp, said bool
 	var ignored string
 	var sizes [2]string
 	var date string
@@ -183,7 +191,7 @@ func slowDesc(text string) wire.Package {
 		"%ARCH%": &p.Arch, "%PACKAGER%": &p.Packager, "%SHA256SUM%": &p.SHA256, "%MD5SUM%": &ignored, "%PGPSIG%": &ignored,
 		"%CSIZE%": &sizes[0], "%ISIZE%": &sizes[1], "%BUILDDATE%": &date,
 	}
-	present := map[string]*bool{"%MD5SUM%": &md5, "%SHA256SUM%": &sha, "%PGPSIG%": &pgp}
+	present := map[string]*bool{"%MD5SUM%": &md5, "%SHA256SUM%": &sha, "%PGPSIG%": &pgp, "%DESC%": &said}
 	lists := map[string]*[]string{
 		"%GROUPS%": &p.Groups, "%LICENSE%": &p.Licenses, "%DEPENDS%": &p.Depends, "%OPTDEPENDS%": &p.OptDepends,
 		"%MAKEDEPENDS%": &p.MakeDepends, "%CHECKDEPENDS%": &p.CheckDepends, "%CONFLICTS%": &p.Conflicts,
@@ -203,6 +211,7 @@ func slowDesc(text string) wire.Package {
 			}
 		}
 	}
+	p.EmptyDesc = said && p.Desc == ""
 	p.CSize, p.ISize, p.BuildDate = parseSize(sizes[0]), parseSize(sizes[1]), localInt(date)
 	for i, here := range []bool{md5, sha, pgp} {
 		if here {

@@ -14,7 +14,7 @@ import (
 // packages, with desc files of a few KiB and file lists of some MiB.
 const (
 	maxLocalEntries  = 200_000
-	maxLocalDesc     = 4 << 20
+	maxLocalDesc     = 64 << 20
 	maxLocalTotal    = 256 << 20
 	maxLocalFiles    = 256 << 20
 	maxLocalWarnings = 100
@@ -76,7 +76,7 @@ const (
 	ProblemMissing    Problem = "has no desc"
 	ProblemUnreadable Problem = "has a desc that cannot be read"
 	ProblemNotRegular Problem = "has a desc that is not a regular file"
-	ProblemLarge      Problem = "has a desc of more than 4 MiB"
+	ProblemLarge      Problem = "has a desc of more than 64 MiB"
 	ProblemEmpty      Problem = "has an empty desc"
 	ProblemCut        Problem = "has a desc that ends too early"
 	ProblemMismatch   Problem = "has a desc of another name or version"
@@ -183,7 +183,7 @@ func (l *Local) Search(words []Word) []*Installed {
 
 func (p *Installed) matches(words []Word) bool {
 	for _, w := range words {
-		if !strings.Contains(p.Name, w.Text) && !w.Match(p.Name) && !(p.Desc != "" && w.Match(p.Desc)) &&
+		if !strings.Contains(p.Name, w.Text) && !w.Match(p.Name) && !((p.Desc != "" || p.EmptyDesc) && w.Match(p.Desc)) &&
 			!slices.ContainsFunc(p.Provides, func(s string) bool { return w.Match(ParseDepend(s).Name) }) &&
 			!slices.ContainsFunc(p.Groups, w.Match) {
 			return false

@@ -78,6 +78,7 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 		case "%BASE%":
 			p.Base = in.one()
 		case "%DESC%":
+			p.EmptyDesc = in.rest != "" // at the end of the file there is none
 			p.Desc = in.one()
 		case "%URL%":
 			p.URL = in.one()
@@ -119,6 +120,7 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 		}
 	}
 	d.place()
+	p.EmptyDesc = p.EmptyDesc && p.Desc == ""
 	p.Validation = localValidation(validation)
 	id.whole = id.name != "" && id.version != "" && strings.HasSuffix(raw, "\n") && !endsInKey(raw)
 	return id

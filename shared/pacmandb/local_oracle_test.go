@@ -122,7 +122,7 @@ func (o *oracle) facts(l *Local) *facts {
 		read, err := ReadSync(context.Background(), filepath.Join(o.db, "sync", r.name+".db"), r.name, func(p *wire.Package) error {
 			f.Add(i, p)
 			return nil
-		})
+		}, nil)
 		require.NoError(o.t, err)
 		require.Positive(o.t, read.Packages)
 	}

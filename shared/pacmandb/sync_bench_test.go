@@ -33,7 +33,7 @@ func BenchmarkReadSync(b *testing.B) {
 		var group errgroup.Group
 		for _, repo := range repos {
 			group.Go(func() error {
-				_, err := ReadSync(b.Context(), repo.Path, repo.Name, func(*wire.Package) error { return nil })
+				_, err := ReadSync(b.Context(), repo.Path, repo.Name, func(*wire.Package) error { return nil }, func() {})
 				return err
 			})
 		}

@@ -20,7 +20,7 @@ type descParser struct {
 type descSaid struct {
 	dir, name, version      string
 	buildDate, csize, isize string
-	md5, sha256, pgp        bool
+	desc, md5, sha256, pgp  bool
 	// files is how many there were, and cut that one ended within a field.
 	files int
 	cut   bool
@@ -113,7 +113,7 @@ func (d *descParser) place(key []byte) (one *string, list *[]string, present *bo
 	case "%BASE%":
 		one = &p.Base
 	case "%DESC%":
-		one = &p.Desc
+		one, present = &p.Desc, &said.desc
 	case "%URL%":
 		one = &p.URL
 	case "%ARCH%":
@@ -176,6 +176,7 @@ func (d *descParser) finish() (p *wire.Package, ok bool) {
 		}
 	}
 	p.Name, p.Version, ok = splitEntry(said.dir)
+	p.EmptyDesc = said.desc && p.Desc == ""
 	p.CSize, p.ISize, p.BuildDate = parseSize(said.csize), parseSize(said.isize), localInt(said.buildDate)
 	for _, v := range [...]struct {
 		present bool

@@ -19,13 +19,26 @@ type syncReader struct {
 	out    *SyncFile
 	each   func(*wire.Package) error
 	limits limits
+	desc   descParser
 
-	desc descParser
-	open bool   // desc holds a package,
-	dir  []byte // of this directory in the archive
-
+	// As a stream: desc holds a package if dir, its directory in the archive, is
+	// not empty. Of the names handed out it remembers the hashes, not the texts.
+	dir  []byte
 	seed maphash.Seed
-	seen map[uint64]struct{} // hashes of the names handed out, not to keep their texts
+	seen map[uint64]struct{}
+
+	// Held until the end: the packages by name, and in their order.
+	hold      bool
+	held      map[string]*heldPackage
+	order     []*heldPackage
+	at        *heldPackage // the one that was begun
+	heldBytes int64
+}
+
+// heldPackage is a package that waits for more of its files.
+type heldPackage struct {
+	dir   string
+	texts [][]byte
 }
 
 // read reads a whole database from in, to its last byte.
@@ -38,7 +51,7 @@ func (r *syncReader) read(ctx context.Context, in io.Reader) error {
 	defer content.Close()
 	p := startPipe(content, r.limits.bytes)
 	defer p.stop()
-	r.seed, r.seen = maphash.MakeSeed(), map[uint64]struct{}{}
+	r.seed, r.seen, r.held = maphash.MakeSeed(), map[uint64]struct{}{}, map[string]*heldPackage{}
 	if err := r.packages(ctx, &tarReader{in: p, plain: plain}); err != nil {
 		return err
 	}
@@ -47,8 +60,8 @@ func (r *syncReader) read(ctx context.Context, in io.Reader) error {
 	return err
 }
 
-// packages hands out what the archive holds. A package is complete when a file
-// of another directory comes: databases of before pacman 5 have two of each.
+// packages hands out what the archive holds. In a stream a package is complete when
+// a file of another directory comes: databases of before pacman 5 have two of each.
 func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
 	for {
 		path, size, err := t.next()
@@ -62,24 +75,77 @@ func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
 		if string(file) != "desc" && string(file) != "depends" {
 			continue // such as the lists of files in a .files database
 		}
-		if !r.open || !bytes.Equal(dir, r.dir) {
-			if err := r.flush(ctx); err != nil {
-				return err
-			}
-			r.desc.begin(r.repo, dir)
-			r.open, r.dir = true, append(r.dir[:0], dir...)
+		if len(dir) == 0 {
+			r.leftOut("%.200q is in no directory and was left out", path)
+			continue
+		}
+		if err := r.begin(ctx, dir); err != nil {
+			return err
 		}
 		if size > int64(r.limits.desc) {
-			r.warn("entry %.200q has a %s of %d bytes, which was not read", dir, file, size)
+			r.leftOut("entry %.200q has a %s of %d bytes, which was not read", dir, file, size)
 			continue
 		}
 		body, err := t.body(size)
+		if err == nil {
+			err = r.text(body)
+		}
 		if err != nil {
 			return err
 		}
-		r.desc.parse(body)
 		r.out.DescBytes += size
 	}
+}
+
+// begin goes to the package of a directory.
+func (r *syncReader) begin(ctx context.Context, dir []byte) error {
+	if string(r.dir) == string(dir) {
+		return nil
+	}
+	if r.hold {
+		return r.beginHeld(ctx, dir)
+	}
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	r.desc.begin(r.repo, dir)
+	r.dir = append(r.dir[:0], dir...)
+	return nil
+}
+
+// beginHeld is begin where packages are held: the directory may have come before.
+func (r *syncReader) beginHeld(ctx context.Context, dir []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r.dir = append(r.dir[:0], dir...)
+	name, _, ok := splitEntry(string(dir))
+	if !ok {
+		name = string(dir) + "/" // which none can have
+	}
+	p := r.held[name]
+	if p == nil {
+		p = &heldPackage{dir: string(dir)}
+		r.order = append(r.order, p)
+		r.held[name] = p
+	} else if p.dir != string(dir) {
+		r.warn("entry %.200q is of the same package as %.200q, to which it was added", dir, p.dir)
+	}
+	r.at = p
+	return nil
+}
+
+// text takes a file of the package that was begun.
+func (r *syncReader) text(body []byte) error {
+	if !r.hold {
+		r.desc.parse(body)
+		return nil
+	}
+	if r.heldBytes += int64(len(body)); r.heldBytes > r.limits.held {
+		return fmt.Errorf("%w: its packages are scattered over more than %d MiB", sourcefile.ErrOversize, r.limits.held>>20)
+	}
+	r.at.texts = append(r.at.texts, bytes.Clone(body))
+	return nil
 }
 
 // splitPath splits a path in the archive as libalpm does: the directory goes up
@@ -92,27 +158,41 @@ func splitPath(path []byte) (dir, file []byte) {
 	return dir, file
 }
 
-// flush hands out the package that was collected, if any.
+// flush hands out the package that was begun or, where packages are held, all.
 func (r *syncReader) flush(ctx context.Context) error {
-	if !r.open {
+	for _, p := range r.order {
+		r.desc.begin(r.repo, []byte(p.dir))
+		for _, text := range p.texts {
+			r.desc.parse(text)
+		}
+		if err := r.handOut(ctx, p.dir); err != nil {
+			return err
+		}
+	}
+	if r.hold || len(r.dir) == 0 {
 		return nil
 	}
-	r.open = false
+	return r.handOut(ctx, string(r.dir))
+}
+
+// handOut hands out the package in desc.
+func (r *syncReader) handOut(ctx context.Context, dir string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	p, ok := r.desc.finish()
 	if !ok {
-		r.warn("entry %.200q is not named name-version-release and was left out", r.dir)
+		r.leftOut("entry %.200q is not named name-version-release and was left out", dir)
 		return nil
 	}
-	key := maphash.String(r.seed, p.Name)
-	if _, again := r.seen[key]; again {
-		r.warn("entry %.200q is a second one of its package and was left out", r.dir)
-		return nil
+	if !r.hold {
+		key := maphash.String(r.seed, p.Name)
+		if _, again := r.seen[key]; again {
+			return errScattered
+		}
+		r.seen[key] = struct{}{}
 	}
-	r.seen[key] = struct{}{}
-	r.examine(p)
+	r.examine(dir, p)
 	if r.out.Packages == r.limits.packages {
 		return fmt.Errorf("%w: it has more than %d packages", sourcefile.ErrOversize, r.limits.packages)
 	}
@@ -124,23 +204,31 @@ func (r *syncReader) flush(ctx context.Context) error {
 }
 
 // examine warns of what pacman would complain of, and more.
-func (r *syncReader) examine(p *wire.Package) {
+func (r *syncReader) examine(dir string, p *wire.Package) {
 	said := &r.desc.said
 	switch {
 	case said.files == 0: // too large, and said so
 	case said.cut:
-		r.warn("entry %.200q has a desc that ends too early", r.dir)
+		r.warn("entry %.200q has a desc that ends too early", dir)
 	case said.name == "":
-		r.warn("entry %.200q has a desc without %%NAME%%", r.dir)
+		r.warn("entry %.200q has a desc without %%NAME%%", dir)
 	case said.version == "":
-		r.warn("entry %.200q has a desc without %%VERSION%%", r.dir)
+		r.warn("entry %.200q has a desc without %%VERSION%%", dir)
 	case said.name != p.Name, said.version != p.Version:
-		r.warn("entry %.200q has the desc of %.200q %.200q", r.dir, said.name, said.version)
+		r.warn("entry %.200q has the desc of %.200q %.200q", dir, said.name, said.version)
 	}
 	if strings.HasPrefix(p.Filename, ".") || strings.Contains(p.Filename, "/") {
-		r.warn("entry %.200q names the file %.200q, which is not used", r.dir, p.Filename)
+		r.warn("entry %.200q names the file %.200q, which is not used", dir, p.Filename)
 		p.Filename = ""
 	}
+}
+
+// leftOut counts an entry that is left out, whole or in part, and says why.
+func (r *syncReader) leftOut(format string, args ...any) {
+	if r.out.LeftOut++; r.out.LeftOut == 1 {
+		r.out.FirstLeftOut = fmt.Sprintf(format, args...)
+	}
+	r.warn(format, args...)
 }
 
 func (r *syncReader) warn(format string, args ...any) {

@@ -42,7 +42,7 @@ func read(t testing.TB, path, repo string) (SyncFile, []wire.Package, error) {
 	f, err := ReadSync(t.Context(), path, repo, func(p *wire.Package) error {
 		all = append(all, clonePackage(p))
 		return nil
-	})
+	}, func() { all = nil })
 	return f, all, err
 }
 
@@ -344,7 +344,29 @@ func TestReadSyncBounds(t *testing.T) {
 	f, all, err := readBytes(t, big, bounds)
 	require.NoError(t, err)
 	require.Equal(t, []string{`entry "a-1-1" has a desc of 5034 bytes, which was not read`}, f.Warnings)
+	require.Equal(t, 1, f.LeftOut)
+	require.Equal(t, f.Warnings[0], f.FirstLeftOut)
 	require.Equal(t, []wire.Package{{Repo: "t", Name: "a", Version: "1-1"}, {Repo: "t", Name: "b", Version: "1-1"}}, all)
+}
+
+// TestReadSync_Held: packages that are held until the end are those of the stream.
+func TestReadSync_Held(t *testing.T) {
+	for _, repo := range corpusDatabases(t)[:1] {
+		_, want, err := read(t, repo.Path, repo.Name)
+		require.NoError(t, err)
+		var got []wire.Package
+		_, err = ReadSync(t.Context(), repo.Path, repo.Name, func(p *wire.Package) error {
+			got = append(got, clonePackage(p))
+			return nil
+		}, nil)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	scattered := archive(t, file{"a-1-1/desc", desc("a", "1-1")}, file{"b-1-1/desc", desc("b", "1-1")}, file{"a-1-1/depends", "%DEPENDS%\nb\n\n"})
+	var out SyncFile
+	r := syncReader{repo: "t", out: &out, limits: syncLimits, hold: true}
+	r.limits.held = 30
+	require.ErrorIs(t, r.read(t.Context(), bytes.NewReader(scattered)), sourcefile.ErrOversize)
 }
 
 func TestReadSyncBoundsOfAttributes(t *testing.T) {
@@ -369,12 +391,12 @@ func TestReadSyncEndsWithItsContext(t *testing.T) {
 			cancel()
 		}
 		return nil
-	})
+	}, func() {})
 	require.Equal(t, context.Canceled, err)
 	require.Equal(t, 100, n)
 
 	enough := errors.New("enough")
-	_, err = ReadSync(t.Context(), db, "t", func(*wire.Package) error { return enough })
+	_, err = ReadSync(t.Context(), db, "t", func(*wire.Package) error { return enough }, nil)
 	require.Equal(t, enough, err)
 }
 
@@ -395,7 +417,7 @@ func TestReadSyncOfFileThatChanges(t *testing.T) {
 				}
 				done = true
 				return change(path)
-			})
+			}, func() {})
 			require.ErrorIs(t, err, sourcefile.ErrChanged)
 			require.ErrorContains(t, err, path)
 		})

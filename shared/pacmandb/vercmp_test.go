@@ -86,7 +86,7 @@ func TestCompare_AsLibalpm(t *testing.T) {
 		_, err := ReadSync(t.Context(), f.Path, f.Name, func(p *wire.Package) error {
 			versions = append(versions, p.Version)
 			return nil
-		})
+		}, nil)
 		require.NoError(t, err)
 	}
 	slices.Sort(versions)

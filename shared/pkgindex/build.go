@@ -34,13 +34,17 @@ func NewBuilder(program string, built int64) *Builder {
 
 // Source begins the next source of the index, in the order of the file. It must not be called concurrently.
 func (b *Builder) Source(name string, kind Kind) *Source {
-	s := &Source{
+	s := newSource(name, kind)
+	b.sources = append(b.sources, s)
+	return s
+}
+
+func newSource(name string, kind Kind) *Source {
+	return &Source{
 		facts:  SourceFacts{Name: name, Kind: kind},
 		enc:    newRecordEncoder(),
 		values: make(map[termKey]uint32),
 	}
-	b.sources = append(b.sources, s)
-	return s
 }
 
 // Source is a repository or the AUR in an index that is being built.
@@ -86,15 +90,28 @@ type termKey struct {
 
 type termUse struct{ doc, value uint32 }
 
-// MaxRecord is the maximum size of a package's record in bytes, so that it fits into a frame of 1 MiB.
-const MaxRecord = 192 << 10
+// MaxRecord is the most bytes that the record of one package may have, which limits
+// memory: a frame of an answer has room for two.
+const MaxRecord = wire.MaxFrame / 2
 
 // Describe sets the facts about the file that the source's packages come from.
 func (s *Source) Describe(sha256 string, size, asOf int64) {
 	s.facts.SHA256, s.facts.Size, s.facts.AsOf = sha256, size, asOf
 }
 
-// Add adds a package. It does not keep p.
+// LeaveOut records that the source file names n packages that were not added whole,
+// and why of the first.
+func (s *Source) LeaveOut(n int, why string) {
+	if n > 0 && s.facts.LeftOut == 0 {
+		s.facts.Why = fmt.Sprintf("%.300s", why)
+	}
+	s.facts.LeftOut += uint32(n)
+}
+
+// Reset forgets the packages that were added, to begin again.
+func (s *Source) Reset() { *s = *newSource(s.facts.Name, s.facts.Kind) }
+
+// Add appends a package; p is not kept.
 func (s *Source) Add(p *wire.Package) error {
 	if p.Name == "" || p.Version == "" {
 		return errors.New("a package needs a name and a version")
@@ -124,6 +141,9 @@ func (s *Source) Add(p *wire.Package) error {
 	}
 	d.group = uint32(len(s.text)) - mark
 	s.text = append(appendFold(s.text, p.Desc), 0)
+	if p.Desc == "" && p.EmptyDesc {
+		s.text = append(s.text, 0)
+	}
 	d.textLen = uint32(len(s.text)) - d.text
 
 	s.addTerms(d.added, p)

@@ -45,8 +45,9 @@
 //	pairs       [2]  number of pairs: summary, details [1 each]
 //	summary, then details up to the next record
 //
-// TEXT has for each doc the text that a search compares, case-folded (see Fold): the name, each provides' name, each
-// group, the description, each followed by a NUL.
+// TEXT has for each doc what a search looks at, case-folded (see Fold): the
+// name, each provides' name, each group, the description, with a NUL after
+// every one of them. A description that is there and empty is one more NUL.
 //
 // NAME is the docs [4 each] in the order of their folded names, for look-ups by name and by prefix.
 //

@@ -40,6 +40,10 @@ type SourceFacts struct {
 	// First is the source's first doc and Packages the number of its docs.
 	First    uint32 `msgpack:"first" json:"first"`
 	Packages uint32 `msgpack:"packages" json:"packages"`
+	// LeftOut is how many packages the source file names that are not among them, or
+	// not with all that it says of them, and Why says so of the first.
+	LeftOut uint32 `msgpack:"left_out,omitempty" json:"left_out,omitempty"`
+	Why     string `msgpack:"why,omitempty" json:"why,omitempty"`
 }
 
 // Source returns the facts about the source of a kind and name, and whether it exists.

@@ -190,7 +190,8 @@ func (f *File) Docs() uint32 { return f.docs }
 // Size returns the size of the file in bytes.
 func (f *File) Size() int64 { return int64(len(f.data)) }
 
-// docText is the text of one doc, split into its fields.
+// docText is the text of one doc, cut into its fields. desc is nil where there is no
+// description, and empty where there is an empty one.
 type docText struct {
 	all, name, provides, groups, desc []byte
 }
@@ -210,12 +211,19 @@ func (f *File) docText(doc uint32) (docText, error) {
 		return docText{}, damagedDoc(doc)
 	}
 	t := f.text[start:end:end]
+	desc := t[name+1+provides+groups : len(t)-1]
+	switch string(desc) {
+	case "":
+		desc = nil
+	case "\x00":
+		desc = desc[:0]
+	}
 	return docText{
 		all:      t,
 		name:     t[:name],
 		provides: t[name+1:][:provides],
 		groups:   t[name+1+provides:][:groups],
-		desc:     t[name+1+provides+groups : len(t)-1],
+		desc:     desc,
 	}, nil
 }
 

@@ -162,7 +162,7 @@ func (m *matcher) exprTier(t *matchTerm, doc uint32, text docText) (Tier, bool, 
 		}
 	}
 	if t.field == fieldAny || t.field == fieldDesc {
-		return TierDesc, t.expr.FindIndex(text.desc) != nil, nil
+		return TierDesc, text.desc != nil && t.expr.FindIndex(text.desc) != nil, nil
 	}
 	return 0, false, nil
 }

@@ -19,7 +19,7 @@ func TestBuild_DamagedIndex(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 120, Installed: 40, Seed: 3})
 	b := pkgindex.NewBuilder("test", checked)
 	into := b.Source("extra", pkgindex.KindRepo)
-	_, err := pacmandb.ReadSync(t.Context(), in.DBPath+"/sync/extra.db", "extra", into.Add)
+	_, err := pacmandb.ReadSync(t.Context(), in.DBPath+"/sync/extra.db", "extra", into.Add, nil)
 	require.NoError(t, err)
 	whole, err := b.Bytes()
 	require.NoError(t, err)

@@ -1,8 +1,10 @@
 package snapshot
 
 import (
+	"fmt"
 	"slices"
 
+	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -18,6 +20,7 @@ func (s *Snapshot) Status() (*wire.StatusResult, error) {
 		r.Index.Files = append(r.Index.Files, path)
 		r.Index.Built = max(r.Index.Built, built)
 	})
+	r.Problems = append(r.Problems, s.incomplete()...)
 	counted, err := s.counted()
 	if err != nil {
 		return nil, err
@@ -30,7 +33,32 @@ func (s *Snapshot) Status() (*wire.StatusResult, error) {
 	return r, err
 }
 
-// counted holds the counts, and the names of the partial ones.
+// incomplete names the sources of which something was left out.
+func (s *Snapshot) incomplete() (list []wire.Problem) {
+	add := func(src *Source, kind pkgindex.Kind) {
+		if src.Index == nil {
+			return
+		}
+		facts, _ := src.Index.Facts().Source(kind, src.Name)
+		if facts.LeftOut == 0 {
+			return
+		}
+		why := facts.Why
+		if facts.LeftOut > 1 {
+			why += fmt.Sprintf(", and %d more", facts.LeftOut-1)
+		}
+		list = append(list, wire.Problem{Name: src.Name, State: "incomplete", Why: why})
+	}
+	for i := range s.shown {
+		add(&s.shown[i], pkgindex.KindRepo)
+	}
+	if s.in.AUR != nil {
+		add(s.in.AUR, pkgindex.KindAUR)
+	}
+	return list
+}
+
+// counted are the counts, and the names of those that are partial.
 type counted struct {
 	counts  wire.Counts
 	partial []string

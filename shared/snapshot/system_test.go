@@ -47,7 +47,7 @@ func read(t testing.TB, f pacmandb.RepoFile) Source {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", checked)
 	into := b.Source(f.Name, pkgindex.KindRepo)
-	_, err := pacmandb.ReadSync(t.Context(), f.Path, f.Name, into.Add)
+	_, err := pacmandb.ReadSync(t.Context(), f.Path, f.Name, into.Add, nil)
 	require.NoError(t, err)
 	s := known(f.Name, opened(t, b))
 	s.Usage = f.Usage

@@ -36,9 +36,16 @@ func (r *Repository) ReadInto(ctx context.Context, into *pkgindex.Source, each f
 			return nil
 		}
 		return err
+	}, func() {
+		into.Reset()
+		skipped = nil
 	})
 	if err != nil {
 		return f, skipped, withRemedy(err)
+	}
+	into.LeaveOut(f.LeftOut, f.FirstLeftOut)
+	if len(skipped) > 0 {
+		into.LeaveOut(len(skipped), skipped[0])
 	}
 	into.Describe(f.Digest(), f.Stamp.Size, f.Stamp.Modified())
 	return f, skipped, nil

@@ -6,22 +6,30 @@ import (
 	"fmt"
 )
 
-// The limits that Check enforces.
+// The limits of frames. A response is as large as the largest package needs; a
+// request comes from anyone who can connect, and stays small.
 const (
-	MaxDepth    = 16      // nested arrays and maps
-	MaxElements = 65_536  // values in one frame, including map keys
-	MaxFrame    = 1 << 20 // bytes of a frame's body
+	MaxDepth    = 16       // arrays and maps within each other
+	MaxElements = 65_536   // values, map keys among them, in one request
+	MaxRequest  = 1 << 20  // bytes of a request's body
+	MaxFrame    = 64 << 20 // bytes of a response's body
 )
 
 // ErrMalformed means that the bytes are not one MessagePack value within the limits.
 var ErrMalformed = errors.New("not a well-formed frame")
 
-// Check checks a frame in one pass, without recursion or allocation: it must be exactly one MessagePack value whose
-// lengths lie within the frame, nested at most MaxDepth deep and made of at most MaxElements values. Decoders recurse
-// and trust lengths; a frame that passed Check cannot harm them. Extension types are refused: the protocol does not use
-// them.
-func Check(b []byte) error {
-	// left counts the values that each open array or map still needs.
+// Check looks at a frame once, without recursion and without allocating: it must
+// be exactly one MessagePack value whose lengths lie within it, nested at most
+// MaxDepth deep and made of at most MaxElements values, or of one for every two
+// bytes if those are more. Decoders recurse and believe lengths; what passed Check
+// cannot hurt them. Extension types are refused: the protocol has none.
+func Check(b []byte) error { return check(b, max(MaxElements, len(b)/2)) }
+
+// CheckRequest is Check for a request, which has at most MaxElements values.
+func CheckRequest(b []byte) error { return check(b, MaxElements) }
+
+func check(b []byte, most int) error {
+	// left counts the values that each open array or map still awaits.
 	var left [MaxDepth + 1]uint64
 	depth, elements, at := 0, 0, 0
 	left[0] = 1
@@ -36,8 +44,8 @@ func Check(b []byte) error {
 			depth--
 		}
 		left[depth]--
-		if elements++; elements > MaxElements {
-			return fmt.Errorf("%w: more than %d values", ErrMalformed, MaxElements)
+		if elements++; elements > most {
+			return fmt.Errorf("%w: more than %d values", ErrMalformed, most)
 		}
 		size, inside, err := head(b[at:])
 		if err != nil {

@@ -133,22 +133,22 @@ func FuzzCheck(f *testing.F) {
 func TestReadFrame(t *testing.T) {
 	body := bytes.Repeat([]byte("x"), 300_000)
 	frame := append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
-	got, err := ReadFrame(bytes.NewReader(append(frame, 'y')), nil)
+	got, err := ReadFrame(bytes.NewReader(append(frame, 'y')), nil, MaxFrame)
 	require.NoError(t, err)
 	require.Equal(t, body, got)
-	got, err = ReadFrame(iotest.OneByteReader(bytes.NewReader(frame)), make([]byte, 10))
+	got, err = ReadFrame(iotest.OneByteReader(bytes.NewReader(frame)), make([]byte, 10), MaxFrame)
 	require.NoError(t, err)
 	require.Equal(t, body, got)
 
-	_, err = ReadFrame(bytes.NewReader(nil), nil)
+	_, err = ReadFrame(bytes.NewReader(nil), nil, MaxFrame)
 	require.ErrorIs(t, err, io.EOF)
-	_, err = ReadFrame(bytes.NewReader(frame[:2]), nil)
+	_, err = ReadFrame(bytes.NewReader(frame[:2]), nil, MaxFrame)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	_, err = ReadFrame(bytes.NewReader(frame[:100]), nil)
+	_, err = ReadFrame(bytes.NewReader(frame[:100]), nil, MaxFrame)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	_, err = ReadFrame(bytes.NewReader([]byte{0, 0, 0, 0}), nil)
+	_, err = ReadFrame(bytes.NewReader([]byte{0, 0, 0, 0}), nil, MaxFrame)
 	require.ErrorIs(t, err, ErrEmpty)
-	_, err = ReadFrame(bytes.NewReader([]byte{0xff, 0xff, 0xff, 0xff}), nil)
+	_, err = ReadFrame(bytes.NewReader([]byte{0xff, 0xff, 0xff, 0xff}), nil, MaxFrame)
 	require.ErrorIs(t, err, ErrTooLarge)
 }
 
@@ -156,7 +156,7 @@ func TestReadFrame(t *testing.T) {
 // large allocation.
 func TestReadFrame_AnnouncedLengthCostsNothing(t *testing.T) {
 	frame := binary.BigEndian.AppendUint32(nil, MaxFrame)
-	b, err := ReadFrame(bytes.NewReader(append(frame, 1, 2, 3)), nil)
+	b, err := ReadFrame(bytes.NewReader(append(frame, 1, 2, 3)), nil, MaxFrame)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.LessOrEqual(t, cap(b), 128<<10)
 }
@@ -164,7 +164,7 @@ func TestReadFrame_AnnouncedLengthCostsNothing(t *testing.T) {
 func TestAppend_RequestAndReply(t *testing.T) {
 	b, err := AppendRequest(nil, 1<<40, OpSearch, &SearchRequest{Words: []string{"a"}, Limit: 3})
 	require.NoError(t, err)
-	frame, err := ReadFrame(bytes.NewReader(b), nil)
+	frame, err := ReadFrame(bytes.NewReader(b), nil, MaxFrame)
 	require.NoError(t, err)
 	require.NoError(t, Check(frame))
 	h, err := DecodeHeader(frame)

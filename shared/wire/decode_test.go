@@ -39,6 +39,7 @@ func fullPackage(t testing.TB) Package {
 // TestDecode_EqualsReflection: the hand-written decoder returns the same as the library's, for every field.
 func TestDecode_EqualsReflection(t *testing.T) {
 	full := fullPackage(t)
+	full.EmptyDesc = false // told to no peer
 	packages := []Package{full, {Repo: "core", Name: "a", Version: "1-1"}, {BuildDate: -5}, {}}
 	basis := Basis{Generation: 7, At: 1_700_000_000, Stale: true, Why: "locked", Partial: true, Sources: []Source{{Name: "core", Kind: KindRepository, State: SourceOK}}}
 	result := SearchResult{Basis: basis, Total: 4, Packages: packages, Close: []string{"b"}}

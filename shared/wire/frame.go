@@ -12,18 +12,19 @@ const HeaderSize = 4
 
 // Frame errors that end a connection.
 var (
-	ErrTooLarge = fmt.Errorf("a frame of more than %d bytes", MaxFrame)
+	ErrTooLarge = errors.New("the frame is too large")
 	ErrEmpty    = errors.New("a frame of length 0")
 )
 
-// ReadFrame reads the body of one frame into buf and returns it. The buffer grows as bytes arrive, not by the announced
-// length. At the end of the stream ReadFrame returns io.EOF, or io.ErrUnexpectedEOF within a frame.
-func ReadFrame(r io.Reader, buf []byte) ([]byte, error) {
+// ReadFrame reads one frame's body of at most so many bytes into buf, which grows as bytes arrive and not
+// by what the peer announces, and returns it. At the end of the stream between
+// frames it returns io.EOF, within one io.ErrUnexpectedEOF.
+func ReadFrame(r io.Reader, buf []byte, most int) ([]byte, error) {
 	var head [HeaderSize]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return buf[:0], err
 	}
-	n, err := FrameLength(head)
+	n, err := FrameLength(head, most)
 	if err != nil {
 		return buf[:0], err
 	}
@@ -48,14 +49,15 @@ func ReadFrame(r io.Reader, buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// FrameLength decodes and checks the length of a frame's body.
-func FrameLength(head [HeaderSize]byte) (int, error) {
+// FrameLength decodes the length of a frame's body, which may be at most so many
+// bytes.
+func FrameLength(head [HeaderSize]byte, most int) (int, error) {
 	n := binary.BigEndian.Uint32(head[:])
 	switch {
 	case n == 0:
 		return 0, ErrEmpty
-	case n > MaxFrame:
-		return 0, ErrTooLarge
+	case n > uint32(most):
+		return 0, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, most)
 	}
 	return int(n), nil
 }

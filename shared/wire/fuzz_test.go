@@ -28,7 +28,7 @@ func FuzzReadFrame(f *testing.F) {
 			var e end
 			var buf []byte
 			for e.err == nil {
-				if buf, e.err = ReadFrame(r, buf); e.err == nil {
+				if buf, e.err = ReadFrame(r, buf, MaxFrame); e.err == nil {
 					e.frames = append(e.frames, bytes.Clone(buf))
 				}
 			}

@@ -204,8 +204,8 @@ func AppendRequest(dst []byte, id uint64, op string, req any) ([]byte, error) {
 	dst = AppendUint(AppendString(dst, "id"), id)
 	dst = AppendString(AppendString(dst, "op"), op)
 	dst = append(dst, rest...)
-	if len(dst)-start-HeaderSize > MaxFrame {
-		return dst[:start], ErrTooLarge
+	if len(dst)-start-HeaderSize > MaxRequest {
+		return dst[:start], fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxRequest)
 	}
 	return EndFrame(dst, start), nil
 }

@@ -40,8 +40,12 @@ type Package struct {
 	// SHA256 is the package file's digest in lower-case hexadecimal.
 	SHA256 string `msgpack:"sha256,omitempty" json:"sha256,omitempty"`
 
-	// Overlay: set by the answering program, never stored in an index. Installed is the installed version of the
-	// package of this name.
+	// EmptyDesc means that the source gives a description, an empty one, which an
+	// expression can match. It is told to no peer.
+	EmptyDesc bool `msgpack:"-" json:"-"`
+
+	// Overlay: filled by whoever answers, never stored in an index.
+	// Installed is the installed version of the package of this name.
 	Installed string `msgpack:"installed,omitempty" json:"installed,omitempty"`
 	// Shadowed means that a configured repository has a package of the same name as this AUR package.
 	Shadowed bool `msgpack:"shadowed,omitempty" json:"shadowed,omitempty"`

@@ -97,7 +97,7 @@ func echoFrames(nc net.Conn) error {
 		if err != nil {
 			return err
 		}
-		body, err := wire.FrameLength([wire.HeaderSize]byte(head))
+		body, err := wire.FrameLength([wire.HeaderSize]byte(head), wire.MaxFrame)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func discardFrame(in *bufio.Reader) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := wire.FrameLength([wire.HeaderSize]byte(head))
+	n, err := wire.FrameLength([wire.HeaderSize]byte(head), wire.MaxFrame)
 	if err != nil {
 		return 0, err
 	}

@@ -101,7 +101,7 @@ func (b *bench) questions(w *world) ([]kind, error) {
 			return q, nil, err
 		}
 		for {
-			body, err := wire.ReadFrame(in, nil)
+			body, err := wire.ReadFrame(in, nil, wire.MaxFrame)
 			if err != nil {
 				return q, nil, err
 			}

@@ -85,7 +85,7 @@ func roundTrips(path string, request []byte, n int) (sample, error) {
 			return nil, err
 		}
 		copy(head[:], buf)
-		if want, err := wire.FrameLength(head); err != nil || got < want+wire.HeaderSize {
+		if want, err := wire.FrameLength(head, wire.MaxFrame); err != nil || got < want+wire.HeaderSize {
 			if err != nil {
 				return nil, err
 			}

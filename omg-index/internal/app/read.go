@@ -54,6 +54,10 @@ func (d *dump) read(ctx context.Context, into *pkgindex.Source, each func()) *re
 		return err
 	})
 	if err == nil {
+		into.LeaveOut(f.LeftOut, f.FirstLeftOut)
+		if len(skipped) > 0 {
+			into.LeaveOut(len(skipped), skipped[0])
+		}
 		into.Describe(f.Digest(), f.Stamp.Size, f.Stamp.Modified())
 	}
 	return &result{

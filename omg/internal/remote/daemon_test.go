@@ -116,7 +116,7 @@ func (s *standIn) serve(nc net.Conn) {
 		return
 	}
 	for {
-		frame, err := wire.ReadFrame(nc, nil)
+		frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 		if err != nil {
 			return
 		}

@@ -62,7 +62,7 @@ func newWorld(t *testing.T, db string, repos ...string) *world {
 			}
 			w.packages = append(w.packages, q)
 			return nil
-		})
+		}, nil)
 		require.NoError(t, err)
 		slices.SortFunc(w.packages[first:], func(a, b wire.Package) int { return strings.Compare(a.Name, b.Name) })
 	}

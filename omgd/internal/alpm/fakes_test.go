@@ -209,6 +209,6 @@ func TestWorker_Confined(t *testing.T) {
 }
 
 func TestWorker_QuestionTooLarge(t *testing.T) {
-	_, err := fake(t, "exit 1", nil).Info(t.Context(), Databases{Path: "/"}, []string{strings.Repeat("x", wire.MaxFrame)})
+	_, err := fake(t, "exit 1", nil).Info(t.Context(), Databases{Path: "/"}, []string{strings.Repeat("x", wire.MaxRequest)})
 	require.ErrorIs(t, err, wire.ErrTooLarge)
 }

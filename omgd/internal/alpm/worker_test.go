@@ -277,7 +277,7 @@ func testInfo(t *testing.T, w *Worker, c *pacmandb.Config) {
 			names = append(names, r.Name+"/"+p.Name)
 			want = append(want, clone(p))
 			return nil
-		})
+		}, nil)
 		require.NoError(t, err)
 	}
 	require.Greater(t, len(want), 3000)

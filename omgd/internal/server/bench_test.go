@@ -36,7 +36,7 @@ func echoServer(b *testing.B) string {
 			if err != nil {
 				return
 			}
-			n, err := wire.FrameLength([wire.HeaderSize]byte(head))
+			n, err := wire.FrameLength([wire.HeaderSize]byte(head), wire.MaxFrame)
 			if err != nil {
 				return
 			}

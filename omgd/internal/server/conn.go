@@ -104,7 +104,7 @@ func (c *conn) requests() error {
 			return c.unreadable(err)
 		}
 		stages := c.stages()
-		if err := wire.Check(frame); err != nil {
+		if err := wire.CheckRequest(frame); err != nil {
 			return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
 		}
 		h, err := wire.DecodeHeader(frame)
@@ -170,7 +170,7 @@ func (c *conn) next() ([]byte, error) {
 	if err != nil {
 		return nil, frameError(err)
 	}
-	n, err := wire.FrameLength([wire.HeaderSize]byte(head))
+	n, err := wire.FrameLength([wire.HeaderSize]byte(head), wire.MaxRequest)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +226,7 @@ func (c *conn) readBig(n int) ([]byte, error) {
 		defer c.s.received.Release(int64(n))
 	}
 	var err error
-	c.big, err = wire.ReadFrame(c.r, c.big)
+	c.big, err = wire.ReadFrame(c.r, c.big, wire.MaxRequest)
 	return c.big, err
 }
 

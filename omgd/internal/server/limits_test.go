@@ -144,7 +144,7 @@ func TestUnsent_DeafPeers(t *testing.T) {
 					return err
 				}
 				for n, more := 1, true; more; n++ {
-					frame, err := wire.ReadFrame(nc, nil)
+					frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 					if err != nil {
 						return err
 					}
@@ -278,7 +278,7 @@ func TestShutdown_EndsEveryRequest(t *testing.T) {
 			all.Go(func() {
 				defer nc.Close() // not at the test's end, because there are many
 				for {
-					b, err := wire.ReadFrame(nc, nil)
+					b, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 					if err != nil {
 						if err != io.EOF {
 							t.Error(err)
@@ -382,7 +382,7 @@ func FuzzConnection(f *testing.F) {
 			_ = nc.CloseWrite()
 		}()
 		for {
-			frame, err := wire.ReadFrame(nc, nil)
+			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 			if err == nil {
 				require.NoError(t, wire.Check(frame))
 				_, err := wire.DecodeResponse(frame)

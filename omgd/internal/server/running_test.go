@@ -146,7 +146,7 @@ func (r *running) raw(t testing.TB) *net.UnixConn {
 
 func response(t testing.TB, nc io.Reader) wire.Response {
 	t.Helper()
-	b, err := wire.ReadFrame(nc, nil)
+	b, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 	require.NoError(t, err)
 	require.NoError(t, wire.Check(b))
 	resp, err := wire.DecodeResponse(b)

@@ -117,7 +117,7 @@ func TestFrame_Bad(t *testing.T) {
 	}{
 		"length 0":         {[]byte{0, 0, 0, 0}, wire.CodeInvalid, 0, false},
 		"length 4 GiB":     {[]byte{0xff, 0xff, 0xff, 0xff}, wire.CodeTooLarge, 0, false},
-		"length 1 MiB + 1": {binary.BigEndian.AppendUint32(nil, wire.MaxFrame+1), wire.CodeTooLarge, 0, false},
+		"length 1 MiB + 1": {binary.BigEndian.AppendUint32(nil, wire.MaxRequest+1), wire.CodeTooLarge, 0, false},
 		"text":             {frame([]byte("hello")), wire.CodeInvalid, 0, false},
 		"nested arrays":    {frame(append(bytes.Repeat([]byte{0x91}, 1_000_000), 0xc0)), wire.CodeInvalid, 0, false},
 		"nested maps":      {frame(append(bytes.Repeat([]byte("\x81\xa1k"), 300_000), 0xc0)), wire.CodeInvalid, 0, false},
@@ -315,7 +315,7 @@ func TestDeferred_OfHandler(t *testing.T) {
 	))
 	require.NoError(t, err)
 	read := func() (uint64, string, error) {
-		frame, err := wire.ReadFrame(nc, nil)
+		frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 		require.NoError(t, err)
 		a, err := wire.DecodeResponse(frame)
 		require.NoError(t, err)

@@ -93,7 +93,7 @@ func ask(b *testing.B, requests [][]byte, uncached uint32) {
 		}
 		for range depth {
 			var err error
-			if body, err = wire.ReadFrame(in, body); err != nil {
+			if body, err = wire.ReadFrame(in, body, wire.MaxFrame); err != nil {
 				b.Fatal(err)
 			}
 			if bytes.Contains(body[:min(len(body), 24)], []byte("error")) {

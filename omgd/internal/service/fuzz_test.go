@@ -104,7 +104,7 @@ func FuzzRequest(f *testing.F) {
 		require.NoError(t, err)
 		require.NotEmpty(t, all, "no answer")
 		for r := bytes.NewReader(all); r.Len() > 0; {
-			frame, err := wire.ReadFrame(r, nil)
+			frame, err := wire.ReadFrame(r, nil, wire.MaxFrame)
 			require.NoError(t, err)
 			require.NoError(t, wire.Check(frame))
 			reply, err := wire.DecodeResponse(frame)

@@ -7,7 +7,7 @@ import sys
 
 import msgpack
 
-MAX_FRAME, MAX_DEPTH, MAX_VALUES = 1 << 20, 16, 65536
+MAX_FRAME, MAX_DEPTH, MAX_VALUES = 64 << 20, 16, 65536
 
 
 class Refused(Exception):
@@ -41,7 +41,7 @@ def check(data):
             continue
         waiting[-1] -= 1
         values += 1
-        if values > MAX_VALUES:
+        if values > max(MAX_VALUES, len(data) // 2):
             raise Refused("values")
         if at >= len(data):
             raise Refused("end")

@@ -196,7 +196,7 @@ func (c *Collector) Write(p []byte) (int, error) {
 	}
 	c.frame = append(c.frame, p...)
 	for len(c.frame) >= wire.HeaderSize {
-		n, err := wire.FrameLength([wire.HeaderSize]byte(c.frame))
+		n, err := wire.FrameLength([wire.HeaderSize]byte(c.frame), wire.MaxFrame)
 		if err != nil {
 			return 0, fmt.Errorf("%w: %w", ErrRubbish, err)
 		}

@@ -1,0 +1,100 @@
+package pacman
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
+)
+
+// numbered are n lines of a form.
+func numbered(form string, n int) string {
+	lines := make([]string, n)
+	for i := range lines {
+		lines[i] = fmt.Sprintf(form, i)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// TestRecords compares records that are not as repo-add writes them: files of a
+// package apart from each other, two versions of one package, descriptions that are
+// empty or absent, and lists and texts larger than a request may be.
+func TestRecords(t *testing.T) {
+	need.Program(t, "pacman")
+	s := harness.New(t, harness.NoDatabases())
+	const many = 60_000
+	long := strings.Repeat("many words ", 40_000) + "at last"
+	harness.Write(t, s.Sync("one"), harness.Database(t,
+		harness.Package("apart", "1-1", "DESC", "in two files"),
+		harness.Package("twice", "1-1", "DESC", "the old one", "DEPENDS", "x"),
+		harness.Package("none", "1-1"),
+		harness.Package("blank", "1-1", "DESC", ""),
+		harness.Entry{Path: "apart-1-1/depends", Text: "%PROVIDES%\nvirtual=2\n\n%REPLACES%\nold\n\n"},
+		harness.Package("twice", "2-1", "DESC", "the new one", "DEPENDS", "y", "CSIZE", "2048"),
+	))
+	harness.Write(t, s.Sync("two"), harness.Database(t,
+		harness.Package("long", "1-1", "DESC", long),
+		harness.Package("provider", "1-1", "PROVIDES", numbered("virtual-library-%d=1", many), "DEPENDS", numbered("dep-%d>=1", 3000)),
+		harness.Package("last", "2-1", "DESC", "after them"),
+	))
+	s.Install("blank", "1-1", "DESC", "")
+	s.Install("none", "1-1")
+	s.Install("twice", "1-1")
+	s.Install("old", "1-1")
+	s.Install("last", "1-1", "DEPENDS", "virtual-library-49999=1")
+	s.Install("provider", "1-1", "PROVIDES", numbered("virtual-library-%d=1", many), "REASON", "1")
+	w := newWorld(t, s.Beside(t, "[options]\nArchitecture = x86_64\nSigLevel = Never\n[one]\nServer = file:///nowhere\n[two]\nServer = file:///nowhere\n"))
+	w.same(
+		asked("-Qu", "outdated"),
+		asked("-Ssq ^$", "search -q -x ^$"),
+		asked("-Qsq ^$", "installed -q -x ^$"),
+		asked("-Ss ^virtual$", "search -x ^virtual$"),
+		asked("-Ssq last", "search -q --sort repo last"),
+		asked("-Ssq ^virtual-library-59999$", "search -q -x ^virtual-library-59999$"),
+		asked("-Qi blank none last provider", "info -i blank none last provider"),
+		asked("-Qdt", "orphans"),
+	)
+	for _, name := range []string{"apart", "twice", "long", "provider"} {
+		want := w.pacman("-Si", name)
+		for _, way := range w.ways {
+			// It shows the installed version besides.
+			got := way.Omg("info", name)
+			lines := strings.Split(got.Stdout, "\n")
+			for i := 0; i < len(lines); i++ {
+				if strings.HasPrefix(lines[i], "Installed  ") {
+					lines = append(lines[:i], lines[i+1:]...)
+				}
+			}
+			requireSameLines(t, want.Stdout, strings.Join(lines, "\n"), way.Name+" "+name+got.Stderr)
+		}
+	}
+	for _, way := range w.ways {
+		var all struct {
+			Packages []struct {
+				Provides []string `json:"provides"`
+			} `json:"packages"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(way.Omg("info", "--json", "provider").Stdout), &all))
+		require.Len(t, all.Packages[0].Provides, many)
+	}
+}
+
+// TestRecords_LeftOut: what an index lacks is counted and named by status.
+func TestRecords_LeftOut(t *testing.T) {
+	s := harness.New(t, harness.NoDatabases())
+	harness.Write(t, s.Sync("one"), harness.Database(t,
+		harness.Package("good", "1-1"), harness.Entry{Path: "bad/desc", Text: "x"}, harness.Entry{Path: "worse/desc", Text: "x"},
+	))
+	s.Install("good", "1-1")
+	w := &world{System: s.Beside(t, "[options]\nSigLevel = Never\n[one]\nServer = file:///nowhere\n")}
+	for _, way := range w.start().ways {
+		said := way.Omg("status").Stdout
+		require.Contains(t, said, `one: incomplete: entry "bad" is not named name-version-release and was left out, and 1 more`, way.Name)
+		require.Equal(t, "good\n", way.Omg("search", "-q", "good").Stdout, way.Name)
+	}
+}
