@@ -72,7 +72,7 @@ func (e *Encoder) Search(r *wire.SearchRequest, emit Emit) error {
 	w := newWriter(emit)
 	defer w.release()
 	basis := e.search
-	if wanted, _ := snapshot.Repositories(r); len(wanted) > 0 {
+	if asked, _ := snapshot.Repositories(r); len(asked) > 0 || r.OnlyAUR {
 		basis = encodeBasis(found.Basis)
 	}
 	w.begin(basis, 1, field{"close", found.Suggestions, len(found.Suggestions) > 0})
@@ -268,7 +268,7 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 		both = official
 	} else {
 		only := *r
-		only.Repos = []string{wire.SourceAUR}
+		only.Repos, only.OnlyAUR = nil, true
 		_, only.Words = snapshot.Repositories(r)
 		if more, err = both.Search(&only); err != nil {
 			return err
@@ -304,7 +304,7 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapsho
 	}
 	var names []string
 	for _, target := range found.Unknown {
-		if name, ok := snapshot.InAUR(target); ok {
+		if name, ok := e.InAUR(target); ok {
 			names = append(names, name)
 		}
 	}
@@ -321,9 +321,9 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapsho
 	var hits []pkgindex.Hit
 	var unknown []string
 	for _, target := range found.Unknown {
-		var aurHits []pkgindex.Hit
-		if name, ok := snapshot.InAUR(target); ok && result.Packages != nil {
-			if aurHits, err = both.LookUpAUR(name); err != nil {
+		var own []pkgindex.Hit
+		if name, ok := e.InAUR(target); ok && result.Packages != nil {
+			if own, err = both.LookUpAUR(name); err != nil {
 				return err
 			}
 		}

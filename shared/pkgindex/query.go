@@ -14,6 +14,7 @@ type Query struct {
 	terms []term
 	repos []string // empty for all
 	noAUR bool
+	aur   bool // only
 	sort  string
 }
 
@@ -61,7 +62,7 @@ const (
 
 // ParseQuery parses the words of a request. The error wraps ErrQuery.
 func ParseQuery(r *wire.SearchRequest) (*Query, error) {
-	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, sort: r.Sort}
+	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, aur: r.OnlyAUR, sort: r.Sort}
 	if r.Sort != "" && !slices.Contains(sorts, r.Sort) {
 		last := len(sorts) - 1
 		return nil, fmt.Errorf("%w: cannot sort by %q: use %s or %s", ErrQuery, r.Sort, strings.Join(sorts[:last], ", "), sorts[last])
@@ -96,7 +97,7 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 		}
 		q.terms = append(q.terms, t)
 	}
-	if len(q.terms) == 0 && len(q.repos) == 0 {
+	if len(q.terms) == 0 && len(q.repos) == 0 && !q.aur {
 		return nil, fmt.Errorf("%w: no words to search for", ErrQuery)
 	}
 	return q, nil
@@ -104,6 +105,9 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 
 // Unknown returns the first repository of a query that is not in the set, empty if all are.
 func (s *Set) Unknown(q *Query) string {
+	if q.aur {
+		return ""
+	}
 	for _, repo := range q.repos {
 		if !s.HasRepo(repo) {
 			return repo
@@ -114,7 +118,7 @@ func (s *Set) Unknown(q *Query) string {
 
 // HasRepo reports whether the set has a repository of this name, even an empty one.
 func (s *Set) HasRepo(name string) bool {
-	return slices.ContainsFunc(s.parts, func(p part) bool { return p.name == name })
+	return slices.ContainsFunc(s.parts, func(p part) bool { return p.called(name) })
 }
 
 // Expressions returns POSIX extended expressions. Every package that matches the query contains a match of each,

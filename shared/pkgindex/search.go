@@ -155,7 +155,10 @@ func (s *Set) searchFile(ctx context.Context, i int, q *Query, sc *scratch) erro
 
 // searches reports whether the query includes a part.
 func (q *Query) searches(p *part) bool {
-	return !p.noSearch && !(q.noAUR && p.kind == KindAUR) && (len(q.repos) == 0 || slices.Contains(q.repos, p.name))
+	if q.aur {
+		return p.kind == KindAUR
+	}
+	return !p.noSearch && !(q.noAUR && p.kind == KindAUR) && (len(q.repos) == 0 || slices.ContainsFunc(q.repos, p.called))
 }
 
 // addDocs appends the keys of those ascending docs that are in a part of the query and match, with the tier that the

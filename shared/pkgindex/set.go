@@ -19,12 +19,16 @@ type View struct {
 	NoSearch []string
 	// Installed are the names that a search sorts first within a tier.
 	Installed []string
+	// AURTaken means that a repository is called as the AUR is, so that the name
+	// means the repository, whether the set shows it or not.
+	AURTaken bool
 }
 
 // Set combines one or more indexes. It does not close them.
 type Set struct {
-	files []setFile
-	parts []part // by rank
+	files    []setFile
+	parts    []part // by rank
+	aurTaken bool
 }
 
 // setFile is a file of a set with the set's data about its docs.
@@ -43,9 +47,13 @@ type part struct {
 	first    uint32
 	end      uint32
 	noSearch bool
+	unnamed  bool // its name means another part
 }
 
-// Hit refers to a package in a Set.
+// called reports whether a user who names a source means this one.
+func (p *part) called(name string) bool { return p.name == name && !p.unnamed }
+
+// Hit is a package that a Set found.
 type Hit struct {
 	file int
 	rank int
@@ -54,7 +62,7 @@ type Hit struct {
 
 // NewSet combines files. If two files have the same repository, the first is used.
 func NewSet(files []*File, v View) (*Set, error) {
-	s := &Set{files: make([]setFile, len(files))}
+	s := &Set{files: make([]setFile, len(files)), aurTaken: v.AURTaken}
 	var found []part
 	for i, f := range files {
 		s.files[i].File = f
@@ -66,7 +74,8 @@ func NewSet(files []*File, v View) (*Set, error) {
 			found = append(found, part{
 				file: i, name: src.Name, kind: src.Kind,
 				first: src.First, end: src.First + src.Packages,
-				noSearch: slices.Contains(v.NoSearch, src.Name),
+				noSearch: src.Kind == KindRepo && slices.Contains(v.NoSearch, src.Name),
+				unnamed:  src.Kind == KindAUR && v.AURTaken,
 			})
 		}
 	}
@@ -272,25 +281,33 @@ func (s *Set) Repo(h Hit) string { return s.parts[h.rank].name }
 // Lookup returns the packages with exactly this name, in the order of the repositories. If repo is not empty, it
 // returns only that repository's.
 func (s *Set) Lookup(repo, name string) (hits []Hit, err error) {
+	return s.lookup(name, func(p *part) bool { return repo == "" || p.called(repo) })
+}
+
+// LookupAUR finds the AUR's package of exactly this name.
+func (s *Set) LookupAUR(name string) (hits []Hit, err error) {
+	return s.lookup(name, func(p *part) bool { return p.kind == KindAUR })
+}
+
+func (s *Set) lookup(name string, in func(*part) bool) (hits []Hit, err error) {
 	err = guard(func() error {
-		hits, err = s.lookup(nil, repo, name)
+		hits, err = s.lookupIn(name, in)
 		return err
 	})
 	return hits, err
 }
 
-func (s *Set) lookup(hits []Hit, repo, name string) ([]Hit, error) {
+func (s *Set) lookupIn(name string, in func(*part) bool) (hits []Hit, err error) {
 	folded := Fold(name)
-	start := len(hits)
 	for i := range s.files {
 		f := &s.files[i]
-		if repo != "" && !slices.ContainsFunc(f.parts, func(p *part) bool { return p.name == repo }) {
+		if !slices.ContainsFunc(f.parts, in) {
 			continue
 		}
 		at, err := f.lowerBound(folded)
 		if err == nil {
 			err = f.named(at, folded, name, func(doc uint32, p *part) {
-				if repo == "" || p.name == repo {
+				if in(p) {
 					hits = append(hits, Hit{file: i, rank: p.rank, doc: doc})
 				}
 			})
@@ -299,7 +316,7 @@ func (s *Set) lookup(hits []Hit, repo, name string) ([]Hit, error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(hits[start:], func(a, b Hit) int { return cmp.Compare(a.rank, b.rank) })
+	slices.SortFunc(hits, func(a, b Hit) int { return cmp.Compare(a.rank, b.rank) })
 	return hits, nil
 }
 

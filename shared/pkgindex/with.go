@@ -5,7 +5,7 @@ import "slices"
 // WithAUR returns the set with the AUR of another index in place of its own. installed, which may be nil, reports which
 // names a search sorts first within a tier. The caller keeps ownership of the files.
 func (s *Set) WithAUR(f *File, installed func(name string) bool) (*Set, error) {
-	next := &Set{files: append(slices.Clone(s.files), setFile{File: f, installed: make(bitset, (f.docs+63)/64)})}
+	next := &Set{aurTaken: s.aurTaken, files: append(slices.Clone(s.files), setFile{File: f, installed: make(bitset, (f.docs+63)/64)})}
 	for _, p := range s.parts {
 		if p.kind != KindAUR {
 			next.parts = append(next.parts, p)
@@ -15,6 +15,7 @@ func (s *Set) WithAUR(f *File, installed func(name string) bool) (*Set, error) {
 		if src.Kind == KindAUR {
 			next.parts = append(next.parts, part{
 				file: len(s.files), name: src.Name, kind: src.Kind, first: src.First, end: src.First + src.Packages,
+				unnamed: s.aurTaken,
 			})
 		}
 	}

@@ -37,8 +37,14 @@ func (s *Snapshot) NeedsAUR(r *wire.SearchRequest) bool {
 	if r.NoAUR || !r.Live && s.HasAUR() {
 		return false
 	}
-	wanted, _ := Repositories(r)
-	return len(wanted) == 0 || slices.Contains(wanted, wire.SourceAUR)
+	asked, _ := Repositories(r)
+	return r.OnlyAUR || len(asked) == 0 || s.namesAUR() && slices.Contains(asked, wire.SourceAUR)
+}
+
+// namesAUR reports whether the AUR is meant where a user names a repository aur: not
+// where one is configured that is called so.
+func (s *Snapshot) namesAUR() bool {
+	return !slices.ContainsFunc(s.in.Repositories, func(src Source) bool { return src.Name == wire.SourceAUR })
 }
 
 // WithoutAUR returns the snapshot with an empty AUR that is not among the sources, so that aur stays a valid repository
@@ -77,18 +83,18 @@ func (s *Snapshot) withAUR(f *pkgindex.File) (*Snapshot, error) {
 	return &next, err
 }
 
-// InAUR returns the name in a target of a look-up, and whether the target may be in the AUR.
-func InAUR(target string) (name string, ok bool) {
+// InAUR is the name in a target of a look-up that may be in the AUR.
+func (s *Snapshot) InAUR(target string) (name string, ok bool) {
 	repo, name, ok := strings.Cut(target, "/")
 	if !ok {
 		return target, true
 	}
-	return name, repo == wire.SourceAUR
+	return name, repo == wire.SourceAUR && s.namesAUR()
 }
 
 // LookUpAUR looks up a package of the AUR.
 func (s *Snapshot) LookUpAUR(name string) ([]pkgindex.Hit, error) {
-	return s.set.Lookup(wire.SourceAUR, name)
+	return s.set.LookupAUR(name)
 }
 
 // aurUnknown returns the error for a request that needs the AUR when there is no data of it.

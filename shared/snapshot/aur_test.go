@@ -45,18 +45,55 @@ func TestNeedsAUR(t *testing.T) {
 }
 
 func TestInAUR(t *testing.T) {
+	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "a", "1-1")}})
 	for target, want := range map[string]string{"yay": "yay", "aur/yay": "yay", "aur/a/b": "a/b", "": ""} {
-		name, ok := InAUR(target)
+		name, ok := s.InAUR(target)
 		require.True(t, ok, target)
 		require.Equal(t, want, name)
 	}
 	for _, target := range []string{"core/yay", "/yay", "AUR/yay"} {
-		_, ok := InAUR(target)
+		_, ok := s.InAUR(target)
 		require.False(t, ok, target)
 	}
 }
 
-// TestWithoutAUR: only the repositories answer; the AUR is neither a source nor unknown.
+// TestRepositoryNamedAUR: where a repository is called aur, that name means it, and
+// the AUR is another source.
+func TestRepositoryNamedAUR(t *testing.T) {
+	own := repository(t, "aur", "yay", "12-1")
+	for name, in := range map[string]Inputs{
+		"both":           {Repositories: []Source{own}, AUR: aur(t, "yay", "13-1")},
+		"no AUR":         {Repositories: []Source{own}},
+		"the AUR is off": {Repositories: []Source{own}, AUR: lostAUR(wire.SourceMissing, "not downloaded yet")},
+	} {
+		s := build(t, in)
+		_, inAUR := s.InAUR("aur/yay")
+		require.False(t, inAUR, name)
+		f, err := s.Info(&wire.InfoRequest{Names: []string{"aur/yay"}})
+		require.NoError(t, err, name)
+		require.Len(t, f.Hits, 1, name)
+		require.Equal(t, pkgindex.KindRepo, s.set.Kind(f.Hits[0]), name)
+		f, err = s.Search(&wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}})
+		require.NoError(t, err, name)
+		require.Len(t, f.Hits, 1, name)
+		require.Equal(t, pkgindex.KindRepo, s.set.Kind(f.Hits[0]), name)
+		require.False(t, s.NeedsAUR(&wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}}), name)
+		f, err = s.Search(&wire.SearchRequest{Words: []string{"yay"}, OnlyAUR: true, Repos: []string{"aur"}})
+		if name != "both" {
+			require.Equal(t, wire.CodeNetwork, wire.CodeOf(err), name)
+			continue
+		}
+		require.NoError(t, err)
+		require.Len(t, f.Hits, 1)
+		require.Equal(t, pkgindex.KindAUR, s.set.Kind(f.Hits[0]))
+	}
+	lost := build(t, Inputs{Repositories: []Source{{Source: wire.Source{Name: "aur", Kind: wire.KindRepository, State: wire.SourceFailed}}}, AUR: aur(t, "yay", "13-1")})
+	_, err := lost.Search(&wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}})
+	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err), "the repository, though it cannot be read")
+}
+
+// TestWithoutAUR: the repositories alone answer, and the AUR is neither a source nor
+// unknown.
 func TestWithoutAUR(t *testing.T) {
 	core := repository(t, "core", "yay-theme", "1-1")
 	for name, a := range map[string]*Source{"known": aur(t, "yay", "1-1"), "missing": lostAUR(wire.SourceMissing, "not yet"), "none": nil} {

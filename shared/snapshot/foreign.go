@@ -56,7 +56,7 @@ func (s *Snapshot) inAUR(replies *AURReplies, name string) (p *wire.Package, gon
 			return p, p == nil, nil
 		}
 	}
-	hits, err := s.comparedSet.Lookup(wire.SourceAUR, name)
+	hits, err := s.comparedSet.LookupAUR(name)
 	if err != nil || len(hits) == 0 {
 		return nil, false, err
 	}

@@ -56,8 +56,7 @@ func (s *Snapshot) Check(r *wire.SearchRequest) error {
 }
 
 func (s *Snapshot) parse(r *wire.SearchRequest) (*pkgindex.Query, error) {
-	wanted, _ := Repositories(r)
-	if err := s.searchable(wanted); err != nil {
+	if err := s.searchable(r); err != nil {
 		return nil, err
 	}
 	q, err := pkgindex.ParseQuery(r)
@@ -81,7 +80,10 @@ func (s *Snapshot) Search(r *wire.SearchRequest) (*Found, error) {
 	if err != nil {
 		return nil, fromQuery(err)
 	}
-	found := &Found{Basis: s.searchBasis(wanted), Total: result.Total, Hits: result.Hits}
+	if r.OnlyAUR {
+		asked = []string{wire.SourceAUR + "/"} // which no repository is called
+	}
+	found := &Found{Basis: s.searchBasis(asked), Total: result.Total, Hits: result.Hits}
 	if found.Total == 0 {
 		found.Suggestions, err = s.suggest(r)
 	}
@@ -102,36 +104,41 @@ func Repositories(r *wire.SearchRequest) (repositories, words []string) {
 	return repositories, words
 }
 
-// searchable returns an error if one of the requested repositories does not exist, or if none of them can be searched;
-// nil requests all.
-func (s *Snapshot) searchable(wanted []string) error {
+// searchable returns an error unless one of the sources that a request asks for, all
+// repositories if it names none, can be searched, and all of them exist.
+func (s *Snapshot) searchable(r *wire.SearchRequest) error {
+	asked, _ := Repositories(r)
+	aur, others := r.OnlyAUR, asked
+	if r.OnlyAUR {
+		others = nil
+	} else if s.namesAUR() && slices.Contains(asked, wire.SourceAUR) {
+		aur = true
+		others = slices.DeleteFunc(slices.Clone(asked), func(name string) bool { return name == wire.SourceAUR })
+	}
+	if aur && s.in.AUR == nil || aur && len(others) == 0 && !s.HasAUR() {
+		return s.aurUnknown()
+	}
 	var names []string
 	for i := range s.shown {
 		names = append(names, s.shown[i].Name)
 	}
-	if s.in.AUR != nil {
-		names = append(names, wire.SourceAUR)
-	}
-	for _, name := range wanted {
-		if !slices.Contains(names, name) && name == wire.SourceAUR {
-			return s.aurUnknown()
-		}
+	for _, name := range others {
 		if !slices.Contains(names, name) {
+			if s.in.AUR != nil && s.namesAUR() {
+				names = append(names, wire.SourceAUR)
+			}
 			return invalid("no repository %q (have: %s)", name, strings.Join(names, ", "))
 		}
 	}
+	if aur && s.HasAUR() {
+		return nil // the AUR's data alone is enough only for a search of the AUR
+	}
 	for i := range s.shown {
-		if src := &s.shown[i]; src.Index != nil && (len(wanted) == 0 || slices.Contains(wanted, src.Name)) {
+		if src := &s.shown[i]; src.Index != nil && (len(others) == 0 || slices.Contains(others, src.Name)) {
 			return nil
 		}
 	}
-	if s.HasAUR() && slices.Contains(wanted, wire.SourceAUR) {
-		return nil // the AUR's data alone is enough only for a search of the AUR
-	}
-	if len(wanted) > 0 && !slices.ContainsFunc(wanted, func(name string) bool { return name != wire.SourceAUR }) {
-		return s.aurUnknown()
-	}
-	return s.noRepositories(wanted)
+	return s.noRepositories(others)
 }
 
 // noRepositories returns the error for a search when no requested repository can be searched.
@@ -163,15 +170,15 @@ func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
 // Info answers an InfoRequest without querying the AUR.
 func (s *Snapshot) Info(r *wire.InfoRequest) (*Found, error) {
 	found, err := s.LookUp(r)
-	if err == nil && onlyAUR(r) && !s.HasAUR() {
-		return nil, s.aurUnknown() // as in a search of the AUR: unknown is not the same as missing
+	if err == nil && s.onlyAUR(r) && !s.HasAUR() {
+		return nil, s.aurUnknown() // as for a search there: unknown is not missing
 	}
 	return found, err
 }
 
-// onlyAUR reports whether the request looks up all names in the AUR only.
-func onlyAUR(r *wire.InfoRequest) bool {
-	return len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, wire.SourceAUR+"/") })
+// onlyAUR reports whether all names are asked for in the AUR.
+func (s *Snapshot) onlyAUR(r *wire.InfoRequest) bool {
+	return s.namesAUR() && len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, wire.SourceAUR+"/") })
 }
 
 // LookUp looks up the packages that an InfoRequest names. A name that it does not find may be in the AUR, if there is
@@ -204,8 +211,8 @@ func (s *Snapshot) LookUp(r *wire.InfoRequest) (*Found, error) {
 		wanted = nil
 	}
 	found.Total = len(found.Hits)
-	found.Basis = s.searchBasis(wanted)
-	if !onlyAUR(r) && !answers(s.shown) {
+	found.Basis = s.searchBasis(asked)
+	if !s.onlyAUR(r) && !answers(s.shown) {
 		return nil, s.noRepositories(nil)
 	}
 	return found, nil

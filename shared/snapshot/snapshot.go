@@ -55,7 +55,7 @@ func Build(in Inputs) (s *Snapshot, err error) {
 
 // newSet joins the indexes of the repositories and of the AUR.
 func (s *Snapshot) newSet(repositories []Source) (*pkgindex.Set, error) {
-	view := pkgindex.View{Repos: []string{}}
+	view := pkgindex.View{Repos: []string{}, AURTaken: !s.namesAUR()}
 	var files []*pkgindex.File
 	add := func(f *pkgindex.File) {
 		if !slices.Contains(files, f) {

@@ -47,7 +47,11 @@ func (s *Snapshot) incomplete() (list []wire.Problem) {
 		if facts.LeftOut > 1 {
 			why += fmt.Sprintf(", and %d more", facts.LeftOut-1)
 		}
-		list = append(list, wire.Problem{Name: src.Name, State: "incomplete", Why: why})
+		name := "repository " + src.Name // a name of its own, whatever the repository is called
+		if kind == pkgindex.KindAUR {
+			name = "AUR"
+		}
+		list = append(list, wire.Problem{Name: name, State: "incomplete", Why: why})
 	}
 	for i := range s.shown {
 		add(&s.shown[i], pkgindex.KindRepo)

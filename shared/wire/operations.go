@@ -62,7 +62,8 @@ type SearchRequest struct {
 	NameOnly bool `msgpack:"name_only,omitempty" json:"name_only,omitempty"`
 	// Repos restricts the result to packages of these repositories; empty for all.
 	Repos []string `msgpack:"repos,omitempty" json:"repos,omitempty"`
-	// NoAUR leaves out the AUR.
+	// OnlyAUR keeps only the AUR's packages, whatever Repos says; NoAUR leaves them out.
+	OnlyAUR bool `msgpack:"only_aur,omitempty" json:"only_aur,omitempty"`
 	NoAUR bool `msgpack:"no_aur,omitempty" json:"no_aur,omitempty"`
 	// Sort is one of the Sort constants; empty for SortRelevance.
 	Sort string `msgpack:"sort,omitempty" json:"sort,omitempty"`
@@ -145,8 +146,10 @@ const (
 	SourceFailed  SourceState = "failed"  // there, and could not be read
 )
 
-// The names of the sources that are not repositories: the Arch User Repository and the security tracker. Packages from
-// the AUR have SourceAUR as their repository.
+// The names of sources that are no repository: the Arch User Repository and the
+// security tracker. The first is what packages of the AUR have as their repository.
+// A repository may be called so, too: Source.Kind and Package.AUR tell which it is,
+// and where a user names a repository, a configured one is meant before the AUR.
 const (
 	SourceAUR     = "aur"
 	SourceTracker = "tracker"
@@ -180,6 +183,17 @@ type Source struct {
 	// Outdated means that an earlier content of the database answers, because the present one could not be read or is
 	// still being indexed.
 	Outdated bool `msgpack:"outdated,omitempty" json:"outdated,omitempty"`
+}
+
+// FindSource returns the source of a kind of which there is one at most, nil if there
+// is none.
+func FindSource(sources []Source, kind SourceKind) *Source {
+	for i := range sources {
+		if sources[i].Kind == kind {
+			return &sources[i]
+		}
+	}
+	return nil
 }
 
 // Repository reports whether the source is a repository's database.

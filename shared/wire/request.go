@@ -20,6 +20,8 @@ func (r *SearchRequest) DecodeRequest(frame []byte) error {
 			return decodeStrings(value, &r.Repos)
 		case "sort":
 			return decodeString(value, &r.Sort)
+		case "only_aur":
+			return decodeBool(value, &r.OnlyAUR)
 		case "no_aur":
 			return decodeBool(value, &r.NoAUR)
 		case "live":

@@ -56,7 +56,7 @@ func (a *app) info(c *cli.Context, o *infoOptions) error {
 	fromAUR := false
 	b := a.backend()
 	all, unknown := b.Info(c.Context, req, func(p *wire.Package) error {
-		fromAUR = fromAUR || p.Repo == wire.SourceAUR
+		fromAUR = fromAUR || p.AUR != nil
 		return out.pkg(p, &packages, out.style.Info)
 	}, out.pause)
 	switch {
@@ -88,7 +88,7 @@ func (a *app) info(c *cli.Context, o *infoOptions) error {
 		return unknown
 	}
 	var aur wire.SourceState
-	if fromAUR || slices.ContainsFunc(all.Missing, inAUR) {
+	if fromAUR || slices.ContainsFunc(all.Missing, inAUR(all.Sources)) {
 		aur = a.noteAUR(all.Sources)
 	}
 	code := exit.NotFound
@@ -101,10 +101,14 @@ func (a *app) info(c *cli.Context, o *infoOptions) error {
 	return a.missing(all.Missing, code)
 }
 
-// inAUR reports whether the AUR could have what is missing.
-func inAUR(m wire.Missing) bool {
-	repo, _, ok := strings.Cut(m.Name, "/")
-	return !ok || repo == wire.SourceAUR
+// inAUR reports whether the AUR could have what is missing. Where a repository is
+// called aur, that is the one that was asked for.
+func inAUR(sources []wire.Source) func(wire.Missing) bool {
+	taken := slices.ContainsFunc(sources, func(s wire.Source) bool { return s.Repository() && s.Name == wire.SourceAUR })
+	return func(m wire.Missing) bool {
+		repo, _, ok := strings.Cut(m.Name, "/")
+		return !ok || repo == wire.SourceAUR && !taken
+	}
 }
 
 // addInstalled finds what no repository has among the installed packages: those of
@@ -170,16 +174,14 @@ func (o *output) installed(packages []wire.InstalledPackage) error {
 // noteAUR notes what is wrong with what is known of the AUR, and returns its state;
 // empty if an answer does not rest on it.
 func (a *app) noteAUR(sources []wire.Source) wire.SourceState {
-	for _, s := range sources {
-		if s.Name != wire.SourceAUR {
-			continue
-		}
-		if s.State != wire.SourceOK {
-			a.note(fmt.Sprintf("aur: %s: %s", s.State, s.Why))
-		}
-		return s.State
+	s := wire.FindSource(sources, wire.KindAUR)
+	if s == nil {
+		return ""
 	}
-	return ""
+	if s.State != wire.SourceOK {
+		a.note(fmt.Sprintf("aur: %s: %s", s.State, s.Why))
+	}
+	return s.State
 }
 
 // missing names what nothing has, a line each, and returns an error with the code if

@@ -103,12 +103,11 @@ func (o *outdatedOptions) choose(all *wire.OutdatedResult) error {
 		return nil
 	}
 	all.Updates, all.Newer, all.Replacements = nil, nil, nil
-	i := slices.IndexFunc(all.Sources, func(s wire.Source) bool { return s.Name == wire.SourceAUR })
-	switch {
-	case i < 0:
+	switch aur := wire.FindSource(all.Sources, wire.KindAUR); {
+	case aur == nil:
 		return exit.With(exit.Network, errors.New("the AUR is not known: there is no index of it, and it is not asked"))
-	case all.Sources[i].Lacking():
-		return exit.With(exit.Network, errors.New("the AUR is not known: "+all.Sources[i].Why))
+	case aur.Lacking():
+		return exit.With(exit.Network, errors.New("the AUR is not known: "+aur.Why))
 	}
 	return nil
 }
@@ -145,7 +144,7 @@ func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
 		s := &all.Sources[i]
 		switch {
 		case s.State == wire.SourceOK, s.Kind == wire.KindTracker: // which does not say what is outdated
-		case s.Name == wire.SourceAUR:
+		case s.Kind == wire.KindAUR:
 			// What the repositories have is as certain without it.
 			if len(all.Foreign) > 0 {
 				a.note(show.Source(s, now))

@@ -69,7 +69,8 @@ func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequ
 	case o.live && o.offline:
 		return nil, command.Usagef("--live and --offline exclude each other")
 	case o.aur:
-		r.Repos = []string{wire.SourceAUR}
+		r.OnlyAUR = true
+		r.Repos = []string{wire.SourceAUR} // for an omgd that does not know OnlyAUR
 	}
 	if len(r.Words) == 0 && len(r.Repos) == 0 {
 		return nil, command.Usagef("search takes a word to look for")

@@ -156,7 +156,7 @@ func (a *app) noteAdvisories(all *wire.SecurityResult) {
 	for i := range all.Sources {
 		s := &all.Sources[i]
 		switch {
-		case s.State == wire.SourceOK || s.Name == wire.SourceAUR: // the tracker does not judge the AUR
+		case s.State == wire.SourceOK || s.Kind == wire.KindAUR: // the tracker does not judge the AUR
 		case s.Kind == wire.KindTracker, s.State == wire.SourceStale && !s.Outdated:
 			a.note(show.Source(s, now))
 		}

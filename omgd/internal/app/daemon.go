@@ -252,10 +252,10 @@ func (d *daemon) currentStatus() (*wire.StatusResult, bool) {
 func (d *daemon) checkHealth() wire.HealthResult {
 	in := health.Input{Starting: d.holder.Starting(), Interval: d.refresher.Interval(), LibAlpm: d.refresher.LibAlpm()}
 	if d.config.AUR.Enabled {
-		in.EnabledSources = append(in.EnabledSources, wire.SourceAUR)
+		in.EnabledSources = append(in.EnabledSources, wire.KindAUR)
 	}
 	if d.config.Tracker.Enabled {
-		in.EnabledSources = append(in.EnabledSources, wire.SourceTracker)
+		in.EnabledSources = append(in.EnabledSources, wire.KindTracker)
 	}
 	if st, ok := d.currentStatus(); ok {
 		in.Status = st

@@ -149,8 +149,9 @@ func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status 
 		number.Partial = slices.Contains(r.PartialCounts, name)
 		return number
 	}
-	ok := func(name string) bool {
-		return slices.ContainsFunc(r.Sources, func(s wire.Source) bool { return s.Name == name && s.State == wire.SourceOK })
+	ok := func(kind wire.SourceKind) bool {
+		s := wire.FindSource(r.Sources, kind)
+		return s != nil && s.State == wire.SourceOK
 	}
 	c := &r.Counts
 	s := statusfile.Status{
@@ -158,8 +159,8 @@ func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status 
 		Orphans: number(c.Orphans, "orphans"), Updates: number(c.Updates, "updates"),
 		At: time.Unix(r.At, 0), Interval: interval, UpdatesAsOf: updatesAsOf(r),
 	}
-	if n := c.Security; n != nil && ok(wire.SourceTracker) {
-		// Repositories only affect which advisories can be fixed, not how many there are.
+	if n := c.Security; n != nil && ok(wire.KindTracker) {
+		// A repository only decides which advisories can be fixed, and not how many there are.
 		of := func(n *uint32) statusfile.Number { return number(n, "") }
 		byRepository := func(n *uint32) statusfile.Number { return number(n, "security") }
 		s.Vulnerabilities = of(&n.Vulnerabilities)
@@ -168,7 +169,7 @@ func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status 
 			Fixable: byRepository(&n.Fixable), InTesting: of(&n.InTesting), Affected: byRepository(&n.Affected), Unconfirmed: of(&n.Unconfirmed),
 		}
 	}
-	if ok(wire.SourceAUR) {
+	if ok(wire.KindAUR) {
 		s.AURUpdates = number(c.AURUpdates, "aur_updates")
 	}
 	return s

@@ -24,7 +24,7 @@ type Input struct {
 	// LibAlpm is libalpm's version as the worker reported it, empty before that.
 	LibAlpm string
 	// EnabledSources are those enabled in the configuration; others are not reported.
-	EnabledSources []string
+	EnabledSources []wire.SourceKind
 }
 
 // Monitor remembers since when each component has its state.
@@ -90,8 +90,9 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 		}
 		add("own databases", state, why)
 	}
-	for _, name := range in.EnabledSources {
-		add(name, sourceState(st, name), sourceWhy(st, name))
+	for _, kind := range in.EnabledSources {
+		state, why := sourceHealth(st, kind)
+		add(string(kind), state, why)
 	}
 	for i := range list {
 		if list[i].Name == "libalpm" {
@@ -166,28 +167,15 @@ func firstNotOK(sources []wire.Source) string {
 	return ""
 }
 
-func sourceState(st *wire.StatusResult, name string) string {
+// sourceHealth is the state of a source that is no repository, and what is wrong with
+// it.
+func sourceHealth(st *wire.StatusResult, kind wire.SourceKind) (state, why string) {
 	if st != nil {
-		for _, s := range st.Sources {
-			if s.Name == name && s.State == wire.SourceOK {
-				return wire.HealthOK
-			}
+		if s := wire.FindSource(st.Sources, kind); s != nil && s.State == wire.SourceOK {
+			return wire.HealthOK, ""
+		} else if s != nil {
+			return wire.HealthDegraded, string(s.State) + withReason(s.Why)
 		}
 	}
-	return wire.HealthDegraded
-}
-
-func sourceWhy(st *wire.StatusResult, name string) string {
-	if st == nil {
-		return "not known yet"
-	}
-	for _, s := range st.Sources {
-		if s.Name == name {
-			if s.State == wire.SourceOK {
-				return ""
-			}
-			return string(s.State) + withReason(s.Why)
-		}
-	}
-	return "not known yet"
+	return wire.HealthDegraded, "not known yet"
 }

@@ -134,8 +134,8 @@ var (
 	packages    = gauge("omg_index_packages", "Packages that are searched.")
 	counts      = gauge("omg_packages", "Installed packages by what is counted; absent while it is not known.", "count")
 	vulnerable  = gauge("omg_vulnerabilities", "Advisories that concern installed packages; absent while it is not known.", "severity")
-	sourceAge   = gauge("omg_source_changed_timestamp_seconds", "When a source of data last changed or was last found right here.", "source")
-	sourceOK    = gauge("omg_source_ok", "1 for a source whose data is as it should be, 0 for another.", "source", "state")
+	sourceAge   = gauge("omg_source_changed_timestamp_seconds", "When a source of data last changed or was last found right here.", "source", "kind")
+	sourceOK    = gauge("omg_source_ok", "1 for a source whose data is as it should be, 0 for another.", "source", "kind", "state")
 )
 
 // collector makes metrics from Sources.
@@ -189,9 +189,9 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		if s.State == wire.SourceOK {
 			good = 1
 		}
-		value(sourceOK, prometheus.GaugeValue, good, s.Name, string(s.State))
+		value(sourceOK, prometheus.GaugeValue, good, s.Name, string(s.Kind), string(s.State))
 		if s.Changed != 0 {
-			value(sourceAge, prometheus.GaugeValue, float64(s.Changed), s.Name)
+			value(sourceAge, prometheus.GaugeValue, float64(s.Changed), s.Name, string(s.Kind))
 		}
 	}
 }

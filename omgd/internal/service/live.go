@@ -20,13 +20,8 @@ var offline = snapshot.AURResult{Source: wire.Source{
 	Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "the AUR is not to be asked: offline",
 }}
 
-func inAUR(target string) bool {
-	_, ok := snapshot.InAUR(target)
-	return ok
-}
-
-// searchLive returns a Deferred that answers a search with the AUR's help. It checks
-// the request first, so that the AUR is not asked for an invalid one.
+// searchLive has a search answered later, while the AUR is asked. One that is wrong
+// is not worth asking.
 func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Deferred, error) {
 	official, err := st.WithoutAUR()
 	if err == nil {

@@ -143,7 +143,7 @@ func (s *Service) answerInfo(st *state.State, req *wire.InfoRequest, emit answer
 	if err != nil {
 		return s.orLibAlpmInfo(req, err)
 	}
-	if slices.ContainsFunc(found.Unknown, inAUR) {
+	if slices.ContainsFunc(found.Unknown, func(target string) bool { _, ok := st.InAUR(target); return ok }) {
 		return s.infoLive(req), nil
 	}
 	return nil, st.Found(found, emit)
