@@ -14,6 +14,7 @@ import (
 
 	"github.com/Jguer/go-alpm/v2"
 
+	"github.com/omg-arch/omg/omgd/alpm-worker/internal/locale"
 	"github.com/omg-arch/omg/omgd/internal/alpm/question"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -72,6 +73,7 @@ func open(q *question.Question) (*session, error) {
 	if err := checkLocal(q.Path); err != nil {
 		return nil, wire.Errorf(question.CodeCannot, "%v", err)
 	}
+	locale.UTF8() // without one, libalpm says of a database what it cannot read
 	handle, err := alpm.Initialize("/", q.Path)
 	if err != nil {
 		return nil, wire.Errorf(question.CodeCannot, "libalpm cannot open %.200s: %v", q.Path, err)

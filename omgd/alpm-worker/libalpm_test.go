@@ -3,6 +3,10 @@
 package main
 
 import (
+	"archive/tar"
+	"bytes"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -73,4 +77,32 @@ func TestWorker_EveryQuestion(t *testing.T) {
 	a, err = ask(t, question.OpSearch, q)
 	require.NoError(t, err)
 	require.True(t, slices.ContainsFunc(a.Packages, func(p wire.Package) bool { return p.Name == names[7] }))
+}
+
+// TestWorker_BeyondASCII: libalpm reads names and versions beyond ASCII, with which
+// libarchive gives up in a process that has no locale.
+func TestWorker_BeyondASCII(t *testing.T) {
+	dir := t.TempDir()
+	write := func(path, text string) {
+		path = filepath.Join(dir, path)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	write("local/ALPM_DB_VERSION", "9\n")
+	write("local/größe-1.β-1/desc", "%NAME%\ngröße\n\n%VERSION%\n1.β-1\n\n")
+	var db bytes.Buffer
+	w := tar.NewWriter(&db)
+	for _, p := range [][2]string{{"before", "1-1"}, {"größe", "1.γ-1"}, {"zuletzt", "1-1"}} {
+		text := "%NAME%\n" + p[0] + "\n\n%VERSION%\n" + p[1] + "\n\n"
+		require.NoError(t, w.WriteHeader(&tar.Header{Name: p[0] + "-" + p[1] + "/desc", Size: int64(len(text)), Mode: 0o644, Format: tar.FormatPAX}))
+		_, err := w.Write([]byte(text))
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	write("sync/own.db", db.String())
+	a, err := ask(t, question.OpFacts, question.Question{Path: dir, Repos: []question.Repo{{Name: "own", Usage: 15}}})
+	require.NoError(t, err)
+	require.Equal(t, []question.Database{{Name: "own", Packages: 3}}, a.Databases)
+	require.Len(t, a.Installed, 1)
+	require.Equal(t, "1.γ-1", a.Installed[0].Offered)
 }

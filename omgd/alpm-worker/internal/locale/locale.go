@@ -1,0 +1,20 @@
+//go:build libalpm
+
+// Package locale gives the process the locale that libalpm's users have. A C program
+// that sets none cannot read paths beyond ASCII: libarchive gives up a database at
+// the first one. pacman sets its user's, which is a UTF-8 one.
+package locale
+
+/*
+#include <locale.h>
+
+// Each of these is there on some system; what they have in common is UTF-8.
+static int utf8(void) {
+	return setlocale(LC_CTYPE, "C.UTF-8") || setlocale(LC_CTYPE, "C.utf8") || setlocale(LC_CTYPE, "en_US.UTF-8");
+}
+*/
+import "C"
+
+// UTF8 sets a locale for characters, for the whole process, and reports whether
+// there is one.
+func UTF8() bool { return C.utf8() != 0 }
