@@ -41,6 +41,9 @@ find_missing() {
 	need bzip2 bzip2 bzip2 have bzip2
 	need xz xz-utils xz have xz
 	need zstd zstd zstd have zstd
+	need lz4 lz4 lz4 have lz4
+	need lzip lzip lzip have lzip
+	need compress ncompress ncompress have compress
 	need strace strace strace have strace
 	need hyperfine hyperfine hyperfine have hyperfine
 	need 'python msgpack' python3-msgpack python-msgpack msgpack

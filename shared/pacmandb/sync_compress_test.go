@@ -10,12 +10,15 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 	"github.com/stretchr/testify/require"
 	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
 
 	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/sourcefile"
@@ -27,13 +30,7 @@ func compressions(t testing.TB) map[string][]byte {
 	b := database(t)
 	out := map[string][]byte{"none": b, "gzip": gzipped(t, b), "gzip in two": append(gzipped(t, b[:700]), gzipped(t, b[700:])...)}
 
-	var z bytes.Buffer
-	zw, err := zstd.NewWriter(&z, zstd.WithEncoderCRC(false))
-	require.NoError(t, err)
-	_, err = zw.Write(b)
-	require.NoError(t, err)
-	require.NoError(t, zw.Close())
-	out["zstd"] = z.Bytes()
+	out["zstd"] = zstdOf(t, b)
 
 	for name, check := range map[string]byte{"xz": xz.CRC64, "xz crc32": xz.CRC32, "xz sha256": xz.SHA256} {
 		var x bytes.Buffer
@@ -44,11 +41,38 @@ func compressions(t testing.TB) map[string][]byte {
 		require.NoError(t, xw.Close())
 		out[name] = x.Bytes()
 	}
-	// Go has no writer for bzip2: a file has what bzip2 -c made of such a database.
-	packed, err := os.ReadFile("testdata/two.db.bz2")
+	var l bytes.Buffer
+	lw := lz4.NewWriter(&l)
+	_, err := lw.Write(b)
 	require.NoError(t, err)
-	out["bzip2"] = packed
+	require.NoError(t, lw.Close())
+	out["lz4"] = l.Bytes()
+	var a bytes.Buffer
+	aw, err := lzma.NewWriter(&a)
+	require.NoError(t, err)
+	_, err = aw.Write(b)
+	require.NoError(t, err)
+	require.NoError(t, aw.Close())
+	out["lzma"] = a.Bytes()
+	out["gzip in zstd"] = zstdOf(t, gzipped(t, b))
+	// Go has no writers for these: files have what the programs made of such a database.
+	for kind, suffix := range map[string]string{"bzip2": "bz2", "lzip": "lz", "compress": "Z"} {
+		packed, err := os.ReadFile("testdata/two.db." + suffix)
+		require.NoError(t, err)
+		out[kind] = packed
+	}
 	return out
+}
+
+func zstdOf(t testing.TB, b []byte) []byte {
+	t.Helper()
+	var z bytes.Buffer
+	zw, err := zstd.NewWriter(&z, zstd.WithEncoderCRC(false))
+	require.NoError(t, err)
+	_, err = zw.Write(b)
+	require.NoError(t, err)
+	require.NoError(t, zw.Close())
+	return z.Bytes()
 }
 
 // packedBy is what a program makes of its input.
@@ -91,6 +115,20 @@ func TestReadSync_OfOtherPrograms(t *testing.T) {
 		{"xz", "-c", "--check=none"},
 		{"xz", "-c", "--block-size=30000"},
 		{"xz", "-c", "-T2", "--check=sha256"},
+		{"zstd", "-qc", "--long=27", "-19"},
+		{"xz", "-c", "--format=lzma"},
+		{"lz4", "-qc"},
+		{"lz4", "-qc", "-9", "-BD", "--content-size"},
+		{"lz4", "-qc", "-l"},
+		{"lzip", "-c"},
+		{"lzip", "-c", "-0", "-b", "100KiB"},
+		{"compress", "-c"},
+		{"compress", "-c", "-b", "12"},
+		{"bsdtar", "-cf", "-", "--lz4", "@-"},
+		{"bsdtar", "-cf", "-", "--gzip", "@-"},
+		{"bsdtar", "-cf", "-", "--lzma", "@-"},
+		{"bsdtar", "-cf", "-", "--lzip", "@-"},
+		{"bsdtar", "-cf", "-", "--compress", "@-"},
 	} {
 		t.Run(strings.Join(command, " "), func(t *testing.T) {
 			whole := packedBy(t, plain, command[0], command[1:]...)
@@ -98,6 +136,9 @@ func TestReadSync_OfOtherPrograms(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want, got)
 
+			if command[0] == "bsdtar" || command[0] == "compress" || slices.Contains(command, "--format=lzma") {
+				return // an archive of its own, or one stream at most
+			}
 			first := packedBy(t, plain[:half], command[0], command[1:]...)
 			second := packedBy(t, plain[half:], command[0], command[1:]...)
 			if command[0] == "xz" {
@@ -128,6 +169,44 @@ func firstFiles(t *testing.T, path string, n int) (files []file) {
 	return files
 }
 
+// TestReadSync_Padded: a program that writes to a pipe as to a tape fills its last
+// block.
+func TestReadSync_Padded(t *testing.T) {
+	_, want, err := readBytes(t, database(t), syncLimits)
+	require.NoError(t, err)
+	for _, kind := range []string{"none", "gzip", "gzip in two", "lz4", "lzip", "xz"} {
+		_, got, err := readBytes(t, append(compressions(t)[kind], make([]byte, 4096)...), syncLimits)
+		require.NoError(t, err, kind)
+		require.Equal(t, want, got, kind)
+	}
+}
+
+// TestReadSync_Layers: a compression bomb in many layers ends at the fourth.
+func TestReadSync_Layers(t *testing.T) {
+	b := database(t)
+	for layer := range maxLayers + 1 {
+		b = gzipped(t, b)
+		_, _, err := readBytes(t, b, syncLimits)
+		if layer < maxLayers {
+			require.NoError(t, err)
+		} else {
+			require.Error(t, err)
+		}
+	}
+}
+
+// TestLZMADictionary: a dictionary that takes too much memory is refused before it is
+// made.
+func TestLZMADictionary(t *testing.T) {
+	all := compressions(t)
+	binary.LittleEndian.PutUint32(all["lzma"][1:], 1<<30)
+	_, _, err := readBytes(t, all["lzma"], syncLimits)
+	require.ErrorIs(t, err, sourcefile.ErrOversize)
+	all["lzip"][5] = 29
+	_, _, err = readBytes(t, all["lzip"], syncLimits)
+	require.ErrorIs(t, err, sourcefile.ErrOversize)
+}
+
 func TestXZDictionary(t *testing.T) {
 	whole := compressions(t)["xz"]
 	require.EqualValues(t, 0x21, whole[12+2], "the first block's filter")
@@ -139,8 +218,8 @@ func TestXZDictionary(t *testing.T) {
 		return b
 	}
 	for code, want := range map[byte]error{
-		28: nil, // 64 MiB
-		29: sourcefile.ErrOversize,
+		30: nil, // 128 MiB
+		31: sourcefile.ErrOversize,
 		40: sourcefile.ErrOversize, // 4 GiB
 		41: sourcefile.ErrDamaged,
 	} {
@@ -152,8 +231,8 @@ func TestXZDictionary(t *testing.T) {
 // TestXZ_ManyDictionaries: blocks that each ask for a large dictionary get the same
 // one.
 func TestXZ_ManyDictionaries(t *testing.T) {
-	// A block of nothing with a dictionary of 64 MiB, again and again.
-	h := []byte{2, 0, 0x21, 1, 28, 0, 0, 0}
+	// A block of nothing with a dictionary of 128 MiB, again and again.
+	h := []byte{2, 0, 0x21, 1, 30, 0, 0, 0}
 	block := append(binary.LittleEndian.AppendUint32(h, crc32.ChecksumIEEE(h)), 0, 0, 0, 0)
 	b := append([]byte(nil), compressions(t)["xz crc32"][:12]...)
 	for range MaxSyncBytes/maxWindow + 1 {
@@ -171,8 +250,8 @@ func TestZstdWindow(t *testing.T) {
 	frame := func(window byte) []byte { // a frame with one block of 0 bytes, the last
 		return []byte{0x28, 0xb5, 0x2f, 0xfd, 0, window, 1, 0, 0}
 	}
-	_, _, err := readBytes(t, frame(16<<3), syncLimits) // 64 MiB
+	_, _, err := readBytes(t, frame(17<<3), syncLimits) // 128 MiB
 	require.ErrorIs(t, err, sourcefile.ErrTruncated, "no archive in it")
-	_, _, err = readBytes(t, frame(17<<3), syncLimits)
+	_, _, err = readBytes(t, frame(18<<3), syncLimits)
 	require.ErrorIs(t, err, sourcefile.ErrOversize)
 }

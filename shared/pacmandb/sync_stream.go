@@ -1,74 +1,11 @@
 package pacmandb
 
 import (
-	"bufio"
-	"compress/bzip2"
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-	"github.com/therootcompany/xz"
 
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
-
-// maxWindow is how far back a compressed database may refer, which is what the
-// decompressor has to keep. The tools' usual levels use at most 8 MiB.
-const maxWindow = 64 << 20
-
-// decompress finds out how a file is compressed, by its first bytes. plain
-// means that it is not, so far as can be seen.
-func decompress(file *bufio.Reader) (content io.ReadCloser, plain bool, err error) {
-	magic, err := file.Peek(6)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, false, err
-	}
-	var m [6]byte
-	copy(m[:], magic)
-	switch {
-	case string(m[:2]) == "\x1f\x8b":
-		content, err = gzip.NewReader(file)
-	case string(m[:4]) == "\x28\xb5\x2f\xfd",
-		m[0]&0xf0 == 0x50 && string(m[1:4]) == "\x2a\x4d\x18": // pzstd's first frame
-		var d *zstd.Decoder
-		d, err = zstd.NewReader(file, zstd.WithDecoderConcurrency(1),
-			zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
-		if err == nil {
-			content = d.IOReadCloser()
-		}
-	case string(m[:6]) == "\xfd7zXZ\x00":
-		var r *xz.Reader
-		r, err = xz.NewReader(file, maxWindow)
-		content = io.NopCloser(r)
-	case string(m[:3]) == "BZh":
-		content = io.NopCloser(bzip2.NewReader(file))
-	default:
-		return io.NopCloser(file), true, nil
-	}
-	if err != nil {
-		return nil, false, streamError(err)
-	}
-	return content, false, nil
-}
-
-// streamError puts what a decompressor says into our words.
-func streamError(err error) error {
-	var system *fs.PathError
-	switch {
-	case errors.As(err, &system), errors.Is(err, sourcefile.ErrOversize), errors.Is(err, sourcefile.ErrDamaged),
-		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, xz.ErrBuf):
-		return sourcefile.ErrTruncated
-	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, xz.ErrMemlimit):
-		return fmt.Errorf("%w: %w", sourcefile.ErrOversize, err)
-	}
-	return fmt.Errorf("%w: %w", sourcefile.ErrDamaged, err)
-}
 
 // The decompressor works ahead of the parser by at most so many blocks. A block
 // and what is made of it fit a processor's second cache.

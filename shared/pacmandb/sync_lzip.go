@@ -1,0 +1,105 @@
+package pacmandb
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"io"
+
+	"github.com/ulikunitz/xz/lzma"
+)
+
+// lzipReader reads one of lzip's members: six bytes, an LZMA stream with an end mark,
+// and a trailer with checksum and sizes, as the draft draft-diaz-lzip has them.
+type lzipReader struct {
+	count *lzipCounter
+	lzma  io.Reader
+	sum   uint32
+	size  uint64
+}
+
+var errLZIP = errors.New("lzip: not a member of its format")
+
+// lzipCounter hands the header that LZMA wants out, then the member's stream, which it
+// counts. It reads no byte that is not asked for: the trailer comes next.
+type lzipCounter struct {
+	header []byte
+	in     *bufio.Reader
+	read   uint64
+}
+
+func (c *lzipCounter) ReadByte() (byte, error) {
+	if len(c.header) > 0 {
+		b := c.header[0]
+		c.header = c.header[1:]
+		return b, nil
+	}
+	b, err := c.in.ReadByte()
+	if err == nil {
+		c.read++
+	}
+	return b, err
+}
+
+func (c *lzipCounter) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		if p[n], err = c.ReadByte(); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+const lzipHeader, lzipTrailer = 6, 20
+
+func newLzipReader(in *bufio.Reader) (*lzipReader, error) {
+	head, err := in.Peek(lzipHeader)
+	if err != nil {
+		return nil, err
+	}
+	code := head[5]
+	dictionary := uint32(1) << (code & 0x1f)
+	dictionary -= uint32(code>>5) * (dictionary / 16)
+	if string(head[:4]) != "LZIP" || head[4] != 1 || code&0x1f < 12 || code&0x1f > 29 {
+		return nil, errLZIP
+	}
+	_, _ = in.Discard(lzipHeader)
+	header := binary.LittleEndian.AppendUint32([]byte{0x5d}, dictionary)
+	header = binary.LittleEndian.AppendUint64(header, 1<<64-1) // it has an end mark
+	l := &lzipReader{count: &lzipCounter{header: header, in: in}}
+	l.lzma, err = lzma.ReaderConfig{DictCap: maxWindow}.NewReader(l.count)
+	return l, err
+}
+
+func (l *lzipReader) Read(p []byte) (int, error) {
+	n, err := l.lzma.Read(p)
+	l.sum = crc32.Update(l.sum, crc32.IEEETable, p[:n])
+	l.size += uint64(n)
+	if err == io.EOF {
+		err = l.end()
+	}
+	return n, err
+}
+
+// end checks the trailer, and returns io.EOF if it is right.
+func (l *lzipReader) end() error {
+	trailer, err := l.count.in.Peek(lzipTrailer)
+	if err != nil {
+		return unexpectedEnd(err)
+	}
+	if binary.LittleEndian.Uint32(trailer) != l.sum || binary.LittleEndian.Uint64(trailer[4:]) != l.size ||
+		binary.LittleEndian.Uint64(trailer[12:]) != lzipHeader+l.count.read+lzipTrailer {
+		return errors.New("lzip: a wrong checksum")
+	}
+	_, _ = l.count.in.Discard(lzipTrailer)
+	return io.EOF
+}
+
+func unexpectedEnd(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,140 @@
+package pacmandb
+
+import (
+	"bufio"
+	"errors"
+	"io"
+)
+
+// lzwReader reads what compress(1) writes. Its codes grow from 9 bits to at most 16;
+// they come in groups of eight, and where the width changes the rest of a group is
+// filling. Go's package has another order of bits and other rules.
+type lzwReader struct {
+	in     *bufio.Reader
+	most   uint // bits of a code
+	blocks bool // code 256 empties the table
+
+	width       uint
+	next        int    // the next free code
+	group       []byte // of eight codes, as far as it was read
+	at          uint   // the bit in it
+	old         int    // the code before, -1 for none
+	first       byte   // of what the code before stands for
+	prefix      [1 << 16]uint16
+	suffix      [1 << 16]byte
+	stack, rest []byte
+}
+
+const (
+	lzwClear = 256
+	lzwStart = 9 // bits
+)
+
+var errLZW = errors.New("compress: no data of its format")
+
+func newLZWReader(in *bufio.Reader) (*lzwReader, error) {
+	var head [3]byte
+	if _, err := io.ReadFull(in, head[:]); err != nil {
+		return nil, unexpectedEnd(err)
+	}
+	l := &lzwReader{in: in, most: uint(head[2] & 0x1f), blocks: head[2]&0x80 != 0, width: lzwStart, next: lzwClear, old: -1}
+	if l.most < lzwStart || l.most > 16 || head[2]&0x60 != 0 {
+		return nil, errLZW
+	}
+	if l.blocks {
+		l.next++
+	}
+	for i := range 256 {
+		l.suffix[i] = byte(i)
+	}
+	return l, nil
+}
+
+// code reads the next code. It returns io.EOF when no whole one is left.
+func (l *lzwReader) code() (int, error) {
+	if l.next > 1<<l.width-1 && l.width < l.most {
+		l.width++
+		l.group = l.group[:0] // what is left of it is filling
+	}
+	if l.at+l.width > uint(len(l.group))*8 || len(l.group) == 0 {
+		l.group, l.at = append(l.group[:0], make([]byte, l.width)...), 0
+		n, err := io.ReadFull(l.in, l.group)
+		l.group = l.group[:n]
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return 0, err
+		}
+		if uint(n)*8 < l.width {
+			return 0, io.EOF
+		}
+	}
+	code := 0
+	for i := range l.width {
+		bit := l.at + i
+		code |= int(l.group[bit/8]>>(bit%8)&1) << i
+	}
+	l.at += l.width
+	return code, nil
+}
+
+func (l *lzwReader) Read(p []byte) (int, error) {
+	for len(l.rest) == 0 {
+		if err := l.step(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, l.rest)
+	l.rest = l.rest[n:]
+	return n, nil
+}
+
+// step reads a code and sets rest to what it stands for.
+func (l *lzwReader) step() error {
+	code, err := l.code()
+	if err != nil {
+		return err
+	}
+	if code == lzwClear && l.blocks {
+		l.width, l.next, l.old, l.group = lzwStart, lzwClear+1, -1, l.group[:0]
+		return nil
+	}
+	if l.old < 0 {
+		if code > 0xff {
+			return errLZW
+		}
+		l.old, l.first = code, byte(code)
+		l.stack = append(l.stack[:0], l.first)
+		l.rest = l.stack
+		return nil
+	}
+	// The text of a code is found from its end.
+	at := len(l.prefix)
+	if len(l.stack) < at+1 {
+		l.stack = make([]byte, at+1)
+	}
+	l.stack = l.stack[:at+1]
+	push := func(b byte) { l.stack[at] = b; at-- }
+	c := code
+	switch {
+	case code > l.next, code == l.next && l.next == 1<<l.most:
+		return errLZW
+	case code == l.next: // which this step makes
+		push(l.first)
+		c = l.old
+	}
+	for c > 0xff {
+		if at == 0 {
+			return errLZW
+		}
+		push(l.suffix[c])
+		c = int(l.prefix[c])
+	}
+	l.first = byte(c)
+	push(l.first)
+	l.rest = l.stack[at+1:]
+	if l.next < 1<<l.most {
+		l.prefix[l.next], l.suffix[l.next] = uint16(l.old), l.first
+		l.next++
+	}
+	l.old = code
+	return nil
+}

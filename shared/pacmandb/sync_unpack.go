@@ -1,0 +1,221 @@
+package pacmandb
+
+import (
+	"bufio"
+	"compress/bzip2"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/bits"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+	"github.com/therootcompany/xz"
+	"github.com/ulikunitz/xz/lzma"
+
+	"github.com/omg-arch/omg/shared/sourcefile"
+)
+
+// maxWindow is how far back a compressed database may refer, which is what the
+// decompressor has to keep: what zstd takes unless told otherwise (--long). The
+// tools' usual levels use at most 8 MiB.
+const maxWindow = 128 << 20
+
+// maxLayers is how often a database may be compressed, one time around another.
+const maxLayers = 4
+
+// codec is one way to compress a database.
+type codec struct {
+	// is reports whether a file begins so; it may have fewer bytes than are asked for.
+	is   func(start []byte) bool
+	open func(*bufio.Reader) (io.ReadCloser, error)
+	// unchecked means that nothing shows whether the content is whole.
+	unchecked bool
+}
+
+// codecs are those that repo-add makes and libarchive reads by itself.
+var codecs = []codec{
+	{is: begins("\x1f\x8b"), open: openGzip},
+	{is: isZstd, open: openZstd},
+	{is: begins("\xfd7zXZ\x00"), open: func(in *bufio.Reader) (io.ReadCloser, error) {
+		r, err := xz.NewReader(in, maxWindow)
+		return io.NopCloser(r), err
+	}},
+	{is: begins("BZh"), open: func(in *bufio.Reader) (io.ReadCloser, error) { return io.NopCloser(bzip2.NewReader(in)), nil }},
+	{is: isLZ4, open: openLZ4},
+	{is: begins("LZIP"), open: func(in *bufio.Reader) (io.ReadCloser, error) {
+		return newStreams(in, func() (io.Reader, error) { return newLzipReader(in) })
+	}},
+	{is: begins("\x1f\x9d"), unchecked: true, open: func(in *bufio.Reader) (io.ReadCloser, error) {
+		r, err := newLZWReader(in)
+		return io.NopCloser(r), err
+	}},
+	{is: isLZMA, open: func(in *bufio.Reader) (io.ReadCloser, error) {
+		r, err := lzma.ReaderConfig{DictCap: maxWindow}.NewReader(in)
+		return io.NopCloser(r), err
+	}},
+}
+
+func begins(magic string) func([]byte) bool {
+	return func(start []byte) bool { return len(start) >= len(magic) && string(start[:len(magic)]) == magic }
+}
+
+func isZstd(start []byte) bool {
+	return begins("\x28\xb5\x2f\xfd")(start) ||
+		len(start) >= 4 && start[0]&0xf0 == 0x50 && string(start[1:4]) == "\x2a\x4d\x18" // pzstd's first frame
+}
+
+func openZstd(in *bufio.Reader) (io.ReadCloser, error) {
+	d, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return nil, err
+	}
+	return d.IOReadCloser(), nil
+}
+
+// isLZMA recognizes what has no magic number by its most usual properties, a size of
+// the dictionary that an encoder chooses, and a length that is not absurd.
+func isLZMA(start []byte) bool {
+	if len(start) < lzma.HeaderLen || start[0] != 0x5d {
+		return false
+	}
+	dictionary, size := binary.LittleEndian.Uint32(start[1:]), binary.LittleEndian.Uint64(start[5:])
+	round := bits.OnesCount32(dictionary) == 1 || bits.OnesCount32(dictionary) == 2 && dictionary&(dictionary<<1) != 0
+	return round && dictionary >= 1<<12 && (size == 1<<64-1 || size < 1<<40)
+}
+
+// decompress finds out how a file is compressed, by its first bytes, as often as it
+// is. plain means that no compression's checksum or end shows whether the content is
+// whole.
+func decompress(file *bufio.Reader) (content io.ReadCloser, plain bool, err error) {
+	content, plain = io.NopCloser(file), true
+	in := file
+layers:
+	for range maxLayers {
+		start, err := in.Peek(lzma.HeaderLen)
+		if err != nil && !errors.Is(err, io.EOF) {
+			_ = content.Close()
+			return nil, false, streamError(err)
+		}
+		for i := range codecs {
+			c := &codecs[i]
+			if !c.is(start) {
+				continue
+			}
+			inner, err := c.open(in)
+			if err != nil {
+				_ = content.Close()
+				return nil, false, streamError(err)
+			}
+			content, plain = &layer{inner, content}, c.unchecked
+			in = bufio.NewReaderSize(content, 64<<10)
+			continue layers
+		}
+		break
+	}
+	return &layer{io.NopCloser(in), content}, plain, nil
+}
+
+// layer is the content of a compressed file, and what it is read from.
+type layer struct {
+	io.ReadCloser
+	outer io.Closer
+}
+
+func (l *layer) Close() error { return errors.Join(l.ReadCloser.Close(), l.outer.Close()) }
+
+// streamError puts what a decompressor says into our words.
+func streamError(err error) error {
+	var system *fs.PathError
+	var dictionary *lzma.ErrDictSize
+	switch {
+	case errors.As(err, &system), errors.Is(err, sourcefile.ErrOversize), errors.Is(err, sourcefile.ErrDamaged),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, xz.ErrBuf):
+		return sourcefile.ErrTruncated
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, xz.ErrMemlimit),
+		errors.As(err, &dictionary):
+		return fmt.Errorf("%w: %w", sourcefile.ErrOversize, err)
+	}
+	return fmt.Errorf("%w: %w", sourcefile.ErrDamaged, err)
+}
+
+// isLZ4 recognizes frames, and those of lz4's first versions.
+func isLZ4(start []byte) bool {
+	return begins("\x04\x22\x4d\x18")(start) || begins("\x02\x21\x4c\x18")(start)
+}
+
+func openLZ4(in *bufio.Reader) (io.ReadCloser, error) {
+	return newStreams(in, func() (io.Reader, error) {
+		r := lz4.NewReader(in)
+		return lz4Frames{r}, r.Apply(lz4.ConcurrencyOption(1))
+	})
+}
+
+// lz4Frames ends where no other frame follows, as libarchive does.
+type lz4Frames struct{ *lz4.Reader }
+
+func (l lz4Frames) Read(p []byte) (int, error) {
+	n, err := l.Reader.Read(p)
+	if errors.Is(err, lz4.ErrInvalidFrame) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+func openGzip(in *bufio.Reader) (io.ReadCloser, error) {
+	var z *gzip.Reader
+	return newStreams(in, func() (_ io.Reader, err error) {
+		if z == nil {
+			z, err = gzip.NewReader(in)
+		} else {
+			err = z.Reset(in)
+		}
+		if err == nil {
+			z.Multistream(false)
+		}
+		return z, err
+	})
+}
+
+// streams reads compressed streams that stand one after the other. Zeros behind them
+// are the padding of a tape or a pipe.
+type streams struct {
+	in   *bufio.Reader
+	open func() (io.Reader, error)
+	one  io.Reader // nil between two
+}
+
+func newStreams(in *bufio.Reader, open func() (io.Reader, error)) (io.ReadCloser, error) {
+	first, err := open()
+	return io.NopCloser(&streams{in, open, first}), unexpectedEnd(err)
+}
+
+func (s *streams) Read(p []byte) (int, error) {
+	for {
+		if s.one == nil {
+			next, err := s.in.Peek(1)
+			if err != nil {
+				return 0, err // io.EOF, as it should be
+			}
+			if next[0] == 0 {
+				return 0, io.EOF
+			}
+			if s.one, err = s.open(); err != nil {
+				return 0, unexpectedEnd(err)
+			}
+		}
+		n, err := s.one.Read(p)
+		if err == io.EOF {
+			s.one, err = nil, nil
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
