@@ -104,7 +104,7 @@ func ResolveOwned(root, path string) (OwnedPath, error) {
 	if resolved, err := resolveParent(trimmed); err == nil {
 		o.Path = resolved
 	}
-	if real, err := filepath.EvalSymlinks(root); err == nil {
+	if real, err := RealPath(root); err == nil {
 		root = real
 	}
 	rel, ok := strings.CutPrefix(o.Path, strings.TrimSuffix(root, "/")+"/")
@@ -119,21 +119,34 @@ func ResolveOwned(root, path string) (OwnedPath, error) {
 	return o, nil
 }
 
-// resolveParent resolves all of path but its last element.
+// resolveParent resolves all of path but its last element, which may be all of it.
 func resolveParent(path string) (string, error) {
-	base := filepath.Base(path)
-	dir := filepath.Dir(path)
-	if base == "." || base == ".." || path == "/" {
+	dir, base := ".", path
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		dir, base = path[:i+1], path[i+1:]
+	}
+	if base == "." || base == ".." {
 		dir, base = path, ""
 	}
-	dir, err := filepath.EvalSymlinks(dir)
+	dir, err := RealPath(dir)
 	if err != nil {
 		return "", err
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return "", err
-	}
 	return filepath.Join(dir, base), nil
+}
+
+// RealPath is realpath(3): every element has to be there, and one behind a link
+// counts from where the link leads. The working directory is the kernel's; what PWD
+// says of it may lead through a link.
+func RealPath(path string) (string, error) {
+	if !strings.HasPrefix(path, "/") {
+		here, err := unix.Getwd()
+		if err != nil {
+			return "", err
+		}
+		path = here + "/" + path // not joined: that would take ".." for the element before
+	}
+	return filepath.EvalSymlinks(path)
 }
 
 // Owners returns, for each path, the installed packages that own it, in order

@@ -33,12 +33,16 @@ func TestOwnersEqualPacmanOnARealTree(t *testing.T) {
 		"/usr", "/usr/", "/usr/bin/tool", "/bin", "/bin/", "/bin/tool", "/bin/../bin/tool", "/usr/bin/link", "/usr/bin/link/",
 		"/usr/bin/gone", "/usr/bin/gone/", "/usr/gone-dir", "/usr/gone-dir/", "/bin/gone", "/usr/bin/last", "/usr/bin/unowned",
 		"/usr/bin/backup-only", "/usr/bin/alone", "/etc/one.conf", "/etc/./one.conf", "/dangling/tool", "/dangling", "/usr/bin/Γ ",
-		"", "/", "/usr/bin/tool/", "/usr/bin/..", "/usr/bin/.", "/usr/no/such/tool", "/etc//one.conf",
+		"", "/", "/usr/bin/tool/", "/usr/bin/..", "/usr/bin/.", "/usr/gone/../bin/tool", "/usr/./gone/../lib/", "/bin/../lib",
+		"/bin/../bin/link", "/usr/bin/tool/../tool", "//usr//bin/./tool", "/bin/..", "/bin/.", "/dangling/../usr/bin/tool", "/usr/no/such/tool", "/etc//one.conf",
 	} {
 		paths = append(paths, o.root+p)
 	}
 	l := mustRead(t, db.dir)
 	requireOwnersEqual(t, o, l, append(paths, "/etc/passwd", "", "nothing-here"))
+	// In a directory that is a link, PWD says another path than the kernel.
+	t.Chdir(filepath.Join(o.root, "bin"))
+	requireOwnersEqual(t, o, l, []string{"tool", "./tool", ".", "..", "../bin/tool", "../../bin", "link/", "gone"})
 
 	require.NoError(t, os.Remove(filepath.Join(db.dir, "local/four-1-1/files")))
 	p, err := ResolveOwned(o.root, o.root+"/usr/bin/gone")

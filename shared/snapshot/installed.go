@@ -132,7 +132,7 @@ func (s *Snapshot) Describe(p *pacmandb.Installed, details bool) wire.InstalledP
 		out.Advisories = security.words[p.Name]
 	}
 	for _, dep := range p.OptDepends {
-		if target, _, _ := strings.Cut(dep, ":"); relations.Satisfier(target) != nil {
+		if target, _, _ := strings.Cut(dep, ": "); relations.Satisfier(target) != nil {
 			out.InstalledOpt = append(out.InstalledOpt, dep)
 		}
 	}

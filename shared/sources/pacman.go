@@ -122,9 +122,14 @@ func (p *Pacman) Adopt(names []string) {
 	}
 }
 
-// Root returns the directory that file lists are relative to, with a slash at its end.
+// Root is the directory that file lists count from, as libalpm resolves it, with a
+// slash at its end.
 func (p *Pacman) Root() string {
-	return strings.TrimRight(cmp.Or(p.Config.RootDir, "/"), "/") + "/"
+	root := cmp.Or(p.Config.RootDir, "/")
+	if real, err := pacmandb.RealPath(root); err == nil {
+		root = real
+	}
+	return strings.TrimRight(root, "/") + "/"
 }
 
 // Watched returns the directories to watch for changes, and the single files to watch in other directories:
