@@ -2,6 +2,7 @@ package pacmandb
 
 import (
 	"cmp"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 type facts struct {
 	installed map[string]struct{}
 	versions  []map[string]string // by repository, then by name
+	groups    map[string][]string // by the repository's number and the name
 	replacers [][]Replacer
 }
 
@@ -23,6 +25,7 @@ var _ SyncFacts = (*facts)(nil)
 func newFacts(pkgs []*Installed, repos int) *facts {
 	f := &facts{
 		installed: make(map[string]struct{}, len(pkgs)),
+		groups:    map[string][]string{},
 		versions:  make([]map[string]string, repos),
 		replacers: make([][]Replacer, repos),
 	}
@@ -41,6 +44,7 @@ func (f *facts) Add(repo int, p *wire.Package) {
 	if _, ok := f.installed[p.Name]; ok {
 		if _, again := f.versions[repo][p.Name]; !again {
 			f.versions[repo][strings.Clone(p.Name)] = strings.Clone(p.Version)
+			f.groups[fmt.Sprint(repo, p.Name)] = cloneAll(p.Groups)
 		}
 	}
 	for _, s := range p.Replaces {
@@ -67,6 +71,9 @@ func (f *facts) Lookup(repo int, name string) (version string, ok bool) {
 	version, ok = f.versions[repo][name]
 	return version, ok
 }
+
+// Groups implements SyncFacts.
+func (f *facts) Groups(repo int, name string) []string { return f.groups[fmt.Sprint(repo, name)] }
 
 // Replacers implements SyncFacts; it yields those that concern an installed
 // package.

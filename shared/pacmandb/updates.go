@@ -9,6 +9,8 @@ type SyncFacts interface {
 	// Lookup returns the version of the package of that name, which is one of
 	// an installed package.
 	Lookup(repo int, name string) (version string, ok bool)
+	// Groups returns the groups of a package that Lookup finds.
+	Groups(repo int, name string) []string
 	// Replacers yields, in order of name, the packages that have %REPLACES%;
 	// those that replace nothing installed may be left out.
 	Replacers(repo int) iter.Seq[Replacer]
@@ -59,10 +61,8 @@ type Outdated struct {
 // The first repository in order that has a package of the name decides,
 // whatever the others have and whatever its Usage. Ignored are packages that
 // IgnorePkg or (by the groups they were installed with) IgnoreGroup name, and
-// those whose repository is not used for upgrades. Replacements follow
-// pacman -Su: repositories used for upgrades, in order, up to the first that
-// has a package of the name; a package is replaced by name and version, never
-// by what it provides.
+// those whose repository is not used for upgrades. Replacements are those that
+// pacman -Su would make if each of its questions were answered with yes.
 func Updates(pkgs []*Installed, c *Config, facts SyncFacts) Outdated {
 	var out Outdated
 	for _, p := range pkgs {
@@ -115,8 +115,14 @@ type candidate struct {
 	by   Replacer
 }
 
-func replacements(pkgs []*Installed, c *Config, facts SyncFacts) []Replacement {
-	byName := map[string][]candidate{}
+// replacements goes through the packages as alpm_sync_sysupgrade does. A package
+// looks into the repositories that are used for upgrades, in order, up to the first
+// that replaces it or has its name: by name and version, never by what it provides.
+// What is chosen, be it a replacement or a plain update, is a target: a package that
+// is one already is left alone, and none comes from two repositories.
+func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacement) {
+	candidates := map[string][]candidate{} // by what is replaced, in the order of the repositories
+	replacers := map[string]bool{}
 	for i := range c.Repos {
 		if !upgradable(c, i) {
 			continue
@@ -124,58 +130,69 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) []Replacement {
 		for by := range facts.Replacers(i) {
 			for _, s := range by.Replaces {
 				d := ParseDepend(s)
-				byName[d.Name] = append(byName[d.Name], candidate{i, d, by})
+				candidates[d.Name] = append(candidates[d.Name], candidate{i, d, by})
+				replacers[by.Name] = true
 			}
 		}
 	}
-	var out []Replacement
-	chosen := map[string]int{} // the repository that a replacer was taken from
+	targets := map[string]int{} // the repository of each
 	for _, p := range pkgs {
-		if _, comes := chosen[p.Name]; comes {
-			continue // pacman leaves alone what it already installs
+		mine := candidates[p.Name]
+		if _, is := targets[p.Name]; is || len(mine) == 0 && !replacers[p.Name] {
+			continue // it is settled, or makes no difference to others
 		}
-		out = append(out, replace(p, byName[p.Name], c, facts, chosen)...)
-	}
-	return out
-}
-
-// replace lists what replaces p. The candidates are in the order of the
-// repositories; chosen is updated with those taken.
-func replace(p *Installed, candidates []candidate, c *Config, facts SyncFacts, chosen map[string]int) []Replacement {
-	var out []Replacement
-	for i := 0; i < len(c.Repos) && len(candidates) > 0; i++ {
-		if !upgradable(c, i) {
-			continue
-		}
-		settled, last := false, ""
-		for len(candidates) > 0 && candidates[0].repo == i {
-			k := candidates[0]
-			candidates = candidates[1:]
-			if !k.why.Allows(p.Version) || k.by.Name == last {
-				continue // last: one package may name p twice
+		for i := range c.Repos {
+			if !upgradable(c, i) {
+				continue
 			}
-			last = k.by.Name
-			r := Replacement{
-				Name: p.Name, Installed: p.Version,
-				By: k.by.Name, Version: k.by.Version, Repo: c.Repos[i].Name,
-				Ignored: ignored(c, k.by.Name, k.by.Groups) || ignored(c, p.Name, p.Groups),
+			found, chosen := replace(p, i, mine, c, targets)
+			out = append(out, found...)
+			for _, name := range chosen {
+				targets[name] = i
 			}
-			if from, taken := chosen[r.By]; taken && from != i {
-				continue // pacman cannot take one package from two repositories
+			if len(chosen) > 0 {
+				break
 			}
-			if !r.Ignored {
-				settled = true
-				chosen[r.By] = i
+			version, has := facts.Lookup(i, p.Name)
+			if !has {
+				continue
 			}
-			if r.By != r.Name { // a package that replaces itself is an update
-				out = append(out, r)
+			if Compare(version, p.Version) > 0 && !ignored(c, p.Name, p.Groups) && !ignored(c, p.Name, facts.Groups(i, p.Name)) {
+				targets[p.Name] = i
 			}
-		}
-		if _, holds := facts.Lookup(i, p.Name); settled || holds {
 			break
 		}
 	}
 	return out
+}
+
+// replace lists what of a repository replaces p, and the names of those packages that
+// become targets by it: one that is a target already only takes p's place, too.
+func replace(p *Installed, repo int, candidates []candidate, c *Config, targets map[string]int) (out []Replacement, chosen []string) {
+	last := ""
+	for _, k := range candidates {
+		if k.repo != repo || k.by.Name == last || !k.why.Allows(p.Version) {
+			continue // last: one package may name p twice
+		}
+		last = k.by.Name
+		r := Replacement{
+			Name: p.Name, Installed: p.Version,
+			By: k.by.Name, Version: k.by.Version, Repo: c.Repos[repo].Name,
+			Ignored: ignored(c, k.by.Name, k.by.Groups) || ignored(c, p.Name, p.Groups),
+		}
+		from, is := targets[r.By]
+		switch {
+		case r.Ignored:
+		case is && from != repo:
+			continue // pacman cannot take one package from two repositories
+		case !is:
+			chosen = append(chosen, r.By)
+		}
+		if r.By != r.Name { // a package that replaces itself is an update
+			out = append(out, r)
+		}
+	}
+	return out, chosen
 }
 
 // Locality parts the packages into those that a repository of c has, whatever

@@ -38,6 +38,14 @@ func updateCases(t testing.TB) *testDB {
 		{"twice", "1-1"},
 		{"rival", "1-1"},
 		{"rival-too", "1-1"},
+		// Those with a target's name come before or after what they replace.
+		{"b-target", "1-1"},
+		{"c-of-target", "1-1"},
+		{"c-elsewhere", "1-1"},
+		{"a-before-target", "1-1"},
+		{"held-target", "1-1"},
+		{"i-of-held", "1-1"},
+		{"j-twice", "1-1"},
 	} {
 		db.install(p[0], p[1], p[2:]...)
 	}
@@ -66,6 +74,17 @@ func updateCases(t testing.TB) *testDB {
 		{"one", "merger", "1-1", "REPLACES", "merged>=1"},
 		{"one", "twice-by", "1-1", "REPLACES", "twice\ntwice>0"},
 		{"one", "rival-by", "1-1", "REPLACES", "rival"},
+		// An update makes b-target a target of repository one.
+		{"one", "b-target", "2-1", "REPLACES", "c-of-target\na-before-target"},
+		{"two", "b-target", "3-1", "REPLACES", "c-elsewhere"},
+		{"two", "c-other", "1-1", "REPLACES", "c-of-target"},
+		// An ignored update makes no target.
+		{"one", "held-target", "2-1", "GROUPS", "held"},
+		{"two", "held-target", "2-1", "REPLACES", "i-of-held"},
+		// Two that come, and a third in a repository that is not looked at any more.
+		{"one", "j-one", "1-1", "REPLACES", "j-twice"},
+		{"one", "j-two", "1-1", "REPLACES", "j-twice"},
+		{"two", "j-three", "1-1", "REPLACES", "j-twice"},
 		{"two", "rival-by", "1-1", "REPLACES", "rival-too"},
 	} {
 		db.publish(p[0], p[1], p[2], p[3:]...)

@@ -184,6 +184,19 @@ func (f *setFacts) Lookup(repo int, name string) (string, bool) {
 	return v, ok
 }
 
+func (f *setFacts) Groups(repo int, name string) []string {
+	hits, err := f.set.Lookup("", name)
+	f.record(err)
+	for _, h := range hits {
+		if f.set.Kind(h) == pkgindex.KindRepo && f.set.Repo(h) == f.repos[repo] {
+			p, err := f.set.Package(h)
+			f.record(err)
+			return p.Groups
+		}
+	}
+	return nil
+}
+
 func (f *setFacts) lookUp(name string) {
 	f.name, f.versions = name, make(map[string]string)
 	f.record(eachInRepos(f.set, name, func(repo, version string) { f.versions[repo] = version }))

@@ -64,8 +64,8 @@ type SearchRequest struct {
 	Repos []string `msgpack:"repos,omitempty" json:"repos,omitempty"`
 	// OnlyAUR keeps only the AUR's packages, whatever Repos says; NoAUR leaves them out.
 	OnlyAUR bool `msgpack:"only_aur,omitempty" json:"only_aur,omitempty"`
-	NoAUR bool `msgpack:"no_aur,omitempty" json:"no_aur,omitempty"`
-	// Sort is one of the Sort constants; empty for SortRelevance.
+	NoAUR   bool `msgpack:"no_aur,omitempty" json:"no_aur,omitempty"`
+	// Sort is one of the Sort constants; empty is SortRelevance.
 	Sort string `msgpack:"sort,omitempty" json:"sort,omitempty"`
 	// Limit is the maximum number of packages; 0 for all.
 	Limit uint32 `msgpack:"limit,omitempty" json:"limit,omitempty"`
