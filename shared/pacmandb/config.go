@@ -18,6 +18,8 @@ const (
 	maxConfigBytes  = 1 << 20 // of one file
 	maxConfigFiles  = 1024
 	maxConfigLevels = 16
+	// maxConfigLine is how much of a line pacman takes for one.
+	maxConfigLine = unix.PathMax - 1
 )
 
 // Config is what pacman.conf says, of what concerns databases and updates.
@@ -165,25 +167,33 @@ func (r *configReader) file(f *os.File, level int) error {
 	return r.lines(text, level)
 }
 
-func (r *configReader) lines(text string, level int) (err error) {
+func (r *configReader) lines(text string, level int) error {
 	for line := range strings.SplitSeq(text, "\n") {
 		r.line++
-		line, _, _ = strings.Cut(line, "\x00") // as it ends in C
-		line = trimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
+		for len(line) > maxConfigLine { // pacman reads on as if it were the next line
+			if err := r.oneLine(line[:maxConfigLine], level); err != nil {
+				return err
+			}
+			line = line[maxConfigLine:]
 		}
-		if line[0] == '[' && line[len(line)-1] == ']' {
-			err = r.section(strings.TrimPrefix(line[:len(line)-1], "["))
-		} else {
-			key, value, given := strings.Cut(line, "=")
-			err = r.directive(trimSpace(key), trimSpace(value), given, level)
-		}
-		if err != nil {
+		if err := r.oneLine(line, level); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (r *configReader) oneLine(line string, level int) error {
+	line, _, _ = strings.Cut(line, "\x00") // as it ends in C
+	line = trimSpace(line)
+	if line == "" || line[0] == '#' {
+		return nil
+	}
+	if line[0] == '[' && line[len(line)-1] == ']' {
+		return r.section(strings.TrimPrefix(line[:len(line)-1], "["))
+	}
+	key, value, given := strings.Cut(line, "=")
+	return r.directive(trimSpace(key), trimSpace(value), given, level)
 }
 
 // trimSpace trims what C calls white space.

@@ -92,6 +92,7 @@ Usage =
 	"set":            "Include = @/[ab].conf\n",
 	"classes":        "Include = @/[[:lower:]].conf\nInclude = @/[[:upper:][:digit:]]*.cfg\nInclude = @/[[=a=]].con[[.f.]]\n",
 	"no file":        "Include = /dev/null\n[core]\nInclude = /dev/null\nServer = on\n",
+	"a long line":    "[options]\nIgnorePkg = " + strings.Repeat("q", 5000) + " b\nIgnoreGroup = " + strings.Repeat("g ", 2042) + " h\nRootDir = /r\n",
 	"set without":    "Include = @/[!a].conf\nInclude = @/[^b].conf\n",
 	"question":       "Include = @/?.conf\n",
 	"hidden":         "Include = @/.*.conf\nInclude = @/\\.h*.conf\n",

@@ -1,0 +1,145 @@
+package pacman
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/termtext"
+)
+
+// The seed of all random systems: a number makes the same system again.
+const seed = 16
+
+// questionsEach is how many questions are asked of one system.
+const questionsEach = 20
+
+// TestRandom compares omg with pacman on random systems: 100,000 answers with
+// OMG_SOAK set, else as many as take some seconds. A system that differs is a subtest:
+// go test -run 'TestRandom/systems/^17$' makes it again.
+func TestRandom(t *testing.T) {
+	need.Program(t, "pacman")
+	systems := 40
+	if os.Getenv("OMG_SOAK") != "" {
+		systems = 100_000 / questionsEach
+	}
+	var compared atomic.Int64
+	t.Run("systems", func(t *testing.T) {
+		for i := range systems {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				compared.Add(int64(compareRandom(t, uint64(i))))
+			})
+		}
+	})
+	t.Logf("%d answers of %d systems compared", compared.Load(), systems)
+	require.GreaterOrEqual(t, int(compared.Load()), systems)
+}
+
+// compareRandom compares one system, and returns how many answers it compared. Every
+// tenth system is asked in each way.
+func compareRandom(t *testing.T, number uint64) (n int) {
+	d := newDice(seed, number)
+	s := newRandomSystem(t, d)
+	ways := []harness.Way{s.DatabasesWay()}
+	if number%10 == 0 && !s.damaged {
+		ways = s.Ways()
+	}
+	for range questionsEach {
+		q, codes := s.question(d)
+		want := s.Pacman(q.pacman...)
+		for _, way := range ways {
+			n++
+			got := way.Omg(q.omg...)
+			what := fmt.Sprintf("system %d, %s: %s\npacman said: %s\nomg said: %s", number, way.Name, q, want.Stderr, got.Stderr)
+			switch q.pacman[0] {
+			case "-Ss":
+				if !s.searches {
+					continue // nothing can be searched, which omg says in other words
+				}
+				require.Equal(t, results(want.Stdout), results(got.Stdout), what)
+			case "-Si":
+				require.Equal(t, clean(want.Stdout), clean(installedLine.ReplaceAllString(got.Stdout, "")), what)
+			default:
+				if s.damaged && got.Code == 3 && got.Stdout == "" {
+					continue // no repository can be read: omg does not say what is foreign
+				}
+				require.Equal(t, clean(want.Stdout), clean(got.Stdout), what)
+			}
+			if codes && !s.damaged && got.Code != 3 { // which says that something could not be read
+				require.Equal(t, want.Code != 0, got.Code != 0, what)
+			}
+		}
+	}
+	n += compareReplacements(t, s, number)
+	return n
+}
+
+// clean is what omg prints of a text of pacman's.
+func clean(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = termtext.Clean(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+// results are those of a search, whose order omg has apart from that of upper and
+// lower case.
+func results(text string) []string {
+	lines := strings.Split(clean(text), "\n")
+	var all []string
+	for pair := range slices.Chunk(lines, 2) {
+		all = append(all, strings.Join(pair, "\n"))
+	}
+	slices.Sort(all)
+	return all
+}
+
+var replaces = regexp.MustCompile(`:: Replace (\S+) with (\S+?)\?|warning: cannot replace (\S+) by (\S+)`)
+
+// compareReplacements reads the questions of pacman -Su, which ends when it finds
+// nothing to download.
+func compareReplacements(t *testing.T, s *randomSystem, number uint64) int {
+	if os.Geteuid() != 0 || s.damaged {
+		return 0
+	}
+	var want, cannot []string
+	said := s.Pacman("-Su", "--noconfirm")
+	for _, m := range replaces.FindAllStringSubmatch(said.Stderr+"\n"+said.Stdout, -1) {
+		repo, by, _ := strings.Cut(m[2], "/")
+		if m[1] != "" && m[1] != by {
+			want = append(want, m[1]+" "+repo+"/"+by)
+		}
+		if m[3] != "" {
+			cannot = append(cannot, m[3]+" "+m[4])
+		}
+	}
+	for _, c := range cannot { // asked in one stream, and taken back in another
+		name, by, _ := strings.Cut(c, " ")
+		i := slices.IndexFunc(want, func(w string) bool { return strings.HasPrefix(w, name+" ") && strings.HasSuffix(w, "/"+by) })
+		if i >= 0 {
+			want = slices.Delete(want, i, i+1)
+		}
+	}
+	way := s.DatabasesWay()
+	var got []string
+	for line := range strings.Lines(way.Omg("outdated", "--all").Stdout) {
+		f := strings.Fields(line)
+		if len(f) > 4 && f[2] == "replaced" && !strings.Contains(line, "[ignored]") {
+			got = append(got, f[0]+" "+f[4])
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	require.Equal(t, want, got, "system %d: %s%s", number, said.Stdout, said.Stderr)
+	return 1
+}
