@@ -321,9 +321,9 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapsho
 	var hits []pkgindex.Hit
 	var unknown []string
 	for _, target := range found.Unknown {
-		var own []pkgindex.Hit
+		var aurHits []pkgindex.Hit
 		if name, ok := e.InAUR(target); ok && result.Packages != nil {
-			if own, err = both.LookUpAUR(name); err != nil {
+			if aurHits, err = both.LookUpAUR(name); err != nil {
 				return err
 			}
 		}

@@ -248,7 +248,7 @@ func (c *Conn) flush() error {
 
 // receive reads one frame.
 func (c *Conn) receive() (r wire.Response, err error) {
-	c.late = time.Time{}
+	c.deadline = time.Time{}
 	if c.frame, err = wire.ReadFrame(c.r, c.frame, wire.MaxFrame); err != nil {
 		return r, err
 	}

@@ -81,9 +81,9 @@ func (s *Snapshot) Search(r *wire.SearchRequest) (*Found, error) {
 		return nil, fromQuery(err)
 	}
 	if r.OnlyAUR {
-		asked = []string{wire.SourceAUR + "/"} // which no repository is called
+		wanted = []string{wire.SourceAUR + "/"} // which no repository is called
 	}
-	found := &Found{Basis: s.searchBasis(asked), Total: result.Total, Hits: result.Hits}
+	found := &Found{Basis: s.searchBasis(wanted), Total: result.Total, Hits: result.Hits}
 	if found.Total == 0 {
 		found.Suggestions, err = s.suggest(r)
 	}
@@ -211,7 +211,7 @@ func (s *Snapshot) LookUp(r *wire.InfoRequest) (*Found, error) {
 		wanted = nil
 	}
 	found.Total = len(found.Hits)
-	found.Basis = s.searchBasis(asked)
+	found.Basis = s.searchBasis(wanted)
 	if !s.onlyAUR(r) && !answers(s.shown) {
 		return nil, s.noRepositories(nil)
 	}

@@ -113,7 +113,7 @@ func TestEvaluate_States(t *testing.T) {
 		}, wire.SourceAUR, wire.HealthDegraded, "not known yet", wire.HealthDegraded},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := Input{Status: well(), Interval: 5 * time.Minute, LibAlpm: "15.0.0", EnabledSources: []wire.SourceKind{wire.KindAUR}}
+			in := Input{Status: healthy(), Interval: 5 * time.Minute, LibAlpm: "15.0.0", EnabledSources: []wire.SourceKind{wire.KindAUR}}
 			c.change(&in)
 			var m Monitor
 			r := m.Evaluate(in, now)
