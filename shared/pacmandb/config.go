@@ -1,6 +1,7 @@
 package pacmandb
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -34,8 +35,10 @@ type Config struct {
 	SigLevel []string
 	// Repos are in order of preference. No two have the same name.
 	Repos []Repo
-	// Files are all the files that were read, the first one first.
-	Files []string
+	// Files are all the files that were read, the first one first, and Dirs the
+	// directories that the patterns of Include were looked for in: other files in
+	// them may be read the next time.
+	Files, Dirs []string
 }
 
 // Repo is a repository of the configuration.
@@ -344,6 +347,9 @@ func (r *configReader) include(pattern string, level int) error {
 	paths, ok := expand(pattern, maxConfigFiles)
 	if !ok {
 		return r.errorf("Include names more than %d files", maxConfigFiles)
+	}
+	if at := strings.IndexAny(pattern, specialInPattern); at >= 0 {
+		r.config.Dirs = append(r.config.Dirs, cmp.Or(pattern[:strings.LastIndexByte(pattern[:at], '/')+1], "."))
 	}
 	name, line := r.name, r.line
 	for _, path := range paths {

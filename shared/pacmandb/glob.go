@@ -60,7 +60,9 @@ func (first glob) match(pattern, s string) bool {
 }
 
 // special reports whether a pattern can match anything but itself.
-func special(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
+func special(pattern string) bool { return strings.ContainsAny(pattern, specialInPattern) }
+
+const specialInPattern = `*?[\`
 
 // one matches the first element of pattern, which is not a star, with the
 // first character of s, and returns the rest of the pattern and the

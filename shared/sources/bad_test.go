@@ -71,7 +71,7 @@ func faults() []fault {
 		{name: "cut off by a byte", spoil: func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, stampOf(t, path).Size-1)) }, why: "the file is cut off: " + redownload},
 		{name: "a flipped byte", spoil: flip(50), why: redownload},
 		{name: "a flipped byte of the checksum", spoil: flip(99), why: redownload},
-		{name: "too large", spoil: replace("\x28\xb5\x2f\xfd\x00\x88\x01\x00\x00"), why: "the file is too large"}, // needs a window of 128 MiB
+		{name: "too large", spoil: replace("\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00"), why: "the file is too large"}, // needs a window of 256 MiB
 		{name: "changing while it is read", why: "the file changed while it was read", spoil: func(t *testing.T, path string) {
 			copyFile(t, generate(t, fixture.Options{Packages: 60, Seed: 9}).database("core"), path)
 			require.NoError(t, os.Chmod(path, 0o666)) // the reader itself changes the file, in during

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -132,10 +133,15 @@ func (p *Pacman) Root() string {
 	return strings.TrimRight(root, "/") + "/"
 }
 
-// Watched returns the directories to watch for changes, and the single files to watch in other directories:
-// configuration files and the targets of links.
+// Watched are the directories whose changes can change answers, and the files that
+// matter in others: configuration files, and links with what they lead to.
 func (p *Pacman) Watched() (dirs, files []string) {
 	dirs = []string{p.DBPath, filepath.Join(p.DBPath, "local"), filepath.Join(p.DBPath, "sync")}
+	for _, dir := range p.Config.Dirs {
+		if dir = filepath.Clean(dir); !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
 	named := slices.Clone(p.Config.Files)
 	for _, r := range p.Repositories {
 		named = append(named, r.Database)
@@ -144,16 +150,50 @@ func (p *Pacman) Watched() (dirs, files []string) {
 		if filepath.Dir(path) != dirs[2] {
 			files = append(files, path)
 		}
-		if target, err := filepath.EvalSymlinks(path); err == nil && target != path {
-			files = append(files, target)
-		}
+		files = append(files, trail(path)...)
 	}
 	for _, dir := range slices.Clone(dirs) {
-		if target, err := filepath.EvalSymlinks(dir); err == nil && target != dir {
-			dirs = append(dirs, target)
+		way := trail(dir)
+		if len(way) == 0 {
+			continue
+		}
+		last := len(way) - 1
+		files = append(files, way[:last]...)
+		if !slices.Contains(dirs, way[last]) {
+			dirs = append(dirs, way[last])
 		}
 	}
-	return dirs, files
+	slices.Sort(files)
+	return dirs, slices.Compact(files)
+}
+
+// trail lists the links by which a path leads elsewhere, the path itself left out,
+// and at last where it ends; nil if it has none.
+func trail(path string) (list []string) {
+	const most = 40 // links, as for the kernel
+	at, rest := "/", strings.Split(strings.Trim(path, "/"), "/")
+	for links := 0; len(rest) > 0 && links <= most; {
+		next := filepath.Join(at, rest[0])
+		rest = rest[1:]
+		target, err := os.Readlink(next)
+		if err != nil {
+			at = next
+			continue
+		}
+		links++
+		if next != path {
+			list = append(list, next)
+		}
+		if !filepath.IsAbs(target) {
+			target = at + "/" + target
+		}
+		at = "/"
+		rest = append(strings.Split(strings.Trim(target, "/"), "/"), rest...)
+	}
+	if at == filepath.Clean(path) {
+		return nil
+	}
+	return append(list, at)
 }
 
 // LibAlpm returns the repository in the form that libalpm takes.

@@ -165,6 +165,19 @@ func TestWatched(t *testing.T) {
 	dirs, files := s.read(t).Watched()
 	require.ElementsMatch(t, []string{s.db, filepath.Join(s.db, "local"), filepath.Join(s.db, "sync"), filepath.Join(elsewhere, "local")}, dirs)
 	require.ElementsMatch(t, []string{s.conf, included, target}, files)
+
+	// A link to a link: each can be made to lead elsewhere. A file may come that an
+	// Include takes the next time.
+	second, end := filepath.Join(elsewhere, "second"), filepath.Join(t.TempDir(), "end")
+	require.NoError(t, os.Rename(included, end))
+	require.NoError(t, os.Symlink(end, second))
+	require.NoError(t, os.Symlink("second", included))
+	parts := t.TempDir()
+	s.configure(t, "[core]\nInclude = "+included+"\nInclude = "+parts+"/*.conf\n[extra]\n")
+	require.NoError(t, os.WriteFile(filepath.Join(parts, "a.conf"), nil, 0o644))
+	dirs, files = s.read(t).Watched()
+	require.Contains(t, dirs, parts)
+	require.ElementsMatch(t, []string{s.conf, included, second, end, target, filepath.Join(parts, "a.conf")}, files)
 }
 
 // TestDatabaseFile: a database outside the configuration is a repository named by its file.
