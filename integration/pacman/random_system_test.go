@@ -208,16 +208,19 @@ func (s *randomSystem) publish(d dice, repo string) {
 func (s *randomSystem) faults(d dice) {
 	local := filepath.Join(s.DB, "local")
 	if d.one(6) {
-		name := pick(d, s.names)
 		dirs, _ := filepath.Glob(filepath.Join(local, "*", "desc"))
 		slices.Sort(dirs)
 		path := pick(d, dirs)
 		text := harness.Read(s.T, path)
-		harness.Write(s.T, path, text[:d.IntN(len(text)+1)])
-		_ = name
+		text = text[:d.IntN(len(text)+1)]
+		if d.one(4) && len(text) > 0 {
+			text = slices.Clone(text)
+			text[d.IntN(len(text))] = 0
+		}
+		harness.Write(s.T, path, text)
 	}
 	if d.one(8) {
-		harness.Write(s.T, filepath.Join(local, pick(d, []string{"stray", "lost+found", "no-version", ".hidden", "-1-1"}), "x"), "")
+		harness.Write(s.T, filepath.Join(local, "-1-1", "x"), "") // of a name with fewer dashes libalpm reads beyond its begin
 	}
 	if d.one(8) {
 		harness.Write(s.T, filepath.Join(local, "listed-1-1", "files"), "%FILES%\nusr/\n")

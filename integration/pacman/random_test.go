@@ -56,6 +56,8 @@ func compareRandom(t *testing.T, number uint64) (n int) {
 	for range questionsEach {
 		q, codes := s.question(d)
 		want := s.Pacman(q.pacman...)
+		// A size that is no number is 0 for omg.
+		want.Stdout = strings.ReplaceAll(want.Stdout, "Installed Size  : -1.00 B", "Installed Size  : 0.00 B")
 		for _, way := range ways {
 			n++
 			got := way.Omg(q.omg...)
@@ -138,8 +140,6 @@ func compareReplacements(t *testing.T, s *randomSystem, number uint64) int {
 			got = append(got, f[0]+" "+f[4])
 		}
 	}
-	slices.Sort(want)
-	slices.Sort(got)
-	require.Equal(t, want, got, "system %d: %s%s", number, said.Stdout, said.Stderr)
+	require.ElementsMatch(t, want, got, "system %d: %s%s", number, said.Stdout, said.Stderr)
 	return 1
 }

@@ -10,26 +10,43 @@ import (
 // what is longer goes on as a line of its own.
 const localLine = 1023
 
-// localLines hands out the lines of a local desc as libalpm sees them.
-type localLines struct{ rest string }
+// localLines hands out the lines of a local desc as libalpm sees them: a zero byte
+// ends one.
+type localLines struct {
+	rest, last string
+	zeros      bool // there are such bytes
+}
 
 func (l *localLines) next() (line string, ok bool) {
 	if l.rest == "" {
 		return "", false
 	}
+	line = l.cut()
+	if l.zeros {
+		line, _, _ = strings.Cut(line, "\x00")
+	}
+	l.last = line
+	return line, true
+}
+
+// cut takes what libalpm reads at once.
+func (l *localLines) cut() (line string) {
 	window := l.rest[:min(len(l.rest), localLine)]
 	if i := strings.IndexByte(window, '\n'); i >= 0 {
 		line, l.rest = l.rest[:i], l.rest[i+1:]
-		return line, true
+		return line
 	}
 	l.rest = l.rest[len(window):]
-	return window, true
+	return window
 }
 
-// one is the single line of a field; a field at the end of the file has none.
+// one is the single line of a field. At the end of the file libalpm takes the line
+// that it has, which is the field's key.
 func (l *localLines) one() string {
-	line, _ := l.next()
-	return line
+	if line, ok := l.next(); ok {
+		return line
+	}
+	return l.last
 }
 
 // skip passes over the lines up to an empty one.
@@ -64,7 +81,7 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 	d.items, d.marks = d.items[:0], d.marks[:0]
 	var id localIdent
 	var validation []string
-	in := localLines{raw}
+	in := localLines{rest: raw, zeros: strings.IndexByte(raw, 0) >= 0}
 	for {
 		key, ok := in.next()
 		if !ok {
@@ -78,8 +95,8 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 		case "%BASE%":
 			p.Base = in.one()
 		case "%DESC%":
-			p.EmptyDesc = in.rest != "" // at the end of the file there is none
 			p.Desc = in.one()
+			p.EmptyDesc = p.Desc == ""
 		case "%URL%":
 			p.URL = in.one()
 		case "%ARCH%":
@@ -120,7 +137,6 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 		}
 	}
 	d.place()
-	p.EmptyDesc = p.EmptyDesc && p.Desc == ""
 	p.Validation = localValidation(validation)
 	id.whole = id.name != "" && id.version != "" && strings.HasSuffix(raw, "\n") && !endsInKey(raw)
 	return id

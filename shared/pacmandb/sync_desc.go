@@ -64,6 +64,14 @@ func (d *descParser) keep(one *string, list *[]string, value []byte) {
 // takes the line after a key as its value whatever it is.
 func (d *descParser) parse(b []byte) {
 	d.said.files++
+	zeros := bytes.IndexByte(b, 0) >= 0
+	cutLine := func(b []byte) (line, rest []byte) {
+		line, rest = cutLine(b)
+		if zeros { // where a line ends in C
+			line = cString(line)
+		}
+		return line, rest
+	}
 	for len(b) > 0 {
 		var line []byte
 		line, b = cutLine(b)
