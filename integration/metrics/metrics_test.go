@@ -45,7 +45,7 @@ func TestMetrics(t *testing.T) {
 	require.Empty(t, string(says), "promtool has nothing to say")
 	for _, line := range []string{
 		`omg_cache_hits_total{cache="search"} 1`, `omg_errors_total{kind="invalid"} 1`, `omg_packages{count="installed"} 20`,
-		`omg_index_packages 200`, `omg_source_ok{source="core",state="ok"} 1`,
+		`omg_index_packages 200`, `omg_source_ok{kind="repository",source="core",state="ok"} 1`,
 	} {
 		require.Contains(t, r.Stdout, line+"\n")
 	}
