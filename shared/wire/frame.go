@@ -12,7 +12,7 @@ const HeaderSize = 4
 
 // Frame errors that end a connection.
 var (
-	ErrTooLarge = errors.New("the frame is too large")
+	ErrTooLarge = errors.New("too large")
 	ErrEmpty    = errors.New("a frame of length 0")
 )
 
@@ -57,7 +57,7 @@ func FrameLength(head [HeaderSize]byte, most int) (int, error) {
 	case n == 0:
 		return 0, ErrEmpty
 	case n > uint32(most):
-		return 0, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, most)
+		return 0, fmt.Errorf("%w: a frame of more than %d bytes", ErrTooLarge, most)
 	}
 	return int(n), nil
 }

@@ -205,7 +205,7 @@ func AppendRequest(dst []byte, id uint64, op string, req any) ([]byte, error) {
 	dst = AppendString(AppendString(dst, "op"), op)
 	dst = append(dst, rest...)
 	if len(dst)-start-HeaderSize > MaxRequest {
-		return dst[:start], fmt.Errorf("%w: more than %d bytes", ErrTooLarge, MaxRequest)
+		return dst[:start], fmt.Errorf("%w: a frame of more than %d bytes", ErrTooLarge, MaxRequest)
 	}
 	return EndFrame(dst, start), nil
 }
