@@ -95,7 +95,7 @@ func TestAUR_BadDump(t *testing.T) {
 		"a page":      {[]byte("<html><body>503 Service Unavailable</body></html>"), "not a dump of the AUR"},
 		"empty":       {nil, "the file is empty"},
 		"no packages": {[]byte("[]"), "the file is empty"},
-		"too large":   {[]byte(`[{"Name":"` + strings.Repeat("a", 2<<20) + `"}]`), "the file is too large"},
+		"too large":   {[]byte(`[{"Name":"` + strings.Repeat("a", 65<<20) + `"}]`), "the file is too large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := s.Path("dump")
@@ -116,7 +116,7 @@ func TestAUR_OddPackages(t *testing.T) {
 	s := newSystem(t)
 	path := s.Path("dump")
 	harness.Write(t, path, `[{"Name":"good","Version":"1-1"},{"Name":"evil\u001b[2J","Version":"1"},{"Name":"good","Version":"2-1"},
-		{"Name":"huge","Version":"1","Description":"`+strings.Repeat("x", 300<<10)+`"}]`)
+		{"Name":"huge","Version":"1","Description":"`+strings.Repeat("x", 33<<20)+`"}]`)
 	r := s.Run("omg-index", "build", "--aur", path, "-o", s.Path("x"))
 	require.Zero(t, r.Code, r.Stderr)
 	require.Equal(t, "aur: 1 packages", r.Lines()[0])

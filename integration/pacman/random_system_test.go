@@ -248,8 +248,18 @@ func (s *randomSystem) question(d dice) (q question, codes bool) {
 		return pick(d, s.names)
 	}
 	lists := [][2]string{
-		{"-Q", "installed"}, {"-Qq", "installed -q"}, {"-Qe", "explicit"}, {"-Qeq", "explicit -q"}, {"-Qd", "installed --deps"}, {"-Qdt", "orphans"},
-		{"-Qdtt", "orphans --required"}, {"-Qi", "info -i"}, {"-Qm", "foreign"}, {"-Qu", "outdated"}, {"-Qu", "outdated"}, {"-Quq", "outdated -q"},
+		{"-Q", "installed"},
+		{"-Qq", "installed -q"},
+		{"-Qe", "explicit"},
+		{"-Qeq", "explicit -q"},
+		{"-Qd", "installed --deps"},
+		{"-Qdt", "orphans"},
+		{"-Qdtt", "orphans --required"},
+		{"-Qi", "info -i"},
+		{"-Qm", "foreign"},
+		{"-Qu", "outdated"},
+		{"-Qu", "outdated"},
+		{"-Quq", "outdated -q"},
 	}
 	n := d.IntN(len(lists) + 10)
 	if n < len(lists) {

@@ -98,15 +98,20 @@ var oddDatabases = map[string]struct {
 	},
 	"a package twice": {
 		files: []file{
-			{"a-1-1/desc", desc("a", "1-1", "%DESC%\none", "%DEPENDS%\nx", "%CSIZE%\n5", "%URL%\nu")}, {"b-1-1/desc", desc("b", "1-1")},
+			{"a-1-1/desc", desc("a", "1-1", "%DESC%\none", "%DEPENDS%\nx", "%CSIZE%\n5", "%URL%\nu")},
+			{"b-1-1/desc", desc("b", "1-1")},
 			{"a-2-1/desc", desc("a", "2-1", "%DESC%\ntwo", "%DEPENDS%\nx\ny", "%CSIZE%\n7")},
 		},
 		warnings: []string{`entry "a-2-1" is of the same package as "a-1-1", to which it was added`, `entry "a-1-1" has the desc of "a" "2-1"`},
 	},
 	"files of all kinds in turn": {
 		files: []file{
-			{"a-1-1/desc", desc("a", "1-1", "%DESC%\nan a")}, {"b-1-1/desc", desc("b", "1-1", "%DESC%\na b")}, {"c-1-1/depends", "%DEPENDS%\nb\n\n"},
-			{"b-1-1/depends", "%PROVIDES%\nq=1\n\n"}, {"a-1-1/depends", "%CONFLICTS%\nb\n\n%OPTDEPENDS%\nx: y\n\n"}, {"c-1-1/desc", desc("c", "1-1")},
+			{"a-1-1/desc", desc("a", "1-1", "%DESC%\nan a")},
+			{"b-1-1/desc", desc("b", "1-1", "%DESC%\na b")},
+			{"c-1-1/depends", "%DEPENDS%\nb\n\n"},
+			{"b-1-1/depends", "%PROVIDES%\nq=1\n\n"},
+			{"a-1-1/depends", "%CONFLICTS%\nb\n\n%OPTDEPENDS%\nx: y\n\n"},
+			{"c-1-1/desc", desc("c", "1-1")},
 		},
 	},
 	"a file again": {files: []file{{"a-1-1/desc", desc("a", "1-1", "%DESC%\none")}, {"b-1-1/", ""}, {"b-1-1/desc", desc("b", "1-1")}, {"a-1-1/desc", desc("a", "1-1", "%DESC%\ntwo")}}},
