@@ -225,7 +225,7 @@ func TestArchitecture_OnlyTestsImportTestSupport(t *testing.T) {
 // TestArchitecture_InnerPackages: each package below an internal directory is in the
 // page, and nothing else is.
 func TestArchitecture_InnerPackages(t *testing.T) {
-	inner := regexp.MustCompile(`^[a-z-]+/internal/[a-z]+$`)
+	inner := regexp.MustCompile(`^([a-z-]+/)+internal/[a-z]+$`)
 	there := map[string]bool{}
 	for _, p := range list(t, "work") {
 		if inner.MatchString(p.place()) {

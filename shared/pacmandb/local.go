@@ -31,14 +31,13 @@ var (
 	ErrChanging = errors.New("local database keeps changing")
 )
 
-// Reason is why a package was installed. The values are libalpm's.
+// Reason is why a package was installed. Any other value than these two is unknown.
 type Reason int32
 
 // The reasons; a desc without %REASON% means explicit.
 const (
 	ReasonExplicit Reason = 0
 	ReasonDepend   Reason = 1
-	ReasonUnknown  Reason = 2
 )
 
 // Installed is one installed package. Its strings share one copy of its desc.

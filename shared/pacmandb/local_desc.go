@@ -49,12 +49,6 @@ func (l *localLines) one() string {
 	return l.last
 }
 
-// skip passes over the lines up to an empty one.
-func (l *localLines) skip() {
-	for line, ok := l.next(); ok && line != ""; line, ok = l.next() {
-	}
-}
-
 // localParser reads local desc files. It is kept from file to file for its
 // scratch space.
 type localParser struct {
@@ -74,9 +68,9 @@ type localIdent struct {
 	whole bool
 }
 
-// parse fills p from raw, which p's strings go on sharing. It never fails: like
-// libalpm since pacman 6.1 it skips a key that it does not know with its value, and
-// takes the lines after a known key as its value whatever they are.
+// parse fills p from raw, whose memory p's strings share. It never fails: like libalpm
+// it skips a line that is not a known key, and takes the lines after a key as its value
+// whatever they are. libalpm since pacman 6.1 also skips the value of an unknown key.
 func (d *localParser) parse(raw string, p *Installed) localIdent {
 	d.items, d.marks = d.items[:0], d.marks[:0]
 	var id localIdent
@@ -131,9 +125,6 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 			d.list(&in, &p.Replaces)
 		case "%XDATA%":
 			d.list(&in, &p.XData)
-		case "":
-		default:
-			in.skip()
 		}
 	}
 	d.place()
@@ -208,14 +199,17 @@ func localInt(s string) int64 {
 	return n
 }
 
-// localReason reads a reason as pacman 6.1 and later do: anything but 0 and 1 is
-// unknown, and the package is in neither list. Earlier ones took it for a number.
+// localReason reads the number that s begins with, as atoi(3) does. pacman 6.1 and
+// later call anything but 0 and 1 unknown; pacman itself writes nothing else.
 func localReason(s string) Reason {
-	switch s {
-	case "0":
-		return ReasonExplicit
-	case "1":
-		return ReasonDepend
+	s = strings.TrimLeft(s, " \t")
+	end := 0
+	for end < len(s) && end < 9 && (s[end] >= '0' && s[end] <= '9' || end == 0 && (s[0] == '-' || s[0] == '+')) {
+		end++
 	}
-	return ReasonUnknown
+	n, err := strconv.Atoi(s[:end])
+	if err != nil {
+		return ReasonExplicit
+	}
+	return Reason(n)
 }

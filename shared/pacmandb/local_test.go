@@ -214,14 +214,14 @@ func TestOddDescsEqualPacman(t *testing.T) {
 		"%PROVIDES%\nx=1:2-3\ny>=4\nz\n\n%CONFLICTS%\nq<5\n\n%REPLACES%\nr<=6\n\n",
 	}
 	o := newOracle(t, db.dir)
-	if o.since(6, 1) { // earlier ones read the lines after an unknown key as keys, and a reason as a number
+	if !o.since(6, 1) { // later ones skip the value of an unknown key, and a reason must be 0 or 1
 		descs = append(descs,
-			"%NOVEL%\nunknown\n%URL%\nnot a key\n\n%URL%\nreal\n",
+			"%NOVEL%\nunknown\n%URL%\nstill a key\n\n",
 			"%DEPENDS%\n%DESC%\nnot a key\n\n%URL%\nreal\n",
-			"%DESC%\n%URL%\nhttps://not.one\n%URL%\nnot.this\n\n%URL%\nreal\n",
+			"%DESC%\n%URL%\nhttps://not.one\n",
 			"%REASON%\n1 and more\n\n", "%REASON%\n\n", "%REASON%\n01\n", "%REASON%\n2\n",
 			" %DESC%\nno key\n\n%DESC% \nno key\n\n%desc%\nno key\n",
-			"stray\n%DESC%\nlost\n\n%DESC%\nfound\n",
+			"stray\n%DESC%\nfound\n",
 		)
 	}
 	for i, text := range descs {
