@@ -3,18 +3,40 @@ package runtimes
 // Declared are the declarations of a runtime in their order, as far as they were
 // needed: the first decides, unless it only demands something.
 func (p *Prober) Declared(runtime string) []Declaration {
-	all := p.environment(runtime)
+	all := p.local(runtime)
 	if chooses(all) {
-		return all
-	}
-	p.walk()
-	if all = append(all, p.directory[runtime]...); chooses(all) {
 		return all
 	}
 	if all = append(all, p.global(runtime)...); chooses(all) {
 		return all
 	}
 	return append(all, p.current(runtime)...)
+}
+
+// local are the declarations of the shell and of the directories.
+func (p *Prober) local(runtime string) []Declaration {
+	all := p.environment(runtime)
+	if runtime == Go {
+		if d, ok := p.goDeclared(); ok {
+			all = append(all, d)
+		}
+	}
+	if chooses(all) {
+		return all
+	}
+	p.walk()
+	return append(all, p.directory[runtime]...)
+}
+
+// DeclaredHere reports whether the shell or a project's directory declares a
+// runtime, rather than only a manager's global file.
+func (p *Prober) DeclaredHere(runtime string) bool {
+	for _, d := range p.local(runtime) {
+		if d.Scope == Environment || d.Scope == Directory {
+			return true
+		}
+	}
+	return false
 }
 
 func chooses(all []Declaration) bool {
@@ -29,80 +51,120 @@ func chooses(all []Declaration) bool {
 // Active is what would run. A zero Version means that there is nothing to run
 // and that nothing is declared.
 func (p *Prober) Active(runtime string) Active {
-	declared := p.Declared(runtime)
+	if runtime == Go {
+		return p.activeGo(p.chosen(Go, nil))
+	}
 	var demand *Declaration
-	for i := range declared {
-		d := &declared[i]
+	for _, d := range p.local(runtime) {
+		if d.demands { // the nearest one counts
+			demand = &d
+			break
+		}
+	}
+	return p.chosen(runtime, demand)
+}
+
+// chosen is what runs by the declarations that choose, and by PATH, where at least
+// that is demanded.
+func (p *Prober) chosen(runtime string, demand *Declaration) Active {
+	now := p.runs(runtime)
+	for _, d := range p.Declared(runtime) {
 		if d.demands {
-			// The nearest demand counts.
-			if demand == nil && (runtime != Go || !p.localGo()) {
-				demand = d
-			}
 			continue
 		}
-		a := p.resolve(d)
-		if demand == nil || a.Missing {
+		if now.version != nil && d.Scope > Directory {
+			break // PATH leads elsewhere than to what a manager has for all directories
+		}
+		a := p.resolve(&d)
+		if now.version != nil && d.Scope == Directory && !d.unknown && overrides(*now.version, a) {
+			a = now.version.active(&d)
+			a.Differs = true
 			return a
 		}
-		return p.satisfy(demand, Installed{Version: a.Version, Manager: a.Manager, Path: a.Path}, true)
+		if demand == nil || a.Missing || d.unknown {
+			return a
+		}
+		return p.satisfy(demand, Installed{Runtime: runtime, Version: a.Version, Manager: a.Manager, Path: a.Path}, true)
 	}
 	system, ok := p.systemInstalled(runtime)
+	if i := now.version; i != nil && i.Manager != "system" {
+		d := found{runtime: runtime, want: i.Version, kind: Pin, fixed: true}.declaration(Global, now.source)
+		if demand == nil {
+			return i.active(&d)
+		}
+		a := i.active(demand)
+		a.Differs = !p.satisfies(demand, i.Version)
+		return a
+	}
 	if demand != nil {
 		return p.satisfy(demand, system, ok)
 	}
-	return Active{Runtime: runtime, Version: system.Version, Manager: system.Manager, Path: system.Path}
+	system.Runtime = runtime
+	return system.active(nil)
+}
+
+func (i Installed) active(d *Declaration) Active {
+	return Active{Runtime: i.Runtime, Version: i.Version, Manager: i.Manager, Path: i.Path, Declared: d}
+}
+
+// overrides reports whether PATH's version runs in place of a declared one. uv's
+// versions are not in PATH: uv runs them itself.
+func overrides(running Installed, declared Active) bool {
+	if declared.Missing {
+		return running.Manager != "system"
+	}
+	return declared.Manager != "uv" && declared.Version != running.Version
 }
 
 // resolve finds what a declaration that chooses stands for.
 func (p *Prober) resolve(d *Declaration) Active {
+	want := d.Want
+	if d.as != "" {
+		want = d.as
+	}
 	i, ok := Installed{}, false
 	switch {
+	case d.unknown:
+		return Active{Runtime: d.Runtime, Version: d.Want, Declared: d}
 	case d.found != nil:
 		i, ok = *d.found, true
 	case !d.exact:
-		i, ok = p.choose(d.Runtime, d.Want)
+		i, ok = p.choose(d.Runtime, want)
 		for n := 0; !ok && n < len(d.Also); n++ {
 			i, ok = p.choose(d.Runtime, d.Also[n])
 		}
 	}
 	if !ok {
-		return Active{Runtime: d.Runtime, Version: plain(d.Runtime, d.Want), Missing: true, Declared: d}
+		return Active{Runtime: d.Runtime, Version: plain(d.Runtime, want), Missing: true, Declared: d}
 	}
-	return Active{Runtime: d.Runtime, Version: i.Version, Manager: i.Manager, Path: i.Path, Declared: d}
+	return i.active(d)
 }
 
 // satisfy is what runs where a floor or a range is demanded: what runs without
 // it if that will do, else the installed version that is demanded, else the
 // newest that will do.
 func (p *Prober) satisfy(d *Declaration, without Installed, ok bool) Active {
-	active := func(i Installed) Active {
-		return Active{Runtime: d.Runtime, Version: i.Version, Manager: i.Manager, Path: i.Path, Declared: d}
-	}
 	if ok && p.satisfies(d, without.Version) {
-		return active(without)
+		return without.active(d)
 	}
 	want := plain(d.Runtime, d.Want)
 	installed := p.Installed(d.Runtime)
 	for _, i := range installed {
 		if i.Version == want {
-			return active(i)
+			return i.active(d)
 		}
 	}
 	for _, i := range installed {
 		if p.satisfies(d, i.Version) && !parseVersion(d.Runtime, i.Version).early(d.Runtime) {
-			return active(i)
+			return i.active(d)
 		}
 	}
 	return Active{Runtime: d.Runtime, Version: want, Missing: true, Declared: d}
 }
 
 func (p *Prober) satisfies(d *Declaration, have string) bool {
-	v := parseVersion(d.Runtime, have)
-	if d.Kind == Floor && d.Runtime == Go { // go.mod has no operators
-		return compareVersions(Go, have, d.Want) >= 0
-	}
 	matches := p.matcher(d.Runtime, plain(d.Runtime, d.Want))
-	return matches != nil && matches(v)
+	return matches != nil && matches(parseVersion(d.Runtime, have))
 }
 
 // All are the active versions of the runtimes that the prober was made for,

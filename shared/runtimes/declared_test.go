@@ -96,8 +96,8 @@ func TestAliasesAndRanges(t *testing.T) {
 		{"lts-iron", Node, nvmrc("lts-iron"), "20.11.0 nvm range lts-iron .nvmrc"},
 		{"lts/Hydrogen", Node, nvmrc("lts/Hydrogen"), "18.20.4 nvm range lts/Hydrogen .nvmrc"},
 		{"an LTS that is not installed", Node, nvmrc("lts/argon"), "lts/argon missing range lts/argon .nvmrc"},
-		{"an LTS that only nvm knows", Node, nvmrc("lts/*", "~/.nvm/versions/node/v26.1.0/", `~/.nvm/alias/lts/*: lts/later`, `~/.nvm/alias/lts/later: v26.1.0\n`), "26.1.0 nvm range lts/* .nvmrc"},
-		{"its name", Node, nvmrc("lts/later", "~/.nvm/versions/node/v26.1.0/", `~/.nvm/alias/lts/later: v26.1.0\n`), "26.1.0 nvm range lts/later .nvmrc"},
+		{"an LTS that only nvm knows", Node, nvmrc("lts/*", "~/.nvm/versions/node/v26.1.0/bin/node: x", `~/.nvm/alias/lts/*: lts/later`, `~/.nvm/alias/lts/later: v26.1.0\n`), "26.1.0 nvm range lts/* .nvmrc"},
+		{"its name", Node, nvmrc("lts/later", "~/.nvm/versions/node/v26.1.0/bin/node: x", `~/.nvm/alias/lts/later: v26.1.0\n`), "26.1.0 nvm range lts/later .nvmrc"},
 		{"an alias of nvm's", Node, nvmrc("work", `~/.nvm/alias/work: other\n`, `~/.nvm/alias/other: 18\n`), "18.20.4 nvm range work .nvmrc"},
 		{"a loop of them", Node, nvmrc("a", `~/.nvm/alias/a: b\n`, `~/.nvm/alias/b: a\n`), "a missing range a .nvmrc"},
 		{"an alias that climbs", Node, nvmrc("../../../secret", `~/.nvm/alias/x: 1`, `~/secret: 18`), "../../../secret missing range ../../../secret .nvmrc"},
@@ -153,9 +153,9 @@ func TestEnvironment(t *testing.T) {
 		{"VIRTUAL_ENV that is gone", Python, with(python, "$VIRTUAL_ENV=$HOME/gone"), "gone missing pin gone $VIRTUAL_ENV"},
 		{"RUSTUP_TOOLCHAIN", Rust, []string{`~/.rustup/toolchains/nightly-x86_64-unknown-linux-gnu/`, "rust-toolchain: stable", "$RUSTUP_TOOLCHAIN=nightly-x86_64-unknown-linux-gnu"}, "nightly rustup range nightly $RUSTUP_TOOLCHAIN"},
 		{"GOTOOLCHAIN", Go, []string{`/usr/local/go/VERSION: go1.26.0`, `go.mod: go 1.25`, `~/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.24.3.linux-amd64/`, "$GOTOOLCHAIN=go1.24.3"}, "1.24.3 go pin 1.24.3 $GOTOOLCHAIN"},
-		{"GOTOOLCHAIN +auto", Go, []string{`/usr/local/go/VERSION: go1.26.0`, "$GOTOOLCHAIN=go1.24.3+auto"}, "1.26.0 system floor 1.24.3 $GOTOOLCHAIN"},
-		{"GOTOOLCHAIN=local", Go, []string{`/usr/local/go/VERSION: go1.24.0`, `go.mod: go 1.25`, "$GOTOOLCHAIN=local"}, "1.24.0 system"},
-		{"GOTOOLCHAIN=auto", Go, []string{`/usr/local/go/VERSION: go1.24.0`, `go.mod: go 1.25`, "$GOTOOLCHAIN=auto"}, "1.25 missing floor 1.25 go.mod"},
+		{"GOTOOLCHAIN +auto", Go, []string{`/usr/local/go/VERSION: go1.26.0`, "$GOTOOLCHAIN=go1.24.3+auto"}, "1.24.3 missing pin 1.24.3 $GOTOOLCHAIN"},
+		{"GOTOOLCHAIN=local", Go, []string{`/usr/local/go/VERSION: go1.24.0`, `go.mod: go 1.25`, "$GOTOOLCHAIN=local"}, "1.24.0 system floor 1.25 go.mod differs"},
+		{"GOTOOLCHAIN=auto", Go, []string{`/usr/local/go/VERSION: go1.24.0`, `go.mod: go 1.25`, "$GOTOOLCHAIN=auto"}, "1.25.0 missing floor 1.25 go.mod"},
 		{"go env -w", Go, []string{`/usr/local/go/VERSION: go1.26.0`, `~/.config/go/env: GOFLAGS=-x\nGOTOOLCHAIN=go1.24.3\n`}, "1.24.3 missing pin 1.24.3 ~/.config/go/env"},
 		{"GOENV=off", Go, []string{`/usr/local/go/VERSION: go1.26.0`, `~/.config/go/env: GOTOOLCHAIN=go1.24.3\n`, "$GOENV=off"}, "1.26.0 system"},
 		{"GOENV_VERSION", Go, []string{`~/.goenv/versions/1.22.1/`, "$GOENV_VERSION=1.22.1"}, "1.22.1 goenv pin 1.22.1 $GOENV_VERSION"},
@@ -178,7 +178,7 @@ func TestEnvironment(t *testing.T) {
 		{"MISE_PYTHON_VERSION", Python, with(python, "$MISE_PYTHON_VERSION=3.12"), "3.12.1 pyenv range 3.12 $MISE_PYTHON_VERSION"},
 		{"MISE_GO_VERSION", Go, []string{"$MISE_GO_VERSION=1.22.1"}, "1.22.1 missing pin 1.22.1 $MISE_GO_VERSION"},
 		{"NVM_BIN is for where nothing else is", Node, with(nodes, "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin"), "18.20.4 nvm pin 18.20.4 $NVM_BIN"},
-		{"NVM_BIN and .nvmrc", Node, with(nodes, "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin", ".nvmrc: 20"), "20.11.0 nvm range 20 .nvmrc"},
+		{"NVM_BIN and .nvmrc", Node, with(nodes, "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin", ".nvmrc: 20"), "18.20.4 nvm range 20 .nvmrc differs"},
 		{"FNM_MULTISHELL_PATH", Node, []string{
 			"~/.local/share/fnm/node-versions/v20.1.0/installation/", "~/multi -> $HOME/.local/share/fnm/node-versions/v20.1.0/installation", "$FNM_MULTISHELL_PATH=$HOME/multi",
 		}, "20.1.0 fnm pin 20.1.0 $FNM_MULTISHELL_PATH"},
@@ -195,7 +195,7 @@ func TestGlobals(t *testing.T) {
 		{"mise for all users", Node, with(nodes, `/etc/mise/config.toml: [tools]\nnode = "18"\n`), "18.20.4 nvm range 18 /etc/mise/config.toml"},
 		{"asdf", Node, with(nodes, `~/.tool-versions: nodejs 18.20.4\n`), "18.20.4 nvm pin 18.20.4 ~/.tool-versions"},
 		{"nvm", Node, with(nodes, `~/.nvm/alias/default: lts/*\n`), "20.11.0 nvm range lts/* ~/.nvm/alias/default"},
-		{"nvm in XDG_CONFIG_HOME", Node, []string{"$XDG_CONFIG_HOME=$HOME/.config", "~/.config/nvm/versions/node/v18.20.4/", `~/.config/nvm/alias/default: 18\n`}, "18.20.4 nvm range 18 ~/.config/nvm/alias/default"},
+		{"nvm in XDG_CONFIG_HOME", Node, []string{"$XDG_CONFIG_HOME=$HOME/.config", "~/.config/nvm/versions/node/v18.20.4/bin/node: x", `~/.config/nvm/alias/default: 18\n`}, "18.20.4 nvm range 18 ~/.config/nvm/alias/default"},
 		{"fnm", Node, []string{
 			"~/.local/share/fnm/node-versions/v20.1.0/installation/", "~/.local/share/fnm/aliases/default -> $HOME/.local/share/fnm/node-versions/v20.1.0/installation",
 		}, "20.1.0 fnm pin 20.1.0 ~/.local/share/fnm/aliases/default"},
@@ -246,9 +246,12 @@ func TestTheStatusFileIsAskedBeforePacmansDatabase(t *testing.T) {
 
 // In one directory each file wins over those after it.
 func TestOrderInsideADirectory(t *testing.T) {
-	files := []string{".mise.dev.local.toml", "mise.dev.local.toml", ".mise.dev.toml", "mise.dev.toml"}
+	var files []string
+	for _, name := range miseEnvPaths {
+		files = append(files, strings.Replace(name, "*", "dev", 1))
+	}
 	files = append(files, misePaths...)
-	files = append(files, toolVersions, ".node-version", ".nvmrc", "package.json")
+	files = append(files, toolVersions, ".nvmrc", ".node-version", "package.json")
 	require.Greater(t, len(files), 20)
 	for i := range files {
 		t.Run(files[i], func(t *testing.T) {
@@ -272,7 +275,7 @@ func TestOrderInsideADirectory(t *testing.T) {
 				}
 				w.add(t, path+": "+text)
 				if j == 0 {
-					w.add(t, "~/.nvm/versions/node/v1.0.0/")
+					w.add(t, "~/.nvm/versions/node/v1.0.0/bin/node: x")
 					files[i] = path
 				}
 			}
@@ -297,7 +300,7 @@ func TestTheNearestDirectoryWins(t *testing.T) {
 		{"a floor below which the parent chooses", Node, with(nodes, `package.json: {"engines":{"node":">=20.10"}}`, "~/src/.nvmrc: 20.9.0"), "21.0.0 nvm floor >=20.10 package.json"},
 		{"a floor, and the choice is not installed", Node, with(nodes, `package.json: {"engines":{"node":">=18"}}`, "~/src/.nvmrc: 19"), "19 missing range 19 ~/src/.nvmrc"},
 		{"a floor that the global choice meets", Go, []string{`~/.goenv/versions/1.25.0/`, `~/.goenv/version: 1.25.0`, "go.mod: go 1.24"}, "1.25.0 goenv floor 1.24 go.mod"},
-		{"go.mod beside .go-version", Go, []string{`~/.goenv/versions/1.25.0/`, `.go-version: 1.25.0`, "go.mod: go 1.26"}, "1.25.0 goenv pin 1.25.0 .go-version"},
+		{"go.mod beside .go-version", Go, []string{`~/.goenv/versions/1.25.0/`, `.go-version: 1.25.0`, "go.mod: go 1.26"}, "1.26.0 missing floor 1.26 go.mod"},
 	})
 }
 

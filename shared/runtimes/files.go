@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -44,7 +45,9 @@ func absent(err error) bool { return err == unix.ENOENT || err == unix.ENOTDIR }
 // read returns a file's text. One that is not there, not regular, larger than
 // maxFile or unreadable is ok = false, the last three with a note. A FIFO or a
 // device is not even opened: that alone can do something.
-func (p *Prober) read(path string) (text []byte, ok bool) {
+func (p *Prober) read(path string) (text []byte, ok bool) { return p.readUpTo(path, maxFile) }
+
+func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
 	var st unix.Stat_t
 	if _, err := again(func() (int, error) { return 0, unix.Stat(path, &st) }); err != nil {
 		if !absent(err) {
@@ -52,7 +55,7 @@ func (p *Prober) read(path string) (text []byte, ok bool) {
 		}
 		return nil, false
 	}
-	if !p.readable(path, &st) {
+	if !p.readable(path, &st, limit) {
 		return nil, false
 	}
 	fd, err := open(path, 0)
@@ -64,7 +67,7 @@ func (p *Prober) read(path string) (text []byte, ok bool) {
 	}
 	defer unix.Close(fd)
 	// It may be another file by now.
-	if err := unix.Fstat(fd, &st); err != nil || !p.readable(path, &st) {
+	if err := unix.Fstat(fd, &st); err != nil || !p.readable(path, &st, limit) {
 		return nil, false
 	}
 	text = make([]byte, st.Size)
@@ -83,13 +86,13 @@ func (p *Prober) read(path string) (text []byte, ok bool) {
 	return text[:n], true
 }
 
-func (p *Prober) readable(path string, st *unix.Stat_t) bool {
+func (p *Prober) readable(path string, st *unix.Stat_t, limit int64) bool {
 	switch {
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
 		p.note(path, "not a regular file")
 		return false
-	case st.Size > maxFile:
-		p.note(path, "larger than 64 KiB")
+	case st.Size > limit:
+		p.note(path, fmt.Sprintf("larger than %d KiB", limit>>10))
 		return false
 	}
 	return true
@@ -104,8 +107,8 @@ type entry struct {
 
 var errTooMany = errors.New("more entries than are read")
 
-// list reads an open directory, at most limit entries.
-func list(fd, limit int) ([]entry, error) {
+// listFD reads an open directory, at most limit entries.
+func listFD(fd, limit int) ([]entry, error) {
 	var all []entry
 	buf := make([]byte, direntBuf)
 	for {
@@ -127,7 +130,7 @@ func list(fd, limit int) ([]entry, error) {
 			}
 			if s := string(name); s != "." && s != ".." {
 				if len(all) == limit {
-					return nil, errTooMany
+					return all, errTooMany
 				}
 				all = append(all, entry{s, b[18]})
 			}
@@ -141,7 +144,7 @@ func (p *Prober) children(path string, limit int) []entry {
 	fd, err := open(path, unix.O_DIRECTORY)
 	if err == nil {
 		var all []entry
-		all, err = list(fd, limit)
+		all, err = listFD(fd, limit)
 		unix.Close(fd)
 		if err == nil {
 			return all
@@ -160,11 +163,38 @@ func (p *Prober) there(path string) bool {
 	}
 	yes, known := p.exists[path]
 	if !known {
-		_, err := again(func() (int, error) { return 0, unix.Access(path, unix.F_OK) })
-		yes = err == nil
+		yes = accessible(path)
 		p.exists[path] = yes
 	}
 	return yes
+}
+
+// accessible reports whether something exists.
+func accessible(path string) bool {
+	_, err := again(func() (int, error) { return 0, unix.Access(path, unix.F_OK) })
+	return err == nil
+}
+
+// isDirectory reports whether a path leads to a directory.
+func isDirectory(path string) bool {
+	var st unix.Stat_t
+	_, err := again(func() (int, error) { return 0, unix.Stat(path, &st) })
+	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
+}
+
+// few lists the first names of a directory, and reports whether there are more than
+// that; none if it cannot be read.
+func few(path string, limit int) (names []string, more bool) {
+	fd, err := open(path, unix.O_DIRECTORY)
+	if err != nil {
+		return nil, false
+	}
+	defer unix.Close(fd)
+	all, err := listFD(fd, limit)
+	for _, e := range all {
+		names = append(names, e.name)
+	}
+	return names, err != nil
 }
 
 // link is where a symlink points, as it is written; "" if it is none.

@@ -48,15 +48,15 @@ func TestWhatIsNoVersionFile(t *testing.T) {
 		}, "permission denied"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, with(nodes, ".nvmrc: 18")...)
-			c.make(t, w, w.path(".node-version"))
+			w := newWorld(t, with(nodes, ".node-version: 18")...)
+			c.make(t, w, w.path(".nvmrc"))
 			asNobody(t, func() {
 				p := New(w.env())
-				require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(p.Active(Node)))
+				require.Equal(t, "18.20.4 nvm range 18 .node-version", w.say(p.Active(Node)))
 				if c.want == "" {
 					require.Empty(t, w.notes(p))
 				} else {
-					require.Equal(t, []string{".node-version: " + c.want}, w.notes(p))
+					require.Equal(t, []string{".nvmrc: " + c.want}, w.notes(p))
 				}
 			})
 		})
@@ -135,7 +135,7 @@ func TestSymlinkLoopsOfManagers(t *testing.T) {
 }
 
 func TestADirectoryThatIsReachedByASymlinkLoop(t *testing.T) {
-	w := newWorld(t, "~/src/loop -> loop", "~/src/.nvmrc: 18", "~/.nvm/versions/node/v18.20.4/")
+	w := newWorld(t, "~/src/loop -> loop", "~/src/.nvmrc: 18", "~/.nvm/versions/node/v18.20.4/bin/node: x")
 	env := w.env()
 	env.Dir = w.path("~/src/loop/deep")
 	p := New(env)
@@ -229,7 +229,7 @@ func TestShown(t *testing.T) {
 }
 
 func TestAVersionThatIsNotShowableIsNeverInstalled(t *testing.T) {
-	w := newWorld(t, "~/.nvm/versions/node/v18.20.4$(touch x)/", "~/.nvm/versions/node/v19.0.0\nx/", "~/.nvm/versions/node/v18.0.0/")
+	w := newWorld(t, "~/.nvm/versions/node/v18.20.4$(touch x)/", "~/.nvm/versions/node/v19.0.0\nx/", "~/.nvm/versions/node/v18.0.0/bin/node: x")
 	require.Len(t, New(w.env()).Installed(Node), 1)
 }
 
@@ -240,7 +240,16 @@ func FuzzParsers(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	files := append([]file{{"mise.toml", "", miseTOML}, {toolVersions, "", parseToolVersions}, {"platform.json", Node, voltaPlatform}}, languageFiles...)
+	mise := func(p *Prober, path string, text []byte) ([]found, error) {
+		all, err := parseTOML(text)
+		if err != nil {
+			return nil, err
+		}
+		return p.miseTools(&miseFile{path, "/", all}), nil
+	}
+	files := append([]file{
+		{"mise.toml", "", true, mise}, {toolVersions, "", false, parseToolVersions}, {"platform.json", Node, false, voltaPlatform},
+	}, languageFiles...)
 	p := New(Env{Root: f.TempDir()})
 	p.installed = map[string][]Installed{}
 	for _, name := range Names() {
@@ -251,7 +260,8 @@ func FuzzParsers(f *testing.F) {
 			return
 		}
 		for _, file := range files {
-			all, err := file.parse(p, text)
+			p.miseState = nil
+			all, err := file.parse(p, "/x/"+file.name, text)
 			if err != nil {
 				continue
 			}

@@ -1,8 +1,8 @@
 package runtimes
 
 import (
-	"bytes"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 )
@@ -106,11 +106,10 @@ func uvPythons(p *Prober) string {
 
 // goToolchains is where the go command keeps toolchains that it fetched.
 func goToolchains(p *Prober) string {
-	if d := p.variable("GOMODCACHE"); d != "" {
+	if d := p.goEnv("GOMODCACHE", ""); filepath.IsAbs(d) {
 		return filepath.Join(d, "golang.org")
 	}
-	gopath := p.env.Getenv("GOPATH")
-	if first, _, _ := strings.Cut(gopath, ":"); filepath.IsAbs(first) {
+	if first, _, _ := strings.Cut(p.goEnv("GOPATH", ""), ":"); filepath.IsAbs(first) {
 		return filepath.Join(first, "pkg/mod/golang.org")
 	}
 	return p.home("go/pkg/mod/golang.org")
@@ -147,11 +146,8 @@ func readUv(_ *Prober, dir, name string) (Installed, bool) {
 // readGoToolchain takes toolchain@v0.0.1-go1.24.3.linux-amd64 apart.
 func readGoToolchain(_ *Prober, dir, name string) (Installed, bool) {
 	rest, found := strings.CutPrefix(name, "toolchain@v0.0.1-go")
-	i := strings.LastIndexByte(rest, '.')
-	if !found || i <= 0 {
-		return Installed{}, false
-	}
-	return Installed{Version: rest[:i], Path: filepath.Join(dir, name)}, true
+	v, here := strings.CutSuffix(rest, "."+runtime.GOOS+"-"+runtime.GOARCH)
+	return Installed{Version: v, Path: filepath.Join(dir, name)}, found && here && v != ""
 }
 
 // readRustup takes 1.80.0-x86_64-unknown-linux-gnu apart. What a channel holds
@@ -190,13 +186,13 @@ func withoutHost(name string) string {
 
 // Installed are a runtime's versions on this machine, newest first; of the same
 // version those of the manager that is looked at first.
-func (p *Prober) Installed(runtime string) []Installed {
-	all, known := p.installed[runtime]
+func (p *Prober) Installed(name string) []Installed {
+	all, known := p.installed[name]
 	if known {
 		return all
 	}
 	for _, m := range managers {
-		if m.runtime != "" && m.runtime != runtime {
+		if m.runtime != "" && m.runtime != name {
 			continue
 		}
 		root := m.root(p)
@@ -206,32 +202,79 @@ func (p *Prober) Installed(runtime string) []Installed {
 		dir := filepath.Join(root, m.below)
 		switch m.name {
 		case "omg", "mise":
-			dir = filepath.Join(root, runtime)
+			dir = filepath.Join(root, name)
 		case "asdf":
-			dir = filepath.Join(root, asdfName(runtime))
+			dir = filepath.Join(root, asdfName(name))
 		}
-		for _, name := range p.versionDirs(dir) {
-			i := Installed{Version: name, Path: filepath.Join(dir, name)}
+		for _, entry := range p.versionDirs(dir) {
+			if m.name == "omg" && entry == currentLink {
+				continue // which leads to one that another manager has
+			}
+			i := Installed{Version: entry, Path: filepath.Join(dir, entry)}
 			if m.read != nil {
 				var ok bool
-				if i, ok = m.read(p, dir, name); !ok {
+				if i, ok = m.read(p, dir, entry); !ok {
 					continue
 				}
 			}
-			i.Runtime, i.Manager, i.Version = runtime, m.name, plain(runtime, i.Version)
-			if Showable(i.Version) {
+			i.Runtime, i.Manager, i.Version = name, m.name, bare(name, i.Version)
+			if Showable(i.Version) && p.complete(i) {
 				all = append(all, i)
 			}
 		}
 	}
-	if runtime == Java {
+	if name == Java {
 		all = append(all, p.jvms()...)
-	} else if i, ok := p.systemInstalled(runtime); ok {
+	} else if i, ok := p.systemInstalled(name); ok {
 		all = append(all, i)
 	}
-	slices.SortStableFunc(all, func(a, b Installed) int { return compareVersions(runtime, b.Version, a.Version) })
-	p.installed[runtime] = all
+	slices.SortStableFunc(all, func(a, b Installed) int { return compareVersions(name, b.Version, a.Version) })
+	p.installed[name] = all
 	return all
+}
+
+// complete reports whether the program of a version is there, as far as its manager
+// asks for more than the directory. nvm asks for bin/node; mise marks an install
+// that has not ended. For the others a directory that has things in it, and not the
+// program, is what a failed install or uninstall left.
+func (p *Prober) complete(i Installed) bool {
+	switch i.Manager {
+	case "nvm":
+		return accessible(filepath.Join(i.Path, "bin/node"))
+	case "rustup", "go":
+		return true
+	case "mise":
+		if cache := p.miseCache(i.Runtime); p.there(cache) && accessible(filepath.Join(cache, filepath.Base(i.Path), "incomplete")) {
+			return false
+		}
+	}
+	for _, dir := range []string{"bin", "go/bin", "."} { // asdf's go has one of its own
+		for _, program := range programs[i.Runtime] {
+			if accessible(filepath.Join(i.Path, dir, program)) {
+				return true
+			}
+		}
+	}
+	names, more := few(i.Path, 1)
+	if len(names) == 1 && names[0] == "bin" && !more {
+		bin, _ := few(filepath.Join(i.Path, "bin"), maxEntries)
+		return len(bin) == 0 || slices.ContainsFunc(bin, func(name string) bool {
+			return i.Runtime == Python && (strings.HasPrefix(name, "py") || strings.HasPrefix(name, "graalpy"))
+		})
+	}
+	return len(names) == 0
+}
+
+// miseCache is where mise marks the installs of a runtime that have not ended.
+func (p *Prober) miseCache(runtime string) string {
+	dir := p.variable("MISE_CACHE_DIR")
+	if dir == "" {
+		if dir = p.base("XDG_CACHE_HOME", ".cache"); dir == "" {
+			return ""
+		}
+		dir = filepath.Join(dir, "mise")
+	}
+	return filepath.Join(dir, runtime)
 }
 
 // SystemPackage says which runtime a package of pacman's is. Java is none of
@@ -289,47 +332,6 @@ func (p *Prober) System() map[string]string {
 		p.system[Java] = i.Version
 	}
 	return p.system
-}
-
-func (p *Prober) jvmDir() string { return p.env.Root + "/usr/lib/jvm" }
-
-// defaultJVM is the one that archlinux-java chose.
-func (p *Prober) defaultJVM() (Installed, bool) {
-	i, ok := p.javaAt(filepath.Join(p.jvmDir(), "default"))
-	i.Manager = "system"
-	return i, ok
-}
-
-// jvms are the system's Java packages, the default one first.
-func (p *Prober) jvms() []Installed {
-	var all []Installed
-	chosen := filepath.Base(link(filepath.Join(p.jvmDir(), "default")))
-	for _, name := range p.versionDirs(p.jvmDir()) {
-		if i, ok := p.javaAt(filepath.Join(p.jvmDir(), name)); ok {
-			i.Manager, i.Alias = "system", name
-			if name == chosen {
-				all = slices.Insert(all, 0, i)
-			} else {
-				all = append(all, i)
-			}
-		}
-	}
-	return all
-}
-
-// javaAt reads the version from the file that every JDK since 8 has.
-func (p *Prober) javaAt(home string) (Installed, bool) {
-	text, ok := p.read(filepath.Join(home, "release"))
-	if !ok {
-		return Installed{}, false
-	}
-	for line := range bytes.Lines(text) {
-		if value, found := bytes.CutPrefix(bytes.TrimSpace(line), []byte("JAVA_VERSION=")); found {
-			v := string(bytes.Trim(value, `"`))
-			return Installed{Runtime: Java, Version: v, Path: home}, Showable(v)
-		}
-	}
-	return Installed{}, false
 }
 
 // systemInstalled is what runs where no manager and nobody else decides: the

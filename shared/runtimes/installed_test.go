@@ -29,8 +29,8 @@ func TestInstalled(t *testing.T) {
 		{"mise in XDG_DATA_HOME", Go, []string{"~/d/mise/installs/go/1.24.3/", "$XDG_DATA_HOME=$HOME/d"}, []string{"1.24.3 mise ~/d/mise/installs/go/1.24.3"}},
 		{"asdf", Node, []string{"~/.asdf/installs/nodejs/20.11.0/"}, []string{"20.11.0 asdf ~/.asdf/installs/nodejs/20.11.0"}},
 		{"ASDF_DATA_DIR", Go, []string{"~/a/installs/golang/1.22.1/", "$ASDF_DATA_DIR=$HOME/a"}, []string{"1.22.1 asdf ~/a/installs/golang/1.22.1"}},
-		{"nvm", Node, []string{"~/.nvm/versions/node/v20.11.0/", "~/.nvm/versions/io.js/v3.3.1/"}, []string{"20.11.0 nvm ~/.nvm/versions/node/v20.11.0"}},
-		{"NVM_DIR", Node, []string{"~/n/versions/node/v20.11.0/", "$NVM_DIR=$HOME/n"}, []string{"20.11.0 nvm ~/n/versions/node/v20.11.0"}},
+		{"nvm", Node, []string{"~/.nvm/versions/node/v20.11.0/bin/node: x", "~/.nvm/versions/io.js/v3.3.1/"}, []string{"20.11.0 nvm ~/.nvm/versions/node/v20.11.0"}},
+		{"NVM_DIR", Node, []string{"~/n/versions/node/v20.11.0/bin/node: x", "$NVM_DIR=$HOME/n"}, []string{"20.11.0 nvm ~/n/versions/node/v20.11.0"}},
 		{"fnm", Node, []string{"~/.local/share/fnm/node-versions/v20.1.0/installation/"}, []string{"20.1.0 fnm ~/.local/share/fnm/node-versions/v20.1.0/installation"}},
 		{"FNM_DIR", Node, []string{"~/f/node-versions/v20.1.0/installation/", "$FNM_DIR=$HOME/f"}, []string{"20.1.0 fnm ~/f/node-versions/v20.1.0/installation"}},
 		{"volta", Node, []string{"~/.volta/tools/image/node/20.5.1/"}, []string{"20.5.1 volta ~/.volta/tools/image/node/20.5.1"}},
@@ -84,10 +84,10 @@ func TestInstalled(t *testing.T) {
 		{"a package", Go, []string{"/var/lib/pacman/local/go-2:1.26.0-1/"}, []string{"1.26.0 system "}},
 		{
 			"two managers and the system", Node,
-			[]string{"~/.nvm/versions/node/v20.1.0/", "~/.local/share/mise/installs/node/20.1.0/", "/var/lib/pacman/local/nodejs-20.1.0-1/"},
+			[]string{"~/.nvm/versions/node/v20.1.0/bin/node: x", "~/.local/share/mise/installs/node/20.1.0/", "/var/lib/pacman/local/nodejs-20.1.0-1/"},
 			[]string{"20.1.0 mise ~/.local/share/mise/installs/node/20.1.0", "20.1.0 nvm ~/.nvm/versions/node/v20.1.0", "20.1.0 system "},
 		},
-		{"files and broken symlinks", Node, []string{"~/.nvm/versions/node/v20.1.0: a file", "~/.nvm/versions/node/alias/", "~/.nvm/versions/node/.cache/"}, []string{"alias nvm ~/.nvm/versions/node/alias"}},
+		{"files and broken symlinks", Node, []string{"~/.nvm/versions/node/v20.1.0: a file", "~/.nvm/versions/node/.cache/bin/node: x"}, nil},
 		{"none", Bun, nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

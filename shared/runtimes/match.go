@@ -8,19 +8,18 @@ import (
 // maxWant is how much of a declared version is looked at.
 const maxWant = 256
 
-// lts are the names of Node.js's long-term releases, by nodejs.org/en/about/previous-releases.
-var lts = map[string]uint64{
-	"argon": 4, "boron": 6, "carbon": 8, "dubnium": 10, "erbium": 12, "fermium": 14,
-	"gallium": 16, "hydrogen": 18, "iron": 20, "jod": 22, "krypton": 24,
-}
-
-// newestLTS is the largest number in lts. Later ones are known where nvm is,
-// which keeps their names.
-const newestLTS = 24
-
 // plain is a wanted version without what people and managers write before it.
 func plain(runtime, want string) string {
 	want = strings.TrimSpace(want)
+	if runtime == Python {
+		want = pythonRequest(want)
+	}
+	return bare(runtime, want)
+}
+
+// bare is the name of an installed version without what its manager writes before
+// it.
+func bare(runtime, want string) string {
 	for _, prefix := range []string{"prefix:", "latest:"} {
 		want = strings.TrimPrefix(want, prefix)
 	}
@@ -38,7 +37,7 @@ func kindOf(runtime, want string) Kind {
 	switch {
 	case want == "":
 		return Range
-	case strings.HasPrefix(want, "path:"), strings.HasPrefix(want, "ref:"):
+	case strings.HasPrefix(want, "path:"), isRef(want), filepath.IsAbs(want):
 		return Pin
 	case strings.ContainsAny(want, "<>=^~*|, ") || strings.Contains(want, ".x"):
 		alternatives, ok := parseRange(want)
@@ -81,43 +80,64 @@ func (p *Prober) choose(runtime, want string) (Installed, bool) {
 		return p.systemInstalled(runtime)
 	case strings.HasPrefix(want, "path:"):
 		return p.atPath(runtime, strings.TrimPrefix(want, "path:"))
-	case strings.HasPrefix(want, "ref:"), strings.HasPrefix(want, "sub-"):
+	case runtime == Python && filepath.IsAbs(want): // uv takes an interpreter, too
+		return p.interpreter(want)
+	case isRef(want):
 		want = strings.ReplaceAll(want, ":", "-") // as mise and asdf name their directories
+	case runtime == Node && want == "current":
+		if r := p.runs(Node); r.version != nil { // nvm: what the shell has now
+			return *r.version, true
+		}
 	}
 	installed := p.Installed(runtime)
 	for _, i := range installed {
-		if i.Version == want || i.Alias == raw || i.Alias == want {
+		if i.Version == want || i.Version == raw || i.Alias == raw || i.Alias == want {
 			return i, true
 		}
 	}
-	if matches := p.matcher(runtime, want); matches != nil {
-		for _, i := range installed {
-			if matches(parseVersion(runtime, i.Version)) {
-				return i, true
-			}
+	matches := p.matcher(runtime, want)
+	for _, i := range installed {
+		if matches != nil && matches(parseVersion(runtime, i.Version)) {
+			return i, true
 		}
+	}
+	if other := vendorsName(want); runtime == Java && other != "" {
+		return p.choose(Java, other)
 	}
 	return Installed{}, false
 }
 
+// isRef reports whether a version is what a repository has somewhere.
+func isRef(want string) bool {
+	for _, prefix := range []string{"ref:", "tag:", "branch:", "rev:"} {
+		if strings.HasPrefix(want, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // matcher tells which versions a wanted one stands for; nil if it cannot be told.
 func (p *Prober) matcher(runtime, want string) func(version) bool {
-	release := func(v version) bool { return v.vendor == "" && !v.early(runtime) }
+	release := func(v version) bool { return v.vendor == "" && v.variant == "" && !v.early(runtime) }
 	switch want {
 	case "latest":
 		return release
-	case "stable", "node", "current", "default":
+	case "stable", "unstable", "node", "current", "default":
 		if runtime == Node && (want != "default" || !p.there(p.nvmAlias("default"))) {
 			return release
 		}
 	}
 	if runtime == Node {
+		if name := p.named(want); name != "" && name != want {
+			return p.matcher(runtime, plain(runtime, name))
+		}
 		if m := p.ltsMatcher(want); m != nil {
 			return m
 		}
-		if name := p.aliased(want); name != "" && name != want {
-			return p.matcher(runtime, plain(runtime, name))
-		}
+	}
+	if runtime == Python && isImplementation(want) {
+		return func(v version) bool { return v.vendor == want && v.variant == "" }
 	}
 	if w := parseVersion(runtime, want); len(w.nums) > 0 && !strings.ContainsAny(want, "<>=^~*|, ") && !strings.Contains(want, ".x") {
 		return func(v version) bool {
@@ -126,7 +146,7 @@ func (p *Prober) matcher(runtime, want string) func(version) bool {
 	}
 	if alternatives, ok := parseRange(want); ok {
 		return func(v version) bool {
-			if v.vendor != "" || v.early(runtime) {
+			if v.vendor != "" || v.variant != "" || v.early(runtime) {
 				return false
 			}
 			for _, i := range alternatives {
@@ -140,67 +160,27 @@ func (p *Prober) matcher(runtime, want string) func(version) bool {
 	return nil
 }
 
-// ltsMatcher knows lts, lts/*, lts/iron, lts-iron; nil for anything else.
-func (p *Prober) ltsMatcher(want string) func(version) bool {
-	name, found := strings.CutPrefix(want, "lts")
-	if !found {
-		return nil
-	}
-	if name == "" || name == "/*" || name == "-*" {
-		newest := uint64(newestLTS)
-		if v := parseVersion(Node, p.aliased("lts/*")); len(v.nums) > 0 {
-			newest = max(newest, v.nums[0])
-		}
-		return func(v version) bool {
-			return v.vendor == "" && !v.early(Node) && len(v.nums) > 0 &&
-				v.nums[0] >= 4 && v.nums[0] <= newest && v.nums[0]%2 == 0
-		}
-	}
-	major, known := lts[strings.ToLower(strings.TrimLeft(name, "/-"))]
-	if !known {
-		return nil
-	}
-	return func(v version) bool {
-		return v.vendor == "" && !v.early(Node) && len(v.nums) > 0 && v.nums[0] == major
-	}
-}
-
-// nvmAlias is the file in which nvm keeps what a name stands for; "" if it is no
-// name.
-func (p *Prober) nvmAlias(name string) string {
-	dir := p.nvmDir()
-	if dir == "" || name != "lts/*" && !Showable(name) || strings.Contains(name, "..") {
-		return ""
-	}
-	return filepath.Join(dir, "alias", name)
-}
-
-// aliased follows nvm's aliases to a version or to a name that is none of them;
-// "" if the name is no alias.
-func (p *Prober) aliased(name string) string {
-	last := ""
-	for range 5 { // lts/* -> lts/iron -> v20.1.0; more is a loop
-		path := p.nvmAlias(name)
-		if !p.there(p.nvmDir()) || path == "" {
-			return last
-		}
-		text, ok := p.read(path)
-		if !ok {
-			return last
-		}
-		name = firstLine(text)
-		last = name
-	}
-	return ""
-}
-
-// atPath is a runtime that a declaration gives by its directory.
+// atPath is a runtime that a declaration gives by its directory: an installed
+// version, or one of nobody's.
 func (p *Prober) atPath(runtime, path string) (Installed, bool) {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		path = p.home(rest)
 	}
-	if !filepath.IsAbs(path) || !p.there(path) {
+	if path = filepath.Clean(path); !filepath.IsAbs(path) || !p.there(path) {
 		return Installed{}, false
 	}
+	if i, ok := p.containing(runtime, path); ok {
+		return i, true
+	}
 	return Installed{Runtime: runtime, Version: filepath.Base(path), Manager: "path", Path: path}, true
+}
+
+// containing is the installed version that a path is in, or is.
+func (p *Prober) containing(runtime, path string) (Installed, bool) {
+	for _, i := range p.Installed(runtime) {
+		if i.Path != "" && inside(path, i.Path) {
+			return i, true
+		}
+	}
+	return Installed{}, false
 }

@@ -71,6 +71,10 @@ type Env struct {
 	// the declarations of the environment count, which belong to a shell: the
 	// answer is what a new shell elsewhere would have.
 	Dir string
+	// Bar says that the environment is that of a bar, of tmux's server or of another
+	// program that a shell's variables have not reached: neither its declarations
+	// nor its PATH count.
+	Bar bool
 	// Data is omg's data directory, with versions/<runtime>/current.
 	Data string
 	// System has the versions of the system's packages by runtime. nil has them
@@ -134,6 +138,9 @@ type Declaration struct {
 	demands bool       // it does not choose, but what is chosen must match
 	found   *Installed // the place says where the runtime is
 	exact   bool       // the place says where, and there is nothing
+	as      string     // what to look for in place of Want; "" for Want
+	unknown bool       // only its manager knows what it stands for
+	manager string     // whose global file the place is; "" for another place
 }
 
 // Installed is one version on this machine. Its Version and Alias can be shown.
@@ -152,6 +159,9 @@ type Active struct {
 	Manager string
 	Path    string
 	Missing bool // declared, and not installed
+	// Differs reports that the shell runs this version although Declared stands for
+	// another one, or for none that is installed.
+	Differs bool
 	// Declared is what decided; nil if nothing did and the system's package runs.
 	Declared *Declaration
 }
@@ -173,16 +183,24 @@ type Prober struct {
 
 	remote func(fd int) bool // remoteFS; tests have another
 
+	logical    *way
+	physical   *way
 	walked     bool
 	directory  map[string][]Declaration // by runtime, nearest first
 	shell      map[string][]Declaration // by runtime
-	sawHome    bool                     // the walk came by Home
 	exists     map[string]bool
 	installed  map[string][]Installed
 	system     map[string]string
 	globals    []placed
 	readGlobal bool
 	rustup     *rustupSettings
+	miseState  *mise
+	voltaAsked bool // the nearest package.json was read
+	entries    []string
+	splitPath  bool
+	running    map[string]running // by runtime
+	goDemanded *goDemand
+	goEnvText  map[string]string
 }
 
 // New prepares to answer for some runtimes, or for all if none is named. It
@@ -206,6 +224,7 @@ func New(env Env, names ...string) *Prober {
 		shell:     map[string][]Declaration{},
 		exists:    map[string]bool{},
 		installed: map[string][]Installed{},
+		running:   map[string]running{},
 	}
 }
 

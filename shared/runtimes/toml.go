@@ -13,16 +13,19 @@ import (
 // as deep as they nest.
 const maxNested = 100
 
-// visitTOML calls visit for each text and number in a TOML file, with its whole
-// key; for those of an array one after the other. It asks the library's parser
-// itself: filling a value by reflection would take a prompt ten times as long.
-func visitTOML(text []byte, visit func(key []string, value string)) error {
+// table is a table of TOML. A value is a string (texts and numbers, cut to
+// maxWant), a bool, a table or an []any.
+type table = map[string]any
+
+// parseTOML reads a TOML file. It asks the library's parser itself: filling a
+// value by reflection would take a prompt ten times as long.
+func parseTOML(text []byte) (table, error) {
 	depth := 0
 	for _, c := range text {
 		switch c {
 		case '[', '{':
 			if depth++; depth > maxNested {
-				return errors.New("TOML: nested too deeply")
+				return nil, errors.New("TOML: nested too deeply")
 			}
 		case ']', '}':
 			depth--
@@ -30,61 +33,112 @@ func visitTOML(text []byte, visit func(key []string, value string)) error {
 	}
 	var p unstable.Parser
 	p.Reset(text)
-	var table []string
+	root := table{}
+	at := root
+	var prefix []string
 	arrays := map[string]string{} // of tables: which one it is at
 	seen := map[string]bool{}
-	once := func(key []string) error {
+	twice := func(key []string) error { return fmt.Errorf("TOML: %q is there twice", strings.Join(key, ".")) }
+	once := func(key []string) bool {
 		name := strings.Join(key, "\x00")
 		for n := range key {
 			name += arrays[strings.Join(key[:n+1], "\x00")]
 		}
-		if seen[name] {
-			return fmt.Errorf("TOML: %q is there twice", strings.Join(key, "."))
-		}
+		before := seen[name]
 		seen[name] = true
-		return nil
+		return !before
 	}
 	for n := 0; p.NextExpression(); n++ {
 		e := p.Expression()
 		key := tomlKey(e.Key())
+		ok := len(key) > 0
 		switch e.Kind {
 		case unstable.ArrayTable:
-			table = key
+			prefix = key
 			arrays[strings.Join(key, "\x00")] = "\x00\x00" + strconv.Itoa(n)
-			continue
+			var parent table
+			if parent, ok = below(root, key[:len(key)-1]); ok {
+				var all []any
+				if all, ok = parent[key[len(key)-1]].([]any); ok || parent[key[len(key)-1]] == nil {
+					at, ok = table{}, true
+					parent[key[len(key)-1]] = append(all, at)
+				}
+			}
 		case unstable.Table:
-			table, key = key, nil
+			prefix = key
+			if ok = once(key); ok {
+				at, ok = below(root, key)
+			}
+		case unstable.KeyValue:
+			if ok = once(append(prefix[:len(prefix):len(prefix)], key...)); ok {
+				ok = set(at, key, tomlValue(e.Value()))
+			}
 		}
-		all := append(table[:len(table):len(table)], key...)
-		if err := once(all); err != nil {
-			return err
-		}
-		if e.Kind == unstable.KeyValue {
-			visitTOMLValue(e.Value(), all, visit)
+		if !ok {
+			return nil, twice(key)
 		}
 	}
 	if err := p.Error(); err != nil {
-		return fmt.Errorf("TOML: %w", err)
+		return nil, fmt.Errorf("TOML: %w", err)
 	}
-	return nil
+	return root, nil
 }
 
-func visitTOMLValue(n *unstable.Node, key []string, visit func([]string, string)) {
-	switch n.Kind {
-	case unstable.String, unstable.Integer, unstable.Float:
-		visit(key, cut(string(n.Data)))
-	case unstable.Array:
-		for it := n.Children(); it.Next(); {
-			if it.Node().Kind != unstable.Array {
-				visitTOMLValue(it.Node(), key, visit)
+// below is the table that a key names, made if it is not there; false where
+// something else has the name.
+func below(t table, key []string) (table, bool) {
+	for _, name := range key {
+		switch v := t[name].(type) {
+		case nil:
+			inner := table{}
+			t[name] = inner
+			t = inner
+		case table:
+			t = v
+		case []any: // of tables: the last one
+			last, ok := table(nil), len(v) > 0
+			if ok {
+				last, ok = v[len(v)-1].(table)
 			}
-		}
-	case unstable.InlineTable:
-		for it := n.Children(); it.Next(); {
-			all := append(key[:len(key):len(key)], tomlKey(it.Node().Key())...)
-			visitTOMLValue(it.Node().Value(), all, visit)
+			if !ok {
+				return nil, false
+			}
+			t = last
+		default:
+			return nil, false
 		}
 	}
+	return t, true
+}
+
+func set(t table, key []string, value any) bool {
+	t, ok := below(t, key[:len(key)-1])
+	if ok {
+		t[key[len(key)-1]] = value
+	}
+	return ok
+}
+
+func tomlValue(n *unstable.Node) any {
+	switch n.Kind {
+	case unstable.Bool:
+		return string(n.Data) == "true"
+	case unstable.Array:
+		all := []any{}
+		for it := n.Children(); it.Next(); {
+			all = append(all, tomlValue(it.Node()))
+		}
+		return all
+	case unstable.InlineTable:
+		t := table{}
+		for it := n.Children(); it.Next(); {
+			if key := tomlKey(it.Node().Key()); len(key) > 0 {
+				set(t, key, tomlValue(it.Node().Value()))
+			}
+		}
+		return t
+	}
+	return cut(string(n.Data))
 }
 
 func tomlKey(it unstable.Iterator) []string {
@@ -93,4 +147,40 @@ func tomlKey(it unstable.Iterator) []string {
 		key = append(key, string(it.Node().Data))
 	}
 	return key
+}
+
+// in is the value that a path of names leads to; nil if there is none.
+func in(t table, path ...string) any {
+	var v any = t
+	for _, name := range path {
+		inner, ok := v.(table)
+		if !ok {
+			return nil
+		}
+		v = inner[name]
+	}
+	return v
+}
+
+// text is a value that is one, else "".
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// list are the texts of an array, or the one text.
+func list(v any) []string {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		all := []string{}
+		for _, one := range v {
+			if s := text(one); s != "" {
+				all = append(all, s)
+			}
+		}
+		return all
+	}
+	return nil
 }

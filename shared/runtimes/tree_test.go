@@ -89,6 +89,10 @@ func (w *world) say(a Active) string {
 	if a.Declared == nil {
 		return a.Version + " " + by
 	}
+	if a.Differs {
+		w := w.short(a.Declared.Source)
+		return fmt.Sprintf("%s %s %s %s %s differs", a.Version, by, a.Declared.Kind, a.Declared.Want, w)
+	}
 	return fmt.Sprintf("%s %s %s %s %s", a.Version, by, a.Declared.Kind, strings.Replace(a.Declared.Want, w.home, "~", 1), w.short(a.Declared.Source))
 }
 
@@ -111,8 +115,8 @@ func (w *world) notes(p *Prober) []string {
 
 // nodes are three versions of node that nvm has.
 var nodes = []string{
-	"~/.nvm/versions/node/v18.20.4/", "~/.nvm/versions/node/v20.11.0/", "~/.nvm/versions/node/v20.9.0/",
-	"~/.nvm/versions/node/v21.0.0/", "~/.nvm/versions/node/v22.0.0-rc.1/",
+	"~/.nvm/versions/node/v18.20.4/bin/node: x", "~/.nvm/versions/node/v20.11.0/bin/node: x", "~/.nvm/versions/node/v20.9.0/bin/node: x",
+	"~/.nvm/versions/node/v21.0.0/bin/node: x", "~/.nvm/versions/node/v22.0.0-rc.1/bin/node: x",
 }
 
 func with(more []string, lines ...string) []string {

@@ -37,11 +37,13 @@ func letter(c byte) bool       { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 func alphanumeric(c byte) bool { return digit(c) || letter(c) }
 
 // version is a version taken apart: temurin-21.0.1+12 is the vendor temurin, the
-// numbers 21 0 1 and the rest +12.
+// numbers 21 0 1 and the rest +12. A variant of Python's is another build of the
+// same version: 3.13.1t of pyenv's, 3.13.1+freethreaded of uv's.
 type version struct {
-	vendor string
-	nums   []uint64
-	rest   string
+	vendor  string
+	nums    []uint64
+	rest    string
+	variant string
 }
 
 // maxNums is how many numbers of a version are compared.
@@ -52,7 +54,7 @@ func parseVersion(runtime, s string) version {
 	for i < len(s) && !digit(s[i]) {
 		i++
 	}
-	v := version{vendor: strings.ToLower(strings.TrimRight(s[:i], "-_"))}
+	v := version{vendor: strings.ToLower(strings.TrimRight(s[:i], "-_@"))}
 	s = s[i:]
 	for len(v.nums) < maxNums && s != "" && digit(s[0]) {
 		j := 1
@@ -71,6 +73,9 @@ func parseVersion(runtime, s string) version {
 		s = s[1:]
 	}
 	v.rest = s
+	if runtime == Python {
+		v.rest, v.variant = pythonVariant(s)
+	}
 	// Java 8 and before are 1.8 and so on, 1.8.0_392 in full.
 	if runtime == Java && len(v.nums) > 1 && v.nums[0] == 1 && v.nums[1] < 9 {
 		v.nums = v.nums[1:]
@@ -123,7 +128,7 @@ func compareVersions(runtime, a, b string) int {
 		}
 		return 1
 	}
-	return compareRest(v.rest, w.rest)
+	return cmp.Or(compareRest(v.rest, w.rest), cmp.Compare(w.variant, v.variant))
 }
 
 // compareRest orders what follows the numbers, digits as numbers: rc2 < rc10.
@@ -158,6 +163,9 @@ func digits(s string) int {
 // temurin-21 stands for. A prefix without a vendor stands for any vendor's Java,
 // but only for the main implementation of the others.
 func (v version) hasPrefix(runtime string, prefix version) bool {
+	if prefix.variant != v.variant {
+		return false
+	}
 	if prefix.vendor != v.vendor && (runtime != Java || prefix.vendor != "") {
 		return false
 	}

@@ -1,0 +1,343 @@
+package runtimes
+
+import (
+	"bytes"
+	"cmp"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// This file is the go command's choice of a toolchain, cmd/go/internal/toolchain:
+// the go that PATH or a manager has is the local one. It runs itself, or else
+// exactly the toolchain that is the greatest of what GOTOOLCHAIN, the toolchain line
+// and the go line name.
+
+// goDemand is what go.work, else the nearest go.mod, says; both are "" where it
+// says nothing, or where there is no such file.
+type goDemand struct {
+	path, language, toolchain string
+}
+
+// goEnv is a setting of the go command: of the environment, else of `go env -w`, else
+// of go.env in its own directory.
+func (p *Prober) goEnv(name, root string) string {
+	if v := p.shellVariable(name); v != "" {
+		return v
+	}
+	if v := p.goEnvFile()[name]; v != "" {
+		return v
+	}
+	if root == "" {
+		return ""
+	}
+	return p.goSettings(filepath.Join(root, "go.env"))[name]
+}
+
+// goEnvFile is what `go env -w` wrote.
+func (p *Prober) goEnvFile() map[string]string {
+	if p.goEnvText == nil {
+		p.goEnvText = map[string]string{}
+		if path := p.goEnvPath(); path != "" {
+			p.goEnvText = p.goSettings(path)
+		}
+	}
+	return p.goEnvText
+}
+
+func (p *Prober) goEnvPath() string {
+	path := p.shellVariable("GOENV")
+	if path == "off" {
+		return ""
+	}
+	if !filepath.IsAbs(path) {
+		path = p.configHome("go/env")
+	}
+	return path
+}
+
+func (p *Prober) goSettings(path string) map[string]string {
+	all := map[string]string{}
+	text, ok := p.read(path)
+	if !ok {
+		return all
+	}
+	for b := range bytes.Lines(text) {
+		line := strings.TrimSpace(string(b))
+		if name, value, is := strings.Cut(line, "="); is && !strings.HasPrefix(line, "#") {
+			all[name] = cut(value)
+		}
+	}
+	return all
+}
+
+// goRoot is the directory of a go command.
+func (p *Prober) goRoot(local Installed) string {
+	if root := p.variable("GOROOT"); root != "" && p.shellCounts() {
+		return root
+	}
+	switch {
+	case local.Path == "":
+		return p.env.Root + "/usr/lib/go" // pacman's
+	case local.Manager == "asdf":
+		return filepath.Join(local.Path, "go")
+	}
+	return local.Path
+}
+
+// goDemands finds go.work and go.mod as the go command does: by the working
+// directory's name.
+func (p *Prober) goDemands() goDemand {
+	if p.goDemanded != nil {
+		return *p.goDemanded
+	}
+	d := &goDemand{}
+	p.goDemanded = d
+	path := ""
+	switch work := p.goEnv("GOWORK", ""); {
+	case work == "", work == "auto":
+		path = p.nearest("go.work")
+	case filepath.IsAbs(work):
+		if p.there(work) {
+			path = work
+		}
+	}
+	if path == "" {
+		path = p.nearest("go.mod")
+	}
+	if path == "" {
+		return *d
+	}
+	if text, ok := p.read(path); ok {
+		d.path, d.language, d.toolchain = path, goModLine(text, "go"), goModLine(text, "toolchain")
+	}
+	return *d
+}
+
+// nearest is the path of a file in the working directory or the nearest one above
+// that has it; "" if there is none.
+func (p *Prober) nearest(name string) string {
+	way, _ := p.ways()
+	for i := 0; ; i++ {
+		l := way.at(i)
+		if l == nil {
+			return ""
+		}
+		if path := filepath.Join(l.dir, name); l.there(name) && !isDirectory(path) {
+			return path
+		}
+	}
+}
+
+// goModLine is what follows a word on its first line.
+func goModLine(text []byte, word string) string {
+	for b := range bytes.Lines(text) {
+		rest, ok := strings.CutPrefix(strings.TrimSpace(string(b)), word)
+		if ok && rest != "" && (rest[0] == ' ' || rest[0] == '\t') {
+			rest, _, _ = strings.Cut(rest, "//")
+			return cut(strings.TrimSpace(rest))
+		}
+	}
+	return ""
+}
+
+// goDeclared is what go.work or go.mod demands, as a declaration.
+func (p *Prober) goDeclared() (Declaration, bool) {
+	d := p.goDemands()
+	want := d.language
+	if v := goVersionOf(d.toolchain); v != "" && compareGo(v, want) >= 0 {
+		want = v
+	}
+	if want == "" {
+		return Declaration{}, false
+	}
+	f := found{runtime: Go, want: want, kind: Floor, fixed: true, demands: true}
+	return f.declaration(Directory, d.path), true
+}
+
+// goChoice is which toolchain runs, by its name without "go", and what decided; "" is
+// the local one.
+type goChoice struct {
+	version  string
+	declared *Declaration
+	pathOnly bool // GOTOOLCHAIN=path: nothing is taken from the module cache
+}
+
+// chooseGo is cmd/go's Select.
+func (p *Prober) chooseGo(local Installed) goChoice {
+	var none goChoice
+	if local.Version != "" && compareGo(local.Version, "1.21rc0") < 0 && validGo(local.Version) {
+		return none // it knows of no other toolchains
+	}
+	if p.goEnv("GO111MODULE", "") == "off" {
+		return none
+	}
+	root := p.goRoot(local)
+	setting := p.goEnv("GOTOOLCHAIN", root)
+	if setting == "" {
+		if p.there(filepath.Join(root, "bin/go")) {
+			return none // its go.env has no such line
+		}
+		setting = "auto"
+	}
+	source := "$GOTOOLCHAIN"
+	if p.shellVariable("GOTOOLCHAIN") == "" {
+		source = p.goEnvPath()
+		if p.goEnvFile()["GOTOOLCHAIN"] == "" {
+			source = filepath.Join(root, "go.env")
+		}
+	}
+	least, mode, both := strings.Cut(setting, "+")
+	choice := goChoice{}
+	lowest := local.Version
+	switch {
+	case setting == "auto" || setting == "path":
+		mode = setting
+	case both && mode != "auto" && mode != "path" || least != "local" && goVersionOf(least) == "":
+		p.note(source, "GOTOOLCHAIN is none that the go command takes")
+		return none
+	case least != "local":
+		lowest = goVersionOf(least)
+		scope := Global
+		if source[0] == '$' {
+			scope = Environment
+		}
+		d := found{runtime: Go, want: strings.TrimPrefix(least, "go")}.declaration(scope, source)
+		choice.version, choice.declared = d.Want, &d
+	}
+	choice.pathOnly = mode == "path"
+	demand := p.goDemands()
+	if mode == "" || demand.toolchain == "default" {
+		return choice
+	}
+	d, ok := p.goDeclared()
+	if !ok {
+		return choice
+	}
+	if v := goVersionOf(demand.toolchain); v != "" && compareGo(v, lowest) > 0 {
+		lowest, choice.version, choice.declared = v, strings.TrimPrefix(demand.toolchain, "go"), &d
+	}
+	if v := demand.language; compareGo(v, lowest) > 0 {
+		choice.version, choice.declared = v, &d
+		if g := parseGo(v); g.patch == "" && g.kind == "" && compareGo(v, "1.21") >= 0 {
+			choice.version += ".0" // the first of a language's releases
+		}
+	}
+	return choice
+}
+
+// activeGo is what the go command runs where it would be the local one without
+// GOTOOLCHAIN, go.work and go.mod.
+func (p *Prober) activeGo(local Active) Active {
+	if local.Missing {
+		return local
+	}
+	d, demanded := p.goDeclared()
+	choice := p.chooseGo(Installed{Version: local.Version, Manager: local.Manager, Path: local.Path})
+	if choice.version == "" || choice.version == local.Version {
+		// A file that the local one satisfies is what the project says.
+		if demanded && local.Version != "" {
+			if local.Declared == nil || local.Declared.Scope > Directory {
+				local.Declared = &d
+			}
+			local.Differs = local.Differs || validGo(local.Version) && compareGo(local.Version, d.Want) < 0
+		}
+		return local
+	}
+	a := Active{Runtime: Go, Version: choice.version, Declared: choice.declared}
+	name := "go" + choice.version
+	for _, dir := range p.path() {
+		if path := filepath.Join(dir, name); p.there(path) {
+			a.Manager, a.Path = "go", path
+			return a
+		}
+	}
+	if dir := filepath.Join(goToolchains(p), "toolchain@v0.0.1-"+name+"."+runtime.GOOS+"-"+runtime.GOARCH); !choice.pathOnly && p.there(dir) {
+		a.Manager, a.Path = "go", dir
+		return a
+	}
+	a.Missing = true
+	return a
+}
+
+// goVersion is a version of Go taken apart: 1.21rc2 is 1, 21, "", rc, 2.
+type goVersion struct {
+	major, minor, patch, kind, pre string
+}
+
+// parseGo takes a version of Go apart as internal/gover does; the zero goVersion is
+// what is none.
+func parseGo(s string) goVersion {
+	var v goVersion
+	number := func() (n string, ok bool) {
+		i := digits(s)
+		if i == 0 || i > 1 && s[0] == '0' {
+			return "", false
+		}
+		n, s = s[:i], s[i:]
+		return n, true
+	}
+	var ok bool
+	if v.major, ok = number(); !ok {
+		return goVersion{}
+	}
+	if s == "" {
+		v.minor, v.patch = "0", "0" // 1 is 1.0.0
+		return v
+	}
+	if s[0] != '.' {
+		return goVersion{}
+	}
+	s = s[1:]
+	if v.minor, ok = number(); !ok {
+		return goVersion{}
+	}
+	if s == "" {
+		if compareDigits(v.minor, "21") < 0 {
+			v.patch = "0" // 1.20 is 1.20.0; 1.21 is a language
+		}
+		return v
+	}
+	if s[0] == '.' {
+		s = s[1:]
+		if v.patch, ok = number(); !ok || s != "" {
+			return goVersion{}
+		}
+		return v
+	}
+	i := 0
+	for i < len(s) && 'a' <= s[i] && s[i] <= 'z' {
+		i++
+	}
+	v.kind, s = s[:i], s[i:]
+	if v.pre, ok = number(); !ok || i == 0 || s != "" {
+		return goVersion{}
+	}
+	return v
+}
+
+func validGo(s string) bool { return parseGo(s) != goVersion{} }
+
+// goVersionOf is the version of a toolchain's name, go1.21.3 or go1.21.3-custom; ""
+// if it is none.
+func goVersionOf(toolchain string) string {
+	v, ok := strings.CutPrefix(toolchain, "go")
+	if i := strings.IndexAny(v, " \t-"); i >= 0 {
+		v = v[:i]
+	}
+	if !ok || !validGo(v) || strings.ContainsAny(toolchain, `\/`) {
+		return ""
+	}
+	return v
+}
+
+// compareGo orders versions of Go as internal/gover does; what is none comes first.
+func compareGo(x, y string) int {
+	v, w := parseGo(x), parseGo(y)
+	return cmp.Or(
+		compareDigits(v.major, w.major), compareDigits(v.minor, w.minor), compareDigits(v.patch, w.patch),
+		cmp.Compare(v.kind, w.kind), compareDigits(v.pre, w.pre),
+	)
+}
+
+func compareDigits(x, y string) int { return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y)) }

@@ -1,0 +1,80 @@
+package runtimes
+
+import (
+	"bytes"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// vendors are what mise and asdf call the vendors that SDKMAN puts after a version,
+// where the names differ.
+var vendors = map[string]string{
+	"amzn": "corretto", "albba": "dragonwell", "graalce": "graalvm-community", "librca": "liberica", "open": "openjdk",
+	"ms": "microsoft", "sapmchn": "sapmachine", "sem": "semeru-openj9", "tem": "temurin",
+}
+
+// vendorsName is what mise and asdf call a Java that SDKMAN calls 21.0.2-tem; "" if
+// it has no vendor. Of zulu, whose versions there are its vendor's own, only the
+// major one is the same.
+func vendorsName(want string) string {
+	i := strings.LastIndexByte(want, '-')
+	if i <= 0 || !digit(want[0]) || i == len(want)-1 {
+		return ""
+	}
+	v, vendor := want[:i], want[i+1:]
+	if strings.HasSuffix(v, ".fx") {
+		return ""
+	}
+	if j := strings.IndexAny(v, "+-"); j >= 0 {
+		v = v[:j]
+	}
+	if name, known := vendors[vendor]; known {
+		vendor = name
+	}
+	if vendor == "zulu" {
+		v, _, _ = strings.Cut(v, ".")
+	}
+	return vendor + "-" + v
+}
+
+func (p *Prober) jvmDir() string { return p.env.Root + "/usr/lib/jvm" }
+
+// defaultJVM is the one that archlinux-java chose.
+func (p *Prober) defaultJVM() (Installed, bool) {
+	i, ok := p.javaAt(filepath.Join(p.jvmDir(), "default"))
+	i.Manager = "system"
+	return i, ok
+}
+
+// jvms are the system's Java packages, the default one first.
+func (p *Prober) jvms() []Installed {
+	var all []Installed
+	chosen := filepath.Base(link(filepath.Join(p.jvmDir(), "default")))
+	for _, name := range p.versionDirs(p.jvmDir()) {
+		if i, ok := p.javaAt(filepath.Join(p.jvmDir(), name)); ok {
+			i.Manager, i.Alias = "system", name
+			if name == chosen {
+				all = slices.Insert(all, 0, i)
+			} else {
+				all = append(all, i)
+			}
+		}
+	}
+	return all
+}
+
+// javaAt reads the version from the file that every JDK since 8 has.
+func (p *Prober) javaAt(home string) (Installed, bool) {
+	text, ok := p.read(filepath.Join(home, "release"))
+	if !ok {
+		return Installed{}, false
+	}
+	for line := range bytes.Lines(text) {
+		if value, found := bytes.CutPrefix(bytes.TrimSpace(line), []byte("JAVA_VERSION=")); found {
+			v := string(bytes.Trim(value, `"`))
+			return Installed{Runtime: Java, Version: v, Path: home}, Showable(v)
+		}
+	}
+	return Installed{}, false
+}

@@ -1,0 +1,401 @@
+package runtimes
+
+import (
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// mise is what mise's settings say before its configuration files are read, and
+// the files that were read.
+type mise struct {
+	names        []string        // configuration files in a directory, first the one that wins
+	envs         []string        // the environments of MISE_ENV, later ones win
+	envFragments bool            // env_conf_d: what stands after a dot in a conf.d's name is an environment
+	toolVersions []string        // .tool-versions, or what is read in its place
+	ceilings     map[string]bool // directories from which on nothing is read
+	ignored      []string        // files and directories that are not read
+	files        map[string]*miseFile
+	locks        map[string]map[string][]string // by path and tool: the locked versions
+	settings     *miseSettings
+	blocked      map[string]bool // runtimes that mise leaves alone here
+}
+
+// miseSettings are settings of all configuration files together.
+type miseSettings struct {
+	disabled, enabled, idiomatic []string
+	onlyEnabled                  bool
+	noLock                       bool
+	monorepo                     string // the root whose lock files are everybody's below it
+	aliases                      map[string]map[string]string
+}
+
+func (p *Prober) miseConfig() string {
+	if d := p.variable("MISE_CONFIG_DIR"); d != "" {
+		return d
+	}
+	return p.configHome("mise")
+}
+
+// miseThere reports whether the user has mise at all.
+func (p *Prober) miseThere() bool { return p.there(p.miseData()) || p.there(p.miseConfig()) }
+
+// mise reads the settings that decide which files are read: of .miserc.toml, the
+// nearest first, and the environment, which wins.
+func (p *Prober) mise() *mise {
+	if p.miseState != nil {
+		return p.miseState
+	}
+	m := &mise{
+		files: map[string]*miseFile{}, locks: map[string]map[string][]string{}, blocked: map[string]bool{}, ceilings: map[string]bool{},
+	}
+	p.miseState = m
+	rc := table{}
+	if p.miseThere() {
+		rc = p.miserc()
+	}
+	setting := func(variable, separator, key string) []string {
+		if value := p.shellVariable(variable); value != "" {
+			return strings.Split(value, separator)
+		}
+		return list(rc[key])
+	}
+	flag := func(variable, key string) bool {
+		if value := p.shellVariable(variable); value != "" {
+			return truth(value)
+		}
+		on, _ := rc[key].(bool)
+		return on
+	}
+	if flag("MISE_AUTO_ENV", "auto_env") {
+		m.envs = []string{"unix", "linux", "linux-" + miseArch(runtime.GOARCH)}
+	}
+	for _, env := range setting("MISE_ENV", ",", "env") {
+		if env = strings.TrimSpace(env); Showable(env) && !strings.Contains(env, "/") {
+			m.envs = append(m.envs, env)
+		}
+	}
+	m.envFragments = flag("MISE_ENV_CONF_D", "env_conf_d")
+	for i := len(m.envs) - 1; i >= 0; i-- {
+		for _, name := range miseEnvPaths {
+			m.names = append(m.names, strings.Replace(name, "*", m.envs[i], 1))
+		}
+	}
+	if others := plainNames(setting("MISE_OVERRIDE_CONFIG_FILENAMES", ":", "override_config_filenames")); len(others) > 0 {
+		slices.Reverse(others)
+		m.names = append(m.names, others...)
+	} else {
+		if name := plainNames([]string{p.shellVariable("MISE_DEFAULT_CONFIG_FILENAME")}); len(name) > 0 {
+			m.names = append(m.names, name...)
+		}
+		m.names = append(m.names, misePaths...)
+	}
+	m.toolVersions = plainNames(setting("MISE_OVERRIDE_TOOL_VERSIONS_FILENAMES", ":", "override_tool_versions_filenames"))
+	slices.Reverse(m.toolVersions)
+	if len(m.toolVersions) == 0 {
+		m.toolVersions = append(plainNames([]string{p.shellVariable("MISE_DEFAULT_TOOL_VERSIONS_FILENAME")}), toolVersions)
+	}
+	for _, dir := range setting("MISE_CEILING_PATHS", ":", "ceiling_paths") {
+		m.ceilings[p.expanded(dir)] = true
+	}
+	for _, path := range setting("MISE_IGNORED_CONFIG_PATHS", ":", "ignored_config_paths") {
+		if path = p.expanded(path); filepath.IsAbs(path) {
+			m.ignored = append(m.ignored, path)
+		}
+	}
+	return m
+}
+
+// shellVariable is a variable of the shell's; "" where there is no shell.
+func (p *Prober) shellVariable(name string) string {
+	if !p.shellCounts() {
+		return ""
+	}
+	return p.env.Getenv(name)
+}
+
+// expanded is a path with the home directory in place of ~.
+func (p *Prober) expanded(path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		return p.home(rest)
+	}
+	return filepath.Clean(path)
+}
+
+func truth(value string) bool {
+	switch strings.ToLower(value) {
+	case "1", "true", "yes", "y", "on":
+		return true
+	}
+	return false
+}
+
+// plainNames are those of the names that lead to files in a directory or below it.
+func plainNames(names []string) []string {
+	var all []string
+	for _, name := range names {
+		if name = strings.TrimSpace(name); name != "" && filepath.IsLocal(name) && filepath.Clean(name) == name && len(all) < maxConfD {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// miserc are the settings of all .miserc.toml, each key from the file that wins.
+func (p *Prober) miserc() table {
+	all := table{}
+	read := func(path string) {
+		if text, ok := p.read(path); ok {
+			one, err := parseTOML(text)
+			if err != nil {
+				p.note(path, err.Error())
+			}
+			for key, value := range one {
+				if _, known := all[key]; !known {
+					all[key] = value
+				}
+			}
+		}
+	}
+	_, way := p.ways()
+	for i := 0; ; i++ {
+		l := way.at(i)
+		if l == nil {
+			break
+		}
+		if l.there(".miserc.toml") {
+			read(filepath.Join(l.dir, ".miserc.toml"))
+		}
+		if l.dir == way.home {
+			break
+		}
+		if l.there(".config") {
+			read(filepath.Join(l.dir, ".config/miserc.toml"))
+		}
+	}
+	for _, dir := range []string{p.miseConfig(), p.miseSystem()} {
+		if p.there(dir) {
+			read(filepath.Join(dir, "miserc.toml"))
+		}
+	}
+	return all
+}
+
+func (p *Prober) miseSystem() string { return p.env.Root + "/etc/mise" }
+
+// miseAt are mise's configuration files in a directory, first the one that wins.
+func (p *Prober) miseAt(l *level) []*miseFile {
+	m := p.mise()
+	if m.ceilings[l.dir] {
+		return nil
+	}
+	var all []*miseFile
+	for _, name := range m.names {
+		first, _, _ := strings.Cut(name, "/")
+		if l.there(first) {
+			all = append(all, p.miseRead(filepath.Join(l.dir, name), l.dir)...)
+		}
+	}
+	return all
+}
+
+// miseGlobalFiles are the configuration files for all directories of a user, and
+// those for all users.
+func (p *Prober) miseGlobalFiles() []*miseFile {
+	m := p.mise()
+	var all []*miseFile
+	directory := func(dir string) {
+		if !p.there(dir) {
+			return
+		}
+		var names []string
+		for i := len(m.envs) - 1; i >= 0; i-- {
+			names = append(names, "mise."+m.envs[i]+".local.toml", "config."+m.envs[i]+".local.toml")
+		}
+		names = append(names, "mise.local.toml", "config.local.toml")
+		for i := len(m.envs) - 1; i >= 0; i-- {
+			names = append(names, "mise."+m.envs[i]+".toml", "config."+m.envs[i]+".toml")
+		}
+		for _, name := range append(names, "mise.toml", "config.toml", "conf.d") {
+			all = append(all, p.miseRead(filepath.Join(dir, name), dir)...)
+		}
+	}
+	if path := p.variable("MISE_GLOBAL_CONFIG_FILE"); path != "" {
+		all = append(all, p.miseRead(path, filepath.Dir(path))...)
+	} else {
+		directory(p.miseConfig())
+	}
+	directory(p.miseSystem())
+	return all
+}
+
+// miseRead reads what a path of mise's stands for: a file, or those in a conf.d, of
+// which the last wins.
+func (p *Prober) miseRead(path, root string) []*miseFile {
+	m := p.mise()
+	for _, not := range m.ignored {
+		if path == not || strings.HasPrefix(path, not+"/") {
+			return nil
+		}
+	}
+	paths := []string{path}
+	if filepath.Base(path) == "conf.d" {
+		paths = p.miseFragments(path)
+	}
+	var all []*miseFile
+	for _, path := range paths {
+		f, known := m.files[path]
+		if !known {
+			f = p.parseMise(path, root)
+			m.files[path] = f
+		}
+		if f != nil {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+func (p *Prober) miseFragments(dir string) []string {
+	if !p.there(dir) {
+		return nil
+	}
+	m := p.mise()
+	var files []string
+	for _, e := range p.children(dir, maxEntries) {
+		stem, isTOML := strings.CutSuffix(e.name, ".toml")
+		if !isTOML || e.name[0] == '.' {
+			continue
+		}
+		_, env, dotted := strings.Cut(strings.TrimSuffix(stem, ".local"), ".")
+		if m.envFragments && dotted && !slices.Contains(m.envs, env) {
+			continue
+		}
+		files = append(files, e.name)
+	}
+	if len(files) > maxConfD {
+		p.note(dir, "more files than are read")
+	}
+	return lastFirst(dir, files)
+}
+
+// toolVersionsNames are the files of asdf's form in a directory, first the one that
+// wins.
+func (p *Prober) toolVersionsNames() []string {
+	name := p.shellVariable("ASDF_DEFAULT_TOOL_VERSIONS_FILENAME")
+	if name == "" || strings.Contains(name, "/") {
+		return p.mise().toolVersions
+	}
+	if !p.miseThere() {
+		return []string{name}
+	}
+	return append([]string{name}, p.mise().toolVersions...)
+}
+
+// miseSettings are the settings of the files of all directories upwards and of the
+// global ones. A list is that of the file that wins.
+func (p *Prober) miseSettings() *miseSettings {
+	m := p.mise()
+	if m.settings != nil {
+		return m.settings
+	}
+	s := &miseSettings{aliases: map[string]map[string]string{}}
+	m.settings = s
+	seen := map[string]bool{}
+	lock, locks := false, true
+	var disabled, enabled, idiomatic []string
+	add := func(f *miseFile) {
+		settings, _ := f.all["settings"].(table)
+		take := func(to *[]string, key string) {
+			if *to == nil && settings[key] != nil {
+				*to = list(settings[key])
+			}
+		}
+		take(&disabled, "disable_tools")
+		take(&enabled, "enable_tools")
+		take(&idiomatic, "idiomatic_version_file_enable_tools")
+		if on, is := settings["lockfile"].(bool); is && !seen["lockfile"] {
+			seen["lockfile"], locks = true, on
+		}
+		if on, _ := f.all["monorepo_root"].(bool); on && s.monorepo == "" {
+			s.monorepo = f.root
+			lock, _ = in(f.all, "monorepo", "lockfile").(bool)
+		}
+		for _, key := range []string{"tool_alias", "alias"} {
+			tools, _ := f.all[key].(table)
+			for name := range tools {
+				versions, _ := in(tools, name, "versions").(table)
+				if versions == nil {
+					versions, _ = in(tools, name).(table)
+				}
+				for from, to := range versions {
+					if s.aliases[miseTool(name)] == nil {
+						s.aliases[miseTool(name)] = map[string]string{}
+					}
+					if _, known := s.aliases[miseTool(name)][from]; !known && text(to) != "" {
+						s.aliases[miseTool(name)][from] = text(to)
+					}
+				}
+			}
+		}
+	}
+	_, way := p.ways()
+	for i := 0; ; i++ {
+		l := way.at(i)
+		if l == nil {
+			break
+		}
+		for _, f := range p.miseAt(l) {
+			add(f)
+		}
+	}
+	for _, f := range p.miseGlobalFiles() {
+		add(f)
+	}
+	variable := func(to *[]string, name string) {
+		if value := p.shellVariable(name); value != "" {
+			*to = strings.Split(value, ",")
+		}
+	}
+	variable(&disabled, "MISE_DISABLE_TOOLS")
+	variable(&enabled, "MISE_ENABLE_TOOLS")
+	variable(&idiomatic, "MISE_IDIOMATIC_VERSION_FILE_ENABLE_TOOLS")
+	if value := p.shellVariable("MISE_LOCKFILE"); value != "" {
+		locks = truth(value)
+	}
+	if !lock {
+		s.monorepo = ""
+	}
+	s.noLock = !locks
+	s.disabled, s.idiomatic = miseNames(disabled), miseNames(idiomatic)
+	s.enabled, s.onlyEnabled = miseNames(enabled), len(enabled) > 0
+	return s
+}
+
+func miseNames(names []string) []string {
+	var all []string
+	for _, name := range names {
+		all = append(all, miseTool(strings.TrimSpace(name)))
+	}
+	return all
+}
+
+// miseTool is the runtime that mise means by a tool's name, else the name.
+func miseTool(name string) string {
+	if runtime, known := Canonical(strings.TrimPrefix(name, "core:")); known {
+		return runtime
+	}
+	return name
+}
+
+// miseArch is what mise calls a processor.
+func miseArch(arch string) string {
+	switch arch {
+	case "x86_64", "amd64", "x64":
+		return "x64"
+	case "aarch64", "arm64":
+		return "arm64"
+	}
+	return arch
+}

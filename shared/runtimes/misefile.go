@@ -1,0 +1,289 @@
+package runtimes
+
+import (
+	"maps"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxLock is how large a lock file may be: it lists an address for each platform.
+const maxLock = 1 << 20
+
+// miseFile is one of mise's configuration files.
+type miseFile struct {
+	path, root string
+	all        table
+}
+
+func (p *Prober) parseMise(path, root string) *miseFile {
+	text, ok := p.read(path)
+	if !ok {
+		return nil
+	}
+	all, err := parseTOML(text)
+	if err != nil {
+		p.note(path, err.Error())
+		return nil
+	}
+	return &miseFile{path, root, all}
+}
+
+// miseRequest is a version that a configuration file asks for.
+type miseRequest struct {
+	want string
+	os   []string // nil: all systems
+}
+
+// requests are what an entry of [tools] asks for: a text or a number, a table with
+// a version, prefix, path or ref and options, or an array of these.
+func requests(entry any) []miseRequest {
+	switch v := entry.(type) {
+	case string:
+		if v != "" {
+			return []miseRequest{{want: v}}
+		}
+	case []any:
+		var all []miseRequest
+		for _, one := range v {
+			if _, nested := one.([]any); !nested {
+				all = append(all, requests(one)...)
+			}
+		}
+		return all
+	case table:
+		for _, key := range []string{"version", "prefix", "path", "ref", "tag", "branch", "rev"} {
+			want := text(v[key])
+			if want == "" {
+				continue
+			}
+			if key != "version" {
+				want = cut(key + ":" + want)
+			}
+			return []miseRequest{{want, list(v["os"])}}
+		}
+	}
+	return nil
+}
+
+// here reports whether a request is for this system.
+func (r miseRequest) here() bool {
+	return r.os == nil || slices.ContainsFunc(r.os, func(entry string) bool {
+		os, arch, both := strings.Cut(entry, "/")
+		return os == runtime.GOOS && (!both || miseArch(arch) == miseArch(runtime.GOARCH))
+	})
+}
+
+// isTemplate reports whether only mise knows what a text stands for.
+func isTemplate(want string) bool {
+	return strings.Contains(want, "{{") || strings.Contains(want, "{%")
+}
+
+// miseTools are the runtimes that a configuration file asks for, each as mise
+// resolves it. A runtime that it asks for on other systems only, or that is
+// disabled, is none of mise's here or above.
+func (p *Prober) miseTools(f *miseFile) []found {
+	tools, _ := f.all["tools"].(table)
+	var all []found
+	for _, name := range slices.Sorted(maps.Keys(tools)) {
+		tool, known := Canonical(strings.TrimPrefix(name, "core:"))
+		wanted := requests(tools[name])
+		if !known || len(wanted) == 0 || !slices.Contains(p.wants, tool) {
+			continue
+		}
+		wanted = slices.DeleteFunc(wanted, func(r miseRequest) bool { return !r.here() })
+		if len(wanted) == 0 {
+			p.mise().blocked[tool] = true
+		}
+		if p.miseLeaves(tool) {
+			continue
+		}
+		one := found{runtime: tool, want: wanted[0].want}
+		one.as, one.unknown = p.miseResolve(f, name, wanted[0].want)
+		for _, r := range wanted[1:min(len(wanted), 1+maxAlso)] {
+			as, unknown := p.miseResolve(f, name, r.want)
+			if !unknown {
+				one.also = append(one.also, as)
+			}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// miseLeaves reports whether mise leaves a runtime alone.
+func (p *Prober) miseLeaves(tool string) bool {
+	s := p.miseSettings()
+	return p.mise().blocked[tool] || slices.Contains(s.disabled, tool) || s.onlyEnabled && !slices.Contains(s.enabled, tool)
+}
+
+// miseResolve is the version or the prefix that a request stands for by the aliases
+// and the lock file; unknown is one that only mise can tell.
+func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown bool) {
+	if isTemplate(want) {
+		return want, true
+	}
+	alias := func(want string) string {
+		if to, known := p.miseSettings().aliases[miseTool(name)][want]; known {
+			return to
+		}
+		return want
+	}
+	as = alias(want)
+	if steps, ok := strings.CutPrefix(as, "sub-"); ok {
+		steps, base, both := strings.Cut(steps, ":")
+		if base = alias(base); base == "lts" && miseTool(name) == Node {
+			base = strconv.Itoa(newestLTS)
+		}
+		if as, ok = subtract(base, steps); !both || !ok {
+			return want, true // from the latest that can be downloaded
+		}
+	}
+	if dir, ok := strings.CutPrefix(as, "path:"); ok && dir != "" && !filepath.IsAbs(dir) && !strings.HasPrefix(dir, "~") {
+		as = "path:" + filepath.Join(f.root, dir)
+	}
+	if locked := p.miseLocked(f, name, as); locked != "" {
+		as = locked
+	}
+	return as, isTemplate(as)
+}
+
+// subtract counts a version down: 20 by 2 is 18, 1.3.1 by 0.1 is 1.2. What cannot
+// be taken off a number is taken off the one before it, which ends the version.
+func subtract(from, steps string) (string, bool) {
+	nums, ok := parsePartial(from)
+	by, valid := parsePartial(steps)
+	if !ok || !valid || len(nums) == 0 || len(by) == 0 {
+		return "", false
+	}
+	nums = nums[:min(len(nums), len(by))]
+	for i := range nums {
+		if nums[i] >= by[i] {
+			nums[i] -= by[i]
+			continue
+		}
+		j := i - 1
+		for j >= 0 && nums[j] == 0 {
+			j--
+		}
+		if j < 0 {
+			return "0", true
+		}
+		nums[j]--
+		nums = nums[:j+1]
+		break
+	}
+	words := make([]string, len(nums))
+	for i, n := range nums {
+		words[i] = strconv.FormatUint(n, 10)
+	}
+	return strings.Join(words, "."), true
+}
+
+// miseLocked is the version that the lock file of a configuration file has for a
+// request; "" if it has none.
+func (p *Prober) miseLocked(f *miseFile, name, want string) string {
+	if p.miseSettings().noLock {
+		return ""
+	}
+	prefix, bounded := strings.CutPrefix(want, "prefix:")
+	prefix = strings.TrimPrefix(prefix, "v")
+	for _, v := range p.miseLock(p.lockOf(f))[miseTool(name)] {
+		rest, ok := strings.CutPrefix(strings.TrimPrefix(v, "v"), prefix)
+		if want == "latest" || ok && (!bounded || rest == "" || strings.IndexByte(".-+", rest[0]) >= 0) {
+			return v
+		}
+	}
+	return ""
+}
+
+// lockOf is the path of a configuration file's lock file: beside it, or beside its
+// conf.d, with its environment and "local" in its name.
+func (p *Prober) lockOf(f *miseFile) string {
+	dir, name := filepath.Split(f.path)
+	dir = filepath.Clean(dir)
+	if filepath.Base(dir) == "conf.d" {
+		dir = filepath.Dir(dir)
+	}
+	if root := p.miseSettings().monorepo; root != "" && strings.HasPrefix(dir, root+"/") {
+		dir = root
+	}
+	lock := "mise"
+	stem := strings.TrimSuffix(name, ".toml")
+	stem, local := strings.CutSuffix(stem, ".local")
+	for _, before := range []string{"mise.", ".mise.", "config."} {
+		if env, ok := strings.CutPrefix(stem, before); ok && env != "" && !strings.Contains(env, ".") {
+			lock += "." + env
+		}
+	}
+	if local {
+		lock += ".local"
+	}
+	return filepath.Join(dir, lock+".lock")
+}
+
+// miseLock are the versions in a lock file, by runtime. Of the latest one the
+// newest is meant, which comes first.
+func (p *Prober) miseLock(path string) map[string][]string {
+	m := p.mise()
+	if all, known := m.locks[path]; known {
+		return all
+	}
+	all := map[string][]string{}
+	m.locks[path] = all
+	text_, ok := p.readUpTo(path, maxLock)
+	if !ok {
+		return all
+	}
+	lock, err := parseTOML(text_)
+	if err != nil {
+		p.note(path, err.Error())
+		return all
+	}
+	tools, _ := lock["tools"].(table)
+	for name, entries := range tools {
+		several, _ := entries.([]any)
+		for _, one := range several {
+			entry, _ := one.(table)
+			if v := text(entry["version"]); v != "" {
+				all[miseTool(name)] = append(all[miseTool(name)], v)
+			}
+		}
+	}
+	return all
+}
+
+// idiomatic locks what a language's own file asks for, where mise reads that file:
+// by the lock file of the nearest directory with a configuration of mise's.
+func (p *Prober) idiomatic(path string, all []found) []found {
+	for i, f := range all {
+		if f.demands || len(f.want) == 0 || !p.miseThere() || !slices.Contains(p.miseSettings().idiomatic, f.runtime) || p.miseLeaves(f.runtime) {
+			continue
+		}
+		if base := p.miseAbove(filepath.Dir(path)); base != nil {
+			all[i].as = p.miseLocked(base, f.runtime, plain(f.runtime, f.want))
+		}
+	}
+	return all
+}
+
+// miseAbove is the base configuration file of the nearest directory that has one.
+func (p *Prober) miseAbove(dir string) *miseFile {
+	_, way := p.ways()
+	for i := 0; ; i++ {
+		l := way.at(i)
+		if l == nil {
+			return nil
+		}
+		if l.dir != dir && !strings.HasPrefix(dir, l.dir+"/") && l.dir != "/" {
+			continue
+		}
+		for _, f := range p.miseAt(l) {
+			if lock := filepath.Base(p.lockOf(f)); lock == "mise.lock" {
+				return f
+			}
+		}
+	}
+}

@@ -1,0 +1,256 @@
+package runtimes
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// lts are the names of Node.js's long-term releases, by nodejs.org/en/about/previous-releases.
+var lts = map[string]uint64{
+	"argon": 4, "boron": 6, "carbon": 8, "dubnium": 10, "erbium": 12, "fermium": 14,
+	"gallium": 16, "hydrogen": 18, "iron": 20, "jod": 22, "krypton": 24,
+}
+
+// newestLTS is the largest number in lts. Later ones are known where nvm is,
+// which keeps their names.
+const newestLTS = 24
+
+// maxExtends is how many files of volta's may extend each other.
+const maxExtends = 8
+
+// packageJSON reads what a Node package asks for: volta's pin, else devEngines,
+// else engines, which demands rather than chooses. For bun also packageManager.
+func packageJSON(p *Prober, path string, text []byte) ([]found, error) {
+	type engine struct{ Name, Version string }
+	var config struct {
+		DevEngines     struct{ Runtime, PackageManager json.RawMessage }
+		PackageManager json.RawMessage
+		Engines        json.RawMessage
+	}
+	err := json.Unmarshal(text, &config)
+	if wrong := new(json.UnmarshalTypeError); err != nil && !errors.As(err, &wrong) {
+		return nil, fmt.Errorf("JSON: %w", err)
+	}
+	// One that is not as it should be leaves the others.
+	var engines map[string]any
+	_ = json.Unmarshal(config.Engines, &engines)
+	var manager string
+	_ = json.Unmarshal(config.PackageManager, &manager)
+	several := func(raw json.RawMessage) (all []engine) {
+		if json.Unmarshal(raw, &all) != nil {
+			var one engine
+			_ = json.Unmarshal(raw, &one)
+			all = []engine{one}
+		}
+		return all
+	}
+	chosen := func(runtime string) string {
+		for _, e := range several(config.DevEngines.Runtime) {
+			if e.Name == runtime && e.Version != "" {
+				return e.Version
+			}
+		}
+		if runtime != Bun {
+			return ""
+		}
+		for _, e := range several(config.DevEngines.PackageManager) {
+			if e.Name == Bun && e.Version != "" {
+				return e.Version
+			}
+		}
+		if v, ok := strings.CutPrefix(manager, "bun@"); ok {
+			v, _, _ = strings.Cut(v, "+") // a digest
+			return v
+		}
+		return ""
+	}
+	var all []found
+	if v := p.volta(path, text); v != "" {
+		all = append(all, found{runtime: Node, want: cut(v)})
+	}
+	for _, runtime := range []string{Node, Bun} {
+		if slices.ContainsFunc(all, func(f found) bool { return f.runtime == runtime }) {
+			continue
+		}
+		if v := chosen(runtime); v != "" {
+			all = append(all, found{runtime: runtime, want: cut(v)})
+			continue
+		}
+		if v, ok := engines[runtime].(string); ok && v != "" {
+			f := found{runtime: runtime, want: cut(v), demands: true}
+			if f.kind = kindOf(runtime, f.want); f.kind == Pin {
+				f.kind = Range // a version that is demanded is not one that is chosen
+			}
+			f.fixed = true
+			all = append(all, f)
+		}
+	}
+	return all, nil
+}
+
+// volta is the version that volta would take of a package.json, or of a file that
+// it extends; "" where there is none. volta takes the nearest package.json alone,
+// and none below node_modules.
+func (p *Prober) volta(path string, text []byte) string {
+	if filepath.Base(filepath.Dir(filepath.Dir(path))) == "node_modules" || p.voltaAsked {
+		return ""
+	}
+	p.voltaAsked = true
+	seen := map[string]bool{}
+	for range maxExtends {
+		var config struct{ Volta map[string]any }
+		_ = json.Unmarshal(text, &config)
+		if v, ok := config.Volta[Node].(string); ok && v != "" {
+			return v
+		}
+		extends, _ := config.Volta["extends"].(string)
+		seen[path] = true
+		if extends == "" {
+			return ""
+		}
+		path = filepath.Join(filepath.Dir(path), extends)
+		_, way := p.ways()
+		if top := way.top; filepath.IsAbs(extends) || seen[path] || top != "" && inside(p.levelDir(), top) && !inside(path, top) {
+			p.note(path, "extended by volta's key: not read")
+			return ""
+		}
+		var ok bool
+		if text, ok = p.read(path); !ok {
+			return ""
+		}
+	}
+	return ""
+}
+
+// inside reports whether a path is a directory or in it.
+func inside(path, dir string) bool {
+	return dir == "/" || path == dir || strings.HasPrefix(path, dir+"/")
+}
+
+// levelDir is where the working directory really is.
+func (p *Prober) levelDir() string {
+	if _, way := p.ways(); len(way.levels) > 0 {
+		return way.levels[0].dir
+	}
+	return p.env.Dir
+}
+
+// voltaPlatform reads volta's default for all directories.
+func voltaPlatform(_ *Prober, _ string, text []byte) ([]found, error) {
+	var config struct {
+		Node struct{ Runtime string }
+	}
+	if err := json.Unmarshal(text, &config); err != nil {
+		return nil, fmt.Errorf("JSON: %w", err)
+	}
+	if config.Node.Runtime == "" {
+		return nil, nil
+	}
+	return []found{{runtime: Node, want: cut(config.Node.Runtime)}}, nil
+}
+
+// named is what a name of node's stands for by nvm's or fnm's aliases: a version or
+// a part of one; "" if it is no alias.
+func (p *Prober) named(name string) string {
+	name = p.ltsBefore(name)
+	if to := p.aliased(name); to != "" {
+		return to
+	}
+	if dir := p.fnmDir(); p.there(dir) && Showable(name) && !strings.Contains(name, "..") {
+		target := link(filepath.Join(dir, "aliases", strings.ReplaceAll(name, "/", "-")))
+		if filepath.Base(target) == "installation" {
+			target = filepath.Dir(target)
+		}
+		if v := filepath.Base(target); target != "" && Showable(v) {
+			return v
+		}
+	}
+	return ""
+}
+
+// ltsBefore is the name of the long-term release that lts/-1, lts/-2 and so on
+// stand for: nvm counts back through the names that it has, which are in the order
+// of the alphabet. Anything else is returned as it is.
+func (p *Prober) ltsBefore(name string) string {
+	back, ok := strings.CutPrefix(name, "lts/-")
+	n, err := strconv.ParseUint(back, 10, 8)
+	if !ok || err != nil || n == 0 {
+		return name
+	}
+	var names []string
+	if dir := p.nvmAlias("lts"); p.there(dir) {
+		for _, e := range p.children(dir, maxEntries) {
+			if Showable(e.name) {
+				names = append(names, e.name)
+			}
+		}
+	}
+	if len(names) == 0 {
+		names = slices.Collect(maps.Keys(lts))
+	}
+	slices.Sort(names)
+	if int(n) >= len(names) {
+		return name
+	}
+	return "lts/" + names[len(names)-1-int(n)]
+}
+
+// ltsMatcher knows lts, lts/*, lts/iron, lts-iron; nil for anything else.
+func (p *Prober) ltsMatcher(want string) func(version) bool {
+	name, found := strings.CutPrefix(p.ltsBefore(want), "lts")
+	if !found {
+		return nil
+	}
+	if name == "" || name == "/*" || name == "-*" {
+		newest := uint64(newestLTS)
+		if v := parseVersion(Node, p.aliased("lts/*")); len(v.nums) > 0 {
+			newest = max(newest, v.nums[0])
+		}
+		return func(v version) bool {
+			return v.vendor == "" && !v.early(Node) && len(v.nums) > 0 &&
+				v.nums[0] >= 4 && v.nums[0] <= newest && v.nums[0]%2 == 0
+		}
+	}
+	major, known := lts[strings.ToLower(strings.TrimLeft(name, "/-"))]
+	if !known {
+		return nil
+	}
+	return func(v version) bool {
+		return v.vendor == "" && !v.early(Node) && len(v.nums) > 0 && v.nums[0] == major
+	}
+}
+
+// nvmAlias is the file in which nvm keeps what a name stands for; "" if it is no
+// name.
+func (p *Prober) nvmAlias(name string) string {
+	dir := p.nvmDir()
+	if dir == "" || name != "lts/*" && !Showable(name) || strings.Contains(name, "..") {
+		return ""
+	}
+	return filepath.Join(dir, "alias", name)
+}
+
+// aliased follows nvm's aliases to a version or to a name that is none of them;
+// "" if the name is no alias.
+func (p *Prober) aliased(name string) string {
+	last := ""
+	for range 5 { // lts/* -> lts/iron -> v20.1.0; more is a loop
+		path := p.nvmAlias(name)
+		if path == "" || name == "lts" || !p.there(p.nvmDir()) || !p.there(path) {
+			return last
+		}
+		text, ok := p.read(path)
+		if !ok {
+			return last
+		}
+		name = firstLine(text)
+		last = name
+	}
+	return ""
+}

@@ -1,0 +1,185 @@
+package runtimes
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// maxPath is how many entries of PATH are looked at.
+const maxPath = 256
+
+// programs are what a runtime is started by, in the order in which they are looked
+// for.
+var programs = map[string][]string{
+	Node: {"node"}, Python: {"python", "python3"}, Go: {"go"}, Rust: {"rustc", "cargo"}, Ruby: {"ruby"}, Java: {"java"}, Bun: {"bun"},
+}
+
+// path are the directories of the shell's PATH; none where there is no shell.
+func (p *Prober) path() []string {
+	if !p.splitPath {
+		p.splitPath = true
+		for dir := range strings.SplitSeq(p.shellVariable("PATH"), ":") {
+			if filepath.IsAbs(dir) && len(p.entries) < maxPath {
+				p.entries = append(p.entries, filepath.Clean(dir))
+			}
+		}
+	}
+	return p.entries
+}
+
+// isSystemBin reports whether a directory has the programs of pacman's packages.
+func (p *Prober) isSystemBin(dir string) bool {
+	dir = strings.TrimPrefix(dir, p.env.Root)
+	switch dir {
+	case "/usr/bin", "/bin", "/usr/sbin", "/sbin":
+		return true
+	}
+	return false
+}
+
+// has reports whether a directory has the program of a runtime.
+func (p *Prober) has(dir, runtime string) bool {
+	return slices.ContainsFunc(programs[runtime], func(name string) bool { return p.there(filepath.Join(dir, name)) })
+}
+
+// shimDirs are the directories whose programs find out a version each time they
+// run, and whose they are.
+func (p *Prober) shimDirs(runtime string) map[string]string {
+	dirs := map[string]string{}
+	add := func(manager, root, below string) {
+		if root != "" {
+			dirs[filepath.Join(root, below)] = manager
+		}
+	}
+	add("mise", p.miseData(), "shims")
+	add("asdf", p.base("ASDF_DATA_DIR", ".asdf"), "shims")
+	switch runtime {
+	case Node:
+		add("volta", voltaHome(p), "bin")
+	case Python:
+		add("pyenv", pyenvRoot(p), "shims")
+	case Go:
+		add("goenv", goenvRoot(p), "shims")
+	case Ruby:
+		add("rbenv", rbenvRoot(p), "shims")
+	case Rust:
+		add("rustup", p.base("CARGO_HOME", ".cargo"), "bin")
+	}
+	return dirs
+}
+
+// running is what the shell's PATH leads to, whatever is declared.
+type running struct {
+	version *Installed // what a manager has put there for this shell, or the system's; nil if neither
+	source  string     // the variable that says so
+	shim    string     // the manager whose program finds out the version each time it runs; "" for another one
+}
+
+func (p *Prober) runs(runtime string) running {
+	r, known := p.running[runtime]
+	if !known {
+		if p.shellCounts() {
+			r = p.onPath(runtime)
+		}
+		p.running[runtime] = r
+	}
+	return r
+}
+
+func (p *Prober) onPath(runtime string) running {
+	shims := p.shimDirs(runtime)
+	for _, dir := range p.path() {
+		manager, isShim := shims[dir]
+		switch {
+		case isShim:
+			if p.has(dir, runtime) {
+				return running{shim: manager}
+			}
+		case p.isSystemBin(dir):
+			if i, ok := p.systemInstalled(runtime); ok && !(runtime == Go && i.Path != "") {
+				return running{version: &i, source: "$PATH"}
+			}
+		default:
+			i, ok := p.inDir(runtime, dir)
+			if ok && i.Manager == "mise" { // `mise activate` changes PATH with the directory
+				return running{shim: "mise"}
+			}
+			if ok {
+				return running{version: &i, source: "$PATH"}
+			}
+		}
+	}
+	if runtime == Node {
+		return p.switched()
+	}
+	return running{}
+}
+
+// inDir is the version whose programs are in a directory of PATH.
+func (p *Prober) inDir(runtime, dir string) (Installed, bool) {
+	if i, ok := p.systemInstalled(runtime); ok && i.Path != "" && inside(dir, i.Path) {
+		return i, true
+	}
+	root := filepath.Dir(dir)
+	if filepath.Base(dir) != "bin" || !p.isLinkOfManager(runtime, root) && !p.isManagers(runtime, dir) {
+		return Installed{}, false
+	}
+	for _, path := range []string{dir, filepath.Join(linkTarget(root), "bin")} {
+		if i, ok := p.containing(runtime, path); ok && p.has(dir, runtime) {
+			return i, true
+		}
+	}
+	return Installed{}, false
+}
+
+// linkTarget is where a symlink leads, as an absolute path; "" if it is none.
+func linkTarget(path string) string {
+	target := link(path)
+	if target != "" && !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(path), target)
+	}
+	return target
+}
+
+// isLinkOfManager reports whether a directory is one of the symlinks that lead to
+// the version that a manager has switched to.
+func (p *Prober) isLinkOfManager(runtime, dir string) bool {
+	switch runtime {
+	case Node:
+		if dir == p.variable("FNM_MULTISHELL_PATH") || dir == filepath.Join(p.nvmDir(), "current") {
+			return true
+		}
+	case Java:
+		if root := sdkmanDir(p); root != "" && dir == filepath.Join(root, "candidates/java/current") {
+			return true
+		}
+	}
+	return p.env.Data != "" && dir == filepath.Join(omgVersions(p), runtime, currentLink)
+}
+
+// isManagers reports whether a path is in the directory of a manager of a runtime.
+func (p *Prober) isManagers(runtime, path string) bool {
+	return slices.ContainsFunc(managers, func(m manager) bool {
+		if m.runtime != "" && m.runtime != runtime {
+			return false
+		}
+		root := m.root(p)
+		return root != "" && inside(path, root)
+	})
+}
+
+// switched is the node that nvm or fnm has told this shell to run, where PATH does
+// not have it in a place that is known.
+func (p *Prober) switched() running {
+	for _, variable := range []string{"NVM_BIN", "FNM_MULTISHELL_PATH"} {
+		dir := p.variable(variable)
+		if target := linkTarget(dir); target != "" {
+			dir = target
+		}
+		if i, ok := p.containing(Node, dir); ok {
+			return running{version: &i, source: "$" + variable}
+		}
+	}
+	return running{}
+}

@@ -1,0 +1,196 @@
+package runtimes
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// implementations are what uv calls Python's implementations, and its short names.
+var implementations = map[string]string{
+	"cpython": "", "cp": "", "pypy": "pypy", "pp": "pypy", "graalpy": "graalpy", "gp": "graalpy", "pyodide": "pyodide",
+}
+
+func isImplementation(want string) bool { return want != "" && implementations[want] == want }
+
+// pythonRequest is what a version is called here that uv calls otherwise:
+// cpython@3.12, cp312, pypy-3.10.14-linux-x86_64-gnu. Anything else is returned as
+// it is.
+func pythonRequest(want string) string {
+	i := 0
+	for i < len(want) && letter(want[i]) {
+		i++
+	}
+	name, rest := strings.ToLower(want[:i]), strings.TrimLeft(want[i:], "@-")
+	implementation, known := implementations[name]
+	switch {
+	case name == "" || !known && name != "python":
+		rest, implementation = want, ""
+		if i > 0 || want == "" || !digit(want[0]) {
+			return want
+		}
+	case rest == "":
+		if implementation == "" {
+			return "latest"
+		}
+		return implementation
+	case !digit(rest[0]) && strings.IndexByte("<>=~!", rest[0]) >= 0:
+		return rest
+	case !digit(rest[0]):
+		return want
+	case len(name) == 2 && len(rest) > 1 && digits(rest) == len(strings.TrimRight(rest, "td")): // cp313t
+		rest = rest[:1] + "." + rest[1:]
+	}
+	// VERSION-OS-ARCHITECTURE-LIBC
+	if parts := strings.Split(rest, "-"); len(parts) >= 2 {
+		switch parts[1] {
+		case "linux", "any":
+			rest = parts[0]
+		case "macos", "darwin", "windows", "emscripten":
+			return want
+		}
+	}
+	if implementation != "" {
+		return implementation + "-" + rest
+	}
+	return rest
+}
+
+// pythonVariant takes the variant off what follows the numbers of a version.
+func pythonVariant(rest string) (without, variant string) {
+	for _, v := range []struct{ suffix, name string }{
+		{"+freethreaded+debug", "freethreaded+debug"}, {"+freethreaded", "freethreaded"}, {"+debug", "debug"}, {"+gil", ""},
+		{"td", "freethreaded+debug"}, {"t", "freethreaded"}, {"d", "debug"},
+	} {
+		if before, ok := strings.CutSuffix(rest, v.suffix); ok && (before == "" || digit(before[len(before)-1])) {
+			return before, v.name
+		}
+	}
+	return rest, ""
+}
+
+// activated is what the environment declares that a shell has activated: a virtual
+// one or one of conda's, of two the one that comes first in PATH.
+func (p *Prober) activated() (Declaration, bool) {
+	virtual, conda := p.variable("VIRTUAL_ENV"), p.variable("CONDA_PREFIX")
+	first := func(dir string) int {
+		if at := slices.Index(p.path(), filepath.Join(dir, "bin")); at >= 0 {
+			return at
+		}
+		return len(p.path())
+	}
+	in := func(variable, want string, i *Installed) (Declaration, bool) {
+		d := found{runtime: Python, want: want, fixed: true}.declaration(Environment, "$"+variable)
+		d.found, d.exact = i, i == nil
+		return d, true
+	}
+	if virtual == "" || conda != "" && first(conda) < first(virtual) {
+		if i, ok := p.condaPython(conda); ok {
+			return in("CONDA_PREFIX", i.Version, &i)
+		}
+	}
+	if virtual == "" {
+		return Declaration{}, false
+	}
+	i, ok := p.virtualEnv(virtual)
+	switch {
+	case ok:
+		return in("VIRTUAL_ENV", i.Version, &i)
+	case i.Version != "":
+		return in("VIRTUAL_ENV", i.Version, nil)
+	}
+	return in("VIRTUAL_ENV", filepath.Base(virtual), nil)
+}
+
+// condaPython is the Python in an environment of conda's, by the record that conda
+// keeps of the package: python-3.10.14-h955ad1f_1.json.
+func (p *Prober) condaPython(dir string) (Installed, bool) {
+	if dir == "" {
+		return Installed{}, false
+	}
+	for _, e := range p.children(filepath.Join(dir, "conda-meta"), maxEntries) {
+		record, isJSON := strings.CutSuffix(e.name, ".json")
+		rest, python := strings.CutPrefix(record, "python-")
+		v, build, both := strings.Cut(rest, "-")
+		if isJSON && python && both && !strings.Contains(build, "-") && Showable(v) && digit(v[0]) {
+			return Installed{Runtime: Python, Version: v, Manager: "conda", Path: dir}, true
+		}
+	}
+	return Installed{}, false
+}
+
+// virtualEnv is the Python of a virtual environment. Its pyvenv.cfg has the version
+// that was there when it was made; its interpreter is a link, and what that leads
+// to may have been upgraded since, or be gone.
+func (p *Prober) virtualEnv(dir string) (Installed, bool) {
+	text, ok := p.read(filepath.Join(dir, "pyvenv.cfg"))
+	if !ok {
+		return Installed{}, false
+	}
+	var v string
+	meaningful(text, func(line string) bool {
+		key, value, _ := strings.Cut(line, "=")
+		switch strings.TrimSpace(key) {
+		case "version", "version_info": // venv and uv; virtualenv
+			v = strings.TrimSpace(value)
+		}
+		return v == ""
+	})
+	if parts := strings.Split(v, "."); len(parts) > 3 {
+		v = strings.Join(parts[:3], ".") // 3.12.1.final.0
+	}
+	i := Installed{Runtime: Python, Version: v, Manager: "venv", Path: dir}
+	if target := p.followed(filepath.Join(dir, "bin/python")); target != "" {
+		now, known := p.interpreter(target)
+		switch {
+		case known:
+			i.Version = now.Version
+		case !p.there(target):
+			return Installed{Version: v}, false
+		}
+	}
+	return i, Showable(i.Version)
+}
+
+// followed is where a link leads in the end, or as far as that can be told; "" if it
+// is none.
+func (p *Prober) followed(path string) string {
+	at := ""
+	for range 8 {
+		target := link(path)
+		if target == "" {
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path, at = target, target
+		if p.isSystemBin(filepath.Dir(path)) {
+			break // what is there is pacman's
+		}
+	}
+	return at
+}
+
+// interpreter is the Python whose program a path is: that of an installed version,
+// or the system's.
+func (p *Prober) interpreter(path string) (Installed, bool) {
+	path = filepath.Clean(path)
+	if i, ok := p.containing(Python, path); ok {
+		return i, true
+	}
+	if real := resolved(filepath.Dir(path)); real != "" && real != filepath.Dir(path) {
+		if i, ok := p.containing(Python, real); ok {
+			return i, true
+		}
+	}
+	if !p.isSystemBin(filepath.Dir(path)) {
+		return Installed{}, false
+	}
+	system, ok := p.systemInstalled(Python)
+	minor := strings.TrimPrefix(filepath.Base(path), "python")
+	if minor == "" || minor == "3" || ok && strings.HasPrefix(system.Version+".", minor+".") {
+		return system, ok
+	}
+	return Installed{}, false
+}
