@@ -29,10 +29,22 @@ if functions -q fish_prompt; and not functions fish_prompt | string match -q '*O
     functions -e __omg_probe_prompt
     functions -c fish_prompt __omg_probe_prompt
     function fish_prompt
-        set -l ended $status
+        set -l ended $status $pipestatus
         test -n "$OMG_PROMPT"
         and printf '%s ' "$OMG_PROMPT"
-        __omg_probe_ended $ended
+        # The prompt sees $status and $pipestatus as they were.
+        switch (count $ended)
+            case 3
+                __omg_probe_ended $ended[2] | __omg_probe_ended $ended[3]
+            case 4
+                __omg_probe_ended $ended[2] | __omg_probe_ended $ended[3] | __omg_probe_ended $ended[4]
+            case 5
+                __omg_probe_ended $ended[2] | __omg_probe_ended $ended[3] | __omg_probe_ended $ended[4] | __omg_probe_ended $ended[5]
+            case 6
+                __omg_probe_ended $ended[2] | __omg_probe_ended $ended[3] | __omg_probe_ended $ended[4] | __omg_probe_ended $ended[5] | __omg_probe_ended $ended[6]
+            case '*'
+                __omg_probe_ended $ended[1]
+        end
         __omg_probe_prompt
     end
 end
