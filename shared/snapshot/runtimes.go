@@ -9,7 +9,7 @@ import (
 func Runtimes(active []runtimes.Active) []wire.Runtime {
 	list := make([]wire.Runtime, len(active))
 	for i, a := range active {
-		list[i] = wire.Runtime{Runtime: a.Runtime, Version: a.Version, Manager: a.Manager, Path: a.Path, Missing: a.Missing}
+		list[i] = wire.Runtime{Runtime: a.Runtime, Version: a.Version, Manager: a.Manager, Path: a.Path, Missing: a.Missing, Differs: a.Differs}
 		if d := a.Declared; d != nil {
 			list[i].Wanted, list[i].Kind, list[i].Source = d.Want, d.Kind.String(), d.Source
 		}

@@ -17,8 +17,10 @@ type Runtime struct {
 	Path string `msgpack:"path,omitempty" json:"path,omitempty"`
 	// Missing means declared, but not installed.
 	Missing bool `msgpack:"missing,omitempty" json:"missing,omitempty"`
-	// Wanted is the declared version as written (exact, a range or a minimum). Source is where it was declared: a file,
-	// or a variable with a $. Both are empty if nothing declares a version.
+	// Differs is running although Wanted stands for another version.
+	Differs bool `msgpack:"differs,omitempty" json:"differs,omitempty"`
+	// Wanted is what decided, as it is written, a pin, a range or a floor, and
+	// Source the file, or the variable with a $; empty if nothing did.
 	Wanted string `msgpack:"wanted,omitempty" json:"wanted,omitempty"`
 	Kind   string `msgpack:"kind,omitempty" json:"kind,omitempty"`
 	Source string `msgpack:"source,omitempty" json:"source,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -56,7 +57,7 @@ func (o *options) prepare() (*look, error) {
 	}
 	l.env = runtimes.Env{
 		Getenv: os.Getenv, Home: os.Getenv("HOME"), Dir: dir, Data: l.paths.DataDir(o.data), DBPath: o.dbPath,
-		Top: top, CrossBorders: o.borders, Remote: o.remote,
+		Top: top, CrossBorders: o.borders, Remote: o.remote, Bar: o.isBar(),
 	}
 	return l, nil
 }
@@ -118,7 +119,7 @@ func (l *look) names() []string {
 	switch {
 	case l.o.number != "" || !l.o.wantsRuntimes():
 		return nil
-	case l.o.all || len(l.o.runtimes) == 0:
+	case len(l.o.runtimes) == 0:
 		return runtimes.Names()
 	}
 	return l.o.runtimes
@@ -134,6 +135,9 @@ func (l *look) all(add func(func(*render.Answer))) {
 	}
 	p := runtimes.New(l.env, names...)
 	for _, name := range names {
+		if l.o.onlyDeclared() && !p.DeclaredHere(name) {
+			continue
+		}
 		if active := p.Active(name); active.Version != "" {
 			add(func(a *render.Answer) { a.Runtimes = append(a.Runtimes, active) })
 		}
@@ -189,9 +193,19 @@ func whyRuntime(b *strings.Builder, p *runtimes.Prober, name string) {
 	default:
 		fmt.Fprintf(b, "%s %s: %s, %s\n", name, orQuoted(a.Version), a.Manager, place(a.Path))
 	}
-	for _, d := range p.Declared(name) {
+	if a.Differs {
+		fmt.Fprintf(b, "    differs from what is declared: %s\n", orQuoted(a.Declared.Want))
+	}
+	declared := p.Declared(name)
+	decided := func(d runtimes.Declaration) bool {
+		return a.Declared != nil && a.Declared.Source == d.Source && a.Declared.Want == d.Want
+	}
+	if a.Declared != nil && !slices.ContainsFunc(declared, decided) {
+		declared = slices.Insert(declared, 0, *a.Declared)
+	}
+	for _, d := range declared {
 		mark := " "
-		if a.Declared != nil && a.Declared.Source == d.Source && a.Declared.Want == d.Want {
+		if decided(d) {
 			mark = ">"
 		}
 		fmt.Fprintf(b, "  %s %s %s, %s: %s\n", mark, d.Kind, orQuoted(d.Want), d.Scope, place(d.Source))

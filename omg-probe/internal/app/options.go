@@ -12,8 +12,8 @@ import (
 // defaultDeadline is how long a prompt waits at most.
 const defaultDeadline = 10 * time.Millisecond
 
-// everything is the word for all runtimes.
-const everything = "all"
+// both is the word for the runtimes besides the status.
+const both = "all"
 
 // options are what the words of a command line ask for.
 type options struct {
@@ -21,10 +21,12 @@ type options struct {
 	init          bool
 	shell         string   // of init
 	number        string   // ec, tc, oc or uc
-	runtimes      []string // none: all, unless only the status is asked for
-	all           bool     // the word all
+	runtimes      []string // none: those that are declared here, unless only the status is asked for
+	both          bool     // the word all: runtimes besides the status
 
 	status   bool
+	all      bool // also runtimes that nothing declares here
+	noEnv    bool
 	why      bool
 	format   string
 	deadline time.Duration // 0: none
@@ -40,9 +42,26 @@ type options struct {
 	words []string // all but init and its shell: what the shell is to run
 }
 
-// wantsRuntimes says whether runtimes are to be looked at. A template may name any.
+// isTemplate reports whether the format is one, which may name any runtime.
+func (o *options) isTemplate() bool { return strings.Contains(o.format, "{{") }
+
+// wantsRuntimes reports whether runtimes are to be looked at.
 func (o *options) wantsRuntimes() bool {
-	return !o.status || o.all || len(o.runtimes) > 0 || strings.Contains(o.format, "{{")
+	return !o.status || o.both || o.all || len(o.runtimes) > 0 || o.isTemplate()
+}
+
+// onlyDeclared reports whether runtimes that nothing declares here are left out:
+// where none is named, and not all are asked for.
+func (o *options) onlyDeclared() bool { return len(o.runtimes) == 0 && !o.all && !o.isTemplate() }
+
+// isBar reports whether the answer is for a bar, whose environment is not that of a
+// shell.
+func (o *options) isBar() bool {
+	switch o.format {
+	case "tmux", "waybar", "polybar", "i3blocks":
+		return true
+	}
+	return o.noEnv
 }
 
 // parse reads the words of a command line. A flag library would cost more time
@@ -104,6 +123,10 @@ func (o *options) flag(name string) *bool {
 		return &o.status
 	case "-w", "--why":
 		return &o.why
+	case "-a", "--all":
+		return &o.all
+	case "--no-env":
+		return &o.noEnv
 	case "--cross-borders":
 		return &o.borders
 	case "--remote":
@@ -154,17 +177,17 @@ func (o *options) word(word string) error {
 	case o.init && o.shell == "":
 		o.shell = word
 		return nil
-	case word == "init" && !o.init && len(o.runtimes) == 0 && !o.all && o.number == "":
+	case word == "init" && !o.init && len(o.runtimes) == 0 && !o.both && o.number == "":
 		o.init = true
 		return nil
 	case word == "ec" || word == "tc" || word == "oc" || word == "uc":
-		if o.number != "" || len(o.runtimes) > 0 || o.all {
+		if o.number != "" || len(o.runtimes) > 0 || o.both {
 			return usage("%s stands alone", word)
 		}
 		o.number = word
 		return nil
-	case word == everything:
-		o.all = true
+	case word == both:
+		o.both = true
 	default:
 		name, known := runtimes.Canonical(word)
 		if !known {

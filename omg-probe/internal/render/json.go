@@ -22,9 +22,13 @@ func fields(a Answer) map[string]any {
 	for _, r := range a.Runtimes {
 		v := map[string]any{
 			"name": r.Runtime, "version": runtimes.Shown(r.Version), "manager": r.Manager, "missing": r.Missing,
-			"scope": "system", "kind": "", "source": "",
+			"scope": "system", "kind": "", "source": "", "declared": nil, "active": nil, "differs": r.Differs,
+		}
+		if !r.Missing && runtimes.Showable(r.Version) {
+			v["active"] = r.Version
 		}
 		if d := r.Declared; d != nil {
+			v["declared"] = runtimes.Shown(d.Want)
 			v["scope"], v["kind"], v["source"] = d.Scope.String(), d.Kind.String(), shownSource(d.Source)
 		}
 		versions = append(versions, v)
@@ -104,11 +108,11 @@ func waybar(a Answer) (string, error) {
 		return "{\"text\":\"\"}\n", nil // an empty line would be a fault
 	}
 	var classes []string
-	for _, r := range a.Runtimes {
-		if r.Missing {
-			classes = append(classes, "missing")
-			break
-		}
+	if slices.ContainsFunc(a.Runtimes, func(r runtimes.Active) bool { return r.Missing }) {
+		classes = append(classes, "missing")
+	}
+	if slices.ContainsFunc(a.Runtimes, func(r runtimes.Active) bool { return r.Differs }) {
+		classes = append(classes, "differs")
 	}
 	if a.WantsStatus {
 		switch s := a.Status; {

@@ -19,9 +19,10 @@ func whichCommand(a *app) *cli.Command {
 		Usage:     "say which version of node, python, go, rust, ruby, java and bun would run here",
 		ArgsUsage: "[RUNTIME...]",
 		Description: `Looks at the environment, the version files of this directory and of those above
-it, the managers' global files, omg's own choice and the system's packages, in
-this order, and names the one that decided. Nothing is run. What is declared and
-not installed is marked, and the exit code is then 1.
+it, what PATH leads to, the managers' global files, omg's own choice and the
+system's packages, in this order, and names the one that decided. Nothing is run.
+What is declared and not installed is marked, and the exit code is then 1; what
+runs although another version is declared is marked, too.
 
 ` + exitCodes(),
 		Flags:  o.listFlags("{{.runtime}} {{.version}}"),
@@ -114,7 +115,11 @@ version file: 20, lts/*, 3.12. Nothing is downloaded, and no shell is touched.
 				chosen.Active = true
 				out.style.RuntimeVersion(w, &chosen)
 				if r.Now.Version != r.Version {
-					a.note(fmt.Sprintf("here %s decides: %s %s", r.Now.Source, r.Now.Runtime, r.Now.Version))
+					source := r.Now.Source
+					if r.Now.Differs || source == "" {
+						source = "PATH"
+					}
+					a.note(fmt.Sprintf("here %s decides: %s %s", source, r.Now.Runtime, r.Now.Version))
 				}
 			})
 			if err != nil {

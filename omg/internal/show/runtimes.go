@@ -19,7 +19,11 @@ func (s Style) Runtime(w *bufio.Writer, r *wire.Runtime) {
 		p.raw(" (" + termtext.Clean(r.Manager) + ")")
 	}
 	if r.Source != "" {
-		p.raw(" by " + termtext.Clean(r.Source) + ": " + termtext.Clean(r.Wanted))
+		by := " by "
+		if r.Differs {
+			by = " and not as declared by "
+		}
+		p.raw(by + termtext.Clean(r.Source) + ": " + termtext.Clean(r.Wanted))
 		if r.Kind != "pin" {
 			p.raw(" (" + termtext.Clean(r.Kind) + ")")
 		}

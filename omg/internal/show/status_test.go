@@ -121,9 +121,10 @@ func TestForeign(t *testing.T) {
 func TestRuntimes(t *testing.T) {
 	for want, r := range map[string]wire.Runtime{
 		"node 20.1.0 (nvm)\n": {Runtime: "node", Version: "20.1.0", Manager: "nvm"},
-		"node 20.1.0 [not installed] by /p/.node-version: 20.1.0\n": {Runtime: "node", Version: "20.1.0", Missing: true, Wanted: "20.1.0", Kind: "pin", Source: "/p/.node-version"},
-		"go 1.26.0 (system) by /p/go.mod: 1.24 (floor)\n":           {Runtime: "go", Version: "1.26.0", Manager: "system", Wanted: "1.24", Kind: "floor", Source: "/p/go.mod"},
-		"go 1\ufffd (a\ufffd) by s\ufffd: w\ufffd (k\ufffd)\n":      {Runtime: "go", Version: "1\n", Manager: "a\n", Wanted: "w\n", Kind: "k\n", Source: "s\n"},
+		"node 20.1.0 [not installed] by /p/.node-version: 20.1.0\n":        {Runtime: "node", Version: "20.1.0", Missing: true, Wanted: "20.1.0", Kind: "pin", Source: "/p/.node-version"},
+		"go 1.26.0 (system) by /p/go.mod: 1.24 (floor)\n":                  {Runtime: "go", Version: "1.26.0", Manager: "system", Wanted: "1.24", Kind: "floor", Source: "/p/go.mod"},
+		"node 18.1.0 (nvm) and not as declared by /p/.nvmrc: 20 (range)\n": {Runtime: "node", Version: "18.1.0", Manager: "nvm", Differs: true, Wanted: "20", Kind: "range", Source: "/p/.nvmrc"},
+		"go 1\ufffd (a\ufffd) by s\ufffd: w\ufffd (k\ufffd)\n":             {Runtime: "go", Version: "1\n", Manager: "a\n", Wanted: "w\n", Kind: "k\n", Source: "s\n"},
 	} {
 		require.Equal(t, want, write(func(w *bufio.Writer) { Style{}.Runtime(w, &r) }))
 	}
