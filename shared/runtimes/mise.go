@@ -184,10 +184,20 @@ func (p *Prober) miserc() table {
 
 func (p *Prober) miseSystem() string { return p.env.Root + "/etc/mise" }
 
+// miseEnds reports whether mise's search upwards has ended below a directory.
+func (p *Prober) miseEnds(dir string) bool {
+	for ceiling := range p.mise().ceilings {
+		if inside(ceiling, dir) && inside(p.levelDir(), ceiling) {
+			return true
+		}
+	}
+	return false
+}
+
 // miseAt are mise's configuration files in a directory, first the one that wins.
 func (p *Prober) miseAt(l *level) []*miseFile {
 	m := p.mise()
-	if m.ceilings[l.dir] {
+	if p.miseEnds(l.dir) {
 		return nil
 	}
 	var all []*miseFile

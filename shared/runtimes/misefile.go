@@ -119,6 +119,18 @@ func (p *Prober) miseLeaves(tool string) bool {
 	return p.mise().blocked[tool] || slices.Contains(s.disabled, tool) || s.onlyEnabled && !slices.Contains(s.enabled, tool)
 }
 
+// miseAllows leaves out of a .tool-versions what mise does not take there, where
+// mise and not asdf is what reads it.
+func (p *Prober) miseAllows(dir string, all []found) []found {
+	if !p.miseThere() || p.there(p.asdfInstalls()) {
+		return all
+	}
+	if p.miseEnds(dir) {
+		return nil
+	}
+	return slices.DeleteFunc(all, func(f found) bool { return p.miseLeaves(f.runtime) })
+}
+
 // miseResolve is the version or the prefix that a request stands for by the aliases
 // and the lock file; unknown is one that only mise can tell.
 func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown bool) {
@@ -188,11 +200,15 @@ func (p *Prober) miseLocked(f *miseFile, name, want string) string {
 	if p.miseSettings().noLock {
 		return ""
 	}
+	locked := p.miseLock(p.lockOf(f))[miseTool(name)]
+	if want == "latest" && len(locked) > 0 {
+		return slices.MaxFunc(locked, func(a, b string) int { return compareVersions(miseTool(name), a, b) })
+	}
 	prefix, bounded := strings.CutPrefix(want, "prefix:")
 	prefix = strings.TrimPrefix(prefix, "v")
-	for _, v := range p.miseLock(p.lockOf(f))[miseTool(name)] {
+	for _, v := range locked {
 		rest, ok := strings.CutPrefix(strings.TrimPrefix(v, "v"), prefix)
-		if want == "latest" || ok && (!bounded || rest == "" || strings.IndexByte(".-+", rest[0]) >= 0) {
+		if ok && (!bounded || rest == "" || strings.IndexByte(".-+", rest[0]) >= 0) {
 			return v
 		}
 	}
@@ -224,8 +240,7 @@ func (p *Prober) lockOf(f *miseFile) string {
 	return filepath.Join(dir, lock+".lock")
 }
 
-// miseLock are the versions in a lock file, by runtime. Of the latest one the
-// newest is meant, which comes first.
+// miseLock are the versions in a lock file, by runtime.
 func (p *Prober) miseLock(path string) map[string][]string {
 	m := p.mise()
 	if all, known := m.locks[path]; known {
@@ -255,18 +270,36 @@ func (p *Prober) miseLock(path string) map[string][]string {
 	return all
 }
 
-// idiomatic locks what a language's own file asks for, where mise reads that file:
-// by the lock file of the nearest directory with a configuration of mise's.
+// idiomatic is what a language's own file asks for where mise reads that file: it
+// is locked by the lock file of the nearest directory with a configuration of
+// mise's, and nothing where mise leaves the runtime alone and nobody else has it.
 func (p *Prober) idiomatic(path string, all []found) []found {
-	for i, f := range all {
-		if f.demands || len(f.want) == 0 || !p.miseThere() || !slices.Contains(p.miseSettings().idiomatic, f.runtime) || p.miseLeaves(f.runtime) {
-			continue
-		}
-		if base := p.miseAbove(filepath.Dir(path)); base != nil {
-			all[i].as = p.miseLocked(base, f.runtime, plain(f.runtime, f.want))
-		}
+	if len(all) == 0 || !p.miseThere() {
+		return all
+	}
+	all = slices.DeleteFunc(all, func(f found) bool {
+		return slices.Contains(p.miseSettings().idiomatic, f.runtime) && p.miseLeaves(f.runtime) && !p.hasOwnManager(f.runtime)
+	})
+	for i := range all {
+		p.lockIdiomatic(path, &all[i])
 	}
 	return all
+}
+
+// hasOwnManager reports whether a manager of one runtime alone is there.
+func (p *Prober) hasOwnManager(runtime string) bool {
+	return slices.ContainsFunc(managers, func(m manager) bool { return m.runtime == runtime && p.there(m.root(p)) })
+}
+
+// lockIdiomatic sets what is to be looked for in place of what a language's own file
+// asks for.
+func (p *Prober) lockIdiomatic(path string, f *found) {
+	if f.demands || !p.miseThere() || !slices.Contains(p.miseSettings().idiomatic, f.runtime) {
+		return
+	}
+	if base := p.miseAbove(filepath.Dir(path)); base != nil {
+		f.as = p.miseLocked(base, f.runtime, plain(f.runtime, f.want))
+	}
 }
 
 // miseAbove is the base configuration file of the nearest directory that has one.

@@ -199,7 +199,7 @@ func (s *step) read() {
 	for _, name := range p.toolVersionsNames() {
 		if l := s.by; len(s.undecided) > 0 && l != nil && l.there(name) {
 			path := filepath.Join(l.dir, name)
-			s.take(path, p.scopeOf(path), p.parse(path, parseToolVersions))
+			s.take(path, p.scopeOf(path), p.miseAllows(l.dir, p.parse(path, parseToolVersions)))
 		}
 	}
 	for _, f := range languageFiles {
