@@ -95,6 +95,7 @@ func (p *Prober) goDemands() goDemand {
 	p.goDemanded = d
 	path := ""
 	switch work := p.goEnv("GOWORK", ""); {
+	case work == "off":
 	case work == "", work == "auto":
 		path = p.nearest("go.work")
 	case filepath.IsAbs(work):
@@ -169,10 +170,16 @@ func (p *Prober) chooseGo(local Installed) goChoice {
 	if local.Version != "" && compareGo(local.Version, "1.21rc0") < 0 && validGo(local.Version) {
 		return none // it knows of no other toolchains
 	}
-	if p.goEnv("GO111MODULE", "") == "off" {
+	root := p.goRoot(local)
+	switch p.goEnv("GO111MODULE", root) {
+	case "", "on":
+	case "auto":
+		if p.nearest("go.mod") == "" {
+			return none
+		}
+	default:
 		return none
 	}
-	root := p.goRoot(local)
 	setting := p.goEnv("GOTOOLCHAIN", root)
 	if setting == "" {
 		if p.there(filepath.Join(root, "bin/go")) {
