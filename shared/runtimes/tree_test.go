@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -89,11 +90,11 @@ func (w *world) say(a Active) string {
 	if a.Declared == nil {
 		return a.Version + " " + by
 	}
+	line := fmt.Sprintf("%s %s %s %s %s", a.Version, by, a.Declared.Kind, strings.Replace(a.Declared.Want, w.home, "~", 1), w.short(a.Declared.Source))
 	if a.Differs {
-		w := w.short(a.Declared.Source)
-		return fmt.Sprintf("%s %s %s %s %s differs", a.Version, by, a.Declared.Kind, a.Declared.Want, w)
+		line += " differs"
 	}
-	return fmt.Sprintf("%s %s %s %s %s", a.Version, by, a.Declared.Kind, strings.Replace(a.Declared.Want, w.home, "~", 1), w.short(a.Declared.Source))
+	return line
 }
 
 func (w *world) short(path string) string {
@@ -122,3 +123,6 @@ var nodes = []string{
 func with(more []string, lines ...string) []string {
 	return append(append([]string{}, more...), lines...)
 }
+
+// here is this system, as toolchains of Go are named for it.
+func here() string { return runtime.GOOS + "-" + runtime.GOARCH }
