@@ -199,6 +199,9 @@ func few(path string, limit int) (names []string, more bool) {
 
 // link is where a symlink points, as it is written; "" if it is none.
 func link(path string) string {
+	if path == "" {
+		return ""
+	}
 	buf := make([]byte, unix.PathMax)
 	n, err := again(func() (int, error) { return unix.Readlink(path, buf) })
 	if err != nil || n == len(buf) {

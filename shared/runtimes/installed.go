@@ -249,7 +249,7 @@ func (p *Prober) complete(i Installed) bool {
 		}
 	}
 	for _, dir := range []string{"bin", "go/bin", "."} { // asdf's go has one of its own
-		for _, program := range programs[i.Runtime] {
+		for _, program := range programs(i.Runtime) {
 			if accessible(filepath.Join(i.Path, dir, program)) {
 				return true
 			}

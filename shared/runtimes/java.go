@@ -7,11 +7,29 @@ import (
 	"strings"
 )
 
-// vendors are what mise and asdf call the vendors that SDKMAN puts after a version,
-// where the names differ.
-var vendors = map[string]string{
-	"amzn": "corretto", "albba": "dragonwell", "graalce": "graalvm-community", "librca": "liberica", "open": "openjdk",
-	"ms": "microsoft", "sapmchn": "sapmachine", "sem": "semeru-openj9", "tem": "temurin",
+// vendorOf is what mise and asdf call a vendor that SDKMAN puts after a version.
+func vendorOf(name string) string {
+	switch name {
+	case "amzn":
+		return "corretto"
+	case "albba":
+		return "dragonwell"
+	case "graalce":
+		return "graalvm-community"
+	case "librca":
+		return "liberica"
+	case "open":
+		return "openjdk"
+	case "ms":
+		return "microsoft"
+	case "sapmchn":
+		return "sapmachine"
+	case "sem":
+		return "semeru-openj9"
+	case "tem":
+		return "temurin"
+	}
+	return name
 }
 
 // vendorsName is what mise and asdf call a Java that SDKMAN calls 21.0.2-tem; "" if
@@ -19,18 +37,15 @@ var vendors = map[string]string{
 // major one is the same.
 func vendorsName(want string) string {
 	i := strings.LastIndexByte(want, '-')
-	if i <= 0 || !digit(want[0]) || i == len(want)-1 {
+	if i <= 0 || !digit(want[0]) || i == len(want)-1 || !letter(want[i+1]) {
 		return ""
 	}
-	v, vendor := want[:i], want[i+1:]
+	v, vendor := want[:i], vendorOf(want[i+1:])
 	if strings.HasSuffix(v, ".fx") {
 		return ""
 	}
 	if j := strings.IndexAny(v, "+-"); j >= 0 {
 		v = v[:j]
-	}
-	if name, known := vendors[vendor]; known {
-		vendor = name
 	}
 	if vendor == "zulu" {
 		v, _, _ = strings.Cut(v, ".")

@@ -102,7 +102,12 @@ func (p *Prober) choose(runtime, want string) (Installed, bool) {
 		}
 	}
 	if other := vendorsName(want); runtime == Java && other != "" {
-		return p.choose(Java, other)
+		matches = p.matcher(Java, other)
+		for _, i := range installed {
+			if i.Version == other || matches != nil && matches(parseVersion(Java, i.Version)) {
+				return i, true
+			}
+		}
 	}
 	return Installed{}, false
 }
@@ -120,18 +125,20 @@ func isRef(want string) bool {
 // matcher tells which versions a wanted one stands for; nil if it cannot be told.
 func (p *Prober) matcher(runtime, want string) func(version) bool {
 	release := func(v version) bool { return v.vendor == "" && v.variant == "" && !v.early(runtime) }
+	if runtime == Node {
+		if name := p.named(want); name != "" { // which is none that stands for another
+			want = plain(Node, name)
+		}
+	}
 	switch want {
 	case "latest":
 		return release
 	case "stable", "unstable", "node", "current", "default":
-		if runtime == Node && (want != "default" || !p.there(p.nvmAlias("default"))) {
+		if runtime == Node {
 			return release
 		}
 	}
 	if runtime == Node {
-		if name := p.named(want); name != "" && name != want {
-			return p.matcher(runtime, plain(runtime, name))
-		}
 		if m := p.ltsMatcher(want); m != nil {
 			return m
 		}

@@ -11,8 +11,14 @@ const maxPath = 256
 
 // programs are what a runtime is started by, in the order in which they are looked
 // for.
-var programs = map[string][]string{
-	Node: {"node"}, Python: {"python", "python3"}, Go: {"go"}, Rust: {"rustc", "cargo"}, Ruby: {"ruby"}, Java: {"java"}, Bun: {"bun"},
+func programs(runtime string) []string {
+	switch runtime {
+	case Python:
+		return []string{"python", "python3"}
+	case Rust:
+		return []string{"rustc", "cargo"}
+	}
+	return []string{runtime}
 }
 
 // path are the directories of the shell's PATH; none where there is no shell.
@@ -40,33 +46,30 @@ func (p *Prober) isSystemBin(dir string) bool {
 
 // has reports whether a directory has the program of a runtime.
 func (p *Prober) has(dir, runtime string) bool {
-	return slices.ContainsFunc(programs[runtime], func(name string) bool { return p.there(filepath.Join(dir, name)) })
+	return slices.ContainsFunc(programs(runtime), func(name string) bool { return p.there(filepath.Join(dir, name)) })
 }
 
-// shimDirs are the directories whose programs find out a version each time they
-// run, and whose they are.
-func (p *Prober) shimDirs(runtime string) map[string]string {
-	dirs := map[string]string{}
-	add := func(manager, root, below string) {
-		if root != "" {
-			dirs[filepath.Join(root, below)] = manager
-		}
+// shimOf is the manager whose programs in a directory find out a version each time
+// they run; "" if it is no such directory.
+func (p *Prober) shimOf(runtime, dir string) string {
+	is := func(root, below string) bool { return root != "" && dir == filepath.Join(root, below) }
+	switch {
+	case is(p.miseData(), "shims"):
+		return "mise"
+	case is(p.base("ASDF_DATA_DIR", ".asdf"), "shims"):
+		return "asdf"
+	case runtime == Node && is(voltaHome(p), "bin"):
+		return "volta"
+	case runtime == Python && is(pyenvRoot(p), "shims"):
+		return "pyenv"
+	case runtime == Go && is(goenvRoot(p), "shims"):
+		return "goenv"
+	case runtime == Ruby && is(rbenvRoot(p), "shims"):
+		return "rbenv"
+	case runtime == Rust && is(p.base("CARGO_HOME", ".cargo"), "bin"):
+		return "rustup"
 	}
-	add("mise", p.miseData(), "shims")
-	add("asdf", p.base("ASDF_DATA_DIR", ".asdf"), "shims")
-	switch runtime {
-	case Node:
-		add("volta", voltaHome(p), "bin")
-	case Python:
-		add("pyenv", pyenvRoot(p), "shims")
-	case Go:
-		add("goenv", goenvRoot(p), "shims")
-	case Ruby:
-		add("rbenv", rbenvRoot(p), "shims")
-	case Rust:
-		add("rustup", p.base("CARGO_HOME", ".cargo"), "bin")
-	}
-	return dirs
+	return ""
 }
 
 // running is what the shell's PATH leads to, whatever is declared.
@@ -88,19 +91,18 @@ func (p *Prober) runs(runtime string) running {
 }
 
 func (p *Prober) onPath(runtime string) running {
-	shims := p.shimDirs(runtime)
 	for _, dir := range p.path() {
-		manager, isShim := shims[dir]
+		name := filepath.Base(dir)
 		switch {
-		case isShim:
-			if p.has(dir, runtime) {
-				return running{shim: manager}
-			}
 		case p.isSystemBin(dir):
 			if i, ok := p.systemInstalled(runtime); ok && !(runtime == Go && i.Path != "") {
 				return running{version: &i, source: "$PATH"}
 			}
-		default:
+		case (name == "shims" || name == "bin") && p.shimOf(runtime, dir) != "":
+			if p.has(dir, runtime) {
+				return running{shim: p.shimOf(runtime, dir)}
+			}
+		case name == "bin":
 			i, ok := p.inDir(runtime, dir)
 			if ok && i.Manager == "mise" { // `mise activate` changes PATH with the directory
 				return running{shim: "mise"}
@@ -118,11 +120,13 @@ func (p *Prober) onPath(runtime string) running {
 
 // inDir is the version whose programs are in a directory of PATH.
 func (p *Prober) inDir(runtime, dir string) (Installed, bool) {
-	if i, ok := p.systemInstalled(runtime); ok && i.Path != "" && inside(dir, i.Path) {
-		return i, true
+	if (runtime == Go || runtime == Java) && !inside(dir, p.env.Home) {
+		if i, ok := p.systemInstalled(runtime); ok && i.Path != "" && inside(dir, i.Path) {
+			return i, true
+		}
 	}
 	root := filepath.Dir(dir)
-	if filepath.Base(dir) != "bin" || !p.isLinkOfManager(runtime, root) && !p.isManagers(runtime, dir) {
+	if !p.isLinkOfManager(runtime, root) && !p.isManagers(runtime, dir) {
 		return Installed{}, false
 	}
 	for _, path := range []string{dir, filepath.Join(linkTarget(root), "bin")} {
@@ -174,6 +178,9 @@ func (p *Prober) isManagers(runtime, path string) bool {
 func (p *Prober) switched() running {
 	for _, variable := range []string{"NVM_BIN", "FNM_MULTISHELL_PATH"} {
 		dir := p.variable(variable)
+		if dir == "" {
+			continue
+		}
 		if target := linkTarget(dir); target != "" {
 			dir = target
 		}

@@ -6,12 +6,26 @@ import (
 	"strings"
 )
 
-// implementations are what uv calls Python's implementations, and its short names.
-var implementations = map[string]string{
-	"cpython": "", "cp": "", "pypy": "pypy", "pp": "pypy", "graalpy": "graalpy", "gp": "graalpy", "pyodide": "pyodide",
+// implementationOf is the implementation of Python's that uv calls by a name, its
+// own or a short one; "" is the main one.
+func implementationOf(name string) (implementation string, known bool) {
+	switch name {
+	case "python", "cpython", "cp":
+		return "", true
+	case "pypy", "pp":
+		return "pypy", true
+	case "graalpy", "gp":
+		return "graalpy", true
+	case "pyodide":
+		return "pyodide", true
+	}
+	return "", false
 }
 
-func isImplementation(want string) bool { return want != "" && implementations[want] == want }
+func isImplementation(want string) bool {
+	implementation, _ := implementationOf(want)
+	return want != "" && implementation == want
+}
 
 // pythonRequest is what a version is called here that uv calls otherwise:
 // cpython@3.12, cp312, pypy-3.10.14-linux-x86_64-gnu. Anything else is returned as
@@ -22,9 +36,9 @@ func pythonRequest(want string) string {
 		i++
 	}
 	name, rest := strings.ToLower(want[:i]), strings.TrimLeft(want[i:], "@-")
-	implementation, known := implementations[name]
+	implementation, known := implementationOf(name)
 	switch {
-	case name == "" || !known && name != "python":
+	case !known:
 		rest, implementation = want, ""
 		if i > 0 || want == "" || !digit(want[0]) {
 			return want

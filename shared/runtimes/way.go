@@ -23,6 +23,7 @@ type way struct {
 	home, top string
 	device    uint64
 	sawHome   bool
+	real      string // where the first directory really is; "" if that is not known
 }
 
 // at is the directory so many levels up; nil beyond the end.
@@ -48,7 +49,11 @@ func (w *way) up() *level {
 		p.note(dir, "too many levels up: not searched")
 		return nil
 	}
-	there, device, far := p.look(dir, first || p.env.CrossBorders)
+	var real *string
+	if first {
+		real = &w.real
+	}
+	there, device, far := p.look(dir, first || p.env.CrossBorders, real)
 	if device != 0 && w.device != 0 && device != w.device && !p.env.CrossBorders {
 		p.note(dir, "another file system begins below: not searched")
 		return nil
@@ -79,7 +84,8 @@ func (p *Prober) ways() (logical, physical *way) {
 		if filepath.IsAbs(p.env.Dir) {
 			dir := filepath.Clean(p.env.Dir)
 			p.logical.next = dir
-			if real := resolved(dir); real != "" && real != dir {
+			p.logical.at(0)
+			if real := p.logical.real; real != "" && real != dir {
 				p.physical = &way{p: p, next: real, home: resolved(p.env.Home), top: resolved(p.env.Top)}
 			}
 		}
@@ -98,6 +104,11 @@ func resolved(dir string) string {
 		return ""
 	}
 	defer unix.Close(fd)
+	return pathOf(fd)
+}
+
+// pathOf is the path of an open directory; "" if it has none.
+func pathOf(fd int) string {
 	path := link("/proc/self/fd/" + strconv.Itoa(fd))
 	if !filepath.IsAbs(path) || strings.HasSuffix(path, " (deleted)") {
 		return ""
@@ -107,9 +118,9 @@ func resolved(dir string) string {
 
 // look reads a directory once and returns a function that reports whether it has a
 // name, on which device it is (0 if that cannot be told), and, if asked, whether
-// that is remote. Where the directory cannot be read, or has too many entries,
-// the function asks for each name.
-func (p *Prober) look(dir string, whether bool) (there func(string) bool, device uint64, far bool) {
+// that is remote; real is set to where it really is. Where the directory cannot be
+// read, or has too many entries, the function asks for each name.
+func (p *Prober) look(dir string, whether bool, real *string) (there func(string) bool, device uint64, far bool) {
 	ask := func(name string) bool { return accessible(filepath.Join(dir, name)) }
 	var st unix.Stat_t
 	fd, err := open(dir, unix.O_DIRECTORY)
@@ -118,9 +129,15 @@ func (p *Prober) look(dir string, whether bool) (there func(string) bool, device
 			p.note(dir, err.Error())
 			return func(string) bool { return false }, 0, false
 		}
+		if real != nil {
+			*real = resolved(dir)
+		}
 		return ask, st.Dev, false
 	}
 	defer unix.Close(fd)
+	if real != nil {
+		*real = pathOf(fd)
+	}
 	if err := unix.Fstat(fd, &st); err != nil {
 		p.note(dir, err.Error())
 	}
