@@ -251,9 +251,8 @@ func FuzzParsers(f *testing.F) {
 		{"mise.toml", "", true, mise}, {toolVersions, "", false, parseToolVersions}, {"platform.json", Node, false, voltaPlatform},
 	}, languageFiles...)
 	p := New(Env{Root: f.TempDir()})
-	p.installed = map[string][]Installed{}
 	for _, name := range Names() {
-		p.installed[name] = []Installed{{Runtime: name, Version: "20.1.0", Manager: "x"}, {Runtime: name, Version: "1.2.3-rc.1+x"}}
+		p.versions[name] = []Installed{{Runtime: name, Version: "20.1.0", Manager: "x"}, {Runtime: name, Version: "1.2.3-rc.1+x"}}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) > maxFile {
@@ -261,6 +260,9 @@ func FuzzParsers(f *testing.F) {
 		}
 		for _, file := range files {
 			p.miseState = nil
+			if file.parse == nil {
+				file.parse = rcFile(file.runtime)
+			}
 			all, err := file.parse(p, "/x/"+file.name, text)
 			if err != nil {
 				continue

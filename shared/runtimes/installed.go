@@ -187,7 +187,12 @@ func withoutHost(name string) string {
 // Installed are a runtime's versions on this machine, newest first; of the same
 // version those of the manager that is looked at first.
 func (p *Prober) Installed(name string) []Installed {
-	all, known := p.installed[name]
+	return slices.DeleteFunc(slices.Clone(p.candidates(name)), func(i Installed) bool { return !p.complete(i) })
+}
+
+// candidates are the versions whose programs may be there: complete tells.
+func (p *Prober) candidates(name string) []Installed {
+	all, known := p.versions[name]
 	if known {
 		return all
 	}
@@ -218,7 +223,7 @@ func (p *Prober) Installed(name string) []Installed {
 				}
 			}
 			i.Runtime, i.Manager, i.Version = name, m.name, bare(name, i.Version)
-			if Showable(i.Version) && p.complete(i) {
+			if Showable(i.Version) {
 				all = append(all, i)
 			}
 		}
@@ -229,7 +234,7 @@ func (p *Prober) Installed(name string) []Installed {
 		all = append(all, i)
 	}
 	slices.SortStableFunc(all, func(a, b Installed) int { return compareVersions(name, b.Version, a.Version) })
-	p.installed[name] = all
+	p.versions[name] = all
 	return all
 }
 
@@ -241,7 +246,7 @@ func (p *Prober) complete(i Installed) bool {
 	switch i.Manager {
 	case "nvm":
 		return accessible(filepath.Join(i.Path, "bin/node"))
-	case "rustup", "go":
+	case "rustup", "go", "system", "JAVA_HOME", "venv", "":
 		return true
 	case "mise":
 		if cache := p.miseCache(i.Runtime); p.there(cache) && accessible(filepath.Join(cache, filepath.Base(i.Path), "incomplete")) {

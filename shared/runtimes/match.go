@@ -89,27 +89,35 @@ func (p *Prober) choose(runtime, want string) (Installed, bool) {
 			return *r.version, true
 		}
 	}
-	installed := p.Installed(runtime)
-	for _, i := range installed {
-		if i.Version == want || i.Version == raw || i.Alias == raw || i.Alias == want {
-			return i, true
+	same := func(i Installed) bool {
+		return i.Version == want || i.Version == raw || i.Alias == raw || i.Alias == want
+	}
+	i, ok := p.first(runtime, same)
+	if !ok {
+		i, ok = p.first(runtime, p.matching(runtime, want))
+	}
+	if other := vendorsName(want); !ok && runtime == Java && other != "" {
+		if i, ok = p.first(Java, func(i Installed) bool { return i.Version == other }); !ok {
+			i, ok = p.first(Java, p.matching(Java, other))
 		}
 	}
-	matches := p.matcher(runtime, want)
-	for _, i := range installed {
-		if matches != nil && matches(parseVersion(runtime, i.Version)) {
+	return i, ok
+}
+
+// first is the first installed version, the newest, of which a condition holds.
+func (p *Prober) first(runtime string, holds func(Installed) bool) (Installed, bool) {
+	for _, i := range p.candidates(runtime) {
+		if holds(i) && p.complete(i) {
 			return i, true
-		}
-	}
-	if other := vendorsName(want); runtime == Java && other != "" {
-		matches = p.matcher(Java, other)
-		for _, i := range installed {
-			if i.Version == other || matches != nil && matches(parseVersion(Java, i.Version)) {
-				return i, true
-			}
 		}
 	}
 	return Installed{}, false
+}
+
+// matching is the condition that a wanted version stands for an installed one.
+func (p *Prober) matching(runtime, want string) func(Installed) bool {
+	matches := p.matcher(runtime, want)
+	return func(i Installed) bool { return matches != nil && matches(parseVersion(runtime, i.Version)) }
 }
 
 // isRef reports whether a version is what a repository has somewhere.
@@ -184,10 +192,5 @@ func (p *Prober) atPath(runtime, path string) (Installed, bool) {
 
 // containing is the installed version that a path is in, or is.
 func (p *Prober) containing(runtime, path string) (Installed, bool) {
-	for _, i := range p.Installed(runtime) {
-		if i.Path != "" && inside(path, i.Path) {
-			return i, true
-		}
-	}
-	return Installed{}, false
+	return p.first(runtime, func(i Installed) bool { return i.Path != "" && inside(path, i.Path) })
 }

@@ -39,7 +39,7 @@ func (p *Prober) miseConfig() string {
 }
 
 // miseThere reports whether the user has mise at all.
-func (p *Prober) miseThere() bool { return p.there(p.miseData()) || p.there(p.miseConfig()) }
+func (p *Prober) miseThere() bool { return p.there(p.miseInstalls()) || p.there(p.miseConfig()) }
 
 // mise reads the settings that decide which files are read: of .miserc.toml, the
 // nearest first, and the environment, which wins.
@@ -89,7 +89,11 @@ func (p *Prober) mise() *mise {
 		if name := plainNames([]string{p.shellVariable("MISE_DEFAULT_CONFIG_FILENAME")}); len(name) > 0 {
 			m.names = append(m.names, name...)
 		}
-		m.names = append(m.names, misePaths...)
+		if m.names == nil {
+			m.names = misePaths
+		} else {
+			m.names = append(m.names, misePaths...)
+		}
 	}
 	m.toolVersions = plainNames(setting("MISE_OVERRIDE_TOOL_VERSIONS_FILENAMES", ":", "override_tool_versions_filenames"))
 	slices.Reverse(m.toolVersions)

@@ -4,22 +4,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// lts are the names of Node.js's long-term releases, by nodejs.org/en/about/previous-releases.
-var lts = map[string]uint64{
-	"argon": 4, "boron": 6, "carbon": 8, "dubnium": 10, "erbium": 12, "fermium": 14,
-	"gallium": 16, "hydrogen": 18, "iron": 20, "jod": 22, "krypton": 24,
-}
+// lts are the names of Node.js's long-term releases, by
+// nodejs.org/en/about/previous-releases: the first is 4, and each is 2 more.
+var lts = [...]string{"argon", "boron", "carbon", "dubnium", "erbium", "fermium", "gallium", "hydrogen", "iron", "jod", "krypton"}
+
+// firstLTS is the number of the first of lts.
+const firstLTS = 4
 
 // newestLTS is the largest number in lts. Later ones are known where nvm is,
 // which keeps their names.
-const newestLTS = 24
+const newestLTS = firstLTS + 2*(len(lts)-1)
 
 // maxExtends is how many files of volta's may extend each other.
 const maxExtends = 8
@@ -192,7 +192,7 @@ func (p *Prober) ltsBefore(name string) string {
 		}
 	}
 	if len(names) == 0 {
-		names = slices.Collect(maps.Keys(lts))
+		names = slices.Clone(lts[:])
 	}
 	slices.Sort(names)
 	if int(n) >= len(names) {
@@ -214,13 +214,14 @@ func (p *Prober) ltsMatcher(want string) func(version) bool {
 		}
 		return func(v version) bool {
 			return v.vendor == "" && !v.early(Node) && len(v.nums) > 0 &&
-				v.nums[0] >= 4 && v.nums[0] <= newest && v.nums[0]%2 == 0
+				v.nums[0] >= firstLTS && v.nums[0] <= newest && v.nums[0]%2 == 0
 		}
 	}
-	major, known := lts[strings.ToLower(strings.TrimLeft(name, "/-"))]
-	if !known {
+	n := slices.Index(lts[:], strings.ToLower(strings.TrimLeft(name, "/-")))
+	if n < 0 {
 		return nil
 	}
+	major := uint64(firstLTS + 2*n)
 	return func(v version) bool {
 		return v.vendor == "" && !v.early(Node) && len(v.nums) > 0 && v.nums[0] == major
 	}

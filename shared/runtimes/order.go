@@ -47,21 +47,22 @@ type file struct {
 	name     string
 	runtime  string // "" for one that speaks of several
 	resolved bool   // its manager looks for it where the working directory really is
-	parse    func(p *Prober, path string, text []byte) ([]found, error)
+	// parse reads it; nil for one with a version on its first line.
+	parse func(p *Prober, path string, text []byte) ([]found, error)
 }
 
 // languageFiles are the languages' own files in a directory, of each runtime
 // first the one that wins. go.mod and go.work are Go's own: see goselect.go.
 var languageFiles = []file{
-	{".nvmrc", Node, false, rcFile(Node)},
-	{".node-version", Node, false, rcFile(Node)},
-	{".python-version", Python, false, rcFile(Python)},
-	{".python-versions", Python, false, rcFile(Python)},
-	{".ruby-version", Ruby, false, rcFile(Ruby)},
-	{".go-version", Go, false, rcFile(Go)},
-	{".java-version", Java, false, rcFile(Java)},
+	{".nvmrc", Node, false, nil},
+	{".node-version", Node, false, nil},
+	{".python-version", Python, false, nil},
+	{".python-versions", Python, false, nil},
+	{".ruby-version", Ruby, false, nil},
+	{".go-version", Go, false, nil},
+	{".java-version", Java, false, nil},
 	{".sdkmanrc", Java, false, sdkmanrc},
-	{".bun-version", Bun, false, rcFile(Bun)},
+	{".bun-version", Bun, false, nil},
 	{"rust-toolchain", Rust, true, rustToolchain},
 	{"rust-toolchain.toml", Rust, true, rustToolchain},
 	{"package.json", "", true, packageJSON},

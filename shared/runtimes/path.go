@@ -94,6 +94,7 @@ func (p *Prober) onPath(runtime string) running {
 	for _, dir := range p.path() {
 		name := filepath.Base(dir)
 		switch {
+		case dir == "/usr/local/bin" || dir == "/usr/local/sbin": // which no manager has
 		case p.isSystemBin(dir):
 			if i, ok := p.systemInstalled(runtime); ok && !(runtime == Go && i.Path != "") {
 				return running{version: &i, source: "$PATH"}

@@ -71,6 +71,8 @@ type Env struct {
 	// the declarations of the environment count, which belong to a shell: the
 	// answer is what a new shell elsewhere would have.
 	Dir string
+	// Real is where Dir really is, without links; "" has it looked up.
+	Real string
 	// Bar says that the environment is that of a bar, of tmux's server or of another
 	// program that a shell's variables have not reached: neither its declarations
 	// nor its PATH count.
@@ -189,7 +191,7 @@ type Prober struct {
 	directory  map[string][]Declaration // by runtime, nearest first
 	shell      map[string][]Declaration // by runtime
 	exists     map[string]bool
-	installed  map[string][]Installed
+	versions   map[string][]Installed
 	system     map[string]string
 	globals    []placed
 	readGlobal bool
@@ -223,7 +225,7 @@ func New(env Env, names ...string) *Prober {
 		directory: map[string][]Declaration{},
 		shell:     map[string][]Declaration{},
 		exists:    map[string]bool{},
-		installed: map[string][]Installed{},
+		versions:  map[string][]Installed{},
 		running:   map[string]running{},
 	}
 }

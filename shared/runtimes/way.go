@@ -50,7 +50,7 @@ func (w *way) up() *level {
 		return nil
 	}
 	var real *string
-	if first {
+	if first && w.real == "" {
 		real = &w.real
 	}
 	there, device, far := p.look(dir, first || p.env.CrossBorders, real)
@@ -79,7 +79,7 @@ func (w *way) up() *level {
 // really is (mise, rustup, volta and uv resolve it). Without links they are one.
 func (p *Prober) ways() (logical, physical *way) {
 	if p.logical == nil {
-		p.logical = &way{p: p, home: p.env.Home, top: p.env.Top}
+		p.logical = &way{p: p, home: p.env.Home, top: p.env.Top, real: p.env.Real}
 		p.physical = p.logical
 		if filepath.IsAbs(p.env.Dir) {
 			dir := filepath.Clean(p.env.Dir)
@@ -230,8 +230,11 @@ func (s *step) read() {
 		if l == nil || f.runtime != "" && (!s.undecided[f.runtime] || s.said[f.runtime]) || !l.there(f.name) {
 			continue
 		}
-		path := filepath.Join(l.dir, f.name)
-		s.take(path, Directory, p.idiomatic(path, p.parse(path, f.parse)))
+		path, parse := filepath.Join(l.dir, f.name), f.parse
+		if parse == nil {
+			parse = rcFile(f.runtime)
+		}
+		s.take(path, Directory, p.idiomatic(path, p.parse(path, parse)))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/omg-arch/omg/omg-probe/internal/render"
@@ -31,7 +32,7 @@ type look struct {
 
 func (o *options) prepare() (*look, error) {
 	l := &look{o: o, paths: paths.Process()}
-	dir := o.dir
+	dir, real := o.dir, ""
 	if dir == "" || !filepath.IsAbs(dir) {
 		wd, err := os.Getwd()
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -41,6 +42,9 @@ func (o *options) prepare() (*look, error) {
 			wd = "/" // it was removed; a prompt goes on
 		}
 		dir = filepath.Join(wd, dir)
+	}
+	if o.dir == "" && dir != "/" {
+		real, _ = syscall.Getwd() // the kernel's, in which there are no links
 	}
 	if o.dir != "" {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
@@ -56,7 +60,7 @@ func (o *options) prepare() (*look, error) {
 		top = abs
 	}
 	l.env = runtimes.Env{
-		Getenv: os.Getenv, Home: os.Getenv("HOME"), Dir: dir, Data: l.paths.DataDir(o.data), DBPath: o.dbPath,
+		Getenv: os.Getenv, Home: os.Getenv("HOME"), Dir: dir, Real: real, Data: l.paths.DataDir(o.data), DBPath: o.dbPath,
 		Top: top, CrossBorders: o.borders, Remote: o.remote, Bar: o.isBar(),
 	}
 	return l, nil
