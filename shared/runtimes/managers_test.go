@@ -70,6 +70,7 @@ func TestMise(t *testing.T) {
 		{"disable_tools, replaced below", Node, with(miseNodes, `~/src/mise.toml: [settings]\ndisable_tools = ["node"]\n`, "mise.toml: [settings]\\ndisable_tools = [\"go\"]\\n"+twenty), "20.10.0 mise range 20 mise.toml"},
 		{"MISE_DISABLE_TOOLS", Node, with(miseNodes, "mise.toml: "+twenty, "$MISE_DISABLE_TOOLS=go,node"), ""},
 		{"enable_tools", Node, with(miseNodes, "mise.toml: "+twenty, "$MISE_ENABLE_TOOLS=go"), ""},
+		{"enable_tools over disable_tools", Node, with(miseNodes, "mise.toml: [settings]\\ndisable_tools = [\"node\"]\\n"+twenty, "$MISE_ENABLE_TOOLS=node"), "20.10.0 mise range 20 mise.toml"},
 		{"disable_tools and .tool-versions", Node, with(miseNodes, ".tool-versions: node 20", "$MISE_DISABLE_TOOLS=node"), ""},
 		{"a template", Node, with(miseNodes, `mise.toml: [tools]\nnode = "{{ env.X }}"\n`, "~/src/.nvmrc: 20"), "{{ env.X }}  range {{ env.X }} mise.toml"},
 		{"a template in .tool-versions", Node, with(miseNodes, `.tool-versions: node {{ env.X }}`), "{{ env.X }}  range {{ env.X }} .tool-versions"},

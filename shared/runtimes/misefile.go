@@ -116,7 +116,10 @@ func (p *Prober) miseTools(f *miseFile) []found {
 // miseLeaves reports whether mise leaves a runtime alone.
 func (p *Prober) miseLeaves(tool string) bool {
 	s := p.miseSettings()
-	return p.mise().blocked[tool] || slices.Contains(s.disabled, tool) || s.onlyEnabled && !slices.Contains(s.enabled, tool)
+	if s.onlyEnabled {
+		return p.mise().blocked[tool] || !slices.Contains(s.enabled, tool)
+	}
+	return p.mise().blocked[tool] || slices.Contains(s.disabled, tool)
 }
 
 // miseAllows leaves out of a .tool-versions what mise does not take there, where
