@@ -73,8 +73,13 @@ func pythonRequest(want string) string {
 // pythonVariant takes the variant off what follows the numbers of a version.
 func pythonVariant(rest string) (without, variant string) {
 	for _, v := range []struct{ suffix, name string }{
-		{"+freethreaded+debug", "freethreaded+debug"}, {"+freethreaded", "freethreaded"}, {"+debug", "debug"}, {"+gil", ""},
-		{"td", "freethreaded+debug"}, {"t", "freethreaded"}, {"d", "debug"},
+		{"+freethreaded+debug", "freethreaded+debug"},
+		{"+freethreaded", "freethreaded"},
+		{"+debug", "debug"},
+		{"+gil", ""},
+		{"td", "freethreaded+debug"},
+		{"t", "freethreaded"},
+		{"d", "debug"},
 	} {
 		if before, ok := strings.CutSuffix(rest, v.suffix); ok && (before == "" || digit(before[len(before)-1])) {
 			return before, v.name
