@@ -28,9 +28,8 @@ func TestIndex_DiskFull(t *testing.T) {
 	s.Build()
 	old := indexes(s)
 	require.Greater(t, len(old["extra"]), 160<<10, "two would fit")
-	r := s.Run("omg-index", append([]string{"build"}, s.Files()...)...)
-	require.Contains(t, r.Stdout, "core: 16 packages\nmultilib: 16 packages\n", "the others are built")
-	r.Stdout = ""
+	// extra alone: while it fills the disk, another index would fail too.
+	r := s.Run("omg-index", "build", s.Sync("extra"))
 	harness.RequireError(t, r, "omg-index", failed, s.Index("extra"), "no space left")
 	require.Equal(t, old["extra"], harness.Read(t, s.Index("extra")), "the old index was lost")
 	requireNothingElse(t, s)
