@@ -1,5 +1,5 @@
-// Command omg answers questions about packages: it asks omgd. Where no daemon
-// runs it becomes omg-direct, which reads the files itself.
+// Command omg answers questions about packages by asking omgd. If no daemon runs, it becomes omg-direct, which reads
+// the files.
 package main
 
 import (
@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/omg/internal/remote"
 )
 
-// main catches no signal: omg writes nothing that would have to be cleaned up,
-// and asking the runtime for signals costs a fifth of its time.
+// main does not handle signals: omg writes nothing that it would have to clean up, and signal handling costs a fifth of
+// its run time.
 func main() {
 	os.Exit(app.Run(context.Background(), os.Args, os.Stdout, os.Stderr, remote.Open))
 }

@@ -1,6 +1,5 @@
-// Command omg-direct is omg for the time when no daemon runs: the same command
-// line, which reads indexes and databases itself. omg becomes it when it finds no
-// daemon; it is not meant to be called by people.
+// Command omg-direct is omg for when no daemon runs: the same command line, but it reads indexes and databases itself.
+// omg executes it if it finds no daemon; users do not call it.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Package app is omg's command line: one file a command. A command parses its flags
-// into a struct of its own, asks the backend and prints the result.
+// Package app is omg's command line, with one file for each command. A command parses its flags into a struct, asks the
+// backend and prints the result.
 package app
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// app is omg for one command line.
+// app holds the state of one command line.
 type app struct {
 	options backend.Options
 	indexes cli.StringSlice
@@ -27,7 +27,7 @@ type app struct {
 	stdout, stderr io.Writer
 }
 
-// Run runs omg and returns its exit code. Open returns what the commands ask.
+// Run runs omg and returns its exit code. open returns the backend that the commands ask.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open backend.Open) int {
 	a := &app{openBackend: open, stdout: stdout, stderr: stderr}
 	a.options.Args = args
@@ -68,8 +68,8 @@ others, and a note says what is missing. With --strict that is an error.
 	}, args, stdout, stderr)
 }
 
-// pacmanOperation is the error for an operation of pacman's, which names omg's
-// command for it; nil for anything else.
+// pacmanOperation returns an error that names omg's command if args start with an operation of pacman, such as -Ss;
+// otherwise nil.
 func pacmanOperation(args []string) error {
 	if len(args) < 2 {
 		return nil
@@ -86,7 +86,7 @@ func pacmanOperation(args []string) error {
 	return nil
 }
 
-// all are the commands in the order of the help.
+// all lists the commands in the order of the help.
 var all = []struct {
 	name  string
 	make  func(*app) *cli.Command
@@ -116,27 +116,27 @@ var all = []struct {
 	{name: "config", make: configCommand},
 }
 
-// commands makes the commands whose names stand among the arguments: one of them
-// is meant. Making all of them, with their flags, for one to run takes a tenth of
-// the time of a whole process. Where none is named, all are listed.
+// commands returns only the commands whose names are among the arguments: one of them is the one to run. Making all
+// commands with their flags takes a tenth of the time of a whole process. If no argument is a command, it returns all
+// of them for the help.
 func (a *app) commands(args []string) []*cli.Command {
-	var some []*cli.Command
+	var made []*cli.Command
 	for _, c := range all {
 		if slices.Contains(args, c.name) || c.alias != "" && slices.Contains(args, c.alias) {
-			some = append(some, c.make(a))
+			made = append(made, c.make(a))
 		}
 	}
-	if some == nil || slices.Contains(args, "--help") || slices.Contains(args, "-h") {
-		some = some[:0]
+	if made == nil || slices.Contains(args, "--help") || slices.Contains(args, "-h") {
+		made = made[:0]
 		for _, c := range all {
-			some = append(some, c.make(a))
+			made = append(made, c.make(a))
 		}
 	}
-	setExitCodes(some)
-	return some
+	setExitCodes(made)
+	return made
 }
 
-// setExitCodes gives the errors of commands their exit codes.
+// setExitCodes makes the actions of commands return errors with exit codes.
 func setExitCodes(commands []*cli.Command) {
 	for _, c := range commands {
 		setExitCodes(c.Subcommands)
@@ -145,7 +145,7 @@ func setExitCodes(commands []*cli.Command) {
 	}
 }
 
-// exitError gives an error its exit code.
+// exitError returns err with its exit code.
 func exitError(err error) error {
 	coded, refused := new(exit.Error), new(wire.Error)
 	switch {
@@ -170,7 +170,7 @@ func exitCodes(more ...int) string {
 	return command.ExitCodes(append([]int{exit.OK, exit.NotFound, exit.Usage, exit.Failed}, more...)...)
 }
 
-// backend is what this command line asks.
+// backend opens the backend for the options of this command line.
 func (a *app) backend() backend.Backend {
 	o := a.options
 	o.Index = a.indexes.Value()
@@ -180,7 +180,7 @@ func (a *app) backend() backend.Backend {
 // note prints a line on standard error.
 func (a *app) note(line string) { command.Note(a.stderr, "omg", line) }
 
-// noArguments returns an error unless a command has no arguments.
+// noArguments returns an error if the command line has arguments.
 func noArguments(c *cli.Context) error {
 	if c.Args().Present() {
 		return command.Usagef("%s takes no argument: %s", c.Command.Name, quoted(c.Args().Slice()))

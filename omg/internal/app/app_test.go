@@ -40,8 +40,7 @@ func TestInstalled_WaysToPrint(t *testing.T) {
 	require.Equal(t, "a!\nb!\nc!\n", out)
 }
 
-// TestInstalled_Request: each list asks for its own kind, and for details where any
-// field may be printed.
+// TestInstalled_Request: each list requests its own kind, and details if any field may be printed.
 func TestInstalled_Request(t *testing.T) {
 	f := fake{installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("a")}}}
 	for line, want := range map[string]wire.InstalledRequest{
@@ -58,7 +57,7 @@ func TestInstalled_Request(t *testing.T) {
 		"foreign --format {{.name}}": {Filter: wire.FilterForeign, Details: true},
 		"info -i a b":                {Names: []string{"a", "b"}, Details: true},
 	} {
-		code, _, _, after := f.asked(t, strings.Fields(line)...)
+		code, _, _, after := f.runBackend(t, strings.Fields(line)...)
 		require.Equal(t, exit.OK, code, line)
 		if len(after.listed.Words) == 0 {
 			after.listed.Words = nil
@@ -103,8 +102,7 @@ func TestOutdated_All(t *testing.T) {
 	require.Equal(t, "git\nold\nvim\n", out)
 }
 
-// TestOutdated_AUR: --aur lists only what no repository has, and cannot where the
-// AUR is not known.
+// TestOutdated_AUR: --aur lists only packages that are not in a repository, and fails if the AUR is unknown.
 func TestOutdated_AUR(t *testing.T) {
 	foreign := []wire.ForeignPackage{
 		{Name: "yay", Installed: "1", Version: "2", State: wire.ForeignUpdate},
@@ -182,7 +180,7 @@ func TestInfo_Installed(t *testing.T) {
 			Packages: []wire.Package{{Repo: "core", Name: "bash", Version: "2-1", Installed: "1-1"}},
 			Missing:  []wire.Missing{{Name: "mine"}, {Name: "sh"}, {Name: "core/mine"}},
 		},
-		// What provides sh is another package than the one that was asked for.
+		// The package that provides sh is not named sh.
 		installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("mine"), pkg("bash")}},
 	}
 	code, out, stderr := f.run(t, "info", "bash", "mine", "sh", "core/mine")
@@ -194,8 +192,8 @@ func TestInfo_Installed(t *testing.T) {
 	require.Contains(t, out, `"local":[{"repo":"local","name":"mine"`)
 }
 
-// TestInfo_InstalledUnknown: a package that no repository has may be installed. Where
-// that is not known, it is not known to be missing.
+// TestInfo_InstalledUnknown: a package that is not in a repository may be installed. If the local database is unknown,
+// it is not reported as missing.
 func TestInfo_InstalledUnknown(t *testing.T) {
 	for _, c := range []struct {
 		err  error
@@ -213,8 +211,8 @@ func TestInfo_InstalledUnknown(t *testing.T) {
 	}
 }
 
-// TestHalves: what the repositories have is printed before the AUR has answered, but
-// for JSON, which is one document.
+// TestHalves: packages of the repositories are printed before the AUR has answered, except in JSON, which is one
+// document.
 func TestHalves(t *testing.T) {
 	f := fake{
 		halves: true,
@@ -343,7 +341,7 @@ func TestHelp_ExitCodes(t *testing.T) {
 func TestUsage_UnknownCommand(t *testing.T) {
 	for line, hint := range map[string]string{
 		"serach firefox": "close commands: search", "stauts": "close commands: status",
-		// The name of another command among the words does not hide the close ones.
+		// An argument that is the name of another command does not hide the close ones.
 		"serach info": "close commands: search", "upgrade": "see --help",
 	} {
 		args := strings.Fields(line)
@@ -354,7 +352,7 @@ func TestUsage_UnknownCommand(t *testing.T) {
 	}
 }
 
-// TestUsage_Pacman: an operation of pacman's has a command of omg's.
+// TestUsage_Pacman: the error for an operation of pacman names omg's command.
 func TestUsage_Pacman(t *testing.T) {
 	for flag, hint := range map[string]string{"-Qu": "outdated", "-Ssq": "search", "-Qm": "foreign"} {
 		code, _, stderr := fake{}.run(t, flag)
@@ -375,13 +373,13 @@ func TestSearch_NothingFoundInARepository(t *testing.T) {
 // TestOptions: the flags of all commands reach the backend.
 func TestOptions(t *testing.T) {
 	f := fake{installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("a")}}}
-	_, _, _, after := f.asked(t, "--socket", "/s", "--index", "/i", "installed", "--index", "/j", "--dbpath=/d", "--pacman-config", "/p", "--data-dir", "/x", "--no-daemon")
+	_, _, _, after := f.runBackend(t, "--socket", "/s", "--index", "/i", "installed", "--index", "/j", "--dbpath=/d", "--pacman-config", "/p", "--data-dir", "/x", "--no-daemon")
 	after.options.Note, after.options.Args = nil, nil
 	require.Equal(t, backend.Options{
 		Socket: "/s", Index: []string{"/i", "/j"}, DBPath: "/d", PacmanConfig: "/p", DataDir: "/x", NoDaemon: true,
 	}, after.options)
 	f.security = &wire.SecurityResult{}
-	_, _, _, after = f.asked(t, "security", "--source", "/avg.json")
+	_, _, _, after = f.runBackend(t, "security", "--source", "/avg.json")
 	require.Equal(t, "/avg.json", after.options.Advisories)
 	require.Equal(t, []string{"omg", "security", "--source", "/avg.json"}, after.options.Args)
 }

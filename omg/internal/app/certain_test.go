@@ -14,8 +14,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// with is a backend whose results rest on a basis, each with one element or empty.
-func with(b wire.Basis, some bool) fake {
+// withBasis returns a backend whose results have this basis; their lists have one element each, or none.
+func withBasis(b wire.Basis, some bool) fake {
 	f := fake{
 		search: &wire.SearchResult{Basis: b}, info: &wire.InfoResult{Basis: b}, installed: &wire.InstalledResult{Basis: b},
 		explicit: &wire.ExplicitResult{Basis: b}, outdated: &wire.OutdatedResult{Basis: b}, security: &wire.SecurityResult{Basis: b},
@@ -36,18 +36,18 @@ func with(b wire.Basis, some bool) fake {
 	return f
 }
 
-// rests says on what a command's result rests.
-type rests struct {
+// commandCase describes which sources a command's result depends on.
+type commandCase struct {
 	line        string
-	local       bool // on what is installed
-	repos       bool // on the repositories
-	forRemoval  bool // it is a list by which packages are removed
-	none        int  // the exit code where nothing is found
-	alwaysPrint bool // it prints also where nothing is found
-	limit       bool // it looks for something worse than what there is
+	local       bool // depends on the local database
+	repos       bool // depends on the repositories
+	forRemoval  bool // packages are removed by this list
+	none        int  // the exit code if nothing is found
+	alwaysPrint bool // it prints even if nothing is found
+	limit       bool // it searches for something worse than a limit
 }
 
-var resting = []rests{
+var commandCases = []commandCase{
 	{line: "search a", repos: true, none: exit.NotFound},
 	{line: "search -q a", repos: true, none: exit.NotFound},
 	{line: "search --json a", repos: true, none: exit.NotFound, alwaysPrint: true},
@@ -76,8 +76,7 @@ var resting = []rests{
 	{line: "security --fail-on critical", local: true, repos: true, none: exit.OK, limit: true},
 }
 
-// TestCertain: what each command prints, notes and ends with where a source is
-// missing, or not as it should be.
+// TestCertain: the output, notes and exit code of each command if a source is missing, failed or stale.
 func TestCertain(t *testing.T) {
 	core := func(state wire.SourceState, outdated bool) []wire.Source {
 		s := repository("core", state, "a reason")
@@ -87,10 +86,10 @@ func TestCertain(t *testing.T) {
 	for _, s := range []struct {
 		name  string
 		basis wire.Basis
-		local bool   // it concerns what is installed, and otherwise the repositories
+		local bool   // it concerns the local database, otherwise the repositories
 		sure  bool   // the result is as certain as pacman's own
-		empty bool   // an empty result does not answer
-		note  string // empty if some commands do not note it
+		empty bool   // an empty result is not an answer
+		note  string // empty if some commands do not print it
 	}{
 		{name: "all is well", basis: wire.Basis{Sources: core(wire.SourceOK, false)}, sure: true},
 		{name: "an old database", basis: wire.Basis{Sources: core(wire.SourceStale, false)}, sure: true},
@@ -102,20 +101,20 @@ func TestCertain(t *testing.T) {
 		{name: "packages read at no time", basis: wire.Basis{Stale: true}, local: true, empty: true, note: "what is installed could not be checked\n"},
 		{name: "partial without a reason", basis: wire.Basis{Partial: true}, empty: true, note: "partial: a source could not be read"},
 	} {
-		for _, c := range resting {
+		for _, c := range commandCases {
 			if s.local && !c.local || !s.local && !c.repos {
 				continue
 			}
 			for _, some := range []bool{true, false} {
 				t.Run(fmt.Sprintf("%s/%s/%t", s.name, c.line, some), func(t *testing.T) {
-					certain(t, with(s.basis, some), c, s.sure, s.empty, some, s.note)
+					checkCertain(t, withBasis(s.basis, some), c, s.sure, s.empty, some, s.note)
 				})
 			}
 		}
 	}
 }
 
-func certain(t *testing.T, f fake, c rests, sure, empty, some bool, note string) {
+func checkCertain(t *testing.T, f fake, c commandCase, sure, empty, some bool, note string) {
 	args := strings.Fields(c.line)
 	code, out, stderr := f.run(t, args...)
 	want := exit.OK
@@ -157,8 +156,7 @@ func certain(t *testing.T, f fake, c rests, sure, empty, some bool, note string)
 	require.Equal(t, 2, strings.Count(stderr, "\n"), stderr)
 }
 
-// TestCertain_Status: status shows what is not certain, and is printed unless --strict
-// refuses it.
+// TestCertain_Status: status marks what is uncertain, and prints it unless --strict is set.
 func TestCertain_Status(t *testing.T) {
 	n := uint32(2)
 	st := &wire.StatusResult{
@@ -186,7 +184,7 @@ func TestCertain_Status(t *testing.T) {
 	require.NotEmpty(t, out)
 }
 
-// TestCertain_AUR: what the AUR lacks makes nothing of the repositories uncertain.
+// TestCertain_AUR: a failed AUR does not make the results of repositories uncertain.
 func TestCertain_AUR(t *testing.T) {
 	for _, c := range []struct {
 		line  string
@@ -205,7 +203,7 @@ func TestCertain_AUR(t *testing.T) {
 		{"--strict foreign", wire.SourceFailed, exit.NotFound, ""},
 		{"--strict outdated", wire.SourceFailed, exit.NotFound, ""},
 	} {
-		f := with(wire.Basis{Sources: []wire.Source{repository("core", wire.SourceOK, ""), aur(c.state, "a reason")}}, false)
+		f := withBasis(wire.Basis{Sources: []wire.Source{repository("core", wire.SourceOK, ""), aur(c.state, "a reason")}}, false)
 		code, out, stderr := f.run(t, strings.Fields(c.line)...)
 		require.Equal(t, c.code, code, "%s, %s", c.line, c.state)
 		require.Empty(t, out)
@@ -213,8 +211,7 @@ func TestCertain_AUR(t *testing.T) {
 	}
 }
 
-// TestCertain_Info: a package that was not found may be in any source that could not
-// be read, or only in the network.
+// TestCertain_Info: a package that was not found may be in any source that could not be read, or in the AUR.
 func TestCertain_Info(t *testing.T) {
 	for _, c := range []struct {
 		name, missing string
@@ -241,7 +238,7 @@ func TestCertain_Info(t *testing.T) {
 		require.Empty(t, out)
 		require.Contains(t, stderr, "omg: error: package '"+c.missing+"' was not found\n")
 	}
-	// The daemon could ask neither its data nor the network; it may be installed.
+	// The daemon has no data of the AUR and could not query it; the package may be installed.
 	f := fake{
 		installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("mine")}},
 		errs:      map[string]error{"info": wire.Errorf(wire.CodeNetwork, "the AUR is not known: refused")},
@@ -255,18 +252,17 @@ func TestCertain_Info(t *testing.T) {
 	require.Empty(t, stderr)
 }
 
-// TestCertain_Which: what has nothing to do with sources is as it was.
+// TestCertain_Which: commands that do not use sources are not affected.
 func TestCertain_Which(t *testing.T) {
-	code, out, _ := everything().run(t, "--strict", "list", "-q")
+	code, out, _ := fullBackend().run(t, "--strict", "list", "-q")
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, "x\n", out)
-	code, out, _ = everything().run(t, "--strict", "health", "-q")
+	code, out, _ = fullBackend().run(t, "--strict", "health", "-q")
 	require.Equal(t, exit.Failed, code, "its state is unknown")
 	require.Equal(t, "x\n", out)
 }
 
-// TestExitCodes_OfRefusals: each code of the protocol has one exit code, for every
-// command alike.
+// TestExitCodes_OfRefusals: each error code of the protocol has one exit code, for all commands.
 func TestExitCodes_OfRefusals(t *testing.T) {
 	want := map[wire.Code]int{
 		wire.CodeNotFound: exit.Failed, wire.CodeInvalid: exit.Usage, wire.CodeInternal: exit.Failed, wire.CodeNetwork: exit.Network,
@@ -283,7 +279,7 @@ func TestExitCodes_OfRefusals(t *testing.T) {
 	for line, question := range questions {
 		for code, exits := range want {
 			if question == "info" && code == wire.CodeNetwork {
-				continue // not an error where the package is installed: TestCertain_Info
+				continue // not an error if the package is installed: see TestCertain_Info
 			}
 			for _, err := range []error{wire.Errorf(code, "a refusal"), fmt.Errorf("in a program: %w", wire.Errorf(code, "a refusal"))} {
 				got, out, stderr := fake{errs: map[string]error{question: err}}.run(t, strings.Fields(line)...)

@@ -11,8 +11,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestCommands_ByName: the names by which a command is chosen are its own, it has no
-// others, and the command that is named is made.
+// TestCommands_ByName: each command is found by its own names only, and a named command is made.
 func TestCommands_ByName(t *testing.T) {
 	a := &app{}
 	for _, c := range all {
@@ -30,7 +29,7 @@ func TestCommands_ByName(t *testing.T) {
 	}
 }
 
-// TestFormat_Examples: the example in a command's help works.
+// TestFormat_Examples: the example in each command's help works.
 func TestFormat_Examples(t *testing.T) {
 	some := []wire.InstalledPackage{pkg("a")}
 	f := fake{

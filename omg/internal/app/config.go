@@ -13,7 +13,7 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// configOptions are the flags of config.
+// configOptions holds the flags of config.
 type configOptions struct {
 	outputOptions
 	system bool
@@ -47,13 +47,13 @@ func (a *app) config(c *cli.Context, o *configOptions) error {
 	}
 	keys := c.Args().Slice()
 	for _, key := range keys {
-		if !slices.ContainsFunc(all.Settings, func(s backend.Setting) bool { return below(s.Key, key) }) {
+		if !slices.ContainsFunc(all.Settings, func(s backend.Setting) bool { return inSection(s.Key, key) }) {
 			return exit.With(exit.NotFound, fmt.Errorf("there is no setting %q", key))
 		}
 	}
 	if len(keys) > 0 {
 		all.Settings = slices.DeleteFunc(all.Settings, func(s backend.Setting) bool {
-			return !slices.ContainsFunc(keys, func(key string) bool { return below(s.Key, key) })
+			return !slices.ContainsFunc(keys, func(key string) bool { return inSection(s.Key, key) })
 		})
 	}
 	for _, w := range all.Warnings {
@@ -68,12 +68,12 @@ func (a *app) config(c *cli.Context, o *configOptions) error {
 	return out.end()
 }
 
-// below reports whether a setting is the one of this name, or in the section.
-func below(setting, name string) bool {
+// inSection reports whether a setting has this name or is in this section.
+func inSection(setting, name string) bool {
 	return setting == name || strings.HasPrefix(setting, name+".")
 }
 
-// tomlValue is a value as a configuration file has it.
+// tomlValue returns a value in the syntax of a configuration file.
 func tomlValue(v any) string {
 	switch v := v.(type) {
 	case string:

@@ -14,7 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// logsOptions are the flags of daemon logs.
+// logsOptions holds the flags of daemon logs.
 type logsOptions struct {
 	lines  int
 	follow bool
@@ -66,7 +66,7 @@ then runs in the background.
 					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Destination: &logs.follow, Usage: "go on with what is logged from now on"},
 				},
 				Action: a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) {
-					if logs.lines < 0 || logs.lines > math.MaxInt32 { // journalctl takes no more
+					if logs.lines < 0 || logs.lines > math.MaxInt32 { // the largest number that journalctl takes
 						return 0, command.Usagef("--lines cannot be %d", logs.lines)
 					}
 					return d.Logs(c.Context, a.stdout, logs.lines, logs.follow)
@@ -77,7 +77,7 @@ then runs in the background.
 	}
 }
 
-// daemon is the daemon that the flags mean.
+// daemon returns the daemon at the socket of the flags.
 func (a *app) daemon() *manage.Daemon {
 	o := &a.options
 	d := &manage.Daemon{Env: paths.Process(), Socket: o.Socket}
@@ -92,8 +92,7 @@ func (a *app) daemon() *manage.Daemon {
 	return d
 }
 
-// daemonAction is the action of a command that does something with the daemon. Its
-// exit code is that of the program that did it.
+// daemonAction returns the action of a command that manages the daemon. The exit code is that of the program it ran.
 func (a *app) daemonAction(do func(*manage.Daemon, *cli.Context) (int, error)) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if err := noArguments(c); err != nil {
@@ -106,7 +105,7 @@ func (a *app) daemonAction(do func(*manage.Daemon, *cli.Context) (int, error)) c
 		case err != nil:
 			return err
 		case code != 0:
-			return exit.Quiet(exit.Failed) // it has said why
+			return exit.Quiet(exit.Failed) // the program has printed the reason
 		}
 		return nil
 	}

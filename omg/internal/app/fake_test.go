@@ -14,14 +14,13 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestMain has times shown as in UTC, wherever the tester lives.
+// TestMain sets the time zone to UTC.
 func TestMain(m *testing.M) {
 	time.Local = time.UTC
 	os.Exit(m.Run())
 }
 
-// fake is a backend with a result for each question that a test expects. Another
-// question fails the test.
+// fake is a backend with a result for each question that a test expects. Any other question fails the test.
 type fake struct {
 	t *testing.T
 
@@ -49,14 +48,14 @@ type fake struct {
 	list   *backend.Versions
 	use    *backend.Chosen
 
-	// errs are errors instead of results, by the name of the method.
+	// errs holds errors to return instead of results, by the name of the method.
 	errs map[string]error
-	// halves has search and info pause after the first package.
+	// halves makes search and info pause after the first package.
 	halves bool
-	// paused is called when they do, with what was printed by then.
+	// paused is called at the pause, with what was printed so far.
 	paused func(printed string)
 
-	// What was asked last.
+	// The following fields record the last question.
 	options   backend.Options
 	searched  *wire.SearchRequest
 	listed    *wire.InstalledRequest
@@ -67,12 +66,12 @@ type fake struct {
 // run runs omg with arguments and returns its exit code and what it printed.
 func (f fake) run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	code, stdout, stderr, _ = f.asked(t, args...)
+	code, stdout, stderr, _ = f.runBackend(t, args...)
 	return code, stdout, stderr
 }
 
-// asked is run with the backend after it.
-func (f fake) asked(t *testing.T, args ...string) (code int, stdout, stderr string, after *fake) {
+// runBackend is run, and returns the backend too.
+func (f fake) runBackend(t *testing.T, args ...string) (code int, stdout, stderr string, after *fake) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	f.t, f.printed = t, out.String
@@ -83,7 +82,7 @@ func (f fake) asked(t *testing.T, args ...string) (code int, stdout, stderr stri
 	return code, out.String(), errs.String(), &f
 }
 
-// give returns a copy of a result: commands change what they get.
+// give returns a copy of a result, because commands change their results.
 func give[R any](f *fake, question string, r *R) (*R, error) {
 	f.questions = append(f.questions, question)
 	if err := f.errs[question]; err != nil {
@@ -97,7 +96,7 @@ func give[R any](f *fake, question string, r *R) (*R, error) {
 	return out, nil
 }
 
-// packages gives each package to each.
+// packages passes each package to each.
 func (f *fake) packages(packages []wire.Package, each func(*wire.Package) error, paused func()) error {
 	for i := range packages {
 		if err := each(&packages[i]); err != nil {
@@ -211,17 +210,17 @@ func pkg(name string) wire.InstalledPackage {
 	return wire.InstalledPackage{Package: wire.Package{Repo: "local", Name: name, Version: "1-1"}}
 }
 
-// repository is a repository as a source in a state.
+// repository returns a repository as a source in a state.
 func repository(name string, state wire.SourceState, why string) wire.Source {
 	return wire.Source{Name: name, Kind: wire.KindRepository, State: state, Why: why}
 }
 
-// aur is the AUR as a source in a state.
+// aur returns the AUR as a source in a state.
 func aur(state wire.SourceState, why string) wire.Source {
 	return wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: state, Why: why}
 }
 
-// tracker is the security tracker as a source in a state.
+// tracker returns the security tracker as a source in a state.
 func tracker(state wire.SourceState, why string) wire.Source {
 	return wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: state, Why: why}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// jsonFields returns the fields of a struct by their JSON names, cleaned for a
-// terminal. One that is absent is empty text: unknown is not zero.
+// jsonFields returns the fields of a struct by their JSON names, cleaned for a terminal. Absent fields are empty
+// strings, because unknown is not zero.
 func jsonFields(element any) (map[string]any, error) {
 	b, err := json.Marshal(element)
 	if err != nil {
@@ -29,7 +29,7 @@ func jsonFields(element any) (map[string]any, error) {
 	return fields, nil
 }
 
-// addAbsent adds the fields of a struct, and of those in it, that JSON left out.
+// addAbsent adds the fields of a struct and its embedded structs that JSON left out.
 func addAbsent(fields map[string]any, t reflect.Type) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -17,8 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// fill gives every field of a value something that is not its zero, so that none is
-// left out of JSON.
+// fill sets every field of a value to something other than its zero value, so that JSON omits none.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -52,8 +51,8 @@ func full[R any]() *R {
 	return r
 }
 
-// everything is a backend whose results have every field.
-func everything() fake {
+// fullBackend returns a backend whose results have every field.
+func fullBackend() fake {
 	f := fake{
 		search: full[wire.SearchResult](), info: full[wire.InfoResult](), status: full[wire.StatusResult](),
 		installed: full[wire.InstalledResult](), explicit: full[wire.ExplicitResult](), outdated: full[wire.OutdatedResult](),
@@ -62,12 +61,12 @@ func everything() fake {
 		owns: full[backend.Owners](), files: full[backend.FileLists](), why: full[backend.Chains](), config: full[backend.Configuration](),
 		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.Versions](), use: full[backend.Chosen](),
 	}
-	// One that is missing is found among what is installed, and another one is not.
+	// One missing name is found among the installed packages, and another is not.
 	f.info.Missing = append(f.info.Missing, wire.Missing{Name: "y", Close: []string{"z"}})
 	return f
 }
 
-// fieldPaths are the names of all fields in a JSON document.
+// fieldPaths adds the names of all fields in a JSON document to into.
 func fieldPaths(prefix string, v any, into map[string]bool) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -82,13 +81,12 @@ func fieldPaths(prefix string, v any, into map[string]bool) {
 	}
 }
 
-// arguments are what a command needs besides its flags.
+// arguments holds the arguments that a command needs.
 var arguments = map[string][]string{
 	"search": {"x"}, "info": {"x"}, "owns": {"/x"}, "files": {"x"}, "why": {"x"}, "use": {"node", "20"},
 }
 
-// TestFields_Stay: the fields on which scripts rely are still in each command's JSON
-// and can be named by --format.
+// TestFields_Stay: the fields that scripts rely on are still in each command's JSON and in --format.
 func TestFields_Stay(t *testing.T) {
 	text, err := os.ReadFile("testdata/fields-93bf6e3.txt")
 	require.NoError(t, err)
@@ -109,14 +107,14 @@ func TestFields_Stay(t *testing.T) {
 		}
 		args := append(strings.Fields(command), arguments[command]...)
 		if way == "format" {
-			f := everything()
-			f.outdated.Foreign, f.info.Missing = nil, nil // elements of other kinds
+			f := fullBackend()
+			f.outdated.Foreign, f.info.Missing = nil, nil // elements of other types
 			code, out, stderr := f.run(t, append(args, "--format", "{{."+strings.Join(fields, "}}{{.")+"}}")...)
 			require.NotEqual(t, exit.Usage, code, "%s: %s", command, stderr)
 			require.NotEmpty(t, strings.TrimSpace(out), command)
 			continue
 		}
-		_, out, stderr := everything().run(t, append(args, "--json")...)
+		_, out, stderr := fullBackend().run(t, append(args, "--json")...)
 		var document any
 		require.NoError(t, json.Unmarshal([]byte(out), &document), "%s: %s%s", command, out, stderr)
 		now := map[string]bool{}
@@ -151,10 +149,10 @@ func daemonFields(t *testing.T, way string, fields []string) {
 	}
 }
 
-// TestFields_Added: JSON says how far a result can be believed.
+// TestFields_Added: JSON has the fields that describe how reliable a result is.
 func TestFields_Added(t *testing.T) {
 	for _, command := range []string{"search", "info", "installed", "explicit", "orphans", "foreign", "outdated", "security", "status"} {
-		_, out, _ := everything().run(t, append(append(strings.Fields(command), arguments[command]...), "--json")...)
+		_, out, _ := fullBackend().run(t, append(append(strings.Fields(command), arguments[command]...), "--json")...)
 		var document any
 		require.NoError(t, json.Unmarshal([]byte(out), &document), out)
 		now := map[string]bool{}
@@ -163,14 +161,14 @@ func TestFields_Added(t *testing.T) {
 			require.Contains(t, now, field, command)
 		}
 	}
-	_, out, _ := everything().run(t, "status", "--json")
+	_, out, _ := fullBackend().run(t, "status", "--json")
 	require.Contains(t, out, `"partial_counts":["x"]`)
 	require.Contains(t, out, `"parts":[{"name":"x","state":"x","why":"x"}]`, "the name that scripts know")
-	_, out, _ = everything().run(t, "status", "--format", "{{.partial}} {{.partial_counts}}")
+	_, out, _ = fullBackend().run(t, "status", "--format", "{{.partial}} {{.partial_counts}}")
 	require.Equal(t, "true [x]\n", out)
 }
 
-// TestFields_Certain: a result that lacks nothing has no word of it.
+// TestFields_Certain: a complete result has none of these fields.
 func TestFields_Certain(t *testing.T) {
 	f := fake{outdated: &wire.OutdatedResult{Basis: wire.Basis{Generation: 1, At: 2, Sources: []wire.Source{repository("core", wire.SourceOK, "")}}}}
 	_, out, _ := f.run(t, "outdated", "--json")

@@ -120,7 +120,7 @@ func (a *app) owns(c *cli.Context, o *outputOptions) error {
 	switch {
 	case len(unowned) == 0:
 		return nil
-	case all.Unread > 0: // so that one of them may own it
+	case all.Unread > 0: // one of them may own the file
 		return fmt.Errorf("not known who owns %s: the file lists of %d packages cannot be read", strings.Join(unowned, ", "), all.Unread)
 	}
 	for _, path := range unowned {
@@ -147,7 +147,7 @@ func (o *output) owners(all *backend.Owners) error {
 	return nil
 }
 
-// whyOptions are the flags of why.
+// whyOptions holds the flags of why.
 type whyOptions struct {
 	outputOptions
 	reverse bool

@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// infoOptions are the flags of info.
+// infoOptions holds the flags of info.
 type infoOptions struct {
 	outputOptions
 	offline, installed bool
@@ -60,7 +60,7 @@ func (a *app) info(c *cli.Context, o *infoOptions) error {
 		return out.pkg(p, &packages, out.style.Info)
 	}, out.pause)
 	switch {
-	case wire.CodeOf(unknown) == wire.CodeNetwork: // unknown to the repositories and the AUR, but it may be installed
+	case wire.CodeOf(unknown) == wire.CodeNetwork: // not in the repositories or the AUR, but it may be installed
 		all = &wire.InfoResult{}
 		for _, name := range req.Names {
 			all.Missing = append(all.Missing, wire.Missing{Name: name})
@@ -94,15 +94,15 @@ func (a *app) info(c *cli.Context, o *infoOptions) error {
 	code := exit.NotFound
 	switch {
 	case all.Partial, !known, aur == wire.SourceFailed:
-		code = exit.Failed // a source that could not be read could have it
+		code = exit.Failed // it may be in a source that could not be read
 	case aur == wire.SourceMissing:
 		code = exit.Network
 	}
 	return a.missing(all.Missing, code)
 }
 
-// inAUR reports whether the AUR could have what is missing. Where a repository is
-// called aur, that is the one that was asked for.
+// inAUR returns a function that reports whether a missing name could be in the AUR. The prefix aur/ names a repository
+// instead if one is called aur.
 func inAUR(sources []wire.Source) func(wire.Missing) bool {
 	taken := slices.ContainsFunc(sources, func(s wire.Source) bool { return s.Repository() && s.Name == wire.SourceAUR })
 	return func(m wire.Missing) bool {
@@ -111,9 +111,8 @@ func inAUR(sources []wire.Source) func(wire.Missing) bool {
 	}
 }
 
-// addInstalled finds what no repository has among the installed packages: those of
-// that very name, which it takes out of what is missing. Known is false where it is
-// not known what is installed.
+// addInstalled looks up missing names among the installed packages, by exact name only, and removes those it finds from
+// the missing ones. known is false if the local database cannot be read.
 func (a *app) addInstalled(c *cli.Context, b backend.Backend, all *wire.InfoResult) (packages []wire.InstalledPackage, known bool) {
 	var names []string
 	for _, m := range all.Missing {
@@ -160,7 +159,7 @@ func (a *app) installedInfo(c *cli.Context, out *output, names []string) error {
 	return a.notInstalled(all.Missing)
 }
 
-// installed prints packages with all that is known of them.
+// installed prints packages with all details.
 func (o *output) installed(packages []wire.InstalledPackage) error {
 	for i := range packages {
 		p := &packages[i]
@@ -171,8 +170,8 @@ func (o *output) installed(packages []wire.InstalledPackage) error {
 	return nil
 }
 
-// noteAUR notes what is wrong with what is known of the AUR, and returns its state;
-// empty if an answer does not rest on it.
+// noteAUR prints a note if the data of the AUR is not current. It returns the state of the AUR, or "" if it is not
+// among the sources.
 func (a *app) noteAUR(sources []wire.Source) wire.SourceState {
 	s := wire.FindSource(sources, wire.KindAUR)
 	if s == nil {
@@ -184,8 +183,7 @@ func (a *app) noteAUR(sources []wire.Source) wire.SourceState {
 	return s.State
 }
 
-// missing names what nothing has, a line each, and returns an error with the code if
-// there is any.
+// missing prints a line for each missing name, and returns an error with the code if there are any.
 func (a *app) missing(names []wire.Missing, code int) error {
 	for _, m := range names {
 		line := fmt.Sprintf("error: package %s was not found", quoted([]string{m.Name}))

@@ -12,19 +12,19 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// partialFlag is the flag of the lists that people remove packages by: with --quiet
-// one that may be too long is printed only on request.
+// partialFlag returns the flag of lists that are used to remove packages: without it, --quiet prints nothing if the
+// list may be too long.
 func partialFlag(partial *bool) cli.Flag {
 	return &cli.BoolFlag{Name: "partial", Destination: partial, Usage: "with --quiet, print the list even if a source is missing that could change it"}
 }
 
-// partialHelp explains it.
+// partialHelp explains partialFlag.
 const partialHelp = `With --quiet, which is made for other programs, it prints nothing and exits with 3
 when a source could not be read without which the list may be too long.
 
 `
 
-// installedOptions are the flags of installed.
+// installedOptions holds the flags of installed.
 type installedOptions struct {
 	outputOptions
 	explicit, deps, orphans, foreign, regex, partial bool
@@ -57,13 +57,13 @@ literal and ignores case.
 			if !c.Args().Present() {
 				human = nameVersion
 			}
-			o.whole = o.quiet && (o.orphans || o.foreign) && !o.partial
+			o.certainOnly = o.quiet && (o.orphans || o.foreign) && !o.partial
 			return a.installed(c, o.outputOptions, &wire.InstalledRequest{Words: c.Args().Slice(), Regex: o.regex, Filter: filter}, human)
 		},
 	}
 }
 
-// filter is the filter that the flags mean.
+// filter returns the filter of the flags.
 func (o *installedOptions) filter() (filter string, err error) {
 	for _, f := range []struct {
 		set  bool
@@ -80,7 +80,7 @@ func (o *installedOptions) filter() (filter string, err error) {
 	return filter, nil
 }
 
-// explicitOptions are the flags of explicit.
+// explicitOptions holds the flags of explicit.
 type explicitOptions struct {
 	outputOptions
 	count bool
@@ -121,7 +121,7 @@ func (a *app) explicit(c *cli.Context, o *explicitOptions) error {
 		out.line(strconv.Itoa(len(all.Names)))
 		err := out.endOn(&all.Basis)
 		if err == nil && len(all.Names) == 0 && (all.Partial || all.Stale) {
-			err = exit.Quiet(exit.Failed) // none is known, which is not 0
+			err = exit.Quiet(exit.Failed) // the number is unknown, which is not 0
 		}
 		return err
 	}
@@ -134,7 +134,7 @@ func (a *app) explicit(c *cli.Context, o *explicitOptions) error {
 	return some(&all.Basis, len(all.Names))
 }
 
-// orphansOptions are the flags of orphans and foreign.
+// orphansOptions holds the flags of orphans and foreign.
 type orphansOptions struct {
 	outputOptions
 	required, partial bool
@@ -171,12 +171,12 @@ func foreignCommand(a *app) *cli.Command {
 	}
 }
 
-// removable lists packages that people remove by the list.
+// removable prints a list that is used to remove packages.
 func (a *app) removable(c *cli.Context, o *orphansOptions, filter string) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	o.whole = o.quiet && !o.partial
+	o.certainOnly = o.quiet && !o.partial
 	return a.installed(c, o.outputOptions, &wire.InstalledRequest{Filter: filter}, nameVersion)
 }
 
@@ -189,7 +189,7 @@ func (a *app) installed(c *cli.Context, o outputOptions, req *wire.InstalledRequ
 	if err != nil {
 		return err
 	}
-	req.Details = out.json || out.tmpl != nil // which may show any field
+	req.Details = out.json || out.tmpl != nil // the output may use any field
 	all, err := a.backend().Installed(c.Context, req)
 	if err != nil {
 		return err

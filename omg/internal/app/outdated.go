@@ -14,7 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// outdatedOptions are the flags of outdated.
+// outdatedOptions holds the flags of outdated.
 type outdatedOptions struct {
 	outputOptions
 	all, aur, noAUR, security bool
@@ -94,7 +94,7 @@ func (a *app) outdated(c *cli.Context, o *outdatedOptions) error {
 	return some(&all.Basis, shown)
 }
 
-// choose keeps what --aur and --no-aur ask for.
+// choose removes the packages that --aur and --no-aur exclude.
 func (o *outdatedOptions) choose(all *wire.OutdatedResult) error {
 	if o.noAUR {
 		all.Foreign = nil
@@ -112,7 +112,7 @@ func (o *outdatedOptions) choose(all *wire.OutdatedResult) error {
 	return nil
 }
 
-// outdated prints the updates and, with --all, what else an upgrade does.
+// outdated prints the updates and, with --all, the other changes of an upgrade.
 func (o *output) outdated(opts *outdatedOptions, all *wire.OutdatedResult, foreign []wire.ForeignPackage) error {
 	updateName := func(u *wire.Update) string { return u.Name }
 	err := list(o, nil, all.Updates, updateName, func(w *bufio.Writer, u *wire.Update) {
@@ -134,7 +134,7 @@ func (o *output) outdated(opts *outdatedOptions, all *wire.OutdatedResult, forei
 	return err
 }
 
-// noteAges notes how old the databases are that updates are counted by.
+// noteAges prints the ages of the databases that updates are computed from.
 func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
 	now := time.Now()
 	if !o.json && o.format == "" && slices.ContainsFunc(all.Sources, func(s wire.Source) bool { return s.Own }) {
@@ -143,9 +143,9 @@ func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
 	for i := range all.Sources {
 		s := &all.Sources[i]
 		switch {
-		case s.State == wire.SourceOK, s.Kind == wire.KindTracker: // which does not say what is outdated
+		case s.State == wire.SourceOK, s.Kind == wire.KindTracker: // the tracker does not affect the list of updates
 		case s.Kind == wire.KindAUR:
-			// What the repositories have is as certain without it.
+			// The results of the repositories do not depend on the AUR.
 			if len(all.Foreign) > 0 {
 				a.note(show.Source(s, now))
 			}
@@ -155,8 +155,7 @@ func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
 	}
 }
 
-// foreignToShow are the updates among foreign packages and, if more is asked for,
-// what else there is to say of them.
+// foreignToShow returns the foreign packages with an update; with more, also those in another noteworthy state.
 func foreignToShow(all []wire.ForeignPackage, more bool) []wire.ForeignPackage {
 	return slices.DeleteFunc(slices.Clone(all), func(u wire.ForeignPackage) bool {
 		if u.State == wire.ForeignUpdate {
@@ -166,7 +165,7 @@ func foreignToShow(all []wire.ForeignPackage, more bool) []wire.ForeignPackage {
 	})
 }
 
-// knowsTracker reports whether the security tracker has ever answered.
+// knowsTracker reports whether the security tracker has ever been downloaded.
 func knowsTracker(sources []wire.Source) bool {
 	return slices.ContainsFunc(sources, func(s wire.Source) bool { return s.Kind == wire.KindTracker && s.State != wire.SourceMissing })
 }

@@ -20,29 +20,27 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// schema is the number of the JSON output. Fields may be added under the same
-// number; whatever could break a reader needs a new one.
+// schema is the version of the JSON output. New fields may be added to a version; changes that could break a reader
+// need a new one.
 const schema = 1
 
-// packageTemplate is an example for lists of packages.
+// packageTemplate is an example of --format for lists of packages.
 const packageTemplate = "{{.name}} {{.version}}"
 
-// outputOptions are the flags that say how to print.
+// outputOptions holds the flags for the form of the output.
 type outputOptions struct {
 	json, quiet   bool
 	format, color string
-	// whole prints nothing unless the result is certain.
-	whole bool
+	// certainOnly makes the command print nothing unless the result is certain.
+	certainOnly bool
 }
 
-// listFlags are the flags of every command that prints a list; example is a
-// template for one element of it.
+// listFlags returns the flags of commands that print a list; example is a template for one element.
 func (o *outputOptions) listFlags(example string) []cli.Flag {
 	return append(o.flags(example), &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Destination: &o.quiet, Usage: "print names only"})
 }
 
-// flags are the flags of every command that prints one thing; example is a
-// template for it.
+// flags returns the flags of commands that print a single result; example is a template for it.
 func (o *outputOptions) flags(example string) []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "json", Destination: &o.json, Usage: "print JSON"},
@@ -51,12 +49,12 @@ func (o *outputOptions) flags(example string) []cli.Flag {
 	}
 }
 
-// output prints a result in the way that the flags ask for.
+// output prints a result in the form that the flags select.
 type output struct {
 	outputOptions
 	app   *app
 	w     *bufio.Writer
-	held  *bytes.Buffer // what is printed, until the result is known to be certain
+	held  *bytes.Buffer // output that is not printed before the result is known to be certain
 	style show.Style
 	tmpl  *template.Template
 }
@@ -85,7 +83,7 @@ func (a *app) output(c *cli.Context, o outputOptions) (*output, error) {
 	}
 	out.style = style
 	to := a.stdout
-	if out.whole = o.whole || a.strict; out.whole {
+	if out.certainOnly = o.certainOnly || a.strict; out.certainOnly {
 		out.held = &bytes.Buffer{}
 		to = out.held
 	}
@@ -93,7 +91,7 @@ func (a *app) output(c *cli.Context, o outputOptions) (*output, error) {
 	return out, nil
 }
 
-// terminalOf is the terminal that a stream is, or nil.
+// terminalOf returns the stream if it is a terminal, otherwise nil.
 func terminalOf(w io.Writer) *os.File {
 	if f, ok := w.(*os.File); ok && command.IsTerminal(f) {
 		return f
@@ -101,13 +99,13 @@ func terminalOf(w io.Writer) *os.File {
 	return nil
 }
 
-// line prints a line of plain text, such as a name by --quiet.
+// line prints a line of text, such as a name with --quiet.
 func (o *output) line(text string) {
 	_, _ = o.w.WriteString(termtext.Clean(text))
 	_ = o.w.WriteByte('\n')
 }
 
-// templated prints one element by the template.
+// templated prints one element with the template.
 func (o *output) templated(element any) error {
 	fields, err := jsonFields(element)
 	if err != nil {
@@ -126,8 +124,7 @@ func (o *output) templated(element any) error {
 	return o.w.WriteByte('\n')
 }
 
-// document prints the fields of a struct as one JSON document, after the number of
-// the schema.
+// document prints the fields of a struct as one JSON document, with the version of the schema first.
 func (o *output) document(v any) error {
 	var buf bytes.Buffer
 	e := json.NewEncoder(&buf)
@@ -144,7 +141,7 @@ func (o *output) document(v any) error {
 	return err
 }
 
-// one prints a result that is one thing.
+// one prints a single result.
 func (o *output) one(v any, human func(*bufio.Writer)) error {
 	switch {
 	case o.json:
@@ -156,7 +153,7 @@ func (o *output) one(v any, human func(*bufio.Writer)) error {
 	return nil
 }
 
-// element prints an element of a list for a reader that is not JSON's.
+// element prints an element of a list in a form other than JSON.
 func (o *output) element(v any, name string, human func(*bufio.Writer)) error {
 	if o.quiet {
 		o.line(name)
@@ -169,7 +166,7 @@ func (o *output) element(v any, name string, human func(*bufio.Writer)) error {
 	return nil
 }
 
-// list prints a result that is a list: as one document, or each element.
+// list prints a list: as one JSON document, or each element.
 func list[T any](o *output, result any, elements []T, name func(*T) string, human func(*bufio.Writer, *T)) error {
 	if o.json {
 		return o.document(result)
@@ -183,11 +180,10 @@ func list[T any](o *output, result any, elements []T, name func(*T) string, huma
 	return nil
 }
 
-// pause writes out what is printed so far: the rest comes later.
+// pause flushes the output while the rest is not known yet.
 func (o *output) pause() { _ = o.w.Flush() }
 
-// end writes out what is still held back. A reader that closed the pipe has
-// seen enough.
+// end flushes the rest of the output. A closed pipe is not an error: its reader has seen enough.
 func (o *output) end() error {
 	err := o.w.Flush()
 	if err == nil && o.held != nil {
@@ -196,10 +192,10 @@ func (o *output) end() error {
 	return err
 }
 
-// endOn ends a result that rests on sources. It notes what is missing or uncertain;
-// --strict refuses such a result.
+// endOn ends the output of a result that depends on sources. It prints notes about what is missing or uncertain; with
+// --strict such a result is an error.
 func (o *output) endOn(b *wire.Basis) error {
-	if why := uncertain(b); o.whole && why != "" {
+	if why := uncertain(b); o.certainOnly && why != "" {
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the answer is not certain: %s", why), Hint: o.hint()}
 	}
 	err := o.end()
@@ -209,7 +205,7 @@ func (o *output) endOn(b *wire.Basis) error {
 	return err
 }
 
-// hint says how to get a result that is not certain.
+// hint returns the option that prints a result although it is uncertain.
 func (o *output) hint() string {
 	if o.app.strict {
 		return "without --strict omg prints what there is"
@@ -217,8 +213,8 @@ func (o *output) hint() string {
 	return "with --partial omg prints what there is"
 }
 
-// uncertain says what makes a result uncertain, empty if nothing does. A database
-// that is only old does not: pacman's own answer is as old.
+// uncertain returns the reason why a result is uncertain, or "". An old database is not a reason: pacman would use the
+// same one.
 func uncertain(b *wire.Basis) string {
 	if b.Partial {
 		return show.Lacking(b)
@@ -234,7 +230,7 @@ func uncertain(b *wire.Basis) string {
 	return ""
 }
 
-// noteBasis notes what a result lacks, and what in it is from before.
+// noteBasis prints notes about what a result lacks, and which parts are stale.
 func (o *output) noteBasis(b *wire.Basis) {
 	if b.Stale {
 		o.app.note(show.NotChecked(b))
@@ -249,9 +245,8 @@ func (o *output) noteBasis(b *wire.Basis) {
 	}
 }
 
-// some is the end of a list of n elements: an empty one is an answer that the exit
-// code tells, as pacman's does. Nothing found while a source is missing that could
-// have it is no answer.
+// some returns the error for the end of a list with n elements. An empty list has its own exit code, like pacman's. If
+// a source that could have elements is missing, an empty list is a failure.
 func some(b *wire.Basis, n int) error {
 	switch {
 	case n > 0:

@@ -13,10 +13,10 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// terminalLimit is how many results a terminal shows unless asked for more.
+// terminalLimit is the default number of results on a terminal.
 const terminalLimit = 50
 
-// searchOptions are the flags of search.
+// searchOptions holds the flags of search.
 type searchOptions struct {
 	outputOptions
 	regex, nameOnly           bool
@@ -55,7 +55,7 @@ that a repository has too is marked as shadowed.
 	}
 }
 
-// request is the request that the flags and words mean.
+// request returns the request for the flags and arguments.
 func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequest, error) {
 	r := &wire.SearchRequest{
 		Words: c.Args().Slice(), Regex: o.regex, NameOnly: o.nameOnly, Repos: o.repos.Value(), Sort: o.sort,
@@ -127,8 +127,8 @@ func (a *app) search(c *cli.Context, o *searchOptions) error {
 	return nothingFound(req, all, aur == wire.SourceFailed)
 }
 
-// nothingFound is the error of a search without a result. Where a source is missing
-// that could have one, that is no answer.
+// nothingFound returns the error of a search without results. If a source that could have results is missing, it is a
+// failure.
 func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed bool) error {
 	nothing := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("nothing found for %s", quoted(req.Words))}
 	switch {
@@ -137,7 +137,7 @@ func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed boo
 	case aurFailed:
 		nothing.Code, nothing.Err = exit.Failed, fmt.Errorf("%w, and the AUR could not be searched", nothing.Err)
 	case len(req.Repos) > 0:
-		// Names that are close may be in other repositories, and be the very same.
+		// The close names may be the requested ones, in other repositories.
 		nothing.Err = fmt.Errorf("%w in %s", nothing.Err, strings.Join(req.Repos, ", "))
 	case len(all.Close) > 0:
 		nothing.Hint = "close names: " + strings.Join(all.Close, " ")
@@ -145,8 +145,8 @@ func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed boo
 	return nothing
 }
 
-// pkg prints a package that a search or info found. For JSON, where all are printed
-// as one document, it adds the package to the list.
+// pkg prints a package that search or info found. With JSON, which prints all packages as one document, it appends the
+// package to all.
 func (o *output) pkg(p *wire.Package, all *[]wire.Package, human func(*bufio.Writer, *wire.Package)) error {
 	if o.json {
 		*all = append(*all, *p)
@@ -155,7 +155,7 @@ func (o *output) pkg(p *wire.Package, all *[]wire.Package, human func(*bufio.Wri
 	return o.element(p, p.Name, func(w *bufio.Writer) { human(w, p) })
 }
 
-// quoted shows words as the user could type them, cut to what fits a line.
+// quoted returns words as the user could type them, cut to fit a line.
 func quoted(words []string) string {
 	const most = 60
 	s := strings.Join(words, " ")

@@ -15,12 +15,12 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// securityOptions are the flags of security.
+// securityOptions holds the flags of security.
 type securityOptions struct {
 	outputOptions
 	all, fixable, cve        bool
 	severity, failOn, source string
-	// least and fail are the places of the flags' severities, -1 if they are not given.
+	// least and fail are indexes in severities, -1 if the flag is not set.
 	least, fail int
 }
 
@@ -57,11 +57,10 @@ read, and else 0.
 	}
 }
 
-// severities are the tracker's, from the slightest. One that the tracker has not
-// judged counts as low where a limit is set.
+// severities lists the tracker's severities in ascending order. An advisory without one counts as low.
 var severities = []string{"low", "medium", "high", "critical"}
 
-// severityFlag is the place of a flag's severity, -1 if it is not given.
+// severityFlag returns the index of a flag's value in severities, -1 if the flag is not set.
 func severityFlag(c *cli.Context, name, value string) (int, error) {
 	if !c.IsSet(name) {
 		return -1, nil
@@ -119,13 +118,13 @@ func (a *app) security(c *cli.Context, o *securityOptions) (err error) {
 		return nil
 	}
 	if o.fail >= 0 {
-		found = 0 // of what is listed, nothing is as bad
+		found = 0 // nothing in the list reaches the severity
 	}
 	return some(&all.Basis, found)
 }
 
-// chosen keeps the advisories that are wanted, and the packages that have some. A
-// package is as bad as the worst that is left, which stands first.
+// chosen returns the packages with at least one selected advisory, with only those. A package's severity is that of its
+// first advisory, the worst one.
 func (o *securityOptions) chosen(packages []wire.VulnerablePackage) []wire.VulnerablePackage {
 	wanted := func(a *wire.Advisory) bool {
 		return (a.Counted || o.all) && severity(a) >= o.least && (!o.fixable || a.Verdict == "fixable")
@@ -142,21 +141,21 @@ func (o *securityOptions) chosen(packages []wire.VulnerablePackage) []wire.Vulne
 	return kept
 }
 
-// failed reports whether a listed advisory is as bad as --fail-on says.
+// failed reports whether a listed advisory reaches the severity of --fail-on.
 func (o *securityOptions) failed(packages []wire.VulnerablePackage) bool {
 	return slices.ContainsFunc(packages, func(p wire.VulnerablePackage) bool {
 		return slices.ContainsFunc(p.Advisories, func(a wire.Advisory) bool { return severity(&a) >= o.fail })
 	})
 }
 
-// noteAdvisories notes how old the advisories and the databases are, and what could
-// not be read of the advisories.
+// noteAdvisories prints the ages of the advisories and the databases, and the number of advisories that could not be
+// read.
 func (a *app) noteAdvisories(all *wire.SecurityResult) {
 	now := time.Now()
 	for i := range all.Sources {
 		s := &all.Sources[i]
 		switch {
-		case s.State == wire.SourceOK || s.Kind == wire.KindAUR: // the tracker does not judge the AUR
+		case s.State == wire.SourceOK || s.Kind == wire.KindAUR: // the tracker does not cover the AUR
 		case s.Kind == wire.KindTracker, s.State == wire.SourceStale && !s.Outdated:
 			a.note(show.Source(s, now))
 		}

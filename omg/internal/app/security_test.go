@@ -12,7 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// vulnerable has a package with three advisories, and one that is unconfirmed.
+// vulnerable returns a backend with a package with three advisories, and one with an unconfirmed one.
 func vulnerable() fake {
 	advisory := func(name, severity, verdict string) wire.Advisory {
 		return wire.Advisory{Name: name, Severity: severity, Verdict: verdict, Counted: verdict != "unconfirmed", Issues: []string{"CVE-" + name[4:]}}
@@ -76,8 +76,8 @@ func TestSecurity(t *testing.T) {
 	require.Len(t, document.Packages[0].Advisories, 3)
 }
 
-// TestSecurity_Certain: no finding is only an all-clear where the advisories, what is
-// installed and the repositories are known.
+// TestSecurity_Certain: an empty result means "no vulnerabilities" only if the advisories, the local database and the
+// repositories are known.
 func TestSecurity_Certain(t *testing.T) {
 	good := tracker(wire.SourceOK, "")
 	on := func(b wire.Basis, sources ...wire.Source) wire.SecurityResult {

@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// statusOptions are the flags of status.
+// statusOptions holds the flags of status.
 type statusOptions struct {
 	outputOptions
 	history bool
@@ -64,10 +64,10 @@ func (a *app) status(c *cli.Context, o *statusOptions) error {
 	if err := out.one(st, func(w *bufio.Writer) { out.style.Status(w, st, time.Now()) }); err != nil {
 		return err
 	}
-	if why := uncertain(&st.Basis); out.whole && why != "" {
+	if why := uncertain(&st.Basis); out.certainOnly && why != "" {
 		return out.endOn(&st.Basis)
 	}
-	return out.end() // the status itself says what is uncertain
+	return out.end() // the status has marked what is uncertain
 }
 
 func (a *app) history(c *cli.Context, o *statusOptions) error {
@@ -150,7 +150,7 @@ func cacheCommand(a *app) *cli.Command {
 	}
 }
 
-// showSubcommands is the action of a command that only has subcommands.
+// showSubcommands is the action of a command that consists of subcommands.
 func showSubcommands(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
@@ -158,8 +158,7 @@ func showSubcommands(c *cli.Context) error {
 	return cli.ShowSubcommandHelp(c)
 }
 
-// action has omgd do something, prints how that went in a line, and returns the
-// error that the result means.
+// action sends omgd a command, prints a line about its result, and returns the error that the result contains.
 func action[R any](a *app, c *cli.Context, o *outputOptions, do func(context.Context) (*R, error), human func(*R) string, failed func(*R) error) error {
 	if err := noArguments(c); err != nil {
 		return err

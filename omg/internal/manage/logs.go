@@ -13,18 +13,17 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// journals are where the journal's files are, if there is one.
+// journals lists the directories of the journal's files.
 var journals = []string{"/run/log/journal", "/var/log/journal"}
 
-// syslogs are where a syslog daemon may put what daemons log.
+// syslogs lists the files to which syslog daemons write.
 var syslogs = []string{"/var/log/daemon.log", "/var/log/syslog", "/var/log/messages", "/var/log/everything.log"}
 
-// ErrNoLog means that nothing of the daemon is found in any log.
+// ErrNoLog means that no log has messages of omgd.
 var ErrNoLog = errors.New("no log has anything of omgd")
 
-// Logs shows the last lines that the user's daemons have logged: from the journal
-// if there is one, else from syslog's files. Follow, which only the journal can,
-// goes on until it is interrupted.
+// Logs prints the last lines that the user's daemons have logged, from the journal or otherwise from syslog's files.
+// With follow, which needs the journal, it continues until it is interrupted.
 func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) (code int, err error) {
 	for _, dir := range journals {
 		if _, err := os.Stat(dir); err != nil {
@@ -57,10 +56,10 @@ func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) 
 	return 0, fmt.Errorf("%w: omgd --foreground prints what it does", ErrNoLog)
 }
 
-// maxLine is the longest line of a log that is read.
+// maxLine is the length of the longest log line that is read, in bytes.
 const maxLine = 1 << 20
 
-// lastLines are a file's last lines that have a text in them.
+// lastLines returns the last n lines of a file that contain a text.
 func lastLines(path, text string, n int) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package manage starts and ends the daemon, and finds out whether it runs: with
-// the user's service manager where that has the daemon's units, else by itself.
+// Package manage starts and stops the daemon, and finds out whether it runs. It uses the user's service manager if that
+// has the daemon's units.
 package manage
 
 import (
@@ -21,35 +21,33 @@ import (
 )
 
 var (
-	// ErrNotRunning means that there is no daemon.
+	// ErrNotRunning means that no daemon runs.
 	ErrNotRunning = errors.New("omgd does not run")
-	// ErrLasts means that the daemon did not end in time.
+	// ErrLasts means that the daemon did not stop in time.
 	ErrLasts = errors.New("omgd does not end")
 )
 
-// Daemon is a user's own daemon, by where its socket is. The zero value but for
-// Env has the usual places.
+// Daemon is the user's daemon at a socket. The zero value except for Env means the default paths.
 type Daemon struct {
 	Env    paths.Env
-	Socket string // empty for the usual place
-	// Args are omgd's further arguments. A daemon that has any is not the service
-	// manager's.
+	Socket string // empty for the default path
+	// Args are further arguments of omgd. A daemon with arguments is not managed by the service manager.
 	Args []string
 }
 
-// Status is what is found out about a daemon.
+// Status is the state of a daemon.
 type Status struct {
 	Running bool   `json:"running"`
 	Socket  string `json:"socket"`
 	PID     int    `json:"pid,omitempty"`
-	// Version is the daemon's; empty if it does not answer.
+	// Version is the daemon's version, empty if it does not answer.
 	Version string `json:"version,omitempty"`
-	// Why says why a daemon that runs does not answer.
+	// Why is the reason why a running daemon does not answer.
 	Why string `json:"why,omitempty"`
 }
 
-// Start starts the daemon, and returns when it has read everything. Without a service
-// manager this process becomes omgd, and Start returns only on errors.
+// Start starts the daemon, and returns when it is ready. Without a service manager this process becomes omgd, and Start
+// returns only on errors.
 func (d *Daemon) Start(ctx context.Context) (code int, err error) {
 	if d.managed() {
 		code, err := systemctl(ctx, "start", units...)
@@ -66,8 +64,7 @@ func (d *Daemon) Start(ctx context.Context) (code int, err error) {
 	return 0, &os.PathError{Op: "exec", Path: program, Err: unix.Exec(program, append(args, d.Args...), os.Environ())}
 }
 
-// started waits until a daemon that the service manager has started has read
-// everything.
+// started waits until the daemon that the service manager has started is ready.
 func (d *Daemon) started(ctx context.Context, code int, err error) error {
 	if code != 0 || err != nil {
 		return err
@@ -80,9 +77,8 @@ func (d *Daemon) started(ctx context.Context, code int, err error) error {
 	return conn.AwaitStarted(ctx)
 }
 
-// patience is how long a daemon has to end: twice the time that the configuration
-// gives it, for a machine that is busy.
-func (d *Daemon) patience() time.Duration {
+// stopTimeout returns how long Stop waits for the daemon: twice the configured time, because the machine may be busy.
+func (d *Daemon) stopTimeout() time.Duration {
 	limits := config.Default().Limits
 	if loaded, err := config.Load(d.Env, false); err == nil {
 		limits = loaded.Limits
@@ -90,7 +86,7 @@ func (d *Daemon) patience() time.Duration {
 	return 2 * time.Duration(limits.ShutdownTimeout)
 }
 
-// Stop ends the daemon and waits for that.
+// Stop stops the daemon and waits until it has exited.
 func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
 	managed := d.managed()
 	if managed {
@@ -109,7 +105,7 @@ func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
 	if err := unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0); err != nil && err != unix.ESRCH {
 		return 0, fmt.Errorf("cannot end process %d: %w", pid, err)
 	}
-	for end := time.Now().Add(d.patience()); ; {
+	for end := time.Now().Add(d.stopTimeout()); ; {
 		left := time.Until(end)
 		if left <= 0 {
 			return 0, fmt.Errorf("%w (process %d): kill -KILL %d ends it at once", ErrLasts, pid, pid)
@@ -126,7 +122,7 @@ func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
 	}
 }
 
-// Restart ends the daemon, if one runs, and starts it as Start does.
+// Restart stops the daemon, if one runs, and starts it like Start.
 func (d *Daemon) Restart(ctx context.Context) (code int, err error) {
 	if d.managed() {
 		code, err := systemctl(ctx, "restart", units...)
@@ -138,7 +134,7 @@ func (d *Daemon) Restart(ctx context.Context) (code int, err error) {
 	return d.Start(ctx)
 }
 
-// Status finds out about the daemon.
+// Status returns the state of the daemon.
 func (d *Daemon) Status(ctx context.Context) (Status, error) {
 	s := Status{Socket: d.Env.Socket(d.Socket)}
 	pid, fd, err := d.find(ctx)
@@ -178,10 +174,8 @@ func (d *Daemon) version(ctx context.Context) (string, error) {
 	return hello.Server, nil
 }
 
-// find returns the daemon's process and a descriptor of it, by which no other
-// that gets its number later can be meant. The PID file says which it is, if it
-// is one to be believed, that process is an omgd and someone holds the lock; else
-// the socket does.
+// find returns the daemon's process and a pidfd, which cannot refer to a later process with the same PID. It uses the
+// PID file if that is valid, its process is an omgd and the lock is held, and otherwise the peer of the socket.
 func (d *Daemon) find(ctx context.Context) (pid, fd int, err error) {
 	pid, err = pidfile.Read(d.Env.PID(d.Env.Socket(d.Socket)), d.Env)
 	if err == nil {
@@ -205,11 +199,11 @@ func (d *Daemon) find(ctx context.Context) (pid, fd int, err error) {
 	if fd, ok := open(conn.PID()); ok {
 		return conn.PID(), fd, nil
 	}
-	return 0, -1, ErrNotRunning // the service manager listens for it
+	return 0, -1, ErrNotRunning // the service manager listens on its socket
 }
 
-// unlocked says that the daemon's lock is there and nobody's: the PID file is of
-// one that was killed, and its number may by now be that of another omgd.
+// unlocked reports whether the daemon's lock exists but is not held. Then the PID file is left over from a daemon that
+// was killed, and the PID may be another omgd's by now.
 func (d *Daemon) unlocked() bool {
 	path := d.Env.Lock(d.Env.Socket(d.Socket))
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -220,14 +214,13 @@ func (d *Daemon) unlocked() bool {
 	return unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == nil
 }
 
-// open opens a process if it is an omgd.
+// open returns a pidfd of a process if it is an omgd.
 func open(pid int) (fd int, ok bool) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return -1, false
 	}
-	// Looked at when the descriptor is there: the name is that of the process
-	// which it means, or of none.
+	// The name is read after the pidfd is open: it is that of the process of the pidfd, or of no process.
 	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	if err != nil || strings.TrimSpace(string(name)) != "omgd" {
 		_ = unix.Close(fd)

@@ -11,9 +11,9 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// TestDaemon_Patience: a daemon is waited for longer than it may take by its own
-// configuration; one that cannot be read counts as none.
-func TestDaemon_Patience(t *testing.T) {
+// TestDaemon_StopTimeout: the timeout is longer than the configured time; an unreadable configuration means the
+// default.
+func TestDaemon_StopTimeout(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.toml")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	for _, c := range []struct {
@@ -27,6 +27,6 @@ func TestDaemon_Patience(t *testing.T) {
 		d := Daemon{Env: paths.Env{UID: os.Getuid(), Getenv: func(name string) string {
 			return map[string]string{"OMG_LIMITS_SHUTDOWN_TIMEOUT": c.timeout, "OMG_CONFIG": c.config}[name]
 		}}}
-		require.Equal(t, c.want, d.patience())
+		require.Equal(t, c.want, d.stopTimeout())
 	}
 }

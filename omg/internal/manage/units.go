@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 )
 
-// units are the user's units of the daemon. The socket comes first: without it, a
-// service that is stopped would start again with the next question.
+// units lists the user's units of the daemon. The socket is stopped first: otherwise the next connection would start
+// the service again.
 var units = []string{"omgd.socket", "omgd.service"}
 
-// managed says whether the user's service manager runs and has the daemon's
-// units. Its daemon is the one in the usual place, with no arguments.
+// managed reports whether the user's service manager runs and has the daemon's units. It manages only the daemon at the
+// default path, without arguments.
 func (d *Daemon) managed() bool {
 	get := d.Env.Getenv
 	runtime := get("XDG_RUNTIME_DIR")
@@ -32,8 +32,8 @@ func (d *Daemon) managed() bool {
 	return false
 }
 
-// unitDirs are the directories in which systemd looks for a user's units, without
-// systemd/user (systemd.unit(5)).
+// unitDirs returns the directories in which systemd searches for a user's units, without systemd/user
+// (systemd.unit(5)).
 func unitDirs(get func(string) string) []string {
 	dirs := []string{"/etc", "/run", "/usr/local/lib", "/usr/lib"}
 	for _, d := range [][2]string{{"XDG_CONFIG_HOME", ".config"}, {"XDG_DATA_HOME", ".local/share"}} {
@@ -47,16 +47,15 @@ func unitDirs(get func(string) string) []string {
 	return dirs
 }
 
-// systemctl has the user's service manager do something.
+// systemctl runs systemctl --user.
 func systemctl(ctx context.Context, verb string, units ...string) (code int, err error) {
 	return runTool(ctx, append([]string{"systemctl", "--user", verb}, units...)...)
 }
 
-// errNoTool means that a program of the system is missing.
+// errNoTool means that a program is not installed.
 var errNoTool = errors.New("not in PATH")
 
-// tool finds a program of the system. Package os/exec would do it too, and every
-// call of omg would load it.
+// tool finds a program in PATH. It does not use os/exec, which every call of omg would have to load.
 func tool(name string) (string, error) {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		path := filepath.Join(dir, name)
@@ -67,7 +66,7 @@ func tool(name string) (string, error) {
 	return "", fmt.Errorf("%s is %w", name, errNoTool)
 }
 
-// runTool runs a program of the system, on our own terminal, to its end.
+// runTool runs a program on our terminal and waits for it.
 func runTool(ctx context.Context, args ...string) (code int, err error) {
 	path, err := tool(args[0])
 	if err != nil {
