@@ -7,8 +7,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Foreign prints a package that no repository has as an update of the AUR's or, in
-// another state, what that is.
+// Foreign prints a package that is in no repository: its update in the AUR, or its other state.
 func (s Style) Foreign(w *bufio.Writer, u *wire.ForeignPackage) {
 	p := printer{s, w}
 	p.nameVersion(u.Name, u.Installed)

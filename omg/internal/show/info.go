@@ -7,7 +7,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Info prints a package as a block of fields, with a blank line behind it.
+// Info prints a package as a block of fields, followed by a blank line.
 func (s Style) Info(w *bufio.Writer, pkg *wire.Package) {
 	p := printer{s, w}
 	p.field("Repository", pkg.Repo)
@@ -31,8 +31,8 @@ func (s Style) Info(w *bufio.Writer, pkg *wire.Package) {
 	p.raw("\n")
 }
 
-// repoInfo prints what pacman -Si shows of a repository's package. It does not
-// mark optional dependencies that are installed: pacman does in -Qi alone.
+// repoInfo prints a repository's package like pacman -Si. It does not mark installed optional dependencies: pacman does
+// that only in -Qi.
 func (p printer) repoInfo(pkg *wire.Package) {
 	p.field("Architecture", pkg.Arch)
 	p.field("URL", pkg.URL)
@@ -43,17 +43,17 @@ func (p printer) repoInfo(pkg *wire.Package) {
 	p.lines("Optional Deps", pkg.OptDepends)
 	p.list("Conflicts With", pkg.Conflicts)
 	p.list("Replaces", pkg.Replaces)
-	// pacman takes the unit of the first for both.
+	// pacman uses the unit of the first size for both.
 	u := unit(pkg.CSize)
 	p.line("Download Size", size(pkg.CSize, u))
 	p.line("Installed Size", size(pkg.ISize, u))
 	p.field("Packager", pkg.Packager)
-	// A package without a date is of 1970 to pacman.
+	// To pacman, a package without a date is from 1970.
 	p.field("Build Date", date(pkg.BuildDate))
 	p.list("Validated By", validation(pkg.Validation))
 }
 
-// aurInfo prints what yay -Si shows of an AUR package, in its order.
+// aurInfo prints an AUR package in the order of yay -Si.
 func (p printer) aurInfo(pkg *wire.Package) {
 	a := pkg.AUR
 	p.field("URL", pkg.URL)
@@ -82,7 +82,7 @@ func (p printer) aurInfo(pkg *wire.Package) {
 	}
 }
 
-// dateOr is a date, or none when there is no date.
+// dateOr returns a date, or none if there is no date.
 func dateOr(unix int64, none string) string {
 	if unix == 0 {
 		return none
@@ -90,7 +90,7 @@ func dateOr(unix int64, none string) string {
 	return date(unix)
 }
 
-// validation names the ways of checking as pacman does.
+// validation returns pacman's names for the ways to validate a package.
 func validation(ways []string) []string {
 	names := make([]string, len(ways))
 	for i, way := range ways {

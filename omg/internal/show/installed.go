@@ -9,8 +9,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Installed prints an installed package's block of fields as pacman -Qi does,
-// with a blank line behind it.
+// Installed prints an installed package's block of fields like pacman -Qi, followed by a blank line.
 func (s Style) Installed(w *bufio.Writer, pkg *wire.InstalledPackage) {
 	p := printer{s, w}
 	p.field("Name", pkg.Name)
@@ -44,7 +43,7 @@ func (s Style) Installed(w *bufio.Writer, pkg *wire.InstalledPackage) {
 	p.raw("\n")
 }
 
-// optional marks the optional dependencies that are installed.
+// optional returns the optional dependencies, with the installed ones marked.
 func optional(pkg *wire.InstalledPackage) []string {
 	out := slices.Clone(pkg.OptDepends)
 	for i, d := range out {
@@ -65,8 +64,8 @@ func reason(r string) string {
 	return "Unknown"
 }
 
-// installedValidation is how a package was checked: unlike a repository's, one
-// that says nothing of it is unknown, and one can say that it was not.
+// installedValidation returns how a package was validated. Unlike for a repository's package, an empty list means
+// unknown, and "none" is possible.
 func installedValidation(names []string) []string {
 	switch {
 	case len(names) == 0:
@@ -77,7 +76,7 @@ func installedValidation(names []string) []string {
 	return validation(names)
 }
 
-// Line prints a package's name and version, as pacman -Q does.
+// Line prints a package's name and version like pacman -Q.
 func (s Style) Line(w *bufio.Writer, name, version string) {
 	p := printer{s, w}
 	p.nameVersion(name, version)
@@ -97,7 +96,7 @@ func (p printer) version(version string) {
 	p.color(colorNone)
 }
 
-// Update prints what there is newer, as pacman -Qu does.
+// Update prints an update like pacman -Qu.
 func (s Style) Update(w *bufio.Writer, u *wire.Update) {
 	p := printer{s, w}
 	p.nameVersion(u.Name, u.Installed)
@@ -116,8 +115,7 @@ func (p printer) ignored(is bool) {
 	p.raw("\n")
 }
 
-// Newer prints a package that is installed in a later version than its
-// repository has.
+// Newer prints an installed package whose version is newer than its repository's.
 func (s Style) Newer(w *bufio.Writer, u *wire.Update) {
 	p := printer{s, w}
 	p.nameVersion(u.Name, u.Installed)
@@ -127,7 +125,7 @@ func (s Style) Newer(w *bufio.Writer, u *wire.Update) {
 	p.ignored(u.Ignored)
 }
 
-// Replacement prints a package that an upgrade would offer to replace.
+// Replacement prints an installed package that an upgrade offers to replace.
 func (s Style) Replacement(w *bufio.Writer, r *wire.Replacement) {
 	p := printer{s, w}
 	p.nameVersion(r.Name, r.Installed)
@@ -138,7 +136,7 @@ func (s Style) Replacement(w *bufio.Writer, r *wire.Replacement) {
 	p.ignored(r.Ignored)
 }
 
-// Owner prints who owns a path, as pacman -Qo does.
+// Owner prints the owner of a path like pacman -Qo.
 func (s Style) Owner(w *bufio.Writer, path, name, version string) {
 	p := printer{s, w}
 	p.text(path)
@@ -147,7 +145,7 @@ func (s Style) Owner(w *bufio.Writer, path, name, version string) {
 	p.raw("\n")
 }
 
-// File prints a file of a package, as pacman -Ql does.
+// File prints a file of a package like pacman -Ql.
 func (s Style) File(w *bufio.Writer, name, path string) {
 	p := printer{s, w}
 	p.color(colorTitle)
@@ -158,8 +156,8 @@ func (s Style) File(w *bufio.Writer, name, path string) {
 	p.raw("\n")
 }
 
-// Chain prints a row of packages, each needing the next: needs[i] is what
-// names[i] needs of names[i+1], shown unless it is its bare name.
+// Chain prints a chain of packages, each of which needs the next. needs[i] is the dependency of names[i] on names[i+1];
+// it is printed unless it equals the name.
 func (s Style) Chain(w *bufio.Writer, names, needs []string) {
 	p := printer{s, w}
 	for i, name := range names {

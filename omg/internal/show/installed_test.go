@@ -24,8 +24,8 @@ func write(each func(*bufio.Writer)) string {
 	return b.String()
 }
 
-// TestPacman_Installed compares every installed package of the corpus with
-// pacman -Qi and all of its list with pacman -Q, piped and on terminals.
+// TestPacman_Installed compares every installed package of the corpus with pacman -Qi, and the list with pacman -Q,
+// piped and on terminals.
 func TestPacman_Installed(t *testing.T) {
 	w := corpusWorld(t)
 	local, err := pacmandb.ReadLocal(t.Context(), w.db)
@@ -177,8 +177,7 @@ func TestAge(t *testing.T) {
 	}
 }
 
-// TestHostileText_Lists: what comes from outside cannot steer the terminal or
-// make a line of its own.
+// TestHostileText_Lists: text of packages cannot control the terminal or forge a line.
 func TestHostileText_Lists(t *testing.T) {
 	for _, s := range hostileTexts {
 		u := &wire.Update{Name: s, Installed: s, Version: s, Repo: s, Fixes: []string{s}}

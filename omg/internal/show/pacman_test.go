@@ -28,14 +28,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	time.Local = time.UTC // what pacman is told too
+	time.Local = time.UTC // the tests run pacman in UTC too
 	os.Exit(m.Run())
 }
 
-// world is a database directory with the real pacman to ask about it.
+// world is a database directory for the real pacman.
 type world struct {
 	conf, db string
-	// packages are those of the repositories, in pacman's order.
+	// packages holds the packages of the repositories, in pacman's order.
 	packages []wire.Package
 }
 
@@ -70,7 +70,7 @@ func newWorld(t *testing.T, db string, repos ...string) *world {
 	return w
 }
 
-// corpusWorld has the real packages.
+// corpusWorld returns a world with the real packages.
 func corpusWorld(t *testing.T) *world {
 	w := newWorld(t, corpus.Shared(t), "core", "extra", "multilib")
 	require.Greater(t, len(w.packages), 3000)
@@ -83,7 +83,7 @@ func (w *world) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// piped is what pacman prints into a pipe; columns, if any, is its COLUMNS.
+// piped returns what pacman prints into a pipe; columns, if not empty, is its COLUMNS.
 func (w *world) piped(t *testing.T, columns string, args ...string) string {
 	t.Helper()
 	cmd := w.command(args...)
@@ -95,8 +95,7 @@ func (w *world) piped(t *testing.T, columns string, args ...string) string {
 	return string(out)
 }
 
-// terminal opens a terminal of so many columns; what is written to tty comes
-// out of screen.
+// terminal opens a terminal with this number of columns; text written to tty is read from screen.
 func terminal(t *testing.T, columns int) (screen, tty *os.File) {
 	t.Helper()
 	need.Terminal(t)
@@ -107,8 +106,7 @@ func terminal(t *testing.T, columns int) (screen, tty *os.File) {
 	return screen, tty
 }
 
-// onTerminal is what pacman prints on a terminal of so many columns, in colour
-// as it does by itself.
+// onTerminal returns what pacman prints on a terminal with this number of columns, with its default colours.
 func (w *world) onTerminal(t *testing.T, columns int, args ...string) string {
 	t.Helper()
 	return w.onTerminalIn(t, columns, "auto", args...)
@@ -121,13 +119,13 @@ func (w *world) onTerminalIn(t *testing.T, columns int, color string, args ...st
 	cmd.Stdout = tty
 	require.NoError(t, cmd.Start())
 	require.NoError(t, tty.Close())
-	out, _ := io.ReadAll(screen) // ends with an error when the last writer is gone
+	out, _ := io.ReadAll(screen) // reading fails when the last writer has closed it
 	require.NoError(t, cmd.Wait())
-	// pacman hides the cursor while it runs, for progress bars that omg has not.
+	// pacman hides the cursor while it runs, for progress bars, which omg does not have.
 	return strings.NewReplacer("\r\n", "\n", "\x1b[?25l", "", "\x1b[?25h", "").Replace(string(out))
 }
 
-// ours is what a style makes of all packages.
+// ours returns what omg prints for all packages.
 func (w *world) ours(each func(*bufio.Writer, *wire.Package)) string {
 	var b bytes.Buffer
 	out := bufio.NewWriter(&b)
@@ -138,7 +136,7 @@ func (w *world) ours(each func(*bufio.Writer, *wire.Package)) string {
 	return b.String()
 }
 
-// requireSame compares line by line and shows the first that differs.
+// requireSame compares line by line and shows the first difference.
 func requireSame(t *testing.T, pacman, ours string) {
 	t.Helper()
 	want, got := strings.Split(pacman, "\n"), strings.Split(ours, "\n")
@@ -150,8 +148,8 @@ func requireSame(t *testing.T, pacman, ours string) {
 	require.Len(t, got, len(want))
 }
 
-// cleaned is pacman's output with the marks that omg replaces: two descriptions
-// of the corpus steer bidirectional text.
+// cleaned replaces in pacman's output the characters that omg replaces: two descriptions of the corpus have
+// bidirectional controls.
 func cleaned(out string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && r != '\x1b' && termtext.Unsafe(r) {
@@ -161,7 +159,7 @@ func cleaned(out string) string {
 	}, out)
 }
 
-// withoutInstalled leaves out the line that pacman -Si does not have.
+// withoutInstalled removes the line that pacman -Si does not have.
 func withoutInstalled(info func(*bufio.Writer, *wire.Package)) func(*bufio.Writer, *wire.Package) {
 	return func(w *bufio.Writer, p *wire.Package) {
 		q := *p
@@ -195,7 +193,7 @@ func TestPacman_Corpus(t *testing.T) {
 	}
 }
 
-// oddTexts are pieces of text on which wrapping turns.
+// oddTexts holds pieces of text that are hard to wrap.
 var oddTexts = []string{
 	"", " ", "  ", "a", "bc", "word", "hyphen-ated", "longer-than-most-lines-of-a-narrow-terminal",
 	"日本語", "日本 語", "ﾊﾝｶｸ", "Ｆｕｌｌ", "한국어", "\u1112\u1161\u11ab", "e\u0301", "soft\u00adhyphen", "no\u00a0break",
@@ -213,7 +211,7 @@ func oddText(r *rand.Rand) string {
 	return b.String()
 }
 
-// oddDesc is the desc of a package that is lawful but like no other.
+// oddDesc returns the desc of an unusual but valid package.
 func oddDesc(r *rand.Rand, name, version string) string {
 	var b strings.Builder
 	field := func(key string, values ...string) {
@@ -265,7 +263,7 @@ func oddDesc(r *rand.Rand, name, version string) string {
 	return b.String()
 }
 
-// oddWorld has made-up packages, the same ones each time.
+// oddWorld returns a world with generated unusual packages, always the same ones.
 func oddWorld(t *testing.T) *world {
 	t.Helper()
 	db := t.TempDir()

@@ -8,8 +8,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Search prints a package as a search result: a line of what it is and the
-// description below.
+// Search prints a package as a search result: a line with name and version, and the description below.
 func (s Style) Search(w *bufio.Writer, pkg *wire.Package) {
 	p := printer{s, w}
 	p.color(colorRepo)

@@ -8,7 +8,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Vulnerable prints a line about a package that advisories concern.
+// Vulnerable prints a line about a package with advisories.
 func (s Style) Vulnerable(w *bufio.Writer, pkg *wire.VulnerablePackage) {
 	p := printer{s, w}
 	p.nameVersion(pkg.Name, pkg.Installed)
@@ -27,8 +27,7 @@ func (s Style) Vulnerable(w *bufio.Writer, pkg *wire.VulnerablePackage) {
 	p.raw("\n")
 }
 
-// Issues prints the vulnerabilities behind a package's advisories and the reports of
-// them, with links.
+// Issues prints the vulnerabilities of a package's advisories and the tickets about them, with links.
 func (s Style) Issues(w *bufio.Writer, pkg *wire.VulnerablePackage) {
 	p := printer{s, w}
 	for _, a := range pkg.Advisories {

@@ -30,8 +30,8 @@ func TestVulnerable(t *testing.T) {
 `, write(func(w *bufio.Writer) { Style{}.Issues(w, p) }))
 }
 
-// TestAdvisories_AfterPacmansLines: what pacman does not print stands after all
-// that it does, and not at all where there is nothing to say.
+// TestAdvisories_AfterPacmansLines: fields that pacman does not print come after all of pacman's, and only if they have
+// a value.
 func TestAdvisories_AfterPacmansLines(t *testing.T) {
 	list := []string{"AVG-2 (High, fixable)", "AVG-1 (Low, affected)"}
 	const lines = "Advisories      : AVG-2 (High, fixable)\n                  AVG-1 (Low, affected)\n\n"

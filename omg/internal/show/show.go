@@ -1,11 +1,9 @@
-// Package show prints packages for people, in pacman's own shape: what pacman
-// -Ss and -Si print, to the letter, piped or on a terminal.
+// Package show prints packages for people, in the format of pacman: exactly what pacman -Ss and -Si print, piped or on
+// a terminal.
 //
-// It differs from pacman in two ways. Every text that comes from outside is
-// cleaned first, so that a package can neither steer the terminal nor forge a
-// line: controls, marks that steer bidirectional text and bytes that are not
-// UTF-8 become U+FFFD, where pacman prints what it is given. And a package's
-// block ends with the version that is installed, if one is.
+// It differs from pacman in two ways. Text of packages is cleaned first, so that it can neither control the terminal
+// nor forge a line: control characters, bidirectional controls and invalid UTF-8 become U+FFFD, which pacman prints
+// unchanged. And a package's block ends with the installed version, if there is one.
 package show
 
 import (
@@ -20,16 +18,16 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// Style is how to print. The zero value is plain text for a pipe or a file.
+// Style describes how to print. The zero value means plain text for a pipe or a file.
 type Style struct {
-	// Color says whether to colour.
+	// Color turns colours on.
 	Color bool
-	// Width is the number of columns at which text is wrapped; 0 is not to wrap.
+	// Width is the number of columns at which text is wrapped; 0 means never.
 	Width int
 }
 
-// NewStyle returns the style for a terminal, or nil for what is none, and what
-// --color says: auto colours a terminal unless NO_COLOR is set (no-color.org).
+// NewStyle returns the style for a terminal, nil if the output is not one, and the value of --color: auto means colours
+// on a terminal unless NO_COLOR is set (no-color.org).
 func NewStyle(color string, terminal *os.File) (Style, error) {
 	s := Style{Width: columns(os.Getenv("COLUMNS"), terminal)}
 	switch color {
@@ -44,10 +42,10 @@ func NewStyle(color string, terminal *os.File) (Style, error) {
 	return s, nil
 }
 
-// columns is where pacman wraps: at a number in COLUMNS, piped or not, where 0
-// is never; else at the terminal's width, 80 when it does not know its own.
+// columns returns the column at which pacman wraps: the number in COLUMNS, piped or not, where 0 means never; otherwise
+// the terminal's width, 80 if the terminal does not know it.
 func columns(env string, terminal *os.File) int {
-	// Shells and watch(1) write plain numbers; 16 bits are what pacman keeps.
+	// Shells and watch(1) set plain numbers; pacman stores 16 bits.
 	if n, err := strconv.ParseUint(env, 10, 16); err == nil {
 		return int(n)
 	}
@@ -61,7 +59,7 @@ func columns(env string, terminal *os.File) int {
 	return int(size.Col)
 }
 
-// The colours of pacman.
+// pacman's colours.
 const (
 	colorNone    = "\x1b[0m"
 	colorTitle   = "\x1b[0;1m"
@@ -71,8 +69,8 @@ const (
 	colorMeta    = "\x1b[1;36m"
 )
 
-// printer prints in a style. Only raw writes text as it is, which must be ours;
-// all others clean it. A failed write shows when the writer is flushed.
+// printer prints in a style. Only raw writes text unchanged, and only text of omg; all other methods clean it. The
+// error of a write is reported by the flush.
 type printer struct {
 	Style
 	w *bufio.Writer
@@ -89,8 +87,7 @@ func (p printer) color(code string) {
 
 const blanks = "                  "
 
-// label is how wide the label of a field is with the colon behind it, and value
-// the column in which its value begins.
+// label is the width of a field's label with the colon after it, and value is the column in which the value begins.
 const (
 	label = 17
 	value = label + 1
@@ -105,14 +102,14 @@ func (p printer) title(name string) {
 	p.raw(" ")
 }
 
-// line prints a field whose value is never wrapped, as pacman does with sizes.
+// line prints a field whose value is never wrapped, such as pacman's sizes.
 func (p printer) line(name, text string) {
 	p.title(name)
 	p.text(text)
 	p.raw("\n")
 }
 
-// field prints a text, or None.
+// field prints a field with a text, or None.
 func (p printer) field(name, text string) {
 	p.title(name)
 	if text == "" {
@@ -122,7 +119,7 @@ func (p printer) field(name, text string) {
 	p.raw("\n")
 }
 
-// lines prints each text on lines of its own, or None.
+// lines prints a field with each text on its own line, or None.
 func (p printer) lines(name string, texts []string) {
 	p.title(name)
 	if len(texts) == 0 {
@@ -137,8 +134,8 @@ func (p printer) lines(name string, texts []string) {
 	p.raw("\n")
 }
 
-// list prints texts side by side, or None. A line ends before the text that
-// would reach the last column but one; a text itself is never broken.
+// list prints a field with texts side by side, or None. A line ends before the text that would reach the last column
+// but one; a text is never broken.
 func (p printer) list(name string, texts []string) {
 	p.title(name)
 	if len(texts) == 0 {
@@ -153,7 +150,7 @@ func (p printer) list(name string, texts []string) {
 		case p.Width > value && at+w+2 >= p.Width:
 			p.newline(value)
 			at = value
-		case at != value: // an empty text takes no place
+		case at != value: // an empty text takes no columns
 			p.raw("  ")
 			at += 2
 		}
@@ -163,15 +160,15 @@ func (p printer) list(name string, texts []string) {
 	p.raw("\n")
 }
 
-// date is a time as %c has it in the C locale, in the local time zone.
+// date returns a time in the format %c of the C locale, in the local time zone.
 func date(unix int64) string {
 	return time.Unix(unix, 0).Format("Mon Jan _2 15:04:05 2006")
 }
 
 var units = [...]string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
 
-// unit is the unit in which pacman prints a number of bytes: the first in which
-// it is at most 2048.
+// unit returns the index of the unit in which pacman prints a number of bytes: the first in which the number is at most
+// 2048.
 func unit(bytes uint64) int {
 	v, i := float64(bytes), 0
 	for v > 2048 && i < len(units)-1 {
@@ -180,7 +177,7 @@ func unit(bytes uint64) int {
 	return i
 }
 
-// size is a number of bytes in a unit, with two decimals.
+// size returns a number of bytes in a unit, with two decimals.
 func size(bytes uint64, unit int) string {
 	v := float64(bytes)
 	for range unit {

@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// printed is what one call prints.
+// printed returns the output of one call.
 func printed(each func(*bufio.Writer, *wire.Package), pkg *wire.Package) string {
 	var b bytes.Buffer
 	w := bufio.NewWriter(&b)
@@ -134,7 +134,7 @@ Out-of-date     : Thu Sep  1 13:41:47 2022
 	require.Contains(t, out, "\nOut-of-date     : No\nShadowed By     : a repository's package of this name\n\n")
 }
 
-// TestSizes has the edges where pacman changes the unit.
+// TestSizes tests the sizes at which pacman changes the unit.
 func TestSizes(t *testing.T) {
 	for bytes, want := range map[uint64]string{
 		0: "0.00 B", 2048: "2048.00 B", 2049: "2.00 KiB", 2 << 20: "2048.00 KiB", 2<<20 + 1: "2.00 MiB",
@@ -189,7 +189,7 @@ func TestNewStyle(t *testing.T) {
 	require.Equal(t, 80, s.Width, "a terminal that does not know its width")
 }
 
-// hostile is a package of which every text is the same.
+// hostile returns a package in which every text is s.
 func hostile(s string) *wire.Package {
 	l := []string{s, s}
 	return &wire.Package{
@@ -199,9 +199,8 @@ func hostile(s string) *wire.Package {
 	}
 }
 
-// requireHarmless checks that a package whose texts are s stays within its
-// block: nothing steers the terminal, and no line but the block's own begins at
-// the margin.
+// requireHarmless checks that a package whose texts are s stays within its block: no text controls the terminal, and
+// only the block's own lines begin at the margin.
 func requireHarmless(t *testing.T, s string, columns int) {
 	t.Helper()
 	plain, colored := Style{Width: columns}, Style{Width: columns, Color: true}
@@ -228,7 +227,7 @@ func requireHarmless(t *testing.T, s string, columns int) {
 			}
 		}
 		require.Equal(t, map[bool]int{true: 20, false: 24}[pkg.AUR == nil], own, "%q", info)
-		if columns == 0 { // besides the fields' own, lines for the second optional dependency and advisory, and the one that is blank
+		if columns == 0 { // besides the fields, there are lines for the second optional dependency and advisory, and a blank one
 			require.Equal(t, own+3, strings.Count(info, "\n"), "%q", info)
 		}
 		codes := strings.NewReplacer(colorNone, "", colorTitle, "", colorRepo, "", colorVersion, "", colorGroups, "", colorMeta, "")

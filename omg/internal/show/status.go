@@ -11,8 +11,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Status prints a status: what is not known as "unknown", what is not certain
-// first. Ages are counted up to now.
+// Status prints a status: uncertain parts first, and unknown numbers as "unknown". Ages are relative to now.
 func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	p := printer{s, w}
 	if st.Stale {
@@ -56,10 +55,10 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	p.lines("Degraded", problems)
 }
 
-// OwnHint says how updates can be known though nobody runs pacman -Sy.
+// OwnHint explains how updates can be found although pacman -Sy is not run.
 const OwnHint = "with own = true in [sync] of config.toml, omgd downloads databases of its own to count updates by"
 
-// suggestOwn says that a repository's database is old.
+// suggestOwn reports whether a repository's database is old.
 func suggestOwn(sources []wire.Source) bool {
 	return slices.ContainsFunc(sources, func(s wire.Source) bool {
 		return s.State == wire.SourceStale && s.Repository()
@@ -74,8 +73,7 @@ func sourceLines(sources []wire.Source, now time.Time) []string {
 	return lines
 }
 
-// asOf says when the databases that updates are counted by were current, where those
-// are not what is searched.
+// asOf returns the time of the databases that updates are computed from, if they are not those that are searched.
 func asOf(compared []wire.Source, now time.Time) string {
 	if compared == nil {
 		return ""
@@ -86,8 +84,7 @@ func asOf(compared []wire.Source, now time.Time) string {
 // counter prints the counts of a status.
 type counter struct{ *wire.StatusResult }
 
-// count is a number, with a question mark if a source that could not be read could
-// change it.
+// count returns a number, with a question mark if a source that could not be read could change it.
 func (c counter) count(name string, n *uint32) string {
 	if n == nil {
 		return "unknown"
@@ -114,14 +111,13 @@ func (c counter) securityLines() []string {
 		line += " (critical " + number(n.Critical) + ", high " + number(n.High) + ", medium " + number(n.Medium) + ", low " + number(n.Low) +
 			", unknown " + number(n.Unknown) + ")"
 	}
-	// A repository only decides which of them an update fixes.
+	// The repositories only decide which advisories an update fixes.
 	mark := c.mark("security")
 	return []string{line, "fixable " + number(n.Fixable) + mark + ", in testing " + number(n.InTesting) + ", affected " + number(n.Affected) + mark +
 		", unconfirmed " + number(n.Unconfirmed)}
 }
 
-// aurLines are the AUR's updates and, if there is any, what else is to be known of
-// what is installed from there.
+// aurLines returns lines about the AUR's updates and the other states of installed AUR packages.
 func (c counter) aurLines() []string {
 	lines := []string{c.count("aur_updates", c.Counts.AURUpdates)}
 	aur := c.Counts.AUR
@@ -160,7 +156,7 @@ func because(what, why string) string {
 
 func indexLines(x *wire.IndexStatus, now time.Time) []string {
 	if x.Packages == 0 && x.Built == 0 {
-		return nil // neither an index nor databases: not one that is empty
+		return nil // there is neither an index nor a database, which is not the same as an empty index
 	}
 	line := number(x.Packages) + " packages"
 	if x.Built != 0 {
@@ -169,8 +165,8 @@ func indexLines(x *wire.IndexStatus, now time.Time) []string {
 	return append([]string{line}, x.Files...)
 }
 
-// Lacking says what a partial result lacks: the repositories that could not be
-// read, each with the reason, or else what could not be read of the local database.
+// Lacking returns what a partial result lacks: the repositories that could not be read, each with the reason, or
+// otherwise the unread part of the local database.
 func Lacking(b *wire.Basis) string {
 	var missing []string
 	for i := range b.Sources {
@@ -187,7 +183,7 @@ func Lacking(b *wire.Basis) string {
 	return strings.Join(missing, "; ")
 }
 
-// NotChecked says of a stale result since when what is installed was not checked.
+// NotChecked describes since when the local database was not checked, for a stale result.
 func NotChecked(b *wire.Basis) string {
 	note := "what is installed could not be checked"
 	if b.At != 0 {
@@ -196,10 +192,10 @@ func NotChecked(b *wire.Basis) string {
 	return note
 }
 
-// Reason is a source's state and the reason for it, in a few words.
+// Reason returns a source's state and the reason for it.
 func Reason(s *wire.Source) string { return because(s.Name+": "+string(s.State), s.Why) }
 
-// Source describes a source: its state and its times.
+// Source returns a description of a source: its state and its times.
 func Source(s *wire.Source, now time.Time) string {
 	name, times := s.Name, []struct {
 		what string
@@ -219,7 +215,7 @@ func Source(s *wire.Source, now time.Time) string {
 	return line
 }
 
-// Moment is a time with its age, or unknown.
+// Moment returns a time with its age, or "unknown".
 func Moment(unix int64, now time.Time) string {
 	if unix == 0 {
 		return "unknown"
@@ -228,7 +224,7 @@ func Moment(unix int64, now time.Time) string {
 	return t.Format("2006-01-02 15:04:05") + " (" + Age(now.Sub(t)) + ")"
 }
 
-// Age says how long ago something was, in its largest whole unit.
+// Age returns a duration in its largest whole unit.
 func Age(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d < -time.Second {

@@ -17,7 +17,7 @@ func lines(each func(*bufio.Writer)) []string {
 	return strings.Split(strings.TrimSuffix(write(each), "\n"), "\n")
 }
 
-// TestStatus_Partial: exactly the numbers that are named have a question mark.
+// TestStatus_Partial: exactly the partial counts have a question mark.
 func TestStatus_Partial(t *testing.T) {
 	n := uint32(4)
 	st := &wire.StatusResult{
@@ -88,7 +88,7 @@ func TestSource(t *testing.T) {
 	require.Regexp(t, `^what is installed could not be checked since 1970-01-01 00:00:01 \(\d+ years ago\)$`, NotChecked(&wire.Basis{At: 1}))
 }
 
-// TestChange: a change names the counts that differ, and nothing that stayed.
+// TestChange: a change shows only the counts that differ.
 func TestChange(t *testing.T) {
 	n := func(v uint32) *uint32 { return &v }
 	change := func(before, after wire.Counts) string {
@@ -136,7 +136,7 @@ func TestRuntimes(t *testing.T) {
 	}
 }
 
-// TestStatus_EveryCount: no count is added to a status that people are not shown.
+// TestStatus_EveryCount: every count of a status is printed.
 func TestStatus_EveryCount(t *testing.T) {
 	counts := reflect.TypeFor[wire.Counts]()
 	for i := range counts.NumField() {

@@ -9,15 +9,14 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// newline begins a line at a column.
+// newline starts a line at a column.
 func (p printer) newline(column int) {
 	p.raw("\n")
 	p.raw(blanks[:column])
 }
 
-// wrap prints text from a column on, and begins each further line there. As
-// with pacman, spaces in a row become one where text is wrapped at all, and a
-// word that is too long for a line goes over its end.
+// wrap prints text from a column on, and indents further lines to that column. Like pacman, it merges spaces where it
+// wraps, and lets a word that is too long exceed the line.
 func (p printer) wrap(s string, start int) {
 	s = termtext.Clean(s)
 	if p.Width == 0 || start > p.Width {
@@ -34,8 +33,8 @@ func (p printer) wrap(s string, start int) {
 			continue
 		}
 		s = strings.TrimLeft(s, " ")
-		// Past the end pacman's count of free columns is a huge number, so that
-		// all that follows a word too long stays on its line.
+		// After a word that is too long, pacman's unsigned count of free columns wraps around, so that the rest of the
+		// text stays on its line.
 		if free := p.Width - at; free >= 0 && width(firstWord(s))+1 > free {
 			p.newline(start)
 			at = start
@@ -46,13 +45,13 @@ func (p printer) wrap(s string, start int) {
 	}
 }
 
-// firstWord is what stands before the first space.
+// firstWord returns the text before the first space.
 func firstWord(s string) string {
 	word, _, _ := strings.Cut(s, " ")
 	return word
 }
 
-// width is how many columns a clean text takes, as glibc's wcswidth counts.
+// width returns the number of columns of a clean text, like glibc's wcswidth.
 func width(s string) int {
 	n := 0
 	for _, r := range s {
@@ -61,14 +60,12 @@ func width(s string) int {
 	return n
 }
 
-// runeWidth is glibc's wcwidth: two columns for what East Asian Width calls wide
-// or full, none for marks, format characters and the vowels and finals of Hangul
-// that join the letter before. Its exceptions are signs that stand before digits,
-// and old symbols that it keeps wide.
+// runeWidth returns the width of glibc's wcwidth: 2 for wide and full-width characters (East Asian Width), 0 for marks,
+// format characters, and Hangul vowels and finals that join the previous letter. Exceptions are signs that precede
+// digits, and old symbols that glibc keeps wide.
 //
-// Libraries for terminals differ from it in more characters, and the usual one
-// builds a table of 2 MB at the first letter that is not European: a millisecond,
-// as long as a whole answer takes.
+// Terminal libraries differ from glibc in more characters, and the usual one builds a table of 2 MB at the first
+// non-European letter, which takes a millisecond, as long as a whole answer.
 func runeWidth(r rune) int {
 	switch {
 	case r < 0x300:
