@@ -1,5 +1,5 @@
-// Command omg-index builds, checks and describes the index files that omgd and
-// omg answer from. It needs no pacman and no libalpm on the machine.
+// Command omg-index builds, checks and describes the index files that omgd and omg use. It needs neither pacman nor
+// libalpm.
 package main
 
 import (

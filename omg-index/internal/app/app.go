@@ -1,4 +1,4 @@
-// Package app is omg-index's command line: one file a command.
+// Package app is omg-index's command line, with one file for each command.
 package app
 
 import (
@@ -47,10 +47,9 @@ func names(commands []*cli.Command) []string {
 	return list
 }
 
-// eachIndex calls do for each index that a command is about: the files that are
-// named, those in named directories, or those in the data directory. Anyone may own
-// them: the user named them. One that is bad is named, and the others follow. An
-// error of do with an exit code is one of writing, which ends it.
+// eachIndex calls do for each index of the command line: the named files, those in named directories, or those in the
+// data directory. It does not check their owners, because the user named them. It reports a bad index and continues
+// with the others. It stops if do returns an error with an exit code, which means that output cannot be written.
 func eachIndex(c *cli.Context, do func(*pkgindex.File) error) error {
 	paths, err := indexes(c.Args().Slice())
 	if err != nil {
@@ -77,7 +76,7 @@ func eachIndex(c *cli.Context, do func(*pkgindex.File) error) error {
 	return nil
 }
 
-// indexes are the index files that arguments mean.
+// indexes returns the index files of the arguments.
 func indexes(args []string) (list []string, err error) {
 	if len(args) == 0 {
 		dir := sources.IndexDir(paths.Process().DataDir(""))

@@ -18,7 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// buildOptions are the flags of build.
+// buildOptions holds the flags of build.
 type buildOptions struct {
 	dbpath, pacmanConfig string
 	repos, databases     cli.StringSlice
@@ -57,8 +57,8 @@ and --db, those repositories too.
 	}
 }
 
-// gcPercent is by how much the heap of a build may outgrow what is in use: most
-// of it is kept until it is written, and collecting it costs little.
+// gcPercent is GOGC during a build. Most of the heap lives until it is written, so frequent collections cost little
+// time and keep it small.
 const gcPercent = 40
 
 func (o *buildOptions) run(c *cli.Context) error {
@@ -84,8 +84,8 @@ func (o *buildOptions) run(c *cli.Context) error {
 	return b.toDirectory(sources.IndexDir(paths.Process().DataDir(o.dataDir)))
 }
 
-// buildTime is the time of the build in Unix seconds: now, or what
-// SOURCE_DATE_EPOCH says (reproducible-builds.org/specs/source-date-epoch).
+// buildTime returns the time of the build in Unix seconds: now, or SOURCE_DATE_EPOCH
+// (reproducible-builds.org/specs/source-date-epoch).
 func buildTime(epoch string) (int64, error) {
 	if epoch == "" {
 		return time.Now().Unix(), nil
@@ -97,7 +97,7 @@ func buildTime(epoch string) (int64, error) {
 	return t, nil
 }
 
-// sources are the databases, and the dump, that the flags name.
+// sources returns the databases and the dump that the flags name.
 func (o *buildOptions) sources(c *cli.Context) (list []source, err error) {
 	if o.aur == "" || slices.ContainsFunc([]string{"dbpath", "pacman-config", "repo", "db"}, c.IsSet) {
 		if list, err = o.repositories(c); err != nil {
@@ -156,7 +156,7 @@ func (o *buildOptions) repositories(c *cli.Context) ([]source, error) {
 	return list, nil
 }
 
-// databaseFiles are repositories that no configuration names.
+// databaseFiles returns repositories for database files that are not in the configuration.
 func databaseFiles(files []string) (list []source, err error) {
 	var names []string
 	for _, path := range files {
@@ -187,7 +187,7 @@ func (b *build) summarize(out string, size int64, built []*result) error {
 	return exit.With(exit.Failed, err)
 }
 
-// warn says what is wrong with single packages.
+// warn prints warnings about single packages.
 func (b *build) warn(built []*result) {
 	note := func(text string) { command.Note(b.cli.App.ErrWriter, b.cli.App.Name, "warning: "+text) }
 	for _, r := range built {

@@ -19,8 +19,7 @@ import (
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// TestBuild_Directory: without --output there is one index for each source, with its
-// origin, in the data directory.
+// TestBuild_Directory: without --output, build writes an index and its origin for each source in the data directory.
 func TestBuild_Directory(t *testing.T) {
 	w := newWorld(t)
 	r := w.built()
@@ -49,8 +48,7 @@ func TestBuild_Directory(t *testing.T) {
 	require.Equal(t, []string{"core.omgidx", "core.omgidx.origin"}, w.files(w.path("data/index")))
 }
 
-// TestBuild_KilledWriter: what an omg-index that was killed left half written goes when
-// the index is built again.
+// TestBuild_KilledWriter: the next build removes the temporary files of an omg-index that was killed.
 func TestBuild_KilledWriter(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, os.MkdirAll(w.indexes(), 0o755))
@@ -61,8 +59,8 @@ func TestBuild_KilledWriter(t *testing.T) {
 	require.Equal(t, []string{"core.omgidx", "core.omgidx.origin"}, w.files(w.indexes()))
 }
 
-// TestBuild_Names: a repository may be called anything that pacman takes; each has a
-// file of its own, and none is the AUR's.
+// TestBuild_Names: any repository name that pacman accepts works; each repository has its own file, different from the
+// AUR's.
 func TestBuild_Names(t *testing.T) {
 	w := newWorld(t)
 	text := w.read(w.database("core"))
@@ -81,8 +79,8 @@ func TestBuild_Names(t *testing.T) {
 	require.Equal(t, exit.OK, w.run("verify").code)
 }
 
-// TestBuild_BadDatabase: one that cannot be read is named and keeps its old index;
-// the others are built. With --output nothing is.
+// TestBuild_BadDatabase: a database that cannot be read is reported and keeps its old index; the other indexes are
+// built. With --output, nothing is built.
 func TestBuild_BadDatabase(t *testing.T) {
 	bad := map[string]struct {
 		make func(t *testing.T, path string)
@@ -161,7 +159,7 @@ func TestBuild_MissingDatabase(t *testing.T) {
 	require.Contains(t, r.stderr, "omg-index: error: no package databases in "+w.path("db")+"/sync: pacman -Sy downloads them\n")
 }
 
-// TestBuild_File: with --output one file has all sources.
+// TestBuild_File: with --output, one file holds all sources.
 func TestBuild_File(t *testing.T) {
 	w := newWorld(t)
 	out := w.path("one.omgidx")
@@ -175,12 +173,12 @@ func TestBuild_File(t *testing.T) {
 	require.Equal(t, exit.OK, r.code, r.stderr)
 	require.Equal(t, "extra: 252 packages", r.lines()[0])
 
-	// Without a pacman.conf that names repositories: all that are there.
+	// If pacman.conf names no repositories, all existing databases are used.
 	w.write("pacman.conf", "[options]\n")
 	require.Len(t, w.built("-o", out).lines(), 4)
 }
 
-// TestBuild_StandardOutput: "-" is standard output, a file or a pipe.
+// TestBuild_StandardOutput: "-" means standard output, a file or a pipe.
 func TestBuild_StandardOutput(t *testing.T) {
 	w := newWorld(t)
 	t.Setenv("SOURCE_DATE_EPOCH", "1000000000")
@@ -216,8 +214,7 @@ func TestBuild_StandardOutput(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// TestBuild_Reproducible: the same databases give the same bytes but for the time of
-// the build, wherever they lie.
+// TestBuild_Reproducible: the same databases give the same bytes in any directory, except for the build time.
 func TestBuild_Reproducible(t *testing.T) {
 	w := newWorld(t)
 	t.Setenv("SOURCE_DATE_EPOCH", "1000000000")
@@ -242,7 +239,7 @@ func TestBuild_Reproducible(t *testing.T) {
 	}
 }
 
-// TestBuild_Compressions: however a database is compressed, its packages are the same.
+// TestBuild_Compressions: the packages do not depend on the compression of the database.
 func TestBuild_Compressions(t *testing.T) {
 	w := newWorld(t)
 	var dumps []string
@@ -261,7 +258,7 @@ func TestBuild_Compressions(t *testing.T) {
 	}
 }
 
-// TestBuild_AUR: the AUR's dump is a source like another one.
+// TestBuild_AUR: the AUR's dump is a source.
 func TestBuild_AUR(t *testing.T) {
 	w := newWorld(t)
 	dump := w.path("packages-meta-ext-v1.json.gz")
@@ -298,7 +295,7 @@ func TestBuild_AUR(t *testing.T) {
 	require.Equal(t, "omg-index: error: open "+dump+": no such file or directory\n", r.stderr)
 }
 
-// TestBuild_Usage: what must not be replaced stays, and every wrong word is named.
+// TestBuild_Usage: files that must not be replaced are kept, and every wrong argument is named in the error.
 func TestBuild_Usage(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, os.Symlink(w.path("elsewhere"), w.path("link")))
@@ -336,8 +333,7 @@ func TestBuild_Usage(t *testing.T) {
 	require.Contains(t, r.stderr, "not a directory")
 }
 
-// TestBuild_Unwritable: an index that cannot be written is an error, and the others
-// are written.
+// TestBuild_Unwritable: an index that cannot be written is an error, and the others are written.
 func TestBuild_Unwritable(t *testing.T) {
 	w := newWorld(t)
 	require.NoError(t, os.MkdirAll(filepath.Join(w.indexes(), "extra.omgidx"), 0o755))
@@ -356,8 +352,7 @@ func TestBuild_Unwritable(t *testing.T) {
 	require.Contains(t, r.stderr, "permission denied")
 }
 
-// TestBuild_Interrupted: a build that is interrupted leaves the old indexes and
-// nothing else.
+// TestBuild_Interrupted: an interrupted build leaves only the old indexes.
 func TestBuild_Interrupted(t *testing.T) {
 	w := newWorld(t)
 	w.built()
@@ -374,8 +369,7 @@ func TestBuild_Interrupted(t *testing.T) {
 	}
 }
 
-// TestBuild_SummaryNotWritten: a summary that cannot be written is an error, though
-// the index is there.
+// TestBuild_SummaryNotWritten: a summary that cannot be written is an error, although the index was built.
 func TestBuild_SummaryNotWritten(t *testing.T) {
 	w := newWorld(t)
 	for _, to := range [][]string{nil, {"-o", w.path("x")}} {

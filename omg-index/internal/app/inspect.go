@@ -16,10 +16,10 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// schema is the number of the JSON output; see omg's.
+// schema is the version of the JSON output; see schema in omg/internal/app.
 const schema = 1
 
-// defaultIndex says in the help which file is meant when none is named.
+// defaultIndex is the paragraph of the help about the default FILE.
 const defaultIndex = "FILE may be a directory. Without FILE it is the index of each source in the data\ndirectory.\n\n"
 
 func infoCommand() *cli.Command {
@@ -60,7 +60,7 @@ func info(c *cli.Context) error {
 	}))
 }
 
-// flushed writes out what is held back, and returns the first error.
+// flushed flushes w and returns err, or otherwise the error of the flush.
 func flushed(w *bufio.Writer, err error) error {
 	if failed := w.Flush(); err == nil {
 		err = exit.With(exit.Failed, failed)
@@ -111,8 +111,7 @@ func dumpCommand() *cli.Command {
 	}
 }
 
-// writeJSON writes one line of JSON, in which what could do something to a
-// terminal is escaped.
+// writeJSON writes one line of JSON, with the characters escaped that a terminal could interpret.
 func writeJSON(w io.Writer, v any) error {
 	var buf bytes.Buffer
 	e := json.NewEncoder(&buf)

@@ -14,8 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestInspect_Which: a command is about the files that are named, those in named
-// directories, or omg's own.
+// TestInspect_Which: a command reads the named files, those in named directories, or those in the data directory.
 func TestInspect_Which(t *testing.T) {
 	w := newWorld(t)
 	for _, command := range []string{"info", "verify", "dump"} {
@@ -102,7 +101,7 @@ func TestInfo(t *testing.T) {
 	}
 }
 
-// TestDump: every package, as it was generated, a line each.
+// TestDump: dump prints every generated package, one a line.
 func TestDump(t *testing.T) {
 	w := newWorld(t)
 	w.built()
@@ -118,8 +117,7 @@ func TestDump(t *testing.T) {
 	require.Len(t, w.run("dump", filepath.Join(w.indexes(), "core.omgidx")).lines(), 24)
 }
 
-// TestVerify: every flipped bit is found, and each bad index is named while the others
-// are looked at.
+// TestVerify: every flipped bit is found, and each bad index is reported while the others are still checked.
 func TestVerify(t *testing.T) {
 	w := newWorld(t)
 	w.built()
@@ -149,7 +147,7 @@ func TestVerify(t *testing.T) {
 	require.Equal(t, exit.OK, w.run("verify").code)
 }
 
-// TestInspect_NotWritten: output that cannot be written is one error.
+// TestInspect_NotWritten: output that cannot be written is reported once.
 func TestInspect_NotWritten(t *testing.T) {
 	w := newWorld(t)
 	w.built()

@@ -8,9 +8,9 @@ import (
 	"github.com/omg-arch/omg/shared/command"
 )
 
-// progress counts packages on a terminal; elsewhere it does nothing.
+// progress shows the number of packages on a terminal; otherwise it does nothing.
 type progress struct {
-	terminal io.Writer // nil for none
+	terminal io.Writer // nil if there is none
 	n        atomic.Int64
 }
 
@@ -21,7 +21,7 @@ func newProgress(w io.Writer) *progress {
 	return &progress{terminal: w}
 }
 
-// each is to be called for each package; nil if nobody sees it.
+// each returns the function to call for each package; nil without a terminal.
 func (p *progress) each() func() {
 	if p.terminal == nil {
 		return nil
@@ -34,7 +34,7 @@ func (p *progress) each() func() {
 	}
 }
 
-// end clears the line.
+// end clears the progress line.
 func (p *progress) end() {
 	if p.terminal != nil {
 		fmt.Fprint(p.terminal, "\r\x1b[K")

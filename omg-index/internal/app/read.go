@@ -14,7 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// repository is a database of pacman's.
+// repository is a pacman database as a source.
 type repository struct{ *sources.Repository }
 
 func (r *repository) name() string        { return r.Name }
@@ -28,7 +28,7 @@ func (r *repository) read(ctx context.Context, into *pkgindex.Source, each func(
 	}
 }
 
-// dump is the AUR's metadata dump.
+// dump is the AUR's metadata dump as a source.
 type dump struct{ file string }
 
 func newDump(path string) (*dump, error) {
@@ -65,7 +65,7 @@ func (d *dump) read(ctx context.Context, into *pkgindex.Source, each func()) *re
 	}
 }
 
-// remedied adds to what is wrong with a dump what to do about it.
+// remedied adds to the error of a dump what to do about it.
 func remedied(err error) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, sourcefile.ErrNotRegular) {
 		return err

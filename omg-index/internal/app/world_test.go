@@ -27,7 +27,7 @@ type world struct {
 	home string
 }
 
-// newWorld is what the process finds in its environment.
+// newWorld makes a world and sets the environment variables to it.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t, t.TempDir()}
@@ -42,7 +42,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) path(name string) string { return filepath.Join(w.home, name) }
 
-// indexes is the directory of omg's own indexes.
+// indexes returns the directory of omg's indexes.
 func (w *world) indexes() string { return w.path(".local/share/omg/index") }
 
 func (w *world) database(repo string) string { return w.path("db/sync/" + repo + ".db") }
@@ -60,7 +60,7 @@ func (w *world) read(path string) []byte {
 	return b
 }
 
-// ended is how a run of omg-index ended.
+// ended is the exit code and output of a run of omg-index.
 type ended struct {
 	code           int
 	stdout, stderr string
@@ -80,18 +80,18 @@ func (w *world) runIn(ctx context.Context, args ...string) ended {
 	return ended{code, out.String(), errs.String()}
 }
 
-// config are the flags that name the world's databases.
+// config returns the flags that name the world's databases.
 func (w *world) config() []string {
 	return []string{"--dbpath", w.path("db"), "--pacman-config", w.path("pacman.conf")}
 }
 
-// build builds indexes.
+// build runs omg-index build.
 func (w *world) build(args ...string) ended {
 	w.t.Helper()
 	return w.run(slices.Concat([]string{"build"}, w.config(), args)...)
 }
 
-// built is build that has to work, without a word on standard error.
+// built runs omg-index build, which has to succeed without output on standard error.
 func (w *world) built(args ...string) ended {
 	w.t.Helper()
 	r := w.build(args...)
@@ -100,7 +100,7 @@ func (w *world) built(args ...string) ended {
 	return r
 }
 
-// files are the names of the files in a directory.
+// files returns the names of the files in a directory.
 func (w *world) files(dir string) []string {
 	w.t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -112,7 +112,7 @@ func (w *world) files(dir string) []string {
 	return names
 }
 
-// tree is the content of every file below the home directory but the databases'.
+// tree returns the content of all files in the home directory except the databases.
 func (w *world) tree() map[string]string {
 	w.t.Helper()
 	all := map[string]string{}
@@ -126,7 +126,7 @@ func (w *world) tree() map[string]string {
 	return all
 }
 
-// packages are the generated packages of repositories, by repository and name.
+// packages returns the generated packages of repositories, by repository and name.
 func packages(repos ...string) map[string]wire.Package {
 	all := map[string]wire.Package{}
 	for p := range fixture.Packages(options) {
@@ -137,7 +137,7 @@ func packages(repos ...string) map[string]wire.Package {
 	return all
 }
 
-// full is a disk without room.
+// full is a writer that fails like a full disk.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }

@@ -20,7 +20,7 @@ import (
 	"github.com/omg-arch/omg/shared/version"
 )
 
-// source is what an index is built from: a repository's database, or the AUR's dump.
+// source is the input of an index: a repository's database, or the AUR's dump.
 type source interface {
 	name() string
 	kind() pkgindex.Kind
@@ -28,14 +28,14 @@ type source interface {
 	read(ctx context.Context, into *pkgindex.Source, each func()) *result
 }
 
-// result is what was read of a source.
+// result is the result of reading a source.
 type result struct {
 	source       source
 	file         sourcefile.File
 	packages     int
 	warnings     []string
 	moreWarnings int
-	skipped      []string // packages that are too large for an index
+	skipped      []string // packages too large for an index
 	err          error
 }
 
@@ -52,7 +52,7 @@ func (b *build) newBuilder() *pkgindex.Builder {
 	return pkgindex.NewBuilder("omg-index "+version.String(), b.at)
 }
 
-// toFile writes one index of all sources, whole or not at all.
+// toFile writes one index of all sources, atomically.
 func (b *build) toFile(out string) error {
 	if err := b.checkOutput(out); err != nil {
 		return err
@@ -87,11 +87,11 @@ func (b *build) toFile(out string) error {
 	return b.summarize(out, size, results)
 }
 
-// write puts an index and its origins in place.
+// write writes an index and its origins.
 func (b *build) write(builder *pkgindex.Builder, out string, results []*result) (size int64, err error) {
 	if err := builder.WriteFile(out); err != nil {
 		wrong := &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write the index: %w", err)}
-		if errors.Is(err, fs.ErrNotExist) { // of a file that is to be made: its directory
+		if errors.Is(err, fs.ErrNotExist) { // of the new file: its directory is missing
 			wrong.Hint = "make the directory " + filepath.Dir(out) + " first"
 		}
 		return 0, wrong
@@ -110,7 +110,7 @@ func (b *build) write(builder *pkgindex.Builder, out string, results []*result) 
 	return fi.Size(), nil
 }
 
-// checkOutput refuses what must not be replaced.
+// checkOutput returns an error if the output file must not be replaced.
 func (b *build) checkOutput(out string) error {
 	switch out {
 	case "":
@@ -140,12 +140,10 @@ func (b *build) checkOutput(out string) error {
 	return nil
 }
 
-// maxTogether is how many indexes are built at the same time: each is in memory until
-// it is written.
+// maxTogether is the number of indexes that are built at the same time. Each is in memory until it is written.
 const maxTogether = 2
 
-// toDirectory writes an index of each source. One that fails keeps its old index, and
-// the others are built all the same.
+// toDirectory writes an index for each source. A source that fails keeps its old index, and the others are still built.
 func (b *build) toDirectory(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return exit.With(exit.Failed, err)
