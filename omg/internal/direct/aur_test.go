@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestAUR: the AUR answers as far as there is an index of it.
+// TestAUR: the AUR's packages are found if there is an index of it.
 func TestAUR(t *testing.T) {
 	w := newWorld(t)
 	w.buildOwn()
@@ -84,7 +84,7 @@ func TestAUR(t *testing.T) {
 	require.False(t, ask(w, (*Backend).Outdated).Partial, "what the repositories have is as certain")
 }
 
-// TestAUR_Stale: a dump that is older than the configuration allows is marked.
+// TestAUR_Stale: a dump older than the configured age is marked stale.
 func TestAUR_Stale(t *testing.T) {
 	w := newWorld(t)
 	w.buildOwn()
@@ -102,8 +102,7 @@ func TestAUR_Stale(t *testing.T) {
 	require.Equal(t, "not downloaded for 3 hours", s.Why)
 }
 
-// TestAUR_Given: an index that the user names may have the AUR; omg's own is not
-// used besides it.
+// TestAUR_Given: an index named by the user may hold the AUR; omg's own index is then not used.
 func TestAUR_Given(t *testing.T) {
 	w := newWorld(t)
 	w.write("config.toml", "")
@@ -126,8 +125,7 @@ func TestAUR_Given(t *testing.T) {
 	require.Equal(t, []string{w.index(wire.SourceAUR) + ": not an omg index"}, w.notes)
 }
 
-// download puts a database of a repository where omgd keeps those that it downloads,
-// with its index.
+// download writes a database and its index to the directory of downloaded databases.
 func (w *world) download(repo string, o fixture.Options, at time.Time) {
 	w.t.Helper()
 	dir := w.path("download")
@@ -146,8 +144,7 @@ func (w *world) download(repo string, o fixture.Options, at time.Time) {
 	w.writeIndex(sources.IndexPath(own, pkgindex.KindRepo, repo), b)
 }
 
-// TestDownloads: databases that omgd downloaded are what updates are counted by, and
-// what is searched if the configuration says so.
+// TestDownloads: updates are computed from downloaded databases, which are also searched if the configuration says so.
 func TestDownloads(t *testing.T) {
 	newer := options
 	newer.Seed++
@@ -176,13 +173,13 @@ func TestDownloads(t *testing.T) {
 	w.found("core", "extra", "multilib")
 	require.True(t, source(t, ask(w, (*Backend).Outdated).Sources, "core").Own)
 
-	// They say nothing of databases that are named.
+	// They are not used with a database directory named by the user.
 	w.o.DBPath = w.path("db")
 	require.Equal(t, plain.Counts, ask(w, (*Backend).Status).Counts)
 	require.Nil(t, ask(w, (*Backend).Status).Compared)
 	w.o.DBPath = ""
 
-	// Where pacman's own cannot be read they count all the same, but are not searched.
+	// If pacman's database cannot be read, the downloaded one is still used for updates, but not searched.
 	require.NoError(t, os.WriteFile(w.database("extra"), []byte("<html>"), 0o644))
 	require.NoError(t, os.Remove(w.index("extra")))
 	require.False(t, ask(w, (*Backend).Outdated).Partial)
@@ -195,8 +192,8 @@ func TestDownloads(t *testing.T) {
 	require.Nil(t, ask(w, (*Backend).Status).Compared)
 }
 
-// TestDownloads_Bad: one that cannot be used leaves pacman's own, with the reason; an
-// older one leaves it without.
+// TestDownloads_Bad: an unusable downloaded database is replaced by pacman's, with the reason; an older one is replaced
+// without a reason.
 func TestDownloads_Bad(t *testing.T) {
 	w := newWorld(t)
 	w.buildOwn()

@@ -1,6 +1,5 @@
-// Package direct answers without a daemon, from the files themselves: indexes
-// that hold what the databases hold now, or else the databases, and pacman's local
-// database. It writes nothing.
+// Package direct answers without a daemon, from files: indexes that match the databases, otherwise the databases
+// themselves, and pacman's local database. It writes nothing.
 package direct
 
 import (
@@ -18,7 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Backend reads the files.
+// Backend answers from files.
 type Backend struct {
 	o   backend.Options
 	env paths.Env
@@ -27,8 +26,7 @@ type Backend struct {
 // Open returns the backend of one command.
 func Open(o backend.Options) backend.Backend { return &Backend{o: o, env: paths.Process()} }
 
-// settings are the configuration. The daemon, and omg config, complain about one
-// that is wrong.
+// settings returns the configuration. It ignores errors, which the daemon and omg config report.
 func (b *Backend) settings() config.Config {
 	c, err := config.Load(b.env, false)
 	if err != nil {
@@ -41,7 +39,7 @@ func (b *Backend) pacman(c *config.Config) (*sources.Pacman, error) {
 	return sources.Config{DBPath: b.o.DBPath, PacmanConfig: b.o.PacmanConfig, StaleAfter: time.Duration(c.Stale.Repos)}.Read()
 }
 
-// installed returns a snapshot of what is installed, without repositories.
+// installed returns a snapshot of the local database only.
 func (b *Backend) installed(ctx context.Context) (*snapshot.Snapshot, error) {
 	c := b.settings()
 	pacman, err := b.pacman(&c)
@@ -61,10 +59,10 @@ func (b *Backend) installed(ctx context.Context) (*snapshot.Snapshot, error) {
 	return snapshot.Build(in)
 }
 
-// noLocalError is the error of a system without a local database.
+// noLocalError is the error for a system without a local database.
 type noLocalError struct{ error }
 
-// Is reports that the error is backend.ErrNoLocal.
+// Is reports whether target is backend.ErrNoLocal.
 func (noLocalError) Is(target error) bool { return target == backend.ErrNoLocal }
 
 // with calls answer with a snapshot of the whole system.
@@ -151,8 +149,7 @@ func (b *Backend) Outdated(ctx context.Context) (*wire.OutdatedResult, error) {
 	return with(ctx, b, (*snapshot.Snapshot).Outdated)
 }
 
-// Security implements backend.Backend. It judges by a file of the tracker's records:
-// only omgd asks the tracker.
+// Security implements backend.Backend. It needs a file of the tracker's records: only omgd queries the tracker.
 func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error) {
 	if b.o.Advisories == "" {
 		return nil, wire.Errorf(wire.CodeNetwork,
@@ -181,7 +178,7 @@ func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.
 	})
 }
 
-// errNoDaemon is the error of a question about the daemon where none runs.
+// errNoDaemon returns the error of a question about the daemon when none runs.
 func errNoDaemon(what string) error { return fmt.Errorf("no answer to %s without omgd", what) }
 
 // History implements backend.Backend.
@@ -204,8 +201,7 @@ func (b *Backend) LogLevel(context.Context, string) (*wire.LogLevelResult, error
 	return nil, errNoDaemon("log-level")
 }
 
-// Refresh implements backend.Backend. Each answer is read from the files as they
-// are.
+// Refresh implements backend.Backend. It does nothing, because each answer is read from the current files.
 func (b *Backend) Refresh(context.Context) (*wire.RefreshResult, error) {
 	return &wire.RefreshResult{}, nil
 }
@@ -215,8 +211,7 @@ func (b *Backend) ClearCache(context.Context) (*wire.CacheClearResult, error) {
 	return &wire.CacheClearResult{}, nil
 }
 
-// Config implements backend.Backend. A file that is wrong is an error here as it is
-// for omgd.
+// Config implements backend.Backend. An invalid file is an error, as it is for omgd.
 func (b *Backend) Config(_ context.Context, system bool) (*backend.Configuration, error) {
 	loaded, err := config.Load(b.env, system)
 	if err != nil {

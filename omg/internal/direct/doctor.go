@@ -27,7 +27,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// doctor examines one thing after the other.
+// doctor collects the results of checks.
 type doctor struct {
 	*Backend
 	checks []backend.Check
@@ -95,7 +95,7 @@ func (d *doctor) databases(ctx context.Context, pacman *sources.Pacman) {
 	}
 }
 
-// local checks the database of what is installed.
+// local checks the local database.
 func (d *doctor) local(ctx context.Context, dbpath string) {
 	const name = "local database"
 	local, err := pacmandb.ReadLocal(ctx, dbpath)
@@ -112,7 +112,7 @@ func (d *doctor) local(ctx context.Context, dbpath string) {
 	}
 }
 
-// indexes checks the index files: those that the user named, or omg's own.
+// indexes checks the index files: those named by the user, or omg's own.
 func (d *doctor) indexes(ctx context.Context, pacman *sources.Pacman) {
 	if given := d.env.GivenIndexes(d.o.Index); given != nil {
 		for _, path := range given {
@@ -144,8 +144,7 @@ func (d *doctor) indexes(ctx context.Context, pacman *sources.Pacman) {
 	}
 }
 
-// first is the index of a source in the first data directory that has one, empty if
-// none has.
+// first returns the path of a source's index in the first data directory that has one, or "".
 func (d *doctor) first(kind pkgindex.Kind, name string) string {
 	for _, data := range d.env.DataDirs(d.o.DataDir) {
 		path := sources.IndexPath(sources.IndexDir(data), kind, name)
@@ -156,7 +155,7 @@ func (d *doctor) first(kind pkgindex.Kind, name string) string {
 	return ""
 }
 
-// index checks an index file, and that it has what the databases have now.
+// index checks an index file, and that it matches the databases.
 func (d *doctor) index(ctx context.Context, path string, pacman *sources.Pacman, given bool) {
 	f, err := pkgindex.Open(path, d.env.Trusts)
 	if err == nil {
@@ -184,7 +183,7 @@ func (d *doctor) index(ctx context.Context, path string, pacman *sources.Pacman,
 	d.ok("index", fmt.Sprintf("%s, %d packages", path, f.Docs()))
 }
 
-// downloads checks the databases that omgd downloads for itself, if it does.
+// downloads checks the downloaded databases, if they are enabled.
 func (d *doctor) downloads(ctx context.Context, c *config.Config, pacman *sources.Pacman) {
 	const name = "own databases"
 	if !c.Sync.Own || d.o.DBPath != "" {
@@ -226,7 +225,7 @@ func (d *doctor) lock(dbpath string) {
 func (d *doctor) data() {
 	dir := d.env.DataDir(d.o.DataDir)
 	err := unix.Access(dir, unix.W_OK|unix.X_OK)
-	at := dir // or where it is to be made
+	at := dir // or the directory in which it will be created
 	for errors.Is(err, unix.ENOENT) && at != filepath.Dir(at) {
 		at = filepath.Dir(at)
 		err = unix.Access(at, unix.W_OK|unix.X_OK)
@@ -260,7 +259,7 @@ func (d *doctor) socket() {
 	}
 }
 
-// daemon asks the daemon about itself and what it asks.
+// daemon checks the daemon's version and health.
 func (d *doctor) daemon(ctx context.Context) {
 	var conn *client.Conn
 	var err error
@@ -309,7 +308,7 @@ func (d *doctor) daemon(ctx context.Context) {
 	}
 }
 
-// units looks for omgd's units where systemd does, and whether they are enabled.
+// units checks that omgd's units are in systemd's directories, and enabled.
 func (d *doctor) units() {
 	base := d.env.Get("XDG_CONFIG_HOME")
 	if base == "" {

@@ -18,8 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// checks returns what doctor says of one thing, as lines "state: found". Every
-// problem has something to do.
+// checks returns doctor's results of a name, as lines "state: found". Every problem must have something to do.
 func (w *world) checks(name string) (list []string) {
 	w.t.Helper()
 	all := ask(w, (*Backend).Doctor)
@@ -34,7 +33,7 @@ func (w *world) checks(name string) (list []string) {
 	return list
 }
 
-// problem demands exactly one problem of a name, and returns what was found.
+// problem requires exactly one problem of a name, and returns what was found.
 func (w *world) problem(name string) string {
 	w.t.Helper()
 	problems := slices.DeleteFunc(w.checks(name), func(line string) bool { return !strings.HasPrefix(line, "problem: ") })
@@ -42,7 +41,7 @@ func (w *world) problem(name string) string {
 	return strings.TrimPrefix(problems[0], "problem: ")
 }
 
-// well demands that nothing is wrong with what has this name.
+// well requires that the checks of a name found no problem.
 func (w *world) well(name string) {
 	w.t.Helper()
 	list := w.checks(name)
@@ -115,7 +114,7 @@ func TestDoctor_Indexes(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(w.database("core"), text, 0o644))
 	require.Equal(t, w.index("core")+" is older than the databases: core", w.problem("index"))
-	// One of a database that cannot be read is what there is.
+	// If a database cannot be read, its index is still valid.
 	require.NoError(t, os.Remove(w.database("core")))
 	w.well("index")
 }
@@ -184,7 +183,7 @@ func TestDoctor_Surroundings(t *testing.T) {
 	w.write("run/omg.sock", "")
 	require.Equal(t, w.path("run/omg.sock")+" is no socket", w.problem("socket"))
 	require.NoError(t, os.Remove(w.path("run/omg.sock")))
-	dir, err := os.MkdirTemp("", "doctor-") // a socket's path has to be short
+	dir, err := os.MkdirTemp("", "doctor-") // a socket's path must be short
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	w.o.Socket = filepath.Join(dir, "s")
@@ -198,7 +197,7 @@ func TestDoctor_Surroundings(t *testing.T) {
 			if err != nil {
 				return
 			}
-			_ = nc.Close() // as a daemon that is broken
+			_ = nc.Close() // like a broken daemon
 		}
 	}()
 	w.well("socket")

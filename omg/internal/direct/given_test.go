@@ -10,8 +10,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestGivenIndex: an index that the user names serves what it has, a directory the
-// indexes in it.
+// TestGivenIndex: an index named by the user answers for its sources; a directory stands for the indexes in it.
 func TestGivenIndex(t *testing.T) {
 	w := newWorld(t)
 	all := w.path("all.omgidx")
@@ -30,14 +29,14 @@ func TestGivenIndex(t *testing.T) {
 	require.Empty(t, w.notes)
 	require.Equal(t, []string{w.index("core"), all}, ask(w, (*Backend).Status).Index.Files)
 
-	// What no named index has is read, though there is an index of omg's own.
+	// A database that is in no named index is read, even if omg's own index has it.
 	w.env["XDG_DATA_HOME"] = w.path("share")
 	w.env["OMG_INDEX"] = w.index("core")
 	w.found("core", "extra", "multilib")
 	require.Equal(t, []string{"read the databases themselves: no index that is named has extra; no index that is named has multilib"}, w.notes)
 	require.Equal(t, []string{w.index("core")}, ask(w, (*Backend).Status).Index.Files)
 
-	// One of an earlier database is passed over: the database can be read.
+	// An index of an earlier database is not used if the database can be read.
 	require.NoError(t, os.WriteFile(w.path("old"), nil, 0o644))
 	text, err := os.ReadFile(w.database("multilib"))
 	require.NoError(t, err)
@@ -49,8 +48,7 @@ func TestGivenIndex(t *testing.T) {
 	require.Equal(t, []string{"read the databases themselves: its database is newer than the index " + all}, w.notes)
 }
 
-// TestGivenIndex_NoDatabases: on a machine without databases an index that is given
-// is what there is.
+// TestGivenIndex_NoDatabases: without databases, the named index answers.
 func TestGivenIndex_NoDatabases(t *testing.T) {
 	w := newWorld(t)
 	all := w.path("all.omgidx")
@@ -68,14 +66,14 @@ func TestGivenIndex_NoDatabases(t *testing.T) {
 		require.False(t, s.Outdated)
 		require.EqualValues(t, 2022, when(s.AsOf))
 	}
-	// The same without --index: nothing says of what system it would be.
+	// omg's own index does not answer without databases: it could be of another system.
 	w.buildNothing(all)
 	w.o.Index = nil
 	_, _, err := w.search(wire.SearchRequest{Words: []string{"lib"}})
 	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
 }
 
-// buildNothing copies a given index to where omg's own of core lies, with its origin.
+// buildNothing copies an index and its origin to the path of omg's own index of core.
 func (w *world) buildNothing(given string) {
 	w.t.Helper()
 	for _, suffix := range []string{"", ".origin"} {
@@ -86,8 +84,8 @@ func (w *world) buildNothing(given string) {
 	}
 }
 
-// TestGivenIndex_Bad: one that cannot be used is named, and the databases are read.
-// Where only it says which repositories there are, it is an error.
+// TestGivenIndex_Bad: an unusable index is reported, and the databases are read. It is an error if only the index could
+// list the repositories.
 func TestGivenIndex_Bad(t *testing.T) {
 	w := newWorld(t)
 	good := w.path("good.omgidx")
@@ -131,7 +129,7 @@ func TestGivenIndex_Bad(t *testing.T) {
 			require.Contains(t, w.notes[0], "read the databases themselves: ")
 			require.Contains(t, w.notes[0], c.says)
 
-			// Of two, the good one is used all the same.
+			// Of two indexes, the good one is used.
 			w.o.Index = []string{given, good}
 			w.found("core", "extra", "multilib")
 			require.Len(t, w.notes, 1)

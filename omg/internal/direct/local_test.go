@@ -14,8 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestLocal_Missing: where pacman never installed anything, nothing is known of it,
-// and nothing is said of it.
+// TestLocal_Missing: on a system without a local database, installed packages are unknown, without a note.
 func TestLocal_Missing(t *testing.T) {
 	w := newWorld(t)
 	w.buildOwn()
@@ -41,8 +40,7 @@ func TestLocal_Missing(t *testing.T) {
 	require.Empty(t, w.notes)
 }
 
-// TestLocal_Damaged: a local database that cannot be read takes no repository with
-// it.
+// TestLocal_Damaged: a damaged local database does not affect the repositories.
 func TestLocal_Damaged(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(w *world)
@@ -77,8 +75,7 @@ func TestLocal_Damaged(t *testing.T) {
 	}
 }
 
-// TestLocal_Unread: a package whose description is lost is installed. Why, and what
-// it requires, is unknown.
+// TestLocal_Unread: a package without a description counts as installed; its reason and dependencies are unknown.
 func TestLocal_Unread(t *testing.T) {
 	w := newWorld(t)
 	w.buildOwn()
@@ -105,7 +102,7 @@ func TestLocal_Unread(t *testing.T) {
 	}
 }
 
-// TestInstalled: the lists are those of the local database, with details on request.
+// TestInstalled: the lists match the local database, with details on request.
 func TestInstalled(t *testing.T) {
 	w := newWorld(t)
 	local, err := pacmandb.ReadLocal(t.Context(), w.path("db"))

@@ -13,8 +13,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestSecurity: a file of the tracker's records judges what is installed; without one
-// only the daemon could.
+// TestSecurity: installed packages are checked against a file of the tracker's records; without a file, only the daemon
+// could do it.
 func TestSecurity(t *testing.T) {
 	w := newWorld(t)
 	w.buildOwn()
@@ -64,8 +64,7 @@ func TestSecurity(t *testing.T) {
 	require.ErrorContains(t, err, "a directory")
 }
 
-// TestWithoutDaemon: what is the daemon's own has no answer here, and what it would
-// do has nothing to do.
+// TestWithoutDaemon: questions about the daemon fail, and its commands have nothing to do.
 func TestWithoutDaemon(t *testing.T) {
 	w := newWorld(t)
 	b := w.backend()
@@ -81,7 +80,7 @@ func TestWithoutDaemon(t *testing.T) {
 	require.Equal(t, &wire.CacheClearResult{}, ask(w, (*Backend).ClearCache))
 }
 
-// TestSystem: files, owners and reasons are those of the local database.
+// TestSystem: files, owners and reasons match the local database.
 func TestSystem(t *testing.T) {
 	w := newWorld(t)
 	local, err := pacmandb.ReadLocal(t.Context(), w.path("db"))
@@ -143,10 +142,10 @@ func TestConfig(t *testing.T) {
 	w.write("config.toml", "[aur\n")
 	_, err = w.backend().Config(t.Context(), false)
 	require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))
-	w.found("core", "extra", "multilib") // which complains to the daemon's user
+	w.found("core", "extra", "multilib") // does not report it; the daemon does
 }
 
-// TestRuntimes: the versions of runtimes are those of the environment.
+// TestRuntimes: the versions of runtimes come from the environment.
 func TestRuntimes(t *testing.T) {
 	w := newWorld(t)
 	t.Chdir(w.home)

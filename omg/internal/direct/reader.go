@@ -26,9 +26,9 @@ import (
 type reader struct {
 	*Backend
 	config config.Config
-	named  bool             // the user named indexes, and no others are used
-	given  []*sources.Index // those of them that can be used
-	bad    error            // what is wrong with the others, nil if nothing
+	named  bool             // the user named indexes; no others are used
+	given  []*sources.Index // the usable ones among them
+	bad    error            // the errors of the others
 	opened []*pkgindex.File
 }
 
@@ -38,7 +38,7 @@ func (r *reader) close() {
 	}
 }
 
-// read reads all sources. What is installed is read at the same time.
+// read reads all sources, and the local database at the same time.
 func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	pacman, err := r.pacman(&r.config)
 	if err != nil {
@@ -51,7 +51,7 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	defer reading.Wait()
 	r.openGiven()
 	if r.bad != nil && len(pacman.Config.Repos) == 0 {
-		return nil, r.bad // only it says which repositories there are
+		return nil, r.bad // only the bad index could list the repositories
 	}
 	for _, x := range r.given {
 		pacman.Adopt(x.Repositories())
@@ -62,7 +62,7 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	}
 	in.Repositories = r.repositories(ctx, pacman)
 	in.AUR = r.aur()
-	// Databases that omgd downloads say nothing of another directory.
+	// Downloaded databases do not belong to another database directory.
 	if r.config.Sync.Own && r.o.DBPath == "" {
 		in.Downloaded = r.downloads().InPlaceOf(in.Repositories, pacman.Repositories)
 	}
@@ -75,7 +75,7 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	}
 	if localErr != nil {
 		in.Local.Why = localErr.Error()
-		// Where pacman never installed anything there is nothing to know.
+		// Without a local database, nothing is known of installed packages.
 		if !errors.Is(localErr, pacmandb.ErrNoLocal) {
 			r.o.Note("what is installed is not known: " + in.Local.Why)
 		}
@@ -83,8 +83,8 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	return in, ctx.Err()
 }
 
-// open opens an index and checks all of it: a flipped bit could hide a package. The
-// daemon does that in the background.
+// open opens an index and checks all of it, because a flipped bit could hide a package. The daemon checks in the
+// background.
 func (r *reader) open(path string) (*pkgindex.File, error) {
 	f, err := pkgindex.Open(path, r.env.Trusts)
 	if err != nil {
@@ -98,14 +98,14 @@ func (r *reader) open(path string) (*pkgindex.File, error) {
 	return f, nil
 }
 
-// downloads are the databases that omgd downloads for itself.
+// downloads returns the downloaded databases.
 func (r *reader) downloads() sources.Downloads {
 	return sources.Downloads{
 		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.DownloadDir), StaleAfter: r.config.Sync.Stale(r.config.Stale.Repos), Open: r.open,
 	}
 }
 
-// openGiven opens the indexes that the user names.
+// openGiven opens the indexes named by the user.
 func (r *reader) openGiven() {
 	for _, given := range r.env.GivenIndexes(r.o.Index) {
 		r.named = true
@@ -125,13 +125,12 @@ func (r *reader) openGiven() {
 	}
 }
 
-// repositories finds what there is of each repository. Databases that no index holds
-// are read themselves, side by side.
+// repositories returns the sources of all repositories. It reads databases without a matching index concurrently.
 func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []snapshot.Source {
 	list := make([]snapshot.Source, len(pacman.Repositories))
 	var read, why []string
 	var building sync.WaitGroup
-	var mu sync.Mutex // of read
+	var mu sync.Mutex // protects read
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
@@ -169,12 +168,11 @@ func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []sna
 	return list
 }
 
-// noIndex is why a database is read itself where nothing else is wrong.
+// noIndex is the reason for reading a database when nothing else is wrong.
 const noIndex = "there is no index; omg-index build makes one"
 
-// examine finds the index that holds what a repository's database holds now, or
-// else the state without. Where the database has to be read, why says why, and
-// earlier is what answers if it cannot be read.
+// examine returns the index that matches a repository's database, otherwise the state of the database. If the database
+// must be read, why is the reason, and earlier answers if reading fails.
 func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earlier sources.Examined, why string) {
 	indexes, why := r.indexes(repo)
 	e = repo.Examine(ctx, nil)
@@ -188,7 +186,7 @@ func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earl
 		}
 	}
 	if e.Outdated && e.Stamp != (sourcefile.Stamp{}) && !e.NeedsBuild {
-		// A given index is of an earlier database: that can be read here.
+		// The named index is of an earlier database, which can be read here.
 		if fresh := repo.Examine(ctx, nil); fresh.NeedsBuild {
 			return fresh, e, e.Why
 		}
@@ -199,8 +197,8 @@ func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earl
 	return e, e, why
 }
 
-// indexes are the indexes that have a repository: the given ones, or else omg's own.
-// If there are none, why says so.
+// indexes returns the indexes with a repository: the named ones, otherwise omg's own. If there are none, why is the
+// reason.
 func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why string) {
 	if r.named {
 		for _, x := range r.given {
@@ -228,8 +226,8 @@ func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why s
 	return list, why
 }
 
-// aur is the AUR as far as there is an index of it, nil where it is neither asked nor
-// there. What is wrong with one index takes nothing else with it.
+// aur returns the AUR as a source if there is an index of it, nil if the AUR is disabled and has no index. An error of
+// one index does not affect the others.
 func (r *reader) aur() *snapshot.Source {
 	staleAfter := time.Duration(r.config.Stale.AUR)
 	for _, x := range r.given {
@@ -254,7 +252,7 @@ func (r *reader) aur() *snapshot.Source {
 	switch {
 	case failed != nil || !r.config.AUR.Enabled:
 		return failed
-	case r.bad != nil: // it could be in there
+	case r.bad != nil: // the bad index could have the AUR
 		return sources.MissingAUR(wire.SourceFailed, r.bad.Error())
 	}
 	return sources.MissingAUR(wire.SourceMissing, "not downloaded yet: omgd does it")

@@ -13,7 +13,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// found demands that all packages of the repositories are found.
+// found requires that all packages of the repositories are found.
 func (w *world) found(repositories ...string) *wire.SearchResult {
 	w.t.Helper()
 	want := []string{}
@@ -28,8 +28,8 @@ func (w *world) found(repositories ...string) *wire.SearchResult {
 	return result
 }
 
-// TestBadDatabase: a bad database takes no other with it, and is named. Its last
-// index answers in its place; one of another system does not.
+// TestBadDatabase: a bad database is reported and does not affect the others. Its last index answers instead, but not
+// an index of another system.
 func TestBadDatabase(t *testing.T) {
 	counts := ask(newWorld(t), (*Backend).Status).Counts
 	for _, b := range badDatabases() {
@@ -88,7 +88,7 @@ func TestBadDatabase(t *testing.T) {
 	}
 }
 
-// lacking demands answers without extra.
+// lacking requires answers without extra.
 func lacking(t *testing.T, w *world, b bad) {
 	t.Helper()
 	result := w.found("core", "multilib")
@@ -133,7 +133,7 @@ func lacking(t *testing.T, w *world, b bad) {
 	require.ErrorContains(t, err, b.says)
 }
 
-// served demands answers from an earlier index of extra, with the counts of before.
+// served requires answers from an earlier index of extra, with the earlier counts.
 func served(t *testing.T, w *world, b bad, counts *wire.Counts) {
 	t.Helper()
 	result := w.found("core", "extra", "multilib")
@@ -147,7 +147,7 @@ func served(t *testing.T, w *world, b bad, counts *wire.Counts) {
 	} else {
 		require.Contains(t, extra.Why, b.says)
 	}
-	// An index that was given for a database that is nowhere is what there is.
+	// A named index of a database that does not exist is not outdated.
 	require.Equal(t, !missing || w.o.Index == nil, extra.Outdated)
 	require.EqualValues(t, 2022, when(extra.AsOf), "the time of the database that was indexed")
 	st := ask(w, (*Backend).Status)
@@ -157,8 +157,7 @@ func served(t *testing.T, w *world, b bad, counts *wire.Counts) {
 	require.Equal(t, *counts, st.Counts)
 }
 
-// TestBadDatabase_All: where no database can be read and no index answers, nothing is
-// known, which is not the same as nothing.
+// TestBadDatabase_All: if no database can be read and no index answers, the result is unknown, not empty.
 func TestBadDatabase_All(t *testing.T) {
 	w := newWorld(t)
 	for _, repo := range []string{"core", "extra", "multilib"} {
@@ -187,7 +186,7 @@ func TestBadDatabase_All(t *testing.T) {
 	require.ErrorContains(t, err, "no package databases in "+w.path("db")+"/sync: pacman -Sy downloads them")
 }
 
-// TestBadDatabase_Back: a database that can be read again is read.
+// TestBadDatabase_Back: a database that is readable again is read.
 func TestBadDatabase_Back(t *testing.T) {
 	w := newWorld(t)
 	w.buildOwn()
@@ -200,8 +199,7 @@ func TestBadDatabase_Back(t *testing.T) {
 	require.Empty(t, w.notes, "the index holds what the database holds")
 }
 
-// TestOwnIndex: an index of what the database holds now is used, and no database is
-// read.
+// TestOwnIndex: an index that matches the database is used, and the database is not read.
 func TestOwnIndex(t *testing.T) {
 	w := newWorld(t)
 	result := w.found("core", "extra", "multilib")
@@ -216,7 +214,7 @@ func TestOwnIndex(t *testing.T) {
 	require.Equal(t, []string{w.index("core"), w.index("extra"), w.index("multilib")}, st.Index.Files)
 	require.EqualValues(t, options.Packages, st.Index.Packages)
 
-	// The same content under another stamp is the same.
+	// The same content with another stamp matches too.
 	text, err := os.ReadFile(w.database("core"))
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(w.database("core")))
@@ -224,19 +222,19 @@ func TestOwnIndex(t *testing.T) {
 	w.found("core", "extra", "multilib")
 	require.Empty(t, w.notes)
 
-	// Another directory of databases with the same content has the same packages.
+	// The same content in another directory has the same packages.
 	other := newWorld(t)
 	other.env["XDG_DATA_HOME"] = w.path("share")
 	other.found("core", "extra", "multilib")
 	require.Empty(t, other.notes)
 
-	// --data-dir and the usual place are two.
+	// --data-dir replaces the default path.
 	w.o.DataDir = w.path("elsewhere")
 	w.found("core", "extra", "multilib")
 	require.NotEmpty(t, w.notes)
 }
 
-// TestOwnIndex_Earlier: where a database has changed, it alone is read.
+// TestOwnIndex_Earlier: only the changed database is read.
 func TestOwnIndex_Earlier(t *testing.T) {
 	w := newWorld(t)
 	w.buildOwn()
@@ -259,7 +257,7 @@ func TestOwnIndex_Earlier(t *testing.T) {
 	require.Equal(t, []string{w.index("core"), w.index("multilib")}, ask(w, (*Backend).Status).Index.Files)
 }
 
-// flips are indexes with one bit flipped, all over the file.
+// flips returns copies with one flipped bit each, spread over the file.
 func flips(good []byte) (list [][]byte) {
 	const places = 24
 	for i := range places {
@@ -270,8 +268,7 @@ func flips(good []byte) (list [][]byte) {
 	return list
 }
 
-// TestIndex_FlippedBit: an index in which a bit is flipped is not believed, own or
-// given: it could hide a package.
+// TestIndex_FlippedBit: an index with a flipped bit is not used, own or named: it could hide a package.
 func TestIndex_FlippedBit(t *testing.T) {
 	w := newWorld(t)
 	w.buildOwn()
@@ -300,8 +297,8 @@ func TestIndex_FlippedBit(t *testing.T) {
 	}
 }
 
-// TestConfiguration: without a pacman.conf that names repositories they are those
-// that are there; one that is broken is an error.
+// TestConfiguration: if pacman.conf names no repositories, all existing databases are used; an invalid file is an
+// error.
 func TestConfiguration(t *testing.T) {
 	w := newWorld(t)
 	w.write("pacman.conf", "[options]\nDBPath = "+w.path("db")+"\n")

@@ -13,7 +13,7 @@ import (
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// system reads what is installed.
+// system reads pacman's configuration and the local database.
 func (b *Backend) system(ctx context.Context) (*sources.Pacman, *pacmandb.Local, error) {
 	c := b.settings()
 	pacman, err := b.pacman(&c)
@@ -24,8 +24,7 @@ func (b *Backend) system(ctx context.Context) (*sources.Pacman, *pacmandb.Local,
 	return pacman, local, err
 }
 
-// Owns implements backend.Backend. A path without a slash that is not there is
-// looked up in PATH.
+// Owns implements backend.Backend. A name without a slash that is not a file is looked up in PATH.
 func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, error) {
 	pacman, local, err := b.system(ctx)
 	if err != nil {
@@ -33,7 +32,7 @@ func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, er
 	}
 	result := &backend.Owners{Paths: make([]backend.OwnedPath, len(named))}
 	var resolved []pacmandb.OwnedPath
-	var places []int // of resolved in the result
+	var places []int // indexes in the result, one for each resolved path
 	for i, path := range named {
 		one, err := pacmandb.ResolveOwned(pacman.Root(), inPath(path))
 		switch {
@@ -54,7 +53,7 @@ func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, er
 	for i, packages := range owners {
 		found := &result.Paths[places[i]]
 		if found.Exists && !strings.HasSuffix(found.Path, "/") {
-			packages = packages[:min(len(packages), 1)] // as pacman, which stops at the first
+			packages = packages[:min(len(packages), 1)] // like pacman, which stops at the first
 		}
 		for _, p := range packages {
 			found.Owners = append(found.Owners, backend.Owner{Name: p.Name, Version: p.Version})
@@ -63,8 +62,7 @@ func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, er
 	return result, nil
 }
 
-// inPath looks up a name without a slash that is no file here in PATH, as pacman
-// does.
+// inPath looks up a name in PATH if it has no slash and is not a file, like pacman.
 func inPath(name string) string {
 	if strings.Contains(name, "/") {
 		return name
@@ -78,8 +76,7 @@ func inPath(name string) string {
 	return name
 }
 
-// Files implements backend.Backend. A name is a package's, or something that one
-// provides.
+// Files implements backend.Backend. A name is a package or something that a package provides.
 func (b *Backend) Files(ctx context.Context, names []string) (*backend.FileLists, error) {
 	pacman, local, err := b.system(ctx)
 	if err != nil {

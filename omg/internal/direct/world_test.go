@@ -22,10 +22,10 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// options are those of the generated databases.
+// options are the options of the generated databases.
 var options = fixture.Options{Packages: 120, Installed: 20, Seed: 3}
 
-// generated are their packages, by repository and name.
+// generated returns the generated packages, by repository and name.
 func generated() map[string][]wire.Package {
 	all := map[string][]wire.Package{}
 	for p := range fixture.Packages(options) {
@@ -43,7 +43,7 @@ type world struct {
 	notes []string
 }
 
-// newWorld has databases and no index. The AUR is not asked.
+// newWorld makes a world with databases, without indexes and with the AUR disabled.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, home: t.TempDir()}
@@ -58,10 +58,10 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) path(name string) string { return filepath.Join(w.home, name) }
 
-// database is a repository's database.
+// database returns the path of a repository's database.
 func (w *world) database(repo string) string { return w.path("db/sync/" + repo + ".db") }
 
-// index is omg's own index of a source.
+// index returns the path of omg's own index of a source.
 func (w *world) index(name string) string {
 	kind := pkgindex.KindRepo
 	if name == wire.SourceAUR {
@@ -77,7 +77,7 @@ func (w *world) write(name, text string) {
 	require.NoError(w.t, os.WriteFile(path, []byte(text), 0o644))
 }
 
-// backend is what a command asks.
+// backend returns a new backend with the world's options.
 func (w *world) backend() *Backend {
 	w.notes = nil
 	o := w.o
@@ -85,7 +85,7 @@ func (w *world) backend() *Backend {
 	return &Backend{o: o, env: paths.Env{UID: os.Getuid(), Getenv: func(name string) string { return w.env[name] }}}
 }
 
-// pacman is pacman's configuration.
+// pacman returns pacman's configuration.
 func (w *world) pacman() *sources.Pacman {
 	w.t.Helper()
 	p, err := sources.Config{PacmanConfig: w.path("pacman.conf")}.Read()
@@ -121,7 +121,7 @@ func (w *world) buildOwn() {
 	}
 }
 
-// aurPackages is how many packages the AUR of these tests has.
+// aurPackages is the number of packages in the generated AUR.
 const aurPackages = 50
 
 // buildAUR writes an index of a generated AUR.
@@ -138,7 +138,7 @@ func (w *world) buildAUR(path string) {
 	w.writeIndex(path, b)
 }
 
-// writeIndex writes an index without waiting for the disk.
+// writeIndex writes an index without fsync.
 func (w *world) writeIndex(path string, b *pkgindex.Builder) {
 	w.t.Helper()
 	text, err := b.Bytes()
@@ -147,7 +147,7 @@ func (w *world) writeIndex(path string, b *pkgindex.Builder) {
 	require.NoError(w.t, os.WriteFile(path, text, 0o644))
 }
 
-// search returns the names that a search for a word finds, with its result.
+// search returns the names that a search finds, and its result.
 func (w *world) search(r wire.SearchRequest) ([]string, *wire.SearchResult, error) {
 	w.t.Helper()
 	var names []string
@@ -158,7 +158,7 @@ func (w *world) search(r wire.SearchRequest) ([]string, *wire.SearchResult, erro
 	return names, result, err
 }
 
-// info returns the packages that a look-up finds, with its result.
+// info returns the packages that a look-up finds, and its result.
 func (w *world) info(names ...string) ([]wire.Package, *wire.InfoResult, error) {
 	w.t.Helper()
 	var found []wire.Package
@@ -169,7 +169,7 @@ func (w *world) info(names ...string) ([]wire.Package, *wire.InfoResult, error) 
 	return found, result, err
 }
 
-// ask asks a question that has to be answered.
+// ask asks a question and requires an answer.
 func ask[R any](w *world, question func(*Backend, context.Context) (*R, error)) *R {
 	w.t.Helper()
 	r, err := question(w.backend(), w.t.Context())
@@ -177,7 +177,7 @@ func ask[R any](w *world, question func(*Backend, context.Context) (*R, error)) 
 	return r
 }
 
-// source is a source of a result.
+// source returns the source with a name.
 func source(t *testing.T, list []wire.Source, name string) wire.Source {
 	t.Helper()
 	i := slices.IndexFunc(list, func(s wire.Source) bool { return s.Name == name })
@@ -185,15 +185,15 @@ func source(t *testing.T, list []wire.Source, name string) wire.Source {
 	return list[i]
 }
 
-// bad is a way in which a database can be bad.
+// bad is a way to make a database bad.
 type bad struct {
 	name  string
-	state wire.SourceState // of the repository without an index
+	state wire.SourceState // of the repository if there is no index
 	says  string
 	make  func(t *testing.T, path string)
 }
 
-// content replaces a database by bytes that are made of the good one's.
+// content returns a function that replaces a database's bytes by those that make returns.
 func content(make func(good []byte) []byte) func(*testing.T, string) {
 	return func(t *testing.T, path string) {
 		good, err := os.ReadFile(path)
@@ -202,7 +202,7 @@ func content(make func(good []byte) []byte) func(*testing.T, string) {
 	}
 }
 
-// instead puts something that is not a file in a database's place.
+// instead returns a function that replaces a database by something other than a file.
 func instead(put func(path string) error) func(*testing.T, string) {
 	return func(t *testing.T, path string) {
 		require.NoError(t, os.Remove(path))
@@ -210,8 +210,7 @@ func instead(put func(path string) error) func(*testing.T, string) {
 	}
 }
 
-// badDatabases are all of them. One that is for some users only is among them unless
-// this user may do everything.
+// badDatabases returns all ways. A database without read permission is included unless the user is root.
 func badDatabases() []bad {
 	list := []bad{
 		{"missing", wire.SourceMissing, "no database: pacman -Sy downloads it", func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) }},
@@ -236,5 +235,5 @@ func badDatabases() []bad {
 	return list
 }
 
-// when is the year of a time.
+// when returns the year of a time.
 func when(unix int64) int { return time.Unix(unix, 0).UTC().Year() }
