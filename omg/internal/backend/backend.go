@@ -1,5 +1,5 @@
-// Package backend is what omg's commands ask: an interface with one method for
-// each question. Package remote asks omgd, package direct reads the files.
+// Package backend is the interface that omg's commands ask, with one method for each question. Package remote
+// implements it by asking omgd, package direct by reading files.
 package backend
 
 import (
@@ -9,37 +9,35 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Options say where to ask and what to read. Paths are empty for the usual ones.
+// Options select the daemon and the files. Empty paths mean the default ones.
 type Options struct {
 	Socket       string
 	Index        []string // index files, or directories of them
 	DBPath       string
 	PacmanConfig string
 	DataDir      string
-	// NoDaemon does not ask omgd.
+	// NoDaemon means that omgd is not asked.
 	NoDaemon bool
-	// Advisories is a file with the security tracker's records, to judge by it.
+	// Advisories is a file with the security tracker's records, used instead of the daemon's.
 	Advisories string
-	// Args are the whole command line, for a program that takes over.
+	// Args holds the whole command line, for omg-direct.
 	Args []string
-	// Note prints a line about how the answer was found.
+	// Note prints a line about the source of the answer.
 	Note func(line string)
 }
 
 // Open returns the backend of one command.
 type Open func(Options) Backend
 
-// ErrNoLocal is the error of a question about what is installed where pacman never
-// installed anything.
+// ErrNoLocal is the error of a question about installed packages on a system without a local database.
 var ErrNoLocal = errors.New("no local database")
 
-// Backend answers. Its errors wrap a *wire.Error where that says what kind they
-// are, or have an exit code.
+// Backend answers questions. Its errors wrap a *wire.Error with their kind, or have an exit code.
 type Backend interface {
-	// Search gives each package to each, which may not keep it; the result has
-	// everything else. Paused is called when more packages follow after a wait.
+	// Search passes each package to each, which must not keep it; the result has everything else. It calls paused
+	// before it waits for further packages.
 	Search(ctx context.Context, r *wire.SearchRequest, each func(*wire.Package) error, paused func()) (*wire.SearchResult, error)
-	// Info finds packages by name. It gives them as Search does.
+	// Info finds packages by name. It passes them on like Search.
 	Info(ctx context.Context, r *wire.InfoRequest, each func(*wire.Package) error, paused func()) (*wire.InfoResult, error)
 	Status(ctx context.Context) (*wire.StatusResult, error)
 	Installed(ctx context.Context, r *wire.InstalledRequest) (*wire.InstalledResult, error)
@@ -47,7 +45,7 @@ type Backend interface {
 	Outdated(ctx context.Context) (*wire.OutdatedResult, error)
 	Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error)
 
-	// These are about the daemon itself.
+	// The following are about the daemon itself.
 	History(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error)
 	Health(ctx context.Context) (*wire.HealthResult, error)
 	Metrics(ctx context.Context) (*wire.MetricsResult, error)
@@ -55,14 +53,14 @@ type Backend interface {
 	ClearCache(ctx context.Context) (*wire.CacheClearResult, error)
 	LogLevel(ctx context.Context, level string) (*wire.LogLevelResult, error)
 
-	// These read files that the daemon does not keep.
+	// The following read files that the daemon does not keep.
 	Owns(ctx context.Context, paths []string) (*Owners, error)
 	Files(ctx context.Context, names []string) (*FileLists, error)
 	Why(ctx context.Context, name string, reverse bool) (*Chains, error)
 	Config(ctx context.Context, system bool) (*Configuration, error)
 	Doctor(ctx context.Context) (*Checks, error)
 
-	// These depend on the directory and environment of the caller.
+	// The following depend on the caller's directory and environment.
 	Which(ctx context.Context, runtimes []string) (*ActiveVersions, error)
 	List(ctx context.Context, runtimes []string) (*Versions, error)
 	Use(ctx context.Context, runtime, version string) (*Chosen, error)

@@ -4,18 +4,18 @@ import "github.com/omg-arch/omg/shared/wire"
 
 // Owners are the packages that own files.
 type Owners struct {
-	// Paths follow those that were asked for.
+	// Paths are in the order of the request.
 	Paths []OwnedPath `json:"paths"`
-	// Unread counts the packages whose file list could not be read.
+	// Unread is the number of packages whose file list could not be read.
 	Unread int `json:"unread,omitempty"`
 }
 
-// OwnedPath is a path and who owns it.
+// OwnedPath is a path and its owners.
 type OwnedPath struct {
-	// Path is absolute, with a slash at the end of a directory's.
+	// Path is absolute; a directory's ends with a slash.
 	Path   string `json:"path"`
 	Exists bool   `json:"exists"`
-	// Owners are in order of name; only a directory has more than one.
+	// Owners are sorted by name; only a directory has more than one.
 	Owners []Owner `json:"owners"`
 }
 
@@ -32,25 +32,25 @@ type FileLists struct {
 	Missing []string `json:"missing,omitempty"`
 }
 
-// FileList are the files of a package.
+// FileList holds the files of a package.
 type FileList struct {
 	Name string `json:"name"`
-	// Files are absolute, in order, a directory's with a slash at the end.
+	// Files are absolute and sorted; a directory's path ends with a slash.
 	Files []string `json:"files"`
-	// Why says why they are not known; empty if they are.
+	// Why is the reason why the files are unknown, empty if they are known.
 	Why string `json:"why,omitempty"`
 }
 
-// Chains say why a package is installed or, reversed, what it needs.
+// Chains explain why a package is installed or, reversed, what it needs.
 type Chains struct {
-	// Name is the package's; empty if none of that name is installed.
+	// Name is the name of the package, empty if it is not installed.
 	Name string `json:"name"`
-	// Chains are the shortest ones: from each explicitly installed package that
-	// needs it to the package or, reversed, from it to each that it needs.
+	// Chains are the shortest ones: from each explicitly installed package that needs it to the package or, reversed,
+	// from the package to each that it needs.
 	Chains []Chain `json:"chains"`
 }
 
-// Chain is a row of packages, each needing the next.
+// Chain is a list of packages, each of which needs the next.
 type Chain struct {
 	Links []Link `json:"links"`
 }
@@ -58,16 +58,16 @@ type Chain struct {
 // Link is a package of a Chain.
 type Link struct {
 	Name string `json:"name"`
-	// Depend is the dependency that the next package meets; empty in the last.
+	// Depend is the dependency that the next package satisfies, empty for the last.
 	Depend string `json:"depend,omitempty"`
 }
 
 // Configuration is the effective configuration.
 type Configuration struct {
-	// Files are those that were read.
+	// Files are the configuration files that were read.
 	Files    []string  `json:"files"`
 	Settings []Setting `json:"settings"`
-	// Warnings are about what in the files has no meaning.
+	// Warnings are about unknown keys in the files.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
@@ -93,12 +93,12 @@ const (
 	CheckUnknown = "unknown"
 )
 
-// Check is one thing that was examined.
+// Check is the result of one check.
 type Check struct {
 	Name string `json:"name"`
 	// State is ok, problem or unknown.
 	State string `json:"state"`
-	// Found says what was seen, Todo what to do about a problem.
+	// Found is the finding, Todo how to solve the problem.
 	Found string `json:"found"`
 	Todo  string `json:"todo,omitempty"`
 }
@@ -106,7 +106,7 @@ type Check struct {
 // ActiveVersions are the versions of runtimes that would run here.
 type ActiveVersions struct {
 	Runtimes []wire.Runtime `json:"runtimes"`
-	// Notes say which declarations were passed over, and why.
+	// Notes list the declarations that were ignored, with reasons.
 	Notes []string `json:"notes,omitempty"`
 }
 
@@ -119,16 +119,16 @@ type Versions struct {
 type RuntimeVersion struct {
 	Runtime string `json:"runtime"`
 	Version string `json:"version"`
-	// Alias is another name of it.
+	// Alias is another name of the version.
 	Alias   string `json:"alias,omitempty"`
 	Manager string `json:"manager"`
-	// Path is its directory; empty for a package.
+	// Path is the version's directory, empty for a package.
 	Path string `json:"path,omitempty"`
-	// Active versions are what would run here.
+	// Active is set if the version would run here.
 	Active bool `json:"active,omitempty"`
 }
 
-// Chosen is the version that was chosen, and what runs here now.
+// Chosen is the chosen version, and the version that runs here now.
 type Chosen struct {
 	RuntimeVersion
 	Now wire.Runtime `json:"now"`

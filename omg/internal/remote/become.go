@@ -12,13 +12,12 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// program is what answers without a daemon. A process needs more time to start with
-// what reads databases (decompressors above all) than a question to the daemon
-// takes, so that it is kept out of omg.
+// program is the program that answers without a daemon. It is separate because the code that reads databases, above all
+// the decompressors, makes a process start slower than a question to the daemon takes.
 const program = "omg-direct"
 
-// become replaces this process by omg-direct with the same arguments. It reads the
-// databases that a daemon serves, unless the arguments name others.
+// become replaces this process by omg-direct with the same arguments. omg-direct reads the databases of the daemon,
+// unless the arguments name others.
 func become(o backend.Options, served wire.Served) error {
 	path, err := paths.Program(program)
 	if err != nil {

@@ -14,13 +14,13 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// becoming is what a process of TestBecome becomes omg-direct with.
+// becoming holds the arguments of become in a process of TestBecome.
 type becoming struct {
 	Options backend.Options
 	Served  wire.Served
 }
 
-// variable is the environment variable by which TestBecome gives it to the process.
+// variable is the environment variable in which TestBecome passes them to the process.
 const variable = "OMG_TEST_BECOMING"
 
 func TestMain(m *testing.M) {
@@ -36,8 +36,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestBecome: omg-direct, which lies beside omg, gets omg's arguments, and before them
-// the databases that a daemon serves, unless the arguments name others.
+// TestBecome: omg-direct beside omg gets omg's arguments, preceded by the databases of the daemon unless the arguments
+// name others.
 func TestBecome(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)

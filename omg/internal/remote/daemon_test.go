@@ -18,7 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// theirs are the databases of the daemon in these tests.
+// theirs are the databases of the fake daemon.
 var theirs = wire.Served{DBPath: "/other/db", PacmanConfig: "/other/pacman.conf"}
 
 func encoded(t testing.TB, v any) []byte {
@@ -28,13 +28,12 @@ func encoded(t testing.TB, v any) []byte {
 	return b
 }
 
-// reply is what a stand-in for omgd does with a request: it returns frames to send,
-// and whether it closes the connection after them.
+// reply returns the frames that the fake daemon sends for a request, and whether it then closes the connection.
 type reply func(id uint64) (frames []byte, end bool)
 
 func breaks(uint64) ([]byte, bool) { return nil, true }
 
-// refuses is a refusal; served is nil where the daemon does not say what it serves.
+// refuses returns an error reply; served is nil if the daemon does not name its databases.
 func refuses(code wire.Code, served *wire.Served) reply {
 	return func(id uint64) ([]byte, bool) {
 		e := wire.Errorf(code, "a refusal")
@@ -43,7 +42,7 @@ func refuses(code wire.Code, served *wire.Served) reply {
 	}
 }
 
-// result is a result in chunks.
+// result returns a reply with chunks.
 func result(t testing.TB, chunks ...any) reply {
 	var list [][]byte
 	for _, c := range chunks {
@@ -61,31 +60,30 @@ func greets(t testing.TB, served wire.Served) reply {
 	return result(t, &wire.HelloResult{Protocol: wire.Protocol, Server: "test", Served: served})
 }
 
-// conduct is how a stand-in for omgd behaves.
+// conduct is the behaviour of the fake daemon.
 type conduct struct {
 	greeting, other reply
-	// atOnce is what it says to a new connection before it closes it, nil to serve it.
+	// atOnce returns what is sent to a new connection before it is closed; nil means to serve it.
 	atOnce func() []byte
-	// until is what it waits for after a reply before it closes the connection, nil to
-	// leave it open.
+	// until delays closing the connection after a reply; nil leaves it open.
 	until <-chan struct{}
 }
 
-// standIn is a stand-in for omgd.
+// standIn is a fake daemon.
 type standIn struct {
 	mu    sync.Mutex
 	how   conduct
 	asked []string // operations, without the greeting
 }
 
-// behave has the stand-in behave in another way from now on.
+// behave changes the behaviour.
 func (s *standIn) behave(how conduct) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.how, s.asked = how, nil
 }
 
-// start has the stand-in listen where a user's own daemon does.
+// start listens on a socket.
 func (s *standIn) start(t *testing.T, socket string) {
 	t.Helper()
 	l, err := net.Listen("unix", socket)
@@ -148,25 +146,25 @@ func (s *standIn) questions() []string {
 	return slices.Clone(s.asked)
 }
 
-// errBecame is what become returns in tests, where the process goes on.
+// errBecame is returned by become in tests, in which the process is not replaced.
 var errBecame = errors.New("became omg-direct")
 
-// world is a user's environment, and what a backend in it does.
+// world is a user's environment, with a record of what the backend did.
 type world struct {
-	socket string // the default one
+	socket string // the default socket
 	notes  []string
-	became []wire.Served // with what each time
+	became []wire.Served // the databases of each call of become
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "remote-") // a socket's path has to be short
+	dir, err := os.MkdirTemp("", "remote-") // a socket's path must be short
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	return &world{socket: filepath.Join(dir, "omg.sock")}
 }
 
-// served is a world with a stand-in at the default socket.
+// served returns a world with a fake daemon at the default socket.
 func served(t *testing.T, how conduct) (*world, *standIn) {
 	t.Helper()
 	w, s := newWorld(t), &standIn{how: how}
@@ -189,7 +187,7 @@ func (w *world) backend(o backend.Options) *Backend {
 	}
 }
 
-// each asks every question of the backend, by name.
+// each returns a function for each question of the backend, by name.
 func each(nothing func(*wire.Package) error) map[string]func(context.Context, backend.Backend) error {
 	return map[string]func(context.Context, backend.Backend) error{
 		"search": func(ctx context.Context, b backend.Backend) error {
@@ -231,16 +229,16 @@ func each(nothing func(*wire.Package) error) map[string]func(context.Context, ba
 	}
 }
 
-// questions are all of them, which print nothing.
+// questions holds all questions; they print nothing.
 var questions = each(func(*wire.Package) error { return nil })
 
-// kinds say how each question is answered.
+// kinds groups the questions by the program that answers them.
 var kinds = map[string][]string{
-	// The daemon, or omg-direct from the same databases.
+	// The daemon, otherwise omg-direct from the same databases.
 	"data": {"search", "info", "status", "installed", "explicit", "outdated"},
-	// The daemon of the system that is meant, and nothing else.
+	// Only the daemon of the requested system.
 	"kept": {"security", "history"},
-	// The daemon, whatever system is meant.
+	// The daemon, for any system.
 	"daemon": {"health", "metrics", "refresh", "clear cache", "log level"},
 	// omg-direct, from the daemon's databases.
 	"files": {"owns", "files", "why"},
@@ -248,7 +246,7 @@ var kinds = map[string][]string{
 	"here": {"config", "doctor", "which", "list", "use"},
 }
 
-// TestKinds: every question of the interface has its kind here.
+// TestKinds: every question of the interface has a kind.
 func TestKinds(t *testing.T) {
 	seen := map[string]bool{}
 	for _, names := range kinds {

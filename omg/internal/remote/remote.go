@@ -1,5 +1,5 @@
-// Package remote answers by asking omgd. Where none runs, or it cannot answer, the
-// process becomes omg-direct, which reads the files of the same system.
+// Package remote answers by asking omgd. If no daemon runs or it cannot answer, the process becomes omg-direct, which
+// reads the files of the same system.
 package remote
 
 import (
@@ -20,14 +20,12 @@ import (
 type Backend struct {
 	o   backend.Options
 	env paths.Env
-	// become replaces the process by omg-direct, which reads these databases. It
-	// returns only the error that prevents it.
+	// become replaces the process by omg-direct, which reads these databases. It returns only on errors.
 	become func(o backend.Options, served wire.Served) error
-	// answered is set once the daemon has answered: all that one command prints comes
-	// from one system at one moment.
+	// answered is set once the daemon has answered. Afterwards omg-direct must not answer, so that one command prints
+	// one system at one moment.
 	answered bool
-	// served are the databases that the daemon answers from, nil while that is not
-	// known.
+	// served are the databases of the daemon, nil while they are unknown.
 	served *wire.Served
 }
 
@@ -36,18 +34,18 @@ func Open(o backend.Options) backend.Backend {
 	return &Backend{o: o, env: paths.Process(), become: become}
 }
 
-// elsewhere reports whether the options name something else than a daemon reads.
+// elsewhere reports whether the options name files other than the daemon's.
 func (b *Backend) elsewhere() bool {
 	return b.o.DBPath != "" || b.o.PacmanConfig != "" || len(b.o.Index) > 0
 }
 
-// asksDaemon reports whether a question goes to the daemon: not if the options name
-// other files, unless they name the daemon too.
+// asksDaemon reports whether questions go to the daemon: not if the options name other files, unless they also name the
+// daemon.
 func (b *Backend) asksDaemon() bool {
 	return !b.o.NoDaemon && (b.o.Socket != "" || !b.elsewhere())
 }
 
-// ask asks the daemon, or has omg-direct answer.
+// ask asks the daemon, otherwise omg-direct.
 func ask[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
 	if !b.asksDaemon() {
 		return nil, b.direct()
@@ -59,7 +57,7 @@ func ask[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R
 	return nil, b.fallBack(err)
 }
 
-// askDaemon asks the daemon about itself, which nothing else can answer.
+// askDaemon asks the daemon about itself, without a fallback.
 func askDaemon[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
 	if b.o.NoDaemon {
 		return nil, b.direct()
@@ -71,8 +69,7 @@ func askDaemon[R any](ctx context.Context, b *Backend, question func(*client.Con
 	return r, err
 }
 
-// connected asks over a connection of its own, and keeps what the daemon said of
-// the databases that it serves.
+// connected asks over a new connection, and records the databases that the daemon named.
 func connected[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
 	conn, err := b.dial(ctx)
 	if err != nil {
@@ -81,7 +78,7 @@ func connected[R any](ctx context.Context, b *Backend, question func(*client.Con
 	defer conn.Close()
 	r, err := question(conn)
 	if err != nil {
-		if errors.Is(err, client.ErrNoDaemon) { // it was there when the question began
+		if errors.Is(err, client.ErrNoDaemon) { // it was there when the connection was made
 			err = fmt.Errorf("%w: %v", client.ErrBroken, err)
 		}
 		if refused := new(wire.Error); errors.As(err, &refused) && refused.Served != nil {
@@ -93,8 +90,7 @@ func connected[R any](ctx context.Context, b *Backend, question func(*client.Con
 	return r, err
 }
 
-// dial connects to the first daemon that there is: the user's own, then the one
-// that serves all users.
+// dial connects to the first daemon that runs: the user's own, then the system's.
 func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
 	for i, socket := range b.env.Sockets(b.o.Socket) {
 		next, failed := client.Dial(ctx, socket, client.Options{Trust: b.env.Trusts, Name: "omg " + version.String()})
@@ -104,7 +100,7 @@ func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
 			}
 			return next, nil
 		}
-		// A user who may not connect to the system's daemon is not one of its users.
+		// A user without permission to connect to the system's daemon is not one of its users.
 		if i == 0 || !errors.Is(failed, client.ErrNoDaemon) && !errors.Is(failed, fs.ErrPermission) {
 			err = failed
 		}
@@ -112,10 +108,8 @@ func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
 	return nil, err
 }
 
-// fallBack has omg-direct answer in the place of a daemon that failed with err, and
-// says so. It returns the error where the question itself is wrong, or where nobody
-// knows which databases the daemon would have answered from: the answer must not
-// come from another system.
+// fallBack has omg-direct answer after the daemon failed with err, and prints a note. It returns the error if the
+// question itself is wrong, or if the daemon's databases are unknown: the answer must not come from another system.
 func (b *Backend) fallBack(err error) error {
 	if errors.Is(err, client.ErrNoDaemon) {
 		if b.o.Socket != "" {
@@ -137,8 +131,7 @@ func (b *Backend) fallBack(err error) error {
 	return b.direct()
 }
 
-// daemonsFault reports whether the reason of a refusal is the daemon's state and not
-// the request.
+// daemonsFault reports whether a request was refused because of the daemon's state, not because of the request.
 func daemonsFault(code wire.Code) bool {
 	switch code {
 	case wire.CodeNotReady, wire.CodeInternal, wire.CodeBusy, wire.CodeShuttingDown, wire.CodeVersion, wire.CodeNotAllowed:
@@ -147,9 +140,8 @@ func daemonsFault(code wire.Code) bool {
 	return false
 }
 
-// notForUs reports whether the error shows that what listens at a default path is
-// not a daemon for this user. It has no more to do with the question than if it did
-// not run. A socket that the user named is the one to ask.
+// notForUs reports whether err shows that the socket at a default path is not of a daemon for this user, which counts
+// as no daemon. A socket that the user named is always asked.
 func (b *Backend) notForUs(err error) bool {
 	if b.o.Socket != "" || b.env.Get("OMG_SOCKET_PATH") != "" {
 		return false
@@ -167,7 +159,7 @@ func (b *Backend) direct() error {
 	return b.become(b.o, served)
 }
 
-// directlyServed has omg-direct answer from the databases that the daemon serves.
+// directlyServed has omg-direct answer from the daemon's databases.
 func (b *Backend) directlyServed(ctx context.Context) error {
 	if !b.asksDaemon() {
 		return b.direct()

@@ -19,8 +19,7 @@ import (
 
 const hint = "with --no-daemon omg reads this machine's databases itself"
 
-// TestNoDaemon: where none runs, omg-direct answers every question; which databases
-// it reads nothing says.
+// TestNoDaemon: without a daemon, omg-direct answers every question, from its default databases.
 func TestNoDaemon(t *testing.T) {
 	w := newWorld(t)
 	for name, ask := range questions {
@@ -28,21 +27,21 @@ func TestNoDaemon(t *testing.T) {
 		require.Equal(t, []wire.Served{{}}, w.became, name)
 		require.Empty(t, w.notes, name)
 	}
-	// A socket that the user named is missed.
+	// A missing socket that the user named is an error.
 	b := w.backend(backend.Options{Socket: w.socket})
 	_, err := b.Status(t.Context())
 	require.ErrorIs(t, err, errBecame)
 	require.Equal(t, []string{"omgd does not run (" + w.socket + ")"}, w.notes)
 }
 
-// TestAsksDaemon: which questions go to the daemon, by the files that the user named.
+// TestAsksDaemon: which questions go to the daemon, depending on the files that the user named.
 func TestAsksDaemon(t *testing.T) {
 	how := conduct{greeting: greets(t, theirs), other: result(t, map[string]any{})}
 	w, s := served(t, how)
 	for _, c := range []struct {
 		name  string
 		o     backend.Options
-		kinds []string // those that the daemon answers
+		kinds []string // the kinds that the daemon answers
 	}{
 		{"nothing is named", backend.Options{}, []string{"data", "kept", "daemon"}},
 		{"the socket is named", backend.Options{Socket: w.socket}, []string{"data", "kept", "daemon"}},
@@ -74,8 +73,7 @@ func TestAsksDaemon(t *testing.T) {
 	}
 }
 
-// TestRefusal: what omg reads in the place of a daemon that refuses is what that
-// daemon reads, or the question has no answer.
+// TestRefusal: if a daemon refuses, omg-direct reads the same databases, or the question fails.
 func TestRefusal(t *testing.T) {
 	fault := map[wire.Code]bool{
 		wire.CodeNotReady: true, wire.CodeInternal: true, wire.CodeBusy: true, wire.CodeShuttingDown: true, wire.CodeVersion: true, wire.CodeNotAllowed: true,
@@ -139,8 +137,7 @@ func refused(t *testing.T, w *world, question string, named bool, code wire.Code
 	}
 }
 
-// TestRefusal_Kept: what only a daemon knows is answered by nothing else, whatever it
-// says.
+// TestRefusal_Kept: questions that only a daemon can answer fail if it refuses, whatever the error code.
 func TestRefusal_Kept(t *testing.T) {
 	for _, question := range append(slices.Clone(kinds["kept"]), kinds["daemon"]...) {
 		for code := wire.CodeNotFound; code <= wire.CodeVersion; code++ {
@@ -157,7 +154,7 @@ func TestRefusal_Kept(t *testing.T) {
 	}
 }
 
-// TestBreak: a daemon that ends during a question.
+// TestBreak: the daemon ends during a question.
 func TestBreak(t *testing.T) {
 	for _, question := range kinds["data"] {
 		for name, c := range map[string]struct {
@@ -195,8 +192,7 @@ func TestBreak(t *testing.T) {
 	}
 }
 
-// TestBreak_Gone: a daemon that is gone when the question is repeated has been there:
-// without its greeting nothing says what it served.
+// TestBreak_Gone: the daemon ends before the question is repeated. Without its greeting, its databases are unknown.
 func TestBreak_Gone(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		w := newWorld(t)
@@ -220,8 +216,8 @@ func TestBreak_Gone(t *testing.T) {
 	}
 }
 
-// TestBreak_InTheMiddle: where a part of the answer was given, nothing else answers:
-// all that one command prints is of one system at one moment.
+// TestBreak_InTheMiddle: after a part of the answer was printed, there is no fallback, because one command prints one
+// system at one moment.
 func TestBreak_InTheMiddle(t *testing.T) {
 	first := encoded(t, map[string]any{"packages": []wire.Package{{Repo: "core", Name: "a", Version: "1"}}})
 	for _, question := range []string{"search", "info"} {
@@ -242,7 +238,7 @@ func TestBreak_InTheMiddle(t *testing.T) {
 		require.Equal(t, []string{"a"}, names, question)
 		require.Empty(t, w.became, question)
 		require.Empty(t, w.notes, question)
-		// Nor does anything else answer what the same command asks next.
+		// The next question of the same command has no fallback either.
 		s.behave(conduct{greeting: greets(t, theirs), other: refuses(wire.CodeBusy, &theirs)})
 		_, err = b.Installed(t.Context(), &wire.InstalledRequest{})
 		require.Equal(t, wire.CodeBusy, wire.CodeOf(err), question)
@@ -250,7 +246,7 @@ func TestBreak_InTheMiddle(t *testing.T) {
 	}
 }
 
-// TestBreak_NothingGiven: a part that came and was not given yet is forgotten.
+// TestBreak_NothingGiven: a part that was received but not passed on yet is discarded.
 func TestBreak_NothingGiven(t *testing.T) {
 	first := encoded(t, map[string]any{"packages": []wire.Package{{Repo: "core", Name: "a", Version: "1"}}})
 	for _, question := range []string{"search", "info"} {
@@ -264,7 +260,7 @@ func TestBreak_NothingGiven(t *testing.T) {
 			return nil
 		})[question]
 		err := ask(t.Context(), w.backend(backend.Options{}))
-		if len(names) > 0 { // the end came later than the first part was given
+		if len(names) > 0 { // the connection ended after the first part was passed on
 			require.ErrorIs(t, err, client.ErrBroken)
 			require.Empty(t, w.became)
 			continue
@@ -274,8 +270,7 @@ func TestBreak_NothingGiven(t *testing.T) {
 	}
 }
 
-// TestAnswered: once the daemon has answered, a later refusal is not answered by
-// another program.
+// TestAnswered: once the daemon has answered, a later refusal has no fallback.
 func TestAnswered(t *testing.T) {
 	w, s := served(t, conduct{greeting: greets(t, theirs), other: result(t, map[string]any{})})
 	b := w.backend(backend.Options{})
@@ -287,7 +282,7 @@ func TestAnswered(t *testing.T) {
 	require.Empty(t, w.became)
 }
 
-// TestNamed: what the command line names is read, whatever the daemon reads.
+// TestNamed: files named on the command line are read, whatever the daemon reads.
 func TestNamed(t *testing.T) {
 	for _, greeting := range []reply{greets(t, theirs), breaks} {
 		w, _ := served(t, conduct{greeting: greeting, other: breaks})
@@ -301,8 +296,8 @@ func TestNamed(t *testing.T) {
 	require.Empty(t, w.became)
 }
 
-// TestFiles: what only files answer is read where the daemon reads, or not at all.
-// With a file of advisories, so is what they concern.
+// TestFiles: questions that need files are answered from the daemon's databases, or fail. So is security with a file of
+// advisories.
 func TestFiles(t *testing.T) {
 	advisories := backend.Options{Advisories: "/avg.json"}
 	for _, question := range append(slices.Clone(kinds["files"]), "security") {
@@ -342,7 +337,7 @@ func TestFiles(t *testing.T) {
 	require.ErrorIs(t, err, errBecame, "no question about packages")
 }
 
-// TestChunks: the lists of all chunks are one.
+// TestChunks: the lists of all chunks are joined.
 func TestChunks(t *testing.T) {
 	w, s := served(t, conduct{greeting: greets(t, theirs)})
 	pkg := func(name string) wire.InstalledPackage {
@@ -393,7 +388,7 @@ func TestChunks(t *testing.T) {
 	require.Len(t, search.Sources, 2)
 }
 
-// TestNotForUs: what is not a daemon for this user counts as none, unless it is named.
+// TestNotForUs: a socket that is not of a daemon for this user counts as no daemon, unless the user named it.
 func TestNotForUs(t *testing.T) {
 	get := func(string) string { return "" }
 	b := func(o backend.Options) *Backend { return &Backend{o: o, env: paths.Env{Getenv: get}} }
@@ -412,7 +407,7 @@ func TestNotForUs(t *testing.T) {
 	for _, err := range strange {
 		require.False(t, b(backend.Options{}).notForUs(err), err)
 	}
-	// Something that is not a socket lies where the user's own should be.
+	// A regular file is at the path of the user's socket.
 	w := newWorld(t)
 	require.NoError(t, os.WriteFile(w.socket, nil, 0o600))
 	_, err := w.backend(backend.Options{}).Status(t.Context())
