@@ -31,14 +31,14 @@ func damages(t *testing.T, good []byte) []struct {
 		db   []byte
 		says string
 	}{
-		{"truncated", good[:len(good)/2], "cut off"},
-		{"one byte short", good[:len(good)-1], "cut off"},
+		{"truncated", good[:len(good)/2], "truncated"},
+		{"one byte short", good[:len(good)-1], "truncated"},
 		{"a flipped bit", flipped, "damaged"},
 		{"empty", nil, "empty"},
 		{"garbage", bytes.Repeat([]byte("\x93\x02\xf7garbage"), 1000), "not a package database"},
 		{"a login page", []byte("<!DOCTYPE html><html><title>Please log in</title>" + strings.Repeat(" ", 1000)), "not a package database"},
 		{"compressed text", harness.Gzip(t, []byte(strings.Repeat("some text\n", 1000))), "not a package database"},
-		{"a bare magic number", []byte("\x1f\x8b"), "cut off"},
+		{"a bare magic number", []byte("\x1f\x8b"), "truncated"},
 		{"zstd garbage", append([]byte("\x28\xb5\x2f\xfd"), bytes.Repeat([]byte{0xff}, 1000)...), "damaged"},
 		{"xz garbage", append([]byte("\xfd7zXZ\x00"), bytes.Repeat([]byte{0xff}, 1000)...), "damaged"},
 		{"a bomb", bomb(t), "too large"},
@@ -80,7 +80,7 @@ func TestDatabase_Damaged(t *testing.T) {
 				data string
 				want harness.Result
 				note string
-			}{{s.Data, want, ""}, {t.TempDir(), withoutExtra, "omg: partial: extra is failed: "}} {
+			}{{s.Data, want, ""}, {t.TempDir(), withoutExtra, "omg: note: partial: extra failed: "}} {
 				line := slices.Concat([]string{"--no-daemon", "--data-dir", c2.data}, s.Databases(), []string{"search", "lib"})
 				r, peak = measure(s, "omg", line...)
 				harness.RequireSafe(t, r)
@@ -158,8 +158,8 @@ func TestDatabase_Unreadable(t *testing.T) {
 			r := other.For(t).Run("omg", search...)
 			if c.partial {
 				require.Equal(t, answered, r.Code, r.Stderr)
-				require.Contains(t, r.Stderr, "omg: partial: extra is failed: ")
-				require.Contains(t, r.Stderr, c.says+": permission denied: chmod a+r it")
+				require.Contains(t, r.Stderr, "omg: note: partial: extra failed: ")
+				require.Contains(t, r.Stderr, c.says+": permission denied: run chmod a+r on it")
 				return
 			}
 			harness.RequireError(t, r, "omg", failed, c.says, "permission denied")

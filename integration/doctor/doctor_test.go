@@ -80,7 +80,7 @@ func TestDoctor_Problems(t *testing.T) {
 		}, "databases", ""},
 		"no index": {func(s *harness.System) {
 			require.NoError(t, os.RemoveAll(s.Indexes()))
-		}, "index", "there is none"},
+		}, "index", "no index in "},
 		"no index that was named": {func(s *harness.System) {
 			s.Env = append(s.Env, "OMG_INDEX="+s.Path("nowhere.omgidx"))
 		}, "index", "nowhere.omgidx: no such file"},
@@ -103,14 +103,14 @@ func TestDoctor_Problems(t *testing.T) {
 		"a wrong clock": {func(s *harness.System) {
 			later := time.Now().Add(72 * hour)
 			require.NoError(t, os.Chtimes(s.Sync("core"), later, later))
-		}, "clock", "from the future"},
-		"something in the socket's place": {func(s *harness.System) { harness.Write(t, s.Socket(), "") }, "socket", "no socket"},
+		}, "clock", "in the future"},
+		"something in the socket's place": {func(s *harness.System) { harness.Write(t, s.Socket(), "") }, "socket", "not a socket"},
 		"a dead socket": {func(s *harness.System) {
 			l, err := net.Listen("unix", s.Socket())
 			require.NoError(t, err)
 			l.(*net.UnixListener).SetUnlinkOnClose(false)
 			require.NoError(t, l.Close())
-		}, "daemon", "omgd does not run"},
+		}, "daemon", "omgd is not running"},
 		"a broken status file": {func(s *harness.System) { harness.Write(t, s.Path("omg.status"), "nonsense") }, "status file", ""},
 		"a data directory that is none": {func(s *harness.System) {
 			require.NoError(t, os.RemoveAll(s.Data))

@@ -330,7 +330,7 @@ func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
 func scriptDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	x := of(ts)
 	if neg || x.daemon != nil {
-		ts.Fatalf("omgd runs already")
+		ts.Fatalf("omgd is already running")
 	}
 	x.daemon = x.Launch(args...)
 	x.daemon.AwaitStatus(refreshed, "the first refresh")

@@ -90,7 +90,7 @@ func TestAUR_BadDump(t *testing.T) {
 		content []byte
 		says    string
 	}{
-		"cut off":     {whole[:len(whole)/2], "the file is cut off: download"},
+		"cut off":     {whole[:len(whole)/2], "the file is truncated: download"},
 		"damaged":     {append(bytes.Clone(whole[:len(whole)/2]), bytes.Repeat([]byte{0x55}, 500)...), "the file is damaged"},
 		"a page":      {[]byte("<html><body>503 Service Unavailable</body></html>"), "not a dump of the AUR"},
 		"empty":       {nil, "the file is empty"},

@@ -71,11 +71,11 @@ func TestDump_ThenNoNetwork(t *testing.T) {
 		require.Zero(t, got.Code, got.Stderr)
 		require.ElementsMatch(t, []string{"yay", "yay-bin"}, got.Lines(), "%q", args)
 	}
-	require.Contains(t, w.omgd.Omg("search", "--live", "yay").Stderr, "aur: stale: the AUR cannot be reached: connection refused")
+	require.Contains(t, w.omgd.Omg("search", "--live", "yay").Stderr, "AUR: old data: the AUR cannot be reached: connection refused")
 	require.Zero(t, w.omgd.Omg("info", "yay").Code)
 	none := w.omgd.Omg("info", "no-such-package")
 	require.Equal(t, 1, none.Code, "the dump says that there is none")
-	require.Contains(t, none.Stderr, "aur: stale")
+	require.Contains(t, none.Stderr, "AUR: old data")
 }
 
 // TestDump_LiveBeside: what is newer than the dump is found by asking: a name that
@@ -97,7 +97,7 @@ func TestDump_LiveBeside(t *testing.T) {
 // refused has the texts for a dump, where they differ from those in said: a dump is
 // downloaded as it is, and refused when it is read.
 var refused = map[string]string{
-	"truncated JSON": `dump is refused: .*cut off`,
+	"truncated JSON": `dump was rejected: .*truncated`,
 	"gzip of 10 GiB": `too large`,
 }
 
@@ -123,7 +123,7 @@ func TestDump_Faults(t *testing.T) {
 			var got answer
 			harness.Await(t, func() bool {
 				got = w.search(words("spotify"))
-				return len(got.names) == 1 && got.source().State == wire.SourceStale && got.source().Why != "of unknown age"
+				return len(got.names) == 1 && got.source().State == wire.SourceStale && got.source().Why != "its age is unknown"
 			}, "the dump is stale; omgd printed: %s", w.omgd.Stderr)
 			require.Regexp(t, cmp.Or(refused[sw.Name], said[sw.Name]), got.source().Why)
 			require.Equal(t, index, harness.Read(t, w.Index("aur")))

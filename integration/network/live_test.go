@@ -23,20 +23,20 @@ import (
 // said has what a person reads when the AUR could not be asked.
 var said = map[string]string{
 	"connection refused":     `cannot be reached: connection refused`,
-	"no answer":              `does not answer in time`,
-	"an answer that is late": `does not answer in time`,
-	"a body that drips":      `does not answer in time`,
-	"429":                    `takes no more requests from here for now`,
-	"429 with Retry-After":   `takes no more requests from here for now`,
-	"502":                    `is out of order \(502 Bad Gateway\)`,
-	"503":                    `is out of order \(503 Service Unavailable\)`,
-	"truncated JSON":         `cannot be asked`,
-	"a body of 1 GiB":        `cannot be asked: too large`,
-	"gzip of 10 GiB":         `cannot be asked: too large`,
-	"a wrong content length": `cannot be asked: ended before its end`,
-	"a redirect loop":        `cannot be asked: redirected too often`,
-	"a redirect to http":     `cannot be asked: .*not over TLS`,
-	"an expired certificate": `cannot be asked: .*expired`,
+	"no answer":              `did not answer in time`,
+	"an answer that is late": `did not answer in time`,
+	"a body that drips":      `did not answer in time`,
+	"429":                    `refuses requests for now`,
+	"429 with Retry-After":   `refuses requests for now`,
+	"502":                    `reports an error \(502 Bad Gateway\)`,
+	"503":                    `reports an error \(503 Service Unavailable\)`,
+	"truncated JSON":         `request to the AUR failed`,
+	"a body of 1 GiB":        `request to the AUR failed: too large`,
+	"gzip of 10 GiB":         `request to the AUR failed: too large`,
+	"a wrong content length": `request to the AUR failed: the response is truncated`,
+	"a redirect loop":        `request to the AUR failed: too many redirects`,
+	"a redirect to http":     `request to the AUR failed: .*not over TLS`,
+	"an expired certificate": `request to the AUR failed: .*expired`,
 }
 
 // TestLive_Faults: however the AUR misbehaves, the repositories answer, a person
@@ -86,12 +86,12 @@ func TestLive_Faults(t *testing.T) {
 			sw.On(w.server)
 			info := w.omgd.Omg("info", "zoom")
 			require.Equal(t, 4, info.Code, info.Stderr)
-			require.Regexp(t, `^omg: error: .*zoom is in no repository, and the AUR `+said[sw.Name], info.Stderr)
+			require.Regexp(t, `^omg: error: .*zoom is in no repository, and no data of the AUR: the (request to the )?(AUR )?`+said[sw.Name], info.Stderr)
 			require.Empty(t, info.Stdout)
 			both := w.omgd.Omg("info", "-q", "glibc", "paru")
 			require.Equal(t, 4, both.Code, both.Stderr)
 			require.Contains(t, both.Stdout, "glibc\n")
-			require.Contains(t, both.Stderr, "aur: missing: the AUR ")
+			require.Contains(t, both.Stderr, "AUR: no data: the ")
 			require.Equal(t, wire.CodeNetwork, w.search(wire.SearchRequest{Words: []string{"glibc"}, Repos: []string{"aur"}}).code)
 			require.Zero(t, w.omgd.Omg("search", "lib").Code)
 			require.Zero(t, w.omgd.Omg("info", "glibc").Code)
@@ -184,7 +184,7 @@ func TestLive_Breaker(t *testing.T) {
 	w.server.Set(nil)
 	for range 10 {
 		got := w.search(words("lib"))
-		require.Equal(t, "the AUR failed shortly before and is not asked again yet", got.source().Why)
+		require.Equal(t, "the last request to the AUR failed; omgd tries again later", got.source().Why)
 	}
 	require.Equal(t, 3, w.server.Count("search"))
 	w.omgd.Stop()
@@ -193,7 +193,7 @@ func TestLive_Breaker(t *testing.T) {
 	w.server.Set(fakeserver.Status(http.StatusServiceUnavailable))
 	harness.Await(t, func() bool {
 		got := w.search(words("lib"))
-		return strings.Contains(got.source().Why, "is not asked again yet")
+		return strings.Contains(got.source().Why, "tries again later")
 	}, "omgd asks no more")
 	w.server.Set(nil)
 	harness.Await(t, func() bool { return w.search(words("spotify")).code == 0 }, "the AUR is asked again")
@@ -294,7 +294,7 @@ func TestLive_RestartWithoutNetwork(t *testing.T) {
 	got := w.search(words("spotify"))
 	require.Equal(t, []string{"aur/spotify"}, got.names)
 	require.Equal(t, wire.SourceStale, got.source().State)
-	require.Regexp(t, `connection refused; what it said is (less than a minute|[0-9]+ minutes) old`, got.source().Why)
+	require.Regexp(t, `connection refused; its last reply is (less than a minute|[0-9]+ minutes) old`, got.source().Why)
 	require.Equal(t, 4, w.omgd.Omg("info", "paru").Code)
 	w.server.Accept(t)
 	paru := w.omgd.Omg("info", "paru")
@@ -302,7 +302,7 @@ func TestLive_RestartWithoutNetwork(t *testing.T) {
 	w.server.Refuse()
 	info := w.omgd.Omg("info", "spotify")
 	require.Zero(t, info.Code)
-	require.Contains(t, info.Stderr, "aur: stale")
+	require.Contains(t, info.Stderr, "AUR: old data")
 }
 
 // TestLive_EqualQuestions: a thousand equal questions at once are one request.

@@ -34,13 +34,13 @@ func TestInstalled_VersionGone(t *testing.T) {
 		require.NotZero(t, s.Pacman("-Q").Code)
 		d.AwaitStatus(stale, "a local database that cannot be read")
 		status := d.Omg("status").Stdout
-		require.Contains(t, status, "State           : stale since ")
+		require.Contains(t, status, "State           : stale, last checked ")
 		require.NotContains(t, status, "Installed       : unknown")
 		require.Equal(t, before, d.Omg("explicit", "-q").Stdout)
 		for _, command := range []string{
 			"installed", "explicit", "orphans", "foreign", "outdated", "info -i " + name, "explicit -q", "explicit --count", "installed --json",
 		} {
-			require.Contains(t, d.Omg(strings.Fields(command)...).Stderr, "what is installed could not be checked since", command)
+			require.Contains(t, d.Omg(strings.Fields(command)...).Stderr, "the installed packages could not be checked, last checked ", command)
 		}
 		for _, command := range []string{"owns /usr/bin/env", "files " + name, "why " + name} {
 			harness.RequireError(t, d.Omg(strings.Fields(command)...), "omg", 3, "local database")

@@ -34,16 +34,16 @@ func content[T string | []byte](c T) func(*testing.T, string) {
 func faults() []fault {
 	page := "<!DOCTYPE html><html><title>Please log in</title>" + strings.Repeat(" ", 1000) + "</html>\n"
 	return []fault{
-		{"empty", content(""), "the file is empty: pacman -Syy"},
+		{"empty", content(""), "the file is empty: download it again with pacman -Syy"},
 		{"cut off", func(t *testing.T, path string) {
 			whole := harness.Read(t, path)
 			harness.Replace(t, path, whole[:len(whole)/2])
-		}, "the file is cut off: pacman -Syy"},
-		{"a login page", content(page), "not a package database: pacman -Syy"},
+		}, "the file is truncated: download it again with pacman -Syy"},
+		{"a login page", content(page), "not a package database: download it again with pacman -Syy"},
 		{"not a tar archive", func(t *testing.T, path string) {
 			harness.Replace(t, path, harness.Gzip(t, []byte(strings.Repeat("some text\n", 1000))))
-		}, "not a package database: pacman -Syy"},
-		{"unreadable", func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0)) }, "permission denied: chmod a+r it"},
+		}, "not a package database: download it again with pacman -Syy"},
+		{"unreadable", func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0)) }, "permission denied: run chmod a+r on it"},
 		{"a directory", func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Mkdir(path, 0o755))

@@ -100,7 +100,7 @@ func TestSocket_Attacked(t *testing.T) {
 			socket := filepath.Join(tmp, "omg.sock")
 			asUser(t, mallory, func() error { return os.Symlink(precious, socket) })
 			return socket
-		}, "it is no socket"},
+		}, "it is not a socket"},
 		"a link in the place of the lock": {func(t *testing.T, tmp, precious string) string {
 			asUser(t, mallory, func() error { return os.Symlink(precious, filepath.Join(tmp, "omg.lock")) })
 			return filepath.Join(tmp, "omg.sock")
@@ -131,7 +131,7 @@ func TestSocket_Attacked(t *testing.T) {
 			own(t, dir, alice)
 			asUser(t, mallory, func() error { return os.Symlink(dir, filepath.Join(tmp, "link")) })
 			return filepath.Join(tmp, "link", "omg.sock")
-		}, "link: not to be trusted: it belongs to user 41004"},
+		}, "link: not trusted: it belongs to user 41004"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := systemOf(t, alice)
@@ -265,7 +265,7 @@ echo "left: $(find /tmp -name 'omg*' ! -path '*/home-alice/*' ! -type d)"
 `)
 	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
 	for _, want := range []string{
-		"squatted: omgd: error: /tmp/omg.sock: /tmp/omg-41001: not to be trusted",
+		"squatted: omgd: error: /tmp/omg.sock: /tmp/omg-41001: not trusted",
 		"/tmp/omg.sock 600 41001\n", "/tmp/omg-41001 700 41001\n", "/tmp/omg-41001/omgd.pid 644 41001\n", "/tmp/omg-41001/omg.lock 600 41001\n",
 		"another: omg: ", "left: \n",
 	} {

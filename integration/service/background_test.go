@@ -77,7 +77,7 @@ func TestBackground(t *testing.T) {
 
 	second := s.Run("omgd", s.Files()...)
 	require.Equal(t, 1, second.Code)
-	require.Contains(t, second.Stderr, fmt.Sprintf("omgd runs already (process %d)", first))
+	require.Contains(t, second.Stderr, fmt.Sprintf("omgd is already running (process %d)", first))
 	require.Equal(t, 1, strings.Count(second.Stderr, "\n"), second.Stderr)
 	require.NoError(t, ping(s.Socket()), "the first one does not mind")
 
@@ -93,7 +93,7 @@ func TestBackground_Fails(t *testing.T) {
 	harness.Write(t, s.Socket(), "mine")
 	r := s.Run("omgd", s.Files()...)
 	require.Equal(t, 1, r.Code)
-	require.Contains(t, r.Stderr, "omgd: error: "+s.Socket()+": something else is in the place of the socket")
+	require.Contains(t, r.Stderr, "omgd: error: "+s.Socket()+": the path of the socket is occupied")
 	require.Equal(t, 1, strings.Count(r.Stderr, "\n"), r.Stderr)
 	require.Equal(t, []string{"omg.sock"}, left(s))
 

@@ -47,12 +47,12 @@ func TestConfig_Shown(t *testing.T) {
 	require.Equal(t, 1, show("no.such.key").Code)
 	whole := show()
 	require.Zero(t, whole.Code, whole.Stderr)
-	require.Contains(t, whole.Stderr, `there is no setting "access.typo"`)
+	require.Contains(t, whole.Stderr, `unknown setting "access.typo"`)
 
 	configure(s, whole.Stdout)
 	d := s.Launch()
 	d.Stop()
-	require.NotContains(t, d.Stderr(), "there is no setting")
+	require.NotContains(t, d.Stderr(), "unknown setting")
 	configure(s, "[limits]", "connections = true")
 	require.Equal(t, 2, show().Code)
 }
@@ -97,16 +97,16 @@ func TestConfig_Reload(t *testing.T) {
 		m.await("READY=1")
 	}
 	reload("[log]", `level = "debug"`, "[limits]", "connections = 7", "user_rate = 9", "[refresh]", `interval = "1h"`)
-	d.AwaitStderr(`the configuration was read again" changed="refresh.interval limits.user_rate log.level"`)
-	d.AwaitStderr(`omgd must be started again" keys=limits.connections`)
+	d.AwaitStderr(`configuration reloaded" changed="refresh.interval limits.user_rate log.level"`)
+	d.AwaitStderr(`restart omgd to apply the other changes" keys=limits.connections`)
 	question()
 	d.AwaitStderr("level=DEBUG msg=request op=ping")
 
 	reload("[log]", `level = "loud"`)
-	d.AwaitStderr("the configuration stays as it was")
+	d.AwaitStderr("configuration not reloaded")
 	d.AwaitStderr(s.Config + ":2: log.level")
 	reload("[log]", `level = "trace"`, "[limits]", "connections = 7", "user_rate = 9", "[refresh]", `interval = "1h"`, "[nonsense]", "x = 1")
-	d.AwaitStderr(`there is no setting \"nonsense.x\"`)
+	d.AwaitStderr(`unknown setting \"nonsense.x\"`)
 	require.NoError(t, ping(d.Socket))
 	d.AwaitStderr("level=TRACE msg=connected")
 	question()
@@ -122,7 +122,7 @@ func TestConfig_LogLevel(t *testing.T) {
 	}
 	r := omg()
 	require.Equal(t, 3, r.Code)
-	require.Contains(t, r.Stderr, "no answer to log-level without omgd")
+	require.Contains(t, r.Stderr, "log-level needs a running omgd")
 	d := s.Start("--log-level", "warn")
 	level := func(args ...string) string {
 		t.Helper()
@@ -144,7 +144,7 @@ func TestConfig_LogLevel(t *testing.T) {
 	d.AwaitStderr(`msg="caches cleared" answers=1`)
 	r = omg("loud")
 	require.Equal(t, 2, r.Code)
-	require.Contains(t, r.Stderr, `"loud" is no level`)
+	require.Contains(t, r.Stderr, `"loud" is not a log level`)
 	d.Stop()
 	require.NotContains(t, d.Stderr(), "words", "a query is not logged")
 }

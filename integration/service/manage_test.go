@@ -48,7 +48,7 @@ func TestManage(t *testing.T) {
 	require.Equal(t, status{Schema: 1, Socket: s.Socket()}, daemonStatus(s, 1))
 	r := omgDaemon(s, "stop")
 	require.Equal(t, 1, r.Code)
-	require.Contains(t, r.Stderr, "omg: error: omgd does not run")
+	require.Contains(t, r.Stderr, "omg: error: omgd is not running")
 
 	r = omgDaemon(s, "start")
 	require.Zero(t, r.Code, r.Stderr)
@@ -59,12 +59,12 @@ func TestManage(t *testing.T) {
 	require.Equal(t, first, is.PID)
 	require.NotEmpty(t, is.Version)
 	r = omgDaemon(s, "status")
-	require.Contains(t, r.Stdout, fmt.Sprintf("runs (process %d, %s)", first, s.Socket()))
+	require.Contains(t, r.Stdout, fmt.Sprintf("is running (process %d, %s)", first, s.Socket()))
 	r = omgDaemon(s, "status", "--format", "{{.running}}")
 	require.Equal(t, "true\n", r.Stdout)
 	r = omgDaemon(s, "start")
 	require.Equal(t, 1, r.Code)
-	require.Contains(t, r.Stderr, "omgd runs already")
+	require.Contains(t, r.Stderr, "omgd is already running")
 
 	r = omgDaemon(s, "restart")
 	require.Zero(t, r.Code, r.Stderr)
@@ -81,7 +81,7 @@ func TestManage(t *testing.T) {
 	suspend(t, second)
 	stopped := daemonStatus(s, 3)
 	require.True(t, stopped.Running)
-	require.Contains(t, stopped.Why, "omgd does not answer")
+	require.Contains(t, stopped.Why, "omgd does not respond")
 	require.NoError(t, syscall.Kill(second, syscall.SIGCONT))
 
 	r = omgDaemon(s, "stop")
@@ -104,7 +104,7 @@ func TestManage_NoEnd(t *testing.T) {
 	suspend(t, d.PID())
 	r := omgDaemon(s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1s"), "stop")
 	require.Equal(t, 3, r.Code, r.Stderr)
-	require.Contains(t, r.Stderr, fmt.Sprintf("omgd does not end (process %d): kill -KILL %d ends it at once", d.PID(), d.PID()))
+	require.Contains(t, r.Stderr, fmt.Sprintf("omgd did not stop in time (process %d): kill -KILL %d ends it at once", d.PID(), d.PID()))
 	d.Signal(syscall.SIGCONT)
 	require.Zero(t, d.Wait().Code, "the signal has waited")
 }
@@ -154,14 +154,14 @@ func TestManage_WrongPIDFile(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		r := omgDaemon(s, "stop")
 		require.Equal(t, 1, r.Code, "%q: %s", text, r.Stderr)
-		require.Contains(t, r.Stderr, "omgd does not run")
+		require.Contains(t, r.Stderr, "omgd is not running")
 		victim.requireAlive()
 	}
 	require.NoError(t, os.WriteFile(file, []byte(number), 0o666))
 	require.NoError(t, os.Chmod(file, 0o666))
 	r := omgDaemon(s, "stop")
 	require.Equal(t, 3, r.Code)
-	require.Contains(t, r.Stderr, "others can write it")
+	require.Contains(t, r.Stderr, "other users can write it")
 
 	require.NoError(t, os.Rename(file, file+".real"))
 	require.NoError(t, os.Symlink(file+".real", file))
@@ -194,7 +194,7 @@ func TestManage_AfterACrash(t *testing.T) {
 	require.False(t, daemonStatus(s, 1).Running)
 	r := omgDaemon(s, "stop")
 	require.Equal(t, 1, r.Code, r.Stderr)
-	require.Contains(t, r.Stderr, "omgd does not run")
+	require.Contains(t, r.Stderr, "omgd is not running")
 	require.NoError(t, ping(other.Socket()))
 	require.Equal(t, running.PID(), daemonStatus(other, 0).PID)
 }
@@ -210,7 +210,7 @@ func TestManage_SocketIsGone(t *testing.T) {
 	require.NoError(t, os.Remove(s.Socket()))
 	is := daemonStatus(s, 3)
 	require.Equal(t, first, is.PID)
-	require.Equal(t, "its socket is gone: omg daemon restart makes it anew", is.Why)
+	require.Equal(t, "its socket is gone: restart it with omg daemon restart", is.Why)
 	r := omgDaemon(s, "restart")
 	require.Zero(t, r.Code, r.Stderr)
 	killLater(t, pid(s))
@@ -281,7 +281,7 @@ says follows /mnt/omg daemon logs --follow
 `)
 	require.Zero(t, r.Code, r.Stderr)
 	for _, want := range []string{
-		"nothing: 3: omg: error: no log has anything of omgd: omgd --foreground prints what it does\n",
+		"nothing: 3: omg: error: no log of omgd found: omgd --foreground prints what it does\n",
 		"syslog: 0: Nov 23 host omgd[7]: line 2\uFFFD[31m\nNov 23 host omgd[7]: line 3\uFFFD[31m\nfollow: 3: ",
 		"negative: 2: ", "many: 2: ",
 		"journal: 0: journalctl --quiet --lines 7 SYSLOG_IDENTIFIER=omgd _UID=0\n",

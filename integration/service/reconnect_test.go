@@ -54,7 +54,7 @@ func TestClient_Reconnects(t *testing.T) {
 	}{
 		{0, 1, ""},
 		{1, 2, ""},
-		{2, 2, "the connection to omgd broke"},
+		{2, 2, "the connection to omgd failed"},
 	} {
 		s := newSystem(t)
 		d := s.Start()

@@ -148,7 +148,7 @@ func TestSocket_OneOfTwo(t *testing.T) {
 		}
 		r := dead.Wait()
 		require.Equal(t, 3, r.Code)
-		require.Contains(t, r.Stderr, "omgd runs already")
+		require.Contains(t, r.Stderr, "omgd is already running")
 		harness.Await(t, func() bool { return !alive.Running() || ping(s.Socket()) == nil }, "the other one answers")
 		require.True(t, alive.Running(), alive.Stderr())
 		require.Equal(t, alive.PID(), pid(s))
@@ -185,16 +185,16 @@ func TestSocket_Occupied(t *testing.T) {
 		make func(t *testing.T, socket string)
 		says string
 	}{
-		"a file":      {func(t *testing.T, s string) { require.NoError(t, os.WriteFile(s, []byte("x"), 0o600)) }, "it is no socket"},
-		"a directory": {func(t *testing.T, s string) { require.NoError(t, os.Mkdir(s, 0o700)) }, "it is no socket"},
-		"a fifo":      {func(t *testing.T, s string) { require.NoError(t, syscall.Mkfifo(s, 0o600)) }, "it is no socket"},
+		"a file":      {func(t *testing.T, s string) { require.NoError(t, os.WriteFile(s, []byte("x"), 0o600)) }, "it is not a socket"},
+		"a directory": {func(t *testing.T, s string) { require.NoError(t, os.Mkdir(s, 0o700)) }, "it is not a socket"},
+		"a fifo":      {func(t *testing.T, s string) { require.NoError(t, syscall.Mkfifo(s, 0o600)) }, "it is not a socket"},
 		"a link to a stale socket": {func(t *testing.T, s string) {
 			l := listenOn(t, s+".old")
 			l.SetUnlinkOnClose(false)
 			require.NoError(t, l.Close())
 			require.NoError(t, os.Symlink(s+".old", s))
-		}, "it is no socket"},
-		"another's living socket": {func(t *testing.T, s string) { listenOn(t, s) }, "omgd runs already"},
+		}, "it is not a socket"},
+		"another's living socket": {func(t *testing.T, s string) { listenOn(t, s) }, "omgd is already running"},
 		"a directory that others write": {func(t *testing.T, s string) {
 			require.NoError(t, os.Chmod(filepath.Dir(s), 0o777))
 		}, "others can replace files in it (mode 0777)"},

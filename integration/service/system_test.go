@@ -61,11 +61,11 @@ echo "left: $(ls /run/omg)"
 		"/run/omg 755 omg\n", "/run/omg/omg.sock 666 omg\n", "/run/omg/omgd.pid 644 omg\n", "/run/omg/omg.status 644 omg\n", "/run/omg/omg.lock 600 omg\n",
 		"/var/lib/omg 755 omg\n", "/var/lib/omg/index 755 omg\n", "/var/lib/omg/index/core.omgidx 644 omg\n", "/var/lib/omg/cache.pebble 700 omg\n",
 		"alice searches: 1: omg: error: nothing found", "alice counts: 0: 20 200\n", "bob counts: 0: 20 200\n", "carol counts: 0: 20 200\n",
-		"alice refreshes: 3: omg: error: only an administrator may do that here (refresh)\n",
-		"bob clears: 3: omg: error: only an administrator may do that here (cache_clear)\n",
+		"alice refreshes: 3: omg: error: only an administrator may do this (refresh)\n",
+		"bob clears: 3: omg: error: only an administrator may do this (cache_clear)\n",
 		"root refreshes: 0: ", "root clears: 0: ",
-		"carol logs: 3: omg: error: only an administrator may do that here (log_level)\n", "root logs: 0: info\n",
-		"alice measures: 3: omg: error: only an administrator may do that here (metrics)\n", "root measures: 0: # HELP",
+		"carol logs: 3: omg: error: only an administrator may do this (log_level)\n", "root logs: 0: info\n",
+		"alice measures: 3: omg: error: only an administrator may do this (metrics)\n", "root measures: 0: # HELP",
 		// The databases are those of the daemon, the files are read by who asks.
 		"bob lists files: 1: omg: error: package 'no-such-package' was not found\n",
 		// Runtimes are each user's own.
@@ -98,7 +98,7 @@ config <<END
 [access]
 users = ["carol"]
 END
-kill -HUP $daemon; await grep -q 'was read again' /tmp/log
+kill -HUP $daemon; await grep -q 'configuration reloaded' /tmp/log
 says "carol after the reload" as carol /mnt/omg cache clear
 says "bob after the reload" as bob /mnt/omg cache clear
 stop
@@ -123,9 +123,9 @@ echo "left: $(ls /run/omg)"
 	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
 	for _, want := range []string{
 		"alice counts: 0: 200\n", "alice refreshes: 0: refreshed", "bob counts: 0: 200\n", "bob refreshes: 3: omg: error: only an administrator",
-		": omg: omgd: user 41003 may not ask here: answering without it\n", "carol refreshes: 3: omg: error: user 41003 may not ask here\n",
+		": omg: note: omgd: user 41003 is not allowed to use this daemon: answering without it\n", "carol refreshes: 3: omg: error: user 41003 is not allowed to use this daemon\n",
 		"root counts: 0: 200\n", "root refreshes: 0: ",
-		"carol after the reload: 3: omg: error: only an administrator", "bob after the reload: 3: omg: error: user 41002 may not ask here\n",
+		"carol after the reload: 3: omg: error: only an administrator", "bob after the reload: 3: omg: error: user 41002 is not allowed to use this daemon\n",
 		"/run/omg/omg.sock 660 omg staff2\n", "bob connects: 0: 200\n", "carol cannot: 0: nothing to refresh without omgd\n",
 		`unknown user: 3: omgd: error: access.users: no user "no-such-user" in /etc/passwd`, "left: \n",
 	} {

@@ -146,7 +146,7 @@ func TestActivation(t *testing.T) {
 	d.AwaitReady()
 	second := harness.Run(t, foreground(s))
 	require.Equal(t, 3, second.Code)
-	require.Contains(t, second.Stderr, "omgd runs already")
+	require.Contains(t, second.Stderr, "omgd is already running")
 	d.Stop()
 	require.Equal(t, before, listing(t, s.Home), "the socket is as it was, and nothing else is left")
 }
@@ -208,5 +208,5 @@ func TestActivation_Refused(t *testing.T) {
 
 	r = s.With("LISTEN_FDS=1", "LISTEN_PID=1").Run("omgd", s.Files()...)
 	require.Equal(t, 2, r.Code)
-	require.Contains(t, r.Stderr, "for --foreground only")
+	require.Contains(t, r.Stderr, "needs --foreground")
 }

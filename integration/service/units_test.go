@@ -155,7 +155,7 @@ ls "$XDG_RUNTIME_DIR" | grep omg
 		"SYSTEMD_LOG_TARGET=console", "SYSTEMD_LOG_LEVEL=warning")
 	r := next.Tool("unshare", "--mount", "--cgroup", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script)
 	for _, want := range []string{
-		"listens: 0\nbefore: 0\n", "packages: 200\n", " runs (process ", "it says how it goes\n",
+		"listens: 0\nbefore: 0\n", "packages: 200\n", " is running (process ", "it says how it goes\n",
 		"after a kill: another\n", "after a hang: another\n", "restarted: another\n",
 		// Stopped, the service leaves nothing but systemd's socket, and the next call starts it again.
 		"state: success\ninactive\nomg.sock\n", "asked again: 0\nasked again: another\n",

@@ -45,7 +45,7 @@ func ways(t *testing.T) []way {
 	for i, y := range s.Ways() {
 		all[i] = way{Way: y}
 	}
-	all[2].note = "omg: read the databases themselves: there is no index; omg-index build makes one\n"
+	all[2].note = "omg: note: read the databases themselves, which is slower: no index: create one with omg-index build\n"
 	return all
 }
 
@@ -156,7 +156,7 @@ func testSearchLimit(t *testing.T, all []way) {
 			s := newScreen(t, 80)
 			all := len(y.Omg("search", "-q", "lib").Lines())
 			require.Greater(t, all, 3*shown)
-			left := func(n int) string { return fmt.Sprintf("omg: %d more; --limit 0 shows all\n", all-n) }
+			left := func(n int) string { return fmt.Sprintf("omg: note: %d more; --limit 0 shows all\n", all-n) }
 
 			got := y.on(t, s, stdout, "search", "lib")
 			require.Zero(t, got.Code)
@@ -260,7 +260,7 @@ func testColor(t *testing.T, all []way) {
 	require.Equal(t, "omg: error: package 'no-such-package' was not found\n", wrong.Stdout)
 	wrong = y.on(t, s, stderr, "search", "lib", "--color", "sometimes")
 	require.Equal(t, 2, wrong.Code)
-	require.Equal(t, "omg: error: --color takes auto, always or never, not \"sometimes\"\nomg: hint: see --help\n", wrong.Stderr)
+	require.Equal(t, "omg: error: --color must be auto, always or never, not \"sometimes\"\nomg: hint: see --help\n", wrong.Stderr)
 }
 
 // testWidth changes a terminal's size from command to command.

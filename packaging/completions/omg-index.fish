@@ -12,8 +12,8 @@ function __omg_index_at -a place
 end
 complete -c omg-index -f
 complete -c omg-index -n '__omg_index_at ""' -a build -d 'build an index from pacman\'s databases, the AUR\'s dump, or both'
-complete -c omg-index -n '__omg_index_at ""' -a info -d 'say what an index was built from'
-complete -c omg-index -n '__omg_index_at ""' -a verify -d 'read a whole index and check every byte of it'
+complete -c omg-index -n '__omg_index_at ""' -a info -d 'show what an index was built from'
+complete -c omg-index -n '__omg_index_at ""' -a verify -d 'check every byte of an index'
 complete -c omg-index -n '__omg_index_at ""' -a dump -d 'print every package of an index, one JSON object a line'
 complete -c omg-index -n '__omg_index_at ""' -l help -d 'show help'
 complete -c omg-index -n '__omg_index_at ""' -s h -d 'show help'

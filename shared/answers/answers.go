@@ -263,7 +263,7 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 	total, more := found.Total, &snapshot.Found{}
 	if both == nil {
 		if total == 0 && !found.Partial {
-			return wire.Errorf(wire.CodeNetwork, "the AUR is not known: nothing is in the repositories, and %s", source.Why)
+			return wire.Errorf(wire.CodeNetwork, "nothing found in the repositories, and no data of the AUR: %s", source.Why)
 		}
 		both = official
 	} else {
@@ -314,7 +314,7 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapsho
 	case err != nil:
 		return err
 	case both == nil && len(found.Hits) == 0 && len(names) == len(found.Unknown) && !found.Partial:
-		return wire.Errorf(wire.CodeNetwork, "the AUR is not known: %s is in no repository, and %s", strings.Join(names[:min(len(names), 3)], ", "), source.Why)
+		return wire.Errorf(wire.CodeNetwork, "%s is in no repository, and no data of the AUR: %s", strings.Join(names[:min(len(names), 3)], ", "), source.Why)
 	case both == nil:
 		both = e.Snapshot
 	}

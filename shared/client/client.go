@@ -21,15 +21,15 @@ import (
 
 var (
 	// ErrNoDaemon means that no process listens on the socket.
-	ErrNoDaemon = errors.New("omgd does not run")
+	ErrNoDaemon = errors.New("omgd is not running")
 	// ErrNoSocket means that the path is not a socket.
 	ErrNoSocket = errors.New("not a socket")
 	// ErrUntrusted means that the listening process belongs to another user.
 	ErrUntrusted = errors.New("the socket belongs to another user")
 	// ErrBroken means that the connection ended, or that the peer broke the protocol.
-	ErrBroken = errors.New("the connection to omgd broke")
+	ErrBroken = errors.New("the connection to omgd failed")
 	// ErrTooLong means that a reply exceeds Options.MaxAnswer.
-	ErrTooLong = errors.New("the answer is too long")
+	ErrTooLong = errors.New("the reply is too long")
 )
 
 // Options are the options of a connection. The zero value has the defaults.
@@ -116,7 +116,7 @@ func (c *Conn) open(ctx context.Context, fd int) error {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ENOTDIR):
 		return fmt.Errorf("%w (%s)", ErrNoDaemon, c.path)
 	case errors.Is(err, unix.EAGAIN):
-		return fmt.Errorf("%s: omgd accepts no connection: %w", c.path, os.ErrDeadlineExceeded)
+		return fmt.Errorf("%s: omgd does not accept connections: %w", c.path, os.ErrDeadlineExceeded)
 	case err != nil:
 		return &os.PathError{Op: "connect", Path: c.path, Err: err}
 	}
@@ -261,7 +261,7 @@ func (c *Conn) receive() (r wire.Response, err error) {
 // broken returns the error after which the connection cannot be used.
 func (c *Conn) broken(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("omgd does not answer: %w", err)
+		return fmt.Errorf("omgd does not respond: %w", err)
 	}
 	return fmt.Errorf("%w: %w", ErrBroken, err)
 }

@@ -32,8 +32,8 @@ func ExitCodes(codes ...int) string {
 		exit.Usage:    "wrong usage",
 		exit.Failed:   "cannot answer",
 		exit.Network:  "network",
-		exit.Finding:  "a finding (--fail-on)",
-		exit.Degraded: "degraded (health)",
+		exit.Finding:  "something found (--fail-on)",
+		exit.Degraded: "problems found",
 	}
 	parts := make([]string, len(codes))
 	for i, c := range codes {
@@ -56,7 +56,11 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	cli.OsExiter = func(int) {}
 	app.HideHelpCommand = len(app.Commands) == 0
 	setFlags(app.Flags)
-	prepare(app.Commands, len(app.Flags) > 0)
+	general := ""
+	if len(app.Flags) > 0 {
+		general = "Global options: see " + app.Name + " --help"
+	}
+	prepare(app.Commands, general)
 	// The framework ignores errors of what it prints itself.
 	var printErr error
 	cli.HelpPrinterCustom = func(w io.Writer, templ string, data any, funcs map[string]any) {
@@ -84,16 +88,16 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	return exit.Code(err)
 }
 
-// prepare sets what all commands have in common. If general is set, the program has global flags, which a command's
-// help does not list.
-func prepare(commands []*cli.Command, general bool) {
+// prepare sets what all commands have in common. general ends the help of each command; it is empty if the program has no
+// global flags.
+func prepare(commands []*cli.Command, general string) {
 	for _, c := range commands {
 		c.HideHelpCommand = true
 		c.UseShortOptionHandling = true
 		c.OnUsageError = usageError
 		setFlags(c.Flags)
-		if general {
-			c.Description += "\n\nThe program's own --help lists the options that all commands take."
+		if general != "" {
+			c.Description += "\n\n" + general
 		}
 		prepare(c.Subcommands, general)
 	}
@@ -108,7 +112,7 @@ func setFlags(flags []cli.Flag) {
 		case *cli.StringSliceFlag:
 			f.Action = func(_ *cli.Context, values []string) error {
 				if slices.Contains(values, "") {
-					return Usagef("%s needs a value that is not empty", dashed(f.Name))
+					return Usagef("%s must not be empty", dashed(f.Name))
 				}
 				return nil
 			}
@@ -123,7 +127,7 @@ func usageError(_ *cli.Context, err error, _ bool) error {
 // rewriteFlagError rewrites an error of package flag, with flags as they are typed.
 func rewriteFlagError(message string) string {
 	if name, ok := strings.CutPrefix(message, "flag provided but not defined: -"); ok {
-		return fmt.Sprintf("no flag %q", name) // it may have been typed with one dash or two
+		return fmt.Sprintf("unknown flag %q", name) // it may have been typed with one dash or two
 	}
 	if name, ok := strings.CutPrefix(message, "flag needs an argument: -"); ok {
 		return dashed(name) + " needs a value"
@@ -132,7 +136,7 @@ func rewriteFlagError(message string) string {
 		rest, ok := strings.CutPrefix(message, how[0])
 		if at := strings.LastIndex(rest, how[1]); ok && at >= 0 {
 			name, _, _ := strings.Cut(rest[at+len(how[1]):], ":")
-			return dashed(name) + " cannot be " + rest[:at]
+			return "invalid value " + rest[:at] + " for " + dashed(name)
 		}
 	}
 	return message
@@ -153,9 +157,9 @@ func NoCommand(name string, commands []string) error {
 			similar = append(similar, c)
 		}
 	}
-	e := &exit.Error{Code: exit.Usage, Err: fmt.Errorf("no command %q", name), Hint: "see --help"}
+	e := &exit.Error{Code: exit.Usage, Err: fmt.Errorf("unknown command %q", name), Hint: "see --help"}
 	if len(similar) > 0 {
-		e.Hint = "close commands: " + strings.Join(similar, " ")
+		e.Hint = "did you mean: " + strings.Join(similar, " ")
 	}
 	return e
 }
@@ -208,9 +212,17 @@ func shortened(line string) string {
 	return strings.ToValidUTF8(line[:begin], "") + "…" + strings.ToValidUTF8(line[len(line)-end:], "")
 }
 
-// Note prints a line on standard error. The program goes on.
-func Note(w io.Writer, program, line string) {
-	fmt.Fprintf(w, "%s: %s\n", program, termtext.Clean(strings.ReplaceAll(line, "\n", "; ")))
+// Note prints a note on standard error, in one line. The program goes on.
+func Note(w io.Writer, program, text string) { printLine(w, program, "note", text) }
+
+// Warn prints a warning on standard error, in one line. The program goes on.
+func Warn(w io.Writer, program, text string) { printLine(w, program, "warning", text) }
+
+// Report prints an error on standard error, in one line. The program goes on: others may follow.
+func Report(w io.Writer, program, text string) { printLine(w, program, "error", text) }
+
+func printLine(w io.Writer, program, kind, text string) {
+	fmt.Fprintf(w, "%s: %s: %s\n", program, kind, termtext.Clean(strings.ReplaceAll(text, "\n", "; ")))
 }
 
 // IsTerminal reports whether a stream is a terminal.

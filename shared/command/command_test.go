@@ -116,7 +116,7 @@ func TestRun_EmptyListElement(t *testing.T) {
 			return nil
 		}), append([]string{"prog"}, line...), &out, &stderr)
 		require.Equal(t, exit.Usage, code, line)
-		require.Equal(t, "prog: error: --repo needs a value that is not empty\nprog: hint: see --help\n", stderr.String())
+		require.Equal(t, "prog: error: --repo must not be empty\nprog: hint: see --help\n", stderr.String())
 	}
 }
 
@@ -171,18 +171,18 @@ func TestRun_HelpOnStdout(t *testing.T) {
 
 func TestRun_FlagErrors(t *testing.T) {
 	for line, want := range map[string]string{
-		"find --nonsense":          `no flag "nonsense"`,
-		"find -Ss word":            `no flag "Ss"`,
+		"find --nonsense":          `unknown flag "nonsense"`,
+		"find -Ss word":            `unknown flag "Ss"`,
 		"find word --limit":        "--limit needs a value",
 		"find word --repo":         "--repo needs a value",
 		"find word -q --socket":    "--socket needs a value",
 		"find word -s":             "-s needs a value",
 		"cache clear --socket":     "--socket needs a value",
-		"find --limit x word":      `--limit cannot be "x"`,
-		"find --quiet=maybe word":  `--quiet cannot be "maybe"`,
-		"find -q=maybe":            `-q cannot be "maybe"`,
-		"find --limit=-\"-x-for:":  `--limit cannot be "-\"-x-for:"`,
-		"find --limit=1-for-flag-": `--limit cannot be "1-for-flag-"`,
+		"find --limit x word":      `invalid value "x" for --limit`,
+		"find --quiet=maybe word":  `invalid value "maybe" for --quiet`,
+		"find -q=maybe":            `invalid value "maybe" for -q`,
+		"find --limit=-\"-x-for:":  `invalid value "-\"-x-for:" for --limit`,
+		"find --limit=1-for-flag-": `invalid value "1-for-flag-" for --limit`,
 	} {
 		var out, stderr bytes.Buffer
 		code := Run(context.Background(), app(func(*cli.Context) error { return nil }), append([]string{"prog"}, strings.Fields(line)...), &out, &stderr)
@@ -195,8 +195,8 @@ func TestRun_FlagErrors(t *testing.T) {
 func TestNoCommand(t *testing.T) {
 	commands := []string{"search", "info", "why", "cache", "status"}
 	for name, hint := range map[string]string{
-		"serach": "close commands: search", "inof": "close commands: info", "wyh": "see --help", "wh": "close commands: why",
-		"stats": "close commands: status", "version": "see --help", "x": "see --help", "": "see --help",
+		"serach": "did you mean: search", "inof": "did you mean: info", "wyh": "see --help", "wh": "did you mean: why",
+		"stats": "did you mean: status", "version": "see --help", "x": "see --help", "": "see --help",
 		strings.Repeat("search", 1000): "see --help",
 	} {
 		var e *exit.Error
@@ -204,7 +204,7 @@ func TestNoCommand(t *testing.T) {
 		require.Equal(t, exit.Usage, e.Code)
 		require.Equal(t, hint, e.Hint, name)
 	}
-	require.EqualError(t, NoCommand("\n", commands), `no command "\n"`)
+	require.EqualError(t, NoCommand("\n", commands), `unknown command "\n"`)
 	require.Equal(t, 3, distance("kitten", "sitting"))
 	require.Equal(t, 4, distance("", "info"))
 }
@@ -219,7 +219,7 @@ func TestHelp_NoNoise(t *testing.T) {
 	for _, line := range []string{"--help", "find --help", "cache clear --help"} {
 		text := help(app(nothing), line)
 		require.NotContains(t, text, "default: false", line)
-		require.Equal(t, line != "--help", strings.Contains(text, "--help lists the options that all commands take"), line)
+		require.Equal(t, line != "--help", strings.Contains(text, "Global options: see prog --help"), line)
 	}
 	require.Contains(t, help(app(nothing), "--help"), "help, h")
 	one := help(&cli.App{Name: "prog", Action: nothing}, "--help")

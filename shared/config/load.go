@@ -165,7 +165,7 @@ func (l *Loaded) apply(p *unstable.Parser, path, name string, line int, node *un
 	where := fmt.Sprintf("%s:%d", path, line)
 	k, ok := keyNamed(name)
 	if !ok {
-		l.Warnings = append(l.Warnings, fmt.Sprintf("%s: there is no setting %q", where, name))
+		l.Warnings = append(l.Warnings, fmt.Sprintf("%s: unknown setting %q", where, name))
 		return nil
 	}
 	v, err := valueOf(node)
@@ -213,7 +213,7 @@ func valueOf(node *unstable.Node) (value, error) {
 func (l *Loaded) Set(name, text, flag string) error {
 	k, ok := keyNamed(name)
 	if !ok {
-		return &Error{Where: flag, Err: fmt.Errorf("there is no setting %q", name)}
+		return &Error{Where: flag, Err: fmt.Errorf("unknown setting %q", name)}
 	}
 	if err := k.set(&l.Config, value{text: text}); err != nil {
 		return &Error{Where: flag, Err: err}

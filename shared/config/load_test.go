@@ -83,7 +83,7 @@ tracker = { enabled = false }
 	l, err := Load(env, false)
 	require.NoError(t, err)
 	file := l.Files[0]
-	require.Equal(t, []string{file + `:20: there is no setting "limits.tracker.enabled"`}, l.Warnings)
+	require.Equal(t, []string{file + `:20: unknown setting "limits.tracker.enabled"`}, l.Warnings)
 	require.NoError(t, l.Set("log.level", "debug", "--log-level"))
 	want := Default()
 	want.AUR.Enabled, want.AUR.Interval, want.AUR.Live.Deadline = false, Duration(6*time.Hour), Duration(1500*time.Millisecond)

@@ -222,7 +222,7 @@ func (e Env) MakePrivateDir(dir string) error {
 		return &os.PathError{Op: "stat", Path: dir, Err: err}
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR || int(st.Uid) != e.UID || st.Mode&0o077 != 0 {
-		return fmt.Errorf("%s: %w: it must be a directory of yours with mode 0700", dir, ErrUntrusted)
+		return fmt.Errorf("%s: %w: it must be your own directory with mode 0700", dir, ErrUntrusted)
 	}
 	return nil
 }

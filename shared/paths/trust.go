@@ -12,7 +12,7 @@ import (
 )
 
 // ErrUntrusted means that someone else could have written or replaced a file.
-var ErrUntrusted = errors.New("not to be trusted")
+var ErrUntrusted = errors.New("not trusted")
 
 // CheckFile returns an error if others could have written an open file: if trust rejects its owner, or if its group or
 // other users may write to it.
@@ -21,7 +21,7 @@ func CheckFile(st *unix.Stat_t, trust func(uid uint32) bool) error {
 	case !trust(st.Uid):
 		return fmt.Errorf("%w: it belongs to user %d", ErrUntrusted, st.Uid)
 	case st.Mode&0o022 != 0:
-		return fmt.Errorf("%w: others can write it (mode %04o): chmod go-w it", ErrUntrusted, st.Mode&0o7777)
+		return fmt.Errorf("%w: other users can write it (mode %04o): run chmod go-w on it", ErrUntrusted, st.Mode&0o7777)
 	}
 	return nil
 }

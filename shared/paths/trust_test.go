@@ -75,8 +75,8 @@ func TestCheckFile(t *testing.T) {
 		{1000, 0o600, ""},
 		{1000, 0o644, ""},
 		{1000, 0o444, ""},
-		{1000, 0o664, "others can write it (mode 0664)"},
-		{1000, 0o646, "others can write it (mode 0646)"},
+		{1000, 0o664, "other users can write it (mode 0664)"},
+		{1000, 0o646, "other users can write it (mode 0646)"},
 		{1001, 0o600, "it belongs to user 1001"},
 		{0, 0o600, "it belongs to user 0"},
 	} {

@@ -68,10 +68,10 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 		return nil, fmt.Errorf("%w: cannot sort by %q: use %s or %s", ErrQuery, r.Sort, strings.Join(sorts[:last], ", "), sorts[last])
 	}
 	if r.Regex && len(r.Words) > maxExpressions {
-		return nil, fmt.Errorf("%w: %d expressions, at most %d are tried at once", ErrQuery, len(r.Words), maxExpressions)
+		return nil, fmt.Errorf("%w: %d expressions: at most %d per search", ErrQuery, len(r.Words), maxExpressions)
 	}
 	if len(r.Words) > maxWords {
-		return nil, fmt.Errorf("%w: %d words, at most %d are looked for at once", ErrQuery, len(r.Words), maxWords)
+		return nil, fmt.Errorf("%w: %d words: at most %d per search", ErrQuery, len(r.Words), maxWords)
 	}
 	for _, w := range r.Words {
 		t := term{raw: w}

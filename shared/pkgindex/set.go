@@ -423,4 +423,4 @@ func (s *Set) Having(rel Relation, value string) (hits []Hit, err error) {
 }
 
 // ErrQuery means that a query is invalid.
-var ErrQuery = fmt.Errorf("query not understood")
+var ErrQuery = fmt.Errorf("invalid query")

@@ -28,7 +28,7 @@ var (
 func Use(env Env, runtime, want string) (Installed, error) {
 	name, known := Canonical(runtime)
 	if !known {
-		return Installed{}, fmt.Errorf("%q: %w: there are %s", runtime, ErrUnknown, strings.Join(Names(), ", "))
+		return Installed{}, fmt.Errorf("%q: %w (have: %s)", runtime, ErrUnknown, strings.Join(Names(), ", "))
 	}
 	if env.Data == "" {
 		return Installed{}, errors.New("no data directory")
@@ -46,7 +46,7 @@ func Use(env Env, runtime, want string) (Installed, error) {
 		return Installed{}, fmt.Errorf("%s %s: %w", name, wanted, ErrNotInstalled)
 	case i.Manager == "system" && want != "system" && name != Java:
 		// The same version may be there twice; the package cannot be linked to.
-		return Installed{}, fmt.Errorf("%s %s is the system's package: use %q for it: %w", name, i.Version, "system", ErrNotInstalled)
+		return Installed{}, fmt.Errorf("%s %s is %w by a version manager, only as the system's package: omg use %s system", name, i.Version, ErrNotInstalled, name)
 	case want == "system":
 		err := os.Remove(path)
 		if errors.Is(err, fs.ErrNotExist) {

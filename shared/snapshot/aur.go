@@ -100,7 +100,7 @@ func (s *Snapshot) LookUpAUR(name string) ([]pkgindex.Hit, error) {
 // aurUnknown returns the error for a request that needs the AUR when there is no data of it.
 func (s *Snapshot) aurUnknown() error {
 	if s.in.AUR == nil {
-		return wire.Errorf(wire.CodeNetwork, "the AUR is not known: there is no index of it, and it is not asked")
+		return wire.Errorf(wire.CodeNetwork, "no data of the AUR: it is disabled (aur.enabled) and has no index")
 	}
-	return wire.Errorf(wire.CodeNetwork, "the AUR is not known: %s", s.in.AUR.Why)
+	return wire.Errorf(wire.CodeNetwork, "no data of the AUR: %s", s.in.AUR.Why)
 }

@@ -224,7 +224,7 @@ func TestDegraded_AllRepositories(t *testing.T) {
 			in.Repositories[0] = lost(in.Repositories[0], wire.SourceFailed, "the file is empty")
 			in.Repositories[1] = lost(in.Repositories[1], wire.SourceMissing, "no database")
 		}, "no repository can be searched: core: the file is empty; extra: no database"},
-		"none": {func(in *Inputs) { in.Repositories = nil }, "no package databases in /db/sync: pacman -Sy downloads them"},
+		"none": {func(in *Inputs) { in.Repositories = nil }, "no package databases in /db/sync: download them with pacman -Syu"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := whole(t)
@@ -266,7 +266,7 @@ func TestDegraded_AUR(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			in := whole(t)
 			in.AUR = a
-			why := "the AUR is not known"
+			why := "no data of the AUR"
 			if a != nil {
 				why += ": " + a.Why
 			}
@@ -292,7 +292,7 @@ func TestDegraded_Local(t *testing.T) {
 	t.Run("unknown", func(t *testing.T) {
 		in := whole(t)
 		in.Local = Local{Why: "local is on fire"}
-		unknown := outcome{code: wire.CodeNotReady, why: "what is installed is not known: local is on fire"}
+		unknown := outcome{code: wire.CodeNotReady, why: "the installed packages are unknown: local is on fire"}
 		check(t, in, map[string]outcome{
 			"installed": unknown, "explicit": unknown, "orphans": unknown, "foreign": unknown, "explicit names": unknown,
 			"outdated": unknown, "security": unknown, "status": {why: "local is on fire"},
@@ -306,7 +306,7 @@ func TestDegraded_Local(t *testing.T) {
 		require.False(t, build(t, in).Complete())
 		in.Local.Why = ""
 		_, err = build(t, in).Explicit()
-		requireCode(t, err, wire.CodeNotReady, "what is installed is not known")
+		requireCode(t, err, wire.CodeNotReady, "the installed packages are unknown")
 	})
 	t.Run("earlier", func(t *testing.T) {
 		in := whole(t)

@@ -95,7 +95,7 @@ func matchers(r *wire.InstalledRequest) ([]pacmandb.Word, error) {
 		if r.Regex {
 			expr, err := posixre.Compile(w)
 			if err != nil {
-				return nil, invalid("query not understood: %v", err)
+				return nil, invalid("invalid query: %v", err)
 			}
 			words[i].Match = expr.MatchString
 			continue

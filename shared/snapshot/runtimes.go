@@ -20,7 +20,7 @@ func Runtimes(active []runtimes.Active) []wire.Runtime {
 // ActiveRuntimes answers OpRuntimes.
 func (s *Snapshot) ActiveRuntimes() (*wire.RuntimesResult, error) {
 	if s.in.Runtimes == nil {
-		return nil, wire.Errorf(wire.CodeNotReady, "this daemon does not look at runtimes: omg which does it itself")
+		return nil, wire.Errorf(wire.CodeNotReady, "this daemon does not read home directories: use omg which")
 	}
 	return &wire.RuntimesResult{Generation: s.in.Generation, Runtimes: s.in.Runtimes}, nil
 }

@@ -146,7 +146,7 @@ func (s *Snapshot) noRepositories(wanted []string) error {
 	why := missing(s.shown, wanted)
 	exists := func(src Source) bool { return src.State != wire.SourceMissing }
 	if len(wanted) == 0 && !slices.ContainsFunc(s.shown, exists) {
-		why = "no package databases in " + s.in.DBPath + "/sync: pacman -Sy downloads them"
+		why = "no package databases in " + s.in.DBPath + "/sync: download them with pacman -Syu"
 	}
 	return wire.Errorf(wire.CodeNotReady, "no repository can be searched: %s", why)
 }
@@ -185,7 +185,7 @@ func (s *Snapshot) onlyAUR(r *wire.InfoRequest) bool {
 // no index of it.
 func (s *Snapshot) LookUp(r *wire.InfoRequest) (*Found, error) {
 	if len(r.Names) > maxNames {
-		return nil, invalid("%d names, at most %d are looked up at once", len(r.Names), maxNames)
+		return nil, invalid("%d names: at most %d per request", len(r.Names), maxNames)
 	}
 	found := &Found{}
 	var wanted []string // repositories; empty for all if one of the names has none

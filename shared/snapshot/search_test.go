@@ -72,9 +72,9 @@ func TestSearch_Repositories(t *testing.T) {
 	}
 	for text, r := range map[string]*wire.SearchRequest{
 		`no repository "multilib" (have: core, extra, aur)`: {Words: []string{"a"}, Repos: []string{"core", "multilib"}},
-		`no repository "x"`:    query("repo:x"),
-		"query not understood": {Words: []string{"("}, Regex: true},
-		"nonsense":             {Words: []string{"a"}, Sort: "nonsense"},
+		`no repository "x"`: query("repo:x"),
+		"invalid query":     {Words: []string{"("}, Regex: true},
+		"nonsense":          {Words: []string{"a"}, Sort: "nonsense"},
 	} {
 		_, err := s.Search(r)
 		requireCode(t, err, wire.CodeInvalid, text)
@@ -208,7 +208,7 @@ func TestInfo_TooMany(t *testing.T) {
 func TestInfo_AUR(t *testing.T) {
 	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "firefox", "1-1")}})
 	_, err := s.Info(&wire.InfoRequest{Names: []string{"aur/firefox", "aur/yay"}})
-	requireCode(t, err, wire.CodeNetwork, "the AUR is not known")
+	requireCode(t, err, wire.CodeNetwork, "no data of the AUR")
 	f, err := s.Info(&wire.InfoRequest{Names: []string{"aur/firefox", "firefox"}})
 	require.NoError(t, err)
 	require.Equal(t, []string{"aur/firefox"}, f.Unknown)

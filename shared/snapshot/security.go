@@ -17,12 +17,12 @@ func (t *Tracker) source(now time.Time) wire.Source {
 	case t.At == 0:
 		s.State = wire.SourceMissing
 		if s.Why == "" {
-			s.Why = "not asked yet"
+			s.Why = "not downloaded yet"
 		}
 	case t.StaleAfter > 0 && age > t.StaleAfter:
 		s.State = wire.SourceStale
 		if s.Why == "" {
-			s.Why = fmt.Sprintf("not asked for %d hours", age/time.Hour)
+			s.Why = fmt.Sprintf("not downloaded for %d hours", age/time.Hour)
 		}
 	}
 	return s
@@ -148,14 +148,14 @@ func (s *Snapshot) Security(r *wire.SecurityRequest) (*SecurityFound, error) {
 		return nil, err
 	}
 	if security == nil {
-		return nil, wire.Errorf(wire.CodeNetwork, "the security tracker's advisories are not known: it is not asked here")
+		return nil, wire.Errorf(wire.CodeNetwork, "no data of the security tracker: it is disabled (tracker.enabled)")
 	}
 	tracker := security.source()
 	if !security.known() {
-		return nil, wire.Errorf(wire.CodeNetwork, "the security tracker's advisories are not known: %s", tracker.Why)
+		return nil, wire.Errorf(wire.CodeNetwork, "no data of the security tracker: %s", tracker.Why)
 	}
 	if len(r.Packages) > maxNames {
-		return nil, invalid("%d names, at most %d are looked up at once", len(r.Packages), maxNames)
+		return nil, invalid("%d names: at most %d per request", len(r.Packages), maxNames)
 	}
 	found := &SecurityFound{Basis: s.comparedBasis(), Skipped: security.Skipped}
 	found.Sources = append([]wire.Source{tracker}, found.Sources...)

@@ -151,7 +151,7 @@ func TestSecurity_Unknown(t *testing.T) {
 		return status.Counts.Security
 	}
 	_, err := ask()
-	requireCode(t, err, wire.CodeNetwork, "it is not asked here")
+	requireCode(t, err, wire.CodeNetwork, "it is disabled (tracker.enabled)")
 	require.Nil(t, counted())
 	in.Tracker = &Tracker{Why: "refused"}
 	_, err = ask()
@@ -182,11 +182,11 @@ func TestTracker_Source(t *testing.T) {
 		tracker Tracker
 		want    wire.Source
 	}{
-		"not asked yet": {Tracker{}, wire.Source{State: wire.SourceMissing, Why: "not asked yet"}},
-		"refused":       {Tracker{Why: "refused"}, wire.Source{State: wire.SourceMissing, Why: "refused"}},
-		"young":         {Tracker{At: checked - 3600}, wire.Source{State: wire.SourceOK, Changed: checked - 3600}},
-		"old":           {Tracker{At: checked - 3601}, wire.Source{State: wire.SourceStale, Changed: checked - 3601, Why: "not asked for 1 hours"}},
-		"old and slow":  {Tracker{At: checked - 3601, Why: "slow"}, wire.Source{State: wire.SourceStale, Changed: checked - 3601, Why: "slow"}},
+		"not downloaded yet": {Tracker{}, wire.Source{State: wire.SourceMissing, Why: "not downloaded yet"}},
+		"refused":            {Tracker{Why: "refused"}, wire.Source{State: wire.SourceMissing, Why: "refused"}},
+		"young":              {Tracker{At: checked - 3600}, wire.Source{State: wire.SourceOK, Changed: checked - 3600}},
+		"old":                {Tracker{At: checked - 3601}, wire.Source{State: wire.SourceStale, Changed: checked - 3601, Why: "not downloaded for 1 hours"}},
+		"old and slow":       {Tracker{At: checked - 3601, Why: "slow"}, wire.Source{State: wire.SourceStale, Changed: checked - 3601, Why: "slow"}},
 		"young but slow": {
 			Tracker{At: checked, AsOf: 5, Why: "slow"}, wire.Source{State: wire.SourceOK, AsOf: 5, Changed: checked, Why: "slow"},
 		},

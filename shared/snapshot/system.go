@@ -284,7 +284,7 @@ func (s *Snapshot) installed(name string) string {
 // unknown returns the error for a request when the installed packages are unknown.
 func (s *Snapshot) unknown() error {
 	if s.in.Local.Why == "" {
-		return wire.Errorf(wire.CodeNotReady, "what is installed is not known")
+		return wire.Errorf(wire.CodeNotReady, "the installed packages are unknown")
 	}
-	return wire.Errorf(wire.CodeNotReady, "what is installed is not known: %s", s.in.Local.Why)
+	return wire.Errorf(wire.CodeNotReady, "the installed packages are unknown: %s", s.in.Local.Why)
 }

@@ -27,7 +27,7 @@ var (
 	// ErrEmpty: the file has no bytes. An archive without packages is not an error.
 	ErrEmpty = errors.New("the file is empty")
 	// ErrTruncated: the file ends too early.
-	ErrTruncated = errors.New("the file is cut off")
+	ErrTruncated = errors.New("the file is truncated")
 	// ErrDamaged: a checksum or the structure is wrong.
 	ErrDamaged = errors.New("the file is damaged")
 	// ErrOversize: a limit is exceeded, or the decompressor would need too much memory.

@@ -60,15 +60,15 @@ func flip(percent int) func(*testing.T, string) {
 }
 
 func faults() []fault {
-	const redownload = "pacman -Syy downloads it again"
+	const redownload = "download it again with pacman -Syy"
 	return []fault{
 		{name: "a page of a login portal", spoil: replace("<!DOCTYPE html>\n<html><body>Log in</body></html>\n"), why: "not a package database: " + redownload},
 		{name: "the text of a link", spoil: replace("../../elsewhere/core.db"), why: "not a package database: " + redownload},
 		{name: "a block of zeros that is cut off", spoil: replace(string(make([]byte, 300))), why: redownload},
 		{name: "empty", spoil: replace(""), why: "the file is empty: " + redownload},
 		{name: "cut off in its header", spoil: func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 5)) }, why: redownload},
-		{name: "cut off", spoil: func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, stampOf(t, path).Size/2)) }, why: "the file is cut off: " + redownload},
-		{name: "cut off by a byte", spoil: func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, stampOf(t, path).Size-1)) }, why: "the file is cut off: " + redownload},
+		{name: "cut off", spoil: func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, stampOf(t, path).Size/2)) }, why: "the file is truncated: " + redownload},
+		{name: "cut off by a byte", spoil: func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, stampOf(t, path).Size-1)) }, why: "the file is truncated: " + redownload},
 		{name: "a flipped byte", spoil: flip(50), why: redownload},
 		{name: "a flipped byte of the checksum", spoil: flip(99), why: redownload},
 		{name: "too large", spoil: replace("\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00"), why: "the file is too large"}, // needs a window of 256 MiB
@@ -96,16 +96,16 @@ func faults() []fault {
 		}},
 		{name: "a link to itself", spoil: inPlace(symlink("core.db")), why: "too many levels of symbolic links"},
 		{name: "a link to nowhere", spoil: inPlace(symlink("/none/core.db")), why: "no such file or directory"},
-		{name: "without permission", spoil: func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0)) }, why: "chmod a+r it"},
-		{name: "a link to one without permission", why: "chmod a+r it", spoil: func(t *testing.T, path string) {
+		{name: "without permission", spoil: func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0)) }, why: "chmod a+r on it"},
+		{name: "a link to one without permission", why: "chmod a+r on it", spoil: func(t *testing.T, path string) {
 			target := filepath.Join(t.TempDir(), "core.db")
 			copyFile(t, path, target)
 			require.NoError(t, os.Chmod(target, 0))
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Symlink(target, path))
 		}},
-		{name: "missing", spoil: inPlace(func(string) error { return nil }), missing: true, why: "pacman -Sy downloads it"},
-		{name: "in a missing directory", missing: true, directory: true, why: "pacman -Sy downloads it", spoil: func(t *testing.T, path string) {
+		{name: "missing", spoil: inPlace(func(string) error { return nil }), missing: true, why: "download it with pacman -Syu"},
+		{name: "in a missing directory", missing: true, directory: true, why: "download it with pacman -Syu", spoil: func(t *testing.T, path string) {
 			require.NoError(t, os.RemoveAll(filepath.Dir(path)))
 		}},
 		{name: "in a directory without permission", directory: true, why: "permission denied", spoil: func(t *testing.T, path string) {
@@ -249,7 +249,7 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	case kind == "given": // it need not have been read
 		require.NotEmpty(t, bad.Why)
 	case f.missing && answers:
-		require.Equal(t, "no database here: as the index has it", bad.Why)
+		require.Equal(t, "no database: the last index is used", bad.Why)
 	default:
 		require.Contains(t, bad.Why, f.why)
 	}

@@ -133,8 +133,8 @@ func TestDamaged(t *testing.T) {
 	} {
 		path := &fs.PathError{Op: "read", Path: "/core.db", Err: err}
 		require.Equal(t, want, Damaged(path), err)
-		require.Equal(t, want, strings.Contains(withRemedy(path).Error(), "pacman -Syy downloads it again"), err)
+		require.Equal(t, want, strings.Contains(withRemedy(path).Error(), "download it again with pacman -Syy"), err)
 		require.ErrorIs(t, withRemedy(path), err)
 	}
-	require.ErrorContains(t, withRemedy(fs.ErrPermission), "chmod a+r it")
+	require.ErrorContains(t, withRemedy(fs.ErrPermission), "chmod a+r on it")
 }

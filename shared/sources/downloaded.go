@@ -69,7 +69,7 @@ func (d Downloads) find(r *Repository, system *snapshot.Source) (s *snapshot.Sou
 	}
 	facts, ok := f.Facts().Source(pkgindex.KindRepo, r.Name)
 	if !ok {
-		return nil, "its index is of something else"
+		return nil, "its index is of another source"
 	}
 	if (system.Index != nil || system.Building) && facts.AsOf < system.AsOf {
 		return nil, ""
@@ -79,7 +79,7 @@ func (d Downloads) find(r *Repository, system *snapshot.Source) (s *snapshot.Sou
 	}}
 	if age := time.Since(time.Unix(s.Changed, 0)); age > d.StaleAfter {
 		s.State = wire.SourceStale
-		s.Why = strings.TrimSuffix("not found at a mirror for "+formatAge(age)+": "+why, ": ")
+		s.Why = strings.TrimSuffix("not confirmed by a mirror for "+formatAge(age)+": "+why, ": ")
 	}
 	return s, why
 }

@@ -97,8 +97,8 @@ func TestInPlaceOf(t *testing.T) {
 		time.Sleep(2*time.Hour + time.Minute) // the files are newer than the clock, which stood still meanwhile
 		got = d.inPlaceOf(t, time.Hour, refused)
 		require.Equal(t, wire.SourceStale, got["core"].State)
-		require.Equal(t, "not found at a mirror for 2 hours: refused", got["core"].Why)
-		require.Equal(t, "not found at a mirror for 2 hours", d.inPlaceOf(t, time.Hour, nil)["core"].Why)
+		require.Equal(t, "not confirmed by a mirror for 2 hours: refused", got["core"].Why)
+		require.Equal(t, "not confirmed by a mirror for 2 hours", d.inPlaceOf(t, time.Hour, nil)["core"].Why)
 		require.NotNil(t, got["core"].Index)
 	})
 }
@@ -111,7 +111,7 @@ func TestInPlaceOf_NoSystem(t *testing.T) {
 	require.NoError(t, os.RemoveAll(filepath.Join(d.db, "sync")))
 	got := d.inPlaceOf(t, time.Hour, refused)
 	require.Equal(t, wire.SourceMissing, got["core"].State)
-	require.Equal(t, "no database: pacman -Sy downloads it; downloaded: refused", got["core"].Why)
+	require.Equal(t, "no database: download it with pacman -Syu; downloaded: refused", got["core"].Why)
 	require.Nil(t, got["core"].Index)
 	for _, repo := range []string{"extra", "multilib"} {
 		require.True(t, got[repo].Own)
@@ -138,7 +138,7 @@ func TestInPlaceOf_Bad(t *testing.T) {
 		require.Equal(t, wire.SourceOK, s.State, "pacman's own answers")
 		require.NotNil(t, s.Index)
 	}
-	require.Contains(t, got["core"].Why, "of something else")
+	require.Contains(t, got["core"].Why, "of another source")
 	_, err := pkgindex.Open(index("extra"), nil)
 	require.Contains(t, got["extra"].Why, errors.Unwrap(err).Error())
 	require.Contains(t, got["multilib"].Why, "not downloaded yet")

@@ -63,9 +63,9 @@ func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
 		if e.Index != nil && !x.Given && !x.of(r.Database) {
 			e.Index = nil
 		}
-		e.State, e.Why = wire.SourceMissing, "no database: pacman -Sy downloads it"
+		e.State, e.Why = wire.SourceMissing, "no database: download it with pacman -Syu"
 		if e.Index != nil {
-			e.State, e.Why, e.Outdated = wire.SourceStale, "no database here: as the index has it", !x.Given
+			e.State, e.Why, e.Outdated = wire.SourceStale, "no database: the last index is used", !x.Given
 			e.AsOf, e.Changed = e.indexed.asOf, e.indexed.changed
 		}
 		return e
@@ -91,7 +91,7 @@ func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
 		e.failed(r, x, err)
 	case current:
 	case x.Given:
-		e.State, e.Why, e.Outdated = wire.SourceStale, "its database is newer than the index "+x.File.Path(), true
+		e.State, e.Why, e.Outdated = wire.SourceStale, "the database is newer than the index "+x.File.Path(), true
 	case x.of(r.Database):
 		e.NeedsBuild, e.Outdated = true, true
 	default:
@@ -145,20 +145,20 @@ func (e *Examined) Failed(err error) {
 func (e *Examined) Pending() {
 	e.NeedsBuild = false
 	if e.Index != nil {
-		e.State, e.Why = wire.SourceStale, "it has changed and is being indexed"
+		e.State, e.Why = wire.SourceStale, "the database has changed and is being indexed"
 		e.AsOf, e.Changed = e.indexed.asOf, e.indexed.changed
 		return
 	}
-	e.State, e.Why, e.Building = wire.SourceFailed, "it is being indexed", true
+	e.State, e.Why, e.Building = wire.SourceFailed, "the database is being indexed", true
 }
 
 // withRemedy adds how to fix it to an error of a database.
 func withRemedy(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: chmod a+r it", err)
+		return fmt.Errorf("%w: run chmod a+r on it", err)
 	}
 	if Damaged(err) {
-		return fmt.Errorf("%w: pacman -Syy downloads it again", err)
+		return fmt.Errorf("%w: download it again with pacman -Syy", err)
 	}
 	return err
 }

@@ -79,7 +79,7 @@ func TestExamine_Changed(t *testing.T) {
 	e := changed()
 	e.Pending()
 	require.Equal(t, wire.Source{
-		Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "it has changed and is being indexed",
+		Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "the database has changed and is being indexed",
 		AsOf: before.Modified(), Changed: before.Changed(), Outdated: true,
 	}, e.Source.Source)
 	require.Equal(t, x.File, e.Index)
@@ -107,7 +107,7 @@ func TestExamine_First(t *testing.T) {
 	e.Pending()
 	require.True(t, e.Building)
 	require.Equal(t, wire.SourceFailed, e.State)
-	require.Equal(t, "it is being indexed", e.Why)
+	require.Equal(t, "the database is being indexed", e.Why)
 	require.Nil(t, e.Index)
 	require.False(t, e.NeedsBuild)
 }
@@ -211,7 +211,7 @@ func TestExamine_MissingWithIndex(t *testing.T) {
 		x.Given = given
 		e := core.Examine(t.Context(), x)
 		require.Equal(t, wire.Source{
-			Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "no database here: as the index has it",
+			Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "no database: the last index is used",
 			AsOf: before.Modified(), Changed: before.Changed(), Outdated: !given,
 		}, e.Source.Source)
 		require.Equal(t, x.File, e.Index)

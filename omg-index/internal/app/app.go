@@ -67,7 +67,7 @@ func eachIndex(c *cli.Context, do func(*pkgindex.File) error) error {
 			return err
 		case err != nil:
 			bad = true
-			command.Note(c.App.ErrWriter, c.App.Name, "error: "+err.Error())
+			command.Report(c.App.ErrWriter, c.App.Name, err.Error())
 		}
 	}
 	if bad {
@@ -98,4 +98,6 @@ func indexes(args []string) (list []string, err error) {
 	return list, nil
 }
 
-func noIndex(dir string) error { return fmt.Errorf("no index in %s: omg-index build makes one", dir) }
+func noIndex(dir string) error {
+	return fmt.Errorf("no index in %s: create one with omg-index build", dir)
+}

@@ -66,7 +66,7 @@ func (o *buildOptions) run(c *cli.Context) error {
 		return command.Usagef("build takes no argument %q: name a database with --db", c.Args().First())
 	}
 	if c.IsSet("aur") && o.aur == "" {
-		return command.Usagef("--aur takes the path of the AUR's dump")
+		return command.Usagef("--aur needs the path of the AUR's dump")
 	}
 	at, err := buildTime(os.Getenv("SOURCE_DATE_EPOCH"))
 	if err != nil {
@@ -128,7 +128,7 @@ func (o *buildOptions) repositories(c *cli.Context) ([]source, error) {
 	}
 	for _, name := range only {
 		if !slices.ContainsFunc(pacman.Repositories, func(r sources.Repository) bool { return r.Name == name }) {
-			return nil, command.Usagef("no repository %q is configured", name)
+			return nil, command.Usagef("pacman.conf has no repository %q", name)
 		}
 	}
 	var list []source
@@ -140,7 +140,7 @@ func (o *buildOptions) repositories(c *cli.Context) ([]source, error) {
 		}
 		if _, err := os.Stat(r.Database); errors.Is(err, os.ErrNotExist) {
 			if len(only) > 0 {
-				return nil, command.Usagef("%s has no database: pacman -Sy downloads it", r.Name)
+				return nil, command.Usagef("%s has no database: download it with pacman -Syu", r.Name)
 			}
 			missing = append(missing, r.Name)
 			continue
@@ -148,10 +148,10 @@ func (o *buildOptions) repositories(c *cli.Context) ([]source, error) {
 		list = append(list, &repository{r})
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("no package databases in %s/sync: pacman -Sy downloads them", pacman.DBPath)
+		return nil, fmt.Errorf("no package databases in %s/sync: download them with pacman -Syu", pacman.DBPath)
 	}
 	for _, name := range missing {
-		command.Note(c.App.ErrWriter, c.App.Name, "warning: "+name+" has no database: pacman -Sy downloads it")
+		command.Warn(c.App.ErrWriter, c.App.Name, name+" has no database: download it with pacman -Syu")
 	}
 	return list, nil
 }
@@ -189,7 +189,7 @@ func (b *build) summarize(out string, size int64, built []*result) error {
 
 // warn prints warnings about single packages.
 func (b *build) warn(built []*result) {
-	note := func(text string) { command.Note(b.cli.App.ErrWriter, b.cli.App.Name, "warning: "+text) }
+	note := func(text string) { command.Warn(b.cli.App.ErrWriter, b.cli.App.Name, text) }
 	for _, r := range built {
 		for _, w := range r.warnings {
 			note(r.file.Path + ": " + w)

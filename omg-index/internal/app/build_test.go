@@ -86,9 +86,9 @@ func TestBuild_BadDatabase(t *testing.T) {
 		make func(t *testing.T, path string)
 		says string
 	}{
-		"a page of a dead mirror": {func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("<html>"), 0o644)) }, "not a package database: pacman -Syy downloads it again"},
-		"empty":                   {func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, nil, 0o644)) }, "empty: pacman -Syy"},
-		"cut off":                 {func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 20_000)) }, "cut off: pacman -Syy"},
+		"a page of a dead mirror": {func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("<html>"), 0o644)) }, "not a package database: download it again with pacman -Syy"},
+		"empty":                   {func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, nil, 0o644)) }, "empty: download it again with pacman -Syy"},
+		"cut off":                 {func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 20_000)) }, "truncated: download it again with pacman -Syy"},
 		"a directory": {func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Mkdir(path, 0o755))
@@ -147,7 +147,7 @@ func TestBuild_MissingDatabase(t *testing.T) {
 	for _, to := range [][]string{nil, {"-o", w.path("x")}} {
 		r := w.build(to...)
 		require.Equal(t, exit.OK, r.code)
-		require.Equal(t, "omg-index: warning: multilib has no database: pacman -Sy downloads it\n", r.stderr)
+		require.Equal(t, "omg-index: warning: multilib has no database: download it with pacman -Syu\n", r.stderr)
 		require.Equal(t, []string{"core: 24 packages", "extra: 252 packages"}, r.lines()[:2])
 	}
 	r := w.build("--repo", "multilib")
@@ -156,7 +156,7 @@ func TestBuild_MissingDatabase(t *testing.T) {
 	require.NoError(t, os.RemoveAll(w.path("db/sync")))
 	r = w.build()
 	require.Equal(t, exit.Failed, r.code)
-	require.Contains(t, r.stderr, "omg-index: error: no package databases in "+w.path("db")+"/sync: pacman -Sy downloads them\n")
+	require.Contains(t, r.stderr, "omg-index: error: no package databases in "+w.path("db")+"/sync: download them with pacman -Syu\n")
 }
 
 // TestBuild_File: with --output, one file holds all sources.
@@ -279,7 +279,7 @@ func TestBuild_AUR(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "1000000000")
 	for text, says := range map[string]string{
 		"": "download packages-meta-ext-v1.json.gz again", "<html>": "not a dump of the AUR: download packages-meta-ext-v1.json.gz again",
-		string(b.Bytes()[:b.Len()/2]): "cut off: download packages-meta-ext-v1.json.gz again",
+		string(b.Bytes()[:b.Len()/2]): "truncated: download packages-meta-ext-v1.json.gz again",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(w.indexes(), "aur.omgidx"), good, 0o644))
 		require.NoError(t, os.WriteFile(dump, []byte(text), 0o644))
@@ -307,14 +307,14 @@ func TestBuild_Usage(t *testing.T) {
 		says string
 	}{
 		{[]string{"core"}, exit.Usage, `build takes no argument "core": name a database with --db`},
-		{[]string{"-o", ""}, exit.Usage, "--output takes the path of a file"},
+		{[]string{"-o", ""}, exit.Usage, "--output needs the path of a file"},
 		{[]string{"-o", w.path("link")}, exit.Usage, "a symbolic link, which would be replaced"},
 		{[]string{"-o", w.path("pipe")}, exit.Usage, "not a regular file"},
 		{[]string{"-o", w.database("core")}, exit.Usage, "is read for the index: name another file"},
 		{[]string{"-o", w.path("nothing/x")}, exit.Failed, "hint: make the directory " + w.path("nothing") + " first"},
 		{[]string{"-o", w.path("db")}, exit.Failed, "is a directory"},
-		{[]string{"--aur", ""}, exit.Usage, "--aur takes the path of the AUR's dump"},
-		{[]string{"--repo", "nonsense"}, exit.Usage, `no repository "nonsense" is configured`},
+		{[]string{"--aur", ""}, exit.Usage, "--aur needs the path of the AUR's dump"},
+		{[]string{"--repo", "nonsense"}, exit.Usage, `pacman.conf has no repository "nonsense"`},
 		{[]string{"--repo", "core", "--db", w.database("core")}, exit.Usage, "--repo and --db exclude each other"},
 		{[]string{"--db", w.database("core"), "--db", w.path("core.db")}, exit.Usage, `two databases are named "core"`},
 		{[]string{"--pacman-config", w.path("none.conf")}, exit.Failed, "none.conf"},

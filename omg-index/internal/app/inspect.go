@@ -25,7 +25,7 @@ const defaultIndex = "FILE may be a directory. Without FILE it is the index of e
 func infoCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "info",
-		Usage:       "say what an index was built from",
+		Usage:       "show what an index was built from",
 		ArgsUsage:   "[FILE...]",
 		Description: defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Flags:       []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
@@ -73,7 +73,7 @@ func date(unix int64) string { return time.Unix(unix, 0).Format(time.RFC3339) }
 func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "verify",
-		Usage:       "read a whole index and check every byte of it",
+		Usage:       "check every byte of an index",
 		ArgsUsage:   "[FILE...]",
 		Description: defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {

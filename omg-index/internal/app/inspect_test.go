@@ -21,7 +21,7 @@ func TestInspect_Which(t *testing.T) {
 		r := w.run(command)
 		require.Equal(t, exit.Failed, r.code, command)
 		require.Empty(t, r.stdout, command)
-		require.Equal(t, "omg-index: error: no index in "+w.indexes()+": omg-index build makes one\n", r.stderr)
+		require.Equal(t, "omg-index: error: no index in "+w.indexes()+": create one with omg-index build\n", r.stderr)
 	}
 	w.built()
 	w.built("-o", w.path("one.omgidx"))
@@ -50,7 +50,7 @@ func TestInspect_Which(t *testing.T) {
 	require.NoError(t, os.Mkdir(w.path("empty"), 0o755))
 	r := w.run("info", w.path("empty"))
 	require.Equal(t, exit.Failed, r.code)
-	require.Equal(t, "omg-index: error: no index in "+w.path("empty")+": omg-index build makes one\n", r.stderr)
+	require.Equal(t, "omg-index: error: no index in "+w.path("empty")+": create one with omg-index build\n", r.stderr)
 	r = w.run("info", w.path("nothing"))
 	require.Equal(t, exit.Failed, r.code)
 	require.Equal(t, "omg-index: error: "+w.path("nothing")+": no such file or directory\n", r.stderr)
@@ -162,7 +162,7 @@ func TestInspect_NotWritten(t *testing.T) {
 func TestUsage(t *testing.T) {
 	w := newWorld(t)
 	for line, says := range map[string]string{
-		"biuld": "close commands: build", "nonsense": "see --help", "info --nonsense": "see --help",
+		"biuld": "did you mean: build", "nonsense": "see --help", "info --nonsense": "see --help",
 	} {
 		r := w.run(strings.Fields(line)...)
 		require.Equal(t, exit.Usage, r.code)

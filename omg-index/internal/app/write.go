@@ -114,7 +114,7 @@ func (b *build) write(builder *pkgindex.Builder, out string, results []*result) 
 func (b *build) checkOutput(out string) error {
 	switch out {
 	case "":
-		return command.Usagef("--output takes the path of a file")
+		return command.Usagef("--output needs the path of a file")
 	case "-":
 		if command.IsTerminal(b.cli.App.Writer) {
 			return command.Usagef("--output -: an index is not for a terminal")
@@ -173,7 +173,7 @@ func (b *build) toDirectory(dir string) error {
 	for i, r := range results {
 		if size += sizes[i]; r.err != nil {
 			failed = append(failed, r.source.name())
-			command.Note(b.cli.App.ErrWriter, b.cli.App.Name, "error: "+r.err.Error())
+			command.Report(b.cli.App.ErrWriter, b.cli.App.Name, r.err.Error())
 		}
 	}
 	if len(failed) < len(results) {

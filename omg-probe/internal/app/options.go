@@ -139,7 +139,7 @@ func (o *options) valued(name string) func(string) error {
 	text := func(to *string) func(string) error {
 		return func(value string) error {
 			if value == "" {
-				return usage("%s needs a value that is not empty", name)
+				return usage("%s must not be empty", name)
 			}
 			*to = value
 			return nil
@@ -182,7 +182,7 @@ func (o *options) word(word string) error {
 		return nil
 	case word == "ec" || word == "tc" || word == "oc" || word == "uc":
 		if o.number != "" || len(o.runtimes) > 0 || o.both {
-			return usage("%s stands alone", word)
+			return usage("%s cannot be combined with other words", word)
 		}
 		o.number = word
 		return nil
@@ -196,7 +196,7 @@ func (o *options) word(word string) error {
 		o.runtimes = append(o.runtimes, name)
 	}
 	if o.number != "" {
-		return usage("%s stands alone", o.number)
+		return usage("%s cannot be combined with other words", o.number)
 	}
 	o.words = append(o.words, word)
 	return nil

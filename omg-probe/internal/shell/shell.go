@@ -32,7 +32,7 @@ func Code(shell string, command, files []string) (string, error) {
 	case "fish":
 		code, quote = fish, quoteFish
 	default:
-		return "", fmt.Errorf("init %q: there are bash, zsh and fish", shell)
+		return "", fmt.Errorf("unsupported shell %q: use bash, zsh or fish", shell)
 	}
 	words := func(all []string) string {
 		quoted := make([]string, len(all))

@@ -35,5 +35,5 @@ func TestQuoting(t *testing.T) {
 
 func TestUnknownShell(t *testing.T) {
 	_, err := Code("tcsh", nil, nil)
-	require.ErrorContains(t, err, "bash, zsh and fish")
+	require.ErrorContains(t, err, "bash, zsh or fish")
 }

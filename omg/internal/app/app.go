@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -75,12 +76,12 @@ func pacmanOperation(args []string) error {
 		return nil
 	}
 	for flag, ours := range map[string]string{
-		"-Ss": "search", "-Si": "info", "-Sii": "info", "-Q": "installed", "-Qs": "installed WORDS", "-Qi": "info -i",
+		"-Ss": "search", "-Si": "info", "-Sii": "info", "-Q": "installed", "-Qs": "installed", "-Qi": "info -i",
 		"-Qe": "explicit", "-Qet": "explicit", "-Qm": "foreign", "-Qu": "outdated", "-Qdt": "orphans", "-Qtd": "orphans",
 		"-Ql": "files", "-Qo": "owns", "-Sy": "refresh",
 	} {
 		if args[1] == flag || args[1] == flag+"q" {
-			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("%s is pacman's", args[1]), Hint: "omg " + ours}
+			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("%s is an option of pacman", args[1]), Hint: strings.Join(append([]string{"omg", ours}, args[2:]...), " ")}
 		}
 	}
 	return nil
@@ -177,13 +178,16 @@ func (a *app) backend() backend.Backend {
 	return a.openBackend(o)
 }
 
-// note prints a line on standard error.
-func (a *app) note(line string) { command.Note(a.stderr, "omg", line) }
+// note prints a note on standard error.
+func (a *app) note(text string) { command.Note(a.stderr, "omg", text) }
+
+// reportError prints an error that does not end the command.
+func (a *app) reportError(text string) { command.Report(a.stderr, "omg", text) }
 
 // noArguments returns an error if the command line has arguments.
 func noArguments(c *cli.Context) error {
 	if c.Args().Present() {
-		return command.Usagef("%s takes no argument: %s", c.Command.Name, quoted(c.Args().Slice()))
+		return command.Usagef("%s takes no arguments, not %s", c.Command.Name, quoted(c.Args().Slice()))
 	}
 	return nil
 }

@@ -75,5 +75,5 @@ func TestFormat_Examples(t *testing.T) {
 	}
 	code, _, stderr := f.run(t, "status", "--format", "{{.name}}")
 	require.Equal(t, exit.Usage, code)
-	require.Contains(t, stderr, "omg: hint: --json shows what fields there are\n")
+	require.Contains(t, stderr, "omg: hint: --json shows the names of the fields\n")
 }

@@ -23,7 +23,7 @@ func configCommand(a *app) *cli.Command {
 	o := &configOptions{}
 	return &cli.Command{
 		Name:      "config",
-		Usage:     "show the effective settings and who set each",
+		Usage:     "show the effective settings and where each was set",
 		ArgsUsage: "[KEY...]",
 		Description: `A KEY is one setting or a section ("aur"). From /etc/omg/config.toml, then
 config.toml in $XDG_CONFIG_HOME/omg, then variables; omgd's flags come last.
@@ -31,7 +31,7 @@ What omg prints is itself such a file.
 
 ` + exitCodes(),
 		Flags: append(o.listFlags("{{.key}} {{.origin}}"),
-			&cli.BoolFlag{Name: "system", Destination: &o.system, Usage: "those of the daemon of all users"}),
+			&cli.BoolFlag{Name: "system", Destination: &o.system, Usage: "show those of the system-wide daemon"}),
 		Action: func(c *cli.Context) error { return a.config(c, o) },
 	}
 }
@@ -48,7 +48,7 @@ func (a *app) config(c *cli.Context, o *configOptions) error {
 	keys := c.Args().Slice()
 	for _, key := range keys {
 		if !slices.ContainsFunc(all.Settings, func(s backend.Setting) bool { return inSection(s.Key, key) }) {
-			return exit.With(exit.NotFound, fmt.Errorf("there is no setting %q", key))
+			return exit.With(exit.NotFound, fmt.Errorf("unknown setting %q", key))
 		}
 	}
 	if len(keys) > 0 {

@@ -32,38 +32,38 @@ then runs in the background.
 ` + codes,
 		Subcommands: []*cli.Command{
 			{
-				Name: "start", Usage: "start omgd; return when it has read everything",
-				Description: "Takes --socket, --dbpath, --pacman-config, --index and --data-dir for it.\n\nExit codes: 0 it answers; 1 it did not start; 2 wrong usage; 3 there is no omgd.",
+				Name: "start", Usage: "start omgd; return when it answers",
+				Description: "Takes --socket, --dbpath, --pacman-config, --index and --data-dir for it.\n\nExit codes: 0 running; 1 did not start; 2 wrong usage; 3 omgd is not installed.",
 				Action:      a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Start(c.Context) }),
 			},
 			{
-				Name: "stop", Usage: "stop omgd; return when it has ended",
-				Description: "Exit codes: 0 it has ended; 1 none runs; 2 wrong usage; 3 it does not end.",
+				Name: "stop", Usage: "stop omgd; return when it has stopped",
+				Description: "Exit codes: 0 stopped; 1 not running; 2 wrong usage; 3 did not stop.",
 				Action:      a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Stop(c.Context) }),
 			},
 			{
 				Name: "restart", Usage: "stop omgd, if it runs, and start it",
-				Description: "Exit codes: 0 it answers; 1 it did not start; 2 wrong usage; 3 there is no omgd.",
+				Description: "Exit codes: 0 running; 1 did not start; 2 wrong usage; 3 omgd is not installed.",
 				Action:      a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Restart(c.Context) }),
 			},
 			{
-				Name: "status", Usage: "show whether omgd runs",
-				Description: "Exit codes: 0 it answers; 1 none runs; 2 wrong usage; 3 it does not answer.",
+				Name: "status", Usage: "show whether omgd is running",
+				Description: "Exit codes: 0 running; 1 not running; 2 wrong usage; 3 does not respond.",
 				Flags:       status.flags("{{.running}}"),
 				Action:      func(c *cli.Context) error { return a.daemonStatus(c, status) },
 			},
 			{
-				Name: "log-level", ArgsUsage: "[LEVEL]", Usage: "show what omgd logs, or change it until it ends",
-				Description: "LEVEL is error, warn, info, debug or trace. log.level in the configuration is for good.\n\n" + codes,
+				Name: "log-level", ArgsUsage: "[LEVEL]", Usage: "show the log level, or change it until omgd stops",
+				Description: "LEVEL is error, warn, info, debug or trace. To change it for good, set log.level in the configuration.\n\n" + codes,
 				Flags:       level.flags("{{.level}}"),
 				Action:      func(c *cli.Context) error { return a.logLevel(c, level) },
 			},
 			{
-				Name: "logs", Usage: "show what omgd has logged",
+				Name: "logs", Usage: "show omgd's log",
 				Description: "From the journal, else from syslog's files.\n\n" + codes,
 				Flags: []cli.Flag{
 					&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Destination: &logs.lines, Usage: "the last `N` lines", Value: 50},
-					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Destination: &logs.follow, Usage: "go on with what is logged from now on"},
+					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Destination: &logs.follow, Usage: "wait for new lines"},
 				},
 				Action: a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) {
 					if logs.lines < 0 || logs.lines > math.MaxInt32 { // the largest number that journalctl takes
@@ -126,11 +126,11 @@ func (a *app) daemonStatus(c *cli.Context, o *outputOptions) error {
 	err = out.one(&s, func(*bufio.Writer) {
 		switch {
 		case !s.Running:
-			out.line("omgd does not run (" + s.Socket + ")")
+			out.line("omgd is not running (" + s.Socket + ")")
 		case s.Why != "":
-			out.line(fmt.Sprintf("omgd runs and does not answer (process %d, %s): %s", s.PID, s.Socket, s.Why))
+			out.line(fmt.Sprintf("omgd is running but does not respond (process %d, %s): %s", s.PID, s.Socket, s.Why))
 		default:
-			out.line(fmt.Sprintf("omgd %s runs (process %d, %s)", s.Version, s.PID, s.Socket))
+			out.line(fmt.Sprintf("omgd %s is running (process %d, %s)", s.Version, s.PID, s.Socket))
 		}
 	})
 	if err == nil {

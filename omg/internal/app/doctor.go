@@ -7,16 +7,16 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
-	"github.com/omg-arch/omg/shared/termtext"
 )
 
 func doctorCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:  "doctor",
-		Usage: "look for what users stumble over, and say what to do about it",
+		Usage: "find common setup problems, and say how to fix them",
 		Description: `Looks at pacman's databases and lock, the indexes, the data directory, the socket,
 the daemon and its version, its units, its libalpm worker, the AUR and the
 security tracker as the daemon sees them, the status file and the clock. It
@@ -41,9 +41,10 @@ func (a *app) doctor(c *cli.Context, o *outputOptions) error {
 		return err
 	}
 	err = list(out, all, all.Checks, func(check *backend.Check) string { return check.Name }, func(w *bufio.Writer, check *backend.Check) {
-		_, _ = w.WriteString(termtext.Clean(check.Name+": "+check.State+": "+check.Found) + "\n")
+		state := map[string]show.State{backend.CheckOK: show.StateOK, backend.CheckProblem: show.StateWarn}[check.State]
+		out.style.State(w, state, check.Name, check.Found)
 		if check.Todo != "" {
-			_, _ = w.WriteString("    " + termtext.Clean(check.Todo) + "\n")
+			out.style.Advice(w, check.Todo)
 		}
 	})
 	if err == nil {

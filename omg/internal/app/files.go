@@ -28,7 +28,7 @@ func filesCommand(a *app) *cli.Command {
 func (a *app) files(c *cli.Context, o *outputOptions) error {
 	names := c.Args().Slice()
 	if len(names) == 0 {
-		return command.Usagef("files takes the name of a package")
+		return command.Usagef("files needs the name of a package, e.g. omg files bash")
 	}
 	out, err := a.output(c, *o)
 	if err != nil {
@@ -52,7 +52,7 @@ func (a *app) files(c *cli.Context, o *outputOptions) error {
 	err = a.notInstalled(all.Missing)
 	for _, p := range all.Packages {
 		if p.Why != "" {
-			a.note("error: " + p.Why)
+			a.reportError(p.Why)
 			err = exit.Quiet(exit.Failed)
 		}
 	}
@@ -90,7 +90,7 @@ func ownsCommand(a *app) *cli.Command {
 func (a *app) owns(c *cli.Context, o *outputOptions) error {
 	paths := c.Args().Slice()
 	if len(paths) == 0 || slices.Contains(paths, "") {
-		return command.Usagef("owns takes the path of a file")
+		return command.Usagef("owns needs the path of a file, e.g. omg owns /usr/bin/vim")
 	}
 	out, err := a.output(c, *o)
 	if err != nil {
@@ -121,10 +121,10 @@ func (a *app) owns(c *cli.Context, o *outputOptions) error {
 	case len(unowned) == 0:
 		return nil
 	case all.Unread > 0: // one of them may own the file
-		return fmt.Errorf("not known who owns %s: the file lists of %d packages cannot be read", strings.Join(unowned, ", "), all.Unread)
+		return fmt.Errorf("cannot tell who owns %s: the file lists of %d packages cannot be read", strings.Join(unowned, ", "), all.Unread)
 	}
 	for _, path := range unowned {
-		a.note("error: no package owns " + path)
+		a.reportError("no package owns " + path)
 	}
 	return exit.Quiet(exit.NotFound)
 }
@@ -166,7 +166,7 @@ With --quiet only the far end of each chain.
 
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "reverse", Aliases: []string{"r"}, Destination: &o.reverse, Usage: "show what the package brings along"},
+			&cli.BoolFlag{Name: "reverse", Aliases: []string{"r"}, Destination: &o.reverse, Usage: "show what the package depends on"},
 		}, o.listFlags("{{range .links}}{{.name}} {{end}}")...),
 		Action: func(c *cli.Context) error { return a.why(c, o) },
 	}
@@ -174,7 +174,7 @@ With --quiet only the far end of each chain.
 
 func (a *app) why(c *cli.Context, o *whyOptions) error {
 	if c.NArg() != 1 {
-		return command.Usagef("why takes the name of one package")
+		return command.Usagef("why needs the name of one package, e.g. omg why bash")
 	}
 	out, err := a.output(c, o.outputOptions)
 	if err != nil {

@@ -2,14 +2,12 @@ package app
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/termtext"
@@ -20,7 +18,7 @@ func healthCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:        "health",
-		Usage:       "say of each part of omgd whether it is well, and since when",
+		Usage:       "show the state of each part of omgd, and since when",
 		Description: command.ExitCodes(exit.OK, exit.Usage, exit.Failed, exit.Degraded),
 		Flags:       o.listFlags("{{.name}} {{.state}}"),
 		Action:      func(c *cli.Context) error { return a.health(c, o) },
@@ -41,14 +39,7 @@ func (a *app) health(c *cli.Context, o *outputOptions) error {
 	}
 	now := time.Now()
 	err = list(out, all, all.Components, func(p *wire.Component) string { return p.Name }, func(w *bufio.Writer, p *wire.Component) {
-		line := p.Name + ": " + p.State
-		if p.Version != "" {
-			line = p.Name + " " + p.Version + ": " + p.State
-		}
-		if p.Why != "" {
-			line += ": " + p.Why
-		}
-		fmt.Fprintf(w, "%s; since %s\n", termtext.Clean(line), show.Moment(p.Since, now))
+		out.style.Component(w, p, now)
 	})
 	if err == nil {
 		err = out.end()
@@ -67,7 +58,7 @@ func (a *app) health(c *cli.Context, o *outputOptions) error {
 func metricsCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:        "metrics",
-		Usage:       "print what omgd counts, in Prometheus' text format",
+		Usage:       "print omgd's metrics in Prometheus' text format",
 		Description: exitCodes(),
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -33,7 +34,7 @@ provides, and without a name every installed package is shown.
 
 ` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not ask the AUR for names that are not known here"},
+			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not query the AUR's server for unknown names"},
 			&cli.BoolFlag{Name: "installed", Aliases: []string{"i"}, Destination: &o.installed, Usage: "show the packages as they are installed"},
 		}, o.listFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error { return a.info(c, o) },
@@ -43,7 +44,7 @@ provides, and without a name every installed package is shown.
 func (a *app) info(c *cli.Context, o *infoOptions) error {
 	req := &wire.InfoRequest{Names: c.Args().Slice(), Offline: o.offline}
 	if len(req.Names) == 0 && !o.installed {
-		return command.Usagef("info takes the name of a package")
+		return command.Usagef("info needs the name of a package, e.g. omg info bash")
 	}
 	out, err := a.output(c, o.outputOptions)
 	if err != nil {
@@ -125,7 +126,7 @@ func (a *app) addInstalled(c *cli.Context, b backend.Backend, all *wire.InfoResu
 	}
 	found, err := b.Installed(c.Context, &wire.InstalledRequest{Names: names, Details: true})
 	if err != nil {
-		a.note("only the repositories were asked: " + err.Error())
+		a.note("the AUR was not queried: " + err.Error())
 		return nil, errors.Is(err, backend.ErrNoLocal)
 	}
 	here := make(map[string]bool, len(found.Packages))
@@ -178,7 +179,7 @@ func (a *app) noteAUR(sources []wire.Source) wire.SourceState {
 		return ""
 	}
 	if s.State != wire.SourceOK {
-		a.note(fmt.Sprintf("aur: %s: %s", s.State, s.Why))
+		a.note(show.AURState(s))
 	}
 	return s.State
 }
@@ -186,11 +187,11 @@ func (a *app) noteAUR(sources []wire.Source) wire.SourceState {
 // missing prints a line for each missing name, and returns an error with the code if there are any.
 func (a *app) missing(names []wire.Missing, code int) error {
 	for _, m := range names {
-		line := fmt.Sprintf("error: package %s was not found", quoted([]string{m.Name}))
+		line := fmt.Sprintf("package %s was not found", quoted([]string{m.Name}))
 		if len(m.Close) > 0 {
-			line += "; close names: " + strings.Join(m.Close, " ")
+			line += "; did you mean: " + strings.Join(m.Close, " ")
 		}
-		a.note(line)
+		a.reportError(line)
 	}
 	if len(names) > 0 {
 		return exit.Quiet(code)

@@ -93,7 +93,7 @@ func explicitCommand(a *app) *cli.Command {
 		Usage:       "list the packages installed on purpose, as pacman -Qe does",
 		Description: exitCodes(),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "count", Aliases: []string{"c"}, Destination: &o.count, Usage: "print how many they are"},
+			&cli.BoolFlag{Name: "count", Aliases: []string{"c"}, Destination: &o.count, Usage: "print their number"},
 		}, o.listFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error { return a.explicit(c, o) },
 	}

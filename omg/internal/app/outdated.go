@@ -44,7 +44,7 @@ nothing is known of the AUR.
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &o.all, Usage: "list replacements and newer packages too"},
 			&cli.BoolFlag{Name: "aur", Destination: &o.aur, Usage: "only what is not from a repository"},
 			&cli.BoolFlag{Name: "no-aur", Destination: &o.noAUR, Usage: "only what the repositories have, exactly as pacman -Qu"},
-			&cli.BoolFlag{Name: "security", Destination: &o.security, Usage: "mark the updates that mend what a security advisory says"},
+			&cli.BoolFlag{Name: "security", Destination: &o.security, Usage: "mark the updates that fix a security advisory"},
 		}, o.listFlags("{{.name}} {{.installed}} {{.version}}")...),
 		Action: func(c *cli.Context) error { return a.outdated(c, o) },
 	}
@@ -85,7 +85,7 @@ func (a *app) outdated(c *cli.Context, o *outdatedOptions) error {
 	}
 	a.noteAges(o, all)
 	if o.security && !knowsTracker(all.Sources) {
-		return exit.With(exit.Network, errors.New("the security tracker's advisories are not known"))
+		return exit.With(exit.Network, errors.New("no data of the security tracker"))
 	}
 	shown := len(all.Updates) + len(foreign)
 	if o.all {
@@ -105,9 +105,9 @@ func (o *outdatedOptions) choose(all *wire.OutdatedResult) error {
 	all.Updates, all.Newer, all.Replacements = nil, nil, nil
 	switch aur := wire.FindSource(all.Sources, wire.KindAUR); {
 	case aur == nil:
-		return exit.With(exit.Network, errors.New("the AUR is not known: there is no index of it, and it is not asked"))
+		return exit.With(exit.Network, errors.New("no data of the AUR: it is disabled (aur.enabled) and has no index"))
 	case aur.Lacking():
-		return exit.With(exit.Network, errors.New("the AUR is not known: "+aur.Why))
+		return exit.With(exit.Network, errors.New("no data of the AUR: "+aur.Why))
 	}
 	return nil
 }
@@ -138,7 +138,7 @@ func (o *output) outdated(opts *outdatedOptions, all *wire.OutdatedResult, forei
 func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
 	now := time.Now()
 	if !o.json && o.format == "" && slices.ContainsFunc(all.Sources, func(s wire.Source) bool { return s.Own }) {
-		a.note("by databases of omgd's own, as of " + show.Moment(wire.Current(all.Sources), now))
+		a.note("updates are from omgd's downloaded databases, as of " + show.Moment(wire.Current(all.Sources), now))
 	}
 	for i := range all.Sources {
 		s := &all.Sources[i]

@@ -115,7 +115,7 @@ func (o *output) templated(element any) error {
 	if wrong := new(template.ExecError); errors.As(err, wrong) {
 		return &exit.Error{
 			Code: exit.Usage, Err: fmt.Errorf("--format: %s", strings.TrimPrefix(err.Error(), "template: ")),
-			Hint: "--json shows what fields there are",
+			Hint: "--json shows the names of the fields",
 		}
 	}
 	if err != nil {
@@ -208,9 +208,9 @@ func (o *output) endOn(b *wire.Basis) error {
 // hint returns the option that prints a result although it is uncertain.
 func (o *output) hint() string {
 	if o.app.strict {
-		return "without --strict omg prints what there is"
+		return "without --strict omg prints what it has"
 	}
-	return "with --partial omg prints what there is"
+	return "with --partial omg prints what it has"
 }
 
 // uncertain returns the reason why a result is uncertain, or "". An old database is not a reason: pacman would use the

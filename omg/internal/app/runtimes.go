@@ -16,7 +16,7 @@ func whichCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:      "which",
-		Usage:     "say which version of node, python, go, rust, ruby, java and bun would run here",
+		Usage:     "show which versions of node, python, go, rust, ruby, java and bun are active here",
 		ArgsUsage: "[RUNTIME...]",
 		Description: `Looks at the environment, the version files of this directory and of those above
 it, what PATH leads to, the managers' global files, omg's own choice and the
@@ -90,7 +90,7 @@ func useCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:      "use",
-		Usage:     "make an installed version the one that runs where nothing else decides",
+		Usage:     "set the default version of a runtime",
 		ArgsUsage: "RUNTIME VERSION",
 		Description: `Points versions/RUNTIME/current in the data directory at a version of omg's own
 or of another manager; "system" takes it away. VERSION may be written as in a
@@ -100,7 +100,7 @@ version file: 20, lts/*, 3.12. Nothing is downloaded, and no shell is touched.
 		Flags: o.flags("{{.runtime}} {{.version}}"),
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 2 {
-				return command.Usagef("use takes a runtime and a version")
+				return command.Usagef("use needs a runtime and a version, e.g. omg use node 22")
 			}
 			out, err := a.output(c, *o)
 			if err != nil {
@@ -119,7 +119,7 @@ version file: 20, lts/*, 3.12. Nothing is downloaded, and no shell is touched.
 					if r.Now.Differs || source == "" {
 						source = "PATH"
 					}
-					a.note(fmt.Sprintf("here %s decides: %s %s", source, r.Now.Runtime, r.Now.Version))
+					a.note(fmt.Sprintf("in this directory %s selects %s %s", source, r.Now.Runtime, r.Now.Version))
 				}
 			})
 			if err != nil {

@@ -42,13 +42,13 @@ that a repository has too is marked as shadowed.
 ` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Destination: &o.regex, Usage: "words are POSIX extended regular expressions"},
-			&cli.BoolFlag{Name: "name", Aliases: []string{"n"}, Destination: &o.nameOnly, Usage: "look at names only"},
+			&cli.BoolFlag{Name: "name", Aliases: []string{"n"}, Destination: &o.nameOnly, Usage: "search names only"},
 			&cli.IntFlag{Name: "limit", Destination: &o.limit, Usage: "show at most `N` packages, 0 for all", DefaultText: "50 on a terminal, else all"},
 			&cli.StringSliceFlag{Name: "repo", Destination: &o.repos, Usage: "only the repository `NAME` (repeatable)"},
 			&cli.BoolFlag{Name: "aur", Destination: &o.aur, Usage: "only the AUR"},
 			&cli.BoolFlag{Name: "no-aur", Destination: &o.noAUR, Usage: "only the repositories"},
-			&cli.BoolFlag{Name: "live", Destination: &o.live, Usage: "ask the AUR itself, whatever is known of it here"},
-			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not ask the AUR, even if nothing is known of it here"},
+			&cli.BoolFlag{Name: "live", Destination: &o.live, Usage: "query the AUR's server, not omgd's copy of its data"},
+			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not query the AUR's server"},
 			&cli.StringFlag{Name: "sort", Destination: &o.sort, Usage: "by `ORDER`: relevance, name, repo, or what the AUR knows: votes, popularity, modified", Value: wire.SortRelevance},
 		}, o.listFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error { return a.search(c, o) },
@@ -73,12 +73,12 @@ func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequ
 		r.Repos = []string{wire.SourceAUR} // for an omgd that does not know OnlyAUR
 	}
 	if len(r.Words) == 0 && len(r.Repos) == 0 {
-		return nil, command.Usagef("search takes a word to look for")
+		return nil, command.Usagef("search needs at least one word, e.g. omg search firefox")
 	}
 	limit := o.limit
 	switch {
 	case limit < 0 || limit > 1<<31-1:
-		return nil, command.Usagef("--limit takes a number from 0, not %d", limit)
+		return nil, command.Usagef("--limit must be 0 or more, not %d", limit)
 	case !c.IsSet("limit") && terminal && !o.json:
 		limit = terminalLimit
 	}
@@ -140,7 +140,7 @@ func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed boo
 		// The close names may be the requested ones, in other repositories.
 		nothing.Err = fmt.Errorf("%w in %s", nothing.Err, strings.Join(req.Repos, ", "))
 	case len(all.Close) > 0:
-		nothing.Hint = "close names: " + strings.Join(all.Close, " ")
+		nothing.Hint = "did you mean: " + strings.Join(all.Close, " ")
 	}
 	return nothing
 }

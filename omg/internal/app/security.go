@@ -47,11 +47,11 @@ read, and else 0.
 ` + exitCodes(exit.Network, exit.Finding),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &o.all, Usage: "list unconfirmed advisories too"},
-			&cli.BoolFlag{Name: "fixable", Destination: &o.fixable, Usage: "list only what an update mends"},
+			&cli.BoolFlag{Name: "fixable", Destination: &o.fixable, Usage: "list only what an update fixes"},
 			&cli.StringFlag{Name: "severity", Destination: &o.severity, Usage: "list only advisories of this `SEVERITY` or a higher one: low, medium, high, critical"},
 			&cli.BoolFlag{Name: "cve", Destination: &o.cve, Usage: "list the vulnerabilities of each package, with links"},
 			&cli.StringFlag{Name: "fail-on", Destination: &o.failOn, Usage: "exit with 5 when one that is listed has this `SEVERITY` or a higher one"},
-			&cli.StringFlag{Name: "source", Destination: &o.source, Usage: "judge by `FILE`, the tracker's all.json"},
+			&cli.StringFlag{Name: "source", Destination: &o.source, Usage: "use `FILE`, the tracker's all.json, instead of omgd's data"},
 		}, o.listFlags("{{.name}} {{.severity}} {{.update}}")...),
 		Action: func(c *cli.Context) error { return a.security(c, o) },
 	}
@@ -161,6 +161,6 @@ func (a *app) noteAdvisories(all *wire.SecurityResult) {
 		}
 	}
 	if all.Skipped > 0 {
-		a.note(fmt.Sprintf("%d of the tracker's records could not be read", all.Skipped))
+		a.note(fmt.Sprintf("%d records of the security tracker could not be read", all.Skipped))
 	}
 }

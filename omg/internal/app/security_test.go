@@ -96,13 +96,13 @@ func TestSecurity_Certain(t *testing.T) {
 		{"nothing to list", on(wire.Basis{}, good), "", exit.NotFound, ""},
 		{"old advisories", on(wire.Basis{}, tracker(wire.SourceStale, "refused")), "--fail-on low", exit.OK, "tracker: stale: refused"},
 		{"old database", on(wire.Basis{}, good, repository("core", wire.SourceStale, "3 days old")), "--fail-on low", exit.OK, "core: stale: 3 days old"},
-		{"remembered", on(wire.Basis{Stale: true, At: 1}), "--fail-on low", exit.Failed, "could not be checked since 1970"},
-		{"remembered, listed", on(wire.Basis{Stale: true, At: 1}), "", exit.Failed, "could not be checked since 1970"},
-		{"no repository", noCore, "--fail-on low", exit.Failed, "partial: core is missing: no database"},
-		{"no repository to have a fix", noCore, "--fail-on low --fixable", exit.Failed, "partial: core is missing: no database"},
-		{"no repository, listed", noCore, "", exit.Failed, "partial: core is missing: no database"},
+		{"remembered", on(wire.Basis{Stale: true, At: 1}), "--fail-on low", exit.Failed, "could not be checked, last checked "},
+		{"remembered, listed", on(wire.Basis{Stale: true, At: 1}), "", exit.Failed, "could not be checked, last checked "},
+		{"no repository", noCore, "--fail-on low", exit.Failed, "partial: core missing: no database"},
+		{"no repository to have a fix", noCore, "--fail-on low --fixable", exit.Failed, "partial: core missing: no database"},
+		{"no repository, listed", noCore, "", exit.Failed, "partial: core missing: no database"},
 		{"no AUR", on(wire.Basis{}, good, aur(wire.SourceMissing, "")), "--fail-on low --fixable", exit.OK, ""},
-		{"skipped", wire.SecurityResult{Skipped: 2, Basis: wire.Basis{Sources: []wire.Source{good}}}, "--fail-on low", exit.OK, "2 of the tracker's records could not be read"},
+		{"skipped", wire.SecurityResult{Skipped: 2, Basis: wire.Basis{Sources: []wire.Source{good}}}, "--fail-on low", exit.OK, "2 records of the security tracker could not be read"},
 		{"not installed", wire.SecurityResult{Missing: []string{"x"}, Basis: wire.Basis{Sources: []wire.Source{good}}}, "--fail-on low x", exit.NotFound, "package 'x' was not found"},
 	} {
 		code, out, stderr := fake{security: &c.result}.run(t, append([]string{"security"}, strings.Fields(c.args)...)...)
@@ -142,5 +142,5 @@ func TestOutdated_Security(t *testing.T) {
 	code, out, stderr := f.run(t, "outdated", "--security")
 	require.Equal(t, exit.Network, code, "none is marked, and nothing is known")
 	require.Equal(t, "vim 8 -> 9\n", out)
-	require.Contains(t, stderr, "not known")
+	require.Contains(t, stderr, "no data of the security tracker")
 }

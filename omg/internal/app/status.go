@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -26,7 +27,7 @@ func statusCommand(a *app) *cli.Command {
 	o := &statusOptions{}
 	return &cli.Command{
 		Name:  "status",
-		Usage: "show counts of packages, sources and their age, what does not work",
+		Usage: "show package counts, age of the data, and problems",
 		Description: `A number that is not known is shown as unknown; in JSON it is absent. One that a
 source which could not be read could change has a question mark; in JSON
 partial_counts names it.
@@ -45,7 +46,7 @@ With --history it shows how the counts changed while omgd ran, a line a change.
 				return a.history(c, o)
 			}
 			if c.IsSet("limit") {
-				return command.Usagef("--limit is for --history")
+				return command.Usagef("--limit needs --history")
 			}
 			return a.status(c, o)
 		},
@@ -72,7 +73,7 @@ func (a *app) status(c *cli.Context, o *statusOptions) error {
 
 func (a *app) history(c *cli.Context, o *statusOptions) error {
 	if o.limit < 0 || o.limit > 1<<31-1 {
-		return command.Usagef("--limit takes a number from 0, not %d", o.limit)
+		return command.Usagef("--limit must be 0 or more, not %d", o.limit)
 	}
 	out, err := a.output(c, o.outputOptions)
 	if err != nil {
@@ -100,7 +101,7 @@ func refreshCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:  "refresh",
-		Usage: "have omgd look at pacman's databases now",
+		Usage: "have omgd read pacman's databases now",
 		Description: `Omgd does it by itself after each change. Without a daemon each command reads
 what is there, so that there is nothing to refresh.
 
@@ -112,15 +113,15 @@ what is there, so that there is nothing to refresh.
 				case r.Refreshed:
 					return "refreshed, generation " + strconv.FormatUint(r.Generation, 10)
 				case r.At != 0:
-					return "refreshed shortly before: " + show.Moment(r.At, time.Now())
+					return "already refreshed: " + show.Moment(r.At, time.Now())
 				case r.Why != "":
-					return "nothing could be read yet"
+					return "omgd has not read the databases yet"
 				default:
 					return "nothing to refresh without omgd"
 				}
 			}, func(r *wire.RefreshResult) error {
 				if r.Why != "" {
-					return errors.New("not all could be read: " + r.Why)
+					return errors.New("some databases could not be read: " + r.Why)
 				}
 				return nil
 			})
@@ -133,16 +134,16 @@ func cacheCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:        "cache",
-		Usage:       "manage what omgd remembers",
+		Usage:       "manage omgd's cache",
 		Description: exitCodes(),
 		Subcommands: []*cli.Command{{
 			Name:        "clear",
-			Usage:       "have omgd forget the answers that it remembers",
-			Description: "Without a daemon nothing is remembered.\n\n" + exitCodes(),
+			Usage:       "clear omgd's cache of answers",
+			Description: "Without a daemon there is no cache.\n\n" + exitCodes(),
 			Flags:       o.flags("{{.cleared}}"),
 			Action: func(c *cli.Context) error {
 				return action(a, c, o, a.backend().ClearCache,
-					func(r *wire.CacheClearResult) string { return fmt.Sprintf("%d answers forgotten", r.Cleared) },
+					func(r *wire.CacheClearResult) string { return fmt.Sprintf("%d cached answers cleared", r.Cleared) },
 					func(*wire.CacheClearResult) error { return nil })
 			},
 		}},
@@ -152,8 +153,12 @@ func cacheCommand(a *app) *cli.Command {
 
 // showSubcommands is the action of a command that consists of subcommands.
 func showSubcommands(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
+	if c.Args().Present() {
+		known := make([]string, len(c.Command.Subcommands))
+		for i, sub := range c.Command.Subcommands {
+			known[i] = sub.Name
+		}
+		return command.Usagef("unknown command %q (have: %s)", c.Command.Name+" "+c.Args().First(), strings.Join(known, ", "))
 	}
 	return cli.ShowSubcommandHelp(c)
 }

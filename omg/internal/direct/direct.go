@@ -153,7 +153,7 @@ func (b *Backend) Outdated(ctx context.Context) (*wire.OutdatedResult, error) {
 func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error) {
 	if b.o.Advisories == "" {
 		return nil, wire.Errorf(wire.CodeNetwork,
-			"the security tracker's advisories are not known: no omgd answers, which would ask it: --source judges by a file")
+			"no data of the security tracker: start omgd, which downloads it, or name a file with --source")
 	}
 	tracker, err := readAdvisories(b.o.Advisories)
 	if err != nil {
@@ -179,11 +179,13 @@ func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.
 }
 
 // errNoDaemon returns the error of a question about the daemon when none runs.
-func errNoDaemon(what string) error { return fmt.Errorf("no answer to %s without omgd", what) }
+func errNoDaemon(what string) error {
+	return fmt.Errorf("%s needs a running omgd: start it with omg daemon start", what)
+}
 
 // History implements backend.Backend.
 func (b *Backend) History(context.Context, *wire.HistoryRequest) (*wire.HistoryResult, error) {
-	return nil, errors.New("the history of counts is omgd's, and none answers here")
+	return nil, errors.New("the history of counts needs a running omgd: start it with omg daemon start")
 }
 
 // Health implements backend.Backend.

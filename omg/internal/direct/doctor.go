@@ -47,7 +47,7 @@ func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 	c := b.settings()
 	pacman, err := b.pacman(&c)
 	if err != nil {
-		d.problem("databases", err.Error(), "correct the file that is named")
+		d.problem("databases", err.Error(), "correct this file")
 	} else {
 		d.databases(ctx, pacman)
 		d.local(ctx, pacman.DBPath)
@@ -65,7 +65,7 @@ func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 
 func (d *doctor) databases(ctx context.Context, pacman *sources.Pacman) {
 	if len(pacman.Repositories) == 0 {
-		d.problem("databases", "no package databases in "+pacman.DBPath+"/sync", "run pacman -Sy, or a full upgrade")
+		d.problem("databases", "no package databases in "+pacman.DBPath+"/sync", "upgrade the system: sudo pacman -Syu")
 		return
 	}
 	future := false
@@ -74,24 +74,24 @@ func (d *doctor) databases(ctx context.Context, pacman *sources.Pacman) {
 		s := repo.Examine(ctx, nil).Source
 		switch {
 		case s.State == wire.SourceMissing:
-			d.problem("databases", s.Name+": "+s.Why, "run pacman -Sy, or take the repository out of pacman.conf")
+			d.problem("databases", s.Name+": "+s.Why, "upgrade the system with sudo pacman -Syu, or remove the repository from pacman.conf")
 		case s.State == wire.SourceFailed:
-			d.problem("databases", s.Name+": "+s.Why, "until then its packages are unknown, or those of its last index")
+			d.problem("databases", s.Name+": "+s.Why, "until this is fixed, omg uses the last index of the repository, or knows none of its packages")
 		case s.State == wire.SourceStale:
-			d.problem("databases", s.Name+": "+s.Why, "run pacman -Syu; "+show.OwnHint)
+			d.problem("databases", s.Name+": "+s.Why, "upgrade the system: sudo pacman -Syu; or: "+show.OwnHint)
 		default:
 			if _, err := repo.Memory(ctx); err != nil {
-				d.problem("databases", s.Name+": "+err.Error(), "until then its packages are unknown, or those of its last index")
+				d.problem("databases", s.Name+": "+err.Error(), "until this is fixed, omg uses the last index of the repository, or knows none of its packages")
 				continue
 			}
-			d.ok("databases", s.Name+" of "+time.Unix(s.AsOf, 0).Format(time.DateTime))
+			d.ok("databases", s.Name+", "+show.OldAt(s.AsOf, time.Now()))
 		}
 		future = future || time.Until(time.Unix(s.Changed, 0)) > time.Minute || time.Until(time.Unix(s.AsOf, 0)) > 24*time.Hour
 	}
 	if future {
-		d.problem("clock", "a database is from the future", "set the clock: timedatectl set-ntp true")
+		d.problem("clock", "a database has a time in the future", "set the clock: timedatectl set-ntp true")
 	} else {
-		d.ok("clock", "no database is from the future")
+		d.ok("clock", "no database has a time in the future")
 	}
 }
 
@@ -102,13 +102,13 @@ func (d *doctor) local(ctx context.Context, dbpath string) {
 	_, incomplete := sources.Unread(local)
 	switch {
 	case errors.Is(err, pacmandb.ErrNoLocal):
-		d.add(name, backend.CheckUnknown, err.Error(), "pacman makes it when it installs the first package")
+		d.add(name, backend.CheckUnknown, err.Error(), "pacman creates it with the first package")
 	case err != nil:
-		d.problem(name, err.Error(), "until then it is not known what is installed")
+		d.problem(name, err.Error(), "until this is fixed, the installed packages are unknown")
 	case incomplete != nil:
-		d.problem(name, incomplete.Why, "install the package that is named again")
+		d.problem(name, incomplete.Why, "reinstall this package")
 	default:
-		d.ok(name, fmt.Sprintf("%d packages are installed", len(local.Packages)))
+		d.ok(name, fmt.Sprintf("%d packages installed", len(local.Packages)))
 	}
 }
 
@@ -121,7 +121,7 @@ func (d *doctor) indexes(ctx context.Context, pacman *sources.Pacman) {
 				err = fmt.Errorf("no index in %s", path)
 			}
 			if err != nil {
-				d.problem("index", err.Error(), "name another one")
+				d.problem("index", err.Error(), "name another index")
 			}
 			for _, file := range files {
 				d.index(ctx, file, pacman, true)
@@ -140,7 +140,7 @@ func (d *doctor) indexes(ctx context.Context, pacman *sources.Pacman) {
 		d.index(ctx, path, pacman, false)
 	}
 	if found == 0 {
-		d.problem("index", "there is none in "+sources.IndexDir(d.env.DataDir(d.o.DataDir)), "start omgd, or run omg-index build")
+		d.problem("index", "no index in "+sources.IndexDir(d.env.DataDir(d.o.DataDir)), "searches take longer without one: start omgd, or run omg-index build")
 	}
 }
 
@@ -165,7 +165,7 @@ func (d *doctor) index(ctx context.Context, path string, pacman *sources.Pacman,
 		}
 	}
 	if err != nil {
-		d.problem("index", err.Error(), "remove it: omgd, or omg-index build, builds another")
+		d.problem("index", err.Error(), "remove it: omgd or omg-index build creates a new one")
 		return
 	}
 	x := &sources.Index{File: f, Origins: sources.ReadOrigins(path, d.env.Trusts), Given: given}
@@ -200,9 +200,9 @@ func (d *doctor) downloads(ctx context.Context, c *config.Config, pacman *source
 		repo := pacman.Repositories[i].Name
 		switch {
 		case s.Own && s.State == wire.SourceStale:
-			d.problem(name, repo+": "+s.Why, "look at the network and at the servers in pacman.conf")
+			d.problem(name, repo+": "+s.Why, "check the network, and the servers in pacman.conf")
 		case s.Own:
-			d.ok(name, repo+" of "+time.Unix(s.AsOf, 0).Format(time.DateTime))
+			d.ok(name, repo+", "+show.OldAt(s.AsOf, time.Now()))
 		case s.Why != "":
 			d.problem(name, repo+": "+s.Why, "start omgd, which downloads them")
 		default:
@@ -214,11 +214,11 @@ func (d *doctor) downloads(ctx context.Context, c *config.Config, pacman *source
 func (d *doctor) lock(dbpath string) {
 	switch lock := sources.ReadLock(dbpath); {
 	case lock.Problem == nil:
-		d.ok("db.lck", "pacman does not hold it")
+		d.ok("db.lck", "not locked")
 	case lock.Wait > 0:
 		d.ok("db.lck", lock.Problem.Why)
 	default:
-		d.problem("db.lck", lock.Problem.Why, "if no pacman runs, remove "+filepath.Join(dbpath, "db.lck"))
+		d.problem("db.lck", lock.Problem.Why, "if pacman is not running: sudo rm "+filepath.Join(dbpath, "db.lck"))
 	}
 }
 
@@ -232,9 +232,9 @@ func (d *doctor) data() {
 	}
 	switch {
 	case err != nil:
-		d.problem("data directory", at+": "+err.Error(), "make it writable for you, or choose another with --data-dir")
+		d.problem("data directory", at+": "+err.Error(), "make it writable, or choose another with --data-dir")
 	case at != dir:
-		d.ok("data directory", dir+" is not made yet")
+		d.ok("data directory", dir+" does not exist yet")
 	default:
 		d.ok("data directory", dir)
 	}
@@ -245,11 +245,11 @@ func (d *doctor) socket() {
 	fi, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.ok("socket", path+" is not there: no daemon of yours runs")
+		d.ok("socket", path+" does not exist: your daemon is not running")
 	case err != nil:
 		d.problem("socket", err.Error(), "choose another with --socket or OMG_SOCKET_PATH")
 	case fi.Mode()&fs.ModeSocket == 0:
-		d.problem("socket", path+" is no socket", "move it away, or choose another path")
+		d.problem("socket", path+" is not a socket", "move it away, or choose another path")
 	default:
 		if st, ok := fi.Sys().(*syscall.Stat_t); ok && !d.env.Trusts(st.Uid) {
 			d.problem("socket", fmt.Sprintf("%s belongs to user %d", path, st.Uid), "do not use it: choose another with --socket")
@@ -289,19 +289,19 @@ func (d *doctor) daemon(ctx context.Context) {
 		return
 	}
 	todo := map[string]string{
-		"libalpm":       "install omg's libalpm worker for this libalpm: build it again after pacman's upgrade",
-		"store":         "make room on the disk, and restart omgd",
-		"data":          "make the data directory writable: until then omgd keeps everything in memory",
-		"aur":           "look at the network; [aur] enabled = false does without it",
-		"tracker":       "look at the network; [tracker] enabled = false does without it",
-		"own databases": "look at the network and at the servers in pacman.conf",
-		"refresh":       "omg refresh; omg daemon logs says more",
+		"libalpm":       "rebuild or update omg: its libalpm worker was built for an older libalpm",
+		"store":         "free space on the disk, then: omg daemon restart",
+		"data":          "make the data directory writable: until then, omgd keeps everything in memory",
+		"aur":           "check the network, or switch it off: aur.enabled = false",
+		"tracker":       "check the network, or switch it off: tracker.enabled = false",
+		"own databases": "check the network, and the servers in pacman.conf",
+		"refresh":       "try omg refresh; omg daemon logs has the details",
 	}
 	for _, c := range health.Components {
 		switch {
 		case todo[c.Name] == "":
 		case c.State == "ok":
-			d.ok(c.Name, strings.TrimSpace(c.Version+" is well"))
+			d.ok(c.Name, c.Version)
 		default:
 			d.problem(c.Name, c.Why, todo[c.Name])
 		}
@@ -326,10 +326,10 @@ func (d *doctor) units() {
 		}
 	}
 	if installed {
-		d.problem("units", "omgd.socket is installed and not enabled", "systemctl --user enable --now omgd.socket")
+		d.problem("units", "omgd.socket is installed but not enabled", "systemctl --user enable --now omgd.socket")
 		return
 	}
-	d.add("units", backend.CheckUnknown, "omgd's units are not installed", "make install-units puts them in place")
+	d.add("units", backend.CheckUnknown, "omgd's units are not installed", "install them with make install-units")
 }
 
 func (d *doctor) statusFile() {
@@ -340,9 +340,9 @@ func (d *doctor) statusFile() {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.add("status file", backend.CheckUnknown, path+" is not there", "omgd writes it for prompts while it runs")
+		d.add("status file", backend.CheckUnknown, path+" does not exist", "omgd writes it for prompts while it runs")
 	case err != nil:
-		d.problem("status file", strings.TrimSpace(err.Error()), "omg daemon restart writes another")
+		d.problem("status file", strings.TrimSpace(err.Error()), "write a new one with omg daemon restart")
 	default:
 		d.ok("status file", path)
 	}

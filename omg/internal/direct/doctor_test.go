@@ -66,7 +66,7 @@ func TestDoctor_Databases(t *testing.T) {
 	}
 	later := time.Now().Add(72 * time.Hour)
 	require.NoError(t, os.Chtimes(w.database("core"), later, later))
-	require.Equal(t, "a database is from the future", w.problem("clock"))
+	require.Equal(t, "a database has a time in the future", w.problem("clock"))
 	require.NoError(t, os.RemoveAll(w.path("db/sync")))
 	w.write("pacman.conf", "[options]\nDBPath = "+w.path("db")+"\n")
 	require.Equal(t, "no package databases in "+w.path("db")+"/sync", w.problem("databases"))
@@ -77,7 +77,7 @@ func TestDoctor_Databases(t *testing.T) {
 
 func TestDoctor_Local(t *testing.T) {
 	w := newWorld(t)
-	require.Equal(t, []string{fmt.Sprintf("ok: %d packages are installed", options.Installed)}, w.checks("local database"))
+	require.Equal(t, []string{fmt.Sprintf("ok: %d packages installed", options.Installed)}, w.checks("local database"))
 	entries, err := os.ReadDir(w.path("db/local"))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(w.path("db/local/"+entries[1].Name()+"/desc"), nil, 0o644))
@@ -90,7 +90,7 @@ func TestDoctor_Local(t *testing.T) {
 
 func TestDoctor_Indexes(t *testing.T) {
 	w := newWorld(t)
-	require.Equal(t, "there is none in "+filepath.Dir(w.index("core")), w.problem("index"))
+	require.Equal(t, "no index in "+filepath.Dir(w.index("core")), w.problem("index"))
 	w.buildOwn()
 	w.well("index")
 	require.Len(t, w.checks("index"), 3)
@@ -153,7 +153,7 @@ func TestDoctor_Downloads(t *testing.T) {
 	w.download("extra", options, time.Now().Add(-20*365*24*time.Hour))
 	checks := w.checks(name)
 	require.Len(t, checks, 3)
-	require.Contains(t, checks[0], "ok: core of 2")
+	require.Regexp(t, `^ok: core, (new|\d+ seconds? old)$`, checks[0])
 	require.Equal(t, "ok: extra: pacman's is newer", checks[1])
 	require.Equal(t, "problem: multilib: downloaded: not downloaded yet", checks[2])
 	index := sources.IndexPath(filepath.Join(w.path("share/omg"), sources.DownloadDir), pkgindex.KindRepo, "core")
@@ -168,9 +168,9 @@ func TestDoctor_Surroundings(t *testing.T) {
 	w.buildOwn()
 	w.well("db.lck")
 	w.well("data directory")
-	require.Equal(t, []string{"ok: " + w.path("run/omg.sock") + " is not there: no daemon of yours runs"}, w.checks("socket"))
-	require.Contains(t, w.problem("daemon"), "omgd does not run")
-	require.Equal(t, []string{"unknown: " + w.path("run/omg.status") + " is not there"}, w.checks("status file"))
+	require.Equal(t, []string{"ok: " + w.path("run/omg.sock") + " does not exist: your daemon is not running"}, w.checks("socket"))
+	require.Contains(t, w.problem("daemon"), "omgd is not running")
+	require.Equal(t, []string{"unknown: " + w.path("run/omg.status") + " does not exist"}, w.checks("status file"))
 
 	w.write("db/db.lck", "")
 	require.Equal(t, []string{"ok: pacman is running"}, w.checks("db.lck"))
@@ -178,10 +178,10 @@ func TestDoctor_Surroundings(t *testing.T) {
 	for _, name := range []string{"db/db.lck", "db/local", "db/sync"} {
 		require.NoError(t, os.Chtimes(w.path(name), old, old))
 	}
-	require.Contains(t, w.problem("db.lck"), "if no pacman runs, remove it")
+	require.Contains(t, w.problem("db.lck"), "remove it if pacman is not running")
 
 	w.write("run/omg.sock", "")
-	require.Equal(t, w.path("run/omg.sock")+" is no socket", w.problem("socket"))
+	require.Equal(t, w.path("run/omg.sock")+" is not a socket", w.problem("socket"))
 	require.NoError(t, os.Remove(w.path("run/omg.sock")))
 	dir, err := os.MkdirTemp("", "doctor-") // a socket's path must be short
 	require.NoError(t, err)
@@ -201,7 +201,7 @@ func TestDoctor_Surroundings(t *testing.T) {
 		}
 	}()
 	w.well("socket")
-	require.Contains(t, w.problem("daemon"), "the connection to omgd broke")
+	require.Contains(t, w.problem("daemon"), "the connection to omgd failed")
 	require.NoError(t, l.Close())
 	<-ended
 
@@ -212,5 +212,5 @@ func TestDoctor_Surroundings(t *testing.T) {
 	w.o.DataDir = w.path("share/file/data")
 	require.Contains(t, w.problem("data directory"), "not a directory")
 	w.o.DataDir = w.path("new/data")
-	require.Equal(t, []string{"ok: " + w.path("new/data") + " is not made yet"}, w.checks("data directory"))
+	require.Equal(t, []string{"ok: " + w.path("new/data") + " does not exist yet"}, w.checks("data directory"))
 }

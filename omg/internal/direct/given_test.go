@@ -33,7 +33,7 @@ func TestGivenIndex(t *testing.T) {
 	w.env["XDG_DATA_HOME"] = w.path("share")
 	w.env["OMG_INDEX"] = w.index("core")
 	w.found("core", "extra", "multilib")
-	require.Equal(t, []string{"read the databases themselves: no index that is named has extra; no index that is named has multilib"}, w.notes)
+	require.Equal(t, []string{"read the databases themselves, which is slower: no named index has extra; no named index has multilib"}, w.notes)
 	require.Equal(t, []string{w.index("core")}, ask(w, (*Backend).Status).Index.Files)
 
 	// An index of an earlier database is not used if the database can be read.
@@ -45,7 +45,7 @@ func TestGivenIndex(t *testing.T) {
 	result, _, err := w.info("core/glibc")
 	require.NoError(t, err)
 	require.Empty(t, result, "it was in the database of before")
-	require.Equal(t, []string{"read the databases themselves: its database is newer than the index " + all}, w.notes)
+	require.Equal(t, []string{"read the databases themselves, which is slower: the database is newer than the index " + all}, w.notes)
 }
 
 // TestGivenIndex_NoDatabases: without databases, the named index answers.
@@ -62,7 +62,7 @@ func TestGivenIndex_NoDatabases(t *testing.T) {
 	for _, repo := range []string{"core", "extra", "multilib"} {
 		s := source(t, result.Sources, repo)
 		require.Equal(t, wire.SourceStale, s.State)
-		require.Equal(t, "no database here: as the index has it", s.Why)
+		require.Equal(t, "no database: the last index is used", s.Why)
 		require.False(t, s.Outdated)
 		require.EqualValues(t, 2022, when(s.AsOf))
 	}
@@ -126,7 +126,7 @@ func TestGivenIndex_Bad(t *testing.T) {
 			w.o.Index = []string{given}
 			require.False(t, w.found("core", "extra", "multilib").Partial)
 			require.Len(t, w.notes, 1)
-			require.Contains(t, w.notes[0], "read the databases themselves: ")
+			require.Contains(t, w.notes[0], "read the databases themselves, which is slower: ")
 			require.Contains(t, w.notes[0], c.says)
 
 			// Of two indexes, the good one is used.

@@ -58,7 +58,7 @@ func TestLocal_Damaged(t *testing.T) {
 		c.make(w)
 		w.found("core", "extra", "multilib")
 		require.Len(t, w.notes, 1, name)
-		require.Contains(t, w.notes[0], "what is installed is not known: ", name)
+		require.Contains(t, w.notes[0], "the installed packages are unknown: ", name)
 		require.Contains(t, w.notes[0], c.says, name)
 		_, err := w.backend().Installed(t.Context(), &wire.InstalledRequest{})
 		require.ErrorContains(t, err, c.says, name)

@@ -77,7 +77,7 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 		in.Local.Why = localErr.Error()
 		// Without a local database, nothing is known of installed packages.
 		if !errors.Is(localErr, pacmandb.ErrNoLocal) {
-			r.o.Note("what is installed is not known: " + in.Local.Why)
+			r.o.Note("the installed packages are unknown: " + in.Local.Why)
 		}
 	}
 	return in, ctx.Err()
@@ -163,13 +163,13 @@ func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []sna
 		r.o.Note(r.bad.Error())
 	}
 	if len(read) > 0 {
-		r.o.Note("read the databases themselves: " + strings.Join(why, "; "))
+		r.o.Note("read the databases themselves, which is slower: " + strings.Join(why, "; "))
 	}
 	return list
 }
 
 // noIndex is the reason for reading a database when nothing else is wrong.
-const noIndex = "there is no index; omg-index build makes one"
+const noIndex = "no index: create one with omg-index build"
 
 // examine returns the index that matches a repository's database, otherwise the state of the database. If the database
 // must be read, why is the reason, and earlier answers if reading fails.
@@ -209,7 +209,7 @@ func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why s
 		if r.bad != nil {
 			return list, r.bad.Error()
 		}
-		return list, "no index that is named has " + repo.Name
+		return list, "no named index has " + repo.Name
 	}
 	why = noIndex
 	for _, dir := range r.env.DataDirs(r.o.DataDir) {
@@ -242,7 +242,7 @@ func (r *reader) aur() *snapshot.Source {
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 			case err != nil:
-				r.o.Note("cannot use the AUR's index: " + err.Error())
+				r.o.Note("cannot use the index of the AUR: " + err.Error())
 				failed = sources.MissingAUR(wire.SourceFailed, err.Error())
 			default:
 				return sources.AUR(f, staleAfter)
@@ -255,7 +255,7 @@ func (r *reader) aur() *snapshot.Source {
 	case r.bad != nil: // the bad index could have the AUR
 		return sources.MissingAUR(wire.SourceFailed, r.bad.Error())
 	}
-	return sources.MissingAUR(wire.SourceMissing, "not downloaded yet: omgd does it")
+	return sources.MissingAUR(wire.SourceMissing, "not downloaded yet; omgd downloads it")
 }
 
 // readAdvisories reads a file of the tracker's records.

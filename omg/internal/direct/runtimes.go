@@ -43,7 +43,7 @@ func (b *Backend) prober(names []string) (*runtimes.Prober, error) {
 	for i, n := range names {
 		name, ok := runtimes.Canonical(n)
 		if !ok {
-			return nil, wire.Errorf(wire.CodeInvalid, "%q: %v: there are %s", n, runtimes.ErrUnknown, strings.Join(runtimes.Names(), ", "))
+			return nil, wire.Errorf(wire.CodeInvalid, "%q: %v (have: %s)", n, runtimes.ErrUnknown, strings.Join(runtimes.Names(), ", "))
 		}
 		canonical[i] = name
 	}
@@ -96,7 +96,7 @@ func (b *Backend) Use(_ context.Context, runtime, version string) (*backend.Chos
 	case errors.Is(err, runtimes.ErrUnknown):
 		return nil, wire.Errorf(wire.CodeInvalid, "%v", err)
 	case errors.Is(err, runtimes.ErrNotInstalled):
-		return nil, &exit.Error{Code: exit.NotFound, Err: err, Hint: "omg list shows what is"}
+		return nil, &exit.Error{Code: exit.NotFound, Err: err, Hint: "omg list shows the installed versions"}
 	case err != nil:
 		return nil, err
 	}

@@ -213,11 +213,11 @@ func instead(put func(path string) error) func(*testing.T, string) {
 // badDatabases returns all ways. A database without read permission is included unless the user is root.
 func badDatabases() []bad {
 	list := []bad{
-		{"missing", wire.SourceMissing, "no database: pacman -Sy downloads it", func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) }},
+		{"missing", wire.SourceMissing, "no database: download it with pacman -Syu", func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) }},
 		{"empty", wire.SourceFailed, "empty", content(func([]byte) []byte { return nil })},
 		{"a page of a dead mirror", wire.SourceFailed, "not a package database", content(func([]byte) []byte { return []byte("<html>404</html>\n") })},
 		{"the text of a link", wire.SourceFailed, "not a package database", content(func([]byte) []byte { return []byte("extra.db.tar.gz") })},
-		{"cut off", wire.SourceFailed, "cut off", content(func(good []byte) []byte { return good[:len(good)/2] })},
+		{"cut off", wire.SourceFailed, "the file is truncated", content(func(good []byte) []byte { return good[:len(good)/2] })},
 		{"a flipped bit", wire.SourceFailed, "damaged", content(func(good []byte) []byte {
 			b := bytes.Clone(good)
 			b[len(b)/2] ^= 1
@@ -230,7 +230,7 @@ func badDatabases() []bad {
 		{"below a file", wire.SourceFailed, "not a directory", instead(func(path string) error { return os.Symlink(filepath.Join(filepath.Dir(path), "core.db/x"), path) })},
 	}
 	if os.Getuid() != 0 {
-		list = append(list, bad{"unreadable", wire.SourceFailed, "permission denied: chmod a+r it", func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0)) }})
+		list = append(list, bad{"unreadable", wire.SourceFailed, "permission denied: run chmod a+r on it", func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0)) }})
 	}
 	return list
 }

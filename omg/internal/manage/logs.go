@@ -20,7 +20,7 @@ var journals = []string{"/run/log/journal", "/var/log/journal"}
 var syslogs = []string{"/var/log/daemon.log", "/var/log/syslog", "/var/log/messages", "/var/log/everything.log"}
 
 // ErrNoLog means that no log has messages of omgd.
-var ErrNoLog = errors.New("no log has anything of omgd")
+var ErrNoLog = errors.New("no log of omgd found")
 
 // Logs prints the last lines that the user's daemons have logged, from the journal or otherwise from syslog's files.
 // With follow, which needs the journal, it continues until it is interrupted.
@@ -36,7 +36,7 @@ func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) 
 		return runTool(ctx, append(args, "SYSLOG_IDENTIFIER=omgd", "_UID="+strconv.Itoa(d.Env.UID))...)
 	}
 	if follow {
-		return 0, errors.New("following takes a journal, and there is none")
+		return 0, errors.New("--follow needs systemd's journal, which is missing")
 	}
 	var unread []string
 	for _, path := range syslogs {

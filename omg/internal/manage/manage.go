@@ -22,9 +22,9 @@ import (
 
 var (
 	// ErrNotRunning means that no daemon runs.
-	ErrNotRunning = errors.New("omgd does not run")
+	ErrNotRunning = errors.New("omgd is not running")
 	// ErrLasts means that the daemon did not stop in time.
-	ErrLasts = errors.New("omgd does not end")
+	ErrLasts = errors.New("omgd did not stop in time")
 )
 
 // Daemon is the user's daemon at a socket. The zero value except for Env means the default paths.
@@ -103,7 +103,7 @@ func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
 	}
 	defer unix.Close(fd)
 	if err := unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0); err != nil && err != unix.ESRCH {
-		return 0, fmt.Errorf("cannot end process %d: %w", pid, err)
+		return 0, fmt.Errorf("cannot stop process %d: %w", pid, err)
 	}
 	for end := time.Now().Add(d.stopTimeout()); ; {
 		left := time.Until(end)
@@ -148,7 +148,7 @@ func (d *Daemon) Status(ctx context.Context) (Status, error) {
 	s.Running, s.PID = true, pid
 	switch s.Version, err = d.version(ctx); {
 	case errors.Is(err, client.ErrNoDaemon):
-		s.Why = "its socket is gone: omg daemon restart makes it anew"
+		s.Why = "its socket is gone: restart it with omg daemon restart"
 	case err != nil:
 		s.Why = err.Error()
 	}

@@ -125,7 +125,7 @@ func (b *Backend) fallBack(err error) error {
 		note = "omgd: " + refused.Message + ": answering without it"
 	}
 	if b.served == nil && (b.o.DBPath == "" || b.o.PacmanConfig == "") && !b.notForUs(err) {
-		return &exit.Error{Code: exit.Failed, Err: err, Hint: "with --no-daemon omg reads this machine's databases itself"}
+		return &exit.Error{Code: exit.Failed, Err: err, Hint: "with --no-daemon omg reads this machine's databases directly"}
 	}
 	b.o.Note(note)
 	return b.direct()

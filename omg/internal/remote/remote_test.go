@@ -17,7 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-const hint = "with --no-daemon omg reads this machine's databases itself"
+const hint = "with --no-daemon omg reads this machine's databases directly"
 
 // TestNoDaemon: without a daemon, omg-direct answers every question, from its default databases.
 func TestNoDaemon(t *testing.T) {
@@ -31,7 +31,7 @@ func TestNoDaemon(t *testing.T) {
 	b := w.backend(backend.Options{Socket: w.socket})
 	_, err := b.Status(t.Context())
 	require.ErrorIs(t, err, errBecame)
-	require.Equal(t, []string{"omgd does not run (" + w.socket + ")"}, w.notes)
+	require.Equal(t, []string{"omgd is not running (" + w.socket + ")"}, w.notes)
 }
 
 // TestAsksDaemon: which questions go to the daemon, depending on the files that the user named.
@@ -177,7 +177,7 @@ func TestBreak(t *testing.T) {
 				if c.known != nil {
 					require.ErrorIs(t, err, errBecame, name)
 					require.Equal(t, []wire.Served{*c.known}, w.became, name)
-					require.Equal(t, []string{"the connection to omgd broke: EOF: answering without omgd"}, w.notes, name)
+					require.Equal(t, []string{"the connection to omgd failed: EOF: answering without omgd"}, w.notes, name)
 					continue
 				}
 				require.ErrorIs(t, err, client.ErrBroken, name)

@@ -110,7 +110,7 @@ func TestStatus(t *testing.T) {
 	st := &wire.StatusResult{
 		Basis: wire.Basis{
 			At:      now.Unix() - 30,
-			Sources: []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "2 days old", AsOf: now.Unix() - 2*86400, Changed: now.Unix()}},
+			Sources: []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "not synchronized for 2 days", AsOf: now.Unix() - 2*86400, Changed: now.Unix()}},
 		},
 		Counts: wire.Counts{
 			Installed: n(924), Explicit: n(99), Orphans: n(12), OrphansRequired: n(15), Foreign: n(4),
@@ -120,43 +120,41 @@ func TestStatus(t *testing.T) {
 		Index: wire.IndexStatus{Packages: 15000, Built: now.Unix() - 7200, Files: []string{"/d/core.omgidx", "/d/aur.omgidx"}},
 	}
 	show := func() string { return write(func(w *bufio.Writer) { Style{}.Status(w, st, now) }) }
-	require.Equal(t, `State           : right 2023-11-14 22:12:50 (30 seconds ago)
+	require.Equal(t, `State           : up to date, last checked 30 seconds ago
 Installed       : 924
 Explicit        : 99
-Orphans         : 12 (dependencies that nothing requires, even optionally)
-                  15 (dependencies that nothing requires)
-Foreign         : 4 (in no repository)
+Orphans         : 12, and 3 required only optionally
+Foreign         : 4 not from a repository (AUR or local)
 Updates         : 0 (and 2 ignored)
 AUR Updates     : 3
                   1 ignored, 2 unknown (VCS), 1 out of date
 Replacements    : 1
 Security        : unknown
-Index           : 15000 packages, built 2023-11-14 20:13:20 (2 hours ago)
+Index           : 15000 packages, built 2 hours ago
                   /d/core.omgidx
                   /d/aur.omgidx
-Sources         : core: stale: 2 days old; of 2023-11-12 22:13:20 (2 days ago); changed here 2023-11-14 22:13:20 (now); synchronized unknown
-Hint            : with own = true in [sync] of config.toml, omgd downloads databases of its own to count updates by
+Sources         : core  stale  not synchronized for 2 days, 2 days old, downloaded just now
+Hint            : with sync.own = true in config.toml, omgd counts updates by its own copy of the databases
 `, show())
 	st.Compared = []wire.Source{
 		{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, AsOf: now.Unix() - 86400, Changed: now.Unix() - 120, Own: true},
 		{Name: "extra", Kind: wire.KindRepository, State: wire.SourceOK, Why: "refused", AsOf: now.Unix() - 86400, Changed: now.Unix() - 7200, Own: true},
 	}
-	require.Contains(t, show(), "\nUpdates         : 0 (and 2 ignored), as of 2023-11-14 20:13:20 (2 hours ago)\n")
-	_, lines, _ := strings.Cut(show(), "synchronized unknown\n")
-	require.Equal(t, `Compared With   : core (omgd's own): ok; of 2023-11-13 22:13:20 (1 day ago); found at a mirror 2023-11-14 22:11:20 (2 minutes ago)
-                  extra (omgd's own): ok, but refused; of 2023-11-13 22:13:20 (1 day ago); found at a mirror 2023-11-14 20:13:20 (2 hours ago)
+	require.Contains(t, show(), "\nUpdates         : 0 (and 2 ignored), as of 2 hours ago\n")
+	_, lines, _ := strings.Cut(show(), "downloaded just now\n")
+	require.Equal(t, `Compared With   : core (downloaded by omgd)   ok  1 day old, confirmed by a mirror 2 minutes ago
+                  extra (downloaded by omgd)  ok  refused, 1 day old, confirmed by a mirror 2 hours ago
 `, lines)
 	*st = wire.StatusResult{
 		Basis:    wire.Basis{At: st.At, Stale: true, Why: "local/ cannot be read"},
 		Problems: []wire.Problem{{Name: "libalpm", State: "missing"}},
 	}
-	require.Equal(t, `State           : stale since 2023-11-14 22:12:50 (30 seconds ago): local/ cannot be read
+	require.Equal(t, `State           : stale, last checked 30 seconds ago: local/ cannot be read
 Installed       : unknown
 Explicit        : unknown
-Orphans         : unknown (dependencies that nothing requires, even optionally)
-                  unknown (dependencies that nothing requires)
-Foreign         : unknown (in no repository)
-Updates         : unknown (and unknown ignored)
+Orphans         : unknown
+Foreign         : unknown
+Updates         : unknown
 AUR Updates     : unknown
 Replacements    : unknown
 Security        : unknown
@@ -169,7 +167,7 @@ Degraded        : libalpm: missing
 func TestAge(t *testing.T) {
 	const day = 24 * time.Hour
 	for d, want := range map[time.Duration]string{
-		-time.Minute: "in the future", 0: "now", time.Second: "1 second ago", 59 * time.Second: "59 seconds ago",
+		-time.Minute: "in the future", 0: "just now", time.Second: "1 second ago", 59 * time.Second: "59 seconds ago",
 		time.Minute: "1 minute ago", 90 * time.Minute: "1 hour ago", 47 * time.Hour: "1 day ago", 30 * day: "30 days ago",
 		800 * day: "2 years ago",
 	} {

@@ -51,11 +51,11 @@ func TestStatus_Security(t *testing.T) {
 	shown := func() string { return write(func(w *bufio.Writer) { Style{}.Status(w, st, time.Unix(0, 0)) }) }
 	require.Contains(t, shown(), "Security        : unknown\n")
 	st.Counts.Security = &wire.SecurityCounts{Unconfirmed: 3}
-	require.Contains(t, shown(), "Security        : 0\n                  fixable 0, in testing 0, affected 0, unconfirmed 3\n")
+	require.Contains(t, shown(), "Security        : 0\n                  3 unconfirmed\n")
 	st.Counts.Security = &wire.SecurityCounts{
 		Vulnerabilities: 15, Critical: 1, High: 2, Medium: 3, Low: 4, Unknown: 5, Fixable: 7, InTesting: 6, Affected: 2, Unconfirmed: 9,
 	}
-	require.Contains(t, shown(), `Security        : 15 (critical 1, high 2, medium 3, low 4, unknown 5)
-                  fixable 7, in testing 6, affected 2, unconfirmed 9
+	require.Contains(t, shown(), `Security        : 15 (1 critical, 2 high, 3 medium, 4 low, 5 of unknown severity)
+                  7 fixable, 6 fixed in testing, 2 without a fix, 9 unconfirmed
 `)
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,7 +38,7 @@ func NewStyle(color string, terminal *os.File) (Style, error) {
 	case "auto":
 		s.Color = terminal != nil && os.Getenv("NO_COLOR") == ""
 	default:
-		return s, fmt.Errorf("--color takes auto, always or never, not %q", color)
+		return s, fmt.Errorf("--color must be auto, always or never, not %q", color)
 	}
 	return s, nil
 }
@@ -67,6 +68,8 @@ const (
 	colorVersion = "\x1b[1;32m"
 	colorGroups  = "\x1b[1;34m"
 	colorMeta    = "\x1b[1;36m"
+	colorWarn    = "\x1b[1;33m"
+	colorFailed  = "\x1b[1;31m"
 )
 
 // printer prints in a style. Only raw writes text unchanged, and only text of omg; all other methods clean it. The
@@ -130,6 +133,30 @@ func (p printer) lines(name string, texts []string) {
 			p.newline(value)
 		}
 		p.wrap(t, value)
+	}
+	p.raw("\n")
+}
+
+// row is a line of a field: columns, and a text that is wrapped after them.
+type row struct{ head, rest string }
+
+// rows prints a field with each row on its own line, or None.
+func (p printer) rows(name string, rows []row) {
+	p.title(name)
+	if len(rows) == 0 {
+		p.raw("None")
+	}
+	for i, r := range rows {
+		if i > 0 {
+			p.newline(value)
+		}
+		if r.rest == "" {
+			p.text(strings.TrimRight(r.head, " "))
+			continue
+		}
+		head := termtext.Clean(r.head)
+		p.raw(head)
+		p.wrap(r.rest, value+width(head))
 	}
 	p.raw("\n")
 }

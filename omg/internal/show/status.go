@@ -15,33 +15,28 @@ import (
 func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	p := printer{s, w}
 	if st.Stale {
-		since := "stale"
-		if st.At != 0 {
-			since = "stale since " + Moment(st.At, now)
-		}
-		p.field("State", because(since, st.Why))
+		p.field("State", because("stale"+checked(st.At, now), st.Why))
 	} else {
-		p.field("State", "right "+Moment(st.At, now))
+		p.field("State", "up to date"+checked(st.At, now))
 	}
 	if st.Partial {
-		p.field("Partial", "a number with ? may change: "+Lacking(&st.Basis))
+		p.field("Partial", Lacking(&st.Basis)+" (numbers with ? may change)")
 	}
 	c := counter{st}
 	p.field("Installed", c.count("installed", st.Counts.Installed))
 	p.field("Explicit", c.count("explicit", st.Counts.Explicit))
-	p.lines("Orphans", []string{
-		c.count("orphans", st.Counts.Orphans) + " (dependencies that nothing requires, even optionally)",
-		c.count("orphans_required", st.Counts.OrphansRequired) + " (dependencies that nothing requires)",
-	})
-	p.field("Foreign", c.count("foreign", st.Counts.Foreign)+" (in no repository)")
-	p.field("Updates", c.count("updates", st.Counts.Updates)+" (and "+c.count("ignored", st.Counts.Ignored)+" ignored)"+asOf(st.Compared, now))
+	p.field("Orphans", c.orphans())
+	p.field("Foreign", c.foreign())
+	p.field("Updates", c.updates()+asOf(st.Compared, now))
 	p.lines("AUR Updates", c.aurLines())
-	p.field("Replacements", c.count("replacements", st.Counts.Replacements))
+	if n := st.Counts.Replacements; n == nil || c.notable("replacements", n) {
+		p.field("Replacements", c.count("replacements", st.Counts.Replacements))
+	}
 	p.lines("Security", c.securityLines())
 	p.lines("Index", indexLines(&st.Index, now))
-	p.lines("Sources", sourceLines(st.Sources, now))
+	p.rows("Sources", sourceRows(st.Sources, now))
 	if st.Compared != nil {
-		p.lines("Compared With", sourceLines(st.Compared, now))
+		p.rows("Compared With", sourceRows(st.Compared, now))
 	} else if suggestOwn(st.Sources) {
 		p.field("Hint", OwnHint)
 	}
@@ -56,7 +51,7 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 }
 
 // OwnHint explains how updates can be found although pacman -Sy is not run.
-const OwnHint = "with own = true in [sync] of config.toml, omgd downloads databases of its own to count updates by"
+const OwnHint = "with sync.own = true in config.toml, omgd counts updates by its own copy of the databases"
 
 // suggestOwn reports whether a repository's database is old.
 func suggestOwn(sources []wire.Source) bool {
@@ -65,12 +60,29 @@ func suggestOwn(sources []wire.Source) bool {
 	})
 }
 
-func sourceLines(sources []wire.Source, now time.Time) []string {
-	lines := make([]string, len(sources))
+// sourceRows returns a row for each source: its name and its state in columns, then the rest.
+func sourceRows(sources []wire.Source, now time.Time) []row {
+	names, states := 0, 0
 	for i := range sources {
-		lines[i] = Source(&sources[i], now)
+		names, states = max(names, width(sourceName(&sources[i]))), max(states, len(sources[i].State))
 	}
-	return lines
+	rows := make([]row, len(sources))
+	for i := range sources {
+		s := &sources[i]
+		name := sourceName(s)
+		rows[i] = row{
+			head: name + strings.Repeat(" ", names-width(name)+2) + string(s.State) + strings.Repeat(" ", states-len(s.State)+2),
+			rest: strings.Join(append(nonEmpty(s.Why), times(s, now)...), ", "),
+		}
+	}
+	return rows
+}
+
+func nonEmpty(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
 }
 
 // asOf returns the time of the databases that updates are computed from, if they are not those that are searched.
@@ -78,7 +90,7 @@ func asOf(compared []wire.Source, now time.Time) string {
 	if compared == nil {
 		return ""
 	}
-	return ", as of " + Moment(wire.Current(compared), now)
+	return ", as of " + strings.TrimPrefix(Moment(wire.Current(compared), now), "just ")
 }
 
 // counter prints the counts of a status.
@@ -101,6 +113,59 @@ func (c counter) mark(name string) string {
 
 func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
+// notable reports whether a count is shown at all: it is not zero, or could become so.
+func (c counter) notable(name string, n *uint32) bool {
+	return n != nil && *n > 0 || c.mark(name) != ""
+}
+
+func (c counter) orphans() string {
+	none, required := c.Counts.Orphans, c.Counts.OrphansRequired
+	line := c.count("orphans", none)
+	switch {
+	case required == nil:
+	case none == nil:
+		line += ", " + c.count("orphans_required", required) + " with those that are required only optionally"
+	case *required > *none || c.mark("orphans_required") != "":
+		more := *required - min(*none, *required)
+		line += ", and " + c.count("orphans_required", &more) + " required only optionally"
+	}
+	return line
+}
+
+func (c counter) foreign() string {
+	line := c.count("foreign", c.Counts.Foreign)
+	if c.notable("foreign", c.Counts.Foreign) {
+		line += " not from a repository (AUR or local)"
+	}
+	return line
+}
+
+func (c counter) updates() string {
+	line := c.count("updates", c.Counts.Updates)
+	if c.notable("ignored", c.Counts.Ignored) {
+		line += " (and " + c.count("ignored", c.Counts.Ignored) + " ignored)"
+	}
+	return line
+}
+
+// numbered is a count with what it counts.
+type numbered struct {
+	n    uint32
+	mark string
+	what string
+}
+
+// join returns the counts that are not zero, or could become so.
+func join(counts []numbered) string {
+	var parts []string
+	for _, c := range counts {
+		if c.n > 0 || c.mark != "" {
+			parts = append(parts, number(c.n)+c.mark+" "+c.what)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 func (c counter) securityLines() []string {
 	n := c.Counts.Security
 	if n == nil {
@@ -108,13 +173,23 @@ func (c counter) securityLines() []string {
 	}
 	line := number(n.Vulnerabilities)
 	if n.Vulnerabilities > 0 {
-		line += " (critical " + number(n.Critical) + ", high " + number(n.High) + ", medium " + number(n.Medium) + ", low " + number(n.Low) +
-			", unknown " + number(n.Unknown) + ")"
+		line += " (" + join([]numbered{
+			{n.Critical, "", "critical"},
+			{n.High, "", "high"},
+			{n.Medium, "", "medium"},
+			{n.Low, "", "low"},
+			{n.Unknown, "", "of unknown severity"},
+		}) + ")"
 	}
-	// The repositories only decide which advisories an update fixes.
+	// A repository only decides which of them an update fixes.
 	mark := c.mark("security")
-	return []string{line, "fixable " + number(n.Fixable) + mark + ", in testing " + number(n.InTesting) + ", affected " + number(n.Affected) + mark +
-		", unconfirmed " + number(n.Unconfirmed)}
+	verdicts := join([]numbered{
+		{n.Fixable, mark, "fixable"},
+		{n.InTesting, "", "fixed in testing"},
+		{n.Affected, mark, "without a fix"},
+		{n.Unconfirmed, "", "unconfirmed"},
+	})
+	return append([]string{line}, nonEmpty(verdicts)...)
 }
 
 // aurLines returns lines about the AUR's updates and the other states of installed AUR packages.
@@ -124,27 +199,16 @@ func (c counter) aurLines() []string {
 	if aur == nil {
 		return lines
 	}
-	var more []string
-	for _, n := range []struct {
-		what string
-		n    uint32
-	}{
-		{"ignored", aur.Ignored},
-		{"newer here", aur.Newer},
-		{"unknown (VCS)", aur.VCS},
-		{"unknown", aur.Unknown},
-		{"gone from the AUR", aur.Gone},
-		{"out of date", aur.OutOfDate},
-		{"orphaned", aur.Orphaned},
-	} {
-		if n.n > 0 {
-			more = append(more, number(n.n)+" "+n.what)
-		}
-	}
-	if len(more) > 0 {
-		lines = append(lines, strings.Join(more, ", "))
-	}
-	return lines
+	more := join([]numbered{
+		{aur.Ignored, "", "ignored"},
+		{aur.Newer, "", "newer here"},
+		{aur.VCS, "", "unknown (VCS)"},
+		{aur.Unknown, "", "unknown"},
+		{aur.Gone, "", "gone from the AUR"},
+		{aur.OutOfDate, "", "out of date"},
+		{aur.Orphaned, "", "orphaned"},
+	})
+	return append(lines, nonEmpty(more)...)
 }
 
 func because(what, why string) string {
@@ -171,7 +235,7 @@ func Lacking(b *wire.Basis) string {
 	var missing []string
 	for i := range b.Sources {
 		if s := &b.Sources[i]; s.Lacking() && s.Repository() {
-			missing = append(missing, because(s.Name+" is "+string(s.State), s.Why))
+			missing = append(missing, because(s.Name+" "+string(s.State), s.Why))
 		}
 	}
 	if b.Why != "" {
@@ -185,43 +249,76 @@ func Lacking(b *wire.Basis) string {
 
 // NotChecked describes since when the local database was not checked, for a stale result.
 func NotChecked(b *wire.Basis) string {
-	note := "what is installed could not be checked"
-	if b.At != 0 {
-		note += " since " + Moment(b.At, time.Now())
+	return "the installed packages could not be checked" + checked(b.At, time.Now())
+}
+
+// checked returns when something was last checked, "" if that is unknown.
+func checked(at int64, now time.Time) string {
+	if at == 0 {
+		return ""
 	}
-	return note
+	return ", last checked " + Moment(at, now)
 }
 
 // Reason returns a source's state and the reason for it.
-func Reason(s *wire.Source) string { return because(s.Name+": "+string(s.State), s.Why) }
-
-// Source returns a description of a source: its state and its times.
-func Source(s *wire.Source, now time.Time) string {
-	name, times := s.Name, []struct {
-		what string
-		at   int64
-	}{{"of", s.AsOf}, {"changed here", s.Changed}, {"synchronized", s.Synced}}
-	if s.Own {
-		name += " (omgd's own)"
-		times[1].what, times = "found at a mirror", times[:2]
-	}
-	line := because(name+": "+string(s.State), s.Why)
-	if s.State == wire.SourceOK && s.Why != "" {
-		line = name + ": ok, but " + s.Why
-	}
-	for _, t := range times {
-		line += "; " + t.what + " " + Moment(t.at, now)
-	}
-	return line
+func Reason(s *wire.Source) string {
+	return because(sourceName(s)+": "+string(s.State), s.Why)
 }
 
-// Moment returns a time with its age, or "unknown".
+func sourceName(s *wire.Source) string {
+	if s.Own {
+		return s.Name + " (downloaded by omgd)"
+	}
+	return s.Name
+}
+
+// Source returns a description of a source: its state and its times, as far as they are known.
+func Source(s *wire.Source, now time.Time) string {
+	return strings.Join(append([]string{Reason(s)}, times(s, now)...), ", ")
+}
+
+// times returns the known times of a source in words.
+func times(s *wire.Source, now time.Time) []string {
+	var list []string
+	if s.AsOf != 0 {
+		list = append(list, OldAt(s.AsOf, now))
+	}
+	changed := "downloaded "
+	if s.Own {
+		changed = "confirmed by a mirror "
+	}
+	if s.Changed != 0 {
+		list = append(list, changed+Moment(s.Changed, now))
+	}
+	if s.Synced != 0 && !s.Own {
+		list = append(list, "last pacman -Sy "+Moment(s.Synced, now))
+	}
+	return list
+}
+
+// AURState returns a note on data of the AUR that is not current.
+func AURState(s *wire.Source) string {
+	if s.State == wire.SourceStale {
+		return because("AUR: old data", s.Why)
+	}
+	return because("AUR: no data", s.Why)
+}
+
+// OldAt returns how old something is that is of a time.
+func OldAt(unix int64, now time.Time) string {
+	moment := Moment(unix, now)
+	if age, found := strings.CutSuffix(moment, " ago"); found {
+		return age + " old"
+	}
+	return map[string]string{"just now": "new", "in the future": "with a time in the future"}[moment]
+}
+
+// Moment returns how long ago a time was, or "unknown".
 func Moment(unix int64, now time.Time) string {
 	if unix == 0 {
 		return "unknown"
 	}
-	t := time.Unix(unix, 0)
-	return t.Format("2006-01-02 15:04:05") + " (" + Age(now.Sub(t)) + ")"
+	return Age(now.Sub(time.Unix(unix, 0)))
 }
 
 // Age returns a duration in its largest whole unit.
@@ -242,5 +339,5 @@ func Age(d time.Duration) string {
 			return fmt.Sprintf("%d %ss ago", n, u.name)
 		}
 	}
-	return "now"
+	return "just now"
 }

@@ -32,19 +32,19 @@ func TestStatus_Partial(t *testing.T) {
 		},
 	}
 	shown := func() []string { return lines(func(w *bufio.Writer) { Style{}.Status(w, st, time.Unix(1, 0)) }) }
-	require.Contains(t, shown(), "Partial         : a number with ? may change: core is failed: cut off")
+	require.Contains(t, shown(), "Partial         : core failed: cut off (numbers with ? may change)")
 	certain := shown()
 	for name, want := range map[string][]string{
 		"installed":        {"Installed       : 4?"},
 		"explicit":         {"Explicit        : 4?"},
-		"orphans":          {"Orphans         : 4? (dependencies that nothing requires, even optionally)"},
-		"orphans_required": {"                  4? (dependencies that nothing requires)"},
-		"foreign":          {"Foreign         : 4? (in no repository)"},
+		"orphans":          {"Orphans         : 4?"},
+		"orphans_required": {"Orphans         : 4, and 0? required only optionally"},
+		"foreign":          {"Foreign         : 4? not from a repository (AUR or local)"},
 		"updates":          {"Updates         : 4? (and 4 ignored)"},
 		"ignored":          {"Updates         : 4 (and 4? ignored)"},
 		"replacements":     {"Replacements    : 4?"},
 		"aur_updates":      {"AUR Updates     : 4?"},
-		"security":         {"                  fixable 1?, in testing 1, affected 0?, unconfirmed 0"},
+		"security":         {"                  1? fixable, 1 fixed in testing, 0? without a fix"},
 		"nothing":          nil,
 	} {
 		st.PartialCounts = []string{name}
@@ -68,9 +68,9 @@ func TestLacking(t *testing.T) {
 		basis wire.Basis
 		want  string
 	}{
-		{wire.Basis{Sources: []wire.Source{repository("core", wire.SourceMissing, ""), repository("extra", wire.SourceFailed, "cut off")}}, "core is missing; extra is failed: cut off"},
-		{wire.Basis{Sources: []wire.Source{repository("core", wire.SourceStale, "old"), {Name: "aur", Kind: wire.KindAUR, State: wire.SourceFailed}, repository("aur", wire.SourceFailed, "a repository of this name")}}, "aur is failed: a repository of this name"},
-		{wire.Basis{Why: "local/a-1 is unread", Sources: []wire.Source{repository("core", wire.SourceFailed, "x")}}, "core is failed: x; local/a-1 is unread"},
+		{wire.Basis{Sources: []wire.Source{repository("core", wire.SourceMissing, ""), repository("extra", wire.SourceFailed, "cut off")}}, "core missing; extra failed: cut off"},
+		{wire.Basis{Sources: []wire.Source{repository("core", wire.SourceStale, "old"), {Name: "aur", Kind: wire.KindAUR, State: wire.SourceFailed}, repository("aur", wire.SourceFailed, "a repository of this name")}}, "aur failed: a repository of this name"},
+		{wire.Basis{Why: "local/a-1 is unread", Sources: []wire.Source{repository("core", wire.SourceFailed, "x")}}, "core failed: x; local/a-1 is unread"},
 		{wire.Basis{}, "a source could not be read"},
 	} {
 		require.Equal(t, c.want, Lacking(&c.basis))
@@ -81,11 +81,11 @@ func TestSource(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	s := wire.Source{Name: "core", State: wire.SourceFailed, Why: "cut off"}
 	require.Equal(t, "core: failed: cut off", Reason(&s))
-	require.Equal(t, "core: failed: cut off; of unknown; changed here unknown; synchronized unknown", Source(&s, now))
+	require.Equal(t, "core: failed: cut off", Source(&s, now))
 	s = wire.Source{Name: "core", State: wire.SourceOK, Why: "a mirror refused", Changed: now.Unix(), Own: true}
-	require.Equal(t, "core (omgd's own): ok, but a mirror refused; of unknown; found at a mirror 2023-11-14 22:13:20 (now)", Source(&s, now))
-	require.Equal(t, "what is installed could not be checked", NotChecked(&wire.Basis{}))
-	require.Regexp(t, `^what is installed could not be checked since 1970-01-01 00:00:01 \(\d+ years ago\)$`, NotChecked(&wire.Basis{At: 1}))
+	require.Equal(t, "core (downloaded by omgd): ok: a mirror refused, confirmed by a mirror just now", Source(&s, now))
+	require.Equal(t, "the installed packages could not be checked", NotChecked(&wire.Basis{}))
+	require.Regexp(t, `^the installed packages could not be checked, last checked \d+ years ago$`, NotChecked(&wire.Basis{At: 1}))
 }
 
 // TestChange: a change shows only the counts that differ.

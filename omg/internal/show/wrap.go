@@ -12,7 +12,7 @@ import (
 // newline starts a line at a column.
 func (p printer) newline(column int) {
 	p.raw("\n")
-	p.raw(blanks[:column])
+	p.raw(strings.Repeat(" ", column))
 }
 
 // wrap prints text from a column on, and indents further lines to that column. Like pacman, it merges spaces where it

@@ -169,7 +169,7 @@ func explain(err error, stderr string) error {
 		}
 		return werr
 	case errors.Is(err, exec.ErrWaitDelay):
-		return fmt.Errorf("%s: %w: its output does not end", program, ErrRubbish)
+		return fmt.Errorf("%s: %w: its output did not end", program, ErrRubbish)
 	case errors.As(err, &exited):
 		// 127 is the exit code of the dynamic linker, which names the library.
 		if exited.ExitCode() == 127 && slices.ContainsFunc([]string{"shared librar", "symbol lookup", "version `"}, func(s string) bool {

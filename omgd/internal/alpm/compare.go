@@ -119,7 +119,7 @@ func (d *differences) databases(libalpm, ours []question.Database) bool {
 		case a.Err != "" && b.Err == "":
 			d.add("%s: libalpm cannot read the database (%s), we read %d packages", a.Name, a.Err, b.Packages)
 		case a.Err == "" && b.Err != "":
-			d.add("%s: libalpm reads %d packages, we cannot read the database (%s)", a.Name, a.Packages, b.Err)
+			d.add("%s: libalpm reads %d packages, omg cannot read the database (%s)", a.Name, a.Packages, b.Err)
 		case a.Err == "" && a.Packages != b.Packages:
 			d.add("%s: libalpm says %d packages, we say %d", a.Name, a.Packages, b.Packages)
 		}
@@ -144,7 +144,7 @@ var (
 		int32(pacmandb.ReasonDepend):   "installed as a dependency",
 	}
 	needs = map[question.Need]string{
-		question.NeedNone:     "needed by none",
+		question.NeedNone:     "not required",
 		question.NeedOptional: "needed optionally",
 		question.NeedRequired: "required",
 	}

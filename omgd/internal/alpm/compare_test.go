@@ -42,7 +42,7 @@ func TestCompare_Differences(t *testing.T) {
 		"a: libalpm says 2-1, we say 1-1":                                         func(f, _ *Facts) { f.Installed[0].Version = "2-1" },
 		"a: libalpm says installed as a dependency, we say explicitly installed":  func(f, _ *Facts) { f.Installed[0].Reason = 1 },
 		"a: libalpm says installed for reason 7, we say explicitly installed":     func(f, _ *Facts) { f.Installed[0].Reason = 7 },
-		"a: libalpm says needed by none, we say required":                         func(f, _ *Facts) { f.Installed[0].Need = question.NeedNone },
+		"a: libalpm says not required, we say required":                           func(f, _ *Facts) { f.Installed[0].Need = question.NeedNone },
 		"a: libalpm says foreign, we say same as core/1-1":                        func(f, _ *Facts) { f.Installed[0].Repo = "" },
 		"d: libalpm says update to extra/2-1, we say newer than extra/2-1":        func(f, _ *Facts) { f.Installed[3].Order = 1 },
 		"e: libalpm says update to extra/2-1, we say update to extra/2-1 ignored": func(f, _ *Facts) { f.Installed[4].Ignored = false },
@@ -65,7 +65,7 @@ func TestCompare_DamagedDatabases(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"extra: libalpm cannot read the database (damaged), we read 5 packages"}, Compare(libalpm, ours))
-	require.Equal(t, []string{"extra: libalpm reads 5 packages, we cannot read the database (damaged)"}, Compare(ours, libalpm))
+	require.Equal(t, []string{"extra: libalpm reads 5 packages, omg cannot read the database (damaged)"}, Compare(ours, libalpm))
 	require.Empty(t, Compare(libalpm, libalpm))
 	libalpm.Installed[0].Need = question.NeedNone
 	require.Len(t, Compare(libalpm, ours), 2, "facts that do not depend on repositories are still compared")

@@ -29,11 +29,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		UsageText: "omgd [options]",
 		Description: `Reads pacman's databases, and again after each change of them; writes nothing but
 its own files in the data directory and beside its socket. Goes into the
-background and returns when it answers there. Ends on SIGTERM and SIGINT, at once
+background and returns when it answers there. Stops on SIGTERM and SIGINT, at once
 on a second one; reads the configuration again on SIGHUP.
 
 Exit codes: 0 it runs, or has ended as it should; 1 the background process did not
-start; 2 wrong usage; 3 it cannot run.`,
+start; 2 wrong usage; 3 cannot run.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "foreground", Aliases: []string{"f"}, Usage: "stay in the foreground"},
 			&cli.BoolFlag{Name: "system", Usage: "serve all users, from " + paths.SystemDir},

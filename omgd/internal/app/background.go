@@ -22,7 +22,7 @@ const notStarted = 1
 // sources. If the start fails, it prints the background process's standard error.
 func background(ctx context.Context, o options, stderr io.Writer) error {
 	if systemd.Activated() {
-		return command.Usagef("a service manager's socket is for --foreground only")
+		return command.Usagef("socket activation needs --foreground")
 	}
 	output, err := detach.Start(ctx)
 	var notReady *detach.NotReady
@@ -46,7 +46,7 @@ func responds(ctx context.Context, o options) error {
 		err = conn.AwaitStarted(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("started, but it does not answer: %w", err)
+		return fmt.Errorf("started, but does not respond: %w", err)
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (d *daemon) reload() {
 	defer func() { d.manager.Ready(d.summary()) }()
 	loaded, err := config.Load(d.env, d.system)
 	if err != nil {
-		d.log.Error("the configuration stays as it was", "err", err)
+		d.log.Error("configuration not reloaded", "err", err)
 		return
 	}
 	for _, w := range loaded.Warnings {
@@ -52,13 +52,13 @@ func (d *daemon) reload() {
 	next := d.config
 	applied, ignored := next.Take(&loaded.Config)
 	if err := d.apply(next); err != nil {
-		d.log.Error("the configuration stays as it was", "err", err)
+		d.log.Error("configuration not reloaded", "err", err)
 		return
 	}
 	d.config = next
-	d.log.Info("the configuration was read again", "changed", strings.Join(applied, " "))
+	d.log.Info("configuration reloaded", "changed", strings.Join(applied, " "))
 	if len(ignored) > 0 {
-		d.log.Warn("for what else has changed omgd must be started again", "keys", strings.Join(ignored, " "))
+		d.log.Warn("restart omgd to apply the other changes", "keys", strings.Join(ignored, " "))
 	}
 }
 

@@ -94,7 +94,7 @@ func TestOpen_Twice(t *testing.T) {
 	old := filepath.Join(w.data, "repos.omgidx")
 	require.NoError(t, os.WriteFile(old, nil, 0o644))
 	_, err := open(w.options)
-	require.ErrorContains(t, err, "omgd runs already")
+	require.ErrorContains(t, err, "omgd is already running")
 	require.FileExists(t, old)
 	n, _ := d.found()
 	require.Equal(t, 300, n)

@@ -161,7 +161,7 @@ func TestStatusKeeper_Building(t *testing.T) {
 	indexes := k.in.Repositories
 	k.in.Repositories = nil
 	for _, s := range indexes {
-		s.Index, s.Building, s.State, s.Why = nil, true, wire.SourceFailed, "it is being indexed"
+		s.Index, s.Building, s.State, s.Why = nil, true, wire.SourceFailed, "the database is being indexed"
 		k.in.Repositories = append(k.in.Repositories, s)
 	}
 	require.Nil(t, k.refresh().Counts.Updates)
@@ -192,7 +192,7 @@ func TestStatusKeeper_File(t *testing.T) {
 	require.Equal(t, statusfile.Count(int(*r.Counts.Updates)), k.file.Updates)
 	require.Equal(t, time.Minute, k.file.Interval)
 	require.EqualValues(t, 1_790_000_000, k.file.UpdatesAsOf.Unix())
-	require.Equal(t, statusfile.Number{}, k.file.AURUpdates, "the AUR is not asked")
+	require.Equal(t, statusfile.Number{}, k.file.AURUpdates, "the AUR was not queried")
 
 	k.in.Repositories[0].Index, k.in.Repositories[0].State, k.in.Repositories[0].Why = nil, wire.SourceFailed, "damaged"
 	k.refresh()

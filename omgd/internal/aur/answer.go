@@ -82,21 +82,21 @@ func Why(err error) string {
 	var dns *net.DNSError
 	switch {
 	case errors.As(err, &status) && status.Code == http.StatusTooManyRequests:
-		return "the AUR takes no more requests from here for now"
+		return "the AUR refuses requests for now (rate limit)"
 	case errors.As(err, &status):
-		return fmt.Sprintf("the AUR is out of order (%d %s)", status.Code, http.StatusText(status.Code))
+		return fmt.Sprintf("the AUR reports an error (%d %s)", status.Code, http.StatusText(status.Code))
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, fetch.ErrSlow):
-		return "the AUR does not answer in time"
+		return "the AUR did not answer in time"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "the AUR cannot be reached: connection refused"
 	case errors.As(err, &dns):
 		return "the AUR cannot be reached: " + dns.Name + " is not found"
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
-		return "the AUR failed shortly before and is not asked again yet"
+		return "the last request to the AUR failed; omgd tries again later"
 	case errors.Is(err, ErrDump), errors.Is(err, ErrTooMany), errors.Is(err, ErrTooShort), errors.Is(err, errNotAsked), errors.Is(err, errBudget):
 		return err.Error()
 	}
-	return fmt.Sprintf("the AUR cannot be asked: %v", err)
+	return fmt.Sprintf("the request to the AUR failed: %v", err)
 }
 
 // ageText returns an age as text for users.

@@ -290,7 +290,7 @@ func TestSearch_Deadline(t *testing.T) {
 		require.Equal(t, 2*time.Second, time.Since(start))
 		require.Nil(t, got.Packages)
 		require.Equal(t, wire.SourceMissing, got.Source.State)
-		require.Equal(t, "the AUR does not answer in time", got.Source.Why)
+		require.Equal(t, "the AUR did not answer in time", got.Source.Why)
 		time.Sleep(4 * time.Second)
 		require.Equal(t, []string{"yay"}, names(t, a.Search(t.Context(), words("yay"))))
 		require.Equal(t, 1, s.count("search"))
@@ -313,7 +313,7 @@ func TestInfo_Stale(t *testing.T) {
 			require.ElementsMatch(t, []string{"spotify", "yay"}, names(t, got))
 			require.Equal(t, wire.SourceStale, got.Source.State)
 			require.Equal(t, at.Unix(), got.Source.AsOf)
-			require.Regexp(t, `^the AUR is out of order \(503 Service Unavailable\); what it said is [36] hours old$`, got.Source.Why)
+			require.Regexp(t, `^the AUR reports an error \(503 Service Unavailable\); its last reply is [36] hours old$`, got.Source.Why)
 			a = open(t, c)
 		}
 	})
@@ -332,7 +332,7 @@ func TestSearch_Breaker(t *testing.T) {
 		time.Sleep(rest + time.Second)
 		a.Search(t.Context(), words("paru"))
 		got := a.Search(t.Context(), words("paru"))
-		require.Contains(t, got.Source.Why, "failed shortly before")
+		require.Contains(t, got.Source.Why, "the last request to the AUR failed")
 		require.Equal(t, maxFailures+1, s.count("search"))
 		s.set(func() { s.down = nil })
 		time.Sleep(rest + time.Second)
@@ -359,7 +359,7 @@ func TestSearch_RetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{down: &fetch.StatusError{Code: 429, RetryAfter: time.Hour}}
 		a := open(t, settings(t, s, newDisk()))
-		require.Equal(t, "the AUR takes no more requests from here for now", a.Search(t.Context(), words("yay")).Source.Why)
+		require.Equal(t, "the AUR refuses requests for now (rate limit)", a.Search(t.Context(), words("yay")).Source.Why)
 		for range 59 {
 			time.Sleep(time.Minute)
 			require.NotEqual(t, wire.SourceOK, a.Search(t.Context(), words("yay")).Source.State)
@@ -510,7 +510,7 @@ func TestDump_Down(t *testing.T) {
 		time.Sleep(7 * 24 * time.Hour)
 		src := a.Source()
 		require.Equal(t, wire.SourceStale, src.State)
-		require.Equal(t, "8 days old: the AUR is out of order (502 Bad Gateway)", src.Why)
+		require.Equal(t, "8 days old: the AUR reports an error (502 Bad Gateway)", src.Why)
 		require.Less(t, s.count(dumpPath), 20)
 		require.FileExists(t, c.Dump)
 		s.set(func() { s.down = nil })

@@ -56,7 +56,7 @@ func (a *AUR) Source() wire.Source {
 	maxAge := max(a.Stale, time.Duration(a.Interval)+time.Duration(a.Interval)/lateFraction)
 	switch age := time.Since(time.Unix(d.Good, 0)); {
 	case d.Good == 0:
-		s.State, s.Why = wire.SourceStale, "of unknown age"
+		s.State, s.Why = wire.SourceStale, "its age is unknown"
 	case age > maxAge:
 		s.State, s.Why = wire.SourceStale, ageText(age)
 	}
@@ -142,7 +142,7 @@ func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 }
 
 // ErrDump means that a dump cannot be read, or has far fewer packages than the last.
-var ErrDump = errors.New("the AUR's dump is refused")
+var ErrDump = errors.New("the AUR's dump was rejected")
 
 // build builds an index from a dump, and replaces the old index unless the new one has
 // less than half as many packages: such a dump is a fault of the AUR's.

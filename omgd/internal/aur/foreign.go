@@ -27,7 +27,7 @@ const (
 )
 
 // errUnknown means that the installed packages are not known.
-var errUnknown = errors.New("it is not known what is installed")
+var errUnknown = errors.New("the installed packages are unknown")
 
 // Replies returns the AUR's last replies about the installed foreign packages, nil if
 // there are none yet.

@@ -23,8 +23,8 @@ import (
 )
 
 var (
-	errNotAsked = errors.New("the AUR is not asked")
-	errBudget   = errors.New("the AUR was asked as often as aur.live.daily allows")
+	errNotAsked = errors.New("the AUR was not queried")
+	errBudget   = errors.New("the AUR was queried as often as aur.live.daily allows")
 )
 
 const (
@@ -237,7 +237,7 @@ func (l *live) answerQuery(ctx context.Context, q query) snapshot.AURResult {
 	}
 	old := cached.fresh()
 	old.Source.State = wire.SourceStale
-	old.Source.Why = Why(err) + "; what it said is " + ageText(time.Since(cached.at))
+	old.Source.Why = Why(err) + "; its last reply is " + ageText(time.Since(cached.at))
 	return old
 }
 

@@ -21,9 +21,9 @@ var (
 	// ErrTooMany means that more packages match than the AUR lists.
 	ErrTooMany = errors.New("too many packages match")
 	// ErrTooShort means that the word is too short for the AUR.
-	ErrTooShort = errors.New("the AUR looks for two letters at least")
+	ErrTooShort = errors.New("the AUR needs at least two letters")
 	// ErrAnswer means that the reply is not valid.
-	ErrAnswer = errors.New("not an answer of the AUR")
+	ErrAnswer = errors.New("invalid reply of the AUR")
 )
 
 // maxAnswer is the limit of a reply in bytes. The AUR returns at most 5,000 results,

@@ -22,11 +22,11 @@ import (
 // The errors of a download. ErrStatus is wrapped by a StatusError.
 var (
 	ErrInsecure  = errors.New("not over TLS")
-	ErrRedirect  = errors.New("redirected too often")
+	ErrRedirect  = errors.New("too many redirects")
 	ErrTooLarge  = errors.New("too large")
-	ErrTruncated = errors.New("ended before its end")
+	ErrTruncated = errors.New("the response is truncated")
 	ErrSlow      = errors.New("too slow")
-	ErrEncoding  = errors.New("not encoded as it says")
+	ErrEncoding  = errors.New("invalid Content-Encoding")
 	ErrStatus    = errors.New("refused")
 )
 
@@ -101,7 +101,7 @@ func proxyOf(address string) (func(*http.Request) (*url.URL, error), error) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("the proxy %q is no address", address)
+		return nil, fmt.Errorf("the proxy %q is not a URL", address)
 	}
 	return http.ProxyURL(u), nil
 }

@@ -145,7 +145,7 @@ func indexState(st *wire.StatusResult) string {
 // index files; empty if nothing is.
 func indexWhy(st *wire.StatusResult) string {
 	if st.Index.Packages == 0 {
-		return "there are no packages to search in"
+		return "the index is empty"
 	}
 	if why := firstNotOK(st.Sources); why != "" {
 		return why

@@ -54,8 +54,8 @@ func TestEvaluate_States(t *testing.T) {
 		}, "refresh", wire.HealthStarting, "the databases are being read", wire.HealthStarting},
 		"the first index is being built": {func(in *Input) {
 			in.Starting, in.Status.Index.Packages = true, 0
-			in.Status.Sources[0].State, in.Status.Sources[0].Why = wire.SourceFailed, "it is being indexed"
-		}, "index", wire.HealthStarting, "no packages", wire.HealthStarting},
+			in.Status.Sources[0].State, in.Status.Sources[0].Why = wire.SourceFailed, "the database is being indexed"
+		}, "index", wire.HealthStarting, "the index is empty", wire.HealthStarting},
 		"it cannot start": {func(in *Input) {
 			in.Status, in.Why = nil, "pacman.conf: no such file"
 		}, "index", wire.HealthFailed, "pacman.conf: no such file", wire.HealthFailed},
@@ -68,7 +68,7 @@ func TestEvaluate_States(t *testing.T) {
 		"a repository is stale": {func(in *Input) {
 			in.Status.Sources[1].State = wire.SourceStale
 		}, "index", wire.HealthDegraded, "extra is stale", wire.HealthDegraded},
-		"no packages": {func(in *Input) { in.Status.Index.Packages = 0 }, "index", wire.HealthFailed, "no packages to search in", wire.HealthFailed},
+		"the index is empty": {func(in *Input) { in.Status.Index.Packages = 0 }, "index", wire.HealthFailed, "the index is empty", wire.HealthFailed},
 		"the last refresh failed": {func(in *Input) {
 			in.Status.Problems = []wire.Problem{{Name: "refresh", State: "failed", Why: "pacman.conf"}}
 		}, "refresh", wire.HealthDegraded, "pacman.conf", wire.HealthDegraded},

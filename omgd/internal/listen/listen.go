@@ -23,9 +23,9 @@ import (
 
 var (
 	// ErrRunning is the error if another daemon has the socket.
-	ErrRunning = errors.New("omgd runs already")
+	ErrRunning = errors.New("omgd is already running")
 	// ErrOccupied is the error if something other than a daemon's socket is at the path.
-	ErrOccupied = errors.New("something else is in the place of the socket")
+	ErrOccupied = errors.New("the path of the socket is occupied")
 )
 
 // Socket is a listening socket with its lock and PID file.
@@ -94,7 +94,7 @@ func Open(path string, env paths.Env, access Access) (*Socket, error) {
 func Take(l *net.UnixListener, env paths.Env) (*Socket, error) {
 	path := l.Addr().String()
 	if !filepath.IsAbs(path) {
-		return nil, fmt.Errorf("the socket %q of the service manager has no place in the file system", path)
+		return nil, fmt.Errorf("the socket %q of the service manager has no path in the file system", path)
 	}
 	if err := env.CheckParent(filepath.Dir(path)); err != nil {
 		return nil, err
@@ -270,7 +270,7 @@ func writePID(f *os.File, fi os.FileInfo, env paths.Env) (*os.File, error) {
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok || !fi.Mode().IsRegular() || int(st.Uid) != env.UID {
 		_ = f.Close()
-		return nil, fmt.Errorf("%s: %w: it must be a file of yours", f.Name(), ErrOccupied)
+		return nil, fmt.Errorf("%s: %w: not a regular file of your own", f.Name(), ErrOccupied)
 	}
 	err := f.Truncate(0)
 	if err == nil {
@@ -304,7 +304,7 @@ func removeStale(path string, env paths.Env) error {
 	}
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if fi.Mode()&fs.ModeSocket == 0 {
-		return fmt.Errorf("%s: %w: it is no socket", path, ErrOccupied)
+		return fmt.Errorf("%s: %w: it is not a socket", path, ErrOccupied)
 	}
 	if !ok || int(st.Uid) != env.UID {
 		return fmt.Errorf("%s: %w: it belongs to another user", path, ErrOccupied)

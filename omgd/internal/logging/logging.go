@@ -43,7 +43,7 @@ func Level(name string) (slog.Level, error) {
 	case "trace":
 		return LevelTrace, nil
 	}
-	return 0, fmt.Errorf("%q is no level: one of %s", name, strings.Join(names, ", "))
+	return 0, fmt.Errorf("%q is not a log level: use one of %s", name, strings.Join(names, ", "))
 }
 
 // New opens the log. background is set if standard error has no reader.

@@ -195,7 +195,7 @@ func (m *Mirror) renew(ctx context.Context, repo pacmandb.Repo, r record, stage 
 		r = record{} // download it even if it is not modified
 	}
 	if len(repo.Servers) == 0 {
-		return r, fmt.Errorf("pacman.conf names no server of %s", repo.Name)
+		return r, fmt.Errorf("pacman.conf has no Server for %s", repo.Name)
 	}
 	var firstErr error
 	for _, server := range repo.Servers[:min(len(repo.Servers), maxServers)] {
@@ -241,7 +241,7 @@ func (m *Mirror) renewFrom(ctx context.Context, repo pacmandb.Repo, server strin
 		return r, withServer(server, err)
 	}
 	if err := m.Build(ctx, staged, sources.IndexPath(stage, pkgindex.KindRepo, repo.Name)); err != nil {
-		return r, withServer(server, fmt.Errorf("its database is refused: %s", strings.TrimPrefix(err.Error(), "read "+staged+": ")))
+		return r, withServer(server, fmt.Errorf("its database was rejected: %s", strings.TrimPrefix(err.Error(), "read "+staged+": ")))
 	}
 	if err := m.publish(repo.Name, stage); err != nil {
 		return r, err

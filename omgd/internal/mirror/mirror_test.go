@@ -286,7 +286,7 @@ func TestMirror_Servers(t *testing.T) {
 	w.conf.Repos[0].Servers = []string{"ftp://127.0.0.1"}
 	require.ErrorContains(t, w.round(), "ftp is not a way to download")
 	w.conf.Repos[0].Servers = nil
-	require.ErrorContains(t, w.round(), "pacman.conf names no server of core")
+	require.ErrorContains(t, w.round(), "pacman.conf has no Server for core")
 	require.Equal(t, "3-1", w.version("core"))
 	w.bad = errors.New("broken")
 	require.ErrorContains(t, w.round(), "broken")
@@ -302,18 +302,18 @@ func TestMirror_Faults(t *testing.T) {
 		why    string
 	}{
 		"503 in HTML": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusServiceUnavailable) }, "503"},
-		"HTML":        {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>welcome</html>") }, "its database is refused"},
-		"nothing":     {func(http.ResponseWriter, *http.Request) {}, "its database is refused"},
-		"truncated":   {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(whole[:len(whole)/2]) }, "its database is refused"},
+		"HTML":        {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>welcome</html>") }, "its database was rejected"},
+		"nothing":     {func(http.ResponseWriter, *http.Request) {}, "its database was rejected"},
+		"truncated":   {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(whole[:len(whole)/2]) }, "its database was rejected"},
 		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100000")
 			_, _ = w.Write(whole)
-		}, "ended before its end"},
+		}, "the response is truncated"},
 		"a gigabyte": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1073741824")
 			w.WriteHeader(200)
 		}, "too large"},
-		"in a circle": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/core.db", http.StatusFound) }, "redirected too often"},
+		"in a circle": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/core.db", http.StatusFound) }, "too many redirects"},
 		"to a file": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "file:///etc/passwd")
 			w.WriteHeader(http.StatusFound)

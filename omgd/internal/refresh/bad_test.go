@@ -26,7 +26,7 @@ var faults = map[string]struct {
 	"empty":                    {corrupt: overwrite(""), why: "the file is empty"},
 	"cut off": {corrupt: func(t *testing.T, path string) {
 		require.NoError(t, os.Truncate(path, stampOf(t, path).Size/2))
-	}, why: "cut off"},
+	}, why: "the file is truncated"},
 	"a directory": {corrupt: func(t *testing.T, path string) {
 		require.NoError(t, os.Remove(path))
 		require.NoError(t, os.Mkdir(path, 0o755))

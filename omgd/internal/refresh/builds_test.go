@@ -146,7 +146,7 @@ func TestBuild_First(t *testing.T) {
 		require.True(t, status.Partial)
 		for _, s := range status.Sources {
 			require.Equal(t, wire.SourceFailed, s.State)
-			require.Equal(t, "it is being indexed", s.Why)
+			require.Equal(t, "the database is being indexed", s.Why)
 		}
 		close(release)
 		synctest.Wait()
@@ -177,7 +177,7 @@ func TestBuild_Later(t *testing.T) {
 		start = time.Now()
 		w.refresh(t.Context(), nil)
 		require.Equal(t, buildWait, time.Since(start))
-		w.requireOutdated("it has changed and is being indexed", int(packages))
+		w.requireOutdated("the database has changed and is being indexed", int(packages))
 		require.Equal(t, asOf, w.source("core").AsOf)
 		require.False(t, w.config.Holder.Starting(), "requests are answered")
 		time.Sleep(took)

@@ -77,7 +77,7 @@ func (g *gathering) readLocal(dbpath string) {
 			return
 		}
 	}
-	err := g.guarded("what is installed", func() error {
+	err := g.guarded("the local database", func() error {
 		local, err := pacmandb.Reread(g.ctx, dbpath, last)
 		if err == nil {
 			g.in.Local.Packages = local

@@ -261,7 +261,7 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 	case o == nil:
 		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "no operation %.40q", h.Op))
 	case o.admin && c.s.cfg.Admin != nil && !c.s.cfg.Admin(c.peer):
-		return c.fail(h.ID, wire.Errorf(wire.CodeNotAllowed, "only an administrator may do that here (%s)", o.name))
+		return c.fail(h.ID, wire.Errorf(wire.CodeNotAllowed, "only an administrator may do this (%s)", o.name))
 	case c.s.cfg.Take != nil && !c.s.cfg.Take(c.peer) && !greeting:
 		return c.fail(h.ID, wire.Errorf(wire.CodeBusy, "too many requests of user %d", c.peer.UID))
 	}

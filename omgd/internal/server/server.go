@@ -208,7 +208,7 @@ func (s *Server) Serve(l net.Listener) error {
 		u, ok := nc.(*net.UnixConn)
 		if !ok {
 			_ = nc.Close()
-			return fmt.Errorf("%s is no unix socket", l.Addr())
+			return fmt.Errorf("%s is not a unix socket", l.Addr())
 		}
 		s.start(u)
 	}
@@ -255,7 +255,7 @@ func (s *Server) start(nc *net.UnixConn) {
 	case s.draining.Load():
 		refuse = errShuttingDown
 	case err != nil || !s.cfg.Allow(peer):
-		refuse = wire.Errorf(wire.CodeNotAllowed, "user %d may not ask here", peer.UID)
+		refuse = wire.Errorf(wire.CodeNotAllowed, "user %d is not allowed to use this daemon", peer.UID)
 	case len(s.conns) >= s.cfg.Limits.Connections:
 		refuse = wire.Errorf(wire.CodeBusy, "too many connections (%d)", s.cfg.Limits.Connections)
 	default:

@@ -344,7 +344,7 @@ func (s *Service) refresh(ctx context.Context, _ *server.Request, w *server.Writ
 		return err
 	}
 	if err != nil {
-		return wire.Errorf(wire.CodeBusy, "the refresh takes long: %v", err)
+		return wire.Errorf(wire.CodeBusy, "the refresh takes too long: %v", err)
 	}
 	result := wire.RefreshResult{Refreshed: done}
 	if st, release, err := s.State.Acquire(); err == nil {

@@ -101,7 +101,7 @@ func TestStatus_Known(t *testing.T) {
 	require.False(t, r.Stale)
 	require.False(t, r.Partial)
 	require.Less(t, *r.Counts.Updates, uint32(1000))
-	require.Nil(t, r.Counts.AURUpdates, "the AUR is not known")
+	require.Nil(t, r.Counts.AURUpdates, "no data of the AUR")
 
 	// A repository that failed is not being indexed.
 	list := repositories(t, hundredPackages)

@@ -56,7 +56,7 @@ func building(list []snapshot.Source) []snapshot.Source {
 	list = slices.Clone(list)
 	for i := range list {
 		s := &list[i]
-		s.Index, s.Building, s.State, s.Why = nil, true, wire.SourceFailed, "it is being indexed"
+		s.Index, s.Building, s.State, s.Why = nil, true, wire.SourceFailed, "the database is being indexed"
 	}
 	return list
 }

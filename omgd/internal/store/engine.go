@@ -17,7 +17,7 @@ var (
 	// errStopped means that the engine has failed; no operation works any more.
 	errStopped = errors.New("store stopped")
 	// errLocked means that another process has the store open.
-	errLocked = errors.New("another omgd has it open")
+	errLocked = errors.New("another omgd uses it")
 )
 
 // engine is an open Pebble database whose failures cannot end the process.

@@ -171,7 +171,7 @@ func TestTracker_Faults(t *testing.T) {
 		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = io.WriteString(w, "[")
-		}, "ended before its end"},
+		}, "the response is truncated"},
 		"a gigabyte": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1073741824")
 			w.WriteHeader(200)

@@ -260,7 +260,7 @@ func (c *Collector) Answer(op string, repos []Repo) (*Answer, error) {
 			return nil, fmt.Errorf("%w: its packages are not in order", ErrRubbish)
 		}
 		if p.Need > NeedRequired || p.Repo == "" && (p.Order != 0 || p.Offered != "") || p.Ignored && p.Order <= 0 {
-			return nil, fmt.Errorf("%w: what it says of %.100q cannot be", ErrRubbish, p.Name)
+			return nil, fmt.Errorf("%w: contradictory facts about %.100q", ErrRubbish, p.Name)
 		}
 	}
 	for i := range a.Packages {
