@@ -45,7 +45,7 @@ export work clone corpus modules
 
 # Each function runs the suite under one condition, in a separate shell so that set -e has an effect.
 run_load() {
-	stress-ng --cpu 8 --io 4 --vm 2 --temp-path "$work" --quiet &
+	setsid stress-ng --cpu 8 --io 4 --vm 2 --temp-path "$work" --quiet & # in a session of its own, as another user's programs
 	local load=$!
 	trap 'kill $load; wait $load || true' EXIT
 	suite ''
