@@ -72,7 +72,7 @@ func TestLimits_HalfFrame(t *testing.T) {
 	require.NoError(t, err)
 	late := hear(t, half)
 	require.Equal(t, wire.CodeInvalid, late.Err.Code)
-	require.Contains(t, late.Err.Message, "not sent in time")
+	require.Contains(t, late.Err.Message, "not complete in time")
 	_, err = half.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)
 	require.Nil(t, pingOn(t, silent), "the other one said nothing for longer")

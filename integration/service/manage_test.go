@@ -104,7 +104,7 @@ func TestManage_NoEnd(t *testing.T) {
 	suspend(t, d.PID())
 	r := omgDaemon(s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1s"), "stop")
 	require.Equal(t, 3, r.Code, r.Stderr)
-	require.Contains(t, r.Stderr, fmt.Sprintf("omgd did not stop in time (process %d): kill -KILL %d ends it at once", d.PID(), d.PID()))
+	require.Contains(t, r.Stderr, fmt.Sprintf("omgd did not stop in time (process %d): kill it with kill -KILL %d", d.PID(), d.PID()))
 	d.Signal(syscall.SIGCONT)
 	require.Zero(t, d.Wait().Code, "the signal has waited")
 }
@@ -281,7 +281,7 @@ says follows /mnt/omg daemon logs --follow
 `)
 	require.Zero(t, r.Code, r.Stderr)
 	for _, want := range []string{
-		"nothing: 3: omg: error: no log of omgd found: omgd --foreground prints what it does\n",
+		"nothing: 3: omg: error: no log of omgd found: run omgd --foreground to see its messages\n",
 		"syslog: 0: Nov 23 host omgd[7]: line 2\uFFFD[31m\nNov 23 host omgd[7]: line 3\uFFFD[31m\nfollow: 3: ",
 		"negative: 2: ", "many: 2: ",
 		"journal: 0: journalctl --quiet --lines 7 SYSLOG_IDENTIFIER=omgd _UID=0\n",

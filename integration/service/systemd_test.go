@@ -198,13 +198,13 @@ func TestActivation_Refused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := harness.Run(t, given(t, foreground(s), fmt.Sprint(len(files)), files...))
 			require.Equal(t, 3, r.Code)
-			require.Contains(t, r.Stderr, "the service manager must give one listening unix stream socket")
+			require.Contains(t, r.Stderr, "expected one listening unix stream socket from the service manager")
 			require.Empty(t, left(s))
 		})
 	}
 	r := harness.Run(t, given(t, foreground(s), "99999999999"))
 	require.Equal(t, 3, r.Code)
-	require.Equal(t, "omgd: error: the service manager must give one listening unix stream socket, not 99999999999\n", r.Stderr)
+	require.Equal(t, "omgd: error: expected one listening unix stream socket from the service manager, not 99999999999\n", r.Stderr)
 
 	r = s.With("LISTEN_FDS=1", "LISTEN_PID=1").Run("omgd", s.Files()...)
 	require.Equal(t, 2, r.Code)

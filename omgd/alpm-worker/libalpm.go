@@ -119,7 +119,7 @@ func checkLocal(path string) error {
 			return err
 		}
 		if fi.Mode().Type() != want.kind {
-			return fmt.Errorf("%s is not what it should be", filepath.Join(path, want.name))
+			return fmt.Errorf("%s has the wrong file type", filepath.Join(path, want.name))
 		}
 	}
 	return nil

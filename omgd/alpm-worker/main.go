@@ -20,7 +20,7 @@ import (
 
 func main() {
 	if len(os.Args) > 1 {
-		fmt.Fprintln(os.Stderr, "omg-alpm-worker: error: takes no arguments; omgd starts it and writes its question to standard input")
+		fmt.Fprintln(os.Stderr, "omg-alpm-worker: error: takes no arguments: omgd starts it and writes the question to its standard input")
 		os.Exit(exit.Usage)
 	}
 	os.Exit(run(os.Stdin, os.Stdout))
@@ -48,18 +48,18 @@ func run(in io.Reader, out io.Writer) int {
 func reply(in io.Reader) (frames []byte, err error) {
 	frame, err := wire.ReadFrame(in, nil, wire.MaxRequest)
 	if err != nil {
-		return nil, wire.Errorf(wire.CodeInvalid, "no question: %v", err)
+		return nil, wire.Errorf(wire.CodeInvalid, "invalid question: %v", err)
 	}
 	if err := wire.CheckRequest(frame); err != nil {
-		return nil, wire.Errorf(wire.CodeInvalid, "no question: %v", err)
+		return nil, wire.Errorf(wire.CodeInvalid, "invalid question: %v", err)
 	}
 	head, err := wire.DecodeHeader(frame)
 	if err != nil {
-		return nil, wire.Errorf(wire.CodeInvalid, "no question: %v", err)
+		return nil, wire.Errorf(wire.CodeInvalid, "invalid question: %v", err)
 	}
 	var q question.Question
 	if err := msgpack.Unmarshal(frame, &q); err != nil {
-		return nil, wire.Errorf(wire.CodeInvalid, "no question: %v", err)
+		return nil, wire.Errorf(wire.CodeInvalid, "invalid question: %v", err)
 	}
 	op := string(head.Op)
 	if err := check(op, &q); err != nil {

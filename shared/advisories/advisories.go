@@ -125,7 +125,7 @@ func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
 		return wrong(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) || limited.N <= 0 {
-		return wrong(errors.New("more behind its end"))
+		return wrong(errors.New("data after its end"))
 	}
 	if len(records) == 0 && skipped > 0 {
 		return wrong(fmt.Errorf("none of %d records can be read", skipped))

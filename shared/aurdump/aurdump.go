@@ -114,7 +114,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	}
 	switch {
 	case b.all < 0:
-		return 0, fmt.Errorf("%w: it expands beyond any real one", sourcefile.ErrOversize)
+		return 0, fmt.Errorf("%w: it expands to an implausible size", sourcefile.ErrOversize)
 	case b.object <= 0:
 		return 0, fmt.Errorf("%w: a package takes more than %d MiB", sourcefile.ErrOversize, MaxObject>>20)
 	}

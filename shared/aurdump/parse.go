@@ -219,7 +219,7 @@ func (r *reader) list(d *jsontext.Decoder, v *[]string) error {
 // says what keeps it from being a package.
 func Package(object []byte) (*wire.Package, error) {
 	if jsontext.Value(object).Kind() != '{' {
-		return nil, errors.New("it is no object")
+		return nil, errors.New("it is not an object")
 	}
 	r := &reader{}
 	if err := r.read(jsontext.NewDecoder(bytes.NewReader(object), decoding)); err != nil {
@@ -295,7 +295,7 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 	}
 	switch _, err := p.dec.ReadToken(); {
 	case err == nil:
-		return fmt.Errorf("%w: something stands behind its end", sourcefile.ErrDamaged)
+		return fmt.Errorf("%w: data after its end", sourcefile.ErrDamaged)
 	case err != io.EOF:
 		return err
 	case p.out.Packages > 0:

@@ -91,7 +91,7 @@ func (l *lzipReader) end() error {
 	}
 	if binary.LittleEndian.Uint32(trailer) != l.sum || binary.LittleEndian.Uint64(trailer[4:]) != l.size ||
 		binary.LittleEndian.Uint64(trailer[12:]) != lzipHeader+l.count.read+lzipTrailer {
-		return errors.New("lzip: a wrong checksum")
+		return errors.New("lzip: wrong checksum")
 	}
 	_, _ = l.count.in.Discard(lzipTrailer)
 	return io.EOF

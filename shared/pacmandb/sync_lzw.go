@@ -30,7 +30,7 @@ const (
 	lzwStart = 9 // bits
 )
 
-var errLZW = errors.New("compress: no data of its format")
+var errLZW = errors.New("compress: not in its format")
 
 func newLZWReader(in *bufio.Reader) (*lzwReader, error) {
 	var head [3]byte

@@ -72,7 +72,7 @@ func (p *pipe) fill(content io.Reader, limit int64) {
 			n += k
 		}
 		if limit -= int64(n); limit < 0 {
-			p.err = fmt.Errorf("%w: it expands beyond any real one", sourcefile.ErrOversize)
+			p.err = fmt.Errorf("%w: it expands to an implausible size", sourcefile.ErrOversize)
 			return
 		}
 		p.full <- block[:n] // has room for all blocks

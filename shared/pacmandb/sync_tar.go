@@ -143,7 +143,7 @@ func (t *tarReader) header() ([]byte, error) {
 		t.began = true
 		return h, nil
 	case t.began:
-		return nil, fmt.Errorf("%w: an archive header has a wrong sum", sourcefile.ErrDamaged)
+		return nil, fmt.Errorf("%w: an archive header has a wrong checksum", sourcefile.ErrDamaged)
 	}
 	return nil, ErrNotDatabase
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // ErrFormat means that the file does not hold a process number.
-var ErrFormat = errors.New("no process number")
+var ErrFormat = errors.New("not a process number")
 
 // Write replaces the file by one with this process's number. The caller must hold the daemon's lock.
 func Write(path string) error {

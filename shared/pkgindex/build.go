@@ -114,7 +114,7 @@ func (s *Source) Reset() { *s = *newSource(s.facts.Name, s.facts.Kind) }
 // Add appends a package; p is not kept.
 func (s *Source) Add(p *wire.Package) error {
 	if p.Name == "" || p.Version == "" {
-		return errors.New("a package needs a name and a version")
+		return errors.New("a package must have a name and a version")
 	}
 	if s.records.size > maxSectionLen-wire.MaxFrame || len(s.text) > maxSectionLen-wire.MaxFrame {
 		return fmt.Errorf("%w: %s", ErrTooLarge, s.facts.Name)
@@ -158,7 +158,7 @@ func checkRecord(r []byte) error {
 		return nil
 	}
 	if len(r) > MaxRecord {
-		return fmt.Errorf("%w: %d bytes, %d are possible", ErrRecord, len(r), MaxRecord)
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrRecord, len(r), MaxRecord)
 	}
 	body := r[recordHeader:]
 	b := append([]byte{0xde, 0, r[12] + r[13]}, body...)

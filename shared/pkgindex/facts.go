@@ -72,7 +72,7 @@ func decodeFacts(b []byte, docs uint32) (Facts, error) {
 		next += s.Packages
 	}
 	if next != docs {
-		return f, fmt.Errorf("%w: build facts: %d docs belong to no source", ErrDamaged, docs-next)
+		return f, fmt.Errorf("%w: build facts: %d docs without a source", ErrDamaged, docs-next)
 	}
 	return f, nil
 }

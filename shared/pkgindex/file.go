@@ -136,7 +136,7 @@ func open(head, data []byte) (f *File, err error) {
 		return nil, err
 	}
 	if len(head) < headerSize+n*entrySize {
-		return nil, fmt.Errorf("%w: section table cut off", ErrDamaged)
+		return nil, fmt.Errorf("%w: section table truncated", ErrDamaged)
 	}
 	table, err := unmarshalTable(head[headerSize:headerSize+n*entrySize], crc, int64(len(data)))
 	if err != nil {

@@ -106,7 +106,7 @@ func (d *decoder) next(batch *[256]uint32) (int, error) {
 		}
 		delta, k := binary.Uvarint(b)
 		if k <= 0 || delta >= d.docs {
-			return 0, fmt.Errorf("%w: a list breaks off", ErrDamaged)
+			return 0, fmt.Errorf("%w: a list is truncated", ErrDamaged)
 		}
 		doc += delta
 		batch[i] = uint32(doc)

@@ -201,7 +201,7 @@ func (p *Prober) chooseGo(local Installed) goChoice {
 	case setting == "auto" || setting == "path":
 		mode = setting
 	case both && mode != "auto" && mode != "path" || least != "local" && goVersionOf(least) == "":
-		p.note(source, "GOTOOLCHAIN is none that the go command takes")
+		p.note(source, "GOTOOLCHAIN has a value that the go command rejects")
 		return none
 	case least != "local":
 		lowest = goVersionOf(least)

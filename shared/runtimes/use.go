@@ -15,7 +15,7 @@ const currentLink = "current"
 
 // The errors that Use wraps.
 var (
-	ErrUnknown      = errors.New("no such runtime")
+	ErrUnknown      = errors.New("unknown runtime")
 	ErrNotInstalled = errors.New("not installed")
 )
 

@@ -117,7 +117,7 @@ func Open(path string) (*os.File, Stamp, error) {
 	switch {
 	case err != nil:
 	case fi.IsDir():
-		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w but a directory", ErrNotRegular)}
+		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: it is a directory", ErrNotRegular)}
 	case !fi.Mode().IsRegular():
 		err = &fs.PathError{Op: "read", Path: path, Err: ErrNotRegular}
 	}

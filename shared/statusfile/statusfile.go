@@ -69,7 +69,7 @@ const (
 var (
 	// ErrFormat means that the file is not a status file of a known version.
 	ErrFormat = errors.New("not a status file")
-	// ErrStale means that the numbers are too old, or from before the last boot.
+	// ErrStale means that the numbers are too old, or older than the last boot.
 	ErrStale = errors.New("stale")
 )
 
@@ -162,9 +162,9 @@ func (s *Status) Fresh(now time.Time, boot BootID) error {
 	age := now.Sub(s.At)
 	switch {
 	case s.Boot != boot:
-		return fmt.Errorf("%w: from before the last boot", ErrStale)
+		return fmt.Errorf("%w: older than the last boot", ErrStale)
 	case age > 3*s.Interval:
-		return fmt.Errorf("%w: last refreshed %s ago, %s apart when all is well", ErrStale, age.Truncate(time.Second), s.Interval)
+		return fmt.Errorf("%w: last refreshed %s ago, expected every %s", ErrStale, age.Truncate(time.Second), s.Interval)
 	case age < -s.Interval:
 		return fmt.Errorf("%w: from the future, %s from now", ErrStale, -age.Truncate(time.Second))
 	}
@@ -271,7 +271,7 @@ func decode(b []byte) (Status, error) {
 		var v Version
 		for _, text := range []*string{&v.Runtime, &v.Version} {
 			if len(rest) == 0 || rest[0] == 0 || rest[0] > maxText || len(rest) < 1+int(rest[0]) {
-				return bad("a version that is cut off")
+				return bad("a truncated version")
 			}
 			*text = string(rest[1 : 1+rest[0]])
 			rest = rest[1+rest[0]:]

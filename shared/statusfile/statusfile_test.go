@@ -215,8 +215,8 @@ func TestStatus_Fresh(t *testing.T) {
 	}{
 		{"at once", 0, s.Boot, ""},
 		{"three intervals", 15 * time.Minute, s.Boot, ""},
-		{"more", 15*time.Minute + time.Second, s.Boot, "stale: last refreshed 15m1s ago, 5m0s apart when all is well"},
-		{"another boot", 0, BootID{}, "stale: from before the last boot"},
+		{"more", 15*time.Minute + time.Second, s.Boot, "stale: last refreshed 15m1s ago, expected every 5m0s"},
+		{"another boot", 0, BootID{}, "stale: older than the last boot"},
 		{"a clock that was set back a little", -5 * time.Minute, s.Boot, ""},
 		{"a clock that was set back", -time.Hour, s.Boot, "stale: from the future, 1h0m0s from now"},
 	} {

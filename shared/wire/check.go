@@ -37,7 +37,7 @@ func check(b []byte, most int) error {
 		for left[depth] == 0 {
 			if depth == 0 {
 				if at != len(b) {
-					return fmt.Errorf("%w: %d bytes behind its end", ErrMalformed, len(b)-at)
+					return fmt.Errorf("%w: %d bytes after its end", ErrMalformed, len(b)-at)
 				}
 				return nil
 			}
@@ -52,7 +52,7 @@ func check(b []byte, most int) error {
 			return err
 		}
 		if size > uint64(len(b)-at) {
-			return fmt.Errorf("%w: cut off", ErrMalformed)
+			return fmt.Errorf("%w: truncated", ErrMalformed)
 		}
 		at += int(size)
 		if inside == 0 {
@@ -73,12 +73,12 @@ func check(b []byte, most int) error {
 // head reads the first value of b. It returns its size in bytes without nested values, and the number of nested values.
 func head(b []byte) (size, inside uint64, err error) {
 	if len(b) == 0 {
-		return 0, 0, fmt.Errorf("%w: cut off", ErrMalformed)
+		return 0, 0, fmt.Errorf("%w: truncated", ErrMalformed)
 	}
 	// number reads the big-endian length after the first byte.
 	number := func(n int) uint64 {
 		if len(b) < 1+n {
-			err = fmt.Errorf("%w: cut off", ErrMalformed)
+			err = fmt.Errorf("%w: truncated", ErrMalformed)
 			return 0
 		}
 		switch n {

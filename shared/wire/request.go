@@ -75,7 +75,7 @@ func decodeStrings(b []byte, to *[]string) bool {
 	err := eachElement(b, func(e []byte) error {
 		s, _, ok := CutString(e)
 		if !ok {
-			return fmt.Errorf("%w: no text", ErrMalformed)
+			return fmt.Errorf("%w: not a string", ErrMalformed)
 		}
 		list = append(list, string(s))
 		return nil

@@ -63,7 +63,7 @@ const gcPercent = 40
 
 func (o *buildOptions) run(c *cli.Context) error {
 	if c.Args().Present() {
-		return command.Usagef("build takes no argument %q: name a database with --db", c.Args().First())
+		return command.Usagef("build takes no arguments, got %q: name a database with --db", c.Args().First())
 	}
 	if c.IsSet("aur") && o.aur == "" {
 		return command.Usagef("--aur needs the path of the AUR's dump")

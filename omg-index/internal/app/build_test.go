@@ -306,7 +306,7 @@ func TestBuild_Usage(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"core"}, exit.Usage, `build takes no argument "core": name a database with --db`},
+		{[]string{"core"}, exit.Usage, `build takes no arguments, got "core": name a database with --db`},
 		{[]string{"-o", ""}, exit.Usage, "--output needs the path of a file"},
 		{[]string{"-o", w.path("link")}, exit.Usage, "a symbolic link, which would be replaced"},
 		{[]string{"-o", w.path("pipe")}, exit.Usage, "not a regular file"},

@@ -14,8 +14,8 @@ import (
 // bar's tags.
 func parseTemplate(text string) (Format, error) {
 	if !strings.Contains(text, "{{") {
-		return nil, fmt.Errorf("--format %q is none: there are plain, json, starship, waybar, polybar, i3blocks, tmux, "+
-			"and templates such as {{.node}}", text)
+		return nil, fmt.Errorf("unknown --format %q: use plain, json, starship, waybar, polybar, i3blocks, tmux, "+
+			"or a template such as {{.node}}", text)
 	}
 	names := runtimes.Names()
 	for _, c := range waiting(Status{}) {
@@ -31,7 +31,7 @@ func parseTemplate(text string) (Format, error) {
 		inside, behind, closed := strings.Cut(after, "}}")
 		name, dotted := strings.CutPrefix(strings.TrimSpace(inside), ".")
 		if !closed || !dotted || !slices.Contains(names, name) {
-			return nil, fmt.Errorf("--format: {{%s is none of {{.%s}}", inside, strings.Join(names, "}}, {{."))
+			return nil, fmt.Errorf("--format: unknown field {{%s: use {{.%s}}", inside, strings.Join(names, "}}, {{."))
 		}
 		fields = append(fields, name)
 		rest = behind

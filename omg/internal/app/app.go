@@ -187,7 +187,7 @@ func (a *app) reportError(text string) { command.Report(a.stderr, "omg", text) }
 // noArguments returns an error if the command line has arguments.
 func noArguments(c *cli.Context) error {
 	if c.Args().Present() {
-		return command.Usagef("%s takes no arguments, not %s", c.Command.Name, quoted(c.Args().Slice()))
+		return command.Usagef("%s takes no arguments, got %s", c.Command.Name, quoted(c.Args().Slice()))
 	}
 	return nil
 }

@@ -251,7 +251,7 @@ func TestFiles_Unreadable(t *testing.T) {
 	f.owns.Unread = 2
 	code, _, stderr = f.run(t, "owns", "/a", "/b")
 	require.Equal(t, exit.Failed, code)
-	require.Equal(t, "omg: error: cannot tell who owns /b: the file lists of 2 packages cannot be read\n", stderr)
+	require.Equal(t, "omg: error: cannot find the owner of /b: the file lists of 2 packages cannot be read\n", stderr)
 }
 
 func TestWhy(t *testing.T) {

@@ -149,7 +149,7 @@ func (a *app) daemonStatus(c *cli.Context, o *outputOptions) error {
 
 func (a *app) logLevel(c *cli.Context, o *outputOptions) error {
 	if c.NArg() > 1 {
-		return command.Usagef("log-level takes one level, not %d", c.NArg())
+		return command.Usagef("log-level takes one level, got %d", c.NArg())
 	}
 	out, err := a.output(c, *o)
 	if err != nil {

@@ -121,7 +121,7 @@ func (a *app) owns(c *cli.Context, o *outputOptions) error {
 	case len(unowned) == 0:
 		return nil
 	case all.Unread > 0: // one of them may own the file
-		return fmt.Errorf("cannot tell who owns %s: the file lists of %d packages cannot be read", strings.Join(unowned, ", "), all.Unread)
+		return fmt.Errorf("cannot find the owner of %s: the file lists of %d packages cannot be read", strings.Join(unowned, ", "), all.Unread)
 	}
 	for _, path := range unowned {
 		a.reportError("no package owns " + path)

@@ -53,7 +53,7 @@ func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) 
 	if len(unread) > 0 {
 		return 0, fmt.Errorf("%w that you may read (not %s)", ErrNoLog, strings.Join(unread, ", "))
 	}
-	return 0, fmt.Errorf("%w: omgd --foreground prints what it does", ErrNoLog)
+	return 0, fmt.Errorf("%w: run omgd --foreground to see its messages", ErrNoLog)
 }
 
 // maxLine is the length of the longest log line that is read, in bytes.

@@ -108,7 +108,7 @@ func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
 	for end := time.Now().Add(d.stopTimeout()); ; {
 		left := time.Until(end)
 		if left <= 0 {
-			return 0, fmt.Errorf("%w (process %d): kill -KILL %d ends it at once", ErrLasts, pid, pid)
+			return 0, fmt.Errorf("%w (process %d): kill it with kill -KILL %d", ErrLasts, pid, pid)
 		}
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(min(left, time.Hour).Milliseconds())+1)
 		switch {

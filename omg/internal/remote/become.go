@@ -21,7 +21,7 @@ const program = "omg-direct"
 func become(o backend.Options, served wire.Served) error {
 	path, err := paths.Program(program)
 	if err != nil {
-		return fmt.Errorf("no daemon answers, and omg cannot answer without one: %w", err)
+		return fmt.Errorf("omgd does not respond, and omg-direct, which answers without it, cannot run: %w", err)
 	}
 	flags := []string{"--no-daemon"}
 	if o.DBPath == "" && served.DBPath != "" {

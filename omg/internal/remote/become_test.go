@@ -59,7 +59,7 @@ func TestBecome(t *testing.T) {
 		out, _ := cmd.CombinedOutput()
 		return string(out)
 	}
-	require.Equal(t, "no daemon answers, and omg cannot answer without one: omg-direct is not installed beside "+omg+"\n", run(becoming{}))
+	require.Equal(t, "omgd does not respond, and omg-direct, which answers without it, cannot run: omg-direct is not installed beside "+omg+"\n", run(becoming{}))
 
 	require.NoError(t, os.WriteFile(direct, []byte("#!/bin/sh\nprintf '[%s]' \"$@\"\n"), 0o700))
 	const rest = "[search][a word]"

@@ -57,7 +57,7 @@ func TestWorker_Fakes(t *testing.T) {
 		want   error
 		says   string
 	}{
-		"ends at once":       {script: "exit 0", want: ErrRubbish, says: "cut off"},
+		"ends at once":       {script: "exit 0", want: ErrRubbish, says: "truncated"},
 		"fails at once":      {script: "exit 1", want: ErrCrashed, says: "exit status 1"},
 		"fails and says why": {script: "echo 'panic: x' >&2; echo more >&2; exit 2", want: ErrCrashed, says: "panic: x"},
 		"segmentation fault": {script: "kill -SEGV $$", want: ErrCrashed, says: "segmentation fault"},
@@ -73,19 +73,19 @@ func TestWorker_Fakes(t *testing.T) {
 		"a GiB announced":  {script: "cat $file; sleep 300", file: []byte{0x40, 0, 0, 0}, want: ErrRubbish, says: "frame of more than"},
 		"nested":           {script: "cat $file", file: frame(bytes.Repeat([]byte{0x91}, 100_000)...), want: ErrRubbish, says: "nested"},
 		"long array":       {script: "cat $file", file: frame(0xdd, 0xff, 0xff, 0xff, 0xff), want: ErrRubbish, says: "a length of"},
-		"cut off":          {script: "head -c 20 $file", file: good, want: ErrRubbish, says: "cut off"},
+		"cut off":          {script: "head -c 20 $file", file: good, want: ErrRubbish, says: "truncated"},
 		"no response":      {script: "cat $file", file: frame(0x80), want: ErrRubbish},
 		"result is a word": {script: "cat $file", file: wire.AppendResult(nil, question.ID, []byte{0xa1, 'x'}, false), want: ErrRubbish},
 		"another id":       {script: "cat $file", file: frames(t, 7, &question.Answer{LibAlpm: "1"}), want: ErrRubbish, says: "question 7"},
 		"two answers":      {script: "cat $file $file", file: good, want: ErrRubbish, says: "after its end"},
-		"and one byte":     {script: "cat $file; printf x", file: good, want: ErrRubbish, says: "cut off"},
+		"and one byte":     {script: "cat $file; printf x", file: good, want: ErrRubbish, says: "truncated"},
 		"no version":       {script: "cat $file", file: frames(t, question.ID, &question.Answer{}), want: ErrRubbish, says: "no version"},
 		"an endless answer": {
 			script: "while :; do cat $file; done",
 			file:   wire.AppendResult(nil, question.ID, append([]byte{0x81, 0xa1, 'x', 0xda, 0xff, 0xff}, make([]byte, 0xffff)...), true),
 			want:   ErrRubbish, says: "more than 16777216 bytes",
 		},
-		"an empty program": {script: "", want: ErrRubbish, says: "cut off"},
+		"an empty program": {script: "", want: ErrRubbish, says: "truncated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := askAnything(t.Context(), fake(t, c.script, c.file))

@@ -50,7 +50,7 @@ start; 2 wrong usage; 3 cannot run.`,
 
 func run(c *cli.Context) error {
 	if c.Args().Present() {
-		return command.Usagef("omgd takes no argument %q", c.Args().First())
+		return command.Usagef("omgd takes no arguments, got %q", c.Args().First())
 	}
 	env := paths.Process()
 	loaded, err := config.Load(env, c.Bool("system"))

@@ -159,7 +159,7 @@ func (a *AUR) build(ctx context.Context, dump string) error {
 	}
 	before, err := packageCount(a.Index)
 	if packages == 0 || err == nil && packages < before/2 {
-		return fmt.Errorf("%w: %d packages, where there were %d", ErrDump, packages, before)
+		return fmt.Errorf("%w: %d packages, the last dump had %d", ErrDump, packages, before)
 	}
 	return os.Rename(next, a.Index)
 }

@@ -24,7 +24,7 @@ import (
 
 var (
 	errNotAsked = errors.New("the AUR was not queried")
-	errBudget   = errors.New("the AUR was queried as often as aur.live.daily allows")
+	errBudget   = errors.New("the daily limit of AUR queries is reached (aur.live.daily)")
 )
 
 const (
@@ -130,7 +130,7 @@ func (a *AUR) Info(ctx context.Context, names []string) snapshot.AURResult {
 	case len(names) == 0:
 		return a.emptyResult()
 	case len(names) > batch:
-		return snapshot.AURResult{Source: missing(fmt.Errorf("%w about more than %d names at once", errNotAsked, batch))}
+		return snapshot.AURResult{Source: missing(fmt.Errorf("%w: more than %d names at once", errNotAsked, batch))}
 	}
 	return a.live.answerQuery(ctx, infoQuery(names))
 }
@@ -154,7 +154,7 @@ func missing(err error) wire.Source {
 // those that match by a field which is not in the AUR's search results.
 func buildQuery(r *wire.SearchRequest) (query, error) {
 	if r.Regex {
-		return query{}, fmt.Errorf("%w about expressions", errNotAsked)
+		return query{}, fmt.Errorf("%w: it does not know regular expressions", errNotAsked)
 	}
 	var best query
 	exact := 0
@@ -192,7 +192,7 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 				exact++
 			}
 			if exact > 1 {
-				return query{}, fmt.Errorf("%w about two fields at once", errNotAsked)
+				return query{}, fmt.Errorf("%w: it searches one field at a time", errNotAsked)
 			}
 			if exact == 1 && by == "maintainer" {
 				continue
@@ -207,11 +207,11 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 	}
 	switch {
 	case best.by == "":
-		return query{}, fmt.Errorf("%w for all that it has", errNotAsked)
+		return query{}, fmt.Errorf("%w: no word to search for", errNotAsked)
 	case len([]rune(best.value)) < 2 && (best.by == "name" || best.by == "name-desc"):
 		return query{}, ErrTooShort
 	case len(best.value) > maxName:
-		return query{}, fmt.Errorf("%w about words of more than %d bytes", errNotAsked, maxName)
+		return query{}, fmt.Errorf("%w: a word has more than %d bytes", errNotAsked, maxName)
 	}
 	return best, nil
 }
@@ -302,7 +302,7 @@ func (l *live) request(q query) (got *answer, err error) {
 	}
 	switch {
 	case !l.Live.Enabled:
-		return nil, fmt.Errorf("%w live (aur.live.enabled)", errNotAsked)
+		return nil, fmt.Errorf("%w: live queries are disabled (aur.live.enabled)", errNotAsked)
 	case !l.tokens.Allow():
 		return nil, errBudget
 	}

@@ -77,7 +77,7 @@ func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Pac
 	case reply.Type == "error" && strings.HasPrefix(reply.Error, "Query arg too small"):
 		return nil, ErrTooShort
 	case reply.Type == "error":
-		return nil, fmt.Errorf("%w: it says %.100q", ErrAnswer, reply.Error)
+		return nil, fmt.Errorf("%w: error %.100q", ErrAnswer, reply.Error)
 	case reply.Version != 5 || reply.Type != "search" && reply.Type != "multiinfo":
 		return nil, fmt.Errorf("%w: version %d, type %.20q", ErrAnswer, reply.Version, reply.Type)
 	}

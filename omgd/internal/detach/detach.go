@@ -34,7 +34,7 @@ type NotReady struct {
 	Err  error
 }
 
-func (e *NotReady) Error() string { return "it did not start: " + e.Err.Error() }
+func (e *NotReady) Error() string { return "omgd did not start: " + e.Err.Error() }
 
 func (e *NotReady) Unwrap() error { return e.Err }
 
@@ -90,7 +90,7 @@ func end(ctx context.Context, cmd *exec.Cmd) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err == nil:
-		return errors.New("it ended")
+		return errors.New("it exited")
 	}
 	return err
 }

@@ -48,7 +48,7 @@ func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.
 		defer z.Close()
 		in = z
 	default:
-		return 0, fmt.Errorf("%w: %q was not asked for", ErrEncoding, encoding)
+		return 0, fmt.Errorf("%w: %q was not requested", ErrEncoding, encoding)
 	}
 	n, err := io.Copy(w, &io.LimitedReader{R: in, N: maxBytes})
 	if err != nil {

@@ -207,7 +207,7 @@ func (c *Client) get(ctx context.Context, r Request, w io.Writer) (Answer, error
 	case resp.StatusCode != http.StatusOK:
 		return a, &StatusError{Code: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	case resp.ContentLength > r.MaxBytes:
-		return a, fmt.Errorf("%w: %d bytes, at most %d are taken", ErrTooLarge, resp.ContentLength, r.MaxBytes)
+		return a, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, resp.ContentLength, r.MaxBytes)
 	}
 	a.Bytes, err = c.body(ctx, resp, r, w)
 	return a, err

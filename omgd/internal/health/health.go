@@ -63,7 +63,7 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 		case st.Stale:
 			add("refresh", wire.HealthDegraded, st.Why)
 		case age > 3*in.Interval:
-			add("refresh", wire.HealthDegraded, "the last one was "+age.Truncate(time.Second).String()+" ago")
+			add("refresh", wire.HealthDegraded, "last refresh "+age.Truncate(time.Second).String()+" ago")
 		default:
 			add("refresh", wire.HealthOK, "")
 		}

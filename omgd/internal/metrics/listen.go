@@ -34,7 +34,7 @@ func (m *Metrics) Listen(address string) (*Server, error) {
 		// A web page can reach any local port under a host name of its choice (DNS
 		// rebinding).
 		if !local && !loopbackHost(r.Host) {
-			http.Error(w, "not of this machine", http.StatusForbidden)
+			http.Error(w, "host not allowed", http.StatusForbidden)
 			return
 		}
 		handler.ServeHTTP(w, r)

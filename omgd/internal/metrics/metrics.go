@@ -46,15 +46,15 @@ func New(version string, s Sources) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "omg_request_duration_seconds", Help: "Time from a request's last byte to its answer's.",
+			Name: "omg_request_duration_seconds", Help: "Time from the last byte of a request to the last byte of its reply.",
 			Buckets: []float64{2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 0.5, 2.5, 10},
 		}, []string{"operation"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "omg_errors_total", Help: "Requests that were answered with an error, by its code's meaning.",
+			Name: "omg_errors_total", Help: "Requests that failed, by kind of error.",
 		}, []string{"kind"}),
-		connections: prometheus.NewCounter(prometheus.CounterOpts{Name: "omg_connections_total", Help: "Connections that were accepted."}),
+		connections: prometheus.NewCounter(prometheus.CounterOpts{Name: "omg_connections_total", Help: "Accepted connections."}),
 		refreshes: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "omg_refresh_duration_seconds", Help: "Time that a look at the databases took.",
+			Name: "omg_refresh_duration_seconds", Help: "Duration of a refresh.",
 			Buckets: []float64{1e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 5, 30},
 		}),
 		fetches: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -62,7 +62,7 @@ func New(version string, s Sources) *Metrics {
 		}, []string{"host", "outcome"}),
 	}
 	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "omg_build_info", Help: "1, for the version that runs.", ConstLabels: prometheus.Labels{"version": version},
+		Name: "omg_build_info", Help: "1, labelled with the version.", ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
 	m.registry.MustRegister(m.requests, m.failures, m.connections, m.refreshes, m.fetches, info, &collector{s})
 	return m
@@ -125,17 +125,17 @@ func gauge(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	connections = gauge("omg_connections", "Connections that are open.")
-	cacheHits   = gauge("omg_cache_hits_total", "Answers that were found in a cache.", "cache")
-	cacheMisses = gauge("omg_cache_misses_total", "Answers that were not found in a cache.", "cache")
+	connections = gauge("omg_connections", "Open connections.")
+	cacheHits   = gauge("omg_cache_hits_total", "Cache hits.", "cache")
+	cacheMisses = gauge("omg_cache_misses_total", "Cache misses.", "cache")
 	memory      = gauge("omg_memory_bytes", "Memory by component.", "component")
-	generation  = gauge("omg_state_generation", "Number of the state that answers.")
-	checked     = gauge("omg_state_checked_timestamp_seconds", "When the state was last found right.")
-	packages    = gauge("omg_index_packages", "Packages that are searched.")
-	counts      = gauge("omg_packages", "Installed packages by what is counted; absent while it is not known.", "count")
-	vulnerable  = gauge("omg_vulnerabilities", "Advisories that concern installed packages; absent while it is not known.", "severity")
-	sourceAge   = gauge("omg_source_changed_timestamp_seconds", "When a source of data last changed or was last found right here.", "source", "kind")
-	sourceOK    = gauge("omg_source_ok", "1 for a source whose data is as it should be, 0 for another.", "source", "kind", "state")
+	generation  = gauge("omg_state_generation", "Generation of the current snapshot.")
+	checked     = gauge("omg_state_checked_timestamp_seconds", "Time of the last successful check of the snapshot.")
+	packages    = gauge("omg_index_packages", "Packages in the index.")
+	counts      = gauge("omg_packages", "Installed packages by count; absent while unknown.", "count")
+	vulnerable  = gauge("omg_vulnerabilities", "Advisories for installed packages by severity; absent while unknown.", "severity")
+	sourceAge   = gauge("omg_source_changed_timestamp_seconds", "Time of the last change or successful check of a source.", "source", "kind")
+	sourceOK    = gauge("omg_source_ok", "1 if a source is ok, otherwise 0.", "source", "kind", "state")
 )
 
 // collector makes metrics from Sources.

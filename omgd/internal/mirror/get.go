@@ -25,7 +25,7 @@ const (
 )
 
 // errUnsigned means that a required signature is missing.
-var errUnsigned = errors.New("pacman.conf requires a signature of the database, and there is none")
+var errUnsigned = errors.New("the signature that SigLevel in pacman.conf requires is missing")
 
 // get downloads to a file, or copies from a file:// server.
 func (m *Mirror) get(ctx context.Context, r fetch.Request, path string) (fetch.Answer, error) {
@@ -35,7 +35,7 @@ func (m *Mirror) get(ctx context.Context, r fetch.Request, path string) (fetch.A
 	case "file":
 		return copyFile(r, path)
 	default:
-		return fetch.Answer{}, fmt.Errorf("%s is not a way to download that omgd knows", scheme)
+		return fetch.Answer{}, fmt.Errorf("URL scheme %s is not supported", scheme)
 	}
 }
 
@@ -57,7 +57,7 @@ func copyFile(r fetch.Request, path string) (a fetch.Answer, err error) {
 	case !fi.Mode().IsRegular():
 		return a, fmt.Errorf("%s: not a regular file", u.Path)
 	case fi.Size() > r.MaxBytes:
-		return a, fmt.Errorf("%w: %d bytes, at most %d are taken", fetch.ErrTooLarge, fi.Size(), r.MaxBytes)
+		return a, fmt.Errorf("%w: %d bytes, at most %d", fetch.ErrTooLarge, fi.Size(), r.MaxBytes)
 	}
 	a.LastModified = fi.ModTime().UTC().Format(http.TimeFormat)
 	if a.LastModified == r.LastModified {

@@ -284,7 +284,7 @@ func TestMirror_Servers(t *testing.T) {
 	require.ErrorContains(t, w.round(), "none0: refused: 404", "the first is named")
 	require.Len(t, a.requests(), maxServers)
 	w.conf.Repos[0].Servers = []string{"ftp://127.0.0.1"}
-	require.ErrorContains(t, w.round(), "ftp is not a way to download")
+	require.ErrorContains(t, w.round(), "URL scheme ftp is not supported")
 	w.conf.Repos[0].Servers = nil
 	require.ErrorContains(t, w.round(), "pacman.conf has no Server for core")
 	require.Equal(t, "3-1", w.version("core"))

@@ -19,7 +19,7 @@ func (r *Refresher) LibAlpmSearch(ctx context.Context, req *wire.SearchRequest, 
 	}
 	words, ok := query.Expressions()
 	if !ok {
-		return wire.Errorf(wire.CodeInvalid, "without an index only names, descriptions, groups and provides are searched")
+		return wire.Errorf(wire.CodeInvalid, "no index yet: only names, descriptions, groups and provides can be searched")
 	}
 	s, err := r.askLibAlpm(ctx, func(d alpm.Databases) (*alpm.Found, error) { return r.config.Alpm.Search(ctx, d, words) })
 	if err != nil {

@@ -236,7 +236,7 @@ func frameError(err error) error {
 	case errors.Is(err, io.EOF):
 		return io.ErrUnexpectedEOF
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return wire.Errorf(wire.CodeInvalid, "a frame was not sent in time")
+		return wire.Errorf(wire.CodeInvalid, "frame not complete in time")
 	}
 	return err
 }
@@ -304,7 +304,7 @@ func (c *conn) inFlight(id uint64) bool {
 func (c *conn) startSlow(d Deferred, o *op, id uint64, frame []byte) error {
 	if int(c.slowN.Load()) >= c.s.cfg.Limits.InFlight {
 		c.s.active.Add(-1)
-		return c.fail(id, wire.Errorf(wire.CodeBusy, "%d requests are in flight already", c.s.cfg.Limits.InFlight))
+		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many requests at once, at most %d", c.s.cfg.Limits.InFlight))
 	}
 	c.slowN.Add(1)
 	c.mu.Lock()

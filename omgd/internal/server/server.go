@@ -306,7 +306,7 @@ func (s *Server) appendError(dst []byte, id uint64, e *wire.Error) []byte {
 }
 
 // ErrGaveUp means that handlers did not return after they were canceled.
-var ErrGaveUp = errors.New("requests run on after the end")
+var ErrGaveUp = errors.New("requests did not end after they were canceled")
 
 // Shutdown waits for running requests and answers new ones with an error. When none is
 // left, or ctx ends, it closes all connections; requests that were sent before are still
@@ -409,7 +409,7 @@ func (s *Server) hello(_ context.Context, r *Request, w *Writer) (Deferred, erro
 		return nil, err
 	}
 	if h.Protocol+1 < wire.Protocol || h.Protocol > wire.Protocol+1 {
-		return nil, wire.Errorf(wire.CodeVersion, "protocol %d is not spoken here, %d is: restart the older of omgd and its client", h.Protocol, wire.Protocol)
+		return nil, wire.Errorf(wire.CodeVersion, "protocol %d is not supported, this omgd has %d: restart the older of omgd and its client", h.Protocol, wire.Protocol)
 	}
 	s.cfg.Log.Debug("hello", "client", h.Client, "protocol", h.Protocol, "uid", r.Peer.UID, "pid", r.Peer.PID)
 	result := s.cfg.Hello

@@ -165,7 +165,7 @@ func TestHalfFrame_IsRefused(t *testing.T) {
 		send(t, nc, whole[:n])
 		resp := response(t, nc)
 		require.Equal(t, wire.CodeInvalid, resp.Err.Code, "%d bytes", n)
-		require.ErrorContains(t, resp.Err, "not sent in time")
+		require.ErrorContains(t, resp.Err, "not complete in time")
 		require.Zero(t, resp.ID)
 		_, err := nc.Read(make([]byte, 1))
 		require.ErrorIs(t, err, io.EOF, "%d bytes", n)

@@ -160,7 +160,7 @@ func TestHold_AnswersLater(t *testing.T) {
 			return nil, pkgindex.ErrDamaged
 		})
 		require.ErrorIs(t, err, pkgindex.ErrDamaged)
-		require.ErrorContains(t, err, "it is being checked")
+		require.ErrorContains(t, err, "the index is being checked")
 		require.Equal(t, 1, rechecks)
 	})
 }

@@ -332,7 +332,7 @@ func fillUnknown(r, last *wire.StatusResult) {
 		if slices.Contains(last.PartialCounts, count.name) {
 			r.PartialCounts = append(r.PartialCounts, count.name)
 		}
-		r.Stale, r.Why = true, "the databases are being indexed: what depends on them is from the last run of omgd"
+		r.Stale, r.Why = true, "the databases are being indexed: counts that depend on them are from the last run of omgd"
 	}
 }
 
@@ -418,7 +418,7 @@ func (s *Service) caching(c *cache, key cacheKey, emit answers.Emit) answers.Emi
 func (s *Service) checked(err error) error {
 	if errors.Is(err, pkgindex.ErrDamaged) {
 		s.Recheck()
-		return fmt.Errorf("%w: it is being checked", err)
+		return fmt.Errorf("%w: the index is being checked", err)
 	}
 	return err
 }

@@ -167,7 +167,7 @@ func do[T any](e *engine, timeout time.Duration, f func() (T, error)) (v T, err 
 			closing = nil
 			timer.Reset(e.limits.Close)
 		case <-timer.C:
-			e.stop(errors.New("no answer from the disk"))
+			e.stop(errors.New("the disk does not respond"))
 		}
 	}
 }

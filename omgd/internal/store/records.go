@@ -141,7 +141,7 @@ func load(db *pebble.DB, log *slog.Logger) (found contents, err error) {
 		return found, err
 	}
 	if version != string([]byte{schema}) {
-		return found, fmt.Errorf("schema %x, this omgd has %02x", version, schema)
+		return found, fmt.Errorf("unknown schema %x, this omgd has %02x", version, schema)
 	}
 	it, err := db.NewIter(nil)
 	if err != nil {

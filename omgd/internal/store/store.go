@@ -56,7 +56,7 @@ const (
 var (
 	// ErrValue means that a value or its key cannot be stored: it is too large, or the
 	// value does not pass wire.Check.
-	ErrValue = errors.New("not a value for the store")
+	ErrValue = errors.New("value cannot be stored")
 	// ErrClosed means that the store was closed.
 	ErrClosed = errors.New("the store is closed")
 )
@@ -119,7 +119,7 @@ func open(dir string, fs vfs.FS, limits Limits, log *slog.Logger) *Store {
 		if rerr := os.Rename(dir, aside); rerr == nil {
 			log.Warn("store set aside", "as", aside, "err", oneLine(err))
 			pruneAside(dir, log)
-			why := fmt.Sprintf("the old one is set aside as %s: %s", aside, oneLine(err))
+			why := fmt.Sprintf("the old store was moved to %s: %s", aside, oneLine(err))
 			if err = s.open(dir); err == nil {
 				s.state, s.why = "new", why
 			}

@@ -21,7 +21,7 @@ import (
 
 // ErrSocket is the error if the service manager passes anything other than one
 // listening unix socket.
-var ErrSocket = errors.New("the service manager must give one listening unix stream socket")
+var ErrSocket = errors.New("expected one listening unix stream socket from the service manager")
 
 // Socket returns the listening socket that the service manager passed, nil if there is
 // none.
@@ -77,7 +77,7 @@ func (n Notifier) Reloading() {
 }
 
 // Stopping reports that the shutdown has begun.
-func (n Notifier) Stopping() { n.notify(daemon.SdNotifyStopping, "STATUS=ending") }
+func (n Notifier) Stopping() { n.notify(daemon.SdNotifyStopping, "STATUS=stopping") }
 
 // Watchdog sends signs of life until ctx ends, two in each watchdog interval of the
 // service manager. Before each it calls alive, which does not return if something

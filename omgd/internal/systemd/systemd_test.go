@@ -95,7 +95,7 @@ func TestNotifier(t *testing.T) {
 	n.Ready("all\nis well")
 	n.Status("200 packages")
 	n.Stopping()
-	require.Equal(t, []string{"READY=1\nSTATUS=all is well", "STATUS=200 packages", "STOPPING=1\nSTATUS=ending"}, received())
+	require.Equal(t, []string{"READY=1\nSTATUS=all is well", "STATUS=200 packages", "STOPPING=1\nSTATUS=stopping"}, received())
 	n.Reloading()
 	got := received()
 	require.Len(t, got, 1)

@@ -213,7 +213,7 @@ func (c *Collector) Write(p []byte) (int, error) {
 
 func (c *Collector) decode(frame []byte) error {
 	if c.done {
-		return fmt.Errorf("%w: it goes on after its end", ErrRubbish)
+		return fmt.Errorf("%w: data after its end", ErrRubbish)
 	}
 	if err := wire.Check(frame); err != nil {
 		return fmt.Errorf("%w: %w", ErrRubbish, err)
@@ -247,7 +247,7 @@ func (c *Collector) Answer(op string, repos []Repo) (*Answer, error) {
 	a := &c.answer
 	switch {
 	case !c.done || len(c.frame) > 0:
-		return nil, fmt.Errorf("%w: it is cut off", ErrRubbish)
+		return nil, fmt.Errorf("%w: truncated", ErrRubbish)
 	case a.LibAlpm == "":
 		return nil, fmt.Errorf("%w: it has no version", ErrRubbish)
 	}
