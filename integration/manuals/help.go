@@ -87,7 +87,7 @@ func parse(text string, name ...string) (help, error) {
 			paragraph = strings.TrimSpace(paragraph + " " + line)
 			continue
 		}
-		if paragraph != "" && !strings.HasPrefix(paragraph, "The program's own --help") {
+		if paragraph != "" && !strings.HasPrefix(paragraph, "Global options:") {
 			h.text = append(h.text, paragraph)
 		}
 		paragraph = ""

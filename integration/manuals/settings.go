@@ -110,9 +110,9 @@ func sentence(doc, name string) string {
 
 // may says what a value may be, from a field's type and tags.
 func may(typ ast.Expr, tag reflect.StructTag) string {
-	what := "list of texts"
+	what := "list of strings"
 	if name, ok := typ.(*ast.Ident); ok {
-		what = map[string]string{"Duration": "time", "Size": "size", "int": "number", "bool": "true or false", "string": "text"}[name.Name]
+		what = map[string]string{"Duration": "time", "Size": "size", "int": "number", "bool": "true or false", "string": "string"}[name.Name]
 	}
 	if one, ok := tag.Lookup("one"); ok {
 		return strings.Join(strings.Fields(one), ", ")
@@ -139,7 +139,7 @@ func value(v any) string {
 	return fmt.Sprint(v)
 }
 
-// taken says what a change of a setting needs.
+// taken returns what a changed setting needs to take effect.
 func taken(k key) string {
 	if k.Reloads {
 		return "SIGHUP"
@@ -151,7 +151,7 @@ func taken(k key) string {
 func settingsMarkdown(all []section) string {
 	var b strings.Builder
 	for _, s := range all {
-		fmt.Fprintf(&b, "## [%s]\n\n%s\n\n| key | means | may be | default | variable | change |\n| --- | --- | --- | --- | --- | --- |\n", s.name, s.doc)
+		fmt.Fprintf(&b, "## [%s]\n\n%s\n\n| key | means | may be | default | variable | takes effect after |\n| --- | --- | --- | --- | --- | --- |\n", s.name, s.doc)
 		for _, k := range s.keys {
 			fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` | `%s` | %s |\n", k.last, k.doc, k.may, value(k.Default), k.Variable, taken(k))
 		}
@@ -166,7 +166,7 @@ func settingsManual(all []section) string {
 	for _, s := range all {
 		fmt.Fprintf(&b, ".Ss [%s]\n%s\n.Bl -tag -width Ds\n", s.name, roff(s.doc))
 		for _, k := range s.keys {
-			fmt.Fprintf(&b, ".It Ic %s\n%s\n.br\nMay be: %s; default: %s; a change takes: %s.\n.br\n.Ev %s\n",
+			fmt.Fprintf(&b, ".It Ic %s\n%s\n.br\nMay be: %s; default: %s; takes effect after: %s.\n.br\n.Ev %s\n",
 				k.last, roff(k.doc), roff(k.may), roff(value(k.Default)), taken(k), k.Variable)
 		}
 		b.WriteString(".El\n")

@@ -24,7 +24,7 @@ import (
 	"github.com/omg-arch/omg/shared/version"
 )
 
-// ExitCodes returns the line of a program's help that lists its exit codes.
+// ExitCodes returns the paragraph of a program's help that lists its exit codes.
 func ExitCodes(codes ...int) string {
 	text := map[int]string{
 		exit.OK:       "answered",
@@ -35,11 +35,21 @@ func ExitCodes(codes ...int) string {
 		exit.Finding:  "something found (--fail-on)",
 		exit.Degraded: "problems found",
 	}
-	parts := make([]string, len(codes))
+	const width = 84
+	lines := "Exit codes:"
+	length := len(lines)
 	for i, c := range codes {
-		parts[i] = fmt.Sprintf("%d %s", c, text[c])
+		part := fmt.Sprintf(" %d %s;", c, text[c])
+		if i == len(codes)-1 {
+			part = part[:len(part)-1] + "."
+		}
+		if length+len(part) > width {
+			lines, part, length = lines+"\n", part[1:], 0
+		}
+		lines += part
+		length += len(part)
 	}
-	return "Exit codes: " + strings.Join(parts, "; ") + "."
+	return lines
 }
 
 var printHelp = cli.HelpPrinterCustom
@@ -66,7 +76,7 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	cli.HelpPrinterCustom = func(w io.Writer, templ string, data any, funcs map[string]any) {
 		var text bytes.Buffer
 		printHelp(&text, templ, data, funcs)
-		_, printErr = w.Write(text.Bytes())
+		_, printErr = w.Write(bytes.Replace(text.Bytes(), []byte("Shows a list of commands or help for one command"), []byte("show the commands, or the help of one"), 1))
 	}
 	cli.VersionPrinter = func(c *cli.Context) {
 		_, printErr = fmt.Fprintf(c.App.Writer, "%s version %s\n", c.App.Name, c.App.Version)

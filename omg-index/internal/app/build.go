@@ -32,26 +32,27 @@ func buildCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "build",
 		Usage: "build an index from pacman's databases, the AUR's dump, or both",
-		Description: `Reads the databases that pacman.conf names (without a pacman.conf: all in
-DIR/sync) and writes an index of each, in the data directory; a database that cannot
-be read is named and keeps its old index. With --output it writes one file with all
-of them, whole or not at all. The same databases give the same bytes but for the time
-of the build, which SOURCE_DATE_EPOCH sets. What --output names is replaced: a
-regular file, and none of those that are read. "-" means standard output.
+		Description: `Reads the databases of the repositories in pacman.conf, or all databases in DIR/sync
+if there is no pacman.conf, and writes an index of each into the data directory. If a
+database cannot be read, a message names it, and its old index is kept.
 
-With --aur it reads the AUR's dump, packages-meta-ext-v1.json.gz, as it is or
-unpacked, and nothing else; with --aur and any of --dbpath, --pacman-config, --repo
-and --db, those repositories too.
+With --output it writes one file with all sources, replacing that file only if all
+could be read; "-" is standard output. The same databases give the same bytes, except
+for the time of the build, which SOURCE_DATE_EPOCH sets.
+
+With --aur it reads only the AUR's dump, packages-meta-ext-v1.json.gz, compressed or
+not. With --aur and one of --dbpath, --pacman-config, --repo and --db, it reads the
+repositories as well.
 
 ` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "dbpath", Destination: &o.dbpath, Usage: "pacman's database `DIR`", DefaultText: "what pacman.conf says"},
+			&cli.StringFlag{Name: "dbpath", Destination: &o.dbpath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
 			&cli.StringFlag{Name: "pacman-config", Destination: &o.pacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
 			&cli.StringSliceFlag{Name: "repo", Destination: &o.repos, Usage: "only the repository `NAME` (repeatable)"},
-			&cli.StringSliceFlag{Name: "db", Destination: &o.databases, Usage: "the database `FILE` instead of DIR/sync's (repeatable); its name is the repository's"},
+			&cli.StringSliceFlag{Name: "db", Destination: &o.databases, Usage: "read the database `FILE` instead of those in DIR/sync (repeatable); the file name is the name of the repository"},
 			&cli.StringFlag{Name: "aur", Destination: &o.aur, Usage: "read the AUR's dump `FILE`"},
-			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Destination: &o.output, Usage: "write one `FILE` with all sources", DefaultText: "a file for each in index/ in the data directory"},
-			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, else ~/.local/share/omg"},
+			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Destination: &o.output, Usage: "write one `FILE` with all sources", DefaultText: "one file per source, in index/ in the data directory"},
+			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
 		},
 		Action: func(c *cli.Context) error { return o.run(c) },
 	}

@@ -20,7 +20,7 @@ import (
 const schema = 1
 
 // defaultIndex is the paragraph of the help about the default FILE.
-const defaultIndex = "FILE may be a directory. Without FILE it is the index of each source in the data\ndirectory.\n\n"
+const defaultIndex = "FILE may be a directory with indexes. Without FILE, the indexes in the data directory\nare read.\n\n"
 
 func infoCommand() *cli.Command {
 	return &cli.Command{
@@ -91,7 +91,7 @@ func verifyCommand() *cli.Command {
 func dumpCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "dump",
-		Usage:       "print every package of an index, one JSON object a line",
+		Usage:       "print every package of an index, one JSON object per line",
 		ArgsUsage:   "[FILE...]",
 		Description: defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {

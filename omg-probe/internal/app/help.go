@@ -1,36 +1,37 @@
 package app
 
-const help = `omg-probe - the versions that this directory would run, for prompts and bars
+const help = `omg-probe - active runtime versions and pending updates, for prompts and status bars
 
 Usage:
-  omg-probe [flags] [RUNTIME...]         the active versions; RUNTIME is node, python, go, rust, ruby, java, bun;
-                                         without one those that the shell or the project declares
-  omg-probe --status [RUNTIME...|all]    what waits: updates, AUR updates, vulnerabilities, orphans; all: versions, too
+  omg-probe [flags] [RUNTIME...]         the versions that are active in this directory; RUNTIME is node, python, go,
+                                         rust, ruby, java or bun; without it, those that the shell or project declares
+  omg-probe --status [RUNTIME...|all]    pending updates, AUR updates, vulnerabilities and orphans; all: versions too
   omg-probe ec|tc|oc|uc                  one number: explicit, all, orphans, updates
-  omg-probe init bash|zsh|fish [...]     shell code for a prompt that shows what the other words ask for
+  omg-probe init bash|zsh|fish [...]     shell code for a prompt that shows what the other arguments select
 
-It reads files and does nothing else: no program is run, no network or socket is used, nothing is written.
-A version with * is declared and not installed; ? is a number that is not known, or a version that is not shown because
-it could be a command; 2? is a number that a database which could not be read could change. Only --why says more.
+It only reads files: it runs no program, uses no network and no socket, and writes nothing.
+A version with * is declared but not installed. ? is an unknown number, or a version that is not shown because it
+contains unsafe characters. 2? is a number that may change once an unreadable database can be read again. --why
+explains the result.
 
 Flags:
-  -C, --directory DIR  look at DIR instead of the working directory
+  -C, --directory DIR  use DIR instead of the working directory
   -f, --format FORMAT  plain, json, starship, waybar, polybar, i3blocks, tmux, or a template such as 'node {{.node}},
                        {{.updates}} updates': {{.NAME}} is a runtime's version or one of the numbers
-  -s, --status         the numbers of omgd's last refresh
-  -a, --all            also runtimes that only a manager's global file or the system has
-  -w, --why            say what decided, what else was found, and what was skipped; waits as long as it takes
-  --deadline TIME      print what is known after TIME, or nothing, and exit with 0; 0 for no end (default 10ms)
-  --no-env             do not believe VIRTUAL_ENV, PATH and the like: they are those of a bar, not of a shell in DIR;
-                       so it is with the formats of bars
+  -s, --status         show the numbers of omgd's last refresh
+  -a, --all            also show runtimes that only a version manager's global file or the system has
+  -w, --why            explain what selected each version, what else was found, and what was skipped; no deadline
+  --deadline TIME      after TIME print what is known, or nothing, and exit with 0; 0 for no deadline (default 10ms)
+  --no-env             ignore VIRTUAL_ENV, PATH and similar variables, which in a bar are not those of a shell in DIR;
+                       the formats of bars imply it
   --top DIR            search upwards to DIR (default: the home directory)
-  --cross-borders      search upwards beyond a file system's border too
-  --remote             search upwards on FUSE, NFS and CIFS too
-  --socket PATH        omgd's socket, beside which its status file lies
+  --cross-borders      also search upwards across the borders of file systems
+  --remote             also search upwards on FUSE, NFS and CIFS
+  --socket PATH        omgd's socket; the status file is next to it
   --data-dir DIR       omg's data directory, which has versions/RUNTIME/current
-  --dbpath DIR         pacman's database directory, asked for the system's versions where there is no status file
-  -h, --help           this text
-  -V, --version        this program's version
+  --dbpath DIR         pacman's database directory, for the system's versions if there is no status file
+  -h, --help           show this help
+  -V, --version        print the version
 
-Exit codes: 0, also where there is nothing to show; 2 usage; 3 it cannot answer
+Exit codes: 0 answered, or nothing to show; 2 wrong usage; 3 cannot answer
 `

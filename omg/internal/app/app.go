@@ -40,19 +40,19 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open back
 	return command.Run(ctx, &cli.App{
 		Name:  "omg",
 		Usage: "answer questions about Arch Linux packages",
-		Description: `Asks omgd. Where none runs, and with --dbpath, --pacman-config, --index or
---no-daemon, it reads an index, or pacman's databases, itself.
+		Description: `omg asks omgd. If omgd is not running, and with --dbpath, --pacman-config, --index
+or --no-daemon, it reads an index or pacman's databases itself.
 
-A database that cannot be read takes no other with it: answers come from the
-others, and a note says what is missing. With --strict that is an error.
+If a database cannot be read, the answer comes from the others, and a note names
+what is missing. With --strict this is an error.
 
 ` + exitCodes(exit.Network, exit.Finding, exit.Degraded),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Destination: &a.options.Socket, Usage: "omgd's socket `PATH`", DefaultText: "$OMG_SOCKET_PATH, else omg.sock in $XDG_RUNTIME_DIR, else in /tmp"},
-			&cli.StringSliceFlag{Name: "index", Destination: &a.indexes, Usage: "read the index `FILE`, or those in a directory, instead of asking omgd (repeatable)"},
-			&cli.StringFlag{Name: "dbpath", Destination: &a.options.DBPath, Usage: "pacman's database `DIR`", DefaultText: "what pacman.conf says"},
+			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Destination: &a.options.Socket, Usage: "omgd's socket `PATH`", DefaultText: "$OMG_SOCKET_PATH, or omg.sock in $XDG_RUNTIME_DIR or /tmp"},
+			&cli.StringSliceFlag{Name: "index", Destination: &a.indexes, Usage: "read the index `FILE`, or all indexes in a directory, instead of asking omgd (repeatable)"},
+			&cli.StringFlag{Name: "dbpath", Destination: &a.options.DBPath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
 			&cli.StringFlag{Name: "pacman-config", Destination: &a.options.PacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
-			&cli.StringFlag{Name: "data-dir", Destination: &a.options.DataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, else ~/.local/share/omg"},
+			&cli.StringFlag{Name: "data-dir", Destination: &a.options.DataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
 			&cli.BoolFlag{Name: "no-daemon", Destination: &a.options.NoDaemon, Usage: "do not ask omgd"},
 			&cli.BoolFlag{Name: "strict", Destination: &a.strict, Usage: "print nothing and exit with 3 unless every source could be read"},
 		},

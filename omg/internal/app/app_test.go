@@ -267,7 +267,7 @@ func TestWhy(t *testing.T) {
 	f.why = &backend.Chains{Name: "bash"}
 	code, _, stderr := f.run(t, "why", "sh")
 	require.Equal(t, exit.NotFound, code)
-	require.Equal(t, "omg: error: nothing that was installed on purpose needs bash\n", stderr)
+	require.Equal(t, "omg: error: no explicitly installed package needs bash\n", stderr)
 	f.why = &backend.Chains{}
 	code, _, stderr = f.run(t, "why", "sh")
 	require.Equal(t, exit.NotFound, code)

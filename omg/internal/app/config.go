@@ -25,13 +25,14 @@ func configCommand(a *app) *cli.Command {
 		Name:      "config",
 		Usage:     "show the effective settings and where each was set",
 		ArgsUsage: "[KEY...]",
-		Description: `A KEY is one setting or a section ("aur"). From /etc/omg/config.toml, then
-config.toml in $XDG_CONFIG_HOME/omg, then variables; omgd's flags come last.
-What omg prints is itself such a file.
+		Description: `KEY is a setting or a section, such as aur. Settings are read from
+/etc/omg/config.toml, config.toml in $XDG_CONFIG_HOME/omg and environment variables,
+in this order; flags of omgd override them. The output is a valid configuration
+file.
 
 ` + exitCodes(),
 		Flags: append(o.listFlags("{{.key}} {{.origin}}"),
-			&cli.BoolFlag{Name: "system", Destination: &o.system, Usage: "show those of the system-wide daemon"}),
+			&cli.BoolFlag{Name: "system", Destination: &o.system, Usage: "show the settings of the system-wide daemon"}),
 		Action: func(c *cli.Context) error { return a.config(c, o) },
 	}
 }

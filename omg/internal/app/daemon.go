@@ -25,24 +25,24 @@ func daemonCommand(a *app) *cli.Command {
 	status, level, logs := &outputOptions{}, &outputOptions{}, &logsOptions{}
 	return &cli.Command{
 		Name:  "daemon",
-		Usage: "start and stop omgd",
-		Description: `Where the user's systemd has omgd's units it does that, else omg itself: omgd
-then runs in the background.
+		Usage: "start, stop and inspect omgd",
+		Description: `If the user's systemd has omgd's units, omgd is started and stopped by systemd.
+Otherwise omg starts it in the background.
 
 ` + codes,
 		Subcommands: []*cli.Command{
 			{
-				Name: "start", Usage: "start omgd; return when it answers",
-				Description: "Takes --socket, --dbpath, --pacman-config, --index and --data-dir for it.\n\nExit codes: 0 running; 1 did not start; 2 wrong usage; 3 omgd is not installed.",
+				Name: "start", Usage: "start omgd and wait until it responds",
+				Description: "--socket, --dbpath, --pacman-config, --index and --data-dir are passed to omgd.\n\nExit codes: 0 running; 1 did not start; 2 wrong usage; 3 omgd is not installed.",
 				Action:      a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Start(c.Context) }),
 			},
 			{
-				Name: "stop", Usage: "stop omgd; return when it has stopped",
+				Name: "stop", Usage: "stop omgd and wait until it has stopped",
 				Description: "Exit codes: 0 stopped; 1 not running; 2 wrong usage; 3 did not stop.",
 				Action:      a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Stop(c.Context) }),
 			},
 			{
-				Name: "restart", Usage: "stop omgd, if it runs, and start it",
+				Name: "restart", Usage: "stop omgd if it is running, then start it",
 				Description: "Exit codes: 0 running; 1 did not start; 2 wrong usage; 3 omgd is not installed.",
 				Action:      a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Restart(c.Context) }),
 			},
@@ -54,15 +54,15 @@ then runs in the background.
 			},
 			{
 				Name: "log-level", ArgsUsage: "[LEVEL]", Usage: "show the log level, or change it until omgd stops",
-				Description: "LEVEL is error, warn, info, debug or trace. To change it for good, set log.level in the configuration.\n\n" + codes,
+				Description: "LEVEL is error, warn, info, debug or trace. To change it permanently, set log.level in the configuration.\n\n" + codes,
 				Flags:       level.flags("{{.level}}"),
 				Action:      func(c *cli.Context) error { return a.logLevel(c, level) },
 			},
 			{
 				Name: "logs", Usage: "show omgd's log",
-				Description: "From the journal, else from syslog's files.\n\n" + codes,
+				Description: "The log is read from the journal, or from syslog's files.\n\n" + codes,
 				Flags: []cli.Flag{
-					&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Destination: &logs.lines, Usage: "the last `N` lines", Value: 50},
+					&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Destination: &logs.lines, Usage: "show the last `N` lines", Value: 50},
 					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Destination: &logs.follow, Usage: "wait for new lines"},
 				},
 				Action: a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) {

@@ -16,11 +16,11 @@ func doctorCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:  "doctor",
-		Usage: "find common setup problems, and say how to fix them",
-		Description: `Looks at pacman's databases and lock, the indexes, the data directory, the socket,
-the daemon and its version, its units, its libalpm worker, the AUR and the
-security tracker as the daemon sees them, the status file and the clock. It
-changes nothing. The exit code is 6 when there is a problem.
+		Usage: "check for common problems and suggest fixes",
+		Description: `It checks pacman's databases and lock, the indexes, the data directory, the socket,
+the daemon with its version, units and libalpm worker, what the daemon has of the
+AUR and the security tracker, the status file and the clock. It changes nothing. The
+exit code is 6 if there is a problem.
 
 ` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed, exit.Degraded),
 		Flags:  o.listFlags("{{.name}} {{.state}}"),

@@ -17,9 +17,9 @@ func filesCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:        "files",
-		Usage:       "list the files of installed packages, as pacman -Ql does",
+		Usage:       "list the files of installed packages, like pacman -Ql",
 		ArgsUsage:   "PKG...",
-		Description: "With --quiet it prints paths only.\n\n" + exitCodes(),
+		Description: "With --quiet it prints only the paths.\n\n" + exitCodes(),
 		Flags:       o.listFlags("{{.name}} {{.path}}"),
 		Action:      func(c *cli.Context) error { return a.files(c, o) },
 	}
@@ -79,9 +79,9 @@ func ownsCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:        "owns",
-		Usage:       "name the installed packages that own files, as pacman -Qo does",
+		Usage:       "show which installed packages own files, like pacman -Qo",
 		ArgsUsage:   "PATH...",
-		Description: "A name without a slash that is no file here is looked for in PATH.\n\n" + exitCodes(),
+		Description: "A name without a slash that is not a file in this directory is searched in PATH.\n\n" + exitCodes(),
 		Flags:       o.listFlags("{{.path}} {{.name}} {{.version}}"),
 		Action:      func(c *cli.Context) error { return a.owns(c, o) },
 	}
@@ -157,12 +157,12 @@ func whyCommand(a *app) *cli.Command {
 	o := &whyOptions{}
 	return &cli.Command{
 		Name:      "why",
-		Usage:     "show why a package is installed: the shortest chains from packages installed on purpose",
+		Usage:     "show why a package is installed: the shortest chains from explicitly installed packages",
 		ArgsUsage: "PKG",
-		Description: `A line for each package that was installed on purpose and needs PKG. Where a
-package is needed in some version, or for what it provides, that stands behind
-it in parentheses. With --reverse, a line for each package that PKG needs.
-With --quiet only the far end of each chain.
+		Description: `One line per explicitly installed package that needs PKG. If a package is needed in a
+certain version, or for something that it provides, this follows in parentheses. With
+--reverse, one line per package that PKG needs. With --quiet it prints only the end of
+each chain.
 
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
@@ -204,7 +204,7 @@ func (a *app) why(c *cli.Context, o *whyOptions) error {
 	if err != nil || len(all.Chains) > 0 {
 		return err
 	}
-	nothing := "nothing that was installed on purpose needs %s"
+	nothing := "no explicitly installed package needs %s"
 	if o.reverse {
 		nothing = "%s needs nothing"
 	}

@@ -26,16 +26,16 @@ func infoCommand(a *app) *cli.Command {
 	o := &infoOptions{}
 	return &cli.Command{
 		Name:      "info",
-		Usage:     "show packages, one block for each repository that has it",
+		Usage:     "show packages, one block for each repository that has the package",
 		ArgsUsage: "[REPO/]PKG...",
-		Description: `A package that no repository has is shown as it is installed. With --installed
-all are, as pacman -Qi shows them; a name may then be one that a package
-provides, and without a name every installed package is shown.
+		Description: `A package that is in no repository is shown from the local database. With
+--installed every package is, like pacman -Qi: a name may then be one that an
+installed package provides, and without a name all installed packages are shown.
 
 ` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not query the AUR's server for unknown names"},
-			&cli.BoolFlag{Name: "installed", Aliases: []string{"i"}, Destination: &o.installed, Usage: "show the packages as they are installed"},
+			&cli.BoolFlag{Name: "installed", Aliases: []string{"i"}, Destination: &o.installed, Usage: "show installed packages, from the local database"},
 		}, o.listFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error { return a.info(c, o) },
 	}

@@ -15,12 +15,12 @@ import (
 // partialFlag returns the flag of lists that are used to remove packages: without it, --quiet prints nothing if the
 // list may be too long.
 func partialFlag(partial *bool) cli.Flag {
-	return &cli.BoolFlag{Name: "partial", Destination: partial, Usage: "with --quiet, print the list even if a source is missing that could change it"}
+	return &cli.BoolFlag{Name: "partial", Destination: partial, Usage: "with --quiet, print the list even if an unreadable source could change it"}
 }
 
 // partialHelp explains partialFlag.
-const partialHelp = `With --quiet, which is made for other programs, it prints nothing and exits with 3
-when a source could not be read without which the list may be too long.
+const partialHelp = `--quiet is meant for scripts: it prints nothing and exits with 3 if a source could
+not be read and the list may therefore be too long.
 
 `
 
@@ -34,17 +34,17 @@ func installedCommand(a *app) *cli.Command {
 	o := &installedOptions{}
 	return &cli.Command{
 		Name:      "installed",
-		Usage:     "list installed packages, or those that have every word",
+		Usage:     "list installed packages, or those that contain every word",
 		ArgsUsage: "[WORD...]",
-		Description: `Without words it lists as pacman -Q does, with words as pacman -Qs. A word is
-literal and ignores case.
+		Description: `Without words it works like pacman -Q, with words like pacman -Qs. Words are
+literal, and upper and lower case are the same.
 
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "explicit", Destination: &o.explicit, Usage: "only packages installed on purpose"},
+			&cli.BoolFlag{Name: "explicit", Destination: &o.explicit, Usage: "only explicitly installed packages"},
 			&cli.BoolFlag{Name: "deps", Destination: &o.deps, Usage: "only packages installed as dependencies"},
 			&cli.BoolFlag{Name: "orphans", Destination: &o.orphans, Usage: "only dependencies that nothing requires, even optionally"},
-			&cli.BoolFlag{Name: "foreign", Destination: &o.foreign, Usage: "only packages that no repository has"},
+			&cli.BoolFlag{Name: "foreign", Destination: &o.foreign, Usage: "only packages that are in no repository"},
 			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Destination: &o.regex, Usage: "words are POSIX extended regular expressions"},
 			partialFlag(&o.partial),
 		}, o.listFlags(packageTemplate)...),
@@ -90,7 +90,7 @@ func explicitCommand(a *app) *cli.Command {
 	o := &explicitOptions{}
 	return &cli.Command{
 		Name:        "explicit",
-		Usage:       "list the packages installed on purpose, as pacman -Qe does",
+		Usage:       "list explicitly installed packages, like pacman -Qe",
 		Description: exitCodes(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "count", Aliases: []string{"c"}, Destination: &o.count, Usage: "print their number"},
@@ -144,10 +144,10 @@ func orphansCommand(a *app) *cli.Command {
 	o := &orphansOptions{}
 	return &cli.Command{
 		Name:        "orphans",
-		Usage:       "list the dependencies that nothing requires, even optionally, as pacman -Qdt does",
+		Usage:       "list dependencies that nothing requires, even optionally, like pacman -Qdt",
 		Description: partialHelp + exitCodes(),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "required", Destination: &o.required, Usage: "also those that something requires optionally, as pacman -Qdtt does"},
+			&cli.BoolFlag{Name: "required", Destination: &o.required, Usage: "also list those that are optionally required, like pacman -Qdtt"},
 			partialFlag(&o.partial),
 		}, o.listFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error {
@@ -164,7 +164,7 @@ func foreignCommand(a *app) *cli.Command {
 	o := &orphansOptions{}
 	return &cli.Command{
 		Name:        "foreign",
-		Usage:       "list the installed packages that no repository has, as pacman -Qm does",
+		Usage:       "list installed packages that are in no repository, like pacman -Qm",
 		Description: partialHelp + exitCodes(),
 		Flags:       append([]cli.Flag{partialFlag(&o.partial)}, o.listFlags(packageTemplate)...),
 		Action:      func(c *cli.Context) error { return a.removable(c, o, wire.FilterForeign) },

@@ -24,27 +24,25 @@ func outdatedCommand(a *app) *cli.Command {
 	o := &outdatedOptions{}
 	return &cli.Command{
 		Name:  "outdated",
-		Usage: "list the updates that the package databases know of, as pacman -Qu does",
-		Description: `Behind them come the updates that the AUR has for packages that no repository
-has, marked [aur]. With --all it also lists what an upgrade would offer to replace,
-what is installed in a later version than its repository or the AUR has, and
-packages that are flagged out of date, orphaned, gone from the AUR, or unknown to
-it. The version of a package that is built from a VCS (-git and the like) says
-nothing of updates: it is unknown.
+		Usage: "list available updates, like pacman -Qu",
+		Description: `Updates from the AUR follow those from the repositories, marked [aur]. With --all it
+also lists replacements that an upgrade would offer, packages that are newer than in
+their repository or the AUR, and packages that are flagged out of date, orphaned,
+deleted from the AUR, or unknown to it. For packages built from a VCS (-git and the
+like), updates are unknown.
 
-With own = true in [sync] of the configuration omgd counts by databases that it
-downloads itself, and says on standard error as of when.
+With own = true in [sync] of the configuration, omgd uses databases that it
+downloads itself, and a note says how old they are.
 
-When a database is missing or cannot be read, no update in the others does not
-mean that there is none: the exit code is then 3. With --aur it is 4 while
-nothing is known of the AUR.
+If there is no update, but a database is missing or cannot be read, the exit code
+is 3. With --aur it is 4 if there is no data of the AUR.
 
 ` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &o.all, Usage: "list replacements and newer packages too"},
-			&cli.BoolFlag{Name: "aur", Destination: &o.aur, Usage: "only what is not from a repository"},
-			&cli.BoolFlag{Name: "no-aur", Destination: &o.noAUR, Usage: "only what the repositories have, exactly as pacman -Qu"},
-			&cli.BoolFlag{Name: "security", Destination: &o.security, Usage: "mark the updates that fix a security advisory"},
+			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &o.all, Usage: "also list replacements and packages newer than their repository"},
+			&cli.BoolFlag{Name: "aur", Destination: &o.aur, Usage: "only packages that are not from a repository"},
+			&cli.BoolFlag{Name: "no-aur", Destination: &o.noAUR, Usage: "only packages from the repositories, exactly like pacman -Qu"},
+			&cli.BoolFlag{Name: "security", Destination: &o.security, Usage: "mark updates that fix a security advisory"},
 		}, o.listFlags("{{.name}} {{.installed}} {{.version}}")...),
 		Action: func(c *cli.Context) error { return a.outdated(c, o) },
 	}

@@ -44,8 +44,8 @@ func (o *outputOptions) listFlags(example string) []cli.Flag {
 func (o *outputOptions) flags(example string) []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "json", Destination: &o.json, Usage: "print JSON"},
-		&cli.StringFlag{Name: "format", Destination: &o.format, Usage: "print by a Go `TEMPLATE` over the JSON fields: '" + example + "'"},
-		&cli.StringFlag{Name: "color", Destination: &o.color, Usage: "`WHEN` to colour: auto, always or never", Value: "auto"},
+		&cli.StringFlag{Name: "format", Destination: &o.format, Usage: "print with a Go `TEMPLATE` over the JSON fields: '" + example + "'"},
+		&cli.StringFlag{Name: "color", Destination: &o.color, Usage: "use colour `WHEN`: auto, always or never", Value: "auto"},
 	}
 }
 

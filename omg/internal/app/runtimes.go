@@ -18,11 +18,12 @@ func whichCommand(a *app) *cli.Command {
 		Name:      "which",
 		Usage:     "show which versions of node, python, go, rust, ruby, java and bun are active here",
 		ArgsUsage: "[RUNTIME...]",
-		Description: `Looks at the environment, the version files of this directory and of those above
-it, what PATH leads to, the managers' global files, omg's own choice and the
-system's packages, in this order, and names the one that decided. Nothing is run.
-What is declared and not installed is marked, and the exit code is then 1; what
-runs although another version is declared is marked, too.
+		Description: `The version comes from the first of these that names one: the environment, the
+version files in this directory and its parents, PATH, the global files of version
+managers, the default that omg use has set, and the system's packages. The output
+names it. No program is run. A version that is declared but not installed is marked,
+and the exit code is then 1. An active version that differs from the declared one is
+marked as well.
 
 ` + exitCodes(),
 		Flags:  o.listFlags("{{.runtime}} {{.version}}"),
@@ -61,9 +62,9 @@ func listCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:        "list",
-		Usage:       "list the installed versions of runtimes, with the manager of each",
+		Usage:       "list the installed versions of runtimes, and their version managers",
 		ArgsUsage:   "[RUNTIME...]",
-		Description: "What would run here is marked with an asterisk.\n\n" + exitCodes(),
+		Description: "The version that is active in this directory is marked with an asterisk.\n\n" + exitCodes(),
 		Flags:       o.listFlags("{{.runtime}} {{.version}} {{.manager}}"),
 		Action: func(c *cli.Context) error {
 			out, err := a.output(c, *o)
@@ -92,9 +93,9 @@ func useCommand(a *app) *cli.Command {
 		Name:      "use",
 		Usage:     "set the default version of a runtime",
 		ArgsUsage: "RUNTIME VERSION",
-		Description: `Points versions/RUNTIME/current in the data directory at a version of omg's own
-or of another manager; "system" takes it away. VERSION may be written as in a
-version file: 20, lts/*, 3.12. Nothing is downloaded, and no shell is touched.
+		Description: `It makes versions/RUNTIME/current in the data directory a link to a version that omg
+or a version manager has installed; "system" removes the link. VERSION is written as
+in a version file: 20, lts/*, 3.12. Nothing is downloaded, and no shell is changed.
 
 ` + exitCodes(),
 		Flags: o.flags("{{.runtime}} {{.version}}"),

@@ -30,26 +30,26 @@ func searchCommand(a *app) *cli.Command {
 	o := &searchOptions{}
 	return &cli.Command{
 		Name:      "search",
-		Usage:     "find packages whose name, description, provides or groups have every word",
+		Usage:     "find packages whose name, description, provides or groups contain every word",
 		ArgsUsage: "WORD...",
-		Description: `A word is literal and ignores case. A field narrows it: name:, desc:,
-provides: and group: look for the word in that text; depends:, maint: and
-keyword: for a value that is the word; repo: keeps one repository.
+		Description: `Words are literal, and upper and lower case are the same. A field limits a word to
+one text: name:, desc:, provides: and group: match if that text contains the word,
+depends:, maint: and keyword: if a value equals it. repo: selects one repository.
 
-What the AUR has comes behind what the repositories have, by its votes; a package
-that a repository has too is marked as shadowed.
+Packages from the AUR come after those from the repositories, by votes. A package
+of the AUR that is also in a repository is marked as shadowed.
 
 ` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Destination: &o.regex, Usage: "words are POSIX extended regular expressions"},
 			&cli.BoolFlag{Name: "name", Aliases: []string{"n"}, Destination: &o.nameOnly, Usage: "search names only"},
-			&cli.IntFlag{Name: "limit", Destination: &o.limit, Usage: "show at most `N` packages, 0 for all", DefaultText: "50 on a terminal, else all"},
+			&cli.IntFlag{Name: "limit", Destination: &o.limit, Usage: "show at most `N` packages, 0 for all", DefaultText: "50 on a terminal, otherwise all"},
 			&cli.StringSliceFlag{Name: "repo", Destination: &o.repos, Usage: "only the repository `NAME` (repeatable)"},
 			&cli.BoolFlag{Name: "aur", Destination: &o.aur, Usage: "only the AUR"},
 			&cli.BoolFlag{Name: "no-aur", Destination: &o.noAUR, Usage: "only the repositories"},
-			&cli.BoolFlag{Name: "live", Destination: &o.live, Usage: "query the AUR's server, not omgd's copy of its data"},
+			&cli.BoolFlag{Name: "live", Destination: &o.live, Usage: "query the AUR's server instead of omgd's copy of its data"},
 			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not query the AUR's server"},
-			&cli.StringFlag{Name: "sort", Destination: &o.sort, Usage: "by `ORDER`: relevance, name, repo, or what the AUR knows: votes, popularity, modified", Value: wire.SortRelevance},
+			&cli.StringFlag{Name: "sort", Destination: &o.sort, Usage: "sort by `ORDER`: relevance, name, repo, or for the AUR votes, popularity, modified", Value: wire.SortRelevance},
 		}, o.listFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error { return a.search(c, o) },
 	}

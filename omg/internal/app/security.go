@@ -29,29 +29,30 @@ func securityCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:      "security",
 		Aliases:   []string{"audit"},
-		Usage:     "list the installed packages that Arch's security advisories concern",
+		Usage:     "list installed packages that are affected by Arch's security advisories",
 		ArgsUsage: "[PKG...]",
-		Description: `A line for each package, the worst first, with the version to update to and its
-advisories. An advisory is "fixable" when a repository has a version without it,
-"fixed-in-testing", or "affected" when there is none yet. One that names no fix
-and was found in an older version than is installed is "unconfirmed": mostly
-nobody closed it, so that it is listed only with --all.
+		Description: `One line per package, the most severe first, with the version to update to and its
+advisories. An advisory is "fixable" if a repository has a version with the fix,
+"fixed-in-testing" if only a testing repository has, and "affected" if there is no
+fix yet. It is "unconfirmed" if it names no fix and was reported for an older
+version than the installed one; most of these were never closed, so they are listed
+only with --all.
 
-Omgd asks the tracker. With --source, a file of its records is used instead, and
-with --dbpath another system's packages are judged.
+The advisories come from Arch's security tracker, through omgd. With --source they
+come from a file. With --dbpath the packages of another system are checked.
 
-With --fail-on the exit code is 5 when an advisory that is listed is as bad, 4
-when nothing is known of the tracker, 3 when none is and a database could not be
-read, and else 0.
+With --fail-on the exit code is 5 if a listed advisory has at least that severity,
+4 if there is no data of the tracker, 3 if a database could not be read, and
+otherwise 0.
 
 ` + exitCodes(exit.Network, exit.Finding),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &o.all, Usage: "list unconfirmed advisories too"},
-			&cli.BoolFlag{Name: "fixable", Destination: &o.fixable, Usage: "list only what an update fixes"},
-			&cli.StringFlag{Name: "severity", Destination: &o.severity, Usage: "list only advisories of this `SEVERITY` or a higher one: low, medium, high, critical"},
+			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &o.all, Usage: "also list unconfirmed advisories"},
+			&cli.BoolFlag{Name: "fixable", Destination: &o.fixable, Usage: "list only advisories that an update fixes"},
+			&cli.StringFlag{Name: "severity", Destination: &o.severity, Usage: "list only advisories of at least this `SEVERITY`: low, medium, high or critical"},
 			&cli.BoolFlag{Name: "cve", Destination: &o.cve, Usage: "list the vulnerabilities of each package, with links"},
-			&cli.StringFlag{Name: "fail-on", Destination: &o.failOn, Usage: "exit with 5 when one that is listed has this `SEVERITY` or a higher one"},
-			&cli.StringFlag{Name: "source", Destination: &o.source, Usage: "use `FILE`, the tracker's all.json, instead of omgd's data"},
+			&cli.StringFlag{Name: "fail-on", Destination: &o.failOn, Usage: "exit with 5 if a listed advisory has at least this `SEVERITY`"},
+			&cli.StringFlag{Name: "source", Destination: &o.source, Usage: "use `FILE` (the tracker's all.json) instead of omgd's data"},
 		}, o.listFlags("{{.name}} {{.severity}} {{.update}}")...),
 		Action: func(c *cli.Context) error { return a.security(c, o) },
 	}

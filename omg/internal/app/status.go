@@ -28,16 +28,16 @@ func statusCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:  "status",
 		Usage: "show package counts, age of the data, and problems",
-		Description: `A number that is not known is shown as unknown; in JSON it is absent. One that a
-source which could not be read could change has a question mark; in JSON
-partial_counts names it.
+		Description: `A count that is not known is shown as unknown, and is absent in JSON. A count that
+may change once an unreadable source can be read again is marked with a question
+mark; JSON lists it in partial_counts.
 
-With --history it shows how the counts changed while omgd ran, a line a change.
+With --history it shows how the counts changed while omgd ran, one change per line.
 
 ` + exitCodes(),
 		Flags: append(o.flags("{{.counts.updates}}"),
 			&cli.BoolFlag{Name: "history", Destination: &o.history, Usage: "show how the counts changed"},
-			&cli.IntFlag{Name: "limit", Destination: &o.limit, Usage: "with --history, only the last `N` changes", DefaultText: "all that are kept"}),
+			&cli.IntFlag{Name: "limit", Destination: &o.limit, Usage: "with --history, only the last `N` changes", DefaultText: "all"}),
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
@@ -101,9 +101,9 @@ func refreshCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:  "refresh",
-		Usage: "have omgd read pacman's databases now",
-		Description: `Omgd does it by itself after each change. Without a daemon each command reads
-what is there, so that there is nothing to refresh.
+		Usage: "make omgd read pacman's databases now",
+		Description: `omgd does this by itself after each change. Without omgd there is nothing to
+refresh, because each command reads the databases itself.
 
 ` + exitCodes(),
 		Flags: o.flags("{{.generation}}"),
@@ -138,8 +138,8 @@ func cacheCommand(a *app) *cli.Command {
 		Description: exitCodes(),
 		Subcommands: []*cli.Command{{
 			Name:        "clear",
-			Usage:       "clear omgd's cache of answers",
-			Description: "Without a daemon there is no cache.\n\n" + exitCodes(),
+			Usage:       "clear omgd's cached replies",
+			Description: "Without omgd there is no cache.\n\n" + exitCodes(),
 			Flags:       o.flags("{{.cleared}}"),
 			Action: func(c *cli.Context) error {
 				return action(a, c, o, a.backend().ClearCache,

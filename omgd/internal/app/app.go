@@ -25,24 +25,24 @@ import (
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return command.Run(ctx, &cli.App{
 		Name:      "omgd",
-		Usage:     "keep the package index and answer omg",
+		Usage:     "daemon that keeps the package index and answers omg",
 		UsageText: "omgd [options]",
-		Description: `Reads pacman's databases, and again after each change of them; writes nothing but
-its own files in the data directory and beside its socket. Goes into the
-background and returns when it answers there. Stops on SIGTERM and SIGINT, at once
-on a second one; reads the configuration again on SIGHUP.
+		Description: `omgd reads pacman's databases, and reads them again after each change. It writes only
+its own files, in the data directory and next to its socket. It goes into the
+background, and the command returns as soon as it responds there. SIGTERM and SIGINT
+stop it, a second one immediately. SIGHUP makes it reload the configuration.
 
-Exit codes: 0 it runs, or has ended as it should; 1 the background process did not
-start; 2 wrong usage; 3 cannot run.`,
+Exit codes: 0 started, or stopped normally; 1 the background process did not start;
+2 wrong usage; 3 cannot run.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "foreground", Aliases: []string{"f"}, Usage: "stay in the foreground"},
-			&cli.BoolFlag{Name: "system", Usage: "serve all users, from " + paths.SystemDir},
-			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Usage: "listen on `PATH`", DefaultText: "$OMG_SOCKET_PATH, else omg.sock in $XDG_RUNTIME_DIR, else in /tmp"},
-			&cli.StringFlag{Name: "log-level", Usage: "log from `LEVEL` on: error, warn, info, debug or trace", DefaultText: "log.level of the configuration, else info"},
-			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`", DefaultText: "what pacman.conf says"},
+			&cli.BoolFlag{Name: "system", Usage: "serve all users, with data in " + paths.SystemDir},
+			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Usage: "listen on `PATH`", DefaultText: "$OMG_SOCKET_PATH, or omg.sock in $XDG_RUNTIME_DIR or /tmp"},
+			&cli.StringFlag{Name: "log-level", Usage: "log messages of at least `LEVEL`: error, warn, info, debug or trace", DefaultText: "log.level in the configuration"},
+			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
 			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
-			&cli.StringSliceFlag{Name: "index", Usage: "serve the index `FILE`, built elsewhere (repeatable)"},
-			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, else ~/.local/share/omg"},
+			&cli.StringSliceFlag{Name: "index", Usage: "serve the index `FILE`, which was built elsewhere (repeatable)"},
+			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
 		},
 		Action: run,
 	}, args, stdout, stderr)
