@@ -158,8 +158,8 @@ func TestLive_NobodyWaitsForTheAUR(t *testing.T) {
 	require.True(t, r.More)
 	require.NoError(t, wire.DecodeInfo(r.Result, &info, take))
 	require.Equal(t, []string{"core/glibc"}, names)
-	for held = gate.Next(t); !strings.Contains(held.URI, "yay"); held = gate.Next(t) {
-		held.Answer() // omgd's own question about installed packages
+	for held = gate.Next(t); !strings.HasSuffix(held.URI, "=yay"); held = gate.Next(t) {
+		held.Answer() // omgd's own question about the installed yay-bin
 	}
 	held.Answer()
 	r, err = w.conn.Receive(t.Context())
