@@ -81,9 +81,10 @@ bench-once: ## Run each Go benchmark once, to check that it still works
 bench-compare: $(TOOLS)/built ## Compare the last two runs of make bench, or the files OLD= and NEW=
 	$(TOOLS)/benchstat '$(or $(OLD),build/bench/before.txt)' '$(or $(NEW),build/bench/last.txt)'
 
+ROUND_PARTS := processes,sizes,probe,idle,change,ping,load
 .PHONY: bench-rounds
 bench-rounds: $(TOOLS)/built ## Measure the commit BASE= and this tree alternately, and compare them: ROUNDS=6 ONLY=processes,idle
-	@BASE='$(BASE)' ROUNDS=$(or $(ROUNDS),6) CORPUS='$(CORPUS)' ONLY='$(or $(ONLY),processes,sizes,idle,change,ping,load)' \
+	@BASE='$(BASE)' ROUNDS=$(or $(ROUNDS),6) CORPUS='$(CORPUS)' ONLY='$(or $(ONLY),$(ROUND_PARTS))' \
 		TAGS=$(TAGS) BENCHSTAT=$(TOOLS)/benchstat scripts/bench-rounds.sh
 
 .PHONY: fuzz
