@@ -78,6 +78,7 @@ const (
 	ProblemLarge      Problem = "has a desc of more than 64 MiB"
 	ProblemEmpty      Problem = "has an empty desc"
 	ProblemCut        Problem = "has a desc that ends too early"
+	ProblemZeros      Problem = "has a desc with zero bytes"
 	ProblemMismatch   Problem = "has a desc of another name or version"
 )
 

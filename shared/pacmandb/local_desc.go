@@ -64,8 +64,9 @@ type listMark struct {
 // localIdent is what a desc says about itself besides the package's fields.
 type localIdent struct {
 	name, version string
-	// whole is false for a file that seems to end too early.
-	whole bool
+	// whole is false for a file that seems to end too early, and zeros is set for one with
+	// zero bytes, which a file system leaves for blocks that were never written.
+	whole, zeros bool
 }
 
 // parse fills p from raw, whose memory p's strings share. It never fails: like libalpm
@@ -129,15 +130,22 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 	}
 	d.place()
 	p.Validation = localValidation(validation)
-	id.whole = id.name != "" && id.version != "" && strings.HasSuffix(raw, "\n") && !endsInKey(raw)
+	id.zeros = in.zeros
+	// Every package has an architecture. libalpm 4.2 was the first to write a base, and
+	// always writes the two others after it.
+	lacking := p.Arch == "" || p.Base != "" && (p.InstallDate == 0 || len(validation) == 0)
+	id.whole = id.name != "" && id.version != "" && endsField(raw) && !lacking
 	return id
 }
 
-// endsInKey reports whether the last line is a key without a value.
-func endsInKey(raw string) bool {
-	raw = strings.TrimSuffix(raw, "\n")
-	line := raw[strings.LastIndexByte(raw, '\n')+1:]
-	return len(line) > 2 && line[0] == '%' && line[len(line)-1] == '%'
+// endsField reports whether a desc ends with a whole field: libalpm writes an empty line
+// after each value.
+func endsField(raw string) bool {
+	line, ended := strings.CutSuffix(raw, "\n\n")
+	line = strings.TrimRight(line, "\n")
+	line = line[strings.LastIndexByte(line, '\n')+1:]
+	isKey := len(line) > 2 && line[0] == '%' && line[len(line)-1] == '%'
+	return ended && !isKey
 }
 
 // list notes the lines up to an empty one as entries of list.

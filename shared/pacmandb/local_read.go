@@ -271,6 +271,8 @@ func (r *localReader) read(f *found) {
 	f.pkg.Name, f.pkg.Version = f.name, f.version
 	switch {
 	case f.problem != "":
+	case id.zeros:
+		f.problem = ProblemZeros
 	case id.name != "" && id.name != f.name || id.version != "" && id.version != f.version:
 		f.problem = ProblemMismatch
 	case !id.whole:

@@ -81,7 +81,11 @@ func damaged(t testing.TB) *testDB {
 	whole := fields("half", "1-1", "DESC", "Half of it", "DEPENDS", "good\nelse", "REASON", "1")
 	db.write("half-1-1/desc", whole[:strings.Index(whole, "else")+2])
 	db.write("half-key-1-1/desc", "%NAME%\nhalf-key\n\n%VERSION%\n1-1\n\n%BUILDDATE%\n")
+	db.write("half-line-1-1/desc", strings.TrimSuffix(fields("half-line", "1-1", "DEPENDS", "good"), "\n"))
+	db.write("half-field-1-1/desc", fields("half-field", "1-1", "BASE", "half", "INSTALLDATE", "1700000000"))
 	db.write("half-name-1-1/desc", "%NAME%\nhalf-n")
+	db.write("zeros-1-1/desc", strings.Repeat("\x00", 4096))
+	db.write("some-zeros-1-1/desc", fields("some-zeros", "1-1", "DEPENDS", "good\n"+strings.Repeat("\x00", 100), "REASON", "1"))
 	db.write("mismatch-1-1/desc", fields("other", "1-1"))
 	db.write("mismatch-version-1-1/desc", fields("mismatch-version", "2-1"))
 	db.write("stray/desc", fields("stray", "1-1"))
@@ -106,18 +110,41 @@ func TestDamagedDatabaseEqualsPacman(t *testing.T) {
 		{"a-file-1-1", ProblemStray},
 		{"empty-1.5-1", ProblemEmpty},
 		{"half-1-1", ProblemCut},
+		{"half-field-1-1", ProblemCut},
 		{"half-key-1-1", ProblemCut},
+		{"half-line-1-1", ProblemCut},
 		{"half-name-1-1", ProblemMismatch},
 		{"mismatch-1-1", ProblemMismatch},
 		{"mismatch-version-1-1", ProblemMismatch},
 		{"none-1-1", ProblemMissing},
+		{"some-zeros-1-1", ProblemZeros},
 		{"stray", ProblemName},
+		{"zeros-1-1", ProblemZeros},
 	}, l.Warnings)
 
 	again, err := Reread(t.Context(), db.dir, l)
 	require.NoError(t, err)
 	require.True(t, again.SamePackages(l))
 	require.Equal(t, l.Warnings, again.Warnings)
+}
+
+// TestLocalDesc_Cut: a desc that pacman wrote is cut after each of its bytes. Only a cut
+// between two of the lists at its end, which are all optional, leaves a desc that pacman
+// may write.
+func TestLocalDesc_Cut(t *testing.T) {
+	text := "%NAME%\nfoo\n\n%VERSION%\n1-1\n\n%BASE%\nfoo\n\n%DESC%\nwords\n\n%URL%\nhttps://foo\n\n%ARCH%\nany\n\n" +
+		"%BUILDDATE%\n1600000000\n\n%INSTALLDATE%\n1700000000\n\n%PACKAGER%\nsomebody\n\n%SIZE%\n12\n\n%REASON%\n1\n\n" +
+		"%LICENSE%\nMIT\n\n%VALIDATION%\npgp\n\n%DEPENDS%\na\nb>=1\n\n%PROVIDES%\nc\n\n"
+	var d localParser
+	var whole []string
+	for n := range len(text) + 1 {
+		if d.parse(text[:n], &Installed{}).whole {
+			_, rest, _ := strings.Cut(text[n:], "%")
+			key, _, _ := strings.Cut(rest, "%")
+			whole = append(whole, key)
+		}
+	}
+	require.Equal(t, []string{"DEPENDS", "PROVIDES", ""}, whole, "the fields before which a cut is not noticed")
 }
 
 func TestSecondEntryIsTheOnePacmanPassesOver(t *testing.T) {
@@ -441,12 +468,14 @@ func FuzzLocalDesc(f *testing.F) {
 			more = append(more, "DESC", p.Desc)
 		}
 		more = append(more, "REASON", fmt.Sprint(p.Reason), "SIZE", fmt.Sprint(p.ISize), "INSTALLDATE", fmt.Sprint(p.InstallDate),
-			"BUILDDATE", fmt.Sprint(p.BuildDate), "INSTALLED_DB", p.InstalledDB, "ARCH", p.Arch)
+			"INSTALLED_DB", p.InstalledDB, "ARCH", p.Arch, "BUILDDATE", fmt.Sprint(p.BuildDate))
 		text := fields("n", "v", more...)
 		if longLine(text) {
 			return // libalpm cuts lines, and may then read the rest as keys
 		}
-		require.True(t, d.parse(text, &again).whole)
+		// Pacman writes none without these.
+		lacking := p.Arch == "" || p.Base != "" && (p.InstallDate == 0 || len(p.Validation) == 0)
+		require.Equal(t, !lacking, d.parse(text, &again).whole)
 		require.Equal(t, p, again)
 	})
 }
