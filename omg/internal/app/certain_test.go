@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -154,6 +155,41 @@ func checkCertain(t *testing.T, f fake, c commandCase, sure, empty, some bool, n
 	require.Contains(t, stderr, "omg: error: the answer is not certain: "+strings.TrimPrefix(note, "partial: "))
 	require.Contains(t, stderr, "omg: hint: without --strict omg prints what it has\n")
 	require.Equal(t, 2, strings.Count(stderr, "\n"), stderr)
+}
+
+// TestCertain_Unread: answers about installed packages that depend on what could not be read.
+func TestCertain_Unread(t *testing.T) {
+	read := backend.Reading{Partial: true, Why: "local/b-1 has no desc"}
+	chains := []backend.Chain{{Links: []backend.Link{{Name: "a"}}}}
+	lists := []backend.FileList{{Name: "a", Files: []string{"/a"}}}
+	for _, c := range []struct {
+		line string
+		f    fake
+		code int
+	}{
+		{"why a", fake{why: &backend.Chains{Reading: read, Name: "a", Chains: chains}}, exit.OK},
+		{"why a", fake{why: &backend.Chains{Reading: read, Name: "a"}}, exit.Failed},
+		{"why a", fake{why: &backend.Chains{Reading: read}}, exit.Failed},
+		{"why a", fake{why: &backend.Chains{}}, exit.NotFound},
+		{"files a", fake{files: &backend.FileLists{Reading: read, Packages: lists}}, exit.OK},
+		{"files a", fake{files: &backend.FileLists{Reading: read, Missing: []string{"a"}}}, exit.Failed},
+		{"files a", fake{files: &backend.FileLists{Missing: []string{"a"}}}, exit.NotFound},
+		{"info -i a", fake{installed: &wire.InstalledResult{Basis: wire.Basis{Partial: true, Why: read.Why}, Missing: []string{"a"}}}, exit.Failed},
+		{"info -i a", fake{installed: &wire.InstalledResult{Missing: []string{"a"}}}, exit.NotFound},
+		{"info a", fake{
+			info:      &wire.InfoResult{Missing: []wire.Missing{{Name: "a"}}},
+			installed: &wire.InstalledResult{Basis: wire.Basis{Partial: true, Why: read.Why}, Packages: []wire.InstalledPackage{pkg("a")}},
+		}, exit.OK},
+	} {
+		code, _, stderr := c.f.run(t, strings.Fields(c.line)...)
+		require.Equal(t, c.code, code, "%s: %s", c.line, stderr)
+		if c.code != exit.NotFound {
+			require.Contains(t, stderr, "omg: note: partial: local/b-1 has no desc\n", c.line)
+			code, _, stderr = c.f.run(t, append([]string{"--strict"}, strings.Fields(c.line)...)...)
+			require.Equal(t, exit.Failed, code, c.line)
+			require.Contains(t, stderr, "the answer is not certain: local/b-1 has no desc\n", c.line)
+		}
+	}
 }
 
 // TestCertain_Status: status marks what is uncertain, and prints it unless --strict is set.

@@ -11,6 +11,7 @@ import (
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 func filesCommand(a *app) *cli.Command {
@@ -43,13 +44,14 @@ func (a *app) files(c *cli.Context, o *outputOptions) error {
 	} else {
 		err = out.files(all)
 	}
+	read := basisOf(all.Reading)
 	if err == nil {
-		err = out.end()
+		err = out.endOn(read)
 	}
 	if err != nil {
 		return err
 	}
-	err = a.notInstalled(all.Missing)
+	err = a.notInstalled(all.Missing, read)
 	for _, p := range all.Packages {
 		if p.Why != "" {
 			a.reportError(p.Why)
@@ -58,6 +60,9 @@ func (a *app) files(c *cli.Context, o *outputOptions) error {
 	}
 	return err
 }
+
+// basisOf returns the basis of a result that depends on the local database as it is now.
+func basisOf(r backend.Reading) *wire.Basis { return &wire.Basis{Partial: r.Partial, Why: r.Why} }
 
 func (o *output) files(all *backend.FileLists) error {
 	type file struct {
@@ -184,8 +189,12 @@ func (a *app) why(c *cli.Context, o *whyOptions) error {
 	if err != nil {
 		return err
 	}
+	read := basisOf(all.Reading)
 	if all.Name == "" {
-		return a.notInstalled(c.Args().Slice())
+		if err := out.endOn(read); err != nil {
+			return err
+		}
+		return a.notInstalled(c.Args().Slice(), read)
 	}
 	end := func(chain *backend.Chain) string { return chain.Links[0].Name }
 	if o.reverse {
@@ -199,10 +208,13 @@ func (a *app) why(c *cli.Context, o *whyOptions) error {
 		out.style.Chain(w, names, needs)
 	})
 	if err == nil {
-		err = out.end()
+		err = out.endOn(read)
 	}
-	if err != nil || len(all.Chains) > 0 {
+	switch {
+	case err != nil || len(all.Chains) > 0:
 		return err
+	case read.Partial:
+		return exit.Quiet(exit.Failed)
 	}
 	nothing := "no explicitly installed package needs %s"
 	if o.reverse {

@@ -113,7 +113,7 @@ func inAUR(sources []wire.Source) func(wire.Missing) bool {
 }
 
 // addInstalled looks up missing names among the installed packages, by exact name only, and removes those it finds from
-// the missing ones. known is false if the local database cannot be read.
+// the missing ones. known is false if the local database cannot be read. A partial result makes all partial.
 func (a *app) addInstalled(c *cli.Context, b backend.Backend, all *wire.InfoResult) (packages []wire.InstalledPackage, known bool) {
 	var names []string
 	for _, m := range all.Missing {
@@ -137,6 +137,9 @@ func (a *app) addInstalled(c *cli.Context, b backend.Backend, all *wire.InfoResu
 		return !asked || again
 	})
 	all.Missing = slices.DeleteFunc(all.Missing, func(m wire.Missing) bool { return here[m.Name] })
+	if len(packages) > 0 && found.Partial && !all.Partial {
+		all.Partial, all.Why = true, found.Why
+	}
 	return packages, true
 }
 
@@ -157,7 +160,7 @@ func (a *app) installedInfo(c *cli.Context, out *output, names []string) error {
 	if err != nil {
 		return err
 	}
-	return a.notInstalled(all.Missing)
+	return a.notInstalled(all.Missing, &all.Basis)
 }
 
 // installed prints packages with all details.
@@ -199,10 +202,15 @@ func (a *app) missing(names []wire.Missing, code int) error {
 	return nil
 }
 
-func (a *app) notInstalled(names []string) error {
+// notInstalled returns the error for names that no installed package has or provides. A package that could not be read
+// may provide them.
+func (a *app) notInstalled(names []string, read *wire.Basis) error {
 	all := make([]wire.Missing, len(names))
 	for i, name := range names {
 		all[i].Name = name
+	}
+	if read.Partial {
+		return a.missing(all, exit.Failed)
 	}
 	return a.missing(all, exit.NotFound)
 }

@@ -112,7 +112,7 @@ func (a *app) security(c *cli.Context, o *securityOptions) (err error) {
 		return exit.Quiet(exit.Finding)
 	}
 	if len(all.Missing) > 0 {
-		return a.notInstalled(all.Missing)
+		return a.notInstalled(all.Missing, &wire.Basis{}) // it was asked for by its exact name
 	}
 	found := len(all.Packages)
 	if o.fail >= 0 && !all.Partial && !all.Stale {

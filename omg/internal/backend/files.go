@@ -25,8 +25,17 @@ type Owner struct {
 	Version string `json:"version"`
 }
 
+// Reading is how completely the local database was read.
+type Reading struct {
+	// Partial means that there are packages whose descriptions could not be read, which could change the result. Why has
+	// the reason.
+	Partial bool   `json:"partial,omitempty"`
+	Why     string `json:"why,omitempty"`
+}
+
 // FileLists are the files of installed packages.
 type FileLists struct {
+	Reading
 	Packages []FileList `json:"packages"`
 	// Missing are the requested names that are not installed.
 	Missing []string `json:"missing,omitempty"`
@@ -43,6 +52,7 @@ type FileList struct {
 
 // Chains explain why a package is installed or, reversed, what it needs.
 type Chains struct {
+	Reading
 	// Name is the name of the package, empty if it is not installed.
 	Name string `json:"name"`
 	// Chains are the shortest ones: from each explicitly installed package that needs it to the package or, reversed,

@@ -24,6 +24,12 @@ func (b *Backend) system(ctx context.Context) (*sources.Pacman, *pacmandb.Local,
 	return pacman, local, err
 }
 
+// readingOf returns how completely the local database was read.
+func readingOf(local *pacmandb.Local) backend.Reading {
+	why, _ := sources.Unread(local)
+	return backend.Reading{Partial: why != "", Why: why}
+}
+
 // Owns implements backend.Backend. A name without a slash that is not a file is looked up in PATH.
 func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, error) {
 	pacman, local, err := b.system(ctx)
@@ -84,7 +90,9 @@ func (b *Backend) Files(ctx context.Context, names []string) (*backend.FileLists
 	}
 	relations := pacmandb.Relate(local.Packages)
 	result := &backend.FileLists{Packages: []backend.FileList{}}
+	exact := true // no name was looked up among what packages provide
 	for _, name := range names {
+		exact = exact && local.Find(name) != nil
 		p := relations.Satisfier(name)
 		if p == nil {
 			result.Missing = append(result.Missing, name)
@@ -100,6 +108,9 @@ func (b *Backend) Files(ctx context.Context, names []string) (*backend.FileLists
 		}
 		result.Packages = append(result.Packages, one)
 	}
+	if !exact {
+		result.Reading = readingOf(local)
+	}
 	return result, nil
 }
 
@@ -110,7 +121,7 @@ func (b *Backend) Why(ctx context.Context, name string, reverse bool) (*backend.
 		return nil, err
 	}
 	relations := pacmandb.Relate(local.Packages)
-	result := &backend.Chains{Chains: []backend.Chain{}}
+	result := &backend.Chains{Reading: readingOf(local), Chains: []backend.Chain{}}
 	p := relations.Satisfier(name)
 	if p == nil {
 		return result, nil

@@ -1,0 +1,166 @@
+package partial
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// unreadDescs are the ways in which a power cut or a bad disk leaves an installed
+// package's desc, with the reason that is given.
+func unreadDescs() []fault {
+	cut := func(after string) func(*testing.T, string) {
+		return func(t *testing.T, path string) {
+			text := string(harness.Read(t, path))
+			at := strings.Index(text, after)
+			require.Positive(t, at)
+			harness.Write(t, path, text[:at+len(after)])
+		}
+	}
+	return []fault{
+		{"empty", func(t *testing.T, path string) { harness.Write(t, path, "") }, "has an empty desc"},
+		{"zeros", func(t *testing.T, path string) { harness.Write(t, path, strings.Repeat("\x00", 4096)) }, "has a desc with zero bytes"},
+		{"cut in a line", cut("%DEPENDS%\nnee"), "has a desc that ends too early"},
+		{"cut after a line", cut("%VALIDATION%\nnone\n"), "has a desc that ends too early"},
+		{"cut after a field", cut("%BASE%\napp\n\n"), "has a desc that ends too early"},
+		{"missing", func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) }, "has no desc"},
+		{"unreadable", func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0)) }, "has a desc that cannot be read"},
+		{"a directory", func(t *testing.T, path string) {
+			require.NoError(t, os.Remove(path))
+			require.NoError(t, os.Mkdir(path, 0o755))
+		}, "has a desc that is not a regular file"},
+		{"of another package", func(t *testing.T, path string) { harness.Write(t, path, harness.Desc("other", "1-1")) }, "has a desc of another name or version"},
+	}
+}
+
+// newLocal has one package installed on purpose, the two that it needs, one of them by
+// what it provides, and an orphan.
+func newLocal(t *testing.T) *harness.System {
+	t.Helper()
+	s := harness.New(t, harness.NoDatabases())
+	harness.Write(t, s.Conf, config)
+	harness.Write(t, s.Sync("good"), harness.Database(t, harness.Package("app", "2-1", "DESC", "a good thing")))
+	s.Install("app", "1-1", "BASE", "app", "INSTALLDATE", "1700000000", "VALIDATION", "none", "DEPENDS", "needed\nservice", "PROVIDES", "application")
+	s.Install("needed", "1-1", "REASON", "1")
+	s.Install("server", "1-1", "REASON", "1", "PROVIDES", "service")
+	s.Install("orphan", "1-1", "REASON", "1")
+	if os.Getuid() == 0 {
+		const nobody = 65534
+		return s.As(nobody)
+	}
+	return s
+}
+
+// resting are the answers that an unread desc of app could change, with the exit code.
+var resting = map[string]int{
+	"installed":                        answered,
+	"installed --deps":                 answered,
+	"installed --orphans":              answered,
+	"installed application":            failed,
+	"explicit":                         answered,
+	"explicit -q":                      answered,
+	"explicit --count":                 answered,
+	"orphans":                          answered,
+	"orphans --required":               answered,
+	"orphans -q --partial":             answered,
+	"installed -q --orphans --partial": answered,
+	"info -i app":                      answered,
+	"info -i application":              failed,
+	"why needed":                       failed,
+	"why --reverse app":                failed,
+	"why application":                  failed,
+	"files application":                failed,
+	"outdated":                         answered,
+	"foreign":                          answered,
+}
+
+// settled are the answers that it could not change.
+var settled = []string{"search app", "info app", "files app", "owns /usr/share/app"}
+
+// TestUnread: an installed package's desc cannot be read. Pacman then takes the package
+// for one that was installed on purpose and needs nothing. So do we, but each answer that
+// the desc could change says so, and a list that is made for removal is refused.
+func TestUnread(t *testing.T) {
+	t.Parallel()
+	for _, f := range unreadDescs() {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			s := newLocal(t)
+			for _, line := range []string{"orphans -q", "why application", "info -i application", "files application"} {
+				r := s.Direct(strings.Fields(line)...)
+				require.Equal(t, answered, r.Code, "%s: %s", line, r.Stderr)
+				require.NotContains(t, r.Stderr, "partial", line)
+			}
+			d := s.Start()
+			f.spoil(t, filepath.Join(s.DB, "local", "app-1-1", "desc"))
+			require.Equal(t, answered, d.Omg("refresh").Code, "pacman itself always changes the directory local")
+			why := "local/app-1-1 " + f.says
+			d.AwaitStatus(func(r *wire.StatusResult) bool { return r.Partial && r.Why == why }, why)
+			for _, omg := range []func(...string) harness.Result{s.Direct, d.Omg} {
+				c := &fixed{t: t, omg: omg}
+				c.unread(why)
+			}
+			health := d.Omg("health", "--json")
+			require.Contains(t, health.Stdout, `"name":"local","state":"degraded","why":"incomplete: `+why+`"`)
+			require.Contains(t, s.Direct("doctor").Stdout, why)
+			c := &fixed{t: t}
+			for number, want := range map[string]string{"ec": "1?\n", "oc": "3?\n", "tc": "4\n"} {
+				harness.Await(t, func() bool { return c.probe(s, number) == want }, "omg-probe %s prints %s", number, want)
+			}
+		})
+	}
+}
+
+// unread checks all answers of a system with an unread desc.
+func (c *fixed) unread(why string) {
+	c.t.Helper()
+	for line, code := range resting {
+		r := c.omg(strings.Fields(line)...)
+		harness.RequireSafe(c.t, r)
+		require.Equal(c.t, code, r.Code, "%s: %s", line, r.Stderr)
+		require.Contains(c.t, r.Stderr, "omg: note: partial: "+why+"\n", line)
+		if strings.Contains(line, "-q") || strings.Contains(line, "--count") || line == "why application" {
+			continue // no document
+		}
+		r = c.omg(append(strings.Fields(line), "--json")...)
+		require.Contains(c.t, r.Stdout, `"partial":true`, line)
+		require.Contains(c.t, r.Stdout, `"why":"`+why+`"`, line)
+	}
+	for _, line := range settled {
+		r := c.omg(strings.Fields(line)...)
+		require.Equal(c.t, answered, r.Code, "%s: %s", line, r.Stderr)
+		require.NotContains(c.t, r.Stderr, "partial", line)
+	}
+	for _, line := range []string{"orphans -q", "orphans -q --required", "installed -q --orphans", "--strict explicit", "--strict why needed"} {
+		r := c.omg(strings.Fields(line)...)
+		require.Equal(c.t, failed, r.Code, line)
+		require.Empty(c.t, r.Stdout, line)
+		require.Contains(c.t, r.Stderr, "omg: error: the answer is not certain: "+why+"\n", line)
+	}
+	r := c.omg("status", "--json")
+	require.Contains(c.t, r.Stdout, `"partial_counts":["explicit","orphans","orphans_required"]`)
+	require.Contains(c.t, r.Stdout, `{"name":"local","state":"incomplete","why":"`+why+`"}`)
+}
+
+// TestUnread_Pacman: pacman has the same packages in its lists.
+func TestUnread_Pacman(t *testing.T) {
+	t.Parallel()
+	need.Program(t, "pacman")
+	for _, f := range unreadDescs() {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			s := newLocal(t)
+			f.spoil(t, filepath.Join(s.DB, "local", "app-1-1", "desc"))
+			for flags, line := range map[string]string{"-Q": "installed", "-Qe": "explicit", "-Qdt": "orphans", "-Qdtt": "orphans --required"} {
+				require.Equal(t, s.Pacman(flags).Stdout, s.Direct(strings.Fields(line)...).Stdout, flags)
+			}
+		})
+	}
+}
