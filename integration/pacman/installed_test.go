@@ -117,8 +117,8 @@ func testForeignInfo(t *testing.T, w *world) {
 		got := way.Omg("info", "--format", "{{.name}} {{.installed}}", "bash", foreign[0], "nosuchpackage", "sh")
 		require.Equal(t, exit.NotFound, got.Code)
 		require.Equal(t, "bash 5.1.016-1\n"+foreign[0]+" \n", got.Stdout, way.Name)
-		require.Contains(t, got.Stderr, "'nosuchpackage' was not found")
-		require.Contains(t, got.Stderr, "'sh' was not found")
+		require.Contains(t, got.Stderr, "\"nosuchpackage\" was not found")
+		require.Contains(t, got.Stderr, "\"sh\" was not found")
 	}
 }
 

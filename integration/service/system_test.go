@@ -67,7 +67,7 @@ echo "left: $(ls /run/omg)"
 		"carol logs: 3: omg: error: only an administrator may do this (log_level)\n", "root logs: 0: info\n",
 		"alice measures: 3: omg: error: only an administrator may do this (metrics)\n", "root measures: 0: # HELP",
 		// The databases are those of the daemon, the files are read by who asks.
-		"bob lists files: 1: omg: error: package 'no-such-package' was not found\n",
+		"bob lists files: 1: omg: error: package \"no-such-package\" was not found\n",
 		// Runtimes are each user's own.
 		"alice runs: 0: 20.5.0\n", "bob runs: 0: 18.1.0\n",
 		"refreshed, generation ", "ended: 0\n", "left: \n",

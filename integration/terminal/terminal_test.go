@@ -45,7 +45,7 @@ func ways(t *testing.T) []way {
 	for i, y := range s.Ways() {
 		all[i] = way{Way: y}
 	}
-	all[2].note = "omg: note: read the databases themselves, which is slower: no index: create one with omg-index build\n"
+	all[2].note = "omg: note: no index, so pacman's databases were read directly (slower): omg-index build creates one\n"
 	return all
 }
 
@@ -257,7 +257,7 @@ func testColor(t *testing.T, all []way) {
 	}
 	wrong := y.on(t, s, stdout|stderr, "info", "no-such-package")
 	require.Equal(t, 1, wrong.Code)
-	require.Equal(t, "omg: error: package 'no-such-package' was not found\n", wrong.Stdout)
+	require.Equal(t, "omg: error: package \"no-such-package\" was not found\n", wrong.Stdout)
 	wrong = y.on(t, s, stderr, "search", "lib", "--color", "sometimes")
 	require.Equal(t, 2, wrong.Code)
 	require.Equal(t, "omg: error: --color must be auto, always or never, not \"sometimes\"\nomg: hint: see --help\n", wrong.Stderr)

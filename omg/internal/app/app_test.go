@@ -187,7 +187,7 @@ func TestInfo_Installed(t *testing.T) {
 	require.Equal(t, exit.NotFound, code)
 	require.Contains(t, out, "Installed       : 1-1\n\nName            : mine\n")
 	require.Equal(t, 2, strings.Count(out, "\n\n"))
-	require.Equal(t, "omg: error: package 'sh' was not found\nomg: error: package 'core/mine' was not found\n", stderr)
+	require.Equal(t, "omg: error: package \"sh\" was not found\nomg: error: package \"core/mine\" was not found\n", stderr)
 	_, out, _ = f.run(t, "info", "--json", "bash", "mine")
 	require.Contains(t, out, `"local":[{"repo":"local","name":"mine"`)
 }
@@ -207,7 +207,7 @@ func TestInfo_InstalledUnknown(t *testing.T) {
 		code, out, stderr := f.run(t, "info", "mine")
 		require.Equal(t, c.code, code, c.err)
 		require.Empty(t, out)
-		require.Equal(t, "omg: note: the AUR was not queried: "+c.err.Error()+"\nomg: error: package 'mine' was not found\n", stderr)
+		require.Equal(t, "omg: note: the AUR was not queried: "+c.err.Error()+"\nomg: error: package \"mine\" was not found\n", stderr)
 	}
 }
 
@@ -271,7 +271,7 @@ func TestWhy(t *testing.T) {
 	f.why = &backend.Chains{}
 	code, _, stderr = f.run(t, "why", "sh")
 	require.Equal(t, exit.NotFound, code)
-	require.Equal(t, "omg: error: package 'sh' was not found\n", stderr)
+	require.Equal(t, "omg: error: package \"sh\" was not found\n", stderr)
 }
 
 func TestActions(t *testing.T) {
@@ -303,7 +303,7 @@ func TestHealth(t *testing.T) {
 		f := fake{health: &wire.HealthResult{State: state, Components: []wire.Component{{Name: "store", State: state, Why: "a\nreason", Version: "1", Since: 60}}}}
 		code, out, _ := f.run(t, "health")
 		require.Equal(t, want, code, state)
-		require.Regexp(t, "^"+state+" +store 1: a\ufffdreason, for [0-9]+ years\n$", out)
+		require.Regexp(t, "^"+state+" +store 1  a\ufffdreason, for [0-9]+ years\n$", out)
 	}
 }
 
@@ -364,10 +364,10 @@ func TestUsage_Pacman(t *testing.T) {
 func TestSearch_NothingFoundInARepository(t *testing.T) {
 	f := fake{search: &wire.SearchResult{Packages: []wire.Package{}, Close: []string{"bash"}}}
 	_, _, stderr := f.run(t, "search", "bsah")
-	require.Equal(t, "omg: error: nothing found for 'bsah'\nomg: hint: did you mean: bash\n", stderr)
+	require.Equal(t, "omg: error: nothing found for \"bsah\"\nomg: hint: did you mean: bash\n", stderr)
 	code, _, stderr := f.run(t, "search", "bash", "--repo", "nope", "--repo", "core")
 	require.Equal(t, exit.NotFound, code)
-	require.Equal(t, "omg: error: nothing found for 'bash' in nope, core\n", stderr)
+	require.Equal(t, "omg: error: nothing found for \"bash\" in nope, core\n", stderr)
 }
 
 // TestOptions: the flags of all commands reach the backend.

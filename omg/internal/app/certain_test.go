@@ -230,9 +230,9 @@ func TestCertain_AUR(t *testing.T) {
 	}{
 		{"search a", wire.SourceMissing, exit.NotFound, "AUR: no data: a reason"},
 		{"search a", wire.SourceStale, exit.NotFound, "AUR: old data: a reason"},
-		{"search a", wire.SourceFailed, exit.Failed, "nothing found for 'a', and the AUR could not be searched"},
-		{"search --no-aur a", wire.SourceFailed, exit.NotFound, "nothing found for 'a'"},
-		{"search --repo core a", wire.SourceFailed, exit.NotFound, "nothing found for 'a' in core"},
+		{"search a", wire.SourceFailed, exit.Failed, "nothing found for \"a\", and the AUR could not be searched"},
+		{"search --no-aur a", wire.SourceFailed, exit.NotFound, "nothing found for \"a\""},
+		{"search --repo core a", wire.SourceFailed, exit.NotFound, "nothing found for \"a\" in core"},
 		{"search --aur a", wire.SourceFailed, exit.Failed, "and the AUR could not be searched"},
 		{"outdated", wire.SourceFailed, exit.NotFound, ""},
 		{"foreign", wire.SourceFailed, exit.NotFound, ""},
@@ -272,7 +272,7 @@ func TestCertain_Info(t *testing.T) {
 		code, out, stderr := f.run(t, "info", c.missing)
 		require.Equal(t, c.code, code, "%s: %s", c.name, c.missing)
 		require.Empty(t, out)
-		require.Contains(t, stderr, "omg: error: package '"+c.missing+"' was not found\n")
+		require.Contains(t, stderr, "omg: error: package \""+c.missing+"\" was not found\n")
 	}
 	// The daemon has no data of the AUR and could not query it; the package may be installed.
 	f := fake{

@@ -40,11 +40,15 @@ func (a *app) doctor(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
+	names := 0
+	for i := range all.Checks {
+		names = max(names, len(all.Checks[i].Name))
+	}
 	err = list(out, all, all.Checks, func(check *backend.Check) string { return check.Name }, func(w *bufio.Writer, check *backend.Check) {
 		state := map[string]show.State{backend.CheckOK: show.StateOK, backend.CheckProblem: show.StateWarn}[check.State]
-		out.style.State(w, state, check.Name, check.Found)
+		out.style.State(w, state, check.Name, names, check.Found)
 		if check.Todo != "" {
-			out.style.Advice(w, check.Todo)
+			out.style.Advice(w, names, check.Todo)
 		}
 	})
 	if err == nil {

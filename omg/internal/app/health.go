@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/termtext"
@@ -37,9 +38,12 @@ func (a *app) health(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now, names := time.Now(), 0
+	for i := range all.Components {
+		names = max(names, len(show.ComponentName(&all.Components[i])))
+	}
 	err = list(out, all, all.Components, func(p *wire.Component) string { return p.Name }, func(w *bufio.Writer, p *wire.Component) {
-		out.style.Component(w, p, now)
+		out.style.Component(w, p, names, now)
 	})
 	if err == nil {
 		err = out.end()

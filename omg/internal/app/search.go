@@ -162,5 +162,5 @@ func quoted(words []string) string {
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most]) + "…"
 	}
-	return "'" + s + "'"
+	return `"` + s + `"`
 }

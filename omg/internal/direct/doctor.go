@@ -185,7 +185,7 @@ func (d *doctor) index(ctx context.Context, path string, pacman *sources.Pacman,
 
 // downloads checks the downloaded databases, if they are enabled.
 func (d *doctor) downloads(ctx context.Context, c *config.Config, pacman *sources.Pacman) {
-	const name = "own databases"
+	const name = "downloaded databases"
 	if !c.Sync.Own || d.o.DBPath != "" {
 		return
 	}
@@ -269,33 +269,33 @@ func (d *doctor) daemon(ctx context.Context) {
 		}
 	}
 	if err != nil {
-		d.problem("daemon", err.Error(), "omg daemon start, or systemctl --user enable --now omgd.socket")
+		d.problem("daemon", err.Error(), "start it: omg daemon start, or systemctl --user enable --now omgd.socket")
 		return
 	}
 	defer conn.Close()
 	hello, err := conn.Hello(ctx)
 	if err != nil {
-		d.problem("daemon", err.Error(), "omg daemon restart")
+		d.problem("daemon", err.Error(), "restart it: omg daemon restart")
 		return
 	}
 	if hello.Server != version.String() {
-		d.problem("daemon", "omgd is "+hello.Server+", omg "+version.String(), "omg daemon restart")
+		d.problem("daemon", "omgd has version "+hello.Server+", omg has "+version.String(), "restart it: omg daemon restart")
 	} else {
 		d.ok("daemon", "omgd "+hello.Server)
 	}
 	health, err := conn.Health(ctx)
 	if err != nil {
-		d.problem("health", err.Error(), "omg daemon restart")
+		d.problem("health", err.Error(), "restart it: omg daemon restart")
 		return
 	}
 	todo := map[string]string{
-		"libalpm":       "rebuild or update omg: its libalpm worker was built for an older libalpm",
-		"store":         "free space on the disk, then: omg daemon restart",
-		"data":          "make the data directory writable: until then, omgd keeps everything in memory",
-		"aur":           "check the network, or switch it off: aur.enabled = false",
-		"tracker":       "check the network, or switch it off: tracker.enabled = false",
-		"own databases": "check the network, and the servers in pacman.conf",
-		"refresh":       "try omg refresh; omg daemon logs has the details",
+		"libalpm":              "rebuild or update omg: its libalpm worker was built for an older libalpm",
+		"store":                "free space on the disk, then: omg daemon restart",
+		"data":                 "make the data directory writable: until then, omgd keeps everything in memory",
+		"aur":                  "check the network, or switch it off: aur.enabled = false",
+		"tracker":              "check the network, or switch it off: tracker.enabled = false",
+		"downloaded databases": "check the network, and the servers in pacman.conf",
+		"refresh":              "try omg refresh; omg daemon logs has the details",
 	}
 	for _, c := range health.Components {
 		switch {
@@ -326,7 +326,7 @@ func (d *doctor) units() {
 		}
 	}
 	if installed {
-		d.problem("units", "omgd.socket is installed but not enabled", "systemctl --user enable --now omgd.socket")
+		d.problem("units", "omgd.socket is installed but not enabled", "enable it: systemctl --user enable --now omgd.socket")
 		return
 	}
 	d.add("units", backend.CheckUnknown, "omgd's units are not installed", "install them with make install-units")

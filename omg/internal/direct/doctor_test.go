@@ -146,7 +146,7 @@ func TestDoctor_GivenIndexes(t *testing.T) {
 func TestDoctor_Downloads(t *testing.T) {
 	w := newWorld(t)
 	w.buildOwn()
-	const name = "own databases"
+	const name = "downloaded databases"
 	require.Empty(t, w.checks(name), "omgd downloads none")
 	w.write("config.toml", "[sync]\nown = true\n")
 	w.download("core", options, time.Now())

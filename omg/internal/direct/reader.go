@@ -163,13 +163,25 @@ func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []sna
 		r.o.Note(r.bad.Error())
 	}
 	if len(read) > 0 {
-		r.o.Note("read the databases themselves, which is slower: " + strings.Join(why, "; "))
+		r.o.Note(r.slower(why))
 	}
 	return list
 }
 
 // noIndex is the reason for reading a database when nothing else is wrong.
-const noIndex = "no index: create one with omg-index build"
+const noIndex = "no index"
+
+// slower returns the note that databases were read, for these reasons.
+func (r *reader) slower(why []string) string {
+	const read = "pacman's databases were read directly (slower)"
+	switch {
+	case !slices.Equal(why, []string{noIndex}):
+		return read + ": " + strings.Join(why, "; ")
+	case r.o.DBPath != "" || r.o.PacmanConfig != "":
+		return "no index, so " + read + ": omg-index build creates one"
+	}
+	return "no daemon and no index, so " + read + ": omg daemon start speeds this up"
+}
 
 // examine returns the index that matches a repository's database, otherwise the state of the database. If the database
 // must be read, why is the reason, and earlier answers if reading fails.

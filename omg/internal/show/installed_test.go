@@ -120,10 +120,10 @@ func TestStatus(t *testing.T) {
 		Index: wire.IndexStatus{Packages: 15000, Built: now.Unix() - 7200, Files: []string{"/d/core.omgidx", "/d/aur.omgidx"}},
 	}
 	show := func() string { return write(func(w *bufio.Writer) { Style{}.Status(w, st, now) }) }
-	require.Equal(t, `State           : up to date, last checked 30 seconds ago
+	require.Equal(t, `State           : up to date, checked just now
 Installed       : 924
 Explicit        : 99
-Orphans         : 12, and 3 required only optionally
+Orphans         : 12, and 3 only optionally required
 Foreign         : 4 not from a repository (AUR or local)
 Updates         : 0 (and 2 ignored)
 AUR Updates     : 3
@@ -149,7 +149,7 @@ Hint            : with sync.own = true in config.toml, omgd counts updates by it
 		Basis:    wire.Basis{At: st.At, Stale: true, Why: "local/ cannot be read"},
 		Problems: []wire.Problem{{Name: "libalpm", State: "missing"}},
 	}
-	require.Equal(t, `State           : stale, last checked 30 seconds ago: local/ cannot be read
+	require.Equal(t, `State           : stale, last checked just now: local/ cannot be read
 Installed       : unknown
 Explicit        : unknown
 Orphans         : unknown
@@ -167,7 +167,7 @@ Degraded        : libalpm: missing
 func TestAge(t *testing.T) {
 	const day = 24 * time.Hour
 	for d, want := range map[time.Duration]string{
-		-time.Minute: "in the future", 0: "just now", time.Second: "1 second ago", 59 * time.Second: "59 seconds ago",
+		-time.Minute: "in the future", 0: "just now", 59 * time.Second: "just now",
 		time.Minute: "1 minute ago", 90 * time.Minute: "1 hour ago", 47 * time.Hour: "1 day ago", 30 * day: "30 days ago",
 		800 * day: "2 years ago",
 	} {

@@ -23,8 +23,8 @@ const (
 	componentColumn = 10
 )
 
-// State prints a line for a check: its state first, then what was checked and what was found.
-func (s Style) State(w *bufio.Writer, state State, name, found string) {
+// State prints a line for a check: its state, what was checked, in a column of nameWidth, and what was found.
+func (s Style) State(w *bufio.Writer, state State, name string, nameWidth int, found string) {
 	word, color := "info", colorMeta
 	switch state {
 	case StateOK:
@@ -34,20 +34,29 @@ func (s Style) State(w *bufio.Writer, state State, name, found string) {
 	}
 	p := printer{s, w}
 	p.state(word, color, checkColumn)
-	p.text(because(name, found))
+	p.row(name, nameWidth, found)
 	p.raw("\n")
 }
 
-// Advice prints what to do about the check before it.
-func (s Style) Advice(w *bufio.Writer, todo string) {
+// Advice prints what to do about the check before it, below what was found.
+func (s Style) Advice(w *bufio.Writer, nameWidth int, todo string) {
 	p := printer{s, w}
-	p.raw(blanks[:checkColumn])
+	p.raw(strings.Repeat(" ", checkColumn+nameWidth+2))
 	p.text(todo)
 	p.raw("\n")
 }
 
-// Component prints a line for a component of the daemon: its state first, and for how long it has had this state.
-func (s Style) Component(w *bufio.Writer, c *wire.Component, now time.Time) {
+// ComponentName returns the name of a component of the daemon, with its version.
+func ComponentName(c *wire.Component) string {
+	if c.Version == "" {
+		return c.Name
+	}
+	return c.Name + " " + c.Version
+}
+
+// Component prints a line for a component of the daemon: its state, its name, in a column of nameWidth, the reason for
+// the state, and for how long the component has had it.
+func (s Style) Component(w *bufio.Writer, c *wire.Component, nameWidth int, now time.Time) {
 	p := printer{s, w}
 	color := colorWarn
 	switch c.State {
@@ -57,19 +66,28 @@ func (s Style) Component(w *bufio.Writer, c *wire.Component, now time.Time) {
 		color = colorFailed
 	}
 	p.state(c.State, color, componentColumn)
-	line := c.Name
-	if c.Version != "" {
-		line += " " + c.Version
+	var found []string
+	if c.Why != "" {
+		found = append(found, c.Why)
 	}
-	p.text(because(line, c.Why))
 	if c.Since != 0 {
-		if age, found := strings.CutSuffix(Moment(c.Since, now), " ago"); found {
-			p.text(", for " + age)
-		} else {
-			p.text(", since " + age)
+		since := "for less than a minute"
+		if age, old := strings.CutSuffix(Moment(c.Since, now), " ago"); old {
+			since = "for " + age
 		}
+		found = append(found, since)
 	}
+	p.row(ComponentName(c), nameWidth, strings.Join(found, ", "))
 	p.raw("\n")
+}
+
+// row prints a name, and a text in the column after it.
+func (p printer) row(name string, nameWidth int, text string) {
+	p.text(name)
+	if text != "" {
+		p.raw(strings.Repeat(" ", max(0, nameWidth-width(name))+2))
+		p.text(text)
+	}
 }
 
 // state prints a coloured state, and blanks up to a column.

@@ -15,9 +15,9 @@ import (
 func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	p := printer{s, w}
 	if st.Stale {
-		p.field("State", because("stale"+checked(st.At, now), st.Why))
+		p.field("State", because("stale"+checked(", last checked ", st.At, now), st.Why))
 	} else {
-		p.field("State", "up to date"+checked(st.At, now))
+		p.field("State", "up to date"+checked(", checked ", st.At, now))
 	}
 	if st.Partial {
 		p.field("Partial", Lacking(&st.Basis)+" (numbers with ? may change)")
@@ -124,10 +124,10 @@ func (c counter) orphans() string {
 	switch {
 	case required == nil:
 	case none == nil:
-		line += ", " + c.count("orphans_required", required) + " with those that are required only optionally"
+		line += ", " + c.count("orphans_required", required) + " with those that are only optionally required"
 	case *required > *none || c.mark("orphans_required") != "":
 		more := *required - min(*none, *required)
-		line += ", and " + c.count("orphans_required", &more) + " required only optionally"
+		line += ", and " + c.count("orphans_required", &more) + " only optionally required"
 	}
 	return line
 }
@@ -249,15 +249,15 @@ func Lacking(b *wire.Basis) string {
 
 // NotChecked describes since when the local database was not checked, for a stale result.
 func NotChecked(b *wire.Basis) string {
-	return "the installed packages could not be checked" + checked(b.At, time.Now())
+	return "the installed packages could not be checked" + checked(", last checked ", b.At, time.Now())
 }
 
-// checked returns when something was last checked, "" if that is unknown.
-func checked(at int64, now time.Time) string {
+// checked returns when something was last checked, with what to print before it; "" if that is unknown.
+func checked(before string, at int64, now time.Time) string {
 	if at == 0 {
 		return ""
 	}
-	return ", last checked " + Moment(at, now)
+	return before + Moment(at, now)
 }
 
 // Reason returns a source's state and the reason for it.
@@ -321,7 +321,7 @@ func Moment(unix int64, now time.Time) string {
 	return Age(now.Sub(time.Unix(unix, 0)))
 }
 
-// Age returns a duration in its largest whole unit.
+// Age returns a duration in its largest whole unit, from minutes to years.
 func Age(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d < -time.Second {
@@ -330,7 +330,7 @@ func Age(d time.Duration) string {
 	for _, u := range []struct {
 		unit time.Duration
 		name string
-	}{{365 * day, "year"}, {day, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+	}{{365 * day, "year"}, {day, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
 		n := int64(d / u.unit)
 		switch {
 		case n == 1:

@@ -38,7 +38,7 @@ func TestStatus_Partial(t *testing.T) {
 		"installed":        {"Installed       : 4?"},
 		"explicit":         {"Explicit        : 4?"},
 		"orphans":          {"Orphans         : 4?"},
-		"orphans_required": {"Orphans         : 4, and 0? required only optionally"},
+		"orphans_required": {"Orphans         : 4, and 0? only optionally required"},
 		"foreign":          {"Foreign         : 4? not from a repository (AUR or local)"},
 		"updates":          {"Updates         : 4? (and 4 ignored)"},
 		"ignored":          {"Updates         : 4 (and 4? ignored)"},

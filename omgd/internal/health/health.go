@@ -88,7 +88,7 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 		if why != "" {
 			state = wire.HealthDegraded
 		}
-		add("own databases", state, why)
+		add("downloaded databases", state, why)
 	}
 	for _, kind := range in.EnabledSources {
 		state, why := sourceHealth(st, kind)

@@ -104,7 +104,7 @@ func TestEvaluate_States(t *testing.T) {
 		}, "db.lck", wire.HealthDegraded, "failed: remove it", wire.HealthDegraded},
 		"downloaded databases": {func(in *Input) {
 			in.Status.Compared = []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "old"}}
-		}, "own databases", wire.HealthDegraded, "core is stale: old", wire.HealthDegraded},
+		}, "downloaded databases", wire.HealthDegraded, "core is stale: old", wire.HealthDegraded},
 		"the AUR is down": {func(in *Input) {
 			in.Status.Sources[2].State, in.Status.Sources[2].Why = wire.SourceStale, "8 days old"
 		}, wire.SourceAUR, wire.HealthDegraded, "stale: 8 days old", wire.HealthDegraded},
