@@ -63,7 +63,7 @@ run_other() {
 		cp "$work/other.conf" /etc/pacman.conf
 		cp -a "$work/other-db" /var/lib/pacman
 		mkdir -p /etc/omg /run/omg
-		printf "%s\n" "[aur]" "enabled = false" "[tracker]" "enabled = false" "[refresh]" "interval = \"7s\"" "[cache]" "entries = 3" >/etc/omg/config.toml
+		printf "%s\n" "[aur]" "enabled = false" "[tracker]" "enabled = false" "[refresh]" "interval = \"7s\"" "[cache]" "max_entries = 3" >/etc/omg/config.toml
 		"$clone/bin/omgd" --system --foreground 2>/run/omgd.log &
 		until [ -S /run/omg/omg.sock ]; do sleep 0.1; done
 		suite ""

@@ -17,7 +17,7 @@ import (
 )
 
 // patient are limits of omgd that no client of a busy machine reaches.
-var patient = harness.Env("OMG_LIMITS_HALF_FRAME=10m", "OMG_LIMITS_WRITE=10m")
+var patient = harness.Env("OMG_LIMITS_READ_TIMEOUT=10m", "OMG_LIMITS_WRITE_TIMEOUT=10m")
 
 func frame(body []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
@@ -133,7 +133,7 @@ func TestFrame_NotARequest(t *testing.T) {
 func TestPeer_HalfFrame(t *testing.T) {
 	t.Parallel()
 	// Only this frame is read in more than one piece: no other one can be late.
-	d := harness.New(t, harness.Env("OMG_LIMITS_HALF_FRAME=50ms")).Start()
+	d := harness.New(t, harness.Env("OMG_LIMITS_READ_TIMEOUT=50ms")).Start()
 	p := dial(t, d)
 	defer p.close()
 	p.send(append(binary.BigEndian.AppendUint32(nil, wire.MaxRequest), make([]byte, 1000)...))

@@ -239,7 +239,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 		require.True(t, d.Running())
 	})
 	t.Run("busy", func(t *testing.T) {
-		s := machine.Beside(t, string(harness.Read(t, machine.Conf))).With("OMG_LIMITS_CONNECTIONS=1")
+		s := machine.Beside(t, string(harness.Read(t, machine.Conf))).With("OMG_LIMITS_MAX_CONNECTIONS=1")
 		d := s.Start()
 		var conn *client.Conn
 		harness.Await(t, func() bool { // the connections of the start have to go first

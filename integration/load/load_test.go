@@ -37,7 +37,7 @@ const (
 
 // patient are settings by which omgd cuts off nobody who merely does not get to
 // run. Half a frame is waited for shortly: a client sends whole ones.
-var patient = harness.Env("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h", "OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE=1h", "OMG_LIMITS_HALF_FRAME=1s")
+var patient = harness.Env("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h", "OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE_TIMEOUT=1h", "OMG_LIMITS_READ_TIMEOUT=1s")
 
 // changing is a system whose repositories change between two sets.
 type changing struct {

@@ -127,7 +127,7 @@ func TestSettings_WithoutComment(t *testing.T) {
 	for _, c := range []struct{ from, to, want string }{
 		{"\t// Time for which a reply is kept.\n", "", "config.go: Cache.TTL (cache.ttl) has no comment: say in sentences above the field"},
 		{`toml:"ttl"`, `toml:"life"`, "Cache.TTL is no setting"},
-		{"\tTTL Duration `toml:\"ttl\" least:\"1s\"`\n", "", "the setting cache.ttl is in no struct"},
+		{"\tTTL Duration `toml:\"ttl\" min:\"1s\"`\n", "", "the setting cache.ttl is in no struct"},
 	} {
 		require.Equal(t, 1, strings.Count(string(source), c.from))
 		require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(source), c.from, c.to, 1)), 0o644))

@@ -114,11 +114,11 @@ func may(typ ast.Expr, tag reflect.StructTag) string {
 	if name, ok := typ.(*ast.Ident); ok {
 		what = map[string]string{"Duration": "time", "Size": "size", "int": "number", "bool": "true or false", "string": "string"}[name.Name]
 	}
-	if one, ok := tag.Lookup("one"); ok {
+	if one, ok := tag.Lookup("oneof"); ok {
 		return strings.Join(strings.Fields(one), ", ")
 	}
-	least, hasLeast := tag.Lookup("least")
-	most, hasMost := tag.Lookup("most")
+	least, hasLeast := tag.Lookup("min")
+	most, hasMost := tag.Lookup("max")
 	switch {
 	case hasLeast && hasMost:
 		return what + ", " + least + " to " + most

@@ -50,7 +50,7 @@ func newWorld(t *testing.T, databases harness.Option, repos []string, more ...st
 	t.Helper()
 	certs := fakeserver.NewCertificates(t)
 	w := &world{repos: repos, files: t.TempDir()}
-	w.System = harness.New(t, databases, harness.Env("SSL_CERT_FILE="+certs.File, "OMG_SYNC_OWN=true", "OMG_NETWORK_TIMEOUT=2m"), harness.Env(more...))
+	w.System = harness.New(t, databases, harness.Env("SSL_CERT_FILE="+certs.File, "OMG_SYNC_ENABLED=true", "OMG_NETWORK_TIMEOUT=2m"), harness.Env(more...))
 	for _, repo := range w.repos {
 		require.NoError(t, os.Chtimes(w.Sync(repo), then, then))
 		w.put(repo, harness.Read(t, w.Sync(repo)), then)

@@ -21,8 +21,8 @@ func TestMain(m *testing.M) { harness.MainParallel(m, "8") }
 // How long an answer waits for the AUR: the longest that omgd takes, which no
 // answer reaches, and a time that is sure to come where the AUR never answers.
 const (
-	long  = "OMG_AUR_LIVE_DEADLINE=1m"
-	short = "OMG_AUR_LIVE_DEADLINE=200ms"
+	long  = "OMG_AUR_LIVE_TIMEOUT=1m"
+	short = "OMG_AUR_LIVE_TIMEOUT=200ms"
 )
 
 // world is a system whose omgd asks an AUR of the test's.
@@ -72,7 +72,7 @@ func newWorldOf(t *testing.T, serve func(http.Handler, *fakeserver.Certificates)
 		w.aur.ServeHTTP(rw, r)
 	}), certs)
 	w.System = harness.New(t, harness.Env("SSL_CERT_FILE="+certs.File, "OMG_AUR_ENABLED=true", "OMG_AUR_URL="+w.server.URL,
-		"OMG_AUR_LIVE_DAILY=4000", "OMG_NETWORK_TIMEOUT=2m"))
+		"OMG_AUR_LIVE_MAX_PER_DAY=4000", "OMG_NETWORK_TIMEOUT=2m"))
 	return w
 }
 

@@ -19,7 +19,7 @@ import (
 func TestConfig_Memory(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	configure(s, "[memory]", `limit = "24MiB"`, `caches = "0"`)
+	configure(s, "[memory]", `limit = "24MiB"`, `max_caches = "0"`)
 	d := s.Start()
 	require.NoError(t, d.Ask(wire.OpSearch, &wire.SearchRequest{Words: []string{"lib"}, Limit: 1}, &map[string]any{}))
 	var cleared wire.CacheClearResult
@@ -36,7 +36,7 @@ func TestConfig_Shown(t *testing.T) {
 		t.Helper()
 		return s.With("OMG_CACHE_TTL=7m").Run("omg", append([]string{"config"}, args...)...)
 	}
-	configure(s, "[limits]", "connections = 7", `write = "5s"`, "[access]", `users = ["alice", "bob"]`, "typo = 1")
+	configure(s, "[limits]", "max_connections = 7", `write_timeout = "5s"`, "[access]", `users = ["alice", "bob"]`, "typo = 1")
 	var all struct {
 		Schema   int
 		Settings []struct{ Key, Variable string }
@@ -53,7 +53,7 @@ func TestConfig_Shown(t *testing.T) {
 	d := s.Launch()
 	d.Stop()
 	require.NotContains(t, d.Stderr(), "unknown setting")
-	configure(s, "[limits]", "connections = true")
+	configure(s, "[limits]", "max_connections = true")
 	require.Equal(t, 2, show().Code)
 }
 
@@ -96,16 +96,16 @@ func TestConfig_Reload(t *testing.T) {
 		require.Positive(t, n)
 		m.await("READY=1")
 	}
-	reload("[log]", `level = "debug"`, "[limits]", "connections = 7", "user_rate = 9", "[refresh]", `interval = "1h"`)
+	reload("[log]", `level = "debug"`, "[limits]", "max_connections = 7", "user_rate = 9", "[refresh]", `interval = "1h"`)
 	d.AwaitStderr(`configuration reloaded" changed="refresh.interval limits.user_rate log.level"`)
-	d.AwaitStderr(`restart omgd to apply the other changes" keys=limits.connections`)
+	d.AwaitStderr(`restart omgd to apply the other changes" keys=limits.max_connections`)
 	question()
 	d.AwaitStderr("level=DEBUG msg=request op=ping")
 
 	reload("[log]", `level = "loud"`)
 	d.AwaitStderr("configuration not reloaded")
 	d.AwaitStderr(s.Config + ":2: log.level")
-	reload("[log]", `level = "trace"`, "[limits]", "connections = 7", "user_rate = 9", "[refresh]", `interval = "1h"`, "[nonsense]", "x = 1")
+	reload("[log]", `level = "trace"`, "[limits]", "max_connections = 7", "user_rate = 9", "[refresh]", `interval = "1h"`, "[nonsense]", "x = 1")
 	d.AwaitStderr(`unknown setting \"nonsense.x\"`)
 	require.NoError(t, ping(d.Socket))
 	d.AwaitStderr("level=TRACE msg=connected")

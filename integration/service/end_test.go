@@ -52,7 +52,7 @@ func TestEnd_DuringTheStart(t *testing.T) {
 func TestEnd_SecondSignal(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	configure(s, "[limits]", `unread_timeout = "1h"`, `write = "1h"`)
+	configure(s, "[limits]", `unread_timeout = "1h"`, `write_timeout = "1h"`)
 	d := s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h").Launch()
 	stuck(d)
 	d.Signal(syscall.SIGTERM)
@@ -70,7 +70,7 @@ func TestEnd_SecondSignal(t *testing.T) {
 func TestEnd_UnreadAnswer(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	configure(s, "[limits]", `unread_timeout = "200ms"`, `write = "1h"`)
+	configure(s, "[limits]", `unread_timeout = "200ms"`, `write_timeout = "1h"`)
 	d := s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h").Launch()
 	stuck(d)
 	d.Stop()
@@ -83,7 +83,7 @@ func TestEnd_UnreadAnswer(t *testing.T) {
 func TestEnd_Timeout(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	configure(s, "[limits]", `unread_timeout = "1h"`, `write = "1h"`)
+	configure(s, "[limits]", `unread_timeout = "1h"`, `write_timeout = "1h"`)
 	d := s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1s").Launch()
 	stuck(d)
 	d.Signal(syscall.SIGTERM)

@@ -36,7 +36,7 @@ func pingOn(t *testing.T, nc net.Conn) *wire.Error {
 func TestLimits_Connections(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	configure(s, "[limits]", "connections = 3")
+	configure(s, "[limits]", "max_connections = 3")
 	d := s.Launch()
 	var all []net.Conn
 	for range 3 {
@@ -65,7 +65,7 @@ func TestLimits_Connections(t *testing.T) {
 func TestLimits_HalfFrame(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	configure(s, "[limits]", `half_frame = "50ms"`)
+	configure(s, "[limits]", `read_timeout = "50ms"`)
 	d := s.Launch()
 	silent, half := dial(t, d.Socket), dial(t, d.Socket)
 	_, err := half.Write(binary.BigEndian.AppendUint32(nil, 100))
@@ -83,7 +83,7 @@ func TestLimits_HalfFrame(t *testing.T) {
 func TestLimits_Idle(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	configure(s, "[limits]", `idle = "500ms"`)
+	configure(s, "[limits]", `idle_timeout = "500ms"`)
 	d := s.Launch()
 	_, err := dial(t, d.Socket).Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)
@@ -95,7 +95,7 @@ func TestLimits_Idle(t *testing.T) {
 func TestLimits_Write(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	configure(s, "[limits]", `write = "500ms"`)
+	configure(s, "[limits]", `write_timeout = "500ms"`)
 	d := s.Launch()
 	stuck(d)
 	d.AwaitStderr("a peer does not read its answer")

@@ -345,7 +345,7 @@ func passChunks(chunks [][]byte, chunk func([]byte, bool) error) error {
 // pause is the time after which a server is taken to wait for something itself.
 const pause = 50 * time.Millisecond
 
-// longestPause is the longest time that the server may wait, the maximum of aur.live.deadline. The timeout of a reply
+// longestPause is the longest time that the server may wait, the maximum of aur.live.timeout. The timeout of a reply
 // begins after it.
 const longestPause = time.Minute
 

@@ -31,17 +31,17 @@ type Loaded struct {
 
 // Error is an error in the configuration.
 type Error struct {
-	// Where is a file, with a line if known, or an environment variable.
-	Where string
-	Key   string // empty if the error is not about one key
-	Err   error
+	// Source is a file, with a line if known, or an environment variable.
+	Source string
+	Key    string // empty if the error is not about one key
+	Err    error
 }
 
 func (e *Error) Error() string {
-	if e.Key == "" || strings.HasPrefix(e.Where, "OMG_") {
-		return fmt.Sprintf("%s: %v", e.Where, e.Err)
+	if e.Key == "" || strings.HasPrefix(e.Source, "OMG_") {
+		return fmt.Sprintf("%s: %v", e.Source, e.Err)
 	}
-	return fmt.Sprintf("%s: %s: %v", e.Where, e.Key, e.Err)
+	return fmt.Sprintf("%s: %s: %v", e.Source, e.Key, e.Err)
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -66,7 +66,7 @@ func Load(env paths.Env, system bool) (*Loaded, error) {
 			if errors.As(err, &conf) {
 				return nil, err
 			}
-			return nil, &Error{Where: path, Err: err}
+			return nil, &Error{Source: path, Err: err}
 		}
 	}
 	for _, k := range keys() {
@@ -75,7 +75,7 @@ func Load(env paths.Env, system bool) (*Loaded, error) {
 			continue
 		}
 		if err := k.set(&l.Config, value{text: text}); err != nil {
-			return nil, &Error{Where: k.variable(), Key: k.name, Err: err}
+			return nil, &Error{Source: k.variable(), Key: k.name, Err: err}
 		}
 		l.Origins[k.name] = k.variable()
 	}
@@ -119,7 +119,7 @@ func (l *Loaded) parse(path string, data []byte) error {
 	broken := toml.Unmarshal(data, &all)
 	if errors.As(broken, &at) {
 		row, _ := at.Position()
-		return &Error{Where: fmt.Sprintf("%s:%d", path, row), Err: errors.New(strings.TrimPrefix(at.Error(), "toml: "))}
+		return &Error{Source: fmt.Sprintf("%s:%d", path, row), Err: errors.New(strings.TrimPrefix(at.Error(), "toml: "))}
 	}
 	p := unstable.Parser{}
 	p.Reset(data)
@@ -176,7 +176,7 @@ func (l *Loaded) apply(p *unstable.Parser, path, name string, line int, node *un
 		err = k.set(&l.Config, v)
 	}
 	if err != nil {
-		return &Error{Where: where, Key: name, Err: err}
+		return &Error{Source: where, Key: name, Err: err}
 	}
 	l.Origins[name] = where
 	return nil
@@ -209,14 +209,14 @@ func valueOf(node *unstable.Node) (value, error) {
 	return v, nil
 }
 
-// Set sets a key from a flag.
-func (l *Loaded) Set(name, text, flag string) error {
+// SetFlag sets a key from a flag.
+func (l *Loaded) SetFlag(name, text, flag string) error {
 	k, ok := keyNamed(name)
 	if !ok {
-		return &Error{Where: flag, Err: fmt.Errorf("unknown setting %q", name)}
+		return &Error{Source: flag, Err: fmt.Errorf("unknown setting %q", name)}
 	}
 	if err := k.set(&l.Config, value{text: text}); err != nil {
-		return &Error{Where: flag, Err: err}
+		return &Error{Source: flag, Err: err}
 	}
 	l.Origins[name] = flag
 	return nil

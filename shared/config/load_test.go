@@ -63,11 +63,11 @@ func TestLoad_Precedence(t *testing.T) {
 [aur]
 enabled = false          # for now
 interval = "12h"
-live.deadline = "1500ms"
+live.timeout = "1500ms"
 
 [memory]
 limit = 67_108_864
-caches = "8 MiB"
+max_caches = "8 MiB"
 
 [access]
 users = [
@@ -76,7 +76,7 @@ users = [
 ]
 
 [limits]
-connections = 0x10
+max_connections = 0x10
 
 tracker = { enabled = false }
 `, map[string]string{"OMG_AUR_INTERVAL": "6h", "OMG_ACCESS_GROUPS": "wheel, 100", "OMG_METRICS_ADDRESS": "[::1]:9100"})
@@ -84,19 +84,19 @@ tracker = { enabled = false }
 	require.NoError(t, err)
 	file := l.Files[0]
 	require.Equal(t, []string{file + `:20: unknown setting "limits.tracker.enabled"`}, l.Warnings)
-	require.NoError(t, l.Set("log.level", "debug", "--log-level"))
+	require.NoError(t, l.SetFlag("log.level", "debug", "--log-level"))
 	want := Default()
-	want.AUR.Enabled, want.AUR.Interval, want.AUR.Live.Deadline = false, Duration(6*time.Hour), Duration(1500*time.Millisecond)
-	want.Memory.Limit, want.Memory.Caches = 64<<20, 8<<20
+	want.AUR.Enabled, want.AUR.Interval, want.AUR.Live.Timeout = false, Duration(6*time.Hour), Duration(1500*time.Millisecond)
+	want.Memory.Limit, want.Memory.MaxCaches = 64<<20, 8<<20
 	want.Access.Users, want.Access.Groups = []string{"alice", "1000"}, []string{"wheel", "100"}
-	want.Limits.Connections = 16
+	want.Limits.MaxConnections = 16
 	want.Metrics.Address = "[::1]:9100"
 	want.Log.Level = "debug"
 	require.Equal(t, want, l.Config)
 	require.Equal(t, map[string]string{
-		"aur.enabled": file + ":3", "aur.interval": "OMG_AUR_INTERVAL", "aur.live.deadline": file + ":5",
-		"memory.limit": file + ":8", "memory.caches": file + ":9", "access.users": file + ":12",
-		"access.groups": "OMG_ACCESS_GROUPS", "limits.connections": file + ":18", "metrics.address": "OMG_METRICS_ADDRESS",
+		"aur.enabled": file + ":3", "aur.interval": "OMG_AUR_INTERVAL", "aur.live.timeout": file + ":5",
+		"memory.limit": file + ":8", "memory.max_caches": file + ":9", "access.users": file + ":12",
+		"access.groups": "OMG_ACCESS_GROUPS", "limits.max_connections": file + ":18", "metrics.address": "OMG_METRICS_ADDRESS",
 		"log.level": "--log-level",
 	}, l.Origins)
 	for _, s := range l.Settings() {
@@ -104,45 +104,45 @@ tracker = { enabled = false }
 			require.Equal(t, Setting{"memory.limit", "64MiB", file + ":8", "0", "OMG_MEMORY_LIMIT", true}, s)
 		}
 	}
-	require.Error(t, l.Set("log.level", "loud", "--log-level"))
-	require.Error(t, l.Set("log.colour", "red", "--log-colour"))
+	require.Error(t, l.SetFlag("log.level", "loud", "--log-level"))
+	require.Error(t, l.SetFlag("log.colour", "red", "--log-colour"))
 }
 
 // TestLoad_Errors maps a wrong line of a file to the error.
 func TestLoad_Errors(t *testing.T) {
 	for line, want := range map[string]string{
-		`refresh.interval = "soon"`:        `:2: refresh.interval: "soon" is not a time: write it as 30s, 5m or 24h`,
-		`refresh.interval = 300`:           `:2: refresh.interval: a number is not a time: write it as "30s", "5m" or "24h"`,
-		`refresh.interval = "1s"`:          `:2: refresh.interval: must be at least 5s`,
-		`refresh.interval = "48h"`:         `:2: refresh.interval: must be at most 24h`,
-		`refresh.interval = "-1s"`:         `:2: refresh.interval: must be at least 5s`,
-		`cache.entries = "many"`:           `:2: cache.entries: "many" is not a whole number in range`,
-		`cache.entries = "100"`:            `:2: cache.entries: "100" is not a whole number in range`,
-		`cache.entries = 1.5`:              `:2: cache.entries: "1.5" is not a whole number in range`,
-		`cache.entries = 99999999999`:      `:2: cache.entries: "99999999999" is not a whole number in range`,
-		`memory.limit = "12 monkeys"`:      `:2: memory.limit: "12 monkeys" is not a size: write it as 1024, 64KiB or 16MiB`,
-		`memory.limit = "9999999999GiB"`:   `:2: memory.limit: "9999999999GiB" is not a size: write it as 1024, 64KiB or 16MiB`,
-		`memory.limit = true`:              `:2: memory.limit: a boolean is not a size: write it as 1024, "64KiB" or "16MiB"`,
-		`memory.store = "1KiB"`:            `:2: memory.store: must be at least 1MiB`,
-		`aur.enabled = "yes"`:              `:2: aur.enabled: "yes" is neither true nor false`,
-		`aur.enabled = "true"`:             `:2: aur.enabled: "true" is neither true nor false`,
-		`aur.url = "http://example.org"`:   `:2: aur.url: "http://example.org" is not encrypted: use https`,
-		`aur.url = "aur.archlinux.org"`:    `:2: aur.url: "aur.archlinux.org" is not an address with https, http`,
-		`aur.url = 5`:                      `:2: aur.url: a number is not a string: put it in quotes`,
-		`aur.url = 2026-01-01`:             `:2: aur.url: a date is not a string: put it in quotes`,
-		`aur = { live = { daily = 9000 }}`: `:2: aur.live.daily: must be at most 4000`,
-		`log.level = "loud"`:               `:2: log.level: "loud" is not one of error, warn, info, debug, trace`,
-		`access.users = "root"`:            `:2: access.users: a string is not a list: write it as ["one", "two"]`,
-		`access.users = [1]`:               `:2: access.users: a list of something other than strings`,
-		`access.users = [""]`:              `:2: access.users: a list with an empty name`,
-		`metrics.address = "0.0.0.0:9100"`: `:2: metrics.address: "0.0.0.0:9100" is not a local address: use 127.0.0.1, [::1] or a path`,
-		`metrics.address = "9100"`:         `:2: metrics.address: "9100" is neither an absolute path nor a host and a port`,
-		`debug.pprof = "pprof.sock"`:       `:2: debug.pprof: "pprof.sock" is not an absolute path`,
-		`network.proxy = "proxy"`:          `:2: network.proxy: "proxy" is not an address with http, https, socks5, socks5h`,
-		`network.user_agent = "a\nb"`:      `:2: network.user_agent: "a\nb" has control characters`,
-		`cache.entries = `:                 `:2: `,
-		"cache.ttl = '1m'\ncache.ttl='2m'": `:3: cache.ttl: already set in `,
-		`[cache`:                           `:2: `,
+		`refresh.interval = "soon"`:              `:2: refresh.interval: "soon" is not a time: write it as 30s, 5m or 24h`,
+		`refresh.interval = 300`:                 `:2: refresh.interval: a number is not a time: write it as "30s", "5m" or "24h"`,
+		`refresh.interval = "1s"`:                `:2: refresh.interval: must be at least 5s`,
+		`refresh.interval = "48h"`:               `:2: refresh.interval: must be at most 24h`,
+		`refresh.interval = "-1s"`:               `:2: refresh.interval: must be at least 5s`,
+		`cache.max_entries = "many"`:             `:2: cache.max_entries: "many" is not a whole number in range`,
+		`cache.max_entries = "100"`:              `:2: cache.max_entries: "100" is not a whole number in range`,
+		`cache.max_entries = 1.5`:                `:2: cache.max_entries: "1.5" is not a whole number in range`,
+		`cache.max_entries = 99999999999`:        `:2: cache.max_entries: "99999999999" is not a whole number in range`,
+		`memory.limit = "12 monkeys"`:            `:2: memory.limit: "12 monkeys" is not a size: write it as 1024, 64KiB or 16MiB`,
+		`memory.limit = "9999999999GiB"`:         `:2: memory.limit: "9999999999GiB" is not a size: write it as 1024, 64KiB or 16MiB`,
+		`memory.limit = true`:                    `:2: memory.limit: a boolean is not a size: write it as 1024, "64KiB" or "16MiB"`,
+		`memory.max_store = "1KiB"`:              `:2: memory.max_store: must be at least 1MiB`,
+		`aur.enabled = "yes"`:                    `:2: aur.enabled: "yes" is neither true nor false`,
+		`aur.enabled = "true"`:                   `:2: aur.enabled: "true" is neither true nor false`,
+		`aur.url = "http://example.org"`:         `:2: aur.url: "http://example.org" is not encrypted: use https`,
+		`aur.url = "aur.archlinux.org"`:          `:2: aur.url: "aur.archlinux.org" is not an address with https, http`,
+		`aur.url = 5`:                            `:2: aur.url: a number is not a string: put it in quotes`,
+		`aur.url = 2026-01-01`:                   `:2: aur.url: a date is not a string: put it in quotes`,
+		`aur = { live = { max_per_day = 9000 }}`: `:2: aur.live.max_per_day: must be at most 4000`,
+		`log.level = "loud"`:                     `:2: log.level: "loud" is not one of error, warn, info, debug, trace`,
+		`access.users = "root"`:                  `:2: access.users: a string is not a list: write it as ["one", "two"]`,
+		`access.users = [1]`:                     `:2: access.users: a list of something other than strings`,
+		`access.users = [""]`:                    `:2: access.users: a list with an empty name`,
+		`metrics.address = "0.0.0.0:9100"`:       `:2: metrics.address: "0.0.0.0:9100" is not a local address: use 127.0.0.1, [::1] or a path`,
+		`metrics.address = "9100"`:               `:2: metrics.address: "9100" is neither an absolute path nor a host and a port`,
+		`debug.pprof = "pprof.sock"`:             `:2: debug.pprof: "pprof.sock" is not an absolute path`,
+		`network.proxy = "proxy"`:                `:2: network.proxy: "proxy" is not an address with http, https, socks5, socks5h`,
+		`network.user_agent = "a\nb"`:            `:2: network.user_agent: "a\nb" has control characters`,
+		`cache.max_entries = `:                   `:2: `,
+		"cache.ttl = '1m'\ncache.ttl='2m'":       `:3: cache.ttl: already set in `,
+		`[cache`:                                 `:2: `,
 	} {
 		_, err := Load(environment(t, "# first line\n"+line+"\n", nil), false)
 		require.ErrorContains(t, err, "/.config/omg/config.toml"+want, line)
@@ -150,18 +150,18 @@ func TestLoad_Errors(t *testing.T) {
 		var conf *Error
 		require.ErrorAs(t, err, &conf)
 	}
-	_, err := Load(environment(t, "", map[string]string{"OMG_AUR_LIVE_DEADLINE": "never"}), false)
-	require.EqualError(t, err, `OMG_AUR_LIVE_DEADLINE: "never" is not a time: write it as 30s, 5m or 24h`)
+	_, err := Load(environment(t, "", map[string]string{"OMG_AUR_LIVE_TIMEOUT": "never"}), false)
+	require.EqualError(t, err, `OMG_AUR_LIVE_TIMEOUT: "never" is not a time: write it as 30s, 5m or 24h`)
 }
 
 func TestLoad_Files(t *testing.T) {
 	chosen := map[string]string{"OMG_CONFIG": "$HOME/.config/omg/config.toml"}
 	_, err := Load(environment(t, "", chosen), false)
 	require.ErrorIs(t, err, os.ErrNotExist, "one that is named must be there")
-	env := environment(t, "cache.entries = 5", chosen)
+	env := environment(t, "cache.max_entries = 5", chosen)
 	l, err := Load(env, true)
 	require.NoError(t, err)
-	require.Equal(t, 5, l.Cache.Entries)
+	require.Equal(t, 5, l.Cache.MaxEntries)
 	file := l.Files[0]
 
 	require.NoError(t, os.Chmod(file, 0o666))
@@ -175,9 +175,9 @@ func TestLoad_Files(t *testing.T) {
 	require.NoError(t, os.Mkdir(file, 0o755))
 	_, err = Load(env, false)
 	require.ErrorContains(t, err, file+": not a regular file")
-	l, err = Load(environment(t, "cache.entries = 5", nil), true)
+	l, err = Load(environment(t, "cache.max_entries = 5", nil), true)
 	require.NoError(t, err)
-	require.NotEqual(t, 5, l.Cache.Entries, "all users' configuration has nothing of one user's")
+	require.NotEqual(t, 5, l.Cache.MaxEntries, "all users' configuration has nothing of one user's")
 
 	nowhere := map[string]string{"HOME": "/dev/null"}
 	l, err = Load(paths.Env{Getenv: func(name string) string { return nowhere[name] }}, false)

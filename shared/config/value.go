@@ -82,7 +82,7 @@ type value struct {
 
 // key is one setting.
 type key struct {
-	name  string // "aur.live.deadline"
+	name  string // "aur.live.timeout"
 	field reflect.StructField
 	index []int // of the field in Config
 }
@@ -181,14 +181,14 @@ func (k key) set(c *Config, v value) error {
 	return nil
 }
 
-// checkRange checks a number against the tags least and most.
+// checkRange checks a number against the tags min and max.
 func (k key) checkRange(n int64, parse func(string) (int64, error)) error {
 	for _, bound := range []struct {
 		tag, words string
 		beyond     func(limit int64) bool
 	}{
-		{"least", "must be at least", func(limit int64) bool { return n < limit }},
-		{"most", "must be at most", func(limit int64) bool { return n > limit }},
+		{"min", "must be at least", func(limit int64) bool { return n < limit }},
+		{"max", "must be at most", func(limit int64) bool { return n > limit }},
 	} {
 		text, ok := k.field.Tag.Lookup(bound.tag)
 		if !ok {
@@ -207,10 +207,10 @@ func (k key) checkRange(n int64, parse func(string) (int64, error)) error {
 
 // checkString checks a string against the tags one and is.
 func (k key) checkString(s string) error {
-	if one, ok := k.field.Tag.Lookup("one"); ok && !slices.Contains(strings.Fields(one), s) {
+	if one, ok := k.field.Tag.Lookup("oneof"); ok && !slices.Contains(strings.Fields(one), s) {
 		return fmt.Errorf("%q is not one of %s", s, strings.Join(strings.Fields(one), ", "))
 	}
-	switch k.field.Tag.Get("is") {
+	switch k.field.Tag.Get("format") {
 	case "url":
 		return address(s, "https", "http")
 	case "proxy":

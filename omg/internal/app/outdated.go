@@ -31,7 +31,7 @@ their repository or the AUR, and packages that are flagged out of date, orphaned
 deleted from the AUR, or unknown to it. For packages built from a VCS (-git and the
 like), updates are unknown.
 
-With own = true in [sync] of the configuration, omgd uses databases that it
+With enabled = true in [sync] of the configuration, omgd uses databases that it
 downloads itself, and a note says how old they are.
 
 If there is no update, but a database is missing or cannot be read, the exit code

@@ -186,7 +186,7 @@ func (d *doctor) index(ctx context.Context, path string, pacman *sources.Pacman,
 // downloads checks the downloaded databases, if they are enabled.
 func (d *doctor) downloads(ctx context.Context, c *config.Config, pacman *sources.Pacman) {
 	const name = "downloaded databases"
-	if !c.Sync.Own || d.o.DBPath != "" {
+	if !c.Sync.Enabled || d.o.DBPath != "" {
 		return
 	}
 	r := &reader{Backend: d.Backend, config: *c}

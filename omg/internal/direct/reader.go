@@ -63,7 +63,7 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	in.Repositories = r.repositories(ctx, pacman)
 	in.AUR = r.aur()
 	// Downloaded databases do not belong to another database directory.
-	if r.config.Sync.Own && r.o.DBPath == "" {
+	if r.config.Sync.Enabled && r.o.DBPath == "" {
 		in.Downloaded = r.downloads().InPlaceOf(in.Repositories, pacman.Repositories)
 	}
 	reading.Wait()

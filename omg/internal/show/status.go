@@ -51,7 +51,7 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 }
 
 // OwnHint explains how updates can be found although pacman -Sy is not run.
-const OwnHint = "with sync.own = true in config.toml, omgd counts updates by its own copy of the databases"
+const OwnHint = "with sync.enabled = true in config.toml, omgd counts updates by its own copy of the databases"
 
 // suggestOwn reports whether a repository's database is old.
 func suggestOwn(sources []wire.Source) bool {

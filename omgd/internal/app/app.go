@@ -58,7 +58,7 @@ func run(c *cli.Context) error {
 		return &exit.Error{Code: exit.Usage, Err: err, Hint: "omg config shows what can be set"}
 	}
 	if level := c.String("log-level"); level != "" {
-		if err := loaded.Set("log.level", level, "--log-level"); err != nil {
+		if err := loaded.SetFlag("log.level", level, "--log-level"); err != nil {
 			return command.Usagef("%w", err)
 		}
 	}

@@ -14,19 +14,19 @@ import (
 // limits returns the server's limits from the configuration.
 func limits(c config.Limits) server.Limits {
 	return server.Limits{
-		Connections: c.Connections, InFlight: c.InFlight,
-		PeerUnsent: int64(c.PeerUnsent), Unsent: int64(c.Unsent), Received: int64(c.Received),
-		HalfFrame: time.Duration(c.HalfFrame), Write: time.Duration(c.Write), Idle: time.Duration(c.Idle),
-		Unread: time.Duration(c.UnreadTimeout),
+		MaxConnections: c.MaxConnections, MaxInFlight: c.MaxInFlight,
+		MaxUnsentPerConnection: int64(c.MaxUnsentPerConnection), MaxUnsent: int64(c.MaxUnsent), MaxReceiveBuffers: int64(c.MaxReceiveBuffers),
+		ReadTimeout: time.Duration(c.ReadTimeout), WriteTimeout: time.Duration(c.WriteTimeout), IdleTimeout: time.Duration(c.IdleTimeout),
+		UnreadTimeout: time.Duration(c.UnreadTimeout),
 	}
 }
 
 // caches returns the limits of the service's caches from the configuration.
 func caches(c config.Config) service.Caches {
-	if c.Cache.Entries == 0 || c.Memory.Caches == 0 {
+	if c.Cache.MaxEntries == 0 || c.Memory.MaxCaches == 0 {
 		return service.Caches{Entries: -1}
 	}
-	return service.Caches{Entries: c.Cache.Entries, Bytes: int64(c.Memory.Caches), TTL: time.Duration(c.Cache.TTL)}
+	return service.Caches{Entries: c.Cache.MaxEntries, Bytes: int64(c.Memory.MaxCaches), TTL: time.Duration(c.Cache.TTL)}
 }
 
 // limitMemory sets the Go runtime's memory limit. Without one in the configuration,
@@ -50,7 +50,7 @@ func (d *daemon) reload() {
 		d.log.Warn("configuration", "err", w)
 	}
 	next := d.config
-	applied, ignored := next.Take(&loaded.Config)
+	applied, ignored := next.ApplyReloadable(&loaded.Config)
 	if err := d.apply(next); err != nil {
 		d.log.Error("configuration not reloaded", "err", err)
 		return

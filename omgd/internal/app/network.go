@@ -69,7 +69,7 @@ func (d *daemon) initAUR() error {
 // initDownloads sets up the downloaded databases, if they are enabled.
 func (d *daemon) initDownloads() error {
 	c := d.config.Sync
-	if !c.Own {
+	if !c.Enabled {
 		return nil
 	}
 	m := mirror.New(mirror.Config{

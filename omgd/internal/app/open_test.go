@@ -41,7 +41,7 @@ func TestOpen_StepFails(t *testing.T) {
 	w := newWorld(t)
 	dir := filepath.Dir(w.data)
 	o := w.options
-	o.config.AUR.Enabled, o.config.Tracker.Enabled, o.config.Sync.Own = true, true, true
+	o.config.AUR.Enabled, o.config.Tracker.Enabled, o.config.Sync.Enabled = true, true, true
 	o.config.Debug.Pprof, o.config.Metrics.Address = filepath.Join(dir, "pprof.sock"), filepath.Join(dir, "metrics.sock")
 	broken := errors.New("broken")
 	steps := len(newDaemon(o).steps())

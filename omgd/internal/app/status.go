@@ -38,7 +38,7 @@ type statusKeeper struct {
 // socket.
 func newStatusKeeper(o options, socket string, holder *state.Holder) *statusKeeper {
 	limits := o.store
-	limits.Memory = int64(o.config.Memory.Store)
+	limits.Memory = int64(o.config.Memory.MaxStore)
 	k := &statusKeeper{
 		store: store.Open(filepath.Join(o.data, store.Name), limits, o.log),
 		path:  o.env.Status(socket), write: statusfile.Write, holder: holder, log: o.log,

@@ -90,7 +90,7 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, os.WriteFile(w.pacmanConfig, []byte(fixture.Config), 0o644))
 	w.config.AUR.Enabled, w.config.AUR.Live.Enabled, w.config.Tracker.Enabled = false, false, false
 	l := &w.config.Limits
-	for _, limit := range []*config.Duration{&l.HalfFrame, &l.Write, &l.UnreadTimeout, &l.ShutdownTimeout} {
+	for _, limit := range []*config.Duration{&l.ReadTimeout, &l.WriteTimeout, &l.UnreadTimeout, &l.ShutdownTimeout} {
 		*limit = config.Duration(await.Hang)
 	}
 	return w

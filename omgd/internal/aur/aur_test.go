@@ -328,7 +328,7 @@ func TestSearch_Breaker(t *testing.T) {
 			require.Equal(t, wire.SourceMissing, a.Search(t.Context(), words(fmt.Sprint("yay", i))).Source.State)
 		}
 		require.Equal(t, maxFailures, s.count("search"))
-		rest := breakerDeadlines * time.Duration(a.Live.Deadline)
+		rest := breakerDeadlines * time.Duration(a.Live.Timeout)
 		time.Sleep(rest + time.Second)
 		a.Search(t.Context(), words("paru"))
 		got := a.Search(t.Context(), words("paru"))
@@ -402,7 +402,7 @@ func TestSearch_Budget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
 		c := settings(t, s, newDisk())
-		c.Live.Daily = 100
+		c.Live.MaxPerDay = 100
 		a := open(t, c)
 		for i := range 24 * 60 {
 			a.Search(t.Context(), words(fmt.Sprint("yay", i)))
@@ -414,10 +414,10 @@ func TestSearch_Budget(t *testing.T) {
 		require.InDelta(t, 110, s.count("search"), 2)
 		require.Equal(t, errBudget.Error(), a.Search(t.Context(), words("one more")).Source.Why)
 
-		c.Live.Daily, c.Store = 0, newDisk()
+		c.Live.MaxPerDay, c.Store = 0, newDisk()
 		a = open(t, c)
 		require.Equal(t, errBudget.Error(), a.Search(t.Context(), words("one more")).Source.Why)
-		c.Live.Daily, c.Live.Enabled = 100, false
+		c.Live.MaxPerDay, c.Live.Enabled = 100, false
 		a = open(t, c)
 		require.Contains(t, a.Search(t.Context(), words("one more")).Source.Why, "aur.live.enabled")
 	})
@@ -428,7 +428,7 @@ func TestRun_Week(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
 		c := settings(t, s, newDisk())
-		c.Live.Daily = 50
+		c.Live.MaxPerDay = 50
 		a, err := New(c)
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), 7*24*time.Hour-time.Second)
@@ -447,8 +447,8 @@ func TestRun_Week(t *testing.T) {
 		require.GreaterOrEqual(t, s.count(dumpPath), 6)
 		require.LessOrEqual(t, s.count("/info"), 168)
 		require.GreaterOrEqual(t, s.count("/info"), 150)
-		require.LessOrEqual(t, s.count("/search"), 7*c.Live.Daily+a.burst())
-		require.GreaterOrEqual(t, s.count("/search"), 7*c.Live.Daily)
+		require.LessOrEqual(t, s.count("/search"), 7*c.Live.MaxPerDay+a.burst())
+		require.GreaterOrEqual(t, s.count("/search"), 7*c.Live.MaxPerDay)
 	})
 }
 

@@ -24,7 +24,7 @@ import (
 
 var (
 	errNotAsked = errors.New("the AUR was not queried")
-	errBudget   = errors.New("the daily limit of AUR queries is reached (aur.live.daily)")
+	errBudget   = errors.New("the daily limit of AUR queries is reached (aur.live.max_per_day)")
 )
 
 const (
@@ -69,21 +69,21 @@ func newLive(a *AUR) *live {
 		Weigher:       func(key string, a *answer) uint32 { return uint32(len(key) + len(a.data) + 256) },
 	})
 	l.breaker = gobreaker.NewCircuitBreaker[*answer](gobreaker.Settings{
-		Timeout:      breakerDeadlines * time.Duration(a.Live.Deadline),
+		Timeout:      breakerDeadlines * time.Duration(a.Live.Timeout),
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= maxFailures },
 		IsSuccessful: func(err error) bool { return err == nil || !isRemoteFailure(err) },
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			a.Log.Info("AUR breaker changed", "state", to.String())
 		},
 	})
-	l.tokens = rate.NewLimiter(rate.Limit(float64(a.Live.Daily)/(24*time.Hour).Seconds()), a.burst())
+	l.tokens = rate.NewLimiter(rate.Limit(float64(a.Live.MaxPerDay)/(24*time.Hour).Seconds()), a.burst())
 	l.loadSpent()
 	return l
 }
 
 // burst returns how many requests may be sent without a pause: a tenth of the daily
-// limit. Within 24 hours at most Daily+burst requests are sent.
-func (a *AUR) burst() int { return (a.Live.Daily + 9) / 10 }
+// limit. Within 24 hours at most MaxPerDay+burst requests are sent.
+func (a *AUR) burst() int { return (a.Live.MaxPerDay + 9) / 10 }
 
 // isRemoteFailure reports whether an error is a failure of the AUR or the network.
 func isRemoteFailure(err error) bool {
@@ -223,7 +223,7 @@ func (l *live) answerQuery(ctx context.Context, q query) snapshot.AURResult {
 	if cached != nil && time.Since(cached.at) < freshFor {
 		return cached.fresh()
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(l.Live.Deadline))
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(l.Live.Timeout))
 	defer cancel()
 	got, err := l.askOnce(ctx, q)
 	if err == nil {
@@ -288,7 +288,7 @@ func (l *live) request(q query) (got *answer, err error) {
 			err = fmt.Errorf("%w: %v", ErrAnswer, p)
 		}
 	}()
-	total := requestDeadlines * time.Duration(l.Live.Deadline)
+	total := requestDeadlines * time.Duration(l.Live.Timeout)
 	ctx, cancel := context.WithTimeout(l.ctx, total)
 	defer cancel()
 	select {

@@ -140,7 +140,7 @@ func (w *world) open() {
 	require.NoError(w.t, err)
 	w.store = store.Open(filepath.Join(w.home, "store"), store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}, quiet)
 	w.m = New(Config{
-		Sync: config.Sync{Own: true, Interval: config.Duration(time.Hour)}, Fetch: w.client, Store: w.store, Log: quiet,
+		Sync: config.Sync{Enabled: true, Interval: config.Duration(time.Hour)}, Fetch: w.client, Store: w.store, Log: quiet,
 		Dir: filepath.Join(w.home, "sync"), Pacman: func() (*pacmandb.Config, error) { return &w.conf, w.bad },
 		Build: build, Changed: func() { w.changed.Add(1) },
 	})
@@ -467,7 +467,7 @@ func TestRun_AsksWhenItIsDue(t *testing.T) {
 			changed := 0
 			before := len(rounds)
 			m := New(Config{
-				Sync: config.Sync{Own: true, Interval: config.Duration(time.Hour)}, Store: kept, Log: quiet, Dir: filepath.Join(home, "sync"),
+				Sync: config.Sync{Enabled: true, Interval: config.Duration(time.Hour)}, Store: kept, Log: quiet, Dir: filepath.Join(home, "sync"),
 				Pacman: func() (*pacmandb.Config, error) { // called once in each round
 					rounds = append(rounds, time.Since(began))
 					return &pacmandb.Config{Repos: []pacmandb.Repo{repo}}, nil

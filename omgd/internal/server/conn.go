@@ -151,7 +151,7 @@ func (c *conn) next() ([]byte, error) {
 		if err := c.flush(); err != nil {
 			return nil, err
 		}
-		// Wait for the first byte without HalfFrame; the rest has to come within it.
+		// Wait for the first byte without ReadTimeout; the rest has to come within it.
 		if err := c.await(); err != nil {
 			return nil, err
 		}
@@ -160,7 +160,7 @@ func (c *conn) next() ([]byte, error) {
 	setDeadline := func() {
 		if !limited {
 			limited = true
-			_ = c.nc.SetReadDeadline(time.Now().Add(c.s.cfg.Limits.HalfFrame))
+			_ = c.nc.SetReadDeadline(time.Now().Add(c.s.cfg.Limits.ReadTimeout))
 		}
 	}
 	if c.r.Buffered() < wire.HeaderSize {
@@ -199,7 +199,7 @@ func (c *conn) next() ([]byte, error) {
 
 // await waits for the first byte of a frame.
 func (c *conn) await() error {
-	limit := c.s.cfg.Limits.Idle
+	limit := c.s.cfg.Limits.IdleTimeout
 	if limit == 0 {
 		_, err := c.r.Peek(1)
 		return err
@@ -218,7 +218,7 @@ func (c *conn) await() error {
 // readBig reads a frame of n bytes that does not fit into the reader's buffer.
 func (c *conn) readBig(n int) ([]byte, error) {
 	if n > largeFrame {
-		ctx, cancel := context.WithTimeout(c.ctx, c.s.cfg.Limits.HalfFrame)
+		ctx, cancel := context.WithTimeout(c.ctx, c.s.cfg.Limits.ReadTimeout)
 		defer cancel()
 		if err := c.s.received.Acquire(ctx, int64(n)); err != nil {
 			return nil, wire.Errorf(wire.CodeBusy, "too many large requests at the same time")
@@ -243,7 +243,7 @@ func frameError(err error) error {
 
 // dispatch runs a fast request, or starts a slow one. An error ends the connection.
 func (c *conn) dispatch(h wire.Header, frame []byte) error {
-	for c.unsent.Load() > c.s.cfg.Limits.PeerUnsent {
+	for c.unsent.Load() > c.s.cfg.Limits.MaxUnsentPerConnection {
 		c.writing.Lock() // waits for the writes of slow requests
 		err := c.writeErr
 		c.writing.Unlock()
@@ -302,9 +302,9 @@ func (c *conn) inFlight(id uint64) bool {
 
 // startSlow runs a request in a new goroutine.
 func (c *conn) startSlow(d Deferred, o *op, id uint64, frame []byte) error {
-	if int(c.slowN.Load()) >= c.s.cfg.Limits.InFlight {
+	if int(c.slowN.Load()) >= c.s.cfg.Limits.MaxInFlight {
 		c.s.active.Add(-1)
-		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many requests at once, at most %d", c.s.cfg.Limits.InFlight))
+		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many requests at once, at most %d", c.s.cfg.Limits.MaxInFlight))
 	}
 	c.slowN.Add(1)
 	c.mu.Lock()
@@ -422,7 +422,7 @@ func (c *conn) write(head, body []byte) error {
 	// Setting a deadline wakes the poller, which costs more than the write, so one
 	// deadline is used for many writes.
 	now := time.Now()
-	if limit := c.s.cfg.Limits.Write; c.writeDeadline.Sub(now) < limit {
+	if limit := c.s.cfg.Limits.WriteTimeout; c.writeDeadline.Sub(now) < limit {
 		c.writeDeadline = now.Add(limit + limit/2)
 		_ = c.nc.SetWriteDeadline(c.writeDeadline)
 	}

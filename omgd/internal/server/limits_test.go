@@ -128,7 +128,7 @@ func TestPeer_HalfClosed(t *testing.T) {
 // peer that reads still gets its long replies, and the others are disconnected.
 func TestUnsent_DeafPeers(t *testing.T) {
 	cfg := handlerConfig(chunks(50))
-	cfg.Limits = Limits{Unsent: 300_000}
+	cfg.Limits = Limits{MaxUnsent: 300_000}
 	s, dial, _ := serve(t, cfg)
 	for range 20 {
 		send(t, dial(), request(t, 1, "op", nil))
@@ -175,7 +175,7 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 		}
 		return chunks(10)(nil, nil, w)
 	})
-	cfg.Limits = Limits{PeerUnsent: 100_000, InFlight: 1000}
+	cfg.Limits = Limits{MaxUnsentPerConnection: 100_000, MaxInFlight: 1000}
 	s, dial, _ := serve(t, cfg)
 	nc := dial()
 	await.That(t, func() bool { return s.Connections() == 1 }, "the connection")
@@ -190,7 +190,7 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 			rest = append(rest, b...)
 		}
 	}
-	await.That(t, func() bool { return c.unsent.Load() > cfg.Limits.PeerUnsent }, "two parts that wait to be read")
+	await.That(t, func() bool { return c.unsent.Load() > cfg.Limits.MaxUnsentPerConnection }, "two parts that wait to be read")
 	send(t, nc, rest)
 	other := dial()
 	for id := range uint64(100) { // other peers are answered
@@ -208,10 +208,10 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 }
 
 // TestReceived_IsBoundedForAll: large frames that are being received share a limit. A
-// further one waits for the others, up to HalfFrame.
+// further one waits for the others, up to ReadTimeout.
 func TestReceived_IsBoundedForAll(t *testing.T) {
 	cfg := handlerConfig(func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) })
-	cfg.Limits = Limits{Received: 1 << 20}
+	cfg.Limits = Limits{MaxReceiveBuffers: 1 << 20}
 	s, dial, _ := serve(t, cfg)
 	whole := request(t, 1, "op", map[string]string{"text": strings.Repeat("x", 1_000_000)})
 	half := dial()
@@ -234,7 +234,7 @@ func TestReceived_IsBoundedForAll(t *testing.T) {
 	require.Nil(t, response(t, late).Err)
 	require.NoError(t, <-wrote)
 
-	cfg.Limits.HalfFrame = 20 * time.Millisecond
+	cfg.Limits.ReadTimeout = 20 * time.Millisecond
 	s, dial, _ = serve(t, cfg)
 	require.True(t, s.received.TryAcquire(1<<20))
 	late = dial()
@@ -315,7 +315,7 @@ func TestShutdown_EndsEveryRequest(t *testing.T) {
 func TestShutdown_IsNotHeldUp(t *testing.T) {
 	release, began := make(chan struct{}), make(chan struct{})
 	cfg := Config{
-		Limits: Limits{Unread: 10 * time.Millisecond},
+		Limits: Limits{UnreadTimeout: 10 * time.Millisecond},
 		Ops: map[string]Op{
 			"long": {Handle: immediate(chunks(1000))},
 			"stubborn": {Deferred: func(_ context.Context, _ *Request, w *Writer) error {

@@ -23,7 +23,7 @@ func TestRefusal_NamesServed(t *testing.T) {
 	defer close(release)
 	cfg := Config{
 		Hello:  wire.HelloResult{Server: "test", Served: served},
-		Limits: Limits{InFlight: 1},
+		Limits: Limits{MaxInFlight: 1},
 		Admin:  func(Peer) bool { return false },
 		Take:   func(Peer) bool { return true },
 		Ops: map[string]Op{
@@ -80,7 +80,7 @@ func TestRefusal_NamesServed(t *testing.T) {
 		code   wire.Code
 	}{
 		"another user":         {func(c *Config) { c.Allow = func(Peer) bool { return false } }, wire.CodeNotAllowed},
-		"too many connections": {func(c *Config) { c.Limits.Connections = -1 }, wire.CodeBusy},
+		"too many connections": {func(c *Config) { c.Limits.MaxConnections = -1 }, wire.CodeBusy},
 		"too many requests":    {func(c *Config) { c.Take = func(Peer) bool { return false } }, wire.CodeBusy},
 	} {
 		t.Run(name, func(t *testing.T) {

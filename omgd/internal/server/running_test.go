@@ -210,7 +210,7 @@ func listen(t testing.TB, cfg Config) (s *Server, path string, stop func()) {
 
 // withLongLimits sets the timeouts that are zero to one that no slow machine reaches.
 func withLongLimits(l Limits) Limits {
-	for _, limit := range []*time.Duration{&l.HalfFrame, &l.Write, &l.Unread} {
+	for _, limit := range []*time.Duration{&l.ReadTimeout, &l.WriteTimeout, &l.UnreadTimeout} {
 		if *limit == 0 {
 			*limit = await.Hang
 		}

@@ -47,52 +47,52 @@ type Deferred func(ctx context.Context, r *Request, w *Writer) error
 
 // Limits are the limits for peers. A zero field has its default.
 type Limits struct {
-	// Connections is the number of concurrent connections (4,096).
-	Connections int
-	// InFlight is the number of concurrent slow requests of a connection (64).
-	InFlight int
-	// PeerUnsent is the number of bytes that a peer may leave unread. Beyond it, its
+	// MaxConnections is the number of concurrent connections (4,096).
+	MaxConnections int
+	// MaxInFlight is the number of concurrent slow requests of a connection (64).
+	MaxInFlight int
+	// MaxUnsentPerConnection is the number of bytes that a peer may leave unread. Beyond it, its
 	// further requests wait (1 MiB).
-	PeerUnsent int64
-	// Unsent is the same for all peers together. Beyond it, requests of all peers wait, and
+	MaxUnsentPerConnection int64
+	// MaxUnsent is the same for all peers together. Beyond it, requests of all peers wait, and
 	// peers that do not read are disconnected (64 MiB).
-	Unsent int64
-	// Received is the size of all frames above 64 KiB that are being received (64 MiB).
-	Received int64
-	// HalfFrame is the time from a frame's first byte to its last (10 s).
-	HalfFrame time.Duration
-	// Idle is the time without a request (0, which is no limit).
-	Idle time.Duration
-	// Write is the time in which a peer must read a chunk; it can be up to 1.5 times as
+	MaxUnsent int64
+	// MaxReceiveBuffers is the size of all frames above 64 KiB that are being received (64 MiB).
+	MaxReceiveBuffers int64
+	// ReadTimeout is the time from a frame's first byte to its last (10 s).
+	ReadTimeout time.Duration
+	// IdleTimeout is the time without a request (0, which is no limit).
+	IdleTimeout time.Duration
+	// WriteTimeout is the time in which a peer must read a chunk; it can be up to 1.5 times as
 	// long (30 s).
-	Write time.Duration
-	// Unread replaces Write while the server is above Unsent or shuts down (1 s).
-	Unread time.Duration
+	WriteTimeout time.Duration
+	// UnreadTimeout replaces WriteTimeout while the server is above MaxUnsent or shuts down (1 s).
+	UnreadTimeout time.Duration
 }
 
 func (l *Limits) setDefaults() {
 	for _, d := range []struct {
 		field *int64
 		value int64
-	}{{&l.PeerUnsent, 1 << 20}, {&l.Unsent, 64 << 20}, {&l.Received, 64 << 20}} {
+	}{{&l.MaxUnsentPerConnection, 1 << 20}, {&l.MaxUnsent, 64 << 20}, {&l.MaxReceiveBuffers, 64 << 20}} {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
 	}
-	if l.Connections == 0 {
-		l.Connections = 4096
+	if l.MaxConnections == 0 {
+		l.MaxConnections = 4096
 	}
-	if l.InFlight == 0 {
-		l.InFlight = 64
+	if l.MaxInFlight == 0 {
+		l.MaxInFlight = 64
 	}
-	if l.HalfFrame == 0 {
-		l.HalfFrame = 10 * time.Second
+	if l.ReadTimeout == 0 {
+		l.ReadTimeout = 10 * time.Second
 	}
-	if l.Write == 0 {
-		l.Write = 30 * time.Second
+	if l.WriteTimeout == 0 {
+		l.WriteTimeout = 30 * time.Second
 	}
-	if l.Unread == 0 {
-		l.Unread = time.Second
+	if l.UnreadTimeout == 0 {
+		l.UnreadTimeout = time.Second
 	}
 }
 
@@ -171,7 +171,7 @@ func New(cfg Config) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		cfg: cfg, ctx: ctx, cancel: cancel,
-		received: semaphore.NewWeighted(cfg.Limits.Received),
+		received: semaphore.NewWeighted(cfg.Limits.MaxReceiveBuffers),
 		conns:    make(map[*conn]struct{}),
 	}
 	s.ops = map[string]*op{
@@ -256,8 +256,8 @@ func (s *Server) start(nc *net.UnixConn) {
 		refuse = errShuttingDown
 	case err != nil || !s.cfg.Allow(peer):
 		refuse = wire.Errorf(wire.CodeNotAllowed, "user %d is not allowed to use this daemon", peer.UID)
-	case len(s.conns) >= s.cfg.Limits.Connections:
-		refuse = wire.Errorf(wire.CodeBusy, "too many connections (%d)", s.cfg.Limits.Connections)
+	case len(s.conns) >= s.cfg.Limits.MaxConnections:
+		refuse = wire.Errorf(wire.CodeBusy, "too many connections (%d)", s.cfg.Limits.MaxConnections)
 	default:
 		c = newConn(s, nc, peer)
 		s.conns[c] = struct{}{}
@@ -320,7 +320,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for s.active.Load() > 0 && ctx.Err() == nil {
-		s.sweep(s.cfg.Limits.Unread)
+		s.sweep(s.cfg.Limits.UnreadTimeout)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -337,7 +337,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		case <-done:
 			return nil
 		case <-tick.C:
-			s.sweep(s.cfg.Limits.Unread)
+			s.sweep(s.cfg.Limits.UnreadTimeout)
 			continue
 		case <-ctx.Done():
 		}
@@ -378,11 +378,11 @@ func (s *Server) sweep(maxUnread time.Duration) {
 	})
 }
 
-// makeRoom waits while more than Limits.Unsent bytes are unread, before a request adds
+// makeRoom waits while more than Limits.MaxUnsent bytes are unread, before a request adds
 // more.
 func (s *Server) makeRoom(ctx context.Context) {
-	for s.unsent.Load() > s.cfg.Limits.Unsent && ctx.Err() == nil {
-		s.sweep(min(s.cfg.Limits.Unread, s.cfg.Limits.Write))
+	for s.unsent.Load() > s.cfg.Limits.MaxUnsent && ctx.Err() == nil {
+		s.sweep(min(s.cfg.Limits.UnreadTimeout, s.cfg.Limits.WriteTimeout))
 		time.Sleep(5 * time.Millisecond)
 	}
 }

@@ -87,7 +87,7 @@ func TestServe_ChunksAndPipelining(t *testing.T) {
 }
 
 func TestID_InFlight(t *testing.T) {
-	r := start(t, Limits{InFlight: 2})
+	r := start(t, Limits{MaxInFlight: 2})
 	nc := r.raw(t)
 	for _, id := range []uint64{5, 5, 6, 7} {
 		_, err := nc.Write(request(t, id, "wait", nil))
@@ -155,7 +155,7 @@ func TestFrame_Bad(t *testing.T) {
 // TestHalfFrame_IsRefused: a frame has to be complete in time; a connection without a
 // frame stays open longer.
 func TestHalfFrame_IsRefused(t *testing.T) {
-	r := start(t, Limits{HalfFrame: 20 * time.Millisecond})
+	r := start(t, Limits{ReadTimeout: 20 * time.Millisecond})
 	idle := r.raw(t)
 	send(t, idle, request(t, 1, "ping", nil)) // a complete frame
 	require.Nil(t, response(t, idle).Err)
@@ -203,7 +203,7 @@ func TestDeafPeer_DoesNotBlockOthers(t *testing.T) {
 
 // TestDeafPeer_IsCutOff: a peer that does not read in time is disconnected.
 func TestDeafPeer_IsCutOff(t *testing.T) {
-	r := start(t, Limits{Write: 50 * time.Millisecond})
+	r := start(t, Limits{WriteTimeout: 50 * time.Millisecond})
 	send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
 	await.That(t, func() bool {
 		return strings.Contains(r.log.String(), "a peer does not read its answer") && r.Connections() == 0
@@ -213,7 +213,7 @@ func TestDeafPeer_IsCutOff(t *testing.T) {
 
 // TestUnsent_IsBoundedForAll: all peers that do not read share one limit.
 func TestUnsent_IsBoundedForAll(t *testing.T) {
-	r := start(t, Limits{Unsent: 1 << 20})
+	r := start(t, Limits{MaxUnsent: 1 << 20})
 	peers := need.Files(t, 200) / 2
 	for range peers {
 		send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
@@ -233,7 +233,7 @@ func TestUnsent_IsBoundedForAll(t *testing.T) {
 }
 
 func TestConnections_TooMany(t *testing.T) {
-	r := start(t, Limits{Connections: 3})
+	r := start(t, Limits{MaxConnections: 3})
 	for range 3 {
 		require.NoError(t, r.dial(t).Get(context.Background(), "ping", nil, &echo{}))
 	}

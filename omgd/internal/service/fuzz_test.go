@@ -48,7 +48,7 @@ func smallService(f *testing.F) *Service {
 }
 
 // longLimits are timeouts that no slow machine reaches.
-var longLimits = server.Limits{HalfFrame: await.Hang, Write: await.Hang, Unread: await.Hang}
+var longLimits = server.Limits{ReadTimeout: await.Hang, WriteTimeout: await.Hang, UnreadTimeout: await.Hang}
 
 // FuzzRequest sends arbitrary bytes as requests: no operation has an internal error, and
 // every reply can be decoded.

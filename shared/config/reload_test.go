@@ -6,17 +6,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTake(t *testing.T) {
+func TestApplyReloadable(t *testing.T) {
 	c, next := Default(), Default()
-	taken, left := c.Take(&next)
+	taken, left := c.ApplyReloadable(&next)
 	require.Empty(t, taken)
 	require.Empty(t, left)
-	next.Log.Level, next.Access.Users, next.Limits.Connections = "debug", []string{"a"}, 7
+	next.Log.Level, next.Access.Users, next.Limits.MaxConnections = "debug", []string{"a"}, 7
 	next.Access.Groups = []string{} // equal to nil
-	taken, left = c.Take(&next)
+	taken, left = c.ApplyReloadable(&next)
 	require.Equal(t, []string{"access.users", "log.level"}, taken)
-	require.Equal(t, []string{"limits.connections"}, left)
+	require.Equal(t, []string{"limits.max_connections"}, left)
 	require.Equal(t, "debug", c.Log.Level)
 	require.Equal(t, []string{"a"}, c.Access.Users)
-	require.Equal(t, Default().Limits.Connections, c.Limits.Connections)
+	require.Equal(t, Default().Limits.MaxConnections, c.Limits.MaxConnections)
 }

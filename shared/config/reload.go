@@ -2,9 +2,9 @@ package config
 
 import "reflect"
 
-// Take copies those values that differ and that a running daemon can change. It returns the names of the keys it
+// ApplyReloadable copies those values that differ and that a running daemon can change. It returns the names of the keys it
 // copied, and of those that differ but need a restart.
-func (c *Config) Take(from *Config) (taken, left []string) {
+func (c *Config) ApplyReloadable(from *Config) (taken, left []string) {
 	for _, k := range keys() {
 		to, value := k.in(c), k.in(from)
 		if reflect.DeepEqual(to.Interface(), value.Interface()) || to.Kind() == reflect.Slice && to.Len()+value.Len() == 0 {
