@@ -23,7 +23,7 @@ func frame(body []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
 }
 
-func errorCode(t *testing.T, r wire.Response, err error) wire.Code {
+func errorCode(t *testing.T, r wire.Reply, err error) wire.Code {
 	t.Helper()
 	require.NoError(t, err)
 	require.NotNil(t, r.Err)

@@ -80,14 +80,14 @@ func (p *peer) ask(op string, request any) {
 }
 
 // receive reads one response; an error is the end of the connection.
-func (p *peer) receive() (r wire.Response, err error) {
+func (p *peer) receive() (r wire.Reply, err error) {
 	if p.buf, err = wire.ReadFrame(p.nc, p.buf, wire.MaxFrame); err != nil {
 		return r, err
 	}
 	if err = wire.Check(p.buf); err != nil {
 		return r, err
 	}
-	return wire.DecodeResponse(p.buf)
+	return wire.DecodeReply(p.buf)
 }
 
 // answer reads all parts of an answer to a search. Its packages have repository,

@@ -15,7 +15,7 @@ const Hang = await.Hang
 // or a function (func() string) shows the last state.
 func Await(t testing.TB, holds func() bool, text string, args ...any) {
 	t.Helper()
-	await.That(t, holds, text, args...)
+	await.Condition(t, holds, text, args...)
 }
 
 // Receive waits for a value of a channel, or for its end.

@@ -163,8 +163,8 @@ func responses(nc net.Conn, room <-chan struct{}, all *counts) (answered map[uin
 			}
 			return answered, refused, err
 		}
-		var got wire.Response
-		if got, err = wire.DecodeResponse(frame); err != nil {
+		var got wire.Reply
+		if got, err = wire.DecodeReply(frame); err != nil {
 			return answered, refused, err
 		}
 		switch {

@@ -108,7 +108,7 @@ func (w *world) awaitOwn(at time.Time) {
 			list = st.Sources[:min(len(st.Sources), len(w.repos))]
 		}
 		return !st.Stale && len(list) == len(w.repos) &&
-			!slices.ContainsFunc(list, func(s wire.Source) bool { return !s.Own || s.AsOf != at.Unix() })
+			!slices.ContainsFunc(list, func(s wire.Source) bool { return !s.Downloaded || s.AsOf != at.Unix() })
 	}, "databases of omgd's own, of "+at.Format(time.DateTime))
 }
 
@@ -161,7 +161,7 @@ func TestMirror_Corpus(t *testing.T) {
 	st := w.omgd.Status()
 	require.EqualValues(t, len(after), *st.Counts.Updates)
 	require.Equal(t, "core", st.Sources[0].Name)
-	require.False(t, st.Sources[0].Own)
+	require.False(t, st.Sources[0].Downloaded)
 	require.Equal(t, then.Unix(), st.Sources[0].AsOf)
 	human := w.omgd.Omg("status").Stdout
 	require.Contains(t, human, fmt.Sprintf("Updates         : %d, as of ", len(after)))
@@ -205,8 +205,8 @@ func TestMirror_PacmanIsNewer(t *testing.T) {
 	require.Equal(t, w.pacman(filepath.Join(w.DB, "sync")), after)
 	require.NotEqual(t, before, after)
 	st := w.omgd.Status()
-	require.False(t, st.Compared[0].Own)
-	require.True(t, st.Compared[1].Own)
+	require.False(t, st.Compared[0].Downloaded)
+	require.True(t, st.Compared[1].Downloaded)
 }
 
 // TestMirror_Faults: however the mirror misbehaves, what was there stays, that is

@@ -13,11 +13,11 @@ import (
 )
 
 // hear reads a response.
-func hear(t *testing.T, nc net.Conn) wire.Response {
+func hear(t *testing.T, nc net.Conn) wire.Reply {
 	t.Helper()
 	b, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 	require.NoError(t, err)
-	r, err := wire.DecodeResponse(b)
+	r, err := wire.DecodeReply(b)
 	require.NoError(t, err)
 	return r
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/Jguer/go-alpm/v2"
 
 	"github.com/omg-arch/omg/omgd/alpm-worker/internal/locale"
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -29,19 +29,19 @@ import (
 //   - A log callback is a named function: cgo must not be given a closure.
 
 // answer answers a question that passed check.
-func answer(op string, q *question.Question) (*question.Answer, error) {
-	a := &question.Answer{LibAlpm: alpm.Version()}
+func answer(op string, q *alpmproto.Request) (*alpmproto.Reply, error) {
+	a := &alpmproto.Reply{LibAlpm: alpm.Version()}
 	s, err := open(q)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = s.handle.Release() }()
 	switch op {
-	case question.OpFacts:
+	case alpmproto.OpFacts:
 		a.Installed, err = s.installed()
-	case question.OpSearch:
+	case alpmproto.OpSearch:
 		a.Packages, err = s.search(q.Words)
-	case question.OpInfo:
+	case alpmproto.OpInfo:
 		a.Packages = s.info(q.Names)
 	}
 	if err != nil {
@@ -62,21 +62,21 @@ type session struct {
 }
 
 type database struct {
-	question.Database
+	alpmproto.Database
 	usage alpm.Usage
 	db    alpm.IDB // nil if there is an error
 }
 
 // open opens the databases of a question. A sync database that cannot be read does
 // not fail it: the error is in its Err.
-func open(q *question.Question) (*session, error) {
+func open(q *alpmproto.Request) (*session, error) {
 	if err := checkLocal(q.Path); err != nil {
-		return nil, wire.Errorf(question.CodeCannot, "%v", err)
+		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "%v", err)
 	}
 	locale.UTF8() // without one, libalpm says of a database what it cannot read
 	handle, err := alpm.Initialize("/", q.Path)
 	if err != nil {
-		return nil, wire.Errorf(question.CodeCannot, "libalpm cannot open %.200s: %v", q.Path, err)
+		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm cannot open %.200s: %v", q.Path, err)
 	}
 	s := &session{handle: handle}
 	handle.SetLogCallback(logFirst, s)
@@ -88,10 +88,10 @@ func open(q *question.Question) (*session, error) {
 	}
 	if err != nil {
 		_ = handle.Release()
-		return nil, wire.Errorf(question.CodeCannot, "libalpm: %v", err)
+		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm: %v", err)
 	}
 	for _, r := range q.Repos {
-		d := database{Database: question.Database{Name: r.Name}, usage: alpm.Usage(r.Usage)}
+		d := database{Database: alpmproto.Database{Name: r.Name}, usage: alpm.Usage(r.Usage)}
 		if err := s.load(&d, q.Path); err != nil {
 			d.db, d.Packages, d.Err = nil, 0, fmt.Sprintf("%.200s", err.Error())
 		}
@@ -172,10 +172,10 @@ func (s *session) load(d *database, path string) error {
 }
 
 // installed returns the installed packages, sorted by name.
-func (s *session) installed() ([]question.Installed, error) {
+func (s *session) installed() ([]alpmproto.PackageFacts, error) {
 	local, err := s.handle.LocalDB()
 	if err != nil {
-		return nil, wire.Errorf(question.CodeCannot, "libalpm: %v", err)
+		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm: %v", err)
 	}
 	var pkgs []localPackage
 	err = local.PkgCache().ForEach(func(p alpm.IPackage) error {
@@ -194,21 +194,21 @@ func (s *session) installed() ([]question.Installed, error) {
 		err = s.handle.LastError()
 	}
 	if err != nil {
-		return nil, wire.Errorf(question.CodeCannot, "libalpm cannot read the local database: %v", err)
+		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm cannot read the local database: %v", err)
 	}
 	slices.SortFunc(pkgs, func(a, b localPackage) int { return strings.Compare(a.name, b.name) })
 	needs := needsOf(pkgs)
-	out := make([]question.Installed, len(pkgs))
+	out := make([]alpmproto.PackageFacts, len(pkgs))
 	for i := range pkgs {
 		p := &pkgs[i]
-		out[i] = question.Installed{Name: p.name, Version: p.version, Reason: p.reason, Need: needs[i]}
+		out[i] = alpmproto.PackageFacts{Name: p.name, Version: p.version, Reason: p.reason, Need: needs[i]}
 		s.offer(&out[i], p.ignored)
 	}
 	return out, nil
 }
 
 // offer fills in the version of p in the first repository that has it.
-func (s *session) offer(p *question.Installed, ignored bool) {
+func (s *session) offer(p *alpmproto.PackageFacts, ignored bool) {
 	for _, d := range s.dbs {
 		if d.db == nil {
 			continue

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -23,12 +23,12 @@ func TestWorker_EveryQuestion(t *testing.T) {
 	o := fixture.Options{Packages: 1200, Installed: 300, Seed: 5}
 	dir := t.TempDir()
 	require.NoError(t, fixture.Write(dir, o))
-	q := question.Question{Path: dir}
+	q := alpmproto.Request{Path: dir}
 	for _, name := range []string{"core", "extra", "multilib"} {
-		q.Repos = append(q.Repos, question.Repo{Name: name, Usage: 15})
+		q.Repos = append(q.Repos, alpmproto.Repo{Name: name, Usage: 15})
 	}
 
-	a, err := ask(t, question.OpFacts, q)
+	a, err := ask(t, alpmproto.OpFacts, q)
 	require.NoError(t, err)
 	require.Regexp(t, `^\d+\.\d+`, a.LibAlpm)
 	t.Log("libalpm", a.LibAlpm)
@@ -43,7 +43,7 @@ func TestWorker_EveryQuestion(t *testing.T) {
 		require.Empty(t, d.Err)
 		require.Equal(t, counts[d.Name], d.Packages, d.Name)
 	}
-	needs, updates := map[question.Need]int{}, 0
+	needs, updates := map[alpmproto.Need]int{}, 0
 	for _, p := range a.Installed {
 		needs[p.Need]++
 		if p.Order > 0 {
@@ -64,7 +64,7 @@ func TestWorker_EveryQuestion(t *testing.T) {
 		q.Names = append(q.Names, p.Repo+"/"+p.Name)
 		names = append(names, p.Name)
 	}
-	a, err = ask(t, question.OpInfo, q)
+	a, err = ask(t, alpmproto.OpInfo, q)
 	require.NoError(t, err)
 	i := 0
 	for p := range fixture.Packages(o) {
@@ -74,7 +74,7 @@ func TestWorker_EveryQuestion(t *testing.T) {
 	require.Len(t, a.Packages, i)
 
 	q.Names, q.Words = nil, []string{"^" + names[7] + "$"}
-	a, err = ask(t, question.OpSearch, q)
+	a, err = ask(t, alpmproto.OpSearch, q)
 	require.NoError(t, err)
 	require.True(t, slices.ContainsFunc(a.Packages, func(p wire.Package) bool { return p.Name == names[7] }))
 }
@@ -100,9 +100,9 @@ func TestWorker_BeyondASCII(t *testing.T) {
 	}
 	require.NoError(t, w.Close())
 	write("sync/own.db", db.String())
-	a, err := ask(t, question.OpFacts, question.Question{Path: dir, Repos: []question.Repo{{Name: "own", Usage: 15}}})
+	a, err := ask(t, alpmproto.OpFacts, alpmproto.Request{Path: dir, Repos: []alpmproto.Repo{{Name: "own", Usage: 15}}})
 	require.NoError(t, err)
-	require.Equal(t, []question.Database{{Name: "own", Packages: 3}}, a.Databases)
+	require.Equal(t, []alpmproto.Database{{Name: "own", Packages: 3}}, a.Databases)
 	require.Len(t, a.Installed, 1)
 	require.Equal(t, "1.γ-1", a.Installed[0].Offered)
 }

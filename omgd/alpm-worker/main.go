@@ -1,7 +1,7 @@
 // Command omg-alpm-worker asks libalpm one question for omgd and exits. It reads one
 // frame from standard input and writes the answer to standard output; package
 // question describes both. It is the only program here that links libalpm. Built
-// without the tag libalpm it answers every question with question.CodeStub.
+// without the tag libalpm it answers every question with alpmproto.CodeStub.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -36,7 +36,7 @@ func run(in io.Reader, out io.Writer) int {
 		if errors.As(err, &werr) && werr.Code == wire.CodeInvalid {
 			code = exit.Usage
 		}
-		frames = wire.AppendError(nil, question.ID, werr)
+		frames = wire.AppendError(nil, alpmproto.ID, werr)
 	}
 	if _, err := out.Write(frames); err != nil {
 		return exit.Failed
@@ -57,7 +57,7 @@ func reply(in io.Reader) (frames []byte, err error) {
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeInvalid, "invalid question: %v", err)
 	}
-	var q question.Question
+	var q alpmproto.Request
 	if err := msgpack.Unmarshal(frame, &q); err != nil {
 		return nil, wire.Errorf(wire.CodeInvalid, "invalid question: %v", err)
 	}
@@ -69,7 +69,7 @@ func reply(in io.Reader) (frames []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	frames, err = question.Encode(head.ID, a)
+	frames, err = alpmproto.Encode(head.ID, a)
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeTooLarge, "the answer cannot be sent: %v", err)
 	}
@@ -77,14 +77,14 @@ func reply(in io.Reader) (frames []byte, err error) {
 }
 
 // check returns an error for a question that answer cannot answer.
-func check(op string, q *question.Question) error {
+func check(op string, q *alpmproto.Request) error {
 	switch op {
-	case question.OpFacts:
-	case question.OpSearch:
+	case alpmproto.OpFacts:
+	case alpmproto.OpSearch:
 		if len(q.Words) == 0 {
 			return wire.Errorf(wire.CodeInvalid, "a search without words")
 		}
-	case question.OpInfo:
+	case alpmproto.OpInfo:
 		if len(q.Names) == 0 {
 			return wire.Errorf(wire.CodeInvalid, "no names")
 		}

@@ -7,25 +7,25 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
 // ask has run answer a question.
-func ask(t testing.TB, op string, q question.Question) (*question.Answer, error) {
+func ask(t testing.TB, op string, q alpmproto.Request) (*alpmproto.Reply, error) {
 	t.Helper()
-	frame, err := wire.AppendRequest(nil, question.ID, op, &q)
+	frame, err := wire.AppendRequest(nil, alpmproto.ID, op, &q)
 	require.NoError(t, err)
 	var out bytes.Buffer
 	code := run(bytes.NewReader(frame), &out)
-	var c question.Collector
+	var c alpmproto.Collector
 	if _, err = c.Write(out.Bytes()); err != nil {
 		require.Equal(t, codeOf(err), code)
 		return nil, err
 	}
 	require.Equal(t, exit.OK, code)
-	a, err := c.Answer(op, q.Repos)
+	a, err := c.Reply(op, q.Repos)
 	require.NoError(t, err)
 	return a, nil
 }
@@ -48,14 +48,14 @@ func requireCode(t testing.TB, code wire.Code, err error) {
 func TestWorker_BadQuestions(t *testing.T) {
 	for name, c := range map[string]struct {
 		op string
-		q  question.Question
+		q  alpmproto.Request
 	}{
-		"operation":    {"install", question.Question{Path: "/"}},
-		"no path":      {question.OpFacts, question.Question{}},
-		"relative":     {question.OpFacts, question.Question{Path: "var/lib/pacman"}},
-		"no words":     {question.OpSearch, question.Question{Path: "/"}},
-		"no names":     {question.OpInfo, question.Question{Path: "/"}},
-		"empty search": {question.OpSearch, question.Question{Path: "/", Words: []string{}}},
+		"operation":    {"install", alpmproto.Request{Path: "/"}},
+		"no path":      {alpmproto.OpFacts, alpmproto.Request{}},
+		"relative":     {alpmproto.OpFacts, alpmproto.Request{Path: "var/lib/pacman"}},
+		"no words":     {alpmproto.OpSearch, alpmproto.Request{Path: "/"}},
+		"no names":     {alpmproto.OpInfo, alpmproto.Request{Path: "/"}},
+		"empty search": {alpmproto.OpSearch, alpmproto.Request{Path: "/", Words: []string{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ask(t, c.op, c.q)
@@ -74,7 +74,7 @@ func TestWorker_BadQuestions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
 			require.Equal(t, exit.Usage, run(bytes.NewReader(in), &out))
-			var c question.Collector
+			var c alpmproto.Collector
 			_, err := c.Write(out.Bytes())
 			requireCode(t, wire.CodeInvalid, err)
 		})
@@ -82,14 +82,14 @@ func TestWorker_BadQuestions(t *testing.T) {
 }
 
 func FuzzQuestion(f *testing.F) {
-	good, err := wire.AppendRequest(nil, 1, question.OpFacts, &question.Question{Path: "/nowhere", Repos: []question.Repo{{Name: "core"}}})
+	good, err := wire.AppendRequest(nil, 1, alpmproto.OpFacts, &alpmproto.Request{Path: "/nowhere", Repos: []alpmproto.Repo{{Name: "core"}}})
 	require.NoError(f, err)
 	f.Add(good)
 	f.Add([]byte{0, 0, 0, 1, 0x80})
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var out bytes.Buffer
 		code := run(bytes.NewReader(in), &out)
-		var c question.Collector
+		var c alpmproto.Collector
 		_, err := c.Write(out.Bytes())
 		require.Equal(t, code == exit.OK, err == nil)
 	})

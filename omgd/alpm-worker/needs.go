@@ -5,7 +5,7 @@ package main
 import (
 	"github.com/Jguer/go-alpm/v2"
 
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 )
 
 // localPackage is an installed package, copied out of libalpm.
@@ -33,7 +33,7 @@ type satisfier struct {
 // needsOf returns how much each package is needed by the installed packages,
 // itself included. It does what libalpm's compute_requiredby and
 // compute_optionalfor do; go-alpm's bindings of these use memory after freeing it.
-func needsOf(pkgs []localPackage) []question.Need {
+func needsOf(pkgs []localPackage) []alpmproto.Need {
 	byName := make(map[string][]satisfier, 2*len(pkgs))
 	for i := range pkgs {
 		p := &pkgs[i]
@@ -42,8 +42,8 @@ func needsOf(pkgs []localPackage) []question.Need {
 			byName[v.name] = append(byName[v.name], satisfier{pkg: i, version: v.version, bare: v.mod != alpm.DepModEq})
 		}
 	}
-	needs := make([]question.Need, len(pkgs))
-	mark := func(deps []depend, need question.Need) {
+	needs := make([]alpmproto.Need, len(pkgs))
+	mark := func(deps []depend, need alpmproto.Need) {
 		for _, d := range deps {
 			for _, s := range byName[d.name] {
 				if needs[s.pkg] < need && d.metBy(s) {
@@ -53,8 +53,8 @@ func needsOf(pkgs []localPackage) []question.Need {
 		}
 	}
 	for i := range pkgs {
-		mark(pkgs[i].depends, question.NeedRequired)
-		mark(pkgs[i].optional, question.NeedOptional)
+		mark(pkgs[i].depends, alpmproto.NeedRequired)
+		mark(pkgs[i].optional, alpmproto.NeedOptional)
 	}
 	return needs
 }

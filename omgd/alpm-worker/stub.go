@@ -3,10 +3,10 @@
 package main
 
 import (
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func answer(string, *question.Question) (*question.Answer, error) {
-	return nil, wire.Errorf(question.CodeStub, "omg-alpm-worker was built without libalpm")
+func answer(string, *alpmproto.Question) (*alpmproto.Answer, error) {
+	return nil, wire.Errorf(alpmproto.CodeStub, "omg-alpm-worker was built without libalpm")
 }

@@ -5,12 +5,12 @@ package main
 import (
 	"testing"
 
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 )
 
 func TestStub_SaysSo(t *testing.T) {
-	for _, op := range []string{question.OpFacts, question.OpSearch, question.OpInfo} {
-		_, err := ask(t, op, question.Question{Path: "/", Words: []string{"x"}, Names: []string{"x"}})
-		requireCode(t, question.CodeStub, err)
+	for _, op := range []string{alpmproto.OpFacts, alpmproto.OpSearch, alpmproto.OpInfo} {
+		_, err := ask(t, op, alpmproto.Question{Path: "/", Words: []string{"x"}, Names: []string{"x"}})
+		requireCode(t, alpmproto.CodeStub, err)
 	}
 }

@@ -53,22 +53,22 @@ func ParseSeverity(name string) (Severity, bool) {
 	return Unknown, false
 }
 
-// Status is how far the tracker is with a record.
-type Status string
+// RecordStatus is how far the tracker is with a record.
+type RecordStatus string
 
 // The statuses that matter. Whatever else a record says counts as Vulnerable.
 const (
-	Vulnerable  Status = "Vulnerable"
-	Testing     Status = "Testing"
-	Fixed       Status = "Fixed"
-	NotAffected Status = "Not affected"
+	Vulnerable  RecordStatus = "Vulnerable"
+	Testing     RecordStatus = "Testing"
+	Fixed       RecordStatus = "Fixed"
+	NotAffected RecordStatus = "Not affected"
 )
 
 // Record is one group of vulnerabilities (an AVG).
 type Record struct {
 	Name     string // "AVG-2841"
 	Packages []string
-	Status   Status
+	Status   RecordStatus
 	Severity Severity
 	Type     string
 	// Affected is the version in which it was found, FixedIn the first without it;
@@ -151,7 +151,7 @@ func decode(raw []byte) (Record, bool) {
 		return Record{}, false
 	}
 	r := Record{
-		Name: in.Name, Packages: in.Packages, Status: Status(in.Status), Type: in.Type,
+		Name: in.Name, Packages: in.Packages, Status: RecordStatus(in.Status), Type: in.Type,
 		Affected: in.Affected, Issues: in.Issues, Advisories: in.Advisories,
 	}
 	r.Severity, _ = ParseSeverity(in.Severity)
@@ -163,13 +163,13 @@ func decode(raw []byte) (Record, bool) {
 		return r, false
 	}
 	for _, s := range []string{r.Name, string(r.Status), r.Type, r.Affected, r.FixedIn} {
-		if !plain(s) {
+		if !isPrintable(s) {
 			return r, false
 		}
 	}
 	for _, list := range [][]string{r.Packages, r.Issues, r.Advisories} {
 		for _, s := range list {
-			if s == "" || !plain(s) {
+			if s == "" || !isPrintable(s) {
 				return r, false
 			}
 		}
@@ -194,7 +194,7 @@ func ticket(v any) string {
 	return number
 }
 
-// plain says that a text is short and has nothing but printable characters.
-func plain(s string) bool {
+// isPrintable says that a text is short and has nothing but printable characters.
+func isPrintable(s string) bool {
 	return len(s) <= maxText && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }

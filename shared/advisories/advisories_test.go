@@ -29,7 +29,7 @@ func (s system) Offered(name string) []string         { return s.offered[name] }
 
 func TestJudge(t *testing.T) {
 	for name, c := range map[string]struct {
-		status          Status
+		status          RecordStatus
 		affected, fixed string
 		installed       string
 		offered         string // empty for none
@@ -84,7 +84,7 @@ func TestAssess(t *testing.T) {
 		installed: map[string]string{"ssl": "1-1", "lib32-ssl": "2-1", "old": "3-1", "mine": "5-1", "fine": "1-2"},
 		offered:   map[string][]string{"ssl": {"1-1", "2-2"}, "lib32-ssl": {"2-1"}, "old": {"3-1"}, "fine": {"1-2"}},
 	})
-	require.Equal(t, []Package{
+	require.Equal(t, []PackageFindings{
 		// One fix does not hide the other, which is worse and has none.
 		{Name: "ssl", Installed: "1-1", Update: "2-2", Findings: []Finding{{&records[1], Affected}, {&records[0], Fixable}}},
 		{Name: "mine", Installed: "5-1", Foreign: true, Findings: []Finding{{&records[4], Affected}}},
@@ -129,7 +129,7 @@ func TestRead(t *testing.T) {
 	records, _, err = Read(strings.NewReader("[" + odd + "]"))
 	require.NoError(t, err)
 	require.Equal(t, Unknown, records[0].Severity)
-	require.Equal(t, Status("Exploited"), records[0].Status)
+	require.Equal(t, RecordStatus("Exploited"), records[0].Status)
 
 	for _, broken := range []string{"", "{}", "<html>", "[" + good, "[" + good + ",", good, "[" + good + "] x", "[" + good + "][]", "[" + strings.Repeat("[", 100000)} {
 		_, _, err := Read(strings.NewReader(broken))

@@ -53,8 +53,8 @@ type Finding struct {
 	Verdict Verdict
 }
 
-// Package is an installed package that records concern.
-type Package struct {
+// PackageFindings is an installed package that records concern.
+type PackageFindings struct {
 	Name, Installed string
 	// Update is the version that a repository has and that mends what is Fixable;
 	// empty if there is none.
@@ -75,9 +75,9 @@ type System interface {
 }
 
 // Assess finds what concerns the installed packages, the worst first.
-func Assess(records []Record, system System) []Package {
+func Assess(records []Record, system System) []PackageFindings {
 	at := make(map[string]int)
-	var found []Package
+	var found []PackageFindings
 	for i := range records {
 		r := &records[i]
 		for k, name := range r.Packages {
@@ -102,7 +102,7 @@ func Assess(records []Record, system System) []Package {
 			if !ok {
 				place = len(found)
 				at[name] = place
-				found = append(found, Package{Name: name, Installed: installed, Foreign: len(system.Offered(name)) == 0})
+				found = append(found, PackageFindings{Name: name, Installed: installed, Foreign: len(system.Offered(name)) == 0})
 			}
 			p := &found[place]
 			p.Findings = append(p.Findings, Finding{r, verdict})
@@ -114,7 +114,7 @@ func Assess(records []Record, system System) []Package {
 	for i := range found {
 		slices.SortStableFunc(found[i].Findings, worse)
 	}
-	slices.SortFunc(found, func(a, b Package) int {
+	slices.SortFunc(found, func(a, b PackageFindings) int {
 		return cmp.Or(worse(a.Findings[0], b.Findings[0]), cmp.Compare(a.Name, b.Name))
 	})
 	return found

@@ -72,7 +72,7 @@ func (e *Encoder) Search(r *wire.SearchRequest, emit Emit) error {
 	w := newWriter(emit)
 	defer w.release()
 	basis := e.search
-	if asked, _ := snapshot.Repositories(r); len(asked) > 0 || r.OnlyAUR {
+	if asked, _ := snapshot.SplitRepositories(r); len(asked) > 0 || r.OnlyAUR {
 		basis = encodeBasis(found.Basis)
 	}
 	w.begin(basis, 1, field{"close", found.Suggestions, len(found.Suggestions) > 0})
@@ -89,11 +89,11 @@ func (e *Encoder) Info(r *wire.InfoRequest, emit Emit) error {
 	if err != nil {
 		return err
 	}
-	return e.Found(found, emit)
+	return e.EncodeInfo(found, emit)
 }
 
-// Found encodes the result of Snapshot.Info.
-func (e *Encoder) Found(found *snapshot.Found, emit Emit) error {
+// EncodeInfo encodes the result of Snapshot.Info.
+func (e *Encoder) EncodeInfo(found *snapshot.Matches, emit Emit) error {
 	missing, err := e.Missing(found.Unknown)
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (e *Encoder) Security(r *wire.SecurityRequest, emit Emit) error {
 }
 
 // vulnerable writes a package with advisories. If they do not fit into one chunk, the package is continued in the next.
-func (w *writer) vulnerable(p *advisories.Package) error {
+func (w *writer) vulnerable(p *advisories.PackageFindings) error {
 	for rest := p.Findings; len(rest) > 0; {
 		n := fitting(rest)
 		if err := w.elementOf(snapshot.Vulnerable(p, rest[:n])); err != nil {
@@ -260,7 +260,7 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 	if err != nil {
 		return err
 	}
-	total, more := found.Total, &snapshot.Found{}
+	total, more := found.Total, &snapshot.Matches{}
 	if both == nil {
 		if total == 0 && !found.Partial {
 			return wire.Errorf(wire.CodeNetwork, "nothing found in the repositories, and no data of the AUR: %s", source.Why)
@@ -269,7 +269,7 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 	} else {
 		only := *r
 		only.Repos, only.OnlyAUR = nil, true
-		_, only.Words = snapshot.Repositories(r)
+		_, only.Words = snapshot.SplitRepositories(r)
 		if more, err = both.Search(&only); err != nil {
 			return err
 		}
@@ -287,7 +287,7 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 // InfoLive answers an InfoRequest in two parts like SearchLive: first the names that are known here, and then those for
 // which ask queries the AUR.
 func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapshot.AURResult, emit Emit) error {
-	found, err := e.LookUp(r)
+	found, err := e.Lookup(r)
 	if err != nil {
 		return err
 	}
@@ -323,7 +323,7 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapsho
 	for _, target := range found.Unknown {
 		var aurHits []pkgindex.Hit
 		if name, ok := e.InAUR(target); ok && result.Packages != nil {
-			if aurHits, err = both.LookUpAUR(name); err != nil {
+			if aurHits, err = both.LookupAUR(name); err != nil {
 				return err
 			}
 		}
@@ -347,7 +347,7 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapsho
 // repositories returns the sources without the AUR, which is added later.
 func repositories(sources []wire.Source) (kept []wire.Source) {
 	for _, s := range sources {
-		if s.Repository() {
+		if s.IsRepository() {
 			kept = append(kept, s)
 		}
 	}

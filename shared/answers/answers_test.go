@@ -33,14 +33,14 @@ func generated(t testing.TB, o fixture.Options) snapshot.Inputs {
 	pacman, err := sources.Config{DBPath: db, PacmanConfig: conf}.Read()
 	require.NoError(t, err)
 	require.Len(t, pacman.Repositories, 3)
-	in := snapshot.Inputs{Generation: 7, Checked: time.Unix(1_700_000_000, 0), DBPath: db, Config: pacman.Config}
+	in := snapshot.Inputs{Generation: 7, CheckedAt: time.Unix(1_700_000_000, 0), DBPath: db, Config: pacman.Config}
 	for i := range pacman.Repositories {
 		r := &pacman.Repositories[i]
 		e := r.Examine(t.Context(), nil)
-		f, err := r.Memory(t.Context())
+		f, err := r.BuildInMemory(t.Context())
 		require.NoError(t, err)
-		e.Built(f)
-		in.Repositories = append(in.Repositories, e.Source)
+		e.SetBuilt(f)
+		in.Repositories = append(in.Repositories, e.IndexedSource)
 	}
 	in.Local.Packages, err = pacmandb.ReadLocal(t.Context(), db)
 	require.NoError(t, err)
@@ -48,9 +48,9 @@ func generated(t testing.TB, o fixture.Options) snapshot.Inputs {
 }
 
 // repository returns a repository with packages.
-func repository(t testing.TB, name string, packages ...wire.Package) snapshot.Source {
+func repository(t testing.TB, name string, packages ...wire.Package) snapshot.IndexedSource {
 	t.Helper()
-	return snapshot.Source{
+	return snapshot.IndexedSource{
 		Source: wire.Source{Name: name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: 5, Changed: 6},
 		Usage:  pacmandb.UsageAll, Index: index(t, pkgindex.KindRepo, name, packages...),
 	}
@@ -60,7 +60,7 @@ func repository(t testing.TB, name string, packages ...wire.Package) snapshot.So
 func index(t testing.TB, kind pkgindex.Kind, name string, packages ...wire.Package) *pkgindex.File {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", 1)
-	into := b.Source(name, kind)
+	into := b.AddSource(name, kind)
 	for _, p := range packages {
 		p.Repo = name
 		require.NoError(t, into.Add(&p))
@@ -186,9 +186,9 @@ func TestSearch_RoundTrip(t *testing.T) {
 		found, err := e.Snapshot.Search(r)
 		require.NoError(t, err)
 		require.Equal(t, wire.SearchResult{
-			Basis: found.Basis, Total: uint32(found.Total), Packages: packages(t, e.Snapshot, found.Hits, false), Close: found.Suggestions,
+			Basis: found.Basis, Total: uint32(found.Total), Packages: packages(t, e.Snapshot, found.Hits, false), Suggestions: found.Suggestions,
 		}, searched(t, all), "%+v", r)
-		asked, _ := snapshot.Repositories(r)
+		asked, _ := snapshot.SplitRepositories(r)
 		require.Len(t, found.Sources, cmp.Or(len(asked), 3), "those that the result rests on")
 		if r.Words[0] == "" {
 			require.Greater(t, len(all), 2)
@@ -215,7 +215,7 @@ func TestInfo_RoundTrip(t *testing.T) {
 		Basis: found.Basis, Packages: packages(t, e.Snapshot, found.Hits, true), Missing: got.Missing,
 	}, got)
 	require.Len(t, got.Missing, 4)
-	require.Equal(t, wire.Missing{Name: "firefxo", Close: []string{"firefox"}}, got.Missing[0])
+	require.Equal(t, wire.Missing{Name: "firefxo", Suggestions: []string{"firefox"}}, got.Missing[0])
 	require.Greater(t, len(got.Packages), 2*605, "duplicates are found twice by name")
 }
 
@@ -298,7 +298,7 @@ func TestEncoder_Errors(t *testing.T) {
 	fails(t, wire.CodeNetwork, func(emit Emit) error { return e.Security(&wire.SecurityRequest{}, emit) })
 	fails(t, wire.CodeNotReady, e.Runtimes)
 
-	in.Local = snapshot.Local{Why: "local is on fire"}
+	in.Local = snapshot.LocalInput{Why: "local is on fire"}
 	e = encoder(t, in)
 	for _, answer := range []func(Emit) error{
 		e.Explicit, e.Outdated,
@@ -361,7 +361,7 @@ func TestEncoder_LargePackages(t *testing.T) {
 	list := named("a", "huge", "b", "larger", "c")
 	list[1].Depends = slices.Repeat([]string{strings.Repeat("x", 100)}, MaxChunk/100)
 	list[3].Provides = slices.Repeat([]string{strings.Repeat("y", 100)}, 2*MaxChunk/100)
-	e := encoder(t, snapshot.Inputs{Repositories: []snapshot.Source{repository(t, "core", list...)}})
+	e := encoder(t, snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", list...)}})
 	all := chunks(t, func(emit Emit) error {
 		return e.Info(&wire.InfoRequest{Names: []string{"a", "huge", "b", "larger", "c"}}, emit)
 	})

@@ -59,11 +59,11 @@ func list(packages []wire.Package) (names []string) {
 // TestSearchLive: the packages of the repositories are emitted before the AUR is queried, and the total of both comes
 // with the second part.
 func TestSearchLive(t *testing.T) {
-	in := snapshot.Inputs{Generation: 7, Repositories: []snapshot.Source{repository(t, "core", named("yay-theme", "yay-docs", "other")...)}}
+	in := snapshot.Inputs{Generation: 7, Repositories: []snapshot.IndexedSource{repository(t, "core", named("yay-theme", "yay-docs", "other")...)}}
 	known := in
-	known.AUR = &snapshot.Source{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: 3, Changed: 4}, Index: aur(t, "yay-old")}
+	known.AUR = &snapshot.IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: 3, Changed: 4}, Index: aur(t, "yay-old")}
 	unknown := in
-	unknown.AUR = &snapshot.Source{Source: aurSource(wire.SourceMissing, "not downloaded yet")}
+	unknown.AUR = &snapshot.IndexedSource{Source: aurSource(wire.SourceMissing, "not downloaded yet")}
 	core := in.Repositories[0].Source
 	stale := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow", AsOf: 3, Changed: 4}
 	reply := snapshot.AURResult{Packages: aur(t, "yay", "yay-bin", "yay-theme"), Source: aurSource(wire.SourceOK, "")}
@@ -118,7 +118,7 @@ func TestSearchLive(t *testing.T) {
 // TestSearchLive_Errors: a search that finds nothing in the repositories and has no data of the AUR is an error, unless
 // a repository could not be read: then the partial result is more useful.
 func TestSearchLive_Errors(t *testing.T) {
-	in := snapshot.Inputs{Repositories: []snapshot.Source{repository(t, "core", named("firefox")...)}}
+	in := snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", named("firefox")...)}}
 	failed := snapshot.AURResult{Source: aurSource(wire.SourceFailed, "slow")}
 	ask := func(in snapshot.Inputs, r *wire.SearchRequest) (h halves, err error) {
 		e := encoder(t, in)
@@ -130,11 +130,11 @@ func TestSearchLive_Errors(t *testing.T) {
 	h, err := ask(in, &wire.SearchRequest{Words: []string{"firefxo"}})
 	require.Equal(t, wire.CodeNetwork, wire.CodeOf(err))
 	require.ErrorContains(t, err, "slow")
-	require.Equal(t, []string{"firefox"}, searched(t, h.first).Close, "close names come at once")
+	require.Equal(t, []string{"firefox"}, searched(t, h.first).Suggestions, "close names come at once")
 	require.Empty(t, h.second)
 
 	degraded := in
-	degraded.Repositories = append(degraded.Repositories, snapshot.Source{Source: wire.Source{Name: "extra", Kind: wire.KindRepository, State: wire.SourceFailed}})
+	degraded.Repositories = append(degraded.Repositories, snapshot.IndexedSource{Source: wire.Source{Name: "extra", Kind: wire.KindRepository, State: wire.SourceFailed}})
 	h, err = ask(degraded, &wire.SearchRequest{Words: []string{"firefxo"}})
 	require.NoError(t, err)
 	all := searched(t, append(h.first, h.second...))
@@ -156,7 +156,7 @@ func TestSearchLive_Chunks(t *testing.T) {
 	for i := range n {
 		official, aurNames = append(official, fmt.Sprintf("official-%04d", i)), append(aurNames, fmt.Sprintf("theirs-%04d", i))
 	}
-	e := encoder(t, snapshot.Inputs{Repositories: []snapshot.Source{repository(t, "core", named(official...)...)}})
+	e := encoder(t, snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", named(official...)...)}})
 	reply := snapshot.AURResult{Packages: aur(t, aurNames...), Source: aurSource(wire.SourceOK, "")}
 	all := chunks(t, func(emit Emit) error {
 		return e.SearchLive(&wire.SearchRequest{Words: []string{"i"}}, func() snapshot.AURResult { return reply }, emit)
@@ -172,9 +172,9 @@ func TestSearchLive_Chunks(t *testing.T) {
 
 // TestInfoLive: the AUR is queried only for unknown names that could be there.
 func TestInfoLive(t *testing.T) {
-	in := snapshot.Inputs{Generation: 7, Repositories: []snapshot.Source{repository(t, "core", named("bash")...)}}
+	in := snapshot.Inputs{Generation: 7, Repositories: []snapshot.IndexedSource{repository(t, "core", named("bash")...)}}
 	known := in
-	known.AUR = &snapshot.Source{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: 3, Changed: 4}, Index: aur(t, "yay-old")}
+	known.AUR = &snapshot.IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: 3, Changed: 4}, Index: aur(t, "yay-old")}
 	core := in.Repositories[0].Source
 	reply := snapshot.AURResult{Packages: aur(t, "yay"), Source: aurSource(wire.SourceOK, "")}
 	failed := snapshot.AURResult{Source: aurSource(wire.SourceFailed, "slow")}
@@ -225,7 +225,7 @@ func TestInfoLive(t *testing.T) {
 			var missing []string
 			for _, m := range all.Missing {
 				missing = append(missing, m.Name)
-				require.Equal(t, m.Name == "basj", len(m.Close) > 0, "%+v", m)
+				require.Equal(t, m.Name == "basj", len(m.Suggestions) > 0, "%+v", m)
 			}
 			require.Equal(t, c.missing, missing)
 			require.Equal(t, []wire.Source{core, c.source}, all.Sources)
@@ -236,7 +236,7 @@ func TestInfoLive(t *testing.T) {
 // TestInfoLive_Errors: a look-up that finds nothing and has no data of the AUR is an error, unless a repository could
 // not be read.
 func TestInfoLive_Errors(t *testing.T) {
-	in := snapshot.Inputs{Repositories: []snapshot.Source{repository(t, "core", named("bash")...)}}
+	in := snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", named("bash")...)}}
 	ask := func(in snapshot.Inputs, names ...string) (h halves, err error) {
 		e := encoder(t, in)
 		err = h.answer(t, func(emit Emit) error {
@@ -253,7 +253,7 @@ func TestInfoLive_Errors(t *testing.T) {
 	require.Empty(t, h.second)
 
 	degraded := in
-	degraded.Repositories = append(degraded.Repositories, snapshot.Source{Source: wire.Source{Name: "extra", Kind: wire.KindRepository, State: wire.SourceFailed}})
+	degraded.Repositories = append(degraded.Repositories, snapshot.IndexedSource{Source: wire.Source{Name: "extra", Kind: wire.KindRepository, State: wire.SourceFailed}})
 	h, err = ask(degraded, "yay")
 	require.NoError(t, err)
 	all := lookedUp(t, append(h.first, h.second...))
@@ -268,7 +268,7 @@ func TestInfoLive_Errors(t *testing.T) {
 
 // TestLive_EmitFails: the AUR is not queried if the client has gone.
 func TestLive_EmitFails(t *testing.T) {
-	e := encoder(t, snapshot.Inputs{Repositories: []snapshot.Source{repository(t, "core", named("bash")...)}})
+	e := encoder(t, snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", named("bash")...)}})
 	gone := errors.New("gone")
 	emit := func([]byte, bool) error { return gone }
 	require.ErrorIs(t, e.SearchLive(&wire.SearchRequest{Words: []string{"a"}}, func() snapshot.AURResult {

@@ -43,11 +43,11 @@ func security(t testing.TB, e *Encoder, names ...string) (all wire.SecurityResul
 // vulnerable returns inputs with three installed packages that the records are about.
 func vulnerable(t testing.TB, records ...advisories.Record) snapshot.Inputs {
 	t.Helper()
-	in := snapshot.Inputs{Repositories: []snapshot.Source{repository(t, "core", named("a", "b", "c")...)}, Local: snapshot.Local{Packages: &pacmandb.Local{}}}
+	in := snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", named("a", "b", "c")...)}, Local: snapshot.LocalInput{Packages: &pacmandb.Local{}}}
 	for _, p := range named("a", "b", "c") {
 		in.Local.Packages.Packages = append(in.Local.Packages.Packages, &pacmandb.Installed{Package: p})
 	}
-	in.Tracker = &snapshot.Tracker{Records: records, At: time.Now().Unix(), Skipped: 3}
+	in.Tracker = &snapshot.TrackerData{Records: records, At: time.Now().Unix(), Skipped: 3}
 	return in
 }
 
@@ -61,7 +61,7 @@ func record(i int, packages ...string) advisories.Record {
 // TestSecurity_RoundTrip: the decoded chunks equal the snapshot's result.
 func TestSecurity_RoundTrip(t *testing.T) {
 	in := vulnerable(t, record(1, "a"), record(2, "a", "b"), record(3, "none"))
-	in.Repositories = append(in.Repositories, snapshot.Source{Source: wire.Source{Name: "extra", Kind: wire.KindRepository, State: wire.SourceFailed}})
+	in.Repositories = append(in.Repositories, snapshot.IndexedSource{Source: wire.Source{Name: "extra", Kind: wire.KindRepository, State: wire.SourceFailed}})
 	e := encoder(t, in)
 	for _, names := range [][]string{nil, {"b", "none"}} {
 		got, _ := security(t, e, names...)

@@ -41,8 +41,8 @@ const (
 // ErrNotDump means that the content is no array of packages.
 var ErrNotDump = errors.New("not a dump of the AUR")
 
-// File says what was read.
-type File struct {
+// ReadResult says what was read.
+type ReadResult struct {
 	sourcefile.File
 	// Packages is how many were handed out, and LeftOut how many were not;
 	// FirstLeftOut says why the first was not.
@@ -62,8 +62,8 @@ type File struct {
 // An error means that the dump as a whole is not to be believed, though each may
 // have been called: one of package sourcefile or ErrNotDump. An error of each or
 // of ctx is returned as it is.
-func Read(ctx context.Context, path string, each func(*wire.Package) error) (File, error) {
-	var out File
+func Read(ctx context.Context, path string, each func(*wire.Package) error) (ReadResult, error) {
+	var out ReadResult
 	file, err := sourcefile.Read(ctx, path, func(in io.Reader) error { return out.read(ctx, in, realLimits, each) })
 	out.File = file
 	return out, err
@@ -76,7 +76,7 @@ const (
 )
 
 // read reads a whole dump from in, to its last byte.
-func (f *File) read(ctx context.Context, in io.Reader, limits limits, each func(*wire.Package) error) error {
+func (f *ReadResult) read(ctx context.Context, in io.Reader, limits limits, each func(*wire.Package) error) error {
 	file := bufio.NewReaderSize(in, 64<<10)
 	magic, err := file.Peek(2)
 	if len(magic) == 0 && errors.Is(err, io.EOF) {

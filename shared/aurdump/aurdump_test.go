@@ -41,7 +41,7 @@ func clone(p *wire.Package) wire.Package {
 }
 
 // readAll reads a dump of these bytes.
-func readAll(t testing.TB, content []byte) ([]wire.Package, File, error) {
+func readAll(t testing.TB, content []byte) ([]wire.Package, ReadResult, error) {
 	path := filepath.Join(t.TempDir(), "dump")
 	require.NoError(t, os.WriteFile(path, content, 0o600))
 	var all []wire.Package
@@ -200,7 +200,7 @@ func TestUnusablePackagesAreLeftOut(t *testing.T) {
 
 // A value of another kind costs itself, and what is no package at all costs no other.
 func TestOddValues(t *testing.T) {
-	read := func(object string) (wire.Package, File) {
+	read := func(object string) (wire.Package, ReadResult) {
 		all, f, err := readAll(t, []byte(`[`+good+`,`+object+`,{"Name":"last","Version":"2","Depends":["x"]}]`))
 		require.NoError(t, err, object)
 		require.Equal(t, []string{"x"}, all[len(all)-1].Depends)
@@ -287,14 +287,14 @@ func TestRead_RefusesABomb(t *testing.T) {
 
 func TestTheBoundsOfTheWhole(t *testing.T) {
 	many := "[" + strings.Repeat(`{"Name":"a"},`, 5000) + good + "]"
-	var f File
+	var f ReadResult
 	err := f.read(t.Context(), strings.NewReader(many), limits{bytes: 20_000, object: 1000, packages: 10}, nil)
 	require.ErrorIs(t, err, sourcefile.ErrOversize)
 	three := `[{"Name":"a","Version":"1"},{"Name":"b","Version":"1"},{"Name":"c","Version":"1"}]`
 	nothing := func(*wire.Package) error { return nil }
-	err = (&File{}).read(t.Context(), strings.NewReader(three), limits{bytes: 1000, object: 1000, packages: 2}, nothing)
+	err = (&ReadResult{}).read(t.Context(), strings.NewReader(three), limits{bytes: 1000, object: 1000, packages: 2}, nothing)
 	require.ErrorIs(t, err, sourcefile.ErrOversize)
-	err = (&File{}).read(t.Context(), strings.NewReader(three), limits{bytes: 1000, object: 1000, packages: 3}, nothing)
+	err = (&ReadResult{}).read(t.Context(), strings.NewReader(three), limits{bytes: 1000, object: 1000, packages: 3}, nothing)
 	require.NoError(t, err)
 }
 
@@ -331,7 +331,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`[{"Name":"a","Version":"1","Depends":["x>1",null],"NumVotes":3,"Popularity":1e-3}]`))
 	f.Add([]byte(`{"version":5}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		var file File
+		var file ReadResult
 		handed := 0
 		err := file.read(t.Context(), bytes.NewReader(content), limits{bytes: 1 << 20, object: 1 << 12, packages: 100}, func(p *wire.Package) error {
 			handed++

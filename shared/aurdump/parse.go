@@ -241,13 +241,13 @@ type parser struct {
 	in     *boundedReader
 	dec    *jsontext.Decoder
 	limits limits
-	out    *File
+	out    *ReadResult
 
 	seed maphash.Seed
 	seen map[uint64]struct{} // hashes of the names handed out, not to keep their texts
 }
 
-func newParser(in *boundedReader, limits limits, out *File) *parser {
+func newParser(in *boundedReader, limits limits, out *ReadResult) *parser {
 	return &parser{
 		reader: &reader{}, in: in, limits: limits, out: out,
 		dec:  jsontext.NewDecoder(in, decoding),

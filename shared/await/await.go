@@ -15,9 +15,9 @@ import (
 // of limits that a test must not reach.
 const Hang = 3 * time.Minute
 
-// That waits until a condition holds. The text says what is awaited. Its arguments are formatted only when the wait is
+// Condition waits until a condition holds. The text says what is awaited. Its arguments are formatted only when the wait is
 // given up, so a pointer or a function (func() string) shows the last state.
-func That(t testing.TB, holds func() bool, text string, args ...any) {
+func Condition(t testing.TB, holds func() bool, text string, args ...any) {
 	t.Helper()
 	if until(holds) {
 		return

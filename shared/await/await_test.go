@@ -44,12 +44,12 @@ func TestThat_GivesUpAfterHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin, tries := time.Now(), 0
 		err := record(func(t testing.TB) {
-			That(t, func() bool { tries++; return false }, "%d tries are enough, %s", &tries, func() string { return "at last" })
+			Condition(t, func() bool { tries++; return false }, "%d tries are enough, %s", &tries, func() string { return "at last" })
 		})
 		require.ErrorContains(t, err, "at last")
 		require.InDelta(t, Hang, time.Since(begin), float64(time.Second))
 		require.Greater(t, tries, 1000)
-		require.NoError(t, record(func(t testing.TB) { That(t, func() bool { tries--; return tries == 0 }, "as often again") }))
+		require.NoError(t, record(func(t testing.TB) { Condition(t, func() bool { tries--; return tries == 0 }, "as often again") }))
 	})
 }
 

@@ -22,13 +22,13 @@ import (
 var (
 	// ErrNoDaemon means that no process listens on the socket.
 	ErrNoDaemon = errors.New("omgd is not running")
-	// ErrNoSocket means that the path is not a socket.
-	ErrNoSocket = errors.New("not a socket")
+	// ErrNotSocket means that the path is not a socket.
+	ErrNotSocket = errors.New("not a socket")
 	// ErrUntrusted means that the listening process belongs to another user.
 	ErrUntrusted = errors.New("the socket belongs to another user")
 	// ErrBroken means that the connection ended, or that the peer broke the protocol.
 	ErrBroken = errors.New("the connection to omgd failed")
-	// ErrTooLong means that a reply exceeds Options.MaxAnswer.
+	// ErrTooLong means that a reply exceeds Options.MaxReply.
 	ErrTooLong = errors.New("the reply is too long")
 )
 
@@ -41,8 +41,8 @@ type Options struct {
 	// Timeout limits the wait for the server to accept, read or write something, and the time for one frame (default 10
 	// s). Call allows a minute more between two chunks, while the server waits for a network.
 	Timeout time.Duration
-	// MaxAnswer is the most bytes of one answer's frames (default 256 MiB).
-	MaxAnswer int
+	// MaxReply is the most bytes of one answer's frames (default 256 MiB).
+	MaxReply int
 }
 
 // Conn is a connection to omgd. It is not safe for concurrent use. Send and Receive pipeline several requests on it.
@@ -67,8 +67,8 @@ func Dial(ctx context.Context, path string, opt Options) (*Conn, error) {
 	if opt.Timeout == 0 {
 		opt.Timeout = 10 * time.Second
 	}
-	if opt.MaxAnswer == 0 {
-		opt.MaxAnswer = 256 << 20
+	if opt.MaxReply == 0 {
+		opt.MaxReply = 256 << 20
 	}
 	if opt.Trust == nil {
 		opt.Trust = func(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
@@ -112,7 +112,7 @@ func (c *Conn) open(ctx context.Context, fd int) error {
 	}
 	switch {
 	case errors.Is(err, unix.ECONNREFUSED) && !isSocket(c.path):
-		return fmt.Errorf("%s: %w", c.path, ErrNoSocket)
+		return fmt.Errorf("%s: %w", c.path, ErrNotSocket)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ENOTDIR):
 		return fmt.Errorf("%w (%s)", ErrNoDaemon, c.path)
 	case errors.Is(err, unix.EAGAIN):
@@ -199,13 +199,13 @@ func (c *Conn) Send(op string, req any) (id uint64, err error) {
 
 // Receive writes the queued requests and returns the next frame of any reply. Its Result is valid until the next call.
 // Receive checks ctx between system calls, each of which ends within the timeout.
-func (c *Conn) Receive(ctx context.Context) (wire.Response, error) {
+func (c *Conn) Receive(ctx context.Context) (wire.Reply, error) {
 	if err := c.flush(); err != nil {
-		return wire.Response{}, c.broken(err)
+		return wire.Reply{}, c.broken(err)
 	}
 	for {
 		if err := ctx.Err(); err != nil {
-			return wire.Response{}, err
+			return wire.Reply{}, err
 		}
 		r, err := c.receive()
 		if err != nil {
@@ -247,7 +247,7 @@ func (c *Conn) flush() error {
 }
 
 // receive reads one frame.
-func (c *Conn) receive() (r wire.Response, err error) {
+func (c *Conn) receive() (r wire.Reply, err error) {
 	c.deadline = time.Time{}
 	if c.frame, err = wire.ReadFrame(c.r, c.frame, wire.MaxFrame); err != nil {
 		return r, err
@@ -255,7 +255,7 @@ func (c *Conn) receive() (r wire.Response, err error) {
 	if err = wire.Check(c.frame); err != nil {
 		return r, err
 	}
-	return wire.DecodeResponse(c.frame)
+	return wire.DecodeReply(c.frame)
 }
 
 // broken returns the error after which the connection cannot be used.
@@ -304,8 +304,8 @@ func (c *Conn) call(ctx context.Context, op string, req any, chunk func([]byte, 
 			return err
 		}
 		// Count whole frames, also those of other replies: an endless reply may consist of empty chunks.
-		if size += len(c.frame); size > c.opt.MaxAnswer {
-			return fmt.Errorf("%w: more than %d bytes", ErrTooLong, c.opt.MaxAnswer)
+		if size += len(c.frame); size > c.opt.MaxReply {
+			return fmt.Errorf("%w: more than %d bytes", ErrTooLong, c.opt.MaxReply)
 		}
 		if r.ID != id && r.ID != 0 {
 			continue // the reply to a request that was given up

@@ -278,7 +278,7 @@ func TestCall_Endless(t *testing.T) {
 					b = wire.AppendResult(b, h.ID+other, []byte{0xc0}, true)
 				}
 				return b
-			})), Options{MaxAnswer: 10_000})
+			})), Options{MaxReply: 10_000})
 			require.ErrorIs(t, c.Call(ctx, "op", nil, func([]byte, bool) error { return nil }), ErrTooLong)
 		})
 	}
@@ -350,7 +350,7 @@ func TestCall_TooLong(t *testing.T) {
 			b = wire.AppendResult(b, h.ID, encode(strings.Repeat("x", 1000)), true)
 		}
 		return b
-	})), Options{MaxAnswer: 5000})
+	})), Options{MaxReply: 5000})
 	require.ErrorIs(t, c.Call(ctx, "op", nil, func([]byte, bool) error {
 		t.Error("a chunk of a reply that is not whole")
 		return nil

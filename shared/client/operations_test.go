@@ -166,7 +166,7 @@ func TestInfo(t *testing.T) {
 	request := &wire.InfoRequest{Names: []string{"a", "b", "c"}}
 	c := replying(t, wire.OpInfo, request,
 		&wire.InfoResult{Basis: wire.Basis{Generation: 7, Partial: true}, Packages: named("a")},
-		map[string]any{"packages": named("b"), "missing": []wire.Missing{{Name: "c", Close: []string{"b"}}}, "sources": []wire.Source{{Name: "aur"}}},
+		map[string]any{"packages": named("b"), "missing": []wire.Missing{{Name: "c", Suggestions: []string{"b"}}}, "sources": []wire.Source{{Name: "aur"}}},
 	)
 	var p packages
 	got, err := c.Info(ctx, request, p.each, p.paused)
@@ -174,7 +174,7 @@ func TestInfo(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, p.names)
 	require.Equal(t, 1, p.pauses)
 	require.Equal(t, &wire.InfoResult{
-		Basis: wire.Basis{Generation: 7, Partial: true, Sources: []wire.Source{{Name: "aur"}}}, Missing: []wire.Missing{{Name: "c", Close: []string{"b"}}},
+		Basis: wire.Basis{Generation: 7, Partial: true, Sources: []wire.Source{{Name: "aur"}}}, Missing: []wire.Missing{{Name: "c", Suggestions: []string{"b"}}},
 	}, got)
 }
 

@@ -159,8 +159,8 @@ func dashed(flag string) string {
 	return "--" + flag
 }
 
-// NoCommand returns the error for an unknown command. Its hint lists commands with similar names.
-func NoCommand(name string, commands []string) error {
+// UnknownCommand returns the error for an unknown command. Its hint lists commands with similar names.
+func UnknownCommand(name string, commands []string) error {
 	var similar []string
 	for _, c := range commands {
 		if d := distance(name, c); d <= 2 && 2*d <= len(name) {

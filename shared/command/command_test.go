@@ -200,11 +200,11 @@ func TestNoCommand(t *testing.T) {
 		strings.Repeat("search", 1000): "see --help",
 	} {
 		var e *exit.Error
-		require.ErrorAs(t, NoCommand(name, commands), &e)
+		require.ErrorAs(t, UnknownCommand(name, commands), &e)
 		require.Equal(t, exit.Usage, e.Code)
 		require.Equal(t, hint, e.Hint, name)
 	}
-	require.EqualError(t, NoCommand("\n", commands), `unknown command "\n"`)
+	require.EqualError(t, UnknownCommand("\n", commands), `unknown command "\n"`)
 	require.Equal(t, 3, distance("kitten", "sitting"))
 	require.Equal(t, 4, distance("", "info"))
 }

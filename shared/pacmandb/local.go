@@ -53,8 +53,8 @@ type Installed struct {
 	// XData are "key=value" lines written by pacman 7, such as "pkgtype=pkg".
 	XData []string
 
-	raw     string  // its desc
-	problem Problem // with its desc, if any
+	raw     string       // its desc
+	problem EntryProblem // with its desc, if any
 }
 
 // dir is the package's directory in local/.
@@ -63,29 +63,29 @@ func (p *Installed) dir() string { return p.Name + "-" + p.Version }
 // Explicit reports whether the user asked for the package itself.
 func (p *Installed) Explicit() bool { return p.Reason == ReasonExplicit }
 
-// Problem says what is wrong with an entry of local/. The package is listed
+// EntryProblem says what is wrong with an entry of local/. The package is listed
 // with its name and version unless the constant says otherwise, as pacman does.
-type Problem string
+type EntryProblem string
 
 // The problems.
 const (
-	ProblemName       Problem = "is not named name-version-release" // not listed
-	ProblemDuplicate  Problem = "is a second entry of its package"  // not listed
-	ProblemStray      Problem = "is not a directory"                // not listed
-	ProblemMissing    Problem = "has no desc"
-	ProblemUnreadable Problem = "has a desc that cannot be read"
-	ProblemNotRegular Problem = "has a desc that is not a regular file"
-	ProblemLarge      Problem = "has a desc of more than 64 MiB"
-	ProblemEmpty      Problem = "has an empty desc"
-	ProblemCut        Problem = "has a desc that ends too early"
-	ProblemZeros      Problem = "has a desc with zero bytes"
-	ProblemMismatch   Problem = "has a desc of another name or version"
+	ProblemName       EntryProblem = "is not named name-version-release" // not listed
+	ProblemDuplicate  EntryProblem = "is a second entry of its package"  // not listed
+	ProblemStray      EntryProblem = "is not a directory"                // not listed
+	ProblemMissing    EntryProblem = "has no desc"
+	ProblemUnreadable EntryProblem = "has a desc that cannot be read"
+	ProblemNotRegular EntryProblem = "has a desc that is not a regular file"
+	ProblemLarge      EntryProblem = "has a desc of more than 64 MiB"
+	ProblemEmpty      EntryProblem = "has an empty desc"
+	ProblemCut        EntryProblem = "has a desc that ends too early"
+	ProblemZeros      EntryProblem = "has a desc with zero bytes"
+	ProblemMismatch   EntryProblem = "has a desc of another name or version"
 )
 
 // Warning is a problem of one entry.
 type Warning struct {
 	Entry   string // its name in local/
-	Problem Problem
+	Problem EntryProblem
 }
 
 // Local is a local database as it was at one moment. It and its packages are
@@ -97,7 +97,7 @@ type Local struct {
 	Warnings     []Warning
 	MoreWarnings int
 	// Stamp tells this state from another.
-	Stamp Stamp
+	Stamp DirStamp
 	// Locked is the modification time of db.lck if it was there all through
 	// the reading, else zero: a transaction may be half done.
 	Locked time.Time
@@ -161,8 +161,8 @@ func (l *Local) with(reason Reason) []*Installed {
 	return out
 }
 
-// Word is one word of a search.
-type Word struct {
+// SearchWord is one word of a search.
+type SearchWord struct {
 	// Text is the word as typed: a package whose name contains it matches.
 	Text string
 	// Match reports whether the word occurs in a field's text.
@@ -171,7 +171,7 @@ type Word struct {
 
 // Search returns the packages that match every word in their name,
 // description, a provided name or a group: pacman -Qs.
-func (l *Local) Search(words []Word) []*Installed {
+func (l *Local) Search(words []SearchWord) []*Installed {
 	var out []*Installed
 	for _, p := range l.Packages {
 		if p.matches(words) {
@@ -181,7 +181,7 @@ func (l *Local) Search(words []Word) []*Installed {
 	return out
 }
 
-func (p *Installed) matches(words []Word) bool {
+func (p *Installed) matches(words []SearchWord) bool {
 	for _, w := range words {
 		if !strings.Contains(p.Name, w.Text) && !w.Match(p.Name) && !((p.Desc != "" || p.EmptyDesc) && w.Match(p.Desc)) &&
 			!slices.ContainsFunc(p.Provides, func(s string) bool { return w.Match(ParseDepend(s).Name) }) &&

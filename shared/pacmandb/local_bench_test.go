@@ -69,7 +69,7 @@ func BenchmarkOwners(b *testing.B) {
 		require.NoError(b, err)
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _, err := l.Owners(context.Background(), db, []OwnedPath{o})
+			_, _, err := l.Owners(context.Background(), db, []ResolvedPath{o})
 			require.NoError(b, err)
 		}
 	})

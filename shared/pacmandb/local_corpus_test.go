@@ -213,7 +213,7 @@ func checkOwners(t *testing.T, o *oracle, l *Local) {
 // requireOwnersEqual compares with pacman -Qo for all paths at once.
 func requireOwnersEqual(t *testing.T, o *oracle, l *Local, paths []string) {
 	t.Helper()
-	var resolved []OwnedPath
+	var resolved []ResolvedPath
 	for _, path := range paths {
 		if p, err := ResolveOwned(o.root, path); err == nil {
 			resolved = append(resolved, p)
@@ -252,9 +252,9 @@ func checkSearch(t *testing.T, o *oracle, l *Local) {
 		{"so$"},
 		{"editor"},
 	} {
-		var list []Word
+		var list []SearchWord
 		for _, w := range words {
-			list = append(list, Word{w, regexp.MustCompile("(?i)" + w).MatchString})
+			list = append(list, SearchWord{w, regexp.MustCompile("(?i)" + w).MatchString})
 		}
 		require.Equal(t, o.run(append([]string{"-Qsq"}, words...)...), shownNames(l.Search(list)), words)
 	}

@@ -69,8 +69,8 @@ func filesSection(data []byte) []byte {
 	}
 }
 
-// OwnedPath is a path as the file lists have it.
-type OwnedPath struct {
+// ResolvedPath is a path as the file lists have it.
+type ResolvedPath struct {
 	// Path is absolute, its directories resolved, a directory's with a slash
 	// at the end: what pacman -Qo prints.
 	Path string
@@ -88,15 +88,15 @@ var ErrOutside = errors.New("outside the root directory")
 // does: links are followed in its directories but not in its last element;
 // what cannot be resolved is taken as it is. A relative path counts from the
 // working directory. root is pacman's RootDir.
-func ResolveOwned(root, path string) (OwnedPath, error) {
+func ResolveOwned(root, path string) (ResolvedPath, error) {
 	if path == "" {
-		return OwnedPath{}, fmt.Errorf("%w: empty path", ErrOutside)
+		return ResolvedPath{}, fmt.Errorf("%w: empty path", ErrOutside)
 	}
 	trimmed := strings.TrimRight(path, "/")
 	if trimmed == "" {
 		trimmed = "/"
 	}
-	o := OwnedPath{dir: len(trimmed) < len(path)}
+	o := ResolvedPath{dir: len(trimmed) < len(path)}
 	if st, err := os.Lstat(trimmed); err == nil {
 		o.Exists, o.dir = true, st.IsDir()
 	}
@@ -109,7 +109,7 @@ func ResolveOwned(root, path string) (OwnedPath, error) {
 	}
 	rel, ok := strings.CutPrefix(o.Path, strings.TrimSuffix(root, "/")+"/")
 	if !ok {
-		return OwnedPath{}, fmt.Errorf("%w: %s", ErrOutside, path)
+		return ResolvedPath{}, fmt.Errorf("%w: %s", ErrOutside, path)
 	}
 	o.rel = rel
 	if o.dir && rel != "" {
@@ -153,7 +153,7 @@ func RealPath(path string) (string, error) {
 // of name: a directory may have many owners, of a file pacman names the first.
 // The file lists are read once for all paths and none is kept. Packages whose
 // list cannot be read own nothing and are counted in unread.
-func (l *Local) Owners(ctx context.Context, dbpath string, paths []OwnedPath) (owners [][]*Installed, unread int, err error) {
+func (l *Local) Owners(ctx context.Context, dbpath string, paths []ResolvedPath) (owners [][]*Installed, unread int, err error) {
 	wanted := make(map[string][]int, len(paths))
 	for i, p := range paths {
 		wanted[p.rel] = append(wanted[p.rel], i)

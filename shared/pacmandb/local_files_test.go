@@ -48,7 +48,7 @@ func TestOwnersEqualPacmanOnARealTree(t *testing.T) {
 	p, err := ResolveOwned(o.root, o.root+"/usr/bin/gone")
 	require.NoError(t, err)
 	require.False(t, p.Exists)
-	owners, unread, err := l.Owners(t.Context(), db.dir, []OwnedPath{p, p})
+	owners, unread, err := l.Owners(t.Context(), db.dir, []ResolvedPath{p, p})
 	require.NoError(t, err)
 	require.Equal(t, 1, unread)
 	require.Equal(t, []string{"two"}, names(owners[1]))

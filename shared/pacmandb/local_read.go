@@ -79,7 +79,7 @@ type found struct {
 
 	pkg     *Installed
 	stamp   sourcefile.Stamp
-	problem Problem
+	problem EntryProblem
 	torn    bool
 	err     error // the reader's own trouble, not the file's
 }
@@ -293,7 +293,7 @@ func (r *localReader) before(f *found) (*Installed, sourcefile.Stamp) {
 	return r.prev.Packages[i], r.prev.stamps[i]
 }
 
-func descProblem(err error) Problem {
+func descProblem(err error) EntryProblem {
 	switch {
 	case missing(err):
 		return ProblemMissing

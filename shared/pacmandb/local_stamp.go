@@ -11,9 +11,9 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// Stamp tells whether a local database is as it was: the names in local/ and
+// DirStamp tells whether a local database is as it was: the names in local/ and
 // the sourcefile.Stamp of every desc, summed up.
-type Stamp struct {
+type DirStamp struct {
 	Entries uint32
 	Sum     uint64
 	// Fresh means that a file changed so shortly before that a further change
@@ -22,10 +22,10 @@ type Stamp struct {
 }
 
 // Same reports whether s and other are of the same state for certain.
-func (s Stamp) Same(other Stamp) bool { return s == other && !s.Fresh }
+func (s DirStamp) Same(other DirStamp) bool { return s == other && !s.Fresh }
 
 // add counts an entry of local/ and its desc in. The order does not matter.
-func (s *Stamp) add(e entry, f sourcefile.Stamp, now time.Time) {
+func (s *DirStamp) add(e entry, f sourcefile.Stamp, now time.Time) {
 	var h xxhash.Digest
 	h.Reset()
 	var b [41]byte
@@ -44,24 +44,24 @@ func (s *Stamp) add(e entry, f sourcefile.Stamp, now time.Time) {
 
 // LocalStamp computes the stamp of the local database in dbpath from stat
 // calls alone. Its errors are those of ReadLocal.
-func LocalStamp(dbpath string) (Stamp, error) {
+func LocalStamp(dbpath string) (DirStamp, error) {
 	d, err := openLocalDir(dbpath)
 	if err != nil {
-		return Stamp{}, err
+		return DirStamp{}, err
 	}
 	defer d.close()
 	now := time.Now()
 	entries, err := d.list(nil)
 	if err != nil {
-		return Stamp{}, err
+		return DirStamp{}, err
 	}
-	var s Stamp
+	var s DirStamp
 	for _, e := range entries {
 		var f sourcefile.Stamp
 		if e.dir {
 			f, err = statAt(d.local, e.name+"/desc")
 			if err != nil && !missing(err) && !errors.Is(err, unix.EACCES) {
-				return Stamp{}, err
+				return DirStamp{}, err
 			}
 		}
 		s.add(e, f, now)

@@ -276,7 +276,7 @@ func tick(t *testing.T, dir string) {
 		return sourcefile.StampOf(fi).CtimeNS
 	}
 	before := now()
-	await.That(t, func() bool { return now() != before }, "a tick of the file system's clock")
+	await.Condition(t, func() bool { return now() != before }, "a tick of the file system's clock")
 }
 
 // meddler is a context that changes the database when the reader asks it
@@ -377,7 +377,7 @@ func TestRereadReadsOnlyWhatChanged(t *testing.T) {
 	}
 	first := age(mustRead(t, db.dir))
 	require.True(t, first.Stamp.Same(first.Stamp))
-	require.False(t, Stamp{Fresh: true}.Same(Stamp{Fresh: true}), "a fresh stamp proves nothing")
+	require.False(t, DirStamp{Fresh: true}.Same(DirStamp{Fresh: true}), "a fresh stamp proves nothing")
 	stamp, err := LocalStamp(db.dir)
 	require.NoError(t, err)
 	require.Equal(t, first.Stamp.Sum, stamp.Sum)

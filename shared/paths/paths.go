@@ -147,9 +147,9 @@ func (e Env) besideDir(socket string) string {
 // first.
 func (e Env) PrivateDir() string { return "/tmp/omg-" + strconv.Itoa(e.UID) }
 
-// GivenIndexes returns the index files, or directories of them, that the flag or OMG_INDEX names; nil if neither is
+// UserIndexes returns the index files, or directories of them, that the flag or OMG_INDEX names; nil if neither is
 // set. The flag takes precedence.
-func (e Env) GivenIndexes(flags []string) []string {
+func (e Env) UserIndexes(flags []string) []string {
 	if len(flags) > 0 {
 		return flags
 	}

@@ -80,11 +80,11 @@ func TestBeside_Socket(t *testing.T) {
 
 func TestGivenIndexes(t *testing.T) {
 	e := env(map[string]string{"OMG_INDEX": "/a:/b", "HOME": "/h"})
-	require.Equal(t, []string{"f"}, e.GivenIndexes([]string{"f"}), "the flag counts before the variable")
-	require.Equal(t, []string{"/a", "/b"}, e.GivenIndexes(nil))
-	require.Nil(t, env(map[string]string{"HOME": "/h"}).GivenIndexes(nil), "omg's own")
-	require.Nil(t, env(map[string]string{"OMG_INDEX": ""}).GivenIndexes(nil))
-	require.Nil(t, Env{}.GivenIndexes(nil))
+	require.Equal(t, []string{"f"}, e.UserIndexes([]string{"f"}), "the flag counts before the variable")
+	require.Equal(t, []string{"/a", "/b"}, e.UserIndexes(nil))
+	require.Nil(t, env(map[string]string{"HOME": "/h"}).UserIndexes(nil), "omg's own")
+	require.Nil(t, env(map[string]string{"OMG_INDEX": ""}).UserIndexes(nil))
+	require.Nil(t, Env{}.UserIndexes(nil))
 }
 
 // TestDataDirs: without a daemon, the indexes of the system-wide daemon are read too.

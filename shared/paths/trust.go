@@ -35,8 +35,8 @@ func (e Env) CheckParent(dir string) error {
 	return checkWay(dir, func(uid uint32) bool { return uid == 0 || int(uid) == e.UID })
 }
 
-// CheckOrigin is CheckParent for a file that is only read: it may also belong to the system user.
-func (e Env) CheckOrigin(dir string) error { return checkWay(dir, e.Trusts) }
+// CheckReadDir is CheckParent for a file that is only read: it may also belong to the system user.
+func (e Env) CheckReadDir(dir string) error { return checkWay(dir, e.Trusts) }
 
 func checkWay(dir string, trust func(uid uint32) bool) error {
 	abs, err := filepath.Abs(dir)

@@ -28,7 +28,7 @@ func TestCheckParent_WholeWay(t *testing.T) {
 	}
 	for _, dir := range []string{"safe/a/b", "sticky", "sticky/a", "safe/relative", "safe/absolute", "safe/again", "safe/a/../../sticky"} {
 		require.NoError(t, e.CheckParent(at(dir)), dir)
-		require.NoError(t, e.CheckOrigin(at(dir)), dir)
+		require.NoError(t, e.CheckReadDir(at(dir)), dir)
 	}
 	for dir, want := range map[string]error{
 		"open": ErrUntrusted, "open/a": ErrUntrusted, "safe/to-open": ErrUntrusted,

@@ -32,7 +32,7 @@ func Remove(path string) error { return atomicfile.Remove(path) }
 // is a symlink, belongs to someone other than this user, root or the system user, or lies in a directory that others
 // can write; and ErrFormat if it does not hold a process number.
 func Read(path string, env paths.Env) (int, error) {
-	if err := env.CheckOrigin(filepath.Dir(path)); err != nil {
+	if err := env.CheckReadDir(filepath.Dir(path)); err != nil {
 		return 0, err
 	}
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)

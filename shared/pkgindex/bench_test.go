@@ -23,10 +23,10 @@ func generated(b *testing.B, n int) (*Set, []string) {
 	}
 	made, _ := indexes.LoadOrStore(n, sync.OnceValue(func() index {
 		o := fixture.Options{Packages: n, Seed: 1}
-		build, sources := NewBuilder("bench", 0), map[string]*Source{}
+		build, sources := NewBuilder("bench", 0), map[string]*SourceBuilder{}
 		for p := range fixture.Packages(o) {
 			if sources[p.Repo] == nil {
-				sources[p.Repo] = build.Source(p.Repo, KindRepo)
+				sources[p.Repo] = build.AddSource(p.Repo, KindRepo)
 			}
 			require.NoError(b, sources[p.Repo].Add(&p))
 		}
@@ -34,7 +34,7 @@ func generated(b *testing.B, n int) (*Set, []string) {
 		require.NoError(b, err)
 		f, err := OpenBytes(data)
 		require.NoError(b, err)
-		set, err := NewSet([]*File{f}, View{})
+		set, err := NewSet([]*File{f}, SetOptions{})
 		require.NoError(b, err)
 		return index{set, fixture.Queries(o, 4000)}
 	}))
@@ -113,7 +113,7 @@ func BenchmarkClose(b *testing.B) {
 	set, _ := generated(b, 120_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := set.Close("firefxo"); err != nil {
+		if _, err := set.Suggest("firefxo"); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -124,7 +124,7 @@ func BenchmarkBuild(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		build := NewBuilder("bench", 0)
-		s := build.Source("core", KindRepo)
+		s := build.AddSource("core", KindRepo)
 		for i := range packages {
 			if err := s.Add(&packages[i]); err != nil {
 				b.Fatal(err)

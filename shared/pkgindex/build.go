@@ -23,33 +23,33 @@ import (
 // Builder collects packages and writes one index of them. Several goroutines may fill one source each at the same time:
 // the written bytes depend only on the packages and the facts.
 type Builder struct {
-	facts   Facts
-	sources []*Source
+	facts   BuildInfo
+	sources []*SourceBuilder
 }
 
 // NewBuilder begins an index. program and built (Unix seconds) become Builder and Built of its facts.
 func NewBuilder(program string, built int64) *Builder {
-	return &Builder{facts: Facts{Builder: program, Built: built}}
+	return &Builder{facts: BuildInfo{Builder: program, Built: built}}
 }
 
-// Source begins the next source of the index, in the order of the file. It must not be called concurrently.
-func (b *Builder) Source(name string, kind Kind) *Source {
+// AddSource begins the next source of the index, in the order of the file. It must not be called concurrently.
+func (b *Builder) AddSource(name string, kind Kind) *SourceBuilder {
 	s := newSource(name, kind)
 	b.sources = append(b.sources, s)
 	return s
 }
 
-func newSource(name string, kind Kind) *Source {
-	return &Source{
-		facts:  SourceFacts{Name: name, Kind: kind},
+func newSource(name string, kind Kind) *SourceBuilder {
+	return &SourceBuilder{
+		facts:  SourceInfo{Name: name, Kind: kind},
 		enc:    newRecordEncoder(),
 		values: make(map[termKey]uint32),
 	}
 }
 
-// Source is a repository or the AUR in an index that is being built.
-type Source struct {
-	facts   SourceFacts
+// SourceBuilder is a repository or the AUR in an index that is being built.
+type SourceBuilder struct {
+	facts   SourceInfo
 	enc     *recordEncoder
 	docs    []buildDoc
 	records arena
@@ -95,13 +95,13 @@ type termUse struct{ doc, value uint32 }
 const MaxRecord = wire.MaxFrame / 2
 
 // Describe sets the facts about the file that the source's packages come from.
-func (s *Source) Describe(sha256 string, size, asOf int64) {
+func (s *SourceBuilder) Describe(sha256 string, size, asOf int64) {
 	s.facts.SHA256, s.facts.Size, s.facts.AsOf = sha256, size, asOf
 }
 
 // LeaveOut records that the source file names n packages that were not added whole,
 // and why of the first.
-func (s *Source) LeaveOut(n int, why string) {
+func (s *SourceBuilder) LeaveOut(n int, why string) {
 	if n > 0 && s.facts.LeftOut == 0 {
 		s.facts.Why = fmt.Sprintf("%.300s", why)
 	}
@@ -109,10 +109,10 @@ func (s *Source) LeaveOut(n int, why string) {
 }
 
 // Reset forgets the packages that were added, to begin again.
-func (s *Source) Reset() { *s = *newSource(s.facts.Name, s.facts.Kind) }
+func (s *SourceBuilder) Reset() { *s = *newSource(s.facts.Name, s.facts.Kind) }
 
 // Add appends a package; p is not kept.
-func (s *Source) Add(p *wire.Package) error {
+func (s *SourceBuilder) Add(p *wire.Package) error {
 	if p.Name == "" || p.Version == "" {
 		return errors.New("a package must have a name and a version")
 	}
@@ -158,17 +158,17 @@ func checkRecord(r []byte) error {
 		return nil
 	}
 	if len(r) > MaxRecord {
-		return fmt.Errorf("%w: %d bytes, at most %d", ErrRecord, len(r), MaxRecord)
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrRecordTooLarge, len(r), MaxRecord)
 	}
 	body := r[recordHeader:]
 	b := append([]byte{0xde, 0, r[12] + r[13]}, body...)
 	if err := wire.Check(b); err != nil {
-		return fmt.Errorf("%w: %w", ErrRecord, err)
+		return fmt.Errorf("%w: %w", ErrRecordTooLarge, err)
 	}
 	return nil
 }
 
-func (s *Source) addTerms(doc uint32, p *wire.Package) {
+func (s *SourceBuilder) addTerms(doc uint32, p *wire.Package) {
 	for _, r := range [...]struct {
 		field byte
 		list  []string
@@ -200,7 +200,7 @@ func (s *Source) addTerms(doc uint32, p *wire.Package) {
 	}
 }
 
-func (s *Source) term(doc uint32, field byte, value string) {
+func (s *SourceBuilder) term(doc uint32, field byte, value string) {
 	k := termKey{field, Fold(value)}
 	id, ok := s.values[k]
 	if !ok {
@@ -212,7 +212,7 @@ func (s *Source) term(doc uint32, field byte, value string) {
 }
 
 // sort sorts the docs into the order of the file.
-func (s *Source) sort() {
+func (s *SourceBuilder) sort() {
 	slices.SortFunc(s.docs, func(a, b buildDoc) int {
 		return cmp.Or(
 			cmp.Compare(b.votes, a.votes),
@@ -223,7 +223,7 @@ func (s *Source) sort() {
 	})
 }
 
-func (s *Source) name(d buildDoc) []byte { return s.text[d.text : d.text+d.name] }
+func (s *SourceBuilder) name(d buildDoc) []byte { return s.text[d.text : d.text+d.name] }
 
 // Bytes returns the index as bytes.
 func (b *Builder) Bytes() ([]byte, error) {

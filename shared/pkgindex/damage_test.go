@@ -37,7 +37,7 @@ func useAll(t testing.TB, data []byte) error {
 		return err
 	}
 	checked := f.Check()
-	s, err := NewSet([]*File{f}, View{Installed: []string{"sh"}})
+	s, err := NewSet([]*File{f}, SetOptions{Installed: []string{"sh"}})
 	if err != nil {
 		return err
 	}
@@ -48,8 +48,8 @@ func useAll(t testing.TB, data []byte) error {
 	}
 	_, _ = s.Lookup("", "sh")
 	_, _ = s.Names("s", 10)
-	_, _ = s.Close("shh")
-	_, _ = s.Having(Depends, "glibc")
+	_, _ = s.Suggest("shh")
+	_, _ = s.WithRelation(Depends, "glibc")
 	for _, err := range f.Packages() {
 		if err != nil {
 			break
@@ -190,7 +190,7 @@ func TestFile_TruncatedWhileMapped(t *testing.T) {
 	f, err := Open(path, nil)
 	require.NoError(t, err)
 	defer f.Close()
-	s, err := NewSet([]*File{f}, View{})
+	s, err := NewSet([]*File{f}, SetOptions{})
 	require.NoError(t, err)
 	require.NoError(t, os.Truncate(path, 0))
 	_, err = s.Lookup("", "sh")
@@ -203,10 +203,10 @@ func TestFile_TruncatedWhileMapped(t *testing.T) {
 }
 
 func TestAdd_Oversized(t *testing.T) {
-	s := NewBuilder("test", 1).Source("core", KindRepo)
+	s := NewBuilder("test", 1).AddSource("core", KindRepo)
 	big := wire.Package{Repo: "core", Name: "big", Version: "1-1", Desc: string(bytes.Repeat([]byte{'x'}, MaxRecord))}
-	require.ErrorIs(t, s.Add(&big), ErrRecord)
+	require.ErrorIs(t, s.Add(&big), ErrRecordTooLarge)
 	many := wire.Package{Repo: "core", Name: "many", Version: "1-1", Provides: make([]string, 70_000)}
-	require.ErrorIs(t, s.Add(&many), ErrRecord)
+	require.ErrorIs(t, s.Add(&many), ErrRecordTooLarge)
 	require.Error(t, s.Add(&wire.Package{Repo: "core", Version: "1-1"}), "no name")
 }

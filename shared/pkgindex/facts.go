@@ -8,14 +8,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Facts are what an index was built from.
-type Facts struct {
+// BuildInfo is what an index was built from.
+type BuildInfo struct {
 	// Builder is the program and version that wrote the file.
 	Builder string `msgpack:"builder" json:"builder"`
 	// Built is the time, in Unix seconds.
 	Built int64 `msgpack:"built" json:"built"`
 	// Sources are the sources in the order of their docs: the repositories, and the AUR last.
-	Sources []SourceFacts `msgpack:"sources" json:"sources"`
+	Sources []SourceInfo `msgpack:"sources" json:"sources"`
 }
 
 // Kind distinguishes repositories from the AUR.
@@ -27,8 +27,8 @@ const (
 	KindAUR  Kind = "aur"
 )
 
-// SourceFacts describe one source of an index.
-type SourceFacts struct {
+// SourceInfo describes one source of an index.
+type SourceInfo struct {
 	// Name is the repository's name, "aur" for the AUR.
 	Name string `msgpack:"name" json:"name"`
 	Kind Kind   `msgpack:"kind" json:"kind"`
@@ -47,17 +47,17 @@ type SourceFacts struct {
 }
 
 // Source returns the facts about the source of a kind and name, and whether it exists.
-func (f *Facts) Source(kind Kind, name string) (SourceFacts, bool) {
+func (f *BuildInfo) Source(kind Kind, name string) (SourceInfo, bool) {
 	for _, s := range f.Sources {
 		if s.Kind == kind && s.Name == name {
 			return s, true
 		}
 	}
-	return SourceFacts{}, false
+	return SourceInfo{}, false
 }
 
-func decodeFacts(b []byte, docs uint32) (Facts, error) {
-	var f Facts
+func decodeFacts(b []byte, docs uint32) (BuildInfo, error) {
+	var f BuildInfo
 	if err := wire.Check(b); err != nil {
 		return f, fmt.Errorf("%w: build facts: %w", ErrDamaged, err)
 	}

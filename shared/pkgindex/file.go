@@ -15,7 +15,7 @@ import (
 // File is an open index. Its methods are safe for concurrent use, but not after Close.
 type File struct {
 	path   string
-	facts  Facts
+	facts  BuildInfo
 	data   []byte // the whole file
 	mapped bool
 	docs   uint32
@@ -181,8 +181,8 @@ func (f *File) Close() error {
 // Path returns the path from which the index was opened; empty for one in memory.
 func (f *File) Path() string { return f.path }
 
-// Facts returns what the index was built from.
-func (f *File) Facts() *Facts { return &f.facts }
+// BuildInfo returns what the index was built from.
+func (f *File) BuildInfo() *BuildInfo { return &f.facts }
 
 // Docs returns the number of packages.
 func (f *File) Docs() uint32 { return f.docs }

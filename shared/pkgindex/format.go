@@ -50,8 +50,8 @@ var (
 	ErrNotIndex = errors.New("not an omg index")
 	// ErrVersion means that the file has another format version.
 	ErrVersion = errors.New("index format not supported")
-	// ErrRecord means that a package has more text than a reply can carry.
-	ErrRecord = errors.New("record too large")
+	// ErrRecordTooLarge means that a package has more text than a reply can carry.
+	ErrRecordTooLarge = errors.New("record too large")
 	// ErrTooLarge means that the packages do not fit into the format.
 	ErrTooLarge = errors.New("too many packages for one index")
 )

@@ -35,7 +35,7 @@ func goldenPackages() []wire.Package {
 func goldenIndex(t testing.TB) []byte {
 	t.Helper()
 	b := NewBuilder("omg-index test", 1000)
-	core, aur := b.Source("core", KindRepo), b.Source("aur", KindAUR)
+	core, aur := b.AddSource("core", KindRepo), b.AddSource("aur", KindAUR)
 	core.Describe("abcd", 12, 900)
 	for _, p := range goldenPackages() {
 		if p.Repo == "core" {

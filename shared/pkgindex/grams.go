@@ -95,8 +95,8 @@ type shortGrams struct {
 
 const shortPlaces = 1<<16 + 1<<8
 
-// place returns the place of a short gram in the tables.
-func place(g []byte) int {
+// gramIndex returns the place of a short gram in the tables.
+func gramIndex(g []byte) int {
 	if len(g) == 1 {
 		return 1<<16 + int(g[0])
 	}
@@ -162,7 +162,7 @@ func (s *shortGrams) put(doc uint32, g []byte, t Tier) {
 	if len(g) == 0 {
 		return
 	}
-	p := place(g)
+	p := gramIndex(g)
 	if s.seen[p] == doc+1 {
 		return
 	}

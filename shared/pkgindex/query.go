@@ -118,7 +118,7 @@ func (s *Set) Unknown(q *Query) string {
 
 // HasRepo reports whether the set has a repository of this name, even an empty one.
 func (s *Set) HasRepo(name string) bool {
-	return slices.ContainsFunc(s.parts, func(p part) bool { return p.called(name) })
+	return slices.ContainsFunc(s.parts, func(p sourceRange) bool { return p.called(name) })
 }
 
 // Expressions returns POSIX extended expressions. Every package that matches the query contains a match of each,

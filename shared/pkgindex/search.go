@@ -154,7 +154,7 @@ func (s *Set) searchFile(ctx context.Context, i int, q *Query, sc *scratch) erro
 }
 
 // searches reports whether the query includes a part.
-func (q *Query) searches(p *part) bool {
+func (q *Query) searches(p *sourceRange) bool {
 	if q.aur {
 		return p.kind == KindAUR
 	}

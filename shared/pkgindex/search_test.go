@@ -59,7 +59,7 @@ func build(t testing.TB, packages []wire.Package, repos ...string) *File {
 		if repo == "aur" {
 			kind = KindAUR
 		}
-		s := b.Source(repo, kind)
+		s := b.AddSource(repo, kind)
 		for i := range packages {
 			if packages[i].Repo == repo {
 				require.NoError(t, s.Add(&packages[i]))
@@ -105,7 +105,7 @@ func TestSearch_EqualsOracle(t *testing.T) {
 		for i := range 20 {
 			o.installed = append(o.installed, packages[i*7].Name)
 		}
-		view := View{Repos: []string{"extra", "core"}, Installed: o.installed}
+		view := SetOptions{Repos: []string{"extra", "core"}, Installed: o.installed}
 		one, err := NewSet([]*File{build(t, packages, "core", "extra", "aur")}, view)
 		require.NoError(t, err)
 		several, err := NewSet([]*File{build(t, packages, "core", "extra"), build(t, packages, "aur")}, view)

@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// View is what a Set shows and how it sorts.
-type View struct {
+// SetOptions is what a Set shows and how it sorts.
+type SetOptions struct {
 	// Repos are the repositories to show, in order. Nil shows all, in the order of the files. The AUR always comes
 	// last.
 	Repos []string
@@ -27,19 +27,19 @@ type View struct {
 // Set combines one or more indexes. It does not close them.
 type Set struct {
 	files    []setFile
-	parts    []part // by rank
+	parts    []sourceRange // by rank
 	aurTaken bool
 }
 
 // setFile is a file of a set with the set's data about its docs.
 type setFile struct {
 	*File
-	parts     []*part // in the order of docs; some docs may be in none
+	parts     []*sourceRange // in the order of docs; some docs may be in none
 	installed bitset
 }
 
-// part is one source of a file.
-type part struct {
+// sourceRange is one source of a file.
+type sourceRange struct {
 	file     int
 	rank     int
 	name     string
@@ -51,7 +51,7 @@ type part struct {
 }
 
 // called reports whether a user who names a source means this one.
-func (p *part) called(name string) bool { return p.name == name && !p.unnamed }
+func (p *sourceRange) called(name string) bool { return p.name == name && !p.unnamed }
 
 // Hit is a package that a Set found.
 type Hit struct {
@@ -61,17 +61,17 @@ type Hit struct {
 }
 
 // NewSet combines files. If two files have the same repository, the first is used.
-func NewSet(files []*File, v View) (*Set, error) {
+func NewSet(files []*File, v SetOptions) (*Set, error) {
 	s := &Set{files: make([]setFile, len(files)), aurTaken: v.AURTaken}
-	var found []part
+	var found []sourceRange
 	for i, f := range files {
 		s.files[i].File = f
 		for _, src := range f.facts.Sources {
-			known := slices.ContainsFunc(found, func(p part) bool { return p.name == src.Name && p.kind == src.Kind })
+			known := slices.ContainsFunc(found, func(p sourceRange) bool { return p.name == src.Name && p.kind == src.Kind })
 			if known || src.Kind == KindRepo && v.Repos != nil && !slices.Contains(v.Repos, src.Name) {
 				continue
 			}
-			found = append(found, part{
+			found = append(found, sourceRange{
 				file: i, name: src.Name, kind: src.Kind,
 				first: src.First, end: src.First + src.Packages,
 				noSearch: src.Kind == KindRepo && slices.Contains(v.NoSearch, src.Name),
@@ -79,7 +79,7 @@ func NewSet(files []*File, v View) (*Set, error) {
 			})
 		}
 	}
-	slices.SortStableFunc(found, func(a, b part) int {
+	slices.SortStableFunc(found, func(a, b sourceRange) int {
 		return cmp.Or(
 			compareBool(a.kind == KindAUR, b.kind == KindAUR),
 			cmp.Compare(slices.Index(v.Repos, a.name), slices.Index(v.Repos, b.name)),
@@ -94,7 +94,7 @@ func NewSet(files []*File, v View) (*Set, error) {
 	}
 	for i := range s.files {
 		f := &s.files[i]
-		slices.SortFunc(f.parts, func(a, b *part) int { return cmp.Compare(a.first, b.first) })
+		slices.SortFunc(f.parts, func(a, b *sourceRange) int { return cmp.Compare(a.first, b.first) })
 		f.installed = make(bitset, (f.docs+63)/64)
 	}
 	return s, guard(func() error { return s.markInstalled(v.Installed) })
@@ -114,7 +114,7 @@ func (s *Set) markInstalled(names []string) error {
 		for _, p := range sorted {
 			var err error
 			if at, err = f.lowerBoundAfter(at, p.folded); err == nil {
-				err = f.named(at, p.folded, p.name, func(doc uint32, _ *part) { f.installed.set(doc) })
+				err = f.named(at, p.folded, p.name, func(doc uint32, _ *sourceRange) { f.installed.set(doc) })
 			}
 			if err != nil {
 				return err
@@ -125,7 +125,7 @@ func (s *Set) markInstalled(names []string) error {
 }
 
 // named calls each for the docs of a name. at is the first position in the order of names that is not less than folded.
-func (f *setFile) named(at int, folded, name string, each func(doc uint32, p *part)) error {
+func (f *setFile) named(at int, folded, name string, each func(doc uint32, p *sourceRange)) error {
 	for ; at < int(f.docs); at++ {
 		doc := f.nameDoc(at)
 		t, err := f.docText(doc)
@@ -168,7 +168,7 @@ func (b bitset) set(doc uint32)      { b[doc/64] |= 1 << (doc % 64) }
 func (b bitset) has(doc uint32) bool { return b[doc/64]&(1<<(doc%64)) != 0 }
 
 // partOf returns the part of a doc, nil if the set does not show it.
-func (f *setFile) partOf(doc uint32) *part {
+func (f *setFile) partOf(doc uint32) *sourceRange {
 	for _, p := range f.parts {
 		if doc < p.end {
 			if doc >= p.first {
@@ -281,15 +281,15 @@ func (s *Set) Repo(h Hit) string { return s.parts[h.rank].name }
 // Lookup returns the packages with exactly this name, in the order of the repositories. If repo is not empty, it
 // returns only that repository's.
 func (s *Set) Lookup(repo, name string) (hits []Hit, err error) {
-	return s.lookup(name, func(p *part) bool { return repo == "" || p.called(repo) })
+	return s.lookup(name, func(p *sourceRange) bool { return repo == "" || p.called(repo) })
 }
 
 // LookupAUR finds the AUR's package of exactly this name.
 func (s *Set) LookupAUR(name string) (hits []Hit, err error) {
-	return s.lookup(name, func(p *part) bool { return p.kind == KindAUR })
+	return s.lookup(name, func(p *sourceRange) bool { return p.kind == KindAUR })
 }
 
-func (s *Set) lookup(name string, in func(*part) bool) (hits []Hit, err error) {
+func (s *Set) lookup(name string, in func(*sourceRange) bool) (hits []Hit, err error) {
 	err = guard(func() error {
 		hits, err = s.lookupIn(name, in)
 		return err
@@ -297,7 +297,7 @@ func (s *Set) lookup(name string, in func(*part) bool) (hits []Hit, err error) {
 	return hits, err
 }
 
-func (s *Set) lookupIn(name string, in func(*part) bool) (hits []Hit, err error) {
+func (s *Set) lookupIn(name string, in func(*sourceRange) bool) (hits []Hit, err error) {
 	folded := Fold(name)
 	for i := range s.files {
 		f := &s.files[i]
@@ -306,7 +306,7 @@ func (s *Set) lookupIn(name string, in func(*part) bool) (hits []Hit, err error)
 		}
 		at, err := f.lowerBound(folded)
 		if err == nil {
-			err = f.named(at, folded, name, func(doc uint32, p *part) {
+			err = f.named(at, folded, name, func(doc uint32, p *sourceRange) {
 				if in(p) {
 					hits = append(hits, Hit{file: i, rank: p.rank, doc: doc})
 				}
@@ -327,12 +327,12 @@ func (s *Set) InRepos(name string) (found bool, err error) {
 	err = guard(func() error {
 		for i := range s.files {
 			f := &s.files[i]
-			if !slices.ContainsFunc(f.parts, func(p *part) bool { return p.kind == KindRepo }) {
+			if !slices.ContainsFunc(f.parts, func(p *sourceRange) bool { return p.kind == KindRepo }) {
 				continue
 			}
 			at, err := f.lowerBound(folded)
 			if err == nil {
-				err = f.named(at, folded, name, func(_ uint32, p *part) { found = found || p.kind == KindRepo })
+				err = f.named(at, folded, name, func(_ uint32, p *sourceRange) { found = found || p.kind == KindRepo })
 			}
 			if err != nil {
 				return err
@@ -376,10 +376,10 @@ func (s *Set) Names(prefix string, limit int) (names []string, err error) {
 	return names[:min(len(names), limit)], err
 }
 
-// Relation is a kind of value that Having searches.
+// Relation is a kind of value that WithRelation searches.
 type Relation byte
 
-// The relations that Having supports.
+// The relations that WithRelation supports.
 const (
 	Provides     Relation = termProvides
 	Groups       Relation = termGroup
@@ -392,10 +392,10 @@ const (
 	Keyword      Relation = termKeyword
 )
 
-// Having returns the packages that have exactly this value, ignoring case, in a relation: those that provide a name,
+// WithRelation returns the packages that have exactly this value, ignoring case, in a relation: those that provide a name,
 // are in a group, or depend on a name (reverse dependencies, in any version). They are in the order of the
 // repositories.
-func (s *Set) Having(rel Relation, value string) (hits []Hit, err error) {
+func (s *Set) WithRelation(rel Relation, value string) (hits []Hit, err error) {
 	folded := Fold(value)
 	err = guard(func() error {
 		for i := range s.files {

@@ -11,11 +11,11 @@ import (
 // TestSortByAUR: packages without votes come last, in the default order.
 func TestSortByAUR(t *testing.T) {
 	b := NewBuilder("test", 0)
-	core := b.Source("core", KindRepo)
+	core := b.AddSource("core", KindRepo)
 	for _, name := range []string{"tool", "tool-b"} {
 		require.NoError(t, core.Add(&wire.Package{Repo: "core", Name: name, Version: "1"}))
 	}
-	aur := b.Source("aur", KindAUR)
+	aur := b.AddSource("aur", KindAUR)
 	for _, p := range []wire.Package{
 		{Name: "tool", AUR: &wire.AUR{Votes: 1, Popularity: 3, Modified: 20}},
 		{Name: "tool-x", AUR: &wire.AUR{Votes: 9, Popularity: 1, Modified: 10}},
@@ -28,7 +28,7 @@ func TestSortByAUR(t *testing.T) {
 	require.NoError(t, err)
 	f, err := OpenBytes(data)
 	require.NoError(t, err)
-	set, err := NewSet([]*File{f}, View{})
+	set, err := NewSet([]*File{f}, SetOptions{})
 	require.NoError(t, err)
 	names := func(r wire.SearchRequest, limit int) (list []string) {
 		r.Words = []string{"tool"}

@@ -13,7 +13,7 @@ func (s *Set) WithAUR(f *File, installed func(name string) bool) (*Set, error) {
 	}
 	for _, src := range f.facts.Sources {
 		if src.Kind == KindAUR {
-			next.parts = append(next.parts, part{
+			next.parts = append(next.parts, sourceRange{
 				file: len(s.files), name: src.Name, kind: src.Kind, first: src.First, end: src.First + src.Packages,
 				unnamed: s.aurTaken,
 			})
@@ -29,7 +29,7 @@ func (s *Set) WithAUR(f *File, installed func(name string) bool) (*Set, error) {
 		file.parts = append(file.parts, p)
 	}
 	for i := range next.files {
-		slices.SortFunc(next.files[i].parts, func(a, b *part) int { return int(a.first) - int(b.first) })
+		slices.SortFunc(next.files[i].parts, func(a, b *sourceRange) int { return int(a.first) - int(b.first) })
 	}
 	if installed == nil {
 		return next, nil

@@ -84,7 +84,7 @@ func (p *Prober) chosen(runtime string, demand *Declaration) Active {
 		if demand == nil || a.Missing || d.unknown {
 			return a
 		}
-		return p.satisfy(demand, Installed{Runtime: runtime, Version: a.Version, Manager: a.Manager, Path: a.Path}, true)
+		return p.satisfy(demand, Installation{Runtime: runtime, Version: a.Version, Manager: a.Manager, Path: a.Path}, true)
 	}
 	system, ok := p.systemInstalled(runtime)
 	if i := now.version; i != nil && i.Manager != "system" {
@@ -103,13 +103,13 @@ func (p *Prober) chosen(runtime string, demand *Declaration) Active {
 	return system.active(nil)
 }
 
-func (i Installed) active(d *Declaration) Active {
+func (i Installation) active(d *Declaration) Active {
 	return Active{Runtime: i.Runtime, Version: i.Version, Manager: i.Manager, Path: i.Path, Declared: d}
 }
 
 // overrides reports whether PATH's version runs in place of a declared one. uv's
 // versions are not in PATH: uv runs them itself.
-func overrides(running Installed, declared Active) bool {
+func overrides(running Installation, declared Active) bool {
 	if declared.Missing {
 		return running.Manager != "system"
 	}
@@ -122,7 +122,7 @@ func (p *Prober) resolve(d *Declaration) Active {
 	if d.as != "" {
 		want = d.as
 	}
-	i, ok := Installed{}, false
+	i, ok := Installation{}, false
 	switch {
 	case d.unknown:
 		return Active{Runtime: d.Runtime, Version: d.Want, Declared: d}
@@ -135,7 +135,7 @@ func (p *Prober) resolve(d *Declaration) Active {
 		}
 	}
 	if !ok {
-		return Active{Runtime: d.Runtime, Version: plain(d.Runtime, want), Missing: true, Declared: d}
+		return Active{Runtime: d.Runtime, Version: bareRequest(d.Runtime, want), Missing: true, Declared: d}
 	}
 	return i.active(d)
 }
@@ -143,11 +143,11 @@ func (p *Prober) resolve(d *Declaration) Active {
 // satisfy is what runs where a floor or a range is demanded: what runs without
 // it if that will do, else the installed version that is demanded, else the
 // newest that will do.
-func (p *Prober) satisfy(d *Declaration, without Installed, ok bool) Active {
+func (p *Prober) satisfy(d *Declaration, without Installation, ok bool) Active {
 	if ok && p.satisfies(d, without.Version) {
 		return without.active(d)
 	}
-	want := plain(d.Runtime, d.Want)
+	want := bareRequest(d.Runtime, d.Want)
 	installed := p.Installed(d.Runtime)
 	for _, i := range installed {
 		if i.Version == want {
@@ -163,7 +163,7 @@ func (p *Prober) satisfy(d *Declaration, without Installed, ok bool) Active {
 }
 
 func (p *Prober) satisfies(d *Declaration, have string) bool {
-	matches := p.matcher(d.Runtime, plain(d.Runtime, d.Want))
+	matches := p.matcher(d.Runtime, bareRequest(d.Runtime, d.Want))
 	return matches != nil && matches(parseVersion(d.Runtime, have))
 }
 

@@ -156,8 +156,8 @@ func (p *Prober) children(path string, limit int) []entry {
 	return nil
 }
 
-// there says whether something exists, and asks once for each path.
-func (p *Prober) there(path string) bool {
+// isPresent reports whether a path exists, and checks each path once.
+func (p *Prober) isPresent(path string) bool {
 	if path == "" {
 		return false
 	}

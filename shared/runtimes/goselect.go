@@ -72,7 +72,7 @@ func (p *Prober) goSettings(path string) map[string]string {
 }
 
 // goRoot is the directory of a go command.
-func (p *Prober) goRoot(local Installed) string {
+func (p *Prober) goRoot(local Installation) string {
 	if root := p.variable("GOROOT"); root != "" && p.shellCounts() {
 		return root
 	}
@@ -99,7 +99,7 @@ func (p *Prober) goDemands() goDemand {
 	case work == "", work == "auto":
 		path = p.nearest("go.work")
 	case filepath.IsAbs(work):
-		if p.there(work) {
+		if p.isPresent(work) {
 			path = work
 		}
 	}
@@ -165,7 +165,7 @@ type goChoice struct {
 }
 
 // chooseGo is cmd/go's Select.
-func (p *Prober) chooseGo(local Installed) goChoice {
+func (p *Prober) chooseGo(local Installation) goChoice {
 	var none goChoice
 	if local.Version != "" && compareGo(local.Version, "1.21rc0") < 0 && validGo(local.Version) {
 		return none // it knows of no other toolchains
@@ -182,7 +182,7 @@ func (p *Prober) chooseGo(local Installed) goChoice {
 	}
 	setting := p.goEnv("GOTOOLCHAIN", root)
 	if setting == "" {
-		if p.there(filepath.Join(root, "bin/go")) {
+		if p.isPresent(filepath.Join(root, "bin/go")) {
 			return none // its go.env has no such line
 		}
 		setting = "auto"
@@ -240,7 +240,7 @@ func (p *Prober) activeGo(local Active) Active {
 		return local
 	}
 	d, demanded := p.goDeclared()
-	choice := p.chooseGo(Installed{Version: local.Version, Manager: local.Manager, Path: local.Path})
+	choice := p.chooseGo(Installation{Version: local.Version, Manager: local.Manager, Path: local.Path})
 	if choice.version == "" || choice.version == local.Version {
 		// A file that the local one satisfies is what the project says.
 		if demanded && local.Version != "" {
@@ -254,12 +254,12 @@ func (p *Prober) activeGo(local Active) Active {
 	a := Active{Runtime: Go, Version: choice.version, Declared: choice.declared}
 	name := "go" + choice.version
 	for _, dir := range p.path() {
-		if path := filepath.Join(dir, name); p.there(path) {
+		if path := filepath.Join(dir, name); p.isPresent(path) {
 			a.Manager, a.Path = "go", path
 			return a
 		}
 	}
-	if dir := filepath.Join(goToolchains(p), "toolchain@v0.0.1-"+name+"."+runtime.GOOS+"-"+runtime.GOARCH); !choice.pathOnly && p.there(dir) {
+	if dir := filepath.Join(goToolchains(p), "toolchain@v0.0.1-"+name+"."+runtime.GOOS+"-"+runtime.GOARCH); !choice.pathOnly && p.isPresent(dir) {
 		a.Manager, a.Path = "go", dir
 		return a
 	}

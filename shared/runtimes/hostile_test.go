@@ -252,7 +252,7 @@ func FuzzParsers(f *testing.F) {
 	}, languageFiles...)
 	p := New(Env{Root: f.TempDir()})
 	for _, name := range Names() {
-		p.versions[name] = []Installed{{Runtime: name, Version: "20.1.0", Manager: "x"}, {Runtime: name, Version: "1.2.3-rc.1+x"}}
+		p.versions[name] = []Installation{{Runtime: name, Version: "20.1.0", Manager: "x"}, {Runtime: name, Version: "1.2.3-rc.1+x"}}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) > maxFile {

@@ -15,7 +15,7 @@ type manager struct {
 	root    func(p *Prober) string
 	below   string
 	runtime string
-	read    func(p *Prober, dir, name string) (Installed, bool) // nil: the name is the version
+	read    func(p *Prober, dir, name string) (Installation, bool) // nil: the name is the version
 }
 
 // managers are tried in this order: where two have the same version, the first
@@ -80,7 +80,7 @@ func (p *Prober) fnmDir() string {
 	if d := p.variable("FNM_DIR"); d != "" {
 		return d
 	}
-	if d := p.dataHome("fnm"); p.there(d) {
+	if d := p.dataHome("fnm"); p.isPresent(d) {
 		return d
 	}
 	return p.home(".fnm")
@@ -126,36 +126,36 @@ func asdfName(runtime string) string {
 	return runtime
 }
 
-func readFnm(_ *Prober, dir, name string) (Installed, bool) {
-	return Installed{Version: name, Path: filepath.Join(dir, name, "installation")}, true
+func readFnm(_ *Prober, dir, name string) (Installation, bool) {
+	return Installation{Version: name, Path: filepath.Join(dir, name, "installation")}, true
 }
 
 // readUv takes cpython-3.12.1-linux-x86_64-gnu apart.
-func readUv(_ *Prober, dir, name string) (Installed, bool) {
+func readUv(_ *Prober, dir, name string) (Installation, bool) {
 	parts := strings.SplitN(name, "-", 3)
 	if len(parts) < 3 || parts[1] == "" || !digit(parts[1][0]) {
-		return Installed{}, false
+		return Installation{}, false
 	}
 	v := parts[1]
 	if parts[0] != "cpython" {
 		v = parts[0] + "-" + v
 	}
-	return Installed{Version: v, Path: filepath.Join(dir, name)}, true
+	return Installation{Version: v, Path: filepath.Join(dir, name)}, true
 }
 
 // readGoToolchain takes toolchain@v0.0.1-go1.24.3.linux-amd64 apart.
-func readGoToolchain(_ *Prober, dir, name string) (Installed, bool) {
+func readGoToolchain(_ *Prober, dir, name string) (Installation, bool) {
 	rest, found := strings.CutPrefix(name, "toolchain@v0.0.1-go")
 	v, here := strings.CutSuffix(rest, "."+runtime.GOOS+"-"+runtime.GOARCH)
-	return Installed{Version: v, Path: filepath.Join(dir, name)}, found && here && v != ""
+	return Installation{Version: v, Path: filepath.Join(dir, name)}, found && here && v != ""
 }
 
 // readRustup takes 1.80.0-x86_64-unknown-linux-gnu apart. What a channel holds
 // now is told by a library of the compiler, whose name has the version; the
 // manifest beside it has it too, in a megabyte.
-func readRustup(p *Prober, dir, name string) (Installed, bool) {
+func readRustup(p *Prober, dir, name string) (Installation, bool) {
 	alias := withoutHost(name)
-	i := Installed{Version: alias, Alias: alias, Path: filepath.Join(dir, name)}
+	i := Installation{Version: alias, Alias: alias, Path: filepath.Join(dir, name)}
 	if digit(alias[0]) && strings.Count(alias, ".") >= 2 {
 		return i, true
 	}
@@ -186,12 +186,12 @@ func withoutHost(name string) string {
 
 // Installed are a runtime's versions on this machine, newest first; of the same
 // version those of the manager that is looked at first.
-func (p *Prober) Installed(name string) []Installed {
-	return slices.DeleteFunc(slices.Clone(p.candidates(name)), func(i Installed) bool { return !p.complete(i) })
+func (p *Prober) Installed(name string) []Installation {
+	return slices.DeleteFunc(slices.Clone(p.candidates(name)), func(i Installation) bool { return !p.complete(i) })
 }
 
 // candidates are the versions whose programs may be there: complete tells.
-func (p *Prober) candidates(name string) []Installed {
+func (p *Prober) candidates(name string) []Installation {
 	all, known := p.versions[name]
 	if known {
 		return all
@@ -201,7 +201,7 @@ func (p *Prober) candidates(name string) []Installed {
 			continue
 		}
 		root := m.root(p)
-		if !p.there(root) {
+		if !p.isPresent(root) {
 			continue
 		}
 		dir := filepath.Join(root, m.below)
@@ -215,14 +215,14 @@ func (p *Prober) candidates(name string) []Installed {
 			if m.name == "omg" && entry == currentLink {
 				continue // which leads to one that another manager has
 			}
-			i := Installed{Version: entry, Path: filepath.Join(dir, entry)}
+			i := Installation{Version: entry, Path: filepath.Join(dir, entry)}
 			if m.read != nil {
 				var ok bool
 				if i, ok = m.read(p, dir, entry); !ok {
 					continue
 				}
 			}
-			i.Runtime, i.Manager, i.Version = name, m.name, bare(name, i.Version)
+			i.Runtime, i.Manager, i.Version = name, m.name, bareVersion(name, i.Version)
 			if Showable(i.Version) {
 				all = append(all, i)
 			}
@@ -233,7 +233,7 @@ func (p *Prober) candidates(name string) []Installed {
 	} else if i, ok := p.systemInstalled(name); ok {
 		all = append(all, i)
 	}
-	slices.SortStableFunc(all, func(a, b Installed) int { return compareVersions(name, b.Version, a.Version) })
+	slices.SortStableFunc(all, func(a, b Installation) int { return compareVersions(name, b.Version, a.Version) })
 	p.versions[name] = all
 	return all
 }
@@ -242,14 +242,14 @@ func (p *Prober) candidates(name string) []Installed {
 // asks for more than the directory. nvm asks for bin/node; mise marks an install
 // that has not ended. For the others a directory that has things in it, and not the
 // program, is what a failed install or uninstall left.
-func (p *Prober) complete(i Installed) bool {
+func (p *Prober) complete(i Installation) bool {
 	switch i.Manager {
 	case "nvm":
 		return accessible(filepath.Join(i.Path, "bin/node"))
 	case "rustup", "go", "system", "JAVA_HOME", "venv", "":
 		return true
 	case "mise":
-		if cache := p.miseCache(i.Runtime); p.there(cache) && accessible(filepath.Join(cache, filepath.Base(i.Path), "incomplete")) {
+		if cache := p.miseCache(i.Runtime); p.isPresent(cache) && accessible(filepath.Join(cache, filepath.Base(i.Path), "incomplete")) {
 			return false
 		}
 	}
@@ -341,18 +341,18 @@ func (p *Prober) System() map[string]string {
 
 // systemInstalled is what runs where no manager and nobody else decides: the
 // system's package, or Go where its own instructions unpack it.
-func (p *Prober) systemInstalled(runtime string) (Installed, bool) {
+func (p *Prober) systemInstalled(runtime string) (Installation, bool) {
 	if runtime == Java {
 		return p.defaultJVM()
 	}
 	if v := p.System()[runtime]; v != "" {
-		return Installed{Runtime: runtime, Version: v, Manager: "system"}, true
+		return Installation{Runtime: runtime, Version: v, Manager: "system"}, true
 	}
-	if dir := p.env.Root + "/usr/local/go"; runtime == Go && p.there(dir) {
+	if dir := p.env.Root + "/usr/local/go"; runtime == Go && p.isPresent(dir) {
 		if text, ok := p.read(filepath.Join(dir, "VERSION")); ok {
-			v := plain(Go, firstLine(text))
-			return Installed{Runtime: Go, Version: v, Manager: "system", Path: dir}, Showable(v)
+			v := bareRequest(Go, firstLine(text))
+			return Installation{Runtime: Go, Version: v, Manager: "system", Path: dir}, Showable(v)
 		}
 	}
-	return Installed{}, false
+	return Installation{}, false
 }

@@ -56,15 +56,15 @@ func vendorsName(want string) string {
 func (p *Prober) jvmDir() string { return p.env.Root + "/usr/lib/jvm" }
 
 // defaultJVM is the one that archlinux-java chose.
-func (p *Prober) defaultJVM() (Installed, bool) {
+func (p *Prober) defaultJVM() (Installation, bool) {
 	i, ok := p.javaAt(filepath.Join(p.jvmDir(), "default"))
 	i.Manager = "system"
 	return i, ok
 }
 
 // jvms are the system's Java packages, the default one first.
-func (p *Prober) jvms() []Installed {
-	var all []Installed
+func (p *Prober) jvms() []Installation {
+	var all []Installation
 	chosen := filepath.Base(link(filepath.Join(p.jvmDir(), "default")))
 	for _, name := range p.versionDirs(p.jvmDir()) {
 		if i, ok := p.javaAt(filepath.Join(p.jvmDir(), name)); ok {
@@ -80,16 +80,16 @@ func (p *Prober) jvms() []Installed {
 }
 
 // javaAt reads the version from the file that every JDK since 8 has.
-func (p *Prober) javaAt(home string) (Installed, bool) {
+func (p *Prober) javaAt(home string) (Installation, bool) {
 	text, ok := p.read(filepath.Join(home, "release"))
 	if !ok {
-		return Installed{}, false
+		return Installation{}, false
 	}
 	for line := range bytes.Lines(text) {
 		if value, found := bytes.CutPrefix(bytes.TrimSpace(line), []byte("JAVA_VERSION=")); found {
 			v := string(bytes.Trim(value, `"`))
-			return Installed{Runtime: Java, Version: v, Path: home}, Showable(v)
+			return Installation{Runtime: Java, Version: v, Path: home}, Showable(v)
 		}
 	}
-	return Installed{}, false
+	return Installation{}, false
 }

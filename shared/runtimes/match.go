@@ -8,18 +8,18 @@ import (
 // maxWant is how much of a declared version is looked at.
 const maxWant = 256
 
-// plain is a wanted version without what people and managers write before it.
-func plain(runtime, want string) string {
+// bareRequest is a wanted version without what people and managers write before it.
+func bareRequest(runtime, want string) string {
 	want = strings.TrimSpace(want)
 	if runtime == Python {
 		want = pythonRequest(want)
 	}
-	return bare(runtime, want)
+	return bareVersion(runtime, want)
 }
 
-// bare is the name of an installed version without what its manager writes before
+// bareVersion is the name of an installed version without what its manager writes before
 // it.
-func bare(runtime, want string) string {
+func bareVersion(runtime, want string) string {
 	for _, prefix := range []string{"prefix:", "latest:"} {
 		want = strings.TrimPrefix(want, prefix)
 	}
@@ -32,8 +32,8 @@ func bare(runtime, want string) string {
 }
 
 // kindOf says how much a wanted version leaves open.
-func kindOf(runtime, want string) Kind {
-	want = plain(runtime, want)
+func kindOf(runtime, want string) DeclarationKind {
+	want = bareRequest(runtime, want)
 	switch {
 	case want == "":
 		return Range
@@ -70,12 +70,12 @@ func isChannel(runtime, want string) bool {
 
 // choose finds the installed version that a declared one stands for: the very
 // one, else the newest of those that match.
-func (p *Prober) choose(runtime, want string) (Installed, bool) {
+func (p *Prober) choose(runtime, want string) (Installation, bool) {
 	raw := strings.TrimSpace(want)
-	want = plain(runtime, want)
+	want = bareRequest(runtime, want)
 	switch {
 	case want == "" || len(want) > maxWant:
-		return Installed{}, false
+		return Installation{}, false
 	case want == "system":
 		return p.systemInstalled(runtime)
 	case strings.HasPrefix(want, "path:"):
@@ -89,7 +89,7 @@ func (p *Prober) choose(runtime, want string) (Installed, bool) {
 			return *r.version, true
 		}
 	}
-	same := func(i Installed) bool {
+	same := func(i Installation) bool {
 		return i.Version == want || i.Version == raw || i.Alias == raw || i.Alias == want
 	}
 	i, ok := p.first(runtime, same)
@@ -97,7 +97,7 @@ func (p *Prober) choose(runtime, want string) (Installed, bool) {
 		i, ok = p.first(runtime, p.matching(runtime, want))
 	}
 	if other := vendorsName(want); !ok && runtime == Java && other != "" {
-		if i, ok = p.first(Java, func(i Installed) bool { return i.Version == other }); !ok {
+		if i, ok = p.first(Java, func(i Installation) bool { return i.Version == other }); !ok {
 			i, ok = p.first(Java, p.matching(Java, other))
 		}
 	}
@@ -105,19 +105,19 @@ func (p *Prober) choose(runtime, want string) (Installed, bool) {
 }
 
 // first is the first installed version, the newest, of which a condition holds.
-func (p *Prober) first(runtime string, holds func(Installed) bool) (Installed, bool) {
+func (p *Prober) first(runtime string, holds func(Installation) bool) (Installation, bool) {
 	for _, i := range p.candidates(runtime) {
 		if holds(i) && p.complete(i) {
 			return i, true
 		}
 	}
-	return Installed{}, false
+	return Installation{}, false
 }
 
 // matching is the condition that a wanted version stands for an installed one.
-func (p *Prober) matching(runtime, want string) func(Installed) bool {
+func (p *Prober) matching(runtime, want string) func(Installation) bool {
 	matches := p.matcher(runtime, want)
-	return func(i Installed) bool { return matches != nil && matches(parseVersion(runtime, i.Version)) }
+	return func(i Installation) bool { return matches != nil && matches(parseVersion(runtime, i.Version)) }
 }
 
 // isRef reports whether a version is what a repository has somewhere.
@@ -135,7 +135,7 @@ func (p *Prober) matcher(runtime, want string) func(version) bool {
 	release := func(v version) bool { return v.vendor == "" && v.variant == "" && !v.early(runtime) }
 	if runtime == Node {
 		if name := p.named(want); name != "" { // which is none that stands for another
-			want = plain(Node, name)
+			want = bareRequest(Node, name)
 		}
 	}
 	switch want {
@@ -177,20 +177,20 @@ func (p *Prober) matcher(runtime, want string) func(version) bool {
 
 // atPath is a runtime that a declaration gives by its directory: an installed
 // version, or one of nobody's.
-func (p *Prober) atPath(runtime, path string) (Installed, bool) {
+func (p *Prober) atPath(runtime, path string) (Installation, bool) {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		path = p.home(rest)
 	}
-	if path = filepath.Clean(path); !filepath.IsAbs(path) || !p.there(path) {
-		return Installed{}, false
+	if path = filepath.Clean(path); !filepath.IsAbs(path) || !p.isPresent(path) {
+		return Installation{}, false
 	}
 	if i, ok := p.containing(runtime, path); ok {
 		return i, true
 	}
-	return Installed{Runtime: runtime, Version: filepath.Base(path), Manager: "path", Path: path}, true
+	return Installation{Runtime: runtime, Version: filepath.Base(path), Manager: "path", Path: path}, true
 }
 
 // containing is the installed version that a path is in, or is.
-func (p *Prober) containing(runtime, path string) (Installed, bool) {
-	return p.first(runtime, func(i Installed) bool { return i.Path != "" && inside(path, i.Path) })
+func (p *Prober) containing(runtime, path string) (Installation, bool) {
+	return p.first(runtime, func(i Installation) bool { return i.Path != "" && inside(path, i.Path) })
 }

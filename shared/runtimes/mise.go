@@ -39,7 +39,9 @@ func (p *Prober) miseConfig() string {
 }
 
 // miseThere reports whether the user has mise at all.
-func (p *Prober) miseThere() bool { return p.there(p.miseInstalls()) || p.there(p.miseConfig()) }
+func (p *Prober) miseThere() bool {
+	return p.isPresent(p.miseInstalls()) || p.isPresent(p.miseConfig())
+}
 
 // mise reads the settings that decide which files are read: of .miserc.toml, the
 // nearest first, and the environment, which wins.
@@ -179,7 +181,7 @@ func (p *Prober) miserc() table {
 		}
 	}
 	for _, dir := range []string{p.miseConfig(), p.miseSystem()} {
-		if p.there(dir) {
+		if p.isPresent(dir) {
 			read(filepath.Join(dir, "miserc.toml"))
 		}
 	}
@@ -220,7 +222,7 @@ func (p *Prober) miseGlobalFiles() []*miseFile {
 	m := p.mise()
 	var all []*miseFile
 	directory := func(dir string) {
-		if !p.there(dir) {
+		if !p.isPresent(dir) {
 			return
 		}
 		var names []string
@@ -272,7 +274,7 @@ func (p *Prober) miseRead(path, root string) []*miseFile {
 }
 
 func (p *Prober) miseFragments(dir string) []string {
-	if !p.there(dir) {
+	if !p.isPresent(dir) {
 		return nil
 	}
 	m := p.mise()

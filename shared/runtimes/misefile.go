@@ -68,8 +68,8 @@ func requests(entry any) []miseRequest {
 	return nil
 }
 
-// here reports whether a request is for this system.
-func (r miseRequest) here() bool {
+// appliesHere reports whether a request is for this system.
+func (r miseRequest) appliesHere() bool {
 	return r.os == nil || slices.ContainsFunc(r.os, func(entry string) bool {
 		os, arch, both := strings.Cut(entry, "/")
 		return os == runtime.GOOS && (!both || miseArch(arch) == miseArch(runtime.GOARCH))
@@ -93,7 +93,7 @@ func (p *Prober) miseTools(f *miseFile) []found {
 		if !known || len(wanted) == 0 || !slices.Contains(p.wants, tool) {
 			continue
 		}
-		wanted = slices.DeleteFunc(wanted, func(r miseRequest) bool { return !r.here() })
+		wanted = slices.DeleteFunc(wanted, func(r miseRequest) bool { return !r.appliesHere() })
 		if len(wanted) == 0 {
 			p.mise().blocked[tool] = true
 		}
@@ -125,7 +125,7 @@ func (p *Prober) miseLeaves(tool string) bool {
 // miseAllows leaves out of a .tool-versions what mise does not take there, where
 // mise and not asdf is what reads it.
 func (p *Prober) miseAllows(dir string, all []found) []found {
-	if !p.miseThere() || p.there(p.asdfInstalls()) {
+	if !p.miseThere() || p.isPresent(p.asdfInstalls()) {
 		return all
 	}
 	if p.miseEnds(dir) {
@@ -291,7 +291,7 @@ func (p *Prober) idiomatic(path string, all []found) []found {
 
 // hasOwnManager reports whether a manager of one runtime alone is there.
 func (p *Prober) hasOwnManager(runtime string) bool {
-	return slices.ContainsFunc(managers, func(m manager) bool { return m.runtime == runtime && p.there(m.root(p)) })
+	return slices.ContainsFunc(managers, func(m manager) bool { return m.runtime == runtime && p.isPresent(m.root(p)) })
 }
 
 // lockIdiomatic sets what is to be looked for in place of what a language's own file
@@ -301,7 +301,7 @@ func (p *Prober) lockIdiomatic(path string, f *found) {
 		return
 	}
 	if base := p.miseAbove(filepath.Dir(path)); base != nil {
-		f.as = p.miseLocked(base, f.runtime, plain(f.runtime, f.want))
+		f.as = p.miseLocked(base, f.runtime, bareRequest(f.runtime, f.want))
 	}
 }
 

@@ -162,7 +162,7 @@ func (p *Prober) named(name string) string {
 	if to := p.aliased(name); to != "" {
 		return to
 	}
-	if dir := p.fnmDir(); p.there(dir) && Showable(name) && !strings.Contains(name, "..") {
+	if dir := p.fnmDir(); p.isPresent(dir) && Showable(name) && !strings.Contains(name, "..") {
 		target := link(filepath.Join(dir, "aliases", strings.ReplaceAll(name, "/", "-")))
 		if filepath.Base(target) == "installation" {
 			target = filepath.Dir(target)
@@ -184,7 +184,7 @@ func (p *Prober) ltsBefore(name string) string {
 		return name
 	}
 	var names []string
-	if dir := p.nvmAlias("lts"); p.there(dir) {
+	if dir := p.nvmAlias("lts"); p.isPresent(dir) {
 		for _, e := range p.children(dir, maxEntries) {
 			if Showable(e.name) {
 				names = append(names, e.name)
@@ -243,7 +243,7 @@ func (p *Prober) aliased(name string) string {
 	last := ""
 	for range 5 { // lts/* -> lts/iron -> v20.1.0; more is a loop
 		path := p.nvmAlias(name)
-		if path == "" || name == "lts" || !p.there(p.nvmDir()) || !p.there(path) {
+		if path == "" || name == "lts" || !p.isPresent(p.nvmDir()) || !p.isPresent(path) {
 			return last
 		}
 		text, ok := p.read(path)

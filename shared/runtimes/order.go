@@ -6,7 +6,7 @@ type found struct {
 	want    string
 	as      string // what is to be looked for instead, by a lock file or an alias; "" for want
 	also    []string
-	kind    Kind
+	kind    DeclarationKind
 	fixed   bool // kind is as the place has it, not as the version looks
 	demands bool
 	unknown bool // a template, whose text only its manager knows

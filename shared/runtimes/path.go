@@ -46,7 +46,7 @@ func (p *Prober) isSystemBin(dir string) bool {
 
 // has reports whether a directory has the program of a runtime.
 func (p *Prober) has(dir, runtime string) bool {
-	return slices.ContainsFunc(programs(runtime), func(name string) bool { return p.there(filepath.Join(dir, name)) })
+	return slices.ContainsFunc(programs(runtime), func(name string) bool { return p.isPresent(filepath.Join(dir, name)) })
 }
 
 // shimOf is the manager whose programs in a directory find out a version each time
@@ -74,9 +74,9 @@ func (p *Prober) shimOf(runtime, dir string) string {
 
 // running is what the shell's PATH leads to, whatever is declared.
 type running struct {
-	version *Installed // what a manager has put there for this shell, or the system's; nil if neither
-	source  string     // the variable that says so
-	shim    string     // the manager whose program finds out the version each time it runs; "" for another one
+	version *Installation // what a manager has put there for this shell, or the system's; nil if neither
+	source  string        // the variable that says so
+	shim    string        // the manager whose program finds out the version each time it runs; "" for another one
 }
 
 func (p *Prober) runs(runtime string) running {
@@ -120,7 +120,7 @@ func (p *Prober) onPath(runtime string) running {
 }
 
 // inDir is the version whose programs are in a directory of PATH.
-func (p *Prober) inDir(runtime, dir string) (Installed, bool) {
+func (p *Prober) inDir(runtime, dir string) (Installation, bool) {
 	if (runtime == Go || runtime == Java) && !inside(dir, p.env.Home) {
 		if i, ok := p.systemInstalled(runtime); ok && i.Path != "" && inside(dir, i.Path) {
 			return i, true
@@ -128,14 +128,14 @@ func (p *Prober) inDir(runtime, dir string) (Installed, bool) {
 	}
 	root := filepath.Dir(dir)
 	if !p.isLinkOfManager(runtime, root) && !p.isManagers(runtime, dir) {
-		return Installed{}, false
+		return Installation{}, false
 	}
 	for _, path := range []string{dir, filepath.Join(linkTarget(root), "bin")} {
 		if i, ok := p.containing(runtime, path); ok && p.has(dir, runtime) {
 			return i, true
 		}
 	}
-	return Installed{}, false
+	return Installation{}, false
 }
 
 // linkTarget is where a symlink leads, as an absolute path; "" if it is none.

@@ -97,7 +97,7 @@ func (p *Prober) rustupSettings() *rustupSettings {
 	}
 	p.rustup = &rustupSettings{}
 	home := p.rustupHome()
-	if !p.there(home) {
+	if !p.isPresent(home) {
 		return p.rustup
 	}
 	path := filepath.Join(home, "settings.toml")
@@ -134,7 +134,7 @@ func (p *Prober) global(runtime string) []Declaration {
 		all = append(all, d)
 	}
 	line := func(manager, path string, parse func(*Prober, string, []byte) ([]found, error)) {
-		if p.there(filepath.Dir(path)) {
+		if p.isPresent(filepath.Dir(path)) {
 			for _, f := range p.parse(path, parse) {
 				add(manager, path, f)
 			}
@@ -147,13 +147,13 @@ func (p *Prober) global(runtime string) []Declaration {
 	}
 	switch runtime {
 	case Node:
-		if dir := voltaHome(p); p.there(dir) {
+		if dir := voltaHome(p); p.isPresent(dir) {
 			line("volta", filepath.Join(dir, "tools/user/platform.json"), voltaPlatform)
 		}
-		if path := p.nvmAlias("default"); p.there(p.nvmDir()) {
+		if path := p.nvmAlias("default"); p.isPresent(p.nvmDir()) {
 			line("nvm", path, rcFile(Node))
 		}
-		if dir := p.fnmDir(); p.there(dir) {
+		if dir := p.fnmDir(); p.isPresent(dir) {
 			path := filepath.Join(dir, "aliases/default")
 			add("fnm", path, found{want: nodeAt(link(path))})
 		}
@@ -177,7 +177,7 @@ func (p *Prober) global(runtime string) []Declaration {
 			add("rustup", s.path, found{want: withoutHost(cut(s.Default))})
 		}
 	case Java:
-		if dir := sdkmanDir(p); p.there(dir) {
+		if dir := sdkmanDir(p); p.isPresent(dir) {
 			path := filepath.Join(dir, "candidates/java/current")
 			if target := link(path); target != "" {
 				add("sdkman", path, found{want: filepath.Base(target)})
@@ -196,7 +196,7 @@ func nodeAt(dir string) string {
 	if filepath.Base(dir) == "installation" {
 		dir = filepath.Dir(dir)
 	}
-	if v := plain(Node, filepath.Base(dir)); dir != "" && Showable(v) && digit(v[0]) {
+	if v := bareRequest(Node, filepath.Base(dir)); dir != "" && Showable(v) && digit(v[0]) {
 		return v
 	}
 	return ""
@@ -225,7 +225,7 @@ func (p *Prober) miseGlobals() []placed {
 		if path := p.home(name); path != "" && !logical.sawHome {
 			for _, one := range p.parse(path, parseToolVersions) {
 				manager := "asdf"
-				if !p.there(p.asdfInstalls()) {
+				if !p.isPresent(p.asdfInstalls()) {
 					manager = "mise"
 				}
 				p.globals = append(p.globals, placed{one, manager, path})
@@ -239,7 +239,7 @@ func (p *Prober) miseGlobals() []placed {
 // directory of one that another manager has.
 func (p *Prober) current(runtime string) []Declaration {
 	root := omgVersions(p)
-	if !p.there(root) {
+	if !p.isPresent(root) {
 		return nil
 	}
 	path := filepath.Join(root, runtime, currentLink)
@@ -251,7 +251,7 @@ func (p *Prober) current(runtime string) []Declaration {
 	if name == "installation" { // fnm's
 		name = filepath.Base(filepath.Dir(target))
 	}
-	d := found{runtime: runtime, want: plain(runtime, name)}.declaration(Current, path)
+	d := found{runtime: runtime, want: bareRequest(runtime, name)}.declaration(Current, path)
 	for _, i := range p.Installed(runtime) {
 		if i.Path == target || i.Path == filepath.Join(root, runtime, target) {
 			d.found, d.Want = &i, i.Version

@@ -98,7 +98,7 @@ func (p *Prober) activated() (Declaration, bool) {
 		}
 		return len(p.path())
 	}
-	in := func(variable, want string, i *Installed) (Declaration, bool) {
+	in := func(variable, want string, i *Installation) (Declaration, bool) {
 		d := found{runtime: Python, want: want, fixed: true}.declaration(Environment, "$"+variable)
 		d.found, d.exact = i, i == nil
 		return d, true
@@ -123,28 +123,28 @@ func (p *Prober) activated() (Declaration, bool) {
 
 // condaPython is the Python in an environment of conda's, by the record that conda
 // keeps of the package: python-3.10.14-h955ad1f_1.json.
-func (p *Prober) condaPython(dir string) (Installed, bool) {
+func (p *Prober) condaPython(dir string) (Installation, bool) {
 	if dir == "" {
-		return Installed{}, false
+		return Installation{}, false
 	}
 	for _, e := range p.children(filepath.Join(dir, "conda-meta"), maxEntries) {
 		record, isJSON := strings.CutSuffix(e.name, ".json")
 		rest, python := strings.CutPrefix(record, "python-")
 		v, build, both := strings.Cut(rest, "-")
 		if isJSON && python && both && !strings.Contains(build, "-") && Showable(v) && digit(v[0]) {
-			return Installed{Runtime: Python, Version: v, Manager: "conda", Path: dir}, true
+			return Installation{Runtime: Python, Version: v, Manager: "conda", Path: dir}, true
 		}
 	}
-	return Installed{}, false
+	return Installation{}, false
 }
 
 // virtualEnv is the Python of a virtual environment. Its pyvenv.cfg has the version
 // that was there when it was made; its interpreter is a link, and what that leads
 // to may have been upgraded since, or be gone.
-func (p *Prober) virtualEnv(dir string) (Installed, bool) {
+func (p *Prober) virtualEnv(dir string) (Installation, bool) {
 	text, ok := p.read(filepath.Join(dir, "pyvenv.cfg"))
 	if !ok {
-		return Installed{}, false
+		return Installation{}, false
 	}
 	var v string
 	meaningful(text, func(line string) bool {
@@ -158,14 +158,14 @@ func (p *Prober) virtualEnv(dir string) (Installed, bool) {
 	if parts := strings.Split(v, "."); len(parts) > 3 {
 		v = strings.Join(parts[:3], ".") // 3.12.1.final.0
 	}
-	i := Installed{Runtime: Python, Version: v, Manager: "venv", Path: dir}
+	i := Installation{Runtime: Python, Version: v, Manager: "venv", Path: dir}
 	if target := p.followed(filepath.Join(dir, "bin/python")); target != "" {
 		now, known := p.interpreter(target)
 		switch {
 		case known:
 			i.Version = now.Version
-		case !p.there(target):
-			return Installed{Version: v}, false
+		case !p.isPresent(target):
+			return Installation{Version: v}, false
 		}
 	}
 	return i, Showable(i.Version)
@@ -193,7 +193,7 @@ func (p *Prober) followed(path string) string {
 
 // interpreter is the Python whose program a path is: that of an installed version,
 // or the system's.
-func (p *Prober) interpreter(path string) (Installed, bool) {
+func (p *Prober) interpreter(path string) (Installation, bool) {
 	path = filepath.Clean(path)
 	if i, ok := p.containing(Python, path); ok {
 		return i, true
@@ -204,12 +204,12 @@ func (p *Prober) interpreter(path string) (Installed, bool) {
 		}
 	}
 	if !p.isSystemBin(filepath.Dir(path)) {
-		return Installed{}, false
+		return Installation{}, false
 	}
 	system, ok := p.systemInstalled(Python)
 	minor := strings.TrimPrefix(filepath.Base(path), "python")
 	if minor == "" || minor == "3" || ok && strings.HasPrefix(system.Version+".", minor+".") {
 		return system, ok
 	}
-	return Installed{}, false
+	return Installation{}, false
 }

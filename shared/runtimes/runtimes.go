@@ -96,19 +96,19 @@ type Env struct {
 	Remote bool
 }
 
-// Kind says how much a declaration leaves open.
-type Kind uint8
+// DeclarationKind says how much a declaration leaves open.
+type DeclarationKind uint8
 
 const (
 	// Pin is one version.
-	Pin Kind = iota
+	Pin DeclarationKind = iota
 	// Range is any of several: 20, ^18, lts/*, stable.
 	Range
 	// Floor is the lowest that will do.
 	Floor
 )
 
-func (k Kind) String() string { return [...]string{"pin", "range", "floor"}[k] }
+func (k DeclarationKind) String() string { return [...]string{"pin", "range", "floor"}[k] }
 
 // Scope says how far a declaration reaches.
 type Scope uint8
@@ -133,20 +133,20 @@ type Declaration struct {
 	Runtime string
 	Want    string   // as it is written, at most 256 bytes of anything
 	Also    []string // what is to be tried next, in order, if Want is not installed
-	Kind    Kind
+	Kind    DeclarationKind
 	Scope   Scope
 	Source  string // the file, or the variable with a $
 
-	demands bool       // it does not choose, but what is chosen must match
-	found   *Installed // the place says where the runtime is
-	exact   bool       // the place says where, and there is nothing
-	as      string     // what to look for in place of Want; "" for Want
-	unknown bool       // only its manager knows what it stands for
-	manager string     // whose global file the place is; "" for another place
+	demands bool          // it does not choose, but what is chosen must match
+	found   *Installation // the place says where the runtime is
+	exact   bool          // the place says where, and there is nothing
+	as      string        // what to look for in place of Want; "" for Want
+	unknown bool          // only its manager knows what it stands for
+	manager string        // whose global file the place is; "" for another place
 }
 
-// Installed is one version on this machine. Its Version and Alias can be shown.
-type Installed struct {
+// Installation is one version on this machine. Its Version and Alias can be shown.
+type Installation struct {
 	Runtime string
 	Version string // without a leading v or go: 20.1.0, 1.24.3, temurin-21.0.1
 	Alias   string // what it is called besides: a rustup toolchain such as stable
@@ -191,7 +191,7 @@ type Prober struct {
 	directory  map[string][]Declaration // by runtime, nearest first
 	shell      map[string][]Declaration // by runtime
 	exists     map[string]bool
-	versions   map[string][]Installed
+	versions   map[string][]Installation
 	system     map[string]string
 	globals    []placed
 	readGlobal bool
@@ -225,7 +225,7 @@ func New(env Env, names ...string) *Prober {
 		directory: map[string][]Declaration{},
 		shell:     map[string][]Declaration{},
 		exists:    map[string]bool{},
-		versions:  map[string][]Installed{},
+		versions:  map[string][]Installation{},
 		running:   map[string]running{},
 	}
 }

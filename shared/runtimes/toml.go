@@ -57,7 +57,7 @@ func parseTOML(text []byte) (table, error) {
 			prefix = key
 			arrays[strings.Join(key, "\x00")] = "\x00\x00" + strconv.Itoa(n)
 			var parent table
-			if parent, ok = below(root, key[:len(key)-1]); ok {
+			if parent, ok = subtable(root, key[:len(key)-1]); ok {
 				var all []any
 				if all, ok = parent[key[len(key)-1]].([]any); ok || parent[key[len(key)-1]] == nil {
 					at, ok = table{}, true
@@ -67,7 +67,7 @@ func parseTOML(text []byte) (table, error) {
 		case unstable.Table:
 			prefix = key
 			if ok = once(key); ok {
-				at, ok = below(root, key)
+				at, ok = subtable(root, key)
 			}
 		case unstable.KeyValue:
 			if ok = once(append(prefix[:len(prefix):len(prefix)], key...)); ok {
@@ -84,9 +84,9 @@ func parseTOML(text []byte) (table, error) {
 	return root, nil
 }
 
-// below is the table that a key names, made if it is not there; false where
+// subtable is the table that a key names, made if it is not there; false where
 // something else has the name.
-func below(t table, key []string) (table, bool) {
+func subtable(t table, key []string) (table, bool) {
 	for _, name := range key {
 		switch v := t[name].(type) {
 		case nil:
@@ -112,7 +112,7 @@ func below(t table, key []string) (table, bool) {
 }
 
 func set(t table, key []string, value any) bool {
-	t, ok := below(t, key[:len(key)-1])
+	t, ok := subtable(t, key[:len(key)-1])
 	if ok {
 		t[key[len(key)-1]] = value
 	}

@@ -25,13 +25,13 @@ var (
 // one. The version may be written as in a version file: 20, lts/*, 3.12. The
 // version "system" removes the symlink. It downloads nothing, and changes nothing
 // else.
-func Use(env Env, runtime, want string) (Installed, error) {
+func Use(env Env, runtime, want string) (Installation, error) {
 	name, known := Canonical(runtime)
 	if !known {
-		return Installed{}, fmt.Errorf("%q: %w (have: %s)", runtime, ErrUnknown, strings.Join(Names(), ", "))
+		return Installation{}, fmt.Errorf("%q: %w (have: %s)", runtime, ErrUnknown, strings.Join(Names(), ", "))
 	}
 	if env.Data == "" {
-		return Installed{}, errors.New("no data directory")
+		return Installation{}, errors.New("no data directory")
 	}
 	p := New(env, name)
 	dir := filepath.Join(env.Data, "versions", name)
@@ -39,14 +39,14 @@ func Use(env Env, runtime, want string) (Installed, error) {
 	i, ok := p.choose(name, want)
 	switch {
 	case !ok || i.Manager == "path":
-		wanted := plain(name, want)
+		wanted := bareRequest(name, want)
 		if !Showable(wanted) {
 			wanted = strconv.Quote(wanted)
 		}
-		return Installed{}, fmt.Errorf("%s %s: %w", name, wanted, ErrNotInstalled)
+		return Installation{}, fmt.Errorf("%s %s: %w", name, wanted, ErrNotInstalled)
 	case i.Manager == "system" && want != "system" && name != Java:
 		// The same version may be there twice; the package cannot be linked to.
-		return Installed{}, fmt.Errorf("%s %s is %w by a version manager, only as the system's package: omg use %s system", name, i.Version, ErrNotInstalled, name)
+		return Installation{}, fmt.Errorf("%s %s is %w by a version manager, only as the system's package: omg use %s system", name, i.Version, ErrNotInstalled, name)
 	case want == "system":
 		err := os.Remove(path)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -59,7 +59,7 @@ func Use(env Env, runtime, want string) (Installed, error) {
 		target = filepath.Base(i.Path)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return Installed{}, err
+		return Installation{}, err
 	}
 	return i, point(path, target)
 }

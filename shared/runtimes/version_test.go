@@ -85,7 +85,7 @@ func TestParseRange(t *testing.T) {
 func TestKinds(t *testing.T) {
 	for _, c := range []struct {
 		runtime, want string
-		kind          Kind
+		kind          DeclarationKind
 	}{
 		{Node, "20", Range},
 		{Node, "20.1", Range},

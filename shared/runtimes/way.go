@@ -53,7 +53,7 @@ func (w *way) up() *level {
 	if first && w.real == "" {
 		real = &w.real
 	}
-	there, device, far := p.look(dir, first || p.env.CrossBorders, real)
+	there, device, far := p.readDir(dir, first || p.env.CrossBorders, real)
 	if device != 0 && w.device != 0 && device != w.device && !p.env.CrossBorders {
 		p.note(dir, "another file system begins below: not searched")
 		return nil
@@ -116,11 +116,11 @@ func pathOf(fd int) string {
 	return path
 }
 
-// look reads a directory once and returns a function that reports whether it has a
+// readDir reads a directory once and returns a function that reports whether it has a
 // name, on which device it is (0 if that cannot be told), and, if asked, whether
 // that is remote; real is set to where it really is. Where the directory cannot be
 // read, or has too many entries, the function asks for each name.
-func (p *Prober) look(dir string, whether bool, real *string) (there func(string) bool, device uint64, far bool) {
+func (p *Prober) readDir(dir string, whether bool, real *string) (there func(string) bool, device uint64, far bool) {
 	ask := func(name string) bool { return accessible(filepath.Join(dir, name)) }
 	var st unix.Stat_t
 	fd, err := open(dir, unix.O_DIRECTORY)

@@ -20,7 +20,7 @@ type AURResult struct {
 // emptyAUR returns an index of the AUR without packages.
 var emptyAUR = sync.OnceValues(func() (*pkgindex.File, error) {
 	b := pkgindex.NewBuilder("none", 0)
-	b.Source(wire.SourceAUR, pkgindex.KindAUR)
+	b.AddSource(wire.SourceAUR, pkgindex.KindAUR)
 	data, err := b.Bytes()
 	if err != nil {
 		return nil, err
@@ -37,14 +37,14 @@ func (s *Snapshot) NeedsAUR(r *wire.SearchRequest) bool {
 	if r.NoAUR || !r.Live && s.HasAUR() {
 		return false
 	}
-	asked, _ := Repositories(r)
+	asked, _ := SplitRepositories(r)
 	return r.OnlyAUR || len(asked) == 0 || s.namesAUR() && slices.Contains(asked, wire.SourceAUR)
 }
 
 // namesAUR reports whether the AUR is meant where a user names a repository aur: not
 // where one is configured that is called so.
 func (s *Snapshot) namesAUR() bool {
-	return !slices.ContainsFunc(s.in.Repositories, func(src Source) bool { return src.Name == wire.SourceAUR })
+	return !slices.ContainsFunc(s.in.Repositories, func(src IndexedSource) bool { return src.Name == wire.SourceAUR })
 }
 
 // WithoutAUR returns the snapshot with an empty AUR that is not among the sources, so that aur stays a valid repository
@@ -78,7 +78,7 @@ func (s *Snapshot) WithAUR(r AURResult) (*Snapshot, wire.Source, error) {
 func (s *Snapshot) withAUR(f *pkgindex.File) (*Snapshot, error) {
 	next := *s
 	var err error
-	next.in.AUR = &Source{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK}, Index: f}
+	next.in.AUR = &IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK}, Index: f}
 	next.set, err = s.set.WithAUR(f, func(name string) bool { return s.installed(name) != "" })
 	return &next, err
 }
@@ -92,8 +92,8 @@ func (s *Snapshot) InAUR(target string) (name string, ok bool) {
 	return name, repo == wire.SourceAUR && s.namesAUR()
 }
 
-// LookUpAUR looks up a package of the AUR.
-func (s *Snapshot) LookUpAUR(name string) ([]pkgindex.Hit, error) {
+// LookupAUR looks up a package of the AUR.
+func (s *Snapshot) LookupAUR(name string) ([]pkgindex.Hit, error) {
 	return s.set.LookupAUR(name)
 }
 

@@ -11,13 +11,13 @@ import (
 )
 
 // lostAUR returns an AUR without data.
-func lostAUR(state wire.SourceState, why string) *Source {
-	return &Source{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: state, Why: why}}
+func lostAUR(state wire.SourceState, why string) *IndexedSource {
+	return &IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: state, Why: why}}
 }
 
 // TestNeedsAUR: the AUR is queried if the request wants it, or if a search includes it and there is no data of it.
 func TestNeedsAUR(t *testing.T) {
-	core := []Source{repository(t, "core", "a", "1-1")}
+	core := []IndexedSource{repository(t, "core", "a", "1-1")}
 	known := build(t, Inputs{Repositories: core, AUR: aur(t, "yay", "1-1")})
 	unknown := build(t, Inputs{Repositories: core, AUR: lostAUR(wire.SourceMissing, "not downloaded yet")})
 	none := build(t, Inputs{Repositories: core})
@@ -45,7 +45,7 @@ func TestNeedsAUR(t *testing.T) {
 }
 
 func TestInAUR(t *testing.T) {
-	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "a", "1-1")}})
+	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "a", "1-1")}})
 	for target, want := range map[string]string{"yay": "yay", "aur/yay": "yay", "aur/a/b": "a/b", "": ""} {
 		name, ok := s.InAUR(target)
 		require.True(t, ok, target)
@@ -62,9 +62,9 @@ func TestInAUR(t *testing.T) {
 func TestRepositoryNamedAUR(t *testing.T) {
 	own := repository(t, "aur", "yay", "12-1")
 	for name, in := range map[string]Inputs{
-		"both":           {Repositories: []Source{own}, AUR: aur(t, "yay", "13-1")},
-		"no AUR":         {Repositories: []Source{own}},
-		"the AUR is off": {Repositories: []Source{own}, AUR: lostAUR(wire.SourceMissing, "not downloaded yet")},
+		"both":           {Repositories: []IndexedSource{own}, AUR: aur(t, "yay", "13-1")},
+		"no AUR":         {Repositories: []IndexedSource{own}},
+		"the AUR is off": {Repositories: []IndexedSource{own}, AUR: lostAUR(wire.SourceMissing, "not downloaded yet")},
 	} {
 		s := build(t, in)
 		_, inAUR := s.InAUR("aur/yay")
@@ -87,7 +87,7 @@ func TestRepositoryNamedAUR(t *testing.T) {
 		require.Len(t, f.Hits, 1)
 		require.Equal(t, pkgindex.KindAUR, s.set.Kind(f.Hits[0]))
 	}
-	lost := build(t, Inputs{Repositories: []Source{{Source: wire.Source{Name: "aur", Kind: wire.KindRepository, State: wire.SourceFailed}}}, AUR: aur(t, "yay", "13-1")})
+	lost := build(t, Inputs{Repositories: []IndexedSource{{Source: wire.Source{Name: "aur", Kind: wire.KindRepository, State: wire.SourceFailed}}}, AUR: aur(t, "yay", "13-1")})
 	_, err := lost.Search(&wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}})
 	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err), "the repository, though it cannot be read")
 }
@@ -96,9 +96,9 @@ func TestRepositoryNamedAUR(t *testing.T) {
 // unknown.
 func TestWithoutAUR(t *testing.T) {
 	core := repository(t, "core", "yay-theme", "1-1")
-	for name, a := range map[string]*Source{"known": aur(t, "yay", "1-1"), "missing": lostAUR(wire.SourceMissing, "not yet"), "none": nil} {
+	for name, a := range map[string]*IndexedSource{"known": aur(t, "yay", "1-1"), "missing": lostAUR(wire.SourceMissing, "not yet"), "none": nil} {
 		t.Run(name, func(t *testing.T) {
-			s := build(t, Inputs{Repositories: []Source{core}, AUR: a})
+			s := build(t, Inputs{Repositories: []IndexedSource{core}, AUR: a})
 			before := search(t, s, query("yay"))
 			official, err := s.WithoutAUR()
 			require.NoError(t, err)
@@ -113,7 +113,7 @@ func TestWithoutAUR(t *testing.T) {
 // TestWithAUR: the AUR's reply replaces the earlier data.
 func TestWithAUR(t *testing.T) {
 	s := build(t, Inputs{
-		Repositories: []Source{repository(t, "core", "yay-theme", "1-1")}, AUR: aur(t, "yay", "1-1", "yay-bin", "1-1"),
+		Repositories: []IndexedSource{repository(t, "core", "yay-theme", "1-1")}, AUR: aur(t, "yay", "1-1", "yay-bin", "1-1"),
 		Local: local(installed("yay-git", "0-1", pacmandb.ReasonExplicit)),
 	})
 	reply := AURResult{
@@ -130,10 +130,10 @@ func TestWithAUR(t *testing.T) {
 		require.Equal(t, p.Name == "yay-theme", p.Shadowed, p.Name)
 		require.Equal(t, p.Name == "yay-git", p.Installed != "", p.Name)
 	}
-	hits, err := both.LookUpAUR("yay")
+	hits, err := both.LookupAUR("yay")
 	require.NoError(t, err)
 	require.Len(t, hits, 1)
-	hits, err = both.LookUpAUR("yay-bin")
+	hits, err = both.LookupAUR("yay-bin")
 	require.NoError(t, err)
 	require.Empty(t, hits)
 	require.ElementsMatch(t, []string{"core/yay-theme", "aur/yay", "aur/yay-bin"}, search(t, s, query("yay")), "the snapshot stays as it is")
@@ -144,7 +144,7 @@ func TestWithAUR(t *testing.T) {
 func TestWithAUR_Fails(t *testing.T) {
 	core := repository(t, "core", "a", "1-1")
 	failed := AURResult{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceFailed, Why: "slow"}}
-	s := build(t, Inputs{Repositories: []Source{core}, AUR: aur(t, "yay", "1-1")})
+	s := build(t, Inputs{Repositories: []IndexedSource{core}, AUR: aur(t, "yay", "1-1")})
 	both, source, err := s.WithAUR(failed)
 	require.NoError(t, err)
 	require.Equal(t, []string{"aur/yay"}, search(t, both, query("yay")))
@@ -152,8 +152,8 @@ func TestWithAUR_Fails(t *testing.T) {
 		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow", AsOf: checked - 60, Changed: checked,
 	}, source)
 
-	for _, a := range []*Source{nil, lostAUR(wire.SourceMissing, "not yet")} {
-		both, source, err = build(t, Inputs{Repositories: []Source{core}, AUR: a}).WithAUR(failed)
+	for _, a := range []*IndexedSource{nil, lostAUR(wire.SourceMissing, "not yet")} {
+		both, source, err = build(t, Inputs{Repositories: []IndexedSource{core}, AUR: a}).WithAUR(failed)
 		require.NoError(t, err)
 		require.Nil(t, both)
 		require.Equal(t, failed.Source, source)

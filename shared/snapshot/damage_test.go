@@ -18,7 +18,7 @@ import (
 func TestBuild_DamagedIndex(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 120, Installed: 40, Seed: 3})
 	b := pkgindex.NewBuilder("test", checked)
-	into := b.Source("extra", pkgindex.KindRepo)
+	into := b.AddSource("extra", pkgindex.KindRepo)
 	_, err := pacmandb.ReadSync(t.Context(), in.DBPath+"/sync/extra.db", "extra", into.Add, nil)
 	require.NoError(t, err)
 	whole, err := b.Bytes()
@@ -36,7 +36,7 @@ func TestBuild_DamagedIndex(t *testing.T) {
 		}
 		opens++
 		damaged := in
-		damaged.Repositories = []Source{in.Repositories[0], known("extra", f), in.Repositories[2]}
+		damaged.Repositories = []IndexedSource{in.Repositories[0], known("extra", f), in.Repositories[2]}
 		for _, err := range ask(damaged) {
 			if err != nil {
 				failures++

@@ -109,7 +109,7 @@ func whole(t testing.TB) Inputs {
 	t.Helper()
 	return Inputs{
 		DBPath:       "/db",
-		Repositories: []Source{repository(t, "core", "a", "2-1"), repository(t, "extra", "b", "1-1")},
+		Repositories: []IndexedSource{repository(t, "core", "a", "2-1"), repository(t, "extra", "b", "1-1")},
 		AUR:          aur(t, "c", "1-1"),
 		Local: local(
 			installed("a", "1-1", pacmandb.ReasonExplicit), installed("b", "1-1", pacmandb.ReasonDepend), installed("c", "1-1", pacmandb.ReasonExplicit),
@@ -260,7 +260,7 @@ func TestDegraded_AllRepositories(t *testing.T) {
 
 // TestDegraded_AUR: a missing AUR affects no other source. Requests for the AUR alone are network errors.
 func TestDegraded_AUR(t *testing.T) {
-	for name, a := range map[string]*Source{
+	for name, a := range map[string]*IndexedSource{
 		"none": nil, "missing": lostAUR(wire.SourceMissing, "not downloaded yet"), "failed": lostAUR(wire.SourceFailed, "damaged"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -291,7 +291,7 @@ func TestDegraded_AUR(t *testing.T) {
 func TestDegraded_Local(t *testing.T) {
 	t.Run("unknown", func(t *testing.T) {
 		in := whole(t)
-		in.Local = Local{Why: "local is on fire"}
+		in.Local = LocalInput{Why: "local is on fire"}
 		unknown := outcome{code: wire.CodeNotReady, why: "the installed packages are unknown: local is on fire"}
 		check(t, in, map[string]outcome{
 			"installed": unknown, "explicit": unknown, "orphans": unknown, "foreign": unknown, "explicit names": unknown,
@@ -324,8 +324,8 @@ func TestDegraded_Local(t *testing.T) {
 	})
 	t.Run("in part", func(t *testing.T) {
 		in := whole(t)
-		in.Local.Unread = "local/b-1-1 has an empty desc"
-		partial := outcome{partial: true, why: in.Local.Unread}
+		in.Local.UnreadablePackages = "local/b-1-1 has an empty desc"
+		partial := outcome{partial: true, why: in.Local.UnreadablePackages}
 		none := partial
 		none.empty = true
 		check(t, in, map[string]outcome{
@@ -350,7 +350,7 @@ func TestDegraded_EachRepository(t *testing.T) {
 		require.True(t, ok)
 		require.NotZero(t, n)
 		degraded := in
-		degraded.Repositories = append([]Source(nil), in.Repositories...)
+		degraded.Repositories = append([]IndexedSource(nil), in.Repositories...)
 		degraded.Repositories[i] = lost(in.Repositories[i], wire.SourceFailed, "damaged")
 		s := build(t, degraded)
 		f, err := s.Search(query(""))

@@ -22,7 +22,7 @@ func (s *Snapshot) compareForeign() (*foreign, error) {
 		return nil, err
 	}
 	replies := s.in.Replies
-	if replies != nil && s.HasAUR() && replies.At.Unix() < s.in.AUR.Index.Facts().Built {
+	if replies != nil && s.HasAUR() && replies.At.Unix() < s.in.AUR.Index.BuildInfo().Built {
 		replies = nil
 	}
 	f := &foreign{known: s.HasAUR() || replies != nil, packages: []wire.ForeignPackage{}}

@@ -13,11 +13,11 @@ import (
 // withForeign returns inputs with four foreign packages and one of a repository.
 func withForeign(t testing.TB) Inputs {
 	t.Helper()
-	list := Local{Packages: &pacmandb.Local{}}
+	list := LocalInput{Packages: &pacmandb.Local{}}
 	for _, name := range []string{"gone", "later", "official", "other", "x-git"} {
 		list.Packages.Packages = append(list.Packages.Packages, installed(name, "1-1", pacmandb.ReasonExplicit))
 	}
-	return Inputs{Config: &pacmandb.Config{}, Repositories: []Source{repository(t, "core", "official", "1-1")}, Local: list}
+	return Inputs{Config: &pacmandb.Config{}, Repositories: []IndexedSource{repository(t, "core", "official", "1-1")}, Local: list}
 }
 
 // replies returns the AUR's replies about three packages at a time; the package gone is not there.
@@ -33,12 +33,12 @@ func replies(at int64) *AURReplies {
 
 // TestForeign: replies newer than the dump take precedence over it, and a package that they do not contain is gone.
 func TestForeign(t *testing.T) {
-	dump := func(t testing.TB) *Source {
+	dump := func(t testing.TB) *IndexedSource {
 		return aur(t, "gone", "2-1", "later", "2-1", "other", "1-1", "official", "9-1")
 	}
 	ofDump := []string{"update 2-1", "update 2-1", "current 1-1", "unknown "}
 	for name, c := range map[string]struct {
-		aur     *Source
+		aur     *IndexedSource
 		replies *AURReplies
 		states  []string
 		known   bool

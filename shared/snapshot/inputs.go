@@ -27,26 +27,26 @@ import (
 type Inputs struct {
 	// Generation is the number of the snapshot, within its process.
 	Generation uint64
-	// Checked is when the inputs were last found to be current.
-	Checked time.Time
+	// CheckedAt is when the inputs were last found to be current.
+	CheckedAt time.Time
 	// DBPath is pacman's database directory, and Config its configuration with the repositories in order.
 	DBPath string
 	Config *pacmandb.Config
 	// Local is the local database.
-	Local Local
+	Local LocalInput
 	// Repositories are the configured ones in order, with pacman's own databases.
-	Repositories []Source
+	Repositories []IndexedSource
 	// Downloaded are the same repositories, with the databases that omg downloads in place of pacman's where they are
 	// newer; nil if omg downloads none. Updates, foreign packages and advisories are computed from these. With
 	// SearchDownloaded, searches use them too.
-	Downloaded       []Source
+	Downloaded       []IndexedSource
 	SearchDownloaded bool
 	// AUR is the AUR; nil if it is disabled and has no index.
-	AUR *Source
+	AUR *IndexedSource
 	// Replies are the AUR's replies about installed packages; nil if it was not queried.
 	Replies *AURReplies
 	// Tracker is the security tracker; nil if it is disabled.
-	Tracker *Tracker
+	Tracker *TrackerData
 	// Correction is libalpm's result for the same databases; nil if it does not differ.
 	Correction *Correction
 	// Runtimes are the active versions in a new shell; nil if the process does not look for them. SystemRuntimes are
@@ -57,19 +57,19 @@ type Inputs struct {
 	Problems []wire.Problem
 }
 
-// Local is the local database.
-type Local struct {
+// LocalInput is the local database.
+type LocalInput struct {
 	// Packages are the installed packages; nil if unknown. If Why is set, they are from an earlier reading.
 	Packages *pacmandb.Local
 	// Why is the reason why the packages are missing or could not be read again.
 	Why string
-	// Unread tells which packages could not be read; empty if none. Their descriptions, relations and reasons are
+	// UnreadablePackages tells which packages could not be read; empty if none. Their descriptions, relations and reasons are
 	// unknown.
-	Unread string
+	UnreadablePackages string
 }
 
-// Source is a repository or the AUR, as it was found.
-type Source struct {
+// IndexedSource is a repository or the AUR, as it was found.
+type IndexedSource struct {
 	// Source is its description in replies.
 	wire.Source
 	// Index holds its packages; nil if there is no index to answer from.
@@ -87,8 +87,8 @@ type AURReplies struct {
 	Packages map[string]*wire.Package
 }
 
-// Tracker is the security tracker's data.
-type Tracker struct {
+// TrackerData is the security tracker's data.
+type TrackerData struct {
 	Records []advisories.Record
 	// Skipped counts records that could not be read.
 	Skipped int

@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// InstalledFound is the result of an InstalledRequest.
-type InstalledFound struct {
+// InstalledMatches is the result of an InstalledRequest.
+type InstalledMatches struct {
 	wire.Basis
 	Packages []*pacmandb.Installed
 	// Missing are the requested names that are not installed.
@@ -20,11 +20,11 @@ type InstalledFound struct {
 }
 
 // Installed answers an InstalledRequest.
-func (s *Snapshot) Installed(r *wire.InstalledRequest) (*InstalledFound, error) {
+func (s *Snapshot) Installed(r *wire.InstalledRequest) (*InstalledMatches, error) {
 	if s.system == nil {
 		return nil, s.unknown()
 	}
-	found := &InstalledFound{Basis: s.localBasis()}
+	found := &InstalledMatches{Basis: s.localBasis()}
 	var err error
 	if r.Filter == wire.FilterForeign {
 		found.Basis = s.comparedBasis()
@@ -88,10 +88,10 @@ func (s *Snapshot) named(packages []*pacmandb.Installed, names []string) (kept [
 }
 
 // matchers converts words into pacmandb's form, as for a search.
-func matchers(r *wire.InstalledRequest) ([]pacmandb.Word, error) {
-	words := make([]pacmandb.Word, len(r.Words))
+func matchers(r *wire.InstalledRequest) ([]pacmandb.SearchWord, error) {
+	words := make([]pacmandb.SearchWord, len(r.Words))
 	for i, w := range r.Words {
-		words[i] = pacmandb.Word{Text: w}
+		words[i] = pacmandb.SearchWord{Text: w}
 		if r.Regex {
 			expr, err := posixre.Compile(w)
 			if err != nil {

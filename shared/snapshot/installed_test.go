@@ -19,7 +19,7 @@ func TestInstalled_Filters(t *testing.T) {
 	const n = 400
 	in := generated(t, fixture.Options{Packages: 2 * n, Installed: n, Seed: 3})
 	s := build(t, in)
-	ask := func(filter string) *InstalledFound {
+	ask := func(filter string) *InstalledMatches {
 		f, err := s.Installed(&wire.InstalledRequest{Filter: filter})
 		require.NoError(t, err)
 		require.EqualValues(t, 7, f.Generation)
@@ -126,7 +126,7 @@ func TestOutdated(t *testing.T) {
 	extra := known("extra", index(t, "repo", "extra", append(packages("update", "9-1", "ignored", "2-1", "second", "2-1"), replacer)...))
 	in := Inputs{
 		Generation: 7, Config: &pacmandb.Config{IgnorePkg: []string{"ign*"}},
-		Repositories: []Source{repository(t, "core", "update", "2-1", "newer", "1-1", "same", "1-1"), extra},
+		Repositories: []IndexedSource{repository(t, "core", "update", "2-1", "newer", "1-1", "same", "1-1"), extra},
 		Local: local(
 			installed("update", "1-1", pacmandb.ReasonExplicit), installed("ignored", "1-1", pacmandb.ReasonExplicit),
 			installed("newer", "2-1", pacmandb.ReasonExplicit), installed("same", "1-1", pacmandb.ReasonExplicit),
@@ -185,7 +185,7 @@ func TestOutdated_Generated(t *testing.T) {
 func TestFacts(t *testing.T) {
 	s := build(t, Inputs{
 		Config:       &pacmandb.Config{IgnorePkg: []string{"x"}, Repos: []pacmandb.Repo{{Name: "core"}, {Name: "lost"}, {Name: "extra"}}},
-		Repositories: []Source{repository(t, "core", "a", "1-1"), lost(repository(t, "lost"), wire.SourceFailed, "damaged"), repository(t, "extra", "a", "2-1")},
+		Repositories: []IndexedSource{repository(t, "core", "a", "1-1"), lost(repository(t, "lost"), wire.SourceFailed, "damaged"), repository(t, "extra", "a", "2-1")},
 	})
 	config, facts, err := s.Facts()
 	require.NoError(t, err)

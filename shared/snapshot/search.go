@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Found is the result of a search or a look-up. Read and Each read its hits.
-type Found struct {
+// Matches is the result of a search or a look-up. Read and Each read its hits.
+type Matches struct {
 	wire.Basis
 	// Total counts all matches, including those beyond a limit.
 	Total int
@@ -64,12 +64,12 @@ func (s *Snapshot) parse(r *wire.SearchRequest) (*pkgindex.Query, error) {
 }
 
 // Search answers a SearchRequest without querying the AUR.
-func (s *Snapshot) Search(r *wire.SearchRequest) (*Found, error) {
+func (s *Snapshot) Search(r *wire.SearchRequest) (*Matches, error) {
 	q, err := s.parse(r)
 	if err != nil {
 		return nil, err
 	}
-	wanted, _ := Repositories(r)
+	wanted, _ := SplitRepositories(r)
 	ctx := context.Background()
 	if r.Regex {
 		var cancel context.CancelFunc
@@ -83,16 +83,16 @@ func (s *Snapshot) Search(r *wire.SearchRequest) (*Found, error) {
 	if r.OnlyAUR {
 		wanted = []string{wire.SourceAUR + "/"} // which no repository is called
 	}
-	found := &Found{Basis: s.searchBasis(wanted), Total: result.Total, Hits: result.Hits}
+	found := &Matches{Basis: s.searchBasis(wanted), Total: result.Total, Hits: result.Hits}
 	if found.Total == 0 {
 		found.Suggestions, err = s.suggest(r)
 	}
 	return found, err
 }
 
-// Repositories splits the words of a search into the repositories that it is restricted to (nil for all) and the other
+// SplitRepositories splits the words of a search into the repositories that it is restricted to (nil for all) and the other
 // words.
-func Repositories(r *wire.SearchRequest) (repositories, words []string) {
+func SplitRepositories(r *wire.SearchRequest) (repositories, words []string) {
 	repositories = slices.Clone(r.Repos)
 	for _, word := range r.Words {
 		if name, ok := strings.CutPrefix(word, "repo:"); ok && name != "" {
@@ -107,7 +107,7 @@ func Repositories(r *wire.SearchRequest) (repositories, words []string) {
 // searchable returns an error unless one of the sources that a request asks for, all
 // repositories if it names none, can be searched, and all of them exist.
 func (s *Snapshot) searchable(r *wire.SearchRequest) error {
-	asked, _ := Repositories(r)
+	asked, _ := SplitRepositories(r)
 	aur, others := r.OnlyAUR, asked
 	if r.OnlyAUR {
 		others = nil
@@ -144,7 +144,7 @@ func (s *Snapshot) searchable(r *wire.SearchRequest) error {
 // noRepositories returns the error for a search when no requested repository can be searched.
 func (s *Snapshot) noRepositories(wanted []string) error {
 	why := missing(s.shown, wanted)
-	exists := func(src Source) bool { return src.State != wire.SourceMissing }
+	exists := func(src IndexedSource) bool { return src.State != wire.SourceMissing }
 	if len(wanted) == 0 && !slices.ContainsFunc(s.shown, exists) {
 		why = "no package databases in " + s.in.DBPath + "/sync: download them with pacman -Syu"
 	}
@@ -158,7 +158,7 @@ func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
 	}
 	var close []string
 	for _, w := range r.Words[:min(len(r.Words), maxSuggested)] {
-		names, err := s.set.Close(w)
+		names, err := s.set.Suggest(w)
 		if err != nil {
 			return nil, err
 		}
@@ -168,8 +168,8 @@ func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
 }
 
 // Info answers an InfoRequest without querying the AUR.
-func (s *Snapshot) Info(r *wire.InfoRequest) (*Found, error) {
-	found, err := s.LookUp(r)
+func (s *Snapshot) Info(r *wire.InfoRequest) (*Matches, error) {
+	found, err := s.Lookup(r)
 	if err == nil && s.onlyAUR(r) && !s.HasAUR() {
 		return nil, s.aurUnknown() // as for a search there: unknown is not missing
 	}
@@ -181,13 +181,13 @@ func (s *Snapshot) onlyAUR(r *wire.InfoRequest) bool {
 	return s.namesAUR() && len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, wire.SourceAUR+"/") })
 }
 
-// LookUp looks up the packages that an InfoRequest names. A name that it does not find may be in the AUR, if there is
+// Lookup looks up the packages that an InfoRequest names. A name that it does not find may be in the AUR, if there is
 // no index of it.
-func (s *Snapshot) LookUp(r *wire.InfoRequest) (*Found, error) {
+func (s *Snapshot) Lookup(r *wire.InfoRequest) (*Matches, error) {
 	if len(r.Names) > maxNames {
 		return nil, invalid("%d names: at most %d per request", len(r.Names), maxNames)
 	}
-	found := &Found{}
+	found := &Matches{}
 	var wanted []string // repositories; empty for all if one of the names has none
 	all := len(r.Names) == 0
 	for _, target := range r.Names {
@@ -231,7 +231,7 @@ func (s *Snapshot) Missing(unknown []string) ([]wire.Missing, error) {
 			continue
 		}
 		var err error
-		if list[i].Close, err = s.set.Close(name); err != nil {
+		if list[i].Suggestions, err = s.set.Suggest(name); err != nil {
 			return nil, err
 		}
 	}

@@ -54,7 +54,7 @@ func TestSearch_All(t *testing.T) {
 // TestSearch_Repositories: a search finds only packages of the repositories in the request.
 func TestSearch_Repositories(t *testing.T) {
 	in := Inputs{
-		DBPath: "/db", Repositories: []Source{repository(t, "core", "bash", "1-1", "zsh", "1-1"), repository(t, "extra", "bash-doc", "1-1")},
+		DBPath: "/db", Repositories: []IndexedSource{repository(t, "core", "bash", "1-1", "zsh", "1-1"), repository(t, "extra", "bash-doc", "1-1")},
 		AUR: aur(t, "bash-git", "1-1", "bash", "2-1"),
 	}
 	s := build(t, in)
@@ -85,7 +85,7 @@ func TestSearch_Repositories(t *testing.T) {
 // TestSearch_Shadowed: a package of the AUR whose name is also in a repository is marked.
 func TestSearch_Shadowed(t *testing.T) {
 	s := build(t, Inputs{
-		Repositories: []Source{repository(t, "core", "bash", "1-1")}, AUR: aur(t, "bash", "2-1", "bash-git", "1-1"),
+		Repositories: []IndexedSource{repository(t, "core", "bash", "1-1")}, AUR: aur(t, "bash", "2-1", "bash-git", "1-1"),
 		Local: local(installed("bash-git", "0-1", pacmandb.ReasonExplicit)),
 	})
 	f, err := s.Search(query("bash"))
@@ -100,8 +100,8 @@ func TestSearch_Shadowed(t *testing.T) {
 
 // TestSearch_RepositoryCalledAUR: a repository may be named aur.
 func TestSearch_RepositoryCalledAUR(t *testing.T) {
-	in := Inputs{Repositories: []Source{repository(t, "aur", "yay", "1-1")}}
-	for _, a := range []*Source{nil, lostAUR(wire.SourceMissing, "not yet")} {
+	in := Inputs{Repositories: []IndexedSource{repository(t, "aur", "yay", "1-1")}}
+	for _, a := range []*IndexedSource{nil, lostAUR(wire.SourceMissing, "not yet")} {
 		in.AUR = a
 		s := build(t, in)
 		require.Equal(t, []string{"aur/yay"}, search(t, s, query("yay")))
@@ -118,7 +118,7 @@ func TestSearch_RepositoryCalledAUR(t *testing.T) {
 func TestSearch_Usage(t *testing.T) {
 	extra := repository(t, "extra", "bash-doc", "1-1")
 	extra.Usage = pacmandb.UsageSync
-	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "bash", "1-1"), extra}})
+	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "bash", "1-1"), extra}})
 	require.Equal(t, []string{"core/bash"}, search(t, s, query("bash")))
 	f, err := s.Info(&wire.InfoRequest{Names: []string{"bash-doc"}})
 	require.NoError(t, err)
@@ -127,7 +127,7 @@ func TestSearch_Usage(t *testing.T) {
 
 // TestSearch_Suggestions: similar names are suggested if nothing is found, except for expressions.
 func TestSearch_Suggestions(t *testing.T) {
-	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "firefox", "1-1", "nano", "1-1")}})
+	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "firefox", "1-1", "nano", "1-1")}})
 	suggestions := func(r *wire.SearchRequest) []string {
 		f, err := s.Search(r)
 		require.NoError(t, err)
@@ -146,11 +146,11 @@ func TestSearch_Suggestions(t *testing.T) {
 
 func TestRepositories(t *testing.T) {
 	r := &wire.SearchRequest{Words: []string{"a", "repo:core", "repo:", "name:repo:x"}, Repos: []string{"extra"}}
-	repositories, rest := Repositories(r)
+	repositories, rest := SplitRepositories(r)
 	require.Equal(t, []string{"extra", "core"}, repositories)
 	require.Equal(t, []string{"a", "repo:", "name:repo:x"}, rest)
 	require.Equal(t, []string{"extra"}, r.Repos, "the request stays as it is")
-	repositories, rest = Repositories(query("a"))
+	repositories, rest = SplitRepositories(query("a"))
 	require.Empty(t, repositories)
 	require.Equal(t, []string{"a"}, rest)
 }
@@ -175,7 +175,7 @@ func TestInfo_IsWhatTheDatabaseHas(t *testing.T) {
 
 // TestInfo_Names: packages are in the order of the names, and those of one name in the order of the repositories.
 func TestInfo_Names(t *testing.T) {
-	s := build(t, Inputs{Repositories: []Source{
+	s := build(t, Inputs{Repositories: []IndexedSource{
 		repository(t, "core", "b", "1-1", "a", "1-1"), repository(t, "extra", "a", "2-1"),
 	}, AUR: aur(t, "c", "1-1")})
 	f, err := s.Info(&wire.InfoRequest{Names: []string{"c", "none", "a", "extra/a", "core/none", "/a", "a/b/c", "", "none/a", "b"}})
@@ -193,7 +193,7 @@ func TestInfo_Names(t *testing.T) {
 }
 
 func TestInfo_TooMany(t *testing.T) {
-	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "a", "1-1")}})
+	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "a", "1-1")}})
 	for n, ok := range map[int]bool{maxNames: true, maxNames + 1: false} {
 		_, err := s.Info(&wire.InfoRequest{Names: slices.Repeat([]string{"a"}, n)})
 		if ok {
@@ -206,7 +206,7 @@ func TestInfo_TooMany(t *testing.T) {
 
 // TestInfo_AUR: without data of the AUR, its packages are unknown, not missing.
 func TestInfo_AUR(t *testing.T) {
-	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "firefox", "1-1")}})
+	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "firefox", "1-1")}})
 	_, err := s.Info(&wire.InfoRequest{Names: []string{"aur/firefox", "aur/yay"}})
 	requireCode(t, err, wire.CodeNetwork, "no data of the AUR")
 	f, err := s.Info(&wire.InfoRequest{Names: []string{"aur/firefox", "firefox"}})
@@ -217,21 +217,21 @@ func TestInfo_AUR(t *testing.T) {
 
 // TestMissing suggests names for the first unknown targets only.
 func TestMissing(t *testing.T) {
-	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "firefox", "1-1")}})
+	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "firefox", "1-1")}})
 	missing, err := s.Missing([]string{"firefxo", "core/firefxo", "other/firefxo", "", "a/b/c"})
 	require.NoError(t, err)
 	require.Equal(t, []wire.Missing{
-		{Name: "firefxo", Close: []string{"firefox"}}, {Name: "core/firefxo", Close: []string{"firefox"}}, {Name: "other/firefxo"}, {Name: ""}, {Name: "a/b/c"},
+		{Name: "firefxo", Suggestions: []string{"firefox"}}, {Name: "core/firefxo", Suggestions: []string{"firefox"}}, {Name: "other/firefxo"}, {Name: ""}, {Name: "a/b/c"},
 	}, missing)
 	missing, err = s.Missing(slices.Repeat([]string{"firefxo"}, maxSuggested+1))
 	require.NoError(t, err)
-	require.NotEmpty(t, missing[maxSuggested-1].Close)
-	require.Empty(t, missing[maxSuggested].Close)
+	require.NotEmpty(t, missing[maxSuggested-1].Suggestions)
+	require.Empty(t, missing[maxSuggested].Suggestions)
 }
 
 // TestEach_Stops: Each stops at the first error.
 func TestEach_Stops(t *testing.T) {
-	s := build(t, Inputs{Repositories: []Source{repository(t, "core", "a", "1-1", "b", "1-1")}})
+	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "a", "1-1", "b", "1-1")}})
 	f, err := s.Search(query(""))
 	require.NoError(t, err)
 	enough, n := errors.New("enough"), 0
@@ -243,18 +243,18 @@ func TestEach_Stops(t *testing.T) {
 func TestBuild_SharedIndex(t *testing.T) {
 	b := pkgindex.NewBuilder("test", checked)
 	for _, repo := range []string{"core", "extra"} {
-		require.NoError(t, b.Source(repo, pkgindex.KindRepo).Add(&wire.Package{Repo: repo, Name: "of-" + repo, Version: "1-1"}))
+		require.NoError(t, b.AddSource(repo, pkgindex.KindRepo).Add(&wire.Package{Repo: repo, Name: "of-" + repo, Version: "1-1"}))
 	}
-	require.NoError(t, b.Source(wire.SourceAUR, pkgindex.KindAUR).Add(&wire.Package{Repo: wire.SourceAUR, Name: "of-aur", Version: "1-1", AUR: &wire.AUR{}}))
+	require.NoError(t, b.AddSource(wire.SourceAUR, pkgindex.KindAUR).Add(&wire.Package{Repo: wire.SourceAUR, Name: "of-aur", Version: "1-1", AUR: &wire.AUR{}}))
 	f := opened(t, b)
 	a := aur(t)
 	a.Index = f
-	s := build(t, Inputs{Repositories: []Source{known("extra", f), known("core", f)}, AUR: a})
+	s := build(t, Inputs{Repositories: []IndexedSource{known("extra", f), known("core", f)}, AUR: a})
 	require.Equal(t, 3, s.Packages())
 	require.ElementsMatch(t, []string{"extra/of-extra", "core/of-core", "aur/of-aur"}, search(t, s, query("of")))
 
 	// A source in the file that is not configured is not shown.
-	s = build(t, Inputs{Repositories: []Source{known("core", f)}})
+	s = build(t, Inputs{Repositories: []IndexedSource{known("core", f)}})
 	require.Equal(t, []string{"core/of-core"}, search(t, s, &wire.SearchRequest{Words: []string{"of"}, NoAUR: true}))
 	n, ok := s.PackagesOf("core")
 	require.True(t, ok)

@@ -10,7 +10,7 @@ import (
 )
 
 // source returns the tracker as a source at a time.
-func (t *Tracker) source(now time.Time) wire.Source {
+func (t *TrackerData) source(now time.Time) wire.Source {
 	s := wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: wire.SourceOK, AsOf: t.AsOf, Changed: t.At, Why: t.Why}
 	age := now.Sub(time.Unix(t.At, 0))
 	switch {
@@ -29,25 +29,25 @@ func (t *Tracker) source(now time.Time) wire.Source {
 }
 
 // known reports whether there are records to assess with.
-func (t *Tracker) known() bool { return t.At != 0 }
+func (t *TrackerData) known() bool { return t.At != 0 }
 
 // security is the result of assessing the installed packages with the tracker's records.
 type security struct {
-	*Tracker
-	packages []advisories.Package
+	*TrackerData
+	packages []advisories.PackageFindings
 	counts   wire.SecurityCounts
 	words    map[string][]string // of a package, for its details
 }
 
 // source returns the tracker as a source now: it may become stale between two snapshots.
-func (s *security) source() wire.Source { return s.Tracker.source(time.Now()) }
+func (s *security) source() wire.Source { return s.TrackerData.source(time.Now()) }
 
 // assess assesses the installed packages. It returns nil if the tracker is disabled.
 func (s *Snapshot) assess() (*security, error) {
 	if s.in.Tracker == nil {
 		return nil, nil
 	}
-	out := &security{Tracker: s.in.Tracker, words: map[string][]string{}}
+	out := &security{TrackerData: s.in.Tracker, words: map[string][]string{}}
 	if !out.known() || s.system == nil {
 		return out, nil
 	}
@@ -128,10 +128,10 @@ func (o *offers) Offered(name string) (versions []string) {
 	return versions
 }
 
-// SecurityFound is the result of a SecurityRequest.
-type SecurityFound struct {
+// Assessment is the result of a SecurityRequest.
+type Assessment struct {
 	wire.Basis
-	Packages []*advisories.Package
+	Packages []*advisories.PackageFindings
 	// Missing are the requested names that are not installed.
 	Missing []string
 	// Skipped counts the tracker's records that could not be read.
@@ -139,7 +139,7 @@ type SecurityFound struct {
 }
 
 // Security answers a SecurityRequest.
-func (s *Snapshot) Security(r *wire.SecurityRequest) (*SecurityFound, error) {
+func (s *Snapshot) Security(r *wire.SecurityRequest) (*Assessment, error) {
 	if s.system == nil {
 		return nil, s.unknown()
 	}
@@ -157,7 +157,7 @@ func (s *Snapshot) Security(r *wire.SecurityRequest) (*SecurityFound, error) {
 	if len(r.Packages) > maxNames {
 		return nil, invalid("%d names: at most %d per request", len(r.Packages), maxNames)
 	}
-	found := &SecurityFound{Basis: s.comparedBasis(), Skipped: security.Skipped}
+	found := &Assessment{Basis: s.comparedBasis(), Skipped: security.Skipped}
 	found.Sources = append([]wire.Source{tracker}, found.Sources...)
 	wanted := make(map[string]bool, len(r.Packages))
 	for _, name := range r.Packages {
@@ -176,7 +176,7 @@ func (s *Snapshot) Security(r *wire.SecurityRequest) (*SecurityFound, error) {
 
 // fixes returns the advisories that an update of a package resolves.
 func (s *security) fixes(name string, fixed func(in string) bool) []string {
-	i := slices.IndexFunc(s.packages, func(p advisories.Package) bool { return p.Name == name })
+	i := slices.IndexFunc(s.packages, func(p advisories.PackageFindings) bool { return p.Name == name })
 	if i < 0 {
 		return nil
 	}
@@ -190,7 +190,7 @@ func (s *security) fixes(name string, fixed func(in string) bool) []string {
 }
 
 // Vulnerable returns a package with some of its findings in the form of a reply.
-func Vulnerable(p *advisories.Package, findings []advisories.Finding) *wire.VulnerablePackage {
+func Vulnerable(p *advisories.PackageFindings, findings []advisories.Finding) *wire.VulnerablePackage {
 	out := &wire.VulnerablePackage{
 		Name: p.Name, Installed: p.Installed, Update: p.Update, Foreign: p.Foreign,
 		Severity: p.Findings[0].Severity.String(), Verdict: string(p.Findings[0].Verdict),

@@ -16,7 +16,7 @@ import (
 )
 
 // about returns a record about packages.
-func about(name, severity, affected, fixed string, status advisories.Status, packages ...string) advisories.Record {
+func about(name, severity, affected, fixed string, status advisories.RecordStatus, packages ...string) advisories.Record {
 	s, _ := advisories.ParseSeverity(severity)
 	return advisories.Record{
 		Name: name, Packages: packages, Status: status, Severity: s, Affected: affected, FixedIn: fixed, Issues: []string{"CVE-" + name[4:]},
@@ -24,8 +24,8 @@ func about(name, severity, affected, fixed string, status advisories.Status, pac
 }
 
 // tracked returns a tracker that has just sent records.
-func tracked(records ...advisories.Record) *Tracker {
-	return &Tracker{Records: records, At: time.Now().Unix(), StaleAfter: time.Hour}
+func tracked(records ...advisories.Record) *TrackerData {
+	return &TrackerData{Records: records, At: time.Now().Unix(), StaleAfter: time.Hour}
 }
 
 // TestSecurity follows records to every result that contains them.
@@ -114,7 +114,7 @@ func TestSecurity(t *testing.T) {
 // TestSecurity_AUR: an advisory about a package of a repository does not apply to the AUR's package of the same name.
 func TestSecurity_AUR(t *testing.T) {
 	s := build(t, Inputs{
-		Repositories: []Source{repository(t, "core", "bash", "1-1")}, AUR: aur(t, "bash", "1-1"),
+		Repositories: []IndexedSource{repository(t, "core", "bash", "1-1")}, AUR: aur(t, "bash", "1-1"),
 		Local:   local(installed("bash", "1-1", pacmandb.ReasonExplicit)),
 		Tracker: tracked(about("AVG-1", "High", "1-1", "", advisories.Vulnerable, "bash")),
 	})
@@ -130,7 +130,7 @@ func TestSecurity_AUR(t *testing.T) {
 func TestSecurity_NoRepositories(t *testing.T) {
 	s := build(t, Inputs{
 		Local:        local(installed("bash", "1-1", pacmandb.ReasonExplicit)),
-		Repositories: []Source{lost(repository(t, "core"), wire.SourceFailed, "damaged")},
+		Repositories: []IndexedSource{lost(repository(t, "core"), wire.SourceFailed, "damaged")},
 		Tracker:      tracked(about("AVG-1", "High", "1-1", "2-1", advisories.Fixed, "bash")),
 	})
 	f, err := s.Security(&wire.SecurityRequest{})
@@ -144,7 +144,7 @@ func TestSecurity_NoRepositories(t *testing.T) {
 // TestSecurity_Unknown: without data there is an error, not a number.
 func TestSecurity_Unknown(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 100, Installed: 20, Seed: 3})
-	ask := func() (*SecurityFound, error) { return build(t, in).Security(&wire.SecurityRequest{}) }
+	ask := func() (*Assessment, error) { return build(t, in).Security(&wire.SecurityRequest{}) }
 	counted := func() *wire.SecurityCounts {
 		status, err := build(t, in).Status()
 		require.NoError(t, err)
@@ -153,12 +153,12 @@ func TestSecurity_Unknown(t *testing.T) {
 	_, err := ask()
 	requireCode(t, err, wire.CodeNetwork, "it is disabled (tracker.enabled)")
 	require.Nil(t, counted())
-	in.Tracker = &Tracker{Why: "refused"}
+	in.Tracker = &TrackerData{Why: "refused"}
 	_, err = ask()
 	requireCode(t, err, wire.CodeNetwork, "refused")
 	require.Nil(t, counted())
 
-	in.Tracker = &Tracker{At: 1}
+	in.Tracker = &TrackerData{At: 1}
 	f, err := ask()
 	require.NoError(t, err)
 	require.Empty(t, f.Packages)
@@ -179,16 +179,16 @@ func TestSecurity_Unknown(t *testing.T) {
 func TestTracker_Source(t *testing.T) {
 	now := time.Unix(checked, 0)
 	for name, c := range map[string]struct {
-		tracker Tracker
+		tracker TrackerData
 		want    wire.Source
 	}{
-		"not downloaded yet": {Tracker{}, wire.Source{State: wire.SourceMissing, Why: "not downloaded yet"}},
-		"refused":            {Tracker{Why: "refused"}, wire.Source{State: wire.SourceMissing, Why: "refused"}},
-		"young":              {Tracker{At: checked - 3600}, wire.Source{State: wire.SourceOK, Changed: checked - 3600}},
-		"old":                {Tracker{At: checked - 3601}, wire.Source{State: wire.SourceStale, Changed: checked - 3601, Why: "not downloaded for 1 hours"}},
-		"old and slow":       {Tracker{At: checked - 3601, Why: "slow"}, wire.Source{State: wire.SourceStale, Changed: checked - 3601, Why: "slow"}},
+		"not downloaded yet": {TrackerData{}, wire.Source{State: wire.SourceMissing, Why: "not downloaded yet"}},
+		"refused":            {TrackerData{Why: "refused"}, wire.Source{State: wire.SourceMissing, Why: "refused"}},
+		"young":              {TrackerData{At: checked - 3600}, wire.Source{State: wire.SourceOK, Changed: checked - 3600}},
+		"old":                {TrackerData{At: checked - 3601}, wire.Source{State: wire.SourceStale, Changed: checked - 3601, Why: "not downloaded for 1 hours"}},
+		"old and slow":       {TrackerData{At: checked - 3601, Why: "slow"}, wire.Source{State: wire.SourceStale, Changed: checked - 3601, Why: "slow"}},
 		"young but slow": {
-			Tracker{At: checked, AsOf: 5, Why: "slow"}, wire.Source{State: wire.SourceOK, AsOf: 5, Changed: checked, Why: "slow"},
+			TrackerData{At: checked, AsOf: 5, Why: "slow"}, wire.Source{State: wire.SourceOK, AsOf: 5, Changed: checked, Why: "slow"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -197,14 +197,14 @@ func TestTracker_Source(t *testing.T) {
 			require.Equal(t, c.want, c.tracker.source(now))
 		})
 	}
-	require.Equal(t, wire.SourceOK, (&Tracker{At: 1}).source(now).State, "without a limit")
+	require.Equal(t, wire.SourceOK, (&TrackerData{At: 1}).source(now).State, "without a limit")
 }
 
 // TestTracker_BecomesStale: the tracker becomes stale between two snapshots.
 func TestTracker_BecomesStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := build(t, Inputs{
-			Local: local(installed("a", "1-1", pacmandb.ReasonExplicit)), Repositories: []Source{repository(t, "core", "a", "1-1")}, Tracker: tracked(),
+			Local: local(installed("a", "1-1", pacmandb.ReasonExplicit)), Repositories: []IndexedSource{repository(t, "core", "a", "1-1")}, Tracker: tracked(),
 		})
 		state := func() wire.SourceState {
 			status, err := s.Status()

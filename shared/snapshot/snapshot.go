@@ -17,7 +17,7 @@ type Snapshot struct {
 	system *system // nil if the installed packages are unknown
 	// shown are the repositories that searches show, and set their indexes together with the AUR's. compared are the
 	// repositories that installed packages are compared with, and comparedSet their indexes.
-	shown, compared  []Source
+	shown, compared  []IndexedSource
 	set, comparedSet *pkgindex.Set
 
 	// Computed once, at the first use: they are expensive, and some programs do not need them.
@@ -54,8 +54,8 @@ func Build(in Inputs) (s *Snapshot, err error) {
 }
 
 // newSet joins the indexes of the repositories and of the AUR.
-func (s *Snapshot) newSet(repositories []Source) (*pkgindex.Set, error) {
-	view := pkgindex.View{Repos: []string{}, AURTaken: !s.namesAUR()}
+func (s *Snapshot) newSet(repositories []IndexedSource) (*pkgindex.Set, error) {
+	view := pkgindex.SetOptions{Repos: []string{}, AURTaken: !s.namesAUR()}
 	var files []*pkgindex.File
 	add := func(f *pkgindex.File) {
 		if !slices.Contains(files, f) {
@@ -88,10 +88,10 @@ func (s *Snapshot) Prepare() error {
 	return err
 }
 
-// At returns the snapshot with the time of a later check that found no change.
-func (s *Snapshot) At(checked time.Time) *Snapshot {
+// WithCheckTime returns the snapshot with the time of a later check that found no change.
+func (s *Snapshot) WithCheckTime(checked time.Time) *Snapshot {
 	next := *s
-	next.in.Checked = checked
+	next.in.CheckedAt = checked
 	return &next
 }
 
@@ -106,23 +106,23 @@ func (s *Snapshot) Packages() int { return s.set.Packages() }
 
 // Building reports whether the first index of a repository is being built.
 func (s *Snapshot) Building() bool {
-	return slices.ContainsFunc(s.in.Repositories, func(src Source) bool { return src.Building })
+	return slices.ContainsFunc(s.in.Repositories, func(src IndexedSource) bool { return src.Building })
 }
 
 // Complete reports whether the local database and all repositories could be read in their present state.
 func (s *Snapshot) Complete() bool {
-	return s.system != nil && s.in.Local.Why == "" && s.in.Local.Unread == "" && len(s.in.Repositories) > 0 &&
-		!slices.ContainsFunc(s.in.Repositories, func(src Source) bool { return src.Index == nil || src.Outdated })
+	return s.system != nil && s.in.Local.Why == "" && s.in.Local.UnreadablePackages == "" && len(s.in.Repositories) > 0 &&
+		!slices.ContainsFunc(s.in.Repositories, func(src IndexedSource) bool { return src.Index == nil || src.Outdated })
 }
 
 // localBasis returns the basis of a result that depends only on the local database.
 func (s *Snapshot) localBasis() wire.Basis {
 	b := wire.Basis{
-		Generation: s.in.Generation, At: s.checked(), Stale: s.in.Local.Why != "", Partial: s.in.Local.Unread != "",
+		Generation: s.in.Generation, At: s.checked(), Stale: s.in.Local.Why != "", Partial: s.in.Local.UnreadablePackages != "",
 		Why: s.in.Local.Why,
 	}
 	if b.Why == "" {
-		b.Why = s.in.Local.Unread
+		b.Why = s.in.Local.UnreadablePackages
 	}
 	return b
 }
@@ -149,14 +149,14 @@ func (s *Snapshot) SearchBasis() wire.Basis { return s.searchBasis(nil) }
 
 // checked returns the time of the last check in Unix seconds, 0 if there was none.
 func (s *Snapshot) checked() int64 {
-	if s.in.Checked.IsZero() {
+	if s.in.CheckedAt.IsZero() {
 		return 0
 	}
-	return s.in.Checked.Unix()
+	return s.in.CheckedAt.Unix()
 }
 
 // sourcesOf returns the descriptions of repositories and of the AUR for a reply.
-func (s *Snapshot) sourcesOf(repositories []Source) []wire.Source {
+func (s *Snapshot) sourcesOf(repositories []IndexedSource) []wire.Source {
 	list := make([]wire.Source, 0, len(repositories)+1)
 	for i := range repositories {
 		list = append(list, repositories[i].Source)
@@ -169,7 +169,7 @@ func (s *Snapshot) sourcesOf(repositories []Source) []wire.Source {
 
 // missing returns which of the requested repositories, nil for all, have no index to answer from, and why. It is empty
 // if all have one.
-func missing(repositories []Source, wanted []string) string {
+func missing(repositories []IndexedSource, wanted []string) string {
 	var why []string
 	for i := range repositories {
 		src := &repositories[i]
@@ -181,6 +181,6 @@ func missing(repositories []Source, wanted []string) string {
 }
 
 // answers reports whether one of the repositories has an index.
-func answers(repositories []Source) bool {
-	return slices.ContainsFunc(repositories, func(src Source) bool { return src.Index != nil })
+func answers(repositories []IndexedSource) bool {
+	return slices.ContainsFunc(repositories, func(src IndexedSource) bool { return src.Index != nil })
 }

@@ -35,11 +35,11 @@ func (s *Snapshot) Status() (*wire.StatusResult, error) {
 
 // incomplete names the sources of which something was left out.
 func (s *Snapshot) incomplete() (list []wire.Problem) {
-	add := func(src *Source, kind pkgindex.Kind) {
+	add := func(src *IndexedSource, kind pkgindex.Kind) {
 		if src.Index == nil {
 			return
 		}
-		facts, _ := src.Index.Facts().Source(kind, src.Name)
+		facts, _ := src.Index.BuildInfo().Source(kind, src.Name)
 		if facts.LeftOut == 0 {
 			return
 		}
@@ -94,7 +94,7 @@ func (s *Snapshot) eachIndex(each func(path string, built int64)) {
 	for i := range sources {
 		if f := sources[i].Index; f != nil && !seen[f.Path()] {
 			seen[f.Path()] = true
-			each(f.Path(), f.Facts().Built)
+			each(f.Path(), f.BuildInfo().Built)
 		}
 	}
 }
@@ -154,7 +154,7 @@ func (s *Snapshot) partialCounts(c *wire.Counts) (names []string) {
 			names = append(names, name)
 		}
 	}
-	unread := s.in.Local.Unread != ""
+	unread := s.in.Local.UnreadablePackages != ""
 	if unread {
 		// A package whose description could not be read is listed, as pacman does, but its reason and requirements are
 		// unknown.

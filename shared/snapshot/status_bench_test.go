@@ -16,7 +16,7 @@ func BenchmarkStatus(b *testing.B) {
 	require.NoError(b, fixture.Write(db, fixture.Options{Packages: 3000, Installed: 1200, Seed: 1}))
 	local, err := pacmandb.ReadLocal(b.Context(), db)
 	require.NoError(b, err)
-	in := Inputs{DBPath: db, Local: Local{Packages: local}}
+	in := Inputs{DBPath: db, Local: LocalInput{Packages: local}}
 	for _, c := range []struct {
 		name     string
 		snapshot func() *Snapshot

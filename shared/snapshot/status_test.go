@@ -59,7 +59,7 @@ func TestStatus_Index(t *testing.T) {
 			if repo == wire.SourceAUR {
 				kind = pkgindex.KindAUR
 			}
-			require.NoError(t, b.Source(repo, kind).Add(&wire.Package{Repo: repo, Name: "a", Version: "1-1"}))
+			require.NoError(t, b.AddSource(repo, kind).Add(&wire.Package{Repo: repo, Name: "a", Version: "1-1"}))
 		}
 		path := filepath.Join(dir, name)
 		require.NoError(t, b.WriteFile(path))
@@ -72,7 +72,7 @@ func TestStatus_Index(t *testing.T) {
 	a := aur(t)
 	a.Index = write("aur", 4, "aur")
 	status, err := build(t, Inputs{
-		Repositories: []Source{known("core", two), known("extra", two), known("multilib", write("multilib", 9, "multilib"))}, AUR: a,
+		Repositories: []IndexedSource{known("core", two), known("extra", two), known("multilib", write("multilib", 9, "multilib"))}, AUR: a,
 	}).Status()
 	require.NoError(t, err)
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -83,7 +83,7 @@ func TestStatus_Index(t *testing.T) {
 func TestStatus_Told(t *testing.T) {
 	in := Inputs{
 		Problems: append(make([]wire.Problem, 0, 5), wire.Problem{Name: "db.lck", State: "busy"}), Runtimes: []wire.Runtime{{Runtime: "go", Version: "1.30"}},
-		Checked: time.Unix(checked, 0),
+		CheckedAt: time.Unix(checked, 0),
 	}
 	s := build(t, in)
 	for range 2 {
@@ -96,10 +96,10 @@ func TestStatus_Told(t *testing.T) {
 	require.Empty(t, in.Problems[:2][1].Name, "the inputs are not changed")
 }
 
-// TestAt: At changes only the time.
-func TestAt(t *testing.T) {
+// TestWithCheckTime: WithCheckTime changes only the time.
+func TestWithCheckTime(t *testing.T) {
 	s := build(t, generated(t, fixture.Options{Packages: 100, Installed: 20, Seed: 3}))
-	later := s.At(time.Unix(checked+60, 0))
+	later := s.WithCheckTime(time.Unix(checked+60, 0))
 	before, err := s.Status()
 	require.NoError(t, err)
 	after, err := later.Status()
@@ -109,7 +109,7 @@ func TestAt(t *testing.T) {
 	after.At = before.At
 	require.Equal(t, before, after)
 	require.Equal(t, s.Generation(), later.Generation())
-	require.Equal(t, time.Unix(checked+60, 0), later.Inputs().Checked)
+	require.Equal(t, time.Unix(checked+60, 0), later.Inputs().CheckedAt)
 	never, err := build(t, Inputs{}).Status()
 	require.NoError(t, err)
 	require.Zero(t, never.At)
@@ -119,10 +119,10 @@ func TestAt(t *testing.T) {
 // SearchDownloaded is set.
 func TestDownloaded(t *testing.T) {
 	downloaded := repository(t, "core", "a", "2-1", "b", "1-1")
-	downloaded.Own, downloaded.AsOf = true, checked
+	downloaded.Downloaded, downloaded.AsOf = true, checked
 	in := Inputs{
 		Config:       &pacmandb.Config{Repos: []pacmandb.Repo{{Name: "core"}}},
-		Repositories: []Source{repository(t, "core", "a", "1-1")}, Downloaded: []Source{downloaded}, AUR: aur(t),
+		Repositories: []IndexedSource{repository(t, "core", "a", "1-1")}, Downloaded: []IndexedSource{downloaded}, AUR: aur(t),
 		Local: local(installed("a", "1-1", pacmandb.ReasonExplicit), installed("b", "1-1", pacmandb.ReasonExplicit)),
 	}
 	for _, shown := range []bool{false, true} {

@@ -139,7 +139,7 @@ func (s *Snapshot) Facts() (*pacmandb.Config, pacmandb.SyncFacts, error) {
 	return config, facts, nil
 }
 
-func (s *Snapshot) facts(repositories []Source, set *pkgindex.Set) (*pacmandb.Config, *setFacts) {
+func (s *Snapshot) facts(repositories []IndexedSource, set *pkgindex.Set) (*pacmandb.Config, *setFacts) {
 	config := &pacmandb.Config{}
 	if s.in.Config != nil {
 		*config = *s.in.Config
@@ -220,7 +220,7 @@ func eachInRepos(set *pkgindex.Set, name string, each func(repo, version string)
 func (f *setFacts) Replacers(repo int) iter.Seq[pacmandb.Replacer] {
 	found := map[string]pacmandb.Replacer{}
 	for _, p := range f.installed {
-		hits, err := f.set.Having(pkgindex.Replaces, p.Name)
+		hits, err := f.set.WithRelation(pkgindex.Replaces, p.Name)
 		f.record(err)
 		for _, h := range hits {
 			if f.set.Kind(h) != pkgindex.KindRepo || f.set.Repo(h) != f.repos[repo] {
@@ -244,7 +244,7 @@ func (f *setFacts) Replacers(repo int) iter.Seq[pacmandb.Replacer] {
 func (s *Snapshot) PackagesOf(repo string) (int, bool) {
 	for i := range s.in.Repositories {
 		if src := &s.in.Repositories[i]; src.Name == repo && src.Index != nil {
-			if facts, ok := src.Index.Facts().Source(pkgindex.KindRepo, repo); ok {
+			if facts, ok := src.Index.BuildInfo().Source(pkgindex.KindRepo, repo); ok {
 				return int(facts.Packages), true
 			}
 		}

@@ -28,7 +28,7 @@ func generated(t testing.TB, o fixture.Options) Inputs {
 	require.NoError(t, os.WriteFile(conf, []byte(fixture.Config), 0o644))
 	config, err := pacmandb.ReadConfig(conf)
 	require.NoError(t, err)
-	in := Inputs{Generation: 7, Checked: time.Unix(checked, 0), DBPath: dir, Config: config}
+	in := Inputs{Generation: 7, CheckedAt: time.Unix(checked, 0), DBPath: dir, Config: config}
 	files, err := pacmandb.SyncRepos(dir, config)
 	require.NoError(t, err)
 	require.Len(t, files, 3)
@@ -43,10 +43,10 @@ func generated(t testing.TB, o fixture.Options) Inputs {
 }
 
 // read reads the database of a repository.
-func read(t testing.TB, f pacmandb.RepoFile) Source {
+func read(t testing.TB, f pacmandb.RepoFile) IndexedSource {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", checked)
-	into := b.Source(f.Name, pkgindex.KindRepo)
+	into := b.AddSource(f.Name, pkgindex.KindRepo)
 	_, err := pacmandb.ReadSync(t.Context(), f.Path, f.Name, into.Add, nil)
 	require.NoError(t, err)
 	s := known(f.Name, opened(t, b))
@@ -67,7 +67,7 @@ func opened(t testing.TB, b *pkgindex.Builder) *pkgindex.File {
 func index(t testing.TB, kind pkgindex.Kind, name string, packages ...wire.Package) *pkgindex.File {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", checked)
-	into := b.Source(name, kind)
+	into := b.AddSource(name, kind)
 	for _, p := range packages {
 		p.Repo = name
 		require.NoError(t, into.Add(&p))
@@ -76,19 +76,19 @@ func index(t testing.TB, kind pkgindex.Kind, name string, packages ...wire.Packa
 }
 
 // repository returns a repository with packages, given as alternating names and versions.
-func repository(t testing.TB, name string, pairs ...string) Source {
+func repository(t testing.TB, name string, pairs ...string) IndexedSource {
 	t.Helper()
 	return known(name, index(t, pkgindex.KindRepo, name, packages(pairs...)...))
 }
 
 // aur returns the AUR with packages, given as alternating names and versions.
-func aur(t testing.TB, pairs ...string) *Source {
+func aur(t testing.TB, pairs ...string) *IndexedSource {
 	t.Helper()
 	list := packages(pairs...)
 	for i := range list {
 		list[i].AUR = &wire.AUR{Maintainer: "m"}
 	}
-	return &Source{
+	return &IndexedSource{
 		Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: checked - 60, Changed: checked},
 		Index:  index(t, pkgindex.KindAUR, wire.SourceAUR, list...),
 	}
@@ -101,23 +101,23 @@ func packages(pairs ...string) (list []wire.Package) {
 	return list
 }
 
-func known(name string, f *pkgindex.File) Source {
-	return Source{
+func known(name string, f *pkgindex.File) IndexedSource {
+	return IndexedSource{
 		Source: wire.Source{Name: name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: checked - 60, Changed: checked - 30},
 		Usage:  pacmandb.UsageAll, Index: f,
 	}
 }
 
 // lost returns the same source without an index.
-func lost(s Source, state wire.SourceState, why string) Source {
+func lost(s IndexedSource, state wire.SourceState, why string) IndexedSource {
 	s.Index, s.State, s.Why = nil, state, why
 	return s
 }
 
 // local returns a local database with packages, sorted by name.
-func local(packages ...*pacmandb.Installed) Local {
+func local(packages ...*pacmandb.Installed) LocalInput {
 	slices.SortFunc(packages, func(a, b *pacmandb.Installed) int { return strings.Compare(a.Name, b.Name) })
-	return Local{Packages: &pacmandb.Local{Packages: packages}}
+	return LocalInput{Packages: &pacmandb.Local{Packages: packages}}
 }
 
 func installed(name, version string, reason pacmandb.Reason, depends ...string) *pacmandb.Installed {
@@ -141,7 +141,7 @@ func names(list []*pacmandb.Installed) (out []string) {
 }
 
 // found returns the packages of a search or a look-up.
-func found(t testing.TB, s *Snapshot, f *Found, details bool) (list []wire.Package) {
+func found(t testing.TB, s *Snapshot, f *Matches, details bool) (list []wire.Package) {
 	t.Helper()
 	require.NoError(t, s.Each(f.Hits, details, func(p *wire.Package) error {
 		list = append(list, *p)

@@ -15,7 +15,7 @@ import (
 func aurIndex(t testing.TB, asOf time.Time) *pkgindex.File {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", asOf.Add(time.Hour).Unix())
-	s := b.Source(wire.SourceAUR, pkgindex.KindAUR)
+	s := b.AddSource(wire.SourceAUR, pkgindex.KindAUR)
 	require.NoError(t, s.Add(&wire.Package{Repo: wire.SourceAUR, Name: "yay", Version: "1-1", AUR: &wire.AUR{}}))
 	s.Describe("", 0, asOf.Unix())
 	data, err := b.Bytes()
@@ -49,7 +49,7 @@ func TestAUR(t *testing.T) {
 // TestAUR_None: an index of repositories does not contain the AUR, even if one of them is named aur.
 func TestAUR_None(t *testing.T) {
 	b := pkgindex.NewBuilder("test", 1)
-	require.NoError(t, b.Source(wire.SourceAUR, pkgindex.KindRepo).Add(&wire.Package{Repo: wire.SourceAUR, Name: "a", Version: "1-1"}))
+	require.NoError(t, b.AddSource(wire.SourceAUR, pkgindex.KindRepo).Add(&wire.Package{Repo: wire.SourceAUR, Name: "a", Version: "1-1"}))
 	data, err := b.Bytes()
 	require.NoError(t, err)
 	f, err := pkgindex.OpenBytes(data)

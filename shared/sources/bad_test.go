@@ -128,7 +128,7 @@ func settle(ctx context.Context, r *Repository, x *Index, during func(path strin
 		return e
 	}
 	b := pkgindex.NewBuilder("test", 1)
-	_, _, err := r.ReadInto(ctx, b.Source(r.Name, pkgindex.KindRepo), func() {
+	_, _, err := r.ReadInto(ctx, b.AddSource(r.Name, pkgindex.KindRepo), func() {
 		if during != nil {
 			during(r.Database)
 		}
@@ -142,9 +142,9 @@ func settle(ctx context.Context, r *Repository, x *Index, during func(path strin
 		f, err = pkgindex.OpenBytes(data)
 	}
 	if err != nil {
-		e.Failed(err)
+		e.SetFailed(err)
 	} else {
-		e.Built(f)
+		e.SetBuilt(f)
 	}
 	return e
 }
@@ -207,7 +207,7 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	case "of another path":
 		indexes[0] = indexed(t, dir, other.repository(t, "core"))
 	case "given":
-		indexes[0].Given = true
+		indexes[0].Static = true
 	}
 	answers := kind == "own" || kind == "given"
 	before := stampOf(t, s.database("core"))
@@ -232,7 +232,7 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 		require.Equal(t, wire.SourceStale, bad.State)
 		require.Equal(t, indexes[0].File, bad.Index)
 		require.Equal(t, !f.missing || kind == "own", bad.Outdated)
-		require.False(t, bad.Lacking())
+		require.False(t, bad.Unavailable())
 		if kind == "own" {
 			require.Equal(t, before.Modified(), bad.AsOf, "the index's times")
 			require.Equal(t, before.Changed(), bad.Changed)
@@ -256,7 +256,7 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	require.Equal(t, wire.KindRepository, bad.Kind)
 	require.False(t, bad.Building)
 
-	list := []snapshot.Source{bad.Source}
+	list := []snapshot.IndexedSource{bad.IndexedSource}
 	packages := 0
 	if bad.Index != nil {
 		packages = int(bad.Index.Docs())
@@ -270,7 +270,7 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 			require.False(t, e.Outdated)
 		}
 		require.Equal(t, indexes[i+1].File, e.Index)
-		list, packages = append(list, e.Source), packages+int(e.Index.Docs())
+		list, packages = append(list, e.IndexedSource), packages+int(e.Index.Docs())
 	}
 	snap, err := snapshot.Build(snapshot.Inputs{DBPath: s.db, Config: p.Config, Repositories: list})
 	require.NoError(t, err)

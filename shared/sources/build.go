@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Damaged reports whether the content of a database is damaged, so that another download may help.
-func Damaged(err error) bool {
+// IsDamaged reports whether the content of a database is damaged, so that another download may help.
+func IsDamaged(err error) bool {
 	for _, damage := range []error{
 		sourcefile.ErrEmpty, sourcefile.ErrTruncated, pacmandb.ErrNotDatabase, sourcefile.ErrDamaged, sourcefile.ErrOversize,
 	} {
@@ -25,13 +25,13 @@ func Damaged(err error) bool {
 // ReadInto adds the repository's database to a source of an index that is being built. It calls each, which may be nil,
 // for each package. Skipped are the packages that are too large for an index, each with the reason. The error says how
 // to fix it.
-func (r *Repository) ReadInto(ctx context.Context, into *pkgindex.Source, each func()) (f pacmandb.SyncFile, skipped []string, err error) {
+func (r *Repository) ReadInto(ctx context.Context, into *pkgindex.SourceBuilder, each func()) (f pacmandb.SyncFile, skipped []string, err error) {
 	f, err = pacmandb.ReadSync(ctx, r.Database, r.Name, func(p *wire.Package) error {
 		if each != nil {
 			each()
 		}
 		err := into.Add(p)
-		if errors.Is(err, pkgindex.ErrRecord) {
+		if errors.Is(err, pkgindex.ErrRecordTooLarge) {
 			skipped = append(skipped, err.Error())
 			return nil
 		}
@@ -51,11 +51,11 @@ func (r *Repository) ReadInto(ctx context.Context, into *pkgindex.Source, each f
 	return f, skipped, nil
 }
 
-// Memory builds an index of the repository in memory, for a client that has neither a daemon nor an index that it may
+// BuildInMemory builds an index of the repository in memory, for a client that has neither a daemon nor an index that it may
 // use.
-func (r *Repository) Memory(ctx context.Context) (*pkgindex.File, error) {
+func (r *Repository) BuildInMemory(ctx context.Context) (*pkgindex.File, error) {
 	b := pkgindex.NewBuilder("memory", 0)
-	if _, _, err := r.ReadInto(ctx, b.Source(r.Name, pkgindex.KindRepo), nil); err != nil {
+	if _, _, err := r.ReadInto(ctx, b.AddSource(r.Name, pkgindex.KindRepo), nil); err != nil {
 		return nil, err
 	}
 	data, err := b.Bytes()

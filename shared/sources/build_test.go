@@ -39,16 +39,16 @@ func TestMemory(t *testing.T) {
 	}
 	require.Len(t, want, 3)
 	for repo, packages := range want {
-		f, err := s.repository(t, repo).Memory(t.Context())
+		f, err := s.repository(t, repo).BuildInMemory(t.Context())
 		require.NoError(t, err)
-		facts, ok := f.Facts().Source(pkgindex.KindRepo, repo)
+		facts, ok := f.BuildInfo().Source(pkgindex.KindRepo, repo)
 		require.True(t, ok)
 		require.EqualValues(t, len(packages), facts.Packages)
 		digest, err := sourcefile.Digest(t.Context(), s.database(repo))
 		require.NoError(t, err)
 		require.Equal(t, digest, facts.SHA256)
 		require.Equal(t, stampOf(t, s.database(repo)).Modified(), facts.AsOf)
-		set, err := pkgindex.NewSet([]*pkgindex.File{f}, pkgindex.View{})
+		set, err := pkgindex.NewSet([]*pkgindex.File{f}, pkgindex.SetOptions{})
 		require.NoError(t, err)
 		for _, p := range packages {
 			hits, err := set.Lookup(repo, p.Name)
@@ -69,7 +69,7 @@ func TestMemory_Corpus(t *testing.T) {
 	for _, path := range databases {
 		r, err := DatabaseFile(path)
 		require.NoError(t, err)
-		f, err := r.Memory(t.Context())
+		f, err := r.BuildInMemory(t.Context())
 		require.NoError(t, err)
 		require.NotZero(t, f.Docs(), path)
 		e := r.Examine(t.Context(), &Index{File: f})
@@ -86,13 +86,13 @@ func TestReadInto_Skipped(t *testing.T) {
 	require.NoError(t, err)
 	b := pkgindex.NewBuilder("test", 1)
 	calls := 0
-	f, skipped, err := r.ReadInto(t.Context(), b.Source(r.Name, pkgindex.KindRepo), func() { calls++ })
+	f, skipped, err := r.ReadInto(t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), func() { calls++ })
 	require.NoError(t, err)
 	require.Equal(t, 3, f.Packages)
 	require.Equal(t, 3, calls)
 	require.Len(t, skipped, 1)
 	require.Contains(t, skipped[0], "core/huge")
-	index, err := r.Memory(t.Context())
+	index, err := r.BuildInMemory(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 2, index.Docs())
 }
@@ -117,10 +117,10 @@ func database(t testing.TB, pairs ...string) []byte {
 func TestReadInto_Canceled(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 50, Seed: 1})
 	ctx, cancel := context.WithCancel(t.Context())
-	_, _, err := s.repository(t, "core").ReadInto(ctx, pkgindex.NewBuilder("test", 1).Source("core", pkgindex.KindRepo), cancel)
+	_, _, err := s.repository(t, "core").ReadInto(ctx, pkgindex.NewBuilder("test", 1).AddSource("core", pkgindex.KindRepo), cancel)
 	require.ErrorIs(t, err, context.Canceled)
-	require.False(t, Damaged(err))
-	_, err = s.repository(t, "core").Memory(ctx)
+	require.False(t, IsDamaged(err))
+	_, err = s.repository(t, "core").BuildInMemory(ctx)
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -132,7 +132,7 @@ func TestDamaged(t *testing.T) {
 		fs.ErrPermission: false, fs.ErrNotExist: false, context.Canceled: false, errors.New("disk failed"): false,
 	} {
 		path := &fs.PathError{Op: "read", Path: "/core.db", Err: err}
-		require.Equal(t, want, Damaged(path), err)
+		require.Equal(t, want, IsDamaged(path), err)
 		require.Equal(t, want, strings.Contains(withRemedy(path).Error(), "download it again with pacman -Syy"), err)
 		require.ErrorIs(t, withRemedy(path), err)
 	}

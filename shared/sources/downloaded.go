@@ -30,10 +30,10 @@ type Downloads struct {
 	Why func(repo string) string
 }
 
-// InPlaceOf returns the repositories with the downloaded databases in place of pacman's, where they are at least as new
+// Replace returns the repositories with the downloaded databases in place of pacman's, where they are at least as new
 // or pacman's cannot answer.
-func (d Downloads) InPlaceOf(repositories []snapshot.Source, databases []Repository) []snapshot.Source {
-	out := make([]snapshot.Source, len(repositories))
+func (d Downloads) Replace(repositories []snapshot.IndexedSource, databases []Repository) []snapshot.IndexedSource {
+	out := make([]snapshot.IndexedSource, len(repositories))
 	for i, src := range repositories {
 		downloaded, why := d.find(&databases[i], &src)
 		if downloaded != nil {
@@ -50,7 +50,7 @@ func (d Downloads) InPlaceOf(repositories []snapshot.Source, databases []Reposit
 
 // find returns the downloaded database of a repository, or the reason why there is none. It returns neither if pacman's
 // database is newer and answers now or after indexing.
-func (d Downloads) find(r *Repository, system *snapshot.Source) (s *snapshot.Source, why string) {
+func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snapshot.IndexedSource, why string) {
 	if d.Why != nil {
 		why = d.Why(r.Name)
 	}
@@ -67,15 +67,15 @@ func (d Downloads) find(r *Repository, system *snapshot.Source) (s *snapshot.Sou
 	case err != nil:
 		return nil, err.Error()
 	}
-	facts, ok := f.Facts().Source(pkgindex.KindRepo, r.Name)
+	facts, ok := f.BuildInfo().Source(pkgindex.KindRepo, r.Name)
 	if !ok {
 		return nil, "its index is of another source"
 	}
 	if (system.Index != nil || system.Building) && facts.AsOf < system.AsOf {
 		return nil, ""
 	}
-	s = &snapshot.Source{Index: f, Usage: r.Usage, Source: wire.Source{
-		Name: r.Name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: facts.AsOf, Changed: sourcefile.StampOf(fi).Changed(), Own: true, Why: why,
+	s = &snapshot.IndexedSource{Index: f, Usage: r.Usage, Source: wire.Source{
+		Name: r.Name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: facts.AsOf, Changed: sourcefile.StampOf(fi).Changed(), Downloaded: true, Why: why,
 	}}
 	if age := time.Since(time.Unix(s.Changed, 0)); age > d.StaleAfter {
 		s.State = wire.SourceStale

@@ -35,15 +35,15 @@ func (d *downloads) download(t testing.TB, repo string, age time.Duration) {
 }
 
 // inPlaceOf returns the sources with the downloaded databases, by name.
-func (d *downloads) inPlaceOf(t testing.TB, stale time.Duration, why func(string) string) map[string]snapshot.Source {
+func (d *downloads) inPlaceOf(t testing.TB, stale time.Duration, why func(string) string) map[string]snapshot.IndexedSource {
 	t.Helper()
 	c := d.config()
 	c.StaleAfter = stale
 	p, err := c.Read()
 	require.NoError(t, err)
-	var system []snapshot.Source
+	var system []snapshot.IndexedSource
 	for i := range p.Repositories {
-		system = append(system, settle(t.Context(), &p.Repositories[i], nil, nil).Source)
+		system = append(system, settle(t.Context(), &p.Repositories[i], nil, nil).IndexedSource)
 	}
 	list := Downloads{Dir: d.dir, StaleAfter: stale, Why: why, Open: func(path string) (*pkgindex.File, error) {
 		f, err := pkgindex.Open(path, nil)
@@ -51,9 +51,9 @@ func (d *downloads) inPlaceOf(t testing.TB, stale time.Duration, why func(string
 			t.Cleanup(func() { _ = f.Close() })
 		}
 		return f, err
-	}}.InPlaceOf(system, p.Repositories)
+	}}.Replace(system, p.Repositories)
 	require.Len(t, list, 3)
-	byName := map[string]snapshot.Source{}
+	byName := map[string]snapshot.IndexedSource{}
 	for i, s := range list {
 		require.Equal(t, p.Repositories[i].Name, s.Name)
 		require.Equal(t, p.Repositories[i].Usage, s.Usage)
@@ -76,7 +76,7 @@ func TestInPlaceOf(t *testing.T) {
 
 		for name, s := range d.inPlaceOf(t, time.Hour, nil) {
 			require.Equal(t, wire.SourceOK, s.State, name)
-			require.False(t, s.Own)
+			require.False(t, s.Downloaded)
 			require.Equal(t, "downloaded: not downloaded yet", s.Why)
 		}
 
@@ -85,12 +85,12 @@ func TestInPlaceOf(t *testing.T) {
 		d.download(t, "multilib", time.Minute)
 		got := d.inPlaceOf(t, time.Hour, refused)
 		require.Equal(t, wire.Source{
-			Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, Own: true, AsOf: d.at.Unix(),
+			Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, Downloaded: true, AsOf: d.at.Unix(),
 			Changed: stampOf(t, filepath.Join(d.dir, "core.db")).Changed(), // it was right when it came
 			Why:     "refused",                                             // the last attempt failed
 		}, got["core"].Source, "as new")
-		require.True(t, got["extra"].Own, "newer")
-		require.False(t, got["multilib"].Own, "older")
+		require.True(t, got["extra"].Downloaded, "newer")
+		require.False(t, got["multilib"].Downloaded, "older")
 		require.Empty(t, got["multilib"].Why)
 		require.NotNil(t, got["multilib"].Index)
 
@@ -114,7 +114,7 @@ func TestInPlaceOf_NoSystem(t *testing.T) {
 	require.Equal(t, "no database: download it with pacman -Syu; downloaded: refused", got["core"].Why)
 	require.Nil(t, got["core"].Index)
 	for _, repo := range []string{"extra", "multilib"} {
-		require.True(t, got[repo].Own)
+		require.True(t, got[repo].Downloaded)
 		require.Equal(t, wire.SourceOK, got[repo].State)
 		require.NotNil(t, got[repo].Index)
 	}
@@ -134,7 +134,7 @@ func TestInPlaceOf_Bad(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(d.dir, "multilib.db")))
 	got := d.inPlaceOf(t, time.Hour, nil)
 	for repo, s := range got {
-		require.False(t, s.Own, repo)
+		require.False(t, s.Downloaded, repo)
 		require.Equal(t, wire.SourceOK, s.State, "pacman's own answers")
 		require.NotNil(t, s.Index)
 	}
@@ -165,17 +165,17 @@ func TestInPlaceOf_BadSystem(t *testing.T) {
 		"a newer index":  {func() Examined { return settle(t.Context(), core, newerIndex, nil) }, false},
 		"being indexed": {func() Examined {
 			e := core.Examine(t.Context(), nil)
-			e.Pending()
+			e.SetPending()
 			return e
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			system := c.system()
 			got := Downloads{Dir: d.dir, StaleAfter: time.Hour, Open: func(path string) (*pkgindex.File, error) { return open(t, path).File, nil }}.
-				InPlaceOf([]snapshot.Source{system.Source}, []Repository{*core})
-			require.Equal(t, c.own, got[0].Own)
+				Replace([]snapshot.IndexedSource{system.IndexedSource}, []Repository{*core})
+			require.Equal(t, c.own, got[0].Downloaded)
 			if !c.own {
-				require.Equal(t, system.Source, got[0])
+				require.Equal(t, system.IndexedSource, got[0])
 			}
 		})
 	}

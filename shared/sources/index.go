@@ -160,7 +160,7 @@ func RemoveOldIndexes(dataDir string) {
 
 // current reports whether the file at path still has the content from which an index was built, by its stamp or
 // otherwise by its digest.
-func (o Origins) current(ctx context.Context, path string, now sourcefile.Stamp, built pkgindex.SourceFacts) (bool, error) {
+func (o Origins) current(ctx context.Context, path string, now sourcefile.Stamp, built pkgindex.SourceInfo) (bool, error) {
 	if now.Size != built.Size {
 		return false, nil
 	}

@@ -110,9 +110,9 @@ func DatabaseFile(path string) (*Repository, error) {
 	return &Repository{Name: name, Database: abs, Usage: pacmandb.UsageAll, staleAfter: day}, err
 }
 
-// Adopt adds repositories that only an index from another machine names: they are neither configured nor have a
+// AddFromIndex adds repositories that only an index from another machine names: they are neither configured nor have a
 // database. It does nothing if any repository is configured.
-func (p *Pacman) Adopt(names []string) {
+func (p *Pacman) AddFromIndex(names []string) {
 	if len(p.Config.Repos) > 0 {
 		return
 	}
@@ -133,9 +133,9 @@ func (p *Pacman) Root() string {
 	return strings.TrimRight(root, "/") + "/"
 }
 
-// Watched are the directories whose changes can change answers, and the files that
+// WatchPaths are the directories whose changes can change answers, and the files that
 // matter in others: configuration files, and links with what they lead to.
-func (p *Pacman) Watched() (dirs, files []string) {
+func (p *Pacman) WatchPaths() (dirs, files []string) {
 	dirs = []string{p.DBPath, filepath.Join(p.DBPath, "local"), filepath.Join(p.DBPath, "sync")}
 	for _, dir := range p.Config.Dirs {
 		if dir = filepath.Clean(dir); !slices.Contains(dirs, dir) {
@@ -199,9 +199,9 @@ func trail(path string) (list []string) {
 // LibAlpm returns the repository in the form that libalpm takes.
 func (r *Repository) LibAlpm() pacmandb.Repo { return pacmandb.Repo{Name: r.Name, Usage: r.Usage} }
 
-// Unread returns which installed packages could not be read, empty if none, and the problem for the status, nil if
+// UnreadablePackages returns which installed packages could not be read, empty if none, and the problem for the status, nil if
 // there is none.
-func Unread(local *pacmandb.Local) (unread string, p *wire.Problem) {
+func UnreadablePackages(local *pacmandb.Local) (unread string, p *wire.Problem) {
 	if local == nil {
 		return "", nil
 	}

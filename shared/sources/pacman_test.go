@@ -126,15 +126,15 @@ func TestAdopt(t *testing.T) {
 	var given []*Index
 	for _, repo := range []string{"core", "extra"} {
 		x := indexed(t, dir, s.repository(t, repo))
-		x.Given = true
+		x.Static = true
 		given = append(given, x)
 	}
 	require.NoError(t, os.RemoveAll(filepath.Join(s.db, "sync")))
 	adopted := func() *Pacman {
 		p := s.read(t)
 		for _, x := range given {
-			p.Adopt(x.Repositories())
-			p.Adopt(x.Repositories())
+			p.AddFromIndex(x.Repositories())
+			p.AddFromIndex(x.Repositories())
 		}
 		return p
 	}
@@ -162,7 +162,7 @@ func TestWatched(t *testing.T) {
 	require.NoError(t, os.Symlink(target, s.database("core")))
 	require.NoError(t, os.Rename(filepath.Join(s.db, "local"), filepath.Join(elsewhere, "local")))
 	require.NoError(t, os.Symlink(filepath.Join(elsewhere, "local"), filepath.Join(s.db, "local")))
-	dirs, files := s.read(t).Watched()
+	dirs, files := s.read(t).WatchPaths()
 	require.ElementsMatch(t, []string{s.db, filepath.Join(s.db, "local"), filepath.Join(s.db, "sync"), filepath.Join(elsewhere, "local")}, dirs)
 	require.ElementsMatch(t, []string{s.conf, included, target}, files)
 
@@ -175,7 +175,7 @@ func TestWatched(t *testing.T) {
 	parts := t.TempDir()
 	s.configure(t, "[core]\nInclude = "+included+"\nInclude = "+parts+"/*.conf\n[extra]\n")
 	require.NoError(t, os.WriteFile(filepath.Join(parts, "a.conf"), nil, 0o644))
-	dirs, files = s.read(t).Watched()
+	dirs, files = s.read(t).WatchPaths()
 	require.Contains(t, dirs, parts)
 	require.ElementsMatch(t, []string{s.conf, included, second, end, target, filepath.Join(parts, "a.conf")}, files)
 }
@@ -189,7 +189,7 @@ func TestDatabaseFile(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "core", r.Name)
 		require.Equal(t, s.database("core"), r.Database)
-		f, err := r.Memory(t.Context())
+		f, err := r.BuildInMemory(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, []string{"core"}, (&Index{File: f}).Repositories())
 	}
@@ -202,16 +202,16 @@ func TestDatabaseFile(t *testing.T) {
 
 // TestUnread: a package that could not be read makes results partial; any other warning is only a problem.
 func TestUnread(t *testing.T) {
-	unread, p := Unread(nil)
+	unread, p := UnreadablePackages(nil)
 	require.Empty(t, unread)
 	require.Nil(t, p)
-	unread, p = Unread(&pacmandb.Local{})
+	unread, p = UnreadablePackages(&pacmandb.Local{})
 	require.Empty(t, unread)
 	require.Nil(t, p)
 	warning := pacmandb.Warning{Entry: "x-1-1", Problem: pacmandb.ProblemMissing}
-	_, p = Unread(&pacmandb.Local{Warnings: []pacmandb.Warning{warning}})
+	_, p = UnreadablePackages(&pacmandb.Local{Warnings: []pacmandb.Warning{warning}})
 	require.Equal(t, &wire.Problem{Name: "local", State: "incomplete", Why: "local/x-1-1 has no desc"}, p)
-	_, p = Unread(&pacmandb.Local{Warnings: []pacmandb.Warning{warning, warning}, MoreWarnings: 5})
+	_, p = UnreadablePackages(&pacmandb.Local{Warnings: []pacmandb.Warning{warning, warning}, MoreWarnings: 5})
 	require.Equal(t, "local/x-1-1 has no desc, and 6 more", p.Why)
 }
 
@@ -227,7 +227,7 @@ func TestUnread_Packages(t *testing.T) {
 		damaged, err := pacmandb.ReadLocal(t.Context(), s.db)
 		require.NoError(t, err)
 		require.Len(t, damaged.Packages, 10)
-		unread, problem := Unread(damaged)
+		unread, problem := UnreadablePackages(damaged)
 		require.NotNil(t, problem)
 		require.Equal(t, problem.Why, unread)
 		require.Contains(t, unread, "has an empty desc")

@@ -19,17 +19,17 @@ type Index struct {
 	File *pkgindex.File
 	// Origins are what it was built from; nil if unknown.
 	Origins Origins
-	// Given means that the user named the index: it is used unchanged, even without a database.
-	Given bool
+	// Static means that the user named the index: it is used unchanged, even without a database.
+	Static bool
 }
 
 // Examined is the result of examining a repository.
 type Examined struct {
-	snapshot.Source
+	snapshot.IndexedSource
 	// Stamp is the stamp of its database, zero if there is none.
 	Stamp sourcefile.Stamp
-	// NeedsBuild means that the database can be read and that no index matches it. The caller must then call Built,
-	// Failed or Pending.
+	// NeedsBuild means that the database can be read and that no index matches it. The caller must then call SetBuilt,
+	// SetFailed or SetPending.
 	NeedsBuild bool
 	// indexed are the times of the database from which the index was built.
 	indexed struct{ asOf, changed int64 }
@@ -46,7 +46,7 @@ type Examined struct {
 //	unreadable          there               stale
 //	unreadable          none                failed
 func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
-	e := Examined{Source: snapshot.Source{
+	e := Examined{IndexedSource: snapshot.IndexedSource{
 		Source: wire.Source{Name: r.Name, Kind: wire.KindRepository, State: wire.SourceOK, Synced: r.synced},
 		Usage:  r.Usage,
 	}}
@@ -60,12 +60,12 @@ func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
 	fi, err := os.Stat(r.Database)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !linked(r.Database):
-		if e.Index != nil && !x.Given && !x.of(r.Database) {
+		if e.Index != nil && !x.Static && !x.of(r.Database) {
 			e.Index = nil
 		}
 		e.State, e.Why = wire.SourceMissing, "no database: download it with pacman -Syu"
 		if e.Index != nil {
-			e.State, e.Why, e.Outdated = wire.SourceStale, "no database: the last index is used", !x.Given
+			e.State, e.Why, e.Outdated = wire.SourceStale, "no database: the last index is used", !x.Static
 			e.AsOf, e.Changed = e.indexed.asOf, e.indexed.changed
 		}
 		return e
@@ -90,7 +90,7 @@ func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
 	case err != nil:
 		e.failed(r, x, err)
 	case current:
-	case x.Given:
+	case x.Static:
 		e.State, e.Why, e.Outdated = wire.SourceStale, "the database is newer than the index "+x.File.Path(), true
 	case x.of(r.Database):
 		e.NeedsBuild, e.Outdated = true, true
@@ -107,11 +107,11 @@ func linked(path string) bool {
 }
 
 // in returns an index's facts about the repository, and whether it contains the repository.
-func (r *Repository) in(x *Index) (pkgindex.SourceFacts, bool) {
+func (r *Repository) in(x *Index) (pkgindex.SourceInfo, bool) {
 	if x == nil {
-		return pkgindex.SourceFacts{}, false
+		return pkgindex.SourceInfo{}, false
 	}
-	return x.File.Facts().Source(pkgindex.KindRepo, r.Name)
+	return x.File.BuildInfo().Source(pkgindex.KindRepo, r.Name)
 }
 
 // of reports whether an index was built from this database, in whatever state it was then.
@@ -119,19 +119,19 @@ func (x *Index) of(database string) bool { return x.Origins.of(database) != nil 
 
 // failed sets the state for a database that cannot be read. Its own last index answers in its place and is stale.
 func (e *Examined) failed(r *Repository, x *Index, err error) {
-	if e.Index != nil && !x.Given && !x.of(r.Database) {
+	if e.Index != nil && !x.Static && !x.of(r.Database) {
 		e.Index = nil
 	}
-	e.Failed(withRemedy(err))
+	e.SetFailed(withRemedy(err))
 }
 
-// Built sets the new index of the database.
-func (e *Examined) Built(f *pkgindex.File) {
+// SetBuilt sets the new index of the database.
+func (e *Examined) SetBuilt(f *pkgindex.File) {
 	e.Index, e.Outdated, e.NeedsBuild = f, false, false
 }
 
-// Failed sets the state if no index of the database could be built. An earlier index answers in its place and is stale.
-func (e *Examined) Failed(err error) {
+// SetFailed sets the state if no index of the database could be built. An earlier index answers in its place and is stale.
+func (e *Examined) SetFailed(err error) {
 	e.NeedsBuild = false
 	e.State, e.Why = wire.SourceFailed, err.Error()
 	if e.Index != nil {
@@ -140,9 +140,9 @@ func (e *Examined) Failed(err error) {
 	}
 }
 
-// Pending sets the state while an index of the database is being built. An earlier index answers meanwhile and is
+// SetPending sets the state while an index of the database is being built. An earlier index answers meanwhile and is
 // stale.
-func (e *Examined) Pending() {
+func (e *Examined) SetPending() {
 	e.NeedsBuild = false
 	if e.Index != nil {
 		e.State, e.Why = wire.SourceStale, "the database has changed and is being indexed"
@@ -157,7 +157,7 @@ func withRemedy(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w: run chmod a+r on it", err)
 	}
-	if Damaged(err) {
+	if IsDamaged(err) {
 		return fmt.Errorf("%w: download it again with pacman -Syy", err)
 	}
 	return err
@@ -173,13 +173,13 @@ func formatAge(d time.Duration) string {
 
 // Holds reports whether an index contains a repository.
 func (x *Index) Holds(name string) bool {
-	_, ok := x.File.Facts().Source(pkgindex.KindRepo, name)
+	_, ok := x.File.BuildInfo().Source(pkgindex.KindRepo, name)
 	return ok
 }
 
 // Repositories returns the names of the repositories in an index.
 func (x *Index) Repositories() (names []string) {
-	for _, s := range x.File.Facts().Sources {
+	for _, s := range x.File.BuildInfo().Sources {
 		if s.Kind == pkgindex.KindRepo {
 			names = append(names, s.Name)
 		}

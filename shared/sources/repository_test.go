@@ -25,7 +25,7 @@ func TestExamine_Current(t *testing.T) {
 		stamp := stampOf(t, core.Database)
 		require.Equal(t, wire.Source{
 			Name: "core", Kind: wire.KindRepository, State: e.State, Why: e.Why, AsOf: stamp.Modified(), Changed: stamp.Changed(),
-		}, e.Source.Source)
+		}, e.IndexedSource.Source)
 		require.Equal(t, x.File, e.Index)
 		require.False(t, e.NeedsBuild)
 		require.Equal(t, stamp, e.Stamp)
@@ -77,22 +77,22 @@ func TestExamine_Changed(t *testing.T) {
 	}
 
 	e := changed()
-	e.Pending()
+	e.SetPending()
 	require.Equal(t, wire.Source{
 		Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "the database has changed and is being indexed",
 		AsOf: before.Modified(), Changed: before.Changed(), Outdated: true,
-	}, e.Source.Source)
+	}, e.IndexedSource.Source)
 	require.Equal(t, x.File, e.Index)
 	require.False(t, e.Building, "a request need not wait")
 
 	e = changed()
-	f, err := core.Memory(t.Context())
+	f, err := core.BuildInMemory(t.Context())
 	require.NoError(t, err)
-	e.Built(f)
+	e.SetBuilt(f)
 	after := stampOf(t, core.Database)
 	require.Equal(t, wire.Source{
 		Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, AsOf: after.Modified(), Changed: after.Changed(),
-	}, e.Source.Source)
+	}, e.IndexedSource.Source)
 	require.Equal(t, f, e.Index)
 	require.False(t, e.NeedsBuild)
 }
@@ -104,7 +104,7 @@ func TestExamine_First(t *testing.T) {
 	e := core.Examine(t.Context(), nil)
 	require.True(t, e.NeedsBuild)
 	require.False(t, e.Outdated)
-	e.Pending()
+	e.SetPending()
 	require.True(t, e.Building)
 	require.Equal(t, wire.SourceFailed, e.State)
 	require.Equal(t, "the database is being indexed", e.Why)
@@ -122,7 +122,7 @@ func TestExamine_OtherDirectory(t *testing.T) {
 	require.True(t, e.NeedsBuild)
 	require.Nil(t, e.Index)
 	require.False(t, e.Outdated)
-	e.Pending()
+	e.SetPending()
 	require.Nil(t, e.Index)
 	require.Equal(t, wire.SourceFailed, e.State)
 
@@ -139,7 +139,7 @@ func TestExamine_OtherRepository(t *testing.T) {
 	core := s.repository(t, "core")
 	x := indexed(t, t.TempDir(), s.repository(t, "extra"))
 	for _, given := range []bool{false, true} {
-		x.Given = given
+		x.Static = given
 		e := core.Examine(t.Context(), x)
 		require.True(t, e.NeedsBuild)
 		require.Nil(t, e.Index)
@@ -151,7 +151,7 @@ func TestExamine_Given(t *testing.T) {
 	s, other := generate(t, fixture.Options{Packages: 60, Seed: 1}), generate(t, fixture.Options{Packages: 60, Seed: 2})
 	core := s.repository(t, "core")
 	x := indexed(t, t.TempDir(), core)
-	x.Given = true
+	x.Static = true
 	e := core.Examine(t.Context(), x)
 	require.Equal(t, wire.SourceOK, e.State)
 	require.Equal(t, x.File, e.Index)
@@ -178,7 +178,7 @@ func TestExamine_Stale(t *testing.T) {
 			c.StaleAfter = after
 			p, err := c.Read()
 			require.NoError(t, err)
-			return p.Repositories[0].Examine(t.Context(), x).Source.Source
+			return p.Repositories[0].Examine(t.Context(), x).IndexedSource.Source
 		}
 		require.Less(t, stampOf(t, path).Modified(), stampOf(t, path).Changed()-int64(day/time.Second), "the mirror's is old")
 		time.Sleep(time.Hour)
@@ -208,12 +208,12 @@ func TestExamine_MissingWithIndex(t *testing.T) {
 	before := stampOf(t, core.Database)
 	require.NoError(t, os.Remove(core.Database))
 	for _, given := range []bool{false, true} {
-		x.Given = given
+		x.Static = given
 		e := core.Examine(t.Context(), x)
 		require.Equal(t, wire.Source{
 			Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "no database: the last index is used",
 			AsOf: before.Modified(), Changed: before.Changed(), Outdated: !given,
-		}, e.Source.Source)
+		}, e.IndexedSource.Source)
 		require.Equal(t, x.File, e.Index)
 		require.Equal(t, sourcefile.Stamp{}, e.Stamp)
 	}

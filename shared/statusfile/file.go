@@ -57,7 +57,7 @@ func Remove(path string) error { return atomicfile.Remove(path) }
 // write; and ErrFormat if it is not a status file. Fresh reports whether its numbers may still be shown.
 func Read(path string) (Status, error) {
 	env := paths.Process()
-	if err := env.CheckOrigin(filepath.Dir(path)); err != nil {
+	if err := env.CheckReadDir(filepath.Dir(path)); err != nil {
 		return Status{}, err
 	}
 	b := make([]byte, maxSize+1)

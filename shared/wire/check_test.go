@@ -117,7 +117,7 @@ func FuzzCheck(f *testing.F) {
 			return
 		}
 		_, _ = DecodeHeader(b)
-		_, _ = DecodeResponse(b)
+		_, _ = DecodeReply(b)
 		for _, v := range []any{&SearchRequest{}, &InfoRequest{}, &SearchResult{}, &InfoResult{}, &HelloRequest{}} {
 			_ = msgpack.Unmarshal(b, v)
 		}
@@ -178,17 +178,17 @@ func TestAppend_RequestAndReply(t *testing.T) {
 	for _, more := range []bool{true, false} {
 		frame = AppendResult(nil, 7, encode(t, []int{1, 2}), more)[HeaderSize:]
 		require.NoError(t, Check(frame))
-		r, err := DecodeResponse(frame)
+		r, err := DecodeReply(frame)
 		require.NoError(t, err)
-		require.Equal(t, Response{ID: 7, Result: encode(t, []int{1, 2}), More: more}, r)
+		require.Equal(t, Reply{ID: 7, Result: encode(t, []int{1, 2}), More: more}, r)
 	}
 	for _, served := range []*Served{nil, {}, {DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}} {
 		sent := &Error{Code: CodeNotReady, Message: "not yet", Served: served}
 		frame = AppendError([]byte("before"), 7, sent)[len("before")+HeaderSize:]
 		require.NoError(t, Check(frame))
-		r, err := DecodeResponse(frame)
+		r, err := DecodeReply(frame)
 		require.NoError(t, err)
-		require.Equal(t, Response{ID: 7, Err: sent}, r)
+		require.Equal(t, Reply{ID: 7, Err: sent}, r)
 	}
 }
 

@@ -42,7 +42,7 @@ func TestDecode_EqualsReflection(t *testing.T) {
 	full.EmptyDesc = false // told to no peer
 	packages := []Package{full, {Repo: "core", Name: "a", Version: "1-1"}, {BuildDate: -5}, {}}
 	basis := Basis{Generation: 7, At: 1_700_000_000, Stale: true, Why: "locked", Partial: true, Sources: []Source{{Name: "core", Kind: KindRepository, State: SourceOK}}}
-	result := SearchResult{Basis: basis, Total: 4, Packages: packages, Close: []string{"b"}}
+	result := SearchResult{Basis: basis, Total: 4, Packages: packages, Suggestions: []string{"b"}}
 	b := encode(t, &result)
 	require.NoError(t, Check(b))
 	var want, got SearchResult

@@ -135,7 +135,7 @@ func FuzzResponse(f *testing.F) {
 		if Check(b) != nil {
 			return
 		}
-		r, err := DecodeResponse(b)
+		r, err := DecodeReply(b)
 		if err != nil {
 			return
 		}
@@ -148,7 +148,7 @@ func FuzzResponse(f *testing.F) {
 			again = AppendResult(nil, r.ID, r.Result, r.More)
 		}
 		require.NoError(t, Check(again[HeaderSize:]))
-		back, err := DecodeResponse(again[HeaderSize:])
+		back, err := DecodeReply(again[HeaderSize:])
 		require.NoError(t, err)
 		require.Equal(t, r, back)
 	})

@@ -67,8 +67,8 @@ func DecodeHeader(frame []byte) (h Header, err error) {
 	return h, nil
 }
 
-// Response is one frame of a reply, decoded by a client.
-type Response struct {
+// Reply is one frame of a reply, decoded by a client.
+type Reply struct {
 	ID uint64
 	// Result is the encoded result; nil if Err is set.
 	Result []byte
@@ -77,8 +77,8 @@ type Response struct {
 	More bool
 }
 
-// DecodeResponse decodes a response that passed Check. Result is a part of frame.
-func DecodeResponse(frame []byte) (r Response, err error) {
+// DecodeReply decodes a response that passed Check. Result is a part of frame.
+func DecodeReply(frame []byte) (r Reply, err error) {
 	hasID := false
 	err = eachPair(frame, func(key, value []byte) bool {
 		switch string(key) {

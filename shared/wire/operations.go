@@ -109,8 +109,8 @@ type SearchResult struct {
 	Total uint32 `msgpack:"total" json:"total"`
 	// Packages have only their summary fields and the overlay.
 	Packages []Package `msgpack:"packages" json:"packages"`
-	// Close are names similar to a word that matched nothing.
-	Close []string `msgpack:"close,omitempty" json:"close,omitempty"`
+	// Suggestions are names similar to a word that matched nothing.
+	Suggestions []string `msgpack:"close,omitempty" json:"close,omitempty"`
 }
 
 // InfoRequest asks for packages by exact name, or "repository/name".
@@ -131,8 +131,8 @@ type InfoResult struct {
 
 // Missing is a requested name that no source has, and similar names.
 type Missing struct {
-	Name  string   `msgpack:"name" json:"name"`
-	Close []string `msgpack:"close,omitempty" json:"close,omitempty"`
+	Name        string   `msgpack:"name" json:"name"`
+	Suggestions []string `msgpack:"close,omitempty" json:"close,omitempty"`
 }
 
 // SourceState is how far a source's data can be trusted.
@@ -178,8 +178,8 @@ type Source struct {
 	AsOf    int64 `msgpack:"as_of,omitempty" json:"as_of,omitempty"`
 	Changed int64 `msgpack:"changed,omitempty" json:"changed,omitempty"`
 	Synced  int64 `msgpack:"synced,omitempty" json:"synced,omitempty"`
-	// Own means that omgd downloaded this database; Changed is then when it was last found to equal the mirror's.
-	Own bool `msgpack:"own,omitempty" json:"own,omitempty"`
+	// Downloaded means that omgd downloaded this database; Changed is then when it was last found to equal the mirror's.
+	Downloaded bool `msgpack:"own,omitempty" json:"own,omitempty"`
 	// Outdated means that an earlier content of the database answers, because the present one could not be read or is
 	// still being indexed.
 	Outdated bool `msgpack:"outdated,omitempty" json:"outdated,omitempty"`
@@ -196,18 +196,18 @@ func FindSource(sources []Source, kind SourceKind) *Source {
 	return nil
 }
 
-// Repository reports whether the source is a repository's database.
-func (s *Source) Repository() bool { return s.Kind == KindRepository }
+// IsRepository reports whether the source is a repository's database.
+func (s *Source) IsRepository() bool { return s.Kind == KindRepository }
 
-// Lacking reports whether the source is missing or could not be read, and nothing answers in its place.
-func (s *Source) Lacking() bool { return s.State == SourceMissing || s.State == SourceFailed }
+// Unavailable reports whether the source is missing or could not be read, and nothing answers in its place.
+func (s *Source) Unavailable() bool { return s.State == SourceMissing || s.State == SourceFailed }
 
-// Current returns when all repositories' databases among the sources were last known to equal their mirrors', in Unix
+// UpToDateAsOf returns when all repositories' databases among the sources were last known to equal their mirrors', in Unix
 // seconds of this machine's clock; 0 if that is unknown for one of them.
-func Current(sources []Source) (at int64) {
+func UpToDateAsOf(sources []Source) (at int64) {
 	for i := range sources {
 		s := &sources[i]
-		if !s.Repository() {
+		if !s.IsRepository() {
 			continue
 		}
 		if s.Changed == 0 {

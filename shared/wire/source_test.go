@@ -10,25 +10,25 @@ import (
 // TestSource_Lacking: a stale source still answers.
 func TestSource_Lacking(t *testing.T) {
 	for state, want := range map[SourceState]bool{SourceOK: false, SourceStale: false, SourceMissing: true, SourceFailed: true} {
-		require.Equal(t, want, (&Source{State: state}).Lacking(), state)
+		require.Equal(t, want, (&Source{State: state}).Unavailable(), state)
 	}
 }
 
 // TestSource_Repository: the kind decides, because a repository may be named aur.
 func TestSource_Repository(t *testing.T) {
-	require.True(t, (&Source{Name: SourceAUR, Kind: KindRepository}).Repository())
-	require.False(t, (&Source{Name: "core", Kind: KindAUR}).Repository())
-	require.False(t, (&Source{Name: "core", Kind: KindTracker}).Repository())
+	require.True(t, (&Source{Name: SourceAUR, Kind: KindRepository}).IsRepository())
+	require.False(t, (&Source{Name: "core", Kind: KindAUR}).IsRepository())
+	require.False(t, (&Source{Name: "core", Kind: KindTracker}).IsRepository())
 }
 
 // TestCurrent: the oldest repository decides, and one of unknown age makes the result unknown. The AUR and the tracker
 // do not count.
 func TestCurrent(t *testing.T) {
 	repository := func(changed int64) Source { return Source{Kind: KindRepository, Changed: changed} }
-	require.Zero(t, Current(nil))
-	require.EqualValues(t, 5, Current([]Source{repository(9), repository(5), {Kind: KindAUR, Changed: 1}, {Kind: KindTracker}}))
-	require.Zero(t, Current([]Source{repository(9), repository(0), repository(5)}))
-	require.Zero(t, Current([]Source{{Kind: KindAUR, Changed: 1}}))
+	require.Zero(t, UpToDateAsOf(nil))
+	require.EqualValues(t, 5, UpToDateAsOf([]Source{repository(9), repository(5), {Kind: KindAUR, Changed: 1}, {Kind: KindTracker}}))
+	require.Zero(t, UpToDateAsOf([]Source{repository(9), repository(0), repository(5)}))
+	require.Zero(t, UpToDateAsOf([]Source{{Kind: KindAUR, Changed: 1}}))
 }
 
 // TestAdministrative: operations that change the daemon, or show what other users do, are for administrators.

@@ -101,12 +101,12 @@ func (b *bench) served(w *world, on, one, five string) error {
 func writeFiles(one, five string) error {
 	names := fileRepositories
 	all := pkgindex.NewBuilder("omg-bench", 0)
-	var together, apart []*pkgindex.Source
+	var together, apart []*pkgindex.SourceBuilder
 	var builders []*pkgindex.Builder
 	for i, name := range names {
-		together = append(together, all.Source(name, pkgindex.KindRepo))
+		together = append(together, all.AddSource(name, pkgindex.KindRepo))
 		builders = append(builders, pkgindex.NewBuilder("omg-bench", 0))
-		apart = append(apart, builders[i].Source(name, pkgindex.KindRepo))
+		apart = append(apart, builders[i].AddSource(name, pkgindex.KindRepo))
 	}
 	i := 0
 	for p := range fixture.Packages(fixture.Options{Packages: filePackages, Seed: 1}) {
@@ -144,8 +144,8 @@ func openSnapshot(dir string) (s *snapshot.Snapshot, closeAll func(), err error)
 			return nil, nil, err
 		}
 		files = append(files, f)
-		for _, source := range f.Facts().Sources {
-			found := snapshot.Source{Source: wire.Source{Name: source.Name, State: wire.SourceOK}, Index: f, Usage: pacmandb.UsageAll}
+		for _, source := range f.BuildInfo().Sources {
+			found := snapshot.IndexedSource{Source: wire.Source{Name: source.Name, State: wire.SourceOK}, Index: f, Usage: pacmandb.UsageAll}
 			if source.Kind == pkgindex.KindAUR {
 				in.AUR = &found
 			} else {

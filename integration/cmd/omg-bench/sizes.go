@@ -62,10 +62,10 @@ func (b *bench) size(n int) error {
 	o := fixture.Options{Packages: n, Seed: 1}
 	on := strconv.Itoa(n)
 	path := filepath.Join(b.dir, on+".omgidx")
-	build, sources := pkgindex.NewBuilder("omg-bench", 0), map[string]*pkgindex.Source{}
+	build, sources := pkgindex.NewBuilder("omg-bench", 0), map[string]*pkgindex.SourceBuilder{}
 	for p := range fixture.Packages(o) {
 		if sources[p.Repo] == nil {
-			sources[p.Repo] = build.Source(p.Repo, pkgindex.KindRepo)
+			sources[p.Repo] = build.AddSource(p.Repo, pkgindex.KindRepo)
 		}
 		if err := sources[p.Repo].Add(&p); err != nil {
 			return err
@@ -110,7 +110,7 @@ func (b *bench) searches(path, on string, n int, queries []string) error {
 		return err
 	}
 	defer f.Close()
-	set, err := pkgindex.NewSet([]*pkgindex.File{f}, pkgindex.View{})
+	set, err := pkgindex.NewSet([]*pkgindex.File{f}, pkgindex.SetOptions{})
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return command.NoCommand(c.Args().First(), names(c.App.Commands))
+				return command.UnknownCommand(c.Args().First(), names(c.App.Commands))
 			}
 			return cli.ShowAppHelp(c)
 		},

@@ -36,14 +36,14 @@ func infoCommand() *cli.Command {
 func info(c *cli.Context) error {
 	w := bufio.NewWriter(c.App.Writer)
 	return flushed(w, eachIndex(c, func(f *pkgindex.File) error {
-		facts := f.Facts()
+		facts := f.BuildInfo()
 		if c.Bool("json") {
 			return writeJSON(w, struct {
 				Schema   int    `json:"schema"`
 				Format   int    `json:"format"`
 				Bytes    int64  `json:"bytes"`
 				Packages uint32 `json:"packages"`
-				*pkgindex.Facts
+				*pkgindex.BuildInfo
 			}{schema, pkgindex.Version, f.Size(), f.Docs(), facts})
 		}
 		fmt.Fprintf(w, "File:     %s\n", termtext.Clean(f.Path()))

@@ -21,7 +21,7 @@ func (r *repository) name() string        { return r.Name }
 func (r *repository) kind() pkgindex.Kind { return pkgindex.KindRepo }
 func (r *repository) path() string        { return r.Database }
 
-func (r *repository) read(ctx context.Context, into *pkgindex.Source, each func()) *result {
+func (r *repository) read(ctx context.Context, into *pkgindex.SourceBuilder, each func()) *result {
 	f, skipped, err := r.ReadInto(ctx, into, each)
 	return &result{
 		source: r, file: f.File, packages: f.Packages - len(skipped), warnings: f.Warnings, moreWarnings: f.MoreWarnings, skipped: skipped, err: err,
@@ -40,14 +40,14 @@ func (d *dump) name() string        { return aurdump.Repo }
 func (d *dump) kind() pkgindex.Kind { return pkgindex.KindAUR }
 func (d *dump) path() string        { return d.file }
 
-func (d *dump) read(ctx context.Context, into *pkgindex.Source, each func()) *result {
+func (d *dump) read(ctx context.Context, into *pkgindex.SourceBuilder, each func()) *result {
 	var skipped []string
 	f, err := aurdump.Read(ctx, d.file, func(p *wire.Package) error {
 		if each != nil {
 			each()
 		}
 		err := into.Add(p)
-		if errors.Is(err, pkgindex.ErrRecord) {
+		if errors.Is(err, pkgindex.ErrRecordTooLarge) {
 			skipped = append(skipped, err.Error())
 			return nil
 		}
@@ -70,7 +70,7 @@ func remedied(err error) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, sourcefile.ErrNotRegular) {
 		return err
 	}
-	if sources.Damaged(err) || errors.Is(err, aurdump.ErrNotDump) {
+	if sources.IsDamaged(err) || errors.Is(err, aurdump.ErrNotDump) {
 		return fmt.Errorf("%w: download packages-meta-ext-v1.json.gz again", err)
 	}
 	return err

@@ -25,7 +25,7 @@ type source interface {
 	name() string
 	kind() pkgindex.Kind
 	path() string
-	read(ctx context.Context, into *pkgindex.Source, each func()) *result
+	read(ctx context.Context, into *pkgindex.SourceBuilder, each func()) *result
 }
 
 // result is the result of reading a source.
@@ -58,9 +58,9 @@ func (b *build) toFile(out string) error {
 		return err
 	}
 	builder := b.newBuilder()
-	into := make([]*pkgindex.Source, len(b.sources))
+	into := make([]*pkgindex.SourceBuilder, len(b.sources))
 	for i, s := range b.sources {
-		into[i] = builder.Source(s.name(), s.kind())
+		into[i] = builder.AddSource(s.name(), s.kind())
 	}
 	results := make([]*result, len(b.sources))
 	group, ctx := errgroup.WithContext(b.cli.Context)
@@ -155,7 +155,7 @@ func (b *build) toDirectory(dir string) error {
 	for i, s := range b.sources {
 		group.Go(func() error {
 			builder := b.newBuilder()
-			r := s.read(b.cli.Context, builder.Source(s.name(), s.kind()), b.progress.each())
+			r := s.read(b.cli.Context, builder.AddSource(s.name(), s.kind()), b.progress.each())
 			if results[i] = r; r.err == nil {
 				sizes[i], r.err = b.write(builder, sources.IndexPath(dir, s.kind(), s.name()), []*result{r})
 			}

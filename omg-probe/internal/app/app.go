@@ -55,7 +55,7 @@ func run(args []string, stdout io.Writer) error {
 	if o.why {
 		return write(stdout, l.why())
 	}
-	show := func(a render.Answer) error {
+	show := func(a render.Report) error {
 		if o.number != "" {
 			return write(stdout, number(o.number, a.Status).String()+"\n")
 		}
@@ -65,7 +65,7 @@ func run(args []string, stdout io.Writer) error {
 		}
 		return write(stdout, text)
 	}
-	return show(l.until(o.deadline, func(a render.Answer) {
+	return show(l.until(o.deadline, func(a render.Report) {
 		_ = show(a) // a prompt goes on, whatever happens
 		os.Exit(exit.OK)
 	}))

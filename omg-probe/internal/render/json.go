@@ -16,7 +16,7 @@ import (
 const schema = 1
 
 // fields are what JSON has.
-func fields(a Answer) map[string]any {
+func fields(a Report) map[string]any {
 	f := map[string]any{"schema": schema, "complete": a.Complete}
 	versions := []any{}
 	for _, r := range a.Runtimes {
@@ -40,7 +40,7 @@ func fields(a Answer) map[string]any {
 	return f
 }
 
-func numbers(s Status) map[string]any {
+func numbers(s LoadedStatus) map[string]any {
 	f := map[string]any{
 		"fresh": s.Fresh, "at": nil, "updates_as_of": nil,
 		"installed": value(s.Installed), "explicit": value(s.Explicit), "orphans": value(s.Orphans),
@@ -58,7 +58,7 @@ func numbers(s Status) map[string]any {
 
 // partial are the names of the numbers that a source which could not be read could
 // change.
-func partial(s Status) []string {
+func partial(s LoadedStatus) []string {
 	names := []string{}
 	for _, c := range []counted{
 		{"installed", s.Installed},
@@ -93,7 +93,7 @@ func shownSource(source string) string {
 	return runtimes.Shown(name)
 }
 
-func asJSON(a Answer) (string, error) {
+func asJSON(a Report) (string, error) {
 	b, err := json.Marshal(fields(a))
 	if err != nil {
 		return "", err
@@ -102,7 +102,7 @@ func asJSON(a Answer) (string, error) {
 }
 
 // waybar reads JSON whose text and tooltip are Pango markup.
-func waybar(a Answer) (string, error) {
+func waybar(a Report) (string, error) {
 	text := brief(a)
 	if text == "" {
 		return "{\"text\":\"\"}\n", nil // an empty line would be a fault

@@ -10,35 +10,35 @@ import (
 	"github.com/omg-arch/omg/shared/statusfile"
 )
 
-// Status is what the status file says. Its numbers are unknown unless it is fresh.
-type Status struct {
+// LoadedStatus is what the status file says. Its numbers are unknown unless it is fresh.
+type LoadedStatus struct {
 	statusfile.Status
 	Fresh bool
 	There bool
 }
 
-// Answer is what was found by the deadline.
-type Answer struct {
+// Report is what was found by the deadline.
+type Report struct {
 	Runtimes    []runtimes.Active
 	WantsStatus bool
-	Status      Status
+	Status      LoadedStatus
 	Complete    bool // nothing was left out
 }
 
 // Format turns an answer into text; "" if there is nothing to show.
-type Format func(Answer) (string, error)
+type Format func(Report) (string, error)
 
 // Parse knows the formats by name; anything else is a template.
 func Parse(name string) (Format, error) {
 	switch name {
 	case "plain":
-		return line(plain, same), nil
+		return oneLine(plainText, same), nil
 	case "starship":
-		return line(brief, same), nil
+		return oneLine(brief, same), nil
 	case "tmux":
-		return line(brief, escapeTmux), nil
+		return oneLine(brief, escapeTmux), nil
 	case "polybar":
-		return line(brief, escapePolybar), nil
+		return oneLine(brief, escapePolybar), nil
 	case "i3blocks":
 		return i3blocks, nil
 	case "waybar":
@@ -49,8 +49,8 @@ func Parse(name string) (Format, error) {
 	return parseTemplate(name)
 }
 
-func line(text func(Answer) string, escape func(string) string) Format {
-	return func(a Answer) (string, error) {
+func oneLine(text func(Report) string, escape func(string) string) Format {
+	return func(a Report) (string, error) {
 		if s := text(a); s != "" {
 			return escape(s) + "\n", nil
 		}
@@ -72,7 +72,7 @@ func label(a runtimes.Active) string {
 	return s
 }
 
-func labels(a Answer) []string {
+func labels(a Report) []string {
 	var all []string
 	for _, r := range a.Runtimes {
 		all = append(all, label(r))
@@ -86,14 +86,14 @@ type counted struct {
 }
 
 // waiting are the numbers that ask for something to be done.
-func waiting(s Status) []counted {
+func waiting(s LoadedStatus) []counted {
 	return []counted{
 		{"updates", s.Updates}, {"aur", s.AURUpdates}, {"vulnerabilities", s.Vulnerabilities}, {"orphans", s.Orphans},
 	}
 }
 
 // Numbers are all numbers of a status, a line each.
-func Numbers(s Status) string {
+func Numbers(s LoadedStatus) string {
 	var b strings.Builder
 	for _, c := range append(waiting(s), counted{"explicit", s.Explicit}, counted{"installed", s.Installed}) {
 		b.WriteString("  " + c.name + " " + c.n.String() + "\n")
@@ -101,8 +101,8 @@ func Numbers(s Status) string {
 	return b.String()
 }
 
-// plain has every version and every number that was asked for.
-func plain(a Answer) string {
+// plainText has every version and every number that was asked for.
+func plainText(a Report) string {
 	all := labels(a)
 	if a.WantsStatus && (a.Complete || a.Status.There) {
 		for _, c := range waiting(a.Status) {
@@ -113,7 +113,7 @@ func plain(a Answer) string {
 }
 
 // brief leaves out the numbers that are certainly 0. Nothing known is one question mark.
-func brief(a Answer) string {
+func brief(a Report) string {
 	all := labels(a)
 	if !a.WantsStatus || !a.Complete && !a.Status.There {
 		return strings.Join(all, " ")
@@ -148,7 +148,7 @@ var pango = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#
 func escapePango(s string) string { return pango.Replace(s) }
 
 // i3blocks reads a full text and a short one, for its markup=pango or without.
-func i3blocks(a Answer) (string, error) {
+func i3blocks(a Report) (string, error) {
 	full, short := brief(a), ""
 	if len(a.Runtimes) > 0 {
 		short = label(a.Runtimes[0])

@@ -12,8 +12,8 @@ import (
 	"github.com/omg-arch/omg/shared/statusfile"
 )
 
-func known(updates, aur, vulnerabilities, orphans int) Status {
-	return Status{Fresh: true, There: true, Status: statusfile.Status{
+func known(updates, aur, vulnerabilities, orphans int) LoadedStatus {
+	return LoadedStatus{Fresh: true, There: true, Status: statusfile.Status{
 		Updates: statusfile.Count(updates), AURUpdates: statusfile.Count(aur),
 		Vulnerabilities: statusfile.Count(vulnerabilities), Orphans: statusfile.Count(orphans),
 		Installed: statusfile.Count(1200), Explicit: statusfile.Count(300), At: time.Unix(1_700_000_000, 0),
@@ -29,21 +29,21 @@ var (
 )
 
 func TestFormats(t *testing.T) {
-	versions := Answer{Runtimes: []runtimes.Active{node, golang}, Complete: true}
-	both := Answer{Runtimes: []runtimes.Active{golang}, WantsStatus: true, Status: known(5, 0, 2, 0), Complete: true}
-	stale := Answer{WantsStatus: true, Status: Status{There: true}, Complete: true}
+	versions := Report{Runtimes: []runtimes.Active{node, golang}, Complete: true}
+	both := Report{Runtimes: []runtimes.Active{golang}, WantsStatus: true, Status: known(5, 0, 2, 0), Complete: true}
+	stale := Report{WantsStatus: true, Status: LoadedStatus{There: true}, Complete: true}
 	partly := known(0, 0, 0, 0)
 	partly.Vulnerabilities = statusfile.Number{}
-	unsure := Answer{WantsStatus: true, Status: partly, Complete: true}
-	late := Answer{WantsStatus: true}
-	nothing := Answer{Complete: true}
+	unsure := Report{WantsStatus: true, Status: partly, Complete: true}
+	late := Report{WantsStatus: true}
+	nothing := Report{Complete: true}
 	lacking := known(2, 0, 1, 3)
 	lacking.Updates.Partial, lacking.AURUpdates.Partial = true, true
-	partial := Answer{WantsStatus: true, Status: lacking, Complete: true}
-	zero := Answer{WantsStatus: true, Status: known(0, 0, 0, 0), Complete: true}
+	partial := Report{WantsStatus: true, Status: lacking, Complete: true}
+	zero := Report{WantsStatus: true, Status: known(0, 0, 0, 0), Complete: true}
 	for _, c := range []struct {
 		name, format, want string
-		a                  Answer
+		a                  Report
 	}{
 		{"versions", "plain", "node 20.1.0* go 1.26.0\n", versions},
 		{"numbers", "plain", "go 1.26.0 updates 5 aur 0 vulnerabilities 2 orphans 0\n", both},
@@ -100,7 +100,7 @@ func TestJSON(t *testing.T) {
 	require.NoError(t, err)
 	s := known(5, 0, 2, 0)
 	s.AURUpdates, s.UpdatesAsOf = statusfile.Number{}, time.Unix(1_700_000_000, 0)
-	text, err := format(Answer{Runtimes: []runtimes.Active{node, golang}, WantsStatus: true, Status: s, Complete: true})
+	text, err := format(Report{Runtimes: []runtimes.Active{node, golang}, WantsStatus: true, Status: s, Complete: true})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"schema":1,"complete":true,"runtimes":[
 		{"name":"node","version":"20.1.0","manager":"nvm","missing":true,"kind":"pin","scope":"directory","source":".nvmrc","declared":"?","active":null,"differs":false},
@@ -108,7 +108,7 @@ func TestJSON(t *testing.T) {
 		"status":{"fresh":true,"at":"2023-11-14T22:13:20Z","updates":5,"aur_updates":null,"vulnerabilities":2,"orphans":0,
 		"installed":1200,"explicit":300,"updates_as_of":"2023-11-14T22:13:20Z","partial":[]}}`, text)
 	s.UpdatesAsOf = time.Time{}
-	text, err = format(Answer{WantsStatus: true, Status: s})
+	text, err = format(Report{WantsStatus: true, Status: s})
 	require.NoError(t, err)
 	require.Contains(t, text, `"updates_as_of":null`)
 }
@@ -129,7 +129,7 @@ func TestHostileVersions(t *testing.T) {
 		for i, version := range hostile {
 			bad.Version = version
 			bad.Declared = &runtimes.Declaration{Source: "/x/+" + version}
-			got, err := format(Answer{Runtimes: []runtimes.Active{bad}, Complete: true})
+			got, err := format(Report{Runtimes: []runtimes.Active{bad}, Complete: true})
 			require.NoError(t, err)
 			if i == 0 {
 				want = got
@@ -162,7 +162,7 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got, err := format(Answer{Runtimes: []runtimes.Active{golang}, Complete: true})
+		got, err := format(Report{Runtimes: []runtimes.Active{golang}, Complete: true})
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(got), len(text)+1)
 	})
@@ -171,8 +171,8 @@ func FuzzTemplate(f *testing.F) {
 // TestJSON_Partial: JSON names the numbers that a source which could not be read could
 // change, and their values are numbers as they were.
 func TestJSON_Partial(t *testing.T) {
-	status := func(s Status) map[string]any {
-		text, err := asJSON(Answer{WantsStatus: true, Status: s, Complete: true})
+	status := func(s LoadedStatus) map[string]any {
+		text, err := asJSON(Report{WantsStatus: true, Status: s, Complete: true})
 		require.NoError(t, err)
 		var document struct{ Status map[string]any }
 		require.NoError(t, json.Unmarshal([]byte(text), &document))
@@ -197,14 +197,14 @@ func TestJSON_Partial(t *testing.T) {
 		c.n.Partial = false
 	}
 	require.Equal(t, []any{}, status(s)["partial"])
-	require.Equal(t, []any{}, status(Status{There: true})["partial"], "an unknown number is not a partial one")
+	require.Equal(t, []any{}, status(LoadedStatus{There: true})["partial"], "an unknown number is not a partial one")
 }
 
 // TestWaybar_Classes: a bar shows that its numbers are old, partial, or that there is
 // something to do.
 func TestWaybar_Classes(t *testing.T) {
-	classes := func(s Status) []string {
-		text, err := waybar(Answer{WantsStatus: true, Status: s, Complete: true, Runtimes: []runtimes.Active{golang}})
+	classes := func(s LoadedStatus) []string {
+		text, err := waybar(Report{WantsStatus: true, Status: s, Complete: true, Runtimes: []runtimes.Active{golang}})
 		require.NoError(t, err)
 		var document struct{ Class []string }
 		require.NoError(t, json.Unmarshal([]byte(text), &document))
@@ -229,7 +229,7 @@ func TestNumbers(t *testing.T) {
 }
 
 func TestJSON_OneLine(t *testing.T) {
-	text, err := asJSON(Answer{Complete: true})
+	text, err := asJSON(Report{Complete: true})
 	require.NoError(t, err)
 	require.True(t, json.Valid([]byte(text)))
 	require.Equal(t, 1, strings.Count(text, "\n"))

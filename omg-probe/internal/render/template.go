@@ -18,7 +18,7 @@ func parseTemplate(text string) (Format, error) {
 			"or a template such as {{.node}}", text)
 	}
 	names := runtimes.Names()
-	for _, c := range waiting(Status{}) {
+	for _, c := range waiting(LoadedStatus{}) {
 		names = append(names, c.name)
 	}
 	var texts, fields []string // by turns
@@ -36,7 +36,7 @@ func parseTemplate(text string) (Format, error) {
 		fields = append(fields, name)
 		rest = behind
 	}
-	return func(a Answer) (string, error) {
+	return func(a Report) (string, error) {
 		var b strings.Builder
 		for i, before := range texts {
 			b.WriteString(before)
@@ -49,7 +49,7 @@ func parseTemplate(text string) (Format, error) {
 }
 
 // field is what stands for a name: a version, "" where there is none, or a number.
-func field(a Answer, name string) string {
+func field(a Report, name string) string {
 	for _, r := range a.Runtimes {
 		if r.Runtime == name {
 			if r.Missing {

@@ -62,7 +62,7 @@ what is missing. With --strict this is an error.
 				return pacman
 			}
 			if c.Args().Present() {
-				return command.NoCommand(c.Args().First(), names())
+				return command.UnknownCommand(c.Args().First(), names())
 			}
 			return cli.ShowAppHelp(c)
 		},

@@ -362,7 +362,7 @@ func TestUsage_Pacman(t *testing.T) {
 }
 
 func TestSearch_NothingFoundInARepository(t *testing.T) {
-	f := fake{search: &wire.SearchResult{Packages: []wire.Package{}, Close: []string{"bash"}}}
+	f := fake{search: &wire.SearchResult{Packages: []wire.Package{}, Suggestions: []string{"bash"}}}
 	_, _, stderr := f.run(t, "search", "bsah")
 	require.Equal(t, "omg: error: nothing found for \"bsah\"\nomg: hint: did you mean: bash\n", stderr)
 	code, _, stderr := f.run(t, "search", "bash", "--repo", "nope", "--repo", "core")

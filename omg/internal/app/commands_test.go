@@ -41,7 +41,7 @@ func TestFormat_Examples(t *testing.T) {
 		health:    &wire.HealthResult{State: "ok", Components: []wire.Component{{Name: "socket", State: "ok"}}},
 		which:     &backend.ActiveVersions{Runtimes: []wire.Runtime{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}},
 		list:      &backend.Versions{Versions: []backend.RuntimeVersion{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}},
-		use:       &backend.Chosen{RuntimeVersion: backend.RuntimeVersion{Runtime: "node", Version: "20.1.0"}, Now: wire.Runtime{Version: "20.1.0"}},
+		use:       &backend.UseResult{RuntimeVersion: backend.RuntimeVersion{Runtime: "node", Version: "20.1.0"}, Now: wire.Runtime{Version: "20.1.0"}},
 		security: &wire.SecurityResult{Packages: []wire.VulnerablePackage{{
 			Name: "a", Severity: "High", Advisories: []wire.Advisory{{Name: "AVG-1", Severity: "High", Counted: true}},
 		}}},

@@ -46,7 +46,7 @@ type fake struct {
 	doctor *backend.Checks
 	which  *backend.ActiveVersions
 	list   *backend.Versions
-	use    *backend.Chosen
+	use    *backend.UseResult
 
 	// errs holds errors to return instead of results, by the name of the method.
 	errs map[string]error
@@ -202,7 +202,7 @@ func (f *fake) List(context.Context, []string) (*backend.Versions, error) {
 	return give(f, "list", f.list)
 }
 
-func (f *fake) Use(context.Context, string, string) (*backend.Chosen, error) {
+func (f *fake) Use(context.Context, string, string) (*backend.UseResult, error) {
 	return give(f, "use", f.use)
 }
 

@@ -59,10 +59,10 @@ func fullBackend() fake {
 		security: full[wire.SecurityResult](), history: full[wire.HistoryResult](), health: full[wire.HealthResult](),
 		refresh: full[wire.RefreshResult](), clearCache: full[wire.CacheClearResult](), logLevel: full[wire.LogLevelResult](),
 		owns: full[backend.Owners](), files: full[backend.FileLists](), why: full[backend.Chains](), config: full[backend.Configuration](),
-		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.Versions](), use: full[backend.Chosen](),
+		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.Versions](), use: full[backend.UseResult](),
 	}
 	// One missing name is found among the installed packages, and another is not.
-	f.info.Missing = append(f.info.Missing, wire.Missing{Name: "y", Close: []string{"z"}})
+	f.info.Missing = append(f.info.Missing, wire.Missing{Name: "y", Suggestions: []string{"z"}})
 	return f
 }
 
@@ -129,7 +129,7 @@ func TestFields_Stay(t *testing.T) {
 func daemonFields(t *testing.T, way string, fields []string) {
 	t.Helper()
 	if way == "format" {
-		named, err := jsonFields(full[manage.Status]())
+		named, err := jsonFields(full[manage.DaemonStatus]())
 		require.NoError(t, err)
 		for _, field := range fields {
 			require.Contains(t, named, field)
@@ -138,7 +138,7 @@ func daemonFields(t *testing.T, way string, fields []string) {
 	}
 	var b bytes.Buffer
 	out := &output{w: bufio.NewWriter(&b)}
-	require.NoError(t, out.document(full[manage.Status]()))
+	require.NoError(t, out.document(full[manage.DaemonStatus]()))
 	require.NoError(t, out.w.Flush())
 	var document any
 	require.NoError(t, json.Unmarshal(b.Bytes(), &document))

@@ -105,7 +105,7 @@ func (a *app) info(c *cli.Context, o *infoOptions) error {
 // inAUR returns a function that reports whether a missing name could be in the AUR. The prefix aur/ names a repository
 // instead if one is called aur.
 func inAUR(sources []wire.Source) func(wire.Missing) bool {
-	taken := slices.ContainsFunc(sources, func(s wire.Source) bool { return s.Repository() && s.Name == wire.SourceAUR })
+	taken := slices.ContainsFunc(sources, func(s wire.Source) bool { return s.IsRepository() && s.Name == wire.SourceAUR })
 	return func(m wire.Missing) bool {
 		repo, _, ok := strings.Cut(m.Name, "/")
 		return !ok || repo == wire.SourceAUR && !taken
@@ -191,8 +191,8 @@ func (a *app) noteAUR(sources []wire.Source) wire.SourceState {
 func (a *app) missing(names []wire.Missing, code int) error {
 	for _, m := range names {
 		line := fmt.Sprintf("package %s was not found", quoted([]string{m.Name}))
-		if len(m.Close) > 0 {
-			line += "; did you mean: " + strings.Join(m.Close, " ")
+		if len(m.Suggestions) > 0 {
+			line += "; did you mean: " + strings.Join(m.Suggestions, " ")
 		}
 		a.reportError(line)
 	}

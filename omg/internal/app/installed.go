@@ -131,7 +131,7 @@ func (a *app) explicit(c *cli.Context, o *explicitOptions) error {
 	if err := out.endOn(&all.Basis); err != nil {
 		return err
 	}
-	return some(&all.Basis, len(all.Names))
+	return emptyListError(&all.Basis, len(all.Names))
 }
 
 // orphansOptions holds the flags of orphans and foreign.
@@ -206,7 +206,7 @@ func (a *app) installed(c *cli.Context, o outputOptions, req *wire.InstalledRequ
 	if err != nil {
 		return err
 	}
-	return some(&all.Basis, len(all.Packages))
+	return emptyListError(&all.Basis, len(all.Packages))
 }
 
 func (o *output) installedDocument(all *wire.InstalledResult) error {

@@ -89,7 +89,7 @@ func (a *app) outdated(c *cli.Context, o *outdatedOptions) error {
 	if o.all {
 		shown += len(all.Replacements) + len(all.Newer)
 	}
-	return some(&all.Basis, shown)
+	return emptyListError(&all.Basis, shown)
 }
 
 // choose removes the packages that --aur and --no-aur exclude.
@@ -104,7 +104,7 @@ func (o *outdatedOptions) choose(all *wire.OutdatedResult) error {
 	switch aur := wire.FindSource(all.Sources, wire.KindAUR); {
 	case aur == nil:
 		return exit.With(exit.Network, errors.New("no data of the AUR: it is disabled (aur.enabled) and has no index"))
-	case aur.Lacking():
+	case aur.Unavailable():
 		return exit.With(exit.Network, errors.New("no data of the AUR: "+aur.Why))
 	}
 	return nil
@@ -135,8 +135,8 @@ func (o *output) outdated(opts *outdatedOptions, all *wire.OutdatedResult, forei
 // noteAges prints the ages of the databases that updates are computed from.
 func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
 	now := time.Now()
-	if !o.json && o.format == "" && slices.ContainsFunc(all.Sources, func(s wire.Source) bool { return s.Own }) {
-		a.note("updates are from omgd's downloaded databases, as of " + show.Moment(wire.Current(all.Sources), now))
+	if !o.json && o.format == "" && slices.ContainsFunc(all.Sources, func(s wire.Source) bool { return s.Downloaded }) {
+		a.note("updates are from omgd's downloaded databases, as of " + show.RelativeTime(wire.UpToDateAsOf(all.Sources), now))
 	}
 	for i := range all.Sources {
 		s := &all.Sources[i]
@@ -147,7 +147,7 @@ func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
 			if len(all.Foreign) > 0 {
 				a.note(show.Source(s, now))
 			}
-		case s.Repository() && s.State == wire.SourceStale && !s.Outdated && !o.aur:
+		case s.IsRepository() && s.State == wire.SourceStale && !s.Outdated && !o.aur:
 			a.note(show.Source(s, now))
 		}
 	}

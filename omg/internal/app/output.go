@@ -239,15 +239,15 @@ func (o *output) noteBasis(b *wire.Basis) {
 		o.app.note("partial: " + show.Lacking(b))
 	}
 	for i := range b.Sources {
-		if s := &b.Sources[i]; s.Outdated && s.Repository() {
+		if s := &b.Sources[i]; s.Outdated && s.IsRepository() {
 			o.app.note(show.Reason(s))
 		}
 	}
 }
 
-// some returns the error for the end of a list with n elements. An empty list has its own exit code, like pacman's. If
+// emptyListError returns the error for the end of a list with n elements. An empty list has its own exit code, like pacman's. If
 // a source that could have elements is missing, an empty list is a failure.
-func some(b *wire.Basis, n int) error {
+func emptyListError(b *wire.Basis, n int) error {
 	switch {
 	case n > 0:
 		return nil

@@ -55,7 +55,7 @@ func (a *app) which(c *cli.Context, o *outputOptions) error {
 			return exit.Quiet(exit.NotFound)
 		}
 	}
-	return some(&wire.Basis{}, len(all.Runtimes))
+	return emptyListError(&wire.Basis{}, len(all.Runtimes))
 }
 
 func listCommand(a *app) *cli.Command {
@@ -82,7 +82,7 @@ func listCommand(a *app) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return some(&wire.Basis{}, len(all.Versions))
+			return emptyListError(&wire.Basis{}, len(all.Versions))
 		},
 	}
 }

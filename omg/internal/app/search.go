@@ -139,8 +139,8 @@ func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed boo
 	case len(req.Repos) > 0:
 		// The close names may be the requested ones, in other repositories.
 		nothing.Err = fmt.Errorf("%w in %s", nothing.Err, strings.Join(req.Repos, ", "))
-	case len(all.Close) > 0:
-		nothing.Hint = "did you mean: " + strings.Join(all.Close, " ")
+	case len(all.Suggestions) > 0:
+		nothing.Hint = "did you mean: " + strings.Join(all.Suggestions, " ")
 	}
 	return nothing
 }

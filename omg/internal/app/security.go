@@ -121,7 +121,7 @@ func (a *app) security(c *cli.Context, o *securityOptions) (err error) {
 	if o.fail >= 0 {
 		found = 0 // nothing in the list reaches the severity
 	}
-	return some(&all.Basis, found)
+	return emptyListError(&all.Basis, found)
 }
 
 // chosen returns the packages with at least one selected advisory, with only those. A package's severity is that of its

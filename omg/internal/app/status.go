@@ -94,7 +94,7 @@ func (a *app) history(c *cli.Context, o *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	return some(&wire.Basis{}, len(r.Entries))
+	return emptyListError(&wire.Basis{}, len(r.Entries))
 }
 
 func refreshCommand(a *app) *cli.Command {
@@ -113,7 +113,7 @@ refresh, because each command reads the databases itself.
 				case r.Refreshed:
 					return "refreshed, generation " + strconv.FormatUint(r.Generation, 10)
 				case r.At != 0:
-					return "already refreshed: " + show.Moment(r.At, time.Now())
+					return "already refreshed: " + show.RelativeTime(r.At, time.Now())
 				case r.Why != "":
 					return "omgd has not read the databases yet"
 				default:

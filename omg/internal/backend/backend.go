@@ -63,5 +63,5 @@ type Backend interface {
 	// The following depend on the caller's directory and environment.
 	Which(ctx context.Context, runtimes []string) (*ActiveVersions, error)
 	List(ctx context.Context, runtimes []string) (*Versions, error)
-	Use(ctx context.Context, runtime, version string) (*Chosen, error)
+	Use(ctx context.Context, runtime, version string) (*UseResult, error)
 }

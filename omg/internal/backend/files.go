@@ -138,8 +138,8 @@ type RuntimeVersion struct {
 	Active bool `json:"active,omitempty"`
 }
 
-// Chosen is the chosen version, and the version that runs here now.
-type Chosen struct {
+// UseResult is the chosen version, and the version that runs here now.
+type UseResult struct {
 	RuntimeVersion
 	Now wire.Runtime `json:"now"`
 }

@@ -53,9 +53,9 @@ func (b *Backend) installed(ctx context.Context) (*snapshot.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := snapshot.Inputs{Checked: time.Now(), DBPath: pacman.DBPath, Config: pacman.Config}
+	in := snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, Config: pacman.Config}
 	in.Local.Packages = local
-	in.Local.Unread, _ = sources.Unread(local)
+	in.Local.UnreadablePackages, _ = sources.UnreadablePackages(local)
 	return snapshot.Build(in)
 }
 
@@ -88,7 +88,7 @@ func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, each func(*
 			return nil, err
 		}
 		err = s.Each(found.Hits, false, each)
-		return &wire.SearchResult{Basis: found.Basis, Total: uint32(found.Total), Close: found.Suggestions}, err
+		return &wire.SearchResult{Basis: found.Basis, Total: uint32(found.Total), Suggestions: found.Suggestions}, err
 	})
 }
 

@@ -71,20 +71,20 @@ func (d *doctor) databases(ctx context.Context, pacman *sources.Pacman) {
 	future := false
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
-		s := repo.Examine(ctx, nil).Source
+		s := repo.Examine(ctx, nil).IndexedSource
 		switch {
 		case s.State == wire.SourceMissing:
 			d.problem("databases", s.Name+": "+s.Why, "upgrade the system with sudo pacman -Syu, or remove the repository from pacman.conf")
 		case s.State == wire.SourceFailed:
 			d.problem("databases", s.Name+": "+s.Why, "until this is fixed, omg uses the last index of the repository, or knows none of its packages")
 		case s.State == wire.SourceStale:
-			d.problem("databases", s.Name+": "+s.Why, "upgrade the system: sudo pacman -Syu; or: "+show.OwnHint)
+			d.problem("databases", s.Name+": "+s.Why, "upgrade the system: sudo pacman -Syu; or: "+show.DownloadHint)
 		default:
-			if _, err := repo.Memory(ctx); err != nil {
+			if _, err := repo.BuildInMemory(ctx); err != nil {
 				d.problem("databases", s.Name+": "+err.Error(), "until this is fixed, omg uses the last index of the repository, or knows none of its packages")
 				continue
 			}
-			d.ok("databases", s.Name+", "+show.OldAt(s.AsOf, time.Now()))
+			d.ok("databases", s.Name+", "+show.TimeAndAge(s.AsOf, time.Now()))
 		}
 		future = future || time.Until(time.Unix(s.Changed, 0)) > time.Minute || time.Until(time.Unix(s.AsOf, 0)) > 24*time.Hour
 	}
@@ -99,7 +99,7 @@ func (d *doctor) databases(ctx context.Context, pacman *sources.Pacman) {
 func (d *doctor) local(ctx context.Context, dbpath string) {
 	const name = "local database"
 	local, err := pacmandb.ReadLocal(ctx, dbpath)
-	_, incomplete := sources.Unread(local)
+	_, incomplete := sources.UnreadablePackages(local)
 	switch {
 	case errors.Is(err, pacmandb.ErrNoLocal):
 		d.add(name, backend.CheckUnknown, err.Error(), "pacman creates it with the first package")
@@ -114,7 +114,7 @@ func (d *doctor) local(ctx context.Context, dbpath string) {
 
 // indexes checks the index files: those named by the user, or omg's own.
 func (d *doctor) indexes(ctx context.Context, pacman *sources.Pacman) {
-	if given := d.env.GivenIndexes(d.o.Index); given != nil {
+	if given := d.env.UserIndexes(d.o.Index); given != nil {
 		for _, path := range given {
 			files, err := sources.IndexFiles(path)
 			if err == nil && len(files) == 0 {
@@ -168,7 +168,7 @@ func (d *doctor) index(ctx context.Context, path string, pacman *sources.Pacman,
 		d.problem("index", err.Error(), "remove it: omgd or omg-index build creates a new one")
 		return
 	}
-	x := &sources.Index{File: f, Origins: sources.ReadOrigins(path, d.env.Trusts), Given: given}
+	x := &sources.Index{File: f, Origins: sources.ReadOrigins(path, d.env.Trusts), Static: given}
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
 		if !x.Holds(repo.Name) {
@@ -191,18 +191,18 @@ func (d *doctor) downloads(ctx context.Context, c *config.Config, pacman *source
 	}
 	r := &reader{Backend: d.Backend, config: *c}
 	defer r.close()
-	pacmans := make([]snapshot.Source, len(pacman.Repositories))
+	pacmans := make([]snapshot.IndexedSource, len(pacman.Repositories))
 	for i := range pacmans {
 		e := pacman.Repositories[i].Examine(ctx, nil)
 		pacmans[i].AsOf, pacmans[i].Building = e.AsOf, e.NeedsBuild
 	}
-	for i, s := range r.downloads().InPlaceOf(pacmans, pacman.Repositories) {
+	for i, s := range r.downloads().Replace(pacmans, pacman.Repositories) {
 		repo := pacman.Repositories[i].Name
 		switch {
-		case s.Own && s.State == wire.SourceStale:
+		case s.Downloaded && s.State == wire.SourceStale:
 			d.problem(name, repo+": "+s.Why, "check the network, and the servers in pacman.conf")
-		case s.Own:
-			d.ok(name, repo+", "+show.OldAt(s.AsOf, time.Now()))
+		case s.Downloaded:
+			d.ok(name, repo+", "+show.TimeAndAge(s.AsOf, time.Now()))
 		case s.Why != "":
 			d.problem(name, repo+": "+s.Why, "start omgd, which downloads them")
 		default:

@@ -54,9 +54,9 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 		return nil, r.bad // only the bad index could list the repositories
 	}
 	for _, x := range r.given {
-		pacman.Adopt(x.Repositories())
+		pacman.AddFromIndex(x.Repositories())
 	}
-	in := &snapshot.Inputs{Checked: time.Now(), DBPath: pacman.DBPath, Config: pacman.Config, SearchDownloaded: r.config.Sync.Search}
+	in := &snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, Config: pacman.Config, SearchDownloaded: r.config.Sync.Search}
 	if lock := sources.ReadLock(pacman.DBPath); lock.Problem != nil {
 		in.Problems = append(in.Problems, *lock.Problem)
 	}
@@ -64,12 +64,12 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	in.AUR = r.aur()
 	// Downloaded databases do not belong to another database directory.
 	if r.config.Sync.Enabled && r.o.DBPath == "" {
-		in.Downloaded = r.downloads().InPlaceOf(in.Repositories, pacman.Repositories)
+		in.Downloaded = r.downloads().Replace(in.Repositories, pacman.Repositories)
 	}
 	reading.Wait()
 	in.Local.Packages = local
 	var problem *wire.Problem
-	in.Local.Unread, problem = sources.Unread(local)
+	in.Local.UnreadablePackages, problem = sources.UnreadablePackages(local)
 	if problem != nil {
 		in.Problems = append(in.Problems, *problem)
 	}
@@ -107,7 +107,7 @@ func (r *reader) downloads() sources.Downloads {
 
 // openGiven opens the indexes named by the user.
 func (r *reader) openGiven() {
-	for _, given := range r.env.GivenIndexes(r.o.Index) {
+	for _, given := range r.env.UserIndexes(r.o.Index) {
 		r.named = true
 		files, err := sources.IndexFiles(given)
 		if err == nil && len(files) == 0 {
@@ -120,14 +120,14 @@ func (r *reader) openGiven() {
 				r.bad = errors.Join(r.bad, err)
 				continue
 			}
-			r.given = append(r.given, &sources.Index{File: f, Origins: sources.ReadOrigins(path, r.env.Trusts), Given: true})
+			r.given = append(r.given, &sources.Index{File: f, Origins: sources.ReadOrigins(path, r.env.Trusts), Static: true})
 		}
 	}
 }
 
 // repositories returns the sources of all repositories. It reads databases without a matching index concurrently.
-func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []snapshot.Source {
-	list := make([]snapshot.Source, len(pacman.Repositories))
+func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []snapshot.IndexedSource {
+	list := make([]snapshot.IndexedSource, len(pacman.Repositories))
 	var read, why []string
 	var building sync.WaitGroup
 	var mu sync.Mutex // protects read
@@ -136,21 +136,21 @@ func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []sna
 		repo := &pacman.Repositories[i]
 		e, earlier, reason := r.examine(ctx, repo)
 		if !e.NeedsBuild {
-			list[i] = e.Source
+			list[i] = e.IndexedSource
 			continue
 		}
 		why = append(why, reason)
 		building.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			f, err := repo.Memory(ctx)
+			f, err := repo.BuildInMemory(ctx)
 			if err != nil {
-				earlier.Failed(err)
-				list[i] = earlier.Source
+				earlier.SetFailed(err)
+				list[i] = earlier.IndexedSource
 				return
 			}
-			e.Built(f)
-			list[i] = e.Source
+			e.SetBuilt(f)
+			list[i] = e.IndexedSource
 			mu.Lock()
 			read = append(read, repo.Name)
 			mu.Unlock()
@@ -240,14 +240,14 @@ func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why s
 
 // aur returns the AUR as a source if there is an index of it, nil if the AUR is disabled and has no index. An error of
 // one index does not affect the others.
-func (r *reader) aur() *snapshot.Source {
+func (r *reader) aur() *snapshot.IndexedSource {
 	staleAfter := time.Duration(r.config.Stale.AUR)
 	for _, x := range r.given {
 		if s := sources.AUR(x.File, staleAfter); s != nil {
 			return s
 		}
 	}
-	var failed *snapshot.Source
+	var failed *snapshot.IndexedSource
 	if !r.named {
 		for _, dir := range r.env.DataDirs(r.o.DataDir) {
 			f, err := r.open(sources.IndexPath(sources.IndexDir(dir), pkgindex.KindAUR, wire.SourceAUR))
@@ -271,7 +271,7 @@ func (r *reader) aur() *snapshot.Source {
 }
 
 // readAdvisories reads a file of the tracker's records.
-func readAdvisories(path string) (*snapshot.Tracker, error) {
+func readAdvisories(path string) (*snapshot.TrackerData, error) {
 	f, stamp, err := sourcefile.Open(path)
 	if err != nil {
 		return nil, err
@@ -281,5 +281,5 @@ func readAdvisories(path string) (*snapshot.Tracker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &snapshot.Tracker{Records: records, Skipped: skipped, At: time.Now().Unix(), AsOf: stamp.Modified()}, nil
+	return &snapshot.TrackerData{Records: records, Skipped: skipped, At: time.Now().Unix(), AsOf: stamp.Modified()}, nil
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// here is what the active versions depend on in this process. The versions of the
+// runtimesEnv is what the active versions depend on in this process. The versions of the
 // system's packages are those of the status file, if a daemon writes one.
-func (b *Backend) here() (runtimes.Env, error) {
+func (b *Backend) runtimesEnv() (runtimes.Env, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return runtimes.Env{}, err
@@ -47,7 +47,7 @@ func (b *Backend) prober(names []string) (*runtimes.Prober, error) {
 		}
 		canonical[i] = name
 	}
-	env, err := b.here()
+	env, err := b.runtimesEnv()
 	if err != nil {
 		return nil, err
 	}
@@ -86,8 +86,8 @@ func (b *Backend) List(_ context.Context, names []string) (*backend.Versions, er
 }
 
 // Use implements backend.Backend.
-func (b *Backend) Use(_ context.Context, runtime, version string) (*backend.Chosen, error) {
-	env, err := b.here()
+func (b *Backend) Use(_ context.Context, runtime, version string) (*backend.UseResult, error) {
+	env, err := b.runtimesEnv()
 	if err != nil {
 		return nil, err
 	}
@@ -100,13 +100,13 @@ func (b *Backend) Use(_ context.Context, runtime, version string) (*backend.Chos
 	case err != nil:
 		return nil, err
 	}
-	result := &backend.Chosen{RuntimeVersion: versionOf(chosen)}
+	result := &backend.UseResult{RuntimeVersion: versionOf(chosen)}
 	for _, now := range snapshot.Runtimes(runtimes.New(env, chosen.Runtime).All()) {
 		result.Now = now
 	}
 	return result, nil
 }
 
-func versionOf(i runtimes.Installed) backend.RuntimeVersion {
+func versionOf(i runtimes.Installation) backend.RuntimeVersion {
 	return backend.RuntimeVersion{Runtime: i.Runtime, Version: i.Version, Alias: i.Alias, Manager: i.Manager, Path: i.Path}
 }

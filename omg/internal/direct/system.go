@@ -26,7 +26,7 @@ func (b *Backend) system(ctx context.Context) (*sources.Pacman, *pacmandb.Local,
 
 // readingOf returns how completely the local database was read.
 func readingOf(local *pacmandb.Local) backend.Reading {
-	why, _ := sources.Unread(local)
+	why, _ := sources.UnreadablePackages(local)
 	return backend.Reading{Partial: why != "", Why: why}
 }
 
@@ -37,7 +37,7 @@ func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, er
 		return nil, err
 	}
 	result := &backend.Owners{Paths: make([]backend.OwnedPath, len(named))}
-	var resolved []pacmandb.OwnedPath
+	var resolved []pacmandb.ResolvedPath
 	var places []int // indexes in the result, one for each resolved path
 	for i, path := range named {
 		one, err := pacmandb.ResolveOwned(pacman.Root(), inPath(path))

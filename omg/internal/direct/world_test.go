@@ -104,7 +104,7 @@ func (w *world) build(path string, repositories ...string) {
 		if !slices.Contains(repositories, r.Name) {
 			continue
 		}
-		f, _, err := r.ReadInto(w.t.Context(), b.Source(r.Name, pkgindex.KindRepo), nil)
+		f, _, err := r.ReadInto(w.t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), nil)
 		require.NoError(w.t, err)
 		origins = append(origins, sources.OriginOf(&f.File))
 	}
@@ -131,7 +131,7 @@ func (w *world) buildAUR(path string) {
 	require.NoError(w.t, fixture.AUR(&dump, aurPackages, options.Seed))
 	require.NoError(w.t, os.WriteFile(w.path("aur.json.gz"), dump.Bytes(), 0o644))
 	b := pkgindex.NewBuilder("test", 1)
-	into := b.Source(wire.SourceAUR, pkgindex.KindAUR)
+	into := b.AddSource(wire.SourceAUR, pkgindex.KindAUR)
 	f, err := aurdump.Read(w.t.Context(), w.path("aur.json.gz"), into.Add)
 	require.NoError(w.t, err)
 	into.Describe(f.Digest(), f.Stamp.Size, f.Stamp.Modified())

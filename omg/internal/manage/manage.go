@@ -23,8 +23,8 @@ import (
 var (
 	// ErrNotRunning means that no daemon runs.
 	ErrNotRunning = errors.New("omgd is not running")
-	// ErrLasts means that the daemon did not stop in time.
-	ErrLasts = errors.New("omgd did not stop in time")
+	// ErrStopTimeout means that the daemon did not stop in time.
+	ErrStopTimeout = errors.New("omgd did not stop in time")
 )
 
 // Daemon is the user's daemon at a socket. The zero value except for Env means the default paths.
@@ -35,8 +35,8 @@ type Daemon struct {
 	Args []string
 }
 
-// Status is the state of a daemon.
-type Status struct {
+// DaemonStatus is the state of a daemon.
+type DaemonStatus struct {
 	Running bool   `json:"running"`
 	Socket  string `json:"socket"`
 	PID     int    `json:"pid,omitempty"`
@@ -108,7 +108,7 @@ func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
 	for end := time.Now().Add(d.stopTimeout()); ; {
 		left := time.Until(end)
 		if left <= 0 {
-			return 0, fmt.Errorf("%w (process %d): kill it with kill -KILL %d", ErrLasts, pid, pid)
+			return 0, fmt.Errorf("%w (process %d): kill it with kill -KILL %d", ErrStopTimeout, pid, pid)
 		}
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(min(left, time.Hour).Milliseconds())+1)
 		switch {
@@ -135,8 +135,8 @@ func (d *Daemon) Restart(ctx context.Context) (code int, err error) {
 }
 
 // Status returns the state of the daemon.
-func (d *Daemon) Status(ctx context.Context) (Status, error) {
-	s := Status{Socket: d.Env.Socket(d.Socket)}
+func (d *Daemon) Status(ctx context.Context) (DaemonStatus, error) {
+	s := DaemonStatus{Socket: d.Env.Socket(d.Socket)}
 	pid, fd, err := d.find(ctx)
 	if errors.Is(err, ErrNotRunning) {
 		return s, nil

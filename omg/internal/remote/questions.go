@@ -123,6 +123,6 @@ func (b *Backend) Which(context.Context, []string) (*backend.ActiveVersions, err
 func (b *Backend) List(context.Context, []string) (*backend.Versions, error) { return nil, b.direct() }
 
 // Use implements backend.Backend.
-func (b *Backend) Use(context.Context, string, string) (*backend.Chosen, error) {
+func (b *Backend) Use(context.Context, string, string) (*backend.UseResult, error) {
 	return nil, b.direct()
 }

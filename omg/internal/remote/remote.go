@@ -20,7 +20,7 @@ import (
 type Backend struct {
 	o   backend.Options
 	env paths.Env
-	// become replaces the process by omg-direct, which reads these databases. It returns only on errors.
+	// execDirect replaces the process by omg-direct, which reads these databases. It returns only on errors.
 	become func(o backend.Options, served wire.Served) error
 	// answered is set once the daemon has answered. Afterwards omg-direct must not answer, so that one command prints
 	// one system at one moment.
@@ -31,7 +31,7 @@ type Backend struct {
 
 // Open returns the backend of one command.
 func Open(o backend.Options) backend.Backend {
-	return &Backend{o: o, env: paths.Process(), become: become}
+	return &Backend{o: o, env: paths.Process(), become: execDirect}
 }
 
 // elsewhere reports whether the options name files other than the daemon's.
@@ -146,7 +146,7 @@ func (b *Backend) notForUs(err error) bool {
 	if b.o.Socket != "" || b.env.Get("OMG_SOCKET_PATH") != "" {
 		return false
 	}
-	return errors.Is(err, client.ErrUntrusted) || errors.Is(err, client.ErrNoSocket) || errors.Is(err, fs.ErrPermission) ||
+	return errors.Is(err, client.ErrUntrusted) || errors.Is(err, client.ErrNotSocket) || errors.Is(err, fs.ErrPermission) ||
 		wire.CodeOf(err) == wire.CodeNotAllowed
 }
 

@@ -393,7 +393,7 @@ func TestNotForUs(t *testing.T) {
 	get := func(string) string { return "" }
 	b := func(o backend.Options) *Backend { return &Backend{o: o, env: paths.Env{Getenv: get}} }
 	strange := []error{
-		fmt.Errorf("x: %w (user 7)", client.ErrUntrusted), fmt.Errorf("x: %w", client.ErrNoSocket),
+		fmt.Errorf("x: %w (user 7)", client.ErrUntrusted), fmt.Errorf("x: %w", client.ErrNotSocket),
 		&os.PathError{Op: "connect", Path: "x", Err: fs.ErrPermission}, wire.Errorf(wire.CodeNotAllowed, "no"),
 	}
 	for _, err := range strange {
@@ -414,6 +414,6 @@ func TestNotForUs(t *testing.T) {
 	require.ErrorIs(t, err, errBecame)
 	require.Equal(t, []string{w.socket + ": not a socket: answering without omgd"}, w.notes)
 	_, err = w.backend(backend.Options{Socket: w.socket}).Status(t.Context())
-	require.ErrorIs(t, err, client.ErrNoSocket)
+	require.ErrorIs(t, err, client.ErrNotSocket)
 	require.Empty(t, w.became)
 }

@@ -30,7 +30,7 @@ func TestPacman_Installed(t *testing.T) {
 	w := corpusWorld(t)
 	local, err := pacmandb.ReadLocal(t.Context(), w.db)
 	require.NoError(t, err)
-	system, err := snapshot.Build(snapshot.Inputs{DBPath: w.db, Local: snapshot.Local{Packages: local}})
+	system, err := snapshot.Build(snapshot.Inputs{DBPath: w.db, Local: snapshot.LocalInput{Packages: local}})
 	require.NoError(t, err)
 	found, err := system.Installed(&wire.InstalledRequest{Details: true})
 	require.NoError(t, err)
@@ -137,8 +137,8 @@ Sources         : core  stale  not synchronized for 2 days, 2 days old, download
 Hint            : with sync.enabled = true in config.toml, omgd counts updates by its own copy of the databases
 `, show())
 	st.Compared = []wire.Source{
-		{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, AsOf: now.Unix() - 86400, Changed: now.Unix() - 120, Own: true},
-		{Name: "extra", Kind: wire.KindRepository, State: wire.SourceOK, Why: "refused", AsOf: now.Unix() - 86400, Changed: now.Unix() - 7200, Own: true},
+		{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, AsOf: now.Unix() - 86400, Changed: now.Unix() - 120, Downloaded: true},
+		{Name: "extra", Kind: wire.KindRepository, State: wire.SourceOK, Why: "refused", AsOf: now.Unix() - 86400, Changed: now.Unix() - 7200, Downloaded: true},
 	}
 	require.Contains(t, show(), "\nUpdates         : 0 (and 2 ignored), as of 2 hours ago\n")
 	_, lines, _ := strings.Cut(show(), "downloaded just now\n")

@@ -72,7 +72,7 @@ func (s Style) Component(w *bufio.Writer, c *wire.Component, nameWidth int, now 
 	}
 	if c.Since != 0 {
 		since := "for less than a minute"
-		if age, old := strings.CutSuffix(Moment(c.Since, now), " ago"); old {
+		if age, old := strings.CutSuffix(RelativeTime(c.Since, now), " ago"); old {
 			since = "for " + age
 		}
 		found = append(found, since)

@@ -15,7 +15,7 @@ import (
 func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	p := printer{s, w}
 	if st.Stale {
-		p.field("State", because("stale"+checked(", last checked ", st.At, now), st.Why))
+		p.field("State", withReason("stale"+checked(", last checked ", st.At, now), st.Why))
 	} else {
 		p.field("State", "up to date"+checked(", checked ", st.At, now))
 	}
@@ -38,25 +38,25 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	if st.Compared != nil {
 		p.rows("Compared With", sourceRows(st.Compared, now))
 	} else if suggestOwn(st.Sources) {
-		p.field("Hint", OwnHint)
+		p.field("Hint", DownloadHint)
 	}
 	if len(st.Problems) == 0 {
 		return
 	}
 	problems := make([]string, len(st.Problems))
 	for i, problem := range st.Problems {
-		problems[i] = because(problem.Name+": "+problem.State, problem.Why)
+		problems[i] = withReason(problem.Name+": "+problem.State, problem.Why)
 	}
 	p.lines("Degraded", problems)
 }
 
-// OwnHint explains how updates can be found although pacman -Sy is not run.
-const OwnHint = "with sync.enabled = true in config.toml, omgd counts updates by its own copy of the databases"
+// DownloadHint explains how updates can be found although pacman -Sy is not run.
+const DownloadHint = "with sync.enabled = true in config.toml, omgd counts updates by its own copy of the databases"
 
 // suggestOwn reports whether a repository's database is old.
 func suggestOwn(sources []wire.Source) bool {
 	return slices.ContainsFunc(sources, func(s wire.Source) bool {
-		return s.State == wire.SourceStale && s.Repository()
+		return s.State == wire.SourceStale && s.IsRepository()
 	})
 }
 
@@ -90,7 +90,7 @@ func asOf(compared []wire.Source, now time.Time) string {
 	if compared == nil {
 		return ""
 	}
-	return ", as of " + strings.TrimPrefix(Moment(wire.Current(compared), now), "just ")
+	return ", as of " + strings.TrimPrefix(RelativeTime(wire.UpToDateAsOf(compared), now), "just ")
 }
 
 // counter prints the counts of a status.
@@ -211,7 +211,7 @@ func (c counter) aurLines() []string {
 	return append(lines, nonEmpty(more)...)
 }
 
-func because(what, why string) string {
+func withReason(what, why string) string {
 	if why == "" {
 		return what
 	}
@@ -224,7 +224,7 @@ func indexLines(x *wire.IndexStatus, now time.Time) []string {
 	}
 	line := number(x.Packages) + " packages"
 	if x.Built != 0 {
-		line += ", built " + Moment(x.Built, now)
+		line += ", built " + RelativeTime(x.Built, now)
 	}
 	return append([]string{line}, x.Files...)
 }
@@ -234,8 +234,8 @@ func indexLines(x *wire.IndexStatus, now time.Time) []string {
 func Lacking(b *wire.Basis) string {
 	var missing []string
 	for i := range b.Sources {
-		if s := &b.Sources[i]; s.Lacking() && s.Repository() {
-			missing = append(missing, because(s.Name+" "+string(s.State), s.Why))
+		if s := &b.Sources[i]; s.Unavailable() && s.IsRepository() {
+			missing = append(missing, withReason(s.Name+" "+string(s.State), s.Why))
 		}
 	}
 	if b.Why != "" {
@@ -257,16 +257,16 @@ func checked(before string, at int64, now time.Time) string {
 	if at == 0 {
 		return ""
 	}
-	return before + Moment(at, now)
+	return before + RelativeTime(at, now)
 }
 
 // Reason returns a source's state and the reason for it.
 func Reason(s *wire.Source) string {
-	return because(sourceName(s)+": "+string(s.State), s.Why)
+	return withReason(sourceName(s)+": "+string(s.State), s.Why)
 }
 
 func sourceName(s *wire.Source) string {
-	if s.Own {
+	if s.Downloaded {
 		return s.Name + " (downloaded by omgd)"
 	}
 	return s.Name
@@ -281,17 +281,17 @@ func Source(s *wire.Source, now time.Time) string {
 func times(s *wire.Source, now time.Time) []string {
 	var list []string
 	if s.AsOf != 0 {
-		list = append(list, OldAt(s.AsOf, now))
+		list = append(list, TimeAndAge(s.AsOf, now))
 	}
 	changed := "downloaded "
-	if s.Own {
+	if s.Downloaded {
 		changed = "confirmed by a mirror "
 	}
 	if s.Changed != 0 {
-		list = append(list, changed+Moment(s.Changed, now))
+		list = append(list, changed+RelativeTime(s.Changed, now))
 	}
-	if s.Synced != 0 && !s.Own {
-		list = append(list, "last pacman -Sy "+Moment(s.Synced, now))
+	if s.Synced != 0 && !s.Downloaded {
+		list = append(list, "last pacman -Sy "+RelativeTime(s.Synced, now))
 	}
 	return list
 }
@@ -299,22 +299,22 @@ func times(s *wire.Source, now time.Time) []string {
 // AURState returns a note on data of the AUR that is not current.
 func AURState(s *wire.Source) string {
 	if s.State == wire.SourceStale {
-		return because("AUR: old data", s.Why)
+		return withReason("AUR: old data", s.Why)
 	}
-	return because("AUR: no data", s.Why)
+	return withReason("AUR: no data", s.Why)
 }
 
-// OldAt returns how old something is that is of a time.
-func OldAt(unix int64, now time.Time) string {
-	moment := Moment(unix, now)
+// TimeAndAge returns how old something is that is of a time.
+func TimeAndAge(unix int64, now time.Time) string {
+	moment := RelativeTime(unix, now)
 	if age, found := strings.CutSuffix(moment, " ago"); found {
 		return age + " old"
 	}
 	return map[string]string{"just now": "new", "in the future": "with a time in the future"}[moment]
 }
 
-// Moment returns how long ago a time was, or "unknown".
-func Moment(unix int64, now time.Time) string {
+// RelativeTime returns how long ago a time was, or "unknown".
+func RelativeTime(unix int64, now time.Time) string {
 	if unix == 0 {
 		return "unknown"
 	}

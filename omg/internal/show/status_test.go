@@ -82,7 +82,7 @@ func TestSource(t *testing.T) {
 	s := wire.Source{Name: "core", State: wire.SourceFailed, Why: "cut off"}
 	require.Equal(t, "core: failed: cut off", Reason(&s))
 	require.Equal(t, "core: failed: cut off", Source(&s, now))
-	s = wire.Source{Name: "core", State: wire.SourceOK, Why: "a mirror refused", Changed: now.Unix(), Own: true}
+	s = wire.Source{Name: "core", State: wire.SourceOK, Why: "a mirror refused", Changed: now.Unix(), Downloaded: true}
 	require.Equal(t, "core (downloaded by omgd): ok: a mirror refused, confirmed by a mirror just now", Source(&s, now))
 	require.Equal(t, "the installed packages could not be checked", NotChecked(&wire.Basis{}))
 	require.Regexp(t, `^the installed packages could not be checked, last checked \d+ years ago$`, NotChecked(&wire.Basis{At: 1}))

@@ -112,5 +112,5 @@ func (g *Gate) Admin(p server.Peer) bool {
 	return p.UID == 0 || p.UID == g.daemonUID || slices.Contains(g.rules.Load().admins, p.UID)
 }
 
-// Take counts a request and reports whether it is within the user's rate.
-func (g *Gate) Take(p server.Peer) bool { return p.UID == 0 || g.quota.allow(p.UID) }
+// AllowRequest counts a request and reports whether it is within the user's rate.
+func (g *Gate) AllowRequest(p server.Peer) bool { return p.UID == 0 || g.quota.allow(p.UID) }

@@ -87,20 +87,20 @@ func TestGate_Quota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := gate(t, config.Access{}, 10)
 		for range 10 {
-			require.True(t, g.Take(server.Peer{UID: 1000}))
+			require.True(t, g.AllowRequest(server.Peer{UID: 1000}))
 		}
-		require.False(t, g.Take(server.Peer{UID: 1000}), "more than ten in no time")
-		require.True(t, g.Take(server.Peer{UID: 1001}), "users are counted separately")
+		require.False(t, g.AllowRequest(server.Peer{UID: 1000}), "more than ten in no time")
+		require.True(t, g.AllowRequest(server.Peer{UID: 1001}), "users are counted separately")
 		for range 100 {
-			require.True(t, g.Take(server.Peer{UID: 0}), "root is not counted")
+			require.True(t, g.AllowRequest(server.Peer{UID: 0}), "root is not counted")
 		}
 		time.Sleep(200 * time.Millisecond)
-		require.True(t, g.Take(server.Peer{UID: 1000}))
-		require.True(t, g.Take(server.Peer{UID: 1000}))
-		require.False(t, g.Take(server.Peer{UID: 1000}), "more than two in a fifth of a second")
+		require.True(t, g.AllowRequest(server.Peer{UID: 1000}))
+		require.True(t, g.AllowRequest(server.Peer{UID: 1000}))
+		require.False(t, g.AllowRequest(server.Peer{UID: 1000}), "more than two in a fifth of a second")
 		require.NoError(t, g.Set(config.Access{}, 0))
 		for range 1000 {
-			require.True(t, g.Take(server.Peer{UID: 1000}), "0 is no limit")
+			require.True(t, g.AllowRequest(server.Peer{UID: 1000}), "0 is no limit")
 		}
 	})
 }

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/omgd/internal/child"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
@@ -29,7 +29,7 @@ const (
 )
 
 // The errors of a question. Others are a *wire.Error from the worker (its code is
-// wire.CodeInvalid, wire.CodeTooLarge or question.CodeCannot), wire.ErrTooLarge
+// wire.CodeInvalid, wire.CodeTooLarge or alpmproto.CodeCannot), wire.ErrTooLarge
 // for a question that does not fit in a frame, the context's and the system's.
 var (
 	// ErrMissing: the worker is not installed.
@@ -42,8 +42,8 @@ var (
 	ErrCrashed = errors.New("crashed")
 	// ErrTimeout: the worker took more than 10 s.
 	ErrTimeout = errors.New("timed out")
-	// ErrRubbish: the worker's output is not a valid answer.
-	ErrRubbish = question.ErrRubbish
+	// ErrInvalidReply: the worker's output is not a valid reply.
+	ErrInvalidReply = alpmproto.ErrInvalidReply
 )
 
 // Worker runs omg-alpm-worker, one process for each question. It has no state and
@@ -66,24 +66,24 @@ type Databases struct {
 	IgnorePkg, IgnoreGroup []string
 }
 
-func (d Databases) question() question.Question {
-	q := question.Question{Path: d.Path, IgnorePkg: d.IgnorePkg, IgnoreGroup: d.IgnoreGroup}
+func (d Databases) question() alpmproto.Request {
+	q := alpmproto.Request{Path: d.Path, IgnorePkg: d.IgnorePkg, IgnoreGroup: d.IgnoreGroup}
 	for _, r := range d.Repos {
-		q.Repos = append(q.Repos, question.Repo{Name: r.Name, Usage: uint8(r.Usage)})
+		q.Repos = append(q.Repos, alpmproto.Repo{Name: r.Name, Usage: uint8(r.Usage)})
 	}
 	return q
 }
 
-// Found are packages and the databases that were searched for them. A database
+// Result are packages and the databases that were searched for them. A database
 // with an Err was left out.
-type Found struct {
-	Databases []question.Database
+type Result struct {
+	Databases []alpmproto.Database
 	Packages  []wire.Package
 }
 
 // Facts returns libalpm's facts about the databases.
 func (w *Worker) Facts(ctx context.Context, d Databases) (*Facts, error) {
-	a, err := w.ask(ctx, question.OpFacts, d.question())
+	a, err := w.ask(ctx, alpmproto.OpFacts, d.question())
 	if err != nil {
 		return nil, err
 	}
@@ -92,30 +92,30 @@ func (w *Worker) Facts(ctx context.Context, d Databases) (*Facts, error) {
 
 // Search returns the packages of the sync databases that match every word, each
 // a POSIX extended expression, with their summary fields: pacman -Ss.
-func (w *Worker) Search(ctx context.Context, d Databases, words []string) (*Found, error) {
+func (w *Worker) Search(ctx context.Context, d Databases, words []string) (*Result, error) {
 	q := d.question()
 	q.Words = words
-	return w.find(ctx, question.OpSearch, q)
+	return w.find(ctx, alpmproto.OpSearch, q)
 }
 
 // Info returns the packages of these names, or "repository/name", as pacman -Si
 // does: in order of the names, and for each name in order of the repositories.
 // Unknown names are skipped.
-func (w *Worker) Info(ctx context.Context, d Databases, names []string) (*Found, error) {
+func (w *Worker) Info(ctx context.Context, d Databases, names []string) (*Result, error) {
 	q := d.question()
 	q.Names = names
-	return w.find(ctx, question.OpInfo, q)
+	return w.find(ctx, alpmproto.OpInfo, q)
 }
 
-func (w *Worker) find(ctx context.Context, op string, q question.Question) (*Found, error) {
+func (w *Worker) find(ctx context.Context, op string, q alpmproto.Request) (*Result, error) {
 	a, err := w.ask(ctx, op, q)
 	if err != nil {
 		return nil, err
 	}
-	return &Found{Databases: a.Databases, Packages: a.Packages}, nil
+	return &Result{Databases: a.Databases, Packages: a.Packages}, nil
 }
 
-func (w *Worker) ask(ctx context.Context, op string, q question.Question) (*question.Answer, error) {
+func (w *Worker) ask(ctx context.Context, op string, q alpmproto.Request) (*alpmproto.Reply, error) {
 	path := w.path
 	if path == "" {
 		var err error
@@ -125,13 +125,13 @@ func (w *Worker) ask(ctx context.Context, op string, q question.Question) (*ques
 			return nil, err
 		}
 	}
-	frame, err := wire.AppendRequest(nil, question.ID, op, &q)
+	frame, err := wire.AppendRequest(nil, alpmproto.ID, op, &q)
 	if err != nil {
 		return nil, err
 	}
 	inner, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
-	var collector question.Collector
+	var collector alpmproto.Collector
 	stderr, err := child.Run(inner, child.Spec{Path: path, Stdin: frame, Stdout: &collector, Data: maxData})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -139,7 +139,7 @@ func (w *Worker) ask(ctx context.Context, op string, q question.Question) (*ques
 	if err != nil {
 		return nil, explain(err, stderr)
 	}
-	a, err := collector.Answer(op, q.Repos)
+	a, err := collector.Reply(op, q.Repos)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", program, err)
 	}
@@ -161,15 +161,15 @@ func explain(err error, stderr string) error {
 		return fmt.Errorf("%s is %w: %w", program, ErrMissing, err)
 	case errors.Is(err, unix.ENOEXEC):
 		return fmt.Errorf("%s %w: %w", program, ErrCrashed, err)
-	case errors.Is(err, ErrRubbish):
+	case errors.Is(err, ErrInvalidReply):
 		return fmt.Errorf("%s: %w", program, err)
 	case errors.As(err, &werr):
-		if werr.Code == question.CodeStub {
+		if werr.Code == alpmproto.CodeStub {
 			return fmt.Errorf("%s was %w", program, ErrStub)
 		}
 		return werr
 	case errors.Is(err, exec.ErrWaitDelay):
-		return fmt.Errorf("%s: %w: its output did not end", program, ErrRubbish)
+		return fmt.Errorf("%s: %w: its output did not end", program, ErrInvalidReply)
 	case errors.As(err, &exited):
 		// 127 is the exit code of the dynamic linker, which names the library.
 		if exited.ExitCode() == 127 && slices.ContainsFunc([]string{"shared librar", "symbol lookup", "version `"}, func(s string) bool {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
@@ -17,28 +17,28 @@ type Facts struct {
 	// LibAlpm is the library's version, "" for our reader.
 	LibAlpm string
 	// Databases are the sync databases in order. If one has an Err, its packages are
-	// missing from what Installed has about repositories.
-	Databases []question.Database
+	// missing from what PackageFacts has about repositories.
+	Databases []alpmproto.Database
 	// Installed are in order of name (bytes).
-	Installed []question.Installed
+	Installed []alpmproto.PackageFacts
 }
 
-// Ours returns the facts that our reader found: the installed packages, and facts
+// LocalFacts returns the facts that our reader found: the installed packages, and facts
 // about the repositories of c. databases are counts and errors in the order of
 // c.Repos.
-func Ours(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncFacts, databases []question.Database) *Facts {
+func LocalFacts(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncFacts, databases []alpmproto.Database) *Facts {
 	relations := pacmandb.Relate(l.Packages)
 	outdated := pacmandb.Updates(l.Packages, c, facts)
-	f := &Facts{Databases: databases, Installed: make([]question.Installed, len(l.Packages))}
-	index := make(map[string]*question.Installed, len(l.Packages))
+	f := &Facts{Databases: databases, Installed: make([]alpmproto.PackageFacts, len(l.Packages))}
+	index := make(map[string]*alpmproto.PackageFacts, len(l.Packages))
 	for i, p := range l.Packages {
 		r := &f.Installed[i]
-		*r = question.Installed{Name: p.Name, Version: p.Version, Reason: int32(p.Reason), Need: question.NeedRequired}
+		*r = alpmproto.PackageFacts{Name: p.Name, Version: p.Version, Reason: int32(p.Reason), Need: alpmproto.NeedRequired}
 		switch {
 		case relations.Unneeded(p.Name, false):
-			r.Need = question.NeedNone
+			r.Need = alpmproto.NeedNone
 		case relations.Unneeded(p.Name, true):
-			r.Need = question.NeedOptional
+			r.Need = alpmproto.NeedOptional
 		}
 		index[p.Name] = r
 	}
@@ -106,8 +106,8 @@ func (d *differences) lines() []string {
 
 // databases compares the sync databases and reports whether both sides could read
 // all of the same ones.
-func (d *differences) databases(libalpm, ours []question.Database) bool {
-	if !slices.EqualFunc(libalpm, ours, func(a, b question.Database) bool { return a.Name == b.Name }) {
+func (d *differences) databases(libalpm, ours []alpmproto.Database) bool {
+	if !slices.EqualFunc(libalpm, ours, func(a, b alpmproto.Database) bool { return a.Name == b.Name }) {
 		d.add("libalpm read the databases %s, we read %s", databaseNames(libalpm), databaseNames(ours))
 		return false
 	}
@@ -127,7 +127,7 @@ func (d *differences) databases(libalpm, ours []question.Database) bool {
 	return all
 }
 
-func databaseNames(list []question.Database) string {
+func databaseNames(list []alpmproto.Database) string {
 	names := make([]string, 0, MaxDifferences)
 	for _, d := range list[:min(len(list), MaxDifferences)] {
 		names = append(names, d.Name)
@@ -143,10 +143,10 @@ var (
 		int32(pacmandb.ReasonExplicit): "explicitly installed",
 		int32(pacmandb.ReasonDepend):   "installed as a dependency",
 	}
-	needs = map[question.Need]string{
-		question.NeedNone:     "not required",
-		question.NeedOptional: "needed optionally",
-		question.NeedRequired: "required",
+	needs = map[alpmproto.Need]string{
+		alpmproto.NeedNone:     "not required",
+		alpmproto.NeedOptional: "needed optionally",
+		alpmproto.NeedRequired: "required",
 	}
 )
 
@@ -157,7 +157,7 @@ func reason(r int32) string {
 	return fmt.Sprintf("installed for reason %d", r)
 }
 
-func (d *differences) installed(a, b *question.Installed, repositories bool) {
+func (d *differences) installed(a, b *alpmproto.PackageFacts, repositories bool) {
 	differ := func(libalpm, ours string) { d.add("%s: libalpm says %s, we say %s", a.Name, libalpm, ours) }
 	if a.Version != b.Version {
 		differ(a.Version, b.Version)
@@ -176,7 +176,7 @@ func (d *differences) installed(a, b *question.Installed, repositories bool) {
 }
 
 // offer describes the version of a package in the repositories.
-func offer(p *question.Installed) string {
+func offer(p *alpmproto.PackageFacts) string {
 	switch {
 	case p.Repo == "":
 		return "foreign"

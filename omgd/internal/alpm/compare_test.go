@@ -6,16 +6,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 )
 
 func sample() *Facts {
 	return &Facts{
-		Databases: []question.Database{{Name: "core", Packages: 3}, {Name: "extra", Packages: 5}},
-		Installed: []question.Installed{
-			{Name: "a", Version: "1-1", Repo: "core", Offered: "1-1", Need: question.NeedRequired},
+		Databases: []alpmproto.Database{{Name: "core", Packages: 3}, {Name: "extra", Packages: 5}},
+		Installed: []alpmproto.PackageFacts{
+			{Name: "a", Version: "1-1", Repo: "core", Offered: "1-1", Need: alpmproto.NeedRequired},
 			{Name: "b", Version: "1-1", Reason: 1, Repo: "core", Offered: "2-1", Order: 1},
-			{Name: "c", Version: "1-1", Reason: 1, Need: question.NeedOptional},
+			{Name: "c", Version: "1-1", Reason: 1, Need: alpmproto.NeedOptional},
 			{Name: "d", Version: "3-1", Repo: "extra", Offered: "2-1", Order: -1},
 			{Name: "e", Version: "1-1", Repo: "extra", Offered: "2-1", Order: 1, Ignored: true},
 		},
@@ -42,7 +42,7 @@ func TestCompare_Differences(t *testing.T) {
 		"a: libalpm says 2-1, we say 1-1":                                         func(f, _ *Facts) { f.Installed[0].Version = "2-1" },
 		"a: libalpm says installed as a dependency, we say explicitly installed":  func(f, _ *Facts) { f.Installed[0].Reason = 1 },
 		"a: libalpm says installed for reason 7, we say explicitly installed":     func(f, _ *Facts) { f.Installed[0].Reason = 7 },
-		"a: libalpm says not required, we say required":                           func(f, _ *Facts) { f.Installed[0].Need = question.NeedNone },
+		"a: libalpm says not required, we say required":                           func(f, _ *Facts) { f.Installed[0].Need = alpmproto.NeedNone },
 		"a: libalpm says foreign, we say same as core/1-1":                        func(f, _ *Facts) { f.Installed[0].Repo = "" },
 		"d: libalpm says update to extra/2-1, we say newer than extra/2-1":        func(f, _ *Facts) { f.Installed[3].Order = 1 },
 		"e: libalpm says update to extra/2-1, we say update to extra/2-1 ignored": func(f, _ *Facts) { f.Installed[4].Ignored = false },
@@ -58,7 +58,7 @@ func TestCompare_Differences(t *testing.T) {
 
 func TestCompare_DamagedDatabases(t *testing.T) {
 	libalpm, ours := sample(), sample()
-	libalpm.Databases[1] = question.Database{Name: "extra", Err: "damaged"}
+	libalpm.Databases[1] = alpmproto.Database{Name: "extra", Err: "damaged"}
 	for i := range libalpm.Installed { // without the databases every package looks foreign
 		if p := &libalpm.Installed[i]; p.Repo == "extra" {
 			p.Repo, p.Offered, p.Order, p.Ignored = "", "", 0, false
@@ -67,14 +67,14 @@ func TestCompare_DamagedDatabases(t *testing.T) {
 	require.Equal(t, []string{"extra: libalpm cannot read the database (damaged), we read 5 packages"}, Compare(libalpm, ours))
 	require.Equal(t, []string{"extra: libalpm reads 5 packages, omg cannot read the database (damaged)"}, Compare(ours, libalpm))
 	require.Empty(t, Compare(libalpm, libalpm))
-	libalpm.Installed[0].Need = question.NeedNone
+	libalpm.Installed[0].Need = alpmproto.NeedNone
 	require.Len(t, Compare(libalpm, ours), 2, "facts that do not depend on repositories are still compared")
 }
 
 func TestCompare_Bounded(t *testing.T) {
 	many := sample()
 	for i := range 100 {
-		many.Installed = append(many.Installed, question.Installed{Name: fmt.Sprintf("p%09000d", i), Version: "1-1"})
+		many.Installed = append(many.Installed, alpmproto.PackageFacts{Name: fmt.Sprintf("p%09000d", i), Version: "1-1"})
 	}
 	got := Compare(many, sample())
 	require.Len(t, got, MaxDifferences+1)

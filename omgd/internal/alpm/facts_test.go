@@ -1,12 +1,12 @@
 package alpm
 
 import (
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
 // names returns the names of the installed packages for which keep is true.
-func (f *Facts) names(keep func(*question.Installed) bool) []string {
+func (f *Facts) names(keep func(*alpmproto.PackageFacts) bool) []string {
 	var out []string
 	for i := range f.Installed {
 		if p := &f.Installed[i]; keep(p) {
@@ -18,24 +18,24 @@ func (f *Facts) names(keep func(*question.Installed) bool) []string {
 
 // Explicit returns the names of the explicitly installed packages: pacman -Qeq.
 func (f *Facts) Explicit() []string {
-	return f.names(func(p *question.Installed) bool { return p.Reason == int32(pacmandb.ReasonExplicit) })
+	return f.names(func(p *alpmproto.PackageFacts) bool { return p.Reason == int32(pacmandb.ReasonExplicit) })
 }
 
 // Orphans returns the names that pacman -Qdtq lists or, with onlyRequired,
 // pacman -Qdttq.
 func (f *Facts) Orphans(onlyRequired bool) []string {
-	most := question.NeedNone
+	most := alpmproto.NeedNone
 	if onlyRequired {
-		most = question.NeedOptional
+		most = alpmproto.NeedOptional
 	}
-	return f.names(func(p *question.Installed) bool {
+	return f.names(func(p *alpmproto.PackageFacts) bool {
 		return p.Reason == int32(pacmandb.ReasonDepend) && p.Need <= most
 	})
 }
 
 // Foreign returns the names of the packages that are in no repository: pacman -Qmq.
 func (f *Facts) Foreign() []string {
-	return f.names(func(p *question.Installed) bool { return p.Repo == "" })
+	return f.names(func(p *alpmproto.PackageFacts) bool { return p.Repo == "" })
 }
 
 // Updates returns the lines of pacman -Qu.

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -31,11 +31,11 @@ func fake(t *testing.T, script string, file []byte) *Worker {
 }
 
 // frames encodes answers as the chunks of one.
-func frames(t *testing.T, id uint64, answers ...*question.Answer) []byte {
+func frames(t *testing.T, id uint64, answers ...*alpmproto.Reply) []byte {
 	t.Helper()
 	var out []byte
 	for _, a := range answers {
-		b, err := question.Encode(id, a)
+		b, err := alpmproto.Encode(id, a)
 		require.NoError(t, err)
 		out = append(out, b...)
 	}
@@ -50,14 +50,14 @@ func askAnything(ctx context.Context, w *Worker) (*Facts, error) {
 func frame(body ...byte) []byte { return wire.EndFrame(append(wire.BeginFrame(nil), body...), 0) }
 
 func TestWorker_Fakes(t *testing.T) {
-	good := frames(t, question.ID, &question.Answer{LibAlpm: "1.2.3"})
+	good := frames(t, alpmproto.ID, &alpmproto.Reply{LibAlpm: "1.2.3"})
 	for name, c := range map[string]struct {
 		script string
 		file   []byte
 		want   error
 		says   string
 	}{
-		"ends at once":       {script: "exit 0", want: ErrRubbish, says: "truncated"},
+		"ends at once":       {script: "exit 0", want: ErrInvalidReply, says: "truncated"},
 		"fails at once":      {script: "exit 1", want: ErrCrashed, says: "exit status 1"},
 		"fails and says why": {script: "echo 'panic: x' >&2; echo more >&2; exit 2", want: ErrCrashed, says: "panic: x"},
 		"segmentation fault": {script: "kill -SEGV $$", want: ErrCrashed, says: "segmentation fault"},
@@ -68,24 +68,24 @@ func TestWorker_Fakes(t *testing.T) {
 		},
 		"no symbol":        {script: "echo 'w: symbol lookup error: w: undefined symbol: alpm_x' >&2; exit 127", want: ErrLibrary, says: "alpm_x"},
 		"no command":       {script: "no-such-command", want: ErrCrashed, says: "no-such-command"},
-		"text":             {script: "echo hello, world", want: ErrRubbish, says: "frame of more than"},
-		"zeros":            {script: "head -c 1000000000 /dev/zero", want: ErrRubbish, says: "length 0"},
-		"a GiB announced":  {script: "cat $file; sleep 300", file: []byte{0x40, 0, 0, 0}, want: ErrRubbish, says: "frame of more than"},
-		"nested":           {script: "cat $file", file: frame(bytes.Repeat([]byte{0x91}, 100_000)...), want: ErrRubbish, says: "nested"},
-		"long array":       {script: "cat $file", file: frame(0xdd, 0xff, 0xff, 0xff, 0xff), want: ErrRubbish, says: "a length of"},
-		"cut off":          {script: "head -c 20 $file", file: good, want: ErrRubbish, says: "truncated"},
-		"no response":      {script: "cat $file", file: frame(0x80), want: ErrRubbish},
-		"result is a word": {script: "cat $file", file: wire.AppendResult(nil, question.ID, []byte{0xa1, 'x'}, false), want: ErrRubbish},
-		"another id":       {script: "cat $file", file: frames(t, 7, &question.Answer{LibAlpm: "1"}), want: ErrRubbish, says: "question 7"},
-		"two answers":      {script: "cat $file $file", file: good, want: ErrRubbish, says: "after its end"},
-		"and one byte":     {script: "cat $file; printf x", file: good, want: ErrRubbish, says: "truncated"},
-		"no version":       {script: "cat $file", file: frames(t, question.ID, &question.Answer{}), want: ErrRubbish, says: "no version"},
+		"text":             {script: "echo hello, world", want: ErrInvalidReply, says: "frame of more than"},
+		"zeros":            {script: "head -c 1000000000 /dev/zero", want: ErrInvalidReply, says: "length 0"},
+		"a GiB announced":  {script: "cat $file; sleep 300", file: []byte{0x40, 0, 0, 0}, want: ErrInvalidReply, says: "frame of more than"},
+		"nested":           {script: "cat $file", file: frame(bytes.Repeat([]byte{0x91}, 100_000)...), want: ErrInvalidReply, says: "nested"},
+		"long array":       {script: "cat $file", file: frame(0xdd, 0xff, 0xff, 0xff, 0xff), want: ErrInvalidReply, says: "a length of"},
+		"cut off":          {script: "head -c 20 $file", file: good, want: ErrInvalidReply, says: "truncated"},
+		"no response":      {script: "cat $file", file: frame(0x80), want: ErrInvalidReply},
+		"result is a word": {script: "cat $file", file: wire.AppendResult(nil, alpmproto.ID, []byte{0xa1, 'x'}, false), want: ErrInvalidReply},
+		"another id":       {script: "cat $file", file: frames(t, 7, &alpmproto.Reply{LibAlpm: "1"}), want: ErrInvalidReply, says: "question 7"},
+		"two answers":      {script: "cat $file $file", file: good, want: ErrInvalidReply, says: "after its end"},
+		"and one byte":     {script: "cat $file; printf x", file: good, want: ErrInvalidReply, says: "truncated"},
+		"no version":       {script: "cat $file", file: frames(t, alpmproto.ID, &alpmproto.Reply{}), want: ErrInvalidReply, says: "no version"},
 		"an endless answer": {
 			script: "while :; do cat $file; done",
-			file:   wire.AppendResult(nil, question.ID, append([]byte{0x81, 0xa1, 'x', 0xda, 0xff, 0xff}, make([]byte, 0xffff)...), true),
-			want:   ErrRubbish, says: "more than 16777216 bytes",
+			file:   wire.AppendResult(nil, alpmproto.ID, append([]byte{0x81, 0xa1, 'x', 0xda, 0xff, 0xff}, make([]byte, 0xffff)...), true),
+			want:   ErrInvalidReply, says: "more than 16777216 bytes",
 		},
-		"an empty program": {script: "", want: ErrRubbish, says: "truncated"},
+		"an empty program": {script: "", want: ErrInvalidReply, says: "truncated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := askAnything(t.Context(), fake(t, c.script, c.file))
@@ -101,31 +101,31 @@ func TestWorker_Fakes(t *testing.T) {
 }
 
 func TestWorker_OtherAnswers(t *testing.T) {
-	ok := question.Installed{Name: "a", Version: "1", Repo: "core", Offered: "2", Order: 1, Ignored: true}
-	with := func(change func(*question.Installed)) *question.Answer {
+	ok := alpmproto.PackageFacts{Name: "a", Version: "1", Repo: "core", Offered: "2", Order: 1, Ignored: true}
+	with := func(change func(*alpmproto.PackageFacts)) *alpmproto.Reply {
 		p := ok
 		change(&p)
-		return &question.Answer{LibAlpm: "1", Databases: []question.Database{{Name: "core"}}, Installed: []question.Installed{p}}
+		return &alpmproto.Reply{LibAlpm: "1", Databases: []alpmproto.Database{{Name: "core"}}, Installed: []alpmproto.PackageFacts{p}}
 	}
 	d := Databases{Path: "/", Repos: config(t, "/", "core").Repos}
-	_, err := fake(t, "cat $file", frames(t, question.ID, with(func(*question.Installed) {}))).Facts(t.Context(), d)
+	_, err := fake(t, "cat $file", frames(t, alpmproto.ID, with(func(*alpmproto.PackageFacts) {}))).Facts(t.Context(), d)
 	require.NoError(t, err)
-	unsorted := with(func(*question.Installed) {})
+	unsorted := with(func(*alpmproto.PackageFacts) {})
 	unsorted.Installed = append(unsorted.Installed, ok)
-	for name, a := range map[string]*question.Answer{
+	for name, a := range map[string]*alpmproto.Reply{
 		"no databases":      {LibAlpm: "1"},
-		"another database":  {LibAlpm: "1", Databases: []question.Database{{Name: "extra"}}},
-		"fewer than none":   {LibAlpm: "1", Databases: []question.Database{{Name: "core", Packages: -1}}},
-		"no name":           with(func(p *question.Installed) { p.Name = "" }),
+		"another database":  {LibAlpm: "1", Databases: []alpmproto.Database{{Name: "extra"}}},
+		"fewer than none":   {LibAlpm: "1", Databases: []alpmproto.Database{{Name: "core", Packages: -1}}},
+		"no name":           with(func(p *alpmproto.PackageFacts) { p.Name = "" }),
 		"twice":             unsorted,
-		"no such need":      with(func(p *question.Installed) { p.Need = 9 }),
-		"a foreign update":  with(func(p *question.Installed) { p.Repo = "" }),
-		"ignored for what":  with(func(p *question.Installed) { p.Order = 0 }),
-		"a nameless record": {LibAlpm: "1", Databases: []question.Database{{Name: "core"}}, Packages: []wire.Package{{Repo: "core"}}},
+		"no such need":      with(func(p *alpmproto.PackageFacts) { p.Need = 9 }),
+		"a foreign update":  with(func(p *alpmproto.PackageFacts) { p.Repo = "" }),
+		"ignored for what":  with(func(p *alpmproto.PackageFacts) { p.Order = 0 }),
+		"a nameless record": {LibAlpm: "1", Databases: []alpmproto.Database{{Name: "core"}}, Packages: []wire.Package{{Repo: "core"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := fake(t, "cat $file", frames(t, question.ID, a)).Facts(t.Context(), d)
-			require.ErrorIs(t, err, ErrRubbish)
+			_, err := fake(t, "cat $file", frames(t, alpmproto.ID, a)).Facts(t.Context(), d)
+			require.ErrorIs(t, err, ErrInvalidReply)
 		})
 	}
 }
@@ -174,7 +174,7 @@ func TestWorker_Hangs(t *testing.T) {
 		_, err := askAnything(ctx, w)
 		result <- err
 	}()
-	await.That(t, func() bool { return len(pids()) > 0 }, "the worker and its child")
+	await.Condition(t, func() bool { return len(pids()) > 0 }, "the worker and its child")
 	cancel()
 	require.ErrorIs(t, await.Receive(t, result, "the end of the question"), context.Canceled)
 	requireGone(t, pids())
@@ -188,7 +188,7 @@ func requireGone(t *testing.T, pids []string) {
 	for _, pid := range pids {
 		_, err := strconv.Atoi(pid)
 		require.NoError(t, err)
-		await.That(t, func() bool {
+		await.Condition(t, func() bool {
 			stat, err := os.ReadFile("/proc/" + pid + "/stat")
 			return err != nil || strings.Contains(string(stat), ") Z ")
 		}, "the end of process %s", pid)

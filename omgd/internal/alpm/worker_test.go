@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/fixture"
@@ -89,16 +89,16 @@ func ours(t testing.TB, c *pacmandb.Config) *Facts {
 	t.Helper()
 	l, err := pacmandb.ReadLocal(t.Context(), c.DBPath)
 	require.NoError(t, err)
-	in := snapshot.Inputs{DBPath: c.DBPath, Config: c, Local: snapshot.Local{Packages: l}}
-	var databases []question.Database
+	in := snapshot.Inputs{DBPath: c.DBPath, Config: c, Local: snapshot.LocalInput{Packages: l}}
+	var databases []alpmproto.Database
 	for _, r := range c.Repos {
-		d := question.Database{Name: r.Name}
-		src := snapshot.Source{Usage: r.Usage, Source: wire.Source{Name: r.Name, Kind: wire.KindRepository}}
+		d := alpmproto.Database{Name: r.Name}
+		src := snapshot.IndexedSource{Usage: r.Usage, Source: wire.Source{Name: r.Name, Kind: wire.KindRepository}}
 		repo := sources.Repository{Name: r.Name, Database: filepath.Join(c.DBPath, "sync", r.Name+".db")}
-		if src.Index, err = repo.Memory(t.Context()); err != nil {
+		if src.Index, err = repo.BuildInMemory(t.Context()); err != nil {
 			src.State, src.Why, d.Err = wire.SourceFailed, err.Error(), err.Error()
 		} else {
-			facts, _ := src.Index.Facts().Source(pkgindex.KindRepo, r.Name)
+			facts, _ := src.Index.BuildInfo().Source(pkgindex.KindRepo, r.Name)
 			d.Packages = int(facts.Packages)
 		}
 		databases = append(databases, d)
@@ -108,7 +108,7 @@ func ours(t testing.TB, c *pacmandb.Config) *Facts {
 	require.NoError(t, err)
 	config, facts, err := s.Facts()
 	require.NoError(t, err)
-	return Ours(l, config, facts, databases)
+	return LocalFacts(l, config, facts, databases)
 }
 
 func databases(c *pacmandb.Config) Databases {
@@ -365,7 +365,7 @@ func TestWorker_ChangesNothing(t *testing.T) {
 			} else {
 				var werr *wire.Error
 				require.ErrorAs(t, err, &werr)
-				require.Equal(t, question.CodeCannot, werr.Code, werr.Message)
+				require.Equal(t, alpmproto.CodeOpenFailed, werr.Code, werr.Message)
 			}
 			_, _ = w.Search(t.Context(), d, []string{"a"})
 			_, _ = w.Info(t.Context(), d, []string{"glibc"})

@@ -62,7 +62,7 @@ func run(c *cli.Context) error {
 			return command.Usagef("%w", err)
 		}
 	}
-	isCopy := detach.Copy()
+	isCopy := detach.IsCopy()
 	log, err := logging.New(loaded.Log.Level, isCopy, c.App.ErrWriter)
 	if err != nil {
 		return err

@@ -26,8 +26,8 @@ func background(ctx context.Context, o options, stderr io.Writer) error {
 	}
 	output, err := detach.Start(ctx)
 	var notReady *detach.NotReady
-	if errors.As(err, &notReady) && len(notReady.Said) > 0 {
-		output, err = notReady.Said, exit.Quiet(notStarted)
+	if errors.As(err, &notReady) && len(notReady.Stderr) > 0 {
+		output, err = notReady.Stderr, exit.Quiet(notStarted)
 	}
 	if _, werr := stderr.Write(output); err == nil {
 		err = werr
@@ -58,7 +58,7 @@ func (o *options) listen() (*listen.Socket, error) {
 	case err != nil:
 		return nil, err
 	case inherited != nil:
-		return listen.Take(inherited, o.env)
+		return listen.FromListener(inherited, o.env)
 	}
 	allowed := listen.Private
 	if o.system {
@@ -71,15 +71,15 @@ func (o *options) listen() (*listen.Socket, error) {
 
 // socketAccess returns who may connect to the daemon of all users: everyone, to whom the
 // access rules apply after that, or only the members of a group.
-func socketAccess(group string) (listen.Access, error) {
+func socketAccess(group string) (listen.Permissions, error) {
 	if group == "" {
-		return listen.Access{Mode: 0o666, Group: -1}, nil
+		return listen.Permissions{Mode: 0o666, Group: -1}, nil
 	}
 	gid, err := access.GID(group)
 	if err != nil {
-		return listen.Access{}, fmt.Errorf("access.socket_group: %w", err)
+		return listen.Permissions{}, fmt.Errorf("access.socket_group: %w", err)
 	}
-	return listen.Access{Mode: 0o660, Group: int(gid)}, nil
+	return listen.Permissions{Mode: 0o660, Group: int(gid)}, nil
 }
 
 // newGate returns the access rules of the daemon of all users. It returns nil for a user's

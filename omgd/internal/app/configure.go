@@ -22,11 +22,11 @@ func limits(c config.Limits) server.Limits {
 }
 
 // caches returns the limits of the service's caches from the configuration.
-func caches(c config.Config) service.Caches {
+func caches(c config.Config) service.CacheLimits {
 	if c.Cache.MaxEntries == 0 || c.Memory.MaxCaches == 0 {
-		return service.Caches{Entries: -1}
+		return service.CacheLimits{Entries: -1}
 	}
-	return service.Caches{Entries: c.Cache.MaxEntries, Bytes: int64(c.Memory.MaxCaches), TTL: time.Duration(c.Cache.TTL)}
+	return service.CacheLimits{Entries: c.Cache.MaxEntries, Bytes: int64(c.Memory.MaxCaches), TTL: time.Duration(c.Cache.TTL)}
 }
 
 // limitMemory sets the Go runtime's memory limit. Without one in the configuration,

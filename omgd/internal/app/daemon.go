@@ -137,12 +137,12 @@ func (d *daemon) initSocket() (err error) {
 
 // initMetrics makes the metrics, and sets up the memory limit.
 func (d *daemon) initMetrics() error {
-	d.stats = metrics.New(version.String(), metrics.Sources{
+	d.stats = metrics.New(version.String(), metrics.Callbacks{
 		Connections: func() int { return d.server.Connections() },
-		Caches: func() map[string]metrics.Cache {
-			all := make(map[string]metrics.Cache)
-			for name, c := range d.service.CacheUses() {
-				all[name] = metrics.Cache{Hits: c.Hits, Misses: c.Misses}
+		Caches: func() map[string]metrics.CacheCounts {
+			all := make(map[string]metrics.CacheCounts)
+			for name, c := range d.service.CacheStats() {
+				all[name] = metrics.CacheCounts{Hits: c.Hits, Misses: c.Misses}
 			}
 			return all
 		},
@@ -166,7 +166,7 @@ func (d *daemon) initRefresh() error {
 	c := d.sources
 	c.Interval = time.Duration(d.config.Refresh.Interval)
 	c.Pacman = sources.Config{DBPath: d.dbpath, PacmanConfig: d.pacmanConfig, StaleAfter: time.Duration(d.config.Stale.Repos)}
-	c.Given, c.IndexDir = d.indexes, sources.IndexDir(d.data)
+	c.StaticIndexes, c.IndexDir = d.indexes, sources.IndexDir(d.data)
 	for _, dir := range d.env.DataDirs(d.data) {
 		if dir != d.data {
 			c.SharedIndexDir = sources.IndexDir(dir)
@@ -175,8 +175,8 @@ func (d *daemon) initRefresh() error {
 	c.Trust, c.Holder, c.Log, c.Alpm = d.env.Trusts, d.holder, d.log, alpm.New()
 	c.StaleAUR = time.Duration(d.config.Stale.AUR)
 	c.Runtimes = d.runtimes()
-	c.Took = d.stats.Refreshed
-	c.Refreshed = func() {
+	c.OnRefresh = d.stats.ObserveRefresh
+	c.OnSuccess = func() {
 		d.status.refreshed()
 		d.checkHealth()
 		d.manager.Status(d.summary())
@@ -206,7 +206,7 @@ func (d *daemon) initServer() error {
 		OnMapFault: d.refresher.Recheck, Observer: d.stats,
 	}
 	if d.gate != nil {
-		c.Allow, c.Admin, c.Take = d.gate.Allow, d.gate.Admin, d.gate.Take
+		c.Allow, c.Admin, c.AllowRequest = d.gate.Allow, d.gate.Admin, d.gate.AllowRequest
 	}
 	d.server = server.New(c)
 	return nil
@@ -271,7 +271,7 @@ func (d *daemon) checkHealth() wire.HealthResult {
 func (d *daemon) memoryUse() map[string]uint64 {
 	_, objects := heap()
 	use := map[string]uint64{"heap": objects, "store": d.status.store.Memory()}
-	for _, c := range d.service.CacheUses() {
+	for _, c := range d.service.CacheStats() {
 		use["caches"] += c.Bytes
 	}
 	if st, release, err := d.holder.Acquire(); err == nil {

@@ -20,7 +20,7 @@ import (
 // awaitFile waits until the updates in the status file are partial, or are not.
 func (r *running) awaitFile(partial bool) {
 	r.t.Helper()
-	await.That(r.t, func() bool {
+	await.Condition(r.t, func() bool {
 		s, err := statusfile.Read(r.status.path)
 		return err == nil && s.Updates.Partial == partial && s.Updates != statusfile.Number{}
 	}, "the status file says partial: %v", partial)
@@ -123,7 +123,7 @@ func TestServe_MemoryOnly(t *testing.T) {
 			for _, packages := range []int{0, 350} {
 				if packages > 0 {
 					w.write("core", content(t, "core", packages))
-					await.That(t, func() bool {
+					await.Condition(t, func() bool {
 						n, result, err := d.search()
 						return err == nil && !result.Partial && n == w.packages("core")+w.packages("extra")+w.packages("multilib")
 					}, "the new database is served")
@@ -196,7 +196,7 @@ func TestServe_TruncatedIndex(t *testing.T) {
 		_, _ = d.stats.Text()
 		_, _ = d.foreign()
 		_ = d.summary()
-		await.That(t, func() bool {
+		await.Condition(t, func() bool {
 			fi, err := os.Stat(w.index("core"))
 			if err != nil || fi.Size() <= 4096 {
 				return false
@@ -222,7 +222,7 @@ func TestServe_HoldsRequests(t *testing.T) {
 	for _, run := range []string{"first", "second"} {
 		require.NoError(t, os.RemoveAll(sources.IndexDir(w.data)))
 		d := w.serve()
-		await.That(t, func() bool { return d.states()["core"].State == "building" }, "the first snapshot, without indexes")
+		await.Condition(t, func() bool { return d.states()["core"].State == "building" }, "the first snapshot, without indexes")
 		explicit, err := d.dial().Explicit(t.Context())
 		require.NoError(t, err)
 		require.NotEmpty(t, explicit.Names)

@@ -22,7 +22,7 @@ import (
 func (d *daemon) initNetwork() (err error) {
 	d.fetcher, err = fetch.New(d.config.Network, "omg/"+version.String())
 	if err == nil {
-		d.fetcher.Observe = d.stats.Fetched
+		d.fetcher.Observe = d.stats.CountFetch
 	}
 	return err
 }
@@ -38,7 +38,7 @@ func (d *daemon) initTracker() error {
 	}
 	t := tracker.New(tracker.Config{
 		URL: c.URL, Interval: time.Duration(c.Interval), StaleAfter: time.Duration(d.config.Stale.Tracker),
-		Client: d.fetcher, Store: d.status.store, Log: d.log, Changed: d.kick,
+		Client: d.fetcher, Store: d.status.store, Log: d.log, OnChange: d.kick,
 	})
 	d.tasks = append(d.tasks, t.Run)
 	d.sources.Tracker = t.Latest
@@ -53,10 +53,10 @@ func (d *daemon) initAUR() error {
 	}
 	a, err := aur.New(aur.Config{
 		AUR: c, Stale: time.Duration(d.config.Stale.AUR), Fetch: d.fetcher, Store: d.status.store, Log: d.log,
-		Dump:  filepath.Join(d.data, "aur.json.gz"),
-		Index: sources.IndexPath(sources.IndexDir(d.data), pkgindex.KindAUR, wire.SourceAUR),
-		Build: func(ctx context.Context, dump, index string) error { return build(ctx, index, "--aur", dump) },
-		Kick:  d.kick, Installed: d.foreign,
+		Dump:     filepath.Join(d.data, "aur.json.gz"),
+		Index:    sources.IndexPath(sources.IndexDir(d.data), pkgindex.KindAUR, wire.SourceAUR),
+		Build:    func(ctx context.Context, dump, index string) error { return build(ctx, index, "--aur", dump) },
+		OnChange: d.kick, Installed: d.foreign,
 	})
 	if err != nil {
 		return err
@@ -74,11 +74,11 @@ func (d *daemon) initDownloads() error {
 	}
 	m := mirror.New(mirror.Config{
 		Sync: c, Fetch: d.fetcher, Store: d.status.store, Log: d.log, Dir: filepath.Join(d.data, sources.DownloadDir),
-		Pacman: func() (*pacmandb.Config, error) {
+		ReadConfig: func() (*pacmandb.Config, error) {
 			return pacmandb.ReadConfig(cmp.Or(d.pacmanConfig, sources.DefaultPacmanConfig))
 		},
-		Build:   func(ctx context.Context, db, index string) error { return build(ctx, index, "--db", db) },
-		Changed: d.kick,
+		Build:    func(ctx context.Context, db, index string) error { return build(ctx, index, "--db", db) },
+		OnChange: d.kick,
 	})
 	d.tasks = append(d.tasks, m.Run)
 	d.sources.Downloads = &sources.Downloads{Dir: m.Dir, StaleAfter: c.Stale(d.config.Stale.Repos), Why: m.Why}

@@ -117,7 +117,7 @@ func TestOpen_RemovesOldIndexes(t *testing.T) {
 	require.FileExists(t, w.index("multilib"))
 	require.NoError(t, os.WriteFile(w.pacmanConfig, []byte("[core]\n[extra]\n"), 0o644))
 	d = w.serve()
-	await.That(t, func() bool { return len(d.states()) == 2 }, "two repositories are served")
+	await.Condition(t, func() bool { return len(d.states()) == 2 }, "two repositories are served")
 	for _, name := range old {
 		require.NoFileExists(t, filepath.Join(w.data, name))
 	}

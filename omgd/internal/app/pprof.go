@@ -17,7 +17,7 @@ func (d *daemon) profile() error {
 	if path == "" {
 		return nil
 	}
-	l, err := listen.Bare(path)
+	l, err := listen.OpenUnlocked(path)
 	if err != nil {
 		return fmt.Errorf("pprof: %w", err)
 	}

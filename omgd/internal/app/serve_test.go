@@ -68,10 +68,10 @@ func TestServe_LeavesNothing(t *testing.T) {
 	for n := range 5 {
 		before := replies.Load()
 		w.write("core", content(t, "core", 320+50*n))
-		await.That(t, func() bool { return t.Failed() || replies.Load() >= before+100 }, "a hundred replies")
+		await.Condition(t, func() bool { return t.Failed() || replies.Load() >= before+100 }, "a hundred replies")
 	}
 	packages := w.packages("core")
-	await.That(t, func() bool {
+	await.Condition(t, func() bool {
 		st, release, err := d.holder.Acquire()
 		require.NoError(t, err)
 		defer release()

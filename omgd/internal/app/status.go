@@ -182,7 +182,7 @@ func updatesAsOf(r *wire.StatusResult) time.Time {
 	if by == nil {
 		by = r.Sources
 	}
-	if at := wire.Current(by); at > 0 {
+	if at := wire.UpToDateAsOf(by); at > 0 {
 		return time.Unix(at, 0)
 	}
 	return time.Time{}

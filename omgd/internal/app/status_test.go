@@ -36,16 +36,16 @@ func newKeeperWorld(t *testing.T) *keeperWorld {
 	t.Helper()
 	db := t.TempDir()
 	require.NoError(t, fixture.Write(db, fixture.Options{Packages: 50, Installed: 10, Seed: 1}))
-	k := &keeperWorld{t: t, data: t.TempDir(), in: snapshot.Inputs{DBPath: db, Checked: time.Now()}}
+	k := &keeperWorld{t: t, data: t.TempDir(), in: snapshot.Inputs{DBPath: db, CheckedAt: time.Now()}}
 	require.NoError(t, os.WriteFile(filepath.Join(db, "pacman.conf"), []byte(fixture.Config), 0o644))
 	pacman, err := sources.Config{DBPath: db, PacmanConfig: filepath.Join(db, "pacman.conf")}.Read()
 	require.NoError(t, err)
 	k.in.Config = pacman.Config
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
-		f, err := repo.Memory(t.Context())
+		f, err := repo.BuildInMemory(t.Context())
 		require.NoError(t, err)
-		k.in.Repositories = append(k.in.Repositories, snapshot.Source{Index: f, Usage: repo.Usage, Source: wire.Source{
+		k.in.Repositories = append(k.in.Repositories, snapshot.IndexedSource{Index: f, Usage: repo.Usage, Source: wire.Source{
 			Name: repo.Name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: 1_790_000_000, Changed: 1_790_000_000,
 		}})
 	}
@@ -68,7 +68,7 @@ func (k *keeperWorld) start() {
 func (k *keeperWorld) restart() {
 	k.t.Helper()
 	k.close()
-	k.holder.Absent("the end")
+	k.holder.SetError("the end")
 	k.start()
 }
 
@@ -176,10 +176,10 @@ func TestStatusKeeper_Building(t *testing.T) {
 // TestStatusKeeper_NeverRight: there is no status file before the first successful check.
 func TestStatusKeeper_NeverRight(t *testing.T) {
 	k := newKeeperWorld(t)
-	k.in.Checked, k.in.Local = time.Time{}, snapshot.Local{Why: "cannot be read"}
+	k.in.CheckedAt, k.in.Local = time.Time{}, snapshot.LocalInput{Why: "cannot be read"}
 	k.refresh()
 	require.Nil(t, k.file)
-	k.holder.Absent("pacman.conf: no such file")
+	k.holder.SetError("pacman.conf: no such file")
 	k.refreshed()
 	require.Nil(t, k.file)
 }
@@ -212,14 +212,14 @@ func TestStatusKeeper_Vulnerabilities(t *testing.T) {
 	record := advisories.Record{Name: "AVG-1", Packages: []string{p.Name}, Status: advisories.Vulnerable, Severity: advisories.High, Affected: p.Version}
 	now := time.Now().Unix()
 	for i, c := range []struct {
-		tracker snapshot.Tracker
+		tracker snapshot.TrackerData
 		counts  *wire.SecurityCounts
 		file    string
 	}{
-		{snapshot.Tracker{Why: "refused"}, nil, "?"},
-		{snapshot.Tracker{At: now}, &wire.SecurityCounts{}, "0"},
-		{snapshot.Tracker{At: now, Records: []advisories.Record{record}}, &wire.SecurityCounts{Vulnerabilities: 1, High: 1, Affected: 1}, "1"},
-		{snapshot.Tracker{At: 5, Records: []advisories.Record{record, record}, StaleAfter: time.Hour}, &wire.SecurityCounts{Vulnerabilities: 2, High: 2, Affected: 2}, "?"},
+		{snapshot.TrackerData{Why: "refused"}, nil, "?"},
+		{snapshot.TrackerData{At: now}, &wire.SecurityCounts{}, "0"},
+		{snapshot.TrackerData{At: now, Records: []advisories.Record{record}}, &wire.SecurityCounts{Vulnerabilities: 1, High: 1, Affected: 1}, "1"},
+		{snapshot.TrackerData{At: 5, Records: []advisories.Record{record, record}, StaleAfter: time.Hour}, &wire.SecurityCounts{Vulnerabilities: 2, High: 2, Affected: 2}, "?"},
 	} {
 		k.in.Tracker = &c.tracker
 		k.refresh()
@@ -253,13 +253,13 @@ func TestServe_History(t *testing.T) {
 	}
 	d := w.serve()
 	d.awaitCurrent()
-	await.That(t, func() bool { return len(history(d)) == 1 }, "the first entry")
+	await.Condition(t, func() bool { return len(history(d)) == 1 }, "the first entry")
 	st, release, err := d.holder.Acquire()
 	require.NoError(t, err)
 	p := st.Inputs().Local.Packages.Packages[0]
 	release()
 	require.NoError(t, os.RemoveAll(filepath.Join(w.dbpath, "local", p.Name+"-"+p.Version)))
-	await.That(t, func() bool { return len(history(d)) == 2 }, "an entry for the change")
+	await.Condition(t, func() bool { return len(history(d)) == 2 }, "an entry for the change")
 	require.Equal(t, []uint32{30, 29}, history(d))
 	d.stop()
 

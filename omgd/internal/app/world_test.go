@@ -52,7 +52,7 @@ func buildIndex(database string) error {
 		return err
 	}
 	b := pkgindex.NewBuilder("test", 1)
-	if _, _, err := repo.ReadInto(context.Background(), b.Source(repo.Name, pkgindex.KindRepo), nil); err != nil {
+	if _, _, err := repo.ReadInto(context.Background(), b.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
 		return err
 	}
 	return b.WriteTo(os.Stdout)
@@ -133,7 +133,7 @@ func (w *world) packages(repo string) int {
 	w.t.Helper()
 	r, err := sources.DatabaseFile(w.database(repo))
 	require.NoError(w.t, err)
-	f, err := r.Memory(w.t.Context())
+	f, err := r.BuildInMemory(w.t.Context())
 	require.NoError(w.t, err)
 	return int(f.Docs())
 }
@@ -209,7 +209,7 @@ func (r *running) states() map[string]wire.Source {
 // awaitStates waits until core has one state and the two other repositories have another.
 func (r *running) awaitStates(core, others wire.SourceState) {
 	r.t.Helper()
-	await.That(r.t, func() bool {
+	await.Condition(r.t, func() bool {
 		s := r.states()
 		return s["core"].State == core && s["extra"].State == others && s["multilib"].State == others
 	}, "core is %s, and the others are %s: %s", core, others, func() string { return fmt.Sprint(r.states()) })

@@ -25,8 +25,8 @@ const bucket = "aur"
 
 // Fetcher downloads. fetch.Client implements it.
 type Fetcher interface {
-	Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Answer, error)
-	File(ctx context.Context, r fetch.Request, path string, check func(path string) error) (fetch.Answer, error)
+	Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Response, error)
+	File(ctx context.Context, r fetch.Request, path string, check func(path string) error) (fetch.Response, error)
 }
 
 // Config configures an AUR.
@@ -42,8 +42,8 @@ type Config struct {
 	Dump, Index string
 	// Build builds an index file from a dump. It fails for an invalid one.
 	Build func(ctx context.Context, dump, index string) error
-	// Kick is called when there is new data or a new error.
-	Kick func()
+	// OnChange is called when there is new data or a new error.
+	OnChange func()
 	// Installed returns the names of the installed packages that are in no repository;
 	// false if they are not known yet.
 	Installed func() ([]string, bool)

@@ -71,22 +71,22 @@ func (s *server) count(part string) (n int) {
 	return n
 }
 
-func (s *server) Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Answer, error) {
+func (s *server) Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Response, error) {
 	late, body, down := s.record(r)
 	if late > 0 {
 		select {
 		case <-time.After(late):
 		case <-ctx.Done():
-			return fetch.Answer{}, fetch.ErrSlow
+			return fetch.Response{}, fetch.ErrSlow
 		}
 	}
 	if down != nil {
-		return fetch.Answer{}, down
+		return fetch.Response{}, down
 	}
 	if body == "" {
 		u, err := url.Parse(r.URL)
 		if err != nil {
-			return fetch.Answer{}, err
+			return fetch.Response{}, err
 		}
 		typ, names := "multiinfo", u.Query()["arg[]"]
 		if strings.Contains(u.Path, "search") {
@@ -100,27 +100,27 @@ func (s *server) Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.A
 		body = string(b)
 	}
 	n, err := io.WriteString(w, body)
-	return fetch.Answer{Bytes: int64(n)}, err
+	return fetch.Response{Bytes: int64(n)}, err
 }
 
-func (s *server) File(_ context.Context, r fetch.Request, path string, check func(string) error) (fetch.Answer, error) {
+func (s *server) File(_ context.Context, r fetch.Request, path string, check func(string) error) (fetch.Response, error) {
 	_, _, down := s.record(r)
 	s.mu.Lock()
 	etag, dump := s.etag, s.dump
 	s.mu.Unlock()
 	switch {
 	case down != nil:
-		return fetch.Answer{}, down
+		return fetch.Response{}, down
 	case r.ETag != "" && r.ETag == etag:
-		return fetch.Answer{NotModified: true}, nil
+		return fetch.Response{NotModified: true}, nil
 	}
 	if err := os.WriteFile(path+".new", dump, 0o600); err != nil {
-		return fetch.Answer{}, err
+		return fetch.Response{}, err
 	}
 	if err := check(path + ".new"); err != nil {
-		return fetch.Answer{}, err
+		return fetch.Response{}, err
 	}
-	return fetch.Answer{ETag: etag, LastModified: "Mon, 02 Jan 2006 15:04:05 GMT"}, os.Rename(path+".new", path)
+	return fetch.Response{ETag: etag, LastModified: "Mon, 02 Jan 2006 15:04:05 GMT"}, os.Rename(path+".new", path)
 }
 
 // disk is a store in memory.
@@ -165,13 +165,13 @@ func settings(t *testing.T, s *server, remembered store.Values) Config {
 			if err != nil {
 				return err
 			}
-			b, err := newAnswer(packages, time.Now())
+			b, err := newReply(packages, time.Now())
 			if err != nil {
 				return err
 			}
 			return os.WriteFile(index, b.data, 0o600)
 		},
-		Kick:      func() {},
+		OnChange:  func() {},
 		Installed: func() ([]string, bool) { return []string{"yay-bin", "spotify"}, true },
 	}
 }
@@ -647,7 +647,7 @@ func FuzzAsk(f *testing.F) {
 		if err != nil {
 			return
 		}
-		got, err := newAnswer(packages, time.Now())
+		got, err := newReply(packages, time.Now())
 		require.NoError(t, err)
 		require.NoError(t, got.file.Check())
 		for p, err := range got.file.Packages() {

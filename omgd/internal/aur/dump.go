@@ -85,12 +85,12 @@ func (a *AUR) runDump(ctx context.Context) {
 	atomicfile.RemoveLeftovers(a.Dump)
 	a.rebuild(ctx)
 	var d dumpRecord
-	s := fetch.Schedule{Interval: time.Duration(a.Interval), First: min(dumpFirst, time.Duration(a.Interval)), Planned: func(next time.Time) {
+	s := fetch.Schedule{Interval: time.Duration(a.Interval), FirstRetry: min(dumpFirst, time.Duration(a.Interval)), OnPlanned: func(next time.Time) {
 		d.Next = next.Unix()
 		a.saveDump(d)
-		a.Kick()
+		a.OnChange()
 	}}
-	s.Run(ctx, s.Left(a.dump.Load().Next), func(ctx context.Context) (err error) {
+	s.Run(ctx, s.Until(a.dump.Load().Next), func(ctx context.Context) (err error) {
 		d, err = a.refreshDump(ctx)
 		a.rebuild(ctx)
 		return err
@@ -114,7 +114,7 @@ func (a *AUR) rebuild(ctx context.Context) {
 		a.Log.Warn("AUR index not built", "err", err)
 		return
 	}
-	a.Kick()
+	a.OnChange()
 }
 
 // refreshDump downloads the dump if it has changed. A new one replaces the old one once
@@ -125,7 +125,7 @@ func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 		d.ETag, d.LastModified = "", ""
 	}
 	got, err := a.Fetch.File(ctx, fetch.Request{
-		URL: a.base + dumpPath, ETag: d.ETag, LastModified: d.LastModified, MaxBytes: maxDump, Total: dumpTotal, AsIs: true,
+		URL: a.base + dumpPath, ETag: d.ETag, LastModified: d.LastModified, MaxBytes: maxDump, Timeout: dumpTotal, KeepEncoding: true,
 	}, a.Dump, func(path string) error { return a.build(ctx, path) })
 	now := time.Now()
 	switch {

@@ -54,7 +54,7 @@ func (a *AUR) runForeign(ctx context.Context) {
 	if !a.awaitInstalled(ctx) {
 		return
 	}
-	s := fetch.Schedule{Interval: foreignInterval, First: foreignFirst}
+	s := fetch.Schedule{Interval: foreignInterval, FirstRetry: foreignFirst}
 	s.Run(ctx, first, a.refreshForeign)
 }
 
@@ -95,7 +95,7 @@ func (a *AUR) refreshForeign(ctx context.Context) error {
 		}
 		packages = append(packages, found...)
 	}
-	got, err := newAnswer(packages, time.Now())
+	got, err := newReply(packages, time.Now())
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (a *AUR) refreshForeign(ctx context.Context) error {
 	a.replies.Store(replies)
 	a.save(keyForeign, got)
 	store.Save(a.Store, a.Log, bucket, keyForeignNames, names, got.at)
-	a.Kick()
+	a.OnChange()
 	return nil
 }
 

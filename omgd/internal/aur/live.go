@@ -52,8 +52,8 @@ type live struct {
 	inFlight    singleflight.Group
 	running     sync.WaitGroup
 	slots       chan struct{}
-	memory      *otter.Cache[string, *answer]
-	breaker     *gobreaker.CircuitBreaker[*answer]
+	memory      *otter.Cache[string, *reply]
+	breaker     *gobreaker.CircuitBreaker[*reply]
 	tokens      *rate.Limiter
 	pausedUntil atomic.Int64 // no requests before then, from Retry-After, in Unix nanoseconds
 
@@ -64,11 +64,11 @@ type live struct {
 func newLive(a *AUR) *live {
 	l := &live{AUR: a, slots: make(chan struct{}, maxConcurrent)}
 	l.ctx, l.end = context.WithCancel(context.Background())
-	l.memory = otter.Must(&otter.Options[string, *answer]{
+	l.memory = otter.Must(&otter.Options[string, *reply]{
 		MaximumWeight: maxMemory,
-		Weigher:       func(key string, a *answer) uint32 { return uint32(len(key) + len(a.data) + 256) },
+		Weigher:       func(key string, a *reply) uint32 { return uint32(len(key) + len(a.data) + 256) },
 	})
-	l.breaker = gobreaker.NewCircuitBreaker[*answer](gobreaker.Settings{
+	l.breaker = gobreaker.NewCircuitBreaker[*reply](gobreaker.Settings{
 		Timeout:      breakerDeadlines * time.Duration(a.Live.Timeout),
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= maxFailures },
 		IsSuccessful: func(err error) bool { return err == nil || !isRemoteFailure(err) },
@@ -138,7 +138,7 @@ func (a *AUR) Info(ctx context.Context, names []string) snapshot.AURResult {
 // emptyResult is the result for no names.
 func (a *AUR) emptyResult() snapshot.AURResult {
 	now := time.Now()
-	empty, err := newAnswer(nil, now)
+	empty, err := newReply(nil, now)
 	if err != nil {
 		return snapshot.AURResult{Source: missing(err)}
 	}
@@ -241,14 +241,14 @@ func (l *live) answerQuery(ctx context.Context, q query) snapshot.AURResult {
 	return old
 }
 
-func (a *answer) fresh() snapshot.AURResult {
+func (a *reply) fresh() snapshot.AURResult {
 	return snapshot.AURResult{Packages: a.file, Source: wire.Source{
 		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: a.at.Unix(), Changed: a.at.Unix(),
 	}}
 }
 
 // askOnce sends a request, or waits for a running one with the same query.
-func (l *live) askOnce(ctx context.Context, q query) (*answer, error) {
+func (l *live) askOnce(ctx context.Context, q query) (*reply, error) {
 	result := l.inFlight.DoChan(q.path, func() (any, error) {
 		if !l.begin() {
 			return nil, context.Canceled
@@ -257,7 +257,7 @@ func (l *live) askOnce(ctx context.Context, q query) (*answer, error) {
 		if err := l.paused(); err != nil {
 			return nil, err
 		}
-		return l.breaker.Execute(func() (*answer, error) { return l.request(q) })
+		return l.breaker.Execute(func() (*reply, error) { return l.request(q) })
 	})
 	select {
 	case <-ctx.Done():
@@ -266,7 +266,7 @@ func (l *live) askOnce(ctx context.Context, q query) (*answer, error) {
 		if r.Err != nil {
 			return nil, r.Err
 		}
-		return r.Val.(*answer), nil
+		return r.Val.(*reply), nil
 	}
 }
 
@@ -281,11 +281,11 @@ func (l *live) paused() error {
 
 // request sends a request and stores the answer. It returns a panic as an error:
 // singleflight does not recover its goroutines.
-func (l *live) request(q query) (got *answer, err error) {
+func (l *live) request(q query) (got *reply, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			l.Log.Error("panic in an AUR query", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("%w: %v", ErrAnswer, p)
+			err = fmt.Errorf("%w: %v", ErrInvalidReply, p)
 		}
 	}()
 	total := requestDeadlines * time.Duration(l.Live.Timeout)
@@ -318,7 +318,7 @@ func (l *live) request(q query) (got *answer, err error) {
 		}
 		return nil, err
 	}
-	if got, err = newAnswer(packages, time.Now()); err != nil {
+	if got, err = newReply(packages, time.Now()); err != nil {
 		return nil, err
 	}
 	l.memory.Set(q.path, got)

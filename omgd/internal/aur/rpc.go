@@ -22,8 +22,8 @@ var (
 	ErrTooMany = errors.New("too many packages match")
 	// ErrTooShort means that the word is too short for the AUR.
 	ErrTooShort = errors.New("the AUR needs at least two letters")
-	// ErrAnswer means that the reply is not valid.
-	ErrAnswer = errors.New("invalid reply of the AUR")
+	// ErrInvalidReply means that the reply is not valid.
+	ErrInvalidReply = errors.New("invalid reply of the AUR")
 )
 
 // maxAnswer is the limit of a reply in bytes. The AUR returns at most 5,000 results,
@@ -59,7 +59,7 @@ func infoQuery(names []string) query {
 // name, are left out.
 func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Package, error) {
 	var body bytes.Buffer
-	if _, err := a.Fetch.Get(ctx, fetch.Request{URL: a.base + q.path, MaxBytes: maxAnswer, Total: total}, &body); err != nil {
+	if _, err := a.Fetch.Get(ctx, fetch.Request{URL: a.base + q.path, MaxBytes: maxAnswer, Timeout: total}, &body); err != nil {
 		return nil, err
 	}
 	var reply struct {
@@ -69,7 +69,7 @@ func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Pac
 		Results []json.RawMessage `json:"results"`
 	}
 	if err := json.Unmarshal(body.Bytes(), &reply); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrAnswer, err)
+		return nil, fmt.Errorf("%w: %w", ErrInvalidReply, err)
 	}
 	switch {
 	case reply.Type == "error" && strings.HasPrefix(reply.Error, "Too many"):
@@ -77,9 +77,9 @@ func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Pac
 	case reply.Type == "error" && strings.HasPrefix(reply.Error, "Query arg too small"):
 		return nil, ErrTooShort
 	case reply.Type == "error":
-		return nil, fmt.Errorf("%w: error %.100q", ErrAnswer, reply.Error)
+		return nil, fmt.Errorf("%w: error %.100q", ErrInvalidReply, reply.Error)
 	case reply.Version != 5 || reply.Type != "search" && reply.Type != "multiinfo":
-		return nil, fmt.Errorf("%w: version %d, type %.20q", ErrAnswer, reply.Version, reply.Type)
+		return nil, fmt.Errorf("%w: version %d, type %.20q", ErrInvalidReply, reply.Version, reply.Type)
 	}
 	packages := make([]wire.Package, 0, len(reply.Results))
 	for _, raw := range reply.Results {

@@ -96,7 +96,7 @@ func (f *firstLine) Write(p []byte) (int, error) {
 func requireGone(t *testing.T, number string) {
 	t.Helper()
 	require.Regexp(t, `^[0-9]+$`, number)
-	await.That(t, func() bool {
+	await.Condition(t, func() bool {
 		stat, err := os.ReadFile("/proc/" + number + "/stat")
 		return err != nil || strings.Contains(string(stat), ") Z ") // there may be no process to reap it
 	}, "the end of process %s", number)

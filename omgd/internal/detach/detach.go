@@ -29,9 +29,9 @@ const maxStderr = 64 << 10
 
 // NotReady is the error for a copy that exited, or was stopped, before it was ready.
 type NotReady struct {
-	// Said is its standard error.
-	Said []byte
-	Err  error
+	// Stderr is its standard error.
+	Stderr []byte
+	Err    error
 }
 
 func (e *NotReady) Error() string { return "omgd did not start: " + e.Err.Error() }
@@ -75,7 +75,7 @@ func Start(ctx context.Context) (stderr []byte, err error) {
 	if isReady {
 		return stderr, cmd.Process.Release()
 	}
-	return nil, &NotReady{Said: stderr, Err: end(ctx, cmd)}
+	return nil, &NotReady{Stderr: stderr, Err: end(ctx, cmd)}
 }
 
 // exitTimeout is how long a copy that is not ready has to exit before it is killed.
@@ -95,9 +95,9 @@ func end(ctx context.Context, cmd *exec.Cmd) error {
 	return err
 }
 
-// Copy reports whether this process is the copy, and removes the mark from the
+// IsCopy reports whether this process is the copy, and removes the mark from the
 // environment. It must be called before anything that would inherit the mark starts.
-func Copy() bool {
+func IsCopy() bool {
 	_, ok := os.LookupEnv(copyEnv)
 	_ = os.Unsetenv(copyEnv)
 	return ok

@@ -39,7 +39,7 @@ func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.
 	// The limit for compressed bytes is the same, plus one to notice an excess.
 	in := io.Reader(&io.LimitedReader{R: raw, N: maxBytes + 1})
 	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); {
-	case r.AsIs, encoding == "", encoding == "identity":
+	case r.KeepEncoding, encoding == "", encoding == "identity":
 	case encoding == "gzip", encoding == "x-gzip":
 		z, err := gzip.NewReader(in)
 		if err != nil {

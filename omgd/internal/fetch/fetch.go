@@ -123,7 +123,7 @@ func loopback(host string) bool {
 // plainKey marks the context of a request that may be sent without TLS.
 type plainKey struct{}
 
-// check is CheckURL for a request, which may have Plain set.
+// check is CheckURL for a request, which may have AllowHTTP set.
 func check(r *http.Request) error {
 	if r.Context().Value(plainKey{}) != nil && r.URL.Scheme == "http" && r.URL.Host != "" {
 		return nil
@@ -151,17 +151,17 @@ type Request struct {
 	ETag, LastModified string
 	// MaxBytes is the largest size of the body, decompressed.
 	MaxBytes int64
-	// Total is the timeout for the whole download; 0 for ten minutes.
-	Total time.Duration
-	// AsIs disables decompression. It is for compressed files: servers disagree whether
+	// Timeout is the timeout for the whole download; 0 for ten minutes.
+	Timeout time.Duration
+	// KeepEncoding disables decompression. It is for compressed files: servers disagree whether
 	// the file's compression is a Content-Encoding.
-	AsIs bool
-	// Plain allows a server without TLS, for servers that pacman.conf names.
-	Plain bool
+	KeepEncoding bool
+	// AllowHTTP allows a server without TLS, for servers that pacman.conf names.
+	AllowHTTP bool
 }
 
-// Answer is the result of a download.
-type Answer struct {
+// Response is the result of a download.
+type Response struct {
 	// NotModified means that the caller's copy is current: there is no body.
 	NotModified bool
 	// ETag and LastModified are for the next Request.
@@ -171,7 +171,7 @@ type Answer struct {
 }
 
 // Get downloads a URL and writes the body to w. After an error w may have a part of it.
-func (c *Client) Get(ctx context.Context, r Request, w io.Writer) (Answer, error) {
+func (c *Client) Get(ctx context.Context, r Request, w io.Writer) (Response, error) {
 	a, err := c.get(ctx, r, w)
 	if c.Observe != nil {
 		host := ""
@@ -183,8 +183,8 @@ func (c *Client) Get(ctx context.Context, r Request, w io.Writer) (Answer, error
 	return a, err
 }
 
-func (c *Client) get(ctx context.Context, r Request, w io.Writer) (Answer, error) {
-	total := r.Total
+func (c *Client) get(ctx context.Context, r Request, w io.Writer) (Response, error) {
+	total := r.Timeout
 	if total == 0 {
 		total = 10 * time.Minute
 	}
@@ -192,14 +192,14 @@ func (c *Client) get(ctx context.Context, r Request, w io.Writer) (Answer, error
 	defer cancel()
 	req, err := c.request(ctx, r)
 	if err != nil {
-		return Answer{}, err
+		return Response{}, err
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return Answer{}, simplify(ctx, err)
+		return Response{}, simplify(ctx, err)
 	}
 	defer resp.Body.Close()
-	a := Answer{ETag: header(resp, "ETag"), LastModified: header(resp, "Last-Modified")}
+	a := Response{ETag: header(resp, "ETag"), LastModified: header(resp, "Last-Modified")}
 	switch {
 	case resp.StatusCode == http.StatusNotModified && (r.ETag != "" || r.LastModified != ""):
 		a.NotModified = true
@@ -214,7 +214,7 @@ func (c *Client) get(ctx context.Context, r Request, w io.Writer) (Answer, error
 }
 
 func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
-	if r.Plain {
+	if r.AllowHTTP {
 		ctx = context.WithValue(ctx, plainKey{}, true)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL, nil)
@@ -272,7 +272,7 @@ func simplify(ctx context.Context, err error) error {
 
 // File downloads to a file. The new file replaces the old one when it is complete and
 // on disk, and check, which may be nil, returns no error. Otherwise the old file stays.
-func (c *Client) File(ctx context.Context, r Request, path string, check func(path string) error) (a Answer, err error) {
+func (c *Client) File(ctx context.Context, r Request, path string, check func(path string) error) (a Response, err error) {
 	f, err := atomicfile.Begin(path, atomicfile.Options{Mode: 0o644, Sync: true})
 	if err != nil {
 		return a, err

@@ -108,7 +108,7 @@ func within(t *testing.T, stallTimeout time.Duration, h http.HandlerFunc, do fun
 	})
 }
 
-func get(c *Client, url string, maxBytes int64) (string, Answer, error) {
+func get(c *Client, url string, maxBytes int64) (string, Response, error) {
 	var b bytes.Buffer
 	a, err := c.Get(context.Background(), Request{URL: url, MaxBytes: maxBytes}, &b)
 	return b.String(), a, err
@@ -128,7 +128,7 @@ func TestGet_Request(t *testing.T) {
 	body, a, err := get(c, url, 100)
 	require.NoError(t, err)
 	require.Equal(t, "hello omg-test", body)
-	require.Equal(t, Answer{ETag: `"1"`, LastModified: "yesterday", Bytes: 14}, a)
+	require.Equal(t, Response{ETag: `"1"`, LastModified: "yesterday", Bytes: 14}, a)
 	a, err = c.Get(context.Background(), Request{URL: url, MaxBytes: 100, ETag: a.ETag, LastModified: a.LastModified}, io.Discard)
 	require.NoError(t, err)
 	require.True(t, a.NotModified)
@@ -261,7 +261,7 @@ func TestGet_AsIs(t *testing.T) {
 		_, _ = w.Write(file.Bytes())
 	})
 	var got bytes.Buffer
-	a, err := client(t).Get(context.Background(), Request{URL: url, MaxBytes: 1000, AsIs: true}, &got)
+	a, err := client(t).Get(context.Background(), Request{URL: url, MaxBytes: 1000, KeepEncoding: true}, &got)
 	require.NoError(t, err)
 	require.Equal(t, file.Bytes(), got.Bytes())
 	require.EqualValues(t, file.Len(), a.Bytes)
@@ -338,7 +338,7 @@ func TestGet_TotalTime(t *testing.T) {
 		require.ErrorIs(t, err, ErrSlow)
 		require.Equal(t, 10*time.Minute, time.Since(began))
 		began = time.Now()
-		_, err = c.Get(t.Context(), Request{URL: url, MaxBytes: 1 << 30, Total: 20 * time.Second}, io.Discard)
+		_, err = c.Get(t.Context(), Request{URL: url, MaxBytes: 1 << 30, Timeout: 20 * time.Second}, io.Discard)
 		require.ErrorIs(t, err, ErrSlow)
 		require.Equal(t, 20*time.Second, time.Since(began))
 	})
@@ -379,7 +379,7 @@ func TestGet_Proxy(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestGet_Plain: plain HTTP needs Plain, and even then another host cannot redirect to
+// TestGet_Plain: plain HTTP needs AllowHTTP, and even then another host cannot redirect to
 // this machine.
 func TestGet_Plain(t *testing.T) {
 	var to string
@@ -395,7 +395,7 @@ func TestGet_Plain(t *testing.T) {
 	defer c.Close()
 	ask := func(url string, plain bool) (string, error) {
 		var b strings.Builder
-		_, err := c.Get(context.Background(), Request{URL: url, MaxBytes: 100, Plain: plain}, &b)
+		_, err := c.Get(context.Background(), Request{URL: url, MaxBytes: 100, AllowHTTP: plain}, &b)
 		return b.String(), err
 	}
 	got, err := ask("http://mirror.example/db", true)
@@ -468,7 +468,7 @@ func TestSchedule_Run(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 7*24*time.Hour)
 		defer cancel()
-		s := Schedule{Interval: 24 * time.Hour, First: time.Minute}
+		s := Schedule{Interval: 24 * time.Hour, FirstRetry: time.Minute}
 		began, asked, failures := time.Now(), []time.Duration(nil), 0
 		s.Run(ctx, 5*time.Second, func(context.Context) error {
 			asked = append(asked, time.Since(began))
@@ -486,7 +486,7 @@ func TestSchedule_Run(t *testing.T) {
 			require.LessOrEqual(t, pause, want+want/10)
 		}
 	})
-	s := Schedule{Interval: time.Hour, First: time.Minute}
+	s := Schedule{Interval: time.Hour, FirstRetry: time.Minute}
 	for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
 		pause := s.Next(errAny)
 		require.GreaterOrEqual(t, pause, want*time.Minute)

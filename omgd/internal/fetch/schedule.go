@@ -11,12 +11,12 @@ import (
 type Schedule struct {
 	// Interval is the pause after a request that was answered.
 	Interval time.Duration
-	// First is the pause after the first failure; it doubles with each further one,
+	// FirstRetry is the pause after the first failure; it doubles with each further one,
 	// up to Interval.
-	First time.Duration
-	// Planned, unless it is nil, is called after each request with the time of the next,
+	FirstRetry time.Duration
+	// OnPlanned, unless it is nil, is called after each request with the time of the next,
 	// which the caller remembers across restarts.
-	Planned func(next time.Time)
+	OnPlanned func(next time.Time)
 
 	failed int
 }
@@ -31,7 +31,7 @@ func (s *Schedule) Next(err error) time.Duration {
 		s.failed = 0
 		return spread(s.Interval)
 	}
-	pause := s.First
+	pause := s.FirstRetry
 	for range min(s.failed, 30) {
 		if pause *= 2; pause >= s.Interval {
 			break
@@ -50,9 +50,9 @@ func spread(d time.Duration) time.Duration {
 	return d + time.Duration(rand.Float64()*jitter*float64(d))
 }
 
-// Left returns the time until next, a time that was planned before a restart, in Unix
+// Until returns the time until next, a time that was planned before a restart, in Unix
 // seconds. It is at most two intervals, in case the clock was wrong then.
-func (s *Schedule) Left(next int64) time.Duration {
+func (s *Schedule) Until(next int64) time.Duration {
 	return min(max(time.Until(time.Unix(next, 0)), 0), 2*s.Interval)
 }
 
@@ -71,8 +71,8 @@ func (s *Schedule) Run(ctx context.Context, first time.Duration, do func(context
 			return
 		}
 		pause := s.Next(err)
-		if s.Planned != nil {
-			s.Planned(time.Now().Add(pause))
+		if s.OnPlanned != nil {
+			s.OnPlanned(time.Now().Add(pause))
 		}
 		timer.Reset(pause)
 	}

@@ -160,7 +160,7 @@ func indexWhy(st *wire.StatusResult) string {
 
 func firstNotOK(sources []wire.Source) string {
 	for _, s := range sources {
-		if s.State != wire.SourceOK && s.Repository() {
+		if s.State != wire.SourceOK && s.IsRepository() {
 			return s.Name + " is " + string(s.State) + withReason(s.Why)
 		}
 	}

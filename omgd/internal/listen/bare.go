@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Bare listens on a socket of mode 0600 without a lock, for metrics and debugging. A
+// OpenUnlocked listens on a socket of mode 0600 without a lock, for metrics and debugging. A
 // socket of this user without a listener is replaced; anything else at the path is an
 // error.
-func Bare(path string) (net.Listener, error) {
+func OpenUnlocked(path string) (net.Listener, error) {
 	if fi, err := os.Lstat(path); err == nil {
 		st, ok := fi.Sys().(*syscall.Stat_t)
 		if fi.Mode()&fs.ModeSocket == 0 || !ok || int(st.Uid) != os.Geteuid() {

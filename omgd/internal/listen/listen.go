@@ -38,14 +38,14 @@ type Socket struct {
 	closed  sync.Once
 }
 
-// Access is the mode of the socket and, unless it is -1, its group.
-type Access struct {
+// Permissions is the mode of the socket and, unless it is -1, its group.
+type Permissions struct {
 	Mode  fs.FileMode
 	Group int
 }
 
 // Private lets only the owner connect.
-var Private = Access{Mode: 0o600, Group: -1}
+var Private = Permissions{Mode: 0o600, Group: -1}
 
 // maxPath is the longest path that fits in a socket's address, in bytes.
 const maxPath = 107
@@ -53,7 +53,7 @@ const maxPath = 107
 // Open acquires the lock beside the socket, removes the socket of a daemon that died,
 // and listens. The socket never has a wider mode than access allows, whatever the
 // umask.
-func Open(path string, env paths.Env, access Access) (*Socket, error) {
+func Open(path string, env paths.Env, access Permissions) (*Socket, error) {
 	if len(path) > maxPath {
 		return nil, fmt.Errorf("%s: a socket's path has at most %d bytes, not %d: choose another with --socket", path, maxPath, len(path))
 	}
@@ -89,9 +89,9 @@ func Open(path string, env paths.Env, access Access) (*Socket, error) {
 	return s, nil
 }
 
-// Take returns a Socket for a listener from the service manager. The socket file is
+// FromListener returns a Socket for a listener from the service manager. The socket file is
 // not checked, changed or removed; the lock beside it is acquired as in Open.
-func Take(l *net.UnixListener, env paths.Env) (*Socket, error) {
+func FromListener(l *net.UnixListener, env paths.Env) (*Socket, error) {
 	path := l.Addr().String()
 	if !filepath.IsAbs(path) {
 		return nil, fmt.Errorf("the socket %q of the service manager has no path in the file system", path)
@@ -135,7 +135,7 @@ func makeParent(dir string) error {
 	return os.Chmod(dir, 0o755)
 }
 
-func (s *Socket) bind(access Access) error {
+func (s *Socket) bind(access Permissions) error {
 	// The file is created with the mode that the descriptor has when it is bound. With
 	// a chmod afterwards, others could connect in between.
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {

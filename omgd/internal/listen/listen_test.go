@@ -252,7 +252,7 @@ func TestClose_Alone(t *testing.T) {
 
 	inherited, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	require.NoError(t, err)
-	s, err := Take(inherited, env)
+	s, err := FromListener(inherited, env)
 	require.NoError(t, err)
 	require.FileExists(t, env.PID(path))
 	_, err = Open(path, env, Private)

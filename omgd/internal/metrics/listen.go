@@ -68,7 +68,7 @@ func open(address string) (l net.Listener, local bool, err error) {
 		l, err = net.Listen("tcp", address)
 		return l, false, err
 	}
-	l, err = listen.Bare(address)
+	l, err = listen.OpenUnlocked(address)
 	return l, true, err
 }
 

@@ -15,21 +15,21 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Sources are read at scrape time, so that numbers the daemon has anyway are not
+// Callbacks are read at scrape time, so that numbers the daemon has anyway are not
 // counted twice.
-type Sources struct {
+type Callbacks struct {
 	// Connections returns the number of open connections.
 	Connections func() int
 	// Caches returns hits and misses by the cache's name.
-	Caches func() map[string]Cache
+	Caches func() map[string]CacheCounts
 	// Memory returns bytes by component.
 	Memory func() map[string]uint64
 	// Status returns the status; false while there is none.
 	Status func() (*wire.StatusResult, bool)
 }
 
-// Cache counts how often a reply was found in a cache, and how often not.
-type Cache struct{ Hits, Misses uint64 }
+// CacheCounts counts how often a reply was found in a cache, and how often not.
+type CacheCounts struct{ Hits, Misses uint64 }
 
 // Metrics are the daemon's.
 type Metrics struct {
@@ -42,7 +42,7 @@ type Metrics struct {
 }
 
 // New returns metrics of a build.
-func New(version string, s Sources) *Metrics {
+func New(version string, s Callbacks) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -68,9 +68,9 @@ func New(version string, s Sources) *Metrics {
 	return m
 }
 
-// Request returns the function that records a request of one operation. Calling it
+// RequestObserver returns the function that records a request of one operation. Calling it
 // does not allocate.
-func (m *Metrics) Request(operation string) func(time.Duration) {
+func (m *Metrics) RequestObserver(operation string) func(time.Duration) {
 	observer := m.requests.WithLabelValues(operation)
 	return func(took time.Duration) { observer.Observe(took.Seconds()) }
 }
@@ -82,8 +82,8 @@ var kinds = map[wire.Code]string{
 	wire.CodeNotReady: "not_ready", wire.CodeVersion: "version",
 }
 
-// Failed counts a request that was answered with an error.
-func (m *Metrics) Failed(code wire.Code) {
+// CountError counts a request that was answered with an error.
+func (m *Metrics) CountError(code wire.Code) {
 	kind, ok := kinds[code]
 	if !ok {
 		kind = strconv.Itoa(int(code))
@@ -91,14 +91,14 @@ func (m *Metrics) Failed(code wire.Code) {
 	m.failures.WithLabelValues(kind).Inc()
 }
 
-// Connected counts a connection.
-func (m *Metrics) Connected() { m.connections.Inc() }
+// CountConnection counts a connection.
+func (m *Metrics) CountConnection() { m.connections.Inc() }
 
-// Refreshed records a refresh.
-func (m *Metrics) Refreshed(took time.Duration) { m.refreshes.Observe(took.Seconds()) }
+// ObserveRefresh records a refresh.
+func (m *Metrics) ObserveRefresh(took time.Duration) { m.refreshes.Observe(took.Seconds()) }
 
-// Fetched counts a request to a host.
-func (m *Metrics) Fetched(host string, err error) {
+// CountFetch counts a request to a host.
+func (m *Metrics) CountFetch(host string, err error) {
 	outcome := "ok"
 	if err != nil {
 		outcome = "error"
@@ -138,8 +138,8 @@ var (
 	sourceOK    = gauge("omg_source_ok", "1 if a source is ok, otherwise 0.", "source", "kind", "state")
 )
 
-// collector makes metrics from Sources.
-type collector struct{ Sources }
+// collector makes metrics from Callbacks.
+type collector struct{ Callbacks }
 
 // Describe sends nothing: which metrics there are depends on the configuration.
 func (c *collector) Describe(chan<- *prometheus.Desc) {}
@@ -179,7 +179,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	}
 	sources := slices.Clone(st.Sources)
 	for _, s := range st.Compared {
-		if s.Own {
+		if s.Downloaded {
 			s.Name += " (own)"
 			sources = append(sources, s)
 		}

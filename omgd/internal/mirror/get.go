@@ -28,19 +28,19 @@ const (
 var errUnsigned = errors.New("the signature that SigLevel in pacman.conf requires is missing")
 
 // get downloads to a file, or copies from a file:// server.
-func (m *Mirror) get(ctx context.Context, r fetch.Request, path string) (fetch.Answer, error) {
+func (m *Downloader) get(ctx context.Context, r fetch.Request, path string) (fetch.Response, error) {
 	switch scheme, _, _ := strings.Cut(r.URL, ":"); scheme {
 	case "http", "https":
 		return m.Fetch.File(ctx, r, path, nil)
 	case "file":
 		return copyFile(r, path)
 	default:
-		return fetch.Answer{}, fmt.Errorf("URL scheme %s is not supported", scheme)
+		return fetch.Response{}, fmt.Errorf("URL scheme %s is not supported", scheme)
 	}
 }
 
 // copyFile is fetch.Client.File for a file:// URL.
-func copyFile(r fetch.Request, path string) (a fetch.Answer, err error) {
+func copyFile(r fetch.Request, path string) (a fetch.Response, err error) {
 	u, err := url.Parse(r.URL)
 	if err != nil {
 		return a, err
@@ -74,11 +74,11 @@ func copyFile(r fetch.Request, path string) (a fetch.Answer, err error) {
 
 // signature downloads the signature of a staged database, if the repository's SigLevel
 // has one. omgd only stores it: verifying needs pacman's keys.
-func (m *Mirror) signature(ctx context.Context, wanted pacmandb.Signature, url, staged string) error {
+func (m *Downloader) signature(ctx context.Context, wanted pacmandb.Signature, url, staged string) error {
 	if wanted == pacmandb.SignatureNever {
 		return nil
 	}
-	_, err := m.get(ctx, fetch.Request{URL: url + ".sig", MaxBytes: maxSignature, AsIs: true, Plain: true}, staged+".sig")
+	_, err := m.get(ctx, fetch.Request{URL: url + ".sig", MaxBytes: maxSignature, KeepEncoding: true, AllowHTTP: true}, staged+".sig")
 	if err == nil || wanted == pacmandb.SignatureOptional && ctx.Err() == nil {
 		return nil
 	}

@@ -38,7 +38,7 @@ const (
 	maxServers = 5
 )
 
-// Config configures a Mirror.
+// Config configures a Downloader.
 type Config struct {
 	config.Sync
 	Fetch *fetch.Client
@@ -46,16 +46,16 @@ type Config struct {
 	Log   *slog.Logger
 	// Dir is where the databases, their signatures and their indexes are.
 	Dir string
-	// Pacman reads pacman.conf.
-	Pacman func() (*pacmandb.Config, error)
+	// ReadConfig reads pacman.conf.
+	ReadConfig func() (*pacmandb.Config, error)
 	// Build builds an index file from a database. It fails for an invalid one.
 	Build func(ctx context.Context, db, index string) error
-	// Changed is called after each round.
-	Changed func()
+	// OnChange is called after each round.
+	OnChange func()
 }
 
-// Mirror keeps the downloaded databases.
-type Mirror struct {
+// Downloader keeps the downloaded databases.
+type Downloader struct {
 	Config
 	saved atomic.Pointer[saved]
 }
@@ -78,8 +78,8 @@ type record struct {
 }
 
 // New returns a mirror with the stored results. It sends no request before Run.
-func New(c Config) *Mirror {
-	m := &Mirror{Config: c}
+func New(c Config) *Downloader {
+	m := &Downloader{Config: c}
 	k, _, _ := store.Load[saved](c.Store, bucket, key)
 	m.saved.Store(&k)
 	return m
@@ -87,33 +87,33 @@ func New(c Config) *Mirror {
 
 // Why returns why the last round failed for a repository, empty if it did not, or there
 // was none yet.
-func (m *Mirror) Why(repo string) string { return m.saved.Load().Repos[repo].Why }
+func (m *Downloader) Why(repo string) string { return m.saved.Load().Repos[repo].Why }
 
 // Run downloads the databases once an interval until ctx ends. The interval counts from
 // the last round, also across restarts.
-func (m *Mirror) Run(ctx context.Context) {
+func (m *Downloader) Run(ctx context.Context) {
 	var k *saved
-	s := fetch.Schedule{Interval: time.Duration(m.Interval), First: min(firstPause, time.Duration(m.Interval)), Planned: func(next time.Time) {
+	s := fetch.Schedule{Interval: time.Duration(m.Interval), FirstRetry: min(firstPause, time.Duration(m.Interval)), OnPlanned: func(next time.Time) {
 		k.Next = next.Unix()
 		m.save(k)
-		m.Changed()
+		m.OnChange()
 	}}
-	s.Run(ctx, s.Left(m.saved.Load().Next), func(ctx context.Context) (err error) {
+	s.Run(ctx, s.Until(m.saved.Load().Next), func(ctx context.Context) (err error) {
 		k, err = m.round(ctx)
 		return err
 	})
 }
 
-func (m *Mirror) save(k *saved) {
+func (m *Downloader) save(k *saved) {
 	m.saved.Store(k)
 	store.Save(m.Store, m.Log, bucket, key, k, time.Now())
 }
 
 // round asks for each database that pacman -Sy would download. The error is the last
 // one; each repository's error is in its record.
-func (m *Mirror) round(ctx context.Context) (*saved, error) {
+func (m *Downloader) round(ctx context.Context) (*saved, error) {
 	before := m.saved.Load()
-	conf, err := m.Pacman()
+	conf, err := m.ReadConfig()
 	if err != nil {
 		m.Log.Warn("databases not downloaded: cannot read pacman.conf", "err", err)
 		return &saved{Repos: maps.Clone(before.Repos)}, err
@@ -163,7 +163,7 @@ func failed(repos []pacmandb.Repo, before map[string]record, err error) *saved {
 }
 
 // removeOthers removes the files of repositories that are no longer configured.
-func (m *Mirror) removeOthers(repos map[string]record) {
+func (m *Downloader) removeOthers(repos map[string]record) {
 	kept := map[string]bool{}
 	for repo := range repos {
 		for _, name := range filesOf(repo) {
@@ -190,7 +190,7 @@ const signatureSuffix = ".db.sig"
 
 // renew asks a repository's servers for its database until one succeeds, and returns
 // the new record. With an error it returns r.
-func (m *Mirror) renew(ctx context.Context, repo pacmandb.Repo, r record, stage string) (record, error) {
+func (m *Downloader) renew(ctx context.Context, repo pacmandb.Repo, r record, stage string) (record, error) {
 	if _, err := os.Stat(sources.IndexPath(m.Dir, pkgindex.KindRepo, repo.Name)); err != nil {
 		r = record{} // download it even if it is not modified
 	}
@@ -215,10 +215,10 @@ func (m *Mirror) renew(ctx context.Context, repo pacmandb.Repo, r record, stage 
 
 // renewFrom asks one server. A new database replaces the old one once an index was
 // built from it.
-func (m *Mirror) renewFrom(ctx context.Context, repo pacmandb.Repo, server string, r record, stage string) (record, error) {
+func (m *Downloader) renewFrom(ctx context.Context, repo pacmandb.Repo, server string, r record, stage string) (record, error) {
 	url := strings.TrimRight(server, "/") + "/" + repo.Name + ".db"
 	staged := filepath.Join(stage, repo.Name+".db")
-	req := fetch.Request{URL: url, LastModified: r.LastModified, MaxBytes: maxDatabase, AsIs: true, Plain: true}
+	req := fetch.Request{URL: url, LastModified: r.LastModified, MaxBytes: maxDatabase, KeepEncoding: true, AllowHTTP: true}
 	if r.URL == url {
 		req.ETag = r.ETag
 	}
@@ -252,7 +252,7 @@ func (m *Mirror) renewFrom(ctx context.Context, repo pacmandb.Repo, server strin
 
 // confirm records that a database is current by setting its status change time to now.
 // Its modification time stays the server's.
-func (m *Mirror) confirm(repo string) error {
+func (m *Downloader) confirm(repo string) error {
 	path := filepath.Join(m.Dir, repo+".db")
 	fi, err := os.Stat(path)
 	if err != nil {
@@ -270,7 +270,7 @@ func older(server, local string) bool {
 }
 
 // publish moves the staged files of a repository to their places.
-func (m *Mirror) publish(repo, stage string) error {
+func (m *Downloader) publish(repo, stage string) error {
 	for _, name := range filesOf(repo) {
 		if err := os.Rename(filepath.Join(stage, name), filepath.Join(m.Dir, name)); err != nil {
 			if !os.IsNotExist(err) || name != repo+signatureSuffix {

@@ -108,7 +108,7 @@ func (s *web) requests() []*http.Request {
 	return received
 }
 
-// world is a Mirror with its store and its pacman.conf.
+// world is a Downloader with its store and its pacman.conf.
 type world struct {
 	t       *testing.T
 	home    string
@@ -117,7 +117,7 @@ type world struct {
 	changed atomic.Int64
 	client  *fetch.Client
 	store   *store.Store
-	m       *Mirror
+	m       *Downloader
 }
 
 func newWorld(t *testing.T, repos ...pacmandb.Repo) *world {
@@ -141,8 +141,8 @@ func (w *world) open() {
 	w.store = store.Open(filepath.Join(w.home, "store"), store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}, quiet)
 	w.m = New(Config{
 		Sync: config.Sync{Enabled: true, Interval: config.Duration(time.Hour)}, Fetch: w.client, Store: w.store, Log: quiet,
-		Dir: filepath.Join(w.home, "sync"), Pacman: func() (*pacmandb.Config, error) { return &w.conf, w.bad },
-		Build: build, Changed: func() { w.changed.Add(1) },
+		Dir: filepath.Join(w.home, "sync"), ReadConfig: func() (*pacmandb.Config, error) { return &w.conf, w.bad },
+		Build: build, OnChange: func() { w.changed.Add(1) },
 	})
 }
 
@@ -165,7 +165,7 @@ func build(ctx context.Context, db, index string) error {
 		return err
 	}
 	b := pkgindex.NewBuilder("test", 1)
-	if _, _, err := repo.ReadInto(ctx, b.Source(repo.Name, pkgindex.KindRepo), nil); err != nil {
+	if _, _, err := repo.ReadInto(ctx, b.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
 		return err
 	}
 	return b.WriteFile(index)
@@ -190,7 +190,7 @@ func (w *world) version(repo string) string {
 	}
 	require.NoError(w.t, err)
 	defer f.Close()
-	set, err := pkgindex.NewSet([]*pkgindex.File{f}, pkgindex.View{})
+	set, err := pkgindex.NewSet([]*pkgindex.File{f}, pkgindex.SetOptions{})
 	require.NoError(w.t, err)
 	hits, err := set.Lookup(repo, "a")
 	require.NoError(w.t, err)
@@ -468,11 +468,11 @@ func TestRun_AsksWhenItIsDue(t *testing.T) {
 			before := len(rounds)
 			m := New(Config{
 				Sync: config.Sync{Enabled: true, Interval: config.Duration(time.Hour)}, Store: kept, Log: quiet, Dir: filepath.Join(home, "sync"),
-				Pacman: func() (*pacmandb.Config, error) { // called once in each round
+				ReadConfig: func() (*pacmandb.Config, error) { // called once in each round
 					rounds = append(rounds, time.Since(began))
 					return &pacmandb.Config{Repos: []pacmandb.Repo{repo}}, nil
 				},
-				Build: build, Changed: func() { changed++ },
+				Build: build, OnChange: func() { changed++ },
 			})
 			start := time.Now()
 			ctx, end := context.WithTimeout(t.Context(), d)

@@ -198,7 +198,7 @@ func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.S
 	if err != nil {
 		return nil, err
 	}
-	src, ok := file.Facts().Source(pkgindex.KindRepo, repo.Name)
+	src, ok := file.BuildInfo().Source(pkgindex.KindRepo, repo.Name)
 	if !ok {
 		_ = file.Close()
 		return nil, fmt.Errorf("the index built from %s has no repository %s", repo.Database, repo.Name)
@@ -211,7 +211,7 @@ func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.S
 			origin.Stamp, origin.SHA256 = stamp, src.SHA256
 		}
 	}
-	o := &opened{index: state.NewIndex(file), origins: sources.Origins{origin}}
+	o := &opened{index: state.NewMappedIndex(file), origins: sources.Origins{origin}}
 	err = image.Write(path)
 	if err == nil {
 		err = o.origins.Write(path)
@@ -235,7 +235,7 @@ func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.S
 	delete(b.inMemory, path)
 	b.mu.Unlock()
 	o.index.Release()
-	o.index, o.stamp = state.NewIndex(onDisk), fi
+	o.index, o.stamp = state.NewMappedIndex(onDisk), fi
 	return o, nil
 }
 

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/omg-arch/omg/omgd/internal/alpm"
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
@@ -32,7 +32,7 @@ type differing struct {
 func (d *differing) appliesTo(in *snapshot.Inputs) bool {
 	inputs := d.inputs
 	return in.Local.Packages != nil && in.Local.Packages.SamePackages(inputs.Local.Packages) && sameConfig(in.Config, inputs.Config) &&
-		slices.EqualFunc(in.Repositories, inputs.Repositories, func(a, b snapshot.Source) bool {
+		slices.EqualFunc(in.Repositories, inputs.Repositories, func(a, b snapshot.IndexedSource) bool {
 			return a.Name == b.Name && a.Index == b.Index && a.Usage == b.Usage
 		})
 }
@@ -69,7 +69,7 @@ func (r *Refresher) confirmAll(ctx context.Context) {
 			continue
 		}
 		in := st.Inputs()
-		if in.Local.Packages != nil && in.Local.Why == "" && !st.Building() && slices.ContainsFunc(in.Repositories, func(s snapshot.Source) bool { return s.Index != nil }) {
+		if in.Local.Packages != nil && in.Local.Why == "" && !st.Building() && slices.ContainsFunc(in.Repositories, func(s snapshot.IndexedSource) bool { return s.Index != nil }) {
 			r.compare(ctx, st.Snapshot)
 		}
 		release()
@@ -119,12 +119,12 @@ func (c *confirmation) compare(ctx context.Context, worker *alpm.Worker, s *snap
 		return &wire.Problem{Name: "libalpm", State: "missing", Why: err.Error()}, nil, err
 	}
 	c.version.Store(&libalpm.LibAlpm)
-	databases := make([]question.Database, len(config.Repos))
+	databases := make([]alpmproto.Database, len(config.Repos))
 	for i, repo := range config.Repos {
 		n, _ := s.PackagesOf(repo.Name)
-		databases[i] = question.Database{Name: repo.Name, Packages: n}
+		databases[i] = alpmproto.Database{Name: repo.Name, Packages: n}
 	}
-	differ := alpm.Compare(libalpm, alpm.Ours(s.Inputs().Local.Packages, config, facts, databases))
+	differ := alpm.Compare(libalpm, alpm.LocalFacts(s.Inputs().Local.Packages, config, facts, databases))
 	if len(differ) == 0 {
 		return nil, nil, nil
 	}

@@ -26,7 +26,7 @@ type files struct {
 
 // opened is a mapped index file.
 type opened struct {
-	index   *state.Index
+	index   *state.MappedIndex
 	stamp   sourcefile.Stamp // when it was mapped; zero for an index in memory
 	origins sources.Origins
 	bad     error
@@ -52,7 +52,7 @@ func (f *files) get(path string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &opened{index: state.NewIndex(file), stamp: sourcefile.StampOf(fi), origins: sources.ReadOrigins(path, f.trust)}
+	o := &opened{index: state.NewMappedIndex(file), stamp: sourcefile.StampOf(fi), origins: sources.ReadOrigins(path, f.trust)}
 	f.put(path, o)
 	f.checkLater(o.index)
 	return o, nil
@@ -83,7 +83,7 @@ func (f *files) sweep() {
 }
 
 // checkLater checks a newly mapped index completely, in the background.
-func (f *files) checkLater(x *state.Index) {
+func (f *files) checkLater(x *state.MappedIndex) {
 	x.Retain()
 	f.checks.Go(func() {
 		defer x.Release()

@@ -165,7 +165,7 @@ func TestFiles_DamagedInMemory(t *testing.T) {
 func aurIndex(t *testing.T, path string, names ...string) {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", 1)
-	src := b.Source(wire.SourceAUR, pkgindex.KindAUR)
+	src := b.AddSource(wire.SourceAUR, pkgindex.KindAUR)
 	for _, name := range names {
 		require.NoError(t, src.Add(&wire.Package{Repo: wire.SourceAUR, Name: name, Version: "1-1", AUR: &wire.AUR{}}))
 	}
@@ -191,7 +191,7 @@ func TestFiles_AUR(t *testing.T) {
 			w.settle()
 			require.Equal(t, aur, w.state().Inputs().AUR.Source)
 			require.Equal(t, 101, w.found().Total)
-			hits, err := w.state().LookUpAUR(name)
+			hits, err := w.state().LookupAUR(name)
 			require.NoError(t, err)
 			require.Len(t, hits, 1)
 		}
@@ -229,7 +229,7 @@ func TestFiles_Given(t *testing.T) {
 		require.NoError(t, os.Remove(w.index("core")))
 		w.builder.built()
 
-		w.restart(func(c *Config) { c.Given = []string{given} })
+		w.restart(func(c *Config) { c.StaticIndexes = []string{given} })
 		w.settle()
 		w.requireCurrent("core", "extra", "multilib")
 		require.Equal(t, given, w.source("core").Index.Path())

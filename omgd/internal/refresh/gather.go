@@ -21,26 +21,26 @@ type gathering struct {
 	*Refresher
 	ctx     context.Context
 	in      snapshot.Inputs
-	given   []*opened // the usable ones of Config.Given
-	indexes []*state.Index
+	given   []*opened // the usable ones of Config.StaticIndexes
+	indexes []*state.MappedIndex
 }
 
 // use adds an index to those that the snapshot reads.
-func (g *gathering) use(x *state.Index) {
+func (g *gathering) use(x *state.MappedIndex) {
 	if !slices.Contains(g.indexes, x) {
 		g.indexes = append(g.indexes, x)
 	}
 }
 
 // gather reads all sources. The error of a source is in its state.
-func (r *Refresher) gather(ctx context.Context, pacman *sources.Pacman, lock sources.Lock) (*snapshot.Inputs, []*state.Index) {
+func (r *Refresher) gather(ctx context.Context, pacman *sources.Pacman, lock sources.Lock) (*snapshot.Inputs, []*state.MappedIndex) {
 	g := &gathering{Refresher: r, ctx: ctx}
-	g.in = snapshot.Inputs{Checked: time.Now(), DBPath: pacman.DBPath, Config: pacman.Config, SearchDownloaded: r.config.SearchDownloads}
+	g.in = snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, Config: pacman.Config, SearchDownloaded: r.config.SearchDownloads}
 	if lock.Problem != nil {
 		g.in.Problems = append(g.in.Problems, *lock.Problem)
 	}
 	g.readLocal(pacman.DBPath)
-	g.openGiven()
+	g.openStatic()
 	g.readRepositories(pacman)
 	if err := r.guarded("the AUR's index", func() error { g.in.AUR = g.aur(); return nil }); err != nil {
 		g.in.AUR = sources.MissingAUR(wire.SourceFailed, err.Error())
@@ -70,7 +70,7 @@ func (g *gathering) readLocal(dbpath string) {
 	if g.last != nil && g.last.DBPath == dbpath {
 		last = g.last.Local.Packages
 	}
-	g.in.Local = snapshot.Local{Packages: last}
+	g.in.Local = snapshot.LocalInput{Packages: last}
 	if last != nil {
 		if stamp, err := pacmandb.LocalStamp(dbpath); err == nil && stamp.Same(last.Stamp) {
 			g.examineLocal()
@@ -98,7 +98,7 @@ func (g *gathering) readLocal(dbpath string) {
 // examineLocal adds a problem for entries of the local database that cannot be read.
 func (g *gathering) examineLocal() {
 	var problem *wire.Problem
-	g.in.Local.Unread, problem = sources.Unread(g.in.Local.Packages)
+	g.in.Local.UnreadablePackages, problem = sources.UnreadablePackages(g.in.Local.Packages)
 	if problem != nil {
 		g.in.Problems = append(g.in.Problems, *problem)
 	}
@@ -119,13 +119,13 @@ func systemRuntimes(local *pacmandb.Local) map[string]string {
 	return versions
 }
 
-// openGiven opens the indexes of Config.Given.
-func (g *gathering) openGiven() {
+// openStatic opens the indexes of Config.StaticIndexes.
+func (g *gathering) openStatic() {
 	failed := func(err error) {
 		g.config.Log.Error("given index not usable", "err", err)
 		g.in.Problems = append(g.in.Problems, wire.Problem{Name: "index", State: "failed", Why: err.Error()})
 	}
-	for _, given := range g.config.Given {
+	for _, given := range g.config.StaticIndexes {
 		paths, err := sources.IndexFiles(given)
 		if err != nil {
 			failed(err)
@@ -145,7 +145,7 @@ func (g *gathering) openGiven() {
 // snapshot, it waits up to buildWait for indexes that are being built.
 func (g *gathering) readRepositories(pacman *sources.Pacman) {
 	for _, o := range g.given {
-		pacman.Adopt(indexOf(o).Repositories())
+		pacman.AddFromIndex(indexOf(o).Repositories())
 	}
 	if pending := g.examineAll(pacman); pending && g.last != nil {
 		g.builds.await(g.ctx, buildWait)
@@ -161,14 +161,14 @@ func (g *gathering) readRepositories(pacman *sources.Pacman) {
 			g.use(o.index)
 			return o.index.File, nil
 		}
-		g.in.Downloaded = d.InPlaceOf(g.in.Repositories, pacman.Repositories)
+		g.in.Downloaded = d.Replace(g.in.Repositories, pacman.Repositories)
 	}
 }
 
 // examineAll examines all repositories and reports whether an index is being built.
 func (g *gathering) examineAll(pacman *sources.Pacman) (pending bool) {
 	g.indexes = nil
-	g.in.Repositories = make([]snapshot.Source, len(pacman.Repositories))
+	g.in.Repositories = make([]snapshot.IndexedSource, len(pacman.Repositories))
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
 		err := g.guarded(repo.Name, func() error {
@@ -178,7 +178,7 @@ func (g *gathering) examineAll(pacman *sources.Pacman) (pending bool) {
 			return nil
 		})
 		if err != nil {
-			g.in.Repositories[i] = snapshot.Source{Usage: repo.Usage, Source: wire.Source{
+			g.in.Repositories[i] = snapshot.IndexedSource{Usage: repo.Usage, Source: wire.Source{
 				Name: repo.Name, Kind: wire.KindRepository, State: wire.SourceFailed, Why: err.Error(),
 			}}
 		}
@@ -188,12 +188,12 @@ func (g *gathering) examineAll(pacman *sources.Pacman) (pending bool) {
 
 // examine finds a repository's index and state, and has an index built if there is none
 // of the database's current content. It reports whether one is being built.
-func (g *gathering) examine(repo *sources.Repository) (snapshot.Source, bool) {
+func (g *gathering) examine(repo *sources.Repository) (snapshot.IndexedSource, bool) {
 	for _, o := range g.given {
 		if x := indexOf(o); x.Holds(repo.Name) {
-			x.Given = true
+			x.Static = true
 			g.use(o.index)
-			return repo.Examine(g.ctx, x).Source, false
+			return repo.Examine(g.ctx, x).IndexedSource, false
 		}
 	}
 	path := sources.IndexPath(g.config.IndexDir, pkgindex.KindRepo, repo.Name)
@@ -212,9 +212,9 @@ func (g *gathering) examine(repo *sources.Repository) (snapshot.Source, bool) {
 	if e.NeedsBuild {
 		wait, err := g.builds.want(path, repo, e.Stamp)
 		if building = err == nil; building {
-			e.Pending()
+			e.SetPending()
 		} else {
-			e.Failed(err)
+			e.SetFailed(err)
 		}
 		if wait > 0 && (g.again == 0 || wait < g.again) {
 			g.again = wait
@@ -223,7 +223,7 @@ func (g *gathering) examine(repo *sources.Repository) (snapshot.Source, bool) {
 	if e.Index != nil {
 		g.use(used.index)
 	}
-	return e.Source, building
+	return e.IndexedSource, building
 }
 
 // open maps an index file, and returns nil if it is missing or not usable.
@@ -246,10 +246,10 @@ func indexOf(o *opened) *sources.Index {
 }
 
 // aur returns the AUR with its index, nil if it is not configured and has no index.
-func (g *gathering) aur() *snapshot.Source {
-	var aur *snapshot.Source
+func (g *gathering) aur() *snapshot.IndexedSource {
+	var aur *snapshot.IndexedSource
 	if g.config.AUR != nil {
-		aur = &snapshot.Source{Source: g.config.AUR()}
+		aur = &snapshot.IndexedSource{Source: g.config.AUR()}
 	}
 	for _, o := range g.given {
 		if s := sources.AUR(o.index.File, g.config.StaleAUR); s != nil {

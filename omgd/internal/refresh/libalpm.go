@@ -21,7 +21,7 @@ func (r *Refresher) LibAlpmSearch(ctx context.Context, req *wire.SearchRequest, 
 	if !ok {
 		return wire.Errorf(wire.CodeInvalid, "no index yet: only names, descriptions, groups and provides can be searched")
 	}
-	s, err := r.askLibAlpm(ctx, func(d alpm.Databases) (*alpm.Found, error) { return r.config.Alpm.Search(ctx, d, words) })
+	s, err := r.askLibAlpm(ctx, func(d alpm.Databases) (*alpm.Result, error) { return r.config.Alpm.Search(ctx, d, words) })
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (r *Refresher) LibAlpmSearch(ctx context.Context, req *wire.SearchRequest, 
 
 // LibAlpmInfo has libalpm look up packages.
 func (r *Refresher) LibAlpmInfo(ctx context.Context, req *wire.InfoRequest, emit answers.Emit) error {
-	s, err := r.askLibAlpm(ctx, func(d alpm.Databases) (*alpm.Found, error) { return r.config.Alpm.Info(ctx, d, req.Names) })
+	s, err := r.askLibAlpm(ctx, func(d alpm.Databases) (*alpm.Result, error) { return r.config.Alpm.Info(ctx, d, req.Names) })
 	if err != nil {
 		return err
 	}
@@ -39,20 +39,20 @@ func (r *Refresher) LibAlpmInfo(ctx context.Context, req *wire.InfoRequest, emit
 
 // askLibAlpm returns a snapshot of the packages that libalpm finds, so that replies have
 // the same order and form as with an index.
-func (r *Refresher) askLibAlpm(ctx context.Context, find func(alpm.Databases) (*alpm.Found, error)) (*snapshot.Snapshot, error) {
+func (r *Refresher) askLibAlpm(ctx context.Context, find func(alpm.Databases) (*alpm.Result, error)) (*snapshot.Snapshot, error) {
 	pacman, err := r.config.Pacman.Read()
 	if err != nil {
 		return nil, err
 	}
 	d := alpm.Databases{Path: pacman.DBPath, IgnorePkg: pacman.Config.IgnorePkg, IgnoreGroup: pacman.Config.IgnoreGroup}
 	build := pkgindex.NewBuilder("libalpm", 0)
-	into := map[string]*pkgindex.Source{}
+	into := map[string]*pkgindex.SourceBuilder{}
 	in := snapshot.Inputs{DBPath: pacman.DBPath, Config: pacman.Config}
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
 		d.Repos = append(d.Repos, repo.LibAlpm())
-		into[repo.Name] = build.Source(repo.Name, pkgindex.KindRepo)
-		in.Repositories = append(in.Repositories, repo.Examine(ctx, nil).Source)
+		into[repo.Name] = build.AddSource(repo.Name, pkgindex.KindRepo)
+		in.Repositories = append(in.Repositories, repo.Examine(ctx, nil).IndexedSource)
 	}
 	found, err := find(d)
 	if err != nil {
@@ -85,7 +85,7 @@ func (r *Refresher) askLibAlpm(ctx context.Context, find func(alpm.Databases) (*
 		}
 	}
 	if st, release, err := r.config.Holder.Acquire(); err == nil {
-		in.Local, in.Generation, in.Checked, in.Correction = st.Inputs().Local, st.Generation(), st.Inputs().Checked, st.Inputs().Correction
+		in.Local, in.Generation, in.CheckedAt, in.Correction = st.Inputs().Local, st.Generation(), st.Inputs().CheckedAt, st.Inputs().Correction
 		release()
 	}
 	return snapshot.Build(in)

@@ -12,7 +12,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/omgd/internal/alpm"
-	"github.com/omg-arch/omg/omgd/internal/alpm/question"
+	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/wire"
@@ -37,10 +37,10 @@ func newFakeWorker(t *testing.T) *fakeWorker {
 }
 
 // reply sets the worker's reply.
-func (f *fakeWorker) reply(a *question.Answer) {
+func (f *fakeWorker) reply(a *alpmproto.Reply) {
 	f.t.Helper()
 	a.LibAlpm = "15.0.0"
-	b, err := question.Encode(question.ID, a)
+	b, err := alpmproto.Encode(alpmproto.ID, a)
 	require.NoError(f.t, err)
 	require.NoError(f.t, os.WriteFile(f.answer, b, 0o644))
 }
@@ -52,18 +52,18 @@ func (f *fakeWorker) crashes() {
 }
 
 // ours returns the facts that we read, as a worker's reply.
-func (w *world) ours() *question.Answer {
+func (w *world) ours() *alpmproto.Reply {
 	w.t.Helper()
 	st := w.state()
 	config, facts, err := st.Facts()
 	require.NoError(w.t, err)
-	a := &question.Answer{}
+	a := &alpmproto.Reply{}
 	for _, repo := range config.Repos {
 		n, ok := st.PackagesOf(repo.Name)
 		require.True(w.t, ok)
-		a.Databases = append(a.Databases, question.Database{Name: repo.Name, Packages: n})
+		a.Databases = append(a.Databases, alpmproto.Database{Name: repo.Name, Packages: n})
 	}
-	a.Installed = alpm.Ours(st.Inputs().Local.Packages, config, facts, a.Databases).Installed
+	a.Installed = alpm.LocalFacts(st.Inputs().Local.Packages, config, facts, a.Databases).Installed
 	return a
 }
 
@@ -82,7 +82,7 @@ func (w *world) explicit() int {
 }
 
 // otherReason changes the reason of the first explicitly installed package.
-func otherReason(t *testing.T, a *question.Answer) *question.Answer {
+func otherReason(t *testing.T, a *alpmproto.Reply) *alpmproto.Reply {
 	t.Helper()
 	for i := range a.Installed {
 		if p := &a.Installed[i]; p.Reason == int32(pacmandb.ReasonExplicit) {
@@ -222,11 +222,11 @@ func TestConfirm_Beside(t *testing.T) {
 	<-begun
 	require.Empty(t, w.LibAlpm())
 	close(release)
-	await.That(t, func() bool { return len(w.Problems()) == 1 && w.Problems()[0].Name == "libalpm" }, "the question that the worker does not answer")
+	await.Condition(t, func() bool { return len(w.Problems()) == 1 && w.Problems()[0].Name == "libalpm" }, "the question that the worker does not answer")
 	w.requireCurrent("core", "extra", "multilib")
 	worker.reply(otherReason(t, w.ours()))
 	w.Kick()
-	await.That(t, func() bool { return w.state().Inputs().Correction != nil }, "its correction")
+	await.Condition(t, func() bool { return w.state().Inputs().Correction != nil }, "its correction")
 }
 
 // decoded returns a reply of one chunk.
@@ -248,8 +248,8 @@ func TestLibAlpmSearch_WithoutIndex(t *testing.T) {
 		w := newWorld(t, func(c *Config) { c.Pacman.StaleAfter = 30 * time.Minute }) // they are an hour old
 		w.builder.set(func(context.Context, string) error { return errRefused })
 		w.settle()
-		worker.reply(&question.Answer{
-			Databases: []question.Database{{Name: "core", Packages: 8}, {Name: "extra", Err: "damaged"}, {Name: "multilib", Packages: 8}},
+		worker.reply(&alpmproto.Reply{
+			Databases: []alpmproto.Database{{Name: "core", Packages: 8}, {Name: "extra", Err: "damaged"}, {Name: "multilib", Packages: 8}},
 			Packages:  []wire.Package{{Repo: "multilib", Name: "lib32-a", Version: "1-1"}, {Repo: "core", Name: "a", Version: "2-1", Desc: "no lib32"}},
 		})
 		search := func(words ...string) (wire.SearchResult, error) {
@@ -288,8 +288,8 @@ func TestLibAlpmInfo_WithoutIndex(t *testing.T) {
 		w.builder.set(func(context.Context, string) error { return errRefused })
 		w.settle()
 		p := w.state().Inputs().Local.Packages.Packages[0]
-		worker.reply(&question.Answer{
-			Databases: []question.Database{{Name: "core", Packages: 8}, {Name: "extra", Packages: 84}, {Name: "multilib", Packages: 8}},
+		worker.reply(&alpmproto.Reply{
+			Databases: []alpmproto.Database{{Name: "core", Packages: 8}, {Name: "extra", Packages: 84}, {Name: "multilib", Packages: 8}},
 			Packages:  []wire.Package{{Repo: "core", Name: p.Name, Version: "99-1"}},
 		})
 		r, err := decoded[wire.InfoResult](t, func(emit func([]byte, bool) error) error {

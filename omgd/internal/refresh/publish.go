@@ -12,12 +12,12 @@ import (
 
 // publish swaps in a snapshot of the inputs. If they equal those of the current one, that
 // only gets a new time.
-func (r *Refresher) publish(in *snapshot.Inputs, files []*state.Index) error {
+func (r *Refresher) publish(in *snapshot.Inputs, files []*state.MappedIndex) error {
 	in.Correction = r.confirm.correction(in)
 	if in.Local.Why != "" && r.last != nil {
-		in.Checked = r.last.Checked // the local database could not be checked now
+		in.CheckedAt = r.last.CheckedAt // the local database could not be checked now
 	} else if in.Local.Why != "" {
-		in.Checked = time.Time{}
+		in.CheckedAt = time.Time{}
 	}
 	if r.last != nil && same(r.last, in) {
 		r.recheck(in)
@@ -26,8 +26,8 @@ func (r *Refresher) publish(in *snapshot.Inputs, files []*state.Index) error {
 		return err
 	}
 	r.failed.Store(nil)
-	if r.config.Refreshed != nil {
-		r.config.Refreshed()
+	if r.config.OnSuccess != nil {
+		r.config.OnSuccess()
 	}
 	return nil
 }
@@ -40,15 +40,15 @@ func (r *Refresher) recheck(in *snapshot.Inputs) {
 	}
 	defer release()
 	r.last.Local.Packages = in.Local.Packages // the same packages, but the stamp may not be Fresh any more
-	r.last.Checked = in.Checked
-	r.config.Holder.Swap(state.New(current.At(in.Checked), current.Indexes()))
+	r.last.CheckedAt = in.CheckedAt
+	r.config.Holder.Swap(state.New(current.WithCheckTime(in.CheckedAt), current.Indexes()))
 	if r.confirm.unconfirmed.Load() {
 		r.confirm.ask()
 	}
 }
 
 // replace builds a new snapshot and swaps it in.
-func (r *Refresher) replace(in *snapshot.Inputs, files []*state.Index) error {
+func (r *Refresher) replace(in *snapshot.Inputs, files []*state.MappedIndex) error {
 	in.Generation = r.generation + 1
 	s, err := snapshot.Build(*in)
 	if err == nil {
@@ -76,12 +76,12 @@ func same(a, b *snapshot.Inputs) bool {
 		slices.Equal(a.Problems, b.Problems)
 }
 
-func sameSource(a, b snapshot.Source) bool {
+func sameSource(a, b snapshot.IndexedSource) bool {
 	return a.Source == b.Source && a.Index == b.Index && a.Usage == b.Usage && a.Building == b.Building
 }
 
-func sameLocal(a, b *snapshot.Local) bool {
-	return a.Why == b.Why && a.Unread == b.Unread &&
+func sameLocal(a, b *snapshot.LocalInput) bool {
+	return a.Why == b.Why && a.UnreadablePackages == b.UnreadablePackages &&
 		(a.Packages == b.Packages || a.Packages != nil && b.Packages != nil && a.Packages.SamePackages(b.Packages))
 }
 

@@ -50,8 +50,8 @@ type Config struct {
 	// Interval is the time between two refreshes without a change; 0 for DefaultInterval.
 	Interval time.Duration
 	Pacman   sources.Config
-	// Given are index files built elsewhere: served as they are, never rebuilt.
-	Given []string
+	// StaticIndexes are index files built elsewhere: served as they are, never rebuilt.
+	StaticIndexes []string
 	// IndexDir is the directory of the index files that omgd builds.
 	IndexDir string
 	// SharedIndexDir is a directory of indexes that another omgd builds, empty for none.
@@ -65,7 +65,7 @@ type Config struct {
 	// Alpm runs libalpm's worker.
 	Alpm *alpm.Worker
 	// Tracker returns the security tracker's records; nil if it is disabled.
-	Tracker func() *snapshot.Tracker
+	Tracker func() *snapshot.TrackerData
 	// AUR returns the state of the AUR, and Replies its replies about the foreign packages,
 	// nil for none yet. Both are nil if the AUR is disabled. StaleAUR is the age from which
 	// an AUR index that was built elsewhere is stale.
@@ -78,10 +78,10 @@ type Config struct {
 	// Runtimes takes the versions of runtimes that are installed packages, and returns the
 	// active runtimes and the system's; nil if it is disabled.
 	Runtimes func(system map[string]string) ([]wire.Runtime, map[string]string)
-	// Refreshed is called after every refresh that did not fail.
-	Refreshed func()
-	// Took is called with the duration of each refresh, unless it is nil.
-	Took func(time.Duration)
+	// OnSuccess is called after every refresh that did not fail.
+	OnSuccess func()
+	// OnRefresh is called with the duration of each refresh, unless it is nil.
+	OnRefresh func(time.Duration)
 }
 
 // Refresher refreshes the snapshot in its Holder.
@@ -153,14 +153,14 @@ func (r *Refresher) Refresh(ctx context.Context) (bool, error) {
 	case <-done:
 		return true, nil
 	case <-r.ended:
-		return false, ErrEnded
+		return false, ErrStopped
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
 }
 
-// ErrEnded means that Run has ended.
-var ErrEnded = wire.Errorf(wire.CodeShuttingDown, "omgd is shutting down")
+// ErrStopped means that Run has ended.
+var ErrStopped = wire.Errorf(wire.CodeShuttingDown, "omgd is shutting down")
 
 // takeWaiting takes the pending requests for a refresh, and returns the function that
 // reports its end to them.
@@ -238,7 +238,7 @@ func (r *Refresher) Run(ctx context.Context) {
 		case <-again:
 		case <-r.kick:
 		case <-watch.Changed():
-			if !watch.Settle(ctx, debounce) {
+			if !watch.WaitQuiet(ctx, debounce) {
 				return
 			}
 		}
@@ -260,10 +260,10 @@ func (r *Refresher) irrelevant(path string) bool {
 }
 
 // watchedIndexes returns the index files to watch, because other programs may write,
-// remove or damage them: those of IndexDir and of Config.Given. dirs are directories in
-// Given, in which all files matter.
+// remove or damage them: those of IndexDir and of Config.StaticIndexes. dirs are directories in
+// StaticIndexes, in which all files matter.
 func (r *Refresher) watchedIndexes(pacman *sources.Pacman) (dirs, files []string) {
-	for _, given := range r.config.Given {
+	for _, given := range r.config.StaticIndexes {
 		if fi, err := os.Stat(given); err == nil && fi.IsDir() {
 			dirs = append(dirs, given)
 		} else {
@@ -279,7 +279,7 @@ func (r *Refresher) watchedIndexes(pacman *sources.Pacman) (dirs, files []string
 // watch watches the files that pacman's configuration names, and the indexes. It reports
 // whether there are more directories than before.
 func (r *Refresher) watch(watch *watcher, pacman *sources.Pacman) (more bool) {
-	whole, files := pacman.Watched()
+	whole, files := pacman.WatchPaths()
 	dirs, indexes := r.watchedIndexes(pacman)
 	whole, files = append(whole, dirs...), append(files, indexes...)
 	w := &watched{partly: map[string]bool{}, files: map[string]bool{}}
@@ -314,9 +314,9 @@ func (r *Refresher) readPacman(watch *watcher) (*sources.Pacman, error) {
 // refresh refreshes once. A panic fails this refresh and not the daemon.
 func (r *Refresher) refresh(ctx context.Context, watch *watcher) {
 	defer r.takeWaiting()()
-	if r.config.Took != nil {
+	if r.config.OnRefresh != nil {
 		start := time.Now()
-		defer func() { r.config.Took(time.Since(start)) }()
+		defer func() { r.config.OnRefresh(time.Since(start)) }()
 	}
 	r.again = 0
 	if err := r.guarded("the refresh", func() error { return r.read(ctx, watch) }); err != nil {
@@ -355,7 +355,7 @@ func (r *Refresher) read(ctx context.Context, watch *watcher) error {
 // canWait reports whether the current snapshot can answer until a transaction ends: it
 // exists and no repository waits for its first index.
 func (r *Refresher) canWait() bool {
-	return r.last != nil && !slices.ContainsFunc(r.last.Repositories, func(s snapshot.Source) bool { return s.Building })
+	return r.last != nil && !slices.ContainsFunc(r.last.Repositories, func(s snapshot.IndexedSource) bool { return s.Building })
 }
 
 // fail records that a refresh failed, for the status. The current snapshot stays; if
@@ -364,7 +364,7 @@ func (r *Refresher) fail(err error) {
 	r.config.Log.Warn("refresh failed", "err", err)
 	r.failed.Store(&wire.Problem{Name: "refresh", State: "failed", Why: err.Error()})
 	if r.last == nil {
-		r.config.Holder.Absent(err.Error())
+		r.config.Holder.SetError(err.Error())
 	}
 }
 
@@ -380,6 +380,6 @@ func (r *Refresher) Problems() (list []wire.Problem) {
 
 // Close drops the snapshot and the indexes, when Run and all requests have ended.
 func (r *Refresher) Close() {
-	r.config.Holder.Absent("omgd is shutting down")
+	r.config.Holder.SetError("omgd is shutting down")
 	r.files.close()
 }

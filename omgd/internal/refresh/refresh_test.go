@@ -26,7 +26,7 @@ func running(t *testing.T) (*world, *atomic.Int64) {
 	var w *world
 	w = newWorld(t, func(c *Config) {
 		c.Interval = time.Hour
-		c.Took = func(time.Duration) { // only called by the goroutine that refreshes
+		c.OnRefresh = func(time.Duration) { // only called by the goroutine that refreshes
 			refreshes.Add(1)
 			if w.again == 0 && w.last != nil && len(w.kick) == 0 && !w.config.Holder.Starting() {
 				select {
@@ -55,7 +55,7 @@ func TestInterval_HoldsAtOnce(t *testing.T) {
 	before, generation := refreshes.Load(), w.generation()
 	w.SetInterval(20 * time.Millisecond)
 	require.Equal(t, 20*time.Millisecond, w.Interval())
-	await.That(t, func() bool { return refreshes.Load() > before+5 }, "five refreshes in less than an hour")
+	await.Condition(t, func() bool { return refreshes.Load() > before+5 }, "five refreshes in less than an hour")
 	require.Equal(t, generation, w.generation(), "nothing has changed")
 }
 
@@ -93,7 +93,7 @@ func TestRefresh_IsAskedForOnce(t *testing.T) {
 	for range 50 {
 		all.Go(func() { _, _ = w.Refresh(t.Context()) })
 	}
-	await.That(t, func() bool {
+	await.Condition(t, func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		return len(w.waiting) == 50
@@ -147,7 +147,7 @@ func TestRefresh_GivesItsTime(t *testing.T) {
 		w.settle()
 		after := w.state()
 		require.Equal(t, before.Generation(), after.Generation())
-		require.Equal(t, 10*time.Minute, after.Inputs().Checked.Sub(before.Inputs().Checked))
+		require.Equal(t, 10*time.Minute, after.Inputs().CheckedAt.Sub(before.Inputs().CheckedAt))
 		require.Equal(t, before.Indexes(), after.Indexes())
 	})
 }
@@ -193,13 +193,13 @@ func TestRefresh_Fails(t *testing.T) {
 		w.settle()
 		require.Equal(t, []string{"refresh: failed"}, problemNames(w.Problems()))
 		require.Contains(t, w.Problems()[0].Why, "pacman.conf")
-		require.Equal(t, checked, w.state().Inputs().Checked, "no check has succeeded")
+		require.Equal(t, checked, w.state().Inputs().CheckedAt, "no check has succeeded")
 		require.Equal(t, 100, w.state().Packages())
 
 		require.NoError(t, os.WriteFile(conf, good, 0o644))
 		w.settle()
 		require.Empty(t, w.Problems())
-		require.Equal(t, time.Now(), w.state().Inputs().Checked)
+		require.Equal(t, time.Now(), w.state().Inputs().CheckedAt)
 	})
 }
 

@@ -53,23 +53,23 @@ func TestRun_SeesChanges(t *testing.T) {
 	}
 	current := func(name string) func() bool { return func() bool { return state(name) == wire.SourceOK } }
 	for _, name := range []string{"core", "extra", "multilib"} {
-		await.That(t, current(name), "%s is served", name)
+		await.Condition(t, current(name), "%s is served", name)
 	}
 
 	good := w.original("extra")
 	w.write("extra", []byte("bad"))
-	await.That(t, func() bool { return state("extra") == wire.SourceStale }, "a bad database is seen")
+	await.Condition(t, func() bool { return state("extra") == wire.SourceStale }, "a bad database is seen")
 	w.write("extra", good)
-	await.That(t, current("extra"), "that it is back is seen")
+	await.Condition(t, current("extra"), "that it is back is seen")
 
 	require.NoError(t, os.WriteFile(core, []byte("bad"), 0o644))
-	await.That(t, func() bool { return state("core") == wire.SourceStale }, "a bad database behind a link is seen")
+	await.Condition(t, func() bool { return state("core") == wire.SourceStale }, "a bad database behind a link is seen")
 	require.NoError(t, os.WriteFile(core, content(t, "core", 50), 0o644))
-	await.That(t, current("core"), "a new database at a link's target is seen")
+	await.Condition(t, current("core"), "a new database at a link's target is seen")
 	w.requireCurrent("core", "extra", "multilib")
 
 	require.NoError(t, os.Remove(w.index("core")))
-	await.That(t, func() bool { _, err := os.Stat(w.index("core")); return err == nil }, "an index that was removed is built again")
+	await.Condition(t, func() bool { _, err := os.Stat(w.index("core")); return err == nil }, "an index that was removed is built again")
 
 	st := w.state()
 	p := st.Inputs().Local.Packages.Packages[0]
@@ -79,10 +79,10 @@ func TestRun_SeesChanges(t *testing.T) {
 		require.NoError(t, err)
 		return int(*status.Counts.Installed)
 	}
-	await.That(t, func() bool { return installed() == 9 }, "a removed package is seen")
+	await.Condition(t, func() bool { return installed() == 9 }, "a removed package is seen")
 
 	require.NoError(t, os.WriteFile(included, []byte("[options]\nIgnorePkg = *\n"), 0o644))
-	await.That(t, func() bool {
+	await.Condition(t, func() bool {
 		status, err := w.state().Status()
 		require.NoError(t, err)
 		return *status.Counts.Updates == 0
@@ -92,7 +92,7 @@ func TestRun_SeesChanges(t *testing.T) {
 // TestRun_Irrelevant: in a directory that is watched for one file, changes of other files
 // are ignored; in the directories of the databases all changes count.
 func TestRun_Irrelevant(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Given = []string{"/srv/index/given.omgidx"} })
+	w := newWorld(t, func(c *Config) { c.StaticIndexes = []string{"/srv/index/given.omgidx"} })
 	require.False(t, w.irrelevant("/anything"), "nothing is watched yet")
 	watch := newWatcher(w.config.Log, w.irrelevant)
 	defer watch.Close()
@@ -117,7 +117,7 @@ func TestRun_SurvivesPanic(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		panics := true
 		w := newWorld(t, func(c *Config) {
-			c.Refreshed = func() {
+			c.OnSuccess = func() {
 				if panics {
 					panic("on purpose")
 				}

@@ -83,9 +83,9 @@ func (w *watcher) Set(dirs []string) {
 // Changed returns the channel that has a value after a change.
 func (w *watcher) Changed() <-chan struct{} { return w.changed }
 
-// Settle waits until there was no change for quiet, at most ten times as long. It returns
+// WaitQuiet waits until there was no change for quiet, at most ten times as long. It returns
 // false if ctx ends.
-func (w *watcher) Settle(ctx context.Context, quiet time.Duration) bool {
+func (w *watcher) WaitQuiet(ctx context.Context, quiet time.Duration) bool {
 	end := time.NewTimer(10 * quiet)
 	defer end.Stop()
 	for {

@@ -51,7 +51,7 @@ func (b *builder) build(ctx context.Context, database string) (Image, error) {
 		}
 	}
 	file := pkgindex.NewBuilder("test", 1)
-	if _, _, err := repo.ReadInto(ctx, file.Source(repo.Name, pkgindex.KindRepo), nil); err != nil {
+	if _, _, err := repo.ReadInto(ctx, file.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
 		return nil, err
 	}
 	data, err := file.Bytes()
@@ -191,7 +191,7 @@ func (w *world) generation() uint64 {
 }
 
 // source returns a repository of the current snapshot.
-func (w *world) source(name string) snapshot.Source {
+func (w *world) source(name string) snapshot.IndexedSource {
 	w.t.Helper()
 	st, release, err := w.config.Holder.Acquire()
 	require.NoError(w.t, err)
@@ -202,7 +202,7 @@ func (w *world) source(name string) snapshot.Source {
 		}
 	}
 	require.Fail(w.t, "no repository", name)
-	return snapshot.Source{}
+	return snapshot.IndexedSource{}
 }
 
 // requireCurrent requires that repositories are up to date, with all their packages.
@@ -223,13 +223,13 @@ func (w *world) docs(name string) uint32 {
 	w.t.Helper()
 	r, err := sources.DatabaseFile(w.database(name))
 	require.NoError(w.t, err)
-	f, err := r.Memory(w.t.Context())
+	f, err := r.BuildInMemory(w.t.Context())
 	require.NoError(w.t, err)
 	return f.Docs()
 }
 
 // found searches for all packages.
-func (w *world) found() *snapshot.Found {
+func (w *world) found() *snapshot.Matches {
 	w.t.Helper()
 	st, release, err := w.config.Holder.Acquire()
 	require.NoError(w.t, err)

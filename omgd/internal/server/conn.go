@@ -262,7 +262,7 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "no operation %.40q", h.Op))
 	case o.admin && c.s.cfg.Admin != nil && !c.s.cfg.Admin(c.peer):
 		return c.fail(h.ID, wire.Errorf(wire.CodeNotAllowed, "only an administrator may do this (%s)", o.name))
-	case c.s.cfg.Take != nil && !c.s.cfg.Take(c.peer) && !greeting:
+	case c.s.cfg.AllowRequest != nil && !c.s.cfg.AllowRequest(c.peer) && !greeting:
 		return c.fail(h.ID, wire.Errorf(wire.CodeBusy, "too many requests of user %d", c.peer.UID))
 	}
 	c.s.makeRoom(c.ctx)
@@ -347,7 +347,7 @@ func (c *conn) fail(id uint64, e *wire.Error) error {
 // failed reports an error to the observer.
 func (c *conn) failed(e *wire.Error) {
 	if o := c.s.cfg.Observer; o != nil {
-		o.Failed(e.Code)
+		o.CountError(e.Code)
 	}
 }
 

@@ -33,7 +33,7 @@ func TestGreeting_RequestRefused(t *testing.T) {
 	})
 	t.Run("too many requests", func(t *testing.T) {
 		cfg := cfg
-		cfg.Take = func(Peer) bool { return false }
+		cfg.AllowRequest = func(Peer) bool { return false }
 		_, path, _ := listen(t, cfg)
 		greet(t, path, wire.CodeBusy)
 	})
@@ -64,7 +64,7 @@ func TestGreeting_RequestRefused(t *testing.T) {
 	})
 }
 
-func requireGreeting(t *testing.T, r wire.Response) {
+func requireGreeting(t *testing.T, r wire.Reply) {
 	t.Helper()
 	require.EqualValues(t, 1, r.ID)
 	require.Nil(t, r.Err)

@@ -109,7 +109,7 @@ func TestPeer_HalfClosed(t *testing.T) {
 	send(t, nc, request(t, 1, "op", nil))
 	<-began
 	require.NoError(t, nc.CloseWrite())
-	await.That(t, func() bool { return strings.Contains(log.String(), "running=1 gone=false") }, "the end of the requests is seen: %s", log.String)
+	await.Condition(t, func() bool { return strings.Contains(log.String(), "running=1 gone=false") }, "the end of the requests is seen: %s", log.String)
 	release <- struct{}{}
 	require.NoError(t, <-ended)
 	require.Nil(t, response(t, nc).Err)
@@ -121,7 +121,7 @@ func TestPeer_HalfClosed(t *testing.T) {
 	<-began
 	require.NoError(t, nc.Close())
 	require.ErrorIs(t, <-ended, context.Canceled)
-	await.That(t, func() bool { return strings.Contains(log.String(), "running=1 gone=true") }, "it is seen to be gone: %s", log.String)
+	await.Condition(t, func() bool { return strings.Contains(log.String(), "running=1 gone=true") }, "it is seen to be gone: %s", log.String)
 }
 
 // TestUnsent_DeafPeers: peers that do not read reach the limit for all. A
@@ -133,7 +133,7 @@ func TestUnsent_DeafPeers(t *testing.T) {
 	for range 20 {
 		send(t, dial(), request(t, 1, "op", nil))
 	}
-	await.That(t, func() bool { return s.Connections() == 20 && s.unsent.Load() > 300_000 }, "more deaf peers than fit")
+	await.Condition(t, func() bool { return s.Connections() == 20 && s.unsent.Load() > 300_000 }, "more deaf peers than fit")
 	deaf := connections(s)
 	nc, read := dial(), make(chan error, 1)
 	go func() {
@@ -148,7 +148,7 @@ func TestUnsent_DeafPeers(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					resp, err := wire.DecodeResponse(frame)
+					resp, err := wire.DecodeReply(frame)
 					if err != nil || resp.Err != nil {
 						return errors.Join(err, resp.Err)
 					}
@@ -160,7 +160,7 @@ func TestUnsent_DeafPeers(t *testing.T) {
 			return nil
 		}()
 	}()
-	await.That(t, func() bool { expireWrites(deaf); return len(read) == 1 }, "three long answers")
+	await.Condition(t, func() bool { expireWrites(deaf); return len(read) == 1 }, "three long answers")
 	require.NoError(t, <-read)
 	require.Less(t, s.Connections(), 21, "some had to go")
 }
@@ -178,7 +178,7 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 	cfg.Limits = Limits{MaxUnsentPerConnection: 100_000, MaxInFlight: 1000}
 	s, dial, _ := serve(t, cfg)
 	nc := dial()
-	await.That(t, func() bool { return s.Connections() == 1 }, "the connection")
+	await.Condition(t, func() bool { return s.Connections() == 1 }, "the connection")
 	c := connections(s)[0]
 	require.NoError(t, c.nc.SetWriteBuffer(64<<10)) // two replies fill it on every machine
 	const requests = 200
@@ -190,7 +190,7 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 			rest = append(rest, b...)
 		}
 	}
-	await.That(t, func() bool { return c.unsent.Load() > cfg.Limits.MaxUnsentPerConnection }, "two parts that wait to be read")
+	await.Condition(t, func() bool { return c.unsent.Load() > cfg.Limits.MaxUnsentPerConnection }, "two parts that wait to be read")
 	send(t, nc, rest)
 	other := dial()
 	for id := range uint64(100) { // other peers are answered
@@ -216,7 +216,7 @@ func TestReceived_IsBoundedForAll(t *testing.T) {
 	whole := request(t, 1, "op", map[string]string{"text": strings.Repeat("x", 1_000_000)})
 	half := dial()
 	send(t, half, whole[:100])
-	await.That(t, func() bool { // until there is no room for a second one
+	await.Condition(t, func() bool { // until there is no room for a second one
 		free := s.received.TryAcquire(100_000)
 		if free {
 			s.received.Release(100_000)
@@ -285,7 +285,7 @@ func TestShutdown_EndsEveryRequest(t *testing.T) {
 						}
 						return
 					}
-					resp, err := wire.DecodeResponse(b)
+					resp, err := wire.DecodeReply(b)
 					switch {
 					case err != nil:
 						t.Error(err)
@@ -302,7 +302,7 @@ func TestShutdown_EndsEveryRequest(t *testing.T) {
 			})
 		}
 		await.Receive(t, hundred, "a hundred answers")
-		await.That(t, func() bool { return s.Connections() == 8 }, "all connections")
+		await.Condition(t, func() bool { return s.Connections() == 8 }, "all connections")
 		stop()
 		shutdown(t, s)
 		all.Wait()
@@ -327,7 +327,7 @@ func TestShutdown_IsNotHeldUp(t *testing.T) {
 	}
 	s, dial, stop := serve(t, cfg)
 	send(t, dial(), request(t, 1, "long", nil))
-	await.That(t, func() bool { return s.unsent.Load() > 0 }, "an answer that is not read")
+	await.Condition(t, func() bool { return s.unsent.Load() > 0 }, "an answer that is not read")
 	stop()
 	shutdown(t, s)
 
@@ -337,7 +337,7 @@ func TestShutdown_IsNotHeldUp(t *testing.T) {
 	stop()
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
-	require.ErrorIs(t, s.Shutdown(over), ErrGaveUp)
+	require.ErrorIs(t, s.Shutdown(over), ErrShutdownTimeout)
 	close(release)
 }
 
@@ -385,7 +385,7 @@ func FuzzConnection(f *testing.F) {
 			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 			if err == nil {
 				require.NoError(t, wire.Check(frame))
-				_, err := wire.DecodeResponse(frame)
+				_, err := wire.DecodeReply(frame)
 				require.NoError(t, err)
 				continue
 			}

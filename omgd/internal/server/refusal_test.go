@@ -22,10 +22,10 @@ func TestRefusal_NamesServed(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	cfg := Config{
-		Hello:  wire.HelloResult{Server: "test", Served: served},
-		Limits: Limits{MaxInFlight: 1},
-		Admin:  func(Peer) bool { return false },
-		Take:   func(Peer) bool { return true },
+		Hello:        wire.HelloResult{Server: "test", Served: served},
+		Limits:       Limits{MaxInFlight: 1},
+		Admin:        func(Peer) bool { return false },
+		AllowRequest: func(Peer) bool { return true },
 		Ops: map[string]Op{
 			"op":              {Handle: immediate(notReady)},
 			"slow":            {Deferred: notReady},
@@ -81,7 +81,7 @@ func TestRefusal_NamesServed(t *testing.T) {
 	}{
 		"another user":         {func(c *Config) { c.Allow = func(Peer) bool { return false } }, wire.CodeNotAllowed},
 		"too many connections": {func(c *Config) { c.Limits.MaxConnections = -1 }, wire.CodeBusy},
-		"too many requests":    {func(c *Config) { c.Take = func(Peer) bool { return false } }, wire.CodeBusy},
+		"too many requests":    {func(c *Config) { c.AllowRequest = func(Peer) bool { return false } }, wire.CodeBusy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := cfg
@@ -98,7 +98,7 @@ func TestRefusal_NamesServed(t *testing.T) {
 		s.draining.Store(true)
 		refused(t, dial(), wire.CodeShuttingDown)
 		stop()
-		goodbye, err := wire.DecodeResponse(s.Goodbye()[wire.HeaderSize:])
+		goodbye, err := wire.DecodeReply(s.Goodbye()[wire.HeaderSize:])
 		require.NoError(t, err)
 		require.Equal(t, wire.CodeShuttingDown, goodbye.Err.Code)
 		require.Equal(t, &served, goodbye.Err.Served)
@@ -112,7 +112,7 @@ type observer struct {
 	failed   map[wire.Code]int
 }
 
-func (o *observer) Request(op string) func(time.Duration) {
+func (o *observer) RequestObserver(op string) func(time.Duration) {
 	return func(time.Duration) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -120,13 +120,13 @@ func (o *observer) Request(op string) func(time.Duration) {
 	}
 }
 
-func (o *observer) Failed(code wire.Code) {
+func (o *observer) CountError(code wire.Code) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.failed[code]++
 }
 
-func (*observer) Connected() {}
+func (*observer) CountConnection() {}
 
 // count returns the number of requests of an operation.
 func (o *observer) count(op string) int {
@@ -156,7 +156,7 @@ func TestObserver_CountsOnce(t *testing.T) {
 	stop()
 	shutdown(t, s)
 	for _, op := range ops {
-		await.That(t, func() bool { return o.count(op) > 0 }, "%s is counted", op)
+		await.Condition(t, func() bool { return o.count(op) > 0 }, "%s is counted", op)
 		require.Equal(t, 1, o.count(op), op)
 	}
 	require.Equal(t, map[wire.Code]int{wire.CodeNotReady: 1}, o.failed)

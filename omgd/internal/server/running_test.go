@@ -144,12 +144,12 @@ func (r *running) raw(t testing.TB) *net.UnixConn {
 	return connect(t, r.path)
 }
 
-func response(t testing.TB, nc io.Reader) wire.Response {
+func response(t testing.TB, nc io.Reader) wire.Reply {
 	t.Helper()
 	b, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 	require.NoError(t, err)
 	require.NoError(t, wire.Check(b))
-	resp, err := wire.DecodeResponse(b)
+	resp, err := wire.DecodeReply(b)
 	require.NoError(t, err)
 	return resp
 }
@@ -261,7 +261,7 @@ func send(t testing.TB, nc net.Conn, b []byte) {
 	require.NoError(t, err)
 }
 
-func ask(t testing.TB, nc net.Conn, id uint64) wire.Response {
+func ask(t testing.TB, nc net.Conn, id uint64) wire.Reply {
 	t.Helper()
 	send(t, nc, request(t, id, "op", nil))
 	return response(t, nc)

@@ -112,9 +112,9 @@ type Config struct {
 	Allow func(Peer) bool
 	// Admin reports whether a user may use administrative operations; nil allows all.
 	Admin func(Peer) bool
-	// Take counts a request and reports whether it is within the user's rate; nil is no
+	// AllowRequest counts a request and reports whether it is within the user's rate; nil is no
 	// limit.
-	Take func(Peer) bool
+	AllowRequest func(Peer) bool
 	// Observer counts requests and errors; nil for none.
 	Observer Observer
 	// OnMapFault is called after a memory fault in a handler: a mapped file was
@@ -124,13 +124,13 @@ type Config struct {
 
 // Observer counts what a server does. Its methods are called concurrently.
 type Observer interface {
-	// Request returns the function to call with the duration of each request of an
+	// RequestObserver returns the function to call with the duration of each request of an
 	// operation.
-	Request(operation string) func(took time.Duration)
-	// Failed is called for each error that is sent.
-	Failed(code wire.Code)
-	// Connected is called for each accepted connection.
-	Connected()
+	RequestObserver(operation string) func(took time.Duration)
+	// CountError is called for each error that is sent.
+	CountError(code wire.Code)
+	// CountConnection is called for each accepted connection.
+	CountConnection()
 }
 
 // Server serves connections.
@@ -183,7 +183,7 @@ func New(cfg Config) *Server {
 	}
 	if cfg.Observer != nil {
 		for name, o := range s.ops {
-			o.observe = cfg.Observer.Request(name)
+			o.observe = cfg.Observer.RequestObserver(name)
 		}
 	}
 	return s
@@ -271,7 +271,7 @@ func (s *Server) start(nc *net.UnixConn) {
 		return
 	}
 	if s.cfg.Observer != nil {
-		s.cfg.Observer.Connected()
+		s.cfg.Observer.CountConnection()
 	}
 	logging.Trace(s.cfg.Log, "connected", "uid", peer.UID, "pid", peer.PID)
 	go s.run(c)
@@ -305,8 +305,8 @@ func (s *Server) appendError(dst []byte, id uint64, e *wire.Error) []byte {
 	return wire.AppendError(dst, id, &withServed)
 }
 
-// ErrGaveUp means that handlers did not return after they were canceled.
-var ErrGaveUp = errors.New("requests did not end after they were canceled")
+// ErrShutdownTimeout means that handlers did not return after they were canceled.
+var ErrShutdownTimeout = errors.New("requests did not end after they were canceled")
 
 // Shutdown waits for running requests and answers new ones with an error. When none is
 // left, or ctx ends, it closes all connections; requests that were sent before are still
@@ -350,7 +350,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-time.After(cancelTimeout):
-		return fmt.Errorf("%w: %d", ErrGaveUp, s.active.Load())
+		return fmt.Errorf("%w: %d", ErrShutdownTimeout, s.active.Load())
 	}
 }
 

@@ -192,7 +192,7 @@ func TestFrame_InPieces(t *testing.T) {
 func TestDeafPeer_DoesNotBlockOthers(t *testing.T) {
 	r := start(t, Limits{})
 	send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
-	await.That(t, func() bool { return r.unsent.Load() > 0 }, "an answer that is not read")
+	await.Condition(t, func() bool { return r.unsent.Load() > 0 }, "an answer that is not read")
 	c := r.dial(t)
 	for range 100 {
 		require.NoError(t, c.Get(context.Background(), "ping", nil, &echo{}))
@@ -205,7 +205,7 @@ func TestDeafPeer_DoesNotBlockOthers(t *testing.T) {
 func TestDeafPeer_IsCutOff(t *testing.T) {
 	r := start(t, Limits{WriteTimeout: 50 * time.Millisecond})
 	send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
-	await.That(t, func() bool {
+	await.Condition(t, func() bool {
 		return strings.Contains(r.log.String(), "a peer does not read its answer") && r.Connections() == 0
 	},
 		"the end of the connection")
@@ -218,14 +218,14 @@ func TestUnsent_IsBoundedForAll(t *testing.T) {
 	for range peers {
 		send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
 	}
-	await.That(t, func() bool { return r.Connections() == peers && r.unsent.Load() > 1<<20 }, "deaf peers, more than fit")
+	await.Condition(t, func() bool { return r.Connections() == peers && r.unsent.Load() > 1<<20 }, "deaf peers, more than fit")
 	deaf := connections(r.Server)
 	pinged := make(chan error, 1)
 	c := r.dial(t)
 	go func() { pinged <- c.Get(context.Background(), "ping", nil, &echo{}) }()
-	await.That(t, func() bool { expireWrites(deaf); return len(pinged) == 1 }, "small answers go through")
+	await.Condition(t, func() bool { expireWrites(deaf); return len(pinged) == 1 }, "small answers go through")
 	require.NoError(t, <-pinged)
-	await.That(t, func() bool {
+	await.Condition(t, func() bool {
 		expireWrites(deaf)
 		r.sweep(await.Hang)
 		return r.Connections() == 1
@@ -289,10 +289,10 @@ func TestShutdown_UnderLoad(t *testing.T) {
 		defer cancel()
 		done <- r.Shutdown(ctx)
 	}()
-	await.That(t, r.draining.Load, "the beginning of the end")
+	await.Condition(t, r.draining.Load, "the beginning of the end")
 	send(t, waiting, request(t, 2, "echo", &echo{}))
 	close(r.release)
-	got := map[uint64]wire.Response{}
+	got := map[uint64]wire.Reply{}
 	for range 2 {
 		resp := response(t, waiting)
 		got[resp.ID] = resp
@@ -317,7 +317,7 @@ func TestDeferred_OfHandler(t *testing.T) {
 	read := func() (uint64, string, error) {
 		frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 		require.NoError(t, err)
-		a, err := wire.DecodeResponse(frame)
+		a, err := wire.DecodeReply(frame)
 		require.NoError(t, err)
 		if a.Err != nil {
 			return a.ID, "", a.Err

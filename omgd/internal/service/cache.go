@@ -20,8 +20,8 @@ const (
 	maxCachedKey  = 1 << 10
 )
 
-// Caches are the limits of the caches. A zero field has its default.
-type Caches struct {
+// CacheLimits are the limits of the caches. A zero field has its default.
+type CacheLimits struct {
 	Entries int           // of each cache (1,000); less than 0 for none
 	Bytes   int64         // of all together (16 MiB)
 	TTL     time.Duration // of a reply (5 min)
@@ -51,7 +51,7 @@ func keyOf(st *state.State, r *server.Request) cacheKey {
 
 // newCache returns one of n caches. An entry's weight is its size in bytes, and at
 // least large enough that no more than c.Entries fit.
-func newCache(c Caches, n int64) *cache {
+func newCache(c CacheLimits, n int64) *cache {
 	entries := max(1, int64(cmp.Or(c.Entries, 1000)))
 	maxBytes := cmp.Or(c.Bytes, 16<<20) / n
 	minWeight := max(1, maxBytes/entries)
@@ -82,15 +82,15 @@ func (c *cache) clear() int {
 	return n
 }
 
-// CacheUse counts how often a reply was found in a cache, and how often not.
-type CacheUse struct{ Hits, Misses, Bytes uint64 }
+// CacheStats counts how often a reply was found in a cache, and how often not.
+type CacheStats struct{ Hits, Misses, Bytes uint64 }
 
-// CacheUses returns the use of each cache by name.
-func (s *Service) CacheUses() map[string]CacheUse {
-	uses := make(map[string]CacheUse)
+// CacheStats returns the use of each cache by name.
+func (s *Service) CacheStats() map[string]CacheStats {
+	uses := make(map[string]CacheStats)
 	for name, c := range s.caches() {
 		st := c.entries.Stats()
-		uses[name] = CacheUse{Hits: st.Hits, Misses: st.Misses, Bytes: c.entries.WeightedSize()}
+		uses[name] = CacheStats{Hits: st.Hits, Misses: st.Misses, Bytes: c.entries.WeightedSize()}
 	}
 	return uses
 }

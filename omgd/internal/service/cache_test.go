@@ -12,14 +12,14 @@ import (
 // TestCache_Bounds: a cache holds no more replies and bytes than its limits.
 func TestCache_Bounds(t *testing.T) {
 	for _, c := range []struct {
-		caches  Caches
+		caches  CacheLimits
 		size    int // of each reply
 		maxKept int // replies that stay in the cache
 	}{
-		{Caches{Entries: 50, Bytes: 2 << 20, TTL: time.Hour}, 10, 50},
-		{Caches{Entries: 1000, Bytes: 2 << 16, TTL: time.Hour}, 4 << 10, 16},
-		{Caches{}, 10, 1000},
-		{Caches{Entries: -1}, 10, 0},
+		{CacheLimits{Entries: 50, Bytes: 2 << 20, TTL: time.Hour}, 10, 50},
+		{CacheLimits{Entries: 1000, Bytes: 2 << 16, TTL: time.Hour}, 4 << 10, 16},
+		{CacheLimits{}, 10, 1000},
+		{CacheLimits{Entries: -1}, 10, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			one := newCache(c.caches, 2)
@@ -43,7 +43,7 @@ func TestCache_Bounds(t *testing.T) {
 // until the cache is cleared.
 func TestCache_Forgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCache(Caches{TTL: time.Hour}, 1)
+		c := newCache(CacheLimits{TTL: time.Hour}, 1)
 		defer c.entries.StopAllGoroutines()
 		key := cacheKey{1, "question"}
 		c.put(key, []byte("answer"))

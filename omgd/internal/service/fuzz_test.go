@@ -33,7 +33,7 @@ func smallService(f *testing.F) *Service {
 	require.NoError(f, err)
 	s := New(Config{
 		State: holder(f, snapshot.Inputs{
-			Generation: 1, Local: snapshot.Local{Packages: local}, Tracker: &snapshot.Tracker{At: 1}, Runtimes: []wire.Runtime{},
+			Generation: 1, Local: snapshot.LocalInput{Packages: local}, Tracker: &snapshot.TrackerData{At: 1}, Runtimes: []wire.Runtime{},
 		}, o), Log: log,
 		Recheck:    func() { panic("a sound index is called damaged") },
 		Refresh:    func(context.Context) (bool, error) { return false, nil },
@@ -107,7 +107,7 @@ func FuzzRequest(f *testing.F) {
 			frame, err := wire.ReadFrame(r, nil, wire.MaxFrame)
 			require.NoError(t, err)
 			require.NoError(t, wire.Check(frame))
-			reply, err := wire.DecodeResponse(frame)
+			reply, err := wire.DecodeReply(frame)
 			require.NoError(t, err)
 			require.False(t, reply.Err != nil && reply.Err.Code == wire.CodeInternal, "%v", reply.Err)
 		}

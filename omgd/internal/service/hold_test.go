@@ -107,7 +107,7 @@ func TestHold_AtMostASecond(t *testing.T) {
 		"being indexed": {func(t *testing.T, h *state.Holder) {
 			h.Swap(stateOf(t, snapshot.Inputs{}, building(repositories(t, hundredPackages))))
 		}, "the databases are being indexed"},
-		"cannot start": {func(_ *testing.T, h *state.Holder) { h.Absent("pacman.conf: no such file") }, "pacman.conf: no such file"},
+		"cannot start": {func(_ *testing.T, h *state.Holder) { h.SetError("pacman.conf: no such file") }, "pacman.conf: no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestHold_KeepsNoState(t *testing.T) {
 		h.Swap(stateOf(t, snapshot.Inputs{}, append(building(list[:1]), list[1:]...)))
 		require.Error(t, (<-send(t.Context(), s, true)).err)
 		require.NoError(t, (<-send(t.Context(), s, false)).err)
-		h.Absent("the end")
+		h.SetError("the end")
 		for _, r := range list[1:] {
 			require.Zero(t, r.Index.Size(), "%s is closed", r.Name)
 		}

@@ -27,7 +27,7 @@ const (
 
 // Config is what the handlers use.
 type Config struct {
-	Caches Caches
+	Caches CacheLimits
 	State  *state.Holder
 	// Log is the log, whose level clients can change; nil for none.
 	Log *logging.Log
@@ -139,14 +139,14 @@ func (s *Service) answerInfo(st *state.State, req *wire.InfoRequest, emit answer
 		err := st.Info(req, emit)
 		return s.orLibAlpmInfo(req, err)
 	}
-	found, err := st.LookUp(req)
+	found, err := st.Lookup(req)
 	if err != nil {
 		return s.orLibAlpmInfo(req, err)
 	}
 	if slices.ContainsFunc(found.Unknown, func(target string) bool { _, ok := st.InAUR(target); return ok }) {
 		return s.infoLive(req), nil
 	}
-	return nil, st.Found(found, emit)
+	return nil, st.EncodeInfo(found, emit)
 }
 
 func (s *Service) orLibAlpmInfo(req *wire.InfoRequest, err error) (server.Deferred, error) {
@@ -349,7 +349,7 @@ func (s *Service) refresh(ctx context.Context, _ *server.Request, w *server.Writ
 	result := wire.RefreshResult{Refreshed: done}
 	if st, release, err := s.State.Acquire(); err == nil {
 		result.Generation, result.Why = st.Generation(), st.Inputs().Local.Why
-		if checked := st.Inputs().Checked; !checked.IsZero() {
+		if checked := st.Inputs().CheckedAt; !checked.IsZero() {
 			result.At = checked.Unix()
 		}
 		release()

@@ -57,7 +57,7 @@ func TestStatus_BeforeFirstSnapshot(t *testing.T) {
 	want.Stale, want.Why = true, "the databases are being read"
 	require.Equal(t, want, r)
 
-	h.Absent("pacman.conf: no such file")
+	h.SetError("pacman.conf: no such file")
 	r, err = statusOf(h, lastStatus)
 	require.NoError(t, err)
 	require.True(t, r.Stale)
@@ -70,7 +70,7 @@ func TestStatus_BeforeFirstSnapshot(t *testing.T) {
 // omgd, marked as stale, or unknown, and never 0. The others are current.
 func TestStatus_WhileIndexing(t *testing.T) {
 	h := state.NewHolder()
-	h.Swap(stateOf(t, snapshot.Inputs{Generation: 1, Local: snapshot.Local{Packages: local(t)}}, building(repositories(t, hundredPackages))))
+	h.Swap(stateOf(t, snapshot.Inputs{Generation: 1, Local: snapshot.LocalInput{Packages: local(t)}}, building(repositories(t, hundredPackages))))
 	r, err := statusOf(h, lastStatus)
 	require.NoError(t, err)
 	require.EqualValues(t, 10, *r.Counts.Installed, "counted now")
@@ -95,7 +95,7 @@ func TestStatus_WhileIndexing(t *testing.T) {
 // TestStatus_Known: with a complete snapshot the last status is not used.
 func TestStatus_Known(t *testing.T) {
 	h := state.NewHolder()
-	h.Swap(stateOf(t, snapshot.Inputs{Generation: 1, Local: snapshot.Local{Packages: local(t)}}, repositories(t, hundredPackages)))
+	h.Swap(stateOf(t, snapshot.Inputs{Generation: 1, Local: snapshot.LocalInput{Packages: local(t)}}, repositories(t, hundredPackages)))
 	r, err := statusOf(h, lastStatus)
 	require.NoError(t, err)
 	require.False(t, r.Stale)
@@ -106,7 +106,7 @@ func TestStatus_Known(t *testing.T) {
 	// A repository that failed is not being indexed.
 	list := repositories(t, hundredPackages)
 	list[0].Index, list[0].State, list[0].Why = nil, wire.SourceFailed, "damaged"
-	h.Swap(stateOf(t, snapshot.Inputs{Generation: 2, Local: snapshot.Local{Packages: local(t)}}, list))
+	h.Swap(stateOf(t, snapshot.Inputs{Generation: 2, Local: snapshot.LocalInput{Packages: local(t)}}, list))
 	r, err = statusOf(h, lastStatus)
 	require.NoError(t, err)
 	require.False(t, r.Stale)
@@ -117,7 +117,7 @@ func TestStatus_Known(t *testing.T) {
 // TestStatus_LastPartial: counts that were partial in the last status stay partial.
 func TestStatus_LastPartial(t *testing.T) {
 	h := state.NewHolder()
-	h.Swap(stateOf(t, snapshot.Inputs{Local: snapshot.Local{Packages: local(t)}}, building(repositories(t, hundredPackages))))
+	h.Swap(stateOf(t, snapshot.Inputs{Local: snapshot.LocalInput{Packages: local(t)}}, building(repositories(t, hundredPackages))))
 	r, err := statusOf(h, func() *wire.StatusResult {
 		last := lastStatus()
 		last.PartialCounts = []string{"updates"}
@@ -130,7 +130,7 @@ func TestStatus_LastPartial(t *testing.T) {
 // TestStatus_LastUnknown: a count that is unknown in the last status as well is unknown.
 func TestStatus_LastUnknown(t *testing.T) {
 	h := state.NewHolder()
-	h.Swap(stateOf(t, snapshot.Inputs{Local: snapshot.Local{Packages: local(t)}}, building(repositories(t, hundredPackages))))
+	h.Swap(stateOf(t, snapshot.Inputs{Local: snapshot.LocalInput{Packages: local(t)}}, building(repositories(t, hundredPackages))))
 	r, err := statusOf(h, func() *wire.StatusResult { return &wire.StatusResult{} })
 	require.NoError(t, err)
 	require.Nil(t, r.Counts.Updates)

@@ -26,16 +26,16 @@ func holder(t testing.TB, in snapshot.Inputs, o fixture.Options) *state.Holder {
 }
 
 // repositories returns sources with generated packages, each with an index.
-func repositories(t testing.TB, o fixture.Options) (list []snapshot.Source) {
+func repositories(t testing.TB, o fixture.Options) (list []snapshot.IndexedSource) {
 	t.Helper()
 	var names []string
 	builders := map[string]*pkgindex.Builder{}
-	into := map[string]*pkgindex.Source{}
+	into := map[string]*pkgindex.SourceBuilder{}
 	for p := range fixture.Packages(o) {
 		if into[p.Repo] == nil {
 			names = append(names, p.Repo)
 			builders[p.Repo] = pkgindex.NewBuilder("test", 1)
-			into[p.Repo] = builders[p.Repo].Source(p.Repo, pkgindex.KindRepo)
+			into[p.Repo] = builders[p.Repo].AddSource(p.Repo, pkgindex.KindRepo)
 		}
 		require.NoError(t, into[p.Repo].Add(&p))
 	}
@@ -44,7 +44,7 @@ func repositories(t testing.TB, o fixture.Options) (list []snapshot.Source) {
 		require.NoError(t, err)
 		f, err := pkgindex.OpenBytes(data)
 		require.NoError(t, err)
-		list = append(list, snapshot.Source{Index: f, Usage: pacmandb.UsageAll, Source: wire.Source{
+		list = append(list, snapshot.IndexedSource{Index: f, Usage: pacmandb.UsageAll, Source: wire.Source{
 			Name: name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: 1_790_000_000, Changed: 1_790_000_000,
 		}})
 	}
@@ -52,7 +52,7 @@ func repositories(t testing.TB, o fixture.Options) (list []snapshot.Source) {
 }
 
 // building returns the same sources before their first indexes are built.
-func building(list []snapshot.Source) []snapshot.Source {
+func building(list []snapshot.IndexedSource) []snapshot.IndexedSource {
 	list = slices.Clone(list)
 	for i := range list {
 		s := &list[i]
@@ -62,15 +62,15 @@ func building(list []snapshot.Source) []snapshot.Source {
 }
 
 // stateOf returns a state of inputs with these repositories.
-func stateOf(t testing.TB, in snapshot.Inputs, repositories []snapshot.Source) *state.State {
+func stateOf(t testing.TB, in snapshot.Inputs, repositories []snapshot.IndexedSource) *state.State {
 	t.Helper()
 	in.Repositories = repositories
 	s, err := snapshot.Build(in)
 	require.NoError(t, err)
-	var indexes []*state.Index
+	var indexes []*state.MappedIndex
 	for _, r := range repositories {
 		if r.Index != nil {
-			indexes = append(indexes, state.NewIndex(r.Index))
+			indexes = append(indexes, state.NewMappedIndex(r.Index))
 		}
 	}
 	st := state.New(s, indexes)

@@ -12,25 +12,25 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Index is a mapped index file that several snapshots may share. It is unmapped
+// MappedIndex is a mapped index file that several snapshots may share. It is unmapped
 // when the last of them is gone.
-type Index struct {
+type MappedIndex struct {
 	*pkgindex.File
 	refs atomic.Int64
 }
 
-// NewIndex takes ownership of a file; the caller holds the first reference.
-func NewIndex(f *pkgindex.File) *Index {
-	x := &Index{File: f}
+// NewMappedIndex takes ownership of a file; the caller holds the first reference.
+func NewMappedIndex(f *pkgindex.File) *MappedIndex {
+	x := &MappedIndex{File: f}
 	x.refs.Store(1)
 	return x
 }
 
 // Retain adds a reference.
-func (x *Index) Retain() { x.refs.Add(1) }
+func (x *MappedIndex) Retain() { x.refs.Add(1) }
 
 // Release drops a reference. The last one unmaps the file.
-func (x *Index) Release() {
+func (x *MappedIndex) Release() {
 	if x.refs.Add(-1) == 0 {
 		_ = x.Close()
 	}
@@ -39,13 +39,13 @@ func (x *Index) Release() {
 // State is a snapshot with the indexes that it reads.
 type State struct {
 	*answers.Encoder
-	indexes []*Index
+	indexes []*MappedIndex
 	refs    atomic.Int64
 	release func() // made once: acquiring allocates nothing
 }
 
 // New returns a state of a snapshot that reads the indexes, and retains them.
-func New(s *snapshot.Snapshot, indexes []*Index) *State {
+func New(s *snapshot.Snapshot, indexes []*MappedIndex) *State {
 	for _, x := range indexes {
 		x.Retain()
 	}
@@ -56,7 +56,7 @@ func New(s *snapshot.Snapshot, indexes []*Index) *State {
 }
 
 // Indexes returns the files that the snapshot reads.
-func (s *State) Indexes() []*Index { return s.indexes }
+func (s *State) Indexes() []*MappedIndex { return s.indexes }
 
 // tryRetain adds a reference and reports whether the state still had one.
 func (s *State) tryRetain() bool {
@@ -146,8 +146,8 @@ func (h *Holder) Swap(s *State) {
 	h.announce()
 }
 
-// Absent removes the current state. Acquire returns why as its error.
-func (h *Holder) Absent(why string) {
+// SetError removes the current state. Acquire returns why as its error.
+func (h *Holder) SetError(why string) {
 	h.absent.Store(&why)
 	h.Swap(nil)
 }

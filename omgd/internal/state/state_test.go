@@ -19,29 +19,29 @@ func TestMain(m *testing.M) { await.Main(m) }
 func file(t *testing.T) []byte {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", 1)
-	require.NoError(t, b.Source("core", pkgindex.KindRepo).Add(&wire.Package{Repo: "core", Name: "a", Version: "1-1"}))
+	require.NoError(t, b.AddSource("core", pkgindex.KindRepo).Add(&wire.Package{Repo: "core", Name: "a", Version: "1-1"}))
 	data, err := b.Bytes()
 	require.NoError(t, err)
 	return data
 }
 
-func index(t *testing.T, data []byte) *Index {
+func index(t *testing.T, data []byte) *MappedIndex {
 	t.Helper()
 	f, err := pkgindex.OpenBytes(data)
 	require.NoError(t, err)
-	return NewIndex(f)
+	return NewMappedIndex(f)
 }
 
 // of returns a state of a generation that reads an index.
-func of(t *testing.T, generation uint64, x *Index) *State {
+func of(t *testing.T, generation uint64, x *MappedIndex) *State {
 	t.Helper()
-	s, err := snapshot.Build(snapshot.Inputs{Generation: generation, Repositories: []snapshot.Source{core(x.File, false)}})
+	s, err := snapshot.Build(snapshot.Inputs{Generation: generation, Repositories: []snapshot.IndexedSource{core(x.File, false)}})
 	require.NoError(t, err)
-	return New(s, []*Index{x})
+	return New(s, []*MappedIndex{x})
 }
 
-func core(f *pkgindex.File, building bool) snapshot.Source {
-	return snapshot.Source{Source: wire.Source{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK}, Index: f, Building: building}
+func core(f *pkgindex.File, building bool) snapshot.IndexedSource {
+	return snapshot.IndexedSource{Source: wire.Source{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK}, Index: f, Building: building}
 }
 
 // requireNone requires that there is no state, for this reason.
@@ -57,7 +57,7 @@ func requireNone(t *testing.T, h *Holder, why string) {
 func TestHolder_NoState(t *testing.T) {
 	h := NewHolder()
 	requireNone(t, h, "the databases are being read")
-	h.Absent("no databases")
+	h.SetError("no databases")
 	requireNone(t, h, "no databases")
 	x := index(t, file(t))
 	h.Swap(of(t, 1, x))
@@ -66,16 +66,16 @@ func TestHolder_NoState(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, s.Generation())
 	release()
-	h.Absent("the end")
+	h.SetError("the end")
 	requireNone(t, h, "the end")
 }
 
 // TestHolder_Starting: a holder is starting until it has a snapshot and no repository
-// waits for its first index. After Absent it is not starting.
+// waits for its first index. After SetError it is not starting.
 func TestHolder_Starting(t *testing.T) {
 	h := NewHolder()
 	require.True(t, h.Starting(), "nothing was read yet")
-	building, err := snapshot.Build(snapshot.Inputs{Repositories: []snapshot.Source{core(nil, true)}})
+	building, err := snapshot.Build(snapshot.Inputs{Repositories: []snapshot.IndexedSource{core(nil, true)}})
 	require.NoError(t, err)
 	h.Swap(New(building, nil))
 	require.True(t, h.Starting(), "the first index is being built")
@@ -84,11 +84,11 @@ func TestHolder_Starting(t *testing.T) {
 	x.Release()
 	require.False(t, h.Starting())
 
-	failed, err := snapshot.Build(snapshot.Inputs{Repositories: []snapshot.Source{core(nil, false)}})
+	failed, err := snapshot.Build(snapshot.Inputs{Repositories: []snapshot.IndexedSource{core(nil, false)}})
 	require.NoError(t, err)
 	h.Swap(New(failed, nil))
 	require.False(t, h.Starting(), "a failed source is not being built")
-	h.Absent("pacman.conf cannot be read")
+	h.SetError("pacman.conf cannot be read")
 	require.False(t, h.Starting(), "the reason is known")
 }
 
@@ -126,7 +126,7 @@ func TestHolder_Changed(t *testing.T) {
 		require.GreaterOrEqual(t, len(seen), changes/2)
 		require.IsIncreasing(t, seen)
 		before := h.Changed()
-		h.Absent("the end")
+		h.SetError("the end")
 		_, open := <-before
 		require.False(t, open, "an end is a change, too")
 		x.Release()
@@ -169,7 +169,7 @@ func TestIndex_LivesAsLongAsItsReaders(t *testing.T) {
 	s, release, err := h.Acquire()
 	require.NoError(t, err)
 	last := s.Indexes()[0]
-	h.Absent("the end")
+	h.SetError("the end")
 	require.True(t, alive(last))
 	release()
 	require.False(t, alive(last))
@@ -180,9 +180,9 @@ func TestState_SharesIndexes(t *testing.T) {
 	h := NewHolder()
 	x, y := index(t, file(t)), index(t, file(t))
 	h.Swap(of(t, 1, x))
-	both, err := snapshot.Build(snapshot.Inputs{Generation: 2, Repositories: []snapshot.Source{core(x.File, false)}})
+	both, err := snapshot.Build(snapshot.Inputs{Generation: 2, Repositories: []snapshot.IndexedSource{core(x.File, false)}})
 	require.NoError(t, err)
-	h.Swap(New(both, []*Index{x, y}))
+	h.Swap(New(both, []*MappedIndex{x, y}))
 	x.Release()
 	y.Release()
 	require.True(t, alive(x))
@@ -192,7 +192,7 @@ func TestState_SharesIndexes(t *testing.T) {
 	z.Release()
 	require.False(t, alive(x))
 	require.False(t, alive(y))
-	h.Absent("the end")
+	h.SetError("the end")
 	require.False(t, alive(z))
 }
 
@@ -209,7 +209,7 @@ func TestHolder_AcquireAllocatesNothing(t *testing.T) {
 		}
 		release()
 	}))
-	h.Absent("the end")
+	h.SetError("the end")
 }
 
-func alive(x *Index) bool { return x.Size() > 0 }
+func alive(x *MappedIndex) bool { return x.Size() > 0 }

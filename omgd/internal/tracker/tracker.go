@@ -34,10 +34,10 @@ const firstPause = time.Minute
 
 // Getter downloads. fetch.Client implements it.
 type Getter interface {
-	Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Answer, error)
+	Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Response, error)
 }
 
-// Config configures a Tracker.
+// Config configures a Downloader.
 type Config struct {
 	// URL is the tracker's address, without the file's name.
 	URL      string
@@ -47,15 +47,15 @@ type Config struct {
 	Client     Getter
 	Store      store.Values
 	Log        *slog.Logger
-	// Changed is called after each request.
-	Changed func()
+	// OnChange is called after each request.
+	OnChange func()
 }
 
-// Tracker has the tracker's records.
-type Tracker struct {
+// Downloader has the tracker's records.
+type Downloader struct {
 	Config
 	loaded sync.Once
-	latest atomic.Pointer[snapshot.Tracker]
+	latest atomic.Pointer[snapshot.TrackerData]
 	last   saved // used by load, and after that by update only
 }
 
@@ -71,12 +71,12 @@ type saved struct {
 }
 
 // New returns a tracker with the records that an earlier one stored.
-func New(c Config) *Tracker { return &Tracker{Config: c} }
+func New(c Config) *Downloader { return &Downloader{Config: c} }
 
 // load reads the stored records. New does not do it, because it would delay the
 // daemon's first reply.
-func (t *Tracker) load() {
-	current := snapshot.Tracker{StaleAfter: t.StaleAfter}
+func (t *Downloader) load() {
+	current := snapshot.TrackerData{StaleAfter: t.StaleAfter}
 	if s, _, ok := store.Load[saved](t.Store, bucket, key); ok {
 		switch records, skipped, err := s.records(); {
 		case err != nil:
@@ -101,24 +101,24 @@ func (s *saved) records() (records []advisories.Record, skipped int, err error) 
 }
 
 // Latest returns the current records. The value is not changed after that.
-func (t *Tracker) Latest() *snapshot.Tracker {
+func (t *Downloader) Latest() *snapshot.TrackerData {
 	t.loaded.Do(t.load)
 	return t.latest.Load()
 }
 
 // Run asks the tracker once an interval until ctx ends. If the stored reply is younger
 // than that, it waits before the first request.
-func (t *Tracker) Run(ctx context.Context) {
+func (t *Downloader) Run(ctx context.Context) {
 	t.loaded.Do(t.load)
 	first := time.Duration(0)
 	if t.last.At != 0 {
 		first = t.Interval - min(max(0, time.Since(time.Unix(t.last.At, 0))), t.Interval)
 	}
-	s := fetch.Schedule{Interval: t.Interval, First: min(firstPause, t.Interval)}
+	s := fetch.Schedule{Interval: t.Interval, FirstRetry: min(firstPause, t.Interval)}
 	s.Run(ctx, first, t.update)
 }
 
-func (t *Tracker) update(ctx context.Context) error {
+func (t *Downloader) update(ctx context.Context) error {
 	now := *t.Latest()
 	var body bytes.Buffer
 	a, err := t.Client.Get(ctx, fetch.Request{
@@ -149,13 +149,13 @@ func (t *Tracker) update(ctx context.Context) error {
 		t.Log.Warn("security advisories not downloaded", "err", now.Why)
 	}
 	t.latest.Store(&now)
-	t.Changed()
+	t.OnChange()
 	return err
 }
 
 // newSnapshot returns records with the times of the last reply.
-func (t *Tracker) newSnapshot(records []advisories.Record, skipped int) snapshot.Tracker {
-	current := snapshot.Tracker{Records: records, Skipped: skipped, At: t.last.At, StaleAfter: t.StaleAfter}
+func (t *Downloader) newSnapshot(records []advisories.Record, skipped int) snapshot.TrackerData {
+	current := snapshot.TrackerData{Records: records, Skipped: skipped, At: t.last.At, StaleAfter: t.StaleAfter}
 	if at, err := http.ParseTime(t.last.LastModified); err == nil {
 		current.AsOf = at.Unix()
 	}
@@ -163,7 +163,9 @@ func (t *Tracker) newSnapshot(records []advisories.Record, skipped int) snapshot
 }
 
 // save stores the last valid reply.
-func (t *Tracker) save() { store.Save(t.Store, t.Log, bucket, key, &t.last, time.Unix(t.last.At, 0)) }
+func (t *Downloader) save() {
+	store.Save(t.Store, t.Log, bucket, key, &t.last, time.Unix(t.last.At, 0))
+}
 
 func compressed(body []byte) []byte {
 	var b bytes.Buffer

@@ -98,14 +98,14 @@ func (w *world) open() *store.Store {
 }
 
 // tracker returns a tracker that uses the world's store; stop closes both.
-func (w *world) tracker(t *testing.T) (tr *Tracker, stop func()) {
+func (w *world) tracker(t *testing.T) (tr *Downloader, stop func()) {
 	t.Helper()
 	client, err := fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(await.Hang)}, "omg-test")
 	require.NoError(t, err)
 	s := w.open()
 	tr = New(Config{
 		URL: w.web.URL + "/", Interval: time.Hour, StaleAfter: 24 * time.Hour, Client: client, Store: s, Log: quiet,
-		Changed: func() { w.changed.Add(1) },
+		OnChange: func() { w.changed.Add(1) },
 	})
 	return tr, func() {
 		client.Close()
@@ -266,9 +266,9 @@ func TestTracker_Stored(t *testing.T) {
 }
 
 // getter downloads by calling a function.
-type getter func(w io.Writer) fetch.Answer
+type getter func(w io.Writer) fetch.Response
 
-func (g getter) Get(_ context.Context, _ fetch.Request, w io.Writer) (fetch.Answer, error) {
+func (g getter) Get(_ context.Context, _ fetch.Request, w io.Writer) (fetch.Response, error) {
 	return g(w), nil
 }
 
@@ -294,12 +294,12 @@ func TestRun_AsksWhenItIsDue(t *testing.T) {
 			before := len(requested)
 			tr := New(Config{
 				URL: "https://tracker.example", Interval: time.Hour, StaleAfter: 24 * time.Hour, Store: kept, Log: quiet,
-				Client: getter(func(w io.Writer) fetch.Answer {
+				Client: getter(func(w io.Writer) fetch.Response {
 					requested = append(requested, time.Since(began))
 					_, _ = io.WriteString(w, `[{"name":"AVG-1","packages":["a"],"status":"Fixed","severity":"High","affected":"1-1","fixed":"2-1"}]`)
-					return fetch.Answer{ETag: `"1"`, LastModified: modified}
+					return fetch.Response{ETag: `"1"`, LastModified: modified}
 				}),
-				Changed: func() { changed++ },
+				OnChange: func() { changed++ },
 			})
 			start := time.Now()
 			ctx, end := context.WithTimeout(t.Context(), d)

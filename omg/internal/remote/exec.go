@@ -16,9 +16,9 @@ import (
 // the decompressors, makes a process start slower than a question to the daemon takes.
 const program = "omg-direct"
 
-// become replaces this process by omg-direct with the same arguments. omg-direct reads the databases of the daemon,
+// execDirect replaces this process by omg-direct with the same arguments. omg-direct reads the databases of the daemon,
 // unless the arguments name others.
-func become(o backend.Options, served wire.Served) error {
+func execDirect(o backend.Options, served wire.Served) error {
 	path, err := paths.Program(program)
 	if err != nil {
 		return fmt.Errorf("omgd does not respond, and omg-direct, which answers without it, cannot run: %w", err)

@@ -1,4 +1,4 @@
-package question
+package alpmproto
 
 import (
 	"fmt"
@@ -10,10 +10,10 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func large() *Answer {
-	a := &Answer{LibAlpm: "16.0.0", Databases: []Database{{Name: "core", Packages: 2}, {Name: "extra", Err: "damaged"}}}
+func large() *Reply {
+	a := &Reply{LibAlpm: "16.0.0", Databases: []Database{{Name: "core", Packages: 2}, {Name: "extra", Err: "damaged"}}}
 	for i := range 20_000 {
-		a.Installed = append(a.Installed, Installed{
+		a.Installed = append(a.Installed, PackageFacts{
 			Name: fmt.Sprintf("p%05d", i), Version: "1:2-3", Reason: int32(i % 3), Need: Need(i % 3),
 			Repo: "core", Offered: "1:2-4", Order: 1, Ignored: i%2 == 0,
 		})
@@ -43,11 +43,11 @@ func TestAnswer_InParts(t *testing.T) {
 			require.Equal(t, n, written)
 			rest = rest[n:]
 			if len(rest) > 0 {
-				_, err := c.Answer(OpFacts, repos)
-				require.ErrorIs(t, err, ErrRubbish, "not at its end yet")
+				_, err := c.Reply(OpFacts, repos)
+				require.ErrorIs(t, err, ErrInvalidReply, "not at its end yet")
 			}
 		}
-		got, err := c.Answer(OpFacts, repos)
+		got, err := c.Reply(OpFacts, repos)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
@@ -56,7 +56,7 @@ func TestAnswer_InParts(t *testing.T) {
 // TestAnswer_ManySmallValues: a frame filled with these records by bytes alone would
 // have more values than a frame may have.
 func TestAnswer_ManySmallValues(t *testing.T) {
-	want := &Answer{LibAlpm: "1"}
+	want := &Reply{LibAlpm: "1"}
 	for i := range 300 {
 		want.Packages = append(want.Packages, wire.Package{Repo: "r", Name: fmt.Sprint(i), Depends: strings.Split(strings.Repeat("x ", 1000)+"x", " ")})
 	}
@@ -65,18 +65,18 @@ func TestAnswer_ManySmallValues(t *testing.T) {
 	var c Collector
 	_, err = c.Write(b)
 	require.NoError(t, err)
-	got, err := c.Answer(OpInfo, nil)
+	got, err := c.Reply(OpInfo, nil)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 }
 
 func TestEncode_Refuses(t *testing.T) {
-	_, err := Encode(ID, &Answer{Packages: []wire.Package{{Desc: strings.Repeat("x", wire.MaxFrame)}}})
+	_, err := Encode(ID, &Reply{Packages: []wire.Package{{Desc: strings.Repeat("x", wire.MaxFrame)}}})
 	require.ErrorIs(t, err, wire.ErrTooLarge)
-	_, err = Encode(ID, &Answer{Packages: []wire.Package{{Depends: make([]string, wire.MaxElements)}}})
+	_, err = Encode(ID, &Reply{Packages: []wire.Package{{Depends: make([]string, wire.MaxElements)}}})
 	require.ErrorIs(t, err, wire.ErrMalformed)
-	many := &Answer{}
-	for range MaxAnswer / 500_000 {
+	many := &Reply{}
+	for range MaxReply / 500_000 {
 		many.Packages = append(many.Packages, wire.Package{Desc: strings.Repeat("x", 500_000)})
 	}
 	many.Packages = append(many.Packages, many.Packages[0])
@@ -86,15 +86,15 @@ func TestEncode_Refuses(t *testing.T) {
 
 func TestCollector_Errors(t *testing.T) {
 	var c Collector
-	_, err := c.Write(wire.AppendError(nil, ID, wire.Errorf(CodeCannot, "no database")))
+	_, err := c.Write(wire.AppendError(nil, ID, wire.Errorf(CodeOpenFailed, "no database")))
 	var werr *wire.Error
 	require.ErrorAs(t, err, &werr)
-	require.Equal(t, CodeCannot, werr.Code)
+	require.Equal(t, CodeOpenFailed, werr.Code)
 	require.Equal(t, "no database", werr.Message)
 }
 
 func FuzzCollector(f *testing.F) {
-	small := &Answer{LibAlpm: "1", Databases: []Database{{Name: "core"}, {Name: "extra"}}, Installed: []Installed{{Name: "a"}}, Packages: []wire.Package{{Name: "b"}}}
+	small := &Reply{LibAlpm: "1", Databases: []Database{{Name: "core"}, {Name: "extra"}}, Installed: []PackageFacts{{Name: "a"}}, Packages: []wire.Package{{Name: "b"}}}
 	b, err := Encode(ID, small)
 	require.NoError(f, err)
 	f.Add(b)
@@ -111,8 +111,8 @@ func FuzzCollector(f *testing.F) {
 			return
 		}
 		for _, op := range []string{OpFacts, OpInfo} {
-			a, err := whole.Answer(op, repos)
-			a2, err2 := bytewise.Answer(op, repos)
+			a, err := whole.Reply(op, repos)
+			a2, err2 := bytewise.Reply(op, repos)
 			require.Equal(t, err == nil, err2 == nil)
 			require.Equal(t, a, a2)
 			if err != nil {
@@ -123,7 +123,7 @@ func FuzzCollector(f *testing.F) {
 			var c Collector
 			_, err = c.Write(again)
 			require.NoError(t, err)
-			_, err = c.Answer(op, repos)
+			_, err = c.Reply(op, repos)
 			require.NoError(t, err)
 		}
 	})

@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	maxClose    = 5  // names that are suggested
-	maxDistance = 2  // edits by which they may differ
-	maxCloseLen = 64 // longer words have no similar names: no package has such a name
+	maxSuggestions = 5  // names that are suggested
+	maxDistance    = 2  // edits by which they may differ
+	maxCloseLen    = 64 // longer words have no similar names: no package has such a name
 )
 
-// Close returns up to five names that differ from name by at most two edits (insertions, deletions, replacements), the
-// limit similar first.
-func (s *Set) Close(name string) (names []string, err error) {
+// Suggest returns up to five names that differ from name by at most two edits (insertions, deletions, replacements), the
+// most similar first.
+func (s *Set) Suggest(name string) (names []string, err error) {
 	word := []byte(Fold(name))
 	if len(word) < 2 || len(word) > maxCloseLen {
 		return nil, nil
@@ -55,7 +55,7 @@ func (s *Set) Close(name string) (names []string, err error) {
 		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.name, b.name))
 	})
 	for _, n := range found {
-		if len(names) < maxClose && !slices.Contains(names, n.name) {
+		if len(names) < maxSuggestions && !slices.Contains(names, n.name) {
 			names = append(names, n.name)
 		}
 	}

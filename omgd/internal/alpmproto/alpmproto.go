@@ -1,7 +1,7 @@
-// Package question has the messages between omgd and omg-alpm-worker: one question
+// Package alpmproto has the messages between omgd and omg-alpm-worker: one question
 // in one frame, and its answer in one or more frames. Frames are those of package
 // wire.
-package question
+package alpmproto
 
 import (
 	"errors"
@@ -25,21 +25,21 @@ const (
 const (
 	// CodeStub: the worker was built without libalpm.
 	CodeStub = wire.CodeVersion
-	// CodeCannot: libalpm cannot open the database directory.
-	CodeCannot = wire.CodeNotReady
+	// CodeOpenFailed: libalpm cannot open the database directory.
+	CodeOpenFailed = wire.CodeNotReady
 )
 
-// ID is the request id of the question.
+// ID is the id of the request.
 const ID = 1
 
-// MaxAnswer bounds all frames of an answer together, in bytes.
-const MaxAnswer = 16 << 20
+// MaxReply bounds all frames of a reply together, in bytes.
+const MaxReply = 16 << 20
 
-// ErrRubbish is the error for output that is not a valid answer.
-var ErrRubbish = errors.New("not an answer")
+// ErrInvalidReply is the error for output that is not a valid reply.
+var ErrInvalidReply = errors.New("invalid reply")
 
-// Question is all that a worker needs to answer.
-type Question struct {
+// Request is all that a worker needs to reply.
+type Request struct {
 	// Path is the database directory, absolute.
 	Path string `msgpack:"path"`
 	// Repos are in order of preference.
@@ -59,14 +59,14 @@ type Repo struct {
 	Usage uint8  `msgpack:"usage"`
 }
 
-// Answer is the answer to any question.
-type Answer struct {
+// Reply is the reply to any request.
+type Reply struct {
 	// LibAlpm is the library's version, such as "16.0.0".
 	LibAlpm string `msgpack:"libalpm,omitempty"`
 	// Databases are the sync databases in the question's order.
 	Databases []Database `msgpack:"databases,omitempty"`
 	// Installed are in order of name (bytes).
-	Installed []Installed `msgpack:"installed,omitempty"`
+	Installed []PackageFacts `msgpack:"installed,omitempty"`
 	// Packages are in order of the repositories; for OpInfo in order of the names,
 	// and of the repositories for each name.
 	Packages []wire.Package `msgpack:"packages,omitempty"`
@@ -90,8 +90,8 @@ const (
 	NeedRequired
 )
 
-// Installed are the facts about an installed package.
-type Installed struct {
+// PackageFacts are the facts about an installed package.
+type PackageFacts struct {
 	//lint:ignore U1000 package msgpack reads its tag: without keys a record has half the bytes and values.
 	_msgpack struct{} `msgpack:",as_array"`
 
@@ -111,8 +111,8 @@ type Installed struct {
 // Encode returns the frames of an answer. A chunk is small enough that it cannot
 // have more values than a frame may have. The error is wire.ErrTooLarge or
 // wire.ErrMalformed if one record does not fit in a frame, or the frames exceed
-// MaxAnswer.
-func Encode(id uint64, a *Answer) ([]byte, error) {
+// MaxReply.
+func Encode(id uint64, a *Reply) ([]byte, error) {
 	s := splitter{id: id, next: chunk{LibAlpm: a.LibAlpm, Databases: a.Databases}}
 	for i := range a.Installed {
 		if err := s.add(&s.next.Installed, &a.Installed[i]); err != nil {
@@ -130,7 +130,7 @@ func Encode(id uint64, a *Answer) ([]byte, error) {
 	return s.out, nil
 }
 
-// chunk is a part of an Answer with its records encoded.
+// chunk is a part of a Reply with its records encoded.
 type chunk struct {
 	LibAlpm   string               `msgpack:"libalpm,omitempty"`
 	Databases []Database           `msgpack:"databases,omitempty"`
@@ -174,16 +174,16 @@ func (s *splitter) flush(more bool) error {
 	if len(frame) > wire.MaxFrame {
 		return wire.ErrTooLarge
 	}
-	if len(s.out) > MaxAnswer {
-		return fmt.Errorf("%w: more than %d bytes in all", wire.ErrTooLarge, MaxAnswer)
+	if len(s.out) > MaxReply {
+		return fmt.Errorf("%w: more than %d bytes in all", wire.ErrTooLarge, MaxReply)
 	}
 	return wire.Check(frame)
 }
 
-// Collector decodes an answer from a worker's output. Write fails with ErrRubbish or
+// Collector decodes a reply from a worker's output. Write fails with ErrInvalidReply or
 // the *wire.Error that the worker answered; the Collector is not usable after that.
 type Collector struct {
-	answer Answer
+	answer Reply
 	frame  []byte // received bytes of the current frame, header included
 	total  int
 	done   bool
@@ -191,14 +191,14 @@ type Collector struct {
 
 // Write decodes the next bytes of the worker's output.
 func (c *Collector) Write(p []byte) (int, error) {
-	if c.total += len(p); c.total > MaxAnswer {
-		return 0, fmt.Errorf("%w: it has more than %d bytes", ErrRubbish, MaxAnswer)
+	if c.total += len(p); c.total > MaxReply {
+		return 0, fmt.Errorf("%w: it has more than %d bytes", ErrInvalidReply, MaxReply)
 	}
 	c.frame = append(c.frame, p...)
 	for len(c.frame) >= wire.HeaderSize {
 		n, err := wire.FrameLength([wire.HeaderSize]byte(c.frame), wire.MaxFrame)
 		if err != nil {
-			return 0, fmt.Errorf("%w: %w", ErrRubbish, err)
+			return 0, fmt.Errorf("%w: %w", ErrInvalidReply, err)
 		}
 		if len(c.frame) < wire.HeaderSize+n {
 			break
@@ -213,23 +213,23 @@ func (c *Collector) Write(p []byte) (int, error) {
 
 func (c *Collector) decode(frame []byte) error {
 	if c.done {
-		return fmt.Errorf("%w: data after its end", ErrRubbish)
+		return fmt.Errorf("%w: data after its end", ErrInvalidReply)
 	}
 	if err := wire.Check(frame); err != nil {
-		return fmt.Errorf("%w: %w", ErrRubbish, err)
+		return fmt.Errorf("%w: %w", ErrInvalidReply, err)
 	}
-	r, err := wire.DecodeResponse(frame)
+	r, err := wire.DecodeReply(frame)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: %w", ErrRubbish, err)
+		return fmt.Errorf("%w: %w", ErrInvalidReply, err)
 	case r.Err != nil:
 		return r.Err
 	case r.ID != ID:
-		return fmt.Errorf("%w: it is for question %d", ErrRubbish, r.ID)
+		return fmt.Errorf("%w: it is for question %d", ErrInvalidReply, r.ID)
 	}
-	var a Answer
+	var a Reply
 	if err := msgpack.Unmarshal(r.Result, &a); err != nil {
-		return fmt.Errorf("%w: %w", ErrRubbish, err)
+		return fmt.Errorf("%w: %w", ErrInvalidReply, err)
 	}
 	if a.LibAlpm != "" {
 		c.answer.LibAlpm = a.LibAlpm
@@ -241,31 +241,31 @@ func (c *Collector) decode(frame []byte) error {
 	return nil
 }
 
-// Answer returns the answer to a question about repos. It is ErrRubbish if the
+// Reply returns the reply to a request about repos. It is ErrInvalidReply if the
 // output is incomplete or contradicts itself or the question.
-func (c *Collector) Answer(op string, repos []Repo) (*Answer, error) {
+func (c *Collector) Reply(op string, repos []Repo) (*Reply, error) {
 	a := &c.answer
 	switch {
 	case !c.done || len(c.frame) > 0:
-		return nil, fmt.Errorf("%w: truncated", ErrRubbish)
+		return nil, fmt.Errorf("%w: truncated", ErrInvalidReply)
 	case a.LibAlpm == "":
-		return nil, fmt.Errorf("%w: it has no version", ErrRubbish)
+		return nil, fmt.Errorf("%w: it has no version", ErrInvalidReply)
 	}
 	if !slices.EqualFunc(a.Databases, repos, func(d Database, r Repo) bool { return d.Name == r.Name && d.Packages >= 0 }) {
-		return nil, fmt.Errorf("%w: its databases are not the ones asked for", ErrRubbish)
+		return nil, fmt.Errorf("%w: its databases are not the ones asked for", ErrInvalidReply)
 	}
 	for i := range a.Installed {
 		p := &a.Installed[i]
 		if p.Name == "" || i > 0 && p.Name <= a.Installed[i-1].Name {
-			return nil, fmt.Errorf("%w: its packages are not in order", ErrRubbish)
+			return nil, fmt.Errorf("%w: its packages are not in order", ErrInvalidReply)
 		}
 		if p.Need > NeedRequired || p.Repo == "" && (p.Order != 0 || p.Offered != "") || p.Ignored && p.Order <= 0 {
-			return nil, fmt.Errorf("%w: contradictory facts about %.100q", ErrRubbish, p.Name)
+			return nil, fmt.Errorf("%w: contradictory facts about %.100q", ErrInvalidReply, p.Name)
 		}
 	}
 	for i := range a.Packages {
 		if a.Packages[i].Name == "" {
-			return nil, fmt.Errorf("%w: it has a package without a name", ErrRubbish)
+			return nil, fmt.Errorf("%w: it has a package without a name", ErrInvalidReply)
 		}
 	}
 	return a, nil

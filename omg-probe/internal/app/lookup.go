@@ -20,8 +20,8 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// look is one look at the files.
-type look struct {
+// lookup is what one run reads from files.
+type lookup struct {
 	o     *options
 	env   runtimes.Env
 	paths paths.Env
@@ -30,8 +30,8 @@ type look struct {
 	stale error  // why its numbers are not shown
 }
 
-func (o *options) prepare() (*look, error) {
-	l := &look{o: o, paths: paths.Process()}
+func (o *options) prepare() (*lookup, error) {
+	l := &lookup{o: o, paths: paths.Process()}
 	dir, real := o.dir, ""
 	if dir == "" || !filepath.IsAbs(dir) {
 		wd, err := os.Getwd()
@@ -69,8 +69,8 @@ func (o *options) prepare() (*look, error) {
 // readStatus reads the status file of the user's daemon, or of the one for all
 // users: the first that is fresh, else the first. Without fresh numbers the
 // system's versions are looked up in pacman's database.
-func (l *look) readStatus() render.Status {
-	var first render.Status
+func (l *lookup) readStatus() render.LoadedStatus {
+	var first render.LoadedStatus
 	for i, socket := range l.paths.Sockets(l.o.socket) {
 		file := l.paths.Status(socket)
 		s, err := statusfile.Read(file)
@@ -86,11 +86,11 @@ func (l *look) readStatus() render.Status {
 			for _, v := range s.System {
 				l.env.System[v.Runtime] = v.Version
 			}
-			return render.Status{Status: s, Fresh: true, There: true}
+			return render.LoadedStatus{Status: s, Fresh: true, There: true}
 		}
 		if i == 0 || there && !first.There {
 			l.file, l.stale = file, err
-			first = render.Status{Status: statusfile.Status{At: s.At, Interval: s.Interval}, There: there}
+			first = render.LoadedStatus{Status: statusfile.Status{At: s.At, Interval: s.Interval}, There: there}
 		}
 	}
 	return first
@@ -99,8 +99,8 @@ func (l *look) readStatus() render.Status {
 // until looks at everything, and calls late, once, if a deadline comes first, with
 // what was found by then. late ends the process: this goroutine may be stuck in a
 // system call.
-func (l *look) until(deadline time.Duration, late func(render.Answer)) render.Answer {
-	a := render.Answer{WantsStatus: l.o.status}
+func (l *lookup) until(deadline time.Duration, late func(render.Report)) render.Report {
+	a := render.Report{WantsStatus: l.o.status}
 	var mu sync.Mutex // guards a
 	if deadline > 0 {
 		timer := time.AfterFunc(deadline, func() {
@@ -109,7 +109,7 @@ func (l *look) until(deadline time.Duration, late func(render.Answer)) render.An
 		})
 		defer timer.Stop()
 	}
-	l.all(func(add func(*render.Answer)) {
+	l.all(func(add func(*render.Report)) {
 		mu.Lock()
 		defer mu.Unlock()
 		add(&a)
@@ -119,7 +119,7 @@ func (l *look) until(deadline time.Duration, late func(render.Answer)) render.An
 	return a
 }
 
-func (l *look) names() []string {
+func (l *lookup) names() []string {
 	switch {
 	case l.o.number != "" || !l.o.wantsRuntimes():
 		return nil
@@ -130,10 +130,10 @@ func (l *look) names() []string {
 }
 
 // all hands over each part of the answer as it is found.
-func (l *look) all(add func(func(*render.Answer))) {
+func (l *lookup) all(add func(func(*render.Report))) {
 	names := l.names()
 	status := l.readStatus()
-	add(func(a *render.Answer) { a.Status = status })
+	add(func(a *render.Report) { a.Status = status })
 	if len(names) == 0 {
 		return
 	}
@@ -143,13 +143,13 @@ func (l *look) all(add func(func(*render.Answer))) {
 			continue
 		}
 		if active := p.Active(name); active.Version != "" {
-			add(func(a *render.Answer) { a.Runtimes = append(a.Runtimes, active) })
+			add(func(a *render.Report) { a.Runtimes = append(a.Runtimes, active) })
 		}
 	}
 }
 
 // number is the one that ec, tc, oc or uc asks for.
-func number(name string, s render.Status) statusfile.Number {
+func number(name string, s render.LoadedStatus) statusfile.Number {
 	switch name {
 	case "ec":
 		return s.Explicit
@@ -162,7 +162,7 @@ func number(name string, s render.Status) statusfile.Number {
 }
 
 // why says for people what decided, with everything that was not shown quoted.
-func (l *look) why() string {
+func (l *lookup) why() string {
 	var b strings.Builder
 	status := l.readStatus()
 	if names := l.names(); len(names) > 0 {
@@ -171,16 +171,16 @@ func (l *look) why() string {
 			whyRuntime(&b, p, name)
 		}
 		for _, n := range p.Notes() {
-			fmt.Fprintf(&b, "skipped %s: %s\n", place(n.Path), termtext.Clean(n.Text))
+			fmt.Fprintf(&b, "skipped %s: %s\n", quotePath(n.Path), termtext.Clean(n.Text))
 		}
 	}
 	switch {
 	case l.stale != nil && status.There:
-		fmt.Fprintf(&b, "status %s: not shown: %s\n", place(l.file), termtext.Clean(l.stale.Error()))
+		fmt.Fprintf(&b, "status %s: not shown: %s\n", quotePath(l.file), termtext.Clean(l.stale.Error()))
 	case l.stale != nil:
 		fmt.Fprintf(&b, "status: none: %s\n", termtext.Clean(l.stale.Error()))
 	default:
-		fmt.Fprintf(&b, "status %s: of %s\n%s", place(l.file), status.At.UTC().Format(time.RFC3339), render.Numbers(status))
+		fmt.Fprintf(&b, "status %s: of %s\n%s", quotePath(l.file), status.At.UTC().Format(time.RFC3339), render.Numbers(status))
 	}
 	return b.String()
 }
@@ -195,7 +195,7 @@ func whyRuntime(b *strings.Builder, p *runtimes.Prober, name string) {
 	case a.Path == "":
 		fmt.Fprintf(b, "%s %s: %s\n", name, orQuoted(a.Version), a.Manager)
 	default:
-		fmt.Fprintf(b, "%s %s: %s, %s\n", name, orQuoted(a.Version), a.Manager, place(a.Path))
+		fmt.Fprintf(b, "%s %s: %s, %s\n", name, orQuoted(a.Version), a.Manager, quotePath(a.Path))
 	}
 	if a.Differs {
 		fmt.Fprintf(b, "    differs from what is declared: %s\n", orQuoted(a.Declared.Want))
@@ -212,7 +212,7 @@ func whyRuntime(b *strings.Builder, p *runtimes.Prober, name string) {
 		if decided(d) {
 			mark = ">"
 		}
-		fmt.Fprintf(b, "  %s %s %s, %s: %s\n", mark, d.Kind, orQuoted(d.Want), d.Scope, place(d.Source))
+		fmt.Fprintf(b, "  %s %s %s, %s: %s\n", mark, d.Kind, orQuoted(d.Want), d.Scope, quotePath(d.Source))
 	}
 	if all := p.Installed(name); len(all) > 0 {
 		b.WriteString("    installed:")
@@ -235,8 +235,8 @@ func orQuoted(s string) string {
 	return quote(s)
 }
 
-// place is a path or a variable as it is, or quoted if it is not plain.
-func place(path string) string {
+// quotePath is a path or a variable as it is, or quoted if it is not plain.
+func quotePath(path string) string {
 	for part := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 		if !runtimes.Showable(strings.TrimLeft(part, ".$")) {
 			return quote(path)

@@ -18,22 +18,22 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// answer is a reply of the AUR as an index in memory, so that it is searched like any
+// reply is a reply of the AUR as an index in memory, so that it is searched like any
 // other index.
-type answer struct {
+type reply struct {
 	file *pkgindex.File
 	data []byte
 	at   time.Time
 }
 
-// newAnswer returns an answer with packages. Packages that are too large for an index
+// newReply returns a reply with packages. Packages that are too large for an index
 // are left out.
-func newAnswer(packages []wire.Package, at time.Time) (*answer, error) {
+func newReply(packages []wire.Package, at time.Time) (*reply, error) {
 	b := pkgindex.NewBuilder("omgd "+version.String(), at.Unix())
-	source := b.Source(wire.SourceAUR, pkgindex.KindAUR)
+	source := b.AddSource(wire.SourceAUR, pkgindex.KindAUR)
 	source.Describe("", 0, at.Unix())
 	for i := range packages {
-		if err := source.Add(&packages[i]); err != nil && !errors.Is(err, pkgindex.ErrRecord) {
+		if err := source.Add(&packages[i]); err != nil && !errors.Is(err, pkgindex.ErrRecordTooLarge) {
 			return nil, err
 		}
 	}
@@ -41,34 +41,34 @@ func newAnswer(packages []wire.Package, at time.Time) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openAnswer(data, at)
+	return openReply(data, at)
 }
 
-func openAnswer(data []byte, at time.Time) (*answer, error) {
+func openReply(data []byte, at time.Time) (*reply, error) {
 	f, err := pkgindex.OpenBytes(data)
 	if err != nil {
 		return nil, err
 	}
-	return &answer{file: f, data: data, at: at}, nil
+	return &reply{file: f, data: data, at: at}, nil
 }
 
-// save stores an answer, unless it is too large.
-func (a *AUR) save(key string, answer *answer) {
+// save stores a reply, unless it is too large.
+func (a *AUR) save(key string, answer *reply) {
 	if len(answer.data) <= maxRemembered {
 		store.Save(a.Store, a.Log, bucket, key, answer.data, answer.at)
 	}
 }
 
-// maxRemembered is the limit of a stored answer in bytes: a few hundred packages.
+// maxRemembered is the limit of a stored reply in bytes: a few hundred packages.
 const maxRemembered = 1 << 20
 
-// load returns a stored answer, nil if there is none.
-func (a *AUR) load(key string) *answer {
+// load returns a stored reply, nil if there is none.
+func (a *AUR) load(key string) *reply {
 	data, at, ok := store.Load[[]byte](a.Store, bucket, key)
 	if !ok {
 		return nil
 	}
-	answer, err := openAnswer(data, at)
+	answer, err := openReply(data, at)
 	if err != nil || answer.file.CheckSums() != nil {
 		return nil // of another format version, or damaged
 	}

@@ -14,13 +14,13 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// becoming holds the arguments of become in a process of TestBecome.
+// becoming holds the arguments of execDirect in a process of TestExecDirect.
 type becoming struct {
 	Options backend.Options
 	Served  wire.Served
 }
 
-// variable is the environment variable in which TestBecome passes them to the process.
+// variable is the environment variable in which TestExecDirect passes them to the process.
 const variable = "OMG_TEST_BECOMING"
 
 func TestMain(m *testing.M) {
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 		var b becoming
 		err := json.Unmarshal([]byte(text), &b)
 		if err == nil {
-			err = become(b.Options, b.Served)
+			err = execDirect(b.Options, b.Served)
 		}
 		fmt.Println(err)
 		os.Exit(3)
@@ -36,9 +36,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestBecome: omg-direct beside omg gets omg's arguments, preceded by the databases of the daemon unless the arguments
+// TestExecDirect: omg-direct beside omg gets omg's arguments, preceded by the databases of the daemon unless the arguments
 // name others.
-func TestBecome(t *testing.T) {
+func TestExecDirect(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
 	code, err := os.ReadFile(self)
