@@ -75,7 +75,7 @@ func (e *Encoder) Search(r *wire.SearchRequest, emit Emit) error {
 	if asked, _ := snapshot.SplitRepositories(r); len(asked) > 0 || r.OnlyAUR {
 		basis = encodeBasis(found.Basis)
 	}
-	w.begin(basis, 1, field{"close", found.Suggestions, len(found.Suggestions) > 0})
+	w.begin(basis, 1, field{"suggestions", found.Suggestions, len(found.Suggestions) > 0})
 	w.uint("total", uint64(found.Total))
 	if err := w.packages(e.Snapshot, found.Hits, false); err != nil {
 		return err
@@ -249,7 +249,7 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 	}
 	w := newWriter(emit)
 	defer w.release()
-	w.begin(encodeBasis(found.Basis), 0, field{"close", found.Suggestions, len(found.Suggestions) > 0})
+	w.begin(encodeBasis(found.Basis), 0, field{"suggestions", found.Suggestions, len(found.Suggestions) > 0})
 	if err := w.packages(official, found.Hits, false); err != nil {
 		return err
 	}

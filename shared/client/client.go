@@ -219,6 +219,9 @@ func (c *Conn) Receive(ctx context.Context) (wire.Reply, error) {
 			return r, r.Err
 		}
 		c.greeted = bytes.Clone(r.Result)
+		if hello := c.Greeting(); hello != nil && hello.Protocol != 0 && !wire.SupportsProtocol(hello.Protocol) {
+			return r, wire.Errorf(wire.CodeVersion, "protocol %d of omgd is not supported, this program has %d: update or restart the older of the two", hello.Protocol, wire.Protocol)
+		}
 	}
 }
 

@@ -279,6 +279,7 @@ func TestOperations_Errors(t *testing.T) {
 // fails.
 func TestGreeting(t *testing.T) {
 	hello := &wire.HelloResult{Protocol: wire.Protocol, Server: "1.0", Served: wire.Served{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}}
+	old := &wire.HelloResult{Protocol: 1, Server: "0.1", Served: hello.Served}
 	greeting := func(id uint64) []byte { return wire.AppendResult(nil, id, encode(hello), false) }
 	for name, c := range map[string]struct {
 		greeting, request func(id uint64) []byte // nil closes the connection
@@ -291,6 +292,9 @@ func TestGreeting(t *testing.T) {
 		"half a reply":       {greeting, func(id uint64) []byte { return wire.AppendResult(nil, id, []byte{0x80}, true)[:9] }, true, hello},
 		"a break before":     {nil, nil, true, nil},
 		"a refused greeting": {func(id uint64) []byte { return wire.AppendError(nil, id, wire.Errorf(wire.CodeVersion, "too new")) }, nil, true, nil},
+		"an old daemon": {func(id uint64) []byte { return wire.AppendResult(nil, id, encode(old), false) }, func(id uint64) []byte {
+			return wire.AppendResult(nil, id, []byte{0x80}, false)
+		}, true, old},
 		"rubbish": {func(id uint64) []byte { return wire.AppendResult(nil, id, []byte{0xa1, 'x'}, false) }, func(id uint64) []byte {
 			return wire.AppendResult(nil, id, []byte{0x80}, false)
 		}, false, nil},

@@ -110,7 +110,7 @@ type SearchResult struct {
 	// Packages have only their summary fields and the overlay.
 	Packages []Package `msgpack:"packages" json:"packages"`
 	// Suggestions are names similar to a word that matched nothing.
-	Suggestions []string `msgpack:"close,omitempty" json:"close,omitempty"`
+	Suggestions []string `msgpack:"suggestions,omitempty" json:"close,omitempty"`
 }
 
 // InfoRequest asks for packages by exact name, or "repository/name".
@@ -132,7 +132,7 @@ type InfoResult struct {
 // Missing is a requested name that no source has, and similar names.
 type Missing struct {
 	Name        string   `msgpack:"name" json:"name"`
-	Suggestions []string `msgpack:"close,omitempty" json:"close,omitempty"`
+	Suggestions []string `msgpack:"suggestions,omitempty" json:"close,omitempty"`
 }
 
 // SourceState is how far a source's data can be trusted.
@@ -179,7 +179,7 @@ type Source struct {
 	Changed int64 `msgpack:"changed,omitempty" json:"changed,omitempty"`
 	Synced  int64 `msgpack:"synced,omitempty" json:"synced,omitempty"`
 	// Downloaded means that omgd downloaded this database; Changed is then when it was last found to equal the mirror's.
-	Downloaded bool `msgpack:"own,omitempty" json:"own,omitempty"`
+	Downloaded bool `msgpack:"downloaded,omitempty" json:"own,omitempty"`
 	// Outdated means that an earlier content of the database answers, because the present one could not be read or is
 	// still being indexed.
 	Outdated bool `msgpack:"outdated,omitempty" json:"outdated,omitempty"`

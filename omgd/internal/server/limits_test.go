@@ -373,7 +373,7 @@ func FuzzConnection(f *testing.F) {
 		"slow": {Deferred: chunks(2)},
 	}})
 	f.Add(append(request(f, 1, "fast", map[string]any{"x": 1}), request(f, 2, "slow", nil)...))
-	f.Add(append(request(f, 1, "hello", &wire.HelloRequest{Protocol: 1}), 0, 0, 0, 0))
+	f.Add(append(request(f, 1, "hello", &wire.HelloRequest{Protocol: wire.Protocol}), 0, 0, 0, 0))
 	f.Add([]byte{0, 0, 0, 2, 0x91, 0x91})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		nc := connect(t, path)

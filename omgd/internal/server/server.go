@@ -401,15 +401,14 @@ func ping(_ context.Context, _ *Request, w *Writer) (Deferred, error) {
 	return nil, w.Chunk(emptyMap, false)
 }
 
-// hello answers the greeting. It accepts this protocol version, the one before and the
-// one after.
+// hello answers the greeting.
 func (s *Server) hello(_ context.Context, r *Request, w *Writer) (Deferred, error) {
 	var h wire.HelloRequest
 	if err := r.Decode(&h); err != nil {
 		return nil, err
 	}
-	if h.Protocol+1 < wire.Protocol || h.Protocol > wire.Protocol+1 {
-		return nil, wire.Errorf(wire.CodeVersion, "protocol %d is not supported, this omgd has %d: restart the older of omgd and its client", h.Protocol, wire.Protocol)
+	if !wire.SupportsProtocol(h.Protocol) {
+		return nil, wire.Errorf(wire.CodeVersion, "protocol %d is not supported, this omgd has %d: update or restart the older of omgd and its client", h.Protocol, wire.Protocol)
 	}
 	s.cfg.Log.Debug("hello", "client", h.Client, "protocol", h.Protocol, "uid", r.Peer.UID, "pid", r.Peer.PID)
 	result := s.cfg.Hello

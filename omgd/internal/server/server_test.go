@@ -38,7 +38,9 @@ func TestServe_Calls(t *testing.T) {
 	var h wire.HelloResult
 	require.NoError(t, c.Get(ctx, "hello", &wire.HelloRequest{Protocol: wire.Protocol + 1}, &h), "one version apart")
 	require.Equal(t, wire.HelloResult{Protocol: wire.Protocol, Server: "test"}, h)
-	require.Equal(t, wire.CodeVersion, code(t, c.Get(ctx, "hello", &wire.HelloRequest{Protocol: wire.Protocol + 2}, &h)))
+	for _, protocol := range []uint32{1, wire.Protocol + 2} {
+		require.Equal(t, wire.CodeVersion, code(t, c.Get(ctx, "hello", &wire.HelloRequest{Protocol: protocol}, &h)))
+	}
 }
 
 func TestMemoryFault_FailsOneRequest(t *testing.T) {
