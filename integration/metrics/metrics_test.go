@@ -44,7 +44,7 @@ func TestMetrics(t *testing.T) {
 	require.NoError(t, err, string(says))
 	require.Empty(t, string(says), "promtool has nothing to say")
 	for _, line := range []string{
-		`omg_cache_hits_total{cache="search"} 1`, `omg_errors_total{kind="invalid"} 1`, `omg_packages{count="installed"} 20`,
+		`omg_cache_hits_total{cache="search"} 1`, `omg_request_errors_total{kind="invalid"} 1`, `omg_installed_packages{count="installed"} 20`,
 		`omg_index_packages 200`, `omg_source_ok{kind="repository",source="core",state="ok"} 1`,
 	} {
 		require.Contains(t, r.Stdout, line+"\n")
@@ -59,7 +59,7 @@ func TestMetrics(t *testing.T) {
 
 	// All metrics of the rules and the dashboard are there.
 	names := regexp.MustCompile(`omg_[a-z_]+`)
-	known := map[string]bool{"omg_vulnerabilities": true, "omg_fetches_total": true} // while a tracker is asked
+	known := map[string]bool{"omg_vulnerabilities": true, "omg_outgoing_requests_total": true} // while a tracker is asked
 	for _, n := range names.FindAllString(r.Stdout, -1) {
 		known[n] = true
 	}

@@ -50,15 +50,15 @@ func New(version string, s Callbacks) *Metrics {
 			Buckets: []float64{2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 0.5, 2.5, 10},
 		}, []string{"operation"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "omg_errors_total", Help: "Requests that failed, by kind of error.",
+			Name: "omg_request_errors_total", Help: "Requests that failed, by kind of error.",
 		}, []string{"kind"}),
-		connections: prometheus.NewCounter(prometheus.CounterOpts{Name: "omg_connections_total", Help: "Accepted connections."}),
+		connections: prometheus.NewCounter(prometheus.CounterOpts{Name: "omg_accepted_connections_total", Help: "Accepted connections."}),
 		refreshes: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "omg_refresh_duration_seconds", Help: "Duration of a refresh.",
 			Buckets: []float64{1e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1, 5, 30},
 		}),
 		fetches: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "omg_fetches_total", Help: "Requests to other hosts.",
+			Name: "omg_outgoing_requests_total", Help: "Requests to other hosts.",
 		}, []string{"host", "outcome"}),
 	}
 	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -120,22 +120,22 @@ func (m *Metrics) Text() (string, error) {
 // Registry returns the registry for an HTTP handler.
 func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
 
-func gauge(name, help string, labels ...string) *prometheus.Desc {
+func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
 }
 
 var (
-	connections = gauge("omg_connections", "Open connections.")
-	cacheHits   = gauge("omg_cache_hits_total", "Cache hits.", "cache")
-	cacheMisses = gauge("omg_cache_misses_total", "Cache misses.", "cache")
-	memory      = gauge("omg_memory_bytes", "Memory by component.", "component")
-	generation  = gauge("omg_state_generation", "Generation of the current snapshot.")
-	checked     = gauge("omg_state_checked_timestamp_seconds", "Time of the last successful check of the snapshot.")
-	packages    = gauge("omg_index_packages", "Packages in the index.")
-	counts      = gauge("omg_packages", "Installed packages by count; absent while unknown.", "count")
-	vulnerable  = gauge("omg_vulnerabilities", "Advisories for installed packages by severity; absent while unknown.", "severity")
-	sourceAge   = gauge("omg_source_changed_timestamp_seconds", "Time of the last change or successful check of a source.", "source", "kind")
-	sourceOK    = gauge("omg_source_ok", "1 if a source is ok, otherwise 0.", "source", "kind", "state")
+	connections = desc("omg_connections", "Open connections.")
+	cacheHits   = desc("omg_cache_hits_total", "Cache hits.", "cache")
+	cacheMisses = desc("omg_cache_misses_total", "Cache misses.", "cache")
+	memory      = desc("omg_memory_bytes", "Memory by component.", "component")
+	generation  = desc("omg_snapshot_generation", "Generation of the current snapshot.")
+	checked     = desc("omg_snapshot_checked_timestamp_seconds", "Time of the last successful check of the snapshot.")
+	packages    = desc("omg_index_packages", "Packages in the index.")
+	counts      = desc("omg_installed_packages", "Installed packages by count; absent while unknown.", "count")
+	vulnerable  = desc("omg_vulnerabilities", "Advisories for installed packages by severity; absent while unknown.", "severity")
+	sourceAge   = desc("omg_source_changed_timestamp_seconds", "Time of the last change or successful check of a source.", "source", "kind")
+	sourceOK    = desc("omg_source_ok", "1 if a source is ok, otherwise 0.", "source", "kind", "state")
 )
 
 // collector makes metrics from Callbacks.
@@ -180,7 +180,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	sources := slices.Clone(st.Sources)
 	for _, s := range st.Compared {
 		if s.Downloaded {
-			s.Name += " (own)"
+			s.Name += " (downloaded)"
 			sources = append(sources, s)
 		}
 	}
