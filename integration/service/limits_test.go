@@ -98,6 +98,6 @@ func TestLimits_Write(t *testing.T) {
 	configure(s, "[limits]", `write_timeout = "500ms"`)
 	d := s.Launch()
 	stuck(d)
-	d.AwaitStderr("a peer does not read its answer")
+	d.AwaitStderr("peer closed: reply unread")
 	d.AwaitAnswer()
 }

@@ -108,7 +108,7 @@ func (a *AUR) rebuild(ctx context.Context) {
 		return
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		a.Log.Warn("AUR index not readable, rebuilding it", "err", err)
+		a.Log.Warn("AUR index not readable", "err", err)
 	}
 	if err := a.build(ctx, a.Dump); err != nil {
 		a.Log.Warn("AUR index not built", "err", err)

@@ -115,7 +115,7 @@ func (m *Downloader) round(ctx context.Context) (*saved, error) {
 	before := m.saved.Load()
 	conf, err := m.ReadConfig()
 	if err != nil {
-		m.Log.Warn("databases not downloaded: cannot read pacman.conf", "err", err)
+		m.Log.Warn("pacman.conf not read", "err", err)
 		return &saved{Repos: maps.Clone(before.Repos)}, err
 	}
 	stage := filepath.Join(m.Dir, ".new")

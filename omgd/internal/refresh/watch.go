@@ -24,7 +24,7 @@ func newWatcher(log *slog.Logger, ignore func(path string) bool) *watcher {
 	w := &watcher{log: log, changed: make(chan struct{}, 1), done: make(chan struct{})}
 	fs, err := fsnotify.NewWatcher()
 	if err != nil {
-		log.Warn("no inotify: changes are only seen at the next interval", "err", err)
+		log.Warn("inotify not available", "err", err)
 		close(w.done)
 		return w
 	}

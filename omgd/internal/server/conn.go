@@ -436,7 +436,7 @@ func (c *conn) write(head, body []byte) error {
 	c.blocked.Store(0)
 	if err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.s.cfg.Log.Warn("a peer does not read its answer", "uid", c.peer.UID, "pid", c.peer.PID)
+			c.s.cfg.Log.Warn("peer closed: reply unread", "uid", c.peer.UID, "pid", c.peer.PID)
 		}
 		c.writeErr = err
 		c.close() // wakes the reader, and ends the handlers

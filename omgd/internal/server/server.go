@@ -200,7 +200,7 @@ func (s *Server) Serve(l net.Listener) error {
 		if err != nil {
 			// Probably out of descriptors: wait for connections to end.
 			pause = min(max(2*pause, 5*time.Millisecond), 100*time.Millisecond)
-			s.cfg.Log.Warn("cannot accept", "err", err, "pause", pause)
+			s.cfg.Log.Warn("connection not accepted", "err", err, "pause", pause)
 			time.Sleep(pause)
 			continue
 		}
@@ -343,7 +343,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 		break
 	}
-	s.cfg.Log.Warn("shutdown timeout: requests are cut off", "running", s.active.Load(), "connections", s.Connections())
+	s.cfg.Log.Warn("shutdown timeout", "running", s.active.Load(), "connections", s.Connections())
 	s.cancel()
 	s.each((*conn).close)
 	select {
@@ -372,7 +372,7 @@ func (s *Server) sweep(maxUnread time.Duration) {
 	}
 	s.each(func(c *conn) {
 		if since := c.blocked.Load(); since != 0 && now.UnixNano()-since > int64(maxUnread) {
-			s.cfg.Log.Warn("a peer does not read its answer while others wait", "uid", c.peer.UID, "pid", c.peer.PID)
+			s.cfg.Log.Warn("peer closed: reply unread while others wait", "uid", c.peer.UID, "pid", c.peer.PID)
 			c.close()
 		}
 	})

@@ -370,7 +370,7 @@ func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Wri
 		n += c.clear()
 	}
 	if s.Log != nil {
-		s.Log.Debug("caches cleared", "answers", n)
+		s.Log.Debug("caches cleared", "replies", n)
 	}
 	return nil, w.Result(&wire.CacheClearResult{Cleared: uint32(n)})
 }

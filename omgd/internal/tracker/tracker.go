@@ -82,7 +82,7 @@ func (t *Downloader) load() {
 		case err != nil:
 			t.Log.Warn("cannot read stored advisories", "err", err)
 		case s.URL != t.URL:
-			t.Log.Info("stored advisories are from another tracker", "url", s.URL)
+			t.Log.Info("stored advisories of another tracker ignored", "url", s.URL)
 		default:
 			t.last = s
 			current = t.newSnapshot(records, skipped)
