@@ -170,9 +170,6 @@ func FuzzDesc(f *testing.F) {
 // slowDesc is what a desc says, by lines.
 func slowDesc(text string) wire.Package {
 	lines := strings.Split(text, "\n")
-	if lines[len(lines)-1] == "" {
-		lines = lines[:len(lines)-1] // ends with a new line
-	}
 	next := func() (string, bool) {
 		if len(lines) == 0 {
 			return "", false

@@ -72,7 +72,7 @@ func (d *descParser) parse(b []byte) {
 		}
 		return line, rest
 	}
-	for len(b) > 0 {
+	for b != nil {
 		var line []byte
 		line, b = cutLine(b)
 		if len(line) < 3 || line[0] != '%' {
@@ -81,8 +81,8 @@ func (d *descParser) parse(b []byte) {
 		one, list, present := d.place(line)
 		switch {
 		case one != nil, present != nil:
-			if len(b) == 0 {
-				d.said.cut = true
+			d.said.cut = d.said.cut || len(b) == 0
+			if b == nil {
 				return
 			}
 			line, b = cutLine(b)
@@ -94,8 +94,8 @@ func (d *descParser) parse(b []byte) {
 			}
 		case list != nil:
 			for {
-				if len(b) == 0 {
-					d.said.cut = true
+				d.said.cut = d.said.cut || len(b) == 0
+				if b == nil {
 					return
 				}
 				if line, b = cutLine(b); len(line) == 0 {
@@ -162,7 +162,8 @@ func (d *descParser) place(key []byte) (one *string, list *[]string, present *bo
 	return one, list, present
 }
 
-// cutLine splits off the first line.
+// cutLine splits off the first line. rest is nil after the last one, which for libalpm is the empty one after the last
+// newline: a key at the end of a file has a value if a newline follows it.
 func cutLine(b []byte) (line, rest []byte) {
 	if i := bytes.IndexByte(b, '\n'); i >= 0 {
 		return b[:i], b[i+1:]

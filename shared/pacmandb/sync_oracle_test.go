@@ -50,6 +50,10 @@ var oddDatabases = map[string]struct {
 		files:    []file{{"a-1-1/desc", desc("a", "1-1") + "%DESC%\n"}},
 		warnings: []string{`entry "a-1-1" has a desc that ends too early`},
 	},
+	"a sum's key at the end": {
+		files:    []file{{"a-1-1/desc", desc("a", "1-1") + "%PGPSIG%\n"}},
+		warnings: []string{`entry "a-1-1" has a desc that ends too early`},
+	},
 	"no new line at the end": {files: []file{{"a-1-1/desc", "%NAME%\na\n\n%VERSION%\n1-1\n\n%DESC%\nfoo"}}},
 	"empty values":           {files: []file{{"a-1-1/desc", desc("a", "1-1", "%DESC%\n", "%URL%\n", "%GROUPS%\ng")}}},
 	"keys as values":         {files: []file{{"a-1-1/desc", desc("a", "1-1", "%DESC%\n%URL%\nhttp://x", "%DEPENDS%\n%GROUPS%\nx")}}},
