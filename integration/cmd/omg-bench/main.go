@@ -88,6 +88,7 @@ var parts = []struct {
 	{"aur", (*bench).aur},
 	{"advisories", (*bench).advisories},
 	{"probe", (*bench).probe},
+	{"owns", (*bench).owns},
 	{"idle", (*bench).idle},
 	{"change", (*bench).change},
 	{"ping", (*bench).socket},

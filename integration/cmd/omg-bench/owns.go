@@ -1,0 +1,52 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// owns compares omg owns, with and without omgd, with pacman -Qo.
+func (b *bench) owns() error {
+	w, err := b.generated(15_000)
+	if err != nil {
+		return err
+	}
+	path, err := w.own(b.dir)
+	if err != nil {
+		return err
+	}
+	if err := b.serve(w); err != nil {
+		return err
+	}
+	defer w.stop()
+	time.Sleep(quiet)
+	direct := []string{filepath.Join(b.bin, "omg"), "--no-daemon", "--dbpath", w.db, "--pacman-config", w.conf, "owns", path}
+	times, err := race(b.turns, b.env, b.omg(w, "owns", path), direct, pacman(w, "-Qo", path))
+	if err != nil {
+		return err
+	}
+	b.add(ratio("omg owns", w.name, "pacman -Qo", times[0], times[2], "", 1))
+	b.add(ratio("omg owns without omgd", w.name, "pacman -Qo", times[1], times[2], "", 1))
+	return nil
+}
+
+// own gives the world a root directory in dir, and installs a package with a file in it. It returns the file's path.
+func (w *world) own(dir string) (path string, err error) {
+	root, entry := filepath.Join(dir, "root"), filepath.Join(w.db, "local", "owner-1-1")
+	path = filepath.Join(root, "usr", "share", "owned")
+	w.conf = filepath.Join(dir, "root.conf")
+	err = errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.Mkdir(entry, 0o755))
+	for path, text := range map[string]string{
+		path:                          "",
+		filepath.Join(entry, "desc"):  "%NAME%\nowner\n\n%VERSION%\n1-1\n\n",
+		filepath.Join(entry, "files"): "%FILES%\nusr/\nusr/share/\nusr/share/owned\n\n",
+		w.conf: fmt.Sprintf("[options]\nRootDir = %s\nArchitecture = x86_64\nSigLevel = Never\n"+
+			"[core]\nServer = file:///nowhere\n[extra]\nServer = file:///nowhere\n[multilib]\nServer = file:///nowhere\n", root),
+	} {
+		err = errors.Join(err, os.WriteFile(path, []byte(text), 0o644))
+	}
+	return path, err
+}
