@@ -18,16 +18,17 @@ func (b *bench) project() (home, dir string, err error) {
 	dir = filepath.Join(home, "src/project")
 	installs := filepath.Join(home, ".local/share/mise/installs")
 	for path, text := range map[string]string{
-		filepath.Join(dir, "mise.toml"):                       "[tools]\njava = \"21.0.1\"\n",
-		filepath.Join(dir, ".tool-versions"):                  "ruby 3.3.0\n",
-		filepath.Join(dir, ".node-version"):                   "20.1.0\n",
-		filepath.Join(dir, ".python-version"):                 "3.12.1\n",
-		filepath.Join(dir, "go.mod"):                          "module project\n\ngo 1.24.3\n",
-		filepath.Join(installs, "java/21.0.1/release"):        "JAVA_VERSION=\"21.0.1\"\n",
-		filepath.Join(installs, "ruby/3.3.0/bin/ruby"):        "",
-		filepath.Join(installs, "node/20.1.0/bin/node"):       "",
-		filepath.Join(installs, "go/1.24.3/bin/go"):           "",
-		filepath.Join(home, ".pyenv/versions/3.12.1/bin/pip"): "",
+		filepath.Join(dir, "mise.toml"):                          "[tools]\njava = \"21.0.1\"\n",
+		filepath.Join(dir, ".tool-versions"):                     "ruby 3.3.0\n",
+		filepath.Join(dir, ".node-version"):                      "20.1.0\n",
+		filepath.Join(dir, ".python-version"):                    "3.12.1\n",
+		filepath.Join(dir, "go.mod"):                             "module project\n\ngo 1.24.3\n",
+		filepath.Join(installs, "java/21.0.1/release"):           "JAVA_VERSION=\"21.0.1\"\n",
+		filepath.Join(installs, "java/21.0.1/bin/java"):          "",
+		filepath.Join(installs, "ruby/3.3.0/bin/ruby"):           "",
+		filepath.Join(installs, "node/20.1.0/bin/node"):          "",
+		filepath.Join(installs, "go/1.24.3/bin/go"):              "",
+		filepath.Join(home, ".pyenv/versions/3.12.1/bin/python"): "",
 	} {
 		if err = os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return home, dir, err
