@@ -86,12 +86,12 @@ func TestLive_Faults(t *testing.T) {
 			sw.On(w.server)
 			info := w.omgd.Omg("info", "zoom")
 			require.Equal(t, 4, info.Code, info.Stderr)
-			require.Regexp(t, `^omg: error: .*zoom is in no repository, and no data of the AUR: the (request to the )?(AUR )?`+said[sw.Name], info.Stderr)
+			require.Regexp(t, `^omg: error: .*"zoom" is in no repository, and the AUR could not be queried: the (request to the )?(AUR )?`+said[sw.Name], info.Stderr)
 			require.Empty(t, info.Stdout)
 			both := w.omgd.Omg("info", "-q", "glibc", "paru")
 			require.Equal(t, 4, both.Code, both.Stderr)
 			require.Contains(t, both.Stdout, "glibc\n")
-			require.Contains(t, both.Stderr, "AUR: no data: the ")
+			require.Contains(t, both.Stderr, "AUR: not searched (the ")
 			require.Equal(t, wire.CodeNetwork, w.search(wire.SearchRequest{Words: []string{"glibc"}, Repos: []string{"aur"}}).code)
 			require.Zero(t, w.omgd.Omg("search", "lib").Code)
 			require.Zero(t, w.omgd.Omg("info", "glibc").Code)
@@ -184,7 +184,7 @@ func TestLive_Breaker(t *testing.T) {
 	w.server.Set(nil)
 	for range 10 {
 		got := w.search(words("lib"))
-		require.Equal(t, "the last request to the AUR failed; omgd tries again later", got.source().Why)
+		require.Equal(t, "the last request failed; omgd tries again soon", got.source().Why)
 	}
 	require.Equal(t, 3, w.server.Count("search"))
 	w.omgd.Stop()
@@ -193,7 +193,7 @@ func TestLive_Breaker(t *testing.T) {
 	w.server.Set(fakeserver.Status(http.StatusServiceUnavailable))
 	harness.Await(t, func() bool {
 		got := w.search(words("lib"))
-		return strings.Contains(got.source().Why, "tries again later")
+		return strings.Contains(got.source().Why, "tries again soon")
 	}, "omgd asks no more")
 	w.server.Set(nil)
 	harness.Await(t, func() bool { return w.search(words("spotify")).code == 0 }, "the AUR is asked again")

@@ -142,7 +142,7 @@ func (c *fixed) unread(why string) {
 		r := c.omg(strings.Fields(line)...)
 		require.Equal(c.t, failed, r.Code, line)
 		require.Empty(c.t, r.Stdout, line)
-		require.Contains(c.t, r.Stderr, "omg: error: the answer is not certain: "+why+"\n", line)
+		require.Contains(c.t, r.Stderr, "omg: error: the result is partial: "+why+"\n", line)
 	}
 	r := c.omg("status", "--json")
 	require.Contains(c.t, r.Stdout, `"partial_counts":["explicit","orphans","orphans_required"]`)

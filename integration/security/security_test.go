@@ -264,6 +264,6 @@ func TestSecurity_NoRecords(t *testing.T) {
 	s := harness.New(t)
 	bad := s.Path("bad.json")
 	harness.Write(t, bad, "<html>")
-	harness.RequireError(t, s.Direct("security", "--source", bad), "omg", 3, "bad.json: not the security tracker's advisories")
+	harness.RequireError(t, s.Direct("security", "--source", bad), "omg", 3, "bad.json: not a list of advisories")
 	require.Equal(t, 4, s.Direct("security").Code)
 }

@@ -4,6 +4,7 @@ package advisories
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ const (
 )
 
 // ErrFormat means that something is no answer of the tracker's.
-var ErrFormat = errors.New("not the security tracker's advisories")
+var ErrFormat = errors.New("not a list of advisories")
 
 // Severity is how bad a vulnerability is; a larger one is worse.
 type Severity int
@@ -102,7 +103,7 @@ func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
 		return nil, 0, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return wrong(errors.Join(err, errors.New("no list")))
+		return wrong(cmp.Or(err, errors.New("not an array")))
 	}
 	names := 0
 	for d.More() {
@@ -194,7 +195,7 @@ func ticket(v any) string {
 	return number
 }
 
-// isPrintable says that a text is short and has nothing but printable characters.
+// isPrintable reports whether a text is short and has only printable characters.
 func isPrintable(s string) bool {
 	return len(s) <= maxText && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }

@@ -5,6 +5,8 @@
 package answers
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -263,7 +265,11 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 	total, more := found.Total, &snapshot.Matches{}
 	if both == nil {
 		if total == 0 && !found.Partial {
-			return wire.Errorf(wire.CodeNetwork, "nothing found in the repositories, and no data of the AUR: %s", source.Why)
+			text := "the AUR could not be queried: " + source.Why
+			if !r.OnlyAUR {
+				text = "nothing found in the repositories, and " + text
+			}
+			return wire.Errorf(wire.CodeNetwork, "%s", text)
 		}
 		both = official
 	} else {
@@ -314,7 +320,7 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapsho
 	case err != nil:
 		return err
 	case both == nil && len(found.Hits) == 0 && len(names) == len(found.Unknown) && !found.Partial:
-		return wire.Errorf(wire.CodeNetwork, "%s is in no repository, and no data of the AUR: %s", strings.Join(names[:min(len(names), 3)], ", "), source.Why)
+		return e.inNoRepository(found.Unknown, source.Why)
 	case both == nil:
 		both = e.Snapshot
 	}
@@ -342,6 +348,28 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapsho
 		return err
 	}
 	return w.flush(false)
+}
+
+// inNoRepository returns the error for names that are in no repository while the AUR could not be queried, with the
+// reason for that.
+func (e *Encoder) inNoRepository(names []string, why string) error {
+	missing, err := e.Missing(names)
+	if err != nil {
+		return err
+	}
+	var quoted, similar []string
+	for _, m := range missing[:min(len(missing), 3)] {
+		quoted = append(quoted, strconv.Quote(m.Name))
+		similar = append(similar, m.Suggestions...)
+	}
+	text := fmt.Sprintf("package %s is in no repository, and the AUR could not be queried: %s", strings.Join(quoted, ", "), why)
+	if len(quoted) > 1 {
+		text = fmt.Sprintf("packages %s are in no repository, and the AUR could not be queried: %s", strings.Join(quoted, ", "), why)
+	}
+	if len(similar) > 0 {
+		text += "; did you mean: " + strings.Join(similar, " ")
+	}
+	return wire.Errorf(wire.CodeNetwork, "%s", text)
 }
 
 // repositories returns the sources without the AUR, which is added later.

@@ -249,7 +249,7 @@ func TestInfoLive_Errors(t *testing.T) {
 	}
 	h, err := ask(in, "yay", "aur/bash")
 	require.Equal(t, wire.CodeNetwork, wire.CodeOf(err))
-	require.ErrorContains(t, err, "yay, bash is in no repository, and no data of the AUR: slow")
+	require.ErrorContains(t, err, `packages "yay", "aur/bash" are in no repository, and the AUR could not be queried: slow`)
 	require.Empty(t, h.second)
 
 	degraded := in

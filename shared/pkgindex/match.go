@@ -67,7 +67,7 @@ func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 		var tier Tier
 		switch {
 		case t.expr != nil && m.ctx.Err() != nil:
-			return 0, false, fmt.Errorf("%w: the expression takes too long: %w", ErrQuery, m.ctx.Err())
+			return 0, false, invalidQuery("the expression takes too long: %w", m.ctx.Err())
 		case t.expr != nil && t.text():
 			tier, ok, err = m.exprTier(t, doc, text)
 		case t.expr != nil:

@@ -1,7 +1,6 @@
 package pkgindex
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -60,18 +59,18 @@ const (
 	maxExpressions = 100
 )
 
-// ParseQuery parses the words of a request. The error wraps ErrQuery.
+// ParseQuery parses the words of a request. The error is an ErrQuery.
 func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, aur: r.OnlyAUR, sort: r.Sort}
 	if r.Sort != "" && !slices.Contains(sorts, r.Sort) {
 		last := len(sorts) - 1
-		return nil, fmt.Errorf("%w: cannot sort by %q: use %s or %s", ErrQuery, r.Sort, strings.Join(sorts[:last], ", "), sorts[last])
+		return nil, invalidQuery("cannot sort by %q: use %s or %s", r.Sort, strings.Join(sorts[:last], ", "), sorts[last])
 	}
 	if r.Regex && len(r.Words) > maxExpressions {
-		return nil, fmt.Errorf("%w: %d expressions: at most %d per search", ErrQuery, len(r.Words), maxExpressions)
+		return nil, invalidQuery("%d expressions: at most %d per search", len(r.Words), maxExpressions)
 	}
 	if len(r.Words) > maxWords {
-		return nil, fmt.Errorf("%w: %d words: at most %d per search", ErrQuery, len(r.Words), maxWords)
+		return nil, invalidQuery("%d words: at most %d per search", len(r.Words), maxWords)
 	}
 	for _, w := range r.Words {
 		t := term{raw: w}
@@ -91,14 +90,14 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 		if r.Regex {
 			expr, err := posixre.Compile(t.raw)
 			if err != nil {
-				return nil, fmt.Errorf("%w: %w", ErrQuery, err)
+				return nil, invalidQuery("%w", err)
 			}
 			t.expr = expr
 		}
 		q.terms = append(q.terms, t)
 	}
 	if len(q.terms) == 0 && len(q.repos) == 0 && !q.aur {
-		return nil, fmt.Errorf("%w: no words to search for", ErrQuery)
+		return nil, invalidQuery("no words to search for")
 	}
 	return q, nil
 }

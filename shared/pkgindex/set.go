@@ -3,6 +3,7 @@ package pkgindex
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -423,4 +424,12 @@ func (s *Set) WithRelation(rel Relation, value string) (hits []Hit, err error) {
 }
 
 // ErrQuery means that a query is invalid.
-var ErrQuery = fmt.Errorf("invalid query")
+var ErrQuery = errors.New("invalid query")
+
+// queryError is what is wrong with a query. It is an ErrQuery.
+type queryError struct{ error }
+
+func (queryError) Is(target error) bool { return target == ErrQuery }
+func (e queryError) Unwrap() error      { return e.error }
+
+func invalidQuery(format string, args ...any) error { return queryError{fmt.Errorf(format, args...)} }

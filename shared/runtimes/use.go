@@ -28,7 +28,7 @@ var (
 func Use(env Env, runtime, want string) (Installation, error) {
 	name, known := Canonical(runtime)
 	if !known {
-		return Installation{}, fmt.Errorf("%q: %w (have: %s)", runtime, ErrUnknown, strings.Join(Names(), ", "))
+		return Installation{}, fmt.Errorf("%w %q (have: %s)", ErrUnknown, runtime, strings.Join(Names(), ", "))
 	}
 	if env.Data == "" {
 		return Installation{}, errors.New("no data directory")
@@ -43,7 +43,7 @@ func Use(env Env, runtime, want string) (Installation, error) {
 		if !Showable(wanted) {
 			wanted = strconv.Quote(wanted)
 		}
-		return Installation{}, fmt.Errorf("%s %s: %w", name, wanted, ErrNotInstalled)
+		return Installation{}, fmt.Errorf("%s %s is %w", name, wanted, ErrNotInstalled)
 	case i.Manager == "system" && want != "system" && name != Java:
 		// The same version may be there twice; the package cannot be linked to.
 		return Installation{}, fmt.Errorf("%s %s is %w by a version manager, only as the system's package: omg use %s system", name, i.Version, ErrNotInstalled, name)

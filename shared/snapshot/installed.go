@@ -95,7 +95,7 @@ func matchers(r *wire.InstalledRequest) ([]pacmandb.SearchWord, error) {
 		if r.Regex {
 			expr, err := posixre.Compile(w)
 			if err != nil {
-				return nil, invalid("invalid query: %v", err)
+				return nil, invalid("%v", err)
 			}
 			words[i].Match = expr.MatchString
 			continue

@@ -85,7 +85,7 @@ func TestInstalled_Words(t *testing.T) {
 	require.Empty(t, ask(wire.InstalledRequest{Words: []string{"^foo"}}))
 	require.Equal(t, []string{"foo"}, ask(wire.InstalledRequest{Words: []string{"about"}, Filter: wire.FilterExplicit}))
 	_, err := s.Installed(&wire.InstalledRequest{Words: []string{"("}, Regex: true})
-	requireCode(t, err, wire.CodeInvalid, "invalid query")
+	requireCode(t, err, wire.CodeInvalid, "regular expression")
 }
 
 // TestDescribe: details include the relations to other packages.

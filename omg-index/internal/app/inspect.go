@@ -53,7 +53,7 @@ func info(c *cli.Context) error {
 		fmt.Fprintf(w, "Size:     %d bytes\n", f.Size())
 		fmt.Fprintf(w, "Packages: %d\n", f.Docs())
 		for _, s := range facts.Sources {
-			fmt.Fprintf(w, "Source:   %s (%s), %d packages, %d bytes of %s, SHA-256 %s\n",
+			fmt.Fprintf(w, "Source:   %s (%s), %d packages, %d bytes, modified %s, SHA-256 %s\n",
 				termtext.Clean(s.Name), termtext.Clean(string(s.Kind)), s.Packages, s.Size, date(s.AsOf), termtext.Clean(s.SHA256))
 		}
 		return nil

@@ -147,7 +147,7 @@ func TestWhy(t *testing.T) {
 	require.Contains(t, out, `node "$(touch x)": not installed`)
 	require.Contains(t, out, `range "$(touch x)", directory: "`+dir+`/a b/.node-version"`)
 	require.Contains(t, out, `skipped "`+dir+`/a b/mise.toml": TOML: `)
-	require.Contains(t, out, "bun: nothing is declared or installed\n")
+	require.Contains(t, out, "bun: no active version\n")
 	require.Contains(t, out, "status: none: ")
 	status(t, time.Now().Add(-time.Hour))
 	out, _, _ = probe("--why", "--status")

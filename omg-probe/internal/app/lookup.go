@@ -180,7 +180,7 @@ func (l *lookup) why() string {
 	case l.stale != nil:
 		fmt.Fprintf(&b, "status: none: %s\n", termtext.Clean(l.stale.Error()))
 	default:
-		fmt.Fprintf(&b, "status %s: of %s\n%s", quotePath(l.file), status.At.UTC().Format(time.RFC3339), render.Numbers(status))
+		fmt.Fprintf(&b, "status %s: refreshed %s\n%s", quotePath(l.file), status.At.UTC().Format(time.RFC3339), render.Numbers(status))
 	}
 	return b.String()
 }
@@ -189,7 +189,7 @@ func whyRuntime(b *strings.Builder, p *runtimes.Prober, name string) {
 	a := p.Active(name)
 	switch {
 	case a.Version == "":
-		fmt.Fprintf(b, "%s: nothing is declared or installed\n", name)
+		fmt.Fprintf(b, "%s: no active version\n", name)
 	case a.Missing:
 		fmt.Fprintf(b, "%s %s: not installed\n", name, orQuoted(a.Version))
 	case a.Path == "":

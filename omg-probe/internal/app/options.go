@@ -162,7 +162,7 @@ func (o *options) valued(name string) func(string) error {
 		return func(value string) error {
 			d, err := time.ParseDuration(value)
 			if err != nil || d < 0 {
-				return usage("--deadline %s is not a time such as 10ms, or 0 for none", quote(value))
+				return usage("--deadline must be a time such as 10ms, or 0 for none, not %s", quote(value))
 			}
 			o.deadline = d
 			return nil
@@ -191,7 +191,7 @@ func (o *options) word(word string) error {
 	default:
 		name, known := runtimes.Canonical(word)
 		if !known {
-			return usage("%s is no runtime: there are %s", quote(word), strings.Join(runtimes.Names(), ", "))
+			return usage("unknown runtime %s: use %s", quote(word), strings.Join(runtimes.Names(), ", "))
 		}
 		o.runtimes = append(o.runtimes, name)
 	}

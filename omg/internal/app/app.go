@@ -152,7 +152,7 @@ func exitError(err error) error {
 	switch {
 	case errors.As(err, &coded):
 	case errors.As(err, &refused) && refused.Code == wire.CodeInvalid:
-		return command.Usagef("%s", refused.Message)
+		return exit.With(exit.Usage, errors.New(refused.Message)) // it says itself what would be right
 	case errors.As(err, &refused) && refused.Code == wire.CodeNetwork:
 		return exit.With(exit.Network, errors.New(refused.Message))
 	}

@@ -138,7 +138,7 @@ func TestOutdated_AUR(t *testing.T) {
 	code, out, stderr := on(aur(wire.SourceStale, "not downloaded for 3 days")).run(t, "outdated")
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, "git 1 -> 2\nyay 1 -> 2 [aur]\n", out)
-	require.Contains(t, stderr, "omg: note: aur: stale: not downloaded for 3 days")
+	require.Contains(t, stderr, "omg: note: AUR: old data: not downloaded for 3 days")
 }
 
 func TestStatus_Unknown(t *testing.T) {
@@ -291,7 +291,7 @@ func TestActions(t *testing.T) {
 	f = fake{clearCache: &wire.CacheClearResult{Cleared: 5}}
 	code, out, _ = f.run(t, "cache", "clear")
 	require.Equal(t, exit.OK, code)
-	require.Equal(t, "5 cached answers cleared\n", out)
+	require.Equal(t, "cleared 5 cached replies\n", out)
 	_, out, _ = f.run(t, "cache", "clear", "--json")
 	require.Equal(t, "{\"schema\":1,\"cleared\":5}\n", out)
 }

@@ -128,8 +128,8 @@ func checkCertain(t *testing.T, f fake, c commandCase, sure, empty, some bool, n
 	if c.forRemoval && !sure {
 		require.Equal(t, exit.Failed, code)
 		require.Empty(t, out)
-		require.Contains(t, stderr, "omg: error: the answer is not certain: "+strings.TrimPrefix(note, "partial: "))
-		require.Contains(t, stderr, "omg: hint: with --partial omg prints what it has\n")
+		require.Contains(t, stderr, "omg: error: the result is partial: "+strings.TrimPrefix(note, "partial: "))
+		require.Contains(t, stderr, "omg: hint: with --partial, omg prints it\n")
 		code, out, stderr = f.run(t, append(args, "--partial")...)
 	}
 	require.Equal(t, want, code, stderr)
@@ -152,8 +152,8 @@ func checkCertain(t *testing.T, f fake, c commandCase, sure, empty, some bool, n
 	}
 	require.Equal(t, exit.Failed, code)
 	require.Empty(t, out)
-	require.Contains(t, stderr, "omg: error: the answer is not certain: "+strings.TrimPrefix(note, "partial: "))
-	require.Contains(t, stderr, "omg: hint: without --strict omg prints what it has\n")
+	require.Contains(t, stderr, "omg: error: the result is partial: "+strings.TrimPrefix(note, "partial: "))
+	require.Contains(t, stderr, "omg: hint: without --strict, omg prints it\n")
 	require.Equal(t, 2, strings.Count(stderr, "\n"), stderr)
 }
 
@@ -187,7 +187,7 @@ func TestCertain_Unread(t *testing.T) {
 			require.Contains(t, stderr, "omg: note: partial: local/b-1 has no desc\n", c.line)
 			code, _, stderr = c.f.run(t, append([]string{"--strict"}, strings.Fields(c.line)...)...)
 			require.Equal(t, exit.Failed, code, c.line)
-			require.Contains(t, stderr, "the answer is not certain: local/b-1 has no desc\n", c.line)
+			require.Contains(t, stderr, "the result is partial: local/b-1 has no desc\n", c.line)
 		}
 	}
 }
@@ -203,7 +203,7 @@ func TestCertain_Status(t *testing.T) {
 	code, out, stderr := fake{status: st}.run(t, "status")
 	require.Equal(t, exit.OK, code)
 	require.Empty(t, stderr, "the status itself has it")
-	require.Contains(t, out, "Partial         : core failed: cut off (numbers with ? may change)\n")
+	require.Contains(t, out, "Partial         : core failed (numbers with ? may change)\n")
 	require.Contains(t, out, "\nInstalled       : 2\n")
 	require.Contains(t, out, "\nUpdates         : 2?\n")
 	_, out, _ = fake{status: st}.run(t, "status", "--json")
@@ -213,7 +213,7 @@ func TestCertain_Status(t *testing.T) {
 	code, out, stderr = fake{status: st}.run(t, "--strict", "status")
 	require.Equal(t, exit.Failed, code)
 	require.Empty(t, out)
-	require.Contains(t, stderr, "omg: error: the answer is not certain: core failed: cut off\n")
+	require.Contains(t, stderr, "omg: error: the result is partial: core failed: cut off\n")
 	st.Basis = wire.Basis{At: 1, Sources: []wire.Source{repository("core", wire.SourceOK, "")}}
 	code, out, _ = fake{status: st}.run(t, "--strict", "status")
 	require.Equal(t, exit.OK, code)
@@ -228,7 +228,7 @@ func TestCertain_AUR(t *testing.T) {
 		code  int
 		note  string
 	}{
-		{"search a", wire.SourceMissing, exit.NotFound, "AUR: no data: a reason"},
+		{"search a", wire.SourceMissing, exit.NotFound, "AUR: not searched (a reason)"},
 		{"search a", wire.SourceStale, exit.NotFound, "AUR: old data: a reason"},
 		{"search a", wire.SourceFailed, exit.Failed, "nothing found for \"a\", and the AUR could not be searched"},
 		{"search --no-aur a", wire.SourceFailed, exit.NotFound, "nothing found for \"a\""},

@@ -182,7 +182,7 @@ func (a *app) noteAUR(sources []wire.Source) wire.SourceState {
 		return ""
 	}
 	if s.State != wire.SourceOK {
-		a.note(show.AURState(s))
+		a.note(show.AURState(s, "not searched"))
 	}
 	return s.State
 }

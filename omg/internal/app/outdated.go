@@ -145,7 +145,7 @@ func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
 		case s.Kind == wire.KindAUR:
 			// The results of the repositories do not depend on the AUR.
 			if len(all.Foreign) > 0 {
-				a.note(show.Source(s, now))
+				a.note(show.AURState(s, "no updates known"))
 			}
 		case s.IsRepository() && s.State == wire.SourceStale && !s.Outdated && !o.aur:
 			a.note(show.Source(s, now))

@@ -196,7 +196,7 @@ func (o *output) end() error {
 // --strict such a result is an error.
 func (o *output) endOn(b *wire.Basis) error {
 	if why := uncertain(b); o.certainOnly && why != "" {
-		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the answer is not certain: %s", why), Hint: o.hint()}
+		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", why), Hint: o.hint()}
 	}
 	err := o.end()
 	if err == nil {
@@ -208,9 +208,9 @@ func (o *output) endOn(b *wire.Basis) error {
 // hint returns the option that prints a result although it is uncertain.
 func (o *output) hint() string {
 	if o.app.strict {
-		return "without --strict omg prints what it has"
+		return "without --strict, omg prints it"
 	}
-	return "with --partial omg prints what it has"
+	return "with --partial, omg prints it"
 }
 
 // uncertain returns the reason why a result is uncertain, or "". An old database is not a reason: pacman would use the

@@ -143,7 +143,7 @@ func cacheCommand(a *app) *cli.Command {
 			Flags:       o.flags("{{.cleared}}"),
 			Action: func(c *cli.Context) error {
 				return action(a, c, o, a.backend().ClearCache,
-					func(r *wire.CacheClearResult) string { return fmt.Sprintf("%d cached answers cleared", r.Cleared) },
+					func(r *wire.CacheClearResult) string { return fmt.Sprintf("cleared %d cached replies", r.Cleared) },
 					func(*wire.CacheClearResult) error { return nil })
 			},
 		}},

@@ -54,7 +54,7 @@ func TestSecurity(t *testing.T) {
 	for _, text := range []string{"", "<html>", `{"name":"AVG-1"}`} {
 		w.write("avg.json", text)
 		_, err := security()
-		require.ErrorContains(t, err, w.path("avg.json")+": not the security tracker's advisories")
+		require.ErrorContains(t, err, w.path("avg.json")+": not a list of advisories")
 	}
 	require.NoError(t, os.Remove(w.path("avg.json")))
 	_, err = security()

@@ -267,7 +267,7 @@ func (r *reader) aur() *snapshot.IndexedSource {
 	case r.bad != nil: // the bad index could have the AUR
 		return sources.MissingAUR(wire.SourceFailed, r.bad.Error())
 	}
-	return sources.MissingAUR(wire.SourceMissing, "not downloaded yet; omgd downloads it")
+	return sources.MissingAUR(wire.SourceMissing, "no data yet; omgd downloads it")
 }
 
 // readAdvisories reads a file of the tracker's records.

@@ -43,7 +43,7 @@ func (b *Backend) prober(names []string) (*runtimes.Prober, error) {
 	for i, n := range names {
 		name, ok := runtimes.Canonical(n)
 		if !ok {
-			return nil, wire.Errorf(wire.CodeInvalid, "%q: %v (have: %s)", n, runtimes.ErrUnknown, strings.Join(runtimes.Names(), ", "))
+			return nil, wire.Errorf(wire.CodeInvalid, "%v %q (have: %s)", runtimes.ErrUnknown, n, strings.Join(runtimes.Names(), ", "))
 		}
 		canonical[i] = name
 	}

@@ -137,8 +137,8 @@ func (p printer) lines(name string, texts []string) {
 	p.raw("\n")
 }
 
-// row is a line of a field: columns, and a text that is wrapped after them.
-type row struct{ head, rest string }
+// row is a line of a field: a name and a coloured state in columns, and a text that is wrapped after them.
+type row struct{ name, state, color, rest string }
 
 // rows prints a field with each row on its own line, or None.
 func (p printer) rows(name string, rows []row) {
@@ -150,13 +150,15 @@ func (p printer) rows(name string, rows []row) {
 		if i > 0 {
 			p.newline(value)
 		}
-		if r.rest == "" {
-			p.text(strings.TrimRight(r.head, " "))
-			continue
+		name, state := termtext.Clean(r.name), termtext.Clean(r.state)
+		p.raw(name)
+		p.color(r.color)
+		p.raw(strings.TrimRight(state, " "))
+		p.color(colorNone)
+		if r.rest != "" {
+			p.raw(strings.Repeat(" ", len(state)-len(strings.TrimRight(state, " "))))
+			p.wrap(r.rest, value+width(name)+width(state))
 		}
-		head := termtext.Clean(r.head)
-		p.raw(head)
-		p.wrap(r.rest, value+width(head))
 	}
 	p.raw("\n")
 }

@@ -20,7 +20,7 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 		p.field("State", "up to date"+checked(", checked ", st.At, now))
 	}
 	if st.Partial {
-		p.field("Partial", Lacking(&st.Basis)+" (numbers with ? may change)")
+		p.field("Partial", lacking(&st.Basis, false)+" (numbers with ? may change)") // Sources gives the reasons
 	}
 	c := counter{st}
 	p.field("Installed", c.count("installed", st.Counts.Installed))
@@ -71,11 +71,27 @@ func sourceRows(sources []wire.Source, now time.Time) []row {
 		s := &sources[i]
 		name := sourceName(s)
 		rows[i] = row{
-			head: name + strings.Repeat(" ", names-width(name)+2) + string(s.State) + strings.Repeat(" ", states-len(s.State)+2),
-			rest: strings.Join(append(nonEmpty(s.Why), times(s, now)...), ", "),
+			name:  name + strings.Repeat(" ", names-width(name)+2),
+			state: string(s.State) + strings.Repeat(" ", states-len(s.State)+2),
+			color: stateColor(s.State),
+			rest:  s.Why,
+		}
+		if !s.Unavailable() {
+			rows[i].rest = strings.Join(append(nonEmpty(s.Why), times(s, now)...), ", ")
 		}
 	}
 	return rows
+}
+
+// stateColor returns the colour of a source's state.
+func stateColor(state wire.SourceState) string {
+	switch state {
+	case wire.SourceOK:
+		return colorVersion
+	case wire.SourceFailed:
+		return colorFailed
+	}
+	return colorWarn
 }
 
 func nonEmpty(text string) []string {
@@ -231,12 +247,20 @@ func indexLines(x *wire.IndexStatus, now time.Time) []string {
 
 // Lacking returns what a partial result lacks: the repositories that could not be read, each with the reason, or
 // otherwise the unread part of the local database.
-func Lacking(b *wire.Basis) string {
+func Lacking(b *wire.Basis) string { return lacking(b, true) }
+
+func lacking(b *wire.Basis, reasons bool) string {
 	var missing []string
 	for i := range b.Sources {
-		if s := &b.Sources[i]; s.Unavailable() && s.IsRepository() {
-			missing = append(missing, withReason(s.Name+" "+string(s.State), s.Why))
+		s := &b.Sources[i]
+		if !s.Unavailable() || !s.IsRepository() {
+			continue
 		}
+		line := s.Name + " " + string(s.State)
+		if reasons {
+			line = withReason(line, s.Why)
+		}
+		missing = append(missing, line)
 	}
 	if b.Why != "" {
 		missing = append(missing, b.Why)
@@ -296,12 +320,15 @@ func times(s *wire.Source, now time.Time) []string {
 	return list
 }
 
-// AURState returns a note on data of the AUR that is not current.
-func AURState(s *wire.Source) string {
+// AURState returns a note on data of the AUR that is not current. Without data, it says what is lacking.
+func AURState(s *wire.Source, lacking string) string {
 	if s.State == wire.SourceStale {
 		return withReason("AUR: old data", s.Why)
 	}
-	return withReason("AUR: no data", s.Why)
+	if s.Why != "" {
+		lacking += " (" + s.Why + ")"
+	}
+	return "AUR: " + lacking
 }
 
 // TimeAndAge returns how old something is that is of a time.

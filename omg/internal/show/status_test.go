@@ -32,7 +32,7 @@ func TestStatus_Partial(t *testing.T) {
 		},
 	}
 	shown := func() []string { return lines(func(w *bufio.Writer) { Style{}.Status(w, st, time.Unix(1, 0)) }) }
-	require.Contains(t, shown(), "Partial         : core failed: cut off (numbers with ? may change)")
+	require.Contains(t, shown(), "Partial         : core failed (numbers with ? may change)")
 	certain := shown()
 	for name, want := range map[string][]string{
 		"installed":        {"Installed       : 4?"},

@@ -332,7 +332,7 @@ func TestSearch_Breaker(t *testing.T) {
 		time.Sleep(rest + time.Second)
 		a.Search(t.Context(), words("paru"))
 		got := a.Search(t.Context(), words("paru"))
-		require.Contains(t, got.Source.Why, "the last request to the AUR failed")
+		require.Contains(t, got.Source.Why, "the last request failed")
 		require.Equal(t, maxFailures+1, s.count("search"))
 		s.set(func() { s.down = nil })
 		time.Sleep(rest + time.Second)

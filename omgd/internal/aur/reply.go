@@ -1,12 +1,9 @@
 package aur
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"syscall"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -79,24 +76,15 @@ func (a *AUR) load(key string) *reply {
 // answer.
 func Why(err error) string {
 	var status *fetch.StatusError
-	var dns *net.DNSError
 	switch {
 	case errors.As(err, &status) && status.Code == http.StatusTooManyRequests:
 		return "the AUR refuses requests for now (rate limit)"
-	case errors.As(err, &status):
-		return fmt.Sprintf("the AUR reports an error (%d %s)", status.Code, http.StatusText(status.Code))
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, fetch.ErrSlow):
-		return "the AUR did not answer in time"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "the AUR cannot be reached: connection refused"
-	case errors.As(err, &dns):
-		return "the AUR cannot be reached: " + dns.Name + " is not found"
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
-		return "the last request to the AUR failed; omgd tries again later"
+		return "the last request failed; omgd tries again soon"
 	case errors.Is(err, ErrDump), errors.Is(err, ErrTooMany), errors.Is(err, ErrTooShort), errors.Is(err, errNotAsked), errors.Is(err, errBudget):
 		return err.Error()
 	}
-	return fmt.Sprintf("the request to the AUR failed: %v", err)
+	return fetch.Reason("the AUR", err)
 }
 
 // ageText returns an age as text for users.

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/omg-arch/omg/shared/atomicfile"
@@ -42,6 +43,23 @@ func (e *StatusError) Error() string {
 }
 
 func (e *StatusError) Unwrap() error { return ErrStatus }
+
+// Reason returns a text for users that says why a request to a server, such as "the AUR", failed.
+func Reason(server string, err error) string {
+	var status *StatusError
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &status):
+		return fmt.Sprintf("%s reports an error (%d %s)", server, status.Code, http.StatusText(status.Code))
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, ErrSlow):
+		return server + " did not answer in time"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return server + " cannot be reached: connection refused"
+	case errors.As(err, &dns):
+		return server + " cannot be reached: " + dns.Name + " is not found"
+	}
+	return fmt.Sprintf("the request to %s failed: %v", server, err)
+}
 
 const (
 	maxRedirects   = 5

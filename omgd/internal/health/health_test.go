@@ -64,10 +64,10 @@ func TestEvaluate_States(t *testing.T) {
 		}, "refresh", wire.HealthFailed, "pacman.conf: no such file", wire.HealthFailed},
 		"a repository failed": {func(in *Input) {
 			in.Status.Sources[1].State, in.Status.Sources[1].Why = wire.SourceFailed, "damaged"
-		}, "index", wire.HealthDegraded, "extra is failed: damaged", wire.HealthDegraded},
+		}, "index", wire.HealthDegraded, "extra failed: damaged", wire.HealthDegraded},
 		"a repository is stale": {func(in *Input) {
 			in.Status.Sources[1].State = wire.SourceStale
-		}, "index", wire.HealthDegraded, "extra is stale", wire.HealthDegraded},
+		}, "index", wire.HealthDegraded, "extra stale", wire.HealthDegraded},
 		"the index is empty": {func(in *Input) { in.Status.Index.Packages = 0 }, "index", wire.HealthFailed, "the index is empty", wire.HealthFailed},
 		"the last refresh failed": {func(in *Input) {
 			in.Status.Problems = []wire.Problem{{Name: "refresh", State: "failed", Why: "pacman.conf"}}
@@ -104,7 +104,7 @@ func TestEvaluate_States(t *testing.T) {
 		}, "db.lck", wire.HealthDegraded, "failed: remove it", wire.HealthDegraded},
 		"downloaded databases": {func(in *Input) {
 			in.Status.Compared = []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "old"}}
-		}, "downloaded databases", wire.HealthDegraded, "core is stale: old", wire.HealthDegraded},
+		}, "downloaded databases", wire.HealthDegraded, "core stale: old", wire.HealthDegraded},
 		"the AUR is down": {func(in *Input) {
 			in.Status.Sources[2].State, in.Status.Sources[2].Why = wire.SourceStale, "8 days old"
 		}, wire.SourceAUR, wire.HealthDegraded, "stale: 8 days old", wire.HealthDegraded},

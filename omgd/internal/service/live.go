@@ -17,7 +17,7 @@ type AUR interface {
 
 // offline is the AUR's result for requests with Offline set.
 var offline = snapshot.AURResult{Source: wire.Source{
-	Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "the AUR was not queried: --offline",
+	Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "offline",
 }}
 
 // searchLive has a search answered later, while the AUR is asked. One that is wrong

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -145,8 +144,8 @@ func (t *Downloader) update(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		now.Why = fmt.Sprintf("%s: %v", t.URL, err)
-		t.Log.Warn("security advisories not downloaded", "err", now.Why)
+		now.Why = fetch.Reason("the security tracker", err)
+		t.Log.Warn("security advisories not downloaded", "url", t.URL, "err", err)
 	}
 	t.latest.Store(&now)
 	t.OnChange()

@@ -163,9 +163,9 @@ func TestTracker_Faults(t *testing.T) {
 		why    string
 	}{
 		"503 in HTML":       {body(503, "<html>maintenance</html>"), "503"},
-		"HTML":              {body(200, "<html>welcome</html>"), "not the security tracker's advisories"},
-		"truncated":         {body(200, `[{"name":"AVG-1","packages":["a"`), "not the security tracker's advisories"},
-		"nothing":           {body(200, ""), "not the security tracker's advisories"},
+		"HTML":              {body(200, "<html>welcome</html>"), "not a list of advisories"},
+		"truncated":         {body(200, `[{"name":"AVG-1","packages":["a"`), "not a list of advisories"},
+		"nothing":           {body(200, ""), "not a list of advisories"},
 		"no record is one":  {body(200, `[{"name":1},{"packages":"x"}]`), "none of 2 records"},
 		"another condition": {body(304, ""), "304"},
 		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
@@ -195,7 +195,7 @@ func TestTracker_Faults(t *testing.T) {
 			require.Error(t, tr.update(t.Context()))
 			require.Zero(t, tr.Latest().At, "unknown")
 			require.Contains(t, tr.Latest().Why, c.why)
-			require.Contains(t, tr.Latest().Why, w.web.URL)
+			require.Contains(t, tr.Latest().Why, "the security tracker")
 
 			w.web.respond(records(2))
 			require.NoError(t, tr.update(t.Context()))
