@@ -88,8 +88,8 @@ func awaitNothingElse(t *testing.T, s *harness.System) {
 	harness.Await(t, func() bool { return len(others(t, s)) == 0 }, "no temporary file stays in %s", s.Data)
 }
 
-// others are the files of a data directory that are no index, no origin of one and
-// nothing that omgd keeps there.
+// others returns the files of a data directory other than the indexes, their origins
+// and omgd's own files.
 func others(t *testing.T, s *harness.System) (names []string) {
 	t.Helper()
 	known := []string{"index", "cache.pebble", filepath.Base(whole(s)), filepath.Base(whole(s)) + ".origin"}

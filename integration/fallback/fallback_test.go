@@ -176,7 +176,7 @@ func TestFallback_DaemonFails(t *testing.T) {
 					}
 				})
 			}
-			// Who names the databases gets an answer from these, whatever the daemon is.
+			// If the command line names the databases, they are read, whatever the daemon is.
 			r := s.Run("omg", append(s.Databases(), "--socket", s.Socket(), "installed", "-q")...)
 			require.Equal(t, "app\ntheirs-foreign\n", r.Stdout)
 		})

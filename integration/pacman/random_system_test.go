@@ -16,7 +16,7 @@ type dice struct{ *rand.Rand }
 
 func newDice(seed, system uint64) dice { return dice{rand.New(rand.NewPCG(seed, system))} }
 
-// one reports true once in n times.
+// one returns true once in n times, on average.
 func (d dice) one(n int) bool { return d.IntN(n) == 0 }
 
 func pick[T any](d dice, list []T) T { return list[d.IntN(len(list))] }

@@ -56,7 +56,7 @@ func compareRandom(t *testing.T, number uint64) (n int) {
 	for range questionsEach {
 		q, codes := s.question(d)
 		want := s.Pacman(q.pacman...)
-		// A size that is no number is 0 for omg.
+		// A size that is not a number is 0 for omg.
 		want.Stdout = strings.ReplaceAll(want.Stdout, "Installed Size  : -1.00 B", "Installed Size  : 0.00 B")
 		for _, way := range ways {
 			n++

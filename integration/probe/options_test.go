@@ -49,7 +49,7 @@ func TestHook_BashOptions(t *testing.T) {
 		{"no aliases", []string{show, "PROMPT_COMMAND=show", "shopt -u expand_aliases", "HOOK", "(exit 3)", "set -e", "[[ a == b ]] && x", "echo al''ive $OMG_PROMPT"}, []string{"seen=3/3", "alive node 20.1.0"}},
 		{"without PROMPT_COMMAND and PS1", []string{"unset PROMPT_COMMAND PS1", "set -u", "HOOK", "echo al''ive $OMG_PROMPT"}, []string{"alive node 20.1.0"}},
 		{"without SECONDS", []string{"unset SECONDS", "set -u", "HOOK", "echo al''ive $OMG_PROMPT"}, []string{"alive node 20.1.0"}},
-		{"SECONDS that is no number", []string{"unset SECONDS", "SECONDS=08x", "set -u", "HOOK", "echo al''ive $OMG_PROMPT"}, []string{"alive node 20.1.0"}},
+		{"SECONDS that is not a number", []string{"unset SECONDS", "SECONDS=08x", "set -u", "HOOK", "echo al''ive $OMG_PROMPT"}, []string{"alive node 20.1.0"}},
 		{"a hook that fails", []string{"readonly OMG_PROMPT=x", "HOOK", "echo al''ive"}, []string{"alive"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -26,7 +26,7 @@ const (
 	Unconfirmed Verdict = "unconfirmed"
 )
 
-// Counts says that a verdict counts as a vulnerability.
+// Counts reports whether a verdict counts as a vulnerability.
 func (v Verdict) Counts() bool { return v == Fixable || v == InTesting || v == Affected }
 
 // Judge is the verdict on a package that the record names, installed in a
@@ -56,8 +56,8 @@ type Finding struct {
 // PackageFindings is an installed package that records concern.
 type PackageFindings struct {
 	Name, Installed string
-	// Update is the version that a repository has and that mends what is Fixable;
-	// empty if there is none.
+	// Update is a repository's version that fixes the Fixable findings; empty if there
+	// is none.
 	Update string
 	// Foreign packages are in no repository: the tracker, which knows packages by
 	// name, may mean another one.
@@ -85,11 +85,11 @@ func Assess(records []Record, system System) []PackageFindings {
 			if !ok || slices.Contains(r.Packages[:k], name) {
 				continue
 			}
-			var mends string
+			var update string
 			verdict := r.Judge(installed, func(fixed string) bool {
 				for _, v := range system.Offered(name) {
 					if pacmandb.Compare(v, fixed) >= 0 {
-						mends = v
+						update = v
 						return true
 					}
 				}
@@ -106,8 +106,8 @@ func Assess(records []Record, system System) []PackageFindings {
 			}
 			p := &found[place]
 			p.Findings = append(p.Findings, Finding{r, verdict})
-			if verdict == Fixable && (p.Update == "" || pacmandb.Compare(mends, p.Update) > 0) {
-				p.Update = mends
+			if verdict == Fixable && (p.Update == "" || pacmandb.Compare(update, p.Update) > 0) {
+				p.Update = update
 			}
 		}
 	}
@@ -120,8 +120,7 @@ func Assess(records []Record, system System) []PackageFindings {
 	return found
 }
 
-// worse puts what counts before what does not, then the severe before the
-// slight, then what can be mended before what cannot.
+// worse orders findings: those that count first, then the more severe, then the fixable.
 func worse(a, b Finding) int {
 	counts := func(f Finding) int {
 		if f.Verdict.Counts() {

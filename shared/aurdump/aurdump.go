@@ -100,8 +100,8 @@ func (f *ReadResult) read(ctx context.Context, in io.Reader, limits limits, each
 	return streamError(p.packages(each))
 }
 
-// boundedReader gives at most so many bytes in all, and so many until the bound
-// of an object is set anew.
+// boundedReader reads at most all bytes, and at most object bytes until that limit is
+// reset.
 type boundedReader struct {
 	ctx         context.Context
 	r           io.Reader

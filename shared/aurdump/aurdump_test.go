@@ -62,7 +62,7 @@ func zip(t testing.TB, s string) []byte {
 }
 
 // The corpus' dump is read as Go's own JSON reader reads it, field by field.
-func TestTheCorpusAsTheStandardLibraryReadsIt(t *testing.T) {
+func TestRead_CorpusEqualsStandardLibrary(t *testing.T) {
 	path := corpus.AUR(t)
 	zipped, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -73,7 +73,7 @@ func TestTheCorpusAsTheStandardLibraryReadsIt(t *testing.T) {
 	sameAsTheStandardLibrary(t, zipped, plain)
 }
 
-func TestAGeneratedDumpAsTheStandardLibraryReadsIt(t *testing.T) {
+func TestRead_GeneratedEqualsStandardLibrary(t *testing.T) {
 	var buf bytes.Buffer
 	require.NoError(t, fixture.AUR(&buf, 2000, 7))
 	zr, err := gzip.NewReader(bytes.NewReader(buf.Bytes()))
@@ -134,7 +134,7 @@ func TestPackagesDoNotMix(t *testing.T) {
 	require.Equal(t, clone(&wire.Package{Repo: "aur", Name: "yay", Version: "1-1", AUR: &wire.AUR{}}), all[1])
 }
 
-func TestWhatIsNotADump(t *testing.T) {
+func TestRead_NotADump(t *testing.T) {
 	whole := zip(t, "["+good+"]")
 	long := `"` + strings.Repeat("x", 65<<20) + `"`
 	for name, c := range map[string]struct {
@@ -159,8 +159,8 @@ func TestWhatIsNotADump(t *testing.T) {
 		"a gzip header":          {whole[:5], sourcefile.ErrTruncated},
 		"a wrong checksum":       {flip(whole, len(whole)-6), sourcefile.ErrDamaged},
 		"a damaged gzip":         {flip(whole, 20), sourcefile.ErrDamaged},
-		"behind the end":         {[]byte("[" + good + "] []"), sourcefile.ErrDamaged},
-		"behind the gzip":        {append(slices.Clone(whole), "more than a header"...), sourcefile.ErrDamaged},
+		"after the end":          {[]byte("[" + good + "] []"), sourcefile.ErrDamaged},
+		"after the gzip":         {append(slices.Clone(whole), "more than a header"...), sourcefile.ErrDamaged},
 		"a comma too many":       {[]byte("[" + good + ",]"), sourcefile.ErrDamaged},
 		"nested deeply":          {[]byte(`[{"Name":"a","Version":"1","X":` + strings.Repeat("[", 200_000)), sourcefile.ErrDamaged},
 		"a long text":            {[]byte(`[{"Name":` + long + `}]`), sourcefile.ErrOversize},
@@ -186,7 +186,7 @@ func flip(b []byte, i int) []byte {
 }
 
 // What makes one package unusable costs that package.
-func TestUnusablePackagesAreLeftOut(t *testing.T) {
+func TestRead_UnusablePackages(t *testing.T) {
 	all, f, err := readAll(t, []byte(`[`+good+`,{"Version":"1"},{"Name":"","Version":"1"},{"Name":"a/b","Version":"1"},
 		{"Name":"a\u001bb","Version":"1"},{"Name":"a\ud800","Version":"1"},{"Name":"b"},{"Name":"`+strings.Repeat("n", 300)+`","Version":"1"},
 		{"Name":"v","Version":"`+strings.Repeat("1", 300)+`"},`+good+`,{"Name":"last","Version":"2"}]`))
@@ -198,7 +198,7 @@ func TestUnusablePackagesAreLeftOut(t *testing.T) {
 	require.Contains(t, strings.Join(f.Warnings, "\n"), `"yay" stands there again`)
 }
 
-// A value of another kind costs itself, and what is no package at all costs no other.
+// A value of another kind is skipped, and an element that is not a package affects no other.
 func TestOddValues(t *testing.T) {
 	read := func(object string) (wire.Package, ReadResult) {
 		all, f, err := readAll(t, []byte(`[`+good+`,`+object+`,{"Name":"last","Version":"2","Depends":["x"]}]`))
@@ -285,7 +285,7 @@ func TestRead_RefusesABomb(t *testing.T) {
 	require.ErrorIs(t, err, sourcefile.ErrOversize)
 }
 
-func TestTheBoundsOfTheWhole(t *testing.T) {
+func TestRead_Limits(t *testing.T) {
 	many := "[" + strings.Repeat(`{"Name":"a"},`, 5000) + good + "]"
 	var f ReadResult
 	err := f.read(t.Context(), strings.NewReader(many), limits{bytes: 20_000, object: 1000, packages: 10}, nil)
@@ -298,7 +298,7 @@ func TestTheBoundsOfTheWhole(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestErrorsOfTheCallerAndOfTheSystem(t *testing.T) {
+func TestRead_CallerAndSystemErrors(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dump")
 	require.NoError(t, os.WriteFile(path, zip(t, "["+good+"]"), 0o600))
 	mine := errors.New("mine")
@@ -318,7 +318,7 @@ func TestErrorsOfTheCallerAndOfTheSystem(t *testing.T) {
 	require.ErrorIs(t, err, sourcefile.ErrNotRegular)
 }
 
-func TestAFileThatChangesMeanwhile(t *testing.T) {
+func TestRead_ChangedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dump")
 	require.NoError(t, os.WriteFile(path, zip(t, "["+good+"]"), 0o600))
 	_, err := Read(t.Context(), path, func(*wire.Package) error { return os.Truncate(path, 10) })

@@ -383,7 +383,7 @@ func moment(unix float64) int64 {
 	return int64(unix)
 }
 
-// leftOut counts what is no package and says why.
+// leftOut counts an element that is not a package, and keeps the first reason.
 func (p *parser) leftOut(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if p.out.LeftOut++; p.out.LeftOut == 1 {

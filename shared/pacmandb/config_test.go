@@ -352,8 +352,8 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-// TestConfigRefusesNamesAsPacman does what pacman-conf leaves to pacman.
-func TestConfigRefusesNamesAsPacman(t *testing.T) {
+// TestReadConfig_RefusedNames does what pacman-conf leaves to pacman.
+func TestReadConfig_RefusedNames(t *testing.T) {
 	db := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(db, "local"), 0o755))
 	for name, refused := range map[string]bool{

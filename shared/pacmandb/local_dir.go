@@ -108,8 +108,8 @@ func (d *localDir) list(into []entry) ([]entry, error) {
 	}
 }
 
-// isDir asks for what some file systems leave out of their listings, and where a
-// link leads: pacman follows it.
+// isDir reports whether an entry is a directory. It follows a link, as pacman does,
+// and works on file systems whose listings have no types.
 func (d *localDir) isDir(name string) bool {
 	var st unix.Stat_t
 	err := retry(func() error { return unix.Fstatat(d.local, name, &st, 0) })

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestOwnersEqualPacmanOnARealTree(t *testing.T) {
+func TestOwners_RealTreeEqualsPacman(t *testing.T) {
 	db := newTestDB(t)
 	db.install("one", "1-1")
 	db.write("one-1-1/files", "%FILES%\nusr/\nusr/bin/\nusr/bin/tool\nusr/bin/link\nusr/lib/\netc/\netc/one.conf\n\n%BACKUP%\netc/one.conf\t0123\nusr/bin/backup-only\n\n")

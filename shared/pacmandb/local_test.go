@@ -63,7 +63,7 @@ func replaceDir(t *testing.T, path string) {
 	require.NoError(t, os.Mkdir(path, 0o755))
 }
 
-func TestVersionIsReadAsPacmanDoes(t *testing.T) {
+func TestReadLocal_Version(t *testing.T) {
 	for _, text := range []string{"9", "9\n", " \n\t9\n", "09", "9abc", "+9", "9 8"} {
 		db := newTestDB(t)
 		db.install("foo", "1-1")
@@ -147,7 +147,7 @@ func TestLocalDesc_Cut(t *testing.T) {
 	require.Equal(t, []string{"DEPENDS", "PROVIDES", ""}, whole, "the fields before which a cut is not noticed")
 }
 
-func TestSecondEntryIsTheOnePacmanPassesOver(t *testing.T) {
+func TestReadLocal_SecondEntry(t *testing.T) {
 	db := newTestDB(t)
 	for i := range 9 {
 		db.install("foo", fmt.Sprintf("%d-1", i))
@@ -176,7 +176,7 @@ func TestLinkedPackages(t *testing.T) {
 	require.NotEqual(t, l.Stamp.Sum, stamp.Sum, "a change behind the link is seen")
 }
 
-func TestFilesThatAreNoDesc(t *testing.T) {
+func TestReadLocal_NotADesc(t *testing.T) {
 	db := newTestDB(t)
 	desc := func(name string) string { return filepath.Join(db.dir, "local", name+"-1-1", "desc") }
 	for _, name := range []string{"dir", "fifo", "large", "link", "secret"} {
@@ -295,7 +295,7 @@ func (m *meddler) Err() error {
 	return m.Context.Err()
 }
 
-func TestDatabaseThatChangesIsReadAgain(t *testing.T) {
+func TestReadLocal_ChangedDatabase(t *testing.T) {
 	defer await.NoGoroutines(t)
 	for name, change := range map[string]func(db *testDB){
 		"added":   func(db *testDB) { db.install("new", "1-1") },
@@ -348,7 +348,7 @@ func TestDatabaseThatKeepsChanging(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestReaderOutOfFilesBlamesNoPackage(t *testing.T) {
+func TestReadLocal_OutOfFiles(t *testing.T) {
 	db := newTestDB(t)
 	for i := range 100 {
 		db.install(fmt.Sprintf("p%03d", i), "1-1")
@@ -370,7 +370,7 @@ func age(l *Local) *Local {
 	return l
 }
 
-func TestRereadReadsOnlyWhatChanged(t *testing.T) {
+func TestReread_OnlyChanged(t *testing.T) {
 	db := newTestDB(t)
 	for i := range 200 {
 		db.install(fmt.Sprintf("p%03d", i), "1-1", "DEPENDS", "p000")
@@ -416,7 +416,7 @@ func TestRereadReadsOnlyWhatChanged(t *testing.T) {
 	require.True(t, third.SamePackages(second))
 }
 
-func TestRereadSeesWhatPacmanDid(t *testing.T) {
+func TestReread_AfterPacman(t *testing.T) {
 	o := newOracle(t, t.TempDir(), "core", "extra", "multilib")
 	require.NoError(t, fixture.Write(o.db, fixture.Options{Packages: 500, Installed: 120, Seed: 3}))
 	l := age(mustRead(t, o.db))

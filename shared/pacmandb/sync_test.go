@@ -202,7 +202,7 @@ func readBytesAs(t testing.TB, b []byte, repo string, bounds limits) (SyncFile, 
 	return out, all, err
 }
 
-func TestReadSyncThatIsNoDatabase(t *testing.T) {
+func TestReadSync_NotADatabase(t *testing.T) {
 	whole := gzipped(t, database(t))
 	random := make([]byte, 4096)
 	for i := range random {
@@ -261,7 +261,7 @@ func resum(b []byte, at int) []byte {
 	return b
 }
 
-func TestReadSyncPathThatIsNoFile(t *testing.T) {
+func TestReadSync_NotAFile(t *testing.T) {
 	dir := t.TempDir()
 	_, _, err := read(t, dir, "t")
 	require.ErrorIs(t, err, sourcefile.ErrNotRegular)
@@ -373,14 +373,14 @@ func TestReadSync_Held(t *testing.T) {
 	require.ErrorIs(t, r.read(t.Context(), bytes.NewReader(scattered)), sourcefile.ErrOversize)
 }
 
-func TestReadSyncBoundsOfAttributes(t *testing.T) {
+func TestReadSync_AttributeLimits(t *testing.T) {
 	b := archive(t, file{"x", strings.Repeat("y", maxTarExtra+1)}, file{"a-1-1/desc", desc("a", "1-1")})
 	b[156] = 'x'
 	_, _, err := readBytes(t, resum(b, 0), syncLimits)
 	require.ErrorIs(t, err, sourcefile.ErrOversize)
 }
 
-func TestReadSyncEndsWithItsContext(t *testing.T) {
+func TestReadSync_Canceled(t *testing.T) {
 	defer await.NoGoroutines(t)
 	var files []file
 	for i := range 5000 {
@@ -404,7 +404,7 @@ func TestReadSyncEndsWithItsContext(t *testing.T) {
 	require.Equal(t, enough, err)
 }
 
-func TestReadSyncOfFileThatChanges(t *testing.T) {
+func TestReadSync_ChangedFile(t *testing.T) {
 	whole := gzipped(t, database(t))
 	for name, change := range map[string]func(path string) error{
 		"grows":    func(path string) error { return os.WriteFile(path, append(whole, 0), 0o644) },
@@ -428,7 +428,7 @@ func TestReadSyncOfFileThatChanges(t *testing.T) {
 	}
 }
 
-func TestReadSyncOfRepositoryWithoutPackages(t *testing.T) {
+func TestReadSync_NoPackages(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"nothing but an end": make([]byte, 1024),
 		"an end of ten KiB":  make([]byte, 10240),

@@ -77,8 +77,9 @@ func openZstd(in *bufio.Reader) (io.ReadCloser, error) {
 	return d.IOReadCloser(), nil
 }
 
-// isLZMA recognizes what has no magic number by its most usual properties, a size of
-// the dictionary that an encoder chooses, and a length that is not absurd.
+// isLZMA reports whether data begins like an lzma file. The format has no magic number,
+// so it checks for the usual properties, a dictionary size that encoders choose, and
+// a plausible length.
 func isLZMA(start []byte) bool {
 	if len(start) < lzma.HeaderLen || start[0] != 0x5d {
 		return false
@@ -145,7 +146,7 @@ func streamError(err error) error {
 	return fmt.Errorf("%w: %w", sourcefile.ErrDamaged, err)
 }
 
-// isLZ4 recognizes frames, and those of lz4's first versions.
+// isLZ4 reports whether data begins with a frame of lz4, or of its first versions.
 func isLZ4(start []byte) bool {
 	return begins("\x04\x22\x4d\x18")(start) || begins("\x02\x21\x4c\x18")(start)
 }

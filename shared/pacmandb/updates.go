@@ -88,8 +88,8 @@ func Updates(pkgs []*Installed, c *Config, facts SyncFacts) Outdated {
 
 func upgradable(c *Config, repo int) bool { return c.Repos[repo].Usage&UsageUpgrade != 0 }
 
-// Ignored says that IgnorePkg or, by the groups it was installed with, IgnoreGroup
-// names an installed package.
+// Ignored reports whether IgnorePkg names an installed package, or IgnoreGroup one of
+// the groups with which it was installed.
 func Ignored(c *Config, p *Installed) bool { return ignored(c, p.Name, p.Groups) }
 
 func ignored(c *Config, name string, groups []string) bool {

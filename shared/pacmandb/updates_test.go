@@ -176,7 +176,7 @@ func requireReplacementsEqual(t *testing.T, o *oracle, out Outdated) {
 	require.Equal(t, want, got, stdout+stderr)
 }
 
-func TestUpdatesNameWhatIsNewerHere(t *testing.T) {
+func TestUpdates_NewerHere(t *testing.T) {
 	db := updateCases(t)
 	o := newOracle(t, db.dir, "one", "two", "three")
 	l := mustRead(t, db.dir)

@@ -14,7 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-var update = flag.Bool("update", false, "write the golden file anew")
+var update = flag.Bool("update", false, "write the golden file again")
 
 // goldenPackages returns packages with every kind of field.
 func goldenPackages() []wire.Package {

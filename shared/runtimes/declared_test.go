@@ -237,7 +237,7 @@ func TestGlobals(t *testing.T) {
 	})
 }
 
-func TestTheStatusFileIsAskedBeforePacmansDatabase(t *testing.T) {
+func TestSystem_StatusFileFirst(t *testing.T) {
 	w := newWorld(t, "/var/lib/pacman/local/nodejs-24.1.0-1/")
 	env := w.env()
 	env.System = map[string]string{Node: "24.0.0"}
@@ -284,11 +284,11 @@ func TestOrderInsideADirectory(t *testing.T) {
 	}
 }
 
-func TestRustToolchainWithoutAndWithSuffix(t *testing.T) {
+func TestRustToolchain_Suffix(t *testing.T) {
 	run(t, []scenario{{"both", Rust, []string{"rust-toolchain: 1.80.0", `rust-toolchain.toml: [toolchain]\nchannel = "1.81.0"\n`}, "1.80.0 missing pin 1.80.0 rust-toolchain"}})
 }
 
-func TestTheNearestDirectoryWins(t *testing.T) {
+func TestDeclared_NearestDirectory(t *testing.T) {
 	run(t, []scenario{
 		{"its weakest file over the parent's strongest", Node, with(nodes, ".nvmrc: 18", `~/src/mise.toml: [tools]\nnode = "20"\n`), "18.20.4 nvm range 18 .nvmrc"},
 		{"the parent's where it says nothing", Node, with(nodes, ".ruby-version: 3", `~/src/mise.toml: [tools]\nnode = "20"\n`), "20.11.0 nvm range 20 ~/src/mise.toml"},
@@ -318,7 +318,7 @@ func TestWhereTheSearchEnds(t *testing.T) {
 	require.Equal(t, "", w.say(New(env).Active(Node)))
 }
 
-func TestWithoutADirectoryOnlyWhatHoldsEverywhereCounts(t *testing.T) {
+func TestActive_NoDir(t *testing.T) {
 	w := newWorld(t, with(nodes, ".nvmrc: 20", "$MISE_NODE_VERSION=18", "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin", "~/.nvm/alias/default: 21")...)
 	env := w.env()
 	env.Dir = ""

@@ -39,7 +39,7 @@ func open(path string, flags int) (int, error) {
 	})
 }
 
-// absent says that there is nothing of a name, which is no reason for a note.
+// absent reports whether an error means that a file does not exist, which needs no note.
 func absent(err error) bool { return err == unix.ENOENT || err == unix.ENOTDIR }
 
 // read returns a file's text. One that is not there, not regular, larger than
@@ -156,7 +156,7 @@ func (p *Prober) children(path string, limit int) []entry {
 	return nil
 }
 
-// isPresent reports whether a path exists, and checks each path once.
+// isPresent reports whether a path exists. It checks each path once.
 func (p *Prober) isPresent(path string) bool {
 	if path == "" {
 		return false
@@ -241,13 +241,13 @@ func (p *Prober) versionDirs(path string) []string {
 	return names
 }
 
-// remoteFS says whether a file is on a file system that may take long to answer.
+// remoteFS reports whether a file is on a file system that may be slow to respond.
 func remoteFS(fd int) bool {
 	var fs unix.Statfs_t
 	return unix.Fstatfs(fd, &fs) == nil && isRemote(uint32(fs.Type))
 }
 
-// isRemote knows FUSE and what is behind a network by the numbers of statfs(2).
+// isRemote reports whether a type of statfs(2) is FUSE or a network file system.
 func isRemote(kind uint32) bool {
 	switch kind {
 	case unix.FUSE_SUPER_MAGIC, unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC,

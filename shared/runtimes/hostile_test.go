@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 
 // Whatever lies where a version file should be, the next one is asked, and the
 // reason is told.
-func TestWhatIsNoVersionFile(t *testing.T) {
+func TestVersionFile_Unusable(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		make func(t *testing.T, w *world, path string)
@@ -80,7 +80,7 @@ func asNobody(t *testing.T, do func()) {
 	<-done
 }
 
-func TestADirectoryThatCannotBeListed(t *testing.T) {
+func TestDirectory_Unlistable(t *testing.T) {
 	w := newWorld(t, with(nodes, ".nvmrc: 18", "~/src/.ruby-version: 3.3.0")...)
 	require.NoError(t, os.Chmod(w.dir, 0o711))
 	require.NoError(t, os.Chmod(w.path("~/src"), 0o711))
@@ -98,14 +98,14 @@ func TestADirectoryThatCannotBeListed(t *testing.T) {
 	})
 }
 
-func TestADirectoryThatIsGone(t *testing.T) {
+func TestDirectory_Gone(t *testing.T) {
 	w := newWorld(t, with(nodes, "~/src/.nvmrc: 18")...)
 	env := w.env()
 	env.Dir = filepath.Join(w.dir, "gone")
 	require.Equal(t, "18.20.4 nvm range 18 ~/src/.nvmrc", w.say(New(env).Active(Node)))
 }
 
-func TestADirectoryOfManyFiles(t *testing.T) {
+func TestDirectory_ManyFiles(t *testing.T) {
 	w := newWorld(t, with(nodes, ".nvmrc: 18")...)
 	for i := range maxEntries + 1 {
 		require.NoError(t, os.WriteFile(filepath.Join(w.dir, fmt.Sprintf(".a%d", i)), nil, 0o644))
@@ -113,7 +113,7 @@ func TestADirectoryOfManyFiles(t *testing.T) {
 	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(New(w.env()).Active(Node)))
 }
 
-func TestAManagerOfManyVersions(t *testing.T) {
+func TestManager_ManyVersions(t *testing.T) {
 	w := newWorld(t, ".nvmrc: 18")
 	for i := range maxEntries + 1 {
 		w.add(t, fmt.Sprintf("~/.nvm/versions/node/v18.0.%d/", i))
@@ -134,7 +134,7 @@ func TestSymlinkLoopsOfManagers(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatIsReachedByASymlinkLoop(t *testing.T) {
+func TestDirectory_SymlinkLoop(t *testing.T) {
 	w := newWorld(t, "~/src/loop -> loop", "~/src/.nvmrc: 18", "~/.nvm/versions/node/v18.20.4/bin/node: x")
 	env := w.env()
 	env.Dir = w.path("~/src/loop/deep")
@@ -153,7 +153,7 @@ func TestAnotherFileSystem(t *testing.T) {
 	require.Empty(t, p.Notes())
 }
 
-func TestMoreLevelsThanAreSearched(t *testing.T) {
+func TestDirectory_TooManyLevels(t *testing.T) {
 	w := newWorld(t, with(nodes, ".nvmrc: 18", strings.Repeat("d/", maxLevels))...)
 	env := w.env()
 	env.Dir = w.path(strings.Repeat("d/", maxLevels))
@@ -166,7 +166,7 @@ func TestMoreLevelsThanAreSearched(t *testing.T) {
 	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(p.Active(Node)))
 }
 
-func TestARemoteFileSystem(t *testing.T) {
+func TestDirectory_RemoteFileSystem(t *testing.T) {
 	w := newWorld(t, with(nodes, ".nvmrc: 18", "~/src/.ruby-version: 3.3.0")...)
 	p := New(w.env())
 	p.remote = func(int) bool { return true }
@@ -188,7 +188,7 @@ func TestARemoteFileSystem(t *testing.T) {
 	}
 }
 
-func TestDeepNestingIsRefusedBeforeItIsParsed(t *testing.T) {
+func TestTOML_DeepNesting(t *testing.T) {
 	for _, text := range []string{
 		"a = " + strings.Repeat("[", 60_000), "a = " + strings.Repeat("{a=", 20_000), strings.Repeat("[", 60_000),
 	} {
@@ -228,7 +228,7 @@ func TestShown(t *testing.T) {
 	}
 }
 
-func TestAVersionThatIsNotShowableIsNeverInstalled(t *testing.T) {
+func TestShowable_Installed(t *testing.T) {
 	w := newWorld(t, "~/.nvm/versions/node/v18.20.4$(touch x)/", "~/.nvm/versions/node/v19.0.0\nx/", "~/.nvm/versions/node/v18.0.0/bin/node: x")
 	require.Len(t, New(w.env()).Installed(Node), 1)
 }

@@ -175,7 +175,7 @@ func TestUse(t *testing.T) {
 	}
 }
 
-func TestUseWritesOneSymlinkAndNothingElse(t *testing.T) {
+func TestUse_OneSymlink(t *testing.T) {
 	w := newWorld(t, nodes...)
 	stale := w.path("~/.local/share/omg/versions/node/current.new")
 	w.add(t, "~/.local/share/omg/versions/node/current.new -> /nothing")
@@ -196,8 +196,8 @@ func TestUseWritesOneSymlinkAndNothingElse(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestUseAtTheSameTime: of several at once each succeeds, and the last one holds.
-func TestUseAtTheSameTime(t *testing.T) {
+// TestUse_Concurrent: of several at once each succeeds, and the last one holds.
+func TestUse_Concurrent(t *testing.T) {
 	w := newWorld(t, nodes...)
 	versions := []string{"18.20.4", "20.9.0", "20.11.0"}
 	errs := make(chan error)

@@ -63,7 +63,7 @@ func kindOf(runtime, want string) DeclarationKind {
 	return Range
 }
 
-// isChannel says whether a Rust toolchain is one that moves on.
+// isChannel reports whether a Rust toolchain is a channel, whose version changes.
 func isChannel(runtime, want string) bool {
 	return runtime == Rust && (want == "stable" || want == "beta" || want == "nightly")
 }

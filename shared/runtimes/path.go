@@ -50,7 +50,7 @@ func (p *Prober) has(dir, runtime string) bool {
 }
 
 // shimOf is the manager whose programs in a directory find out a version each time
-// they run; "" if it is no such directory.
+// they run; "" for any other directory.
 func (p *Prober) shimOf(runtime, dir string) string {
 	is := func(root, below string) bool { return root != "" && dir == filepath.Join(root, below) }
 	switch {

@@ -61,7 +61,7 @@ func checkTOML(t *testing.T, text string) {
 	}
 }
 
-func TestTOMLIsReadAsTheLibraryDoes(t *testing.T) {
+func TestTOML_EqualsLibrary(t *testing.T) {
 	for _, text := range someTOML {
 		checkTOML(t, text)
 	}

@@ -9,9 +9,9 @@ import (
 // maxShown is how long text that Showable allows may be.
 const maxShown = 64
 
-// Showable says whether a version or a name can be printed anywhere: it matches
-// ^[0-9A-Za-z][0-9A-Za-z.+_~:@/-]{0,63}$. Whatever else a repository declares
-// could be a command for a shell, a bar or a terminal.
+// Showable reports whether a version or a name can be printed anywhere: it matches
+// ^[0-9A-Za-z][0-9A-Za-z.+_~:@/-]{0,63}$. Other text could be a command for a shell,
+// a bar or a terminal.
 func Showable(s string) bool {
 	if s == "" || len(s) > maxShown || !alphanumeric(s[0]) {
 		return false
@@ -86,8 +86,8 @@ func parseVersion(runtime, s string) version {
 	return v
 }
 
-// early says that it is not a release: 3.14.0rc1, 22.0.0-nightly. What Java's
-// vendors append is no such thing.
+// early reports whether it is not a release: 3.14.0rc1, 22.0.0-nightly. Suffixes of
+// Java's vendors do not count.
 func (v version) early(runtime string) bool {
 	if runtime == Java {
 		return strings.Contains(v.rest, "-ea")
@@ -159,7 +159,7 @@ func digits(s string) int {
 	return i
 }
 
-// hasPrefix says whether v is one of those that a prefix such as 20 or 3.12 or
+// hasPrefix reports whether v is one of the versions that a prefix such as 20, 3.12 or
 // temurin-21 stands for. A prefix without a vendor stands for any vendor's Java,
 // but only for the main implementation of the others.
 func (v version) hasPrefix(runtime string, prefix version) bool {

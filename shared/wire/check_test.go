@@ -62,7 +62,7 @@ func TestCheck_Refuses(t *testing.T) {
 	}
 }
 
-// slowCheck is the simple implementation: it decodes recursively and counts.
+// slowCheck reports whether Check should accept b. It decodes recursively and counts.
 func slowCheck(b []byte) bool {
 	d := msgpack.NewDecoder(bytes.NewReader(b))
 	elements := 0

@@ -146,8 +146,8 @@ const (
 	SourceFailed  SourceState = "failed"  // there, and could not be read
 )
 
-// The names of sources that are no repository: the Arch User Repository and the
-// security tracker. The first is what packages of the AUR have as their repository.
+// The names of the sources other than repositories: the Arch User Repository and the
+// security tracker. Packages of the AUR have the first as their repository.
 // A repository may be called so, too: Source.Kind and Package.AUR tell which it is,
 // and where a user names a repository, a configured one is meant before the AUR.
 const (

@@ -150,7 +150,7 @@ func TestRun_KillsTheGroup(t *testing.T) {
 
 var errRefused = errors.New("refused")
 
-func TestRun_EndsWithAnOutputHeldByAnotherGroup(t *testing.T) {
+func TestRun_OutputHeldByOtherGroup(t *testing.T) {
 	setsid := need.Program(t, "setsid")
 	dir := t.TempDir()
 	var number string

@@ -161,14 +161,14 @@ func indexWhy(st *wire.StatusResult) string {
 func firstNotOK(sources []wire.Source) string {
 	for _, s := range sources {
 		if s.State != wire.SourceOK && s.IsRepository() {
-			return s.Name + " is " + string(s.State) + withReason(s.Why)
+			return s.Name + " " + string(s.State) + withReason(s.Why)
 		}
 	}
 	return ""
 }
 
-// sourceHealth is the state of a source that is no repository, and what is wrong with
-// it.
+// sourceHealth returns the state of the AUR or the tracker, and the reason if it is not
+// ok.
 func sourceHealth(st *wire.StatusResult, kind wire.SourceKind) (state, why string) {
 	if st != nil {
 		if s := wire.FindSource(st.Sources, kind); s != nil && s.State == wire.SourceOK {
