@@ -41,12 +41,36 @@ vulnerabilities() {
 	fi
 }
 
+# Comments, names of tests, and words.
+words() {
+	local output
+	output=$(go test -tags "$TAGS" ./integration/archtest -run '^TestWords_' 2>&1) || grep -E '^ +words_test\.go|^#|\.go:' <<<"$output"
+}
+
+# The subjects of the commits since this check exists.
+commits() {
+	local base hash subject
+	base=$(git log --diff-filter=A --format=%H -- integration/archtest/words_test.go 2>/dev/null | tail -n 1)
+	[[ -n $base ]] || return 0
+	git log --no-merges --format='%h %s' "$base..HEAD" | while read -r hash subject; do
+		if ((${#subject} > 76)); then
+			echo "$hash: the subject has ${#subject} characters, at most 76: $subject"
+		elif [[ $subject == *';'* ]]; then
+			echo "$hash: the subject has a semicolon: make it two commits: $subject"
+		elif [[ ! $subject =~ ^[a-z][a-z0-9/_.-]*(', '[a-z][a-z0-9/_.-]*)*': '[a-z].*[^.]$ ]]; then
+			echo "$hash: the subject should be \"package: verb phrase\", in lower case and without a full stop: $subject"
+		fi
+	done
+}
+
 check gofumpt "$tools/gofumpt" -l .
 check vet go vet -tags "$TAGS" work
 check staticcheck "$tools/staticcheck" -tags "$TAGS" work
 # Without libalpm, because go-alpm type-checks only if CGO_CFLAGS rename two structs, and deadcode ignores CGO_CFLAGS.
 check deadcode "$tools/deadcode" -tags "${TAGS%,libalpm}" -filter github.com/omg-arch/omg \
 	./omg ./omg/omg-direct ./omgd ./omgd/alpm-worker ./omg-index ./omg-probe
+check words words
+check commits commits
 for script in scripts/*.sh .ci/run; do
 	check "bash -n $script" bash -n "$script"
 done
