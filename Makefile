@@ -58,7 +58,7 @@ check: build ## Run the tests that need no package manager, network or root, wit
 	CGO_ENABLED=0 $(TEST) -tags $(TAGS) $(TESTFLAGS) work
 
 .PHONY: lint
-lint: $(TOOLS)/built ## Check formatting, vet, staticcheck, tidy modules, known vulnerabilities
+lint: $(TOOLS)/built ## Check formatting, vet, staticcheck, tidy modules, known vulnerabilities, words, commit subjects
 	@TAGS=$(ALL_TAGS) TOOLS=$(TOOLS) scripts/lint.sh
 
 $(TOOLS)/built: tools/go.mod tools/go.sum
