@@ -59,7 +59,7 @@ func TestPretender(t *testing.T) {
 			harness.RequireSafe(t, r)
 			require.Equal(t, answered, r.Code, r.Stderr)
 			require.Len(t, r.Lines(), packages)
-			require.Regexp(t, `^omg: note: the connection to omgd failed: .*: answering without omgd\n$`, r.Stderr)
+			require.Regexp(t, `^omg: note: answering without omgd: the connection to omgd failed: .*\n$`, r.Stderr)
 			for _, args := range [][]string{{"refresh"}, {"cache", "clear"}, {"daemon", "log-level", "debug"}, {"metrics"}} {
 				harness.RequireError(t, askPretender(s, socket, args...), "omg", failed, "the connection to omgd failed")
 			}
@@ -84,6 +84,6 @@ func TestPretender_EndlessFrame(t *testing.T) {
 	})
 	r := askPretender(s, socket, "search", "-q", "--name", "")
 	require.Equal(t, answered, r.Code, r.Stderr)
-	require.Equal(t, "omg: note: omgd does not respond: i/o timeout: answering without omgd\n", r.Stderr)
+	require.Equal(t, "omg: note: answering without omgd: omgd does not respond: i/o timeout\n", r.Stderr)
 	require.Len(t, r.Lines(), packages)
 }

@@ -149,14 +149,14 @@ func TestFallback_DaemonFails(t *testing.T) {
 		note     string // empty where there is no answer
 		err      string
 	}{
-		"shutting down":           {paths, wire.Errorf(wire.CodeShuttingDown, "ending"), "omg: note: omgd: ending: answering without it\n", ""},
-		"starting, at once":       {nil, served(wire.CodeNotReady, "starting"), "omg: note: omgd: starting: answering without it\n", ""},
-		"busy, at once":           {nil, served(wire.CodeBusy, "too many"), "omg: note: omgd: too many: answering without it\n", ""},
-		"shutting down, at once":  {nil, served(wire.CodeShuttingDown, "ending"), "omg: note: omgd: ending: answering without it\n", ""},
+		"shutting down":           {paths, wire.Errorf(wire.CodeShuttingDown, "ending"), "omg: note: answering without omgd: ending\n", ""},
+		"starting, at once":       {nil, served(wire.CodeNotReady, "starting"), "omg: note: answering without omgd: starting\n", ""},
+		"busy, at once":           {nil, served(wire.CodeBusy, "too many"), "omg: note: answering without omgd: too many\n", ""},
+		"shutting down, at once":  {nil, served(wire.CodeShuttingDown, "ending"), "omg: note: answering without omgd: ending\n", ""},
 		"busy, without databases": {nil, wire.Errorf(wire.CodeBusy, "too many"), "", "too many"},
-		"not ready":               {paths, wire.Errorf(wire.CodeNotReady, "still reading"), "omg: note: omgd: still reading: answering without it\n", ""},
-		"busy":                    {paths, wire.Errorf(wire.CodeBusy, "too many"), "omg: note: omgd: too many: answering without it\n", ""},
-		"breaks":                  {paths, nil, "omg: note: the connection to omgd failed: EOF: answering without omgd\n", ""},
+		"not ready":               {paths, wire.Errorf(wire.CodeNotReady, "still reading"), "omg: note: answering without omgd: still reading\n", ""},
+		"busy":                    {paths, wire.Errorf(wire.CodeBusy, "too many"), "omg: note: answering without omgd: too many\n", ""},
+		"breaks":                  {paths, nil, "omg: note: answering without omgd: the connection to omgd failed: EOF\n", ""},
 		"breaks at once":          {nil, nil, "", "the connection to omgd failed: "},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -234,7 +234,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 		d := s.Launch()
 		r := s.With("OMG_SOCKET_PATH=").Run("omg", "outdated")
 		requireTheirs(t, r, "outdated")
-		require.Contains(t, r.Stderr, "omg: note: omgd: the databases are being indexed: answering without it")
+		require.Contains(t, r.Stderr, "omg: note: answering without omgd: the databases are being indexed")
 		requireAnswers(t, s, "search -q app", "installed", "info -i app", "foreign", "explicit")
 		require.True(t, d.Running())
 	})

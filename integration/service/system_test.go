@@ -123,7 +123,7 @@ echo "left: $(ls /run/omg)"
 	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
 	for _, want := range []string{
 		"alice counts: 0: 200\n", "alice refreshes: 0: refreshed", "bob counts: 0: 200\n", "bob refreshes: 3: omg: error: only an administrator",
-		": omg: note: omgd: user 41003 is not allowed to use this daemon: answering without it\n", "carol refreshes: 3: omg: error: user 41003 is not allowed to use this daemon\n",
+		": omg: note: answering without omgd: user 41003 is not allowed to use this daemon\n", "carol refreshes: 3: omg: error: user 41003 is not allowed to use this daemon\n",
 		"root counts: 0: 200\n", "root refreshes: 0: ",
 		"carol after the reload: 3: omg: error: only an administrator", "bob after the reload: 3: omg: error: user 41002 is not allowed to use this daemon\n",
 		"/run/omg/omg.sock 660 omg staff2\n", "bob connects: 0: 200\n", "carol cannot: 0: nothing to refresh without omgd\n",

@@ -33,7 +33,7 @@ func TestGivenIndex(t *testing.T) {
 	w.env["XDG_DATA_HOME"] = w.path("share")
 	w.env["OMG_INDEX"] = w.index("core")
 	w.found("core", "extra", "multilib")
-	require.Equal(t, []string{"pacman's databases were read directly (slower): no named index has extra; no named index has multilib"}, w.notes)
+	require.Equal(t, []string{"omg read the databases themselves (slower): no named index has extra; no named index has multilib"}, w.notes)
 	require.Equal(t, []string{w.index("core")}, ask(w, (*Backend).Status).Index.Files)
 
 	// An index of an earlier database is not used if the database can be read.
@@ -45,7 +45,7 @@ func TestGivenIndex(t *testing.T) {
 	result, _, err := w.info("core/glibc")
 	require.NoError(t, err)
 	require.Empty(t, result, "it was in the database of before")
-	require.Equal(t, []string{"pacman's databases were read directly (slower): the database is newer than the index " + all}, w.notes)
+	require.Equal(t, []string{"omg read the databases themselves (slower): the database is newer than the index " + all}, w.notes)
 }
 
 // TestGivenIndex_NoDatabases: without databases, the named index answers.
@@ -126,7 +126,7 @@ func TestGivenIndex_Bad(t *testing.T) {
 			w.o.Index = []string{given}
 			require.False(t, w.found("core", "extra", "multilib").Partial)
 			require.Len(t, w.notes, 1)
-			require.Contains(t, w.notes[0], "pacman's databases were read directly (slower): ")
+			require.Contains(t, w.notes[0], "omg read the databases themselves (slower): ")
 			require.Contains(t, w.notes[0], c.says)
 
 			// Of two indexes, the good one is used.

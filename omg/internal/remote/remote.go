@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/client"
@@ -117,17 +118,20 @@ func (b *Backend) fallBack(err error) error {
 		}
 		return b.direct()
 	}
-	note := err.Error() + ": answering without omgd"
+	reason := err.Error()
 	if refused := new(wire.Error); errors.As(err, &refused) {
 		if !daemonsFault(refused.Code) {
 			return err
 		}
-		note = "omgd: " + refused.Message + ": answering without it"
+		reason = refused.Message
+		if refused.Code == wire.CodeNotReady {
+			reason, _, _ = strings.Cut(reason, ": ") // if omg-direct cannot answer either, it gives the details
+		}
 	}
 	if b.served == nil && (b.o.DBPath == "" || b.o.PacmanConfig == "") && !b.notForUs(err) {
 		return &exit.Error{Code: exit.Failed, Err: err, Hint: "with --no-daemon omg reads this machine's databases directly"}
 	}
-	b.o.Note(note)
+	b.o.Note("answering without omgd: " + reason)
 	return b.direct()
 }
 

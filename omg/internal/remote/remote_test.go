@@ -121,7 +121,7 @@ func refused(t *testing.T, w *world, question string, named bool, code wire.Code
 	case fault && known != nil:
 		require.ErrorIs(t, err, errBecame)
 		require.Equal(t, []wire.Served{*known}, w.became)
-		require.Equal(t, []string{"omgd: a refusal: answering without it"}, w.notes)
+		require.Equal(t, []string{"answering without omgd: a refusal"}, w.notes)
 	case fault:
 		require.EqualError(t, err, "a refusal")
 		var e *exit.Error
@@ -177,7 +177,7 @@ func TestBreak(t *testing.T) {
 				if c.known != nil {
 					require.ErrorIs(t, err, errBecame, name)
 					require.Equal(t, []wire.Served{*c.known}, w.became, name)
-					require.Equal(t, []string{"the connection to omgd failed: EOF: answering without omgd"}, w.notes, name)
+					require.Equal(t, []string{"answering without omgd: the connection to omgd failed: EOF"}, w.notes, name)
 					continue
 				}
 				require.ErrorIs(t, err, client.ErrBroken, name)
@@ -315,7 +315,7 @@ func TestFiles(t *testing.T) {
 		s.behave(conduct{greeting: refuses(wire.CodeBusy, &theirs), other: breaks})
 		require.ErrorIs(t, ask(t.Context(), w.backend(o)), errBecame, question)
 		require.Equal(t, []wire.Served{theirs}, w.became, question)
-		require.Equal(t, []string{"omgd: a refusal: answering without it"}, w.notes, question)
+		require.Equal(t, []string{"answering without omgd: a refusal"}, w.notes, question)
 
 		s.behave(conduct{greeting: refuses(wire.CodeBusy, nil), other: breaks})
 		err := ask(t.Context(), w.backend(o))
@@ -412,7 +412,7 @@ func TestNotForUs(t *testing.T) {
 	require.NoError(t, os.WriteFile(w.socket, nil, 0o600))
 	_, err := w.backend(backend.Options{}).Status(t.Context())
 	require.ErrorIs(t, err, errBecame)
-	require.Equal(t, []string{w.socket + ": not a socket: answering without omgd"}, w.notes)
+	require.Equal(t, []string{"answering without omgd: " + w.socket + ": not a socket"}, w.notes)
 	_, err = w.backend(backend.Options{Socket: w.socket}).Status(t.Context())
 	require.ErrorIs(t, err, client.ErrNotSocket)
 	require.Empty(t, w.became)
