@@ -51,19 +51,19 @@ func TestSystemCalls_OfAQuestion(t *testing.T) {
 	text := string(harness.Read(t, log))
 	require.NotContains(t, text, "epoll_create", "the poller is not needed for one question")
 	calls := map[string]int{}
-	counted := 0
+	total := 0
 	for line := range strings.Lines(text) {
 		if m := call.FindStringSubmatch(line); m != nil {
 			calls[m[1]]++
 			if !scheduling[m[1]] {
-				counted++
+				total++
 			}
 		}
 	}
-	t.Logf("%d system calls besides those of the scheduler: %v", counted, calls)
-	require.NotZero(t, counted)
+	t.Logf("%d system calls besides those of the scheduler: %v", total, calls)
+	require.NotZero(t, total)
 	const most = 180 // some 150, of which Go's runtime makes 120 before main; more where it finds control groups
-	require.LessOrEqual(t, counted, most)
+	require.LessOrEqual(t, total, most)
 }
 
 // TestIndex_SmallerThanItsSources compares the indexes with the text they were built of.

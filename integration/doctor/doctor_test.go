@@ -190,8 +190,7 @@ func TestDoctor_Daemon(t *testing.T) {
 	require.Equal(t, "ok", examine(s, "socket")[0].State)
 }
 
-// TestDoctor_NoDataDirectory: one that is not there yet is well only where it can
-// be made.
+// TestDoctor_NoDataDirectory: a missing one is ok only if it can be created.
 func TestDoctor_NoDataDirectory(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

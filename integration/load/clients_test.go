@@ -50,9 +50,9 @@ func newTruth(o fixture.Options) truth {
 	return v
 }
 
-// crowd is how many clients ask at the same time after their first question: with
+// maxAsking is the number of clients that ask at the same time after their first question: with
 // all of them, little of the machine would be left for what changes beside them.
-const crowd = 64
+const maxAsking = 64
 
 // good asks mixed questions, at least so many, until ctx ends, and demands answers
 // that are true of one of the sets. It takes a turn for each but the first, and

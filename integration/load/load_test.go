@@ -119,7 +119,7 @@ func TestLoad_AnswersStayRight(t *testing.T) {
 
 	ctx, end := context.WithCancel(t.Context())
 	var wait sync.WaitGroup
-	asked, turns := make([]int, clients), make(chan struct{}, crowd)
+	asked, turns := make([]int, clients), make(chan struct{}, maxAsking)
 	for i := range clients {
 		wait.Go(func() { asked[i] = good(ctx, t, d.Socket, uint64(i), c.truths, turns, questions) })
 	}

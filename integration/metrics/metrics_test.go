@@ -232,7 +232,7 @@ func TestHealth(t *testing.T) {
 		return state == "degraded" && strings.Contains(why, "extra")
 	}, "a damaged database is named, not %s", func() string { return state + " " + why })
 	harness.Write(t, s.Sync("extra"), whole)
-	harness.Await(t, func() bool { state, why = component("index"); return state == "ok" }, "the index is well again, not %s", func() string { return why })
+	harness.Await(t, func() bool { state, why = component("index"); return state == "ok" }, "the index is ok again, not %s", func() string { return why })
 }
 
 // TestAdministration_OtherDatabases: a question about the daemon itself reaches it

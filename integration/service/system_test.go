@@ -11,7 +11,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// system are shell functions: the daemon of all users, and commands of each user.
+// system has shell functions for the system-wide daemon and for commands of each user.
 const system = `
 as() { user=$1; shift; setpriv --reuid "$user" --regid "$user" --init-groups env -u XDG_RUNTIME_DIR HOME=/tmp "$@"; }
 says() { name=$1; shift; code=0; out=$("$@" 2>&1) || code=$?; echo "$name: $code: $(echo "$out" | head -n 1)"; }

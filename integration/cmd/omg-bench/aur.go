@@ -74,10 +74,10 @@ func (b *bench) aurBuild(w *world, dump string) error {
 	var times sample
 	most := 0.0
 	for range 5 {
-		var said bytes.Buffer
+		var stderr bytes.Buffer
 		args := b.aurCommand(w, dump)
 		cmd := exec.Command(args[0], args[1:]...)
-		cmd.Env, cmd.Stderr = b.env, &said
+		cmd.Env, cmd.Stderr = b.env, &stderr
 		start := time.Now()
 		if err := cmd.Start(); err != nil {
 			return err
@@ -87,7 +87,7 @@ func (b *bench) aurBuild(w *world, dump string) error {
 		took := ms(time.Since(start))
 		most = max(most, peak())
 		if err != nil {
-			return fmt.Errorf("%w: %s", err, said.Bytes())
+			return fmt.Errorf("%w: %s", err, stderr.Bytes())
 		}
 		times = append(times, took)
 	}

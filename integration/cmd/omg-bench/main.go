@@ -158,8 +158,8 @@ func (b *bench) hello() (string, error) {
 	}
 	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", filepath.Join(linked, "hello"), src)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building hello: %w: %s", err, said)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building hello: %w: %s", err, output)
 	}
 	return path, os.CopyFS(b.bin, os.DirFS(linked)) // as ours
 }

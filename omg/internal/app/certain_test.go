@@ -92,7 +92,7 @@ func TestCertain(t *testing.T) {
 		empty bool   // an empty result is not an answer
 		note  string // empty if some commands do not print it
 	}{
-		{name: "all is well", basis: wire.Basis{Sources: core(wire.SourceOK, false)}, sure: true},
+		{name: "ok", basis: wire.Basis{Sources: core(wire.SourceOK, false)}, sure: true},
 		{name: "an old database", basis: wire.Basis{Sources: core(wire.SourceStale, false)}, sure: true},
 		{name: "a database of before", basis: wire.Basis{Sources: core(wire.SourceStale, true)}, note: "core: stale: a reason"},
 		{name: "a missing database", basis: wire.Basis{Partial: true, Sources: core(wire.SourceMissing, false)}, empty: true, note: "partial: core missing: a reason"},

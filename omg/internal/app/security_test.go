@@ -92,7 +92,7 @@ func TestSecurity_Certain(t *testing.T) {
 		code   int
 		note   string
 	}{
-		{"all is well", on(wire.Basis{}, good), "--fail-on low", exit.OK, ""},
+		{"ok", on(wire.Basis{}, good), "--fail-on low", exit.OK, ""},
 		{"nothing to list", on(wire.Basis{}, good), "", exit.NotFound, ""},
 		{"old advisories", on(wire.Basis{}, tracker(wire.SourceStale, "refused")), "--fail-on low", exit.OK, "tracker: stale: refused"},
 		{"old database", on(wire.Basis{}, good, repository("core", wire.SourceStale, "3 days old")), "--fail-on low", exit.OK, "core: stale: 3 days old"},

@@ -113,7 +113,7 @@ type Check struct {
 	Todo  string `json:"todo,omitempty"`
 }
 
-// ActiveVersions are the versions of runtimes that would run here.
+// ActiveVersions are the versions of runtimes that are active in the working directory.
 type ActiveVersions struct {
 	Runtimes []wire.Runtime `json:"runtimes"`
 	// Notes list the declarations that were ignored, with reasons.
@@ -134,7 +134,7 @@ type RuntimeVersion struct {
 	Manager string `json:"manager"`
 	// Path is the version's directory, empty for a package.
 	Path string `json:"path,omitempty"`
-	// Active is set if the version would run here.
+	// Active is set if the version is active in the working directory.
 	Active bool `json:"active,omitempty"`
 }
 

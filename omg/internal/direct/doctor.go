@@ -191,12 +191,12 @@ func (d *doctor) downloads(ctx context.Context, c *config.Config, pacman *source
 	}
 	r := &reader{Backend: d.Backend, config: *c}
 	defer r.close()
-	pacmans := make([]snapshot.IndexedSource, len(pacman.Repositories))
-	for i := range pacmans {
+	fromPacman := make([]snapshot.IndexedSource, len(pacman.Repositories))
+	for i := range fromPacman {
 		e := pacman.Repositories[i].Examine(ctx, nil)
-		pacmans[i].AsOf, pacmans[i].Building = e.AsOf, e.NeedsBuild
+		fromPacman[i].AsOf, fromPacman[i].Building = e.AsOf, e.NeedsBuild
 	}
-	for i, s := range r.downloads().Replace(pacmans, pacman.Repositories) {
+	for i, s := range r.downloads().Replace(fromPacman, pacman.Repositories) {
 		repo := pacman.Repositories[i].Name
 		switch {
 		case s.Downloaded && s.State == wire.SourceStale:

@@ -69,8 +69,8 @@ func (o *options) listen() (*listen.Socket, error) {
 	return listen.Open(o.socket, o.env, allowed)
 }
 
-// socketAccess returns who may connect to the daemon of all users: everyone, to whom the
-// access rules apply after that, or only the members of a group.
+// socketAccess returns who may connect to the system-wide daemon: every user, to whom the
+// access rules then apply, or only the members of a group.
 func socketAccess(group string) (listen.Permissions, error) {
 	if group == "" {
 		return listen.Permissions{Mode: 0o666, Group: -1}, nil
@@ -82,7 +82,7 @@ func socketAccess(group string) (listen.Permissions, error) {
 	return listen.Permissions{Mode: 0o660, Group: int(gid)}, nil
 }
 
-// newGate returns the access rules of the daemon of all users. It returns nil for a user's
+// newGate returns the access rules of the system-wide daemon. It returns nil for a user's
 // daemon, which only that user and root may use.
 func (o *options) newGate() (*access.Gate, error) {
 	if !o.system {

@@ -7,7 +7,7 @@ import (
 )
 
 // runtimes returns the function that finds the runtimes which are active in a new shell
-// of this user. It returns nil for the daemon of all users, which has no user.
+// of this user. It returns nil for the system-wide daemon, which has no user.
 func (o *options) runtimes() func(map[string]string) ([]wire.Runtime, map[string]string) {
 	if o.system {
 		return nil
