@@ -131,9 +131,9 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 	d.place()
 	p.Validation = localValidation(validation)
 	id.zeros = in.zeros
-	// Every package has an architecture. libalpm 4.2 was the first to write a base, and
-	// always writes the two others after it.
-	lacking := p.Arch == "" || p.Base != "" && (p.InstallDate == 0 || len(validation) == 0)
+	// libalpm has written a base since 4.2, and always writes the others after it. A desc without
+	// a base is older, or another program's.
+	lacking := p.Base != "" && (p.Arch == "" || p.InstallDate == 0 || len(validation) == 0)
 	id.whole = id.name != "" && id.version != "" && endsField(raw) && !lacking
 	return id
 }

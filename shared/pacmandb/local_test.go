@@ -129,8 +129,8 @@ func TestDamagedDatabaseEqualsPacman(t *testing.T) {
 }
 
 // TestLocalDesc_Cut: a desc that pacman wrote is cut after each of its bytes. Only a cut
-// between two of the lists at its end, which are all optional, leaves a desc that pacman
-// may write.
+// after the version, or between two of the optional lists at its end, leaves a desc that
+// a package manager may write.
 func TestLocalDesc_Cut(t *testing.T) {
 	text := "%NAME%\nfoo\n\n%VERSION%\n1-1\n\n%BASE%\nfoo\n\n%DESC%\nwords\n\n%URL%\nhttps://foo\n\n%ARCH%\nany\n\n" +
 		"%BUILDDATE%\n1600000000\n\n%INSTALLDATE%\n1700000000\n\n%PACKAGER%\nsomebody\n\n%SIZE%\n12\n\n%REASON%\n1\n\n" +
@@ -144,7 +144,7 @@ func TestLocalDesc_Cut(t *testing.T) {
 			whole = append(whole, key)
 		}
 	}
-	require.Equal(t, []string{"DEPENDS", "PROVIDES", ""}, whole, "the fields before which a cut is not noticed")
+	require.Equal(t, []string{"BASE", "DEPENDS", "PROVIDES", ""}, whole, "the fields before which a cut is not noticed")
 }
 
 func TestReadLocal_SecondEntry(t *testing.T) {
@@ -473,8 +473,8 @@ func FuzzLocalDesc(f *testing.F) {
 		if longLine(text) {
 			return // libalpm cuts lines, and may then read the rest as keys
 		}
-		// Pacman writes none without these.
-		lacking := p.Arch == "" || p.Base != "" && (p.InstallDate == 0 || len(p.Validation) == 0)
+		// Pacman writes no base without these.
+		lacking := p.Base != "" && (p.Arch == "" || p.InstallDate == 0 || len(p.Validation) == 0)
 		require.Equal(t, !lacking, d.parse(text, &again).whole)
 		require.Equal(t, p, again)
 	})
