@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -66,6 +67,22 @@ func indexes(s *harness.System) map[string][]byte {
 	all := map[string][]byte{}
 	for _, repo := range repos {
 		all[repo] = harness.Read(s.T, s.Index(repo))
+	}
+	return all
+}
+
+// digests returns the digest of the database that each index was built from. An index may be
+// written again for the same database with another time.
+func digests(s *harness.System) map[string]string {
+	s.T.Helper()
+	all := map[string]string{}
+	for _, repo := range repos {
+		f, err := pkgindex.Open(s.Index(repo), nil)
+		require.NoError(s.T, err)
+		source, ok := f.BuildInfo().Source(pkgindex.KindRepo, repo)
+		require.True(s.T, ok, repo)
+		all[repo] = strings.Clone(source.SHA256)
+		require.NoError(s.T, f.Close())
 	}
 	return all
 }

@@ -103,7 +103,7 @@ func TestDatabase_DamagedUnderDaemon(t *testing.T) {
 	s := harness.New(t)
 	d := s.Start()
 	awaitSearch(t, d, "all packages", isCurrent)
-	old := indexes(s)
+	old := digests(s)
 	path := s.Sync("extra")
 	good := harness.Read(t, path)
 	for _, c := range damages(t, good) {
@@ -112,7 +112,7 @@ func TestDatabase_DamagedUnderDaemon(t *testing.T) {
 			awaitSearch(t, d, "all packages and a stale extra", func(s wire.SearchResult) bool {
 				return s.Total == packages && stateOf(s, "extra") == wire.SourceStale
 			})
-			require.Equal(t, old, indexes(s), "the old index was lost")
+			require.Equal(t, old, digests(s), "the old index was lost")
 			awaitNothingElse(t, s)
 			harness.Replace(t, path, good)
 			awaitSearch(t, d, "all packages again", isCurrent)

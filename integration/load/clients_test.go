@@ -26,16 +26,38 @@ import (
 type truth struct {
 	versions map[string]string // by name
 	names    []string          // in order
-	with     map[string]string // the names that have a word in them, in order and joined
+	with     map[string]string // the names that contain a word, in order and joined
 }
 
 // words are what searches look for in names.
 var words = []string{"lib", "python", "perl", "kde", "font", "x"}
 
-func newTruth(o fixture.Options) truth {
+// newTruths returns what is true while each repository is of one of two sets, first of each
+// set as a whole. A repository changes as a whole, but each at its own time.
+func newTruths(sets [2]fixture.Options) []truth {
+	var packages [2]map[string][]wire.Package // by repository
+	for i, set := range sets {
+		packages[i] = map[string][]wire.Package{}
+		for p := range fixture.Packages(set) {
+			packages[i][p.Repo] = append(packages[i][p.Repo], p)
+		}
+	}
+	repos := slices.Sorted(maps.Keys(packages[0]))
+	all := 1<<len(repos) - 1
+	truths := []truth{newTruth(packages, repos, 0), newTruth(packages, repos, all)}
+	for second := 1; second < all; second++ {
+		truths = append(truths, newTruth(packages, repos, second))
+	}
+	return truths
+}
+
+// newTruth takes the repositories whose bits are set in second from the second set.
+func newTruth(packages [2]map[string][]wire.Package, repos []string, second int) truth {
 	v := truth{versions: map[string]string{}, with: map[string]string{}}
-	for p := range fixture.Packages(o) {
-		v.versions[p.Name] = p.Version
+	for i, repo := range repos {
+		for _, p := range packages[second>>i&1][repo] {
+			v.versions[p.Name] = p.Version
+		}
 	}
 	v.names = slices.Sorted(maps.Keys(v.versions))
 	for _, word := range words {

@@ -43,8 +43,8 @@ var patient = harness.Env("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h", "OMG_LIMITS_UNREAD_T
 type changing struct {
 	*harness.System
 	repos  [2]map[string][]byte // databases by repository
-	truths []truth
-	told   string // a package that the sets have in different versions
+	truths []truth              // of the first set, of the second, and of mixtures of their repositories
+	told   string               // a package that the sets have in different versions
 
 	mu     sync.Mutex
 	now    int
@@ -59,8 +59,8 @@ func newChanging(t *testing.T, options ...harness.Option) *changing {
 	c := &changing{System: harness.New(t, append(options, harness.Generated(set(0)))...), change: make(chan struct{})}
 	other := c.Path("other")
 	require.NoError(t, fixture.Write(other, set(1)))
+	c.truths = newTruths([2]fixture.Options{set(0), set(1)})
 	for i, dir := range []string{c.DB, other} {
-		c.truths = append(c.truths, newTruth(set(i)))
 		c.repos[i] = map[string][]byte{}
 		for _, repo := range []string{"core", "extra", "multilib"} {
 			c.repos[i][repo] = harness.Read(t, filepath.Join(dir, "sync", repo+".db"))
