@@ -8,8 +8,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Check verifies the whole file: the checksum of every section, every record and text, and the bounds of every list and
-// value. The error wraps ErrDamaged and names the first fault.
+// Check finds damage anywhere in the file: it tests the checksum of every section, every record and text, and the bounds
+// of every list and value. It takes the memory of one record and one list. Verify also finds a file that was built
+// wrong. The error wraps ErrDamaged and names the first fault.
 func (f *File) Check() error {
 	if err := f.CheckSums(); err != nil {
 		return err
@@ -51,11 +52,18 @@ func (f *File) CheckSums() error {
 func (f *File) checkLists() error {
 	var docs []uint32
 	var err error
+	left := uint64(len(f.postings))
 	check := func(where, count []byte) error {
 		p, err := f.posting(binary.LittleEndian.Uint32(where), binary.LittleEndian.Uint32(count))
 		if err != nil {
 			return err
 		}
+		// Lists that overlap could take the square of the file's size to read.
+		n := p.minSize()
+		if n > left {
+			return fmt.Errorf("%w: the lists are longer than section %s", ErrDamaged, secPostings)
+		}
+		left -= n
 		docs, err = p.appendDocs(docs[:0])
 		return err
 	}

@@ -78,7 +78,7 @@
 // # Trust
 //
 // Open checks the header, the section table and the bounds of every section, and reads nothing else. Every other offset
-// is checked where it is used, and a record's CRC before the record is returned. Check verifies the whole file. Other
-// processes may truncate or overwrite a mapped file, so a method that reads the map turns a memory fault into an error
-// that wraps ErrDamaged.
+// is checked where it is used, and a record's CRC before the record is returned. It refuses a file that is mostly holes.
+// Check finds damage in the whole file, and Verify also a file that was built wrong. Other processes may truncate or
+// overwrite a mapped file, so a method that reads the map turns a memory fault into an error that wraps ErrDamaged.
 package pkgindex

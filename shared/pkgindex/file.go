@@ -73,6 +73,9 @@ func mapFile(fd int, st *unix.Stat_t) (*File, error) {
 	if _, _, err := unmarshalHeader(head, st.Size); err != nil {
 		return nil, err
 	}
+	if err := checkHoles(fd, st); err != nil {
+		return nil, err
+	}
 	data, err := unix.Mmap(fd, 0, int(st.Size), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
@@ -84,6 +87,43 @@ func mapFile(fd int, st *unix.Stat_t) (*File, error) {
 	}
 	f.mapped = true
 	return f, nil
+}
+
+// maxHoles is the number of holes that checkHoles looks at.
+const maxHoles = 1024
+
+// checkHoles refuses a file of which more than half was never written: reading it would take memory and time for bytes
+// that take no place on the disk. A copy may have small holes where the file has zeros, and a file system that
+// compresses has fewer blocks than bytes, but no holes.
+func checkHoles(fd int, st *unix.Stat_t) error {
+	size := st.Size
+	if st.Blocks*512 >= size/2 {
+		return nil
+	}
+	// The offset is the open file's, which the caller may use.
+	at, err := unix.Seek(fd, 0, unix.SEEK_CUR)
+	if err != nil {
+		return os.NewSyscallError("lseek", err)
+	}
+	defer func() { _, _ = unix.Seek(fd, at, unix.SEEK_SET) }()
+	written := int64(0)
+	for hole, n := int64(0), 0; hole < size && n <= maxHoles; n++ {
+		data, err := unix.Seek(fd, hole, unix.SEEK_DATA)
+		if err == unix.EINVAL && n == 0 {
+			return nil // the file system cannot tell
+		}
+		if err != nil {
+			break // there is no data after the hole
+		}
+		if hole, err = unix.Seek(fd, data, unix.SEEK_HOLE); err != nil {
+			return os.NewSyscallError("lseek", err)
+		}
+		written += hole - data
+	}
+	if written < size/2 {
+		return fmt.Errorf("%w: only %d of its %d bytes were written", ErrDamaged, written, size)
+	}
+	return nil
 }
 
 // CheckOwner returns the error with which Open refuses an open file: if it is not regular, others can write it, or

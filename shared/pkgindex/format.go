@@ -112,12 +112,14 @@ func unmarshalHeader(b []byte, size int64) (sections int, tableCRC uint32, err e
 	return int(n), binary.LittleEndian.Uint32(b[24:]), nil
 }
 
-// unmarshalTable decodes the section table of a file of the given size.
+// unmarshalTable decodes the section table of a file of the given size. The sections must follow each other up to the
+// end of the file, so that no byte is in two of them and their lengths add up to what the file has.
 func unmarshalTable(b []byte, crc uint32, size int64) (map[string]section, error) {
 	if checksum(b) != crc {
 		return nil, fmt.Errorf("%w: section table checksum", ErrDamaged)
 	}
 	secs := make(map[string]section, len(b)/entrySize)
+	end := uint64(headerSize + len(b))
 	for ; len(b) >= entrySize; b = b[entrySize:] {
 		s := section{
 			name:   string(b[:4]),
@@ -128,7 +130,17 @@ func unmarshalTable(b []byte, crc uint32, size int64) (map[string]section, error
 		if s.length > maxSectionLen || s.offset > uint64(size) || s.length > uint64(size)-s.offset {
 			return nil, fmt.Errorf("%w: section %q lies outside the file", ErrDamaged, s.name)
 		}
+		if s.offset < end || s.offset-end >= sectionAlign {
+			return nil, fmt.Errorf("%w: section %q does not follow the one before it", ErrDamaged, s.name)
+		}
+		if _, twice := secs[s.name]; twice {
+			return nil, fmt.Errorf("%w: section %q is there twice", ErrDamaged, s.name)
+		}
 		secs[s.name] = s
+		end = s.offset + s.length
+	}
+	if end != uint64(size) {
+		return nil, fmt.Errorf("%w: the sections end at byte %d of %d", ErrDamaged, end, size)
 	}
 	for _, name := range sectionOrder {
 		if _, ok := secs[name]; !ok {

@@ -37,12 +37,24 @@ func appendPosting(dst []byte, list []uint32, docs uint32) []byte {
 	return dst
 }
 
+// minSize returns the least number of bytes that the encoded list takes.
+func (p posting) minSize() uint64 {
+	switch {
+	case p.count < 2:
+		return 0
+	case dense(p.count, p.docs):
+		return (uint64(p.docs) + 7) / 8
+	default:
+		return uint64(p.count)
+	}
+}
+
 // bitmap returns the list's bitmap if it is stored as one.
 func (p posting) bitmap() ([]byte, bool) {
 	if p.count < 2 || !dense(p.count, p.docs) {
 		return nil, false
 	}
-	n := (uint64(p.docs) + 7) / 8
+	n := p.minSize()
 	if uint64(len(p.bytes)) < n {
 		return nil, false
 	}

@@ -72,13 +72,15 @@ func date(unix int64) string { return time.Unix(unix, 0).Format(time.RFC3339) }
 
 func verifyCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "verify",
-		Usage:       "check every byte of an index",
-		ArgsUsage:   "[FILE...]",
-		Description: defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+		Name:      "verify",
+		Usage:     "check every byte of an index",
+		ArgsUsage: "[FILE...]",
+		Description: "An index is ok if it is what this omg-index would build from the packages in it: its order,\n" +
+			"text and lists are checked, not only its checksums. It does not show that these are the\n" +
+			"packages of the database.\n\n" + defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {
 			return eachIndex(c, func(f *pkgindex.File) error {
-				if err := f.Check(); err != nil {
+				if err := f.Verify(); err != nil {
 					return fmt.Errorf("%s: %w", f.Path(), err)
 				}
 				_, err := fmt.Fprintf(c.App.Writer, "%s: %d packages, ok\n", termtext.Clean(f.Path()), f.Docs())

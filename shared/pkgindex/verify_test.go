@@ -1,0 +1,349 @@
+package pkgindex
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// forged is an index, taken apart to be changed.
+type forged struct {
+	t        testing.TB
+	sections map[string][]byte
+	records  [][]byte
+}
+
+// verifiable returns an index with lists of one doc, of varints and of bitmaps, and with values of every kind.
+func verifiable(t testing.TB) []byte {
+	t.Helper()
+	b := NewBuilder("omg-index test", 1000)
+	core, aur := b.AddSource("core", KindRepo), b.AddSource("aur", KindAUR)
+	for _, p := range goldenPackages()[:2] {
+		require.NoError(t, core.Add(&p))
+	}
+	for i := range 70 {
+		p := wire.Package{Repo: "aur", Name: "pkg" + string(rune('a'+i%26)) + string(rune('a'+i/26)), Version: "1-1", AUR: &wire.AUR{Votes: uint32(100 - i)}}
+		if i < 2 {
+			p.Desc, p.Depends = "rare words", []string{"glibc"}
+		}
+		p.EmptyDesc = i == 5
+		require.NoError(t, aur.Add(&p))
+	}
+	data, err := b.Bytes()
+	require.NoError(t, err)
+	return data
+}
+
+func takeApart(t testing.TB, data []byte) *forged {
+	t.Helper()
+	f, err := OpenBytes(data)
+	require.NoError(t, err)
+	require.NoError(t, f.Verify())
+	o := &forged{t: t, sections: make(map[string][]byte)}
+	for _, name := range sectionOrder {
+		s := f.table[name]
+		o.sections[name] = bytes.Clone(data[s.offset:][:s.length])
+	}
+	for doc := range int(f.docs) {
+		start, end := binary.LittleEndian.Uint32(f.docTable[doc*docSize:]), binary.LittleEndian.Uint32(f.docTable[(doc+1)*docSize:])
+		o.records = append(o.records, bytes.Clone(f.records[start:end]))
+	}
+	return o
+}
+
+// bytes returns the index with checksums that are right.
+func (o *forged) bytes() []byte {
+	var records []byte
+	docs := o.sections[secDocs]
+	for doc, r := range o.records {
+		binary.LittleEndian.PutUint32(docs[doc*docSize:], uint32(len(records)))
+		n := binary.LittleEndian.Uint32(r[8:])
+		binary.LittleEndian.PutUint32(r, checksum(r[recordHeader:][:n]))
+		binary.LittleEndian.PutUint32(r[4:], checksum(r[recordHeader+n:]))
+		records = append(records, r...)
+	}
+	binary.LittleEndian.PutUint32(docs[len(docs)-docSize:], uint32(len(records)))
+	o.sections[secRecords] = records
+	order := sectionOrder[:]
+	if _, more := o.sections["MORE"]; more {
+		order = append(slices.Clone(order), "MORE")
+	}
+	head := headerSize + entrySize*len(order)
+	buf := bytes.NewBuffer(make([]byte, head))
+	out := sectionWriter{w: buf, at: uint64(head)}
+	for _, name := range order {
+		out.section(name, o.sections[name])
+	}
+	require.NoError(o.t, out.err)
+	copy(buf.Bytes(), marshalHeader(out.done, out.at))
+	return buf.Bytes()
+}
+
+// replace replaces the first occurrence of a text of the same length in a section or a record.
+func (o *forged) replace(in []byte, old, with string) {
+	o.t.Helper()
+	at := bytes.Index(in, []byte(old))
+	require.GreaterOrEqual(o.t, at, 0)
+	require.Len(o.t, with, len(old))
+	copy(in[at:], with)
+}
+
+// facts changes the build facts.
+func (o *forged) facts(change func(*BuildInfo)) {
+	o.t.Helper()
+	var f BuildInfo
+	require.NoError(o.t, msgpack.Unmarshal(o.sections[secFacts], &f))
+	change(&f)
+	var err error
+	o.sections[secFacts], err = msgpack.Marshal(&f)
+	require.NoError(o.t, err)
+}
+
+// entry returns the first entry of GRAM or TERM whose list has a number of docs in a range.
+func (o *forged) entry(name string, size int, least, most uint32) []byte {
+	o.t.Helper()
+	for b := o.sections[name]; len(b) > 0; b = b[size:] {
+		if n := binary.LittleEndian.Uint32(b[size-4:]); n >= least && n <= most {
+			return b[:size]
+		}
+	}
+	require.Fail(o.t, "no such list")
+	return nil
+}
+
+func increase(b []byte, by uint32) {
+	binary.LittleEndian.PutUint32(b, binary.LittleEndian.Uint32(b)+by)
+}
+
+// wrongs are changes that a wrong or malicious builder could make, with part of the error that finds each.
+var wrongs = map[string]struct {
+	change func(o *forged)
+	want   string
+}{
+	"names not sorted": {func(o *forged) {
+		n := o.sections[secNames]
+		a, b := binary.LittleEndian.Uint32(n), binary.LittleEndian.Uint32(n[4:])
+		binary.LittleEndian.PutUint32(n, b)
+		binary.LittleEndian.PutUint32(n[4:], a)
+	}, "section NAME"},
+	"a name twice":      {func(o *forged) { n := o.sections[secNames]; copy(n[4:8], n[:4]) }, "section NAME"},
+	"letters of a name": {func(o *forged) { o.sections[secDocs][20] ^= 1 }, "section DOCS"},
+	"a field's length":  {func(o *forged) { increase(o.sections[secDocs][docSize+12:], 1) }, "section DOCS"},
+	"text without a record": {func(o *forged) {
+		o.sections[secText] = append(o.sections[secText], "more\x00"...)
+		increase(o.sections[secDocs][len(o.sections[secDocs])-docSize+4:], 5)
+	}, "section DOCS"},
+	"text of another package":     {func(o *forged) { o.replace(o.sections[secText], "shell", "shall") }, "section TEXT"},
+	"text that is not folded":     {func(o *forged) { o.replace(o.sections[secText], "shell", "SHELL") }, "section TEXT"},
+	"a name that the text lacks":  {func(o *forged) { o.replace(o.records[2], "pkgaa", "pkgzz") }, "section"},
+	"a package of another source": {func(o *forged) { o.replace(o.records[0], "core", "cora") }, `of "cora"`},
+	"a package without a version": {func(o *forged) { o.replace(o.records[0], "version", "virsion") }, "record 0"},
+	"an unknown key":              {func(o *forged) { o.replace(o.records[1], "csize", "casio") }, "record 1 is not encoded"},
+	"keys in another order": {func(o *forged) {
+		r := o.records[0]
+		n := binary.LittleEndian.Uint32(r[8:])
+		var one, two bytes.Buffer
+		_ = msgpack.NewEncoder(&one).EncodeMulti("repo", "core")
+		_ = msgpack.NewEncoder(&two).EncodeMulti("name", "a")
+		o.records[0] = append(append(append(append([]byte(nil), r[:recordHeader]...), two.Bytes()...), one.Bytes()...), r[recordHeader+one.Len()+two.Len():]...)
+		require.EqualValues(o.t, n, binary.LittleEndian.Uint32(o.records[0][8:]))
+	}, "record 0 is not encoded"},
+	"a pair too many":                        {func(o *forged) { o.records[0][12]++ }, "record"},
+	"pairs of the summary among the details": {func(o *forged) { o.records[0][12]--; o.records[0][13]++ }, "section RECS"},
+	"packages not in order": {func(o *forged) {
+		// The most votes are those of the first package of the AUR.
+		o.replace(o.records[2], "votes\xce\x00\x00\x00\x64", "votes\xce\x00\x00\x00\x01")
+	}, "not in order"},
+	"a doc left out of a list":     {func(o *forged) { increase(o.entry(secGrams, gramSize, 2, 2)[8:], ^uint32(0)) }, "section GRAM"},
+	"another doc in a list of one": {func(o *forged) { increase(o.entry(secGrams, gramSize, 1, 1)[4:], 1) }, "section GRAM"},
+	"another doc in a list of varints": {func(o *forged) {
+		e := o.entry(secGrams, gramSize, 2, 2)
+		o.sections[secPostings][binary.LittleEndian.Uint32(e[4:])]++
+	}, "section POST"},
+	"another doc in a bitmap": {func(o *forged) {
+		e := o.entry(secGrams, gramSize, 10, 72)
+		o.sections[secPostings][binary.LittleEndian.Uint32(e[4:])] ^= 2
+	}, "section POST"},
+	"a substring without a list": {func(o *forged) { o.sections[secGrams] = o.sections[secGrams][:len(o.sections[secGrams])-gramSize] }, "section"},
+	"a substring that no text has": {func(o *forged) {
+		last := bytes.Clone(o.sections[secGrams][len(o.sections[secGrams])-gramSize:])
+		increase(last, 1)
+		o.sections[secGrams] = append(o.sections[secGrams], last...)
+	}, "section GRAM"},
+	"a value of no package":      {func(o *forged) { o.replace(o.sections[secValues], "dglibc", "dglibd") }, "section VALS"},
+	"a value in another field":   {func(o *forged) { o.replace(o.sections[secValues], "dglibc", "mglibc") }, "section VALS"},
+	"a value under another hash": {func(o *forged) { increase(o.sections[secTerms][len(o.sections[secTerms])-termSize:], 1) }, "section TERM"},
+	"another doc of a value":     {func(o *forged) { increase(o.entry(secTerms, termSize, 1, 1)[8:], 1) }, "section TERM"},
+	"a value without an entry":   {func(o *forged) { o.sections[secValues] = append(o.sections[secValues], "\x01dx"...) }, "section"},
+	"a list without an entry":    {func(o *forged) { o.sections[secPostings] = append(o.sections[secPostings], 1, 1) }, ""},
+	"lists that overlap": {func(o *forged) {
+		g := o.sections[secGrams]
+		for b := g; len(b) > 0; b = b[gramSize:] {
+			binary.LittleEndian.PutUint32(b[4:], 0)
+			binary.LittleEndian.PutUint32(b[8:], 60)
+		}
+	}, "the lists are longer"},
+	"a package in another source": {func(o *forged) {
+		o.facts(func(f *BuildInfo) { f.Sources[0].Packages++; f.Sources[1].First++; f.Sources[1].Packages-- })
+	}, `of "aur"`},
+	"a repository that is the AUR": {func(o *forged) { o.facts(func(f *BuildInfo) { f.Sources[0].Kind = KindAUR }) }, "does not have the fields"},
+	"an AUR that is a repository":  {func(o *forged) { o.facts(func(f *BuildInfo) { f.Sources[1].Kind = KindRepo }) }, "does not have the fields"},
+	"an unknown kind":              {func(o *forged) { o.facts(func(f *BuildInfo) { f.Sources[0].Kind = "deb" }) }, `unknown kind "deb"`},
+	"a source twice": {func(o *forged) {
+		o.facts(func(f *BuildInfo) { f.Sources = append(f.Sources, SourceInfo{Name: "core", Kind: KindRepo, First: 72}) })
+	}, `"core" is there twice`},
+	"facts with more": {func(o *forged) { o.sections[secFacts] = append(o.sections[secFacts], 0xc0) }, ""},
+	"a section more":  {func(o *forged) { o.sections["MORE"] = []byte("more") }, ""},
+}
+
+// TestVerify_Wrong changes an index and makes its checksums right. Verify finds each change, and nothing that reads the
+// index panics.
+func TestVerify_Wrong(t *testing.T) {
+	good := verifiable(t)
+	require.Equal(t, good, takeApart(t, good).bytes(), "what is put together without a change")
+	for name, c := range wrongs {
+		t.Run(name, func(t *testing.T) {
+			o := takeApart(t, good)
+			c.change(o)
+			bad := o.bytes()
+			require.NotEqual(t, good, bad)
+			f, err := OpenBytes(bad)
+			if err == nil {
+				require.NoError(t, f.CheckSums(), "the checksums are right")
+				err = f.Verify()
+			}
+			require.ErrorIs(t, err, ErrDamaged)
+			require.ErrorContains(t, err, c.want)
+			_ = useAll(t, bad)
+		})
+	}
+}
+
+// TestVerify_EveryByte: a change of any byte is found, also in padding and in what is reserved.
+func TestVerify_EveryByte(t *testing.T) {
+	good := goldenIndex(t)
+	for i := range good {
+		bad := bytes.Clone(good)
+		bad[i] ^= 0x41
+		f, err := OpenBytes(bad)
+		if err == nil {
+			err = f.Verify()
+		}
+		require.Error(t, err, "byte %d", i)
+	}
+}
+
+// FuzzVerify changes bytes and makes all checksums right. If Verify accepts the file, look-ups find what its packages
+// say.
+func FuzzVerify(f *testing.F) {
+	good := verifiable(f)
+	for at := uint32(headerSize); at < uint32(len(good)); at += 64 {
+		f.Add(at, []byte{0x01})
+		f.Add(at, []byte{0x80, 0xff})
+	}
+	f.Fuzz(func(t *testing.T, at uint32, with []byte) {
+		bad := bytes.Clone(good)
+		copy(bad[int(at)%len(bad):], with)
+		repairRecords(bad)
+		repair(bad)
+		file, err := OpenBytes(bad)
+		if err != nil || file.Verify() != nil {
+			_ = useAll(t, bad)
+			return
+		}
+		s, err := NewSet([]*File{file}, SetOptions{})
+		require.NoError(t, err)
+		for p, err := range file.Packages() {
+			require.NoError(t, err)
+			found, err := s.Lookup(p.Repo, p.Name)
+			require.NoError(t, err)
+			require.NotEmpty(t, found, p.Name)
+			for _, d := range p.Depends {
+				found, err := s.WithRelation(Depends, relationName(d))
+				require.NoError(t, err)
+				require.NotEmpty(t, found, d)
+			}
+		}
+	})
+}
+
+// repairRecords recomputes the checksums of the records of a file that Open accepts once it is repaired.
+func repairRecords(b []byte) {
+	c := bytes.Clone(b)
+	repair(c)
+	f, err := OpenBytes(c)
+	if err != nil {
+		return
+	}
+	at := f.table[secRecords].offset
+	for doc := range int(f.docs) {
+		start, end := uint64(binary.LittleEndian.Uint32(f.docTable[doc*docSize:])), uint64(binary.LittleEndian.Uint32(f.docTable[(doc+1)*docSize:]))
+		if end > uint64(len(f.records)) || start+recordHeader > end {
+			continue
+		}
+		r := b[at+start : at+end]
+		if n := uint64(binary.LittleEndian.Uint32(r[8:])); n <= uint64(len(r)-recordHeader) {
+			binary.LittleEndian.PutUint32(r, checksum(r[recordHeader:][:n]))
+			binary.LittleEndian.PutUint32(r[4:], checksum(r[recordHeader+n:]))
+		}
+	}
+}
+
+// sparseIndex writes a file of a few KiB that claims size bytes of records, with checksums that are right.
+func sparseIndex(t *testing.T, size uint64) string {
+	t.Helper()
+	good := takeApart(t, goldenIndex(t))
+	head := headerSize + entrySize*len(sectionOrder)
+	path := filepath.Join(t.TempDir(), "sparse.omgidx")
+	file, err := os.Create(path)
+	require.NoError(t, err)
+	defer file.Close()
+	var done []section
+	at := uint64(head)
+	for _, name := range sectionOrder {
+		at += -at & (sectionAlign - 1)
+		s := section{name: name, offset: at, length: uint64(len(good.sections[name])), crc: checksum(good.sections[name])}
+		_, err := file.WriteAt(good.sections[name], int64(at))
+		require.NoError(t, err)
+		if name == secRecords {
+			zeros := make([]byte, 1<<20)
+			for ; s.length < size; s.length += uint64(len(zeros)) {
+				s.crc = crc32.Update(s.crc, castagnoli, zeros)
+			}
+		}
+		done = append(done, s)
+		at += s.length
+	}
+	require.NoError(t, file.Truncate(int64(at)))
+	_, err = file.WriteAt(marshalHeader(done, at), 0)
+	require.NoError(t, err)
+	return path
+}
+
+// TestOpen_Sparse: a file that is nearly all holes is refused before it is mapped, by each way to open it, and the
+// offset of an open file stays.
+func TestOpen_Sparse(t *testing.T) {
+	path := sparseIndex(t, 256<<20)
+	_, err := Open(path, nil)
+	require.ErrorIs(t, err, ErrDamaged)
+	require.ErrorContains(t, err, "bytes were written")
+	file, err := os.Open(path)
+	require.NoError(t, err)
+	defer file.Close()
+	_, err = file.Seek(7, 0)
+	require.NoError(t, err)
+	_, err = OpenFile(file)
+	require.ErrorIs(t, err, ErrDamaged)
+	at, err := file.Seek(0, 1)
+	require.NoError(t, err)
+	require.EqualValues(t, 7, at)
+}
