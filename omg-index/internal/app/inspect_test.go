@@ -2,15 +2,19 @@ package app
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
+	"hash/crc32"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -145,6 +149,46 @@ func TestVerify(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(core, good, 0o644))
 	require.Equal(t, exit.OK, w.run("verify").code)
+}
+
+// TestVerify_Wrong: an index with right checksums, but wrong content, is reported.
+func TestVerify_Wrong(t *testing.T) {
+	w := newWorld(t)
+	b := pkgindex.NewBuilder("another builder", 1)
+	require.NoError(t, b.AddSource("core", pkgindex.KindRepo).Add(&wire.Package{Repo: "extra", Name: "a", Version: "1-1"}))
+	require.NoError(t, b.WriteFile(w.path("x.omgidx")))
+	r := w.run("verify", w.path("x.omgidx"))
+	require.Equal(t, exit.Failed, r.code)
+	require.Equal(t, "omg-index: error: "+w.path("x.omgidx")+`: index is damaged: record 0 of source "core" is of "extra"`+"\n", r.stderr)
+}
+
+// TestVerify_Sparse: a file that claims gigabytes of which nothing was written is refused without reading it.
+func TestVerify_Sparse(t *testing.T) {
+	w := newWorld(t)
+	w.built()
+	core := filepath.Join(w.indexes(), "core.omgidx")
+	const size = 4 << 30
+	require.NoError(t, os.Truncate(core, size))
+	head := make([]byte, 64)
+	in, err := os.Open(core)
+	require.NoError(t, err)
+	_, err = in.ReadAt(head, 0)
+	require.NoError(t, err)
+	require.NoError(t, in.Close())
+	binary.LittleEndian.PutUint64(head[16:], size)
+	binary.LittleEndian.PutUint32(head[28:], crc32.Checksum(head[:28], crc32.MakeTable(crc32.Castagnoli)))
+	file, err := os.OpenFile(core, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = file.WriteAt(head, 0)
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r := w.run("verify", core)
+	runtime.ReadMemStats(&after)
+	require.Equal(t, exit.Failed, r.code)
+	require.Regexp(t, `^omg-index: error: `+core+`: index is damaged: only \d+ of its 4294967296 bytes were written\n$`, r.stderr)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
 }
 
 // TestInspect_NotWritten: output that cannot be written is reported once.
