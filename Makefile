@@ -30,6 +30,13 @@ ALL_TAGS = $(TAGS)$(if $(ALPM),$(comma)libalpm)
 # later versions. -O2 -g is Go's default, which the variable would otherwise replace.
 export CGO_CFLAGS ?= -O2 -g -D__alpm_list_t=_alpm_list_t -D__alpm_handle_t=_alpm_handle_t
 
+# Programs that the user does not wait for are position-independent, with all of their relocations done and made read-only at
+# their start. That costs the others a quarter of their start: docs/decisions/0011-position-independent-programs.md.
+PIE   ?= -buildmode=pie
+FIXED := ./omg ./omg/omg-direct ./omg-probe
+MOVED := ./omgd ./omg-index
+BOUND  = $(if $(PIE), -bindnow)
+
 # Tools for `make lint`, pinned in tools/go.mod, built once per Go version.
 TOOLS := build/tools/$(shell go env GOVERSION)
 
@@ -39,8 +46,9 @@ TOOLS := build/tools/$(shell go env GOVERSION)
 .PHONY: build
 build: ## Build all programs into bin/
 	@scripts/check-go.sh
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ $(PROGRAMS:%=./%) ./omg/omg-direct
-	CGO_ENABLED=$(if $(ALPM),1,0) go build -trimpath -buildvcs=false -tags $(ALL_TAGS) -ldflags '$(LDFLAGS)' -o bin/omg-alpm-worker ./omgd/alpm-worker
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ $(FIXED)
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false $(PIE) -tags $(TAGS) -ldflags '$(LDFLAGS)$(BOUND)' -o bin/ $(MOVED)
+	CGO_ENABLED=$(if $(ALPM),1,0) go build -trimpath -buildvcs=false $(PIE) -tags $(ALL_TAGS) -ldflags '$(LDFLAGS)$(BOUND)' -o bin/omg-alpm-worker ./omgd/alpm-worker
 
 .PHONY: deps
 deps: ## Install what building with libalpm and the tests need (Debian, Ubuntu, Arch)

@@ -96,12 +96,17 @@ func build(root string) error {
 	if err := os.Chmod(dir, 0o755); err != nil { // tests run them as other users, too
 		return err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "urfave_cli_no_docs", "-ldflags=-s -w",
-		"-o", dir+"/", "./omg", "./omg/omg-direct", "./omgd", "./omg-index", "./omg-probe")
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return errors.New(string(out))
+	// As make build does.
+	for _, args := range [][]string{
+		{"-ldflags=-s -w", "-o", dir + "/", "./omg", "./omg/omg-direct", "./omg-probe"},
+		{"-buildmode=pie", "-ldflags=-s -w -bindnow", "-o", dir + "/", "./omgd", "./omg-index"},
+	} {
+		cmd := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-tags", "urfave_cli_no_docs"}, args...)...)
+		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return errors.New(string(out))
+		}
 	}
 	return nil
 }
