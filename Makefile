@@ -3,6 +3,9 @@
 # The programs that are installed in bin. Each is a module in a directory of the same name.
 PROGRAMS := omg omgd omg-index omg-probe
 
+# With those that only the others start.
+ALL_PROGRAMS := $(PROGRAMS) omg-direct omg-alpm-worker
+
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 FUZZTIME ?= 30s
@@ -13,6 +16,8 @@ CORPUS   ?= $(or $(OMG_CORPUS),../shared/corpus)
 # Flags for go test, as in `make test TESTFLAGS=-v`, and the race detector, which RACE= disables.
 TESTFLAGS ?=
 RACE      ?= -race
+# Whether make lint fails if the database of vulnerabilities cannot be reached: required.
+VULNERABILITIES ?=
 
 # A release tarball has no .git, but a file VERSION.
 VERSION ?= $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null)
@@ -37,7 +42,7 @@ FIXED := ./omg ./omg/omg-direct ./omg-probe
 MOVED := ./omgd ./omg-index
 BOUND  = $(if $(PIE), -bindnow)
 
-# Tools for `make lint`, pinned in tools/go.mod, built once per Go version.
+# Tools for `make lint` and `make sbom`, pinned in tools/go.mod, built once per Go version.
 TOOLS := build/tools/$(shell go env GOVERSION)
 
 .DEFAULT_GOAL := build
@@ -49,6 +54,12 @@ build: ## Build all programs into bin/
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ $(FIXED)
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false $(PIE) -tags $(TAGS) -ldflags '$(LDFLAGS)$(BOUND)' -o bin/ $(MOVED)
 	CGO_ENABLED=$(if $(ALPM),1,0) go build -trimpath -buildvcs=false $(PIE) -tags $(ALL_TAGS) -ldflags '$(LDFLAGS)$(BOUND)' -o bin/omg-alpm-worker ./omgd/alpm-worker
+
+.PHONY: sbom
+sbom: build $(TOOLS)/built ## List the modules in each program, as CycloneDX in bin/NAME.cdx.json
+	@for p in $(ALL_PROGRAMS); do \
+		$(TOOLS)/cyclonedx-gomod bin -json -std -noserial -notimestamp -version '$(VERSION)' -output bin/$$p.cdx.json bin/$$p || exit 1; \
+	done
 
 .PHONY: deps
 deps: ## Install what building with libalpm and the tests need (Debian, Ubuntu, Arch)
@@ -67,7 +78,7 @@ check: build ## Run the tests that need no package manager, network or root, wit
 
 .PHONY: lint
 lint: $(TOOLS)/built ## Check formatting, vet, staticcheck, tidy modules, known vulnerabilities, words, commit subjects
-	@TAGS=$(ALL_TAGS) TOOLS=$(TOOLS) scripts/lint.sh
+	@TAGS=$(ALL_TAGS) TOOLS=$(TOOLS) VULNERABILITIES=$(VULNERABILITIES) scripts/lint.sh
 
 $(TOOLS)/built: tools/go.mod tools/go.sum
 	GOWORK=off GOBIN=$(CURDIR)/$(TOOLS) go install -C tools tool
@@ -127,13 +138,15 @@ docs: build ## Regenerate docs/config.md, manual pages and completions from --he
 COMPLETIONS = $(DESTDIR)$(PREFIX)/share
 
 .PHONY: install
-install: install-units ## Install the programs under $(DESTDIR)$(PREFIX); build them only if bin/ is empty
+install: install-units ## Install the programs under $(DESTDIR)$(PREFIX), with what make sbom listed; build them only if bin/ is empty
 	@test -e bin/omg || $(MAKE) build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/omg' '$(DESTDIR)$(PREFIX)/share/licenses/omg'
 	install -m 755 $(PROGRAMS:%=bin/%) '$(DESTDIR)$(PREFIX)/bin'
 	install -m 755 bin/omg-direct '$(DESTDIR)$(PREFIX)/lib/omg'
 	install -m 755 bin/omg-alpm-worker '$(DESTDIR)$(PREFIX)/lib/omg'
 	install -m 644 LICENSE '$(DESTDIR)$(PREFIX)/share/licenses/omg'
+	for f in $(wildcard $(ALL_PROGRAMS:%=bin/%.cdx.json)); do \
+		install -d '$(DESTDIR)$(PREFIX)/share/doc/omg/sbom' && install -m 644 $$f '$(DESTDIR)$(PREFIX)/share/doc/omg/sbom' || exit 1; done
 	for n in 1 5 8; do install -d '$(DESTDIR)$(PREFIX)'/share/man/man$$n && \
 		install -m 644 packaging/man/*.$$n '$(DESTDIR)$(PREFIX)'/share/man/man$$n || exit 1; done
 	install -d '$(COMPLETIONS)/bash-completion/completions' '$(COMPLETIONS)/zsh/site-functions' '$(COMPLETIONS)/fish/vendor_completions.d'

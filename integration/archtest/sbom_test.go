@@ -1,0 +1,24 @@
+package archtest
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
+)
+
+// TestMake_SBOM: make sbom lists every program that make build builds.
+func TestMake_SBOM(t *testing.T) {
+	s := harness.New(t, harness.NoDatabases())
+	s.Dir = root(t)
+	r := s.Run(need.Program(t, "make"), "--dry-run", "sbom")
+	require.Zero(t, r.Code, r.Stderr)
+	list := regexp.MustCompile(`for p in ([a-z -]+); do`).FindStringSubmatch(r.Stdout)
+	require.NotNil(t, list, r.Stdout)
+	require.ElementsMatch(t, []string{"omg", "omgd", "omg-index", "omg-probe", "omg-direct", "omg-alpm-worker"}, strings.Fields(list[1]))
+	require.Contains(t, r.Stdout, "cyclonedx-gomod bin -json")
+}
