@@ -36,9 +36,9 @@ vulnerabilities() {
 		return 1
 	elif ((status != 0)); then
 		printf '%s\n' "--- govulncheck $1" "$output"
-		failed+=("govulncheck ${1#./}")
+		failed+=("govulncheck ${1#"$PWD"/}")
 	else
-		echo "ok  govulncheck ${1#./}"
+		echo "ok  govulncheck ${1#"$PWD"/}"
 	fi
 }
 
@@ -78,7 +78,9 @@ done
 for module in "${modules[@]}"; do
 	check "tidy ${module#./}" tidy "$module"
 done
-for module in "${modules[@]}"; do
+# The other modules are the tools and omgd/nosentry, which no package pattern of the workspace reaches.
+mapfile -t workspace < <(go list -m -f '{{.Dir}}')
+for module in "${workspace[@]}"; do
 	vulnerabilities "$module" || break
 done
 
