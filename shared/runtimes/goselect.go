@@ -36,13 +36,10 @@ func (p *Prober) goEnv(name, root string) string {
 
 // goEnvFile is what `go env -w` wrote.
 func (p *Prober) goEnvFile() map[string]string {
-	if p.goEnvText == nil {
-		p.goEnvText = map[string]string{}
-		if path := p.goEnvPath(); path != "" {
-			p.goEnvText = p.goSettings(path)
-		}
+	if path := p.goEnvPath(); path != "" {
+		return p.goSettings(path)
 	}
-	return p.goEnvText
+	return nil
 }
 
 func (p *Prober) goEnvPath() string {
@@ -57,7 +54,12 @@ func (p *Prober) goEnvPath() string {
 }
 
 func (p *Prober) goSettings(path string) map[string]string {
-	all := map[string]string{}
+	all, known := p.goTexts[path]
+	if known {
+		return all
+	}
+	all = map[string]string{}
+	p.goTexts[path] = all
 	text, ok := p.read(path)
 	if !ok {
 		return all

@@ -36,6 +36,16 @@ var managers = []manager{
 	{name: "sdkman", runtime: Java, root: sdkmanDir, below: "candidates/java"},
 }
 
+// rootOf is the directory of a manager; "" if it cannot be told.
+func (p *Prober) rootOf(m manager) string {
+	root, known := p.roots[m.name]
+	if !known {
+		root = m.root(p)
+		p.roots[m.name] = root
+	}
+	return root
+}
+
 func omgVersions(p *Prober) string {
 	if p.env.Data == "" {
 		return ""
@@ -200,7 +210,7 @@ func (p *Prober) candidates(name string) []Installation {
 		if m.runtime != "" && m.runtime != name {
 			continue
 		}
-		root := m.root(p)
+		root := p.rootOf(m)
 		if !p.isPresent(root) {
 			continue
 		}
@@ -333,7 +343,7 @@ func (p *Prober) System() map[string]string {
 			p.system[runtime] = v
 		}
 	}
-	if i, ok := p.defaultJVM(); ok {
+	if i, ok := p.systemInstalled(Java); ok {
 		p.system[Java] = i.Version
 	}
 	return p.system
@@ -342,6 +352,15 @@ func (p *Prober) System() map[string]string {
 // systemInstalled is what runs where no manager and nobody else decides: the
 // system's package, or Go where its own instructions unpack it.
 func (p *Prober) systemInstalled(runtime string) (Installation, bool) {
+	one, known := p.systems[runtime]
+	if !known {
+		one.Installation, one.ok = p.ofSystem(runtime)
+		p.systems[runtime] = one
+	}
+	return one.Installation, one.ok
+}
+
+func (p *Prober) ofSystem(runtime string) (Installation, bool) {
 	if runtime == Java {
 		return p.defaultJVM()
 	}

@@ -291,7 +291,7 @@ func (p *Prober) idiomatic(path string, all []found) []found {
 
 // hasOwnManager reports whether a manager of one runtime alone is there.
 func (p *Prober) hasOwnManager(runtime string) bool {
-	return slices.ContainsFunc(managers, func(m manager) bool { return m.runtime == runtime && p.isPresent(m.root(p)) })
+	return slices.ContainsFunc(managers, func(m manager) bool { return m.runtime == runtime && p.isPresent(p.rootOf(m)) })
 }
 
 // lockIdiomatic sets what is to be looked for in place of what a language's own file

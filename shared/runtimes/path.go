@@ -52,22 +52,25 @@ func (p *Prober) has(dir, runtime string) bool {
 // shimOf is the manager whose programs in a directory find out a version each time
 // they run; "" for any other directory.
 func (p *Prober) shimOf(runtime, dir string) string {
-	is := func(root, below string) bool { return root != "" && dir == filepath.Join(root, below) }
+	root, name := filepath.Split(dir)
+	root = filepath.Clean(root)
 	switch {
-	case is(p.miseData(), "shims"):
-		return "mise"
-	case is(p.base("ASDF_DATA_DIR", ".asdf"), "shims"):
-		return "asdf"
-	case runtime == Node && is(voltaHome(p), "bin"):
+	case name == "bin" && runtime == Node && root == voltaHome(p):
 		return "volta"
-	case runtime == Python && is(pyenvRoot(p), "shims"):
-		return "pyenv"
-	case runtime == Go && is(goenvRoot(p), "shims"):
-		return "goenv"
-	case runtime == Ruby && is(rbenvRoot(p), "shims"):
-		return "rbenv"
-	case runtime == Rust && is(p.base("CARGO_HOME", ".cargo"), "bin"):
+	case name == "bin" && runtime == Rust && root == p.base("CARGO_HOME", ".cargo"):
 		return "rustup"
+	case name != "shims":
+		return ""
+	case root == p.miseData():
+		return "mise"
+	case root == p.base("ASDF_DATA_DIR", ".asdf"):
+		return "asdf"
+	case runtime == Python && root == pyenvRoot(p):
+		return "pyenv"
+	case runtime == Go && root == goenvRoot(p):
+		return "goenv"
+	case runtime == Ruby && root == rbenvRoot(p):
+		return "rbenv"
 	}
 	return ""
 }
@@ -92,18 +95,18 @@ func (p *Prober) runs(runtime string) running {
 
 func (p *Prober) onPath(runtime string) running {
 	for _, dir := range p.path() {
-		name := filepath.Base(dir)
+		shim := p.shimOf(runtime, dir)
 		switch {
 		case dir == "/usr/local/bin" || dir == "/usr/local/sbin": // which no manager has
 		case p.isSystemBin(dir):
 			if i, ok := p.systemInstalled(runtime); ok && !(runtime == Go && i.Path != "") {
 				return running{version: &i, source: "$PATH"}
 			}
-		case (name == "shims" || name == "bin") && p.shimOf(runtime, dir) != "":
+		case shim != "":
 			if p.has(dir, runtime) {
-				return running{shim: p.shimOf(runtime, dir)}
+				return running{shim: shim}
 			}
-		case name == "bin":
+		case filepath.Base(dir) == "bin":
 			i, ok := p.inDir(runtime, dir)
 			if ok && i.Manager == "mise" { // `mise activate` changes PATH with the directory
 				return running{shim: "mise"}
@@ -150,9 +153,15 @@ func linkTarget(path string) string {
 // isLinkOfManager reports whether a directory is one of the symlinks that lead to
 // the version that a manager has switched to.
 func (p *Prober) isLinkOfManager(runtime, dir string) bool {
+	if runtime == Node && dir == p.variable("FNM_MULTISHELL_PATH") {
+		return true
+	}
+	if filepath.Base(dir) != currentLink { // as all the others are called
+		return false
+	}
 	switch runtime {
 	case Node:
-		if dir == p.variable("FNM_MULTISHELL_PATH") || dir == filepath.Join(p.nvmDir(), "current") {
+		if dir == filepath.Join(p.nvmDir(), "current") {
 			return true
 		}
 	case Java:
@@ -169,7 +178,7 @@ func (p *Prober) isManagers(runtime, path string) bool {
 		if m.runtime != "" && m.runtime != runtime {
 			return false
 		}
-		root := m.root(p)
+		root := p.rootOf(m)
 		return root != "" && inside(path, root)
 	})
 }

@@ -192,7 +192,9 @@ type Prober struct {
 	shell      map[string][]Declaration // by runtime
 	exists     map[string]bool
 	versions   map[string][]Installation
+	roots      map[string]string // of managers, by name
 	system     map[string]string
+	systems    map[string]maybeInstalled // by runtime
 	globals    []placed
 	readGlobal bool
 	rustup     *rustupSettings
@@ -202,7 +204,13 @@ type Prober struct {
 	splitPath  bool
 	running    map[string]running // by runtime
 	goDemanded *goDemand
-	goEnvText  map[string]string
+	goTexts    map[string]map[string]string // the go command's settings, by file
+}
+
+// maybeInstalled is a version, or that there is none.
+type maybeInstalled struct {
+	Installation
+	ok bool
 }
 
 // New prepares to answer for some runtimes, or for all if none is named. It
@@ -223,6 +231,9 @@ func New(env Env, names ...string) *Prober {
 	return &Prober{
 		env: env, wants: names, system: env.System, remote: remoteFS,
 		directory: map[string][]Declaration{},
+		roots:     map[string]string{},
+		systems:   map[string]maybeInstalled{},
+		goTexts:   map[string]map[string]string{},
 		shell:     map[string][]Declaration{},
 		exists:    map[string]bool{},
 		versions:  map[string][]Installation{},
