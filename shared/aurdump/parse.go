@@ -74,6 +74,24 @@ type reader struct {
 	aur    wire.AUR
 
 	scratch []byte
+	// recent are texts by their hash: names of packages, licenses and maintainers come again and again.
+	recent [1024]string
+}
+
+// seed is that of the hashes of recent texts.
+var seed = maphash.MakeSeed()
+
+// keep returns a text that may be kept, without a copy of one that was kept recently.
+func (r *reader) keep(raw []byte) string {
+	const maxRecent = 64 // bytes of a text that is likely to come again
+	if len(raw) > maxRecent {
+		return strings.ToValidUTF8(string(raw), "\uFFFD")
+	}
+	recent := &r.recent[maphash.Bytes(seed, raw)%uint64(len(r.recent))]
+	if *recent != string(raw) {
+		*recent = strings.ToValidUTF8(string(raw), "\uFFFD")
+	}
+	return *recent
 }
 
 // read reads the next value, which is an object.
@@ -161,9 +179,9 @@ func (r *reader) text(d *jsontext.Decoder, v *string) error {
 		r.odd++
 	case bytes.IndexByte(raw, '\\') >= 0:
 		r.scratch, _ = jsontext.AppendUnquote(r.scratch[:0], raw)
-		*v = strings.ToValidUTF8(string(r.scratch), "\uFFFD")
+		*v = r.keep(r.scratch)
 	default:
-		*v = strings.ToValidUTF8(string(raw[1:len(raw)-1]), "\uFFFD")
+		*v = r.keep(raw[1 : len(raw)-1])
 	}
 	return err
 }
