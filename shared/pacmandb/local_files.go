@@ -45,6 +45,16 @@ func Files(dbpath string, p *Installed) ([]string, error) {
 	return paths, nil
 }
 
+// Script reports whether p has an install script. libalpm does not look for one if it cannot read the desc.
+func (p *Installed) Script(dbpath string) bool {
+	switch p.problem {
+	case ProblemMissing, ProblemUnreadable, ProblemNotRegular:
+		return false
+	}
+	_, err := os.Stat(filepath.Join(dbpath, "local", p.dir(), "install"))
+	return err == nil
+}
+
 // filesSection returns the lines of %FILES% in a files file, which end at an
 // empty line; of several sections libalpm keeps the last.
 func filesSection(data []byte) []byte {

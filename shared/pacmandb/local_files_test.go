@@ -3,6 +3,8 @@ package pacmandb
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,13 +30,14 @@ func TestOwners_RealTreeEqualsPacman(t *testing.T) {
 	require.NoError(t, os.Symlink("usr/bin", filepath.Join(o.root, "bin")))
 	require.NoError(t, os.Symlink("tool", filepath.Join(o.root, "usr/bin/link")))
 	require.NoError(t, os.Symlink("nowhere", filepath.Join(o.root, "dangling")))
+	require.NoError(t, os.Symlink("../lib", filepath.Join(o.root, "usr/bin/elsewhere")))
 	var paths []string
 	for _, p := range []string{
 		"/usr", "/usr/", "/usr/bin/tool", "/bin", "/bin/", "/bin/tool", "/bin/../bin/tool", "/usr/bin/link", "/usr/bin/link/",
 		"/usr/bin/gone", "/usr/bin/gone/", "/usr/gone-dir", "/usr/gone-dir/", "/bin/gone", "/usr/bin/last", "/usr/bin/unowned",
 		"/usr/bin/backup-only", "/usr/bin/alone", "/etc/one.conf", "/etc/./one.conf", "/dangling/tool", "/dangling", "/usr/bin/Γ ",
 		"", "/", "/usr/bin/tool/", "/usr/bin/..", "/usr/bin/.", "/usr/gone/../bin/tool", "/usr/./gone/../lib/", "/bin/../lib",
-		"/bin/../bin/link", "/usr/bin/tool/../tool", "//usr//bin/./tool", "/bin/..", "/bin/.", "/dangling/../usr/bin/tool", "/usr/no/such/tool", "/etc//one.conf",
+		"/bin/../bin/link", "/usr/bin/tool/../tool", "//usr//bin/./tool", "/bin/elsewhere/../bin/tool", "/bin/elsewhere/../tool", "/bin/..", "/bin/.", "/dangling/../usr/bin/tool", "/usr/no/such/tool", "/etc//one.conf",
 	} {
 		paths = append(paths, o.root+p)
 	}
@@ -42,7 +45,7 @@ func TestOwners_RealTreeEqualsPacman(t *testing.T) {
 	requireOwnersEqual(t, o, l, append(paths, "/etc/passwd", "", "nothing-here"))
 	// In a directory that is a link, PWD says another path than the kernel.
 	t.Chdir(filepath.Join(o.root, "bin"))
-	requireOwnersEqual(t, o, l, []string{"tool", "./tool", ".", "..", "../bin/tool", "../../bin", "link/", "gone"})
+	requireOwnersEqual(t, o, l, []string{"tool", "./tool", ".", "..", "../bin/tool", "../../bin", "link/", "gone", "elsewhere/../bin/tool", "elsewhere/../tool"})
 
 	require.NoError(t, os.Remove(filepath.Join(db.dir, "local/four-1-1/files")))
 	p, err := ResolveOwned(o.root, o.root+"/usr/bin/gone")
@@ -82,4 +85,37 @@ func FuzzFilesSection(f *testing.F) {
 		markOwned(data, map[string][]int{"": {0}}, owned)
 		require.False(t, owned[0])
 	})
+}
+
+func TestScript_EqualsPacman(t *testing.T) {
+	db := newTestDB(t)
+	for _, name := range []string{"dir", "empty", "missing", "none", "other", "whole"} {
+		db.install(name, "1-1")
+		if name != "none" {
+			require.NoError(t, os.WriteFile(filepath.Join(db.dir, "local", name+"-1-1", "install"), nil, 0o644))
+		}
+		desc := filepath.Join(db.dir, "local", name+"-1-1", "desc")
+		switch name {
+		case "dir":
+			require.NoError(t, os.Remove(desc))
+			require.NoError(t, os.Mkdir(desc, 0o755))
+		case "empty":
+			require.NoError(t, os.Truncate(desc, 0))
+		case "missing":
+			require.NoError(t, os.Remove(desc))
+		case "other":
+			require.NoError(t, os.WriteFile(desc, []byte("%NAME%\nx\n\n%VERSION%\n2-1\n\n"), 0o644))
+		}
+	}
+	shown := map[bool]string{false: "No", true: "Yes"}
+	var got []string
+	for _, p := range mustRead(t, db.dir).Packages {
+		got = append(got, p.Name+" "+shown[p.Script(db.dir)])
+	}
+	fields := regexp.MustCompile(`(?m)^(?:Name|Install Script) +: (.*)$`).FindAllStringSubmatch(newOracle(t, db.dir).run("-Qi"), -1)
+	var want []string
+	for pair := range slices.Chunk(fields, 2) {
+		want = append(want, pair[0][1]+" "+pair[1][1])
+	}
+	require.Equal(t, want, got)
 }

@@ -1,8 +1,6 @@
 package snapshot
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/omg-arch/omg/shared/pacmandb"
@@ -136,8 +134,7 @@ func (s *Snapshot) Describe(p *pacmandb.Installed, details bool) wire.InstalledP
 			out.InstalledOpt = append(out.InstalledOpt, dep)
 		}
 	}
-	_, err := os.Stat(filepath.Join(s.in.DBPath, "local", p.Name+"-"+p.Version, "install"))
-	out.Script = err == nil
+	out.Script = p.Script(s.in.DBPath)
 	return out
 }
 
