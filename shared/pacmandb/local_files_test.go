@@ -45,7 +45,7 @@ func TestOwners_RealTreeEqualsPacman(t *testing.T) {
 	requireOwnersEqual(t, o, l, append(paths, "/etc/passwd", "", "nothing-here"))
 	// In a directory that is a link, PWD says another path than the kernel.
 	t.Chdir(filepath.Join(o.root, "bin"))
-	requireOwnersEqual(t, o, l, []string{"tool", "./tool", ".", "..", "../bin/tool", "../../bin", "link/", "gone", "elsewhere/../bin/tool", "elsewhere/../tool"})
+	requireOwnersEqual(t, o, l, []string{"tool", "./tool", ".", "..", "../bin/tool", "../../bin", "link/", "gone", "elsewhere/../bin/tool"})
 
 	require.NoError(t, os.Remove(filepath.Join(db.dir, "local/four-1-1/files")))
 	p, err := ResolveOwned(o.root, o.root+"/usr/bin/gone")
