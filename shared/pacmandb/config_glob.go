@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// expand lists the files that a pattern names, in order of their bytes, as
-// glob(3) does: * ? [ and \ are special, what begins with a dot is found by a
-// dot only. A pattern that names nothing stands for itself. ok is false if there
-// are more than limit files, or directories on the way to them.
+// expand lists the files that a pattern names as glob(3) does in the locale C, in
+// order of their bytes: * ? [ and \ are special, what begins with a dot is found
+// by a dot only, and a name may have a slash at its end. A pattern that names
+// nothing stands for itself. ok is false if there are more than limit files, or
+// directories on the way to them.
 func expand(pattern string, limit int) (files []string, ok bool) {
 	if !special(pattern) {
-		return []string{pattern}, true
+		return []string{strings.TrimSuffix(pattern, "/")}, true
 	}
 	found := []string{""}
 	elements := strings.SplitAfter(pattern, "/")
