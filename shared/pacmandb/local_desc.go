@@ -207,17 +207,14 @@ func localInt(s string) int64 {
 	return n
 }
 
-// localReason reads the number that s begins with, as atoi(3) does. pacman 6.1 and
+// localReason reads the number that s begins with, as atoi(3) does, of which 32 bits remain. pacman 6.1 and
 // later call anything but 0 and 1 unknown; pacman itself writes nothing else.
 func localReason(s string) Reason {
 	s = strings.TrimLeft(s, " \t")
 	end := 0
-	for end < len(s) && end < 9 && (s[end] >= '0' && s[end] <= '9' || end == 0 && (s[0] == '-' || s[0] == '+')) {
+	for end < len(s) && (s[end] >= '0' && s[end] <= '9' || end == 0 && (s[0] == '-' || s[0] == '+')) {
 		end++
 	}
-	n, err := strconv.Atoi(s[:end])
-	if err != nil {
-		return ReasonExplicit
-	}
-	return Reason(n)
+	n, _ := strconv.ParseInt(s[:end], 10, 64) // what is too large becomes the largest, and what is no number 0
+	return Reason(int32(n))
 }

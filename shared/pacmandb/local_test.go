@@ -247,6 +247,7 @@ func TestOddDescsEqualPacman(t *testing.T) {
 			"%DEPENDS%\n%DESC%\nnot a key\n\n%URL%\nreal\n",
 			"%DESC%\n%URL%\nhttps://not.one\n",
 			"%REASON%\n1 and more\n\n", "%REASON%\n\n", "%REASON%\n01\n", "%REASON%\n2\n",
+			"%REASON%\n4294967297\n", "%REASON%\n-4294967295\n", "%REASON%\n1000000000000000000000000000001\n",
 			" %DESC%\nno key\n\n%DESC% \nno key\n\n%desc%\nno key\n",
 			"stray\n%DESC%\nfound\n",
 		)
