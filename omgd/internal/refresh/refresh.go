@@ -94,6 +94,8 @@ type Refresher struct {
 	suspect  atomic.Bool
 	builds   *builds
 	watching atomic.Pointer[watched]
+	inotify  inotify                 // tests change it
+	watcher  atomic.Pointer[watcher] // nil before Run
 
 	// The following fields belong to the goroutine that refreshes.
 	files      *files
@@ -117,7 +119,7 @@ func New(c Config) *Refresher {
 	}
 	r := &Refresher{
 		config: c, kick: make(chan struct{}, 1), retime: make(chan struct{}, 1), ended: make(chan struct{}),
-		pause: userPause,
+		pause: userPause, inotify: kernelInotify(),
 	}
 	r.confirm.pending = make(chan struct{}, 1)
 	r.files = newFiles(c.Trust, c.Log, r.Recheck)
@@ -210,8 +212,9 @@ func (r *Refresher) SetInterval(d time.Duration) {
 // Run refreshes until ctx ends. The snapshot stays until Close.
 func (r *Refresher) Run(ctx context.Context) {
 	defer close(r.ended)
-	watch := newWatcher(r.config.Log, r.irrelevant)
+	watch := newWatcher(r.config.Log, r.inotify, r.irrelevant)
 	defer watch.Close()
+	r.watcher.Store(watch)
 	var helpers sync.WaitGroup
 	helpersCtx, stop := context.WithCancel(ctx)
 	helpers.Go(func() { r.confirmAll(helpersCtx) })
@@ -296,7 +299,7 @@ func (r *Refresher) watch(watch *watcher, pacman *sources.Pacman) (more bool) {
 	for _, dir := range w.dirs {
 		more = more || !slices.Contains(before.dirs, dir)
 	}
-	watch.Set(w.dirs)
+	watch.Set(w)
 	return more
 }
 
@@ -370,7 +373,11 @@ func (r *Refresher) fail(err error) {
 
 // Problems returns the problems of the refresher, for the status.
 func (r *Refresher) Problems() (list []wire.Problem) {
-	for _, p := range []*wire.Problem{r.failed.Load(), r.builds.problem(), r.confirm.problem.Load()} {
+	var watch *wire.Problem
+	if w := r.watcher.Load(); w != nil {
+		watch = w.Problem()
+	}
+	for _, p := range []*wire.Problem{r.failed.Load(), watch, r.builds.problem(), r.confirm.problem.Load()} {
 		if p != nil {
 			list = append(list, *p)
 		}

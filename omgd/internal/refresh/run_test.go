@@ -94,7 +94,7 @@ func TestRun_SeesChanges(t *testing.T) {
 func TestRun_Irrelevant(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.StaticIndexes = []string{"/srv/index/given.omgidx"} })
 	require.False(t, w.irrelevant("/anything"), "nothing is watched yet")
-	watch := newWatcher(w.config.Log, w.irrelevant)
+	watch := newWatcher(w.config.Log, kernelInotify(), w.irrelevant)
 	defer watch.Close()
 	_, err := w.readPacman(watch)
 	require.NoError(t, err)

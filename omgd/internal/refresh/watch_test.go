@@ -1,0 +1,211 @@
+package refresh
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// limits are inotify's limits, which a test reaches and raises.
+type limits struct {
+	instances, watches atomic.Bool // are reached
+	tried              atomic.Int64
+}
+
+func (l *limits) inotify() inotify {
+	k := kernelInotify()
+	return inotify{
+		open: func() (*fsnotify.Watcher, error) {
+			l.tried.Add(1)
+			if l.instances.Load() {
+				return nil, unix.EMFILE
+			}
+			return k.open()
+		},
+		add: func(w *fsnotify.Watcher, dir string) error {
+			l.tried.Add(1)
+			if l.watches.Load() {
+				return unix.ENOSPC
+			}
+			return k.add(w, dir)
+		},
+	}
+}
+
+// watchedDir makes a watcher of a directory, and of one file in another one.
+func watchedDir(t *testing.T, in inotify) (w *watcher, dir, file string) {
+	t.Helper()
+	dir = t.TempDir()
+	file = filepath.Join(t.TempDir(), "pacman.conf")
+	require.NoError(t, os.WriteFile(file, []byte("a"), 0o644))
+	w = newWatcher(slog.New(slog.DiscardHandler), in, func(string) bool { return false })
+	t.Cleanup(w.Close)
+	w.Set(&watched{
+		dirs: []string{dir, filepath.Dir(file)}, partly: map[string]bool{filepath.Dir(file): true}, files: map[string]bool{file: true},
+	})
+	return w, dir, file
+}
+
+// old gives a path times at which it cannot change unseen any more.
+func old(t *testing.T, path string) {
+	t.Helper()
+	await.Condition(t, func() bool {
+		fi, err := os.Stat(path)
+		return err == nil && !stampOf(t, path).Fresh(time.Now()) && fi != nil
+	}, "the last change of %s is some ticks old", path)
+}
+
+// TestWatcher_Polls: while one of inotify's limits is reached, changes of directories and
+// of files that matter are found by comparing them, and the problem has the reason. Then
+// inotify is used again.
+func TestWatcher_Polls(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit func(*limits) *atomic.Bool
+		why   string
+	}{
+		"instances": {func(l *limits) *atomic.Bool { return &l.instances }, "raise fs.inotify.max_user_instances"},
+		"watches":   {func(l *limits) *atomic.Bool { return &l.watches }, "raise fs.inotify.max_user_watches"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var l limits
+			c.limit(&l).Store(true)
+			w, dir, file := watchedDir(t, l.inotify())
+			require.Equal(t, "watch", w.Problem().Name)
+			require.Equal(t, "polling", w.Problem().State)
+			require.Contains(t, w.Problem().Why, c.why)
+			for _, change := range []func() error{
+				func() error { return os.WriteFile(filepath.Join(dir, "db.lck"), nil, 0o644) },
+				func() error { return os.Remove(filepath.Join(dir, "db.lck")) },
+				func() error { return os.WriteFile(file, []byte("b"), 0o644) },
+				func() error { return os.Remove(file) },
+			} {
+				w.mu.Lock() // no comparison before the change
+				select {
+				case <-w.changed:
+				default:
+				}
+				require.NoError(t, change())
+				w.mu.Unlock()
+				await.Receive(t, w.changed, "the change is seen")
+			}
+			tried := l.tried.Load()
+			await.Condition(t, func() bool { return l.tried.Load() > tried }, "inotify is tried again")
+			c.limit(&l).Store(false)
+			await.Condition(t, func() bool { return w.Problem() == nil }, "inotify is used again")
+			await.Receive(t, w.changed, "what changed between the last comparison and the first event is read")
+			w.mu.Lock()
+			require.ElementsMatch(t, []string{dir, filepath.Dir(file)}, w.fs.WatchList())
+			require.Nil(t, w.seen)
+			w.mu.Unlock()
+			require.NoError(t, os.Mkdir(filepath.Join(dir, "new"), 0o755))
+			await.Receive(t, w.changed, "an event is seen")
+		})
+	}
+}
+
+// TestWatcher_ComparesOnceASecond: a comparison costs some calls of stat, once a second,
+// and nothing is reported while nothing changes.
+func TestWatcher_ComparesOnceASecond(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		var l limits
+		l.instances.Store(true)
+		w, dir, file := watchedDir(t, l.inotify())
+		require.LessOrEqual(t, pollInterval, time.Second)
+		time.Sleep(time.Minute)
+		// In virtual time nothing is fresh: the files' times are real.
+		require.InDelta(t, time.Minute/pollInterval, l.tried.Load(), 2)
+		require.Empty(t, w.changed)
+		require.Len(t, w.seen, 3, "%s, %s and its directory", dir, file)
+		require.NoError(t, os.Mkdir(filepath.Join(dir, "new"), 0o755))
+		time.Sleep(pollInterval + 1)
+		require.Len(t, w.changed, 1)
+	})
+}
+
+// TestWatcher_FreshIsComparedAgain: a path that has just changed counts as changed at the
+// next comparison as well, because a change in the same tick does not show in its times.
+func TestWatcher_FreshIsComparedAgain(t *testing.T) {
+	var l limits
+	l.instances.Store(true)
+	w, dir, file := watchedDir(t, l.inotify())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	dirs := []string{dir, filepath.Dir(file)}
+	old(t, dir)
+	old(t, filepath.Dir(file))
+	old(t, file)
+	w.compare(dirs)
+	require.False(t, w.compare(dirs))
+	s := w.seen[dir]
+	s.fresh = true
+	w.seen[dir] = s
+	require.True(t, w.compare(dirs))
+	require.False(t, w.compare(dirs))
+}
+
+// TestWatcher_Missing: a directory that does not exist is not a problem of inotify's.
+func TestWatcher_Missing(t *testing.T) {
+	w := newWatcher(slog.New(slog.DiscardHandler), kernelInotify(), func(string) bool { return false })
+	defer w.Close()
+	dir := t.TempDir()
+	w.Set(&watched{dirs: []string{dir, filepath.Join(dir, "local"), "/dev/null/local"}})
+	require.Nil(t, w.Problem())
+	w.inotify.add = func(*fsnotify.Watcher, string) error { return errors.New("a reason") }
+	w.Set(&watched{dirs: []string{dir, t.TempDir()}})
+	require.Contains(t, w.Problem().Why, ": a reason")
+}
+
+// TestRun_Polls: with inotify's limits reached, the refresher names the problem, sees a
+// change of the installed packages, and uses inotify as soon as it can.
+func TestRun_Polls(t *testing.T) {
+	var l limits
+	l.instances.Store(true)
+	w := newWorld(t, func(c *Config) { c.Interval = 1000 * time.Hour })
+	w.inotify = l.inotify()
+	require.Empty(t, w.Problems(), "before the first refresh nothing is known")
+	ctx, stop := context.WithCancel(t.Context())
+	var run sync.WaitGroup
+	run.Go(func() { w.Run(ctx) })
+	defer run.Wait()
+	defer stop()
+	installed := func() int {
+		st, release, err := w.config.Holder.Acquire()
+		if err != nil || st.Building() {
+			return 0
+		}
+		defer release()
+		return len(st.Inputs().Local.Packages.Packages)
+	}
+	await.Condition(t, func() bool { return installed() > 0 }, "the databases are read")
+	problem := func() (found *wire.Problem) {
+		for _, p := range w.Problems() {
+			if p.Name == "watch" {
+				found = &p
+			}
+		}
+		return found
+	}
+	require.Equal(t, &wire.Problem{
+		Name: "watch", State: "polling", Why: "too many open files: the limit of inotify instances is reached: raise fs.inotify.max_user_instances",
+	}, problem())
+	n := installed()
+	p := w.state().Inputs().Local.Packages.Packages[0]
+	require.NoError(t, os.RemoveAll(filepath.Join(w.db, "local", p.Name+"-"+p.Version)))
+	await.Condition(t, func() bool { return installed() == n-1 }, "a removed package is seen")
+	l.instances.Store(false)
+	await.Condition(t, func() bool { return problem() == nil }, "the problem is over")
+}
