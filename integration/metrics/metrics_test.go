@@ -223,7 +223,7 @@ func TestHealth(t *testing.T) {
 	require.Equal(t, "ok", state)
 	harness.Await(t, func() bool { state, _ := component("libalpm"); return state == "degraded" }, "libalpm's worker is missed")
 	require.Equal(t, 6, d.Omg("health").Code)
-	require.Equal(t, []string{"socket", "index", "refresh", "libalpm", "store"}, d.Omg("health", "-q").Lines())
+	require.Equal(t, []string{"socket", "index", "refresh", "libalpm", "store", "watch"}, d.Omg("health", "-q").Lines())
 
 	whole := harness.Read(t, s.Sync("extra"))
 	harness.Write(t, s.Sync("extra"), whole[:len(whole)/2])

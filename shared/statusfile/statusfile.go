@@ -24,7 +24,10 @@
 //	68  u8   how many versions follow
 //	69  u8   partial numbers: an unreadable source could change them; bits as in
 //	         byte 36
-//	70  2 bytes, zero
+//	70  u8   parts that do not work as they should, a bit each: 1 watch, changes are
+//	         found by polling; 2 local, some installed packages could not be read;
+//	         4 store, nothing survives a restart
+//	71  a byte, zero
 //	72  the versions of the runtimes that are packages of the system, each:
 //	         u8 length of the name, the name, u8 length of the version, the version
 //	then nine u32 with the open vulnerabilities by severity (critical, high,
@@ -45,6 +48,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -55,6 +59,7 @@ const (
 
 	fixedSize   = 72
 	partialAt   = 69
+	degradedAt  = 70
 	maxSize     = 4096 // a larger file is not a status file
 	maxVersions = 64
 	maxText     = 64 // bytes of a runtime's name or version
@@ -101,6 +106,38 @@ func (n Number) String() string {
 	return fmt.Sprint(n.N)
 }
 
+// Parts are parts of omgd and of the system that do not work as they should.
+type Parts uint8
+
+// The parts, named as in health.
+const (
+	PartWatch Parts = 1 << iota
+	PartLocal
+	PartStore
+)
+
+// partNames are the names in the order of the bits.
+var partNames = [...]string{"watch", "local", "store"}
+
+// Part returns the part with a name, 0 for one that is not in the file.
+func Part(name string) Parts {
+	if bit := slices.Index(partNames[:], name); bit >= 0 {
+		return 1 << bit
+	}
+	return 0
+}
+
+// Names returns the names of the parts.
+func (p Parts) Names() []string {
+	names := []string{}
+	for bit, name := range partNames {
+		if p&(1<<bit) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // BootID identifies one boot of the kernel.
 type BootID [16]byte
 
@@ -123,6 +160,9 @@ type Status struct {
 	// UpdatesAsOf is when the databases that Updates were counted from were last known to equal their mirrors', in
 	// whole seconds; zero if unknown.
 	UpdatesAsOf time.Time
+
+	// Degraded are the parts that do not work as they should.
+	Degraded Parts
 
 	At       time.Time     // of the last successful refresh; whole seconds
 	Interval time.Duration // between refreshes; whole seconds, at least 1
@@ -202,6 +242,7 @@ func (s *Status) encode() ([]byte, error) {
 	le.PutUint32(b[32:], uint32(seconds))
 	le.PutUint32(b[36:], unknown)
 	copy(b[48:64], s.Boot[:])
+	b[degradedAt] = byte(s.Degraded)
 	b[68] = byte(len(s.System))
 	for _, v := range s.System {
 		for _, text := range []string{v.Runtime, v.Version} {
@@ -255,6 +296,7 @@ func decode(b []byte) (Status, error) {
 		At:       time.Unix(int64(seconds), 0).UTC(),
 		Interval: time.Duration(interval) * time.Second,
 		Boot:     BootID(b[48:64]),
+		Degraded: Parts(b[degradedAt]),
 	}
 	unknown := le.Uint32(b[36:])
 	for bit, f := range s.numbers() {

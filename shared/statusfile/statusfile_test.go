@@ -78,6 +78,23 @@ func TestFormat_Partial(t *testing.T) {
 	}
 }
 
+// TestFormat_Degraded: each part has its bit, which older readers skip.
+func TestFormat_Degraded(t *testing.T) {
+	for bit, name := range []string{"watch", "local", "store"} {
+		s := example()
+		s.Degraded = Part(name)
+		b, err := s.encode()
+		require.NoError(t, err)
+		require.Equal(t, []byte{0, 1 << bit, 0}, b[partialAt:fixedSize])
+		back, err := decode(b)
+		require.NoError(t, err)
+		require.Equal(t, s, back)
+		require.Equal(t, []string{name}, back.Degraded.Names())
+	}
+	require.Zero(t, Part("libalpm"), "it is not in the file")
+	require.Empty(t, Parts(0xf8).Names(), "a newer omgd's parts are skipped")
+}
+
 // TestFormat_PartialUnknown: an unknown number is not partial, whatever its bit is, and bits without a meaning are
 // ignored.
 func TestFormat_PartialUnknown(t *testing.T) {

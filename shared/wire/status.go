@@ -68,9 +68,13 @@ type IndexStatus struct {
 // Problem is a part of the system or of the daemon that does not work.
 type Problem struct {
 	Name  string `msgpack:"name" json:"name"`
-	State string `msgpack:"state" json:"state"` // "missing", "failed", "differs", "memory", "incomplete", "busy"
+	State string `msgpack:"state" json:"state"` // "missing", "failed", "differs", "memory", "incomplete", "polling", "busy", "new"
 	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
 }
+
+// Degrades reports whether a part with a problem does not work as it should. A lock that is held for a moment and a store
+// that was begun again do.
+func Degrades(p *Problem) bool { return p.State != "busy" && p.State != "new" }
 
 // InstalledRequest asks for installed packages.
 type InstalledRequest struct {

@@ -45,7 +45,7 @@ func numbers(s LoadedStatus) map[string]any {
 		"fresh": s.Fresh, "at": nil, "updates_as_of": nil,
 		"installed": value(s.Installed), "explicit": value(s.Explicit), "orphans": value(s.Orphans),
 		"updates": value(s.Updates), "aur_updates": value(s.AURUpdates), "vulnerabilities": value(s.Vulnerabilities),
-		"partial": partial(s),
+		"partial": partial(s), "degraded": s.Degraded.Names(),
 	}
 	if s.There {
 		f["at"] = s.At.UTC().Format(time.RFC3339)

@@ -98,6 +98,9 @@ func Numbers(s LoadedStatus) string {
 	for _, c := range append(waiting(s), counted{"explicit", s.Explicit}, counted{"installed", s.Installed}) {
 		b.WriteString("  " + c.name + " " + c.n.String() + "\n")
 	}
+	if degraded := s.Degraded.Names(); len(degraded) > 0 {
+		b.WriteString("  degraded: " + strings.Join(degraded, ", ") + "\n")
+	}
 	return b.String()
 }
 

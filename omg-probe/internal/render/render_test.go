@@ -99,14 +99,14 @@ func TestJSON(t *testing.T) {
 	format, err := Parse("json")
 	require.NoError(t, err)
 	s := known(5, 0, 2, 0)
-	s.AURUpdates, s.UpdatesAsOf = statusfile.Number{}, time.Unix(1_700_000_000, 0)
+	s.AURUpdates, s.UpdatesAsOf, s.Degraded = statusfile.Number{}, time.Unix(1_700_000_000, 0), statusfile.PartWatch
 	text, err := format(Report{Runtimes: []runtimes.Active{node, golang}, WantsStatus: true, Status: s, Complete: true})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"schema":1,"complete":true,"runtimes":[
 		{"name":"node","version":"20.1.0","manager":"nvm","missing":true,"kind":"pin","scope":"directory","source":".nvmrc","declared":"?","active":null,"differs":false},
 		{"name":"go","version":"1.26.0","manager":"system","missing":false,"kind":"","scope":"system","source":"","declared":null,"active":"1.26.0","differs":false}],
 		"status":{"fresh":true,"at":"2023-11-14T22:13:20Z","updates":5,"aur_updates":null,"vulnerabilities":2,"orphans":0,
-		"installed":1200,"explicit":300,"updates_as_of":"2023-11-14T22:13:20Z","partial":[]}}`, text)
+		"installed":1200,"explicit":300,"updates_as_of":"2023-11-14T22:13:20Z","partial":[],"degraded":["watch"]}}`, text)
 	s.UpdatesAsOf = time.Time{}
 	text, err = format(Report{WantsStatus: true, Status: s})
 	require.NoError(t, err)

@@ -148,6 +148,7 @@ func (d *daemon) initMetrics() error {
 		},
 		Memory: d.memoryUse,
 		Status: d.currentStatus,
+		Health: d.checkHealth,
 	})
 	limitMemory(d.config.Memory)
 	d.tasks = append(d.tasks, d.scavenge)
@@ -157,6 +158,7 @@ func (d *daemon) initMetrics() error {
 func (d *daemon) initStatus() error {
 	d.status = newStatusKeeper(d.options, d.listener.Addr().String(), d.holder)
 	d.status.interval = func() time.Duration { return d.refresher.Interval() }
+	d.status.others = d.allProblems
 	d.onClose(d.status.close)
 	return nil
 }

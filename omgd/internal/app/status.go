@@ -27,8 +27,10 @@ type statusKeeper struct {
 	write  func(string, statusfile.Status) error
 	// interval returns how often the file is written.
 	interval func() time.Duration
-	holder   *state.Holder
-	log      *slog.Logger
+	// others returns the problems that are not in the snapshot.
+	others func() []wire.Problem
+	holder *state.Holder
+	log    *slog.Logger
 
 	fileMu  sync.Mutex // held while the file is written or removed
 	removed bool       // the daemon shuts down, and the file is not written again
@@ -107,6 +109,7 @@ func (k *statusKeeper) refreshed() {
 	if r.At == 0 {
 		return // no successful check yet: without a file, prompts show nothing
 	}
+	r.Problems = append(r.Problems, k.others()...)
 	file := fileStatus(r, k.interval())
 	file.System = systemVersions(st.Inputs().SystemRuntimes)
 	if err := k.writeFile(file); err != nil {
@@ -154,10 +157,16 @@ func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status 
 		return s != nil && s.State == wire.SourceOK
 	}
 	c := &r.Counts
+	var degraded statusfile.Parts
+	for _, p := range r.Problems {
+		if wire.Degrades(&p) {
+			degraded |= statusfile.Part(p.Name)
+		}
+	}
 	s := statusfile.Status{
 		Installed: number(c.Installed, "installed"), Explicit: number(c.Explicit, "explicit"),
 		Orphans: number(c.Orphans, "orphans"), Updates: number(c.Updates, "updates"),
-		At: time.Unix(r.At, 0), Interval: interval, UpdatesAsOf: updatesAsOf(r),
+		At: time.Unix(r.At, 0), Interval: interval, UpdatesAsOf: updatesAsOf(r), Degraded: degraded,
 	}
 	if n := c.Security; n != nil && ok(wire.KindTracker) {
 		// A repository only decides which advisories can be fixed, and not how many there are.

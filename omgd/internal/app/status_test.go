@@ -59,6 +59,7 @@ func (k *keeperWorld) start() {
 	k.t.Helper()
 	o := options{data: k.data, log: slog.New(slog.DiscardHandler), store: store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}}
 	k.statusKeeper = newStatusKeeper(o, filepath.Join(k.data, "omg.sock"), state.NewHolder())
+	k.others = func() []wire.Problem { return nil }
 	k.interval = func() time.Duration { return time.Minute }
 	k.write = func(_ string, s statusfile.Status) error { k.file = &s; return nil }
 	k.t.Cleanup(k.close)
@@ -202,6 +203,22 @@ func TestStatusKeeper_File(t *testing.T) {
 	k.refresh()
 	require.Equal(t, statusfile.Number{}, k.file.Updates)
 	require.Equal(t, statusfile.Number{}, k.file.Installed)
+}
+
+// TestStatusKeeper_Degraded: the file names the parts that do not work as they should; what
+// is stored for the next omgd does not have this one's problems.
+func TestStatusKeeper_Degraded(t *testing.T) {
+	k := newKeeperWorld(t)
+	k.refresh()
+	require.Zero(t, k.file.Degraded)
+	k.others = func() []wire.Problem {
+		return []wire.Problem{{Name: "watch", State: "polling"}, {Name: "store", State: "new"}, {Name: "libalpm", State: "missing"}}
+	}
+	k.in.Problems = []wire.Problem{{Name: "local", State: "incomplete"}}
+	k.refresh()
+	require.Equal(t, []string{"watch", "local"}, k.file.Degraded.Names())
+	k.restart()
+	require.Equal(t, []wire.Problem{{Name: "local", State: "incomplete"}}, k.lastRun().Problems)
 }
 
 // TestStatusKeeper_Vulnerabilities: they are in the status, the history and the file;

@@ -74,12 +74,12 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 			problems[p.Name] = p
 		}
 	}
-	for _, name := range []string{"libalpm", "store", "data", "db.lck", "local", "runtimes"} {
+	for _, name := range []string{"libalpm", "store", "watch", "data", "db.lck", "local", "runtimes"} {
 		p, bad := problems[name]
 		switch {
-		case bad && p.State != "busy" && p.State != "new":
+		case bad && wire.Degrades(&p):
 			add(name, wire.HealthDegraded, p.State+withReason(p.Why))
-		case name == "libalpm" || name == "store":
+		case name == "libalpm" || name == "store" || name == "watch":
 			add(name, wire.HealthOK, "")
 		}
 	}

@@ -87,6 +87,13 @@ func TestEvaluate_States(t *testing.T) {
 		"the store is a new one": {func(in *Input) {
 			in.Status.Problems = []wire.Problem{{Name: "store", State: "new"}}
 		}, "store", wire.HealthOK, "", wire.HealthOK},
+		"inotify's limits are reached": {func(in *Input) {
+			in.Status.Problems = []wire.Problem{{Name: "watch", State: "polling", Why: "raise a limit"}}
+		}, "watch", wire.HealthDegraded, "polling: raise a limit", wire.HealthDegraded},
+		"inotify works": {func(*Input) {}, "watch", wire.HealthOK, "", wire.HealthOK},
+		"installed packages are unread": {func(in *Input) {
+			in.Status.Problems = []wire.Problem{{Name: "local", State: "incomplete", Why: "local/a-1-1 has no desc"}}
+		}, "local", wire.HealthDegraded, "incomplete: local/a-1-1 has no desc", wire.HealthDegraded},
 		"no data directory": {func(in *Input) {
 			in.Status.Problems = []wire.Problem{{Name: "data", State: "memory", Why: "read-only"}}
 		}, "data", wire.HealthDegraded, "memory: read-only", wire.HealthDegraded},

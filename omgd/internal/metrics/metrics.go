@@ -26,6 +26,8 @@ type Callbacks struct {
 	Memory func() map[string]uint64
 	// Status returns the status; false while there is none.
 	Status func() (*wire.StatusResult, bool)
+	// Health returns the state of the daemon's components.
+	Health func() wire.HealthResult
 }
 
 // CacheCounts counts how often a reply was found in a cache, and how often not.
@@ -135,6 +137,7 @@ var (
 	counts      = desc("omg_installed_packages", "Installed packages by count; absent while unknown.", "count")
 	vulnerable  = desc("omg_vulnerabilities", "Advisories for installed packages by severity; absent while unknown.", "severity")
 	sourceAge   = desc("omg_source_changed_timestamp_seconds", "Time of the last change or successful check of a source.", "source", "kind")
+	componentOK = desc("omg_component_ok", "1 if a component is ok, otherwise 0.", "component", "state")
 	sourceOK    = desc("omg_source_ok", "1 if a source is ok, otherwise 0.", "source", "kind", "state")
 )
 
@@ -156,6 +159,9 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	}
 	for component, n := range c.Memory() {
 		value(memory, prometheus.GaugeValue, float64(n), component)
+	}
+	for _, part := range c.Health().Components {
+		value(componentOK, prometheus.GaugeValue, oneIf(part.State == wire.HealthOK), part.Name, part.State)
 	}
 	st, ok := c.Status()
 	if !ok {
@@ -185,13 +191,16 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		}
 	}
 	for _, s := range sources {
-		good := 0.0
-		if s.State == wire.SourceOK {
-			good = 1
-		}
-		value(sourceOK, prometheus.GaugeValue, good, s.Name, string(s.Kind), string(s.State))
+		value(sourceOK, prometheus.GaugeValue, oneIf(s.State == wire.SourceOK), s.Name, string(s.Kind), string(s.State))
 		if s.Changed != 0 {
 			value(sourceAge, prometheus.GaugeValue, float64(s.Changed), s.Name, string(s.Kind))
 		}
 	}
+}
+
+func oneIf(good bool) float64 {
+	if good {
+		return 1
+	}
+	return 0
 }
