@@ -60,6 +60,7 @@ find_missing() {
 	need setpriv util-linux util-linux have setpriv
 	need setsid util-linux util-linux have setsid
 	need unshare util-linux util-linux have unshare
+	need nsenter util-linux util-linux have nsenter
 	need prometheus prometheus prometheus have prometheus
 	need promtool prometheus prometheus have promtool
 }

@@ -45,11 +45,11 @@ func TestWatch(t *testing.T) {
 			require.Equal(t, "polling", p.State)
 			require.Contains(t, p.Why, advice)
 			require.Contains(t, d.Omg("status").Stdout, "watch: polling: ")
-			health := d.Omg("health")
+			health := d.Omg("health", "--json")
 			require.Equal(t, 6, health.Code)
-			require.Contains(t, health.Stdout, "degraded  watch: polling: "+p.Why)
+			require.Contains(t, health.Stdout, `"name":"watch","state":"degraded","why":"polling: `+p.Why+`"`)
 			require.Contains(t, d.Omg("metrics").Stdout, `omg_component_ok{component="watch",state="degraded"} 0`)
-			require.Contains(t, d.Omg("doctor").Stdout, "warn  watch: polling: "+p.Why)
+			require.Contains(t, d.Omg("doctor", "--json").Stdout, `"name":"watch","state":"problem","found":"polling: `+p.Why+`"`)
 			probe := func() string { return s.Run("omg-probe", "--deadline", "0", "--status", "-f", "json").Stdout }
 			require.Contains(t, probe(), `"degraded":["watch"]`)
 
@@ -66,7 +66,7 @@ func TestWatch(t *testing.T) {
 			require.NoError(t, err, "%s", out)
 			d.AwaitStatus(func(r *wire.StatusResult) bool { return watch(r) < 0 }, "no problem with watching")
 			harness.Await(t, func() bool { return strings.Contains(probe(), `"degraded":[]`) }, "the status file has no problem; omg-probe printed %s", probe)
-			require.Contains(t, d.Omg("health").Stdout, "ok        watch")
+			require.Contains(t, d.Omg("health", "--json").Stdout, `"name":"watch","state":"ok"`)
 			fdinfo, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", d.PID()))
 			require.NoError(t, err)
 			require.True(t, slices.ContainsFunc(fdinfo, func(path string) bool {

@@ -291,7 +291,7 @@ func (d *doctor) daemon(ctx context.Context) {
 	todo := map[string]string{
 		"libalpm":              "rebuild or update omg: its libalpm worker was built for an older libalpm",
 		"store":                "free space on the disk, then: omg daemon restart",
-		"watch":                "raise the limits: sudo sysctl fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288; until then, omgd finds changes a second later",
+		"watch":                "sudo sysctl -w fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288; until then omgd finds changes a second later",
 		"local":                "reinstall this package",
 		"data":                 "make the data directory writable: until then, omgd keeps everything in memory",
 		"aur":                  "check the network, or switch it off: aur.enabled = false",

@@ -137,7 +137,7 @@ func (w *watcher) watchAll() (changed bool) {
 			if err := w.inotify.add(w.fs, dir); err != nil {
 				unwatched = append(unwatched, dir)
 				if why == nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
-					why = fmt.Errorf("%s: %w", dir, err)
+					why = fmt.Errorf("cannot watch %s: %w", dir, err)
 				}
 			}
 		}
@@ -166,11 +166,11 @@ func (w *watcher) setProblem(why error) {
 		return
 	}
 	text := why.Error()
-	switch {
+	switch { // the kernel's own texts are about disks and files
 	case errors.Is(why, unix.ENOSPC):
-		text += ": the limit of inotify watches is reached: raise fs.inotify.max_user_watches"
+		text = "the limit of inotify watches is reached: raise fs.inotify.max_user_watches"
 	case errors.Is(why, unix.EMFILE):
-		text += ": the limit of inotify instances is reached: raise fs.inotify.max_user_instances"
+		text = "the limit of inotify instances is reached: raise fs.inotify.max_user_instances"
 	}
 	if w.problem == nil || w.problem.Why != text {
 		w.log.Warn("inotify not usable, polling", "err", text)

@@ -200,7 +200,7 @@ func TestRun_Polls(t *testing.T) {
 		return found
 	}
 	require.Equal(t, &wire.Problem{
-		Name: "watch", State: "polling", Why: "too many open files: the limit of inotify instances is reached: raise fs.inotify.max_user_instances",
+		Name: "watch", State: "polling", Why: "the limit of inotify instances is reached: raise fs.inotify.max_user_instances",
 	}, problem())
 	n := installed()
 	p := w.state().Inputs().Local.Packages.Packages[0]
