@@ -24,20 +24,20 @@ type Options struct {
 
 // Write replaces the file at path by one with the given content.
 func Write(path string, content []byte, o Options) error {
-	return WriteTo(path, o, func(f *os.File) error {
+	return WriteTo(path, o, func(f *File) error {
 		_, err := f.Write(content)
 		return err
 	})
 }
 
 // WriteTo replaces the file at path by what write writes to it. If write fails, the old file stays.
-func WriteTo(path string, o Options, write func(*os.File) error) error {
+func WriteTo(path string, o Options, write func(*File) error) error {
 	f, err := Begin(path, o)
 	if err != nil {
 		return err
 	}
 	defer f.Discard()
-	if err := write(f.File); err != nil {
+	if err := write(f); err != nil {
 		return f.withPath(err)
 	}
 	return f.Commit()
@@ -60,8 +60,11 @@ func Begin(path string, o Options) (*File, error) {
 	}
 	removeLeftovers(path, true)
 	// O_EXCL does not follow a link that someone put there.
-	f, err := os.OpenFile(tempPath(path), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	file := &File{File: f, path: path, options: o}
+	file := &File{path: path, options: o}
+	err := faultOf(OpCreate, path)
+	if err == nil {
+		file.File, err = os.OpenFile(tempPath(path), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	}
 	if err != nil {
 		return nil, file.withPath(err)
 	}
@@ -75,7 +78,7 @@ func (f *File) Commit() error {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), f.path)
+		err = f.rename()
 	}
 	f.ended = true
 	if err != nil {
@@ -83,7 +86,7 @@ func (f *File) Commit() error {
 		return f.withPath(err)
 	}
 	if f.options.Sync {
-		return syncDir(filepath.Dir(f.path))
+		return syncDir(f.path)
 	}
 	return nil
 }
@@ -106,9 +109,12 @@ func (f *File) withPath(err error) error {
 	return err
 }
 
-// syncDir flushes a rename to disk. Some file systems cannot sync a directory.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// syncDir flushes the rename of a file to disk. Some file systems cannot sync a directory.
+func syncDir(path string) error {
+	if err := faultOf(OpSyncDir, path); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
 	}

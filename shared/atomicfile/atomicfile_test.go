@@ -50,9 +50,9 @@ func TestWriteTo_Fails(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
 	require.NoError(t, Write(path, []byte("one"), Options{Mode: 0o644}))
-	for name, fail := range map[string]func(*os.File) error{
-		"in the middle": func(f *os.File) error { _, _ = f.WriteString("tw"); return unix.ENOSPC },
-		"at the end":    func(f *os.File) error { return errors.Join(f.Close(), unix.ENOSPC) },
+	for name, fail := range map[string]func(*File) error{
+		"in the middle": func(f *File) error { _, _ = f.WriteString("tw"); return unix.ENOSPC },
+		"at the end":    func(f *File) error { return errors.Join(f.Close(), unix.ENOSPC) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.ErrorIs(t, WriteTo(path, Options{Mode: 0o644}, fail), unix.ENOSPC)

@@ -239,7 +239,7 @@ func (b *Builder) Bytes() ([]byte, error) {
 
 // WriteFile atomically replaces the file at path by the index.
 func (b *Builder) WriteFile(path string) error {
-	return atomicfile.WriteTo(path, atomicfile.Options{Mode: 0o644, Sync: true}, func(f *os.File) error { return b.writeFile(f) })
+	return atomicfile.WriteTo(path, atomicfile.Options{Mode: 0o644, Sync: true}, func(f *atomicfile.File) error { return b.writeFile(f) })
 }
 
 // WriteTo writes the index to an empty file, or to a pipe, which cannot seek.

@@ -205,8 +205,8 @@ func TestForbiddenNames(t *testing.T) {
 		security: &wire.SecurityResult{Packages: []wire.VulnerablePackage{
 			{Name: "-Rdd", Severity: "Low", Advisories: open}, {Name: "a", Severity: "Low", Advisories: open},
 		}},
-		why:      &backend.Chains{Name: "a", Chains: []backend.Chain{{Links: []backend.Link{{Name: "-Rdd"}, {Name: "a"}}}, {Links: []backend.Link{{Name: "a"}}}}},
-		owns:     &backend.Owners{Paths: []backend.OwnedPath{{Path: "/a/", Owners: []backend.Owner{{Name: "-Rdd"}, {Name: "a"}}}}},
+		why:  &backend.Chains{Name: "a", Chains: []backend.Chain{{Links: []backend.Link{{Name: "-Rdd"}, {Name: "a"}}}, {Links: []backend.Link{{Name: "a"}}}}},
+		owns: &backend.Owners{Paths: []backend.OwnedPath{{Path: "/a/", Owners: []backend.Owner{{Name: "-Rdd"}, {Name: "a"}}}}},
 	}
 	for _, line := range []string{
 		"installed -q", "installed --format {{.name}}", "orphans -q", "foreign -q", "explicit -q", "search -q a",

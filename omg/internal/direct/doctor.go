@@ -293,6 +293,7 @@ func (d *doctor) daemon(ctx context.Context) {
 		"store":                "free space on the disk, then: omg daemon restart",
 		"watch":                "sudo sysctl -w fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288; until then omgd finds changes a second later",
 		"local":                "reinstall this package",
+		"status file":          "free space in its directory: until then, prompts show no numbers",
 		"data":                 "make the data directory writable: until then, omgd keeps everything in memory",
 		"aur":                  "check the network, or switch it off: aur.enabled = false",
 		"tracker":              "check the network, or switch it off: tracker.enabled = false",

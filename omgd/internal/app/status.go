@@ -32,8 +32,9 @@ type statusKeeper struct {
 	holder *state.Holder
 	log    *slog.Logger
 
-	fileMu  sync.Mutex // held while the file is written or removed
+	fileMu  sync.Mutex // guards the following fields; held while the file is written or removed
 	removed bool       // the daemon shuts down, and the file is not written again
+	fileWhy string     // why the file could not be written the last time
 }
 
 // newStatusKeeper opens the store in the data directory. The status file is beside the
@@ -82,12 +83,17 @@ func (k *statusKeeper) history(n int) []wire.HistoryEntry {
 	return list
 }
 
-// problems returns the problems of the store.
-func (k *statusKeeper) problems() []wire.Problem {
+// problems returns the problems of the store and of the status file.
+func (k *statusKeeper) problems() (list []wire.Problem) {
 	if state, why := k.store.State(); state != "ok" {
-		return []wire.Problem{{Name: "store", State: state, Why: why}}
+		list = append(list, wire.Problem{Name: "store", State: state, Why: why})
 	}
-	return nil
+	k.fileMu.Lock()
+	defer k.fileMu.Unlock()
+	if k.fileWhy != "" {
+		list = append(list, wire.Problem{Name: "status file", State: "failed", Why: k.fileWhy})
+	}
+	return list
 }
 
 // refreshed saves the current status. It is called after every refresh, by the goroutine
@@ -205,7 +211,12 @@ func (k *statusKeeper) writeFile(s statusfile.Status) error {
 	if k.removed {
 		return nil
 	}
-	return k.write(k.path, s)
+	err := k.write(k.path, s)
+	k.fileWhy = ""
+	if err != nil {
+		k.fileWhy = err.Error()
+	}
+	return err
 }
 
 // removeFile removes the status file.

@@ -90,6 +90,9 @@ func TestEvaluate_States(t *testing.T) {
 		"inotify's limits are reached": {func(in *Input) {
 			in.Status.Problems = []wire.Problem{{Name: "watch", State: "polling", Why: "raise a limit"}}
 		}, "watch", wire.HealthDegraded, "polling: raise a limit", wire.HealthDegraded},
+		"the run directory is full": {func(in *Input) {
+			in.Status.Problems = []wire.Problem{{Name: "status file", State: "failed", Why: "no space"}}
+		}, "status file", wire.HealthDegraded, "failed: no space", wire.HealthDegraded},
 		"inotify works": {func(*Input) {}, "watch", wire.HealthOK, "", wire.HealthOK},
 		"installed packages are unread": {func(in *Input) {
 			in.Status.Problems = []wire.Problem{{Name: "local", State: "incomplete", Why: "local/a-1-1 has no desc"}}

@@ -67,7 +67,7 @@ func (i *Image) Write(path string) error {
 			return err
 		}
 	}
-	return atomicfile.WriteTo(path, atomicfile.Options{Mode: 0o644, Sync: true}, func(f *os.File) error {
+	return atomicfile.WriteTo(path, atomicfile.Options{Mode: 0o644, Sync: true}, func(f *atomicfile.File) error {
 		fi, err := i.memory.Stat()
 		if err != nil {
 			return err

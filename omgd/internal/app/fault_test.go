@@ -1,0 +1,140 @@
+package app
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/atomicfile"
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/statusfile"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// replaced is a file that omgd replaces when a database has changed.
+type replaced struct {
+	path    string
+	ops     []atomicfile.Op // of one replacement
+	problem string          // while it cannot be replaced
+	usable  func(path string) error
+}
+
+// TestServe_DiskFaults: each step of replacing an index, its origin and the status file
+// fails, on a bad disk and on a full one. Omgd answers from the new database, the file's
+// last content stays whole, and the fault is named until the file can be written again.
+func TestServe_DiskFaults(t *testing.T) {
+	w := newWorld(t)
+	d := w.serve()
+	d.awaitCurrent()
+	synced := []atomicfile.Op{
+		atomicfile.OpCreate, atomicfile.OpWrite, atomicfile.OpChmod, atomicfile.OpSync, atomicfile.OpClose, atomicfile.OpRename, atomicfile.OpSyncDir,
+	}
+	index := func(string) error {
+		f, err := pkgindex.Open(w.index("core"), d.env.Trusts)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.CheckSums(), f.Close())
+	}
+	status := func(path string) error { _, err := statusfile.Read(path); return err }
+	packages := 300
+	for name, file := range map[string]replaced{
+		"index":  {w.index("core"), synced, "index: memory", index},
+		"origin": {w.index("core") + ".origin", synced, "index: memory", index},
+		"status file": {
+			d.status.path, slices.DeleteFunc(slices.Clone(synced), func(op atomicfile.Op) bool { return op == atomicfile.OpSync || op == atomicfile.OpSyncDir }),
+			"status file: failed", status,
+		},
+	} {
+		for i, op := range file.ops {
+			fault := []error{unix.EIO, unix.ENOSPC}[i%2]
+			t.Run(name+"/"+string(op)+"/"+fault.Error(), func(t *testing.T) {
+				d := &running{daemon: d.daemon, t: t, stop: d.stop}
+				d.checkFault(w, &file, op, fault, &packages)
+			})
+		}
+	}
+}
+
+// checkFault changes a database while one operation on a file fails, and again when it
+// does not fail any more.
+func (r *running) checkFault(w *world, file *replaced, op atomicfile.Op, fault error, packages *int) {
+	r.t.Helper()
+	change := func() {
+		*packages += 10
+		w.write("core", content(r.t, "core", *packages))
+	}
+	all := func() int { return w.packages("core") + w.packages("extra") + w.packages("multilib") }
+	before, err := os.ReadFile(file.path)
+	require.NoError(r.t, err)
+	end := atomicfile.SetFaults(func(now atomicfile.Op, path string) error {
+		if now == op && path == file.path {
+			return fault
+		}
+		return nil
+	})
+	defer end()
+	change()
+	await.Condition(r.t, func() bool { return slices.Contains(problems(r.queryStatus()), file.problem) },
+		"%s; the problems are %s", file.problem, func() []string { return problems(r.queryStatus()) })
+	await.Condition(r.t, func() bool { n, _, err := r.search(); return err == nil && n == all() }, "the new database answers")
+	st := r.queryStatus()
+	i := slices.IndexFunc(st.Problems, func(p wire.Problem) bool { return p.Name+": "+p.State == file.problem })
+	require.Contains(r.t, st.Problems[i].Why, fault.Error())
+	require.Contains(r.t, st.Problems[i].Why, file.path)
+	require.Equal(r.t, wire.HealthDegraded, r.checkHealth().State)
+	require.NoError(r.t, file.usable(file.path), "what is there is whole")
+	if op != atomicfile.OpSyncDir { // it was renamed already
+		after, err := os.ReadFile(file.path)
+		require.NoError(r.t, err)
+		require.Equal(r.t, before, after)
+	}
+
+	end()
+	change()
+	await.Condition(r.t, func() bool { return len(problems(r.queryStatus())) == 0 }, "no problem is left")
+	await.Condition(r.t, func() bool { n, _, err := r.search(); return err == nil && n == all() }, "the next database answers")
+	require.NoError(r.t, file.usable(file.path))
+}
+
+// TestServe_FullRunDirectory: the directory of the socket and the status file becomes full
+// while omgd runs, and is full at the next start.
+func TestServe_FullRunDirectory(t *testing.T) {
+	w := newWorld(t)
+	run := need.Tmpfs(t, "64k")
+	w.socket = filepath.Join(run, "omg.sock")
+	d := w.serve()
+	d.awaitCurrent()
+	d.awaitFile(false)
+	last, err := statusfile.Read(d.status.path)
+	require.NoError(t, err)
+	filler := filepath.Join(run, "filler")
+	require.ErrorIs(t, os.WriteFile(filler, make([]byte, 1<<20), 0o600), unix.ENOSPC)
+
+	w.write("core", content(t, "core", 350))
+	await.Condition(t, func() bool { return slices.Equal(problems(d.queryStatus()), []string{"status file: failed"}) },
+		"the status file has a problem; the problems are %s", func() []string { return problems(d.queryStatus()) })
+	await.Condition(t, func() bool { n, _, err := d.search("core"); return err == nil && n == w.packages("core") }, "the new database answers")
+	require.Contains(t, d.queryStatus().Problems[len(d.queryStatus().Problems)-1].Why, "no space left on device")
+	now, err := statusfile.Read(d.status.path)
+	require.NoError(t, err)
+	require.Equal(t, last, now, "prompts see the last numbers, with their time")
+	d.stop()
+
+	require.ErrorIs(t, os.WriteFile(filler, make([]byte, 1<<20), 0o600), unix.ENOSPC)
+	_, err = open(w.options)
+	require.ErrorIs(t, err, unix.ENOSPC)
+	require.ErrorContains(t, err, run)
+	require.NoError(t, os.Remove(filler))
+	d = w.serve()
+	d.awaitCurrent()
+	d.awaitFile(false)
+	require.Empty(t, problems(d.queryStatus()))
+}

@@ -1,0 +1,106 @@
+package atomicfile
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"sync/atomic"
+)
+
+// Op is an operation that replaces a file or is a part of that.
+type Op string
+
+// The operations, in the order in which they happen.
+const (
+	OpCreate  Op = "create"
+	OpWrite   Op = "write"
+	OpChmod   Op = "chmod"
+	OpSync    Op = "sync"
+	OpClose   Op = "close"
+	OpRename  Op = "rename"
+	OpSyncDir Op = "sync the directory of"
+)
+
+// faults decides which operations fail. It is nil outside of tests.
+var faults atomic.Pointer[func(op Op, path string) error]
+
+// SetFaults makes the operations on a path fail for which fault returns an error, as a bad or a full disk does. A failed
+// write has written half of its bytes. It is for tests, which end it with the function that it returns.
+func SetFaults(fault func(op Op, path string) error) (end func()) {
+	faults.Store(&fault)
+	return func() { faults.Store(nil) }
+}
+
+// faultOf returns the error with which an operation has to fail.
+func faultOf(op Op, path string) error {
+	fault := faults.Load()
+	if fault == nil {
+		return nil
+	}
+	if err := (*fault)(op, path); err != nil {
+		return &fs.PathError{Op: string(op), Path: path, Err: err}
+	}
+	return nil
+}
+
+// Write writes to the temporary file.
+func (f *File) Write(b []byte) (int, error) {
+	if err := faultOf(OpWrite, f.path); err != nil {
+		n, _ := f.File.Write(b[:len(b)/2])
+		return n, err
+	}
+	return f.File.Write(b)
+}
+
+// WriteAt writes to the temporary file.
+func (f *File) WriteAt(b []byte, at int64) (int, error) {
+	if err := faultOf(OpWrite, f.path); err != nil {
+		n, _ := f.File.WriteAt(b[:len(b)/2], at)
+		return n, err
+	}
+	return f.File.WriteAt(b, at)
+}
+
+// WriteString writes to the temporary file.
+func (f *File) WriteString(s string) (int, error) { return f.Write([]byte(s)) }
+
+// ReadFrom writes the rest of r to the temporary file, by the kernel if r is a file.
+func (f *File) ReadFrom(r io.Reader) (int64, error) {
+	if faults.Load() == nil {
+		return f.File.ReadFrom(r)
+	}
+	return io.Copy(struct{ io.Writer }{f}, r)
+}
+
+// Chmod changes the mode of the temporary file.
+func (f *File) Chmod(mode fs.FileMode) error {
+	if err := faultOf(OpChmod, f.path); err != nil {
+		return err
+	}
+	return f.File.Chmod(mode)
+}
+
+// Sync flushes the temporary file to disk.
+func (f *File) Sync() error {
+	if err := faultOf(OpSync, f.path); err != nil {
+		return err
+	}
+	return f.File.Sync()
+}
+
+// Close closes the temporary file.
+func (f *File) Close() error {
+	err := f.File.Close()
+	if fault := faultOf(OpClose, f.path); fault != nil {
+		return fault
+	}
+	return err
+}
+
+// rename renames the temporary file into place.
+func (f *File) rename() error {
+	if err := faultOf(OpRename, f.path); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), f.path)
+}
