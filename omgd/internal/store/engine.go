@@ -50,7 +50,7 @@ func newEngine(limits Limits, log *slog.Logger) *engine {
 func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, error) {
 	e := newEngine(limits, log)
 	db, err := do(e, limits.Open, func() (db *pebble.DB, err error) {
-		if err := fs.MkdirAll(dir, 0o700); err != nil {
+		if err := makeDir(fs, dir); err != nil {
 			return nil, err
 		}
 		// Take the lock before pebble.Open: its error would not tell a held lock from a
@@ -79,6 +79,22 @@ func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, 
 	e.db = db
 	e.opened.Store(true)
 	return e, nil
+}
+
+// makeDir makes the store's directory, so that it survives a power cut: Pebble only does
+// that for a directory that it makes itself.
+func makeDir(fs vfs.FS, dir string) error {
+	if _, err := fs.Stat(dir); err == nil {
+		return nil
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	parent, err := fs.OpenDir(fs.PathDir(dir))
+	if err != nil {
+		return err
+	}
+	return errors.Join(parent.Sync(), parent.Close())
 }
 
 // openMemory opens a database in memory.

@@ -20,11 +20,17 @@ import (
 func soak() bool { return os.Getenv("OMG_SOAK") != "" }
 
 // faulty runs a store on a file system where the operations after number first fail, up
-// to number last, and returns how many operations there were.
+// to number last, and returns how many operations there were. Then the power fails: what
+// was stored on disk is still there, however far the store got.
 func faulty(t *testing.T, first, last int, fault error) int {
 	t.Helper()
 	var ops atomic.Int64
-	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+	disk := vfs.NewCrashableMem()
+	require.NoError(t, disk.MkdirAll("/nowhere", 0o700))
+	root, err := disk.OpenDir("/")
+	require.NoError(t, err)
+	require.NoError(t, root.Sync())
+	fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if op.Kind == errorfs.OpRemove || op.Kind == errorfs.OpFileClose {
 			return nil
 		}
@@ -34,9 +40,14 @@ func faulty(t *testing.T, first, last int, fault error) int {
 		return nil
 	}))
 	s := open("/nowhere/"+Name, fs, smallLimits, quiet())
-	value := text(t, 2000)
+	value, stored := text(t, 2000), -1
 	for n := range 80 {
-		require.NoError(t, s.PutStatus(value, time.Now(), true))
+		require.NoError(t, s.PutStatus(value, time.Unix(int64(n), 0), true))
+		if state, why := s.State(); state == "ok" {
+			stored = n
+		} else {
+			require.Contains(t, why, fault.Error(), "the fault is named")
+		}
 		require.NoError(t, s.Put("b", fmt.Sprint(n%7), value, time.Now()))
 		if _, _, ok := s.Get("b", fmt.Sprint(n%7)); !ok {
 			requireState(t, s, "memory") // the read failed
@@ -51,6 +62,14 @@ func faulty(t *testing.T, first, last int, fault error) int {
 	require.True(t, ok)
 	require.Equal(t, value, e.Status)
 	_ = s.Close() // may fail, but must return
+	after := open("/nowhere/"+Name, disk.CrashClone(vfs.CrashCloneCfg{}), smallLimits, quiet())
+	requireState(t, after, "ok")
+	e, ok = after.LastStatus()
+	if stored >= 0 {
+		require.True(t, ok)
+		require.GreaterOrEqual(t, e.At.Unix(), int64(stored), "what was stored on disk")
+	}
+	require.NoError(t, after.Close())
 	return int(ops.Load())
 }
 
