@@ -1,0 +1,111 @@
+package share
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// greedy takes all it can get, and returns how much that is.
+func greedy(p *Pool, u User) (n int) {
+	for p.Take(u, 1) {
+		n++
+	}
+	return n
+}
+
+func TestPool_Take(t *testing.T) {
+	root := User{UID: 0, Trusted: true}
+	p := NewPool(1000, 100)
+	for uid, want := range []int{450, 225, 113, 56} {
+		require.Equal(t, want, greedy(p, User{UID: uint32(uid + 1)}), "user %d gets half of what is left", uid+1)
+	}
+	require.True(t, p.Take(User{UID: 1000}, 1), "there is something left")
+	require.Equal(t, 155, greedy(p, root), "root gets the rest and the reserve")
+	require.EqualValues(t, 1000, p.Used())
+	require.False(t, p.Take(User{UID: 1001}, 1))
+	p.Add(User{UID: 1}, -450)
+	require.Equal(t, 175, greedy(p, User{UID: 1001}))
+}
+
+// TestPool_Simultaneous: users who take at the same time get the same.
+func TestPool_Simultaneous(t *testing.T) {
+	p := NewPool(1000, 0)
+	for took := true; took; {
+		took = false
+		for uid := range uint32(4) {
+			took = p.Take(User{UID: uid}, 1) || took
+		}
+	}
+	for uid := range uint32(4) {
+		require.EqualValues(t, 200, p.by[uid])
+	}
+}
+
+func TestPool_Over(t *testing.T) {
+	p := NewPool(100, 0)
+	one, other := User{UID: 1}, User{UID: 2}
+	p.Add(one, 70)
+	require.True(t, p.Over(one))
+	require.False(t, p.Over(other))
+	require.False(t, p.Short())
+	p.Add(one, 10)
+	require.True(t, p.Short())
+	p.Add(one, -80)
+	require.False(t, p.Over(one))
+	require.Empty(t, p.by, "users who have nothing take no memory")
+}
+
+// TestTurns_Fair: of two turns a user gets one, however many requests wait. Another
+// user's request runs at once, and a third one's before the rest of the first.
+func TestTurns_Fair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(1)
+		require.Equal(t, 2, turns.limit)
+		order := make(chan uint32, 100)
+		request := func(uid uint32) {
+			u := User{UID: uid, Trusted: uid == 0}
+			if turns.Take(t.Context(), u) != nil {
+				return
+			}
+			time.Sleep(time.Second)
+			order <- uid
+			turns.Give(u, time.Second)
+		}
+		for range 20 {
+			go request(1)
+		}
+		synctest.Wait()
+		require.Equal(t, 1, turns.running, "one request of the user at a time")
+		go request(2)
+		synctest.Wait()
+		require.Equal(t, 2, turns.running, "another user's runs at once")
+		go request(3)
+		go request(0)
+		for range 23 {
+			synctest.Wait()
+			time.Sleep(time.Second)
+		}
+		var first []uint32
+		for range 5 {
+			first = append(first, <-order)
+		}
+		require.ElementsMatch(t, []uint32{0, 1, 1, 2, 3}, first)
+		require.Len(t, order, 18)
+		require.Empty(t, turns.lines, "users without a request take no memory")
+	})
+}
+
+func TestTurns_Canceled(t *testing.T) {
+	turns, u := NewTurns(2), User{UID: 1}
+	require.NoError(t, turns.Take(t.Context(), u))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, turns.Take(ctx, u), context.Canceled)
+	turns.Give(u, 0)
+	require.Zero(t, turns.running)
+	require.Empty(t, turns.lines)
+}
