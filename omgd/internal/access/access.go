@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/server"
 	"github.com/omg-arch/omg/shared/config"
@@ -114,3 +115,12 @@ func (g *Gate) Admin(p server.Peer) bool {
 
 // AllowRequest counts a request and reports whether it is within the user's rate.
 func (g *Gate) AllowRequest(p server.Peer) bool { return p.UID == 0 || g.quota.allow(p.UID) }
+
+// Spend counts what a request has cost as further requests: one for each millisecond in
+// which it computed, and one for each 64 KiB of its frames.
+func (g *Gate) Spend(p server.Peer, computed time.Duration, bytes int) {
+	const perRequest = 64 << 10
+	if cost := int(computed/time.Millisecond) + bytes/perRequest; cost > 0 {
+		g.quota.spend(p.UID, cost)
+	}
+}

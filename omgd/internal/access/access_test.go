@@ -105,6 +105,26 @@ func TestGate_Quota(t *testing.T) {
 	})
 }
 
+// TestGate_Spend: what a request costs counts as further requests.
+func TestGate_Spend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := gate(t, config.Access{}, 100)
+		p := server.Peer{UID: 1000}
+		g.Spend(p, 50*time.Millisecond, 49*64<<10)
+		require.True(t, g.AllowRequest(p))
+		require.False(t, g.AllowRequest(p), "50 for the time, 49 for the bytes, and one request")
+		time.Sleep(time.Second)
+		g.Spend(p, time.Hour, 0)
+		time.Sleep(10 * time.Millisecond)
+		require.True(t, g.AllowRequest(p), "one request costs at most what a second has")
+		require.True(t, g.AllowRequest(server.Peer{UID: 1001}))
+		g.Spend(p, time.Microsecond, 100)
+		require.NoError(t, g.Set(config.Access{}, 0))
+		g.Spend(p, time.Hour, 0)
+		require.True(t, g.AllowRequest(p), "0 is no limit")
+	})
+}
+
 // TestQuota_IsBounded: the memory for counting is bounded for any number of users.
 func TestQuota_IsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package access
 
 import (
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -26,9 +27,19 @@ func (q *quota) set(limit int) {
 func (q *quota) allow(uid uint32) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.limit == 0 {
-		return true
+	return q.limit == 0 || q.limiter(uid).Allow()
+}
+
+// spend counts n more requests of a user. They can make the user wait for up to a second.
+func (q *quota) spend(uid uint32, n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.limit > 0 {
+		q.limiter(uid).ReserveN(time.Now(), min(n, q.limit))
 	}
+}
+
+func (q *quota) limiter(uid uint32) *rate.Limiter {
 	l := q.users[uid]
 	if l == nil {
 		if len(q.users) >= maxUsers {
@@ -37,7 +48,7 @@ func (q *quota) allow(uid uint32) bool {
 		l = rate.NewLimiter(rate.Limit(q.limit), q.limit)
 		q.users[uid] = l
 	}
-	return l.Allow()
+	return l
 }
 
 // evict removes the users whose quota is unused, or an arbitrary one if there are

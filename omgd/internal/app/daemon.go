@@ -208,7 +208,7 @@ func (d *daemon) initServer() error {
 		OnMapFault: d.refresher.Recheck, Observer: d.stats,
 	}
 	if d.gate != nil {
-		c.Allow, c.Admin, c.AllowRequest = d.gate.Allow, d.gate.Admin, d.gate.AllowRequest
+		c.Allow, c.Admin, c.AllowRequest, c.Spend, c.Shared = d.gate.Allow, d.gate.Admin, d.gate.AllowRequest, d.gate.Spend, true
 	}
 	d.server = server.New(c)
 	return nil

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/omgd/internal/logging"
+	"github.com/omg-arch/omg/omgd/internal/share"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -32,7 +33,7 @@ const (
 	// error frames.
 	headRoom, errorRoom = 64, 1 << 10
 	// largeFrame is the size above which a frame that is being received counts against
-	// Limits.Received. Smaller ones are bounded by the number of connections.
+	// Limits.MaxReceiveBuffers. Smaller ones are bounded by the number of connections.
 	largeFrame = 64 << 10
 )
 
@@ -41,6 +42,7 @@ type conn struct {
 	s      *Server
 	nc     *net.UnixConn
 	peer   Peer
+	user   share.User
 	ctx    context.Context // of its handlers
 	cancel context.CancelFunc
 	r      *bufio.Reader
@@ -50,11 +52,17 @@ type conn struct {
 	fast   Request // the fast request that runs
 	key    []byte  // its key
 	writer Writer
+	turn   turn // of fast requests
+	// greeted is set after the first greeting, and refused is the number of requests beyond
+	// the user's rate since the last one within it.
+	greeted bool
+	refused int
 
 	wait    sync.WaitGroup // for slow requests
 	slowN   atomic.Int32   // the number of slow requests
 	unsent  atomic.Int64   // bytes that are being written or wait for that
 	blocked atomic.Int64   // when the current write began (Unix nanoseconds), 0 without one
+	idle    atomic.Int64   // when the wait for a request began (Unix nanoseconds), 0 without one
 
 	mu   sync.Mutex
 	slow map[uint64]struct{} // ids of slow requests in flight
@@ -64,8 +72,9 @@ type conn struct {
 	writeErr      error      // the error that ended writing; guarded by writing
 }
 
-func newConn(s *Server, nc *net.UnixConn, peer Peer) *conn {
-	c := &conn{s: s, nc: nc, peer: peer}
+func newConn(s *Server, nc *net.UnixConn, peer Peer, user share.User) *conn {
+	c := &conn{s: s, nc: nc, peer: peer, user: user}
+	c.turn.c = c
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	return c
 }
@@ -90,6 +99,9 @@ func (c *conn) serve() {
 	}
 	c.wait.Wait()
 	_ = c.flush()
+	if werr := new(wire.Error); errors.As(err, &werr) {
+		leave(c.nc)
+	}
 	c.close()
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
 		c.s.cfg.Log.Debug("connection ended", "uid", c.peer.UID, "pid", c.peer.PID, "err", err)
@@ -103,21 +115,12 @@ func (c *conn) requests() error {
 		if err != nil {
 			return c.unreadable(err)
 		}
-		stages := c.stages()
-		if err := wire.CheckRequest(frame); err != nil {
-			return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
+		if err := c.turn.take(); err != nil {
+			return err
 		}
-		h, err := wire.DecodeHeader(frame)
-		if errors.Is(err, wire.ErrNoID) {
-			return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
-		}
-		if err != nil {
-			err = c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "%v", err))
-		} else {
-			stages.decoded()
-			err = c.dispatch(h, frame)
-			stages.answered(c, h)
-		}
+		c.turn.bytes += len(frame)
+		err = c.request(frame)
+		c.turn.end()
 		if err != nil {
 			return err
 		}
@@ -127,6 +130,56 @@ func (c *conn) requests() error {
 		if cap(c.key) > maxIdleBuffer {
 			c.key = nil
 		}
+	}
+}
+
+// request answers one request. It counts whatever comes of it. An error ends the
+// connection.
+func (c *conn) request(frame []byte) error {
+	within := c.s.cfg.AllowRequest == nil || c.s.cfg.AllowRequest(c.peer)
+	stages := c.stages()
+	if err := wire.CheckRequest(frame); err != nil {
+		return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
+	}
+	h, err := wire.DecodeHeader(frame)
+	if errors.Is(err, wire.ErrNoID) {
+		return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
+	}
+	if err == nil && !c.greeted && string(h.Op) == wire.OpHello {
+		// The first greeting is answered even if other requests are refused: a refused client
+		// reads the databases that the greeting's reply names.
+		c.greeted, within = true, true
+	}
+	if !within {
+		return c.tooFast(h.ID)
+	}
+	c.refused = 0
+	if err != nil {
+		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "%v", err))
+	}
+	stages.decoded()
+	err = c.dispatch(h, frame)
+	stages.answered(c, h)
+	return err
+}
+
+// tooFast refuses a request beyond the user's rate. The next one is read after a pause,
+// because a refusal takes time too.
+func (c *conn) tooFast(id uint64) error {
+	const shortest, longest = time.Millisecond, time.Second
+	err := c.fail(id, wire.Errorf(wire.CodeBusy, "too many requests of user %d", c.peer.UID))
+	c.turn.leave()
+	if err = errors.Join(err, c.flush()); err != nil {
+		return err
+	}
+	pause := time.NewTimer(min(longest, shortest<<min(c.refused, 10)))
+	defer pause.Stop()
+	c.refused++
+	select {
+	case <-pause.C:
+		return nil
+	case <-c.ctx.Done():
+		return c.ctx.Err()
 	}
 }
 
@@ -199,6 +252,12 @@ func (c *conn) next() ([]byte, error) {
 
 // await waits for the first byte of a frame.
 func (c *conn) await() error {
+	if c.s.cfg.Shared {
+		if c.slowN.Load() == 0 {
+			c.idle.Store(time.Now().UnixNano())
+		}
+		defer c.idle.Store(0)
+	}
 	limit := c.s.cfg.Limits.IdleTimeout
 	if limit == 0 {
 		_, err := c.r.Peek(1)
@@ -218,6 +277,12 @@ func (c *conn) await() error {
 // readBig reads a frame of n bytes that does not fit into the reader's buffer.
 func (c *conn) readBig(n int) ([]byte, error) {
 	if n > largeFrame {
+		if !c.user.Trusted {
+			if !c.s.shares.received.Take(c.user, int64(n)) {
+				return nil, wire.Errorf(wire.CodeBusy, "too many large requests of user %d", c.peer.UID)
+			}
+			defer c.s.shares.received.Add(c.user, -int64(n))
+		}
 		ctx, cancel := context.WithTimeout(c.ctx, c.s.cfg.Limits.ReadTimeout)
 		defer cancel()
 		if err := c.s.received.Acquire(ctx, int64(n)); err != nil {
@@ -243,18 +308,8 @@ func frameError(err error) error {
 
 // dispatch runs a fast request, or starts a slow one. An error ends the connection.
 func (c *conn) dispatch(h wire.Header, frame []byte) error {
-	for c.unsent.Load() > c.s.cfg.Limits.MaxUnsentPerConnection {
-		c.writing.Lock() // waits for the writes of slow requests
-		err := c.writeErr
-		c.writing.Unlock()
-		if err != nil {
-			return err
-		}
-	}
 	o := c.s.ops[string(h.Op)]
-	// The greeting is answered even if other requests are refused: a refused client reads
-	// the databases that the greeting's reply names.
-	greeting := o != nil && o.name == wire.OpHello
+	greeting := o != nil && o.name == wire.OpHello // answered also while others are refused
 	switch {
 	case c.inFlight(h.ID):
 		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "request %d is in flight already", h.ID))
@@ -262,10 +317,10 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "no operation %.40q", h.Op))
 	case o.admin && c.s.cfg.Admin != nil && !c.s.cfg.Admin(c.peer):
 		return c.fail(h.ID, wire.Errorf(wire.CodeNotAllowed, "only an administrator may do this (%s)", o.name))
-	case c.s.cfg.AllowRequest != nil && !c.s.cfg.AllowRequest(c.peer) && !greeting:
-		return c.fail(h.ID, wire.Errorf(wire.CodeBusy, "too many requests of user %d", c.peer.UID))
 	}
-	c.s.makeRoom(c.ctx)
+	if err := c.makeRoom(); err != nil {
+		return err
+	}
 	// Shutdown sets draining and then waits until active is 0. Because active is
 	// incremented first here, a request is either waited for or sees draining.
 	c.s.active.Add(1)
@@ -278,7 +333,7 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 	}
 	defer c.s.active.Add(-1)
 	c.fast = Request{ID: h.ID, Op: o.name, Peer: c.peer, frame: frame, head: h, room: &c.key}
-	c.writer = Writer{c: c, id: h.ID}
+	c.writer = Writer{c: c, id: h.ID, turn: &c.turn}
 	if o.observe == nil {
 		return c.run(o.Handle, &c.fast, &c.writer)
 	}
@@ -288,6 +343,24 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 		o.observe(time.Since(start))
 	}
 	return err
+}
+
+// makeRoom waits while this peer, or all peers of its user, have too much to read.
+func (c *conn) makeRoom() error {
+	if c.unsent.Load() <= c.s.cfg.Limits.MaxUnsentPerConnection && !c.s.shares.unsent.Over(c.user) {
+		return nil
+	}
+	c.turn.leave()
+	for c.unsent.Load() > c.s.cfg.Limits.MaxUnsentPerConnection {
+		c.writing.Lock() // waits for the writes of slow requests
+		err := c.writeErr
+		c.writing.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	c.s.makeRoom(c.ctx, c.user)
+	return c.turn.take()
 }
 
 func (c *conn) inFlight(id uint64) bool {
@@ -306,6 +379,10 @@ func (c *conn) startSlow(d Deferred, o *op, id uint64, frame []byte) error {
 		c.s.active.Add(-1)
 		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many requests at once, at most %d", c.s.cfg.Limits.MaxInFlight))
 	}
+	if !c.s.shares.slow.Take(c.user, 1) {
+		c.s.active.Add(-1)
+		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many slow requests of user %d at once", c.peer.UID))
+	}
 	c.slowN.Add(1)
 	c.mu.Lock()
 	if c.slow == nil {
@@ -319,11 +396,12 @@ func (c *conn) startSlow(d Deferred, o *op, id uint64, frame []byte) error {
 		debug.SetPanicOnFault(true)
 		defer c.s.active.Add(-1)
 		defer c.slowN.Add(-1)
+		defer c.s.shares.slow.Add(c.user, -1)
 		if o.observe != nil {
 			start := time.Now()
 			defer func() { o.observe(time.Since(start)) }()
 		}
-		_ = c.runDeferred(d, r, &Writer{c: c, id: id, slow: true})
+		_ = c.runDeferred(d, r, &Writer{c: c, id: id, slow: true, turn: &turn{c: c}})
 	})
 	return nil
 }
@@ -377,7 +455,7 @@ func (c *conn) flush() error {
 
 // flushWith writes the collected replies and then more.
 func (c *conn) flushWith(more []byte) error {
-	err := c.write(c.out, more)
+	err := c.write(&c.turn, c.out, more)
 	if c.out = c.out[:0]; cap(c.out) > maxIdleBuffer {
 		if cap(c.out) == batchSize {
 			batches.Put((*[batchSize]byte)(c.out[:batchSize]))
@@ -407,13 +485,28 @@ func (c *conn) room(n int) {
 var batches = sync.Pool{New: func() any { return new([batchSize]byte) }}
 
 // write writes head and body. It closes the connection if the peer does not read them in
-// time.
-func (c *conn) write(head, body []byte) error {
+// time. Meanwhile the turn is given up.
+func (c *conn) write(t *turn, head, body []byte) error {
 	n := int64(len(head) + len(body))
 	c.unsent.Add(n)
-	c.s.unsent.Add(n)
-	defer c.s.unsent.Add(-n)
-	defer c.unsent.Add(-n)
+	c.s.shares.unsent.Add(c.user, n)
+	err := c.writeNow(t, head, body)
+	c.s.shares.unsent.Add(c.user, -n)
+	c.unsent.Add(-n)
+	return err
+}
+
+func (c *conn) writeNow(t *turn, head, body []byte) error {
+	t.bytes += len(head) + len(body)
+	held := t.leave()
+	if err := c.send(head, body); err != nil || !held {
+		return err
+	}
+	return t.take()
+}
+
+// send writes head and body after what other requests of the connection write.
+func (c *conn) send(head, body []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if c.writeErr != nil {

@@ -56,6 +56,34 @@ type Writer struct {
 	later bool // a Deferred with another writer answers the request
 	began bool // a chunk was sent
 	ended bool
+	turn  *turn
+	kept  int64 // bytes
+}
+
+// Keep counts memory that the handler needs until the whole reply is written, in bytes.
+// It is a part of what the user's peers have not read.
+func (w *Writer) Keep(bytes int) {
+	w.kept += int64(bytes)
+	w.c.s.shares.unsent.Add(w.c.user, int64(bytes))
+}
+
+// release ends what Keep counts.
+func (w *Writer) release() {
+	if w.kept != 0 {
+		w.c.s.shares.unsent.Add(w.c.user, -w.kept)
+		w.kept = 0
+	}
+}
+
+// Wait runs a function that waits for something, and lets other requests compute
+// meanwhile. A Handler does not wait, a Deferred may.
+func (w *Writer) Wait(wait func()) error {
+	held := w.turn.leave()
+	wait()
+	if !held {
+		return nil
+	}
+	return w.turn.take()
 }
 
 // maxResult is the largest chunk; the rest of a frame is for the response's header.
@@ -75,7 +103,7 @@ func (w *Writer) Chunk(result []byte, more bool) error {
 	c := w.c
 	switch {
 	case w.slow:
-		return c.write(wire.AppendResultHead(nil, w.id, len(result), more), result)
+		return c.write(w.turn, wire.AppendResultHead(nil, w.id, len(result), more), result)
 	case more, len(result) >= maxIdleBuffer:
 		// Write it without a copy, which would take memory while the peer does not read.
 		c.out = wire.AppendResultHead(c.out, w.id, len(result), more)
@@ -111,6 +139,7 @@ func (w *Writer) Result(v any) error {
 // connection.
 func (c *conn) run(h Handler, r *Request, w *Writer) error {
 	later, err := c.call(h, r, w)
+	w.release()
 	if later != nil && err == nil && !w.began {
 		c.s.active.Add(1) // for the goroutine; the caller subtracts its own
 		w.later = true
@@ -121,7 +150,12 @@ func (c *conn) run(h Handler, r *Request, w *Writer) error {
 
 // runDeferred is run for a Deferred.
 func (c *conn) runDeferred(d Deferred, r *Request, w *Writer) error {
+	if err := w.turn.take(); err != nil {
+		return err // the peer has disconnected
+	}
+	defer w.turn.end()
 	_, err := c.call(func(ctx context.Context, r *Request, w *Writer) (Deferred, error) { return nil, d(ctx, r, w) }, r, w)
+	w.release()
 	return c.ended(r, w, err)
 }
 
@@ -154,7 +188,7 @@ func (c *conn) answerError(r *Request, w *Writer, err error) error {
 	}
 	if w.slow {
 		c.failed(werr)
-		return c.write(c.s.appendError(nil, w.id, werr), nil)
+		return c.write(w.turn, c.s.appendError(nil, w.id, werr), nil)
 	}
 	return c.fail(w.id, werr)
 }

@@ -54,8 +54,9 @@ type Limits struct {
 	// MaxUnsentPerConnection is the number of bytes that a peer may leave unread. Beyond it, its
 	// further requests wait (1 MiB).
 	MaxUnsentPerConnection int64
-	// MaxUnsent is the same for all peers together. Beyond it, requests of all peers wait, and
-	// peers that do not read are disconnected (64 MiB).
+	// MaxUnsent is the same for all peers together, and includes what handlers keep until the
+	// rest of a reply is read. Users beyond their share of it wait with further requests, and
+	// those of their peers that do not read are disconnected (64 MiB).
 	MaxUnsent int64
 	// MaxReceiveBuffers is the size of all frames above 64 KiB that are being received (64 MiB).
 	MaxReceiveBuffers int64
@@ -63,6 +64,9 @@ type Limits struct {
 	ReadTimeout time.Duration
 	// IdleTimeout is the time without a request (0, which is no limit).
 	IdleTimeout time.Duration
+	// IdleWhenShort replaces IdleTimeout for other users' connections while less than a quarter
+	// of MaxConnections is free (10 s).
+	IdleWhenShort time.Duration
 	// WriteTimeout is the time in which a peer must read a chunk; it can be up to 1.5 times as
 	// long (30 s).
 	WriteTimeout time.Duration
@@ -87,6 +91,9 @@ func (l *Limits) setDefaults() {
 	}
 	if l.ReadTimeout == 0 {
 		l.ReadTimeout = 10 * time.Second
+	}
+	if l.IdleWhenShort == 0 {
+		l.IdleWhenShort = 10 * time.Second
 	}
 	if l.WriteTimeout == 0 {
 		l.WriteTimeout = 30 * time.Second
@@ -115,6 +122,12 @@ type Config struct {
 	// AllowRequest counts a request and reports whether it is within the user's rate; nil is no
 	// limit.
 	AllowRequest func(Peer) bool
+	// Spend counts what a request has cost, after it: the time in which it computed, and the
+	// bytes of its frames. Nil counts nothing.
+	Spend func(p Peer, computed time.Duration, bytes int)
+	// Shared means that the server has several users, between whom everything is divided by
+	// the rule of package share. Only administrators may have all.
+	Shared bool
 	// Observer counts requests and errors; nil for none.
 	Observer Observer
 	// OnMapFault is called after a memory fault in a handler: a mapped file was
@@ -141,9 +154,10 @@ type Server struct {
 	cancel   context.CancelFunc
 	draining atomic.Bool
 	active   atomic.Int64 // requests that run
-	unsent   atomic.Int64
-	swept    atomic.Int64 // time of the last sweep, in Unix nanoseconds
-	received *semaphore.Weighted
+	// The times of the last sweep and the last closeIdle, in Unix nanoseconds.
+	swept, sweptIdle atomic.Int64
+	received         *semaphore.Weighted
+	shares           shares
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -172,6 +186,7 @@ func New(cfg Config) *Server {
 	s := &Server{
 		cfg: cfg, ctx: ctx, cancel: cancel,
 		received: semaphore.NewWeighted(cfg.Limits.MaxReceiveBuffers),
+		shares:   newShares(cfg.Limits),
 		conns:    make(map[*conn]struct{}),
 	}
 	s.ops = map[string]*op{
@@ -248,6 +263,7 @@ func peerOf(nc *net.UnixConn) (p Peer, err error) {
 // start starts the goroutine of a new connection, or refuses it.
 func (s *Server) start(nc *net.UnixConn) {
 	peer, err := peerOf(nc)
+	user := s.userOf(peer)
 	refuse := (*wire.Error)(nil)
 	var c *conn
 	s.mu.Lock()
@@ -256,18 +272,19 @@ func (s *Server) start(nc *net.UnixConn) {
 		refuse = errShuttingDown
 	case err != nil || !s.cfg.Allow(peer):
 		refuse = wire.Errorf(wire.CodeNotAllowed, "user %d is not allowed to use this daemon", peer.UID)
-	case len(s.conns) >= s.cfg.Limits.MaxConnections:
-		refuse = wire.Errorf(wire.CodeBusy, "too many connections (%d)", s.cfg.Limits.MaxConnections)
+	case !s.shares.connections.Take(user, 1):
+		refuse = s.tooMany(user)
 	default:
-		c = newConn(s, nc, peer)
+		c = newConn(s, nc, peer, user)
 		s.conns[c] = struct{}{}
 		s.wait.Add(1)
 	}
 	s.mu.Unlock()
+	if s.shares.connections.Short() {
+		s.closeIdle()
+	}
 	if refuse != nil {
-		// This cannot block: the send buffer is empty.
-		_, _ = nc.Write(s.appendError(nil, 0, refuse))
-		_ = nc.Close()
+		s.refuse(nc, user, refuse)
 		return
 	}
 	if s.cfg.Observer != nil {
@@ -284,9 +301,11 @@ func (s *Server) run(c *conn) {
 			s.cfg.Log.Error("panic while serving a connection", "panic", p, "stack", string(debug.Stack()))
 			c.close()
 		}
+		c.turn.leave()
 		s.mu.Lock()
 		delete(s.conns, c)
 		s.mu.Unlock()
+		s.shares.connections.Add(c.user, -1)
 		s.wait.Done()
 	}()
 	c.serve()
@@ -320,7 +339,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for s.active.Load() > 0 && ctx.Err() == nil {
-		s.sweep(s.cfg.Limits.UnreadTimeout)
+		s.sweep(s.cfg.Limits.UnreadTimeout, everyone)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -337,7 +356,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		case <-done:
 			return nil
 		case <-tick.C:
-			s.sweep(s.cfg.Limits.UnreadTimeout)
+			s.sweep(s.cfg.Limits.UnreadTimeout, everyone)
 			continue
 		case <-ctx.Done():
 		}
@@ -359,31 +378,6 @@ func (s *Server) each(f func(*conn)) {
 	defer s.mu.Unlock()
 	for c := range s.conns {
 		f(c)
-	}
-}
-
-// sweep closes connections whose peers have left a reply unread for maxUnread.
-func (s *Server) sweep(maxUnread time.Duration) {
-	const pause = 100 * time.Millisecond
-	now := time.Now()
-	last := s.swept.Load()
-	if now.UnixNano()-last < int64(pause) || !s.swept.CompareAndSwap(last, now.UnixNano()) {
-		return
-	}
-	s.each(func(c *conn) {
-		if since := c.blocked.Load(); since != 0 && now.UnixNano()-since > int64(maxUnread) {
-			s.cfg.Log.Warn("peer closed: reply unread while others wait", "uid", c.peer.UID, "pid", c.peer.PID)
-			c.close()
-		}
-	})
-}
-
-// makeRoom waits while more than Limits.MaxUnsent bytes are unread, before a request adds
-// more.
-func (s *Server) makeRoom(ctx context.Context) {
-	for s.unsent.Load() > s.cfg.Limits.MaxUnsent && ctx.Err() == nil {
-		s.sweep(min(s.cfg.Limits.UnreadTimeout, s.cfg.Limits.WriteTimeout))
-		time.Sleep(5 * time.Millisecond)
 	}
 }
 

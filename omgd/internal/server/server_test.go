@@ -194,12 +194,12 @@ func TestFrame_InPieces(t *testing.T) {
 func TestDeafPeer_DoesNotBlockOthers(t *testing.T) {
 	r := start(t, Limits{})
 	send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
-	await.Condition(t, func() bool { return r.unsent.Load() > 0 }, "an answer that is not read")
+	await.Condition(t, func() bool { return r.shares.unsent.Used() > 0 }, "an answer that is not read")
 	c := r.dial(t)
 	for range 100 {
 		require.NoError(t, c.Get(context.Background(), "ping", nil, &echo{}))
 	}
-	require.Positive(t, r.unsent.Load())
+	require.Positive(t, r.shares.unsent.Used())
 	require.Equal(t, 2, r.Connections())
 }
 
@@ -220,7 +220,7 @@ func TestUnsent_IsBoundedForAll(t *testing.T) {
 	for range peers {
 		send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
 	}
-	await.Condition(t, func() bool { return r.Connections() == peers && r.unsent.Load() > 1<<20 }, "deaf peers, more than fit")
+	await.Condition(t, func() bool { return r.Connections() == peers && r.shares.unsent.Used() > 1<<20 }, "deaf peers, more than fit")
 	deaf := connections(r.Server)
 	pinged := make(chan error, 1)
 	c := r.dial(t)
@@ -229,7 +229,7 @@ func TestUnsent_IsBoundedForAll(t *testing.T) {
 	require.NoError(t, <-pinged)
 	await.Condition(t, func() bool {
 		expireWrites(deaf)
-		r.sweep(await.Hang)
+		r.sweep(await.Hang, everyone)
 		return r.Connections() == 1
 	}, "all that do not read go")
 }

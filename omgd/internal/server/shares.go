@@ -1,0 +1,177 @@
+package server
+
+import (
+	"context"
+	"io"
+	"net"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/omg-arch/omg/omgd/internal/share"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// shares are what the users divide. A server of one user has no others to divide with.
+type shares struct {
+	connections *share.Pool
+	unsent      *share.Pool // bytes
+	received    *share.Pool // bytes
+	slow        *share.Pool // slow requests that run
+	refused     *share.Pool // refused connections that are open until the peer has read why
+	turns       *share.Turns
+}
+
+const (
+	// maxSlow is the number of slow requests of all connections.
+	maxSlow = 4096
+	// maxRefused is the number of refused connections that are open, and refusalTime is how
+	// long a peer has to read the refusal.
+	maxRefused  = 256
+	refusalTime = time.Second
+)
+
+func newShares(l Limits) shares {
+	pool := func(limit int64) *share.Pool { return share.NewPool(limit, limit/32) }
+	return shares{
+		connections: pool(int64(l.MaxConnections)), unsent: pool(l.MaxUnsent), received: pool(l.MaxReceiveBuffers),
+		slow: pool(maxSlow), refused: pool(maxRefused), turns: share.NewTurns(runtime.GOMAXPROCS(0)),
+	}
+}
+
+// userOf returns on whose behalf a peer uses the server.
+func (s *Server) userOf(p Peer) share.User {
+	return share.User{UID: p.UID, Trusted: !s.cfg.Shared || s.cfg.Admin == nil || s.cfg.Admin(p)}
+}
+
+// tooMany returns the refusal of a connection that is one too many.
+func (s *Server) tooMany(u share.User) *wire.Error {
+	if u.Trusted {
+		return wire.Errorf(wire.CodeBusy, "too many connections (%d)", s.cfg.Limits.MaxConnections)
+	}
+	return wire.Errorf(wire.CodeBusy, "too many connections of user %d", u.UID)
+}
+
+// refuse sends the reason to a peer that is not served. The connection stays open until
+// the peer has read it: if it were closed, the peer could not write the request that it
+// writes first, and some programs then do not read.
+func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
+	_, _ = nc.Write(s.appendError(nil, 0, e)) // cannot block: the send buffer is empty
+	if !s.shares.refused.Take(u, 1) {
+		_ = nc.Close()
+		return
+	}
+	go func() { // not waited for in Shutdown
+		defer s.shares.refused.Add(u, -1)
+		leave(nc)
+		_ = nc.Close()
+	}()
+}
+
+// leave ends the sending side of a connection, and waits until the peer has read
+// everything and closes its side.
+func leave(nc *net.UnixConn) {
+	const most = 2 * wire.MaxRequest // bytes that are read and ignored
+	if nc.CloseWrite() != nil || nc.SetReadDeadline(time.Now().Add(refusalTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, nc, most)
+}
+
+// sweepPause is the time between two looks at all connections.
+const sweepPause = 100 * time.Millisecond
+
+// once reports whether the last look at all connections is at least sweepPause ago.
+func once(last *atomic.Int64, now time.Time) bool {
+	at := last.Load()
+	return now.UnixNano()-at >= int64(sweepPause) && last.CompareAndSwap(at, now.UnixNano())
+}
+
+// sweep closes connections whose peers have left a reply unread for maxUnread, if such a
+// user's connections are concerned.
+func (s *Server) sweep(maxUnread time.Duration, concerns func(share.User) bool) {
+	now := time.Now()
+	if !once(&s.swept, now) {
+		return
+	}
+	s.each(func(c *conn) {
+		if since := c.blocked.Load(); since != 0 && now.UnixNano()-since > int64(maxUnread) && concerns(c.user) {
+			s.cfg.Log.Warn("a peer does not read its answer while others wait", "uid", c.peer.UID, "pid", c.peer.PID)
+			c.close()
+		}
+	})
+}
+
+func everyone(share.User) bool { return true }
+
+// closeIdle closes the connections of users without special rights that have sent no
+// request for IdleWhenShort.
+func (s *Server) closeIdle() {
+	now := time.Now()
+	if !s.cfg.Shared || !once(&s.sweptIdle, now) {
+		return
+	}
+	s.each(func(c *conn) {
+		if since := c.idle.Load(); !c.user.Trusted && since != 0 && now.UnixNano()-since > int64(s.cfg.Limits.IdleWhenShort) {
+			s.cfg.Log.Debug("idle connection closed for others", "uid", c.peer.UID, "pid", c.peer.PID)
+			c.close()
+		}
+	})
+}
+
+// makeRoom waits while a user's peers have left more unread than the user may, before a
+// request adds more.
+func (s *Server) makeRoom(ctx context.Context, u share.User) {
+	concerned := everyone
+	if s.cfg.Shared {
+		concerned = s.shares.unsent.Over
+	}
+	const shortest, longest = 5 * time.Millisecond, 100 * time.Millisecond
+	for pause := shortest; s.shares.unsent.Over(u) && ctx.Err() == nil; pause = min(2*pause, longest) {
+		s.sweep(min(s.cfg.Limits.UnreadTimeout, s.cfg.Limits.WriteTimeout), concerned)
+		time.Sleep(pause)
+	}
+}
+
+// turn is a request's turn to compute. A request that waits for something gives its turn
+// up meanwhile. Requests of trusted users need none.
+type turn struct {
+	c     *conn
+	held  bool
+	since time.Time
+	used  time.Duration // before since
+	bytes int           // of the frames that were read and written
+}
+
+// take waits for the turn.
+func (t *turn) take() error {
+	if t.held || t.c.user.Trusted {
+		return nil
+	}
+	if err := t.c.s.shares.turns.Take(t.c.ctx, t.c.user); err != nil {
+		return err
+	}
+	t.held, t.since = true, time.Now()
+	return nil
+}
+
+// leave gives the turn up, and reports whether it was held.
+func (t *turn) leave() bool {
+	if t == nil || !t.held { // nil: of a Writer without a connection
+		return false
+	}
+	took := time.Since(t.since)
+	t.held = false
+	t.used += took
+	t.c.s.shares.turns.Give(t.c.user, took)
+	return true
+}
+
+// end gives the turn up and counts what was used in it.
+func (t *turn) end() {
+	t.leave()
+	if spend := t.c.s.cfg.Spend; spend != nil && !t.c.user.Trusted {
+		spend(t.c.peer, t.used, t.bytes)
+	}
+	t.used, t.bytes = 0, 0
+}
