@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -24,11 +25,28 @@ type Emit func(chunk []byte, more bool) error
 type Encoder struct {
 	*snapshot.Snapshot
 	search encodedBasis // of searches in all repositories, the usual case
+	keep   func(bytes int)
 }
 
 // New returns an encoder for a snapshot.
 func New(s *snapshot.Snapshot) *Encoder {
 	return &Encoder{Snapshot: s, search: encodeBasis(s.SearchBasis())}
+}
+
+// Keeping returns an encoder that calls keep with the memory which it needs until the whole result is emitted, in bytes.
+// A short result needs none.
+func (e *Encoder) Keeping(keep func(bytes int)) *Encoder {
+	keeping := *e
+	keeping.keep = keep
+	return &keeping
+}
+
+// kept reports what is needed to emit a list of hits.
+func (e *Encoder) kept(hits []pkgindex.Hit) {
+	const few = 50 // which fit into a chunk
+	if e.keep != nil && len(hits) > few {
+		e.keep(cap(hits)*int(unsafe.Sizeof(pkgindex.Hit{})) + MaxChunk)
+	}
 }
 
 // encodedBasis holds the pairs of a wire.Basis, encoded.
@@ -71,6 +89,7 @@ func (e *Encoder) Search(r *wire.SearchRequest, emit Emit) error {
 	if err != nil {
 		return err
 	}
+	e.kept(found.Hits)
 	w := newWriter(emit)
 	defer w.release()
 	basis := e.search
@@ -100,6 +119,7 @@ func (e *Encoder) EncodeInfo(found *snapshot.Matches, emit Emit) error {
 	if err != nil {
 		return err
 	}
+	e.kept(found.Hits)
 	w := newWriter(emit)
 	defer w.release()
 	w.begin(encodeBasis(found.Basis), 0, field{"missing", missing, len(missing) > 0})
@@ -249,6 +269,7 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 	if err != nil {
 		return err
 	}
+	e.kept(found.Hits)
 	w := newWriter(emit)
 	defer w.release()
 	w.begin(encodeBasis(found.Basis), 0, field{"suggestions", found.Suggestions, len(found.Suggestions) > 0})
@@ -280,6 +301,7 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 			return err
 		}
 		total += more.Total
+		e.kept(more.Hits)
 	}
 	w.mapLen(3)
 	w.uint("total", uint64(total))
@@ -297,6 +319,7 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapsho
 	if err != nil {
 		return err
 	}
+	e.kept(found.Hits)
 	w := newWriter(emit)
 	defer w.release()
 	basis := found.Basis
