@@ -194,7 +194,7 @@ func (d *daemon) initService() error {
 		Caches: caches(d.config), Log: d.logging, State: d.holder,
 		Recheck: d.refresher.Recheck, Refresh: d.refresher.Refresh,
 		LibAlpmSearch: d.refresher.LibAlpmSearch, LibAlpmInfo: d.refresher.LibAlpmInfo,
-		AUR: d.aur, Problems: d.allProblems, LastStatus: d.status.lastRun, History: d.status.history,
+		AUR: d.aur, Shared: d.system, Problems: d.allProblems, LastStatus: d.status.lastRun, History: d.status.history,
 		Metrics: d.stats.Text, Health: d.checkHealth,
 	})
 	d.onClose(d.service.Close)

@@ -242,7 +242,7 @@ func TestSearch_TellsFields(t *testing.T) {
 			"depends:web": func(p *wire.Package) []string { return p.Depends },
 			"group:web":   func(p *wire.Package) []string { return p.Groups },
 		} {
-			got := a.Search(t.Context(), words(word))
+			got := a.Search(t.Context(), 0, words(word))
 			require.Equal(t, wire.SourceOK, got.Source.State, got.Source.Why)
 			n := 0
 			for p, err := range got.Packages.Packages() {
@@ -264,7 +264,7 @@ func TestSearch_SharesRequest(t *testing.T) {
 		var wait sync.WaitGroup
 		for range 1000 {
 			wait.Go(func() {
-				got := a.Search(t.Context(), words("yay"))
+				got := a.Search(t.Context(), 0, words("yay"))
 				if got.Source.State != wire.SourceOK {
 					t.Errorf("%s: %s", got.Source.State, got.Source.Why)
 				}
@@ -272,10 +272,10 @@ func TestSearch_SharesRequest(t *testing.T) {
 		}
 		wait.Wait()
 		require.Equal(t, 1, s.count("search"))
-		require.Equal(t, []string{"yay"}, names(t, a.Search(t.Context(), words("yay"))))
+		require.Equal(t, []string{"yay"}, names(t, a.Search(t.Context(), 0, words("yay"))))
 		require.Equal(t, 1, s.count("search"))
 		time.Sleep(freshFor + time.Second)
-		a.Search(t.Context(), words("yay"))
+		a.Search(t.Context(), 0, words("yay"))
 		require.Equal(t, 2, s.count("search"))
 	})
 }
@@ -286,13 +286,13 @@ func TestSearch_Deadline(t *testing.T) {
 		s := &server{late: 5 * time.Second}
 		a := open(t, settings(t, s, newDisk()))
 		start := time.Now()
-		got := a.Search(t.Context(), words("yay"))
+		got := a.Search(t.Context(), 0, words("yay"))
 		require.Equal(t, 2*time.Second, time.Since(start))
 		require.Nil(t, got.Packages)
 		require.Equal(t, wire.SourceMissing, got.Source.State)
 		require.Equal(t, "the AUR did not answer in time", got.Source.Why)
 		time.Sleep(4 * time.Second)
-		require.Equal(t, []string{"yay"}, names(t, a.Search(t.Context(), words("yay"))))
+		require.Equal(t, []string{"yay"}, names(t, a.Search(t.Context(), 0, words("yay"))))
 		require.Equal(t, 1, s.count("search"))
 	})
 }
@@ -305,11 +305,11 @@ func TestInfo_Stale(t *testing.T) {
 		c := settings(t, s, newDisk())
 		a := open(t, c)
 		at := time.Now()
-		require.ElementsMatch(t, []string{"spotify", "yay"}, names(t, a.Info(t.Context(), []string{"yay", "spotify", "yay", "no/name", ""})))
+		require.ElementsMatch(t, []string{"spotify", "yay"}, names(t, a.Info(t.Context(), 0, []string{"yay", "spotify", "yay", "no/name", ""})))
 		s.set(func() { s.down = &fetch.StatusError{Code: 503} })
 		for range 2 {
 			time.Sleep(3 * time.Hour)
-			got := a.Info(t.Context(), []string{"spotify", "yay"})
+			got := a.Info(t.Context(), 0, []string{"spotify", "yay"})
 			require.ElementsMatch(t, []string{"spotify", "yay"}, names(t, got))
 			require.Equal(t, wire.SourceStale, got.Source.State)
 			require.Equal(t, at.Unix(), got.Source.AsOf)
@@ -325,19 +325,19 @@ func TestSearch_Breaker(t *testing.T) {
 		s := &server{down: fetch.ErrTruncated}
 		a := open(t, settings(t, s, newDisk()))
 		for i := range 20 {
-			require.Equal(t, wire.SourceMissing, a.Search(t.Context(), words(fmt.Sprint("yay", i))).Source.State)
+			require.Equal(t, wire.SourceMissing, a.Search(t.Context(), 0, words(fmt.Sprint("yay", i))).Source.State)
 		}
 		require.Equal(t, maxFailures, s.count("search"))
 		rest := breakerDeadlines * time.Duration(a.Live.Timeout)
 		time.Sleep(rest + time.Second)
-		a.Search(t.Context(), words("paru"))
-		got := a.Search(t.Context(), words("paru"))
+		a.Search(t.Context(), 0, words("paru"))
+		got := a.Search(t.Context(), 0, words("paru"))
 		require.Contains(t, got.Source.Why, "the last request failed")
 		require.Equal(t, maxFailures+1, s.count("search"))
 		s.set(func() { s.down = nil })
 		time.Sleep(rest + time.Second)
 		for i := range 20 {
-			require.Equal(t, wire.SourceOK, a.Search(t.Context(), words(fmt.Sprint("yay", i))).Source.State)
+			require.Equal(t, wire.SourceOK, a.Search(t.Context(), 0, words(fmt.Sprint("yay", i))).Source.State)
 		}
 	})
 }
@@ -348,7 +348,7 @@ func TestSearch_TooMany(t *testing.T) {
 		s := &server{body: `{"version":5,"type":"error","resultcount":0,"results":[],"error":"Too many package results."}`}
 		a := open(t, settings(t, s, newDisk()))
 		for i := range 20 {
-			got := a.Search(t.Context(), words(fmt.Sprint("lib", i)))
+			got := a.Search(t.Context(), 0, words(fmt.Sprint("lib", i)))
 			require.Equal(t, "too many packages match", got.Source.Why)
 		}
 		require.Equal(t, 20, s.count("search"))
@@ -359,15 +359,15 @@ func TestSearch_RetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{down: &fetch.StatusError{Code: 429, RetryAfter: time.Hour}}
 		a := open(t, settings(t, s, newDisk()))
-		require.Equal(t, "the AUR refuses requests for now (rate limit)", a.Search(t.Context(), words("yay")).Source.Why)
+		require.Equal(t, "the AUR refuses requests for now (rate limit)", a.Search(t.Context(), 0, words("yay")).Source.Why)
 		for range 59 {
 			time.Sleep(time.Minute)
-			require.NotEqual(t, wire.SourceOK, a.Search(t.Context(), words("yay")).Source.State)
+			require.NotEqual(t, wire.SourceOK, a.Search(t.Context(), 0, words("yay")).Source.State)
 		}
 		require.Equal(t, 1, s.count("search"))
 		s.set(func() { s.down = nil })
 		time.Sleep(2 * time.Minute)
-		require.Equal(t, wire.SourceOK, a.Search(t.Context(), words("yay")).Source.State)
+		require.Equal(t, wire.SourceOK, a.Search(t.Context(), 0, words("yay")).Source.State)
 	})
 }
 
@@ -377,14 +377,14 @@ func TestSearch_RetryAfterNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{down: &fetch.StatusError{Code: 429, RetryAfter: time.Second}}
 		a := open(t, settings(t, s, newDisk()))
-		a.Search(t.Context(), words("yay"))
+		a.Search(t.Context(), 0, words("yay"))
 		for i := range 2 * maxFailures {
-			require.NotEqual(t, wire.SourceOK, a.Search(t.Context(), words(fmt.Sprint("yay", i))).Source.State)
+			require.NotEqual(t, wire.SourceOK, a.Search(t.Context(), 0, words(fmt.Sprint("yay", i))).Source.State)
 		}
 		require.Equal(t, 1, s.count("search"))
 		s.set(func() { s.down = nil })
 		time.Sleep(time.Second)
-		require.Equal(t, wire.SourceOK, a.Search(t.Context(), words("yay")).Source.State)
+		require.Equal(t, wire.SourceOK, a.Search(t.Context(), 0, words("yay")).Source.State)
 	})
 }
 
@@ -393,7 +393,38 @@ func TestSearch_Panic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{panics: true}
 		a := open(t, settings(t, s, newDisk()))
-		require.Equal(t, wire.SourceMissing, a.Search(t.Context(), words("yay")).Source.State)
+		require.Equal(t, wire.SourceMissing, a.Search(t.Context(), 0, words("yay")).Source.State)
+	})
+}
+
+// TestSearch_Share: a user who sends as many queries as possible gets half of them; other
+// users and root get theirs. Users do not see that another one had the same query.
+func TestSearch_Share(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{}
+		c := settings(t, s, newDisk())
+		c.Live.MaxPerDay = 1000
+		a := open(t, c)
+		ask := func(user uint32, word string) wire.Source { return a.Search(t.Context(), user, words(word)).Source }
+		for i := range 300 {
+			ask(1, fmt.Sprint("yay", i))
+		}
+		require.Equal(t, 50, s.count("search"), "half of the burst")
+		require.Equal(t, errShare.Error(), ask(1, "one more").Why)
+		require.Equal(t, wire.SourceOK, ask(2, "yay1").State)
+		require.Equal(t, 51, s.count("search"), "another user's reply is not used")
+		require.Equal(t, wire.SourceOK, ask(2, "yay1").State)
+		require.Equal(t, 51, s.count("search"), "one's own is")
+		for i := range 300 {
+			ask(2, fmt.Sprint("yay", i))
+		}
+		require.Equal(t, 75, s.count("search"), "half of what was left")
+		for i := range 20 {
+			require.Equal(t, wire.SourceOK, ask(0, fmt.Sprint("root", i)).State)
+		}
+		time.Sleep(24 * time.Hour)
+		require.Equal(t, wire.SourceOK, ask(1, "the next day").State)
+		require.Len(t, a.live.budget.used, 1, "users whose queries have come back take no memory")
 	})
 }
 
@@ -405,21 +436,21 @@ func TestSearch_Budget(t *testing.T) {
 		c.Live.MaxPerDay = 100
 		a := open(t, c)
 		for i := range 24 * 60 {
-			a.Search(t.Context(), words(fmt.Sprint("yay", i)))
+			a.Search(t.Context(), 0, words(fmt.Sprint("yay", i)))
 			time.Sleep(time.Minute)
 			if i%60 == 0 {
 				a = open(t, c)
 			}
 		}
 		require.InDelta(t, 110, s.count("search"), 2)
-		require.Equal(t, errBudget.Error(), a.Search(t.Context(), words("one more")).Source.Why)
+		require.Equal(t, errBudget.Error(), a.Search(t.Context(), 0, words("one more")).Source.Why)
 
 		c.Live.MaxPerDay, c.Store = 0, newDisk()
 		a = open(t, c)
-		require.Equal(t, errBudget.Error(), a.Search(t.Context(), words("one more")).Source.Why)
+		require.Equal(t, errBudget.Error(), a.Search(t.Context(), 0, words("one more")).Source.Why)
 		c.Live.MaxPerDay, c.Live.Enabled = 100, false
 		a = open(t, c)
-		require.Contains(t, a.Search(t.Context(), words("one more")).Source.Why, "aur.live.enabled")
+		require.Contains(t, a.Search(t.Context(), 0, words("one more")).Source.Why, "aur.live.enabled")
 	})
 }
 
@@ -439,7 +470,7 @@ func TestRun_Week(t *testing.T) {
 			a.Run(ctx)
 		}()
 		for i := 0; ctx.Err() == nil; i++ {
-			a.Search(t.Context(), words(fmt.Sprint("yay", i)))
+			a.Search(t.Context(), 0, words(fmt.Sprint("yay", i)))
 			time.Sleep(24 * time.Minute) // 60 a day, more than the limit
 		}
 		<-ended
@@ -620,7 +651,7 @@ func TestNew_ForgetsNonsense(t *testing.T) {
 		}
 		a := open(t, settings(t, &server{down: fetch.ErrSlow}, remembered))
 		require.Nil(t, a.Replies())
-		require.Equal(t, wire.SourceMissing, a.Search(t.Context(), words("yay")).Source.State)
+		require.Equal(t, wire.SourceMissing, a.Search(t.Context(), 0, words("yay")).Source.State)
 	})
 }
 

@@ -14,9 +14,9 @@ import (
 	"github.com/maypok86/otter/v2"
 	"github.com/sony/gobreaker/v2"
 	"golang.org/x/sync/singleflight"
-	"golang.org/x/time/rate"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/share"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
@@ -25,6 +25,7 @@ import (
 var (
 	errNotAsked = errors.New("the AUR was not queried")
 	errBudget   = errors.New("the daily limit of AUR queries is reached (aur.live.max_per_day)")
+	errShare    = errors.New("your share of the daily limit of AUR queries is used up for now (aur.live.max_per_day)")
 )
 
 const (
@@ -54,7 +55,8 @@ type live struct {
 	slots       chan struct{}
 	memory      *otter.Cache[string, *reply]
 	breaker     *gobreaker.CircuitBreaker[*reply]
-	tokens      *rate.Limiter
+	budget      *budget
+	turns       *share.Turns // of users for slots
 	pausedUntil atomic.Int64 // no requests before then, from Retry-After, in Unix nanoseconds
 
 	mu    sync.Mutex // guards ended, and that running does not grow after it is set
@@ -62,7 +64,7 @@ type live struct {
 }
 
 func newLive(a *AUR) *live {
-	l := &live{AUR: a, slots: make(chan struct{}, maxConcurrent)}
+	l := &live{AUR: a, slots: make(chan struct{}, maxConcurrent), turns: share.NewTurns(maxConcurrent)}
 	l.ctx, l.end = context.WithCancel(context.Background())
 	l.memory = otter.Must(&otter.Options[string, *reply]{
 		MaximumWeight: maxMemory,
@@ -76,7 +78,7 @@ func newLive(a *AUR) *live {
 			a.Log.Info("AUR breaker changed", "state", to.String())
 		},
 	})
-	l.tokens = rate.NewLimiter(rate.Limit(float64(a.Live.MaxPerDay)/(24*time.Hour).Seconds()), a.burst())
+	l.budget = newBudget(a.Live.MaxPerDay, a.burst())
 	l.loadSpent()
 	return l
 }
@@ -87,7 +89,7 @@ func (a *AUR) burst() int { return (a.Live.MaxPerDay + 9) / 10 }
 
 // isRemoteFailure reports whether an error is a failure of the AUR or the network.
 func isRemoteFailure(err error) bool {
-	return !errors.Is(err, ErrTooMany) && !errors.Is(err, ErrTooShort) && !errors.Is(err, errBudget) &&
+	return !errors.Is(err, ErrTooMany) && !errors.Is(err, ErrTooShort) && !errors.Is(err, errBudget) && !errors.Is(err, errShare) &&
 		!errors.Is(err, errNotAsked) && !errors.Is(err, gobreaker.ErrOpenState) && !errors.Is(err, context.Canceled)
 }
 
@@ -112,17 +114,20 @@ func (l *live) begin() bool {
 }
 
 // Search asks the AUR for packages that can match a search; the caller has to check
-// which of them do. It takes no longer than the deadline.
-func (a *AUR) Search(ctx context.Context, r *wire.SearchRequest) snapshot.AURResult {
+// which of them do. It takes no longer than the deadline. Users share neither replies nor
+// their parts of the daily limit. User 0 (root, or all that one daemon's user asks) may
+// use all that is left of it.
+func (a *AUR) Search(ctx context.Context, user uint32, r *wire.SearchRequest) snapshot.AURResult {
 	q, err := buildQuery(r)
 	if err != nil {
 		return snapshot.AURResult{Source: missing(err)}
 	}
+	q.user = user
 	return a.live.answerQuery(ctx, q)
 }
 
 // Info asks the AUR for packages by name. It takes no longer than the deadline.
-func (a *AUR) Info(ctx context.Context, names []string) snapshot.AURResult {
+func (a *AUR) Info(ctx context.Context, user uint32, names []string) snapshot.AURResult {
 	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !validName(name) })
 	slices.Sort(names)
 	names = slices.Compact(names)
@@ -132,7 +137,9 @@ func (a *AUR) Info(ctx context.Context, names []string) snapshot.AURResult {
 	case len(names) > batch:
 		return snapshot.AURResult{Source: missing(fmt.Errorf("%w: more than %d names at once", errNotAsked, batch))}
 	}
-	return a.live.answerQuery(ctx, infoQuery(names))
+	q := infoQuery(names)
+	q.user = user
+	return a.live.answerQuery(ctx, q)
 }
 
 // emptyResult is the result for no names.
@@ -219,7 +226,7 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 // answerQuery returns the answer from memory, from a request, or, if that fails, an
 // older one.
 func (l *live) answerQuery(ctx context.Context, q query) snapshot.AURResult {
-	cached, _ := l.memory.GetIfPresent(q.path)
+	cached, _ := l.memory.GetIfPresent(q.key())
 	if cached != nil && time.Since(cached.at) < freshFor {
 		return cached.fresh()
 	}
@@ -230,7 +237,7 @@ func (l *live) answerQuery(ctx context.Context, q query) snapshot.AURResult {
 		return got.fresh()
 	}
 	if cached == nil {
-		cached = l.load(q.path)
+		cached = l.load(q.key())
 	}
 	if cached == nil {
 		return snapshot.AURResult{Source: missing(err)}
@@ -249,7 +256,7 @@ func (a *reply) fresh() snapshot.AURResult {
 
 // askOnce sends a request, or waits for a running one with the same query.
 func (l *live) askOnce(ctx context.Context, q query) (*reply, error) {
-	result := l.inFlight.DoChan(q.path, func() (any, error) {
+	result := l.inFlight.DoChan(q.key(), func() (any, error) {
 		if !l.begin() {
 			return nil, context.Canceled
 		}
@@ -291,6 +298,12 @@ func (l *live) request(q query) (got *reply, err error) {
 	total := requestDeadlines * time.Duration(l.Live.Timeout)
 	ctx, cancel := context.WithTimeout(l.ctx, total)
 	defer cancel()
+	user := share.User{UID: q.user, Trusted: q.user == 0}
+	if err := l.turns.Take(ctx, user); err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	defer func() { l.turns.Give(user, time.Since(start)) }()
 	select {
 	case l.slots <- struct{}{}:
 		defer func() { <-l.slots }()
@@ -300,11 +313,11 @@ func (l *live) request(q query) (got *reply, err error) {
 	if err := l.paused(); err != nil {
 		return nil, err // the reply to another request asked for a pause meanwhile
 	}
-	switch {
-	case !l.Live.Enabled:
+	if !l.Live.Enabled {
 		return nil, fmt.Errorf("%w: live queries are disabled (aur.live.enabled)", errNotAsked)
-	case !l.tokens.Allow():
-		return nil, errBudget
+	}
+	if err := l.budget.take(q.user); err != nil {
+		return nil, err
 	}
 	l.saveSpent()
 	packages, err := l.ask(ctx, q, total)
@@ -321,8 +334,8 @@ func (l *live) request(q query) (got *reply, err error) {
 	if got, err = newReply(packages, time.Now()); err != nil {
 		return nil, err
 	}
-	l.memory.Set(q.path, got)
-	l.save(q.path, got)
+	l.memory.Set(q.key(), got)
+	l.save(q.key(), got)
 	return got, nil
 }
 
@@ -332,7 +345,7 @@ const keySpent = "spent"
 
 func (l *live) saveSpent() {
 	now := time.Now()
-	store.Save(l.Store, l.Log, bucket, keySpent, l.tokens.TokensAt(now), now)
+	store.Save(l.Store, l.Log, bucket, keySpent, l.budget.left(now), now)
 }
 
 func (l *live) loadSpent() {
@@ -340,7 +353,5 @@ func (l *live) loadSpent() {
 	if !ok || at.After(time.Now()) {
 		return
 	}
-	if spent := l.tokens.Burst() - int(left); spent > 0 && spent <= l.tokens.Burst() {
-		l.tokens.AllowN(at, spent)
-	}
+	l.budget.restore(left, at)
 }

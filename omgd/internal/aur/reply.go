@@ -81,7 +81,7 @@ func Why(err error) string {
 		return "the AUR refuses requests for now (rate limit)"
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 		return "the last request failed; omgd tries again soon"
-	case errors.Is(err, ErrDump), errors.Is(err, ErrTooMany), errors.Is(err, ErrTooShort), errors.Is(err, errNotAsked), errors.Is(err, errBudget):
+	case errors.Is(err, ErrDump), errors.Is(err, ErrTooMany), errors.Is(err, ErrTooShort), errors.Is(err, errNotAsked), errors.Is(err, errBudget), errors.Is(err, errShare):
 		return err.Error()
 	}
 	return fetch.Reason("the AUR", err)

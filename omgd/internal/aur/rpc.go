@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -43,6 +44,16 @@ type query struct {
 	// by and value are a search's field and value, which all results have, although not
 	// all fields are in the reply.
 	by, value string
+	user      uint32 // who asks
+}
+
+// key returns the key under which the reply is kept. Users share no replies: their time
+// or age would tell what others ask.
+func (q query) key() string {
+	if q.user == 0 {
+		return q.path
+	}
+	return strconv.FormatUint(uint64(q.user), 10) + q.path
 }
 
 // searchQuery returns the query for packages with a value in a field.

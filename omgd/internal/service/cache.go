@@ -38,15 +38,24 @@ type cache struct {
 const entrySize = 128
 
 type cacheKey struct {
+	user       uint32 // 0 if all users share the entry
 	generation uint64
 	request    string
 }
 
 // keyOf returns the key of a request. It shares the request's memory and is valid until
 // the handler returns: a copy would take as long as the lookup.
-func keyOf(st *state.State, r *server.Request) cacheKey {
+func (s *Service) keyOf(st *state.State, r *server.Request) cacheKey {
 	b := r.Key()
-	return cacheKey{st.Generation(), unsafe.String(unsafe.SliceData(b), len(b))}
+	return cacheKey{s.user(r), st.Generation(), unsafe.String(unsafe.SliceData(b), len(b))}
+}
+
+// user returns whose entries in the caches a request may use.
+func (s *Service) user(r *server.Request) uint32 {
+	if !s.Shared {
+		return 0
+	}
+	return r.Peer.UID
 }
 
 // newCache returns one of n caches. An entry's weight is its size in bytes, and at

@@ -25,15 +25,15 @@ func TestCache_Bounds(t *testing.T) {
 			one := newCache(c.caches, 2)
 			defer one.entries.StopAllGoroutines()
 			for i := range 3000 {
-				one.put(cacheKey{1, fmt.Sprint(i)}, make([]byte, c.size))
+				one.put(cacheKey{0, 1, fmt.Sprint(i)}, make([]byte, c.size))
 			}
 			synctest.Wait() // for the cache's goroutines
 			one.entries.CleanUp()
 			kept := one.clear()
 			require.LessOrEqual(t, kept, c.maxKept, "%+v", c.caches)
 			require.GreaterOrEqual(t, kept, c.maxKept/2, "%+v", c.caches)
-			one.put(cacheKey{1, "large"}, make([]byte, maxCachedSize+1))
-			_, ok := one.get(cacheKey{1, "large"})
+			one.put(cacheKey{0, 1, "large"}, make([]byte, maxCachedSize+1))
+			_, ok := one.get(cacheKey{0, 1, "large"})
 			require.False(t, ok)
 		})
 	}
@@ -45,9 +45,9 @@ func TestCache_Forgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(CacheLimits{TTL: time.Hour}, 1)
 		defer c.entries.StopAllGoroutines()
-		key := cacheKey{1, "question"}
+		key := cacheKey{0, 1, "question"}
 		c.put(key, []byte("answer"))
-		_, other := c.get(cacheKey{2, "question"})
+		_, other := c.get(cacheKey{0, 2, "question"})
 		require.False(t, other, "another generation")
 		time.Sleep(time.Hour - time.Second)
 		got, ok := c.get(key)

@@ -40,7 +40,7 @@ func send(ctx context.Context, s *Service, repositories bool) <-chan held {
 		}
 		later, err := s.answer(repositories, nil, nil, from)
 		if h.deferred = later != nil; h.deferred {
-			err = later(ctx, nil, nil)
+			err = later(ctx, nil, &server.Writer{})
 		}
 		h.took, h.err = time.Since(start), err
 		done <- h
@@ -151,7 +151,7 @@ func TestHold_AnswersLater(t *testing.T) {
 		for _, err := range []error{nil, errors.New("the network")} {
 			h = state.NewHolder()
 			s.State = h
-			go func() { done <- s.answerLater(t.Context(), true, nil, nil, slow(err)) }()
+			go func() { done <- s.answerLater(t.Context(), true, nil, &server.Writer{}, slow(err)) }()
 			synctest.Wait()
 			h.Swap(stateOf(t, snapshot.Inputs{}, repositories(t, hundredPackages)))
 			require.Equal(t, err, <-done)

@@ -11,8 +11,8 @@ import (
 
 // AUR answers queries while a client waits. Its methods return within their deadline.
 type AUR interface {
-	Search(ctx context.Context, r *wire.SearchRequest) snapshot.AURResult
-	Info(ctx context.Context, names []string) snapshot.AURResult
+	Search(ctx context.Context, user uint32, r *wire.SearchRequest) snapshot.AURResult
+	Info(ctx context.Context, user uint32, names []string) snapshot.AURResult
 }
 
 // offline is the AUR's result for requests with Offline set.
@@ -30,7 +30,7 @@ func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Def
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, _ *server.Request, w *server.Writer) error {
+	return func(ctx context.Context, q *server.Request, w *server.Writer) error {
 		st, release, err := s.State.Acquire()
 		if err != nil {
 			return err
@@ -39,26 +39,30 @@ func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Def
 		ask := func() snapshot.AURResult { return offline }
 		if !r.Offline {
 			result := make(chan snapshot.AURResult, 1)
-			go func() { result <- s.AUR.Search(ctx, r) }() // while the repositories are searched
-			ask = func() snapshot.AURResult { return <-result }
+			go func() { result <- s.AUR.Search(ctx, s.user(q), r) }() // while the repositories are searched
+			ask = func() (got snapshot.AURResult) {
+				_ = w.Wait(func() { got = <-result }) // if it fails, the next chunk fails too
+				return got
+			}
 		}
-		return s.checked(st.SearchLive(r, ask, w.Chunk))
+		return s.checked(st.Keeping(w.Keep).SearchLive(r, ask, w.Chunk))
 	}, nil
 }
 
 // infoLive returns a Deferred that looks up packages with the AUR's help.
 func (s *Service) infoLive(r *wire.InfoRequest) server.Deferred {
-	return func(ctx context.Context, _ *server.Request, w *server.Writer) error {
+	return func(ctx context.Context, q *server.Request, w *server.Writer) error {
 		st, release, err := s.State.Acquire()
 		if err != nil {
 			return err
 		}
 		defer release()
-		return s.checked(st.InfoLive(r, func(names []string) snapshot.AURResult {
+		return s.checked(st.Keeping(w.Keep).InfoLive(r, func(names []string) (got snapshot.AURResult) {
 			if r.Offline {
 				return offline
 			}
-			return s.AUR.Info(ctx, names)
+			_ = w.Wait(func() { got = s.AUR.Info(ctx, s.user(q), names) }) // if it fails, the next chunk fails too
+			return got
 		}, w.Chunk))
 	}
 }

@@ -42,6 +42,9 @@ type Config struct {
 	LibAlpmInfo   func(context.Context, *wire.InfoRequest, answers.Emit) error
 	// AUR answers live queries; nil if they are disabled.
 	AUR AUR
+	// Shared means that omgd has several users. No user gets a reply that another user's
+	// request has put into a cache: the time of a reply would tell what others ask.
+	Shared bool
 	// Problems returns further problems for the status.
 	Problems func() []wire.Problem
 	// Metrics returns the metrics in Prometheus' text format.
@@ -105,11 +108,11 @@ func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer)
 	return cached(s, s.searches, r, w, s.answerSearch)
 }
 
-func (s *Service) answerSearch(st *state.State, req *wire.SearchRequest, emit answers.Emit) (server.Deferred, error) {
+func (s *Service) answerSearch(st *state.State, req *wire.SearchRequest, w *server.Writer, emit answers.Emit) (server.Deferred, error) {
 	if s.AUR != nil && st.NeedsAUR(req) {
 		return s.searchLive(st, req)
 	}
-	err := st.Search(req, emit)
+	err := st.Keeping(w.Keep).Search(req, emit)
 	if wire.CodeOf(err) == wire.CodeNotReady && s.LibAlpmSearch != nil {
 		return s.byLibAlpm(err, func(ctx context.Context, emit answers.Emit) error { return s.LibAlpmSearch(ctx, req, emit) }), nil
 	}
@@ -134,9 +137,9 @@ func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) (
 	return cached(s, s.infos, r, w, s.answerInfo)
 }
 
-func (s *Service) answerInfo(st *state.State, req *wire.InfoRequest, emit answers.Emit) (server.Deferred, error) {
+func (s *Service) answerInfo(st *state.State, req *wire.InfoRequest, w *server.Writer, emit answers.Emit) (server.Deferred, error) {
 	if s.AUR == nil {
-		err := st.Info(req, emit)
+		err := st.Keeping(w.Keep).Info(req, emit)
 		return s.orLibAlpmInfo(req, err)
 	}
 	found, err := st.Lookup(req)
@@ -146,7 +149,7 @@ func (s *Service) answerInfo(st *state.State, req *wire.InfoRequest, emit answer
 	if slices.ContainsFunc(found.Unknown, func(target string) bool { _, ok := st.InAUR(target); return ok }) {
 		return s.infoLive(req), nil
 	}
-	return nil, st.EncodeInfo(found, emit)
+	return nil, st.Keeping(w.Keep).EncodeInfo(found, emit)
 }
 
 func (s *Service) orLibAlpmInfo(req *wire.InfoRequest, err error) (server.Deferred, error) {
@@ -168,7 +171,7 @@ func (s *Service) installed(_ context.Context, r *server.Request, w *server.Writ
 
 func (s *Service) explicit(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
 	return s.answer(false, r, w, func(st *state.State, r *server.Request, w *server.Writer) (server.Deferred, error) {
-		key := cacheKey{generation: st.Generation()}
+		key := cacheKey{user: s.user(r), generation: st.Generation()}
 		if b, ok := s.lookUp(s.explicits, r.Op, key); ok {
 			return nil, w.Chunk(b, false)
 		}
@@ -242,11 +245,16 @@ func (s *Service) answerLater(ctx context.Context, repositories bool, r *server.
 			}
 			return s.checked(err)
 		}
-		select {
-		case <-changed:
-		case <-limit.C:
-			return err
-		case <-ctx.Done():
+		over := false
+		if failed := w.Wait(func() {
+			select {
+			case <-changed:
+			case <-limit.C:
+				over = true
+			case <-ctx.Done():
+				over = true
+			}
+		}); over || failed != nil {
 			return err
 		}
 	}
@@ -378,10 +386,10 @@ func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Wri
 // cached answers a request from a cache, or calls answer and caches its reply. The key
 // is the encoded request: decoding it would take longer than the lookup.
 func cached[R any](s *Service, c *cache, r *server.Request, w *server.Writer,
-	answer func(*state.State, *R, answers.Emit) (server.Deferred, error),
+	answer func(*state.State, *R, *server.Writer, answers.Emit) (server.Deferred, error),
 ) (server.Deferred, error) {
 	return s.answer(true, r, w, func(st *state.State, r *server.Request, w *server.Writer) (server.Deferred, error) {
-		key := keyOf(st, r)
+		key := s.keyOf(st, r)
 		if b, ok := s.lookUp(c, r.Op, key); ok {
 			return nil, w.Chunk(b, false)
 		}
@@ -389,7 +397,7 @@ func cached[R any](s *Service, c *cache, r *server.Request, w *server.Writer,
 		if err := r.Decode(req); err != nil {
 			return nil, err
 		}
-		return answer(st, req, s.caching(c, key, w.Chunk))
+		return answer(st, req, w, s.caching(c, key, w.Chunk))
 	})
 }
 
