@@ -106,6 +106,9 @@ func (c *Conn) open(ctx context.Context, fd int) error {
 			return os.NewSyscallError("setsockopt", err)
 		}
 	}
+	if isLink(c.path) {
+		return fmt.Errorf("%s: %w: it is a symbolic link", c.path, ErrNoSocket)
+	}
 	err := unix.Connect(fd, &unix.SockaddrUnix{Name: c.path})
 	for err == unix.EINTR {
 		err = unix.Connect(fd, &unix.SockaddrUnix{Name: c.path})
@@ -243,7 +246,7 @@ func (c *Conn) flush() error {
 	c.out = c.out[:0]
 	// A server that refuses a connection sends an error and closes it, perhaps before the request is written. The error
 	// can still be read.
-	if errors.Is(err, unix.EPIPE) {
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
 		return nil
 	}
 	return err
@@ -369,4 +372,11 @@ func (c *Conn) Get(ctx context.Context, op string, req, result any) error {
 func isSocket(path string) bool {
 	fi, err := os.Stat(path)
 	return err == nil && fi.Mode()&os.ModeSocket != 0
+}
+
+// isLink reports whether a path is a symbolic link. A socket is never behind one: the link could lead to a daemon that
+// its owner chose.
+func isLink(path string) bool {
+	fi, err := os.Lstat(path)
+	return err == nil && fi.Mode()&os.ModeSymlink != 0
 }

@@ -196,6 +196,16 @@ func TestDial_Untrusted(t *testing.T) {
 	require.Equal(t, 1, requests)
 }
 
+// TestDial_Link: a link in the socket's place is not followed, not even to a trusted user's socket.
+func TestDial_Link(t *testing.T) {
+	path := peer(t, func(*net.UnixConn, int) { t.Error("connected") })
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(path, link))
+	_, err := Dial(ctx, link, Options{})
+	require.ErrorIs(t, err, ErrNoSocket)
+	require.ErrorContains(t, err, "symbolic link")
+}
+
 // TestCall_ServerWaits: a server that waits for a network between two chunks may wait longer than the timeout.
 func TestCall_ServerWaits(t *testing.T) {
 	const limit = 10 * time.Millisecond
