@@ -38,13 +38,13 @@ cp -a /etc "$HOME/etc"
 for name in omg pacman.conf pacman.d systemd; do rm -rf "$HOME/etc/$name"; done
 sed -i '/^\(omg\|alice\|bob\|carol\|staff2\):/d' "$HOME/etc/passwd" "$HOME/etc/group"
 cat >>"$HOME/etc/passwd" <<END
-omg:x:41010:41010::/:/usr/sbin/nologin
+omg:x:941:941::/:/usr/sbin/nologin
 alice:x:41001:41001::/:/bin/sh
 bob:x:41002:41002::/:/bin/sh
 carol:x:41003:41003::/:/bin/sh
 END
 cat >>"$HOME/etc/group" <<END
-omg:x:41010:
+omg:x:941:
 alice:x:41001:
 bob:x:41002:
 carol:x:41003:

@@ -60,7 +60,7 @@ done 2>/dev/null
 	for _, want := range []string{
 		"listens: 0\n666 omg\npackages: 200\n200 packages, generation ",
 		"/var/lib/omg/cache.pebble 700 omg\n", "/var/lib/omg/index 755 omg\n", "/var/lib/omg/index/core.omgidx 644 omg\n", "/run/omg/omgd.pid 644 omg\n",
-		"Uid:\t41010\t", "CapBnd:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
+		"Uid:\t941\t", "CapBnd:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
 		"alice refreshes: 3: omg: error: only an administrator may do this (refresh)\n", "root refreshes: 0: refreshed",
 		// The end leaves systemd's socket, and that goes with its unit.
 		"\nsuccess\nomg.sock\nsuccess\n/var/lib/omg/index 755 omg\n/var/lib/omg/index/core.omgidx 644 omg\n/var/lib/omg/index/core.omgidx.origin 644 omg\ndone\n",

@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -169,14 +170,35 @@ func (e Env) DataDirs(flag string) []string {
 	return []string{path, SystemDir}
 }
 
-// systemUID looks up the system user. Trusts calls it only if the owner is neither this user nor root.
+// systemUID returns the ID of the system user. Trusts calls it only if the owner is neither this user nor root. A login
+// user who has the system user's name is not the system user: a login user's ID is above the system's range.
 func systemUID() (uint32, bool) {
 	u, err := user.Lookup(SystemUser)
 	if err != nil {
 		return 0, false
 	}
 	uid, err := strconv.ParseUint(u.Uid, 10, 32)
-	return uint32(uid), err == nil
+	return uint32(uid), err == nil && uid <= maxSystemUID(loginDefs)
+}
+
+// loginDefs is the file with the ranges of user IDs: see login.defs(5).
+const loginDefs = "/etc/login.defs"
+
+// maxSystemUID returns the highest ID of a system user, SYS_UID_MAX in login.defs. Without it, it is 999.
+func maxSystemUID(path string) uint64 {
+	const usual = 999
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return usual
+	}
+	for line := range strings.Lines(string(b)) {
+		if words := strings.Fields(line); len(words) >= 2 && words[0] == "SYS_UID_MAX" {
+			if uid, err := strconv.ParseUint(words[1], 10, 32); err == nil {
+				return uid
+			}
+		}
+	}
+	return usual
 }
 
 // Trusts reports whether files and sockets of a user are trusted: those of this user, of root and, if it exists, of the

@@ -129,6 +129,22 @@ func TestTrusts(t *testing.T) {
 	require.False(t, Env{UID: 1000}.Trusts(1<<32-1))
 }
 
+func TestMaxSystemUID(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want uint64
+	}{
+		"set":       {"UID_MIN 1000\n#SYS_UID_MAX 5\n\tSYS_UID_MAX\t\t 499\n", 499},
+		"commented": {"#SYS_UID_MAX 5\n", 999},
+		"no number": {"SYS_UID_MAX x\nSYS_UID_MAX", 999},
+	} {
+		file := filepath.Join(t.TempDir(), "login.defs")
+		require.NoError(t, os.WriteFile(file, []byte(c.text), 0o600))
+		require.Equal(t, c.want, maxSystemUID(file), name)
+	}
+	require.EqualValues(t, 999, maxSystemUID(filepath.Join(t.TempDir(), "none")))
+}
+
 func TestCheckParent(t *testing.T) {
 	self := Process()
 	dir := t.TempDir()
@@ -160,6 +176,24 @@ func TestCheckParent_OfAnotherUser(t *testing.T) {
 	require.NoError(t, os.Chown(dir, 12345, 12345))
 	require.ErrorIs(t, self.CheckParent(dir), ErrUntrusted)
 	require.NoError(t, Env{UID: 12345}.CheckParent(dir))
+}
+
+// TestCheckWritten: root writes neither into a user's directory nor through a user's link.
+func TestCheckWritten(t *testing.T) {
+	need.Root(t)
+	root, dir := Process(), t.TempDir()
+	require.NoError(t, root.CheckWritten(filepath.Join(dir, "new", "index")))
+	theirs, link := filepath.Join(dir, "theirs"), filepath.Join(dir, "link")
+	require.NoError(t, os.Mkdir(theirs, 0o755))
+	require.NoError(t, os.Symlink("/etc", link))
+	require.NoError(t, root.CheckWritten(link), "root's own link")
+	for _, path := range []string{theirs, link} {
+		require.NoError(t, os.Lchown(path, 12345, 12345))
+	}
+	for _, path := range []string{theirs, filepath.Join(theirs, "new", "index"), link, filepath.Join(link, "new")} {
+		require.ErrorIs(t, root.CheckWritten(path), ErrUntrusted, path)
+		require.NoError(t, Env{UID: 12345}.CheckWritten(path))
+	}
 }
 
 func TestMakePrivateDir(t *testing.T) {

@@ -38,6 +38,23 @@ func (e Env) CheckParent(dir string) error {
 // CheckReadDir is CheckParent for a file that is only read: it may also belong to the system user.
 func (e Env) CheckReadDir(dir string) error { return checkWay(dir, e.Trusts) }
 
+// CheckWritten returns an error if root would write into a directory that another user controls: that user could have
+// root write anywhere. A directory that does not exist yet is checked from the first one above it that does. Other users
+// may write wherever they can.
+func (e Env) CheckWritten(dir string) error {
+	if e.UID != 0 {
+		return nil
+	}
+	dir, err := filepath.Abs(dir)
+	for err == nil {
+		if _, missing := os.Lstat(dir); !errors.Is(missing, os.ErrNotExist) {
+			return e.CheckParent(dir)
+		}
+		dir = filepath.Dir(dir)
+	}
+	return err
+}
+
 func checkWay(dir string, trust func(uid uint32) bool) error {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
