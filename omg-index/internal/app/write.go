@@ -14,6 +14,7 @@ import (
 
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sources"
@@ -145,6 +146,9 @@ const maxTogether = 2
 
 // toDirectory writes an index for each source. A source that fails keeps its old index, and the others are still built.
 func (b *build) toDirectory(dir string) error {
+	if err := paths.Process().CheckWritten(dir); err != nil {
+		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write to %s as root: %w", dir, err), Hint: "run omg-index as that user, or name another directory with --data-dir"}
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return exit.With(exit.Failed, err)
 	}

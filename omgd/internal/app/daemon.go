@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -114,6 +115,9 @@ func (d *daemon) onClose(undo func()) { d.closers = append(d.closers, undo) }
 
 // initData makes the data directory. If that fails, omgd runs without files.
 func (d *daemon) initData() error {
+	if err := d.env.CheckWritten(d.data); errors.Is(err, paths.ErrUntrusted) {
+		return fmt.Errorf("cannot write to %s as root: %w: run omgd as that user, or name another directory with --data-dir", d.data, err)
+	}
 	if err := os.MkdirAll(d.data, 0o755); err != nil {
 		d.log.Warn("no data directory", "err", err)
 		d.problems = append(d.problems, wire.Problem{Name: "data", State: "memory", Why: err.Error()})
