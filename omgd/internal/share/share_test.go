@@ -2,6 +2,7 @@ package share
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,6 +90,7 @@ func TestTurns_Fair(t *testing.T) {
 			synctest.Wait()
 			time.Sleep(time.Second)
 		}
+		synctest.Wait()
 		var first []uint32
 		for range 5 {
 			first = append(first, <-order)
@@ -96,6 +98,41 @@ func TestTurns_Fair(t *testing.T) {
 		require.ElementsMatch(t, []uint32{0, 1, 1, 2, 3}, first)
 		require.Len(t, order, 18)
 		require.Empty(t, turns.lines, "users without a request take no memory")
+	})
+}
+
+// TestTurns_LastIsForShort: several users with long requests take turns in all but one
+// turn, and the request of a user who has used little runs at once.
+func TestTurns_LastIsForShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2)
+		var ended [4]atomic.Int64 // by user
+		for _, uid := range []uint32{1, 2, 3} {
+			for range 2 {
+				go func() {
+					u := User{UID: uid}
+					for range 10 {
+						if turns.Take(t.Context(), u) != nil {
+							return
+						}
+						time.Sleep(time.Second)
+						ended[uid].Add(1)
+						turns.Give(u, time.Second)
+					}
+				}()
+			}
+		}
+		time.Sleep(10*time.Second + time.Second/2)
+		start := time.Now()
+		require.NoError(t, turns.Take(t.Context(), User{UID: 4}))
+		require.Zero(t, time.Since(start))
+		turns.Give(User{UID: 4}, time.Millisecond)
+		for _, uid := range []uint32{1, 2, 3} {
+			require.InDelta(t, 4, ended[uid].Load(), 1, "user %d", uid)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Empty(t, turns.lines)
 	})
 }
 

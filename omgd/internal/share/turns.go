@@ -10,7 +10,8 @@ import (
 // Turns lets requests run a few at a time. The turns are divided by the package's rule.
 // If more requests wait than there are turns, the next one belongs to the user whose
 // requests have used the least time. So a user with one short request does not wait for
-// hundreds of long ones of another user.
+// hundreds of long ones of another user. The last free turn is for users who have used
+// little, so that a short request does not even wait for the end of a long one.
 type Turns struct {
 	limit int
 
@@ -22,9 +23,13 @@ type Turns struct {
 // line is a user's requests.
 type line struct {
 	running int
-	used    time.Duration // by requests that have ended, since the line exists
+	own     time.Duration // used by requests that have ended, since the line exists
+	used    time.Duration // the same and what the line began with
 	waiting []chan struct{}
 }
+
+// little is the time that a user may have used to get the last free turn.
+const little = 20 * time.Millisecond
 
 // NewTurns returns n turns, at least two: one user never gets all.
 func NewTurns(n int) *Turns { return &Turns{limit: max(2, n), lines: make(map[uint32]*line)} }
@@ -73,6 +78,7 @@ func (t *Turns) Give(u User, used time.Duration) {
 	l := t.lines[u.UID]
 	l.running--
 	t.running--
+	l.own += used
 	l.used += used
 	t.drop(u.UID, l)
 	for next := t.next(); next != nil; next = t.next() {
@@ -110,7 +116,13 @@ func (t *Turns) next() (next *line) {
 	return next
 }
 
-func (t *Turns) may(l *line) bool { return l.running+1 <= t.limit-t.running }
+func (t *Turns) may(l *line) bool {
+	free := t.limit - t.running
+	if l.own > little {
+		free--
+	}
+	return l.running+1 <= free
+}
 
 func (t *Turns) run(l *line) {
 	l.running++
