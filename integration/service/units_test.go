@@ -62,6 +62,9 @@ func TestUnits_Verified(t *testing.T) {
 	for _, path := range files(t, prefix) {
 		require.NotContains(t, string(harness.Read(t, filepath.Join(prefix, path))), "@BINDIR@", path)
 		require.Equal(t, os.FileMode(0o644), mode(filepath.Join(prefix, path)))
+		if filepath.Ext(path) == ".service" {
+			require.Regexp(t, `(?m)^MemoryMax=.*\nTasksMax=`, string(harness.Read(t, filepath.Join(prefix, path))), path)
+		}
 	}
 	for _, kind := range []string{"system", "user"} {
 		units, err := filepath.Glob(filepath.Join(prefix, "lib/systemd", kind, "*"))
