@@ -170,3 +170,18 @@ func TestSystem_Rate(t *testing.T) {
 	require.Positive(t, refusals(alice, 1000))
 	require.Zero(t, refusals(bob, 5), "bob has a quota of his own")
 }
+
+// TestSystem_LoginUserIsNotTrusted: a login user with the system user's name is another
+// user, whose daemon nobody asks.
+func TestSystem_LoginUserIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	r := machine(newSystem(t), `sed -i 's/^omg:x:941:941:/omg:x:41010:41010:/' /etc/passwd`+system+`
+start
+await [ -S /run/omg/omg.sock ]
+says "alice" as alice /mnt/omg health
+stop
+`)
+	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
+	require.Contains(t, r.Stdout, "alice: 3: omg: error: ")
+	require.Contains(t, r.Stdout, "(user 41010)")
+}
