@@ -400,3 +400,33 @@ func FuzzConnection(f *testing.F) {
 		}
 	})
 }
+
+// TestIdle_ClosedWhenShort: while connections are short, those of users that have sent no
+// request for a while are closed. Administrators' and busy ones stay.
+func TestIdle_ClosedWhenShort(t *testing.T) {
+	var admin atomic.Bool
+	cfg := deferredConfig(func(ctx context.Context, _ *Request, _ *Writer) error { <-ctx.Done(); return ctx.Err() })
+	cfg.Shared, cfg.Admin = true, func(Peer) bool { return admin.Load() }
+	cfg.Limits = Limits{Connections: 8, IdleWhenShort: await.Hang}
+	s, dial, _ := serve(t, cfg)
+	busy, idle := dial(), dial()
+	send(t, busy, request(t, 1, "op", nil))
+	await.That(t, func() bool { return s.active.Load() == 1 && s.Connections() == 2 }, "two connections")
+	admin.Store(true)
+	others := []net.Conn{dial(), dial(), dial()}
+	await.That(t, func() bool { return s.Connections() == 5 }, "five connections")
+	s.each(func(c *conn) {
+		if !c.idle.CompareAndSwap(0, 0) {
+			c.idle.Store(1) // since 1970
+		}
+	})
+	others = append(others, dial()) // the sixth of eight
+	n, err := idle.Read(make([]byte, 1))
+	require.Zero(t, n)
+	require.ErrorIs(t, err, io.EOF)
+	await.That(t, func() bool { return s.Connections() == 5 }, "only the idle user's is closed")
+	for _, nc := range others {
+		send(t, nc, request(t, 1, wire.OpPing, nil))
+		require.Nil(t, response(t, nc).Err)
+	}
+}
