@@ -298,18 +298,11 @@ func (l *live) request(q query) (got *reply, err error) {
 	total := requestDeadlines * time.Duration(l.Live.Timeout)
 	ctx, cancel := context.WithTimeout(l.ctx, total)
 	defer cancel()
-	user := share.User{UID: q.user, Trusted: q.user == 0}
-	if err := l.turns.Take(ctx, user); err != nil {
+	release, err := l.slot(ctx, q.user)
+	if err != nil {
 		return nil, err
 	}
-	start := time.Now()
-	defer func() { l.turns.Give(user, time.Since(start)) }()
-	select {
-	case l.slots <- struct{}{}:
-		defer func() { <-l.slots }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	defer release()
 	if err := l.paused(); err != nil {
 		return nil, err // the reply to another request asked for a pause meanwhile
 	}
@@ -337,6 +330,25 @@ func (l *live) request(q query) (got *reply, err error) {
 	l.memory.Set(q.key(), got)
 	l.save(q.key(), got)
 	return got, nil
+}
+
+// slot waits until a request may run. Users share the slots as they share turns.
+func (l *live) slot(ctx context.Context, uid uint32) (release func(), err error) {
+	user := share.User{UID: uid, Trusted: uid == 0}
+	if err := l.turns.Take(ctx, user); err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	select {
+	case l.slots <- struct{}{}:
+		return func() {
+			<-l.slots
+			l.turns.Give(user, time.Since(start))
+		}, nil
+	case <-ctx.Done():
+		l.turns.Give(user, 0)
+		return nil, ctx.Err()
+	}
 }
 
 // keySpent is the key of the number of requests that are left, so that the limit also
