@@ -158,7 +158,7 @@ func (a *asked) echoed(socket string) {
 // TestUsers_AllAttacks: while several users attack at the same time in all ways, every
 // request of others is answered. In its long form it runs for ten minutes.
 func TestUsers_AllAttacks(t *testing.T) {
-	d := serve(t, "OMG_LIMITS_CONNECTIONS=256", "OMG_LIMITS_UNSENT=8MiB", "OMG_LIMITS_USER_RATE=1000", "OMG_LIMITS_UNREAD_TIMEOUT=1s")
+	d := serve(t, "OMG_LIMITS_MAX_CONNECTIONS=256", "OMG_LIMITS_MAX_UNSENT=8MiB", "OMG_LIMITS_USER_RATE=1000", "OMG_LIMITS_UNREAD_TIMEOUT=1s")
 	ctx, end := context.WithCancel(t.Context())
 	defer end()
 	var wait sync.WaitGroup

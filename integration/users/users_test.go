@@ -39,7 +39,7 @@ const (
 const packages = 5_000
 
 // patient are limits that no slow machine reaches.
-var patient = []string{"OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE=1h", "OMG_LIMITS_HALF_FRAME=1h", "OMG_LIMITS_USER_RATE=0", "OMG_AUR_ENABLED=false"}
+var patient = []string{"OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE_TIMEOUT=1h", "OMG_LIMITS_READ_TIMEOUT=1h", "OMG_LIMITS_USER_RATE=0", "OMG_AUR_ENABLED=false"}
 
 // serve starts a daemon of all users with these variables.
 func serve(t *testing.T, variables ...string) *harness.Daemon {
@@ -111,12 +111,12 @@ func frame(id uint64, op string, request any) []byte {
 }
 
 // reply reads one frame.
-func reply(nc net.Conn) (wire.Response, error) {
+func reply(nc net.Conn) (wire.Reply, error) {
 	b, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 	if err != nil {
-		return wire.Response{}, err
+		return wire.Reply{}, err
 	}
-	return wire.DecodeResponse(b)
+	return wire.DecodeReply(b)
 }
 
 // ask sends a request and reads the whole reply. An error of the daemon is returned too.
@@ -182,10 +182,10 @@ func refusal(nc net.Conn) (refused bool, err error) {
 }
 
 // TestConnections_OneUser: a user who opens as many connections as possible gets half of
-// them. Whoever is refused can read why. Others and root still connect.
+// them. A refused client can read why. Others and root still connect.
 func TestConnections_OneUser(t *testing.T) {
 	const limit, reserve, tries = 128, 4, 200
-	d := serve(t, fmt.Sprint("OMG_LIMITS_CONNECTIONS=", limit))
+	d := serve(t, fmt.Sprint("OMG_LIMITS_MAX_CONNECTIONS=", limit))
 	var open, refused int
 	for range tries {
 		nc := dial(t, mallory, d)
@@ -211,7 +211,7 @@ func TestConnections_OneUser(t *testing.T) {
 
 // TestConnections_Reserve: root connects even if many users together take all.
 func TestConnections_Reserve(t *testing.T) {
-	d := serve(t, "OMG_LIMITS_CONNECTIONS=64")
+	d := serve(t, "OMG_LIMITS_MAX_CONNECTIONS=64")
 	open := 0
 	for uid := mallory; open < 62; uid++ {
 		require.Less(t, uid, mallory+64, "%d connections", open)
@@ -236,7 +236,7 @@ func TestConnections_Reserve(t *testing.T) {
 // TestUnread_OneUser: replies that are not read hold up only further requests of the same
 // user, and only a few are in memory at the same time.
 func TestUnread_OneUser(t *testing.T) {
-	d := serve(t, "OMG_LIMITS_UNSENT=2MiB")
+	d := serve(t, "OMG_LIMITS_MAX_UNSENT=2MiB")
 	before := memory(t, d, "VmRSS")
 	const tries = 300
 	var deaf []*net.UnixConn

@@ -107,7 +107,7 @@ func (c *Conn) open(ctx context.Context, fd int) error {
 		}
 	}
 	if isLink(c.path) {
-		return fmt.Errorf("%s: %w: it is a symbolic link", c.path, ErrNoSocket)
+		return fmt.Errorf("%s: %w: it is a symbolic link", c.path, ErrNotSocket)
 	}
 	err := unix.Connect(fd, &unix.SockaddrUnix{Name: c.path})
 	for err == unix.EINTR {

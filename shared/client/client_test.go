@@ -202,7 +202,7 @@ func TestDial_Link(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "link")
 	require.NoError(t, os.Symlink(path, link))
 	_, err := Dial(ctx, link, Options{})
-	require.ErrorIs(t, err, ErrNoSocket)
+	require.ErrorIs(t, err, ErrNotSocket)
 	require.ErrorContains(t, err, "symbolic link")
 }
 

@@ -215,6 +215,6 @@ func localReason(s string) Reason {
 	for end < len(s) && (s[end] >= '0' && s[end] <= '9' || end == 0 && (s[0] == '-' || s[0] == '+')) {
 		end++
 	}
-	n, _ := strconv.ParseInt(s[:end], 10, 64) // what is too large becomes the largest, and what is no number 0
+	n, _ := strconv.ParseInt(s[:end], 10, 64) // a number that is too large becomes the largest, and other text becomes 0
 	return Reason(int32(n))
 }

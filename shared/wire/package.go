@@ -75,7 +75,7 @@ type AUR struct {
 }
 
 // ValidName reports whether a package can have this name: makepkg builds none with another one. Such a name in a database
-// is damage or an attack on whoever passes a list of names to another program.
+// is damage, or an attack on users who pass a list of names to another program.
 func ValidName(name string) bool {
 	if name == "" || name[0] == '-' || name[0] == '.' {
 		return false

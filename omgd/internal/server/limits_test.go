@@ -407,14 +407,14 @@ func TestIdle_ClosedWhenShort(t *testing.T) {
 	var admin atomic.Bool
 	cfg := deferredConfig(func(ctx context.Context, _ *Request, _ *Writer) error { <-ctx.Done(); return ctx.Err() })
 	cfg.Shared, cfg.Admin = true, func(Peer) bool { return admin.Load() }
-	cfg.Limits = Limits{Connections: 8, IdleWhenShort: await.Hang}
+	cfg.Limits = Limits{MaxConnections: 8, IdleWhenShort: await.Hang}
 	s, dial, _ := serve(t, cfg)
 	busy, idle := dial(), dial()
 	send(t, busy, request(t, 1, "op", nil))
-	await.That(t, func() bool { return s.active.Load() == 1 && s.Connections() == 2 }, "two connections")
+	await.Condition(t, func() bool { return s.active.Load() == 1 && s.Connections() == 2 }, "two connections")
 	admin.Store(true)
 	others := []net.Conn{dial(), dial(), dial()}
-	await.That(t, func() bool { return s.Connections() == 5 }, "five connections")
+	await.Condition(t, func() bool { return s.Connections() == 5 }, "five connections")
 	s.each(func(c *conn) {
 		if !c.idle.CompareAndSwap(0, 0) {
 			c.idle.Store(1) // since 1970
@@ -424,7 +424,7 @@ func TestIdle_ClosedWhenShort(t *testing.T) {
 	n, err := idle.Read(make([]byte, 1))
 	require.Zero(t, n)
 	require.ErrorIs(t, err, io.EOF)
-	await.That(t, func() bool { return s.Connections() == 5 }, "only the idle user's is closed")
+	await.Condition(t, func() bool { return s.Connections() == 5 }, "only the idle user's is closed")
 	for _, nc := range others {
 		send(t, nc, request(t, 1, wire.OpPing, nil))
 		require.Nil(t, response(t, nc).Err)
