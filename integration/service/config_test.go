@@ -141,7 +141,7 @@ func TestConfig_LogLevel(t *testing.T) {
 		d.AwaitStderr("level=DEBUG msg=cache op=search hit=" + hit)
 	}
 	require.NoError(t, d.Ask(wire.OpCacheClear, nil, &wire.CacheClearResult{}))
-	d.AwaitStderr(`msg="caches cleared" answers=1`)
+	d.AwaitStderr(`msg="caches cleared" replies=1`)
 	r = omg("loud")
 	require.Equal(t, 2, r.Code)
 	require.Contains(t, r.Stderr, `"loud" is not a log level`)

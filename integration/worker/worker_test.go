@@ -153,9 +153,9 @@ func TestWorker_Faults(t *testing.T) {
 	s.install(whole)
 	d := s.Start()
 	awaitHealthy(t, d)
-	version := regexp.MustCompile(`(?m)^ok +libalpm: [0-9]+\.[0-9.]+$`)
+	version := regexp.MustCompile(`(?m)^ok +libalpm +[0-9]+\.[0-9.]+$`)
 	harness.Await(t, func() bool { return version.MatchString(d.Omg("doctor").Stdout) }, "doctor knows libalpm's version")
-	require.Regexp(t, `(?m)^ok +libalpm [0-9]+\.[0-9.]+, (for|since) `, d.Omg("health").Stdout)
+	require.Regexp(t, `(?m)^ok +libalpm [0-9]+\.[0-9.]+ +(for|since) `, d.Omg("health").Stdout)
 
 	for _, c := range []struct {
 		name   string

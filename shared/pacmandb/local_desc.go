@@ -142,8 +142,7 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 // after each value.
 func endsField(raw string) bool {
 	line, ended := strings.CutSuffix(raw, "\n\n")
-	line = strings.TrimRight(line, "\n")
-	line = line[strings.LastIndexByte(line, '\n')+1:]
+	line = line[strings.LastIndexByte(line, '\n')+1:] // empty for a field whose value is empty
 	isKey := len(line) > 2 && line[0] == '%' && line[len(line)-1] == '%'
 	return ended && !isKey
 }

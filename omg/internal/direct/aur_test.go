@@ -152,7 +152,7 @@ func TestDownloads(t *testing.T) {
 	w := newWorld(t)
 	w.buildOwn()
 	plain := ask(w, (*Backend).Status)
-	w.write("config.toml", "[aur]\nenabled = false\n[sync]\nown = true\n")
+	w.write("config.toml", "[aur]\nenabled = false\n[sync]\nenabled = true\n")
 	for _, repo := range []string{"core", "extra"} {
 		w.download(repo, newer, now)
 	}
@@ -184,7 +184,7 @@ func TestDownloads(t *testing.T) {
 	require.NoError(t, os.Remove(w.index("extra")))
 	require.False(t, ask(w, (*Backend).Outdated).Partial)
 	require.True(t, w.found("core", "multilib").Partial)
-	w.write("config.toml", "[aur]\nenabled = false\n[sync]\nown = true\nsearch = true\n")
+	w.write("config.toml", "[aur]\nenabled = false\n[sync]\nenabled = true\nsearch = true\n")
 	_, result, err := w.search(wire.SearchRequest{Words: []string{"lib"}})
 	require.NoError(t, err)
 	require.False(t, result.Partial)
@@ -198,7 +198,7 @@ func TestDownloads_Bad(t *testing.T) {
 	w := newWorld(t)
 	w.buildOwn()
 	plain := ask(w, (*Backend).Status).Counts
-	w.write("config.toml", "[aur]\nenabled = false\n[sync]\nown = true\n")
+	w.write("config.toml", "[aur]\nenabled = false\n[sync]\nenabled = true\n")
 	w.download("core", options, time.Now())
 	index := sources.IndexPath(filepath.Join(w.path("share/omg"), sources.DownloadDir), pkgindex.KindRepo, "core")
 	good, err := os.ReadFile(index)

@@ -148,7 +148,7 @@ func TestDoctor_Downloads(t *testing.T) {
 	w.buildOwn()
 	const name = "downloaded databases"
 	require.Empty(t, w.checks(name), "omgd downloads none")
-	w.write("config.toml", "[sync]\nown = true\n")
+	w.write("config.toml", "[sync]\nenabled = true\n")
 	w.download("core", options, time.Now())
 	w.download("extra", options, time.Now().Add(-20*365*24*time.Hour))
 	checks := w.checks(name)

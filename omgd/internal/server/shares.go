@@ -96,7 +96,7 @@ func (s *Server) sweep(maxUnread time.Duration, concerns func(share.User) bool) 
 	}
 	s.each(func(c *conn) {
 		if since := c.blocked.Load(); since != 0 && now.UnixNano()-since > int64(maxUnread) && concerns(c.user) {
-			s.cfg.Log.Warn("a peer does not read its answer while others wait", "uid", c.peer.UID, "pid", c.peer.PID)
+			s.cfg.Log.Warn("peer closed: reply unread while others wait", "uid", c.peer.UID, "pid", c.peer.PID)
 			c.close()
 		}
 	})
