@@ -21,19 +21,16 @@ const (
 	OpSyncDir Op = "sync the directory of"
 )
 
-// faults decides which operations fail. It is nil outside of tests.
-var faults atomic.Pointer[func(op Op, path string) error]
+// Fault returns an error for an operation on a path that has to fail, as on a bad or a full disk. A failed write has
+// written half of its bytes.
+type Fault func(op Op, path string) error
 
-// SetFaults makes the operations on a path fail for which fault returns an error, as a bad or a full disk does. A failed
-// write has written half of its bytes. It is for tests, which end it with the function that it returns.
-func SetFaults(fault func(op Op, path string) error) (end func()) {
-	faults.Store(&fault)
-	return func() { faults.Store(nil) }
-}
+// Faults decides which operations fail. Only tests set it.
+var Faults atomic.Pointer[Fault]
 
 // faultOf returns the error with which an operation has to fail.
 func faultOf(op Op, path string) error {
-	fault := faults.Load()
+	fault := Faults.Load()
 	if fault == nil {
 		return nil
 	}
@@ -66,7 +63,7 @@ func (f *File) WriteString(s string) (int, error) { return f.Write([]byte(s)) }
 
 // ReadFrom writes the rest of r to the temporary file, by the kernel if r is a file.
 func (f *File) ReadFrom(r io.Reader) (int64, error) {
-	if faults.Load() == nil {
+	if Faults.Load() == nil {
 		return f.File.ReadFrom(r)
 	}
 	return io.Copy(struct{ io.Writer }{f}, r)

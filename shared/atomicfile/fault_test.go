@@ -43,7 +43,7 @@ func TestFaults(t *testing.T) {
 				for n := 1; ; n++ {
 					require.NoError(t, Write(path, []byte("one"), o))
 					at, op := 0, Op("")
-					end := SetFaults(func(now Op, of string) error {
+					inject := Fault(func(now Op, of string) error {
 						require.Equal(t, path, of)
 						if at++; at == n {
 							op = now
@@ -51,6 +51,8 @@ func TestFaults(t *testing.T) {
 						}
 						return nil
 					})
+					Faults.Store(&inject)
+					end := func() { Faults.Store(nil) }
 					err := replace()
 					end()
 					if op == "" {

@@ -30,13 +30,15 @@ func TestWriteFile_Faults(t *testing.T) {
 			before, err := os.ReadFile(path)
 			require.NoError(t, err)
 			at, op := 0, atomicfile.Op("")
-			end := atomicfile.SetFaults(func(now atomicfile.Op, _ string) error {
+			inject := atomicfile.Fault(func(now atomicfile.Op, _ string) error {
 				if at++; at == n {
 					op = now
 					return fault
 				}
 				return nil
 			})
+			atomicfile.Faults.Store(&inject)
+			end := func() { atomicfile.Faults.Store(nil) }
 			err = build("2").WriteFile(path)
 			end()
 			if op == "" {

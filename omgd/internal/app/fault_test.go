@@ -74,12 +74,14 @@ func (r *running) checkFault(w *world, file *replaced, op atomicfile.Op, fault e
 	all := func() int { return w.packages("core") + w.packages("extra") + w.packages("multilib") }
 	before, err := os.ReadFile(file.path)
 	require.NoError(r.t, err)
-	end := atomicfile.SetFaults(func(now atomicfile.Op, path string) error {
+	inject := atomicfile.Fault(func(now atomicfile.Op, path string) error {
 		if now == op && path == file.path {
 			return fault
 		}
 		return nil
 	})
+	atomicfile.Faults.Store(&inject)
+	end := func() { atomicfile.Faults.Store(nil) }
 	defer end()
 	change()
 	await.Condition(r.t, func() bool { return slices.Contains(problems(r.queryStatus()), file.problem) },
