@@ -361,8 +361,8 @@ func unusable(o *object) string {
 		return "has no name"
 	case len(o.Name) > maxName:
 		return "has too long a name"
-	case !wire.ValidName(o.Name):
-		return "has a name that no package can have"
+	case strings.ContainsFunc(o.Name, func(r rune) bool { return r <= ' ' || r == '/' || r == 0x7f || r == '\uFFFD' }):
+		return "has a name that none can have"
 	case o.Version == "":
 		return "has no version"
 	case len(o.Version) > maxVersion:

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/sourcefile"
-	"github.com/omg-arch/omg/shared/wire"
 )
 
 // rereads is how often a database that changed under the reader is read again.
@@ -312,12 +311,8 @@ func (l *Local) warn(pkgs, others []found) {
 	var all []Warning
 	for _, list := range [][]found{pkgs, others} {
 		for i := range list {
-			problem := list[i].problem
-			if problem == "" && !wire.ValidName(list[i].name) {
-				problem = ProblemForbidden // all else about it is known
-			}
-			if problem != "" {
-				all = append(all, Warning{list[i].entry.name, problem})
+			if list[i].problem != "" {
+				all = append(all, Warning{list[i].entry.name, list[i].problem})
 			}
 		}
 	}

@@ -128,19 +128,6 @@ func TestDamagedDatabaseEqualsPacman(t *testing.T) {
 	require.Equal(t, l.Warnings, again.Warnings)
 }
 
-// TestLocal_ForbiddenName: an installed package with a name that makepkg does not allow is
-// listed as by pacman, and there is a warning. All else about it is known.
-func TestLocal_ForbiddenName(t *testing.T) {
-	db := newTestDB(t)
-	db.install("$(id)", "1-1", "DEPENDS", "foo")
-	db.install("foo", "1-1")
-	l := mustRead(t, db.dir)
-	require.Equal(t, newOracle(t, db.dir).lines("-Qq"), names(l.Packages))
-	require.Equal(t, []Warning{{"$(id)-1-1", ProblemForbidden}}, l.Warnings)
-	_, unread := l.Unread()
-	require.Zero(t, unread)
-}
-
 // TestLocalDesc_Cut: a desc that pacman wrote is cut after each of its bytes. Only a cut
 // after the version, or between two of the optional lists at its end, leaves a desc that
 // a package manager may write.

@@ -120,27 +120,9 @@ var oddDatabases = map[string]struct {
 	},
 	"a file again": {files: []file{{"a-1-1/desc", desc("a", "1-1", "%DESC%\none")}, {"b-1-1/", ""}, {"b-1-1/desc", desc("b", "1-1")}, {"a-1-1/desc", desc("a", "1-1", "%DESC%\ntwo")}}},
 	"text to be escaped": {
-		files:    []file{{"a-1-1/desc", desc("b\x1b[1m", "1-1")}},
-		warnings: []string{`entry "a-1-1" has the desc of "b\x1b[1m" "1-1"`},
+		files:    []file{{"a\x1b[1m-1-1/desc", desc("b", "1-1")}},
+		warnings: []string{`entry "a\x1b[1m-1-1" has the desc of "b" "1-1"`},
 	},
-}
-
-// TestSync_ForbiddenName: an entry with a name that makepkg does not allow is left out,
-// counted and named. Pacman lists it.
-func TestSync_ForbiddenName(t *testing.T) {
-	db := t.TempDir()
-	path := filepath.Join(db, "t.db")
-	odd := []file{{"-Rdd-1-1/desc", desc("-Rdd", "1-1")}, {"$(id)-1-1/desc", desc("$(id)", "1-1")}, {"a b-1-1/desc", desc("a b", "1-1")}}
-	require.NoError(t, os.WriteFile(path, gzipped(t, archive(t, append(odd, good()...)...)), 0o644))
-	f, got, err := read(t, path, "t")
-	require.NoError(t, err)
-	require.Equal(t, len(odd), f.LeftOut)
-	require.Equal(t, `entry "-Rdd-1-1" has a name that no package can have and was left out`, f.FirstLeftOut)
-	require.Len(t, f.Warnings, len(odd))
-	for _, p := range got {
-		require.True(t, wire.ValidName(p.Name), p.Name)
-	}
-	require.NotEmpty(t, got)
 }
 
 // TestOddSyncEqualsPacman compares what is made of odd databases. Where pacman

@@ -1,10 +1,5 @@
 package wire
 
-import (
-	"unicode"
-	"unicode/utf8"
-)
-
 // Package is one package as a source describes it: the record of a repository database or of the AUR, plus an overlay
 // of what only the answering program knows. The msgpack keys are those of the protocol, the JSON keys those of --json.
 // A field that the source does not have is absent, not zero or empty.
@@ -72,20 +67,4 @@ type AUR struct {
 	Modified      int64    `msgpack:"modified,omitempty" json:"modified,omitempty"`
 	Keywords      []string `msgpack:"keywords,omitempty" json:"keywords,omitempty"`
 	URLPath       string   `msgpack:"urlpath,omitempty" json:"urlpath,omitempty"`
-}
-
-// ValidName reports whether a package can have this name: makepkg builds none with another one. Such a name in a database
-// is damage, or an attack on users who pass a list of names to another program.
-func ValidName(name string) bool {
-	if name == "" || name[0] == '-' || name[0] == '.' {
-		return false
-	}
-	for _, c := range name {
-		switch {
-		case 'a' <= c && c <= 'z', c == '-', '0' <= c && c <= '9', c == '.', c == '_', c == '+', c == '@':
-		case c == utf8.RuneError, !unicode.IsLetter(c) && !unicode.IsDigit(c):
-			return false
-		}
-	}
-	return true
 }

@@ -126,9 +126,7 @@ func (a *app) explicit(c *cli.Context, o *explicitOptions) error {
 		return err
 	}
 	for _, name := range all.Names {
-		if out.packageName(name) != leftOut {
-			out.line(name)
-		}
+		out.line(name)
 	}
 	if err := out.endOn(&all.Basis); err != nil {
 		return err
@@ -199,7 +197,7 @@ func (a *app) installed(c *cli.Context, o outputOptions, req *wire.InstalledRequ
 	if out.json {
 		err = out.installedDocument(all)
 	} else {
-		err = list(out, nil, all.Packages, func(p *wire.InstalledPackage) string { return out.packageName(p.Name) },
+		err = list(out, nil, all.Packages, func(p *wire.InstalledPackage) string { return p.Name },
 			func(w *bufio.Writer, p *wire.InstalledPackage) { human(out.style, w, &p.Package) })
 	}
 	if err == nil {

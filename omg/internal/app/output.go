@@ -57,8 +57,6 @@ type output struct {
 	held  *bytes.Buffer // output that is not printed before the result is known to be certain
 	style show.Style
 	tmpl  *template.Template
-
-	forbidden []string // names of packages that were left out
 }
 
 func (a *app) output(c *cli.Context, o outputOptions) (*output, error) {
@@ -155,25 +153,8 @@ func (o *output) one(v any, human func(*bufio.Writer)) error {
 	return nil
 }
 
-// leftOut is the name of an element that is not printed.
-const leftOut = "\x00"
-
-// packageName returns the name of a package for element. With --quiet and --format, which are made for other programs,
-// it leaves out a package whose name could be an option or a command there, such as -Rdd or $(id). No package can have
-// such a name, so that the database is damaged, or an attack.
-func (o *output) packageName(name string) string {
-	if (o.quiet || o.tmpl != nil) && !wire.ValidName(name) {
-		o.forbidden = append(o.forbidden, name)
-		return leftOut
-	}
-	return name
-}
-
 // element prints an element of a list in a form other than JSON.
 func (o *output) element(v any, name string, human func(*bufio.Writer)) error {
-	if name == leftOut {
-		return nil
-	}
 	if o.quiet {
 		o.line(name)
 		return nil
@@ -207,9 +188,6 @@ func (o *output) end() error {
 	err := o.w.Flush()
 	if err == nil && o.held != nil {
 		_, err = o.held.WriteTo(o.app.stdout)
-	}
-	if n := len(o.forbidden); n > 0 {
-		o.app.note(fmt.Sprintf("%d left out, whose name no package can have: %s", n, quoted(o.forbidden)))
 	}
 	return err
 }
