@@ -108,7 +108,7 @@ func everyone(share.User) bool { return true }
 // request for IdleWhenShort.
 func (s *Server) closeIdle() {
 	now := time.Now()
-	if !s.cfg.Shared || !once(&s.sweptIdle, now) {
+	if !once(&s.sweptIdle, now) {
 		return
 	}
 	s.each(func(c *conn) {
@@ -122,13 +122,9 @@ func (s *Server) closeIdle() {
 // makeRoom waits while a user's peers have left more unread than the user may, before a
 // request adds more.
 func (s *Server) makeRoom(ctx context.Context, u share.User) {
-	concerned := everyone
-	if s.cfg.Shared {
-		concerned = s.shares.unsent.Over
-	}
 	const shortest, longest = 5 * time.Millisecond, 100 * time.Millisecond
 	for pause := shortest; s.shares.unsent.Over(u) && ctx.Err() == nil; pause = min(2*pause, longest) {
-		s.sweep(min(s.cfg.Limits.UnreadTimeout, s.cfg.Limits.WriteTimeout), concerned)
+		s.sweep(min(s.cfg.Limits.UnreadTimeout, s.cfg.Limits.WriteTimeout), s.shares.unsent.Over)
 		time.Sleep(pause)
 	}
 }
