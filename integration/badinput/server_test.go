@@ -15,22 +15,10 @@ import (
 func pretend(t *testing.T, s *harness.System, serve func(nc net.Conn)) (socket string) {
 	t.Helper()
 	socket = s.Path("pretend.sock")
-	l, err := net.Listen("unix", socket)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			nc, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer nc.Close()
-				_, _ = nc.Read(make([]byte, 4096))
-				serve(nc)
-			}()
-		}
-	}()
+	harness.ServeUnix(t, socket, func(nc net.Conn) {
+		_, _ = nc.Read(make([]byte, 4096))
+		serve(nc)
+	})
 	return socket
 }
 

@@ -89,39 +89,27 @@ func TestFallback_UnreadableDatabase(t *testing.T) {
 // refusal or, without one, by closing. Without a greeting it does so at once.
 func standIn(s *harness.System, greeting *wire.HelloResult, refusal *wire.Error) {
 	s.T.Helper()
-	l, err := net.Listen("unix", s.Socket())
-	require.NoError(s.T, err)
-	s.T.Cleanup(func() { _ = l.Close() })
-	go func() {
+	harness.ServeUnix(s.T, s.Socket(), func(nc net.Conn) {
 		for {
-			nc, err := l.Accept()
+			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 			if err != nil {
 				return
 			}
-			go func() {
-				defer nc.Close()
-				for {
-					frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
-					if err != nil {
-						return
-					}
-					h, err := wire.DecodeHeader(frame)
-					var reply []byte
-					switch {
-					case err != nil:
-					case string(h.Op) == wire.OpHello && greeting != nil:
-						b, _ := msgpack.Marshal(greeting)
-						reply = wire.AppendResult(nil, h.ID, b, false)
-					case refusal != nil:
-						reply = wire.AppendError(nil, h.ID, refusal)
-					}
-					if _, err := nc.Write(reply); err != nil || reply == nil {
-						return
-					}
-				}
-			}()
+			h, err := wire.DecodeHeader(frame)
+			var reply []byte
+			switch {
+			case err != nil:
+			case string(h.Op) == wire.OpHello && greeting != nil:
+				b, _ := msgpack.Marshal(greeting)
+				reply = wire.AppendResult(nil, h.ID, b, false)
+			case refusal != nil:
+				reply = wire.AppendError(nil, h.ID, refusal)
+			}
+			if _, err := nc.Write(reply); err != nil || reply == nil {
+				return
+			}
 		}
-	}()
+	})
 }
 
 // TestFallback_DaemonFails: omg answers from what the daemon reads, where the

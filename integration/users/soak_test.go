@@ -121,21 +121,7 @@ func (a *asked) percentile(percent int) time.Duration {
 func echo(t *testing.T) (socket string) {
 	t.Helper()
 	socket = filepath.Join(t.TempDir(), "echo")
-	l, err := net.Listen("unix", socket)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			nc, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer nc.Close()
-				_, _ = io.Copy(nc, nc)
-			}()
-		}
-	}()
+	harness.ServeUnix(t, socket, func(nc net.Conn) { _, _ = io.Copy(nc, nc) })
 	return socket
 }
 
