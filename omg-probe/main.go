@@ -1,6 +1,5 @@
-// Command omg-probe prints which runtimes the working directory would run, and
-// how many updates wait, for shell prompts and status bars: from files alone, in
-// the time of a process start.
+// Command omg-probe prints the active runtimes of the working directory and the number of updates, for shell prompts
+// and status bars: from files alone, in the time of a process start.
 package main
 
 import (

@@ -18,12 +18,12 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// module is what the import path of everything of ours begins with.
+// module is the prefix of the project's import paths.
 const module = "github.com/omg-arch/omg/"
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// root is the directory that holds go.work.
+// root returns the directory that contains go.work.
 func root(t *testing.T) string {
 	t.Helper()
 	return harness.Root(t)
@@ -36,7 +36,7 @@ func read(t *testing.T, path ...string) string {
 	return string(text)
 }
 
-// command runs a program at the root and returns what it prints.
+// command runs a program at the root and returns its output.
 func command(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.Command(name, args...)
@@ -51,7 +51,7 @@ func command(t *testing.T, name string, args ...string) []byte {
 	return out
 }
 
-// goPackage is the part of `go list -json` that the rules are about.
+// goPackage is the part of `go list -json` that the rules need.
 type goPackage struct {
 	ImportPath   string
 	Name         string
@@ -64,15 +64,14 @@ type goPackage struct {
 
 func (p goPackage) ours() bool { return strings.HasPrefix(p.ImportPath, module) }
 
-// place is the package's directory seen from the root: shared/wire.
+// place returns the package's directory relative to the root: shared/wire.
 func (p goPackage) place() string { return strings.TrimPrefix(p.ImportPath, module) }
 
-// lists keeps what go list printed, by its arguments.
+// lists caches the output of go list by its arguments.
 var lists = map[string][]goPackage{}
 
-// list is what go list says of packages, without tests, as the programs are built.
-// What does not build is listed too, as far as it goes: building it is another
-// check's job.
+// list returns go list's description of packages, without tests, with the tags of the build. Packages that do not
+// compile are listed too: compiling is another check.
 func list(t *testing.T, args ...string) []goPackage {
 	t.Helper()
 	key := strings.Join(args, " ")
@@ -98,7 +97,7 @@ func list(t *testing.T, args ...string) []goPackage {
 	return packages
 }
 
-// files calls visit for every file of the tree that was not built, by its path from the root.
+// files calls visit for every file of the tree that is not a build result, with its path relative to the root.
 func files(t *testing.T, visit func(path string)) {
 	t.Helper()
 	skip := map[string]bool{".git": true, "bin": true, "build": true, "dist": true}
@@ -120,7 +119,8 @@ func files(t *testing.T, visit func(path string)) {
 	require.Greater(t, seen, 20, "too few files: is this the right directory?")
 }
 
-// table returns the cells of the Markdown table whose header's first cell is given, without header and rule.
+// table returns the cells of the Markdown table whose header starts with first, without the header and the line below
+// it.
 func table(t *testing.T, text, first string) [][]string {
 	t.Helper()
 	var rows [][]string

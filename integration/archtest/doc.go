@@ -1,3 +1,3 @@
-// Package archtest holds the repository to its own rules: who may import what, what the README promises, and how files and
-// packages are kept. It has tests only.
+// Package archtest checks the repository's own rules: who may import what, what the README promises, and how files and
+// packages are organized. It has tests only.
 package archtest

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Nothing in shared may reach these, nor import a logger itself. Test support is free to.
+// No package in shared may reach these, nor import a logger itself. Test support may.
 var (
 	notInShared = []string{
 		"net/http",
@@ -27,8 +27,8 @@ var (
 
 const alpm = "github.com/Jguer/go-alpm/v2"
 
-// chain is how a package comes to import another: a > b > c, or "" if it does not.
-// The packages are those of one `go list -deps`.
+// chain returns how a package comes to import another: a > b > c, or "" if it does not. The packages are those of one
+// `go list -deps`.
 func chain(packages []goPackage, from, to string) string {
 	byPath := map[string]goPackage{}
 	for _, p := range packages {
@@ -53,8 +53,7 @@ func chain(packages []goPackage, from, to string) string {
 	return ""
 }
 
-// exists reports whether a directory holds a package. A program or package that is
-// in the tables and not in the tree has nothing to check.
+// exists reports whether a directory contains a package. A directory that is only in the tables has nothing to check.
 func exists(t *testing.T, place string) bool {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(root(t), place, "*.go"))
@@ -87,7 +86,7 @@ func TestArchitecture_ProgramImports(t *testing.T) {
 		t.Run(program, func(t *testing.T) {
 			packages := list(t, "-deps", "./"+program)
 			for _, p := range packages {
-				home, _, _ := strings.Cut(program, "/") // programs of one directory share its internal packages
+				home, _, _ := strings.Cut(program, "/") // programs of one module share its internal packages
 				own := p.place() == program || strings.HasPrefix(p.place(), home+"/internal/")
 				if p.ours() && !own && !slices.Contains(ours, strings.TrimPrefix(p.place(), "shared/")) {
 					t.Errorf("docs/ARCHITECTURE.md does not let %s import %s: %s",
@@ -185,7 +184,7 @@ func TestArchitecture_SharedImports(t *testing.T) {
 }
 
 func TestArchitecture_OnlyTheWorkerImportsLibalpm(t *testing.T) {
-	// With the tag, or the import would not be seen.
+	// Without the tag, the import would not be seen.
 	for _, p := range list(t, "-tags", "urfave_cli_no_docs,libalpm", "work") {
 		if strings.HasPrefix(p.place(), "omgd/alpm-worker") {
 			continue
@@ -222,8 +221,7 @@ func TestArchitecture_OnlyTestsImportTestSupport(t *testing.T) {
 	}
 }
 
-// TestArchitecture_InnerPackages: each package below an internal directory is in the
-// page, and nothing else is.
+// TestArchitecture_InnerPackages checks that the page lists each package below an internal directory, and no others.
 func TestArchitecture_InnerPackages(t *testing.T) {
 	inner := regexp.MustCompile(`^([a-z-]+/)+internal/[a-z]+$`)
 	there := map[string]bool{}
@@ -241,16 +239,16 @@ func TestArchitecture_InnerPackages(t *testing.T) {
 	require.Empty(t, there, "docs/ARCHITECTURE.md does not say what these own")
 }
 
-// assemblers are the packages that may put a snapshot together.
+// assemblers are the packages that may assemble a snapshot.
 var assemblers = []string{"omgd/internal/refresh", "omg/internal/direct"}
 
-// TestSnapshot_Assemblers: two programs that assemble a system's state in their own ways
-// would answer differently.
+// TestSnapshot_Assemblers checks that no other package does so: two programs that assemble a system's state in
+// different ways would give different answers.
 func TestSnapshot_Assemblers(t *testing.T) {
 	found := map[string]bool{}
 	for _, p := range list(t, "work") {
 		if strings.HasPrefix(p.place(), "integration/") {
-			continue // measures
+			continue // it only measures
 		}
 		for _, name := range p.GoFiles {
 			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, 0)

@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/integration/manuals"
 )
 
-// TestDocs_Current: what make docs writes is in the tree, so that a package needs no
-// program run to have it. It has to be what the programs and the settings say now.
+// TestDocs_Current checks that the committed documents are those that make docs writes now, so that a package can be
+// built without running programs.
 func TestDocs_Current(t *testing.T) {
 	files, err := manuals.Make(root(t), harness.Programs(t))
 	require.NoError(t, err)

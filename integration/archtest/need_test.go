@@ -13,11 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// everywhere are programs that a machine has on which anything can be built.
+// everywhere are programs that exist on every machine that can build the project.
 var everywhere = []string{"bash", "cc", "go", "make"}
 
-// TestNeed_Deps: with OMG_REQUIRE=1 a test fails without the program that it needs, so
-// make deps has to install it.
+// TestNeed_Deps checks that make deps installs every program that tests need: with OMG_REQUIRE=1 a test fails without
+// it.
 func TestNeed_Deps(t *testing.T) {
 	script := read(t, "scripts", "deps.sh")
 	asked := 0
@@ -37,7 +37,7 @@ func TestNeed_Deps(t *testing.T) {
 	require.NotZero(t, asked)
 }
 
-// needed are the programs that a file asks package need for by name.
+// needed returns the programs that a file requests from package need by name.
 func needed(t *testing.T, path string) (programs []string) {
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
 	require.NoError(t, err)

@@ -15,8 +15,8 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestDemo_BuildsFirst: make demo builds the programs and then runs the script, for
-// which the other tests have programs that are built.
+// TestDemo_BuildsFirst checks that make demo builds the programs before it runs the script. The other tests start with
+// built programs.
 func TestDemo_BuildsFirst(t *testing.T) {
 	s := harness.New(t, harness.NoDatabases())
 	s.Dir = root(t)
@@ -25,12 +25,11 @@ func TestDemo_BuildsFirst(t *testing.T) {
 	require.Regexp(t, `(?s)go build .* \./omgd .*\nscripts/demo\.sh\n$`, r.Stdout)
 }
 
-// runDemo runs the script of make demo as an ordinary shell would, and returns what
-// it prints.
+// runDemo runs the script of make demo as an ordinary shell would, and returns its output.
 func runDemo(t *testing.T, s *harness.System) string {
 	t.Helper()
 	s.Dir = root(t)
-	// go run needs the tester's caches, and the machine's configuration may be read.
+	// go run needs the tester's caches, and may read the machine's configuration.
 	s.Env = append(os.Environ(), "OMG_BIN="+s.Bin, "TMPDIR="+s.Home, "LC_ALL=C.UTF-8")
 	before, err := os.ReadDir(s.Home)
 	require.NoError(t, err)
@@ -45,8 +44,7 @@ func runDemo(t *testing.T, s *harness.System) string {
 	return r.Stdout
 }
 
-// TestDemo_NoPacman: on a machine without pacman's databases, generated ones are
-// shown.
+// TestDemo_NoPacman checks that the demo shows generated databases on a machine without pacman's.
 func TestDemo_NoPacman(t *testing.T) {
 	if !harness.Isolated(t) {
 		return
@@ -65,7 +63,7 @@ func TestDemo_NoPacman(t *testing.T) {
 	require.Contains(t, out, "/index/core.omgidx: 40 packages, ok\n")
 }
 
-// TestDemo_OwnPacman: on a machine that has some, they are.
+// TestDemo_OwnPacman checks that it shows the machine's databases if there are some.
 func TestDemo_OwnPacman(t *testing.T) {
 	if !harness.Isolated(t) {
 		return
@@ -79,14 +77,13 @@ func TestDemo_OwnPacman(t *testing.T) {
 	require.NotContains(t, out, "omg-fixture")
 }
 
-// TestDemo_ThisMachine: an ordinary user has one machine only, of whichever kind.
+// TestDemo_ThisMachine runs the demo as an ordinary user, on this machine as it is.
 func TestDemo_ThisMachine(t *testing.T) {
 	need.NotRoot(t)
 	runDemo(t, harness.New(t, harness.NoDatabases()))
 }
 
-// asked are the programs as a reader of the README has them: on a machine with
-// pacman's databases, which here are the test's.
+// asked wraps the programs for the README's examples: they use the test's databases as if they were the machine's.
 const asked = `
 omg() { command omg "$@" --dbpath "$DB" --pacman-config "$CONF"; }
 omgd() { exec omgd "$@" --dbpath "$DB" --pacman-config "$CONF"; }
@@ -98,8 +95,7 @@ var (
 	exitCode = regexp.MustCompile(`\s# exit ([0-9])$`)
 )
 
-// TestReadme_ExamplesRun runs every line that the README shows, in its order, on a
-// machine with the databases that it has in mind.
+// TestReadme_ExamplesRun runs every line of the README's examples, in order, with databases as the README assumes them.
 func TestReadme_ExamplesRun(t *testing.T) {
 	bash := need.Program(t, "bash")
 	s := harness.New(t, harness.NoDatabases())
@@ -138,9 +134,8 @@ func TestReadme_ExamplesRun(t *testing.T) {
 	}
 }
 
-// writeDatabases makes what the README takes for granted: databases with the
-// packages that it names, and an installed system with an update, an orphan and a
-// foreign package.
+// writeDatabases writes what the README assumes: databases with the packages that it names, and an installed system
+// with an update, an orphan and a foreign package.
 func writeDatabases(s *harness.System) {
 	s.T.Helper()
 	more := func(desc string) []string {

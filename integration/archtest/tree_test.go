@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// maxLines keeps a file readable in one sitting.
+// maxLines limits a file to what can be read in one sitting.
 const maxLines = 800
 
 func TestPackages_OneComment(t *testing.T) {
@@ -31,7 +31,7 @@ func TestPackages_OneComment(t *testing.T) {
 			line, _, _ := strings.Cut(f.Doc.Text(), "\n")
 			kind, rest, _ := strings.Cut(line, " ")
 			first, _, _ := strings.Cut(rest, " ")
-			// A program may be called more than its directory is: omg-alpm-worker in alpm-worker.
+			// A program may have a prefix that its directory lacks: omg-alpm-worker in alpm-worker.
 			ok := kind == "Package" && first == p.Name
 			if p.Name == "main" {
 				ok = kind == "Command" && strings.HasSuffix(first, filepath.Base(p.Dir))
@@ -73,9 +73,9 @@ func TestFiles_Short(t *testing.T) {
 	require.NotZero(t, checked)
 }
 
-// mentions finds a directory of this machine in a text: the whole path, not a part
-// of a longer one or the beginning of a longer name. One directly under / is also a
-// word, and counts only where a path goes on below it.
+// mentions returns an expression that finds a directory of this machine in a text: the whole path, not a part of a
+// longer one or of a longer name. A directory directly under / is also an ordinary word, and is found only if the path
+// continues below it.
 func mentions(dir string) *regexp.Regexp {
 	after := `(?:[^A-Za-z0-9_.-]|$)`
 	if strings.Count(dir, "/") == 1 {
@@ -99,7 +99,7 @@ func TestMentions(t *testing.T) {
 func TestFiles_NameNoMachine(t *testing.T) {
 	dir := root(t)
 	searches := []*regexp.Regexp{mentions(dir)}
-	if home, err := os.UserHomeDir(); err == nil && len(home) > 1 && home != "/root" { // which every machine has
+	if home, err := os.UserHomeDir(); err == nil && len(home) > 1 && home != "/root" { // /root exists on every machine
 		searches = append(searches, mentions(home))
 	}
 	files(t, func(path string) {
@@ -113,7 +113,7 @@ func TestFiles_NameNoMachine(t *testing.T) {
 	})
 }
 
-// modFile is what `go mod edit -json` prints, as far as it is needed.
+// modFile is the part of `go mod edit -json` that is needed.
 type modFile struct {
 	dir     string
 	Module  struct{ Path string }
@@ -136,8 +136,8 @@ func modules(t *testing.T) []modFile {
 	return all
 }
 
-// TestModules_FindShared: a module that found shared through go.work alone would
-// build and could not be tidied.
+// TestModules_FindShared checks that each module replaces shared in its go.mod: if it were found through go.work alone,
+// go mod tidy would fail.
 func TestModules_FindShared(t *testing.T) {
 	checked := 0
 	dir := root(t)

@@ -18,21 +18,21 @@ import (
 
 func TestMain(m *testing.M) { harness.MainParallel(m, "8") }
 
-// two are packages that no generated repository has.
+// two are packages that are in no generated repository.
 const two = `{"Name":"zebra-aur","Version":"3-1","Description":"Stripes","NumVotes":90,"Popularity":2.25,"Maintainer":"m","LastModified":1400000000},
 {"Name":"apple-aur","Version":"2-1","Description":"Fruit","NumVotes":50,"Popularity":9,"Maintainer":"m","LastModified":1650000000}`
 
-// index is where the AUR's index is.
+// index returns the path of the AUR's index.
 func index(s *harness.System) string { return s.Index(wire.SourceAUR) }
 
-// build makes an index of a dump.
+// build builds an index of a dump.
 func build(s *harness.System, dump string) {
 	s.T.Helper()
 	r := s.Run("omg-index", "build", "--aur", dump, "--data-dir", s.Data)
 	require.Zero(s.T, r.Code, r.Stderr)
 }
 
-// dump writes a dump of these objects, of a time if one is given.
+// dump writes a dump of these objects, with a modification time if one is given.
 func dump(t *testing.T, objects string, at ...time.Time) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "dump.json")
@@ -43,7 +43,7 @@ func dump(t *testing.T, objects string, at ...time.Time) string {
 	return path
 }
 
-// source is the AUR in a list of sources.
+// source returns the AUR in a list of sources.
 func source(list []wire.Source) wire.Source {
 	for _, s := range list {
 		if s.Name == wire.SourceAUR {
@@ -53,14 +53,14 @@ func source(list []wire.Source) wire.Source {
 	return wire.Source{}
 }
 
-// awaitInfo waits until the daemon knows a package.
+// awaitInfo waits until the daemon finds a package.
 func awaitInfo(d *harness.Daemon, name string) {
 	d.System.T.Helper()
 	harness.Await(d.System.T, func() bool { return d.Omg("info", name).Code == 0 }, "omgd knows %s; it printed: %s", name, d.Stderr)
 }
 
-// TestIndex_Corpus: with --no-aur a search is what it is without the AUR's index,
-// on all of the corpus.
+// TestIndex_Corpus checks on the whole corpus that a search with --no-aur has the same result as one without the AUR's
+// index.
 func TestIndex_Corpus(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t, harness.Corpus())
@@ -83,9 +83,8 @@ func TestIndex_Corpus(t *testing.T) {
 	}
 }
 
-// TestIndex_Takeover: a new index of the AUR is taken up, a damaged one is refused
-// and named, and the repositories answer all the time from the index that they
-// have.
+// TestIndex_Takeover checks that a new index of the AUR is used, that a damaged one is rejected and named, and that the
+// repositories answer all the time from their index.
 func TestIndex_Takeover(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -126,7 +125,7 @@ func TestIndex_Takeover(t *testing.T) {
 	require.True(t, os.SameFile(before, after), "a repository's index was built again: %s", d.Stderr())
 }
 
-// TestIndex_DamagedWithoutDaemon takes only the AUR down.
+// TestIndex_DamagedWithoutDaemon checks that a damaged index of the AUR affects only the AUR.
 func TestIndex_DamagedWithoutDaemon(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -142,7 +141,7 @@ func TestIndex_DamagedWithoutDaemon(t *testing.T) {
 	require.Equal(t, 4, s.Direct("info", "aur/zebra-aur").Code, "what is not known is not missing")
 }
 
-// TestIndex_Stale: an old dump is served, and says so.
+// TestIndex_Stale checks that an old dump is used and marked stale.
 func TestIndex_Stale(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -159,8 +158,8 @@ func TestIndex_Stale(t *testing.T) {
 	require.Equal(t, "not downloaded for 3 days", aur.Why)
 }
 
-// TestIndex_Given: an index with both the repositories and the AUR can be named,
-// or one of the AUR beside the repositories' own.
+// TestIndex_Given names an index with both the repositories and the AUR, and one of the AUR beside the repositories'
+// own.
 func TestIndex_Given(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -186,8 +185,8 @@ func TestIndex_Given(t *testing.T) {
 	}
 }
 
-// TestIndex_StatusFile has the number of the AUR's updates while the AUR is known
-// and not old.
+// TestIndex_StatusFile checks that the status file has the number of the AUR's updates only while the AUR is known and
+// not stale.
 func TestIndex_StatusFile(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -200,10 +199,10 @@ func TestIndex_StatusFile(t *testing.T) {
 	build(s, dump(t, packages))
 	awaitNumber(s, "1")
 	build(s, dump(t, packages, time.Now().Add(-100*time.Hour)))
-	awaitNumber(s, "?") // a prompt has no room for how old it is
+	awaitNumber(s, "?") // a prompt has no space for the age
 }
 
-// awaitNumber waits until the status file has a number of the AUR's updates.
+// awaitNumber waits until the status file has this number of updates from the AUR.
 func awaitNumber(s *harness.System, want string) {
 	s.T.Helper()
 	number := func() string {

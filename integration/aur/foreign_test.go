@@ -13,7 +13,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// requireLines runs omg, which has to answer, and returns its lines.
+// requireLines runs omg, which must succeed, and returns its lines.
 func requireLines(t *testing.T, omg func(...string) harness.Result, args ...string) []string {
 	t.Helper()
 	r := omg(args...)
@@ -21,8 +21,8 @@ func requireLines(t *testing.T, omg func(...string) harness.Result, args ...stri
 	return r.Lines()
 }
 
-// TestForeign_Corpus: four packages are foreign, of which the AUR has three in a
-// later version, by what vercmp says, and one in the same.
+// TestForeign_Corpus checks four foreign packages, of which the AUR has three in a later version, as vercmp decides,
+// and one in the same.
 func TestForeign_Corpus(t *testing.T) {
 	t.Parallel()
 	vercmp := need.Program(t, "vercmp")

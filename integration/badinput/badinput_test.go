@@ -32,22 +32,22 @@ const (
 	failed   = 3
 )
 
-const maxMemory = 200 << 20 // of omg, omg-index and omgd, whatever they are given
+const maxMemory = 200 << 20 // limit for omg, omg-index and omgd with any input
 
-// repos are the generated databases, packages how many packages they have.
+// repos are the generated databases, packages is the number of their packages.
 var repos = []string{"core", "extra", "multilib"}
 
 const packages = 200
 
-// buildCommand are the arguments that build one index of all databases.
+// buildCommand returns the arguments that build one index of all databases.
 func buildCommand(s *harness.System) []string {
 	return append([]string{"build", "-o", whole(s)}, s.Databases()...)
 }
 
-// whole is where buildCommand puts it.
+// whole returns the path of buildCommand's output.
 func whole(s *harness.System) string { return filepath.Join(s.Data, "whole.omgidx") }
 
-// buildIndex builds one index of all databases, which may fail.
+// buildIndex builds one index of all databases. It may fail.
 func buildIndex(s *harness.System) harness.Result {
 	s.T.Helper()
 	return s.Run("omg-index", buildCommand(s)...)
@@ -61,7 +61,7 @@ func goodIndex(s *harness.System) []byte {
 	return harness.Read(s.T, whole(s))
 }
 
-// indexes are the bytes of each of omg's own indexes, by name.
+// indexes returns the content of each of omg's own indexes, by name.
 func indexes(s *harness.System) map[string][]byte {
 	s.T.Helper()
 	all := map[string][]byte{}
@@ -87,14 +87,13 @@ func digests(s *harness.System) map[string]string {
 	return all
 }
 
-// withIndex asks without a daemon, with an index file for the databases.
+// withIndex runs omg without a daemon, with an index file for the databases.
 func withIndex(s *harness.System, index string, args ...string) harness.Result {
 	s.T.Helper()
 	return s.Run("omg", append(append([]string{"--no-daemon", "--index", index}, s.Databases()...), args...)...)
 }
 
-// awaitSearch waits until the daemon's answer about all generated packages is
-// such.
+// awaitSearch waits until a condition holds for the daemon's search result with all generated packages.
 func awaitSearch(t *testing.T, d *harness.Daemon, what string, such func(wire.SearchResult) bool) {
 	t.Helper()
 	var last wire.SearchResult
@@ -107,7 +106,7 @@ func awaitSearch(t *testing.T, d *harness.Daemon, what string, such func(wire.Se
 	}, d.Stderr)
 }
 
-// searchAll asks the daemon about all generated packages.
+// searchAll searches all generated packages through the daemon.
 func searchAll(d *harness.Daemon) (wire.SearchResult, error) {
 	p, err := connect(d)
 	if err != nil {
@@ -118,7 +117,7 @@ func searchAll(d *harness.Daemon) (wire.SearchResult, error) {
 	return p.answer()
 }
 
-// requireHealthy demands that a client that behaves gets the right answer.
+// requireHealthy requires that a well-behaved client gets the right answer.
 func requireHealthy(t *testing.T, d *harness.Daemon) {
 	t.Helper()
 	s, err := searchAll(d)
@@ -126,7 +125,7 @@ func requireHealthy(t *testing.T, d *harness.Daemon) {
 	require.EqualValues(t, packages, s.Total)
 }
 
-// requireHealthyOmg demands that omg gets the right answer from the daemon.
+// requireHealthyOmg requires that omg gets the right answer from the daemon.
 func requireHealthyOmg(t *testing.T, d *harness.Daemon) {
 	t.Helper()
 	r := d.Omg("search", "--json", "--repo", "core", "--repo", "extra", "--repo", "multilib")
@@ -137,8 +136,7 @@ func requireHealthyOmg(t *testing.T, d *harness.Daemon) {
 	require.EqualValues(t, packages, s.Total)
 }
 
-// isCurrent reports whether an answer has all generated packages of a database
-// that is as it should be.
+// isCurrent reports whether a result has all generated packages and is not stale or partial.
 func isCurrent(s wire.SearchResult) bool {
 	return s.Total == packages && stateOf(s, "core") == wire.SourceOK && stateOf(s, "extra") == wire.SourceOK
 }
@@ -152,12 +150,12 @@ func stateOf(s wire.SearchResult, source string) wire.SourceState {
 	return ""
 }
 
-// measuring has this test binary be the parent of a program that is measured.
+// measuring makes this test binary the parent of a program that is measured.
 const measuring = "OMG_TEST_MEASURING"
 
-// runMeasured runs a program, writes its peak of memory to file descriptor 3, and
-// returns its exit code. The kernel counts from what the parent had when it
-// forked: a test that holds a large file would count as the program's.
+// runMeasured runs a program, writes its peak memory to file descriptor 3, and returns its exit code. A forked process
+// starts with its parent's memory: measured directly from a test, a large file that the test holds would count as the
+// program's.
 func runMeasured(line []string) int {
 	cmd := exec.Command(line[0], line[1:]...)
 	for _, v := range os.Environ() {
@@ -175,8 +173,7 @@ func runMeasured(line []string) int {
 	return cmd.ProcessState.ExitCode()
 }
 
-// measure runs a program to its end and returns the most memory that it had, in
-// bytes.
+// measure runs a program to its end and returns its peak memory, in bytes.
 func measure(s *harness.System, program string, args ...string) (r harness.Result, peak int64) {
 	s.T.Helper()
 	self, err := os.Executable()
@@ -192,7 +189,7 @@ func measure(s *harness.System, program string, args ...string) (r harness.Resul
 	return r, peak
 }
 
-// memory is the most resident memory that a running process has had, in bytes.
+// memory returns the peak resident memory of a running process, in bytes.
 func memory(t *testing.T, pid int) int64 {
 	t.Helper()
 	for line := range strings.Lines(string(harness.Read(t, fmt.Sprintf("/proc/%d/status", pid)))) {

@@ -15,10 +15,10 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// bomb is a database of some megabytes that expands to 5 GiB of zeros: a gzip file may have many members.
+// bomb returns a database of some megabytes that expands to 5 GiB of zeros: a gzip file may have many members.
 func bomb(t *testing.T) []byte { return bytes.Repeat(harness.Gzip(t, make([]byte, 64<<20)), 80) }
 
-// damages are what may be wrong with a database, and the word that omg has for it.
+// damages are ways to damage a database, with the word that omg uses for each.
 func damages(t *testing.T, good []byte) []struct {
 	name string
 	db   []byte
@@ -75,7 +75,7 @@ func TestDatabase_Damaged(t *testing.T) {
 			require.Equal(t, old["extra"], harness.Read(t, s.Index("extra")), "the old index was lost")
 			requireNothingElse(t, s)
 
-			// Its last index answers in its place. Without one the others do, and omg says so.
+			// Its last index answers in its place. Without one the other databases do, with a note.
 			for _, c2 := range []struct {
 				data string
 				want harness.Result
@@ -96,8 +96,7 @@ func TestDatabase_Damaged(t *testing.T) {
 	}
 }
 
-// TestDatabase_DamagedUnderDaemon: what is mapped goes on being served, and is
-// called stale.
+// TestDatabase_DamagedUnderDaemon checks that the mapped index continues to be used, marked stale.
 func TestDatabase_DamagedUnderDaemon(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -171,8 +170,8 @@ func TestDatabase_Unreadable(t *testing.T) {
 	})
 }
 
-// TestDatabase_DescWithoutName: name and version are the directory's, as for
-// pacman. A desc without them costs that package at most, and is reported.
+// TestDatabase_DescWithoutName checks that name and version are the directory's, as in pacman. A desc without them
+// costs that package at most, and is reported.
 func TestDatabase_DescWithoutName(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t, harness.NoDatabases())

@@ -16,8 +16,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestIndex_DiskFull builds where there is room for one index and not for another
-// beside it. A daemon has the new one in memory.
+// TestIndex_DiskFull builds with space for one index and not for another beside it. A daemon keeps the new one in
+// memory.
 func TestIndex_DiskFull(t *testing.T) {
 	t.Parallel()
 	if !harness.Isolated(t) {
@@ -35,8 +35,7 @@ func TestIndex_DiskFull(t *testing.T) {
 	require.Equal(t, old["extra"], harness.Read(t, s.Index("extra")), "the old index was lost")
 	requireNothingElse(t, s)
 
-	// A daemon answers from an index in memory, says so, and writes the next one when
-	// there is room.
+	// A daemon answers from an index in memory, reports this, and writes the next index when there is space.
 	d := s.Start()
 	old = indexes(s)
 	fill, err := os.Create(filepath.Join(s.Data, "fill"))
@@ -63,7 +62,7 @@ func TestIndex_DiskFull(t *testing.T) {
 	d.Stop()
 }
 
-// TestIndex_FileTooLong is the same with a limit for files.
+// TestIndex_FileTooLong checks the same with a limit for file sizes.
 func TestIndex_FileTooLong(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -75,21 +74,19 @@ func TestIndex_FileTooLong(t *testing.T) {
 	requireNothingElse(t, s)
 }
 
-// requireNothingElse demands that a data directory has no temporary file.
+// requireNothingElse requires that a data directory has no temporary file.
 func requireNothingElse(t *testing.T, s *harness.System) {
 	t.Helper()
 	require.Empty(t, others(t, s))
 }
 
-// awaitNothingElse is requireNothingElse while a daemon may try to build: a
-// temporary file goes again.
+// awaitNothingElse waits for the same while a daemon may be building, with a temporary file that it removes later.
 func awaitNothingElse(t *testing.T, s *harness.System) {
 	t.Helper()
 	harness.Await(t, func() bool { return len(others(t, s)) == 0 }, "no temporary file stays in %s", s.Data)
 }
 
-// others returns the files of a data directory other than the indexes, their origins
-// and omgd's own files.
+// others returns the files of a data directory except indexes, their origins and omgd's own files.
 func others(t *testing.T, s *harness.System) (names []string) {
 	t.Helper()
 	known := []string{"index", "cache.pebble", filepath.Base(whole(s)), filepath.Base(whole(s)) + ".origin"}

@@ -1,3 +1,3 @@
-// Package badinput gives the real programs everything that can be wrong, and holds them to what they promise then: one
-// clear line, the right exit code, and nothing lost. It has tests only.
+// Package badinput gives the real programs every kind of bad input and checks that they print one clear line, exit with
+// the right code, and lose nothing. It has tests only.
 package badinput

@@ -16,8 +16,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// patient are limits of omgd that no client of a busy machine reaches.
-var patient = harness.Env("OMG_LIMITS_READ_TIMEOUT=10m", "OMG_LIMITS_WRITE_TIMEOUT=10m")
+// longLimits are limits of omgd that a client on a busy machine never reaches.
+var longLimits = harness.Env("OMG_LIMITS_READ_TIMEOUT=10m", "OMG_LIMITS_WRITE_TIMEOUT=10m")
 
 func frame(body []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
@@ -31,12 +31,11 @@ func errorCode(t *testing.T, r wire.Reply, err error) wire.Code {
 	return r.Err.Code
 }
 
-// TestFrame_NotARequest: the reply is an error with id 0 and the end of the
-// connection, or, where the request can be told apart from others, an error with
-// its id.
+// TestFrame_NotARequest checks that the reply is an error with id 0 and the end of the connection or, if the request
+// can be told apart from others, an error with its id.
 func TestFrame_NotARequest(t *testing.T) {
 	t.Parallel()
-	d := harness.New(t, patient).Start()
+	d := harness.New(t, longLimits).Start()
 	ends := func(code wire.Code) func(*testing.T, *peer) {
 		return func(t *testing.T, p *peer) {
 			r, err := p.receive()
@@ -113,7 +112,7 @@ func TestFrame_NotARequest(t *testing.T) {
 		one, err := wire.AppendRequest(nil, 5, wire.OpSearch, &wire.SearchRequest{Words: []string{"lib"}})
 		require.NoError(t, err)
 		p.send(bytes.Repeat(one, 100))
-		for range 100 { // each is answered or refused, one after the other, and the connection goes on
+		for range 100 { // each is answered or refused in turn, and the connection stays open
 			s, err := p.answer()
 			var refused *wire.Error
 			if err != nil {
@@ -129,29 +128,29 @@ func TestFrame_NotARequest(t *testing.T) {
 	require.NotContains(t, d.Stderr(), "panic")
 }
 
-// TestPeer_HalfFrame: a frame may not stay half sent for ever.
+// TestPeer_HalfFrame checks that a half-sent frame ends the connection after a time.
 func TestPeer_HalfFrame(t *testing.T) {
 	t.Parallel()
-	// Only this frame is read in more than one piece: no other one can be late.
+	// Only this frame is read in more than one piece, so that no other can be late.
 	d := harness.New(t, harness.Env("OMG_LIMITS_READ_TIMEOUT=50ms")).Start()
 	p := dial(t, d)
 	defer p.close()
 	p.send(append(binary.BigEndian.AppendUint32(nil, wire.MaxRequest), make([]byte, 1000)...))
-	_, err := io.Copy(io.Discard, p.nc) // until omgd ends it
+	_, err := io.Copy(io.Discard, p.nc) // until omgd closes it
 	require.NoError(t, err)
 	requireHealthy(t, d)
 }
 
-// TestPeer_Misbehaves: other clients do not notice.
+// TestPeer_Misbehaves checks that misbehaving peers do not affect other clients.
 func TestPeer_Misbehaves(t *testing.T) {
 	t.Parallel()
-	d := harness.New(t, patient).Start()
+	d := harness.New(t, longLimits).Start()
 
 	silent := dial(t, d)
 	defer silent.close()
 	requireHealthy(t, d)
 
-	// The first half of a large request, and the rest when all else is over.
+	// The first half of a large request, whose rest is sent at the very end.
 	late := dial(t, d)
 	defer late.close()
 	request, err := wire.AppendRequest(nil, 1, wire.OpSearch, &wire.SearchRequest{Words: []string{"lib"}, Repos: slices.Repeat(repos, 10_000)})
@@ -163,8 +162,8 @@ func TestPeer_Misbehaves(t *testing.T) {
 		before := memory(t, d.PID())
 		one, err := wire.AppendRequest(nil, 1, wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}})
 		require.NoError(t, err)
-		many := bytes.Repeat(one, 100_000) // some hundred MiB of answers
-		var sent atomic.Int32              // peers whose requests were all taken
+		many := bytes.Repeat(one, 100_000) // some hundred MiB of replies
+		var sent atomic.Int32              // peers whose requests were all accepted
 		var senders sync.WaitGroup
 		var peers []*peer
 		for range 8 {
@@ -178,8 +177,7 @@ func TestPeer_Misbehaves(t *testing.T) {
 			harness.Await(t, func() bool { return unread(t, p) > 0 }, "an answer to a peer that does not read")
 			requireHealthy(t, d)
 		}
-		// What omgd does for these peers comes before what it does for later ones as
-		// far as it can: it has filled their sockets, and waits.
+		// omgd handles these peers before later ones as far as possible: it has filled their sockets, and waits.
 		for range 100 {
 			requireHealthy(t, d)
 		}
@@ -228,7 +226,7 @@ func TestPeer_Misbehaves(t *testing.T) {
 	require.NotContains(t, d.Stderr(), "panic")
 }
 
-// unread is how many bytes wait for a peer to read them.
+// unread returns how many bytes a peer has not read yet.
 func unread(t *testing.T, p *peer) (n int) {
 	t.Helper()
 	raw, err := p.nc.SyscallConn()

@@ -23,7 +23,7 @@ const (
 	entrySize  = 32
 )
 
-// sections finds the parts of an index as its format's description has them: the header, the table, and each section.
+// sections finds the parts of an index by the description of the format: the header, the table, and each section.
 func sections(t *testing.T, index []byte) map[string][2]int {
 	t.Helper()
 	n := int(binary.LittleEndian.Uint32(index[12:]))
@@ -37,7 +37,7 @@ func sections(t *testing.T, index []byte) map[string][2]int {
 	return at
 }
 
-// newer is the index with the next format version and a right header checksum.
+// newer returns the index with the next format version and a correct header checksum.
 func newer(index []byte) []byte {
 	b := bytes.Clone(index)
 	binary.LittleEndian.PutUint32(b[8:], binary.LittleEndian.Uint32(b[8:])+1)
@@ -45,7 +45,7 @@ func newer(index []byte) []byte {
 	return b
 }
 
-// badIndex is something that may be where the index should be.
+// badIndex is something in the place of an index that is not a usable one.
 type badIndex struct {
 	name string
 	make func(t *testing.T, path string)
@@ -116,8 +116,8 @@ func TestIndex_Bad(t *testing.T) {
 	})
 }
 
-// requireFallback demands that omg answers from the databases what it answered
-// from the index, and gives the reason in one line.
+// requireFallback requires that omg gives the same answer from the databases as from the index, with the reason in one
+// line.
 func requireFallback(s *harness.System, index string, want harness.Result, reason string) {
 	s.T.Helper()
 	r := withIndex(s, index, "search", "lib")
@@ -128,8 +128,7 @@ func requireFallback(s *harness.System, index string, want harness.Result, reaso
 	require.Contains(s.T, r.Stderr, reason)
 }
 
-// TestIndex_FlippedBit changes one bit in each part of an index. verify finds each;
-// omg's answer is right whatever it is.
+// TestIndex_FlippedBit changes one bit in each part of an index. verify finds each, and omg's answer is always right.
 func TestIndex_FlippedBit(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -156,8 +155,7 @@ func TestIndex_FlippedBit(t *testing.T) {
 	}
 }
 
-// awaitGoodIndex waits until the daemon has built indexes that omg-index finds
-// good.
+// awaitGoodIndex waits until the daemon has built indexes that omg-index verifies.
 func awaitGoodIndex(t *testing.T, d *harness.Daemon) {
 	t.Helper()
 	s := d.System.For(t)
@@ -167,8 +165,8 @@ func awaitGoodIndex(t *testing.T, d *harness.Daemon) {
 		"there are good indexes; omgd printed: %s", d.Stderr)
 }
 
-// TestOwnIndex_Bad: a daemon that cannot use its own index builds another one, in
-// memory if it cannot take the place of the bad one.
+// TestOwnIndex_Bad checks that a daemon that cannot use its own index builds another one, in memory if it cannot
+// replace the bad one.
 func TestOwnIndex_Bad(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -212,16 +210,16 @@ func TestOwnIndex_Bad(t *testing.T) {
 	}
 }
 
-// asker asks a daemon without a pause until it is stopped.
-type asker struct {
+// requestLoop sends requests to a daemon without a pause until it is stopped.
+type requestLoop struct {
 	rounds atomic.Int64
 	stop   chan struct{}
 	ended  chan struct{}
-	wrong  []string // answers that are not the first round's; to be read after the end
+	wrong  []string // answers that differ from the first round's; to be read after end
 }
 
-func keepAsking(d *harness.Daemon) *asker {
-	a := &asker{stop: make(chan struct{}), ended: make(chan struct{})}
+func keepAsking(d *harness.Daemon) *requestLoop {
+	a := &requestLoop{stop: make(chan struct{}), ended: make(chan struct{})}
 	go func() {
 		defer close(a.ended)
 		right := map[string][]wire.Package{}
@@ -240,7 +238,7 @@ func keepAsking(d *harness.Daemon) *asker {
 				s, err := p.answer()
 				p.close()
 				if err != nil {
-					continue // none from omgd
+					continue // not from omgd
 				}
 				if key := strings.Join(q, " "); a.rounds.Load() == 0 {
 					right[key] = s.Packages
@@ -260,22 +258,21 @@ func packageNames(packages []wire.Package) (names []string) {
 	return names
 }
 
-// awaitRound waits until all questions of a round were asked after this call.
-func (a *asker) awaitRound(t *testing.T) {
+// awaitRound waits until all questions of one more round have been asked.
+func (a *requestLoop) awaitRound(t *testing.T) {
 	t.Helper()
 	now := a.rounds.Load()
 	harness.Await(t, func() bool { return a.rounds.Load() > now+1 }, "the questions are answered")
 }
 
-// end stops the questions.
-func (a *asker) end() {
+// end stops the requests.
+func (a *requestLoop) end() {
 	close(a.stop)
 	<-a.ended
 }
 
-// TestIndex_ChangedUnderDaemon asks all the time while something is done to the
-// mapped file. omgd goes on, an answer that it gives is right, and a while later it
-// has a good index again.
+// TestIndex_ChangedUnderDaemon sends requests all the time while the mapped file is changed. omgd continues, its
+// answers are right, and after a while it has a good index again.
 func TestIndex_ChangedUnderDaemon(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -292,8 +289,8 @@ func TestIndex_ChangedUnderDaemon(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func(t *testing.T)
-		// inPlace are bytes that another program writes over those that are mapped: a
-		// search may miss packages until the file's check.
+		// inPlace means that another program overwrites the mapped bytes: a search may miss packages until the file is
+		// checked.
 		inPlace bool
 	}{
 		{"removed", func(t *testing.T) { require.NoError(t, os.Remove(path)) }, false},
@@ -338,8 +335,7 @@ func TestIndex_ChangedUnderDaemon(t *testing.T) {
 	}
 }
 
-// TestGivenIndex_ChangedUnderDaemon: an index that was built elsewhere is never
-// overwritten.
+// TestGivenIndex_ChangedUnderDaemon checks that an index that was built elsewhere is never overwritten.
 func TestGivenIndex_ChangedUnderDaemon(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)

@@ -10,9 +10,8 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// TestIndexOutput_NotAFile: an index is written to a regular file only, and
-// anything else is left as it is. As root, the first rename over /dev/null would
-// be the last.
+// TestIndexOutput_NotAFile checks that an index is written to a regular file only, and anything else stays unchanged.
+// As root, a rename over /dev/null would break the machine.
 func TestIndexOutput_NotAFile(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)

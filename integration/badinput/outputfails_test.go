@@ -11,7 +11,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestOutput_Fails: a reader that has seen enough is no error, a full disk is one.
+// TestOutput_Fails checks that a reader that closes the pipe is not an error, but a full disk is one.
 func TestOutput_Fails(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// peer is a client of the socket that may send anything. An error of its
-// connection does not fail the test: omgd may end it.
+// peer is a client of the socket that may send anything. An error of its connection does not fail the test, as omgd may
+// close it.
 type peer struct {
 	nc  *net.UnixConn
 	id  uint64
@@ -29,8 +29,7 @@ func dial(t *testing.T, d *harness.Daemon) *peer {
 	return p
 }
 
-// connect is dial for other goroutines than the test's. It waits, in the kernel,
-// while the queue of the socket is full.
+// connect is dial for goroutines other than the test's. It waits, in the kernel, while the queue of the socket is full.
 func connect(d *harness.Daemon) (*peer, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -61,7 +60,7 @@ func (p *peer) close() { _ = p.nc.Close() }
 // send writes bytes.
 func (p *peer) send(b []byte) { _, _ = p.nc.Write(b) }
 
-// search asks for words, the first of which may be "-x".
+// search sends a search for words, the first of which may be "-x".
 func (p *peer) search(words ...string) {
 	r := wire.SearchRequest{Words: words}
 	if len(words) > 0 && words[0] == "-x" {
@@ -74,12 +73,12 @@ func (p *peer) ask(op string, request any) {
 	p.id++
 	b, err := wire.AppendRequest(nil, p.id, op, request)
 	if err != nil {
-		panic(err) // the test's own
+		panic(err) // an error in the test
 	}
 	p.send(b)
 }
 
-// receive reads one response; an error is the end of the connection.
+// receive reads one response; an error means the end of the connection.
 func (p *peer) receive() (r wire.Reply, err error) {
 	if p.buf, err = wire.ReadFrame(p.nc, p.buf, wire.MaxFrame); err != nil {
 		return r, err
@@ -90,8 +89,7 @@ func (p *peer) receive() (r wire.Reply, err error) {
 	return wire.DecodeReply(p.buf)
 }
 
-// answer reads all parts of an answer to a search. Its packages have repository,
-// name and version only.
+// answer reads all chunks of a reply to a search. Its packages have only repository, name and version.
 func (p *peer) answer() (s wire.SearchResult, err error) {
 	for {
 		r, err := p.receive()

@@ -11,11 +11,11 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// longNames is a system with another repository, of packages with long names,
-// which an expression that backtracks would never finish.
+// longNames returns a system with one more repository, of packages with long names, on which a backtracking expression
+// would never finish.
 func longNames(t *testing.T) *harness.System {
 	t.Helper()
-	s := harness.New(t, patient)
+	s := harness.New(t, longLimits)
 	harness.Write(t, s.Conf, append(harness.Read(t, s.Conf), "\n[long]\n"...))
 	as, xs := strings.Repeat("a", 200), strings.Repeat("x", 200)
 	harness.Write(t, s.Sync("long"), harness.Database(t,
@@ -25,9 +25,8 @@ func longNames(t *testing.T) *harness.System {
 	return s
 }
 
-// TestQuery_Hostile asks through the daemon and without it. Both say the same. The
-// end of each is bounded by what it costs, not by a time: an expression that
-// backtracks runs for years.
+// TestQuery_Hostile checks that the daemon and omg without one give the same answer. What each does is limited by its
+// cost, not by a time: an expression that backtracks runs for years.
 func TestQuery_Hostile(t *testing.T) {
 	t.Parallel()
 	s := longNames(t)
@@ -36,7 +35,7 @@ func TestQuery_Hostile(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		args []string
-		code int // -1 where any of the three will do
+		code int // -1 if any of the three is correct
 		says []string
 	}{
 		{"10,000 letters", []string{"search", strings.Repeat("q", 10_000)}, nothing, nil},
@@ -90,8 +89,7 @@ func TestQuery_Hostile(t *testing.T) {
 	require.Less(t, memory(t, d.PID()), int64(maxMemory))
 }
 
-// TestArguments_TooLong: what is too long to be anything is not repeated at its
-// length.
+// TestArguments_TooLong checks that an error message shortens arguments that are far too long.
 func TestArguments_TooLong(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -104,7 +102,7 @@ func TestArguments_TooLong(t *testing.T) {
 	}
 }
 
-// TestRequest_Hostile sends what a command line cannot carry.
+// TestRequest_Hostile sends requests that a command line cannot express.
 func TestRequest_Hostile(t *testing.T) {
 	t.Parallel()
 	d := longNames(t).Start()

@@ -10,8 +10,7 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// pretend listens where omgd would. For each connection it reads once and calls
-// serve.
+// pretend listens on omgd's usual socket. For each connection it reads once and calls serve.
 func pretend(t *testing.T, s *harness.System, serve func(nc net.Conn)) (socket string) {
 	t.Helper()
 	socket = s.Path("pretend.sock")
@@ -22,14 +21,14 @@ func pretend(t *testing.T, s *harness.System, serve func(nc net.Conn)) (socket s
 	return socket
 }
 
-// askPretender runs omg with a socket that no omgd listens on.
+// askPretender runs omg with a socket on which another process listens.
 func askPretender(s *harness.System, socket string, args ...string) harness.Result {
 	s.T.Helper()
 	return s.Run("omg", append(append([]string{"--socket", socket}, s.Files()...), args...)...)
 }
 
-// TestPretender: the process that listens on the socket is not omgd. Questions are
-// answered without it. What omgd itself was to do is not reported as done.
+// TestPretender has a process that is not omgd listen on the socket. omg answers queries without it. Operations of omgd
+// itself are not reported as done.
 func TestPretender(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"nothing":  nil,
@@ -55,8 +54,8 @@ func TestPretender(t *testing.T) {
 	}
 }
 
-// TestPretender_EndlessFrame: bytes keep coming, ten a second, and the frame of
-// 65,535 does not end. The time limit is the whole frame's, so that omg gives up.
+// TestPretender_EndlessFrame sends ten bytes a second of a frame of 65,535 that never ends. The time limit applies to
+// the whole frame, so omg stops waiting.
 func TestPretender_EndlessFrame(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)

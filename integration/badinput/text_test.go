@@ -14,12 +14,11 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// hostile is text that does to a terminal what it likes: a title, colours, a line
-// of its own, the other direction, a C1 control as a rune and as a byte, an end in
-// the middle of a rune.
+// hostile is text with terminal controls: a title, colours, further lines, right-to-left text, a C1 control as a rune
+// and as a byte, and an incomplete rune at the end.
 const hostile = "evil\x1b]0;owned\x07\x1b[2J\x1b[31mred\r\x08\x7f\u0085\u009b31m\u202egnp.exe\u2066\u200f\u061c\x9b1m\xff\xc3"
 
-// hostileDatabase has it in every field that can hold it.
+// hostileDatabase returns a database with that text in every field that can contain it.
 func hostileDatabase(t *testing.T) []byte {
 	t.Helper()
 	evil := []string{"NAME", "evil", "VERSION", "1.0-1", "DESC", hostile + "\nsecond line\nomg: error: fake", "ARCH", "x86_64", "CSIZE", "10", "ISIZE", "20"}
@@ -38,7 +37,7 @@ func hostileDatabase(t *testing.T) []byte {
 	)
 }
 
-// entry is a package of a database that has these fields and no others.
+// entry returns a package of a database that has exactly these fields.
 func entry(dir string, fields ...string) harness.Entry {
 	var text strings.Builder
 	for i := 0; i < len(fields); i += 2 {
@@ -47,8 +46,7 @@ func entry(dir string, fields ...string) harness.Entry {
 	return harness.Entry{Path: dir + "/desc", Text: text.String()}
 }
 
-// TestText_Hostile: nothing printed for people has a control in it, whichever
-// program reads it and however it is printed.
+// TestText_Hostile checks that no output for people contains a control character, for every program and format.
 func TestText_Hostile(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t, harness.NoDatabases())
@@ -107,7 +105,7 @@ func TestText_Hostile(t *testing.T) {
 	}
 }
 
-// withoutColour takes away what omg itself colours with: select graphic rendition with numbers.
+// withoutColour removes omg's own colours: select graphic rendition with numbers.
 func withoutColour(s string) string {
 	var b strings.Builder
 	for {
@@ -125,8 +123,7 @@ func withoutColour(s string) string {
 	}
 }
 
-// TestText_HostilePath: what programs print of files whose names are hostile is
-// safe, too.
+// TestText_HostilePath checks the output for files with hostile names.
 func TestText_HostilePath(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)

@@ -1,5 +1,5 @@
-// Package budget holds what can be counted to its limits: system calls, and the
-// size of an index. Times are printed by the benchmarks and fail nobody.
+// Package budget checks what can be counted against its limits: system calls, and the size of an index. Times are only
+// printed, by the benchmarks.
 package budget
 
 import (
@@ -23,12 +23,12 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// call is a system call in strace's log. One that another thread interrupted has a
-// second line, which does not match.
+// call is a system call in strace's log. One that was interrupted by another thread has a second line, which does not
+// match.
 var call = regexp.MustCompile(`^\d+ +([a-z_0-9]+)\(`)
 
-// scheduling are the system calls with which Go's runtime runs threads and gets
-// memory for them: how many depends on the machine's processors and load.
+// scheduling are the system calls with which Go's runtime manages threads and their memory: their number depends on the
+// machine's processors and load.
 var scheduling = map[string]bool{
 	"clone": true, "clone3": true, "exit": true, "futex": true, "gettid": true, "getpid": true, "madvise": true, "mmap": true,
 	"munmap": true, "mprotect": true, "nanosleep": true, "prctl": true, "restart_syscall": true, "rseq": true, "rt_sigprocmask": true, "rt_sigreturn": true,
@@ -36,9 +36,8 @@ var scheduling = map[string]bool{
 	"timer_settime": true, "timer_delete": true,
 }
 
-// TestSystemCalls_OfAQuestion counts what a whole omg asks of the kernel. A network
-// library, a file that is looked for in vain, or a signal handler show here before
-// they show in a time.
+// TestSystemCalls_OfAQuestion counts the system calls of one run of omg. A network library, a search for a file that
+// does not exist, or a signal handler shows here before it shows in a time.
 func TestSystemCalls_OfAQuestion(t *testing.T) {
 	strace := need.Strace(t)
 	s := harness.New(t, harness.Generated(fixture.Options{Packages: 500, Seed: 1, Installed: 20}))
@@ -62,11 +61,11 @@ func TestSystemCalls_OfAQuestion(t *testing.T) {
 	}
 	t.Logf("%d system calls besides those of the scheduler: %v", total, calls)
 	require.NotZero(t, total)
-	const most = 180 // some 150, of which Go's runtime makes 120 before main; more where it finds control groups
+	const most = 180 // about 150, of which Go's runtime makes 120 before main; more if it finds control groups
 	require.LessOrEqual(t, total, most)
 }
 
-// TestIndex_SmallerThanItsSources compares the indexes with the text they were built of.
+// TestIndex_SmallerThanItsSources compares the indexes with the text from which they were built.
 func TestIndex_SmallerThanItsSources(t *testing.T) {
 	s := harness.New(t, harness.Generated(fixture.Options{Packages: 5000, Seed: 1}))
 	s.Build()
@@ -84,7 +83,7 @@ func TestIndex_SmallerThanItsSources(t *testing.T) {
 	require.Less(t, indexes, sum)
 }
 
-// descBytes is how much text describes the packages of a database.
+// descBytes returns the size of the desc files in a database.
 func descBytes(t *testing.T, database []byte) (sum int64) {
 	t.Helper()
 	z, err := gzip.NewReader(bytes.NewReader(database))

@@ -1,4 +1,4 @@
-// Package doctor tests that omg doctor finds what is wrong with a system.
+// Package doctor tests that omg doctor finds the problems of a system.
 package doctor
 
 import (
@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { harness.MainParallel(m, "4") }
 
-// newSystem makes a System with an index, in which a test breaks something.
+// newSystem returns a System with an index, in which a test breaks something.
 func newSystem(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t)
@@ -26,7 +26,7 @@ func newSystem(t *testing.T) *harness.System {
 	return s
 }
 
-// command are the arguments that have omg examine a System.
+// command returns the arguments that run omg doctor on a System.
 func command(s *harness.System, args ...string) []string {
 	return slices.Concat([]string{"doctor", "--json", "--socket", s.Socket()}, s.Files(), args)
 }
@@ -62,8 +62,8 @@ func read(s *harness.System, r harness.Result, name string) (found []check) {
 	return found
 }
 
-// TestDoctor_Problems breaks one thing after the other: doctor finds it, and says
-// what to do. Before, it found nothing wrong there.
+// TestDoctor_Problems breaks one thing after the other, and checks that doctor finds no problem there before, and
+// afterwards finds it with advice.
 func TestDoctor_Problems(t *testing.T) {
 	hour := time.Hour
 	for name, c := range map[string]struct {
@@ -139,8 +139,8 @@ func TestDoctor_Problems(t *testing.T) {
 	}
 }
 
-// TestDoctor_Units: units that are installed and not enabled are found. Those of
-// the machine itself are out of sight.
+// TestDoctor_Units checks that units that are installed but not enabled are found. Those of the machine itself are
+// hidden.
 func TestDoctor_Units(t *testing.T) {
 	t.Parallel()
 	need.MountNamespace(t)
@@ -168,11 +168,11 @@ exec "$@"
 	require.Equal(t, "ok", units().State)
 }
 
-// TestDoctor_Daemon: faults that only a daemon knows of are found, and its absence.
+// TestDoctor_Daemon checks that problems that only a daemon knows are found, and that no daemon runs.
 func TestDoctor_Daemon(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	s.Bin = s.Path("bin") // without a worker for libalpm
+	s.Bin = s.Path("bin") // without a libalpm worker
 	harness.CopyPrograms(t, s.Bin)
 	found := examine(s, "daemon")
 	require.Len(t, found, 1)
@@ -190,7 +190,7 @@ func TestDoctor_Daemon(t *testing.T) {
 	require.Equal(t, "ok", examine(s, "socket")[0].State)
 }
 
-// TestDoctor_NoDataDirectory: a missing one is ok only if it can be created.
+// TestDoctor_NoDataDirectory checks that a missing data directory is a problem only if it cannot be created.
 func TestDoctor_NoDataDirectory(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -200,7 +200,7 @@ func TestDoctor_NoDataDirectory(t *testing.T) {
 	state := func(dir string) check {
 		t.Helper()
 		user := s.For(t)
-		if user.UID == 0 { // root may write everywhere
+		if user.UID == 0 { // root can write everywhere
 			user = user.As(65534)
 		}
 		user.Data = dir

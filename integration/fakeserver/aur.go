@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// DumpPath is where the AUR has its metadata dump.
+// DumpPath is the path of the AUR's metadata dump.
 const DumpPath = "/packages-meta-ext-v1.json.gz"
 
 const (
@@ -27,7 +27,7 @@ const (
 	minLetters = 2
 )
 
-// Record is a package as the AUR has it.
+// Record is a package in the AUR.
 type Record struct {
 	ID             int
 	Name           string
@@ -45,7 +45,7 @@ type Record struct {
 	URLPath        *string
 }
 
-// Details are what an AUR record has in the dump and in an answer to info only.
+// Details are fields that only the dump and replies to info have.
 type Details struct {
 	Submitter     *string  `json:",omitempty"`
 	Depends       []string `json:",omitempty"`
@@ -61,13 +61,13 @@ type Details struct {
 	Keywords      []string
 }
 
-// Package is a whole record.
+// Package is a complete record.
 type Package struct {
 	Record
 	Details
 }
 
-// AUR answers as aurweb does, from records.
+// AUR answers from records, as aurweb does.
 type AUR struct {
 	mu       sync.Mutex
 	packages []Package
@@ -75,7 +75,7 @@ type AUR struct {
 	modified time.Time
 }
 
-// NewAUR makes one from a metadata dump.
+// NewAUR creates an AUR from a metadata dump.
 func NewAUR(t testing.TB, dump string) *AUR {
 	t.Helper()
 	f, err := os.Open(dump)
@@ -90,14 +90,14 @@ func NewAUR(t testing.TB, dump string) *AUR {
 	return a
 }
 
-// Packages are the records that there are.
+// Packages returns the records.
 func (a *AUR) Packages() []Package {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.packages)
 }
 
-// Replace has the AUR be of other packages, and writes a new dump.
+// Replace replaces the packages, and writes a new dump.
 func (a *AUR) Replace(t testing.TB, packages []Package) {
 	t.Helper()
 	var b bytes.Buffer
@@ -132,7 +132,7 @@ func (a *AUR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// old answers at the older address.
+// old answers requests to the older URL.
 func (a *AUR) old(w http.ResponseWriter, r *http.Request, q url.Values) {
 	switch v := q.Get("v"); {
 	case v == "":
@@ -165,8 +165,8 @@ func failure(text string) reply {
 	return reply{Error: text, Results: []int{}, Type: "error", Version: 5}
 }
 
-// search is aurweb's: parts of names and descriptions, whole values of the other
-// fields, names being values of provides too.
+// search searches as aurweb does: in parts of names and descriptions, and whole values of the other fields; a name also
+// matches values of provides.
 func (a *AUR) search(arg, by string) reply {
 	in := func(list func(*Package) []string) func(*Package) bool {
 		return func(p *Package) bool {
@@ -249,8 +249,7 @@ func (a *AUR) info(names []string) reply {
 	return reply{Count: len(found), Results: found, Type: "multiinfo", Version: 5}
 }
 
-// answer sends a reply with the tag that is its digest, compressed if the asker
-// takes that, or not at all if the asker has it.
+// answer sends a reply with its digest as ETag, compressed if the client accepts that, or 304 if the client has it.
 func (a *AUR) answer(w http.ResponseWriter, r *http.Request, reply reply) {
 	body, err := json.Marshal(reply)
 	if err != nil {
@@ -273,8 +272,7 @@ func (a *AUR) answer(w http.ResponseWriter, r *http.Request, reply reply) {
 	_ = z.Close()
 }
 
-// serveDump sends the dump as the AUR's server does, which calls the file's own
-// compression the transport's.
+// serveDump sends the dump as the AUR's server does, which declares the file's own compression as Content-Encoding.
 func (a *AUR) serveDump(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	dump, modified := a.dump, a.modified

@@ -21,21 +21,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// quiet keeps what a server logs of broken connections out of a test's output.
+// quiet hides a server's log of broken connections from a test's output.
 var quiet = log.New(io.Discard, "", 0)
 
-// Certificates are those of a server for 127.0.0.1 and localhost, one good and
-// one expired, and the authority that signed both.
+// Certificates are those of a server for 127.0.0.1 and localhost, a valid and an expired one, and the authority that
+// signed both.
 type Certificates struct {
-	// File has the authority's certificate: a program with SSL_CERT_FILE set to it
-	// believes the server.
+	// File contains the authority's certificate: a program with SSL_CERT_FILE set to it accepts the server.
 	File    string
 	good    tls.Certificate
 	old     tls.Certificate
 	expired atomic.Bool
 }
 
-// NewCertificates makes an authority and its certificates.
+// NewCertificates creates an authority and its certificates.
 func NewCertificates(t testing.TB) *Certificates {
 	t.Helper()
 	now := time.Now()
@@ -72,7 +71,7 @@ func (c *Certificates) config() *tls.Config {
 		if c.expired.Load() {
 			cert = c.old
 		}
-		// No tickets: each connection sees the certificate of its time.
+		// No session tickets, so that each connection gets the current certificate.
 		return &tls.Config{
 			Certificates: []tls.Certificate{cert}, SessionTicketsDisabled: true,
 			NextProtos: []string{"http/1.1"},

@@ -1,9 +1,8 @@
-// Package fakeserver takes the place of servers that omgd asks: it answers as they
-// do, counts what it is asked, and misbehaves when told to.
+// Package fakeserver replaces servers that omgd asks: it answers like them, counts requests, and misbehaves when told
+// to.
 //
-// A test steers it step by step. Set has it misbehave, Hold has it keep requests
-// until the test answers them, Refuse closes its port. What a test waits for is a
-// request that has come, never a time.
+// A test controls it step by step. Set makes it misbehave, Hold makes it keep requests until the test answers them,
+// Refuse closes its port. A test waits for a request that has come, never for a time.
 package fakeserver
 
 import (
@@ -20,10 +19,10 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// Server serves a handler on a loopback address that stays the same, and that
-// nobody else can take, while it is down.
+// Server serves a handler on a loopback address that stays the same, and that no other program can take, while it is
+// down.
 type Server struct {
-	// URL is the server's address without a slash at the end.
+	// URL is the server's address without a trailing slash.
 	URL     string
 	next    http.Handler
 	address string
@@ -31,14 +30,13 @@ type Server struct {
 
 	mu      sync.Mutex
 	fault   Fault
-	serving *httptest.Server // nil while it refuses
+	serving *httptest.Server // nil while it refuses connections
 	counts  map[string]int
 	asked   []string
-	ended   chan struct{} // ends what hangs; a new one for each fault
+	ended   chan struct{} // ends what hangs; replaced with each fault
 }
 
-// Serve starts a server of a handler that the test's end stops: over TLS with
-// certificates, else over http.
+// Serve starts a server of a handler, which the end of the test stops: over TLS with certificates, otherwise over http.
 func Serve(t testing.TB, h http.Handler, certs *Certificates) *Server {
 	t.Helper()
 	port, err := reserve(t, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
@@ -74,7 +72,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	fault(w, r, s.next, ended)
 }
 
-// kind names what is asked for, to count it.
+// kind returns the kind of a request, for counting.
 func kind(r *http.Request) string {
 	path := r.URL.Path
 	switch {
@@ -88,8 +86,7 @@ func kind(r *http.Request) string {
 	return "other"
 }
 
-// Set has the server misbehave from now on, nil stops that. What hangs in the
-// fault before ends.
+// Set makes the server misbehave from now on, or stop misbehaving if f is nil. What hangs in the fault before ends.
 func (s *Server) Set(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +95,7 @@ func (s *Server) Set(f Fault) {
 	s.fault = f
 }
 
-// Refuse closes the server's port: connections are refused.
+// Refuse closes the server's port, so that connections are refused.
 func (s *Server) Refuse() {
 	s.Set(nil)
 	s.mu.Lock()
@@ -131,7 +128,7 @@ func (s *Server) Accept(t testing.TB) {
 	s.serving = server
 }
 
-// Off ends every way in which the server misbehaves.
+// Off ends every kind of misbehaviour.
 func (s *Server) Off(t testing.TB) {
 	t.Helper()
 	s.Set(nil)
@@ -141,8 +138,8 @@ func (s *Server) Off(t testing.TB) {
 	s.Accept(t)
 }
 
-// Expire has the server show a certificate that has expired, or a good one again.
-// Connections with the other one are closed.
+// Expire makes the server use an expired certificate, or the valid one again. Connections with the other one are
+// closed.
 func (s *Server) Expire(expired bool) {
 	s.certs.expired.Store(expired)
 	s.mu.Lock()
@@ -152,15 +149,14 @@ func (s *Server) Expire(expired bool) {
 	}
 }
 
-// Count is how often something was asked for since Reset: "dump", "search",
-// "info" or "other".
+// Count returns the number of requests of a kind since Reset: "dump", "search", "info" or "other".
 func (s *Server) Count(kind string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.counts[kind]
 }
 
-// Await waits until something was asked for n times since Reset.
+// Await waits until there were n requests of a kind since Reset.
 func (s *Server) Await(t testing.TB, kind string, n int) {
 	t.Helper()
 	harness.Await(t, func() bool { return s.Count(kind) >= n }, "%d requests for %s; there were: %s", n, kind, func() string {
@@ -168,14 +164,14 @@ func (s *Server) Await(t testing.TB, kind string, n int) {
 	})
 }
 
-// Asked are all requests since Reset, as they stood in their first line.
+// Asked returns the request targets of all requests since Reset.
 func (s *Server) Asked() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.asked...)
 }
 
-// Reset counts from zero.
+// Reset sets the counts to zero.
 func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -129,7 +129,7 @@ func TestConditional(t *testing.T) {
 	require.Equal(t, 2, s.Count("dump"))
 }
 
-// TestCorpusDump: a dump that is read and written says what it said.
+// TestCorpusDump checks that a dump that is read and written has the same content.
 func TestCorpusDump(t *testing.T) {
 	path := corpus.AUR(t)
 	s := Serve(t, NewAUR(t, path), nil)
@@ -149,14 +149,13 @@ func TestCorpusDump(t *testing.T) {
 		if want[i]["License"] == nil {
 			delete(got[i], "License")
 		}
-		if !reflect.DeepEqual(want[i], got[i]) { // many: require takes its time
+		if !reflect.DeepEqual(want[i], got[i]) { // many packages, for which require is slow
 			require.Equal(t, want[i], got[i])
 		}
 	}
 }
 
-// serveTLS serves some records over TLS, and returns a client that believes the
-// server.
+// serveTLS serves some records over TLS, and returns a client that accepts the server.
 func serveTLS(t *testing.T) (*Server, *http.Client) {
 	certs := NewCertificates(t)
 	a := &AUR{}
@@ -170,7 +169,7 @@ func serveTLS(t *testing.T) (*Server, *http.Client) {
 	return Serve(t, a, certs), &http.Client{Transport: transport}
 }
 
-// ask searches, and returns an error unless the whole right answer comes.
+// ask searches, and returns an error unless the complete, correct answer comes.
 func ask(ctx context.Context, client *http.Client, s *Server) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/rpc/v5/search/fire", nil)
 	if err != nil {
@@ -192,7 +191,7 @@ func ask(ctx context.Context, client *http.Client, s *Server) error {
 	return json.Unmarshal(b, &got)
 }
 
-// TestSwitches: each switch does something, and what it did ends with it.
+// TestSwitches checks that each switch has an effect, and that the effect ends with it.
 func TestSwitches(t *testing.T) {
 	s, client := serveTLS(t)
 	require.NoError(t, ask(t.Context(), client, s))
@@ -213,7 +212,7 @@ func TestSwitches(t *testing.T) {
 	}
 }
 
-// TestServer_Late: what is late comes when the fault ends.
+// TestServer_Late checks that a late answer comes when the fault ends.
 func TestServer_Late(t *testing.T) {
 	s, client := serveTLS(t)
 	s.Set(Late())
@@ -225,8 +224,7 @@ func TestServer_Late(t *testing.T) {
 	require.NoError(t, harness.Receive(t, came, "the late answer"))
 }
 
-// TestServer_Hold: requests of a kind wait for their own answers, and others do
-// not wait.
+// TestServer_Hold checks that requests of a kind wait until they are answered, and that others do not wait.
 func TestServer_Hold(t *testing.T) {
 	s, client := serveTLS(t)
 	gate := s.Hold("search")
@@ -254,7 +252,7 @@ func TestServer_Hold(t *testing.T) {
 	require.NoError(t, ask(t.Context(), client, s), "what comes later is answered")
 }
 
-// TestServer_KeepsItsPort: while it refuses, nobody else gets its port.
+// TestServer_KeepsItsPort checks that no other program gets the port of a server that refuses connections.
 func TestServer_KeepsItsPort(t *testing.T) {
 	_, s := serveSome(t)
 	for range 3 {
@@ -274,7 +272,7 @@ func TestServer_KeepsItsPort(t *testing.T) {
 	}
 }
 
-// TestServeBeside: by IPv6 a connection is refused, or hangs.
+// TestServeBeside checks that over IPv6 a connection is refused, or hangs.
 func TestServeBeside(t *testing.T) {
 	a := &AUR{}
 	a.Replace(t, some())

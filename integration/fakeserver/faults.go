@@ -12,14 +12,13 @@ import (
 	"time"
 )
 
-// Fault answers in place of the server, or before it. It returns soon after ended
-// is closed.
+// Fault answers instead of the server, or before it. It returns soon after ended is closed.
 type Fault func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{})
 
 // abort closes the connection.
 func abort() { panic(http.ErrAbortHandler) }
 
-// Hang takes the request and says nothing.
+// Hang accepts the request and never answers.
 func Hang() Fault {
 	return func(_ http.ResponseWriter, r *http.Request, _ http.Handler, ended <-chan struct{}) {
 		select {
@@ -30,7 +29,7 @@ func Hang() Fault {
 	}
 }
 
-// Late answers when the fault ends, to those who still wait.
+// Late answers when the fault ends, if the client still waits.
 func Late() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
 		select {
@@ -42,11 +41,10 @@ func Late() Fault {
 	}
 }
 
-// dripPause is the time between two bytes of what drips: several come within any
-// time limit of a test.
+// dripPause is the time between two bytes of Drip: several come within any time limit of a test.
 const dripPause = 20 * time.Millisecond
 
-// Drip sends the right answer byte by byte, but for the last one.
+// Drip sends the correct answer byte by byte, without the last one.
 func Drip() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
 		body := record(r, next, w)
@@ -69,7 +67,7 @@ func Drip() Fault {
 	}
 }
 
-// record has the server answer, copies the answer's headers and returns its body.
+// record calls the server's handler, copies the headers of the answer and returns its body.
 func record(r *http.Request, next http.Handler, w http.ResponseWriter) []byte {
 	rec := httptest.NewRecorder()
 	next.ServeHTTP(rec, r)
@@ -79,8 +77,8 @@ func record(r *http.Request, next http.Handler, w http.ResponseWriter) []byte {
 	return rec.Body.Bytes()
 }
 
-// Status refuses with a page for people, as the proxy before a server does that
-// is down. The header is a list of names and values.
+// Status answers with an error page for people, like a proxy whose server is down. The header is a list of names and
+// values.
 func Status(code int, header ...string) Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
 		w.Header().Set("Content-Type", "text/html")
@@ -92,7 +90,7 @@ func Status(code int, header ...string) Fault {
 	}
 }
 
-// Truncated sends the first half of the answer, and says that this is all.
+// Truncated sends the first half of the answer as if it were complete.
 func Truncated() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, _ <-chan struct{}) {
 		body := record(r, next, w)
@@ -111,7 +109,7 @@ func WrongLength() Fault {
 	}
 }
 
-// Large sends n bytes of an answer that does not end before.
+// Large sends an answer of n bytes.
 func Large(n int64) Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
 		w.Header().Set("Content-Type", "application/json")
@@ -119,7 +117,7 @@ func Large(n int64) Fault {
 	}
 }
 
-// Bomb sends a compressed answer that has n bytes when it is not.
+// Bomb sends a compressed answer that expands to n bytes.
 func Bomb(n int64) Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
 		w.Header().Set("Content-Type", "application/json")
@@ -133,8 +131,7 @@ func Bomb(n int64) Fault {
 	}
 }
 
-// A bomb is written members at a time, each of which has memberSize bytes: a file
-// of gzip may have any number of them.
+// A bomb is written member by member, each of memberSize bytes: a gzip file may have any number of them.
 const (
 	memberSize = 1 << 20
 	members    = 16
@@ -148,39 +145,39 @@ var compressed = sync.OnceValue(func() []byte {
 	return bytes.Repeat(b.Bytes(), members)
 })
 
-// spaces is the start of a JSON text that has none yet.
+// spaces reads as endless white space, the start of a JSON text without a value.
 type spaces struct{}
 
 var manySpaces = bytes.Repeat([]byte(" "), 64<<10)
 
 func (spaces) Read(p []byte) (int, error) { return copy(p, manySpaces), nil }
 
-// RedirectLoop sends the asker to where it is.
+// RedirectLoop redirects the client to the same URL.
 func RedirectLoop() Fault {
 	return func(w http.ResponseWriter, r *http.Request, _ http.Handler, _ <-chan struct{}) {
 		http.Redirect(w, r, r.URL.RequestURI(), http.StatusFound)
 	}
 }
 
-// Redirect sends the asker elsewhere.
+// Redirect redirects the client to another URL.
 func Redirect(to string) Fault {
 	return func(w http.ResponseWriter, r *http.Request, _ http.Handler, _ <-chan struct{}) {
 		http.Redirect(w, r, to, http.StatusFound)
 	}
 }
 
-// Switch is a way in which a server misbehaves.
+// Switch is one kind of misbehaviour.
 type Switch struct {
 	Name string
 	On   func(*Server)
-	// Hangs says that the server ends nothing by itself: only a time limit of the
-	// asker's does. All others fail at once.
+	// Hangs means that the server ends nothing by itself, so that only a time limit of the client does. All others fail
+	// at once.
 	Hangs bool
-	// TLS says that only a server with certificates has this switch.
+	// TLS means that only a server with certificates has this switch.
 	TLS bool
 }
 
-// Switches are all ways.
+// Switches returns all kinds.
 func Switches() []Switch {
 	set := func(name string, f Fault) Switch { return Switch{Name: name, On: func(s *Server) { s.Set(f) }} }
 	hang := func(name string, f Fault) Switch {

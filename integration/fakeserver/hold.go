@@ -7,23 +7,22 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// Gate keeps requests back until the test lets them go on.
+// Gate holds requests until the test answers them.
 type Gate struct {
 	server *Server
 	held   chan *Held
 }
 
-// Held is a request that has come and waits for its answer.
+// Held is a request that waits for its answer.
 type Held struct {
 	URI    string
 	answer chan Fault
 }
 
-// maxHeld is how many requests a gate can tell of before the test looks at one.
+// maxHeld limits the requests that a gate can hold before the test looks at one.
 const maxHeld = 10_000
 
-// Hold has the server keep each request of a kind that comes from now on. The
-// others are answered.
+// Hold holds each request of a kind from now on. The others are answered.
 func (s *Server) Hold(of string) *Gate {
 	g := &Gate{server: s, held: make(chan *Held, maxHeld)}
 	s.Set(func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
@@ -51,7 +50,7 @@ func (g *Gate) Next(t testing.TB) *Held {
 	return harness.Receive(t, g.held, "a request")
 }
 
-// Answer has the server answer the request as usual.
+// Answer lets the server answer the request as usual.
 func (h *Held) Answer() {
 	h.With(func(w http.ResponseWriter, r *http.Request, next http.Handler, _ <-chan struct{}) {
 		next.ServeHTTP(w, r)
@@ -61,5 +60,5 @@ func (h *Held) Answer() {
 // With answers the request with a fault.
 func (h *Held) With(f Fault) { h.answer <- f }
 
-// Release answers what is held as usual, and what comes later at once.
+// Release answers held and later requests as usual.
 func (g *Gate) Release() { g.server.Set(nil) }

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// Mirror serves the files of a directory as a mirror of repositories does: with
-// their times, a tag made of time and size, and 304 to an asker that has them.
+// Mirror serves the files of a directory like a mirror of repositories: with their times, an ETag made of time and
+// size, and 304 for a client that has them.
 type Mirror struct{ Dir string }
 
 func (m Mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -12,10 +12,9 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// reserve binds a port of an address until the test ends, and returns it. While
-// nobody listens there, connections are refused: no other program gets the port,
-// and a listener of ours can come and go, for both sockets say that the address
-// is shared.
+// reserve binds a port of an address until the test ends, and returns it. While no server listens, connections are
+// refused: no other program can get the port, and our listener can be closed and opened, because both sockets allow
+// sharing the address.
 func reserve(t testing.TB, address unix.Sockaddr) (port string, err error) {
 	t.Helper()
 	fd, err := open(t, address)
@@ -51,17 +50,17 @@ func open(t testing.TB, address unix.Sockaddr) (fd int, err error) {
 	return fd, unix.Bind(fd, address)
 }
 
-// IPv6 is what becomes of a connection to a server's port by IPv6.
+// IPv6 is what happens to a connection to a server's port over IPv6.
 type IPv6 int
 
 const (
-	// RefusedIPv6 refuses it.
+	// RefusedIPv6 refuses the connection.
 	RefusedIPv6 IPv6 = iota
-	// DeadIPv6 has it hang, as on a machine that has an address and no route.
+	// DeadIPv6 makes it hang, as on a machine that has an address but no route.
 	DeadIPv6
 )
 
-// ServeBeside is Serve for a server with IPv6 beside it that does not work.
+// ServeBeside is like Serve, for a server whose IPv6 address does not work.
 func ServeBeside(t testing.TB, six IPv6, h http.Handler, certs *Certificates) *Server {
 	t.Helper()
 	need.IPv6(t)
@@ -73,7 +72,7 @@ func ServeBeside(t testing.TB, six IPv6, h http.Handler, certs *Certificates) *S
 		require.NoError(t, err)
 		fd, err := open(t, there)
 		if err == unix.EADDRINUSE {
-			continue // somebody has this port by IPv6
+			continue // another program has this port over IPv6
 		}
 		require.NoError(t, err)
 		if six == DeadIPv6 {
@@ -83,8 +82,8 @@ func ServeBeside(t testing.TB, six IPv6, h http.Handler, certs *Certificates) *S
 	}
 }
 
-// fill has a socket listen with a queue that nobody takes from, and fills it:
-// what comes then is dropped. A queue of length 0 takes one connection.
+// fill makes a socket listen with a queue that is never read, and fills it: further connections are dropped. A queue of
+// length 0 takes one connection.
 func fill(t testing.TB, fd int, there *unix.SockaddrInet6) {
 	t.Helper()
 	require.NoError(t, unix.Listen(fd, 0))
@@ -95,6 +94,6 @@ func fill(t testing.TB, fd int, there *unix.SockaddrInet6) {
 	harness.Await(t, func() bool {
 		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 		require.NoError(t, err)
-		return info.Unacked > 0 // of a socket that listens: how many connections wait
+		return info.Unacked > 0 // for a listening socket: how many connections wait
 	}, "the connection is in the queue")
 }

@@ -1,2 +1,2 @@
-// Package fallback tests what omg does when the daemon that it asks fails.
+// Package fallback tests what omg does when its daemon fails.
 package fallback

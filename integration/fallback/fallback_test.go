@@ -23,8 +23,8 @@ var questions = []string{
 	"owns /usr/share/app", "files app", "why app",
 }
 
-// system has a package "app" of a version, installed and in a repository that is
-// called by the word, and two packages more whose names begin with it.
+// system has a package "app" of a version, installed and in a repository whose description contains word, and two more
+// packages whose names begin with it.
 func system(t *testing.T, word, version string) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases())
@@ -35,8 +35,7 @@ func system(t *testing.T, word, version string) *harness.System {
 	return s
 }
 
-// machine mounts a system over the machine's and returns another one that a daemon
-// is to serve.
+// machine mounts one system over the machine's and returns another one for a daemon to serve.
 func machine(t *testing.T) *harness.System {
 	t.Helper()
 	m := system(t, "hosted", "1-1")
@@ -47,22 +46,22 @@ func machine(t *testing.T) *harness.System {
 	return s
 }
 
-// asks asks a question of the daemon at the usual socket, once with its path.
+// asks runs omg with a question, once with the daemon's usual socket and once with its path.
 func asks(s *harness.System, question string, each func(r harness.Result, named bool)) {
 	s.T.Helper()
 	each(s.With("OMG_SOCKET_PATH=").Run("omg", strings.Fields(question)...), false)
 	each(s.Run("omg", append([]string{"--socket", s.Socket()}, strings.Fields(question)...)...), true)
 }
 
-// requireTheirs demands that nothing of the machine's own was printed.
-func requireTheirs(t *testing.T, r harness.Result, what string) {
+// requireDaemonData requires that the output contains nothing of the machine's own data.
+func requireDaemonData(t *testing.T, r harness.Result, what string) {
 	t.Helper()
 	require.NotContains(t, r.Stdout+r.Stderr, "hosted", what)
 	require.NotContains(t, r.Stdout, "app 1-1", what)
 }
 
-// TestFallback_UnreadableDatabase: a daemon that cannot read what is installed has
-// no answer about it, and neither has omg: it does not look elsewhere.
+// TestFallback_UnreadableDatabase checks that, if a daemon cannot read what is installed, omg has no answer either and
+// does not look elsewhere.
 func TestFallback_UnreadableDatabase(t *testing.T) {
 	if !harness.Isolated(t) {
 		return
@@ -73,7 +72,7 @@ func TestFallback_UnreadableDatabase(t *testing.T) {
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return r.Generation > 0 && r.Index.Packages > 0 }, "the repository")
 	for _, question := range questions {
 		asks(s, question, func(r harness.Result, _ bool) {
-			requireTheirs(t, r, question)
+			requireDaemonData(t, r, question)
 			if strings.HasPrefix(question, "search") || question == "info app" || strings.HasPrefix(question, "status") {
 				require.Zero(t, r.Code, "%s: %s", question, r.Stderr)
 				return
@@ -85,8 +84,8 @@ func TestFallback_UnreadableDatabase(t *testing.T) {
 	}
 }
 
-// standIn listens in a daemon's place. It greets, and replies to all else with the
-// refusal or, without one, by closing. Without a greeting it does so at once.
+// standIn listens in a daemon's place. It sends the greeting, and answers everything else with the refusal or, without
+// one, by closing. Without a greeting it does so at once.
 func standIn(s *harness.System, greeting *wire.HelloResult, refusal *wire.Error) {
 	s.T.Helper()
 	harness.ServeUnix(s.T, s.Socket(), func(nc net.Conn) {
@@ -112,8 +111,8 @@ func standIn(s *harness.System, greeting *wire.HelloResult, refusal *wire.Error)
 	})
 }
 
-// TestFallback_DaemonFails: omg answers from what the daemon reads, where the
-// daemon has told it, and from nothing else.
+// TestFallback_DaemonFails checks that omg answers from what the daemon reads, if the daemon has told it, and from
+// nothing else.
 func TestFallback_DaemonFails(t *testing.T) {
 	if !harness.Isolated(t) {
 		return
@@ -134,7 +133,7 @@ func TestFallback_DaemonFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		greeting *wire.HelloResult
 		refusal  *wire.Error
-		note     string // empty where there is no answer
+		note     string // empty if there is no answer
 		err      string
 	}{
 		"shutting down":           {paths, wire.Errorf(wire.CodeShuttingDown, "ending"), "omg: note: answering without omgd: ending\n", ""},
@@ -152,7 +151,7 @@ func TestFallback_DaemonFails(t *testing.T) {
 			standIn(s, c.greeting, c.refusal)
 			for _, question := range questions {
 				asks(s, question, func(r harness.Result, named bool) {
-					requireTheirs(t, r, question)
+					requireDaemonData(t, r, question)
 					if c.note == "" {
 						harness.RequireError(t, r, "omg", 3, c.err, "--no-daemon")
 						return
@@ -160,19 +159,18 @@ func TestFallback_DaemonFails(t *testing.T) {
 					require.Equal(t, want[question].Stdout, r.Stdout, question)
 					require.Equal(t, want[question].Code, r.Code, question)
 					if !strings.HasPrefix(question, "owns") && !strings.HasPrefix(question, "files") && !strings.HasPrefix(question, "why") {
-						require.Contains(t, r.Stderr, c.note, question) // these three ask for the paths only
+						require.Contains(t, r.Stderr, c.note, question) // these three only ask for the paths
 					}
 				})
 			}
-			// If the command line names the databases, they are read, whatever the daemon is.
+			// With databases on the command line, omg answers from these, whatever the daemon does.
 			r := s.Run("omg", append(s.Databases(), "--socket", s.Socket(), "installed", "-q")...)
 			require.Equal(t, "app\ntheirs-foreign\n", r.Stdout)
 		})
 	}
 }
 
-// TestFallback_SocketOfNobody: where no daemon listens, the machine's own
-// databases are what omg answers from.
+// TestFallback_SocketOfNobody checks that without a listening daemon omg answers from the machine's own databases.
 func TestFallback_SocketOfNobody(t *testing.T) {
 	if !harness.Isolated(t) {
 		return
@@ -190,8 +188,8 @@ func TestFallback_SocketOfNobody(t *testing.T) {
 	})
 }
 
-// TestFallback_RealDaemon: a daemon that starts or has too many connections refuses,
-// and what omg prints instead comes from the daemon's databases.
+// TestFallback_RealDaemon checks that if a daemon is starting or has too many connections, omg's answer comes from the
+// daemon's databases.
 func TestFallback_RealDaemon(t *testing.T) {
 	if !harness.Isolated(t) {
 		return
@@ -205,7 +203,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 		t.Helper()
 		for _, question := range questions {
 			asks(s, question, func(r harness.Result, _ bool) {
-				requireTheirs(t, r, question)
+				requireDaemonData(t, r, question)
 				require.Equal(t, want[question].Stdout, r.Stdout, "%s: %s", question, r.Stderr)
 				require.Equal(t, want[question].Code, r.Code, "%s: %s", question, r.Stderr)
 			})
@@ -213,7 +211,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 	}
 	t.Run("starting", func(t *testing.T) {
 		s := machine.Beside(t, string(harness.Read(t, machine.Conf)))
-		s.Bin = s.Path("bin") // where an index is never finished
+		s.Bin = s.Path("bin") // with an omg-index that never finishes
 		harness.CopyPrograms(t, s.Bin)
 		omgIndex := s.Program("omg-index")
 		require.NoError(t, os.Remove(omgIndex))
@@ -221,7 +219,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 		require.NoError(t, os.Chmod(omgIndex, 0o755))
 		d := s.Launch()
 		r := s.With("OMG_SOCKET_PATH=").Run("omg", "outdated")
-		requireTheirs(t, r, "outdated")
+		requireDaemonData(t, r, "outdated")
 		require.Contains(t, r.Stderr, "omg: note: answering without omgd: the databases are being indexed")
 		requireAnswers(t, s, "search -q app", "installed", "info -i app", "foreign", "explicit")
 		require.True(t, d.Running())
@@ -230,7 +228,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 		s := machine.Beside(t, string(harness.Read(t, machine.Conf))).With("OMG_LIMITS_MAX_CONNECTIONS=1")
 		d := s.Start()
 		var conn *client.Conn
-		harness.Await(t, func() bool { // the connections of the start have to go first
+		harness.Await(t, func() bool { // the connections of the start have to be closed first
 			conn = d.Dial()
 			_, err := conn.Hello(t.Context())
 			return err == nil

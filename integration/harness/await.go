@@ -6,13 +6,11 @@ import (
 	"github.com/omg-arch/omg/shared/await"
 )
 
-// Hang is the time after which a test gives something up that should have come
-// about: so long that no busy machine reaches it.
+// Hang is the time after which a test stops waiting: so long that a busy machine does not reach it.
 const Hang = await.Hang
 
-// Await waits until a condition holds. The text says what is awaited; its
-// arguments are printed as they are when the wait is given up, so that a pointer
-// or a function (func() string) shows the last state.
+// Await waits until a condition holds. The text describes the condition; its arguments are printed when the wait ends,
+// so that a pointer or a function (func() string) shows the last state.
 func Await(t testing.TB, holds func() bool, text string, args ...any) {
 	t.Helper()
 	await.Condition(t, holds, text, args...)

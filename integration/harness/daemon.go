@@ -33,15 +33,13 @@ func (s *System) Start(args ...string) *Daemon {
 	return d
 }
 
-// Launch starts omgd and waits until it answers. It may not have read the
-// databases yet, and may never succeed in it.
+// Launch starts omgd and waits until it answers. It may not have read the databases yet, and may never be able to.
 func (s *System) Launch(args ...string) *Daemon {
 	s.T.Helper()
 	return s.Serve(s.Command("omgd", slices.Concat([]string{"--foreground", "--socket", s.Socket()}, s.Files(), args)...), s.Socket())
 }
 
-// Serve starts a command that becomes an omgd on a socket, and waits until it
-// answers.
+// Serve starts a command that becomes an omgd on a socket, and waits until it answers.
 func (s *System) Serve(cmd *exec.Cmd, socket string) *Daemon {
 	s.T.Helper()
 	d := &Daemon{Process: Start(s.T, cmd), System: s, Socket: socket}
@@ -54,7 +52,7 @@ func (s *System) Serve(cmd *exec.Cmd, socket string) *Daemon {
 	return d
 }
 
-// For is the same daemon for a subtest, which its results then fail.
+// For returns the same daemon for a subtest, which its failures then fail.
 func (d *Daemon) For(t testing.TB) *Daemon {
 	process := *d.Process
 	process.t = t
@@ -82,15 +80,14 @@ func (d *Daemon) AwaitReady() {
 	}, "all databases")
 }
 
-// refreshed reports whether a status is this daemon's own, of the databases as they
-// are: until its first refresh it repeats what the last one left, and until an index
-// of a database is built it has another one of it, or none.
+// refreshed reports whether a status is of this daemon's own refresh and of the current databases: until its first
+// refresh it repeats the last daemon's status, and until an index of a database is built it uses an older one, or none.
 func refreshed(r *wire.StatusResult) bool {
 	building := func(s wire.Source) bool { return strings.Contains(s.Why, "being indexed") }
 	return r.Generation > 0 && !slices.ContainsFunc(r.Sources, building)
 }
 
-// AwaitStatus waits until the daemon's status is such.
+// AwaitStatus waits until the daemon's status satisfies a condition.
 func (d *Daemon) AwaitStatus(such func(*wire.StatusResult) bool, what string) {
 	d.t.Helper()
 	var last wire.StatusResult
@@ -108,7 +105,7 @@ func (d *Daemon) AwaitStatus(such func(*wire.StatusResult) bool, what string) {
 	}, d.Stderr)
 }
 
-// Status is the daemon's status.
+// Status returns the daemon's status.
 func (d *Daemon) Status() wire.StatusResult {
 	d.t.Helper()
 	var r wire.StatusResult
@@ -116,7 +113,7 @@ func (d *Daemon) Status() wire.StatusResult {
 	return r
 }
 
-// Omg asks the daemon by the command line.
+// Omg runs omg with this daemon.
 func (d *Daemon) Omg(args ...string) Result {
 	d.t.Helper()
 	return d.System.Run("omg", append([]string{"--socket", d.Socket}, args...)...)
@@ -131,11 +128,10 @@ func (d *Daemon) Dial() *client.Conn {
 	return conn
 }
 
-// clientOptions believe any user, for tests that act as several, and wait as
-// long as the harness does.
+// clientOptions accept any user, for tests that act as several, and wait as long as the harness does.
 var clientOptions = client.Options{Name: "test", Timeout: Hang, Trust: func(uint32) bool { return true }}
 
-// Ask sends one request on a connection of its own and decodes the reply.
+// Ask sends one request on a new connection and decodes the reply.
 func (d *Daemon) Ask(op string, request, result any) error { return Ask(d.Socket, op, request, result) }
 
 // Ask sends one request to a socket and decodes the reply.
@@ -148,7 +144,7 @@ func Ask(socket, op string, request, result any) error {
 	return conn.Get(context.Background(), op, request, result)
 }
 
-// Stop ends the daemon as a service manager does; it has to end well.
+// Stop ends the daemon like a service manager; it must exit with 0.
 func (d *Daemon) Stop() {
 	d.t.Helper()
 	d.Signal(syscall.SIGTERM)

@@ -20,7 +20,7 @@ func Read(t testing.TB, path string) []byte {
 	return b
 }
 
-// Names are the names of what is in a directory, sorted.
+// Names returns the names in a directory, sorted.
 func Names(t testing.TB, dir string) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -31,14 +31,14 @@ func Names(t testing.TB, dir string) (names []string) {
 	return names
 }
 
-// Write writes a file, and makes its directories.
+// Write writes a file, and creates its directories.
 func Write[T string | []byte](t testing.TB, path string, content T) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
 }
 
-// Replace puts a new file in another's place by a rename, as pacman does.
+// Replace replaces a file by a rename, as pacman does.
 func Replace[T string | []byte](t testing.TB, path string, content T) {
 	t.Helper()
 	part := path + ".part"
@@ -57,10 +57,10 @@ func Gzip(t testing.TB, b []byte) []byte {
 	return out.Bytes()
 }
 
-// Entry is a file of a repository's database: "name-1.0-1/desc", and its text.
+// Entry is a file in a repository's database: "name-1.0-1/desc", and its text.
 type Entry struct{ Path, Text string }
 
-// Database makes a repository's database of files.
+// Database returns a repository's database with these files.
 func Database(t testing.TB, entries ...Entry) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -74,13 +74,12 @@ func Database(t testing.TB, entries ...Entry) []byte {
 	return Gzip(t, out.Bytes())
 }
 
-// Package is an entry for Database: a package with more fields, given as pairs
-// of a name and its lines.
+// Package returns an entry for Database: a package with further fields, given as pairs of a name and its lines.
 func Package(name, version string, more ...string) Entry {
 	return Entry{name + "-" + version + "/desc", Desc(name, version, more...)}
 }
 
-// Desc is the text that describes a package in a database.
+// Desc returns the desc of a package.
 func Desc(name, version string, more ...string) string {
 	var b bytes.Buffer
 	fields := append([]string{"FILENAME", name + "-" + version + "-any.pkg.tar.zst", "NAME", name, "VERSION", version, "ARCH", "any"}, more...)
@@ -90,7 +89,7 @@ func Desc(name, version string, more ...string) string {
 	return b.String()
 }
 
-// Install adds a package to the local database, which is made if need be.
+// Install adds a package to the local database, which is created if necessary.
 func (s *System) Install(name, version string, more ...string) {
 	s.T.Helper()
 	if version, err := os.ReadFile(filepath.Join(s.DB, "local", "ALPM_DB_VERSION")); err != nil {

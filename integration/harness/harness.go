@@ -1,16 +1,14 @@
 // Package harness runs the real programs for tests.
 //
-// A test makes a System: directories of its own, pacman databases and an
-// environment that holds nothing of the machine's. It runs programs there, or
-// starts an omgd and asks it:
+// A test creates a System: its own directories, pacman databases and an environment without anything of the machine's.
+// It runs programs there, or starts an omgd and sends it requests:
 //
 //	s := harness.New(t)
 //	d := s.Start()
 //	r := d.Omg("search", "lib")
 //
-// No test depends on how fast the machine is. What has to come about is awaited
-// with Await, whose limit only ends a hang; what omgd does after a time of its
-// own is set to a time that the test can wait for, or that never comes.
+// No test depends on the speed of the machine. Results are awaited with Await, whose limit only ends a hang; times
+// after which omgd acts on its own are set to one that the test can wait for, or that never comes.
 package harness
 
 import (
@@ -50,8 +48,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// MainParallel is Main for tests that mostly wait: it lets more parallel ones
-// run at the same time than there are processors.
+// MainParallel is like Main, for tests that mostly wait: it runs more of them in parallel than there are processors.
 func MainParallel(m *testing.M, tests string) {
 	flag.Parse()
 	if err := flag.Set("test.parallel", tests); err != nil {
@@ -60,20 +57,18 @@ func MainParallel(m *testing.M, tests string) {
 	Main(m)
 }
 
-// built is where this test binary built the programs.
+// built is where this test binary has built the programs.
 var built struct {
 	once sync.Once
-	dir  string // empty while nothing was built
+	dir  string // empty if nothing was built
 	err  error
 }
 
-// Programs returns the directory of the programs under test: the one that make
-// built and that OMG_BIN names, otherwise one that is built now, once for each
-// test binary.
+// Programs returns the directory of the programs under test: the one that make built and OMG_BIN names, otherwise one
+// that is built now, once for each test binary.
 //
-// go test keeps a test's result for the same values of the variables that the
-// test read. make test sets OMG_SOURCES to a digest of all sources: without it,
-// a change in a program would go unnoticed here.
+// go test caches a result for the same values of the variables that the test read. make test sets OMG_SOURCES to a
+// digest of all sources: without it, a change in a program would not be noticed here.
 func Programs(t testing.TB) string {
 	t.Helper()
 	_ = os.Getenv("OMG_SOURCES")
@@ -93,7 +88,7 @@ func build(root string) error {
 		return err
 	}
 	built.dir = dir
-	if err := os.Chmod(dir, 0o755); err != nil { // tests run them as other users, too
+	if err := os.Chmod(dir, 0o755); err != nil { // tests also run them as other users
 		return err
 	}
 	// As make build does.
@@ -111,8 +106,8 @@ func build(root string) error {
 	return nil
 }
 
-// CopyPrograms copies the programs into a directory where a test can exchange
-// or remove some of them. The libalpm worker is not among them.
+// CopyPrograms copies the programs into a directory where a test can replace or remove some of them, without the
+// libalpm worker.
 func CopyPrograms(t testing.TB, dir string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(dir, 0o755))
@@ -123,13 +118,13 @@ func CopyPrograms(t testing.TB, dir string) {
 	}
 }
 
-// Result is what a program printed, and how it ended.
+// Result is a program's output and exit code.
 type Result struct {
 	Stdout, Stderr string
 	Code           int // exit code, -1 if a signal ended it
 }
 
-// Lines are the lines of standard output.
+// Lines returns the lines of standard output.
 func (r Result) Lines() []string {
 	if r.Stdout == "" {
 		return nil

@@ -8,10 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MountOverMachine makes the system's databases and pacman.conf those of the
-// machine, in /var/lib/pacman and /etc, for what the test runs from then on. All
-// else that the machine has in /etc and /var/lib, and its daemon, are out of
-// sight. The test is an Isolated one.
+// MountOverMachine mounts the system's databases and pacman.conf over those of the machine, in /var/lib/pacman and
+// /etc, for all programs that the test runs from then on. Everything else in the machine's /etc and /var/lib, and its
+// daemon, is hidden. The test must be an Isolated one.
 func (s *System) MountOverMachine() {
 	s.T.Helper()
 	require.Equal(s.T, s.T.Name(), os.Getenv(isolated), "the machine's own mounts are not for tests")

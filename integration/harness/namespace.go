@@ -11,19 +11,18 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// isolated names the test that runs in a mount name space of its own.
+// isolated names the test that runs in its own mount namespace.
 const isolated = "OMG_TEST_ISOLATED"
 
-// Isolated runs a test again, in a mount name space where it may mount over the
-// system's files, and reports whether this is that run. The other one returns:
+// Isolated runs a test again, in a mount namespace where it may mount over the system's files, and reports whether this
+// is that run. The other run returns:
 //
 //	if !harness.Isolated(t) {
 //		return
 //	}
 //
-// What a test needs of the machine, it has to ask for before. It is root's: in the
-// user name space that anyone may have, / belongs to nobody, and omgd listens in no
-// directory below it.
+// A test must check its needs on the machine before. It requires root: in a user namespace of an ordinary user, /
+// belongs to nobody, and omgd refuses to listen below it.
 func Isolated(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(isolated) == t.Name() {

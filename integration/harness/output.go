@@ -10,9 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// RequireError demands one line with the error, in which (or in the hint) all of
-// the words stand, and beside it at most one hint and one note. Nothing was
-// printed on standard output.
+// RequireError requires one line with the error, in which (or in the hint) all of the words occur, at most one hint and
+// one note besides, and no standard output.
 func RequireError(t testing.TB, r Result, program string, code int, words ...string) {
 	t.Helper()
 	RequireSafe(t, r)
@@ -41,8 +40,7 @@ func RequireError(t testing.TB, r Result, program string, code int, words ...str
 	}
 }
 
-// RequireSafe demands that nothing printed can do more to a terminal than fill
-// lines.
+// RequireSafe requires that the output can do no more to a terminal than fill lines.
 func RequireSafe(t testing.TB, r Result) {
 	t.Helper()
 	require.NotContains(t, r.Stderr, "goroutine ")

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Process is a program that runs. The end of its test kills it.
+// Process is a running program. The end of its test kills it.
 type Process struct {
 	Cmd   *exec.Cmd
 	Ended <-chan struct{}
@@ -21,8 +21,7 @@ type Process struct {
 	stdout, stderr *output
 }
 
-// Start starts a program. What it prints is kept, unless the command has
-// streams of its own.
+// Start starts a program. Its output is kept, unless the command has its own streams.
 func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	ended := make(chan struct{})
@@ -51,13 +50,13 @@ func Run(t testing.TB, cmd *exec.Cmd) Result {
 	return Start(t, cmd).Wait()
 }
 
-// PID is the process number.
+// PID returns the process ID.
 func (p *Process) PID() int { return p.Cmd.Process.Pid }
 
-// Stdout is what the program has printed so far.
+// Stdout returns what the program has printed so far.
 func (p *Process) Stdout() string { return p.stdout.String() }
 
-// Stderr is what the program has printed so far of errors and log.
+// Stderr returns the errors and log lines that the program has printed so far.
 func (p *Process) Stderr() string { return p.stderr.String() }
 
 // Running reports whether the program has not ended.
@@ -70,11 +69,11 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Signal sends a signal. One that comes after the end is no error.
+// Signal sends a signal. It is not an error if the program has ended.
 func (p *Process) Signal(s syscall.Signal) { _ = p.Cmd.Process.Signal(s) }
 
-// AwaitStderr waits until the program has printed a text as an error or a line of
-// its log. What it logs of a request may come after the answer.
+// AwaitStderr waits until the program has printed a text as an error or a log line. The log line of a request may come
+// after its reply.
 func (p *Process) AwaitStderr(text string) {
 	p.t.Helper()
 	Await(p.t, func() bool {
@@ -102,7 +101,7 @@ func (p *Process) Kill() {
 	<-p.Ended
 }
 
-// lateText is a text that is made when it is printed.
+// lateText is a text that is computed when it is printed.
 type lateText struct{ text func() string }
 
 func (l *lateText) String() string { return l.text() }

@@ -22,33 +22,31 @@ import (
 	"github.com/omg-arch/omg/shared/pidfile"
 )
 
-// Scripts runs the txtar scripts of a directory: a topic a file, the situations
-// of a shell user. A script that has a line "omgd" or "omg daemon", or that does not
-// ask omg, is run once. Any other is run three times, for each Way to an answer: omg
-// has to say the same.
+// Scripts runs the txtar scripts of a directory, with one file for each topic of a shell user. A script that has a line
+// "omgd" or "omg daemon", or that does not run omg, runs once. Any other runs three times, once for each Way to an
+// answer: omg's output must be the same.
 //
 // Commands besides testscript's own:
 //
 //	package REPO NAME VERSION [FIELD=VALUE,…]  adds a package to a repository
 //	install NAME VERSION [FIELD=VALUE,…]       adds an installed package
-//	generate PACKAGES INSTALLED                makes databases
-//	corpus                                     takes the real databases
-//	omg ARG…                                   runs omg, which has to exit with 0
+//	generate PACKAGES INSTALLED                generates databases
+//	corpus                                     uses the real databases
+//	omg ARG…                                   runs omg, which must exit with 0
 //	exits CODE PROGRAM ARG…                    the same with another exit code
 //	fails CODE PROGRAM ARG…                    the same, and RequireError holds
-//	exits or fails CODE exec PROGRAM ARG…      the same as it is typed: omg has to
+//	exits or fails CODE exec PROGRAM ARG…      the same without added flags: omg must
 //	                                           find databases and socket by itself
 //	omg-index ARG…, omg-probe ARG…             run these programs
 //	same PACMAN-ARG… -- OMG-ARG…               omg prints what pacman prints
 //	await REGEXP PROGRAM ARG…                  repeats until the output matches
-//	omgd [ARG…], omgd-stop                     start omgd and end it
+//	omgd [ARG…], omgd-stop                     start and stop omgd
 //
-// $XDG_RUNTIME_DIR has the daemon's socket. testscript's own stop, which ends a
-// script early, is refused: it is easily taken for the end of omgd.
+// The daemon's socket is in $XDG_RUNTIME_DIR. testscript's own stop, which ends a script early, is refused: it is easily
+// mistaken for omgd-stop.
 //
-// A pacman.conf among the script's files is used, otherwise one that has the
-// repositories in the order in which they were named. $DB, $CONF and $DATA are
-// the paths of a System; HOME is the script's directory.
+// A pacman.conf among the script's files is used, otherwise one that has the repositories in the order in which they
+// were named. $DB, $CONF and $DATA are the paths of a System; HOME is the script's directory.
 func Scripts(t *testing.T, dir string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
@@ -115,18 +113,18 @@ func runScripts(t *testing.T, files []string, way string) {
 
 type scriptKey struct{}
 
-// script is the state of a script that runs.
+// script is the state of a running script.
 type script struct {
 	*System
 	way       string
 	repos     []string           // in the order of pacman.conf
 	packages  map[string][]Entry // by repository
 	ownConfig bool
-	daemon    *Daemon  // nil while none runs
-	asking    []string // flags of omg for the way; nil where it must be prepared
+	daemon    *Daemon  // nil if none runs
+	asking    []string // flags of omg for the way; nil if it has to be prepared
 }
 
-// end ends an omgd that a script has put into the background.
+// end ends an omgd that a script has started in the background.
 func (x *script) end() {
 	if pid, err := pidfile.Read(x.Path("omgd.pid"), paths.Process()); err == nil && x.daemon == nil {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -135,7 +133,7 @@ func (x *script) end() {
 
 func of(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
 
-// fieldsOf reads FIELD=VALUE arguments; commas separate the values of a list.
+// fieldsOf parses FIELD=VALUE arguments; commas separate the values of a list.
 func fieldsOf(ts *testscript.TestScript, args []string) (fields []string) {
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
@@ -208,7 +206,7 @@ func scriptCorpus(ts *testscript.TestScript, neg bool, args []string) {
 	x.changed()
 }
 
-// changed has the way prepared again: an index is built, a daemon started.
+// changed makes prepare run again: an index is built, a daemon started.
 func (x *script) changed() {
 	if x.way == "as it says" {
 		return
@@ -247,8 +245,7 @@ func (x *script) hasRepositories() bool {
 	return len(databases) > 0
 }
 
-// run runs a program and returns its exit code. omg gets the flags of the way
-// unless exec stands before it.
+// run runs a program and returns its exit code. omg gets the flags of the way unless exec precedes it.
 func (x *script) run(ts *testscript.TestScript, program string, args ...string) int {
 	switch {
 	case program == "omg":

@@ -6,8 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestScript_Lines: which lines of a script decide how often it is run, and which is
-// refused.
+// TestScript_Lines checks which lines of a script decide how often it runs, and which are refused.
 func TestScript_Lines(t *testing.T) {
 	for _, line := range []string{
 		"omg search lib", "! omg search lib", "exits 1 omg search", "fails 2 omg search", "same -Qdt -- orphans",

@@ -17,41 +17,39 @@ import (
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// System is a place of a test's own: a home directory with pacman databases and
-// configuration, and the environment in which programs run there.
+// System is a home directory with pacman databases and configuration, and the environment in which programs run there.
 type System struct {
 	T testing.TB
-	// Home is the home and runtime directory. Its path is short, as a socket's has
-	// to be, and every user may enter it.
+	// Home is the home and runtime directory. Its path is short, as required for a socket's, and every user may enter
+	// it.
 	Home string
 	// DB is pacman's database directory, Conf pacman.conf, Data omg's data directory.
 	DB, Conf, Data string
 	// Config is omg's own configuration, an empty file.
 	Config string
-	// Env is the environment; where a variable stands twice the last one counts.
+	// Env is the environment; of a repeated variable the last counts.
 	Env []string
 	// Bin is the directory of the programs.
 	Bin string
 	// Dir is the working directory of programs.
 	Dir string
-	// UID is the user that programs run as.
+	// UID is the user that runs the programs.
 	UID int
 
 	packages fixture.Options // to generate; none with 0 packages
 	corpus   bool
 }
 
-// Option changes a System before it is made.
+// Option changes a System before it is created.
 type Option func(*System)
 
-// Generated has the databases generated with these options. The default is 200
-// packages, 20 of them installed.
+// Generated generates the databases with these options. The default is 200 packages, 20 of them installed.
 func Generated(o fixture.Options) Option { return func(s *System) { s.packages = o } }
 
 // NoDatabases makes an empty database directory.
 func NoDatabases() Option { return Generated(fixture.Options{}) }
 
-// Corpus takes the real databases. The test is skipped where they are missing.
+// Corpus uses the real databases. The test is skipped if they are missing.
 func Corpus() Option { return func(s *System) { s.corpus = true } }
 
 // Env adds variables to the environment.
@@ -71,7 +69,7 @@ Server = file:///nowhere
 Server = file:///nowhere
 `
 
-// New makes a System, which goes with its test.
+// New creates a System, which is removed with its test.
 func New(t testing.TB, options ...Option) *System {
 	t.Helper()
 	home, err := os.MkdirTemp("", "omg-")
@@ -101,13 +99,11 @@ func New(t testing.TB, options ...Option) *System {
 	return s
 }
 
-// configName is the file that OMG_CONFIG names: with it, nobody reads what the
-// machine has in /etc/omg.
+// configName is the file in OMG_CONFIG: with it, no program reads the machine's /etc/omg.
 const configName = "omg.toml"
 
-// Environment is what programs of a home directory see: nothing of the tester's
-// own, nor the machine's daemon and configuration, no network, and time limits
-// that a busy machine does not reach.
+// Environment returns the environment of programs in a home directory: without anything of the tester's, the machine's
+// daemon and configuration, or a network, and with time limits that a busy machine does not reach.
 func Environment(home string) []string {
 	return []string{
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + home,
@@ -116,15 +112,14 @@ func Environment(home string) []string {
 	}
 }
 
-// For is the same system for a subtest, which its results then fail.
+// For returns the same system for a subtest, which its failures then fail.
 func (s *System) For(t testing.TB) *System {
 	next := *s
 	next.T = t
 	return &next
 }
 
-// Beside is another system on the same databases, with a home directory and a
-// pacman.conf of its own.
+// Beside returns another system on the same databases, with its own home directory and pacman.conf.
 func (s *System) Beside(t testing.TB, conf string) *System {
 	t.Helper()
 	next := New(t, NoDatabases())
@@ -136,15 +131,14 @@ func (s *System) Beside(t testing.TB, conf string) *System {
 	return next
 }
 
-// With is the same system with more variables.
+// With returns the same system with further variables.
 func (s *System) With(variables ...string) *System {
 	next := *s
 	next.Env = slices.Concat(s.Env, variables)
 	return &next
 }
 
-// As is the same system for a user, who has an empty runtime directory of his
-// own in it.
+// As returns the same system for a user, with an empty runtime directory.
 func (s *System) As(uid int) *System {
 	s.T.Helper()
 	next := *s
@@ -166,8 +160,8 @@ func (s *System) As(uid int) *System {
 	return &next
 }
 
-// enterable reports whether every user may enter a directory: root's home, where
-// root may have cloned the project, is usually root's alone.
+// enterable reports whether every user may enter a directory: root's home, where root may have cloned the project, is
+// usually closed.
 func enterable(dir string) bool {
 	for ; ; dir = filepath.Dir(dir) {
 		fi, err := os.Stat(dir)
@@ -180,26 +174,26 @@ func enterable(dir string) bool {
 	}
 }
 
-// Path is a path in the home directory.
+// Path returns a path in the home directory.
 func (s *System) Path(elements ...string) string {
 	return filepath.Join(append([]string{s.Home}, elements...)...)
 }
 
-// Sync is a repository's database.
+// Sync returns the path of a repository's database.
 func (s *System) Sync(repo string) string { return filepath.Join(s.DB, "sync", repo+".db") }
 
-// Socket is where omgd listens unless told otherwise.
+// Socket returns the path where omgd listens by default.
 func (s *System) Socket() string { return s.Path(socketName) }
 
 const socketName = "omg.sock"
 
-// Databases are the flags that name the databases and pacman.conf.
+// Databases returns the flags for the databases and pacman.conf.
 func (s *System) Databases() []string { return []string{"--dbpath", s.DB, "--pacman-config", s.Conf} }
 
-// Files are the flags that name the databases and the data directory.
+// Files returns the flags for the databases and the data directory.
 func (s *System) Files() []string { return append(s.Databases(), "--data-dir", s.Data) }
 
-// Program is the path of one of the programs.
+// Program returns the path of one of the programs.
 func (s *System) Program(name string) string { return filepath.Join(s.Bin, name) }
 
 // Command prepares a program: one of ours by its name, any other by its path.
@@ -223,7 +217,7 @@ func (s *System) Run(program string, args ...string) Result {
 	return Run(s.T, s.Command(program, args...))
 }
 
-// Tool runs another program, which is looked for in PATH.
+// Tool runs another program, which is searched in PATH.
 func (s *System) Tool(name string, args ...string) Result {
 	s.T.Helper()
 	path, err := exec.LookPath(name)
@@ -237,14 +231,13 @@ func (s *System) Pacman(args ...string) Result {
 	return s.Tool("pacman", slices.Concat([]string{"--config", s.Conf, "-b", s.DB, "--color", "never"}, args)...)
 }
 
-// Direct has omg answer without a daemon.
+// Direct runs omg without a daemon.
 func (s *System) Direct(args ...string) Result {
 	s.T.Helper()
 	return s.Run("omg", slices.Concat([]string{"--no-daemon"}, s.Files(), args)...)
 }
 
-// Build has omg-index build an index of each database in the data directory, which
-// has to succeed.
+// Build builds an index of each database in the data directory with omg-index, which must succeed.
 func (s *System) Build(args ...string) Result {
 	s.T.Helper()
 	r := s.Run("omg-index", slices.Concat([]string{"build"}, s.Files(), args)...)
@@ -252,10 +245,10 @@ func (s *System) Build(args ...string) Result {
 	return r
 }
 
-// Indexes is the directory of the indexes in the data directory.
+// Indexes returns the directory of the indexes in the data directory.
 func (s *System) Indexes() string { return sources.IndexDir(s.Data) }
 
-// Index is a repository's index in the data directory, or "aur".
+// Index returns the path of a repository's index in the data directory, or of the AUR's for "aur".
 func (s *System) Index(source string) string {
 	return filepath.Join(s.Indexes(), source+sources.IndexSuffix)
 }

@@ -8,38 +8,37 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Way is one way in which omg comes to an answer.
+// Way is one way in which omg gets an answer.
 type Way struct {
 	Name string
-	Args []string // flags that make omg take it
+	Args []string // flags that select it
 	s    *System
 }
 
-// Ways sets all three up: a daemon, an index that is current, the databases
-// themselves.
+// Ways prepares all three: a daemon, a current index, and the databases without an index.
 func (s *System) Ways() []Way {
 	s.T.Helper()
 	index := s.IndexWay()
 	return []Way{s.Start().Way("daemon"), index, s.DatabasesWay()}
 }
 
-// IndexWay reads an index, which is built.
+// IndexWay builds an index, which omg then reads.
 func (s *System) IndexWay() Way {
 	s.T.Helper()
 	s.Build()
 	return Way{"index", append([]string{"--no-daemon", "--index", s.Indexes()}, s.Databases()...), s}
 }
 
-// DatabasesWay reads the databases themselves: its data directory has no index.
+// DatabasesWay makes omg read the databases: its data directory has no index.
 func (s *System) DatabasesWay() Way {
 	s.T.Helper()
 	return Way{"databases", append([]string{"--no-daemon", "--data-dir", s.T.TempDir()}, s.Databases()...), s}
 }
 
-// Way asks the daemon.
+// Way makes omg ask the daemon.
 func (d *Daemon) Way(name string) Way { return Way{name, []string{"--socket", d.Socket}, d.System} }
 
-// For is the same way for a subtest, which its results then fail.
+// For returns the same way for a subtest, which its failures then fail.
 func (w Way) For(t testing.TB) Way {
 	w.s = w.s.For(t)
 	return w
@@ -57,13 +56,13 @@ func (w Way) Command(args ...string) *exec.Cmd {
 	return w.s.Command("omg", slices.Concat(w.Args, args)...)
 }
 
-// With is the same way with more variables.
+// With returns the same way with further variables.
 func (w Way) With(variables ...string) Way {
 	w.s = w.s.With(variables...)
 	return w
 }
 
-// OK runs what has an answer, and returns its lines.
+// OK runs a command that must succeed, and returns its lines.
 func (w Way) OK(args ...string) []string {
 	w.s.T.Helper()
 	r := w.Omg(args...)

@@ -25,8 +25,7 @@ func writeDump(s *harness.System) (path string) {
 	return path
 }
 
-// TestAUR_Alone: without a place of its own, the AUR's index has one beside that of
-// the repositories.
+// TestAUR_Alone checks that without an output path the AUR's index is written beside those of the repositories.
 func TestAUR_Alone(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -62,8 +61,7 @@ func TestAUR_Alone(t *testing.T) {
 	}
 }
 
-// TestAUR_WithRepositories: one file with both, the AUR last, and the same bytes
-// whenever it is built.
+// TestAUR_WithRepositories checks one file with both, the AUR last, and the same bytes whenever it is built.
 func TestAUR_WithRepositories(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t).With(epoch)
@@ -78,8 +76,7 @@ func TestAUR_WithRepositories(t *testing.T) {
 	require.Equal(t, []string{"core: 24 packages", "aur: 400 packages"}, r.Lines()[:2])
 }
 
-// TestAUR_BadDump: refused in one line that names it, and the index that was there
-// stays.
+// TestAUR_BadDump checks that a bad dump is refused in one line that names it, and that the old index stays.
 func TestAUR_BadDump(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -109,8 +106,7 @@ func TestAUR_BadDump(t *testing.T) {
 	harness.RequireError(t, s.Run("omg-index", "build", "--aur", s.Path("nowhere"), "-o", out), "omg-index", 3, "no such file")
 }
 
-// TestAUR_OddPackages: they are left out, or the first of several is taken, and they
-// are named.
+// TestAUR_OddPackages checks that malformed packages and repeated names are left out and named.
 func TestAUR_OddPackages(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

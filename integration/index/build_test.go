@@ -25,8 +25,7 @@ func newSystem(t *testing.T) *harness.System {
 	return harness.New(t, harness.Generated(generated))
 }
 
-// build builds an index in the home directory, which has to succeed without a
-// warning, and returns its path.
+// build builds an index in the home directory, which must succeed without a warning, and returns its path.
 func build(s *harness.System, name string, args ...string) (path string, r harness.Result) {
 	s.T.Helper()
 	path = s.Path(name)

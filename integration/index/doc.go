@@ -1,3 +1,2 @@
-// Package index drives omg-index: what it writes, where, and that it is the same
-// every time.
+// Package index tests what omg-index writes, where, and that it is the same every time.
 package index

@@ -22,14 +22,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// truth is what a set of databases has.
+// truth is the content of a set of databases.
 type truth struct {
 	versions map[string]string // by name
 	names    []string          // in order
-	with     map[string]string // the names that contain a word, in order and joined
+	with     map[string]string // word to the names that contain it, in order and joined
 }
 
-// words are what searches look for in names.
+// words are searched in names.
 var words = []string{"lib", "python", "perl", "kde", "font", "x"}
 
 // newTruths returns what is true while each repository is of one of two sets, first of each
@@ -72,14 +72,13 @@ func newTruth(packages [2]map[string][]wire.Package, repos []string, second int)
 	return v
 }
 
-// maxAsking is the number of clients that ask at the same time after their first question: with
-// all of them, little of the machine would be left for what changes beside them.
+// crowd is how many clients send requests at the same time after their first one: all of them would leave little of the
+// machine for the changes.
 const maxAsking = 64
 
-// good asks mixed questions, at least so many, until ctx ends, and demands answers
-// that are true of one of the sets. It takes a turn for each but the first, and
-// returns how many it asked.
-func good(ctx context.Context, t *testing.T, socket string, seed uint64, truths []truth, turns chan struct{}, least int) (asked int) {
+// askUntilDone sends mixed requests, at least a given number, until ctx ends, and requires answers that are true of one of the
+// sets. For each but the first it waits for its turn. It returns the number of requests.
+func askUntilDone(ctx context.Context, t *testing.T, socket string, seed uint64, truths []truth, turns chan struct{}, least int) (asked int) {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	c, err := client.Dial(context.Background(), socket, client.Options{Timeout: harness.Hang})
 	if err != nil {
@@ -103,7 +102,7 @@ func good(ctx context.Context, t *testing.T, socket string, seed uint64, truths 
 	return asked
 }
 
-// question asks one question; an error is a wrong answer.
+// question sends one request; an error is a wrong answer.
 func question(c *client.Conn, rng *rand.Rand, truths []truth) error {
 	background := context.Background()
 	any := truths[rng.IntN(len(truths))]
@@ -180,10 +179,10 @@ func oneOf(truths []truth, what string, fits func(truth) bool) error {
 	return fmt.Errorf("an answer that was never true: %.300s", what)
 }
 
-// rude sends rubbish or half a frame, asks for much and reads nothing, or says
-// nothing, on one connection after the other until ctx ends. It leaves each when
-// the server has closed it or, not to wait for that, with the next change.
-func rude(ctx context.Context, socket string, kind int, next func() <-chan struct{}) {
+// misbehave misbehaves on one connection after the other until ctx ends: it sends garbage or half a frame, requests much and
+// reads nothing, or sends nothing. It leaves each when the server has closed it or, instead of waiting for that, with
+// the next change.
+func misbehave(ctx context.Context, socket string, kind int, next func() <-chan struct{}) {
 	for ctx.Err() == nil {
 		nc, err := net.Dial("unix", socket)
 		if err != nil {
@@ -198,7 +197,7 @@ func rude(ctx context.Context, socket string, kind int, next func() <-chan struc
 			_, _ = io.Copy(io.Discard, nc)
 		case 1:
 			_, _ = nc.Write(binary.BigEndian.AppendUint32(nil, 1<<20))
-			if kind%10 > 5 { // so long that the server has enough
+			if kind%10 > 5 { // more than the server accepts
 				_, _ = io.Copy(io.Discard, nc)
 			} else {
 				either(ctx, changed)
@@ -211,7 +210,7 @@ func rude(ctx context.Context, socket string, kind int, next func() <-chan struc
 			b, _ := msgpack.Marshal(strings.Repeat("x", 1000))
 			_, _ = nc.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...))
 			_, _ = io.Copy(io.Discard, nc)
-		case 4: // connects, and says nothing
+		case 4: // connects, and sends nothing
 			either(ctx, changed)
 		}
 		leave()
@@ -226,7 +225,7 @@ func either(ctx context.Context, c <-chan struct{}) {
 	}
 }
 
-// pause lets others run.
+// pause lets other goroutines run.
 func pause(ctx context.Context) {
 	select {
 	case <-ctx.Done():

@@ -21,12 +21,12 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestLoad_End: an omgd that is ended while a thousand connections ask, while an
-// index is being built most of the time and others stall or never read, answers
-// every request that it accepted, be it by saying that it ends, and leaves nothing.
+// TestLoad_End stops omgd while a thousand connections send requests, an index is being built most of the time and
+// other peers stall or never read. It must answer every request that it accepted, even if only with an error that it is
+// stopping, and leave no files.
 func TestLoad_End(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
-	c := newChanging(t, patient)
+	c := newChanging(t, longLimits)
 	ends := long(3, 200)
 	var all counts
 	for n := range ends {
@@ -38,8 +38,8 @@ func TestLoad_End(t *testing.T) {
 		for i := range clients {
 			wait.Go(func() { lost[i] = pipeline(d.Socket, uint64(n*clients+i), &now) })
 		}
-		for i := range rudes {
-			wait.Go(func() { rude(ctx, d.Socket, i, c.next) })
+		for i := range misbehaving {
+			wait.Go(func() { misbehave(ctx, d.Socket, i, c.next) })
 		}
 		changer.Go(func() {
 			for seen := int64(0); ctx.Err() == nil; pause(ctx) {
@@ -49,8 +49,7 @@ func TestLoad_End(t *testing.T) {
 				}
 			}
 		})
-		// Peers that never read hold the end up, and let go when it is seen that all
-		// others are told meanwhile.
+		// Peers that never read delay the end. They close once all others have been told of it meanwhile.
 		target := int64(clients/2 + rand.IntN(clients))
 		harness.Await(t, func() bool { return now.answered.Load() >= target }, "%d answers", target)
 		d.Signal(syscall.SIGTERM)
@@ -79,26 +78,26 @@ func TestLoad_End(t *testing.T) {
 	t.Logf("%d ends; %d requests answered, %d refused because of the end", ends, all.answered.Load(), all.refused.Load())
 }
 
-// counts are of requests, by their outcome, and of clients.
+// counts are numbers of requests, by outcome, and of clients.
 type counts struct {
 	answered, refused atomic.Int64
 	connected, told   atomic.Int64 // clients, and those of them that were told of the end
 }
 
-// window is how many requests of a client wait for their answers.
+// window is how many requests of a client may be unanswered.
 const window = 3
 
-// pipeline sends requests before earlier ones are answered, until the server ends,
-// and returns which one that the kernel took whole has no answer.
+// pipeline sends requests before earlier ones are answered, until the server ends, and returns a request that was
+// completely sent but not answered.
 func pipeline(socket string, seed uint64, all *counts) (lost string) {
 	nc, err := net.Dial("unix", socket)
 	if err != nil {
-		return "" // the end has come before
+		return "" // the server ended before
 	}
 	defer nc.Close()
 	all.connected.Add(1)
 	rng := rand.New(rand.NewPCG(seed, 8))
-	var sent uint64 // requests whose writing has succeeded
+	var sent uint64 // requests that were sent completely
 	room, over := make(chan struct{}, window), make(chan struct{})
 	var writing sync.WaitGroup
 	writing.Go(func() {
@@ -126,7 +125,7 @@ func pipeline(socket string, seed uint64, all *counts) (lost string) {
 	return ""
 }
 
-// request is the frame of some question.
+// request returns the frame of a random request.
 func request(rng *rand.Rand, id uint64) []byte {
 	var b []byte
 	switch rng.IntN(4) {
@@ -135,7 +134,7 @@ func request(rng *rand.Rand, id uint64) []byte {
 	case 1:
 		b, _ = wire.AppendRequest(nil, id, wire.OpRefresh, nil)
 	case 2:
-		limit := []uint32{0, 50, 50, 50}[rng.IntN(4)] // some answers are longer than a socket holds
+		limit := []uint32{0, 50, 50, 50}[rng.IntN(4)] // some replies are longer than a socket's buffer
 		b, _ = wire.AppendRequest(nil, id, wire.OpSearch, &wire.SearchRequest{Words: []string{words[rng.IntN(len(words))]}, Limit: limit})
 	default:
 		b, _ = wire.AppendRequest(nil, id, wire.OpInfo, &wire.InfoRequest{Names: []string{fmt.Sprint("package", rng.IntN(9))}})
@@ -143,14 +142,13 @@ func request(rng *rand.Rand, id uint64) []byte {
 	return b
 }
 
-// responses reads to the end of the connection, makes room for a further request
-// with each answer, and returns which requests were answered whole; refused means
-// that the connection as such was.
+// responses reads to the end of the connection, lets pipeline send a further request for each reply, and returns which
+// requests were answered completely; refused means that the connection itself was refused.
 func responses(nc net.Conn, room <-chan struct{}, all *counts) (answered map[uint64]bool, refused bool, err error) {
 	answered = map[uint64]bool{}
 	told := false
 	defer func() {
-		if !told { // nothing of it was in flight
+		if !told { // no request was in flight
 			all.told.Add(1)
 		}
 	}()
@@ -184,7 +182,7 @@ func responses(nc net.Conn, room <-chan struct{}, all *counts) (answered map[uin
 			answered[got.ID] = true
 			select {
 			case <-room:
-			default: // of the connection as such
+			default: // of the connection itself
 			}
 		}
 	}

@@ -17,10 +17,10 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// soak reports whether the long forms are wanted.
+// soak reports whether the long forms are requested.
 var soak = os.Getenv("OMG_SOAK") != ""
 
-// long is the number that a test has in its long form, otherwise in its usual one.
+// long returns a number for the long form of a test, or for its usual one.
 func long(usual, soaked int) int {
 	if soak {
 		return soaked
@@ -29,17 +29,17 @@ func long(usual, soaked int) int {
 }
 
 const (
-	// clients ask, and rudes send rubbish or do not read.
-	clients, rudes = 1000, 50
-	// installed is how many packages are installed.
+	// clients send requests, and others misbehave.
+	clients, misbehaving = 1000, 50
+	// installed is the number of installed packages.
 	installed = 100
 )
 
-// patient are settings by which omgd cuts off nobody who merely does not get to
-// run. Half a frame is waited for shortly: a client sends whole ones.
-var patient = harness.Env("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h", "OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE_TIMEOUT=1h", "OMG_LIMITS_READ_TIMEOUT=1s")
+// longLimits are settings with which omgd does not disconnect a client that is merely slow. Only for half a frame it waits
+// shortly, as clients send whole ones.
+var longLimits = harness.Env("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h", "OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE_TIMEOUT=1h", "OMG_LIMITS_READ_TIMEOUT=1s")
 
-// changing is a system whose repositories change between two sets.
+// changing is a system whose repositories alternate between two sets.
 type changing struct {
 	*harness.System
 	repos  [2]map[string][]byte // databases by repository
@@ -75,8 +75,7 @@ func newChanging(t *testing.T, options ...harness.Option) *changing {
 	return c
 }
 
-// swap puts the databases of the other set in place as pacman does: each whole by
-// a rename, all under its lock.
+// swap installs the databases of the other set as pacman does: each by a rename, all under its lock.
 func (c *changing) swap() {
 	lock := filepath.Join(c.DB, "db.lck")
 	harness.Write(c.T, lock, "")
@@ -91,29 +90,28 @@ func (c *changing) swap() {
 	c.change = make(chan struct{})
 }
 
-// next is closed with the next change.
+// next returns a channel that is closed with the next change.
 func (c *changing) next() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.change
 }
 
-// taken reports whether the daemon answers from the databases that are in place.
-func (c *changing) taken(d *harness.Daemon) bool {
+// isServed reports whether the daemon answers from the current databases.
+func (c *changing) isServed(d *harness.Daemon) bool {
 	var r wire.InfoResult
 	err := d.Ask(wire.OpInfo, &wire.InfoRequest{Names: []string{c.told}}, &r)
 	return err == nil && len(r.Packages) > 0 && r.Packages[0].Version == c.truths[c.now].versions[c.told]
 }
 
-// TestLoad_AnswersStayRight: a thousand clients ask all kinds of things and get
-// right answers while the databases change to and fro (omgd has an index built of
-// each and takes it over), while others send rubbish, stall or never read. In the
-// end omgd has given back what it took.
+// TestLoad_AnswersStayRight checks that a thousand clients get right answers to all kinds of requests while the
+// databases alternate (omgd builds an index of each and loads it), and while other clients send garbage, stall or never
+// read. At the end omgd must have released what it used.
 func TestLoad_AnswersStayRight(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	changes, questions := long(3, 500), long(10, 2000)
 	debug := filepath.Join(t.TempDir(), "pprof")
-	c := newChanging(t, patient, harness.Env("OMG_DEBUG_PPROF="+debug))
+	c := newChanging(t, longLimits, harness.Env("OMG_DEBUG_PPROF="+debug))
 	d := c.Start()
 	before := usageOf(t, d, debug)
 
@@ -121,14 +119,14 @@ func TestLoad_AnswersStayRight(t *testing.T) {
 	var wait sync.WaitGroup
 	asked, turns := make([]int, clients), make(chan struct{}, maxAsking)
 	for i := range clients {
-		wait.Go(func() { asked[i] = good(ctx, t, d.Socket, uint64(i), c.truths, turns, questions) })
+		wait.Go(func() { asked[i] = askUntilDone(ctx, t, d.Socket, uint64(i), c.truths, turns, questions) })
 	}
-	for i := range rudes {
-		wait.Go(func() { rude(ctx, d.Socket, i, c.next) })
+	for i := range misbehaving {
+		wait.Go(func() { misbehave(ctx, d.Socket, i, c.next) })
 	}
 	for n := range changes {
 		c.swap()
-		harness.Await(t, func() bool { return t.Failed() || c.taken(d) }, "omgd takes change %d over; it printed: %s", n+1, d.Stderr)
+		harness.Await(t, func() bool { return t.Failed() || c.isServed(d) }, "omgd takes change %d over; it printed: %s", n+1, d.Stderr)
 	}
 	end()
 	wait.Wait()
@@ -142,15 +140,14 @@ func TestLoad_AnswersStayRight(t *testing.T) {
 	after := usageOf(t, d, debug)
 	t.Logf("in use before: %+v, after: %+v", before, after)
 	require.LessOrEqual(t, after.goroutines, before.goroutines+2)
-	// A leak of one object a question would be more.
+	// A leak of one object per request would be more.
 	require.Less(t, after.objects, before.objects+all/2)
 	require.Less(t, after.bytes, before.bytes+(8<<20))
-	if soak { // it gives memory back to the system in its own time
+	if soak { // memory is returned to the system later
 		harness.Await(t, func() bool { return resident(t, d.PID()) < before.resident+slack },
 			"anonymous memory returns to %d kB: %s", before.resident, d.Stderr)
 	}
 }
 
-// slack is how many kB more than before a daemon may have after the load: a heap
-// that was used has some gaps.
+// slack is how many kB more than before a daemon may use after the load: a heap that was used has some gaps.
 const slack = 12 << 10

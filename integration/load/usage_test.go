@@ -17,12 +17,11 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// usage is of an idle daemon: live objects of the heap and their bytes, goroutines,
-// and kB of anonymous memory.
+// usage is the usage of an idle daemon: live objects of the heap and their bytes, goroutines, and kB of anonymous
+// memory.
 type usage struct{ objects, bytes, goroutines, resident int }
 
-// usageOf waits until a daemon serves no connection but its debug socket's, and
-// counts.
+// usageOf waits until a daemon has no connection except its debug socket's, and measures.
 func usageOf(t *testing.T, d *harness.Daemon, debug string) (u usage) {
 	t.Helper()
 	profile := func(query string) string {
@@ -45,7 +44,7 @@ func usageOf(t *testing.T, d *harness.Daemon, debug string) (u usage) {
 	}, "no goroutine serves a connection: %s", func() string { return stacks })
 	u.goroutines = len(goroutine.FindAllString(stacks, -1))
 	require.NotZero(t, u.goroutines)
-	profile("heap?gc=1") // pools keep what they have for one collection more
+	profile("heap?gc=1") // pools keep their content for one more collection
 	heap := profile("heap?gc=1&debug=1")
 	number := func(name string) int {
 		found := regexp.MustCompile(`(?m)^# ` + name + ` = (\d+)$`).FindStringSubmatch(heap)
@@ -61,7 +60,7 @@ func usageOf(t *testing.T, d *harness.Daemon, debug string) (u usage) {
 
 var goroutine = regexp.MustCompile(`(?m)^goroutine \d+ `)
 
-// resident is a process' anonymous memory in kB.
+// resident returns a process' anonymous memory in kB.
 func resident(t *testing.T, pid int) int {
 	t.Helper()
 	_, rest, ok := strings.Cut(string(harness.Read(t, fmt.Sprintf("/proc/%d/status", pid))), "RssAnon:")

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Which words a command's arguments may be, by what the user has typed before.
+// The kinds of words that a command takes as arguments.
 const (
 	packages  = "packages"  // names of the repositories' packages
 	installed = "installed" // names of installed packages
@@ -15,8 +15,8 @@ const (
 	paths     = "paths"     // files and directories
 )
 
-// arguments are the kinds of words of each command that takes some, or the words
-// themselves. What is not here takes free text, or nothing.
+// arguments are the kinds of words of each command that takes some, or the words themselves. Other commands take free
+// text, or nothing.
 var arguments = map[string]string{
 	"omg info": packages, "omg why": installed, "omg files": installed, "omg security": installed, "omg config": keys, "omg owns": paths,
 	"omg which": runtimes, "omg list": runtimes, "omg use": runtimes,
@@ -26,9 +26,8 @@ var arguments = map[string]string{
 
 const runtimes = "node python go rust ruby java bun"
 
-// sources are the commands that print the words of a kind. A name may come from a
-// hostile repository and goes onto a command line: only what cannot be a command
-// is offered.
+// sources are the commands that print the words of a kind. A name may come from a hostile repository and is inserted
+// into a command line: only names that cannot be a command are offered.
 var sources = map[string]string{
 	packages:  `omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | ` + harmless,
 	installed: `omg installed -q 2>/dev/null | ` + harmless,
@@ -37,25 +36,25 @@ var sources = map[string]string{
 
 const harmless = `LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'`
 
-// place is what may be typed behind a program, or behind one of its commands.
+// place is a program or one of its commands, with what may follow it.
 type place struct {
-	said     string // " cache clear"
+	path     string // " cache clear"
 	commands []item
 	flags    []choice
 	kind     string
 }
 
-// choice is a flag as one may type it.
+// choice is a flag in one spelling.
 type choice struct {
 	name, about string
 	value, file bool // whether it takes a value, and whether that is a path
 }
 
-// places are all of a program.
+// places returns all places of a program.
 func places(h help) (all []place) {
 	p := place{kind: arguments[strings.Join(h.name, " ")]}
 	for _, word := range h.name[1:] {
-		p.said += " " + word
+		p.path += " " + word
 	}
 	for _, f := range h.flags {
 		for one := range strings.SplitSeq(f.head, ", ") {
@@ -75,27 +74,27 @@ func places(h help) (all []place) {
 
 var remark = regexp.MustCompile(`\s*\(.*\)`)
 
-// short is what a list of choices has room for.
+// short shortens a description for a list of choices.
 func short(about string) string {
 	about, _, _ = strings.Cut(remark.ReplaceAllString(about, ""), ". ")
 	return about
 }
 
-// quote makes a text one word of a shell.
+// quote quotes a text as one word of a shell.
 func quote(s string) string { return `'` + strings.ReplaceAll(s, `'`, `'\''`) + `'` }
 
-// said lists the commands as patterns: ' cache'|' cache clear'.
-func said(all []place) string {
+// commandPatterns lists the commands as patterns: ' cache'|' cache clear'.
+func commandPatterns(all []place) string {
 	var patterns []string
 	for _, p := range all[1:] {
-		patterns = append(patterns, quote(p.said))
+		patterns = append(patterns, quote(p.path))
 	}
 	return strings.Join(patterns, "|")
 }
 
-// behind lists the flags that take a value, those with a path or the others. One
-// that takes none behind another command is left out.
-func behind(all []place, file bool) string {
+// valueFlags lists the flags that take a value, either those with a path or the others. A flag that takes no value in
+// another command is left out.
+func valueFlags(all []place, file bool) string {
 	var flags []string
 	plain := map[string]bool{}
 	for _, p := range all {
@@ -113,7 +112,7 @@ func behind(all []place, file bool) string {
 	return strings.Join(flags, "|")
 }
 
-// kinds are the kinds of words that a program asks for.
+// kinds returns the kinds of words that a program takes.
 func kinds(all []place) (names []string) {
 	for _, kind := range []string{packages, installed, keys} {
 		if slices.ContainsFunc(all, func(p place) bool { return p.kind == kind }) {
@@ -123,12 +122,12 @@ func kinds(all []place) (names []string) {
 	return names
 }
 
-// header is the first line of a completion, behind the shell's name.
+// header returns the first line of a completion, without the shell's name.
 func header(program string) string {
 	return "completion for " + program + ". Made by make docs from --help: change that instead.\n"
 }
 
-// bash is the completion for bash.
+// bash returns the completion for bash.
 func bash(program string, all []place) string {
 	var b strings.Builder
 	function := "_" + strings.ReplaceAll(program, "-", "_")
@@ -136,19 +135,19 @@ func bash(program string, all []place) string {
 	for _, kind := range kinds(all) {
 		fmt.Fprintf(&b, "%s_%s() { %s; }\n", function, kind, sources[kind])
 	}
-	fmt.Fprintf(&b, "%s() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} said='' word words='' more=''\n\tCOMPREPLY=()\n", function)
+	fmt.Fprintf(&b, "%s() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''\n\tCOMPREPLY=()\n", function)
 	b.WriteString("\tcase $prev in\n")
-	if files := behind(all, true); files != "" {
+	if files := valueFlags(all, true); files != "" {
 		fmt.Fprintf(&b, "\t%s) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") && compopt -o filenames && return ;;\n", files)
 	}
-	if values := behind(all, false); values != "" {
+	if values := valueFlags(all, false); values != "" {
 		fmt.Fprintf(&b, "\t%s) return ;;\n", values)
 	}
 	b.WriteString("\tesac\n")
 	if len(all) > 1 {
-		fmt.Fprintf(&b, "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n\t\tcase \"$said $word\" in\n\t\t%s) said+=\" $word\" ;;\n\t\tesac\n\tdone\n", said(all))
+		fmt.Fprintf(&b, "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n\t\tcase \"$command $word\" in\n\t\t%s) command+=\" $word\" ;;\n\t\tesac\n\tdone\n", commandPatterns(all))
 	}
-	b.WriteString("\tcase $said in\n")
+	b.WriteString("\tcase $command in\n")
 	for _, p := range all {
 		var words []string
 		for _, c := range p.commands {
@@ -161,7 +160,7 @@ func bash(program string, all []place) string {
 		if sources[more] == "" && more != paths {
 			words, more = append(strings.Fields(more), words...), ""
 		}
-		fmt.Fprintf(&b, "\t%s)\n\t\twords=%s\n", quote(p.said), quote(strings.Join(words, " ")))
+		fmt.Fprintf(&b, "\t%s)\n\t\twords=%s\n", quote(p.path), quote(strings.Join(words, " ")))
 		if more != "" {
 			fmt.Fprintf(&b, "\t\tmore=%s\n", more)
 		}
@@ -176,7 +175,7 @@ func bash(program string, all []place) string {
 	return b.String()
 }
 
-// zsh is the completion for zsh, whose descriptions may have no bare colon.
+// zsh returns the completion for zsh, in whose descriptions colons are escaped.
 func zsh(program string, all []place) string {
 	var b strings.Builder
 	function := "_" + program
@@ -184,21 +183,21 @@ func zsh(program string, all []place) string {
 	for _, kind := range kinds(all) {
 		fmt.Fprintf(&b, "%s_%s() { %s }\n", function, kind, sources[kind])
 	}
-	fmt.Fprintf(&b, "%s() {\n\tlocal said='' word more=''\n\tlocal -a commands flags plain\n", function)
+	fmt.Fprintf(&b, "%s() {\n\tlocal command='' word more=''\n\tlocal -a commands flags plain\n", function)
 	b.WriteString("\tcase $words[CURRENT-1] in\n")
-	if files := behind(all, true); files != "" {
+	if files := valueFlags(all, true); files != "" {
 		fmt.Fprintf(&b, "\t(%s) _files; return ;;\n", files)
 	}
-	if values := behind(all, false); values != "" {
+	if values := valueFlags(all, false); values != "" {
 		fmt.Fprintf(&b, "\t(%s) _message value; return ;;\n", values)
 	}
 	b.WriteString("\tesac\n")
 	if len(all) > 1 {
-		fmt.Fprintf(&b, "\tfor word in $words[2,CURRENT-1]; do\n\t\tcase \"$said $word\" in\n\t\t(%s) said+=\" $word\" ;;\n\t\tesac\n\tdone\n", said(all))
+		fmt.Fprintf(&b, "\tfor word in $words[2,CURRENT-1]; do\n\t\tcase \"$command $word\" in\n\t\t(%s) command+=\" $word\" ;;\n\t\tesac\n\tdone\n", commandPatterns(all))
 	}
-	b.WriteString("\tcase $said in\n")
+	b.WriteString("\tcase $command in\n")
 	for _, p := range all {
-		fmt.Fprintf(&b, "\t(%s)\n", quote(p.said))
+		fmt.Fprintf(&b, "\t(%s)\n", quote(p.path))
 		if len(p.commands) > 0 {
 			b.WriteString("\t\tcommands=(\n")
 			for _, c := range p.commands {
@@ -227,7 +226,7 @@ func zsh(program string, all []place) string {
 	return b.String()
 }
 
-// fish is the completion for fish.
+// fish returns the completion for fish.
 func fish(program string, all []place) string {
 	var b strings.Builder
 	function := "__" + strings.ReplaceAll(program, "-", "_")
@@ -235,14 +234,14 @@ func fish(program string, all []place) string {
 	for _, kind := range kinds(all) {
 		fmt.Fprintf(&b, "function %s_%s\n    %s\nend\n", function, kind, strings.ReplaceAll(sources[kind], `"$1"`, "(commandline -ct)"))
 	}
-	fmt.Fprintf(&b, "function %s_at -a place\n    set -l said ''\n", function)
+	fmt.Fprintf(&b, "function %s_at -a place\n    set -l command ''\n", function)
 	if len(all) > 1 {
-		fmt.Fprintf(&b, "    for word in (commandline -opc)[2..-1]\n        switch \"$said $word\"\n            case %s\n                set said \"$said $word\"\n        end\n    end\n",
-			strings.ReplaceAll(said(all), "|", " "))
+		fmt.Fprintf(&b, "    for word in (commandline -opc)[2..-1]\n        switch \"$command $word\"\n            case %s\n                set command \"$command $word\"\n        end\n    end\n",
+			strings.ReplaceAll(commandPatterns(all), "|", " "))
 	}
-	fmt.Fprintf(&b, "    test \"$said\" = \"$place\"\nend\ncomplete -c %s -f\n", program)
+	fmt.Fprintf(&b, "    test \"$command\" = \"$place\"\nend\ncomplete -c %s -f\n", program)
 	for _, p := range all {
-		at := fmt.Sprintf("complete -c %s -n '%s_at \"%s\"'", program, function, p.said)
+		at := fmt.Sprintf("complete -c %s -n '%s_at \"%s\"'", program, function, p.path)
 		for _, c := range p.commands {
 			fmt.Fprintf(&b, "%s -a %s -d %s\n", at, c.head, fishQuote(c.text))
 		}
@@ -272,7 +271,7 @@ func fish(program string, all []place) string {
 	return b.String()
 }
 
-// fishQuote makes a text one word of fish.
+// fishQuote quotes a text as one word of fish.
 func fishQuote(s string) string {
 	return `'` + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + `'`
 }

@@ -16,9 +16,8 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// newUser is a system of a user who has the completions in his home directory, and
-// whose omg, omg-index and omg-probe have the databases of the test, however they
-// are called.
+// newUser returns a system whose user has the completions in his home directory, and where omg, omg-index and omg-probe
+// always use the test's databases.
 func newUser(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.Generated(fixture.Options{Packages: 100, Seed: 4, Installed: 30}))
@@ -35,14 +34,14 @@ func newUser(t *testing.T) *harness.System {
 	return s.With("PATH="+s.Path("bin")+":"+s.Bin+":"+os.Getenv("PATH"), "TERM=dumb")
 }
 
-// program writes a script that is found first.
+// program writes a script that comes first in PATH.
 func program(s *harness.System, name, script string) {
 	s.T.Helper()
 	harness.Write(s.T, s.Path("bin", name), "#!/bin/sh\n"+script+"\n")
 	require.NoError(s.T, os.Chmod(s.Path("bin", name), 0o755))
 }
 
-// run runs a program that has to succeed, and returns what it prints.
+// run runs a program that must succeed, and returns its output.
 func run(s *harness.System, name string, args ...string) string {
 	s.T.Helper()
 	path := s.Path("bin", name)
@@ -54,8 +53,8 @@ func run(s *harness.System, name string, args ...string) string {
 	return r.Stdout + r.Stderr
 }
 
-// typed are lines, what completing them must offer, and what it must not.
-var typed = []struct{ line, offers, not string }{
+// completionCases are lines, what their completion must offer, and what it must not.
+var completionCases = []struct{ line, offers, not string }{
 	{"omg sea", "search", "security"},
 	{"omg search --li", "--limit", "--live x"},
 	{"omg cache ", "clear", "search"},
@@ -74,7 +73,7 @@ var typed = []struct{ line, offers, not string }{
 
 func offered(t *testing.T, complete func(line string) string) {
 	t.Helper()
-	for _, c := range typed {
+	for _, c := range completionCases {
 		words := strings.Fields(strings.ReplaceAll(complete(c.line), "/", " ")) // a directory with or without its slash
 		require.Contains(t, words, c.offers, c.line)
 		require.NotContains(t, words, c.not, c.line)
@@ -110,7 +109,7 @@ func TestCompletion_Fish(t *testing.T) {
 	require.Contains(t, strings.Fields(complete("omg why "+name[:len(name)-1])), name)
 }
 
-// TestCompletion_Zsh has zsh complete at a terminal, where it does.
+// TestCompletion_Zsh completes in zsh on a terminal, which it requires.
 func TestCompletion_Zsh(t *testing.T) {
 	t.Parallel()
 	zsh := need.Program(t, "zsh")
@@ -142,8 +141,7 @@ bindkey '^I' list-choices
 			printed <- string(b[:n])
 		}
 	}()
-	// until reads what zsh prints until it has the word, and returns all words since
-	// the last line was typed.
+	// until reads what zsh prints until it contains the word, and returns all words since the last line was typed.
 	text := ""
 	until := func(what, word string) (words []string) {
 		for !slices.Contains(words, word) {
@@ -155,20 +153,19 @@ bindkey '^I' list-choices
 		return words
 	}
 	until("start", "ready>")
-	for _, c := range typed {
+	for _, c := range completionCases {
 		text = ""
 		_, err = tty.WriteString(c.line + "\t")
 		require.NoError(t, err)
 		until(c.line, c.offers)
-		// The line is thrown away. What is typed after it is shown after the whole list.
+		// Discard the line. The mark is printed after the whole list.
 		_, err = tty.WriteString("\x15print '' mark\r")
 		require.NoError(t, err)
 		require.NotContains(t, until(c.line, "mark"), c.not, c.line)
 	}
 }
 
-// TestCompletion_HostileNames: a package's name comes from a repository and must not
-// become a command.
+// TestCompletion_HostileNames checks that a package's name, which comes from a repository, cannot become a command.
 func TestCompletion_HostileNames(t *testing.T) {
 	t.Parallel()
 	s := newUser(t)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// help is what --help says of a program or of one of its commands.
+// help is the --help of a program or of one of its commands.
 type help struct {
 	name     []string // the program, the command, its command
 	usage    []string // without the name
@@ -33,7 +33,7 @@ var (
 // hang ends a program that does not print its help.
 const hang = 3 * time.Minute
 
-// ask has a program print its help, and that of each of its commands.
+// ask runs --help of a program and of each of its commands.
 func ask(bin string, name ...string) (help, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), hang)
 	defer cancel()
@@ -55,11 +55,11 @@ func ask(bin string, name ...string) (help, error) {
 	return h, nil
 }
 
-// parse reads a help text: headings at the margin, and below each indented text or
-// a list, whose rows go on where the next line is indented further.
+// parse parses a help text: headings without indentation, and below each indented text or a list, whose entries
+// continue on lines that are indented further.
 func parse(text string, name ...string) (help, error) {
 	h := help{name: name}
-	said := strings.Join(name, " ")
+	command := strings.Join(name, " ")
 	sections := map[string][]string{}
 	title := ""
 	for line := range strings.Lines(text) {
@@ -71,14 +71,14 @@ func parse(text string, name ...string) (help, error) {
 		sections[title] = append(sections[title], line)
 	}
 	for _, line := range append(sections["NAME"], sections[""]...) {
-		if about, ok := strings.CutPrefix(strings.TrimSpace(line), said+" - "); ok {
+		if about, ok := strings.CutPrefix(strings.TrimSpace(line), command+" - "); ok {
 			h.about = about
 		}
 	}
 	for _, i := range list(sections["USAGE"]) {
-		h.usage = append(h.usage, strings.TrimPrefix(strings.TrimPrefix(i.head, said), " "))
+		h.usage = append(h.usage, strings.TrimPrefix(strings.TrimPrefix(i.head, command), " "))
 		if i.text != "" {
-			h.text = append(h.text, "With "+strings.TrimPrefix(i.head, said+" ")+": "+i.text+".")
+			h.text = append(h.text, "With "+strings.TrimPrefix(i.head, command+" ")+": "+i.text+".")
 		}
 	}
 	paragraph := ""
@@ -102,12 +102,12 @@ func parse(text string, name ...string) (help, error) {
 		}
 	}
 	if h.about == "" || len(h.usage) == 0 || len(h.flags) == 0 {
-		return h, fmt.Errorf("%s --help has no name, usage or flags where they are expected", said)
+		return h, fmt.Errorf("%s --help has no name, usage or flags where they are expected", command)
 	}
 	return h, nil
 }
 
-// list reads rows of two columns, with two spaces or more between them.
+// list parses rows of two columns, with two spaces or more between them.
 func list(lines []string) (all []item) {
 	margin := -1
 	for _, line := range lines {

@@ -1,7 +1,5 @@
-// Package manuals makes the manual pages, the shell completions and docs/config.md
-// from what the programs say of themselves: their --help, and the comments of the
-// configuration's structs. What neither says (files, environment, examples) stands
-// in pages/.
+// Package manuals generates the manual pages, the shell completions and docs/config.md from the programs' --help and
+// the comments of the configuration's structs. What neither contains (files, environment, examples) is in pages/.
 package manuals
 
 import (
@@ -14,8 +12,8 @@ import (
 //go:embed pages
 var pages embed.FS
 
-// Make returns each file that is made, by its path from root, the directory of the
-// project; bin has the programs.
+// Make returns each generated file, by its path from root, the directory of the project; bin is the directory of the
+// programs.
 func Make(root, bin string) (map[string]string, error) {
 	all, err := settings(root)
 	if err != nil {
@@ -47,7 +45,7 @@ func Make(root, bin string) (map[string]string, error) {
 	return files, nil
 }
 
-// fill puts what was made into a page where the page has a line @MADE@.
+// fill inserts generated text into a page at the line @MADE@.
 func fill(name, made string) (string, error) {
 	text, err := pages.ReadFile("pages/" + name)
 	if err != nil {

@@ -35,8 +35,7 @@ func made(t *testing.T) map[string]string {
 	return files.made
 }
 
-// TestSettings_AllDocumented compares what the package has and what the documents
-// have, without the code that made them.
+// TestSettings_AllDocumented compares the package's settings with the documents, without the code that generated them.
 func TestSettings_AllDocumented(t *testing.T) {
 	loaded := config.Loaded{Config: config.Default()}
 	files := made(t)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// manual is a program's name, synopsis and description in mdoc(7).
+// manual returns a program's name, synopsis and description in mdoc(7).
 func manual(h help) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, ".Sh NAME\n.Nm %s\n.Nd %s\n.Sh SYNOPSIS\n", h.name[0], roff(h.about))
@@ -21,12 +21,12 @@ func manual(h help) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// commands is a command's part, followed by those of its commands.
+// commands writes a command's part, followed by those of its commands.
 func commands(b *strings.Builder, h help) {
-	said := strings.Join(h.name[1:], " ")
-	fmt.Fprintf(b, ".Ss %s\n%s.\n", roff(strings.Join(append([]string{said}, h.aliases...), ", ")), roff(capital(h.about)))
+	name := strings.Join(h.name[1:], " ")
+	fmt.Fprintf(b, ".Ss %s\n%s.\n", roff(strings.Join(append([]string{name}, h.aliases...), ", ")), roff(capital(h.about)))
 	for _, u := range h.usage {
-		fmt.Fprintf(b, ".Pp\n.Nm\n.Ic %s\n%s\n", said, roff(u))
+		fmt.Fprintf(b, ".Pp\n.Nm\n.Ic %s\n%s\n", name, roff(u))
 	}
 	b.WriteString(".Pp\n")
 	body(b, h)
@@ -35,7 +35,7 @@ func commands(b *strings.Builder, h help) {
 	}
 }
 
-// body is the text and the flags.
+// body writes the text and the flags.
 func body(b *strings.Builder, h help) {
 	for i, p := range h.text {
 		if i > 0 {
@@ -50,7 +50,7 @@ func body(b *strings.Builder, h help) {
 	b.WriteString(".El\n")
 }
 
-// flagHead is "--socket PATH, -s PATH" in mdoc's macros.
+// flagHead returns "--socket PATH, -s PATH" in mdoc's macros.
 func flagHead(head string) string {
 	var out []string
 	for one := range strings.SplitSeq(head, ", ") {
@@ -66,7 +66,7 @@ func flagHead(head string) string {
 
 var dash = regexp.MustCompile(`(^|[\s('"=|\[])(--?)([A-Za-z])`)
 
-// roff is text that means nothing to roff, each sentence on a line of its own.
+// roff escapes text for roff, and puts each sentence on its own line.
 func roff(text string) string {
 	text = strings.ReplaceAll(text, `\`, `\e`)
 	text = dash.ReplaceAllStringFunc(text, func(s string) string { return strings.ReplaceAll(s, "-", `\-`) })

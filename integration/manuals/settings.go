@@ -20,16 +20,16 @@ type section struct {
 	keys []key
 }
 
-// key is one setting with its words.
+// key is one setting with its description.
 type key struct {
 	config.Setting
 	last string // the name within its section
 	doc  string
-	may  string // what a value may be
+	may  string // the allowed values
 }
 
-// settings reads the words of each setting from the comments of the structs in
-// shared/config and the rest from the package itself. Both must have the same keys.
+// settings reads the description of each setting from the comments of the structs in shared/config and the rest from
+// the package itself. Both must have the same keys.
 func settings(root string) ([]section, error) {
 	path := filepath.Join("shared", "config", "config.go")
 	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, path), nil, parser.ParseComments)
@@ -82,7 +82,7 @@ func settings(root string) ([]section, error) {
 				return fmt.Errorf("%s: %s.%s (%s) has no comment: say in sentences above the field what it means and what its unit is; make docs takes them from there",
 					path, typ, f.Names[0], name)
 			}
-			all[at].keys = append(all[at].keys, key{setting, last, doc, may(f.Type, tag)})
+			all[at].keys = append(all[at].keys, key{setting, last, doc, allowedValues(f.Type, tag)})
 		}
 		return nil
 	}
@@ -95,10 +95,10 @@ func settings(root string) ([]section, error) {
 	return all[1:], nil
 }
 
-// words are a comment's on one line.
+// words returns a comment on one line.
 func words(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(doc.Text()), " ") }
 
-// sentence drops the type's name from its comment: "Refresh is when …" says "When …".
+// sentence removes the type's name from its comment: "Refresh is when …" becomes "When …".
 func sentence(doc, name string) string {
 	for _, verb := range []string{" is ", " are ", " "} {
 		if rest, ok := strings.CutPrefix(doc, name+verb); ok {
@@ -108,8 +108,8 @@ func sentence(doc, name string) string {
 	return doc
 }
 
-// may says what a value may be, from a field's type and tags.
-func may(typ ast.Expr, tag reflect.StructTag) string {
+// allowedValues describes the allowed values, from a field's type and tags.
+func allowedValues(typ ast.Expr, tag reflect.StructTag) string {
 	what := "list of strings"
 	if name, ok := typ.(*ast.Ident); ok {
 		what = map[string]string{"Duration": "time", "Size": "size", "int": "number", "bool": "true or false", "string": "string"}[name.Name]
@@ -128,7 +128,7 @@ func may(typ ast.Expr, tag reflect.StructTag) string {
 	return what
 }
 
-// value is a setting's value as a configuration file has it.
+// value returns a setting's value as in a configuration file.
 func value(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -139,35 +139,35 @@ func value(v any) string {
 	return fmt.Sprint(v)
 }
 
-// taken returns what a changed setting needs to take effect.
-func taken(k key) string {
+// takesEffect returns what a changed setting needs to take effect.
+func takesEffect(k key) string {
 	if k.Reloads {
 		return "SIGHUP"
 	}
 	return "restart"
 }
 
-// settingsMarkdown are the tables of docs/config.md.
+// settingsMarkdown returns the tables of docs/config.md.
 func settingsMarkdown(all []section) string {
 	var b strings.Builder
 	for _, s := range all {
 		fmt.Fprintf(&b, "## [%s]\n\n%s\n\n| key | means | may be | default | variable | takes effect after |\n| --- | --- | --- | --- | --- | --- |\n", s.name, s.doc)
 		for _, k := range s.keys {
-			fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` | `%s` | %s |\n", k.last, k.doc, k.may, value(k.Default), k.Variable, taken(k))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` | `%s` | %s |\n", k.last, k.doc, k.may, value(k.Default), k.Variable, takesEffect(k))
 		}
 		b.WriteByte('\n')
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// settingsManual is the part of omg-config(5) about the keys.
+// settingsManual returns the part of omg-config(5) about the keys.
 func settingsManual(all []section) string {
 	var b strings.Builder
 	for _, s := range all {
 		fmt.Fprintf(&b, ".Ss [%s]\n%s\n.Bl -tag -width Ds\n", s.name, roff(s.doc))
 		for _, k := range s.keys {
 			fmt.Fprintf(&b, ".It Ic %s\n%s\n.br\nMay be: %s; default: %s; takes effect after: %s.\n.br\n.Ev %s\n",
-				k.last, roff(k.doc), roff(k.may), roff(value(k.Default)), taken(k), k.Variable)
+				k.last, roff(k.doc), roff(k.may), roff(value(k.Default)), takesEffect(k), k.Variable)
 		}
 		b.WriteString(".El\n")
 	}

@@ -1,4 +1,4 @@
-// Package metrics tests what omgd shows of itself, with real Prometheus tools.
+// Package metrics tests omgd's metrics and health with real Prometheus tools.
 package metrics
 
 import (
@@ -33,7 +33,7 @@ func TestMetrics(t *testing.T) {
 	d.Omg("search", "lib")
 	d.Omg("search", "repo:nope", "zebra")
 	var r harness.Result
-	harness.Await(t, func() bool { // a request is counted when its answer is under way
+	harness.Await(t, func() bool { // a request is counted when its reply is being sent
 		r = d.Omg("metrics")
 		return strings.Contains(r.Stdout, `omg_request_duration_seconds_count{operation="search"} 3`+"\n")
 	}, "three searches are counted in %s", func() string { return r.Stdout + r.Stderr })
@@ -57,9 +57,9 @@ func TestMetrics(t *testing.T) {
 	says, err = exec.Command(promtool, "check", "rules", rules).CombinedOutput()
 	require.NoError(t, err, string(says))
 
-	// All metrics of the rules and the dashboard are there.
+	// All metrics in the rules and the dashboard exist.
 	names := regexp.MustCompile(`omg_[a-z_]+`)
-	known := map[string]bool{"omg_vulnerabilities": true, "omg_outgoing_requests_total": true} // while a tracker is asked
+	known := map[string]bool{"omg_vulnerabilities": true, "omg_outgoing_requests_total": true} // only if a tracker is asked
 	for _, n := range names.FindAllString(r.Stdout, -1) {
 		known[n] = true
 	}
@@ -73,8 +73,8 @@ func TestMetrics(t *testing.T) {
 	require.Greater(t, asked, 10)
 }
 
-// onPort starts a program that listens on an address and waits until it is ready.
-// Where somebody else took the port meanwhile it takes another one.
+// onPort starts a program that listens on an address and waits until it is ready. If another program took the port
+// meanwhile, it tries another one.
 func onPort(t *testing.T, start func(address string) *harness.Process, ready func(address string) bool) (address string) {
 	t.Helper()
 	for {
@@ -91,7 +91,7 @@ func onPort(t *testing.T, start func(address string) *harness.Process, ready fun
 	}
 }
 
-// get asks over HTTP, and returns 0 where nobody answers.
+// get sends an HTTP request, and returns 0 without a response.
 func get(t *testing.T, client *http.Client, url, host string) (code int, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -109,8 +109,7 @@ func get(t *testing.T, client *http.Client, url, host string) (code int, body st
 	return resp.StatusCode, string(b)
 }
 
-// TestMetrics_Scraped has a real Prometheus server scrape omgd, and others
-// refused.
+// TestMetrics_Scraped has a real Prometheus server scrape omgd, and checks that other requests are refused.
 func TestMetrics_Scraped(t *testing.T) {
 	t.Parallel()
 	prometheus := need.Program(t, "prometheus")
@@ -137,7 +136,7 @@ func TestMetrics_Scraped(t *testing.T) {
 		tsdb++
 		return harness.Start(t, s.Command(prometheus, "--config.file="+config, "--storage.tsdb.path="+s.Path(fmt.Sprint("tsdb", tsdb)),
 			"--web.listen-address="+web, "--log.level=error"))
-	}, func(web string) bool { // ours, and no other one
+	}, func(web string) bool { // ours, not another server
 		code, body := get(t, http.DefaultClient, "http://"+web+"/api/v1/status/config", web)
 		return code == http.StatusOK && strings.Contains(body, address)
 	})
@@ -153,8 +152,8 @@ func TestMetrics_Scraped(t *testing.T) {
 	require.Equal(t, "200", answer.Data.Result[0].Value[1])
 }
 
-// over is a client of a socket.
-func over(t *testing.T, path string) *http.Client {
+// socketClient returns a client of a socket.
+func socketClient(t *testing.T, path string) *http.Client {
 	t.Helper()
 	fi, err := os.Stat(path)
 	require.NoError(t, err)
@@ -164,35 +163,35 @@ func over(t *testing.T, path string) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// TestMetrics_Socket serves them on a socket that only the owner can open.
+// TestMetrics_Socket checks that only the owner can open the socket of the metrics.
 func TestMetrics_Socket(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	path := s.Path("m.sock")
 	s.With("OMG_METRICS_ADDRESS=" + path).Launch()
-	code, body := get(t, over(t, path), "http://omg/metrics", "omg")
+	code, body := get(t, socketClient(t, path), "http://omg/metrics", "omg")
 	require.Equal(t, http.StatusOK, code)
 	require.Contains(t, body, "omg_build_info")
 }
 
-// TestProfiles serves Go's profiles on a socket that only the owner can open.
+// TestProfiles checks that only the owner can open the socket of Go's profiles.
 func TestProfiles(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	path := s.Path("p.sock")
 	d := s.With("OMG_DEBUG_PPROF=" + path).Launch()
-	code, body := get(t, over(t, path), "http://omg/debug/pprof/goroutine?debug=1", "omg")
+	code, body := get(t, socketClient(t, path), "http://omg/debug/pprof/goroutine?debug=1", "omg")
 	require.Equal(t, http.StatusOK, code)
 	require.Contains(t, body, "goroutine profile")
 	d.Stop()
 	require.NoFileExists(t, path)
 }
 
-// TestHealth has parts fail and come back.
+// TestHealth has parts fail and recover.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
-	s.Bin = s.Path("bin") // without a worker for libalpm
+	s.Bin = s.Path("bin") // without a libalpm worker
 	harness.CopyPrograms(t, s.Bin)
 	r := s.Run("omg", "--socket", s.Path("none"), "health")
 	require.Equal(t, 3, r.Code, "nobody answers")
@@ -235,8 +234,8 @@ func TestHealth(t *testing.T) {
 	harness.Await(t, func() bool { state, why = component("index"); return state == "ok" }, "the index is ok again, not %s", func() string { return why })
 }
 
-// TestAdministration_OtherDatabases: a question about the daemon itself reaches it
-// though the command line names other databases.
+// TestAdministration_OtherDatabases checks that a request about the daemon itself reaches it although the command line
+// names other databases.
 func TestAdministration_OtherDatabases(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -253,7 +252,7 @@ func TestAdministration_OtherDatabases(t *testing.T) {
 		require.Zero(t, r.Code, "%s: %s", c.command, r.Stderr)
 		require.Contains(t, r.Stdout, c.want)
 	}
-	r := omg("health") // 0 or 6, as the machine has a libalpm or not
+	r := omg("health") // 0 or 6, depending on the machine's libalpm
 	require.Regexp(t, `(?m)^ok +socket `, r.Stdout, r.Stderr)
 	r = omg("explicit")
 	require.Equal(t, 3, r.Code, "omgd answered for databases that it does not have: %s", r.Stdout)

@@ -24,32 +24,31 @@ func TestMain(m *testing.M) { harness.MainParallel(m, "16") }
 
 var (
 	all = []string{"core", "extra", "multilib"} // repositories
-	// then is when this machine was synchronized, and later what the mirror has.
+	// then is when this machine was synchronized, and later is the time of the mirror's databases.
 	then  = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	later = then.Add(48 * time.Hour)
 )
 
-// everySecond has omgd ask the mirror as often as it can be told to.
+// everySecond makes omgd ask the mirror as often as possible.
 const everySecond = "OMG_SYNC_INTERVAL=1s"
 
-// small is what needs no real databases.
+// small is for tests that need no real databases.
 var small = harness.Generated(fixture.Options{Packages: 60, Installed: 30, Seed: 1})
 
-// world is a system and its mirror, whose databases omgd downloads.
-type world struct {
+// mirrorSystem is a system and its mirror, from which omgd downloads databases.
+type mirrorSystem struct {
 	*harness.System
-	repos  []string // that pacman.conf names
+	repos  []string // in pacman.conf
 	mirror *fakeserver.Server
-	files  string // what the mirror has
+	files  string // directory of the mirror
 	omgd   *harness.Daemon
 }
 
-// newWorld makes one whose omgd is not started yet. The mirror has what the
-// machine has.
-func newWorld(t *testing.T, databases harness.Option, repos []string, more ...string) *world {
+// newMirrorSystem creates one whose omgd is not started yet. The mirror has the machine's databases.
+func newMirrorSystem(t *testing.T, databases harness.Option, repos []string, more ...string) *mirrorSystem {
 	t.Helper()
 	certs := fakeserver.NewCertificates(t)
-	w := &world{repos: repos, files: t.TempDir()}
+	w := &mirrorSystem{repos: repos, files: t.TempDir()}
 	w.System = harness.New(t, databases, harness.Env("SSL_CERT_FILE="+certs.File, "OMG_SYNC_ENABLED=true", "OMG_NETWORK_TIMEOUT=2m"), harness.Env(more...))
 	for _, repo := range w.repos {
 		require.NoError(t, os.Chtimes(w.Sync(repo), then, then))
@@ -66,13 +65,13 @@ func newWorld(t *testing.T, databases harness.Option, repos []string, more ...st
 	return w
 }
 
-// put has the mirror serve a database from now on.
-func (w *world) put(repo string, b []byte, at time.Time) {
+// put makes the mirror serve a database from now on.
+func (w *mirrorSystem) put(repo string, b []byte, at time.Time) {
 	w.T.Helper()
 	put(w.T, filepath.Join(w.files, repo+".db"), b, at)
 }
 
-// put writes a file of another time in a rename.
+// put replaces a file with one of another time, by a rename.
 func put(t testing.TB, path string, b []byte, at time.Time) {
 	t.Helper()
 	tmp := path + ".tmp"
@@ -81,26 +80,26 @@ func put(t testing.TB, path string, b []byte, at time.Time) {
 	require.NoError(t, os.Rename(tmp, path))
 }
 
-// start starts omgd, with more variables.
-func (w *world) start(more ...string) {
+// start starts omgd, with further variables.
+func (w *mirrorSystem) start(more ...string) {
 	w.T.Helper()
 	w.omgd = w.With(more...).Start()
 }
 
 // alone runs omg without a daemon, on databases that pacman.conf names.
-func (w *world) alone(args ...string) harness.Result {
+func (w *mirrorSystem) alone(args ...string) harness.Result {
 	w.T.Helper()
 	return w.Run("omg", append([]string{"--no-daemon", "--pacman-config", w.Conf, "--data-dir", w.Data}, args...)...)
 }
 
-// outdated are the updates that the daemon lists.
-func (w *world) outdated() []string {
+// outdated returns the updates that the daemon lists.
+func (w *mirrorSystem) outdated() []string {
 	w.T.Helper()
 	return w.omgd.Omg("outdated", "--no-aur").Lines()
 }
 
-// awaitOwn waits until all that is compared is omgd's own and of a time.
-func (w *world) awaitOwn(at time.Time) {
+// awaitOwn waits until omgd compares only with downloaded databases of this time.
+func (w *mirrorSystem) awaitOwn(at time.Time) {
 	w.T.Helper()
 	w.omgd.AwaitStatus(func(st *wire.StatusResult) bool {
 		list := st.Compared
@@ -112,15 +111,15 @@ func (w *world) awaitOwn(at time.Time) {
 	}, "databases of omgd's own, of "+at.Format(time.DateTime))
 }
 
-// awaitWhy waits until the status says that the mirror fails, or that it does not.
-func (w *world) awaitWhy(fails bool) {
+// awaitWhy waits until the status reports that the mirror fails, or that it does not.
+func (w *mirrorSystem) awaitWhy(fails bool) {
 	w.T.Helper()
 	w.omgd.AwaitStatus(func(st *wire.StatusResult) bool { return len(st.Compared) > 0 && (st.Compared[0].Why != "") == fails },
 		fmt.Sprintf("a mirror that fails: %v", fails))
 }
 
-// pacman lists the updates that real pacman finds in databases.
-func (w *world) pacman(sync string) []string {
+// pacman lists the updates that the real pacman finds with databases.
+func (w *mirrorSystem) pacman(sync string) []string {
 	w.T.Helper()
 	need.Program(w.T, "pacman")
 	dir := w.T.TempDir()
@@ -131,13 +130,12 @@ func (w *world) pacman(sync string) []string {
 	return w.Tool("pacman", "--config", w.Conf, "-b", dir, "--color", "never", "-Qu").Lines()
 }
 
-// TestMirror_Corpus: a mirror with newer databases changes what is outdated, and
-// not what is found; pacman says the same of the same databases, and without omgd
-// they go on counting.
+// TestMirror_Corpus checks that a mirror with newer databases changes what is outdated, and not what is found. pacman
+// gives the same result for the same databases, and without omgd they are still used.
 func TestMirror_Corpus(t *testing.T) {
 	t.Parallel()
 	begin := time.Now().Truncate(time.Second)
-	w := newWorld(t, harness.Corpus(), all, everySecond)
+	w := newMirrorSystem(t, harness.Corpus(), all, everySecond)
 	own := filepath.Join(w.Data, "sync")
 	w.start()
 	w.awaitOwn(then)
@@ -175,13 +173,13 @@ func TestMirror_Corpus(t *testing.T) {
 	require.False(t, file.UpdatesAsOf.Before(begin), "%s", file.UpdatesAsOf)
 	require.False(t, file.UpdatesAsOf.After(time.Now()), "%s", file.UpdatesAsOf)
 
-	// Without a daemon, the same.
+	// The same without a daemon.
 	w.omgd.Stop()
 	require.Equal(t, after, w.alone("outdated", "--no-aur").Lines())
 	require.Equal(t, search.Stdout, w.alone("search", "shell").Stdout)
 	require.Equal(t, before, w.alone("--dbpath", w.DB, "outdated", "--no-aur").Lines(), "another directory is compared with itself")
 
-	// And if asked to, searches show them.
+	// With this setting, searches use them.
 	const show = "OMG_SYNC_SEARCH=true"
 	w.start(show)
 	w.awaitOwn(later)
@@ -192,10 +190,10 @@ func TestMirror_Corpus(t *testing.T) {
 	require.Contains(t, w.alone("info", "bash").Stdout, "999:")
 }
 
-// TestMirror_PacmanIsNewer: what somebody synchronizes counts at once.
+// TestMirror_PacmanIsNewer checks that a pacman -Sy takes effect at once.
 func TestMirror_PacmanIsNewer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, small, all)
+	w := newMirrorSystem(t, small, all)
 	w.start()
 	w.awaitOwn(then)
 	before := w.outdated()
@@ -209,16 +207,16 @@ func TestMirror_PacmanIsNewer(t *testing.T) {
 	require.True(t, st.Compared[1].Downloaded)
 }
 
-// TestMirror_Faults: however the mirror misbehaves, what was there stays, that is
-// said, and when it is back so are newer databases.
+// TestMirror_Faults checks that with a misbehaving mirror the old databases stay and the failure is reported, and that
+// newer databases are used when the mirror is back.
 func TestMirror_Faults(t *testing.T) {
 	t.Parallel()
 	for _, sw := range fakeserver.Switches() {
 		t.Run(url.PathEscape(sw.Name), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, small, []string{"extra"}, everySecond)
+			w := newMirrorSystem(t, small, []string{"extra"}, everySecond)
 			if sw.Hangs {
-				w.start("OMG_NETWORK_TIMEOUT=200ms") // what hangs is sure to end with it
+				w.start("OMG_NETWORK_TIMEOUT=200ms") // ends what hangs
 			} else {
 				w.start()
 			}
@@ -243,11 +241,11 @@ func TestMirror_Faults(t *testing.T) {
 	}
 }
 
-// TestMirror_Requests: what has not changed is asked for once an interval,
-// conditionally, and no question causes a request.
+// TestMirror_Requests checks that an unchanged file is requested once per interval, conditionally, and that omg's
+// queries cause no request.
 func TestMirror_Requests(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, small, all, "OMG_SYNC_INTERVAL=24h")
+	w := newMirrorSystem(t, small, all, "OMG_SYNC_INTERVAL=24h")
 	w.start()
 	w.awaitOwn(then)
 	require.Len(t, w.mirror.Asked(), len(w.repos))
@@ -263,11 +261,11 @@ func TestMirror_Requests(t *testing.T) {
 	require.Len(t, w.mirror.Asked(), len(w.repos))
 }
 
-// TestMirror_Alone: without a network a restart knows what was known, and without
-// databases of pacman's what is downloaded is enough to count.
+// TestMirror_Alone checks that a restart without a network has the same data, and that downloaded databases are enough
+// to count if pacman has none.
 func TestMirror_Alone(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, small, all)
+	w := newMirrorSystem(t, small, all)
 	w.start()
 	w.awaitOwn(then)
 	before := w.outdated()

@@ -14,8 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// raise returns a database in which some packages have a far later version: all
-// of them if none is named.
+// raise returns a database in which some packages have a far later version: all of them if none is named.
 func raise(t *testing.T, path string, names ...string) []byte {
 	t.Helper()
 	f, err := os.Open(path)
@@ -48,7 +47,7 @@ func raise(t *testing.T, path string, names ...string) []byte {
 	return out.Bytes()
 }
 
-// split takes name and version from the path of an entry, "name-version-release/desc".
+// split returns name and version from the path of an entry, "name-version-release/desc".
 func split(path string) (name, version string) {
 	dir, _, _ := strings.Cut(path, "/")
 	words := strings.Split(dir, "-")

@@ -1,2 +1,2 @@
-// Package network asks omgd while the servers that it asks misbehave.
+// Package network tests omgd while the servers that it asks misbehave.
 package network

@@ -15,16 +15,15 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// startWithDump starts omgd with an AUR that has its dump, and waits until that is
-// searched.
-func (w *world) startWithDump() {
+// startWithDump starts omgd with an AUR that has its dump, and waits until that is searched.
+func (w *aurSystem) startWithDump() {
 	w.T.Helper()
 	w.dump.Store(true)
 	w.start(long)
 	w.awaitDump()
 }
 
-func (w *world) awaitDump() {
+func (w *aurSystem) awaitDump() {
 	w.T.Helper()
 	harness.Await(w.T, func() bool {
 		a := w.search(wire.SearchRequest{Words: []string{"spotify"}, Offline: true})
@@ -32,11 +31,10 @@ func (w *world) awaitDump() {
 	}, "the dump is searched; omgd printed: %s", w.omgd.Stderr)
 }
 
-// TestDump_Searches: a thousand different searches with a dump ask the AUR
-// nothing, whatever they look for.
+// TestDump_Searches checks that a thousand different searches with a dump send no request to the AUR.
 func TestDump_Searches(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newAURSystem(t)
 	w.startWithDump()
 	dumps := w.server.Count("dump")
 	require.Equal(t, 1, dumps)
@@ -56,11 +54,11 @@ func TestDump_Searches(t *testing.T) {
 	require.Equal(t, dumps, w.server.Count("dump"))
 }
 
-// TestDump_ThenNoNetwork: with a dump, an AUR that is gone is not missed, after a
-// restart either, and a live question that fails is answered by the dump.
+// TestDump_ThenNoNetwork checks that with a dump nothing is missing when the AUR is gone, even after a restart, and
+// that a live request that fails is answered from the dump.
 func TestDump_ThenNoNetwork(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newAURSystem(t)
 	w.startWithDump()
 	w.omgd.Stop()
 	w.server.Refuse()
@@ -78,11 +76,11 @@ func TestDump_ThenNoNetwork(t *testing.T) {
 	require.Contains(t, none.Stderr, "AUR: old data")
 }
 
-// TestDump_LiveBeside: what is newer than the dump is found by asking: a name that
-// the dump lacks, and anything with --live.
+// TestDump_LiveBeside checks that what is newer than the dump is requested: a name that the dump lacks, and anything
+// with --live.
 func TestDump_LiveBeside(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newAURSystem(t)
 	w.startWithDump()
 	w.aur.Replace(t, append(packages(), fakeserver.Package{Record: fakeserver.Record{Name: "yay-new", Version: "9-1"}}))
 	require.NotContains(t, w.search(words("yay")).names, "aur/yay-new")
@@ -94,24 +92,24 @@ func TestDump_LiveBeside(t *testing.T) {
 	require.ElementsMatch(t, []string{"yay 1-1", "yay-new 9-1"}, got.Lines())
 }
 
-// refused has the texts for a dump, where they differ from those in said: a dump is
-// downloaded as it is, and refused when it is read.
-var refused = map[string]string{
+// dumpReasons has the texts for a dump, where they differ from those in liveReasons: a dump is downloaded unchanged, and refused
+// when it is read.
+var dumpReasons = map[string]string{
 	"truncated JSON": `dump was rejected: .*truncated`,
 	"gzip of 10 GiB": `too large`,
 }
 
-// TestDump_Faults: an AUR that misbehaves over its dump leaves the last good one,
-// and a new omgd with nothing but that serves it.
+// TestDump_Faults checks that a failed download of the dump leaves the last good one, and that a new omgd with nothing
+// else uses it.
 func TestDump_Faults(t *testing.T) {
 	t.Parallel()
 	for _, sw := range fakeserver.Switches() {
 		t.Run(url.PathEscape(sw.Name), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newAURSystem(t)
 			w.startWithDump()
 			w.omgd.Stop()
-			// What was to be asked for later is asked for now.
+			// Remove the stored time of the next request, so that it is sent now.
 			require.NoError(t, os.RemoveAll(w.Path("data", "cache.pebble")))
 			index := harness.Read(t, w.Index("aur"))
 			sw.On(w.server)
@@ -125,7 +123,7 @@ func TestDump_Faults(t *testing.T) {
 				got = w.search(words("spotify"))
 				return len(got.names) == 1 && got.source().State == wire.SourceStale && got.source().Why != "its age is unknown"
 			}, "the dump is stale; omgd printed: %s", w.omgd.Stderr)
-			require.Regexp(t, cmp.Or(refused[sw.Name], said[sw.Name]), got.source().Why)
+			require.Regexp(t, cmp.Or(dumpReasons[sw.Name], liveReasons[sw.Name]), got.source().Why)
 			require.Equal(t, index, harness.Read(t, w.Index("aur")))
 			for _, dir := range []string{w.Data, w.Indexes()} {
 				left, err := filepath.Glob(filepath.Join(dir, ".*.tmp"))

@@ -20,8 +20,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// said has what a person reads when the AUR could not be asked.
-var said = map[string]string{
+// liveReasons has the reasons that people read if the AUR could not be asked.
+var liveReasons = map[string]string{
 	"connection refused":     `cannot be reached: connection refused`,
 	"no answer":              `did not answer in time`,
 	"an answer that is late": `did not answer in time`,
@@ -39,19 +39,17 @@ var said = map[string]string{
 	"an expired certificate": `request to the AUR failed: .*expired`,
 }
 
-// TestLive_Faults: however the AUR misbehaves, the repositories answer, a person
-// reads what is wrong, nothing breaks, and when the AUR is back, so are its
-// answers.
+// TestLive_Faults checks that, however the AUR misbehaves, the repositories answer, the user reads the reason, nothing
+// breaks, and the AUR's answers return with it.
 //
-// What fails at once is awaited without a limit; what hangs ends with a deadline
-// that is sure to come. After three failures in a row omgd asks no more for five
-// deadlines: before the AUR comes back there are two.
+// What fails at once is awaited without a limit; what hangs ends with a deadline. After three failures in a row omgd
+// sends no requests for five deadlines, so there are two failures before the AUR comes back.
 func TestLive_Faults(t *testing.T) {
 	t.Parallel()
 	for _, sw := range fakeserver.Switches() {
 		t.Run(url.PathEscape(sw.Name), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newAURSystem(t)
 			if sw.Hangs {
 				w.start(short)
 			} else {
@@ -69,7 +67,7 @@ func TestLive_Faults(t *testing.T) {
 			require.Equal(t, usual.names, got.names)
 			require.Equal(t, usual.result.Total, got.result.Total)
 			require.Equal(t, wire.SourceMissing, got.source().State)
-			require.Regexp(t, said[sw.Name], got.source().Why)
+			require.Regexp(t, liveReasons[sw.Name], got.source().Why)
 			require.Equal(t, len(got.names), got.early, "the repositories come before what is known of the AUR")
 			require.Equal(t, wire.CodeNetwork, w.search(words("spotify")).code)
 
@@ -86,7 +84,7 @@ func TestLive_Faults(t *testing.T) {
 			sw.On(w.server)
 			info := w.omgd.Omg("info", "zoom")
 			require.Equal(t, 4, info.Code, info.Stderr)
-			require.Regexp(t, `^omg: error: .*"zoom" is in no repository, and the AUR could not be queried: the (request to the )?(AUR )?`+said[sw.Name], info.Stderr)
+			require.Regexp(t, `^omg: error: .*"zoom" is in no repository, and the AUR could not be queried: the (request to the )?(AUR )?`+liveReasons[sw.Name], info.Stderr)
 			require.Empty(t, info.Stdout)
 			both := w.omgd.Omg("info", "-q", "glibc", "paru")
 			require.Equal(t, 4, both.Code, both.Stderr)
@@ -106,11 +104,11 @@ func TestLive_Faults(t *testing.T) {
 	}
 }
 
-// TestLive_NobodyWaitsForTheAUR: what the repositories have is sent while the AUR
-// has not answered, by search and by info.
+// TestLive_NobodyWaitsForTheAUR checks that search and info send the results of the repositories before the AUR has
+// answered.
 func TestLive_NobodyWaitsForTheAUR(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newAURSystem(t)
 	w.start(long)
 	w.aur.Replace(t, append(packages(), fakeserver.Package{Record: fakeserver.Record{Name: "lib-of-the-aur", Version: "1-1"}}))
 	offline := words("lib")
@@ -159,7 +157,7 @@ func TestLive_NobodyWaitsForTheAUR(t *testing.T) {
 	require.NoError(t, wire.DecodeInfo(r.Result, &info, take))
 	require.Equal(t, []string{"core/glibc"}, names)
 	for held = gate.Next(t); !strings.HasSuffix(held.URI, "=yay"); held = gate.Next(t) {
-		held.Answer() // omgd's own question about the installed yay-bin
+		held.Answer() // omgd's own request about the installed yay-bin
 	}
 	held.Answer()
 	r, err = w.conn.Receive(t.Context())
@@ -171,12 +169,12 @@ func TestLive_NobodyWaitsForTheAUR(t *testing.T) {
 	require.Empty(t, info.Missing)
 }
 
-// TestLive_Breaker: after three failures in a row the AUR is not asked for a
-// while, which a person is told; then it is asked again.
+// TestLive_Breaker checks that after three failures in a row the AUR is not asked for a while, which the user is told,
+// and then asked again.
 func TestLive_Breaker(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.start(long) // the while is five of these
+	w := newAURSystem(t)
+	w.start(long) // the pause is five times this
 	w.server.Set(fakeserver.Status(http.StatusServiceUnavailable))
 	for i := range 3 {
 		require.Equal(t, wire.CodeNetwork, w.search(words(fmt.Sprint("question", i))).code)
@@ -199,12 +197,12 @@ func TestLive_Breaker(t *testing.T) {
 	harness.Await(t, func() bool { return w.search(words("spotify")).code == 0 }, "the AUR is asked again")
 }
 
-// TestLive_IPv6Fails: where the AUR's name has an address of each kind and only
-// the old one answers, so does the AUR, whether the other refuses or says nothing.
+// TestLive_IPv6Fails checks that an AUR with an IPv4 and an IPv6 address is reached by IPv4 if IPv6 is refused or
+// hangs.
 func TestLive_IPv6Fails(t *testing.T) {
 	t.Parallel()
 	need.IPv6(t)
-	need.Root(t) // in another's name space omgd believes no directory of root's
+	need.Root(t) // in another user namespace omgd does not trust root's directories
 	if !harness.Isolated(t) {
 		return
 	}
@@ -214,7 +212,7 @@ func TestLive_IPv6Fails(t *testing.T) {
 	for name, six := range map[string]fakeserver.IPv6{"refuses": fakeserver.RefusedIPv6, "says nothing": fakeserver.DeadIPv6} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorldOf(t, func(h http.Handler, c *fakeserver.Certificates) *fakeserver.Server {
+			w := newAURSystemOf(t, func(h http.Handler, c *fakeserver.Certificates) *fakeserver.Server {
 				return fakeserver.ServeBeside(t, six, h, c)
 			})
 			w.start(long, "OMG_AUR_URL="+strings.Replace(w.server.URL, "127.0.0.1", "localhost", 1))
@@ -238,11 +236,11 @@ func openFiles(t *testing.T, pid int) int {
 	return len(entries)
 }
 
-// TestLive_Fields: each field of a search has its own question to the AUR, and
-// what comes back is found by the same words.
+// TestLive_Fields checks that each search field has its own request to the AUR, and that the results match the same
+// words.
 func TestLive_Fields(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newAURSystem(t)
 	w.start(long)
 	for text, want := range map[string][]string{
 		"yay":                {"aur/yay", "aur/yay-bin"},
@@ -262,7 +260,7 @@ func TestLive_Fields(t *testing.T) {
 		require.GreaterOrEqual(t, int(got.result.Total), len(want))
 	}
 	before := w.server.Count("search")
-	for _, refused := range []wire.SearchRequest{
+	for _, dumpReasons := range []wire.SearchRequest{
 		{Words: []string{"^yay"}, Regex: true},
 		{Words: []string{"y"}, Repos: []string{"aur"}},
 		{Words: []string{"yay"}, Repos: []string{"core"}},
@@ -270,7 +268,7 @@ func TestLive_Fields(t *testing.T) {
 		{Words: []string{"colour:("}, Regex: true},
 		{Words: []string{"yay"}, Offline: true},
 	} {
-		w.search(refused)
+		w.search(dumpReasons)
 	}
 	require.Equal(t, before, w.server.Count("search"), "the AUR is not asked what it cannot answer")
 	none := w.omgd.Omg("info", "no-such-package")
@@ -280,11 +278,11 @@ func TestLive_Fields(t *testing.T) {
 	require.Contains(t, offline.Stderr, "offline")
 }
 
-// TestLive_RestartWithoutNetwork: what the AUR said before is said by the next
-// daemon, with its age, when there is no network.
+// TestLive_RestartWithoutNetwork checks that without a network the next daemon repeats the AUR's last answers, with
+// their age.
 func TestLive_RestartWithoutNetwork(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newAURSystem(t)
 	w.start(long)
 	require.Equal(t, []string{"aur/spotify"}, w.search(words("spotify")).names)
 	require.Zero(t, w.omgd.Omg("info", "spotify").Code)
@@ -305,10 +303,10 @@ func TestLive_RestartWithoutNetwork(t *testing.T) {
 	require.Contains(t, info.Stderr, "AUR: old data")
 }
 
-// TestLive_EqualQuestions: a thousand equal questions at once are one request.
+// TestLive_EqualQuestions checks that a thousand equal requests at once cause one request to the AUR.
 func TestLive_EqualQuestions(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newAURSystem(t)
 	w.start(long)
 	gate := w.server.Hold("search")
 	const connections, each = 25, 40
@@ -316,8 +314,7 @@ func TestLive_EqualQuestions(t *testing.T) {
 	for range connections {
 		conn := w.omgd.Dial()
 		go func() {
-			// receive takes a part of each answer: the repositories' while the AUR
-			// has not answered, then the last.
+			// receive reads a chunk of each reply: the repositories' before the AUR has answered, then the last.
 			receive := func(more bool) error {
 				for range each {
 					r, err := conn.Receive(t.Context())
@@ -355,10 +352,10 @@ func TestLive_EqualQuestions(t *testing.T) {
 	require.Equal(t, 1, w.server.Count("search"))
 }
 
-// TestLive_Disabled: an AUR that is not wanted is no source, and not asked.
+// TestLive_Disabled checks that a disabled AUR is not a source, and not asked.
 func TestLive_Disabled(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newAURSystem(t)
 	w.start("OMG_AUR_ENABLED=false")
 	got := w.search(words("yay"))
 	require.Empty(t, got.names)

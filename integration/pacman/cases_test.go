@@ -13,7 +13,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// casesSystem has a package for each rule by which pacman finds updates.
+// casesSystem returns a system with a package for each rule by which pacman finds updates.
 func casesSystem(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases())
@@ -71,8 +71,7 @@ func casesSystem(t *testing.T) *harness.System {
 	return s
 }
 
-// TestUpdates_EachRule compares lists where each rule decides something, under
-// configurations that change what it decides.
+// TestUpdates_EachRule compares lists to which each rule applies, under configurations that change its result.
 func TestUpdates_EachRule(t *testing.T) {
 	need.Program(t, "pacman")
 	s := casesSystem(t)
@@ -86,7 +85,7 @@ func TestUpdates_EachRule(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, s.Beside(t, fmt.Sprintf("[options]\nArchitecture = x86_64\nSigLevel = Never\n%s\n"+
+			w := newComparison(t, s.Beside(t, fmt.Sprintf("[options]\nArchitecture = x86_64\nSigLevel = Never\n%s\n"+
 				"[one]\nServer = file:///nowhere\n%s\n[two]\nServer = file:///nowhere\n%s\n[three]\nServer = file:///nowhere\n%s\n",
 				c.options, c.one, c.two, c.three)))
 			require.NotEmpty(t, w.pacman("-Qu").Lines())
@@ -103,14 +102,14 @@ func TestUpdates_EachRule(t *testing.T) {
 			)
 			w.sameFiles(w.pacman("-Qq").Lines(), true)
 			for _, way := range w.ways {
-				// What pacman would ask about, if the repository is one to upgrade from.
+				// What pacman would ask about, if the repository is used for upgrades.
 				require.Equal(t, c.one == "", strings.Contains(way.Omg("outdated", "--all", "--json").Stdout, `"by":"replacer"`), way.Name)
 			}
 		})
 	}
 }
 
-// faults are what a local database comes to have.
+// faults are changes that damage a local database.
 func faults() map[string]string {
 	desc := func(name, version, more string) string {
 		return "%NAME%\n" + name + "\n\n%VERSION%\n" + version + "\n\n" + more
@@ -134,8 +133,7 @@ func faults() map[string]string {
 	}
 }
 
-// TestLists_Generated compares lists of generated databases, as they are and with
-// faults.
+// TestLists_Generated compares lists of generated databases, undamaged and damaged.
 func TestLists_Generated(t *testing.T) {
 	need.Program(t, "pacman")
 	for name, faults := range map[string]map[string]string{"as it is": nil, "faults": faults()} {
@@ -145,7 +143,7 @@ func TestLists_Generated(t *testing.T) {
 			for path, text := range faults {
 				harness.Write(t, filepath.Join(s.DB, "local", path), text)
 			}
-			w := newWorld(t, s)
+			w := newComparison(t, s)
 			all := w.pacman("-Qq").Lines()
 			require.GreaterOrEqual(t, len(all), 400)
 			w.same(

@@ -7,14 +7,14 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestCorpus compares the answers about the real databases, which all parts share
-// with a daemon and an index: pacman takes long to read them.
+// TestCorpus compares answers about the real databases. All parts share a daemon, an index and pacman's results,
+// because pacman takes long to read the databases.
 func TestCorpus(t *testing.T) {
 	need.Program(t, "pacman")
 	s := harness.New(t, harness.Corpus())
-	w := &world{System: s, oracle: plain(t, s)}
+	w := &comparison{System: s, oracle: plain(t, s)}
 	w.start()
-	for name, test := range map[string]func(*testing.T, *world){
+	for name, test := range map[string]func(*testing.T, *comparison){
 		"search":                    testSearch,
 		"search marks":              testSearchMarks,
 		"info":                      testInfo,

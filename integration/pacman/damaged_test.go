@@ -14,9 +14,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestInstalled_VersionGone: a daemon that read the local database before it had
-// another version goes on with what it read, and says so. What it has not kept is
-// refused. The script local-version has those that have not read it.
+// TestInstalled_VersionGone checks that a daemon that has read the local database continues with that, marked, when the
+// database changes to an unknown format version. What it has not kept is refused. The script local-version covers
+// daemons that have not read it.
 func TestInstalled_VersionGone(t *testing.T) {
 	need.Program(t, "pacman")
 	s := harness.New(t)
@@ -47,7 +47,7 @@ func TestInstalled_VersionGone(t *testing.T) {
 		}
 	}
 
-	// A refresh that reads nothing makes nothing newer, though the clock goes on.
+	// A refresh that reads nothing does not make the data newer, although time passes.
 	since := d.Status().At
 	harness.Await(t, func() bool { return time.Now().Unix() > since }, "another second than %d", since)
 	refreshed := d.Omg("refresh")

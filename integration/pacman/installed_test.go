@@ -16,9 +16,9 @@ import (
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
-// testLists compares whole lists, under configurations that ignore packages or use
-// repositories for some purposes only.
-func testLists(t *testing.T, w *world) {
+// testLists compares complete lists, under configurations that ignore packages or use repositories for some operations
+// only.
+func testLists(t *testing.T, w *comparison) {
 	for name, edit := range map[string]*strings.Replacer{
 		"plain":       strings.NewReplacer(),
 		"ignored":     strings.NewReplacer("[options]", "[options]\nIgnorePkg = git lib32-*\nIgnoreGroup = base-devel xorg"),
@@ -53,8 +53,8 @@ func testLists(t *testing.T, w *world) {
 	}
 }
 
-// testInstalledWords compares pacman -Qs, literal words and expressions.
-func testInstalledWords(t *testing.T, w *world) {
+// testInstalledWords compares pacman -Qs, with literal words and expressions.
+func testInstalledWords(t *testing.T, w *comparison) {
 	var all []query
 	for _, s := range []string{
 		"gtk", "GTK", "lib", "bash", "sh", "c++", "libstdc++", "python-", "-git", "lib32-", "lib.so", "base-devel", "xfce4",
@@ -78,8 +78,8 @@ func testInstalledWords(t *testing.T, w *world) {
 	}
 }
 
-// testInfo compares every package of the repositories, line for line.
-func testInfo(t *testing.T, w *world) {
+// testInfo compares every package of the repositories, line by line.
+func testInfo(t *testing.T, w *comparison) {
 	var all []string
 	for _, p := range w.offered() {
 		all = append(all, p.Name)
@@ -99,17 +99,16 @@ func testInfo(t *testing.T, w *world) {
 // installedLine is what omg adds after pacman's fields.
 var installedLine = regexp.MustCompile(`(?m)^Installed       : .*\n`)
 
-// testInstalledInfo compares every installed package, line for line.
-func testInstalledInfo(t *testing.T, w *world) {
+// testInstalledInfo compares every installed package, line by line.
+func testInstalledInfo(t *testing.T, w *comparison) {
 	packages := append(names(w.installed()), "sh", "java-runtime=18", "glibc>=2.30", "nosuchpackage")
 	for batch := range slices.Chunk(packages, 300) {
 		w.same(question{append([]string{"-Qi"}, batch...), append([]string{"info", "-i"}, batch...)})
 	}
 }
 
-// testForeignInfo: of a package that no repository has, info shows what is
-// installed.
-func testForeignInfo(t *testing.T, w *world) {
+// testForeignInfo checks that info shows the installed package if no repository has it.
+func testForeignInfo(t *testing.T, w *comparison) {
 	foreign := w.pacman("-Qmq").Lines()
 	require.NotEmpty(t, foreign)
 	w.same(question{append([]string{"-Qi"}, foreign...), append([]string{"info"}, foreign...)})
@@ -122,9 +121,9 @@ func testForeignInfo(t *testing.T, w *world) {
 	}
 }
 
-// rooted is the world with a root directory in which the files of some packages
-// are, for pacman looks at what is there. It returns their paths, and some more.
-func (w *world) rooted() (*world, []string) {
+// rooted returns the comparison with a root directory that contains the files of some packages, because pacman checks
+// whether they exist. It also returns their paths, and some others.
+func (w *comparison) rooted() (*comparison, []string) {
 	w.T.Helper()
 	root := filepath.Join(w.T.TempDir(), "root")
 	require.NoError(w.T, os.MkdirAll(root, 0o755))
@@ -151,7 +150,7 @@ func (w *world) rooted() (*world, []string) {
 	return w.configured(w.T, conf), append(made, root+"/usr/", root+"/nosuch", root+"/usr/nosuch/", "/elsewhere", root)
 }
 
-func testOwns(t *testing.T, w *world) {
+func testOwns(t *testing.T, w *comparison) {
 	w, paths := w.rooted()
 	require.Greater(t, len(paths), 100)
 	unowned := regexp.MustCompile(`(?i)error: no package owns (.*)`)
@@ -167,7 +166,7 @@ func testOwns(t *testing.T, w *world) {
 	}
 }
 
-func testFiles(t *testing.T, w *world) {
+func testFiles(t *testing.T, w *comparison) {
 	var packages []string
 	for i, name := range names(w.installed()) {
 		if i%18 == 0 {
@@ -183,9 +182,9 @@ func testFiles(t *testing.T, w *world) {
 }
 
 // testWhy checks each chain link by link, and its ends.
-func testWhy(t *testing.T, w *world) {
+func testWhy(t *testing.T, w *comparison) {
 	explicit := w.pacman("-Qeq").Lines()
-	requires := map[string]string{} // of each package, pacman's own line
+	requires := map[string]string{} // of each package, from pacman
 	for block := range strings.SplitSeq(w.pacman("-Qi").Stdout, "\n\n") {
 		name, requiredBy := "", ""
 		for line := range strings.Lines(block) {

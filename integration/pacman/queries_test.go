@@ -13,17 +13,17 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// query is one search: its words as omg takes them, and as pacman does.
+// query is one search, with its words for omg and for pacman.
 type query struct {
 	words  []string
 	regex  bool
 	pacman []string
 }
 
-// key is the same for two queries that are the same to pacman.
+// key is equal for two queries that are equal for pacman.
 func (q query) key() string { return fmt.Sprintf("%q", q.pacman) }
 
-// omg are omg's arguments.
+// omg returns omg's arguments.
 func (q query) omg() []string {
 	if q.regex {
 		return slices.Concat([]string{"-x", "--"}, q.words)
@@ -31,29 +31,28 @@ func (q query) omg() []string {
 	return slices.Concat([]string{"--"}, q.words)
 }
 
-// literal is a query of plain words; pacman gets them escaped.
+// literal returns a query of plain words; pacman gets them escaped.
 func literal(words ...string) query {
 	q := query{words: words, pacman: []string{"--"}}
 	for _, w := range words {
 		w = escape.ReplaceAllString(w, `\$0`)
 		if w == "-" {
-			w = "[-]" // which pacman would take for standard input
+			w = "[-]" // pacman would read standard input for "-"
 		}
 		q.pacman = append(q.pacman, w)
 	}
 	return q
 }
 
-// escape finds what means something in a POSIX extended regular expression.
+// escape finds the special characters of a POSIX extended regular expression.
 var escape = regexp.MustCompile(`[][(){}.*+?^$|\\]`)
 
-// expression is a query of expressions, as pacman takes them.
+// expression returns a query of expressions, as pacman takes them.
 func expression(words ...string) query {
 	return query{words: words, regex: true, pacman: append([]string{"--"}, words...)}
 }
 
-// queries are the ones written by hand and, from the real packages' own text,
-// drawn ones: the same in every run.
+// queries returns hand-written queries and random ones from the real packages' text, the same in every run.
 func queries(t *testing.T, packages []wire.Package) []query {
 	var qs []query
 	for _, w := range handPicked {

@@ -11,7 +11,7 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// dice draws what a random system is made of.
+// dice generates random systems.
 type dice struct{ *rand.Rand }
 
 func newDice(seed, system uint64) dice { return dice{rand.New(rand.NewPCG(seed, system))} }
@@ -21,7 +21,7 @@ func (d dice) one(n int) bool { return d.IntN(n) == 0 }
 
 func pick[T any](d dice, list []T) T { return list[d.IntN(len(list))] }
 
-// some draws at most most elements of a list, in their order.
+// some returns up to most random elements of a list, in their order.
 func (d dice) some(list []string, most int) (out []string) {
 	n := d.IntN(most + 1)
 	for _, i := range d.Perm(len(list))[:min(n, len(list))] {
@@ -30,7 +30,7 @@ func (d dice) some(list []string, most int) (out []string) {
 	return out
 }
 
-// What names, versions and texts are drawn from. Few of each, so that packages meet.
+// Names, versions and texts of random packages. There are few of each, so that packages are related.
 var (
 	someNames = []string{
 		"a", "b", "c", "lib", "lib32-a", "gtk2+extra", "c++", "a.b", "axb", "@scope", "_x", "R", "r", "db5.3", "x-y-z", "größe", "tool", "tool-git",
@@ -74,7 +74,7 @@ func (d dice) relations(names []string, most int, described bool) string {
 	return strings.Join(list, "\n")
 }
 
-// describe draws the fields of a package besides name and version.
+// describe returns random fields of a package besides name and version.
 func (d dice) describe(names []string, installed bool) (fields []string) {
 	add := func(key, value string) {
 		if value != "" {
@@ -111,7 +111,7 @@ func (d dice) describe(names []string, installed bool) (fields []string) {
 		add("ISIZE", pick(d, []string{"", "77", "5368709120"}))
 		add("SHA256SUM", pick(d, []string{"", "00ff"}))
 	}
-	// In any order: libalpm asks for none.
+	// In any order: libalpm requires none.
 	var pairs [][2]string
 	for i := 0; i < len(fields); i += 2 {
 		pairs = append(pairs, [2]string{fields[i], fields[i+1]})
@@ -132,7 +132,7 @@ type randomSystem struct {
 	searches bool     // one is used for searches
 }
 
-// newRandomSystem makes the system of a number.
+// newRandomSystem generates the system of a number.
 func newRandomSystem(t testing.TB, d dice) *randomSystem {
 	s := &randomSystem{System: harness.New(t, harness.NoDatabases())}
 	names := d.some(someNames, len(someNames))
@@ -168,14 +168,14 @@ func newRandomSystem(t testing.TB, d dice) *randomSystem {
 			conf += "Usage = " + usage + "\n"
 		}
 	}
-	if d.one(5) { // a section again, which does not count
+	if d.one(5) { // a second section of a repository, which does not count
 		conf += "[" + repos[0] + "]\nServer = file:///nowhere\nUsage = " + pick(d, []string{"Sync", "Search", "All"}) + "\n"
 	}
 	harness.Write(t, s.Conf, conf)
 	return s
 }
 
-// publish makes the database of a repository.
+// publish writes the database of a repository.
 func (s *randomSystem) publish(d dice, repo string) {
 	var files, later []harness.Entry
 	for _, name := range s.names {
@@ -184,7 +184,7 @@ func (s *randomSystem) publish(d dice, repo string) {
 		}
 		p := harness.Package(name, pick(d, someVersions), d.describe(s.names, false)...)
 		files = append(files, p)
-		if d.one(8) { // relations in a file of their own, not next to it
+		if d.one(8) { // relations in another file, not next to the desc
 			text := "%PROVIDES%\n" + pick(d, someVirtual) + "\n\n"
 			later = append(later, harness.Entry{Path: strings.TrimSuffix(p.Path, "desc") + "depends", Text: text})
 		}
@@ -220,15 +220,14 @@ func (s *randomSystem) faults(d dice) {
 		harness.Write(s.T, path, text)
 	}
 	if d.one(8) {
-		harness.Write(s.T, filepath.Join(local, "-1-1", "x"), "") // of a name with fewer dashes libalpm reads beyond its begin
+		harness.Write(s.T, filepath.Join(local, "-1-1", "x"), "") // libalpm reads out of bounds for a name with fewer dashes
 	}
 	if d.one(8) {
 		harness.Write(s.T, filepath.Join(local, "listed-1-1", "files"), "%FILES%\nusr/\n")
 	}
 }
 
-// question draws one: how pacman and omg are asked, and whether the exit codes are
-// to be compared, too.
+// question returns a random question, and whether the exit codes are compared too.
 func (s *randomSystem) question(d dice) (q question, codes bool) {
 	word := func() string {
 		switch d.IntN(4) {

@@ -16,15 +16,14 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// The seed of all random systems: a number makes the same system again.
+// The seed of all random systems: a number always generates the same system.
 const seed = 16
 
-// questionsEach is how many questions are asked of one system.
+// questionsEach is the number of questions about one system.
 const questionsEach = 20
 
-// TestRandom compares omg with pacman on random systems: 100,000 answers with
-// OMG_SOAK set, else as many as take some seconds. A system that differs is a subtest:
-// go test -run 'TestRandom/systems/^17$' makes it again.
+// TestRandom compares omg with pacman on random systems: 100,000 answers with OMG_SOAK set, otherwise as many as take
+// some seconds. A system that differs is a subtest, which go test -run 'TestRandom/systems/^17$' repeats.
 func TestRandom(t *testing.T) {
 	need.Program(t, "pacman")
 	systems := 40
@@ -44,8 +43,8 @@ func TestRandom(t *testing.T) {
 	require.GreaterOrEqual(t, int(compared.Load()), systems)
 }
 
-// compareRandom compares one system, and returns how many answers it compared. Every
-// tenth system is asked in each way.
+// compareRandom compares one system, and returns the number of compared answers. Every tenth system is tested in each
+// way.
 func compareRandom(t *testing.T, number uint64) (n int) {
 	d := newDice(seed, number)
 	s := newRandomSystem(t, d)
@@ -56,7 +55,7 @@ func compareRandom(t *testing.T, number uint64) (n int) {
 	for range questionsEach {
 		q, codes := s.question(d)
 		want := s.Pacman(q.pacman...)
-		// A size that is not a number is 0 for omg.
+		// An invalid size is 0 for omg.
 		want.Stdout = strings.ReplaceAll(want.Stdout, "Installed Size  : -1.00 B", "Installed Size  : 0.00 B")
 		for _, way := range ways {
 			n++
@@ -65,18 +64,18 @@ func compareRandom(t *testing.T, number uint64) (n int) {
 			switch q.pacman[0] {
 			case "-Ss":
 				if !s.searches {
-					continue // nothing can be searched, which omg says in other words
+					continue // nothing can be searched, for which omg has another text
 				}
 				require.Equal(t, results(want.Stdout), results(got.Stdout), what)
 			case "-Si":
 				require.Equal(t, clean(want.Stdout), clean(installedLine.ReplaceAllString(got.Stdout, "")), what)
 			default:
 				if s.damaged && got.Code == 3 && got.Stdout == "" {
-					continue // no repository can be read: omg does not say what is foreign
+					continue // no repository can be read: omg does not list foreign packages
 				}
 				require.Equal(t, clean(want.Stdout), clean(got.Stdout), what)
 			}
-			if codes && !s.damaged && got.Code != 3 { // which says that something could not be read
+			if codes && !s.damaged && got.Code != 3 { // 3 means that something could not be read
 				require.Equal(t, want.Code != 0, got.Code != 0, what)
 			}
 		}
@@ -85,7 +84,7 @@ func compareRandom(t *testing.T, number uint64) (n int) {
 	return n
 }
 
-// clean is what omg prints of a text of pacman's.
+// clean returns pacman's text as omg prints it.
 func clean(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {
@@ -94,8 +93,7 @@ func clean(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// results are those of a search, whose order omg has apart from that of upper and
-// lower case.
+// results returns the results of a search, whose order in omg differs for upper and lower case.
 func results(text string) []string {
 	lines := strings.Split(clean(text), "\n")
 	var all []string
@@ -108,8 +106,7 @@ func results(text string) []string {
 
 var replaces = regexp.MustCompile(`:: Replace (\S+) with (\S+?)\?|warning: cannot replace (\S+) by (\S+)`)
 
-// compareReplacements reads the questions of pacman -Su, which ends when it finds
-// nothing to download.
+// compareReplacements reads the questions of pacman -Su, which ends when it finds nothing to download.
 func compareReplacements(t *testing.T, s *randomSystem, number uint64) int {
 	if os.Geteuid() != 0 || s.damaged {
 		return 0
@@ -125,7 +122,7 @@ func compareReplacements(t *testing.T, s *randomSystem, number uint64) int {
 			cannot = append(cannot, m[3]+" "+m[4])
 		}
 	}
-	for _, c := range cannot { // asked in one stream, and taken back in another
+	for _, c := range cannot { // announced on one stream, and withdrawn on another
 		name, by, _ := strings.Cut(c, " ")
 		i := slices.IndexFunc(want, func(w string) bool { return strings.HasPrefix(w, name+" ") && strings.HasSuffix(w, "/"+by) })
 		if i >= 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// numbered are n lines of a form.
+// numbered returns n lines of a format.
 func numbered(form string, n int) string {
 	lines := make([]string, n)
 	for i := range lines {
@@ -21,9 +21,8 @@ func numbered(form string, n int) string {
 	return strings.Join(lines, "\n")
 }
 
-// TestRecords compares records that are not as repo-add writes them: files of a
-// package apart from each other, two versions of one package, descriptions that are
-// empty or absent, and lists and texts larger than a request may be.
+// TestRecords compares records that repo-add does not write: files of a package that are not next to each other, two
+// versions of one package, descriptions that are empty or absent, and lists and texts larger than a request may be.
 func TestRecords(t *testing.T) {
 	need.Program(t, "pacman")
 	s := harness.New(t, harness.NoDatabases())
@@ -48,7 +47,7 @@ func TestRecords(t *testing.T) {
 	s.Install("old", "1-1")
 	s.Install("last", "1-1", "DEPENDS", "virtual-library-49999=1")
 	s.Install("provider", "1-1", "PROVIDES", numbered("virtual-library-%d=1", many), "REASON", "1")
-	w := newWorld(t, s.Beside(t, "[options]\nArchitecture = x86_64\nSigLevel = Never\n[one]\nServer = file:///nowhere\n[two]\nServer = file:///nowhere\n"))
+	w := newComparison(t, s.Beside(t, "[options]\nArchitecture = x86_64\nSigLevel = Never\n[one]\nServer = file:///nowhere\n[two]\nServer = file:///nowhere\n"))
 	w.same(
 		asked("-Qu", "outdated"),
 		asked("-Ssq ^$", "search -q -x ^$"),
@@ -62,7 +61,7 @@ func TestRecords(t *testing.T) {
 	for _, name := range []string{"apart", "twice", "long", "provider"} {
 		want := w.pacman("-Si", name)
 		for _, way := range w.ways {
-			// It shows the installed version besides.
+			// It also shows the installed version.
 			got := way.Omg("info", name)
 			lines := strings.Split(got.Stdout, "\n")
 			for i := 0; i < len(lines); i++ {
@@ -84,14 +83,14 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// TestRecords_LeftOut: what an index lacks is counted and named by status.
+// TestRecords_LeftOut checks that status counts and names what an index lacks.
 func TestRecords_LeftOut(t *testing.T) {
 	s := harness.New(t, harness.NoDatabases())
 	harness.Write(t, s.Sync("one"), harness.Database(t,
 		harness.Package("good", "1-1"), harness.Entry{Path: "bad/desc", Text: "x"}, harness.Entry{Path: "worse/desc", Text: "x"},
 	))
 	s.Install("good", "1-1")
-	w := &world{System: s.Beside(t, "[options]\nSigLevel = Never\n[one]\nServer = file:///nowhere\n")}
+	w := &comparison{System: s.Beside(t, "[options]\nSigLevel = Never\n[one]\nServer = file:///nowhere\n")}
 	for _, way := range w.start().ways {
 		said := way.Omg("status").Stdout
 		require.Contains(t, said, `repository one: incomplete: entry "bad" is not named name-version-release and was left out, and 1 more`, way.Name)

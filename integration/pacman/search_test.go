@@ -17,15 +17,13 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// searchParts is how many parts of the queries are asked at the same time, where
-// there are as many processors.
+// searchParts is the number of parts in which the queries run in parallel, if there are as many processors.
 const searchParts = 8
 
-// testSearch compares the names that are found. An expression that pacman refuses,
-// omg refuses. Each query goes to the daemon, and to an index by the command line;
-// each tenth by the command line to the daemon too, and to the databases: it
-// takes long to read them, and what searches them is the code for an index.
-func testSearch(t *testing.T, w *world) {
+// testSearch compares the names that are found. An expression that pacman refuses, omg refuses. Each query goes to the
+// daemon, and with omg to an index; each tenth also with omg to the daemon, and to the databases, which takes long and
+// uses the same search code as an index.
+func testSearch(t *testing.T, w *comparison) {
 	all := queries(t, w.offered())
 	answers := map[string]*answer{}
 	for _, q := range all {
@@ -50,19 +48,18 @@ func testSearch(t *testing.T, w *world) {
 	}
 }
 
-// answer is what pacman finds: some queries are drawn more than once.
+// answer is pacman's result, which queries that occur twice share.
 type answer struct {
 	once sync.Once
 	harness.Result
 }
 
-func (a *answer) get(w *world, q query) harness.Result {
+func (a *answer) get(w *comparison, q query) harness.Result {
 	a.once.Do(func() { a.Result = w.pacman(append([]string{"-Ssq"}, q.pacman...)...) })
 	return a.Result
 }
 
-// searchBy asks a daemon without the command line. The result is what that would
-// print.
+// searchBy sends a search to the daemon without omg. The result is what omg would print.
 func searchBy(t testing.TB, conn *client.Conn, q query) (r harness.Result) {
 	t.Helper()
 	var found wire.SearchResult
@@ -84,7 +81,7 @@ func searchBy(t testing.TB, conn *client.Conn, q query) (r harness.Result) {
 	return r
 }
 
-// requireSameSearch compares what omg found with what pacman found, in any order.
+// requireSameSearch compares omg's results with pacman's, in any order.
 func requireSameSearch(t testing.TB, way string, q query, want, got harness.Result) {
 	t.Helper()
 	what := fmt.Sprintf("%s: omg search %q, pacman -Ssq %q\n%s%s", way, q.omg(), q.pacman, got.Stderr, want.Stderr)
@@ -104,7 +101,7 @@ func requireSameSearch(t testing.TB, way string, q query, want, got harness.Resu
 	}
 }
 
-// without returns what only the first of two sorted lists has.
+// without returns the elements that only the first of two sorted lists has.
 func without(list, other []string) (only []string) {
 	for _, s := range list {
 		if _, found := slices.BinarySearch(other, s); !found {
@@ -114,9 +111,8 @@ func without(list, other []string) (only []string) {
 	return only
 }
 
-// testSearchMarks compares how a search shows packages, the mark of an installed
-// one among it.
-func testSearchMarks(t *testing.T, w *world) {
+// testSearchMarks compares how a search prints packages, including the mark of an installed one.
+func testSearchMarks(t *testing.T, w *comparison) {
 	for _, word := range []string{"lib32", "git", "gtk"} {
 		want := w.pacman("-Ss", word).Lines()
 		require.Contains(t, strings.Join(want, "\n"), "[installed: ")

@@ -1,3 +1,3 @@
-// Package partial tests that one bad source stays one bad source: all others answer
-// as before, and what the bad one could change says so.
+// Package partial tests that one bad source affects nothing else: all others answer as before, and what the bad one
+// could change is marked.
 package partial

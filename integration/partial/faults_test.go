@@ -10,16 +10,16 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// fault is a way in which a database can be bad.
+// fault is a kind of damage to a database.
 type fault struct {
 	name string
-	// spoil makes the database at a path bad.
+	// spoil damages the database at a path.
 	spoil func(t *testing.T, path string)
-	// says is a part of the reason that is given.
+	// says is a part of the reported reason.
 	says string
 }
 
-// state is the state of the source where no index answers in its place.
+// state returns the state of the source if no index answers in its place.
 func (f *fault) state() string {
 	if f.name == "missing" {
 		return "missing"

@@ -13,8 +13,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// unreadDescs are the ways in which a power cut or a bad disk leaves an installed
-// package's desc, with the reason that is given.
+// unreadDescs are the states in which a power cut or a bad disk can leave an installed package's desc, with the
+// reported reason.
 func unreadDescs() []fault {
 	cut := func(after string) func(*testing.T, string) {
 		return func(t *testing.T, path string) {
@@ -40,8 +40,7 @@ func unreadDescs() []fault {
 	}
 }
 
-// newLocal has one package installed on purpose, the two that it needs, one of them by
-// what it provides, and an orphan.
+// newLocal has one explicitly installed package, the two that it needs, one of them through provides, and an orphan.
 func newLocal(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases())
@@ -58,8 +57,8 @@ func newLocal(t *testing.T) *harness.System {
 	return s
 }
 
-// resting are the answers that an unread desc of app could change, with the exit code.
-var resting = map[string]int{
+// affected are the commands whose answers an unread desc of app could change, with the exit code.
+var affected = map[string]int{
 	"installed":                        answered,
 	"installed --deps":                 answered,
 	"installed --orphans":              answered,
@@ -81,12 +80,12 @@ var resting = map[string]int{
 	"foreign":                          answered,
 }
 
-// settled are the answers that it could not change.
-var settled = []string{"search app", "info app", "files app", "owns /usr/share/app"}
+// unaffected are the commands whose answers it could not change.
+var unaffected = []string{"search app", "info app", "files app", "owns /usr/share/app"}
 
-// TestUnread: an installed package's desc cannot be read. Pacman then takes the package
-// for one that was installed on purpose and needs nothing. So do we, but each answer that
-// the desc could change says so, and a list that is made for removal is refused.
+// TestUnread checks an installed package whose desc cannot be read. pacman treats it as explicitly installed and
+// without dependencies. So does omg, but it marks each answer that the desc could change, and refuses a list that is
+// made for removal.
 func TestUnread(t *testing.T) {
 	t.Parallel()
 	for _, f := range unreadDescs() {
@@ -121,19 +120,19 @@ func TestUnread(t *testing.T) {
 // unread checks all answers of a system with an unread desc.
 func (c *fixed) unread(why string) {
 	c.t.Helper()
-	for line, code := range resting {
+	for line, code := range affected {
 		r := c.omg(strings.Fields(line)...)
 		harness.RequireSafe(c.t, r)
 		require.Equal(c.t, code, r.Code, "%s: %s", line, r.Stderr)
 		require.Contains(c.t, r.Stderr, "omg: note: partial: "+why+"\n", line)
 		if strings.Contains(line, "-q") || strings.Contains(line, "--count") || line == "why application" {
-			continue // no document
+			continue // without JSON
 		}
 		r = c.omg(append(strings.Fields(line), "--json")...)
 		require.Contains(c.t, r.Stdout, `"partial":true`, line)
 		require.Contains(c.t, r.Stdout, `"why":"`+why+`"`, line)
 	}
-	for _, line := range settled {
+	for _, line := range unaffected {
 		r := c.omg(strings.Fields(line)...)
 		require.Equal(c.t, answered, r.Code, "%s: %s", line, r.Stderr)
 		require.NotContains(c.t, r.Stderr, "partial", line)
@@ -149,7 +148,7 @@ func (c *fixed) unread(why string) {
 	require.Contains(c.t, r.Stdout, `{"name":"local","state":"incomplete","why":"`+why+`"}`)
 }
 
-// TestUnread_Pacman: pacman has the same packages in its lists.
+// TestUnread_Pacman checks that pacman has the same packages in its lists.
 func TestUnread_Pacman(t *testing.T) {
 	t.Parallel()
 	need.Program(t, "pacman")

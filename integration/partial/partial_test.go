@@ -22,12 +22,11 @@ const (
 	failed   = 3
 )
 
-// config names both repositories. That of a system without the bad one does not.
+// config has both repositories, that of a system without the bad one only one.
 const config = "[options]\nArchitecture = x86_64\nSigLevel = Never\n[good]\nServer = file:///nowhere\n"
 
-// newSystem has a package with an update in each of two repositories, of which bad
-// goes bad, and one that no repository has. Its programs run as an ordinary user:
-// root may read everything.
+// newSystem has a package with an update in each of two repositories, of which bad gets damaged, and one that no
+// repository has. Its programs run as an ordinary user, as root can read everything.
 func newSystem(t *testing.T, bin string) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases())
@@ -49,18 +48,16 @@ func newSystem(t *testing.T, bin string) *harness.System {
 	return s
 }
 
-// question is what is asked of a system with a bad database.
+// question is a command for a system with a bad database.
 type question struct {
 	line string
-	// rests: the answer rests on the bad repository. One that does not is the same as
-	// ever.
+	// rests means that the answer depends on the bad repository. Other answers stay the same.
 	rests bool
-	// code is the exit code where no index answers in the database's place.
+	// code is the exit code if no index answers in the database's place.
 	code int
 }
 
-// questions are answered from what there is: what is printed is then what a system
-// without the bad repository prints.
+// questions are answered from what could be read: the output is then that of a system without the bad repository.
 var questions = []question{
 	{"search -q thing", true, answered},
 	{"search -q thing --repo good", false, answered},
@@ -81,7 +78,7 @@ var questions = []question{
 	{"why gadget", false, answered},
 }
 
-// refused are answered only where all sources are read.
+// refused are answered only if all sources can be read.
 var refused = []string{"search -q --repo bad thing", "info bad/gear", "foreign -q", "installed --foreign -q", "--strict search thing", "--strict outdated", "--strict status"}
 
 // healthy are the answers without a fault.
@@ -90,7 +87,7 @@ type healthy struct {
 	bin          string
 }
 
-// answersBefore has all questions answered where no database is bad.
+// answersBefore runs all questions while no database is bad.
 func answersBefore(t *testing.T) healthy {
 	t.Helper()
 	s := newSystem(t, "")
@@ -112,8 +109,8 @@ func answersBefore(t *testing.T) healthy {
 	return h
 }
 
-// TestPartial: each kind of bad database, for a daemon that has served it before, a
-// daemon that starts with it and no daemon at all, with and without its last index.
+// TestPartial checks each kind of bad database, for a daemon that has served it before, a daemon that starts with it
+// and no daemon at all, with and without its last index.
 func TestPartial(t *testing.T) {
 	t.Parallel()
 	h := answersBefore(t)
@@ -164,8 +161,8 @@ func TestPartial(t *testing.T) {
 	}
 }
 
-// TestPartial_NoUpdate: no update in what could be read does not mean that there is
-// none, nor does no foreign package where all are in the good repository.
+// TestPartial_NoUpdate checks that no update in what could be read is not reported as none, and the same for foreign
+// packages if all are in the good repository.
 func TestPartial_NoUpdate(t *testing.T) {
 	t.Parallel()
 	bin := newSystem(t, "").Bin
@@ -205,7 +202,7 @@ func awaitState(d *harness.Daemon, state string) {
 	}, "a bad repository that is "+state)
 }
 
-// source is the bad repository in a status.
+// source returns the bad repository in a status.
 func source(r *wire.StatusResult) wire.Source {
 	for _, s := range r.Sources {
 		if s.Name == "bad" {
@@ -215,7 +212,7 @@ func source(r *wire.StatusResult) wire.Source {
 	return wire.Source{}
 }
 
-// fixed is a system with a bad database, and how it is asked.
+// fixed is a system with a bad database, and a way to run omg.
 type fixed struct {
 	t     *testing.T
 	h     healthy
@@ -227,7 +224,7 @@ type fixed struct {
 // indexed reports whether an index answers in the database's place.
 func (c *fixed) indexed() bool { return c.state == "stale" }
 
-// requireNamed demands that notes name the bad source with its state and the reason.
+// requireNamed requires that notes name the bad source with its state and the reason.
 func (c *fixed) requireNamed(text, what string) {
 	c.t.Helper()
 	require.Contains(c.t, text, "bad", what)
@@ -330,7 +327,7 @@ func (c *fixed) probe(s *harness.System, args ...string) string {
 	return r.Stdout
 }
 
-// statusFile: the file is written after the status has changed.
+// statusFile waits for the file, which is written after the status has changed.
 func (c *fixed) statusFile(s *harness.System) {
 	c.t.Helper()
 	want := "1?\n"

@@ -19,9 +19,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestStart_Asked: many clients ask while a daemon starts that has a large system to
-// read and nothing remembered. Each gets the right number in the end, and none before
-// it that is wrong without saying so, such as 0.
+// TestStart_Asked sends requests from many clients while a daemon starts with a large system to read and nothing
+// stored. Each gets the right number in the end, and before it no unmarked wrong one, such as 0.
 func TestStart_Asked(t *testing.T) {
 	t.Parallel()
 	const clients = 200
@@ -54,7 +53,7 @@ func TestStart_Asked(t *testing.T) {
 			}
 		})
 	}
-	// The command line gets its answer from the daemon or without it.
+	// omg gets its answer from the daemon or without it.
 	all.Go(func() {
 		if r := s.Run("omg", append(s.Files(), "--socket", s.Socket(), "outdated", "-q", "--no-aur")...); r.Stdout != updates {
 			wrong <- fmt.Errorf("omg outdated: exit code %d, %d bytes, not %d: %s", r.Code, len(r.Stdout), len(updates), r.Stderr)
@@ -69,7 +68,7 @@ func TestStart_Asked(t *testing.T) {
 	require.True(t, p.Running(), p.Stderr())
 }
 
-// counts are the counts of a status that this system has, by name.
+// counts returns the counts of a status that this system has, by name.
 func counts(r *wire.StatusResult) map[string]*uint32 {
 	c := &r.Counts
 	return map[string]*uint32{
@@ -78,8 +77,8 @@ func counts(r *wire.StatusResult) map[string]*uint32 {
 	}
 }
 
-// askUntilRight asks again until the answer is certain, and returns an error if one
-// that says it is certain, or is not marked, is not right.
+// askUntilRight repeats a request until the answer is certain, and returns an error for a wrong answer that is not
+// marked as uncertain.
 func askUntilRight(s *harness.System, client int, want *wire.StatusResult, found int, early *atomic.Int64) error {
 	for end := time.Now().Add(harness.Hang); ; time.Sleep(20 * time.Millisecond) {
 		certain, err := ask(s, client, want, found)
@@ -93,7 +92,7 @@ func askUntilRight(s *harness.System, client int, want *wire.StatusResult, found
 	}
 }
 
-// ask asks one question. A refusal is no answer.
+// ask sends one request. A refusal is not an answer.
 func ask(s *harness.System, i int, want *wire.StatusResult, found int) (certain bool, err error) {
 	ctx := context.Background()
 	conn, err := client.Dial(ctx, s.Socket(), client.Options{Name: "test", Timeout: harness.Hang, Trust: func(uint32) bool { return true }})
@@ -136,7 +135,7 @@ func ask(s *harness.System, i int, want *wire.StatusResult, found int) (certain 
 	}
 }
 
-// refusal is nil for a refusal of a daemon that has nothing to answer from yet.
+// refusal returns nil for a refusal by a daemon that has no data yet.
 func refusal(err error) error {
 	if code := wire.CodeOf(err); code == wire.CodeNotReady || code == wire.CodeBusy {
 		return nil
@@ -144,7 +143,7 @@ func refusal(err error) error {
 	return err
 }
 
-// status compares the counts of a status: each is unknown, marked or right.
+// status checks the counts of a status: each must be unknown, marked or right.
 func status(r, want *wire.StatusResult) (certain bool, err error) {
 	right := counts(want)
 	certain = !r.Partial && !r.Stale

@@ -1,3 +1,3 @@
-// Package probe drives the built omg-probe as prompts and bars do: in real
-// shells, under strace, and in directories that someone has prepared.
+// Package probe runs the built omg-probe as prompts and bars do: in real shells, under strace, and in prepared
+// directories.
 package probe

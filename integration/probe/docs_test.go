@@ -14,8 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// command is omg-probe and its words in a recipe, without the quotes and comments
-// of what surrounds it.
+// command is omg-probe and its arguments in a recipe, without surrounding quotes and comments.
 var command = regexp.MustCompile(`omg-probe[^"#|)]*(#\{[^}]*\})?`)
 
 func readPage(t *testing.T) string {

@@ -11,8 +11,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// session has a shell read lines as its user would, the hook's code where a line is
-// HOOK, and returns what it wrote.
+// session runs lines in a shell, with the hook's code in place of a line HOOK, and returns the output.
 func session(s *harness.System, shell []string, lines ...string) string {
 	s.T.Helper()
 	r := s.Run("omg-probe", "init", shell[0], "--deadline", "0", "--dbpath", s.DB, "node")
@@ -21,7 +20,7 @@ func session(s *harness.System, shell []string, lines ...string) string {
 	cmd := exec.Command(need.Program(s.T, shell[0]), shell[1:]...)
 	cmd.Dir, cmd.Env = s.Path("twenty"), append(s.Env, "TERM=dumb", "PS1=> ")
 	cmd.Stdin = strings.NewReader(strings.ReplaceAll(strings.Join(lines, "\n"), "HOOK", "source ~/hook") + "\nexit 0\n")
-	out, _ := cmd.CombinedOutput() // what it ends with is the user's
+	out, _ := cmd.CombinedOutput() // the exit code is the user's
 	return string(out)
 }
 
@@ -30,9 +29,8 @@ var (
 	zsh  = []string{"zsh", "-d", "-f", "-i"}
 )
 
-// TestHook_BashOptions: whatever the user's options, the shell goes on, and a later
-// prompt command sees what the last command did.
-// direnv/direnv#155, rcaloras/bash-preexec#81.
+// TestHook_BashOptions checks that with any options of the user the shell continues, and a later prompt command sees
+// the last command's exit code. direnv/direnv#155, rcaloras/bash-preexec#81.
 func TestHook_BashOptions(t *testing.T) {
 	t.Parallel()
 	s := newHome(t)
@@ -62,7 +60,7 @@ func TestHook_BashOptions(t *testing.T) {
 	}
 }
 
-// https://github.com/direnv/direnv/issues/803
+// TestHook_ZshOptions: see https://github.com/direnv/direnv/issues/803
 func TestHook_ZshOptions(t *testing.T) {
 	t.Parallel()
 	s := newHome(t)
@@ -80,7 +78,7 @@ func TestHook_ZshOptions(t *testing.T) {
 	require.Contains(t, out, "seen=0 4/4")
 }
 
-// https://github.com/fish-shell/fish-shell/issues/5632
+// TestHook_FishPipestatus: see https://github.com/fish-shell/fish-shell/issues/5632
 func TestHook_FishPipestatus(t *testing.T) {
 	t.Parallel()
 	s := newHome(t)
@@ -91,7 +89,7 @@ func TestHook_FishPipestatus(t *testing.T) {
 	x.enter("true", "READY0> ")
 }
 
-// startTerminalWith starts fish at a terminal with the hook after a line of its user's.
+// startTerminalWith starts a shell on a terminal with the hook after a line of its user's.
 func startTerminalWith(s *harness.System, shell, before string) *terminal {
 	s.T.Helper()
 	path := need.Program(s.T, shell)

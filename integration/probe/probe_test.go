@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { harness.MainParallel(m, "6") }
 
-// newHome is a system whose home directory has two versions of node by nvm and two
-// directories that declare one each. It has no databases.
+// newHome returns a system whose home directory has two versions of node by nvm and two directories that declare one
+// each. It has no databases.
 func newHome(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases())
@@ -45,13 +45,13 @@ func probe(s *harness.System, args ...string) harness.Result {
 	return s.Run("omg-probe", append([]string{"--deadline", "0", "--dbpath", s.DB}, args...)...)
 }
 
-// hostile are versions that would run or draw something if they were shown.
+// hostile are versions that would run or draw something if they were printed.
 var hostile = []string{
 	"$(touch x)", "`touch x`", "%{A1:touch x:}", "#[fg=red]", "#(touch x)", "<span>", "\x1b[31mred\x1b]0;owned\x07", "'; touch x; '",
 	`\$(touch x)`, "%F{red}", "$PATH", "!!", "\u202e1", "(touch x)", "1.0;touch x",
 }
 
-// declare writes a version file. In one of a line, # begins a comment.
+// declare writes a version file. In a file with one version per line, # begins a comment.
 func declare(t *testing.T, path, version string) {
 	t.Helper()
 	text := version + "\n"

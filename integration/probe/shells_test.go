@@ -17,10 +17,9 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// shells are the ways to start one that reads ~/rc and nothing of the tester's, how
-// its user sets a prompt, and how it gives what a command ended with. Time stands
-// still for them: without its special meaning SECONDS is what clock reads from
-// ~/seconds before each prompt. fish does not look at the time.
+// shells are ways to start a shell that reads ~/rc and nothing of the tester's, its user's way to set a prompt, and its
+// variable for the last exit code. Time does not pass for them: SECONDS loses its special meaning and is read by clock
+// from ~/seconds before each prompt. fish does not look at the time.
 var shells = []struct {
 	name   string
 	args   []string
@@ -33,16 +32,16 @@ var shells = []struct {
 	{"fish", []string{"--no-config", "--init-command", "source rc", "-i"}, "function fish_prompt; printf 'READY> '; end", "$status", ""},
 }
 
-// terminal is a program at a terminal.
+// terminal is a program on a terminal.
 type terminal struct {
 	t    testing.TB
 	tty  *os.File
 	mu   sync.Mutex
 	seen strings.Builder
-	sent int // how much was seen before the last line was sent
+	sent int // how much had been printed before the last line was sent
 }
 
-// startTerminal starts a program at a terminal, in the home directory.
+// startTerminal starts a program on a terminal, in the home directory.
 func startTerminal(s *harness.System, term, path string, args ...string) *terminal {
 	s.T.Helper()
 	need.Terminal(s.T)
@@ -76,14 +75,14 @@ func startTerminal(s *harness.System, term, path string, args ...string) *termin
 	return x
 }
 
-// all is what the program has printed.
+// all returns what the program has printed.
 func (x *terminal) all() string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.seen.String()
 }
 
-// since is what the program has printed since the last line was sent.
+// since returns what the program has printed since the last line was sent.
 func (x *terminal) since() string { return x.all()[x.sent:] }
 
 // await waits until texts are printed, one after the other.
@@ -111,8 +110,8 @@ func (x *terminal) enter(line string, texts ...string) {
 	x.await(texts...)
 }
 
-// newSession starts a shell whose prompt has omg-probe's answer, as its user would,
-// and waits for the first prompt. runs counts how often omg-probe has been run.
+// newSession starts a shell whose prompt shows omg-probe's answer, and waits for the first prompt. runs returns how
+// often omg-probe has been run.
 func newSession(s *harness.System, n int) (x *terminal, runs func() int) {
 	s.T.Helper()
 	shell := shells[n]
@@ -144,7 +143,7 @@ func TestPrompt(t *testing.T) {
 			x.enter("cd ../eighteen", "[18.2.0|?] READY> ")
 			x.enter("echo 20.1.0 > .nvmrc", "[20.1.0|?] READY> ")
 			x.enter("echo 20.9.9 > .nvmrc", "[20.9.9*|?] READY> ")
-			// omgd writes while the shell waits; the next prompt knows.
+			// omgd writes while the shell waits; the next prompt shows it.
 			writeUpdates(s, 7)
 			x.enter("", "[20.9.9*|7] READY> ")
 			writeUpdates(s, 11)
@@ -152,14 +151,14 @@ func TestPrompt(t *testing.T) {
 			require.NoError(t, os.Remove(s.Path("omg.status")))
 			x.enter("", "[20.9.9*|?] READY> ")
 
-			// A prompt costs a run when a command ran, and only then.
+			// A prompt runs omg-probe after a command, and only then.
 			before := runs()
 			for range 10 {
 				x.enter("", "[20.9.9*|?] READY> ")
 			}
 			x.enter("echo a''b", "ab", "[20.9.9*|?] READY> ")
 			require.Equal(t, 1, runs()-before)
-			if shell.clock != "" { // and when some seconds have gone by
+			if shell.clock != "" { // and after some seconds
 				before = runs()
 				harness.Write(t, s.Path("seconds"), "7\n")
 				x.enter("", "[20.9.9*|?] READY> ")
@@ -168,7 +167,7 @@ func TestPrompt(t *testing.T) {
 				require.Equal(t, 2, runs()-before)
 			}
 
-			// What a command ended with is still to be had.
+			// The exit code of a command is still available.
 			x.enter("false", "[20.9.9*|?] READY> ")
 			x.enter("echo ended=="+shell.status, "ended==1")
 
@@ -194,7 +193,7 @@ func TestPrompt_HostileDirectory(t *testing.T) {
 				require.NotContains(t, x.since(), "owned", "%q", version)
 				require.NotContains(t, x.since(), "\x1b[31m", "%q", version)
 			}
-			// A directory's own name, too, reaches the shell's code.
+			// The name of a directory reaches the shell's code, too.
 			harness.Write(t, s.Path("$(touch x)`touch x`'\"", ".node-version"), "20.1.0\n")
 			x.enter("cd ~/*touch*", "[20.1.0|?] READY> ")
 			require.NoError(t, filepath.WalkDir(s.Home, func(path string, _ os.DirEntry, err error) error {

@@ -12,15 +12,14 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// maxFileOperations is how many system calls may open, look at or read a file.
+// maxFileOperations limits the system calls that open, inspect or read a file.
 const maxFileOperations = 150
 
-// call is a system call in strace's log, with the thread before it and the file
-// after each descriptor.
+// call is a system call in strace's log, with the thread before it and the file after each descriptor.
 var call = regexp.MustCompile(`^\d+ +([a-z_0-9]+)\((.*)$`)
 
-// uncounted are the files that Go's runtime reads before the program begins, more
-// or fewer by the machine's control groups, and what a machine has of Java and Go.
+// uncounted are the files that Go's runtime reads before main, whose number depends on the machine's control groups,
+// and the files of the machine's Java and Go.
 var uncounted = regexp.MustCompile(`"/sys/|<(/sys|/proc/\d+)/|"/proc/self/|["<]/usr/(lib/jvm|local/go)`)
 
 func trace(s *harness.System, args ...string) (calls [][2]string, stdout string) {
@@ -76,7 +75,7 @@ func TestSystemCalls_ReadFilesOnly(t *testing.T) {
 			case "clone", "clone3":
 				require.Contains(t, rest, "CLONE_THREAD", "%q starts a process", args)
 			case "write", "writev", "pwrite64":
-				// A thread of Go's wakes another by an eventfd.
+				// Go wakes a thread through an eventfd.
 				if !strings.HasPrefix(rest, "1<") {
 					require.Regexp(t, `^\d+<anon_inode:\[eventfd\]>`, rest, "%q writes: %s", args, line)
 				}

@@ -1,5 +1,5 @@
-// Package scripts holds situations of a shell user as txtar scripts, a topic a
-// file. package harness has the commands.
+// Package scripts tests situations of a shell user with txtar scripts, one file for each topic. Package harness
+// documents the commands.
 package scripts
 
 import (

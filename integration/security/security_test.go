@@ -1,5 +1,4 @@
-// Package security tests omg security with the real programs and a tracker that
-// misbehaves.
+// Package security tests omg security with the real programs and a tracker that misbehaves.
 package security
 
 import (
@@ -24,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { harness.MainParallel(m, "8") }
 
-// tracker serves all.json as the real one does.
+// tracker serves all.json like the real one.
 type tracker struct {
 	*fakeserver.Server
 	body atomic.Pointer[string]
@@ -52,7 +51,7 @@ func (s *tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(body))
 }
 
-// says has the tracker answer with a text that is not its own.
+// says makes the tracker answer with a text that is not its own.
 func says(text string) func(*fakeserver.Server) {
 	return func(s *fakeserver.Server) {
 		s.Set(func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
@@ -61,17 +60,17 @@ func says(text string) func(*fakeserver.Server) {
 	}
 }
 
-// world is a generated system with one package that a record concerns.
-type world struct {
+// trackerSystem is a generated system with one package that a record concerns.
+type trackerSystem struct {
 	*harness.System
 	tracker *tracker
 	victim  *pacmandb.Installed
 	omgd    *harness.Daemon
 }
 
-func newWorld(t *testing.T) *world {
+func newTrackerSystem(t *testing.T) *trackerSystem {
 	t.Helper()
-	w := &world{tracker: newTracker(t)}
+	w := &trackerSystem{tracker: newTracker(t)}
 	w.System = harness.New(t, harness.Generated(fixture.Options{Packages: 100, Seed: 2, Installed: 20}), harness.Env(
 		"OMG_TRACKER_ENABLED=true", "OMG_TRACKER_URL="+w.tracker.URL, "OMG_TRACKER_INTERVAL=24h", "OMG_NETWORK_TIMEOUT=2m", "OMG_NETWORK_PROXY=none"))
 	local, err := pacmandb.ReadLocal(t.Context(), w.DB)
@@ -80,8 +79,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// record is one of the tracker's, about the victim.
-func (w *world) record(name, affected, fixed string) string {
+// record returns a record of the tracker about the victim.
+func (w *trackerSystem) record(name, affected, fixed string) string {
 	fix := "null"
 	if fixed != "" {
 		fix = `"` + fixed + `"`
@@ -90,19 +89,19 @@ func (w *world) record(name, affected, fixed string) string {
 		name, w.victim.Name, affected, fix)
 }
 
-// says has the tracker say these records.
-func (w *world) says(records string) {
+// says makes the tracker serve these records.
+func (w *trackerSystem) says(records string) {
 	body := "[" + records + "]"
 	w.tracker.body.Store(&body)
 }
 
-// start starts omgd, with more variables.
-func (w *world) start(more ...string) {
+// start starts omgd, with further variables.
+func (w *trackerSystem) start(more ...string) {
 	w.T.Helper()
 	w.omgd = w.With(more...).Start()
 }
 
-// source is the tracker in a status.
+// source returns the tracker in a status.
 func source(r *wire.StatusResult) wire.Source {
 	for _, s := range r.Sources {
 		if s.Name == wire.SourceTracker {
@@ -112,8 +111,8 @@ func source(r *wire.StatusResult) wire.Source {
 	return wire.Source{}
 }
 
-// awaitCounts waits until a number of vulnerabilities is counted.
-func (w *world) awaitCounts(vulnerabilities, unconfirmed uint32) {
+// awaitCounts waits until the status has these numbers of vulnerabilities.
+func (w *trackerSystem) awaitCounts(vulnerabilities, unconfirmed uint32) {
 	w.T.Helper()
 	w.omgd.AwaitStatus(func(r *wire.StatusResult) bool {
 		c := r.Counts.Security
@@ -121,11 +120,10 @@ func (w *world) awaitCounts(vulnerabilities, unconfirmed uint32) {
 	}, fmt.Sprintf("%d vulnerabilities and %d unconfirmed ones", vulnerabilities, unconfirmed))
 }
 
-// TestTracker_Answers goes from the tracker's records to each place that shows
-// them.
+// TestTracker_Answers follows the tracker's records to each place that shows them.
 func TestTracker_Answers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newTrackerSystem(t)
 	w.says(w.record("AVG-1", w.victim.Version, "") + "," + w.record("AVG-2", "0-0", "") + `,{"name":5},"x"`)
 	w.start()
 	w.awaitCounts(1, 1)
@@ -159,8 +157,8 @@ func TestTracker_Answers(t *testing.T) {
 	}, "the status file has the vulnerability")
 }
 
-// TestTracker_Faults has the tracker fail in each way: before it ever answered,
-// what it says is unknown; afterwards what it said stays, with its age.
+// TestTracker_Faults has the tracker fail in each way: before its first answer, the result is unknown; afterwards its
+// last answer stays, with its age.
 func TestTracker_Faults(t *testing.T) {
 	t.Parallel()
 	faults := fakeserver.Switches()
@@ -173,11 +171,11 @@ func TestTracker_Faults(t *testing.T) {
 		}
 		t.Run(url.PathEscape(fault.Name), func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newTrackerSystem(t)
 			w.says(w.record("AVG-1", w.victim.Version, ""))
 			var failing []string
 			if fault.Hangs {
-				failing = append(failing, "OMG_NETWORK_TIMEOUT=200ms") // which is sure to come
+				failing = append(failing, "OMG_NETWORK_TIMEOUT=200ms") // which always ends what hangs
 			}
 
 			// Never answered: unknown, which is neither a finding nor an all-clear.
@@ -196,7 +194,7 @@ func TestTracker_Faults(t *testing.T) {
 			require.Equal(t, 4, w.omgd.Omg("outdated", "--security").Code)
 			w.omgd.Stop()
 
-			// It answers once, and is not asked again by the next daemon.
+			// It answers once, and the next daemon does not ask again.
 			w.tracker.Off(t)
 			w.start()
 			w.awaitCounts(1, 0)
@@ -220,8 +218,7 @@ func TestTracker_Faults(t *testing.T) {
 	}
 }
 
-// TestSecurity_AnotherTree audits the corpus by a file of real records, without a
-// daemon.
+// TestSecurity_AnotherTree checks the corpus against a file of real records, without a daemon.
 func TestSecurity_AnotherTree(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t, harness.Corpus())
@@ -257,8 +254,8 @@ func TestSecurity_AnotherTree(t *testing.T) {
 	require.Equal(t, 5, omg("--fail-on", "critical").Code)
 }
 
-// TestSecurity_NoRecords: a file without the tracker's records is refused. Without
-// any file nothing is known.
+// TestSecurity_NoRecords checks that a file without the tracker's records is refused, and that without a file the
+// result is unknown.
 func TestSecurity_NoRecords(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)

@@ -16,13 +16,12 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// asUser runs f on a thread of its own that has become another user.
+// asUser runs f on its own thread, which has become another user.
 func asUser(t *testing.T, uid int, f func() error) {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() {
-		// The thread is nobody else's any more, and stays: with its end the programs
-		// would end that it has started (Pdeathsig).
+		// The thread is never reused, and stays: its end would end the programs that it has started (Pdeathsig).
 		runtime.LockOSThread()
 		defer func() { select {} }()
 		for _, call := range [][2]uintptr{{unix.SYS_SETGROUPS, 0}, {unix.SYS_SETRESGID, uintptr(uid)}, {unix.SYS_SETRESUID, uintptr(uid)}} {
@@ -40,7 +39,7 @@ func asUser(t *testing.T, uid int, f func() error) {
 	require.NoError(t, <-done)
 }
 
-// shared is a directory like /tmp.
+// shared returns a directory like /tmp.
 func shared(s *harness.System) string {
 	s.T.Helper()
 	dir := outside(s, "tmp")
@@ -49,7 +48,7 @@ func shared(s *harness.System) string {
 	return dir
 }
 
-// squat has a user listen on a path.
+// squat listens on a path as another user.
 func squat(t *testing.T, uid int, path string) {
 	t.Helper()
 	asUser(t, uid, func() error {
@@ -68,8 +67,7 @@ func squat(t *testing.T, uid int, path string) {
 	})
 }
 
-// TestSocket_Attacked: another user gains nothing by writing to the socket's
-// directory or to one on the way.
+// TestSocket_Attacked checks that another user gains nothing by writing to the socket's directory or to one above it.
 func TestSocket_Attacked(t *testing.T) {
 	t.Parallel()
 	need.Root(t)
@@ -149,8 +147,8 @@ func TestSocket_Attacked(t *testing.T) {
 	}
 }
 
-// TestSocket_SquattedTemporaryFile: another user who knows omgd's process number puts
-// a link where it writes a file before that takes its place.
+// TestSocket_SquattedTemporaryFile has another user who knows omgd's process ID create a link at the path of a
+// temporary file.
 func TestSocket_SquattedTemporaryFile(t *testing.T) {
 	t.Parallel()
 	need.Root(t)
@@ -171,7 +169,7 @@ func TestSocket_SquattedTemporaryFile(t *testing.T) {
 				r := p.Wait()
 				require.Equal(t, 3, r.Code, r.Stderr)
 				require.Contains(t, r.Stderr, file)
-			} else { // a prompt knows nothing then; all else goes on
+			} else { // a prompt shows nothing then; everything else works
 				p.AwaitStderr(filepath.Join(tmp, file))
 				harness.Await(t, func() bool { return ping(socket) == nil }, "omgd answers")
 				p.Signal(syscall.SIGTERM)
@@ -183,9 +181,8 @@ func TestSocket_SquattedTemporaryFile(t *testing.T) {
 	}
 }
 
-// TestSocket_SwappedParent: another user exchanges a directory on the way for his
-// own, to and fro, while daemons start. None lives, and none leaves anything in
-// his.
+// TestSocket_SwappedParent has another user swap a parent directory with his own, back and forth, while daemons start.
+// None keeps running, and none leaves a file in his directory.
 func TestSocket_SwappedParent(t *testing.T) {
 	t.Parallel()
 	need.Root(t)
@@ -224,8 +221,8 @@ func TestSocket_SwappedParent(t *testing.T) {
 	}
 }
 
-// TestClient_SquattedSocket: a client does not believe a socket that another user
-// listens on; it says so and answers without.
+// TestClient_SquattedSocket checks that a client does not trust a socket on which another user listens; it prints this
+// and answers without it.
 func TestClient_SquattedSocket(t *testing.T) {
 	t.Parallel()
 	need.Root(t)
@@ -240,9 +237,8 @@ func TestClient_SquattedSocket(t *testing.T) {
 	require.Contains(t, r.Stderr, "the socket belongs to another user (user 41004)")
 }
 
-// TestSocket_InTmp: the last place of the socket is /tmp itself; what belongs to
-// it is in a directory that only its owner can enter, and is refused if another
-// made it.
+// TestSocket_InTmp checks the last default place of the socket, in /tmp; its files are in a directory that only its
+// owner can enter, which is refused if another user created it.
 func TestSocket_InTmp(t *testing.T) {
 	t.Parallel()
 	r := machine(newSystem(t), `

@@ -15,8 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// stat is the part of /proc/PID/stat after the name: state, parent, group,
-// session, terminal.
+// stat returns the fields of /proc/PID/stat after the name: state, parent, group, session, terminal.
 func stat(t *testing.T, pid int) []string {
 	t.Helper()
 	_, rest, ok := strings.Cut(string(harness.Read(t, fmt.Sprintf("/proc/%d/stat", pid))), ") ")
@@ -24,7 +23,7 @@ func stat(t *testing.T, pid int) []string {
 	return strings.Fields(rest)
 }
 
-// end ends a process that is not ours and waits for that.
+// end ends a process that is not our child and waits for that.
 func end(t *testing.T, pid int) {
 	t.Helper()
 	require.NoError(t, syscall.Kill(pid, syscall.SIGTERM))
@@ -35,7 +34,7 @@ func TestBackground(t *testing.T) {
 	t.Parallel()
 	need.Terminal(t)
 	s := newSystem(t)
-	// On a terminal, and with a file open that omgd must not keep.
+	// On a terminal, and with an open file that omgd must not keep.
 	terminal, side, err := pty.Open()
 	require.NoError(t, err)
 	defer terminal.Close()
@@ -82,11 +81,10 @@ func TestBackground(t *testing.T) {
 	require.NoError(t, ping(s.Socket()), "the first one does not mind")
 
 	end(t, first)
-	require.Empty(t, left(s))
+	require.Empty(t, remainingFiles(s))
 }
 
-// TestBackground_Fails: the user reads why, and exit code 1 says that it does not
-// run.
+// TestBackground_Fails checks that the user reads the reason, and that exit code 1 reports that it does not run.
 func TestBackground_Fails(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -95,14 +93,13 @@ func TestBackground_Fails(t *testing.T) {
 	require.Equal(t, 1, r.Code)
 	require.Contains(t, r.Stderr, "omgd: error: "+s.Socket()+": the path of the socket is occupied")
 	require.Equal(t, 1, strings.Count(r.Stderr, "\n"), r.Stderr)
-	require.Equal(t, []string{"omg.sock"}, left(s))
+	require.Equal(t, []string{"omg.sock"}, remainingFiles(s))
 
 	r = s.Run("omgd", "--no-such-flag")
 	require.Equal(t, 2, r.Code)
 }
 
-// TestBackground_RelativePaths: it leaves the directory that it was started in,
-// and its files do not.
+// TestBackground_RelativePaths checks that the daemon leaves its working directory, and still finds its files.
 func TestBackground_RelativePaths(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -110,9 +107,9 @@ func TestBackground_RelativePaths(t *testing.T) {
 	home := filepath.Base(s.Home)
 	r := s.Run("omgd", append(s.Databases(), "--socket", home+"/other.sock", "--data-dir", home+"/data")...)
 	require.Zero(t, r.Code, r.Stderr)
-	other := pidIn(t, s.Path("other.pid")) // the PID file of another socket lies beside it
+	other := pidIn(t, s.Path("other.pid")) // the PID file of another socket is beside it
 	killLater(t, other)
 	require.NoError(t, ping(s.Path("other.sock")))
 	end(t, other)
-	require.Empty(t, left(s))
+	require.Empty(t, remainingFiles(s))
 }

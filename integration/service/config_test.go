@@ -14,8 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestConfig_Memory: with limits as narrow as they may be omgd answers all the
-// same, and keeps no answer.
+// TestConfig_Memory checks that with the narrowest limits omgd still answers, and caches nothing.
 func TestConfig_Memory(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -27,8 +26,8 @@ func TestConfig_Memory(t *testing.T) {
 	require.Zero(t, cleared.Cleared, "there is no room for any answer")
 }
 
-// TestConfig_Shown: omg config shows a file that omgd accepts. For its other output
-// see scripts/testdata/config.txtar.
+// TestConfig_Shown checks that omg config prints a file that omgd accepts. For its other output see
+// scripts/testdata/config.txtar.
 func TestConfig_Shown(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -57,7 +56,7 @@ func TestConfig_Shown(t *testing.T) {
 	require.Equal(t, 2, show().Code)
 }
 
-// TestConfig_NoFiles: no files are an empty list.
+// TestConfig_NoFiles checks that no files are printed as an empty list.
 func TestConfig_NoFiles(t *testing.T) {
 	t.Parallel()
 	r := machine(newSystem(t), "HOME=/dev/null /mnt/omg config --json\n")
@@ -66,9 +65,8 @@ func TestConfig_NoFiles(t *testing.T) {
 	require.NotContains(t, r.Stdout, "null")
 }
 
-// TestConfig_Reload: SIGHUP has the configuration read again. Settings that can be
-// changed are, without an interruption; others are named; a wrong file changes
-// nothing.
+// TestConfig_Reload checks that SIGHUP reloads the configuration. Settings that can change while omgd runs do, without
+// an interruption; others are named; a wrong file changes nothing.
 func TestConfig_Reload(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -82,7 +80,7 @@ func TestConfig_Reload(t *testing.T) {
 		require.NoError(t, conn.Get(t.Context(), wire.OpPing, nil, &struct{}{}))
 	}
 	question()
-	question() // what is logged of a request is logged before the connection's next
+	question() // a request is logged before the next one of the connection
 	require.NotContains(t, d.Stderr(), "level=DEBUG")
 
 	reload := func(lines ...string) {
@@ -112,7 +110,7 @@ func TestConfig_Reload(t *testing.T) {
 	question()
 }
 
-// TestConfig_LogLevel: what is logged can be changed while omgd runs.
+// TestConfig_LogLevel changes the log level while omgd runs.
 func TestConfig_LogLevel(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -149,7 +147,7 @@ func TestConfig_LogLevel(t *testing.T) {
 	require.NotContains(t, d.Stderr(), "words", "a query is not logged")
 }
 
-// TestConfig_Wrong: it stops the start, and says where the mistake is.
+// TestConfig_Wrong checks that a wrong configuration prevents the start, with the place of the error.
 func TestConfig_Wrong(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -163,7 +161,7 @@ func TestConfig_Wrong(t *testing.T) {
 		require.Equal(t, 2, r.Code, r.Stderr)
 		require.Contains(t, r.Stderr, s.Config+":2")
 		require.Contains(t, r.Stderr, says)
-		require.Empty(t, left(s))
+		require.Empty(t, remainingFiles(s))
 	}
 	configure(s)
 	r := harness.Run(t, foreground(s, "--log-level", "loud"))
@@ -171,12 +169,12 @@ func TestConfig_Wrong(t *testing.T) {
 	require.Contains(t, r.Stderr, "--log-level")
 }
 
-// TestLog_Destinations: in the background the journal has it, in its own protocol
-// and with fields; without one syslog has; in the foreground it is text.
+// TestLog_Destinations checks that in the background the log goes to the journal, in its own protocol and with fields;
+// without a journal to syslog; and in the foreground to standard error as text.
 func TestLog_Destinations(t *testing.T) {
 	t.Parallel()
-	// The stand-ins read datagrams for as long as they come. When a mark that is sent
-	// after the end of omgd has come, all that omgd sent has.
+	// The replacements of journal and syslog read datagrams all the time. When a mark that is sent after the end of
+	// omgd has come, everything that omgd sent has.
 	const script = `
 recorder() { "$PYTHON" - "$1" >"$2" <<'END' &
 import os, socket, sys

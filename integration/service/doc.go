@@ -1,3 +1,3 @@
-// Package service tests omgd as the system's service that it is: how it starts,
-// guards its socket, talks to systemd, serves several users and ends.
+// Package service tests omgd as a system service: how it starts, protects its socket, talks to systemd, serves several
+// users and stops.
 package service

@@ -10,7 +10,7 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// TestEnd_Signals: SIGTERM and SIGINT end it, and nothing is left.
+// TestEnd_Signals checks that SIGTERM and SIGINT stop it, and that no files are left.
 func TestEnd_Signals(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
@@ -21,12 +21,12 @@ func TestEnd_Signals(t *testing.T) {
 		d.Signal(signal)
 		r := d.Wait()
 		require.Zero(t, r.Code, "%s: %s", signal, r.Stderr)
-		require.Empty(t, left(s))
+		require.Empty(t, remainingFiles(s))
 	}
 }
 
-// TestEnd_DuringTheStart: a signal leaves nothing, however far the start has come:
-// it is sent as soon as each of the files is there that a start makes.
+// TestEnd_DuringTheStart checks that a signal leaves no files, at any point of the start: it is sent as soon as each of
+// the files exists that a start creates.
 func TestEnd_DuringTheStart(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -34,21 +34,20 @@ func TestEnd_DuringTheStart(t *testing.T) {
 		for _, file := range []string{"", s.Data, s.Path("omg.lock"), s.Path("omgd.pid"), s.Socket(), s.Index("core"), s.Path("omg.status")} {
 			require.NoError(t, os.RemoveAll(s.Data))
 			p := harness.Start(t, foreground(s))
-			for p.Running() && file != "" { // without a pause: the moment counts
+			for p.Running() && file != "" { // without a pause, to hit the moment
 				if _, err := os.Lstat(file); err == nil {
 					break
 				}
 			}
 			require.True(t, p.Running(), p.Stderr())
 			p.Signal(syscall.SIGTERM)
-			p.Wait() // before the signals are caught it ends by one
-			require.Empty(t, left(s), "after %q: %s", file, p.Stderr())
+			p.Wait() // before the handlers are installed, the signal kills it
+			require.Empty(t, remainingFiles(s), "after %q: %s", file, p.Stderr())
 		}
 	}
 }
 
-// TestEnd_SecondSignal: a daemon whose end takes long ends at once on a second
-// signal, and leaves nothing all the same.
+// TestEnd_SecondSignal checks that a second signal ends a slow stop at once, and that no files are left.
 func TestEnd_SecondSignal(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -62,11 +61,11 @@ func TestEnd_SecondSignal(t *testing.T) {
 	status := d.Cmd.ProcessState.Sys().(syscall.WaitStatus)
 	require.True(t, status.Signaled(), "%v %s", d.Cmd.ProcessState, r.Stderr)
 	require.Equal(t, syscall.SIGTERM, status.Signal())
-	require.Empty(t, left(s))
+	require.Empty(t, remainingFiles(s))
 }
 
-// TestEnd_UnreadAnswer: a peer that does not read an answer is cut off, and the
-// end goes on well before its time is over.
+// TestEnd_UnreadAnswer checks that a peer that does not read a reply is disconnected, so that the stop ends long before
+// its timeout.
 func TestEnd_UnreadAnswer(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -75,11 +74,10 @@ func TestEnd_UnreadAnswer(t *testing.T) {
 	stuck(d)
 	d.Stop()
 	require.Contains(t, d.Stderr(), "peer closed: reply unread while others wait")
-	require.Empty(t, left(s))
+	require.Empty(t, remainingFiles(s))
 }
 
-// TestEnd_Timeout: when its time is over the end cuts off what still runs, and
-// leaves nothing.
+// TestEnd_Timeout checks that at its timeout the stop disconnects all clients, and that no files are left.
 func TestEnd_Timeout(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -90,14 +88,14 @@ func TestEnd_Timeout(t *testing.T) {
 	r := d.Wait()
 	require.GreaterOrEqual(t, r.Code, 0, "no signal ended it: %s", r.Stderr)
 	require.Regexp(t, "shutdown timeout|gave up waiting", r.Stderr)
-	require.Empty(t, left(s))
+	require.Empty(t, remainingFiles(s))
 }
 
-// TestEnd_OtherFiles: what else lies in the runtime directory stays.
+// TestEnd_OtherFiles checks that other files in the runtime directory stay.
 func TestEnd_OtherFiles(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	harness.Write(t, s.Path("other.sock"), "")
 	s.Launch().Stop()
-	require.Equal(t, []string{"other.sock"}, left(s))
+	require.Equal(t, []string{"other.sock"}, remainingFiles(s))
 }

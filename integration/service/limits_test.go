@@ -12,8 +12,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// hear reads a response.
-func hear(t *testing.T, nc net.Conn) wire.Reply {
+// readResponse reads a response.
+func readResponse(t *testing.T, nc net.Conn) wire.Reply {
 	t.Helper()
 	b, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 	require.NoError(t, err)
@@ -22,17 +22,16 @@ func hear(t *testing.T, nc net.Conn) wire.Reply {
 	return r
 }
 
-// pingOn asks on a connection, and returns the error that omgd answers with.
+// pingOn sends a ping on a connection, and returns the error of the reply.
 func pingOn(t *testing.T, nc net.Conn) *wire.Error {
 	t.Helper()
 	b, err := wire.AppendRequest(nil, 1, wire.OpPing, nil)
 	require.NoError(t, err)
-	_, _ = nc.Write(b) // a refused peer may not get to write it
-	return hear(t, nc).Err
+	_, _ = nc.Write(b) // may fail if the peer is refused
+	return readResponse(t, nc).Err
 }
 
-// TestLimits_Connections: one more connection than there may be is told so at
-// once.
+// TestLimits_Connections checks that one connection too many is refused at once.
 func TestLimits_Connections(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -50,7 +49,7 @@ func TestLimits_Connections(t *testing.T) {
 			return true
 		}, "omgd takes connection %d", len(all)+1)
 	}
-	refused := hear(t, dial(t, d.Socket))
+	refused := readResponse(t, dial(t, d.Socket))
 	require.Equal(t, wire.CodeBusy, refused.Err.Code)
 	require.Contains(t, refused.Err.Message, "too many connections (3)")
 	for _, nc := range all {
@@ -60,8 +59,7 @@ func TestLimits_Connections(t *testing.T) {
 	d.AwaitAnswer()
 }
 
-// TestLimits_HalfFrame: the rest of a frame is waited for so long, its first byte
-// for ever.
+// TestLimits_HalfFrame checks that the rest of a frame has a time limit, and its first byte none.
 func TestLimits_HalfFrame(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -70,7 +68,7 @@ func TestLimits_HalfFrame(t *testing.T) {
 	silent, half := dial(t, d.Socket), dial(t, d.Socket)
 	_, err := half.Write(binary.BigEndian.AppendUint32(nil, 100))
 	require.NoError(t, err)
-	late := hear(t, half)
+	late := readResponse(t, half)
 	require.Equal(t, wire.CodeInvalid, late.Err.Code)
 	require.Contains(t, late.Err.Message, "not complete in time")
 	_, err = half.Read(make([]byte, 1))
@@ -78,8 +76,7 @@ func TestLimits_HalfFrame(t *testing.T) {
 	require.Nil(t, pingOn(t, silent), "the other one said nothing for longer")
 }
 
-// TestLimits_Idle: a connection without a request is closed when it has been
-// open for so long.
+// TestLimits_Idle checks that a connection without a request is closed after the time limit.
 func TestLimits_Idle(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -90,8 +87,7 @@ func TestLimits_Idle(t *testing.T) {
 	d.AwaitAnswer()
 }
 
-// TestLimits_Write: a peer that does not read is cut off, and nobody else
-// suffers.
+// TestLimits_Write checks that a peer that does not read is disconnected, without an effect on others.
 func TestLimits_Write(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

@@ -7,8 +7,8 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// awaiting has a script wait until a command succeeds. Its limit only ends a
-// hang, before the harness does.
+// awaiting is a shell function that waits until a command succeeds. Its limit, shorter than the harness', only ends a
+// hang.
 const awaiting = `
 await() {
 	end=$(($(date +%s) + 150))
@@ -19,10 +19,9 @@ await() {
 }
 `
 
-// machine runs a script where /tmp, /run and /var/lib are empty, /etc is a copy
-// without what concerns packages, the programs are in /mnt, the databases in
-// /media, and there are the users omg, alice, bob and carol. It is a name space:
-// nothing of it outlives the script. "await COMMAND" waits until one succeeds.
+// machine runs a script where /tmp, /run and /var/lib are empty, /etc is a copy without files of packages, the programs
+// are in /mnt, the databases in /media, and the users omg, alice, bob and carol exist. It is a namespace: everything in
+// it ends with the script. "await COMMAND" waits until the command succeeds.
 func machine(s *harness.System, script string) harness.Result {
 	s.T.Helper()
 	need.Root(s.T)

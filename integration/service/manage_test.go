@@ -23,7 +23,7 @@ func omgDaemon(s *harness.System, args ...string) harness.Result {
 	return s.Run("omg", slices.Concat(s.Files(), []string{"daemon"}, args)...)
 }
 
-// status is what "omg daemon status" says.
+// status is the output of "omg daemon status".
 type status struct {
 	Schema  int
 	Running bool
@@ -73,11 +73,11 @@ func TestManage(t *testing.T) {
 	killLater(t, second)
 	require.NotEqual(t, first, second)
 
-	// Without its PID file the socket says who it is.
+	// Without its PID file, the socket tells its process ID.
 	require.NoError(t, os.Remove(s.Path("omgd.pid")))
 	require.Equal(t, second, daemonStatus(s, 0).PID)
 
-	// One that does not answer runs all the same.
+	// A daemon that does not answer counts as running.
 	suspend(t, second)
 	stopped := daemonStatus(s, 3)
 	require.True(t, stopped.Running)
@@ -87,7 +87,7 @@ func TestManage(t *testing.T) {
 	r = omgDaemon(s, "stop")
 	require.Zero(t, r.Code, r.Stderr)
 	require.True(t, ended(second), "it returns when the daemon has ended")
-	require.Empty(t, left(s))
+	require.Empty(t, remainingFiles(s))
 	require.False(t, daemonStatus(s, 1).Running)
 	r = omgDaemon(s, "restart")
 	require.Zero(t, r.Code, r.Stderr)
@@ -95,8 +95,8 @@ func TestManage(t *testing.T) {
 	require.Zero(t, omgDaemon(s, "stop").Code)
 }
 
-// TestManage_NoEnd: a daemon that does not end is waited for twice as long as it
-// may take to end, which the configuration says; then the user reads what to do.
+// TestManage_NoEnd checks that omg waits for a daemon that does not stop twice as long as the configured stop timeout;
+// then the user reads what to do.
 func TestManage_NoEnd(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -131,8 +131,7 @@ func newVictim(t *testing.T) *victim {
 	return v
 }
 
-// requireAlive demands that no signal has ended it: a process with one that waits
-// for it gives nothing back.
+// requireAlive requires that no signal has ended the process.
 func (v *victim) requireAlive() {
 	v.t.Helper()
 	_, err := v.to.WriteString("x")
@@ -142,8 +141,7 @@ func (v *victim) requireAlive() {
 	require.Equal(v.t, 1, n)
 }
 
-// TestManage_WrongPIDFile: a PID file that names another process, or that another
-// user put there, ends nobody.
+// TestManage_WrongPIDFile checks that a PID file with another process, or of another user, ends no process.
 func TestManage_WrongPIDFile(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -183,8 +181,8 @@ func TestManage_WrongPIDFile(t *testing.T) {
 	}
 }
 
-// TestManage_AfterACrash: the number in the PID file of a daemon that was killed
-// may by now be that of another one, which is left alone.
+// TestManage_AfterACrash checks that the process whose ID is in the PID file of a killed daemon, but which is another
+// one by now, is left alone.
 func TestManage_AfterACrash(t *testing.T) {
 	t.Parallel()
 	s, other := newSystem(t), newSystem(t)
@@ -199,8 +197,8 @@ func TestManage_AfterACrash(t *testing.T) {
 	require.Equal(t, running.PID(), daemonStatus(other, 0).PID)
 }
 
-// TestManage_SocketIsGone: a daemon whose socket was removed is found all the
-// same, and a restart makes the socket again.
+// TestManage_SocketIsGone checks that a daemon whose socket was removed is found, and that a restart creates the socket
+// again.
 func TestManage_SocketIsGone(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -219,8 +217,8 @@ func TestManage_SocketIsGone(t *testing.T) {
 	require.Zero(t, omgDaemon(s, "stop").Code)
 }
 
-// TestManage_Units: where the user's systemd has the units, it is asked. A start ends
-// when the daemon that systemd has started has read everything.
+// TestManage_Units checks that systemd is used if the user's systemd has the units. A start ends when the daemon that
+// systemd has started is ready.
 func TestManage_Units(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t).With("OMG_SOCKET_PATH=")
@@ -254,14 +252,13 @@ case $2 in start | restart) exec `+strings.Join(slices.Concat([]string{s.Program
 		"systemctl --user start" + both, "systemctl --user stop" + both, "systemctl --user restart" + both, "systemctl --user start" + both,
 	}, strings.Split(strings.TrimSpace(string(harness.Read(t, calls))), "\n"))
 
-	// A daemon of one's own is not systemd's.
+	// A daemon in the background is not systemd's.
 	require.NoError(t, os.Remove(calls))
 	require.Equal(t, 1, s.With("PATH="+bin).Run("omg", "--socket", s.Path("other.sock"), "daemon", "stop").Code)
 	require.NoFileExists(t, calls)
 }
 
-// TestManage_Logs: the journal is asked if there is one, else syslog's files are
-// read.
+// TestManage_Logs checks that the journal is read if there is one, otherwise syslog's files.
 func TestManage_Logs(t *testing.T) {
 	t.Parallel()
 	r := machine(newSystem(t), `

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// flaky stands before a daemon and breaks the first connections after it has read
-// from them. It counts them all.
+// flaky is a proxy before a daemon that closes the first connections after it has read from them. It counts all
+// connections.
 func flaky(t *testing.T, path, daemon string, breaks int32) *atomic.Int32 {
 	t.Helper()
 	l := listenOn(t, path)
@@ -44,8 +44,8 @@ func flaky(t *testing.T, path, daemon string, breaks int32) *atomic.Int32 {
 	return &n
 }
 
-// TestClient_Reconnects: omg asks again, once, when the connection breaks before an answer
-// has come; then it answers without.
+// TestClient_Reconnects checks that omg sends its request once more if the connection breaks before a reply; then it
+// answers without the daemon.
 func TestClient_Reconnects(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

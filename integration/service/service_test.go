@@ -20,7 +20,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// More tests than processors run at a time: most of them wait for omgd.
+// Run more tests than processors at a time, as most of them wait for omgd.
 func TestMain(m *testing.M) { harness.MainParallel(m, "4") }
 
 // The users of the tests besides the one who runs them. They need no account.
@@ -30,8 +30,8 @@ const (
 	mallory = 41004
 )
 
-// systemOf makes a System of a user, whose home is a runtime directory with
-// nothing in it. Its databases and configurations lie in the directory above.
+// systemOf returns a System of a user, whose home is an empty runtime directory. Its databases and configuration are in
+// the directory above.
 func systemOf(t testing.TB, uid int) *harness.System {
 	t.Helper()
 	return harness.New(t).As(uid)
@@ -42,10 +42,10 @@ func newSystem(t testing.TB) *harness.System {
 	return systemOf(t, os.Getuid())
 }
 
-// outside is a path beside a System's home.
+// outside returns a path beside a System's home.
 func outside(s *harness.System, name string) string { return filepath.Join(filepath.Dir(s.Home), name) }
 
-// foreground is the command of an omgd in the foreground, on the usual socket.
+// foreground returns the command of an omgd in the foreground, on the usual socket.
 func foreground(s *harness.System, args ...string) *exec.Cmd {
 	s.T.Helper()
 	return s.Command("omgd", slices.Concat([]string{"--foreground"}, s.Files(), args)...)
@@ -59,8 +59,8 @@ func configure(s *harness.System, lines ...string) {
 
 func ping(socket string) error { return harness.Ask(socket, wire.OpPing, nil, &struct{}{}) }
 
-// left are the files of a System's home but for the data.
-func left(s *harness.System) (names []string) {
+// remainingFiles returns the files of a System's home, without the data.
+func remainingFiles(s *harness.System) (names []string) {
 	s.T.Helper()
 	entries, err := os.ReadDir(s.Home)
 	require.NoError(s.T, err)
@@ -72,7 +72,7 @@ func left(s *harness.System) (names []string) {
 	return names
 }
 
-// mode is a file's mode, 0 if there is none.
+// mode returns a file's mode, 0 if it does not exist.
 func mode(path string) os.FileMode {
 	fi, err := os.Lstat(path)
 	if err != nil {
@@ -81,7 +81,7 @@ func mode(path string) os.FileMode {
 	return fi.Mode().Perm()
 }
 
-// pidIn is the process number in a PID file.
+// pidIn returns the process ID in a PID file.
 func pidIn(t testing.TB, path string) int {
 	t.Helper()
 	pid, err := strconv.Atoi(strings.TrimSuffix(string(harness.Read(t, path)), "\n"))
@@ -95,13 +95,13 @@ func pid(s *harness.System) int {
 	return pidIn(s.T, s.Path("omgd.pid"))
 }
 
-// ended reports whether a process has ended, be it that nobody has asked how.
+// ended reports whether a process has ended, even if its parent has not waited for it.
 func ended(pid int) bool {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	return err != nil || strings.Contains(string(b), ") Z ")
 }
 
-// killLater ends a process in the background with its test, if it runs then.
+// killLater kills a process at the end of the test, if it still runs.
 func killLater(t testing.TB, pid int) {
 	t.Helper()
 	fd, err := unix.PidfdOpen(pid, 0)
@@ -112,7 +112,7 @@ func killLater(t testing.TB, pid int) {
 	})
 }
 
-// suspend stops a process for a time and waits until it does nothing more.
+// suspend stops a process with SIGSTOP and waits until it has stopped.
 func suspend(t testing.TB, pid int) {
 	t.Helper()
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
@@ -122,7 +122,7 @@ func suspend(t testing.TB, pid int) {
 	}, "process %d stops", pid)
 }
 
-// listenOn is a socket that is not a daemon's.
+// listenOn returns a socket that is not a daemon's.
 func listenOn(t testing.TB, path string) *net.UnixListener {
 	t.Helper()
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -131,7 +131,7 @@ func listenOn(t testing.TB, path string) *net.UnixListener {
 	return l
 }
 
-// dial connects to a daemon; nothing on the connection outlasts a hang.
+// dial connects to a daemon; a deadline ends every hang on the connection.
 func dial(t testing.TB, socket string) net.Conn {
 	t.Helper()
 	nc, err := net.Dial("unix", socket)
@@ -141,9 +141,8 @@ func dial(t testing.TB, socket string) net.Conn {
 	return nc
 }
 
-// stuck is a peer that reads nothing of an answer which no socket's buffer
-// holds. When stuck returns the answer has begun, so that the request runs until
-// the peer closes the connection or the daemon cuts it off.
+// stuck returns a peer that does not read a reply which is larger than any socket buffer. The reply has begun when
+// stuck returns, so the request runs until the peer closes the connection or the daemon disconnects it.
 func stuck(d *harness.Daemon) net.Conn {
 	t := d.System.T
 	t.Helper()

@@ -16,7 +16,7 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// throughShell has a shell do something first, in the process of a program.
+// throughShell runs a shell command first, in the process of a program.
 func throughShell(t *testing.T, cmd *exec.Cmd, first string) *exec.Cmd {
 	t.Helper()
 	cmd.Args = append([]string{"sh", "-c", first + ` exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
@@ -29,8 +29,8 @@ func withUmask(t *testing.T, cmd *exec.Cmd, umask string) *exec.Cmd {
 	return throughShell(t, cmd, "umask "+umask+";")
 }
 
-// TestSocket_Modes watches a start under umask 000: at no moment others may
-// connect, and nothing that omgd makes may be written by others.
+// TestSocket_Modes watches a start under umask 000: at no moment may others connect, and no file of omgd may be
+// writable for others.
 func TestSocket_Modes(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -42,7 +42,7 @@ func TestSocket_Modes(t *testing.T) {
 			for last := false; !last; {
 				select {
 				case <-stop:
-					last = true // after one more look: the socket is there by now
+					last = true // after one more look: the socket exists by now
 				default:
 				}
 				if fi, err := os.Lstat(s.Socket()); err == nil {
@@ -76,12 +76,11 @@ func TestSocket_Modes(t *testing.T) {
 		require.Equal(t, fs.FileMode(0o600), mode(s.Path("omg.lock")))
 		require.Equal(t, fs.FileMode(0o700), mode(filepath.Join(s.Data, "cache.pebble")), "it has what users asked the AUR for")
 		d.Stop()
-		require.Empty(t, left(s))
+		require.Empty(t, remainingFiles(s))
 	}
 }
 
-// TestSocket_Umasks: the socket and its directory have their modes whatever the
-// umask.
+// TestSocket_Umasks checks that the socket and its directory have their modes with any umask.
 func TestSocket_Umasks(t *testing.T) {
 	t.Parallel()
 	for _, umask := range []string{"022", "077", "277"} {
@@ -99,8 +98,8 @@ func TestSocket_Umasks(t *testing.T) {
 	}
 }
 
-// TestSocket_Places: the flag is before the environment, and that before the
-// runtime directory, for the daemon and for the client.
+// TestSocket_Places checks that the flag precedes the environment, and that the runtime directory, for the daemon and
+// for the client.
 func TestSocket_Places(t *testing.T) {
 	t.Parallel()
 	system := newSystem(t)
@@ -123,13 +122,12 @@ func TestSocket_Places(t *testing.T) {
 			require.Zero(t, r.Code, r.Stderr)
 			require.Regexp(t, `"generation":[1-9]`, r.Stdout, "the daemon has answered")
 			d.Stop()
-			require.Empty(t, left(s))
+			require.Empty(t, remainingFiles(s))
 		})
 	}
 }
 
-// TestSocket_OneOfTwo: of two daemons that start at the same moment exactly one
-// lives.
+// TestSocket_OneOfTwo checks that of two daemons that start at the same moment exactly one keeps running.
 func TestSocket_OneOfTwo(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -154,18 +152,18 @@ func TestSocket_OneOfTwo(t *testing.T) {
 		require.Equal(t, alive.PID(), pid(s))
 		alive.Signal(syscall.SIGTERM)
 		require.Zero(t, alive.Wait().Code, alive.Stderr())
-		require.Empty(t, left(s))
+		require.Empty(t, remainingFiles(s))
 	}
 }
 
-// TestSocket_Stale: files of a killed daemon do not hinder the next one.
+// TestSocket_Stale checks that the files of a killed daemon do not stop the next one.
 func TestSocket_Stale(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	d := s.Launch()
 	harness.Await(t, func() bool { return mode(s.Path("omg.status")) != 0 }, "omgd writes its status file")
 	d.Kill()
-	there := left(s)
+	there := remainingFiles(s)
 	require.Subset(t, there, []string{"omg.lock", "omg.sock", "omg.status", "omgd.pid"})
 	half := []string{fmt.Sprintf(".omg.status.%d.tmp", d.PID()), fmt.Sprintf(".omgd.pid.%d.tmp", d.PID())}
 	require.Subset(t, []string{half[0], "omg.lock", "omg.sock", "omg.status", "omgd.pid"}, there, "it may have died while it wrote the status again")
@@ -175,10 +173,10 @@ func TestSocket_Stale(t *testing.T) {
 	d = s.Start()
 	require.Equal(t, d.PID(), pid(s))
 	d.Stop()
-	require.Empty(t, left(s))
+	require.Empty(t, remainingFiles(s))
 }
 
-// TestSocket_Occupied: anything else in the place of the socket stays.
+// TestSocket_Occupied checks that any other file at the socket's path stays.
 func TestSocket_Occupied(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -215,7 +213,7 @@ func TestSocket_Occupied(t *testing.T) {
 	}
 }
 
-// listing describes the files of a directory, but for omgd's data.
+// listing describes the files of a directory, without omgd's data.
 func listing(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

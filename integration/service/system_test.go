@@ -11,7 +11,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// system has shell functions for the system-wide daemon and for commands of each user.
+// system has shell functions: the system-wide daemon, and commands of each user.
 const system = `
 as() { user=$1; shift; setpriv --reuid "$user" --regid "$user" --init-groups env -u XDG_RUNTIME_DIR HOME=/tmp "$@"; }
 says() { name=$1; shift; code=0; out=$("$@" 2>&1) || code=$?; echo "$name: $code: $(echo "$out" | head -n 1)"; }
@@ -23,8 +23,7 @@ stop() { kill $daemon; code=0; wait $daemon || code=$?; echo "ended: $code"; }
 unset XDG_RUNTIME_DIR
 `
 
-// TestSystem: one daemon serves several users from the system's places, within the
-// rights of each.
+// TestSystem checks that one daemon serves several users from the system's directories, within the rights of each.
 func TestSystem(t *testing.T) {
 	t.Parallel()
 	r := machine(newSystem(t), system+`
@@ -66,7 +65,7 @@ echo "left: $(ls /run/omg)"
 		"root refreshes: 0: ", "root clears: 0: ",
 		"carol logs: 3: omg: error: only an administrator may do this (log_level)\n", "root logs: 0: info\n",
 		"alice measures: 3: omg: error: only an administrator may do this (metrics)\n", "root measures: 0: # HELP",
-		// The databases are those of the daemon, the files are read by who asks.
+		// The databases are the daemon's, but files are read with the client's rights.
 		"bob lists files: 1: omg: error: package \"no-such-package\" was not found\n",
 		// Runtimes are each user's own.
 		"alice runs: 0: 20.5.0\n", "bob runs: 0: 18.1.0\n",
@@ -78,7 +77,7 @@ echo "left: $(ls /run/omg)"
 	require.NotContains(t, r.Stdout, `"runtimes"`, "the daemon of all looks into no home")
 }
 
-// TestSystem_Access: the configuration says who may ask and who may administer.
+// TestSystem_Access checks that the configuration decides who may send requests and who may administer.
 func TestSystem_Access(t *testing.T) {
 	t.Parallel()
 	r := machine(newSystem(t), system+`
@@ -133,9 +132,8 @@ echo "left: $(ls /run/omg)"
 	}
 }
 
-// TestSystem_Rate: each user has a number of requests a second, and no other
-// suffers when one exceeds his. A user who sends a thousand at once gets all of
-// them answered only where omgd takes minutes for them.
+// TestSystem_Rate checks that each user has a number of requests per second, and that exceeding it affects no other
+// user. All of a thousand requests at once are answered only if omgd takes minutes for them.
 func TestSystem_Rate(t *testing.T) {
 	t.Parallel()
 	need.Root(t)
@@ -159,7 +157,7 @@ func TestSystem_Rate(t *testing.T) {
 		_, err := nc.Write(b)
 		require.NoError(t, err)
 		for range requests {
-			if r := hear(t, nc); r.Err != nil {
+			if r := readResponse(t, nc); r.Err != nil {
 				require.Equal(t, wire.CodeBusy, r.Err.Code)
 				require.Contains(t, r.Err.Message, "too many requests of user 41001")
 				refused++

@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// manager is what a service manager hears, one message after the other.
+// manager receives what omgd sends to the service manager, message by message.
 type manager struct {
 	t        testing.TB
 	path     string
@@ -52,7 +52,7 @@ func (m *manager) await(line string) string {
 	}
 }
 
-// mark is a message of the test's own: those that omgd has sent come before it.
+// mark sends a message and returns those that omgd has sent before it.
 func (m *manager) mark(text string) (before []string) {
 	m.t.Helper()
 	nc, err := net.Dial("unixgram", m.path)
@@ -69,7 +69,7 @@ func (m *manager) mark(text string) (before []string) {
 	}
 }
 
-// TestNotify: systemd hears that omgd is ready, how it goes, and that it ends.
+// TestNotify checks that omgd tells systemd when it is ready, its state, and when it stops.
 func TestNotify(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -81,11 +81,11 @@ func TestNotify(t *testing.T) {
 	d.Signal(syscall.SIGTERM)
 	m.await("STOPPING=1")
 	require.Zero(t, d.Wait().Code)
-	require.Empty(t, left(s))
+	require.Empty(t, remainingFiles(s))
 }
 
-// TestWatchdog: the signs of life come, cease when the daemon is stopped, and
-// come again. How often they come, package systemd tests.
+// TestWatchdog checks that the watchdog messages come, stop while the daemon is suspended, and come again. Package
+// systemd tests how often they come.
 func TestWatchdog(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -101,8 +101,7 @@ func TestWatchdog(t *testing.T) {
 	m.await("WATCHDOG=1")
 }
 
-// activate starts systemd's stand-in for itself: it listens and becomes omgd when
-// someone connects.
+// activate starts systemd-socket-activate, which listens and becomes omgd at the first connection.
 func activate(s *harness.System) *harness.Daemon {
 	s.T.Helper()
 	path := need.Program(s.T, "systemd-socket-activate")
@@ -117,14 +116,13 @@ func activate(s *harness.System) *harness.Daemon {
 	return &harness.Daemon{Process: p, System: s, Socket: s.Socket()}
 }
 
-// listens reports whether someone listens on a socket, without connecting to it:
-// a socket is there before that.
+// listens reports whether a process listens on a socket, without connecting to it: the file exists before that.
 func listens(path string) bool {
 	table, err := os.ReadFile("/proc/net/unix")
 	if err != nil {
 		return false
 	}
-	const accepts = "00010000" // the flag of a socket that listens
+	const accepts = "00010000" // the flag of a listening socket
 	for line := range strings.Lines(string(table)) {
 		if f := strings.Fields(line); len(f) == 8 && f[7] == path && f[3] == accepts {
 			return true
@@ -133,8 +131,8 @@ func listens(path string) bool {
 	return false
 }
 
-// TestActivation: the socket of the service manager is taken, never removed or
-// changed, and serves again after a clean end.
+// TestActivation checks that the service manager's socket is used, never removed or changed, and works again after a
+// clean stop.
 func TestActivation(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -151,16 +149,15 @@ func TestActivation(t *testing.T) {
 	require.Equal(t, before, listing(t, s.Home), "the socket is as it was, and nothing else is left")
 }
 
-// given has a program find sockets as a service manager gives them. The process
-// number must be the program's own.
+// given passes sockets to a program like a service manager. The process ID must be the program's own.
 func given(t *testing.T, cmd *exec.Cmd, number string, files ...*os.File) *exec.Cmd {
 	t.Helper()
 	cmd.ExtraFiles = files
 	return throughShell(t, cmd, "LISTEN_FDS="+number+" LISTEN_PID=$$")
 }
 
-// TestActivation_Again: the service manager keeps the socket. A connection that is
-// made between two daemons waits for the second.
+// TestActivation_Again checks that the service manager keeps the socket. A connection that is made between two daemons
+// waits for the second.
 func TestActivation_Again(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -179,7 +176,7 @@ func TestActivation_Again(t *testing.T) {
 	}
 }
 
-// TestActivation_Refused: nothing but one listening unix stream socket is taken.
+// TestActivation_Refused checks that only a single listening unix stream socket is accepted.
 func TestActivation_Refused(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -199,7 +196,7 @@ func TestActivation_Refused(t *testing.T) {
 			r := harness.Run(t, given(t, foreground(s), fmt.Sprint(len(files)), files...))
 			require.Equal(t, 3, r.Code)
 			require.Contains(t, r.Stderr, "expected one listening unix stream socket from the service manager")
-			require.Empty(t, left(s))
+			require.Empty(t, remainingFiles(s))
 		})
 	}
 	r := harness.Run(t, given(t, foreground(s), "99999999999"))

@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestSystemUnits: a real systemd of a system, with the real units and all that
-// they forbid: omgd serves all users, within its bounds.
+// TestSystemUnits runs the real units with all their restrictions in a real systemd: omgd serves all users, within its
+// limits.
 func TestSystemUnits(t *testing.T) {
 	t.Parallel()
 	systemd := need.Systemd(t)
@@ -62,7 +62,7 @@ done 2>/dev/null
 		"/var/lib/omg/cache.pebble 700 omg\n", "/var/lib/omg/index 755 omg\n", "/var/lib/omg/index/core.omgidx 644 omg\n", "/run/omg/omgd.pid 644 omg\n",
 		"Uid:\t941\t", "CapBnd:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
 		"alice refreshes: 3: omg: error: only an administrator may do this (refresh)\n", "root refreshes: 0: refreshed",
-		// The end leaves systemd's socket, and that goes with its unit.
+		// A stop leaves systemd's socket, which ends with its own unit.
 		"\nsuccess\nomg.sock\nsuccess\n/var/lib/omg/index 755 omg\n/var/lib/omg/index/core.omgidx 644 omg\n/var/lib/omg/index/core.omgidx.origin 644 omg\ndone\n",
 	} {
 		require.Contains(t, r.Stdout, want, r.Stderr)

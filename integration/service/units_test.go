@@ -14,8 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// installed is a prefix with the programs and what packaging/ has, put there as
-// make install does.
+// installed returns a prefix with the programs and the files of packaging/, as make install installs them.
 func installed(s *harness.System) string {
 	s.T.Helper()
 	prefix := outside(s, "usr")
@@ -23,7 +22,7 @@ func installed(s *harness.System) string {
 	require.NoError(s.T, os.Symlink(s.Bin, filepath.Join(prefix, "bin")))
 	cmd := exec.Command("make", "--no-print-directory", "-s", "install-units", "PREFIX="+prefix)
 	cmd.Dir = harness.Root(s.T)
-	for _, v := range os.Environ() { // make may be what runs the tests
+	for _, v := range os.Environ() { // make may have started the tests
 		if !strings.HasPrefix(v, "MAKE") && !strings.HasPrefix(v, "MFLAGS=") {
 			cmd.Env = append(cmd.Env, v)
 		}
@@ -33,7 +32,7 @@ func installed(s *harness.System) string {
 	return prefix
 }
 
-// files are all files below a directory, by their path from there.
+// files returns all files below a directory, by their relative path.
 func files(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
@@ -46,8 +45,8 @@ func files(t *testing.T, dir string) (all []string) {
 	return all
 }
 
-// TestUnits_Verified: systemd finds nothing wrong with the units, and calls those
-// of the system well protected.
+// TestUnits_Verified checks that systemd accepts the units without a warning, and rates those of the system as well
+// protected.
 func TestUnits_Verified(t *testing.T) {
 	t.Parallel()
 	analyze := need.Program(t, "systemd-analyze")
@@ -84,7 +83,7 @@ func TestUnits_Verified(t *testing.T) {
 	}
 }
 
-// TestUnits_SystemUser: sysusers and tmpfiles make the user and its directories.
+// TestUnits_SystemUser checks that sysusers and tmpfiles create the user and its directories.
 func TestUnits_SystemUser(t *testing.T) {
 	t.Parallel()
 	need.Root(t)
@@ -110,8 +109,8 @@ func TestUnits_SystemUser(t *testing.T) {
 	}
 }
 
-// TestUserUnits: a real systemd, the user's, with the real units: it listens, a
-// question starts omgd, it ends one that hangs and starts another.
+// TestUserUnits runs the real units in a real systemd of a user: it listens, a request starts omgd, and systemd
+// replaces an omgd that hangs.
 func TestUserUnits(t *testing.T) {
 	t.Parallel()
 	systemd := need.Systemd(t)
@@ -165,7 +164,7 @@ ls "$XDG_RUNTIME_DIR" | grep omg
 	for _, want := range []string{
 		"listens: 0\nbefore: 0\n", "packages: 200\n", " is running (process ", "it says how it goes\n",
 		"after a kill: another\n", "after a hang: another\n", "restarted: another\n",
-		// Stopped, the service leaves nothing but systemd's socket, and the next call starts it again.
+		// Stopped, the service leaves only systemd's socket, and the next request starts it again.
 		"state: success\ninactive\nomg.sock\n", "asked again: 0\nasked again: another\n",
 		// The daemon command stops the socket too.
 		"stopped: 0\ninactive\ninactive\n",
@@ -177,8 +176,8 @@ ls "$XDG_RUNTIME_DIR" | grep omg
 	require.True(t, strings.HasSuffix(r.Stdout, "inactive\n"), "nothing is left: %s", r.Stdout)
 }
 
-// TestHook: after a transaction of the real pacman the index that all users share
-// is built, by the user omg, or systemd is told to.
+// TestHook checks that after a transaction of the real pacman the index that all users share is built, by the user omg,
+// or through systemd.
 func TestHook(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"pacman", "bsdtar", "runuser"} {

@@ -1,3 +1,3 @@
-// Package terminal runs omg on pseudo-terminals: what it shows there and what it
-// prints into pipes, in colour or not, at any width.
+// Package terminal runs omg on pseudo-terminals and checks its output there and in pipes, with colour and without, at
+// any width.
 package terminal

@@ -25,18 +25,17 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// shown is how many results a terminal gets unless asked for more.
+// shown is how many results a terminal gets by default.
 const shown = 50
 
-// way is one way in which omg comes to an answer.
+// way is one way in which omg gets an answer.
 type way struct {
 	harness.Way
-	// note is what it prints on standard error about itself.
+	// note is what it prints on standard error about the way.
 	note string
 }
 
-// ways sets all three up on a generated database: through the daemon, from an
-// index, from the databases.
+// ways prepares all three on a generated database: through the daemon, from an index, from the databases.
 func ways(t *testing.T) []way {
 	t.Helper()
 	need.Terminal(t)
@@ -49,13 +48,13 @@ func ways(t *testing.T) []way {
 	return all
 }
 
-// in is the same way for a subtest.
-func (y way) in(t *testing.T) way { return way{y.For(t), y.note} }
+// forTest returns the same way for a subtest.
+func (y way) forTest(t *testing.T) way { return way{y.For(t), y.note} }
 
 // with adds to the environment.
 func (y way) with(env ...string) way { return way{y.With(env...), y.note} }
 
-// stream says which of omg's streams are the terminal.
+// stream is a set of omg's streams that are the terminal.
 type stream int
 
 const (
@@ -63,7 +62,7 @@ const (
 	stderr
 )
 
-// screen is a pseudo-terminal: what is written to tty comes out of master.
+// screen is a pseudo-terminal: what is written to tty is read from master.
 type screen struct{ master, tty *os.File }
 
 func newScreen(t *testing.T, columns int) screen {
@@ -81,9 +80,8 @@ func (s screen) resize(t *testing.T, columns int) {
 	require.NoError(t, pty.Setsize(s.master, &pty.Winsize{Rows: 24, Cols: uint16(columns)}))
 }
 
-// on runs omg with some of its streams on a screen and the others in pipes. What
-// it prints on the screen is the result's standard output, or if that is in a
-// pipe the result's standard error.
+// on runs omg with some of its streams on a screen and the others in pipes. Output on the screen becomes the result's
+// standard output or, if that is a pipe, its standard error.
 func (y way) on(t *testing.T, s screen, which stream, args ...string) harness.Result {
 	t.Helper()
 	const end = "\x04end of this program\x04"
@@ -124,7 +122,7 @@ func (y way) on(t *testing.T, s screen, which stream, args ...string) harness.Re
 
 var colors = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// results counts the packages of a search's output: their lines are not indented.
+// results counts the packages in a search's output: their lines are not indented.
 func results(out string) int {
 	n := 0
 	for line := range strings.Lines(out) {
@@ -135,7 +133,7 @@ func results(out string) int {
 	return n
 }
 
-// TestTerminal has all parts ask one daemon, one index and the same databases.
+// TestTerminal runs all parts with one daemon, one index and the same databases.
 func TestTerminal(t *testing.T) {
 	all := ways(t)
 	for name, test := range map[string]func(*testing.T, []way){
@@ -152,7 +150,7 @@ func TestTerminal(t *testing.T) {
 func testSearchLimit(t *testing.T, all []way) {
 	for _, y := range all {
 		t.Run(y.Name, func(t *testing.T) {
-			y := y.in(t)
+			y := y.forTest(t)
 			s := newScreen(t, 80)
 			all := len(y.Omg("search", "-q", "lib").Lines())
 			require.Greater(t, all, 3*shown)
@@ -162,7 +160,7 @@ func testSearchLimit(t *testing.T, all []way) {
 			require.Zero(t, got.Code)
 			require.Equal(t, shown, results(colors.ReplaceAllString(got.Stdout, "")))
 			require.Equal(t, y.note+left(shown), got.Stderr)
-			// The line stands below the results where both are one terminal.
+			// The line is below the results if both are on one terminal.
 			both := y.on(t, s, stdout|stderr, "search", "lib")
 			require.Equal(t, y.note+got.Stdout+left(shown), both.Stdout)
 
@@ -186,7 +184,7 @@ func testSearchLimit(t *testing.T, all []way) {
 					require.Equal(t, y.note, got.Stderr, c.args)
 				}
 			}
-			// A program reads JSON, wherever it is printed.
+			// JSON is the same everywhere.
 			var document struct{ Packages []struct{ Name string } }
 			require.NoError(t, json.Unmarshal([]byte(y.on(t, s, stdout, "search", "--json", "lib").Stdout), &document))
 			require.Len(t, document.Packages, all)
@@ -197,13 +195,13 @@ func testSearchLimit(t *testing.T, all []way) {
 func testSearchPiped(t *testing.T, all []way) {
 	for _, y := range all {
 		t.Run(y.Name, func(t *testing.T) {
-			y := y.in(t)
+			y := y.forTest(t)
 			all := len(y.Omg("search", "-q", "lib").Lines())
 			got := y.Omg("search", "lib")
 			require.Equal(t, all, results(got.Stdout))
 			require.Equal(t, y.note, got.Stderr)
 			require.NotContains(t, got.Stdout, "\x1b")
-			// Whether messages go to a terminal has no part in it.
+			// Whether messages go to a terminal has no effect on it.
 			require.Equal(t, got, y.on(t, newScreen(t, 40), stderr, "search", "lib"))
 			few := y.on(t, newScreen(t, 40), stderr, "search", "-q", "--limit", "7", "lib")
 			require.Len(t, few.Lines(), 7)
@@ -213,9 +211,9 @@ func testSearchPiped(t *testing.T, all []way) {
 }
 
 func testColor(t *testing.T, all []way) {
-	y := all[1].in(t)
+	y := all[1].forTest(t)
 	s := newScreen(t, 80)
-	wide := y.with("COLUMNS=0") // one line a text, as in a pipe
+	wide := y.with("COLUMNS=0") // one line per text, as in a pipe
 	for _, command := range [][]string{{"search", "--limit", "20", "lib"}, {"info", "bash", "glibc"}, {"installed"}, {"explicit"}} {
 		plain := y.Omg(command...)
 		require.Zero(t, plain.Code, command)
@@ -251,7 +249,7 @@ func testColor(t *testing.T, all []way) {
 			require.NotContains(t, got.Stderr, "\x1b", "%v %+v", command, c)
 		}
 	}
-	// What programs read is never coloured; what is wrong is said in plain text too.
+	// Output for programs is never coloured, and errors in plain text are complete.
 	for _, args := range []string{"search -q lib", "search --json lib", "search --format {{.name}} lib"} {
 		require.NotContains(t, y.on(t, s, stdout, append(strings.Fields(args), "--color", "always")...).Stdout, "\x1b", args)
 	}
@@ -263,9 +261,9 @@ func testColor(t *testing.T, all []way) {
 	require.Equal(t, "omg: error: --color must be auto, always or never, not \"sometimes\"\nomg: hint: see --help\n", wrong.Stderr)
 }
 
-// testWidth changes a terminal's size from command to command.
+// testWidth changes a terminal's size between commands.
 func testWidth(t *testing.T, all []way) {
-	y := all[0].in(t)
+	y := all[0].forTest(t)
 	s := newScreen(t, 80)
 	args := []string{"search", "--limit", "0", "--color", "never", "lib"}
 	plain := y.Omg(args...).Stdout
@@ -296,7 +294,7 @@ func testWidth(t *testing.T, all []way) {
 	}
 	require.Greater(t, strings.Count(at[30], "\n"), strings.Count(at[80], "\n"))
 
-	// COLUMNS is asked before the terminal, and in a pipe, as pacman does.
+	// COLUMNS precedes the terminal's width, and applies in a pipe, as in pacman.
 	s.resize(t, 200)
 	require.Equal(t, at[30], y.with("COLUMNS=30").on(t, s, stdout, args...).Stdout)
 	require.Equal(t, at[30], y.with("COLUMNS=30").Omg(args...).Stdout)
@@ -304,13 +302,13 @@ func testWidth(t *testing.T, all []way) {
 	require.Equal(t, at[200], y.with("COLUMNS=wide").on(t, s, stdout, args...).Stdout)
 }
 
-// testReaderGoes closes a pipe, as head does, and a terminal in the middle
-// of the output: omg ends at once and has nothing to say about it.
+// testReaderGoes closes a pipe, as head does, and a terminal in the middle of the output: omg ends at once without an
+// error message.
 func testReaderGoes(t *testing.T, all []way) {
 	for _, y := range all {
 		for _, terminal := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, terminal %v", y.Name, terminal), func(t *testing.T) {
-				y := y.in(t)
+				y := y.forTest(t)
 				var read, written *os.File
 				var err error
 				if terminal {
@@ -338,7 +336,7 @@ func testReaderGoes(t *testing.T, all []way) {
 	}
 }
 
-// TestOmg_Interrupted types Ctrl-C while omg waits for a daemon that says nothing.
+// TestOmg_Interrupted types Ctrl-C while omg waits for a daemon that does not answer.
 func TestOmg_Interrupted(t *testing.T) {
 	need.Terminal(t)
 	s := harness.New(t, harness.NoDatabases())
@@ -354,7 +352,7 @@ func TestOmg_Interrupted(t *testing.T) {
 	peer, err := l.Accept()
 	require.NoError(t, err)
 	defer peer.Close()
-	_, err = io.ReadFull(peer, make([]byte, 4)) // it has asked and waits
+	_, err = io.ReadFull(peer, make([]byte, 4)) // it has sent its request and waits
 	require.NoError(t, err)
 	_, err = screen.master.Write([]byte{3})
 	require.NoError(t, err)
@@ -362,6 +360,6 @@ func TestOmg_Interrupted(t *testing.T) {
 	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	require.True(t, status.Signaled(), "a shell must see that it was interrupted")
 	require.Equal(t, syscall.SIGINT, status.Signal())
-	out, _ := io.ReadAll(screen.master) // ends with an error when the last writer is gone
+	out, _ := io.ReadAll(screen.master) // fails when the last writer is gone
 	require.Equal(t, "^C", string(out))
 }

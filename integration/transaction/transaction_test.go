@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// system is a root of its own with a repository that pacman installs from.
+// system is a root directory with a repository from which pacman installs.
 type system struct {
 	*harness.System
 	root, repo string
@@ -34,9 +34,8 @@ type system struct {
 	conn       *client.Conn
 }
 
-// newSystem makes the repository and starts omgd before anything is installed.
-// omgd does not look at the databases by itself: it learns of a change because the
-// system reports it.
+// newSystem creates the repository and starts omgd before anything is installed. omgd does not poll the databases: it
+// notices a change because the kernel reports it.
 func newSystem(t *testing.T) *system {
 	t.Helper()
 	need.Program(t, "pacman")
@@ -57,7 +56,7 @@ func newSystem(t *testing.T) *system {
 	return s
 }
 
-// restart starts omgd again and returns the first status that it answers with.
+// restart starts omgd again and returns its first status.
 func (s *system) restart() (r wire.StatusResult) {
 	s.T.Helper()
 	p := harness.Start(s.T, s.Command("omgd", append(s.Files(), "--foreground", "--socket", s.Socket())...))
@@ -73,7 +72,7 @@ type pkg struct {
 	depends       []string
 }
 
-// publish makes packages and adds them to the repository with repo-add.
+// publish builds packages and adds them to the repository with repo-add.
 func (s *system) publish(packages ...pkg) {
 	s.T.Helper()
 	args := []string{"-q", filepath.Join(s.repo, "test.db.tar.gz")}
@@ -98,14 +97,14 @@ func (s *system) publish(packages ...pkg) {
 	require.Zero(s.T, got.Code, got.Stderr)
 }
 
-// pacman has the real one change the system.
+// pacman changes the system with the real pacman.
 func (s *system) pacman(args ...string) {
 	s.T.Helper()
 	got := s.Pacman(append([]string{"--root", s.root, "--noconfirm"}, args...)...)
 	require.Zero(s.T, got.Code, "pacman %q: %s%s", args, got.Stdout, got.Stderr)
 }
 
-// counts is what status says, as "installed explicit orphans updates".
+// counts returns the counts in the status, as "installed explicit orphans updates".
 func (s *system) counts() string {
 	var r wire.StatusResult
 	var refused *wire.Error
@@ -117,7 +116,7 @@ func (s *system) counts() string {
 	return inWords(r.Counts)
 }
 
-// inWords is counts as "installed explicit orphans updates".
+// inWords returns c as "installed explicit orphans updates".
 func inWords(c wire.Counts) string {
 	text := func(n *uint32) string {
 		if n == nil {
@@ -128,7 +127,7 @@ func inWords(c wire.Counts) string {
 	return strings.Join([]string{text(c.Installed), text(c.Explicit), text(c.Orphans), text(c.Updates)}, " ")
 }
 
-// fileCounts is what the status file says.
+// fileCounts returns the counts in the status file.
 func (s *system) fileCounts() string {
 	f, err := statusfile.Read(s.Path("omg.status"))
 	if err != nil {
@@ -137,8 +136,8 @@ func (s *system) fileCounts() string {
 	return strings.TrimSpace(fmt.Sprintln(f.Installed.N, f.Explicit.N, f.Orphans.N, f.Updates.N))
 }
 
-// await waits until omgd knows of a change, and demands that it knows all of it.
-// The status file follows the state that the socket answers from.
+// await waits until omgd has noticed a change, and requires that it has noticed all of it. The status file is written
+// after the snapshot is in use.
 func (s *system) await(counts string, explicit ...string) {
 	s.T.Helper()
 	harness.Await(s.T, func() bool { return s.counts() == counts }, "omgd counts %s, not %s; it printed: %s", counts, s.counts, s.omgd.Stderr)
@@ -155,9 +154,8 @@ func (s *system) awaitFile(counts string) {
 	harness.Await(s.T, func() bool { return s.fileCounts() == counts }, "the status file has %s, not %s; omgd printed: %s", counts, s.fileCounts, s.omgd.Stderr)
 }
 
-// TestRefresh_Killed kills omgd while databases change. Each time it starts again,
-// has the last status that it reported as stored, or a newer one, and leaves no
-// temporary files.
+// TestRefresh_Killed kills omgd while databases change. Each time it starts again, it has the last status that it
+// reported as stored, or a newer one, and leaves no temporary files.
 func TestRefresh_Killed(t *testing.T) {
 	times := 10
 	if os.Getenv("OMG_SOAK") != "" {
@@ -168,7 +166,7 @@ func TestRefresh_Killed(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	fromStore, explicit := 0, []string{"2 1 0 0", "2 2 0 0"}
 	s.awaitFile(explicit[0])
-	// How long a refresh takes here, roughly: the kills are spread over that time.
+	// The approximate time of a refresh: the kills are spread over that time.
 	begin := time.Now()
 	s.pacman("-D", "--asexplicit", "base-lib")
 	s.awaitFile(explicit[1])
@@ -179,10 +177,10 @@ func TestRefresh_Killed(t *testing.T) {
 		// The status file is written after the store: its content is stored.
 		stored := explicit[i%2]
 		s.awaitFile(stored)
-		// Another file, the same content: omgd looks.
+		// Another file with the same content starts a refresh.
 		harness.Replace(t, s.Sync("test"), harness.Read(t, s.Sync("test")))
 		s.pacman("-D", []string{"--asexplicit", "--asdeps"}[i%2], "base-lib")
-		time.Sleep(time.Duration(rng.Int64N(int64(span)))) // any moment will do
+		time.Sleep(time.Duration(rng.Int64N(int64(span)))) // a random moment
 		s.omgd.Kill()
 		r := s.restart()
 		require.NotNil(t, r.Counts.Explicit, "the last status is there at once")
@@ -210,7 +208,7 @@ func TestRefresh_Transactions(t *testing.T) {
 	require.Equal(t, "1-1", s.search("tool"), "the search marks what is installed")
 
 	s.publish(pkg{name: "base-lib", version: "2-1"}, pkg{name: "tool", version: "2-1", depends: []string{"base-lib"}})
-	s.pacman("-Syy") // -Sy passes over a database of the same second
+	s.pacman("-Syy") // -Sy skips a database of the same second
 	s.await("2 1 0 2", "tool")
 
 	s.pacman("-Su")
@@ -230,7 +228,7 @@ func TestRefresh_Transactions(t *testing.T) {
 	stop()
 }
 
-// search returns the installed version that a search marks.
+// search returns the installed version in a search result.
 func (s *system) search(name string) string {
 	s.T.Helper()
 	var r wire.SearchResult
@@ -239,8 +237,8 @@ func (s *system) search(name string) string {
 	return r.Packages[0].Installed
 }
 
-// watchForMixtures asks all the time what is installed, and fails on an answer
-// that was never the truth before or after a transaction.
+// watchForMixtures requests the installed packages all the time, and fails for an answer that was never true before or
+// after a transaction.
 func (s *system) watchForMixtures(truths ...[]string) (stop func()) {
 	conn := s.omgd.Dial()
 	done := make(chan struct{})
@@ -272,8 +270,8 @@ func (s *system) watchForMixtures(truths ...[]string) (stop func()) {
 	}
 }
 
-// TestStatus_LeftOverLock: a lock that a dead pacman left stops nothing but
-// transactions, and status names it once it has stood for a while.
+// TestStatus_LeftOverLock checks that a lock left by a dead pacman stops only transactions, and that status names it
+// after a while.
 func TestStatus_LeftOverLock(t *testing.T) {
 	s := newSystem(t)
 	s.pacman("-S", "tool")

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// system has programs of its own, among which the worker can be another one.
+// system has its own copy of the programs, in which the worker can be replaced.
 type system struct {
 	*harness.System
 	changes int
@@ -50,7 +50,7 @@ func build(t *testing.T, out string, libalpm bool) {
 	require.NoError(t, err, string(printed))
 }
 
-// built is the worker's program, with libalpm or without.
+// built returns the worker's program, with libalpm or without.
 func built(t *testing.T, libalpm bool) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "worker")
@@ -58,7 +58,7 @@ func built(t *testing.T, libalpm bool) []byte {
 	return harness.Read(t, path)
 }
 
-// install puts a worker beside omgd: a program's bytes, or a script.
+// install installs a worker beside omgd: a program's bytes, or a script.
 func (s *system) install(worker []byte) {
 	s.T.Helper()
 	path := s.Program("omg-alpm-worker")
@@ -78,13 +78,13 @@ func (s *system) change() {
 	before, rest, ok := strings.Cut(string(harness.Read(s.T, descs[0])), "%DESC%\n")
 	require.True(s.T, ok)
 	_, after, _ := strings.Cut(rest, "\n")
-	lock := filepath.Join(s.DB, "db.lck") // as pacman -D: a desc changes in place, and the lock comes and goes
+	lock := filepath.Join(s.DB, "db.lck") // like pacman -D: a desc changes in place, and the lock is created and removed
 	harness.Write(s.T, lock, "")
 	harness.Write(s.T, descs[0], fmt.Sprintf("%s%%DESC%%\nchanged %d times\n%s", before, s.changes, after))
 	require.NoError(s.T, os.Remove(lock))
 }
 
-// part is what a status says of libalpm, empty if nothing.
+// part returns the problem with libalpm in a status, or "".
 func part(r *wire.StatusResult) string {
 	for _, p := range r.Problems {
 		if p.Name == "libalpm" {
@@ -94,8 +94,8 @@ func part(r *wire.StatusResult) string {
 	return ""
 }
 
-// awaitHealthy waits until libalpm has confirmed what omgd read. A machine that is
-// so busy that the worker takes its ten seconds has it asked once more.
+// awaitHealthy waits until libalpm has confirmed the result of a refresh. If the worker exceeds its ten seconds on a
+// busy machine, it is asked once more.
 func awaitHealthy(t *testing.T, d *harness.Daemon) {
 	t.Helper()
 	d.AwaitStatus(func(r *wire.StatusResult) bool {
@@ -106,7 +106,7 @@ func awaitHealthy(t *testing.T, d *harness.Daemon) {
 	}, "nothing of libalpm")
 }
 
-// questions are about all that libalpm has a say in.
+// questions are those whose answers libalpm can correct.
 var questions = [][]string{{"explicit", "-q"}, {"outdated"}, {"orphans", "-q"}, {"search", "-q", "lib"}, {"installed"}}
 
 // ask returns the answers to the questions.
@@ -117,8 +117,8 @@ func ask(d *harness.Daemon) (answers []string) {
 	return answers
 }
 
-// requireNamed waits until status names what the worker does, and demands that all
-// answers stay; with a whole worker status has nothing to name.
+// requireNamed waits until status names what the worker does, and requires that all answers stay; with a working one
+// status has nothing to name.
 func (s *system) requireNamed(t *testing.T, d *harness.Daemon, worker, whole []byte, text string) {
 	t.Helper()
 	before := ask(d)
@@ -138,8 +138,8 @@ func (s *system) requireNamed(t *testing.T, d *harness.Daemon, worker, whole []b
 	require.Equal(t, before, ask(d))
 }
 
-// TestWorker_Faults has the worker fail in each way while omgd runs: status names
-// it, every answer stays, and with the worker whole again so is status.
+// TestWorker_Faults has the worker fail in each way while omgd runs: status names the fault, every answer stays, and
+// with a working worker status is clean again.
 func TestWorker_Faults(t *testing.T) {
 	t.Parallel()
 	whole, stub := built(t, true), built(t, false)
@@ -159,7 +159,7 @@ func TestWorker_Faults(t *testing.T) {
 
 	for _, c := range []struct {
 		name   string
-		worker []byte // nil: none
+		worker []byte // nil: no worker
 		text   string
 	}{
 		{"missing", nil, "is missing"},
@@ -179,7 +179,7 @@ func TestWorker_Faults(t *testing.T) {
 	}
 }
 
-// TestWorker_Hangs: a worker that says nothing is given up after ten seconds.
+// TestWorker_Hangs checks that a worker that does not answer is killed after ten seconds.
 func TestWorker_Hangs(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -190,8 +190,8 @@ func TestWorker_Hangs(t *testing.T) {
 	s.requireNamed(t, d, script("exec sleep 3600"), whole, "timed out")
 }
 
-// TestWorker_Differs has the real worker asked of a copy of the databases that
-// lacks a package: its answer is right for them, and not ours.
+// TestWorker_Differs has the real worker read a copy of the databases that lacks a package: its answer is right for
+// them, and differs from ours.
 func TestWorker_Differs(t *testing.T) {
 	t.Parallel()
 	need.Program(t, "pacman")
@@ -203,7 +203,7 @@ func TestWorker_Differs(t *testing.T) {
 	awaitHealthy(t, d)
 	before := ask(d)
 
-	other := s.Path("ot") // as long as db, for the question names it
+	other := s.Path("ot") // as long as db, because the request contains the path
 	require.NoError(t, os.CopyFS(other, os.DirFS(s.DB)))
 	gone, err := filepath.Glob(filepath.Join(other, "local", "*", "desc"))
 	require.NoError(t, err)
@@ -211,7 +211,7 @@ func TestWorker_Differs(t *testing.T) {
 	s.install(script("sed 's|" + s.DB + "|" + other + "|' | " + s.Path("real")))
 	s.change()
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return strings.HasPrefix(part(r), "differs: ") }, "a difference")
-	// libalpm's word counts: it is what pacman says of that copy.
+	// libalpm's answer counts: it is pacman's for that copy.
 	harness.Await(t, func() bool {
 		now := ask(d)
 		return now[0] != before[0] || now[4] != before[4]
@@ -230,7 +230,7 @@ func TestWorker_Differs(t *testing.T) {
 	require.Contains(t, status, "libalpm: differs: ")
 	require.Contains(t, status, "libalpm's results are used")
 
-	// Unless we could not read everything ourselves: then it may not have either.
+	// Unless omgd could not read everything itself: then libalpm may not have either.
 	half := filepath.Join(s.DB, "local", "half-1-1")
 	require.NoError(t, os.MkdirAll(half, 0o755))
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return strings.Contains(part(r), "omg's results are kept") }, "an answer that is kept")
@@ -244,8 +244,7 @@ func TestWorker_Differs(t *testing.T) {
 	require.Equal(t, before, ask(d))
 }
 
-// TestWorker_AskedAgain: a worker that comes back is asked at the next refresh,
-// though nothing has changed.
+// TestWorker_AskedAgain checks that a worker that works again is asked at the next refresh, even without a change.
 func TestWorker_AskedAgain(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -256,13 +255,13 @@ func TestWorker_AskedAgain(t *testing.T) {
 	require.NotZero(t, before)
 	s.install(whole)
 	d.AwaitStatus(func(r *wire.StatusResult) bool {
-		d.Omg("refresh") // which omgd does once in five seconds
+		d.Omg("refresh") // which omgd accepts once in five seconds
 		return part(r) == ""
 	}, "nothing of libalpm")
 	require.Equal(t, before, d.Status().Generation, "nothing has changed")
 }
 
-// TestWorker_SearchAndInfo has libalpm answer where no index can be built.
+// TestWorker_SearchAndInfo has libalpm answer because no index can be built.
 func TestWorker_SearchAndInfo(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -290,10 +289,10 @@ func TestWorker_SearchAndInfo(t *testing.T) {
 	require.Equal(t, 2, ask("search", "depends:glibc").Code)
 	require.Contains(t, ask("status").Stdout, "not installed")
 
-	// The index comes back, and the answers with it.
+	// The index comes back, and its answers with it.
 	require.NoError(t, os.Rename(s.Path("omg-index"), index))
 	d.AwaitStatus(func(r *wire.StatusResult) bool {
-		d.Omg("refresh") // which omgd does once in five seconds
+		d.Omg("refresh") // which omgd accepts once in five seconds
 		return r.Index.Packages == 300
 	}, "the index")
 	require.Contains(t, d.Omg("status").Stdout, "300 packages")

@@ -73,7 +73,7 @@ func open(q *alpmproto.Request) (*session, error) {
 	if err := checkLocal(q.Path); err != nil {
 		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "%v", err)
 	}
-	locale.UTF8() // without one, libalpm says of a database what it cannot read
+	locale.UTF8() // without one, libalpm fails on names beyond ASCII
 	handle, err := alpm.Initialize("/", q.Path)
 	if err != nil {
 		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm cannot open %.200s: %v", q.Path, err)

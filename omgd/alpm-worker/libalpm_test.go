@@ -79,8 +79,8 @@ func TestWorker_EveryQuestion(t *testing.T) {
 	require.True(t, slices.ContainsFunc(a.Packages, func(p wire.Package) bool { return p.Name == names[7] }))
 }
 
-// TestWorker_BeyondASCII: libalpm reads names and versions beyond ASCII, with which
-// libarchive gives up in a process that has no locale.
+// TestWorker_BeyondASCII checks that libalpm reads names and versions beyond ASCII, at which libarchive fails in a
+// process without a locale.
 func TestWorker_BeyondASCII(t *testing.T) {
 	dir := t.TempDir()
 	write := func(path, text string) {

@@ -26,7 +26,7 @@ type depend struct {
 type satisfier struct {
 	pkg     int
 	version string
-	// bare is set for a provision without "=": it meets no dependency on a version.
+	// bare is set for a provision without "=": it satisfies no dependency on a version.
 	bare bool
 }
 

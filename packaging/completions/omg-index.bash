@@ -1,18 +1,18 @@
 # bash completion for omg-index. Made by make docs from --help: change that instead.
 
 _omg_index() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} said='' word words='' more=''
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
 	--dbpath|--pacman-config|--db|--aur|-o|--output|--data-dir) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
 	--repo) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-		case "$said $word" in
-		' build'|' info'|' verify'|' dump') said+=" $word" ;;
+		case "$command $word" in
+		' build'|' info'|' verify'|' dump') command+=" $word" ;;
 		esac
 	done
-	case $said in
+	case $command in
 	'')
 		words='build info verify dump --help -h --version -v'
 		;;

@@ -1,14 +1,14 @@
 # fish completion for omg-index. Made by make docs from --help: change that instead.
 
 function __omg_index_at -a place
-    set -l said ''
+    set -l command ''
     for word in (commandline -opc)[2..-1]
-        switch "$said $word"
+        switch "$command $word"
             case ' build' ' info' ' verify' ' dump'
-                set said "$said $word"
+                set command "$command $word"
         end
     end
-    test "$said" = "$place"
+    test "$command" = "$place"
 end
 complete -c omg-index -f
 complete -c omg-index -n '__omg_index_at ""' -a build -d 'build an index from pacman\'s databases, the AUR\'s dump, or both'

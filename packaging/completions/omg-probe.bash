@@ -1,13 +1,13 @@
 # bash completion for omg-probe. Made by make docs from --help: change that instead.
 
 _omg_probe() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} said='' word words='' more=''
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
 	--directory|--top|--socket|--data-dir|--dbpath) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
 	--format|--deadline) return ;;
 	esac
-	case $said in
+	case $command in
 	'')
 		words='node python go rust ruby java bun all ec tc oc uc init -C --directory -f --format -s --status -a --all -w --why --deadline --no-env --top --cross-borders --remote --socket --data-dir --dbpath -h --help -V --version'
 		;;

@@ -1,8 +1,8 @@
 # fish completion for omg-probe. Made by make docs from --help: change that instead.
 
 function __omg_probe_at -a place
-    set -l said ''
-    test "$said" = "$place"
+    set -l command ''
+    test "$command" = "$place"
 end
 complete -c omg-probe -f
 complete -c omg-probe -n '__omg_probe_at ""' -s C -d 'use DIR instead of the working directory'

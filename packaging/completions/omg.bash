@@ -4,18 +4,18 @@ _omg_packages() { omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | LC_
 _omg_installed() { omg installed -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg_settings() { omg config -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} said='' word words='' more=''
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
 	--socket|-s|--index|--dbpath|--pacman-config|--data-dir|--source) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
 	--limit|--repo|--sort|--format|--color|--severity|--fail-on|--lines) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-		case "$said $word" in
-		' search'|' info'|' status'|' installed'|' explicit'|' orphans'|' foreign'|' outdated'|' security'|' owns'|' files'|' why'|' which'|' list'|' use'|' doctor'|' health'|' metrics'|' refresh'|' cache'|' cache clear'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' config') said+=" $word" ;;
+		case "$command $word" in
+		' search'|' info'|' status'|' installed'|' explicit'|' orphans'|' foreign'|' outdated'|' security'|' owns'|' files'|' why'|' which'|' list'|' use'|' doctor'|' health'|' metrics'|' refresh'|' cache'|' cache clear'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' config') command+=" $word" ;;
 		esac
 	done
-	case $said in
+	case $command in
 	'')
 		words='search info status installed explicit orphans foreign outdated security owns files why which list use doctor health metrics refresh cache daemon config --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --strict --help -h --version -v'
 		;;

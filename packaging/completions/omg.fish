@@ -10,14 +10,14 @@ function __omg_settings
     omg config -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'
 end
 function __omg_at -a place
-    set -l said ''
+    set -l command ''
     for word in (commandline -opc)[2..-1]
-        switch "$said $word"
+        switch "$command $word"
             case ' search' ' info' ' status' ' installed' ' explicit' ' orphans' ' foreign' ' outdated' ' security' ' owns' ' files' ' why' ' which' ' list' ' use' ' doctor' ' health' ' metrics' ' refresh' ' cache' ' cache clear' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' config'
-                set said "$said $word"
+                set command "$command $word"
         end
     end
-    test "$said" = "$place"
+    test "$command" = "$place"
 end
 complete -c omg -f
 complete -c omg -n '__omg_at ""' -a search -d 'find packages whose name, description, provides or groups contain every word'

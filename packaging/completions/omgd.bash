@@ -1,13 +1,13 @@
 # bash completion for omgd. Made by make docs from --help: change that instead.
 
 _omgd() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} said='' word words='' more=''
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
 	--socket|-s|--dbpath|--pacman-config|--index|--data-dir) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
 	--log-level) return ;;
 	esac
-	case $said in
+	case $command in
 	'')
 		words='--foreground -f --system --socket -s --log-level --dbpath --pacman-config --index --data-dir --help -h --version -v'
 		;;

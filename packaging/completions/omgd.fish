@@ -1,8 +1,8 @@
 # fish completion for omgd. Made by make docs from --help: change that instead.
 
 function __omgd_at -a place
-    set -l said ''
-    test "$said" = "$place"
+    set -l command ''
+    test "$command" = "$place"
 end
 complete -c omgd -f
 complete -c omgd -n '__omgd_at ""' -l foreground -d 'stay in the foreground'

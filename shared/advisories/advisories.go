@@ -1,5 +1,5 @@
-// Package advisories knows the records of Arch's security tracker and which of
-// them concern what is installed.
+// Package advisories reads the records of Arch's security tracker and determines which of them concern the installed
+// packages.
 package advisories
 
 import (
@@ -15,23 +15,23 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of the tracker's answer, which limit memory. Real ones have some 2,600
-// records in 1 MB; a record of a kernel has more than a hundred issues.
+// Limits of the tracker's data, and so of memory. Real data has some 2,600 records in 1 MB; a record of a kernel has
+// more than a hundred issues.
 const (
 	MaxBytes   = 16 << 20
 	maxRecords = 50_000
 	maxNames   = 200_000 // of packages, issues and advisories, in all records together
-	maxText    = 256     // bytes of one text
+	maxText    = 256     // bytes of one string
 )
 
-// ErrFormat means that something is no answer of the tracker's.
+// ErrFormat means that the input is not the tracker's JSON.
 var ErrFormat = errors.New("not a list of advisories")
 
-// Severity is how bad a vulnerability is; a larger one is worse.
+// Severity is the severity of a vulnerability; a larger one is worse.
 type Severity int
 
-// The severities. Unknown is what the tracker has not judged, or what we do not
-// understand.
+// The values of Severity. Unknown means that the tracker has not rated a record, or that its rating is not in this
+// list.
 const (
 	Unknown Severity = iota
 	Low
@@ -44,7 +44,7 @@ var severities = []string{"Unknown", "Low", "Medium", "High", "Critical"}
 
 func (s Severity) String() string { return severities[s] }
 
-// ParseSeverity reads a severity's name, whatever its case.
+// ParseSeverity parses the name of a severity, in upper or lower case.
 func ParseSeverity(name string) (Severity, bool) {
 	for i, s := range severities {
 		if strings.EqualFold(s, name) {
@@ -54,10 +54,10 @@ func ParseSeverity(name string) (Severity, bool) {
 	return Unknown, false
 }
 
-// RecordStatus is how far the tracker is with a record.
+// RecordStatus is the state of a record in the tracker.
 type RecordStatus string
 
-// The statuses that matter. Whatever else a record says counts as Vulnerable.
+// The statuses that matter. Any other counts as Vulnerable.
 const (
 	Vulnerable  RecordStatus = "Vulnerable"
 	Testing     RecordStatus = "Testing"
@@ -72,23 +72,23 @@ type Record struct {
 	Status   RecordStatus
 	Severity Severity
 	Type     string
-	// Affected is the version in which it was found, FixedIn the first without it;
-	// empty if there is none yet.
+	// Affected is the version in which the vulnerability was found, FixedIn the first version without it, empty if
+	// there is none yet.
 	Affected, FixedIn string
-	// Ticket is the number of a report in Arch's bug tracker, empty for none.
+	// Ticket is the number of a report in Arch's bug tracker, or empty.
 	Ticket string
 	// Issues are CVEs, Advisories the tracker's announcements (ASA).
 	Issues, Advisories []string
 }
 
-// limits bound what is read.
+// limits limits what is read; tests lower it.
 type limits struct {
 	bytes          int64
 	records, names int
 }
 
-// Read reads the tracker's all.json. A record that is not as it should be, or that
-// would take too much memory, is skipped and counted.
+// Read reads the tracker's all.json. A record that is malformed, or that would take too much memory, is skipped and
+// counted.
 func Read(r io.Reader) (records []Record, skipped int, err error) {
 	return read(r, limits{MaxBytes, maxRecords, maxNames})
 }
@@ -178,8 +178,7 @@ func decode(raw []byte) (Record, bool) {
 	return r, true
 }
 
-// ticket is the number of a report. A record with something else in its place is as
-// good as one without.
+// ticket returns the number of a report; a value of another kind counts as none.
 func ticket(v any) string {
 	var number string
 	switch v := v.(type) {
@@ -195,7 +194,7 @@ func ticket(v any) string {
 	return number
 }
 
-// isPrintable reports whether a text is short and has only printable characters.
+// isPrintable reports whether a string is short and has only printable characters.
 func isPrintable(s string) bool {
 	return len(s) <= maxText && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// system is a map of installed versions and one of what repositories have.
+// system implements System with a map of installed versions and one of the repositories' versions.
 type system struct {
 	installed map[string]string
 	offered   map[string][]string
@@ -85,7 +85,7 @@ func TestAssess(t *testing.T) {
 		offered:   map[string][]string{"ssl": {"1-1", "2-2"}, "lib32-ssl": {"2-1"}, "old": {"3-1"}, "fine": {"1-2"}},
 	})
 	require.Equal(t, []PackageFindings{
-		// One fix does not hide the other, which is worse and has none.
+		// A fix for one vulnerability does not hide the other, which is worse and has no fix.
 		{Name: "ssl", Installed: "1-1", Update: "2-2", Findings: []Finding{{&records[1], Affected}, {&records[0], Fixable}}},
 		{Name: "mine", Installed: "5-1", Foreign: true, Findings: []Finding{{&records[4], Affected}}},
 		{Name: "old", Installed: "3-1", Findings: []Finding{{&records[2], Unconfirmed}}},
@@ -161,8 +161,8 @@ func TestRead(t *testing.T) {
 	require.ErrorContains(t, err, "more than 100000 bytes")
 }
 
-// real is the corpus' installed system.
-func real(t testing.TB) (system, []Record) {
+// corpusSystem returns the corpus' installed system and advisories.
+func corpusSystem(t testing.TB) (system, []Record) {
 	t.Helper()
 	db := corpus.Shared(t)
 	f, err := os.Open(corpus.AVG(t))
@@ -188,11 +188,11 @@ func real(t testing.TB) (system, []Record) {
 	return s, records
 }
 
-// TestTrackersRule compares with the rule that the tracker publishes: installed,
-// not "Not affected", and no fix or older than it. It is written down here a second
-// time, plainly, over the JSON itself.
-func TestTrackersRule(t *testing.T) {
-	s, records := real(t)
+// TestAssess_TrackersRule compares with the rule that the tracker publishes: a package is vulnerable if it is
+// installed, the status is not "Not affected", and there is no fix or a newer one. The rule is implemented a second
+// time here, in a simple way, on the JSON itself.
+func TestAssess_TrackersRule(t *testing.T) {
+	s, records := corpusSystem(t)
 	var all []map[string]any
 	data, err := os.ReadFile(corpus.AVG(t))
 	require.NoError(t, err)
@@ -223,8 +223,7 @@ func TestTrackersRule(t *testing.T) {
 	require.Equal(t, 3, unconfirmed)
 }
 
-// BenchmarkAssess judges as many records as the tracker has for as many packages
-// as a system has.
+// BenchmarkAssess assesses as many records as the tracker has for as many packages as a system has.
 func BenchmarkAssess(b *testing.B) {
 	s, records := system{map[string]string{}, map[string][]string{}}, []Record{}
 	for i := range 1200 {

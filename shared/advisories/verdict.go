@@ -7,31 +7,30 @@ import (
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
-// Verdict says what a record means for an installed package.
+// Verdict is what a record means for an installed package.
 type Verdict string
 
-// The verdicts, in the order in which they are decided.
+// The verdicts, in the order in which they are checked.
 const (
-	// Safe: the tracker says so, or what is installed is at or above the fix.
+	// Safe means that the tracker rates the package as not affected, or that the installed version has the fix.
 	Safe Verdict = "not-affected"
-	// InTesting: installed is below the fix, which is being tested.
+	// InTesting means that the installed version lacks the fix, which is in testing.
 	InTesting Verdict = "fixed-in-testing"
-	// Fixable: installed is below the fix, and a repository has that or newer.
+	// Fixable means that the installed version lacks the fix, and a repository has it.
 	Fixable Verdict = "fixable"
-	// Affected: installed is below the fix, which no repository has yet; or there
-	// is no fix, and installed is at or below the version in which it was found.
+	// Affected means that the installed version lacks the fix, which no repository has yet; or that there is no fix,
+	// and the installed version is not newer than the one in which the vulnerability was found.
 	Affected Verdict = "affected"
-	// Unconfirmed: there is no fix, and installed is above the version in which it
-	// was found. Mostly nobody closed the record.
+	// Unconfirmed means that there is no fix, and the installed version is newer than the one in which the
+	// vulnerability was found. Most such records are outdated.
 	Unconfirmed Verdict = "unconfirmed"
 )
 
 // Counts reports whether a verdict counts as a vulnerability.
 func (v Verdict) Counts() bool { return v == Fixable || v == InTesting || v == Affected }
 
-// Judge is the verdict on a package that the record names, installed in a
-// version. offered says whether a repository has the version fixed, or a newer
-// one. Versions compare as pacman's do.
+// Judge returns the verdict on a package that the record names, for its installed version. offered reports whether a
+// repository has the version fixed or a newer one. Versions are compared as in pacman.
 func (r *Record) Judge(installed string, offered func(fixed string) bool) Verdict {
 	belowFix := r.FixedIn != "" && pacmandb.Compare(installed, r.FixedIn) < 0
 	switch {
@@ -56,25 +55,24 @@ type Finding struct {
 // PackageFindings is an installed package that records concern.
 type PackageFindings struct {
 	Name, Installed string
-	// Update is a repository's version that fixes the Fixable findings; empty if there
-	// is none.
+	// Update is a version in a repository that fixes what is Fixable; empty if there is none.
 	Update string
-	// Foreign packages are in no repository: the tracker, which knows packages by
-	// name, may mean another one.
+	// Foreign packages are in no repository. The tracker identifies packages by name, so its record may be about
+	// another one.
 	Foreign bool
-	// Findings are what concerns it, the worst first; none is Safe.
+	// Findings are the records that concern the package, the worst first; none is Safe.
 	Findings []Finding
 }
 
-// System is what an assessment asks of a system.
+// System is what Assess needs to know of a system.
 type System interface {
-	// Installed is a package's version.
+	// Installed returns the version of an installed package.
 	Installed(name string) (version string, ok bool)
-	// Offered are the versions that repositories have, in their order.
+	// Offered returns the versions in the repositories, in the order of the repositories.
 	Offered(name string) []string
 }
 
-// Assess finds what concerns the installed packages, the worst first.
+// Assess returns the installed packages that records concern, the worst first.
 func Assess(records []Record, system System) []PackageFindings {
 	at := make(map[string]int)
 	var found []PackageFindings
@@ -112,16 +110,16 @@ func Assess(records []Record, system System) []PackageFindings {
 		}
 	}
 	for i := range found {
-		slices.SortStableFunc(found[i].Findings, worse)
+		slices.SortStableFunc(found[i].Findings, compareFindings)
 	}
 	slices.SortFunc(found, func(a, b PackageFindings) int {
-		return cmp.Or(worse(a.Findings[0], b.Findings[0]), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(compareFindings(a.Findings[0], b.Findings[0]), cmp.Compare(a.Name, b.Name))
 	})
 	return found
 }
 
-// worse orders findings: those that count first, then the more severe, then the fixable.
-func worse(a, b Finding) int {
+// compareFindings orders findings: those that count first, then the more severe, then the fixable.
+func compareFindings(a, b Finding) int {
 	counts := func(f Finding) int {
 		if f.Verdict.Counts() {
 			return 1

@@ -1,9 +1,8 @@
-// Package aurdump reads the AUR's metadata dump: packages-meta-ext-v1.json, one
-// JSON array with an object for each package, as the AUR hands it out compressed
-// with gzip.
+// Package aurdump reads the AUR's metadata dump packages-meta-ext-v1.json, one JSON array with an object for each
+// package, which the AUR publishes compressed with gzip.
 //
-// A dump comes from a network. It is read as a stream, and nothing in it makes
-// the reader keep more than one object, of at most MaxObject bytes.
+// A dump comes from the network. It is read as a stream, and whatever it contains, the reader keeps at most one object
+// of MaxObject bytes.
 package aurdump
 
 import (
@@ -21,47 +20,43 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Repo is the name under which the AUR's packages stand beside those of the
-// repositories.
+// Repo is the repository name that packages of the AUR get.
 const Repo = "aur"
 
-// Bounds of a dump. The AUR's has some 100,000 packages in 70 MiB, 15 MiB
-// compressed; its longest objects are some 20 KiB.
+// Limits of a dump. The AUR's has some 100,000 packages in 70 MiB, 15 MiB compressed; its longest objects are some 20
+// KiB.
 const (
-	// MaxBytes is how much a dump may hold when decompressed.
+	// MaxBytes limits the decompressed size of a dump.
 	MaxBytes = 1 << 30
-	// MaxObject is how long one package's object may be, which limits memory.
+	// MaxObject limits the length of one package's object, and so memory.
 	MaxObject = 64 << 20
-	// MaxPackages is how many packages a dump may have.
+	// MaxPackages limits the number of packages in a dump.
 	MaxPackages = 1_000_000
-	// MaxWarnings is how many warnings are kept in words.
+	// MaxWarnings limits the warnings that are kept as text.
 	MaxWarnings = 100
 )
 
-// ErrNotDump means that the content is no array of packages.
+// ErrNotDump means that the content is not an array of packages.
 var ErrNotDump = errors.New("not a dump of the AUR")
 
-// ReadResult says what was read.
+// ReadResult describes a dump that was read.
 type ReadResult struct {
 	sourcefile.File
-	// Packages is how many were handed out, and LeftOut how many were not;
-	// FirstLeftOut says why the first was not.
+	// Packages is the number of packages passed on. LeftOut counts those that were skipped; FirstLeftOut is the reason
+	// for the first.
 	Packages, LeftOut int
 	FirstLeftOut      string
-	// Warnings say what is wrong with single packages, at most MaxWarnings;
-	// MoreWarnings counts the rest.
+	// Warnings are problems of single packages, at most MaxWarnings; MoreWarnings counts the rest.
 	Warnings     []string
 	MoreWarnings int
 }
 
-// Read reads the dump at path, compressed or not, and calls each for every
-// package in its order. The package and its slices are valid during the call
-// only; its strings may be kept. What is no object with a usable name and version,
-// and what stands twice, is left out with a warning.
+// Read reads the dump at path, compressed or not, and calls each for every package in the dump's order. The package and
+// its slices are valid during the call only; its strings may be kept. An entry that is not an object with a usable name
+// and version, and one with a name that has occurred before, is left out with a warning.
 //
-// An error means that the dump as a whole is not to be believed, though each may
-// have been called: one of package sourcefile or ErrNotDump. An error of each or
-// of ctx is returned as it is.
+// An error means that the dump as a whole must not be used, though each may have been called: one of package sourcefile
+// or ErrNotDump. An error of each or of ctx is returned as it is.
 func Read(ctx context.Context, path string, each func(*wire.Package) error) (ReadResult, error) {
 	var out ReadResult
 	file, err := sourcefile.Read(ctx, path, func(in io.Reader) error { return out.read(ctx, in, realLimits, each) })
@@ -69,13 +64,13 @@ func Read(ctx context.Context, path string, each func(*wire.Package) error) (Rea
 	return out, err
 }
 
-// Decompression works ahead of the parser by at most so many blocks.
+// The decompressor may be this many blocks ahead of the parser.
 const (
 	aheadBlock  = 128 << 10
 	aheadBlocks = 4
 )
 
-// read reads a whole dump from in, to its last byte.
+// read reads a whole dump from in, including its last byte.
 func (f *ReadResult) read(ctx context.Context, in io.Reader, limits limits, each func(*wire.Package) error) error {
 	file := bufio.NewReaderSize(in, 64<<10)
 	magic, err := file.Peek(2)
@@ -100,8 +95,7 @@ func (f *ReadResult) read(ctx context.Context, in io.Reader, limits limits, each
 	return streamError(p.packages(each))
 }
 
-// boundedReader reads at most all bytes, and at most object bytes until that limit is
-// reset.
+// boundedReader limits the total number of bytes, and the number until the limit for the next object is set.
 type boundedReader struct {
 	ctx         context.Context
 	r           io.Reader
@@ -124,7 +118,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// streamError puts what the decompressor and the JSON reader say into our words.
+// streamError converts an error of the decompressor or the JSON decoder.
 func streamError(err error) error {
 	var system *fs.PathError
 	switch {
@@ -142,7 +136,7 @@ func streamError(err error) error {
 	return fmt.Errorf("%w: %w", sourcefile.ErrDamaged, err)
 }
 
-// limits are the bounds above, smaller in tests.
+// limits holds the limits above, which tests lower.
 type limits struct {
 	bytes, object int64
 	packages      int

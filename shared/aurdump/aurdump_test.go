@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { await.Main(m) }
 
-// clone keeps a package beyond the call that it is valid in.
+// clone copies a package, so that it stays valid after the call.
 func clone(p *wire.Package) wire.Package {
 	out := *p
 	aur := *p.AUR
@@ -40,7 +40,7 @@ func clone(p *wire.Package) wire.Package {
 	return out
 }
 
-// readAll reads a dump of these bytes.
+// readAll reads a dump from memory.
 func readAll(t testing.TB, content []byte) ([]wire.Package, ReadResult, error) {
 	path := filepath.Join(t.TempDir(), "dump")
 	require.NoError(t, os.WriteFile(path, content, 0o600))
@@ -52,7 +52,7 @@ func readAll(t testing.TB, content []byte) ([]wire.Package, ReadResult, error) {
 	return all, f, err
 }
 
-func zip(t testing.TB, s string) []byte {
+func gzipped(t testing.TB, s string) []byte {
 	var buf bytes.Buffer
 	zw := gzip.NewWriter(&buf)
 	_, err := zw.Write([]byte(s))
@@ -61,7 +61,7 @@ func zip(t testing.TB, s string) []byte {
 	return buf.Bytes()
 }
 
-// The corpus' dump is read as Go's own JSON reader reads it, field by field.
+// TestRead_CorpusEqualsStandardLibrary compares each field of the corpus' dump with encoding/json.
 func TestRead_CorpusEqualsStandardLibrary(t *testing.T) {
 	path := corpus.AUR(t)
 	zipped, err := os.ReadFile(path)
@@ -70,7 +70,7 @@ func TestRead_CorpusEqualsStandardLibrary(t *testing.T) {
 	require.NoError(t, err)
 	plain, err := io.ReadAll(zr)
 	require.NoError(t, err)
-	sameAsTheStandardLibrary(t, zipped, plain)
+	requireStdlibEqual(t, zipped, plain)
 }
 
 func TestRead_GeneratedEqualsStandardLibrary(t *testing.T) {
@@ -80,10 +80,10 @@ func TestRead_GeneratedEqualsStandardLibrary(t *testing.T) {
 	require.NoError(t, err)
 	plain, err := io.ReadAll(zr)
 	require.NoError(t, err)
-	sameAsTheStandardLibrary(t, buf.Bytes(), plain)
+	requireStdlibEqual(t, buf.Bytes(), plain)
 }
 
-// record is what the standard library reads of a package.
+// record is a package as encoding/json decodes it.
 type record struct {
 	Name, Version, Description, PackageBase, URL, Maintainer, Submitter, URLPath                   string
 	NumVotes, Popularity, OutOfDate, FirstSubmitted, LastModified                                  float64
@@ -91,7 +91,7 @@ type record struct {
 	CoMaintainers, Keywords                                                                        []string
 }
 
-func sameAsTheStandardLibrary(t *testing.T, zipped, plain []byte) {
+func requireStdlibEqual(t *testing.T, zipped, plain []byte) {
 	var want []record
 	require.NoError(t, json.Unmarshal(plain, &want))
 	require.NotEmpty(t, want)
@@ -123,8 +123,8 @@ func sameAsTheStandardLibrary(t *testing.T, zipped, plain []byte) {
 
 const good = `{"Name":"yay","Version":"1-1","Description":null,"OutOfDate":null,"Maintainer":null,"Keywords":[],"Other":{"deep":[1,{"x":null}]}}`
 
-// Nothing of one package is left in the next.
-func TestPackagesDoNotMix(t *testing.T) {
+// TestRead_PackagesDoNotMix checks that no value of one package remains in the next.
+func TestRead_PackagesDoNotMix(t *testing.T) {
 	all, _, err := readAll(t, []byte(`[{"Name":"a","Version":"1","Description":"d","URL":"u","NumVotes":3,"Popularity":1.5,
 		"OutOfDate":9,"Maintainer":"m","CoMaintainers":["c"],"Depends":["x","y"],"Keywords":["k"],"LastModified":7},`+good+`]`))
 	require.NoError(t, err)
@@ -135,7 +135,7 @@ func TestPackagesDoNotMix(t *testing.T) {
 }
 
 func TestRead_NotADump(t *testing.T) {
-	whole := zip(t, "["+good+"]")
+	whole := gzipped(t, "["+good+"]")
 	long := `"` + strings.Repeat("x", 65<<20) + `"`
 	for name, c := range map[string]struct {
 		content []byte
@@ -144,9 +144,9 @@ func TestRead_NotADump(t *testing.T) {
 		"nothing":                {nil, sourcefile.ErrEmpty},
 		"spaces":                 {[]byte("  \n"), sourcefile.ErrEmpty},
 		"no packages":            {[]byte("[]"), sourcefile.ErrEmpty},
-		"zipped nothing":         {zip(t, ""), sourcefile.ErrEmpty},
+		"zipped nothing":         {gzipped(t, ""), sourcefile.ErrEmpty},
 		"a page":                 {[]byte("<!DOCTYPE html><title>503</title>"), ErrNotDump},
-		"a zipped page":          {zip(t, "<html>"), ErrNotDump},
+		"a zipped page":          {gzipped(t, "<html>"), ErrNotDump},
 		"an answer":              {[]byte(`{"version":5,"type":"error","resultcount":0,"results":[],"error":"Too many"}`), ErrNotDump},
 		"a text":                 {[]byte(`"packages"`), ErrNotDump},
 		"an array of numbers":    {[]byte("[1,2]"), ErrNotDump},
@@ -185,7 +185,7 @@ func flip(b []byte, i int) []byte {
 	return b
 }
 
-// What makes one package unusable costs that package.
+// TestRead_UnusablePackages checks that a malformed package is left out, without others.
 func TestRead_UnusablePackages(t *testing.T) {
 	all, f, err := readAll(t, []byte(`[`+good+`,{"Version":"1"},{"Name":"","Version":"1"},{"Name":"a/b","Version":"1"},
 		{"Name":"a\u001bb","Version":"1"},{"Name":"a\ud800","Version":"1"},{"Name":"b"},{"Name":"`+strings.Repeat("n", 300)+`","Version":"1"},
@@ -198,8 +198,9 @@ func TestRead_UnusablePackages(t *testing.T) {
 	require.Contains(t, strings.Join(f.Warnings, "\n"), `"yay" stands there again`)
 }
 
-// A value of another kind is skipped, and an element that is not a package affects no other.
-func TestOddValues(t *testing.T) {
+// TestRead_OddValues checks that a value of the wrong type is skipped, and that an element that is not a package affects
+// no other.
+func TestRead_OddValues(t *testing.T) {
 	read := func(object string) (wire.Package, ReadResult) {
 		all, f, err := readAll(t, []byte(`[`+good+`,`+object+`,{"Name":"last","Version":"2","Depends":["x"]}]`))
 		require.NoError(t, err, object)
@@ -242,7 +243,7 @@ func TestOddValues(t *testing.T) {
 	}
 }
 
-// TestPackage: a package of a reply is read as one of the dump.
+// TestPackage checks that a package of a reply is parsed like one of the dump.
 func TestPackage(t *testing.T) {
 	p, err := Package([]byte(`{"Name":"yay","Version":"1-1","NumVotes":2.0,"Depends":[null,"go"]}`))
 	require.NoError(t, err)
@@ -254,16 +255,15 @@ func TestPackage(t *testing.T) {
 	}
 }
 
-func TestWarningsAreBounded(t *testing.T) {
+func TestRead_WarningsAreBounded(t *testing.T) {
 	_, f, err := readAll(t, []byte(`[`+strings.Repeat(`{"Name":""},`, 250)+good+`]`))
 	require.NoError(t, err)
 	require.Len(t, f.Warnings, MaxWarnings)
 	require.Equal(t, 150, f.MoreWarnings)
 }
 
-// TestRead_RefusesABomb: a gzip of some megabytes that expands to gigabytes is read
-// no further than the bounds, and never held. This one has no end, which would be
-// another error.
+// TestRead_RefusesABomb checks that of a gzip of some megabytes that expands to gigabytes only the limit is read, and
+// nothing kept. This one has no end, which would be another error.
 func TestRead_RefusesABomb(t *testing.T) {
 	var buf bytes.Buffer
 	zw, err := gzip.NewWriterLevel(&buf, gzip.BestSpeed)
@@ -275,7 +275,7 @@ func TestRead_RefusesABomb(t *testing.T) {
 		_, _ = zw.Write(block)
 		require.NoError(t, zw.Flush())
 	}
-	again := slices.Clone(buf.Bytes()[begin:]) // a megabyte after megabytes like it
+	again := slices.Clone(buf.Bytes()[begin:]) // a member of a megabyte, to be repeated
 	bomb := append(buf.Bytes(), bytes.Repeat(again, 4096)...)
 	zr, err := gzip.NewReader(bytes.NewReader(bomb))
 	require.NoError(t, err)
@@ -300,7 +300,7 @@ func TestRead_Limits(t *testing.T) {
 
 func TestRead_CallerAndSystemErrors(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dump")
-	require.NoError(t, os.WriteFile(path, zip(t, "["+good+"]"), 0o600))
+	require.NoError(t, os.WriteFile(path, gzipped(t, "["+good+"]"), 0o600))
 	mine := errors.New("mine")
 	_, err := Read(t.Context(), path, func(*wire.Package) error { return mine })
 	require.Equal(t, mine, err)
@@ -320,14 +320,14 @@ func TestRead_CallerAndSystemErrors(t *testing.T) {
 
 func TestRead_ChangedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dump")
-	require.NoError(t, os.WriteFile(path, zip(t, "["+good+"]"), 0o600))
+	require.NoError(t, os.WriteFile(path, gzipped(t, "["+good+"]"), 0o600))
 	_, err := Read(t.Context(), path, func(*wire.Package) error { return os.Truncate(path, 10) })
 	require.ErrorIs(t, err, sourcefile.ErrChanged)
 }
 
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("[" + good + "]"))
-	f.Add(zip(f, "["+good+","+good+"]"))
+	f.Add(gzipped(f, "["+good+","+good+"]"))
 	f.Add([]byte(`[{"Name":"a","Version":"1","Depends":["x>1",null],"NumVotes":3,"Popularity":1e-3}]`))
 	f.Add([]byte(`{"version":5}`))
 	f.Fuzz(func(t *testing.T, content []byte) {

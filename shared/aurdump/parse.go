@@ -18,7 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// object is a package in the dump. What it does not name is passed over.
+// object is a package in the dump. Other keys are ignored.
 type object struct {
 	Name           string
 	PackageBase    string
@@ -46,7 +46,7 @@ type object struct {
 	Keywords       []string
 }
 
-// lists are the fields that are lists.
+// lists returns the fields that are lists.
 func (o *object) lists() [11]*[]string {
 	return [...]*[]string{
 		&o.CoMaintainers, &o.Depends, &o.MakeDepends, &o.OptDepends, &o.CheckDepends, &o.Conflicts, &o.Provides, &o.Replaces,
@@ -64,12 +64,11 @@ func (o *object) reset() {
 	}
 }
 
-// reader reads objects one after the other into the same memory. The AUR has been
-// written in three languages, and others make dumps like its: a value of another
-// kind than it should be is as good as absent, and the rest of its package counts.
+// reader decodes objects one after the other into the same memory. The AUR has been written in three languages, and
+// other programs make similar dumps: a value of the wrong type counts as absent, and the rest of its package is used.
 type reader struct {
 	object object
-	odd    int // values of another kind
+	odd    int // values of the wrong type
 	pkg    wire.Package
 	aur    wire.AUR
 
@@ -114,7 +113,7 @@ func (r *reader) read(d *jsontext.Decoder) error {
 	return err
 }
 
-// value reads the value of a key, which stands in quotes.
+// value decodes the value of a key, which is in quotes.
 func (r *reader) value(d *jsontext.Decoder, key []byte) error {
 	o := &r.object
 	switch string(key) {
@@ -186,7 +185,7 @@ func (r *reader) text(d *jsontext.Decoder, v *string) error {
 	return err
 }
 
-// number reads a number, or the text of one.
+// number decodes a number, or a string with one.
 func (r *reader) number(d *jsontext.Decoder, v *float64) error {
 	*v = 0
 	raw, err := d.ReadValue()
@@ -202,7 +201,7 @@ func (r *reader) number(d *jsontext.Decoder, v *float64) error {
 	return nil
 }
 
-// list reads a list of texts; a text alone is a list of one.
+// list decodes a list of strings; a single string is a list of one.
 func (r *reader) list(d *jsontext.Decoder, v *[]string) error {
 	*v = (*v)[:0]
 	element := func() error {
@@ -233,8 +232,8 @@ func (r *reader) list(d *jsontext.Decoder, v *[]string) error {
 	return err
 }
 
-// Package reads one object as the dump and the AUR's replies have it. The error
-// says what keeps it from being a package.
+// Package decodes one object in the format of the dump and the AUR's replies. The error is the reason why it is not a
+// package.
 func Package(object []byte) (*wire.Package, error) {
 	if jsontext.Value(object).Kind() != '{' {
 		return nil, errors.New("it is not an object")
@@ -243,17 +242,17 @@ func Package(object []byte) (*wire.Package, error) {
 	if err := r.read(jsontext.NewDecoder(bytes.NewReader(object), decoding)); err != nil {
 		return nil, err
 	}
-	if why := unusable(&r.object); why != "" {
+	if why := defect(&r.object); why != "" {
 		return nil, fmt.Errorf("%.100q %s", r.object.Name, why)
 	}
 	return r.convert(), nil
 }
 
-// decoding are the options of the AUR's JSON: its own writer repeats no key, and
-// text that is not UTF-8 costs some characters and not the dump.
+// decoding are the options for the AUR's JSON: its writer never repeats a key, and invalid UTF-8 is replaced instead of
+// failing the dump.
 var decoding = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-// parser turns JSON into packages.
+// parser decodes packages from JSON.
 type parser struct {
 	*reader
 	in     *boundedReader
@@ -262,7 +261,7 @@ type parser struct {
 	out    *ReadResult
 
 	seed maphash.Seed
-	seen map[uint64]struct{} // hashes of the names handed out, not to keep their texts
+	seen map[uint64]struct{} // hashes of the names so far, to save their texts
 }
 
 func newParser(in *boundedReader, limits limits, out *ReadResult) *parser {
@@ -273,7 +272,7 @@ func newParser(in *boundedReader, limits limits, out *ReadResult) *parser {
 	}
 }
 
-// packages hands out what the array holds and reads to the end of the file.
+// packages passes on the packages of the array and reads to the end of the file.
 func (p *parser) packages(each func(*wire.Package) error) error {
 	if kind := p.dec.PeekKind(); kind != '[' {
 		_, err := p.dec.ReadToken()
@@ -282,7 +281,7 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 		case err == io.EOF:
 			return sourcefile.ErrEmpty
 		case err == nil, errors.As(err, &syntax):
-			return ErrNotDump // be it a page that says that the AUR is down
+			return ErrNotDump // perhaps an error page of the AUR
 		}
 		return err
 	}
@@ -293,7 +292,7 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 		p.in.object = p.limits.object
 		var err error
 		switch kind {
-		case 0: // the end of the file, or no JSON
+		case 0: // the end of the file, or not JSON
 			_, err = p.dec.ReadToken()
 			if err == io.EOF {
 				err = io.ErrUnexpectedEOF
@@ -324,13 +323,13 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 	return sourcefile.ErrEmpty
 }
 
-// one hands out the next package.
+// one passes on the next package.
 func (p *parser) one(each func(*wire.Package) error) error {
 	if err := p.read(p.dec); err != nil {
 		return err
 	}
 	o := &p.object
-	if why := unusable(o); why != "" {
+	if why := defect(o); why != "" {
 		p.leftOut("package %.100q %s", o.Name, why)
 		return nil
 	}
@@ -353,8 +352,8 @@ func (p *parser) one(each func(*wire.Package) error) error {
 	return nil
 }
 
-// unusable says what keeps a package from being one.
-func unusable(o *object) string {
+// defect returns why an object is not a package; "" if it is one.
+func defect(o *object) string {
 	const maxName, maxVersion = 255, 255
 	switch {
 	case o.Name == "":
@@ -371,16 +370,16 @@ func unusable(o *object) string {
 	return ""
 }
 
-// convert gives the object the form of a package.
+// convert returns the object as a package.
 func (r *reader) convert() *wire.Package {
 	o := &r.object
 	for _, list := range o.lists() {
-		*list = slices.DeleteFunc(*list, func(s string) bool { return s == "" }) // null, among others
+		*list = slices.DeleteFunc(*list, func(s string) bool { return s == "" }) // null becomes ""
 	}
 	r.aur = wire.AUR{
-		Votes: uint32(min(max(o.NumVotes, 0), math.MaxUint32)), Popularity: max(o.Popularity, 0), OutOfDate: moment(o.OutOfDate),
+		Votes: uint32(min(max(o.NumVotes, 0), math.MaxUint32)), Popularity: max(o.Popularity, 0), OutOfDate: unixSeconds(o.OutOfDate),
 		Maintainer: o.Maintainer, Submitter: o.Submitter, CoMaintainers: o.CoMaintainers,
-		Submitted: moment(o.FirstSubmitted), Modified: moment(o.LastModified),
+		Submitted: unixSeconds(o.FirstSubmitted), Modified: unixSeconds(o.LastModified),
 		Keywords: o.Keywords, URLPath: o.URLPath,
 	}
 	r.pkg = wire.Package{
@@ -391,9 +390,8 @@ func (r *reader) convert() *wire.Package {
 	return &r.pkg
 }
 
-// moment is a time in Unix seconds. What lies before them, or after all years of
-// four digits, is none.
-func moment(unix float64) int64 {
+// unixSeconds converts a time to Unix seconds. A time before 1970, or after the year 9999, becomes 0.
+func unixSeconds(unix float64) int64 {
 	const year10000 = 253402300800
 	if unix < 0 || unix >= year10000 {
 		return 0
@@ -401,7 +399,7 @@ func moment(unix float64) int64 {
 	return int64(unix)
 }
 
-// leftOut counts an element that is not a package, and keeps the first reason.
+// leftOut counts an entry that is left out, with the reason.
 func (p *parser) leftOut(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if p.out.LeftOut++; p.out.LeftOut == 1 {

@@ -1,4 +1,4 @@
-// Package corpus gives tests the real Arch Linux data to compare with. need.Corpus says where it lies.
+// Package corpus gives tests real Arch Linux data to compare with. need.Corpus finds its directory.
 package corpus
 
 import (
@@ -46,7 +46,7 @@ func DB(t testing.TB) string {
 }
 
 // Shared returns a pacman database directory that all tests share, because unpacking its 1,800 files takes more than a
-// second. Tests must not change it. It lies in the project's directory build, which make clean removes.
+// second. Tests must not change it. It is in the project's directory build, which make clean removes.
 func Shared(t testing.TB) string {
 	t.Helper()
 	path := archive(t)

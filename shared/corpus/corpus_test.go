@@ -26,7 +26,7 @@ func TestDB_HoldsRealDatabases(t *testing.T) {
 	require.FileExists(t, AVG(t))
 }
 
-// TestShared_IsUnchanged: no test has written to the shared databases.
+// TestShared_IsUnchanged checks that no test has written to the shared databases.
 func TestShared_IsUnchanged(t *testing.T) {
 	own, shared := DB(t), Shared(t)
 	same := func(dir, other string) (files int) {

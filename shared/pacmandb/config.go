@@ -14,50 +14,49 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Bounds of a configuration. pacman itself allows 10 levels of Include.
+// Limits of a configuration. pacman itself allows 10 levels of Include.
 const (
 	maxConfigBytes  = 1 << 20 // of one file
 	maxConfigFiles  = 1024
 	maxConfigLevels = 16
-	// maxConfigLine is how much of a line pacman takes for one.
+	// maxConfigLine is the length at which pacman cuts a line.
 	maxConfigLine = unix.PathMax - 1
 )
 
-// Config is what pacman.conf says, of what concerns databases and updates.
-// What it does not say is pacman's default.
+// Config holds the settings of pacman.conf that concern databases and updates; settings that it leaves out have
+// pacman's default.
 type Config struct {
 	RootDir, DBPath, LogFile string
-	// Architectures are in order, "auto" being this machine's.
+	// Architectures are in order of preference; "auto" is replaced by this machine's.
 	Architectures          []string
 	IgnorePkg, IgnoreGroup []string // glob patterns
 	CacheDir               []string
-	// SigLevel are the words for all repositories as they stand, unchecked.
+	// SigLevel holds the values of [options] as they are in the file, unchecked.
 	SigLevel []string
-	// Repos are in order of preference. No two have the same name.
+	// Repos are in order of preference, each name once.
 	Repos []Repo
-	// Files are all the files that were read, the first one first, and Dirs the
-	// directories that the patterns of Include were looked for in: other files in
-	// them may be read the next time.
+	// Files are all the files that were read, pacman.conf first. Dirs are the directories in which the patterns of
+	// Include were looked up: a file added there may belong to the configuration.
 	Files, Dirs []string
 }
 
 // Repo is a repository of the configuration.
 type Repo struct {
 	Name string
-	// Servers are URLs in order of preference. $repo and $arch are filled in;
-	// $arch stays as it is if no architecture is configured.
+	// Servers are URLs in order of preference. $repo and $arch are replaced; $arch stays if no architecture is
+	// configured.
 	Servers []string
 	Usage   Usage
-	// SigLevel are the words as they stand, unchecked.
+	// SigLevel holds the values as they are in the file, unchecked.
 	SigLevel []string
-	// Signature is what they and those of [options] say of its database.
+	// Signature is what SigLevel, here and in [options], requires for the database.
 	Signature Signature
 }
 
-// Usage is what a repository is used for.
+// Usage is a set of the operations for which pacman uses a repository.
 type Usage uint8
 
-// The uses, with libalpm's values.
+// The bits of a Usage, with libalpm's values.
 const (
 	UsageSync Usage = 1 << iota
 	UsageSearch
@@ -66,7 +65,7 @@ const (
 	UsageAll = UsageSync | UsageSearch | UsageInstall | UsageUpgrade
 )
 
-// ConfigError says what is wrong with a configuration and where.
+// ConfigError is an error in a configuration, with its place.
 type ConfigError struct {
 	File    string
 	Line    int // 0 for the file as a whole
@@ -81,13 +80,12 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
 }
 
-// ReadConfig reads pacman.conf at path and what it includes, as pacman does:
-// relative paths in it start at the working directory, an included file may go
-// on with the section it is included in and begin others, and what is not known
-// is passed over. Of a repository's section that stands twice the first counts.
+// ReadConfig reads pacman.conf at path and what it includes, as pacman does: relative paths in it start at the working
+// directory, an included file continues the section that includes it and may begin others, and unknown settings are
+// skipped. If a repository has two sections, the first counts.
 //
-// If path itself cannot be opened the error is the system's, so that a missing
-// file is fs.ErrNotExist; all others are *ConfigError.
+// If path itself cannot be opened, the error is the system's, so that a missing file is fs.ErrNotExist; all others are
+// *ConfigError.
 func ReadConfig(path string) (*Config, error) {
 	r := configReader{config: &Config{}}
 	f, err := openConfig(path)
@@ -101,17 +99,16 @@ func ReadConfig(path string) (*Config, error) {
 	return r.config, nil
 }
 
-// openConfig opens a file without waiting for the other end of a pipe.
+// openConfig opens a file without blocking if it is a named pipe.
 func openConfig(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 }
 
-// maxConfigWait limits how long the text of a pipe or a device is waited for.
+// maxConfigWait limits how long ReadConfig waits for text from a pipe or a device.
 var maxConfigWait = 2 * time.Second
 
-// awaitText waits until a file that is not a regular one has text or an end, and
-// limits how long reading it takes. A named pipe has neither before someone
-// writes to it.
+// awaitText waits until a file that is not a regular one has text or has ended, and sets a deadline for reading it. A
+// named pipe has neither until a process writes to it.
 func awaitText(f *os.File) error {
 	end := time.Now().Add(maxConfigWait)
 	raw, err := f.SyscallConn()
@@ -142,21 +139,21 @@ func awaitText(f *os.File) error {
 	return nil
 }
 
-// configReader is where in a configuration its reader is.
+// configReader holds the position in a configuration while it is read.
 type configReader struct {
 	config    *Config
 	inSection bool
-	repo      *Repo // of the section, nil in [options]
+	repo      *Repo // of the current section, nil in [options]
 
-	name string // of the file,
-	line int    // and the line, from 1
+	name string // of the current file
+	line int    // in that file, from 1
 }
 
 func (r *configReader) errorf(format string, args ...any) error {
 	return &ConfigError{File: r.name, Line: r.line, Problem: fmt.Sprintf(format, args...)}
 }
 
-// file reads and closes f, which is so many levels deep in others.
+// file reads and closes f. level is how many files include it, one in the other.
 func (r *configReader) file(f *os.File, level int) error {
 	defer f.Close()
 	r.name, r.line = f.Name(), 0
@@ -173,7 +170,7 @@ func (r *configReader) file(f *os.File, level int) error {
 func (r *configReader) lines(text string, level int) error {
 	for line := range strings.SplitSeq(text, "\n") {
 		r.line++
-		for len(line) > maxConfigLine { // pacman reads on as if it were the next line
+		for len(line) > maxConfigLine { // pacman continues as if it were the next line
 			if err := r.oneLine(line[:maxConfigLine], level); err != nil {
 				return err
 			}
@@ -187,7 +184,7 @@ func (r *configReader) lines(text string, level int) error {
 }
 
 func (r *configReader) oneLine(line string, level int) error {
-	line, _, _ = strings.Cut(line, "\x00") // as it ends in C
+	line, _, _ = strings.Cut(line, "\x00") // the end of a string in C
 	line = trimSpace(line)
 	if line == "" || line[0] == '#' {
 		return nil
@@ -195,11 +192,11 @@ func (r *configReader) oneLine(line string, level int) error {
 	if line[0] == '[' && line[len(line)-1] == ']' {
 		return r.section(strings.TrimPrefix(line[:len(line)-1], "["))
 	}
-	key, value, given := strings.Cut(line, "=")
-	return r.directive(trimSpace(key), trimSpace(value), given, level)
+	key, value, hasValue := strings.Cut(line, "=")
+	return r.directive(trimSpace(key), trimSpace(value), hasValue, level)
 }
 
-// trimSpace trims what C calls white space.
+// trimSpace trims the characters that C's isspace accepts.
 func trimSpace(s string) string { return strings.Trim(s, " \t\n\v\f\r") }
 
 // text reads a whole file.
@@ -210,7 +207,7 @@ func (r *configReader) text(f *os.File, level int) (string, error) {
 	}
 	switch {
 	case fi.IsDir() && level > 0:
-		return "", nil // pacman takes an included directory for an empty file
+		return "", nil // pacman treats an included directory as an empty file
 	case fi.IsDir():
 		return "", r.errorf("is a directory")
 	case !fi.Mode().IsRegular():
@@ -246,19 +243,19 @@ func (r *configReader) section(name string) error {
 	return nil
 }
 
-// directive takes a line "key = value", or "key" if no value is given.
-func (r *configReader) directive(key, value string, given bool, level int) error {
+// directive handles a line "key = value", or "key" if hasValue is false.
+func (r *configReader) directive(key, value string, hasValue bool, level int) error {
 	switch {
 	case key == "Include":
-		if !given {
+		if !hasValue {
 			return r.errorf("Include needs a value")
 		}
 		return r.include(value, level)
 	case !r.inSection:
 		return r.errorf("%.100q stands before any section", key)
 	case r.repo != nil:
-		return r.repoDirective(key, value, given)
-	case given:
+		return r.repoDirective(key, value, hasValue)
+	case hasValue:
 		r.option(key, value)
 	}
 	return nil
@@ -279,30 +276,30 @@ func (r *configReader) option(key, value string) {
 	case "LogFile":
 		first(&c.LogFile)
 	case "CacheDir":
-		c.CacheDir = append(c.CacheDir, words(value)...)
+		c.CacheDir = append(c.CacheDir, splitWords(value)...)
 	case "SigLevel":
-		c.SigLevel = append(c.SigLevel, words(value)...)
+		c.SigLevel = append(c.SigLevel, splitWords(value)...)
 	case "IgnorePkg":
-		c.IgnorePkg = append(c.IgnorePkg, words(value)...)
+		c.IgnorePkg = append(c.IgnorePkg, splitWords(value)...)
 	case "IgnoreGroup":
-		c.IgnoreGroup = append(c.IgnoreGroup, words(value)...)
+		c.IgnoreGroup = append(c.IgnoreGroup, splitWords(value)...)
 	case "Architecture":
-		for _, arch := range words(value) {
+		for _, arch := range splitWords(value) {
 			if arch == "auto" {
-				arch = machine()
+				arch = machineArch()
 			}
 			c.Architectures = append(c.Architectures, arch)
 		}
 	}
 }
 
-// words splits a value at spaces; a tab is part of a word, as for pacman.
-func words(value string) []string {
+// splitWords splits a value at spaces. A tab is part of a word, as in pacman.
+func splitWords(value string) []string {
 	return strings.FieldsFunc(value, func(c rune) bool { return c == ' ' })
 }
 
-// machine is the architecture of this machine as the kernel names it.
-func machine() string {
+// machineArch returns the architecture of this machine as the kernel names it.
+func machineArch() string {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		return "auto" // cannot fail with a valid pointer
@@ -314,10 +311,10 @@ var usages = map[string]Usage{
 	"Sync": UsageSync, "Search": UsageSearch, "Install": UsageInstall, "Upgrade": UsageUpgrade, "All": UsageAll,
 }
 
-func (r *configReader) repoDirective(key, value string, given bool) error {
+func (r *configReader) repoDirective(key, value string, hasValue bool) error {
 	switch key {
 	case "Server", "Usage", "SigLevel":
-		if !given {
+		if !hasValue {
 			return r.errorf("%s needs a value", key)
 		}
 	}
@@ -325,9 +322,9 @@ func (r *configReader) repoDirective(key, value string, given bool) error {
 	case "Server":
 		r.repo.Servers = append(r.repo.Servers, value)
 	case "SigLevel":
-		r.repo.SigLevel = append(r.repo.SigLevel, words(value)...)
+		r.repo.SigLevel = append(r.repo.SigLevel, splitWords(value)...)
 	case "Usage":
-		for _, word := range words(value) {
+		for _, word := range splitWords(value) {
 			usage, ok := usages[word]
 			if !ok {
 				return r.errorf("Usage %.100q is not known", word)
@@ -338,8 +335,7 @@ func (r *configReader) repoDirective(key, value string, given bool) error {
 	return nil
 }
 
-// include reads the files that pattern names, in order, or the one of exactly
-// that name if it names none.
+// include reads the files that match pattern, in order, or the file of exactly that name if none matches.
 func (r *configReader) include(pattern string, level int) error {
 	if level == maxConfigLevels {
 		return r.errorf("files include each other more than %d levels deep", maxConfigLevels)
@@ -365,7 +361,7 @@ func (r *configReader) include(pattern string, level int) error {
 	return nil
 }
 
-// finish fills in what was not said and the variables.
+// finish fills in the defaults and the variables.
 func (r *configReader) finish() {
 	c := r.config
 	root := strings.TrimSuffix(c.RootDir, "/")

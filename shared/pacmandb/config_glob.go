@@ -6,11 +6,9 @@ import (
 	"strings"
 )
 
-// expand lists the files that a pattern names as glob(3) does in the locale C, in
-// order of their bytes: * ? [ and \ are special, what begins with a dot is found
-// by a dot only, and a name may have a slash at its end. A pattern that names
-// nothing stands for itself. ok is false if there are more than limit files, or
-// directories on the way to them.
+// expand lists the files that a pattern matches as glob(3) does in the locale C, in order of their bytes: * ? [ and \ are
+// special, a leading dot is matched only by a dot, and a name may have a slash at its end. A pattern that matches nothing is
+// returned itself. ok is false if there are more than limit files, or directories on the way to them.
 func expand(pattern string, limit int) (files []string, ok bool) {
 	if !special(pattern) {
 		return []string{strings.TrimSuffix(pattern, "/")}, true
@@ -48,8 +46,7 @@ func expand(pattern string, limit int) (files []string, ok bool) {
 	return found, true
 }
 
-// matches lists the names in dir that the pattern fits; none if dir cannot be
-// read.
+// matches lists the names in dir that match pattern; none if dir cannot be read.
 func matches(dir, pattern string) []string {
 	if dir == "" {
 		dir = "."

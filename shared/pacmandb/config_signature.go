@@ -2,19 +2,19 @@ package pacmandb
 
 import "strings"
 
-// Signature is whether the database of a repository has a signature beside it.
+// Signature is whether the database of a repository must, may or cannot have a signature file.
 type Signature uint8
 
-// The kinds, as SigLevel in pacman.conf(5) has them.
+// The values, named as in SigLevel of pacman.conf(5).
 const (
-	// SignatureOptional is pacman's where nothing is said.
+	// SignatureOptional is pacman's default.
 	SignatureOptional Signature = iota
 	SignatureNever
 	SignatureRequired
 )
 
-// signature is what the words of SigLevel, the last of which counts, say of
-// databases. Those about trust and about packages alone say nothing of it.
+// signature returns what the values of SigLevel mean for databases; the last one counts. Values about trust or only
+// about packages have no effect.
 func signature(words []string) (s Signature) {
 	for _, word := range words {
 		if strings.HasPrefix(word, "Package") {

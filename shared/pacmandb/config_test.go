@@ -18,7 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// configs are configurations by name. @ is the directory of the included files.
+// configs maps names to configurations. @ stands for the directory of the included files.
 var configs = map[string]string{
 	"nothing":      "",
 	"only options": "[options]\n",
@@ -102,7 +102,7 @@ Usage =
 	"order":            "Include = @/*.cfg\n",
 	"a directory":      "[core]\nInclude = @/s1\nServer = on\n",
 	"nested":           "[options]\nInclude = @/level1\nServer = after\n",
-	// What pacman refuses.
+	// Configurations that pacman refuses.
 	"before a section":  "Server = x\n",
 	"a byte order mark": "\xef\xbb\xbf[options]\n",
 	"no server":         "[core]\nServer\n",
@@ -120,7 +120,7 @@ Usage =
 	"itself":            "Include = @/itself\n",
 }
 
-// included writes the files that the configurations include.
+// included writes the files that the configurations include, and returns their directory.
 func included(t testing.TB) string {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -141,8 +141,8 @@ func included(t testing.TB) string {
 	return dir
 }
 
-// TestConfigEqualsPacmanConf compares with the program of this name.
-func TestConfigEqualsPacmanConf(t *testing.T) {
+// TestReadConfig_PacmanConf compares with the program pacman-conf.
+func TestReadConfig_PacmanConf(t *testing.T) {
 	program := need.Program(t, "pacman-conf")
 	dir := included(t)
 	for name, text := range configs {
@@ -167,8 +167,8 @@ func TestConfigEqualsPacmanConf(t *testing.T) {
 	}
 }
 
-// knownLines are the lines of pacman-conf that we have too, of a repository's
-// section that stands twice the first, and no empty names in paths.
+// knownLines returns the lines of pacman-conf's output that Config has too: of a repository with two sections only the
+// first, and no empty names in paths.
 func knownLines(text string) string {
 	type section struct{ head, usage, rest string }
 	var sections []*section
@@ -200,7 +200,7 @@ func knownLines(text string) string {
 	return out.String()
 }
 
-// shownConfig shows a configuration as pacman-conf does.
+// shownConfig formats a configuration as pacman-conf does.
 func shownConfig(c *Config) string {
 	var out strings.Builder
 	line := func(key string, values ...string) {
@@ -232,7 +232,7 @@ func shownConfig(c *Config) string {
 	return out.String()
 }
 
-func TestConfigErrors(t *testing.T) {
+func TestReadConfig_Errors(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -281,8 +281,8 @@ func TestConfigErrors(t *testing.T) {
 	require.EqualError(t, err, fifo+": cannot be read: i/o timeout")
 }
 
-// TestReadConfig_OfAPipe: bash's <(...) is a pipe, whose text comes in pieces.
-func TestReadConfig_OfAPipe(t *testing.T) {
+// TestReadConfig_Pipe reads from a pipe, as from bash's <(...), with text that comes in pieces.
+func TestReadConfig_Pipe(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	defer r.Close()
@@ -304,7 +304,7 @@ func TestReadConfig_OfAPipe(t *testing.T) {
 	require.Empty(t, c.Repos)
 }
 
-func TestConfigLevels(t *testing.T) {
+func TestReadConfig_IncludeLevels(t *testing.T) {
 	dir := t.TempDir()
 	path := func(i int) string { return filepath.Join(dir, fmt.Sprint(i)) }
 	for i := range maxConfigLevels {
@@ -318,7 +318,7 @@ func TestConfigLevels(t *testing.T) {
 	require.Equal(t, "last", c.Repos[maxConfigLevels].Name)
 }
 
-func TestConfigKeepsSignatures(t *testing.T) {
+func TestReadConfig_Signatures(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pacman.conf")
 	require.NoError(t, os.WriteFile(path, []byte("[options]\nSigLevel = Never\n[core]\nSigLevel = PackageOptional TrustAll\nSigLevel=Required\n[x]\n"), 0o644))
 	c, err := ReadConfig(path)
@@ -327,14 +327,14 @@ func TestConfigKeepsSignatures(t *testing.T) {
 	require.Empty(t, c.Repos[1].SigLevel)
 }
 
-// TestSignature: what pacman.conf(5) says of SigLevel and databases.
+// TestSignature checks the rules of SigLevel for databases in pacman.conf(5).
 func TestSignature(t *testing.T) {
 	for _, c := range []struct {
 		options, repo string
 		want          Signature
 	}{
 		{"", "", SignatureOptional},
-		{"Required DatabaseOptional", "", SignatureOptional}, // as Arch has it
+		{"Required DatabaseOptional", "", SignatureOptional}, // Arch's default
 		{"Required", "", SignatureRequired},
 		{"Never", "", SignatureNever},
 		{"Required", "Never", SignatureNever},
@@ -353,7 +353,7 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-// TestReadConfig_RefusedNames does what pacman-conf leaves to pacman.
+// TestReadConfig_RefusedNames checks names that pacman-conf accepts and pacman refuses.
 func TestReadConfig_RefusedNames(t *testing.T) {
 	db := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(db, "local"), 0o755))

@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// FuzzReadSync reads any bytes as a database, in every compression.
+// FuzzReadSync reads random bytes as a database, in every compression.
 func FuzzReadSync(f *testing.F) {
 	for _, b := range compressions(f) {
 		f.Add(b)
@@ -53,8 +53,7 @@ func FuzzReadSync(f *testing.F) {
 	})
 }
 
-// FuzzTar compares the files of an archive with what archive/tar finds, of
-// archives that both read.
+// FuzzTar compares the files that the package's reader and archive/tar find in an archive that both accept.
 func FuzzTar(f *testing.F) {
 	f.Add(database(f))
 	for _, odd := range oddDatabases {
@@ -77,7 +76,7 @@ func FuzzTar(f *testing.F) {
 		f.Add(b.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for at := 0; at+tarBlock <= len(b); at += tarBlock { // sums that chance does not find
+		for at := 0; at+tarBlock <= len(b); at += tarBlock { // correct the checksums, which random bytes never match
 			if string(b[at+257:at+262]) == "ustar" {
 				b = resum(b, at)
 			}
@@ -94,8 +93,8 @@ func FuzzTar(f *testing.F) {
 	})
 }
 
-// plainTar lists the regular files of an archive; ok is false for what the own
-// reader does not try: sparse files and attributes for all entries.
+// plainTar lists the regular files of an archive with archive/tar; ok is false for what tarReader does not support:
+// sparse files and global attributes.
 func plainTar(b []byte) (files []file, ok bool) {
 	r := tar.NewReader(bytes.NewReader(b))
 	for {
@@ -161,13 +160,13 @@ func FuzzDesc(f *testing.F) {
 		want := slowDesc(text)
 		require.Equal(t, want, clonePackage(p))
 
-		d.begin("t", []byte("a-1-1")) // nothing is left of the one before
+		d.begin("t", []byte("a-1-1")) // nothing of the package before may remain
 		p, _ = d.finish()
 		require.Equal(t, wire.Package{Repo: "t", Name: "a", Version: "1-1"}, clonePackage(p))
 	})
 }
 
-// slowDesc is what a desc says, by lines.
+// slowDesc parses a desc line by line.
 func slowDesc(text string) wire.Package {
 	lines := strings.Split(text, "\n")
 	next := func() (string, bool) {
@@ -179,7 +178,7 @@ func slowDesc(text string) wire.Package {
 		return line, true
 	}
 	p := wire.Package{Repo: "t", Name: "a", Version: "1-1"}
-	var md5, sha, pgp, said bool
+	var md5, sha, pgp, hasDesc bool
 	var ignored string
 	var sizes [2]string
 	var date string
@@ -188,7 +187,7 @@ func slowDesc(text string) wire.Package {
 		"%ARCH%": &p.Arch, "%PACKAGER%": &p.Packager, "%SHA256SUM%": &p.SHA256, "%MD5SUM%": &ignored, "%PGPSIG%": &ignored,
 		"%CSIZE%": &sizes[0], "%ISIZE%": &sizes[1], "%BUILDDATE%": &date,
 	}
-	present := map[string]*bool{"%MD5SUM%": &md5, "%SHA256SUM%": &sha, "%PGPSIG%": &pgp, "%DESC%": &said}
+	present := map[string]*bool{"%MD5SUM%": &md5, "%SHA256SUM%": &sha, "%PGPSIG%": &pgp, "%DESC%": &hasDesc}
 	lists := map[string]*[]string{
 		"%GROUPS%": &p.Groups, "%LICENSE%": &p.Licenses, "%DEPENDS%": &p.Depends, "%OPTDEPENDS%": &p.OptDepends,
 		"%MAKEDEPENDS%": &p.MakeDepends, "%CHECKDEPENDS%": &p.CheckDepends, "%CONFLICTS%": &p.Conflicts,
@@ -208,7 +207,7 @@ func slowDesc(text string) wire.Package {
 			}
 		}
 	}
-	p.EmptyDesc = said && p.Desc == ""
+	p.EmptyDesc = hasDesc && p.Desc == ""
 	p.CSize, p.ISize, p.BuildDate = parseSize(sizes[0]), parseSize(sizes[1]), localInt(date)
 	for i, here := range []bool{md5, sha, pgp} {
 		if here {
@@ -218,7 +217,7 @@ func slowDesc(text string) wire.Package {
 	return p
 }
 
-// FuzzConfig reads any text as a configuration that includes no others.
+// FuzzConfig reads random text as a configuration that includes no other files.
 func FuzzConfig(f *testing.F) {
 	for _, text := range configs {
 		f.Add(text)
@@ -244,7 +243,7 @@ func FuzzConfig(f *testing.F) {
 	})
 }
 
-// FuzzExpand looks for patterns among a few files.
+// FuzzExpand expands random patterns in a directory with a few files.
 func FuzzExpand(f *testing.F) {
 	for _, pattern := range []string{"*", "?", "[ab]*", `\`, `\*`, "[", "[]", "[!a]", ".*", "*/*", "//", "a*/", `*\`, "**/x"} {
 		f.Add(pattern)
@@ -252,7 +251,7 @@ func FuzzExpand(f *testing.F) {
 	dir := included(f)
 	f.Fuzz(func(t *testing.T, pattern string) {
 		if strings.Contains(pattern, "..") {
-			return // stay inside
+			return // would leave the directory
 		}
 		if files, ok := expand(dir+"/"+pattern, 100); ok {
 			require.NotEmpty(t, files)

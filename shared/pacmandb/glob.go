@@ -6,26 +6,23 @@ import (
 	"unicode/utf8"
 )
 
-// globMatch reports whether the whole of s matches pattern as fnmatch(3) has it
-// without flags in a UTF-8 locale, which is how pacman reads IgnorePkg,
-// IgnoreGroup and, a path's element at a time, Include: '*' and '?' match a
-// slash and a leading dot too, a backslash quotes, brackets hold a set with
-// ranges and classes, negated by '!' or '^'. A bracket that is never closed
-// stands for itself. Like glibc's it first takes both for UTF-8 and, if they do
-// not match, for bytes. Its time is bounded by the product of the lengths.
+// globMatch reports whether the whole of s matches pattern as fnmatch(3) does without flags in a UTF-8 locale. pacman
+// matches IgnorePkg and IgnoreGroup so, and Include one path element at a time. '*' and '?' also match a slash and a
+// leading dot, a backslash quotes, and brackets hold a set with ranges and classes, negated by '!' or '^'. A bracket
+// that is not closed matches itself. Like glibc, globMatch compares UTF-8 characters first and, if they do not match,
+// bytes. Its time is bounded by the product of the lengths.
 func globMatch(pattern, s string) bool {
 	if !special(pattern) {
 		return pattern == s
 	}
-	return utf8.ValidString(pattern) && utf8.ValidString(s) && glob(utf8.DecodeRuneInString).match(pattern, s) ||
-		glob(firstByte).match(pattern, s)
+	return utf8.ValidString(pattern) && utf8.ValidString(s) && decodeFunc(utf8.DecodeRuneInString).match(pattern, s) ||
+		decodeFunc(firstByte).match(pattern, s)
 }
 
-// glob splits off the first character of a text: what a pattern and a name are
-// made of.
-type glob func(s string) (c rune, size int)
+// decodeFunc decodes the first character of a pattern or a name: a UTF-8 character or a byte.
+type decodeFunc func(s string) (c rune, size int)
 
-// firstByte takes a byte for a character, of no class if it is not ASCII's.
+// firstByte decodes a byte as a character; bytes beyond ASCII belong to no class.
 func firstByte(s string) (rune, int) {
 	if s[0] < utf8.RuneSelf {
 		return rune(s[0]), 1
@@ -33,7 +30,7 @@ func firstByte(s string) (rune, int) {
 	return utf8.MaxRune + 1 + rune(s[0]), 1
 }
 
-func (first glob) match(pattern, s string) bool {
+func (decode decodeFunc) match(pattern, s string) bool {
 	// Of several stars only the last one passed needs to be retried.
 	star, starAt := "", ""
 	starred := false
@@ -46,37 +43,36 @@ func (first glob) match(pattern, s string) bool {
 		if s == "" && pattern == "" {
 			return true
 		}
-		if rest, size, ok := first.one(pattern, s); ok {
+		if rest, size, ok := decode.one(pattern, s); ok {
 			pattern, s = rest, s[size:]
 			continue
 		}
 		if !starred || starAt == "" {
 			return false
 		}
-		_, size := first(starAt)
+		_, size := decode(starAt)
 		starAt = starAt[size:]
 		pattern, s = star, starAt
 	}
 }
 
-// special reports whether a pattern can match anything but itself.
+// special reports whether a pattern can match anything except itself.
 func special(pattern string) bool { return strings.ContainsAny(pattern, specialInPattern) }
 
 const specialInPattern = `*?[\`
 
-// one matches the first element of pattern, which is not a star, with the
-// first character of s, and returns the rest of the pattern and the
-// character's length.
-func (first glob) one(pattern, s string) (rest string, size int, ok bool) {
+// one matches the first element of pattern, which is not a star, with the first character of s, and returns the rest of
+// the pattern and the length of the character.
+func (decode decodeFunc) one(pattern, s string) (rest string, size int, ok bool) {
 	if pattern == "" || s == "" {
 		return "", 0, false
 	}
-	c, size := first(s)
+	c, size := decode(s)
 	switch pattern[0] {
 	case '?':
 		return pattern[1:], size, true
 	case '[':
-		if in, rest, closed := first.set(pattern[1:], c); closed {
+		if in, rest, closed := decode.set(pattern[1:], c); closed {
 			return rest, size, in
 		}
 	case '\\':
@@ -85,12 +81,13 @@ func (first glob) one(pattern, s string) (rest string, size int, ok bool) {
 		}
 		pattern = pattern[1:]
 	}
-	want, length := first(pattern)
+	want, length := decode(pattern)
 	return pattern[length:], size, want == c
 }
 
-// set matches c with the set that set begins with, after its '['.
-func (first glob) set(set string, c rune) (in bool, rest string, closed bool) {
+// set reports whether c is in the set at the start of set, after its '[', and whether the set is closed. rest is the
+// pattern after it.
+func (decode decodeFunc) set(set string, c rune) (in bool, rest string, closed bool) {
 	negated := set != "" && (set[0] == '!' || set[0] == '^')
 	if negated {
 		set = set[1:]
@@ -107,25 +104,24 @@ func (first glob) set(set string, c rune) (in bool, rest string, closed bool) {
 			}
 		}
 		var low, high rune
-		low, set = first.setRune(set)
+		low, set = decode.setRune(set)
 		high = low
 		if len(set) > 1 && set[0] == '-' && set[1] != ']' {
-			high, set = first.setRune(set[1:])
+			high, set = decode.setRune(set[1:])
 		}
 		in = in || low <= c && c <= high
 	}
 	return false, "", false
 }
 
-// setRune takes one character of a set: itself, quoted by a backslash, or
-// as [=c=] or [.c.].
-func (first glob) setRune(set string) (rune, string) {
+// setRune decodes one character of a set: itself, quoted by a backslash, or as [=c=] or [.c.].
+func (decode decodeFunc) setRune(set string) (rune, string) {
 	for _, mark := range []string{"=", "."} {
 		if inner, ok := strings.CutPrefix(set, "["+mark); ok {
 			if inner == "" {
 				continue
 			}
-			c, size := first(inner)
+			c, size := decode(inner)
 			if rest, ok := strings.CutPrefix(inner[size:], mark+"]"); ok {
 				return c, rest
 			}
@@ -134,11 +130,11 @@ func (first glob) setRune(set string) (rune, string) {
 	if set[0] == '\\' && len(set) > 1 {
 		set = set[1:]
 	}
-	c, size := first(set)
+	c, size := decode(set)
 	return c, set[size:]
 }
 
-// globClasses are the classes of characters; one of another name is empty.
+// globClasses maps the names of character classes to their members; a class of any other name is empty.
 var globClasses = map[string]func(rune) bool{
 	"alnum":  func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) },
 	"alpha":  unicode.IsLetter,

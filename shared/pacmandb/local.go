@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Bounds of a local database. The largest real ones have some thousands of
-// packages, with desc files of a few KiB and file lists of some MiB.
+// Limits of a local database. The largest real ones have some thousands of packages, with desc files of a few KiB and
+// file lists of some MiB.
 const (
 	maxLocalEntries  = 200_000
 	maxLocalDesc     = 64 << 20
@@ -20,54 +20,52 @@ const (
 	maxLocalWarnings = 100
 )
 
-// What can be wrong with a local database as a whole, besides sourcefile.ErrOversize.
+// Errors of a local database as a whole, besides sourcefile.ErrOversize.
 var (
-	// ErrNoLocal: there is no directory local/. It is never taken for a
-	// system without packages.
+	// ErrNoLocal means that the directory local/ does not exist. This is never treated as a system without packages.
 	ErrNoLocal = errors.New("no local database")
-	// ErrLocalVersion: ALPM_DB_VERSION is missing, unreadable or not 9.
+	// ErrLocalVersion means that ALPM_DB_VERSION is missing, unreadable or not 9.
 	ErrLocalVersion = errors.New("local database has the wrong version")
-	// ErrChanging: the database changed during each of four readings.
+	// ErrChanging means that the database changed during each of four attempts to read it.
 	ErrChanging = errors.New("local database keeps changing")
 )
 
-// Reason is why a package was installed. Any other value than these two is unknown.
+// Reason is why a package was installed. Any value except the constants means unknown.
 type Reason int32
 
-// The reasons; a desc without %REASON% means explicit.
+// The values of Reason; a desc without %REASON% means explicit.
 const (
 	ReasonExplicit Reason = 0
 	ReasonDepend   Reason = 1
 )
 
-// Installed is one installed package. Its strings share one copy of its desc.
-// The name and version are those of its directory, which is what pacman
-// believes; Repo, Filename, CSize and SHA256 are always empty.
+// Installed is one installed package. Its strings share one copy of its desc. The name and version are those of its
+// directory, as in pacman; Repo, Filename, CSize and SHA256 are always empty.
 type Installed struct {
 	wire.Package
 	Reason Reason
-	// InstallDate is Unix seconds.
+	// InstallDate is in Unix seconds.
 	InstallDate int64
-	// InstalledDB is the repository that pacman 7 installed it from.
+	// InstalledDB is the repository from which pacman 7 installed the package.
 	InstalledDB string
 	// XData are "key=value" lines written by pacman 7, such as "pkgtype=pkg".
 	XData []string
 
-	raw     string       // its desc
-	problem EntryProblem // with its desc, if any
+	raw     string       // the desc
+	problem EntryProblem // of the desc, if any
 }
 
-// dir is the package's directory in local/.
+// dir returns the name of the package's directory in local/.
 func (p *Installed) dir() string { return p.Name + "-" + p.Version }
 
 // Explicit reports whether the user asked for the package itself.
 func (p *Installed) Explicit() bool { return p.Reason == ReasonExplicit }
 
-// EntryProblem says what is wrong with an entry of local/. The package is listed
-// with its name and version unless the constant says otherwise, as pacman does.
+// EntryProblem is a problem of an entry of local/. The package is listed with its name and version unless the constant's
+// comment says "not listed", as in pacman.
 type EntryProblem string
 
-// The problems.
+// The values of Problem.
 const (
 	ProblemName       EntryProblem = "is not named name-version-release" // not listed
 	ProblemDuplicate  EntryProblem = "is a second entry of its package"  // not listed
@@ -84,30 +82,29 @@ const (
 
 // Warning is a problem of one entry.
 type Warning struct {
-	Entry   string // its name in local/
+	Entry   string // the name in local/
 	Problem EntryProblem
 }
 
-// Local is a local database as it was at one moment. It and its packages are
-// immutable.
+// Local is a local database at one moment. It and its packages are immutable.
 type Local struct {
-	// Packages are in order of name (bytes).
+	// Packages are in byte order of their names.
 	Packages []*Installed
-	// Warnings are at most 100, in order of entry; MoreWarnings counts the rest.
+	// Warnings holds the first 100, in order of entry; MoreWarnings counts the rest.
 	Warnings     []Warning
 	MoreWarnings int
-	// Stamp tells this state from another.
+	// Stamp identifies this state of the database.
 	Stamp DirStamp
-	// Locked is the modification time of db.lck if it was there all through
-	// the reading, else zero: a transaction may be half done.
+	// Locked is the modification time of db.lck if that file existed during the whole reading, otherwise zero. If set,
+	// a transaction may be half done.
 	Locked time.Time
 
 	stamps []sourcefile.Stamp // of the packages' desc files
 	readAt time.Time          // before the first of them was read
 }
 
-// Unread returns the first of the packages whose desc could not be read as a whole,
-// and how many they are: why they were installed and what they require is unknown.
+// Unread returns the first package whose desc could not be read completely, and the number of such packages: their
+// install reason and dependencies are unknown.
 func (l *Local) Unread() (first Warning, n int) {
 	for _, p := range l.Packages {
 		if p.problem == "" {
@@ -139,8 +136,8 @@ func (l *Local) index(name string) int {
 	return i
 }
 
-// SamePackages reports whether other holds the very same packages: what
-// Reread returns does if nothing but time stamps changed.
+// SamePackages reports whether other holds the very same packages, which is so if Reread found only changed time
+// stamps.
 func (l *Local) SamePackages(other *Local) bool {
 	return other != nil && slices.Equal(l.Packages, other.Packages)
 }
@@ -165,12 +162,12 @@ func (l *Local) with(reason Reason) []*Installed {
 type SearchWord struct {
 	// Text is the word as typed: a package whose name contains it matches.
 	Text string
-	// Match reports whether the word occurs in a field's text.
+	// Match reports whether the word occurs in the text of a field.
 	Match func(text string) bool
 }
 
-// Search returns the packages that match every word in their name,
-// description, a provided name or a group: pacman -Qs.
+// Search returns the packages in which every word matches the name, the description, a provided name or a group: pacman
+// -Qs.
 func (l *Local) Search(words []SearchWord) []*Installed {
 	var out []*Installed
 	for _, p := range l.Packages {

@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/fixture"
 )
 
-// benchDBs are the corpus (924 installed packages of 3,568, few files) and a
-// generated system of 1,200 of 15,000.
+// benchDBs runs a benchmark on the corpus (924 installed packages of 3,568, few files) and on a generated system of
+// 1,200 of 15,000.
 func benchDBs(b *testing.B, run func(b *testing.B, dbpath string)) {
 	b.Run("924", func(b *testing.B) { run(b, corpus.DB(b)) })
 	b.Run("1200", func(b *testing.B) {
@@ -51,7 +51,7 @@ func BenchmarkLocalStamp(b *testing.B) {
 	})
 }
 
-// BenchmarkRelate is all required-by and optional-for lists at once.
+// BenchmarkRelate computes all required-by and optional-for lists at once.
 func BenchmarkRelate(b *testing.B) {
 	benchDBs(b, func(b *testing.B, db string) {
 		l := mustRead(b, db)
@@ -75,7 +75,7 @@ func BenchmarkOwners(b *testing.B) {
 	})
 }
 
-// BenchmarkUpdates is with facts that cost a map's look-up.
+// BenchmarkUpdates measures Updates with facts from a map.
 func BenchmarkUpdates(b *testing.B) {
 	benchDBs(b, func(b *testing.B, db string) {
 		l := mustRead(b, db)

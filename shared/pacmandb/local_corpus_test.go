@@ -25,10 +25,9 @@ func corpusOracle(t testing.TB) (*oracle, *Local) {
 	return o, l
 }
 
-// TestSystemsEqualPacman compares everything on the corpus and on generated
-// databases. Unpacking takes longer than most checks, so they share it; none
-// writes.
-func TestSystemsEqualPacman(t *testing.T) {
+// TestLocal_PacmanSystems compares everything with pacman on the corpus and on generated databases. Unpacking takes
+// longer than most checks, so they share the databases; none writes.
+func TestLocal_PacmanSystems(t *testing.T) {
 	checks := map[string]func(t *testing.T, o *oracle, l *Local){
 		"lists": checkLists, "fields": requireFieldsEqual, "files": checkFiles, "owners": checkOwners, "why": checkWhy,
 	}
@@ -89,7 +88,7 @@ func checkLists(t *testing.T, o *oracle, l *Local) {
 	require.Equal(t, o.lines("-Qu"), updates)
 }
 
-// updateLines words updates as pacman -Qu does.
+// updateLines formats updates as pacman -Qu does.
 func updateLines(out Outdated) []string {
 	lines := []string{}
 	for _, u := range out.Updates {
@@ -117,7 +116,7 @@ func requireFieldsEqual(t *testing.T, o *oracle, l *Local) {
 			if k, v, ok := strings.Cut(line, " : "); ok && line[0] != ' ' {
 				key = strings.TrimSpace(k)
 				want[key] = v
-			} else { // optional dependencies, one a line
+			} else { // optional dependencies, one per line
 				want[key] += "\n" + strings.TrimSpace(line)
 			}
 		}
@@ -282,7 +281,7 @@ func checkSatisfiers(t *testing.T, o *oracle, l *Local) {
 	}
 }
 
-// checkWhy follows the chains of every package.
+// checkWhy checks that each link of the chains of every package exists.
 func checkWhy(t *testing.T, _ *oracle, l *Local) {
 	r := Relate(l.Packages)
 	orphans := names(r.Orphans(true))

@@ -6,15 +6,13 @@ import (
 	"strings"
 )
 
-// localLine is how much of a line libalpm reads from a local desc at once:
-// what is longer goes on as a line of its own.
+// localLine is the length at which libalpm cuts a line of a local desc: the rest is a line of its own.
 const localLine = 1023
 
-// localLines hands out the lines of a local desc as libalpm sees them: a zero byte
-// ends one.
+// localLines splits a local desc into lines as libalpm does: a zero byte ends a line.
 type localLines struct {
 	rest, last string
-	zeros      bool // there are such bytes
+	zeros      bool // the text contains zero bytes
 }
 
 func (l *localLines) next() (line string, ok bool) {
@@ -29,7 +27,7 @@ func (l *localLines) next() (line string, ok bool) {
 	return line, true
 }
 
-// cut takes what libalpm reads at once.
+// cut returns what libalpm reads in one call.
 func (l *localLines) cut() (line string) {
 	window := l.rest[:min(len(l.rest), localLine)]
 	if i := strings.IndexByte(window, '\n'); i >= 0 {
@@ -40,8 +38,8 @@ func (l *localLines) cut() (line string) {
 	return window
 }
 
-// one is the single line of a field. At the end of the file libalpm takes the line
-// that it has, which is the field's key.
+// one returns the single line of a field. At the end of the file libalpm keeps the previous line, which is the field's
+// key.
 func (l *localLines) one() string {
 	if line, ok := l.next(); ok {
 		return line
@@ -49,8 +47,7 @@ func (l *localLines) one() string {
 	return l.last
 }
 
-// localParser reads local desc files. It is kept from file to file for its
-// scratch space.
+// localParser parses local desc files. It is reused, for its buffers.
 type localParser struct {
 	items []string // the entries of all lists of a file
 	marks []listMark
@@ -61,17 +58,17 @@ type listMark struct {
 	from, to int
 }
 
-// localIdent is what a desc says about itself besides the package's fields.
+// localIdent holds what a desc contains besides the package's fields.
 type localIdent struct {
 	name, version string
-	// whole is false for a file that seems to end too early, and zeros is set for one with
-	// zero bytes, which a file system leaves for blocks that were never written.
+	// whole is false for a desc that seems to end too early. zeros is set for one with zero bytes, which a file system
+	// leaves in blocks that were never written.
 	whole, zeros bool
 }
 
-// parse fills p from raw, whose memory p's strings share. It never fails: like libalpm
-// it skips a line that is not a known key, and takes the lines after a key as its value
-// whatever they are. libalpm since pacman 6.1 also skips the value of an unknown key.
+// parse fills p from raw, whose memory p's strings share. It never fails: like libalpm it skips a line that is not a
+// known key, and takes the lines after a key as its value, whatever they contain. Since pacman 6.1 libalpm also skips
+// the value of an unknown key.
 func (d *localParser) parse(raw string, p *Installed) localIdent {
 	d.items, d.marks = d.items[:0], d.marks[:0]
 	var id localIdent
@@ -105,7 +102,7 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 		case "%INSTALLDATE%":
 			p.InstallDate = localInt(in.one())
 		case "%SIZE%":
-			p.ISize, _ = strconv.ParseUint(in.one(), 10, 63) // 0 for what is no size
+			p.ISize, _ = strconv.ParseUint(in.one(), 10, 63) // 0 if it is not a size
 		case "%REASON%":
 			p.Reason = localReason(in.one())
 		case "%GROUPS%":
@@ -133,13 +130,12 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 	id.zeros = in.zeros
 	// libalpm has written a base since 4.2, and always writes the others after it. A desc without
 	// a base is older, or another program's.
-	lacking := p.Base != "" && (p.Arch == "" || p.InstallDate == 0 || len(validation) == 0)
-	id.whole = id.name != "" && id.version != "" && endsField(raw) && !lacking
+	incomplete := p.Base != "" && (p.Arch == "" || p.InstallDate == 0 || len(validation) == 0)
+	id.whole = id.name != "" && id.version != "" && endsField(raw) && !incomplete
 	return id
 }
 
-// endsField reports whether a desc ends with a whole field: libalpm writes an empty line
-// after each value.
+// endsField reports whether a desc ends with a complete field: libalpm writes an empty line after each value.
 func endsField(raw string) bool {
 	line, ended := strings.CutSuffix(raw, "\n\n")
 	line = line[strings.LastIndexByte(line, '\n')+1:] // empty for a field whose value is empty
@@ -147,7 +143,7 @@ func endsField(raw string) bool {
 	return ended && !isKey
 }
 
-// list notes the lines up to an empty one as entries of list.
+// list appends the lines up to an empty one to the entries of list.
 func (d *localParser) list(in *localLines, list *[]string) {
 	from := len(d.items)
 	for {
@@ -162,7 +158,7 @@ func (d *localParser) list(in *localLines, list *[]string) {
 	}
 }
 
-// place gives all lists of a file their entries from one allocation.
+// place gives all lists of a file their entries, from one allocation.
 func (d *localParser) place() {
 	if len(d.items) == 0 {
 		return
@@ -171,33 +167,33 @@ func (d *localParser) place() {
 	for _, m := range d.marks {
 		if *m.list == nil {
 			*m.list = all[m.from:m.to:m.to]
-		} else { // a key that stands twice goes on with its list
+		} else { // a repeated key continues its list
 			*m.list = append(*m.list, all[m.from:m.to]...)
 		}
 	}
-	clear(d.items) // so as not to hold on to the file
+	clear(d.items) // do not keep the file's text alive
 }
 
 var localChecks = [...]string{"none", "md5", "sha256", "pgp"}
 
-// localValidation keeps what libalpm knows, in its order; "none" stands alone.
-func localValidation(given []string) []string {
-	if len(given) == 1 && slices.Contains(localChecks[:], given[0]) {
-		return given // as in nearly every desc
+// localValidation returns the values that libalpm knows, in its order; "none" excludes the others.
+func localValidation(values []string) []string {
+	if len(values) == 1 && slices.Contains(localChecks[:], values[0]) {
+		return values // true of nearly every desc
 	}
-	if slices.Contains(given, localChecks[0]) {
+	if slices.Contains(values, localChecks[0]) {
 		return []string{localChecks[0]}
 	}
 	var out []string
 	for _, v := range localChecks {
-		if slices.Contains(given, v) {
+		if slices.Contains(values, v) {
 			out = append(out, v)
 		}
 	}
 	return out
 }
 
-// localInt reads a date, a whole line of decimal digits; 0 for anything else.
+// localInt parses a date, a line of decimal digits only; otherwise it returns 0.
 func localInt(s string) int64 {
 	n, err := strconv.ParseInt(strings.TrimLeft(s, " \t"), 10, 64)
 	if err != nil {
@@ -206,8 +202,8 @@ func localInt(s string) int64 {
 	return n
 }
 
-// localReason reads the number that s begins with, as atoi(3) does, of which 32 bits remain. pacman 6.1 and
-// later call anything but 0 and 1 unknown; pacman itself writes nothing else.
+// localReason parses the number at the start of s, as atoi(3) does, and keeps 32 bits of it. Since 6.1 pacman treats anything
+// except 0 and 1 as unknown; it writes nothing else.
 func localReason(s string) Reason {
 	s = strings.TrimLeft(s, " \t")
 	end := 0

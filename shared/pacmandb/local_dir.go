@@ -15,8 +15,8 @@ import (
 
 const localVersionFile = "ALPM_DB_VERSION"
 
-// retry repeats a system call that a signal interrupted.
-func retry(call func() error) error {
+// retryEINTR repeats a system call that a signal interrupts.
+func retryEINTR(call func() error) error {
 	for {
 		if err := call(); !errors.Is(err, unix.EINTR) {
 			return err
@@ -34,9 +34,9 @@ type localDir struct {
 func openLocalDir(dbpath string) (*localDir, error) {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
 	d := &localDir{db: -1, local: -1, path: filepath.Join(dbpath, "local")}
-	err := retry(func() (err error) { d.db, err = unix.Open(dbpath, flags, 0); return err })
+	err := retryEINTR(func() (err error) { d.db, err = unix.Open(dbpath, flags, 0); return err })
 	if err == nil {
-		err = retry(func() (err error) { d.local, err = unix.Openat(d.db, "local", flags, 0); return err })
+		err = retryEINTR(func() (err error) { d.local, err = unix.Openat(d.db, "local", flags, 0); return err })
 	}
 	if err != nil {
 		d.close()
@@ -55,12 +55,12 @@ func openLocalDir(dbpath string) (*localDir, error) {
 func (d *localDir) close() {
 	for _, fd := range []int{d.local, d.db} {
 		if fd >= 0 {
-			_ = unix.Close(fd) // opened for reading: nothing to lose
+			_ = unix.Close(fd) // opened for reading: nothing can be lost
 		}
 	}
 }
 
-// checkVersion reads the number as libalpm does: what follows it is ignored.
+// checkVersion compares the version as libalpm does, which ignores anything after the number.
 func (d *localDir) checkVersion() error {
 	data, _, err := readRegular(d.local, localVersionFile, make([]byte, 64), 4096)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -78,14 +78,13 @@ func (d *localDir) checkVersion() error {
 	return nil
 }
 
-// entry is one name in local/ but ".", ".." and the version's file.
+// entry is a name in local/, except ".", ".." and the version file.
 type entry struct {
 	name string
 	dir  bool
 }
 
-// list reads the names in local/ in the directory's own order, which is the
-// order in which pacman finds them.
+// list reads the names in local/ in the order of the directory, in which pacman finds them.
 func (d *localDir) list(into []entry) ([]entry, error) {
 	if _, err := unix.Seek(d.local, 0, unix.SEEK_SET); err != nil {
 		return nil, &fs.PathError{Op: "read", Path: d.path, Err: err}
@@ -94,7 +93,7 @@ func (d *localDir) list(into []entry) ([]entry, error) {
 	buf := make([]byte, 32<<10)
 	for {
 		var n int
-		err := retry(func() (err error) { n, err = unix.Getdents(d.local, buf); return err })
+		err := retryEINTR(func() (err error) { n, err = unix.Getdents(d.local, buf); return err })
 		if err != nil {
 			return nil, &fs.PathError{Op: "read", Path: d.path, Err: err}
 		}
@@ -108,17 +107,15 @@ func (d *localDir) list(into []entry) ([]entry, error) {
 	}
 }
 
-// isDir reports whether an entry is a directory. It follows a link, as pacman does,
-// and works on file systems whose listings have no types.
+// isDir calls stat, as some file systems leave the type out of their listings, and as pacman follows links.
 func (d *localDir) isDir(name string) bool {
 	var st unix.Stat_t
-	err := retry(func() error { return unix.Fstatat(d.local, name, &st, 0) })
+	err := retryEINTR(func() error { return unix.Fstatat(d.local, name, &st, 0) })
 	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
-// appendEntries takes apart what getdents64 returned: records of an inode and
-// an offset (8 bytes each), the record's length (2), the type (1) and the
-// name, ended by a zero.
+// appendEntries decodes the result of getdents64: records of an inode and an offset (8 bytes each), the record's length
+// (2), the type (1) and the name, ended by a zero.
 func appendEntries(into []entry, records []byte, isDir func(name string) bool) []entry {
 	names := string(records) // one copy for all names
 	for at := 0; at+19 < len(records); {
@@ -136,10 +133,10 @@ func appendEntries(into []entry, records []byte, isDir func(name string) bool) [
 	return into
 }
 
-// statAt takes the stamp of a file, of a link itself.
+// statAt returns the stamp of a file; it does not follow links.
 func statAt(dir int, name string) (sourcefile.Stamp, error) {
 	var st unix.Stat_t
-	if err := retry(func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
+	if err := retryEINTR(func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
 		return sourcefile.Stamp{}, err
 	}
 	return sourcefile.StampOfStat(&st), nil
@@ -150,14 +147,12 @@ var (
 	errTorn  = errors.New("changed while it was read")
 )
 
-// readRegular reads the regular file name in dir, of at most limit bytes,
-// into buf or a larger buffer in its place. It never follows a link in the
-// last element and never waits for the other end of a pipe. A file that is
-// not as long as it was when it was opened is errTorn: a regular file gives
-// less than it has only for a signal or at its end.
+// readRegular reads the regular file name in dir, of at most limit bytes, into buf or a new, larger buffer. It never
+// follows a link in the last element and never blocks on a pipe. It returns errTorn if the file has not the length that
+// it had when opened: a read of a regular file is short only after a signal or at its end.
 func readRegular(dir int, name string, buf []byte, limit int64) ([]byte, sourcefile.Stamp, error) {
 	fd := -1
-	err := retry(func() (err error) {
+	err := retryEINTR(func() (err error) {
 		fd, err = unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 		return err
 	})
@@ -169,7 +164,7 @@ func readRegular(dir int, name string, buf []byte, limit int64) ([]byte, sourcef
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
-	if err := retry(func() error { return unix.Fstat(fd, &st) }); err != nil {
+	if err := retryEINTR(func() error { return unix.Fstat(fd, &st) }); err != nil {
 		return buf[:0], sourcefile.Stamp{}, err
 	}
 	stamp := sourcefile.StampOfStat(&st)
@@ -179,12 +174,12 @@ func readRegular(dir int, name string, buf []byte, limit int64) ([]byte, sourcef
 	if st.Size > limit {
 		return buf[:0], stamp, errLarge
 	}
-	if int64(cap(buf)) <= st.Size { // one byte more shows growth
+	if int64(cap(buf)) <= st.Size { // one more byte shows growth
 		buf = make([]byte, st.Size+st.Size/2+1)
 	}
 	buf = buf[:st.Size+1]
 	var n int
-	if err := retry(func() (err error) { n, err = unix.Read(fd, buf); return err }); err != nil {
+	if err := retryEINTR(func() (err error) { n, err = unix.Read(fd, buf); return err }); err != nil {
 		return buf[:0], stamp, err
 	}
 	if int64(n) != st.Size {

@@ -16,11 +16,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoFiles: an installed package has no readable file list.
+// ErrNoFiles means that an installed package has no readable file list.
 var ErrNoFiles = errors.New("no file list")
 
-// Files returns the paths that p put into the system, relative to the root,
-// directories with a slash at the end, in the order of pacman -Ql.
+// Files returns the paths that p installed, relative to the root, directories with a trailing slash, in the order of
+// pacman -Ql.
 func Files(dbpath string, p *Installed) ([]string, error) {
 	if strings.Contains(p.dir(), "/") {
 		return nil, fmt.Errorf("%w of %q", ErrNoFiles, p.Name)
@@ -55,8 +55,8 @@ func (p *Installed) Script(dbpath string) bool {
 	return err == nil
 }
 
-// filesSection returns the lines of %FILES% in a files file, which end at an
-// empty line; of several sections libalpm keeps the last.
+// filesSection returns the lines of %FILES% in a files file, which end at an empty line. Of several sections the last
+// counts, as in libalpm.
 func filesSection(data []byte) []byte {
 	const key = "%FILES%\n"
 	var section []byte
@@ -79,25 +79,24 @@ func filesSection(data []byte) []byte {
 	}
 }
 
-// ResolvedPath is a path as the file lists have it.
+// ResolvedPath is a path in the form in which file lists are searched for it.
 type ResolvedPath struct {
-	// Path is absolute, its directories resolved, a directory's with a slash
-	// at the end: what pacman -Qo prints.
+	// Path is absolute with its directories resolved, and with a trailing slash if it is a directory: what pacman -Qo
+	// prints.
 	Path string
-	// Exists is false if there is no such file; a package may own it still.
+	// Exists is false if there is no such file; a package may still own it.
 	Exists bool
 
-	rel string // Path from the root on, "" for the root itself
+	rel string // Path relative to the root, "" for the root itself
 	dir bool
 }
 
-// ErrOutside: a path is not below the root, so nothing can own it.
+// ErrOutside means that a path is not below the root, so that no package can own it.
 var ErrOutside = errors.New("outside the root directory")
 
-// ResolveOwned prepares a path given by the user for Owners as pacman -Qo
-// does: links are followed in its directories but not in its last element;
-// what cannot be resolved is taken as it is. A relative path counts from the
-// working directory. root is pacman's RootDir.
+// ResolveOwned prepares a path given by the user for Owners as pacman -Qo does: it resolves links in its directories
+// but not in its last element, and keeps a path that cannot be resolved. A relative path starts at the working
+// directory. root is pacman's RootDir.
 func ResolveOwned(root, path string) (ResolvedPath, error) {
 	if path == "" {
 		return ResolvedPath{}, fmt.Errorf("%w: empty path", ErrOutside)
@@ -129,7 +128,7 @@ func ResolveOwned(root, path string) (ResolvedPath, error) {
 	return o, nil
 }
 
-// resolveParent resolves all of path but its last element, which may be all of it.
+// resolveParent resolves path except for its last element.
 func resolveParent(path string) (string, error) {
 	dir, base := ".", path
 	if i := strings.LastIndexByte(path, '/'); i >= 0 {
@@ -145,23 +144,21 @@ func resolveParent(path string) (string, error) {
 	return filepath.Join(dir, base), nil
 }
 
-// RealPath is realpath(3): every element has to be there, and one behind a link
-// counts from where the link leads. The working directory is the kernel's; what PWD
-// says of it may lead through a link.
+// RealPath resolves a path as realpath(3) does: every element has to exist, and ".." after a link is relative to the
+// link's target. The working directory is asked of the kernel, as PWD may contain links.
 func RealPath(path string) (string, error) {
 	if !strings.HasPrefix(path, "/") {
 		here, err := unix.Getwd()
 		if err != nil {
 			return "", err
 		}
-		path = here + "/" + path // not joined: that would take ".." for the element before
+		path = here + "/" + path // not filepath.Join, which would remove ".." with the element before
 	}
 	return filepath.EvalSymlinks(path)
 }
 
-// Owners returns, for each path, the installed packages that own it, in order
-// of name: a directory may have many owners, of a file pacman names the first.
-// The file lists are read once for all paths and none is kept. Packages whose
+// Owners returns, for each path, the installed packages that own it, in order of name: a directory may have many
+// owners, and of a file pacman names the first. The file lists are read once for all paths and not kept. Packages whose
 // list cannot be read own nothing and are counted in unread.
 func (l *Local) Owners(ctx context.Context, dbpath string, paths []ResolvedPath) (owners [][]*Installed, unread int, err error) {
 	wanted := make(map[string][]int, len(paths))
@@ -211,8 +208,7 @@ func (l *Local) Owners(ctx context.Context, dbpath string, paths []ResolvedPath)
 	return owners, int(failed.Load()), nil
 }
 
-// markOwned sets owned[i] for each path that the file list in data has;
-// wanted leads from a path to its places.
+// markOwned sets owned[i] for each path that is in the file list data; wanted maps a path to its indexes.
 func markOwned(data []byte, wanted map[string][]int, owned []bool) {
 	data = filesSection(data)
 	for len(data) > 0 {

@@ -17,7 +17,7 @@ func TestOwners_RealTreeEqualsPacman(t *testing.T) {
 	db.install("two", "1-1")
 	db.write("two-1-1/files", "%FILES%\nbin\nusr/\nusr/bin/\nusr/bin/gone\nusr/bin/tool\nusr/gone-dir/\nusr/bin/Γ \n\n")
 	db.install("three", "1-1")
-	db.write("three-1-1/files", "%BACKUP%\nusr/bin/alone\n\n%FILES%\nusr/bin/last") // without an end
+	db.write("three-1-1/files", "%BACKUP%\nusr/bin/alone\n\n%FILES%\nusr/bin/last") // without a final newline
 	db.install("four", "1-1")
 	db.write("four-1-1/files", "")
 	o := newOracle(t, db.dir)
@@ -43,7 +43,7 @@ func TestOwners_RealTreeEqualsPacman(t *testing.T) {
 	}
 	l := mustRead(t, db.dir)
 	requireOwnersEqual(t, o, l, append(paths, "/etc/passwd", "", "nothing-here"))
-	// In a directory that is a link, PWD says another path than the kernel.
+	// If the working directory was entered through a link, PWD differs from the kernel's path.
 	t.Chdir(filepath.Join(o.root, "bin"))
 	requireOwnersEqual(t, o, l, []string{"tool", "./tool", ".", "..", "../bin/tool", "../../bin", "link/", "gone", "elsewhere/../bin/tool"})
 

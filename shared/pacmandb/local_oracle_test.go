@@ -26,14 +26,14 @@ type oracle struct {
 	t    testing.TB
 	db   string
 	root string
-	// Lines of the [options] section besides the necessary ones.
+	// Further lines of the [options] section.
 	options []string
 	repos   []oracleRepo
 }
 
 type oracleRepo struct {
 	name  string
-	usage []string // none is pacman's default, All
+	usage []string // empty means pacman's default, All
 }
 
 func newOracle(t testing.TB, db string, repos ...string) *oracle {
@@ -48,7 +48,7 @@ func newOracle(t testing.TB, db string, repos ...string) *oracle {
 	return o
 }
 
-// since reports whether pacman has this version or a later one.
+// since reports whether pacman has at least this version.
 func (o *oracle) since(major, minor int) bool {
 	o.t.Helper()
 	out, err := exec.Command("pacman", "--version").Output()
@@ -60,14 +60,14 @@ func (o *oracle) since(major, minor int) bool {
 	return m > major || m == major && n >= minor
 }
 
-// with is the oracle for another test on the same databases.
+// with returns the oracle for another test on the same databases.
 func (o *oracle) with(t testing.TB) *oracle {
 	other := *o
 	other.t, other.root = t, t.TempDir()
 	return &other
 }
 
-// run returns what pacman prints, without standard error.
+// run returns pacman's standard output.
 func (o *oracle) run(args ...string) string {
 	o.t.Helper()
 	out, _ := o.try(args...)
@@ -78,7 +78,7 @@ func (o *oracle) writeConfig() (file string) {
 	o.t.Helper()
 	var conf strings.Builder
 	fmt.Fprintf(&conf, "[options]\nArchitecture = x86_64\nSigLevel = Never\n%s\n", strings.Join(o.options, "\n"))
-	own := o.t.TempDir() // so that nothing of the machine's is touched
+	own := o.t.TempDir() // pacman must not touch the machine's files
 	fmt.Fprintf(&conf, "CacheDir = %[1]s/cache\nLogFile = %[1]s/log\nHookDir = %[1]s/hooks\nGPGDir = %[1]s/gpg\n", own)
 	for _, r := range o.repos {
 		fmt.Fprintf(&conf, "[%s]\nServer = file:///nowhere\n", r.name)
@@ -95,7 +95,7 @@ func (o *oracle) try(args ...string) (stdout, stderr string) {
 	o.t.Helper()
 	args = append([]string{"pacman", "--config", o.writeConfig(), "-b", o.db, "-r", o.root}, args...)
 	if os.Geteuid() != 0 && (slices.Contains(args, "-Su") || slices.Contains(args, "-D")) {
-		args = append([]string{"fakeroot"}, args...) // they want to see root first
+		args = append([]string{"fakeroot"}, args...) // these operations require root
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TZ=UTC")
@@ -114,7 +114,7 @@ func (o *oracle) lines(args ...string) []string {
 	return strings.Split(strings.TrimSuffix(o.run(args...), "\n"), "\n")
 }
 
-// facts reads the repositories as the library does.
+// facts reads the repositories with the package's own reader.
 func (o *oracle) facts(l *Local) *facts {
 	o.t.Helper()
 	f := newFacts(l.Packages, len(o.repos))
@@ -129,7 +129,7 @@ func (o *oracle) facts(l *Local) *facts {
 	return f
 }
 
-// testDB builds a database directory by hand.
+// testDB builds a database directory from single packages.
 type testDB struct {
 	t    testing.TB
 	dir  string
@@ -143,14 +143,14 @@ func newTestDB(t testing.TB) *testDB {
 	return db
 }
 
-// write puts a file below local/.
+// write writes a file below local/.
 func (db *testDB) write(path, text string) {
 	path = filepath.Join(db.dir, "local", path)
 	require.NoError(db.t, os.MkdirAll(filepath.Dir(path), 0o755))
 	require.NoError(db.t, os.WriteFile(path, []byte(text), 0o644))
 }
 
-// fields makes a desc of NAME, VERSION, ARCH and pairs of a key and its value.
+// fields returns a desc with NAME, VERSION, ARCH and pairs of a key and its value.
 func fields(name, version string, more ...string) string {
 	more = append([]string{"NAME", name, "VERSION", version, "ARCH", "any"}, more...)
 	var b strings.Builder
@@ -207,7 +207,7 @@ func names(pkgs []*Installed) []string {
 	return out
 }
 
-// config is the oracle's configuration as the library reads it.
+// config reads the oracle's configuration with ReadConfig.
 func (o *oracle) config() *Config {
 	o.t.Helper()
 	c, err := ReadConfig(o.writeConfig())

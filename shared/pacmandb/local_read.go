@@ -18,18 +18,17 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// rereads is how often a database that changed under the reader is read again.
-const rereads = 3
+// maxRereads is how often a database that changed meanwhile is read again.
+const maxRereads = 3
 
-// ReadLocal reads all installed packages from local/ in dbpath. What is wrong
-// with single entries becomes warnings; errors are ErrNoLocal,
-// ErrLocalVersion, ErrChanging, sourcefile.ErrOversize, those of ctx and of the system.
+// ReadLocal reads all installed packages from local/ in dbpath. Problems of single entries become warnings; errors are
+// ErrNoLocal, ErrLocalVersion, ErrChanging, sourcefile.ErrOversize, those of ctx and of the system.
 func ReadLocal(ctx context.Context, dbpath string) (*Local, error) {
 	return Reread(ctx, dbpath, nil)
 }
 
-// Reread is ReadLocal that takes over from prev the packages whose desc is
-// unchanged, and reads only the others. prev may be nil.
+// Reread reads like ReadLocal, but takes the packages whose desc is unchanged from prev and reads only the others. prev
+// may be nil.
 func Reread(ctx context.Context, dbpath string, prev *Local) (*Local, error) {
 	pause := 5 * time.Millisecond
 	for again := 0; ; again++ {
@@ -40,10 +39,10 @@ func Reread(ctx context.Context, dbpath string, prev *Local) (*Local, error) {
 		if steady {
 			return l, nil
 		}
-		if again == rereads {
+		if again == maxRereads {
 			return nil, fmt.Errorf("%w: %s was read %d times", ErrChanging, dbpath, again+1)
 		}
-		prev = l // what was whole and has not changed since stays good
+		prev = l // packages that were complete and are unchanged stay valid
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -53,13 +52,12 @@ func Reread(ctx context.Context, dbpath string, prev *Local) (*Local, error) {
 	}
 }
 
-// watch is what shows that someone else was at work between two looks: the
-// lock file, and the directories, whose times change when the lock comes and
-// goes or a package does.
-type watch struct{ lock, db, local sourcefile.Stamp }
+// dirStamps shows whether another process changed the database between two calls: it holds the stamps of the lock file and
+// of the directories, whose times change when the lock or a package is added or removed.
+type dirStamps struct{ lock, db, local sourcefile.Stamp }
 
-func (d *localDir) watch() (watch, error) {
-	var w watch
+func (d *localDir) stamps() (dirStamps, error) {
+	var w dirStamps
 	var err error
 	if w.lock, err = statAt(d.db, "db.lck"); err != nil && !missing(err) {
 		return w, err
@@ -71,8 +69,8 @@ func (d *localDir) watch() (watch, error) {
 	return w, err
 }
 
-// found is a package's entry and what came of reading it.
-type found struct {
+// readResult is a package's entry and the result of reading it.
+type readResult struct {
 	entry
 	name, version string
 	order         int // in the directory
@@ -81,10 +79,10 @@ type found struct {
 	stamp   sourcefile.Stamp
 	problem EntryProblem
 	torn    bool
-	err     error // the reader's own trouble, not the file's
+	err     error // a failure to read, not a problem of the file
 }
 
-// readLocal reads the database once and reports whether it stood still.
+// readLocal reads the database once and reports whether it was unchanged meanwhile.
 func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, steady bool, err error) {
 	d, err := openLocalDir(dbpath)
 	if err != nil {
@@ -92,7 +90,7 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 	}
 	defer d.close()
 	l = &Local{readAt: time.Now()}
-	before, err := d.watch()
+	before, err := d.stamps()
 	if err != nil {
 		return nil, false, err
 	}
@@ -109,7 +107,7 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 	if err != nil {
 		return nil, false, err
 	}
-	after, err := d.watch()
+	after, err := d.stamps()
 	if err != nil {
 		return nil, false, err
 	}
@@ -121,7 +119,7 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 	l.stamps = make([]sourcefile.Stamp, len(pkgs))
 	for i := range pkgs {
 		f := &pkgs[i]
-		if f.problem == ProblemMissing { // pacman may just be putting it there
+		if f.problem == ProblemMissing { // pacman may be creating it right now
 			if _, err := statAt(d.local, f.entry.name+"/desc"); err == nil {
 				f.torn = true
 			}
@@ -136,7 +134,7 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 	for i := range others {
 		f := &others[i]
 		if f.dir {
-			f.stamp, _ = statAt(d.local, f.entry.name+"/desc") // zero if there is none
+			f.stamp, _ = statAt(d.local, f.entry.name+"/desc") // zero if it does not exist
 		}
 		l.Stamp.add(f.entry, f.stamp, l.readAt)
 	}
@@ -144,13 +142,12 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 	return l, steady, nil
 }
 
-// sortEntries parts the entries into packages, in order of name, and others
-// with their problem. Of two entries of one package pacman keeps the first
-// that it comes across.
-func sortEntries(entries []entry) (pkgs, others []found) {
-	pkgs = make([]found, 0, len(entries))
+// sortEntries separates the entries into packages, in order of name, and others with their problem. Of two entries of
+// one package the first in the directory counts, as in pacman.
+func sortEntries(entries []entry) (pkgs, others []readResult) {
+	pkgs = make([]readResult, 0, len(entries))
 	for i, e := range entries {
-		f := found{entry: e, order: i}
+		f := readResult{entry: e, order: i}
 		var ok bool
 		f.name, f.version, ok = splitEntry(e.name)
 		switch {
@@ -164,7 +161,7 @@ func sortEntries(entries []entry) (pkgs, others []found) {
 			pkgs = append(pkgs, f)
 		}
 	}
-	slices.SortFunc(pkgs, func(a, b found) int {
+	slices.SortFunc(pkgs, func(a, b readResult) int {
 		if c := strings.Compare(a.name, b.name); c != 0 {
 			return c
 		}
@@ -195,9 +192,8 @@ func splitEntry(s string) (name, version string, ok bool) {
 	return s[:i], s[i+1:], true
 }
 
-// readAll reads every package of pkgs. Most of the time goes into system
-// calls, which two processors do in half of it.
-func (d *localDir) readAll(ctx context.Context, pkgs []found, prev *Local) error {
+// readAll reads every package of pkgs. Most of the time goes into system calls, which two processors do in half of it.
+func (d *localDir) readAll(ctx context.Context, pkgs []readResult, prev *Local) error {
 	const share = 32
 	var next, total atomic.Int64
 	work := func() {
@@ -228,7 +224,7 @@ func (d *localDir) readAll(ctx context.Context, pkgs []found, prev *Local) error
 	return nil
 }
 
-// localReader reads packages one after another.
+// localReader reads packages one after the other.
 type localReader struct {
 	dir    *localDir
 	prev   *Local
@@ -236,9 +232,8 @@ type localReader struct {
 	parser localParser
 }
 
-// read fills in f. It always leaves a package there, if need be one of a name
-// and version alone.
-func (r *localReader) read(f *found) {
+// read fills in f. f.pkg is always set, if necessary with a name and version only.
+func (r *localReader) read(f *readResult) {
 	path := f.entry.name + "/desc"
 	old, was := r.before(f)
 	if old != nil && old.raw != "" && !was.Fresh(r.prev.readAt) {
@@ -254,7 +249,7 @@ func (r *localReader) read(f *found) {
 	f.stamp = stamp
 	switch {
 	case err != nil:
-		f.stamp, _ = statAt(r.dir.local, path) // zero if there is none
+		f.stamp, _ = statAt(r.dir.local, path) // zero if it does not exist
 		f.problem, f.torn = descProblem(err), errors.Is(err, errTorn)
 		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) {
 			f.err = err
@@ -281,8 +276,8 @@ func (r *localReader) read(f *found) {
 	f.pkg.problem = f.problem
 }
 
-// before is what the previous reading had of the same name and version.
-func (r *localReader) before(f *found) (*Installed, sourcefile.Stamp) {
+// before returns the package of the same name and version from the previous reading, with its stamp.
+func (r *localReader) before(f *readResult) (*Installed, sourcefile.Stamp) {
 	if r.prev == nil {
 		return nil, sourcefile.Stamp{}
 	}
@@ -306,10 +301,10 @@ func descProblem(err error) EntryProblem {
 	}
 }
 
-// warn keeps the problems found, in order.
-func (l *Local) warn(pkgs, others []found) {
+// warn stores the problems, in order.
+func (l *Local) warn(pkgs, others []readResult) {
 	var all []Warning
-	for _, list := range [][]found{pkgs, others} {
+	for _, list := range [][]readResult{pkgs, others} {
 		for i := range list {
 			if list[i].problem != "" {
 				all = append(all, Warning{list[i].entry.name, list[i].problem})

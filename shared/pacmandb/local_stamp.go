@@ -11,20 +11,19 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// DirStamp tells whether a local database is as it was: the names in local/ and
-// the sourcefile.Stamp of every desc, summed up.
+// DirStamp identifies a state of a local database: it combines the names in local/ and the sourcefile.Stamp of every desc.
 type DirStamp struct {
 	Entries uint32
 	Sum     uint64
-	// Fresh means that a file changed so shortly before that a further change
-	// need not show in its times. Such a stamp proves nothing.
+	// Fresh means that a file changed so recently that a further change may not show in its times. Such a stamp proves
+	// nothing.
 	Fresh bool
 }
 
-// Same reports whether s and other are of the same state for certain.
+// Same reports whether s and other are certainly of the same state.
 func (s DirStamp) Same(other DirStamp) bool { return s == other && !s.Fresh }
 
-// add counts an entry of local/ and its desc in. The order does not matter.
+// add adds an entry of local/ and the stamp of its desc. The order does not matter.
 func (s *DirStamp) add(e entry, f sourcefile.Stamp, now time.Time) {
 	var h xxhash.Digest
 	h.Reset()
@@ -69,7 +68,7 @@ func LocalStamp(dbpath string) (DirStamp, error) {
 	return s, nil
 }
 
-// missing reports whether an error means that there is no such file.
+// missing reports whether an error means that a file does not exist.
 func missing(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR)
 }

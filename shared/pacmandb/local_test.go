@@ -20,7 +20,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestDatabaseThatIsNone(t *testing.T) {
+func TestReadLocal_NotADatabase(t *testing.T) {
 	for name, one := range map[string]struct {
 		spoil func(t *testing.T, local string)
 		want  error
@@ -72,7 +72,7 @@ func TestReadLocal_Version(t *testing.T) {
 	}
 }
 
-// damaged is a database with every damage that libalpm passes over.
+// damaged returns a database with every kind of damage that libalpm ignores.
 func damaged(t testing.TB) *testDB {
 	db := newTestDB(t)
 	db.install("good", "1-1", "DEPENDS", "none\nempty>=1")
@@ -94,7 +94,7 @@ func damaged(t testing.TB) *testDB {
 	return db
 }
 
-func TestDamagedDatabaseEqualsPacman(t *testing.T) {
+func TestReadLocal_Damaged(t *testing.T) {
 	db := damaged(t)
 	o := newOracle(t, db.dir)
 	l := mustRead(t, db.dir)
@@ -128,9 +128,8 @@ func TestDamagedDatabaseEqualsPacman(t *testing.T) {
 	require.Equal(t, l.Warnings, again.Warnings)
 }
 
-// TestLocalDesc_Cut: a desc that pacman wrote is cut after each of its bytes. Only a cut
-// after the version, or between two of the optional lists at its end, leaves a desc that
-// a package manager may write.
+// TestLocalDesc_Cut cuts a desc that pacman wrote after each of its bytes. Only a cut after the version, or between two of
+// the optional lists at its end, leaves a desc that a package manager may write.
 func TestLocalDesc_Cut(t *testing.T) {
 	text := "%NAME%\nfoo\n\n%VERSION%\n1-1\n\n%BASE%\nfoo\n\n%DESC%\nwords\n\n%URL%\nhttps://foo\n\n%ARCH%\nany\n\n" +
 		"%BUILDDATE%\n1600000000\n\n%INSTALLDATE%\n1700000000\n\n%PACKAGER%\nsomebody\n\n%SIZE%\n12\n\n%REASON%\n1\n\n" +
@@ -158,7 +157,7 @@ func TestReadLocal_SecondEntry(t *testing.T) {
 	require.Equal(t, ProblemDuplicate, l.Warnings[0].Problem)
 }
 
-func TestLinkedPackages(t *testing.T) {
+func TestReadLocal_LinkedPackages(t *testing.T) {
 	db := newTestDB(t)
 	db.install("elsewhere", "1-1")
 	at := filepath.Join(db.dir, "local", "elsewhere-1-1")
@@ -196,7 +195,7 @@ func TestReadLocal_NotADesc(t *testing.T) {
 		{"link-1-1", ProblemNotRegular},
 		{"secret-1-1", ProblemUnreadable},
 	}
-	if os.Geteuid() == 0 { // who can read everything
+	if os.Geteuid() == 0 { // root can read everything
 		want[4].Problem = ProblemEmpty
 	}
 	l := mustRead(t, db.dir)
@@ -211,7 +210,7 @@ func TestReadLocal_NotADesc(t *testing.T) {
 	}
 }
 
-func TestWarningsAreBounded(t *testing.T) {
+func TestReadLocal_WarningsAreBounded(t *testing.T) {
 	db := newTestDB(t)
 	for i := range maxLocalWarnings + 5 {
 		db.write(fmt.Sprintf("stray%03d", i), "")
@@ -221,7 +220,7 @@ func TestWarningsAreBounded(t *testing.T) {
 	require.Equal(t, 5, l.MoreWarnings)
 }
 
-func TestOddDescsEqualPacman(t *testing.T) {
+func TestReadLocal_OddDescs(t *testing.T) {
 	db := newTestDB(t)
 	long := strings.Repeat("long ", 500)
 	descs := []string{
@@ -265,11 +264,10 @@ func TestOddDescsEqualPacman(t *testing.T) {
 	require.False(t, p.Explicit())
 }
 
-// tick waits until what is written in a directory has another time than what was
-// written before.
+// tick waits until a file written in a directory gets another time than those written before.
 func tick(t *testing.T, dir string) {
 	t.Helper()
-	clock := filepath.Join(filepath.Dir(dir), "clock") // the same file system
+	clock := filepath.Join(filepath.Dir(dir), "clock") // on the same file system
 	now := func() int64 {
 		require.NoError(t, os.WriteFile(clock, []byte("x"), 0o600))
 		fi, err := os.Stat(clock)
@@ -280,8 +278,8 @@ func tick(t *testing.T, dir string) {
 	await.Condition(t, func() bool { return now() != before }, "a tick of the file system's clock")
 }
 
-// meddler is a context that changes the database when the reader asks it
-// whether to go on, which is after the listing and before the first desc.
+// meddler is a context that changes the database when the reader calls Err, which is after the listing and before the
+// first desc.
 type meddler struct {
 	context.Context
 	sync.Mutex
@@ -334,7 +332,7 @@ func TestReadLocal_ChangedDatabase(t *testing.T) {
 	}
 }
 
-func TestDatabaseThatKeepsChanging(t *testing.T) {
+func TestReadLocal_KeepsChanging(t *testing.T) {
 	db := newTestDB(t)
 	db.install("foo", "1-1")
 	m := &meddler{Context: t.Context()}
@@ -364,7 +362,7 @@ func TestReadLocal_OutOfFiles(t *testing.T) {
 	require.ErrorIs(t, err, unix.EMFILE)
 }
 
-// age moves a reading back, so that its stamps are no longer fresh.
+// age moves a reading into the past, so that its stamps are no longer fresh.
 func age(l *Local) *Local {
 	l.readAt = l.readAt.Add(time.Minute)
 	l.Stamp.Fresh = false
@@ -384,7 +382,7 @@ func TestReread_OnlyChanged(t *testing.T) {
 	require.Equal(t, first.Stamp.Sum, stamp.Sum)
 	require.Equal(t, uint32(200), stamp.Entries)
 
-	// Same size, and a modification time put back: the change time tells.
+	// The size and the modification time are the same, but the change time differs.
 	file := filepath.Join(db.dir, "local", "p007-1-1", "desc")
 	st, err := os.Stat(file)
 	require.NoError(t, err)
@@ -412,7 +410,7 @@ func TestReread_OnlyChanged(t *testing.T) {
 	plain := mustRead(t, db.dir)
 	require.Equal(t, plain.Packages, second.Packages)
 
-	third, err := Reread(t.Context(), db.dir, second) // fresh: read, found the same
+	third, err := Reread(t.Context(), db.dir, second) // the stamp was fresh: read again, with the same result
 	require.NoError(t, err)
 	require.True(t, third.SamePackages(second))
 }
@@ -445,7 +443,7 @@ func FuzzLocalDesc(f *testing.F) {
 		var p, again Installed
 		id := d.parse(raw, &p)
 		require.LessOrEqual(t, len(id.name)+len(id.version)+len(p.Desc), len(raw))
-		// Written out as pacman writes it, it reads the same.
+		// Written as pacman writes it, it parses to the same package.
 		more := []string{"BASE", p.Base, "URL", p.URL, "PACKAGER", p.Packager}
 		for _, one := range []struct {
 			key  string
@@ -472,11 +470,11 @@ func FuzzLocalDesc(f *testing.F) {
 			"INSTALLED_DB", p.InstalledDB, "ARCH", p.Arch, "BUILDDATE", fmt.Sprint(p.BuildDate))
 		text := fields("n", "v", more...)
 		if longLine(text) {
-			return // libalpm cuts lines, and may then read the rest as keys
+			return // libalpm cuts long lines, and may then read the rest as keys
 		}
-		// Pacman writes no base without these.
-		lacking := p.Base != "" && (p.Arch == "" || p.InstallDate == 0 || len(p.Validation) == 0)
-		require.Equal(t, !lacking, d.parse(text, &again).whole)
+		// pacman writes no base without these.
+		incomplete := p.Base != "" && (p.Arch == "" || p.InstallDate == 0 || len(p.Validation) == 0)
+		require.Equal(t, !incomplete, d.parse(text, &again).whole)
 		require.Equal(t, p, again)
 	})
 }

@@ -5,21 +5,19 @@ import (
 	"strings"
 )
 
-// Relations answers who needs whom among the installed packages, by name,
-// provides and version, as libalpm computes it: every package that meets a
-// dependency counts as required by it, however many others do too. It is
-// immutable and safe for concurrent use.
+// Relations holds which installed packages need each other, by name, provides and version, as libalpm computes it:
+// every package that satisfies a dependency counts as required by it, however many others do too. It is immutable and
+// safe for concurrent use.
 type Relations struct {
 	pkgs []*Installed
-	// head leads from a name to its first satisfier, which leads to the next.
+	// head maps a name to its first satisfier, which has the index of the next.
 	head       map[string]int32
 	satisfiers []satisfier
 
 	required, optional reverse
 }
 
-// satisfier is a package that a dependency on one name may mean: the package
-// itself, or one that provides the name.
+// satisfier is a package that can satisfy a dependency on a name: the package of that name, or one that provides it.
 type satisfier struct {
 	pkg      int32
 	next     int32 // index into satisfiers, -1 at the end
@@ -35,8 +33,7 @@ type reverse struct {
 
 func (r reverse) to(i int32) []int32 { return r.of[r.start[i]:r.start[i+1]] }
 
-// Relate computes the relations of pkgs, which must be in the order of
-// Local.Packages and not change afterwards.
+// Relate computes the relations of pkgs, which must be in the order of Local.Packages and not change afterwards.
 func Relate(pkgs []*Installed) *Relations {
 	r := &Relations{pkgs: pkgs, head: make(map[string]int32, 2*len(pkgs))}
 	r.satisfiers = make([]satisfier, 0, 2*len(pkgs))
@@ -61,8 +58,8 @@ func (r *Relations) add(name string, s satisfier) {
 	r.satisfiers = append(r.satisfiers, s)
 }
 
-// each calls yield with every package that meets d, one that meets it in two
-// ways twice, the last package first.
+// each calls yield with every package that satisfies d, the last package first; one that does so in two ways comes
+// twice.
 func (r *Relations) each(d Depend, yield func(pkg int32)) {
 	at, ok := r.head[d.Name]
 	if !ok {
@@ -86,7 +83,7 @@ func (r *Relations) each(d Depend, yield func(pkg int32)) {
 func (r *Relations) invert(of func(*Installed) []string) reverse {
 	type edge struct{ to, from int32 }
 	edges := make([]edge, 0, 8*len(r.pkgs))
-	last := make([]int32, len(r.pkgs)) // the last dependant noted, plus one
+	last := make([]int32, len(r.pkgs)) // the last dependant added, plus one
 	start := make([]int32, len(r.pkgs)+1)
 	for i, p := range r.pkgs {
 		from := int32(i)
@@ -112,7 +109,7 @@ func (r *Relations) invert(of func(*Installed) []string) reverse {
 	return reverse{start, out}
 }
 
-// index is the place of the package of that name, or -1.
+// index returns the index of the package of that name, or -1.
 func (r *Relations) index(name string) int32 {
 	i, ok := slices.BinarySearchFunc(r.pkgs, name, func(p *Installed, name string) int {
 		return strings.Compare(p.Name, name)
@@ -127,7 +124,7 @@ func (r *Relations) index(name string) int32 {
 // installed package name, in order: pacman's "Required By".
 func (r *Relations) RequiredBy(name string) []string { return r.names(r.required, name) }
 
-// OptionalFor is RequiredBy for optional dependencies: "Optional For".
+// OptionalFor is like RequiredBy, for optional dependencies: pacman's "Optional For".
 func (r *Relations) OptionalFor(name string) []string { return r.names(r.optional, name) }
 
 func (r *Relations) names(of reverse, name string) []string {
@@ -143,9 +140,8 @@ func (r *Relations) names(of reverse, name string) []string {
 	return names
 }
 
-// Orphans returns the packages that were installed as a dependency and that
-// no package requires or, unless onlyRequired, optionally uses: pacman -Qdt,
-// and -Qdtt with onlyRequired.
+// Orphans returns the packages that were installed as a dependency and that no package requires or, unless onlyRequired
+// is set, optionally uses: pacman -Qdt, and -Qdtt with onlyRequired.
 func (r *Relations) Orphans(onlyRequired bool) []*Installed {
 	var out []*Installed
 	for i, p := range r.pkgs {
@@ -156,8 +152,8 @@ func (r *Relations) Orphans(onlyRequired bool) []*Installed {
 	return out
 }
 
-// Unneeded reports whether no package requires name or, unless onlyRequired,
-// optionally uses it: pacman -Qt, and -Qtt with onlyRequired.
+// Unneeded reports whether no package requires name or, unless onlyRequired is set, optionally uses it: pacman -Qt, and
+// -Qtt with onlyRequired.
 func (r *Relations) Unneeded(name string, onlyRequired bool) bool {
 	i := r.index(name)
 	return i >= 0 && r.unneeded(i, onlyRequired)
@@ -167,9 +163,8 @@ func (r *Relations) unneeded(i int32, onlyRequired bool) bool {
 	return len(r.required.to(i)) == 0 && (onlyRequired || len(r.optional.to(i)) == 0)
 }
 
-// Satisfier returns the package that a target of pacman -Q means: the one of
-// that name, else the first that meets it as a dependency ("sh",
-// "glibc>=2.30"), else nil. A prefix "local/" counts for nothing.
+// Satisfier returns the package that a target of pacman -Q means: the one of that name, otherwise the first that
+// satisfies it as a dependency ("sh", "glibc>=2.30"), otherwise nil. A prefix "local/" is ignored.
 func (r *Relations) Satisfier(target string) *Installed {
 	target = strings.TrimPrefix(target, "local/")
 	if i := r.index(target); i >= 0 {

@@ -2,12 +2,12 @@ package pacmandb
 
 import "strings"
 
-// Op is how a dependency compares versions.
+// Op is the comparison of versions in a dependency.
 type Op uint8
 
-// The comparisons.
+// The values of Op.
 const (
-	OpAny Op = iota // no version is asked for
+	OpAny Op = iota // any version
 	OpEqual
 	OpAtLeast
 	OpAtMost
@@ -21,14 +21,13 @@ type Depend struct {
 	Name    string
 	Op      Op
 	Version string
-	// Desc is what an optional dependency is for.
+	// Desc is the description of an optional dependency.
 	Desc string
 }
 
-// ParseDepend takes a dependency apart as libalpm does. Every string is one:
-// the description starts after the first ": " (a colon alone belongs to an
-// epoch), and of the signs before it the first '<' counts, else the first '>',
-// else the first '='.
+// ParseDepend parses a dependency as libalpm does. Every string is one: the description starts after the first ": " (a
+// colon alone belongs to an epoch), and of the operators before it the first '<' counts, otherwise the first '>',
+// otherwise the first '='.
 func ParseDepend(s string) Depend {
 	var d Depend
 	s, d.Desc, _ = strings.Cut(s, ": ")
@@ -63,7 +62,7 @@ func ParseDepend(s string) Depend {
 	return d
 }
 
-// Allows reports whether version is one that d asks for.
+// Allows reports whether version satisfies d.
 func (d Depend) Allows(version string) bool {
 	if d.Op == OpAny {
 		return true
@@ -83,8 +82,8 @@ func (d Depend) Allows(version string) bool {
 	}
 }
 
-// providedFor reports whether the provision p meets d. A dependency that asks
-// for a version is met only by a provision with "=".
+// providedFor reports whether the provision p satisfies d. A dependency with a version is satisfied only by a provision
+// with "=".
 func (d Depend) providedFor(p Depend) bool {
 	if p.Name != d.Name {
 		return false

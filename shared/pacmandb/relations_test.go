@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chains is a small system of which every relation can be seen at a glance.
+// chains returns a small system whose relations can be seen at a glance.
 func chains(t *testing.T) (*oracle, *Local) {
 	db := newTestDB(t)
 	dep := []string{"REASON", "1"}
@@ -28,7 +28,7 @@ func chains(t *testing.T) (*oracle, *Local) {
 	return newOracle(t, db.dir), mustRead(t, db.dir)
 }
 
-func TestRelationsEqualPacman(t *testing.T) {
+func TestRelations_Pacman(t *testing.T) {
 	o, l := chains(t)
 	r := Relate(l.Packages)
 	require.Equal(t, o.lines("-Qdtq"), names(r.Orphans(false)))

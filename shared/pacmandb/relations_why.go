@@ -5,20 +5,18 @@ import "slices"
 // Link is one package of a Chain.
 type Link struct {
 	Name string
-	// Depend is the dependency, as Name's own desc words it, that the next
-	// link's package meets by its name or a provision; empty in the last link.
+	// Depend is the dependency, as written in the desc of Name, that the next link's package satisfies; empty in the
+	// last link.
 	Depend string
 }
 
-// Chain is a row of installed packages, each needing the next.
+// Chain is a sequence of installed packages, each of which needs the next.
 type Chain []Link
 
-// Why returns the reasons for which the package name is installed: for each
-// explicitly installed package that needs it without going through another
-// explicit one, the shortest chain from that package to name; the shortest
-// first, equally long ones by name. A package that is explicit itself has a
-// chain of one link too. No chain means that nothing explicit needs it (or
-// that it is not installed).
+// Why returns the reasons for which the package name is installed: for each explicitly installed package that needs it
+// without going through another explicit one, the shortest chain from that package to name; the shortest first, equally
+// long ones by name. A package that is explicit itself also has a chain of one link. Without any chain, no explicit
+// package needs it, or it is not installed.
 func (r *Relations) Why(name string) []Chain {
 	target := r.index(name)
 	if target < 0 {
@@ -34,14 +32,13 @@ func (r *Relations) Why(name string) []Chain {
 			chain = append(chain, r.link(i, toward[i]))
 		}
 		chains = append(chains, append(chain, Link{Name: r.pkgs[target].Name}))
-		return len(chain) == 0 // only the target itself is gone beyond
+		return len(chain) == 0 // stop, except at the target itself
 	}, r.required.to)
 	return chains
 }
 
-// Brings is Why seen from the other end: the shortest chain from the package
-// name to each package that it needs, directly or through others; in the
-// order of Why.
+// Brings is the opposite of Why: it returns the shortest chain from the package name to each package that it needs,
+// directly or through others, in the order of Why.
 func (r *Relations) Brings(name string) []Chain {
 	source := r.index(name)
 	if source < 0 {
@@ -63,10 +60,9 @@ func (r *Relations) Brings(name string) []Chain {
 	return chains
 }
 
-// walk visits breadth first, level by level in order of name, what the edges
-// lead to from start, each package once. visit gets the package and a table
-// of where each visited one was reached from, and says whether to go on from
-// there.
+// walk visits the packages that edges lead to from start, each once: breadth first, level by level, in order of name.
+// visit gets the package and a table of the package from which each visited one was reached, and reports whether to
+// continue from there.
 func (r *Relations) walk(start int32, visit func(i int32, from []int32) bool, edges func(int32) []int32) {
 	from := make([]int32, len(r.pkgs))
 	for i := range from {
@@ -92,7 +88,7 @@ func (r *Relations) walk(start int32, visit func(i int32, from []int32) bool, ed
 	}
 }
 
-// needs lists the packages that meet a dependency of package i.
+// needs lists the packages that satisfy a dependency of package i.
 func (r *Relations) needs(i int32) []int32 {
 	var out []int32
 	for _, s := range r.pkgs[i].Depends {
@@ -101,7 +97,7 @@ func (r *Relations) needs(i int32) []int32 {
 	return out
 }
 
-// link words the step from package i to package to.
+// link returns the step from package i to package to.
 func (r *Relations) link(i, to int32) Link {
 	for _, s := range r.pkgs[i].Depends {
 		met := false

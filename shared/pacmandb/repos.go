@@ -9,17 +9,16 @@ import (
 	"strings"
 )
 
-// RepoFile is a repository and where its database is.
+// RepoFile is a repository and the path of its database.
 type RepoFile struct {
 	Name  string
 	Path  string // <dbpath>/sync/<name>.db, which need not exist
 	Usage Usage
 }
 
-// SyncRepos lists the repositories in dbpath in order of preference: those of
-// the configuration or, if that is nil or has none, the databases that are
-// there, Arch's own in Arch's order and then the others by name. It is empty if
-// there is no directory sync; other errors are the system's.
+// SyncRepos lists the repositories in dbpath in order of preference: those of the configuration or, if that is nil or
+// has none, those whose databases exist, Arch's own in Arch's order and then the others by name. It is empty if the
+// directory sync does not exist; other errors are the system's.
 func SyncRepos(dbpath string, c *Config) ([]RepoFile, error) {
 	dir := filepath.Join(dbpath, "sync")
 	var out []RepoFile
@@ -43,7 +42,7 @@ func SyncRepos(dbpath string, c *Config) ([]RepoFile, error) {
 	return out, nil
 }
 
-// archRepos are Arch Linux's repositories as its pacman.conf has them.
+// archRepos are Arch Linux's repositories in the order of its pacman.conf.
 var archRepos = []string{"core-testing", "core", "extra-testing", "extra", "multilib-testing", "multilib"}
 
 func archOrder(name string) int {

@@ -9,57 +9,51 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Bounds of a sync database. The largest real ones hold some 15,000 packages
-// in 60 MiB, with desc files of a few KiB.
+// Limits of a sync database. The largest real ones hold some 15,000 packages in 60 MiB, with desc files of a few KiB.
 const (
-	// MaxSyncBytes is how much a database may hold when decompressed.
+	// MaxSyncBytes limits the decompressed size of a database.
 	MaxSyncBytes = 4 << 30
-	// MaxSyncDesc is how long one desc may be, which limits memory.
+	// MaxSyncDesc limits the length of one desc, and so memory.
 	MaxSyncDesc = 64 << 20
-	// MaxSyncHeld is how much text of packages is held at once, where their files
-	// do not stand together.
+	// MaxSyncHeld limits the text of packages that is kept when the files of a package are not next to each other.
 	MaxSyncHeld = 1 << 30
-	// MaxSyncPackages is how many packages a database may have.
+	// MaxSyncPackages limits the number of packages in a database.
 	MaxSyncPackages = 4_000_000
-	// MaxSyncWarnings is how many warnings are kept in words.
+	// MaxSyncWarnings limits the warnings that are kept as text.
 	MaxSyncWarnings = 100
 )
 
-// ErrNotDatabase means that the content is no tar archive in a known compression.
+// ErrNotDatabase means that the content is not a tar archive in a known compression.
 var ErrNotDatabase = errors.New("not a package database")
 
-// SyncFile says what was read.
+// SyncFile describes a database that was read.
 type SyncFile struct {
 	sourcefile.File
-	// Packages is how many were handed out, and LeftOut how many entries were not,
-	// or not with all that they say; FirstLeftOut says why the first was not.
+	// Packages is the number of packages passed on. LeftOut counts entries that were skipped or of which a part was;
+	// FirstLeftOut is the reason for the first.
 	Packages, LeftOut int
 	FirstLeftOut      string
-	// DescBytes is the size of their desc files together.
+	// DescBytes is the total size of the desc files.
 	DescBytes int64
-	// Warnings say what is wrong with single entries, at most
-	// MaxSyncWarnings; MoreWarnings counts the rest.
+	// Warnings are problems of single entries, at most MaxSyncWarnings; MoreWarnings counts the rest.
 	Warnings     []string
 	MoreWarnings int
 }
 
-// ReadSync reads the sync database at path and calls each for every package, in the
-// order in which the archive first names them, with repo as its repository. The
-// package and its slices are valid during the call only; its strings may be kept.
+// ReadSync reads the sync database at path and calls each for every package, in the order in which the archive first
+// names them, with repo as its repository. The package and its slices are valid during the call only; its strings may
+// be kept.
 //
-// Name and version are those of the archive's directory, as for pacman,
-// whatever the desc says. As for libalpm, what a directory of the same name says
-// later, be it of another version, is added to the first. What is wrong with a
+// Name and version are those of the archive's directory, as in pacman, whatever the desc contains. As in libalpm, files
+// of a later directory with the same package name, even of another version, are added to the first. A problem of a
 // single entry is a warning and costs at most that entry.
 //
-// The files of a package stand together in nearly every database, which is read
-// as a stream. Where they turn out not to, again is called, after which each is
-// called for all packages from the first on. If again is nil, all packages are held
-// until the end.
+// The files of a package are next to each other in nearly every database, which is read as a stream. If they turn out
+// not to be, ReadSync calls again, and then each for all packages from the first on. If again is nil, all packages are
+// kept until the end.
 //
-// An error means that the database as a whole is not to be believed, though
-// each may have been called: one of package sourcefile or ErrNotDatabase. An
-// error of each or of ctx is returned as it is.
+// An error means that the database as a whole must not be used, though each may have been called: one of package
+// sourcefile or ErrNotDatabase. An error of each or of ctx is returned as it is.
 func ReadSync(ctx context.Context, path, repo string, each func(*wire.Package) error, again func()) (SyncFile, error) {
 	out, err := readSync(ctx, path, repo, each, again == nil)
 	if errors.Is(err, errScattered) {
@@ -69,7 +63,7 @@ func ReadSync(ctx context.Context, path, repo string, each func(*wire.Package) e
 	return out, err
 }
 
-// errScattered means that the files of a package do not stand together.
+// errScattered means that the files of a package are not next to each other.
 var errScattered = errors.New("the files of a package are scattered")
 
 func readSync(ctx context.Context, path, repo string, each func(*wire.Package) error, hold bool) (SyncFile, error) {
@@ -82,7 +76,7 @@ func readSync(ctx context.Context, path, repo string, each func(*wire.Package) e
 	return out, err
 }
 
-// limits are the bounds above, smaller in tests.
+// limits holds the limits above, which tests lower.
 type limits struct {
 	bytes, held    int64
 	desc, packages int

@@ -11,9 +11,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// BenchmarkReadSync reads the corpus' three databases at the same time. The
-// metric gzip is the ratio to what gzip -dc of the same files takes, one after
-// the other and as a process; with two processors it is 0.4 to 0.5.
+// BenchmarkReadSync reads the corpus' three databases at the same time. The metric gzip is the ratio to the time of
+// gzip -dc for the same files, one after the other and with a process for each; with two processors it is 0.4 to 0.5.
 func BenchmarkReadSync(b *testing.B) {
 	repos := corpusDatabases(b)
 	args := []string{"-dc"}

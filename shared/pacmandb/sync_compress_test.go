@@ -24,7 +24,7 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// compressions is one database in every form that is read.
+// compressions returns one database in every supported compression.
 func compressions(t testing.TB) map[string][]byte {
 	t.Helper()
 	b := database(t)
@@ -55,7 +55,7 @@ func compressions(t testing.TB) map[string][]byte {
 	require.NoError(t, aw.Close())
 	out["lzma"] = a.Bytes()
 	out["gzip in zstd"] = zstdOf(t, gzipped(t, b))
-	// Go has no writers for these: files have what the programs made of such a database.
+	// Go has no writers for these: the files contain the output of the usual programs.
 	for kind, suffix := range map[string]string{"bzip2": "bz2", "lzip": "lz", "compress": "Z"} {
 		packed, err := os.ReadFile("testdata/two.db." + suffix)
 		require.NoError(t, err)
@@ -75,7 +75,7 @@ func zstdOf(t testing.TB, b []byte) []byte {
 	return z.Bytes()
 }
 
-// packedBy is what a program makes of its input.
+// packedBy returns what a program writes for its input.
 func packedBy(t testing.TB, b []byte, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.Command(need.Program(t, name), args...)
@@ -85,7 +85,7 @@ func packedBy(t testing.TB, b []byte, name string, args ...string) []byte {
 	return out
 }
 
-func TestReadSyncCompressions(t *testing.T) {
+func TestReadSync_Compressions(t *testing.T) {
 	_, want, err := readBytes(t, database(t), syncLimits)
 	require.NoError(t, err)
 	require.Len(t, want, 2)
@@ -97,9 +97,9 @@ func TestReadSyncCompressions(t *testing.T) {
 	}
 }
 
-// TestReadSync_OfOtherPrograms reads a database of real packages as the programs
-// compress it, in one stream and in two.
-func TestReadSync_OfOtherPrograms(t *testing.T) {
+// TestReadSync_OtherPrograms reads a database of real packages as the usual programs compress it, in one stream and in
+// two.
+func TestReadSync_OtherPrograms(t *testing.T) {
 	plain := archive(t, firstFiles(t, corpusDatabases(t)[0].Path, 100)...)
 	half := len(plain) / 2
 	_, want, err := readBytesAs(t, plain, "core", syncLimits)
@@ -137,7 +137,7 @@ func TestReadSync_OfOtherPrograms(t *testing.T) {
 			require.Equal(t, want, got)
 
 			if command[0] == "bsdtar" || command[0] == "compress" || slices.Contains(command, "--format=lzma") {
-				return // an archive of its own, or one stream at most
+				return // not tar in a single stream, or only one stream is possible
 			}
 			first := packedBy(t, plain[:half], command[0], command[1:]...)
 			second := packedBy(t, plain[half:], command[0], command[1:]...)
@@ -169,8 +169,7 @@ func firstFiles(t *testing.T, path string, n int) (files []file) {
 	return files
 }
 
-// TestReadSync_Padded: a program that writes to a pipe as to a tape fills its last
-// block.
+// TestReadSync_Padded reads a database with a padded last block, as programs write it to a tape.
 func TestReadSync_Padded(t *testing.T) {
 	_, want, err := readBytes(t, database(t), syncLimits)
 	require.NoError(t, err)
@@ -181,7 +180,7 @@ func TestReadSync_Padded(t *testing.T) {
 	}
 }
 
-// TestReadSync_Layers: a compression bomb in many layers ends at the fourth.
+// TestReadSync_Layers checks that a compression bomb of many layers is refused at the fifth.
 func TestReadSync_Layers(t *testing.T) {
 	b := database(t)
 	for layer := range maxLayers + 1 {
@@ -195,9 +194,8 @@ func TestReadSync_Layers(t *testing.T) {
 	}
 }
 
-// TestLZMADictionary: a dictionary that takes too much memory is refused before it is
-// made.
-func TestLZMADictionary(t *testing.T) {
+// TestLZMA_Dictionary checks that a dictionary that takes too much memory is refused before it is allocated.
+func TestLZMA_Dictionary(t *testing.T) {
 	all := compressions(t)
 	binary.LittleEndian.PutUint32(all["lzma"][1:], 1<<30)
 	_, _, err := readBytes(t, all["lzma"], syncLimits)
@@ -207,10 +205,10 @@ func TestLZMADictionary(t *testing.T) {
 	require.ErrorIs(t, err, sourcefile.ErrOversize)
 }
 
-func TestXZDictionary(t *testing.T) {
+func TestXZ_Dictionary(t *testing.T) {
 	whole := compressions(t)["xz"]
 	require.EqualValues(t, 0x21, whole[12+2], "the first block's filter")
-	with := func(code byte) []byte { // a block that asks for another dictionary
+	with := func(code byte) []byte { // a block with another dictionary size
 		b := bytes.Clone(whole)
 		h := b[12 : 12+(int(b[12])+1)*4]
 		h[4] = code
@@ -228,10 +226,9 @@ func TestXZDictionary(t *testing.T) {
 	}
 }
 
-// TestXZ_ManyDictionaries: blocks that each ask for a large dictionary get the same
-// one.
+// TestXZ_ManyDictionaries checks that blocks that each need a large dictionary share one.
 func TestXZ_ManyDictionaries(t *testing.T) {
-	// A block of nothing with a dictionary of 128 MiB, again and again.
+	// An empty block with a dictionary of 128 MiB, repeated.
 	h := []byte{2, 0, 0x21, 1, 30, 0, 0, 0}
 	block := append(binary.LittleEndian.AppendUint32(h, crc32.ChecksumIEEE(h)), 0, 0, 0, 0)
 	b := append([]byte(nil), compressions(t)["xz crc32"][:12]...)
@@ -246,8 +243,8 @@ func TestXZ_ManyDictionaries(t *testing.T) {
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(3*maxWindow))
 }
 
-func TestZstdWindow(t *testing.T) {
-	frame := func(window byte) []byte { // a frame with one block of 0 bytes, the last
+func TestZstd_Window(t *testing.T) {
+	frame := func(window byte) []byte { // a frame with one empty block
 		return []byte{0x28, 0xb5, 0x2f, 0xfd, 0, window, 1, 0, 0}
 	}
 	_, _, err := readBytes(t, frame(17<<3), syncLimits) // 128 MiB

@@ -7,26 +7,26 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// descParser collects one package from its files and is then used for the next,
-// so that a package costs one allocation: the string of all its values.
+// descParser collects one package from its files and is then reused for the next, so that a package costs one
+// allocation: the string of all its values.
 type descParser struct {
-	text   []byte // the values, one after the other
+	text   []byte // the values, concatenated
 	values []descValue
 	pkg    wire.Package
-	said   descSaid
+	extras descExtras
 }
 
-// descSaid is what the files say that is no field of a package as it stands.
-type descSaid struct {
+// descExtras holds what the files contain besides the fields of a package.
+type descExtras struct {
 	dir, name, version      string
 	buildDate, csize, isize string
 	desc, md5, sha256, pgp  bool
-	// files is how many there were, and cut that one ended within a field.
-	files int
-	cut   bool
+	// files is the number of files; truncated means that one of them ended within a field.
+	files     int
+	truncated bool
 }
 
-// descValue is a value and where it goes.
+// descValue is a value and its destination.
 type descValue struct {
 	one      *string
 	list     *[]string
@@ -49,8 +49,8 @@ func (d *descParser) begin(repo string, dir []byte) {
 		Replaces:     p.Replaces[:0],
 		Validation:   p.Validation[:0],
 	}
-	d.text, d.values, d.said = d.text[:0], d.values[:0], descSaid{}
-	d.keep(&d.said.dir, nil, dir)
+	d.text, d.values, d.extras = d.text[:0], d.values[:0], descExtras{}
+	d.keep(&d.extras.dir, nil, dir)
 }
 
 func (d *descParser) keep(one *string, list *[]string, value []byte) {
@@ -59,15 +59,14 @@ func (d *descParser) keep(one *string, list *[]string, value []byte) {
 	d.values = append(d.values, descValue{one, list, from, len(d.text)})
 }
 
-// parse reads a desc, or a depends file of old databases. It never fails: like
-// libalpm it passes over lines that it does not know, wherever they stand, and
-// takes the line after a key as its value whatever it is.
+// parse reads a desc, or a depends file of old databases. It never fails: like libalpm it skips unknown lines anywhere,
+// and takes the line after a key as its value, whatever it contains.
 func (d *descParser) parse(b []byte) {
-	d.said.files++
+	d.extras.files++
 	zeros := bytes.IndexByte(b, 0) >= 0
 	cutLine := func(b []byte) (line, rest []byte) {
 		line, rest = cutLine(b)
-		if zeros { // where a line ends in C
+		if zeros { // a zero ends a string in C
 			line = cString(line)
 		}
 		return line, rest
@@ -81,7 +80,7 @@ func (d *descParser) parse(b []byte) {
 		one, list, present := d.place(line)
 		switch {
 		case one != nil, present != nil:
-			d.said.cut = d.said.cut || len(b) == 0
+			d.extras.truncated = d.extras.truncated || len(b) == 0
 			if b == nil {
 				return
 			}
@@ -94,7 +93,7 @@ func (d *descParser) parse(b []byte) {
 			}
 		case list != nil:
 			for {
-				d.said.cut = d.said.cut || len(b) == 0
+				d.extras.truncated = d.extras.truncated || len(b) == 0
 				if b == nil {
 					return
 				}
@@ -107,21 +106,21 @@ func (d *descParser) parse(b []byte) {
 	}
 }
 
-// place says where the value of a key goes: one line or a list of them, and
-// what notes that it was there. All are nil for a line that is no known key.
+// place returns where the value of a key goes: one line or a list of lines, and the flag that is set when the key
+// occurs. All are nil for a line that is not a known key.
 func (d *descParser) place(key []byte) (one *string, list *[]string, present *bool) {
-	p, said := &d.pkg, &d.said
+	p, extras := &d.pkg, &d.extras
 	switch string(key) {
 	case "%NAME%":
-		one = &said.name
+		one = &extras.name
 	case "%VERSION%":
-		one = &said.version
+		one = &extras.version
 	case "%FILENAME%":
 		one = &p.Filename
 	case "%BASE%":
 		one = &p.Base
 	case "%DESC%":
-		one, present = &p.Desc, &said.desc
+		one, present = &p.Desc, &extras.desc
 	case "%URL%":
 		one = &p.URL
 	case "%ARCH%":
@@ -129,17 +128,17 @@ func (d *descParser) place(key []byte) (one *string, list *[]string, present *bo
 	case "%PACKAGER%":
 		one = &p.Packager
 	case "%BUILDDATE%":
-		one = &said.buildDate
+		one = &extras.buildDate
 	case "%CSIZE%":
-		one = &said.csize
+		one = &extras.csize
 	case "%ISIZE%":
-		one = &said.isize
+		one = &extras.isize
 	case "%MD5SUM%":
-		present = &said.md5
+		present = &extras.md5
 	case "%SHA256SUM%":
-		one, present = &p.SHA256, &said.sha256
+		one, present = &p.SHA256, &extras.sha256
 	case "%PGPSIG%":
-		present = &said.pgp
+		present = &extras.pgp
 	case "%GROUPS%":
 		list = &p.Groups
 	case "%LICENSE%":
@@ -171,10 +170,10 @@ func cutLine(b []byte) (line, rest []byte) {
 	return b, nil
 }
 
-// finish makes the package of what was collected. It is valid until begin. Its
-// name and version are the directory's; ok is false if that has none.
+// finish returns the package that was collected, which is valid until begin. Its name and version are the directory's;
+// ok is false if that has none.
 func (d *descParser) finish() (p *wire.Package, ok bool) {
-	said := &d.said
+	extras := &d.extras
 	p = &d.pkg
 	text := string(d.text)
 	for _, v := range d.values {
@@ -184,13 +183,13 @@ func (d *descParser) finish() (p *wire.Package, ok bool) {
 			*v.list = append(*v.list, s)
 		}
 	}
-	p.Name, p.Version, ok = splitEntry(said.dir)
-	p.EmptyDesc = said.desc && p.Desc == ""
-	p.CSize, p.ISize, p.BuildDate = parseSize(said.csize), parseSize(said.isize), localInt(said.buildDate)
+	p.Name, p.Version, ok = splitEntry(extras.dir)
+	p.EmptyDesc = extras.desc && p.Desc == ""
+	p.CSize, p.ISize, p.BuildDate = parseSize(extras.csize), parseSize(extras.isize), localInt(extras.buildDate)
 	for _, v := range [...]struct {
 		present bool
 		name    string
-	}{{said.md5, "md5"}, {said.sha256, "sha256"}, {said.pgp, "pgp"}} {
+	}{{extras.md5, "md5"}, {extras.sha256, "sha256"}, {extras.pgp, "pgp"}} {
 		if v.present {
 			p.Validation = append(p.Validation, v.name)
 		}
@@ -198,7 +197,7 @@ func (d *descParser) finish() (p *wire.Package, ok bool) {
 	return p, ok
 }
 
-// parseSize reads a number of bytes; 0 for what is none.
+// parseSize parses a number of bytes; 0 if it is not one.
 func parseSize(s string) uint64 {
 	n, err := strconv.ParseUint(s, 10, 63)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/ulikunitz/xz/lzma"
 )
 
-// lzipReader reads one of lzip's members: six bytes, an LZMA stream with an end mark,
-// and a trailer with checksum and sizes, as the draft draft-diaz-lzip has them.
+// lzipReader reads one member of an lzip file: six bytes of header, an LZMA stream with an end mark, and a trailer with
+// checksum and sizes (draft-diaz-lzip).
 type lzipReader struct {
 	count *lzipCounter
 	lzma  io.Reader
@@ -21,8 +21,8 @@ type lzipReader struct {
 
 var errLZIP = errors.New("lzip: not a member of its format")
 
-// lzipCounter hands the header that LZMA wants out, then the member's stream, which it
-// counts. It reads no byte that is not asked for: the trailer comes next.
+// lzipCounter passes on the header that package lzma expects, then the member's stream, and counts its bytes. It never
+// reads ahead, as the trailer follows.
 type lzipCounter struct {
 	header []byte
 	in     *bufio.Reader
@@ -67,7 +67,7 @@ func newLzipReader(in *bufio.Reader) (*lzipReader, error) {
 	}
 	_, _ = in.Discard(lzipHeader)
 	header := binary.LittleEndian.AppendUint32([]byte{0x5d}, dictionary)
-	header = binary.LittleEndian.AppendUint64(header, 1<<64-1) // it has an end mark
+	header = binary.LittleEndian.AppendUint64(header, 1<<64-1) // size unknown: the stream has an end mark
 	l := &lzipReader{count: &lzipCounter{header: header, in: in}}
 	l.lzma, err = lzma.ReaderConfig{DictCap: maxWindow}.NewReader(l.count)
 	return l, err
@@ -83,7 +83,7 @@ func (l *lzipReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// end checks the trailer, and returns io.EOF if it is right.
+// end checks the trailer, and returns io.EOF if it is correct.
 func (l *lzipReader) end() error {
 	trailer, err := l.count.in.Peek(lzipTrailer)
 	if err != nil {

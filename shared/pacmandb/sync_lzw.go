@@ -6,20 +6,20 @@ import (
 	"io"
 )
 
-// lzwReader reads what compress(1) writes. Its codes grow from 9 bits to at most 16;
-// they come in groups of eight, and where the width changes the rest of a group is
-// filling. Go's package has another order of bits and other rules.
+// lzwReader reads the format of compress(1). Its codes grow from 9 bits to at most 16; they come in groups of eight,
+// and when the width changes the rest of a group is padding. Package compress/lzw has another bit order and other
+// rules.
 type lzwReader struct {
 	in     *bufio.Reader
-	most   uint // bits of a code
-	blocks bool // code 256 empties the table
+	most   uint // most bits of a code
+	blocks bool // code 256 clears the table
 
 	width       uint
 	next        int    // the next free code
-	group       []byte // of eight codes, as far as it was read
-	at          uint   // the bit in it
-	old         int    // the code before, -1 for none
-	first       byte   // of what the code before stands for
+	group       []byte // the bytes of eight codes, as far as they were read
+	at          uint   // position in group, in bits
+	old         int    // the previous code, -1 for none
+	first       byte   // first byte of the previous code's text
 	prefix      [1 << 16]uint16
 	suffix      [1 << 16]byte
 	stack, rest []byte
@@ -50,11 +50,11 @@ func newLZWReader(in *bufio.Reader) (*lzwReader, error) {
 	return l, nil
 }
 
-// code reads the next code. It returns io.EOF when no whole one is left.
+// code reads the next code. It returns io.EOF if fewer bits than a code are left.
 func (l *lzwReader) code() (int, error) {
 	if l.next > 1<<l.width-1 && l.width < l.most {
 		l.width++
-		l.group = l.group[:0] // what is left of it is filling
+		l.group = l.group[:0] // the rest is padding
 	}
 	if l.at+l.width > uint(len(l.group))*8 || len(l.group) == 0 {
 		l.group, l.at = append(l.group[:0], make([]byte, l.width)...), 0
@@ -87,7 +87,7 @@ func (l *lzwReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// step reads a code and sets rest to what it stands for.
+// step reads a code and sets rest to its text.
 func (l *lzwReader) step() error {
 	code, err := l.code()
 	if err != nil {
@@ -106,7 +106,7 @@ func (l *lzwReader) step() error {
 		l.rest = l.stack
 		return nil
 	}
-	// The text of a code is found from its end.
+	// The text of a code is built from its end.
 	at := len(l.prefix)
 	if len(l.stack) < at+1 {
 		l.stack = make([]byte, at+1)
@@ -117,7 +117,7 @@ func (l *lzwReader) step() error {
 	switch {
 	case code > l.next, code == l.next && l.next == 1<<l.most:
 		return errLZW
-	case code == l.next: // which this step makes
+	case code == l.next: // the entry that this step adds
 		push(l.first)
 		c = l.old
 	}

@@ -14,17 +14,17 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// good is a package without anything odd, the last one of each test.
+// good returns a package without any problem, the last one in each test.
 func good() []file {
 	return []file{{"good-1-1/", ""}, {"good-1-1/desc", desc("good", "1-1", "%DESC%\nFine")}}
 }
 
-// oddDatabases are databases with something odd in them.
+// oddDatabases are databases with unusual or damaged entries.
 var oddDatabases = map[string]struct {
 	files []file
-	// warnings are what is said of it.
+	// warnings are the expected warnings.
 	warnings []string
-	// refused means that pacman shows nothing of such a database.
+	// refused means that pacman shows no package of the database.
 	refused bool
 }{
 	"no name": {
@@ -125,9 +125,9 @@ var oddDatabases = map[string]struct {
 	},
 }
 
-// TestOddSyncEqualsPacman compares what is made of odd databases. Where pacman
-// gives a whole database up for one entry, we leave out the entry and say so.
-func TestOddSyncEqualsPacman(t *testing.T) {
+// TestReadSync_OddDatabases compares the packages of odd databases with pacman's. Where pacman refuses a whole database
+// because of one entry, ReadSync leaves out the entry with a warning.
+func TestReadSync_OddDatabases(t *testing.T) {
 	for name, one := range oddDatabases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -155,7 +155,7 @@ func TestOddSyncEqualsPacman(t *testing.T) {
 	}
 }
 
-// shownPackages shows packages as pacman -Si does.
+// shownPackages formats packages as pacman -Si does.
 func shownPackages(pkgs []wire.Package) string {
 	var out strings.Builder
 	for _, p := range pkgs {
@@ -189,7 +189,7 @@ func shownPackages(pkgs []wire.Package) string {
 	return out.String()
 }
 
-func TestSyncWarningsAreBounded(t *testing.T) {
+func TestReadSync_WarningsAreBounded(t *testing.T) {
 	var files []file
 	for i := range MaxSyncWarnings + 7 {
 		files = append(files, file{fmt.Sprintf("p%d-1-1/desc", i), ""})

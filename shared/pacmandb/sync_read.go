@@ -13,7 +13,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// syncReader takes one database apart.
+// syncReader reads one database.
 type syncReader struct {
 	repo   string
 	out    *SyncFile
@@ -21,27 +21,27 @@ type syncReader struct {
 	limits limits
 	desc   descParser
 
-	// As a stream: desc holds a package if dir, its directory in the archive, is
-	// not empty. Of the names handed out it remembers the hashes, not the texts.
+	// For a stream: desc holds a package if dir, its directory in the archive, is not empty. Of the packages passed on,
+	// only the hashes of the names are kept.
 	dir  []byte
 	seed maphash.Seed
 	seen map[uint64]struct{}
 
-	// Held until the end: the packages by name, and in their order.
+	// For packages kept until the end: by name, and in order.
 	hold      bool
 	held      map[string]*heldPackage
 	order     []*heldPackage
-	at        *heldPackage // the one that was begun
+	at        *heldPackage // the current one
 	heldBytes int64
 }
 
-// heldPackage is a package that waits for more of its files.
+// heldPackage is a package that may get further files.
 type heldPackage struct {
 	dir   string
 	texts [][]byte
 }
 
-// read reads a whole database from in, to its last byte.
+// read reads a whole database from in, including its last byte.
 func (r *syncReader) read(ctx context.Context, in io.Reader) error {
 	file := bufio.NewReaderSize(in, 64<<10)
 	content, plain, err := decompress(file)
@@ -55,13 +55,13 @@ func (r *syncReader) read(ctx context.Context, in io.Reader) error {
 	if err := r.packages(ctx, &tarReader{in: p, plain: plain}); err != nil {
 		return err
 	}
-	// What a decompressor may leave, so that the digest is the whole file's.
+	// A decompressor may leave bytes unread, but the digest is of the whole file.
 	_, err = io.Copy(io.Discard, file)
 	return err
 }
 
-// packages hands out what the archive holds. In a stream a package is complete when
-// a file of another directory comes: databases of before pacman 5 have two of each.
+// packages passes on the packages of the archive. In a stream a package is complete when a file of another directory
+// comes: databases from before pacman 5 have two files for each.
 func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
 	for {
 		path, size, err := t.next()
@@ -73,7 +73,7 @@ func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
 		}
 		dir, file := splitPath(path)
 		if string(file) != "desc" && string(file) != "depends" {
-			continue // such as the lists of files in a .files database
+			continue // such as the file lists in a .files database
 		}
 		if len(dir) == 0 {
 			r.leftOut("%.200q is in no directory and was left out", path)
@@ -97,7 +97,7 @@ func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
 	}
 }
 
-// begin goes to the package of a directory.
+// begin switches to the package of a directory.
 func (r *syncReader) begin(ctx context.Context, dir []byte) error {
 	if string(r.dir) == string(dir) {
 		return nil
@@ -113,7 +113,7 @@ func (r *syncReader) begin(ctx context.Context, dir []byte) error {
 	return nil
 }
 
-// beginHeld is begin where packages are held: the directory may have come before.
+// beginHeld does the same when packages are kept, where the directory may have come before.
 func (r *syncReader) beginHeld(ctx context.Context, dir []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (r *syncReader) beginHeld(ctx context.Context, dir []byte) error {
 	r.dir = append(r.dir[:0], dir...)
 	name, _, ok := splitEntry(string(dir))
 	if !ok {
-		name = string(dir) + "/" // which none can have
+		name = string(dir) + "/" // contains a slash, so cannot equal a name
 	}
 	p := r.held[name]
 	if p == nil {
@@ -135,7 +135,7 @@ func (r *syncReader) beginHeld(ctx context.Context, dir []byte) error {
 	return nil
 }
 
-// text takes a file of the package that was begun.
+// text adds a file to the current package.
 func (r *syncReader) text(body []byte) error {
 	if !r.hold {
 		r.desc.parse(body)
@@ -148,8 +148,8 @@ func (r *syncReader) text(body []byte) error {
 	return nil
 }
 
-// splitPath splits a path in the archive as libalpm does: the directory goes up
-// to the first slash, the file's name begins after the last.
+// splitPath splits a path in the archive as libalpm does: the directory ends at the first slash, the file name begins
+// after the last.
 func splitPath(path []byte) (dir, file []byte) {
 	file = path[bytes.LastIndexByte(path, '/')+1:]
 	if i := bytes.IndexByte(path, '/'); i >= 0 {
@@ -158,7 +158,7 @@ func splitPath(path []byte) (dir, file []byte) {
 	return dir, file
 }
 
-// flush hands out the package that was begun or, where packages are held, all.
+// flush passes on the current package or, when packages are kept, all.
 func (r *syncReader) flush(ctx context.Context) error {
 	for _, p := range r.order {
 		r.desc.begin(r.repo, []byte(p.dir))
@@ -175,7 +175,7 @@ func (r *syncReader) flush(ctx context.Context) error {
 	return r.handOut(ctx, string(r.dir))
 }
 
-// handOut hands out the package in desc.
+// handOut passes on the package in desc.
 func (r *syncReader) handOut(ctx context.Context, dir string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -203,19 +203,19 @@ func (r *syncReader) handOut(ctx context.Context, dir string) error {
 	return nil
 }
 
-// examine warns of what pacman would complain of, and more.
+// examine adds warnings for what pacman would warn of, and for more.
 func (r *syncReader) examine(dir string, p *wire.Package) {
-	said := &r.desc.said
+	extras := &r.desc.extras
 	switch {
-	case said.files == 0: // too large, and said so
-	case said.cut:
+	case extras.files == 0: // too large, and already reported
+	case extras.truncated:
 		r.warn("entry %.200q has a desc that ends too early", dir)
-	case said.name == "":
+	case extras.name == "":
 		r.warn("entry %.200q has a desc without %%NAME%%", dir)
-	case said.version == "":
+	case extras.version == "":
 		r.warn("entry %.200q has a desc without %%VERSION%%", dir)
-	case said.name != p.Name, said.version != p.Version:
-		r.warn("entry %.200q has the desc of %.200q %.200q", dir, said.name, said.version)
+	case extras.name != p.Name, extras.version != p.Version:
+		r.warn("entry %.200q has the desc of %.200q %.200q", dir, extras.name, extras.version)
 	}
 	if strings.HasPrefix(p.Filename, ".") || strings.Contains(p.Filename, "/") {
 		r.warn("entry %.200q names the file %.200q, which is not used", dir, p.Filename)
@@ -223,7 +223,7 @@ func (r *syncReader) examine(dir string, p *wire.Package) {
 	}
 }
 
-// leftOut counts an entry that is left out, whole or in part, and says why.
+// leftOut counts an entry that is left out, in whole or in part, with the reason.
 func (r *syncReader) leftOut(format string, args ...any) {
 	if r.out.LeftOut++; r.out.LeftOut == 1 {
 		r.out.FirstLeftOut = fmt.Sprintf(format, args...)

@@ -7,26 +7,26 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// The decompressor works ahead of the parser by at most so many blocks. A block
-// and what is made of it fit a processor's second cache.
+// The decompressor may be this many blocks ahead of the parser. A block and its parsed form fit into a second-level
+// cache.
 const (
 	pipeBlock  = 128 << 10
 	pipeBlocks = 4
 )
 
-// pipe hands out what a decompressor makes, which works in a goroutine.
+// pipe passes on decompressed content, which a goroutine produces.
 type pipe struct {
 	full chan []byte   // closed at the end, after err is set
-	free chan []byte   // nil for a block not yet made
-	quit chan struct{} // closed to end early
-	err  error         // why full was closed: io.EOF, or what went wrong
+	free chan []byte   // nil for a block not yet allocated
+	quit chan struct{} // closed to stop early
+	err  error         // why full was closed: io.EOF, or the error
 
-	block  []byte // the one in use
-	rest   []byte // what of it was not handed out
-	joined []byte // what goes over the end of a block
+	block  []byte // the current one
+	rest   []byte // what of it is unread
+	joined []byte // for a result that spans two blocks
 }
 
-// startPipe begins to read content, at most limit bytes.
+// startPipe starts to read content, at most limit bytes.
 func startPipe(content io.Reader, limit int64) *pipe {
 	p := &pipe{
 		full: make(chan []byte, pipeBlocks),
@@ -40,7 +40,7 @@ func startPipe(content io.Reader, limit int64) *pipe {
 	return p
 }
 
-// stop ends the goroutine and waits until it has. The pipe is not used again.
+// stop ends the goroutine and waits for it. The pipe must not be used afterwards.
 func (p *pipe) stop() {
 	close(p.quit)
 	for range p.full { // until it is closed
@@ -49,7 +49,7 @@ func (p *pipe) stop() {
 
 func (p *pipe) fill(content io.Reader, limit int64) {
 	defer close(p.full)
-	// Decompressors are others' code and meet hostile input here.
+	// Decompressors are third-party code that reads hostile input.
 	defer func() {
 		if v := recover(); v != nil {
 			p.err = fmt.Errorf("%w: %v", sourcefile.ErrDamaged, v)
@@ -98,8 +98,8 @@ func (p *pipe) next() error {
 	return nil
 }
 
-// take returns the next n bytes, valid until the next call; io.EOF when there
-// are none and sourcefile.ErrTruncated when there are fewer.
+// take returns the next n bytes, valid until the next call; io.EOF if there are none and sourcefile.ErrTruncated if
+// there are fewer.
 func (p *pipe) take(n int) ([]byte, error) {
 	if n <= len(p.rest) {
 		b := p.rest[:n]
@@ -121,7 +121,7 @@ func (p *pipe) take(n int) ([]byte, error) {
 	return p.joined, nil
 }
 
-// skip passes over n bytes.
+// skip skips n bytes.
 func (p *pipe) skip(n int64) error {
 	for n > 0 {
 		if err := p.next(); err != nil {

@@ -12,31 +12,29 @@ import (
 
 const (
 	tarBlock = 512
-	// maxTarExtra bounds a long name and the attributes of an entry. Names of
-	// files have at most 4 KiB, and Arch's databases 23 bytes of attributes.
+	// maxTarExtra limits a long name and the attributes of an entry. File names have at most 4 KiB, and Arch's
+	// databases 23 bytes of attributes.
 	maxTarExtra = 64 << 10
 )
 
-// tarReader reads the regular files of a tar archive: what archive/tar does, in
-// a tenth of the time. Half the headers of a database are of attributes that do
-// not matter, and archive/tar makes a record with a map of each (measured for
-// 3,000 packages: 45 ms against 3.5, where decompression takes 18).
+// tarReader reads the regular files of a tar archive like archive/tar, in a tenth of the time. Half the headers of a
+// database are of attributes that do not matter, and archive/tar makes a record with a map of each (measured for 3,000
+// packages: 45 ms against 3.5, where decompression takes 18).
 //
-// It knows the old, ustar, pax and GNU forms but no sparse files, and checks
-// each header's sum.
+// It supports the old, ustar, pax and GNU formats but not sparse files, and checks each header's checksum.
 type tarReader struct {
 	in *pipe
-	// plain means that no compression's checksum shows whether the archive is
-	// whole, so that it has to have its end mark.
+	// plain means that no compression's checksum shows whether the archive is complete, so that it must have an end
+	// mark.
 	plain bool
 
 	began   bool
-	pending int64  // bytes of the last entry and its padding not yet read
-	name    []byte // of the entry; kept for its space
+	pending int64  // unread bytes of the last entry and its padding
+	name    []byte // of the entry; reused
 }
 
-// next goes to the next regular file, whose name is valid until the call after.
-// Its error is io.EOF after the last one.
+// next goes to the next regular file, whose name is valid until the following call. It returns io.EOF after the last
+// one.
 func (t *tarReader) next() (name []byte, size int64, err error) {
 	var longName []byte
 	longSize := int64(-1)
@@ -67,7 +65,7 @@ func (t *tarReader) next() (name []byte, size int64, err error) {
 				return nil, 0, err
 			}
 			continue
-		case 'g', 'K': // for all entries, and the target of a link
+		case 'g', 'K': // global attributes, and the target of a link
 			t.pending = padded(size)
 			continue
 		case '0', 0, '7':
@@ -80,7 +78,7 @@ func (t *tarReader) next() (name []byte, size int64, err error) {
 				t.name = append(t.name[:0], longName...)
 			}
 			if bytes.HasSuffix(t.name, []byte("/")) && kind == 0 {
-				break // a directory of the old form
+				break // a directory in the old format
 			}
 			return t.name, size, nil
 		case '1', '2', '3', '4', '5', '6': // links, devices, directories, pipes
@@ -105,7 +103,7 @@ func (t *tarReader) body(size int64) ([]byte, error) {
 	return b, err
 }
 
-// extra is the body of an entry that says more of the next one.
+// extra returns the body of an entry that describes the next one.
 func (t *tarReader) extra(size int64) ([]byte, error) {
 	if size > maxTarExtra {
 		return nil, fmt.Errorf("%w: an entry of the archive has %d bytes of attributes", sourcefile.ErrOversize, size)
@@ -113,27 +111,26 @@ func (t *tarReader) extra(size int64) ([]byte, error) {
 	return t.body(size)
 }
 
-// header returns the next header, or io.EOF at the end of the archive, of which
-// the rest is then read.
+// header returns the next header, or io.EOF after reading the rest of the archive.
 func (t *tarReader) header() ([]byte, error) {
 	h, err := t.in.take(tarBlock)
 	if err == io.EOF && (t.plain || !t.began) {
 		return nil, sourcefile.ErrTruncated
 	}
 	if err == sourcefile.ErrTruncated && t.plain && !t.began {
-		return nil, ErrNotDatabase // too short to be one
+		return nil, ErrNotDatabase // too short
 	}
 	if err != nil {
 		return nil, err
 	}
 	sum := tarSum(h)
-	if sum == 0 { // a block of zeros
+	if sum == 0 { // zeros only
 		if err := t.in.drain(); err != nil {
 			return nil, err
 		}
 		return nil, io.EOF
 	}
-	// The sum was computed with spaces in its own place.
+	// The checksum is computed with spaces in its own field.
 	for _, c := range h[148:156] {
 		sum += ' ' - uint64(c)
 	}
@@ -148,8 +145,8 @@ func (t *tarReader) header() ([]byte, error) {
 	return nil, ErrNotDatabase
 }
 
-// tarSum adds the bytes of a header, eight at a time: the even and the odd ones
-// of each eight into four sums of 16 bits, which 64 times 510 does not fill.
+// tarSum adds the bytes of a header, eight at a time: the even and the odd ones of each eight into four sums of 16
+// bits, which 64 times 510 does not overflow.
 func tarSum(h []byte) uint64 {
 	const mask = 0x00ff00ff00ff00ff
 	var sums uint64
@@ -160,14 +157,13 @@ func tarSum(h []byte) uint64 {
 	return sums&0xffff + sums>>16&0xffff + sums>>32&0xffff + sums>>48
 }
 
-// padded is a size with what fills its last block.
+// padded returns a size rounded up to whole blocks.
 func padded(size int64) int64 { return (size + tarBlock - 1) &^ (tarBlock - 1) }
 
 // maxTarSize keeps sums of sizes within 63 bits.
 const maxTarSize = 1 << 60
 
-// tarNumber reads a number of a header: octal digits between spaces and zeros,
-// or base 256 when the first bit is set.
+// tarNumber parses a number of a header: octal digits between spaces and zeros, or base 256 if the first bit is set.
 func tarNumber(field []byte) (int64, bool) {
 	if field[0]&0x80 != 0 {
 		n := uint64(field[0] & 0x7f)
@@ -199,7 +195,7 @@ func tarName(name, h []byte) []byte {
 	return append(name, cString(h[:100])...)
 }
 
-// cString is b up to its first zero.
+// cString returns b up to its first zero.
 func cString(b []byte) []byte {
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		return b[:i]
@@ -207,8 +203,8 @@ func cString(b []byte) []byte {
 	return b
 }
 
-// paxRecords finds the name and the size among the attributes of an entry,
-// which are lines of the form "length key=value", the length being the line's.
+// paxRecords returns the name and the size among the attributes of an entry, which are lines "length key=value", where
+// length is that of the line.
 func paxRecords(b, name []byte, size int64) ([]byte, int64, error) {
 	for len(b) > 0 {
 		length, _, ok := bytes.Cut(b[:min(len(b), 8)], []byte(" "))

@@ -26,7 +26,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// corpusDatabases are the corpus' databases in Arch's order.
+// corpusDatabases returns the corpus' databases in Arch's order.
 func corpusDatabases(t testing.TB) []RepoFile {
 	t.Helper()
 	files, err := SyncRepos(corpus.Shared(t), nil)
@@ -35,7 +35,7 @@ func corpusDatabases(t testing.TB) []RepoFile {
 	return files
 }
 
-// read collects copies of all packages of a database.
+// read returns copies of all packages of a database.
 func read(t testing.TB, path, repo string) (SyncFile, []wire.Package, error) {
 	t.Helper()
 	var all []wire.Package
@@ -46,7 +46,7 @@ func read(t testing.TB, path, repo string) (SyncFile, []wire.Package, error) {
 	return f, all, err
 }
 
-// clonePackage copies a package, an empty list being nil.
+// clonePackage copies a package, with nil for an empty list.
 func clonePackage(p *wire.Package) wire.Package {
 	out := *p
 	for _, list := range []*[]string{
@@ -58,7 +58,7 @@ func clonePackage(p *wire.Package) wire.Package {
 	return out
 }
 
-// plainSync reads a gzip database in the plainest way.
+// plainSync reads a gzip database with the standard library alone.
 func plainSync(t testing.TB, path, repo string) (all []wire.Package, descBytes int64) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -81,7 +81,7 @@ func plainSync(t testing.TB, path, repo string) (all []wire.Package, descBytes i
 	}
 }
 
-// plainDesc reads a desc of paragraphs, each a key and its lines.
+// plainDesc parses a desc as paragraphs, each a key and its lines.
 func plainDesc(repo, dir, text string) wire.Package {
 	lists := map[string][]string{}
 	for paragraph := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n\n") {
@@ -108,7 +108,7 @@ func plainDesc(repo, dir, text string) wire.Package {
 	return p
 }
 
-func TestReadSyncCorpus(t *testing.T) {
+func TestReadSync_Corpus(t *testing.T) {
 	defer await.NoGoroutines(t)
 	total := 0
 	for _, db := range corpusDatabases(t) {
@@ -134,7 +134,7 @@ func TestReadSyncCorpus(t *testing.T) {
 // file is an entry of an archive.
 type file struct{ name, text string }
 
-// desc is a desc with the paragraphs given besides name and version.
+// desc returns a desc with the given paragraphs besides name and version.
 func desc(name, version string, paragraphs ...string) string {
 	text := "%NAME%\n" + name + "\n\n%VERSION%\n" + version + "\n\n"
 	for _, p := range paragraphs {
@@ -143,7 +143,7 @@ func desc(name, version string, paragraphs ...string) string {
 	return text
 }
 
-// archive is a tar archive of files.
+// archive returns a tar archive of files.
 func archive(t testing.TB, files ...file) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -161,7 +161,7 @@ func archive(t testing.TB, files ...file) []byte {
 	return b.Bytes()
 }
 
-// database is an archive of two packages that compresses little.
+// database returns an archive of two packages that compresses little.
 func database(t testing.TB) []byte {
 	return archive(t,
 		file{"first-1-1/", ""}, file{"first-1-1/desc", desc("first", "1-1", "%DESC%\nThe first one", "%DEPENDS%\nglibc\nbash>=5")},
@@ -186,7 +186,7 @@ func store(t testing.TB, b []byte) string {
 	return path
 }
 
-// readBytes reads a database in memory.
+// readBytes reads a database from memory.
 func readBytes(t testing.TB, b []byte, bounds limits) (SyncFile, []wire.Package, error) {
 	return readBytesAs(t, b, "t", bounds)
 }
@@ -252,7 +252,7 @@ func flip(b []byte, at int) []byte {
 	return b
 }
 
-// resum gives the header at a place its right sum.
+// resum corrects the checksum of the header at an offset.
 func resum(b []byte, at int) []byte {
 	b = slices.Clone(b)
 	h := b[at : at+tarBlock]
@@ -292,12 +292,12 @@ func TestReadSync_NotAFile(t *testing.T) {
 	}
 }
 
-// A database that was cut off anywhere is an error, never fewer packages.
-func TestReadSyncCutAnywhere(t *testing.T) {
+// TestReadSync_CutAnywhere checks that a database that is cut off anywhere is an error, never fewer packages.
+func TestReadSync_CutAnywhere(t *testing.T) {
 	for kind, whole := range compressions(t) {
 		for n := range len(whole) {
 			_, got, err := readBytes(t, whole[:n], syncLimits)
-			if kind == "compress" && err == nil { // nothing shows its end but the archive's
+			if kind == "compress" && err == nil { // only the archive has an end mark
 				require.Len(t, got, 2)
 				continue
 			}
@@ -311,13 +311,13 @@ func TestReadSyncCutAnywhere(t *testing.T) {
 	}
 }
 
-// A database with a wrong byte is an error or the very same packages.
-func TestReadSyncDamagedAnywhere(t *testing.T) {
+// TestReadSync_DamagedAnywhere checks that a database with a wrong byte is an error or has the very same packages.
+func TestReadSync_DamagedAnywhere(t *testing.T) {
 	_, want, err := readBytes(t, database(t), syncLimits)
 	require.NoError(t, err)
 	for kind, whole := range compressions(t) {
 		if slices.Contains([]string{"none", "zstd", "gzip in zstd", "lzma", "compress"}, kind) {
-			continue // have no checksum over the content, or over what is around it
+			continue // have no checksum over the content, or none over their headers
 		}
 		for at := range whole {
 			f, got, err := readBytes(t, flip(whole, at), syncLimits)
@@ -329,7 +329,7 @@ func TestReadSyncDamagedAnywhere(t *testing.T) {
 	}
 }
 
-func TestReadSyncBounds(t *testing.T) {
+func TestReadSync_Limits(t *testing.T) {
 	big := gzipped(t, archive(t, file{"a-1-1/desc", desc("a", "1-1", "%DESC%\n"+strings.Repeat("x", 5000))}, file{"b-1-1/desc", desc("b", "1-1")}))
 
 	bounds := syncLimits
@@ -353,7 +353,7 @@ func TestReadSyncBounds(t *testing.T) {
 	require.Equal(t, []wire.Package{{Repo: "t", Name: "a", Version: "1-1"}, {Repo: "t", Name: "b", Version: "1-1"}}, all)
 }
 
-// TestReadSync_Held: packages that are held until the end are those of the stream.
+// TestReadSync_Held checks that packages kept until the end are the same as those of the stream.
 func TestReadSync_Held(t *testing.T) {
 	for _, repo := range corpusDatabases(t)[:1] {
 		_, want, err := read(t, repo.Path, repo.Name)

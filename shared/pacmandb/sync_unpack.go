@@ -20,24 +20,23 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// maxWindow is how far back a compressed database may refer, which is what the
-// decompressor has to keep: what zstd takes unless told otherwise (--long). The
-// tools' usual levels use at most 8 MiB.
+// maxWindow limits how far back compressed data may refer, which the decompressor has to keep in memory. It is zstd's
+// own limit without --long; the usual levels of all programs use at most 8 MiB.
 const maxWindow = 128 << 20
 
-// maxLayers is how often a database may be compressed, one time around another.
+// maxLayers limits how many compressions may be nested.
 const maxLayers = 4
 
-// codec is one way to compress a database.
+// codec is a compression.
 type codec struct {
-	// is reports whether a file begins so; it may have fewer bytes than are asked for.
+	// is reports whether a file begins like this compression; start may be shorter than requested.
 	is   func(start []byte) bool
 	open func(*bufio.Reader) (io.ReadCloser, error)
-	// unchecked means that nothing shows whether the content is whole.
+	// unchecked means that the format has no checksum.
 	unchecked bool
 }
 
-// codecs are those that repo-add makes and libarchive reads by itself.
+// codecs are the compressions that repo-add writes and libarchive reads on its own.
 var codecs = []codec{
 	{is: begins("\x1f\x8b"), open: openGzip},
 	{is: isZstd, open: openZstd},
@@ -77,9 +76,8 @@ func openZstd(in *bufio.Reader) (io.ReadCloser, error) {
 	return d.IOReadCloser(), nil
 }
 
-// isLZMA reports whether data begins like an lzma file. The format has no magic number,
-// so it checks for the usual properties, a dictionary size that encoders choose, and
-// a plausible length.
+// isLZMA recognizes the format, which has no magic number, by its most usual properties, a dictionary size that an
+// encoder chooses, and a plausible length.
 func isLZMA(start []byte) bool {
 	if len(start) < lzma.HeaderLen || start[0] != 0x5d {
 		return false
@@ -89,9 +87,8 @@ func isLZMA(start []byte) bool {
 	return round && dictionary >= 1<<12 && (size == 1<<64-1 || size < 1<<40)
 }
 
-// decompress finds out how a file is compressed, by its first bytes, as often as it
-// is. plain means that no compression's checksum or end shows whether the content is
-// whole.
+// decompress detects the compression of a file by its first bytes, and again of the result. plain means that no
+// checksum or end mark of a compression shows whether the content is complete.
 func decompress(file *bufio.Reader) (content io.ReadCloser, plain bool, err error) {
 	content, plain = io.NopCloser(file), true
 	in := file
@@ -121,7 +118,7 @@ layers:
 	return &layer{io.NopCloser(in), content}, plain, nil
 }
 
-// layer is the content of a compressed file, and what it is read from.
+// layer is the content of a compressed file, and the reader below it.
 type layer struct {
 	io.ReadCloser
 	outer io.Closer
@@ -129,7 +126,7 @@ type layer struct {
 
 func (l *layer) Close() error { return errors.Join(l.ReadCloser.Close(), l.outer.Close()) }
 
-// streamError puts what a decompressor says into our words.
+// streamError converts an error of a decompressor.
 func streamError(err error) error {
 	var system *fs.PathError
 	var dictionary *lzma.ErrDictSize
@@ -146,7 +143,7 @@ func streamError(err error) error {
 	return fmt.Errorf("%w: %w", sourcefile.ErrDamaged, err)
 }
 
-// isLZ4 reports whether data begins with a frame of lz4, or of its first versions.
+// isLZ4 recognizes frames, also those of lz4's first versions.
 func isLZ4(start []byte) bool {
 	return begins("\x04\x22\x4d\x18")(start) || begins("\x02\x21\x4c\x18")(start)
 }
@@ -158,7 +155,7 @@ func openLZ4(in *bufio.Reader) (io.ReadCloser, error) {
 	})
 }
 
-// lz4Frames ends where no other frame follows, as libarchive does.
+// lz4Frames ends where no further frame follows, as in libarchive.
 type lz4Frames struct{ *lz4.Reader }
 
 func (l lz4Frames) Read(p []byte) (int, error) {
@@ -184,12 +181,11 @@ func openGzip(in *bufio.Reader) (io.ReadCloser, error) {
 	})
 }
 
-// streams reads compressed streams that stand one after the other. Zeros behind them
-// are the padding of a tape or a pipe.
+// streams reads concatenated compressed streams. Zeros after them are the padding of a tape or a pipe.
 type streams struct {
 	in   *bufio.Reader
 	open func() (io.Reader, error)
-	one  io.Reader // nil between two
+	one  io.Reader // nil between two streams
 }
 
 func newStreams(in *bufio.Reader, open func() (io.Reader, error)) (io.ReadCloser, error) {
@@ -202,7 +198,7 @@ func (s *streams) Read(p []byte) (int, error) {
 		if s.one == nil {
 			next, err := s.in.Peek(1)
 			if err != nil {
-				return 0, err // io.EOF, as it should be
+				return 0, err // io.EOF is correct here
 			}
 			if next[0] == 0 {
 				return 0, io.EOF

@@ -2,12 +2,10 @@ package pacmandb
 
 import "iter"
 
-// SyncFacts is what Updates and Locality need to know of the repositories,
-// from the databases themselves or from an index. A repository is named by
-// its place in Config.Repos.
+// SyncFacts is what Updates and Locality need to know of the repositories, from the databases or from an index. A
+// repository is identified by its index in Config.Repos.
 type SyncFacts interface {
-	// Lookup returns the version of the package of that name, which is one of
-	// an installed package.
+	// Lookup returns the version of the package of that name, which must be the name of an installed package.
 	Lookup(repo int, name string) (version string, ok bool)
 	// Groups returns the groups of a package that Lookup finds.
 	Groups(repo int, name string) []string
@@ -22,13 +20,13 @@ type Replacer struct {
 	Groups, Replaces []string
 }
 
-// Update is an installed package that its repository has in another version.
+// Update is an installed package whose version in the repository differs.
 type Update struct {
 	Name      string
 	Installed string
 	Version   string
 	Repo      string
-	// Ignored is pacman's mark [ignored].
+	// Ignored is set if pacman marks the update [ignored].
 	Ignored bool
 }
 
@@ -36,33 +34,31 @@ type Update struct {
 type Replacement struct {
 	Name      string
 	Installed string
-	// By, Version and Repo are the package that comes instead.
+	// By, Version and Repo identify the replacing package.
 	By      string
 	Version string
 	Repo    string
-	// Ignored means that pacman would pass over it with a warning.
+	// Ignored means that pacman would skip it with a warning.
 	Ignored bool
 }
 
-// Outdated is what the repositories have for the installed packages; each
-// list is in order of name.
+// Outdated compares the installed packages with the repositories; each list is in order of name.
 type Outdated struct {
 	// Updates are the lines of pacman -Qu.
 	Updates []Update
 	// Newer are the packages whose installed version is newer than their
 	// repository's.
 	Newer []Update
-	// Replacements are not among the lines of pacman -Qu.
+	// Replacements are not part of the output of pacman -Qu.
 	Replacements []Replacement
 }
 
 // Updates compares the installed packages with the repositories of c.
 //
-// The first repository in order that has a package of the name decides,
-// whatever the others have and whatever its Usage. Ignored are packages that
-// IgnorePkg or (by the groups they were installed with) IgnoreGroup name, and
-// those whose repository is not used for upgrades. Replacements are those that
-// pacman -Su would make if each of its questions were answered with yes.
+// The first repository that has a package of the name decides, regardless of the others and of its Usage. Packages are
+// ignored if IgnorePkg or (by the groups they were installed with) IgnoreGroup names them, or if their repository is
+// not used for upgrades. Replacements are those that pacman -Su would make if each of its questions were answered with
+// yes.
 func Updates(pkgs []*Installed, c *Config, facts SyncFacts) Outdated {
 	var out Outdated
 	for _, p := range pkgs {
@@ -88,8 +84,7 @@ func Updates(pkgs []*Installed, c *Config, facts SyncFacts) Outdated {
 
 func upgradable(c *Config, repo int) bool { return c.Repos[repo].Usage&UsageUpgrade != 0 }
 
-// Ignored reports whether IgnorePkg names an installed package, or IgnoreGroup one of
-// the groups with which it was installed.
+// Ignored reports whether IgnorePkg or, by the groups it was installed with, IgnoreGroup names an installed package.
 func Ignored(c *Config, p *Installed) bool { return ignored(c, p.Name, p.Groups) }
 
 func ignored(c *Config, name string, groups []string) bool {
@@ -108,20 +103,19 @@ func ignored(c *Config, name string, groups []string) bool {
 	return false
 }
 
-// candidate is a package that says it replaces another.
+// candidate is a package with %REPLACES% that may replace another.
 type candidate struct {
 	repo int
 	why  Depend
 	by   Replacer
 }
 
-// replacements goes through the packages as alpm_sync_sysupgrade does. A package
-// looks into the repositories that are used for upgrades, in order, up to the first
-// that replaces it or has its name: by name and version, never by what it provides.
-// What is chosen, be it a replacement or a plain update, is a target: a package that
-// is one already is left alone, and none comes from two repositories.
+// replacements goes through the packages as alpm_sync_sysupgrade does. For each it searches the repositories that are
+// used for upgrades, in order, up to the first that replaces it or has its name: by name and version, never by
+// provides. A package chosen as a replacement or as an update is a target: an installed package that is a target
+// already is skipped, and a target comes from only one repository.
 func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacement) {
-	candidates := map[string][]candidate{} // by what is replaced, in the order of the repositories
+	candidates := map[string][]candidate{} // by the replaced name, in the order of the repositories
 	replacers := map[string]bool{}
 	for i := range c.Repos {
 		if !upgradable(c, i) {
@@ -135,11 +129,11 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacem
 			}
 		}
 	}
-	targets := map[string]int{} // the repository of each
+	targets := map[string]int{} // name to repository
 	for _, p := range pkgs {
 		mine := candidates[p.Name]
 		if _, is := targets[p.Name]; is || len(mine) == 0 && !replacers[p.Name] {
-			continue // it is settled, or makes no difference to others
+			continue // decided, or without effect on others
 		}
 		for i := range c.Repos {
 			if !upgradable(c, i) {
@@ -166,13 +160,13 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacem
 	return out
 }
 
-// replace lists what of a repository replaces p, and the names of those packages that
-// become targets by it: one that is a target already only takes p's place, too.
+// replace lists the packages of a repository that replace p, and the names of those that become targets thereby. One
+// that is a target already is only listed.
 func replace(p *Installed, repo int, candidates []candidate, c *Config, targets map[string]int) (out []Replacement, chosen []string) {
 	last := ""
 	for _, k := range candidates {
 		if k.repo != repo || k.by.Name == last || !k.why.Allows(p.Version) {
-			continue // last: one package may name p twice
+			continue // at the end of the list: one package may name p twice
 		}
 		last = k.by.Name
 		r := Replacement{
@@ -195,8 +189,7 @@ func replace(p *Installed, repo int, candidates []candidate, c *Config, targets 
 	return out, chosen
 }
 
-// Locality parts the packages into those that a repository of c has, whatever
-// its Usage, and the others: pacman -Qn and -Qm.
+// Locality separates the packages that a repository of c has, whatever its Usage, from the others: pacman -Qn and -Qm.
 func Locality(pkgs []*Installed, c *Config, facts SyncFacts) (native, foreign []*Installed) {
 	for _, p := range pkgs {
 		found := false

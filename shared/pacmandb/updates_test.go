@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// updateCases is a database with a package for each rule of updates.
+// updateCases returns a database with a package for each rule of updates.
 func updateCases(t testing.TB) *testDB {
 	db := newTestDB(t)
 	for _, p := range [][]string{
@@ -22,10 +22,10 @@ func updateCases(t testing.TB) *testDB {
 		{"ignored", "1-1"},
 		{"glob-one", "1-1"},
 		{"grouped", "1-1", "GROUPS", "held"},
-		{"grouped-there", "1-1"}, // in the group only in the repository
+		{"grouped-there", "1-1"}, // in the group in the repository only
 		{"replaced", "1-1"},
 		{"replaced-version", "1-1"},
-		{"replaced-late", "1-1"}, // the first repository has it still
+		{"replaced-late", "1-1"}, // the first repository still has it
 		{"replaced-ignored", "1-1"},
 		{"itself", "1-1"},
 		{"itself-same", "1-1"},
@@ -38,7 +38,7 @@ func updateCases(t testing.TB) *testDB {
 		{"twice", "1-1"},
 		{"rival", "1-1"},
 		{"rival-too", "1-1"},
-		// Those with a target's name come before or after what they replace.
+		// The names of targets sort before or after what they replace.
 		{"b-target", "1-1"},
 		{"c-of-target", "1-1"},
 		{"c-elsewhere", "1-1"},
@@ -74,14 +74,14 @@ func updateCases(t testing.TB) *testDB {
 		{"one", "merger", "1-1", "REPLACES", "merged>=1"},
 		{"one", "twice-by", "1-1", "REPLACES", "twice\ntwice>0"},
 		{"one", "rival-by", "1-1", "REPLACES", "rival"},
-		// An update makes b-target a target of repository one.
+		// The update of b-target makes it a target of repository one.
 		{"one", "b-target", "2-1", "REPLACES", "c-of-target\na-before-target"},
 		{"two", "b-target", "3-1", "REPLACES", "c-elsewhere"},
 		{"two", "c-other", "1-1", "REPLACES", "c-of-target"},
 		// An ignored update makes no target.
 		{"one", "held-target", "2-1", "GROUPS", "held"},
 		{"two", "held-target", "2-1", "REPLACES", "i-of-held"},
-		// Two that come, and a third in a repository that is not looked at any more.
+		// Two replacements, and a third in a repository that is not searched any more.
 		{"one", "j-one", "1-1", "REPLACES", "j-twice"},
 		{"one", "j-two", "1-1", "REPLACES", "j-twice"},
 		{"two", "j-three", "1-1", "REPLACES", "j-twice"},
@@ -93,7 +93,7 @@ func updateCases(t testing.TB) *testDB {
 	return db
 }
 
-func TestUpdatesEqualPacman(t *testing.T) {
+func TestUpdates_Pacman(t *testing.T) {
 	db := updateCases(t)
 	for _, usages := range [][3]string{
 		{"All", "All", "All"},
@@ -137,10 +137,10 @@ func joinLines(lines []string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// requireReplacementsEqual reads pacman's questions and warnings.
+// requireReplacementsEqual compares with pacman's questions and warnings.
 func requireReplacementsEqual(t *testing.T, o *oracle, out Outdated) {
 	t.Helper()
-	stdout, stderr := o.try("-Su") // which ends when it finds nothing to download
+	stdout, stderr := o.try("-Su") // ends when it finds nothing to download
 	var want, got []string
 	for text := range strings.SplitSeq(stdout+"\n"+stderr, "\n") {
 		for _, line := range strings.SplitAfter(text, "[Y/n] ") {
@@ -160,7 +160,7 @@ func requireReplacementsEqual(t *testing.T, o *oracle, out Outdated) {
 				}
 			}
 			if _, err := fmt.Sscanf(line, "warning: cannot replace %s by %s", &old, &by); err == nil {
-				want = want[:len(want)-1] // the question came just before
+				want = want[:len(want)-1] // the question was just before
 			}
 		}
 	}
@@ -187,8 +187,8 @@ func TestUpdates_NewerHere(t *testing.T) {
 	}, out.Newer)
 }
 
-// TestGlobEqualsPacman asks pacman which packages a pattern in IgnorePkg marks.
-func TestGlobEqualsPacman(t *testing.T) {
+// TestGlobMatch_Pacman asks pacman which packages a pattern in IgnorePkg marks.
+func TestGlobMatch_Pacman(t *testing.T) {
 	db := newTestDB(t)
 	all := []string{"a", "ab", "abc", "a-b", "lib32-x", "linux", "linux-lts", "c++", "x.y", "x_y", "A", "a1", "z9", "b]", "a^", "foo@bar", "é", "aéb", "ωα"}
 	for _, name := range all {
@@ -233,7 +233,7 @@ func FuzzGlob(f *testing.F) {
 	})
 }
 
-// quoteGlob makes a pattern of s alone.
+// quoteGlob returns a pattern that matches only s.
 func quoteGlob(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
 }

@@ -2,14 +2,13 @@ package pacmandb
 
 import "strings"
 
-// Compare orders two versions as pacman does (alpm_pkg_vercmp): -1, 0 or 1 as a
-// is older than, the same as or newer than b.
+// Compare orders two versions as pacman does (alpm_pkg_vercmp): -1, 0 or 1 if a is older than, the same as or newer
+// than b.
 //
-// A version is [epoch:]version[-release], without an epoch 0. The parts are
-// compared in this order, the releases only if both have one. So "1" is the
-// same as "1-1" and as "1-2", which differ: this is no order of versions with
-// and without a release together. Nor is it one where parts begin or end with
-// separators ("1a1" < "1a.b" < "1a." < "1a1"), as for pacman; no real ones do.
+// A version is [epoch:]version[-release]; the default epoch is 0. The parts are compared in this order, the releases
+// only if both have one. So "1" equals "1-1" and "1-2", which differ from each other: Compare is not an order if some
+// versions have a release and others not. Neither is it if parts begin or end with separators ("1a1" < "1a.b" < "1a." <
+// "1a1"); real versions do not. pacman does the same.
 func Compare(a, b string) int {
 	if a == b {
 		return 0
@@ -25,8 +24,7 @@ func Compare(a, b string) int {
 	return compareParts(releaseA, releaseB)
 }
 
-// splitVersion splits off the epoch, digits before a colon, and the release,
-// what follows the last hyphen after them.
+// splitVersion splits off the epoch, digits before a colon, and the release, which follows the last hyphen.
 func splitVersion(s string) (epoch, version, release string, hasRelease bool) {
 	epoch, version = "0", s
 	digits := 0
@@ -45,8 +43,8 @@ func splitVersion(s string) (epoch, version, release string, hasRelease bool) {
 	return epoch, version, "", false
 }
 
-// compareParts is rpm's comparison as libalpm has it: segments of digits and of
-// letters, one after the other, whatever other bytes separate them.
+// compareParts compares as rpm and libalpm do: segments of digits and of letters, one after the other, whatever other
+// bytes separate them.
 func compareParts(a, b string) int {
 	if a == b {
 		return 0
@@ -81,8 +79,7 @@ func compareParts(a, b string) int {
 			return c
 		}
 	}
-	// One has ended. What goes on is newer, but with letters it is older:
-	// 1.0rc1 comes before 1.0.
+	// One has ended. The longer one is newer, unless it continues with letters: 1.0rc1 is older than 1.0.
 	switch {
 	case a == "" && b == "":
 		return 0
@@ -96,7 +93,7 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// trimSeparators is s from its first digit or letter.
+// trimSeparators returns s from its first digit or letter.
 func trimSeparators(s string) string {
 	for s != "" && !isDigit(s[0]) && !isLetter(s[0]) {
 		s = s[1:]
@@ -104,7 +101,7 @@ func trimSeparators(s string) string {
 	return s
 }
 
-// segmentEnd is how many bytes s begins with that are digits, or letters.
+// segmentEnd returns how many bytes at the start of s are digits, or letters.
 func segmentEnd(s string, numeric bool) int {
 	i := 0
 	for i < len(s) && (numeric && isDigit(s[i]) || !numeric && isLetter(s[i])) {

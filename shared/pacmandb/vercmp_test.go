@@ -16,7 +16,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// hardVersions are of every kind that the comparison treats in its own way.
+// hardVersions has versions for each rule of the comparison.
 var hardVersions = []string{
 	"", "0", "00", "1", "01", "1.0", "1.00", "1.0.0", "1.", "1..0", "1_0", "1+0", ".1", "..1", "1.0.",
 	"1a", "1.a", "1a1", "1a.1", "a", "a1", "A", "Z", "z", "1.0a", "1.0rc1", "1.0.rc1", "1.0rc", "1.0beta2", "1.0_rc1",
@@ -27,7 +27,7 @@ var hardVersions = []string{
 	"1é", "é", "1.é.1", "1\x80", "2.30+r1+gabc", "2.30+r10+gabc", "1.0 1", "1 .0", "1.0alpha", "1.0ALPHA",
 }
 
-// libalpmSource compares pairs of lines as vercmp does, without a process for each.
+// libalpmSource is a program that compares pairs of lines as vercmp does, without a process for each.
 const libalpmSource = `
 #include <alpm.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ int main(void) {
 }
 `
 
-// libalpm compares pairs of versions by a program that is made for it.
+// libalpm compares pairs of versions with libalpm, through a small C program.
 func libalpm(t *testing.T, pairs [][2]string) []int {
 	t.Helper()
 	cc := need.Program(t, "cc")
@@ -53,12 +53,12 @@ func libalpm(t *testing.T, pairs [][2]string) []int {
 	program := filepath.Join(t.TempDir(), "compare")
 	build := exec.Command(cc, append([]string{"-o", program, "-x", "c", "-"}, strings.Fields(string(flags))...)...)
 	build.Stdin = strings.NewReader(libalpmSource)
-	said, err := build.CombinedOutput()
-	require.NoError(t, err, string(said))
+	output, err := build.CombinedOutput()
+	require.NoError(t, err, string(output))
 	return compared(t, exec.Command(program), pairs)
 }
 
-// compared gives a program the pairs, line by line, and reads its answers.
+// compared passes the pairs to a program, line by line, and returns its results.
 func compared(t *testing.T, cmd *exec.Cmd, pairs [][2]string) (out []int) {
 	t.Helper()
 	var in strings.Builder
@@ -77,10 +77,9 @@ func compared(t *testing.T, cmd *exec.Cmd, pairs [][2]string) (out []int) {
 	return out
 }
 
-// TestCompare_AsLibalpm compares pairs of real versions: of any two packages, of
-// neighbours in an order by bytes, which often share a beginning, and of what
-// becomes of one when a character is changed; and all pairs of the hard ones.
-func TestCompare_AsLibalpm(t *testing.T) {
+// TestCompare_Libalpm compares pairs of real versions: random ones, neighbours in byte order, which often share a
+// prefix, and versions with one changed character; and all pairs of the hard ones.
+func TestCompare_Libalpm(t *testing.T) {
 	var versions []string
 	for _, f := range corpusDatabases(t) {
 		_, err := ReadSync(t.Context(), f.Path, f.Name, func(p *wire.Package) error {
@@ -95,7 +94,7 @@ func TestCompare_AsLibalpm(t *testing.T) {
 
 	dice := rand.New(rand.NewPCG(1, 2))
 	draw := func() string { return versions[dice.IntN(len(versions))] }
-	const want = 20_000 // and the hard ones
+	const want = 20_000 // besides the hard ones
 	pairs := make([][2]string, 0, want)
 	for i := range len(versions) - 1 {
 		pairs = append(pairs, [2]string{versions[i], versions[i+1]})
@@ -128,9 +127,8 @@ func hardPairs() (pairs [][2]string) {
 	return pairs
 }
 
-// TestCompare_AsVercmp compares with the program of this name, which is a process
-// for each pair.
-func TestCompare_AsVercmp(t *testing.T) {
+// TestCompare_Vercmp compares with the program vercmp, with a process for each pair.
+func TestCompare_Vercmp(t *testing.T) {
 	need.Program(t, "vercmp")
 	var pairs [][2]string
 	for i, p := range hardPairs() {
@@ -143,13 +141,12 @@ func TestCompare_AsVercmp(t *testing.T) {
 	}
 }
 
-func TestCompareAllocatesNothing(t *testing.T) {
+func TestCompare_AllocatesNothing(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() { Compare("1:2.30+r1+gabc-1", "1:2.30+r10+gabc-1") }))
 }
 
-// regular reports whether a version is one of those that have an order at all:
-// with a release, parts that begin and end with a letter or digit, and one
-// character between their segments.
+// regular reports whether a version is one for which Compare is an order: with a release, parts that begin and end with
+// a letter or digit, and one character between their segments.
 func regular(v string) bool {
 	_, version, release, ok := splitVersion(v)
 	for _, part := range []string{version, release} {

@@ -54,7 +54,7 @@ func openFile(path string, trust func(uint32) bool) (*File, error) {
 	return f, err
 }
 
-// OpenFile maps an index from an open file that nobody can change, such as a sealed memory file. The File has no path.
+// OpenFile maps an index from an open file that cannot change, such as a sealed memory file. The File has no path.
 // The caller may close the file afterwards.
 func OpenFile(file *os.File) (*File, error) {
 	var st unix.Stat_t

@@ -2,7 +2,7 @@ package pkgindex
 
 import "bytes"
 
-// Tier is how good a match is; lower is better. The tier of several words is the worst of theirs.
+// Tier is how good a match is; lower is better. For several words, it is the worst of their tiers.
 type Tier uint8
 
 // The tiers.

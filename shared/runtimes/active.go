@@ -1,7 +1,7 @@
 package runtimes
 
-// Declared are the declarations of a runtime in their order, as far as they were
-// needed: the first decides, unless it only demands something.
+// Declared returns the declarations of a runtime in order, as many as were needed: the first decides, unless it only
+// sets a requirement.
 func (p *Prober) Declared(runtime string) []Declaration {
 	all := p.local(runtime)
 	if chooses(all) {
@@ -13,7 +13,7 @@ func (p *Prober) Declared(runtime string) []Declaration {
 	return append(all, p.current(runtime)...)
 }
 
-// local are the declarations of the shell and of the directories.
+// local returns the declarations of the shell and of the directories.
 func (p *Prober) local(runtime string) []Declaration {
 	all := p.environment(runtime)
 	if runtime == Go {
@@ -28,8 +28,7 @@ func (p *Prober) local(runtime string) []Declaration {
 	return append(all, p.directory[runtime]...)
 }
 
-// DeclaredHere reports whether the shell or a project's directory declares a
-// runtime, rather than only a manager's global file.
+// DeclaredHere reports whether the shell or a project's directory declares a runtime, not only a manager's global file.
 func (p *Prober) DeclaredHere(runtime string) bool {
 	for _, d := range p.local(runtime) {
 		if d.Scope == Environment || d.Scope == Directory {
@@ -48,8 +47,7 @@ func chooses(all []Declaration) bool {
 	return false
 }
 
-// Active is what would run. A zero Version means that there is nothing to run
-// and that nothing is declared.
+// Active returns the version that would run. A zero Version means that nothing would run and nothing is declared.
 func (p *Prober) Active(runtime string) Active {
 	if runtime == Go {
 		return p.activeGo(p.chosen(Go, nil))
@@ -64,8 +62,8 @@ func (p *Prober) Active(runtime string) Active {
 	return p.chosen(runtime, demand)
 }
 
-// chosen is what runs by the declarations that choose, and by PATH, where at least
-// that is demanded.
+// chosen returns the version that runs by the declarations that choose one, and by PATH if demand sets at least a
+// requirement.
 func (p *Prober) chosen(runtime string, demand *Declaration) Active {
 	now := p.runs(runtime)
 	for _, d := range p.Declared(runtime) {
@@ -73,7 +71,7 @@ func (p *Prober) chosen(runtime string, demand *Declaration) Active {
 			continue
 		}
 		if now.version != nil && d.Scope > Directory {
-			break // PATH leads elsewhere than to what a manager has for all directories
+			break // PATH has another directory than the manager's global version
 		}
 		a := p.resolve(&d)
 		if now.version != nil && d.Scope == Directory && !d.unknown && overrides(*now.version, a) {
@@ -88,7 +86,7 @@ func (p *Prober) chosen(runtime string, demand *Declaration) Active {
 	}
 	system, ok := p.systemInstalled(runtime)
 	if i := now.version; i != nil && i.Manager != "system" {
-		d := found{runtime: runtime, want: i.Version, kind: Pin, fixed: true}.declaration(Global, now.source)
+		d := rawDeclaration{runtime: runtime, want: i.Version, kind: Pin, fixed: true}.declaration(Global, now.source)
 		if demand == nil {
 			return i.active(&d)
 		}
@@ -107,8 +105,8 @@ func (i Installation) active(d *Declaration) Active {
 	return Active{Runtime: i.Runtime, Version: i.Version, Manager: i.Manager, Path: i.Path, Declared: d}
 }
 
-// overrides reports whether PATH's version runs in place of a declared one. uv's
-// versions are not in PATH: uv runs them itself.
+// overrides reports whether PATH's version runs instead of the declared one. uv's versions are not in PATH: uv runs
+// them itself.
 func overrides(running Installation, declared Active) bool {
 	if declared.Missing {
 		return running.Manager != "system"
@@ -116,7 +114,7 @@ func overrides(running Installation, declared Active) bool {
 	return declared.Manager != "uv" && declared.Version != running.Version
 }
 
-// resolve finds what a declaration that chooses stands for.
+// resolve returns the version that a declaration selects.
 func (p *Prober) resolve(d *Declaration) Active {
 	want := d.Want
 	if d.as != "" {
@@ -140,9 +138,8 @@ func (p *Prober) resolve(d *Declaration) Active {
 	return i.active(d)
 }
 
-// satisfy is what runs where a floor or a range is demanded: what runs without
-// it if that will do, else the installed version that is demanded, else the
-// newest that will do.
+// satisfy returns the version that runs if a floor or a range is required: the one that would run without it if it
+// satisfies it, otherwise the required version if installed, otherwise the newest that satisfies it.
 func (p *Prober) satisfy(d *Declaration, without Installation, ok bool) Active {
 	if ok && p.satisfies(d, without.Version) {
 		return without.active(d)
@@ -155,7 +152,7 @@ func (p *Prober) satisfy(d *Declaration, without Installation, ok bool) Active {
 		}
 	}
 	for _, i := range installed {
-		if p.satisfies(d, i.Version) && !parseVersion(d.Runtime, i.Version).early(d.Runtime) {
+		if p.satisfies(d, i.Version) && !parseVersion(d.Runtime, i.Version).prerelease(d.Runtime) {
 			return i.active(d)
 		}
 	}
@@ -167,8 +164,7 @@ func (p *Prober) satisfies(d *Declaration, have string) bool {
 	return matches != nil && matches(parseVersion(d.Runtime, have))
 }
 
-// All are the active versions of the runtimes that the prober was made for,
-// without those of which there is nothing to say.
+// All returns the active versions of the prober's runtimes, without those for which there is nothing to report.
 func (p *Prober) All() []Active {
 	var all []Active
 	for _, runtime := range p.wants {

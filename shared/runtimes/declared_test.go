@@ -20,16 +20,16 @@ func run(t *testing.T, all []scenario) {
 	t.Helper()
 	for _, c := range all {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, c.lines...)
-			require.Equal(t, c.want, w.say(New(w.env()).Active(c.runtime)))
-			// Asked for alone it is the same.
-			require.Equal(t, c.want, w.say(New(w.env(), c.runtime).Active(c.runtime)))
+			w := newMachine(t, c.lines...)
+			require.Equal(t, c.want, w.format(New(w.env()).Active(c.runtime)))
+			// The result is the same if only this runtime is requested.
+			require.Equal(t, c.want, w.format(New(w.env(), c.runtime).Active(c.runtime)))
 		})
 	}
 }
 
-// Each file that declares a version.
-func TestFiles(t *testing.T) {
+// TestActive_Files has each file that declares a version.
+func TestActive_Files(t *testing.T) {
 	run(t, []scenario{
 		{".nvmrc", Node, with(nodes, `.nvmrc: v20.11.0\n`), "20.11.0 nvm pin v20.11.0 .nvmrc"},
 		{".nvmrc with a comment", Node, with(nodes, `.nvmrc: # ours\n\n 20 # newest\n`), "20.11.0 nvm range 20 .nvmrc"},
@@ -86,8 +86,8 @@ func TestFiles(t *testing.T) {
 	})
 }
 
-// What does not stand for itself.
-func TestAliasesAndRanges(t *testing.T) {
+// TestActive_AliasesAndRanges has declarations that select a version by another name.
+func TestActive_AliasesAndRanges(t *testing.T) {
 	nvmrc := func(want string, more ...string) []string { return with(nodes, append(more, ".nvmrc: "+want)...) }
 	run(t, []scenario{
 		{"lts/*", Node, nvmrc("lts/*"), "20.11.0 nvm range lts/* .nvmrc"},
@@ -138,8 +138,8 @@ func TestAliasesAndRanges(t *testing.T) {
 	})
 }
 
-// Each variable.
-func TestEnvironment(t *testing.T) {
+// TestActive_Environment has each variable.
+func TestActive_Environment(t *testing.T) {
 	python := []string{`~/.pyenv/versions/3.12.1/`, `~/.pyenv/versions/3.11.7/`, `.python-version: 3.11.7`}
 	venv := func(cfg string) []string { return with(python, "$VIRTUAL_ENV=$HOME/v", "~/v/pyvenv.cfg: "+cfg) }
 	run(t, []scenario{
@@ -185,8 +185,8 @@ func TestEnvironment(t *testing.T) {
 	})
 }
 
-// The global files, and what comes after them.
-func TestGlobals(t *testing.T) {
+// TestActive_GlobalFiles has the global files, and their order.
+func TestActive_GlobalFiles(t *testing.T) {
 	run(t, []scenario{
 		{"mise", Node, with(nodes, `~/.config/mise/config.toml: [tools]\nnode = "18"\n`, `~/.nvm/alias/default: 20\n`), "18.20.4 nvm range 18 ~/.config/mise/config.toml"},
 		{"mise conf.d", Node, with(nodes, `~/.config/mise/conf.d/a.toml: [tools]\nnode = "20"\n`, `~/.config/mise/conf.d/b.toml: [tools]\nnode = "18"\n`), "18.20.4 nvm range 18 ~/.config/mise/conf.d/b.toml"},
@@ -238,14 +238,14 @@ func TestGlobals(t *testing.T) {
 }
 
 func TestSystem_StatusFileFirst(t *testing.T) {
-	w := newWorld(t, "/var/lib/pacman/local/nodejs-24.1.0-1/")
+	w := newMachine(t, "/var/lib/pacman/local/nodejs-24.1.0-1/")
 	env := w.env()
 	env.System = map[string]string{Node: "24.0.0"}
-	require.Equal(t, "24.0.0 system", w.say(New(env).Active(Node)))
+	require.Equal(t, "24.0.0 system", w.format(New(env).Active(Node)))
 }
 
-// In one directory each file wins over those after it.
-func TestOrderInsideADirectory(t *testing.T) {
+// TestActive_OrderInsideDirectory checks the precedence of the files in one directory.
+func TestActive_OrderInsideDirectory(t *testing.T) {
 	var files []string
 	for _, name := range miseEnvPaths {
 		files = append(files, strings.Replace(name, "*", "dev", 1))
@@ -255,7 +255,7 @@ func TestOrderInsideADirectory(t *testing.T) {
 	require.Greater(t, len(files), 20)
 	for i := range files {
 		t.Run(files[i], func(t *testing.T) {
-			w := newWorld(t, "$MISE_ENV=dev")
+			w := newMachine(t, "$MISE_ENV=dev")
 			for j, name := range files[i:] {
 				path, version := name, "1.0.0"
 				if j > 0 {
@@ -279,7 +279,7 @@ func TestOrderInsideADirectory(t *testing.T) {
 					files[i] = path
 				}
 			}
-			require.Equal(t, "1.0.0 nvm pin 1.0.0 "+files[i], w.say(New(w.env()).Active(Node)))
+			require.Equal(t, "1.0.0 nvm pin 1.0.0 "+files[i], w.format(New(w.env()).Active(Node)))
 		})
 	}
 }
@@ -304,29 +304,29 @@ func TestDeclared_NearestDirectory(t *testing.T) {
 	})
 }
 
-func TestWhereTheSearchEnds(t *testing.T) {
-	w := newWorld(t, with(nodes, "/home/.nvmrc: 18", "~/src/.ruby-version: 3.3.0")...)
+func TestActive_SearchEnds(t *testing.T) {
+	w := newMachine(t, with(nodes, "/home/.nvmrc: 18", "~/src/.ruby-version: 3.3.0")...)
 	env := w.env()
 	env.Top = w.root
-	require.Equal(t, "18.20.4 nvm range 18 /home/.nvmrc", w.say(New(env).Active(Node)))
+	require.Equal(t, "18.20.4 nvm range 18 /home/.nvmrc", w.format(New(env).Active(Node)))
 	env.Top = w.dir
-	require.Equal(t, "", w.say(New(env).Active(Ruby)))
+	require.Equal(t, "", w.format(New(env).Active(Ruby)))
 	env = w.env()
 	env.Dir = filepath.Join(w.root, "home")
-	require.Equal(t, "18.20.4 nvm range 18 /home/.nvmrc", w.say(New(env).Active(Node)), "outside of home it goes up to the top")
+	require.Equal(t, "18.20.4 nvm range 18 /home/.nvmrc", w.format(New(env).Active(Node)), "outside of home it goes up to the top")
 	env.Dir = "relative"
-	require.Equal(t, "", w.say(New(env).Active(Node)))
+	require.Equal(t, "", w.format(New(env).Active(Node)))
 }
 
 func TestActive_NoDir(t *testing.T) {
-	w := newWorld(t, with(nodes, ".nvmrc: 20", "$MISE_NODE_VERSION=18", "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin", "~/.nvm/alias/default: 21")...)
+	w := newMachine(t, with(nodes, ".nvmrc: 20", "$MISE_NODE_VERSION=18", "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin", "~/.nvm/alias/default: 21")...)
 	env := w.env()
 	env.Dir = ""
-	require.Equal(t, "21.0.0 nvm range 21 ~/.nvm/alias/default", w.say(New(env).Active(Node)))
+	require.Equal(t, "21.0.0 nvm range 21 ~/.nvm/alias/default", w.format(New(env).Active(Node)))
 }
 
 func TestAll(t *testing.T) {
-	w := newWorld(t, with(nodes, ".nvmrc: 20", "/var/lib/pacman/local/python-3.13.1-1/")...)
+	w := newMachine(t, with(nodes, ".nvmrc: 20", "/var/lib/pacman/local/python-3.13.1-1/")...)
 	var all []string
 	for _, a := range New(w.env()).All() {
 		all = append(all, a.Runtime+" "+a.Version)

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	maxEntries     = 4096   // of a directory; one with more is asked for each name
+	maxEntries     = 4096   // of a directory; in one with more each name is looked up
 	maxPackages    = 65_536 // entries of pacman's local database
 	maxFile        = 64 << 10
 	maxLevels      = 128 // directories upwards
@@ -20,11 +20,11 @@ const (
 	direntOverhead = 19 // of struct linux_dirent64 before the name: getdents64(2)
 )
 
-// System calls are made directly: os.File makes each file known to the poller
-// and costs three more of them, and a prompt waits for this.
+// System calls are made directly: os.File registers each file with the poller, which takes three more calls, and a
+// prompt waits for this.
 
-// again repeats a call that a signal interrupted.
-func again(call func() (int, error)) (int, error) {
+// retryEINTR repeats a call that a signal interrupts.
+func retryEINTR(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
 		if err != unix.EINTR {
@@ -34,7 +34,7 @@ func again(call func() (int, error)) (int, error) {
 }
 
 func open(path string, flags int) (int, error) {
-	return again(func() (int, error) {
+	return retryEINTR(func() (int, error) {
 		return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY|flags, 0)
 	})
 }
@@ -42,14 +42,13 @@ func open(path string, flags int) (int, error) {
 // absent reports whether an error means that a file does not exist, which needs no note.
 func absent(err error) bool { return err == unix.ENOENT || err == unix.ENOTDIR }
 
-// read returns a file's text. One that is not there, not regular, larger than
-// maxFile or unreadable is ok = false, the last three with a note. A FIFO or a
-// device is not even opened: that alone can do something.
+// read returns a file's text. ok is false if the file does not exist or, with a note, if it is not regular, larger than
+// maxFile or unreadable. A FIFO or a device is not even opened, as that alone can have effects.
 func (p *Prober) read(path string) (text []byte, ok bool) { return p.readUpTo(path, maxFile) }
 
 func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
 	var st unix.Stat_t
-	if _, err := again(func() (int, error) { return 0, unix.Stat(path, &st) }); err != nil {
+	if _, err := retryEINTR(func() (int, error) { return 0, unix.Stat(path, &st) }); err != nil {
 		if !absent(err) {
 			p.note(path, err.Error())
 		}
@@ -73,7 +72,7 @@ func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
 	text = make([]byte, st.Size)
 	n := 0
 	for n < len(text) {
-		m, err := again(func() (int, error) { return unix.Read(fd, text[n:]) })
+		m, err := retryEINTR(func() (int, error) { return unix.Read(fd, text[n:]) })
 		if err != nil {
 			p.note(path, err.Error())
 			return nil, false
@@ -98,8 +97,7 @@ func (p *Prober) readable(path string, st *unix.Stat_t, limit int64) bool {
 	return true
 }
 
-// entry is a name in a directory. Its kind is one of unix.DT_…; DT_UNKNOWN where
-// the file system does not say.
+// entry is a name in a directory. Its kind is one of unix.DT_…; DT_UNKNOWN if the file system does not tell.
 type entry struct {
 	name string
 	kind byte
@@ -107,12 +105,12 @@ type entry struct {
 
 var errTooMany = errors.New("more entries than are read")
 
-// listFD reads an open directory, at most limit entries.
+// listFD lists an open directory, at most limit entries.
 func listFD(fd, limit int) ([]entry, error) {
 	var all []entry
 	buf := make([]byte, direntBuf)
 	for {
-		n, err := again(func() (int, error) { return unix.ReadDirent(fd, buf) })
+		n, err := retryEINTR(func() (int, error) { return unix.ReadDirent(fd, buf) })
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +137,7 @@ func listFD(fd, limit int) ([]entry, error) {
 	}
 }
 
-// children lists a directory of a manager. One that is not there has none.
+// children lists a directory of a manager; none if it does not exist.
 func (p *Prober) children(path string, limit int) []entry {
 	fd, err := open(path, unix.O_DIRECTORY)
 	if err == nil {
@@ -156,35 +154,34 @@ func (p *Prober) children(path string, limit int) []entry {
 	return nil
 }
 
-// isPresent reports whether a path exists. It checks each path once.
+// isPresent reports whether a file exists, with one system call per path.
 func (p *Prober) isPresent(path string) bool {
 	if path == "" {
 		return false
 	}
-	yes, known := p.exists[path]
+	yes, known := p.existing[path]
 	if !known {
 		yes = accessible(path)
-		p.exists[path] = yes
+		p.existing[path] = yes
 	}
 	return yes
 }
 
-// accessible reports whether something exists.
+// accessible reports whether a file exists.
 func accessible(path string) bool {
-	_, err := again(func() (int, error) { return 0, unix.Access(path, unix.F_OK) })
+	_, err := retryEINTR(func() (int, error) { return 0, unix.Access(path, unix.F_OK) })
 	return err == nil
 }
 
 // isDirectory reports whether a path leads to a directory.
 func isDirectory(path string) bool {
 	var st unix.Stat_t
-	_, err := again(func() (int, error) { return 0, unix.Stat(path, &st) })
+	_, err := retryEINTR(func() (int, error) { return 0, unix.Stat(path, &st) })
 	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
-// few lists the first names of a directory, and reports whether there are more than
-// that; none if it cannot be read.
-func few(path string, limit int) (names []string, more bool) {
+// firstNames returns the first names in a directory, and whether there are more; none if it cannot be read.
+func firstNames(path string, limit int) (names []string, more bool) {
 	fd, err := open(path, unix.O_DIRECTORY)
 	if err != nil {
 		return nil, false
@@ -197,22 +194,21 @@ func few(path string, limit int) (names []string, more bool) {
 	return names, err != nil
 }
 
-// link is where a symlink points, as it is written; "" if it is none.
-func link(path string) string {
+// readLink returns the target of a symlink as it is written; "" if path is not one.
+func readLink(path string) string {
 	if path == "" {
 		return ""
 	}
 	buf := make([]byte, unix.PathMax)
-	n, err := again(func() (int, error) { return unix.Readlink(path, buf) })
+	n, err := retryEINTR(func() (int, error) { return unix.Readlink(path, buf) })
 	if err != nil || n == len(buf) {
 		return ""
 	}
 	return string(buf[:n])
 }
 
-// versionDirs are the names in a manager's directory that are versions: its
-// directories, and symlinks that lead elsewhere. A symlink to another name in
-// the same directory (20 -> ./20.1.0, current -> 20.1.0) is another name for it.
+// versionDirs returns the names in a manager's directory that are versions: its directories, and symlinks to other
+// places. A symlink to another name in the same directory (20 -> ./20.1.0, current -> 20.1.0) is an alias of that.
 func (p *Prober) versionDirs(path string) []string {
 	var names []string
 	for _, e := range p.children(path, maxEntries) {
@@ -222,7 +218,7 @@ func (p *Prober) versionDirs(path string) []string {
 		switch e.kind {
 		case unix.DT_DIR:
 		case unix.DT_LNK:
-			target := link(filepath.Join(path, e.name))
+			target := readLink(filepath.Join(path, e.name))
 			if target == "" || filepath.Dir(filepath.Clean(target)) == "." ||
 				filepath.Dir(filepath.Clean(target)) == path {
 				continue
@@ -247,7 +243,7 @@ func remoteFS(fd int) bool {
 	return unix.Fstatfs(fd, &fs) == nil && isRemote(uint32(fs.Type))
 }
 
-// isRemote reports whether a type of statfs(2) is FUSE or a network file system.
+// isRemote recognizes FUSE and network file systems by the numbers of statfs(2).
 func isRemote(kind uint32) bool {
 	switch kind {
 	case unix.FUSE_SUPER_MAGIC, unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC,

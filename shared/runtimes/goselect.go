@@ -8,19 +8,18 @@ import (
 	"strings"
 )
 
-// This file is the go command's choice of a toolchain, cmd/go/internal/toolchain:
-// the go that PATH or a manager has is the local one. It runs itself, or else
-// exactly the toolchain that is the greatest of what GOTOOLCHAIN, the toolchain line
-// and the go line name.
+// This file implements the go command's choice of a toolchain, cmd/go/internal/toolchain: the go in PATH or of a
+// manager is the local toolchain. It runs itself, or exactly the toolchain that is the newest of those in GOTOOLCHAIN,
+// the toolchain line and the go line.
 
-// goDemand is what go.work, else the nearest go.mod, says; both are "" where it
-// says nothing, or where there is no such file.
+// goDemand holds the lines of go.work, otherwise of the nearest go.mod; both are "" if the file lacks them or does not
+// exist.
 type goDemand struct {
 	path, language, toolchain string
 }
 
-// goEnv is a setting of the go command: of the environment, else of `go env -w`, else
-// of go.env in its own directory.
+// goEnv returns a setting of the go command: from the environment, otherwise from `go env -w`, otherwise from go.env in
+// its own directory.
 func (p *Prober) goEnv(name, root string) string {
 	if v := p.shellVariable(name); v != "" {
 		return v
@@ -34,7 +33,7 @@ func (p *Prober) goEnv(name, root string) string {
 	return p.goSettings(filepath.Join(root, "go.env"))[name]
 }
 
-// goEnvFile is what `go env -w` wrote.
+// goEnvFile returns the settings that `go env -w` wrote.
 func (p *Prober) goEnvFile() map[string]string {
 	if path := p.goEnvPath(); path != "" {
 		return p.goSettings(path)
@@ -73,22 +72,22 @@ func (p *Prober) goSettings(path string) map[string]string {
 	return all
 }
 
-// goRoot is the directory of a go command.
+// goRoot returns the directory of a go command.
 func (p *Prober) goRoot(local Installation) string {
 	if root := p.variable("GOROOT"); root != "" && p.shellCounts() {
 		return root
 	}
 	switch {
 	case local.Path == "":
-		return p.env.Root + "/usr/lib/go" // pacman's
+		return p.env.Root + "/usr/lib/go" // pacman's package
 	case local.Manager == "asdf":
 		return filepath.Join(local.Path, "go")
 	}
 	return local.Path
 }
 
-// goDemands finds go.work and go.mod as the go command does: by the working
-// directory's name.
+// goDemands finds go.work and go.mod as the go command does: upwards along the working directory's name, not its
+// resolved path.
 func (p *Prober) goDemands() goDemand {
 	if p.goDemanded != nil {
 		return *p.goDemanded
@@ -117,22 +116,22 @@ func (p *Prober) goDemands() goDemand {
 	return *d
 }
 
-// nearest is the path of a file in the working directory or the nearest one above
-// that has it; "" if there is none.
+// nearest returns the path of a file in the working directory or the nearest one above that has it; "" if there is
+// none.
 func (p *Prober) nearest(name string) string {
-	way, _ := p.ways()
+	dirs, _ := p.dirChains()
 	for i := 0; ; i++ {
-		l := way.at(i)
+		l := dirs.at(i)
 		if l == nil {
 			return ""
 		}
-		if path := filepath.Join(l.dir, name); l.there(name) && !isDirectory(path) {
+		if path := filepath.Join(l.dir, name); l.has(name) && !isDirectory(path) {
 			return path
 		}
 	}
 }
 
-// goModLine is what follows a word on its first line.
+// goModLine returns what follows a word on the first line that begins with it.
 func goModLine(text []byte, word string) string {
 	for b := range bytes.Lines(text) {
 		rest, ok := strings.CutPrefix(strings.TrimSpace(string(b)), word)
@@ -144,7 +143,7 @@ func goModLine(text []byte, word string) string {
 	return ""
 }
 
-// goDeclared is what go.work or go.mod demands, as a declaration.
+// goDeclared returns the requirement of go.work or go.mod as a declaration.
 func (p *Prober) goDeclared() (Declaration, bool) {
 	d := p.goDemands()
 	want := d.language
@@ -154,23 +153,22 @@ func (p *Prober) goDeclared() (Declaration, bool) {
 	if want == "" {
 		return Declaration{}, false
 	}
-	f := found{runtime: Go, want: want, kind: Floor, fixed: true, demands: true}
+	f := rawDeclaration{runtime: Go, want: want, kind: Floor, fixed: true, demands: true}
 	return f.declaration(Directory, d.path), true
 }
 
-// goChoice is which toolchain runs, by its name without "go", and what decided; "" is
-// the local one.
+// goChoice is the toolchain that runs, by its name without "go", and what decided; "" means the local one.
 type goChoice struct {
 	version  string
 	declared *Declaration
-	pathOnly bool // GOTOOLCHAIN=path: nothing is taken from the module cache
+	pathOnly bool // GOTOOLCHAIN=path: the module cache is not used
 }
 
-// chooseGo is cmd/go's Select.
+// chooseGo implements cmd/go's Select.
 func (p *Prober) chooseGo(local Installation) goChoice {
 	var none goChoice
 	if local.Version != "" && compareGo(local.Version, "1.21rc0") < 0 && validGo(local.Version) {
-		return none // it knows of no other toolchains
+		return none // it does not support other toolchains
 	}
 	root := p.goRoot(local)
 	switch p.goEnv("GO111MODULE", root) {
@@ -211,7 +209,7 @@ func (p *Prober) chooseGo(local Installation) goChoice {
 		if source[0] == '$' {
 			scope = Environment
 		}
-		d := found{runtime: Go, want: strings.TrimPrefix(least, "go")}.declaration(scope, source)
+		d := rawDeclaration{runtime: Go, want: strings.TrimPrefix(least, "go")}.declaration(scope, source)
 		choice.version, choice.declared = d.Want, &d
 	}
 	choice.pathOnly = mode == "path"
@@ -229,14 +227,14 @@ func (p *Prober) chooseGo(local Installation) goChoice {
 	if v := demand.language; compareGo(v, lowest) > 0 {
 		choice.version, choice.declared = v, &d
 		if g := parseGo(v); g.patch == "" && g.kind == "" && compareGo(v, "1.21") >= 0 {
-			choice.version += ".0" // the first of a language's releases
+			choice.version += ".0" // a language's first release
 		}
 	}
 	return choice
 }
 
-// activeGo is what the go command runs where it would be the local one without
-// GOTOOLCHAIN, go.work and go.mod.
+// activeGo returns the version that the go command runs, where local is the version without GOTOOLCHAIN, go.work and
+// go.mod.
 func (p *Prober) activeGo(local Active) Active {
 	if local.Missing {
 		return local
@@ -244,7 +242,7 @@ func (p *Prober) activeGo(local Active) Active {
 	d, demanded := p.goDeclared()
 	choice := p.chooseGo(Installation{Version: local.Version, Manager: local.Manager, Path: local.Path})
 	if choice.version == "" || choice.version == local.Version {
-		// A file that the local one satisfies is what the project says.
+		// If the local version satisfies the file, the file is what declared it.
 		if demanded && local.Version != "" {
 			if local.Declared == nil || local.Declared.Scope > Directory {
 				local.Declared = &d
@@ -269,13 +267,12 @@ func (p *Prober) activeGo(local Active) Active {
 	return a
 }
 
-// goVersion is a version of Go taken apart: 1.21rc2 is 1, 21, "", rc, 2.
+// goVersion is a parsed version of Go: 1.21rc2 is 1, 21, "", rc, 2.
 type goVersion struct {
 	major, minor, patch, kind, pre string
 }
 
-// parseGo takes a version of Go apart as internal/gover does; the zero goVersion is
-// what is none.
+// parseGo parses a version of Go as internal/gover does; an invalid one is the zero goVersion.
 func parseGo(s string) goVersion {
 	var v goVersion
 	number := func() (n string, ok bool) {
@@ -327,8 +324,7 @@ func parseGo(s string) goVersion {
 
 func validGo(s string) bool { return parseGo(s) != goVersion{} }
 
-// goVersionOf is the version of a toolchain's name, go1.21.3 or go1.21.3-custom; ""
-// if it is none.
+// goVersionOf returns the version in a toolchain's name, go1.21.3 or go1.21.3-custom; "" if it is not one.
 func goVersionOf(toolchain string) string {
 	v, ok := strings.CutPrefix(toolchain, "go")
 	if i := strings.IndexAny(v, " \t-"); i >= 0 {
@@ -340,7 +336,7 @@ func goVersionOf(toolchain string) string {
 	return v
 }
 
-// compareGo orders versions of Go as internal/gover does; what is none comes first.
+// compareGo orders versions of Go as internal/gover does; an invalid one comes first.
 func compareGo(x, y string) int {
 	v, w := parseGo(x), parseGo(y)
 	return cmp.Or(

@@ -14,45 +14,44 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestMain takes the umask away from the tester: nobody has to find the way to the
-// files of asNobody's tests.
+// TestMain sets a permissive umask: another user must be able to reach the files in the tests that use asNobody.
 func TestMain(m *testing.M) {
 	unix.Umask(0o022)
 	os.Exit(m.Run())
 }
 
-// Whatever lies where a version file should be, the next one is asked, and the
-// reason is told.
+// TestVersionFile_Unusable checks that anything else in place of a version file is skipped with a note, and that the
+// next one is read.
 func TestVersionFile_Unusable(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		make func(t *testing.T, w *world, path string)
+		make func(t *testing.T, w *machine, path string)
 		want string
 	}{
-		{"a FIFO", func(t *testing.T, _ *world, path string) { require.NoError(t, unix.Mkfifo(path, 0o644)) }, "not a regular file"},
-		{"a directory", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Mkdir(path, 0o755)) }, "not a regular file"},
-		{"a device", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Symlink("/dev/zero", path)) }, "not a regular file"},
-		{"a terminal", func(t *testing.T, _ *world, path string) {
+		{"a FIFO", func(t *testing.T, _ *machine, path string) { require.NoError(t, unix.Mkfifo(path, 0o644)) }, "not a regular file"},
+		{"a directory", func(t *testing.T, _ *machine, path string) { require.NoError(t, os.Mkdir(path, 0o755)) }, "not a regular file"},
+		{"a device", func(t *testing.T, _ *machine, path string) { require.NoError(t, os.Symlink("/dev/zero", path)) }, "not a regular file"},
+		{"a terminal", func(t *testing.T, _ *machine, path string) {
 			need.Terminal(t)
 			require.NoError(t, os.Symlink("/dev/ptmx", path))
 		}, "not a regular file"},
-		{"a symlink to itself", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Symlink(path, path)) }, "too many levels of symbolic links"},
-		{"a symlink to nothing", func(t *testing.T, _ *world, path string) { require.NoError(t, os.Symlink("/nothing", path)) }, ""},
-		{"a file of 1 GiB", func(t *testing.T, _ *world, path string) {
+		{"a symlink to itself", func(t *testing.T, _ *machine, path string) { require.NoError(t, os.Symlink(path, path)) }, "too many levels of symbolic links"},
+		{"a symlink to nothing", func(t *testing.T, _ *machine, path string) { require.NoError(t, os.Symlink("/nothing", path)) }, ""},
+		{"a file of 1 GiB", func(t *testing.T, _ *machine, path string) {
 			require.NoError(t, os.WriteFile(path, []byte("20"), 0o644))
 			require.NoError(t, os.Truncate(path, 1<<30))
 		}, "larger than 64 KiB"},
-		{"an empty file", func(t *testing.T, _ *world, path string) { require.NoError(t, os.WriteFile(path, nil, 0o644)) }, "empty"},
-		{"an unreadable file", func(t *testing.T, _ *world, path string) {
+		{"an empty file", func(t *testing.T, _ *machine, path string) { require.NoError(t, os.WriteFile(path, nil, 0o644)) }, "empty"},
+		{"an unreadable file", func(t *testing.T, _ *machine, path string) {
 			require.NoError(t, os.WriteFile(path, []byte("20"), 0))
 		}, "permission denied"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, with(nodes, ".node-version: 18")...)
+			w := newMachine(t, with(nodes, ".node-version: 18")...)
 			c.make(t, w, w.path(".nvmrc"))
 			asNobody(t, func() {
 				p := New(w.env())
-				require.Equal(t, "18.20.4 nvm range 18 .node-version", w.say(p.Active(Node)))
+				require.Equal(t, "18.20.4 nvm range 18 .node-version", w.format(p.Active(Node)))
 				if c.want == "" {
 					require.Empty(t, w.notes(p))
 				} else {
@@ -73,7 +72,7 @@ func asNobody(t *testing.T, do func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // and never unlock: the thread ends with the goroutine
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 		require.NoError(t, unix.Setfsuid(65534))
 		do()
 	}()
@@ -81,13 +80,13 @@ func asNobody(t *testing.T, do func()) {
 }
 
 func TestDirectory_Unlistable(t *testing.T) {
-	w := newWorld(t, with(nodes, ".nvmrc: 18", "~/src/.ruby-version: 3.3.0")...)
+	w := newMachine(t, with(nodes, ".nvmrc: 18", "~/src/.ruby-version: 3.3.0")...)
 	require.NoError(t, os.Chmod(w.dir, 0o711))
 	require.NoError(t, os.Chmod(w.path("~/src"), 0o711))
 	asNobody(t, func() {
 		p := New(w.env())
-		require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(p.Active(Node)))
-		require.Equal(t, "3.3.0 missing pin 3.3.0 ~/src/.ruby-version", w.say(p.Active(Ruby)))
+		require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.format(p.Active(Node)))
+		require.Equal(t, "3.3.0 missing pin 3.3.0 ~/src/.ruby-version", w.format(p.Active(Ruby)))
 	})
 	require.NoError(t, os.Chmod(w.path("~/src"), 0))
 	t.Cleanup(func() { _ = os.Chmod(w.path("~/src"), 0o755) }) // so that it can be removed
@@ -99,51 +98,51 @@ func TestDirectory_Unlistable(t *testing.T) {
 }
 
 func TestDirectory_Gone(t *testing.T) {
-	w := newWorld(t, with(nodes, "~/src/.nvmrc: 18")...)
+	w := newMachine(t, with(nodes, "~/src/.nvmrc: 18")...)
 	env := w.env()
 	env.Dir = filepath.Join(w.dir, "gone")
-	require.Equal(t, "18.20.4 nvm range 18 ~/src/.nvmrc", w.say(New(env).Active(Node)))
+	require.Equal(t, "18.20.4 nvm range 18 ~/src/.nvmrc", w.format(New(env).Active(Node)))
 }
 
 func TestDirectory_ManyFiles(t *testing.T) {
-	w := newWorld(t, with(nodes, ".nvmrc: 18")...)
+	w := newMachine(t, with(nodes, ".nvmrc: 18")...)
 	for i := range maxEntries + 1 {
 		require.NoError(t, os.WriteFile(filepath.Join(w.dir, fmt.Sprintf(".a%d", i)), nil, 0o644))
 	}
-	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(New(w.env()).Active(Node)))
+	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.format(New(w.env()).Active(Node)))
 }
 
 func TestManager_ManyVersions(t *testing.T) {
-	w := newWorld(t, ".nvmrc: 18")
+	w := newMachine(t, ".nvmrc: 18")
 	for i := range maxEntries + 1 {
 		w.add(t, fmt.Sprintf("~/.nvm/versions/node/v18.0.%d/", i))
 	}
 	p := New(w.env())
-	require.Equal(t, "18 missing range 18 .nvmrc", w.say(p.Active(Node)))
+	require.Equal(t, "18 missing range 18 .nvmrc", w.format(p.Active(Node)))
 	require.Equal(t, []string{"~/.nvm/versions/node: more entries than are read"}, w.notes(p))
 }
 
-func TestSymlinkLoopsOfManagers(t *testing.T) {
-	w := newWorld(t, ".nvmrc: 18",
+func TestInstalled_SymlinkLoops(t *testing.T) {
+	w := newMachine(t, ".nvmrc: 18",
 		"~/.nvm/versions/node -> node", "~/.pyenv -> .pyenv", "~/.local/share/omg/versions/node/current -> current",
 		"~/.local/share/mise/installs/node/18 -> 18", "~/.sdkman/candidates/java/current -> current", "/usr/lib/jvm/default -> default")
 	p := New(w.env())
-	require.Equal(t, "18 missing range 18 .nvmrc", w.say(p.Active(Node)))
+	require.Equal(t, "18 missing range 18 .nvmrc", w.format(p.Active(Node)))
 	for _, name := range Names() {
 		require.Empty(t, p.Installed(name), name)
 	}
 }
 
 func TestDirectory_SymlinkLoop(t *testing.T) {
-	w := newWorld(t, "~/src/loop -> loop", "~/src/.nvmrc: 18", "~/.nvm/versions/node/v18.20.4/bin/node: x")
+	w := newMachine(t, "~/src/loop -> loop", "~/src/.nvmrc: 18", "~/.nvm/versions/node/v18.20.4/bin/node: x")
 	env := w.env()
 	env.Dir = w.path("~/src/loop/deep")
 	p := New(env)
-	require.Equal(t, "18.20.4 nvm range 18 ~/src/.nvmrc", w.say(p.Active(Node)))
+	require.Equal(t, "18.20.4 nvm range 18 ~/src/.nvmrc", w.format(p.Active(Node)))
 	require.Contains(t, w.notes(p), "~/src/loop: too many levels of symbolic links")
 }
 
-func TestAnotherFileSystem(t *testing.T) {
+func TestActive_OtherFileSystem(t *testing.T) {
 	dir := need.SharedMemory(t)
 	p := New(Env{Root: t.TempDir(), Dir: dir})
 	require.Empty(t, p.All())
@@ -154,31 +153,31 @@ func TestAnotherFileSystem(t *testing.T) {
 }
 
 func TestDirectory_TooManyLevels(t *testing.T) {
-	w := newWorld(t, with(nodes, ".nvmrc: 18", strings.Repeat("d/", maxLevels))...)
+	w := newMachine(t, with(nodes, ".nvmrc: 18", strings.Repeat("d/", maxLevels))...)
 	env := w.env()
 	env.Dir = w.path(strings.Repeat("d/", maxLevels))
 	p := New(env)
-	require.Empty(t, w.say(p.Active(Node)))
+	require.Empty(t, w.format(p.Active(Node)))
 	require.Len(t, p.Notes(), 1)
 	require.Equal(t, "too many levels up: not searched", p.Notes()[0].Text)
 	env.Dir = w.path(strings.Repeat("d/", maxLevels-1))
 	p = New(env)
-	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(p.Active(Node)))
+	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.format(p.Active(Node)))
 }
 
 func TestDirectory_RemoteFileSystem(t *testing.T) {
-	w := newWorld(t, with(nodes, ".nvmrc: 18", "~/src/.ruby-version: 3.3.0")...)
+	w := newMachine(t, with(nodes, ".nvmrc: 18", "~/src/.ruby-version: 3.3.0")...)
 	p := New(w.env())
 	p.remote = func(int) bool { return true }
-	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(p.Active(Node)))
-	require.Equal(t, "", w.say(p.Active(Ruby)))
+	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.format(p.Active(Node)))
+	require.Equal(t, "", w.format(p.Active(Ruby)))
 	require.Equal(t, []string{"~/src/project: a network file system or FUSE: nothing above is searched"}, w.notes(p))
 
 	env := w.env()
 	env.Remote = true
 	p = New(env)
 	p.remote = func(int) bool { return true }
-	require.Equal(t, "3.3.0 missing pin 3.3.0 ~/src/.ruby-version", w.say(p.Active(Ruby)))
+	require.Equal(t, "3.3.0 missing pin 3.3.0 ~/src/.ruby-version", w.format(p.Active(Ruby)))
 
 	for _, kind := range []uint32{0x65735546, 0x6969, 0xff534d42, 0xfe534d42, 0x517b} {
 		require.True(t, isRemote(kind), "%#x", kind)
@@ -192,19 +191,19 @@ func TestTOML_DeepNesting(t *testing.T) {
 	for _, text := range []string{
 		"a = " + strings.Repeat("[", 60_000), "a = " + strings.Repeat("{a=", 20_000), strings.Repeat("[", 60_000),
 	} {
-		w := newWorld(t, with(nodes, ".nvmrc: 18", "mise.toml: "+text)...)
+		w := newMachine(t, with(nodes, ".nvmrc: 18", "mise.toml: "+text)...)
 		p := New(w.env())
-		require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.say(p.Active(Node)))
+		require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.format(p.Active(Node)))
 		require.Equal(t, []string{"mise.toml: TOML: nested too deeply"}, w.notes(p))
 	}
-	w := newWorld(t, "package.json: "+strings.Repeat("[", 60_000))
+	w := newMachine(t, "package.json: "+strings.Repeat("[", 60_000))
 	p := New(w.env())
 	require.Empty(t, p.All())
 	require.Len(t, p.Notes(), 1)
 }
 
-func TestNotesAreBounded(t *testing.T) {
-	w := newWorld(t)
+func TestNotes_Bounded(t *testing.T) {
+	w := newMachine(t)
 	for i := range 2 * maxNotes {
 		w.add(t, fmt.Sprintf("~/.config/mise/conf.d/%d.toml: x", i), fmt.Sprintf("~/.nvm/alias/%d/", i))
 	}
@@ -229,7 +228,7 @@ func TestShown(t *testing.T) {
 }
 
 func TestShowable_Installed(t *testing.T) {
-	w := newWorld(t, "~/.nvm/versions/node/v18.20.4$(touch x)/", "~/.nvm/versions/node/v19.0.0\nx/", "~/.nvm/versions/node/v18.0.0/bin/node: x")
+	w := newMachine(t, "~/.nvm/versions/node/v18.20.4$(touch x)/", "~/.nvm/versions/node/v19.0.0\nx/", "~/.nvm/versions/node/v18.0.0/bin/node: x")
 	require.Len(t, New(w.env()).Installed(Node), 1)
 }
 
@@ -240,7 +239,7 @@ func FuzzParsers(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	mise := func(p *Prober, path string, text []byte) ([]found, error) {
+	mise := func(p *Prober, path string, text []byte) ([]rawDeclaration, error) {
 		all, err := parseTOML(text)
 		if err != nil {
 			return nil, err
@@ -280,7 +279,7 @@ func FuzzParsers(f *testing.F) {
 }
 
 func BenchmarkActive(b *testing.B) {
-	w := newWorld(b, with(nodes, ".nvmrc: 20", ".python-version: 3.12", "go.mod: go 1.24", "rust-toolchain.toml: [toolchain]\nchannel = \"1.80.0\"", ".ruby-version: 3.3.0")...)
+	w := newMachine(b, with(nodes, ".nvmrc: 20", ".python-version: 3.12", "go.mod: go 1.24", "rust-toolchain.toml: [toolchain]\nchannel = \"1.80.0\"", ".ruby-version: 3.3.0")...)
 	env := w.env()
 	env.System = map[string]string{Java: "21"}
 	b.ReportAllocs()

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// manager knows where versions of a runtime lie. root is looked at once for all
-// its runtimes; below are the directory of versions and what stands in each
-// name before and after the version.
+// manager knows where versions of a runtime are installed. root is read once for all its runtimes; below gives the
+// directory of versions and what stands in each name before and after the version.
 type manager struct {
 	name    string
 	root    func(p *Prober) string
@@ -18,8 +17,7 @@ type manager struct {
 	read    func(p *Prober, dir, name string) (Installation, bool) // nil: the name is the version
 }
 
-// managers are tried in this order: where two have the same version, the first
-// is taken.
+// managers are tried in this order: if two have the same version, the first is taken.
 var managers = []manager{
 	{name: "omg", root: omgVersions},
 	{name: "mise", root: (*Prober).miseInstalls},
@@ -74,7 +72,7 @@ func (p *Prober) asdfInstalls() string {
 	return ""
 }
 
-// nvmDir is where nvm's installer puts it.
+// nvmDir returns the directory that nvm's installer uses.
 func (p *Prober) nvmDir() string {
 	if d := p.variable("NVM_DIR"); d != "" {
 		return d
@@ -85,7 +83,7 @@ func (p *Prober) nvmDir() string {
 	return p.home(".nvm")
 }
 
-// fnmDir is fnm's own, or the one of its first versions.
+// fnmDir returns fnm's directory, or the one of its first versions.
 func (p *Prober) fnmDir() string {
 	if d := p.variable("FNM_DIR"); d != "" {
 		return d
@@ -114,7 +112,7 @@ func uvPythons(p *Prober) string {
 	return ""
 }
 
-// goToolchains is where the go command keeps toolchains that it fetched.
+// goToolchains returns where the go command keeps downloaded toolchains.
 func goToolchains(p *Prober) string {
 	if d := p.goEnv("GOMODCACHE", ""); filepath.IsAbs(d) {
 		return filepath.Join(d, "golang.org")
@@ -125,7 +123,7 @@ func goToolchains(p *Prober) string {
 	return p.home("go/pkg/mod/golang.org")
 }
 
-// asdfName is what asdf calls a runtime.
+// asdfName returns asdf's name for a runtime.
 func asdfName(runtime string) string {
 	switch runtime {
 	case Node:
@@ -140,10 +138,10 @@ func readFnm(_ *Prober, dir, name string) (Installation, bool) {
 	return Installation{Version: name, Path: filepath.Join(dir, name, "installation")}, true
 }
 
-// readUv takes cpython-3.12.1-linux-x86_64-gnu apart.
+// readUv parses a name like cpython-3.12.1-linux-x86_64-gnu.
 func readUv(_ *Prober, dir, name string) (Installation, bool) {
 	parts := strings.SplitN(name, "-", 3)
-	if len(parts) < 3 || parts[1] == "" || !digit(parts[1][0]) {
+	if len(parts) < 3 || parts[1] == "" || !isDigit(parts[1][0]) {
 		return Installation{}, false
 	}
 	v := parts[1]
@@ -153,20 +151,19 @@ func readUv(_ *Prober, dir, name string) (Installation, bool) {
 	return Installation{Version: v, Path: filepath.Join(dir, name)}, true
 }
 
-// readGoToolchain takes toolchain@v0.0.1-go1.24.3.linux-amd64 apart.
+// readGoToolchain parses a name like toolchain@v0.0.1-go1.24.3.linux-amd64.
 func readGoToolchain(_ *Prober, dir, name string) (Installation, bool) {
 	rest, found := strings.CutPrefix(name, "toolchain@v0.0.1-go")
 	v, here := strings.CutSuffix(rest, "."+runtime.GOOS+"-"+runtime.GOARCH)
 	return Installation{Version: v, Path: filepath.Join(dir, name)}, found && here && v != ""
 }
 
-// readRustup takes 1.80.0-x86_64-unknown-linux-gnu apart. What a channel holds
-// now is told by a library of the compiler, whose name has the version; the
-// manifest beside it has it too, in a megabyte.
+// readRustup parses a name like 1.80.0-x86_64-unknown-linux-gnu. The version in a channel is in the name of a library
+// of the compiler; the manifest has it too, but in a megabyte.
 func readRustup(p *Prober, dir, name string) (Installation, bool) {
 	alias := withoutHost(name)
 	i := Installation{Version: alias, Alias: alias, Path: filepath.Join(dir, name)}
-	if digit(alias[0]) && strings.Count(alias, ".") >= 2 {
+	if isDigit(alias[0]) && strings.Count(alias, ".") >= 2 {
 		return i, true
 	}
 	for _, e := range p.children(filepath.Join(i.Path, "lib"), maxEntries) {
@@ -176,7 +173,7 @@ func readRustup(p *Prober, dir, name string) (Installation, bool) {
 		}
 		_, v, found := strings.Cut(e.name, "-rust-")
 		v = strings.TrimSuffix(strings.TrimSuffix(v, ".so"), "-stable")
-		if found && Showable(v) && digit(v[0]) {
+		if found && Showable(v) && isDigit(v[0]) {
 			i.Version = v
 			break
 		}
@@ -184,7 +181,7 @@ func readRustup(p *Prober, dir, name string) (Installation, bool) {
 	return i, true
 }
 
-// withoutHost drops the platform from a toolchain's name.
+// withoutHost removes the platform from a toolchain's name.
 func withoutHost(name string) string {
 	for _, arch := range []string{"-x86_64-", "-aarch64-", "-i686-", "-armv7-", "-arm-", "-riscv64gc-", "-powerpc64le-", "-loongarch64-", "-s390x-"} {
 		if i := strings.Index(name, arch); i > 0 {
@@ -194,13 +191,12 @@ func withoutHost(name string) string {
 	return name
 }
 
-// Installed are a runtime's versions on this machine, newest first; of the same
-// version those of the manager that is looked at first.
+// Installed returns a runtime's versions on this machine, newest first; equal versions in the order of the managers.
 func (p *Prober) Installed(name string) []Installation {
 	return slices.DeleteFunc(slices.Clone(p.candidates(name)), func(i Installation) bool { return !p.complete(i) })
 }
 
-// candidates are the versions whose programs may be there: complete tells.
+// candidates returns the versions whose programs may exist, which complete checks.
 func (p *Prober) candidates(name string) []Installation {
 	all, known := p.versions[name]
 	if known {
@@ -223,7 +219,7 @@ func (p *Prober) candidates(name string) []Installation {
 		}
 		for _, entry := range p.versionDirs(dir) {
 			if m.name == "omg" && entry == currentLink {
-				continue // which leads to one that another manager has
+				continue // leads to a version of another manager
 			}
 			i := Installation{Version: entry, Path: filepath.Join(dir, entry)}
 			if m.read != nil {
@@ -248,10 +244,9 @@ func (p *Prober) candidates(name string) []Installation {
 	return all
 }
 
-// complete reports whether the program of a version is there, as far as its manager
-// asks for more than the directory. nvm asks for bin/node; mise marks an install
-// that has not ended. For the others a directory that has things in it, and not the
-// program, is what a failed install or uninstall left.
+// complete reports whether the program of a version exists, as far as its manager requires more than the directory. nvm
+// requires bin/node; mise marks an unfinished install. For the others, a directory that has files but not the program
+// is left over from a failed install or uninstall.
 func (p *Prober) complete(i Installation) bool {
 	switch i.Manager {
 	case "nvm":
@@ -263,16 +258,16 @@ func (p *Prober) complete(i Installation) bool {
 			return false
 		}
 	}
-	for _, dir := range []string{"bin", "go/bin", "."} { // asdf's go has one of its own
+	for _, dir := range []string{"bin", "go/bin", "."} { // asdf's go has a directory of that name inside
 		for _, program := range programs(i.Runtime) {
 			if accessible(filepath.Join(i.Path, dir, program)) {
 				return true
 			}
 		}
 	}
-	names, more := few(i.Path, 1)
+	names, more := firstNames(i.Path, 1)
 	if len(names) == 1 && names[0] == "bin" && !more {
-		bin, _ := few(filepath.Join(i.Path, "bin"), maxEntries)
+		bin, _ := firstNames(filepath.Join(i.Path, "bin"), maxEntries)
 		return len(bin) == 0 || slices.ContainsFunc(bin, func(name string) bool {
 			return i.Runtime == Python && (strings.HasPrefix(name, "py") || strings.HasPrefix(name, "graalpy"))
 		})
@@ -280,7 +275,7 @@ func (p *Prober) complete(i Installation) bool {
 	return len(names) == 0
 }
 
-// miseCache is where mise marks the installs of a runtime that have not ended.
+// miseCache returns the directory in which mise marks unfinished installs of a runtime.
 func (p *Prober) miseCache(runtime string) string {
 	dir := p.variable("MISE_CACHE_DIR")
 	if dir == "" {
@@ -292,8 +287,8 @@ func (p *Prober) miseCache(runtime string) string {
 	return filepath.Join(dir, runtime)
 }
 
-// SystemPackage says which runtime a package of pacman's is. Java is none of
-// them: several may be installed, and /usr/lib/jvm/default says which one runs.
+// SystemPackage returns the runtime that a package of pacman contains. Java is left out: several may be installed, and
+// /usr/lib/jvm/default selects one.
 func SystemPackage(name string) (runtime string, ok bool) {
 	switch name {
 	case "nodejs":
@@ -309,8 +304,7 @@ func SystemPackage(name string) (runtime string, ok bool) {
 	return "", false
 }
 
-// PackageVersion is a package's version without epoch and release: 2:1.26.0-1 is
-// 1.26.0.
+// PackageVersion returns a package's version without epoch and release: 2:1.26.0-1 becomes 1.26.0.
 func PackageVersion(full string) string {
 	if i := strings.IndexByte(full, ':'); i >= 0 {
 		full = full[i+1:]
@@ -321,9 +315,8 @@ func PackageVersion(full string) string {
 	return full
 }
 
-// System are the versions of the runtimes that are packages of the system, by
-// runtime, the default Java among them. What Env does not give it takes from the
-// names in pacman's local database.
+// System returns the versions of the runtimes that are packages of the system, by runtime, including the default Java.
+// Without Env.System it reads the names in pacman's local database.
 func (p *Prober) System() map[string]string {
 	if p.system != nil {
 		return p.system
@@ -349,8 +342,8 @@ func (p *Prober) System() map[string]string {
 	return p.system
 }
 
-// systemInstalled is what runs where no manager and nobody else decides: the
-// system's package, or Go where its own instructions unpack it.
+// systemInstalled returns the version that runs if no manager and no declaration decides: the system's package, or Go
+// in /usr/local/go.
 func (p *Prober) systemInstalled(runtime string) (Installation, bool) {
 	one, known := p.systems[runtime]
 	if !known {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each manager, with the tree that it makes.
+// TestInstalled has each manager, with its directories.
 func TestInstalled(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -91,7 +91,7 @@ func TestInstalled(t *testing.T) {
 		{"none", Bun, nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t, c.lines...)
+			w := newMachine(t, c.lines...)
 			var got []string
 			for _, i := range New(w.env()).Installed(c.runtime) {
 				require.Equal(t, c.runtime, i.Runtime)
@@ -127,7 +127,7 @@ func TestPackages(t *testing.T) {
 }
 
 func TestSystem(t *testing.T) {
-	w := newWorld(t, "/var/lib/pacman/local/nodejs-24.1.0-1/", `/usr/lib/jvm/java-21-openjdk/release: JAVA_VERSION="21.0.5"`, "/usr/lib/jvm/default -> java-21-openjdk")
+	w := newMachine(t, "/var/lib/pacman/local/nodejs-24.1.0-1/", `/usr/lib/jvm/java-21-openjdk/release: JAVA_VERSION="21.0.5"`, "/usr/lib/jvm/default -> java-21-openjdk")
 	require.Equal(t, map[string]string{Node: "24.1.0", Java: "21.0.5"}, New(w.env()).System())
 	env := w.env()
 	env.DBPath = filepath.Join(w.home, "db")
@@ -135,7 +135,7 @@ func TestSystem(t *testing.T) {
 }
 
 func TestUse(t *testing.T) {
-	w := newWorld(t, with(nodes, "~/.local/share/omg/versions/node/18.20.4/", "~/.local/share/omg/versions/node/19.0.0/", "/var/lib/pacman/local/nodejs-24.1.0-1/")...)
+	w := newMachine(t, with(nodes, "~/.local/share/omg/versions/node/18.20.4/", "~/.local/share/omg/versions/node/19.0.0/", "/var/lib/pacman/local/nodejs-24.1.0-1/")...)
 	current := w.path("~/.local/share/omg/versions/node/current")
 	use := func(want, target string) {
 		t.Helper()
@@ -149,7 +149,7 @@ func TestUse(t *testing.T) {
 		require.False(t, a.Missing)
 		require.Equal(t, Current, a.Declared.Scope)
 	}
-	use("18", "18.20.4") // omg's own comes first
+	use("18", "18.20.4") // omg's own version comes first
 	use("v20.9.0", "~/.nvm/versions/node/v20.9.0")
 	use("lts/iron", "~/.nvm/versions/node/v20.11.0")
 	use("19.0.0", "19.0.0")
@@ -176,7 +176,7 @@ func TestUse(t *testing.T) {
 }
 
 func TestUse_OneSymlink(t *testing.T) {
-	w := newWorld(t, nodes...)
+	w := newMachine(t, nodes...)
 	stale := w.path("~/.local/share/omg/versions/node/current.new")
 	w.add(t, "~/.local/share/omg/versions/node/current.new -> /nothing")
 	_, err := Use(w.env(), Node, "20")
@@ -187,7 +187,7 @@ func TestUse_OneSymlink(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, all, 1)
 
-	// A directory in the symlink's place is not removed.
+	// A directory in the symlink's place is kept.
 	w.add(t, "~/.local/share/omg/versions/bun/current/x/", "~/.asdf/installs/bun/1.1.0/")
 	_, err = Use(w.env(), Bun, "1")
 	require.Error(t, err)
@@ -196,9 +196,9 @@ func TestUse_OneSymlink(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestUse_Concurrent: of several at once each succeeds, and the last one holds.
+// TestUse_Concurrent checks that of several calls at once each succeeds, and the last one decides.
 func TestUse_Concurrent(t *testing.T) {
-	w := newWorld(t, nodes...)
+	w := newMachine(t, nodes...)
 	versions := []string{"18.20.4", "20.9.0", "20.11.0"}
 	errs := make(chan error)
 	for i := range 30 {

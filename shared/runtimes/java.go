@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// vendorOf is what mise and asdf call a vendor that SDKMAN puts after a version.
+// vendorOf returns mise's and asdf's name for a vendor suffix of SDKMAN.
 func vendorOf(name string) string {
 	switch name {
 	case "amzn":
@@ -32,12 +32,11 @@ func vendorOf(name string) string {
 	return name
 }
 
-// vendorsName is what mise and asdf call a Java that SDKMAN calls 21.0.2-tem; "" if
-// it has no vendor. Of zulu, whose versions there are its vendor's own, only the
-// major one is the same.
-func vendorsName(want string) string {
+// asdfJavaName returns mise's and asdf's name for a Java that SDKMAN calls 21.0.2-tem; "" if it has no vendor. For zulu,
+// whose versions are numbered differently there, only the major version is the same.
+func asdfJavaName(want string) string {
 	i := strings.LastIndexByte(want, '-')
-	if i <= 0 || !digit(want[0]) || i == len(want)-1 || !letter(want[i+1]) {
+	if i <= 0 || !isDigit(want[0]) || i == len(want)-1 || !isLetter(want[i+1]) {
 		return ""
 	}
 	v, vendor := want[:i], vendorOf(want[i+1:])
@@ -55,17 +54,17 @@ func vendorsName(want string) string {
 
 func (p *Prober) jvmDir() string { return p.env.Root + "/usr/lib/jvm" }
 
-// defaultJVM is the one that archlinux-java chose.
+// defaultJVM returns the Java that archlinux-java selected.
 func (p *Prober) defaultJVM() (Installation, bool) {
 	i, ok := p.javaAt(filepath.Join(p.jvmDir(), "default"))
 	i.Manager = "system"
 	return i, ok
 }
 
-// jvms are the system's Java packages, the default one first.
+// jvms returns the system's Java packages, the default one first.
 func (p *Prober) jvms() []Installation {
 	var all []Installation
-	chosen := filepath.Base(link(filepath.Join(p.jvmDir(), "default")))
+	chosen := filepath.Base(readLink(filepath.Join(p.jvmDir(), "default")))
 	for _, name := range p.versionDirs(p.jvmDir()) {
 		if i, ok := p.javaAt(filepath.Join(p.jvmDir(), name)); ok {
 			i.Manager, i.Alias = "system", name
@@ -79,7 +78,7 @@ func (p *Prober) jvms() []Installation {
 	return all
 }
 
-// javaAt reads the version from the file that every JDK since 8 has.
+// javaAt reads the version from the release file, which every JDK since 8 has.
 func (p *Prober) javaAt(home string) (Installation, bool) {
 	text, ok := p.read(filepath.Join(home, "release"))
 	if !ok {

@@ -15,8 +15,8 @@ var miseNodes = []string{
 	"~/.local/share/mise/installs/node/20.5.0/bin/node: x", "~/.local/share/mise/installs/node/20.10.0/bin/node: x",
 }
 
-// The expectations are what mise 2026.9 says with the same files.
-func TestMise(t *testing.T) {
+// TestActive_Mise expects the results of mise 2026.9 for the same files.
+func TestActive_Mise(t *testing.T) {
 	lock := `[[tools.node]]\nversion = "20.5.0"\n[[tools.node]]\nversion = "16.2.0"\n`
 	twenty, eighteen, sixteen := `[tools]\nnode = "20"\n`, `[tools]\nnode = "18"\n`, `[tools]\nnode = "16"\n`
 	run(t, []scenario{
@@ -79,9 +79,9 @@ func TestMise(t *testing.T) {
 	})
 }
 
-// The expectations are what cmd/go 1.26 does.
-func TestGoToolchain(t *testing.T) {
-	local := []string{`/usr/local/go/VERSION: go1.26.3\n`, "~/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.28.0." + here() + "/bin/go: x"}
+// TestActive_GoToolchain expects the results of cmd/go 1.26.
+func TestActive_GoToolchain(t *testing.T) {
+	local := []string{`/usr/local/go/VERSION: go1.26.3\n`, "~/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.28.0." + platform() + "/bin/go: x"}
 	set := with(local, "$GOTOOLCHAIN=auto")
 	run(t, []scenario{
 		{"a language is its first release", Go, with(set, "go.mod: go 1.28"), "1.28.0 go floor 1.28 go.mod"},
@@ -119,7 +119,7 @@ func TestGoToolchain(t *testing.T) {
 		{"a go that knows of no toolchains", Go, []string{`/usr/local/go/VERSION: go1.20.5\n`, "go.mod: go 1.28"}, "1.20.5 system floor 1.28 go.mod differs"},
 		{"a pin beside go.mod", Go, with(set, "~/.goenv/versions/1.25.1/bin/go: x", ".tool-versions: golang 1.25.1", "go.mod: go 1.28"), "1.28.0 go floor 1.28 go.mod"},
 		{"a pin above go.mod that does", Go, with(set, "~/.goenv/versions/1.29.1/bin/go: x", "~/src/.go-version: 1.29.1", "go.mod: go 1.28"), "1.29.1 goenv pin 1.29.1 ~/src/.go-version"},
-		{"a module cache of go env -w", Go, []string{`/usr/local/go/VERSION: go1.26.3\n`, "~/m/golang.org/toolchain@v0.0.1-go1.28.0." + here() + "/bin/go: x", "go.mod: go 1.28", `~/.config/go/env: GOMODCACHE=$HOME/m\n`}, "1.28.0 go floor 1.28 go.mod"},
+		{"a module cache of go env -w", Go, []string{`/usr/local/go/VERSION: go1.26.3\n`, "~/m/golang.org/toolchain@v0.0.1-go1.28.0." + platform() + "/bin/go: x", "go.mod: go 1.28", `~/.config/go/env: GOMODCACHE=$HOME/m\n`}, "1.28.0 go floor 1.28 go.mod"},
 	})
 }
 
@@ -136,7 +136,7 @@ func TestCompareGo(t *testing.T) {
 	}
 }
 
-func TestPython(t *testing.T) {
+func TestActive_Python(t *testing.T) {
 	pyenv := []string{"~/.pyenv/versions/3.12.2/", "~/.pyenv/versions/3.10.9/", "~/.pyenv/versions/3.13.1/", "~/.pyenv/versions/3.13.1t/"}
 	uv := func(name string) string { return "~/.local/share/uv/python/" + name + "-linux-x86_64-gnu/bin/" }
 	uvs := []string{uv("cpython-3.11.4"), uv("cpython-3.13.2"), uv("cpython-3.13.2+freethreaded"), uv("pypy-3.9.1"), uv("graalpy-3.11.0")}
@@ -174,7 +174,7 @@ func TestPython(t *testing.T) {
 	})
 }
 
-func TestNode(t *testing.T) {
+func TestActive_Node(t *testing.T) {
 	alias := func(name, to string) string { return "~/.nvm/alias/" + name + ": " + to + `\n` }
 	lts := with(nodes, alias("lts/argon", "v4.9.1"), alias("lts/hydrogen", "v18.20.4"), alias("lts/iron", "v20.9.0"), alias("lts/jod", "v22.12.0"), alias("lts/*", "lts/jod"))
 	pkg := func(path, text string) string { return path + "package.json: " + text }
@@ -206,7 +206,7 @@ func TestNode(t *testing.T) {
 	})
 }
 
-func TestOthers(t *testing.T) {
+func TestActive_OtherRuntimes(t *testing.T) {
 	java := func(name string) string { return "~/.local/share/mise/installs/java/" + name + "/bin/java: x" }
 	run(t, []scenario{
 		{"SDKMAN's name of temurin", Java, []string{java("temurin-17.0.5+8"), ".sdkmanrc: java=17.0.5-tem"}, "temurin-17.0.5+8 mise pin 17.0.5-tem .sdkmanrc"},
@@ -223,8 +223,8 @@ func TestOthers(t *testing.T) {
 	})
 }
 
-// What PATH leads to.
-func TestPath(t *testing.T) {
+// TestActive_Path has directories in PATH.
+func TestActive_Path(t *testing.T) {
 	system := with(nodes, "/var/lib/pacman/local/nodejs-24.1.0-1/")
 	rustup := []string{"~/.rustup/toolchains/1.70.0-x86_64-unknown-linux-gnu/", `~/.rustup/settings.toml: default_toolchain = "1.70.0-x86_64-unknown-linux-gnu"\n`, "/var/lib/pacman/local/rust-1:1.85.0-1/"}
 	run(t, []scenario{
@@ -251,48 +251,49 @@ func TestPath(t *testing.T) {
 	})
 }
 
-// A bar's environment is not that of a shell.
-func TestBar(t *testing.T) {
-	w := newWorld(t, with(nodes, "~/e/pyvenv.cfg: version = 3.9.2", "$VIRTUAL_ENV=$HOME/e", "$MISE_NODE_VERSION=18", "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin", "$PATH=$HOME/.nvm/versions/node/v18.20.4/bin:/usr/bin", ".nvmrc: 20", "/var/lib/pacman/local/python-3.13.7-1/", "$GOTOOLCHAIN=go1.22.1", "/usr/local/go/VERSION: go1.26.0")...)
+// TestActive_Bar checks that the environment of a bar is not used like that of a shell.
+func TestActive_Bar(t *testing.T) {
+	w := newMachine(t, with(nodes, "~/e/pyvenv.cfg: version = 3.9.2", "$VIRTUAL_ENV=$HOME/e", "$MISE_NODE_VERSION=18", "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin", "$PATH=$HOME/.nvm/versions/node/v18.20.4/bin:/usr/bin", ".nvmrc: 20", "/var/lib/pacman/local/python-3.13.7-1/", "$GOTOOLCHAIN=go1.22.1", "/usr/local/go/VERSION: go1.26.0")...)
 	env := w.env()
 	env.Bar = true
 	p := New(env)
-	require.Equal(t, "20.11.0 nvm range 20 .nvmrc", w.say(p.Active(Node)))
-	require.Equal(t, "3.13.7 system", w.say(p.Active(Python)))
-	require.Equal(t, "1.26.0 system", w.say(p.Active(Go)))
+	require.Equal(t, "20.11.0 nvm range 20 .nvmrc", w.format(p.Active(Node)))
+	require.Equal(t, "3.13.7 system", w.format(p.Active(Python)))
+	require.Equal(t, "1.26.0 system", w.format(p.Active(Go)))
 }
 
-// A project that is reached by a link: each manager takes its own way upwards.
-func TestLinkedDirectory(t *testing.T) {
-	w := newWorld(t, with(miseNodes, "~/data/real/", "~/src/link -> $HOME/data/real",
+// TestActive_LinkedDirectory has a project that is reached through a link: each manager searches upwards in its own
+// dirs.
+func TestActive_LinkedDirectory(t *testing.T) {
+	w := newMachine(t, with(miseNodes, "~/data/real/", "~/src/link -> $HOME/data/real",
 		`~/data/mise.toml: [tools]\nnode = "18"\n`, `~/src/mise.toml: [tools]\nnode = "20"\n`,
 		"~/src/.ruby-version: 3.1.0", "~/data/.ruby-version: 3.2.0", "~/src/go.mod: go 1.30", "~/data/go.mod: go 1.31",
 		"~/data/rust-toolchain: 1.80.0", "~/src/rust-toolchain: 1.81.0")...)
 	env := w.env()
 	env.Dir = w.path("~/src/link")
 	p := New(env)
-	require.Equal(t, "18.19.0 mise range 18 ~/data/mise.toml", w.say(p.Active(Node)))
-	require.Equal(t, "3.1.0 missing pin 3.1.0 ~/src/.ruby-version", w.say(p.Active(Ruby)))
-	require.Equal(t, "1.30.0 missing floor 1.30 ~/src/go.mod", w.say(p.Active(Go)))
-	require.Equal(t, "1.80.0 missing pin 1.80.0 ~/data/rust-toolchain", w.say(p.Active(Rust)))
+	require.Equal(t, "18.19.0 mise range 18 ~/data/mise.toml", w.format(p.Active(Node)))
+	require.Equal(t, "3.1.0 missing pin 3.1.0 ~/src/.ruby-version", w.format(p.Active(Ruby)))
+	require.Equal(t, "1.30.0 missing floor 1.30 ~/src/go.mod", w.format(p.Active(Go)))
+	require.Equal(t, "1.80.0 missing pin 1.80.0 ~/data/rust-toolchain", w.format(p.Active(Rust)))
 
-	w = newWorld(t, "~/data/real/", "~/src/link -> $HOME/data/real", `~/.rustup/settings.toml: [overrides]\n"$HOME/data/real" = "1.80.0"\n`, "~/.rustup/toolchains/1.80.0/")
+	w = newMachine(t, "~/data/real/", "~/src/link -> $HOME/data/real", `~/.rustup/settings.toml: [overrides]\n"$HOME/data/real" = "1.80.0"\n`, "~/.rustup/toolchains/1.80.0/")
 	env = w.env()
 	env.Dir = w.path("~/src/link")
-	require.Equal(t, "1.80.0 rustup pin 1.80.0 ~/.rustup/settings.toml", w.say(New(env).Active(Rust)))
+	require.Equal(t, "1.80.0 rustup pin 1.80.0 ~/.rustup/settings.toml", w.format(New(env).Active(Rust)))
 }
 
 func TestDeclaredHere(t *testing.T) {
-	w := newWorld(t, with(nodes, ".ruby-version: 3.2.0", "go.mod: go 1.24", "~/.nvm/alias/default: 20", "~/.tool-versions: java 21", `~/.config/mise/config.toml: [tools]\nbun = "1"\n`, "$PYENV_VERSION=3.12.1", `~/.rustup/settings.toml: default_toolchain = "stable"\n`)...)
+	w := newMachine(t, with(nodes, ".ruby-version: 3.2.0", "go.mod: go 1.24", "~/.nvm/alias/default: 20", "~/.tool-versions: java 21", `~/.config/mise/config.toml: [tools]\nbun = "1"\n`, "$PYENV_VERSION=3.12.1", `~/.rustup/settings.toml: default_toolchain = "stable"\n`)...)
 	p := New(w.env())
 	for name, want := range map[string]bool{Node: false, Python: true, Go: true, Rust: false, Ruby: true, Java: false, Bun: false} {
 		require.Equal(t, want, p.DeclaredHere(name), name)
 	}
 }
 
-// Use's link to a version that another manager has is none of omg's own versions.
-func TestUseIsNoVersion(t *testing.T) {
-	w := newWorld(t, nodes...)
+// TestInstalled_UseLink checks that Use's link to a version of another manager is not listed as one of omg's own.
+func TestInstalled_UseLink(t *testing.T) {
+	w := newMachine(t, nodes...)
 	_, err := Use(w.env(), Node, "20")
 	require.NoError(t, err)
 	for _, i := range New(w.env()).Installed(Node) {
@@ -300,7 +301,7 @@ func TestUseIsNoVersion(t *testing.T) {
 	}
 }
 
-func TestMoreTOML(t *testing.T) {
+func TestParseTOML_Values(t *testing.T) {
 	all, err := parseTOML([]byte("a = true\nb.c = ['x', {d = 1}]\n[[e]]\nf = 'g'\n[[e]]\n"))
 	require.NoError(t, err)
 	require.Equal(t, table{"a": true, "b": table{"c": []any{"x", table{"d": "1"}}}, "e": []any{table{"f": "g"}, table{}}}, all)
@@ -310,12 +311,12 @@ func TestMoreTOML(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A FIFO or a link out of the way where mise's and Go's files are: nothing waits.
-func TestHostileConfiguration(t *testing.T) {
-	w := newWorld(t, with(miseNodes, ".nvmrc: 20", "mise.lock -> /dev/zero", "go.work -> /dev/zero", ".miserc.toml -> /dev/zero", "mise.toml: [tools]\\nnode = '18'\\n")...)
+// TestActive_HostileConfiguration has a FIFO or a link to elsewhere in place of mise's and Go's files: nothing blocks.
+func TestActive_HostileConfiguration(t *testing.T) {
+	w := newMachine(t, with(miseNodes, ".nvmrc: 20", "mise.lock -> /dev/zero", "go.work -> /dev/zero", ".miserc.toml -> /dev/zero", "mise.toml: [tools]\\nnode = '18'\\n")...)
 	p := New(w.env())
-	require.Equal(t, "18.19.0 mise range 18 mise.toml", w.say(p.Active(Node)))
-	require.Empty(t, w.say(p.Active(Go)))
+	require.Equal(t, "18.19.0 mise range 18 mise.toml", w.format(p.Active(Node)))
+	require.Empty(t, w.format(p.Active(Go)))
 	for _, file := range []string{"mise.lock", "go.work", ".miserc.toml"} {
 		require.Contains(t, w.notes(p), file+": not a regular file")
 	}

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// maxWant is how much of a declared version is looked at.
+// maxWant limits the length of a declared version.
 const maxWant = 256
 
-// bareRequest is a wanted version without what people and managers write before it.
+// bareRequest returns a wanted version without the prefixes that people and managers write.
 func bareRequest(runtime, want string) string {
 	want = strings.TrimSpace(want)
 	if runtime == Python {
@@ -17,21 +17,20 @@ func bareRequest(runtime, want string) string {
 	return bareVersion(runtime, want)
 }
 
-// bareVersion is the name of an installed version without what its manager writes before
-// it.
+// bareVersion returns the name of an installed version without its manager's prefix.
 func bareVersion(runtime, want string) string {
 	for _, prefix := range []string{"prefix:", "latest:"} {
 		want = strings.TrimPrefix(want, prefix)
 	}
 	for _, prefix := range []string{"v", runtime, runtime + "-", "go", "bun-v", "node-v", "cpython-", "cpython@"} {
-		if rest, ok := strings.CutPrefix(want, prefix); ok && rest != "" && digit(rest[0]) {
+		if rest, ok := strings.CutPrefix(want, prefix); ok && rest != "" && isDigit(rest[0]) {
 			return rest
 		}
 	}
 	return want
 }
 
-// kindOf says how much a wanted version leaves open.
+// kindOf returns how specific a wanted version is.
 func kindOf(runtime, want string) DeclarationKind {
 	want = bareRequest(runtime, want)
 	switch {
@@ -63,13 +62,13 @@ func kindOf(runtime, want string) DeclarationKind {
 	return Range
 }
 
-// isChannel reports whether a Rust toolchain is a channel, whose version changes.
+// isChannel reports whether a Rust toolchain is a channel, which gets newer versions.
 func isChannel(runtime, want string) bool {
 	return runtime == Rust && (want == "stable" || want == "beta" || want == "nightly")
 }
 
-// choose finds the installed version that a declared one stands for: the very
-// one, else the newest of those that match.
+// choose returns the installed version that a declared one selects: an equal one, otherwise the newest of those that
+// match.
 func (p *Prober) choose(runtime, want string) (Installation, bool) {
 	raw := strings.TrimSpace(want)
 	want = bareRequest(runtime, want)
@@ -80,12 +79,12 @@ func (p *Prober) choose(runtime, want string) (Installation, bool) {
 		return p.systemInstalled(runtime)
 	case strings.HasPrefix(want, "path:"):
 		return p.atPath(runtime, strings.TrimPrefix(want, "path:"))
-	case runtime == Python && filepath.IsAbs(want): // uv takes an interpreter, too
+	case runtime == Python && filepath.IsAbs(want): // uv accepts the path of an interpreter, too
 		return p.interpreter(want)
 	case isRef(want):
 		want = strings.ReplaceAll(want, ":", "-") // as mise and asdf name their directories
 	case runtime == Node && want == "current":
-		if r := p.runs(Node); r.version != nil { // nvm: what the shell has now
+		if r := p.runs(Node); r.version != nil { // for nvm, the version that the shell has now
 			return *r.version, true
 		}
 	}
@@ -96,7 +95,7 @@ func (p *Prober) choose(runtime, want string) (Installation, bool) {
 	if !ok {
 		i, ok = p.first(runtime, p.matching(runtime, want))
 	}
-	if other := vendorsName(want); !ok && runtime == Java && other != "" {
+	if other := asdfJavaName(want); !ok && runtime == Java && other != "" {
 		if i, ok = p.first(Java, func(i Installation) bool { return i.Version == other }); !ok {
 			i, ok = p.first(Java, p.matching(Java, other))
 		}
@@ -104,7 +103,7 @@ func (p *Prober) choose(runtime, want string) (Installation, bool) {
 	return i, ok
 }
 
-// first is the first installed version, the newest, of which a condition holds.
+// first returns the first installed version, which is the newest, that satisfies a condition.
 func (p *Prober) first(runtime string, holds func(Installation) bool) (Installation, bool) {
 	for _, i := range p.candidates(runtime) {
 		if holds(i) && p.complete(i) {
@@ -114,13 +113,13 @@ func (p *Prober) first(runtime string, holds func(Installation) bool) (Installat
 	return Installation{}, false
 }
 
-// matching is the condition that a wanted version stands for an installed one.
+// matching returns the condition that an installed version matches a wanted one.
 func (p *Prober) matching(runtime, want string) func(Installation) bool {
 	matches := p.matcher(runtime, want)
 	return func(i Installation) bool { return matches != nil && matches(parseVersion(runtime, i.Version)) }
 }
 
-// isRef reports whether a version is what a repository has somewhere.
+// isRef reports whether a version is a Git reference.
 func isRef(want string) bool {
 	for _, prefix := range []string{"ref:", "tag:", "branch:", "rev:"} {
 		if strings.HasPrefix(want, prefix) {
@@ -130,11 +129,11 @@ func isRef(want string) bool {
 	return false
 }
 
-// matcher tells which versions a wanted one stands for; nil if it cannot be told.
+// matcher returns a function that reports whether a version matches a wanted one; nil if this cannot be decided.
 func (p *Prober) matcher(runtime, want string) func(version) bool {
-	release := func(v version) bool { return v.vendor == "" && v.variant == "" && !v.early(runtime) }
+	release := func(v version) bool { return v.vendor == "" && v.variant == "" && !v.prerelease(runtime) }
 	if runtime == Node {
-		if name := p.named(want); name != "" { // which is none that stands for another
+		if name := p.named(want); name != "" { // not an alias itself
 			want = bareRequest(Node, name)
 		}
 	}
@@ -156,12 +155,12 @@ func (p *Prober) matcher(runtime, want string) func(version) bool {
 	}
 	if w := parseVersion(runtime, want); len(w.nums) > 0 && !strings.ContainsAny(want, "<>=^~*|, ") && !strings.Contains(want, ".x") {
 		return func(v version) bool {
-			return v.hasPrefix(runtime, w) && (!v.early(runtime) || w.rest != "")
+			return v.hasPrefix(runtime, w) && (!v.prerelease(runtime) || w.rest != "")
 		}
 	}
 	if alternatives, ok := parseRange(want); ok {
 		return func(v version) bool {
-			if v.vendor != "" || v.variant != "" || v.early(runtime) {
+			if v.vendor != "" || v.variant != "" || v.prerelease(runtime) {
 				return false
 			}
 			for _, i := range alternatives {
@@ -175,8 +174,7 @@ func (p *Prober) matcher(runtime, want string) func(version) bool {
 	return nil
 }
 
-// atPath is a runtime that a declaration gives by its directory: an installed
-// version, or one of nobody's.
+// atPath returns the runtime in a directory that a declaration names: an installed version, or one without a manager.
 func (p *Prober) atPath(runtime, path string) (Installation, bool) {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		path = p.home(rest)
@@ -190,7 +188,7 @@ func (p *Prober) atPath(runtime, path string) (Installation, bool) {
 	return Installation{Runtime: runtime, Version: filepath.Base(path), Manager: "path", Path: path}, true
 }
 
-// containing is the installed version that a path is in, or is.
+// containing returns the installed version whose directory is path or contains it.
 func (p *Prober) containing(runtime, path string) (Installation, bool) {
 	return p.first(runtime, func(i Installation) bool { return i.Path != "" && inside(path, i.Path) })
 }

@@ -7,27 +7,26 @@ import (
 	"strings"
 )
 
-// mise is what mise's settings say before its configuration files are read, and
-// the files that were read.
+// mise holds mise's settings from before its configuration files are read, and the files that were read.
 type mise struct {
-	names        []string        // configuration files in a directory, first the one that wins
+	names        []string        // configuration files in a directory, by precedence
 	envs         []string        // the environments of MISE_ENV, later ones win
-	envFragments bool            // env_conf_d: what stands after a dot in a conf.d's name is an environment
-	toolVersions []string        // .tool-versions, or what is read in its place
-	ceilings     map[string]bool // directories from which on nothing is read
-	ignored      []string        // files and directories that are not read
+	envFragments bool            // env_conf_d: the part after a dot in a conf.d's name is an environment
+	toolVersions []string        // .tool-versions, or its replacements
+	ceilings     map[string]bool // directories at which the search upwards ends
+	ignored      []string        // files and directories that are skipped
 	files        map[string]*miseFile
 	locks        map[string]map[string][]string // by path and tool: the locked versions
 	settings     *miseSettings
-	blocked      map[string]bool // runtimes that mise leaves alone here
+	blocked      map[string]bool // runtimes that mise does not manage here
 }
 
-// miseSettings are settings of all configuration files together.
+// miseSettings are the settings of all configuration files together.
 type miseSettings struct {
 	disabled, enabled, idiomatic []string
 	onlyEnabled                  bool
 	noLock                       bool
-	monorepo                     string // the root whose lock files are everybody's below it
+	monorepo                     string // the root whose lock files apply to all directories below
 	aliases                      map[string]map[string]string
 }
 
@@ -38,13 +37,13 @@ func (p *Prober) miseConfig() string {
 	return p.configHome("mise")
 }
 
-// miseThere reports whether the user has mise at all.
-func (p *Prober) miseThere() bool {
+// miseInstalled reports whether the user has installed mise.
+func (p *Prober) miseInstalled() bool {
 	return p.isPresent(p.miseInstalls()) || p.isPresent(p.miseConfig())
 }
 
-// mise reads the settings that decide which files are read: of .miserc.toml, the
-// nearest first, and the environment, which wins.
+// mise returns the settings that decide which files are read: those of .miserc.toml, the nearest first, and the
+// environment, which takes precedence.
 func (p *Prober) mise() *mise {
 	if p.miseState != nil {
 		return p.miseState
@@ -54,7 +53,7 @@ func (p *Prober) mise() *mise {
 	}
 	p.miseState = m
 	rc := table{}
-	if p.miseThere() {
+	if p.miseInstalled() {
 		rc = p.miserc()
 	}
 	setting := func(variable, separator, key string) []string {
@@ -65,7 +64,7 @@ func (p *Prober) mise() *mise {
 	}
 	flag := func(variable, key string) bool {
 		if value := p.shellVariable(variable); value != "" {
-			return truth(value)
+			return parseBool(value)
 		}
 		on, _ := rc[key].(bool)
 		return on
@@ -113,7 +112,7 @@ func (p *Prober) mise() *mise {
 	return m
 }
 
-// shellVariable is a variable of the shell's; "" where there is no shell.
+// shellVariable returns a variable of the shell; "" without a shell.
 func (p *Prober) shellVariable(name string) string {
 	if !p.shellCounts() {
 		return ""
@@ -121,7 +120,7 @@ func (p *Prober) shellVariable(name string) string {
 	return p.env.Getenv(name)
 }
 
-// expanded is a path with the home directory in place of ~.
+// expanded returns a path with ~ replaced by the home directory.
 func (p *Prober) expanded(path string) string {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		return p.home(rest)
@@ -129,7 +128,7 @@ func (p *Prober) expanded(path string) string {
 	return filepath.Clean(path)
 }
 
-func truth(value string) bool {
+func parseBool(value string) bool {
 	switch strings.ToLower(value) {
 	case "1", "true", "yes", "y", "on":
 		return true
@@ -137,7 +136,7 @@ func truth(value string) bool {
 	return false
 }
 
-// plainNames are those of the names that lead to files in a directory or below it.
+// plainNames returns the names that are paths inside a directory.
 func plainNames(names []string) []string {
 	var all []string
 	for _, name := range names {
@@ -148,7 +147,7 @@ func plainNames(names []string) []string {
 	return all
 }
 
-// miserc are the settings of all .miserc.toml, each key from the file that wins.
+// miserc returns the settings of all .miserc.toml, each key from the file that takes precedence.
 func (p *Prober) miserc() table {
 	all := table{}
 	read := func(path string) {
@@ -164,19 +163,19 @@ func (p *Prober) miserc() table {
 			}
 		}
 	}
-	_, way := p.ways()
+	_, dirs := p.dirChains()
 	for i := 0; ; i++ {
-		l := way.at(i)
+		l := dirs.at(i)
 		if l == nil {
 			break
 		}
-		if l.there(".miserc.toml") {
+		if l.has(".miserc.toml") {
 			read(filepath.Join(l.dir, ".miserc.toml"))
 		}
-		if l.dir == way.home {
+		if l.dir == dirs.home {
 			break
 		}
-		if l.there(".config") {
+		if l.has(".config") {
 			read(filepath.Join(l.dir, ".config/miserc.toml"))
 		}
 	}
@@ -200,7 +199,7 @@ func (p *Prober) miseEnds(dir string) bool {
 	return false
 }
 
-// miseAt are mise's configuration files in a directory, first the one that wins.
+// miseAt returns mise's configuration files in a directory, by precedence.
 func (p *Prober) miseAt(l *level) []*miseFile {
 	m := p.mise()
 	if p.miseEnds(l.dir) {
@@ -209,15 +208,14 @@ func (p *Prober) miseAt(l *level) []*miseFile {
 	var all []*miseFile
 	for _, name := range m.names {
 		first, _, _ := strings.Cut(name, "/")
-		if l.there(first) {
+		if l.has(first) {
 			all = append(all, p.miseRead(filepath.Join(l.dir, name), l.dir)...)
 		}
 	}
 	return all
 }
 
-// miseGlobalFiles are the configuration files for all directories of a user, and
-// those for all users.
+// miseGlobalFiles returns the configuration files of the user and those of the system.
 func (p *Prober) miseGlobalFiles() []*miseFile {
 	m := p.mise()
 	var all []*miseFile
@@ -246,8 +244,7 @@ func (p *Prober) miseGlobalFiles() []*miseFile {
 	return all
 }
 
-// miseRead reads what a path of mise's stands for: a file, or those in a conf.d, of
-// which the last wins.
+// miseRead reads a path of mise's: a file, or those in a conf.d, of which the last takes precedence.
 func (p *Prober) miseRead(path, root string) []*miseFile {
 	m := p.mise()
 	for _, not := range m.ignored {
@@ -296,21 +293,20 @@ func (p *Prober) miseFragments(dir string) []string {
 	return lastFirst(dir, files)
 }
 
-// toolVersionsNames are the files of asdf's form in a directory, first the one that
-// wins.
+// toolVersionsNames returns the files in asdf's format in a directory, by precedence.
 func (p *Prober) toolVersionsNames() []string {
 	name := p.shellVariable("ASDF_DEFAULT_TOOL_VERSIONS_FILENAME")
 	if name == "" || strings.Contains(name, "/") {
 		return p.mise().toolVersions
 	}
-	if !p.miseThere() {
+	if !p.miseInstalled() {
 		return []string{name}
 	}
 	return append([]string{name}, p.mise().toolVersions...)
 }
 
-// miseSettings are the settings of the files of all directories upwards and of the
-// global ones. A list is that of the file that wins.
+// miseSettings returns the settings of the files of all directories upwards and of the global ones. A list is that of
+// the file that takes precedence.
 func (p *Prober) miseSettings() *miseSettings {
 	m := p.mise()
 	if m.settings != nil {
@@ -336,14 +332,14 @@ func (p *Prober) miseSettings() *miseSettings {
 		}
 		if on, _ := f.all["monorepo_root"].(bool); on && s.monorepo == "" {
 			s.monorepo = f.root
-			lock, _ = in(f.all, "monorepo", "lockfile").(bool)
+			lock, _ = lookup(f.all, "monorepo", "lockfile").(bool)
 		}
 		for _, key := range []string{"tool_alias", "alias"} {
 			tools, _ := f.all[key].(table)
 			for name := range tools {
-				versions, _ := in(tools, name, "versions").(table)
+				versions, _ := lookup(tools, name, "versions").(table)
 				if versions == nil {
-					versions, _ = in(tools, name).(table)
+					versions, _ = lookup(tools, name).(table)
 				}
 				for from, to := range versions {
 					if s.aliases[miseTool(name)] == nil {
@@ -356,9 +352,9 @@ func (p *Prober) miseSettings() *miseSettings {
 			}
 		}
 	}
-	_, way := p.ways()
+	_, dirs := p.dirChains()
 	for i := 0; ; i++ {
-		l := way.at(i)
+		l := dirs.at(i)
 		if l == nil {
 			break
 		}
@@ -378,7 +374,7 @@ func (p *Prober) miseSettings() *miseSettings {
 	variable(&enabled, "MISE_ENABLE_TOOLS")
 	variable(&idiomatic, "MISE_IDIOMATIC_VERSION_FILE_ENABLE_TOOLS")
 	if value := p.shellVariable("MISE_LOCKFILE"); value != "" {
-		locks = truth(value)
+		locks = parseBool(value)
 	}
 	if !lock {
 		s.monorepo = ""
@@ -397,7 +393,7 @@ func miseNames(names []string) []string {
 	return all
 }
 
-// miseTool is the runtime that mise means by a tool's name, else the name.
+// miseTool returns the runtime that mise means by a tool's name, otherwise the name.
 func miseTool(name string) string {
 	if runtime, known := Canonical(strings.TrimPrefix(name, "core:")); known {
 		return runtime
@@ -405,7 +401,7 @@ func miseTool(name string) string {
 	return name
 }
 
-// miseArch is what mise calls a processor.
+// miseArch returns mise's name for a processor architecture.
 func miseArch(arch string) string {
 	switch arch {
 	case "x86_64", "amd64", "x64":

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// maxLock is how large a lock file may be: it lists an address for each platform.
+// maxLock limits the size of a lock file: it lists a URL for each platform.
 const maxLock = 1 << 20
 
 // miseFile is one of mise's configuration files.
@@ -31,14 +31,14 @@ func (p *Prober) parseMise(path, root string) *miseFile {
 	return &miseFile{path, root, all}
 }
 
-// miseRequest is a version that a configuration file asks for.
+// miseRequest is a version that a configuration file requests.
 type miseRequest struct {
 	want string
 	os   []string // nil: all systems
 }
 
-// requests are what an entry of [tools] asks for: a text or a number, a table with
-// a version, prefix, path or ref and options, or an array of these.
+// requests returns what an entry of [tools] requests: a string or a number, a table with a version, prefix, path or ref
+// and options, or an array of these.
 func requests(entry any) []miseRequest {
 	switch v := entry.(type) {
 	case string:
@@ -76,17 +76,16 @@ func (r miseRequest) appliesHere() bool {
 	})
 }
 
-// isTemplate reports whether only mise knows what a text stands for.
+// isTemplate reports whether a text is a template, which only mise can expand.
 func isTemplate(want string) bool {
 	return strings.Contains(want, "{{") || strings.Contains(want, "{%")
 }
 
-// miseTools are the runtimes that a configuration file asks for, each as mise
-// resolves it. A runtime that it asks for on other systems only, or that is
-// disabled, is none of mise's here or above.
-func (p *Prober) miseTools(f *miseFile) []found {
+// miseTools returns the runtimes that a configuration file requests, each as mise resolves it. A runtime that it
+// requests for other systems only, or that is disabled, is not managed by mise here or above.
+func (p *Prober) miseTools(f *miseFile) []rawDeclaration {
 	tools, _ := f.all["tools"].(table)
-	var all []found
+	var all []rawDeclaration
 	for _, name := range slices.Sorted(maps.Keys(tools)) {
 		tool, known := Canonical(strings.TrimPrefix(name, "core:"))
 		wanted := requests(tools[name])
@@ -100,7 +99,7 @@ func (p *Prober) miseTools(f *miseFile) []found {
 		if p.miseLeaves(tool) {
 			continue
 		}
-		one := found{runtime: tool, want: wanted[0].want}
+		one := rawDeclaration{runtime: tool, want: wanted[0].want}
 		one.as, one.unknown = p.miseResolve(f, name, wanted[0].want)
 		for _, r := range wanted[1:min(len(wanted), 1+maxAlso)] {
 			as, unknown := p.miseResolve(f, name, r.want)
@@ -113,7 +112,7 @@ func (p *Prober) miseTools(f *miseFile) []found {
 	return all
 }
 
-// miseLeaves reports whether mise leaves a runtime alone.
+// miseLeaves reports whether mise does not manage a runtime.
 func (p *Prober) miseLeaves(tool string) bool {
 	s := p.miseSettings()
 	if s.onlyEnabled {
@@ -122,20 +121,19 @@ func (p *Prober) miseLeaves(tool string) bool {
 	return p.mise().blocked[tool] || slices.Contains(s.disabled, tool)
 }
 
-// miseAllows leaves out of a .tool-versions what mise does not take there, where
-// mise and not asdf is what reads it.
-func (p *Prober) miseAllows(dir string, all []found) []found {
-	if !p.miseThere() || p.isPresent(p.asdfInstalls()) {
+// miseAllows removes the entries of a .tool-versions that mise ignores, if mise and not asdf is what reads it.
+func (p *Prober) miseAllows(dir string, all []rawDeclaration) []rawDeclaration {
+	if !p.miseInstalled() || p.isPresent(p.asdfInstalls()) {
 		return all
 	}
 	if p.miseEnds(dir) {
 		return nil
 	}
-	return slices.DeleteFunc(all, func(f found) bool { return p.miseLeaves(f.runtime) })
+	return slices.DeleteFunc(all, func(f rawDeclaration) bool { return p.miseLeaves(f.runtime) })
 }
 
-// miseResolve is the version or the prefix that a request stands for by the aliases
-// and the lock file; unknown is one that only mise can tell.
+// miseResolve returns the version or the prefix that a request means by the aliases and the lock file; unknown means
+// that only mise can tell.
 func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown bool) {
 	if isTemplate(want) {
 		return want, true
@@ -165,8 +163,8 @@ func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown
 	return as, isTemplate(as)
 }
 
-// subtract counts a version down: 20 by 2 is 18, 1.3.1 by 0.1 is 1.2. What cannot
-// be taken off a number is taken off the one before it, which ends the version.
+// subtract lowers a version: 20 by 2 is 18, 1.3.1 by 0.1 is 1.2. If a number is too small, one is taken from the number
+// before, which ends the version.
 func subtract(from, steps string) (string, bool) {
 	nums, ok := parsePartial(from)
 	by, valid := parsePartial(steps)
@@ -197,8 +195,7 @@ func subtract(from, steps string) (string, bool) {
 	return strings.Join(words, "."), true
 }
 
-// miseLocked is the version that the lock file of a configuration file has for a
-// request; "" if it has none.
+// miseLocked returns the version that the lock file of a configuration file has for a request; "" if it has none.
 func (p *Prober) miseLocked(f *miseFile, name, want string) string {
 	if p.miseSettings().noLock {
 		return ""
@@ -218,8 +215,8 @@ func (p *Prober) miseLocked(f *miseFile, name, want string) string {
 	return ""
 }
 
-// lockOf is the path of a configuration file's lock file: beside it, or beside its
-// conf.d, with its environment and "local" in its name.
+// lockOf returns the path of a configuration file's lock file: beside it, or beside its conf.d, with its environment
+// and "local" in its name.
 func (p *Prober) lockOf(f *miseFile) string {
 	dir, name := filepath.Split(f.path)
 	dir = filepath.Clean(dir)
@@ -243,7 +240,7 @@ func (p *Prober) lockOf(f *miseFile) string {
 	return filepath.Join(dir, lock+".lock")
 }
 
-// miseLock are the versions in a lock file, by runtime.
+// miseLock returns the versions in a lock file, by runtime.
 func (p *Prober) miseLock(path string) map[string][]string {
 	m := p.mise()
 	if all, known := m.locks[path]; known {
@@ -273,14 +270,14 @@ func (p *Prober) miseLock(path string) map[string][]string {
 	return all
 }
 
-// idiomatic is what a language's own file asks for where mise reads that file: it
-// is locked by the lock file of the nearest directory with a configuration of
-// mise's, and nothing where mise leaves the runtime alone and nobody else has it.
-func (p *Prober) idiomatic(path string, all []found) []found {
-	if len(all) == 0 || !p.miseThere() {
+// idiomatic returns what a language's own file declares, adjusted if mise reads that file: the lock file of the nearest
+// directory with a configuration of mise applies, and the result is empty if mise does not manage the runtime and no
+// other manager of it exists.
+func (p *Prober) idiomatic(path string, all []rawDeclaration) []rawDeclaration {
+	if len(all) == 0 || !p.miseInstalled() {
 		return all
 	}
-	all = slices.DeleteFunc(all, func(f found) bool {
+	all = slices.DeleteFunc(all, func(f rawDeclaration) bool {
 		return slices.Contains(p.miseSettings().idiomatic, f.runtime) && p.miseLeaves(f.runtime) && !p.hasOwnManager(f.runtime)
 	})
 	for i := range all {
@@ -289,15 +286,14 @@ func (p *Prober) idiomatic(path string, all []found) []found {
 	return all
 }
 
-// hasOwnManager reports whether a manager of one runtime alone is there.
+// hasOwnManager reports whether a manager of only this runtime is installed.
 func (p *Prober) hasOwnManager(runtime string) bool {
 	return slices.ContainsFunc(managers, func(m manager) bool { return m.runtime == runtime && p.isPresent(p.rootOf(m)) })
 }
 
-// lockIdiomatic sets what is to be looked for in place of what a language's own file
-// asks for.
-func (p *Prober) lockIdiomatic(path string, f *found) {
-	if f.demands || !p.miseThere() || !slices.Contains(p.miseSettings().idiomatic, f.runtime) {
+// lockIdiomatic replaces what a language's own file requests by the locked version.
+func (p *Prober) lockIdiomatic(path string, f *rawDeclaration) {
+	if f.demands || !p.miseInstalled() || !slices.Contains(p.miseSettings().idiomatic, f.runtime) {
 		return
 	}
 	if base := p.miseAbove(filepath.Dir(path)); base != nil {
@@ -305,11 +301,11 @@ func (p *Prober) lockIdiomatic(path string, f *found) {
 	}
 }
 
-// miseAbove is the base configuration file of the nearest directory that has one.
+// miseAbove returns the base configuration file of the nearest directory that has one.
 func (p *Prober) miseAbove(dir string) *miseFile {
-	_, way := p.ways()
+	_, dirs := p.dirChains()
 	for i := 0; ; i++ {
-		l := way.at(i)
+		l := dirs.at(i)
 		if l == nil {
 			return nil
 		}

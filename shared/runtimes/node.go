@@ -10,23 +10,23 @@ import (
 	"strings"
 )
 
-// lts are the names of Node.js's long-term releases, by
-// nodejs.org/en/about/previous-releases: the first is 4, and each is 2 more.
+// lts are the names of Node.js's long-term releases, from nodejs.org/en/about/previous-releases: the first is version
+// 4, and each is 2 more.
 var lts = [...]string{"argon", "boron", "carbon", "dubnium", "erbium", "fermium", "gallium", "hydrogen", "iron", "jod", "krypton"}
 
-// firstLTS is the number of the first of lts.
+// firstLTS is the version of the first name in lts.
 const firstLTS = 4
 
-// newestLTS is the largest number in lts. Later ones are known where nvm is,
-// which keeps their names.
+// newestLTS is the version of the last name in lts. Later ones are known if nvm, which stores their names, is
+// installed.
 const newestLTS = firstLTS + 2*(len(lts)-1)
 
-// maxExtends is how many files of volta's may extend each other.
+// maxExtends limits how many files of volta may extend each other.
 const maxExtends = 8
 
-// packageJSON reads what a Node package asks for: volta's pin, else devEngines,
-// else engines, which demands rather than chooses. For bun also packageManager.
-func packageJSON(p *Prober, path string, text []byte) ([]found, error) {
+// packageJSON parses what a Node package declares: volta's pin, otherwise devEngines, otherwise engines, which is a
+// requirement and not a choice. For bun also packageManager.
+func packageJSON(p *Prober, path string, text []byte) ([]rawDeclaration, error) {
 	type engine struct{ Name, Version string }
 	var config struct {
 		DevEngines     struct{ Runtime, PackageManager json.RawMessage }
@@ -37,7 +37,7 @@ func packageJSON(p *Prober, path string, text []byte) ([]found, error) {
 	if wrong := new(json.UnmarshalTypeError); err != nil && !errors.As(err, &wrong) {
 		return nil, fmt.Errorf("JSON: %w", err)
 	}
-	// One that is not as it should be leaves the others.
+	// A malformed one does not affect the others.
 	var engines map[string]any
 	_ = json.Unmarshal(config.Engines, &engines)
 	var manager string
@@ -70,22 +70,22 @@ func packageJSON(p *Prober, path string, text []byte) ([]found, error) {
 		}
 		return ""
 	}
-	var all []found
+	var all []rawDeclaration
 	if v := p.volta(path, text); v != "" {
-		all = append(all, found{runtime: Node, want: cut(v)})
+		all = append(all, rawDeclaration{runtime: Node, want: cut(v)})
 	}
 	for _, runtime := range []string{Node, Bun} {
-		if slices.ContainsFunc(all, func(f found) bool { return f.runtime == runtime }) {
+		if slices.ContainsFunc(all, func(f rawDeclaration) bool { return f.runtime == runtime }) {
 			continue
 		}
 		if v := chosen(runtime); v != "" {
-			all = append(all, found{runtime: runtime, want: cut(v)})
+			all = append(all, rawDeclaration{runtime: runtime, want: cut(v)})
 			continue
 		}
 		if v, ok := engines[runtime].(string); ok && v != "" {
-			f := found{runtime: runtime, want: cut(v), demands: true}
+			f := rawDeclaration{runtime: runtime, want: cut(v), demands: true}
 			if f.kind = kindOf(runtime, f.want); f.kind == Pin {
-				f.kind = Range // a version that is demanded is not one that is chosen
+				f.kind = Range // a required version is not a chosen one
 			}
 			f.fixed = true
 			all = append(all, f)
@@ -94,9 +94,8 @@ func packageJSON(p *Prober, path string, text []byte) ([]found, error) {
 	return all, nil
 }
 
-// volta is the version that volta would take of a package.json, or of a file that
-// it extends; "" where there is none. volta takes the nearest package.json alone,
-// and none below node_modules.
+// volta returns the version that volta would take from a package.json, or from a file that it extends; "" if there is
+// none. volta reads only the nearest package.json, and none below node_modules.
 func (p *Prober) volta(path string, text []byte) string {
 	if filepath.Base(filepath.Dir(filepath.Dir(path))) == "node_modules" || p.voltaAsked {
 		return ""
@@ -115,8 +114,8 @@ func (p *Prober) volta(path string, text []byte) string {
 			return ""
 		}
 		path = filepath.Join(filepath.Dir(path), extends)
-		_, way := p.ways()
-		if top := way.top; filepath.IsAbs(extends) || seen[path] || top != "" && inside(p.levelDir(), top) && !inside(path, top) {
+		_, dirs := p.dirChains()
+		if top := dirs.top; filepath.IsAbs(extends) || seen[path] || top != "" && inside(p.levelDir(), top) && !inside(path, top) {
 			p.note(path, "extended by volta's key: not read")
 			return ""
 		}
@@ -133,16 +132,16 @@ func inside(path, dir string) bool {
 	return dir == "/" || path == dir || strings.HasPrefix(path, dir+"/")
 }
 
-// levelDir is where the working directory really is.
+// levelDir returns the resolved working directory.
 func (p *Prober) levelDir() string {
-	if _, way := p.ways(); len(way.levels) > 0 {
-		return way.levels[0].dir
+	if _, dirs := p.dirChains(); len(dirs.levels) > 0 {
+		return dirs.levels[0].dir
 	}
 	return p.env.Dir
 }
 
 // voltaPlatform reads volta's default for all directories.
-func voltaPlatform(_ *Prober, _ string, text []byte) ([]found, error) {
+func voltaPlatform(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 	var config struct {
 		Node struct{ Runtime string }
 	}
@@ -152,18 +151,17 @@ func voltaPlatform(_ *Prober, _ string, text []byte) ([]found, error) {
 	if config.Node.Runtime == "" {
 		return nil, nil
 	}
-	return []found{{runtime: Node, want: cut(config.Node.Runtime)}}, nil
+	return []rawDeclaration{{runtime: Node, want: cut(config.Node.Runtime)}}, nil
 }
 
-// named is what a name of node's stands for by nvm's or fnm's aliases: a version or
-// a part of one; "" if it is no alias.
+// named returns what a name means by nvm's or fnm's aliases: a version or a part of one; "" if it is not an alias.
 func (p *Prober) named(name string) string {
 	name = p.ltsBefore(name)
 	if to := p.aliased(name); to != "" {
 		return to
 	}
 	if dir := p.fnmDir(); p.isPresent(dir) && Showable(name) && !strings.Contains(name, "..") {
-		target := link(filepath.Join(dir, "aliases", strings.ReplaceAll(name, "/", "-")))
+		target := readLink(filepath.Join(dir, "aliases", strings.ReplaceAll(name, "/", "-")))
 		if filepath.Base(target) == "installation" {
 			target = filepath.Dir(target)
 		}
@@ -174,9 +172,8 @@ func (p *Prober) named(name string) string {
 	return ""
 }
 
-// ltsBefore is the name of the long-term release that lts/-1, lts/-2 and so on
-// stand for: nvm counts back through the names that it has, which are in the order
-// of the alphabet. Anything else is returned as it is.
+// ltsBefore returns the name of the long-term release for lts/-1, lts/-2 and so on: nvm counts back through the names
+// that it has, in alphabetical order. Anything else is returned unchanged.
 func (p *Prober) ltsBefore(name string) string {
 	back, ok := strings.CutPrefix(name, "lts/-")
 	n, err := strconv.ParseUint(back, 10, 8)
@@ -201,7 +198,7 @@ func (p *Prober) ltsBefore(name string) string {
 	return "lts/" + names[len(names)-1-int(n)]
 }
 
-// ltsMatcher knows lts, lts/*, lts/iron, lts-iron; nil for anything else.
+// ltsMatcher handles lts, lts/*, lts/iron, lts-iron; it returns nil for anything else.
 func (p *Prober) ltsMatcher(want string) func(version) bool {
 	name, found := strings.CutPrefix(p.ltsBefore(want), "lts")
 	if !found {
@@ -213,7 +210,7 @@ func (p *Prober) ltsMatcher(want string) func(version) bool {
 			newest = max(newest, v.nums[0])
 		}
 		return func(v version) bool {
-			return v.vendor == "" && !v.early(Node) && len(v.nums) > 0 &&
+			return v.vendor == "" && !v.prerelease(Node) && len(v.nums) > 0 &&
 				v.nums[0] >= firstLTS && v.nums[0] <= newest && v.nums[0]%2 == 0
 		}
 	}
@@ -223,12 +220,11 @@ func (p *Prober) ltsMatcher(want string) func(version) bool {
 	}
 	major := uint64(firstLTS + 2*n)
 	return func(v version) bool {
-		return v.vendor == "" && !v.early(Node) && len(v.nums) > 0 && v.nums[0] == major
+		return v.vendor == "" && !v.prerelease(Node) && len(v.nums) > 0 && v.nums[0] == major
 	}
 }
 
-// nvmAlias is the file in which nvm keeps what a name stands for; "" if it is no
-// name.
+// nvmAlias returns the file of an alias of nvm; "" if name is not a valid one.
 func (p *Prober) nvmAlias(name string) string {
 	dir := p.nvmDir()
 	if dir == "" || name != "lts/*" && !Showable(name) || strings.Contains(name, "..") {
@@ -237,8 +233,7 @@ func (p *Prober) nvmAlias(name string) string {
 	return filepath.Join(dir, "alias", name)
 }
 
-// aliased follows nvm's aliases to a version or to a name that is none of them;
-// "" if the name is no alias.
+// aliased follows nvm's aliases to a version or to a name that is not an alias; "" if the name itself is not one.
 func (p *Prober) aliased(name string) string {
 	last := ""
 	for range 5 { // lts/* -> lts/iron -> v20.1.0; more is a loop

@@ -1,18 +1,18 @@
 package runtimes
 
-// found is what a file says, before it is known where that stands.
-type found struct {
+// rawDeclaration is a declaration in a file, before it is known where the file is.
+type rawDeclaration struct {
 	runtime string
 	want    string
-	as      string // what is to be looked for instead, by a lock file or an alias; "" for want
+	as      string // what to look for instead, by a lock file or an alias; "" for want
 	also    []string
 	kind    DeclarationKind
-	fixed   bool // kind is as the place has it, not as the version looks
+	fixed   bool // kind is decided by the file, not by the form of the version
 	demands bool
-	unknown bool // a template, whose text only its manager knows
+	unknown bool // a template, which only its manager can expand
 }
 
-func (f found) declaration(scope Scope, source string) Declaration {
+func (f rawDeclaration) declaration(scope Scope, source string) Declaration {
 	d := Declaration{
 		Runtime: f.runtime, Want: f.want, Also: f.also, Kind: f.kind, Scope: scope, Source: source,
 		demands: f.demands, as: f.as, unknown: f.unknown,
@@ -23,8 +23,8 @@ func (f found) declaration(scope Scope, source string) Declaration {
 	return d
 }
 
-// misePaths are mise's configuration files in a directory, first the one that
-// wins, as `mise config` orders them. Those of an environment come before.
+// misePaths are mise's configuration files in a directory, by precedence, as `mise config` orders them. Those of an
+// environment take precedence over them.
 var misePaths = []string{
 	".mise.local.toml", "mise.local.toml", "mise/config.local.toml", ".mise/config.local.toml",
 	".config/mise.local.toml", ".config/mise/mise.local.toml", ".config/mise/config.local.toml",
@@ -32,7 +32,7 @@ var misePaths = []string{
 	".config/mise.toml", ".config/mise/mise.toml", ".config/mise/config.toml", ".config/mise/conf.d",
 }
 
-// miseEnvPaths are those of an environment, whose name stands for the *.
+// miseEnvPaths are those of an environment, whose name replaces the *.
 var miseEnvPaths = []string{
 	".mise.*.local.toml", ".mise/config.*.local.toml", "mise.*.local.toml", "mise/config.*.local.toml",
 	".config/mise.*.local.toml", ".config/mise/config.*.local.toml",
@@ -42,17 +42,17 @@ var miseEnvPaths = []string{
 // toolVersions is asdf's file, which mise reads as well.
 const toolVersions = ".tool-versions"
 
-// file is one of the languages' own, and what reads it.
+// file is a version file of a language, and its parser.
 type file struct {
 	name     string
-	runtime  string // "" for one that speaks of several
-	resolved bool   // its manager looks for it where the working directory really is
-	// parse reads it; nil for one with a version on its first line.
-	parse func(p *Prober, path string, text []byte) ([]found, error)
+	runtime  string // "" if it may declare several
+	resolved bool   // its manager searches the resolved working directory
+	// parse parses the file; nil for one with a version on its first line.
+	parse func(p *Prober, path string, text []byte) ([]rawDeclaration, error)
 }
 
-// languageFiles are the languages' own files in a directory, of each runtime
-// first the one that wins. go.mod and go.work are Go's own: see goselect.go.
+// languageFiles are the languages' own files in a directory, for each runtime by precedence. go.mod and go.work are
+// handled in goselect.go.
 var languageFiles = []file{
 	{".nvmrc", Node, false, nil},
 	{".node-version", Node, false, nil},

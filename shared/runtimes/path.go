@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// maxPath is how many entries of PATH are looked at.
+// maxPath limits how many entries of PATH are searched.
 const maxPath = 256
 
-// programs are what a runtime is started by, in the order in which they are looked
-// for.
+// programs returns the programs that start a runtime, in the order in which they are searched.
 func programs(runtime string) []string {
 	switch runtime {
 	case Python:
@@ -21,7 +20,7 @@ func programs(runtime string) []string {
 	return []string{runtime}
 }
 
-// path are the directories of the shell's PATH; none where there is no shell.
+// path returns the directories of the shell's PATH; none without a shell.
 func (p *Prober) path() []string {
 	if !p.splitPath {
 		p.splitPath = true
@@ -49,8 +48,7 @@ func (p *Prober) has(dir, runtime string) bool {
 	return slices.ContainsFunc(programs(runtime), func(name string) bool { return p.isPresent(filepath.Join(dir, name)) })
 }
 
-// shimOf is the manager whose programs in a directory find out a version each time
-// they run; "" for any other directory.
+// shimOf returns the manager whose programs in a directory select a version each time they run; "" if there is none.
 func (p *Prober) shimOf(runtime, dir string) string {
 	root, name := filepath.Split(dir)
 	root = filepath.Clean(root)
@@ -75,11 +73,11 @@ func (p *Prober) shimOf(runtime, dir string) string {
 	return ""
 }
 
-// running is what the shell's PATH leads to, whatever is declared.
+// running is what the shell's PATH leads to, regardless of declarations.
 type running struct {
-	version *Installation // what a manager has put there for this shell, or the system's; nil if neither
-	source  string        // the variable that says so
-	shim    string        // the manager whose program finds out the version each time it runs; "" for another one
+	version *Installation // what a manager has put there for this shell, or the system's version; nil if neither
+	source  string        // the variable that decided
+	shim    string        // the manager whose program selects the version each time it runs, or ""
 }
 
 func (p *Prober) runs(runtime string) running {
@@ -97,7 +95,7 @@ func (p *Prober) onPath(runtime string) running {
 	for _, dir := range p.path() {
 		shim := p.shimOf(runtime, dir)
 		switch {
-		case dir == "/usr/local/bin" || dir == "/usr/local/sbin": // which no manager has
+		case dir == "/usr/local/bin" || dir == "/usr/local/sbin": // which no manager uses
 		case p.isSystemBin(dir):
 			if i, ok := p.systemInstalled(runtime); ok && !(runtime == Go && i.Path != "") {
 				return running{version: &i, source: "$PATH"}
@@ -122,7 +120,7 @@ func (p *Prober) onPath(runtime string) running {
 	return running{}
 }
 
-// inDir is the version whose programs are in a directory of PATH.
+// inDir returns the version whose programs are in a directory of PATH.
 func (p *Prober) inDir(runtime, dir string) (Installation, bool) {
 	if (runtime == Go || runtime == Java) && !inside(dir, p.env.Home) {
 		if i, ok := p.systemInstalled(runtime); ok && i.Path != "" && inside(dir, i.Path) {
@@ -141,17 +139,16 @@ func (p *Prober) inDir(runtime, dir string) (Installation, bool) {
 	return Installation{}, false
 }
 
-// linkTarget is where a symlink leads, as an absolute path; "" if it is none.
+// linkTarget returns the target of a symlink as an absolute path; "" if path is not one.
 func linkTarget(path string) string {
-	target := link(path)
+	target := readLink(path)
 	if target != "" && !filepath.IsAbs(target) {
 		target = filepath.Join(filepath.Dir(path), target)
 	}
 	return target
 }
 
-// isLinkOfManager reports whether a directory is one of the symlinks that lead to
-// the version that a manager has switched to.
+// isLinkOfManager reports whether a directory is a symlink to the version that a manager has switched to.
 func (p *Prober) isLinkOfManager(runtime, dir string) bool {
 	if runtime == Node && dir == p.variable("FNM_MULTISHELL_PATH") {
 		return true
@@ -183,8 +180,7 @@ func (p *Prober) isManagers(runtime, path string) bool {
 	})
 }
 
-// switched is the node that nvm or fnm has told this shell to run, where PATH does
-// not have it in a place that is known.
+// switched returns the node that nvm or fnm has selected for this shell, if PATH does not have it in a known directory.
 func (p *Prober) switched() running {
 	for _, variable := range []string{"NVM_BIN", "FNM_MULTISHELL_PATH"} {
 		dir := p.variable(variable)

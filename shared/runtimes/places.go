@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// variables are what declares a runtime for one shell, besides mise's and
-// asdf's, which are alike for all.
+// variables declare a runtime for one shell, besides mise's and asdf's, which follow one pattern for all.
 var variables = map[string][]string{
 	Python: {"PYENV_VERSION"},
 	Ruby:   {"RBENV_VERSION"},
@@ -15,11 +14,10 @@ var variables = map[string][]string{
 	Go:     {"GOENV_VERSION"},
 }
 
-// shellCounts reports whether the environment is that of a shell, whose
-// declarations and whose PATH hold in Dir.
+// shellCounts reports whether the environment is that of a shell in Dir, so that its declarations and its PATH apply.
 func (p *Prober) shellCounts() bool { return p.env.Dir != "" && !p.env.Bar }
 
-// environment are the declarations of the shell, in their order.
+// environment returns the declarations of the shell, in their order.
 func (p *Prober) environment(runtime string) []Declaration {
 	if !p.shellCounts() {
 		return nil
@@ -41,7 +39,7 @@ func (p *Prober) readEnvironment(runtime string) []Declaration {
 		}
 	case Java:
 		if dir := p.variable("JAVA_HOME"); dir != "" && !p.followsDefault(dir) {
-			f := found{runtime: Java, want: filepath.Base(dir), fixed: true}
+			f := rawDeclaration{runtime: Java, want: filepath.Base(dir), fixed: true}
 			i, ok := p.javaAt(dir)
 			if ok {
 				i.Manager, f.want = "JAVA_HOME", i.Version
@@ -63,7 +61,7 @@ func (p *Prober) readEnvironment(runtime string) []Declaration {
 		if len(words) == 0 {
 			continue
 		}
-		f := found{runtime: runtime, want: cut(words[0]), also: words[1:min(len(words), 1+maxAlso)]}
+		f := rawDeclaration{runtime: runtime, want: cut(words[0]), also: words[1:min(len(words), 1+maxAlso)]}
 		if runtime == Rust {
 			f.want = withoutHost(f.want)
 		}
@@ -72,8 +70,8 @@ func (p *Prober) readEnvironment(runtime string) []Declaration {
 	return all
 }
 
-// followsDefault reports whether JAVA_HOME is only how a manager or the system puts
-// its default into the environment, which is then no declaration of the shell's.
+// followsDefault reports whether JAVA_HOME is only how a manager or the system exports its default, and so not a
+// declaration of the shell.
 func (p *Prober) followsDefault(dir string) bool {
 	switch dir {
 	case filepath.Join(p.jvmDir(), "default"), filepath.Join(p.jvmDir(), "default-runtime"):
@@ -119,12 +117,11 @@ func (p *Prober) rustupSettings() *rustupSettings {
 	return p.rustup
 }
 
-// global are the declarations of the managers' global files, in their order. Where
-// the shell's PATH has a manager that looks for a version each time, only what that
-// manager has counts.
+// global returns the declarations of the managers' global files, in their order. If the shell's PATH has a manager that
+// selects a version each time, only that manager's count.
 func (p *Prober) global(runtime string) []Declaration {
 	var all []Declaration
-	add := func(manager, path string, f found) {
+	add := func(manager, path string, f rawDeclaration) {
 		if f.want == "" {
 			return
 		}
@@ -133,7 +130,7 @@ func (p *Prober) global(runtime string) []Declaration {
 		d.manager = manager
 		all = append(all, d)
 	}
-	line := func(manager, path string, parse func(*Prober, string, []byte) ([]found, error)) {
+	line := func(manager, path string, parse func(*Prober, string, []byte) ([]rawDeclaration, error)) {
 		if p.isPresent(filepath.Dir(path)) {
 			for _, f := range p.parse(path, parse) {
 				add(manager, path, f)
@@ -142,7 +139,7 @@ func (p *Prober) global(runtime string) []Declaration {
 	}
 	for _, f := range p.miseGlobals() {
 		if f.runtime == runtime {
-			add(f.manager, f.path, f.found)
+			add(f.manager, f.path, f.rawDeclaration)
 		}
 	}
 	switch runtime {
@@ -155,7 +152,7 @@ func (p *Prober) global(runtime string) []Declaration {
 		}
 		if dir := p.fnmDir(); p.isPresent(dir) {
 			path := filepath.Join(dir, "aliases/default")
-			add("fnm", path, found{want: nodeAt(link(path))})
+			add("fnm", path, rawDeclaration{want: nodeAt(readLink(path))})
 		}
 	case Python:
 		if dir := pyenvRoot(p); dir != "" {
@@ -174,13 +171,13 @@ func (p *Prober) global(runtime string) []Declaration {
 		}
 	case Rust:
 		if s := p.rustupSettings(); s.Default != "" {
-			add("rustup", s.path, found{want: withoutHost(cut(s.Default))})
+			add("rustup", s.path, rawDeclaration{want: withoutHost(cut(s.Default))})
 		}
 	case Java:
 		if dir := sdkmanDir(p); p.isPresent(dir) {
 			path := filepath.Join(dir, "candidates/java/current")
-			if target := link(path); target != "" {
-				add("sdkman", path, found{want: filepath.Base(target)})
+			if target := readLink(path); target != "" {
+				add("sdkman", path, rawDeclaration{want: filepath.Base(target)})
 			}
 		}
 	}
@@ -190,37 +187,36 @@ func (p *Prober) global(runtime string) []Declaration {
 	return all
 }
 
-// nodeAt is the version whose directory is given: …/v20.1.0 of nvm,
-// …/v20.1.0/installation of fnm; "" if it is none.
+// nodeAt returns the version in the name of a directory: …/v20.1.0 of nvm, …/v20.1.0/installation of fnm; "" if there
+// is none.
 func nodeAt(dir string) string {
 	if filepath.Base(dir) == "installation" {
 		dir = filepath.Dir(dir)
 	}
-	if v := bareRequest(Node, filepath.Base(dir)); dir != "" && Showable(v) && digit(v[0]) {
+	if v := bareRequest(Node, filepath.Base(dir)); dir != "" && Showable(v) && isDigit(v[0]) {
 		return v
 	}
 	return ""
 }
 
-// placed is what a global file says, whose it is, and which.
-type placed struct {
-	found
+// globalDeclaration is a declaration of a global file, with its manager and path.
+type globalDeclaration struct {
+	rawDeclaration
 	manager, path string
 }
 
-// miseGlobals are what mise and asdf have for all directories of a user, and mise
-// for all users.
-func (p *Prober) miseGlobals() []placed {
+// miseGlobals returns the declarations in mise's and asdf's files of the user, and in mise's of the system.
+func (p *Prober) miseGlobals() []globalDeclaration {
 	if p.readGlobal {
 		return p.globals
 	}
 	p.readGlobal = true
 	for _, f := range p.miseGlobalFiles() {
 		for _, one := range p.miseTools(f) {
-			p.globals = append(p.globals, placed{one, "mise", f.path})
+			p.globals = append(p.globals, globalDeclaration{one, "mise", f.path})
 		}
 	}
-	logical, _ := p.ways()
+	logical, _ := p.dirChains()
 	for _, name := range p.toolVersionsNames() {
 		if path := p.home(name); path != "" && !logical.sawHome {
 			for _, one := range p.parse(path, parseToolVersions) {
@@ -228,22 +224,22 @@ func (p *Prober) miseGlobals() []placed {
 				if !p.isPresent(p.asdfInstalls()) {
 					manager = "mise"
 				}
-				p.globals = append(p.globals, placed{one, manager, path})
+				p.globals = append(p.globals, globalDeclaration{one, manager, path})
 			}
 		}
 	}
 	return p.globals
 }
 
-// current is omg's own choice: the name of a version beside the symlink, or the
-// directory of one that another manager has.
+// current returns omg's own choice: the name of a version beside the symlink, or the directory of one of another
+// manager.
 func (p *Prober) current(runtime string) []Declaration {
 	root := omgVersions(p)
 	if !p.isPresent(root) {
 		return nil
 	}
 	path := filepath.Join(root, runtime, currentLink)
-	target := link(path)
+	target := readLink(path)
 	if target == "" {
 		return nil
 	}
@@ -251,7 +247,7 @@ func (p *Prober) current(runtime string) []Declaration {
 	if name == "installation" { // fnm's
 		name = filepath.Base(filepath.Dir(target))
 	}
-	d := found{runtime: runtime, want: bareRequest(runtime, name)}.declaration(Current, path)
+	d := rawDeclaration{runtime: runtime, want: bareRequest(runtime, name)}.declaration(Current, path)
 	for _, i := range p.Installed(runtime) {
 		if i.Path == target || i.Path == filepath.Join(root, runtime, target) {
 			d.found, d.Want = &i, i.Version

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// implementationOf is the implementation of Python's that uv calls by a name, its
-// own or a short one; "" is the main one.
+// implementationOf returns the Python implementation for one of uv's names or abbreviations; "" is the main one.
 func implementationOf(name string) (implementation string, known bool) {
 	switch name {
 	case "python", "cpython", "cp":
@@ -27,12 +26,11 @@ func isImplementation(want string) bool {
 	return want != "" && implementation == want
 }
 
-// pythonRequest is what a version is called here that uv calls otherwise:
-// cpython@3.12, cp312, pypy-3.10.14-linux-x86_64-gnu. Anything else is returned as
-// it is.
+// pythonRequest converts uv's notation of a version: cpython@3.12, cp312, pypy-3.10.14-linux-x86_64-gnu. Anything else
+// is returned unchanged.
 func pythonRequest(want string) string {
 	i := 0
-	for i < len(want) && letter(want[i]) {
+	for i < len(want) && isLetter(want[i]) {
 		i++
 	}
 	name, rest := strings.ToLower(want[:i]), strings.TrimLeft(want[i:], "@-")
@@ -40,7 +38,7 @@ func pythonRequest(want string) string {
 	switch {
 	case !known:
 		rest, implementation = want, ""
-		if i > 0 || want == "" || !digit(want[0]) {
+		if i > 0 || want == "" || !isDigit(want[0]) {
 			return want
 		}
 	case rest == "":
@@ -48,9 +46,9 @@ func pythonRequest(want string) string {
 			return "latest"
 		}
 		return implementation
-	case !digit(rest[0]) && strings.IndexByte("<>=~!", rest[0]) >= 0:
+	case !isDigit(rest[0]) && strings.IndexByte("<>=~!", rest[0]) >= 0:
 		return rest
-	case !digit(rest[0]):
+	case !isDigit(rest[0]):
 		return want
 	case len(name) == 2 && len(rest) > 1 && digits(rest) == len(strings.TrimRight(rest, "td")): // cp313t
 		rest = rest[:1] + "." + rest[1:]
@@ -70,7 +68,7 @@ func pythonRequest(want string) string {
 	return rest
 }
 
-// pythonVariant takes the variant off what follows the numbers of a version.
+// pythonVariant splits the variant off what follows the numbers of a version.
 func pythonVariant(rest string) (without, variant string) {
 	for _, v := range []struct{ suffix, name string }{
 		{"+freethreaded+debug", "freethreaded+debug"},
@@ -81,15 +79,15 @@ func pythonVariant(rest string) (without, variant string) {
 		{"t", "freethreaded"},
 		{"d", "debug"},
 	} {
-		if before, ok := strings.CutSuffix(rest, v.suffix); ok && (before == "" || digit(before[len(before)-1])) {
+		if before, ok := strings.CutSuffix(rest, v.suffix); ok && (before == "" || isDigit(before[len(before)-1])) {
 			return before, v.name
 		}
 	}
 	return rest, ""
 }
 
-// activated is what the environment declares that a shell has activated: a virtual
-// one or one of conda's, of two the one that comes first in PATH.
+// activated returns the environment that the shell has activated, a virtual one or one of conda, as a declaration; of
+// two, the one that comes first in PATH.
 func (p *Prober) activated() (Declaration, bool) {
 	virtual, conda := p.variable("VIRTUAL_ENV"), p.variable("CONDA_PREFIX")
 	first := func(dir string) int {
@@ -99,7 +97,7 @@ func (p *Prober) activated() (Declaration, bool) {
 		return len(p.path())
 	}
 	in := func(variable, want string, i *Installation) (Declaration, bool) {
-		d := found{runtime: Python, want: want, fixed: true}.declaration(Environment, "$"+variable)
+		d := rawDeclaration{runtime: Python, want: want, fixed: true}.declaration(Environment, "$"+variable)
 		d.found, d.exact = i, i == nil
 		return d, true
 	}
@@ -121,8 +119,8 @@ func (p *Prober) activated() (Declaration, bool) {
 	return in("VIRTUAL_ENV", filepath.Base(virtual), nil)
 }
 
-// condaPython is the Python in an environment of conda's, by the record that conda
-// keeps of the package: python-3.10.14-h955ad1f_1.json.
+// condaPython returns the Python in an environment of conda, from the name of the package's record:
+// python-3.10.14-h955ad1f_1.json.
 func (p *Prober) condaPython(dir string) (Installation, bool) {
 	if dir == "" {
 		return Installation{}, false
@@ -131,23 +129,22 @@ func (p *Prober) condaPython(dir string) (Installation, bool) {
 		record, isJSON := strings.CutSuffix(e.name, ".json")
 		rest, python := strings.CutPrefix(record, "python-")
 		v, build, both := strings.Cut(rest, "-")
-		if isJSON && python && both && !strings.Contains(build, "-") && Showable(v) && digit(v[0]) {
+		if isJSON && python && both && !strings.Contains(build, "-") && Showable(v) && isDigit(v[0]) {
 			return Installation{Runtime: Python, Version: v, Manager: "conda", Path: dir}, true
 		}
 	}
 	return Installation{}, false
 }
 
-// virtualEnv is the Python of a virtual environment. Its pyvenv.cfg has the version
-// that was there when it was made; its interpreter is a link, and what that leads
-// to may have been upgraded since, or be gone.
+// virtualEnv returns the Python of a virtual environment. Its pyvenv.cfg has the version from when it was created; its
+// interpreter is a link, whose target may have been upgraded since, or be gone.
 func (p *Prober) virtualEnv(dir string) (Installation, bool) {
 	text, ok := p.read(filepath.Join(dir, "pyvenv.cfg"))
 	if !ok {
 		return Installation{}, false
 	}
 	var v string
-	meaningful(text, func(line string) bool {
+	eachLine(text, func(line string) bool {
 		key, value, _ := strings.Cut(line, "=")
 		switch strings.TrimSpace(key) {
 		case "version", "version_info": // venv and uv; virtualenv
@@ -171,12 +168,11 @@ func (p *Prober) virtualEnv(dir string) (Installation, bool) {
 	return i, Showable(i.Version)
 }
 
-// followed is where a link leads in the end, or as far as that can be told; "" if it
-// is none.
+// followed returns the final target of a link, or as far as it can be followed; "" if path is not one.
 func (p *Prober) followed(path string) string {
 	at := ""
 	for range 8 {
-		target := link(path)
+		target := readLink(path)
 		if target == "" {
 			break
 		}
@@ -185,14 +181,13 @@ func (p *Prober) followed(path string) string {
 		}
 		path, at = target, target
 		if p.isSystemBin(filepath.Dir(path)) {
-			break // what is there is pacman's
+			break // pacman's files
 		}
 	}
 	return at
 }
 
-// interpreter is the Python whose program a path is: that of an installed version,
-// or the system's.
+// interpreter returns the Python whose program path is: that of an installed version, or the system's.
 func (p *Prober) interpreter(path string) (Installation, bool) {
 	path = filepath.Clean(path)
 	if i, ok := p.containing(Python, path); ok {

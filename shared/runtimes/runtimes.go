@@ -1,22 +1,17 @@
-// Package runtimes tells which versions of node, python, go, rust, ruby, java
-// and bun are installed, which one a directory declares, and which one would
-// run there: from files alone.
+// Package runtimes finds which versions of node, python, go, rust, ruby, java and bun are installed, which one a
+// directory declares, and which one would run there: from files alone.
 //
-// It never starts a program, never uses a network, and writes nothing; only Use
-// does, one symlink. Everything it reads is bounded: a directory's entries, a
-// file's size, the levels upwards. It opens only regular files, and waits for
-// none. What it reads may have been written by anyone: text for people is to go
-// through Shown.
+// It never starts a program, never uses a network, and writes nothing, except that Use replaces one symlink. Everything
+// it reads is limited: a directory's entries, a file's size, the levels upwards. It opens only regular files, and never
+// blocks on one. The files may have been written by anyone, so text for people has to go through Shown.
 //
-// # What decides
+// # Precedence
 //
-// The environment comes first, then the nearest directory upwards that says
-// something, then the managers' global files, then omg's own current symlink,
-// then the package of the system. Inside a directory mise's files come before
-// .tool-versions, and that before the files of the languages; order.go and
-// languages.go have the lists. A floor (the go line of go.mod, the engines of
-// package.json) does not choose a version, it demands one: what would run
-// without it runs if it is new enough.
+// The environment comes first, then the nearest directory upwards with a declaration, then the managers' global files,
+// then omg's own current symlink, then the package of the system. Inside a directory mise's files come before
+// .tool-versions, and that before the files of the languages; order.go and languages.go have the lists. A floor (the go
+// line of go.mod, the engines of package.json) does not choose a version but sets a requirement: the version that would
+// run without it runs if it is new enough.
 package runtimes
 
 import (
@@ -24,7 +19,7 @@ import (
 	"slices"
 )
 
-// The runtimes, in the order of answers.
+// The runtimes, in the order of output.
 const (
 	Node   = "node"
 	Python = "python"
@@ -35,11 +30,11 @@ const (
 	Bun    = "bun"
 )
 
-// Names are all runtimes, in the order of answers.
+// Names returns all runtimes, in the order of output.
 func Names() []string { return []string{Node, Python, Go, Rust, Ruby, Java, Bun} }
 
-// Canonical returns the name of a runtime that people also call nodejs, python3,
-// golang, rustlang, bunjs and the like.
+// Canonical returns the name of a runtime for that or a common alias, such as nodejs, python3, golang, rustlang or
+// bunjs.
 func Canonical(name string) (string, bool) {
 	switch name {
 	case Node, "nodejs", "node.js":
@@ -60,65 +55,60 @@ func Canonical(name string) (string, bool) {
 	return "", false
 }
 
-// Env is everything that an answer depends on. Nothing else of the process is
-// looked at.
+// Env is everything that a result depends on. Nothing else of the process is used.
 type Env struct {
-	// Getenv answers for the environment; nil is an empty one.
+	// Getenv looks up an environment variable; nil means an empty environment.
 	Getenv func(string) string
-	// Home is the user's home directory; "" has no managers and no global files.
+	// Home is the user's home directory; with "" there are no managers and no global files.
 	Home string
-	// Dir is the working directory, absolute. With "" neither directories nor
-	// the declarations of the environment count, which belong to a shell: the
-	// answer is what a new shell elsewhere would have.
+	// Dir is the working directory, absolute. With "" neither directories nor the declarations of the environment,
+	// which belong to a shell, are used: the result is what a new shell elsewhere would run.
 	Dir string
-	// Real is where Dir really is, without links; "" has it looked up.
+	// Real is Dir with its links resolved; if "", it is resolved when needed.
 	Real string
-	// Bar says that the environment is that of a bar, of tmux's server or of another
-	// program that a shell's variables have not reached: neither its declarations
-	// nor its PATH count.
+	// Bar means that the environment is that of a status bar, of tmux's server or of another program that the shell's
+	// variables do not reach: neither its declarations nor its PATH are used.
 	Bar bool
 	// Data is omg's data directory, with versions/<runtime>/current.
 	Data string
-	// System has the versions of the system's packages by runtime. nil has them
-	// looked up in DBPath.
+	// System maps runtimes to the versions of the system's packages; if nil, they are read from DBPath.
 	System map[string]string
-	// DBPath is pacman's database directory; "" is /var/lib/pacman.
+	// DBPath is pacman's database directory; "" means /var/lib/pacman.
 	DBPath string
-	// Root stands before /usr/lib/jvm, /usr/local/go, /etc/mise and /var/lib/pacman.
+	// Root is a prefix of /usr/lib/jvm, /usr/local/go, /etc/mise and /var/lib/pacman.
 	Root string
 
-	// Top is the highest directory to search; "" is Home.
+	// Top is the highest directory to search; "" means Home.
 	Top string
-	// CrossBorders has the search go on where another file system begins.
+	// CrossBorders continues the search on other file systems.
 	CrossBorders bool
-	// Remote has directories above the working one searched on FUSE and network
-	// file systems too, where each look may take long.
+	// Remote also searches directories above the working one on FUSE and network file systems, which may be slow.
 	Remote bool
 }
 
-// DeclarationKind says how much a declaration leaves open.
+// DeclarationKind is how specific a declaration is.
 type DeclarationKind uint8
 
 const (
 	// Pin is one version.
 	Pin DeclarationKind = iota
-	// Range is any of several: 20, ^18, lts/*, stable.
+	// Range is any of several versions: 20, ^18, lts/*, stable.
 	Range
-	// Floor is the lowest that will do.
+	// Floor is a minimum version.
 	Floor
 )
 
 func (k DeclarationKind) String() string { return [...]string{"pin", "range", "floor"}[k] }
 
-// Scope says how far a declaration reaches.
+// Scope is where a declaration applies.
 type Scope uint8
 
 const (
-	// Environment declares for one shell.
+	// Environment declarations apply to one shell.
 	Environment Scope = iota
-	// Directory declares for a directory and those below.
+	// Directory declarations apply to a directory and those below.
 	Directory
-	// Global declares for the user: a manager's global file.
+	// Global declarations apply to the user: a manager's global file.
 	Global
 	// Current is omg's current symlink.
 	Current
@@ -128,74 +118,74 @@ func (s Scope) String() string {
 	return [...]string{"environment", "directory", "global", "current"}[s]
 }
 
-// Declaration is what one place says about one runtime.
+// Declaration is a version that a file or variable declares for one runtime.
 type Declaration struct {
 	Runtime string
-	Want    string   // as it is written, at most 256 bytes of anything
-	Also    []string // what is to be tried next, in order, if Want is not installed
+	Want    string   // as written, at most 256 arbitrary bytes
+	Also    []string // alternatives in order, if Want is not installed
 	Kind    DeclarationKind
 	Scope   Scope
 	Source  string // the file, or the variable with a $
 
-	demands bool          // it does not choose, but what is chosen must match
-	found   *Installation // the place says where the runtime is
-	exact   bool          // the place says where, and there is nothing
-	as      string        // what to look for in place of Want; "" for Want
-	unknown bool          // only its manager knows what it stands for
-	manager string        // whose global file the place is; "" for another place
+	demands bool          // a requirement, not a choice
+	found   *Installation // the runtime, if the declaration gives its directory
+	exact   bool          // the declaration gives a directory without a runtime
+	as      string        // what to look for instead of Want; "" for Want
+	unknown bool          // only its manager can expand it
+	manager string        // whose global file Source is, or ""
 }
 
-// Installation is one version on this machine. Its Version and Alias can be shown.
+// Installation is one version on this machine. Its Version and Alias can be printed.
 type Installation struct {
 	Runtime string
 	Version string // without a leading v or go: 20.1.0, 1.24.3, temurin-21.0.1
-	Alias   string // what it is called besides: a rustup toolchain such as stable
+	Alias   string // another name: a rustup toolchain such as stable
 	Manager string // omg, mise, asdf, nvm, …; system for a package
 	Path    string // its directory; "" for a package
 }
 
-// Active is what would run.
+// Active is the version that would run.
 type Active struct {
 	Runtime string
-	Version string // if Missing, what is declared; "" if there is nothing to run
+	Version string // if Missing, the declared one; "" if nothing would run
 	Manager string
 	Path    string
-	Missing bool // declared, and not installed
-	// Differs reports that the shell runs this version although Declared stands for
-	// another one, or for none that is installed.
+	Missing bool // declared, but not installed
+	// Differs means that the shell runs this version although Declared selects another one, or one that is not
+	// installed.
 	Differs bool
-	// Declared is what decided; nil if nothing did and the system's package runs.
+	// Declared is the declaration that decided; nil if none did and the system's package runs.
 	Declared *Declaration
 }
 
-// Note says what was not believed, and why.
+// Note is a file that was ignored, with the reason.
 type Note struct {
 	Path, Text string
 }
 
-// maxNotes is how many notes are kept.
+// maxNotes limits how many notes are kept.
 const maxNotes = 64
 
-// Prober answers from the files as it finds them, each looked at once: make a
-// new one for each look. It is for one goroutine.
+// Prober reads the files, each once, and keeps what it found: use a new one to see changes. It must be used by one
+// goroutine only.
 type Prober struct {
 	env   Env
-	wants []string // the runtimes that are asked for
+	wants []string // the requested runtimes
 	notes []Note
 
-	remote func(fd int) bool // remoteFS; tests have another
+	remote func(fd int) bool // remoteFS; tests replace it
 
-	logical    *way
-	physical   *way
+	logical    *dirChain
+	physical   *dirChain
 	walked     bool
 	directory  map[string][]Declaration // by runtime, nearest first
 	shell      map[string][]Declaration // by runtime
-	exists     map[string]bool
+	existing   map[string]bool
 	versions   map[string][]Installation
 	roots      map[string]string // of managers, by name
 	system     map[string]string
 	systems    map[string]maybeInstalled // by runtime
-	globals    []placed
+	globals    []globalDeclaration
 	readGlobal bool
 	rustup     *rustupSettings
 	miseState  *mise
@@ -213,8 +203,7 @@ type maybeInstalled struct {
 	ok bool
 }
 
-// New prepares to answer for some runtimes, or for all if none is named. It
-// looks at nothing yet.
+// New prepares a Prober for some runtimes, or for all if none is named. It reads nothing yet.
 func New(env Env, names ...string) *Prober {
 	if len(names) == 0 {
 		names = Names()
@@ -235,16 +224,16 @@ func New(env Env, names ...string) *Prober {
 		systems:   map[string]maybeInstalled{},
 		goTexts:   map[string]map[string]string{},
 		shell:     map[string][]Declaration{},
-		exists:    map[string]bool{},
+		existing:  map[string]bool{},
 		versions:  map[string][]Installation{},
 		running:   map[string]running{},
 	}
 }
 
-// Names are the runtimes that the prober was made for.
+// Names returns the runtimes that the prober was made for.
 func (p *Prober) Names() []string { return slices.Clone(p.wants) }
 
-// Notes are what was skipped so far, and why: broken files, unreadable ones.
+// Notes returns what has been skipped so far, such as broken and unreadable files.
 func (p *Prober) Notes() []Note { return slices.Clone(p.notes) }
 
 func (p *Prober) note(path, text string) {
@@ -254,7 +243,7 @@ func (p *Prober) note(path, text string) {
 	}
 }
 
-// variable is an environment variable that holds an absolute path, or "".
+// variable returns an environment variable if it holds an absolute path, otherwise "".
 func (p *Prober) variable(name string) string {
 	if v := p.env.Getenv(name); filepath.IsAbs(v) {
 		return filepath.Clean(v)
@@ -262,8 +251,7 @@ func (p *Prober) variable(name string) string {
 	return ""
 }
 
-// base is a directory that a variable names, or else one below the home
-// directory; "" if there is neither.
+// base returns the directory in a variable, otherwise one below the home directory; "" if there is neither.
 func (p *Prober) base(variable string, home ...string) string {
 	if v := p.variable(variable); v != "" {
 		return v
@@ -278,7 +266,7 @@ func (p *Prober) home(below ...string) string {
 	return filepath.Join(append([]string{p.env.Home}, below...)...)
 }
 
-// dataHome is a directory below $XDG_DATA_HOME or ~/.local/share.
+// dataHome returns a directory below $XDG_DATA_HOME or ~/.local/share.
 func (p *Prober) dataHome(name string) string {
 	if d := p.base("XDG_DATA_HOME", ".local", "share"); d != "" {
 		return filepath.Join(d, name)
@@ -286,7 +274,7 @@ func (p *Prober) dataHome(name string) string {
 	return ""
 }
 
-// configHome is a directory below $XDG_CONFIG_HOME or ~/.config.
+// configHome returns a directory below $XDG_CONFIG_HOME or ~/.config.
 func (p *Prober) configHome(name string) string {
 	if d := p.base("XDG_CONFIG_HOME", ".config"); d != "" {
 		return filepath.Join(d, name)

@@ -9,16 +9,14 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// maxNested is how many brackets of TOML may be open at once: the parser descends
-// as deep as they nest.
+// maxNested limits how deep brackets in TOML may nest, as the parser is recursive.
 const maxNested = 100
 
-// table is a table of TOML. A value is a string (texts and numbers, cut to
-// maxWant), a bool, a table or an []any.
+// table is a TOML table. A value is a string (strings and numbers, cut to maxWant), a bool, a table or an []any.
 type table = map[string]any
 
-// parseTOML reads a TOML file. It asks the library's parser itself: filling a
-// value by reflection would take a prompt ten times as long.
+// parseTOML parses a TOML file with the library's low-level parser: decoding by reflection would take ten times as
+// long, and a prompt waits for it.
 func parseTOML(text []byte) (table, error) {
 	depth := 0
 	for _, c := range text {
@@ -36,7 +34,7 @@ func parseTOML(text []byte) (table, error) {
 	root := table{}
 	at := root
 	var prefix []string
-	arrays := map[string]string{} // of tables: which one it is at
+	arrays := map[string]string{} // of tables: the index of the current one
 	seen := map[string]bool{}
 	twice := func(key []string) error { return fmt.Errorf("TOML: %q is there twice", strings.Join(key, ".")) }
 	once := func(key []string) bool {
@@ -84,8 +82,7 @@ func parseTOML(text []byte) (table, error) {
 	return root, nil
 }
 
-// subtable is the table that a key names, made if it is not there; false where
-// something else has the name.
+// subtable returns the table for a key, which it creates if necessary; false if the name has another value.
 func subtable(t table, key []string) (table, bool) {
 	for _, name := range key {
 		switch v := t[name].(type) {
@@ -95,7 +92,7 @@ func subtable(t table, key []string) (table, bool) {
 			t = inner
 		case table:
 			t = v
-		case []any: // of tables: the last one
+		case []any: // an array of tables: the last one
 			last, ok := table(nil), len(v) > 0
 			if ok {
 				last, ok = v[len(v)-1].(table)
@@ -149,8 +146,8 @@ func tomlKey(it unstable.Iterator) []string {
 	return key
 }
 
-// in is the value that a path of names leads to; nil if there is none.
-func in(t table, path ...string) any {
+// lookup returns the value at a path of names; nil if there is none.
+func lookup(t table, path ...string) any {
 	var v any = t
 	for _, name := range path {
 		inner, ok := v.(table)
@@ -162,13 +159,13 @@ func in(t table, path ...string) any {
 	return v
 }
 
-// text is a value that is one, else "".
+// text returns a value if it is a string, otherwise "".
 func text(v any) string {
 	s, _ := v.(string)
 	return s
 }
 
-// list are the texts of an array, or the one text.
+// list returns the strings of an array, or the single string.
 func list(v any) []string {
 	switch v := v.(type) {
 	case string:

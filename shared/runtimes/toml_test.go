@@ -18,7 +18,7 @@ var someTOML = []string{
 	"a = 'x'\na = 'y'\n", "[a]\n[a]\n", "a", "[a", "a = ", "a = 'x", "a = {b = 1", "\x00", "a = \"\xff\"\n", "a = 1979-05-27\n",
 }
 
-// texts are the texts of what the library's decoder made of a file.
+// texts collects the strings of what the library's decoder returned.
 func texts(key string, value any, add func(string)) {
 	switch v := value.(type) {
 	case string:
@@ -36,8 +36,8 @@ func texts(key string, value any, add func(string)) {
 	}
 }
 
-// checkTOML compares with the library's decoder: what that takes is taken, with
-// the same texts; what is no TOML is refused.
+// checkTOML compares with the library's decoder: a file that it accepts is accepted, with the same strings; a file that
+// is not TOML is refused.
 func checkTOML(t *testing.T, text string) {
 	var want, got []string
 	var all map[string]any
@@ -51,7 +51,7 @@ func checkTOML(t *testing.T, text string) {
 		return
 	}
 	if decoded != nil {
-		return // it is stricter about what tables and values may be
+		return // the decoder is stricter about redefined tables and values
 	}
 	texts("", all, func(s string) { want = append(want, cut(s)) })
 	for _, w := range want {
@@ -67,7 +67,7 @@ func TestTOML_EqualsLibrary(t *testing.T) {
 	}
 }
 
-func TestBrokenTOML(t *testing.T) {
+func TestParseTOML_Broken(t *testing.T) {
 	for _, text := range []string{"a = 'x'\na = 'y'\n", "[a]\n[a]\n", "a", "[a", "a = ", "a = 'x", "a = {b = 1", "a = \"\xff\"\n"} {
 		_, err := parseTOML([]byte(text))
 		require.Error(t, err, "%q", text)

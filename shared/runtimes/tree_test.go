@@ -11,30 +11,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// world is a made-up machine: a root directory with a home and what a test puts
-// into them.
-type world struct {
+// machine is a test's file system: a root directory with a home and the files of the test.
+type machine struct {
 	root, home, dir string
 	vars            map[string]string
 }
 
-// newWorld makes a machine out of lines: "path: text" is a file, "path/" is a
-// directory, "path -> target" is a symlink, "$NAME=value" is a variable. A path
-// that begins with ~/ is in the home directory, one with / in the root, any
-// other in the working directory, ~/src/project. $HOME in a text is replaced, \n
-// is a newline.
-func newWorld(t testing.TB, lines ...string) *world {
+// newMachine creates a machine from lines: "path: text" is a file, "path/" is a directory, "path -> target" is a
+// symlink, "$NAME=value" is a variable. A path that begins with ~/ is in the home directory, one with / in the root,
+// any other in the working directory, ~/src/project. $HOME in a text is replaced, \n is a newline.
+func newMachine(t testing.TB, lines ...string) *machine {
 	t.Helper()
 	root := t.TempDir()
 	require.NoError(t, os.Chmod(filepath.Dir(root), 0o755)) // for asNobody
-	w := &world{root: root, home: filepath.Join(root, "home/u"), vars: map[string]string{}}
+	w := &machine{root: root, home: filepath.Join(root, "home/u"), vars: map[string]string{}}
 	w.dir = filepath.Join(w.home, "src/project")
 	require.NoError(t, os.MkdirAll(w.dir, 0o755))
 	w.add(t, lines...)
 	return w
 }
 
-func (w *world) path(path string) string {
+func (w *machine) path(path string) string {
 	switch {
 	case strings.HasPrefix(path, "~/"):
 		return filepath.Join(w.home, path[2:])
@@ -44,7 +41,7 @@ func (w *world) path(path string) string {
 	return filepath.Join(w.dir, path)
 }
 
-func (w *world) add(t testing.TB, lines ...string) {
+func (w *machine) add(t testing.TB, lines ...string) {
 	t.Helper()
 	for _, line := range lines {
 		if name, value, found := strings.Cut(line, "="); found && line[0] == '$' {
@@ -69,7 +66,7 @@ func (w *world) add(t testing.TB, lines ...string) {
 	}
 }
 
-func (w *world) env() Env {
+func (w *machine) env() Env {
 	return Env{
 		Getenv: func(name string) string { return w.vars[name] },
 		Home:   w.home, Dir: w.dir, Root: w.root,
@@ -77,9 +74,9 @@ func (w *world) env() Env {
 	}
 }
 
-// say is what would run, in one line, with paths as in newWorld: "20.1.0 nvm
-// range 20 .nvmrc", or "20 missing range 20 .nvmrc", or "" for nothing.
-func (w *world) say(a Active) string {
+// format returns a in one line, with paths as in newMachine: "20.1.0 nvm range 20 .nvmrc", or "20 missing range 20
+// .nvmrc", or "" for nothing.
+func (w *machine) format(a Active) string {
 	if a.Version == "" {
 		return ""
 	}
@@ -97,7 +94,7 @@ func (w *world) say(a Active) string {
 	return line
 }
 
-func (w *world) short(path string) string {
+func (w *machine) short(path string) string {
 	for _, at := range []struct{ dir, as string }{{w.dir + "/", ""}, {w.home + "/", "~/"}, {w.root + "/", "/"}} {
 		if rest, found := strings.CutPrefix(path, at.dir); found {
 			return at.as + rest
@@ -106,7 +103,7 @@ func (w *world) short(path string) string {
 	return path
 }
 
-func (w *world) notes(p *Prober) []string {
+func (w *machine) notes(p *Prober) []string {
 	var all []string
 	for _, n := range p.Notes() {
 		all = append(all, w.short(n.Path)+": "+n.Text)
@@ -114,7 +111,7 @@ func (w *world) notes(p *Prober) []string {
 	return all
 }
 
-// nodes are three versions of node that nvm has.
+// nodes are three versions of node installed by nvm.
 var nodes = []string{
 	"~/.nvm/versions/node/v18.20.4/bin/node: x", "~/.nvm/versions/node/v20.11.0/bin/node: x", "~/.nvm/versions/node/v20.9.0/bin/node: x",
 	"~/.nvm/versions/node/v21.0.0/bin/node: x", "~/.nvm/versions/node/v22.0.0-rc.1/bin/node: x",
@@ -124,5 +121,5 @@ func with(more []string, lines ...string) []string {
 	return append(append([]string{}, more...), lines...)
 }
 
-// here is this system, as toolchains of Go are named for it.
-func here() string { return runtime.GOOS + "-" + runtime.GOARCH }
+// platform is this system in the names of Go toolchains.
+func platform() string { return runtime.GOOS + "-" + runtime.GOARCH }

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// currentLink is the symlink that omg's own choice is kept in.
+// currentLink is the symlink that holds omg's own choice.
 const currentLink = "current"
 
 // The errors that Use wraps.
@@ -19,12 +19,10 @@ var (
 	ErrNotInstalled = errors.New("not installed")
 )
 
-// Use makes a version the one that runs where nothing else decides: it points
-// <data>/versions/<runtime>/current at one of omg's own versions or at that of
-// another manager, by one rename, so that a reader sees the old one or the new
-// one. The version may be written as in a version file: 20, lts/*, 3.12. The
-// version "system" removes the symlink. It downloads nothing, and changes nothing
-// else.
+// Use makes a version the default if nothing else decides: it points <data>/versions/<runtime>/current at one of omg's
+// own versions or at that of another manager, by one rename, so that a reader sees the old one or the new one. The
+// version may be written as in a version file: 20, lts/*, 3.12. The version "system" removes the symlink. It downloads
+// nothing, and changes nothing else.
 func Use(env Env, runtime, want string) (Installation, error) {
 	name, known := Canonical(runtime)
 	if !known {
@@ -45,7 +43,7 @@ func Use(env Env, runtime, want string) (Installation, error) {
 		}
 		return Installation{}, fmt.Errorf("%s %s is %w", name, wanted, ErrNotInstalled)
 	case i.Manager == "system" && want != "system" && name != Java:
-		// The same version may be there twice; the package cannot be linked to.
+		// A manager may have the same version; only the package cannot be linked to.
 		return Installation{}, fmt.Errorf("%s %s is %w by a version manager, only as the system's package: omg use %s system", name, i.Version, ErrNotInstalled, name)
 	case want == "system":
 		err := os.Remove(path)
@@ -61,13 +59,12 @@ func Use(env Env, runtime, want string) (Installation, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Installation{}, err
 	}
-	return i, point(path, target)
+	return i, replaceLink(path, target)
 }
 
-// point makes the symlink at a path lead to a target. It cannot be replaced but by
-// a rename; what a dead process left is in the way, and what another one that does
-// the same is about to rename: then once more.
-func point(path, target string) (err error) {
+// replaceLink makes the symlink at a path lead to a target. A symlink can only be replaced by a rename. If the temporary name
+// exists, left by a killed process or used by another one at this moment, it is removed and point tries again.
+func replaceLink(path, target string) (err error) {
 	next := path + ".new"
 	for range 100 {
 		if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -79,7 +76,7 @@ func point(path, target string) (err error) {
 		if err == nil {
 			return nil
 		}
-		if fi, there := os.Lstat(path); there == nil && fi.IsDir() {
+		if fi, err := os.Lstat(path); err == nil && fi.IsDir() {
 			err = fmt.Errorf("%s: a directory: move it away", path)
 			break
 		}

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// maxShown is how long text that Showable allows may be.
+// maxShown limits the length of text that Showable accepts.
 const maxShown = 64
 
 // Showable reports whether a version or a name can be printed anywhere: it matches
-// ^[0-9A-Za-z][0-9A-Za-z.+_~:@/-]{0,63}$. Other text could be a command for a shell,
-// a bar or a terminal.
+// ^[0-9A-Za-z][0-9A-Za-z.+_~:@/-]{0,63}$. Any other text from a repository could be a command for a shell, a bar or a
+// terminal.
 func Showable(s string) bool {
 	if s == "" || len(s) > maxShown || !alphanumeric(s[0]) {
 		return false
@@ -24,7 +24,7 @@ func Showable(s string) bool {
 	return true
 }
 
-// Shown is a version or a name as it can be printed: itself, or "?".
+// Shown returns a version or a name if it is Showable, otherwise "?".
 func Shown(s string) string {
 	if Showable(s) {
 		return s
@@ -32,13 +32,12 @@ func Shown(s string) string {
 	return "?"
 }
 
-func digit(c byte) bool        { return '0' <= c && c <= '9' }
-func letter(c byte) bool       { return 'a' <= c|0x20 && c|0x20 <= 'z' }
-func alphanumeric(c byte) bool { return digit(c) || letter(c) }
+func isDigit(c byte) bool      { return '0' <= c && c <= '9' }
+func isLetter(c byte) bool     { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+func alphanumeric(c byte) bool { return isDigit(c) || isLetter(c) }
 
-// version is a version taken apart: temurin-21.0.1+12 is the vendor temurin, the
-// numbers 21 0 1 and the rest +12. A variant of Python's is another build of the
-// same version: 3.13.1t of pyenv's, 3.13.1+freethreaded of uv's.
+// version is a parsed version: temurin-21.0.1+12 is the vendor temurin, the numbers 21 0 1 and the rest +12. A variant
+// of Python's is another build of the same version: 3.13.1t of pyenv's, 3.13.1+freethreaded of uv's.
 type version struct {
 	vendor  string
 	nums    []uint64
@@ -46,28 +45,28 @@ type version struct {
 	variant string
 }
 
-// maxNums is how many numbers of a version are compared.
+// maxNums limits how many numbers of a version are compared.
 const maxNums = 6
 
 func parseVersion(runtime, s string) version {
 	i := 0
-	for i < len(s) && !digit(s[i]) {
+	for i < len(s) && !isDigit(s[i]) {
 		i++
 	}
 	v := version{vendor: strings.ToLower(strings.TrimRight(s[:i], "-_@"))}
 	s = s[i:]
-	for len(v.nums) < maxNums && s != "" && digit(s[0]) {
+	for len(v.nums) < maxNums && s != "" && isDigit(s[0]) {
 		j := 1
-		for j < len(s) && digit(s[j]) {
+		for j < len(s) && isDigit(s[j]) {
 			j++
 		}
 		n, err := strconv.ParseUint(s[:j], 10, 63)
 		if err != nil {
-			break // a number that no version has
+			break // too large for a real version
 		}
 		v.nums = append(v.nums, n)
 		s = s[j:]
-		if len(s) < 2 || s[0] != '.' || !digit(s[1]) {
+		if len(s) < 2 || s[0] != '.' || !isDigit(s[1]) {
 			break
 		}
 		s = s[1:]
@@ -76,7 +75,7 @@ func parseVersion(runtime, s string) version {
 	if runtime == Python {
 		v.rest, v.variant = pythonVariant(s)
 	}
-	// Java 8 and before are 1.8 and so on, 1.8.0_392 in full.
+	// Java 8 and before are numbered 1.8 and so on, 1.8.0_392 in full.
 	if runtime == Java && len(v.nums) > 1 && v.nums[0] == 1 && v.nums[1] < 9 {
 		v.nums = v.nums[1:]
 	}
@@ -86,14 +85,13 @@ func parseVersion(runtime, s string) version {
 	return v
 }
 
-// early reports whether it is not a release: 3.14.0rc1, 22.0.0-nightly. Suffixes of
-// Java's vendors do not count.
-func (v version) early(runtime string) bool {
+// prerelease reports whether a version is a pre-release: 3.14.0rc1, 22.0.0-nightly. Suffixes of Java's vendors do not count.
+func (v version) prerelease(runtime string) bool {
 	if runtime == Java {
 		return strings.Contains(v.rest, "-ea")
 	}
 	for i := range len(v.rest) {
-		if letter(v.rest[i]) {
+		if isLetter(v.rest[i]) {
 			return true
 		}
 	}
@@ -122,7 +120,7 @@ func compareVersions(runtime, a, b string) int {
 	if c := compareNums(v.nums, w.nums); c != 0 {
 		return c
 	}
-	if x, y := v.early(runtime), w.early(runtime); x != y {
+	if x, y := v.prerelease(runtime), w.prerelease(runtime); x != y {
 		if x {
 			return -1
 		}
@@ -131,7 +129,7 @@ func compareVersions(runtime, a, b string) int {
 	return cmp.Or(compareRest(v.rest, w.rest), cmp.Compare(w.variant, v.variant))
 }
 
-// compareRest orders what follows the numbers, digits as numbers: rc2 < rc10.
+// compareRest orders what follows the numbers, digits by value: rc2 < rc10.
 func compareRest(a, b string) int {
 	for a != "" && b != "" {
 		i, j := digits(a), digits(b)
@@ -153,15 +151,14 @@ func compareRest(a, b string) int {
 
 func digits(s string) int {
 	i := 0
-	for i < len(s) && digit(s[i]) {
+	for i < len(s) && isDigit(s[i]) {
 		i++
 	}
 	return i
 }
 
-// hasPrefix reports whether v is one of the versions that a prefix such as 20, 3.12 or
-// temurin-21 stands for. A prefix without a vendor stands for any vendor's Java,
-// but only for the main implementation of the others.
+// hasPrefix reports whether v matches a prefix such as 20 or 3.12 or temurin-21. A prefix without a vendor matches any
+// vendor's Java, but only the main implementation of the others.
 func (v version) hasPrefix(runtime string, prefix version) bool {
 	if prefix.variant != v.variant {
 		return false
@@ -184,21 +181,21 @@ func (v version) hasPrefix(runtime string, prefix version) bool {
 		strings.HasPrefix(v.rest, prefix.rest) && !alphanumeric(v.rest[len(prefix.rest)]))
 }
 
-// interval holds the versions from lo, which is in it, to hi, which is not.
+// interval holds the versions from lo (included) to hi (excluded).
 type interval struct {
 	lo, hi []uint64
-	open   bool // it has no end
+	open   bool // it has no upper end
 }
 
 func (i interval) holds(nums []uint64) bool {
 	return compareNums(nums, i.lo) >= 0 && (i.open || compareNums(nums, i.hi) < 0)
 }
 
-// maxIntervals is how many alternatives of a range are looked at.
+// maxIntervals limits the alternatives of a range.
 const maxIntervals = 32
 
-// parseRange reads a range as npm and mise write it: ^18, ~20.1, >=18 <21,
-// 18.x || 20, 18 - 20, and Python's ~=3.12. ok is false for what is none.
+// parseRange parses a range of npm or mise: ^18, ~20.1, >=18 <21, 18.x || 20, 18 - 20, and Python's ~=3.12. ok is false
+// if it is not one.
 func parseRange(s string) (alternatives []interval, ok bool) {
 	for alternative := range strings.SplitSeq(s, "||") {
 		i, ok := parseComparators(strings.TrimSpace(alternative))
@@ -237,7 +234,7 @@ func parseComparators(s string) (interval, bool) {
 	return all, true
 }
 
-// and is the intersection.
+// and returns the intersection.
 func (i interval) and(j interval) interval {
 	if compareNums(j.lo, i.lo) > 0 {
 		i.lo = j.lo
@@ -248,8 +245,7 @@ func (i interval) and(j interval) interval {
 	return i
 }
 
-// parsePartial reads 20, 20.1, 20.x, * and v20.1.0. What follows the numbers, as
-// in 20.0.0-rc.1, does not count.
+// parsePartial parses 20, 20.1, 20.x, * and v20.1.0. A suffix, as in 20.0.0-rc.1, is ignored.
 func parsePartial(s string) ([]uint64, bool) {
 	s = strings.TrimPrefix(s, "v")
 	if s == "" {
@@ -272,7 +268,7 @@ func parsePartial(s string) ([]uint64, bool) {
 	return nums, true
 }
 
-// next is the first version after all those that begin with some numbers.
+// next returns the first version after all those that begin with the first keep numbers.
 func next(nums []uint64, keep int) []uint64 {
 	up := append([]uint64(nil), nums[:keep]...)
 	up[keep-1]++
@@ -306,7 +302,7 @@ func comparator(op string, nums []uint64) (interval, bool) {
 		return interval{hi: next(nums, n)}, true
 	case "~":
 		return interval{lo: nums, hi: next(nums, min(n, 2))}, true
-	case "~=": // Python: the last number given may grow
+	case "~=": // Python: the last number given may increase
 		return interval{lo: nums, hi: next(nums, max(1, n-1))}, true
 	case "^":
 		keep := 1 // up to the first number that is not 0

@@ -47,7 +47,7 @@ func (s *Snapshot) incomplete() (list []wire.Problem) {
 		if facts.LeftOut > 1 {
 			why += fmt.Sprintf(", and %d more", facts.LeftOut-1)
 		}
-		name := "repository " + src.Name // a name of its own, whatever the repository is called
+		name := "repository " + src.Name // differs from the names of all other parts
 		if kind == pkgindex.KindAUR {
 			name = "AUR"
 		}

@@ -21,7 +21,7 @@ var ErrMalformed = errors.New("not a well-formed frame")
 // Check looks at a frame once, without recursion and without allocating: it must
 // be exactly one MessagePack value whose lengths lie within it, nested at most
 // MaxDepth deep and made of at most MaxElements values, or of one for every two
-// bytes if those are more. Decoders recurse and believe lengths; what passed Check
+// bytes if those are more. Decoders recurse and trust lengths; a frame that passed Check
 // cannot hurt them. Extension types are refused: the protocol has none.
 func Check(b []byte) error { return check(b, max(MaxElements, len(b)/2)) }
 

@@ -62,7 +62,7 @@ type SearchRequest struct {
 	NameOnly bool `msgpack:"name_only,omitempty" json:"name_only,omitempty"`
 	// Repos restricts the result to packages of these repositories; empty for all.
 	Repos []string `msgpack:"repos,omitempty" json:"repos,omitempty"`
-	// OnlyAUR keeps only the AUR's packages, whatever Repos says; NoAUR leaves them out.
+	// OnlyAUR keeps only the AUR's packages, regardless of Repos; NoAUR leaves them out.
 	OnlyAUR bool `msgpack:"only_aur,omitempty" json:"only_aur,omitempty"`
 	NoAUR   bool `msgpack:"no_aur,omitempty" json:"no_aur,omitempty"`
 	// Sort is one of the Sort constants; empty is SortRelevance.
@@ -146,7 +146,7 @@ const (
 	SourceFailed  SourceState = "failed"  // there, and could not be read
 )
 
-// The names of the sources other than repositories: the Arch User Repository and the
+// The names of sources that are not repositories: the Arch User Repository and the
 // security tracker. Packages of the AUR have the first as their repository.
 // A repository may be called so, too: Source.Kind and Package.AUR tell which it is,
 // and where a user names a repository, a configured one is meant before the AUR.
@@ -155,7 +155,7 @@ const (
 	SourceTracker = "tracker"
 )
 
-// SourceKind is what a source is, whatever its name.
+// SourceKind is the kind of a source, independent of its name.
 type SourceKind string
 
 // The kinds of sources.

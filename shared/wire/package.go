@@ -44,7 +44,7 @@ type Package struct {
 	// expression can match. It is told to no peer.
 	EmptyDesc bool `msgpack:"-" json:"-"`
 
-	// Overlay: filled in with each reply, never stored in an index.
+	// Overlay: set when a request is answered, never stored in an index.
 	// Installed is the installed version of the package of this name.
 	Installed string `msgpack:"installed,omitempty" json:"installed,omitempty"`
 	// Shadowed means that a configured repository has a package of the same name as this AUR package.

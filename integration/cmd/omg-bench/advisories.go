@@ -10,14 +10,14 @@ import (
 	"github.com/omg-arch/omg/shared/advisories"
 )
 
-// The sizes of the tracker's answer and of a system.
+// The sizes of the tracker's reply and of a system.
 const (
 	trackerRecords = 2600
 	trackerSystem  = 1200
 )
 
-// trackerAnswer is as long as the tracker's. Little of it concerns a generated
-// system, as little of the tracker's concerns a real one.
+// trackerAnswer returns a reply as long as the tracker's. As few of its records concern a generated system as of the
+// tracker's concern a real one.
 func trackerAnswer() string {
 	var b strings.Builder
 	b.WriteString("[")
@@ -36,7 +36,7 @@ func trackerAnswer() string {
 	return b.String()
 }
 
-// startTracker has a stand-in for the security tracker answer until stop.
+// startTracker starts a replacement for the security tracker, until stop is called.
 func (b *bench) startTracker() (stop func()) {
 	answer := trackerAnswer()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
@@ -44,13 +44,13 @@ func (b *bench) startTracker() (stop func()) {
 	return s.Close
 }
 
-// judged is a system of packages that have the names of the records.
+// judged is a system of packages with the names in the records.
 type judged map[string]string
 
 func (j judged) Installed(name string) (string, bool) { v, ok := j[name]; return v, ok }
 func (j judged) Offered(string) []string              { return []string{"1.2.4-1"} }
 
-// advisories measures the verdicts on a whole system, in this process.
+// advisories measures the assessment of a whole system, in this process.
 func (b *bench) advisories() error {
 	records, _, err := advisories.Read(strings.NewReader(trackerAnswer()))
 	if err != nil {

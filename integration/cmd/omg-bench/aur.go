@@ -16,10 +16,10 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// aurPackages is how many packages the AUR has.
+// aurPackages is the number of packages in the AUR.
 const aurPackages = 100_000
 
-// aur measures what the AUR's index costs beside that of the repositories.
+// aur measures the cost of the AUR's index beside those of the repositories.
 func (b *bench) aur() error {
 	w, err := b.generated(15_000)
 	if err != nil {
@@ -48,7 +48,7 @@ func (b *bench) aur() error {
 	if _, err := run(b.env, b.aurCommand(w, second)...); err != nil {
 		return err
 	}
-	time.Sleep(5 * time.Second) // mapped, and checked as a whole
+	time.Sleep(5 * time.Second) // omgd maps it and checks it completely
 	peak := float64(w.peak.Load()) / 1024
 	b.add(figure{
 		Name: "omgd anonymous memory while a new dump is taken over, peak", On: w.name, Unit: "MiB", Measured: peak,
@@ -65,12 +65,12 @@ func writeDump(path string, seed uint64) error {
 	return errors.Join(fixture.AUR(f, aurPackages, seed), f.Close())
 }
 
-func (b *bench) aurCommand(w *world, dump string) []string {
+func (b *bench) aurCommand(w *setup, dump string) []string {
 	return []string{filepath.Join(b.bin, "omg-index"), "build", "--aur", dump, "--data-dir", w.data}
 }
 
-// aurBuild measures building the index: its time, and the most memory.
-func (b *bench) aurBuild(w *world, dump string) error {
+// aurBuild measures building the index: time and peak memory.
+func (b *bench) aurBuild(w *setup, dump string) error {
 	var times sample
 	most := 0.0
 	for range 5 {
@@ -102,9 +102,8 @@ func (b *bench) aurBuild(w *world, dump string) error {
 	return nil
 }
 
-// watchPeak returns the most memory, in MiB, that a process had when it was looked
-// at last. The kernel's own account of an ended process (ru_maxrss) begins with what
-// the process that started it had: here, a million packages.
+// watchPeak returns a function that returns the last peak memory of a process, in MiB. The kernel's value for an ended
+// process (ru_maxrss) starts with the memory of its parent: here, a million packages.
 func watchPeak(pid int) (peak func() float64) {
 	stop, result := make(chan struct{}), make(chan float64)
 	go func() {
@@ -133,9 +132,8 @@ func watchPeak(pid int) (peak func() float64) {
 	return func() float64 { close(stop); return <-result }
 }
 
-// aurSearch measures, in this process, opening the AUR's index and answers to
-// searches of all indexes as omgd gives them.
-func (b *bench) aurSearch(w *world) error {
+// aurSearch measures, in this process, opening the AUR's index and searching all indexes as omgd does.
+func (b *bench) aurSearch(w *setup) error {
 	dir := sources.IndexDir(w.data)
 	index := sources.IndexPath(dir, pkgindex.KindAUR, wire.SourceAUR)
 	var opens sample
@@ -172,7 +170,7 @@ func (b *bench) aurSearch(w *world) error {
 	return nil
 }
 
-func (b *bench) aurMemory(w *world, name string) error {
+func (b *bench) aurMemory(w *setup, name string) error {
 	kb, err := procField(w.omgd.Process.Pid, "status", "RssAnon:")
 	if err != nil {
 		return err

@@ -15,10 +15,10 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// idleTime is how long omgd is watched while nobody asks.
+// idleTime is how long an idle omgd is measured.
 const idleTime = 60 * time.Second
 
-// idle measures what omgd takes of a core while nothing happens.
+// idle measures the processor time of omgd while nothing happens.
 func (b *bench) idle() error {
 	w, err := b.generated(15_000)
 	if err != nil {
@@ -45,8 +45,7 @@ func (b *bench) idle() error {
 	return nil
 }
 
-// cpuTime is the processor time of a process, which the kernel counts to the
-// nanosecond.
+// cpuTime returns the processor time of a process, which the kernel counts in nanoseconds.
 func cpuTime(pid int) (time.Duration, error) {
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil || len(tasks) == 0 {
@@ -67,8 +66,7 @@ func cpuTime(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// change measures from the end of a change of one installed package until omgd
-// answers with it.
+// change measures the time from a change of one installed package until omgd answers with it.
 func (b *bench) change() error {
 	w, err := b.generated(15_000)
 	if err != nil {

@@ -15,14 +15,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// The buffers of a connection, as omgd has them: answers are written when no
-// request waits any more, or when they are many.
+// The buffers of a connection, as in omgd: replies are written when no request is waiting, or when they fill the
+// buffer.
 const (
 	echoReads  = 4 << 10
 	echoWrites = 32 << 10
 )
 
-// echo is a bare server in a process of its own, as omgd is one.
+// echo is a minimal server in its own process, as omgd is one.
 type echo struct {
 	path string
 	cmd  *exec.Cmd
@@ -55,9 +55,8 @@ func (e *echo) stop() {
 	_ = e.cmd.Wait()
 }
 
-// echoRequest is a request for the echo server that is as long as another
-// frame, and for which it answers so many bytes. It may be anything behind the
-// first four.
+// echoRequest returns a request for the echo server as long as another frame, whose reply has that many bytes. Only its
+// first four bytes matter.
 func echoRequest(frame []byte, answer int) []byte {
 	r := make([]byte, max(len(frame), wire.HeaderSize+5))
 	binary.BigEndian.PutUint32(r, uint32(len(r)-wire.HeaderSize))
@@ -65,8 +64,8 @@ func echoRequest(frame []byte, answer int) []byte {
 	return r
 }
 
-// serveEcho answers each frame with one as long as the frame's first four bytes
-// say, header and all, until it is killed.
+// serveEcho answers each frame with one as long, with its header, as the frame's first four bytes require, until it is
+// killed.
 func serveEcho(path string) error {
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -118,7 +117,7 @@ func echoFrames(nc net.Conn) error {
 	}
 }
 
-// discardFrame reads one frame away and returns its whole length.
+// discardFrame reads and discards one frame and returns its whole length.
 func discardFrame(in *bufio.Reader) (int, error) {
 	head, err := in.Peek(wire.HeaderSize)
 	if err != nil {

@@ -18,14 +18,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// filePackages are the packages of which five index files are compared with one.
+// filePackages is the number of packages for which five index files are compared with one.
 const filePackages = 15_000
 
-// fileRepositories are the repositories that they are put into.
+// fileRepositories are the repositories of these packages.
 var fileRepositories = []string{"a", "b", "c", "d", "e"}
 
-// files compares five index files, one for each repository, with one file that has
-// all of them: a search in this process, and a whole one.
+// files compares five index files, one for each repository, with one file for all: a search in this process, and a
+// complete one.
 func (b *bench) files() error {
 	w, err := b.generated(filePackages)
 	if err != nil {
@@ -76,11 +76,11 @@ func (b *bench) files() error {
 	return b.served(w, on, one, five)
 }
 
-// served compares whole searches that omgd answers.
-func (b *bench) served(w *world, on, one, five string) error {
+// served compares complete searches through omgd.
+func (b *bench) served(w *setup, on, one, five string) error {
 	var commands [2][]string
 	for i, dir := range []string{five, one} {
-		served := &world{name: on, db: w.db, conf: w.conf, data: dir}
+		served := &setup{name: on, db: w.db, conf: w.conf, data: dir}
 		if err := b.serve(served, "--index", dir); err != nil {
 			return err
 		}
@@ -96,8 +96,7 @@ func (b *bench) served(w *world, on, one, five string) error {
 	return nil
 }
 
-// writeFiles writes the same packages, in five repositories, as one index file and as
-// five.
+// writeFiles writes the same packages, in five repositories, as one index file and as five.
 func writeFiles(one, five string) error {
 	names := fileRepositories
 	all := pkgindex.NewBuilder("omg-bench", 0)
@@ -124,7 +123,7 @@ func writeFiles(one, five string) error {
 	return err
 }
 
-// openSnapshot makes a snapshot of the index files in a directory.
+// openSnapshot builds a snapshot from the index files in a directory.
 func openSnapshot(dir string) (s *snapshot.Snapshot, closeAll func(), err error) {
 	paths, err := sources.IndexFiles(dir)
 	if err != nil {
@@ -157,8 +156,7 @@ func openSnapshot(dir string) (s *snapshot.Snapshot, closeAll func(), err error)
 	return s, closeAll, err
 }
 
-// replyTimes are the times, in microseconds, of encoded replies to those of the
-// queries that have 1 to 100 hits.
+// replyTimes returns the times, in microseconds, of encoded replies to those of the queries that have 1 to 100 hits.
 func replyTimes(s *snapshot.Snapshot, queries []string) (times sample, err error) {
 	encoder := answers.New(s)
 	nowhere := func([]byte, bool) error { return nil }
@@ -169,7 +167,7 @@ func replyTimes(s *snapshot.Snapshot, queries []string) (times sample, err error
 		} else if found.Total == 0 || found.Total > 100 {
 			continue
 		}
-		best := math.Inf(1) // of three: whatever else wants the processor is not measured
+		best := math.Inf(1) // the fastest of three, to exclude other programs
 		for range 3 {
 			start := time.Now()
 			if err := encoder.Search(r, nowhere); err != nil {

@@ -21,22 +21,21 @@ import (
 const (
 	loadTurns = 3 // of ours and of the echo server's
 	loadTime  = 400 * time.Millisecond
-	loadDepth = 32 // requests that are sent at once when they are pipelined
+	loadDepth = 32 // pipelined requests that are sent at once
 	fewHits   = 20 // of an uncached search
 )
 
-// question is a request, ready to be sent, and how long its answer is.
+// question is an encoded request and the length of its reply.
 type question struct {
 	frame  []byte
 	answer int
-	id     int // where the request's id stands, one byte
-	// unlike is where a number stands that makes each request one that the cache
-	// has not seen; 0 if it is to be found there.
+	id     int // offset of the request's id, one byte
+	// unlike is the offset of a number that makes each request one that is not in the cache; 0 if it may be cached.
 	unlike int
 }
 
-// load measures how many requests omgd answers in a second, against an echo
-// server that answers as many bytes to requests as long.
+// load measures how many requests omgd answers per second, against an echo server with requests and replies of the same
+// lengths.
 func (b *bench) load() error {
 	w, err := b.generated(15_000)
 	if err != nil {
@@ -68,17 +67,17 @@ func (b *bench) load() error {
 	return nil
 }
 
-// unseen is the last number given to a request that is to be like none before.
+// unseen is the last number that made a request unique.
 var unseen atomic.Uint32
 
 type kind struct {
 	name      string
 	questions []question
-	aim       float64 // of the echo server's rate, 0 for none
+	aim       float64 // share of the echo server's rate, 0 for none
 }
 
-// questions asks each question once, to know its answer.
-func (b *bench) questions(w *world) ([]kind, error) {
+// questions sends each question once, to get its reply.
+func (b *bench) questions(w *setup) ([]kind, error) {
 	nc, err := net.Dial("unix", w.socket)
 	if err != nil {
 		return nil, err
@@ -120,7 +119,7 @@ func (b *bench) questions(w *world) ([]kind, error) {
 	}
 	info := kind{name: "info", aim: 0.5}
 	cached, uncached := kind{name: "search, cached", aim: 0.5}, kind{name: "search, uncached, 1 to 20 hits", aim: 0.25}
-	const unlike = 1 << 30 // a limit that cuts nothing off, as all after it
+	const unlike = 1 << 30 // a limit that cuts nothing off, like all larger numbers
 	unseen.Store(unlike)
 	for _, words := range fixture.Queries(w.options, 2000) {
 		q, body, err := ask(wire.OpSearch, &wire.SearchRequest{Words: strings.Fields(words), Limit: unlike}, unlike)
@@ -133,7 +132,7 @@ func (b *bench) questions(w *world) ([]kind, error) {
 		if err := msgpack.Unmarshal(body, &answer); err != nil {
 			return nil, err
 		}
-		// The last of several parts has no total.
+		// The last of several chunks has no total.
 		if answer.Result == nil || answer.Result.Total == 0 || answer.Result.Total > fewHits {
 			continue
 		}
@@ -154,8 +153,8 @@ func (b *bench) questions(w *world) ([]kind, error) {
 	return []kind{{name: "ping", questions: []question{ping}}, cached, uncached, info}, nil
 }
 
-// loadOne measures one kind of question on so many connections.
-func (b *bench) loadOne(w *world, e *echo, name string, questions []question, aim float64, conns, depth int) error {
+// loadOne measures one kind of question on a number of connections.
+func (b *bench) loadOne(w *setup, e *echo, name string, questions []question, aim float64, conns, depth int) error {
 	bare := make([]question, len(questions))
 	for i, q := range questions {
 		bare[i] = question{frame: echoRequest(q.frame, q.answer), answer: q.answer, id: len(q.frame) - 1}
@@ -189,8 +188,8 @@ func (b *bench) loadOne(w *world, e *echo, name string, questions []question, ai
 	return nil
 }
 
-// flood asks on so many connections for a while and returns the answers in a
-// second and how long each took, in microseconds.
+// flood sends requests on a number of connections for a while and returns the replies per second and the time of each,
+// in microseconds.
 func flood(path string, questions []question, conns, depth, turn int) (rate float64, times sample, err error) {
 	type done struct {
 		times sample
@@ -227,8 +226,7 @@ func flood(path string, questions []question, conns, depth, turn int) (rate floa
 	return float64(len(times)) / took.Seconds(), times, err
 }
 
-// ask sends depth requests, reads their answers, and so on. Requests that are
-// not to be found in the cache get a number that none had before.
+// ask sends depth requests, reads their replies, and repeats. Requests that must not be in the cache get a new number.
 func ask(nc net.Conn, questions []question, first, depth int, end time.Time) (sample, error) {
 	in := bufio.NewReaderSize(nc, 64<<10)
 	var times sample

@@ -1,5 +1,4 @@
-// Command omg-bench measures every figure that the project promises, as ratios
-// in one run, and prints one table.
+// Command omg-bench measures every figure that the project promises, as ratios within one run, and prints one table.
 package main
 
 import (
@@ -13,15 +12,15 @@ import (
 	"strings"
 )
 
-// bench is what the measurements share.
+// bench holds what the measurements share.
 type bench struct {
 	report
 	bin    string // the built programs
-	dir    string // scratch
-	corpus string // an unpacked database directory; empty if there is none
+	dir    string // for temporary files
+	corpus string // an unpacked database directory; empty without the corpus
 	turns  int
 	env    []string
-	// tracker is the address of a stand-in for the security tracker.
+	// tracker is the address of a replacement for the security tracker.
 	tracker string
 }
 
@@ -53,8 +52,8 @@ func mainErr() error {
 	if err != nil {
 		return err
 	}
-	// As they are installed: what the linker has just written is mapped page by page,
-	// which costs each start a tenth, and a copy of it is not.
+	// Measure a copy, like installed programs: pages of a file that the linker has just written are mapped one by one,
+	// which makes each start a tenth slower.
 	b := &bench{bin: filepath.Join(dir, "bin"), dir: dir, turns: *turns}
 	if err := os.CopyFS(b.bin, os.DirFS(abs)); err != nil {
 		return err
@@ -77,7 +76,7 @@ func mainErr() error {
 	return err
 }
 
-// parts are what can be measured by itself, in the order of the table.
+// parts are what can be measured separately, in the order of the table.
 var parts = []struct {
 	name    string
 	measure func(*bench) error
@@ -103,8 +102,7 @@ func partNames() []string {
 	return names
 }
 
-// measure measures some parts, or all. One that fails is named at the end and
-// costs no other its figures.
+// measure measures one part, or all. A part that fails is named at the end and does not affect the others.
 func (b *bench) measure(only string) error {
 	var wanted []string
 	if only != "" {
@@ -127,7 +125,7 @@ func (b *bench) measure(only string) error {
 	return errors.Join(failed...)
 }
 
-// unpack unpacks the corpus' databases, if it is there.
+// unpack unpacks the corpus' databases, if they exist.
 func (b *bench) unpack(corpus string) error {
 	archive := filepath.Join(corpus, "pacman-db.tar.gz")
 	if _, err := os.Stat(archive); corpus == "" || err != nil {
@@ -141,7 +139,7 @@ func (b *bench) unpack(corpus string) error {
 	return exec.Command("tar", "xzf", archive, "-C", b.corpus).Run()
 }
 
-// hello builds the program that the process floor is measured with.
+// hello builds the program that measures the minimum time of a process.
 func (b *bench) hello() (string, error) {
 	path := filepath.Join(b.bin, "hello")
 	if _, err := os.Stat(path); err == nil {
@@ -161,7 +159,7 @@ func (b *bench) hello() (string, error) {
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building hello: %w: %s", err, output)
 	}
-	return path, os.CopyFS(b.bin, os.DirFS(linked)) // as ours
+	return path, os.CopyFS(b.bin, os.DirFS(linked)) // like ours
 }
 
 // pacmanConf writes a pacman.conf with the three repositories.

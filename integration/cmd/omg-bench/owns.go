@@ -34,7 +34,7 @@ func (b *bench) owns() error {
 }
 
 // own gives the world a root directory in dir, and installs a package with a file in it. It returns the file's path.
-func (w *world) own(dir string) (path string, err error) {
+func (w *setup) own(dir string) (path string, err error) {
 	root, entry := filepath.Join(dir, "root"), filepath.Join(w.db, "local", "owner-1-1")
 	path = filepath.Join(root, "usr", "share", "owned")
 	w.conf = filepath.Join(dir, "root.conf")

@@ -8,11 +8,11 @@ import (
 	"slices"
 )
 
-// misePackage is where npm has mise as one program.
+// misePackage is the npm package that contains mise as one program.
 const misePackage = "@jdxcode/mise-linux-x64"
 
-// project makes a directory that declares five runtimes by a file each, in a home
-// directory where mise and pyenv have installed what it declares.
+// project creates a directory that declares five runtimes by a file each, in a home directory where mise and pyenv have
+// installed them.
 func (b *bench) project() (home, dir string, err error) {
 	home = filepath.Join(b.dir, "home")
 	dir = filepath.Join(home, "src/project")
@@ -40,7 +40,7 @@ func (b *bench) project() (home, dir string, err error) {
 	return home, dir, nil
 }
 
-// mise finds mise, or has npm fetch it.
+// mise returns the path of mise, which npm downloads if necessary.
 func (b *bench) mise() (string, error) {
 	if path, err := exec.LookPath("mise"); err == nil {
 		return path, nil
@@ -53,7 +53,7 @@ func (b *bench) mise() (string, error) {
 	return filepath.Join(dir, "node_modules", misePackage, "bin/mise"), nil
 }
 
-// probe measures omg-probe where a directory declares five runtimes.
+// probe measures omg-probe in a directory that declares five runtimes.
 func (b *bench) probe() error {
 	hello, err := b.hello()
 	if err != nil {

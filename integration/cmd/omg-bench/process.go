@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// run runs a program to its end and returns how long that took. Its output goes
-// to files: a pipe would make the reader's speed part of the figure.
+// run runs a program to its end and returns the time. Its output goes to files: with a pipe, the reader's speed would
+// be measured too.
 func run(env []string, args ...string) (time.Duration, error) {
 	path, err := exec.LookPath(args[0])
 	if err != nil {
@@ -40,7 +40,7 @@ func run(env []string, args ...string) (time.Duration, error) {
 	return took, err
 }
 
-// sample is the times of one program, in milliseconds.
+// sample holds the times of one program, in milliseconds.
 type sample []float64
 
 func (s sample) quantile(q float64) float64 {
@@ -51,8 +51,8 @@ func (s sample) quantile(q float64) float64 {
 
 func (s sample) median() float64 { return s.quantile(0.5) }
 
-// race runs programs by turns, so that a noisy moment hits all of them, and
-// returns the times of each. The first turn warms up and does not count.
+// race runs programs alternately, so that a busy moment affects all of them, and returns the times of each. The first
+// round warms up and does not count.
 func race(turns int, env []string, programs ...[]string) ([]sample, error) {
 	out := make([]sample, len(programs))
 	for turn := range turns + 1 {
@@ -69,8 +69,8 @@ func race(turns int, env []string, programs ...[]string) ([]sample, error) {
 	return out, nil
 }
 
-// ratio is a figure of a race between two programs. The peer's time is to be
-// at least faster times ours; below 1 it may be less.
+// ratio returns a figure that compares two programs. The peer's time must be at least faster times ours; below 1 it may
+// be less.
 func ratio(name, on, peer string, ours, theirs sample, aim string, faster float64) figure {
 	return figure{
 		Name: name, On: on, Unit: "ms",

@@ -15,26 +15,24 @@ import (
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// quiet is how long a new omgd takes to come to rest: until libalpm has confirmed
-// what it read.
+// quiet is how long a new omgd takes to become idle: until libalpm has confirmed the result of the refresh.
 const quiet = 2 * time.Second
 
-// world is a database directory, a data directory with its indexes, and an omgd that
-// serves it.
-type world struct {
+// setup is a database directory, a data directory with its indexes, and an omgd that serves it.
+type setup struct {
 	name    string
-	options fixture.Options // of generated ones
+	options fixture.Options // of generated databases
 	db      string
 	conf    string
 	data    string
-	target  string // a package to search for and to ask about
+	target  string // a package to search for
 	socket  string
 	omgd    *exec.Cmd
 	peak    atomic.Uint64 // of omgd's anonymous memory, kB
 }
 
-// generated makes a world of n packages.
-func (b *bench) generated(n int) (*world, error) {
+// generated creates a setup of n packages.
+func (b *bench) generated(n int) (*setup, error) {
 	dir, err := os.MkdirTemp(b.dir, strconv.Itoa(n)+"-")
 	if err != nil {
 		return nil, err
@@ -44,12 +42,12 @@ func (b *bench) generated(n int) (*world, error) {
 	if err := fixture.Write(db, o); err != nil {
 		return nil, err
 	}
-	w := &world{name: strconv.Itoa(n), options: o, db: db, target: "firefox"}
+	w := &setup{name: strconv.Itoa(n), options: o, db: db, target: "firefox"}
 	return w, b.index(w)
 }
 
-// index has omg-index build the world's index.
-func (b *bench) index(w *world) (err error) {
+// index builds the setup's index with omg-index.
+func (b *bench) index(w *setup) (err error) {
 	if w.conf, err = b.pacmanConf("core", "extra", "multilib"); err != nil {
 		return err
 	}
@@ -61,12 +59,12 @@ func (b *bench) index(w *world) (err error) {
 	return err
 }
 
-func (b *bench) buildCommand(w *world, to ...string) []string {
+func (b *bench) buildCommand(w *setup, to ...string) []string {
 	return append([]string{filepath.Join(b.bin, "omg-index"), "build", "--dbpath", w.db, "--pacman-config", w.conf}, to...)
 }
 
-// serve starts an omgd for the world, with more arguments.
-func (b *bench) serve(w *world, more ...string) error {
+// serve starts an omgd for the setup, with further arguments.
+func (b *bench) serve(w *setup, more ...string) error {
 	w.socket = filepath.Join(w.data, "omg.sock")
 	args := append([]string{"--foreground", "--socket", w.socket, "--dbpath", w.db, "--pacman-config", w.conf, "--data-dir", w.data}, more...)
 	w.omgd = exec.Command(filepath.Join(b.bin, "omgd"), args...)
@@ -85,28 +83,28 @@ func (b *bench) serve(w *world, more ...string) error {
 	return fmt.Errorf("omgd for %s does not answer", w.name)
 }
 
-func (w *world) stop() {
+func (w *setup) stop() {
 	_ = w.omgd.Process.Signal(syscall.SIGTERM)
 	_ = w.omgd.Wait()
 }
 
-func (b *bench) omg(w *world, args ...string) []string {
+func (b *bench) omg(w *setup, args ...string) []string {
 	return append([]string{filepath.Join(b.bin, "omg"), "--socket", w.socket}, args...)
 }
 
-func pacman(w *world, args ...string) []string {
+func pacman(w *setup, args ...string) []string {
 	return append([]string{"pacman", "--config", w.conf, "-b", w.db, "--color", "never"}, args...)
 }
 
-// processes measures whole processes.
+// processes measures complete processes.
 func (b *bench) processes() error {
 	hello, err := b.hello()
 	if err != nil {
 		return err
 	}
-	var worlds []*world
+	var worlds []*setup
 	if b.corpus != "" {
-		w := &world{name: "corpus", db: b.corpus, target: "firefox"}
+		w := &setup{name: "corpus", db: b.corpus, target: "firefox"}
 		if err := b.index(w); err != nil {
 			return err
 		}
@@ -125,7 +123,7 @@ func (b *bench) processes() error {
 	return nil
 }
 
-func (b *bench) worldProcesses(w *world, hello string) error {
+func (b *bench) worldProcesses(w *setup, hello string) error {
 	if err := b.serve(w); err != nil {
 		return err
 	}
@@ -159,7 +157,7 @@ func (b *bench) worldProcesses(w *world, hello string) error {
 	if err != nil {
 		return err
 	}
-	// Not over the indexes that omgd serves: it would take each one over meanwhile.
+	// Not over the indexes that omgd serves, as it would load each new one.
 	times, err := race(b.turns/2, b.env, b.buildCommand(w, "-o", w.db+".omgidx"), append([]string{"gzip", "-dc"}, dbs...))
 	if err != nil {
 		return err
@@ -179,8 +177,8 @@ func (b *bench) worldProcesses(w *world, hello string) error {
 	return nil
 }
 
-// installed compares the lists of what is installed.
-func (b *bench) installed(w *world) error {
+// installed compares the lists of installed packages.
+func (b *bench) installed(w *setup) error {
 	for _, q := range []struct {
 		omg, pacman []string
 		faster      float64
@@ -199,8 +197,8 @@ func (b *bench) installed(w *world) error {
 	return nil
 }
 
-// security compares omg security with omg status: both are one small answer.
-func (b *bench) security(w *world) error {
+// security compares omg security with omg status, as both are one small answer.
+func (b *bench) security(w *setup) error {
 	times, err := race(b.turns, b.env, b.omg(w, "security", "--all", "--fail-on", "critical"), b.omg(w, "status"))
 	if err != nil {
 		return err
@@ -211,7 +209,7 @@ func (b *bench) security(w *world) error {
 }
 
 // indexSize compares the index with the text that it was built from.
-func (b *bench) indexSize(w *world, dbs []string) error {
+func (b *bench) indexSize(w *setup, dbs []string) error {
 	desc, err := descBytes(dbs)
 	if err != nil {
 		return err
@@ -236,8 +234,8 @@ func (b *bench) indexSize(w *world, dbs []string) error {
 	return nil
 }
 
-// memory reads what the kernel says of omgd.
-func (b *bench) memory(w *world) error {
+// memory reads omgd's memory from the kernel.
+func (b *bench) memory(w *setup) error {
 	now, err := procField(w.omgd.Process.Pid, "status", "RssAnon:")
 	if err != nil {
 		return err
@@ -254,9 +252,8 @@ func (b *bench) memory(w *world) error {
 	return nil
 }
 
-// sampleMemory follows omgd's anonymous memory, of which the kernel keeps no
-// peak, until omgd ends.
-func (w *world) sampleMemory() {
+// sampleMemory samples omgd's anonymous memory, for which the kernel keeps no peak, until omgd ends.
+func (w *setup) sampleMemory() {
 	for {
 		now, err := procField(w.omgd.Process.Pid, "status", "RssAnon:")
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// descBytes sums the sizes of the desc files in databases.
+// descBytes returns the total size of the desc files in databases.
 func descBytes(dbs []string) (int64, error) {
 	sum := int64(0)
 	for _, path := range dbs {
@@ -47,8 +47,7 @@ func descBytes(dbs []string) (int64, error) {
 	return sum, nil
 }
 
-// sizes measures the index in this process, with the collector on, on growing
-// numbers of packages.
+// sizes measures the index in this process, with the garbage collector on, for growing numbers of packages.
 func (b *bench) sizes() error {
 	for _, n := range []int{15_000, 120_000, 1_000_000} {
 		if err := b.size(n); err != nil {
@@ -102,8 +101,8 @@ func (b *bench) size(n int) error {
 	return b.searches(path, on, n, fixture.Queries(o, 4000))
 }
 
-// searches measures uncached searches: the first thousand of the queries that
-// have at most a hundred hits, and words of one and two letters.
+// searches measures uncached searches: the first thousand of the queries that have at most a hundred hits, and words of
+// one and two letters.
 func (b *bench) searches(path, on string, n int, queries []string) error {
 	f, err := pkgindex.Open(path, nil)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// socket measures answers that read nothing. It compares a ping with the round trip of a bare echo server that reads
-// and writes as many bytes through the same buffers, by turns.
+// socket measures replies that need no data. It compares a ping with the round trip of a minimal echo server that reads
+// and writes as many bytes through the same buffers, alternately.
 func (b *bench) socket() error {
 	w, err := b.generated(10)
 	if err != nil {
@@ -50,7 +50,7 @@ func (b *bench) socket() error {
 	return b.health(w.socket)
 }
 
-// health measures how long omgd takes to judge itself.
+// health measures how long omgd takes to report its health.
 func (b *bench) health(socket string) error {
 	request, err := wire.AppendRequest(nil, 1, wire.OpHealth, nil)
 	if err != nil {

@@ -18,28 +18,28 @@ import (
 // figure is one line of the table.
 type figure struct {
 	Name string `json:"name"`
-	// On says which data: corpus, or a number of generated packages.
+	// On is the data: corpus, or a number of generated packages.
 	On string `json:"on"`
-	// Measured is ours and Peer what it is compared with, in Unit.
+	// Measured is our value and Peer what it is compared with, in Unit.
 	Measured float64 `json:"measured"`
 	Peer     float64 `json:"peer,omitempty"`
 	PeerName string  `json:"peer_name,omitempty"`
-	// Rate says that more is better: Measured is a part of Peer.
+	// Rate means that more is better: Measured is a share of Peer.
 	Rate bool   `json:"rate,omitempty"`
 	Unit string `json:"unit"`
-	// Low and High are where the middle half of the measured values lies.
+	// Low and High are the quartiles of the measured values.
 	Low  float64 `json:"low,omitempty"`
 	High float64 `json:"high,omitempty"`
-	// Aim is what is promised, in words; Met says whether it holds.
+	// Aim is the promise, in words; Met tells whether it is kept.
 	Aim string `json:"aim,omitempty"`
 	Met bool   `json:"met"`
-	// Note is what else was seen.
+	// Note is anything else worth knowing.
 	Note string `json:"note,omitempty"`
-	// ours and theirs are single measurements, taken by turns.
+	// ours and theirs are single measurements, taken alternately.
 	ours, theirs sample
 }
 
-// value is the figure in the form of its aim: a ratio where there is a peer.
+// value returns the figure in the form of its aim: a ratio if there is a peer.
 func (f figure) value() string {
 	if f.Peer == 0 {
 		return number(f.Measured) + " " + f.Unit
@@ -66,7 +66,7 @@ func number(v float64) string {
 	}
 }
 
-// report is the whole run.
+// report holds the figures of a whole run.
 type report struct {
 	Machine string   `json:"machine"`
 	Figures []figure `json:"figures"`
@@ -105,8 +105,8 @@ func (r *report) markdown(w io.Writer) {
 	}
 }
 
-// benchmarks writes the figures as the testing package prints benchmarks: a line
-// for each measurement, so that benchstat can tell a change from noise.
+// benchmarks writes the figures in the format of package testing: a line for each measurement, so that benchstat can
+// tell a change from noise.
 func (r *report) benchmarks(w io.Writer) {
 	fmt.Fprintf(w, "cpu: %s\nUnit requests/s better=higher\nUnit ratio better=lower\n", r.Machine)
 	for _, f := range r.Figures {
@@ -125,7 +125,7 @@ func (r *report) benchmarks(w io.Writer) {
 	}
 }
 
-// benchmarkName leaves of a text what the name of a benchmark may have.
+// benchmarkName removes the characters that the name of a benchmark cannot have.
 func benchmarkName(s string) string {
 	words := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	for i, w := range words {
@@ -135,8 +135,8 @@ func benchmarkName(s string) string {
 	return strings.Join(words, "")
 }
 
-// writeAll writes the figures into a directory: as a table, as JSON and as
-// benchmarks. What the last run left there becomes the one before.
+// writeAll writes the figures into a directory as a table, as JSON and as benchmarks. The files of the last run are
+// renamed to those of the run before.
 func (r *report) writeAll(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -160,7 +160,7 @@ func (r *report) writeAll(dir string) error {
 	return nil
 }
 
-// machine describes what the figures were measured on.
+// machine describes the machine that was measured.
 func machine() string {
 	cpu := "unknown processor"
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {

@@ -1,5 +1,4 @@
-// Command omg-docs writes the manual pages, the completions and docs/config.md,
-// as package manuals makes them.
+// Command omg-docs writes the manual pages, the completions and docs/config.md with package manuals.
 package main
 
 import (

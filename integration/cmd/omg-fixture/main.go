@@ -1,4 +1,4 @@
-// Command omg-fixture writes generated pacman databases, and AUR dumps, for trying the programs out and measuring them.
+// Command omg-fixture writes generated pacman databases, and AUR dumps, for trying out and measuring the programs.
 package main
 
 import (

@@ -12,7 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/fixture"
 )
 
-// try runs the program and returns its exit code and what it prints.
+// try runs the program and returns its exit code and its output.
 func try(t *testing.T, args ...string) (code int, says string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -28,7 +28,7 @@ func TestRun_Flags(t *testing.T) {
 	require.Equal(t, exit.OK, code, says)
 	require.Empty(t, says)
 
-	// The same from the library.
+	// The library writes the same.
 	want := filepath.Join(dir, "want")
 	require.NoError(t, fixture.Write(want, fixture.Options{
 		Packages: 50, Installed: 12, Duplicates: 3, Seed: 9, Compression: fixture.Zstd, NoSignatures: true,

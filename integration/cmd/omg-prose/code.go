@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// minWords is how many words a passage has at least.
+// minWords is the minimum number of words in a passage.
 const minWords = 4
 
 // eachFile calls each for the project's files with a suffix.
@@ -44,7 +44,7 @@ func eachSource(root string, tests bool, each func(set *token.FileSet, file *ast
 	})
 }
 
-// passages are all comments and texts of the code, documents and manual pages.
+// passages returns all comments and texts of the code, documents and manual pages.
 func passages(root string) (all []sample, err error) {
 	err = eachSource(root, true, func(set *token.FileSet, file *ast.File) {
 		test := strings.HasSuffix(set.Position(file.Pos()).Filename, "_test.go")
@@ -86,7 +86,7 @@ func place(root string, set *token.FileSet, pos token.Pos) string {
 
 func words(text string) int { return len(strings.Fields(text)) }
 
-// isProse reports whether a string of the code is written for people.
+// isProse reports whether a string literal is written for people.
 func isProse(text string) bool {
 	if words(text) < minWords || strings.ContainsAny(text, "\x00\x1b") {
 		return false
@@ -100,8 +100,7 @@ func isProse(text string) bool {
 	return letters*10 >= len(text)*8
 }
 
-// identifiers are the names that the code declares at the top of a package, and
-// methods and fields, each with its package.
+// identifiers returns the names that the code declares at package level, and methods and fields, each with its package.
 func identifiers(root string) (all []sample, err error) {
 	seen := map[string]bool{}
 	err = eachSource(root, false, func(set *token.FileSet, file *ast.File) {
@@ -121,8 +120,7 @@ func identifiers(root string) (all []sample, err error) {
 	return all, err
 }
 
-// declared calls add for each name of a declaration; of is a method's or field's type
-// with a dot.
+// declared calls add for each name of a declaration; of is the type of a method or field, followed by a dot.
 func declared(d ast.Decl, add func(id *ast.Ident, of string)) {
 	switch d := d.(type) {
 	case *ast.FuncDecl:

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// documents are the paragraphs and table rows of documents and manual pages.
+// documents returns the paragraphs and table rows of documents and manual pages.
 func documents(root string) (all []sample, err error) {
 	for _, kind := range []struct{ name, suffix, under string }{
 		{"document", ".md", "."}, {"manual", "", "integration/manuals/pages"},
@@ -39,8 +39,7 @@ type paragraph struct {
 	text string
 }
 
-// paragraphs are the paragraphs, list entries and table rows of a document, without
-// what is code.
+// paragraphs returns the paragraphs, list entries and table rows of a document, without code.
 func paragraphs(text string) (all []paragraph) {
 	var lines []string
 	begin, code := 0, false

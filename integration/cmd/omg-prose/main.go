@@ -1,6 +1,5 @@
-// Command omg-prose draws passages, or names, of the project at random, for someone who
-// has not seen the code to read: a passage that is not understood at first reading,
-// or a name whose meaning is guessed wrong, is to be written better.
+// Command omg-prose prints random passages, or names, of the project for a reader who has not seen the code: a passage
+// that is not understood at first reading, or a name whose meaning is guessed wrong, has to be rewritten.
 package main
 
 import (
@@ -13,7 +12,7 @@ import (
 	"strings"
 )
 
-// sample is one thing that can be drawn.
+// sample is one passage or name.
 type sample struct {
 	kind  string // comment, text, document, manual or name
 	place string // file and line

@@ -21,7 +21,7 @@ import (
 
 // TestBuild_Directory: without --output, build writes an index and its origin for each source in the data directory.
 func TestBuild_Directory(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	r := w.built()
 	require.Equal(t, []string{"core: 24 packages", "extra: 252 packages", "multilib: 24 packages"}, r.lines()[:3])
 	require.Regexp(t, "^"+w.indexes()+`: 300 packages, \d+ bytes, \d+ms$`, r.lines()[3])
@@ -50,7 +50,7 @@ func TestBuild_Directory(t *testing.T) {
 
 // TestBuild_KilledWriter: the next build removes the temporary files of an omg-index that was killed.
 func TestBuild_KilledWriter(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	require.NoError(t, os.MkdirAll(w.indexes(), 0o755))
 	for _, name := range []string{".core.omgidx.999999998.tmp", ".core.omgidx.999999999.tmp", ".core.omgidx.origin.999999999.tmp"} {
 		require.NoError(t, os.WriteFile(filepath.Join(w.indexes(), name), []byte("half"), 0o600))
@@ -62,7 +62,7 @@ func TestBuild_KilledWriter(t *testing.T) {
 // TestBuild_Names: any repository name that pacman accepts works; each repository has its own file, different from the
 // AUR's.
 func TestBuild_Names(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	text := w.read(w.database("core"))
 	names := []string{"aur", "core.files", "a%b", "..", strings.Repeat("x", 120)}
 	conf := "[options]\n"
@@ -100,7 +100,7 @@ func TestBuild_BadDatabase(t *testing.T) {
 	}
 	for name, c := range bad {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newTestSystem(t)
 			t.Setenv("SOURCE_DATE_EPOCH", "1000000000")
 			w.built()
 			w.built("-o", w.path("one.omgidx"))
@@ -130,7 +130,7 @@ func TestBuild_BadDatabase(t *testing.T) {
 			}
 		})
 	}
-	w := newWorld(t)
+	w := newTestSystem(t)
 	for _, repo := range []string{"core", "extra", "multilib"} {
 		require.NoError(t, os.WriteFile(w.database(repo), nil, 0o644))
 	}
@@ -142,7 +142,7 @@ func TestBuild_BadDatabase(t *testing.T) {
 }
 
 func TestBuild_MissingDatabase(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	require.NoError(t, os.Remove(w.database("multilib")))
 	for _, to := range [][]string{nil, {"-o", w.path("x")}} {
 		r := w.build(to...)
@@ -161,7 +161,7 @@ func TestBuild_MissingDatabase(t *testing.T) {
 
 // TestBuild_File: with --output, one file holds all sources.
 func TestBuild_File(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	out := w.path("one.omgidx")
 	r := w.built("--repo", "multilib", "--repo", "core", "-o", out)
 	require.Equal(t, []string{"core: 24 packages", "multilib: 24 packages"}, r.lines()[:2], "in the order of the configuration")
@@ -180,7 +180,7 @@ func TestBuild_File(t *testing.T) {
 
 // TestBuild_StandardOutput: "-" means standard output, a file or a pipe.
 func TestBuild_StandardOutput(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	t.Setenv("SOURCE_DATE_EPOCH", "1000000000")
 	w.built("-o", w.path("one.omgidx"))
 	want := w.read(w.path("one.omgidx"))
@@ -216,7 +216,7 @@ func TestBuild_StandardOutput(t *testing.T) {
 
 // TestBuild_Reproducible: the same databases give the same bytes in any directory, except for the build time.
 func TestBuild_Reproducible(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	t.Setenv("SOURCE_DATE_EPOCH", "1000000000")
 	w.built("-o", w.path("1"))
 	w.built("-o", w.path("2"))
@@ -241,7 +241,7 @@ func TestBuild_Reproducible(t *testing.T) {
 
 // TestBuild_Compressions: the packages do not depend on the compression of the database.
 func TestBuild_Compressions(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	var dumps []string
 	for _, c := range []fixture.Compression{fixture.Gzip, fixture.Zstd, fixture.XZ, fixture.None} {
 		require.NoError(t, os.RemoveAll(w.path("db")))
@@ -260,7 +260,7 @@ func TestBuild_Compressions(t *testing.T) {
 
 // TestBuild_AUR: the AUR's dump is a source.
 func TestBuild_AUR(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	dump := w.path("packages-meta-ext-v1.json.gz")
 	var b bytes.Buffer
 	require.NoError(t, fixture.AUR(&b, 100, 1))
@@ -297,7 +297,7 @@ func TestBuild_AUR(t *testing.T) {
 
 // TestBuild_Usage: files that must not be replaced are kept, and every wrong argument is named in the error.
 func TestBuild_Usage(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	require.NoError(t, os.Symlink(w.path("elsewhere"), w.path("link")))
 	require.NoError(t, syscall.Mkfifo(w.path("pipe"), 0o600))
 	before := w.tree()
@@ -335,7 +335,7 @@ func TestBuild_Usage(t *testing.T) {
 
 // TestBuild_Unwritable: an index that cannot be written is an error, and the others are written.
 func TestBuild_Unwritable(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	require.NoError(t, os.MkdirAll(filepath.Join(w.indexes(), "extra.omgidx"), 0o755))
 	r := w.build()
 	require.Equal(t, exit.Failed, r.code)
@@ -354,7 +354,7 @@ func TestBuild_Unwritable(t *testing.T) {
 
 // TestBuild_Interrupted: an interrupted build leaves only the old indexes.
 func TestBuild_Interrupted(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.built()
 	w.built("-o", w.path("x"))
 	before := w.tree()
@@ -371,7 +371,7 @@ func TestBuild_Interrupted(t *testing.T) {
 
 // TestBuild_SummaryNotWritten: a summary that cannot be written is an error, although the index was built.
 func TestBuild_SummaryNotWritten(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	for _, to := range [][]string{nil, {"-o", w.path("x")}} {
 		var errs bytes.Buffer
 		code := Run(t.Context(), slices.Concat([]string{"omg-index", "build"}, w.config(), to), full{}, &errs)

@@ -20,7 +20,7 @@ import (
 
 // TestInspect_Which: a command reads the named files, those in named directories, or those in the data directory.
 func TestInspect_Which(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	for _, command := range []string{"info", "verify", "dump"} {
 		r := w.run(command)
 		require.Equal(t, exit.Failed, r.code, command)
@@ -61,7 +61,7 @@ func TestInspect_Which(t *testing.T) {
 }
 
 func TestInfo(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	t.Setenv("SOURCE_DATE_EPOCH", "1000000000")
 	w.built("-o", w.path("one.omgidx"))
 	w.built()
@@ -105,9 +105,9 @@ func TestInfo(t *testing.T) {
 	}
 }
 
-// TestDump: dump prints every generated package, one a line.
+// TestDump: dump prints every generated package, one per line.
 func TestDump(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.built()
 	want := packages("core", "extra", "multilib")
 	require.Len(t, want, 300)
@@ -123,7 +123,7 @@ func TestDump(t *testing.T) {
 
 // TestVerify: every flipped bit is found, and each bad index is reported while the others are still checked.
 func TestVerify(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.built()
 	core := filepath.Join(w.indexes(), "core.omgidx")
 	good := w.read(core)
@@ -153,7 +153,7 @@ func TestVerify(t *testing.T) {
 
 // TestVerify_Wrong: an index with right checksums, but wrong content, is reported.
 func TestVerify_Wrong(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	b := pkgindex.NewBuilder("another builder", 1)
 	require.NoError(t, b.AddSource("core", pkgindex.KindRepo).Add(&wire.Package{Repo: "extra", Name: "a", Version: "1-1"}))
 	require.NoError(t, b.WriteFile(w.path("x.omgidx")))
@@ -164,7 +164,7 @@ func TestVerify_Wrong(t *testing.T) {
 
 // TestVerify_Sparse: a file that claims gigabytes of which nothing was written is refused without reading it.
 func TestVerify_Sparse(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.built()
 	core := filepath.Join(w.indexes(), "core.omgidx")
 	const size = 4 << 30
@@ -193,7 +193,7 @@ func TestVerify_Sparse(t *testing.T) {
 
 // TestInspect_NotWritten: output that cannot be written is reported once.
 func TestInspect_NotWritten(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.built()
 	for _, args := range [][]string{{"info"}, {"info", "--json"}, {"verify"}, {"dump"}} {
 		var errs bytes.Buffer
@@ -204,7 +204,7 @@ func TestInspect_NotWritten(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	for line, says := range map[string]string{
 		"biuld": "did you mean: build", "nonsense": "see --help", "info --nonsense": "see --help",
 	} {

@@ -1,5 +1,4 @@
-// Package app is omg-probe's command line: what is asked for, looked at until
-// the deadline, and printed.
+// Package app is omg-probe's command line: it parses the arguments, reads the files until the deadline, and prints.
 package app
 
 import (
@@ -18,7 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/version"
 )
 
-// Run runs omg-probe with the words after its name and returns its exit code.
+// Run runs omg-probe with its arguments and returns its exit code.
 func Run(args []string, stdout, stderr io.Writer) int {
 	err := run(args, stdout)
 	if err == nil {
@@ -66,13 +65,12 @@ func run(args []string, stdout io.Writer) error {
 		return write(stdout, text)
 	}
 	return show(l.until(o.deadline, func(a render.Report) {
-		_ = show(a) // a prompt goes on, whatever happens
+		_ = show(a) // a prompt must not fail
 		os.Exit(exit.OK)
 	}))
 }
 
-// printShell prints the code for a shell, which runs this very program with the
-// same words, wherever PATH leads by then.
+// printShell prints the code for a shell, which runs this very program with the same arguments, even if PATH changes.
 func (o *options) printShell(stdout io.Writer) error {
 	if _, err := render.Parse(o.format); err != nil {
 		return exit.With(exit.Usage, err)
@@ -97,7 +95,7 @@ func (o *options) printShell(stdout io.Writer) error {
 	return write(stdout, code)
 }
 
-// write writes all at once: what reads it sees all of it or nothing.
+// write writes everything in one call, so that a reader sees all of it or nothing.
 func write(w io.Writer, text string) error {
 	if text == "" {
 		return nil

@@ -15,14 +15,13 @@ import (
 	"github.com/omg-arch/omg/shared/statusfile"
 )
 
-// TestMain takes the umask away from the tester: directories of tests are to be
-// trusted, which one that others may write is not.
+// TestMain sets a strict umask: the tests' directories must be trusted, and one that others can write to is not.
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022)
 	os.Exit(m.Run())
 }
 
-// home is an empty home directory, which the environment speaks of and nothing else.
+// home returns an empty home directory and sets the environment to it alone.
 func home(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -108,8 +107,8 @@ func TestStatus(t *testing.T) {
 	shows(t, "?\n", "uc")
 }
 
-// TestStatus_Partial: a number that a source which could not be read could change has
-// a question mark, in every way to ask for it.
+// TestStatus_Partial checks, for every way to request a number, that it is followed by a question mark if a source that
+// could not be read might change it.
 func TestStatus_Partial(t *testing.T) {
 	dir := home(t)
 	partial := statusfile.Count(2)

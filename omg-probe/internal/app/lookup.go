@@ -20,7 +20,7 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// lookup is what one run reads from files.
+// lookup reads the files for one answer.
 type lookup struct {
 	o     *options
 	env   runtimes.Env
@@ -39,12 +39,12 @@ func (o *options) prepare() (*lookup, error) {
 			return nil, exit.With(exit.Failed, fmt.Errorf("the working directory: %w", err))
 		}
 		if err != nil {
-			wd = "/" // it was removed; a prompt goes on
+			wd = "/" // the directory was removed; a prompt must not fail
 		}
 		dir = filepath.Join(wd, dir)
 	}
 	if o.dir == "" && dir != "/" {
-		real, _ = syscall.Getwd() // the kernel's, in which there are no links
+		real, _ = syscall.Getwd() // the kernel's path, without links
 	}
 	if o.dir != "" {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
@@ -66,9 +66,8 @@ func (o *options) prepare() (*lookup, error) {
 	return l, nil
 }
 
-// readStatus reads the status file of the user's daemon, or of the one for all
-// users: the first that is fresh, else the first. Without fresh numbers the
-// system's versions are looked up in pacman's database.
+// readStatus reads the status file of the user's daemon, or of the system-wide one: the first that is fresh, otherwise
+// the first. Without fresh numbers, the system's versions are read from pacman's database.
 func (l *lookup) readStatus() render.LoadedStatus {
 	var first render.LoadedStatus
 	for i, socket := range l.paths.Sockets(l.o.socket) {
@@ -80,7 +79,7 @@ func (l *lookup) readStatus() render.LoadedStatus {
 		}
 		if err == nil {
 			l.file, l.stale = file, nil
-			if len(s.System) > 0 { // none is what a daemon writes that does not know, too
+			if len(s.System) > 0 { // a daemon that does not know them also writes none
 				l.env.System = make(map[string]string, len(s.System))
 			}
 			for _, v := range s.System {
@@ -96,9 +95,8 @@ func (l *lookup) readStatus() render.LoadedStatus {
 	return first
 }
 
-// until looks at everything, and calls late, once, if a deadline comes first, with
-// what was found by then. late ends the process: this goroutine may be stuck in a
-// system call.
+// until reads everything, and calls late, once, if a deadline comes first, with what was found by then. late ends the
+// process: this goroutine may be stuck in a system call.
 func (l *lookup) until(deadline time.Duration, late func(render.Report)) render.Report {
 	a := render.Report{WantsStatus: l.o.status}
 	var mu sync.Mutex // guards a
@@ -114,7 +112,7 @@ func (l *lookup) until(deadline time.Duration, late func(render.Report)) render.
 		defer mu.Unlock()
 		add(&a)
 	})
-	mu.Lock() // for good: nobody is late any more
+	mu.Lock() // never unlocked: late must not be called any more
 	a.Complete = true
 	return a
 }
@@ -129,7 +127,7 @@ func (l *lookup) names() []string {
 	return l.o.runtimes
 }
 
-// all hands over each part of the answer as it is found.
+// all passes on each part of the answer as it is found.
 func (l *lookup) all(add func(func(*render.Report))) {
 	names := l.names()
 	status := l.readStatus()
@@ -148,7 +146,7 @@ func (l *lookup) all(add func(func(*render.Report))) {
 	}
 }
 
-// number is the one that ec, tc, oc or uc asks for.
+// number returns the number that ec, tc, oc or uc requests.
 func number(name string, s render.LoadedStatus) statusfile.Number {
 	switch name {
 	case "ec":
@@ -161,7 +159,7 @@ func number(name string, s render.LoadedStatus) statusfile.Number {
 	return s.Updates
 }
 
-// why says for people what decided, with everything that was not shown quoted.
+// why explains to people what decided, and quotes everything that is not shown otherwise.
 func (l *lookup) why() string {
 	var b strings.Builder
 	status := l.readStatus()
@@ -191,14 +189,14 @@ func whyRuntime(b *strings.Builder, p *runtimes.Prober, name string) {
 	case a.Version == "":
 		fmt.Fprintf(b, "%s: no active version\n", name)
 	case a.Missing:
-		fmt.Fprintf(b, "%s %s: not installed\n", name, orQuoted(a.Version))
+		fmt.Fprintf(b, "%s %s: not installed\n", name, quoteVersion(a.Version))
 	case a.Path == "":
-		fmt.Fprintf(b, "%s %s: %s\n", name, orQuoted(a.Version), a.Manager)
+		fmt.Fprintf(b, "%s %s: %s\n", name, quoteVersion(a.Version), a.Manager)
 	default:
-		fmt.Fprintf(b, "%s %s: %s, %s\n", name, orQuoted(a.Version), a.Manager, quotePath(a.Path))
+		fmt.Fprintf(b, "%s %s: %s, %s\n", name, quoteVersion(a.Version), a.Manager, quotePath(a.Path))
 	}
 	if a.Differs {
-		fmt.Fprintf(b, "    differs from what is declared: %s\n", orQuoted(a.Declared.Want))
+		fmt.Fprintf(b, "    differs from what is declared: %s\n", quoteVersion(a.Declared.Want))
 	}
 	declared := p.Declared(name)
 	decided := func(d runtimes.Declaration) bool {
@@ -212,7 +210,7 @@ func whyRuntime(b *strings.Builder, p *runtimes.Prober, name string) {
 		if decided(d) {
 			mark = ">"
 		}
-		fmt.Fprintf(b, "  %s %s %s, %s: %s\n", mark, d.Kind, orQuoted(d.Want), d.Scope, quotePath(d.Source))
+		fmt.Fprintf(b, "  %s %s %s, %s: %s\n", mark, d.Kind, quoteVersion(d.Want), d.Scope, quotePath(d.Source))
 	}
 	if all := p.Installed(name); len(all) > 0 {
 		b.WriteString("    installed:")
@@ -227,15 +225,15 @@ func whyRuntime(b *strings.Builder, p *runtimes.Prober, name string) {
 	}
 }
 
-// orQuoted is a version as it is, or quoted if it could be anything else.
-func orQuoted(s string) string {
+// quoteVersion returns a version, quoted if it is not a plain one.
+func quoteVersion(s string) string {
 	if runtimes.Showable(s) {
 		return s
 	}
 	return quote(s)
 }
 
-// quotePath is a path or a variable as it is, or quoted if it is not plain.
+// quotePath returns a path or a variable, quoted if it is not plain.
 func quotePath(path string) string {
 	for part := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 		if !runtimes.Showable(strings.TrimLeft(part, ".$")) {

@@ -9,23 +9,23 @@ import (
 	"github.com/omg-arch/omg/shared/runtimes"
 )
 
-// defaultDeadline is how long a prompt waits at most.
+// defaultDeadline limits how long a prompt waits.
 const defaultDeadline = 10 * time.Millisecond
 
-// both is the word for the runtimes besides the status.
-const both = "all"
+// everything is the argument for the runtimes besides the status.
+const everything = "all"
 
-// options are what the words of a command line ask for.
+// options are the parsed arguments.
 type options struct {
 	help, version bool
 	init          bool
-	shell         string   // of init
+	shell         string   // the argument of init
 	number        string   // ec, tc, oc or uc
-	runtimes      []string // none: those that are declared here, unless only the status is asked for
-	both          bool     // the word all: runtimes besides the status
+	runtimes      []string // empty: those declared here, unless only the status is requested
+	everything    bool     // the argument all: runtimes besides the status
 
 	status   bool
-	all      bool // also runtimes that nothing declares here
+	all      bool // also runtimes that are not declared here
 	noEnv    bool
 	why      bool
 	format   string
@@ -39,23 +39,21 @@ type options struct {
 	borders bool
 	remote  bool
 
-	words []string // all but init and its shell: what the shell is to run
+	words []string // all except init and its shell: the arguments in the shell's code
 }
 
-// isTemplate reports whether the format is one, which may name any runtime.
+// isTemplate reports whether the format is a template, which may name any runtime.
 func (o *options) isTemplate() bool { return strings.Contains(o.format, "{{") }
 
-// wantsRuntimes reports whether runtimes are to be looked at.
+// wantsRuntimes reports whether runtimes are needed.
 func (o *options) wantsRuntimes() bool {
-	return !o.status || o.both || o.all || len(o.runtimes) > 0 || o.isTemplate()
+	return !o.status || o.everything || o.all || len(o.runtimes) > 0 || o.isTemplate()
 }
 
-// onlyDeclared reports whether runtimes that nothing declares here are left out:
-// where none is named, and not all are asked for.
+// onlyDeclared reports whether undeclared runtimes are left out: if none is named, and not all are requested.
 func (o *options) onlyDeclared() bool { return len(o.runtimes) == 0 && !o.all && !o.isTemplate() }
 
-// isBar reports whether the answer is for a bar, whose environment is not that of a
-// shell.
+// isBar reports whether the answer is for a status bar, whose environment is not that of a shell.
 func (o *options) isBar() bool {
 	switch o.format {
 	case "tmux", "waybar", "polybar", "i3blocks":
@@ -64,8 +62,7 @@ func (o *options) isBar() bool {
 	return o.noEnv
 }
 
-// parse reads the words of a command line. A flag library would cost more time
-// than all the rest.
+// parse parses the arguments. Package flag cannot: it allows no flags after other arguments, and no -C/dir.
 func parse(args []string) (*options, error) {
 	o := &options{deadline: defaultDeadline, format: "plain"}
 	flags := true
@@ -171,23 +168,23 @@ func (o *options) valued(name string) func(string) error {
 	return nil
 }
 
-// word takes a word that is no flag: a runtime, a number's name, init.
+// word handles an argument that is not a flag: a runtime, a number's name, init.
 func (o *options) word(word string) error {
 	switch {
 	case o.init && o.shell == "":
 		o.shell = word
 		return nil
-	case word == "init" && !o.init && len(o.runtimes) == 0 && !o.both && o.number == "":
+	case word == "init" && !o.init && len(o.runtimes) == 0 && !o.everything && o.number == "":
 		o.init = true
 		return nil
 	case word == "ec" || word == "tc" || word == "oc" || word == "uc":
-		if o.number != "" || len(o.runtimes) > 0 || o.both {
+		if o.number != "" || len(o.runtimes) > 0 || o.everything {
 			return usage("%s cannot be combined with other words", word)
 		}
 		o.number = word
 		return nil
-	case word == both:
-		o.both = true
+	case word == everything:
+		o.everything = true
 	default:
 		name, known := runtimes.Canonical(word)
 		if !known {

@@ -12,10 +12,10 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// schema grows when a field changes its meaning or goes.
+// schema is increased when a field changes its meaning or is removed.
 const schema = 1
 
-// fields are what JSON has.
+// fields returns the fields of the JSON output.
 func fields(a Report) map[string]any {
 	f := map[string]any{"schema": schema, "complete": a.Complete}
 	versions := []any{}
@@ -56,11 +56,10 @@ func numbers(s LoadedStatus) map[string]any {
 	return f
 }
 
-// partial are the names of the numbers that a source which could not be read could
-// change.
+// partial returns the names of the numbers that a source which could not be read might change.
 func partial(s LoadedStatus) []string {
 	names := []string{}
-	for _, c := range []counted{
+	for _, c := range []namedNumber{
 		{"installed", s.Installed},
 		{"explicit", s.Explicit},
 		{"orphans", s.Orphans},
@@ -75,7 +74,7 @@ func partial(s LoadedStatus) []string {
 	return names
 }
 
-// value is null for an unknown number.
+// value returns null for an unknown number.
 func value(n statusfile.Number) any {
 	if n.Known {
 		return n.N
@@ -83,8 +82,7 @@ func value(n statusfile.Number) any {
 	return nil
 }
 
-// shownSource is the name of the file or variable that decided, without the
-// directories, which may be called anything.
+// shownSource returns the base name of the file, or the variable, that decided: directories may have any name.
 func shownSource(source string) string {
 	name := path.Base(source)
 	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "$") {
@@ -101,11 +99,11 @@ func asJSON(a Report) (string, error) {
 	return string(termtext.AppendJSON(nil, b)) + "\n", nil
 }
 
-// waybar reads JSON whose text and tooltip are Pango markup.
+// waybar prints JSON whose text and tooltip are Pango markup.
 func waybar(a Report) (string, error) {
 	text := brief(a)
 	if text == "" {
-		return "{\"text\":\"\"}\n", nil // an empty line would be a fault
+		return "{\"text\":\"\"}\n", nil // waybar reports an empty line as an error
 	}
 	var classes []string
 	if slices.ContainsFunc(a.Runtimes, func(r runtimes.Active) bool { return r.Missing }) {
@@ -119,12 +117,12 @@ func waybar(a Report) (string, error) {
 		case !s.Fresh:
 			classes = append(classes, "stale")
 		default:
-			for _, c := range waiting(s) {
+			for _, c := range pending(s) {
 				if c.n.Known && c.n.N > 0 {
 					classes = append(classes, c.name)
 				}
 			}
-			if slices.ContainsFunc(waiting(s), func(c counted) bool { return c.n.Partial }) {
+			if slices.ContainsFunc(pending(s), func(c namedNumber) bool { return c.n.Partial }) {
 				classes = append(classes, "partial")
 			}
 		}
@@ -138,7 +136,7 @@ func waybar(a Report) (string, error) {
 		tip = append(tip, one)
 	}
 	if a.WantsStatus {
-		for _, c := range waiting(a.Status) {
+		for _, c := range pending(a.Status) {
 			tip = append(tip, c.name+" "+c.n.String())
 		}
 	}

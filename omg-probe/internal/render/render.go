@@ -1,6 +1,5 @@
-// Package render turns what was found into text for a prompt, a status bar or a
-// program. Whatever a repository has written reaches it only as far as
-// runtimes.Shown lets it; each format escapes for its target besides.
+// Package render formats what was found for a prompt, a status bar or a program. Text from repositories is shown only
+// as far as runtimes.Shown allows; in addition each format escapes for its target.
 package render
 
 import (
@@ -10,7 +9,7 @@ import (
 	"github.com/omg-arch/omg/shared/statusfile"
 )
 
-// LoadedStatus is what the status file says. Its numbers are unknown unless it is fresh.
+// LoadedStatus is the content of the status file. Its numbers are unknown unless it is fresh.
 type LoadedStatus struct {
 	statusfile.Status
 	Fresh bool
@@ -28,13 +27,13 @@ type Report struct {
 // Format turns an answer into text; "" if there is nothing to show.
 type Format func(Report) (string, error)
 
-// Parse knows the formats by name; anything else is a template.
+// Parse returns the format of that name; any other name is a template.
 func Parse(name string) (Format, error) {
 	switch name {
 	case "plain":
-		return oneLine(plainText, same), nil
+		return oneLine(plainText, unchanged), nil
 	case "starship":
-		return oneLine(brief, same), nil
+		return oneLine(brief, unchanged), nil
 	case "tmux":
 		return oneLine(brief, escapeTmux), nil
 	case "polybar":
@@ -58,12 +57,12 @@ func oneLine(text func(Report) string, escape func(string) string) Format {
 	}
 }
 
-func same(s string) string { return s }
+func unchanged(s string) string { return s }
 
-// missingMark stands after a version that is declared and not installed.
+// missingMark follows a version that is declared but not installed.
 const missingMark = "*"
 
-// label is a version with its runtime and a mark if it is not installed.
+// label returns a version with its runtime, and a mark if it is not installed.
 func label(a runtimes.Active) string {
 	s := a.Runtime + " " + runtimes.Shown(a.Version)
 	if a.Missing {
@@ -80,22 +79,22 @@ func labels(a Report) []string {
 	return all
 }
 
-type counted struct {
+type namedNumber struct {
 	name string
 	n    statusfile.Number
 }
 
-// waiting are the numbers that ask for something to be done.
-func waiting(s LoadedStatus) []counted {
-	return []counted{
+// pending returns the numbers that call for an action.
+func pending(s LoadedStatus) []namedNumber {
+	return []namedNumber{
 		{"updates", s.Updates}, {"aur", s.AURUpdates}, {"vulnerabilities", s.Vulnerabilities}, {"orphans", s.Orphans},
 	}
 }
 
-// Numbers are all numbers of a status, a line each.
+// Numbers returns all numbers of a status, one per line.
 func Numbers(s LoadedStatus) string {
 	var b strings.Builder
-	for _, c := range append(waiting(s), counted{"explicit", s.Explicit}, counted{"installed", s.Installed}) {
+	for _, c := range append(pending(s), namedNumber{"explicit", s.Explicit}, namedNumber{"installed", s.Installed}) {
 		b.WriteString("  " + c.name + " " + c.n.String() + "\n")
 	}
 	if degraded := s.Degraded.Names(); len(degraded) > 0 {
@@ -104,24 +103,24 @@ func Numbers(s LoadedStatus) string {
 	return b.String()
 }
 
-// plainText has every version and every number that was asked for.
+// plainText prints every requested version and number.
 func plainText(a Report) string {
 	all := labels(a)
 	if a.WantsStatus && (a.Complete || a.Status.There) {
-		for _, c := range waiting(a.Status) {
+		for _, c := range pending(a.Status) {
 			all = append(all, c.name+" "+c.n.String())
 		}
 	}
 	return strings.Join(all, " ")
 }
 
-// brief leaves out the numbers that are certainly 0. Nothing known is one question mark.
+// brief leaves out the numbers that are certainly 0. If nothing is known, it prints one question mark.
 func brief(a Report) string {
 	all := labels(a)
 	if !a.WantsStatus || !a.Complete && !a.Status.There {
 		return strings.Join(all, " ")
 	}
-	numbers := waiting(a.Status)
+	numbers := pending(a.Status)
 	unknown := 0
 	var some []string
 	for _, c := range numbers {
@@ -150,7 +149,7 @@ var pango = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#
 // escapePango keeps Pango from seeing markup.
 func escapePango(s string) string { return pango.Replace(s) }
 
-// i3blocks reads a full text and a short one, for its markup=pango or without.
+// i3blocks prints a full text and a short one, which are correct with markup=pango and without.
 func i3blocks(a Report) (string, error) {
 	full, short := brief(a), ""
 	if len(a.Runtimes) > 0 {

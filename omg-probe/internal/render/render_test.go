@@ -118,9 +118,8 @@ var hostile = []string{
 	"1.0\\$(touch x)", strings.Repeat("9", 65), "'; touch x; '", "%F{red}", "{{.node}}", "\xff",
 }
 
-// TestHostileVersions asks every format for versions that no
-// version is.
-func TestHostileVersions(t *testing.T) {
+// TestFormats_HostileVersions formats text that is not a version in every format.
+func TestFormats_HostileVersions(t *testing.T) {
 	for _, name := range []string{"plain", "json", "starship", "waybar", "polybar", "i3blocks", "tmux", "{{.node}}"} {
 		format, err := Parse(name)
 		require.NoError(t, err)
@@ -140,7 +139,7 @@ func TestHostileVersions(t *testing.T) {
 	}
 }
 
-func TestEscapes(t *testing.T) {
+func TestFormats_Escapes(t *testing.T) {
 	require.Equal(t, "##[fg=red]##(x)", escapeTmux("#[fg=red]#(x)"))
 	require.Equal(t, "%%{A1:x:}", escapePolybar("%{A1:x:}"))
 	require.Equal(t, "&lt;span a=&#34;&#39;&#34;&gt;&amp;", escapePango(`<span a="'">&`))
@@ -168,8 +167,8 @@ func FuzzTemplate(f *testing.F) {
 	})
 }
 
-// TestJSON_Partial: JSON names the numbers that a source which could not be read could
-// change, and their values are numbers as they were.
+// TestJSON_Partial checks that JSON names the numbers that a source which could not be read might change, and still has
+// their values.
 func TestJSON_Partial(t *testing.T) {
 	status := func(s LoadedStatus) map[string]any {
 		text, err := asJSON(Report{WantsStatus: true, Status: s, Complete: true})
@@ -200,8 +199,7 @@ func TestJSON_Partial(t *testing.T) {
 	require.Equal(t, []any{}, status(LoadedStatus{There: true})["partial"], "an unknown number is not a partial one")
 }
 
-// TestWaybar_Classes: a bar shows that its numbers are old, partial, or that there is
-// something to do.
+// TestWaybar_Classes checks the classes for old and partial numbers and for those that call for an action.
 func TestWaybar_Classes(t *testing.T) {
 	classes := func(s LoadedStatus) []string {
 		text, err := waybar(Report{WantsStatus: true, Status: s, Complete: true, Runtimes: []runtimes.Active{golang}})

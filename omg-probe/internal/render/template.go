@@ -8,20 +8,19 @@ import (
 	"github.com/omg-arch/omg/shared/runtimes"
 )
 
-// parseTemplate reads a template: {{.node}} is the active version, {{.updates}} a
-// number. Package text/template can do more, and every prompt would wait for it.
-// What stands outside of {{}} is its author's and is printed as it is: colours, a
-// bar's tags.
+// parseTemplate parses a template: {{.node}} is the active version, {{.updates}} a number. Package text/template can do
+// more, but loading it would delay every prompt. Text outside of {{}} comes from the template's author and is printed
+// unchanged: colours, a bar's tags.
 func parseTemplate(text string) (Format, error) {
 	if !strings.Contains(text, "{{") {
 		return nil, fmt.Errorf("unknown --format %q: use plain, json, starship, waybar, polybar, i3blocks, tmux, "+
 			"or a template such as {{.node}}", text)
 	}
 	names := runtimes.Names()
-	for _, c := range waiting(LoadedStatus{}) {
+	for _, c := range pending(LoadedStatus{}) {
 		names = append(names, c.name)
 	}
-	var texts, fields []string // by turns
+	var texts, fields []string // alternating
 	for rest := text; ; {
 		before, after, found := strings.Cut(rest, "{{")
 		texts = append(texts, before)
@@ -48,7 +47,7 @@ func parseTemplate(text string) (Format, error) {
 	}, nil
 }
 
-// field is what stands for a name: a version, "" where there is none, or a number.
+// field returns the value of a name: a version, "" if there is none, or a number.
 func field(a Report, name string) string {
 	for _, r := range a.Runtimes {
 		if r.Runtime == name {
@@ -58,7 +57,7 @@ func field(a Report, name string) string {
 			return runtimes.Shown(r.Version)
 		}
 	}
-	for _, c := range waiting(a.Status) {
+	for _, c := range pending(a.Status) {
 		if c.name == name {
 			return c.n.String()
 		}

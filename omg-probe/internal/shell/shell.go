@@ -1,8 +1,7 @@
-// Package shell writes the code that has a shell show omg-probe's answer in its
-// prompt. The code runs omg-probe before a prompt if the directory changed, a
-// command ran, the status file changed, or some seconds went by, and keeps the
-// answer in OMG_PROMPT. A shell expands a prompt once: a prompt that names the
-// variable shows what is in it and runs nothing.
+// Package shell generates the code with which a shell shows omg-probe's answer in its prompt. The code runs omg-probe
+// before a prompt if the directory changed, a command ran, the status file changed, or some seconds have passed, and
+// keeps the answer in OMG_PROMPT. A shell expands a prompt once: a prompt that names the variable shows its content and
+// runs nothing.
 package shell
 
 import (
@@ -20,8 +19,7 @@ var (
 	fish string
 )
 
-// Code is the code for a shell: command is what it runs, files are those whose
-// change has it run again.
+// Code returns the code for a shell: command is what it runs; it runs again when one of files changes.
 func Code(shell string, command, files []string) (string, error) {
 	code, quote := "", quotePosix
 	switch shell {
@@ -44,11 +42,10 @@ func Code(shell string, command, files []string) (string, error) {
 	return strings.NewReplacer("@COMMAND@", words(command), "@FILES@", words(files)).Replace(code), nil
 }
 
-// quotePosix makes any text one word of bash and zsh.
+// quotePosix quotes any text as one word of bash and zsh.
 func quotePosix(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// quoteFish makes any text one word of fish, where a backslash in quotes is
-// one before a quote or a backslash only.
+// quoteFish quotes any text as one word of fish, in whose quotes a backslash escapes only a quote or a backslash.
 func quoteFish(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestQuoting has each shell read words that try to be more than one.
-func TestQuoting(t *testing.T) {
+// TestCode_Quoting has each shell parse words that could be taken for several.
+func TestCode_Quoting(t *testing.T) {
 	words := []string{"a b", "'", `\`, `\'`, "$(touch x)", "`x`", "a\nb", "!!", "*", "~", "", "é"}
 	for _, shell := range []string{"bash", "zsh", "fish"} {
 		t.Run(shell, func(t *testing.T) {
@@ -33,7 +33,7 @@ func TestQuoting(t *testing.T) {
 	}
 }
 
-func TestUnknownShell(t *testing.T) {
+func TestCode_UnknownShell(t *testing.T) {
 	_, err := Code("tcsh", nil, nil)
 	require.ErrorContains(t, err, "bash, zsh or fish")
 }

@@ -17,7 +17,7 @@ import (
 
 // TestAUR: the AUR's packages are found if there is an index of it.
 func TestAUR(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	inAUR := func() (wire.Source, error) {
 		names, result, err := w.search(wire.SearchRequest{Words: []string{"yay"}})
@@ -86,7 +86,7 @@ func TestAUR(t *testing.T) {
 
 // TestAUR_Stale: a dump older than the configured age is marked stale.
 func TestAUR_Stale(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	w.buildAUR(w.index(wire.SourceAUR))
 	w.write("config.toml", "[stale]\naur = \"1h\"\n")
@@ -104,7 +104,7 @@ func TestAUR_Stale(t *testing.T) {
 
 // TestAUR_Given: an index named by the user may hold the AUR; omg's own index is then not used.
 func TestAUR_Given(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.write("config.toml", "")
 	w.buildOwn()
 	w.buildAUR(w.index(wire.SourceAUR))
@@ -126,7 +126,7 @@ func TestAUR_Given(t *testing.T) {
 }
 
 // download writes a database and its index to the directory of downloaded databases.
-func (w *world) download(repo string, o fixture.Options, at time.Time) {
+func (w *testSystem) download(repo string, o fixture.Options, at time.Time) {
 	w.t.Helper()
 	dir := w.path("download")
 	require.NoError(w.t, fixture.Write(dir, o))
@@ -149,7 +149,7 @@ func TestDownloads(t *testing.T) {
 	newer := options
 	newer.Seed++
 	now := time.Now()
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	plain := ask(w, (*Backend).Status)
 	w.write("config.toml", "[aur]\nenabled = false\n[sync]\nenabled = true\n")
@@ -195,7 +195,7 @@ func TestDownloads(t *testing.T) {
 // TestDownloads_Bad: an unusable downloaded database is replaced by pacman's, with the reason; an older one is replaced
 // without a reason.
 func TestDownloads_Bad(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	plain := ask(w, (*Backend).Status).Counts
 	w.write("config.toml", "[aur]\nenabled = false\n[sync]\nenabled = true\n")

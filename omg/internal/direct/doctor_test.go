@@ -19,7 +19,7 @@ import (
 )
 
 // checks returns doctor's results of a name, as lines "state: found". Every problem must have something to do.
-func (w *world) checks(name string) (list []string) {
+func (w *testSystem) checks(name string) (list []string) {
 	w.t.Helper()
 	all := ask(w, (*Backend).Doctor)
 	for _, c := range all.Checks {
@@ -34,7 +34,7 @@ func (w *world) checks(name string) (list []string) {
 }
 
 // problem requires exactly one problem of a name, and returns what was found.
-func (w *world) problem(name string) string {
+func (w *testSystem) problem(name string) string {
 	w.t.Helper()
 	problems := slices.DeleteFunc(w.checks(name), func(line string) bool { return !strings.HasPrefix(line, "problem: ") })
 	require.Len(w.t, problems, 1)
@@ -42,7 +42,7 @@ func (w *world) problem(name string) string {
 }
 
 // well requires that the checks of a name found no problem.
-func (w *world) well(name string) {
+func (w *testSystem) well(name string) {
 	w.t.Helper()
 	list := w.checks(name)
 	require.NotEmpty(w.t, list)
@@ -52,13 +52,13 @@ func (w *world) well(name string) {
 }
 
 func TestDoctor_Databases(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	w.well("databases")
 	require.Len(t, w.checks("databases"), 3)
 	w.well("clock")
 	for _, b := range badDatabases() {
-		w := newWorld(t)
+		w := newTestSystem(t)
 		w.buildOwn()
 		b.make(t, w.database("extra"))
 		require.Contains(t, w.problem("databases"), b.says, b.name)
@@ -76,7 +76,7 @@ func TestDoctor_Databases(t *testing.T) {
 }
 
 func TestDoctor_Local(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	require.Equal(t, []string{fmt.Sprintf("ok: %d packages installed", options.Installed)}, w.checks("local database"))
 	entries, err := os.ReadDir(w.path("db/local"))
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ func TestDoctor_Local(t *testing.T) {
 }
 
 func TestDoctor_Indexes(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	require.Equal(t, "no index in "+filepath.Dir(w.index("core")), w.problem("index"))
 	w.buildOwn()
 	w.well("index")
@@ -120,7 +120,7 @@ func TestDoctor_Indexes(t *testing.T) {
 }
 
 func TestDoctor_GivenIndexes(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	all := w.path("all.omgidx")
 	w.build(all, "core", "extra", "multilib")
@@ -144,7 +144,7 @@ func TestDoctor_GivenIndexes(t *testing.T) {
 }
 
 func TestDoctor_Downloads(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	const name = "downloaded databases"
 	require.Empty(t, w.checks(name), "omgd downloads none")
@@ -164,7 +164,7 @@ func TestDoctor_Downloads(t *testing.T) {
 }
 
 func TestDoctor_Surroundings(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	w.well("db.lck")
 	w.well("data directory")

@@ -12,7 +12,7 @@ import (
 
 // TestGivenIndex: an index named by the user answers for its sources; a directory stands for the indexes in it.
 func TestGivenIndex(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	all := w.path("all.omgidx")
 	w.build(all, "core", "extra", "multilib")
 	w.buildOwn()
@@ -50,7 +50,7 @@ func TestGivenIndex(t *testing.T) {
 
 // TestGivenIndex_NoDatabases: without databases, the named index answers.
 func TestGivenIndex_NoDatabases(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	all := w.path("all.omgidx")
 	w.build(all, "core", "extra", "multilib")
 	require.NoError(t, os.RemoveAll(w.path("db")))
@@ -74,7 +74,7 @@ func TestGivenIndex_NoDatabases(t *testing.T) {
 }
 
 // buildNothing copies an index and its origin to the path of omg's own index of core.
-func (w *world) buildNothing(given string) {
+func (w *testSystem) buildNothing(given string) {
 	w.t.Helper()
 	for _, suffix := range []string{"", ".origin"} {
 		text, err := os.ReadFile(given + suffix)
@@ -87,7 +87,7 @@ func (w *world) buildNothing(given string) {
 // TestGivenIndex_Bad: an unusable index is reported, and the databases are read. It is an error if only the index could
 // list the repositories.
 func TestGivenIndex_Bad(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	good := w.path("good.omgidx")
 	w.build(good, "core", "extra", "multilib")
 	text, err := os.ReadFile(good)

@@ -16,7 +16,7 @@ import (
 
 // TestLocal_Missing: on a system without a local database, installed packages are unknown, without a note.
 func TestLocal_Missing(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	require.NoError(t, os.RemoveAll(w.path("db/local")))
 	w.found("core", "extra", "multilib")
@@ -43,17 +43,17 @@ func TestLocal_Missing(t *testing.T) {
 // TestLocal_Damaged: a damaged local database does not affect the repositories.
 func TestLocal_Damaged(t *testing.T) {
 	for name, c := range map[string]struct {
-		make func(w *world)
+		make func(w *testSystem)
 		says string
 	}{
-		"another version": {func(w *world) { w.write("db/local/ALPM_DB_VERSION", "8\n") }, "wrong version"},
-		"no version":      {func(w *world) { require.NoError(w.t, os.Remove(w.path("db/local/ALPM_DB_VERSION"))) }, "wrong version"},
-		"a link to itself": {func(w *world) {
+		"another version": {func(w *testSystem) { w.write("db/local/ALPM_DB_VERSION", "8\n") }, "wrong version"},
+		"no version":      {func(w *testSystem) { require.NoError(w.t, os.Remove(w.path("db/local/ALPM_DB_VERSION"))) }, "wrong version"},
+		"a link to itself": {func(w *testSystem) {
 			require.NoError(w.t, os.RemoveAll(w.path("db/local")))
 			require.NoError(w.t, os.Symlink("local", w.path("db/local")))
 		}, "too many levels"},
 	} {
-		w := newWorld(t)
+		w := newTestSystem(t)
 		w.buildOwn()
 		c.make(w)
 		w.found("core", "extra", "multilib")
@@ -77,7 +77,7 @@ func TestLocal_Damaged(t *testing.T) {
 
 // TestLocal_Unread: a package without a description counts as installed; its reason and dependencies are unknown.
 func TestLocal_Unread(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	local, err := pacmandb.ReadLocal(t.Context(), w.path("db"))
 	require.NoError(t, err)
@@ -104,7 +104,7 @@ func TestLocal_Unread(t *testing.T) {
 
 // TestInstalled: the lists match the local database, with details on request.
 func TestInstalled(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	local, err := pacmandb.ReadLocal(t.Context(), w.path("db"))
 	require.NoError(t, err)
 	list := func(r wire.InstalledRequest) *wire.InstalledResult {

@@ -16,7 +16,7 @@ import (
 // TestSecurity: installed packages are checked against a file of the tracker's records; without a file, only the daemon
 // could do it.
 func TestSecurity(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	_, err := w.backend().Security(t.Context(), &wire.SecurityRequest{})
 	require.Equal(t, wire.CodeNetwork, wire.CodeOf(err))
@@ -66,7 +66,7 @@ func TestSecurity(t *testing.T) {
 
 // TestWithoutDaemon: questions about the daemon fail, and its commands have nothing to do.
 func TestWithoutDaemon(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	b := w.backend()
 	_, err := b.Health(t.Context())
 	require.EqualError(t, err, "health needs a running omgd: start it with omg daemon start")
@@ -82,7 +82,7 @@ func TestWithoutDaemon(t *testing.T) {
 
 // TestSystem: files, owners and reasons match the local database.
 func TestSystem(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	local, err := pacmandb.ReadLocal(t.Context(), w.path("db"))
 	require.NoError(t, err)
 	name := local.Packages[0].Name
@@ -130,7 +130,7 @@ func TestSystem(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	c, err := w.backend().Config(t.Context(), false)
 	require.NoError(t, err)
 	require.Equal(t, []string{w.path("config.toml")}, c.Files)
@@ -147,7 +147,7 @@ func TestConfig(t *testing.T) {
 
 // TestRuntimes: the versions of runtimes come from the environment.
 func TestRuntimes(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	t.Chdir(w.home)
 	w.write(".nvm/versions/node/v20.1.0/bin/node", "")
 	w.write(".node-version", "20.1.0\n")

@@ -14,7 +14,7 @@ import (
 )
 
 // found requires that all packages of the repositories are found.
-func (w *world) found(repositories ...string) *wire.SearchResult {
+func (w *testSystem) found(repositories ...string) *wire.SearchResult {
 	w.t.Helper()
 	want := []string{}
 	for _, repo := range repositories {
@@ -31,17 +31,17 @@ func (w *world) found(repositories ...string) *wire.SearchResult {
 // TestBadDatabase: a bad database is reported and does not affect the others. Its last index answers instead, but not
 // an index of another system.
 func TestBadDatabase(t *testing.T) {
-	counts := ask(newWorld(t), (*Backend).Status).Counts
+	counts := ask(newTestSystem(t), (*Backend).Status).Counts
 	for _, b := range badDatabases() {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			t.Run("no index", func(t *testing.T) {
-				w := newWorld(t)
+				w := newTestSystem(t)
 				b.make(t, w.database("extra"))
 				lacking(t, w, b)
 			})
 			t.Run("others' indexes", func(t *testing.T) {
-				w := newWorld(t)
+				w := newTestSystem(t)
 				w.build(w.index("core"), "core")
 				w.build(w.index("multilib"), "multilib")
 				b.make(t, w.database("extra"))
@@ -49,35 +49,35 @@ func TestBadDatabase(t *testing.T) {
 				require.Empty(t, w.notes, "no database is read")
 			})
 			t.Run("an index of another system", func(t *testing.T) {
-				other := newWorld(t)
+				other := newTestSystem(t)
 				other.buildOwn()
-				w := newWorld(t)
+				w := newTestSystem(t)
 				w.env["XDG_DATA_HOME"] = other.path("share")
 				b.make(t, w.database("extra"))
 				lacking(t, w, b)
 			})
 			t.Run("an index without its origin", func(t *testing.T) {
-				w := newWorld(t)
+				w := newTestSystem(t)
 				w.buildOwn()
 				require.NoError(t, os.Remove(w.index("extra")+".origin"))
 				b.make(t, w.database("extra"))
 				lacking(t, w, b)
 			})
 			t.Run("its last index", func(t *testing.T) {
-				w := newWorld(t)
+				w := newTestSystem(t)
 				w.buildOwn()
 				b.make(t, w.database("extra"))
 				served(t, w, b, &counts)
 			})
 			t.Run("a given index", func(t *testing.T) {
-				w := newWorld(t)
+				w := newTestSystem(t)
 				w.build(w.path("all.omgidx"), "core", "extra", "multilib")
 				w.o.Index = []string{w.path("all.omgidx")}
 				b.make(t, w.database("extra"))
 				served(t, w, b, &counts)
 			})
 			t.Run("a given directory", func(t *testing.T) {
-				w := newWorld(t)
+				w := newTestSystem(t)
 				w.buildOwn()
 				w.o.Index = []string{filepath.Dir(w.index("core"))}
 				w.env["XDG_DATA_HOME"] = w.path("nothing")
@@ -89,7 +89,7 @@ func TestBadDatabase(t *testing.T) {
 }
 
 // lacking requires answers without extra.
-func lacking(t *testing.T, w *world, b bad) {
+func lacking(t *testing.T, w *testSystem, b bad) {
 	t.Helper()
 	result := w.found("core", "multilib")
 	require.True(t, result.Partial)
@@ -134,7 +134,7 @@ func lacking(t *testing.T, w *world, b bad) {
 }
 
 // served requires answers from an earlier index of extra, with the earlier counts.
-func served(t *testing.T, w *world, b bad, counts *wire.Counts) {
+func served(t *testing.T, w *testSystem, b bad, counts *wire.Counts) {
 	t.Helper()
 	result := w.found("core", "extra", "multilib")
 	require.False(t, result.Partial)
@@ -159,7 +159,7 @@ func served(t *testing.T, w *world, b bad, counts *wire.Counts) {
 
 // TestBadDatabase_All: if no database can be read and no index answers, the result is unknown, not empty.
 func TestBadDatabase_All(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	for _, repo := range []string{"core", "extra", "multilib"} {
 		require.NoError(t, os.WriteFile(w.database(repo), []byte("<html>"), 0o644))
 	}
@@ -188,7 +188,7 @@ func TestBadDatabase_All(t *testing.T) {
 
 // TestBadDatabase_Back: a database that is readable again is read.
 func TestBadDatabase_Back(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	good, err := os.ReadFile(w.database("extra"))
 	require.NoError(t, err)
@@ -201,7 +201,7 @@ func TestBadDatabase_Back(t *testing.T) {
 
 // TestOwnIndex: an index that matches the database is used, and the database is not read.
 func TestOwnIndex(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	result := w.found("core", "extra", "multilib")
 	require.False(t, result.Partial)
 	require.Equal(t, []string{"no index, so omg read the databases themselves (slower): omg-index build creates one"}, w.notes)
@@ -223,7 +223,7 @@ func TestOwnIndex(t *testing.T) {
 	require.Empty(t, w.notes)
 
 	// The same content in another directory has the same packages.
-	other := newWorld(t)
+	other := newTestSystem(t)
 	other.env["XDG_DATA_HOME"] = w.path("share")
 	other.found("core", "extra", "multilib")
 	require.Empty(t, other.notes)
@@ -236,7 +236,7 @@ func TestOwnIndex(t *testing.T) {
 
 // TestOwnIndex_Earlier: only the changed database is read.
 func TestOwnIndex_Earlier(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	other := options
 	other.Seed++
@@ -270,7 +270,7 @@ func flips(good []byte) (list [][]byte) {
 
 // TestIndex_FlippedBit: an index with a flipped bit is not used, own or named: it could hide a package.
 func TestIndex_FlippedBit(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.buildOwn()
 	good, err := os.ReadFile(w.index("core"))
 	require.NoError(t, err)
@@ -300,7 +300,7 @@ func TestIndex_FlippedBit(t *testing.T) {
 // TestConfiguration: if pacman.conf names no repositories, all existing databases are used; an invalid file is an
 // error.
 func TestConfiguration(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	w.write("pacman.conf", "[options]\nDBPath = "+w.path("db")+"\n")
 	w.found("core", "extra", "multilib")
 	w.write("pacman.conf", "[options\n")
@@ -311,7 +311,7 @@ func TestConfiguration(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.True(t, strings.HasPrefix(err.Error(), "open "+w.path("pacman.conf")), err.Error())
 
-	w = newWorld(t)
+	w = newTestSystem(t)
 	w.write("db/db.lck", "")
 	st := ask(w, (*Backend).Status)
 	require.Equal(t, []wire.Problem{{Name: "db.lck", State: "busy", Why: "pacman is running"}}, st.Problems)

@@ -18,8 +18,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// theirs are the databases of the fake daemon.
-var theirs = wire.Served{DBPath: "/other/db", PacmanConfig: "/other/pacman.conf"}
+// daemonPaths are the databases of the fake daemon.
+var daemonPaths = wire.Served{DBPath: "/other/db", PacmanConfig: "/other/pacman.conf"}
 
 func encoded(t testing.TB, v any) []byte {
 	t.Helper()
@@ -149,30 +149,30 @@ func (s *standIn) questions() []string {
 // errBecame is returned by become in tests, in which the process is not replaced.
 var errBecame = errors.New("became omg-direct")
 
-// world is a user's environment, with a record of what the backend did.
-type world struct {
+// testUser is a user's environment, with a record of what the backend did.
+type testUser struct {
 	socket string // the default socket
 	notes  []string
 	became []wire.Served // the databases of each call of become
 }
 
-func newWorld(t *testing.T) *world {
+func newTestUser(t *testing.T) *testUser {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "remote-") // a socket's path must be short
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return &world{socket: filepath.Join(dir, "omg.sock")}
+	return &testUser{socket: filepath.Join(dir, "omg.sock")}
 }
 
 // served returns a world with a fake daemon at the default socket.
-func served(t *testing.T, how conduct) (*world, *standIn) {
+func served(t *testing.T, how conduct) (*testUser, *standIn) {
 	t.Helper()
-	w, s := newWorld(t), &standIn{how: how}
+	w, s := newTestUser(t), &standIn{how: how}
 	s.start(t, w.socket)
 	return w, s
 }
 
-func (w *world) backend(o backend.Options) *Backend {
+func (w *testUser) backend(o backend.Options) *Backend {
 	w.notes, w.became = nil, nil
 	o.Note = func(line string) { w.notes = append(w.notes, line) }
 	return &Backend{

@@ -64,10 +64,10 @@ func TestExecDirect(t *testing.T) {
 	require.NoError(t, os.WriteFile(direct, []byte("#!/bin/sh\nprintf '[%s]' \"$@\"\n"), 0o700))
 	const rest = "[search][a word]"
 	require.Equal(t, "[--no-daemon]"+rest, run(becoming{}))
-	require.Equal(t, "[--no-daemon][--dbpath][/other/db][--pacman-config][/other/pacman.conf]"+rest, run(becoming{Served: theirs}))
-	require.Equal(t, "[--no-daemon][--pacman-config][/other/pacman.conf]"+rest, run(becoming{backend.Options{DBPath: "/db"}, theirs}))
-	require.Equal(t, "[--no-daemon][--dbpath][/other/db]"+rest, run(becoming{backend.Options{PacmanConfig: "/conf"}, theirs}))
-	require.Equal(t, "[--no-daemon]"+rest, run(becoming{backend.Options{DBPath: "/db", PacmanConfig: "/conf"}, theirs}))
+	require.Equal(t, "[--no-daemon][--dbpath][/other/db][--pacman-config][/other/pacman.conf]"+rest, run(becoming{Served: daemonPaths}))
+	require.Equal(t, "[--no-daemon][--pacman-config][/other/pacman.conf]"+rest, run(becoming{backend.Options{DBPath: "/db"}, daemonPaths}))
+	require.Equal(t, "[--no-daemon][--dbpath][/other/db]"+rest, run(becoming{backend.Options{PacmanConfig: "/conf"}, daemonPaths}))
+	require.Equal(t, "[--no-daemon]"+rest, run(becoming{backend.Options{DBPath: "/db", PacmanConfig: "/conf"}, daemonPaths}))
 
 	require.NoError(t, os.WriteFile(direct, []byte("no program"), 0o700))
 	require.Equal(t, "exec "+direct+": exec format error\n", run(becoming{}))

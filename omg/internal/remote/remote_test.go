@@ -21,7 +21,7 @@ const hint = "with --no-daemon omg reads this machine's databases directly"
 
 // TestNoDaemon: without a daemon, omg-direct answers every question, from its default databases.
 func TestNoDaemon(t *testing.T) {
-	w := newWorld(t)
+	w := newTestUser(t)
 	for name, ask := range questions {
 		require.ErrorIs(t, ask(t.Context(), w.backend(backend.Options{})), errBecame, name)
 		require.Equal(t, []wire.Served{{}}, w.became, name)
@@ -36,7 +36,7 @@ func TestNoDaemon(t *testing.T) {
 
 // TestAsksDaemon: which questions go to the daemon, depending on the files that the user named.
 func TestAsksDaemon(t *testing.T) {
-	how := conduct{greeting: greets(t, theirs), other: result(t, map[string]any{})}
+	how := conduct{greeting: greets(t, daemonPaths), other: result(t, map[string]any{})}
 	w, s := served(t, how)
 	for _, c := range []struct {
 		name  string
@@ -65,7 +65,7 @@ func TestAsksDaemon(t *testing.T) {
 				require.Empty(t, s.questions(), "%s: %s", c.name, name)
 				want := wire.Served{}
 				if kind == "files" && (c.o.Socket != "" || c.name == "nothing is named") {
-					want = theirs
+					want = daemonPaths
 				}
 				require.Equal(t, []wire.Served{want}, w.became, "%s: %s", c.name, name)
 			}
@@ -86,12 +86,12 @@ func TestRefusal(t *testing.T) {
 			daemon conduct
 			known  *wire.Served
 		}{
-			"greeted":                  {conduct{greeting: greets(t, theirs), other: refuses(code, nil)}, &theirs},
+			"greeted":                  {conduct{greeting: greets(t, daemonPaths), other: refuses(code, nil)}, &daemonPaths},
 			"greeted, pacman's own":    {conduct{greeting: greets(t, own), other: refuses(code, nil)}, &own},
-			"refused with the paths":   {conduct{greeting: refuses(code, &theirs), other: breaks}, &theirs},
-			"both, the refusal is new": {conduct{greeting: greets(t, own), other: refuses(code, &theirs)}, &theirs},
+			"refused with the paths":   {conduct{greeting: refuses(code, &daemonPaths), other: breaks}, &daemonPaths},
+			"both, the refusal is new": {conduct{greeting: greets(t, own), other: refuses(code, &daemonPaths)}, &daemonPaths},
 			"refused without":          {conduct{greeting: refuses(code, nil), other: breaks}, nil},
-			"at once with the paths":   {conduct{atOnce: func() []byte { b, _ := refuses(code, &theirs)(0); return b }}, &theirs},
+			"at once with the paths":   {conduct{atOnce: func() []byte { b, _ := refuses(code, &daemonPaths)(0); return b }}, &daemonPaths},
 			"at once without":          {conduct{atOnce: func() []byte { b, _ := refuses(code, nil)(0); return b }}, nil},
 		} {
 			t.Run(fmt.Sprintf("%d/%s", code, name), func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestRefusal(t *testing.T) {
 }
 
 // refused asks a daemon that refuses.
-func refused(t *testing.T, w *world, question string, named bool, code wire.Code, fault bool, known *wire.Served) {
+func refused(t *testing.T, w *testUser, question string, named bool, code wire.Code, fault bool, known *wire.Served) {
 	t.Helper()
 	o := backend.Options{}
 	if named {
@@ -141,13 +141,13 @@ func refused(t *testing.T, w *world, question string, named bool, code wire.Code
 func TestRefusal_Kept(t *testing.T) {
 	for _, question := range append(slices.Clone(kinds["kept"]), kinds["daemon"]...) {
 		for code := wire.CodeNotFound; code <= wire.CodeVersion; code++ {
-			w, _ := served(t, conduct{greeting: greets(t, theirs), other: refuses(code, &theirs)})
+			w, _ := served(t, conduct{greeting: greets(t, daemonPaths), other: refuses(code, &daemonPaths)})
 			err := questions[question](t.Context(), w.backend(backend.Options{}))
 			require.Equal(t, code, wire.CodeOf(err), question)
 			require.Empty(t, w.became, question)
 			require.Empty(t, w.notes, question)
 		}
-		w, _ := served(t, conduct{greeting: greets(t, theirs), other: breaks})
+		w, _ := served(t, conduct{greeting: greets(t, daemonPaths), other: breaks})
 		require.ErrorIs(t, questions[question](t.Context(), w.backend(backend.Options{})), client.ErrBroken, question)
 		require.Empty(t, w.became, question)
 		require.Empty(t, w.notes, question)
@@ -161,7 +161,7 @@ func TestBreak(t *testing.T) {
 			daemon conduct
 			known  *wire.Served
 		}{
-			"after the greeting":               {conduct{greeting: greets(t, theirs), other: breaks}, &theirs},
+			"after the greeting":               {conduct{greeting: greets(t, daemonPaths), other: breaks}, &daemonPaths},
 			"after the greeting, pacman's own": {conduct{greeting: greets(t, wire.Served{}), other: breaks}, &wire.Served{}},
 			"before it":                        {conduct{greeting: breaks, other: breaks}, nil},
 			"at once":                          {conduct{atOnce: func() []byte { return nil }}, nil},
@@ -195,20 +195,20 @@ func TestBreak(t *testing.T) {
 // TestBreak_Gone: the daemon ends before the question is repeated. Without its greeting, its databases are unknown.
 func TestBreak_Gone(t *testing.T) {
 	for _, known := range []bool{true, false} {
-		w := newWorld(t)
+		w := newTestUser(t)
 		gone := func(uint64) ([]byte, bool) {
 			_ = os.Remove(w.socket)
 			return nil, true
 		}
 		s := &standIn{how: conduct{greeting: gone, other: breaks}}
 		if known {
-			s.how = conduct{greeting: greets(t, theirs), other: gone}
+			s.how = conduct{greeting: greets(t, daemonPaths), other: gone}
 		}
 		s.start(t, w.socket)
 		_, err := w.backend(backend.Options{}).Status(t.Context())
 		if known {
 			require.ErrorIs(t, err, errBecame)
-			require.Equal(t, []wire.Served{theirs}, w.became)
+			require.Equal(t, []wire.Served{daemonPaths}, w.became)
 			continue
 		}
 		require.ErrorIs(t, err, client.ErrBroken)
@@ -223,7 +223,7 @@ func TestBreak_InTheMiddle(t *testing.T) {
 	for _, question := range []string{"search", "info"} {
 		given := make(chan struct{})
 		w, s := served(t, conduct{
-			greeting: greets(t, theirs), until: given,
+			greeting: greets(t, daemonPaths), until: given,
 			other: func(id uint64) ([]byte, bool) { return wire.AppendResult(nil, id, first, true), false },
 		})
 		b := w.backend(backend.Options{})
@@ -239,7 +239,7 @@ func TestBreak_InTheMiddle(t *testing.T) {
 		require.Empty(t, w.became, question)
 		require.Empty(t, w.notes, question)
 		// The next question of the same command has no fallback either.
-		s.behave(conduct{greeting: greets(t, theirs), other: refuses(wire.CodeBusy, &theirs)})
+		s.behave(conduct{greeting: greets(t, daemonPaths), other: refuses(wire.CodeBusy, &daemonPaths)})
 		_, err = b.Installed(t.Context(), &wire.InstalledRequest{})
 		require.Equal(t, wire.CodeBusy, wire.CodeOf(err), question)
 		require.Empty(t, w.became, question)
@@ -251,7 +251,7 @@ func TestBreak_NothingGiven(t *testing.T) {
 	first := encoded(t, map[string]any{"packages": []wire.Package{{Repo: "core", Name: "a", Version: "1"}}})
 	for _, question := range []string{"search", "info"} {
 		w, _ := served(t, conduct{
-			greeting: greets(t, theirs),
+			greeting: greets(t, daemonPaths),
 			other:    func(id uint64) ([]byte, bool) { return wire.AppendResult(nil, id, first, true), true },
 		})
 		names := []string{}
@@ -266,17 +266,17 @@ func TestBreak_NothingGiven(t *testing.T) {
 			continue
 		}
 		require.ErrorIs(t, err, errBecame)
-		require.Equal(t, []wire.Served{theirs}, w.became)
+		require.Equal(t, []wire.Served{daemonPaths}, w.became)
 	}
 }
 
 // TestAnswered: once the daemon has answered, a later refusal has no fallback.
 func TestAnswered(t *testing.T) {
-	w, s := served(t, conduct{greeting: greets(t, theirs), other: result(t, map[string]any{})})
+	w, s := served(t, conduct{greeting: greets(t, daemonPaths), other: result(t, map[string]any{})})
 	b := w.backend(backend.Options{})
 	_, err := b.Info(t.Context(), &wire.InfoRequest{}, func(*wire.Package) error { return nil }, func() {})
 	require.NoError(t, err)
-	s.behave(conduct{greeting: greets(t, theirs), other: refuses(wire.CodeBusy, &theirs)})
+	s.behave(conduct{greeting: greets(t, daemonPaths), other: refuses(wire.CodeBusy, &daemonPaths)})
 	_, err = b.Installed(t.Context(), &wire.InstalledRequest{})
 	require.Equal(t, wire.CodeBusy, wire.CodeOf(err))
 	require.Empty(t, w.became)
@@ -284,7 +284,7 @@ func TestAnswered(t *testing.T) {
 
 // TestNamed: files named on the command line are read, whatever the daemon reads.
 func TestNamed(t *testing.T) {
-	for _, greeting := range []reply{greets(t, theirs), breaks} {
+	for _, greeting := range []reply{greets(t, daemonPaths), breaks} {
 		w, _ := served(t, conduct{greeting: greeting, other: breaks})
 		b := w.backend(backend.Options{Socket: w.socket, DBPath: "/my/db", PacmanConfig: "/my/pacman.conf"})
 		_, err := b.Status(t.Context())
@@ -307,14 +307,14 @@ func TestFiles(t *testing.T) {
 		}
 		ask := questions[question]
 
-		w, s := served(t, conduct{greeting: greets(t, theirs), other: breaks})
+		w, s := served(t, conduct{greeting: greets(t, daemonPaths), other: breaks})
 		require.ErrorIs(t, ask(t.Context(), w.backend(o)), errBecame, question)
-		require.Equal(t, []wire.Served{theirs}, w.became, question)
+		require.Equal(t, []wire.Served{daemonPaths}, w.became, question)
 		require.Empty(t, w.notes, question)
 
-		s.behave(conduct{greeting: refuses(wire.CodeBusy, &theirs), other: breaks})
+		s.behave(conduct{greeting: refuses(wire.CodeBusy, &daemonPaths), other: breaks})
 		require.ErrorIs(t, ask(t.Context(), w.backend(o)), errBecame, question)
-		require.Equal(t, []wire.Served{theirs}, w.became, question)
+		require.Equal(t, []wire.Served{daemonPaths}, w.became, question)
 		require.Equal(t, []string{"answering without omgd: a refusal"}, w.notes, question)
 
 		s.behave(conduct{greeting: refuses(wire.CodeBusy, nil), other: breaks})
@@ -339,11 +339,11 @@ func TestFiles(t *testing.T) {
 
 // TestChunks: the lists of all chunks are joined.
 func TestChunks(t *testing.T) {
-	w, s := served(t, conduct{greeting: greets(t, theirs)})
+	w, s := served(t, conduct{greeting: greets(t, daemonPaths)})
 	pkg := func(name string) wire.InstalledPackage {
 		return wire.InstalledPackage{Package: wire.Package{Repo: "local", Name: name, Version: "1-1"}}
 	}
-	s.behave(conduct{greeting: greets(t, theirs), other: result(t,
+	s.behave(conduct{greeting: greets(t, daemonPaths), other: result(t,
 		wire.InstalledResult{Basis: wire.Basis{Generation: 7, Partial: true}, Packages: []wire.InstalledPackage{pkg("a"), pkg("b")}, Missing: []string{"z"}},
 		map[string]any{"packages": []wire.InstalledPackage{pkg("c")}},
 	)})
@@ -360,7 +360,7 @@ func TestChunks(t *testing.T) {
 		}
 		return p
 	}
-	s.behave(conduct{greeting: greets(t, theirs), other: result(t,
+	s.behave(conduct{greeting: greets(t, daemonPaths), other: result(t,
 		wire.SecurityResult{Basis: wire.Basis{Generation: 7}, Packages: []wire.VulnerablePackage{vulnerable("ssl", "AVG-1", "AVG-2")}},
 		map[string]any{"packages": []wire.VulnerablePackage{vulnerable("ssl", "AVG-3"), vulnerable("old", "AVG-4")}},
 	)})
@@ -375,7 +375,7 @@ func TestChunks(t *testing.T) {
 	first["generation"], first["sources"] = 7, []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK}}
 	last := found("b")
 	last["total"], last["sources"] = 2, []wire.Source{{Name: "aur", Kind: wire.KindAUR, State: wire.SourceOK}}
-	s.behave(conduct{greeting: greets(t, theirs), other: result(t, first, last)})
+	s.behave(conduct{greeting: greets(t, daemonPaths), other: result(t, first, last)})
 	var names []string
 	search, err := w.backend(backend.Options{}).Search(t.Context(), &wire.SearchRequest{}, func(p *wire.Package) error {
 		names = append(names, p.Name)
@@ -408,7 +408,7 @@ func TestNotForUs(t *testing.T) {
 		require.False(t, b(backend.Options{}).notForUs(err), err)
 	}
 	// A regular file is at the path of the user's socket.
-	w := newWorld(t)
+	w := newTestUser(t)
 	require.NoError(t, os.WriteFile(w.socket, nil, 0o600))
 	_, err := w.backend(backend.Options{}).Status(t.Context())
 	require.ErrorIs(t, err, errBecame)

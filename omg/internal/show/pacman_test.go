@@ -32,17 +32,17 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// world is a database directory for the real pacman.
-type world struct {
+// oracle is a database directory for the real pacman.
+type oracle struct {
 	conf, db string
 	// packages holds the packages of the repositories, in pacman's order.
 	packages []wire.Package
 }
 
-func newWorld(t *testing.T, db string, repos ...string) *world {
+func newOracle(t *testing.T, db string, repos ...string) *oracle {
 	t.Helper()
 	need.Program(t, "pacman")
-	w := &world{conf: filepath.Join(t.TempDir(), "pacman.conf"), db: db}
+	w := &oracle{conf: filepath.Join(t.TempDir(), "pacman.conf"), db: db}
 	conf := "[options]\nArchitecture = x86_64\nSigLevel = Never\n"
 	local, err := pacmandb.ReadLocal(t.Context(), db)
 	require.NoError(t, err)
@@ -71,20 +71,20 @@ func newWorld(t *testing.T, db string, repos ...string) *world {
 }
 
 // corpusWorld returns a world with the real packages.
-func corpusWorld(t *testing.T) *world {
-	w := newWorld(t, corpus.Shared(t), "core", "extra", "multilib")
+func corpusWorld(t *testing.T) *oracle {
+	w := newOracle(t, corpus.Shared(t), "core", "extra", "multilib")
 	require.Greater(t, len(w.packages), 3000)
 	return w
 }
 
-func (w *world) command(args ...string) *exec.Cmd {
+func (w *oracle) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("pacman", append([]string{"--config", w.conf, "-b", w.db}, args...)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC"}
 	return cmd
 }
 
 // piped returns what pacman prints into a pipe; columns, if not empty, is its COLUMNS.
-func (w *world) piped(t *testing.T, columns string, args ...string) string {
+func (w *oracle) piped(t *testing.T, columns string, args ...string) string {
 	t.Helper()
 	cmd := w.command(args...)
 	if columns != "" {
@@ -107,12 +107,12 @@ func terminal(t *testing.T, columns int) (screen, tty *os.File) {
 }
 
 // onTerminal returns what pacman prints on a terminal with this number of columns, with its default colours.
-func (w *world) onTerminal(t *testing.T, columns int, args ...string) string {
+func (w *oracle) onTerminal(t *testing.T, columns int, args ...string) string {
 	t.Helper()
 	return w.onTerminalIn(t, columns, "auto", args...)
 }
 
-func (w *world) onTerminalIn(t *testing.T, columns int, color string, args ...string) string {
+func (w *oracle) onTerminalIn(t *testing.T, columns int, color string, args ...string) string {
 	t.Helper()
 	screen, tty := terminal(t, columns)
 	cmd := w.command(append([]string{"--color", color}, args...)...)
@@ -126,7 +126,7 @@ func (w *world) onTerminalIn(t *testing.T, columns int, color string, args ...st
 }
 
 // ours returns what omg prints for all packages.
-func (w *world) ours(each func(*bufio.Writer, *wire.Package)) string {
+func (w *oracle) ours(each func(*bufio.Writer, *wire.Package)) string {
 	var b bytes.Buffer
 	out := bufio.NewWriter(&b)
 	for i := range w.packages {
@@ -264,7 +264,7 @@ func oddDesc(r *rand.Rand, name, version string) string {
 }
 
 // oddWorld returns a world with generated unusual packages, always the same ones.
-func oddWorld(t *testing.T) *world {
+func oddWorld(t *testing.T) *oracle {
 	t.Helper()
 	db := t.TempDir()
 	for _, dir := range []string{"local", "sync"} {
@@ -285,7 +285,7 @@ func oddWorld(t *testing.T) *world {
 	require.NoError(t, tw.Close())
 	require.NoError(t, zw.Close())
 	require.NoError(t, os.WriteFile(filepath.Join(db, "sync", "odd.db"), b.Bytes(), 0o644))
-	w := newWorld(t, db, "odd")
+	w := newOracle(t, db, "odd")
 	require.Len(t, w.packages, 400)
 	return w
 }

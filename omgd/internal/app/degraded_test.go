@@ -30,7 +30,7 @@ func (r *running) awaitFile(partial bool) {
 // omgd runs, and is bad at the next start. Each time only its repository is missing or
 // stale, in every reply and in the status file.
 func TestServe_BadDatabase(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	good, err := os.ReadFile(w.database("core"))
 	require.NoError(t, err)
 	all, others := 300, w.packages("extra")+w.packages("multilib")
@@ -87,21 +87,21 @@ func TestServe_BadDatabase(t *testing.T) {
 // and changes no file.
 func TestServe_MemoryOnly(t *testing.T) {
 	for name, c := range map[string]struct {
-		prepare  func(w *world)
+		prepare  func(w *testSystem)
 		problems []string
 	}{
-		"a file in the place of the directory": {func(w *world) {
+		"a file in the place of the directory": {func(w *testSystem) {
 			require.NoError(w.t, os.WriteFile(w.data, []byte("a file"), 0o644))
 		}, []string{"data: memory", "index: memory", "store: memory"}},
-		"no directory can be made": {func(w *world) {
+		"no directory can be made": {func(w *testSystem) {
 			require.NoError(w.t, os.WriteFile(w.data, []byte("a file"), 0o644))
 			w.data = filepath.Join(w.data, "data")
 		}, []string{"data: memory", "index: memory", "store: memory"}},
-		"an empty directory that is read-only": {func(w *world) {
+		"an empty directory that is read-only": {func(w *testSystem) {
 			w.data = need.Tmpfs(w.t, "4m")
 			require.NoError(w.t, unix.Mount("", w.data, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
 		}, []string{"index: memory", "store: memory"}},
-		"one of an earlier run that is read-only": {func(w *world) {
+		"one of an earlier run that is read-only": {func(w *testSystem) {
 			w.data = need.Tmpfs(w.t, "16m")
 			d := w.serve()
 			d.awaitCurrent()
@@ -111,7 +111,7 @@ func TestServe_MemoryOnly(t *testing.T) {
 		}, []string{"index: memory", "store: memory"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newTestSystem(t)
 			c.prepare(w)
 			dir := w.data // or the nearest parent that exists
 			for _, err := os.Lstat(dir); err != nil; _, err = os.Lstat(dir) {
@@ -154,7 +154,7 @@ func TestServe_MemoryOnly(t *testing.T) {
 // goroutines read it gives errors and never wrong results, and is built again. Other
 // repositories answer all the time.
 func TestServe_TruncatedIndex(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	d := w.serve()
 	d.awaitCurrent()
 	extra := w.packages("extra")
@@ -216,7 +216,7 @@ func TestServe_TruncatedIndex(t *testing.T) {
 // once. Counts that depend on repositories are unknown, or those of the last run and
 // stale.
 func TestServe_HoldsRequests(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	require.NoError(t, unix.Mkfifo(pipeOf(w.dbpath), 0o600))
 	var last *wire.StatusResult
 	for _, run := range []string{"first", "second"} {

@@ -30,7 +30,7 @@ type replaced struct {
 // fails, on a bad disk and on a full one. Omgd answers from the new database, the file's
 // last content stays whole, and the fault is named until the file can be written again.
 func TestServe_DiskFaults(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	d := w.serve()
 	d.awaitCurrent()
 	synced := []atomicfile.Op{
@@ -65,7 +65,7 @@ func TestServe_DiskFaults(t *testing.T) {
 
 // checkFault changes a database while one operation on a file fails, and again when it
 // does not fail any more.
-func (r *running) checkFault(w *world, file *replaced, op atomicfile.Op, fault error, packages *int) {
+func (r *running) checkFault(w *testSystem, file *replaced, op atomicfile.Op, fault error, packages *int) {
 	r.t.Helper()
 	change := func() {
 		*packages += 10
@@ -109,7 +109,7 @@ func (r *running) checkFault(w *world, file *replaced, op atomicfile.Op, fault e
 // TestServe_FullRunDirectory: the directory of the socket and the status file becomes full
 // while omgd runs, and is full at the next start.
 func TestServe_FullRunDirectory(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	run := need.Tmpfs(t, "64k")
 	w.socket = filepath.Join(run, "omg.sock")
 	d := w.serve()

@@ -18,7 +18,7 @@ import (
 
 // requireNothing requires that a daemon has left neither files beside its socket nor
 // goroutines, and that another one can start.
-func (w *world) requireNothing(before goleak.Option) {
+func (w *testSystem) requireNothing(before goleak.Option) {
 	w.t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(w.socket))
 	if err != nil {
@@ -38,7 +38,7 @@ func (w *world) requireNothing(before goleak.Option) {
 // TestOpen_StepFails: if a step fails, all steps before it are undone.
 func TestOpen_StepFails(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	w := newWorld(t)
+	w := newTestSystem(t)
 	dir := filepath.Dir(w.data)
 	o := w.options
 	o.config.AUR.Enabled, o.config.Tracker.Enabled, o.config.Sync.Enabled = true, true, true
@@ -60,7 +60,7 @@ func TestOpen_StepFails(t *testing.T) {
 // TestOpen_Fails: a failed start leaves nothing, and its error names the cause.
 func TestOpen_Fails(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	w := newWorld(t)
+	w := newTestSystem(t)
 	dir := filepath.Dir(w.data)
 	for why, change := range map[string]func(*options){
 		"access.socket_group": func(o *options) { o.system, o.config.Access.SocketGroup = true, "no such group" },
@@ -88,7 +88,7 @@ func TestOpen_Fails(t *testing.T) {
 // TestOpen_Twice: the second omgd of a socket does not start, and changes no file: the
 // first one may be of an earlier version and use its index files.
 func TestOpen_Twice(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	d := w.serve()
 	d.awaitCurrent()
 	old := filepath.Join(w.data, "repos.omgidx")
@@ -106,7 +106,7 @@ func TestOpen_Twice(t *testing.T) {
 // TestOpen_RemovesOldIndexes: the start removes the index files of earlier versions, and
 // of repositories that are no longer configured.
 func TestOpen_RemovesOldIndexes(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	d := w.serve()
 	d.awaitCurrent()
 	d.stop()

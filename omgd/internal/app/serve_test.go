@@ -43,7 +43,7 @@ func hangUp(o options) {
 // that is replaced, ends and leaves no goroutine, process or file.
 func TestServe_LeavesNothing(t *testing.T) {
 	defer await.NoGoroutines(t, goleak.IgnoreCurrent())
-	w := newWorld(t)
+	w := newTestSystem(t)
 	d := w.serve()
 	d.awaitCurrent()
 
@@ -89,7 +89,7 @@ func TestServe_LeavesNothing(t *testing.T) {
 // TestServe_RefreshAtTheEnd: during the shutdown a request for a refresh is refused, and
 // does not hold it up.
 func TestServe_RefreshAtTheEnd(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	d, err := open(w.options)
 	require.NoError(t, err)
 	d.tasks = nil
@@ -105,7 +105,7 @@ func TestServe_RefreshAtTheEnd(t *testing.T) {
 // normally.
 func TestServe_EndsAtOnce(t *testing.T) {
 	defer await.NoGoroutines(t, goleak.IgnoreCurrent())
-	w := newWorld(t)
+	w := newTestSystem(t)
 	ctx, end := context.WithCancel(context.Background())
 	end()
 	for range 2 {

@@ -258,7 +258,7 @@ func TestStatusKeeper_Vulnerabilities(t *testing.T) {
 
 // TestServe_History: the history that omgd reports survives a restart.
 func TestServe_History(t *testing.T) {
-	w := newWorld(t)
+	w := newTestSystem(t)
 	history := func(d *running) (installed []uint32) {
 		h, err := d.dial().History(t.Context(), &wire.HistoryRequest{})
 		require.NoError(t, err)

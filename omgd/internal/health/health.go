@@ -167,7 +167,7 @@ func firstNotOK(sources []wire.Source) string {
 	return ""
 }
 
-// sourceHealth returns the state of the AUR or the tracker, and the reason if it is not
+// sourceHealth is the state of a source that is not a repository, and what is wrong with
 // ok.
 func sourceHealth(st *wire.StatusResult, kind wire.SourceKind) (state, why string) {
 	if st != nil {

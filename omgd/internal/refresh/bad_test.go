@@ -46,7 +46,7 @@ func overwrite(content string) func(*testing.T, string) {
 
 // requireLacking requires that core has this state, with the reason and without an index,
 // and that all others are up to date.
-func (w *world) requireLacking(state wire.SourceState, why string) {
+func (w *testSystem) requireLacking(state wire.SourceState, why string) {
 	w.t.Helper()
 	s := w.source("core")
 	require.Equal(w.t, state, s.State, s.Why)
@@ -67,7 +67,7 @@ func (w *world) requireLacking(state wire.SourceState, why string) {
 
 // requireOutdated requires that core's last index answers, with the reason, and that all
 // others are up to date.
-func (w *world) requireOutdated(why string, packages int) {
+func (w *testSystem) requireOutdated(why string, packages int) {
 	w.t.Helper()
 	s := w.source("core")
 	require.Equal(w.t, wire.SourceStale, s.State, s.Why)
@@ -87,7 +87,7 @@ func TestBadDatabase_AtStart(t *testing.T) {
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T) {
-				w := newWorld(t, nil)
+				w := newTestSystem(t, nil)
 				good := w.original("core")
 				f.corrupt(t, w.database("core"))
 				w.settle()
@@ -120,7 +120,7 @@ func TestBadDatabase_OfTheLastRun(t *testing.T) {
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T) {
-				w := newWorld(t, nil)
+				w := newTestSystem(t, nil)
 				w.settle()
 				w.requireCurrent("core", "extra", "multilib")
 				packages, good := int(w.docs("core")), w.original("core")
@@ -151,7 +151,7 @@ func TestBadDatabase_WhileRunning(t *testing.T) {
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T) {
-				w := newWorld(t, nil)
+				w := newTestSystem(t, nil)
 				w.settle()
 				packages, before := int(w.docs("core")), w.source("core")
 				w.builder.built()
@@ -182,7 +182,7 @@ func TestBadDatabase_WhileRunning(t *testing.T) {
 func TestBadDatabase_WithoutPermission(t *testing.T) {
 	for _, linked := range []bool{false, true} {
 		inVirtualTime(t, func(t *testing.T) {
-			w := newWorld(t, nil)
+			w := newTestSystem(t, nil)
 			target := w.database("core")
 			if linked {
 				target = filepath.Join(t.TempDir(), "core.db")
@@ -222,7 +222,7 @@ func TestBadDatabase_WithoutPermission(t *testing.T) {
 // and counts that need a repository are unknown.
 func TestBadDatabase_All(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		require.NoError(t, os.RemoveAll(filepath.Join(w.db, "sync")))
 		w.settle()
 		status, err := w.state().Status()
@@ -240,7 +240,7 @@ func TestBadDatabase_All(t *testing.T) {
 // database directory never answers.
 func TestBadDatabase_OfAnotherDirectory(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		other := filepath.Join(t.TempDir(), "db")
 		require.NoError(t, os.CopyFS(other, os.DirFS(w.db)))
@@ -256,7 +256,7 @@ func TestBadDatabase_OfAnotherDirectory(t *testing.T) {
 // index is not outdated.
 func TestBadDatabase_GrowsOld(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, func(c *Config) { c.Pacman.StaleAfter = 48 * time.Hour })
+		w := newTestSystem(t, func(c *Config) { c.Pacman.StaleAfter = 48 * time.Hour })
 		w.settle()
 		w.requireCurrent("core", "extra", "multilib")
 		time.Sleep(72 * time.Hour)

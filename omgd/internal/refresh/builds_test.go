@@ -20,7 +20,7 @@ import (
 // TestBuild_OnlyChangedSource: only the index of a changed database is built again.
 func TestBuild_OnlyChangedSource(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		require.Equal(t, map[string]int{"core": 1, "extra": 1, "multilib": 1}, w.builder.built())
 		for _, name := range []string{"core", "extra", "multilib"} {
@@ -60,7 +60,7 @@ func TestBuild_OnlyChangedSource(t *testing.T) {
 // build at once and resets the pause.
 func TestBuild_BacksOff(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		refused := errors.New("no memory for core")
 		w.builder.set(func(_ context.Context, repo string) error {
 			if repo == "core" {
@@ -98,7 +98,7 @@ func TestBuild_BacksOff(t *testing.T) {
 // failed and is not building.
 func TestBuild_ErrorHolds(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.builder.set(failing("core"))
 		w.settle()
 		release := make(chan struct{})
@@ -129,7 +129,7 @@ func failing(name string) func(context.Context, string) error {
 // building, and counts that depend on them are unknown.
 func TestBuild_First(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		release := make(chan struct{})
 		w.builder.set(func(context.Context, string) error { <-release; return nil })
 		start := time.Now()
@@ -160,7 +160,7 @@ func TestBuild_First(t *testing.T) {
 // After that the earlier index answers, marked as stale, until the new one is built.
 func TestBuild_Later(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		took := 100 * time.Millisecond
 		w.builder.set(func(context.Context, string) error { time.Sleep(took); return nil })
@@ -191,7 +191,7 @@ func TestBuild_Later(t *testing.T) {
 // count as one of the new content, and another one is built at once.
 func TestBuild_ChangedMeanwhile(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		w.builder.built()
 		other := content(t, "core", 50)
@@ -203,7 +203,7 @@ func TestBuild_ChangedMeanwhile(t *testing.T) {
 		// The first build read the changed content, so its digest matches.
 		require.Equal(t, map[string]int{"core": 1}, w.builder.built())
 
-		w = newWorld(t, nil)
+		w = newTestSystem(t, nil)
 		w.settle()
 		w.builder.built()
 		begun, release := make(chan struct{}), make(chan struct{})
@@ -230,7 +230,7 @@ func TestBuild_ChangedMeanwhile(t *testing.T) {
 // TestBuild_AtOnce: no more than two builds run at the same time.
 func TestBuild_AtOnce(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		running, most := 0, 0
 		var mu sync.Mutex
 		count := func(n int) {
@@ -257,7 +257,7 @@ func TestBuild_AtOnce(t *testing.T) {
 // until each of them has been written.
 func TestBuild_InMemory(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		dir := w.config.IndexDir
 		require.NoError(t, os.WriteFile(dir, nil, 0o644)) // a file instead of the directory
 		w.settle()
@@ -295,7 +295,7 @@ func TestBuild_InMemory(t *testing.T) {
 // long as they are current; the others are built in memory.
 func TestBuild_ReadOnly(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		// Root may write to any directory, so put a directory where the temporary file
 		// would be: that fails for root as well.
@@ -317,17 +317,17 @@ func TestBuild_ReadOnly(t *testing.T) {
 // as failed.
 func TestBuild_Wrong(t *testing.T) {
 	for name, c := range map[string]struct {
-		build func(w *world) (Image, error)
+		build func(w *testSystem) (Image, error)
 		why   string
 	}{
-		"a panic":            {func(*world) (Image, error) { panic("on purpose") }, "internal error, see the log"},
-		"not an index":       {func(*world) (Image, error) { return &image{[]byte("no index")}, nil }, "not"},
-		"another repository": {func(w *world) (Image, error) { return w.builder.build(w.t.Context(), w.database("multilib")) }, "has no repository core"},
+		"a panic":            {func(*testSystem) (Image, error) { panic("on purpose") }, "internal error, see the log"},
+		"not an index":       {func(*testSystem) (Image, error) { return &image{[]byte("no index")}, nil }, "not"},
+		"another repository": {func(w *testSystem) (Image, error) { return w.builder.build(w.t.Context(), w.database("multilib")) }, "has no repository core"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T) {
-				var w *world
-				w = newWorld(t, func(c0 *Config) {
+				var w *testSystem
+				w = newTestSystem(t, func(c0 *Config) {
 					build := c0.Build
 					c0.Build = func(ctx context.Context, database string) (Image, error) {
 						if database == w.database("core") {
@@ -347,7 +347,7 @@ func TestBuild_Wrong(t *testing.T) {
 
 // TestBuild_EndsWithRun: when Run ends, it cancels its builds and drops their results.
 func TestBuild_EndsWithRun(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newTestSystem(t, nil)
 	begun := make(chan struct{}, 3)
 	w.builder.set(func(ctx context.Context, _ string) error {
 		begun <- struct{}{}
@@ -361,7 +361,7 @@ func TestBuild_EndsWithRun(t *testing.T) {
 	end()
 	<-ran
 
-	w = newWorld(t, nil)
+	w = newTestSystem(t, nil)
 	w.refresh(t.Context(), nil)
 	w.builds.tasks.Wait()
 	untaken := w.builds.jobs[w.index("core")].result

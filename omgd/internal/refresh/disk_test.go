@@ -9,7 +9,7 @@ import (
 )
 
 // indexFiles returns the names of the files in the index directory.
-func (w *world) indexFiles() (names []string) {
+func (w *testSystem) indexFiles() (names []string) {
 	w.t.Helper()
 	entries, err := os.ReadDir(w.config.IndexDir)
 	require.NoError(w.t, err)
@@ -24,7 +24,7 @@ func (w *world) indexFiles() (names []string) {
 // pacman.conf does not cost a build.
 func TestDisk_RemovesUnused(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		all := []string{
 			"core.omgidx", "core.omgidx.origin", "extra.omgidx", "extra.omgidx.origin", "multilib.omgidx", "multilib.omgidx.origin",
@@ -53,7 +53,7 @@ func TestDisk_RemovesUnused(t *testing.T) {
 // the index is written again.
 func TestDisk_KilledWriter(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		require.NoError(t, os.MkdirAll(w.config.IndexDir, 0o755))
 		for _, name := range []string{".core.omgidx.999999998.tmp", ".core.omgidx.999999999.tmp", ".core.omgidx.origin.999999999.tmp"} {
 			require.NoError(t, os.WriteFile(filepath.Join(w.config.IndexDir, name), []byte("half"), 0o600))

@@ -44,7 +44,7 @@ func corrupt(t *testing.T, path string) {
 }
 
 // readAll looks up every package of a repository, as requests do.
-func readAll(w *world, repo string, names []string) (found int, err error) {
+func readAll(w *testSystem, repo string, names []string) (found int, err error) {
 	st, release, err := w.config.Holder.Acquire()
 	require.NoError(w.t, err)
 	defer release()
@@ -61,7 +61,7 @@ func readAll(w *world, repo string, names []string) (found int, err error) {
 }
 
 // namesOf returns the names of a repository's packages.
-func (w *world) namesOf(repo string) (names []string) {
+func (w *testSystem) namesOf(repo string) (names []string) {
 	w.t.Helper()
 	for p, err := range w.source(repo).Index.Packages() {
 		require.NoError(w.t, err)
@@ -77,7 +77,7 @@ func TestFiles_DamagedIndex(t *testing.T) {
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T) {
-				w := newWorld(t, nil)
+				w := newTestSystem(t, nil)
 				w.settle()
 				w.builder.built()
 				names := map[string][]string{"core": w.namesOf("core"), "extra": w.namesOf("extra")}
@@ -113,7 +113,7 @@ func TestFiles_DamagedOfTheLastRun(t *testing.T) {
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T) {
-				w := newWorld(t, nil)
+				w := newTestSystem(t, nil)
 				w.settle()
 				w.builder.built()
 				damage(t, w.index("core"))
@@ -130,7 +130,7 @@ func TestFiles_DamagedOfTheLastRun(t *testing.T) {
 // has failed, and the others answer.
 func TestFiles_DamagedWithBadDatabase(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		damages["overwritten"](t, w.index("core"))
 		w.write("core", []byte("bad"))
@@ -143,7 +143,7 @@ func TestFiles_DamagedWithBadDatabase(t *testing.T) {
 // TestFiles_DamagedInMemory: a damaged index in memory is built again.
 func TestFiles_DamagedInMemory(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		require.NoError(t, os.WriteFile(w.config.IndexDir, nil, 0o644))
 		w.settle()
 		w.builder.built()
@@ -179,7 +179,7 @@ func aurIndex(t *testing.T, path string, names ...string) {
 func TestFiles_AUR(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		aur := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "not downloaded yet"}
-		w := newWorld(t, func(c *Config) { c.AUR = func() wire.Source { return aur } })
+		w := newTestSystem(t, func(c *Config) { c.AUR = func() wire.Source { return aur } })
 		path := filepath.Join(w.config.IndexDir, "aur.omgidx")
 		w.settle()
 		require.Equal(t, aur, w.state().Inputs().AUR.Source)
@@ -218,7 +218,7 @@ func TestFiles_AUR(t *testing.T) {
 func TestFiles_Given(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		given := filepath.Join(t.TempDir(), "given.omgidx")
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		b, err := os.ReadFile(w.index("core"))
 		require.NoError(t, err)
@@ -268,7 +268,7 @@ func TestFiles_Given(t *testing.T) {
 // old one to its end.
 func TestFiles_OldReadersGoOn(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		old, release, err := w.config.Holder.Acquire()
 		require.NoError(t, err)
@@ -327,7 +327,7 @@ func TestFiles_ChecksInBackground(t *testing.T) {
 // unchanged fails the refresh. The next one checks all indexes.
 func TestFiles_TruncatedDuringRefresh(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		w.builder.built()
 		packages := w.state().Packages()

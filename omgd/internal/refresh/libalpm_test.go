@@ -52,7 +52,7 @@ func (f *fakeWorker) crashes() {
 }
 
 // ours returns the facts that we read, as a worker's reply.
-func (w *world) ours() *alpmproto.Reply {
+func (w *testSystem) ours() *alpmproto.Reply {
 	w.t.Helper()
 	st := w.state()
 	config, facts, err := st.Facts()
@@ -68,13 +68,13 @@ func (w *world) ours() *alpmproto.Reply {
 }
 
 // ask compares the current snapshot with the worker's reply.
-func (w *world) ask() {
+func (w *testSystem) ask() {
 	w.t.Helper()
 	w.compare(w.t.Context(), w.state().Snapshot)
 }
 
 // explicit returns the number of explicitly installed packages.
-func (w *world) explicit() int {
+func (w *testSystem) explicit() int {
 	w.t.Helper()
 	r, err := w.state().Snapshot.Explicit()
 	require.NoError(w.t, err)
@@ -98,7 +98,7 @@ func otherReason(t *testing.T, a *alpmproto.Reply) *alpmproto.Reply {
 func TestConfirm_Agrees(t *testing.T) {
 	worker := newFakeWorker(t)
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		worker.reply(w.ours())
 		generation := w.generation()
@@ -118,7 +118,7 @@ func TestConfirm_Agrees(t *testing.T) {
 func TestConfirm_Differs(t *testing.T) {
 	worker := newFakeWorker(t)
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		explicit, generation := w.explicit(), w.generation()
 		worker.reply(otherReason(t, w.ours()))
@@ -155,7 +155,7 @@ func TestConfirm_Differs(t *testing.T) {
 func TestConfirm_Incomplete(t *testing.T) {
 	worker := newFakeWorker(t)
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.write("core", []byte("bad"))
 		w.settle()
 		explicit, generation := w.explicit(), w.generation()
@@ -183,7 +183,7 @@ func TestConfirm_Fails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			worker := c.prepare(t)
 			inVirtualTime(t, func(t *testing.T) {
-				w := newWorld(t, nil)
+				w := newTestSystem(t, nil)
 				w.settle()
 				<-w.confirm.pending
 				w.ask()
@@ -211,7 +211,7 @@ func TestConfirm_Fails(t *testing.T) {
 // being built.
 func TestConfirm_Beside(t *testing.T) {
 	worker := newFakeWorker(t)
-	w := newWorld(t, nil)
+	w := newTestSystem(t, nil)
 	begun, release := make(chan struct{}, 3), make(chan struct{})
 	w.builder.set(func(context.Context, string) error { begun <- struct{}{}; <-release; return nil })
 	ctx, stop := context.WithCancel(t.Context())
@@ -245,7 +245,7 @@ func decoded[R any](t *testing.T, ask func(emit func([]byte, bool) error) error)
 func TestLibAlpmSearch_WithoutIndex(t *testing.T) {
 	worker := newFakeWorker(t)
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, func(c *Config) { c.Pacman.StaleAfter = 30 * time.Minute }) // they are an hour old
+		w := newTestSystem(t, func(c *Config) { c.Pacman.StaleAfter = 30 * time.Minute }) // they are an hour old
 		w.builder.set(func(context.Context, string) error { return errRefused })
 		w.settle()
 		worker.reply(&alpmproto.Reply{
@@ -284,7 +284,7 @@ func TestLibAlpmSearch_WithoutIndex(t *testing.T) {
 func TestLibAlpmInfo_WithoutIndex(t *testing.T) {
 	worker := newFakeWorker(t)
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.builder.set(func(context.Context, string) error { return errRefused })
 		w.settle()
 		p := w.state().Inputs().Local.Packages.Packages[0]

@@ -19,12 +19,12 @@ import (
 // running runs a refresher until the test ends, and counts its refreshes. It returns when
 // the next one is due in an hour: files that are read right after they were written are
 // read once more before.
-func running(t *testing.T) (*world, *atomic.Int64) {
+func running(t *testing.T) (*testSystem, *atomic.Int64) {
 	t.Helper()
 	var refreshes atomic.Int64
 	quiet := make(chan struct{}, 1)
-	var w *world
-	w = newWorld(t, func(c *Config) {
+	var w *testSystem
+	w = newTestSystem(t, func(c *Config) {
 		c.Interval = time.Hour
 		c.OnRefresh = func(time.Duration) { // only called by the goroutine that refreshes
 			refreshes.Add(1)
@@ -84,7 +84,7 @@ func TestRefresh_IsShared(t *testing.T) {
 
 // TestRefresh_IsAskedForOnce: all requests during a refresh are served by the next one.
 func TestRefresh_IsAskedForOnce(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newTestSystem(t, nil)
 	for w.last == nil || w.config.Holder.Starting() { // the end of a build causes a refresh, too
 		w.refresh(t.Context(), nil)
 		w.builds.tasks.Wait()
@@ -107,7 +107,7 @@ func TestRefresh_IsAskedForOnce(t *testing.T) {
 // mapped again until a desc file changes, even to one of the same size.
 func TestRefresh_UnchangedIsNotReadAgain(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		require.Zero(t, w.again)
 		first, indexes, generation := w.last.Local.Packages, w.state().Indexes(), w.generation()
@@ -140,7 +140,7 @@ func TestRefresh_UnchangedIsNotReadAgain(t *testing.T) {
 // its generation.
 func TestRefresh_GivesItsTime(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		before := w.state()
 		time.Sleep(10 * time.Minute)
@@ -156,7 +156,7 @@ func TestRefresh_GivesItsTime(t *testing.T) {
 // affect the others.
 func TestRefresh_PanicOfOneSource(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, func(c *Config) {
+		w := newTestSystem(t, func(c *Config) {
 			c.Runtimes = func(map[string]string) ([]wire.Runtime, map[string]string) { panic("runtimes") }
 			c.AUR = func() wire.Source { panic("the AUR") }
 		})
@@ -180,7 +180,7 @@ func TestRefresh_PanicOfOneSource(t *testing.T) {
 // a problem until a refresh succeeds.
 func TestRefresh_Fails(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		conf := w.config.Pacman.PacmanConfig
 		good, err := os.ReadFile(conf)
 		require.NoError(t, err)
@@ -207,7 +207,7 @@ func TestRefresh_Fails(t *testing.T) {
 // the file exists, there is a snapshot.
 func TestRefresh_NothingAtStart(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		conf := w.config.Pacman.PacmanConfig
 		require.NoError(t, os.Rename(conf, conf+".away"))
 		w.settle()
@@ -228,7 +228,7 @@ func TestRefresh_NothingAtStart(t *testing.T) {
 // unknown. The repositories are up to date.
 func TestRefresh_LocalUnreadable(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		local := filepath.Join(w.db, "local")
 		w.settle()
 		checked := time.Now()
@@ -271,7 +271,7 @@ func TestRefresh_LocalUnreadable(t *testing.T) {
 // the start. A lock that is too old is ignored.
 func TestRefresh_WaitsForTransaction(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		lock := filepath.Join(w.db, "db.lck")
 		begin := func() {
 			t.Helper()
@@ -311,7 +311,7 @@ func TestRefresh_WaitsForTransaction(t *testing.T) {
 // TestRefresh_ReadsConfigOnce: repositories are served while pacman.conf has them.
 func TestRefresh_ReadsConfigOnce(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		conf := w.config.Pacman.PacmanConfig
 		w.settle()
 		require.Equal(t, 100, w.found().Total)

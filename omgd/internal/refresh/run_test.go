@@ -18,7 +18,7 @@ import (
 // target, of the local database, and of a file that pacman.conf includes.
 func TestRun_SeesChanges(t *testing.T) {
 	elsewhere := t.TempDir()
-	w := newWorld(t, func(c *Config) { c.Interval = 1000 * time.Hour })
+	w := newTestSystem(t, func(c *Config) { c.Interval = 1000 * time.Hour })
 	link := func(path string) string {
 		target := filepath.Join(elsewhere, filepath.Base(path))
 		require.NoError(t, os.Rename(path, target))
@@ -92,7 +92,7 @@ func TestRun_SeesChanges(t *testing.T) {
 // TestRun_Irrelevant: in a directory that is watched for one file, changes of other files
 // are ignored; in the directories of the databases all changes count.
 func TestRun_Irrelevant(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.StaticIndexes = []string{"/srv/index/given.omgidx"} })
+	w := newTestSystem(t, func(c *Config) { c.StaticIndexes = []string{"/srv/index/given.omgidx"} })
 	require.False(t, w.irrelevant("/anything"), "nothing is watched yet")
 	watch := newWatcher(w.config.Log, kernelInotify(), w.irrelevant)
 	defer watch.Close()
@@ -116,7 +116,7 @@ func TestRun_Irrelevant(t *testing.T) {
 func TestRun_SurvivesPanic(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		panics := true
-		w := newWorld(t, func(c *Config) {
+		w := newTestSystem(t, func(c *Config) {
 			c.OnSuccess = func() {
 				if panics {
 					panic("on purpose")

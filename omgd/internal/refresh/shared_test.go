@@ -11,7 +11,7 @@ import (
 // database changes.
 func TestBuild_SharedIndex(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		w := newWorld(t, nil)
+		w := newTestSystem(t, nil)
 		w.settle()
 		w.builder.built()
 		shared := w.config.IndexDir

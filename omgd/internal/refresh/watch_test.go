@@ -177,7 +177,7 @@ func TestWatcher_Missing(t *testing.T) {
 func TestRun_Polls(t *testing.T) {
 	var l limits
 	l.instances.Store(true)
-	w := newWorld(t, func(c *Config) { c.Interval = 1000 * time.Hour })
+	w := newTestSystem(t, func(c *Config) { c.Interval = 1000 * time.Hour })
 	w.inotify = l.inotify()
 	require.Empty(t, w.Problems(), "before the first refresh nothing is known")
 	ctx, stop := context.WithCancel(t.Context())

@@ -62,7 +62,7 @@ type Limits struct {
 	MaxReceiveBuffers int64
 	// ReadTimeout is the time from a frame's first byte to its last (10 s).
 	ReadTimeout time.Duration
-	// IdleTimeout is the time without a request (0, which is no limit).
+	// IdleTimeout is the time without a request (0 means no limit).
 	IdleTimeout time.Duration
 	// IdleWhenShort replaces IdleTimeout for other users' connections while less than a quarter
 	// of MaxConnections is free (10 s).

@@ -5,7 +5,7 @@ package locale
 /*
 #include <locale.h>
 
-// Each of these is there on some system; what they have in common is UTF-8.
+// Each of these exists on some system; all are UTF-8.
 static int utf8(void) {
 	return setlocale(LC_CTYPE, "C.UTF-8") || setlocale(LC_CTYPE, "C.utf8") || setlocale(LC_CTYPE, "en_US.UTF-8");
 }

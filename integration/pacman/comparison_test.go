@@ -24,28 +24,25 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// world is a system with the real pacman to ask about it.
-type world struct {
+// comparison is a system with the real pacman to compare with.
+type comparison struct {
 	*harness.System
-	// oracle are the databases for pacman: the system's, or ones with the same
-	// content.
+	// oracle is the database directory for pacman: the system's, or one with the same content.
 	oracle string
 	daemon *harness.Daemon
 	ways   []harness.Way
 }
 
-// newWorld sets up the ways to an answer from a system's databases, which do not
-// change any more.
-func newWorld(t testing.TB, s *harness.System) *world {
+// newComparison prepares the ways to an answer from a system's databases, which must not change any more.
+func newComparison(t testing.TB, s *harness.System) *comparison {
 	t.Helper()
 	need.Program(t, "pacman")
-	w := &world{System: s, oracle: s.DB}
+	w := &comparison{System: s, oracle: s.DB}
 	return w.start()
 }
 
-// plain are databases of the same files as the system's, in archives without
-// compression and extended headers: pacman reads all of them for each question, and
-// spends half of its time on these two.
+// plain returns databases with the same files as the system's, in archives without compression and extended headers:
+// pacman reads all of them for each question, and spends half of its time on these two.
 func plain(t testing.TB, s *harness.System) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -78,23 +75,23 @@ func plain(t testing.TB, s *harness.System) string {
 }
 
 // start starts the daemon and builds the index.
-func (w *world) start() *world {
+func (w *comparison) start() *comparison {
 	index := w.IndexWay()
 	w.daemon = w.Start()
 	w.ways = []harness.Way{w.daemon.Way("daemon"), index, w.DatabasesWay()}
 	return w
 }
 
-// configured is the world of the same databases with another pacman.conf.
-func (w *world) configured(t testing.TB, conf string) *world {
+// configured returns a comparison of the same databases with another pacman.conf.
+func (w *comparison) configured(t testing.TB, conf string) *comparison {
 	t.Helper()
-	next := &world{System: w.Beside(t, conf), oracle: w.oracle}
+	next := &comparison{System: w.Beside(t, conf), oracle: w.oracle}
 	return next.start()
 }
 
-// in is the same world for a subtest.
-func (w *world) in(t testing.TB) *world {
-	next := &world{System: w.For(t), oracle: w.oracle, daemon: w.daemon.For(t)}
+// in returns the same comparison for a subtest.
+func (w *comparison) in(t testing.TB) *comparison {
+	next := &comparison{System: w.For(t), oracle: w.oracle, daemon: w.daemon.For(t)}
 	for _, way := range w.ways {
 		next.ways = append(next.ways, way.For(t))
 	}
@@ -102,13 +99,13 @@ func (w *world) in(t testing.TB) *world {
 }
 
 // pacman runs the real one.
-func (w *world) pacman(args ...string) harness.Result {
+func (w *comparison) pacman(args ...string) harness.Result {
 	w.T.Helper()
 	return w.Tool("pacman", slices.Concat([]string{"--config", w.Conf, "-b", w.oracle, "--color", "never"}, args)...)
 }
 
-// installed are the packages of the local database.
-func (w *world) installed() []*pacmandb.Installed {
+// installed returns the packages of the local database.
+func (w *comparison) installed() []*pacmandb.Installed {
 	w.T.Helper()
 	local, err := pacmandb.ReadLocal(w.T.Context(), w.DB)
 	require.NoError(w.T, err)
@@ -116,8 +113,8 @@ func (w *world) installed() []*pacmandb.Installed {
 	return local.Packages
 }
 
-// offered are the packages of the repositories.
-func (w *world) offered() (all []wire.Package) {
+// offered returns the packages of the repositories.
+func (w *comparison) offered() (all []wire.Package) {
 	w.T.Helper()
 	for _, repo := range []string{"core", "extra", "multilib"} {
 		_, err := pacmandb.ReadSync(w.T.Context(), w.Sync(repo), repo, func(p *wire.Package) error {
@@ -140,7 +137,7 @@ func names(packages []*pacmandb.Installed) []string {
 	return out
 }
 
-// question is one question, as pacman and as omg take it.
+// question is one question, as arguments of pacman and of omg.
 type question struct{ pacman, omg []string }
 
 // asked splits two command lines.
@@ -148,9 +145,8 @@ func asked(pacman, omg string) question {
 	return question{strings.Fields(pacman), strings.Fields(omg)}
 }
 
-// same demands that omg prints what pacman prints, each way, and finds nothing
-// where pacman finds nothing.
-func (w *world) same(questions ...question) {
+// same requires that omg prints what pacman prints, each way, and finds nothing if pacman finds nothing.
+func (w *comparison) same(questions ...question) {
 	w.T.Helper()
 	for _, q := range questions {
 		want := w.pacman(q.pacman...)
@@ -160,8 +156,8 @@ func (w *world) same(questions ...question) {
 	}
 }
 
-// requireSame compares what omg answers one way with what pacman answered. pacman
-// has one exit code for finding nothing and for every error.
+// requireSame compares omg's answer in one way with pacman's. pacman has one exit code for finding nothing and for
+// every error.
 func requireSame(t testing.TB, pacman harness.Result, way harness.Way, args ...string) {
 	t.Helper()
 	got := way.Omg(args...)
@@ -171,9 +167,8 @@ func requireSame(t testing.TB, pacman harness.Result, way harness.Way, args ...s
 	require.LessOrEqual(t, got.Code, 1, what)
 }
 
-// requireSameLines compares what pacman printed with what omg printed, and shows
-// the first line that differs. The one difference that is kept: omg replaces
-// marks that steer bidirectional text, as two descriptions of the corpus have.
+// requireSameLines compares pacman's output with omg's, and shows the first line that differs. One difference is
+// allowed: omg replaces the controls of bidirectional text, which occur in two descriptions of the corpus.
 func requireSameLines(t testing.TB, pacman, omg, what string) {
 	t.Helper()
 	want, got := strings.Split(pacman, "\n"), strings.Split(omg, "\n")
@@ -183,9 +178,9 @@ func requireSameLines(t testing.TB, pacman, omg, what string) {
 	require.Len(t, got, len(want), what)
 }
 
-// sameFiles demands that the packages have the files that pacman -Ql lists. Unlike
-// pacman, omg says which lists it could not read: lacking says that there are such.
-func (w *world) sameFiles(packages []string, lacking bool) {
+// sameFiles requires that the packages have the files that pacman -Ql lists. Unlike pacman, omg reports lists that it
+// could not read: lacking means that there are some.
+func (w *comparison) sameFiles(packages []string, lacking bool) {
 	w.T.Helper()
 	want := w.pacman(append([]string{"-Ql"}, packages...)...)
 	for _, way := range w.ways {

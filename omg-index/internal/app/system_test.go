@@ -21,16 +21,16 @@ import (
 // 24 in multilib.
 var options = fixture.Options{Packages: 300, Seed: 1}
 
-// world is a home directory with databases and a pacman.conf.
-type world struct {
+// testSystem is a home directory with databases and a pacman.conf.
+type testSystem struct {
 	t    *testing.T
 	home string
 }
 
-// newWorld makes a world and sets the environment variables to it.
-func newWorld(t *testing.T) *world {
+// newTestSystem creates a testSystem and sets the environment variables to it.
+func newTestSystem(t *testing.T) *testSystem {
 	t.Helper()
-	w := &world{t, t.TempDir()}
+	w := &testSystem{t, t.TempDir()}
 	require.NoError(t, fixture.Write(w.path("db"), options))
 	w.write("pacman.conf", fixture.Config)
 	for _, name := range []string{"XDG_DATA_HOME", "SOURCE_DATE_EPOCH", "OMG_INDEX"} {
@@ -40,20 +40,20 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) path(name string) string { return filepath.Join(w.home, name) }
+func (w *testSystem) path(name string) string { return filepath.Join(w.home, name) }
 
 // indexes returns the directory of omg's indexes.
-func (w *world) indexes() string { return w.path(".local/share/omg/index") }
+func (w *testSystem) indexes() string { return w.path(".local/share/omg/index") }
 
-func (w *world) database(repo string) string { return w.path("db/sync/" + repo + ".db") }
+func (w *testSystem) database(repo string) string { return w.path("db/sync/" + repo + ".db") }
 
-func (w *world) write(name, text string) {
+func (w *testSystem) write(name, text string) {
 	w.t.Helper()
 	require.NoError(w.t, os.MkdirAll(filepath.Dir(w.path(name)), 0o755))
 	require.NoError(w.t, os.WriteFile(w.path(name), []byte(text), 0o644))
 }
 
-func (w *world) read(path string) []byte {
+func (w *testSystem) read(path string) []byte {
 	w.t.Helper()
 	b, err := os.ReadFile(path)
 	require.NoError(w.t, err)
@@ -69,30 +69,30 @@ type ended struct {
 func (e ended) lines() []string { return strings.Split(strings.TrimSuffix(e.stdout, "\n"), "\n") }
 
 // run runs omg-index.
-func (w *world) run(args ...string) ended {
+func (w *testSystem) run(args ...string) ended {
 	w.t.Helper()
 	return w.runIn(w.t.Context(), args...)
 }
 
-func (w *world) runIn(ctx context.Context, args ...string) ended {
+func (w *testSystem) runIn(ctx context.Context, args ...string) ended {
 	var out, errs bytes.Buffer
 	code := Run(ctx, append([]string{"omg-index"}, args...), &out, &errs)
 	return ended{code, out.String(), errs.String()}
 }
 
 // config returns the flags that name the world's databases.
-func (w *world) config() []string {
+func (w *testSystem) config() []string {
 	return []string{"--dbpath", w.path("db"), "--pacman-config", w.path("pacman.conf")}
 }
 
 // build runs omg-index build.
-func (w *world) build(args ...string) ended {
+func (w *testSystem) build(args ...string) ended {
 	w.t.Helper()
 	return w.run(slices.Concat([]string{"build"}, w.config(), args)...)
 }
 
 // built runs omg-index build, which has to succeed without output on standard error.
-func (w *world) built(args ...string) ended {
+func (w *testSystem) built(args ...string) ended {
 	w.t.Helper()
 	r := w.build(args...)
 	require.Equal(w.t, exit.OK, r.code, r.stderr)
@@ -101,7 +101,7 @@ func (w *world) built(args ...string) ended {
 }
 
 // files returns the names of the files in a directory.
-func (w *world) files(dir string) []string {
+func (w *testSystem) files(dir string) []string {
 	w.t.Helper()
 	entries, err := os.ReadDir(dir)
 	require.NoError(w.t, err)
@@ -113,7 +113,7 @@ func (w *world) files(dir string) []string {
 }
 
 // tree returns the content of all files in the home directory except the databases.
-func (w *world) tree() map[string]string {
+func (w *testSystem) tree() map[string]string {
 	w.t.Helper()
 	all := map[string]string{}
 	require.NoError(w.t, filepath.WalkDir(w.home, func(path string, d os.DirEntry, err error) error {

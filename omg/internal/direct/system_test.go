@@ -34,8 +34,8 @@ func generated() map[string][]wire.Package {
 	return all
 }
 
-// world is a system with generated databases and a user's environment.
-type world struct {
+// testSystem is a system with generated databases and a user's environment.
+type testSystem struct {
 	t     *testing.T
 	home  string
 	o     backend.Options
@@ -43,10 +43,10 @@ type world struct {
 	notes []string
 }
 
-// newWorld makes a world with databases, without indexes and with the AUR disabled.
-func newWorld(t *testing.T) *world {
+// newTestSystem makes a world with databases, without indexes and with the AUR disabled.
+func newTestSystem(t *testing.T) *testSystem {
 	t.Helper()
-	w := &world{t: t, home: t.TempDir()}
+	w := &testSystem{t: t, home: t.TempDir()}
 	require.NoError(t, os.Chmod(w.home, 0o755))
 	require.NoError(t, fixture.Write(w.path("db"), options))
 	w.write("pacman.conf", fmt.Sprintf("[options]\nDBPath = %s\nRootDir = %s\nLogFile = %s\n[core]\n[extra]\n[multilib]\n", w.path("db"), w.path("root"), w.path("pacman.log")))
@@ -56,13 +56,13 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) path(name string) string { return filepath.Join(w.home, name) }
+func (w *testSystem) path(name string) string { return filepath.Join(w.home, name) }
 
 // database returns the path of a repository's database.
-func (w *world) database(repo string) string { return w.path("db/sync/" + repo + ".db") }
+func (w *testSystem) database(repo string) string { return w.path("db/sync/" + repo + ".db") }
 
 // index returns the path of omg's own index of a source.
-func (w *world) index(name string) string {
+func (w *testSystem) index(name string) string {
 	kind := pkgindex.KindRepo
 	if name == wire.SourceAUR {
 		kind = pkgindex.KindAUR
@@ -70,7 +70,7 @@ func (w *world) index(name string) string {
 	return sources.IndexPath(sources.IndexDir(w.path("share/omg")), kind, name)
 }
 
-func (w *world) write(name, text string) {
+func (w *testSystem) write(name, text string) {
 	w.t.Helper()
 	path := w.path(name)
 	require.NoError(w.t, os.MkdirAll(filepath.Dir(path), 0o755))
@@ -78,7 +78,7 @@ func (w *world) write(name, text string) {
 }
 
 // backend returns a new backend with the world's options.
-func (w *world) backend() *Backend {
+func (w *testSystem) backend() *Backend {
 	w.notes = nil
 	o := w.o
 	o.Note = func(line string) { w.notes = append(w.notes, line) }
@@ -86,7 +86,7 @@ func (w *world) backend() *Backend {
 }
 
 // pacman returns pacman's configuration.
-func (w *world) pacman() *sources.Pacman {
+func (w *testSystem) pacman() *sources.Pacman {
 	w.t.Helper()
 	p, err := sources.Config{PacmanConfig: w.path("pacman.conf")}.Read()
 	require.NoError(w.t, err)
@@ -94,7 +94,7 @@ func (w *world) pacman() *sources.Pacman {
 }
 
 // build writes one index of repositories, with its origins.
-func (w *world) build(path string, repositories ...string) {
+func (w *testSystem) build(path string, repositories ...string) {
 	w.t.Helper()
 	b := pkgindex.NewBuilder("test", 1)
 	var origins sources.Origins
@@ -114,7 +114,7 @@ func (w *world) build(path string, repositories ...string) {
 }
 
 // buildOwn writes omg's own indexes, one for each repository.
-func (w *world) buildOwn() {
+func (w *testSystem) buildOwn() {
 	w.t.Helper()
 	for _, repo := range []string{"core", "extra", "multilib"} {
 		w.build(w.index(repo), repo)
@@ -125,7 +125,7 @@ func (w *world) buildOwn() {
 const aurPackages = 50
 
 // buildAUR writes an index of a generated AUR.
-func (w *world) buildAUR(path string) {
+func (w *testSystem) buildAUR(path string) {
 	w.t.Helper()
 	var dump bytes.Buffer
 	require.NoError(w.t, fixture.AUR(&dump, aurPackages, options.Seed))
@@ -139,7 +139,7 @@ func (w *world) buildAUR(path string) {
 }
 
 // writeIndex writes an index without fsync.
-func (w *world) writeIndex(path string, b *pkgindex.Builder) {
+func (w *testSystem) writeIndex(path string, b *pkgindex.Builder) {
 	w.t.Helper()
 	text, err := b.Bytes()
 	require.NoError(w.t, err)
@@ -148,7 +148,7 @@ func (w *world) writeIndex(path string, b *pkgindex.Builder) {
 }
 
 // search returns the names that a search finds, and its result.
-func (w *world) search(r wire.SearchRequest) ([]string, *wire.SearchResult, error) {
+func (w *testSystem) search(r wire.SearchRequest) ([]string, *wire.SearchResult, error) {
 	w.t.Helper()
 	var names []string
 	result, err := w.backend().Search(w.t.Context(), &r, func(p *wire.Package) error {
@@ -159,7 +159,7 @@ func (w *world) search(r wire.SearchRequest) ([]string, *wire.SearchResult, erro
 }
 
 // info returns the packages that a look-up finds, and its result.
-func (w *world) info(names ...string) ([]wire.Package, *wire.InfoResult, error) {
+func (w *testSystem) info(names ...string) ([]wire.Package, *wire.InfoResult, error) {
 	w.t.Helper()
 	var found []wire.Package
 	result, err := w.backend().Info(w.t.Context(), &wire.InfoRequest{Names: names}, func(p *wire.Package) error {
@@ -170,7 +170,7 @@ func (w *world) info(names ...string) ([]wire.Package, *wire.InfoResult, error) 
 }
 
 // ask asks a question and requires an answer.
-func ask[R any](w *world, question func(*Backend, context.Context) (*R, error)) *R {
+func ask[R any](w *testSystem, question func(*Backend, context.Context) (*R, error)) *R {
 	w.t.Helper()
 	r, err := question(w.backend(), w.t.Context())
 	require.NoError(w.t, err)

@@ -18,25 +18,25 @@ import (
 
 func TestMain(m *testing.M) { harness.MainParallel(m, "8") }
 
-// How long an answer waits for the AUR: the longest that omgd takes, which no
-// answer reaches, and a time that is sure to come where the AUR never answers.
+// How long a reply waits for the AUR: the longest that omgd allows, which no test reaches, and a short time for an AUR
+// that never answers.
 const (
 	long  = "OMG_AUR_LIVE_TIMEOUT=1m"
 	short = "OMG_AUR_LIVE_TIMEOUT=200ms"
 )
 
-// world is a system whose omgd asks an AUR of the test's.
-type world struct {
+// aurSystem is a system whose omgd asks the test's AUR.
+type aurSystem struct {
 	*harness.System
 	server *fakeserver.Server
 	aur    *fakeserver.AUR
-	// dump says that the AUR has its dump to give.
+	// dump is set if the AUR serves its dump.
 	dump atomic.Bool
 	omgd *harness.Daemon
 	conn *client.Conn
 }
 
-// packages are what the AUR has.
+// packages returns the AUR's packages.
 func packages() []fakeserver.Package {
 	var all []fakeserver.Package
 	for _, name := range []string{"yay", "yay-bin", "paru", "spotify", "zoom", "zoom-beta"} {
@@ -52,17 +52,17 @@ func packages() []fakeserver.Package {
 	return all
 }
 
-// newWorld makes one, over TLS, whose omgd is not started yet.
-func newWorld(t *testing.T) *world {
+// newAURSystem creates one, over TLS, whose omgd is not started yet.
+func newAURSystem(t *testing.T) *aurSystem {
 	t.Helper()
-	return newWorldOf(t, func(h http.Handler, c *fakeserver.Certificates) *fakeserver.Server { return fakeserver.Serve(t, h, c) })
+	return newAURSystemOf(t, func(h http.Handler, c *fakeserver.Certificates) *fakeserver.Server { return fakeserver.Serve(t, h, c) })
 }
 
-// newWorldOf makes one with a server that a function starts.
-func newWorldOf(t *testing.T, serve func(http.Handler, *fakeserver.Certificates) *fakeserver.Server) *world {
+// newAURSystemOf creates one with a server that serve starts.
+func newAURSystemOf(t *testing.T, serve func(http.Handler, *fakeserver.Certificates) *fakeserver.Server) *aurSystem {
 	t.Helper()
 	certs := fakeserver.NewCertificates(t)
-	w := &world{aur: &fakeserver.AUR{}}
+	w := &aurSystem{aur: &fakeserver.AUR{}}
 	w.aur.Replace(t, packages())
 	w.server = serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == fakeserver.DumpPath && !w.dump.Load() {
@@ -76,23 +76,23 @@ func newWorldOf(t *testing.T, serve func(http.Handler, *fakeserver.Certificates)
 	return w
 }
 
-// start starts omgd, with more variables.
-func (w *world) start(more ...string) {
+// start starts omgd, with further variables.
+func (w *aurSystem) start(more ...string) {
 	w.T.Helper()
 	w.omgd = w.With(more...).Start()
 	w.conn = w.omgd.Dial()
 }
 
-// answer is a search's.
+// answer is the result of a search.
 type answer struct {
 	names  []string
-	early  int // how many of the names came before the last part
+	early  int // how many of the names came before the last chunk
 	result wire.SearchResult
 	code   wire.Code
 }
 
-// search asks omgd by the protocol.
-func (w *world) search(r wire.SearchRequest) (a answer) {
+// search sends a search by the protocol.
+func (w *aurSystem) search(r wire.SearchRequest) (a answer) {
 	w.T.Helper()
 	err := w.conn.Call(context.Background(), wire.OpSearch, &r, func(part []byte, more bool) error {
 		a.take(w.T, part)
@@ -101,16 +101,16 @@ func (w *world) search(r wire.SearchRequest) (a answer) {
 		}
 		return nil
 	})
-	var said *wire.Error
-	if errors.As(err, &said) {
-		a.code = said.Code
+	var liveReasons *wire.Error
+	if errors.As(err, &liveReasons) {
+		a.code = liveReasons.Code
 	} else {
 		require.NoError(w.T, err)
 	}
 	return a
 }
 
-// take adds a part to an answer.
+// take adds a chunk to an answer.
 func (a *answer) take(t testing.TB, part []byte) {
 	t.Helper()
 	require.NoError(t, wire.DecodeSearch(part, &a.result, func(p *wire.Package) error {
@@ -119,7 +119,7 @@ func (a *answer) take(t testing.TB, part []byte) {
 	}))
 }
 
-// source is the AUR's in an answer.
+// source returns the AUR in an answer.
 func (a *answer) source() wire.Source {
 	for _, s := range a.result.Sources {
 		if s.Name == wire.SourceAUR {
@@ -129,5 +129,5 @@ func (a *answer) source() wire.Source {
 	return wire.Source{}
 }
 
-// words is a search for words.
+// words returns a search for words.
 func words(list ...string) wire.SearchRequest { return wire.SearchRequest{Words: list} }

@@ -88,8 +88,8 @@ func (i *image) Write(path string) error {
 
 func (i *image) Close() {}
 
-// world is a system with generated databases, and a refresher of it.
-type world struct {
+// testSystem is a system with generated databases, and a refresher of it.
+type testSystem struct {
 	*Refresher
 	t       *testing.T
 	db      string // the database directory
@@ -99,10 +99,10 @@ type world struct {
 // generated are the databases of a world: 8 packages are core's, 84 extra's.
 var generated = fixture.Options{Packages: 100, Installed: 10, Seed: 1}
 
-// newWorld returns a world without indexes. Its refresher does not run.
-func newWorld(t *testing.T, change func(*Config)) *world {
+// newTestSystem returns a world without indexes. Its refresher does not run.
+func newTestSystem(t *testing.T, change func(*Config)) *testSystem {
 	t.Helper()
-	w := &world{t: t, db: filepath.Join(t.TempDir(), "db"), builder: &builder{counts: map[string]int{}}}
+	w := &testSystem{t: t, db: filepath.Join(t.TempDir(), "db"), builder: &builder{counts: map[string]int{}}}
 	conf := filepath.Join(filepath.Dir(w.db), "pacman.conf")
 	require.NoError(t, fixture.Write(w.db, generated))
 	require.NoError(t, os.WriteFile(conf, []byte(fixture.Config), 0o644))
@@ -116,7 +116,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 }
 
 // start makes the refresher, with a new holder.
-func (w *world) start(c Config, change func(*Config)) {
+func (w *testSystem) start(c Config, change func(*Config)) {
 	c.Holder = state.NewHolder()
 	if change != nil {
 		change(&c)
@@ -126,20 +126,20 @@ func (w *world) start(c Config, change func(*Config)) {
 }
 
 // end closes a refresher that does not run.
-func (w *world) end() {
+func (w *testSystem) end() {
 	w.builds.wait()
 	w.Close()
 }
 
 // restart closes the refresher and makes a new one with the same files.
-func (w *world) restart(change func(*Config)) {
+func (w *testSystem) restart(change func(*Config)) {
 	w.t.Helper()
 	w.end()
 	w.start(w.config, change)
 }
 
 // settle refreshes until no further refresh is due at once.
-func (w *world) settle() {
+func (w *testSystem) settle() {
 	w.t.Helper()
 	for n := 0; ; n++ {
 		require.Less(w.t, n, 20, "it refreshes without end")
@@ -152,7 +152,7 @@ func (w *world) settle() {
 }
 
 // elapse waits until the next refresh is due, and refreshes.
-func (w *world) elapse() (waited time.Duration) {
+func (w *testSystem) elapse() (waited time.Duration) {
 	w.t.Helper()
 	require.Positive(w.t, w.again, "no refresh is due later")
 	waited = w.again
@@ -173,7 +173,7 @@ func inVirtualTime(t *testing.T, f func(t *testing.T)) {
 }
 
 // state returns the current state. It is released when the test ends.
-func (w *world) state() *state.State {
+func (w *testSystem) state() *state.State {
 	w.t.Helper()
 	st, release, err := w.config.Holder.Acquire()
 	require.NoError(w.t, err)
@@ -182,7 +182,7 @@ func (w *world) state() *state.State {
 }
 
 // generation returns the generation of the current snapshot.
-func (w *world) generation() uint64 {
+func (w *testSystem) generation() uint64 {
 	w.t.Helper()
 	st, release, err := w.config.Holder.Acquire()
 	require.NoError(w.t, err)
@@ -191,7 +191,7 @@ func (w *world) generation() uint64 {
 }
 
 // source returns a repository of the current snapshot.
-func (w *world) source(name string) snapshot.IndexedSource {
+func (w *testSystem) source(name string) snapshot.IndexedSource {
 	w.t.Helper()
 	st, release, err := w.config.Holder.Acquire()
 	require.NoError(w.t, err)
@@ -206,7 +206,7 @@ func (w *world) source(name string) snapshot.IndexedSource {
 }
 
 // requireCurrent requires that repositories are up to date, with all their packages.
-func (w *world) requireCurrent(names ...string) {
+func (w *testSystem) requireCurrent(names ...string) {
 	w.t.Helper()
 	for _, name := range names {
 		s := w.source(name)
@@ -219,7 +219,7 @@ func (w *world) requireCurrent(names ...string) {
 }
 
 // docs returns the number of packages in a repository's database.
-func (w *world) docs(name string) uint32 {
+func (w *testSystem) docs(name string) uint32 {
 	w.t.Helper()
 	r, err := sources.DatabaseFile(w.database(name))
 	require.NoError(w.t, err)
@@ -229,7 +229,7 @@ func (w *world) docs(name string) uint32 {
 }
 
 // found searches for all packages.
-func (w *world) found() *snapshot.Matches {
+func (w *testSystem) found() *snapshot.Matches {
 	w.t.Helper()
 	st, release, err := w.config.Holder.Acquire()
 	require.NoError(w.t, err)
@@ -240,14 +240,14 @@ func (w *world) found() *snapshot.Matches {
 }
 
 // database and index return the paths of a repository's database and index.
-func (w *world) database(repo string) string { return filepath.Join(w.db, "sync", repo+".db") }
+func (w *testSystem) database(repo string) string { return filepath.Join(w.db, "sync", repo+".db") }
 
-func (w *world) index(repo string) string {
+func (w *testSystem) index(repo string) string {
 	return sources.IndexPath(w.config.IndexDir, pkgindex.KindRepo, repo)
 }
 
 // write replaces a repository's database by a new file, as pacman does.
-func (w *world) write(repo string, content []byte) {
+func (w *testSystem) write(repo string, content []byte) {
 	w.t.Helper()
 	path := w.database(repo)
 	require.NoError(w.t, os.WriteFile(path+".part", content, 0o644))
@@ -265,7 +265,7 @@ func content(t *testing.T, repo string, seed uint64) []byte {
 }
 
 // original returns the current content of a repository's database.
-func (w *world) original(repo string) []byte {
+func (w *testSystem) original(repo string) []byte {
 	w.t.Helper()
 	b, err := os.ReadFile(w.database(repo))
 	require.NoError(w.t, err)

@@ -61,14 +61,14 @@ func buildIndex(database string) error {
 // pipeOf returns the path of the pipe that builds wait for.
 func pipeOf(db string) string { return db + ".pipe" }
 
-// world is a system with generated databases, and the options of its omgd: without
+// testSystem is a system with generated databases, and the options of its omgd: without
 // network sources, and with timeouts that no slow machine reaches.
-type world struct {
+type testSystem struct {
 	options
 	t *testing.T
 }
 
-func newWorld(t *testing.T) *world {
+func newTestSystem(t *testing.T) *testSystem {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -79,7 +79,7 @@ func newWorld(t *testing.T) *world {
 	dir, err := os.MkdirTemp("", "omgd-") // short: a socket's path has at most 107 bytes
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	w := &world{t: t, options: options{
+	w := &testSystem{t: t, options: options{
 		env: paths.Env{Getenv: func(string) string { return "" }, UID: os.Getuid()}, config: config.Default(),
 		socket: filepath.Join(dir, "run", "omg.sock"), data: filepath.Join(dir, "data"),
 		dbpath: filepath.Join(dir, "db"), pacmanConfig: filepath.Join(dir, "pacman.conf"),
@@ -104,14 +104,14 @@ func quiet(t *testing.T) *logging.Log {
 }
 
 // database and index return the paths of a repository's database and index.
-func (w *world) database(repo string) string { return filepath.Join(w.dbpath, "sync", repo+".db") }
+func (w *testSystem) database(repo string) string { return filepath.Join(w.dbpath, "sync", repo+".db") }
 
-func (w *world) index(repo string) string {
+func (w *testSystem) index(repo string) string {
 	return sources.IndexPath(sources.IndexDir(w.data), pkgindex.KindRepo, repo)
 }
 
 // write replaces a repository's database by a new file, as pacman does.
-func (w *world) write(repo string, content []byte) {
+func (w *testSystem) write(repo string, content []byte) {
 	w.t.Helper()
 	path := w.database(repo)
 	require.NoError(w.t, os.WriteFile(path+".part", content, 0o644))
@@ -129,7 +129,7 @@ func content(t *testing.T, repo string, packages int) []byte {
 }
 
 // packages returns the number of packages in a repository's database.
-func (w *world) packages(repo string) int {
+func (w *testSystem) packages(repo string) int {
 	w.t.Helper()
 	r, err := sources.DatabaseFile(w.database(repo))
 	require.NoError(w.t, err)
@@ -146,7 +146,7 @@ type running struct {
 }
 
 // serve starts a daemon, which is stopped at the test's end.
-func (w *world) serve() *running {
+func (w *testSystem) serve() *running {
 	w.t.Helper()
 	d, err := open(w.options)
 	require.NoError(w.t, err)

@@ -1,0 +1,256 @@
+package runtimes
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// level is one directory on the way upwards, with a function that reports which names are in it.
+type level struct {
+	dir string
+	has func(name string) bool
+}
+
+// dirChain is the sequence of directories from the working one upwards. Each is read once, when it is needed.
+type dirChain struct {
+	p         *Prober
+	levels    []*level
+	next      string // the directory above the last level; "" at the top
+	home, top string
+	device    uint64
+	sawHome   bool
+	real      string // the first directory with links resolved; "" if unknown
+}
+
+// at returns the directory i levels up; nil above the top.
+func (w *dirChain) at(i int) *level {
+	for len(w.levels) <= i {
+		l := w.up()
+		if l == nil {
+			return nil
+		}
+		w.levels = append(w.levels, l)
+	}
+	return w.levels[i]
+}
+
+func (w *dirChain) up() *level {
+	p, dir := w.p, w.next
+	if dir == "" {
+		return nil
+	}
+	w.next = ""
+	first := len(w.levels) == 0
+	if len(w.levels) == maxLevels {
+		p.note(dir, "too many levels up: not searched")
+		return nil
+	}
+	var real *string
+	if first && w.real == "" {
+		real = &w.real
+	}
+	has, device, remote := p.readDir(dir, first || p.env.CrossBorders, real)
+	if device != 0 && w.device != 0 && device != w.device && !p.env.CrossBorders {
+		p.note(dir, "another file system begins below: not searched")
+		return nil
+	}
+	if device != 0 { // 0 means that the directory could not be read
+		w.device = device
+	}
+	if dir == w.home {
+		w.sawHome = true
+	}
+	switch {
+	case dir == w.top || dir == "/":
+	case remote && !p.env.Remote:
+		p.note(dir, "a network file system or FUSE: nothing above is searched")
+	default:
+		w.next = filepath.Dir(dir)
+	}
+	return &level{dir, has}
+}
+
+// dirChains returns the way up by the working directory's name, which may contain links (pyenv, rbenv, nvm, asdf and Go use
+// $PWD), and the way up from its resolved path (mise, rustup, volta and uv). Without links they are the same.
+func (p *Prober) dirChains() (logical, physical *dirChain) {
+	if p.logical == nil {
+		p.logical = &dirChain{p: p, home: p.env.Home, top: p.env.Top, real: p.env.Real}
+		p.physical = p.logical
+		if filepath.IsAbs(p.env.Dir) {
+			dir := filepath.Clean(p.env.Dir)
+			p.logical.next = dir
+			p.logical.at(0)
+			if real := p.logical.real; real != "" && real != dir {
+				p.physical = &dirChain{p: p, next: real, home: resolved(p.env.Home), top: resolved(p.env.Top)}
+			}
+		}
+	}
+	return p.logical, p.physical
+}
+
+// resolved returns a directory's path without links, as the kernel has it; "" if unknown.
+func resolved(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	fd, err := retryEINTR(func() (int, error) { return unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) })
+	if err != nil {
+		return ""
+	}
+	defer unix.Close(fd)
+	return pathOf(fd)
+}
+
+// pathOf returns the path of an open directory; "" if unknown.
+func pathOf(fd int) string {
+	path := readLink("/proc/self/fd/" + strconv.Itoa(fd))
+	if !filepath.IsAbs(path) || strings.HasSuffix(path, " (deleted)") {
+		return ""
+	}
+	return path
+}
+
+// readDir reads a directory once and returns a function that reports whether it has a name, the device it is on (0 if
+// unknown), and, if checkRemote is set, checkRemote that is remote; it sets real to the resolved path. If the directory cannot
+// be read, or has too many entries, the function looks up each name.
+func (p *Prober) readDir(dir string, checkRemote bool, real *string) (has func(string) bool, device uint64, remote bool) {
+	ask := func(name string) bool { return accessible(filepath.Join(dir, name)) }
+	var st unix.Stat_t
+	fd, err := open(dir, unix.O_DIRECTORY)
+	if err != nil {
+		if unix.Stat(dir, &st) != nil {
+			p.note(dir, err.Error())
+			return func(string) bool { return false }, 0, false
+		}
+		if real != nil {
+			*real = resolved(dir)
+		}
+		return ask, st.Dev, false
+	}
+	defer unix.Close(fd)
+	if real != nil {
+		*real = pathOf(fd)
+	}
+	if err := unix.Fstat(fd, &st); err != nil {
+		p.note(dir, err.Error())
+	}
+	remote = checkRemote && p.remote(fd)
+	entries, err := listFD(fd, maxEntries)
+	if err != nil {
+		return ask, st.Dev, remote
+	}
+	names := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		names[e.name] = true
+	}
+	return func(name string) bool { return names[name] }, st.Dev, remote
+}
+
+// walk reads the directories from the working one upwards until each requested runtime is decided.
+func (p *Prober) walk() {
+	if p.walked {
+		return
+	}
+	p.walked = true
+	undecided := map[string]bool{}
+	for _, runtime := range p.wants {
+		if !chooses(p.environment(runtime)) {
+			undecided[runtime] = true
+		}
+	}
+	logical, physical := p.dirChains()
+	for i := 0; len(undecided) > 0; i++ {
+		s := step{p: p, undecided: undecided, declared: map[string]bool{}, logical: logical.at(i), physical: physical.at(i)}
+		if s.logical == nil && s.physical == nil {
+			return
+		}
+		s.read()
+	}
+}
+
+// step reads the declarations of the directories of one level for the undecided runtimes, and removes those that they
+// decide.
+type step struct {
+	p                   *Prober
+	undecided, declared map[string]bool
+	logical, physical   *level // along the name of the working directory, and along its resolved path; nil at the end of a chain
+}
+
+func (s *step) take(path string, scope Scope, all []rawDeclaration) {
+	for _, f := range all {
+		if !s.undecided[f.runtime] || s.declared[f.runtime] {
+			continue
+		}
+		s.p.directory[f.runtime] = append(s.p.directory[f.runtime], f.declaration(scope, path))
+		s.declared[f.runtime] = true
+		if !f.demands {
+			delete(s.undecided, f.runtime)
+		}
+	}
+}
+
+func (s *step) read() {
+	p := s.p
+	if s.physical != nil {
+		if s.undecided[Rust] {
+			if toolchain := p.rustupSettings().Overrides[s.physical.dir]; toolchain != "" {
+				s.take(p.rustupSettings().path, Directory, []rawDeclaration{{runtime: Rust, want: withoutHost(toolchain)}})
+			}
+		}
+		for _, f := range p.miseAt(s.physical) {
+			if len(s.undecided) == 0 {
+				return
+			}
+			s.take(f.path, p.scopeOf(f.path), p.miseTools(f))
+		}
+	}
+	for _, name := range p.toolVersionsNames() {
+		if l := s.logical; len(s.undecided) > 0 && l != nil && l.has(name) {
+			path := filepath.Join(l.dir, name)
+			s.take(path, p.scopeOf(path), p.miseAllows(l.dir, p.parse(path, parseToolVersions)))
+		}
+	}
+	for _, f := range languageFiles {
+		l := s.logical
+		if f.resolved {
+			l = s.physical
+		}
+		if len(s.undecided) == 0 {
+			return
+		}
+		if l == nil || f.runtime != "" && (!s.undecided[f.runtime] || s.declared[f.runtime]) || !l.has(f.name) {
+			continue
+		}
+		path, parse := filepath.Join(l.dir, f.name), f.parse
+		if parse == nil {
+			parse = rcFile(f.runtime)
+		}
+		s.take(path, Directory, p.idiomatic(path, p.parse(path, parse)))
+	}
+}
+
+// scopeOf returns the scope of a file of mise or asdf on the way up: global files that are met has apply to the user,
+// not to a project.
+func (p *Prober) scopeOf(path string) Scope {
+	dir := filepath.Dir(path)
+	if p.env.Home != "" && dir == p.env.Home || dir == p.miseConfig() {
+		return Global
+	}
+	return Directory
+}
+
+// parse reads and parses a file; nothing, with a note, if it is broken.
+func (p *Prober) parse(path string, parse func(p *Prober, path string, text []byte) ([]rawDeclaration, error)) []rawDeclaration {
+	text, ok := p.read(path)
+	if !ok {
+		return nil
+	}
+	all, err := parse(p, path, text)
+	if err != nil {
+		p.note(path, err.Error())
+	}
+	return all
+}
