@@ -107,7 +107,8 @@ func (d *localDir) list(into []entry) ([]entry, error) {
 	}
 }
 
-// isDir calls stat, as some file systems leave the type out of their listings, and as pacman follows links.
+// isDir reports whether name is a directory or a link to one, as pacman follows links. It calls stat, because some file
+// systems leave the type out of their listings.
 func (d *localDir) isDir(name string) bool {
 	var st unix.Stat_t
 	err := retryEINTR(func() error { return unix.Fstatat(d.local, name, &st, 0) })

@@ -76,8 +76,8 @@ func openZstd(in *bufio.Reader) (io.ReadCloser, error) {
 	return d.IOReadCloser(), nil
 }
 
-// isLZMA recognizes the format, which has no magic number, by its most usual properties, a dictionary size that an
-// encoder chooses, and a plausible length.
+// isLZMA reports whether start is that of an lzma file. The format has no magic number: isLZMA expects its most usual
+// properties, a dictionary size that an encoder chooses, and a plausible length.
 func isLZMA(start []byte) bool {
 	if len(start) < lzma.HeaderLen || start[0] != 0x5d {
 		return false
@@ -143,7 +143,7 @@ func streamError(err error) error {
 	return fmt.Errorf("%w: %w", sourcefile.ErrDamaged, err)
 }
 
-// isLZ4 recognizes frames, also those of lz4's first versions.
+// isLZ4 reports whether start is that of an lz4 frame, also of lz4's first versions.
 func isLZ4(start []byte) bool {
 	return begins("\x04\x22\x4d\x18")(start) || begins("\x02\x21\x4c\x18")(start)
 }

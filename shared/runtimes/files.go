@@ -243,7 +243,7 @@ func remoteFS(fd int) bool {
 	return unix.Fstatfs(fd, &fs) == nil && isRemote(uint32(fs.Type))
 }
 
-// isRemote recognizes FUSE and network file systems by the numbers of statfs(2).
+// isRemote reports whether kind is FUSE's or a network file system's number of statfs(2).
 func isRemote(kind uint32) bool {
 	switch kind {
 	case unix.FUSE_SUPER_MAGIC, unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC,

@@ -63,7 +63,7 @@ func Use(env Env, runtime, want string) (Installation, error) {
 }
 
 // replaceLink makes the symlink at a path lead to a target. A symlink can only be replaced by a rename. If the temporary name
-// exists, left by a killed process or used by another one at this moment, it is removed and point tries again.
+// exists, left by a killed process or used by another one at this moment, it is removed and replaceLink tries again.
 func replaceLink(path, target string) (err error) {
 	next := path + ".new"
 	for range 100 {
@@ -76,7 +76,7 @@ func replaceLink(path, target string) (err error) {
 		if err == nil {
 			return nil
 		}
-		if fi, err := os.Lstat(path); err == nil && fi.IsDir() {
+		if fi, statErr := os.Lstat(path); statErr == nil && fi.IsDir() {
 			err = fmt.Errorf("%s: a directory: move it away", path)
 			break
 		}
