@@ -105,7 +105,7 @@ func (s *Service) Ops() map[string]server.Op {
 // search caches small replies: a client that searches while its user types repeats most
 // of its requests.
 func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
-	return cached(s, s.searches, r, w, s.answerSearch)
+	return cached(s, s.searches, r, w, (*Service).answerSearch)
 }
 
 func (s *Service) answerSearch(st *state.State, req *wire.SearchRequest, w *server.Writer, emit answers.Emit) (server.Deferred, error) {
@@ -134,7 +134,7 @@ func (s *Service) byLibAlpm(first error, ask func(context.Context, answers.Emit)
 // info caches replies: a cached one takes half the time of looking up and encoding the
 // packages (BenchmarkInfo).
 func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
-	return cached(s, s.infos, r, w, s.answerInfo)
+	return cached(s, s.infos, r, w, (*Service).answerInfo)
 }
 
 func (s *Service) answerInfo(st *state.State, req *wire.InfoRequest, w *server.Writer, emit answers.Emit) (server.Deferred, error) {
@@ -386,19 +386,34 @@ func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Wri
 // cached answers a request from a cache, or calls answer and caches its reply. The key
 // is the encoded request: decoding it would take longer than the lookup.
 func cached[R any](s *Service, c *cache, r *server.Request, w *server.Writer,
-	answer func(*state.State, *R, *server.Writer, answers.Emit) (server.Deferred, error),
+	answer func(*Service, *state.State, *R, *server.Writer, answers.Emit) (server.Deferred, error),
 ) (server.Deferred, error) {
+	if sent, err := s.sendCached(c, r, w); sent {
+		return nil, err
+	}
 	return s.answer(true, r, w, func(st *state.State, r *server.Request, w *server.Writer) (server.Deferred, error) {
 		key := s.keyOf(st, r)
-		if b, ok := s.lookUp(c, r.Op, key); ok {
-			return nil, w.Chunk(b, false)
-		}
 		req := new(R)
 		if err := r.Decode(req); err != nil {
 			return nil, err
 		}
-		return answer(st, req, w, s.caching(c, key, w.Chunk))
+		return answer(s, st, req, w, s.caching(c, key, w.Chunk))
 	})
+}
+
+// sendCached answers a request from a cache, and reports whether it could. It is apart from answer, whose argument would be
+// allocated for each request.
+func (s *Service) sendCached(c *cache, r *server.Request, w *server.Writer) (sent bool, err error) {
+	st, release, err := s.ready(true)
+	if err != nil {
+		return false, nil
+	}
+	defer release()
+	b, ok := s.lookUp(c, r.Op, s.keyOf(st, r))
+	if !ok {
+		return false, nil
+	}
+	return true, w.Chunk(b, false)
 }
 
 // lookUp looks for a reply in a cache, and logs whether it was found.
