@@ -107,10 +107,10 @@ func (b *bench) change() error {
 			return err
 		}
 		text := string(data)
-		if rest, ok := strings.CutSuffix(text, "\n%REASON%\n1\n"); ok {
+		if rest, ok := strings.CutSuffix(text, "%REASON%\n1\n\n"); ok {
 			text = rest
 		} else {
-			text += "\n%REASON%\n1\n"
+			text += "%REASON%\n1\n\n"
 		}
 		before, err := explicit()
 		if err != nil {
