@@ -117,7 +117,7 @@ func TestAUR_OddPackages(t *testing.T) {
 	require.Zero(t, r.Code, r.Stderr)
 	require.Equal(t, "aur: 1 packages", r.Lines()[0])
 	require.NotContains(t, r.Stderr, "\x1b")
-	require.Contains(t, r.Stderr, "has a name that none can have")
+	require.Contains(t, r.Stderr, "has a name that no package can have")
 	require.Contains(t, r.Stderr, `"good" stands there again`)
 	require.Contains(t, r.Stderr, "left out: aur/huge")
 	packages := dump(s, s.Path("x"))

@@ -360,8 +360,8 @@ func defect(o *object) string {
 		return "has no name"
 	case len(o.Name) > maxName:
 		return "has too long a name"
-	case strings.ContainsFunc(o.Name, func(r rune) bool { return r <= ' ' || r == '/' || r == 0x7f || r == '\uFFFD' }):
-		return "has a name that none can have"
+	case !wire.PossibleName(o.Name):
+		return "has a name that no package can have"
 	case o.Version == "":
 		return "has no version"
 	case len(o.Version) > maxVersion:

@@ -68,8 +68,9 @@ type EntryProblem string
 // The values of Problem.
 const (
 	ProblemName       EntryProblem = "is not named name-version-release" // not listed
-	ProblemDuplicate  EntryProblem = "is a second entry of its package"  // not listed
-	ProblemStray      EntryProblem = "is not a directory"                // not listed
+	ProblemImpossible EntryProblem = "has a name that no package can have"
+	ProblemDuplicate  EntryProblem = "is a second entry of its package" // not listed
+	ProblemStray      EntryProblem = "is not a directory"               // not listed
 	ProblemMissing    EntryProblem = "has no desc"
 	ProblemUnreadable EntryProblem = "has a desc that cannot be read"
 	ProblemNotRegular EntryProblem = "has a desc that is not a regular file"

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // maxRereads is how often a database that changed meanwhile is read again.
@@ -306,8 +307,12 @@ func (l *Local) warn(pkgs, others []readResult) {
 	var all []Warning
 	for _, list := range [][]readResult{pkgs, others} {
 		for i := range list {
-			if list[i].problem != "" {
-				all = append(all, Warning{list[i].entry.name, list[i].problem})
+			problem := list[i].problem
+			if problem == "" && !wire.PossibleName(list[i].name) {
+				problem = ProblemImpossible // all else about it is known
+			}
+			if problem != "" {
+				all = append(all, Warning{list[i].entry.name, problem})
 			}
 		}
 	}

@@ -128,6 +128,19 @@ func TestReadLocal_Damaged(t *testing.T) {
 	require.Equal(t, l.Warnings, again.Warnings)
 }
 
+// TestLocal_ImpossibleName: an installed package with a name that no package can have is
+// listed as by pacman, and there is a warning. All else about it is known.
+func TestLocal_ImpossibleName(t *testing.T) {
+	db := newTestDB(t)
+	db.install("$(id)", "1-1", "DEPENDS", "foo")
+	db.install("foo", "1-1")
+	l := mustRead(t, db.dir)
+	require.Equal(t, newOracle(t, db.dir).lines("-Qq"), names(l.Packages))
+	require.Equal(t, []Warning{{"$(id)-1-1", ProblemImpossible}}, l.Warnings)
+	_, unread := l.Unread()
+	require.Zero(t, unread)
+}
+
 // TestLocalDesc_Cut cuts a desc that pacman wrote after each of its bytes. Only a cut after the version, or between two of
 // the optional lists at its end, leaves a desc that a package manager may write.
 func TestLocalDesc_Cut(t *testing.T) {

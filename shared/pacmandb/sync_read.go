@@ -185,6 +185,10 @@ func (r *syncReader) handOut(ctx context.Context, dir string) error {
 		r.leftOut("entry %.200q is not named name-version-release and was left out", dir)
 		return nil
 	}
+	if !wire.PossibleName(p.Name) {
+		r.leftOut("entry %.200q has a name that no package can have and was left out", dir)
+		return nil
+	}
 	if !r.hold {
 		key := maphash.String(r.seed, p.Name)
 		if _, again := r.seen[key]; again {

@@ -68,3 +68,23 @@ type AUR struct {
 	Keywords      []string `msgpack:"keywords,omitempty" json:"keywords,omitempty"`
 	URLPath       string   `msgpack:"urlpath,omitempty" json:"urlpath,omitempty"`
 }
+
+// PossibleName reports whether a package can have this name as far as its characters go: makepkg allows no others. Such
+// a name in a database is damage, or an attack on whoever passes a list of names to another program.
+func PossibleName(name string) bool {
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '@', c == '.', c == '_', c == '+', c == '-':
+		default:
+			return false
+		}
+	}
+	return name != ""
+}
+
+// PlainName reports whether a name is possible and begins with neither - nor a dot. Makepkg allows no other name either,
+// but pacman lists a package that has one. On a command line -Rdd would be an option.
+func PlainName(name string) bool {
+	return PossibleName(name) && name[0] != '-' && name[0] != '.'
+}

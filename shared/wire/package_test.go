@@ -1,0 +1,22 @@
+package wire
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestNames(t *testing.T) {
+	for _, name := range []string{"a", "R", "0ad", "gtk2+extra", "lib32-glibc", "python-zope.interface", "_x", "@x", "+x"} {
+		require.True(t, PossibleName(name), name)
+		require.True(t, PlainName(name), name)
+	}
+	for _, name := range []string{"-Rdd", "--noconfirm", ".hidden", "..", "-"} {
+		require.True(t, PossibleName(name), name)
+		require.False(t, PlainName(name), name)
+	}
+	for _, name := range []string{"", "$(id)", "a b", "a\tb", "a\n", "a\x00", "a/b", "a;b", "a'", "a\"", "*", "~", "é", "a\u202eb", "\xff", "a\u00a0b"} {
+		require.False(t, PossibleName(name), "%q", name)
+		require.False(t, PlainName(name), "%q", name)
+	}
+}
