@@ -46,6 +46,10 @@ or --no-daemon, it reads an index or pacman's databases itself.
 If a database cannot be read, the answer comes from the others, and a note names
 what is missing. With --strict this is an error.
 
+--quiet and --format leave out packages whose names would be something else on a
+command line, such as -Rdd, and a note names them. Search and info with --quiet
+print REPO/-Rdd instead.
+
 ` + exitCodes(exit.Network, exit.Finding, exit.Degraded),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Destination: &a.options.Socket, Usage: "omgd's socket `PATH`", DefaultText: "$OMG_SOCKET_PATH, or omg.sock in $XDG_RUNTIME_DIR or /tmp"},

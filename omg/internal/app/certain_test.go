@@ -192,6 +192,40 @@ func TestCertain_Unread(t *testing.T) {
 	}
 }
 
+// TestOddNames: lists for other programs leave out names that would be something else on a command line, with a note.
+func TestOddNames(t *testing.T) {
+	open := []wire.Advisory{{Name: "AVG-1", Severity: "Low", Verdict: "affected", Counted: true}}
+	f := fake{
+		installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("-Rdd"), pkg("a"), pkg("$(id)")}},
+		explicit:  &wire.ExplicitResult{Names: []string{"-Rdd", "a", "$(id)"}},
+		search:    &wire.SearchResult{Total: 2, Packages: []wire.Package{pkg("a").Package, pkg("-Rdd b").Package}},
+		outdated: &wire.OutdatedResult{
+			Updates: []wire.Update{{Name: "-Rdd"}, {Name: "a"}}, Replacements: []wire.Replacement{{Name: "-Rdd"}}, Foreign: []wire.ForeignPackage{{Name: "-Rdd"}},
+		},
+		security: &wire.SecurityResult{Packages: []wire.VulnerablePackage{
+			{Name: "-Rdd", Severity: "Low", Advisories: open}, {Name: "a", Severity: "Low", Advisories: open},
+		}},
+		why:  &backend.Chains{Name: "a", Chains: []backend.Chain{{Links: []backend.Link{{Name: "-Rdd"}, {Name: "a"}}}, {Links: []backend.Link{{Name: "a"}}}}},
+		owns: &backend.Owners{Paths: []backend.OwnedPath{{Path: "/a/", Owners: []backend.Owner{{Name: "-Rdd"}, {Name: "a"}}}}},
+	}
+	for _, line := range []string{
+		"installed -q", "installed --format {{.name}}", "orphans -q", "foreign -q", "explicit -q", "search -q a",
+		"outdated -q", "security -q", "why -q a", "owns -q /a/", "info -i -q",
+	} {
+		code, out, stderr := f.run(t, strings.Fields(line)...)
+		require.Equal(t, exit.OK, code, line)
+		require.Equal(t, "a\n", out, line)
+		require.Contains(t, stderr, "note: left out ", line)
+	}
+	_, out, stderr := f.run(t, "installed")
+	require.Contains(t, out, "-Rdd")
+	require.Empty(t, stderr)
+	f.search.Packages = []wire.Package{{Repo: "extra", Name: "-Rdd"}, {Repo: "aur", Name: ".x"}, {Repo: "extra", Name: "$(id)"}}
+	_, out, stderr = f.run(t, "search", "-q", "a")
+	require.Equal(t, "extra/-Rdd\naur/.x\n", out)
+	require.Equal(t, "omg: note: left out 1 whose names could be taken for something else on a command line: \"$(id)\"\n", stderr)
+}
+
 // TestCertain_Status: status marks what is uncertain, and prints it unless --strict is set.
 func TestCertain_Status(t *testing.T) {
 	n := uint32(2)

@@ -141,7 +141,7 @@ func (o *output) owners(all *backend.Owners) error {
 	}
 	for _, p := range all.Paths {
 		for _, owner := range p.Owners {
-			err := o.element(&owned{p.Path, owner}, owner.Name, func(w *bufio.Writer) {
+			err := o.element(&owned{p.Path, owner}, o.packageName(owner.Name), func(w *bufio.Writer) {
 				o.style.Owner(w, p.Path, owner.Name, owner.Version)
 			})
 			if err != nil {
@@ -196,9 +196,9 @@ func (a *app) why(c *cli.Context, o *whyOptions) error {
 		}
 		return a.notInstalled(c.Args().Slice(), read)
 	}
-	end := func(chain *backend.Chain) string { return chain.Links[0].Name }
+	end := func(chain *backend.Chain) string { return out.packageName(chain.Links[0].Name) }
 	if o.reverse {
-		end = func(chain *backend.Chain) string { return chain.Links[len(chain.Links)-1].Name }
+		end = func(chain *backend.Chain) string { return out.packageName(chain.Links[len(chain.Links)-1].Name) }
 	}
 	err = list(out, all, all.Chains, end, func(w *bufio.Writer, chain *backend.Chain) {
 		names, needs := make([]string, len(chain.Links)), make([]string, len(chain.Links))

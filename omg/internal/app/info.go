@@ -167,7 +167,7 @@ func (a *app) installedInfo(c *cli.Context, out *output, names []string) error {
 func (o *output) installed(packages []wire.InstalledPackage) error {
 	for i := range packages {
 		p := &packages[i]
-		if err := o.element(p, p.Name, func(w *bufio.Writer) { o.style.Installed(w, p) }); err != nil {
+		if err := o.element(p, o.packageName(p.Name), func(w *bufio.Writer) { o.style.Installed(w, p) }); err != nil {
 			return err
 		}
 	}

@@ -126,7 +126,9 @@ func (a *app) explicit(c *cli.Context, o *explicitOptions) error {
 		return err
 	}
 	for _, name := range all.Names {
-		out.line(name)
+		if out.packageName(name) != leftOut {
+			out.line(name)
+		}
 	}
 	if err := out.endOn(&all.Basis); err != nil {
 		return err
@@ -197,7 +199,7 @@ func (a *app) installed(c *cli.Context, o outputOptions, req *wire.InstalledRequ
 	if out.json {
 		err = out.installedDocument(all)
 	} else {
-		err = list(out, nil, all.Packages, func(p *wire.InstalledPackage) string { return p.Name },
+		err = list(out, nil, all.Packages, func(p *wire.InstalledPackage) string { return out.packageName(p.Name) },
 			func(w *bufio.Writer, p *wire.InstalledPackage) { human(out.style, w, &p.Package) })
 	}
 	if err == nil {

@@ -112,7 +112,7 @@ func (o *outdatedOptions) choose(all *wire.OutdatedResult) error {
 
 // outdated prints the updates and, with --all, the other changes of an upgrade.
 func (o *output) outdated(opts *outdatedOptions, all *wire.OutdatedResult, foreign []wire.ForeignPackage) error {
-	updateName := func(u *wire.Update) string { return u.Name }
+	updateName := func(u *wire.Update) string { return o.packageName(u.Name) }
 	err := list(o, nil, all.Updates, updateName, func(w *bufio.Writer, u *wire.Update) {
 		shown := *u
 		if !opts.security {
@@ -121,13 +121,13 @@ func (o *output) outdated(opts *outdatedOptions, all *wire.OutdatedResult, forei
 		o.style.Update(w, &shown)
 	})
 	if opts.all && err == nil {
-		err = list(o, nil, all.Replacements, func(r *wire.Replacement) string { return r.Name }, o.style.Replacement)
+		err = list(o, nil, all.Replacements, func(r *wire.Replacement) string { return o.packageName(r.Name) }, o.style.Replacement)
 	}
 	if opts.all && err == nil {
 		err = list(o, nil, all.Newer, updateName, o.style.Newer)
 	}
 	if err == nil {
-		err = list(o, nil, foreign, func(p *wire.ForeignPackage) string { return p.Name }, o.style.Foreign)
+		err = list(o, nil, foreign, func(p *wire.ForeignPackage) string { return o.packageName(p.Name) }, o.style.Foreign)
 	}
 	return err
 }

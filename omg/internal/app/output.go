@@ -57,6 +57,8 @@ type output struct {
 	held  *bytes.Buffer // output that is not printed before the result is known to be certain
 	style show.Style
 	tmpl  *template.Template
+
+	odd []string // names of packages that were left out
 }
 
 func (a *app) output(c *cli.Context, o outputOptions) (*output, error) {
@@ -153,8 +155,33 @@ func (o *output) one(v any, human func(*bufio.Writer)) error {
 	return nil
 }
 
+// leftOut is the name of an element that is not printed.
+const leftOut = "\x00"
+
+// packageName returns the name of a package for element. With --quiet and --format, which are made for other programs,
+// it leaves out a package whose name could be read as something else there, such as -Rdd or $(id).
+func (o *output) packageName(name string) string {
+	if (o.quiet || o.tmpl != nil) && !wire.PlainName(name) {
+		o.odd = append(o.odd, name)
+		return leftOut
+	}
+	return name
+}
+
+// repositoryName is packageName for a package of a repository or the AUR. With --quiet it puts the repository before a
+// name such as -Rdd: pacman and others accept that as the name of a package, and it is no option.
+func (o *output) repositoryName(p *wire.Package) string {
+	if o.quiet && wire.PossibleName(p.Name) && !wire.PlainName(p.Name) && p.Repo != "" {
+		return p.Repo + "/" + p.Name
+	}
+	return o.packageName(p.Name)
+}
+
 // element prints an element of a list in a form other than JSON.
 func (o *output) element(v any, name string, human func(*bufio.Writer)) error {
+	if name == leftOut {
+		return nil
+	}
 	if o.quiet {
 		o.line(name)
 		return nil
@@ -188,6 +215,9 @@ func (o *output) end() error {
 	err := o.w.Flush()
 	if err == nil && o.held != nil {
 		_, err = o.held.WriteTo(o.app.stdout)
+	}
+	if n := len(o.odd); n > 0 {
+		o.app.note(fmt.Sprintf("left out %d whose names could be taken for something else on a command line: %s", n, quoted(o.odd)))
 	}
 	return err
 }

@@ -152,7 +152,7 @@ func (o *output) pkg(p *wire.Package, all *[]wire.Package, human func(*bufio.Wri
 		*all = append(*all, *p)
 		return nil
 	}
-	return o.element(p, p.Name, func(w *bufio.Writer) { human(w, p) })
+	return o.element(p, o.repositoryName(p), func(w *bufio.Writer) { human(w, p) })
 }
 
 // quoted returns words as the user could type them, cut to fit a line.

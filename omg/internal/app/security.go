@@ -94,7 +94,7 @@ func (a *app) security(c *cli.Context, o *securityOptions) (err error) {
 		return err
 	}
 	all.Packages = o.chosen(all.Packages)
-	err = list(out, all, all.Packages, func(p *wire.VulnerablePackage) string { return p.Name },
+	err = list(out, all, all.Packages, func(p *wire.VulnerablePackage) string { return out.packageName(p.Name) },
 		func(w *bufio.Writer, p *wire.VulnerablePackage) {
 			out.style.Vulnerable(w, p)
 			if o.cve {
