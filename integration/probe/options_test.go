@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"io"
 	"os/exec"
 	"strings"
 	"testing"
@@ -11,6 +12,9 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
+// maxOutput is far more than a shell writes that reads some lines. A shell that repeats a hook for ever writes more.
+const maxOutput = 256 << 10
+
 // session runs lines in a shell, with the hook's code in place of a line HOOK, and returns the output.
 func session(s *harness.System, shell []string, lines ...string) string {
 	s.T.Helper()
@@ -20,7 +24,17 @@ func session(s *harness.System, shell []string, lines ...string) string {
 	cmd := exec.Command(need.Program(s.T, shell[0]), shell[1:]...)
 	cmd.Dir, cmd.Env = s.Path("twenty"), append(s.Env, "TERM=dumb", "PS1=> ")
 	cmd.Stdin = strings.NewReader(strings.ReplaceAll(strings.Join(lines, "\n"), "HOOK", "source ~/hook") + "\nexit 0\n")
-	out, _ := cmd.CombinedOutput() // the exit code is the user's
+	output, err := cmd.StdoutPipe()
+	require.NoError(s.T, err)
+	cmd.Stderr = cmd.Stdout
+	require.NoError(s.T, cmd.Start())
+	out, err := io.ReadAll(io.LimitReader(output, maxOutput))
+	if len(out) == maxOutput {
+		_ = cmd.Process.Kill()
+	}
+	_ = cmd.Wait() // the exit code is the user's
+	require.NoError(s.T, err)
+	require.Less(s.T, len(out), maxOutput, "the shell does not end; it writes %.300q", out)
 	return string(out)
 }
 
@@ -49,6 +63,7 @@ func TestHook_BashOptions(t *testing.T) {
 		{"without SECONDS", []string{"unset SECONDS", "set -u", "HOOK", "echo al''ive $OMG_PROMPT"}, []string{"alive node 20.1.0"}},
 		{"SECONDS that is not a number", []string{"unset SECONDS", "SECONDS=08x", "set -u", "HOOK", "echo al''ive $OMG_PROMPT"}, []string{"alive node 20.1.0"}},
 		{"a hook that fails", []string{"readonly OMG_PROMPT=x", "HOOK", "echo al''ive"}, []string{"alive"}},
+		{"a hook that bash begins again", []string{"shopt -s localvar_inherit", "declare -i key", "HOOK", "unset key", "echo al''ive $OMG_PROMPT"}, []string{"alive node 20.1.0"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := session(s, bash, c.lines...)

@@ -111,7 +111,7 @@ func (x *terminal) enter(line string, texts ...string) {
 }
 
 // newSession starts a shell whose prompt shows omg-probe's answer, and waits for the first prompt. runs returns how
-// often omg-probe has been run.
+// often omg-probe has been run. While ~/hold exists, omg-probe writes ~/held and does not end.
 func newSession(s *harness.System, n int) (x *terminal, runs func() int) {
 	s.T.Helper()
 	shell := shells[n]
@@ -120,7 +120,7 @@ func newSession(s *harness.System, n int) (x *terminal, runs func() int) {
 	r := s.Run("omg-probe", "init", shell.name, "--deadline", "0", "--dbpath", s.DB, "node", "--format", "[{{.node}}|{{.updates}}]")
 	require.Zero(s.T, r.Code, r.Stderr)
 	counting, log := s.Path("counting"), s.Path("log")
-	harness.Write(s.T, counting, "#!/bin/sh\necho run >>'"+log+"'\nexec '"+real+"' \"$@\"\n")
+	harness.Write(s.T, counting, "#!/bin/sh\necho run >>'"+log+"'\n[ ! -e ~/hold ] || { echo >~/held; exec sleep infinity; }\nexec '"+real+"' \"$@\"\n")
 	require.NoError(s.T, os.Chmod(counting, 0o755))
 	code := strings.Replace(r.Stdout, "'"+real+"'", "'"+counting+"'", 1)
 	require.NotEqual(s.T, r.Stdout, code)
@@ -177,6 +177,31 @@ func TestPrompt(t *testing.T) {
 			before = runs()
 			x.enter("cd ../eighteen", "[20.9.9*|?] READY> ")
 			require.Equal(t, 1, runs()-before, "one prompt, one run")
+		})
+	}
+}
+
+// TestPrompt_Interrupted: an interrupt that comes while omg-probe runs ends that run
+// only.
+func TestPrompt_Interrupted(t *testing.T) {
+	for n, shell := range shells {
+		t.Run(shell.name, func(t *testing.T) {
+			t.Parallel()
+			s := newHome(t)
+			x, _ := newSession(s, n)
+			harness.Write(t, s.Path("hold"), "")
+			x.sent = len(x.all())
+			_, err := x.tty.WriteString("cd twenty\r")
+			require.NoError(t, err)
+			harness.Await(t, func() bool {
+				_, err := os.Stat(s.Path("held"))
+				return err == nil
+			}, "the hook runs omg-probe")
+			_, err = x.tty.WriteString("\x03")
+			require.NoError(t, err)
+			x.await("READY> ")
+			require.NoError(t, os.Remove(s.Path("hold")))
+			x.enter("cd .", "[20.1.0|?] READY> ")
 		})
 	}
 }

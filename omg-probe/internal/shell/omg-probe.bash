@@ -2,20 +2,22 @@
 __omg_probe_command=(@COMMAND@)
 __omg_probe_files=(@FILES@)
 __omg_probe_ended=(0)
+__omg_probe_number='\#'
 unset -v __omg_probe_failed __omg_probe_key
 
 # $1 is what the last command ended with, the others are what each part of its pipeline did.
 function __omg_probe_hook {
-	local part pipeline=${!#}
+	local part number=0 pipeline=${!#}
 	if [[ -o pipefail ]]; then for part in "${@:2}"; do ((part == 0)) || pipeline=$part; done; fi
 	# Of a pipeline after ! only $? can be had again.
 	if ((pipeline == $1)); then __omg_probe_ended=("$@"); else __omg_probe_ended=("$1"); fi
-	# An error in here has bash begin with PROMPT_COMMAND again: not a second time.
-	[[ -z ${__omg_probe_failed-} ]] || return 0
-	__omg_probe_failed=1
-	local number='\#' seconds=${SECONDS-} key file IFS=
 	# The number of the command: an empty line does not change it. Older shells look each time.
-	if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)); then number=${number@P}; else number=$RANDOM; fi
+	if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)); then number=${__omg_probe_number@P}; fi
+	# After an error or an interrupt in here, bash begins with PROMPT_COMMAND again: not twice for one command.
+	[[ ${__omg_probe_failed-} != "$number" ]] || return 0
+	__omg_probe_failed=$number
+	((number > 0)) || number=$RANDOM
+	local seconds=${SECONDS-} key file IFS=
 	[[ -n $seconds && $seconds != *[!0-9]* ]] || seconds=0
 	key="$number $((10#$seconds / 5)) ${PWD-}"
 	for file in "${__omg_probe_files[@]}"; do
