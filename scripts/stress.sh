@@ -45,9 +45,9 @@ export work clone corpus modules
 
 # Each function runs the suite under one condition, in a separate shell so that set -e has an effect.
 run_load() {
-	setsid stress-ng --cpu 8 --io 4 --vm 2 --temp-path "$work" --quiet & # in a session of its own, as another user's programs
-	local load=$!
-	trap 'kill $load; wait $load || true' EXIT
+	setsid stress-ng --cpu 8 --io 4 --vm 2 --temp-path "$work" --quiet & # in a session of its own, as of another user
+	load=$!
+	trap 'kill $load; wait $load || true' EXIT # load is not local: it is read after the function's end
 	suite ''
 }
 run_single() { GOMAXPROCS=1 suite ''; }
