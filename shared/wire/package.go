@@ -70,7 +70,7 @@ type AUR struct {
 }
 
 // PossibleName reports whether a package can have this name as far as its characters go: makepkg allows no others. Such
-// a name in a database is damage, or an attack on whoever passes a list of names to another program.
+// a name in a database is damage, or an attack on users who pass a list of names to another program.
 func PossibleName(name string) bool {
 	for i := range len(name) {
 		switch c := name[i]; {

@@ -169,7 +169,7 @@ func (o *output) packageName(name string) string {
 }
 
 // repositoryName is packageName for a package of a repository or the AUR. With --quiet it puts the repository before a
-// name such as -Rdd: pacman and others accept that as the name of a package, and it is no option.
+// name such as -Rdd: pacman and others accept that as the name of a package, and it is not an option.
 func (o *output) repositoryName(p *wire.Package) string {
 	if o.quiet && wire.PossibleName(p.Name) && !wire.PlainName(p.Name) && p.Repo != "" {
 		return p.Repo + "/" + p.Name
