@@ -64,8 +64,8 @@ type goPackage struct {
 
 func (p goPackage) ours() bool { return strings.HasPrefix(p.ImportPath, module) }
 
-// place returns the package's directory relative to the root: shared/wire.
-func (p goPackage) place() string { return strings.TrimPrefix(p.ImportPath, module) }
+// dir returns the package's directory relative to the root: shared/wire.
+func (p goPackage) dir() string { return strings.TrimPrefix(p.ImportPath, module) }
 
 // lists caches the output of go list by its arguments.
 var lists = map[string][]goPackage{}

@@ -87,10 +87,10 @@ func TestArchitecture_ProgramImports(t *testing.T) {
 			packages := list(t, "-deps", "./"+program)
 			for _, p := range packages {
 				home, _, _ := strings.Cut(program, "/") // programs of one module share its internal packages
-				own := p.place() == program || strings.HasPrefix(p.place(), home+"/internal/")
-				if p.ours() && !own && !slices.Contains(ours, strings.TrimPrefix(p.place(), "shared/")) {
+				own := p.dir() == program || strings.HasPrefix(p.dir(), home+"/internal/")
+				if p.ours() && !own && !slices.Contains(ours, strings.TrimPrefix(p.dir(), "shared/")) {
 					t.Errorf("docs/ARCHITECTURE.md does not let %s import %s: %s",
-						program, p.place(), chain(packages, module+program, p.ImportPath))
+						program, p.dir(), chain(packages, module+program, p.ImportPath))
 				}
 				for _, banned := range never {
 					if p.ImportPath == banned || strings.HasPrefix(p.ImportPath, banned+"/") && strings.Contains(banned, ".") {
@@ -109,8 +109,8 @@ func TestArchitecture_EveryProgram(t *testing.T) {
 		listed = append(listed, names(row[0])...)
 	}
 	for _, p := range list(t, "work") {
-		if p.Name == "main" && !strings.HasPrefix(p.place(), "integration/") {
-			require.Contains(t, listed, p.place(), "a program without a row in docs/ARCHITECTURE.md")
+		if p.Name == "main" && !strings.HasPrefix(p.dir(), "integration/") {
+			require.Contains(t, listed, p.dir(), "a program without a row in docs/ARCHITECTURE.md")
 		}
 	}
 }
@@ -141,9 +141,9 @@ func TestArchitecture_SharedImports(t *testing.T) {
 			continue
 		}
 		checked++
-		name, found := strings.CutPrefix(p.place(), "shared/")
+		name, found := strings.CutPrefix(p.dir(), "shared/")
 		if !found {
-			t.Errorf("shared reaches %s", p.place())
+			t.Errorf("shared reaches %s", p.dir())
 			continue
 		}
 		// A directory inside a package, such as wire/internal/x, counts as that package.
@@ -186,11 +186,11 @@ func TestArchitecture_SharedImports(t *testing.T) {
 func TestArchitecture_OnlyTheWorkerImportsLibalpm(t *testing.T) {
 	// Without the tag, the import would not be seen.
 	for _, p := range list(t, "-tags", "urfave_cli_no_docs,libalpm", "work") {
-		if strings.HasPrefix(p.place(), "omgd/alpm-worker") {
+		if strings.HasPrefix(p.dir(), "omgd/alpm-worker") {
 			continue
 		}
 		for _, imports := range [][]string{p.Imports, p.TestImports, p.XTestImports} {
-			require.NotContains(t, imports, alpm, p.place())
+			require.NotContains(t, imports, alpm, p.dir())
 		}
 	}
 	for _, m := range modules(t) {
@@ -212,11 +212,11 @@ func TestArchitecture_OnlyTestsImportTestSupport(t *testing.T) {
 	}
 	require.NotEmpty(t, support)
 	for _, p := range list(t, "work") {
-		if strings.HasPrefix(p.place(), "integration/") || slices.Contains(support, p.ImportPath) {
+		if strings.HasPrefix(p.dir(), "integration/") || slices.Contains(support, p.ImportPath) {
 			continue
 		}
 		for _, path := range support {
-			require.NotContains(t, p.Imports, path, p.place())
+			require.NotContains(t, p.Imports, path, p.dir())
 		}
 	}
 }
@@ -226,8 +226,8 @@ func TestArchitecture_InnerPackages(t *testing.T) {
 	inner := regexp.MustCompile(`^([a-z-]+/)+internal/[a-z]+$`)
 	there := map[string]bool{}
 	for _, p := range list(t, "work") {
-		if inner.MatchString(p.place()) {
-			there[p.place()] = true
+		if inner.MatchString(p.dir()) {
+			there[p.dir()] = true
 		}
 	}
 	require.NotEmpty(t, there)
@@ -247,7 +247,7 @@ var assemblers = []string{"omgd/internal/refresh", "omg/internal/direct"}
 func TestSnapshot_Assemblers(t *testing.T) {
 	found := map[string]bool{}
 	for _, p := range list(t, "work") {
-		if strings.HasPrefix(p.place(), "integration/") {
+		if strings.HasPrefix(p.dir(), "integration/") {
 			continue // it only measures
 		}
 		for _, name := range p.GoFiles {
@@ -259,7 +259,7 @@ func TestSnapshot_Assemblers(t *testing.T) {
 					return true
 				}
 				if x, ok := call.X.(*ast.Ident); ok && x.Name == "snapshot" && call.Sel.Name == "Build" {
-					found[p.place()] = true
+					found[p.dir()] = true
 				}
 				return true
 			})

@@ -37,11 +37,11 @@ func TestPackages_OneComment(t *testing.T) {
 				ok = kind == "Command" && strings.HasSuffix(first, filepath.Base(p.Dir))
 			}
 			if !ok {
-				t.Errorf("%s/%s: the package comment should begin with Package or Command and the name: %q", p.place(), name, line)
+				t.Errorf("%s/%s: the package comment should begin with Package or Command and the name: %q", p.dir(), name, line)
 			}
 		}
 		if len(with) != 1 && len(p.GoFiles) > 0 {
-			t.Errorf("%s: one file should have the package comment, these have: %v", p.place(), with)
+			t.Errorf("%s: one file should have the package comment, these have: %v", p.dir(), with)
 		}
 	}
 }
@@ -49,10 +49,10 @@ func TestPackages_OneComment(t *testing.T) {
 func TestPackages_NoDrawer(t *testing.T) {
 	drawers := []string{"util", "utils", "common", "helper", "helpers", "misc", "base", "lib"}
 	for _, p := range list(t, "work") {
-		for part := range strings.SplitSeq(p.place(), "/") {
-			require.NotContains(t, drawers, part, "%s: name a package for what it owns", p.place())
+		for part := range strings.SplitSeq(p.dir(), "/") {
+			require.NotContains(t, drawers, part, "%s: name a package for what it owns", p.dir())
 		}
-		require.NotContains(t, drawers, p.Name, p.place())
+		require.NotContains(t, drawers, p.Name, p.dir())
 	}
 }
 

@@ -158,9 +158,9 @@ func TestIndex_Stale(t *testing.T) {
 	require.Equal(t, "not downloaded for 3 days", aur.Why)
 }
 
-// TestIndex_Given names an index with both the repositories and the AUR, and one of the AUR beside the repositories'
+// TestIndex_Named names an index with both the repositories and the AUR, and one of the AUR beside the repositories'
 // own.
-func TestIndex_Given(t *testing.T) {
+func TestIndex_Named(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	both, alone := s.Path("both"), s.Path("alone")

@@ -41,11 +41,11 @@ const packages = 200
 
 // buildCommand returns the arguments that build one index of all databases.
 func buildCommand(s *harness.System) []string {
-	return append([]string{"build", "-o", whole(s)}, s.Databases()...)
+	return append([]string{"build", "-o", wholeIndex(s)}, s.Databases()...)
 }
 
-// whole returns the path of buildCommand's output.
-func whole(s *harness.System) string { return filepath.Join(s.Data, "whole.omgidx") }
+// wholeIndex returns the path of buildCommand's output.
+func wholeIndex(s *harness.System) string { return filepath.Join(s.Data, "whole.omgidx") }
 
 // buildIndex builds one index of all databases. It may fail.
 func buildIndex(s *harness.System) harness.Result {
@@ -58,7 +58,7 @@ func goodIndex(s *harness.System) []byte {
 	s.T.Helper()
 	r := buildIndex(s)
 	require.Zero(s.T, r.Code, r.Stderr)
-	return harness.Read(s.T, whole(s))
+	return harness.Read(s.T, wholeIndex(s))
 }
 
 // indexes returns the content of each of omg's own indexes, by name.

@@ -65,7 +65,7 @@ func TestDatabase_Damaged(t *testing.T) {
 			r, peak := measure(s, "omg-index", buildCommand(s)...)
 			harness.RequireError(t, r, "omg-index", failed, path, c.says, "pacman -Syy")
 			require.Less(t, peak, int64(maxMemory))
-			require.Equal(t, oldWhole, harness.Read(t, whole(s)), "the old index was lost")
+			require.Equal(t, oldWhole, harness.Read(t, wholeIndex(s)), "the old index was lost")
 
 			r, peak = measure(s, "omg-index", append([]string{"build"}, s.Files()...)...)
 			require.Contains(t, r.Stdout, "core: 16 packages\nmultilib: 16 packages\n", "the others are built")

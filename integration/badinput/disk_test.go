@@ -69,8 +69,8 @@ func TestIndex_FileTooLong(t *testing.T) {
 	old := goodIndex(s)
 	line := append([]string{s.Program("omg-index")}, buildCommand(s)...)
 	r := runShell(s, "ulimit -f 64; \"$@\"", line) // KiB
-	harness.RequireError(t, r, "omg-index", failed, whole(s), "file too large")
-	require.Equal(t, old, harness.Read(t, whole(s)), "the old index was lost")
+	harness.RequireError(t, r, "omg-index", failed, wholeIndex(s), "file too large")
+	require.Equal(t, old, harness.Read(t, wholeIndex(s)), "the old index was lost")
 	requireNothingElse(t, s)
 }
 
@@ -89,7 +89,7 @@ func awaitNothingElse(t *testing.T, s *harness.System) {
 // others returns the files of a data directory except indexes, their origins and omgd's own files.
 func others(t *testing.T, s *harness.System) (names []string) {
 	t.Helper()
-	known := []string{"index", "cache.pebble", filepath.Base(whole(s)), filepath.Base(whole(s)) + ".origin"}
+	known := []string{"index", "cache.pebble", filepath.Base(wholeIndex(s)), filepath.Base(wholeIndex(s)) + ".origin"}
 	for _, repo := range repos {
 		known = append(known, repo+".omgidx", repo+".omgidx.origin")
 	}

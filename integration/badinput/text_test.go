@@ -94,7 +94,7 @@ func TestText_Hostile(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(r.Stdout), &found))
 		require.Contains(t, found.Packages[0].Desc, "\x1b]0;owned\x07", "JSON escapes, and loses nothing")
 	}
-	for _, args := range [][]string{{"info", whole(s)}, {"info", "--json", whole(s)}, {"verify", whole(s)}, {"dump", whole(s)}} {
+	for _, args := range [][]string{{"info", wholeIndex(s)}, {"info", "--json", wholeIndex(s)}, {"verify", wholeIndex(s)}, {"dump", wholeIndex(s)}} {
 		r := s.Run("omg-index", args...)
 		require.Equal(t, answered, r.Code, r.Stderr)
 		harness.RequireSafe(t, r)
@@ -133,7 +133,7 @@ func TestText_HostilePath(t *testing.T) {
 		{"info", path},
 		{"dump", path},
 		{"build", "--dbpath", path},
-		{"build", "--db", path + ".db", "-o", whole(s)},
+		{"build", "--db", path + ".db", "-o", wholeIndex(s)},
 		{path},
 		{"--" + path},
 	} {

@@ -26,7 +26,7 @@ import (
 	"github.com/omg-arch/omg/shared/corpus"
 )
 
-func some() []Package {
+func somePackages() []Package {
 	desc, jan := "A web browser", "jan"
 	return []Package{
 		{Record{Name: "fire-git", Version: "r1-1", Description: &desc, Maintainer: &jan}, Details{
@@ -38,7 +38,7 @@ func some() []Package {
 
 func serveSome(t *testing.T) (*AUR, *Server) {
 	a := &AUR{}
-	a.Replace(t, some())
+	a.Replace(t, somePackages())
 	return a, Serve(t, a, nil)
 }
 
@@ -159,7 +159,7 @@ func TestCorpusDump(t *testing.T) {
 func serveTLS(t *testing.T) (*Server, *http.Client) {
 	certs := NewCertificates(t)
 	a := &AUR{}
-	a.Replace(t, some())
+	a.Replace(t, somePackages())
 	pem, err := os.ReadFile(certs.File)
 	require.NoError(t, err)
 	roots := x509.NewCertPool()
@@ -275,7 +275,7 @@ func TestServer_KeepsItsPort(t *testing.T) {
 // TestServeBeside checks that over IPv6 a connection is refused, or hangs.
 func TestServeBeside(t *testing.T) {
 	a := &AUR{}
-	a.Replace(t, some())
+	a.Replace(t, somePackages())
 	for six, limit := range map[IPv6]time.Duration{RefusedIPv6: harness.Hang, DeadIPv6: 50 * time.Millisecond} {
 		s := ServeBeside(t, six, a, nil)
 		require.NotEmpty(t, get(t, s.URL+"/rpc/v5/info/water").Results)

@@ -125,7 +125,7 @@ func TestLive_NobodyWaitsForTheAUR(t *testing.T) {
 		require.NoError(t, err)
 		require.Nil(t, r.Err)
 		require.True(t, r.More)
-		got.take(t, r.Result)
+		got.addChunk(t, r.Result)
 	}
 	require.Equal(t, usual.names, got.names)
 	require.Empty(t, got.source(), "the AUR is no source yet")
@@ -136,7 +136,7 @@ func TestLive_NobodyWaitsForTheAUR(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, r.Err)
 	require.False(t, r.More)
-	got.take(t, r.Result)
+	got.addChunk(t, r.Result)
 	require.Equal(t, append(usual.names, "aur/lib-of-the-aur"), got.names)
 	require.Equal(t, usual.result.Total+1, got.result.Total)
 	require.Equal(t, wire.SourceOK, got.source().State)

@@ -95,7 +95,7 @@ type answer struct {
 func (w *aurSystem) search(r wire.SearchRequest) (a answer) {
 	w.T.Helper()
 	err := w.conn.Call(context.Background(), wire.OpSearch, &r, func(part []byte, more bool) error {
-		a.take(w.T, part)
+		a.addChunk(w.T, part)
 		if more {
 			a.early = len(a.names)
 		}
@@ -110,8 +110,8 @@ func (w *aurSystem) search(r wire.SearchRequest) (a answer) {
 	return a
 }
 
-// take adds a chunk to an answer.
-func (a *answer) take(t testing.TB, part []byte) {
+// addChunk adds a chunk to an answer.
+func (a *answer) addChunk(t testing.TB, part []byte) {
 	t.Helper()
 	require.NoError(t, wire.DecodeSearch(part, &a.result, func(p *wire.Package) error {
 		a.names = append(a.names, p.Repo+"/"+p.Name)

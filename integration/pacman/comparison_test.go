@@ -41,9 +41,9 @@ func newComparison(t testing.TB, s *harness.System) *comparison {
 	return w.start()
 }
 
-// plain returns databases with the same files as the system's, in archives without compression and extended headers:
+// plainDatabases returns databases with the same files as the system's, in archives without compression and extended headers:
 // pacman reads all of them for each question, and spends half of its time on these two.
-func plain(t testing.TB, s *harness.System) string {
+func plainDatabases(t testing.TB, s *harness.System) string {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.Symlink(filepath.Join(s.DB, "local"), filepath.Join(dir, "local")))

@@ -12,7 +12,7 @@ import (
 func TestCorpus(t *testing.T) {
 	need.Program(t, "pacman")
 	s := harness.New(t, harness.Corpus())
-	w := &comparison{System: s, oracle: plain(t, s)}
+	w := &comparison{System: s, oracle: plainDatabases(t, s)}
 	w.start()
 	for name, test := range map[string]func(*testing.T, *comparison){
 		"search":                    testSearch,

@@ -16,13 +16,13 @@ type dice struct{ *rand.Rand }
 
 func newDice(seed, system uint64) dice { return dice{rand.New(rand.NewPCG(seed, system))} }
 
-// one returns true once in n times, on average.
-func (d dice) one(n int) bool { return d.IntN(n) == 0 }
+// oneIn returns true once in n times, on average.
+func (d dice) oneIn(n int) bool { return d.IntN(n) == 0 }
 
 func pick[T any](d dice, list []T) T { return list[d.IntN(len(list))] }
 
-// some returns up to most random elements of a list, in their order.
-func (d dice) some(list []string, most int) (out []string) {
+// subset returns up to most random elements of a list, in their order.
+func (d dice) subset(list []string, most int) (out []string) {
 	n := d.IntN(most + 1)
 	for _, i := range d.Perm(len(list))[:min(n, len(list))] {
 		out = append(out, list[i])
@@ -50,12 +50,12 @@ var (
 
 func (d dice) relation(names []string, described bool) string {
 	name := pick(d, names)
-	if d.one(3) {
+	if d.oneIn(3) {
 		name = pick(d, someVirtual)
 	}
-	if d.one(2) {
+	if d.oneIn(2) {
 		version := pick(d, someVersions)
-		if d.one(2) {
+		if d.oneIn(2) {
 			version, _, _ = strings.Cut(version, "-")
 		}
 		name += pick(d, []string{"=", ">=", "<=", ">", "<"}) + version
@@ -81,23 +81,23 @@ func (d dice) describe(names []string, installed bool) (fields []string) {
 			fields = append(fields, key, value)
 		}
 	}
-	if !d.one(4) {
+	if !d.oneIn(4) {
 		fields = append(fields, "DESC", pick(d, someTexts))
 	}
-	add("GROUPS", strings.Join(d.some(someGroups, 2), "\n"))
+	add("GROUPS", strings.Join(d.subset(someGroups, 2), "\n"))
 	add("DEPENDS", d.relations(names, 3, false))
 	add("OPTDEPENDS", d.relations(names, 2, true))
 	add("CONFLICTS", d.relations(names, 1, false))
-	if d.one(2) {
-		provides := d.some(someVirtual, 2)
+	if d.oneIn(2) {
+		provides := d.subset(someVirtual, 2)
 		for i := range provides {
-			if d.one(2) {
+			if d.oneIn(2) {
 				provides[i] += "=" + pick(d, someVersions)
 			}
 		}
 		add("PROVIDES", strings.Join(provides, "\n"))
 	}
-	if d.one(4) {
+	if d.oneIn(4) {
 		add("REPLACES", d.relations(names, 2, false))
 	}
 	add("LICENSE", pick(d, []string{"", "GPL", "MIT\nGPL"}))
@@ -135,13 +135,13 @@ type randomSystem struct {
 // newRandomSystem generates the system of a number.
 func newRandomSystem(t testing.TB, d dice) *randomSystem {
 	s := &randomSystem{System: harness.New(t, harness.NoDatabases())}
-	names := d.some(someNames, len(someNames))
+	names := d.subset(someNames, len(someNames))
 	if len(names) == 0 {
 		names = someNames[:1]
 	}
 	s.names = names
 	for _, name := range names {
-		if !d.one(3) {
+		if !d.oneIn(3) {
 			s.Install(name, pick(d, someVersions), d.describe(names, true)...)
 		}
 	}
@@ -150,10 +150,10 @@ func newRandomSystem(t testing.TB, d dice) *randomSystem {
 	conf := "[options]\nArchitecture = x86_64\nSigLevel = Never\nRootDir = " + s.Path("root") + "\n"
 	conf += "CacheDir = " + s.Path("cache") + "\nLogFile = " + s.Path("log") + "\nHookDir = " + s.Path("hooks") + "\n"
 	harness.Write(t, s.Path("root", "usr", "share", "always"), "")
-	if d.one(3) {
+	if d.oneIn(3) {
 		conf += "IgnorePkg = " + pick(d, []string{"a", "app*", "lib?2-* R", "[a-c]", "[[:lower:]]", "*"}) + "\n"
 	}
-	if d.one(3) {
+	if d.oneIn(3) {
 		conf += "IgnoreGroup = " + pick(d, []string{"held", "?eld", "base devel", "[[:upper:]]*"}) + "\n"
 	}
 	repos := []string{"core", "extra", "own", "aur", "my.repo-1"}
@@ -168,7 +168,7 @@ func newRandomSystem(t testing.TB, d dice) *randomSystem {
 			conf += "Usage = " + usage + "\n"
 		}
 	}
-	if d.one(5) { // a second section of a repository, which does not count
+	if d.oneIn(5) { // a second section of a repository, which does not count
 		conf += "[" + repos[0] + "]\nServer = file:///nowhere\nUsage = " + pick(d, []string{"Sync", "Search", "All"}) + "\n"
 	}
 	harness.Write(t, s.Conf, conf)
@@ -179,16 +179,16 @@ func newRandomSystem(t testing.TB, d dice) *randomSystem {
 func (s *randomSystem) publish(d dice, repo string) {
 	var files, later []harness.Entry
 	for _, name := range s.names {
-		if d.one(2) {
+		if d.oneIn(2) {
 			continue
 		}
 		p := harness.Package(name, pick(d, someVersions), d.describe(s.names, false)...)
 		files = append(files, p)
-		if d.one(8) { // relations in another file, not next to the desc
+		if d.oneIn(8) { // relations in another file, not next to the desc
 			text := "%PROVIDES%\n" + pick(d, someVirtual) + "\n\n"
 			later = append(later, harness.Entry{Path: strings.TrimSuffix(p.Path, "desc") + "depends", Text: text})
 		}
-		if d.one(12) { // another version of it
+		if d.oneIn(12) { // another version of it
 			later = append(later, harness.Package(name, pick(d, someVersions), d.describe(s.names, false)...))
 		}
 	}
@@ -196,9 +196,9 @@ func (s *randomSystem) publish(d dice, repo string) {
 	d.Shuffle(len(files), func(i, k int) { files[i], files[k] = files[k], files[i] })
 	db := harness.Database(s.T, append(files, later...)...)
 	switch {
-	case d.one(25):
+	case d.oneIn(25):
 		db, s.damaged = []byte("<html>not here</html>"), true
-	case d.one(25):
+	case d.oneIn(25):
 		db, s.damaged = db[:len(db)/2], true
 	}
 	harness.Write(s.T, s.Sync(repo), db)
@@ -207,22 +207,22 @@ func (s *randomSystem) publish(d dice, repo string) {
 // faults damages the local database of some systems.
 func (s *randomSystem) faults(d dice) {
 	local := filepath.Join(s.DB, "local")
-	if d.one(6) {
+	if d.oneIn(6) {
 		dirs, _ := filepath.Glob(filepath.Join(local, "*", "desc"))
 		slices.Sort(dirs)
 		path := pick(d, dirs)
 		text := harness.Read(s.T, path)
 		text = text[:d.IntN(len(text)+1)]
-		if d.one(4) && len(text) > 0 {
+		if d.oneIn(4) && len(text) > 0 {
 			text = slices.Clone(text)
 			text[d.IntN(len(text))] = 0
 		}
 		harness.Write(s.T, path, text)
 	}
-	if d.one(8) {
+	if d.oneIn(8) {
 		harness.Write(s.T, filepath.Join(local, "-1-1", "x"), "") // libalpm reads out of bounds for a name with fewer dashes
 	}
-	if d.one(8) {
+	if d.oneIn(8) {
 		harness.Write(s.T, filepath.Join(local, "listed-1-1", "files"), "%FILES%\nusr/\n")
 	}
 }
@@ -241,7 +241,7 @@ func (s *randomSystem) question(d dice) (q question, codes bool) {
 		return pick(d, someGroups)
 	}
 	name := func() string {
-		if d.one(8) {
+		if d.oneIn(8) {
 			return d.relation(s.names, false)
 		}
 		return pick(d, s.names)
@@ -267,7 +267,7 @@ func (s *randomSystem) question(d dice) (q question, codes bool) {
 	switch n - len(lists) {
 	case 0, 1, 2:
 		words := []string{word()}
-		if d.one(3) {
+		if d.oneIn(3) {
 			words = append(words, word())
 		}
 		return question{append([]string{"-Ss", "--"}, words...), append([]string{"search", "--no-aur", "-x", "--sort", "repo", "--"}, words...)}, true

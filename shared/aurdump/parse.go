@@ -298,7 +298,7 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 				err = io.ErrUnexpectedEOF
 			}
 		case '{':
-			err = p.one(each)
+			err = p.nextPackage(each)
 		default:
 			p.leftOut("element %d is no object", p.out.Packages+p.out.LeftOut+1)
 			err = p.dec.SkipValue()
@@ -323,8 +323,8 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 	return sourcefile.ErrEmpty
 }
 
-// one passes on the next package.
-func (p *parser) one(each func(*wire.Package) error) error {
+// nextPackage passes on the next package.
+func (p *parser) nextPackage(each func(*wire.Package) error) error {
 	if err := p.read(p.dec); err != nil {
 		return err
 	}

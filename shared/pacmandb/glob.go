@@ -43,7 +43,7 @@ func (decode decodeFunc) match(pattern, s string) bool {
 		if s == "" && pattern == "" {
 			return true
 		}
-		if rest, size, ok := decode.one(pattern, s); ok {
+		if rest, size, ok := decode.matchElement(pattern, s); ok {
 			pattern, s = rest, s[size:]
 			continue
 		}
@@ -61,9 +61,9 @@ func special(pattern string) bool { return strings.ContainsAny(pattern, specialI
 
 const specialInPattern = `*?[\`
 
-// one matches the first element of pattern, which is not a star, with the first character of s, and returns the rest of
+// matchElement matches the first element of pattern, which is not a star, with the first character of s, and returns the rest of
 // the pattern and the length of the character.
-func (decode decodeFunc) one(pattern, s string) (rest string, size int, ok bool) {
+func (decode decodeFunc) matchElement(pattern, s string) (rest string, size int, ok bool) {
 	if pattern == "" || s == "" {
 		return "", 0, false
 	}

@@ -38,9 +38,9 @@ func (l *localLines) cut() (line string) {
 	return window
 }
 
-// one returns the single line of a field. At the end of the file libalpm keeps the previous line, which is the field's
+// value returns the single line of a field. At the end of the file libalpm keeps the previous line, which is the field's
 // key.
-func (l *localLines) one() string {
+func (l *localLines) value() string {
 	if line, ok := l.next(); ok {
 		return line
 	}
@@ -81,30 +81,30 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 		}
 		switch key {
 		case "%NAME%":
-			id.name = in.one()
+			id.name = in.value()
 		case "%VERSION%":
-			id.version = in.one()
+			id.version = in.value()
 		case "%BASE%":
-			p.Base = in.one()
+			p.Base = in.value()
 		case "%DESC%":
-			p.Desc = in.one()
+			p.Desc = in.value()
 			p.EmptyDesc = p.Desc == ""
 		case "%URL%":
-			p.URL = in.one()
+			p.URL = in.value()
 		case "%ARCH%":
-			p.Arch = in.one()
+			p.Arch = in.value()
 		case "%PACKAGER%":
-			p.Packager = in.one()
+			p.Packager = in.value()
 		case "%INSTALLED_DB%":
-			p.InstalledDB = in.one()
+			p.InstalledDB = in.value()
 		case "%BUILDDATE%":
-			p.BuildDate = localInt(in.one())
+			p.BuildDate = localInt(in.value())
 		case "%INSTALLDATE%":
-			p.InstallDate = localInt(in.one())
+			p.InstallDate = localInt(in.value())
 		case "%SIZE%":
-			p.ISize, _ = strconv.ParseUint(in.one(), 10, 63) // 0 if it is not a size
+			p.ISize, _ = strconv.ParseUint(in.value(), 10, 63) // 0 if it is not a size
 		case "%REASON%":
-			p.Reason = localReason(in.one())
+			p.Reason = localReason(in.value())
 		case "%GROUPS%":
 			d.list(&in, &p.Groups)
 		case "%LICENSE%":
@@ -125,7 +125,7 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 			d.list(&in, &p.XData)
 		}
 	}
-	d.place()
+	d.assignLists()
 	p.Validation = localValidation(validation)
 	id.zeros = in.zeros
 	// libalpm has written a base since 4.2, and always writes the others after it. A desc without
@@ -158,8 +158,8 @@ func (d *localParser) list(in *localLines, list *[]string) {
 	}
 }
 
-// place gives all lists of a file their entries, from one allocation.
-func (d *localParser) place() {
+// assignLists gives all lists of a file their entries, from one allocation.
+func (d *localParser) assignLists() {
 	if len(d.items) == 0 {
 		return
 	}

@@ -77,7 +77,7 @@ func (d *descParser) parse(b []byte) {
 		if len(line) < 3 || line[0] != '%' {
 			continue
 		}
-		one, list, present := d.place(line)
+		one, list, present := d.destination(line)
 		switch {
 		case one != nil, present != nil:
 			d.extras.truncated = d.extras.truncated || len(b) == 0
@@ -106,9 +106,9 @@ func (d *descParser) parse(b []byte) {
 	}
 }
 
-// place returns where the value of a key goes: one line or a list of lines, and the flag that is set when the key
+// destination returns where the value of a key goes: one line or a list of lines, and the flag that is set when the key
 // occurs. All are nil for a line that is not a known key.
-func (d *descParser) place(key []byte) (one *string, list *[]string, present *bool) {
+func (d *descParser) destination(key []byte) (one *string, list *[]string, present *bool) {
 	p, extras := &d.pkg, &d.extras
 	switch string(key) {
 	case "%NAME%":

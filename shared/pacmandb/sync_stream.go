@@ -98,9 +98,9 @@ func (p *pipe) next() error {
 	return nil
 }
 
-// take returns the next n bytes, valid until the next call; io.EOF if there are none and sourcefile.ErrTruncated if
+// readBytes returns the next n bytes, valid until the next call; io.EOF if there are none and sourcefile.ErrTruncated if
 // there are fewer.
-func (p *pipe) take(n int) ([]byte, error) {
+func (p *pipe) readBytes(n int) ([]byte, error) {
 	if n <= len(p.rest) {
 		b := p.rest[:n]
 		p.rest = p.rest[n:]

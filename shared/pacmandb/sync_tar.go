@@ -95,7 +95,7 @@ func (t *tarReader) next() (name []byte, size int64, err error) {
 // body returns the content of the file that next found, valid until the next
 // call. The caller has checked its size.
 func (t *tarReader) body(size int64) ([]byte, error) {
-	b, err := t.in.take(int(size))
+	b, err := t.in.readBytes(int(size))
 	if err == io.EOF {
 		err = sourcefile.ErrTruncated
 	}
@@ -113,7 +113,7 @@ func (t *tarReader) extra(size int64) ([]byte, error) {
 
 // header returns the next header, or io.EOF after reading the rest of the archive.
 func (t *tarReader) header() ([]byte, error) {
-	h, err := t.in.take(tarBlock)
+	h, err := t.in.readBytes(tarBlock)
 	if err == io.EOF && (t.plain || !t.began) {
 		return nil, sourcefile.ErrTruncated
 	}

@@ -14,7 +14,7 @@ func uncorrected(t testing.TB) Inputs {
 	t.Helper()
 	replacer := wire.Package{Name: "d", Version: "1-1", Replaces: []string{"c"}}
 	return Inputs{
-		Repositories: []IndexedSource{known("core", index(t, "repo", "core", append(packages("b", "2-1", "c", "1-1"), replacer)...))},
+		Repositories: []IndexedSource{currentSource("core", index(t, "repo", "core", append(packages("b", "2-1", "c", "1-1"), replacer)...))},
 		Local: local(
 			installed("a", "1-1", pacmandb.ReasonExplicit, "b"), installed("b", "1-1", pacmandb.ReasonDepend), installed("c", "1-1", pacmandb.ReasonDepend),
 		),
@@ -76,7 +76,7 @@ func TestCorrection_Replacements(t *testing.T) {
 	in.Correction = &Correction{Repositories: true, Packages: []CorrectedPackage{
 		{Name: "c", Version: "1-1", Reason: pacmandb.ReasonDepend, Repo: "core", Offered: "1-1"},
 	}}
-	in.Repositories = []IndexedSource{known("core", index(t, "repo", "core", wire.Package{Name: "d", Version: "1-1", Replaces: []string{"c"}}, wire.Package{Name: "c", Version: "1-1"}))}
+	in.Repositories = []IndexedSource{currentSource("core", index(t, "repo", "core", wire.Package{Name: "d", Version: "1-1", Replaces: []string{"c"}}, wire.Package{Name: "c", Version: "1-1"}))}
 	out, err := build(t, in).Outdated()
 	require.NoError(t, err)
 	require.Equal(t, []wire.Replacement{{Name: "c", Installed: "1-1", By: "d", Version: "1-1", Repo: "core"}}, out.Replacements)

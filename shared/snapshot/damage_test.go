@@ -36,7 +36,7 @@ func TestBuild_DamagedIndex(t *testing.T) {
 		}
 		opens++
 		damaged := in
-		damaged.Repositories = []IndexedSource{in.Repositories[0], known("extra", f), in.Repositories[2]}
+		damaged.Repositories = []IndexedSource{in.Repositories[0], currentSource("extra", f), in.Repositories[2]}
 		for _, err := range ask(damaged) {
 			if err != nil {
 				failures++

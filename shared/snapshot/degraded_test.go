@@ -104,8 +104,8 @@ func basisOf(r *wire.ExplicitResult, err error) (wire.Basis, int, error) {
 	return r.Basis, len(r.Names), nil
 }
 
-// whole returns inputs with nothing missing.
-func whole(t testing.TB) Inputs {
+// completeInputs returns inputs with nothing missing.
+func completeInputs(t testing.TB) Inputs {
 	t.Helper()
 	return Inputs{
 		DBPath:       "/db",
@@ -171,7 +171,7 @@ func TestDegraded_Repository(t *testing.T) {
 		"all is there": {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := whole(t)
+			in := completeInputs(t)
 			if c.state != "" {
 				extra := &in.Repositories[1]
 				extra.State, extra.Outdated, extra.Building, extra.Why = c.state, c.outdated, c.building, "core.db: some reason"
@@ -227,7 +227,7 @@ func TestDegraded_AllRepositories(t *testing.T) {
 		"none": {func(in *Inputs) { in.Repositories = nil }, "no package databases in /db/sync: download them with pacman -Syu"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := whole(t)
+			in := completeInputs(t)
 			change.do(&in)
 			none := len(in.Repositories) == 0
 			unknown := outcome{code: wire.CodeNotReady, why: change.why}
@@ -264,7 +264,7 @@ func TestDegraded_AUR(t *testing.T) {
 		"none": nil, "missing": lostAUR(wire.SourceMissing, "not downloaded yet"), "failed": lostAUR(wire.SourceFailed, "damaged"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := whole(t)
+			in := completeInputs(t)
 			in.AUR = a
 			why := "no data of the AUR"
 			if a != nil {
@@ -280,7 +280,7 @@ func TestDegraded_AUR(t *testing.T) {
 			require.True(t, build(t, in).Complete())
 		})
 	}
-	in := whole(t)
+	in := completeInputs(t)
 	in.AUR.State, in.AUR.Why = wire.SourceStale, "slow"
 	check(t, in, nil)
 	_, counts := partialCounts(t, in)
@@ -290,7 +290,7 @@ func TestDegraded_AUR(t *testing.T) {
 // TestDegraded_Local: installed packages may be unknown, from an earlier reading, or partly known.
 func TestDegraded_Local(t *testing.T) {
 	t.Run("unknown", func(t *testing.T) {
-		in := whole(t)
+		in := completeInputs(t)
 		in.Local = LocalInput{Why: "local is on fire"}
 		unknown := outcome{code: wire.CodeNotReady, why: "the installed packages are unknown: local is on fire"}
 		check(t, in, map[string]outcome{
@@ -309,7 +309,7 @@ func TestDegraded_Local(t *testing.T) {
 		requireCode(t, err, wire.CodeNotReady, "the installed packages are unknown")
 	})
 	t.Run("earlier", func(t *testing.T) {
-		in := whole(t)
+		in := completeInputs(t)
 		in.Local.Why = "permission denied"
 		check(t, in, nil)
 		s := build(t, in)
@@ -323,7 +323,7 @@ func TestDegraded_Local(t *testing.T) {
 		}
 	})
 	t.Run("in part", func(t *testing.T) {
-		in := whole(t)
+		in := completeInputs(t)
 		in.Local.UnreadablePackages = "local/b-1-1 has an empty desc"
 		partial := outcome{partial: true, why: in.Local.UnreadablePackages}
 		none := partial

@@ -123,7 +123,7 @@ func TestDescribe(t *testing.T) {
 // TestOutdated: the first repository that has a package decides.
 func TestOutdated(t *testing.T) {
 	replacer := wire.Package{Name: "new", Version: "3-1", Replaces: []string{"old"}}
-	extra := known("extra", index(t, "repo", "extra", append(packages("update", "9-1", "ignored", "2-1", "second", "2-1"), replacer)...))
+	extra := currentSource("extra", index(t, "repo", "extra", append(packages("update", "9-1", "ignored", "2-1", "second", "2-1"), replacer)...))
 	in := Inputs{
 		Generation: 7, Config: &pacmandb.Config{IgnorePkg: []string{"ign*"}},
 		Repositories: []IndexedSource{repository(t, "core", "update", "2-1", "newer", "1-1", "same", "1-1"), extra},

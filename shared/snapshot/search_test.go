@@ -249,12 +249,12 @@ func TestBuild_SharedIndex(t *testing.T) {
 	f := opened(t, b)
 	a := aur(t)
 	a.Index = f
-	s := build(t, Inputs{Repositories: []IndexedSource{known("extra", f), known("core", f)}, AUR: a})
+	s := build(t, Inputs{Repositories: []IndexedSource{currentSource("extra", f), currentSource("core", f)}, AUR: a})
 	require.Equal(t, 3, s.Packages())
 	require.ElementsMatch(t, []string{"extra/of-extra", "core/of-core", "aur/of-aur"}, search(t, s, query("of")))
 
 	// A source in the file that is not configured is not shown.
-	s = build(t, Inputs{Repositories: []IndexedSource{known("core", f)}})
+	s = build(t, Inputs{Repositories: []IndexedSource{currentSource("core", f)}})
 	require.Equal(t, []string{"core/of-core"}, search(t, s, &wire.SearchRequest{Words: []string{"of"}, NoAUR: true}))
 	n, ok := s.PackagesOf("core")
 	require.True(t, ok)

@@ -28,8 +28,8 @@ func (t *TrackerData) source(now time.Time) wire.Source {
 	return s
 }
 
-// known reports whether there are records to assess with.
-func (t *TrackerData) known() bool { return t.At != 0 }
+// loaded reports whether there are records to assess with.
+func (t *TrackerData) loaded() bool { return t.At != 0 }
 
 // security is the result of assessing the installed packages with the tracker's records.
 type security struct {
@@ -48,7 +48,7 @@ func (s *Snapshot) assess() (*security, error) {
 		return nil, nil
 	}
 	out := &security{TrackerData: s.in.Tracker, words: map[string][]string{}}
-	if !out.known() || s.system == nil {
+	if !out.loaded() || s.system == nil {
 		return out, nil
 	}
 	view := &offers{s: s}
@@ -151,7 +151,7 @@ func (s *Snapshot) Security(r *wire.SecurityRequest) (*Assessment, error) {
 		return nil, wire.Errorf(wire.CodeNetwork, "no data of the security tracker: it is disabled (tracker.enabled)")
 	}
 	tracker := security.source()
-	if !security.known() {
+	if !security.loaded() {
 		return nil, wire.Errorf(wire.CodeNetwork, "no data of the security tracker: %s", tracker.Why)
 	}
 	if len(r.Packages) > maxNames {

@@ -77,7 +77,7 @@ func (s *Snapshot) countAll() (*counted, error) {
 	if err != nil {
 		return nil, err
 	}
-	if security != nil && security.known() && s.system != nil {
+	if security != nil && security.loaded() && s.system != nil {
 		c.counts.Security = &security.counts
 	}
 	c.partial = s.partialCounts(&c.counts)

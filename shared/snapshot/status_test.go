@@ -72,7 +72,7 @@ func TestStatus_Index(t *testing.T) {
 	a := aur(t)
 	a.Index = write("aur", 4, "aur")
 	status, err := build(t, Inputs{
-		Repositories: []IndexedSource{known("core", two), known("extra", two), known("multilib", write("multilib", 9, "multilib"))}, AUR: a,
+		Repositories: []IndexedSource{currentSource("core", two), currentSource("extra", two), currentSource("multilib", write("multilib", 9, "multilib"))}, AUR: a,
 	}).Status()
 	require.NoError(t, err)
 	at := func(name string) string { return filepath.Join(dir, name) }

@@ -49,7 +49,7 @@ func read(t testing.TB, f pacmandb.RepoFile) IndexedSource {
 	into := b.AddSource(f.Name, pkgindex.KindRepo)
 	_, err := pacmandb.ReadSync(t.Context(), f.Path, f.Name, into.Add, nil)
 	require.NoError(t, err)
-	s := known(f.Name, opened(t, b))
+	s := currentSource(f.Name, opened(t, b))
 	s.Usage = f.Usage
 	return s
 }
@@ -78,7 +78,7 @@ func index(t testing.TB, kind pkgindex.Kind, name string, packages ...wire.Packa
 // repository returns a repository with packages, given as alternating names and versions.
 func repository(t testing.TB, name string, pairs ...string) IndexedSource {
 	t.Helper()
-	return known(name, index(t, pkgindex.KindRepo, name, packages(pairs...)...))
+	return currentSource(name, index(t, pkgindex.KindRepo, name, packages(pairs...)...))
 }
 
 // aur returns the AUR with packages, given as alternating names and versions.
@@ -101,7 +101,7 @@ func packages(pairs ...string) (list []wire.Package) {
 	return list
 }
 
-func known(name string, f *pkgindex.File) IndexedSource {
+func currentSource(name string, f *pkgindex.File) IndexedSource {
 	return IndexedSource{
 		Source: wire.Source{Name: name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: checked - 60, Changed: checked - 30},
 		Usage:  pacmandb.UsageAll, Index: f,

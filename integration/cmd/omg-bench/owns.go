@@ -33,7 +33,7 @@ func (b *bench) owns() error {
 	return nil
 }
 
-// own gives the world a root directory in dir, and installs a package with a file in it. It returns the file's path.
+// own gives the setup a root directory in dir, and installs a package with a file in it. It returns the file's path.
 func (w *setup) own(dir string) (path string, err error) {
 	root, entry := filepath.Join(dir, "root"), filepath.Join(w.db, "local", "owner-1-1")
 	path = filepath.Join(root, "usr", "share", "owned")

@@ -80,7 +80,7 @@ func (w *testSystem) runIn(ctx context.Context, args ...string) ended {
 	return ended{code, out.String(), errs.String()}
 }
 
-// config returns the flags that name the world's databases.
+// config returns the flags that name the test system's databases.
 func (w *testSystem) config() []string {
 	return []string{"--dbpath", w.path("db"), "--pacman-config", w.path("pacman.conf")}
 }

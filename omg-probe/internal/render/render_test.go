@@ -12,7 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/statusfile"
 )
 
-func known(updates, aur, vulnerabilities, orphans int) LoadedStatus {
+func loaded(updates, aur, vulnerabilities, orphans int) LoadedStatus {
 	return LoadedStatus{Fresh: true, There: true, Status: statusfile.Status{
 		Updates: statusfile.Count(updates), AURUpdates: statusfile.Count(aur),
 		Vulnerabilities: statusfile.Count(vulnerabilities), Orphans: statusfile.Count(orphans),
@@ -30,17 +30,17 @@ var (
 
 func TestFormats(t *testing.T) {
 	versions := Report{Runtimes: []runtimes.Active{node, golang}, Complete: true}
-	both := Report{Runtimes: []runtimes.Active{golang}, WantsStatus: true, Status: known(5, 0, 2, 0), Complete: true}
+	both := Report{Runtimes: []runtimes.Active{golang}, WantsStatus: true, Status: loaded(5, 0, 2, 0), Complete: true}
 	stale := Report{WantsStatus: true, Status: LoadedStatus{There: true}, Complete: true}
-	partly := known(0, 0, 0, 0)
+	partly := loaded(0, 0, 0, 0)
 	partly.Vulnerabilities = statusfile.Number{}
 	unsure := Report{WantsStatus: true, Status: partly, Complete: true}
 	late := Report{WantsStatus: true}
 	nothing := Report{Complete: true}
-	lacking := known(2, 0, 1, 3)
+	lacking := loaded(2, 0, 1, 3)
 	lacking.Updates.Partial, lacking.AURUpdates.Partial = true, true
 	partial := Report{WantsStatus: true, Status: lacking, Complete: true}
-	zero := Report{WantsStatus: true, Status: known(0, 0, 0, 0), Complete: true}
+	zero := Report{WantsStatus: true, Status: loaded(0, 0, 0, 0), Complete: true}
 	for _, c := range []struct {
 		name, format, want string
 		a                  Report
@@ -98,7 +98,7 @@ func TestFormats(t *testing.T) {
 func TestJSON(t *testing.T) {
 	format, err := Parse("json")
 	require.NoError(t, err)
-	s := known(5, 0, 2, 0)
+	s := loaded(5, 0, 2, 0)
 	s.AURUpdates, s.UpdatesAsOf, s.Degraded = statusfile.Number{}, time.Unix(1_700_000_000, 0), statusfile.PartWatch
 	text, err := format(Report{Runtimes: []runtimes.Active{node, golang}, WantsStatus: true, Status: s, Complete: true})
 	require.NoError(t, err)
@@ -177,7 +177,7 @@ func TestJSON_Partial(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(text), &document))
 		return document.Status
 	}
-	s := known(2, 0, 1, 3)
+	s := loaded(2, 0, 1, 3)
 	for _, c := range []struct {
 		name string
 		n    *statusfile.Number
@@ -208,7 +208,7 @@ func TestWaybar_Classes(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(text), &document))
 		return document.Class
 	}
-	s := known(0, 0, 0, 0)
+	s := loaded(0, 0, 0, 0)
 	require.Equal(t, []string{}, classes(s))
 	s.Orphans.Partial = true
 	require.Equal(t, []string{"partial"}, classes(s))
@@ -221,7 +221,7 @@ func TestWaybar_Classes(t *testing.T) {
 }
 
 func TestNumbers(t *testing.T) {
-	s := known(2, 0, 1, 3)
+	s := loaded(2, 0, 1, 3)
 	s.Updates.Partial, s.Explicit = true, statusfile.Number{}
 	require.Equal(t, "  updates 2?\n  aur 0\n  vulnerabilities 1\n  orphans 3\n  explicit ?\n  installed 1200\n", Numbers(s))
 }

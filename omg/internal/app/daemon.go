@@ -123,7 +123,7 @@ func (a *app) daemonStatus(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	err = out.one(&s, func(*bufio.Writer) {
+	err = out.printOne(&s, func(*bufio.Writer) {
 		switch {
 		case !s.Running:
 			out.line("omgd is not running (" + s.Socket + ")")
@@ -159,7 +159,7 @@ func (a *app) logLevel(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := out.one(r, func(*bufio.Writer) { out.line(r.Level) }); err != nil {
+	if err := out.printOne(r, func(*bufio.Writer) { out.line(r.Level) }); err != nil {
 		return err
 	}
 	return out.end()

@@ -143,8 +143,8 @@ func (o *output) document(v any) error {
 	return err
 }
 
-// one prints a single result.
-func (o *output) one(v any, human func(*bufio.Writer)) error {
+// printOne prints a single result.
+func (o *output) printOne(v any, human func(*bufio.Writer)) error {
 	switch {
 	case o.json:
 		return o.document(v)

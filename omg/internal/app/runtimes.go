@@ -111,7 +111,7 @@ in a version file: 20, lts/*, 3.12. Nothing is downloaded, and no shell is chang
 			if err != nil {
 				return err
 			}
-			err = out.one(r, func(w *bufio.Writer) {
+			err = out.printOne(r, func(w *bufio.Writer) {
 				chosen := r.RuntimeVersion
 				chosen.Active = true
 				out.style.RuntimeVersion(w, &chosen)

@@ -62,7 +62,7 @@ func (a *app) status(c *cli.Context, o *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := out.one(st, func(w *bufio.Writer) { out.style.Status(w, st, time.Now()) }); err != nil {
+	if err := out.printOne(st, func(w *bufio.Writer) { out.style.Status(w, st, time.Now()) }); err != nil {
 		return err
 	}
 	if why := uncertain(&st.Basis); out.certainOnly && why != "" {
@@ -176,7 +176,7 @@ func action[R any](a *app, c *cli.Context, o *outputOptions, do func(context.Con
 	if err != nil {
 		return err
 	}
-	if err := out.one(r, func(*bufio.Writer) { out.line(human(r)) }); err != nil {
+	if err := out.printOne(r, func(*bufio.Writer) { out.line(human(r)) }); err != nil {
 		return err
 	}
 	if err := out.end(); err != nil {

@@ -102,8 +102,8 @@ func TestAUR_Stale(t *testing.T) {
 	require.Equal(t, "not downloaded for 3 hours", s.Why)
 }
 
-// TestAUR_Given: an index named by the user may hold the AUR; omg's own index is then not used.
-func TestAUR_Given(t *testing.T) {
+// TestAUR_NamedIndex: an index named by the user may hold the AUR; omg's own index is then not used.
+func TestAUR_NamedIndex(t *testing.T) {
 	w := newTestSystem(t)
 	w.write("config.toml", "")
 	w.buildOwn()

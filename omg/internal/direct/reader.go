@@ -49,7 +49,7 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	var reading sync.WaitGroup
 	reading.Go(func() { local, localErr = pacmandb.ReadLocal(ctx, pacman.DBPath) })
 	defer reading.Wait()
-	r.openGiven()
+	r.openNamed()
 	if r.bad != nil && len(pacman.Config.Repos) == 0 {
 		return nil, r.bad // only the bad index could list the repositories
 	}
@@ -105,8 +105,8 @@ func (r *reader) downloads() sources.Downloads {
 	}
 }
 
-// openGiven opens the indexes named by the user.
-func (r *reader) openGiven() {
+// openNamed opens the indexes named by the user.
+func (r *reader) openNamed() {
 	for _, given := range r.env.UserIndexes(r.o.Index) {
 		r.named = true
 		files, err := sources.IndexFiles(given)

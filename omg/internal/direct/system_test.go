@@ -43,7 +43,7 @@ type testSystem struct {
 	notes []string
 }
 
-// newTestSystem makes a world with databases, without indexes and with the AUR disabled.
+// newTestSystem makes a test system with databases, without indexes and with the AUR disabled.
 func newTestSystem(t *testing.T) *testSystem {
 	t.Helper()
 	w := &testSystem{t: t, home: t.TempDir()}
@@ -77,7 +77,7 @@ func (w *testSystem) write(name, text string) {
 	require.NoError(w.t, os.WriteFile(path, []byte(text), 0o644))
 }
 
-// backend returns a new backend with the world's options.
+// backend returns a new backend with the test system's options.
 func (w *testSystem) backend() *Backend {
 	w.notes = nil
 	o := w.o

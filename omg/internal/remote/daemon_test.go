@@ -164,7 +164,7 @@ func newTestUser(t *testing.T) *testUser {
 	return &testUser{socket: filepath.Join(dir, "omg.sock")}
 }
 
-// served returns a world with a fake daemon at the default socket.
+// served returns a test system with a fake daemon at the default socket.
 func served(t *testing.T, how conduct) (*testUser, *standIn) {
 	t.Helper()
 	w, s := newTestUser(t), &standIn{how: how}

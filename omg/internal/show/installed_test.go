@@ -27,7 +27,7 @@ func write(each func(*bufio.Writer)) string {
 // TestPacman_Installed compares every installed package of the corpus with pacman -Qi, and the list with pacman -Q,
 // piped and on terminals.
 func TestPacman_Installed(t *testing.T) {
-	w := corpusWorld(t)
+	w := corpusSystem(t)
 	local, err := pacmandb.ReadLocal(t.Context(), w.db)
 	require.NoError(t, err)
 	system, err := snapshot.Build(snapshot.Inputs{DBPath: w.db, Local: snapshot.LocalInput{Packages: local}})

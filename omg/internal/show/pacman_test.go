@@ -70,8 +70,8 @@ func newOracle(t *testing.T, db string, repos ...string) *oracle {
 	return w
 }
 
-// corpusWorld returns a world with the real packages.
-func corpusWorld(t *testing.T) *oracle {
+// corpusSystem returns a test system with the real packages.
+func corpusSystem(t *testing.T) *oracle {
 	w := newOracle(t, corpus.Shared(t), "core", "extra", "multilib")
 	require.Greater(t, len(w.packages), 3000)
 	return w
@@ -169,7 +169,7 @@ func withoutInstalled(info func(*bufio.Writer, *wire.Package)) func(*bufio.Write
 }
 
 func TestPacman_Corpus(t *testing.T) {
-	w := corpusWorld(t)
+	w := corpusSystem(t)
 	t.Run("info piped", func(t *testing.T) {
 		requireSame(t, cleaned(w.piped(t, "", "-Si")), w.ours(withoutInstalled(Style{}.Info)))
 	})
@@ -263,8 +263,8 @@ func oddDesc(r *rand.Rand, name, version string) string {
 	return b.String()
 }
 
-// oddWorld returns a world with generated unusual packages, always the same ones.
-func oddWorld(t *testing.T) *oracle {
+// oddSystem returns a test system with generated unusual packages, always the same ones.
+func oddSystem(t *testing.T) *oracle {
 	t.Helper()
 	db := t.TempDir()
 	for _, dir := range []string{"local", "sync"} {
@@ -291,7 +291,7 @@ func oddWorld(t *testing.T) *oracle {
 }
 
 func TestPacman_OddPackages(t *testing.T) {
-	w := oddWorld(t)
+	w := oddSystem(t)
 	for _, columns := range []string{"", "0", "1", "3", "4", "5", "9", "17", "18", "19", "20", "25", "33", "50", "79", "80", "400", "65535"} {
 		t.Setenv("COLUMNS", columns)
 		s, err := NewStyle("always", nil)

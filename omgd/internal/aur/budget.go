@@ -22,9 +22,9 @@ func newBudget(daily, burst int) *budget {
 	return &budget{tokens: rate.NewLimiter(rate.Limit(perSecond), burst), used: make(map[uint32]float64), at: time.Now()}
 }
 
-// take takes a query. The queries of a user come back as fast as those of all together, so
+// spend counts a query, and returns an error if the user has none left. The queries of a user come back as fast as those of all together, so
 // that used has no more users than the limit has queries.
-func (b *budget) take(user uint32) error {
+func (b *budget) spend(user uint32) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()

@@ -309,7 +309,7 @@ func (l *live) request(q query) (got *reply, err error) {
 	if !l.Live.Enabled {
 		return nil, fmt.Errorf("%w: live queries are disabled (aur.live.enabled)", errNotAsked)
 	}
-	if err := l.budget.take(q.user); err != nil {
+	if err := l.budget.spend(q.user); err != nil {
 		return nil, err
 	}
 	l.saveSpent()

@@ -108,8 +108,8 @@ func (s *web) requests() []*http.Request {
 	return received
 }
 
-// world is a Downloader with its store and its pacman.conf.
-type world struct {
+// testSystem is a Downloader with its store and its pacman.conf.
+type testSystem struct {
 	t       *testing.T
 	home    string
 	conf    pacmandb.Config
@@ -120,20 +120,20 @@ type world struct {
 	m       *Downloader
 }
 
-func newWorld(t *testing.T, repos ...pacmandb.Repo) *world {
+func newTestSystem(t *testing.T, repos ...pacmandb.Repo) *testSystem {
 	t.Helper()
 	for i := range repos {
 		if repos[i].Usage == 0 {
 			repos[i].Usage = pacmandb.UsageAll
 		}
 	}
-	w := &world{t: t, home: t.TempDir(), conf: pacmandb.Config{Repos: repos}}
+	w := &testSystem{t: t, home: t.TempDir(), conf: pacmandb.Config{Repos: repos}}
 	w.open()
 	t.Cleanup(w.close)
 	return w
 }
 
-func (w *world) open() {
+func (w *testSystem) open() {
 	w.t.Helper()
 	var err error
 	w.client, err = fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(await.Hang)}, "omg-test")
@@ -146,13 +146,13 @@ func (w *world) open() {
 	})
 }
 
-func (w *world) close() {
+func (w *testSystem) close() {
 	w.client.Close()
 	require.NoError(w.t, w.store.Close())
 }
 
 // restart closes the mirror and opens it again.
-func (w *world) restart() {
+func (w *testSystem) restart() {
 	w.t.Helper()
 	w.close()
 	w.open()
@@ -171,7 +171,7 @@ func build(ctx context.Context, db, index string) error {
 	return b.WriteFile(index)
 }
 
-func (w *world) round() error {
+func (w *testSystem) round() error {
 	w.t.Helper()
 	k, err := w.m.round(w.t.Context())
 	w.m.save(k)
@@ -182,7 +182,7 @@ func (w *world) round() error {
 
 // version returns the version of the package in a repository's index, empty without an
 // index.
-func (w *world) version(repo string) string {
+func (w *testSystem) version(repo string) string {
 	w.t.Helper()
 	f, err := pkgindex.Open(sources.IndexPath(w.m.Dir, pkgindex.KindRepo, repo), nil)
 	if errors.Is(err, os.ErrNotExist) {
@@ -207,7 +207,7 @@ var day = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 func TestMirror_Round(t *testing.T) {
 	s := newWeb(t)
 	s.has("/core/core.db", served{database("1-1"), day, `"one"`})
-	w := newWorld(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL + "/core/"}, Signature: pacmandb.SignatureNever})
+	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL + "/core/"}, Signature: pacmandb.SignatureNever})
 	require.NoError(t, w.round())
 	require.Equal(t, "1-1", w.version("core"))
 	fi, err := os.Stat(filepath.Join(w.m.Dir, "core.db"))
@@ -253,7 +253,7 @@ func TestMirror_Round(t *testing.T) {
 // database is older than ours.
 func TestMirror_Servers(t *testing.T) {
 	a, b := newWeb(t), newWeb(t)
-	w := newWorld(t, pacmandb.Repo{Name: "core", Servers: []string{a.URL, "ftp://127.0.0.1/core", b.URL}, Signature: pacmandb.SignatureNever})
+	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{a.URL, "ftp://127.0.0.1/core", b.URL}, Signature: pacmandb.SignatureNever})
 	b.has("/core.db", served{database("1-1"), day, `"b"`})
 	require.NoError(t, w.round())
 	require.Equal(t, "1-1", w.version("core"))
@@ -323,7 +323,7 @@ func TestMirror_Faults(t *testing.T) {
 			t.Parallel()
 			s := newWeb(t)
 			s.has("/core.db", served{database("1-1"), day, ""})
-			w := newWorld(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL}, Signature: pacmandb.SignatureNever})
+			w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL}, Signature: pacmandb.SignatureNever})
 			s.respond(c.handle)
 			require.Error(t, w.round())
 			require.Empty(t, w.version("core"))
@@ -346,7 +346,7 @@ func TestMirror_Faults(t *testing.T) {
 func TestMirror_Signatures(t *testing.T) {
 	s := newWeb(t)
 	s.has("/core.db", served{database("1-1"), day, ""})
-	w := newWorld(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL}, Signature: pacmandb.SignatureRequired})
+	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL}, Signature: pacmandb.SignatureRequired})
 	signature := filepath.Join(w.m.Dir, "core.db.sig")
 	require.ErrorIs(t, w.round(), errUnsigned)
 	require.Empty(t, w.version("core"))
@@ -381,7 +381,7 @@ func TestMirror_Signatures(t *testing.T) {
 // TestMirror_FileServer: a server may be a directory.
 func TestMirror_FileServer(t *testing.T) {
 	dir := t.TempDir()
-	w := newWorld(t, pacmandb.Repo{Name: "my own", Servers: []string{"file://" + dir}, Signature: pacmandb.SignatureOptional})
+	w := newTestSystem(t, pacmandb.Repo{Name: "my own", Servers: []string{"file://" + dir}, Signature: pacmandb.SignatureOptional})
 	require.ErrorIs(t, w.round(), os.ErrNotExist)
 	path := filepath.Join(dir, "my own.db")
 	write := func(version string, at time.Time) {
@@ -415,7 +415,7 @@ func TestMirror_Repositories(t *testing.T) {
 		s.has("/"+name+".db", served{database("1-1"), day, ""})
 	}
 	repos[2].Usage = pacmandb.UsageSearch
-	w := newWorld(t, repos...)
+	w := newTestSystem(t, repos...)
 	require.NoError(t, w.round())
 	require.Equal(t, []string{"1-1", "1-1", ""}, []string{w.version("core"), w.version("extra"), w.version("local-only")})
 	require.NoError(t, w.round(), "nothing has changed")
@@ -436,7 +436,7 @@ func TestMirror_Repositories(t *testing.T) {
 // TestMirror_CannotWrite: if the directory is not writable, each repository has that
 // error.
 func TestMirror_CannotWrite(t *testing.T) {
-	w := newWorld(t, pacmandb.Repo{Name: "core", Servers: []string{"http://127.0.0.1:9"}})
+	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{"http://127.0.0.1:9"}})
 	require.NoError(t, os.WriteFile(w.m.Dir, nil, 0o644))
 	k, err := w.m.round(t.Context())
 	require.Error(t, err)

@@ -96,7 +96,7 @@ type testSystem struct {
 	builder *builder
 }
 
-// generated are the databases of a world: 8 packages are core's, 84 extra's.
+// generated are the databases of a test system: 8 packages are core's, 84 extra's.
 var generated = fixture.Options{Packages: 100, Installed: 10, Seed: 1}
 
 // newTestSystem returns a world without indexes. Its refresher does not run.

@@ -86,19 +86,19 @@ func records(n int) http.HandlerFunc {
 	}
 }
 
-type world struct {
+type testSystem struct {
 	web     *web
 	dir     string
 	changed atomic.Int64
 }
 
 // open opens the store with timeouts that no slow machine reaches.
-func (w *world) open() *store.Store {
+func (w *testSystem) open() *store.Store {
 	return store.Open(w.dir, store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}, quiet)
 }
 
-// tracker returns a tracker that uses the world's store; stop closes both.
-func (w *world) tracker(t *testing.T) (tr *Downloader, stop func()) {
+// tracker returns a tracker that uses the test system's store; stop closes both.
+func (w *testSystem) tracker(t *testing.T) (tr *Downloader, stop func()) {
 	t.Helper()
 	client, err := fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(await.Hang)}, "omg-test")
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func (w *world) tracker(t *testing.T) (tr *Downloader, stop func()) {
 // a new one.
 func TestTracker_Ask(t *testing.T) {
 	start := time.Now().Unix()
-	w := &world{web: newWeb(t), dir: t.TempDir()}
+	w := &testSystem{web: newWeb(t), dir: t.TempDir()}
 	tr, stop := w.tracker(t)
 	require.Zero(t, tr.Latest().At, "no records yet")
 
@@ -189,7 +189,7 @@ func TestTracker_Faults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := &world{web: newWeb(t), dir: t.TempDir()}
+			w := &testSystem{web: newWeb(t), dir: t.TempDir()}
 			tr, stop := w.tracker(t)
 			w.web.respond(c.handle)
 			require.Error(t, tr.update(t.Context()))
@@ -222,7 +222,7 @@ func TestTracker_Faults(t *testing.T) {
 }
 
 func TestTracker_OneBadRecord(t *testing.T) {
-	w := &world{web: newWeb(t), dir: t.TempDir()}
+	w := &testSystem{web: newWeb(t), dir: t.TempDir()}
 	tr, stop := w.tracker(t)
 	defer stop()
 	w.web.respond(func(w http.ResponseWriter, _ *http.Request) {
@@ -235,7 +235,7 @@ func TestTracker_OneBadRecord(t *testing.T) {
 
 // TestTracker_Stored: a stored reply is used only if it is valid and from this tracker.
 func TestTracker_Stored(t *testing.T) {
-	w := &world{web: newWeb(t), dir: t.TempDir()}
+	w := &testSystem{web: newWeb(t), dir: t.TempDir()}
 	tr, stop := w.tracker(t)
 	w.web.respond(records(2))
 	require.NoError(t, tr.update(t.Context()))
