@@ -41,8 +41,7 @@ func command(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = root(t)
-	// The programs are built without cgo; with it, net and os/user would reach other
-	// packages.
+	// The programs are built without cgo. With cgo, the packages net and os/user would import others.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -70,8 +69,8 @@ func (p goPackage) dir() string { return strings.TrimPrefix(p.ImportPath, module
 // lists caches the output of go list by its arguments.
 var lists = map[string][]goPackage{}
 
-// list returns go list's description of packages, without tests, with the tags of the build. Packages that do not
-// compile are listed too: compiling is another check.
+// list returns the packages that `go list` prints for args, with the tags of the build and without tests. Packages
+// that do not compile are listed too, because another check compiles them.
 func list(t *testing.T, args ...string) []goPackage {
 	t.Helper()
 	key := strings.Join(args, " ")
@@ -148,7 +147,7 @@ func table(t *testing.T, text, first string) [][]string {
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// names returns what stands in backquotes.
+// names returns the texts between backquotes.
 func names(cell string) []string {
 	var all []string
 	for _, m := range quoted.FindAllStringSubmatch(cell, -1) {

@@ -11,16 +11,16 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// TestPrograms_Hardened: omgd and omg-index are position-independent, with relocations that are read-only once they are
-// done. The programs that a user waits for are static and have no relocations. None has memory that can be both written
-// and run.
+// TestPrograms_Hardened checks that omgd and omg-index are position-independent and make their relocations read-only
+// at the start, that the programs for which a user waits are static, and that no program has memory that can be both
+// written and executed.
 func TestPrograms_Hardened(t *testing.T) {
 	bin := harness.Programs(t)
 	moved := map[string]bool{"omgd": true, "omg-index": true, "omg-alpm-worker": true, "omg": false, "omg-direct": false, "omg-probe": false}
 	for name, moved := range moved {
 		path := filepath.Join(bin, name)
 		if _, err := os.Stat(path); name == "omg-alpm-worker" && os.IsNotExist(err) {
-			continue // only make build builds it
+			continue // only `make build` builds the worker
 		}
 		f, err := elf.Open(path)
 		require.NoError(t, err, name)

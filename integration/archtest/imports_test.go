@@ -126,7 +126,7 @@ func TestArchitecture_ProbeHasTheShortestList(t *testing.T) {
 }
 
 func TestArchitecture_SharedImports(t *testing.T) {
-	place := map[string]int{} // of each package, in the table's order
+	place := map[string]int{} // the row of each package in the table
 	testsOnly := map[string]bool{}
 	for i, row := range table(t, read(t, "docs", "ARCHITECTURE.md"), "package") {
 		require.Lenf(t, row, 3, "row %v", row)
@@ -242,8 +242,8 @@ func TestArchitecture_InnerPackages(t *testing.T) {
 // assemblers are the packages that may assemble a snapshot.
 var assemblers = []string{"omgd/internal/refresh", "omg/internal/direct"}
 
-// TestSnapshot_Assemblers checks that no other package does so: two programs that assemble a system's state in
-// different ways would give different answers.
+// TestSnapshot_Assemblers checks that no package except assemblers assembles a snapshot: two programs that assemble a
+// system's state in different ways would give different answers.
 func TestSnapshot_Assemblers(t *testing.T) {
 	found := map[string]bool{}
 	for _, p := range list(t, "work") {

@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/integration/manuals"
 )
 
-// TestDocs_Current checks that the committed documents are those that make docs writes now, so that a package can be
-// built without running programs.
+// TestDocs_Current checks that the committed documents equal the output of `make docs`. A package can then be built
+// without running programs.
 func TestDocs_Current(t *testing.T) {
 	files, err := manuals.Make(root(t), harness.Programs(t))
 	require.NoError(t, err)

@@ -16,8 +16,8 @@ import (
 // everywhere are programs that exist on every machine that can build the project.
 var everywhere = []string{"bash", "cc", "go", "make"}
 
-// TestNeed_Deps checks that make deps installs every program that tests need: with OMG_REQUIRE=1 a test fails without
-// it.
+// TestNeed_Deps checks that `make deps` installs every program that tests need. With OMG_REQUIRE=1 a test fails if
+// its program is missing.
 func TestNeed_Deps(t *testing.T) {
 	script := read(t, "scripts", "deps.sh")
 	asked := 0

@@ -59,7 +59,8 @@ func TestDocs_NameRealTargets(t *testing.T) {
 	}
 }
 
-// TestDocs_Links: a link leads to a file, and to a heading of it where it names one.
+// TestDocs_Links checks that each link leads to an existing file, and to an existing heading if the link has a
+// fragment.
 func TestDocs_Links(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#$\s]*)(?:#([^)\s]+))?\)`)
 	dir := root(t)

@@ -15,8 +15,8 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestDemo_BuildsFirst checks that make demo builds the programs before it runs the script. The other tests start with
-// built programs.
+// TestDemo_BuildsFirst checks that `make demo` builds the programs before it runs the script. All other tests start
+// with programs that are built.
 func TestDemo_BuildsFirst(t *testing.T) {
 	s := harness.New(t, harness.NoDatabases())
 	s.Dir = root(t)
@@ -29,7 +29,7 @@ func TestDemo_BuildsFirst(t *testing.T) {
 func runDemo(t *testing.T, s *harness.System) string {
 	t.Helper()
 	s.Dir = root(t)
-	// go run needs the tester's caches, and may read the machine's configuration.
+	// The command `go run` needs the caches of the user who runs the test, and may read the machine's configuration.
 	s.Env = append(os.Environ(), "OMG_BIN="+s.Bin, "TMPDIR="+s.Home, "LC_ALL=C.UTF-8")
 	before, err := os.ReadDir(s.Home)
 	require.NoError(t, err)

@@ -11,7 +11,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestMake_SBOM: make sbom lists every program that make build builds.
+// TestMake_SBOM checks that `make sbom` writes a list of modules for every program that `make build` builds.
 func TestMake_SBOM(t *testing.T) {
 	s := harness.New(t, harness.NoDatabases())
 	s.Dir = root(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// TestPrograms_NoSentry: omgd contains no code that reports errors to a server.
+// TestPrograms_NoSentry checks that omgd contains no code that reports errors to a server.
 func TestPrograms_NoSentry(t *testing.T) {
 	info, err := buildinfo.ReadFile(filepath.Join(harness.Programs(t), "omgd"))
 	require.NoError(t, err)

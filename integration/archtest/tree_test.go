@@ -113,7 +113,7 @@ func TestFiles_NameNoMachine(t *testing.T) {
 	})
 }
 
-// modFile is the part of `go mod edit -json` that is needed.
+// modFile is the part of the output of `go mod edit -json` that the tests read.
 type modFile struct {
 	dir     string
 	Module  struct{ Path string }
@@ -136,8 +136,8 @@ func modules(t *testing.T) []modFile {
 	return all
 }
 
-// TestModules_FindShared checks that each module replaces shared in its go.mod: if it were found through go.work alone,
-// go mod tidy would fail.
+// TestModules_FindShared checks that the go.mod of each module replaces the module shared with its directory. With
+// go.work alone, `go mod tidy` would fail.
 func TestModules_FindShared(t *testing.T) {
 	checked := 0
 	dir := root(t)
@@ -160,7 +160,8 @@ func TestModules_FindShared(t *testing.T) {
 	require.NotZero(t, checked)
 }
 
-// TestModules_InWorkspace: only the tools and the replacement of another's module are outside the workspace.
+// TestModules_InWorkspace checks that all modules are in the workspace, except the tools and the replacement of a
+// foreign module.
 func TestModules_InWorkspace(t *testing.T) {
 	outside := []string{"tools", "omgd/nosentry"}
 	var used []string

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWords_Predicates: the comment of a function that only returns a bool says "reports whether".
+// TestWords_Predicates checks that the comment of a function that only returns a bool says "reports whether".
 func TestWords_Predicates(t *testing.T) {
 	functions(t, func(place string, f *ast.FuncDecl) {
 		if f.Doc == nil || f.Type.Results == nil || f.Type.Results.NumFields() != 1 {
@@ -25,7 +25,7 @@ func TestWords_Predicates(t *testing.T) {
 			return
 		}
 		comment := strings.Join(strings.Fields(f.Doc.Text()), " ")
-		// A function that does something may also return whether it did.
+		// A function that does something may also return whether it has done so.
 		if !regexp.MustCompile(`reports whether|returns (true|false)`).MatchString(comment) {
 			t.Errorf("%s: the comment of %s should be: %[2]s reports whether …: %q", place, f.Name.Name, comment)
 		}
@@ -74,7 +74,8 @@ var badWords = []struct {
 	{regexp.MustCompile(`\b(?:where|if|as|while|when) all is (?:well|right)\b`), "normally"},
 }
 
-// TestWords_Patterns: comments, texts and documents have none of the patterns. CONTRIBUTING.md shows them as examples.
+// TestWords_Patterns checks that comments, texts and documents have none of the patterns in badWords. CONTRIBUTING.md
+// is left out, because it shows them as examples.
 func TestWords_Patterns(t *testing.T) {
 	dir, checked := root(t), 0
 	files(t, func(path string) {

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { harness.MainParallel(m, "8") }
 
-// two are packages that are in no generated repository.
+// two is a list of two packages that are in no generated repository.
 const two = `{"Name":"zebra-aur","Version":"3-1","Description":"Stripes","NumVotes":90,"Popularity":2.25,"Maintainer":"m","LastModified":1400000000},
 {"Name":"apple-aur","Version":"2-1","Description":"Fruit","NumVotes":50,"Popularity":9,"Maintainer":"m","LastModified":1650000000}`
 
@@ -83,8 +83,8 @@ func TestIndex_Corpus(t *testing.T) {
 	}
 }
 
-// TestIndex_Takeover checks that a new index of the AUR is used, that a damaged one is rejected and named, and that the
-// repositories answer all the time from their index.
+// TestIndex_Takeover checks that omgd uses a new index of the AUR, rejects a damaged index with a reason, and
+// meanwhile answers searches of the repositories from their indexes.
 func TestIndex_Takeover(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -158,8 +158,8 @@ func TestIndex_Stale(t *testing.T) {
 	require.Equal(t, "not downloaded for 3 days", aur.Why)
 }
 
-// TestIndex_Named names an index with both the repositories and the AUR, and one of the AUR beside the repositories'
-// own.
+// TestIndex_Named checks the flag --index with one file for both the repositories and the AUR, and with a file for
+// the AUR alone.
 func TestIndex_Named(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -199,7 +199,7 @@ func TestIndex_StatusFile(t *testing.T) {
 	build(s, dump(t, packages))
 	awaitNumber(s, "1")
 	build(s, dump(t, packages, time.Now().Add(-100*time.Hour)))
-	awaitNumber(s, "?") // a prompt has no space for the age
+	awaitNumber(s, "?") // a prompt has no space for the age of the data
 }
 
 // awaitNumber waits until the status file has this number of updates from the AUR.

@@ -21,8 +21,8 @@ func requireLines(t *testing.T, omg func(...string) harness.Result, args ...stri
 	return r.Lines()
 }
 
-// TestForeign_Corpus checks four foreign packages, of which the AUR has three in a later version, as vercmp decides,
-// and one in the same.
+// TestForeign_Corpus checks four foreign packages: for three of them the AUR has a later version, as vercmp decides,
+// and for one it has the installed version.
 func TestForeign_Corpus(t *testing.T) {
 	t.Parallel()
 	vercmp := need.Program(t, "vercmp")

@@ -32,9 +32,9 @@ const (
 	failed   = 3
 )
 
-const maxMemory = 200 << 20 // limit for omg, omg-index and omgd with any input
+const maxMemory = 200 << 20 // the limit of peak memory for omg, omg-index and omgd with any input
 
-// repos are the generated databases, packages is the number of their packages.
+// repos are the names of the generated databases, and packages is the number of packages in them.
 var repos = []string{"core", "extra", "multilib"}
 
 const packages = 200

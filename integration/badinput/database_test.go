@@ -18,7 +18,7 @@ import (
 // bomb returns a database of some megabytes that expands to 5 GiB of zeros: a gzip file may have many members.
 func bomb(t *testing.T) []byte { return bytes.Repeat(harness.Gzip(t, make([]byte, 64<<20)), 80) }
 
-// damages are ways to damage a database, with the word that omg uses for each.
+// damages are ways to damage a database, with the word in omg's message for each way.
 func damages(t *testing.T, good []byte) []struct {
 	name string
 	db   []byte
@@ -75,7 +75,8 @@ func TestDatabase_Damaged(t *testing.T) {
 			require.Equal(t, old["extra"], harness.Read(t, s.Index("extra")), "the old index was lost")
 			requireNothingElse(t, s)
 
-			// Its last index answers in its place. Without one the other databases do, with a note.
+			// omg uses the last index of the damaged database. If no index exists, omg answers from the other
+			// databases and prints a note.
 			for _, c2 := range []struct {
 				data string
 				want harness.Result

@@ -28,7 +28,7 @@ func TestIndex_DiskFull(t *testing.T) {
 	s.Build()
 	old := indexes(s)
 	require.Greater(t, len(old["extra"]), 160<<10, "two would fit")
-	// Another index may fail too, if it is written while extra fills the disk.
+	// The write of another index may fail too, if it happens while the index of extra fills the disk.
 	r := s.Run("omg-index", append([]string{"build"}, s.Files()...)...)
 	require.Equal(t, failed, r.Code, r.Stderr)
 	require.Regexp(t, `(?m)^omg-index: error: .*`+s.Index("extra")+`.*no space left`, r.Stderr)
@@ -62,7 +62,8 @@ func TestIndex_DiskFull(t *testing.T) {
 	d.Stop()
 }
 
-// TestIndex_FileTooLong checks the same with a limit for file sizes.
+// TestIndex_FileTooLong checks that an index beyond the limit for file sizes fails with an error and keeps the old
+// index.
 func TestIndex_FileTooLong(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -80,7 +81,8 @@ func requireNothingElse(t *testing.T, s *harness.System) {
 	require.Empty(t, others(t, s))
 }
 
-// awaitNothingElse waits for the same while a daemon may be building, with a temporary file that it removes later.
+// awaitNothingElse waits until a data directory has no temporary file. A daemon that builds an index has one, and
+// removes it later.
 func awaitNothingElse(t *testing.T, s *harness.System) {
 	t.Helper()
 	harness.Await(t, func() bool { return len(others(t, s)) == 0 }, "no temporary file stays in %s", s.Data)

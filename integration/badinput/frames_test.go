@@ -112,7 +112,7 @@ func TestFrame_NotARequest(t *testing.T) {
 		one, err := wire.AppendRequest(nil, 5, wire.OpSearch, &wire.SearchRequest{Words: []string{"lib"}})
 		require.NoError(t, err)
 		p.send(bytes.Repeat(one, 100))
-		for range 100 { // each is answered or refused in turn, and the connection stays open
+		for range 100 { // each request is answered or refused in turn, and the connection stays open
 			s, err := p.answer()
 			var refused *wire.Error
 			if err != nil {
@@ -163,7 +163,7 @@ func TestPeer_Misbehaves(t *testing.T) {
 		one, err := wire.AppendRequest(nil, 1, wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}})
 		require.NoError(t, err)
 		many := bytes.Repeat(one, 100_000) // some hundred MiB of replies
-		var sent atomic.Int32              // peers whose requests were all accepted
+		var sent atomic.Int32              // peers for which omgd has accepted all requests
 		var senders sync.WaitGroup
 		var peers []*peer
 		for range 8 {
@@ -177,7 +177,8 @@ func TestPeer_Misbehaves(t *testing.T) {
 			harness.Await(t, func() bool { return unread(t, p) > 0 }, "an answer to a peer that does not read")
 			requireHealthy(t, d)
 		}
-		// omgd handles these peers before later ones as far as possible: it has filled their sockets, and waits.
+		// Before later peers connect, omgd writes replies to these peers until their sockets are full, and then
+		// waits.
 		for range 100 {
 			requireHealthy(t, d)
 		}

@@ -45,7 +45,7 @@ func newer(index []byte) []byte {
 	return b
 }
 
-// badIndex is something in the place of an index that is not a usable one.
+// badIndex is a file in the place of an index that omg cannot use.
 type badIndex struct {
 	name string
 	make func(t *testing.T, path string)
@@ -215,7 +215,7 @@ type requestLoop struct {
 	rounds atomic.Int64
 	stop   chan struct{}
 	ended  chan struct{}
-	wrong  []string // answers that differ from the first round's; to be read after end
+	wrong  []string // the answers that differ from those of the first round; to be read after a call of end
 }
 
 func keepAsking(d *harness.Daemon) *requestLoop {
@@ -258,7 +258,7 @@ func packageNames(packages []wire.Package) (names []string) {
 	return names
 }
 
-// awaitRound waits until all questions of one more round have been asked.
+// awaitRound waits until the loop has sent each of its requests once more.
 func (a *requestLoop) awaitRound(t *testing.T) {
 	t.Helper()
 	now := a.rounds.Load()

@@ -25,8 +25,8 @@ func longNames(t *testing.T) *harness.System {
 	return s
 }
 
-// TestQuery_Hostile checks that the daemon and omg without one give the same answer. What each does is limited by its
-// cost, not by a time: an expression that backtracks runs for years.
+// TestQuery_Hostile checks that omg gives the same answer with and without the daemon. The limit is a cost that is
+// counted, not a time: with backtracking, some of these expressions would run for years.
 func TestQuery_Hostile(t *testing.T) {
 	t.Parallel()
 	s := longNames(t)
@@ -35,7 +35,7 @@ func TestQuery_Hostile(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		args []string
-		code int // -1 if any of the three is correct
+		code int // the expected exit code, -1 if answered, nothing and usage are all correct
 		says []string
 	}{
 		{"10,000 letters", []string{"search", strings.Repeat("q", 10_000)}, nothing, nil},

@@ -27,8 +27,8 @@ func askPretender(s *harness.System, socket string, args ...string) harness.Resu
 	return s.Run("omg", append(append([]string{"--socket", socket}, s.Files()...), args...)...)
 }
 
-// TestPretender has a process that is not omgd listen on the socket. omg answers queries without it. Operations of omgd
-// itself are not reported as done.
+// TestPretender checks the case that a process other than omgd listens on the socket: omg answers queries without the
+// daemon, and reports operations of the daemon itself as failed.
 func TestPretender(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"nothing":  nil,
@@ -54,8 +54,8 @@ func TestPretender(t *testing.T) {
 	}
 }
 
-// TestPretender_EndlessFrame sends ten bytes a second of a frame of 65,535 that never ends. The time limit applies to
-// the whole frame, so omg stops waiting.
+// TestPretender_EndlessFrame checks that omg stops waiting for a frame of 65,535 bytes of which ten bytes arrive each
+// second: the time limit applies to the whole frame.
 func TestPretender_EndlessFrame(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)

@@ -123,7 +123,7 @@ func withoutColour(s string) string {
 	}
 }
 
-// TestText_HostilePath checks the output for files with hostile names.
+// TestText_HostilePath checks that the output about files with hostile names contains no control character.
 func TestText_HostilePath(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)

@@ -23,8 +23,8 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// call is a system call in strace's log. One that was interrupted by another thread has a second line, which does not
-// match.
+// call matches a system call in strace's log. If another thread interrupts a call, the call has a second line, which
+// does not match.
 var call = regexp.MustCompile(`^\d+ +([a-z_0-9]+)\(`)
 
 // scheduling are the system calls with which Go's runtime manages threads and their memory: their number depends on the
@@ -61,7 +61,7 @@ func TestSystemCalls_OfAQuestion(t *testing.T) {
 	}
 	t.Logf("%d system calls besides those of the scheduler: %v", total, calls)
 	require.NotZero(t, total)
-	const most = 180 // about 150, of which Go's runtime makes 120 before main; more if it finds control groups
+	const most = 180 // about 150 calls, of which Go's runtime makes 120 before main, and more on a machine with control groups
 	require.LessOrEqual(t, total, most)
 }
 

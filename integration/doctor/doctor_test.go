@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { harness.MainParallel(m, "4") }
 
-// newSystem returns a System with an index, in which a test breaks something.
+// newSystem returns a System with an index, for tests that break a part of it.
 func newSystem(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t)
@@ -33,7 +33,7 @@ func command(s *harness.System, args ...string) []string {
 
 type check struct{ Name, State, Found, Todo string }
 
-// examine returns the checks of one name.
+// examine runs omg doctor and returns the checks with a given name.
 func examine(s *harness.System, name string) []check {
 	s.T.Helper()
 	return read(s, s.Run("omg", command(s)...), name)
@@ -62,8 +62,8 @@ func read(s *harness.System, r harness.Result, name string) (found []check) {
 	return found
 }
 
-// TestDoctor_Problems breaks one thing after the other, and checks that doctor finds no problem there before, and
-// afterwards finds it with advice.
+// TestDoctor_Problems breaks one part of a system after the other, and checks that omg doctor finds no problem in it
+// before, and afterwards finds the problem and prints advice.
 func TestDoctor_Problems(t *testing.T) {
 	hour := time.Hour
 	for name, c := range map[string]struct {
@@ -168,7 +168,8 @@ exec "$@"
 	require.Equal(t, "ok", units().State)
 }
 
-// TestDoctor_Daemon checks that problems that only a daemon knows are found, and that no daemon runs.
+// TestDoctor_Daemon checks that omg doctor finds the problems that only the daemon knows, and reports that no daemon
+// runs.
 func TestDoctor_Daemon(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

@@ -45,7 +45,7 @@ type Record struct {
 	URLPath        *string
 }
 
-// Details are fields that only the dump and replies to info have.
+// Details are the fields that only the dump and replies to info requests contain.
 type Details struct {
 	Submitter     *string  `json:",omitempty"`
 	Depends       []string `json:",omitempty"`
@@ -249,7 +249,8 @@ func (a *AUR) info(names []string) reply {
 	return reply{Count: len(found), Results: found, Type: "multiinfo", Version: 5}
 }
 
-// answer sends a reply with its digest as ETag, compressed if the client accepts that, or 304 if the client has it.
+// answer sends a reply with its digest as ETag, compressed if the client accepts that. If the client already has the
+// reply, answer sends the status 304.
 func (a *AUR) answer(w http.ResponseWriter, r *http.Request, reply reply) {
 	body, err := json.Marshal(reply)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 // quiet hides a server's log of broken connections from a test's output.
 var quiet = log.New(io.Discard, "", 0)
 
-// Certificates are those of a server for 127.0.0.1 and localhost, a valid and an expired one, and the authority that
+// Certificates are a valid and an expired certificate of a server for 127.0.0.1 and localhost, and the authority that
 // signed both.
 type Certificates struct {
 	// File contains the authority's certificate: a program with SSL_CERT_FILE set to it accepts the server.
@@ -71,7 +71,7 @@ func (c *Certificates) config() *tls.Config {
 		if c.expired.Load() {
 			cert = c.old
 		}
-		// No session tickets, so that each connection gets the current certificate.
+		// Without session tickets, each connection gets the current certificate.
 		return &tls.Config{
 			Certificates: []tls.Certificate{cert}, SessionTicketsDisabled: true,
 			NextProtos: []string{"http/1.1"},

@@ -19,8 +19,8 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// Server serves a handler on a loopback address that stays the same, and that no other program can take, while it is
-// down.
+// Server serves a handler on a loopback address. While the server is down, it keeps the address, so that no other
+// program can use it.
 type Server struct {
 	// URL is the server's address without a trailing slash.
 	URL     string
@@ -128,7 +128,7 @@ func (s *Server) Accept(t testing.TB) {
 	s.serving = server
 }
 
-// Off ends every kind of misbehaviour.
+// Off makes the server behave correctly again.
 func (s *Server) Off(t testing.TB) {
 	t.Helper()
 	s.Set(nil)
@@ -138,8 +138,8 @@ func (s *Server) Off(t testing.TB) {
 	s.Accept(t)
 }
 
-// Expire makes the server use an expired certificate, or the valid one again. Connections with the other one are
-// closed.
+// Expire makes the server use the expired certificate, or the valid one again. Connections that use the other
+// certificate are closed.
 func (s *Server) Expire(expired bool) {
 	s.certs.expired.Store(expired)
 	s.mu.Lock()

@@ -169,7 +169,7 @@ func serveTLS(t *testing.T) (*Server, *http.Client) {
 	return Serve(t, a, certs), &http.Client{Transport: transport}
 }
 
-// ask searches, and returns an error unless the complete, correct answer comes.
+// ask sends a search, and returns an error unless it receives the complete, correct answer.
 func ask(ctx context.Context, client *http.Client, s *Server) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/rpc/v5/search/fire", nil)
 	if err != nil {
@@ -212,7 +212,7 @@ func TestSwitches(t *testing.T) {
 	}
 }
 
-// TestServer_Late checks that a late answer comes when the fault ends.
+// TestServer_Late checks that a delayed answer is sent when the fault ends.
 func TestServer_Late(t *testing.T) {
 	s, client := serveTLS(t)
 	s.Set(Late())
@@ -272,7 +272,7 @@ func TestServer_KeepsItsPort(t *testing.T) {
 	}
 }
 
-// TestServeBeside checks that over IPv6 a connection is refused, or hangs.
+// TestServeBeside checks that a connection over IPv6 is refused or hangs, as the test requests.
 func TestServeBeside(t *testing.T) {
 	a := &AUR{}
 	a.Replace(t, somePackages())

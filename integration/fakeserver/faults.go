@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// Fault answers instead of the server, or before it. It returns soon after ended is closed.
+// Fault answers a request instead of the server, or calls next to let the server answer. It returns soon after the
+// channel ended is closed.
 type Fault func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{})
 
 // abort closes the connection.
@@ -29,7 +30,7 @@ func Hang() Fault {
 	}
 }
 
-// Late answers when the fault ends, if the client still waits.
+// Late delays the answer until the fault ends.
 func Late() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
 		select {
@@ -44,7 +45,7 @@ func Late() Fault {
 // dripPause is the time between two bytes of Drip: several come within any time limit of a test.
 const dripPause = 20 * time.Millisecond
 
-// Drip sends the correct answer byte by byte, without the last one.
+// Drip sends the correct answer byte by byte, but never its last byte.
 func Drip() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
 		body := record(r, next, w)
@@ -98,7 +99,7 @@ func Truncated() Fault {
 	}
 }
 
-// WrongLength announces more than it sends, and closes the connection.
+// WrongLength sends fewer bytes than its Content-Length, and closes the connection.
 func WrongLength() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, _ <-chan struct{}) {
 		body := record(r, next, w)
@@ -145,7 +146,7 @@ var compressed = sync.OnceValue(func() []byte {
 	return bytes.Repeat(b.Bytes(), members)
 })
 
-// spaces reads as endless white space, the start of a JSON text without a value.
+// spaces is a reader of endless white space, which may precede the value of a JSON text.
 type spaces struct{}
 
 var manySpaces = bytes.Repeat([]byte(" "), 64<<10)
@@ -170,8 +171,7 @@ func Redirect(to string) Fault {
 type Switch struct {
 	Name string
 	On   func(*Server)
-	// Hangs means that the server ends nothing by itself, so that only a time limit of the client does. All others fail
-	// at once.
+	// Hangs is set if only a time limit of the client ends the request. Without it, the request fails at once.
 	Hangs bool
 	// TLS means that only a server with certificates has this switch.
 	TLS bool

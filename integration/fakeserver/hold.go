@@ -19,10 +19,10 @@ type Held struct {
 	answer chan Fault
 }
 
-// maxHeld limits the requests that a gate can hold before the test looks at one.
+// maxHeld is the maximum number of requests that a gate holds before the test takes one of them.
 const maxHeld = 10_000
 
-// Hold holds each request of a kind from now on. The others are answered.
+// Hold holds each further request of a kind. Requests of other kinds are answered.
 func (s *Server) Hold(of string) *Gate {
 	g := &Gate{server: s, held: make(chan *Held, maxHeld)}
 	s.Set(func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
@@ -44,7 +44,7 @@ func (s *Server) Hold(of string) *Gate {
 	return g
 }
 
-// Next waits for a request and returns it; it stays held.
+// Next waits for a held request and returns it. The request stays held until Answer or With is called.
 func (g *Gate) Next(t testing.TB) *Held {
 	t.Helper()
 	return harness.Receive(t, g.held, "a request")

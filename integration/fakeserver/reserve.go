@@ -50,13 +50,13 @@ func open(t testing.TB, address unix.Sockaddr) (fd int, err error) {
 	return fd, unix.Bind(fd, address)
 }
 
-// IPv6 is what happens to a connection to a server's port over IPv6.
+// IPv6 is the result of a connection to a server's port over IPv6.
 type IPv6 int
 
 const (
 	// RefusedIPv6 refuses the connection.
 	RefusedIPv6 IPv6 = iota
-	// DeadIPv6 makes it hang, as on a machine that has an address but no route.
+	// DeadIPv6 makes the connection hang, as on a machine that has an IPv6 address but no route.
 	DeadIPv6
 )
 
@@ -94,6 +94,6 @@ func fill(t testing.TB, fd int, there *unix.SockaddrInet6) {
 	harness.Await(t, func() bool {
 		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 		require.NoError(t, err)
-		return info.Unacked > 0 // for a listening socket: how many connections wait
+		return info.Unacked > 0 // the number of waiting connections, for a listening socket
 	}, "the connection is in the queue")
 }

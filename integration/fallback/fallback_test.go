@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// questions are all that omg answers from databases.
+// questions are all commands of omg that read pacman's databases.
 var questions = []string{
 	"search -q app", "info app", "installed", "info -i app", "explicit", "orphans", "foreign", "outdated",
 	"status --format {{.counts.installed}},{{.index.packages}}",
@@ -35,7 +35,8 @@ func system(t *testing.T, word, version string) *harness.System {
 	return s
 }
 
-// machine mounts one system over the machine's and returns another one for a daemon to serve.
+// machine mounts the databases of one system over those of the machine, and returns another system for a daemon to
+// serve.
 func machine(t *testing.T) *harness.System {
 	t.Helper()
 	m := system(t, "hosted", "1-1")
@@ -60,8 +61,8 @@ func requireDaemonData(t *testing.T, r harness.Result, what string) {
 	require.NotContains(t, r.Stdout, "app 1-1", what)
 }
 
-// TestFallback_UnreadableDatabase checks that, if a daemon cannot read what is installed, omg has no answer either and
-// does not look elsewhere.
+// TestFallback_UnreadableDatabase checks that omg fails if the daemon cannot read the local database, and does not
+// read another one.
 func TestFallback_UnreadableDatabase(t *testing.T) {
 	if !harness.Isolated(t) {
 		return
@@ -111,8 +112,8 @@ func standIn(s *harness.System, greeting *wire.HelloResult, refusal *wire.Error)
 	})
 }
 
-// TestFallback_DaemonFails checks that omg answers from what the daemon reads, if the daemon has told it, and from
-// nothing else.
+// TestFallback_DaemonFails checks that, if a daemon fails, omg reads the databases that the daemon has named, and
+// otherwise reads none.
 func TestFallback_DaemonFails(t *testing.T) {
 	if !harness.Isolated(t) {
 		return
@@ -159,7 +160,7 @@ func TestFallback_DaemonFails(t *testing.T) {
 					require.Equal(t, want[question].Stdout, r.Stdout, question)
 					require.Equal(t, want[question].Code, r.Code, question)
 					if !strings.HasPrefix(question, "owns") && !strings.HasPrefix(question, "files") && !strings.HasPrefix(question, "why") {
-						require.Contains(t, r.Stderr, c.note, question) // these three only ask for the paths
+						require.Contains(t, r.Stderr, c.note, question) // these three commands only request the paths
 					}
 				})
 			}
@@ -170,7 +171,7 @@ func TestFallback_DaemonFails(t *testing.T) {
 	}
 }
 
-// TestFallback_SocketOfNobody checks that without a listening daemon omg answers from the machine's own databases.
+// TestFallback_SocketOfNobody checks that omg reads the machine's databases if no daemon listens on the socket.
 func TestFallback_SocketOfNobody(t *testing.T) {
 	if !harness.Isolated(t) {
 		return

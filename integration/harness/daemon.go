@@ -33,7 +33,8 @@ func (s *System) Start(args ...string) *Daemon {
 	return d
 }
 
-// Launch starts omgd and waits until it answers. It may not have read the databases yet, and may never be able to.
+// Launch starts omgd and waits until it answers. omgd may not have read the databases yet, or may be unable to read
+// them.
 func (s *System) Launch(args ...string) *Daemon {
 	s.T.Helper()
 	return s.Serve(s.Command("omgd", slices.Concat([]string{"--foreground", "--socket", s.Socket()}, s.Files(), args)...), s.Socket())
@@ -52,7 +53,7 @@ func (s *System) Serve(cmd *exec.Cmd, socket string) *Daemon {
 	return d
 }
 
-// For returns the same daemon for a subtest, which its failures then fail.
+// For returns the same daemon for a subtest. A failure of the daemon then fails the subtest.
 func (d *Daemon) For(t testing.TB) *Daemon {
 	process := *d.Process
 	process.t = t
@@ -128,7 +129,8 @@ func (d *Daemon) Dial() *client.Conn {
 	return conn
 }
 
-// clientOptions accept any user, for tests that act as several, and wait as long as the harness does.
+// clientOptions accept a daemon of any user, because some tests act as several users, and have the harness' time
+// limit.
 var clientOptions = client.Options{Name: "test", Timeout: Hang, Trust: func(uint32) bool { return true }}
 
 // Ask sends one request on a new connection and decodes the reply.

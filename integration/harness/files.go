@@ -57,7 +57,7 @@ func Gzip(t testing.TB, b []byte) []byte {
 	return out.Bytes()
 }
 
-// Entry is a file in a repository's database: "name-1.0-1/desc", and its text.
+// Entry is a file in a repository's database: its path, such as "name-1.0-1/desc", and its text.
 type Entry struct{ Path, Text string }
 
 // Database returns a repository's database with these files.

@@ -91,7 +91,7 @@ func build(root string) error {
 	if err := os.Chmod(dir, 0o755); err != nil { // tests also run them as other users
 		return err
 	}
-	// As make build does.
+	// The same flags as in `make build`.
 	for _, args := range [][]string{
 		{"-ldflags=-s -w", "-o", dir + "/", "./omg", "./omg/omg-direct", "./omg-probe"},
 		{"-buildmode=pie", "-ldflags=-s -w -bindnow", "-o", dir + "/", "./omgd", "./omg-index"},

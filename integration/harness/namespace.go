@@ -21,8 +21,8 @@ const isolated = "OMG_TEST_ISOLATED"
 //		return
 //	}
 //
-// A test must check its needs on the machine before. It requires root: in a user namespace of an ordinary user, /
-// belongs to nobody, and omgd refuses to listen below it.
+// A test must check what it needs of the machine before it calls Isolated. It requires root: in a user namespace of
+// an ordinary user, / belongs to nobody, and omgd refuses to listen below it.
 func Isolated(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(isolated) == t.Name() {

@@ -40,7 +40,7 @@ func RequireError(t testing.TB, r Result, program string, code int, words ...str
 	}
 }
 
-// RequireSafe requires that the output can do no more to a terminal than fill lines.
+// RequireSafe requires that the output contains no control character except line ends.
 func RequireSafe(t testing.TB, r Result) {
 	t.Helper()
 	require.NotContains(t, r.Stderr, "goroutine ")

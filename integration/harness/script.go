@@ -117,11 +117,11 @@ type scriptKey struct{}
 type script struct {
 	*System
 	way       string
-	repos     []string           // in the order of pacman.conf
+	repos     []string           // the repositories, in the order of pacman.conf
 	packages  map[string][]Entry // by repository
 	ownConfig bool
 	daemon    *Daemon  // nil if none runs
-	asking    []string // flags of omg for the way; nil if it has to be prepared
+	asking    []string // flags of omg for the way to the answer; nil until the way is prepared
 }
 
 // end ends an omgd that a script has started in the background.

@@ -20,14 +20,14 @@ import (
 // System is a home directory with pacman databases and configuration, and the environment in which programs run there.
 type System struct {
 	T testing.TB
-	// Home is the home and runtime directory. Its path is short, as required for a socket's, and every user may enter
-	// it.
+	// Home is the home and runtime directory. Its path is short, because the path of a socket has to be short, and
+	// every user may enter it.
 	Home string
 	// DB is pacman's database directory, Conf pacman.conf, Data omg's data directory.
 	DB, Conf, Data string
 	// Config is omg's own configuration, an empty file.
 	Config string
-	// Env is the environment; of a repeated variable the last counts.
+	// Env is the environment. If a variable is repeated, its last value is used.
 	Env []string
 	// Bin is the directory of the programs.
 	Bin string
@@ -36,7 +36,7 @@ type System struct {
 	// UID is the user that runs the programs.
 	UID int
 
-	packages fixture.Options // to generate; none with 0 packages
+	packages fixture.Options // the databases to generate; none if the number of packages is 0
 	corpus   bool
 }
 
@@ -102,8 +102,9 @@ func New(t testing.TB, options ...Option) *System {
 // configName is the file in OMG_CONFIG: with it, no program reads the machine's /etc/omg.
 const configName = "omg.toml"
 
-// Environment returns the environment of programs in a home directory: without anything of the tester's, the machine's
-// daemon and configuration, or a network, and with time limits that a busy machine does not reach.
+// Environment returns the environment of programs in a home directory. With it, programs use nothing of the user who
+// runs the tests, no daemon or configuration of the machine and no network, and have time limits that a busy machine
+// does not reach.
 func Environment(home string) []string {
 	return []string{
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + home,
@@ -112,7 +113,7 @@ func Environment(home string) []string {
 	}
 }
 
-// For returns the same system for a subtest, which its failures then fail.
+// For returns the same system for a subtest. A failure of the system then fails the subtest.
 func (s *System) For(t testing.TB) *System {
 	next := *s
 	next.T = t
@@ -211,7 +212,7 @@ func (s *System) Command(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Run runs a program to its end, as Command prepares it.
+// Run runs a program that Command prepares, and waits for its end.
 func (s *System) Run(program string, args ...string) Result {
 	s.T.Helper()
 	return Run(s.T, s.Command(program, args...))

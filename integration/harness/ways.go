@@ -11,11 +11,11 @@ import (
 // Way is one way in which omg gets an answer.
 type Way struct {
 	Name string
-	Args []string // flags that select it
+	Args []string // the flags that make omg use this way
 	s    *System
 }
 
-// Ways prepares all three: a daemon, a current index, and the databases without an index.
+// Ways prepares all three ways to an answer: a daemon, a current index, and the databases without an index.
 func (s *System) Ways() []Way {
 	s.T.Helper()
 	index := s.IndexWay()
@@ -38,7 +38,7 @@ func (s *System) DatabasesWay() Way {
 // Way makes omg ask the daemon.
 func (d *Daemon) Way(name string) Way { return Way{name, []string{"--socket", d.Socket}, d.System} }
 
-// For returns the same way for a subtest, which its failures then fail.
+// For returns the same way for a subtest. A failure then fails the subtest.
 func (w Way) For(t testing.TB) Way {
 	w.s = w.s.For(t)
 	return w

@@ -61,7 +61,8 @@ func TestAUR_Alone(t *testing.T) {
 	}
 }
 
-// TestAUR_WithRepositories checks one file with both, the AUR last, and the same bytes whenever it is built.
+// TestAUR_WithRepositories checks that one file can hold the repositories and, after them, the AUR, and that each
+// build writes the same bytes.
 func TestAUR_WithRepositories(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t).With(epoch)

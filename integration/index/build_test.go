@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 
 const epoch = "SOURCE_DATE_EPOCH=1000000000"
 
-// generated are the databases of these tests.
+// generated has the options of the databases in these tests.
 var generated = fixture.Options{Packages: 300, Seed: 1}
 
 func newSystem(t *testing.T) *harness.System {

@@ -1,2 +1,2 @@
-// Package index tests what omg-index writes, where, and that it is the same every time.
+// Package index tests which files omg-index writes, their content, and that each build writes the same bytes.
 package index

@@ -26,14 +26,15 @@ import (
 type truth struct {
 	versions map[string]string // by name
 	names    []string          // in order
-	with     map[string]string // word to the names that contain it, in order and joined
+	with     map[string]string // maps a word to the sorted and joined names that contain the word
 }
 
-// words are searched in names.
+// words are the words that clients search for in names.
 var words = []string{"lib", "python", "perl", "kde", "font", "x"}
 
-// newTruths returns what is true while each repository is of one of two sets, first of each
-// set as a whole. A repository changes as a whole, but each at its own time.
+// newTruths returns the possible contents while each repository is that of one of two sets. The first two are those
+// of each set as a whole. The database of a repository changes as a whole, but each repository changes at its own
+// time.
 func newTruths(sets [2]fixture.Options) []truth {
 	var packages [2]map[string][]wire.Package // by repository
 	for i, set := range sets {
@@ -51,7 +52,8 @@ func newTruths(sets [2]fixture.Options) []truth {
 	return truths
 }
 
-// newTruth takes the repositories whose bits are set in second from the second set.
+// newTruth returns the content with the repositories of the first set, except those whose bits are set in the
+// parameter second, which are of the second set.
 func newTruth(packages [2]map[string][]wire.Package, repos []string, second int) truth {
 	v := truth{versions: map[string]string{}, with: map[string]string{}}
 	for i, repo := range repos {
@@ -72,12 +74,13 @@ func newTruth(packages [2]map[string][]wire.Package, repos []string, second int)
 	return v
 }
 
-// crowd is how many clients send requests at the same time after their first one: all of them would leave little of the
-// machine for the changes.
+// maxAsking is the number of clients that may send requests at the same time after their first request. If all clients
+// did, the changes would get little time of the processors.
 const maxAsking = 64
 
-// askUntilDone sends mixed requests, at least a given number, until ctx ends, and requires answers that are true of one of the
-// sets. For each but the first it waits for its turn. It returns the number of requests.
+// askUntilDone sends mixed requests, at least a given number, until ctx ends, and requires that each answer agrees
+// with one of the possible contents. Before each request except the first, the client waits until fewer than maxAsking
+// clients send. askUntilDone returns the number of requests.
 func askUntilDone(ctx context.Context, t *testing.T, socket string, seed uint64, truths []truth, turns chan struct{}, least int) (asked int) {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	c, err := client.Dial(context.Background(), socket, client.Options{Timeout: harness.Hang})
@@ -179,9 +182,9 @@ func oneOf(truths []truth, what string, fits func(truth) bool) error {
 	return fmt.Errorf("an answer that was never true: %.300s", what)
 }
 
-// misbehave misbehaves on one connection after the other until ctx ends: it sends garbage or half a frame, requests much and
-// reads nothing, or sends nothing. It leaves each when the server has closed it or, instead of waiting for that, with
-// the next change.
+// misbehave opens one connection after the other until ctx ends. On each it sends garbage or half a frame, or sends
+// many requests and reads no reply, or sends nothing. It ends a connection when the server has closed it, or with the
+// next change of the databases.
 func misbehave(ctx context.Context, socket string, kind int, next func() <-chan struct{}) {
 	for ctx.Err() == nil {
 		nc, err := net.Dial("unix", socket)
@@ -197,7 +200,7 @@ func misbehave(ctx context.Context, socket string, kind int, next func() <-chan 
 			_, _ = io.Copy(io.Discard, nc)
 		case 1:
 			_, _ = nc.Write(binary.BigEndian.AppendUint32(nil, 1<<20))
-			if kind%10 > 5 { // more than the server accepts
+			if kind%10 > 5 { // a frame longer than the server accepts
 				_, _ = io.Copy(io.Discard, nc)
 			} else {
 				either(ctx, changed)

@@ -87,8 +87,8 @@ type counts struct {
 // window is how many requests of a client may be unanswered.
 const window = 3
 
-// pipeline sends requests before earlier ones are answered, until the server ends, and returns a request that was
-// completely sent but not answered.
+// pipeline sends requests without waiting for replies until the server ends, and returns a request that was sent
+// completely but not answered.
 func pipeline(socket string, seed uint64, all *counts) (lost string) {
 	nc, err := net.Dial("unix", socket)
 	if err != nil {
@@ -142,8 +142,8 @@ func request(rng *rand.Rand, id uint64) []byte {
 	return b
 }
 
-// responses reads to the end of the connection, lets pipeline send a further request for each reply, and returns which
-// requests were answered completely; refused means that the connection itself was refused.
+// responses reads to the end of the connection, and lets pipeline send a further request for each reply. It returns
+// the requests that were answered completely, and in refused whether the server refused the connection.
 func responses(nc net.Conn, room <-chan struct{}, all *counts) (answered map[uint64]bool, refused bool, err error) {
 	answered = map[uint64]bool{}
 	told := false
@@ -182,7 +182,7 @@ func responses(nc net.Conn, room <-chan struct{}, all *counts) (answered map[uin
 			answered[got.ID] = true
 			select {
 			case <-room:
-			default: // of the connection itself
+			default: // the server refused the connection
 			}
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// soak reports whether the long forms are requested.
+// soak reports whether the long forms of the tests are requested.
 var soak = os.Getenv("OMG_SOAK") != ""
 
 // long returns a number for the long form of a test, or for its usual one.
@@ -29,21 +29,22 @@ func long(usual, soaked int) int {
 }
 
 const (
-	// clients send requests, and others misbehave.
+	// clients is the number of clients that send correct requests, and others is the number of clients that
+	// misbehave.
 	clients, misbehaving = 1000, 50
 	// installed is the number of installed packages.
 	installed = 100
 )
 
-// longLimits are settings with which omgd does not disconnect a client that is merely slow. Only for half a frame it waits
-// shortly, as clients send whole ones.
+// longLimits are settings with which omgd does not disconnect a slow client. Only the time limit for an incomplete
+// frame is short, because the clients send complete frames.
 var longLimits = harness.Env("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h", "OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE_TIMEOUT=1h", "OMG_LIMITS_READ_TIMEOUT=1s")
 
 // changing is a system whose repositories alternate between two sets.
 type changing struct {
 	*harness.System
 	repos  [2]map[string][]byte // databases by repository
-	truths []truth              // of the first set, of the second, and of mixtures of their repositories
+	truths []truth              // the content of the first set, of the second set, and of mixtures of their repositories
 	told   string               // a package that the sets have in different versions
 
 	mu     sync.Mutex
@@ -140,7 +141,7 @@ func TestLoad_AnswersStayRight(t *testing.T) {
 	after := usageOf(t, d, debug)
 	t.Logf("in use before: %+v, after: %+v", before, after)
 	require.LessOrEqual(t, after.goroutines, before.goroutines+2)
-	// A leak of one object per request would be more.
+	// A leak of one object per request would exceed this limit.
 	require.Less(t, after.objects, before.objects+all/2)
 	require.Less(t, after.bytes, before.bytes+(8<<20))
 	if soak { // memory is returned to the system later
@@ -149,5 +150,6 @@ func TestLoad_AnswersStayRight(t *testing.T) {
 	}
 }
 
-// slack is how many kB more than before a daemon may use after the load: a heap that was used has some gaps.
+// slack is the number of kB by which the memory of a daemon may be larger after the load than before, because a used
+// heap has gaps.
 const slack = 12 << 10

@@ -15,8 +15,8 @@ const (
 	paths     = "paths"     // files and directories
 )
 
-// arguments are the kinds of words of each command that takes some, or the words themselves. Other commands take free
-// text, or nothing.
+// arguments maps each command to the kinds of words that it accepts as arguments, or to the words. Commands that are
+// not in the map accept any text, or no argument.
 var arguments = map[string]string{
 	"omg info": packages, "omg why": installed, "omg files": installed, "omg security": installed, "omg config": keys, "omg owns": paths,
 	"omg which": runtimes, "omg list": runtimes, "omg use": runtimes,
@@ -36,7 +36,7 @@ var sources = map[string]string{
 
 const harmless = `LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'`
 
-// place is a program or one of its commands, with what may follow it.
+// place is a program or one of its commands, with the words that may follow it.
 type place struct {
 	path     string // " cache clear"
 	commands []item
@@ -92,7 +92,7 @@ func commandPatterns(all []place) string {
 	return strings.Join(patterns, "|")
 }
 
-// valueFlags lists the flags that take a value, either those with a path or the others. A flag that takes no value in
+// valueFlags lists the flags whose value is a path, or all other flags with a value. A flag that has no value in
 // another command is left out.
 func valueFlags(all []place, file bool) string {
 	var flags []string

@@ -109,7 +109,7 @@ func TestCompletion_Fish(t *testing.T) {
 	require.Contains(t, strings.Fields(complete("omg why "+name[:len(name)-1])), name)
 }
 
-// TestCompletion_Zsh completes in zsh on a terminal, which it requires.
+// TestCompletion_Zsh checks the completions in a zsh on a pseudo-terminal, because zsh completes only on a terminal.
 func TestCompletion_Zsh(t *testing.T) {
 	t.Parallel()
 	zsh := need.Program(t, "zsh")
@@ -141,7 +141,7 @@ bindkey '^I' list-choices
 			printed <- string(b[:n])
 		}
 	}()
-	// until reads what zsh prints until it contains the word, and returns all words since the last line was typed.
+	// until reads the output of zsh until it contains the word, and returns all words since the last typed line.
 	text := ""
 	until := func(what, word string) (words []string) {
 		for !slices.Contains(words, word) {

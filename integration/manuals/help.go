@@ -12,7 +12,7 @@ import (
 
 // help is the --help of a program or of one of its commands.
 type help struct {
-	name     []string // the program, the command, its command
+	name     []string // the names of the program, of its command and of the command's command
 	usage    []string // without the name
 	about    string   // one line
 	text     []string // paragraphs
@@ -30,7 +30,7 @@ var (
 	twice   = regexp.MustCompile(` \[ .* \]$`) // --repo NAME [ --repo NAME ]
 )
 
-// hang ends a program that does not print its help.
+// hang is the time limit for a program that prints its help.
 const hang = 3 * time.Minute
 
 // ask runs --help of a program and of each of its commands.

@@ -25,7 +25,7 @@ var files struct {
 	err  error
 }
 
-// made returns all files, by their path.
+// made returns all generated files, by their path.
 func made(t *testing.T) map[string]string {
 	t.Helper()
 	root, bin := harness.Root(t), harness.Programs(t)
@@ -54,8 +54,8 @@ func TestSettings_AllDocumented(t *testing.T) {
 	require.Empty(t, documented, "rows without a setting")
 }
 
-// TestPages_HaveAllOfTheHelp: each flag and command that a program's help has stands
-// in its page.
+// TestPages_HaveAllOfTheHelp checks that the manual page of a program describes each flag and command in the
+// program's help.
 func TestPages_HaveAllOfTheHelp(t *testing.T) {
 	flag := regexp.MustCompile(`--?[a-zA-Z][a-zA-Z-]*`)
 	command := regexp.MustCompile(`(?m)^ {3}([a-z][a-z-]*)[ ,]`)
@@ -142,8 +142,7 @@ func TestRoff_PlainText(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestExamples_AreTaken: each example of a page, and each command that a document
-// shows, is one that the program takes.
+// TestExamples_AreTaken checks that programs accept each example in a manual page, and each command in a document.
 func TestExamples_AreTaken(t *testing.T) {
 	s := newUser(t)
 	harness.Write(t, s.Path("all.omgidx"), "")
@@ -173,7 +172,7 @@ func TestExamples_AreTaken(t *testing.T) {
 			continue
 		}
 		taken[program]++
-		r := s.Run(need.Program(t, "bash"), "-c", line) // there may be nothing to find, or no such place
+		r := s.Run(need.Program(t, "bash"), "-c", line) // the command may find nothing, or its path may not exist
 		require.NotContains(t, []int{2, 126, 127}, r.Code, "%s\n%s%s", line, r.Stdout, r.Stderr)
 	}
 	for _, program := range []string{"omg", "omg-index", "omg-probe"} {

@@ -59,7 +59,7 @@ func TestMetrics(t *testing.T) {
 
 	// All metrics in the rules and the dashboard exist.
 	names := regexp.MustCompile(`omg_[a-z_]+`)
-	known := map[string]bool{"omg_vulnerabilities": true, "omg_outgoing_requests_total": true} // only if a tracker is asked
+	known := map[string]bool{"omg_vulnerabilities": true, "omg_outgoing_requests_total": true} // these metrics exist only if a tracker is asked
 	for _, n := range names.FindAllString(r.Stdout, -1) {
 		known[n] = true
 	}
@@ -136,7 +136,7 @@ func TestMetrics_Scraped(t *testing.T) {
 		tsdb++
 		return harness.Start(t, s.Command(prometheus, "--config.file="+config, "--storage.tsdb.path="+s.Path(fmt.Sprint("tsdb", tsdb)),
 			"--web.listen-address="+web, "--log.level=error"))
-	}, func(web string) bool { // ours, not another server
+	}, func(web string) bool { // this process answers, not another server
 		code, body := get(t, http.DefaultClient, "http://"+web+"/api/v1/status/config", web)
 		return code == http.StatusOK && strings.Contains(body, address)
 	})
@@ -187,7 +187,7 @@ func TestProfiles(t *testing.T) {
 	require.NoFileExists(t, path)
 }
 
-// TestHealth has parts fail and recover.
+// TestHealth checks that the health report names parts of omgd that fail, and drops them when they recover.
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { harness.MainParallel(m, "16") }
 
 var (
 	all = []string{"core", "extra", "multilib"} // repositories
-	// then is when this machine was synchronized, and later is the time of the mirror's databases.
+	// then is the time of this machine's databases, and later is the time of the mirror's databases.
 	then  = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	later = then.Add(48 * time.Hour)
 )
@@ -32,7 +32,7 @@ var (
 // everySecond makes omgd ask the mirror as often as possible.
 const everySecond = "OMG_SYNC_INTERVAL=1s"
 
-// small is for tests that need no real databases.
+// small has the options of the generated databases, for tests that need no real ones.
 var small = harness.Generated(fixture.Options{Packages: 60, Installed: 30, Seed: 1})
 
 // mirrorSystem is a system and its mirror, from which omgd downloads databases.
@@ -71,7 +71,7 @@ func (w *mirrorSystem) put(repo string, b []byte, at time.Time) {
 	put(w.T, filepath.Join(w.files, repo+".db"), b, at)
 }
 
-// put replaces a file with one of another time, by a rename.
+// put replaces a file by a rename. The new file has another modification time.
 func put(t testing.TB, path string, b []byte, at time.Time) {
 	t.Helper()
 	tmp := path + ".tmp"
@@ -111,7 +111,7 @@ func (w *mirrorSystem) awaitOwn(at time.Time) {
 	}, "databases of omgd's own, of "+at.Format(time.DateTime))
 }
 
-// awaitWhy waits until the status reports that the mirror fails, or that it does not.
+// awaitWhy waits until the status reports that the mirror fails or, if fails is false, that it works.
 func (w *mirrorSystem) awaitWhy(fails bool) {
 	w.T.Helper()
 	w.omgd.AwaitStatus(func(st *wire.StatusResult) bool { return len(st.Compared) > 0 && (st.Compared[0].Why != "") == fails },
@@ -130,8 +130,9 @@ func (w *mirrorSystem) pacman(sync string) []string {
 	return w.Tool("pacman", "--config", w.Conf, "-b", dir, "--color", "never", "-Qu").Lines()
 }
 
-// TestMirror_Corpus checks that a mirror with newer databases changes what is outdated, and not what is found. pacman
-// gives the same result for the same databases, and without omgd they are still used.
+// TestMirror_Corpus checks that newer databases of a mirror change the list of updates, but not the results of a
+// search. pacman lists the same updates for the same databases, and without omgd, omg still uses the downloaded
+// databases.
 func TestMirror_Corpus(t *testing.T) {
 	t.Parallel()
 	begin := time.Now().Truncate(time.Second)
@@ -173,13 +174,13 @@ func TestMirror_Corpus(t *testing.T) {
 	require.False(t, file.UpdatesAsOf.Before(begin), "%s", file.UpdatesAsOf)
 	require.False(t, file.UpdatesAsOf.After(time.Now()), "%s", file.UpdatesAsOf)
 
-	// The same without a daemon.
+	// Without a daemon the results are the same.
 	w.omgd.Stop()
 	require.Equal(t, after, w.alone("outdated", "--no-aur").Lines())
 	require.Equal(t, search.Stdout, w.alone("search", "shell").Stdout)
 	require.Equal(t, before, w.alone("--dbpath", w.DB, "outdated", "--no-aur").Lines(), "another directory is compared with itself")
 
-	// With this setting, searches use them.
+	// With this setting, searches use the downloaded databases.
 	const show = "OMG_SYNC_SEARCH=true"
 	w.start(show)
 	w.awaitOwn(later)
@@ -190,7 +191,7 @@ func TestMirror_Corpus(t *testing.T) {
 	require.Contains(t, w.alone("info", "bash").Stdout, "999:")
 }
 
-// TestMirror_PacmanIsNewer checks that a pacman -Sy takes effect at once.
+// TestMirror_PacmanIsNewer checks that omgd uses newer databases of `pacman -Sy` at once.
 func TestMirror_PacmanIsNewer(t *testing.T) {
 	t.Parallel()
 	w := newMirrorSystem(t, small, all)
@@ -261,8 +262,8 @@ func TestMirror_Requests(t *testing.T) {
 	require.Len(t, w.mirror.Asked(), len(w.repos))
 }
 
-// TestMirror_Alone checks that a restart without a network has the same data, and that downloaded databases are enough
-// to count if pacman has none.
+// TestMirror_Alone checks that omgd has the same data after a restart without a network, and that omgd counts updates
+// with downloaded databases if pacman has none.
 func TestMirror_Alone(t *testing.T) {
 	t.Parallel()
 	w := newMirrorSystem(t, small, all)

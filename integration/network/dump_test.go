@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// startWithDump starts omgd with an AUR that has its dump, and waits until that is searched.
+// startWithDump starts omgd with an AUR that serves a dump, and waits until searches use the dump's index.
 func (w *aurSystem) startWithDump() {
 	w.T.Helper()
 	w.dump.Store(true)
@@ -76,8 +76,8 @@ func TestDump_ThenNoNetwork(t *testing.T) {
 	require.Contains(t, none.Stderr, "AUR: old data")
 }
 
-// TestDump_LiveBeside checks that what is newer than the dump is requested: a name that the dump lacks, and anything
-// with --live.
+// TestDump_LiveBeside checks that omgd asks the AUR about a name that the dump lacks, and about every name with
+// --live.
 func TestDump_LiveBeside(t *testing.T) {
 	t.Parallel()
 	w := newAURSystem(t)
@@ -99,8 +99,7 @@ var dumpReasons = map[string]string{
 	"gzip of 10 GiB": `too large`,
 }
 
-// TestDump_Faults checks that a failed download of the dump leaves the last good one, and that a new omgd with nothing
-// else uses it.
+// TestDump_Faults checks that omgd uses the last good dump after a failed download, also after a restart.
 func TestDump_Faults(t *testing.T) {
 	t.Parallel()
 	for _, sw := range fakeserver.Switches() {

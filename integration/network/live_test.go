@@ -20,7 +20,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// liveReasons has the reasons that people read if the AUR could not be asked.
+// liveReasons maps faults to the reason that omg prints if the AUR does not answer.
 var liveReasons = map[string]string{
 	"connection refused":     `cannot be reached: connection refused`,
 	"no answer":              `did not answer in time`,
@@ -39,8 +39,8 @@ var liveReasons = map[string]string{
 	"an expired certificate": `request to the AUR failed: .*expired`,
 }
 
-// TestLive_Faults checks that, however the AUR misbehaves, the repositories answer, the user reads the reason, nothing
-// breaks, and the AUR's answers return with it.
+// TestLive_Faults checks each fault of the AUR: omg prints the results of the repositories and the reason why the
+// AUR's are missing, and prints the AUR's results again when the fault ends.
 //
 // What fails at once is awaited without a limit; what hangs ends with a deadline. After three failures in a row omgd
 // sends no requests for five deadlines, so there are two failures before the AUR comes back.
@@ -174,7 +174,7 @@ func TestLive_NobodyWaitsForTheAUR(t *testing.T) {
 func TestLive_Breaker(t *testing.T) {
 	t.Parallel()
 	w := newAURSystem(t)
-	w.start(long) // the pause is five times this
+	w.start(long) // the pause after failures is five times this deadline
 	w.server.Set(fakeserver.Status(http.StatusServiceUnavailable))
 	for i := range 3 {
 		require.Equal(t, wire.CodeNetwork, w.search(words(fmt.Sprint("question", i))).code)
@@ -314,7 +314,8 @@ func TestLive_EqualQuestions(t *testing.T) {
 	for range connections {
 		conn := w.omgd.Dial()
 		go func() {
-			// receive reads a chunk of each reply: the repositories' before the AUR has answered, then the last.
+			// receive reads one chunk of each reply. The first chunk has the repositories' results and is sent before
+			// the AUR has answered. The second chunk is the last.
 			receive := func(more bool) error {
 				for range each {
 					r, err := conn.Receive(t.Context())

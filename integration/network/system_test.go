@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { harness.MainParallel(m, "8") }
 
-// How long a reply waits for the AUR: the longest that omgd allows, which no test reaches, and a short time for an AUR
-// that never answers.
+// The times that a reply waits for the AUR: the longest time that omgd allows, which no test reaches, and a short
+// time for tests with an AUR that never answers.
 const (
 	long  = "OMG_AUR_LIVE_TIMEOUT=1m"
 	short = "OMG_AUR_LIVE_TIMEOUT=200ms"
@@ -52,7 +52,7 @@ func packages() []fakeserver.Package {
 	return all
 }
 
-// newAURSystem creates one, over TLS, whose omgd is not started yet.
+// newAURSystem creates an aurSystem whose AUR uses TLS. Its omgd is not started yet.
 func newAURSystem(t *testing.T) *aurSystem {
 	t.Helper()
 	return newAURSystemOf(t, func(h http.Handler, c *fakeserver.Certificates) *fakeserver.Server { return fakeserver.Serve(t, h, c) })
@@ -119,7 +119,7 @@ func (a *answer) addChunk(t testing.TB, part []byte) {
 	}))
 }
 
-// source returns the AUR in an answer.
+// source returns the state of the AUR in an answer.
 func (a *answer) source() wire.Source {
 	for _, s := range a.result.Sources {
 		if s.Name == wire.SourceAUR {

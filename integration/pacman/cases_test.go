@@ -71,7 +71,8 @@ func casesSystem(t *testing.T) *harness.System {
 	return s
 }
 
-// TestUpdates_EachRule compares lists to which each rule applies, under configurations that change its result.
+// TestUpdates_EachRule compares omg's lists with pacman's, for packages to which each rule for updates applies, and
+// with configurations that change the result of the rule.
 func TestUpdates_EachRule(t *testing.T) {
 	need.Program(t, "pacman")
 	s := casesSystem(t)
@@ -102,7 +103,7 @@ func TestUpdates_EachRule(t *testing.T) {
 			)
 			w.sameFiles(w.pacman("-Qq").Lines(), true)
 			for _, way := range w.ways {
-				// What pacman would ask about, if the repository is used for upgrades.
+				// The packages that pacman would offer to replace, if the repository is used for upgrades.
 				require.Equal(t, c.one == "", strings.Contains(way.Omg("outdated", "--all", "--json").Stdout, `"by":"replacer"`), way.Name)
 			}
 		})
@@ -133,7 +134,7 @@ func faults() map[string]string {
 	}
 }
 
-// TestLists_Generated compares lists of generated databases, undamaged and damaged.
+// TestLists_Generated compares omg's lists with pacman's, for generated databases that are undamaged or damaged.
 func TestLists_Generated(t *testing.T) {
 	need.Program(t, "pacman")
 	for name, faults := range map[string]map[string]string{"as it is": nil, "faults": faults()} {

@@ -33,7 +33,8 @@ type comparison struct {
 	ways   []harness.Way
 }
 
-// newComparison prepares the ways to an answer from a system's databases, which must not change any more.
+// newComparison prepares the three ways to an answer from a system's databases. The databases must not change
+// afterwards.
 func newComparison(t testing.TB, s *harness.System) *comparison {
 	t.Helper()
 	need.Program(t, "pacman")
@@ -98,7 +99,7 @@ func (w *comparison) in(t testing.TB) *comparison {
 	return next
 }
 
-// pacman runs the real one.
+// pacman runs the real pacman.
 func (w *comparison) pacman(args ...string) harness.Result {
 	w.T.Helper()
 	return w.Tool("pacman", slices.Concat([]string{"--config", w.Conf, "-b", w.oracle, "--color", "never"}, args)...)
@@ -145,7 +146,7 @@ func asked(pacman, omg string) question {
 	return question{strings.Fields(pacman), strings.Fields(omg)}
 }
 
-// same requires that omg prints what pacman prints, each way, and finds nothing if pacman finds nothing.
+// same requires that omg prints the same as pacman, in each of the ways, and exits with 1 if pacman finds nothing.
 func (w *comparison) same(questions ...question) {
 	w.T.Helper()
 	for _, q := range questions {
@@ -156,8 +157,8 @@ func (w *comparison) same(questions ...question) {
 	}
 }
 
-// requireSame compares omg's answer in one way with pacman's. pacman has one exit code for finding nothing and for
-// every error.
+// requireSame compares omg's answer with pacman's, for one way to an answer. pacman has the same exit code for an
+// empty result and for every error.
 func requireSame(t testing.TB, pacman harness.Result, way harness.Way, args ...string) {
 	t.Helper()
 	got := way.Omg(args...)
@@ -178,8 +179,8 @@ func requireSameLines(t testing.TB, pacman, omg, what string) {
 	require.Len(t, got, len(want), what)
 }
 
-// sameFiles requires that the packages have the files that pacman -Ql lists. Unlike pacman, omg reports lists that it
-// could not read: lacking means that there are some.
+// sameFiles requires that omg lists the same files of packages as pacman -Ql. Unlike pacman, omg reports lists of
+// files that it cannot read: lacking is set if there are such lists.
 func (w *comparison) sameFiles(packages []string, lacking bool) {
 	w.T.Helper()
 	want := w.pacman(append([]string{"-Ql"}, packages...)...)

@@ -14,9 +14,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestInstalled_VersionGone checks that a daemon that has read the local database continues with that, marked, when the
-// database changes to an unknown format version. What it has not kept is refused. The script local-version covers
-// daemons that have not read it.
+// TestInstalled_VersionGone checks a daemon that has read the local database before the format version of the
+// database changes to an unknown one: the daemon answers with the data that it has read, marks these answers, and
+// refuses all other requests. The script local-version covers daemons that start with the unknown version.
 func TestInstalled_VersionGone(t *testing.T) {
 	need.Program(t, "pacman")
 	s := harness.New(t)
@@ -47,7 +47,7 @@ func TestInstalled_VersionGone(t *testing.T) {
 		}
 	}
 
-	// A refresh that reads nothing does not make the data newer, although time passes.
+	// A refresh that cannot read the database leaves the time of the data unchanged.
 	since := d.Status().At
 	harness.Await(t, func() bool { return time.Now().Unix() > since }, "another second than %d", since)
 	refreshed := d.Omg("refresh")

@@ -99,7 +99,7 @@ func testInfo(t *testing.T, w *comparison) {
 // installedLine is what omg adds after pacman's fields.
 var installedLine = regexp.MustCompile(`(?m)^Installed       : .*\n`)
 
-// testInstalledInfo compares every installed package, line by line.
+// testInstalledInfo compares the output of omg info -i and pacman -Qi for every installed package, line by line.
 func testInstalledInfo(t *testing.T, w *comparison) {
 	packages := append(names(w.installed()), "sh", "java-runtime=18", "glibc>=2.30", "nosuchpackage")
 	for batch := range slices.Chunk(packages, 300) {
@@ -122,7 +122,7 @@ func testForeignInfo(t *testing.T, w *comparison) {
 }
 
 // rooted returns the comparison with a root directory that contains the files of some packages, because pacman checks
-// whether they exist. It also returns their paths, and some others.
+// whether a file exists. It also returns the paths of these files and of files of no package.
 func (w *comparison) rooted() (*comparison, []string) {
 	w.T.Helper()
 	root := filepath.Join(w.T.TempDir(), "root")
@@ -181,7 +181,7 @@ func testFiles(t *testing.T, w *comparison) {
 	)
 }
 
-// testWhy checks each chain link by link, and its ends.
+// testWhy checks each link of the chains that omg why prints, and the first and last package of each chain.
 func testWhy(t *testing.T, w *comparison) {
 	explicit := w.pacman("-Qeq").Lines()
 	requires := map[string]string{} // of each package, from pacman

@@ -20,7 +20,7 @@ type query struct {
 	pacman []string
 }
 
-// key is equal for two queries that are equal for pacman.
+// key returns the same string for two queries that pacman treats alike.
 func (q query) key() string { return fmt.Sprintf("%q", q.pacman) }
 
 // omg returns omg's arguments.
@@ -47,7 +47,7 @@ func literal(words ...string) query {
 // escape finds the special characters of a POSIX extended regular expression.
 var escape = regexp.MustCompile(`[][(){}.*+?^$|\\]`)
 
-// expression returns a query of expressions, as pacman takes them.
+// expression returns a query of regular expressions in pacman's syntax.
 func expression(words ...string) query {
 	return query{words: words, regex: true, pacman: append([]string{"--"}, words...)}
 }

@@ -30,7 +30,7 @@ func (d dice) subset(list []string, most int) (out []string) {
 	return out
 }
 
-// Names, versions and texts of random packages. There are few of each, so that packages are related.
+// Names, versions and texts of random packages. Each list is short, so that many packages are related.
 var (
 	someNames = []string{
 		"a", "b", "c", "lib", "lib32-a", "gtk2+extra", "c++", "a.b", "axb", "@scope", "_x", "R", "r", "db5.3", "x-y-z", "größe", "tool", "tool-git",
@@ -111,7 +111,7 @@ func (d dice) describe(names []string, installed bool) (fields []string) {
 		add("ISIZE", pick(d, []string{"", "77", "5368709120"}))
 		add("SHA256SUM", pick(d, []string{"", "00ff"}))
 	}
-	// In any order: libalpm requires none.
+	// The fields are in a random order, because libalpm accepts any order.
 	var pairs [][2]string
 	for i := 0; i < len(fields); i += 2 {
 		pairs = append(pairs, [2]string{fields[i], fields[i+1]})
@@ -129,7 +129,7 @@ type randomSystem struct {
 	*harness.System
 	names    []string // of all packages
 	damaged  bool     // a repository cannot be read
-	searches bool     // one is used for searches
+	searches bool     // a repository is used for searches only
 }
 
 // newRandomSystem generates the system of a number.

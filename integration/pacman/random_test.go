@@ -43,8 +43,8 @@ func TestRandom(t *testing.T) {
 	require.GreaterOrEqual(t, int(compared.Load()), systems)
 }
 
-// compareRandom compares one system, and returns the number of compared answers. Every tenth system is tested in each
-// way.
+// compareRandom compares the answers about one system, and returns their number. Every tenth system is tested with
+// each way to an answer, and the others with one way.
 func compareRandom(t *testing.T, number uint64) (n int) {
 	d := newDice(seed, number)
 	s := newRandomSystem(t, d)
@@ -64,7 +64,7 @@ func compareRandom(t *testing.T, number uint64) (n int) {
 			switch q.pacman[0] {
 			case "-Ss":
 				if !s.searches {
-					continue // nothing can be searched, for which omg has another text
+					continue // no repository can be searched: omg's message differs from pacman's
 				}
 				require.Equal(t, results(want.Stdout), results(got.Stdout), what)
 			case "-Si":

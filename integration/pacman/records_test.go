@@ -61,7 +61,7 @@ func TestRecords(t *testing.T) {
 	for _, name := range []string{"apart", "twice", "long", "provider"} {
 		want := w.pacman("-Si", name)
 		for _, way := range w.ways {
-			// It also shows the installed version.
+			// pacman also shows the installed version.
 			got := way.Omg("info", name)
 			lines := strings.Split(got.Stdout, "\n")
 			for i := 0; i < len(lines); i++ {

@@ -20,9 +20,9 @@ import (
 // searchParts is the number of parts in which the queries run in parallel, if there are as many processors.
 const searchParts = 8
 
-// testSearch compares the names that are found. An expression that pacman refuses, omg refuses. Each query goes to the
-// daemon, and with omg to an index; each tenth also with omg to the daemon, and to the databases, which takes long and
-// uses the same search code as an index.
+// testSearch compares the names in search results. If pacman refuses an expression, omg must refuse it too. Each
+// query goes to the daemon, and with omg to an index; each tenth also with omg to the daemon, and to the databases,
+// which takes long and uses the same search code as an index.
 func testSearch(t *testing.T, w *comparison) {
 	all := queries(t, w.offered())
 	answers := map[string]*answer{}
@@ -101,7 +101,7 @@ func requireSameSearch(t testing.TB, way string, q query, want, got harness.Resu
 	}
 }
 
-// without returns the elements that only the first of two sorted lists has.
+// without returns the elements of the first sorted list that are not in the second.
 func without(list, other []string) (only []string) {
 	for _, s := range list {
 		if _, found := slices.BinarySearch(other, s); !found {

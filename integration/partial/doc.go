@@ -1,3 +1,3 @@
-// Package partial tests that one bad source affects nothing else: all others answer as before, and what the bad one
-// could change is marked.
+// Package partial tests that one bad source affects no other source: answers from other sources stay as before, and
+// answers that the bad source could change are marked.
 package partial

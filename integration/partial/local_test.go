@@ -80,12 +80,12 @@ var affected = map[string]int{
 	"foreign":                          answered,
 }
 
-// unaffected are the commands whose answers it could not change.
+// unaffected are the commands whose answers an unread desc of app could not change.
 var unaffected = []string{"search app", "info app", "files app", "owns /usr/share/app"}
 
-// TestUnread checks an installed package whose desc cannot be read. pacman treats it as explicitly installed and
-// without dependencies. So does omg, but it marks each answer that the desc could change, and refuses a list that is
-// made for removal.
+// TestUnread checks answers about an installed package whose desc cannot be read. Like pacman, omg treats the package
+// as explicitly installed and without dependencies. Unlike pacman, omg marks each answer that the desc could change,
+// and refuses to print a list that is made for removal.
 func TestUnread(t *testing.T) {
 	t.Parallel()
 	for _, f := range unreadDescs() {

@@ -11,15 +11,16 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Makepkg builds no package with such a name. Each would be something else on a command
-// line. Pacman lists all of them.
+// These are names that makepkg refuses and pacman lists. On a command line, another program would not read them as
+// names of packages.
 var (
 	impossible = []string{"$(id)", "`id`", "a b", ";id", "*", "~", "a\u00a0b", "x\u202ey"}
 	dashed     = []string{"-Rdd", "--noconfirm", ".hidden"}
 )
 
-// TestOddNames: no list that is made for another program has a word that is not the name of
-// a package there. People see what pacman prints, and what is left out is counted and named.
+// TestOddNames checks that lists for other programs contain no name that such a program would not read as a package's
+// name, that omg counts and names the packages that it leaves out, and that output for people is the same as
+// pacman's.
 func TestOddNames(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t, harness.NoDatabases())

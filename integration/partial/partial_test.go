@@ -22,7 +22,7 @@ const (
 	failed   = 3
 )
 
-// config has both repositories, that of a system without the bad one only one.
+// config names both repositories. The configuration of a system without the bad repository names one.
 const config = "[options]\nArchitecture = x86_64\nSigLevel = Never\n[good]\nServer = file:///nowhere\n"
 
 // newSystem has a package with an update in each of two repositories, of which bad gets damaged, and one that no
@@ -51,7 +51,7 @@ func newSystem(t *testing.T, bin string) *harness.System {
 // question is a command for a system with a bad database.
 type question struct {
 	line string
-	// rests means that the answer depends on the bad repository. Other answers stay the same.
+	// rests is set if the answer depends on the bad repository. Other answers must stay the same.
 	rests bool
 	// code is the exit code if no index answers in the database's place.
 	code int
@@ -78,12 +78,12 @@ var questions = []question{
 	{"why gadget", false, answered},
 }
 
-// refused are answered only if all sources can be read.
+// refused are the commands that omg answers only if all sources can be read.
 var refused = []string{"search -q --repo bad thing", "info bad/gear", "foreign -q", "installed --foreign -q", "--strict search thing", "--strict outdated", "--strict status"}
 
-// healthy are the answers without a fault.
+// healthy holds the answers while no database is damaged.
 type healthy struct {
-	all, without map[string]harness.Result // of both repositories, of the good one alone
+	all, without map[string]harness.Result // the answers with both repositories, and with the good repository alone
 	bin          string
 }
 
@@ -161,8 +161,8 @@ func TestPartial(t *testing.T) {
 	}
 }
 
-// TestPartial_NoUpdate checks that no update in what could be read is not reported as none, and the same for foreign
-// packages if all are in the good repository.
+// TestPartial_NoUpdate checks that omg does not report that there are no updates if the readable repositories have
+// none, and does not report that there are no foreign packages if all packages are in the good repository.
 func TestPartial_NoUpdate(t *testing.T) {
 	t.Parallel()
 	bin := newSystem(t, "").Bin
@@ -193,7 +193,7 @@ func TestPartial_NoUpdate(t *testing.T) {
 	}
 }
 
-// awaitState waits until the bad repository is in a state that stays.
+// awaitState waits until the bad repository is in a final state.
 func awaitState(d *harness.Daemon, state string) {
 	d.System.T.Helper()
 	d.AwaitStatus(func(r *wire.StatusResult) bool {
@@ -218,7 +218,7 @@ type fixed struct {
 	h     healthy
 	fault fault
 	omg   func(args ...string) harness.Result
-	state string // of the bad source
+	state string // the state of the bad source
 }
 
 // indexed reports whether an index answers in the database's place.

@@ -19,8 +19,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestStart_Asked sends requests from many clients while a daemon starts with a large system to read and nothing
-// stored. Each gets the right number in the end, and before it no unmarked wrong one, such as 0.
+// TestStart_Asked sends requests from many clients while a daemon without stored data starts to read a large system.
+// Each client gets the right number in the end. Before that, no client gets a wrong number, such as 0, that is not
+// marked.
 func TestStart_Asked(t *testing.T) {
 	t.Parallel()
 	const clients = 200

@@ -16,8 +16,8 @@ const (
 	trackerSystem  = 1200
 )
 
-// trackerAnswer returns a reply as long as the tracker's. As few of its records concern a generated system as of the
-// tracker's concern a real one.
+// trackerAnswer returns a reply of the same length as the security tracker's. The share of its advisories that
+// concern a generated system is that of a real system.
 func trackerAnswer() string {
 	var b strings.Builder
 	b.WriteString("[")
@@ -44,7 +44,7 @@ func (b *bench) startTracker() (stop func()) {
 	return s.Close
 }
 
-// judged is a system of packages with the names in the records.
+// judged is an installed system whose packages have the names in the advisories.
 type judged map[string]string
 
 func (j judged) Installed(name string) (string, bool) { v, ok := j[name]; return v, ok }

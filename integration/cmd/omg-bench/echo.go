@@ -22,7 +22,7 @@ const (
 	echoWrites = 32 << 10
 )
 
-// echo is a minimal server in its own process, as omgd is one.
+// echo is a minimal server in a process of its own, as omgd is a process of its own.
 type echo struct {
 	path string
 	cmd  *exec.Cmd
@@ -64,8 +64,8 @@ func echoRequest(frame []byte, answer int) []byte {
 	return r
 }
 
-// serveEcho answers each frame with one as long, with its header, as the frame's first four bytes require, until it is
-// killed.
+// serveEcho answers each frame with a frame of the length that the first four bytes of the request name, until the
+// process is killed.
 func serveEcho(path string) error {
 	l, err := net.Listen("unix", path)
 	if err != nil {

@@ -167,7 +167,7 @@ func replyTimes(s *snapshot.Snapshot, queries []string) (times sample, err error
 		} else if found.Total == 0 || found.Total > 100 {
 			continue
 		}
-		best := math.Inf(1) // the fastest of three, to exclude other programs
+		best := math.Inf(1) // the fastest of three runs, to exclude the effect of other programs
 		for range 3 {
 			start := time.Now()
 			if err := encoder.Search(r, nowhere); err != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	loadTurns = 3 // of ours and of the echo server's
+	loadTurns = 3 // measurements of omgd and of the echo server, alternately
 	loadTime  = 400 * time.Millisecond
 	loadDepth = 32 // pipelined requests that are sent at once
 	fewHits   = 20 // of an uncached search
@@ -30,7 +30,8 @@ type question struct {
 	frame  []byte
 	answer int
 	id     int // offset of the request's id, one byte
-	// unlike is the offset of a number that makes each request one that is not in the cache; 0 if it may be cached.
+	// unlike is the offset of a number that is changed before each request, so that no reply is in the cache; 0 if
+	// replies may be cached.
 	unlike int
 }
 

@@ -51,8 +51,8 @@ func (s sample) quantile(q float64) float64 {
 
 func (s sample) median() float64 { return s.quantile(0.5) }
 
-// race runs programs alternately, so that a busy moment affects all of them, and returns the times of each. The first
-// round warms up and does not count.
+// race runs programs alternately, so that a busy moment affects all of them, and returns the times of each program.
+// The times of the first round are left out.
 func race(turns int, env []string, programs ...[]string) ([]sample, error) {
 	out := make([]sample, len(programs))
 	for turn := range turns + 1 {
@@ -69,8 +69,8 @@ func race(turns int, env []string, programs ...[]string) ([]sample, error) {
 	return out, nil
 }
 
-// ratio returns a figure that compares two programs. The peer's time must be at least faster times ours; below 1 it may
-// be less.
+// ratio returns a figure that compares two programs. The aim is that the peer's time is at least the parameter faster
+// times ours.
 func ratio(name, on, peer string, ours, theirs sample, aim string, faster float64) figure {
 	return figure{
 		Name: name, On: on, Unit: "ms",

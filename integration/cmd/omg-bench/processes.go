@@ -197,7 +197,7 @@ func (b *bench) installed(w *setup) error {
 	return nil
 }
 
-// security compares omg security with omg status, as both are one small answer.
+// security compares omg security with omg status, because both print one small reply.
 func (b *bench) security(w *setup) error {
 	times, err := race(b.turns, b.env, b.omg(w, "security", "--all", "--fail-on", "critical"), b.omg(w, "status"))
 	if err != nil {

@@ -18,24 +18,24 @@ import (
 // figure is one line of the table.
 type figure struct {
 	Name string `json:"name"`
-	// On is the data: corpus, or a number of generated packages.
+	// On names the data: the corpus, or a number of generated packages.
 	On string `json:"on"`
-	// Measured is our value and Peer what it is compared with, in Unit.
+	// Measured is omg's value, and Peer is the value to compare it with. Both are in Unit.
 	Measured float64 `json:"measured"`
 	Peer     float64 `json:"peer,omitempty"`
 	PeerName string  `json:"peer_name,omitempty"`
-	// Rate means that more is better: Measured is a share of Peer.
+	// Rate is set if a larger value is better. Measured is then shown as a share of Peer.
 	Rate bool   `json:"rate,omitempty"`
 	Unit string `json:"unit"`
 	// Low and High are the quartiles of the measured values.
 	Low  float64 `json:"low,omitempty"`
 	High float64 `json:"high,omitempty"`
-	// Aim is the promise, in words; Met tells whether it is kept.
+	// Aim is the promised value, in words, and Met is set if Measured keeps it.
 	Aim string `json:"aim,omitempty"`
 	Met bool   `json:"met"`
 	// Note is anything else worth knowing.
 	Note string `json:"note,omitempty"`
-	// ours and theirs are single measurements, taken alternately.
+	// ours and theirs are the single measurements of omg and of the peer, taken alternately.
 	ours, theirs sample
 }
 

@@ -14,7 +14,7 @@ import (
 // minWords is the minimum number of words in a passage.
 const minWords = 4
 
-// eachFile calls each for the project's files with a suffix.
+// eachFile calls the function each for every file of the project that has the suffix.
 func eachFile(root, suffix string, each func(path string) error) error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -120,7 +120,8 @@ func identifiers(root string) (all []sample, err error) {
 	return all, err
 }
 
-// declared calls add for each name of a declaration; of is the type of a method or field, followed by a dot.
+// declared calls the function add for each name of a declaration. The parameter of is the type of a method or field,
+// followed by a dot.
 func declared(d ast.Decl, add func(id *ast.Ident, of string)) {
 	switch d := d.(type) {
 	case *ast.FuncDecl:

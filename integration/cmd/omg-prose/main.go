@@ -31,7 +31,7 @@ func run() error {
 	seed := flag.Uint64("seed", 1, "`NUMBER` that the choice follows from")
 	n := flag.Int("n", 60, "how many to draw")
 	names := flag.Bool("names", false, "draw identifiers instead of passages")
-	blind := flag.Bool("blind", false, "leave out where each is")
+	blind := flag.Bool("blind", false, "leave out the file and line of each passage")
 	flag.Parse()
 	find := passages
 	if *names {
