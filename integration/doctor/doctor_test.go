@@ -143,7 +143,7 @@ func TestDoctor_Problems(t *testing.T) {
 // hidden.
 func TestDoctor_Units(t *testing.T) {
 	t.Parallel()
-	need.MountNamespace(t)
+	unshare := need.MountNamespace(t)
 	s := newSystem(t)
 	const hide = `
 for dir in /etc/systemd/user /usr/local/lib/systemd/user /usr/lib/systemd/user; do
@@ -153,7 +153,7 @@ exec "$@"
 `
 	units := func() check {
 		t.Helper()
-		r := s.Tool("unshare", slices.Concat([]string{"--mount", "--map-root-user", "sh", "-c", hide, "sh", s.Program("omg")}, command(s))...)
+		r := s.Tool(unshare[0], slices.Concat(unshare[1:], []string{"sh", "-c", hide, "sh", s.Program("omg")}, command(s))...)
 		found := read(s, r, "units")
 		require.Len(t, found, 1)
 		return found[0]

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/fixture"
 )
 
 // Read returns a file's content.
@@ -36,6 +38,13 @@ func Write[T string | []byte](t testing.TB, path string, content T) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
+}
+
+// WriteProgram writes a program or script that a test runs, and creates its directories.
+func WriteProgram[T string | []byte](t testing.TB, path string, content T) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, fixture.WriteProgram(path, []byte(content)))
 }
 
 // Replace replaces a file by a rename, as pacman does.

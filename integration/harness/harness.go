@@ -110,11 +110,8 @@ func build(root string) error {
 // libalpm worker.
 func CopyPrograms(t testing.TB, dir string) {
 	t.Helper()
-	require.NoError(t, os.MkdirAll(dir, 0o755))
 	for _, name := range []string{"omg", "omg-direct", "omgd", "omg-index", "omg-probe"} {
-		program, err := os.ReadFile(filepath.Join(Programs(t), name))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), program, 0o755))
+		WriteProgram(t, filepath.Join(dir, name), Read(t, filepath.Join(Programs(t), name)))
 	}
 }
 

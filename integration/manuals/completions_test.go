@@ -37,8 +37,7 @@ func newUser(t *testing.T) *harness.System {
 // program writes a script that comes first in PATH.
 func program(s *harness.System, name, script string) {
 	s.T.Helper()
-	harness.Write(s.T, s.Path("bin", name), "#!/bin/sh\n"+script+"\n")
-	require.NoError(s.T, os.Chmod(s.Path("bin", name), 0o755))
+	harness.WriteProgram(s.T, s.Path("bin", name), "#!/bin/sh\n"+script+"\n")
 }
 
 // run runs a program that must succeed, and returns its output.

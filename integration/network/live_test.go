@@ -203,6 +203,7 @@ func TestLive_IPv6Fails(t *testing.T) {
 	t.Parallel()
 	need.IPv6(t)
 	need.Root(t) // in another user namespace omgd does not trust root's directories
+	need.MountPoint(t, "/etc/hosts")
 	if !harness.Isolated(t) {
 		return
 	}

@@ -23,6 +23,7 @@ import (
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	need.Root(t) // in a name space of another user, / would be nobody's
+	need.UserNamespace(t)
 	unshare, nsenter := need.Program(t, "unshare"), need.Program(t, "nsenter")
 	for limit, advice := range map[string]string{
 		"max_inotify_instances": "raise fs.inotify.max_user_instances",

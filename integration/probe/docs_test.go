@@ -27,8 +27,7 @@ func TestDocs_Commands(t *testing.T) {
 	t.Parallel()
 	s := newHome(t)
 	script := "#!/bin/sh\nexec '" + s.Program("omg-probe") + "' \"$@\" --dbpath '" + s.DB + "'\n"
-	harness.Write(t, s.Path("bin/omg-probe"), script)
-	require.NoError(t, os.Chmod(s.Path("bin/omg-probe"), 0o755))
+	harness.WriteProgram(t, s.Path("bin/omg-probe"), script)
 	s = s.With("PATH=" + s.Path("bin") + ":" + os.Getenv("PATH"))
 	inside, ran := false, 0
 	for line := range strings.Lines(readPage(t)) {

@@ -226,12 +226,11 @@ func TestManage_Units(t *testing.T) {
 	require.NoError(t, os.MkdirAll(s.Path("systemd"), 0o755))
 	listenOn(t, s.Path("systemd", "private"))
 	harness.Write(t, s.Path(".config", "systemd", "user", "omgd.socket"), "")
-	harness.Write(t, filepath.Join(bin, "systemctl"), `#!/bin/sh
+	harness.WriteProgram(t, filepath.Join(bin, "systemctl"), `#!/bin/sh
 echo "$(basename "$0") $*" >>`+calls+`
 [ "$CODE" = 0 ] || exit "$CODE"
 case $2 in start | restart) exec `+strings.Join(slices.Concat([]string{s.Program("omgd")}, s.Files()), " ")+`; esac
 `)
-	require.NoError(t, os.Chmod(filepath.Join(bin, "systemctl"), 0o755))
 	daemon := func(code string, args ...string) int {
 		return s.With("PATH="+bin+":"+os.Getenv("PATH"), "CODE="+code).Run("omg", append([]string{"daemon"}, args...)...).Code
 	}

@@ -16,6 +16,7 @@ import (
 func TestSystemUnits(t *testing.T) {
 	t.Parallel()
 	systemd := need.Systemd(t)
+	need.UserNamespace(t) // for PrivateUsers=
 	s := newSystem(t)
 	prefix := installed(s)
 	var units strings.Builder

@@ -62,7 +62,7 @@ func built(t *testing.T, libalpm bool) []byte {
 func (s *system) install(worker []byte) {
 	s.T.Helper()
 	path := s.Program("omg-alpm-worker")
-	require.NoError(s.T, os.WriteFile(path+".new", worker, 0o755))
+	harness.WriteProgram(s.T, path+".new", worker)
 	require.NoError(s.T, os.Rename(path+".new", path))
 }
 

@@ -106,6 +106,26 @@ func MountNamespace(t testing.TB) []string {
 	return line
 }
 
+// userNamespace makes a user namespace, which the kernel forbids for example in a chroot.
+var userNamespace = sync.OnceValue(exec.Command("unshare", "--map-root-user", "true").Run)
+
+// UserNamespace requires user namespaces.
+func UserNamespace(t testing.TB) {
+	t.Helper()
+	Program(t, "unshare")
+	if err := userNamespace(); err != nil {
+		t.Skipf("needs a user name space, which this machine forbids: %v", err)
+	}
+}
+
+// MountPoint requires a file that the test mounts another one over.
+func MountPoint(t testing.TB, path string) {
+	t.Helper()
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("needs a file to mount another one over: %v", err)
+	}
+}
+
 // Tmpfs mounts a file system in memory, with a size such as "4m", and returns its directory. It is unmounted when the
 // test ends.
 func Tmpfs(t testing.TB, size string) string {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -46,7 +47,7 @@ func TestExecDirect(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
 	omg, direct := filepath.Join(dir, "omg"), filepath.Join(dir, program)
-	require.NoError(t, os.WriteFile(omg, code, 0o700))
+	require.NoError(t, fixture.WriteProgram(omg, code))
 	run := func(b becoming) string {
 		b.Options.Args = []string{"omg", "search", "a word"}
 		text, err := json.Marshal(struct {
@@ -61,7 +62,7 @@ func TestExecDirect(t *testing.T) {
 	}
 	require.Equal(t, "omgd does not respond, and omg-direct, which answers without it, cannot run: omg-direct is not installed beside "+omg+"\n", run(becoming{}))
 
-	require.NoError(t, os.WriteFile(direct, []byte("#!/bin/sh\nprintf '[%s]' \"$@\"\n"), 0o700))
+	require.NoError(t, fixture.WriteProgram(direct, []byte("#!/bin/sh\nprintf '[%s]' \"$@\"\n")))
 	const rest = "[search][a word]"
 	require.Equal(t, "[--no-daemon]"+rest, run(becoming{}))
 	require.Equal(t, "[--no-daemon][--dbpath][/other/db][--pacman-config][/other/pacman.conf]"+rest, run(becoming{Served: daemonPaths}))
@@ -69,6 +70,6 @@ func TestExecDirect(t *testing.T) {
 	require.Equal(t, "[--no-daemon][--dbpath][/other/db]"+rest, run(becoming{backend.Options{PacmanConfig: "/conf"}, daemonPaths}))
 	require.Equal(t, "[--no-daemon]"+rest, run(becoming{backend.Options{DBPath: "/db", PacmanConfig: "/conf"}, daemonPaths}))
 
-	require.NoError(t, os.WriteFile(direct, []byte("no program"), 0o700))
+	require.NoError(t, fixture.WriteProgram(direct, []byte("no program")))
 	require.Equal(t, "exec "+direct+": exec format error\n", run(becoming{}))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -26,7 +27,7 @@ func fake(t *testing.T, script string, file []byte) *Worker {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), file, 0o644))
 	path := filepath.Join(dir, "worker")
 	script = "#!/bin/sh\nPATH=/usr/bin:/bin\nfile=" + dir + "/file\n" + script + "\n"
-	require.NoError(t, os.WriteFile(path, []byte(script), 0o755))
+	require.NoError(t, fixture.WriteProgram(path, []byte(script)))
 	return &Worker{path: path, timeout: await.Hang}
 }
 
@@ -140,7 +141,7 @@ func TestWorker_Missing(t *testing.T) {
 	require.ErrorIs(t, err, ErrMissing)
 
 	empty := filepath.Join(dir, "empty")
-	require.NoError(t, os.WriteFile(empty, nil, 0o755))
+	require.NoError(t, fixture.WriteProgram(empty, nil))
 	_, err = askAnything(t.Context(), &Worker{path: empty, timeout: await.Hang})
 	require.ErrorIs(t, err, ErrCrashed)
 	require.NoError(t, os.Chmod(empty, 0o644))

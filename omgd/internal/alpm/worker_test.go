@@ -390,7 +390,7 @@ func TestWorker_LibraryGone(t *testing.T) {
 	const needed = "libalpm.so."
 	require.Contains(t, string(b), needed)
 	path := filepath.Join(t.TempDir(), "worker")
-	require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(b), needed, "libnope.so.")), 0o755))
+	require.NoError(t, fixture.WriteProgram(path, []byte(strings.ReplaceAll(string(b), needed, "libnope.so."))))
 	_, err = (&Worker{path: path, timeout: await.Hang}).Facts(t.Context(), Databases{Path: "/"})
 	require.ErrorIs(t, err, ErrLibrary)
 	require.ErrorContains(t, err, "libnope.so.")

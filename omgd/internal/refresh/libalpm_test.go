@@ -14,6 +14,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/alpm"
 	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -31,7 +32,7 @@ func newFakeWorker(t *testing.T) *fakeWorker {
 	require.NoError(t, err)
 	program := filepath.Join(filepath.Dir(self), "omg-alpm-worker")
 	f := &fakeWorker{t, filepath.Join(t.TempDir(), "answer")}
-	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\nexec /bin/cat "+f.answer+"\n"), 0o755))
+	require.NoError(t, fixture.WriteProgram(program, []byte("#!/bin/sh\nexec /bin/cat "+f.answer+"\n")))
 	t.Cleanup(func() { _ = os.Remove(program) })
 	return f
 }
