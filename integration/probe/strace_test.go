@@ -13,7 +13,7 @@ import (
 )
 
 // maxFileOperations limits the system calls that open, inspect or read a file.
-const maxFileOperations = 150
+const maxFileOperations = 115
 
 // call is a system call in strace's log, with the thread before it and the file after each descriptor.
 var call = regexp.MustCompile(`^\d+ +([a-z_0-9]+)\((.*)$`)

@@ -10,8 +10,10 @@ import (
 
 // level is one directory on the way upwards, with a function that reports which names are in it.
 type level struct {
-	dir string
-	has func(name string) bool
+	dir  string
+	has  func(name string) bool
+	mise []*miseFile // see miseAt
+	read bool        // mise is set
 }
 
 // dirChain is the sequence of directories from the working one upwards. Each is read once, when it is needed.
@@ -70,7 +72,7 @@ func (w *dirChain) up() *level {
 	default:
 		w.next = filepath.Dir(dir)
 	}
-	return &level{dir, has}
+	return &level{dir: dir, has: has}
 }
 
 // dirChains returns the way up by the working directory's name, which may contain links (pyenv, rbenv, nvm, asdf and Go use
@@ -138,15 +140,16 @@ func (p *Prober) readDir(dir string, checkRemote bool, real *string) (has func(s
 		p.note(dir, err.Error())
 	}
 	remote = checkRemote && p.remote(fd)
-	entries, err := listFD(fd, maxEntries)
+	entries, err := p.list(fd, maxEntries)
 	if err != nil {
 		return ask, st.Dev, remote
 	}
-	names := make(map[string]bool, len(entries))
+	all := make(listing, len(entries))
 	for _, e := range entries {
-		names[e.name] = true
+		all[e.name] = e.kind
 	}
-	return func(name string) bool { return names[name] }, st.Dev, remote
+	p.keep(dir, all)
+	return func(name string) bool { return all.kind(name) != absentEntry }, st.Dev, remote
 }
 
 // walk reads the directories from the working one upwards until each requested runtime is decided.

@@ -48,14 +48,20 @@ func (p *Prober) read(path string) (text []byte, ok bool) { return p.readUpTo(pa
 
 func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
 	var st unix.Stat_t
-	if _, err := retryEINTR(func() (int, error) { return 0, unix.Stat(path, &st) }); err != nil {
-		if !absent(err) {
-			p.note(path, err.Error())
+	switch p.listed(path) {
+	case absentEntry:
+		return nil, false
+	case unix.DT_REG:
+	default:
+		if _, err := retryEINTR(func() (int, error) { return 0, unix.Stat(path, &st) }); err != nil {
+			if !absent(err) {
+				p.note(path, err.Error())
+			}
+			return nil, false
 		}
-		return nil, false
-	}
-	if !p.readable(path, &st, limit) {
-		return nil, false
+		if !p.readable(path, &st, limit) {
+			return nil, false
+		}
 	}
 	fd, err := open(path, 0)
 	if err != nil {
@@ -105,10 +111,13 @@ type entry struct {
 
 var errTooMany = errors.New("more entries than are read")
 
-// listFD lists an open directory, at most limit entries.
-func listFD(fd, limit int) ([]entry, error) {
+// list lists an open directory, at most limit entries.
+func (p *Prober) list(fd, limit int) ([]entry, error) {
 	var all []entry
-	buf := make([]byte, direntBuf)
+	if p.dirents == nil {
+		p.dirents = make([]byte, direntBuf)
+	}
+	buf := p.dirents
 	for {
 		n, err := retryEINTR(func() (int, error) { return unix.ReadDirent(fd, buf) })
 		if err != nil {
@@ -142,7 +151,7 @@ func (p *Prober) children(path string, limit int) []entry {
 	fd, err := open(path, unix.O_DIRECTORY)
 	if err == nil {
 		var all []entry
-		all, err = listFD(fd, limit)
+		all, err = p.list(fd, limit)
 		unix.Close(fd)
 		if err == nil {
 			return all
@@ -161,7 +170,7 @@ func (p *Prober) isPresent(path string) bool {
 	}
 	yes, known := p.existing[path]
 	if !known {
-		yes = accessible(path)
+		yes = p.listed(path) != absentEntry && accessible(path)
 		p.existing[path] = yes
 	}
 	return yes
@@ -181,13 +190,13 @@ func isDirectory(path string) bool {
 }
 
 // firstNames returns the first names in a directory, and whether there are more; none if it cannot be read.
-func firstNames(path string, limit int) (names []string, more bool) {
+func (p *Prober) firstNames(path string, limit int) (names []string, more bool) {
 	fd, err := open(path, unix.O_DIRECTORY)
 	if err != nil {
 		return nil, false
 	}
 	defer unix.Close(fd)
-	all, err := listFD(fd, limit)
+	all, err := p.list(fd, limit)
 	for _, e := range all {
 		names = append(names, e.name)
 	}

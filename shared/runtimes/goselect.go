@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // This file implements the go command's choice of a toolchain, cmd/go/internal/toolchain: the go in PATH or of a
@@ -64,9 +66,9 @@ func (p *Prober) goSettings(path string) map[string]string {
 		return all
 	}
 	for b := range bytes.Lines(text) {
-		line := strings.TrimSpace(string(b))
-		if name, value, is := strings.Cut(line, "="); is && !strings.HasPrefix(line, "#") {
-			all[name] = cut(value)
+		name, value, is := bytes.Cut(bytes.TrimSpace(b), []byte("="))
+		if is && !bytes.HasPrefix(name, []byte("#")) {
+			all[string(name)] = cut(string(value))
 		}
 	}
 	return all
@@ -125,7 +127,7 @@ func (p *Prober) nearest(name string) string {
 		if l == nil {
 			return ""
 		}
-		if path := filepath.Join(l.dir, name); l.has(name) && !isDirectory(path) {
+		if path := filepath.Join(l.dir, name); l.has(name) && (p.listed(path) == unix.DT_REG || !isDirectory(path)) {
 			return path
 		}
 	}
@@ -253,8 +255,8 @@ func (p *Prober) activeGo(local Active) Active {
 	}
 	a := Active{Runtime: Go, Version: choice.version, Declared: choice.declared}
 	name := "go" + choice.version
-	for _, dir := range p.path() {
-		if path := filepath.Join(dir, name); p.isPresent(path) {
+	for _, in := range p.path() {
+		if path := filepath.Join(in.dir, name); p.isPresent(path) {
 			a.Manager, a.Path = "go", path
 			return a
 		}

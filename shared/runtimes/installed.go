@@ -36,12 +36,7 @@ var managers = []manager{
 
 // rootOf is the directory of a manager; "" if it cannot be told.
 func (p *Prober) rootOf(m manager) string {
-	root, known := p.roots[m.name]
-	if !known {
-		root = m.root(p)
-		p.roots[m.name] = root
-	}
-	return root
+	return p.once(m.name, func() string { return m.root(p) })
 }
 
 func omgVersions(p *Prober) string {
@@ -52,17 +47,21 @@ func omgVersions(p *Prober) string {
 }
 
 func (p *Prober) miseData() string {
-	if d := p.variable("MISE_DATA_DIR"); d != "" {
-		return d
-	}
-	return p.dataHome("mise")
+	return p.once("MISE_DATA_DIR", func() string {
+		if d := p.variable("MISE_DATA_DIR"); d != "" {
+			return d
+		}
+		return p.dataHome("mise")
+	})
 }
 
 func (p *Prober) miseInstalls() string {
-	if d := p.miseData(); d != "" {
-		return filepath.Join(d, "installs")
-	}
-	return ""
+	return p.once("mise's versions", func() string {
+		if d := p.miseData(); d != "" {
+			return filepath.Join(d, "installs")
+		}
+		return ""
+	})
 }
 
 func (p *Prober) asdfInstalls() string {
@@ -265,9 +264,9 @@ func (p *Prober) complete(i Installation) bool {
 			}
 		}
 	}
-	names, more := firstNames(i.Path, 1)
+	names, more := p.firstNames(i.Path, 1)
 	if len(names) == 1 && names[0] == "bin" && !more {
-		bin, _ := firstNames(filepath.Join(i.Path, "bin"), maxEntries)
+		bin, _ := p.firstNames(filepath.Join(i.Path, "bin"), maxEntries)
 		return len(bin) == 0 || slices.ContainsFunc(bin, func(name string) bool {
 			return i.Runtime == Python && (strings.HasPrefix(name, "py") || strings.HasPrefix(name, "graalpy"))
 		})
@@ -360,7 +359,7 @@ func (p *Prober) ofSystem(runtime string) (Installation, bool) {
 	if v := p.System()[runtime]; v != "" {
 		return Installation{Runtime: runtime, Version: v, Manager: "system"}, true
 	}
-	if dir := p.env.Root + "/usr/local/go"; runtime == Go && p.isPresent(dir) {
+	if dir := p.env.Root + "/usr/local/go"; runtime == Go {
 		if text, ok := p.read(filepath.Join(dir, "VERSION")); ok {
 			v := bareRequest(Go, firstLine(text))
 			return Installation{Runtime: Go, Version: v, Manager: "system", Path: dir}, Showable(v)

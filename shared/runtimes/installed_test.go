@@ -215,3 +215,16 @@ func TestUse_Concurrent(t *testing.T) {
 	require.Len(t, all, 1)
 	require.Contains(t, versions, New(w.env()).Active(Node).Version)
 }
+
+// TestInstalled_HomeListed: links in the home directory are followed, and what its listing does not show counts as
+// absent without a system call.
+func TestInstalled_HomeListed(t *testing.T) {
+	w := newMachine(t, "~/.nvm -> $HOME/n", "~/n/versions/node/v20.11.0/bin/node: x", "~/.volta -> $HOME/gone", ".nvmrc: 20")
+	p := New(w.env())
+	require.Equal(t, "20.11.0 nvm range 20 .nvmrc", w.format(p.Active(Node)))
+	require.True(t, p.isPresent(w.path("~/n/versions")))
+	require.False(t, p.isPresent(w.path("~/.volta")))
+	w.add(t, "~/.sdkman/")
+	require.False(t, p.isPresent(w.path("~/.sdkman/candidates")), "the home directory is listed once")
+	require.True(t, New(Env{Home: w.home}).isPresent(w.path("~/.sdkman")), "no listing")
+}

@@ -31,10 +31,12 @@ type miseSettings struct {
 }
 
 func (p *Prober) miseConfig() string {
-	if d := p.variable("MISE_CONFIG_DIR"); d != "" {
-		return d
-	}
-	return p.configHome("mise")
+	return p.once("MISE_CONFIG_DIR", func() string {
+		if d := p.variable("MISE_CONFIG_DIR"); d != "" {
+			return d
+		}
+		return p.configHome("mise")
+	})
 }
 
 // miseInstalled reports whether the user has installed mise.
@@ -202,17 +204,17 @@ func (p *Prober) miseEnds(dir string) bool {
 // miseAt returns mise's configuration files in a directory, by precedence.
 func (p *Prober) miseAt(l *level) []*miseFile {
 	m := p.mise()
-	if p.miseEnds(l.dir) {
-		return nil
+	if l.read || p.miseEnds(l.dir) {
+		return l.mise
 	}
-	var all []*miseFile
+	l.read = true
 	for _, name := range m.names {
 		first, _, _ := strings.Cut(name, "/")
 		if l.has(first) {
-			all = append(all, p.miseRead(filepath.Join(l.dir, name), l.dir)...)
+			l.mise = append(l.mise, p.miseRead(filepath.Join(l.dir, name), l.dir)...)
 		}
 	}
-	return all
+	return l.mise
 }
 
 // miseGlobalFiles returns the configuration files of the user and those of the system.

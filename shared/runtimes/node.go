@@ -129,7 +129,8 @@ func (p *Prober) volta(path string, text []byte) string {
 
 // inside reports whether a path is a directory or in it.
 func inside(path, dir string) bool {
-	return dir == "/" || path == dir || strings.HasPrefix(path, dir+"/")
+	below, ok := strings.CutPrefix(path, dir)
+	return dir == "/" || ok && (below == "" || below[0] == '/')
 }
 
 // levelDir returns the resolved working directory.

@@ -20,13 +20,19 @@ func programs(runtime string) []string {
 	return []string{runtime}
 }
 
+// pathEntry is a directory of PATH, with its name and the directory above it.
+type pathEntry struct{ dir, above, name string }
+
 // path returns the directories of the shell's PATH; none without a shell.
-func (p *Prober) path() []string {
+func (p *Prober) path() []pathEntry {
 	if !p.splitPath {
 		p.splitPath = true
-		for dir := range strings.SplitSeq(p.shellVariable("PATH"), ":") {
+		path := p.shellVariable("PATH")
+		p.entries = make([]pathEntry, 0, min(1+strings.Count(path, ":"), maxPath))
+		for dir := range strings.SplitSeq(path, ":") {
 			if filepath.IsAbs(dir) && len(p.entries) < maxPath {
-				p.entries = append(p.entries, filepath.Clean(dir))
+				dir = filepath.Clean(dir)
+				p.entries = append(p.entries, pathEntry{dir, filepath.Dir(dir), filepath.Base(dir)})
 			}
 		}
 	}
@@ -49,15 +55,14 @@ func (p *Prober) has(dir, runtime string) bool {
 }
 
 // shimOf returns the manager whose programs in a directory select a version each time they run; "" if there is none.
-func (p *Prober) shimOf(runtime, dir string) string {
-	root, name := filepath.Split(dir)
-	root = filepath.Clean(root)
+func (p *Prober) shimOf(runtime string, in pathEntry) string {
+	root := in.above
 	switch {
-	case name == "bin" && runtime == Node && root == voltaHome(p):
+	case in.name == "bin" && runtime == Node && root == voltaHome(p):
 		return "volta"
-	case name == "bin" && runtime == Rust && root == p.base("CARGO_HOME", ".cargo"):
+	case in.name == "bin" && runtime == Rust && root == p.base("CARGO_HOME", ".cargo"):
 		return "rustup"
-	case name != "shims":
+	case in.name != "shims":
 		return ""
 	case root == p.miseData():
 		return "mise"
@@ -91,26 +96,29 @@ func (p *Prober) runs(runtime string) running {
 	return r
 }
 
+// fromPath returns the state in which PATH selects a version.
+func fromPath(i Installation) running { return running{version: &i, source: "$PATH"} }
+
 func (p *Prober) onPath(runtime string) running {
-	for _, dir := range p.path() {
-		shim := p.shimOf(runtime, dir)
+	for _, in := range p.path() {
+		dir, shim := in.dir, p.shimOf(runtime, in)
 		switch {
 		case dir == "/usr/local/bin" || dir == "/usr/local/sbin": // which no manager uses
 		case p.isSystemBin(dir):
 			if i, ok := p.systemInstalled(runtime); ok && !(runtime == Go && i.Path != "") {
-				return running{version: &i, source: "$PATH"}
+				return fromPath(i)
 			}
 		case shim != "":
 			if p.has(dir, runtime) {
 				return running{shim: shim}
 			}
-		case filepath.Base(dir) == "bin":
-			i, ok := p.inDir(runtime, dir)
+		case in.name == "bin":
+			i, ok := p.inDir(runtime, in)
 			if ok && i.Manager == "mise" { // `mise activate` changes PATH with the directory
 				return running{shim: "mise"}
 			}
 			if ok {
-				return running{version: &i, source: "$PATH"}
+				return fromPath(i)
 			}
 		}
 	}
@@ -121,13 +129,13 @@ func (p *Prober) onPath(runtime string) running {
 }
 
 // inDir returns the version whose programs are in a directory of PATH.
-func (p *Prober) inDir(runtime, dir string) (Installation, bool) {
+func (p *Prober) inDir(runtime string, in pathEntry) (Installation, bool) {
+	dir, root := in.dir, in.above
 	if (runtime == Go || runtime == Java) && !inside(dir, p.env.Home) {
 		if i, ok := p.systemInstalled(runtime); ok && i.Path != "" && inside(dir, i.Path) {
 			return i, true
 		}
 	}
-	root := filepath.Dir(dir)
 	if !p.isLinkOfManager(runtime, root) && !p.isManagers(runtime, dir) {
 		return Installation{}, false
 	}
@@ -171,13 +179,20 @@ func (p *Prober) isLinkOfManager(runtime, dir string) bool {
 
 // isManagers reports whether a path is in the directory of a manager of a runtime.
 func (p *Prober) isManagers(runtime, path string) bool {
-	return slices.ContainsFunc(managers, func(m manager) bool {
-		if m.runtime != "" && m.runtime != runtime {
-			return false
+	roots, known := p.managed[runtime]
+	if !known {
+		roots = make([]string, 0, len(managers))
+		for _, m := range managers {
+			if m.runtime != "" && m.runtime != runtime {
+				continue
+			}
+			if root := p.rootOf(m); root != "" {
+				roots = append(roots, root)
+			}
 		}
-		root := p.rootOf(m)
-		return root != "" && inside(path, root)
-	})
+		p.managed[runtime] = roots
+	}
+	return slices.ContainsFunc(roots, func(root string) bool { return inside(path, root) })
 }
 
 // switched returns the node that nvm or fnm has selected for this shell, if PATH does not have it in a known directory.

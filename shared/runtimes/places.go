@@ -6,12 +6,23 @@ import (
 	"strings"
 )
 
-// variables declare a runtime for one shell, besides mise's and asdf's, which follow one pattern for all.
-var variables = map[string][]string{
-	Python: {"PYENV_VERSION"},
-	Ruby:   {"RBENV_VERSION"},
-	Rust:   {"RUSTUP_TOOLCHAIN"},
-	Go:     {"GOENV_VERSION"},
+// variables returns the variables that declare a runtime for one shell: mise's, asdf's and that of its own manager.
+func variables(runtime string) []string {
+	switch runtime {
+	case Node:
+		return []string{"MISE_NODE_VERSION", "ASDF_NODEJS_VERSION"}
+	case Python:
+		return []string{"MISE_PYTHON_VERSION", "ASDF_PYTHON_VERSION", "PYENV_VERSION"}
+	case Go:
+		return []string{"MISE_GO_VERSION", "ASDF_GOLANG_VERSION", "GOENV_VERSION"}
+	case Rust:
+		return []string{"MISE_RUST_VERSION", "ASDF_RUST_VERSION", "RUSTUP_TOOLCHAIN"}
+	case Ruby:
+		return []string{"MISE_RUBY_VERSION", "ASDF_RUBY_VERSION", "RBENV_VERSION"}
+	case Java:
+		return []string{"MISE_JAVA_VERSION", "ASDF_JAVA_VERSION"}
+	}
+	return []string{"MISE_BUN_VERSION", "ASDF_BUN_VERSION"}
 }
 
 // shellCounts reports whether the environment is that of a shell in Dir, so that its declarations and its PATH apply.
@@ -51,9 +62,7 @@ func (p *Prober) readEnvironment(runtime string) []Declaration {
 			all = append(all, d)
 		}
 	}
-	for _, name := range append([]string{
-		"MISE_" + strings.ToUpper(runtime) + "_VERSION", "ASDF_" + strings.ToUpper(asdfName(runtime)) + "_VERSION",
-	}, variables[runtime]...) {
+	for _, name := range variables(runtime) {
 		// asdf separates versions by blanks, pyenv by colons.
 		words := strings.FieldsFunc(p.env.Getenv(name), func(r rune) bool {
 			return r == ' ' || name == "PYENV_VERSION" && r == ':'

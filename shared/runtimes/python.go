@@ -91,10 +91,11 @@ func pythonVariant(rest string) (without, variant string) {
 func (p *Prober) activated() (Declaration, bool) {
 	virtual, conda := p.variable("VIRTUAL_ENV"), p.variable("CONDA_PREFIX")
 	first := func(dir string) int {
-		if at := slices.Index(p.path(), filepath.Join(dir, "bin")); at >= 0 {
-			return at
+		at := slices.IndexFunc(p.path(), func(in pathEntry) bool { return in.name == "bin" && in.above == dir })
+		if at < 0 {
+			return len(p.path())
 		}
-		return len(p.path())
+		return at
 	}
 	in := func(variable, want string, i *Installation) (Declaration, bool) {
 		d := rawDeclaration{runtime: Python, want: want, fixed: true}.declaration(Environment, "$"+variable)

@@ -181,8 +181,12 @@ type Prober struct {
 	directory  map[string][]Declaration // by runtime, nearest first
 	shell      map[string][]Declaration // by runtime
 	existing   map[string]bool
+	listings   map[string]listing // by directory
+	homeList   listing            // of the home directory; nil until it is read
+	dirents    []byte             // the buffer of list
 	versions   map[string][]Installation
-	roots      map[string]string // of managers, by name
+	dirs       map[string]string   // by name; see once
+	managed    map[string][]string // the roots of each runtime's managers
 	system     map[string]string
 	systems    map[string]maybeInstalled // by runtime
 	globals    []globalDeclaration
@@ -190,7 +194,7 @@ type Prober struct {
 	rustup     *rustupSettings
 	miseState  *mise
 	voltaAsked bool // the nearest package.json was read
-	entries    []string
+	entries    []pathEntry
 	splitPath  bool
 	running    map[string]running // by runtime
 	goDemanded *goDemand
@@ -220,11 +224,13 @@ func New(env Env, names ...string) *Prober {
 	return &Prober{
 		env: env, wants: names, system: env.System, remote: remoteFS,
 		directory: map[string][]Declaration{},
-		roots:     map[string]string{},
+		dirs:      make(map[string]string, 32),
+		managed:   map[string][]string{},
 		systems:   map[string]maybeInstalled{},
 		goTexts:   map[string]map[string]string{},
 		shell:     map[string][]Declaration{},
-		existing:  map[string]bool{},
+		existing:  make(map[string]bool, 32),
+		listings:  map[string]listing{},
 		versions:  map[string][]Installation{},
 		running:   map[string]running{},
 	}
@@ -253,10 +259,22 @@ func (p *Prober) variable(name string) string {
 
 // base returns the directory in a variable, otherwise one below the home directory; "" if there is neither.
 func (p *Prober) base(variable string, home ...string) string {
-	if v := p.variable(variable); v != "" {
-		return v
+	return p.once(variable, func() string {
+		if v := p.variable(variable); v != "" {
+			return v
+		}
+		return p.home(home...)
+	})
+}
+
+// once returns the directory with a name, which find determines the first time.
+func (p *Prober) once(name string, find func() string) string {
+	dir, known := p.dirs[name]
+	if !known {
+		dir = find()
+		p.dirs[name] = dir
 	}
-	return p.home(home...)
+	return dir
 }
 
 func (p *Prober) home(below ...string) string {

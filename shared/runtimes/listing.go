@@ -1,0 +1,49 @@
+package runtimes
+
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// listing maps the names in a directory to their kinds, unix.DT_….
+type listing map[string]byte
+
+// absentEntry is the kind of a name that is not in a directory.
+const absentEntry = 0xff
+
+// listed returns the kind of a path from the listings of the directories that were read so far, which saves a system
+// call, and unix.DT_UNKNOWN if they do not show it. The path contains no "..".
+func (p *Prober) listed(path string) byte {
+	i := strings.LastIndexByte(path, '/')
+	if i < 0 {
+		return unix.DT_UNKNOWN
+	}
+	if all, known := p.listings[path[:max(i, 1)]]; known {
+		return all.kind(path[i+1:])
+	}
+	// Most managers' directories are below the home directory.
+	if home := p.env.Home; p.homeList != nil && len(path) > len(home) && path[:len(home)] == home && path[len(home)] == '/' {
+		name, _, _ := strings.Cut(path[len(home)+1:], "/")
+		if p.homeList.kind(name) == absentEntry {
+			return absentEntry
+		}
+	}
+	return unix.DT_UNKNOWN
+}
+
+// kind returns the kind of a name.
+func (l listing) kind(name string) byte {
+	if kind, there := l[name]; there {
+		return kind
+	}
+	return absentEntry
+}
+
+// keep stores the listing of a directory.
+func (p *Prober) keep(dir string, all listing) {
+	p.listings[dir] = all
+	if dir == p.env.Home {
+		p.homeList = all
+	}
+}
