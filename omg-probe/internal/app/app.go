@@ -100,7 +100,7 @@ func write(w io.Writer, text string) error {
 	if text == "" {
 		return nil
 	}
-	if _, err := io.WriteString(w, text); err != nil {
+	if _, err := w.Write([]byte(text)); err != nil {
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("writing the answer: %w", err)}
 	}
 	return nil

@@ -135,6 +135,7 @@ func (l *lookup) all(add func(func(*render.Report))) {
 	if len(names) == 0 {
 		return
 	}
+	add(func(a *render.Report) { a.Runtimes = make([]runtimes.Active, 0, len(names)) })
 	p := runtimes.New(l.env, names...)
 	for _, name := range names {
 		if l.o.onlyDeclared() && !p.DeclaredHere(name) {

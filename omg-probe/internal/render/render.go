@@ -144,10 +144,10 @@ func escapeTmux(s string) string { return strings.ReplaceAll(s, "#", "##") }
 // escapePolybar keeps polybar from seeing %{tag}.
 func escapePolybar(s string) string { return strings.ReplaceAll(s, "%{", "%%{") }
 
-var pango = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#39;", `"`, "&#34;")
-
 // escapePango keeps Pango from seeing markup.
-func escapePango(s string) string { return pango.Replace(s) }
+func escapePango(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#39;", `"`, "&#34;").Replace(s)
+}
 
 // i3blocks prints a full text and a short one, which are correct with markup=pango and without.
 func i3blocks(a Report) (string, error) {
