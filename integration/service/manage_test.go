@@ -257,12 +257,13 @@ case $2 in start | restart) exec `+strings.Join(slices.Concat([]string{s.Program
 	require.NoFileExists(t, calls)
 }
 
-// TestManage_Logs checks that the journal is read if there is one, otherwise syslog's files.
+// TestManage_Logs checks that the journal is read if there is one, with a note if it has no messages of omgd, otherwise
+// syslog's files.
 func TestManage_Logs(t *testing.T) {
 	t.Parallel()
 	r := machine(newSystem(t), `
 mount -t tmpfs none /var/log; mkdir /tmp/bin
-printf '#!/bin/sh\necho journalctl "$@"\n' >/tmp/bin/journalctl; chmod +x /tmp/bin/journalctl
+printf '#!/bin/sh\n[ ! -e /tmp/fails ] || { echo failed >&2; exit 4; }\n[ -e /tmp/empty ] || echo journalctl "$@"\n' >/tmp/bin/journalctl; chmod +x /tmp/bin/journalctl
 PATH=/tmp/bin:$PATH
 says() { name=$1; shift; code=0; out=$("$@" 2>&1) || code=$?; echo "$name: $code: $out"; }
 says nothing /mnt/omg daemon logs
@@ -274,6 +275,11 @@ says many /mnt/omg daemon logs -n 9999999999
 mkdir -p /run/log/journal
 says journal /mnt/omg daemon logs -n 7
 says follows /mnt/omg daemon logs --follow
+touch /tmp/empty
+says empty /mnt/omg daemon logs
+says waits /mnt/omg daemon logs --follow
+touch /tmp/fails
+says fails /mnt/omg daemon logs
 `)
 	require.Zero(t, r.Code, r.Stderr)
 	for _, want := range []string{
@@ -282,6 +288,8 @@ says follows /mnt/omg daemon logs --follow
 		"negative: 2: ", "many: 2: ",
 		"journal: 0: journalctl --quiet --lines 7 SYSLOG_IDENTIFIER=omgd _UID=0\n",
 		"follows: 0: journalctl --quiet --lines 50 --follow SYSLOG_IDENTIFIER=omgd _UID=0\n",
+		"empty: 0: omg: note: the journal has no messages of omgd: omg daemon status shows whether it is running\n",
+		"waits: 0: \n", "fails: 3: failed\n",
 	} {
 		require.Contains(t, r.Stdout, want)
 	}

@@ -69,7 +69,12 @@ Otherwise omg starts it in the background.
 					if logs.lines < 0 || logs.lines > math.MaxInt32 { // the largest number that journalctl takes
 						return 0, command.Usagef("--lines cannot be %d", logs.lines)
 					}
-					return d.Logs(c.Context, a.stdout, logs.lines, logs.follow)
+					code, err := d.Logs(c.Context, a.stdout, logs.lines, logs.follow)
+					if errors.Is(err, manage.ErrNoEntries) {
+						a.note(err.Error())
+						return 0, nil
+					}
+					return code, err
 				}),
 			},
 		},

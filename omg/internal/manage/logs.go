@@ -19,8 +19,12 @@ var journals = []string{"/run/log/journal", "/var/log/journal"}
 // syslogs lists the files to which syslog daemons write.
 var syslogs = []string{"/var/log/daemon.log", "/var/log/syslog", "/var/log/messages", "/var/log/everything.log"}
 
-// ErrNoLog means that no log has messages of omgd.
-var ErrNoLog = errors.New("no log of omgd found")
+var (
+	// ErrNoLog means that no log has messages of omgd.
+	ErrNoLog = errors.New("no log of omgd found")
+	// ErrNoEntries means that the journal has no messages of omgd.
+	ErrNoEntries = errors.New("the journal has no messages of omgd: omg daemon status shows whether it is running")
+)
 
 // Logs prints the last lines that the user's daemons have logged, from the journal or otherwise from syslog's files.
 // With follow, which needs the journal, it continues until it is interrupted.
@@ -29,11 +33,7 @@ func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) 
 		if _, err := os.Stat(dir); err != nil {
 			continue
 		}
-		args := []string{"journalctl", "--quiet", "--lines", strconv.Itoa(lines)}
-		if follow {
-			args = append(args, "--follow")
-		}
-		return runTool(ctx, append(args, "SYSLOG_IDENTIFIER=omgd", "_UID="+strconv.Itoa(d.Env.UID))...)
+		return d.journal(ctx, lines, follow)
 	}
 	if follow {
 		return 0, errors.New("--follow needs systemd's journal, which is missing")
@@ -54,6 +54,25 @@ func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) 
 		return 0, fmt.Errorf("%w that you may read (not %s)", ErrNoLog, strings.Join(unread, ", "))
 	}
 	return 0, fmt.Errorf("%w: run omgd --foreground to see its messages", ErrNoLog)
+}
+
+// journal prints the last lines from the journal.
+func (d *Daemon) journal(ctx context.Context, lines int, follow bool) (code int, err error) {
+	journalctl := func(lines int, more ...string) []string {
+		args := append([]string{"journalctl", "--quiet", "--lines", strconv.Itoa(lines)}, more...)
+		return append(args, "SYSLOG_IDENTIFIER=omgd", "_UID="+strconv.Itoa(d.Env.UID))
+	}
+	if follow {
+		return runTool(ctx, journalctl(lines, "--follow")...)
+	}
+	prints, code, err := toolPrints(ctx, journalctl(1)...)
+	switch {
+	case code != 0 || err != nil:
+		return code, err
+	case !prints:
+		return 0, ErrNoEntries
+	}
+	return runTool(ctx, journalctl(lines)...)
 }
 
 // maxLine is the length of the longest log line that is read, in bytes.

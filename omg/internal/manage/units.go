@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -68,18 +69,47 @@ func tool(name string) (string, error) {
 
 // runTool runs a program on our terminal and waits for it.
 func runTool(ctx context.Context, args ...string) (code int, err error) {
+	wait, err := startTool(ctx, os.Stdout, args...)
+	if err != nil {
+		return 0, err
+	}
+	return wait()
+}
+
+// toolPrints runs a program and reports whether it prints anything to stdout.
+func toolPrints(ctx context.Context, args ...string) (prints bool, code int, err error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return false, 0, err
+	}
+	defer r.Close()
+	wait, err := startTool(ctx, w, args...)
+	_ = w.Close()
+	if err != nil {
+		return false, 0, err
+	}
+	n, err := io.Copy(io.Discard, r)
+	code, waitErr := wait()
+	return n > 0, code, errors.Join(err, waitErr)
+}
+
+// startTool starts a program. wait waits until it has exited.
+func startTool(ctx context.Context, stdout *os.File, args ...string) (wait func() (code int, err error), err error) {
 	path, err := tool(args[0])
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	p, err := os.StartProcess(path, args, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}})
+	p, err := os.StartProcess(path, args, &os.ProcAttr{Files: []*os.File{os.Stdin, stdout, os.Stderr}})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	defer context.AfterFunc(ctx, func() { _ = p.Signal(os.Interrupt) })()
-	state, err := p.Wait()
-	if err != nil {
-		return 0, err
-	}
-	return state.ExitCode(), nil
+	stop := context.AfterFunc(ctx, func() { _ = p.Signal(os.Interrupt) })
+	return func() (int, error) {
+		defer stop()
+		state, err := p.Wait()
+		if err != nil {
+			return 0, err
+		}
+		return state.ExitCode(), nil
+	}, nil
 }
