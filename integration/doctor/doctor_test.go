@@ -191,6 +191,27 @@ func TestDoctor_Daemon(t *testing.T) {
 	require.Equal(t, "ok", examine(s, "socket")[0].State)
 }
 
+// TestDoctor_DaemonsDatabases checks that the daemon's databases are examined, not the machine's, unless others are
+// named.
+func TestDoctor_DaemonsDatabases(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	s.Start().AwaitReady()
+	databases := func() []check {
+		t.Helper()
+		r := s.Run("omg", "doctor", "--json", "--socket", s.Socket(), "--data-dir", s.Data)
+		require.Equal(t, examine(s, "local database"), read(s, r, "local database"))
+		return read(s, r, "databases")
+	}
+	for i, repo := range []string{"core", "extra", "multilib"} {
+		require.Equal(t, "ok", databases()[i].State)
+		require.Contains(t, databases()[i].Found, repo+", ")
+	}
+	harness.Write(t, s.Sync("core"), "damaged")
+	require.Equal(t, "problem", databases()[0].State)
+	require.Contains(t, databases()[0].Found, "core: ")
+}
+
 // TestDoctor_NoDataDirectory checks that a missing data directory is a problem only if it cannot be created.
 func TestDoctor_NoDataDirectory(t *testing.T) {
 	t.Parallel()

@@ -242,8 +242,10 @@ var kinds = map[string][]string{
 	"daemon": {"health", "metrics", "refresh", "clear cache", "log level"},
 	// omg-direct, from the daemon's databases.
 	"files": {"owns", "files", "why"},
+	// omg-direct, from the daemon's databases if it names them.
+	"checks": {"doctor"},
 	// omg-direct.
-	"here": {"config", "doctor", "which", "list", "use"},
+	"here": {"config", "which", "list", "use"},
 }
 
 // TestKinds: every question of the interface has a kind.

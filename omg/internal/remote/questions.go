@@ -111,8 +111,17 @@ func (b *Backend) Config(context.Context, bool) (*backend.Configuration, error) 
 	return nil, b.direct()
 }
 
-// Doctor implements backend.Backend.
-func (b *Backend) Doctor(context.Context) (*backend.Checks, error) { return nil, b.direct() }
+// Doctor implements backend.Backend. The checks are of the daemon's databases. A daemon that does not answer is one of
+// the results.
+func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
+	if b.asksDaemon() {
+		hello, err := connected(ctx, b, func(c *client.Conn) (*wire.HelloResult, error) { return c.Hello(ctx) })
+		if err == nil {
+			b.served = &hello.Served
+		}
+	}
+	return nil, b.direct()
+}
 
 // Which implements backend.Backend.
 func (b *Backend) Which(context.Context, []string) (*backend.ActiveVersions, error) {

@@ -64,7 +64,7 @@ func TestAsksDaemon(t *testing.T) {
 				require.ErrorIs(t, err, errBecame, "%s: %s", c.name, name)
 				require.Empty(t, s.questions(), "%s: %s", c.name, name)
 				want := wire.Served{}
-				if kind == "files" && (c.o.Socket != "" || c.name == "nothing is named") {
+				if (kind == "files" || kind == "checks") && (c.o.Socket != "" || c.name == "nothing is named") {
 					want = daemonPaths
 				}
 				require.Equal(t, []wire.Served{want}, w.became, "%s: %s", c.name, name)
@@ -335,6 +335,32 @@ func TestFiles(t *testing.T) {
 	w, _ := served(t, conduct{greeting: breaks, other: breaks})
 	_, err := w.backend(backend.Options{}).Config(t.Context(), false)
 	require.ErrorIs(t, err, errBecame, "no question about packages")
+}
+
+// TestDoctor checks that the daemon's databases are examined if it names them, and that its failure is not an error.
+func TestDoctor(t *testing.T) {
+	w, s := served(t, conduct{greeting: greets(t, daemonPaths), other: breaks})
+	for _, c := range []struct {
+		greeting reply
+		o        backend.Options
+		want     wire.Served
+	}{
+		{greets(t, daemonPaths), backend.Options{}, daemonPaths},
+		{greets(t, daemonPaths), backend.Options{Socket: w.socket}, daemonPaths},
+		{refuses(wire.CodeBusy, &daemonPaths), backend.Options{}, daemonPaths},
+		{refuses(wire.CodeBusy, nil), backend.Options{Socket: w.socket}, wire.Served{}},
+		{breaks, backend.Options{Socket: w.socket}, wire.Served{}},
+		{greets(t, daemonPaths), backend.Options{DBPath: "/my/db"}, wire.Served{}},
+		{greets(t, daemonPaths), backend.Options{NoDaemon: true}, wire.Served{}},
+	} {
+		s.behave(conduct{greeting: c.greeting, other: breaks})
+		_, err := w.backend(c.o).Doctor(t.Context())
+		require.ErrorIs(t, err, errBecame)
+		require.Equal(t, []wire.Served{c.want}, w.became)
+		require.Empty(t, w.notes)
+	}
+	_, err := newTestUser(t).backend(backend.Options{}).Doctor(t.Context())
+	require.ErrorIs(t, err, errBecame, "no daemon")
 }
 
 // TestChunks: the lists of all chunks are joined.
