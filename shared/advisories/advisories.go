@@ -1,5 +1,5 @@
-// Package advisories reads the records of Arch's security tracker and determines which of them concern the installed
-// packages.
+// Package advisories reads the records of Arch's security tracker, each about a group of vulnerabilities, and
+// determines which records concern the installed packages.
 package advisories
 
 import (
@@ -15,13 +15,13 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of the tracker's data, and so of memory. Real data has some 2,600 records in 1 MB; a record of a kernel has
-// more than a hundred issues.
+// Limits of the tracker's data, which also bound the memory for it. The real data has about 2,600 records in 1 MB; a
+// record about a kernel has more than a hundred issues.
 const (
 	MaxBytes   = 16 << 20
 	maxRecords = 50_000
-	maxNames   = 200_000 // of packages, issues and advisories, in all records together
-	maxText    = 256     // bytes of one string
+	maxNames   = 200_000 // names of packages, issues and advisories, in all records together
+	maxText    = 256     // length of one string, in bytes
 )
 
 // ErrFormat means that the input is not the tracker's JSON.
@@ -57,7 +57,7 @@ func ParseSeverity(name string) (Severity, bool) {
 // RecordStatus is the state of a record in the tracker.
 type RecordStatus string
 
-// The statuses that matter. Any other counts as Vulnerable.
+// Statuses of the tracker's records. Judge handles all statuses except Testing and NotAffected alike.
 const (
 	Vulnerable  RecordStatus = "Vulnerable"
 	Testing     RecordStatus = "Testing"
@@ -72,16 +72,16 @@ type Record struct {
 	Status   RecordStatus
 	Severity Severity
 	Type     string
-	// Affected is the version in which the vulnerability was found, FixedIn the first version without it, empty if
-	// there is none yet.
+	// Affected is the version in which the vulnerability was found. FixedIn is the first version without the
+	// vulnerability, or empty if no such version exists yet.
 	Affected, FixedIn string
 	// Ticket is the number of a report in Arch's bug tracker, or empty.
 	Ticket string
-	// Issues are CVEs, Advisories the tracker's announcements (ASA).
+	// Issues are CVE identifiers; Advisories are the identifiers of the tracker's announcements (ASA).
 	Issues, Advisories []string
 }
 
-// limits limits what is read; tests lower it.
+// limits holds the limits of what read accepts; tests set lower limits.
 type limits struct {
 	bytes          int64
 	records, names int
@@ -126,7 +126,7 @@ func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
 		return wrong(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) || limited.N <= 0 {
-		return wrong(errors.New("data after its end"))
+		return wrong(errors.New("data after the end of the array"))
 	}
 	if len(records) == 0 && skipped > 0 {
 		return wrong(fmt.Errorf("none of %d records can be read", skipped))
@@ -178,7 +178,7 @@ func decode(raw []byte) (Record, bool) {
 	return r, true
 }
 
-// ticket returns the number of a report; a value of another kind counts as none.
+// ticket returns the number of a report in Arch's bug tracker, or "" if v is not such a number.
 func ticket(v any) string {
 	var number string
 	switch v := v.(type) {

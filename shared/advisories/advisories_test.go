@@ -18,7 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// system implements System with a map of installed versions and one of the repositories' versions.
+// system implements System with a map of the installed versions and a map of the versions in the repositories.
 type system struct {
 	installed map[string]string
 	offered   map[string][]string
@@ -32,12 +32,12 @@ func TestJudge(t *testing.T) {
 		status          RecordStatus
 		affected, fixed string
 		installed       string
-		offered         string // empty for none
+		offered         string // empty if no repository has the package
 		want            Verdict
 	}{
 		"vulnerable, a fix in the repository":      {Vulnerable, "1-1", "2-1", "1-1", "2-1", Fixable},
 		"vulnerable, newer than the fix offered":   {Vulnerable, "1-1", "2-1", "1-1", "3-1", Fixable},
-		"vulnerable, the fix not there yet":        {Vulnerable, "1-1", "2-1", "1-1", "1-1", Affected},
+		"vulnerable, the fix in no repository yet": {Vulnerable, "1-1", "2-1", "1-1", "1-1", Affected},
 		"vulnerable, in no repository":             {Vulnerable, "1-1", "2-1", "1-1", "", Affected},
 		"installed is the fix":                     {Vulnerable, "1-1", "2-1", "2-1", "2-1", Safe},
 		"installed is newer than the fix":          {Vulnerable, "1-1", "2-1", "2-2", "2-1", Safe},
@@ -45,9 +45,9 @@ func TestJudge(t *testing.T) {
 		"the epoch decides":                        {Fixed, "9-1", "1:1-1", "10-1", "1:1-1", Fixable},
 		"installed has the epoch":                  {Fixed, "9-1", "10-1", "1:1-1", "1:1-1", Safe},
 		"10 is above 9":                            {Fixed, "1.8-1", "1.9-1", "1.10-1", "1.10-1", Safe},
-		"no fix, the version in which it is":       {Vulnerable, "2-1", "", "2-1", "2-1", Affected},
-		"no fix, older":                            {Vulnerable, "2-1", "", "1-1", "2-1", Affected},
-		"no fix, newer":                            {Vulnerable, "2-1", "", "3-1", "3-1", Unconfirmed},
+		"no fix, the affected version":             {Vulnerable, "2-1", "", "2-1", "2-1", Affected},
+		"no fix, an older version":                 {Vulnerable, "2-1", "", "1-1", "2-1", Affected},
+		"no fix, a newer version":                  {Vulnerable, "2-1", "", "3-1", "3-1", Unconfirmed},
 		"no fix, a newer release":                  {Vulnerable, "2-1", "", "2-2", "2-2", Unconfirmed},
 		"being tested":                             {Testing, "1-1", "2-1", "1-1", "1-1", InTesting},
 		"being tested, and offered already":        {Testing, "1-1", "2-1", "1-1", "2-1", InTesting},
@@ -56,10 +56,10 @@ func TestJudge(t *testing.T) {
 		"not affected":                             {NotAffected, "1-1", "", "1-1", "1-1", Safe},
 		"not affected, with a fix":                 {NotAffected, "1-1", "2-1", "1-1", "1-1", Safe},
 		"status Unknown":                           {"Unknown", "1-1", "2-1", "1-1", "2-1", Fixable},
-		"a status that nobody knows":               {"Exploited", "1-1", "", "1-1", "1-1", Affected},
-		"fixed, and yet without a version":         {Fixed, "1-1", "", "1-1", "1-1", Affected},
-		"fixed without a version, installed later": {Fixed, "1-1", "", "2-1", "2-1", Unconfirmed},
-		"no version at all was found affected":     {Vulnerable, "", "2-1", "1-1", "2-1", Fixable},
+		"a status of no constant":                  {"Exploited", "1-1", "", "1-1", "1-1", Affected},
+		"fixed, but in no version":                 {Fixed, "1-1", "", "1-1", "1-1", Affected},
+		"fixed in no version, a newer version":     {Fixed, "1-1", "", "2-1", "2-1", Unconfirmed},
+		"no affected version":                      {Vulnerable, "", "2-1", "1-1", "2-1", Fixable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := Record{Status: c.status, Affected: c.affected, FixedIn: c.fixed}
@@ -85,7 +85,7 @@ func TestAssess(t *testing.T) {
 		offered:   map[string][]string{"ssl": {"1-1", "2-2"}, "lib32-ssl": {"2-1"}, "old": {"3-1"}, "fine": {"1-2"}},
 	})
 	require.Equal(t, []PackageFindings{
-		// A fix for one vulnerability does not hide the other, which is worse and has no fix.
+		// A fix for one vulnerability must not hide the other vulnerability, which is worse and has no fix.
 		{Name: "ssl", Installed: "1-1", Update: "2-2", Findings: []Finding{{&records[1], Affected}, {&records[0], Fixable}}},
 		{Name: "mine", Installed: "5-1", Foreign: true, Findings: []Finding{{&records[4], Affected}}},
 		{Name: "old", Installed: "3-1", Findings: []Finding{{&records[2], Unconfirmed}}},
@@ -110,7 +110,7 @@ func TestRead(t *testing.T) {
 		require.Equal(t, 1, skipped, bad)
 		require.Len(t, records, 1, bad)
 		_, _, err = Read(strings.NewReader("[" + bad + "]"))
-		require.ErrorIs(t, err, ErrFormat, "nothing can be read: %s", bad)
+		require.ErrorIs(t, err, ErrFormat, "no usable record: %s", bad)
 	}
 	for _, open := range []string{`null`, `""`, `"  "`} {
 		records, _, err := Read(strings.NewReader("[" + strings.Replace(good, `"2-1"`, open, 1) + "]"))
@@ -136,7 +136,7 @@ func TestRead(t *testing.T) {
 		require.ErrorIs(t, err, ErrFormat, "%.40s", broken)
 	}
 	records, skipped, err = Read(strings.NewReader("[]"))
-	require.NoError(t, err, "no advisories is an answer")
+	require.NoError(t, err, "an empty array is valid")
 	require.Empty(t, records)
 	require.Zero(t, skipped)
 	few := limits{bytes: 100_000, records: 50, names: 1000}
@@ -148,8 +148,8 @@ func TestRead(t *testing.T) {
 	many := strings.Replace(good, `["a"]`, `["`+strings.Repeat(`a","`, few.names-3)+`a"]`, 1)
 	records, skipped, err = read(strings.NewReader("["+many+","+good+"]"), few)
 	require.NoError(t, err)
-	require.Len(t, records, 1, "all names of one record")
-	require.Equal(t, 1, skipped, "and too many of all together")
+	require.Len(t, records, 1, "one record may have as many names as the limit allows")
+	require.Equal(t, 1, skipped, "the names of the next record exceed the limit")
 	records, skipped, err = read(strings.NewReader("["+good+","+many+","+good+"]"), few)
 	require.NoError(t, err)
 	require.Len(t, records, 2)
@@ -161,7 +161,7 @@ func TestRead(t *testing.T) {
 	require.ErrorContains(t, err, "more than 100000 bytes")
 }
 
-// corpusSystem returns the corpus' installed system and advisories.
+// corpusSystem returns the packages of the corpus as a system, and the tracker's records of the corpus.
 func corpusSystem(t testing.TB) (system, []Record) {
 	t.Helper()
 	db := corpus.Shared(t)
@@ -188,9 +188,9 @@ func corpusSystem(t testing.TB) (system, []Record) {
 	return s, records
 }
 
-// TestAssess_TrackersRule compares with the rule that the tracker publishes: a package is vulnerable if it is
-// installed, the status is not "Not affected", and there is no fix or a newer one. The rule is implemented a second
-// time here, in a simple way, on the JSON itself.
+// TestAssess_TrackersRule compares Assess with the rule that the tracker publishes: a package is vulnerable if it is
+// installed, the status is not "Not affected", and no fix exists or the fix is newer than the installed version. The
+// test applies this rule directly to the tracker's JSON.
 func TestAssess_TrackersRule(t *testing.T) {
 	s, records := corpusSystem(t)
 	var all []map[string]any
@@ -223,7 +223,7 @@ func TestAssess_TrackersRule(t *testing.T) {
 	require.Equal(t, 3, unconfirmed)
 }
 
-// BenchmarkAssess assesses as many records as the tracker has for as many packages as a system has.
+// BenchmarkAssess assesses 2,600 records, about as many as the tracker has, on a system with 1,200 packages.
 func BenchmarkAssess(b *testing.B) {
 	s, records := system{map[string]string{}, map[string][]string{}}, []Record{}
 	for i := range 1200 {
@@ -259,7 +259,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// BenchmarkRead reads as many records as the tracker has.
+// BenchmarkRead reads 2,600 records, about as many as the tracker has.
 func BenchmarkRead(b *testing.B) {
 	var all bytes.Buffer
 	for i := range 2600 {

@@ -16,21 +16,22 @@ const (
 	Safe Verdict = "not-affected"
 	// InTesting means that the installed version lacks the fix, which is in testing.
 	InTesting Verdict = "fixed-in-testing"
-	// Fixable means that the installed version lacks the fix, and a repository has it.
+	// Fixable means that the installed version lacks the fix, and a repository has a version with the fix.
 	Fixable Verdict = "fixable"
-	// Affected means that the installed version lacks the fix, which no repository has yet; or that there is no fix,
-	// and the installed version is not newer than the one in which the vulnerability was found.
+	// Affected means that the installed version lacks the fix and no repository has the fix yet; or that no fix exists,
+	// and the installed version is not newer than the version in which the vulnerability was found.
 	Affected Verdict = "affected"
-	// Unconfirmed means that there is no fix, and the installed version is newer than the one in which the
+	// Unconfirmed means that no fix exists, and the installed version is newer than the version in which the
 	// vulnerability was found. Most such records are outdated.
 	Unconfirmed Verdict = "unconfirmed"
 )
 
-// Counts reports whether a verdict counts as a vulnerability.
+// Counts reports whether a verdict means that the package is vulnerable.
 func (v Verdict) Counts() bool { return v == Fixable || v == InTesting || v == Affected }
 
-// Judge returns the verdict on a package that the record names, for its installed version. offered reports whether a
-// repository has the version fixed or a newer one. Versions are compared as in pacman.
+// Judge returns the record's verdict on one of the record's packages, of which the version installed is on the system.
+// The function offered reports whether a repository has the version fixed or a newer one. Versions are compared as in
+// pacman.
 func (r *Record) Judge(installed string, offered func(fixed string) bool) Verdict {
 	belowFix := r.FixedIn != "" && pacmandb.Compare(installed, r.FixedIn) < 0
 	switch {
@@ -52,27 +53,27 @@ type Finding struct {
 	Verdict Verdict
 }
 
-// PackageFindings is an installed package that records concern.
+// PackageFindings is an installed package with the tracker's records that concern it.
 type PackageFindings struct {
 	Name, Installed string
-	// Update is a version in a repository that fixes what is Fixable; empty if there is none.
+	// Update is the version in a repository that fixes all Fixable findings; empty if no finding is Fixable.
 	Update string
-	// Foreign packages are in no repository. The tracker identifies packages by name, so its record may be about
-	// another one.
+	// Foreign means that no repository has the package. The tracker identifies packages by name, so its record may be
+	// about another package of the same name.
 	Foreign bool
-	// Findings are the records that concern the package, the worst first; none is Safe.
+	// Findings are the records that concern the package, the worst first, without records whose verdict is Safe.
 	Findings []Finding
 }
 
-// System is what Assess needs to know of a system.
+// System gives Assess the versions of the installed packages and of the packages in the repositories.
 type System interface {
 	// Installed returns the version of an installed package.
 	Installed(name string) (version string, ok bool)
-	// Offered returns the versions in the repositories, in the order of the repositories.
+	// Offered returns the versions of a package in the repositories, in the order of the repositories.
 	Offered(name string) []string
 }
 
-// Assess returns the installed packages that records concern, the worst first.
+// Assess returns the installed packages for which a record's verdict is not Safe, the worst first.
 func Assess(records []Record, system System) []PackageFindings {
 	at := make(map[string]int)
 	var found []PackageFindings
@@ -118,7 +119,8 @@ func Assess(records []Record, system System) []PackageFindings {
 	return found
 }
 
-// compareFindings orders findings: those that count first, then the more severe, then the fixable.
+// compareFindings orders findings: vulnerabilities (Verdict.Counts) first, then by severity, the most severe first,
+// then by verdict, Fixable first, then by name.
 func compareFindings(a, b Finding) int {
 	counts := func(f Finding) int {
 		if f.Verdict.Counts() {
