@@ -1,5 +1,5 @@
-// Package atomicfile replaces files whole: a reader sees the old content or the new content, never a part. The next
-// writer removes what a killed writer left half written.
+// Package atomicfile replaces files atomically: a reader sees either the complete old content or the complete new
+// content. The next writer of a file removes the temporary files that killed writers left.
 package atomicfile
 
 import (
@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options are how a file is replaced.
+// Options control how a file is replaced.
 type Options struct {
 	// Mode is the file's mode; the umask does not apply.
 	Mode fs.FileMode
@@ -22,7 +22,7 @@ type Options struct {
 	Sync bool
 }
 
-// Write replaces the file at path by one with the given content.
+// Write replaces the file at path by a file with the given content.
 func Write(path string, content []byte, o Options) error {
 	return WriteTo(path, o, func(f *File) error {
 		_, err := f.Write(content)
@@ -30,7 +30,7 @@ func Write(path string, content []byte, o Options) error {
 	})
 }
 
-// WriteTo replaces the file at path by what write writes to it. If write fails, the old file stays.
+// WriteTo replaces the file at path by what the function write writes. If write fails, the old file stays.
 func WriteTo(path string, o Options, write func(*File) error) error {
 	f, err := Begin(path, o)
 	if err != nil {
@@ -43,7 +43,7 @@ func WriteTo(path string, o Options, write func(*File) error) error {
 	return f.Commit()
 }
 
-// File is a temporary file that has not yet replaced the old one. The caller ends it with Commit or Discard; Discard
+// File is a temporary file that is to replace the file at its path. The caller must call Commit or Discard; Discard
 // after Commit does nothing.
 type File struct {
 	*os.File
@@ -52,11 +52,11 @@ type File struct {
 	ended   bool
 }
 
-// Begin creates a temporary file beside path, and removes those of dead writers. A process must not write the same path
-// twice at the same time.
+// Begin creates a temporary file in the directory of path, and removes the temporary files of dead writers of path. A
+// process must not write the same path twice at the same time.
 func Begin(path string, o Options) (*File, error) {
 	if fi, err := os.Lstat(path); err == nil && fi.IsDir() {
-		return nil, &fs.PathError{Op: "write", Path: path, Err: unix.EISDIR} // the error of rename would mislead
+		return nil, &fs.PathError{Op: "write", Path: path, Err: unix.EISDIR} // the error of rename would be misleading
 	}
 	removeLeftovers(path, true)
 	// O_EXCL does not follow a link that someone put there.
@@ -71,7 +71,7 @@ func Begin(path string, o Options) (*File, error) {
 	return file, nil
 }
 
-// Commit renames the file into place.
+// Commit renames the temporary file to the path of the file that it replaces.
 func (f *File) Commit() error {
 	err := f.Chmod(f.options.Mode)
 	if err == nil && f.options.Sync {
@@ -101,7 +101,8 @@ func (f *File) Discard() {
 	_ = os.Remove(f.Name())
 }
 
-// withPath returns err with the destination's path instead of the temporary file's, which no longer exists.
+// withPath returns err with the path of the file to replace, not the path of the temporary file, which no longer
+// exists.
 func (f *File) withPath(err error) error {
 	if e := new(fs.PathError); errors.As(err, &e) && e.Path == tempPath(f.path) {
 		e.Path = f.path
@@ -134,18 +135,18 @@ func Remove(path string) error {
 	return nil
 }
 
-// RemoveLeftovers removes the temporary files of path whose writers are dead.
+// RemoveLeftovers removes the temporary files that dead writers of path left.
 func RemoveLeftovers(path string) { removeLeftovers(path, false) }
 
-// tempPath returns the path of this process's temporary file. Its name contains the process number, by which
-// RemoveLeftovers finds out whether the writer is alive.
+// tempPath returns the path of this process's temporary file. The file's name contains the process number, which shows
+// RemoveLeftovers whether the writer is alive.
 func tempPath(path string) string {
 	dir, base := filepath.Split(path)
 	return filepath.Join(dir, fmt.Sprintf(".%s.%d.tmp", base, os.Getpid()))
 }
 
-// removeLeftovers removes the temporary files of dead writers. With own, it also removes one with this process's
-// number, which an earlier process left.
+// removeLeftovers removes the temporary files of dead writers. If includeOwn is set, it also removes a temporary file
+// with this process's number, which is left from an earlier process.
 func removeLeftovers(path string, includeOwn bool) {
 	dir, base := filepath.Split(path)
 	if dir == "" {

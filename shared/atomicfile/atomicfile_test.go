@@ -64,7 +64,7 @@ func TestWriteTo_Fails(t *testing.T) {
 	err := Write(filepath.Join(dir, "none", "file"), nil, Options{Mode: 0o644})
 	var where *fs.PathError
 	require.ErrorAs(t, err, &where)
-	require.Equal(t, filepath.Join(dir, "none", "file"), where.Path, "the file that was meant is named")
+	require.Equal(t, filepath.Join(dir, "none", "file"), where.Path, "the error must have the path of the file to replace")
 }
 
 func TestFile_DiscardAndCommit(t *testing.T) {
@@ -85,8 +85,8 @@ func TestFile_DiscardAndCommit(t *testing.T) {
 	require.FileExists(t, path)
 }
 
-// TestRemoveLeftovers: the temporary files of dead writers are removed. Those of living writers and files with similar
-// names stay. A link in the place of the temporary file is not followed.
+// TestRemoveLeftovers checks that the temporary files of dead writers are removed, and that the files of living writers
+// and files with similar names stay. A link in the place of the temporary file must not be followed.
 func TestRemoveLeftovers(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
@@ -101,7 +101,7 @@ func TestRemoveLeftovers(t *testing.T) {
 
 	victim := filepath.Join(t.TempDir(), "victim")
 	require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
-	require.NoError(t, os.Symlink(victim, filepath.Join(dir, temp(os.Getpid()))), "as one of an earlier process with this number")
+	require.NoError(t, os.Symlink(victim, filepath.Join(dir, temp(os.Getpid()))), "like a temporary file of an earlier process with this number")
 	require.NoError(t, Write(path, []byte("one"), Options{Mode: 0o600}))
 	require.Equal(t, "precious", read(t, victim))
 	require.ElementsMatch(t, append(kept, "file"), names(t, dir))
@@ -111,7 +111,7 @@ func TestRemoveLeftovers(t *testing.T) {
 	require.ElementsMatch(t, kept, names(t, dir))
 }
 
-// TestCommit_Fails: the old file stays, and no temporary file is left.
+// TestCommit_Fails checks that the old file stays and no temporary file is left if Commit fails.
 func TestCommit_Fails(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
@@ -123,7 +123,7 @@ func TestCommit_Fails(t *testing.T) {
 	require.Equal(t, []string{"file"}, names(t, dir))
 }
 
-// TestWrite_Replaces: a process that has the old file open still reads the old content to the end.
+// TestWrite_Replaces checks that a process that has the old file open reads the old content to the end.
 func TestWrite_Replaces(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, Write(path, []byte("one"), Options{Mode: 0o600}))
@@ -137,7 +137,7 @@ func TestWrite_Replaces(t *testing.T) {
 	require.Equal(t, "two", read(t, path))
 }
 
-// TestWrite_Link: a link is replaced; its target is not written to.
+// TestWrite_Link checks that a link is replaced, and that the link's target is not written to.
 func TestWrite_Link(t *testing.T) {
 	dir := t.TempDir()
 	target, path := filepath.Join(dir, "target"), filepath.Join(dir, "file")
@@ -148,7 +148,7 @@ func TestWrite_Link(t *testing.T) {
 	require.Equal(t, "two", read(t, path))
 }
 
-// TestWrite_RelativePath: a path without a directory means the current one.
+// TestWrite_RelativePath checks that a path without a directory means a file in the current directory.
 func TestWrite_RelativePath(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile(".file.999999999.tmp", nil, 0o600))

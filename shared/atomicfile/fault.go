@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 )
 
-// Op is an operation that replaces a file or is a part of that.
+// Op is an operation that is part of replacing a file.
 type Op string
 
-// The operations, in the order in which they happen.
+// The operations, in the order in which a file is replaced.
 const (
 	OpCreate  Op = "create"
 	OpWrite   Op = "write"
@@ -21,14 +21,14 @@ const (
 	OpSyncDir Op = "sync the directory of"
 )
 
-// Fault returns an error for an operation on a path that has to fail, as on a bad or a full disk. A failed write has
-// written half of its bytes.
+// Fault decides whether an operation on a path fails, as on a bad or full disk: it returns the error, or nil for
+// success. A write that fails has written half of its bytes.
 type Fault func(op Op, path string) error
 
-// Faults decides which operations fail. Only tests set it.
+// Faults is the function that makes operations fail, or nil. Only tests set it.
 var Faults atomic.Pointer[Fault]
 
-// faultOf returns the error with which an operation has to fail.
+// faultOf returns the error with which an operation must fail, or nil.
 func faultOf(op Op, path string) error {
 	fault := Faults.Load()
 	if fault == nil {
@@ -61,7 +61,7 @@ func (f *File) WriteAt(b []byte, at int64) (int, error) {
 // WriteString writes to the temporary file.
 func (f *File) WriteString(s string) (int, error) { return f.Write([]byte(s)) }
 
-// ReadFrom writes the rest of r to the temporary file, by the kernel if r is a file.
+// ReadFrom copies r up to its end to the temporary file. If r is a file, the kernel copies.
 func (f *File) ReadFrom(r io.Reader) (int64, error) {
 	if Faults.Load() == nil {
 		return f.File.ReadFrom(r)
@@ -94,7 +94,7 @@ func (f *File) Close() error {
 	return err
 }
 
-// rename renames the temporary file into place.
+// rename renames the temporary file to the path of the file that it replaces.
 func (f *File) rename() error {
 	if err := faultOf(OpRename, f.path); err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestFaults: each operation fails once, by a bad and by a full disk. The old content
-// stays, or the new one is there whole; the error names the file, and no other is left.
+// TestFaults lets each operation fail once, as on a bad disk and as on a full disk. It checks that the file has the
+// complete old or the complete new content, that the error has the file's path, and that no temporary file is left.
 func TestFaults(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
@@ -65,7 +65,7 @@ func TestFaults(t *testing.T) {
 					require.ErrorContains(t, err, path, op)
 					want := "one"
 					if op == OpSyncDir {
-						want = "two" // it was renamed already
+						want = "two" // the new file had already been renamed
 					}
 					require.Equal(t, want, read(t, path), op)
 					require.Equal(t, []string{"file"}, names(t, dir), op)
