@@ -1,8 +1,8 @@
 // Package aurdump reads the AUR's metadata dump packages-meta-ext-v1.json, one JSON array with an object for each
 // package, which the AUR publishes compressed with gzip.
 //
-// A dump comes from the network. It is read as a stream, and whatever it contains, the reader keeps at most one object
-// of MaxObject bytes.
+// A dump comes from the network. It is read as a stream: whatever the dump contains, the reader keeps at most one
+// package's object, of at most MaxObject bytes.
 package aurdump
 
 import (
@@ -20,15 +20,15 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Repo is the repository name that packages of the AUR get.
+// Repo is the repository name of packages from the AUR.
 const Repo = "aur"
 
-// Limits of a dump. The AUR's has some 100,000 packages in 70 MiB, 15 MiB compressed; its longest objects are some 20
-// KiB.
+// Limits of a dump. The AUR's dump has about 100,000 packages in 70 MiB, 15 MiB compressed; its longest objects have
+// about 20 KiB.
 const (
 	// MaxBytes limits the decompressed size of a dump.
 	MaxBytes = 1 << 30
-	// MaxObject limits the length of one package's object, and so memory.
+	// MaxObject limits the length of one package's object, and with it the memory that Read uses.
 	MaxObject = 64 << 20
 	// MaxPackages limits the number of packages in a dump.
 	MaxPackages = 1_000_000
@@ -42,21 +42,21 @@ var ErrNotDump = errors.New("not a dump of the AUR")
 // ReadResult describes a dump that was read.
 type ReadResult struct {
 	sourcefile.File
-	// Packages is the number of packages passed on. LeftOut counts those that were skipped; FirstLeftOut is the reason
-	// for the first.
+	// Packages is the number of packages that Read passed on. LeftOut is the number of entries that were skipped;
+	// FirstLeftOut is the reason why the first of these was skipped.
 	Packages, LeftOut int
 	FirstLeftOut      string
-	// Warnings are problems of single packages, at most MaxWarnings; MoreWarnings counts the rest.
+	// Warnings holds problems of single packages, at most MaxWarnings; MoreWarnings is the number of further problems.
 	Warnings     []string
 	MoreWarnings int
 }
 
-// Read reads the dump at path, compressed or not, and calls each for every package in the dump's order. The package and
-// its slices are valid during the call only; its strings may be kept. An entry that is not an object with a usable name
-// and version, and one with a name that has occurred before, is left out with a warning.
+// Read reads the dump at path, compressed or not, and calls the function each for every package, in the dump's order.
+// The package and its slices are valid only during the call; its strings stay valid. Read leaves out, with a warning,
+// an entry that is not an object with a usable name and version, and an entry with the name of an earlier entry.
 //
-// An error means that the dump as a whole must not be used, though each may have been called: one of package sourcefile
-// or ErrNotDump. An error of each or of ctx is returned as it is.
+// After an error the caller must not use any package of the dump, even if the function each was called. The errors are
+// those of sourcefile.Read, which may wrap ErrNotDump; an error of each or of ctx is returned unchanged.
 func Read(ctx context.Context, path string, each func(*wire.Package) error) (ReadResult, error) {
 	var out ReadResult
 	file, err := sourcefile.Read(ctx, path, func(in io.Reader) error { return out.read(ctx, in, realLimits, each) })
@@ -64,7 +64,7 @@ func Read(ctx context.Context, path string, each func(*wire.Package) error) (Rea
 	return out, err
 }
 
-// The decompressor may be this many blocks ahead of the parser.
+// The decompressor may be up to aheadBlocks blocks of aheadBlock bytes ahead of the parser.
 const (
 	aheadBlock  = 128 << 10
 	aheadBlocks = 4
@@ -95,7 +95,8 @@ func (f *ReadResult) read(ctx context.Context, in io.Reader, limits limits, each
 	return streamError(p.packages(each))
 }
 
-// boundedReader limits the total number of bytes, and the number until the limit for the next object is set.
+// boundedReader fails once it has read more than all bytes in total, or object bytes since the parser last set the
+// limit object.
 type boundedReader struct {
 	ctx         context.Context
 	r           io.Reader
@@ -110,7 +111,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	case b.all < 0:
 		return 0, fmt.Errorf("%w: it expands to an implausible size", sourcefile.ErrOversize)
 	case b.object <= 0:
-		return 0, fmt.Errorf("%w: a package takes more than %d MiB", sourcefile.ErrOversize, MaxObject>>20)
+		return 0, fmt.Errorf("%w: the object of a package has more than %d MiB", sourcefile.ErrOversize, MaxObject>>20)
 	}
 	n, err := b.r.Read(p[:min(int64(len(p)), b.object)])
 	b.all -= int64(n)
@@ -118,7 +119,8 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// streamError converts an error of the decompressor or the JSON decoder.
+// streamError converts an error of the decompressor or the JSON decoder to an error of package sourcefile. Errors of
+// other origin are returned unchanged.
 func streamError(err error) error {
 	var system *fs.PathError
 	switch {
@@ -136,7 +138,7 @@ func streamError(err error) error {
 	return fmt.Errorf("%w: %w", sourcefile.ErrDamaged, err)
 }
 
-// limits holds the limits above, which tests lower.
+// limits holds the values of MaxBytes, MaxObject and MaxPackages; tests use lower values.
 type limits struct {
 	bytes, object int64
 	packages      int

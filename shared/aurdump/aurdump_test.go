@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { await.Main(m) }
 
-// clone copies a package, so that it stays valid after the call.
+// clone returns a copy of a package that stays valid after the reader's call.
 func clone(p *wire.Package) wire.Package {
 	out := *p
 	aur := *p.AUR
@@ -61,7 +61,8 @@ func gzipped(t testing.TB, s string) []byte {
 	return buf.Bytes()
 }
 
-// TestRead_CorpusEqualsStandardLibrary compares each field of the corpus' dump with encoding/json.
+// TestRead_CorpusEqualsStandardLibrary compares each field of the packages in the corpus' dump with the result of
+// encoding/json.
 func TestRead_CorpusEqualsStandardLibrary(t *testing.T) {
 	path := corpus.AUR(t)
 	zipped, err := os.ReadFile(path)
@@ -141,33 +142,33 @@ func TestRead_NotADump(t *testing.T) {
 		content []byte
 		want    error
 	}{
-		"nothing":                {nil, sourcefile.ErrEmpty},
-		"spaces":                 {[]byte("  \n"), sourcefile.ErrEmpty},
-		"no packages":            {[]byte("[]"), sourcefile.ErrEmpty},
-		"zipped nothing":         {gzipped(t, ""), sourcefile.ErrEmpty},
-		"a page":                 {[]byte("<!DOCTYPE html><title>503</title>"), ErrNotDump},
-		"a zipped page":          {gzipped(t, "<html>"), ErrNotDump},
-		"an answer":              {[]byte(`{"version":5,"type":"error","resultcount":0,"results":[],"error":"Too many"}`), ErrNotDump},
-		"a text":                 {[]byte(`"packages"`), ErrNotDump},
-		"an array of numbers":    {[]byte("[1,2]"), ErrNotDump},
-		"no usable package":      {[]byte(`[{"Name":1,"Version":"1"},null]`), ErrNotDump},
-		"cut off in the array":   {[]byte("[" + good), sourcefile.ErrTruncated},
-		"cut off in a package":   {[]byte("[" + good[:30]), sourcefile.ErrTruncated},
-		"cut off behind a comma": {[]byte("[" + good + ","), sourcefile.ErrTruncated},
-		"cut off in the gzip":    {whole[:len(whole)-12], sourcefile.ErrTruncated},
-		"no checksum":            {whole[:len(whole)-3], sourcefile.ErrTruncated},
-		"a gzip header":          {whole[:5], sourcefile.ErrTruncated},
-		"a wrong checksum":       {flip(whole, len(whole)-6), sourcefile.ErrDamaged},
-		"a damaged gzip":         {flip(whole, 20), sourcefile.ErrDamaged},
-		"after the end":          {[]byte("[" + good + "] []"), sourcefile.ErrDamaged},
-		"after the gzip":         {append(slices.Clone(whole), "more than a header"...), sourcefile.ErrDamaged},
-		"a comma too many":       {[]byte("[" + good + ",]"), sourcefile.ErrDamaged},
-		"nested deeply":          {[]byte(`[{"Name":"a","Version":"1","X":` + strings.Repeat("[", 200_000)), sourcefile.ErrDamaged},
-		"a long text":            {[]byte(`[{"Name":` + long + `}]`), sourcefile.ErrOversize},
-		"a long unknown text":    {[]byte(`[{"X":` + long + `}]`), sourcefile.ErrOversize},
-		"a long key":             {[]byte(`[{` + long + `:1}]`), sourcefile.ErrOversize},
-		"many spaces":            {[]byte("[" + good + strings.Repeat(" ", 65<<20) + "]"), sourcefile.ErrOversize},
-		"spaces only":            {[]byte(strings.Repeat(" ", 65<<20)), sourcefile.ErrOversize},
+		"nothing":               {nil, sourcefile.ErrEmpty},
+		"spaces":                {[]byte("  \n"), sourcefile.ErrEmpty},
+		"no packages":           {[]byte("[]"), sourcefile.ErrEmpty},
+		"zipped nothing":        {gzipped(t, ""), sourcefile.ErrEmpty},
+		"a page":                {[]byte("<!DOCTYPE html><title>503</title>"), ErrNotDump},
+		"a zipped page":         {gzipped(t, "<html>"), ErrNotDump},
+		"an error reply":        {[]byte(`{"version":5,"type":"error","resultcount":0,"results":[],"error":"Too many"}`), ErrNotDump},
+		"a text":                {[]byte(`"packages"`), ErrNotDump},
+		"an array of numbers":   {[]byte("[1,2]"), ErrNotDump},
+		"no usable package":     {[]byte(`[{"Name":1,"Version":"1"},null]`), ErrNotDump},
+		"cut off in the array":  {[]byte("[" + good), sourcefile.ErrTruncated},
+		"cut off in a package":  {[]byte("[" + good[:30]), sourcefile.ErrTruncated},
+		"cut off after a comma": {[]byte("[" + good + ","), sourcefile.ErrTruncated},
+		"cut off in the gzip":   {whole[:len(whole)-12], sourcefile.ErrTruncated},
+		"no checksum":           {whole[:len(whole)-3], sourcefile.ErrTruncated},
+		"a gzip header":         {whole[:5], sourcefile.ErrTruncated},
+		"a wrong checksum":      {flip(whole, len(whole)-6), sourcefile.ErrDamaged},
+		"a damaged gzip":        {flip(whole, 20), sourcefile.ErrDamaged},
+		"after the end":         {[]byte("[" + good + "] []"), sourcefile.ErrDamaged},
+		"after the gzip":        {append(slices.Clone(whole), "more than a header"...), sourcefile.ErrDamaged},
+		"a comma too many":      {[]byte("[" + good + ",]"), sourcefile.ErrDamaged},
+		"nested deeply":         {[]byte(`[{"Name":"a","Version":"1","X":` + strings.Repeat("[", 200_000)), sourcefile.ErrDamaged},
+		"a long text":           {[]byte(`[{"Name":` + long + `}]`), sourcefile.ErrOversize},
+		"a long unknown text":   {[]byte(`[{"X":` + long + `}]`), sourcefile.ErrOversize},
+		"a long key":            {[]byte(`[{` + long + `:1}]`), sourcefile.ErrOversize},
+		"many spaces":           {[]byte("[" + good + strings.Repeat(" ", 65<<20) + "]"), sourcefile.ErrOversize},
+		"spaces only":           {[]byte(strings.Repeat(" ", 65<<20)), sourcefile.ErrOversize},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := readAll(t, c.content)
@@ -185,7 +186,7 @@ func flip(b []byte, i int) []byte {
 	return b
 }
 
-// TestRead_UnusablePackages checks that a malformed package is left out, without others.
+// TestRead_UnusablePackages checks that Read leaves out malformed packages, and no others.
 func TestRead_UnusablePackages(t *testing.T) {
 	all, f, err := readAll(t, []byte(`[`+good+`,{"Version":"1"},{"Name":"","Version":"1"},{"Name":"a/b","Version":"1"},
 		{"Name":"a\u001bb","Version":"1"},{"Name":"a\ud800","Version":"1"},{"Name":"b"},{"Name":"`+strings.Repeat("n", 300)+`","Version":"1"},
@@ -195,11 +196,11 @@ func TestRead_UnusablePackages(t *testing.T) {
 	require.Equal(t, "yay", all[0].Name)
 	require.Equal(t, "last", all[1].Name)
 	require.Len(t, f.Warnings, 9)
-	require.Contains(t, strings.Join(f.Warnings, "\n"), `"yay" stands there again`)
+	require.Contains(t, strings.Join(f.Warnings, "\n"), `"yay" has the name of an earlier package`)
 }
 
-// TestRead_OddValues checks that a value of the wrong type is skipped, and that an element that is not a package affects
-// no other.
+// TestRead_OddValues checks that a value of the wrong type is skipped, and that an element that is not a package does
+// not affect the other elements.
 func TestRead_OddValues(t *testing.T) {
 	read := func(object string) (wire.Package, ReadResult) {
 		all, f, err := readAll(t, []byte(`[`+good+`,`+object+`,{"Name":"last","Version":"2","Depends":["x"]}]`))
@@ -243,7 +244,7 @@ func TestRead_OddValues(t *testing.T) {
 	}
 }
 
-// TestPackage checks that a package of a reply is parsed like one of the dump.
+// TestPackage checks that Package parses an object of an AUR reply like an object of the dump.
 func TestPackage(t *testing.T) {
 	p, err := Package([]byte(`{"Name":"yay","Version":"1-1","NumVotes":2.0,"Depends":[null,"go"]}`))
 	require.NoError(t, err)
@@ -262,8 +263,8 @@ func TestRead_WarningsAreBounded(t *testing.T) {
 	require.Equal(t, 150, f.MoreWarnings)
 }
 
-// TestRead_RefusesABomb checks that of a gzip of some megabytes that expands to gigabytes only the limit is read, and
-// nothing kept. This one has no end, which would be another error.
+// TestRead_RefusesABomb checks that Read stops at the limit if a gzip file of some megabytes expands to gigabytes. The
+// file has no gzip trailer: reading it to the end would give another error, ErrTruncated.
 func TestRead_RefusesABomb(t *testing.T) {
 	var buf bytes.Buffer
 	zw, err := gzip.NewWriterLevel(&buf, gzip.BestSpeed)
@@ -275,7 +276,7 @@ func TestRead_RefusesABomb(t *testing.T) {
 		_, _ = zw.Write(block)
 		require.NoError(t, zw.Flush())
 	}
-	again := slices.Clone(buf.Bytes()[begin:]) // a member of a megabyte, to be repeated
+	again := slices.Clone(buf.Bytes()[begin:]) // a compressed block of 1 MiB, to be repeated
 	bomb := append(buf.Bytes(), bytes.Repeat(again, 4096)...)
 	zr, err := gzip.NewReader(bytes.NewReader(bomb))
 	require.NoError(t, err)

@@ -18,7 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// object is a package in the dump. Other keys are ignored.
+// object is a package in the dump. Keys of the dump that have no field here are ignored.
 type object struct {
 	Name           string
 	PackageBase    string
@@ -54,7 +54,7 @@ func (o *object) lists() [11]*[]string {
 	}
 }
 
-// reset empties an object and keeps its memory.
+// reset empties an object but keeps the memory of its lists.
 func (o *object) reset() {
 	before := *o
 	*o = object{}
@@ -64,25 +64,27 @@ func (o *object) reset() {
 	}
 }
 
-// reader decodes objects one after the other into the same memory. The AUR has been written in three languages, and
-// other programs make similar dumps: a value of the wrong type counts as absent, and the rest of its package is used.
+// reader decodes objects one after the other into the same memory. It treats a value of the wrong type as absent and
+// uses the package's other values, because the AUR has been written in three languages, and other programs make similar
+// dumps.
 type reader struct {
 	object object
-	odd    int // values of the wrong type
+	odd    int // number of values of the wrong type
 	pkg    wire.Package
 	aur    wire.AUR
 
 	scratch []byte
-	// recent are texts by their hash: names of packages, licenses and maintainers come again and again.
+	// recent holds texts that were decoded recently, indexed by a hash: the names of packages, licenses and maintainers
+	// occur many times in a dump.
 	recent [1024]string
 }
 
-// seed is that of the hashes of recent texts.
+// seed is the seed of the hash that indexes reader.recent.
 var seed = maphash.MakeSeed()
 
-// keep returns a text that may be kept, without a copy of one that was kept recently.
+// keep returns raw as a string of valid UTF-8, without a copy if recent contains the same text.
 func (r *reader) keep(raw []byte) string {
-	const maxRecent = 64 // bytes of a text that is likely to come again
+	const maxRecent = 64 // in bytes; longer texts are unlikely to occur again
 	if len(raw) > maxRecent {
 		return strings.ToValidUTF8(string(raw), "\uFFFD")
 	}
@@ -93,7 +95,7 @@ func (r *reader) keep(raw []byte) string {
 	return *recent
 }
 
-// read reads the next value, which is an object.
+// read reads the next JSON value, which must be an object, into r.object.
 func (r *reader) read(d *jsontext.Decoder) error {
 	r.object.reset()
 	r.odd = 0
@@ -113,7 +115,7 @@ func (r *reader) read(d *jsontext.Decoder) error {
 	return err
 }
 
-// value decodes the value of a key, which is in quotes.
+// value decodes the value of a key; the parameter key includes the key's quotes.
 func (r *reader) value(d *jsontext.Decoder, key []byte) error {
 	o := &r.object
 	switch string(key) {
@@ -185,7 +187,7 @@ func (r *reader) text(d *jsontext.Decoder, v *string) error {
 	return err
 }
 
-// number decodes a number, or a string with one.
+// number decodes a number, or a string that contains a number.
 func (r *reader) number(d *jsontext.Decoder, v *float64) error {
 	*v = 0
 	raw, err := d.ReadValue()
@@ -201,7 +203,7 @@ func (r *reader) number(d *jsontext.Decoder, v *float64) error {
 	return nil
 }
 
-// list decodes a list of strings; a single string is a list of one.
+// list decodes a list of strings; a single string becomes a list with that string.
 func (r *reader) list(d *jsontext.Decoder, v *[]string) error {
 	*v = (*v)[:0]
 	element := func() error {
@@ -232,8 +234,8 @@ func (r *reader) list(d *jsontext.Decoder, v *[]string) error {
 	return err
 }
 
-// Package decodes one object in the format of the dump and the AUR's replies. The error is the reason why it is not a
-// package.
+// Package decodes one object in the format of the dump, which the AUR's replies share. An error says why the object is
+// not a package.
 func Package(object []byte) (*wire.Package, error) {
 	if jsontext.Value(object).Kind() != '{' {
 		return nil, errors.New("it is not an object")
@@ -248,8 +250,8 @@ func Package(object []byte) (*wire.Package, error) {
 	return r.convert(), nil
 }
 
-// decoding are the options for the AUR's JSON: its writer never repeats a key, and invalid UTF-8 is replaced instead of
-// failing the dump.
+// decoding holds the options for the AUR's JSON: repeated keys are not checked for, because the AUR never writes them,
+// and invalid UTF-8 is replaced, so that it does not make the whole dump unusable.
 var decoding = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
 // parser decodes packages from JSON.
@@ -261,7 +263,7 @@ type parser struct {
 	out    *ReadResult
 
 	seed maphash.Seed
-	seen map[uint64]struct{} // hashes of the names so far, to save their texts
+	seen map[uint64]struct{} // hashes of the names so far, which need less memory than the names
 }
 
 func newParser(in *boundedReader, limits limits, out *ReadResult) *parser {
@@ -272,7 +274,7 @@ func newParser(in *boundedReader, limits limits, out *ReadResult) *parser {
 	}
 }
 
-// packages passes on the packages of the array and reads to the end of the file.
+// packages calls the function each for the packages of the array, and reads to the end of the file.
 func (p *parser) packages(each func(*wire.Package) error) error {
 	if kind := p.dec.PeekKind(); kind != '[' {
 		_, err := p.dec.ReadToken()
@@ -300,7 +302,7 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 		case '{':
 			err = p.nextPackage(each)
 		default:
-			p.leftOut("element %d is no object", p.out.Packages+p.out.LeftOut+1)
+			p.leftOut("element %d is not an object", p.out.Packages+p.out.LeftOut+1)
 			err = p.dec.SkipValue()
 		}
 		if err != nil {
@@ -323,7 +325,7 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 	return sourcefile.ErrEmpty
 }
 
-// nextPackage passes on the next package.
+// nextPackage decodes the next package and passes it to the function each, unless the package has to be left out.
 func (p *parser) nextPackage(each func(*wire.Package) error) error {
 	if err := p.read(p.dec); err != nil {
 		return err
@@ -335,12 +337,12 @@ func (p *parser) nextPackage(each func(*wire.Package) error) error {
 	}
 	key := maphash.String(p.seed, o.Name)
 	if _, again := p.seen[key]; again {
-		p.leftOut("package %.100q stands there again", o.Name)
+		p.leftOut("package %.100q has the name of an earlier package", o.Name)
 		return nil
 	}
 	p.seen[key] = struct{}{}
 	if p.odd > 0 {
-		p.warn("package %.100q has %d values of another kind, which were passed over", o.Name, p.odd)
+		p.warn("package %.100q has %d values of the wrong type, which were ignored", o.Name, p.odd)
 	}
 	if p.out.Packages == p.limits.packages {
 		return fmt.Errorf("%w: it has more than %d packages", sourcefile.ErrOversize, p.limits.packages)
@@ -352,7 +354,7 @@ func (p *parser) nextPackage(each func(*wire.Package) error) error {
 	return nil
 }
 
-// defect returns why an object is not a package; "" if it is one.
+// defect returns the reason why an object is not a package, or "" if it is a package.
 func defect(o *object) string {
 	const maxName, maxVersion = 255, 255
 	switch {
@@ -374,7 +376,7 @@ func defect(o *object) string {
 func (r *reader) convert() *wire.Package {
 	o := &r.object
 	for _, list := range o.lists() {
-		*list = slices.DeleteFunc(*list, func(s string) bool { return s == "" }) // null becomes ""
+		*list = slices.DeleteFunc(*list, func(s string) bool { return s == "" }) // null was decoded as ""
 	}
 	r.aur = wire.AUR{
 		Votes: uint32(min(max(o.NumVotes, 0), math.MaxUint32)), Popularity: max(o.Popularity, 0), OutOfDate: unixSeconds(o.OutOfDate),
@@ -399,7 +401,7 @@ func unixSeconds(unix float64) int64 {
 	return int64(unix)
 }
 
-// leftOut counts an entry that is left out, with the reason.
+// leftOut counts an entry that is left out, and stores the reason with the warnings.
 func (p *parser) leftOut(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	if p.out.LeftOut++; p.out.LeftOut == 1 {
