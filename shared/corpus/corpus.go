@@ -1,4 +1,5 @@
-// Package corpus gives tests real Arch Linux data to compare with. need.Corpus finds its directory.
+// Package corpus gives tests access to a corpus of real Arch Linux data to compare with. need.Corpus finds the
+// directory of this data.
 package corpus
 
 import (
@@ -34,8 +35,8 @@ func AVG(t testing.TB) string {
 	return filepath.Join(Dir(t), "avg", "all.json")
 }
 
-// DB unpacks the corpus's pacman database directory for this test alone and returns it. Tests that only read use
-// Shared.
+// DB unpacks the corpus' pacman database directory into a directory for this test alone, and returns that directory.
+// Tests that only read the databases use Shared.
 func DB(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -46,7 +47,8 @@ func DB(t testing.TB) string {
 }
 
 // Shared returns a pacman database directory that all tests share, because unpacking its 1,800 files takes more than a
-// second. Tests must not change it. It is in the project's directory build, which make clean removes.
+// second. Tests must not change it. The directory is in build/corpus of the project, which the command `make clean`
+// removes.
 func Shared(t testing.TB) string {
 	t.Helper()
 	path := archive(t)
@@ -62,10 +64,10 @@ func Shared(t testing.TB) string {
 	if readable() || share(dir, path) == nil && readable() {
 		return dir
 	}
-	return DB(t) // the project may belong to another user
+	return DB(t) // for example, if the project's directory belongs to another user
 }
 
-// share unpacks the archive beside dir and then renames it to dir.
+// share unpacks the archive into a temporary directory beside dir, and then renames the temporary directory to dir.
 func share(dir, archive string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
@@ -81,7 +83,7 @@ func share(dir, archive string) error {
 	if err := os.Rename(temporary, dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return nil // or another test was faster
+	return nil // ErrExist means that another test has just unpacked the archive
 }
 
 func archive(t testing.TB) string {

@@ -11,11 +11,11 @@ const (
 	Failed   = 3 // the question could not be answered
 	Network  = 4 // the answer needs the network, which failed
 	Finding  = 5 // --fail-on matched
-	Degraded = 6 // health: some part does not work
+	Degraded = 6 // omg health: a part does not work
 )
 
-// Error ends a program with Code, one line for the user and, if known, how to fix it. Without an Err nothing is
-// printed: the output says it already.
+// Error ends a program with the exit code Code, and prints one line with Err and, if known, Hint, which says how to fix
+// the problem. If Err is nil, nothing is printed, because the program's output already tells the user what happened.
 type Error struct {
 	Code int
 	Err  error

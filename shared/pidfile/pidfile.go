@@ -17,20 +17,21 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// ErrFormat means that the file does not hold a process number.
+// ErrFormat means that the file does not contain a process number.
 var ErrFormat = errors.New("not a process number")
 
-// Write replaces the file by one with this process's number. The caller must hold the daemon's lock.
+// Write writes this process's number to the file at path, replacing an existing file. The caller must hold the daemon's
+// lock.
 func Write(path string) error {
 	return atomicfile.Write(path, fmt.Appendln(nil, os.Getpid()), atomicfile.Options{Mode: 0o644})
 }
 
-// Remove removes the file and any temporary file left of it. A missing file is not an error.
+// Remove removes the file at path and the temporary files that dead writers of it left. A missing file is not an error.
 func Remove(path string) error { return atomicfile.Remove(path) }
 
-// Read returns the process number. The error wraps fs.ErrNotExist if the file does not exist; paths.ErrUntrusted if it
-// is a symlink, belongs to someone other than this user, root or the system user, or lies in a directory that others
-// can write; and ErrFormat if it does not hold a process number.
+// Read returns the process number. The error wraps fs.ErrNotExist if the file does not exist; paths.ErrUntrusted if the
+// file is a symlink, belongs to a user other than this user, root and the system user, or is in a directory that other
+// users can write; and ErrFormat if the file does not contain a process number.
 func Read(path string, env paths.Env) (int, error) {
 	if err := env.CheckReadDir(filepath.Dir(path)); err != nil {
 		return 0, err

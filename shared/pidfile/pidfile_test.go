@@ -40,7 +40,7 @@ func TestWrite_ReadRemove(t *testing.T) {
 	require.NoError(t, Remove(path))
 	entries, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
-	require.Len(t, entries, 1, "only what is not ours")
+	require.Len(t, entries, 1, "only the file that the link pointed to")
 }
 
 func TestRead_Refuses(t *testing.T) {
@@ -71,7 +71,7 @@ func TestRead_Refuses(t *testing.T) {
 	}
 	require.NoError(t, unix.Mkfifo(at("fifo"), 0o600))
 	_, err = Read(at("fifo"), env)
-	require.ErrorIs(t, err, ErrFormat, "and it does not wait for a writer")
+	require.ErrorIs(t, err, ErrFormat, "Read must not wait for a writer")
 
 	require.NoError(t, os.Mkdir(at("open"), 0o755))
 	require.NoError(t, os.Chmod(at("open"), 0o777))

@@ -1,5 +1,5 @@
-// Package sourcefile does what all source files need, whatever their format: opening, reading with a digest, the stamp
-// that shows whether a file has changed, and the errors for a file that cannot be used.
+// Package sourcefile opens and reads source files of any format. It computes a file's digest and its stamp, which shows
+// whether the file has changed, and defines the errors for files that cannot be used.
 package sourcefile
 
 import (
@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Errors of a source file as a whole. Read returns an *fs.PathError that wraps one of these, an error of the parser or
-// an error of the system.
+// Errors of a source file as a whole. Read returns an *fs.PathError that wraps one of these errors, an error of the
+// parser or an error of the system.
 var (
 	// ErrNotRegular: the path is a directory, a pipe or a device.
 	ErrNotRegular = errors.New("not a regular file")
@@ -46,7 +46,7 @@ type Stamp struct {
 	CtimeNS int64  `msgpack:"ctime"`
 }
 
-// StampOf returns the stamp of a file from what os.Stat returned.
+// StampOf returns the stamp of a file, given the result of os.Stat for the file.
 func StampOf(fi os.FileInfo) Stamp {
 	s := Stamp{Size: fi.Size(), MtimeNS: nanoseconds(fi.ModTime())}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
@@ -55,7 +55,7 @@ func StampOf(fi os.FileInfo) Stamp {
 	return s
 }
 
-// StampOfStat returns the stamp of a file from what a system call returned.
+// StampOfStat returns the stamp of a file, given the result of the system call stat for the file.
 func StampOfStat(st *unix.Stat_t) Stamp {
 	return Stamp{Dev: st.Dev, Ino: st.Ino, Size: st.Size, MtimeNS: st.Mtim.Nano(), CtimeNS: st.Ctim.Nano()}
 }
@@ -63,12 +63,12 @@ func StampOfStat(st *unix.Stat_t) Stamp {
 // Modified returns the modification time in Unix seconds.
 func (s Stamp) Modified() int64 { return s.MtimeNS / 1e9 }
 
-// Changed returns the status change time in Unix seconds. It comes from this machine's clock; no mirror and no archive
-// can set it.
+// Changed returns the status change time (ctime) in Unix seconds. The kernel sets this time from the machine's clock;
+// no mirror and no archive can set it.
 func (s Stamp) Changed() int64 { return s.CtimeNS / 1e9 }
 
-// A file system's clock ticks at least every 10 ms, or every second or two where times have no fractions. All changes
-// within one tick get the same time.
+// A file system's clock ticks at least every 10 ms, or every one or two seconds if its times have no fractions. All
+// changes of a file within one tick get the same time.
 const (
 	tickFine   = 50 * time.Millisecond
 	tickCoarse = 2500 * time.Millisecond
@@ -106,8 +106,8 @@ type File struct {
 // Digest returns the SHA-256 in lower-case hexadecimal.
 func (f *File) Digest() string { return hex.EncodeToString(f.SHA256[:]) }
 
-// Open opens a regular file for reading and returns an error for any other kind. A link is followed, as pacman does. A
-// pipe does not block.
+// Open opens a regular file for reading; any other kind of file is an error. Open follows a link, as pacman does, and
+// does not block on a pipe.
 func Open(path string) (*os.File, Stamp, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -128,9 +128,9 @@ func Open(path string) (*os.File, Stamp, error) {
 	return f, StampOf(fi), nil
 }
 
-// Read passes the content of a file to parse, which must read all of it. After an error the caller must discard what
-// parse produced: the file as a whole is unusable. An error of ctx, and one that FromCaller marked, is returned
-// unchanged.
+// Read passes the content of a file to the function parse, which must read all of it. After an error the caller must
+// discard what parse produced: the file as a whole is unusable. An error of ctx, and an error that parse marked with
+// FromCaller, is returned unchanged.
 func Read(ctx context.Context, path string, parse func(io.Reader) error) (File, error) {
 	out := File{Path: path}
 	f, stamp, err := Open(path)
@@ -148,7 +148,7 @@ func Read(ctx context.Context, path string, parse func(io.Reader) error) (File, 
 	if errors.As(err, &caller) {
 		return out, caller.err
 	}
-	// A change of the file explains any other error.
+	// If the file has changed, the change explains any other error.
 	if fi, again := f.Stat(); again == nil && StampOf(fi) != stamp {
 		err = ErrChanged
 	}
@@ -181,7 +181,8 @@ func (h *hashReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// FromCaller marks an error that comes from a parser's callback, so that it is not taken for an error in the file.
+// FromCaller marks an error that comes from a parser's callback, so that Read does not treat it as an error in the
+// file.
 func FromCaller(err error) error { return &callerError{err} }
 
 // IsFromCaller reports whether FromCaller marked an error.

@@ -69,7 +69,8 @@ func TestRead_Errors(t *testing.T) {
 	}
 }
 
-// TestRead_Changed: if the file changes while it is read, the error says so, whatever error the parser returns.
+// TestRead_Changed checks that Read returns ErrChanged if the file changes while it is read, whatever error the parser
+// returns.
 func TestRead_Changed(t *testing.T) {
 	for name, result := range map[string]error{"parsed": nil, "not parsed": ErrDamaged} {
 		t.Run(name, func(t *testing.T) {
@@ -94,14 +95,14 @@ func TestRead_Caller(t *testing.T) {
 	require.EqualError(t, FromCaller(mine), "mine")
 }
 
-// TestRead_System: an error of the system is returned unchanged, with its path.
+// TestRead_System checks that an error of the system is returned unchanged, with its path.
 func TestRead_System(t *testing.T) {
 	failed := &fs.PathError{Op: "mmap", Path: "/elsewhere", Err: unix.ENOMEM}
 	_, err := Read(t.Context(), write(t, "hello"), func(io.Reader) error { return failed })
 	require.Equal(t, failed, err)
 }
 
-// TestRead_Link: a link is followed, and the stamp is that of its target.
+// TestRead_Link checks that Read follows a link and returns the stamp of the link's target.
 func TestRead_Link(t *testing.T) {
 	path := write(t, "hello")
 	link := path + "-link"
@@ -114,7 +115,7 @@ func TestRead_Link(t *testing.T) {
 	require.Equal(t, link, f.Path)
 }
 
-// TestStamp: all functions return the same stamp, until the file changes.
+// TestStamp checks that all functions return the same stamp for a file until the file changes.
 func TestStamp(t *testing.T) {
 	path := write(t, "hello")
 	stamp, err := Stat(path)

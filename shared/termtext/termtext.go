@@ -21,7 +21,7 @@ func Unsafe(r rune) bool {
 	return false
 }
 
-// Clean replaces each unsafe rune, and each byte that is not UTF-8, by U+FFFD. A newline is unsafe too: the result is
+// Clean replaces each unsafe rune, and each byte that is not UTF-8, by U+FFFD. As a newline is unsafe, the result is
 // one line. Safe text is returned unchanged.
 func Clean(s string) string {
 	for i := range len(s) {
@@ -61,8 +61,8 @@ func clean(s string) string {
 // broken reports whether a rune of n bytes must be replaced.
 func broken(r rune, n int) bool { return r == utf8.RuneError && n == 1 || Unsafe(r) }
 
-// AppendJSON appends JSON text and escapes each unsafe rune in it. The JSON encoder has already escaped the C0
-// controls; whitespace between values stays.
+// AppendJSON appends JSON text to dst, with each unsafe rune escaped. It leaves the C0 controls as they are: the JSON
+// encoder has already escaped those in strings, and between values they are whitespace.
 func AppendJSON(dst, json []byte) []byte {
 	const hex = "0123456789abcdef"
 	for len(json) > 0 {

@@ -3,11 +3,11 @@ package version
 
 import "runtime/debug"
 
-// stamped is set by the Makefile: -X github.com/omg-arch/omg/shared/version.stamped=v1.2.3.
+// stamped is set by the Makefile with the linker flag -X github.com/omg-arch/omg/shared/version.stamped=v1.2.3.
 var stamped string
 
-// String returns the version that the linker stamped, otherwise the module version that `go install` recorded,
-// otherwise "devel" with the commit if the toolchain recorded one. It is never empty.
+// String returns the version that the linker set, otherwise the module version that the command `go install` recorded,
+// otherwise "devel" with the commit if the toolchain recorded a commit. The version is never empty.
 func String() string {
 	if stamped != "" {
 		return stamped // reading the build information takes time

@@ -20,7 +20,7 @@ func TestPick(t *testing.T) {
 		info          *debug.BuildInfo
 		want          string
 	}{
-		{"the stamp wins", "v1.2.3", info("v9.9.9", revision), "v1.2.3"},
+		{"the version from the linker comes first", "v1.2.3", info("v9.9.9", revision), "v1.2.3"},
 		{"go install records a module version", "", info("v1.2.3", revision), "v1.2.3"},
 		{"a clean checkout", "", info("(devel)", revision, clean), "devel-0123456789ab"},
 		{"a changed checkout", "", info("(devel)", modified, revision), "devel-0123456789ab-dirty"},
