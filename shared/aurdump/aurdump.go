@@ -95,8 +95,8 @@ func (f *ReadResult) read(ctx context.Context, in io.Reader, limits limits, each
 	return streamError(p.packages(each))
 }
 
-// boundedReader fails once it has read more than all bytes in total, or object bytes since the parser last set the
-// limit object.
+// boundedReader limits how many bytes are read from r. The fields all and object are the numbers of bytes that may
+// still be read: in total, and until the parser sets object again for the next package.
 type boundedReader struct {
 	ctx         context.Context
 	r           io.Reader

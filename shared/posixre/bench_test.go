@@ -18,7 +18,7 @@ func BenchmarkCompile(b *testing.B) {
 	}
 }
 
-// BenchmarkFind searches a description that does not match.
+// BenchmarkFind searches a package description that no expression matches.
 func BenchmarkFind(b *testing.B) {
 	text := []byte("a collection of common tools and libraries to read and write archives of many kinds")
 	for _, expr := range []string{"^lib", `\<go\>`, `c\+\+`, "[[:digit:]]{3}", "(a*)*(a|aa)*z", ".{0,1000}z", strings.Repeat("a?", 5000) + "z"} {

@@ -9,11 +9,11 @@ import (
 // element is one part of a bracket expression.
 type element struct {
 	r     rune
-	class runeSet // of [:name:]; nil: r counts
-	equiv bool    // [=x=], which like a class must not end a range
+	class runeSet // the members of a class [:name:]; nil if the element is the character r
+	equiv bool    // [=x=], an equivalence class, which like a class cannot start or end a range
 }
 
-// bracket parses a bracket expression whose "[" is at offset at.
+// bracket parses a bracket expression. The offset of its "[" is at; the parser's position is after that "[".
 func (p *parser) bracket(at int) (*node, error) {
 	negated := p.peek() == '^'
 	if negated {
@@ -30,7 +30,7 @@ func (p *parser) bracket(at int) (*node, error) {
 			s = append(s, from.class...)
 			continue
 		}
-		// A "-" right before the closing "]" is itself.
+		// A "-" right before the closing "]" is an ordinary character.
 		if from.equiv || p.peek() != '-' || strings.HasPrefix(p.expr[p.pos:], "-]") {
 			if first && !negated && p.peek() == ']' {
 				p.pos++
@@ -57,16 +57,16 @@ func (p *parser) bracket(at int) (*node, error) {
 	return set(s.normal()), nil
 }
 
-// element parses one character, class, equivalence class or collating symbol. A "-" that is neither first nor last nor
-// the end of a range is an error.
+// element parses one character, class, equivalence class or collating symbol. Unless hyphen is set, a "-" is an error,
+// except as the last element.
 func (p *parser) element(at int, hyphen bool) (element, error) {
 	start := p.pos
 	if !p.more() {
-		return element{}, p.fail(at, "unmatched [")
+		return element{}, p.fail(at, `unmatched "["`)
 	}
 	r := p.next()
 	if r == '-' && !hyphen && p.more() && p.peek() != ']' {
-		return element{}, p.fail(start, "misplaced - in brackets")
+		return element{}, p.fail(start, `misplaced "-" in brackets`)
 	}
 	kind := p.peek()
 	if r != '[' || kind != ':' && kind != '=' && kind != '.' {
@@ -75,7 +75,7 @@ func (p *parser) element(at int, hyphen bool) (element, error) {
 	p.pos++
 	name, ok := p.name(kind)
 	if !ok {
-		return element{}, p.fail(at, "unmatched [")
+		return element{}, p.fail(at, `unmatched "["`)
 	}
 	if kind == ':' {
 		class, ok := classes[name]
@@ -91,7 +91,7 @@ func (p *parser) element(at int, hyphen bool) (element, error) {
 	return element{r: r, equiv: kind == '='}, nil
 }
 
-// name parses up to the closing pair of its kind, such as ":]".
+// name parses the text up to the two characters that close an element of this kind, such as ":]".
 func (p *parser) name(kind byte) (string, bool) {
 	rest := p.expr[p.pos:]
 	end := strings.Index(rest, string(kind)+"]")

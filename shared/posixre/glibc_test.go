@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// matchResults returns this package's result in the form of glibc.match.
+// matchResults returns this package's result for each text, in the format of glibc.match.
 func matchResults(t *testing.T, expr string, texts ...string) string {
 	e, err := Compile(expr)
 	if err != nil {
@@ -35,7 +35,7 @@ func kindOf(answer string) string {
 
 func choose(r *rand.Rand, from []string) string { return from[r.IntN(len(from))] }
 
-// TestCompile_EqualsGlibc compares the doubtful cases.
+// TestCompile_EqualsGlibc compares this package with glibc on expressions whose meaning is easy to get wrong.
 func TestCompile_EqualsGlibc(t *testing.T) {
 	g := startGlibc(t)
 	texts := []string{
@@ -61,7 +61,8 @@ func TestCompile_EqualsGlibc(t *testing.T) {
 	}
 }
 
-// TestCompile_EqualsGlibcRandom compares random expressions of all operators, valid and invalid ones.
+// TestCompile_EqualsGlibcRandom compares this package with glibc on random expressions, valid and invalid, that contain
+// all operators.
 func TestCompile_EqualsGlibcRandom(t *testing.T) {
 	compareRandom(t, 5000, []string{
 		"a", "b", "a", "b", "A", "_", "-", "é", "É", " ", "c", ".", ".", "*", "+", "?", "|", "|", "(", ")", "(", ")", "^", "$",
@@ -82,8 +83,8 @@ func TestBracket_EqualsGlibcRandom(t *testing.T) {
 	}, []string{"a", "B", "c", "y", "Z", "_", "0", "5", "9", "@", "{", "!", "~", "-", "^", "]", "[", "\\", "é", "É"})
 }
 
-// compareRandom compares expressions made of tokens on texts made of letters, for the given number of rounds. It skips
-// expressions that this package is known to treat differently.
+// compareRandom compares this package with glibc: each round joins random tokens to an expression and random letters to
+// the texts to match. It skips expressions on which the two are known to differ.
 func compareRandom(t *testing.T, rounds int, tokens, letters []string) {
 	t.Helper()
 	g := startGlibc(t)
@@ -149,8 +150,9 @@ func TestCompile_GlibcDifferences(t *testing.T) {
 	}
 }
 
-// TestClasses_EqualGlibc compares every character that both know. Their versions of Unicode differ, and a few characters
-// changed their class between them.
+// TestClasses_EqualGlibc compares the classes of this package and of glibc for every character that both know. It
+// allows a few differences, because the two use different versions of Unicode, between which some characters changed
+// their class.
 func TestClasses_EqualGlibc(t *testing.T) {
 	g := startGlibc(t)
 	theirs := func(class string) runeSet {

@@ -8,30 +8,30 @@ import (
 )
 
 const (
-	// maxText limits the expression in Go's syntax, in bytes.
+	// maxText limits the length of an expression in Go's syntax, in bytes.
 	maxText = 8 << 20
-	// maxGoCount is package regexp's limit for a count, and for the product of nested counts.
+	// maxGoCount is package regexp's limit for the count of a repetition, and for the product of nested counts.
 	maxGoCount = 1000
 )
 
-// writer writes an expression in Go's syntax.
+// writer collects an expression in Go's syntax.
 type writer struct {
 	strings.Builder
 	target
-	full bool // maxText was reached
+	full bool // the expression has become longer than maxText
 }
 
-// target is the kind of text that an expression is written for. Word anchors are written only for marked text, and left
-// out otherwise.
+// target is the kind of text that an expression in Go's syntax is to match. Only an expression for marked text contains
+// the word anchors.
 type target uint8
 
 const (
 	anyText    target = iota
-	oneLine           // without a newline: ^ and $ match only at the ends, which is much faster
-	markedText        // see mark
+	oneLine           // text without a newline: ^ and $ match only at its ends, which is much faster
+	markedText        // text with the marks that the function mark adds
 )
 
-// goSyntax returns n in Go's syntax, and false if that would be longer than maxText.
+// goSyntax returns the expression n in Go's syntax, and false if the result would be longer than maxText.
 func goSyntax(n *node, to target) (string, bool) {
 	w := &writer{target: to}
 	w.WriteString("(?i)")
@@ -39,7 +39,7 @@ func goSyntax(n *node, to target) (string, bool) {
 	return w.String(), !w.full
 }
 
-// node writes n and returns the largest product of nested counts in it.
+// node writes the node n and returns the largest product of nested counts in it.
 func (w *writer) node(n *node) int {
 	product := 1
 	if w.full {
@@ -88,7 +88,8 @@ func (w *writer) group(n *node) int {
 	return product
 }
 
-// repeat writes a count that is larger than package regexp allows as several in a row: a{2500} is a{1000}a{1000}a{500}.
+// repeat writes a repetition. It splits a count that is too large for package regexp: a{2500} becomes
+// a{1000}a{1000}a{500}.
 func (w *writer) repeat(n *node) int {
 	inner := &writer{target: w.target}
 	product := inner.node(n.subs[0])
@@ -127,7 +128,7 @@ func (w *writer) anchor(a anchor) {
 		w.set(marksOf(a))
 		return
 	}
-	texts := [...]string{`(?m:^)`, `(?m:$)`, `\A`, `\z`} // in the order of the bits
+	texts := [...]string{`(?m:^)`, `(?m:$)`, `\A`, `\z`} // in the order of the bits of anchor
 	if w.target == oneLine {
 		texts[0], texts[1] = texts[2], texts[3]
 	}
@@ -138,7 +139,8 @@ func (w *writer) anchor(a anchor) {
 	}
 }
 
-// set writes a set that is already closed under case folding: package regexp would take long to fold it.
+// set writes a set without case folding, because the set is already closed under case folding, and package regexp would
+// take long to fold it.
 func (w *writer) set(s runeSet) {
 	if len(s) == 0 {
 		w.WriteString(`[^\x00-\x{10FFFF}]`)
@@ -163,7 +165,7 @@ func (w *writer) member(r rune) {
 	w.WriteRune(r)
 }
 
-// skipMarks writes an expression that skips the marks before the next character.
+// skipMarks writes an expression that matches the marks before the next character.
 func (w *writer) skipMarks() {
 	if w.target == markedText {
 		w.WriteString(anyMarks)

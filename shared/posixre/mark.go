@@ -4,15 +4,15 @@ import (
 	"unicode/utf8"
 )
 
-// Package regexp has no \< and \>, and its \b knows only ASCII. An expression with one of these is therefore matched
-// against marked text: before, between and after the characters stands a mark that tells what is on either side,
-// repeated as often as the expression can have anchors in a row. An anchor consumes one copy of a matching mark; a
-// character skips the remaining copies.
+// Package regexp has no \< and \>, and its \b supports only ASCII. An expression with one of these anchors is therefore
+// matched against marked text: at each position before, between and after the characters, a mark is inserted that tells
+// what is on either side of the position. The mark is repeated as often as the expression can have anchors in a row. An
+// anchor consumes one copy of a matching mark; a character skips the remaining copies.
 
-// maxCopies limits the size of marked text.
+// maxCopies limits the copies of each mark, and with them the size of marked text.
 const maxCopies = 32
 
-// side is what lies on one side of a position.
+// side is the kind of character on one side of a position.
 type side rune
 
 const (
@@ -23,8 +23,8 @@ const (
 	sides
 )
 
-// firstMark is the first mark. The marks are U+FDD0 to U+FDDF, noncharacters that text should not contain. Where it
-// does, they are replaced by U+FFFD before marking.
+// firstMark is the first mark. The marks are U+FDD0 to U+FDDF, noncharacters that text should not contain. If a text
+// contains one, that character is replaced by U+FFFD before the text is marked.
 const firstMark = 0xFDD0
 
 var allMarks = runeSet{firstMark, firstMark + rune(sides*sides) - 1}
@@ -33,7 +33,7 @@ const anyMarks = `[\x{FDD0}-\x{FDDF}]*`
 
 func markOf(before, after side) rune { return firstMark + rune(before*sides+after) }
 
-// marksOf returns the marks of all positions where every anchor in a holds.
+// marksOf returns the marks of all positions at which all anchors in the set a match.
 func marksOf(a anchor) runeSet {
 	var s runeSet
 	for before := range sides {
@@ -72,7 +72,7 @@ func sideOf(r rune, words runeSet) side {
 	return other
 }
 
-// mark returns text with n copies of each mark.
+// mark returns the text with n copies of the mark of each position.
 func mark(text []byte, n int) []byte {
 	words := wordSet()
 	const markLen = 3
@@ -98,7 +98,7 @@ func mark(text []byte, n int) []byte {
 	return out
 }
 
-// unmark converts an offset in marked into the offset in text, from which marked was made.
+// unmark converts an offset in marked text into the offset in the text from which the marked text was made.
 func unmark(text, marked []byte, at int) int {
 	from := 0
 	for i := 0; i < at; {
@@ -112,12 +112,13 @@ func unmark(text, marked []byte, at int) int {
 	return from
 }
 
-// gaps counts how many anchors a match of a node can need at one position; none means that it cannot match so.
+// gaps holds the largest number of anchors that a match of a node can need at one position. The value none means that
+// no match has such a position.
 type gaps struct {
-	empty int // by matching the empty string
-	first int // before its first character
-	last  int // after its last character
-	inner int // between two of its characters
+	empty int // in a match of the empty string
+	first int // before the first character of a match
+	last  int // after the last character of a match
+	inner int // between two characters of a match
 }
 
 const none = -1 << 20
@@ -157,8 +158,8 @@ func gapsOf(n *node) gaps {
 		}
 		return g
 	case opRepeat:
-		// An optional part need not be repeated without consuming a character, so two rounds have the same gaps as any
-		// larger number; required rounds add up.
+		// An optional round that consumes no character need not be repeated, so two rounds have the same gaps as any
+		// larger number of optional rounds. The anchors of required rounds add up.
 		one := gapsOf(n.subs[0])
 		g := one.then(one)
 		if n.low > 2 && one.empty > 0 {

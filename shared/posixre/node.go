@@ -18,12 +18,12 @@ const (
 type node struct {
 	op      op
 	lit     []rune  // opLit: a sequence of characters
-	set     runeSet // opSet: one character of these, closed under case folding
-	anchors anchor  // opAnchor: all of these must hold
-	subs    []*node // opConcat, opAlt; one for opRepeat
+	set     runeSet // opSet: the characters of which one matches, closed under case folding
+	anchors anchor  // opAnchor: the anchors, which must all match
+	subs    []*node // the operands of opConcat and opAlt; the one operand of opRepeat
 	low     int     // opRepeat: the smallest number of rounds
 	high    int     // opRepeat: the largest number of rounds; -1: no limit
-	size    int     // characters and anchors, repetitions multiplied out
+	size    int     // the number of characters and anchors after repetitions are multiplied out
 }
 
 // anchor is a set of conditions on a position in the text.
@@ -45,13 +45,13 @@ const (
 
 var empty = &node{op: opEmpty}
 
-// has reports whether one of these anchors is in n.
+// has reports whether the node n or a node below it has one of the wanted anchors.
 func (n *node) has(wanted anchor) bool {
 	return n.anchors&wanted != 0 ||
 		slices.ContainsFunc(n.subs, func(sub *node) bool { return sub.has(wanted) })
 }
 
-// concat joins the parts of a branch, and merges neighbouring literals and anchors.
+// concat joins the parts of a branch to one node, and merges neighbouring literals and neighbouring anchors.
 func concat(parts []*node) *node {
 	var subs []*node
 	size := 0
@@ -91,7 +91,7 @@ func alternate(branches []*node) *node {
 	return n
 }
 
-// repeat applies a repetition; a high of -1 means no limit.
+// repeat returns the node for a repetition of sub; a high of -1 means no upper limit.
 func repeat(sub *node, low, high int) *node {
 	switch {
 	case sub.op == opEmpty || high == 0:
@@ -107,5 +107,6 @@ func repeat(sub *node, low, high int) *node {
 	return &node{op: opRepeat, subs: []*node{sub}, low: low, high: high, size: sub.size * max(1, low, high)}
 }
 
-// simple reports whether the repetition is *, + or ?, of which two in a row are equal to one: +? is *, and ++ is +.
+// simple reports whether a repetition is *, + or ?. Two of these in a row are equal to one of them: +? is *, and ++ is
+// +.
 func simple(low, high int) bool { return low <= 1 && high == -1 || low == 0 && high == 1 }

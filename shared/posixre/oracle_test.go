@@ -16,9 +16,9 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// oracleSource is a C program that runs glibc's regcomp. An input line has the expression and the texts, separated by
-// colons, each an x and its bytes in hexadecimal. The output line is "error: why", or a 0 or 1 for each text. For a
-// line "class NAME" it is the ranges of the class's members.
+// oracleSource is a C program that runs glibc's regcomp. A line of its input has an expression and the texts to match,
+// separated by colons; each is an "x" and its bytes in hexadecimal. The output line is "error: " and the reason, or a 0
+// or 1 for each text. If the input line is "class NAME", the output line has the ranges of that class's members.
 const oracleSource = `
 #include <locale.h>
 #include <poll.h>
@@ -82,14 +82,14 @@ int main(void) {
 }
 `
 
-// glibc is the running program.
+// glibc is a running process of the C program.
 type glibc struct {
 	t   testing.TB
 	in  *bufio.Writer
 	out *bufio.Reader
 }
 
-// glibcProgram is built once for all tests.
+// glibcProgram is the C program, which is built once for all tests.
 var glibcProgram struct {
 	once sync.Once
 	dir  string
@@ -161,13 +161,14 @@ func (q question) line() string {
 	return line
 }
 
-// match returns glibc's error, or a 0 or 1 for each text.
+// match returns glibc's error, or a 0 or 1 for each text, whether it matches.
 func (g *glibc) match(expr string, texts ...string) string {
 	g.t.Helper()
 	return g.ask(question{expr, texts}.line())
 }
 
-// matchAll is match for many questions. It sends the next questions while glibc answers the earlier ones.
+// matchAll does for many questions what match does for one. It sends the next questions while glibc answers the earlier
+// ones.
 func (g *glibc) matchAll(all []question) (answers []string) {
 	g.t.Helper()
 	asked := make(chan error, 1)

@@ -20,11 +20,11 @@ import (
 
 var repos = []string{"core", "extra", "multilib"}
 
-// packageText is the text that pacman -Ss searches, the name first.
+// packageText holds the texts of a package that pacman -Ss searches: the name and other fields.
 type packageText struct {
 	name   string
 	fields []string
-	folded string // all of the text
+	folded string // the name and the fields, case-folded
 }
 
 func readPackages(t *testing.T, dbpath string) []packageText {
@@ -73,8 +73,8 @@ func textOf(desc string) packageText {
 	return p
 }
 
-// search finds the packages that libalpm finds: a name also matches as plain text. Like an index, it first drops
-// packages that lack the required literals.
+// search returns the names of the packages that libalpm finds: the expression matches as a regular expression, or is
+// plain text that the name contains. Like a search in an index, it first skips packages that lack a required literal.
 func search(t *testing.T, packages []packageText, expr string) []string {
 	e, err := Compile(expr)
 	require.NoError(t, err, expr)

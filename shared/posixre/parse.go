@@ -7,15 +7,17 @@ import (
 )
 
 const (
-	// maxDepth is how deep groups may nest. Package regexp limits its tree to 1,000 levels, and a group can need four.
+	// maxDepth is how deep groups may be nested. Package regexp limits its tree to 1,000 levels, and a group can need
+	// four levels.
 	maxDepth = 200
-	// maxSize is the number of characters that an expression may stand for.
+	// maxSize is the largest number of characters and anchors of an expression after its repetitions are multiplied
+	// out.
 	maxSize = 40_000
-	// maxCount is glibc's RE_DUP_MAX.
+	// maxCount is glibc's RE_DUP_MAX, the largest count in braces.
 	maxCount = 32_767
 )
 
-// parser parses an expression in one pass. It decides as glibc does where POSIX leaves the meaning open.
+// parser parses an expression in one pass. Where POSIX leaves the meaning open, it decides as glibc does.
 type parser struct {
 	expr string
 	pos  int
@@ -50,14 +52,14 @@ func (p *parser) peek() byte {
 
 func (p *parser) more() bool { return p.pos < len(p.expr) }
 
-// next consumes one character.
+// next consumes and returns one character.
 func (p *parser) next() rune {
 	r, n := utf8.DecodeRuneInString(p.expr[p.pos:])
 	p.pos += n
 	return r
 }
 
-// alternation parses up to the end or, within a group, up to its ")".
+// alternation parses up to the end of the expression or, within a group, up to the group's ")".
 func (p *parser) alternation(depth int) (*node, error) {
 	var branches []*node
 	for {
@@ -95,7 +97,7 @@ func (p *parser) branch(depth int) (*node, error) {
 	return concat(parts), nil
 }
 
-// sized returns an error for a node that is too large; at is the offset for the error.
+// sized returns n, or an error if n is too large; the parameter at is the offset that the error reports.
 func (p *parser) sized(n *node, at int) (*node, error) {
 	if n.size > maxSize {
 		return nil, &Error{p.expr, at, fmt.Sprintf("stands for more than %d characters", maxSize), ErrTooLarge}
@@ -115,7 +117,7 @@ func (p *parser) atom(depth int) (*node, error) {
 			return nil, err
 		}
 		if p.peek() != ')' {
-			return nil, p.fail(at, "unmatched (")
+			return nil, p.fail(at, `unmatched "("`)
 		}
 		p.pos++
 		return n, nil
@@ -128,7 +130,7 @@ func (p *parser) atom(depth int) (*node, error) {
 	case '$':
 		return &node{op: opAnchor, anchors: lineEnd, size: 1}, nil
 	case '*', '+', '?', '{':
-		return nil, p.fail(at, "nothing to repeat before %c", r)
+		return nil, p.fail(at, `nothing to repeat before "%c"`, r)
 	case '\\':
 		if !p.more() {
 			return nil, p.fail(at, "nothing after the backslash")
@@ -187,7 +189,7 @@ func (p *parser) repetition(n *node) (*node, error) {
 	return p.sized(repeat(n, low, high), at)
 }
 
-// counts parses what follows a "{": n} or n,} or n,m} or ,m} or ,}. It returns the bounds.
+// counts parses what follows a "{", which is n}, n,}, n,m}, ,m} or ,}. It returns the lower and the upper bound.
 func (p *parser) counts(at int) (low, high int, err error) {
 	low, comma, err := p.count(at)
 	if err != nil {
@@ -202,7 +204,7 @@ func (p *parser) counts(at int) (low, high int, err error) {
 	}
 	switch {
 	case comma || low < 0:
-		return 0, 0, p.fail(at, "wrong count after {")
+		return 0, 0, p.fail(at, `wrong count after "{"`)
 	case low > maxCount || high > maxCount:
 		return 0, 0, p.fail(at, "a count above %d", maxCount)
 	case high >= 0 && low > high:
@@ -211,8 +213,8 @@ func (p *parser) counts(at int) (low, high int, err error) {
 	return low, high, nil
 }
 
-// count parses a number (-1 if there is none) and the "," or "}" after it. Like glibc, it accepts a "," or "0" after a
-// backslash.
+// count parses a number (-1 if there is none) and the "," or "}" after the number. Like glibc, it accepts a "," or "0"
+// after a backslash.
 func (p *parser) count(at int) (n int, comma bool, err error) {
 	n = -1
 	for p.more() {
@@ -222,7 +224,7 @@ func (p *parser) count(at int) (n int, comma bool, err error) {
 		}
 		if r == '\\' {
 			if r = rune(p.peek()); r != ',' && r != '0' {
-				return 0, false, p.fail(at, "wrong count after {")
+				return 0, false, p.fail(at, `wrong count after "{"`)
 			}
 			p.pos++
 		}
@@ -235,8 +237,8 @@ func (p *parser) count(at int) (n int, comma bool, err error) {
 				n = maxCount + 1
 			}
 		default:
-			return 0, false, p.fail(at, "wrong count after {")
+			return 0, false, p.fail(at, `wrong count after "{"`)
 		}
 	}
-	return 0, false, p.fail(at, "unmatched {")
+	return 0, false, p.fail(at, `unmatched "{"`)
 }

@@ -1,37 +1,39 @@
-// Package posixre matches POSIX extended regular expressions as pacman -Ss does: as glibc's regcomp reads them with
-// REG_EXTENDED, REG_ICASE and REG_NEWLINE in the C.UTF-8 locale. It parses an expression, rewrites it in Go's syntax
-// and compiles it with package regexp, which matches in time linear in the text, so no expression takes exponential
-// time.
+// Package posixre matches POSIX extended regular expressions as pacman -Ss does, that is, as glibc's regcomp does with
+// REG_EXTENDED, REG_ICASE and REG_NEWLINE in the locale C.UTF-8. It parses an expression, rewrites it in Go's syntax
+// and compiles the result with package regexp. That package matches in time linear in the text, so no expression takes
+// exponential time.
 //
-// Behaviour of glibc that may surprise, and that this package has too:
+// Behaviour of glibc that may surprise, and that this package shares:
 //
-//   - A repetition after a repetition repeats it: "a+?" is (a+)?, never lazy.
-//     One with nothing before it, or after an anchor, is an error.
-//   - "{" always opens a count; "{,3}" is "{0,3}"; ")" without "(" is itself.
-//   - ^ and $ are anchors wherever they stand and also match around a newline,
-//     which neither "." nor a negated bracket matches (\W does).
+//   - A repetition after a repetition repeats the latter: "a+?" is (a+)?, never
+//     lazy. A repetition with nothing before it, or after an anchor, is an error.
+//   - "{" always opens a count; "{,3}" is "{0,3}"; ")" without "(" is an
+//     ordinary character.
+//   - ^ and $ are anchors anywhere in an expression and also match after and
+//     before a newline. "." and negated brackets do not match a newline; \W does.
 //   - \< \> \b \B \w \W \s \S \` \' have their GNU meaning; a word consists of
 //     letters and digits of any script and "_".
-//   - Ranges are compared in upper case: [A-z] holds no "_" and [Z-a] is an
-//     error. [:lower:] and [:upper:] are both [:alpha:].
-//   - A backslash before any other lower-case ASCII letter (as in \d) makes a
-//     character that matches nothing, since text is compared in upper case.
+//   - Ranges are compared in upper case: [A-z] does not contain "_" and
+//     [Z-a] is an error. [:lower:] and [:upper:] are both [:alpha:].
+//   - A backslash and any other lower-case ASCII letter, such as \d, match
+//     nothing, because the letter is compared with text in upper case.
 //
 // Differences from glibc:
 //
-//   - Back-references are [ErrBackReference]: no engine has them in linear time.
-//   - An expression must be UTF-8. A byte of text that is not is matched as
-//     U+FFFD, so "." matches it.
-//   - Case is ignored by Unicode's simple folding, as in plain words: "k"
-//     matches U+212A (the Kelvin sign) and "ß" its capital. glibc compares
-//     upper case: it matches neither of these, but matches "i" and the
-//     dotless "ı".
+//   - Back-references are refused with [ErrBackReference], because no engine
+//     matches them in linear time.
+//   - An expression must be UTF-8. A byte of the text that is not UTF-8 is
+//     matched as U+FFFD, so "." matches that byte.
+//   - Case is ignored by Unicode's simple folding, as in omg's search for plain
+//     words: "k" matches U+212A (the Kelvin sign), and "ß" matches its capital.
+//     glibc compares upper case: there neither "k" nor "ß" matches these, but
+//     "i" matches the dotless "ı".
 //   - Ranges, [=x=] and [.x.] with characters outside ASCII compare code
 //     points, as other UTF-8 locales nearly do; in C.UTF-8 they are an error.
-//   - A counted group with a word anchor is the group written out that often;
-//     to glibc (\<|x){2} is not (\<|x)(\<|x).
-//   - Groups nest at most 200 deep; an expression may stand for at most 40,000
-//     characters once its counts are multiplied out; see [ErrTooLarge].
+//   - A counted group with a word anchor means the group written out that many
+//     times; in glibc (\<|x){2} differs from (\<|x)(\<|x).
+//   - Groups are nested at most 200 deep, and an expression has at most 40,000
+//     characters after its counts are multiplied out; see [ErrTooLarge].
 package posixre
 
 import (
@@ -56,12 +58,12 @@ const maxLength = 64 << 10
 // Error describes an error in an expression and its position.
 type Error struct {
 	Expr   string
-	Offset int    // in bytes, of the wrong character; -1: the whole expression
-	Why    string // such as "unmatched ["
-	kind   error  // a sentinel, or nil
+	Offset int    // of the wrong character, in bytes; -1 if the whole expression is wrong
+	Why    string // such as `unmatched "["`
+	kind   error  // ErrBackReference, ErrTooLarge or nil
 }
 
-// Error returns one line. Characters are counted from 1.
+// Error returns the message in one line. It counts characters from 1.
 func (e *Error) Error() string {
 	text := fmt.Sprintf("regular expression %s: %s", quote(e.Expr, 60), e.Why)
 	if e.Offset >= 0 {
@@ -72,7 +74,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.kind }
 
-// quote returns at most the first characters of s, so that a message stays one readable line.
+// quote returns s in quotes, cut to maxRunes characters, so that a message stays one readable line.
 func quote(s string, maxRunes int) string {
 	for i := range s {
 		if maxRunes--; maxRunes < 0 {
@@ -82,7 +84,7 @@ func quote(s string, maxRunes int) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// whole is the offset of an error without a position.
+// whole is the Offset of an Error about the whole expression.
 const whole = -1
 
 // Expr is a compiled expression. It is safe for concurrent use.
@@ -90,10 +92,10 @@ type Expr struct {
 	expr     string
 	required []string
 
-	// re must match, or line for text without a newline. Both leave out the word anchors; if there are any, marked must
-	// match the marked text too.
+	// re is the expression without word anchors, and line the same expression for text without a newline. If the
+	// expression has word anchors, marked must also match the marked text.
 	re, line, marked *regexp.Regexp
-	copies           int // of each mark
+	copies           int // of each mark in the marked text
 }
 
 // Compile parses a POSIX extended regular expression. Its error is an *Error.
@@ -136,10 +138,10 @@ func compile(expr string, root *node, to target) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-// String returns the expression as it was written.
+// String returns the expression as the caller wrote it.
 func (e *Expr) String() string { return e.expr }
 
-// MatchString reports whether a part of s matches, ignoring case.
+// MatchString reports whether the expression matches a part of s, ignoring case.
 func (e *Expr) MatchString(s string) bool {
 	re := e.re
 	if strings.IndexByte(s, '\n') < 0 {
@@ -148,7 +150,7 @@ func (e *Expr) MatchString(s string) bool {
 	return re.MatchString(s) && (e.marked == nil || e.marked.Match(mark([]byte(s), e.copies)))
 }
 
-// FindIndex returns the start and end of the leftmost-longest match in text, ignoring case, or nil.
+// FindIndex returns the start and end of the leftmost-longest match in text, ignoring case, or nil if there is none.
 func (e *Expr) FindIndex(text []byte) []int {
 	re := e.re
 	if bytes.IndexByte(text, '\n') < 0 {
@@ -168,12 +170,12 @@ func (e *Expr) FindIndex(text []byte) []int {
 	return at
 }
 
-// Required returns strings of at least three bytes that occur in every matching text, if both are case-folded: each
-// letter is replaced by the smallest of those that differ from it only in case, ASCII letters by their lower case. An
-// index narrows a search with them; the list may be empty.
+// Required returns strings of at least three bytes that occur, case-folded, in every case-folded text that matches; the
+// list may be empty. An index narrows a search with these strings. Folding replaces each letter by the smallest of the
+// letters that differ from it only in case, and an ASCII letter by its lower case.
 func (e *Expr) Required() []string { return e.required }
 
-// Quote returns an expression that matches exactly text.
+// Quote returns an expression that matches the characters of text literally.
 func Quote(text string) string {
 	var b strings.Builder
 	for _, r := range text {

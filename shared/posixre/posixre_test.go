@@ -12,25 +12,25 @@ import (
 
 func TestCompile_Errors(t *testing.T) {
 	for expr, want := range map[string]string{
-		"a[b":                          `regular expression "a[b": unmatched [ at character 2`,
-		"+":                            `regular expression "+": nothing to repeat before + at character 1`,
-		"é|*a":                         `regular expression "é|*a": nothing to repeat before * at character 3`,
-		"^*":                           `regular expression "^*": nothing to repeat before * at character 2`,
-		"x(a":                          `regular expression "x(a": unmatched ( at character 2`,
+		"a[b":                          `regular expression "a[b": unmatched "[" at character 2`,
+		"+":                            `regular expression "+": nothing to repeat before "+" at character 1`,
+		"é|*a":                         `regular expression "é|*a": nothing to repeat before "*" at character 3`,
+		"^*":                           `regular expression "^*": nothing to repeat before "*" at character 2`,
+		"x(a":                          `regular expression "x(a": unmatched "(" at character 2`,
 		`a\`:                           `regular expression "a\\": nothing after the backslash at character 2`,
-		"a{":                           `regular expression "a{": unmatched { at character 2`,
-		"a{x}":                         `regular expression "a{x}": wrong count after { at character 2`,
-		"a{}":                          `regular expression "a{}": wrong count after { at character 2`,
+		"a{":                           `regular expression "a{": unmatched "{" at character 2`,
+		"a{x}":                         `regular expression "a{x}": wrong count after "{" at character 2`,
+		"a{}":                          `regular expression "a{}": wrong count after "{" at character 2`,
 		"a{2,1}":                       `regular expression "a{2,1}": counts in the wrong order at character 2`,
 		"a{32768}":                     `regular expression "a{32768}": a count above 32767 at character 2`,
 		"[Z-a]":                        `regular expression "[Z-a]": wrong range in brackets at character 2`,
-		"[a-z-9]":                      `regular expression "[a-z-9]": misplaced - in brackets at character 5`,
+		"[a-z-9]":                      `regular expression "[a-z-9]": misplaced "-" in brackets at character 5`,
 		"[[:foo:]]":                    `regular expression "[[:foo:]]": unknown class "foo" in brackets at character 2`,
 		"[[.space.]]":                  `regular expression "[[.space.]]": unknown collating symbol "space" in brackets at character 2`,
 		`(a)\1`:                        `regular expression "(a)\\1": back-references are not supported at character 4`,
 		"a\xff":                        `regular expression "a\xff": bytes that are not UTF-8 at character 2`,
-		"[\u202e\x1b[":                 `regular expression "[\u202e\x1b[": unmatched [ at character 1`,
-		"[" + strings.Repeat("é", 100): `regular expression "[` + strings.Repeat("é", 59) + `"...: unmatched [ at character 1`,
+		"[\u202e\x1b[":                 `regular expression "[\u202e\x1b[": unmatched "[" at character 1`,
+		"[" + strings.Repeat("é", 100): `regular expression "[` + strings.Repeat("é", 59) + `"...: unmatched "[" at character 1`,
 	} {
 		_, err := Compile(expr)
 		var typed *Error
@@ -111,7 +111,8 @@ func TestFindIndex_LeftmostLongest(t *testing.T) {
 	}
 }
 
-// TestWordAnchors_ASCII compares matching in marked text with package regexp, whose \b and \B mean the same for ASCII.
+// TestWordAnchors_ASCII compares matches in marked text with those of package regexp, whose \b and \B have the same
+// meaning for ASCII text.
 func TestWordAnchors_ASCII(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	tokens := []string{"a", "b", "-", ".", "(a*)", `(a|\b)`, `(\B|b)`, `\b`, `\B`, `\b`, "(b+)", "(-?)", "[^a]", `(\b-?){2}`, `(\Ba?){3}`, "^", "$"}
@@ -176,7 +177,8 @@ func foldText(text string) string {
 	return out.String()
 }
 
-// holds checks what a search relies on: case does not matter, and a matching text contains all required strings.
+// holds checks two properties on which a search relies: case does not matter, and a text that matches contains all
+// required strings.
 func holds(t *testing.T, e *Expr, text string) {
 	folded := foldText(text)
 	matched := e.MatchString(text)

@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// minRequired is the shortest useful literal, in bytes: shorter ones do not narrow a search.
+// minRequired is the minimum length of a required literal, in bytes: shorter literals do not narrow a search.
 const minRequired = 3
 
-// required returns folded literals that every match of n contains.
+// required returns case-folded literals that every match of the node n contains.
 func required(n *node) []string {
 	l := &literals{}
 	l.node(n)
@@ -18,13 +18,13 @@ func required(n *node) []string {
 	return slices.Compact(l.found)
 }
 
-// literals collects the characters that are next to each other in every match.
+// literals collects sequences of characters that are next to each other in every match.
 type literals struct {
 	run   strings.Builder
 	found []string
 }
 
-// cut ends the current run: the next literal need not be adjacent to it.
+// cut ends the current run, because the next character need not follow it directly.
 func (l *literals) cut() {
 	if l.run.Len() >= minRequired {
 		l.found = append(l.found, l.run.String())
@@ -56,7 +56,7 @@ func (l *literals) node(n *node) {
 
 func (l *literals) literal(runes []rune) {
 	for _, r := range runes {
-		// Folded text may have other bytes in place of these two.
+		// Folded text may contain other bytes in place of these two characters.
 		if r == 0 || r == utf8.RuneError {
 			l.cut()
 		} else {
@@ -65,8 +65,8 @@ func (l *literals) literal(runes []rune) {
 	}
 }
 
-// rounds handles a repetition with at least one round. The first round follows what is before it, and the last precedes
-// what is after it: "libc++." requires "libc" and "c.".
+// rounds handles a repetition of which at least one round is required. The first round follows the text before the
+// repetition, and the last round precedes the text after it: "libc++." requires "libc" and "c.".
 func (l *literals) rounds(n *node) {
 	const maxRounds = 16
 	sub, count := n.subs[0], min(n.low, maxRounds)
@@ -87,7 +87,7 @@ func (l *literals) rounds(n *node) {
 	}
 }
 
-// common returns the literals that every branch requires.
+// common returns the literals that all branches require.
 func common(branches []*node) []string {
 	shared := required(branches[0])
 	for _, b := range branches[1:] {

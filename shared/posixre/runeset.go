@@ -7,11 +7,11 @@ import (
 	"unicode"
 )
 
-// runeSet is a set of characters as pairs of first and last. It is normal (sorted, without overlaps), except while it
-// is being built.
+// runeSet is a set of characters as a list of ranges, each the first and the last character. Except while a set is
+// built, it is normal: the ranges are sorted and do not overlap.
 type runeSet []rune
 
-// normal sorts the pairs and joins adjacent ones. It may modify s.
+// normal sorts the ranges and joins those that overlap or are adjacent. It may modify s.
 func (s runeSet) normal() runeSet {
 	sort.Sort(byFirst(s))
 	out := s[:0]
@@ -56,7 +56,7 @@ func (s runeSet) has(r rune) bool {
 	return 2*i < len(s) && s[2*i] <= r
 }
 
-// cased returns every character that differs from another only in case, in order.
+// cased returns, in order, every character that differs from another character only in case.
 var cased = sync.OnceValue(func() []rune {
 	var out []rune
 	for r := rune(0); r <= unicode.MaxRune; r++ {
@@ -76,7 +76,7 @@ func (s runeSet) addFolds(r rune) runeSet {
 	return s
 }
 
-// addRange adds the characters whose upper case is between the two. Text is compared in upper case, so that a
+// addRange adds the characters whose upper case is in the range from lo to hi. As text is compared in upper case, a
 // lower-case letter in the range matches nothing.
 func (s runeSet) addRange(lo, hi rune) runeSet {
 	letter := func(r rune) {
@@ -84,7 +84,7 @@ func (s runeSet) addRange(lo, hi rune) runeSet {
 			s = s.addFolds(r)
 		}
 	}
-	// For a short range, testing its characters is cheaper than the table.
+	// For a short range, testing each character is faster than the table.
 	if hi-lo < 256 {
 		for r := lo; r <= hi; r++ {
 			letter(r)
@@ -106,7 +106,8 @@ func (s runeSet) addRange(lo, hi rune) runeSet {
 	return s
 }
 
-// foldRune returns the smallest of the characters that differ from r only in case, for an ASCII letter its lower case.
+// foldRune returns the smallest of the characters that differ from r only in case, or the lower case of an ASCII
+// letter.
 func foldRune(r rune) rune {
 	least := r
 	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
@@ -118,9 +119,9 @@ func foldRune(r rune) rune {
 	return least
 }
 
-// classes are the character classes of glibc's C.UTF-8 locale when case is ignored; each is closed under case folding.
-// They follow the rules by which glibc makes its tables from Unicode's: letters of any kind and digits other than
-// ASCII's are alphabetic, and no-break spaces are punctuation.
+// classes holds the character classes of glibc's locale C.UTF-8 when case is ignored; each class is closed under case
+// folding. They follow the rules by which glibc makes its tables from Unicode's: letters of any kind and digits outside
+// ASCII are alphabetic, and no-break spaces are punctuation.
 var classes = map[string]func() runeSet{
 	"alpha":  alpha,
 	"lower":  alpha,
