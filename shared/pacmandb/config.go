@@ -14,42 +14,42 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Limits of a configuration. pacman itself allows 10 levels of Include.
+// Limits of a configuration. pacman itself allows files to include each other 10 levels deep.
 const (
-	maxConfigBytes  = 1 << 20 // of one file
+	maxConfigBytes  = 1 << 20 // size of one file
 	maxConfigFiles  = 1024
 	maxConfigLevels = 16
-	// maxConfigLine is the length at which pacman cuts a line.
+	// maxConfigLine is the length in bytes at which pacman cuts a line.
 	maxConfigLine = unix.PathMax - 1
 )
 
-// Config holds the settings of pacman.conf that concern databases and updates; settings that it leaves out have
+// Config holds the settings of pacman.conf that concern databases and updates. A setting that the file leaves out has
 // pacman's default.
 type Config struct {
 	RootDir, DBPath, LogFile string
-	// Architectures are in order of preference; "auto" is replaced by this machine's.
+	// Architectures are in order of preference; "auto" is replaced by the architecture of this machine.
 	Architectures          []string
 	IgnorePkg, IgnoreGroup []string // glob patterns
 	CacheDir               []string
-	// SigLevel holds the values of [options] as they are in the file, unchecked.
+	// SigLevel holds the values of SigLevel in [options], as written in the file and unchecked.
 	SigLevel []string
-	// Repos are in order of preference, each name once.
+	// Repos are in order of preference; no two have the same name.
 	Repos []Repo
-	// Files are all the files that were read, pacman.conf first. Dirs are the directories in which the patterns of
-	// Include were looked up: a file added there may belong to the configuration.
+	// Files are all files that were read, pacman.conf first. Dirs are the directories in which files were searched for
+	// the patterns of Include: a file that is added to one of these directories may belong to the configuration.
 	Files, Dirs []string
 }
 
 // Repo is a repository of the configuration.
 type Repo struct {
 	Name string
-	// Servers are URLs in order of preference. $repo and $arch are replaced; $arch stays if no architecture is
+	// Servers are URLs in order of preference. The variable $repo is replaced, and so is $arch if an architecture is
 	// configured.
 	Servers []string
 	Usage   Usage
-	// SigLevel holds the values as they are in the file, unchecked.
+	// SigLevel holds the values of the repository's SigLevel, as written in the file and unchecked.
 	SigLevel []string
-	// Signature is what SigLevel, here and in [options], requires for the database.
+	// Signature is what the SigLevel of [options] and of the repository together require for the database.
 	Signature Signature
 }
 
@@ -65,10 +65,10 @@ const (
 	UsageAll = UsageSync | UsageSearch | UsageInstall | UsageUpgrade
 )
 
-// ConfigError is an error in a configuration, with its place.
+// ConfigError is an error in a configuration, with the file and line.
 type ConfigError struct {
 	File    string
-	Line    int // 0 for the file as a whole
+	Line    int // 0 if the error concerns the whole file
 	Problem string
 }
 
@@ -80,12 +80,12 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
 }
 
-// ReadConfig reads pacman.conf at path and what it includes, as pacman does: relative paths in it start at the working
-// directory, an included file continues the section that includes it and may begin others, and unknown settings are
-// skipped. If a repository has two sections, the first counts.
+// ReadConfig reads pacman.conf at path and the files that it includes, as pacman does: relative paths in them start at
+// the working directory, an included file continues the section that includes it and may begin other sections, and
+// unknown settings are skipped. If a repository has two sections, the first applies.
 //
-// If path itself cannot be opened, the error is the system's, so that a missing file is fs.ErrNotExist; all others are
-// *ConfigError.
+// If the file at path itself cannot be opened, the error is that of the system; for a missing file it wraps
+// fs.ErrNotExist. All other errors are of type *ConfigError.
 func ReadConfig(path string) (*Config, error) {
 	r := configReader{config: &Config{}}
 	f, err := openConfig(path)
@@ -99,7 +99,7 @@ func ReadConfig(path string) (*Config, error) {
 	return r.config, nil
 }
 
-// openConfig opens a file without blocking if it is a named pipe.
+// openConfig opens a file, and does not block if the file is a named pipe.
 func openConfig(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 }
@@ -107,8 +107,8 @@ func openConfig(path string) (*os.File, error) {
 // maxConfigWait limits how long ReadConfig waits for text from a pipe or a device.
 var maxConfigWait = 2 * time.Second
 
-// awaitText waits until a file that is not a regular one has text or has ended, and sets a deadline for reading it. A
-// named pipe has neither until a process writes to it.
+// awaitText waits until a file that is not a regular file has text or has ended, and sets a deadline for reading it. It
+// is for named pipes, which have no text and no end until a process writes to them.
 func awaitText(f *os.File) error {
 	end := time.Now().Add(maxConfigWait)
 	raw, err := f.SyscallConn()
@@ -117,7 +117,7 @@ func awaitText(f *os.File) error {
 	}
 	ready := 0
 	if e := raw.Control(func(fd uintptr) {
-		for { // until no signal interrupts it
+		for { // repeated if a signal interrupts poll
 			left := max(time.Until(end), 0).Milliseconds()
 			ready, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left))
 			if err != unix.EINTR {
@@ -139,21 +139,22 @@ func awaitText(f *os.File) error {
 	return nil
 }
 
-// configReader holds the position in a configuration while it is read.
+// configReader holds the state while a configuration is read.
 type configReader struct {
 	config    *Config
 	inSection bool
-	repo      *Repo // of the current section, nil in [options]
+	repo      *Repo // the repository of the current section; nil in [options]
 
-	name string // of the current file
-	line int    // in that file, from 1
+	name string // the name of the current file
+	line int    // the current line of that file, counted from 1
 }
 
 func (r *configReader) errorf(format string, args ...any) error {
 	return &ConfigError{File: r.name, Line: r.line, Problem: fmt.Sprintf(format, args...)}
 }
 
-// file reads and closes f. level is how many files include it, one in the other.
+// file reads the configuration in f and closes f. The parameter level is the number of files that include f: 0 for
+// pacman.conf, 1 for a file that pacman.conf includes, and so on.
 func (r *configReader) file(f *os.File, level int) error {
 	defer f.Close()
 	r.name, r.line = f.Name(), 0
@@ -170,7 +171,7 @@ func (r *configReader) file(f *os.File, level int) error {
 func (r *configReader) lines(text string, level int) error {
 	for line := range strings.SplitSeq(text, "\n") {
 		r.line++
-		for len(line) > maxConfigLine { // pacman continues as if it were the next line
+		for len(line) > maxConfigLine { // pacman handles the rest as the next line
 			if err := r.oneLine(line[:maxConfigLine], level); err != nil {
 				return err
 			}
@@ -184,7 +185,7 @@ func (r *configReader) lines(text string, level int) error {
 }
 
 func (r *configReader) oneLine(line string, level int) error {
-	line, _, _ = strings.Cut(line, "\x00") // the end of a string in C
+	line, _, _ = strings.Cut(line, "\x00") // a zero byte ends a string in C
 	line = trimSpace(line)
 	if line == "" || line[0] == '#' {
 		return nil
@@ -196,10 +197,10 @@ func (r *configReader) oneLine(line string, level int) error {
 	return r.directive(trimSpace(key), trimSpace(value), hasValue, level)
 }
 
-// trimSpace trims the characters that C's isspace accepts.
+// trimSpace removes the characters that C's isspace accepts from both ends of s.
 func trimSpace(s string) string { return strings.Trim(s, " \t\n\v\f\r") }
 
-// text reads a whole file.
+// text reads the whole text of a file.
 func (r *configReader) text(f *os.File, level int) (string, error) {
 	fi, err := f.Stat()
 	if err != nil {
@@ -235,7 +236,7 @@ func (r *configReader) section(name string) error {
 	}
 	repos := &r.config.Repos
 	if slices.ContainsFunc(*repos, func(repo Repo) bool { return repo.Name == name }) {
-		r.repo = &Repo{Name: name} // read for its errors: libalpm registers a name once
+		r.repo = &Repo{Name: name} // parsed only to report errors: libalpm uses the first section of a name
 		return nil
 	}
 	*repos = append(*repos, Repo{Name: name})
@@ -252,7 +253,7 @@ func (r *configReader) directive(key, value string, hasValue bool, level int) er
 		}
 		return r.include(value, level)
 	case !r.inSection:
-		return r.errorf("%.100q stands before any section", key)
+		return r.errorf("%.100q is before the first section", key)
 	case r.repo != nil:
 		return r.repoDirective(key, value, hasValue)
 	case hasValue:
@@ -293,16 +294,16 @@ func (r *configReader) option(key, value string) {
 	}
 }
 
-// splitWords splits a value at spaces. A tab is part of a word, as in pacman.
+// splitWords splits a value at spaces. As in pacman, a tab is part of a word.
 func splitWords(value string) []string {
 	return strings.FieldsFunc(value, func(c rune) bool { return c == ' ' })
 }
 
-// machineArch returns the architecture of this machine as the kernel names it.
+// machineArch returns this machine's architecture, as the kernel calls it.
 func machineArch() string {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
-		return "auto" // cannot fail with a valid pointer
+		return "auto" // uname cannot fail with a valid pointer
 	}
 	return unix.ByteSliceToString(name.Machine[:])
 }
@@ -335,14 +336,15 @@ func (r *configReader) repoDirective(key, value string, hasValue bool) error {
 	return nil
 }
 
-// include reads the files that match pattern, in order, or the file of exactly that name if none matches.
+// include reads the files that match a pattern, in order of name. If no file matches, it reads the file whose name is
+// the pattern itself.
 func (r *configReader) include(pattern string, level int) error {
 	if level == maxConfigLevels {
 		return r.errorf("files include each other more than %d levels deep", maxConfigLevels)
 	}
 	paths, ok := expand(pattern, maxConfigFiles)
 	if !ok {
-		return r.errorf("Include names more than %d files", maxConfigFiles)
+		return r.errorf("Include matches more than %d files", maxConfigFiles)
 	}
 	if at := strings.IndexAny(pattern, specialInPattern); at >= 0 {
 		r.config.Dirs = append(r.config.Dirs, cmp.Or(pattern[:strings.LastIndexByte(pattern[:at], '/')+1], "."))
@@ -361,7 +363,7 @@ func (r *configReader) include(pattern string, level int) error {
 	return nil
 }
 
-// finish fills in the defaults and the variables.
+// finish fills in the defaults and replaces the variables.
 func (r *configReader) finish() {
 	c := r.config
 	root := strings.TrimSuffix(c.RootDir, "/")

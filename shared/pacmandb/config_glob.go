@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// expand lists the files that a pattern matches as glob(3) does in the locale C, in order of their bytes: * ? [ and \ are
-// special, a leading dot is matched only by a dot, and a name may have a slash at its end. A pattern that matches nothing is
-// returned itself. ok is false if there are more than limit files, or directories on the way to them.
+// expand lists the files that match a pattern, sorted by bytes, as glob(3) does in the locale C: the characters * ? [
+// and \ are special, only a dot matches a leading dot, and a name may end in a slash. If no file matches, the result is
+// the pattern itself. ok is false if more than limit files match, or more than limit directories on the way to the
+// files.
 func expand(pattern string, limit int) (files []string, ok bool) {
 	if !special(pattern) {
 		return []string{strings.TrimSuffix(pattern, "/")}, true
@@ -46,7 +47,7 @@ func expand(pattern string, limit int) (files []string, ok bool) {
 	return found, true
 }
 
-// matches lists the names in dir that match pattern; none if dir cannot be read.
+// matches lists the names in the directory dir that match pattern. The list is empty if dir cannot be read.
 func matches(dir, pattern string) []string {
 	if dir == "" {
 		dir = "."

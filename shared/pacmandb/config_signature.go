@@ -2,10 +2,10 @@ package pacmandb
 
 import "strings"
 
-// Signature is whether the database of a repository must, may or cannot have a signature file.
+// Signature says whether the database of a repository must, may or cannot have a signature file.
 type Signature uint8
 
-// The values, named as in SigLevel of pacman.conf(5).
+// The values of Signature, named as in SigLevel of pacman.conf(5).
 const (
 	// SignatureOptional is pacman's default.
 	SignatureOptional Signature = iota
@@ -13,8 +13,8 @@ const (
 	SignatureRequired
 )
 
-// signature returns what the values of SigLevel mean for databases; the last one counts. Values about trust or only
-// about packages have no effect.
+// signature returns what the values of SigLevel require for databases; the last value that concerns databases applies.
+// Values about trust, and values only about packages, have no effect.
 func signature(words []string) (s Signature) {
 	for _, word := range words {
 		if strings.HasPrefix(word, "Package") {

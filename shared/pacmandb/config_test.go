@@ -18,7 +18,8 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// configs maps names to configurations. @ stands for the directory of the included files.
+// configs maps names of test cases to configurations. The character @ is replaced by the directory of the included
+// files.
 var configs = map[string]string{
 	"nothing":      "",
 	"only options": "[options]\n",
@@ -120,7 +121,7 @@ Usage =
 	"itself":            "Include = @/itself\n",
 }
 
-// included writes the files that the configurations include, and returns their directory.
+// included writes the files that the configurations include, and returns the directory of these files.
 func included(t testing.TB) string {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -141,7 +142,7 @@ func included(t testing.TB) string {
 	return dir
 }
 
-// TestReadConfig_PacmanConf compares with the program pacman-conf.
+// TestReadConfig_PacmanConf compares ReadConfig with the program pacman-conf.
 func TestReadConfig_PacmanConf(t *testing.T) {
 	program := need.Program(t, "pacman-conf")
 	dir := included(t)
@@ -157,7 +158,7 @@ func TestReadConfig_PacmanConf(t *testing.T) {
 				require.Error(t, err, "pacman-conf says %s", refusal)
 				var where *ConfigError
 				require.ErrorAs(t, err, &where)
-				require.NotErrorIs(t, err, fs.ErrNotExist, "path itself is there")
+				require.NotErrorIs(t, err, fs.ErrNotExist, "the file at path exists")
 				return
 			}
 			require.NoError(t, err)
@@ -167,8 +168,8 @@ func TestReadConfig_PacmanConf(t *testing.T) {
 	}
 }
 
-// knownLines returns the lines of pacman-conf's output that Config has too: of a repository with two sections only the
-// first, and no empty names in paths.
+// knownLines returns those lines of pacman-conf's output that Config also has. If a repository has two sections, only
+// the first is returned. In paths, a double slash becomes one slash.
 func knownLines(text string) string {
 	type section struct{ head, usage, rest string }
 	var sections []*section
@@ -200,7 +201,7 @@ func knownLines(text string) string {
 	return out.String()
 }
 
-// shownConfig formats a configuration as pacman-conf does.
+// shownConfig formats a configuration like the output of pacman-conf.
 func shownConfig(c *Config) string {
 	var out strings.Builder
 	line := func(key string, values ...string) {
@@ -254,16 +255,16 @@ func TestReadConfig_Errors(t *testing.T) {
 		"local":        {"[local]\nServer = x\n", `main:1: a repository cannot be named "local"`},
 		"slash":        {"[core]\n[a/b]\n", `main:2: a repository cannot be named "a/b"`},
 		"no name":      {"[]\n", `main:1: a repository cannot be named ""`},
-		"no section":   {"# x\nServer = y\n", `main:2: "Server" stands before any section`},
+		"no section":   {"# x\nServer = y\n", `main:2: "Server" is before the first section`},
 		"missing":      {"[core]\nInclude = " + dir + "/none\n", `main:2: Include: open ` + dir + `/none: no such file or directory`},
 		"fifo":         {"Include = " + fifo + "\n", fifo + `: cannot be read: i/o timeout`},
 		"device":       {"Include = /dev/zero\n", `/dev/zero: is larger than 1024 KiB`},
 		"large":        {"Include = " + write("large", strings.Repeat("#\n", maxConfigBytes)) + "\n", `large: is larger than 1024 KiB`},
 		"levels":       {"Include = " + write("self", "Include = "+dir+"/self\n") + "\n", `self:1: files include each other more than 16 levels deep`},
 		"files":        {"Include = " + write("many", strings.Repeat("Include = "+write("nothing", "")+"\n", maxConfigFiles)) + "\n", `the configuration has more than 1024 files`},
-		"matches":      {"Include = " + dir + "/wide/*/*\n", `main:1: Include names more than 1024 files`},
+		"matches":      {"Include = " + dir + "/wide/*/*\n", `main:1: Include matches more than 1024 files`},
 		"long":         {"[" + strings.Repeat("x/", 500) + "]\n", `cannot be named "` + strings.Repeat("x/", 50) + `"`},
-		"not to print": {"\x1b[1m = x\n", `main:1: "\x1b[1m" stands before any section`},
+		"not to print": {"\x1b[1m = x\n", `main:1: "\x1b[1m" is before the first section`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ReadConfig(write("main", one.text))
@@ -281,7 +282,7 @@ func TestReadConfig_Errors(t *testing.T) {
 	require.EqualError(t, err, fifo+": cannot be read: i/o timeout")
 }
 
-// TestReadConfig_Pipe reads from a pipe, as from bash's <(...), with text that comes in pieces.
+// TestReadConfig_Pipe reads a configuration that arrives in two pieces through a pipe, as with bash's <(...).
 func TestReadConfig_Pipe(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
@@ -327,7 +328,7 @@ func TestReadConfig_Signatures(t *testing.T) {
 	require.Empty(t, c.Repos[1].SigLevel)
 }
 
-// TestSignature checks the rules of SigLevel for databases in pacman.conf(5).
+// TestSignature checks the rules of pacman.conf(5) for SigLevel of databases.
 func TestSignature(t *testing.T) {
 	for _, c := range []struct {
 		options, repo string
@@ -353,7 +354,8 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-// TestReadConfig_RefusedNames checks names that pacman-conf accepts and pacman refuses.
+// TestReadConfig_RefusedNames checks that ReadConfig refuses the names of repositories that pacman refuses, even if
+// pacman-conf accepts them.
 func TestReadConfig_RefusedNames(t *testing.T) {
 	db := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(db, "local"), 0o755))

@@ -1,7 +1,7 @@
 // Package pacmandb reads pacman's files without libalpm: the repositories' sync databases (ReadSync), the local
-// database of installed packages (ReadLocal), and pacman.conf (ReadConfig). It orders versions as pacman does (Compare)
-// and computes from these what pacman -Q answers.
+// database of installed packages (ReadLocal), and pacman.conf (ReadConfig). It compares versions as pacman does
+// (Compare), and computes from these files the results of pacman -Q.
 //
-// Damaged files are read as libalpm reads them, but with a warning or an error: libalpm silently reads a damaged
-// database as a smaller one.
+// Damaged files are read as libalpm reads them, but with a warning or an error. libalpm gives none: it reads a damaged
+// database as a database with fewer packages.
 package pacmandb

@@ -10,18 +10,18 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// facts implements SyncFacts from the packages of the repositories. It keeps only what concerns installed packages,
-// some KiB for a whole distribution.
+// facts implements SyncFacts from the packages of the repositories. It keeps only facts about installed packages, some
+// KiB for a whole distribution.
 type facts struct {
 	installed map[string]struct{}
-	versions  []map[string]string // by repository, then by name
-	groups    map[string][]string // by the index of the repository and the name
+	versions  []map[string]string // per repository: the version by package name
+	groups    map[string][]string // by the repository's index and the package name together
 	replacers [][]Replacer
 }
 
 var _ SyncFacts = (*facts)(nil)
 
-// newFacts prepares facts about pkgs in a number of repositories.
+// newFacts returns facts, still empty, about the installed packages pkgs in a number of repositories.
 func newFacts(pkgs []*Installed, repos int) *facts {
 	f := &facts{
 		installed: make(map[string]struct{}, len(pkgs)),
@@ -38,8 +38,8 @@ func newFacts(pkgs []*Installed, repos int) *facts {
 	return f
 }
 
-// Add adds a package of a repository and keeps nothing of p itself, which ReadSync reuses. The first package of a name
-// counts.
+// Add adds a package of a repository. It keeps no part of p, because ReadSync reuses p. Of several packages of the same
+// name, the first applies.
 func (f *facts) Add(repo int, p *wire.Package) {
 	if _, ok := f.installed[p.Name]; ok {
 		if _, again := f.versions[repo][p.Name]; !again {
@@ -66,7 +66,7 @@ func cloneAll(list []string) []string {
 	return out
 }
 
-// Lookup implements SyncFacts for installed packages.
+// Lookup implements SyncFacts; it finds only packages with the name of an installed package.
 func (f *facts) Lookup(repo int, name string) (version string, ok bool) {
 	version, ok = f.versions[repo][name]
 	return version, ok
@@ -75,7 +75,7 @@ func (f *facts) Lookup(repo int, name string) (version string, ok bool) {
 // Groups implements SyncFacts.
 func (f *facts) Groups(repo int, name string) []string { return f.groups[fmt.Sprint(repo, name)] }
 
-// Replacers implements SyncFacts; it yields only those that replace an installed package.
+// Replacers implements SyncFacts; it yields only packages that replace an installed package.
 func (f *facts) Replacers(repo int) iter.Seq[Replacer] {
 	sorted := slices.SortedStableFunc(slices.Values(f.replacers[repo]), func(a, b Replacer) int { return cmp.Compare(a.Name, b.Name) })
 	return slices.Values(sorted)

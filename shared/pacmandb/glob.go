@@ -6,11 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// globMatch reports whether the whole of s matches pattern as fnmatch(3) does without flags in a UTF-8 locale. pacman
-// matches IgnorePkg and IgnoreGroup so, and Include one path element at a time. '*' and '?' also match a slash and a
-// leading dot, a backslash quotes, and brackets hold a set with ranges and classes, negated by '!' or '^'. A bracket
-// that is not closed matches itself. Like glibc, globMatch compares UTF-8 characters first and, if they do not match,
-// bytes. Its time is bounded by the product of the lengths.
+// globMatch reports whether the whole of s matches pattern, as fnmatch(3) does without flags in a UTF-8 locale. pacman
+// matches IgnorePkg and IgnoreGroup in this way, and Include one path element at a time. The characters '*' and '?'
+// also match a slash and a leading dot, and a backslash quotes the next character. Brackets contain a set of
+// characters, ranges and classes, which '!' or '^' negates; a bracket that is not closed is an ordinary character. Like
+// glibc, globMatch first compares UTF-8 characters and, if these do not match, bytes. Its time is bounded by the
+// product of the lengths.
 func globMatch(pattern, s string) bool {
 	if !special(pattern) {
 		return pattern == s
@@ -19,10 +20,10 @@ func globMatch(pattern, s string) bool {
 		decodeFunc(firstByte).match(pattern, s)
 }
 
-// decodeFunc decodes the first character of a pattern or a name: a UTF-8 character or a byte.
+// decodeFunc decodes the first character of a pattern or a name, either as a UTF-8 character or as a byte.
 type decodeFunc func(s string) (c rune, size int)
 
-// firstByte decodes a byte as a character; bytes beyond ASCII belong to no class.
+// firstByte decodes the first byte of s as a character; a byte outside ASCII belongs to no class.
 func firstByte(s string) (rune, int) {
 	if s[0] < utf8.RuneSelf {
 		return rune(s[0]), 1
@@ -31,7 +32,7 @@ func firstByte(s string) (rune, int) {
 }
 
 func (decode decodeFunc) match(pattern, s string) bool {
-	// Of several stars only the last one passed needs to be retried.
+	// If a later part of the pattern does not match, only the last star that was passed needs to match more characters.
 	star, starAt := "", ""
 	starred := false
 	for {
@@ -56,13 +57,13 @@ func (decode decodeFunc) match(pattern, s string) bool {
 	}
 }
 
-// special reports whether a pattern can match anything except itself.
+// special reports whether a pattern can match any text other than the pattern itself.
 func special(pattern string) bool { return strings.ContainsAny(pattern, specialInPattern) }
 
 const specialInPattern = `*?[\`
 
-// matchElement matches the first element of pattern, which is not a star, with the first character of s, and returns the rest of
-// the pattern and the length of the character.
+// matchElement matches the first element of pattern, which must not be a star, with the first character of s. It
+// returns the remaining pattern and the length of the character.
 func (decode decodeFunc) matchElement(pattern, s string) (rest string, size int, ok bool) {
 	if pattern == "" || s == "" {
 		return "", 0, false
@@ -85,8 +86,8 @@ func (decode decodeFunc) matchElement(pattern, s string) (rest string, size int,
 	return pattern[length:], size, want == c
 }
 
-// set reports whether c is in the set at the start of set, after its '[', and whether the set is closed. rest is the
-// pattern after it.
+// set reports whether the character c is in the set, and whether the set is closed by a ']'. The parameter set is the
+// pattern after the set's '['; rest is the pattern after the set.
 func (decode decodeFunc) set(set string, c rune) (in bool, rest string, closed bool) {
 	negated := set != "" && (set[0] == '!' || set[0] == '^')
 	if negated {
@@ -114,7 +115,8 @@ func (decode decodeFunc) set(set string, c rune) (in bool, rest string, closed b
 	return false, "", false
 }
 
-// setRune decodes one character of a set: itself, quoted by a backslash, or as [=c=] or [.c.].
+// setRune decodes one character of a set, which is written as the character itself, after a backslash, or as [=c=] or
+// [.c.]. It returns the character and the remaining pattern.
 func (decode decodeFunc) setRune(set string) (rune, string) {
 	for _, mark := range []string{"=", "."} {
 		if inner, ok := strings.CutPrefix(set, "["+mark); ok {
@@ -134,7 +136,8 @@ func (decode decodeFunc) setRune(set string) (rune, string) {
 	return c, set[size:]
 }
 
-// globClasses maps the names of character classes to their members; a class of any other name is empty.
+// globClasses maps the name of a character class to the function that reports whether a character is in the class. A
+// class of any other name is empty.
 var globClasses = map[string]func(rune) bool{
 	"alnum":  func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) },
 	"alpha":  unicode.IsLetter,

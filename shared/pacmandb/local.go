@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Limits of a local database. The largest real ones have some thousands of packages, with desc files of a few KiB and
-// file lists of some MiB.
+// Limits of a local database. The largest real databases have some thousands of packages, with desc files of a few KiB
+// and file lists of some MiB.
 const (
 	maxLocalEntries  = 200_000
 	maxLocalDesc     = 64 << 20
@@ -22,25 +22,26 @@ const (
 
 // Errors of a local database as a whole, besides sourcefile.ErrOversize.
 var (
-	// ErrNoLocal means that the directory local/ does not exist. This is never treated as a system without packages.
+	// ErrNoLocal means that the directory local/ does not exist. This is an error, and is never treated as a system
+	// without packages.
 	ErrNoLocal = errors.New("no local database")
-	// ErrLocalVersion means that ALPM_DB_VERSION is missing, unreadable or not 9.
+	// ErrLocalVersion means that the file ALPM_DB_VERSION is missing, unreadable or does not contain 9.
 	ErrLocalVersion = errors.New("local database has the wrong version")
 	// ErrChanging means that the database changed during each of four attempts to read it.
 	ErrChanging = errors.New("local database keeps changing")
 )
 
-// Reason is why a package was installed. Any value except the constants means unknown.
+// Reason is the reason why a package was installed. Any value except the constants means that the reason is unknown.
 type Reason int32
 
-// The values of Reason; a desc without %REASON% means explicit.
+// The values of Reason. A package whose desc has no %REASON% was installed explicitly.
 const (
 	ReasonExplicit Reason = 0
 	ReasonDepend   Reason = 1
 )
 
-// Installed is one installed package. Its strings share one copy of its desc. The name and version are those of its
-// directory, as in pacman; Repo, Filename, CSize and SHA256 are always empty.
+// Installed is one installed package. All its strings share the memory of one copy of the desc. The name and version
+// are those of the package's directory, as in pacman. The fields Repo, Filename, CSize and SHA256 are always empty.
 type Installed struct {
 	wire.Package
 	Reason Reason
@@ -51,8 +52,8 @@ type Installed struct {
 	// XData are "key=value" lines written by pacman 7, such as "pkgtype=pkg".
 	XData []string
 
-	raw     string       // the desc
-	problem EntryProblem // of the desc, if any
+	raw     string       // the text of the desc
+	problem EntryProblem // the problem of the desc, or empty
 }
 
 // dir returns the name of the package's directory in local/.
@@ -61,11 +62,11 @@ func (p *Installed) dir() string { return p.Name + "-" + p.Version }
 // Explicit reports whether the user asked for the package itself.
 func (p *Installed) Explicit() bool { return p.Reason == ReasonExplicit }
 
-// EntryProblem is a problem of an entry of local/. The package is listed with its name and version unless the constant's
-// comment says "not listed", as in pacman.
+// EntryProblem is a problem of an entry of local/. As in pacman, the entry's package is still listed with its name and
+// version, except if the constant's comment says "not listed".
 type EntryProblem string
 
-// The values of Problem.
+// The values of EntryProblem.
 const (
 	ProblemName       EntryProblem = "is not named name-version-release" // not listed
 	ProblemImpossible EntryProblem = "has a name that no package can have"
@@ -83,7 +84,7 @@ const (
 
 // Warning is a problem of one entry.
 type Warning struct {
-	Entry   string // the name in local/
+	Entry   string // the entry's name in local/
 	Problem EntryProblem
 }
 
@@ -91,21 +92,21 @@ type Warning struct {
 type Local struct {
 	// Packages are in byte order of their names.
 	Packages []*Installed
-	// Warnings holds the first 100, in order of entry; MoreWarnings counts the rest.
+	// Warnings holds the first 100 warnings, in order of entry; MoreWarnings is the number of further warnings.
 	Warnings     []Warning
 	MoreWarnings int
 	// Stamp identifies this state of the database.
 	Stamp DirStamp
-	// Locked is the modification time of db.lck if that file existed during the whole reading, otherwise zero. If set,
-	// a transaction may be half done.
+	// Locked is the modification time of db.lck if that file existed during the whole reading, and otherwise zero. If
+	// it is not zero, a transaction may be half done.
 	Locked time.Time
 
-	stamps []sourcefile.Stamp // of the packages' desc files
-	readAt time.Time          // before the first of them was read
+	stamps []sourcefile.Stamp // the stamps of the packages' desc files
+	readAt time.Time          // a time before the first desc was read
 }
 
-// Unread returns the first package whose desc could not be read completely, and the number of such packages: their
-// install reason and dependencies are unknown.
+// Unread returns the first package whose desc could not be read completely, and the number of such packages. The
+// install reasons and dependencies of these packages are unknown.
 func (l *Local) Unread() (first Warning, n int) {
 	for _, p := range l.Packages {
 		if p.problem == "" {
@@ -119,7 +120,7 @@ func (l *Local) Unread() (first Warning, n int) {
 	return first, n
 }
 
-// Find returns the package of that name, or nil.
+// Find returns the package with the given name, or nil.
 func (l *Local) Find(name string) *Installed {
 	if i := l.index(name); i >= 0 {
 		return l.Packages[i]
@@ -137,7 +138,7 @@ func (l *Local) index(name string) int {
 	return i
 }
 
-// SamePackages reports whether other holds the very same packages, which is so if Reread found only changed time
+// SamePackages reports whether other holds the very same packages. This is the case if Reread found only changed time
 // stamps.
 func (l *Local) SamePackages(other *Local) bool {
 	return other != nil && slices.Equal(l.Packages, other.Packages)
@@ -146,7 +147,7 @@ func (l *Local) SamePackages(other *Local) bool {
 // Explicit returns the packages that the user asked for: pacman -Qe.
 func (l *Local) Explicit() []*Installed { return l.with(ReasonExplicit) }
 
-// Depends returns the packages installed as dependencies: pacman -Qd.
+// Depends returns the packages that were installed as dependencies: pacman -Qd.
 func (l *Local) Depends() []*Installed { return l.with(ReasonDepend) }
 
 func (l *Local) with(reason Reason) []*Installed {
@@ -161,14 +162,14 @@ func (l *Local) with(reason Reason) []*Installed {
 
 // SearchWord is one word of a search.
 type SearchWord struct {
-	// Text is the word as typed: a package whose name contains it matches.
+	// Text is the word as the user typed it. A package whose name contains this text matches.
 	Text string
 	// Match reports whether the word occurs in the text of a field.
 	Match func(text string) bool
 }
 
-// Search returns the packages in which every word matches the name, the description, a provided name or a group: pacman
-// -Qs.
+// Search returns the packages for which every word matches the name, the description, a provided name or a group:
+// pacman -Qs.
 func (l *Local) Search(words []SearchWord) []*Installed {
 	var out []*Installed
 	for _, p := range l.Packages {

@@ -10,8 +10,9 @@ import (
 	"github.com/omg-arch/omg/shared/fixture"
 )
 
-// benchDBs runs a benchmark on the corpus (924 installed packages of 3,568, few files) and on a generated system of
-// 1,200 of 15,000.
+// benchDBs runs a benchmark on two systems: on the corpus, with 924 installed packages, 3,568 packages in the
+// repositories and few files, and on a generated system, with 1,200 installed packages and 15,000 packages in the
+// repositories.
 func benchDBs(b *testing.B, run func(b *testing.B, dbpath string)) {
 	b.Run("924", func(b *testing.B) { run(b, corpus.DB(b)) })
 	b.Run("1200", func(b *testing.B) {
@@ -51,7 +52,7 @@ func BenchmarkLocalStamp(b *testing.B) {
 	})
 }
 
-// BenchmarkRelate computes all required-by and optional-for lists at once.
+// BenchmarkRelate computes the lists "Required By" and "Optional For" of all packages.
 func BenchmarkRelate(b *testing.B) {
 	benchDBs(b, func(b *testing.B, db string) {
 		l := mustRead(b, db)
@@ -75,7 +76,7 @@ func BenchmarkOwners(b *testing.B) {
 	})
 }
 
-// BenchmarkUpdates measures Updates with facts from a map.
+// BenchmarkUpdates measures Updates with facts that are kept in maps.
 func BenchmarkUpdates(b *testing.B) {
 	benchDBs(b, func(b *testing.B, db string) {
 		l := mustRead(b, db)

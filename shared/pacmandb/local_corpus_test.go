@@ -25,8 +25,8 @@ func corpusOracle(t testing.TB) (*oracle, *Local) {
 	return o, l
 }
 
-// TestLocal_PacmanSystems compares everything with pacman on the corpus and on generated databases. Unpacking takes
-// longer than most checks, so they share the databases; none writes.
+// TestLocal_PacmanSystems compares all results with those of pacman, on the corpus and on generated databases. The
+// checks share the databases, because unpacking takes longer than most checks; no check writes to them.
 func TestLocal_PacmanSystems(t *testing.T) {
 	checks := map[string]func(t *testing.T, o *oracle, l *Local){
 		"lists": checkLists, "fields": requireFieldsEqual, "files": checkFiles, "owners": checkOwners, "why": checkWhy,
@@ -88,7 +88,7 @@ func checkLists(t *testing.T, o *oracle, l *Local) {
 	require.Equal(t, o.lines("-Qu"), updates)
 }
 
-// updateLines formats updates as pacman -Qu does.
+// updateLines formats updates like the output of pacman -Qu.
 func updateLines(out Outdated) []string {
 	lines := []string{}
 	for _, u := range out.Updates {
@@ -101,8 +101,7 @@ func updateLines(out Outdated) []string {
 	return lines
 }
 
-// requireFieldsEqual compares every field that pacman -Qi shows, for every
-// package.
+// requireFieldsEqual compares, for every package, every field that pacman -Qi shows.
 func requireFieldsEqual(t *testing.T, o *oracle, l *Local) {
 	t.Helper()
 	r := Relate(l.Packages)
@@ -209,7 +208,7 @@ func checkOwners(t *testing.T, o *oracle, l *Local) {
 	requireOwnersEqual(t, o, l, paths)
 }
 
-// requireOwnersEqual compares with pacman -Qo for all paths at once.
+// requireOwnersEqual compares the owners of all paths with the output of one call of pacman -Qo.
 func requireOwnersEqual(t *testing.T, o *oracle, l *Local, paths []string) {
 	t.Helper()
 	var resolved []ResolvedPath
@@ -281,7 +280,7 @@ func checkSatisfiers(t *testing.T, o *oracle, l *Local) {
 	}
 }
 
-// checkWhy checks that each link of the chains of every package exists.
+// checkWhy checks, for every package, that each dependency in the chains of Why and Brings exists.
 func checkWhy(t *testing.T, _ *oracle, l *Local) {
 	r := Relate(l.Packages)
 	orphans := names(r.Orphans(true))
@@ -299,7 +298,7 @@ func checkWhy(t *testing.T, _ *oracle, l *Local) {
 			for i, link := range c[:len(c)-1] {
 				require.Contains(t, l.Find(link.Name).Depends, link.Depend)
 				require.Contains(t, r.RequiredBy(c[i+1].Name), link.Name)
-				require.False(t, i > 0 && l.Find(link.Name).Explicit(), "the chain would be shorter from %s", link.Name)
+				require.False(t, i > 0 && l.Find(link.Name).Explicit(), "the chain should start at %s", link.Name)
 			}
 		}
 		if slices.Contains(orphans, p.Name) {

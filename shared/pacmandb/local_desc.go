@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// localLine is the length at which libalpm cuts a line of a local desc: the rest is a line of its own.
+// localLine is the length at which libalpm cuts a line of a local desc. The rest of the line becomes another line.
 const localLine = 1023
 
-// localLines splits a local desc into lines as libalpm does: a zero byte ends a line.
+// localLines splits a local desc into lines as libalpm does. A zero byte ends a line's text.
 type localLines struct {
 	rest, last string
 	zeros      bool // the text contains zero bytes
@@ -27,7 +27,7 @@ func (l *localLines) next() (line string, ok bool) {
 	return line, true
 }
 
-// cut returns what libalpm reads in one call.
+// cut returns the line that libalpm reads in one call.
 func (l *localLines) cut() (line string) {
 	window := l.rest[:min(len(l.rest), localLine)]
 	if i := strings.IndexByte(window, '\n'); i >= 0 {
@@ -38,8 +38,8 @@ func (l *localLines) cut() (line string) {
 	return window
 }
 
-// value returns the single line of a field. At the end of the file libalpm keeps the previous line, which is the field's
-// key.
+// value returns the single line of a field. At the end of the file it returns the previous line, which is the field's
+// key, because libalpm then keeps that line.
 func (l *localLines) value() string {
 	if line, ok := l.next(); ok {
 		return line
@@ -47,7 +47,7 @@ func (l *localLines) value() string {
 	return l.last
 }
 
-// localParser parses local desc files. It is reused, for its buffers.
+// localParser parses local desc files. One parser is used for many files, to reuse its buffers.
 type localParser struct {
 	items []string // the entries of all lists of a file
 	marks []listMark
@@ -58,17 +58,17 @@ type listMark struct {
 	from, to int
 }
 
-// localIdent holds what a desc contains besides the package's fields.
+// localIdent holds what a desc contains besides the fields of Installed.
 type localIdent struct {
 	name, version string
-	// whole is false for a desc that seems to end too early. zeros is set for one with zero bytes, which a file system
-	// leaves in blocks that were never written.
+	// whole is false for a desc that seems to end too early. zeros is true for a desc with zero bytes, which a file
+	// system leaves in blocks that were never written.
 	whole, zeros bool
 }
 
-// parse fills p from raw, whose memory p's strings share. It never fails: like libalpm it skips a line that is not a
-// known key, and takes the lines after a key as its value, whatever they contain. Since pacman 6.1 libalpm also skips
-// the value of an unknown key.
+// parse fills the package p from the text raw; the strings of p share the memory of raw. It never fails: like libalpm
+// it skips a line that is not a known key, and uses the lines after a key as the key's value, whatever these lines
+// contain. Since pacman 6.1 libalpm also skips the value of an unknown key; parse does not.
 func (d *localParser) parse(raw string, p *Installed) localIdent {
 	d.items, d.marks = d.items[:0], d.marks[:0]
 	var id localIdent
@@ -128,8 +128,8 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 	d.assignLists()
 	p.Validation = localValidation(validation)
 	id.zeros = in.zeros
-	// libalpm has written a base since 4.2, and always writes the others after it. A desc without
-	// a base is older, or another program's.
+	// libalpm has written %BASE% since version 4.2, and always writes the other fields after it. A desc without %BASE%
+	// is older, or was written by another program.
 	incomplete := p.Base != "" && (p.Arch == "" || p.InstallDate == 0 || len(validation) == 0)
 	id.whole = id.name != "" && id.version != "" && endsField(raw) && !incomplete
 	return id
@@ -138,12 +138,12 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 // endsField reports whether a desc ends with a complete field: libalpm writes an empty line after each value.
 func endsField(raw string) bool {
 	line, ended := strings.CutSuffix(raw, "\n\n")
-	line = line[strings.LastIndexByte(line, '\n')+1:] // empty for a field whose value is empty
+	line = line[strings.LastIndexByte(line, '\n')+1:] // empty if the value of the last field is empty
 	isKey := len(line) > 2 && line[0] == '%' && line[len(line)-1] == '%'
 	return ended && !isKey
 }
 
-// list appends the lines up to an empty one to the entries of list.
+// list appends the lines up to the next empty line to the entries of list.
 func (d *localParser) list(in *localLines, list *[]string) {
 	from := len(d.items)
 	for {
@@ -158,7 +158,7 @@ func (d *localParser) list(in *localLines, list *[]string) {
 	}
 }
 
-// assignLists gives all lists of a file their entries, from one allocation.
+// assignLists sets all lists of a file to their entries. All entries are in one allocation.
 func (d *localParser) assignLists() {
 	if len(d.items) == 0 {
 		return
@@ -171,15 +171,15 @@ func (d *localParser) assignLists() {
 			*m.list = append(*m.list, all[m.from:m.to]...)
 		}
 	}
-	clear(d.items) // do not keep the file's text alive
+	clear(d.items) // the parser must not keep the file's text in memory
 }
 
 var localChecks = [...]string{"none", "md5", "sha256", "pgp"}
 
-// localValidation returns the values that libalpm knows, in its order; "none" excludes the others.
+// localValidation returns those values that libalpm knows, in libalpm's order. "none" excludes all other values.
 func localValidation(values []string) []string {
 	if len(values) == 1 && slices.Contains(localChecks[:], values[0]) {
-		return values // true of nearly every desc
+		return values // nearly every desc has one value
 	}
 	if slices.Contains(values, localChecks[0]) {
 		return []string{localChecks[0]}
@@ -193,7 +193,7 @@ func localValidation(values []string) []string {
 	return out
 }
 
-// localInt parses a date, a line of decimal digits only; otherwise it returns 0.
+// localInt parses a date. It returns 0 if the line does not consist of a number.
 func localInt(s string) int64 {
 	n, err := strconv.ParseInt(strings.TrimLeft(s, " \t"), 10, 64)
 	if err != nil {
@@ -202,14 +202,14 @@ func localInt(s string) int64 {
 	return n
 }
 
-// localReason parses the number at the start of s, as atoi(3) does, and keeps 32 bits of it. Since 6.1 pacman treats anything
-// except 0 and 1 as unknown; it writes nothing else.
+// localReason parses the number at the start of s, as atoi(3) does, and keeps 32 bits of the number. pacman writes only
+// 0 and 1; since version 6.1 it treats any other number as unknown.
 func localReason(s string) Reason {
 	s = strings.TrimLeft(s, " \t")
 	end := 0
 	for end < len(s) && (s[end] >= '0' && s[end] <= '9' || end == 0 && (s[0] == '-' || s[0] == '+')) {
 		end++
 	}
-	n, _ := strconv.ParseInt(s[:end], 10, 64) // a number that is too large becomes the largest, and other text becomes 0
+	n, _ := strconv.ParseInt(s[:end], 10, 64) // a number that is too large becomes the largest int64; text without a number becomes 0
 	return Reason(int32(n))
 }

@@ -24,13 +24,13 @@ func retryEINTR(call func() error) error {
 	}
 }
 
-// localDir is an open database directory and its local/.
+// localDir holds the open database directory and its open subdirectory local/.
 type localDir struct {
 	db, local int
-	path      string // of local/, for errors
+	path      string // the path of local/, for errors
 }
 
-// openLocalDir opens local/ in dbpath and checks its version.
+// openLocalDir opens the directory local/ in dbpath and checks the version of the database.
 func openLocalDir(dbpath string) (*localDir, error) {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
 	d := &localDir{db: -1, local: -1, path: filepath.Join(dbpath, "local")}
@@ -60,7 +60,7 @@ func (d *localDir) close() {
 	}
 }
 
-// checkVersion compares the version as libalpm does, which ignores anything after the number.
+// checkVersion checks the database's version as libalpm does, which ignores any text after the number.
 func (d *localDir) checkVersion() error {
 	data, _, err := readRegular(d.local, localVersionFile, make([]byte, 64), 4096)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -73,7 +73,7 @@ func (d *localDir) checkVersion() error {
 	digits := strings.TrimLeft(strings.TrimPrefix(text, "+"), "0")
 	if n := len(digits) - len(strings.TrimLeft(digits, "0123456789")); digits[:n] != "9" {
 		word, _, _ := strings.Cut(text, "\n")
-		return fmt.Errorf("%w: %s/%s says %.20q, not 9", ErrLocalVersion, d.path, localVersionFile, word)
+		return fmt.Errorf("%w: %s/%s contains %.20q, not 9", ErrLocalVersion, d.path, localVersionFile, word)
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ type entry struct {
 	dir  bool
 }
 
-// list reads the names in local/ in the order of the directory, in which pacman finds them.
+// list reads the names in local/, in the order of the directory, which is also the order in which pacman finds them.
 func (d *localDir) list(into []entry) ([]entry, error) {
 	if _, err := unix.Seek(d.local, 0, unix.SEEK_SET); err != nil {
 		return nil, &fs.PathError{Op: "read", Path: d.path, Err: err}
@@ -107,16 +107,16 @@ func (d *localDir) list(into []entry) ([]entry, error) {
 	}
 }
 
-// isDir reports whether name is a directory or a link to one, as pacman follows links. It calls stat, because some file
-// systems leave the type out of their listings.
+// isDir reports whether name is a directory or a link to a directory, because pacman follows links. It calls stat,
+// because some file systems leave the type out of their listings.
 func (d *localDir) isDir(name string) bool {
 	var st unix.Stat_t
 	err := retryEINTR(func() error { return unix.Fstatat(d.local, name, &st, 0) })
 	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
-// appendEntries decodes the result of getdents64: records of an inode and an offset (8 bytes each), the record's length
-// (2), the type (1) and the name, ended by a zero.
+// appendEntries decodes the result of getdents64. Each record has an inode and an offset (8 bytes each), the length of
+// the record (2 bytes), the type (1 byte) and the name, which a zero byte ends.
 func appendEntries(into []entry, records []byte, isDir func(name string) bool) []entry {
 	names := string(records) // one copy for all names
 	for at := 0; at+19 < len(records); {
@@ -134,7 +134,7 @@ func appendEntries(into []entry, records []byte, isDir func(name string) bool) [
 	return into
 }
 
-// statAt returns the stamp of a file; it does not follow links.
+// statAt returns the stamp of a file, or of a link itself: it does not follow links.
 func statAt(dir int, name string) (sourcefile.Stamp, error) {
 	var st unix.Stat_t
 	if err := retryEINTR(func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
@@ -148,9 +148,10 @@ var (
 	errTorn  = errors.New("changed while it was read")
 )
 
-// readRegular reads the regular file name in dir, of at most limit bytes, into buf or a new, larger buffer. It never
-// follows a link in the last element and never blocks on a pipe. It returns errTorn if the file has not the length that
-// it had when opened: a read of a regular file is short only after a signal or at its end.
+// readRegular reads the regular file name in the directory dir, of at most limit bytes, into buf or a new, larger
+// buffer. It never follows a link in the last element and never blocks on a pipe. It returns errTorn if the number of
+// bytes read differs from the file's size when opened; a read from a regular file is short only after a signal or at
+// the end of the file.
 func readRegular(dir int, name string, buf []byte, limit int64) ([]byte, sourcefile.Stamp, error) {
 	fd := -1
 	err := retryEINTR(func() (err error) {
@@ -175,7 +176,7 @@ func readRegular(dir int, name string, buf []byte, limit int64) ([]byte, sourcef
 	if st.Size > limit {
 		return buf[:0], stamp, errLarge
 	}
-	if int64(cap(buf)) <= st.Size { // one more byte shows growth
+	if int64(cap(buf)) <= st.Size { // one byte more than the size, to notice that the file has grown
 		buf = make([]byte, st.Size+st.Size/2+1)
 	}
 	buf = buf[:st.Size+1]

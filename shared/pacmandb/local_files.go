@@ -19,8 +19,8 @@ import (
 // ErrNoFiles means that an installed package has no readable file list.
 var ErrNoFiles = errors.New("no file list")
 
-// Files returns the paths that p installed, relative to the root, directories with a trailing slash, in the order of
-// pacman -Ql.
+// Files returns the paths that p installed, relative to the root, in the order of pacman -Ql. The paths of directories
+// end in a slash.
 func Files(dbpath string, p *Installed) ([]string, error) {
 	if strings.Contains(p.dir(), "/") {
 		return nil, fmt.Errorf("%w of %q", ErrNoFiles, p.Name)
@@ -45,7 +45,8 @@ func Files(dbpath string, p *Installed) ([]string, error) {
 	return paths, nil
 }
 
-// Script reports whether p has an install script. libalpm does not look for one if it cannot read the desc.
+// Script reports whether p has an install script. Like libalpm, it does not look for a script if the desc cannot be
+// read.
 func (p *Installed) Script(dbpath string) bool {
 	switch p.problem {
 	case ProblemMissing, ProblemUnreadable, ProblemNotRegular:
@@ -55,8 +56,8 @@ func (p *Installed) Script(dbpath string) bool {
 	return err == nil
 }
 
-// filesSection returns the lines of %FILES% in a files file, which end at an empty line. Of several sections the last
-// counts, as in libalpm.
+// filesSection returns the lines of the section %FILES% in a files file; an empty line ends the section. If there are
+// several such sections, it returns the last one, as libalpm does.
 func filesSection(data []byte) []byte {
 	const key = "%FILES%\n"
 	var section []byte
@@ -79,24 +80,24 @@ func filesSection(data []byte) []byte {
 	}
 }
 
-// ResolvedPath is a path in the form in which file lists are searched for it.
+// ResolvedPath is a path given by the user, in the form that is used to look it up in file lists.
 type ResolvedPath struct {
-	// Path is absolute with its directories resolved, and with a trailing slash if it is a directory: what pacman -Qo
-	// prints.
+	// Path is the path that pacman -Qo prints: it is absolute, links in its directories are resolved, and it ends in a
+	// slash if it is a directory.
 	Path string
-	// Exists is false if there is no such file; a package may still own it.
+	// Exists reports whether the file exists. A package may own a file that does not exist.
 	Exists bool
 
-	rel string // Path relative to the root, "" for the root itself
+	rel string // Path relative to the root directory; "" for the root directory itself
 	dir bool
 }
 
-// ErrOutside means that a path is not below the root, so that no package can own it.
+// ErrOutside means that a path is not below the root directory, so that no package can own it.
 var ErrOutside = errors.New("outside the root directory")
 
-// ResolveOwned prepares a path given by the user for Owners as pacman -Qo does: it resolves links in its directories
-// but not in its last element, and keeps a path that cannot be resolved. A relative path starts at the working
-// directory. root is pacman's RootDir.
+// ResolveOwned prepares a path given by the user for the method Owners, as pacman -Qo does: it resolves links in the
+// path's directories but not in its last element, and keeps a path that cannot be resolved. A relative path starts at
+// the working directory. The parameter root is pacman's RootDir.
 func ResolveOwned(root, path string) (ResolvedPath, error) {
 	if path == "" {
 		return ResolvedPath{}, fmt.Errorf("%w: empty path", ErrOutside)
@@ -128,7 +129,7 @@ func ResolveOwned(root, path string) (ResolvedPath, error) {
 	return o, nil
 }
 
-// resolveParent resolves path except for its last element.
+// resolveParent resolves links in all elements of a path except the last.
 func resolveParent(path string) (string, error) {
 	dir, base := ".", path
 	if i := strings.LastIndexByte(path, '/'); i >= 0 {
@@ -144,22 +145,22 @@ func resolveParent(path string) (string, error) {
 	return filepath.Join(dir, base), nil
 }
 
-// RealPath resolves a path as realpath(3) does: every element has to exist, and ".." after a link is relative to the
-// link's target. The working directory is asked of the kernel, as PWD may contain links.
+// RealPath resolves a path as realpath(3) does: every element must exist, and ".." after a link is relative to the
+// link's target. It gets the working directory from the kernel, because the variable PWD may contain links.
 func RealPath(path string) (string, error) {
 	if !strings.HasPrefix(path, "/") {
 		here, err := unix.Getwd()
 		if err != nil {
 			return "", err
 		}
-		path = here + "/" + path // not filepath.Join, which would remove ".." with the element before
+		path = here + "/" + path // filepath.Join would remove ".." together with the element before it
 	}
 	return filepath.EvalSymlinks(path)
 }
 
-// Owners returns, for each path, the installed packages that own it, in order of name: a directory may have many
-// owners, and of a file pacman names the first. The file lists are read once for all paths and not kept. Packages whose
-// list cannot be read own nothing and are counted in unread.
+// Owners returns, for each path, the installed packages that own it, in order of name. A directory may have many
+// owners; a file has only the first, as in pacman. The file lists are read once for all paths and not kept. A package
+// whose list cannot be read owns no path; unread is the number of such packages.
 func (l *Local) Owners(ctx context.Context, dbpath string, paths []ResolvedPath) (owners [][]*Installed, unread int, err error) {
 	wanted := make(map[string][]int, len(paths))
 	for i, p := range paths {
@@ -171,7 +172,7 @@ func (l *Local) Owners(ctx context.Context, dbpath string, paths []ResolvedPath)
 	}
 	defer d.close()
 	var next, failed atomic.Int64
-	owns := make([]bool, len(paths)*len(l.Packages)) // a row for each package
+	owns := make([]bool, len(paths)*len(l.Packages)) // a row of paths for each package
 	work := func() {
 		buf := make([]byte, 64<<10)
 		for ctx.Err() == nil {
@@ -208,7 +209,7 @@ func (l *Local) Owners(ctx context.Context, dbpath string, paths []ResolvedPath)
 	return owners, int(failed.Load()), nil
 }
 
-// markOwned sets owned[i] for each path that is in the file list data; wanted maps a path to its indexes.
+// markOwned sets owned[i] for each path i that is in the file list data. The map wanted maps a path to its indexes.
 func markOwned(data []byte, wanted map[string][]int, owned []bool) {
 	data = filesSection(data)
 	for len(data) > 0 {

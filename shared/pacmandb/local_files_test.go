@@ -43,7 +43,8 @@ func TestOwners_RealTreeEqualsPacman(t *testing.T) {
 	}
 	l := mustRead(t, db.dir)
 	requireOwnersEqual(t, o, l, append(paths, "/etc/passwd", "", "nothing-here"))
-	// If the working directory was entered through a link, PWD differs from the kernel's path.
+	// If a process has entered its working directory through a link, PWD differs from the kernel's path of that
+	// directory.
 	t.Chdir(filepath.Join(o.root, "bin"))
 	requireOwnersEqual(t, o, l, []string{"tool", "./tool", ".", "..", "../bin/tool", "../../bin", "link/", "gone", "elsewhere/../bin/tool"})
 

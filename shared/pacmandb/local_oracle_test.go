@@ -21,19 +21,19 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// oracle asks the real pacman about a database directory.
+// oracle runs the real pacman on a database directory, to compare results with.
 type oracle struct {
 	t    testing.TB
 	db   string
 	root string
-	// Further lines of the [options] section.
+	// options are further lines of the section [options].
 	options []string
 	repos   []oracleRepo
 }
 
 type oracleRepo struct {
 	name  string
-	usage []string // empty means pacman's default, All
+	usage []string // the values of Usage; empty means pacman's default, All
 }
 
 func newOracle(t testing.TB, db string, repos ...string) *oracle {
@@ -48,7 +48,7 @@ func newOracle(t testing.TB, db string, repos ...string) *oracle {
 	return o
 }
 
-// since reports whether pacman has at least this version.
+// since reports whether the installed pacman has at least this version.
 func (o *oracle) since(major, minor int) bool {
 	o.t.Helper()
 	out, err := exec.Command("pacman", "--version").Output()
@@ -60,14 +60,14 @@ func (o *oracle) since(major, minor int) bool {
 	return m > major || m == major && n >= minor
 }
 
-// with returns the oracle for another test on the same databases.
+// with returns the oracle for another test that uses the same databases.
 func (o *oracle) with(t testing.TB) *oracle {
 	other := *o
 	other.t, other.root = t, t.TempDir()
 	return &other
 }
 
-// run returns pacman's standard output.
+// run runs pacman and returns its standard output.
 func (o *oracle) run(args ...string) string {
 	o.t.Helper()
 	out, _ := o.try(args...)
@@ -114,7 +114,7 @@ func (o *oracle) lines(args ...string) []string {
 	return strings.Split(strings.TrimSuffix(o.run(args...), "\n"), "\n")
 }
 
-// facts reads the repositories with the package's own reader.
+// facts reads the sync databases with ReadSync and returns facts about the packages of l.
 func (o *oracle) facts(l *Local) *facts {
 	o.t.Helper()
 	f := newFacts(l.Packages, len(o.repos))
@@ -129,7 +129,7 @@ func (o *oracle) facts(l *Local) *facts {
 	return f
 }
 
-// testDB builds a database directory from single packages.
+// testDB builds a database directory from packages that are added one by one.
 type testDB struct {
 	t    testing.TB
 	dir  string
@@ -143,14 +143,14 @@ func newTestDB(t testing.TB) *testDB {
 	return db
 }
 
-// write writes a file below local/.
+// write writes a file at a path relative to local/.
 func (db *testDB) write(path, text string) {
 	path = filepath.Join(db.dir, "local", path)
 	require.NoError(db.t, os.MkdirAll(filepath.Dir(path), 0o755))
 	require.NoError(db.t, os.WriteFile(path, []byte(text), 0o644))
 }
 
-// fields returns a desc with NAME, VERSION, ARCH and pairs of a key and its value.
+// fields returns a desc with NAME, VERSION and ARCH; the further arguments are pairs of a key and its value.
 func fields(name, version string, more ...string) string {
 	more = append([]string{"NAME", name, "VERSION", version, "ARCH", "any"}, more...)
 	var b strings.Builder
@@ -160,13 +160,13 @@ func fields(name, version string, more ...string) string {
 	return b.String()
 }
 
-// install adds a package with an empty file list.
+// install adds an installed package with an empty file list.
 func (db *testDB) install(name, version string, more ...string) {
 	db.write(name+"-"+version+"/desc", fields(name, version, more...))
 	db.write(name+"-"+version+"/files", "%FILES%\nusr/\n\n")
 }
 
-// publish adds a package to a repository; finish writes the databases.
+// publish adds a package to a repository. The method finish writes the repositories' databases.
 func (db *testDB) publish(repo, name, version string, more ...string) {
 	if db.tars[repo] == nil {
 		db.tars[repo] = &bytes.Buffer{}
@@ -185,7 +185,7 @@ func (db *testDB) finish() {
 	for repo, data := range db.tars {
 		var z bytes.Buffer
 		zw := gzip.NewWriter(&z)
-		_, err := zw.Write(append(data.Bytes(), make([]byte, 1024)...)) // the archive's end
+		_, err := zw.Write(append(data.Bytes(), make([]byte, 1024)...)) // the end mark of the archive
 		require.NoError(db.t, err)
 		require.NoError(db.t, zw.Close())
 		require.NoError(db.t, os.WriteFile(filepath.Join(db.dir, "sync", repo+".db"), z.Bytes(), 0o644))
@@ -207,7 +207,7 @@ func names(pkgs []*Installed) []string {
 	return out
 }
 
-// config reads the oracle's configuration with ReadConfig.
+// config reads the configuration of the oracle with ReadConfig.
 func (o *oracle) config() *Config {
 	o.t.Helper()
 	c, err := ReadConfig(o.writeConfig())

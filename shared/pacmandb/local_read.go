@@ -19,17 +19,18 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// maxRereads is how often a database that changed meanwhile is read again.
+// maxRereads is how many times a database is read again because it changed while it was read.
 const maxRereads = 3
 
-// ReadLocal reads all installed packages from local/ in dbpath. Problems of single entries become warnings; errors are
-// ErrNoLocal, ErrLocalVersion, ErrChanging, sourcefile.ErrOversize, those of ctx and of the system.
+// ReadLocal reads all installed packages from the directory local/ in dbpath. Problems of single entries become
+// warnings. The errors are ErrNoLocal, ErrLocalVersion, ErrChanging, sourcefile.ErrOversize, and errors of ctx and of
+// the system.
 func ReadLocal(ctx context.Context, dbpath string) (*Local, error) {
 	return Reread(ctx, dbpath, nil)
 }
 
-// Reread reads like ReadLocal, but takes the packages whose desc is unchanged from prev and reads only the others. prev
-// may be nil.
+// Reread reads like ReadLocal, but reuses packages of prev whose desc is unchanged and reads only the other packages.
+// prev may be nil.
 func Reread(ctx context.Context, dbpath string, prev *Local) (*Local, error) {
 	pause := 5 * time.Millisecond
 	for again := 0; ; again++ {
@@ -43,7 +44,7 @@ func Reread(ctx context.Context, dbpath string, prev *Local) (*Local, error) {
 		if again == maxRereads {
 			return nil, fmt.Errorf("%w: %s was read %d times", ErrChanging, dbpath, again+1)
 		}
-		prev = l // packages that were complete and are unchanged stay valid
+		prev = l // reuse the packages whose desc was read completely and has not changed
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -53,8 +54,8 @@ func Reread(ctx context.Context, dbpath string, prev *Local) (*Local, error) {
 	}
 }
 
-// dirStamps shows whether another process changed the database between two calls: it holds the stamps of the lock file and
-// of the directories, whose times change when the lock or a package is added or removed.
+// dirStamps shows whether another process changed the database between two calls. It holds the stamps of the lock file
+// and of the two directories, whose times change when the lock file or a package is added or removed.
 type dirStamps struct{ lock, db, local sourcefile.Stamp }
 
 func (d *localDir) stamps() (dirStamps, error) {
@@ -70,20 +71,20 @@ func (d *localDir) stamps() (dirStamps, error) {
 	return w, err
 }
 
-// readResult is a package's entry and the result of reading it.
+// readResult is an entry of local/ and the result of reading it.
 type readResult struct {
 	entry
 	name, version string
-	order         int // in the directory
+	order         int // the entry's position in the directory
 
 	pkg     *Installed
 	stamp   sourcefile.Stamp
 	problem EntryProblem
 	torn    bool
-	err     error // a failure to read, not a problem of the file
+	err     error // the system's error if reading failed for lack of file descriptors or memory
 }
 
-// readLocal reads the database once and reports whether it was unchanged meanwhile.
+// readLocal reads the database once. steady reports whether the database stayed unchanged during the reading.
 func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, steady bool, err error) {
 	d, err := openLocalDir(dbpath)
 	if err != nil {
@@ -120,7 +121,7 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 	l.stamps = make([]sourcefile.Stamp, len(pkgs))
 	for i := range pkgs {
 		f := &pkgs[i]
-		if f.problem == ProblemMissing { // pacman may be creating it right now
+		if f.problem == ProblemMissing { // pacman may be creating the desc at this moment
 			if _, err := statAt(d.local, f.entry.name+"/desc"); err == nil {
 				f.torn = true
 			}
@@ -135,7 +136,7 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 	for i := range others {
 		f := &others[i]
 		if f.dir {
-			f.stamp, _ = statAt(d.local, f.entry.name+"/desc") // zero if it does not exist
+			f.stamp, _ = statAt(d.local, f.entry.name+"/desc") // zero if the file does not exist
 		}
 		l.Stamp.add(f.entry, f.stamp, l.readAt)
 	}
@@ -143,8 +144,8 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 	return l, steady, nil
 }
 
-// sortEntries separates the entries into packages, in order of name, and others with their problem. Of two entries of
-// one package the first in the directory counts, as in pacman.
+// sortEntries separates the entries into packages, in order of name, and other entries, which have a problem. If a
+// package has two entries, the first in the directory is the package, as in pacman.
 func sortEntries(entries []entry) (pkgs, others []readResult) {
 	pkgs = make([]readResult, 0, len(entries))
 	for i, e := range entries {
@@ -180,7 +181,7 @@ func sortEntries(entries []entry) (pkgs, others []readResult) {
 	return kept, others
 }
 
-// splitEntry splits "name-version-release" before the version.
+// splitEntry splits "name-version-release" into the name and "version-release".
 func splitEntry(s string) (name, version string, ok bool) {
 	i := strings.LastIndexByte(s, '-')
 	if i < 0 {
@@ -193,7 +194,7 @@ func splitEntry(s string) (name, version string, ok bool) {
 	return s[:i], s[i+1:], true
 }
 
-// readAll reads every package of pkgs. Most of the time goes into system calls, which two processors do in half of it.
+// readAll reads every package of pkgs. Most of the time is spent in system calls, and two processors halve it.
 func (d *localDir) readAll(ctx context.Context, pkgs []readResult, prev *Local) error {
 	const share = 32
 	var next, total atomic.Int64
@@ -233,7 +234,7 @@ type localReader struct {
 	parser localParser
 }
 
-// read fills in f. f.pkg is always set, if necessary with a name and version only.
+// read fills in the result f. It always sets f.pkg, if necessary with only a name and a version.
 func (r *localReader) read(f *readResult) {
 	path := f.entry.name + "/desc"
 	old, was := r.before(f)
@@ -250,7 +251,7 @@ func (r *localReader) read(f *readResult) {
 	f.stamp = stamp
 	switch {
 	case err != nil:
-		f.stamp, _ = statAt(r.dir.local, path) // zero if it does not exist
+		f.stamp, _ = statAt(r.dir.local, path) // zero if the file does not exist
 		f.problem, f.torn = descProblem(err), errors.Is(err, errTorn)
 		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) {
 			f.err = err
@@ -277,7 +278,8 @@ func (r *localReader) read(f *readResult) {
 	f.pkg.problem = f.problem
 }
 
-// before returns the package of the same name and version from the previous reading, with its stamp.
+// before returns the package with the same name and version from the previous reading, and the stamp of that package's
+// desc.
 func (r *localReader) before(f *readResult) (*Installed, sourcefile.Stamp) {
 	if r.prev == nil {
 		return nil, sourcefile.Stamp{}
@@ -302,14 +304,14 @@ func descProblem(err error) EntryProblem {
 	}
 }
 
-// warn stores the problems, in order.
+// warn stores the problems of all entries as warnings, in order of entry.
 func (l *Local) warn(pkgs, others []readResult) {
 	var all []Warning
 	for _, list := range [][]readResult{pkgs, others} {
 		for i := range list {
 			problem := list[i].problem
 			if problem == "" && !wire.PossibleName(list[i].name) {
-				problem = ProblemImpossible // all else about it is known
+				problem = ProblemImpossible // the package itself was read completely
 			}
 			if problem != "" {
 				all = append(all, Warning{list[i].entry.name, problem})

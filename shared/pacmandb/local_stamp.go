@@ -11,19 +11,20 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// DirStamp identifies a state of a local database: it combines the names in local/ and the sourcefile.Stamp of every desc.
+// DirStamp identifies a state of a local database. It combines the names in local/ and the stamp (sourcefile.Stamp) of
+// every desc.
 type DirStamp struct {
 	Entries uint32
 	Sum     uint64
-	// Fresh means that a file changed so recently that a further change may not show in its times. Such a stamp proves
-	// nothing.
+	// Fresh means that a file changed so recently that a further change may not show in the file's times. A fresh stamp
+	// proves nothing.
 	Fresh bool
 }
 
-// Same reports whether s and other are certainly of the same state.
+// Same reports whether s and other are certainly stamps of the same state.
 func (s DirStamp) Same(other DirStamp) bool { return s == other && !s.Fresh }
 
-// add adds an entry of local/ and the stamp of its desc. The order does not matter.
+// add adds an entry of local/ and the stamp of the entry's desc. The order of calls does not matter.
 func (s *DirStamp) add(e entry, f sourcefile.Stamp, now time.Time) {
 	var h xxhash.Digest
 	h.Reset()
@@ -41,8 +42,8 @@ func (s *DirStamp) add(e entry, f sourcefile.Stamp, now time.Time) {
 	s.Fresh = s.Fresh || f.Fresh(now)
 }
 
-// LocalStamp computes the stamp of the local database in dbpath from stat
-// calls alone. Its errors are those of ReadLocal.
+// LocalStamp computes the stamp of the local database in dbpath with calls of stat, without reading a desc. Its errors
+// are those of ReadLocal.
 func LocalStamp(dbpath string) (DirStamp, error) {
 	d, err := openLocalDir(dbpath)
 	if err != nil {

@@ -128,8 +128,8 @@ func TestReadLocal_Damaged(t *testing.T) {
 	require.Equal(t, l.Warnings, again.Warnings)
 }
 
-// TestLocal_ImpossibleName: an installed package with a name that no package can have is
-// listed as by pacman, and there is a warning. All else about it is known.
+// TestLocal_ImpossibleName checks that an installed package with a name that no package can have is listed as in
+// pacman, with a warning, and is not counted as unread.
 func TestLocal_ImpossibleName(t *testing.T) {
 	db := newTestDB(t)
 	db.install("$(id)", "1-1", "DEPENDS", "foo")
@@ -141,8 +141,8 @@ func TestLocal_ImpossibleName(t *testing.T) {
 	require.Zero(t, unread)
 }
 
-// TestLocalDesc_Cut cuts a desc that pacman wrote after each of its bytes. Only a cut after the version, or between two of
-// the optional lists at its end, leaves a desc that a package manager may write.
+// TestLocalDesc_Cut cuts a desc that pacman wrote, after each of its bytes. A cut is not noticed after the version and
+// between the optional lists at the end, because a package manager may write such a desc.
 func TestLocalDesc_Cut(t *testing.T) {
 	text := "%NAME%\nfoo\n\n%VERSION%\n1-1\n\n%BASE%\nfoo\n\n%DESC%\nwords\n\n%URL%\nhttps://foo\n\n%ARCH%\nany\n\n" +
 		"%BUILDDATE%\n1600000000\n\n%INSTALLDATE%\n1700000000\n\n%PACKAGER%\nsomebody\n\n%SIZE%\n12\n\n%REASON%\n1\n\n" +
@@ -185,7 +185,7 @@ func TestReadLocal_LinkedPackages(t *testing.T) {
 	require.NoError(t, os.Truncate(filepath.Join(moved, "desc"), 0))
 	stamp, err := LocalStamp(db.dir)
 	require.NoError(t, err)
-	require.NotEqual(t, l.Stamp.Sum, stamp.Sum, "a change behind the link is seen")
+	require.NotEqual(t, l.Stamp.Sum, stamp.Sum, "a change of the link's target must be noticed")
 }
 
 func TestReadLocal_NotADesc(t *testing.T) {
@@ -253,7 +253,7 @@ func TestReadLocal_OddDescs(t *testing.T) {
 		"%PROVIDES%\nx=1:2-3\ny>=4\nz\n\n%CONFLICTS%\nq<5\n\n%REPLACES%\nr<=6\n\n",
 	}
 	o := newOracle(t, db.dir)
-	if !o.since(6, 1) { // later ones skip the value of an unknown key, and a reason must be 0 or 1
+	if !o.since(6, 1) { // since 6.1 pacman skips the value of an unknown key and accepts only the reasons 0 and 1
 		descs = append(descs,
 			"%NOVEL%\nunknown\n%URL%\nstill a key\n\n",
 			"%DEPENDS%\n%DESC%\nnot a key\n\n%URL%\nreal\n",
@@ -277,10 +277,10 @@ func TestReadLocal_OddDescs(t *testing.T) {
 	require.False(t, p.Explicit())
 }
 
-// tick waits until a file written in a directory gets another time than those written before.
+// tick waits until a newly written file gets a later time than the files that were written before.
 func tick(t *testing.T, dir string) {
 	t.Helper()
-	clock := filepath.Join(filepath.Dir(dir), "clock") // on the same file system
+	clock := filepath.Join(filepath.Dir(dir), "clock") // a file on the same file system
 	now := func() int64 {
 		require.NoError(t, os.WriteFile(clock, []byte("x"), 0o600))
 		fi, err := os.Stat(clock)
@@ -291,8 +291,8 @@ func tick(t *testing.T, dir string) {
 	await.Condition(t, func() bool { return now() != before }, "a tick of the file system's clock")
 }
 
-// meddler is a context that changes the database when the reader calls Err, which is after the listing and before the
-// first desc.
+// meddler is a context that changes the database when the reader calls Err; the reader does so after listing the
+// entries and before reading the first desc.
 type meddler struct {
 	context.Context
 	sync.Mutex
@@ -375,7 +375,7 @@ func TestReadLocal_OutOfFiles(t *testing.T) {
 	require.ErrorIs(t, err, unix.EMFILE)
 }
 
-// age moves a reading into the past, so that its stamps are no longer fresh.
+// age pretends that the database was read when its stamps were no longer fresh.
 func age(l *Local) *Local {
 	l.readAt = l.readAt.Add(time.Minute)
 	l.Stamp.Fresh = false
@@ -395,7 +395,7 @@ func TestReread_OnlyChanged(t *testing.T) {
 	require.Equal(t, first.Stamp.Sum, stamp.Sum)
 	require.Equal(t, uint32(200), stamp.Entries)
 
-	// The size and the modification time are the same, but the change time differs.
+	// Change a desc so that its size and modification time stay the same, and only the change time differs.
 	file := filepath.Join(db.dir, "local", "p007-1-1", "desc")
 	st, err := os.Stat(file)
 	require.NoError(t, err)
@@ -423,7 +423,7 @@ func TestReread_OnlyChanged(t *testing.T) {
 	plain := mustRead(t, db.dir)
 	require.Equal(t, plain.Packages, second.Packages)
 
-	third, err := Reread(t.Context(), db.dir, second) // the stamp was fresh: read again, with the same result
+	third, err := Reread(t.Context(), db.dir, second) // the stamp is fresh, so the packages are read again, with the same result
 	require.NoError(t, err)
 	require.True(t, third.SamePackages(second))
 }
@@ -456,7 +456,7 @@ func FuzzLocalDesc(f *testing.F) {
 		var p, again Installed
 		id := d.parse(raw, &p)
 		require.LessOrEqual(t, len(id.name)+len(id.version)+len(p.Desc), len(raw))
-		// Written as pacman writes it, it parses to the same package.
+		// Parse the package again from the desc that pacman would write for it.
 		more := []string{"BASE", p.Base, "URL", p.URL, "PACKAGER", p.Packager}
 		for _, one := range []struct {
 			key  string
@@ -483,9 +483,9 @@ func FuzzLocalDesc(f *testing.F) {
 			"INSTALLED_DB", p.InstalledDB, "ARCH", p.Arch, "BUILDDATE", fmt.Sprint(p.BuildDate))
 		text := fields("n", "v", more...)
 		if longLine(text) {
-			return // libalpm cuts long lines, and may then read the rest as keys
+			return // libalpm cuts long lines, and may then read the rest of a line as a key
 		}
-		// pacman writes no base without these.
+		// pacman writes no %BASE% without these fields.
 		incomplete := p.Base != "" && (p.Arch == "" || p.InstallDate == 0 || len(p.Validation) == 0)
 		require.Equal(t, !incomplete, d.parse(text, &again).whole)
 		require.Equal(t, p, again)

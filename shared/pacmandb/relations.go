@@ -6,11 +6,12 @@ import (
 )
 
 // Relations holds which installed packages need each other, by name, provides and version, as libalpm computes it:
-// every package that satisfies a dependency counts as required by it, however many others do too. It is immutable and
-// safe for concurrent use.
+// every package that satisfies a dependency is regarded as required, even if other packages also satisfy the
+// dependency. It is immutable and safe for concurrent use.
 type Relations struct {
 	pkgs []*Installed
-	// head maps a name to its first satisfier, which has the index of the next.
+	// head maps a name to the index of the first satisfier of dependencies on that name. Each satisfier has the index
+	// of the next.
 	head       map[string]int32
 	satisfiers []satisfier
 
@@ -20,20 +21,22 @@ type Relations struct {
 // satisfier is a package that can satisfy a dependency on a name: the package of that name, or one that provides it.
 type satisfier struct {
 	pkg      int32
-	next     int32 // index into satisfiers, -1 at the end
+	next     int32 // index of the next satisfier of the same name; -1 at the end
 	provides bool
 	op       Op
 	version  string
 }
 
-// reverse lists, for each package, those that point to it: of[start[i]:start[i+1]].
+// reverse lists, for each package, the packages that depend on it. For package i the slice expression
+// `of[start[i]:start[i+1]]` gives their indexes.
 type reverse struct {
 	start, of []int32
 }
 
 func (r reverse) to(i int32) []int32 { return r.of[r.start[i]:r.start[i+1]] }
 
-// Relate computes the relations of pkgs, which must be in the order of Local.Packages and not change afterwards.
+// Relate computes the relations of the packages pkgs, which must be in the order of Local.Packages and must not change
+// afterwards.
 func Relate(pkgs []*Installed) *Relations {
 	r := &Relations{pkgs: pkgs, head: make(map[string]int32, 2*len(pkgs))}
 	r.satisfiers = make([]satisfier, 0, 2*len(pkgs))
@@ -58,8 +61,8 @@ func (r *Relations) add(name string, s satisfier) {
 	r.satisfiers = append(r.satisfiers, s)
 }
 
-// each calls yield with every package that satisfies d, the last package first; one that does so in two ways comes
-// twice.
+// each calls yield with every package that satisfies the dependency d, the last package first. A package that satisfies
+// d in two ways is passed twice.
 func (r *Relations) each(d Depend, yield func(pkg int32)) {
 	at, ok := r.head[d.Name]
 	if !ok {
@@ -79,11 +82,12 @@ func (r *Relations) each(d Depend, yield func(pkg int32)) {
 	}
 }
 
-// invert turns the lists of dependencies into lists of dependants.
+// invert turns the packages' lists of dependencies into lists of dependants. The parameter of is a function that
+// returns the dependencies of a package.
 func (r *Relations) invert(of func(*Installed) []string) reverse {
 	type edge struct{ to, from int32 }
 	edges := make([]edge, 0, 8*len(r.pkgs))
-	last := make([]int32, len(r.pkgs)) // the last dependant added, plus one
+	last := make([]int32, len(r.pkgs)) // per package: the last dependant added, plus one
 	start := make([]int32, len(r.pkgs)+1)
 	for i, p := range r.pkgs {
 		from := int32(i)
@@ -109,7 +113,7 @@ func (r *Relations) invert(of func(*Installed) []string) reverse {
 	return reverse{start, out}
 }
 
-// index returns the index of the package of that name, or -1.
+// index returns the index of the package with the given name, or -1.
 func (r *Relations) index(name string) int32 {
 	i, ok := slices.BinarySearchFunc(r.pkgs, name, func(p *Installed, name string) int {
 		return strings.Compare(p.Name, name)
@@ -120,8 +124,8 @@ func (r *Relations) index(name string) int32 {
 	return int32(i)
 }
 
-// RequiredBy returns the names of the installed packages that depend on the
-// installed package name, in order: pacman's "Required By".
+// RequiredBy returns the names of the installed packages that depend on the installed package name, sorted: pacman's
+// "Required By".
 func (r *Relations) RequiredBy(name string) []string { return r.names(r.required, name) }
 
 // OptionalFor is like RequiredBy, for optional dependencies: pacman's "Optional For".
@@ -140,8 +144,8 @@ func (r *Relations) names(of reverse, name string) []string {
 	return names
 }
 
-// Orphans returns the packages that were installed as a dependency and that no package requires or, unless onlyRequired
-// is set, optionally uses: pacman -Qdt, and -Qdtt with onlyRequired.
+// Orphans returns the packages that were installed as a dependency and that no package requires. Unless onlyRequired is
+// set, no package may use them optionally either. These are pacman -Qdt, and -Qdtt with onlyRequired.
 func (r *Relations) Orphans(onlyRequired bool) []*Installed {
 	var out []*Installed
 	for i, p := range r.pkgs {
@@ -152,8 +156,8 @@ func (r *Relations) Orphans(onlyRequired bool) []*Installed {
 	return out
 }
 
-// Unneeded reports whether no package requires name or, unless onlyRequired is set, optionally uses it: pacman -Qt, and
-// -Qtt with onlyRequired.
+// Unneeded reports whether no package requires the package name and, unless onlyRequired is set, no package optionally
+// uses it: pacman -Qt, and -Qtt with onlyRequired.
 func (r *Relations) Unneeded(name string, onlyRequired bool) bool {
 	i := r.index(name)
 	return i >= 0 && r.unneeded(i, onlyRequired)
@@ -163,8 +167,8 @@ func (r *Relations) unneeded(i int32, onlyRequired bool) bool {
 	return len(r.required.to(i)) == 0 && (onlyRequired || len(r.optional.to(i)) == 0)
 }
 
-// Satisfier returns the package that a target of pacman -Q means: the one of that name, otherwise the first that
-// satisfies it as a dependency ("sh", "glibc>=2.30"), otherwise nil. A prefix "local/" is ignored.
+// Satisfier returns the package that a target of pacman -Q means: the package of that name, otherwise the first package
+// that satisfies the target as a dependency ("sh", "glibc>=2.30"), otherwise nil. A prefix "local/" is ignored.
 func (r *Relations) Satisfier(target string) *Installed {
 	target = strings.TrimPrefix(target, "local/")
 	if i := r.index(target); i >= 0 {

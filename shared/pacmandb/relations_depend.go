@@ -7,7 +7,7 @@ type Op uint8
 
 // The values of Op.
 const (
-	OpAny Op = iota // any version
+	OpAny Op = iota // any version satisfies the dependency
 	OpEqual
 	OpAtLeast
 	OpAtMost
@@ -21,13 +21,13 @@ type Depend struct {
 	Name    string
 	Op      Op
 	Version string
-	// Desc is the description of an optional dependency.
+	// Desc is the description of an optional dependency, or empty.
 	Desc string
 }
 
-// ParseDepend parses a dependency as libalpm does. Every string is one: the description starts after the first ": " (a
-// colon alone belongs to an epoch), and of the operators before it the first '<' counts, otherwise the first '>',
-// otherwise the first '='.
+// ParseDepend parses a dependency as libalpm does; no string is an error. The description starts after the first ": "
+// (a colon without a space belongs to an epoch). In the text before, the comparison is at the first '<', or if there is
+// none at the first '>', or if there is none at the first '='.
 func ParseDepend(s string) Depend {
 	var d Depend
 	s, d.Desc, _ = strings.Cut(s, ": ")
@@ -62,7 +62,7 @@ func ParseDepend(s string) Depend {
 	return d
 }
 
-// Allows reports whether version satisfies d.
+// Allows reports whether a version satisfies the dependency d.
 func (d Depend) Allows(version string) bool {
 	if d.Op == OpAny {
 		return true
@@ -82,8 +82,8 @@ func (d Depend) Allows(version string) bool {
 	}
 }
 
-// providedFor reports whether the provision p satisfies d. A dependency with a version is satisfied only by a provision
-// with "=".
+// providedFor reports whether the provision p satisfies the dependency d. A dependency with a version is satisfied only
+// by a provision with "=".
 func (d Depend) providedFor(p Depend) bool {
 	if p.Name != d.Name {
 		return false

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chains returns a small system whose relations can be seen at a glance.
+// chains returns a system with few packages, whose relations are easy to see.
 func chains(t *testing.T) (*oracle, *Local) {
 	db := newTestDB(t)
 	dep := []string{"REASON", "1"}

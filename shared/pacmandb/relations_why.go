@@ -5,18 +5,19 @@ import "slices"
 // Link is one package of a Chain.
 type Link struct {
 	Name string
-	// Depend is the dependency, as written in the desc of Name, that the next link's package satisfies; empty in the
-	// last link.
+	// Depend is the dependency that the package of the next link satisfies, as written in the desc of the package Name;
+	// empty in the last link.
 	Depend string
 }
 
-// Chain is a sequence of installed packages, each of which needs the next.
+// Chain is a sequence of installed packages, in which each package needs the next.
 type Chain []Link
 
-// Why returns the reasons for which the package name is installed: for each explicitly installed package that needs it
-// without going through another explicit one, the shortest chain from that package to name; the shortest first, equally
-// long ones by name. A package that is explicit itself also has a chain of one link. Without any chain, no explicit
-// package needs it, or it is not installed.
+// Why returns the reasons why the package name is installed. For each explicitly installed package that needs it
+// without another explicitly installed package in between, the result has the shortest chain from that package to name.
+// Shorter chains come first, and chains of equal length are in order of name. If the package name is itself explicitly
+// installed, one chain consists of that package alone. The result is empty if no explicitly installed package needs it,
+// or if it is not installed.
 func (r *Relations) Why(name string) []Chain {
 	target := r.index(name)
 	if target < 0 {
@@ -38,7 +39,7 @@ func (r *Relations) Why(name string) []Chain {
 }
 
 // Brings is the opposite of Why: it returns the shortest chain from the package name to each package that it needs,
-// directly or through others, in the order of Why.
+// directly or through other packages. The chains are in the same order as in Why.
 func (r *Relations) Brings(name string) []Chain {
 	source := r.index(name)
 	if source < 0 {
@@ -60,9 +61,10 @@ func (r *Relations) Brings(name string) []Chain {
 	return chains
 }
 
-// walk visits the packages that edges lead to from start, each once: breadth first, level by level, in order of name.
-// visit gets the package and a table of the package from which each visited one was reached, and reports whether to
-// continue from there.
+// walk visits the package start and all packages that can be reached from it, each package once: breadth first, level
+// by level, in order of name. The function edges returns the packages that are next to a package. The function visit
+// gets a package and a table with the package from which each visited package was reached, and reports whether the walk
+// continues from that package.
 func (r *Relations) walk(start int32, visit func(i int32, from []int32) bool, edges func(int32) []int32) {
 	from := make([]int32, len(r.pkgs))
 	for i := range from {
@@ -88,7 +90,7 @@ func (r *Relations) walk(start int32, visit func(i int32, from []int32) bool, ed
 	}
 }
 
-// needs lists the packages that satisfy a dependency of package i.
+// needs lists the packages that satisfy a dependency of the package with index i.
 func (r *Relations) needs(i int32) []int32 {
 	var out []int32
 	for _, s := range r.pkgs[i].Depends {
@@ -97,11 +99,11 @@ func (r *Relations) needs(i int32) []int32 {
 	return out
 }
 
-// link returns the step from package i to package to.
-func (r *Relations) link(i, to int32) Link {
+// link returns the link for package i in a chain in which the package next follows.
+func (r *Relations) link(i, next int32) Link {
 	for _, s := range r.pkgs[i].Depends {
 		met := false
-		r.each(ParseDepend(s), func(k int32) { met = met || k == to })
+		r.each(ParseDepend(s), func(k int32) { met = met || k == next })
 		if met {
 			return Link{Name: r.pkgs[i].Name, Depend: s}
 		}

@@ -12,13 +12,14 @@ import (
 // RepoFile is a repository and the path of its database.
 type RepoFile struct {
 	Name  string
-	Path  string // <dbpath>/sync/<name>.db, which need not exist
+	Path  string // <dbpath>/sync/<name>.db; the file need not exist
 	Usage Usage
 }
 
-// SyncRepos lists the repositories in dbpath in order of preference: those of the configuration or, if that is nil or
-// has none, those whose databases exist, Arch's own in Arch's order and then the others by name. It is empty if the
-// directory sync does not exist; other errors are the system's.
+// SyncRepos lists the repositories in dbpath in order of preference. These are the repositories of the configuration c.
+// If c is nil or has none, they are the repositories whose databases exist: first Arch's own in Arch's order, then the
+// others by name. In that case the list is empty if the directory sync does not exist; all other errors are the
+// system's.
 func SyncRepos(dbpath string, c *Config) ([]RepoFile, error) {
 	dir := filepath.Join(dbpath, "sync")
 	var out []RepoFile

@@ -2,31 +2,31 @@ package pacmandb
 
 import "iter"
 
-// SyncFacts is what Updates and Locality need to know of the repositories, from the databases or from an index. A
-// repository is identified by its index in Config.Repos.
+// SyncFacts gives Updates and Locality facts about the packages of the repositories, which come from the databases or
+// from an index. A repository is identified by its index in Config.Repos.
 type SyncFacts interface {
-	// Lookup returns the version of the package of that name, which must be the name of an installed package.
+	// Lookup returns the version of a package in a repository. The name must be the name of an installed package.
 	Lookup(repo int, name string) (version string, ok bool)
 	// Groups returns the groups of a package that Lookup finds.
 	Groups(repo int, name string) []string
-	// Replacers yields, in order of name, the packages that have %REPLACES%;
-	// those that replace nothing installed may be left out.
+	// Replacers yields, in order of name, the packages that have %REPLACES%. Packages that replace no installed package
+	// may be left out.
 	Replacers(repo int) iter.Seq[Replacer]
 }
 
-// Replacer is a package of a repository that replaces others.
+// Replacer is a package of a repository that replaces other packages.
 type Replacer struct {
 	Name, Version    string
 	Groups, Replaces []string
 }
 
-// Update is an installed package whose version in the repository differs.
+// Update is an installed package that has another version in the repository.
 type Update struct {
 	Name      string
 	Installed string
 	Version   string
 	Repo      string
-	// Ignored is set if pacman marks the update [ignored].
+	// Ignored reports whether pacman marks the update as [ignored].
 	Ignored bool
 }
 
@@ -34,31 +34,30 @@ type Update struct {
 type Replacement struct {
 	Name      string
 	Installed string
-	// By, Version and Repo identify the replacing package.
+	// By, Version and Repo identify the package that replaces the installed one.
 	By      string
 	Version string
 	Repo    string
-	// Ignored means that pacman would skip it with a warning.
+	// Ignored reports whether pacman would skip the replacement with a warning.
 	Ignored bool
 }
 
-// Outdated compares the installed packages with the repositories; each list is in order of name.
+// Outdated is the result of comparing the installed packages with the repositories. Each list is in order of name.
 type Outdated struct {
-	// Updates are the lines of pacman -Qu.
+	// Updates are the updates in the output of pacman -Qu.
 	Updates []Update
-	// Newer are the packages whose installed version is newer than their
-	// repository's.
+	// Newer are the packages of which the installed version is newer than the version in the repository.
 	Newer []Update
-	// Replacements are not part of the output of pacman -Qu.
+	// Replacements are packages that pacman -Su would replace. They are not part of the output of pacman -Qu.
 	Replacements []Replacement
 }
 
 // Updates compares the installed packages with the repositories of c.
 //
-// The first repository that has a package of the name decides, regardless of the others and of its Usage. Packages are
-// ignored if IgnorePkg or (by the groups they were installed with) IgnoreGroup names them, or if their repository is
-// not used for upgrades. Replacements are those that pacman -Su would make if each of its questions were answered with
-// yes.
+// The first repository that has a package of the name decides, whatever other repositories have and whatever its Usage
+// is. A package is ignored if it matches IgnorePkg, if a group with which it was installed matches IgnoreGroup, or if
+// its repository is not used for upgrades. Replacements are the replacements that pacman -Su makes if each of its
+// questions is answered with yes.
 func Updates(pkgs []*Installed, c *Config, facts SyncFacts) Outdated {
 	var out Outdated
 	for _, p := range pkgs {
@@ -84,7 +83,8 @@ func Updates(pkgs []*Installed, c *Config, facts SyncFacts) Outdated {
 
 func upgradable(c *Config, repo int) bool { return c.Repos[repo].Usage&UsageUpgrade != 0 }
 
-// Ignored reports whether IgnorePkg or, by the groups it was installed with, IgnoreGroup names an installed package.
+// Ignored reports whether an installed package matches IgnorePkg, or a group with which it was installed matches
+// IgnoreGroup.
 func Ignored(c *Config, p *Installed) bool { return ignored(c, p.Name, p.Groups) }
 
 func ignored(c *Config, name string, groups []string) bool {
@@ -103,19 +103,20 @@ func ignored(c *Config, name string, groups []string) bool {
 	return false
 }
 
-// candidate is a package with %REPLACES% that may replace another.
+// candidate is a package with %REPLACES% that may replace another package.
 type candidate struct {
 	repo int
 	why  Depend
 	by   Replacer
 }
 
-// replacements goes through the packages as alpm_sync_sysupgrade does. For each it searches the repositories that are
-// used for upgrades, in order, up to the first that replaces it or has its name: by name and version, never by
-// provides. A package chosen as a replacement or as an update is a target: an installed package that is a target
-// already is skipped, and a target comes from only one repository.
+// replacements goes through the installed packages as alpm_sync_sysupgrade does. For each package it searches, in
+// order, the repositories that are used for upgrades, up to the first that has a replacement or a package of the same
+// name. Replacements are found by name and version, never by provides. A package that is chosen as a replacement or as
+// an update becomes a target. An installed package that is already a target is skipped, and a target comes from only
+// one repository.
 func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacement) {
-	candidates := map[string][]candidate{} // by the replaced name, in the order of the repositories
+	candidates := map[string][]candidate{} // keyed by the name of the replaced package; in the order of the repositories
 	replacers := map[string]bool{}
 	for i := range c.Repos {
 		if !upgradable(c, i) {
@@ -129,11 +130,11 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacem
 			}
 		}
 	}
-	targets := map[string]int{} // name to repository
+	targets := map[string]int{} // maps the name of a target to the index of its repository
 	for _, p := range pkgs {
 		mine := candidates[p.Name]
 		if _, is := targets[p.Name]; is || len(mine) == 0 && !replacers[p.Name] {
-			continue // decided, or without effect on others
+			continue // p is already a target, or can neither be replaced nor affect a replacement
 		}
 		for i := range c.Repos {
 			if !upgradable(c, i) {
@@ -160,13 +161,13 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacem
 	return out
 }
 
-// replace lists the packages of a repository that replace p, and the names of those that become targets thereby. One
-// that is a target already is only listed.
+// replace lists the packages of a repository that replace p, and the names of those that thereby become targets. A
+// package that is already a target is only listed.
 func replace(p *Installed, repo int, candidates []candidate, c *Config, targets map[string]int) (out []Replacement, chosen []string) {
 	last := ""
 	for _, k := range candidates {
 		if k.repo != repo || k.by.Name == last || !k.why.Allows(p.Version) {
-			continue // at the end of the list: one package may name p twice
+			continue // the name equals last if the package's %REPLACES% lists p twice
 		}
 		last = k.by.Name
 		r := Replacement{
@@ -178,18 +179,19 @@ func replace(p *Installed, repo int, candidates []candidate, c *Config, targets 
 		switch {
 		case r.Ignored:
 		case is && from != repo:
-			continue // pacman cannot take one package from two repositories
+			continue // pacman cannot install one package from two repositories
 		case !is:
 			chosen = append(chosen, r.By)
 		}
-		if r.By != r.Name { // a package that replaces itself is an update
+		if r.By != r.Name { // if a package replaces itself, that is an update
 			out = append(out, r)
 		}
 	}
 	return out, chosen
 }
 
-// Locality separates the packages that a repository of c has, whatever its Usage, from the others: pacman -Qn and -Qm.
+// Locality separates the packages that are in a repository of c, whatever the repository's Usage is, from all other
+// packages: pacman -Qn and -Qm.
 func Locality(pkgs []*Installed, c *Config, facts SyncFacts) (native, foreign []*Installed) {
 	for _, p := range pkgs {
 		found := false

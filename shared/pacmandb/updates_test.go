@@ -9,12 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// updateCases returns a database with a package for each rule of updates.
+// updateCases returns a database with at least one package for each rule of updates.
 func updateCases(t testing.TB) *testDB {
 	db := newTestDB(t)
 	for _, p := range [][]string{
 		{"plain", "1-1"},
-		{"second-newer", "1-1"}, // the newer one is in the second repository
+		{"second-newer", "1-1"}, // the second repository has a newer version
 		{"epoch", "5-1"},
 		{"epoch-here", "1:1-1"},
 		{"newer-here", "9-1"},
@@ -22,10 +22,10 @@ func updateCases(t testing.TB) *testDB {
 		{"ignored", "1-1"},
 		{"glob-one", "1-1"},
 		{"grouped", "1-1", "GROUPS", "held"},
-		{"grouped-there", "1-1"}, // in the group in the repository only
+		{"grouped-there", "1-1"}, // the package in the repository is in the group, the installed one is not
 		{"replaced", "1-1"},
 		{"replaced-version", "1-1"},
-		{"replaced-late", "1-1"}, // the first repository still has it
+		{"replaced-late", "1-1"}, // the first repository still has the package, a later one its replacement
 		{"replaced-ignored", "1-1"},
 		{"itself", "1-1"},
 		{"itself-same", "1-1"},
@@ -38,7 +38,7 @@ func updateCases(t testing.TB) *testDB {
 		{"twice", "1-1"},
 		{"rival", "1-1"},
 		{"rival-too", "1-1"},
-		// The names of targets sort before or after what they replace.
+		// The names of targets sort before or after the names of the packages that they replace.
 		{"b-target", "1-1"},
 		{"c-of-target", "1-1"},
 		{"c-elsewhere", "1-1"},
@@ -74,14 +74,15 @@ func updateCases(t testing.TB) *testDB {
 		{"one", "merger", "1-1", "REPLACES", "merged>=1"},
 		{"one", "twice-by", "1-1", "REPLACES", "twice\ntwice>0"},
 		{"one", "rival-by", "1-1", "REPLACES", "rival"},
-		// The update of b-target makes it a target of repository one.
+		// The update of b-target makes b-target a target from repository one.
 		{"one", "b-target", "2-1", "REPLACES", "c-of-target\na-before-target"},
 		{"two", "b-target", "3-1", "REPLACES", "c-elsewhere"},
 		{"two", "c-other", "1-1", "REPLACES", "c-of-target"},
-		// An ignored update makes no target.
+		// An ignored update does not make a package a target.
 		{"one", "held-target", "2-1", "GROUPS", "held"},
 		{"two", "held-target", "2-1", "REPLACES", "i-of-held"},
-		// Two replacements, and a third in a repository that is not searched any more.
+		// Repository one has two replacements. The replacement in repository two is not found, because the search ends
+		// before that repository.
 		{"one", "j-one", "1-1", "REPLACES", "j-twice"},
 		{"one", "j-two", "1-1", "REPLACES", "j-twice"},
 		{"two", "j-three", "1-1", "REPLACES", "j-twice"},
@@ -137,10 +138,10 @@ func joinLines(lines []string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// requireReplacementsEqual compares with pacman's questions and warnings.
+// requireReplacementsEqual compares the replacements with pacman's questions and warnings.
 func requireReplacementsEqual(t *testing.T, o *oracle, out Outdated) {
 	t.Helper()
-	stdout, stderr := o.try("-Su") // ends when it finds nothing to download
+	stdout, stderr := o.try("-Su") // pacman ends after its questions, because it cannot download the packages
 	var want, got []string
 	for text := range strings.SplitSeq(stdout+"\n"+stderr, "\n") {
 		for _, line := range strings.SplitAfter(text, "[Y/n] ") {
@@ -160,7 +161,7 @@ func requireReplacementsEqual(t *testing.T, o *oracle, out Outdated) {
 				}
 			}
 			if _, err := fmt.Sscanf(line, "warning: cannot replace %s by %s", &old, &by); err == nil {
-				want = want[:len(want)-1] // the question was just before
+				want = want[:len(want)-1] // the warning follows its question
 			}
 		}
 	}
@@ -187,7 +188,7 @@ func TestUpdates_NewerHere(t *testing.T) {
 	}, out.Newer)
 }
 
-// TestGlobMatch_Pacman asks pacman which packages a pattern in IgnorePkg marks.
+// TestGlobMatch_Pacman compares globMatch with the packages that pacman marks as ignored for a pattern in IgnorePkg.
 func TestGlobMatch_Pacman(t *testing.T) {
 	db := newTestDB(t)
 	all := []string{"a", "ab", "abc", "a-b", "lib32-x", "linux", "linux-lts", "c++", "x.y", "x_y", "A", "a1", "z9", "b]", "a^", "foo@bar", "é", "aéb", "ωα"}

@@ -2,13 +2,13 @@ package pacmandb
 
 import "strings"
 
-// Compare orders two versions as pacman does (alpm_pkg_vercmp): -1, 0 or 1 if a is older than, the same as or newer
-// than b.
+// Compare compares two versions as pacman does (alpm_pkg_vercmp). It returns -1 if a is older than b, 0 if they are the
+// same, and 1 if a is newer than b.
 //
-// A version is [epoch:]version[-release]; the default epoch is 0. The parts are compared in this order, the releases
-// only if both have one. So "1" equals "1-1" and "1-2", which differ from each other: Compare is not an order if some
-// versions have a release and others not. Neither is it if parts begin or end with separators ("1a1" < "1a.b" < "1a." <
-// "1a1"); real versions do not. pacman does the same.
+// A version has the form [epoch:]version[-release]; the default epoch is 0. The parts are compared in this order, and
+// the releases only if both versions have one. So "1" equals "1-1" and "1-2", which differ from each other: Compare is
+// not an order if only some of the versions have a release. It is not an order either if parts begin or end with
+// separators ("1a1" < "1a.b" < "1a." < "1a1"), but real versions do not. All this is as in pacman.
 func Compare(a, b string) int {
 	if a == b {
 		return 0
@@ -24,7 +24,8 @@ func Compare(a, b string) int {
 	return compareParts(releaseA, releaseB)
 }
 
-// splitVersion splits off the epoch, digits before a colon, and the release, which follows the last hyphen.
+// splitVersion splits a version into its parts. The epoch is the digits before a colon, and the release is the text
+// after the last hyphen.
 func splitVersion(s string) (epoch, version, release string, hasRelease bool) {
 	epoch, version = "0", s
 	digits := 0
@@ -43,8 +44,8 @@ func splitVersion(s string) (epoch, version, release string, hasRelease bool) {
 	return epoch, version, "", false
 }
 
-// compareParts compares as rpm and libalpm do: segments of digits and of letters, one after the other, whatever other
-// bytes separate them.
+// compareParts compares two parts as rpm and libalpm do: it compares segments, each of digits or of letters, one after
+// the other. All other bytes only separate segments.
 func compareParts(a, b string) int {
 	if a == b {
 		return 0
@@ -63,7 +64,7 @@ func compareParts(a, b string) int {
 		endA, endB := segmentEnd(a, numeric), segmentEnd(b, numeric)
 		segmentA, segmentB := a[:endA], b[:endB]
 		a, b = a[endA:], b[endB:]
-		if segmentB == "" { // of the other kind: digits are newer than letters
+		if segmentB == "" { // the segments are of different kinds, and digits are newer than letters
 			if numeric {
 				return 1
 			}
@@ -79,7 +80,8 @@ func compareParts(a, b string) int {
 			return c
 		}
 	}
-	// One has ended. The longer one is newer, unless it continues with letters: 1.0rc1 is older than 1.0.
+	// At least one of the two has ended. The longer one is newer, unless its rest begins with a letter: 1.0rc1 is older
+	// than 1.0.
 	switch {
 	case a == "" && b == "":
 		return 0
@@ -93,7 +95,7 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// trimSeparators returns s from its first digit or letter.
+// trimSeparators returns s without the bytes before its first digit or letter.
 func trimSeparators(s string) string {
 	for s != "" && !isDigit(s[0]) && !isLetter(s[0]) {
 		s = s[1:]
@@ -101,7 +103,8 @@ func trimSeparators(s string) string {
 	return s
 }
 
-// segmentEnd returns how many bytes at the start of s are digits, or letters.
+// segmentEnd returns the length of the segment at the start of s, in bytes: of the digits if numeric is set, otherwise
+// of the letters.
 func segmentEnd(s string, numeric bool) int {
 	i := 0
 	for i < len(s) && (numeric && isDigit(s[i]) || !numeric && isLetter(s[i])) {

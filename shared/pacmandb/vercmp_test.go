@@ -16,7 +16,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// hardVersions has versions for each rule of the comparison.
+// hardVersions contains versions for each rule of the comparison.
 var hardVersions = []string{
 	"", "0", "00", "1", "01", "1.0", "1.00", "1.0.0", "1.", "1..0", "1_0", "1+0", ".1", "..1", "1.0.",
 	"1a", "1.a", "1a1", "1a.1", "a", "a1", "A", "Z", "z", "1.0a", "1.0rc1", "1.0.rc1", "1.0rc", "1.0beta2", "1.0_rc1",
@@ -27,7 +27,8 @@ var hardVersions = []string{
 	"1é", "é", "1.é.1", "1\x80", "2.30+r1+gabc", "2.30+r10+gabc", "1.0 1", "1 .0", "1.0alpha", "1.0ALPHA",
 }
 
-// libalpmSource is a program that compares pairs of lines as vercmp does, without a process for each.
+// libalpmSource is a C program that compares many pairs of versions, one version per line. The program vercmp needs a
+// process for each pair.
 const libalpmSource = `
 #include <alpm.h>
 #include <stdio.h>
@@ -43,7 +44,7 @@ int main(void) {
 }
 `
 
-// libalpm compares pairs of versions with libalpm, through a small C program.
+// libalpm compares pairs of versions with libalpm, using a small C program.
 func libalpm(t *testing.T, pairs [][2]string) []int {
 	t.Helper()
 	cc := need.Program(t, "cc")
@@ -58,7 +59,7 @@ func libalpm(t *testing.T, pairs [][2]string) []int {
 	return compared(t, exec.Command(program), pairs)
 }
 
-// compared passes the pairs to a program, line by line, and returns its results.
+// compared passes the pairs to a program, one version per line, and returns the program's results.
 func compared(t *testing.T, cmd *exec.Cmd, pairs [][2]string) (out []int) {
 	t.Helper()
 	var in strings.Builder
@@ -77,8 +78,8 @@ func compared(t *testing.T, cmd *exec.Cmd, pairs [][2]string) (out []int) {
 	return out
 }
 
-// TestCompare_Libalpm compares pairs of real versions: random ones, neighbours in byte order, which often share a
-// prefix, and versions with one changed character; and all pairs of the hard ones.
+// TestCompare_Libalpm compares Compare with libalpm. The pairs are random pairs of real versions, neighbours in byte
+// order (which often share a prefix), real versions with one changed character, and all pairs of hardVersions.
 func TestCompare_Libalpm(t *testing.T) {
 	var versions []string
 	for _, f := range corpusDatabases(t) {
@@ -94,7 +95,7 @@ func TestCompare_Libalpm(t *testing.T) {
 
 	dice := rand.New(rand.NewPCG(1, 2))
 	draw := func() string { return versions[dice.IntN(len(versions))] }
-	const want = 20_000 // besides the hard ones
+	const want = 20_000 // the number of pairs besides those of hardVersions
 	pairs := make([][2]string, 0, want)
 	for i := range len(versions) - 1 {
 		pairs = append(pairs, [2]string{versions[i], versions[i+1]})
@@ -127,12 +128,12 @@ func hardPairs() (pairs [][2]string) {
 	return pairs
 }
 
-// TestCompare_Vercmp compares with the program vercmp, with a process for each pair.
+// TestCompare_Vercmp compares Compare with the program vercmp, which runs once for each pair.
 func TestCompare_Vercmp(t *testing.T) {
 	need.Program(t, "vercmp")
 	var pairs [][2]string
 	for i, p := range hardPairs() {
-		if i%10 == 0 && !strings.HasPrefix(p[0], "-") && !strings.HasPrefix(p[1], "-") { // for vercmp these are options
+		if i%10 == 0 && !strings.HasPrefix(p[0], "-") && !strings.HasPrefix(p[1], "-") { // vercmp treats a version with a leading hyphen as an option
 			pairs = append(pairs, p)
 		}
 	}
@@ -145,8 +146,8 @@ func TestCompare_AllocatesNothing(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() { Compare("1:2.30+r1+gabc-1", "1:2.30+r10+gabc-1") }))
 }
 
-// regular reports whether a version is one for which Compare is an order: with a release, parts that begin and end with
-// a letter or digit, and one character between their segments.
+// regular reports whether Compare is an order for this version: the version has a release, its parts begin and end with
+// a letter or digit, and one character separates two segments.
 func regular(v string) bool {
 	_, version, release, ok := splitVersion(v)
 	for _, part := range []string{version, release} {
@@ -165,8 +166,7 @@ func regular(v string) bool {
 	return ok
 }
 
-// FuzzCompare checks that the comparison is an order: antisymmetric for all
-// versions, transitive for regular ones.
+// FuzzCompare checks that Compare is antisymmetric for all versions, and transitive for regular versions.
 func FuzzCompare(f *testing.F) {
 	for i, v := range hardVersions {
 		f.Add(v, hardVersions[(i+1)%len(hardVersions)], hardVersions[(i+7)%len(hardVersions)])
@@ -177,7 +177,7 @@ func FuzzCompare(f *testing.F) {
 		require.Equal(t, -ab, Compare(b, a))
 		require.Zero(t, Compare(a, a))
 		if bc := Compare(b, c); regular(a) && regular(b) && regular(c) && ab <= 0 && bc <= 0 {
-			want := min(ab, bc) // older if either is
+			want := min(ab, bc) // older if one of the two comparisons gives older
 			require.Equal(t, want, Compare(a, c), "%q %q %q: %d %d", a, b, c, ab, bc)
 		}
 	})
