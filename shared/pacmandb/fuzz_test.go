@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// FuzzReadSync reads random bytes as a database, in every compression.
+// FuzzReadSync reads random bytes as a sync database; the seeds include a database in every compression.
 func FuzzReadSync(f *testing.F) {
 	for _, b := range compressions(f) {
 		f.Add(b)
@@ -53,7 +53,8 @@ func FuzzReadSync(f *testing.F) {
 	})
 }
 
-// FuzzTar compares the files that the package's reader and archive/tar find in an archive that both accept.
+// FuzzTar compares the files that tarReader finds in an archive with those that archive/tar finds, if both accept the
+// archive.
 func FuzzTar(f *testing.F) {
 	f.Add(database(f))
 	for _, odd := range oddDatabases {
@@ -76,7 +77,7 @@ func FuzzTar(f *testing.F) {
 		f.Add(b.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for at := 0; at+tarBlock <= len(b); at += tarBlock { // correct the checksums, which random bytes never match
+		for at := 0; at+tarBlock <= len(b); at += tarBlock { // correct the headers' checksums, which are wrong in random bytes
 			if string(b[at+257:at+262]) == "ustar" {
 				b = resum(b, at)
 			}
@@ -93,8 +94,8 @@ func FuzzTar(f *testing.F) {
 	})
 }
 
-// plainTar lists the regular files of an archive with archive/tar; ok is false for what tarReader does not support:
-// sparse files and global attributes.
+// plainTar lists the regular files of an archive with archive/tar. ok is false if the archive has features that
+// tarReader does not support: sparse files or global attributes.
 func plainTar(b []byte) (files []file, ok bool) {
 	r := tar.NewReader(bytes.NewReader(b))
 	for {
@@ -145,7 +146,7 @@ func ownTar(b []byte) (files []file, err error) {
 	}
 }
 
-// FuzzDesc compares the desc parser with one that works on strings.
+// FuzzDesc compares the desc parser with a simple parser that works on strings.
 func FuzzDesc(f *testing.F) {
 	f.Add(desc("a", "1-1", "%DESC%\nx", "%GROUPS%\ng\nh", "%MD5SUM%\n0", "%CSIZE%\n12", "%BUILDDATE%\n1"))
 	for _, odd := range oddDatabases {
@@ -160,13 +161,13 @@ func FuzzDesc(f *testing.F) {
 		want := slowDesc(text)
 		require.Equal(t, want, clonePackage(p))
 
-		d.begin("t", []byte("a-1-1")) // nothing of the package before may remain
+		d.begin("t", []byte("a-1-1")) // no value of the previous package may remain
 		p, _ = d.finish()
 		require.Equal(t, wire.Package{Repo: "t", Name: "a", Version: "1-1"}, clonePackage(p))
 	})
 }
 
-// slowDesc parses a desc line by line.
+// slowDesc parses a desc line by line, without any optimization.
 func slowDesc(text string) wire.Package {
 	lines := strings.Split(text, "\n")
 	next := func() (string, bool) {

@@ -9,13 +9,15 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Limits of a sync database. The largest real ones hold some 15,000 packages in 60 MiB, with desc files of a few KiB.
+// Limits of a sync database. The largest real databases have about 15,000 packages in 60 MiB, with desc files of a few
+// KiB.
 const (
 	// MaxSyncBytes limits the decompressed size of a database.
 	MaxSyncBytes = 4 << 30
-	// MaxSyncDesc limits the length of one desc, and so memory.
+	// MaxSyncDesc limits the length of one desc, and with it the memory that ReadSync uses.
 	MaxSyncDesc = 64 << 20
-	// MaxSyncHeld limits the text of packages that is kept when the files of a package are not next to each other.
+	// MaxSyncHeld limits the bytes of packages that are kept in memory if the files of a package are not next to each
+	// other.
 	MaxSyncHeld = 1 << 30
 	// MaxSyncPackages limits the number of packages in a database.
 	MaxSyncPackages = 4_000_000
@@ -23,37 +25,39 @@ const (
 	MaxSyncWarnings = 100
 )
 
-// ErrNotDatabase means that the content is not a tar archive in a known compression.
+// ErrNotDatabase means that the content is not a tar archive in a compression that this package can read.
 var ErrNotDatabase = errors.New("not a package database")
 
 // SyncFile describes a database that was read.
 type SyncFile struct {
 	sourcefile.File
-	// Packages is the number of packages passed on. LeftOut counts entries that were skipped or of which a part was;
-	// FirstLeftOut is the reason for the first.
+	// Packages is the number of packages that ReadSync passed on. LeftOut is the number of entries of which all or a
+	// part was skipped; FirstLeftOut is the reason for the first of these.
 	Packages, LeftOut int
 	FirstLeftOut      string
 	// DescBytes is the total size of the desc files.
 	DescBytes int64
-	// Warnings are problems of single entries, at most MaxSyncWarnings; MoreWarnings counts the rest.
+	// Warnings holds problems of single entries, at most MaxSyncWarnings; MoreWarnings is the number of further
+	// problems.
 	Warnings     []string
 	MoreWarnings int
 }
 
-// ReadSync reads the sync database at path and calls each for every package, in the order in which the archive first
-// names them, with repo as its repository. The package and its slices are valid during the call only; its strings may
-// be kept.
+// ReadSync reads the sync database at path and calls the function each for every package, in the order in which the
+// packages' first files are in the archive. The parameter repo becomes the repository of the packages. The package and
+// its slices are valid only during the call; its strings stay valid.
 //
-// Name and version are those of the archive's directory, as in pacman, whatever the desc contains. As in libalpm, files
-// of a later directory with the same package name, even of another version, are added to the first. A problem of a
-// single entry is a warning and costs at most that entry.
+// As in pacman, a package's name and version are those of its directory in the archive, whatever the desc contains. As
+// in libalpm, the files of a later directory with the same package name, even if its version differs, are added to the
+// first package. A problem of a single entry is a warning; at worst, that entry is left out.
 //
-// The files of a package are next to each other in nearly every database, which is read as a stream. If they turn out
-// not to be, ReadSync calls again, and then each for all packages from the first on. If again is nil, all packages are
-// kept until the end.
+// In nearly every database, the files of a package are next to each other; then ReadSync reads the database as a
+// stream. If it finds that they are not, it calls the callback `again`, which must discard the packages passed so far,
+// and then passes all packages to the function each once more. If the callback is nil, ReadSync keeps all packages in
+// memory until the end of the database.
 //
-// An error means that the database as a whole must not be used, though each may have been called: one of package
-// sourcefile or ErrNotDatabase. An error of each or of ctx is returned as it is.
+// After an error the caller must not use any package of the database, even if the function each was called. The errors
+// are those of sourcefile.Read, which may wrap ErrNotDatabase; an error of each or of ctx is returned unchanged.
 func ReadSync(ctx context.Context, path, repo string, each func(*wire.Package) error, again func()) (SyncFile, error) {
 	out, err := readSync(ctx, path, repo, each, again == nil)
 	if errors.Is(err, errScattered) {
@@ -76,7 +80,7 @@ func readSync(ctx context.Context, path, repo string, each func(*wire.Package) e
 	return out, err
 }
 
-// limits holds the limits above, which tests lower.
+// limits holds the values of MaxSyncBytes, MaxSyncHeld, MaxSyncDesc and MaxSyncPackages; tests use lower values.
 type limits struct {
 	bytes, held    int64
 	desc, packages int

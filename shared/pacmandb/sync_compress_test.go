@@ -24,7 +24,7 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// compressions returns one database in every supported compression.
+// compressions returns the same database in every supported compression.
 func compressions(t testing.TB) map[string][]byte {
 	t.Helper()
 	b := database(t)
@@ -34,7 +34,7 @@ func compressions(t testing.TB) map[string][]byte {
 
 	for name, check := range map[string]byte{"xz": xz.CRC64, "xz crc32": xz.CRC32, "xz sha256": xz.SHA256} {
 		var x bytes.Buffer
-		xw, err := xz.WriterConfig{CheckSum: check, BlockSize: 2000, DictCap: 1 << 16}.NewWriter(&x) // several blocks
+		xw, err := xz.WriterConfig{CheckSum: check, BlockSize: 2000, DictCap: 1 << 16}.NewWriter(&x) // the block size is small, to get several blocks
 		require.NoError(t, err)
 		_, err = xw.Write(b)
 		require.NoError(t, err)
@@ -55,7 +55,7 @@ func compressions(t testing.TB) map[string][]byte {
 	require.NoError(t, aw.Close())
 	out["lzma"] = a.Bytes()
 	out["gzip in zstd"] = zstdOf(t, gzipped(t, b))
-	// Go has no writers for these: the files contain the output of the usual programs.
+	// Go has no writers for these compressions: the files in testdata contain the output of the usual programs.
 	for kind, suffix := range map[string]string{"bzip2": "bz2", "lzip": "lz", "compress": "Z"} {
 		packed, err := os.ReadFile("testdata/two.db." + suffix)
 		require.NoError(t, err)
@@ -75,7 +75,7 @@ func zstdOf(t testing.TB, b []byte) []byte {
 	return z.Bytes()
 }
 
-// packedBy returns what a program writes for its input.
+// packedBy runs a compression program with b as its input and returns its output.
 func packedBy(t testing.TB, b []byte, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.Command(need.Program(t, name), args...)
@@ -97,8 +97,8 @@ func TestReadSync_Compressions(t *testing.T) {
 	}
 }
 
-// TestReadSync_OtherPrograms reads a database of real packages as the usual programs compress it, in one stream and in
-// two.
+// TestReadSync_OtherPrograms reads a database of real packages that the usual programs have compressed, as one stream
+// and as two streams.
 func TestReadSync_OtherPrograms(t *testing.T) {
 	plain := archive(t, firstFiles(t, corpusDatabases(t)[0].Path, 100)...)
 	half := len(plain) / 2
@@ -137,7 +137,7 @@ func TestReadSync_OtherPrograms(t *testing.T) {
 			require.Equal(t, want, got)
 
 			if command[0] == "bsdtar" || command[0] == "compress" || slices.Contains(command, "--format=lzma") {
-				return // not tar in a single stream, or only one stream is possible
+				return // the program has written another archive, or its format allows only one stream
 			}
 			first := packedBy(t, plain[:half], command[0], command[1:]...)
 			second := packedBy(t, plain[half:], command[0], command[1:]...)
@@ -151,7 +151,7 @@ func TestReadSync_OtherPrograms(t *testing.T) {
 	}
 }
 
-// firstFiles are the first entries of a gzip database.
+// firstFiles returns the first n entries of a database compressed with gzip.
 func firstFiles(t *testing.T, path string, n int) (files []file) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -169,7 +169,7 @@ func firstFiles(t *testing.T, path string, n int) (files []file) {
 	return files
 }
 
-// TestReadSync_Padded reads a database with a padded last block, as programs write it to a tape.
+// TestReadSync_Padded reads a database that zeros follow, like those with which programs fill the last block on a tape.
 func TestReadSync_Padded(t *testing.T) {
 	_, want, err := readBytes(t, database(t), syncLimits)
 	require.NoError(t, err)
@@ -180,7 +180,8 @@ func TestReadSync_Padded(t *testing.T) {
 	}
 }
 
-// TestReadSync_Layers checks that a compression bomb of many layers is refused at the fifth.
+// TestReadSync_Layers checks that a database that is compressed several times over is refused from the fifth
+// compression on.
 func TestReadSync_Layers(t *testing.T) {
 	b := database(t)
 	for layer := range maxLayers + 1 {
@@ -194,7 +195,7 @@ func TestReadSync_Layers(t *testing.T) {
 	}
 }
 
-// TestLZMA_Dictionary checks that a dictionary that takes too much memory is refused before it is allocated.
+// TestLZMA_Dictionary checks that a dictionary that needs too much memory is refused before the memory is allocated.
 func TestLZMA_Dictionary(t *testing.T) {
 	all := compressions(t)
 	binary.LittleEndian.PutUint32(all["lzma"][1:], 1<<30)
@@ -208,7 +209,7 @@ func TestLZMA_Dictionary(t *testing.T) {
 func TestXZ_Dictionary(t *testing.T) {
 	whole := compressions(t)["xz"]
 	require.EqualValues(t, 0x21, whole[12+2], "the first block's filter")
-	with := func(code byte) []byte { // a block with another dictionary size
+	with := func(code byte) []byte { // with returns the file with another dictionary size in its first block
 		b := bytes.Clone(whole)
 		h := b[12 : 12+(int(b[12])+1)*4]
 		h[4] = code
@@ -226,9 +227,9 @@ func TestXZ_Dictionary(t *testing.T) {
 	}
 }
 
-// TestXZ_ManyDictionaries checks that blocks that each need a large dictionary share one.
+// TestXZ_ManyDictionaries checks that blocks that each need a large dictionary use the same memory for it.
 func TestXZ_ManyDictionaries(t *testing.T) {
-	// An empty block with a dictionary of 128 MiB, repeated.
+	// The file consists of empty blocks, each with a dictionary of 128 MiB.
 	h := []byte{2, 0, 0x21, 1, 30, 0, 0, 0}
 	block := append(binary.LittleEndian.AppendUint32(h, crc32.ChecksumIEEE(h)), 0, 0, 0, 0)
 	b := append([]byte(nil), compressions(t)["xz crc32"][:12]...)
@@ -248,7 +249,7 @@ func TestZstd_Window(t *testing.T) {
 		return []byte{0x28, 0xb5, 0x2f, 0xfd, 0, window, 1, 0, 0}
 	}
 	_, _, err := readBytes(t, frame(17<<3), syncLimits) // 128 MiB
-	require.ErrorIs(t, err, sourcefile.ErrTruncated, "no archive in it")
+	require.ErrorIs(t, err, sourcefile.ErrTruncated, "the frame contains no archive")
 	_, _, err = readBytes(t, frame(18<<3), syncLimits)
 	require.ErrorIs(t, err, sourcefile.ErrOversize)
 }

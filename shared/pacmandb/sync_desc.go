@@ -7,8 +7,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// descParser collects one package from its files and is then reused for the next, so that a package costs one
-// allocation: the string of all its values.
+// descParser collects the values of one package from the package's files, and is then reused for the next package. A
+// package needs only one allocation: the string of all its values.
 type descParser struct {
 	text   []byte // the values, concatenated
 	values []descValue
@@ -16,24 +16,24 @@ type descParser struct {
 	extras descExtras
 }
 
-// descExtras holds what the files contain besides the fields of a package.
+// descExtras holds the values in a package's files that are not fields of wire.Package.
 type descExtras struct {
 	dir, name, version      string
 	buildDate, csize, isize string
 	desc, md5, sha256, pgp  bool
-	// files is the number of files; truncated means that one of them ended within a field.
+	// files is the number of files of the package; truncated means that one of these files ended within a field.
 	files     int
 	truncated bool
 }
 
-// descValue is a value and its destination.
+// descValue is a value, as a range of descParser.text, and the string or list to which it belongs.
 type descValue struct {
 	one      *string
 	list     *[]string
 	from, to int
 }
 
-// begin starts the package of a directory of the archive.
+// begin starts the package of the directory dir in the archive.
 func (d *descParser) begin(repo string, dir []byte) {
 	p := &d.pkg
 	*p = wire.Package{
@@ -59,14 +59,14 @@ func (d *descParser) keep(one *string, list *[]string, value []byte) {
 	d.values = append(d.values, descValue{one, list, from, len(d.text)})
 }
 
-// parse reads a desc, or a depends file of old databases. It never fails: like libalpm it skips unknown lines anywhere,
-// and takes the line after a key as its value, whatever it contains.
+// parse reads a desc, or a depends file of an old database. It never fails: like libalpm it skips unknown lines
+// anywhere, and uses the line after a key as the key's value, whatever this line contains.
 func (d *descParser) parse(b []byte) {
 	d.extras.files++
 	zeros := bytes.IndexByte(b, 0) >= 0
 	cutLine := func(b []byte) (line, rest []byte) {
 		line, rest = cutLine(b)
-		if zeros { // a zero ends a string in C
+		if zeros { // a zero byte ends a string in C
 			line = cString(line)
 		}
 		return line, rest
@@ -106,8 +106,8 @@ func (d *descParser) parse(b []byte) {
 	}
 }
 
-// destination returns where the value of a key goes: one line or a list of lines, and the flag that is set when the key
-// occurs. All are nil for a line that is not a known key.
+// destination returns where to store the value of a key: as one string or in a list of strings, and in a flag that says
+// that the key occurs. All three are nil if key is not a known key.
 func (d *descParser) destination(key []byte) (one *string, list *[]string, present *bool) {
 	p, extras := &d.pkg, &d.extras
 	switch string(key) {
@@ -161,8 +161,8 @@ func (d *descParser) destination(key []byte) (one *string, list *[]string, prese
 	return one, list, present
 }
 
-// cutLine splits off the first line. rest is nil after the last one, which for libalpm is the empty one after the last
-// newline: a key at the end of a file has a value if a newline follows it.
+// cutLine splits off the first line. rest is nil after the last line. For libalpm the last line is the empty line after
+// the last newline: a key at the end of a file has a value, an empty one, if a newline follows the key.
 func cutLine(b []byte) (line, rest []byte) {
 	if i := bytes.IndexByte(b, '\n'); i >= 0 {
 		return b[:i], b[i+1:]
@@ -170,8 +170,8 @@ func cutLine(b []byte) (line, rest []byte) {
 	return b, nil
 }
 
-// finish returns the package that was collected, which is valid until begin. Its name and version are the directory's;
-// ok is false if that has none.
+// finish returns the package that was collected; it is valid until the next call of begin. The package's name and
+// version are those of the directory. ok is false if the directory's name has none.
 func (d *descParser) finish() (p *wire.Package, ok bool) {
 	extras := &d.extras
 	p = &d.pkg
@@ -197,7 +197,7 @@ func (d *descParser) finish() (p *wire.Package, ok bool) {
 	return p, ok
 }
 
-// parseSize parses a number of bytes; 0 if it is not one.
+// parseSize parses a number of bytes. It returns 0 if s is not a number.
 func parseSize(s string) uint64 {
 	n, err := strconv.ParseUint(s, 10, 63)
 	if err != nil {

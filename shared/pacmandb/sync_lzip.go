@@ -10,8 +10,8 @@ import (
 	"github.com/ulikunitz/xz/lzma"
 )
 
-// lzipReader reads one member of an lzip file: six bytes of header, an LZMA stream with an end mark, and a trailer with
-// checksum and sizes (draft-diaz-lzip).
+// lzipReader reads one member of an lzip file. A member has a header of six bytes, an LZMA stream with an end mark, and
+// a trailer with checksum and sizes (draft-diaz-lzip).
 type lzipReader struct {
 	count *lzipCounter
 	lzma  io.Reader
@@ -19,10 +19,10 @@ type lzipReader struct {
 	size  uint64
 }
 
-var errLZIP = errors.New("lzip: not a member of its format")
+var errLZIP = errors.New("lzip: invalid member header")
 
-// lzipCounter passes on the header that package lzma expects, then the member's stream, and counts its bytes. It never
-// reads ahead, as the trailer follows.
+// lzipCounter first returns the header that package lzma expects, and then the member's stream, of which it counts the
+// bytes. It never reads ahead, because the trailer follows the stream.
 type lzipCounter struct {
 	header []byte
 	in     *bufio.Reader
@@ -67,7 +67,7 @@ func newLzipReader(in *bufio.Reader) (*lzipReader, error) {
 	}
 	_, _ = in.Discard(lzipHeader)
 	header := binary.LittleEndian.AppendUint32([]byte{0x5d}, dictionary)
-	header = binary.LittleEndian.AppendUint64(header, 1<<64-1) // size unknown: the stream has an end mark
+	header = binary.LittleEndian.AppendUint64(header, 1<<64-1) // all ones: the size is unknown, and the stream has an end mark
 	l := &lzipReader{count: &lzipCounter{header: header, in: in}}
 	l.lzma, err = lzma.ReaderConfig{DictCap: maxWindow}.NewReader(l.count)
 	return l, err
@@ -83,7 +83,7 @@ func (l *lzipReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// end checks the trailer, and returns io.EOF if it is correct.
+// end checks the trailer. It returns io.EOF if the trailer is correct.
 func (l *lzipReader) end() error {
 	trailer, err := l.count.in.Peek(lzipTrailer)
 	if err != nil {
@@ -91,7 +91,7 @@ func (l *lzipReader) end() error {
 	}
 	if binary.LittleEndian.Uint32(trailer) != l.sum || binary.LittleEndian.Uint64(trailer[4:]) != l.size ||
 		binary.LittleEndian.Uint64(trailer[12:]) != lzipHeader+l.count.read+lzipTrailer {
-		return errors.New("lzip: wrong checksum")
+		return errors.New("lzip: wrong checksum or size")
 	}
 	_, _ = l.count.in.Discard(lzipTrailer)
 	return io.EOF

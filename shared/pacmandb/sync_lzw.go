@@ -6,20 +6,20 @@ import (
 	"io"
 )
 
-// lzwReader reads the format of compress(1). Its codes grow from 9 bits to at most 16; they come in groups of eight,
-// and when the width changes the rest of a group is padding. Package compress/lzw has another bit order and other
-// rules.
+// lzwReader reads the format of the program compress(1). Its codes have 9 bits at first and grow to at most 16 bits.
+// They are written in groups of eight codes; if the number of bits changes, the rest of the group is padding. Package
+// compress/lzw cannot read this format: it has another bit order and other rules.
 type lzwReader struct {
 	in     *bufio.Reader
-	most   uint // most bits of a code
-	blocks bool // code 256 clears the table
+	most   uint // the largest number of bits of a code
+	blocks bool // code 256 means that the table is cleared
 
 	width       uint
-	next        int    // the next free code
-	group       []byte // the bytes of eight codes, as far as they were read
-	at          uint   // position in group, in bits
-	old         int    // the previous code, -1 for none
-	first       byte   // first byte of the previous code's text
+	next        int    // the next unused code
+	group       []byte // the bytes of a group of eight codes, or fewer at the end of the file
+	at          uint   // the position in group, in bits
+	old         int    // the previous code; -1 if there is none
+	first       byte   // the first byte of the previous code's text
 	prefix      [1 << 16]uint16
 	suffix      [1 << 16]byte
 	stack, rest []byte
@@ -27,10 +27,10 @@ type lzwReader struct {
 
 const (
 	lzwClear = 256
-	lzwStart = 9 // bits
+	lzwStart = 9 // the number of bits of the first codes
 )
 
-var errLZW = errors.New("compress: not in its format")
+var errLZW = errors.New("not valid compress (.Z) data")
 
 func newLZWReader(in *bufio.Reader) (*lzwReader, error) {
 	var head [3]byte
@@ -50,11 +50,11 @@ func newLZWReader(in *bufio.Reader) (*lzwReader, error) {
 	return l, nil
 }
 
-// code reads the next code. It returns io.EOF if fewer bits than a code are left.
+// code reads the next code. It returns io.EOF if fewer bits are left than a code has.
 func (l *lzwReader) code() (int, error) {
 	if l.next > 1<<l.width-1 && l.width < l.most {
 		l.width++
-		l.group = l.group[:0] // the rest is padding
+		l.group = l.group[:0] // the rest of the group is padding
 	}
 	if l.at+l.width > uint(len(l.group))*8 || len(l.group) == 0 {
 		l.group, l.at = append(l.group[:0], make([]byte, l.width)...), 0
@@ -87,7 +87,7 @@ func (l *lzwReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// step reads a code and sets rest to its text.
+// step reads a code and sets l.rest to the text of this code.
 func (l *lzwReader) step() error {
 	code, err := l.code()
 	if err != nil {
@@ -106,7 +106,7 @@ func (l *lzwReader) step() error {
 		l.rest = l.stack
 		return nil
 	}
-	// The text of a code is built from its end.
+	// The text of a code is built from its last byte to its first.
 	at := len(l.prefix)
 	if len(l.stack) < at+1 {
 		l.stack = make([]byte, at+1)
@@ -117,7 +117,7 @@ func (l *lzwReader) step() error {
 	switch {
 	case code > l.next, code == l.next && l.next == 1<<l.most:
 		return errLZW
-	case code == l.next: // the entry that this step adds
+	case code == l.next: // the code of the entry that this step adds to the table
 		push(l.first)
 		c = l.old
 	}

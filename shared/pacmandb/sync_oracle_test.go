@@ -14,7 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// good returns a package without any problem, the last one in each test.
+// good returns the files of a package without any problem, which is the last package in each test.
 func good() []file {
 	return []file{{"good-1-1/", ""}, {"good-1-1/desc", desc("good", "1-1", "%DESC%\nFine")}}
 }
@@ -24,7 +24,7 @@ var oddDatabases = map[string]struct {
 	files []file
 	// warnings are the expected warnings.
 	warnings []string
-	// refused means that pacman shows no package of the database.
+	// refused means that pacman refuses the database and shows none of its packages.
 	refused bool
 }{
 	"no name": {
@@ -96,7 +96,7 @@ var oddDatabases = map[string]struct {
 	},
 	"a bad file name": {
 		files:    []file{{"a-1-1/desc", desc("a", "1-1", "%FILENAME%\n../a")}},
-		warnings: []string{`entry "a-1-1" names the file "../a", which is not used`},
+		warnings: []string{`entry "a-1-1" has the file name "../a", which is not used`},
 		refused:  true,
 	},
 	"a package twice": {
@@ -105,7 +105,7 @@ var oddDatabases = map[string]struct {
 			{"b-1-1/desc", desc("b", "1-1")},
 			{"a-2-1/desc", desc("a", "2-1", "%DESC%\ntwo", "%DEPENDS%\nx\ny", "%CSIZE%\n7")},
 		},
-		warnings: []string{`entry "a-2-1" is of the same package as "a-1-1", to which it was added`, `entry "a-1-1" has the desc of "a" "2-1"`},
+		warnings: []string{`entry "a-2-1" has the same package name as "a-1-1" and was added to that package`, `entry "a-1-1" has the desc of "a" "2-1"`},
 	},
 	"files of all kinds in turn": {
 		files: []file{
@@ -124,8 +124,9 @@ var oddDatabases = map[string]struct {
 	},
 }
 
-// TestSync_ImpossibleName: an entry with characters in its name that no name can have is left
-// out, counted and named, although pacman lists it. A hyphen or dot at its start does not matter.
+// TestSync_ImpossibleName checks that ReadSync leaves out and counts an entry whose name has characters that no package
+// name can have, and gives its name in the reason, although pacman lists such a package. A hyphen or dot at the start
+// of the name does not matter.
 func TestSync_ImpossibleName(t *testing.T) {
 	db := t.TempDir()
 	path := filepath.Join(db, "t.db")
@@ -143,8 +144,8 @@ func TestSync_ImpossibleName(t *testing.T) {
 	}
 }
 
-// TestReadSync_OddDatabases compares the packages of odd databases with pacman's. Where pacman refuses a whole database
-// because of one entry, ReadSync leaves out the entry with a warning.
+// TestReadSync_OddDatabases compares the packages of odd databases with those that pacman shows. If pacman refuses a
+// whole database because of one entry, ReadSync leaves out that entry with a warning.
 func TestReadSync_OddDatabases(t *testing.T) {
 	for name, one := range oddDatabases {
 		t.Run(name, func(t *testing.T) {
@@ -160,7 +161,7 @@ func TestReadSync_OddDatabases(t *testing.T) {
 			f, got, err := read(t, path, "t")
 			require.NoError(t, err)
 			require.Equal(t, one.warnings, f.Warnings)
-			require.Equal(t, "good", got[len(got)-1].Name, "nothing odd costs the rest")
+			require.Equal(t, "good", got[len(got)-1].Name, "an odd entry must not affect later packages")
 
 			if o := newOracle(t, db, "t"); one.refused {
 				_, complaint := o.try("-Sl")
@@ -173,7 +174,7 @@ func TestReadSync_OddDatabases(t *testing.T) {
 	}
 }
 
-// shownPackages formats packages as pacman -Si does.
+// shownPackages formats packages like the output of pacman -Si.
 func shownPackages(pkgs []wire.Package) string {
 	var out strings.Builder
 	for _, p := range pkgs {

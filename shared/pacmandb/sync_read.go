@@ -21,27 +21,27 @@ type syncReader struct {
 	limits limits
 	desc   descParser
 
-	// For a stream: desc holds a package if dir, its directory in the archive, is not empty. Of the packages passed on,
-	// only the hashes of the names are kept.
+	// If the database is read as a stream: dir is the directory in the archive of the package that desc holds, or empty
+	// if desc holds none. Of the packages that were passed on, only hashes of the names are kept.
 	dir  []byte
 	seed maphash.Seed
 	seen map[uint64]struct{}
 
-	// For packages kept until the end: by name, and in order.
+	// If packages are kept until the end (hold): held has the packages by name, and order has them in order.
 	hold      bool
 	held      map[string]*heldPackage
 	order     []*heldPackage
-	at        *heldPackage // the current one
+	at        *heldPackage // the current package
 	heldBytes int64
 }
 
-// heldPackage is a package that may get further files.
+// heldPackage is a package that is kept in memory, because further files of it may follow.
 type heldPackage struct {
 	dir   string
 	texts [][]byte
 }
 
-// read reads a whole database from in, including its last byte.
+// read reads a whole database from the reader in, up to and including the last byte.
 func (r *syncReader) read(ctx context.Context, in io.Reader) error {
 	file := bufio.NewReaderSize(in, 64<<10)
 	content, plain, err := decompress(file)
@@ -55,13 +55,13 @@ func (r *syncReader) read(ctx context.Context, in io.Reader) error {
 	if err := r.packages(ctx, &tarReader{in: p, plain: plain}); err != nil {
 		return err
 	}
-	// A decompressor may leave bytes unread, but the digest is of the whole file.
+	// A decompressor may leave bytes unread, but the digest covers the whole file.
 	_, err = io.Copy(io.Discard, file)
 	return err
 }
 
 // packages passes on the packages of the archive. In a stream a package is complete when a file of another directory
-// comes: databases from before pacman 5 have two files for each.
+// follows: in databases from before pacman 5, each package has two files.
 func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
 	for {
 		path, size, err := t.next()
@@ -73,7 +73,7 @@ func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
 		}
 		dir, file := splitPath(path)
 		if string(file) != "desc" && string(file) != "depends" {
-			continue // such as the file lists in a .files database
+			continue // for example the file lists in a .files database
 		}
 		if len(dir) == 0 {
 			r.leftOut("%.200q is in no directory and was left out", path)
@@ -97,7 +97,7 @@ func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
 	}
 }
 
-// begin switches to the package of a directory.
+// begin makes the package of the directory dir the current package.
 func (r *syncReader) begin(ctx context.Context, dir []byte) error {
 	if string(r.dir) == string(dir) {
 		return nil
@@ -113,7 +113,8 @@ func (r *syncReader) begin(ctx context.Context, dir []byte) error {
 	return nil
 }
 
-// beginHeld does the same when packages are kept, where the directory may have come before.
+// beginHeld does the same as begin if packages are kept in memory. The package may already exist, because the directory
+// may have occurred before.
 func (r *syncReader) beginHeld(ctx context.Context, dir []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -121,7 +122,7 @@ func (r *syncReader) beginHeld(ctx context.Context, dir []byte) error {
 	r.dir = append(r.dir[:0], dir...)
 	name, _, ok := splitEntry(string(dir))
 	if !ok {
-		name = string(dir) + "/" // contains a slash, so cannot equal a name
+		name = string(dir) + "/" // cannot equal the name of a package, because it contains a slash
 	}
 	p := r.held[name]
 	if p == nil {
@@ -129,13 +130,13 @@ func (r *syncReader) beginHeld(ctx context.Context, dir []byte) error {
 		r.order = append(r.order, p)
 		r.held[name] = p
 	} else if p.dir != string(dir) {
-		r.warn("entry %.200q is of the same package as %.200q, to which it was added", dir, p.dir)
+		r.warn("entry %.200q has the same package name as %.200q and was added to that package", dir, p.dir)
 	}
 	r.at = p
 	return nil
 }
 
-// text adds a file to the current package.
+// text adds the content of a file to the current package.
 func (r *syncReader) text(body []byte) error {
 	if !r.hold {
 		r.desc.parse(body)
@@ -148,8 +149,8 @@ func (r *syncReader) text(body []byte) error {
 	return nil
 }
 
-// splitPath splits a path in the archive as libalpm does: the directory ends at the first slash, the file name begins
-// after the last.
+// splitPath splits a path in the archive as libalpm does: the directory is the text before the first slash, and the
+// file name is the text after the last slash.
 func splitPath(path []byte) (dir, file []byte) {
 	file = path[bytes.LastIndexByte(path, '/')+1:]
 	if i := bytes.IndexByte(path, '/'); i >= 0 {
@@ -158,7 +159,7 @@ func splitPath(path []byte) (dir, file []byte) {
 	return dir, file
 }
 
-// flush passes on the current package or, when packages are kept, all.
+// flush passes on the current package or, if packages are kept in memory, all packages.
 func (r *syncReader) flush(ctx context.Context) error {
 	for _, p := range r.order {
 		r.desc.begin(r.repo, []byte(p.dir))
@@ -175,7 +176,7 @@ func (r *syncReader) flush(ctx context.Context) error {
 	return r.handOut(ctx, string(r.dir))
 }
 
-// handOut passes on the package in desc.
+// handOut passes on the package that desc holds.
 func (r *syncReader) handOut(ctx context.Context, dir string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -207,11 +208,12 @@ func (r *syncReader) handOut(ctx context.Context, dir string) error {
 	return nil
 }
 
-// examine adds warnings for what pacman would warn of, and for more.
+// examine adds a warning for each problem for which pacman would print a warning, and for some that pacman does not
+// report.
 func (r *syncReader) examine(dir string, p *wire.Package) {
 	extras := &r.desc.extras
 	switch {
-	case extras.files == 0: // too large, and already reported
+	case extras.files == 0: // the desc was too large, which has already been reported
 	case extras.truncated:
 		r.warn("entry %.200q has a desc that ends too early", dir)
 	case extras.name == "":
@@ -222,12 +224,12 @@ func (r *syncReader) examine(dir string, p *wire.Package) {
 		r.warn("entry %.200q has the desc of %.200q %.200q", dir, extras.name, extras.version)
 	}
 	if strings.HasPrefix(p.Filename, ".") || strings.Contains(p.Filename, "/") {
-		r.warn("entry %.200q names the file %.200q, which is not used", dir, p.Filename)
+		r.warn("entry %.200q has the file name %.200q, which is not used", dir, p.Filename)
 		p.Filename = ""
 	}
 }
 
-// leftOut counts an entry that is left out, in whole or in part, with the reason.
+// leftOut counts an entry of which all or a part is left out, and stores the reason.
 func (r *syncReader) leftOut(format string, args ...any) {
 	if r.out.LeftOut++; r.out.LeftOut == 1 {
 		r.out.FirstLeftOut = fmt.Sprintf(format, args...)

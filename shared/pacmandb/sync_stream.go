@@ -7,26 +7,26 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// The decompressor may be this many blocks ahead of the parser. A block and its parsed form fit into a second-level
-// cache.
+// The decompressor may be up to pipeBlocks blocks ahead of the parser. A block and its parsed form fit into a
+// second-level cache.
 const (
 	pipeBlock  = 128 << 10
 	pipeBlocks = 4
 )
 
-// pipe passes on decompressed content, which a goroutine produces.
+// pipe passes decompressed content, which a goroutine produces, to the parser.
 type pipe struct {
-	full chan []byte   // closed at the end, after err is set
-	free chan []byte   // nil for a block not yet allocated
-	quit chan struct{} // closed to stop early
-	err  error         // why full was closed: io.EOF, or the error
+	full chan []byte   // blocks of content; closed at the end, after err is set
+	free chan []byte   // blocks to reuse; nil for a block that is not yet allocated
+	quit chan struct{} // closed to stop the goroutine early
+	err  error         // the reason why full was closed: io.EOF or an error
 
-	block  []byte // the current one
-	rest   []byte // what of it is unread
-	joined []byte // for a result that spans two blocks
+	block  []byte // the current block
+	rest   []byte // the unread part of the current block
+	joined []byte // buffer for a result that spans several blocks
 }
 
-// startPipe starts to read content, at most limit bytes.
+// startPipe starts a goroutine that reads content. If content has more than limit bytes, the pipe ends with an error.
 func startPipe(content io.Reader, limit int64) *pipe {
 	p := &pipe{
 		full: make(chan []byte, pipeBlocks),
@@ -43,13 +43,13 @@ func startPipe(content io.Reader, limit int64) *pipe {
 // stop ends the goroutine and waits for it. The pipe must not be used afterwards.
 func (p *pipe) stop() {
 	close(p.quit)
-	for range p.full { // until it is closed
+	for range p.full { // discard blocks until the goroutine closes full
 	}
 }
 
 func (p *pipe) fill(content io.Reader, limit int64) {
 	defer close(p.full)
-	// Decompressors are third-party code that reads hostile input.
+	// Recover from panics, because decompressors are third-party code that reads hostile input.
 	defer func() {
 		if v := recover(); v != nil {
 			p.err = fmt.Errorf("%w: %v", sourcefile.ErrDamaged, v)
@@ -75,14 +75,14 @@ func (p *pipe) fill(content io.Reader, limit int64) {
 			p.err = fmt.Errorf("%w: it expands to an implausible size", sourcefile.ErrOversize)
 			return
 		}
-		p.full <- block[:n] // has room for all blocks
+		p.full <- block[:n] // never blocks, because full has room for all blocks
 	}
 	if p.err != io.EOF {
 		p.err = streamError(p.err)
 	}
 }
 
-// next gets the next block, of at least one byte.
+// next makes the next block the current block if no bytes of the current block are left.
 func (p *pipe) next() error {
 	for len(p.rest) == 0 {
 		if p.block != nil {
@@ -98,8 +98,8 @@ func (p *pipe) next() error {
 	return nil
 }
 
-// readBytes returns the next n bytes, valid until the next call; io.EOF if there are none and sourcefile.ErrTruncated if
-// there are fewer.
+// readBytes returns the next n bytes, which are valid until the next call. The error is io.EOF if no bytes are left,
+// and sourcefile.ErrTruncated if fewer than n are left.
 func (p *pipe) readBytes(n int) ([]byte, error) {
 	if n <= len(p.rest) {
 		b := p.rest[:n]
@@ -137,7 +137,7 @@ func (p *pipe) skip(n int64) error {
 	return nil
 }
 
-// drain reads to the end of the content, where its checksum is.
+// drain reads to the end of the content, where the checksum of the compressed data is verified.
 func (p *pipe) drain() error {
 	for {
 		p.rest = nil

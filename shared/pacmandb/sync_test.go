@@ -46,7 +46,7 @@ func read(t testing.TB, path, repo string) (SyncFile, []wire.Package, error) {
 	return f, all, err
 }
 
-// clonePackage copies a package, with nil for an empty list.
+// clonePackage returns a copy of a package in which empty lists are nil.
 func clonePackage(p *wire.Package) wire.Package {
 	out := *p
 	for _, list := range []*[]string{
@@ -58,7 +58,7 @@ func clonePackage(p *wire.Package) wire.Package {
 	return out
 }
 
-// plainSync reads a gzip database with the standard library alone.
+// plainSync reads a database compressed with gzip, using only the standard library.
 func plainSync(t testing.TB, path, repo string) (all []wire.Package, descBytes int64) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -81,7 +81,7 @@ func plainSync(t testing.TB, path, repo string) (all []wire.Package, descBytes i
 	}
 }
 
-// plainDesc parses a desc as paragraphs, each a key and its lines.
+// plainDesc parses a desc as paragraphs, each of which is a key and the lines of its value.
 func plainDesc(repo, dir, text string) wire.Package {
 	lists := map[string][]string{}
 	for paragraph := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n\n") {
@@ -134,7 +134,7 @@ func TestReadSync_Corpus(t *testing.T) {
 // file is an entry of an archive.
 type file struct{ name, text string }
 
-// desc returns a desc with the given paragraphs besides name and version.
+// desc returns a desc with the given name, version and further paragraphs.
 func desc(name, version string, paragraphs ...string) string {
 	text := "%NAME%\n" + name + "\n\n%VERSION%\n" + version + "\n\n"
 	for _, p := range paragraphs {
@@ -143,7 +143,7 @@ func desc(name, version string, paragraphs ...string) string {
 	return text
 }
 
-// archive returns a tar archive of files.
+// archive returns a tar archive with the given files.
 func archive(t testing.TB, files ...file) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -161,7 +161,7 @@ func archive(t testing.TB, files ...file) []byte {
 	return b.Bytes()
 }
 
-// database returns an archive of two packages that compresses little.
+// database returns a tar archive with two small packages.
 func database(t testing.TB) []byte {
 	return archive(t,
 		file{"first-1-1/", ""}, file{"first-1-1/desc", desc("first", "1-1", "%DESC%\nThe first one", "%DEPENDS%\nglibc\nbash>=5")},
@@ -178,7 +178,7 @@ func gzipped(t testing.TB, b []byte) []byte {
 	return out.Bytes()
 }
 
-// store writes a database file.
+// store writes b to a database file and returns the path of the file.
 func store(t testing.TB, b []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "t.db")
@@ -186,7 +186,7 @@ func store(t testing.TB, b []byte) string {
 	return path
 }
 
-// readBytes reads a database from memory.
+// readBytes reads a database from the bytes b, with the given limits.
 func readBytes(t testing.TB, b []byte, bounds limits) (SyncFile, []wire.Package, error) {
 	return readBytesAs(t, b, "t", bounds)
 }
@@ -252,7 +252,7 @@ func flip(b []byte, at int) []byte {
 	return b
 }
 
-// resum corrects the checksum of the header at an offset.
+// resum corrects the checksum of the header at the offset at.
 func resum(b []byte, at int) []byte {
 	b = slices.Clone(b)
 	h := b[at : at+tarBlock]
@@ -292,12 +292,13 @@ func TestReadSync_NotAFile(t *testing.T) {
 	}
 }
 
-// TestReadSync_CutAnywhere checks that a database that is cut off anywhere is an error, never fewer packages.
+// TestReadSync_CutAnywhere checks that reading a database that is cut off at any byte gives an error, and never just
+// fewer packages.
 func TestReadSync_CutAnywhere(t *testing.T) {
 	for kind, whole := range compressions(t) {
 		for n := range len(whole) {
 			_, got, err := readBytes(t, whole[:n], syncLimits)
-			if kind == "compress" && err == nil { // only the archive has an end mark
+			if kind == "compress" && err == nil { // in this format, only the archive has an end mark
 				require.Len(t, got, 2)
 				continue
 			}
@@ -311,13 +312,14 @@ func TestReadSync_CutAnywhere(t *testing.T) {
 	}
 }
 
-// TestReadSync_DamagedAnywhere checks that a database with a wrong byte is an error or has the very same packages.
+// TestReadSync_DamagedAnywhere checks that reading a database in which one byte is changed gives an error or the very
+// same packages.
 func TestReadSync_DamagedAnywhere(t *testing.T) {
 	_, want, err := readBytes(t, database(t), syncLimits)
 	require.NoError(t, err)
 	for kind, whole := range compressions(t) {
 		if slices.Contains([]string{"none", "zstd", "gzip in zstd", "lzma", "compress"}, kind) {
-			continue // have no checksum over the content, or none over their headers
+			continue // these have no checksum of the content, or none of their headers
 		}
 		for at := range whole {
 			f, got, err := readBytes(t, flip(whole, at), syncLimits)
@@ -353,7 +355,8 @@ func TestReadSync_Limits(t *testing.T) {
 	require.Equal(t, []wire.Package{{Repo: "t", Name: "a", Version: "1-1"}, {Repo: "t", Name: "b", Version: "1-1"}}, all)
 }
 
-// TestReadSync_Held checks that packages kept until the end are the same as those of the stream.
+// TestReadSync_Held checks that ReadSync returns the same packages if it keeps them until the end as if it reads a
+// stream.
 func TestReadSync_Held(t *testing.T) {
 	for _, repo := range corpusDatabases(t)[:1] {
 		_, want, err := read(t, repo.Path, repo.Name)

@@ -20,23 +20,25 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// maxWindow limits how far back compressed data may refer, which the decompressor has to keep in memory. It is zstd's
-// own limit without --long; the usual levels of all programs use at most 8 MiB.
+// maxWindow limits the window of compressed data, in bytes: how far back the data may refer, which the decompressor
+// must keep in memory. It is zstd's own limit without --long; at their usual levels, all programs use at most 8 MiB.
 const maxWindow = 128 << 20
 
-// maxLayers limits how many compressions may be nested.
+// maxLayers limits how many compressions may be nested in a file.
 const maxLayers = 4
 
-// codec is a compression.
+// codec describes how to detect and read a compression.
 type codec struct {
-	// is reports whether a file begins like this compression; start may be shorter than requested.
+	// is reports whether a file that begins with the bytes start has this compression. start may be shorter than
+	// requested.
 	is   func(start []byte) bool
 	open func(*bufio.Reader) (io.ReadCloser, error)
-	// unchecked means that the format has no checksum.
+	// unchecked means that the format has neither a checksum nor an end mark that shows whether the content is
+	// complete.
 	unchecked bool
 }
 
-// codecs are the compressions that repo-add writes and libarchive reads on its own.
+// codecs are the compressions that repo-add writes and that libarchive reads without another program.
 var codecs = []codec{
 	{is: begins("\x1f\x8b"), open: openGzip},
 	{is: isZstd, open: openZstd},
@@ -65,7 +67,7 @@ func begins(magic string) func([]byte) bool {
 
 func isZstd(start []byte) bool {
 	return begins("\x28\xb5\x2f\xfd")(start) ||
-		len(start) >= 4 && start[0]&0xf0 == 0x50 && string(start[1:4]) == "\x2a\x4d\x18" // pzstd's first frame
+		len(start) >= 4 && start[0]&0xf0 == 0x50 && string(start[1:4]) == "\x2a\x4d\x18" // the first frame that pzstd writes
 }
 
 func openZstd(in *bufio.Reader) (io.ReadCloser, error) {
@@ -76,8 +78,8 @@ func openZstd(in *bufio.Reader) (io.ReadCloser, error) {
 	return d.IOReadCloser(), nil
 }
 
-// isLZMA reports whether start is that of an lzma file. The format has no magic number: isLZMA expects its most usual
-// properties, a dictionary size that an encoder chooses, and a plausible length.
+// isLZMA reports whether start is the start of an lzma file. The format has no magic number; isLZMA requires the most
+// usual properties, a dictionary size that an encoder chooses, and a plausible length.
 func isLZMA(start []byte) bool {
 	if len(start) < lzma.HeaderLen || start[0] != 0x5d {
 		return false
@@ -87,8 +89,9 @@ func isLZMA(start []byte) bool {
 	return round && dictionary >= 1<<12 && (size == 1<<64-1 || size < 1<<40)
 }
 
-// decompress detects the compression of a file by its first bytes, and again of the result. plain means that no
-// checksum or end mark of a compression shows whether the content is complete.
+// decompress detects the compression of a file by the file's first bytes, and then that of the decompressed content,
+// which may be compressed again. plain means that no checksum or end mark of a compression shows whether the content is
+// complete.
 func decompress(file *bufio.Reader) (content io.ReadCloser, plain bool, err error) {
 	content, plain = io.NopCloser(file), true
 	in := file
@@ -118,7 +121,8 @@ layers:
 	return &layer{io.NopCloser(in), content}, plain, nil
 }
 
-// layer is the content of a compressed file, and the reader below it.
+// layer is the content of a compressed file, together with the reader of the compressed data, so that Close closes
+// both.
 type layer struct {
 	io.ReadCloser
 	outer io.Closer
@@ -126,7 +130,8 @@ type layer struct {
 
 func (l *layer) Close() error { return errors.Join(l.ReadCloser.Close(), l.outer.Close()) }
 
-// streamError converts an error of a decompressor.
+// streamError converts an error of a decompressor to an error of package sourcefile. Other errors are returned
+// unchanged.
 func streamError(err error) error {
 	var system *fs.PathError
 	var dictionary *lzma.ErrDictSize
@@ -143,7 +148,7 @@ func streamError(err error) error {
 	return fmt.Errorf("%w: %w", sourcefile.ErrDamaged, err)
 }
 
-// isLZ4 reports whether start is that of an lz4 frame, also of lz4's first versions.
+// isLZ4 reports whether start is the start of an lz4 frame, in the present or the first (legacy) format.
 func isLZ4(start []byte) bool {
 	return begins("\x04\x22\x4d\x18")(start) || begins("\x02\x21\x4c\x18")(start)
 }
@@ -155,7 +160,7 @@ func openLZ4(in *bufio.Reader) (io.ReadCloser, error) {
 	})
 }
 
-// lz4Frames ends where no further frame follows, as in libarchive.
+// lz4Frames reads lz4 frames. As in libarchive, the content ends where no further frame follows.
 type lz4Frames struct{ *lz4.Reader }
 
 func (l lz4Frames) Read(p []byte) (int, error) {
@@ -181,11 +186,12 @@ func openGzip(in *bufio.Reader) (io.ReadCloser, error) {
 	})
 }
 
-// streams reads concatenated compressed streams. Zeros after them are the padding of a tape or a pipe.
+// streams reads compressed streams that follow each other in a file. Zeros after the last stream are padding, as of a
+// tape or a pipe.
 type streams struct {
 	in   *bufio.Reader
 	open func() (io.Reader, error)
-	one  io.Reader // nil between two streams
+	one  io.Reader // the current stream; nil between two streams
 }
 
 func newStreams(in *bufio.Reader, open func() (io.Reader, error)) (io.ReadCloser, error) {
@@ -198,7 +204,7 @@ func (s *streams) Read(p []byte) (int, error) {
 		if s.one == nil {
 			next, err := s.in.Peek(1)
 			if err != nil {
-				return 0, err // io.EOF is correct here
+				return 0, err // io.EOF means that no stream follows
 			}
 			if next[0] == 0 {
 				return 0, io.EOF
