@@ -134,7 +134,7 @@ func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
 	return records, skipped, nil
 }
 
-// decode reads one record.
+// decode decodes one record, and reports whether the record is well-formed.
 func decode(raw []byte) (Record, bool) {
 	var in struct {
 		Name       string   `json:"name"`

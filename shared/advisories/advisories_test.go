@@ -56,7 +56,7 @@ func TestJudge(t *testing.T) {
 		"not affected":                             {NotAffected, "1-1", "", "1-1", "1-1", Safe},
 		"not affected, with a fix":                 {NotAffected, "1-1", "2-1", "1-1", "1-1", Safe},
 		"status Unknown":                           {"Unknown", "1-1", "2-1", "1-1", "2-1", Fixable},
-		"a status of no constant":                  {"Exploited", "1-1", "", "1-1", "1-1", Affected},
+		"a status without a constant":              {"Exploited", "1-1", "", "1-1", "1-1", Affected},
 		"fixed, but in no version":                 {Fixed, "1-1", "", "1-1", "1-1", Affected},
 		"fixed in no version, a newer version":     {Fixed, "1-1", "", "2-1", "2-1", Unconfirmed},
 		"no affected version":                      {Vulnerable, "", "2-1", "1-1", "2-1", Fixable},

@@ -10,7 +10,7 @@ import (
 // Verdict is what a record means for an installed package.
 type Verdict string
 
-// The verdicts, in the order in which they are checked.
+// The verdicts, in the order in which Judge checks for them.
 const (
 	// Safe means that the tracker rates the package as not affected, or that the installed version has the fix.
 	Safe Verdict = "not-affected"
@@ -29,9 +29,9 @@ const (
 // Counts reports whether a verdict means that the package is vulnerable.
 func (v Verdict) Counts() bool { return v == Fixable || v == InTesting || v == Affected }
 
-// Judge returns the record's verdict on one of the record's packages, of which the version installed is on the system.
-// The function offered reports whether a repository has the version fixed or a newer one. Versions are compared as in
-// pacman.
+// Judge returns the record's verdict on one of its packages. The parameter installed is the package's installed
+// version. The function offered reports whether a repository has the version fixed, or a newer version. Versions are
+// compared as in pacman.
 func (r *Record) Judge(installed string, offered func(fixed string) bool) Verdict {
 	belowFix := r.FixedIn != "" && pacmandb.Compare(installed, r.FixedIn) < 0
 	switch {

@@ -70,7 +70,7 @@ const (
 	aheadBlocks = 4
 )
 
-// read reads a whole dump from in, including its last byte.
+// read reads a whole dump from the reader in, up to and including the last byte.
 func (f *ReadResult) read(ctx context.Context, in io.Reader, limits limits, each func(*wire.Package) error) error {
 	file := bufio.NewReaderSize(in, 64<<10)
 	magic, err := file.Peek(2)

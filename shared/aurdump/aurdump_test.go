@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { await.Main(m) }
 
-// clone returns a copy of a package that stays valid after the reader's call.
+// clone copies a package. The copy stays valid after the call that passed the package.
 func clone(p *wire.Package) wire.Package {
 	out := *p
 	aur := *p.AUR

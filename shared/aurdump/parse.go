@@ -320,7 +320,7 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 	case p.out.Packages > 0:
 		return nil
 	case p.out.LeftOut > 0:
-		return fmt.Errorf("%w: none of the %d elements of its array is a package", ErrNotDump, p.out.LeftOut)
+		return fmt.Errorf("%w: none of the %d elements of the array is a package", ErrNotDump, p.out.LeftOut)
 	}
 	return sourcefile.ErrEmpty
 }

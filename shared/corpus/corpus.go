@@ -17,7 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// Dir returns the corpus directory, or skips the test.
+// Dir returns the corpus directory, or skips the test if there is no corpus.
 func Dir(t testing.TB) string {
 	t.Helper()
 	return need.Corpus(t)

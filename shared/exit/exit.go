@@ -11,7 +11,7 @@ const (
 	Failed   = 3 // the question could not be answered
 	Network  = 4 // the answer needs the network, which failed
 	Finding  = 5 // --fail-on matched
-	Degraded = 6 // omg health: a part does not work
+	Degraded = 6 // omg health or omg doctor found a problem
 )
 
 // Error ends a program with the exit code Code, and prints one line with Err and, if known, Hint, which says how to fix

@@ -15,7 +15,7 @@ import (
 type facts struct {
 	installed map[string]struct{}
 	versions  []map[string]string // per repository: the version by package name
-	groups    map[string][]string // by the repository's index and the package name together
+	groups    map[string][]string // keyed by the repository's index and the package name together
 	replacers [][]Replacer
 }
 

@@ -148,10 +148,10 @@ var (
 	errTorn  = errors.New("changed while it was read")
 )
 
-// readRegular reads the regular file name in the directory dir, of at most limit bytes, into buf or a new, larger
-// buffer. It never follows a link in the last element and never blocks on a pipe. It returns errTorn if the number of
-// bytes read differs from the file's size when opened; a read from a regular file is short only after a signal or at
-// the end of the file.
+// readRegular reads the regular file with the given name in the directory dir, of at most limit bytes, into buf or a
+// new, larger buffer. It never follows a link in the last element and never blocks on a pipe. It returns errTorn if the
+// number of bytes read differs from the file's size when opened; a read from a regular file is short only after a
+// signal or at the end of the file.
 func readRegular(dir int, name string, buf []byte, limit int64) ([]byte, sourcefile.Stamp, error) {
 	fd := -1
 	err := retryEINTR(func() (err error) {

@@ -19,8 +19,8 @@ import (
 // ErrNoFiles means that an installed package has no readable file list.
 var ErrNoFiles = errors.New("no file list")
 
-// Files returns the paths that p installed, relative to the root, in the order of pacman -Ql. The paths of directories
-// end in a slash.
+// Files returns the paths that the package p installed, relative to the root, in the order of pacman -Ql. The paths of
+// directories end in a slash.
 func Files(dbpath string, p *Installed) ([]string, error) {
 	if strings.Contains(p.dir(), "/") {
 		return nil, fmt.Errorf("%w of %q", ErrNoFiles, p.Name)

@@ -145,7 +145,8 @@ func (r *Relations) names(of reverse, name string) []string {
 }
 
 // Orphans returns the packages that were installed as a dependency and that no package requires. Unless onlyRequired is
-// set, no package may use them optionally either. These are pacman -Qdt, and -Qdtt with onlyRequired.
+// set, it leaves out packages that another package uses optionally. The result is that of pacman -Qdt, or of -Qdtt with
+// onlyRequired.
 func (r *Relations) Orphans(onlyRequired bool) []*Installed {
 	var out []*Installed
 	for i, p := range r.pkgs {

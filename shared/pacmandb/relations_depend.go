@@ -25,9 +25,9 @@ type Depend struct {
 	Desc string
 }
 
-// ParseDepend parses a dependency as libalpm does; no string is an error. The description starts after the first ": "
-// (a colon without a space belongs to an epoch). In the text before, the comparison is at the first '<', or if there is
-// none at the first '>', or if there is none at the first '='.
+// ParseDepend parses a dependency as libalpm does; every string is valid. The description starts after the first ": "
+// (a colon without a space belongs to an epoch). In the text before the description, the comparison starts at the first
+// '<'; if there is no '<', at the first '>'; if there is no '>' either, at the first '='.
 func ParseDepend(s string) Depend {
 	var d Depend
 	s, d.Desc, _ = strings.Cut(s, ": ")

@@ -62,9 +62,9 @@ func (r *Relations) Brings(name string) []Chain {
 }
 
 // walk visits the package start and all packages that can be reached from it, each package once: breadth first, level
-// by level, in order of name. The function edges returns the packages that are next to a package. The function visit
-// gets a package and a table with the package from which each visited package was reached, and reports whether the walk
-// continues from that package.
+// by level, in order of name. The function edges returns the packages that can be reached in one step. The function
+// visit gets a package and a table with the package from which each visited package was reached, and reports whether
+// the walk continues from that package.
 func (r *Relations) walk(start int32, visit func(i int32, from []int32) bool, edges func(int32) []int32) {
 	from := make([]int32, len(r.pkgs))
 	for i := range from {

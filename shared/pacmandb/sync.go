@@ -53,8 +53,8 @@ type SyncFile struct {
 //
 // In nearly every database, the files of a package are next to each other; then ReadSync reads the database as a
 // stream. If it finds that they are not, it calls the callback `again`, which must discard the packages passed so far,
-// and then passes all packages to the function each once more. If the callback is nil, ReadSync keeps all packages in
-// memory until the end of the database.
+// and then calls the function each for all packages from the start. If the callback is nil, ReadSync keeps all packages
+// in memory until the end of the database.
 //
 // After an error the caller must not use any package of the database, even if the function each was called. The errors
 // are those of sourcefile.Read, which may wrap ErrNotDatabase; an error of each or of ctx is returned unchanged.

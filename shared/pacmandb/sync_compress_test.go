@@ -169,7 +169,7 @@ func firstFiles(t *testing.T, path string, n int) (files []file) {
 	return files
 }
 
-// TestReadSync_Padded reads a database that zeros follow, like those with which programs fill the last block on a tape.
+// TestReadSync_Padded reads a database with zeros after its end, as when a program has filled the last block on a tape.
 func TestReadSync_Padded(t *testing.T) {
 	_, want, err := readBytes(t, database(t), syncLimits)
 	require.NoError(t, err)

@@ -33,7 +33,7 @@ type descValue struct {
 	from, to int
 }
 
-// begin starts the package of the directory dir in the archive.
+// begin starts a new package, whose files are in the directory dir of the archive.
 func (d *descParser) begin(repo string, dir []byte) {
 	p := &d.pkg
 	*p = wire.Package{
@@ -171,7 +171,7 @@ func cutLine(b []byte) (line, rest []byte) {
 }
 
 // finish returns the package that was collected; it is valid until the next call of begin. The package's name and
-// version are those of the directory. ok is false if the directory's name has none.
+// version are those of the directory. ok is false if the directory is not named name-version-release.
 func (d *descParser) finish() (p *wire.Package, ok bool) {
 	extras := &d.extras
 	p = &d.pkg

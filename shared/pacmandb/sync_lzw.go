@@ -6,9 +6,9 @@ import (
 	"io"
 )
 
-// lzwReader reads the format of the program compress(1). Its codes have 9 bits at first and grow to at most 16 bits.
-// They are written in groups of eight codes; if the number of bits changes, the rest of the group is padding. Package
-// compress/lzw cannot read this format: it has another bit order and other rules.
+// lzwReader reads the format of the program compress(1). The codes of this format have 9 bits at first and grow to at
+// most 16 bits. The codes are written in groups of eight; if the number of bits changes, the rest of the group is
+// padding. Package compress/lzw cannot read this format: it has another bit order and other rules.
 type lzwReader struct {
 	in     *bufio.Reader
 	most   uint // the largest number of bits of a code

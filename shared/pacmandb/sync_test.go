@@ -355,7 +355,7 @@ func TestReadSync_Limits(t *testing.T) {
 	require.Equal(t, []wire.Package{{Repo: "t", Name: "a", Version: "1-1"}, {Repo: "t", Name: "b", Version: "1-1"}}, all)
 }
 
-// TestReadSync_Held checks that ReadSync returns the same packages if it keeps them until the end as if it reads a
+// TestReadSync_Held checks that ReadSync passes on the same packages whether it keeps them until the end or reads a
 // stream.
 func TestReadSync_Held(t *testing.T) {
 	for _, repo := range corpusDatabases(t)[:1] {

@@ -10,10 +10,11 @@ import (
 type element struct {
 	r     rune
 	class runeSet // the members of a class [:name:]; nil if the element is the character r
-	equiv bool    // [=x=], an equivalence class, which like a class cannot start or end a range
+	equiv bool    // the element is an equivalence class [=x=], which like a class cannot start or end a range
 }
 
-// bracket parses a bracket expression. The offset of its "[" is at; the parser's position is after that "[".
+// bracket parses a bracket expression. The parameter at is the offset of its "["; the parser's position is after the
+// "[".
 func (p *parser) bracket(at int) (*node, error) {
 	negated := p.peek() == '^'
 	if negated {
