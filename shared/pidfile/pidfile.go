@@ -26,7 +26,7 @@ func Write(path string) error {
 	return atomicfile.Write(path, fmt.Appendln(nil, os.Getpid()), atomicfile.Options{Mode: 0o644})
 }
 
-// Remove removes the file at path and the temporary files that dead writers of it left. A missing file is not an error.
+// Remove removes the file at path and any temporary file left over from writing it. A missing file is not an error.
 func Remove(path string) error { return atomicfile.Remove(path) }
 
 // Read returns the process number. The error wraps fs.ErrNotExist if the file does not exist; paths.ErrUntrusted if the

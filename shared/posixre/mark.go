@@ -33,7 +33,7 @@ const anyMarks = `[\x{FDD0}-\x{FDDF}]*`
 
 func markOf(before, after side) rune { return firstMark + rune(before*sides+after) }
 
-// marksOf returns the marks of all positions at which all anchors in the set a match.
+// marksOf returns the marks of all positions at which every anchor of the parameter a matches.
 func marksOf(a anchor) runeSet {
 	var s runeSet
 	for before := range sides {
