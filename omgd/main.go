@@ -1,5 +1,4 @@
-// Command omgd keeps the package index and answers omg's questions on a unix
-// socket.
+// Command omgd keeps an index of packages, and answers the requests that omg sends to its unix socket.
 package main
 
 import (

@@ -1,6 +1,6 @@
-// Package sentry takes the place of github.com/getsentry/sentry-go, which Pebble's package of errors imports in order to
-// report errors to a server. omgd reports nothing to anybody: this package has the types from which that package makes
-// the text of an error, and CaptureEvent drops the event. See
+// Package sentry replaces github.com/getsentry/sentry-go, which sends error reports to a server and which
+// Pebble's package of errors imports. omgd sends no reports: this package only defines the types that the
+// package of errors needs to format an error, and CaptureEvent drops the event. See
 // docs/decisions/0012-no-reports-to-sentry.md.
 package sentry
 
@@ -22,7 +22,7 @@ type Exception struct {
 	Stacktrace *Stacktrace
 }
 
-// Event is what would be reported.
+// Event is an error report. It is never sent.
 type Event struct {
 	Message, ServerName string
 
@@ -31,7 +31,7 @@ type Event struct {
 	Tags      map[string]string
 }
 
-// EventID identifies a reported event.
+// EventID is the ID of an event that was sent.
 type EventID string
 
 // NewEvent returns an empty event.

@@ -1,4 +1,4 @@
-// Package app has omgd's command line, and the steps that put its parts together.
+// Package app implements omgd's command line, and creates and connects the parts of the daemon.
 package app
 
 import (
@@ -93,7 +93,7 @@ func run(c *cli.Context) error {
 	if !c.Bool("foreground") && !o.isCopy {
 		return background(ctx, o, c.App.ErrWriter)
 	}
-	unix.Umask(unix.Umask(0o777)&0o077 | 0o022) // our files are always writable for us, and never for others
+	unix.Umask(unix.Umask(0o777)&0o077 | 0o022) // omgd's files are always writable for their owner, and never for other users
 	d, err := open(o)
 	if err == nil {
 		err = d.serve(ctx, stop)

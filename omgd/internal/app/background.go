@@ -18,8 +18,8 @@ import (
 // notStarted is the exit code of the parent when the background process does not start.
 const notStarted = 1
 
-// background starts the daemon in the background, and returns when it has read all
-// sources. If the start fails, it prints the background process's standard error.
+// background starts the daemon in the background, and returns when the daemon has read all sources. If the
+// start fails, background prints what the daemon has written to its standard error.
 func background(ctx context.Context, o options, stderr io.Writer) error {
 	if systemd.Activated() {
 		return command.Usagef("socket activation needs --foreground")
@@ -51,7 +51,7 @@ func responds(ctx context.Context, o options) error {
 	return nil
 }
 
-// listen opens the daemon's socket, or takes over the service manager's.
+// listen opens the daemon's socket, or takes over the socket that the service manager has passed.
 func (o *options) listen() (*listen.Socket, error) {
 	inherited, err := systemd.Socket()
 	switch {
@@ -69,8 +69,8 @@ func (o *options) listen() (*listen.Socket, error) {
 	return listen.Open(o.socket, o.env, allowed)
 }
 
-// socketAccess returns who may connect to the system-wide daemon: every user, to whom the
-// access rules then apply, or only the members of a group.
+// socketAccess returns the permissions of the system-wide daemon's socket. Without a group, every user may
+// connect, and the access rules are applied to each user. With a group, only its members may connect.
 func socketAccess(group string) (listen.Permissions, error) {
 	if group == "" {
 		return listen.Permissions{Mode: 0o666, Group: -1}, nil

@@ -29,15 +29,15 @@ func caches(c config.Config) service.CacheLimits {
 	return service.CacheLimits{Entries: c.Cache.MaxEntries, Bytes: int64(c.Memory.MaxCaches), TTL: time.Duration(c.Cache.TTL)}
 }
 
-// limitMemory sets the Go runtime's memory limit. Without one in the configuration,
-// GOMEMLIMIT applies.
+// limitMemory sets the Go runtime's memory limit. If the configuration sets no limit, the limit in the
+// environment variable GOMEMLIMIT applies.
 func limitMemory(c config.Memory) {
 	if c.Limit > 0 {
 		debug.SetMemoryLimit(int64(c.Limit))
 	}
 }
 
-// reload reads the configuration again. An invalid one changes nothing.
+// reload reads the configuration again. An invalid configuration changes nothing.
 func (d *daemon) reload() {
 	d.manager.Reloading()
 	defer func() { d.manager.Ready(d.summary()) }()
@@ -62,7 +62,7 @@ func (d *daemon) reload() {
 	}
 }
 
-// apply applies a configuration to the running parts.
+// apply applies the configuration c to the running parts of the daemon.
 func (d *daemon) apply(c config.Config) error {
 	if d.gate != nil {
 		if err := d.gate.Set(c.Access, c.Limits.UserRate); err != nil {

@@ -35,15 +35,15 @@ import (
 type options struct {
 	env                  paths.Env
 	config               config.Config
-	system               bool // serves all users
-	isCopy               bool // this is the background process, whose parent waits for Ready
+	system               bool // this is the system-wide daemon
+	isCopy               bool // this is the background process, whose parent waits for detach.Ready
 	socket               string
 	dbpath, pacmanConfig string // empty for pacman's default
 	indexes              []string
 	data                 string
 	log                  *slog.Logger
-	logging              *logging.Log // the same as log, to change its level
-	store                store.Limits // without Memory, which is configured
+	logging              *logging.Log // the same log as the field log, needed to change its level
+	store                store.Limits // Memory is not set here: it comes from the configuration
 }
 
 // daemon has all parts of a running omgd.
@@ -56,22 +56,23 @@ type daemon struct {
 	stats     *metrics.Metrics
 	monitor   health.Monitor
 	fetcher   *fetch.Client
-	sources   refresh.Config // filled by init steps, for initRefresh
+	sources   refresh.Config // filled by the init steps, used by initRefresh
 	aur       service.AUR    // nil if it is disabled
 	refresher *refresh.Refresher
 	service   *service.Service
 	server    *server.Server
 	manager   systemd.Notifier
 
-	// tasks run beside the server. Each must return within 100 ms when its context ends.
+	// tasks are functions that run in goroutines beside the server. Each function must return within 100 ms
+	// after its context ends.
 	tasks []func(context.Context)
-	// problems were found by init steps.
+	// problems are the problems that the init steps have found.
 	problems []wire.Problem
 	closers  []func() // undo the init steps
 	closing  sync.Once
 }
 
-// open returns a daemon that has its socket and does not serve yet.
+// open returns a daemon that has opened its socket but does not serve requests yet.
 func open(o options) (*daemon, error) {
 	d := newDaemon(o)
 	return d, d.init(d.steps())
@@ -81,8 +82,8 @@ func newDaemon(o options) *daemon {
 	return &daemon{options: o, holder: state.NewHolder(), manager: systemd.Notifier{Log: o.log}}
 }
 
-// steps returns the init steps in their order. The socket comes before everything that
-// changes files: if another omgd has it, nothing is changed.
+// steps returns the init steps in their order. The socket is opened before any step that changes files: if
+// another omgd uses the socket, no file is changed.
 func (d *daemon) steps() []func() error {
 	return []func() error{
 		d.initAccess, d.initSocket, d.initData, d.initMetrics, d.initStatus, d.initNetwork,
@@ -113,7 +114,7 @@ func (d *daemon) Close() {
 
 func (d *daemon) onClose(undo func()) { d.closers = append(d.closers, undo) }
 
-// initData makes the data directory. If that fails, omgd runs without files.
+// initData makes the data directory. If that fails, omgd runs and keeps its data in memory only.
 func (d *daemon) initData() error {
 	if err := d.env.CheckWritten(d.data); errors.Is(err, paths.ErrUntrusted) {
 		return fmt.Errorf("cannot write to %s as root: %w: run omgd as that user, or name another directory with --data-dir", d.data, err)
@@ -167,7 +168,7 @@ func (d *daemon) initStatus() error {
 	return nil
 }
 
-// initRefresh makes the refresher, with the sources of earlier steps.
+// initRefresh makes the refresher, with the sources that earlier steps have set up.
 func (d *daemon) initRefresh() error {
 	c := d.sources
 	c.Interval = time.Duration(d.config.Refresh.Interval)
@@ -239,7 +240,7 @@ func (d *daemon) allProblems() []wire.Problem {
 	return slices.Concat(d.problems, d.refresher.Problems(), d.status.problems())
 }
 
-// currentStatus returns the current status, false while there is no snapshot.
+// currentStatus returns the current status. It returns false while there is no snapshot.
 func (d *daemon) currentStatus() (*wire.StatusResult, bool) {
 	st, release, err := d.holder.Acquire()
 	if err != nil {
@@ -289,7 +290,7 @@ func (d *daemon) memoryUse() map[string]uint64 {
 	return use
 }
 
-// errShutdownTimeout means that a task or request did not end in time.
+// errShutdownTimeout means that a task or a request did not end in time during the shutdown.
 var errShutdownTimeout = errors.New("shutdown timeout: not everything has ended")
 
 var _ service.AUR = (*aur.AUR)(nil)

@@ -27,7 +27,7 @@ func (d *daemon) initNetwork() (err error) {
 	return err
 }
 
-// kick asks for a refresh.
+// kick requests a refresh.
 func (d *daemon) kick() { d.refresher.Kick() }
 
 // initTracker sets up the security tracker, if it is enabled.
@@ -86,7 +86,8 @@ func (d *daemon) initDownloads() error {
 	return nil
 }
 
-// build builds an index and writes it to disk.
+// build builds an index and writes it to the path index. The arguments in of select the source, as for
+// indexer.Build.
 func build(ctx context.Context, index string, of ...string) error {
 	image, err := indexer.Build(ctx, of...)
 	if err != nil {
@@ -96,8 +97,8 @@ func build(ctx context.Context, index string, of ...string) error {
 	return image.Write(index)
 }
 
-// foreign returns the names of the installed packages that are in no repository; false if
-// they are not known.
+// foreign returns the names of the installed packages that are in no repository. It returns false while these
+// names are unknown.
 func (d *daemon) foreign() ([]string, bool) {
 	st, release, err := d.holder.Acquire()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/listen"
 )
 
-// profile serves Go's profiles on a socket that only the owner can open, if the
-// configuration has its path.
+// profile serves Go's profiles on a socket that only the owner can open, if the configuration sets a path for
+// the socket.
 func (d *daemon) profile() error {
 	path := d.config.Debug.Pprof
 	if path == "" {

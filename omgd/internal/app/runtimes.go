@@ -6,8 +6,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// runtimes returns the function that finds the runtimes which are active in a new shell
-// of this user. It returns nil for the system-wide daemon, which has no user.
+// runtimes returns a function that finds the runtimes which are active in a new shell of this user. It
+// returns nil for the system-wide daemon, because that daemon does not belong to a single user.
 func (o *options) runtimes() func(map[string]string) ([]wire.Runtime, map[string]string) {
 	if o.system {
 		return nil

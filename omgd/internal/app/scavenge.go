@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Memory is returned to the system after a load peak, because an idle daemon should be
-// small. The Go runtime takes minutes for that, and does not return all of it.
+// After a load peak, omgd returns memory to the system, because an idle daemon should be small. The Go
+// runtime alone would take minutes for that, and would not return all of the unused memory.
 const (
 	scavengeInterval = 10 * time.Second
-	idleConnections  = 16      // the most open connections of an idle daemon
-	minReclaim       = 8 << 20 // bytes that the heap must have grown since the last time
+	idleConnections  = 16      // a daemon with at most so many open connections is idle
+	minReclaim       = 8 << 20 // bytes by which the heap must have grown since memory was last returned
 )
 
 // scavenge returns memory to the system when the daemon is idle and its heap has grown.

@@ -16,9 +16,8 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/detach"
 )
 
-// shutdownTimes returns the timeouts of running requests and of the whole shutdown. They
-// leave a rest of the configured timeout for a machine so busy that timers and signals
-// are late.
+// shutdownTimes returns the timeouts of running requests and of the whole shutdown. Both are shorter than the
+// configured timeout, because timers and signals are late on a busy machine.
 func (d *daemon) shutdownTimes() (requests, all time.Duration) {
 	limit := time.Duration(d.config.Limits.ShutdownTimeout)
 	return limit * 7 / 10, limit * 88 / 100
@@ -62,7 +61,7 @@ func (d *daemon) serve(ctx context.Context, restoreSignals func()) error {
 	requestsTime, allTime := d.shutdownTimes()
 	ended := make(chan error, 1)
 	go func() {
-		// First the accept loop and the tasks, then the running requests.
+		// Stop the accept loop and the tasks first, and then the running requests.
 		err := d.listener.StopAccepting(d.server.Goodbye())
 		stopTasks()
 		end, cancel := context.WithTimeout(context.Background(), requestsTime)
@@ -101,7 +100,7 @@ func (d *daemon) watchdog(ctx context.Context) {
 	d.manager.Watchdog(ctx, func() { d.server.Connections() })
 }
 
-// summary returns the daemon's state in a line.
+// summary returns the daemon's state as one line of text.
 func (d *daemon) summary() string {
 	st, release, err := d.holder.Acquire()
 	if err != nil {

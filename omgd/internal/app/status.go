@@ -20,25 +20,25 @@ import (
 // the history, and in the status file, which prompts read.
 type statusKeeper struct {
 	store *store.Store
-	// last is the status that the last omgd stored.
+	// last is the status that the previous omgd has stored; nil if it has stored none.
 	last   *wire.StatusResult
-	counts string // the last status's counts, encoded; the history has an entry for each change
-	path   string // of the status file
+	counts string // the counts of the last complete status, encoded; each change of them is an entry in the history
+	path   string // the path of the status file
 	write  func(string, statusfile.Status) error
-	// interval returns how often the file is written.
+	// interval returns the time between two refreshes, which is written to the status file.
 	interval func() time.Duration
-	// others returns the problems that are not in the snapshot.
+	// others returns the problems that are not part of the snapshot.
 	others func() []wire.Problem
 	holder *state.Holder
 	log    *slog.Logger
 
 	fileMu  sync.Mutex // guards the following fields; held while the file is written or removed
-	removed bool       // the daemon shuts down, and the file is not written again
-	fileWhy string     // why the file could not be written the last time
+	removed bool       // removeFile was called, and the status file is not written again
+	fileWhy string     // why the last write of the status file failed; empty if it succeeded
 }
 
-// newStatusKeeper opens the store in the data directory. The status file is beside the
-// socket.
+// newStatusKeeper opens the store in the data directory. The path of the status file follows from the path of
+// the socket.
 func newStatusKeeper(o options, socket string, holder *state.Holder) *statusKeeper {
 	limits := o.store
 	limits.Memory = int64(o.config.Memory.MaxStore)
@@ -61,7 +61,7 @@ func newStatusKeeper(o options, socket string, holder *state.Holder) *statusKeep
 	return k
 }
 
-// lastRun returns a copy of the status that the last omgd stored, nil if there is none.
+// lastRun returns a copy of the status that the previous omgd has stored, or nil if it has stored none.
 func (k *statusKeeper) lastRun() *wire.StatusResult {
 	if k.last == nil {
 		return nil
@@ -113,7 +113,7 @@ func (k *statusKeeper) refreshed() {
 		k.save(r)
 	}
 	if r.At == 0 {
-		return // no successful check yet: without a file, prompts show nothing
+		return // no successful check yet: write no file, so that prompts show nothing
 	}
 	r.Problems = append(r.Problems, k.others()...)
 	file := fileStatus(r, k.interval())
@@ -123,7 +123,7 @@ func (k *statusKeeper) refreshed() {
 	}
 }
 
-// save stores a status. Counts of a partial or stale status do not make a history entry.
+// save stores a status. Counts of a partial or stale status are not added to the history.
 func (k *statusKeeper) save(r *wire.StatusResult) {
 	encoded, err := msgpack.Marshal(r)
 	counts := k.counts
@@ -175,7 +175,8 @@ func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status 
 		At: time.Unix(r.At, 0), Interval: interval, UpdatesAsOf: updatesAsOf(r), Degraded: degraded,
 	}
 	if n := c.Security; n != nil && ok(wire.KindTracker) {
-		// A repository only decides which advisories can be fixed, and not how many there are.
+		// The repositories decide only which advisories can be fixed, not how many advisories there are. So
+		// only the counts Fixable and Affected are partial if a repository cannot be read.
 		of := func(n *uint32) statusfile.Number { return number(n, "") }
 		byRepository := func(n *uint32) statusfile.Number { return number(n, "security") }
 		s.Vulnerabilities = of(&n.Vulnerabilities)
@@ -190,8 +191,8 @@ func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status 
 	return s
 }
 
-// updatesAsOf returns when the databases that the updates are computed from were current,
-// the zero time if that is not known.
+// updatesAsOf returns the time at which the databases that contain the updates were up to date. It returns
+// the zero time if that time is unknown.
 func updatesAsOf(r *wire.StatusResult) time.Time {
 	by := r.Compared
 	if by == nil {
@@ -203,8 +204,8 @@ func updatesAsOf(r *wire.StatusResult) time.Time {
 	return time.Time{}
 }
 
-// writeFile writes the status file, unless removeFile was called: a refresh may still run
-// during the shutdown.
+// writeFile writes the status file. After removeFile it does nothing, because a refresh may still run during
+// the shutdown.
 func (k *statusKeeper) writeFile(s statusfile.Status) error {
 	k.fileMu.Lock()
 	defer k.fileMu.Unlock()
@@ -237,8 +238,8 @@ func (k *statusKeeper) close() {
 	}
 }
 
-// systemVersions returns the runtimes that are installed packages, in the order of
-// replies.
+// systemVersions returns the versions of the runtimes that are installed as packages, in the order in which
+// replies list the runtimes.
 func systemVersions(versions map[string]string) []statusfile.Version {
 	var list []statusfile.Version
 	for _, name := range runtimes.Names() {
