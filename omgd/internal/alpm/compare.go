@@ -9,23 +9,23 @@ import (
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
-// MaxDifferences is how many differences Compare lists.
+// MaxDifferences is the largest number of differences that Compare lists.
 const MaxDifferences = 20
 
-// Facts are the facts about the databases that one reader found, libalpm or ours.
+// Facts are the facts that one reader has found in the databases. The reader is libalpm or omg's own code.
 type Facts struct {
-	// LibAlpm is the library's version, "" for our reader.
+	// LibAlpm is the version of libalpm; "" for facts that omg's own code has found.
 	LibAlpm string
-	// Databases are the sync databases in order. If one has an Err, its packages are
-	// missing from what PackageFacts has about repositories.
+	// Databases are the sync databases in order of preference. If a database has an Err, its packages are
+	// missing from the facts about repositories in Installed.
 	Databases []alpmproto.Database
-	// Installed are in order of name (bytes).
+	// Installed are the installed packages, sorted by the bytes of their names.
 	Installed []alpmproto.PackageFacts
 }
 
-// LocalFacts returns the facts that our reader found: the installed packages, and facts
-// about the repositories of c. databases are counts and errors in the order of
-// c.Repos.
+// LocalFacts returns the facts that omg's own code has found: about the installed packages l, and about the
+// repositories of the configuration c. The parameter databases has the package counts and the errors of the
+// repositories, in the order of c.Repos.
 func LocalFacts(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncFacts, databases []alpmproto.Database) *Facts {
 	relations := pacmandb.Relate(l.Packages)
 	outdated := pacmandb.Updates(l.Packages, c, facts)
@@ -61,9 +61,9 @@ func LocalFacts(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncFacts,
 	return f
 }
 
-// Compare returns a line for each difference between libalpm's facts and ours: at
-// most MaxDifferences, and one more that counts the rest. If either side could not
-// read a database, facts that follow from the repositories are not compared.
+// Compare returns one line for each difference between libalpm's facts and omg's. After MaxDifferences lines
+// it returns one more line, with the number of further differences. If libalpm or omg could not read a
+// database, facts that depend on the repositories are not compared.
 func Compare(libalpm, ours *Facts) []string {
 	var d differences
 	comparable := d.databases(libalpm.Databases, ours.Databases)
@@ -104,11 +104,11 @@ func (d *differences) lines() []string {
 	return d.list
 }
 
-// databases compares the sync databases and reports whether both sides could read
-// all of the same ones.
+// databases compares the sync databases. It reports whether libalpm and omg have read the same databases
+// without an error.
 func (d *differences) databases(libalpm, ours []alpmproto.Database) bool {
 	if !slices.EqualFunc(libalpm, ours, func(a, b alpmproto.Database) bool { return a.Name == b.Name }) {
-		d.add("libalpm read the databases %s, we read %s", databaseNames(libalpm), databaseNames(ours))
+		d.add("libalpm read the databases %s, omg read %s", databaseNames(libalpm), databaseNames(ours))
 		return false
 	}
 	all := true
@@ -117,11 +117,11 @@ func (d *differences) databases(libalpm, ours []alpmproto.Database) bool {
 		all = all && a.Err == "" && b.Err == ""
 		switch {
 		case a.Err != "" && b.Err == "":
-			d.add("%s: libalpm cannot read the database (%s), we read %d packages", a.Name, a.Err, b.Packages)
+			d.add("%s: libalpm cannot read the database (%s), omg reads %d packages", a.Name, a.Err, b.Packages)
 		case a.Err == "" && b.Err != "":
 			d.add("%s: libalpm reads %d packages, omg cannot read the database (%s)", a.Name, a.Packages, b.Err)
 		case a.Err == "" && a.Packages != b.Packages:
-			d.add("%s: libalpm says %d packages, we say %d", a.Name, a.Packages, b.Packages)
+			d.add("%s: libalpm says %d packages, omg says %d", a.Name, a.Packages, b.Packages)
 		}
 	}
 	return all
@@ -158,7 +158,7 @@ func reason(r int32) string {
 }
 
 func (d *differences) installed(a, b *alpmproto.PackageFacts, repositories bool) {
-	differ := func(libalpm, ours string) { d.add("%s: libalpm says %s, we say %s", a.Name, libalpm, ours) }
+	differ := func(libalpm, ours string) { d.add("%s: libalpm says %s, omg says %s", a.Name, libalpm, ours) }
 	if a.Version != b.Version {
 		differ(a.Version, b.Version)
 	}
@@ -175,7 +175,7 @@ func (d *differences) installed(a, b *alpmproto.PackageFacts, repositories bool)
 	}
 }
 
-// offer describes the version of a package in the repositories.
+// offer describes the version of a package that the repositories offer.
 func offer(p *alpmproto.PackageFacts) string {
 	switch {
 	case p.Repo == "":

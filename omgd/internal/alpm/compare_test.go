@@ -35,20 +35,20 @@ func TestFacts_Lists(t *testing.T) {
 func TestCompare_Differences(t *testing.T) {
 	require.Empty(t, Compare(sample(), sample()))
 	for want, change := range map[string]func(libalpm, ours *Facts){
-		"a: installed (1-1) only for libalpm":                                     func(_, f *Facts) { f.Installed = f.Installed[1:] },
-		"e: installed (1-1) only for libalpm":                                     func(_, f *Facts) { f.Installed = f.Installed[:4] },
-		"c: not installed for libalpm, 1-1 for omg":                               func(f, _ *Facts) { f.Installed = append(f.Installed[:2:2], f.Installed[3:]...) },
-		"e: not installed for libalpm, 1-1 for omg":                               func(f, _ *Facts) { f.Installed = f.Installed[:4] },
-		"a: libalpm says 2-1, we say 1-1":                                         func(f, _ *Facts) { f.Installed[0].Version = "2-1" },
-		"a: libalpm says installed as a dependency, we say explicitly installed":  func(f, _ *Facts) { f.Installed[0].Reason = 1 },
-		"a: libalpm says installed for reason 7, we say explicitly installed":     func(f, _ *Facts) { f.Installed[0].Reason = 7 },
-		"a: libalpm says not required, we say required":                           func(f, _ *Facts) { f.Installed[0].Need = alpmproto.NeedNone },
-		"a: libalpm says foreign, we say same as core/1-1":                        func(f, _ *Facts) { f.Installed[0].Repo = "" },
-		"d: libalpm says update to extra/2-1, we say newer than extra/2-1":        func(f, _ *Facts) { f.Installed[3].Order = 1 },
-		"e: libalpm says update to extra/2-1, we say update to extra/2-1 ignored": func(f, _ *Facts) { f.Installed[4].Ignored = false },
-		"core: libalpm says 2 packages, we say 3":                                 func(f, _ *Facts) { f.Databases[0].Packages = 2 },
-		"libalpm read the databases core, we read core extra":                     func(f, _ *Facts) { f.Databases = f.Databases[:1] },
-		"libalpm read the databases none, we read core extra":                     func(f, _ *Facts) { f.Databases = nil },
+		"a: installed (1-1) only for libalpm":                                       func(_, f *Facts) { f.Installed = f.Installed[1:] },
+		"e: installed (1-1) only for libalpm":                                       func(_, f *Facts) { f.Installed = f.Installed[:4] },
+		"c: not installed for libalpm, 1-1 for omg":                                 func(f, _ *Facts) { f.Installed = append(f.Installed[:2:2], f.Installed[3:]...) },
+		"e: not installed for libalpm, 1-1 for omg":                                 func(f, _ *Facts) { f.Installed = f.Installed[:4] },
+		"a: libalpm says 2-1, omg says 1-1":                                         func(f, _ *Facts) { f.Installed[0].Version = "2-1" },
+		"a: libalpm says installed as a dependency, omg says explicitly installed":  func(f, _ *Facts) { f.Installed[0].Reason = 1 },
+		"a: libalpm says installed for reason 7, omg says explicitly installed":     func(f, _ *Facts) { f.Installed[0].Reason = 7 },
+		"a: libalpm says not required, omg says required":                           func(f, _ *Facts) { f.Installed[0].Need = alpmproto.NeedNone },
+		"a: libalpm says foreign, omg says same as core/1-1":                        func(f, _ *Facts) { f.Installed[0].Repo = "" },
+		"d: libalpm says update to extra/2-1, omg says newer than extra/2-1":        func(f, _ *Facts) { f.Installed[3].Order = 1 },
+		"e: libalpm says update to extra/2-1, omg says update to extra/2-1 ignored": func(f, _ *Facts) { f.Installed[4].Ignored = false },
+		"core: libalpm says 2 packages, omg says 3":                                 func(f, _ *Facts) { f.Databases[0].Packages = 2 },
+		"libalpm read the databases core, omg read core extra":                      func(f, _ *Facts) { f.Databases = f.Databases[:1] },
+		"libalpm read the databases none, omg read core extra":                      func(f, _ *Facts) { f.Databases = nil },
 	} {
 		libalpm, ours := sample(), sample()
 		change(libalpm, ours)
@@ -59,12 +59,12 @@ func TestCompare_Differences(t *testing.T) {
 func TestCompare_DamagedDatabases(t *testing.T) {
 	libalpm, ours := sample(), sample()
 	libalpm.Databases[1] = alpmproto.Database{Name: "extra", Err: "damaged"}
-	for i := range libalpm.Installed { // without the databases every package looks foreign
+	for i := range libalpm.Installed { // if the databases are not read, every package looks foreign
 		if p := &libalpm.Installed[i]; p.Repo == "extra" {
 			p.Repo, p.Offered, p.Order, p.Ignored = "", "", 0, false
 		}
 	}
-	require.Equal(t, []string{"extra: libalpm cannot read the database (damaged), we read 5 packages"}, Compare(libalpm, ours))
+	require.Equal(t, []string{"extra: libalpm cannot read the database (damaged), omg reads 5 packages"}, Compare(libalpm, ours))
 	require.Equal(t, []string{"extra: libalpm reads 5 packages, omg cannot read the database (damaged)"}, Compare(ours, libalpm))
 	require.Empty(t, Compare(libalpm, libalpm))
 	libalpm.Installed[0].Need = alpmproto.NeedNone
