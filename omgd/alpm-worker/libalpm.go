@@ -19,16 +19,15 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Rules for using go-alpm; libalpm_rules_test.go enforces all but the second.
+// Rules for using go-alpm; libalpm_rules_test.go enforces all of them except the second.
 //
-//   - One goroutine uses it: a handle shared by several silently loses packages or
-//     crashes.
-//   - Strings and lists of libalpm's are copied before the handle is released.
-//   - The functions that free memory of libalpm's (forbidden in the test) are never
-//     called.
+//   - Only one goroutine uses go-alpm: a handle that several goroutines share silently loses packages or crashes.
+//   - Strings and lists that belong to libalpm are copied before the handle is released.
+//   - The functions that the test forbids are never called: they use memory after it was freed, free libalpm's strings,
+//     or change libalpm's lists.
 //   - A log callback is a named function: cgo must not be given a closure.
 
-// answer answers a question that passed check.
+// answer answers a question that the function check has accepted.
 func answer(op string, q *alpmproto.Request) (*alpmproto.Reply, error) {
 	a := &alpmproto.Reply{LibAlpm: alpm.Version()}
 	s, err := open(q)
@@ -57,7 +56,7 @@ func answer(op string, q *alpmproto.Request) (*alpmproto.Reply, error) {
 type session struct {
 	handle *alpm.Handle
 	dbs    []database
-	// logged is the first error that libalpm has logged since logged was last emptied.
+	// logged is the first error that libalpm has logged since load last emptied this field.
 	logged string
 }
 
@@ -67,13 +66,13 @@ type database struct {
 	db    alpm.IDB // nil if there is an error
 }
 
-// open opens the databases of a question. A sync database that cannot be read does
-// not fail it: the error is in its Err.
+// open opens the databases of a question. A sync database that cannot be read is not an error of open: its
+// field Err has the reason.
 func open(q *alpmproto.Request) (*session, error) {
 	if err := checkLocal(q.Path); err != nil {
 		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "%v", err)
 	}
-	locale.UTF8() // without one, libalpm fails on names beyond ASCII
+	locale.UTF8() // without a UTF-8 locale, libalpm fails on names beyond ASCII
 	handle, err := alpm.Initialize("/", q.Path)
 	if err != nil {
 		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm cannot open %.200s: %v", q.Path, err)
@@ -107,8 +106,8 @@ func firstOf(a, b error) error {
 	return b
 }
 
-// checkLocal returns an error if there is no local database: libalpm would create
-// one, if it has permission to.
+// checkLocal returns an error if there is no local database: libalpm would create a missing one if it had
+// permission to.
 func checkLocal(path string) error {
 	for _, want := range []struct {
 		name string
@@ -125,8 +124,8 @@ func checkLocal(path string) error {
 	return nil
 }
 
-// logFirst keeps the first error that libalpm logs. Lower levels have a line for each
-// package.
+// logFirst keeps the first error that libalpm logs. It ignores messages of lower levels, of which libalpm
+// logs one for each package.
 func logFirst(context any, level alpm.LogLevel, text string) {
 	if s := context.(*session); level <= alpm.LogError && s.logged == "" {
 		s.logged = strings.TrimSpace(text)
@@ -161,7 +160,7 @@ func (s *session) load(d *database, path string) error {
 		return fmt.Errorf("%w: %s", err, s.logged)
 	case err != nil:
 		return err
-	case d.Packages > 0: // a logged error concerns single entries
+	case d.Packages > 0: // an error in the log concerns single entries only
 		return nil
 	case s.logged != "":
 		return errors.New(s.logged)
@@ -207,7 +206,8 @@ func (s *session) installed() ([]alpmproto.PackageFacts, error) {
 	return out, nil
 }
 
-// offer fills in the version of p in the first repository that has it.
+// offer finds the first repository that has the package p, and sets the fields of p about that repository and
+// its version.
 func (s *session) offer(p *alpmproto.PackageFacts, ignored bool) {
 	for _, d := range s.dbs {
 		if d.db == nil {
@@ -254,7 +254,7 @@ func (s *session) search(words []string) ([]wire.Package, error) {
 	return out, nil
 }
 
-// info returns the packages of these names; a name may be "repository/name".
+// info returns the packages with these names. A name may be "repository/name".
 func (s *session) info(names []string) []wire.Package {
 	var out []wire.Package
 	for _, name := range names {

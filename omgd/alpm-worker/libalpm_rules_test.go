@@ -13,20 +13,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// forbidden are functions of go-alpm that use memory after it was freed, free
-// strings that belong to libalpm, or reorder or lengthen libalpm's lists.
+// forbidden lists functions of go-alpm that use memory after it was freed, free strings that belong to
+// libalpm, or reorder or lengthen libalpm's lists.
 var forbidden = []string{
 	"ComputeRequiredBy", "ComputeOptionalFor",
 	"Root", "DBPath", "Lockfile", "LogFile", "GPGDir", "DBExt",
 	"SortBySize", "SyncDBs",
 }
 
-// callbacks take only named functions: a closure is a Go pointer in C.
+// callbacks lists functions of go-alpm that accept only a named function: a closure is a Go pointer in C.
 var callbacks = []string{"SetLogCallback", "SetQuestionCallback"}
 
 const goAlpm = "github.com/Jguer/go-alpm/v2"
 
-// violations lists the places in files that break the rules for using go-alpm.
+// violations lists the places in Go files that break the rules for using go-alpm.
 func violations(fset *token.FileSet, files []*ast.File) []string {
 	var out []string
 	functions := map[string]bool{}
@@ -79,7 +79,7 @@ func violations(fset *token.FileSet, files []*ast.File) []string {
 	return out
 }
 
-// called reports whether sel is the function of a call.
+// called reports whether sel is the function that a call expression calls.
 func called(f *ast.File, sel *ast.SelectorExpr) bool {
 	found := false
 	ast.Inspect(f, func(n ast.Node) bool {

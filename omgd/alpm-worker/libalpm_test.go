@@ -17,8 +17,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestWorker_EveryQuestion needs neither the corpus nor pacman: libalpm's answers
-// agree with the packages that the databases were made from.
+// TestWorker_EveryQuestion checks that libalpm's answers to each question agree with the packages from which
+// the databases were made. It needs neither the corpus nor pacman.
 func TestWorker_EveryQuestion(t *testing.T) {
 	o := fixture.Options{Packages: 1200, Installed: 300, Seed: 5}
 	dir := t.TempDir()
@@ -79,8 +79,8 @@ func TestWorker_EveryQuestion(t *testing.T) {
 	require.True(t, slices.ContainsFunc(a.Packages, func(p wire.Package) bool { return p.Name == names[7] }))
 }
 
-// TestWorker_BeyondASCII checks that libalpm reads names and versions beyond ASCII, at which libarchive fails in a
-// process without a locale.
+// TestWorker_BeyondASCII checks that libalpm reads names and versions beyond ASCII. In a process without a
+// locale, libarchive fails to read them.
 func TestWorker_BeyondASCII(t *testing.T) {
 	dir := t.TempDir()
 	write := func(path, text string) {

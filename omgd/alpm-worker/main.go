@@ -1,7 +1,7 @@
-// Command omg-alpm-worker asks libalpm one question for omgd and exits. It reads one
-// frame from standard input and writes the answer to standard output; package
-// question describes both. It is the only program here that links libalpm. Built
-// without the tag libalpm it answers every question with alpmproto.CodeStub.
+// Command omg-alpm-worker asks libalpm one question for omgd and exits. It reads the question as one frame
+// from standard input, and writes the answer to standard output; package alpmproto describes both. It is the
+// only program of omg that links libalpm. If it is built without the tag libalpm, it answers every question
+// with alpmproto.CodeStub.
 package main
 
 import (
@@ -76,7 +76,7 @@ func reply(in io.Reader) (frames []byte, err error) {
 	return frames, nil
 }
 
-// check returns an error for a question that answer cannot answer.
+// check returns an error for a question that the function answer cannot answer.
 func check(op string, q *alpmproto.Request) error {
 	switch op {
 	case alpmproto.OpFacts:

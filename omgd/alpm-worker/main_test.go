@@ -12,7 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// ask has run answer a question.
+// ask sends a question to the function run, and returns its reply.
 func ask(t testing.TB, op string, q alpmproto.Request) (*alpmproto.Reply, error) {
 	t.Helper()
 	frame, err := wire.AppendRequest(nil, alpmproto.ID, op, &q)

@@ -22,17 +22,17 @@ type depend struct {
 	version string
 }
 
-// satisfier is a package under its name or a name that it provides.
+// satisfier is a package that is listed under its own name, or under a name that it provides.
 type satisfier struct {
 	pkg     int
 	version string
-	// bare is set for a provision without "=": it satisfies no dependency on a version.
+	// bare is set for a provision without "=". Such a provision does not satisfy a dependency on a version.
 	bare bool
 }
 
-// needsOf returns how much each package is needed by the installed packages,
-// itself included. It does what libalpm's compute_requiredby and
-// compute_optionalfor do; go-alpm's bindings of these use memory after freeing it.
+// needsOf returns how much each installed package is needed by the installed packages, including the package
+// itself. It computes what libalpm's compute_requiredby and compute_optionalfor return. It does not call
+// these two functions, because go-alpm's bindings of them use memory after freeing it.
 func needsOf(pkgs []localPackage) []alpmproto.Need {
 	byName := make(map[string][]satisfier, 2*len(pkgs))
 	for i := range pkgs {
@@ -59,7 +59,7 @@ func needsOf(pkgs []localPackage) []alpmproto.Need {
 	return needs
 }
 
-// metBy reports whether s, which has d's name, has a version that d accepts.
+// metBy reports whether s, a satisfier with the name of d, has a version that d accepts.
 func (d depend) metBy(s satisfier) bool {
 	if d.mod == alpm.DepModAny {
 		return true

@@ -8,8 +8,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// summary copies the fields of a search result, which include all that a search
-// matches.
+// summary copies the fields of a search result. They include all fields in which libalpm searches.
 func summary(repo string, p alpm.IPackage) wire.Package {
 	return wire.Package{
 		Repo:    repo,
@@ -56,8 +55,7 @@ func details(repo string, p alpm.IPackage) wire.Package {
 	return r
 }
 
-// list copies a list; an empty one becomes nil, as for a field that the database
-// does not have.
+// list copies a list. An empty list becomes nil, like a field that is missing in the database.
 func list(l alpm.StringList) []string {
 	if l.Empty() {
 		return nil

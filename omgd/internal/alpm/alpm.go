@@ -1,6 +1,6 @@
-// Package alpm asks libalpm without linking it: it runs omg-alpm-worker for each
-// question. It also compares libalpm's facts about the databases with those that
-// package pacmandb reads.
+// Package alpm asks libalpm questions without linking it: for each question it runs the program
+// omg-alpm-worker. The package also compares the facts that libalpm finds in the databases with the facts
+// that package pacmandb finds.
 package alpm
 
 import (
@@ -28,40 +28,40 @@ const (
 	maxData = 512 << 20
 )
 
-// The errors of a question. Others are a *wire.Error from the worker (its code is
-// wire.CodeInvalid, wire.CodeTooLarge or alpmproto.CodeCannot), wire.ErrTooLarge
-// for a question that does not fit in a frame, the context's and the system's.
+// The errors of a question. The error can also be a *wire.Error from omg-alpm-worker (with the code
+// wire.CodeInvalid, wire.CodeTooLarge or alpmproto.CodeOpenFailed), wire.ErrTooLarge for a question that does
+// not fit in a frame, the error of the context, or an error of the system.
 var (
-	// ErrMissing: the worker is not installed.
+	// ErrMissing means that omg-alpm-worker is not installed.
 	ErrMissing = errors.New("missing")
-	// ErrStub: the worker was built without libalpm.
+	// ErrStub means that omg-alpm-worker was built without libalpm.
 	ErrStub = errors.New("built without libalpm")
-	// ErrLibrary: the worker was built for a libalpm that is not installed.
+	// ErrLibrary means that omg-alpm-worker was built for a libalpm that is not installed.
 	ErrLibrary = errors.New("cannot load its library")
-	// ErrCrashed: the worker was killed, or exited without an answer.
+	// ErrCrashed means that omg-alpm-worker was killed, or exited without an answer.
 	ErrCrashed = errors.New("crashed")
-	// ErrTimeout: the worker took more than 10 s.
+	// ErrTimeout means that omg-alpm-worker took more than 10 s.
 	ErrTimeout = errors.New("timed out")
-	// ErrInvalidReply: the worker's output is not a valid reply.
+	// ErrInvalidReply means that the output of omg-alpm-worker is not a valid reply.
 	ErrInvalidReply = alpmproto.ErrInvalidReply
 )
 
 // Worker runs omg-alpm-worker, one process for each question. It has no state and
 // may be used by several goroutines.
 type Worker struct {
-	path    string // "" for the program's usual place, beside omgd
+	path    string // of the program; "" means its usual place, beside omgd
 	timeout time.Duration
 }
 
-// New returns a worker that runs the program beside omgd. The program is looked for
-// at each question.
+// New returns a Worker that runs the omg-alpm-worker beside omgd. The program is searched for at each
+// question.
 func New() *Worker { return &Worker{timeout: timeout} }
 
-// Databases name the databases to read and how they are used.
+// Databases lists the databases to read, and says how to use them.
 type Databases struct {
-	// Path is the database directory, absolute.
+	// Path is the absolute path of the database directory.
 	Path string
-	// Repos are in order of preference; only Name and Usage are used.
+	// Repos are the repositories in order of preference; only their Name and Usage are used.
 	Repos                  []pacmandb.Repo
 	IgnorePkg, IgnoreGroup []string
 }
@@ -74,8 +74,8 @@ func (d Databases) question() alpmproto.Request {
 	return q
 }
 
-// Result are packages and the databases that were searched for them. A database
-// with an Err was left out.
+// Result has the packages that were found, and the databases that were searched. A database with an Err could
+// not be searched.
 type Result struct {
 	Databases []alpmproto.Database
 	Packages  []wire.Package
@@ -90,17 +90,16 @@ func (w *Worker) Facts(ctx context.Context, d Databases) (*Facts, error) {
 	return &Facts{LibAlpm: a.LibAlpm, Databases: a.Databases, Installed: a.Installed}, nil
 }
 
-// Search returns the packages of the sync databases that match every word, each
-// a POSIX extended expression, with their summary fields: pacman -Ss.
+// Search returns the packages of the sync databases that match every word, like pacman -Ss. Each word is a
+// POSIX extended regular expression. The packages have their summary fields only.
 func (w *Worker) Search(ctx context.Context, d Databases, words []string) (*Result, error) {
 	q := d.question()
 	q.Words = words
 	return w.find(ctx, alpmproto.OpSearch, q)
 }
 
-// Info returns the packages of these names, or "repository/name", as pacman -Si
-// does: in order of the names, and for each name in order of the repositories.
-// Unknown names are skipped.
+// Info returns the packages with these names, like pacman -Si. A name may be "repository/name". The packages
+// are in order of the names, and for each name in order of the repositories. Unknown names are skipped.
 func (w *Worker) Info(ctx context.Context, d Databases, names []string) (*Result, error) {
 	q := d.question()
 	q.Names = names
@@ -146,7 +145,8 @@ func (w *Worker) ask(ctx context.Context, op string, q alpmproto.Request) (*alpm
 	return a, nil
 }
 
-// explain returns the error for a worker that failed with err and wrote stderr.
+// explain returns the error for a run of omg-alpm-worker that failed with err and wrote the text stderr to
+// its standard error.
 func explain(err error, stderr string) error {
 	stderr, _, _ = strings.Cut(stderr, "\n")
 	stderr = fmt.Sprintf("%.300s", stderr)
@@ -171,7 +171,7 @@ func explain(err error, stderr string) error {
 	case errors.Is(err, exec.ErrWaitDelay):
 		return fmt.Errorf("%s: %w: its output did not end", program, ErrInvalidReply)
 	case errors.As(err, &exited):
-		// 127 is the exit code of the dynamic linker, which names the library.
+		// The dynamic linker exits with code 127, and prints the name of the missing library.
 		if exited.ExitCode() == 127 && slices.ContainsFunc([]string{"shared librar", "symbol lookup", "version `"}, func(s string) bool {
 			return strings.Contains(stderr, s)
 		}) {

@@ -5,7 +5,7 @@ import (
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
-// names returns the names of the installed packages for which keep is true.
+// names returns the names of the installed packages for which the function keep returns true.
 func (f *Facts) names(keep func(*alpmproto.PackageFacts) bool) []string {
 	var out []string
 	for i := range f.Installed {
@@ -16,13 +16,13 @@ func (f *Facts) names(keep func(*alpmproto.PackageFacts) bool) []string {
 	return out
 }
 
-// Explicit returns the names of the explicitly installed packages: pacman -Qeq.
+// Explicit returns the names of the explicitly installed packages, which pacman -Qeq lists.
 func (f *Facts) Explicit() []string {
 	return f.names(func(p *alpmproto.PackageFacts) bool { return p.Reason == int32(pacmandb.ReasonExplicit) })
 }
 
-// Orphans returns the names that pacman -Qdtq lists or, with onlyRequired,
-// pacman -Qdttq.
+// Orphans returns the names that pacman -Qdtq lists. If onlyRequired is set, it returns those that pacman
+// -Qdttq lists.
 func (f *Facts) Orphans(onlyRequired bool) []string {
 	most := alpmproto.NeedNone
 	if onlyRequired {
@@ -33,12 +33,12 @@ func (f *Facts) Orphans(onlyRequired bool) []string {
 	})
 }
 
-// Foreign returns the names of the packages that are in no repository: pacman -Qmq.
+// Foreign returns the names of the packages that are in no repository, which pacman -Qmq lists.
 func (f *Facts) Foreign() []string {
 	return f.names(func(p *alpmproto.PackageFacts) bool { return p.Repo == "" })
 }
 
-// Updates returns the lines of pacman -Qu.
+// Updates returns the updates that pacman -Qu lists.
 func (f *Facts) Updates() []pacmandb.Update {
 	var out []pacmandb.Update
 	for i := range f.Installed {

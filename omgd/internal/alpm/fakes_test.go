@@ -19,7 +19,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// fake returns a worker that is a shell script. $file is a file with the given
+// fake returns a Worker that runs a shell script. In the script, $file is the path of a file with the given
 // content.
 func fake(t *testing.T, script string, file []byte) *Worker {
 	t.Helper()
@@ -31,7 +31,7 @@ func fake(t *testing.T, script string, file []byte) *Worker {
 	return &Worker{path: path, timeout: await.Hang}
 }
 
-// frames encodes answers as the chunks of one.
+// frames encodes several answers as the chunks of a single answer.
 func frames(t *testing.T, id uint64, answers ...*alpmproto.Reply) []byte {
 	t.Helper()
 	var out []byte
@@ -43,7 +43,7 @@ func frames(t *testing.T, id uint64, answers ...*alpmproto.Reply) []byte {
 	return out
 }
 
-// askAnything asks a worker that ignores the question.
+// askAnything asks a question of a worker that ignores the question.
 func askAnything(ctx context.Context, w *Worker) (*Facts, error) {
 	return w.Facts(ctx, Databases{Path: "/"})
 }
@@ -132,7 +132,7 @@ func TestWorker_OtherAnswers(t *testing.T) {
 }
 
 func TestWorker_Missing(t *testing.T) {
-	_, err := askAnything(t.Context(), New()) // there is no worker beside a test program
+	_, err := askAnything(t.Context(), New()) // there is no omg-alpm-worker beside a test program
 	require.ErrorIs(t, err, ErrMissing)
 	require.EqualError(t, err, "omg-alpm-worker is missing")
 
@@ -159,7 +159,7 @@ func TestWorker_Hangs(t *testing.T) {
 		require.NoError(t, err)
 		return strings.Fields(string(b))
 	}
-	// Raise the timeout until the script gets that far on this machine.
+	// Raise the timeout until it is long enough for the script to write the file on this machine.
 	for w.timeout = 50 * time.Millisecond; len(pids()) == 0; w.timeout *= 2 {
 		_, err := askAnything(t.Context(), w)
 		require.ErrorIs(t, err, ErrTimeout)
@@ -181,8 +181,8 @@ func TestWorker_Hangs(t *testing.T) {
 	requireGone(t, pids())
 }
 
-// requireGone waits until none of the processes runs. A parent may reap late, so
-// this can take a moment.
+// requireGone waits until none of the processes runs. The wait can take a moment, because a parent may reap
+// its child late.
 func requireGone(t *testing.T, pids []string) {
 	t.Helper()
 	require.Len(t, pids, 2)

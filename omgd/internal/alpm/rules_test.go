@@ -38,7 +38,7 @@ func (h *handmade) write(name, text string) {
 	require.NoError(h.t, os.WriteFile(path, []byte(text), 0o644))
 }
 
-// desc writes fields: a key, its value, and so on.
+// desc returns the text of a desc file. The slice fields has a key, its value, the next key, and so on.
 func desc(name, version string, fields []string) string {
 	var b strings.Builder
 	fields = append([]string{"NAME", name, "VERSION", version}, fields...)
@@ -54,7 +54,7 @@ func (h *handmade) install(name, version string, fields ...string) {
 	h.write("local/"+name+"-"+version+"/files", "%FILES%\n\n")
 }
 
-// repo returns the archive of a repository and creates it if needed.
+// repo returns the archive of a repository, and makes the archive if it does not exist.
 func (h *handmade) repo(name string) *tar.Writer {
 	if h.tars[name] == nil {
 		h.sync[name] = &bytes.Buffer{}
@@ -90,7 +90,7 @@ func (h *handmade) finish() {
 	}
 }
 
-// rules returns a database with a case for every rule.
+// rules returns a database with a package for every rule.
 func rules(t *testing.T) *handmade {
 	h := newHandmade(t)
 	dep := []string{"REASON", "1"}
@@ -106,15 +106,15 @@ func rules(t *testing.T) *handmade {
 	h.install("foreign", "1-1", with()...)
 	h.install("same-but-release", "1-1")
 
-	// needs
+	// Packages that the package needy may need.
 	h.install("needy", "1-1", "DEPENDS", "lib>=2\nvirtual=3\nbare-virtual\nnobody\nexact=1-1\nneedy",
 		"OPTDEPENDS", "nice: for looks\nnicer>=5: for more\nepochal>=1:1: colons")
 	h.install("lib", "1-1", with()...)                                          // too old
-	h.install("lib-new", "1-1", with("PROVIDES", "lib=2")...)                   // by provision
-	h.install("lib-bare", "1-1", with("PROVIDES", "lib")...)                    // a bare provision meets no version
-	h.install("lib-at-least", "1-1", with("PROVIDES", "lib>=2")...)             // nor does this
-	h.install("virtual-three", "1-1", with("PROVIDES", "virtual=3-7")...)       // release left out of the dependency
-	h.install("virtual-four", "1-1", with("PROVIDES", "virtual=4\nvirtual")...) // wrong
+	h.install("lib-new", "1-1", with("PROVIDES", "lib=2")...)                   // satisfied by a provision
+	h.install("lib-bare", "1-1", with("PROVIDES", "lib")...)                    // a provision without a version satisfies no version
+	h.install("lib-at-least", "1-1", with("PROVIDES", "lib>=2")...)             // neither does a provision with ">="
+	h.install("virtual-three", "1-1", with("PROVIDES", "virtual=3-7")...)       // the dependency has no release
+	h.install("virtual-four", "1-1", with("PROVIDES", "virtual=4\nvirtual")...) // neither provision satisfies the dependency
 	h.install("bare-one", "1-1", with("PROVIDES", "bare-virtual")...)
 	h.install("bare-two", "1-1", with("PROVIDES", "bare-virtual=9")...)
 	h.install("exact", "1-1", with()...)
@@ -124,7 +124,7 @@ func rules(t *testing.T) *handmade {
 	h.install("narcissus", "1-1", with("DEPENDS", "narcissus")...)
 	h.install("with-xdata", "1-1", "REASON", "1\n\n%XDATA%\npkgtype=pkg")
 
-	// damaged entries
+	// Damaged entries of the local database.
 	h.write("local/no-desc-1-1/files", "%FILES%\n\n")
 	h.install("empty-desc", "1-1")
 	h.write("local/empty-desc-1-1/desc", "")
@@ -175,8 +175,8 @@ func TestSearch_Rules(t *testing.T) {
 	require.Len(t, f.Foreign(), len(f.Installed))
 }
 
-// TestFacts_DamagedDatabases: libalpm treats most of these as empty databases; the
-// worker reports that they cannot be read, and reads the others.
+// TestFacts_DamagedDatabases checks that omg-alpm-worker reports an error for each damaged database, although
+// libalpm treats most of them as empty, and that it still reads the other databases.
 func TestFacts_DamagedDatabases(t *testing.T) {
 	w := realWorker(t)
 	healthy := func() string {
@@ -246,8 +246,8 @@ func TestFacts_DamagedDatabases(t *testing.T) {
 	})
 }
 
-// requireFailed requires that libalpm and our reader both fail to read the database
-// two, and only that one.
+// requireFailed requires that libalpm and omg's own code both fail to read the database two, and read all
+// others.
 func requireFailed(t *testing.T, w *Worker, h *handmade) {
 	t.Helper()
 	c := config(t, h.dir, "one", "two", "three")

@@ -28,7 +28,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-var testDir string // for programs that several tests use
+var testDir string // directory of the programs that several tests use
 
 func TestMain(m *testing.M) {
 	var err error
@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// buildWorker builds the program with make's flags.
+// buildWorker builds omg-alpm-worker with the flags that the Makefile uses.
 func buildWorker(name string, args ...string) (*Worker, error) {
 	path := filepath.Join(testDir, name)
 	cmd := exec.Command("go", append(append([]string{"build", "-C", "../../alpm-worker", "-buildvcs=false", "-o", path}, args...), ".")...)
@@ -65,7 +65,7 @@ var (
 	buildStub = sync.OnceValues(func() (*Worker, error) { return buildWorker("stub") })
 )
 
-// realWorker returns the program linked with this machine's libalpm.
+// realWorker returns a Worker that runs an omg-alpm-worker linked with this machine's libalpm.
 func realWorker(t testing.TB) *Worker {
 	t.Helper()
 	need.LibAlpm(t)
@@ -115,7 +115,7 @@ func databases(c *pacmandb.Config) Databases {
 	return Databases{Path: c.DBPath, Repos: c.Repos, IgnorePkg: c.IgnorePkg, IgnoreGroup: c.IgnoreGroup}
 }
 
-// requireAgreement requires that libalpm's facts are those that we read without it.
+// requireAgreement requires that libalpm and omg's own code find the same facts, and returns the facts.
 func requireAgreement(t *testing.T, w *Worker, c *pacmandb.Config) *Facts {
 	t.Helper()
 	want := ours(t, c)
@@ -294,8 +294,8 @@ func testInfo(t *testing.T, w *Worker, c *pacmandb.Config) {
 	require.Equal(t, []string{"core/zlib", "extra/firefox", "core/zlib"}, got)
 }
 
-// clone copies a package whose slices are only valid during the callback. Empty
-// lists become nil, as in an answer.
+// clone copies a package, because the package's slices are only valid during the callback. Empty lists become
+// nil, as in an answer.
 func clone(p *wire.Package) wire.Package {
 	c := *p
 	for _, l := range []*[]string{
@@ -307,7 +307,7 @@ func clone(p *wire.Package) wire.Package {
 	return c
 }
 
-// tree describes everything below a directory.
+// tree describes everything in a directory and below.
 func tree(t testing.TB, dir string) []string {
 	t.Helper()
 	var out []string
@@ -327,8 +327,8 @@ func tree(t testing.TB, dir string) []string {
 	return out
 }
 
-// TestWorker_ChangesNothing matters most for root, as whom libalpm can create missing
-// files.
+// TestWorker_ChangesNothing checks that questions change no file. The check matters most if root runs it,
+// because root's libalpm can create missing files.
 func TestWorker_ChangesNothing(t *testing.T) {
 	w := realWorker(t)
 	for name, damage := range map[string]func(db string) error{
@@ -382,8 +382,8 @@ func TestWorker_Stub(t *testing.T) {
 	require.EqualError(t, err, "omg-alpm-worker was built without libalpm")
 }
 
-// TestWorker_LibraryGone replaces the library's name in the real worker by one that
-// does not exist.
+// TestWorker_LibraryGone checks the error of a worker whose library does not exist. It replaces the library's
+// name in the real program.
 func TestWorker_LibraryGone(t *testing.T) {
 	b, err := os.ReadFile(realWorker(t).path)
 	require.NoError(t, err)
@@ -406,7 +406,8 @@ func BenchmarkFacts(b *testing.B) {
 	}
 }
 
-// BenchmarkFactsOfNothing measures the fixed cost of a question.
+// BenchmarkFactsOfNothing measures the time of a question about empty databases, which is the minimum for
+// every question.
 func BenchmarkFactsOfNothing(b *testing.B) {
 	w, d := realWorker(b), Databases{Path: emptyDatabases(b)}
 	b.ReportAllocs()

@@ -1,6 +1,5 @@
-// Package alpmproto has the messages between omgd and omg-alpm-worker: one question
-// in one frame, and its answer in one or more frames. Frames are those of package
-// wire.
+// Package alpmproto defines the messages between omgd and omg-alpm-worker. A question is one frame, and its
+// answer is one or more frames. The frames are those of package wire.
 package alpmproto
 
 import (
@@ -13,47 +12,47 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// The operations.
+// The operations, each with the fields of a Reply that it sets besides LibAlpm.
 const (
 	OpFacts  = "facts"  // Databases and Installed
-	OpSearch = "search" // Databases and Packages, with their summary fields
-	OpInfo   = "info"   // Databases and Packages, complete
+	OpSearch = "search" // Databases, and Packages with their summary fields only
+	OpInfo   = "info"   // Databases, and Packages with all their fields
 )
 
-// The codes of an error answer, besides wire.CodeInvalid (the question or an
-// expression in it is invalid) and wire.CodeTooLarge.
+// The error codes of an answer, besides wire.CodeInvalid (the question, or an expression in it, is invalid)
+// and wire.CodeTooLarge.
 const (
-	// CodeStub: the worker was built without libalpm.
+	// CodeStub means that omg-alpm-worker was built without libalpm.
 	CodeStub = wire.CodeVersion
-	// CodeOpenFailed: libalpm cannot open the database directory.
+	// CodeOpenFailed means that libalpm cannot open the database directory.
 	CodeOpenFailed = wire.CodeNotReady
 )
 
-// ID is the id of the request.
+// ID is the request ID of every question.
 const ID = 1
 
-// MaxReply bounds all frames of a reply together, in bytes.
+// MaxReply is the limit of all frames of a reply together, in bytes.
 const MaxReply = 16 << 20
 
 // ErrInvalidReply is the error for output that is not a valid reply.
 var ErrInvalidReply = errors.New("invalid reply")
 
-// Request is all that a worker needs to reply.
+// Request is a question to omg-alpm-worker, with everything that the answer depends on besides the databases.
 type Request struct {
-	// Path is the database directory, absolute.
+	// Path is the absolute path of the database directory.
 	Path string `msgpack:"path"`
-	// Repos are in order of preference.
+	// Repos are the repositories in order of preference.
 	Repos       []Repo   `msgpack:"repos,omitempty"`
 	IgnorePkg   []string `msgpack:"ignore_pkg,omitempty"`
 	IgnoreGroup []string `msgpack:"ignore_group,omitempty"`
-	// Words are POSIX extended expressions, for OpSearch.
+	// Words are the POSIX extended regular expressions of OpSearch.
 	Words []string `msgpack:"words,omitempty"`
-	// Names are names, or "repository/name", for OpInfo.
+	// Names are the package names of OpInfo. A name may be "repository/name".
 	Names []string `msgpack:"names,omitempty"`
 }
 
-// Repo is a repository and its usage, with the values of libalpm and
-// pacmandb.Usage, which are the same.
+// Repo is a repository and its usage. Usage has the values of pacmandb.Usage, which are the same as
+// libalpm's.
 type Repo struct {
 	Name  string `msgpack:"name"`
 	Usage uint8  `msgpack:"usage"`
@@ -61,14 +60,14 @@ type Repo struct {
 
 // Reply is the reply to any request.
 type Reply struct {
-	// LibAlpm is the library's version, such as "16.0.0".
+	// LibAlpm is the version of libalpm, such as "16.0.0".
 	LibAlpm string `msgpack:"libalpm,omitempty"`
-	// Databases are the sync databases in the question's order.
+	// Databases are the sync databases, in the order of the repositories in the question.
 	Databases []Database `msgpack:"databases,omitempty"`
-	// Installed are in order of name (bytes).
+	// Installed are the installed packages, sorted by the bytes of their names.
 	Installed []PackageFacts `msgpack:"installed,omitempty"`
-	// Packages are in order of the repositories; for OpInfo in order of the names,
-	// and of the repositories for each name.
+	// Packages are the packages that were found. For OpSearch they are in order of the repositories; for
+	// OpInfo they are in order of the names, and for each name in order of the repositories.
 	Packages []wire.Package `msgpack:"packages,omitempty"`
 }
 
@@ -76,42 +75,41 @@ type Reply struct {
 type Database struct {
 	Name     string `msgpack:"name"`
 	Packages int    `msgpack:"packages"`
-	// Err says why it cannot be read; Packages is 0 then.
+	// Err is the reason why the database cannot be read. Packages is 0 then.
 	Err string `msgpack:"err,omitempty"`
 }
 
 // Need is how much an installed package is needed by the installed packages.
 type Need uint8
 
-// The needs.
+// The values of Need.
 const (
-	NeedNone     Need = iota // pacman -Qt lists it
-	NeedOptional             // only as an optional dependency: -Qtt lists it
+	NeedNone     Need = iota // pacman -Qt lists the package
+	NeedOptional             // needed only as an optional dependency: pacman -Qtt lists the package
 	NeedRequired
 )
 
 // PackageFacts are the facts about an installed package.
 type PackageFacts struct {
-	//lint:ignore U1000 package msgpack reads its tag: without keys a record has half the bytes and values.
+	//lint:ignore U1000 package msgpack reads the tag of this field: without keys, an encoded package has half the bytes and values.
 	_msgpack struct{} `msgpack:",as_array"`
 
 	Name, Version string
-	// Reason is pacmandb.Reason.
+	// Reason has the values of pacmandb.Reason.
 	Reason int32
 	Need   Need
-	// Repo is the first repository that has the package, "" for a foreign one,
-	// and Offered the version there.
+	// Repo is the first repository that has the package, "" for a foreign package. Offered is the version in
+	// that repository.
 	Repo, Offered string
-	// Order is above 0 if Offered is an update, below 0 if it is older.
+	// Order is above 0 if Offered is newer than Version, and below 0 if Offered is older.
 	Order int8
 	// Ignored is pacman's mark [ignored]; it is set for updates only.
 	Ignored bool
 }
 
-// Encode returns the frames of an answer. A chunk is small enough that it cannot
-// have more values than a frame may have. The error is wire.ErrTooLarge or
-// wire.ErrMalformed if one record does not fit in a frame, or the frames exceed
-// MaxReply.
+// Encode returns the frames of an answer. A chunk is so small that it cannot have more values than a frame
+// may have. The error is wire.ErrTooLarge or wire.ErrMalformed if one package does not fit in a frame, or if
+// the frames together exceed MaxReply.
 func Encode(id uint64, a *Reply) ([]byte, error) {
 	s := splitter{id: id, next: chunk{LibAlpm: a.LibAlpm, Databases: a.Databases}}
 	for i := range a.Installed {
@@ -130,7 +128,7 @@ func Encode(id uint64, a *Reply) ([]byte, error) {
 	return s.out, nil
 }
 
-// chunk is a part of a Reply with its records encoded.
+// chunk is a part of a Reply whose packages are already encoded.
 type chunk struct {
 	LibAlpm   string               `msgpack:"libalpm,omitempty"`
 	Databases []Database           `msgpack:"databases,omitempty"`
@@ -180,8 +178,8 @@ func (s *splitter) flush(more bool) error {
 	return wire.Check(frame)
 }
 
-// Collector decodes a reply from a worker's output. Write fails with ErrInvalidReply or
-// the *wire.Error that the worker answered; the Collector is not usable after that.
+// Collector decodes a reply from the output of omg-alpm-worker. Write fails with ErrInvalidReply, or with the
+// *wire.Error that the program has sent as its reply. After an error the Collector cannot be used any more.
 type Collector struct {
 	answer Reply
 	frame  []byte // received bytes of the current frame, header included
@@ -189,7 +187,7 @@ type Collector struct {
 	done   bool
 }
 
-// Write decodes the next bytes of the worker's output.
+// Write decodes the next bytes of the output of omg-alpm-worker.
 func (c *Collector) Write(p []byte) (int, error) {
 	if c.total += len(p); c.total > MaxReply {
 		return 0, fmt.Errorf("%w: it has more than %d bytes", ErrInvalidReply, MaxReply)
@@ -241,8 +239,8 @@ func (c *Collector) decode(frame []byte) error {
 	return nil
 }
 
-// Reply returns the reply to a request about repos. It is ErrInvalidReply if the
-// output is incomplete or contradicts itself or the question.
+// Reply returns the reply to a request about repos. The error is ErrInvalidReply if the output is incomplete,
+// contradicts itself or does not fit the question.
 func (c *Collector) Reply(op string, repos []Repo) (*Reply, error) {
 	a := &c.answer
 	switch {

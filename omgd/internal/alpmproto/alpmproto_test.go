@@ -34,7 +34,7 @@ func TestAnswer_InParts(t *testing.T) {
 	b, err := Encode(ID, want)
 	require.NoError(t, err)
 	require.Greater(t, len(b), 10*chunkBytes)
-	for _, size := range []int{1 << 10, 32 << 10, len(b)} { // as a pipe may deliver it
+	for _, size := range []int{1 << 10, 32 << 10, len(b)} { // a pipe may deliver the reply in pieces of any size
 		var c Collector
 		for rest := b; len(rest) > 0; {
 			n := min(size, len(rest))
@@ -53,8 +53,8 @@ func TestAnswer_InParts(t *testing.T) {
 	}
 }
 
-// TestAnswer_ManySmallValues: a frame filled with these records by bytes alone would
-// have more values than a frame may have.
+// TestAnswer_ManySmallValues checks packages with so many small values that a frame, if only its bytes were
+// limited, would have more values than a frame may have.
 func TestAnswer_ManySmallValues(t *testing.T) {
 	want := &Reply{LibAlpm: "1"}
 	for i := range 300 {

@@ -1,3 +1,4 @@
-// Package locale gives the process the locale that libalpm's users have. A C program that sets none cannot read paths
-// beyond ASCII: libarchive aborts a database at the first one. pacman sets its user's, which is a UTF-8 one.
+// Package locale sets a UTF-8 locale for the process, because libalpm needs one: in a C program without a
+// locale, libarchive stops reading a database at the first path beyond ASCII. pacman uses its user's locale,
+// which is normally a UTF-8 one.
 package locale

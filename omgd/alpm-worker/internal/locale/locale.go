@@ -5,13 +5,13 @@ package locale
 /*
 #include <locale.h>
 
-// Each of these exists on some system; all are UTF-8.
+// utf8 tries three UTF-8 locales, because no name exists on every system.
 static int utf8(void) {
 	return setlocale(LC_CTYPE, "C.UTF-8") || setlocale(LC_CTYPE, "C.utf8") || setlocale(LC_CTYPE, "en_US.UTF-8");
 }
 */
 import "C"
 
-// UTF8 sets a locale for characters, for the whole process, and reports whether
-// there is one.
+// UTF8 sets a UTF-8 locale for characters (LC_CTYPE) in the whole process, and reports whether the system has
+// such a locale.
 func UTF8() bool { return C.utf8() != 0 }
