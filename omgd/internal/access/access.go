@@ -1,5 +1,5 @@
-// Package access decides which users may send requests to a daemon that serves
-// several, which may administer it, and how many requests each may send.
+// Package access implements the access rules of a daemon with several users. The rules decide which users may
+// send requests, which users may administer the daemon, and how many requests each user may send.
 package access
 
 import (
@@ -14,28 +14,29 @@ import (
 	"github.com/omg-arch/omg/shared/config"
 )
 
-// Gate applies the configuration, which can be replaced at any time.
+// Gate applies the access rules of the configuration. The configuration can be replaced at any time.
 type Gate struct {
 	daemonUID uint32
 	rules     atomic.Pointer[rules]
 	quota     quota
 }
 
-// rules are a config.Access with IDs instead of names.
+// rules is a config.Access with user and group IDs instead of names.
 type rules struct {
 	everybody             bool
 	users, groups, admins []uint32
 }
 
-// New returns a gate. daemonUID is the user that the daemon runs as; it may do all
-// that root may.
+// New returns a gate. The parameter daemonUID is the user that runs the daemon; this user has the same rights
+// as root.
 func New(daemonUID int, c config.Access, rate int) (*Gate, error) {
 	g := &Gate{daemonUID: uint32(daemonUID)}
 	return g, g.Set(c, rate)
 }
 
-// Set replaces the configuration; rate is requests a second for each user, 0 for no
-// limit. An error names the key, and the old configuration stays.
+// Set replaces the configuration. The parameter rate is the number of requests a second that each user may
+// send; 0 means no limit. If a user or group does not exist, the error contains the configuration key, and
+// the old configuration stays.
 func (g *Gate) Set(c config.Access, rate int) error {
 	r := &rules{everybody: len(c.Users) == 0 && len(c.Groups) == 0}
 	for _, list := range []struct {
@@ -61,7 +62,7 @@ func (g *Gate) Set(c config.Access, rate int) error {
 	return nil
 }
 
-// UID returns the ID of a user, given by name or ID.
+// UID returns the ID of a user. The parameter name is the user's name or ID.
 func UID(name string) (uint32, error) {
 	return number(name, func() (string, error) {
 		u, err := user.Lookup(name)
@@ -72,7 +73,7 @@ func UID(name string) (uint32, error) {
 	})
 }
 
-// GID returns the ID of a group, given by name or ID.
+// GID returns the ID of a group. The parameter name is the group's name or ID.
 func GID(name string) (uint32, error) {
 	return number(name, func() (string, error) {
 		g, err := user.LookupGroup(name)
@@ -113,11 +114,12 @@ func (g *Gate) Admin(p server.Peer) bool {
 	return p.UID == 0 || p.UID == g.daemonUID || slices.Contains(g.rules.Load().admins, p.UID)
 }
 
-// AllowRequest counts a request and reports whether it is within the user's rate.
+// AllowRequest counts a request of a user, and reports whether the user is within the limit. Root has no
+// limit.
 func (g *Gate) AllowRequest(p server.Peer) bool { return p.UID == 0 || g.quota.allow(p.UID) }
 
-// Spend counts what a request has cost as further requests: one for each millisecond in
-// which it computed, and one for each 64 KiB of its frames.
+// Spend counts the cost of an answered request as further requests of the user: one request for each
+// millisecond of computing time, and one for each 64 KiB of the reply.
 func (g *Gate) Spend(p server.Peer, computed time.Duration, bytes int) {
 	const perRequest = 64 << 10
 	if cost := int(computed/time.Millisecond) + bytes/perRequest; cost > 0 {

@@ -7,11 +7,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxUsers is how many users are counted at the same time. A user without a request
-// for a second needs no entry.
+// maxUsers is the largest number of users whose requests are counted at the same time. A user who has sent no
+// request for a second needs no entry.
 const maxUsers = 1024
 
-// quota counts requests by user.
+// quota counts the requests of each user.
 type quota struct {
 	mu    sync.Mutex
 	limit int // requests a second, 0 for no limit
@@ -30,7 +30,7 @@ func (q *quota) allow(uid uint32) bool {
 	return q.limit == 0 || q.limiter(uid).Allow()
 }
 
-// spend counts n more requests of a user. They can make the user wait for up to a second.
+// spend counts n more requests of a user. Afterwards the user may have to wait for up to a second.
 func (q *quota) spend(uid uint32, n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -51,8 +51,7 @@ func (q *quota) limiter(uid uint32) *rate.Limiter {
 	return l
 }
 
-// evict removes the users whose quota is unused, or an arbitrary one if there are
-// none.
+// evict removes the users who have their full quota again. If there are none, it removes an arbitrary user.
 func (q *quota) evict() {
 	for uid, l := range q.users {
 		if l.Tokens() >= float64(q.limit) {

@@ -1,7 +1,7 @@
-// Package aur is the source for the Arch User Repository. It downloads the AUR's
-// metadata dump once a day and has an index built from it, asks about the installed
-// foreign packages once an hour, and sends live queries for a client that waits, for
-// what the dump lacks. If any of this fails, the last data stays, with its age.
+// Package aur gets data from the Arch User Repository (AUR). Once a day it downloads the AUR's dump and has
+// an index built from it. Once an hour it requests the data of the installed foreign packages. For data that
+// the dump lacks, it sends live queries while a client waits. If a request to the AUR fails, the last data
+// stays in use, with its age.
 package aur
 
 import (
@@ -32,24 +32,24 @@ type Fetcher interface {
 // Config configures an AUR.
 type Config struct {
 	config.AUR
-	// Stale is the age from which the dump is stale, if that is later than its next
-	// regular download.
+	// Stale is the age from which the dump is stale. The dump is not stale before the next regular download
+	// is due.
 	Stale time.Duration
 	Fetch Fetcher
 	Store store.Values
 	Log   *slog.Logger
 	// Dump and Index are the paths of the last valid dump and its index.
 	Dump, Index string
-	// Build builds an index file from a dump. It fails for an invalid one.
+	// Build builds an index file from a dump. It fails if the dump is invalid.
 	Build func(ctx context.Context, dump, index string) error
 	// OnChange is called when there is new data or a new error.
 	OnChange func()
-	// Installed returns the names of the installed packages that are in no repository;
-	// false if they are not known yet.
+	// Installed returns the names of the installed packages that are in no repository. It returns false while
+	// these names are unknown.
 	Installed func() ([]string, bool)
 }
 
-// AUR is the source. Its methods may be called concurrently.
+// AUR is the Arch User Repository as a source. Its methods may be called concurrently.
 type AUR struct {
 	Config
 	base    string
@@ -58,7 +58,7 @@ type AUR struct {
 	replies atomic.Pointer[snapshot.AURReplies]
 }
 
-// New returns the source with the stored data. It downloads nothing before Run.
+// New returns an AUR with the data in the store. It downloads nothing: Run does that.
 func New(c Config) (*AUR, error) {
 	u, err := url.Parse(c.URL)
 	if err == nil {
@@ -75,8 +75,7 @@ func New(c Config) (*AUR, error) {
 	return a, nil
 }
 
-// Run makes the regular requests until ctx ends. Then it ends the live queries that are
-// running.
+// Run makes the regular requests until ctx ends. Then it cancels the running live queries.
 func (a *AUR) Run(ctx context.Context) {
 	var wait sync.WaitGroup
 	wait.Go(func() { a.runDump(ctx) })

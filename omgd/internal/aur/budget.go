@@ -7,14 +7,14 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// budget is what is left of the daily limit, by the rule of package share: a user may use
-// as many queries as are left for all others.
+// budget enforces the daily limit of live queries by the rule of package share: a user may have used at most
+// as many queries as are left for all users.
 type budget struct {
 	tokens *rate.Limiter
 
 	mu   sync.Mutex
-	used map[uint32]float64 // queries by user, less those that have come back since
-	at   time.Time          // the time of used
+	used map[uint32]float64 // the queries that each user (by UID) has used and not got back yet
+	at   time.Time          // when the numbers in used were computed
 }
 
 func newBudget(daily, burst int) *budget {
@@ -22,8 +22,9 @@ func newBudget(daily, burst int) *budget {
 	return &budget{tokens: rate.NewLimiter(rate.Limit(perSecond), burst), used: make(map[uint32]float64), at: time.Now()}
 }
 
-// spend counts a query, and returns an error if the user has none left. The queries of a user come back as fast as those of all together, so
-// that used has no more users than the limit has queries.
+// spend counts a query of a user. It returns an error if the user may not send another query now. The queries
+// of a single user are given back as fast as those of all users together, so that the map used has at most as
+// many users as the limit has queries.
 func (b *budget) spend(user uint32) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -47,10 +48,11 @@ func (b *budget) spend(user uint32) error {
 	return nil
 }
 
-// left returns how many queries are left.
+// left returns how many queries are left at the time now.
 func (b *budget) left(now time.Time) float64 { return b.tokens.TokensAt(now) }
 
-// restore takes what an earlier daemon has used: it had so many left at that time.
+// restore subtracts the queries that an earlier daemon has used. The parameter left is the number of queries
+// that were left then, at the time at.
 func (b *budget) restore(left float64, at time.Time) {
 	if spent := b.tokens.Burst() - int(left); spent > 0 && spent <= b.tokens.Burst() {
 		b.tokens.AllowN(at, spent)

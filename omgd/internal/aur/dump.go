@@ -21,22 +21,22 @@ import (
 const (
 	dumpPath = "/packages-meta-ext-v1.json.gz"
 	keyDump  = "dump"
-	// maxDump is the limit of a compressed dump in bytes; it has about 10 MB.
+	// maxDump is the limit of a compressed dump in bytes. The AUR's dump has about 10 MB.
 	maxDump = 128 << 20
-	// dumpFirst is the pause after the first failure.
+	// dumpFirst is the pause after the first failed download.
 	dumpFirst = 10 * time.Minute
 	dumpTotal = 30 * time.Minute
-	// A dump is stale when it is older than the interval plus 1/lateFraction of it: each
-	// request comes a little later than an interval after the last.
+	// A dump is stale when it is older than the interval plus 1/lateFraction of the interval, because each
+	// request comes a little later than one interval after the last request.
 	lateFraction = 4
 )
 
-// dumpRecord is the stored record of the dump.
+// dumpRecord is what the store has about the dump.
 type dumpRecord struct {
 	ETag         string `msgpack:"etag"`
 	LastModified string `msgpack:"last_modified"`
-	// Good is when the AUR last confirmed the dump, Next when it is asked for again, in
-	// Unix seconds.
+	// Good is the time at which the AUR last confirmed the dump. Next is the time of the next request. Both
+	// are in Unix seconds.
 	Good int64 `msgpack:"good"`
 	Next int64 `msgpack:"next"`
 	// Why says why the last request failed; empty if it did not.
@@ -79,8 +79,8 @@ func (a *AUR) saveDump(d dumpRecord) {
 	store.Save(a.Store, a.Log, bucket, keyDump, &d, time.Now())
 }
 
-// runDump asks for the dump once an interval. The interval counts from the last request,
-// also across restarts.
+// runDump requests the dump once an interval. The interval begins at the last request, also if omgd was
+// restarted since then.
 func (a *AUR) runDump(ctx context.Context) {
 	atomicfile.RemoveLeftovers(a.Dump)
 	a.rebuild(ctx)
@@ -117,8 +117,8 @@ func (a *AUR) rebuild(ctx context.Context) {
 	a.OnChange()
 }
 
-// refreshDump downloads the dump if it has changed. A new one replaces the old one once
-// an index was built from it.
+// refreshDump downloads the dump if it has changed. The new dump replaces the old dump only after an index
+// was built from the new one.
 func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 	d := *a.dump.Load()
 	if _, err := os.Stat(a.Dump); err != nil {
@@ -141,11 +141,11 @@ func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 	return d, nil
 }
 
-// ErrDump means that a dump cannot be read, or has far fewer packages than the last.
+// ErrDump means that a dump cannot be read, or has far fewer packages than the last dump.
 var ErrDump = errors.New("the AUR's dump was rejected")
 
-// build builds an index from a dump, and replaces the old index unless the new one has
-// less than half as many packages: such a dump is a fault of the AUR's.
+// build builds an index from a dump. The index replaces the old index unless it has less than half as many
+// packages: a dump with so few packages is a fault of the AUR.
 func (a *AUR) build(ctx context.Context, dump string) error {
 	next := a.Index + ".new"
 	defer os.Remove(next)

@@ -16,17 +16,17 @@ import (
 const (
 	keyForeign      = "foreign"
 	keyForeignNames = "foreign names"
-	// foreignInterval is the time between two requests for the foreign packages.
+	// foreignInterval is the time between two requests for the data of the foreign packages.
 	foreignInterval = time.Hour
-	// foreignFirst is the pause after the first failure.
+	// foreignFirst is the pause after the first failed request.
 	foreignFirst = 5 * time.Minute
-	// maxForeign is the most names in an interval.
+	// maxForeign is the largest number of names that are requested in an interval.
 	maxForeign = 10 * batch
 	// foreignTotal is the timeout of one request.
 	foreignTotal = time.Minute
 )
 
-// errUnknown means that the installed packages are not known.
+// errUnknown means that it is not known which packages are installed.
 var errUnknown = errors.New("the installed packages are unknown")
 
 // Replies returns the AUR's last replies about the installed foreign packages, nil if
@@ -44,8 +44,8 @@ func newReplies(names []string, f *pkgindex.File, at time.Time) (*snapshot.AURRe
 	return r, nil
 }
 
-// runForeign asks about the foreign packages once an hour. The hour counts from the last
-// reply, also across restarts.
+// runForeign requests the data of the foreign packages once an hour. The hour begins at the last reply, also
+// if omgd was restarted since then.
 func (a *AUR) runForeign(ctx context.Context) {
 	first := time.Duration(0)
 	if last := a.Replies(); last != nil {
@@ -58,8 +58,7 @@ func (a *AUR) runForeign(ctx context.Context) {
 	s.Run(ctx, first, a.refreshForeign)
 }
 
-// awaitInstalled waits until the installed packages are known. It returns false if ctx
-// ends before.
+// awaitInstalled waits until it is known which packages are installed. It returns false if ctx ends first.
 func (a *AUR) awaitInstalled(ctx context.Context) bool {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

@@ -29,26 +29,26 @@ var (
 )
 
 const (
-	// freshFor is how long an answer is reused without another request.
+	// freshFor is how long a reply is reused without another request.
 	freshFor = 5 * time.Minute
-	// maxMemory is the size of the answers in memory, in bytes.
+	// maxMemory is the limit of all replies in memory together, in bytes.
 	maxMemory = 4 << 20
 	// maxConcurrent is how many requests run at the same time.
 	maxConcurrent = 4
-	// requestDeadlines is the timeout of a request, in deadlines. It may outlive its
-	// caller: the answer is cached for the next one.
+	// requestDeadlines is the timeout of a request, in multiples of aur.live.timeout. A request may run
+	// longer than its caller waits: the reply is then cached for the next caller.
 	requestDeadlines = 5
-	// After maxFailures consecutive failures no request is sent for breakerDeadlines,
-	// in deadlines.
+	// After maxFailures consecutive failures no request is sent for some time: breakerDeadlines is this time,
+	// in multiples of aur.live.timeout.
 	maxFailures      = 3
 	breakerDeadlines = 5
 )
 
-// live sends the live queries: equal ones share a request, there is a daily limit, and
-// after failures there is a pause.
+// live sends the live queries. Equal queries share a request, there is a daily limit, and no query is sent
+// for some time after several failures.
 type live struct {
 	*AUR
-	ctx         context.Context // the requests' parent
+	ctx         context.Context // the parent of the requests' contexts
 	end         context.CancelFunc
 	inFlight    singleflight.Group
 	running     sync.WaitGroup
@@ -56,10 +56,10 @@ type live struct {
 	memory      *otter.Cache[string, *reply]
 	breaker     *gobreaker.CircuitBreaker[*reply]
 	budget      *budget
-	turns       *share.Turns // of users for slots
-	pausedUntil atomic.Int64 // no requests before then, from Retry-After, in Unix nanoseconds
+	turns       *share.Turns // decides which user gets the next slot
+	pausedUntil atomic.Int64 // no request is sent before this time, which comes from a Retry-After header; in Unix nanoseconds
 
-	mu    sync.Mutex // guards ended, and that running does not grow after it is set
+	mu    sync.Mutex // guards ended; held while running grows, so that it does not grow after ended is set
 	ended bool
 }
 
@@ -83,8 +83,8 @@ func newLive(a *AUR) *live {
 	return l
 }
 
-// burst returns how many requests may be sent without a pause: a tenth of the daily
-// limit. Within 24 hours at most MaxPerDay+burst requests are sent.
+// burst returns how many queries may be sent at once: a tenth of the daily limit. So within 24 hours at most
+// MaxPerDay+burst queries are sent.
 func (a *AUR) burst() int { return (a.Live.MaxPerDay + 9) / 10 }
 
 // isRemoteFailure reports whether an error is a failure of the AUR or the network.
@@ -113,10 +113,10 @@ func (l *live) begin() bool {
 	return !l.ended
 }
 
-// Search asks the AUR for packages that can match a search; the caller has to check
-// which of them do. It takes no longer than the deadline. Users share neither replies nor
-// their parts of the daily limit. User 0 (root, or all that one daemon's user asks) may
-// use all that is left of it.
+// Search asks the AUR for packages that may match a search. The caller has to check which of the packages
+// match. Search takes no longer than aur.live.timeout. Users share neither replies nor their parts of the
+// daily limit. User 0 may use all queries that are left: user 0 is root, or every client of a daemon that has
+// only one user.
 func (a *AUR) Search(ctx context.Context, user uint32, r *wire.SearchRequest) snapshot.AURResult {
 	q, err := buildQuery(r)
 	if err != nil {
@@ -126,7 +126,7 @@ func (a *AUR) Search(ctx context.Context, user uint32, r *wire.SearchRequest) sn
 	return a.live.answerQuery(ctx, q)
 }
 
-// Info asks the AUR for packages by name. It takes no longer than the deadline.
+// Info asks the AUR for packages by name. It takes no longer than aur.live.timeout.
 func (a *AUR) Info(ctx context.Context, user uint32, names []string) snapshot.AURResult {
 	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !validName(name) })
 	slices.Sort(names)
@@ -142,7 +142,7 @@ func (a *AUR) Info(ctx context.Context, user uint32, names []string) snapshot.AU
 	return a.live.answerQuery(ctx, q)
 }
 
-// emptyResult is the result for no names.
+// emptyResult returns the result for an empty list of names.
 func (a *AUR) emptyResult() snapshot.AURResult {
 	now := time.Now()
 	empty, err := newReply(nil, now)
@@ -156,9 +156,9 @@ func missing(err error) wire.Source {
 	return wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: Why(err)}
 }
 
-// buildQuery returns the AUR's query for a search. The AUR takes one word, so the most
-// selective one is sent. The reply contains all packages that the search matches, except
-// those that match by a field which is not in the AUR's search results.
+// buildQuery returns the query to the AUR for a search. The AUR searches for one word only, so buildQuery
+// selects the most selective word. The reply contains all packages that match the search, except packages
+// that match only by a field which the AUR's search results lack.
 func buildQuery(r *wire.SearchRequest) (query, error) {
 	if r.Regex {
 		return query{}, fmt.Errorf("%w: it does not know regular expressions", errNotAsked)
@@ -194,7 +194,7 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 		}
 		q := searchQuery(by, value)
 		if by != "name" && by != "name-desc" {
-			// Of these fields the AUR's search results only have the maintainer.
+			// Of the fields that get here, the AUR's search results contain only the maintainer.
 			if by != "maintainer" {
 				exact++
 			}
@@ -223,8 +223,8 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 	return best, nil
 }
 
-// answerQuery returns the answer from memory, from a request, or, if that fails, an
-// older one.
+// answerQuery returns a recent reply from memory, or else the reply to a new request. If the request fails,
+// it returns an older reply, marked as stale.
 func (l *live) answerQuery(ctx context.Context, q query) snapshot.AURResult {
 	cached, _ := l.memory.GetIfPresent(q.key())
 	if cached != nil && time.Since(cached.at) < freshFor {
@@ -254,7 +254,7 @@ func (a *reply) fresh() snapshot.AURResult {
 	}}
 }
 
-// askOnce sends a request, or waits for a running one with the same query.
+// askOnce sends a request, or waits for the reply to a running request with the same query.
 func (l *live) askOnce(ctx context.Context, q query) (*reply, error) {
 	result := l.inFlight.DoChan(q.key(), func() (any, error) {
 		if !l.begin() {
@@ -277,8 +277,8 @@ func (l *live) askOnce(ctx context.Context, q query) (*reply, error) {
 	}
 }
 
-// paused returns an error during a pause that the AUR has asked for with Retry-After.
-// It is checked before the breaker, which would count it as a failure.
+// paused returns an error during a pause that the AUR has requested with Retry-After. It is called before the
+// circuit breaker, so that a query during the pause does not change the breaker's counts.
 func (l *live) paused() error {
 	if time.Now().UnixNano() < l.pausedUntil.Load() {
 		return gobreaker.ErrOpenState
@@ -286,8 +286,8 @@ func (l *live) paused() error {
 	return nil
 }
 
-// request sends a request and stores the answer. It returns a panic as an error:
-// singleflight does not recover its goroutines.
+// request sends a request and stores the reply. It returns a panic as an error, because singleflight does not
+// recover panics.
 func (l *live) request(q query) (got *reply, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -332,7 +332,7 @@ func (l *live) request(q query) (got *reply, err error) {
 	return got, nil
 }
 
-// slot waits until a request may run. Users share the slots as they share turns.
+// slot waits until a request of a user may run. Package share decides which user's request runs next.
 func (l *live) slot(ctx context.Context, uid uint32) (release func(), err error) {
 	user := share.User{UID: uid, Trusted: uid == 0}
 	if err := l.turns.Take(ctx, user); err != nil {
@@ -351,8 +351,8 @@ func (l *live) slot(ctx context.Context, uid uint32) (release func(), err error)
 	}
 }
 
-// keySpent is the key of the number of requests that are left, so that the limit also
-// holds across restarts.
+// keySpent is the store's key of the number of queries that are left. The number is stored so that the daily
+// limit also holds across restarts.
 const keySpent = "spent"
 
 func (l *live) saveSpent() {

@@ -23,8 +23,8 @@ type reply struct {
 	at   time.Time
 }
 
-// newReply returns a reply with packages. Packages that are too large for an index
-// are left out.
+// newReply returns a reply that consists of these packages. Packages that are too large for an index are left
+// out.
 func newReply(packages []wire.Package, at time.Time) (*reply, error) {
 	b := pkgindex.NewBuilder("omgd "+version.String(), at.Unix())
 	source := b.AddSource(wire.SourceAUR, pkgindex.KindAUR)
@@ -67,13 +67,12 @@ func (a *AUR) load(key string) *reply {
 	}
 	answer, err := openReply(data, at)
 	if err != nil || answer.file.CheckSums() != nil {
-		return nil // of another format version, or damaged
+		return nil // the stored reply is in another version of the index format, or damaged
 	}
 	return answer
 }
 
-// Why returns a short text for users that says why the AUR was not asked or did not
-// answer.
+// Why returns a short text for users that says why no query was sent to the AUR, or why the query failed.
 func Why(err error) string {
 	var status *fetch.StatusError
 	switch {

@@ -27,12 +27,12 @@ var (
 	ErrInvalidReply = errors.New("invalid reply of the AUR")
 )
 
-// maxAnswer is the limit of a reply in bytes. The AUR returns at most 5,000 results,
-// which have about 3 MB.
+// maxAnswer is the limit of a reply in bytes. The AUR returns at most 5,000 results, which together have
+// about 3 MB.
 const maxAnswer = 16 << 20
 
-// batch is the most names in one info request. The AUR's server accepts a URL of about
-// 8,000 bytes, and a name with its key has about 30.
+// batch is the largest number of names in one info request. The AUR's server accepts a URL of about 8,000
+// bytes, and each name adds about 30 bytes to the URL.
 const batch = 150
 
 // maxName is the longest accepted name, in bytes. The AUR's limit is lower.
@@ -41,14 +41,14 @@ const maxName = 255
 // query is a search or info request to the AUR.
 type query struct {
 	path string
-	// by and value are a search's field and value, which all results have, although not
-	// all fields are in the reply.
+	// by and value are the field and the value that a search looks for. Every result has the value in the
+	// field, but the reply does not contain all fields.
 	by, value string
-	user      uint32 // who asks
+	user      uint32 // the UID of the user whose request causes the query; 0 if its replies are for all users
 }
 
-// key returns the key under which the reply is kept. Users share no replies: their time
-// or age would tell what others ask.
+// key returns the key under which the reply to a query is stored. Users do not share replies, because the
+// speed or the age of a reply would tell a user what other users search for.
 func (q query) key() string {
 	if q.user == 0 {
 		return q.path
@@ -56,18 +56,18 @@ func (q query) key() string {
 	return strconv.FormatUint(uint64(q.user), 10) + q.path
 }
 
-// searchQuery returns the query for packages with a value in a field.
+// searchQuery returns a query for the packages that have this value in this field.
 func searchQuery(by, value string) query {
 	return query{path: "/rpc/v5/search/" + url.PathEscape(value) + "?by=" + url.QueryEscape(by), by: by, value: value}
 }
 
-// infoQuery returns the query for all fields of packages.
+// infoQuery returns a query for all fields of the packages with these names.
 func infoQuery(names []string) query {
 	return query{path: "/rpc/v5/info?" + url.Values{"arg[]": names}.Encode()}
 }
 
-// ask sends a query and reads the reply. Invalid results, such as one with an invalid
-// name, are left out.
+// ask sends a query and reads the reply. It leaves out invalid results, such as a package with an invalid
+// name.
 func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Package, error) {
 	var body bytes.Buffer
 	if _, err := a.Fetch.Get(ctx, fetch.Request{URL: a.base + q.path, MaxBytes: maxAnswer, Timeout: total}, &body); err != nil {
@@ -101,13 +101,14 @@ func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Pac
 	return packages, nil
 }
 
-// validName reports whether a package can have this name.
+// validName reports whether a package can have the name name.
 func validName(name string) bool {
 	return name != "" && len(name) <= maxName && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' })
 }
 
-// addSearched adds the searched value to a search result whose field the reply lacks.
+// addSearched adds the searched value to a package, if the value is in a field that the AUR's search results
+// lack.
 func (q query) addSearched(p wire.Package) wire.Package {
 	switch q.by {
 	case "provides":

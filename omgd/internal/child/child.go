@@ -1,5 +1,5 @@
-// Package child runs our other programs: each in a separate process group that is
-// killed when omgd ends, with an empty environment and within limits.
+// Package child runs omg's other programs. Each program runs in its own process group, with an empty
+// environment and within limits, and is killed when omgd ends.
 package child
 
 import (
@@ -20,35 +20,34 @@ import (
 
 const (
 	maxStderr = 64 << 10
-	// waitDelay is how long Run waits for the end of a program's output after the
-	// program has exited, if a process outside its group still holds the pipe. A busy
-	// machine reads what is left in less.
+	// waitDelay is how long Run waits for the end of a program's output after the program has exited, if a
+	// process outside its group still holds the pipe open. Even a busy machine reads the rest of the output
+	// in less time.
 	waitDelay = 10 * time.Second
 )
 
-// Spec says what to run.
+// Spec describes a program to run.
 type Spec struct {
 	Path string
 	Args []string
-	// Stdin is written to the program once its limits hold.
+	// Stdin is written to the standard input of the program, after the program's limits are set.
 	Stdin []byte
-	// Stdout gets the program's output; its first error kills the program. If StdoutFile
-	// is set, the program writes to it directly instead.
+	// Stdout gets the standard output of the program. The first error of Stdout kills the program. If
+	// StdoutFile is set, the program writes directly to that file instead.
 	Stdout     io.Writer
 	StdoutFile *os.File
 	// Data is the limit for the program's memory in bytes (RLIMIT_DATA), 0 for none.
 	Data uint64
 
-	wait time.Duration // 0 for waitDelay; tests set it
+	wait time.Duration // 0 means waitDelay; tests set another value
 }
 
-// Run runs a program to its end and returns the beginning of its standard error. If
-// ctx ends or Stdout fails, the whole process group is killed. Processes of the group
-// that are left when the program exits are killed, too. The error is Stdout's, ctx's,
-// an *exec.ExitError or the system's.
+// Run runs a program to its end, and returns the beginning of its standard error. If ctx ends or Stdout
+// fails, all processes of the program's group are killed. Processes of the group that still run when the
+// program exits are killed, too. The error is Stdout's, ctx's, an *exec.ExitError or the system's.
 func Run(ctx context.Context, s Spec) (stderr string, err error) {
-	// The kernel sends the parent-death signal when the thread that started the child
-	// ends, not the process, so keep the thread.
+	// The kernel sends the parent-death signal when the thread that started the child ends, even if the
+	// process goes on. So keep the thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
@@ -90,7 +89,7 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	}
 	var writing sync.WaitGroup
 	writing.Go(func() {
-		_, _ = stdin.Write(s.Stdin) // a program that does not read it fails by its answer
+		_, _ = stdin.Write(s.Stdin) // ignore an error: a program that does not read its input fails anyway
 		_ = stdin.Close()
 	})
 	g.end()
@@ -132,8 +131,8 @@ func (g *group) kill() error {
 	return nil
 }
 
-// end waits for the leader to exit and kills the rest of its group. It does so before
-// the leader is reaped: until then its ID cannot be reused.
+// end waits until the leader exits, and kills the other processes of its group. It does both before the
+// leader is reaped: until then the leader's ID cannot be reused.
 func (g *group) end() {
 	for {
 		err := unix.Waitid(unix.P_PID, g.leader, nil, unix.WEXITED|unix.WNOWAIT, nil)
@@ -147,7 +146,8 @@ func (g *group) end() {
 	g.Unlock()
 }
 
-// stopper keeps the first error of a writer and calls stop for it.
+// stopper passes output to a writer. It keeps the writer's first error, and calls the function stop at that
+// error.
 type stopper struct {
 	to   io.Writer
 	stop func()
@@ -163,8 +163,8 @@ func (s *stopper) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// bounded keeps the first maxStderr bytes and drops the rest. The buffer is not
-// embedded: io.Copy would use its ReadFrom, which has no bound.
+// bounded keeps the first maxStderr bytes that are written to it, and drops further bytes. The buffer is not
+// embedded, because io.Copy would then use the buffer's ReadFrom, which has no limit.
 type bounded struct{ kept bytes.Buffer }
 
 func (b *bounded) Write(p []byte) (int, error) {

@@ -1,8 +1,8 @@
-// Package detach puts the program into the background: it starts a copy with the
-// same arguments, in a new session and without a terminal.
+// Package detach puts omgd into the background: it starts a copy of the program with the same arguments, in a
+// new session and without a terminal.
 //
-// Until the copy reports that it is ready, its standard error is a pipe to the
-// program that started it, so that the user sees why a start failed.
+// Until the copy reports that it is ready, its standard error is a pipe to the program that started it. So
+// the user sees why a start failed.
 package detach
 
 import (
@@ -21,15 +21,16 @@ import (
 // copyEnv is the variable that marks the copy in its environment.
 const copyEnv = "OMGD_DETACHED"
 
-// ready is the byte that ends the copy's output once it is ready; no text has it.
+// ready is the byte that the copy writes at the end of its output when it is ready. The byte occurs in no
+// text.
 const ready = 0
 
-// maxStderr is the most that Start reads of the copy's standard error, in bytes.
+// maxStderr is how many bytes of the copy's standard error Start reads at most.
 const maxStderr = 64 << 10
 
 // NotReady is the error for a copy that exited, or was stopped, before it was ready.
 type NotReady struct {
-	// Stderr is its standard error.
+	// Stderr is what the copy has written to its standard error.
 	Stderr []byte
 	Err    error
 }
@@ -38,8 +39,8 @@ func (e *NotReady) Error() string { return "omgd did not start: " + e.Err.Error(
 
 func (e *NotReady) Unwrap() error { return e.Err }
 
-// Start starts the copy and returns when it is ready, with its standard error until
-// then. If ctx ends before, the copy is stopped.
+// Start starts the copy, and returns when the copy is ready. The result stderr is what the copy has written
+// to its standard error until then. If ctx ends first, the copy is stopped.
 func Start(ctx context.Context) (stderr []byte, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -50,7 +51,7 @@ func Start(ctx context.Context) (stderr []byte, err error) {
 		return nil, err
 	}
 	defer r.Close()
-	// The daemon must not hold descriptors that our parent left open.
+	// The daemon must not hold descriptors that our parent process left open.
 	if err := unix.CloseRange(3, 1<<31-1, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		_ = w.Close()
 		return nil, os.NewSyscallError("close_range", err)
@@ -78,10 +79,10 @@ func Start(ctx context.Context) (stderr []byte, err error) {
 	return nil, &NotReady{Stderr: stderr, Err: end(ctx, cmd)}
 }
 
-// exitTimeout is how long a copy that is not ready has to exit before it is killed.
+// exitTimeout is how long a copy that is not ready may take to exit. After that it is killed.
 const exitTimeout = 6 * time.Second
 
-// end waits for the copy to exit and returns the reason.
+// end waits until the copy has exited, and returns the reason.
 func end(ctx context.Context, cmd *exec.Cmd) error {
 	late := time.AfterFunc(exitTimeout, func() { _ = cmd.Process.Kill() })
 	defer late.Stop()
@@ -95,8 +96,8 @@ func end(ctx context.Context, cmd *exec.Cmd) error {
 	return err
 }
 
-// IsCopy reports whether this process is the copy, and removes the mark from the
-// environment. It must be called before anything that would inherit the mark starts.
+// IsCopy reports whether this process is the copy, and removes the variable copyEnv from the environment. It
+// must be called before anything starts that would inherit the variable.
 func IsCopy() bool {
 	_, ok := os.LookupEnv(copyEnv)
 	_ = os.Unsetenv(copyEnv)
