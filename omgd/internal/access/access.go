@@ -119,7 +119,7 @@ func (g *Gate) Admin(p server.Peer) bool {
 func (g *Gate) AllowRequest(p server.Peer) bool { return p.UID == 0 || g.quota.allow(p.UID) }
 
 // Spend counts the cost of an answered request as further requests of the user: one request for each
-// millisecond of computing time, and one for each 64 KiB of the reply.
+// millisecond of computing time, and one for each 64 KiB of the request's and the reply's frames.
 func (g *Gate) Spend(p server.Peer, computed time.Duration, bytes int) {
 	const perRequest = 64 << 10
 	if cost := int(computed/time.Millisecond) + bytes/perRequest; cost > 0 {
