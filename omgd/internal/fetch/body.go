@@ -13,8 +13,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// minBytes must arrive within each stall timeout. Otherwise a server that sends a byte
-// now and then could hold a connection for as long as Total allows.
+// minBytes is the number of bytes that must arrive in each stall timeout. Without this minimum, a server that
+// sends a byte now and then could hold a connection for as long as Request.Timeout allows.
 const minBytes = 4 << 10
 
 // body copies a response's body to w, decompressed and within limits, and returns the
@@ -36,7 +36,7 @@ func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.
 		})
 	}()
 
-	// The limit for compressed bytes is the same, plus one to notice an excess.
+	// The limit of the compressed body is the same, plus one byte that shows that the body is too long.
 	in := io.Reader(&io.LimitedReader{R: raw, N: maxBytes + 1})
 	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); {
 	case r.KeepEncoding, encoding == "", encoding == "identity":
@@ -55,7 +55,7 @@ func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.
 		return n, bodyError(ctx, err)
 	}
 	if cause := context.Cause(ctx); cause != nil {
-		return n, cause // a body that watch closed can look complete
+		return n, cause // a body that the watching goroutine has closed can look complete
 	}
 	if n == maxBytes {
 		// The next read must find the end.
@@ -70,7 +70,7 @@ func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.
 	return n, nil
 }
 
-// bodyError wraps an error of reading a body in one of this package's.
+// bodyError wraps an error that occurred while a body was read in an error of this package.
 func bodyError(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -96,7 +96,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// watch calls stop if fewer than minBytes are read within timeout, or if ctx ends.
+// watch calls the function stop if fewer than minBytes are read within the timeout, or if ctx ends.
 func (c *countingReader) watch(ctx context.Context, timeout time.Duration, ended <-chan struct{}, stop func()) {
 	if timeout <= 0 {
 		return

@@ -1,6 +1,6 @@
-// Package fetch downloads from servers that may be slow, broken or hostile: over TLS
-// only, within limits for size, time and redirects, and with conditional requests. It
-// does not validate content; the caller has to.
+// Package fetch downloads from servers that may be slow, broken or hostile. It uses TLS only, limits the
+// size, the time and the redirects of a download, and sends conditional requests. The caller has to validate
+// the content.
 package fetch
 
 import (
@@ -34,7 +34,7 @@ var (
 // StatusError is the error for a status other than 200 and 304.
 type StatusError struct {
 	Code int
-	// RetryAfter is how long the server asks clients to wait, 0 if it does not.
+	// RetryAfter is how long the server asks clients to wait, 0 if it does not ask for that.
 	RetryAfter time.Duration
 }
 
@@ -74,12 +74,12 @@ type Client struct {
 	http         *http.Client
 	agent        string
 	stallTimeout time.Duration
-	// Observe, if set, is called after each request. It must be set before the first.
+	// Observe, if it is not nil, is called after each request. It must be set before the first request.
 	Observe func(host string, err error)
 }
 
-// New returns a client. agent is the User-Agent header, unless the configuration has
-// one.
+// New returns a client. The parameter agent is the value of the User-Agent header, unless the configuration
+// sets another value.
 func New(c config.Network, agent string) (*Client, error) {
 	proxy, err := proxyOf(c.Proxy)
 	if err != nil {
@@ -95,7 +95,7 @@ func New(c config.Network, agent string) (*Client, error) {
 		TLSHandshakeTimeout:    connectTimeout,
 		ResponseHeaderTimeout:  stallTimeout,
 		MaxResponseHeaderBytes: maxHeader,
-		// body decompresses, because it limits the decompressed size.
+		// The method body decompresses instead, because it limits the decompressed size.
 		DisableCompression: true,
 		MaxIdleConns:       4,
 		IdleConnTimeout:    30 * time.Second,
@@ -124,8 +124,8 @@ func proxyOf(address string) (func(*http.Request) (*url.URL, error), error) {
 	return http.ProxyURL(u), nil
 }
 
-// CheckURL accepts https, and http to this machine: tests have servers there, and the
-// traffic does not leave the machine.
+// CheckURL returns an error for a URL other than https, or http to this machine. Requests to this machine do
+// not leave it, and tests have servers on it.
 func CheckURL(u *url.URL) error {
 	if u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())) {
 		return nil
@@ -141,7 +141,7 @@ func loopback(host string) bool {
 // plainKey marks the context of a request that may be sent without TLS.
 type plainKey struct{}
 
-// check is CheckURL for a request, which may have AllowHTTP set.
+// check does what CheckURL does, but also accepts http if AllowHTTP is set for the request.
 func check(r *http.Request) error {
 	if r.Context().Value(plainKey{}) != nil && r.URL.Scheme == "http" && r.URL.Host != "" {
 		return nil
@@ -162,19 +162,19 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 	return check(r)
 }
 
-// Request says what to download.
+// Request describes a download.
 type Request struct {
 	URL string
-	// ETag and LastModified are those of the caller's copy; empty for none.
+	// ETag and LastModified are the values of the caller's copy, empty if the caller has no copy.
 	ETag, LastModified string
 	// MaxBytes is the largest size of the body, decompressed.
 	MaxBytes int64
-	// Timeout is the timeout for the whole download; 0 for ten minutes.
+	// Timeout is the timeout of the whole download; 0 means ten minutes.
 	Timeout time.Duration
-	// KeepEncoding disables decompression. It is for compressed files: servers disagree whether
-	// the file's compression is a Content-Encoding.
+	// KeepEncoding disables decompression. It is for compressed files: some servers declare the compression
+	// of the file as a Content-Encoding, and other servers do not.
 	KeepEncoding bool
-	// AllowHTTP allows a server without TLS, for servers that pacman.conf names.
+	// AllowHTTP allows plain HTTP. It is for the servers in pacman.conf.
 	AllowHTTP bool
 }
 
@@ -188,7 +188,7 @@ type Response struct {
 	Bytes int64
 }
 
-// Get downloads a URL and writes the body to w. After an error w may have a part of it.
+// Get downloads a URL and writes the body to w. After an error, a part of the body may have been written.
 func (c *Client) Get(ctx context.Context, r Request, w io.Writer) (Response, error) {
 	a, err := c.get(ctx, r, w)
 	if c.Observe != nil {
@@ -272,8 +272,8 @@ func retryAfter(v string, now time.Time) time.Duration {
 	return min(max(d, 0), maxRetryAfter)
 }
 
-// simplify removes the method and the URL from an error: the caller's message names the
-// address already.
+// simplify removes the method and the URL from an error, because the caller's message already contains the
+// address.
 func simplify(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
@@ -288,8 +288,8 @@ func simplify(ctx context.Context, err error) error {
 	return err
 }
 
-// File downloads to a file. The new file replaces the old one when it is complete and
-// on disk, and check, which may be nil, returns no error. Otherwise the old file stays.
+// File downloads to a file. The new file replaces the old one when the new one is complete and on disk, and
+// the function check, which may be nil, returns no error for it. Otherwise the old file stays.
 func (c *Client) File(ctx context.Context, r Request, path string, check func(path string) error) (a Response, err error) {
 	f, err := atomicfile.Begin(path, atomicfile.Options{Mode: 0o644, Sync: true})
 	if err != nil {

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// Schedule decides when a server is asked again.
+// Schedule decides when the next request is sent to a server.
 type Schedule struct {
-	// Interval is the pause after a request that was answered.
+	// Interval is the pause after a successful request.
 	Interval time.Duration
-	// FirstRetry is the pause after the first failure; it doubles with each further one,
-	// up to Interval.
+	// FirstRetry is the pause after the first failure. The pause doubles with each further failure, up to
+	// Interval.
 	FirstRetry time.Duration
-	// OnPlanned, unless it is nil, is called after each request with the time of the next,
-	// which the caller remembers across restarts.
+	// OnPlanned, unless it is nil, is called after each request with the time of the next request. The caller
+	// stores this time for the next start.
 	OnPlanned func(next time.Time)
 
 	failed int
 }
 
-// jitter is the largest fraction that is added to a pause, so that machines that start
-// at the same time do not send requests at the same time.
+// jitter is the largest fraction of a pause that is added to the pause, so that machines that start at the
+// same time do not send requests at the same time.
 const jitter = 0.1
 
 // Next returns the pause after a request that ended with err.
@@ -50,13 +50,14 @@ func spread(d time.Duration) time.Duration {
 	return d + time.Duration(rand.Float64()*jitter*float64(d))
 }
 
-// Until returns the time until next, a time that was planned before a restart, in Unix
-// seconds. It is at most two intervals, in case the clock was wrong then.
+// Until returns the time from now until next, which is a time in Unix seconds that was planned before a
+// restart. The result is at most two intervals, in case the clock was wrong when the time was planned.
 func (s *Schedule) Until(next int64) time.Duration {
 	return min(max(time.Until(time.Unix(next, 0)), 0), 2*s.Interval)
 }
 
-// Run calls do when first is over, and then as the schedule says, until ctx ends.
+// Run calls the function do after the pause first, and then again after the pauses of the schedule, until ctx
+// ends.
 func (s *Schedule) Run(ctx context.Context, first time.Duration, do func(context.Context) error) {
 	timer := time.NewTimer(max(first, 0))
 	defer timer.Stop()

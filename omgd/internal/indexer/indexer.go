@@ -1,7 +1,6 @@
-// Package indexer runs omg-index to build index files. A separate process keeps the
-// build's memory out of the daemon's heap; it ends with the daemon. It writes into a
-// memory file from the daemon and needs no directory; the daemon writes the index to
-// disk.
+// Package indexer builds index files by running omg-index. A separate process keeps the memory of the build
+// out of the daemon's heap; the process is killed when the daemon ends. It writes the index to a memory file
+// of the daemon, and so needs no directory. The daemon then writes the index to disk.
 package indexer
 
 import (
@@ -22,12 +21,13 @@ import (
 	"github.com/omg-arch/omg/shared/pkgindex"
 )
 
-const buildTimeout = 10 * time.Minute // a million packages take seconds
+const buildTimeout = 10 * time.Minute // a build with a million packages takes seconds
 
 // Image is an index in memory.
 type Image struct{ memory *os.File }
 
-// Build builds an index. of are arguments of omg-index build that name the source.
+// Build builds an index. The arguments in of select the source, such as --db and a path: omgd passes them to
+// the command `omg-index build`.
 func Build(ctx context.Context, of ...string) (*Image, error) {
 	program, err := paths.Program("omg-index")
 	if err != nil {
@@ -54,7 +54,7 @@ func Build(ctx context.Context, of ...string) (*Image, error) {
 	return nil, fmt.Errorf("omg-index: %w", err)
 }
 
-// Open maps the image. The mapping outlives the image.
+// Open maps the image as an index file. The mapping stays valid after the image is closed.
 func (i *Image) Open() (*pkgindex.File, error) { return pkgindex.OpenFile(i.memory) }
 
 // Write writes the image to a file and creates its directory if needed.
@@ -63,7 +63,7 @@ func (i *Image) Write(path string) error {
 		return err
 	}
 	if fi, err := os.Lstat(path); err == nil && !fi.Mode().IsRegular() && !fi.IsDir() {
-		if err := os.Remove(path); err != nil { // a link or a pipe does not belong there
+		if err := os.Remove(path); err != nil { // an index is a regular file: remove a link, a pipe and the like
 			return err
 		}
 	}
@@ -77,5 +77,5 @@ func (i *Image) Write(path string) error {
 	})
 }
 
-// Close frees the memory, if it is not mapped.
+// Close frees the memory of the image, unless the image is still mapped.
 func (i *Image) Close() { _ = i.memory.Close() }

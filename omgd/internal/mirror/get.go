@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// maxDatabase is the limit of a database in bytes; the largest has about 10 MB.
+	// maxDatabase is the limit of a database in bytes. The largest of Arch's databases has about 10 MB.
 	maxDatabase = 256 << 20
 	// maxSignature is pacman's limit for a signature, in bytes.
 	maxSignature = 16 << 10
 )
 
-// errUnsigned means that a required signature is missing.
+// errUnsigned means that a signature is missing which pacman.conf requires.
 var errUnsigned = errors.New("the signature that SigLevel in pacman.conf requires is missing")
 
 // get downloads to a file, or copies from a file:// server.
@@ -39,7 +39,7 @@ func (m *Downloader) get(ctx context.Context, r fetch.Request, path string) (fet
 	}
 }
 
-// copyFile is fetch.Client.File for a file:// URL.
+// copyFile does what fetch.Client.File does, for a file:// URL.
 func copyFile(r fetch.Request, path string) (a fetch.Response, err error) {
 	u, err := url.Parse(r.URL)
 	if err != nil {
@@ -72,8 +72,8 @@ func copyFile(r fetch.Request, path string) (a fetch.Response, err error) {
 	return a, errors.Join(err, to.Sync(), to.Close())
 }
 
-// signature downloads the signature of a staged database, if the repository's SigLevel
-// has one. omgd only stores it: verifying needs pacman's keys.
+// signature downloads the signature of a staged database, unless SigLevel in pacman.conf disables signatures
+// of databases. omgd only stores the signature, because verifying it needs pacman's keys.
 func (m *Downloader) signature(ctx context.Context, wanted pacmandb.Signature, url, staged string) error {
 	if wanted == pacmandb.SignatureNever {
 		return nil

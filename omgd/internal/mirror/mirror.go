@@ -1,7 +1,7 @@
-// Package mirror keeps the downloaded databases. It downloads the databases that
-// pacman -Sy would, from the servers in pacman.conf, to omgd's data directory, so that
-// updates are known without root and without a change to the system. If a download
-// fails, the last database stays, with its age and the reason.
+// Package mirror keeps the downloaded databases up to date. It downloads the databases that pacman -Sy would
+// download, from the servers in pacman.conf, to omgd's data directory. So updates are known without root and
+// without a change to the system. If a download fails, the last database stays in use, with its age and the
+// reason. A round is one attempt to download all databases.
 package mirror
 
 import (
@@ -24,17 +24,17 @@ import (
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// The place of saved in the store.
+// The bucket and the key of the results of the last round in the store.
 const (
 	bucket = "mirror"
 	key    = "repositories"
 )
 
 const (
-	// firstPause is the pause after the first failed round.
+	// firstPause is the pause after the first round that failed.
 	firstPause = 5 * time.Minute
-	// maxServers is how many servers of a repository are tried in a round; a mirror list
-	// may have hundreds.
+	// maxServers is how many servers of a repository are tried in a round. A mirror list may have hundreds of
+	// servers.
 	maxServers = 5
 )
 
@@ -44,23 +44,23 @@ type Config struct {
 	Fetch *fetch.Client
 	Store store.Values
 	Log   *slog.Logger
-	// Dir is where the databases, their signatures and their indexes are.
+	// Dir is the directory of the databases, their signatures and their indexes.
 	Dir string
 	// ReadConfig reads pacman.conf.
 	ReadConfig func() (*pacmandb.Config, error)
-	// Build builds an index file from a database. It fails for an invalid one.
+	// Build builds an index file from a database. It fails if the database is invalid.
 	Build func(ctx context.Context, db, index string) error
 	// OnChange is called after each round.
 	OnChange func()
 }
 
-// Downloader keeps the downloaded databases.
+// Downloader keeps the downloaded databases up to date.
 type Downloader struct {
 	Config
 	saved atomic.Pointer[saved]
 }
 
-// saved has the results of the last round. It is not changed once it is published.
+// saved has the results of the last round. A value of this type does not change after it is published.
 type saved struct {
 	// Next is when the next round is due, in Unix seconds.
 	Next  int64             `msgpack:"next"`
@@ -69,7 +69,7 @@ type saved struct {
 
 // record is the result for one repository's database.
 type record struct {
-	// URL is where it came from. ETag is only valid for that URL.
+	// URL is the address from which the database was downloaded. ETag is only valid for that address.
 	URL          string `msgpack:"url"`
 	ETag         string `msgpack:"etag"`
 	LastModified string `msgpack:"last_modified"`
@@ -77,7 +77,7 @@ type record struct {
 	Why string `msgpack:"why"`
 }
 
-// New returns a mirror with the stored results. It sends no request before Run.
+// New returns a Downloader with the results in the store. It sends no request: Run does that.
 func New(c Config) *Downloader {
 	m := &Downloader{Config: c}
 	k, _, _ := store.Load[saved](c.Store, bucket, key)
@@ -85,12 +85,12 @@ func New(c Config) *Downloader {
 	return m
 }
 
-// Why returns why the last round failed for a repository, empty if it did not, or there
-// was none yet.
+// Why returns the reason why the last round failed for a repository. It is empty if the round succeeded, or
+// if there was no round yet.
 func (m *Downloader) Why(repo string) string { return m.saved.Load().Repos[repo].Why }
 
-// Run downloads the databases once an interval until ctx ends. The interval counts from
-// the last round, also across restarts.
+// Run downloads the databases once an interval until ctx ends. The interval begins at the last round, also if
+// omgd was restarted since then.
 func (m *Downloader) Run(ctx context.Context) {
 	var k *saved
 	s := fetch.Schedule{Interval: time.Duration(m.Interval), FirstRetry: min(firstPause, time.Duration(m.Interval)), OnPlanned: func(next time.Time) {
@@ -109,8 +109,8 @@ func (m *Downloader) save(k *saved) {
 	store.Save(m.Store, m.Log, bucket, key, k, time.Now())
 }
 
-// round asks for each database that pacman -Sy would download. The error is the last
-// one; each repository's error is in its record.
+// round requests each database that pacman -Sy would download. The error is the last error of a repository;
+// the error of each repository is in its record.
 func (m *Downloader) round(ctx context.Context) (*saved, error) {
 	before := m.saved.Load()
 	conf, err := m.ReadConfig()
@@ -151,7 +151,7 @@ func remake(dir string) error {
 	return os.MkdirAll(dir, 0o755)
 }
 
-// failed returns the results of a round that failed for all repositories.
+// failed returns the results of a round that failed for all repositories with the same error.
 func failed(repos []pacmandb.Repo, before map[string]record, err error) *saved {
 	k := &saved{Repos: make(map[string]record)}
 	for _, repo := range repos {
@@ -180,19 +180,20 @@ func (m *Downloader) removeOthers(repos map[string]record) {
 	}
 }
 
-// filesOf returns the names of a repository's files, or for "" their suffixes. The index
-// is last, because readers look for it.
+// filesOf returns the names of a repository's files. For an empty name, these are the suffixes of the files.
+// The index is last, because readers look for it: the other files must be in place before it.
 func filesOf(repo string) []string {
 	return []string{repo + ".db", repo + signatureSuffix, sources.IndexPath("", pkgindex.KindRepo, repo)}
 }
 
 const signatureSuffix = ".db.sig"
 
-// renew asks a repository's servers for its database until one succeeds, and returns
-// the new record. With an error it returns r.
+// renew requests a database from the servers of a repository, in order, until a request succeeds. It returns
+// the new record of the database. If all requests fail, it returns the old record and the error of the first
+// server.
 func (m *Downloader) renew(ctx context.Context, repo pacmandb.Repo, r record, stage string) (record, error) {
 	if _, err := os.Stat(sources.IndexPath(m.Dir, pkgindex.KindRepo, repo.Name)); err != nil {
-		r = record{} // download it even if it is not modified
+		r = record{} // there is no index: download the database even if it has not changed
 	}
 	if len(repo.Servers) == 0 {
 		return r, fmt.Errorf("pacman.conf has no Server for %s", repo.Name)
@@ -213,8 +214,8 @@ func (m *Downloader) renew(ctx context.Context, repo pacmandb.Repo, r record, st
 	return r, firstErr
 }
 
-// renewFrom asks one server. A new database replaces the old one once an index was
-// built from it.
+// renewFrom requests a database from one server. A new database replaces the old one only after an index was
+// built from the new one.
 func (m *Downloader) renewFrom(ctx context.Context, repo pacmandb.Repo, server string, r record, stage string) (record, error) {
 	url := strings.TrimRight(server, "/") + "/" + repo.Name + ".db"
 	staged := filepath.Join(stage, repo.Name+".db")
@@ -250,8 +251,8 @@ func (m *Downloader) renewFrom(ctx context.Context, repo pacmandb.Repo, server s
 	return record{URL: url, ETag: got.ETag, LastModified: at.UTC().Format(http.TimeFormat)}, nil
 }
 
-// confirm records that a database is current by setting its status change time to now.
-// Its modification time stays the server's.
+// confirm sets the status change time (ctime) of a database to now, as a sign that the database is up to
+// date. The modification time stays the one that the server has sent.
 func (m *Downloader) confirm(repo string) error {
 	path := filepath.Join(m.Dir, repo+".db")
 	fi, err := os.Stat(path)
@@ -261,8 +262,8 @@ func (m *Downloader) confirm(repo string) error {
 	return os.Chtimes(path, fi.ModTime(), fi.ModTime())
 }
 
-// older reports whether a server's database is older than ours: mirrors differ by
-// hours. If ours is from the future, its time is wrong and not compared.
+// older reports whether a server's database is older than the local one, because some mirrors are hours
+// behind others. A local time in the future is wrong: older then returns false.
 func older(server, local string) bool {
 	t, terr := http.ParseTime(server)
 	o, oerr := http.ParseTime(local)
@@ -284,7 +285,7 @@ func (m *Downloader) publish(repo, stage string) error {
 	return nil
 }
 
-// withServer adds the server to its error.
+// withServer adds the address of a server to an error.
 func withServer(server string, err error) error {
 	return fmt.Errorf("%s: %w", server, err)
 }

@@ -1,5 +1,5 @@
-// Package tracker keeps the records of Arch's security tracker: downloaded regularly,
-// remembered across restarts, and marked with their age.
+// Package tracker keeps the advisories of Arch's security tracker. It downloads them regularly, stores them
+// for the next start, and records their age.
 package tracker
 
 import (
@@ -22,13 +22,13 @@ import (
 	"github.com/omg-arch/omg/shared/snapshot"
 )
 
-// The place of the last valid reply in the store.
+// The bucket and the key of the last valid reply in the store.
 const (
 	bucket = "tracker"
 	key    = "all.json"
 )
 
-// firstPause is the pause after a first failure; it doubles after that.
+// firstPause is the pause after the first failure. The pause doubles with each further failure.
 const firstPause = time.Minute
 
 // Getter downloads. fetch.Client implements it.
@@ -38,10 +38,10 @@ type Getter interface {
 
 // Config configures a Downloader.
 type Config struct {
-	// URL is the tracker's address, without the file's name.
+	// URL is the address of the tracker, without the name of the file.
 	URL      string
 	Interval time.Duration
-	// StaleAfter is the age from which the records are stale.
+	// StaleAfter is the age from which the advisories are stale.
 	StaleAfter time.Duration
 	Client     Getter
 	Store      store.Values
@@ -50,17 +50,17 @@ type Config struct {
 	OnChange func()
 }
 
-// Downloader has the tracker's records.
+// Downloader downloads the tracker's advisories, and holds the latest ones.
 type Downloader struct {
 	Config
 	loaded sync.Once
 	latest atomic.Pointer[snapshot.TrackerData]
-	last   saved // used by load, and after that by update only
+	last   saved // used by load, and after that only by update
 }
 
-// saved is the last valid reply.
+// saved is the last valid reply of the tracker.
 type saved struct {
-	// URL is the tracker's address; a reply of another tracker is not used.
+	// URL is the address of the tracker. The reply is only used for a tracker with this address.
 	URL          string `msgpack:"url"`
 	ETag         string `msgpack:"etag"`
 	LastModified string `msgpack:"last_modified"`
@@ -69,11 +69,11 @@ type saved struct {
 	Body []byte `msgpack:"body"` // compressed
 }
 
-// New returns a tracker with the records that an earlier one stored.
+// New returns a Downloader. The advisories in the store are loaded at the first use.
 func New(c Config) *Downloader { return &Downloader{Config: c} }
 
-// load reads the stored records. New does not do it, because it would delay the
-// daemon's first reply.
+// load reads the advisories in the store. New does not read them, because that would delay the daemon's first
+// reply.
 func (t *Downloader) load() {
 	current := snapshot.TrackerData{StaleAfter: t.StaleAfter}
 	if s, _, ok := store.Load[saved](t.Store, bucket, key); ok {
@@ -90,7 +90,7 @@ func (t *Downloader) load() {
 	t.latest.Store(&current)
 }
 
-// records reads the reply. Stored data is checked like data from the network.
+// records returns the advisories in the reply. Stored data is checked like data from the network.
 func (s *saved) records() (records []advisories.Record, skipped int, err error) {
 	z, err := gzip.NewReader(bytes.NewReader(s.Body))
 	if err != nil {
@@ -99,14 +99,14 @@ func (s *saved) records() (records []advisories.Record, skipped int, err error) 
 	return advisories.Read(z)
 }
 
-// Latest returns the current records. The value is not changed after that.
+// Latest returns the latest advisories. The returned value never changes.
 func (t *Downloader) Latest() *snapshot.TrackerData {
 	t.loaded.Do(t.load)
 	return t.latest.Load()
 }
 
-// Run asks the tracker once an interval until ctx ends. If the stored reply is younger
-// than that, it waits before the first request.
+// Run requests the advisories once an interval until ctx ends. If the stored reply is younger than an
+// interval, Run first waits until it is that old.
 func (t *Downloader) Run(ctx context.Context) {
 	t.loaded.Do(t.load)
 	first := time.Duration(0)
@@ -152,7 +152,7 @@ func (t *Downloader) update(ctx context.Context) error {
 	return err
 }
 
-// newSnapshot returns records with the times of the last reply.
+// newSnapshot returns TrackerData with these advisories and the times of the last reply.
 func (t *Downloader) newSnapshot(records []advisories.Record, skipped int) snapshot.TrackerData {
 	current := snapshot.TrackerData{Records: records, Skipped: skipped, At: t.last.At, StaleAfter: t.StaleAfter}
 	if at, err := http.ParseTime(t.last.LastModified); err == nil {
