@@ -1,5 +1,5 @@
-// Package health evaluates the state of each component of the daemon, and since when it
-// has that state.
+// Package health evaluates the state of each component of the daemon, and finds out since when the component
+// has had that state.
 package health
 
 import (
@@ -10,9 +10,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Input is what Evaluate needs of the daemon.
+// Input is what Evaluate needs to know of the daemon.
 type Input struct {
-	// Status is the current status; nil while there is none, and Why says why.
+	// Status is the current status. It is nil while there is no status; Why is the reason then.
 	Status *wire.StatusResult
 	Why    string
 	// Starting means that there is no snapshot yet, or that a repository still waits for
@@ -21,13 +21,14 @@ type Input struct {
 	// Interval is the time between refreshes. The refresh is degraded when the last
 	// success is more than three intervals old.
 	Interval time.Duration
-	// LibAlpm is libalpm's version as the worker reported it, empty before that.
+	// LibAlpm is the version of libalpm that omg-alpm-worker has reported; empty before its first reply.
 	LibAlpm string
-	// EnabledSources are those enabled in the configuration; others are not reported.
+	// EnabledSources are the AUR and the tracker, if they are enabled in the configuration. Evaluate does not
+	// report a disabled source.
 	EnabledSources []wire.SourceKind
 }
 
-// Monitor remembers since when each component has its state.
+// Monitor remembers since when each component has had its current state.
 type Monitor struct {
 	mu    sync.Mutex
 	since map[string]stateSince
@@ -141,8 +142,8 @@ func indexState(st *wire.StatusResult) string {
 	return wire.HealthOK
 }
 
-// indexWhy returns what is wrong with the first repository that is not ok, or with the
-// index files; empty if nothing is.
+// indexWhy returns what is wrong with the first repository that is not ok, or with the index files. It
+// returns an empty text if nothing is wrong.
 func indexWhy(st *wire.StatusResult) string {
 	if st.Index.Packages == 0 {
 		return "the index is empty"
@@ -167,8 +168,8 @@ func firstNotOK(sources []wire.Source) string {
 	return ""
 }
 
-// sourceHealth is the state of a source that is not a repository, and what is wrong with
-// ok.
+// sourceHealth returns the health state of a source that is not a repository, and the reason if that state is
+// not ok.
 func sourceHealth(st *wire.StatusResult, kind wire.SourceKind) (state, why string) {
 	if st != nil {
 		if s := wire.FindSource(st.Sources, kind); s != nil && s.State == wire.SourceOK {

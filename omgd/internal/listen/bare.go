@@ -12,9 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenUnlocked listens on a socket of mode 0600 without a lock, for metrics and debugging. A
-// socket of this user without a listener is replaced; anything else at the path is an
-// error.
+// OpenUnlocked listens on a socket with mode 0600, without a lock file. It is for metrics and debugging. It
+// replaces a socket of this user on which no process listens; anything else at the path is an error.
 func OpenUnlocked(path string) (net.Listener, error) {
 	if fi, err := os.Lstat(path); err == nil {
 		st, ok := fi.Sys().(*syscall.Stat_t)

@@ -1,5 +1,5 @@
-// Package listen makes the daemon's socket. There is one daemon for each path, files
-// of others are never replaced, and the socket has its mode from the moment it exists.
+// Package listen opens the daemon's socket. Only one daemon can use a path, files of other users are never
+// replaced, and the socket never has wider permissions than it should have.
 package listen
 
 import (
@@ -22,9 +22,9 @@ import (
 )
 
 var (
-	// ErrRunning is the error if another daemon has the socket.
+	// ErrRunning means that another daemon uses the socket.
 	ErrRunning = errors.New("omgd is already running")
-	// ErrOccupied is the error if something other than a daemon's socket is at the path.
+	// ErrOccupied means that something other than a daemon's socket is at the path.
 	ErrOccupied = errors.New("the path of the socket is occupied")
 )
 
@@ -33,26 +33,25 @@ type Socket struct {
 	*net.UnixListener
 	path    string
 	pid     string
-	created os.FileInfo // tells our socket from one that replaced it; nil for the service manager's
+	created os.FileInfo // the file of our socket, to notice that another file has replaced it; nil for the service manager's socket
 	lock    *os.File
 	closed  sync.Once
 }
 
-// Permissions is the mode of the socket and, unless it is -1, its group.
+// Permissions is the mode of the socket, and the socket's group unless Group is -1.
 type Permissions struct {
 	Mode  fs.FileMode
 	Group int
 }
 
-// Private lets only the owner connect.
+// Private lets only the owner of the socket connect.
 var Private = Permissions{Mode: 0o600, Group: -1}
 
 // maxPath is the longest path that fits in a socket's address, in bytes.
 const maxPath = 107
 
-// Open acquires the lock beside the socket, removes the socket of a daemon that died,
-// and listens. The socket never has a wider mode than access allows, whatever the
-// umask.
+// Open acquires the lock beside the socket, removes the socket of a daemon that died, and listens. Whatever
+// the umask is, the socket never has a wider mode than the parameter access allows.
 func Open(path string, env paths.Env, access Permissions) (*Socket, error) {
 	if len(path) > maxPath {
 		return nil, fmt.Errorf("%s: a socket's path has at most %d bytes, not %d: choose another with --socket", path, maxPath, len(path))
@@ -80,8 +79,8 @@ func Open(path string, env paths.Env, access Permissions) (*Socket, error) {
 		s.Close()
 		return nil, err
 	}
-	// If the directory was replaced after the check, the socket may be in another user's
-	// directory: give it up.
+	// If the directory was replaced after the check, the socket may be in another user's directory. So close
+	// it.
 	if now, err := os.Stat(dir); err != nil || !os.SameFile(parent, now) {
 		s.Close()
 		return nil, fmt.Errorf("%s: %w: it was replaced", dir, paths.ErrUntrusted)
@@ -122,8 +121,8 @@ func acquire(path string, env paths.Env) (*Socket, error) {
 	return s, nil
 }
 
-// makeParent makes the directory with mode 0755, whatever the umask. Its parent must
-// exist, so that a mistyped path does not create a tree.
+// makeParent makes the directory of a socket with mode 0755, whatever the umask is. The parent of that
+// directory must exist, so that a mistyped path does not create a tree.
 func makeParent(dir string) error {
 	err := os.Mkdir(dir, 0o755)
 	switch {
@@ -136,8 +135,8 @@ func makeParent(dir string) error {
 }
 
 func (s *Socket) bind(access Permissions) error {
-	// The file is created with the mode that the descriptor has when it is bound. With
-	// a chmod afterwards, others could connect in between.
+	// The socket file gets the mode that the descriptor has when it is bound. If chmod changed the mode
+	// afterwards, other users could connect before that.
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
 		if cerr := raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), uint32(Private.Mode)) }); cerr != nil {
@@ -150,7 +149,7 @@ func (s *Socket) bind(access Permissions) error {
 		return err
 	}
 	s.UnixListener = l.(*net.UnixListener)
-	s.SetUnlinkOnClose(false) // remove checks that the file is still ours
+	s.SetUnlinkOnClose(false) // Socket.remove removes the file instead, if it is still ours
 	if s.created, err = os.Lstat(s.path); err != nil {
 		return err
 	}
@@ -159,16 +158,15 @@ func (s *Socket) bind(access Permissions) error {
 			return err
 		}
 	}
-	if s.created.Mode().Perm() != access.Mode { // access is wider, or the umask removed bits of the owner
+	if s.created.Mode().Perm() != access.Mode { // access is wider than Private, or the umask removed bits of the owner
 		return os.Chmod(s.path, access.Mode)
 	}
 	return nil
 }
 
-// StopAccepting removes the socket, stops listening and sends goodbye to clients that
-// are connected but not accepted. The service manager's socket stays: clients that
-// connect to it wait for the next daemon. The caller must call Close after the
-// shutdown.
+// StopAccepting removes the socket file and stops listening. It sends the message goodbye to clients that are
+// connected but not accepted. The service manager's socket stays: clients that connect to it wait for the
+// next daemon. The caller must call Close after the shutdown.
 func (s *Socket) StopAccepting(goodbye []byte) error {
 	err := s.remove()
 	if s.created != nil {
@@ -177,7 +175,7 @@ func (s *Socket) StopAccepting(goodbye []byte) error {
 	return errors.Join(err, s.UnixListener.Close())
 }
 
-// rejectQueued refuses new connections and sends goodbye to the clients in the queue.
+// rejectQueued refuses new connections, and sends the message goodbye to the clients in the queue.
 func (s *Socket) rejectQueued(goodbye []byte) error {
 	raw, err := s.SyscallConn()
 	if err != nil {
@@ -196,14 +194,14 @@ func (s *Socket) rejectQueued(goodbye []byte) error {
 			if aerr != nil {
 				return // the queue is empty
 			}
-			_, _ = unix.SendmsgN(nfd, goodbye, nil, nil, unix.MSG_NOSIGNAL) // fits: the send buffer is empty
+			_, _ = unix.SendmsgN(nfd, goodbye, nil, nil, unix.MSG_NOSIGNAL) // the message fits, because the send buffer is empty
 			_ = unix.Close(nfd)
 		}
 	})
 	return errors.Join(err, cerr)
 }
 
-// remove removes the socket if it is still ours.
+// remove removes the socket file if it is still ours.
 func (s *Socket) remove() error {
 	if s.created == nil {
 		return nil
@@ -249,8 +247,8 @@ func openLock(path string, env paths.Env) (*os.File, error) {
 			_ = f.Close()
 			return nil, os.NewSyscallError("flock", err)
 		}
-		// A daemon removes its lock file when it ends. If that happened after we opened
-		// it, the file that we locked is no longer at the path: try again.
+		// A daemon removes its lock file when it ends. If it did that after we had opened the file, the file
+		// that we have locked is no longer at the path: try again.
 		ours, err := f.Stat()
 		if err == nil {
 			var atPath os.FileInfo
@@ -265,7 +263,7 @@ func openLock(path string, env paths.Env) (*os.File, error) {
 	}
 }
 
-// writePID writes our process ID to the lock file, for the error of a second daemon.
+// writePID writes our process ID to the lock file. A second daemon puts this ID into its error.
 func writePID(f *os.File, fi os.FileInfo, env paths.Env) (*os.File, error) {
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok || !fi.Mode().IsRegular() || int(st.Uid) != env.UID {
@@ -283,7 +281,7 @@ func writePID(f *os.File, fi os.FileInfo, env paths.Env) (*os.File, error) {
 	return f, nil
 }
 
-// holder returns the error that names the daemon which has the lock.
+// holder returns the error for a second daemon, with the process ID of the daemon that has the lock.
 func holder(f *os.File) error {
 	var pid int
 	if _, err := fmt.Fscan(io.LimitReader(f, 20), &pid); err != nil {
@@ -292,8 +290,8 @@ func holder(f *os.File) error {
 	return fmt.Errorf("%w (process %d)", ErrRunning, pid)
 }
 
-// removeStale removes a socket of this user without a listener. Anything else at the
-// path stays and is an error.
+// removeStale removes a socket of this user on which no process listens. Anything else at the path stays, and
+// is an error.
 func removeStale(path string, env paths.Env) error {
 	fi, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// entries is a handler for logs that record time, level and sender themselves. An
-// entry is a line of text that ends with the attributes, as in a text log; the
-// attributes are sent as fields as well.
+// entries is a slog.Handler for journald and syslog, which record the time, level and sender of an entry
+// themselves. The text of an entry is a line that ends with the attributes, as in a text log. The attributes
+// are sent as fields as well.
 type entries struct {
 	level slog.Leveler
 	send  func(level slog.Level, text string, fields map[string]string) error
 	with  []slog.Attr
-	group string // prefix of the keys
+	group string // the prefix of the keys of attributes
 }
 
 func newEntries(level slog.Leveler, send func(slog.Level, string, map[string]string) error) *entries {
@@ -61,7 +61,8 @@ func (e *entries) Handle(ctx context.Context, r slog.Record) error {
 	return e.send(r.Level, text, fields)
 }
 
-// onlyAttrs drops the time, level and message, which the log records itself.
+// onlyAttrs drops the time, level and message of a record, because journald and syslog record these
+// themselves.
 func onlyAttrs(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && (a.Key == slog.LevelKey || a.Key == slog.MessageKey || a.Key == slog.TimeKey) {
 		return slog.Attr{}
@@ -69,8 +70,8 @@ func onlyAttrs(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// field returns a key in the form that journald accepts: capitals, digits and
-// underscores. Keys that begin with an underscore are reserved for journald.
+// field converts a key to the form that journald accepts: capitals, digits and underscores. Keys that begin
+// with an underscore are reserved for journald.
 func field(key string) string {
 	return "OMG_" + strings.Map(func(r rune) rune {
 		switch {

@@ -1,6 +1,6 @@
-// Package logging decides where the daemon's log goes: to journald in its native
-// protocol if standard error is connected to it, or in the background if it runs; in
-// the background without journald to syslog; otherwise as text to standard error.
+// Package logging decides where the daemon's log goes. If standard error is connected to journald, or if omgd
+// is in the background and journald runs, the log goes to journald in its native protocol. In the background
+// without journald it goes to syslog. Otherwise it goes to standard error as text.
 package logging
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 )
 
-// LevelTrace is below debug, for messages that only make sense beside the source.
+// LevelTrace is below debug. It is for messages that can only be understood together with the source code.
 const LevelTrace = slog.LevelDebug - 4
 
 // Identifier is the name of the daemon's entries in the journal and in syslog.
@@ -26,10 +26,10 @@ type Log struct {
 	level slog.LevelVar
 }
 
-// names are the levels' names.
+// names are the names of the levels.
 var names = []string{"error", "warn", "info", "debug", "trace"}
 
-// Level returns the level of this name.
+// Level returns the level with this name.
 func Level(name string) (slog.Level, error) {
 	switch strings.ToLower(name) {
 	case "error":
@@ -46,7 +46,8 @@ func Level(name string) (slog.Level, error) {
 	return 0, fmt.Errorf("%q is not a log level: use one of %s", name, strings.Join(names, ", "))
 }
 
-// New opens the log. background is set if standard error has no reader.
+// New opens the log. The parameter background means that omgd is in the background, where nobody reads
+// standard error.
 func New(level string, background bool, stderr io.Writer) (*Log, error) {
 	l := &Log{}
 	if err := l.SetLevel(level); err != nil {
@@ -92,7 +93,7 @@ func (l *Log) handler(background bool, stderr io.Writer) slog.Handler {
 	}
 	level := slog.Leveler(&l.level)
 	if background {
-		level = atLeastWarn{level} // the parent prints these if the start fails
+		level = atLeastWarn{level} // the parent process prints these messages if the start fails
 	}
 	return slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: named})
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/listen"
 )
 
-// Server serves metrics to a scraper.
+// Server serves the metrics over HTTP.
 type Server struct {
 	http     *http.Server
 	listener net.Listener
@@ -48,7 +48,7 @@ func (m *Metrics) Listen(address string) (*Server, error) {
 // Addr returns the address that the server listens on.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// Run serves until ctx ends.
+// Run serves requests until ctx ends.
 func (s *Server) Run(ctx context.Context) {
 	served := make(chan struct{})
 	go func() {
@@ -60,7 +60,7 @@ func (s *Server) Run(ctx context.Context) {
 	<-served
 }
 
-// Close stops listening, also if Run was not called.
+// Close stops listening, even if Run was never called.
 func (s *Server) Close() { _ = s.listener.Close() }
 
 func open(address string) (l net.Listener, local bool, err error) {

@@ -1,5 +1,5 @@
-// Package metrics has the daemon's metrics for Prometheus. They never name a user, a
-// package or a query.
+// Package metrics has the daemon's metrics for Prometheus. A metric never contains a user, a package or a
+// query.
 package metrics
 
 import (
@@ -15,25 +15,25 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Callbacks are read at scrape time, so that numbers the daemon has anyway are not
-// counted twice.
+// Callbacks return numbers that the daemon has anyway. They are called when the metrics are requested, so
+// that nothing is counted twice.
 type Callbacks struct {
 	// Connections returns the number of open connections.
 	Connections func() int
-	// Caches returns hits and misses by the cache's name.
+	// Caches returns the hits and misses of each cache, by the cache's name.
 	Caches func() map[string]CacheCounts
-	// Memory returns bytes by component.
+	// Memory returns the memory of each component in bytes, by the component's name.
 	Memory func() map[string]uint64
-	// Status returns the status; false while there is none.
+	// Status returns the current status. It returns false while there is none.
 	Status func() (*wire.StatusResult, bool)
 	// Health returns the state of the daemon's components.
 	Health func() wire.HealthResult
 }
 
-// CacheCounts counts how often a reply was found in a cache, and how often not.
+// CacheCounts counts how often a reply was found in a cache (Hits), and how often none was found (Misses).
 type CacheCounts struct{ Hits, Misses uint64 }
 
-// Metrics are the daemon's.
+// Metrics has the daemon's metrics.
 type Metrics struct {
 	registry    *prometheus.Registry
 	requests    *prometheus.HistogramVec
@@ -43,7 +43,7 @@ type Metrics struct {
 	fetches     *prometheus.CounterVec
 }
 
-// New returns metrics of a build.
+// New returns new metrics. The parameter version is the version of omgd, for the metric omg_build_info.
 func New(version string, s Callbacks) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -70,14 +70,14 @@ func New(version string, s Callbacks) *Metrics {
 	return m
 }
 
-// RequestObserver returns the function that records a request of one operation. Calling it
-// does not allocate.
+// RequestObserver returns the function that records the duration of a request of this operation. A call of
+// that function does not allocate.
 func (m *Metrics) RequestObserver(operation string) func(time.Duration) {
 	observer := m.requests.WithLabelValues(operation)
 	return func(took time.Duration) { observer.Observe(took.Seconds()) }
 }
 
-// kinds are the meanings of error codes.
+// kinds maps error codes to the values of the label "kind".
 var kinds = map[wire.Code]string{
 	wire.CodeNotFound: "not_found", wire.CodeInvalid: "invalid", wire.CodeInternal: "internal", wire.CodeNetwork: "network",
 	wire.CodeBusy: "busy", wire.CodeShuttingDown: "shutting_down", wire.CodeNotAllowed: "not_allowed", wire.CodeTooLarge: "too_large",
@@ -96,10 +96,10 @@ func (m *Metrics) CountError(code wire.Code) {
 // CountConnection counts a connection.
 func (m *Metrics) CountConnection() { m.connections.Inc() }
 
-// ObserveRefresh records a refresh.
+// ObserveRefresh records the duration of a refresh.
 func (m *Metrics) ObserveRefresh(took time.Duration) { m.refreshes.Observe(took.Seconds()) }
 
-// CountFetch counts a request to a host.
+// CountFetch counts an outgoing request to a host.
 func (m *Metrics) CountFetch(host string, err error) {
 	outcome := "ok"
 	if err != nil {
@@ -119,7 +119,7 @@ func (m *Metrics) Text() (string, error) {
 	return b.String(), err
 }
 
-// Registry returns the registry for an HTTP handler.
+// Registry returns the registry that contains the metrics.
 func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -141,10 +141,10 @@ var (
 	sourceOK    = desc("omg_source_ok", "1 if a source is ok, otherwise 0.", "source", "kind", "state")
 )
 
-// collector makes metrics from Callbacks.
+// collector makes metrics from the results of Callbacks.
 type collector struct{ Callbacks }
 
-// Describe sends nothing: which metrics there are depends on the configuration.
+// Describe sends no descriptions, because the set of metrics depends on the configuration.
 func (c *collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.

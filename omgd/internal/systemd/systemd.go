@@ -1,6 +1,5 @@
-// Package systemd talks to the service manager: it takes over the listening socket,
-// and reports readiness, status and signs of life. Without a service manager all of it
-// does nothing.
+// Package systemd talks to the service manager: it takes over the listening socket, and reports readiness,
+// status and signs of life. Without a service manager its functions do nothing.
 package systemd
 
 import (
@@ -19,15 +18,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrSocket is the error if the service manager passes anything other than one
-// listening unix socket.
+// ErrSocket means that the service manager has passed something other than one listening unix socket.
 var ErrSocket = errors.New("expected one listening unix stream socket from the service manager")
 
-// Socket returns the listening socket that the service manager passed, nil if there is
-// none.
+// Socket returns the listening socket that the service manager has passed, or nil if it has passed none.
 func Socket() (*net.UnixListener, error) {
-	// Check the count before the library takes the descriptors: if there is more than
-	// one, the others may be in use by the Go runtime, or too many to hold.
+	// Check the number of descriptors before the library takes them over. If it is more than one, the further
+	// descriptors may be in use by the Go runtime, or may be too many to keep open.
 	if n, err := strconv.Atoi(os.Getenv("LISTEN_FDS")); err == nil && n > 1 && os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
 		return nil, fmt.Errorf("%w, not %d", ErrSocket, n)
 	}
@@ -52,8 +49,8 @@ func Socket() (*net.UnixListener, error) {
 	return u, nil
 }
 
-// Activated reports whether the service manager passed a socket. Socket removes the
-// variable, so Activated must be called first.
+// Activated reports whether the service manager has passed a socket. It must be called before Socket, which
+// removes the environment variable.
 func Activated() bool { return os.Getenv("LISTEN_FDS") != "" }
 
 // Notifier sends messages to the service manager.
@@ -61,10 +58,10 @@ type Notifier struct {
 	Log *slog.Logger
 }
 
-// Ready reports that the start, or a reload, is done, with the status.
+// Ready reports that the start or a reload is done, with a status text.
 func (n Notifier) Ready(status string) { n.notify(daemon.SdNotifyReady, "STATUS="+oneLine(status)) }
 
-// Status sets the status, one line.
+// Status reports a status text.
 func (n Notifier) Status(status string) { n.notify("STATUS=" + oneLine(status)) }
 
 // Reloading reports that the configuration is being read again; Ready must follow.
@@ -79,9 +76,8 @@ func (n Notifier) Reloading() {
 // Stopping reports that the shutdown has begun.
 func (n Notifier) Stopping() { n.notify(daemon.SdNotifyStopping, "STATUS=stopping") }
 
-// Watchdog sends signs of life until ctx ends, two in each watchdog interval of the
-// service manager. Before each it calls alive, which does not return if something
-// hangs.
+// Watchdog sends signs of life until ctx ends: two in each watchdog interval of the service manager. Before
+// each sign of life it calls the function alive, which does not return if the daemon hangs.
 func (n Notifier) Watchdog(ctx context.Context, alive func()) {
 	interval, err := daemon.SdWatchdogEnabled(true)
 	if err != nil {
@@ -109,5 +105,5 @@ func (n Notifier) notify(lines ...string) {
 	}
 }
 
-// oneLine joins the lines of s, so that it cannot add another assignment.
+// oneLine joins the lines of s, so that a line of s cannot be read as another assignment.
 func oneLine(s string) string { return strings.ReplaceAll(s, "\n", " ") }
