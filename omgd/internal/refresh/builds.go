@@ -23,7 +23,7 @@ type Image interface {
 	Close()
 }
 
-// buildIndex has omg-index build the index of a database.
+// buildIndex builds the index of a database by running omg-index.
 func buildIndex(ctx context.Context, database string) (Image, error) {
 	image, err := indexer.Build(ctx, "--db", database)
 	if err != nil {
@@ -32,8 +32,8 @@ func buildIndex(ctx context.Context, database string) (Image, error) {
 	return image, nil
 }
 
-// builds runs the builds of indexes: one at a time for each file, and at most maxBuilds
-// in all. The end of each build causes a refresh.
+// builds runs the builds of indexes: for each index file one build at a time, and at most maxBuilds builds in
+// all. The end of each build causes a refresh.
 type builds struct {
 	r     *Refresher
 	ctx   context.Context // cancels the builds; set by begin
@@ -42,15 +42,15 @@ type builds struct {
 
 	mu       sync.Mutex
 	jobs     map[string]*job   // by the path of the index
-	inMemory map[string]string // by an index's path, why it is in memory only
+	inMemory map[string]string // why an index is in memory only, by the path of the index
 	done     chan struct{}     // closed when no build runs
 }
 
 // maxBuilds is how many builds run at the same time.
 const maxBuilds = 2
 
-// The pause after a failed build, which doubles with each failure. If the database
-// changes, its index is built at once.
+// The pause after a failed build. It doubles with each failure. If the database changes, its index is built
+// at once.
 const (
 	firstBuildPause = 5 * time.Second
 	lastBuildPause  = 5 * time.Minute
@@ -58,12 +58,12 @@ const (
 
 // job is the last build of one index.
 type job struct {
-	stamp     sourcefile.Stamp // of the database
+	stamp     sourcefile.Stamp // the stamp of the database
 	running   bool
-	result    *opened // until takeResult returns it
+	result    *opened // the built index, until takeResult returns it
 	err       error
 	pause     time.Duration
-	notBefore time.Time // the same content is not built again before
+	notBefore time.Time // an index of the same content is not built again before this time
 }
 
 func newBuilds(r *Refresher) *builds {
@@ -85,7 +85,7 @@ func (b *builds) wait() {
 	}
 }
 
-// problem returns the problem for indexes that are in memory only, nil if there are none.
+// problem returns the problem that indexes are in memory only, or nil if there are no such indexes.
 func (b *builds) problem() *wire.Problem {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -96,8 +96,8 @@ func (b *builds) problem() *wire.Problem {
 	return &wire.Problem{Name: "index", State: "memory", Why: b.inMemory[first]}
 }
 
-// takeResult returns the result of the last build for a path, once, and nil after that. The
-// database may have changed since.
+// takeResult returns the result of the last build of the index at path. It returns the same result only once,
+// and nil after that. The database may have changed since the build.
 func (b *builds) takeResult(path string) *opened {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -110,10 +110,10 @@ func (b *builds) takeResult(path string) *opened {
 	return result
 }
 
-// want starts a build of the index at path, unless one runs. stamp is that of the
-// repository's database. err is why the last build of this content failed; it is nil
-// while the first one runs. wait is the pause before a failed build is tried again, 0 if
-// a build runs.
+// want starts a build of the index at path, unless one is running. The parameter stamp is the stamp of the
+// repository's database. The result err is the error of the last build of this content; it is nil while the
+// first build of the content runs. The result wait is the pause before a failed build is tried again; it is 0
+// if a build runs.
 func (b *builds) want(path string, repo *sources.Repository, stamp sourcefile.Stamp) (wait time.Duration, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -141,7 +141,7 @@ func (b *builds) want(path string, repo *sources.Repository, stamp sourcefile.St
 	return 0, j.err
 }
 
-// await waits until no build runs, at most for limit.
+// await waits until no build runs, but at most for the duration limit.
 func (b *builds) await(ctx context.Context, limit time.Duration) {
 	b.mu.Lock()
 	done := b.done
@@ -168,7 +168,7 @@ func (b *builds) run(path string, repo sources.Repository, stamp sourcefile.Stam
 	<-b.slots
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.r.Kick() // before the result can be taken, so that no kick comes after that
+	b.r.Kick() // before takeResult can return the result, so that no kick comes after that
 	j.running, j.err, j.result = false, err, result
 	if err != nil {
 		b.r.config.Log.Warn("index not built", "database", repo.Database, "err", err)
@@ -187,7 +187,7 @@ func (b *builds) run(path string, repo sources.Repository, stamp sourcefile.Stam
 	}
 }
 
-// build builds an index and writes it to disk. If that fails, it stays in memory.
+// build builds an index and writes it to disk. If the index cannot be written, it stays in memory.
 func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.Stamp) (*opened, error) {
 	image, err := b.r.config.Build(b.ctx, repo.Database)
 	if err != nil {
@@ -204,7 +204,7 @@ func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.S
 		return nil, fmt.Errorf("the index built from %s has no repository %s", repo.Database, repo.Name)
 	}
 	origin := sources.Origin{Path: repo.Database}
-	// Record the stamp only if the build read that content. Otherwise the next refresh
+	// Record the stamp only if the build has read the content that had this stamp. Otherwise the next refresh
 	// compares digests.
 	if src.Size == stamp.Size && src.AsOf == stamp.Modified() {
 		if now, err := sourcefile.Stat(repo.Database); err == nil && now == stamp {
@@ -239,7 +239,7 @@ func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.S
 	return o, nil
 }
 
-// keepInMemory records why an index is not on disk.
+// keepInMemory records why an index is in memory and not on disk.
 func (b *builds) keepInMemory(path string, err error) {
 	b.r.config.Log.Warn("index kept in memory", "path", path, "err", err)
 	b.mu.Lock()

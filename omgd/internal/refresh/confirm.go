@@ -13,22 +13,22 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// confirmation has the state and the results of the comparison with libalpm.
+// confirmation has the state and the results of the comparison of the snapshot with libalpm.
 type confirmation struct {
 	pending     chan struct{}                // has a value if a snapshot waits to be compared
 	unconfirmed atomic.Bool                  // the last comparison failed
-	problem     atomic.Pointer[wire.Problem] // for the status, nil for none
-	version     atomic.Pointer[string]       // of libalpm, from its last reply
-	differing   atomic.Pointer[differing]    // libalpm's results if they differ from ours
+	problem     atomic.Pointer[wire.Problem] // the problem to report in the status; nil if there is none
+	version     atomic.Pointer[string]       // the version of libalpm in its last reply
+	differing   atomic.Pointer[differing]    // libalpm's results, if they differ from omg's
 }
 
-// differing has libalpm's results, and the inputs that they belong to.
+// differing has libalpm's results, and the inputs of the snapshot that was compared with them.
 type differing struct {
 	correction *snapshot.Correction
 	inputs     *snapshot.Inputs
 }
 
-// appliesTo reports whether the results are for the same databases as the inputs.
+// appliesTo reports whether libalpm's results are for the same databases as these inputs.
 func (d *differing) appliesTo(in *snapshot.Inputs) bool {
 	inputs := d.inputs
 	return in.Local.Packages != nil && in.Local.Packages.SamePackages(inputs.Local.Packages) && sameConfig(in.Config, inputs.Config) &&
@@ -37,8 +37,8 @@ func (d *differing) appliesTo(in *snapshot.Inputs) bool {
 		})
 }
 
-// correction returns libalpm's results for these inputs, nil if they do not differ from
-// ours or are not known.
+// correction returns libalpm's results for these inputs. It returns nil if the results do not differ from
+// omg's, or if libalpm has not read these databases yet.
 func (c *confirmation) correction(in *snapshot.Inputs) *snapshot.Correction {
 	if d := c.differing.Load(); d != nil && d.appliesTo(in) {
 		return d.correction
@@ -46,7 +46,7 @@ func (c *confirmation) correction(in *snapshot.Inputs) *snapshot.Correction {
 	return nil
 }
 
-// ask requests a comparison of the current snapshot. It never waits.
+// ask requests a comparison of the current snapshot, and returns at once.
 func (c *confirmation) ask() {
 	select {
 	case c.pending <- struct{}{}:
@@ -54,9 +54,9 @@ func (c *confirmation) ask() {
 	}
 }
 
-// confirmAll compares each new snapshot with libalpm until ctx ends. It runs beside the
-// refreshes, and our results are served meanwhile. A snapshot that is replaced before
-// its turn is skipped. After a failure the next refresh requests another comparison.
+// confirmAll compares each new snapshot with libalpm until ctx ends. It runs beside the refreshes; while a
+// comparison runs, omg's own results are used. A snapshot that is replaced before its comparison begins is
+// skipped. After a failure, the next refresh requests another comparison.
 func (r *Refresher) confirmAll(ctx context.Context) {
 	for {
 		select {
@@ -79,9 +79,8 @@ func (r *Refresher) confirmAll(ctx context.Context) {
 	}
 }
 
-// compare compares a snapshot with libalpm. If the results differ, libalpm's are used,
-// but only if we could read everything: libalpm silently reads a damaged database as one
-// with fewer packages.
+// compare compares a snapshot with libalpm. If the results differ, libalpm's results are used, but only if
+// omg could read all databases: libalpm silently reads a damaged database as one with fewer packages.
 func (r *Refresher) compare(ctx context.Context, s *snapshot.Snapshot) {
 	problem, correction, err := r.confirm.compare(ctx, r.config.Alpm, s)
 	switch {
@@ -151,7 +150,7 @@ func correctionOf(f *alpm.Facts) *snapshot.Correction {
 	return c
 }
 
-// LibAlpm returns libalpm's version from its last reply, empty if there was none.
+// LibAlpm returns the version of libalpm in its last reply, empty if there was no reply.
 func (r *Refresher) LibAlpm() string {
 	if v := r.confirm.version.Load(); v != nil {
 		return *v

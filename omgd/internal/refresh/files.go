@@ -14,7 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// files holds the mapped index files. It belongs to the goroutine that refreshes.
+// files holds the mapped index files. Only the goroutine that refreshes uses it.
 type files struct {
 	trust   func(uid uint32) bool
 	log     *slog.Logger
@@ -27,7 +27,7 @@ type files struct {
 // opened is a mapped index file.
 type opened struct {
 	index   *state.MappedIndex
-	stamp   sourcefile.Stamp // when it was mapped; zero for an index in memory
+	stamp   sourcefile.Stamp // the stamp of the file when it was mapped; zero for an index in memory
 	origins sources.Origins
 	bad     error
 }
@@ -36,8 +36,8 @@ func newFiles(trust func(uint32) bool, log *slog.Logger, recheck func()) *files 
 	return &files{trust: trust, log: log, recheck: recheck, open: map[string]*opened{}, used: map[string]bool{}}
 }
 
-// get returns the mapping of an index file, and maps it if it is new or has changed. A
-// newly mapped file is checked completely in the background.
+// get returns the mapping of an index file. It maps the file if it is new or has changed. A newly mapped file
+// is checked completely in the background.
 func (f *files) get(path string) (*opened, error) {
 	f.used[path] = true
 	old := f.open[path]
@@ -58,7 +58,7 @@ func (f *files) get(path string) (*opened, error) {
 	return o, nil
 }
 
-// put sets the mapping of a path and drops the old one.
+// put replaces the mapping of the index file at path by o, and drops the old mapping.
 func (f *files) put(path string, o *opened) {
 	f.used[path] = true
 	f.drop(path)
@@ -93,8 +93,7 @@ func (f *files) checkLater(x *state.MappedIndex) {
 	})
 }
 
-// checkAll checks every index completely. One that fails is not used until its file
-// changes.
+// checkAll checks every index completely. An index that fails the check is not used until its file changes.
 func (f *files) checkAll() {
 	for path, o := range f.open {
 		if err := o.index.Check(); err != nil && o.bad == nil {

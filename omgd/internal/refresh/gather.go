@@ -16,23 +16,23 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// gathering collects the inputs of one snapshot, and the files that it reads.
+// gathering collects the inputs of one snapshot, and the index files that the snapshot reads.
 type gathering struct {
 	*Refresher
 	ctx     context.Context
 	in      snapshot.Inputs
-	given   []*opened // the usable ones of Config.StaticIndexes
+	given   []*opened // the usable indexes of Config.StaticIndexes
 	indexes []*state.MappedIndex
 }
 
-// use adds an index to those that the snapshot reads.
+// use adds an index to the indexes that the snapshot reads.
 func (g *gathering) use(x *state.MappedIndex) {
 	if !slices.Contains(g.indexes, x) {
 		g.indexes = append(g.indexes, x)
 	}
 }
 
-// gather reads all sources. The error of a source is in its state.
+// gather reads all sources. If a source cannot be read, the error is in the state of that source.
 func (r *Refresher) gather(ctx context.Context, pacman *sources.Pacman, lock sources.Lock) (*snapshot.Inputs, []*state.MappedIndex) {
 	g := &gathering{Refresher: r, ctx: ctx}
 	g.in = snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, Config: pacman.Config, SearchDownloaded: r.config.SearchDownloads}
@@ -63,8 +63,8 @@ func (r *Refresher) gather(ctx context.Context, pacman *sources.Pacman, lock sou
 	return &g.in, g.indexes
 }
 
-// readLocal reads the local database, or takes over the last reading if nothing has
-// changed since. On an error the last reading stays.
+// readLocal reads the local database, or reuses the last reading if nothing has changed since. If the
+// database cannot be read, the last reading stays in use.
 func (g *gathering) readLocal(dbpath string) {
 	var last *pacmandb.Local
 	if g.last != nil && g.last.DBPath == dbpath {
@@ -91,7 +91,7 @@ func (g *gathering) readLocal(dbpath string) {
 	}
 	g.examineLocal()
 	if g.in.Local.Packages.Stamp.Fresh {
-		g.again = freshPause // a change within the same clock tick would not show in the stamp
+		g.again = freshPause // another change in the same clock tick would not show in the stamp
 	}
 }
 
@@ -104,8 +104,8 @@ func (g *gathering) examineLocal() {
 	}
 }
 
-// systemRuntimes returns the versions of the runtimes that are installed packages, nil
-// if the installed packages are not known.
+// systemRuntimes returns the versions of the runtimes that are installed as packages. It returns nil if the
+// installed packages are unknown.
 func systemRuntimes(local *pacmandb.Local) map[string]string {
 	if local == nil {
 		return nil
@@ -119,7 +119,7 @@ func systemRuntimes(local *pacmandb.Local) map[string]string {
 	return versions
 }
 
-// openStatic opens the indexes of Config.StaticIndexes.
+// openStatic opens the index files of Config.StaticIndexes.
 func (g *gathering) openStatic() {
 	failed := func(err error) {
 		g.config.Log.Error("given index not usable", "err", err)
@@ -141,8 +141,8 @@ func (g *gathering) openStatic() {
 	}
 }
 
-// readRepositories examines each repository with its index. Unless this is the first
-// snapshot, it waits up to buildWait for indexes that are being built.
+// readRepositories examines each repository together with its index. Unless this is the first snapshot, it
+// waits up to buildWait for indexes that are being built.
 func (g *gathering) readRepositories(pacman *sources.Pacman) {
 	for _, o := range g.given {
 		pacman.AddFromIndex(indexOf(o).Repositories())
@@ -186,8 +186,8 @@ func (g *gathering) examineAll(pacman *sources.Pacman) (pending bool) {
 	return pending
 }
 
-// examine finds a repository's index and state, and has an index built if there is none
-// of the database's current content. It reports whether one is being built.
+// examine finds the index and the state of a repository. If there is no index of the current content of the
+// repository's database, it has one built. It reports whether an index is being built.
 func (g *gathering) examine(repo *sources.Repository) (snapshot.IndexedSource, bool) {
 	for _, o := range g.given {
 		if x := indexOf(o); x.Holds(repo.Name) {
@@ -226,7 +226,7 @@ func (g *gathering) examine(repo *sources.Repository) (snapshot.IndexedSource, b
 	return e.IndexedSource, building
 }
 
-// open maps an index file, and returns nil if it is missing or not usable.
+// open maps an index file. It returns nil if the file is missing or not usable.
 func (g *gathering) open(path string) *opened {
 	o, err := g.files.get(path)
 	if err == nil {
@@ -245,7 +245,7 @@ func indexOf(o *opened) *sources.Index {
 	return &sources.Index{File: o.index.File, Origins: o.origins}
 }
 
-// aur returns the AUR with its index, nil if it is not configured and has no index.
+// aur returns the AUR together with its index. It returns nil if the AUR is disabled and has no index.
 func (g *gathering) aur() *snapshot.IndexedSource {
 	var aur *snapshot.IndexedSource
 	if g.config.AUR != nil {

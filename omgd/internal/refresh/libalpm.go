@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// LibAlpmSearch has libalpm search the databases. It is slower, and used while no
-// repository has an index.
+// LibAlpmSearch answers a search by asking libalpm. It is used while no repository has an index, and is
+// slower than an index.
 func (r *Refresher) LibAlpmSearch(ctx context.Context, req *wire.SearchRequest, emit answers.Emit) error {
 	query, err := pkgindex.ParseQuery(req)
 	if err != nil {
@@ -28,7 +28,7 @@ func (r *Refresher) LibAlpmSearch(ctx context.Context, req *wire.SearchRequest, 
 	return answers.New(s).Search(req, emit)
 }
 
-// LibAlpmInfo has libalpm look up packages.
+// LibAlpmInfo answers an info request by asking libalpm.
 func (r *Refresher) LibAlpmInfo(ctx context.Context, req *wire.InfoRequest, emit answers.Emit) error {
 	s, err := r.askLibAlpm(ctx, func(d alpm.Databases) (*alpm.Result, error) { return r.config.Alpm.Info(ctx, d, req.Names) })
 	if err != nil {
@@ -37,8 +37,8 @@ func (r *Refresher) LibAlpmInfo(ctx context.Context, req *wire.InfoRequest, emit
 	return answers.New(s).Info(req, emit)
 }
 
-// askLibAlpm returns a snapshot of the packages that libalpm finds, so that replies have
-// the same order and form as with an index.
+// askLibAlpm returns a snapshot of the packages that libalpm finds. With a snapshot, replies have the same
+// order and form as replies from an index.
 func (r *Refresher) askLibAlpm(ctx context.Context, find func(alpm.Databases) (*alpm.Result, error)) (*snapshot.Snapshot, error) {
 	pacman, err := r.config.Pacman.Read()
 	if err != nil {

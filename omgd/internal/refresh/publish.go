@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/snapshot"
 )
 
-// publish swaps in a snapshot of the inputs. If they equal those of the current one, that
-// only gets a new time.
+// publish makes a snapshot of the inputs the current one. If the inputs are the same as those of the current
+// snapshot, the current snapshot stays and only gets a new time.
 func (r *Refresher) publish(in *snapshot.Inputs, files []*state.MappedIndex) error {
 	in.Correction = r.confirm.correction(in)
 	if in.Local.Why != "" && r.last != nil {
@@ -32,7 +32,7 @@ func (r *Refresher) publish(in *snapshot.Inputs, files []*state.MappedIndex) err
 	return nil
 }
 
-// recheck sets the time of the current snapshot to that of a refresh without changes.
+// recheck gives the current snapshot the time of a refresh that has found no changes.
 func (r *Refresher) recheck(in *snapshot.Inputs) {
 	current, release, err := r.config.Holder.Acquire()
 	if err != nil {
@@ -47,7 +47,7 @@ func (r *Refresher) recheck(in *snapshot.Inputs) {
 	}
 }
 
-// replace builds a new snapshot and swaps it in.
+// replace builds a new snapshot and makes it the current one.
 func (r *Refresher) replace(in *snapshot.Inputs, files []*state.MappedIndex) error {
 	in.Generation = r.generation + 1
 	s, err := snapshot.Build(*in)
@@ -65,7 +65,7 @@ func (r *Refresher) replace(in *snapshot.Inputs, files []*state.MappedIndex) err
 	return nil
 }
 
-// same reports whether the snapshots of two inputs would give the same answers.
+// same reports whether the snapshots of the inputs a and b would give the same answers.
 func same(a, b *snapshot.Inputs) bool {
 	return a.DBPath == b.DBPath && sameConfig(a.Config, b.Config) && sameLocal(&a.Local, &b.Local) &&
 		slices.EqualFunc(a.Repositories, b.Repositories, sameSource) &&

@@ -1,15 +1,14 @@
-// Package refresh keeps the daemon's snapshot up to date, and is its only writer. It
-// reads the sources at the start, when they change and once an interval, has the index
-// of a repository built if it is missing or its database has changed, and swaps a new
-// snapshot in.
+// Package refresh keeps the daemon's snapshot up to date; no other package replaces the snapshot. It reads
+// the sources at the start, when they change, and once an interval. It has the index of a repository built if
+// the index is missing, or if the repository's database has changed. Then it makes a new snapshot the current
+// one.
 //
 // One refresh:
 //
 //	pacman.conf ─> local database ─> each repository and its index ─> snapshot.Inputs ─> snapshot.Build ─> swap
 //
-// A refresh does not wait long for the build of an index: it publishes a snapshot with
-// the earlier index, marked as stale, or without one. The end of the build causes
-// another refresh.
+// A refresh does not wait long for the build of an index. Until the build ends, the snapshot has the earlier
+// index, marked as stale, or no index. The end of the build causes another refresh.
 package refresh
 
 import (
@@ -32,13 +31,14 @@ import (
 )
 
 const (
-	// DefaultInterval is the default time between two refreshes without a change.
+	// DefaultInterval is the default time between two refreshes if nothing changes.
 	DefaultInterval = 300 * time.Second
 	// debounce is how long the files must be unchanged after a change before they are
 	// read: a transaction changes many of them.
 	debounce = 50 * time.Millisecond
-	// freshPause is the pause before the local database is read again if it changed so
-	// shortly before it was read that a further change would not show in its times.
+	// freshPause is the pause before the local database is read a second time. That is necessary if the
+	// database changed so shortly before the first reading that a further change would not show in the files'
+	// times.
 	freshPause = 100 * time.Millisecond
 	// buildWait is how long a refresh waits for indexes that are being built, so that
 	// most changes are published in one step.
@@ -47,36 +47,37 @@ const (
 
 // Config configures a Refresher.
 type Config struct {
-	// Interval is the time between two refreshes without a change; 0 for DefaultInterval.
+	// Interval is the time between two refreshes if nothing changes; 0 means DefaultInterval.
 	Interval time.Duration
 	Pacman   sources.Config
-	// StaticIndexes are index files built elsewhere: served as they are, never rebuilt.
+	// StaticIndexes are index files that were built elsewhere, or directories of such files. They are used as
+	// they are, and never rebuilt.
 	StaticIndexes []string
 	// IndexDir is the directory of the index files that omgd builds.
 	IndexDir string
-	// SharedIndexDir is a directory of indexes that another omgd builds, empty for none.
-	// An index there that is current is used instead of building one.
+	// SharedIndexDir is a directory of indexes that another omgd builds, empty for none. An index in this
+	// directory is used if it is up to date, so that it need not be built again.
 	SharedIndexDir string
-	// Build builds the index of a database; nil for indexer.Build.
+	// Build builds the index of a database; nil means indexer.Build.
 	Build  func(ctx context.Context, database string) (Image, error)
 	Trust  func(uid uint32) bool
 	Holder *state.Holder
 	Log    *slog.Logger
-	// Alpm runs libalpm's worker.
+	// Alpm runs omg-alpm-worker.
 	Alpm *alpm.Worker
-	// Tracker returns the security tracker's records; nil if it is disabled.
+	// Tracker returns the advisories of the security tracker; nil if the tracker is disabled.
 	Tracker func() *snapshot.TrackerData
-	// AUR returns the state of the AUR, and Replies its replies about the foreign packages,
-	// nil for none yet. Both are nil if the AUR is disabled. StaleAUR is the age from which
-	// an AUR index that was built elsewhere is stale.
+	// AUR returns the state of the AUR. Replies returns the AUR's replies about the foreign packages, or nil
+	// if there are none yet. Both functions are nil if the AUR is disabled. StaleAUR is the age from which an
+	// AUR index that was built elsewhere is stale.
 	AUR      func() wire.Source
 	Replies  func() *snapshot.AURReplies
 	StaleAUR time.Duration
 	// Downloads are the downloaded databases; nil if they are disabled.
 	Downloads       *sources.Downloads
 	SearchDownloads bool
-	// Runtimes takes the versions of runtimes that are installed packages, and returns the
-	// active runtimes and the system's; nil if it is disabled.
+	// Runtimes returns the active runtimes, and the versions of the system's runtimes. Its parameter has the
+	// versions of the runtimes that are installed as packages. Runtimes is nil in the system-wide daemon.
 	Runtimes func(system map[string]string) ([]wire.Runtime, map[string]string)
 	// OnSuccess is called after every refresh that did not fail.
 	OnSuccess func()
@@ -89,7 +90,7 @@ type Refresher struct {
 	config   Config
 	kick     chan struct{}
 	interval atomic.Int64  // nanoseconds
-	retime   chan struct{} // interval has changed
+	retime   chan struct{} // has a value after the interval was changed
 	ended    chan struct{} // closed when Run has returned
 	suspect  atomic.Bool
 	builds   *builds
@@ -101,18 +102,18 @@ type Refresher struct {
 	files      *files
 	generation uint64
 	again      time.Duration    // pause before the next refresh, 0 for the interval
-	last       *snapshot.Inputs // of the current snapshot
+	last       *snapshot.Inputs // the inputs of the current snapshot
 
 	confirm confirmation
 	failed  atomic.Pointer[wire.Problem] // why the last refresh failed, nil if it did not
 
 	mu      sync.Mutex
-	waiting []chan struct{} // for the end of a refresh that has been requested and has not begun
+	waiting []chan struct{} // closed at the end of the requested refresh, which has not begun yet
 	userAt  time.Time       // when the last requested refresh ended
-	pause   time.Duration   // userPause; tests change it
+	pause   time.Duration   // the pause userPause; tests change it
 }
 
-// New returns a refresher. Run does the work; the other methods may be called before it.
+// New returns a Refresher. Run does the work; the other methods may be called before Run.
 func New(c Config) *Refresher {
 	if c.Build == nil {
 		c.Build = buildIndex
@@ -128,7 +129,7 @@ func New(c Config) *Refresher {
 	return r
 }
 
-// Kick asks for a refresh soon. It never waits.
+// Kick requests a refresh, and returns at once.
 func (r *Refresher) Kick() {
 	select {
 	case r.kick <- struct{}{}:
@@ -139,8 +140,8 @@ func (r *Refresher) Kick() {
 // userPause is how long after a requested refresh a further request has no effect.
 const userPause = 5 * time.Second
 
-// Refresh requests a refresh and waits for its end. It returns false, at once, if the
-// last requested refresh ended less than userPause ago.
+// Refresh requests a refresh and waits for its end. If the last requested refresh ended less than userPause
+// ago, Refresh returns false at once.
 func (r *Refresher) Refresh(ctx context.Context) (bool, error) {
 	r.mu.Lock()
 	if time.Since(r.userAt) < r.pause {
@@ -149,7 +150,7 @@ func (r *Refresher) Refresh(ctx context.Context) (bool, error) {
 	}
 	done := make(chan struct{})
 	r.waiting = append(r.waiting, done)
-	r.Kick() // under the lock, so that takeWaiting gets both or neither
+	r.Kick() // while r.mu is locked, so that takeWaiting gets both the request and the kick, or neither
 	r.mu.Unlock()
 	select {
 	case <-done:
@@ -164,15 +165,15 @@ func (r *Refresher) Refresh(ctx context.Context) (bool, error) {
 // ErrStopped means that Run has ended.
 var ErrStopped = wire.Errorf(wire.CodeShuttingDown, "omgd is shutting down")
 
-// takeWaiting takes the pending requests for a refresh, and returns the function that
-// reports its end to them.
+// takeWaiting takes over the pending requests for a refresh. It returns the function that tells these
+// requests that the refresh has ended.
 func (r *Refresher) takeWaiting() func() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	waiting := r.waiting
 	r.waiting = nil
 	select {
-	case <-r.kick: // served by the refresh that begins now
+	case <-r.kick: // the refresh that begins now is enough for this request
 	default:
 	}
 	return func() {
@@ -195,10 +196,10 @@ func (r *Refresher) Recheck() {
 	r.Kick()
 }
 
-// Interval returns the time between two refreshes without a change.
+// Interval returns the time between two refreshes if nothing changes.
 func (r *Refresher) Interval() time.Duration { return time.Duration(r.interval.Load()) }
 
-// SetInterval changes the interval and restarts it.
+// SetInterval changes the interval, and begins a new one.
 func (r *Refresher) SetInterval(d time.Duration) {
 	if r.interval.Swap(int64(d)) == int64(d) {
 		return
@@ -209,7 +210,7 @@ func (r *Refresher) SetInterval(d time.Duration) {
 	}
 }
 
-// Run refreshes until ctx ends. The snapshot stays until Close.
+// Run refreshes the snapshot until ctx ends. The last snapshot stays until Close is called.
 func (r *Refresher) Run(ctx context.Context) {
 	defer close(r.ended)
 	watch := newWatcher(r.config.Log, r.inotify, r.irrelevant)
@@ -251,19 +252,19 @@ func (r *Refresher) Run(ctx context.Context) {
 // watched are the watched directories. In some of them only certain files matter.
 type watched struct {
 	dirs   []string
-	partly map[string]bool // directories in which only files matters
-	files  map[string]bool // the paths that matter there
+	partly map[string]bool // directories in which only the paths in the map files matter
+	files  map[string]bool // the paths that matter in the directories partly
 }
 
-// irrelevant reports whether a change in a watched directory is of a file that does not
-// matter, such as one beside pacman.conf.
+// irrelevant reports whether a changed path does not matter, although its directory is watched. An example is
+// another file beside pacman.conf.
 func (r *Refresher) irrelevant(path string) bool {
 	w := r.watching.Load()
 	return w != nil && w.partly[filepath.Dir(path)] && !w.files[path]
 }
 
-// watchedIndexes returns the index files to watch, because other programs may write,
-// remove or damage them: those of IndexDir and of Config.StaticIndexes. dirs are directories in
+// watchedIndexes returns the index files to watch, because other programs may write, remove or damage them.
+// These are the files in IndexDir and Config.StaticIndexes. The result dirs has the directories in
 // StaticIndexes, in which all files matter.
 func (r *Refresher) watchedIndexes(pacman *sources.Pacman) (dirs, files []string) {
 	for _, given := range r.config.StaticIndexes {
@@ -279,8 +280,8 @@ func (r *Refresher) watchedIndexes(pacman *sources.Pacman) (dirs, files []string
 	return dirs, append(files, sources.IndexPath(r.config.IndexDir, pkgindex.KindAUR, wire.SourceAUR))
 }
 
-// watch watches the files that pacman's configuration names, and the indexes. It reports
-// whether there are more directories than before.
+// watch watches the files that pacman's configuration lists, and the index files. It reports whether a
+// directory is watched now that was not watched before.
 func (r *Refresher) watch(watch *watcher, pacman *sources.Pacman) (more bool) {
 	whole, files := pacman.WatchPaths()
 	dirs, indexes := r.watchedIndexes(pacman)
@@ -303,8 +304,9 @@ func (r *Refresher) watch(watch *watcher, pacman *sources.Pacman) (more bool) {
 	return more
 }
 
-// readPacman reads pacman's configuration and watches the files that it names. It reads
-// again when there are more files to watch, so that no change in between is missed.
+// readPacman reads pacman's configuration, and watches the files that it lists. If that adds a directory to
+// watch, it reads the configuration again, so that it misses no change that happened before the directory was
+// watched.
 func (r *Refresher) readPacman(watch *watcher) (*sources.Pacman, error) {
 	for {
 		pacman, err := r.config.Pacman.Read()
@@ -314,7 +316,7 @@ func (r *Refresher) readPacman(watch *watcher) (*sources.Pacman, error) {
 	}
 }
 
-// refresh refreshes once. A panic fails this refresh and not the daemon.
+// refresh runs one refresh. A panic makes this refresh fail, but does not end the daemon.
 func (r *Refresher) refresh(ctx context.Context, watch *watcher) {
 	defer r.takeWaiting()()
 	if r.config.OnRefresh != nil {
@@ -327,7 +329,7 @@ func (r *Refresher) refresh(ctx context.Context, watch *watcher) {
 	}
 }
 
-// read gathers the inputs and publishes them.
+// read collects the inputs, and publishes a snapshot of them.
 func (r *Refresher) read(ctx context.Context, watch *watcher) error {
 	if r.suspect.Swap(false) {
 		r.files.checkAll()
@@ -355,14 +357,14 @@ func (r *Refresher) read(ctx context.Context, watch *watcher) error {
 	return r.publish(in, files)
 }
 
-// canWait reports whether the current snapshot can answer until a transaction ends: it
-// exists and no repository waits for its first index.
+// canWait reports whether the current snapshot can answer requests until a transaction ends. For that, the
+// snapshot must exist, and no repository may wait for its first index.
 func (r *Refresher) canWait() bool {
 	return r.last != nil && !slices.ContainsFunc(r.last.Repositories, func(s snapshot.IndexedSource) bool { return s.Building })
 }
 
-// fail records that a refresh failed, for the status. The current snapshot stays; if
-// there is none, the holder gets the reason.
+// fail records that a refresh failed, for the status. The current snapshot stays. If there is none, the
+// reason becomes the error of the Holder.
 func (r *Refresher) fail(err error) {
 	r.config.Log.Warn("refresh failed", "err", err)
 	r.failed.Store(&wire.Problem{Name: "refresh", State: "failed", Why: err.Error()})
@@ -385,7 +387,7 @@ func (r *Refresher) Problems() (list []wire.Problem) {
 	return list
 }
 
-// Close drops the snapshot and the indexes, when Run and all requests have ended.
+// Close drops the snapshot and the indexes. It must be called after Run and all requests have ended.
 func (r *Refresher) Close() {
 	r.config.Holder.SetError("omgd is shutting down")
 	r.files.close()

@@ -19,13 +19,13 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// pollInterval is how often paths are compared that inotify cannot watch. A comparison is
-// one stat of each directory and of each file that matters in it.
+// pollInterval is the pause between two comparisons of the paths that inotify cannot watch. A comparison
+// calls stat once for each of their directories, and for each file in these directories that matters.
 const pollInterval = time.Second
 
-// watcher reports changes in directories. A directory that inotify cannot watch, because
-// the kernel's limits are reached, is compared every pollInterval instead, and each time
-// the watcher tries to watch it again.
+// watcher reports changes in directories. If inotify cannot watch a directory, because a limit of the kernel
+// is reached, the watcher compares the directory every pollInterval instead. Each time it also tries again to
+// watch the directory.
 type watcher struct {
 	inotify inotify
 	ignore  func(path string) bool
@@ -38,11 +38,11 @@ type watcher struct {
 	mu      sync.Mutex // guards the following fields
 	fs      *fsnotify.Watcher
 	watched *watched
-	seen    map[string]seen // by path, of what inotify does not watch; nil if it watches all
+	seen    map[string]seen // by path, for the paths that inotify does not watch; nil if inotify watches all
 	problem *wire.Problem
 }
 
-// inotify has the system calls that can fail at the kernel's limits.
+// inotify has the system calls that can fail because a limit of the kernel is reached.
 type inotify struct {
 	open func() (*fsnotify.Watcher, error)
 	add  func(w *fsnotify.Watcher, dir string) error
@@ -50,15 +50,15 @@ type inotify struct {
 
 func kernelInotify() inotify { return inotify{fsnotify.NewWatcher, (*fsnotify.Watcher).Add} }
 
-// seen is a path's stamp, zero if it does not exist. If the path had changed so shortly
-// before that a further change need not show in its times, fresh is set.
+// seen is the last known state of a path: its stamp, zero if the path does not exist. The field fresh is set
+// if the path had just changed, so that a further change might not show in its times.
 type seen struct {
 	stamp sourcefile.Stamp
 	fresh bool
 }
 
-// newWatcher returns a watcher without directories. It ignores changes of paths for which
-// ignore returns true.
+// newWatcher returns a watcher without directories. The watcher ignores a change of a path for which the
+// function ignore returns true.
 func newWatcher(log *slog.Logger, in inotify, ignore func(path string) bool) *watcher {
 	w := &watcher{
 		inotify: in, log: log, ignore: ignore, watched: &watched{},
@@ -68,8 +68,8 @@ func newWatcher(log *slog.Logger, in inotify, ignore func(path string) bool) *wa
 	return w
 }
 
-// forward turns events into signals. Errors count as a change: if the queue was full,
-// events were lost.
+// forward signals a change for each event of inotify. An error is treated like a change, because events are
+// lost if the kernel's queue is full.
 func (w *watcher) forward(from *fsnotify.Watcher) {
 	for {
 		select {
@@ -90,7 +90,7 @@ func (w *watcher) forward(from *fsnotify.Watcher) {
 	}
 }
 
-// signal reports a change, unless one is reported already.
+// signal reports a change, unless an earlier one was reported and not received yet.
 func (w *watcher) signal() {
 	select {
 	case w.changed <- struct{}{}:
@@ -98,7 +98,7 @@ func (w *watcher) signal() {
 	}
 }
 
-// Set watches these directories and no others.
+// Set makes the watcher watch these directories, and no other directories.
 func (w *watcher) Set(to *watched) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,9 +113,9 @@ func (w *watcher) Set(to *watched) {
 	w.watchAll()
 }
 
-// watchAll watches all directories that are not watched yet. If that fails for some, they
-// are polled, and the watcher has a problem. It reports whether one of them has changed
-// since the last comparison.
+// watchAll tries to watch all directories that inotify does not watch yet. If that fails for some
+// directories, they are polled, and the watcher has a problem. watchAll reports whether one of the polled
+// paths has changed since the last comparison.
 func (w *watcher) watchAll() (changed bool) {
 	var unwatched []string
 	var why error
@@ -142,7 +142,7 @@ func (w *watcher) watchAll() (changed bool) {
 			}
 		}
 	}
-	if why == nil { // a directory that is not there appears in one that is watched
+	if why == nil { // a missing directory is not a problem: it will appear in a directory that is watched
 		w.setProblem(nil)
 		w.seen = nil
 		return false
@@ -156,7 +156,7 @@ func (w *watcher) watchAll() (changed bool) {
 	return changed
 }
 
-// setProblem records why some directories cannot be watched, nil if all are.
+// setProblem records why some directories cannot be watched; nil means that all are watched.
 func (w *watcher) setProblem(why error) {
 	if why == nil {
 		if w.problem != nil {
@@ -166,7 +166,7 @@ func (w *watcher) setProblem(why error) {
 		return
 	}
 	text := why.Error()
-	switch { // the kernel's own texts are about disks and files
+	switch { // the kernel's texts for these errors speak of disks and files
 	case errors.Is(why, unix.ENOSPC):
 		text = "the limit of inotify watches is reached: raise fs.inotify.max_user_watches"
 	case errors.Is(why, unix.EMFILE):
@@ -178,8 +178,9 @@ func (w *watcher) setProblem(why error) {
 	w.problem = &wire.Problem{Name: "watch", State: "polling", Why: text}
 }
 
-// compare compares directories, and the files that matter in them, with the last
-// comparison, and reports whether one has changed. A new path has not.
+// compare compares these directories, and the files in them that matter, with their state at the last
+// comparison. It reports whether a path has changed. A path that is compared for the first time has not
+// changed.
 func (w *watcher) compare(dirs []string) (changed bool) {
 	now := time.Now()
 	next := make(map[string]seen, len(dirs)+len(w.watched.files))
@@ -205,7 +206,7 @@ func (w *watcher) compare(dirs []string) (changed bool) {
 	return changed
 }
 
-// poll compares what inotify does not watch, while there is such a thing.
+// poll calls pollOnce every pollInterval while there are paths that inotify does not watch.
 func (w *watcher) poll() {
 	for {
 		select {
@@ -222,21 +223,21 @@ func (w *watcher) poll() {
 	}
 }
 
-// pollOnce compares what inotify does not watch, and tries to watch it.
+// pollOnce compares the paths that inotify does not watch, and tries again to watch them.
 func (w *watcher) pollOnce() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.seen == nil {
 		return
 	}
-	// What inotify can watch now may have changed since the last comparison.
+	// A path that inotify can watch now may have changed since the last comparison.
 	before, paths := *w.problem, len(w.seen)
 	if w.watchAll() || w.problem == nil || *w.problem != before || len(w.seen) != paths {
 		w.signal()
 	}
 }
 
-// Problem returns why some directories cannot be watched, nil if all are.
+// Problem returns why some directories cannot be watched, or nil if all are watched.
 func (w *watcher) Problem() *wire.Problem {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -246,8 +247,8 @@ func (w *watcher) Problem() *wire.Problem {
 // Changed returns the channel that has a value after a change.
 func (w *watcher) Changed() <-chan struct{} { return w.changed }
 
-// WaitQuiet waits until there was no change for quiet, at most ten times as long. It returns
-// false if ctx ends.
+// WaitQuiet waits until nothing has changed for the duration quiet, but at most ten times as long. It returns
+// false if ctx ends first.
 func (w *watcher) WaitQuiet(ctx context.Context, quiet time.Duration) bool {
 	end := time.NewTimer(10 * quiet)
 	defer end.Stop()
