@@ -14,27 +14,28 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/state"
 )
 
-// A reply or request that is larger is not cached.
+// The largest reply that is cached, and the largest request whose reply is cached, in bytes.
 const (
 	maxCachedSize = 8 << 10
 	maxCachedKey  = 1 << 10
 )
 
-// CacheLimits are the limits of the caches. A zero field has its default.
+// CacheLimits are the limits of the caches. A field that is 0 means its default, which is in parentheses
+// below.
 type CacheLimits struct {
-	Entries int           // of each cache (1,000); less than 0 for none
-	Bytes   int64         // of all together (16 MiB)
-	TTL     time.Duration // of a reply (5 min)
+	Entries int           // the limit of entries in each cache (1,000); less than 0 disables the caches
+	Bytes   int64         // the limit of all caches together, in bytes (16 MiB)
+	TTL     time.Duration // the time after which a cached reply expires (5 min)
 }
 
-// cache holds encoded replies by request. The generation is part of the key, so that
-// a reply from an older snapshot is never found.
+// cache holds encoded replies by request. The generation of the snapshot is part of the key, so that a reply
+// from an older snapshot is never found.
 type cache struct {
 	entries  *otter.Cache[cacheKey, []byte]
 	disabled bool // the cache stays empty
 }
 
-// entrySize is about the memory of an entry besides its request and reply, in bytes.
+// entrySize is approximately the memory of an entry in bytes, without its request and reply.
 const entrySize = 128
 
 type cacheKey struct {
@@ -43,14 +44,14 @@ type cacheKey struct {
 	request    string
 }
 
-// keyOf returns the key of a request. It shares the request's memory and is valid until
-// the handler returns: a copy would take as long as the lookup.
+// keyOf returns the key of a request. The key shares the request's memory and is valid until the handler
+// returns, because copying the request would take as long as the lookup.
 func (s *Service) keyOf(st *state.State, r *server.Request) cacheKey {
 	b := r.Key()
 	return cacheKey{s.user(r), st.Generation(), unsafe.String(unsafe.SliceData(b), len(b))}
 }
 
-// user returns whose entries in the caches a request may use.
+// user returns the user whose cache entries a request may use, or 0 if all users share the entries.
 func (s *Service) user(r *server.Request) uint32 {
 	if !s.Shared {
 		return 0
@@ -58,8 +59,8 @@ func (s *Service) user(r *server.Request) uint32 {
 	return r.Peer.UID
 }
 
-// newCache returns one of n caches. An entry's weight is its size in bytes, and at
-// least large enough that no more than c.Entries fit.
+// newCache returns one of n caches that share the limits in c. The weight of an entry is its size in bytes,
+// but at least so much that no more than c.Entries entries fit in the cache.
 func newCache(c CacheLimits, n int64) *cache {
 	entries := max(1, int64(cmp.Or(c.Entries, 1000)))
 	maxBytes := cmp.Or(c.Bytes, 16<<20) / n
@@ -84,17 +85,18 @@ func (c *cache) put(k cacheKey, answer []byte) {
 	}
 }
 
-// clear removes all entries and returns about how many there were.
+// clear removes all entries, and returns approximately how many there were.
 func (c *cache) clear() int {
 	n := c.entries.EstimatedSize()
 	c.entries.InvalidateAll()
 	return n
 }
 
-// CacheStats counts how often a reply was found in a cache, and how often not.
+// CacheStats counts how often a reply was found in a cache (Hits), and how often none was found (Misses).
+// Bytes is the size of the cache.
 type CacheStats struct{ Hits, Misses, Bytes uint64 }
 
-// CacheStats returns the use of each cache by name.
+// CacheStats returns the statistics of each cache, by the cache's name.
 func (s *Service) CacheStats() map[string]CacheStats {
 	uses := make(map[string]CacheStats)
 	for name, c := range s.caches() {

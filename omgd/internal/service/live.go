@@ -9,7 +9,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// AUR answers queries while a client waits. Its methods return within their deadline.
+// AUR sends queries to the AUR while a client waits. Its methods return within aur.live.timeout.
 type AUR interface {
 	Search(ctx context.Context, user uint32, r *wire.SearchRequest) snapshot.AURResult
 	Info(ctx context.Context, user uint32, names []string) snapshot.AURResult
@@ -20,8 +20,8 @@ var offline = snapshot.AURResult{Source: wire.Source{
 	Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "offline",
 }}
 
-// searchLive has a search answered later, while the AUR is asked. One that is wrong
-// is not worth asking.
+// searchLive returns a Deferred that answers a search from the repositories and the AUR. An invalid search
+// fails before the AUR is asked.
 func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Deferred, error) {
 	official, err := st.WithoutAUR()
 	if err == nil {
@@ -39,7 +39,7 @@ func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Def
 		ask := func() snapshot.AURResult { return offline }
 		if !r.Offline {
 			result := make(chan snapshot.AURResult, 1)
-			go func() { result <- s.AUR.Search(ctx, s.user(q), r) }() // while the repositories are searched
+			go func() { result <- s.AUR.Search(ctx, s.user(q), r) }() // the AUR searches while we search the repositories
 			ask = func() (got snapshot.AURResult) {
 				_ = w.Wait(func() { got = <-result }) // if it fails, the next chunk fails too
 				return got

@@ -1,5 +1,5 @@
-// Package service answers requests: one handler an operation. A handler acquires
-// the snapshot when it starts and releases it when the reply is written.
+// Package service answers requests, with one handler for each operation. A handler acquires the snapshot when
+// it starts, and releases it when the reply is written.
 package service
 
 import (
@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// refreshTimeout is how long a user's request for a refresh waits for it.
+	// refreshTimeout is how long a user's request for a refresh waits for the end of the refresh.
 	refreshTimeout = 30 * time.Second
 	// buildWait is how long a request waits for an index that is being built.
 	buildWait = time.Second
@@ -29,21 +29,21 @@ const (
 type Config struct {
 	Caches CacheLimits
 	State  *state.Holder
-	// Log is the log, whose level clients can change; nil for none.
+	// Log is the daemon's log, whose level clients can change; nil means no log.
 	Log *logging.Log
-	// Recheck is called when an index was found to be damaged.
+	// Recheck is called when an index is found to be damaged.
 	Recheck func()
-	// Refresh refreshes now and waits for the end. It returns false if the last refresh
-	// is so recent that there was no other.
+	// Refresh refreshes the snapshot now, and waits for the end of the refresh. If the last requested refresh
+	// is very recent, it returns false without another refresh.
 	Refresh func(context.Context) (bool, error)
-	// LibAlpmSearch and LibAlpmInfo answer, slowly, while there is no index; nil if there
-	// is no worker.
+	// LibAlpmSearch and LibAlpmInfo answer requests by asking libalpm while there is no index. They are
+	// slower than an index. Both are nil if there is no omg-alpm-worker.
 	LibAlpmSearch func(context.Context, *wire.SearchRequest, answers.Emit) error
 	LibAlpmInfo   func(context.Context, *wire.InfoRequest, answers.Emit) error
-	// AUR answers live queries; nil if they are disabled.
+	// AUR sends live queries to the AUR; nil if the AUR is disabled.
 	AUR AUR
-	// Shared means that omgd has several users. No user gets a reply that another user's
-	// request has put into a cache: the time of a reply would tell what others ask.
+	// Shared means that omgd has several users. No user gets a reply that another user's request has put into
+	// a cache: the speed of the reply would tell a user what other users request.
 	Shared bool
 	// Problems returns further problems for the status.
 	Problems func() []wire.Problem
@@ -51,8 +51,8 @@ type Config struct {
 	Metrics func() (string, error)
 	// Health returns the state of the daemon's components.
 	Health func() wire.HealthResult
-	// LastStatus returns the status that an earlier omgd stored, nil for none. It answers
-	// for counts that are not known yet.
+	// LastStatus returns the status that the previous omgd has stored, or nil if there is none. Its counts
+	// are used while the current counts are unknown.
 	LastStatus func() *wire.StatusResult
 	// History returns the last n changes of the counts, the oldest first.
 	History func(n int) []wire.HistoryEntry
@@ -70,7 +70,7 @@ func New(c Config) *Service {
 	return &Service{Config: c, searches: newCache(c.Caches, n), infos: newCache(c.Caches, n), explicits: newCache(c.Caches, n)}
 }
 
-// caches are all of them, by name.
+// caches returns all caches by name.
 func (s *Service) caches() map[string]*cache {
 	return map[string]*cache{"search": s.searches, "info": s.infos, "explicit": s.explicits}
 }
@@ -82,7 +82,7 @@ func (s *Service) Close() {
 	}
 }
 
-// Ops is the table of operations.
+// Ops returns the table of operations.
 func (s *Service) Ops() map[string]server.Op {
 	return map[string]server.Op{
 		wire.OpSearch:     {Handle: s.search},
@@ -119,8 +119,8 @@ func (s *Service) answerSearch(st *state.State, req *wire.SearchRequest, w *serv
 	return nil, err
 }
 
-// byLibAlpm returns a Deferred that has libalpm answer a request. If that fails too, the
-// error has the first reason before libalpm's.
+// byLibAlpm returns a Deferred that answers a request by asking libalpm. If that fails too, the text of the
+// error has first, and then libalpm's error.
 func (s *Service) byLibAlpm(first error, ask func(context.Context, answers.Emit) error) server.Deferred {
 	return func(ctx context.Context, _ *server.Request, w *server.Writer) error {
 		err := ask(ctx, w.Chunk)
@@ -131,8 +131,8 @@ func (s *Service) byLibAlpm(first error, ask func(context.Context, answers.Emit)
 	}
 }
 
-// info caches replies: a cached one takes half the time of looking up and encoding the
-// packages (BenchmarkInfo).
+// info caches replies: sending a cached reply takes half as long as looking up and encoding the packages
+// (BenchmarkInfo).
 func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
 	return cached(s, s.infos, r, w, (*Service).answerInfo)
 }
@@ -204,9 +204,9 @@ func (s *Service) runtimes(_ context.Context, r *server.Request, w *server.Write
 // answerFunc answers a request from a snapshot.
 type answerFunc func(*state.State, *server.Request, *server.Writer) (server.Deferred, error)
 
-// answer answers a request from the current snapshot. If there is none yet, the request
-// is held until there is one. A request about repositories is also held until each of
-// them has its first index.
+// answer answers a request from the current snapshot. If there is no snapshot yet, the request is held until
+// there is one. If the parameter repositories is set, the request is also held until each repository has its
+// first index.
 func (s *Service) answer(repositories bool, r *server.Request, w *server.Writer, answer answerFunc) (server.Deferred, error) {
 	st, release, err := s.ready(repositories)
 	if err != nil {
@@ -219,8 +219,8 @@ func (s *Service) answer(repositories bool, r *server.Request, w *server.Writer,
 	return later, s.checked(err)
 }
 
-// ready returns the current snapshot and its release function, or an error if the
-// request has to wait.
+// ready returns the current snapshot and the function that releases it. It returns an error if the request
+// has to wait.
 func (s *Service) ready(repositories bool) (*state.State, func(), error) {
 	st, release, err := s.State.Acquire()
 	if err == nil && repositories && st.Building() {
@@ -230,7 +230,7 @@ func (s *Service) ready(repositories bool) (*state.State, func(), error) {
 	return st, release, err
 }
 
-// answerLater waits up to buildWait for a snapshot that can answer.
+// answerLater waits up to buildWait for a snapshot that can answer the request.
 func (s *Service) answerLater(ctx context.Context, repositories bool, r *server.Request, w *server.Writer, answer answerFunc) error {
 	limit := time.NewTimer(buildWait)
 	defer limit.Stop()
@@ -273,7 +273,7 @@ func (s *Service) health(_ context.Context, _ *server.Request, w *server.Writer)
 	return nil, w.Result(&r)
 }
 
-// maxHistory is the most entries in a reply; they fit in a frame.
+// maxHistory is the largest number of entries in a reply. So many entries fit in a frame.
 const maxHistory = 500
 
 func (s *Service) history(_ context.Context, r *server.Request, w *server.Writer) error {
@@ -288,9 +288,8 @@ func (s *Service) history(_ context.Context, r *server.Request, w *server.Writer
 	return w.Result(&wire.HistoryResult{Entries: s.History(n)})
 }
 
-// status never waits. Counts that the snapshot does not know yet come from the status
-// of an earlier omgd, marked as stale. Replies are not cached: the snapshot has the
-// counts already.
+// status never waits. Counts that the snapshot does not have yet come from the status of an earlier omgd, and
+// are marked as stale. Replies are not cached, because the snapshot already has the counts.
 func (s *Service) status(_ context.Context, _ *server.Request, w *server.Writer) (server.Deferred, error) {
 	r, err := s.currentStatus()
 	if err != nil {
@@ -318,8 +317,8 @@ func (s *Service) currentStatus() (*wire.StatusResult, error) {
 	return r, s.checked(err)
 }
 
-// fillUnknown sets the counts that are unknown while an index is being built to those
-// of last, and marks r as stale.
+// fillUnknown sets the counts of r that are unknown while an index is being built to the counts of last. If
+// it sets a count, it marks r as stale.
 func fillUnknown(r, last *wire.StatusResult) {
 	c, old := &r.Counts, &last.Counts
 	for _, count := range []struct {
@@ -383,8 +382,8 @@ func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Wri
 	return nil, w.Result(&wire.CacheClearResult{Cleared: uint32(n)})
 }
 
-// cached answers a request from a cache, or calls answer and caches its reply. The key
-// is the encoded request: decoding it would take longer than the lookup.
+// cached answers a request from a cache. If the cache has no reply, it calls the function answer and caches
+// its reply. The key is the encoded request, because decoding the request would take longer than the lookup.
 func cached[R any](s *Service, c *cache, r *server.Request, w *server.Writer,
 	answer func(*Service, *state.State, *R, *server.Writer, answers.Emit) (server.Deferred, error),
 ) (server.Deferred, error) {
@@ -401,8 +400,8 @@ func cached[R any](s *Service, c *cache, r *server.Request, w *server.Writer,
 	})
 }
 
-// sendCached answers a request from a cache, and reports whether it could. It is apart from answer, whose argument would be
-// allocated for each request.
+// sendCached answers a request from a cache, and reports whether the cache has a reply. It does not use the
+// method answer, because a function that is passed to that method would be allocated for each request.
 func (s *Service) sendCached(c *cache, r *server.Request, w *server.Writer) (sent bool, err error) {
 	st, release, err := s.ready(true)
 	if err != nil {
@@ -425,7 +424,8 @@ func (s *Service) lookUp(c *cache, op string, key cacheKey) (reply []byte, ok bo
 	return reply, ok
 }
 
-// caching returns an Emit that passes chunks on, and caches a reply that is one chunk.
+// caching returns an Emit that passes chunks on to emit. If the reply is a single chunk, it also puts the
+// reply into the cache.
 func (s *Service) caching(c *cache, key cacheKey, emit answers.Emit) answers.Emit {
 	first := true
 	return func(chunk []byte, more bool) error {
@@ -437,7 +437,7 @@ func (s *Service) caching(c *cache, key cacheKey, emit answers.Emit) answers.Emi
 	}
 }
 
-// checked returns err, and has the indexes checked if it is about a damaged one.
+// checked returns err. If err is about a damaged index, it also requests a check of the indexes.
 func (s *Service) checked(err error) error {
 	if errors.Is(err, pkgindex.ErrDamaged) {
 		s.Recheck()

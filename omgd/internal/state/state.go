@@ -1,6 +1,5 @@
-// Package state holds the daemon's current snapshot. Package refresh is the only
-// writer and swaps it as a whole. Requests acquire it and release it, so that no index
-// is unmapped under a reader.
+// Package state holds the daemon's current snapshot. Only package refresh replaces the snapshot. A request
+// acquires the snapshot and then releases it, so that no index is unmapped while the request reads it.
 package state
 
 import (
@@ -12,14 +11,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// MappedIndex is a mapped index file that several snapshots may share. It is unmapped
-// when the last of them is gone.
+// MappedIndex is a mapped index file that several snapshots may share. The file is unmapped when the last
+// reference is released.
 type MappedIndex struct {
 	*pkgindex.File
 	refs atomic.Int64
 }
 
-// NewMappedIndex takes ownership of a file; the caller holds the first reference.
+// NewMappedIndex takes over the file f. The caller holds the first reference.
 func NewMappedIndex(f *pkgindex.File) *MappedIndex {
 	x := &MappedIndex{File: f}
 	x.refs.Store(1)
@@ -41,10 +40,11 @@ type State struct {
 	*answers.Encoder
 	indexes []*MappedIndex
 	refs    atomic.Int64
-	release func() // made once: acquiring allocates nothing
+	release func() // the method drop as a value, made once, so that Acquire allocates nothing
 }
 
-// New returns a state of a snapshot that reads the indexes, and retains them.
+// New returns a State with the snapshot s and the indexes that s reads. The State adds a reference to each
+// index.
 func New(s *snapshot.Snapshot, indexes []*MappedIndex) *State {
 	for _, x := range indexes {
 		x.Retain()
@@ -58,7 +58,8 @@ func New(s *snapshot.Snapshot, indexes []*MappedIndex) *State {
 // Indexes returns the files that the snapshot reads.
 func (s *State) Indexes() []*MappedIndex { return s.indexes }
 
-// tryRetain adds a reference and reports whether the state still had one.
+// tryRetain adds a reference, unless the last one was dropped before. It reports whether it has added a
+// reference.
 func (s *State) tryRetain() bool {
 	for {
 		n := s.refs.Load()
@@ -94,8 +95,8 @@ func NewHolder() *Holder {
 	return h
 }
 
-// Acquire returns the current state and the function that releases it, or an error
-// that says why there is none.
+// Acquire returns the current state and the function that releases it. If there is no state, it returns an
+// error with the reason.
 func (h *Holder) Acquire() (s *State, release func(), err error) {
 	for {
 		s := h.current.Load()
@@ -107,7 +108,7 @@ func (h *Holder) Acquire() (s *State, release func(), err error) {
 			return nil, nil, wire.Errorf(wire.CodeNotReady, "%s", why)
 		}
 		if !s.tryRetain() {
-			continue // swapped out and dropped since the load
+			continue // this state was replaced and dropped after it was loaded
 		}
 		if h.current.Load() == s {
 			return s, s.release, nil
@@ -116,8 +117,8 @@ func (h *Holder) Acquire() (s *State, release func(), err error) {
 	}
 }
 
-// Starting reports whether there is no snapshot yet, or one of its repositories still
-// waits for its first index.
+// Starting reports whether there is no snapshot yet, or a repository in the snapshot still waits for its
+// first index.
 func (h *Holder) Starting() bool {
 	st, release, err := h.Acquire()
 	if err != nil {
@@ -127,7 +128,7 @@ func (h *Holder) Starting() bool {
 	return st.Building()
 }
 
-// Changed returns a channel that is closed when there is another state.
+// Changed returns a channel that is closed when another state becomes the current one.
 func (h *Holder) Changed() <-chan struct{} { return *h.changed.Load() }
 
 // announce closes the channel that Changed has returned and makes a new one.
