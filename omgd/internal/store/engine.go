@@ -22,21 +22,21 @@ var (
 
 // engine is an open Pebble database whose failures cannot end the process.
 //
-// Pebble ends the program after a failed write: it calls Fatalf, or panics and unlocks a
-// mutex twice, which cannot be recovered, or it retries without a pause. So guardFS does
-// not return such an error to Pebble: the goroutine that would get it blocks forever,
-// the engine stops, and callers that wait for it get errStopped. This leaks a few
-// goroutines and two megabytes, once, and leaves the directory as after a crash.
+// Pebble ends the program after a failed write: it calls Fatalf, or it panics and unlocks a mutex twice,
+// which cannot be recovered, or it retries without a pause. So guardFS does not return such an error to
+// Pebble: the goroutine that would get the error blocks forever, the engine stops, and callers that wait for
+// the engine get errStopped. This leaks a few goroutines and two megabytes, once, and leaves the directory as
+// after a crash.
 type engine struct {
 	db   *pebble.DB
-	lock io.Closer // nil in memory
+	lock io.Closer // nil for a database in memory
 	log  *slog.Logger
 
 	limits Limits
 
-	opened  atomic.Bool   // from now on a failed write stops the engine; before, Open returned it
-	loaded  atomic.Bool   // from now on a failed background job stops the engine
-	closing chan struct{} // closed by Store.Close: operations have limits.Close left
+	opened  atomic.Bool   // set when openDisk is done: after that, a failed write stops the engine
+	loaded  atomic.Bool   // set when the values are loaded: after that, a failed background job stops the engine
+	closing chan struct{} // closed by Store.Close: after that, an operation may still take limits.Close
 	stopped chan struct{} // closed by stop
 	once    sync.Once
 	why     error // set before stopped is closed
@@ -53,8 +53,9 @@ func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, 
 		if err := makeDir(fs, dir); err != nil {
 			return nil, err
 		}
-		// Take the lock before pebble.Open: its error would not tell a held lock from a
-		// damaged store, and if it never returns it would keep the lock.
+		// Take the lock before pebble.Open is called. The error of pebble.Open would not tell whether another
+		// process has the lock or the store is damaged. And a pebble.Open that never returns would keep the
+		// lock.
 		lock, err := pebble.LockDirectory(dir, fs)
 		if err != nil {
 			if isLocked(err) {
@@ -81,8 +82,8 @@ func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, 
 	return e, nil
 }
 
-// makeDir makes the store's directory, so that it survives a power cut: Pebble only does
-// that for a directory that it makes itself.
+// makeDir makes the store's directory, and syncs its parent so that the directory survives a power cut.
+// Pebble syncs the parent only if Pebble itself makes the directory.
 func makeDir(fs vfs.FS, dir string) error {
 	if _, err := fs.Stat(dir); err == nil {
 		return nil
@@ -111,7 +112,7 @@ func openMemory(limits Limits, log *slog.Logger) (*engine, error) {
 	return e, nil
 }
 
-// options make Pebble small and quiet.
+// options returns options with which Pebble needs little memory and CPU time, and logs little.
 func options(e *engine) *pebble.Options {
 	o := &pebble.Options{
 		CacheSize:    e.limits.Memory / 2,
@@ -127,7 +128,7 @@ func options(e *engine) *pebble.Options {
 					e.halt(err)
 				}
 			},
-			// Ignored: the reader gets the error as well.
+			// Ignore this event, because the reader gets the error as well.
 			DataCorruption: func(pebble.DataCorruptionInfo) {},
 		},
 	}
@@ -145,15 +146,14 @@ func (e *engine) stop(err error) {
 	})
 }
 
-// halt stops the engine and never returns, because its caller, Pebble, must not
-// continue.
+// halt stops the engine and never returns, because Pebble, which calls it, must not continue.
 func (e *engine) halt(err error) {
 	e.stop(err)
 	select {}
 }
 
-// do runs a Pebble operation in a goroutine, and returns when it ends, when the engine
-// stops or after timeout. Variables that f sets may be read only after success.
+// do runs the Pebble operation f in a goroutine. It returns when f returns, when the engine stops, or after
+// the timeout. Variables that f sets may be read only after do has returned without an error.
 func do[T any](e *engine, timeout time.Duration, f func() (T, error)) (v T, err error) {
 	type result struct {
 		v   T
@@ -212,7 +212,7 @@ func (l logger) Errorf(format string, args ...any) {
 // Fatalf must not return.
 func (l logger) Fatalf(format string, args ...any) { l.e.halt(fmt.Errorf(format, args...)) }
 
-// guardFS stops the engine at the first failed write.
+// guardFS is a file system that stops the engine at the first failed write.
 type guardFS struct {
 	vfs.FS
 	e *engine

@@ -18,7 +18,7 @@ const (
 	headerSize = 16
 )
 
-// record is a value as it is stored.
+// record is a value in its stored form.
 type record struct {
 	seq  uint64
 	at   time.Time
@@ -31,13 +31,13 @@ type write struct {
 	value       []byte
 }
 
-// index has what is needed to enforce the limits of buckets.
+// index has the write numbers and the sizes of all values, to enforce the limits of buckets.
 type index struct {
-	seq     uint64 // of the last write
+	seq     uint64 // the number of the last write
 	buckets map[string]*bucket
 }
 
-// bucket has the write number and the size of each of its values.
+// bucket has the write number and the size of each value in a bucket.
 type bucket struct {
 	keys  map[string]slot
 	bytes int
@@ -70,7 +70,7 @@ func (b *bucket) remove(key string) {
 	delete(b.keys, key)
 }
 
-// excess returns the oldest key of a bucket that exceeds its limits.
+// excess returns the key of the oldest value, if the bucket exceeds its limits.
 func (b *bucket) excess() (string, bool) {
 	if len(b.keys) <= MaxEntries && b.bytes <= MaxBytes {
 		return "", false
@@ -125,8 +125,8 @@ type contents struct {
 	last  Entry
 }
 
-// load checks the schema and reads every value once, so that damage is found now and
-// not later by a background job of Pebble's. Invalid values are removed.
+// load checks the schema and reads every value once, so that damage is found now and not later by a
+// background job of Pebble. It removes invalid values.
 func load(db *pebble.DB, log *slog.Logger) (found contents, err error) {
 	ix := &found.index
 	v, closer, err := db.Get([]byte(keySchema))
@@ -193,7 +193,7 @@ func read(e *engine, bucket, key string) (record, bool, error) {
 	return r, ok, nil
 }
 
-// history returns the last n records, the oldest first.
+// history returns the last n entries of the history, the oldest first.
 func history(db *pebble.DB, n int) ([]Entry, error) {
 	it, err := db.NewIter(&pebble.IterOptions{
 		LowerBound: diskKey(bucketHistory, ""), UpperBound: []byte(bucketHistory + "\x01"),
@@ -213,16 +213,17 @@ func history(db *pebble.DB, n int) ([]Entry, error) {
 	return out, it.Close()
 }
 
-// commit stores all values or none, and drops old ones that exceed the limits.
+// commit stores all values or none. If a bucket then exceeds its limits, commit removes the oldest values of
+// the bucket.
 func (s *Store) commit(e *engine, at time.Time, sync bool, writes ...write) error {
 	opt := pebble.NoSync
-	if sync && e.lock != nil { // in memory there is no log to sync
+	if sync && e.lock != nil { // a database in memory has no log to sync
 		opt = pebble.Sync
 	}
 	seq := s.index.seq + 1
 	var dropped, keys, values [][]byte
 	for _, w := range writes {
-		// Copy them: an operation that timed out may still run.
+		// Copy the keys and values: an operation that timed out may still run and read them.
 		keys, values = append(keys, diskKey(w.bucket, w.key)), append(values, encode(record{seq, at, w.value}))
 		b := s.index.bucket(w.bucket)
 		b.set(w.key, slot{seq, len(w.value)})

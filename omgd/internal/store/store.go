@@ -1,12 +1,12 @@
-// Package store remembers data across restarts, in Pebble: the last status, a history
-// of statuses, and replies of servers. No reply depends on it: if it cannot be opened,
-// or fails later, it continues in memory and reports that.
+// Package store keeps data across restarts in a Pebble database: the last status, a history of statuses, and
+// replies of servers. omgd can answer requests without this data: if the database cannot be opened, or fails
+// later, the store continues in memory and reports that.
 //
-// A value is MessagePack that passes wire.Check. It has a key in a bucket. The key on
-// disk is the bucket's name, a zero byte and the key. Before the value are, big-endian,
-// a number that grows with every write (8 bytes) and the value's time (8 bytes,
-// nanoseconds since 1970). The key "schema" has the constant schema. The last status is
-// in the bucket "status", the history in "history" by the number of the write.
+// A value is MessagePack that passes wire.Check, and is stored under a key in a bucket. The database's key is
+// the bucket's name, a zero byte and the key. In the database, two big-endian numbers of 8 bytes precede the
+// value: a number that grows with every write, and the value's time in nanoseconds since 1970. The database's
+// key "schema" has the constant schema as its value. The last status is in the bucket "status". The history
+// is in the bucket "history", under the numbers of the writes.
 package store
 
 import (
@@ -32,19 +32,19 @@ import (
 // Name is the store's directory in the data directory.
 const Name = "cache.pebble"
 
-// Limits of a bucket. The values that were written longest ago are dropped.
+// The limits of a bucket. If a bucket exceeds them, the values that were written longest ago are dropped.
 const (
 	MaxEntries = 1000
 	MaxBytes   = 8 << 20
-	// MaxValue and MaxKey are the limits of a value and of a bucket's name plus a key, in
-	// bytes.
+	// MaxValue is the limit of a value, in bytes. MaxKey is the limit of a bucket's name and a key together,
+	// in bytes.
 	MaxValue = 4 << 20
 	MaxKey   = 1 << 10
 )
 
 const (
 	schema = 1
-	// maxAside is how many stores that were set aside stay on disk.
+	// maxAside is how many damaged or incompatible stores stay on disk after they were set aside.
 	maxAside = 3
 	asideFmt = "20060102T150405.000"
 
@@ -67,8 +67,8 @@ type Entry struct {
 	Status []byte // MessagePack
 }
 
-// Store is the store. Its methods may be called concurrently. State and LastStatus never
-// wait for the disk; the others do.
+// Store keeps values across restarts. Its methods may be called concurrently. State and LastStatus never wait
+// for the disk; the other methods do.
 type Store struct {
 	log    *slog.Logger
 	fs     vfs.FS
@@ -79,21 +79,21 @@ type Store struct {
 	closed  bool
 	state   string
 	why     string
-	last    Entry // the latest, whether or not it is on disk yet
+	last    Entry // the latest status, whether or not it is on disk yet
 	hasLast bool
 
 	op    sync.Mutex // one operation at a time
 	index index      // guarded by op
 }
 
-// Limits are the limits of a store. A zero field has its default.
+// Limits are the limits of a store. A field that is 0 means its default, which is in parentheses below.
 type Limits struct {
 	// Memory is the size of the write buffer and the read cache together, in bytes
 	// (2 MiB).
 	Memory int64
-	// Open, Operation and Close are the timeouts of the disk (5, 30 and 1 s). A sync can
-	// take seconds while a transaction writes. An operation that runs when the store is
-	// closed has Close left.
+	// Open, Operation and Close are the timeouts of opening the store, of one operation and of closing the
+	// store (5, 30 and 1 s). An operation can take seconds while a pacman transaction writes to the disk. An
+	// operation that still runs when the store is closed is abandoned after the time Close.
 	Open, Operation, Close time.Duration
 }
 
@@ -104,9 +104,9 @@ func (l Limits) withDefaults() Limits {
 	}
 }
 
-// Open opens the store in dir, or makes a new one. A store that is damaged or has
-// another schema is set aside: it is renamed to a name with the time. If no store can
-// be opened (another omgd has it, the disk is full or read-only), it is in memory.
+// Open opens the store in the directory dir, or makes a new one. A store that is damaged or has another
+// schema is set aside: it is renamed to a name that contains the time. If no store can be opened (another
+// omgd uses it, the disk is full or read-only), the store is in memory only.
 func Open(dir string, limits Limits, log *slog.Logger) *Store {
 	return open(dir, vfs.Default, limits, log)
 }
@@ -148,15 +148,15 @@ func (s *Store) open(dir string) error {
 	return nil
 }
 
-// isLocked reports whether an error of locking means that the lock is held: by another
-// process, or by this one, for which Pebble's error has no errno.
+// isLocked reports whether an error of locking means that the lock is held. Another process may hold it, or
+// this process; in the second case Pebble's error has no errno.
 func isLocked(err error) bool {
 	var errno syscall.Errno
 	return !errors.As(err, &errno) || errors.Is(err, unix.EAGAIN)
 }
 
-// damaged reports whether an error of opening is the store's. Other causes are
-// transient: a lock, a full or read-only disk, no memory, a timeout.
+// damaged reports whether an error of opening means that the store is damaged or has another schema. Other
+// causes are transient: a held lock, a full or read-only disk, a lack of memory, a timeout.
 func damaged(err error) bool {
 	for _, transient := range []error{
 		errLocked, errStopped, fs.ErrPermission, unix.ENOSPC, unix.EDQUOT, unix.EROFS, unix.EMFILE, unix.ENFILE, unix.ENOMEM,
@@ -168,13 +168,13 @@ func damaged(err error) bool {
 	return true
 }
 
-// pruneAside removes all but the latest stores that were set aside.
+// pruneAside removes old stores that were set aside, except the latest maxAside of them.
 func pruneAside(dir string, log *slog.Logger) {
 	entries, err := os.ReadDir(filepath.Dir(dir))
 	if err != nil {
 		return
 	}
-	var names []string // by time
+	var names []string // in order of time
 	for _, e := range entries {
 		if at, ok := strings.CutPrefix(e.Name(), filepath.Base(dir)+"."); ok {
 			if _, err := time.Parse(asideFmt, at); err == nil {
@@ -190,8 +190,8 @@ func pruneAside(dir string, log *slog.Logger) {
 	}
 }
 
-// toMemory replaces the engine by one in memory. The caller holds op, or the store is
-// not shared yet.
+// toMemory replaces the engine by one in memory. The caller holds s.op, or no other goroutine uses the store
+// yet.
 func (s *Store) toMemory(why error) {
 	s.log.Warn("store in memory only", "err", oneLine(why))
 	e, err := openMemory(s.limits, s.log)
@@ -204,11 +204,11 @@ func (s *Store) toMemory(why error) {
 	s.engine, s.state, s.why = e, "memory", oneLine(why)
 }
 
-// oneLine returns an error's text on one line; Pebble's have several.
+// oneLine returns the text of an error as one line, because Pebble's errors have several lines.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// use runs an operation on the engine. If it fails, the store continues in memory, and
-// f runs again there.
+// use runs the function f on the engine. If f fails, the store continues with an engine in memory, and use
+// runs f again on that engine.
 func use[T any](s *Store, f func(*engine) (T, error)) (v T, err error) {
 	s.op.Lock()
 	defer s.op.Unlock()
@@ -225,7 +225,7 @@ func use[T any](s *Store, f func(*engine) (T, error)) (v T, err error) {
 		if v, err = f(e); err == nil {
 			return v, err
 		}
-		_ = e.close() // does nothing if the engine has stopped
+		_ = e.close() // the method close does nothing if the engine has stopped
 		s.toMemory(err)
 	}
 	return v, err
@@ -260,15 +260,15 @@ func (s *Store) PutStatus(status []byte, at time.Time, changed bool) error {
 	return err
 }
 
-// LastStatus returns the status that was stored last, by this or an earlier omgd.
+// LastStatus returns the status that was stored last, by this omgd or an earlier one.
 func (s *Store) LastStatus() (Entry, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.last, s.hasLast
 }
 
-// History returns the last n statuses of the history, the oldest first; all if n is
-// negative.
+// History returns the last n statuses of the history, the oldest first. If n is negative, it returns all of
+// them.
 func (s *Store) History(n int) []Entry {
 	if n < 0 {
 		n = math.MaxInt
@@ -282,8 +282,8 @@ func (s *Store) History(n int) []Entry {
 	return out
 }
 
-// Put stores a value. It is not synced: it can be lost if the process is killed right
-// after.
+// Put stores a value. The value is not synced to the disk: it can be lost if the process is killed right
+// after Put.
 func (s *Store) Put(bucket, key string, value []byte, at time.Time) error {
 	if err := check(bucket, key, value); err != nil {
 		return err
@@ -294,7 +294,7 @@ func (s *Store) Put(bucket, key string, value []byte, at time.Time) error {
 	return err
 }
 
-// Get returns a value that Put stored. ok is false for a missing or damaged one.
+// Get returns a value that Put has stored. The result ok is false if the value is missing or damaged.
 func (s *Store) Get(bucket, key string) (value []byte, at time.Time, ok bool) {
 	type found struct {
 		record
@@ -335,8 +335,7 @@ func (s *Store) Close() error {
 	return e.close()
 }
 
-// Memory returns the bytes that the database holds in memory: its write buffer and its
-// block cache.
+// Memory returns the size of the database in memory, in bytes: that of its write buffer and its block cache.
 func (s *Store) Memory() uint64 {
 	n, err := use(s, func(e *engine) (uint64, error) {
 		m := e.db.Metrics()

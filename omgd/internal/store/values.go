@@ -13,8 +13,8 @@ type Values interface {
 	Get(bucket, key string) (value []byte, at time.Time, ok bool)
 }
 
-// Load returns a value that Save stored, and its time. ok is false for a value that is
-// missing, damaged or of another type.
+// Load returns a value that Save has stored, and its time. The result ok is false if the value is missing,
+// damaged or of another type.
 func Load[T any](from Values, bucket, key string) (v T, at time.Time, ok bool) {
 	b, at, ok := from.Get(bucket, key)
 	if !ok || msgpack.Unmarshal(b, &v) != nil {
@@ -24,8 +24,7 @@ func Load[T any](from Values, bucket, key string) (v T, at time.Time, ok bool) {
 	return v, at, true
 }
 
-// Save stores a value. A failure is only logged, because just the next start is
-// affected.
+// Save stores a value. A failure is only logged, because it only affects the next start.
 func Save[T any](in Values, log *slog.Logger, bucket, key string, v T, at time.Time) {
 	b, err := msgpack.Marshal(v)
 	if err == nil {
