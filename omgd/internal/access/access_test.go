@@ -13,7 +13,7 @@ import (
 	"github.com/omg-arch/omg/shared/config"
 )
 
-const daemon = 900 // the daemon's user
+const daemon = 900 // the UID of the daemon's user
 
 func gate(t *testing.T, c config.Access, rate int) *Gate {
 	t.Helper()
@@ -24,7 +24,7 @@ func gate(t *testing.T, c config.Access, rate int) *Gate {
 
 func TestGate_Allow(t *testing.T) {
 	type peer = server.Peer
-	nobody, err := user.Lookup("nobody") // every system has it; the number differs
+	nobody, err := user.Lookup("nobody") // every system has this user, with different UIDs
 	require.NoError(t, err)
 	number, err := strconv.ParseUint(nobody.Uid, 10, 32)
 	require.NoError(t, err)
@@ -105,7 +105,7 @@ func TestGate_Quota(t *testing.T) {
 	})
 }
 
-// TestGate_Spend: what a request costs counts as further requests.
+// TestGate_Spend checks that the cost of a request is counted as further requests.
 func TestGate_Spend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := gate(t, config.Access{}, 100)
@@ -116,7 +116,7 @@ func TestGate_Spend(t *testing.T) {
 		time.Sleep(time.Second)
 		g.Spend(p, time.Hour, 0)
 		time.Sleep(10 * time.Millisecond)
-		require.True(t, g.AllowRequest(p), "one request costs at most what a second has")
+		require.True(t, g.AllowRequest(p), "a request costs at most the requests of one second")
 		require.True(t, g.AllowRequest(server.Peer{UID: 1001}))
 		g.Spend(p, time.Microsecond, 100)
 		require.NoError(t, g.Set(config.Access{}, 0))
@@ -125,7 +125,8 @@ func TestGate_Spend(t *testing.T) {
 	})
 }
 
-// TestQuota_IsBounded: the memory for counting is bounded for any number of users.
+// TestQuota_IsBounded checks that the memory for counting requests is bounded, however many users send
+// requests.
 func TestQuota_IsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var q quota

@@ -17,7 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// awaitFile waits until the updates in the status file are partial, or are not.
+// awaitFile waits until the number of updates in the status file is partial, or until it is not.
 func (r *running) awaitFile(partial bool) {
 	r.t.Helper()
 	await.Condition(r.t, func() bool {
@@ -26,9 +26,9 @@ func (r *running) awaitFile(partial bool) {
 	}, "the status file says partial: %v", partial)
 }
 
-// TestServe_BadDatabase: a database is bad at the start, becomes good, becomes bad while
-// omgd runs, and is bad at the next start. Each time only its repository is missing or
-// stale, in every reply and in the status file.
+// TestServe_BadDatabase checks that a bad database makes only its own repository missing or stale, in every
+// reply and in the status file. The database is bad at the start, becomes good, becomes bad while omgd runs,
+// and is bad at the next start.
 func TestServe_BadDatabase(t *testing.T) {
 	w := newTestSystem(t)
 	good, err := os.ReadFile(w.database("core"))
@@ -83,8 +83,8 @@ func TestServe_BadDatabase(t *testing.T) {
 	}
 }
 
-// TestServe_MemoryOnly: if nothing can be written, omgd answers from memory, reports that
-// and changes no file.
+// TestServe_MemoryOnly checks that omgd answers from memory if it cannot write anything. It then reports the
+// problem and changes no file.
 func TestServe_MemoryOnly(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare  func(w *testSystem)
@@ -113,7 +113,7 @@ func TestServe_MemoryOnly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newTestSystem(t)
 			c.prepare(w)
-			dir := w.data // or the nearest parent that exists
+			dir := w.data // the data directory, or its nearest parent that exists
 			for _, err := os.Lstat(dir); err != nil; _, err = os.Lstat(dir) {
 				dir = filepath.Dir(dir)
 			}
@@ -150,9 +150,9 @@ func TestServe_MemoryOnly(t *testing.T) {
 	}
 }
 
-// TestServe_TruncatedIndex: an index that is truncated while requests and omgd's
-// goroutines read it gives errors and never wrong results, and is built again. Other
-// repositories answer all the time.
+// TestServe_TruncatedIndex checks that omgd gives errors and never wrong results if an index is truncated
+// while requests and omgd's goroutines read it. omgd builds the index again, and answers for other
+// repositories all the time.
 func TestServe_TruncatedIndex(t *testing.T) {
 	w := newTestSystem(t)
 	d := w.serve()
@@ -191,7 +191,7 @@ func TestServe_TruncatedIndex(t *testing.T) {
 	}
 	for _, size := range []int64{0, 4096, 0} {
 		require.NoError(t, os.Truncate(w.index("core"), size))
-		// Reads of omgd's goroutines, outside of requests.
+		// Read the index in omgd's goroutines, without a request.
 		_ = d.checkHealth()
 		_, _ = d.stats.Text()
 		_, _ = d.foreign()
@@ -211,10 +211,9 @@ func TestServe_TruncatedIndex(t *testing.T) {
 	require.False(t, t.Failed())
 }
 
-// TestServe_HoldsRequests: while the first indexes are built, requests about repositories
-// are held and then refused, never answered without an index; all others are answered at
-// once. Counts that depend on repositories are unknown, or those of the last run and
-// stale.
+// TestServe_HoldsRequests checks that omgd holds and then refuses requests about repositories while the first
+// indexes are built. It never answers them without an index, and answers all other requests at once. Counts
+// that depend on repositories are unknown, or those of the last run and marked as stale.
 func TestServe_HoldsRequests(t *testing.T) {
 	w := newTestSystem(t)
 	require.NoError(t, unix.Mkfifo(pipeOf(w.dbpath), 0o600))
@@ -258,13 +257,13 @@ func TestServe_HoldsRequests(t *testing.T) {
 			require.ErrorContains(t, err, "the databases are being indexed")
 			var werr *wire.Error
 			require.ErrorAs(t, err, &werr)
-			require.Equal(t, &wire.Served{DBPath: w.dbpath, PacmanConfig: w.pacmanConfig}, werr.Served, "the client goes on with these")
+			require.Equal(t, &wire.Served{DBPath: w.dbpath, PacmanConfig: w.pacmanConfig}, werr.Served, "the client reads these databases itself")
 		}
 
 		answered, conn := make(chan struct{}), d.dial()
 		go func() {
 			defer close(answered)
-			for { // each request is held as long as omgd holds it
+			for { // the client does not know how long omgd holds a request
 				n := 0
 				result, err := conn.Search(ctx, &wire.SearchRequest{Words: []string{""}}, func(*wire.Package) error { n++; return nil }, func() {})
 				if wire.CodeOf(err) == wire.CodeNotReady {
@@ -276,7 +275,7 @@ func TestServe_HoldsRequests(t *testing.T) {
 				return
 			}
 		}()
-		pipe, err := os.OpenFile(pipeOf(w.dbpath), os.O_RDWR, 0) // lets the builds go on
+		pipe, err := os.OpenFile(pipeOf(w.dbpath), os.O_RDWR, 0) // the builds wait for this
 		require.NoError(t, err)
 		await.Receive(t, answered, "the reply of a held request")
 		d.awaitCurrent()

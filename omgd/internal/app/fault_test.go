@@ -21,14 +21,14 @@ import (
 // replaced is a file that omgd replaces when a database has changed.
 type replaced struct {
 	path    string
-	ops     []atomicfile.Op // of one replacement
-	problem string          // while it cannot be replaced
+	ops     []atomicfile.Op // the operations that replace the file once
+	problem string          // the problem in the status while the file cannot be replaced
 	usable  func(path string) error
 }
 
-// TestServe_DiskFaults: each step of replacing an index, its origin and the status file
-// fails, on a bad disk and on a full one. Omgd answers from the new database, the file's
-// last content stays whole, and the fault is named until the file can be written again.
+// TestServe_DiskFaults checks that omgd works if a step of replacing an index, its origin or the status file
+// fails, on a bad disk and on a full one. omgd answers from the new database, the file keeps its last
+// content, and the status has the problem until the file can be written again.
 func TestServe_DiskFaults(t *testing.T) {
 	w := newTestSystem(t)
 	d := w.serve()
@@ -63,8 +63,8 @@ func TestServe_DiskFaults(t *testing.T) {
 	}
 }
 
-// checkFault changes a database while one operation on a file fails, and again when it
-// does not fail any more.
+// checkFault changes a database while the operation op fails for a file, and changes it again when the
+// operation succeeds again.
 func (r *running) checkFault(w *testSystem, file *replaced, op atomicfile.Op, fault error, packages *int) {
 	r.t.Helper()
 	change := func() {
@@ -92,8 +92,8 @@ func (r *running) checkFault(w *testSystem, file *replaced, op atomicfile.Op, fa
 	require.Contains(r.t, st.Problems[i].Why, fault.Error())
 	require.Contains(r.t, st.Problems[i].Why, file.path)
 	require.Equal(r.t, wire.HealthDegraded, r.checkHealth().State)
-	require.NoError(r.t, file.usable(file.path), "what is there is whole")
-	if op != atomicfile.OpSyncDir { // it was renamed already
+	require.NoError(r.t, file.usable(file.path), "the old file is complete")
+	if op != atomicfile.OpSyncDir { // at OpSyncDir the file was already renamed
 		after, err := os.ReadFile(file.path)
 		require.NoError(r.t, err)
 		require.Equal(r.t, before, after)
@@ -106,8 +106,8 @@ func (r *running) checkFault(w *testSystem, file *replaced, op atomicfile.Op, fa
 	require.NoError(r.t, file.usable(file.path))
 }
 
-// TestServe_FullRunDirectory: the directory of the socket and the status file becomes full
-// while omgd runs, and is full at the next start.
+// TestServe_FullRunDirectory checks omgd when the directory of the socket and the status file becomes full
+// while omgd runs, and when it is full at the next start.
 func TestServe_FullRunDirectory(t *testing.T) {
 	w := newTestSystem(t)
 	run := need.Tmpfs(t, "64k")

@@ -16,8 +16,8 @@ import (
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// requireNothing requires that a daemon has left neither files beside its socket nor
-// goroutines, and that another one can start.
+// requireNothing requires that a daemon has left no files beside its socket and no goroutines, and that
+// another daemon can start.
 func (w *testSystem) requireNothing(before goleak.Option) {
 	w.t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(w.socket))
@@ -35,7 +35,7 @@ func (w *testSystem) requireNothing(before goleak.Option) {
 	require.NoError(w.t, d.serve(ended, func() {}))
 }
 
-// TestOpen_StepFails: if a step fails, all steps before it are undone.
+// TestOpen_StepFails checks that all earlier steps are undone if a step of the start fails.
 func TestOpen_StepFails(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	w := newTestSystem(t)
@@ -57,7 +57,7 @@ func TestOpen_StepFails(t *testing.T) {
 	}
 }
 
-// TestOpen_Fails: a failed start leaves nothing, and its error names the cause.
+// TestOpen_Fails checks that a failed start leaves nothing, and that its error contains the cause.
 func TestOpen_Fails(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	w := newTestSystem(t)
@@ -85,8 +85,8 @@ func TestOpen_Fails(t *testing.T) {
 	}
 }
 
-// TestOpen_Twice: the second omgd of a socket does not start, and changes no file: the
-// first one may be of an earlier version and use its index files.
+// TestOpen_Twice checks that a second omgd with the same socket does not start, and changes no file. The
+// first omgd may be of an earlier version, and still use the index files of that version.
 func TestOpen_Twice(t *testing.T) {
 	w := newTestSystem(t)
 	d := w.serve()
@@ -103,8 +103,8 @@ func TestOpen_Twice(t *testing.T) {
 	require.NoError(t, nc.Close())
 }
 
-// TestOpen_RemovesOldIndexes: the start removes the index files of earlier versions, and
-// of repositories that are no longer configured.
+// TestOpen_RemovesOldIndexes checks that the start removes the index files of earlier versions, and those of
+// repositories that are no longer configured.
 func TestOpen_RemovesOldIndexes(t *testing.T) {
 	w := newTestSystem(t)
 	d := w.serve()

@@ -28,19 +28,19 @@ func ask(o options, op string) error {
 	return errors.Join(conn.Get(context.Background(), op, nil, &ignored), conn.Close())
 }
 
-// hangUp sends one and a half requests, and does not wait for the reply.
+// hangUp sends one and a half requests, and closes the connection without waiting for the reply.
 func hangUp(o options) {
 	nc, err := net.Dial("unix", o.socket)
 	if err != nil {
-		return // too many connections
+		return // omgd refuses the connection if it has too many
 	}
 	b, _ := wire.AppendRequest(nil, 1, wire.OpSearch, &wire.SearchRequest{Words: []string{"e"}})
 	_, _ = nc.Write(append(b, b[:len(b)/2]...))
 	_ = nc.Close()
 }
 
-// TestServe_LeavesNothing: a daemon under load, with a database that changes and an index
-// that is replaced, ends and leaves no goroutine, process or file.
+// TestServe_LeavesNothing checks that a daemon under load leaves no goroutine, process or file when it ends.
+// During the load a database changes, and its index is replaced.
 func TestServe_LeavesNothing(t *testing.T) {
 	defer await.NoGoroutines(t, goleak.IgnoreCurrent())
 	w := newTestSystem(t)
@@ -64,7 +64,7 @@ func TestServe_LeavesNothing(t *testing.T) {
 			}
 		})
 	}
-	// Replace the database several times under load. At the end the last one is served.
+	// Replace the database several times under load. At the end omgd answers from the last database.
 	for n := range 5 {
 		before := replies.Load()
 		w.write("core", content(t, "core", 320+50*n))
@@ -86,8 +86,8 @@ func TestServe_LeavesNothing(t *testing.T) {
 	require.Empty(t, entries)
 }
 
-// TestServe_RefreshAtTheEnd: during the shutdown a request for a refresh is refused, and
-// does not hold it up.
+// TestServe_RefreshAtTheEnd checks that a request for a refresh is refused during the shutdown, and does not
+// delay the shutdown.
 func TestServe_RefreshAtTheEnd(t *testing.T) {
 	w := newTestSystem(t)
 	d, err := open(w.options)
@@ -101,8 +101,7 @@ func TestServe_RefreshAtTheEnd(t *testing.T) {
 	r.stop()
 }
 
-// TestServe_EndsAtOnce: an omgd whose context has ended before it serves shuts down
-// normally.
+// TestServe_EndsAtOnce checks that omgd shuts down normally if its context ends before it serves requests.
 func TestServe_EndsAtOnce(t *testing.T) {
 	defer await.NoGoroutines(t, goleak.IgnoreCurrent())
 	w := newTestSystem(t)

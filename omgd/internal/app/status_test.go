@@ -22,13 +22,12 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// keeperWorld has a status keeper, the inputs of its snapshots and the file that it
-// writes.
+// keeperWorld has a status keeper, the inputs of its snapshots, and the status file that the keeper writes.
 type keeperWorld struct {
 	*statusKeeper
 	t    *testing.T
 	in   snapshot.Inputs
-	file *statusfile.Status // the last that was written, nil for none
+	file *statusfile.Status // the status that the last refresh wrote; nil if it wrote none
 	data string
 }
 
@@ -89,7 +88,7 @@ func (k *keeperWorld) remove() {
 	k.readLocal()
 }
 
-// refresh publishes a snapshot of the inputs, and saves and returns its status.
+// refresh publishes a snapshot of the inputs, saves the snapshot's status and returns it.
 func (k *keeperWorld) refresh() *wire.StatusResult {
 	k.t.Helper()
 	k.in.Generation++
@@ -103,7 +102,7 @@ func (k *keeperWorld) refresh() *wire.StatusResult {
 	return r
 }
 
-// installed returns the numbers of installed packages in the history.
+// installed returns the number of installed packages in each entry of the history.
 func (k *keeperWorld) installed() (list []uint32) {
 	for _, e := range k.history(100) {
 		list = append(list, *e.Counts.Installed)
@@ -111,8 +110,8 @@ func (k *keeperWorld) installed() (list []uint32) {
 	return list
 }
 
-// TestStatusKeeper_History: the history has an entry for each change of the counts, except
-// for changes caused by a source that could not be read. It survives a restart.
+// TestStatusKeeper_History checks that the history has an entry for each change of the counts, except for
+// changes caused by a source that could not be read. The history survives a restart.
 func TestStatusKeeper_History(t *testing.T) {
 	k := newKeeperWorld(t)
 	require.Nil(t, k.lastRun())
@@ -130,7 +129,7 @@ func TestStatusKeeper_History(t *testing.T) {
 	require.True(t, k.refresh().Stale)
 	k.in.Local.Why = ""
 	last := k.refresh()
-	require.Len(t, k.history(100), 1, "these were no changes")
+	require.Len(t, k.history(100), 1, "a source that could not be read is not a change")
 
 	k.restart()
 	require.Equal(t, last, k.lastRun())
@@ -153,8 +152,8 @@ func TestStatusKeeper_History(t *testing.T) {
 	require.Equal(t, last, k.lastRun(), "each caller has its own copy")
 }
 
-// TestStatusKeeper_Building: a status from while an index is being built does not replace
-// the last omgd's.
+// TestStatusKeeper_Building checks that a status that is saved while an index is being built does not replace
+// the status of the last omgd.
 func TestStatusKeeper_Building(t *testing.T) {
 	k := newKeeperWorld(t)
 	last := k.refresh()
@@ -166,7 +165,7 @@ func TestStatusKeeper_Building(t *testing.T) {
 		k.in.Repositories = append(k.in.Repositories, s)
 	}
 	require.Nil(t, k.refresh().Counts.Updates)
-	require.NotNil(t, k.file, "prompts know what is installed")
+	require.NotNil(t, k.file, "prompts show the number of installed packages")
 	require.Equal(t, statusfile.Number{}, k.file.Updates)
 	require.Equal(t, statusfile.Count(10), k.file.Installed)
 	require.Len(t, k.history(100), 1)
@@ -174,7 +173,7 @@ func TestStatusKeeper_Building(t *testing.T) {
 	require.Equal(t, last, k.lastRun())
 }
 
-// TestStatusKeeper_NeverRight: there is no status file before the first successful check.
+// TestStatusKeeper_NeverRight checks that there is no status file before the first successful check.
 func TestStatusKeeper_NeverRight(t *testing.T) {
 	k := newKeeperWorld(t)
 	k.in.CheckedAt, k.in.Local = time.Time{}, snapshot.LocalInput{Why: "cannot be read"}
@@ -185,8 +184,8 @@ func TestStatusKeeper_NeverRight(t *testing.T) {
 	require.Nil(t, k.file)
 }
 
-// TestStatusKeeper_File: a number that an unreadable source could change is partial in the
-// file, and the numbers of a stale status are unknown.
+// TestStatusKeeper_File checks two rules for numbers in the status file: a number that an unreadable source
+// could change is partial, and all numbers of a stale status are unknown.
 func TestStatusKeeper_File(t *testing.T) {
 	k := newKeeperWorld(t)
 	r := k.refresh()
@@ -205,8 +204,8 @@ func TestStatusKeeper_File(t *testing.T) {
 	require.Equal(t, statusfile.Number{}, k.file.Installed)
 }
 
-// TestStatusKeeper_Degraded: the file names the parts that do not work as they should; what
-// is stored for the next omgd does not have this one's problems.
+// TestStatusKeeper_Degraded checks that the status file lists the parts of omgd and of the system that do not
+// work. The status that is stored for the next omgd does not have the problems of this omgd.
 func TestStatusKeeper_Degraded(t *testing.T) {
 	k := newKeeperWorld(t)
 	k.refresh()
@@ -221,8 +220,8 @@ func TestStatusKeeper_Degraded(t *testing.T) {
 	require.Equal(t, []wire.Problem{{Name: "local", State: "incomplete"}}, k.lastRun().Problems)
 }
 
-// TestStatusKeeper_Vulnerabilities: they are in the status, the history and the file;
-// unknown numbers are never 0.
+// TestStatusKeeper_Vulnerabilities checks that the status, the history and the status file have the numbers
+// of vulnerabilities. An unknown number is never 0.
 func TestStatusKeeper_Vulnerabilities(t *testing.T) {
 	k := newKeeperWorld(t)
 	p := k.in.Local.Packages.Packages[0]
@@ -245,7 +244,7 @@ func TestStatusKeeper_Vulnerabilities(t *testing.T) {
 		require.Equal(t, c.file, k.file.Security.Affected.String())
 		require.Equal(t, c.file == "?", k.file.Security.Unconfirmed == statusfile.Number{})
 		history := k.store.History(10)
-		require.Len(t, history, i+1, "other counts are another entry")
+		require.Len(t, history, i+1, "each change of the counts adds an entry")
 		last, ok := k.store.LastStatus()
 		require.True(t, ok)
 		for _, entry := range []store.Entry{history[i], last} {
@@ -256,7 +255,7 @@ func TestStatusKeeper_Vulnerabilities(t *testing.T) {
 	}
 }
 
-// TestServe_History: the history that omgd reports survives a restart.
+// TestServe_History checks that the history that omgd reports survives a restart.
 func TestServe_History(t *testing.T) {
 	w := newTestSystem(t)
 	history := func(d *running) (installed []uint32) {

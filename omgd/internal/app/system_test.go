@@ -28,8 +28,8 @@ import (
 
 const indexProgram = "omg-index"
 
-// TestMain runs the tests, or builds an index: this program is also beside itself under
-// the name omg-index, which omgd runs.
+// TestMain runs the tests, or builds an index if the program runs under the name omg-index. Each test makes a
+// link of that name to the test program, because omgd runs the omg-index beside itself.
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) != indexProgram {
 		await.Main(m)
@@ -41,8 +41,8 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// buildIndex writes the index of a database to standard output. If there is a pipe beside
-// the database directory, it first waits until the pipe has a writer.
+// buildIndex writes the index of a database to standard output. If there is a pipe beside the database
+// directory, buildIndex first waits until a process opens the pipe for writing.
 func buildIndex(database string) error {
 	if pipe, err := os.Open(pipeOf(filepath.Dir(filepath.Dir(database)))); err == nil {
 		_ = pipe.Close()
@@ -58,11 +58,11 @@ func buildIndex(database string) error {
 	return b.WriteTo(os.Stdout)
 }
 
-// pipeOf returns the path of the pipe that builds wait for.
+// pipeOf returns the path of the pipe that the builds of a database directory wait for.
 func pipeOf(db string) string { return db + ".pipe" }
 
-// testSystem is a system with generated databases, and the options of its omgd: without
-// network sources, and with timeouts that no slow machine reaches.
+// testSystem has generated databases, and the options of the omgd that uses them. The omgd has no network
+// sources, and timeouts that no slow machine reaches.
 type testSystem struct {
 	options
 	t *testing.T
@@ -138,14 +138,14 @@ func (w *testSystem) packages(repo string) int {
 	return int(f.Docs())
 }
 
-// running is a daemon that serves.
+// running is a running daemon.
 type running struct {
 	*daemon
 	t    *testing.T
-	stop func() // stops it, waits for the end and requires that there was no error
+	stop func() // stops the daemon, waits until it has ended and requires that there was no error
 }
 
-// serve starts a daemon, which is stopped at the test's end.
+// serve starts a daemon. The daemon is stopped when the test ends.
 func (w *testSystem) serve() *running {
 	w.t.Helper()
 	d, err := open(w.options)
@@ -181,7 +181,7 @@ func (r *running) dial() *client.Conn {
 	return conn
 }
 
-// queryStatus returns the status that the daemon sends a client.
+// queryStatus returns the status that the daemon sends to a client.
 func (r *running) queryStatus() *wire.StatusResult {
 	r.t.Helper()
 	s, err := r.dial().Status(r.t.Context())
@@ -189,7 +189,8 @@ func (r *running) queryStatus() *wire.StatusResult {
 	return s
 }
 
-// states returns its sources by name; the state is "building" while an index is built.
+// states returns the repositories of the daemon by name. The state of a repository is "building" while its
+// index is built.
 func (r *running) states() map[string]wire.Source {
 	st, release, err := r.holder.Acquire()
 	if err != nil {
@@ -206,7 +207,8 @@ func (r *running) states() map[string]wire.Source {
 	return states
 }
 
-// awaitStates waits until core has one state and the two other repositories have another.
+// awaitStates waits until the repository core has the state core, and the two other repositories have the
+// state others.
 func (r *running) awaitStates(core, others wire.SourceState) {
 	r.t.Helper()
 	await.Condition(r.t, func() bool {
@@ -221,15 +223,15 @@ func (r *running) awaitCurrent() {
 	r.awaitStates(wire.SourceOK, wire.SourceOK)
 }
 
-// search searches for all packages of these repositories, or of all if there are none.
+// search searches for all packages of these repositories, or of all repositories if none is given.
 func (r *running) search(repos ...string) (n int, result *wire.SearchResult, err error) {
 	r.t.Helper()
 	result, err = r.dial().Search(r.t.Context(), &wire.SearchRequest{Words: []string{""}, Repos: repos}, func(*wire.Package) error { n++; return nil }, func() {})
 	return n, result, err
 }
 
-// found returns the number of packages that search finds and its result, and requires
-// that there is no error.
+// found returns the number of packages that the method search finds, and the result of the search. It
+// requires that there is no error.
 func (r *running) found(repos ...string) (int, *wire.SearchResult) {
 	r.t.Helper()
 	n, result, err := r.search(repos...)
@@ -238,8 +240,8 @@ func (r *running) found(repos ...string) (int, *wire.SearchResult) {
 	return n, result
 }
 
-// problems returns the names and states of a status's problems, without libalpm's, because
-// tests in this package have no worker.
+// problems returns the names and states of the problems in a status, except the problem of libalpm: tests in
+// this package have no omg-alpm-worker.
 func problems(s *wire.StatusResult) (list []string) {
 	for _, p := range s.Problems {
 		if p.Name != "libalpm" {

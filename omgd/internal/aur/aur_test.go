@@ -123,7 +123,7 @@ func (s *server) File(_ context.Context, r fetch.Request, path string, check fun
 	return fetch.Response{ETag: etag, LastModified: "Mon, 02 Jan 2006 15:04:05 GMT"}, os.Rename(path+".new", path)
 }
 
-// disk is a store in memory.
+// disk is a store.Values in memory that outlives an AUR, as a store on disk does.
 type disk struct {
 	mu     sync.Mutex
 	values map[string][]byte
@@ -151,7 +151,7 @@ func (d *disk) Get(bucket, key string) ([]byte, time.Time, bool) {
 
 var discard = slog.New(slog.DiscardHandler)
 
-// settings returns a configuration with a directory for this test.
+// settings returns a configuration whose files are in a directory of this test.
 func settings(t *testing.T, s *server, remembered store.Values) Config {
 	t.Helper()
 	dir := t.TempDir()
@@ -186,7 +186,7 @@ func open(t *testing.T, c Config) *AUR {
 
 func words(w ...string) *wire.SearchRequest { return &wire.SearchRequest{Words: w} }
 
-// names returns the names of the packages of a result.
+// names returns the names of the packages in a result.
 func names(t *testing.T, f snapshot.AURResult) (out []string) {
 	t.Helper()
 	require.NotNil(t, f.Packages, f.Source.Why)
@@ -233,7 +233,8 @@ func TestBuildQuery(t *testing.T) {
 	}
 }
 
-// TestSearch_TellsFields: the results of a search by a field have the searched value.
+// TestSearch_TellsFields checks that a search in a field returns packages that have the searched value in
+// this field.
 func TestSearch_TellsFields(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := open(t, settings(t, &server{}, newDisk()))
@@ -255,8 +256,8 @@ func TestSearch_TellsFields(t *testing.T) {
 	})
 }
 
-// TestSearch_SharesRequest: a thousand equal searches make one request, together with
-// those soon after.
+// TestSearch_SharesRequest checks that a thousand equal searches, and another one soon after, send a single
+// request.
 func TestSearch_SharesRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{late: time.Second}
@@ -280,7 +281,8 @@ func TestSearch_SharesRequest(t *testing.T) {
 	})
 }
 
-// TestSearch_Deadline: a search ends at the deadline, and a later one gets the answer.
+// TestSearch_Deadline checks that a search ends at aur.live.timeout, and that a later search gets the reply
+// to the same request.
 func TestSearch_Deadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{late: 5 * time.Second}
@@ -297,8 +299,8 @@ func TestSearch_Deadline(t *testing.T) {
 	})
 }
 
-// TestInfo_Stale: after a failure the last answer is returned, with its age, also by the
-// next daemon.
+// TestInfo_Stale checks that a query returns the last reply, with its age, if the request fails. The next
+// daemon returns the same reply.
 func TestInfo_Stale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
@@ -319,7 +321,7 @@ func TestInfo_Stale(t *testing.T) {
 	})
 }
 
-// TestSearch_Breaker: after failures no requests are sent for a while.
+// TestSearch_Breaker checks that no request is sent for some time after several failures.
 func TestSearch_Breaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{down: fetch.ErrTruncated}
@@ -342,7 +344,7 @@ func TestSearch_Breaker(t *testing.T) {
 	})
 }
 
-// TestSearch_TooMany: too many results do not count as a failure.
+// TestSearch_TooMany checks that the AUR's error about too many results is not counted as a failure.
 func TestSearch_TooMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{body: `{"version":5,"type":"error","resultcount":0,"results":[],"error":"Too many package results."}`}
@@ -371,8 +373,8 @@ func TestSearch_RetryAfter(t *testing.T) {
 	})
 }
 
-// TestSearch_RetryAfterNoFailure: queries during a pause that the AUR asked for do not
-// count as failures, so that requests continue as soon as the pause ends.
+// TestSearch_RetryAfterNoFailure checks that queries during a pause that the AUR has requested are not
+// counted as failures. So requests go on as soon as the pause ends.
 func TestSearch_RetryAfterNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{down: &fetch.StatusError{Code: 429, RetryAfter: time.Second}}
@@ -388,7 +390,7 @@ func TestSearch_RetryAfterNoFailure(t *testing.T) {
 	})
 }
 
-// TestSearch_Panic: a panic in a query fails only that query.
+// TestSearch_Panic checks that a panic in a query makes only this query fail.
 func TestSearch_Panic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{panics: true}
@@ -397,8 +399,8 @@ func TestSearch_Panic(t *testing.T) {
 	})
 }
 
-// TestSearch_Share: a user who sends as many queries as possible gets half of them; other
-// users and root get theirs. Users do not see that another one had the same query.
+// TestSearch_Share checks that a user who sends as many queries as possible gets half of the limit, and that
+// other users and root still get queries. A user does not notice that another user has sent the same query.
 func TestSearch_Share(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
@@ -414,7 +416,7 @@ func TestSearch_Share(t *testing.T) {
 		require.Equal(t, wire.SourceOK, ask(2, "yay1").State)
 		require.Equal(t, 51, s.count("search"), "another user's reply is not used")
 		require.Equal(t, wire.SourceOK, ask(2, "yay1").State)
-		require.Equal(t, 51, s.count("search"), "one's own is")
+		require.Equal(t, 51, s.count("search"), "the user's own reply is used")
 		for i := range 300 {
 			ask(2, fmt.Sprint("yay", i))
 		}
@@ -424,11 +426,11 @@ func TestSearch_Share(t *testing.T) {
 		}
 		time.Sleep(24 * time.Hour)
 		require.Equal(t, wire.SourceOK, ask(1, "the next day").State)
-		require.Len(t, a.live.budget.used, 1, "users whose queries have come back take no memory")
+		require.Len(t, a.live.budget.used, 1, "users who have all their queries again need no memory")
 	})
 }
 
-// TestSearch_Budget: the daily limit of requests also holds across restarts.
+// TestSearch_Budget checks that the daily limit of queries also holds across restarts.
 func TestSearch_Budget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
@@ -471,7 +473,7 @@ func TestRun_Week(t *testing.T) {
 		}()
 		for i := 0; ctx.Err() == nil; i++ {
 			a.Search(t.Context(), 0, words(fmt.Sprint("yay", i)))
-			time.Sleep(24 * time.Minute) // 60 a day, more than the limit
+			time.Sleep(24 * time.Minute) // 60 queries a day, more than the limit
 		}
 		<-ended
 		require.LessOrEqual(t, s.count(dumpPath), 7)
@@ -483,7 +485,7 @@ func TestRun_Week(t *testing.T) {
 	})
 }
 
-// run runs an AUR until stop is called.
+// run runs an AUR until the function stop is called.
 func run(t *testing.T, c Config) (a *AUR, stop func()) {
 	t.Helper()
 	a, err := New(c)
@@ -500,7 +502,7 @@ func run(t *testing.T, c Config) (a *AUR, stop func()) {
 	}
 }
 
-// TestRun_Restart: a new daemon sends no request before it is due.
+// TestRun_Restart checks that a new daemon sends no regular request before the request is due.
 func TestRun_Restart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
@@ -524,8 +526,8 @@ func TestRun_Restart(t *testing.T) {
 	})
 }
 
-// TestDump_Down: while the server is down, the last dump stays and becomes stale, and
-// the pauses between requests grow.
+// TestDump_Down checks that the last dump stays and becomes stale while the server is down, and that the
+// pauses between requests grow.
 func TestDump_Down(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
@@ -550,8 +552,8 @@ func TestDump_Down(t *testing.T) {
 	})
 }
 
-// TestDump_Refused: an invalid dump does not replace the last one, nor does one that
-// lost most of its packages.
+// TestDump_Refused checks that neither an invalid dump nor a dump without most of its packages replaces the
+// last dump.
 func TestDump_Refused(t *testing.T) {
 	good := gzipped(`[{"Name":"a"},{"Name":"b"},{"Name":"c"},{"Name":"d"}]`)
 	for name, dump := range map[string][]byte{
@@ -571,7 +573,7 @@ func TestDump_Refused(t *testing.T) {
 			d, err = a.refreshDump(t.Context())
 			require.Error(t, err)
 			require.NotEmpty(t, d.Why)
-			require.Equal(t, `"1"`, d.ETag, "the old one is the one to ask for changes of")
+			require.Equal(t, `"1"`, d.ETag, "the next request asks for changes of the old dump")
 			kept, err := os.ReadFile(a.Dump)
 			require.NoError(t, err)
 			require.Equal(t, good, kept)
@@ -582,7 +584,8 @@ func TestDump_Refused(t *testing.T) {
 	}
 }
 
-// TestDump_Rebuild: a dump without an index gets one without a request.
+// TestDump_Rebuild checks that an index is built from the stored dump without a request, if the index is not
+// usable.
 func TestDump_Rebuild(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
@@ -599,12 +602,12 @@ func TestDump_Rebuild(t *testing.T) {
 		_, stop = run(t, c)
 		time.Sleep(27 * time.Hour)
 		stop()
-		require.FileExists(t, c.Dump, "without it, nothing is unchanged")
+		require.FileExists(t, c.Dump, "without a dump, the request has no ETag")
 		require.Equal(t, 2, s.count(dumpPath))
 	})
 }
 
-// TestPackage_SameAsTheDump: a package from a live answer equals the one from the dump.
+// TestPackage_SameAsTheDump checks that a package in a live reply equals the same package in the dump.
 func TestPackage_SameAsTheDump(t *testing.T) {
 	path := corpus.AUR(t)
 	f, err := os.Open(path)
@@ -640,7 +643,7 @@ func TestNew_RefusesAddresses(t *testing.T) {
 	}
 }
 
-// TestNew_ForgetsNonsense: stored values that are not valid are ignored.
+// TestNew_ForgetsNonsense checks that invalid values in the store are ignored.
 func TestNew_ForgetsNonsense(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		remembered := newDisk()
@@ -655,7 +658,7 @@ func TestNew_ForgetsNonsense(t *testing.T) {
 	})
 }
 
-// TestAsk_WithAnOddResult: an invalid result does not cost the others.
+// TestAsk_WithAnOddResult checks that an invalid result in a reply does not affect the valid results.
 func TestAsk_WithAnOddResult(t *testing.T) {
 	body := `{"version":5,"type":"multiinfo","results":[null,{"Name":"one","Version":"1-1","NumVotes":"3"},{"Name":["no"]},{"Name":"two","Version":"2-1","License":"GPL"}]}`
 	a := &AUR{Config: Config{Fetch: &server{body: body}}, base: "https://aur.example"}
@@ -666,7 +669,7 @@ func TestAsk_WithAnOddResult(t *testing.T) {
 	require.Equal(t, []string{"GPL"}, packages[1].Licenses)
 }
 
-// FuzzAsk: any reply is an answer or an error.
+// FuzzAsk checks that any reply of the AUR gives either valid packages or an error.
 func FuzzAsk(f *testing.F) {
 	f.Add(`{"version":5,"type":"search","resultcount":1,"results":[{"Name":"yay","Version":"1-1","NumVotes":-3,"Popularity":1e308,"Depends":["a>=1",""]}]}`)
 	f.Add(`{"version":5,"type":"error","error":"\u0000\u001b[31m"}`)

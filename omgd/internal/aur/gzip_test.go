@@ -18,7 +18,7 @@ func gzipped(text string) []byte {
 	return b.Bytes()
 }
 
-// unpack reads the names of the packages in a dump.
+// unpack reads a dump, and returns a package for each name in it.
 func unpack(path string) ([]wire.Package, error) {
 	f, err := os.Open(path)
 	if err != nil {

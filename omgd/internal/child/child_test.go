@@ -20,7 +20,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestMain lets the test program act as the parent that dies.
+// TestMain runs the tests, or lets the test program act as a parent process that dies.
 func TestMain(m *testing.M) {
 	if os.Getenv("CHILD_TEST_PARENT") != "" {
 		runAndDie()
@@ -28,12 +28,12 @@ func TestMain(m *testing.M) {
 	await.Main(m)
 }
 
-// sh runs a shell script without a limit on the wait for its output.
+// sh returns a Spec that runs a shell script, without a limit on the wait for its output.
 func sh(text string) Spec { return Spec{Path: "/bin/sh", Args: []string{"-c", text}, wait: await.Hang} }
 
 func TestRun_HandsOverInputAndOutput(t *testing.T) {
 	var out bytes.Buffer
-	big := bytes.Repeat([]byte("omg\n"), 100_000) // more than a pipe holds
+	big := bytes.Repeat([]byte("omg\n"), 100_000) // more bytes than fit in a pipe
 	s := sh("echo said >&2; cat")
 	s.Stdin, s.Stdout = big, &out
 	stderr, err := Run(t.Context(), s)
@@ -72,11 +72,11 @@ func TestRun_Limits(t *testing.T) {
 	require.NotEqual(t, strconv.Itoa(unix.Getpgrp()), lines[3])
 }
 
-// family runs a script that starts a child, prints the child's process ID and
-// continues with rest.
+// family returns a Spec whose script starts a child, prints the child's process ID, and continues with the
+// commands in rest.
 func family(rest string) Spec { return sh("sleep 1000 & echo $!; " + rest) }
 
-// firstLine is an output that calls do with its first line.
+// firstLine is an output that calls the function do with the first line that is written to it.
 type firstLine struct {
 	text strings.Builder
 	do   func(string) error
@@ -98,11 +98,11 @@ func requireGone(t *testing.T, number string) {
 	require.Regexp(t, `^[0-9]+$`, number)
 	await.Condition(t, func() bool {
 		stat, err := os.ReadFile("/proc/" + number + "/stat")
-		return err != nil || strings.Contains(string(stat), ") Z ") // there may be no process to reap it
+		return err != nil || strings.Contains(string(stat), ") Z ") // a zombie has ended too: no process may reap it
 	}, "the end of process %s", number)
 }
 
-// overdue is a context whose deadline has passed once done is closed.
+// overdue is a context whose deadline has passed as soon as the channel done is closed.
 type overdue struct {
 	context.Context
 	done chan struct{}
@@ -126,7 +126,7 @@ func TestRun_KillsTheGroup(t *testing.T) {
 	for name, c := range map[string]struct {
 		ctx  context.Context
 		rest string
-		do   func() error // called when the child runs
+		do   func() error // called as soon as the child runs
 		want error
 	}{
 		"deadline":       {deadline, "wait", func() error { close(deadline.done); return nil }, context.DeadlineExceeded},
@@ -179,8 +179,8 @@ func TestRun_WithoutAProgram(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestRun_EndsWithItsParent runs a copy of this program that starts a child and dies
-// at once.
+// TestRun_EndsWithItsParent checks that a child is killed when its parent dies. The parent is a copy of this
+// program.
 func TestRun_EndsWithItsParent(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -203,8 +203,8 @@ func runAndDie() {
 	_, _ = Run(context.Background(), s)
 }
 
-// TestRun_WritesToFile: a program writes to its parent's file without a pipe in
-// between, and the file stays open in the parent.
+// TestRun_WritesToFile checks that a program writes directly to StdoutFile, without a pipe in between, and
+// that the file stays open in the parent.
 func TestRun_WritesToFile(t *testing.T) {
 	f, err := os.CreateTemp(t.TempDir(), "")
 	require.NoError(t, err)
