@@ -12,14 +12,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// faults are ways in which a database can be bad. Package sources tests more of them; the
-// tests here are about when it becomes bad.
+// faults are ways in which a database can be bad. Tests of package sources cover more of these ways; the
+// tests in this file cover the times at which a database becomes bad.
 var faults = map[string]struct {
 	corrupt func(t *testing.T, path string)
 	why     string
-	// missing: there is no file, so no build is tried.
+	// missing means that there is no database file, so that no build is tried.
 	missing bool
-	// unbuilt: the fault is found without a build.
+	// unbuilt means that the fault is found without a build.
 	unbuilt bool
 }{
 	"a page of a login portal": {corrupt: overwrite("<!DOCTYPE html>\n<html><body>Log in</body></html>\n"), why: "not a package database"},
@@ -44,15 +44,15 @@ func overwrite(content string) func(*testing.T, string) {
 	return func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o644)) }
 }
 
-// requireLacking requires that core has this state, with the reason and without an index,
-// and that all others are up to date.
+// requireLacking requires that the repository core has this state, with this reason and without an index. All
+// other repositories must be up to date.
 func (w *testSystem) requireLacking(state wire.SourceState, why string) {
 	w.t.Helper()
 	s := w.source("core")
 	require.Equal(w.t, state, s.State, s.Why)
 	require.Contains(w.t, s.Why, why)
 	require.Nil(w.t, s.Index)
-	require.False(w.t, s.Building, "it has failed")
+	require.False(w.t, s.Building, "the source has failed")
 	w.requireCurrent("extra", "multilib")
 	found := w.found()
 	require.True(w.t, found.Partial)
@@ -65,8 +65,8 @@ func (w *testSystem) requireLacking(state wire.SourceState, why string) {
 	require.False(w.t, w.config.Holder.Starting())
 }
 
-// requireOutdated requires that core's last index answers, with the reason, and that all
-// others are up to date.
+// requireOutdated requires that the repository core is answered from its last index, and is stale for this
+// reason. All other repositories must be up to date.
 func (w *testSystem) requireOutdated(why string, packages int) {
 	w.t.Helper()
 	s := w.source("core")
@@ -81,8 +81,8 @@ func (w *testSystem) requireOutdated(why string, packages int) {
 	require.EqualValues(w.t, packages+int(w.docs("extra")+w.docs("multilib")), found.Total)
 }
 
-// TestBadDatabase_AtStart: a database that is bad from the start is not served, and all
-// others are up to date. When it is good again, only its index is built.
+// TestBadDatabase_AtStart checks that the packages of a database that is bad at the start are missing, and
+// that all other repositories are up to date. When the database is good again, only its index is built.
 func TestBadDatabase_AtStart(t *testing.T) {
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
@@ -113,9 +113,8 @@ func TestBadDatabase_AtStart(t *testing.T) {
 	}
 }
 
-// TestBadDatabase_OfTheLastRun: for a database that is bad at the start, the last omgd's
-// index answers. No index is built again, not even that one when the database comes back
-// unchanged.
+// TestBadDatabase_OfTheLastRun checks that omgd uses the index of its last run if a database is bad at the
+// start. If the database then comes back unchanged, no index is built again.
 func TestBadDatabase_OfTheLastRun(t *testing.T) {
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
@@ -145,8 +144,8 @@ func TestBadDatabase_OfTheLastRun(t *testing.T) {
 	}
 }
 
-// TestBadDatabase_WhileRunning: the last index still answers, and is built again when the
-// database comes back with different content.
+// TestBadDatabase_WhileRunning checks that omgd still uses the last index if a database becomes bad while
+// omgd runs. If the database comes back with different content, its index is built again.
 func TestBadDatabase_WhileRunning(t *testing.T) {
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
@@ -158,12 +157,12 @@ func TestBadDatabase_WhileRunning(t *testing.T) {
 				f.corrupt(t, w.database("core"))
 				w.settle()
 				w.requireOutdated(f.why, packages)
-				require.True(t, before.Index == w.source("core").Index, "the same map")
-				require.Equal(t, before.AsOf, w.source("core").AsOf, "the index's time")
+				require.True(t, before.Index == w.source("core").Index, "the same mapped index")
+				require.Equal(t, before.AsOf, w.source("core").AsOf, "the time of the index")
 				require.LessOrEqual(t, w.builder.built()["core"], 1)
 				status, err := w.state().Status()
 				require.NoError(t, err)
-				require.Empty(t, status.PartialCounts, "they are complete, and old")
+				require.Empty(t, status.PartialCounts, "the counts are complete, but old")
 
 				require.NoError(t, os.RemoveAll(w.database("core")))
 				w.write("core", content(t, "core", 50))
@@ -177,8 +176,8 @@ func TestBadDatabase_WhileRunning(t *testing.T) {
 	}
 }
 
-// TestBadDatabase_WithoutPermission: a database without read permission is treated like
-// any other bad one, also if it is a link's target.
+// TestBadDatabase_WithoutPermission checks that a database without read permission is treated like any other
+// bad database, even if the database is a link and its target has no read permission.
 func TestBadDatabase_WithoutPermission(t *testing.T) {
 	for _, linked := range []bool{false, true} {
 		inVirtualTime(t, func(t *testing.T) {
@@ -191,7 +190,7 @@ func TestBadDatabase_WithoutPermission(t *testing.T) {
 			}
 			w.settle()
 			packages := int(w.docs("core"))
-			// Root may read everything, so let the builder fail.
+			// Root may read every file, so let the builder fail.
 			require.NoError(t, os.Chmod(target, 0))
 			w.builder.set(func(_ context.Context, repo string) error {
 				if repo == "core" {
@@ -203,7 +202,7 @@ func TestBadDatabase_WithoutPermission(t *testing.T) {
 			w.settle()
 			s := w.source("core")
 			if os.Getuid() == 0 {
-				require.Equal(t, wire.SourceOK, s.State, "its digest is the index's")
+				require.Equal(t, wire.SourceOK, s.State, "the index has the digest of this database")
 			} else {
 				require.Equal(t, wire.SourceStale, s.State)
 				require.Contains(t, s.Why, "permission denied")
@@ -218,8 +217,8 @@ func TestBadDatabase_WithoutPermission(t *testing.T) {
 	}
 }
 
-// TestBadDatabase_All: if no repository answers, the installed packages are still known,
-// and counts that need a repository are unknown.
+// TestBadDatabase_All checks that the installed packages are still known if all repositories are missing.
+// Counts that depend on a repository are unknown.
 func TestBadDatabase_All(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -236,8 +235,8 @@ func TestBadDatabase_All(t *testing.T) {
 	})
 }
 
-// TestBadDatabase_OfAnotherDirectory: an index of the same repository in another
-// database directory never answers.
+// TestBadDatabase_OfAnotherDirectory checks that the index of a repository is not used for a repository with
+// the same name in another database directory.
 func TestBadDatabase_OfAnotherDirectory(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -252,8 +251,8 @@ func TestBadDatabase_OfAnotherDirectory(t *testing.T) {
 	})
 }
 
-// TestBadDatabase_GrowsOld: a database that was synchronized long ago is stale, but its
-// index is not outdated.
+// TestBadDatabase_GrowsOld checks that a database that was synchronized long ago is stale, and that its index
+// is still up to date.
 func TestBadDatabase_GrowsOld(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, func(c *Config) { c.Pacman.StaleAfter = 48 * time.Hour })

@@ -17,7 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestBuild_OnlyChangedSource: only the index of a changed database is built again.
+// TestBuild_OnlyChangedSource checks that only the index of a changed database is built again.
 func TestBuild_OnlyChangedSource(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -44,7 +44,7 @@ func TestBuild_OnlyChangedSource(t *testing.T) {
 		w.requireCurrent("core", "extra", "multilib")
 		require.Empty(t, w.builder.built())
 
-		// Only the new repository is built.
+		// Only the index of the new repository is built.
 		require.NoError(t, os.Rename(w.database("multilib"), w.database("my.dbx")))
 		conf := "[core]\nServer = file:///nowhere\n[extra]\nServer = file:///nowhere\n[my.dbx]\nServer = file:///nowhere\n"
 		require.NoError(t, os.WriteFile(w.config.Pacman.PacmanConfig, []byte(conf), 0o644))
@@ -55,9 +55,9 @@ func TestBuild_OnlyChangedSource(t *testing.T) {
 	})
 }
 
-// TestBuild_BacksOff: a failed build is tried again after 5 s, then after pauses that
-// double up to 5 min, and not by refreshes in between. A change of the database causes a
-// build at once and resets the pause.
+// TestBuild_BacksOff checks the pauses before a failed build is tried again: the first is 5 s, and they
+// double up to 5 min. Refreshes in between do not start the build. A change of the database starts a build at
+// once and resets the pause.
 func TestBuild_BacksOff(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -73,7 +73,7 @@ func TestBuild_BacksOff(t *testing.T) {
 		require.Equal(t, 1, w.builder.built()["core"])
 		for _, pause := range []time.Duration{5, 10, 20, 40, 80, 160, 300, 300} {
 			for range 3 {
-				w.settle() // refreshes for other reasons
+				w.settle() // a refresh for another reason
 			}
 			require.Empty(t, w.builder.built())
 			require.Equal(t, pause*time.Second, w.elapse())
@@ -83,8 +83,8 @@ func TestBuild_BacksOff(t *testing.T) {
 
 		w.write("core", content(t, "core", 2))
 		w.settle()
-		require.Equal(t, map[string]int{"core": 1}, w.builder.built(), "another content is built at once")
-		require.Equal(t, 5*time.Second, w.again, "and its pauses start again")
+		require.Equal(t, map[string]int{"core": 1}, w.builder.built(), "an index of other content is built at once")
+		require.Equal(t, 5*time.Second, w.again, "the pauses start again")
 
 		w.builder.set(nil)
 		w.elapse()
@@ -94,8 +94,8 @@ func TestBuild_BacksOff(t *testing.T) {
 	})
 }
 
-// TestBuild_ErrorHolds: while a failed build is tried again, the source's state stays
-// failed and is not building.
+// TestBuild_ErrorHolds checks that a source stays failed, and is not shown as building, while its failed
+// build is tried again.
 func TestBuild_ErrorHolds(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -115,7 +115,7 @@ func TestBuild_ErrorHolds(t *testing.T) {
 	})
 }
 
-// failing makes the builds of one repository fail.
+// failing returns a function for builder.set that makes the builds of one repository fail.
 func failing(name string) func(context.Context, string) error {
 	return func(_ context.Context, repo string) error {
 		if repo == name {
@@ -125,8 +125,8 @@ func failing(name string) func(context.Context, string) error {
 	}
 }
 
-// TestBuild_First: the first snapshot does not wait for an index. Its repositories are
-// building, and counts that depend on them are unknown.
+// TestBuild_First checks that the first snapshot does not wait for an index. The repositories in the snapshot
+// are marked as building, and counts that depend on them are unknown.
 func TestBuild_First(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -156,8 +156,8 @@ func TestBuild_First(t *testing.T) {
 	})
 }
 
-// TestBuild_Later: a refresh waits up to a second for the index of a changed database.
-// After that the earlier index answers, marked as stale, until the new one is built.
+// TestBuild_Later checks that a refresh waits up to a second for the index of a changed database. After that
+// the earlier index is used, marked as stale, until the new one is built.
 func TestBuild_Later(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -187,8 +187,8 @@ func TestBuild_Later(t *testing.T) {
 	})
 }
 
-// TestBuild_ChangedMeanwhile: if a database changes during a build, the index does not
-// count as one of the new content, and another one is built at once.
+// TestBuild_ChangedMeanwhile checks a database that changes during a build of its index: the index is not
+// used as one of the new content, and another build begins at once.
 func TestBuild_ChangedMeanwhile(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -200,7 +200,7 @@ func TestBuild_ChangedMeanwhile(t *testing.T) {
 		w.write("core", content(t, "core", 2))
 		w.settle()
 		w.requireCurrent("core", "extra", "multilib")
-		// The first build read the changed content, so its digest matches.
+		// The first build has read the changed content, so the digest of the content matches.
 		require.Equal(t, map[string]int{"core": 1}, w.builder.built())
 
 		w = newTestSystem(t, nil)
@@ -208,7 +208,7 @@ func TestBuild_ChangedMeanwhile(t *testing.T) {
 		w.builder.built()
 		begun, release := make(chan struct{}), make(chan struct{})
 		w.config.Build = func(ctx context.Context, database string) (Image, error) {
-			built, err := w.builder.build(ctx, database) // reads it before it changes again
+			built, err := w.builder.build(ctx, database) // this build reads the database before it changes again
 			close(begun)
 			<-release
 			return built, err
@@ -227,7 +227,7 @@ func TestBuild_ChangedMeanwhile(t *testing.T) {
 	})
 }
 
-// TestBuild_AtOnce: no more than two builds run at the same time.
+// TestBuild_AtOnce checks that no more than two builds run at the same time.
 func TestBuild_AtOnce(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -253,13 +253,13 @@ func TestBuild_AtOnce(t *testing.T) {
 	})
 }
 
-// TestBuild_InMemory: if no index can be written, they are in memory, which is a problem
-// until each of them has been written.
+// TestBuild_InMemory checks that indexes that cannot be written are kept in memory. That is a problem until
+// every index has been written.
 func TestBuild_InMemory(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
 		dir := w.config.IndexDir
-		require.NoError(t, os.WriteFile(dir, nil, 0o644)) // a file instead of the directory
+		require.NoError(t, os.WriteFile(dir, nil, 0o644)) // a file is in the place of the directory
 		w.settle()
 		w.requireCurrent("core", "extra", "multilib")
 		require.Equal(t, []string{"index: memory"}, problemNames(w.Problems()))
@@ -270,7 +270,7 @@ func TestBuild_InMemory(t *testing.T) {
 		for range 3 {
 			w.settle()
 		}
-		require.Equal(t, map[string]int{"core": 1, "extra": 1, "multilib": 1}, w.builder.built(), "they are kept")
+		require.Equal(t, map[string]int{"core": 1, "extra": 1, "multilib": 1}, w.builder.built(), "the indexes are kept")
 
 		// The last index of a bad database stays in memory, too.
 		packages := w.docs("extra")
@@ -291,14 +291,14 @@ func TestBuild_InMemory(t *testing.T) {
 	})
 }
 
-// TestBuild_ReadOnly: in an index directory that is not writable, indexes are used as
-// long as they are current; the others are built in memory.
+// TestBuild_ReadOnly checks an index directory that is not writable: omgd uses its indexes as long as they
+// are up to date, and builds all other indexes in memory.
 func TestBuild_ReadOnly(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
 		w.settle()
-		// Root may write to any directory, so put a directory where the temporary file
-		// would be: that fails for root as well.
+		// Root may write to any directory. So put a directory in the place of the temporary file: writing the
+		// file then fails for root as well.
 		temporary := filepath.Join(w.config.IndexDir, fmt.Sprintf(".core.omgidx.%d.tmp", os.Getpid()))
 		require.NoError(t, os.MkdirAll(filepath.Join(temporary, "x"), 0o755))
 		w.restart(nil)
@@ -313,8 +313,8 @@ func TestBuild_ReadOnly(t *testing.T) {
 	})
 }
 
-// TestBuild_Wrong: a build that panics, or returns an index of another repository, counts
-// as failed.
+// TestBuild_Wrong checks that a build has failed if it panics, or if it returns something other than an index
+// of the repository.
 func TestBuild_Wrong(t *testing.T) {
 	for name, c := range map[string]struct {
 		build func(w *testSystem) (Image, error)
@@ -345,7 +345,7 @@ func TestBuild_Wrong(t *testing.T) {
 	}
 }
 
-// TestBuild_EndsWithRun: when Run ends, it cancels its builds and drops their results.
+// TestBuild_EndsWithRun checks that Run cancels its builds and drops their results when it ends.
 func TestBuild_EndsWithRun(t *testing.T) {
 	w := newTestSystem(t, nil)
 	begun := make(chan struct{}, 3)
@@ -368,7 +368,7 @@ func TestBuild_EndsWithRun(t *testing.T) {
 	require.NotNil(t, untaken)
 	require.Positive(t, untaken.index.Size())
 	w.end()
-	require.Zero(t, untaken.index.Size(), "it is closed")
+	require.Zero(t, untaken.index.Size(), "the index is closed")
 	_, _, err := w.config.Holder.Acquire()
 	require.ErrorContains(t, err, "shutting down")
 }

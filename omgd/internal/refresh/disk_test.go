@@ -19,9 +19,8 @@ func (w *testSystem) indexFiles() (names []string) {
 	return names
 }
 
-// TestDisk_RemovesUnused: the index of a repository that is no longer configured is
-// removed at the next start. It is not removed before, so that an experiment with
-// pacman.conf does not cost a build.
+// TestDisk_RemovesUnused checks that the index of a repository that is no longer configured is removed, but
+// only at the next start. So a user who tries a change of pacman.conf does not cause a build.
 func TestDisk_RemovesUnused(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -35,7 +34,7 @@ func TestDisk_RemovesUnused(t *testing.T) {
 		w.settle()
 		require.Equal(t, all, w.indexFiles())
 
-		// Without pacman.conf nothing is removed, because no repository is known.
+		// Without pacman.conf nothing is removed, because omgd does not know which repositories exist.
 		require.NoError(t, os.Rename(conf, conf+".away"))
 		w.restart(nil)
 		w.settle()
@@ -49,8 +48,8 @@ func TestDisk_RemovesUnused(t *testing.T) {
 	})
 }
 
-// TestDisk_KilledWriter: the temporary files of an omgd that was killed are removed when
-// the index is written again.
+// TestDisk_KilledWriter checks that the temporary files of a killed omgd are removed when the index is
+// written again.
 func TestDisk_KilledWriter(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)

@@ -43,7 +43,7 @@ func corrupt(t *testing.T, path string) {
 	require.NoError(t, os.WriteFile(path, b, 0o644))
 }
 
-// readAll looks up every package of a repository, as requests do.
+// readAll looks up packages of a repository by name, as requests do, and returns how many were found.
 func readAll(w *testSystem, repo string, names []string) (found int, err error) {
 	st, release, err := w.config.Holder.Acquire()
 	require.NoError(w.t, err)
@@ -60,7 +60,7 @@ func readAll(w *testSystem, repo string, names []string) (found int, err error) 
 	return found, nil
 }
 
-// namesOf returns the names of a repository's packages.
+// namesOf returns the names of the packages in a repository.
 func (w *testSystem) namesOf(repo string) (names []string) {
 	w.t.Helper()
 	for p, err := range w.source(repo).Index.Packages() {
@@ -70,9 +70,8 @@ func (w *testSystem) namesOf(repo string) (names []string) {
 	return names
 }
 
-// TestFiles_DamagedIndex: an index that is damaged while it is mapped gives errors and
-// never wrong packages, and is built again as soon as the damage is found. Other
-// repositories are not affected.
+// TestFiles_DamagedIndex checks that an index that is damaged while it is mapped gives errors and never wrong
+// packages. As soon as the damage is found, the index is built again. Other repositories are not affected.
 func TestFiles_DamagedIndex(t *testing.T) {
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
@@ -84,7 +83,7 @@ func TestFiles_DamagedIndex(t *testing.T) {
 				damage(t, w.index("core"))
 
 				found, err := readAll(w, "core", names["core"])
-				if err != nil { // as a request's error does
+				if err != nil { // the error of a request does the same
 					require.ErrorIs(t, err, pkgindex.ErrDamaged)
 					w.Recheck()
 				}
@@ -107,8 +106,8 @@ func TestFiles_DamagedIndex(t *testing.T) {
 	}
 }
 
-// TestFiles_DamagedOfTheLastRun: an index that was damaged while no omgd ran is found by
-// the complete check after the start, and built again.
+// TestFiles_DamagedOfTheLastRun checks that the complete check after the start finds an index that was
+// damaged while no omgd ran, and that the index is built again.
 func TestFiles_DamagedOfTheLastRun(t *testing.T) {
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
@@ -126,8 +125,8 @@ func TestFiles_DamagedOfTheLastRun(t *testing.T) {
 	}
 }
 
-// TestFiles_DamagedWithBadDatabase: if both the index and the database are bad, the source
-// has failed, and the others answer.
+// TestFiles_DamagedWithBadDatabase checks that a source has failed if both its index and its database are
+// bad. All other sources answer.
 func TestFiles_DamagedWithBadDatabase(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -140,7 +139,7 @@ func TestFiles_DamagedWithBadDatabase(t *testing.T) {
 	})
 }
 
-// TestFiles_DamagedInMemory: a damaged index in memory is built again.
+// TestFiles_DamagedInMemory checks that a damaged index in memory is built again.
 func TestFiles_DamagedInMemory(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -148,11 +147,11 @@ func TestFiles_DamagedInMemory(t *testing.T) {
 		w.settle()
 		w.builder.built()
 		x := w.files.open[w.index("core")].index
-		x.Retain() // the test reads it after it was replaced
+		x.Retain() // the test reads this index after it was replaced
 		defer x.Release()
 		w.Recheck()
 		w.settle()
-		require.Empty(t, w.builder.built(), "all are sound")
+		require.Empty(t, w.builder.built(), "all indexes are sound")
 		w.files.open[w.index("core")].bad = errors.New("found to be damaged")
 		w.settle()
 		w.requireCurrent("core", "extra", "multilib")
@@ -161,7 +160,7 @@ func TestFiles_DamagedInMemory(t *testing.T) {
 	})
 }
 
-// aurIndex writes an index of the AUR with these packages.
+// aurIndex writes an AUR index with these packages.
 func aurIndex(t *testing.T, path string, names ...string) {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", 1)
@@ -174,8 +173,8 @@ func aurIndex(t *testing.T, path string, names ...string) {
 	require.NoError(t, b.WriteFile(path))
 }
 
-// TestFiles_AUR: the AUR's index is mapped when it is created or replaced. If it is
-// damaged or removed, no repository is affected.
+// TestFiles_AUR checks that the AUR's index is mapped when it is made or replaced. If the index is damaged or
+// removed, no repository is affected.
 func TestFiles_AUR(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		aur := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "not downloaded yet"}
@@ -212,9 +211,9 @@ func TestFiles_AUR(t *testing.T) {
 	})
 }
 
-// TestFiles_Given: an index that the user named is served as it is and never built, also
-// if its database is newer, bad or missing. If it cannot be used, that is a problem, and
-// indexes are built for its repositories.
+// TestFiles_Given checks that an index from --index is used as it is and never built, even if its database is
+// newer, bad or missing. If the index cannot be used, that is a problem, and indexes are built for the
+// repositories in it.
 func TestFiles_Given(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		given := filepath.Join(t.TempDir(), "given.omgidx")
@@ -264,8 +263,8 @@ func TestFiles_Given(t *testing.T) {
 	})
 }
 
-// TestFiles_OldReadersGoOn: a request that began before an index was replaced can read the
-// old one to its end.
+// TestFiles_OldReadersGoOn checks that a request that began before an index was replaced can read the old
+// index until the request ends.
 func TestFiles_OldReadersGoOn(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -281,12 +280,12 @@ func TestFiles_OldReadersGoOn(t *testing.T) {
 		require.Equal(t, packages, found.Total)
 		require.Positive(t, index.Size())
 		release()
-		require.Zero(t, index.Size(), "it has no reader any more")
+		require.Zero(t, index.Size(), "the index has no reader any more")
 	})
 }
 
-// TestFiles_ChecksInBackground: a newly mapped index is checked completely, and stays
-// mapped during the check.
+// TestFiles_ChecksInBackground checks that a newly mapped index is checked completely in the background, and
+// stays mapped during the check.
 func TestFiles_ChecksInBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "aur.omgidx")
@@ -305,14 +304,14 @@ func TestFiles_ChecksInBackground(t *testing.T) {
 		f.checks.Wait()
 		require.Zero(t, suspected)
 		f.sweep()
-		require.Len(t, f.open, 1, "it was asked for")
+		require.Len(t, f.open, 1, "the index was used since the last sweep")
 		f.sweep()
 		require.Empty(t, f.open)
 		require.Zero(t, o.index.Size())
 
 		corrupt(t, path)
 		_, err = f.get(path)
-		require.NoError(t, err, "its header is sound")
+		require.NoError(t, err, "the header of the index is sound")
 		f.checks.Wait()
 		require.Equal(t, 1, suspected)
 		f.checkAll()
@@ -323,8 +322,8 @@ func TestFiles_ChecksInBackground(t *testing.T) {
 	})
 }
 
-// TestFiles_TruncatedDuringRefresh: an index that is truncated after get found it
-// unchanged fails the refresh. The next one checks all indexes.
+// TestFiles_TruncatedDuringRefresh checks that a refresh fails if an index is truncated after files.get has
+// found it unchanged. The next refresh checks all indexes.
 func TestFiles_TruncatedDuringRefresh(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)

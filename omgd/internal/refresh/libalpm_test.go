@@ -19,11 +19,11 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// fakeWorker is a script that replaces omg-alpm-worker, beside the test program. It
-// replies with a file that the test writes.
+// fakeWorker is a script in the place of omg-alpm-worker, beside the test program. The script replies with
+// the content of a file that the test writes.
 type fakeWorker struct {
 	t      *testing.T
-	answer string // the file with its reply
+	answer string // the path of the file with the reply
 }
 
 func newFakeWorker(t *testing.T) *fakeWorker {
@@ -37,7 +37,7 @@ func newFakeWorker(t *testing.T) *fakeWorker {
 	return f
 }
 
-// reply sets the worker's reply.
+// reply sets the reply of the script.
 func (f *fakeWorker) reply(a *alpmproto.Reply) {
 	f.t.Helper()
 	a.LibAlpm = "15.0.0"
@@ -46,13 +46,13 @@ func (f *fakeWorker) reply(a *alpmproto.Reply) {
 	require.NoError(f.t, os.WriteFile(f.answer, b, 0o644))
 }
 
-// crashes makes the worker fail.
+// crashes makes the script fail.
 func (f *fakeWorker) crashes() {
 	f.t.Helper()
 	require.NoError(f.t, os.RemoveAll(f.answer))
 }
 
-// ours returns the facts that we read, as a worker's reply.
+// ours returns the facts that omg has found itself, in the form of a reply of omg-alpm-worker.
 func (w *testSystem) ours() *alpmproto.Reply {
 	w.t.Helper()
 	st := w.state()
@@ -68,7 +68,7 @@ func (w *testSystem) ours() *alpmproto.Reply {
 	return a
 }
 
-// ask compares the current snapshot with the worker's reply.
+// ask compares the current snapshot with the reply of the fake omg-alpm-worker.
 func (w *testSystem) ask() {
 	w.t.Helper()
 	w.compare(w.t.Context(), w.state().Snapshot)
@@ -82,7 +82,7 @@ func (w *testSystem) explicit() int {
 	return len(r.Names)
 }
 
-// otherReason changes the reason of the first explicitly installed package.
+// otherReason changes the install reason of the first explicitly installed package.
 func otherReason(t *testing.T, a *alpmproto.Reply) *alpmproto.Reply {
 	t.Helper()
 	for i := range a.Installed {
@@ -95,7 +95,7 @@ func otherReason(t *testing.T, a *alpmproto.Reply) *alpmproto.Reply {
 	return nil
 }
 
-// TestConfirm_Agrees: if libalpm's results are the same, nothing changes.
+// TestConfirm_Agrees checks that nothing changes if libalpm's results are the same as omg's.
 func TestConfirm_Agrees(t *testing.T) {
 	worker := newFakeWorker(t)
 	inVirtualTime(t, func(t *testing.T) {
@@ -114,8 +114,8 @@ func TestConfirm_Agrees(t *testing.T) {
 	})
 }
 
-// TestConfirm_Differs: libalpm's results replace ours while the databases are the same,
-// and until they agree.
+// TestConfirm_Differs checks that differing results of libalpm replace omg's. They are used until the
+// databases change, or until the results agree.
 func TestConfirm_Differs(t *testing.T) {
 	worker := newFakeWorker(t)
 	inVirtualTime(t, func(t *testing.T) {
@@ -126,22 +126,22 @@ func TestConfirm_Differs(t *testing.T) {
 		w.ask()
 		require.Equal(t, []string{"libalpm: differs"}, problemNames(w.Problems()))
 		require.Contains(t, w.Problems()[0].Why, "libalpm's results are used")
-		require.Len(t, w.kick, 1, "a refresh is to take them over")
+		require.Len(t, w.kick, 1, "a refresh to use the results is requested")
 		w.settle()
 		require.Equal(t, explicit-1, w.explicit())
 		require.Equal(t, generation+1, w.generation())
 		require.NotNil(t, w.state().Inputs().Correction)
 
 		w.ask()
-		require.Empty(t, w.kick, "it is the same difference")
+		require.Empty(t, w.kick, "the difference is the same")
 		w.settle()
 		require.Equal(t, generation+1, w.generation())
 
 		w.write("multilib", content(t, "multilib", 50))
 		w.settle()
-		require.Nil(t, w.state().Inputs().Correction, "it is about other databases")
+		require.Nil(t, w.state().Inputs().Correction, "the correction is about other databases")
 		require.Equal(t, explicit, w.explicit())
-		require.Equal(t, []string{"libalpm: differs"}, problemNames(w.Problems()), "until it was asked again")
+		require.Equal(t, []string{"libalpm: differs"}, problemNames(w.Problems()), "the problem stays until libalpm is asked again")
 
 		worker.reply(w.ours())
 		w.ask()
@@ -151,8 +151,8 @@ func TestConfirm_Differs(t *testing.T) {
 	})
 }
 
-// TestConfirm_Incomplete: if we could not read everything, our results stay, and the
-// difference is a problem.
+// TestConfirm_Incomplete checks that omg's results stay if omg could not read all databases. The difference
+// is only reported as a problem.
 func TestConfirm_Incomplete(t *testing.T) {
 	worker := newFakeWorker(t)
 	inVirtualTime(t, func(t *testing.T) {
@@ -160,7 +160,7 @@ func TestConfirm_Incomplete(t *testing.T) {
 		w.write("core", []byte("bad"))
 		w.settle()
 		explicit, generation := w.explicit(), w.generation()
-		worker.reply(otherReason(t, w.ours())) // of the repositories that we could read
+		worker.reply(otherReason(t, w.ours())) // facts about the repositories that omg could read
 		w.ask()
 		require.Equal(t, []string{"libalpm: differs"}, problemNames(w.Problems()))
 		require.Contains(t, w.Problems()[0].Why, "not everything could be read")
@@ -171,8 +171,8 @@ func TestConfirm_Incomplete(t *testing.T) {
 	})
 }
 
-// TestConfirm_Fails: a worker that is missing or crashes is a problem, and each refresh
-// asks it again until it replies.
+// TestConfirm_Fails checks that an omg-alpm-worker that is missing or crashes is a problem. Each refresh runs
+// it again until it replies.
 func TestConfirm_Fails(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(*testing.T) *fakeWorker
@@ -193,7 +193,7 @@ func TestConfirm_Fails(t *testing.T) {
 				require.Empty(t, w.kick)
 				w.requireCurrent("core", "extra", "multilib")
 				w.settle()
-				require.Len(t, w.confirm.pending, 1, "it is asked again")
+				require.Len(t, w.confirm.pending, 1, "libalpm is asked again")
 				if worker == nil {
 					return
 				}
@@ -208,8 +208,8 @@ func TestConfirm_Fails(t *testing.T) {
 	}
 }
 
-// TestConfirm_Beside: the comparison runs beside the refreshes, and not while an index is
-// being built.
+// TestConfirm_Beside checks that the comparison with libalpm runs beside the refreshes, but not while an
+// index is being built.
 func TestConfirm_Beside(t *testing.T) {
 	worker := newFakeWorker(t)
 	w := newTestSystem(t, nil)
@@ -223,14 +223,14 @@ func TestConfirm_Beside(t *testing.T) {
 	<-begun
 	require.Empty(t, w.LibAlpm())
 	close(release)
-	await.Condition(t, func() bool { return len(w.Problems()) == 1 && w.Problems()[0].Name == "libalpm" }, "the question that the worker does not answer")
+	await.Condition(t, func() bool { return len(w.Problems()) == 1 && w.Problems()[0].Name == "libalpm" }, "the problem of a worker that does not answer")
 	w.requireCurrent("core", "extra", "multilib")
 	worker.reply(otherReason(t, w.ours()))
 	w.Kick()
-	await.Condition(t, func() bool { return w.state().Inputs().Correction != nil }, "its correction")
+	await.Condition(t, func() bool { return w.state().Inputs().Correction != nil }, "the correction from libalpm")
 }
 
-// decoded returns a reply of one chunk.
+// decoded returns the decoded reply of a request whose reply is a single chunk.
 func decoded[R any](t *testing.T, ask func(emit func([]byte, bool) error) error) (R, error) {
 	t.Helper()
 	var r R
@@ -241,12 +241,12 @@ func decoded[R any](t *testing.T, ask func(emit func([]byte, bool) error) error)
 	return r, err
 }
 
-// TestLibAlpmSearch_WithoutIndex: libalpm searches while there is no index. A database
-// that it cannot read has failed.
+// TestLibAlpmSearch_WithoutIndex checks that libalpm answers searches while there is no index. A database
+// that libalpm cannot read has failed.
 func TestLibAlpmSearch_WithoutIndex(t *testing.T) {
 	worker := newFakeWorker(t)
 	inVirtualTime(t, func(t *testing.T) {
-		w := newTestSystem(t, func(c *Config) { c.Pacman.StaleAfter = 30 * time.Minute }) // they are an hour old
+		w := newTestSystem(t, func(c *Config) { c.Pacman.StaleAfter = 30 * time.Minute }) // the databases are an hour old
 		w.builder.set(func(context.Context, string) error { return errRefused })
 		w.settle()
 		worker.reply(&alpmproto.Reply{
@@ -261,7 +261,7 @@ func TestLibAlpmSearch_WithoutIndex(t *testing.T) {
 		r, err := search("lib32")
 		require.NoError(t, err)
 		require.Len(t, r.Packages, 2)
-		require.Equal(t, "lib32-a", r.Packages[0].Name, "in the order of any other search")
+		require.Equal(t, "lib32-a", r.Packages[0].Name, "the order is that of a search in an index")
 		require.Equal(t, w.generation(), r.Generation)
 		require.True(t, r.Partial)
 		states := map[string]wire.SourceState{}
@@ -273,15 +273,15 @@ func TestLibAlpmSearch_WithoutIndex(t *testing.T) {
 		_, err = search("depends:glibc")
 		require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))
 		_, err = search("sort:")
-		require.NoError(t, err, "a word like any other")
+		require.NoError(t, err, "sort: has no special meaning in a search")
 		worker.crashes()
 		_, err = search("lib32")
 		require.ErrorIs(t, err, alpm.ErrCrashed)
 	})
 }
 
-// TestLibAlpmInfo_WithoutIndex: libalpm looks up packages while there is no index, and the
-// reply has whether each is installed.
+// TestLibAlpmInfo_WithoutIndex checks that libalpm answers info requests while there is no index. The reply
+// contains the installed version of each package.
 func TestLibAlpmInfo_WithoutIndex(t *testing.T) {
 	worker := newFakeWorker(t)
 	inVirtualTime(t, func(t *testing.T) {

@@ -16,9 +16,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// running runs a refresher until the test ends, and counts its refreshes. It returns when
-// the next one is due in an hour: files that are read right after they were written are
-// read once more before.
+// running runs a refresher until the test ends, and counts the refreshes. It returns when no refresh is due
+// for an hour. Before that, the refresher reads again the files that it had read right after they were
+// written.
 func running(t *testing.T) (*testSystem, *atomic.Int64) {
 	t.Helper()
 	var refreshes atomic.Int64
@@ -26,7 +26,7 @@ func running(t *testing.T) (*testSystem, *atomic.Int64) {
 	var w *testSystem
 	w = newTestSystem(t, func(c *Config) {
 		c.Interval = time.Hour
-		c.OnRefresh = func(time.Duration) { // only called by the goroutine that refreshes
+		c.OnRefresh = func(time.Duration) { // only the goroutine that refreshes calls this function
 			refreshes.Add(1)
 			if w.again == 0 && w.last != nil && len(w.kick) == 0 && !w.config.Holder.Starting() {
 				select {
@@ -48,8 +48,8 @@ func running(t *testing.T) (*testSystem, *atomic.Int64) {
 	return w, &refreshes
 }
 
-// TestInterval_HoldsAtOnce: the databases are read once an interval without a change, and
-// a new interval takes effect at once.
+// TestInterval_HoldsAtOnce checks that the databases are read once an interval even if nothing changes, and
+// that a new interval takes effect at once.
 func TestInterval_HoldsAtOnce(t *testing.T) {
 	w, refreshes := running(t)
 	before, generation := refreshes.Load(), w.generation()
@@ -59,8 +59,8 @@ func TestInterval_HoldsAtOnce(t *testing.T) {
 	require.Equal(t, generation, w.generation(), "nothing has changed")
 }
 
-// TestRefresh_IsShared: concurrent requests share a refresh, and a request shortly after
-// it causes none.
+// TestRefresh_IsShared checks that concurrent requests share a refresh, and that a request shortly after this
+// refresh does not cause another one.
 func TestRefresh_IsShared(t *testing.T) {
 	w, refreshes := running(t)
 	before, generation := refreshes.Load(), w.generation()
@@ -82,10 +82,11 @@ func TestRefresh_IsShared(t *testing.T) {
 	require.Equal(t, generation, w.generation())
 }
 
-// TestRefresh_IsAskedForOnce: all requests during a refresh are served by the next one.
+// TestRefresh_IsAskedForOnce checks that a single refresh is enough for all requests that wait for the next
+// refresh.
 func TestRefresh_IsAskedForOnce(t *testing.T) {
 	w := newTestSystem(t, nil)
-	for w.last == nil || w.config.Holder.Starting() { // the end of a build causes a refresh, too
+	for w.last == nil || w.config.Holder.Starting() { // the end of a build also causes a refresh
 		w.refresh(t.Context(), nil)
 		w.builds.tasks.Wait()
 	}
@@ -103,8 +104,8 @@ func TestRefresh_IsAskedForOnce(t *testing.T) {
 	require.Empty(t, w.kick, "no refresh is pending")
 }
 
-// TestRefresh_UnchangedIsNotReadAgain: the local database is not read and an index not
-// mapped again until a desc file changes, even to one of the same size.
+// TestRefresh_UnchangedIsNotReadAgain checks that the local database is not read again, and no index is
+// mapped again, until a desc file changes. A new desc file of the same size is a change, too.
 func TestRefresh_UnchangedIsNotReadAgain(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -125,8 +126,8 @@ func TestRefresh_UnchangedIsNotReadAgain(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(desc, text, 0o644))
 		w.settle()
-		require.NotSame(t, first, w.last.Local.Packages, "its times have changed")
-		require.Equal(t, generation, w.generation(), "it says the same")
+		require.NotSame(t, first, w.last.Local.Packages, "the times of the file have changed")
+		require.Equal(t, generation, w.generation(), "the content is the same")
 
 		require.NoError(t, os.WriteFile(desc, append(text, "%XDATA%\npkgtype=pkg\n\n"...), 0o644))
 		w.settle()
@@ -136,8 +137,8 @@ func TestRefresh_UnchangedIsNotReadAgain(t *testing.T) {
 	})
 }
 
-// TestRefresh_GivesItsTime: a refresh without changes sets the snapshot's time and keeps
-// its generation.
+// TestRefresh_GivesItsTime checks that a refresh without changes gives the snapshot a new time, and keeps the
+// snapshot's generation.
 func TestRefresh_GivesItsTime(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -152,8 +153,8 @@ func TestRefresh_GivesItsTime(t *testing.T) {
 	})
 }
 
-// TestRefresh_PanicOfOneSource: a panic in one source is that source's error, and does not
-// affect the others.
+// TestRefresh_PanicOfOneSource checks that a panic while a source is read becomes the error of that source,
+// and does not affect other sources.
 func TestRefresh_PanicOfOneSource(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, func(c *Config) {
@@ -176,8 +177,8 @@ func TestRefresh_PanicOfOneSource(t *testing.T) {
 	})
 }
 
-// TestRefresh_Fails: after a failure the snapshot stays, with its time, and the failure is
-// a problem until a refresh succeeds.
+// TestRefresh_Fails checks that the snapshot stays, with its time, if a refresh fails. The failure is a
+// problem until a refresh succeeds.
 func TestRefresh_Fails(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -203,8 +204,8 @@ func TestRefresh_Fails(t *testing.T) {
 	})
 }
 
-// TestRefresh_NothingAtStart: without pacman.conf there is no snapshot, but a reason. Once
-// the file exists, there is a snapshot.
+// TestRefresh_NothingAtStart checks that omgd has a reason and no snapshot while there is no pacman.conf. As
+// soon as the file exists, there is a snapshot.
 func TestRefresh_NothingAtStart(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -214,7 +215,7 @@ func TestRefresh_NothingAtStart(t *testing.T) {
 		_, _, err := w.config.Holder.Acquire()
 		require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
 		require.ErrorContains(t, err, "pacman.conf")
-		require.False(t, w.config.Holder.Starting(), "it has failed")
+		require.False(t, w.config.Holder.Starting(), "the refresh has failed")
 		require.Equal(t, []string{"refresh: failed"}, problemNames(w.Problems()))
 		require.NoError(t, os.Rename(conf+".away", conf))
 		w.settle()
@@ -223,9 +224,9 @@ func TestRefresh_NothingAtStart(t *testing.T) {
 	})
 }
 
-// TestRefresh_LocalUnreadable: if the local database cannot be read, the last reading
-// stays, marked as stale and with its time; without one the installed packages are
-// unknown. The repositories are up to date.
+// TestRefresh_LocalUnreadable checks that the last reading of the local database stays, marked as stale and
+// with its time, if the database cannot be read. If there is no earlier reading, the installed packages are
+// unknown. The repositories are up to date in both cases.
 func TestRefresh_LocalUnreadable(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -267,8 +268,8 @@ func TestRefresh_LocalUnreadable(t *testing.T) {
 	})
 }
 
-// TestRefresh_WaitsForTransaction: nothing is read while pacman holds its lock, except at
-// the start. A lock that is too old is ignored.
+// TestRefresh_WaitsForTransaction checks that no database is read while pacman holds its lock, except at the
+// start. A lock that is too old is ignored.
 func TestRefresh_WaitsForTransaction(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -288,7 +289,7 @@ func TestRefresh_WaitsForTransaction(t *testing.T) {
 		generation := w.generation()
 		w.write("core", content(t, "core", 2))
 		w.settle()
-		require.Equal(t, generation, w.generation(), "its end is awaited")
+		require.Equal(t, generation, w.generation(), "the refresh waits for the end of the transaction")
 		require.Equal(t, time.Minute, w.again)
 		require.NoError(t, os.Remove(lock))
 		w.settle()
@@ -308,7 +309,8 @@ func TestRefresh_WaitsForTransaction(t *testing.T) {
 	})
 }
 
-// TestRefresh_ReadsConfigOnce: repositories are served while pacman.conf has them.
+// TestRefresh_ReadsConfigOnce checks that exactly the repositories in pacman.conf are used, also after a
+// change of pacman.conf.
 func TestRefresh_ReadsConfigOnce(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -327,6 +329,6 @@ func TestRefresh_ReadsConfigOnce(t *testing.T) {
 		require.NoError(t, os.WriteFile(conf, []byte(fixture.Config), 0o644))
 		w.settle()
 		require.Equal(t, 100, w.found().Total)
-		require.Empty(t, w.builder.built(), "their indexes were there")
+		require.Empty(t, w.builder.built(), "the indexes still exist")
 	})
 }

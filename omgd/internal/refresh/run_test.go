@@ -14,8 +14,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestRun_SeesChanges: changes cause a refresh: of a database, also if it is a link's
-// target, of the local database, and of a file that pacman.conf includes.
+// TestRun_SeesChanges checks that changes of three kinds of files cause a refresh: a database, even if it is
+// a link and the target changes; the local database; and a file that pacman.conf includes.
 func TestRun_SeesChanges(t *testing.T) {
 	elsewhere := t.TempDir()
 	w := newTestSystem(t, func(c *Config) { c.Interval = 1000 * time.Hour })
@@ -60,10 +60,10 @@ func TestRun_SeesChanges(t *testing.T) {
 	w.write("extra", []byte("bad"))
 	await.Condition(t, func() bool { return state("extra") == wire.SourceStale }, "a bad database is seen")
 	w.write("extra", good)
-	await.Condition(t, current("extra"), "that it is back is seen")
+	await.Condition(t, current("extra"), "the return of the good database is seen")
 
 	require.NoError(t, os.WriteFile(core, []byte("bad"), 0o644))
-	await.Condition(t, func() bool { return state("core") == wire.SourceStale }, "a bad database behind a link is seen")
+	await.Condition(t, func() bool { return state("core") == wire.SourceStale }, "a bad database at a link's target is seen")
 	require.NoError(t, os.WriteFile(core, content(t, "core", 50), 0o644))
 	await.Condition(t, current("core"), "a new database at a link's target is seen")
 	w.requireCurrent("core", "extra", "multilib")
@@ -89,8 +89,9 @@ func TestRun_SeesChanges(t *testing.T) {
 	}, "a change of the configuration is seen")
 }
 
-// TestRun_Irrelevant: in a directory that is watched for one file, changes of other files
-// are ignored; in the directories of the databases all changes count.
+// TestRun_Irrelevant checks which changes in watched directories are ignored. In a directory that is watched
+// for one file, changes of all other files are ignored. In the directories of databases, no change is
+// ignored.
 func TestRun_Irrelevant(t *testing.T) {
 	w := newTestSystem(t, func(c *Config) { c.StaticIndexes = []string{"/srv/index/given.omgidx"} })
 	require.False(t, w.irrelevant("/anything"), "nothing is watched yet")
@@ -112,7 +113,7 @@ func TestRun_Irrelevant(t *testing.T) {
 	require.ElementsMatch(t, []string{w.db, filepath.Join(w.db, "local"), filepath.Join(w.db, "sync"), filepath.Dir(conf)}, watch.fs.WatchList())
 }
 
-// TestRun_SurvivesPanic: a panic fails one refresh, and the next one runs.
+// TestRun_SurvivesPanic checks that a panic makes one refresh fail, and that the next refresh runs.
 func TestRun_SurvivesPanic(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		panics := true

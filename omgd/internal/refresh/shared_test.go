@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestBuild_SharedIndex: an index in the shared directory is used and not built, until its
-// database changes.
+// TestBuild_SharedIndex checks that an index in the shared directory is used until its database changes, and
+// that no index is built before that.
 func TestBuild_SharedIndex(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)

@@ -31,8 +31,8 @@ func TestMain(m *testing.M) { await.Main(m) }
 type builder struct {
 	mu     sync.Mutex
 	counts map[string]int
-	// before, unless it is nil, is called before each build with the repository's name.
-	// The build fails with its error.
+	// The function before, unless it is nil, is called before each build with the name of the repository. If
+	// it returns an error, the build fails with that error.
 	before func(ctx context.Context, repo string) error
 }
 
@@ -58,14 +58,14 @@ func (b *builder) build(ctx context.Context, database string) (Image, error) {
 	return &image{data}, err
 }
 
-// set changes before.
+// set sets the function before.
 func (b *builder) set(before func(ctx context.Context, repo string) error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.before = before
 }
 
-// built returns the number of builds for each repository since the last call.
+// built returns the number of builds for each repository since the last call of built.
 func (b *builder) built() map[string]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -88,7 +88,7 @@ func (i *image) Write(path string) error {
 
 func (i *image) Close() {}
 
-// testSystem is a system with generated databases, and a refresher of it.
+// testSystem is a system with generated databases, and a refresher that reads them.
 type testSystem struct {
 	*Refresher
 	t       *testing.T
@@ -96,10 +96,10 @@ type testSystem struct {
 	builder *builder
 }
 
-// generated are the databases of a test system: 8 packages are core's, 84 extra's.
+// generated describes the databases of a test system: core has 8 packages, and extra has 84.
 var generated = fixture.Options{Packages: 100, Installed: 10, Seed: 1}
 
-// newTestSystem returns a world without indexes. Its refresher does not run.
+// newTestSystem returns a test system without indexes. Run is not called for its refresher.
 func newTestSystem(t *testing.T, change func(*Config)) *testSystem {
 	t.Helper()
 	w := &testSystem{t: t, db: filepath.Join(t.TempDir(), "db"), builder: &builder{counts: map[string]int{}}}
@@ -115,7 +115,7 @@ func newTestSystem(t *testing.T, change func(*Config)) *testSystem {
 	return w
 }
 
-// start makes the refresher, with a new holder.
+// start makes the refresher, with a new Holder.
 func (w *testSystem) start(c Config, change func(*Config)) {
 	c.Holder = state.NewHolder()
 	if change != nil {
@@ -125,7 +125,7 @@ func (w *testSystem) start(c Config, change func(*Config)) {
 	w.builds.begin(w.t.Context())
 }
 
-// end closes a refresher that does not run.
+// end closes a refresher for which Run is not called.
 func (w *testSystem) end() {
 	w.builds.wait()
 	w.Close()
@@ -138,11 +138,11 @@ func (w *testSystem) restart(change func(*Config)) {
 	w.start(w.config, change)
 }
 
-// settle refreshes until no further refresh is due at once.
+// settle refreshes until no refresh is requested any more.
 func (w *testSystem) settle() {
 	w.t.Helper()
 	for n := 0; ; n++ {
-		require.Less(w.t, n, 20, "it refreshes without end")
+		require.Less(w.t, n, 20, "the refreshes do not end")
 		w.refresh(w.t.Context(), nil)
 		synctest.Wait()
 		if len(w.kick) == 0 {
@@ -161,8 +161,8 @@ func (w *testSystem) elapse() (waited time.Duration) {
 	return waited
 }
 
-// inVirtualTime runs a test in virtual time, an hour from now, so that files which the
-// test writes are neither fresh nor stale.
+// inVirtualTime runs a test in virtual time, one hour in the future. So files that the test writes are
+// neither fresh nor stale.
 func inVirtualTime(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	later := time.Now().Add(time.Hour)
@@ -190,7 +190,7 @@ func (w *testSystem) generation() uint64 {
 	return st.Generation()
 }
 
-// source returns a repository of the current snapshot.
+// source returns the repository with this name in the current snapshot.
 func (w *testSystem) source(name string) snapshot.IndexedSource {
 	w.t.Helper()
 	st, release, err := w.config.Holder.Acquire()
@@ -205,7 +205,7 @@ func (w *testSystem) source(name string) snapshot.IndexedSource {
 	return snapshot.IndexedSource{}
 }
 
-// requireCurrent requires that repositories are up to date, with all their packages.
+// requireCurrent requires that these repositories are up to date, with all their packages.
 func (w *testSystem) requireCurrent(names ...string) {
 	w.t.Helper()
 	for _, name := range names {
@@ -254,7 +254,7 @@ func (w *testSystem) write(repo string, content []byte) {
 	require.NoError(w.t, os.Rename(path+".part", path))
 }
 
-// content returns the content of a repository's database; seed 1 gives the world's.
+// content returns the content of a database of this repository. With seed 1 it is the test system's content.
 func content(t *testing.T, repo string, seed uint64) []byte {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "db")
@@ -264,7 +264,7 @@ func content(t *testing.T, repo string, seed uint64) []byte {
 	return b
 }
 
-// original returns the current content of a repository's database.
+// original returns the current content of the database of a repository.
 func (w *testSystem) original(repo string) []byte {
 	w.t.Helper()
 	b, err := os.ReadFile(w.database(repo))
@@ -272,7 +272,7 @@ func (w *testSystem) original(repo string) []byte {
 	return b
 }
 
-// problemNames returns the names and states of problems.
+// problemNames returns the name and the state of each problem.
 func problemNames(list []wire.Problem) (names []string) {
 	for _, p := range list {
 		names = append(names, p.Name+": "+p.State)
@@ -282,7 +282,7 @@ func problemNames(list []wire.Problem) (names []string) {
 
 var errRefused = errors.New("refused")
 
-// stampOf returns a file's stamp.
+// stampOf returns the stamp of a file.
 func stampOf(t *testing.T, path string) sourcefile.Stamp {
 	t.Helper()
 	s, err := sourcefile.Stat(path)

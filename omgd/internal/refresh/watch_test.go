@@ -19,9 +19,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// limits are inotify's limits, which a test reaches and raises.
+// limits is a fake of inotify with limits that a test can reach and raise.
 type limits struct {
-	instances, watches atomic.Bool // are reached
+	instances, watches atomic.Bool // whether the limit is reached
 	tried              atomic.Int64
 }
 
@@ -45,7 +45,7 @@ func (l *limits) inotify() inotify {
 	}
 }
 
-// watchedDir makes a watcher of a directory, and of one file in another one.
+// watchedDir returns a watcher of a directory, and of one file in another directory.
 func watchedDir(t *testing.T, in inotify) (w *watcher, dir, file string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -59,7 +59,7 @@ func watchedDir(t *testing.T, in inotify) (w *watcher, dir, file string) {
 	return w, dir, file
 }
 
-// old gives a path times at which it cannot change unseen any more.
+// old waits until the last change of a path is so long ago that any further change shows in the path's times.
 func old(t *testing.T, path string) {
 	t.Helper()
 	await.Condition(t, func() bool {
@@ -68,9 +68,9 @@ func old(t *testing.T, path string) {
 	}, "the last change of %s is some ticks old", path)
 }
 
-// TestWatcher_Polls: while one of inotify's limits is reached, changes of directories and
-// of files that matter are found by comparing them, and the problem has the reason. Then
-// inotify is used again.
+// TestWatcher_Polls checks that changes of directories, and of files that matter, are found by comparing them
+// while a limit of inotify is reached. The problem has the reason. When the limit is raised, inotify is used
+// again.
 func TestWatcher_Polls(t *testing.T) {
 	for name, c := range map[string]struct {
 		limit func(*limits) *atomic.Bool
@@ -93,7 +93,7 @@ func TestWatcher_Polls(t *testing.T) {
 				func() error { return os.WriteFile(file, []byte("b"), 0o644) },
 				func() error { return os.Remove(file) },
 			} {
-				w.mu.Lock() // no comparison before the change
+				w.mu.Lock() // while w.mu is locked, no comparison can happen before the change
 				select {
 				case <-w.changed:
 				default:
@@ -106,7 +106,7 @@ func TestWatcher_Polls(t *testing.T) {
 			await.Condition(t, func() bool { return l.tried.Load() > tried }, "inotify is tried again")
 			c.limit(&l).Store(false)
 			await.Condition(t, func() bool { return w.Problem() == nil }, "inotify is used again")
-			await.Receive(t, w.changed, "what changed between the last comparison and the first event is read")
+			await.Receive(t, w.changed, "a change between the last comparison and the first event is seen")
 			w.mu.Lock()
 			require.ElementsMatch(t, []string{dir, filepath.Dir(file)}, w.fs.WatchList())
 			require.Nil(t, w.seen)
@@ -117,8 +117,8 @@ func TestWatcher_Polls(t *testing.T) {
 	}
 }
 
-// TestWatcher_ComparesOnceASecond: a comparison costs some calls of stat, once a second,
-// and nothing is reported while nothing changes.
+// TestWatcher_ComparesOnceASecond checks that a comparison needs only a few calls of stat and happens once a
+// second, and that nothing is reported while nothing changes.
 func TestWatcher_ComparesOnceASecond(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		var l limits
@@ -126,7 +126,7 @@ func TestWatcher_ComparesOnceASecond(t *testing.T) {
 		w, dir, file := watchedDir(t, l.inotify())
 		require.LessOrEqual(t, pollInterval, time.Second)
 		time.Sleep(time.Minute)
-		// In virtual time nothing is fresh: the files' times are real.
+		// In virtual time no file is fresh, because the times of files are real.
 		require.InDelta(t, time.Minute/pollInterval, l.tried.Load(), 2)
 		require.Empty(t, w.changed)
 		w.mu.Lock()
@@ -139,8 +139,9 @@ func TestWatcher_ComparesOnceASecond(t *testing.T) {
 	})
 }
 
-// TestWatcher_FreshIsComparedAgain: a path that has just changed counts as changed at the
-// next comparison as well, because a change in the same tick does not show in its times.
+// TestWatcher_FreshIsComparedAgain checks that a path that had just changed at one comparison is treated as
+// changed at the next comparison as well. A further change in the same clock tick would not show in the
+// path's times.
 func TestWatcher_FreshIsComparedAgain(t *testing.T) {
 	var l limits
 	l.instances.Store(true)
@@ -160,7 +161,7 @@ func TestWatcher_FreshIsComparedAgain(t *testing.T) {
 	require.False(t, w.compare(dirs))
 }
 
-// TestWatcher_Missing: a directory that does not exist is not a problem of inotify's.
+// TestWatcher_Missing checks that a directory that does not exist is not a problem of inotify.
 func TestWatcher_Missing(t *testing.T) {
 	w := newWatcher(slog.New(slog.DiscardHandler), kernelInotify(), func(string) bool { return false })
 	defer w.Close()
@@ -172,14 +173,14 @@ func TestWatcher_Missing(t *testing.T) {
 	require.Contains(t, w.Problem().Why, ": a reason")
 }
 
-// TestRun_Polls: with inotify's limits reached, the refresher names the problem, sees a
-// change of the installed packages, and uses inotify as soon as it can.
+// TestRun_Polls checks a refresher while a limit of inotify is reached: it reports the problem, and sees a
+// change of the installed packages. It uses inotify as soon as the limit is raised.
 func TestRun_Polls(t *testing.T) {
 	var l limits
 	l.instances.Store(true)
 	w := newTestSystem(t, func(c *Config) { c.Interval = 1000 * time.Hour })
 	w.inotify = l.inotify()
-	require.Empty(t, w.Problems(), "before the first refresh nothing is known")
+	require.Empty(t, w.Problems(), "there are no problems before the first refresh")
 	ctx, stop := context.WithCancel(t.Context())
 	var run sync.WaitGroup
 	run.Go(func() { w.Run(ctx) })
