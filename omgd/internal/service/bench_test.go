@@ -21,7 +21,7 @@ import (
 
 var generated = fixture.Options{Packages: 15_000, Seed: 1}
 
-// dial starts a server of the service and connects.
+// dial starts a server with the service, and connects to it.
 func dial(b *testing.B) net.Conn {
 	b.Helper()
 	srv := server.New(server.Config{Ops: New(Config{State: holder(b, snapshot.Inputs{Generation: 1}, generated)}).Ops(), Limits: longLimits})
@@ -43,7 +43,7 @@ func dial(b *testing.B) net.Conn {
 	return nc
 }
 
-// queries returns the words of n queries with 1 to 20 hits.
+// queries returns the words of n queries that find 1 to 20 packages each.
 func queries(b *testing.B, n int) [][]string {
 	b.Helper()
 	st, release, err := holder(b, snapshot.Inputs{Generation: 1}, generated).Acquire()
@@ -62,8 +62,8 @@ func queries(b *testing.B, n int) [][]string {
 	return out
 }
 
-// ask sends requests, 32 at a time, and reads the replies. If a request has the limit
-// uncached, ask sends a different limit each time, so that it is in no cache.
+// ask sends requests, 32 at a time, and reads the replies. If uncached is not 0, ask replaces the limit
+// uncached in each request by a different limit, so that no reply is in a cache.
 func ask(b *testing.B, requests [][]byte, uncached uint32) {
 	const depth = 32
 	nc := dial(b)

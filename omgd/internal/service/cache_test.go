@@ -9,12 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestCache_Bounds: a cache holds no more replies and bytes than its limits.
+// TestCache_Bounds checks that a cache holds no more replies and bytes than its limits.
 func TestCache_Bounds(t *testing.T) {
 	for _, c := range []struct {
 		caches  CacheLimits
-		size    int // of each reply
-		maxKept int // replies that stay in the cache
+		size    int // the size of each reply
+		maxKept int // the number of replies that stay in the cache
 	}{
 		{CacheLimits{Entries: 50, Bytes: 2 << 20, TTL: time.Hour}, 10, 50},
 		{CacheLimits{Entries: 1000, Bytes: 2 << 16, TTL: time.Hour}, 4 << 10, 16},
@@ -27,7 +27,7 @@ func TestCache_Bounds(t *testing.T) {
 			for i := range 3000 {
 				one.put(cacheKey{0, 1, fmt.Sprint(i)}, make([]byte, c.size))
 			}
-			synctest.Wait() // for the cache's goroutines
+			synctest.Wait() // wait for the goroutines of the cache
 			one.entries.CleanUp()
 			kept := one.clear()
 			require.LessOrEqual(t, kept, c.maxKept, "%+v", c.caches)
@@ -39,8 +39,8 @@ func TestCache_Bounds(t *testing.T) {
 	}
 }
 
-// TestCache_Forgets: a reply is found until it expires, only for its generation, and
-// until the cache is cleared.
+// TestCache_Forgets checks that a reply is found until it expires or the cache is cleared, and only for its
+// own generation.
 func TestCache_Forgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(CacheLimits{TTL: time.Hour}, 1)
@@ -55,7 +55,7 @@ func TestCache_Forgets(t *testing.T) {
 		require.Equal(t, "answer", string(got))
 		time.Sleep(2 * time.Second)
 		_, ok = c.get(key)
-		require.False(t, ok, "it has had its time")
+		require.False(t, ok, "the reply has expired")
 
 		c.put(key, []byte("answer"))
 		require.Positive(t, c.clear())

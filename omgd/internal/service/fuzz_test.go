@@ -21,7 +21,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// small returns a service with a small state that has every kind of data.
+// smallService returns a service with a small state that has every kind of data.
 func smallService(f *testing.F) *Service {
 	f.Helper()
 	o := fixture.Options{Packages: 300, Installed: 40, Seed: 1}
@@ -50,8 +50,8 @@ func smallService(f *testing.F) *Service {
 // longLimits are timeouts that no slow machine reaches.
 var longLimits = server.Limits{ReadTimeout: await.Hang, WriteTimeout: await.Hang, UnreadTimeout: await.Hang}
 
-// FuzzRequest sends arbitrary bytes as requests: no operation has an internal error, and
-// every reply can be decoded.
+// FuzzRequest checks requests of arbitrary bytes: no operation has an internal error, and every reply can be
+// decoded.
 func FuzzRequest(f *testing.F) {
 	srv := server.New(server.Config{Ops: smallService(f).Ops(), Limits: longLimits, Log: slog.New(slog.DiscardHandler)})
 	path := filepath.Join(f.TempDir(), "s")

@@ -19,7 +19,7 @@ import (
 
 var hundredPackages = fixture.Options{Packages: 100, Seed: 1}
 
-// held is the end of a request: the generation that answered it, or an error.
+// held is the result of a request: the generation that answered it, or an error.
 type held struct {
 	generation uint64
 	took       time.Duration
@@ -27,8 +27,8 @@ type held struct {
 	deferred   bool
 }
 
-// send sends a request to a service, about repositories or not, and returns a channel
-// for its end.
+// send sends a request to a service and returns a channel for the result. The parameter repositories means
+// that the request is about repositories.
 func send(ctx context.Context, s *Service, repositories bool) <-chan held {
 	done := make(chan held, 1)
 	go func() {
@@ -48,8 +48,8 @@ func send(ctx context.Context, s *Service, repositories bool) <-chan held {
 	return done
 }
 
-// TestHold_UntilFirstSnapshot: a request before the first snapshot is answered as soon
-// as there is one.
+// TestHold_UntilFirstSnapshot checks that a request that comes before the first snapshot is answered as soon
+// as there is a snapshot.
 func TestHold_UntilFirstSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := state.NewHolder()
@@ -65,13 +65,13 @@ func TestHold_UntilFirstSnapshot(t *testing.T) {
 			require.Equal(t, 400*time.Millisecond, got.took)
 		}
 		got := <-send(t.Context(), s, true)
-		require.False(t, got.deferred, "it is answered at once")
+		require.False(t, got.deferred, "the request is answered at once")
 		require.Zero(t, got.took)
 	})
 }
 
-// TestHold_WhileIndexing: requests about repositories wait for the first index, also
-// across snapshots without it; all others do not wait.
+// TestHold_WhileIndexing checks that requests about repositories wait until each repository has its first
+// index, even if there are snapshots without an index before. All other requests do not wait.
 func TestHold_WhileIndexing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, list := state.NewHolder(), repositories(t, hundredPackages)
@@ -96,8 +96,8 @@ func TestHold_WhileIndexing(t *testing.T) {
 	})
 }
 
-// TestHold_AtMostASecond: after a second a request fails with not ready and the reason,
-// and never with an empty result.
+// TestHold_AtMostASecond checks that a held request fails after a second with the code CodeNotReady and the
+// reason. It never gets an empty result.
 func TestHold_AtMostASecond(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*testing.T, *state.Holder)
@@ -124,7 +124,7 @@ func TestHold_AtMostASecond(t *testing.T) {
 	}
 }
 
-// TestHold_EndsWithRequest: a held request ends when its client disconnects.
+// TestHold_EndsWithRequest checks that a held request ends when its client disconnects.
 func TestHold_EndsWithRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &Service{Config: Config{State: state.NewHolder()}}
@@ -136,8 +136,8 @@ func TestHold_EndsWithRequest(t *testing.T) {
 	})
 }
 
-// TestHold_AnswersLater: a held request can be deferred again, for the network, and an
-// error about a damaged index has it checked.
+// TestHold_AnswersLater checks that a held request can be deferred again, for a query over the network. It
+// also checks that an error about a damaged index causes a check of the index.
 func TestHold_AnswersLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, rechecks := state.NewHolder(), 0
@@ -165,7 +165,7 @@ func TestHold_AnswersLater(t *testing.T) {
 	})
 }
 
-// TestHold_KeepsNoState: neither a reply nor an error keeps an index open.
+// TestHold_KeepsNoState checks that neither a reply nor an error keeps an index open.
 func TestHold_KeepsNoState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, list := state.NewHolder(), repositories(t, hundredPackages)

@@ -24,8 +24,7 @@ func local(t *testing.T) *pacmandb.Local {
 
 func number(n uint32) *uint32 { return &n }
 
-// lastStatus returns the status of an earlier omgd, with numbers that no snapshot here
-// has.
+// lastStatus returns the status of an earlier omgd. No snapshot in these tests has the same numbers.
 func lastStatus() *wire.StatusResult {
 	return &wire.StatusResult{
 		Basis: wire.Basis{Generation: 5, At: 1_000},
@@ -36,7 +35,7 @@ func lastStatus() *wire.StatusResult {
 	}
 }
 
-// statusOf returns the status of a service with this holder and last status.
+// statusOf returns the status of a service with the snapshot in h and this last status.
 func statusOf(h *state.Holder, last func() *wire.StatusResult) (*wire.StatusResult, error) {
 	s := &Service{Config: Config{State: h, LastStatus: last, Recheck: func() {}}}
 	return s.currentStatus()
@@ -44,8 +43,8 @@ func statusOf(h *state.Holder, last func() *wire.StatusResult) (*wire.StatusResu
 
 func noStatus() *wire.StatusResult { return nil }
 
-// TestStatus_BeforeFirstSnapshot: the status is the last one, marked as stale with the
-// reason, or an error if there is none.
+// TestStatus_BeforeFirstSnapshot checks that before the first snapshot the status is the last status, marked
+// as stale and with the reason. If there is no last status, the request fails.
 func TestStatus_BeforeFirstSnapshot(t *testing.T) {
 	h := state.NewHolder()
 	_, err := statusOf(h, noStatus)
@@ -66,14 +65,15 @@ func TestStatus_BeforeFirstSnapshot(t *testing.T) {
 	require.ErrorContains(t, err, "pacman.conf: no such file")
 }
 
-// TestStatus_WhileIndexing: counts that depend on repositories are those of the last
-// omgd, marked as stale, or unknown, and never 0. The others are current.
+// TestStatus_WhileIndexing checks the counts that depend on repositories while the repositories are being
+// indexed: they are those of the last omgd, marked as stale, or they are unknown. They are never 0. All other
+// counts are current.
 func TestStatus_WhileIndexing(t *testing.T) {
 	h := state.NewHolder()
 	h.Swap(stateOf(t, snapshot.Inputs{Generation: 1, Local: snapshot.LocalInput{Packages: local(t)}}, building(repositories(t, hundredPackages))))
 	r, err := statusOf(h, lastStatus)
 	require.NoError(t, err)
-	require.EqualValues(t, 10, *r.Counts.Installed, "counted now")
+	require.EqualValues(t, 10, *r.Counts.Installed, "the current count")
 	require.Less(t, *r.Counts.Explicit, uint32(1000))
 	require.EqualValues(t, 1003, *r.Counts.Foreign)
 	require.EqualValues(t, 1004, *r.Counts.Updates)
@@ -92,7 +92,7 @@ func TestStatus_WhileIndexing(t *testing.T) {
 	require.True(t, r.Partial)
 }
 
-// TestStatus_Known: with a complete snapshot the last status is not used.
+// TestStatus_Known checks that the last status is not used if there is a complete snapshot.
 func TestStatus_Known(t *testing.T) {
 	h := state.NewHolder()
 	h.Swap(stateOf(t, snapshot.Inputs{Generation: 1, Local: snapshot.LocalInput{Packages: local(t)}}, repositories(t, hundredPackages)))
@@ -114,7 +114,7 @@ func TestStatus_Known(t *testing.T) {
 	require.Less(t, *r.Counts.Updates, uint32(1000))
 }
 
-// TestStatus_LastPartial: counts that were partial in the last status stay partial.
+// TestStatus_LastPartial checks that a count that is partial in the last status stays partial.
 func TestStatus_LastPartial(t *testing.T) {
 	h := state.NewHolder()
 	h.Swap(stateOf(t, snapshot.Inputs{Local: snapshot.LocalInput{Packages: local(t)}}, building(repositories(t, hundredPackages))))
@@ -127,7 +127,7 @@ func TestStatus_LastPartial(t *testing.T) {
 	require.Equal(t, []string{"updates"}, r.PartialCounts)
 }
 
-// TestStatus_LastUnknown: a count that is unknown in the last status as well is unknown.
+// TestStatus_LastUnknown checks that a count stays unknown if the last status does not have it either.
 func TestStatus_LastUnknown(t *testing.T) {
 	h := state.NewHolder()
 	h.Swap(stateOf(t, snapshot.Inputs{Local: snapshot.LocalInput{Packages: local(t)}}, building(repositories(t, hundredPackages))))

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { await.Main(m) }
 
-// holder returns a holder with a state of generated packages and these other inputs.
+// holder returns a Holder whose state has generated packages and these other inputs.
 func holder(t testing.TB, in snapshot.Inputs, o fixture.Options) *state.Holder {
 	t.Helper()
 	h := state.NewHolder()
@@ -25,7 +25,7 @@ func holder(t testing.TB, in snapshot.Inputs, o fixture.Options) *state.Holder {
 	return h
 }
 
-// repositories returns sources with generated packages, each with an index.
+// repositories returns repositories with generated packages, each with its own index.
 func repositories(t testing.TB, o fixture.Options) (list []snapshot.IndexedSource) {
 	t.Helper()
 	var names []string
@@ -51,7 +51,7 @@ func repositories(t testing.TB, o fixture.Options) (list []snapshot.IndexedSourc
 	return list
 }
 
-// building returns the same sources before their first indexes are built.
+// building returns the same repositories in the state before their first indexes are built.
 func building(list []snapshot.IndexedSource) []snapshot.IndexedSource {
 	list = slices.Clone(list)
 	for i := range list {
@@ -61,7 +61,7 @@ func building(list []snapshot.IndexedSource) []snapshot.IndexedSource {
 	return list
 }
 
-// stateOf returns a state of inputs with these repositories.
+// stateOf returns a State of these inputs and these repositories.
 func stateOf(t testing.TB, in snapshot.Inputs, repositories []snapshot.IndexedSource) *state.State {
 	t.Helper()
 	in.Repositories = repositories
@@ -75,7 +75,7 @@ func stateOf(t testing.TB, in snapshot.Inputs, repositories []snapshot.IndexedSo
 	}
 	st := state.New(s, indexes)
 	for _, x := range indexes {
-		x.Release() // the state retains it
+		x.Release() // the State has its own reference
 	}
 	return st
 }

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { await.Main(m) }
 
-// file returns an index file with one package.
+// file returns the content of an index file with one package.
 func file(t *testing.T) []byte {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", 1)
@@ -32,7 +32,7 @@ func index(t *testing.T, data []byte) *MappedIndex {
 	return NewMappedIndex(f)
 }
 
-// of returns a state of a generation that reads an index.
+// of returns a State with this generation, which reads one index.
 func of(t *testing.T, generation uint64, x *MappedIndex) *State {
 	t.Helper()
 	s, err := snapshot.Build(snapshot.Inputs{Generation: generation, Repositories: []snapshot.IndexedSource{core(x.File, false)}})
@@ -44,7 +44,7 @@ func core(f *pkgindex.File, building bool) snapshot.IndexedSource {
 	return snapshot.IndexedSource{Source: wire.Source{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK}, Index: f, Building: building}
 }
 
-// requireNone requires that there is no state, for this reason.
+// requireNone requires that the Holder has no state, with this reason.
 func requireNone(t *testing.T, h *Holder, why string) {
 	t.Helper()
 	s, release, err := h.Acquire()
@@ -70,8 +70,8 @@ func TestHolder_NoState(t *testing.T) {
 	requireNone(t, h, "the end")
 }
 
-// TestHolder_Starting: a holder is starting until it has a snapshot and no repository
-// waits for its first index. After SetError it is not starting.
+// TestHolder_Starting checks that a Holder is starting until it has a snapshot in which no repository waits
+// for its first index. After SetError it is not starting.
 func TestHolder_Starting(t *testing.T) {
 	h := NewHolder()
 	require.True(t, h.Starting(), "nothing was read yet")
@@ -92,8 +92,8 @@ func TestHolder_Starting(t *testing.T) {
 	require.False(t, h.Starting(), "the reason is known")
 }
 
-// TestHolder_Changed: a change closes the channel from before, and a reader that
-// acquires after that gets the new state.
+// TestHolder_Changed checks that a change closes the channel that Changed has returned before. A reader that
+// calls Acquire after that gets the new state.
 func TestHolder_Changed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := NewHolder()
@@ -119,7 +119,7 @@ func TestHolder_Changed(t *testing.T) {
 		for g := range uint64(changes) {
 			h.Swap(of(t, g+1, x))
 			if g%2 == 0 {
-				synctest.Wait() // until the reader has seen it
+				synctest.Wait() // wait until the reader has seen the state
 			}
 		}
 		reader.Wait()
@@ -133,8 +133,8 @@ func TestHolder_Changed(t *testing.T) {
 	})
 }
 
-// TestIndex_LivesAsLongAsItsReaders swaps states under readers: an index is closed
-// once, and never while a reader holds a state that reads it.
+// TestIndex_LivesAsLongAsItsReaders checks that an index is closed once, and never while a reader holds a
+// state that reads the index. It replaces the state while readers acquire it.
 func TestIndex_LivesAsLongAsItsReaders(t *testing.T) {
 	h := NewHolder()
 	data := file(t)
@@ -156,7 +156,7 @@ func TestIndex_LivesAsLongAsItsReaders(t *testing.T) {
 		})
 	}
 	for g := range uint64(2000) {
-		if g%3 == 0 { // otherwise the same file again
+		if g%3 == 0 { // in the other cases the index stays the same
 			x = index(t, data)
 		} else {
 			x.Retain()
@@ -175,7 +175,8 @@ func TestIndex_LivesAsLongAsItsReaders(t *testing.T) {
 	require.False(t, alive(last))
 }
 
-// TestState_SharesIndexes: an index that two states read outlives the first of them.
+// TestState_SharesIndexes checks that an index that two states read stays open after the first of them is
+// dropped.
 func TestState_SharesIndexes(t *testing.T) {
 	h := NewHolder()
 	x, y := index(t, file(t)), index(t, file(t))
@@ -196,7 +197,7 @@ func TestState_SharesIndexes(t *testing.T) {
 	require.False(t, alive(z))
 }
 
-// TestHolder_AcquireAllocatesNothing: each request acquires the state.
+// TestHolder_AcquireAllocatesNothing checks that Acquire does not allocate, because each request calls it.
 func TestHolder_AcquireAllocatesNothing(t *testing.T) {
 	h := NewHolder()
 	x := index(t, file(t))

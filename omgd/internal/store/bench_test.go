@@ -30,7 +30,7 @@ func BenchmarkGet(b *testing.B) {
 	require.NoError(b, s.Close())
 }
 
-// BenchmarkOpen opens a store with a full history.
+// BenchmarkOpen measures the time to open a store with a full history.
 func BenchmarkOpen(b *testing.B) {
 	dir := filepath.Join(b.TempDir(), Name)
 	s := Open(dir, Limits{}, quiet())

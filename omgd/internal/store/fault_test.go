@@ -19,9 +19,9 @@ import (
 
 func soak() bool { return os.Getenv("OMG_SOAK") != "" }
 
-// faulty runs a store on a file system where the operations after number first fail, up
-// to number last, and returns how many operations there were. Then the power fails: what
-// was stored on disk is still there, however far the store got.
+// faulty runs a store on a file system whose operations fail from number first+1 to number last. It returns
+// how many operations there were. At the end the power fails: the values that were on disk must still be
+// there, whatever the store was doing.
 func faulty(t *testing.T, first, last int, fault error) int {
 	t.Helper()
 	var ops atomic.Int64
@@ -46,11 +46,11 @@ func faulty(t *testing.T, first, last int, fault error) int {
 		if state, why := s.State(); state == "ok" {
 			stored = n
 		} else {
-			require.Contains(t, why, fault.Error(), "the fault is named")
+			require.Contains(t, why, fault.Error(), "the reason contains the fault")
 		}
 		require.NoError(t, s.Put("b", fmt.Sprint(n%7), value, time.Now()))
 		if _, _, ok := s.Get("b", fmt.Sprint(n%7)); !ok {
-			requireState(t, s, "memory") // the read failed
+			requireState(t, s, "memory") // this happens only if the read failed
 		}
 		if n%20 == 0 {
 			if len(s.History(3)) == 0 {
@@ -61,30 +61,30 @@ func faulty(t *testing.T, first, last int, fault error) int {
 	e, ok := s.LastStatus()
 	require.True(t, ok)
 	require.Equal(t, value, e.Status)
-	_ = s.Close() // may fail, but must return
+	_ = s.Close() // the call may fail, but it must return
 	after := open("/nowhere/"+Name, disk.CrashClone(vfs.CrashCloneCfg{}), smallLimits, quiet())
 	requireState(t, after, "ok")
 	e, ok = after.LastStatus()
 	if stored >= 0 {
 		require.True(t, ok)
-		require.GreaterOrEqual(t, e.At.Unix(), int64(stored), "what was stored on disk")
+		require.GreaterOrEqual(t, e.At.Unix(), int64(stored), "a status that was on disk is still there")
 	}
 	require.NoError(t, after.Close())
 	return int(ops.Load())
 }
 
-// TestStore_Faults has each disk operation fail, once and permanently. The process must
-// survive.
+// TestStore_Faults checks that the process survives a failure of each disk operation. The operation fails
+// once or permanently.
 func TestStore_Faults(t *testing.T) {
 	total := faulty(t, 0, 0, nil)
 	require.Greater(t, total, 200)
 	step := max(1, total/20)
 	if soak() {
-		step = max(1, total/200) // each leaks a stopped engine
+		step = max(1, total/200) // each run leaks a stopped engine
 	}
 	rng := rand.New(rand.NewPCG(2, 2))
 	for at := 0; at < total; at++ {
-		if at > 30 && (at+rng.IntN(step))%step != 0 { // test all of Open's, and a sample of the rest
+		if at > 30 && (at+rng.IntN(step))%step != 0 { // test all operations of Open, and a sample of the later ones
 			continue
 		}
 		faulty(t, at, at+1, syscall.EIO)
@@ -92,8 +92,8 @@ func TestStore_Faults(t *testing.T) {
 	}
 }
 
-// TestOpen_Damage changes files at random: Open returns a store that works, the old or a
-// new one.
+// TestOpen_Damage checks that Open returns a usable store, the old one or a new one, after files were changed
+// at random.
 func TestOpen_Damage(t *testing.T) {
 	times := 30
 	if soak() {
@@ -139,7 +139,7 @@ func TestOpen_Damage(t *testing.T) {
 		require.NotEqual(t, "memory", state, "%s: %s", name, why)
 		for n := range 100 {
 			require.NoError(t, s.Put("b", fmt.Sprint(n), value, time.Now()))
-			if n%5 == 0 { // each waits for the disk
+			if n%5 == 0 { // each PutStatus waits for the disk
 				require.NoError(t, s.PutStatus(value, time.Now(), true))
 			}
 		}
@@ -155,7 +155,7 @@ func TestOpen_Damage(t *testing.T) {
 	require.Greater(t, states["new"], times/10, states)
 }
 
-// TestStore_HangingDisk: Close returns although an operation of the disk hangs.
+// TestStore_HangingDisk checks that Close returns even if a disk operation hangs.
 func TestStore_HangingDisk(t *testing.T) {
 	var hang atomic.Bool
 	hung := make(chan struct{}, 100)
@@ -180,7 +180,7 @@ func TestStore_HangingDisk(t *testing.T) {
 	require.Equal(t, 2, number(t, e))
 }
 
-// writeForever stores statuses and prints the number of each, until it is killed.
+// writeForever stores statuses, and prints the number of each stored status, until the process is killed.
 func writeForever(dir string) {
 	s := Open(dir, longLimits, quiet())
 	n := 0
@@ -196,8 +196,8 @@ func writeForever(dir string) {
 	}
 }
 
-// numbered returns a status of the usual size: a string of 2,000 bytes that has the
-// number in 5.
+// numbered returns a status of the usual size: a MessagePack string of 2,000 bytes that begins with the
+// number n in 10 digits.
 func numbered(n int) []byte {
 	b := make([]byte, 2003)
 	b[0], b[1], b[2] = 0xda, 2000>>8, 2000&0xff
@@ -210,8 +210,8 @@ func decodeNumber(b []byte) (n int) {
 	return n
 }
 
-// TestStore_Killed kills a writer after some statuses: the store opens each time and has
-// the last status that the writer printed.
+// TestStore_Killed checks that a store can be opened after its writer was killed, and has the last status
+// that the writer printed.
 func TestStore_Killed(t *testing.T) {
 	times := 10
 	if soak() {

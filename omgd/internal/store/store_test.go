@@ -23,7 +23,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestMain lets the test program act as the writer that is killed.
+// TestMain runs the tests, or lets the test program act as the writer that a test kills.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("OMG_STORE_WRITER"); dir != "" {
 		writeForever(dir)
@@ -59,7 +59,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // longLimits are timeouts that no slow machine reaches.
 var longLimits = Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}
 
-// smallLimits have a tenth of the default memory, so that Pebble writes tables soon.
+// smallLimits are limits with a tenth of the default memory, so that Pebble soon writes tables.
 var smallLimits = Limits{Memory: 200 << 10, Open: await.Hang, Operation: await.Hang, Close: await.Hang}
 
 func openStore(t *testing.T, dir string) *Store {
@@ -75,7 +75,7 @@ func requireState(t *testing.T, s *Store, want string) (why string) {
 	return why
 }
 
-// raw writes to a store's database directly.
+// raw writes a value directly to the database of a store.
 func raw(t *testing.T, dir, key string, value []byte) {
 	t.Helper()
 	e, err := openDisk(dir, longLimits, vfs.Default, quiet())
@@ -99,7 +99,7 @@ func TestStore_KeepsValues(t *testing.T) {
 	require.False(t, ok)
 	require.Empty(t, s.History(-1))
 	for n := range MaxEntries + 20 {
-		// All have the same time, as with many changes in a second.
+		// All statuses have the same time, as if there were many changes in a second.
 		require.NoError(t, s.PutStatus(status(n), time.Unix(1000, 0), true))
 	}
 	require.NoError(t, s.PutStatus(status(-1), time.Unix(9999, 0), false))
@@ -119,7 +119,7 @@ func TestStore_KeepsValues(t *testing.T) {
 	require.Equal(t, 20, number(t, history[0]), "the oldest are dropped")
 	require.Equal(t, MaxEntries+19, number(t, history[MaxEntries-1]))
 	require.Equal(t, history[MaxEntries-3:], s.History(3))
-	require.NoError(t, s.PutStatus(status(5), time.Unix(1, 0), true), "a clock that goes back changes no order")
+	require.NoError(t, s.PutStatus(status(5), time.Unix(1, 0), true), "the order does not change if the clock goes back")
 	require.Equal(t, 5, number(t, s.History(1)[0]))
 	require.Len(t, s.History(-1), MaxEntries)
 	require.NoError(t, s.Close())
@@ -134,7 +134,7 @@ func TestPut_Buckets(t *testing.T) {
 	require.NoError(t, s.Put("tracker", "yay", status(2), at))
 	for n := range MaxEntries {
 		if n == 500 {
-			require.NoError(t, s.Put("aur", "yay", status(3), at), "a value that is written again is new")
+			require.NoError(t, s.Put("aur", "yay", status(3), at), "a value that is written again counts as the newest")
 		}
 		require.NoError(t, s.Put("aur", fmt.Sprint(n), status(n), at))
 	}
@@ -317,8 +317,8 @@ func TestOpen_ReadOnlyDisk(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// TestStore_FullDisk fills a small file system under an open store, which then has to
-// write its log, start a new log and flush.
+// TestStore_FullDisk checks that a store continues in memory when its disk is full. The disk fills up while
+// the store is open and has to write its log, start a new log and flush.
 func TestStore_FullDisk(t *testing.T) {
 	for _, size := range []int{100, 20_000, 100_000, 600_000} {
 		mnt := need.Tmpfs(t, "4m")
@@ -342,13 +342,13 @@ func TestStore_FullDisk(t *testing.T) {
 			}
 		}
 		require.Contains(t, requireState(t, s, "memory"), "no space left")
-		require.NoError(t, s.PutStatus(status(7), time.Now(), true), "and it goes on")
+		require.NoError(t, s.PutStatus(status(7), time.Now(), true), "the store goes on in memory")
 		e, _ := s.LastStatus()
 		require.Equal(t, 7, number(t, e))
 		require.Equal(t, 7, number(t, s.History(1)[0]))
 		require.NoError(t, s.Close())
 
-		s = openStore(t, dir) // the disk is full, and the old engine has the lock
+		s = openStore(t, dir) // the disk is full, and the old engine still has the lock
 		requireState(t, s, "memory")
 		require.NoError(t, s.Close())
 		require.Empty(t, asides(t, dir))

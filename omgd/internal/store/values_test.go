@@ -17,8 +17,8 @@ type typed struct {
 	Parts []string `msgpack:"parts"`
 }
 
-// TestValues_Typed: Load returns what Save stored, with its time, also after a restart.
-// A value of another type, or none, is not found.
+// TestValues_Typed checks that Load returns a value that Save has stored, with its time, also after a
+// restart. Load finds no value of another type.
 func TestValues_Typed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), Name)
 	s := openStore(t, dir)
@@ -41,18 +41,18 @@ func TestValues_Typed(t *testing.T) {
 	_, _, ok = Load[typed](s, "other", "struct")
 	require.False(t, ok)
 	got, when, ok := Load[[]int](s, "bucket", "list")
-	require.False(t, ok, "of another type")
-	require.Empty(t, got, "it is not partly read")
+	require.False(t, ok, "the value has another type")
+	require.Empty(t, got, "the value is not partly read")
 	require.True(t, when.IsZero())
 	require.NoError(t, s.Close())
 }
 
-// refusing is a store whose Put fails.
+// refusing is a Values whose method Put fails.
 type refusing struct{ Values }
 
 func (refusing) Put(string, string, []byte, time.Time) error { return errors.New("no room") }
 
-// TestSave_Logs: a value that cannot be stored is logged with its bucket and key.
+// TestSave_Logs checks that Save logs the bucket and the key of a value that cannot be stored.
 func TestSave_Logs(t *testing.T) {
 	for name, save := range map[string]func(*slog.Logger){
 		"refused": func(log *slog.Logger) { Save(refusing{}, log, "bucket", "key", 1, time.Now()) },
