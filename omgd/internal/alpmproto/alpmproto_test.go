@@ -44,7 +44,7 @@ func TestAnswer_InParts(t *testing.T) {
 			rest = rest[n:]
 			if len(rest) > 0 {
 				_, err := c.Reply(OpFacts, repos)
-				require.ErrorIs(t, err, ErrInvalidReply, "not at its end yet")
+				require.ErrorIs(t, err, ErrInvalidReply, "the reply is not complete yet")
 			}
 		}
 		got, err := c.Reply(OpFacts, repos)

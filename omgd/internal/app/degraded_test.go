@@ -139,7 +139,7 @@ func TestServe_MemoryOnly(t *testing.T) {
 			d.awaitFile(false)
 			history, err := d.dial().History(t.Context(), &wire.HistoryRequest{})
 			require.NoError(t, err)
-			require.NotEmpty(t, history.Entries, "it is in memory, too")
+			require.NotEmpty(t, history.Entries, "the history is in memory, too")
 			health, err := d.dial().Health(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, wire.HealthDegraded, health.State)

@@ -456,7 +456,7 @@ func TestSearch_Budget(t *testing.T) {
 	})
 }
 
-// TestRun_Week counts the requests of a week with many queries.
+// TestRun_Week checks the number of requests in a week with many live queries.
 func TestRun_Week(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}

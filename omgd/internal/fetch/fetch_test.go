@@ -45,7 +45,7 @@ func serve(t *testing.T, h http.HandlerFunc) string {
 	return s.URL
 }
 
-// pipes is a network of in-memory connections, so that all waiting is in virtual time.
+// pipes is a network of connections in memory. Without real connections, all waiting can be in virtual time.
 type pipes struct {
 	next  chan net.Conn
 	ended chan struct{}
@@ -72,7 +72,7 @@ func newPipes() *pipes {
 
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes.example.com", Net: "unix"} }
 
-// client returns a client in this network.
+// client returns a client whose connections are pipes of this network.
 func (p *pipes) client(t *testing.T, stallTimeout time.Duration) *Client {
 	t.Helper()
 	c, err := New(config.Network{Proxy: "none", Timeout: config.Duration(stallTimeout)}, "omg-test")
@@ -91,8 +91,8 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	}
 }
 
-// within calls do in virtual time, with a client and the URL of a server that it
-// reaches through pipes. stall is the client's stall timeout.
+// within calls the function do in virtual time. It passes do a client and the URL of a server that the client
+// reaches through pipes.
 func within(t *testing.T, stallTimeout time.Duration, h http.HandlerFunc, do func(t *testing.T, c *Client, url string)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -134,10 +134,10 @@ func TestGet_Request(t *testing.T) {
 	require.True(t, a.NotModified)
 }
 
-// TestGet_Bodies has the replies of broken and hostile servers.
+// TestGet_Bodies checks the result for each reply of a broken or hostile server.
 func TestGet_Bodies(t *testing.T) {
 	const maxBytes, stallTimeout = 1 << 20, 300 * time.Millisecond
-	// The number of stall timeouts that a case takes; the others take no time.
+	// The number of stall timeouts that a case waits; cases that are not listed do not wait.
 	waits := map[string]time.Duration{"dripping": 1, "silent": 1, "silent in the middle": 2}
 	zip := func(w io.Writer, n int64) {
 		z := gzip.NewWriter(w)
@@ -250,7 +250,7 @@ func TestGet_Bodies(t *testing.T) {
 
 var errAny = errors.New("any")
 
-// TestGet_AsIs: a file with a Content-Encoding is not decompressed.
+// TestGet_AsIs checks that KeepEncoding leaves a file with a Content-Encoding compressed.
 func TestGet_AsIs(t *testing.T) {
 	var file bytes.Buffer
 	z := gzip.NewWriter(&file)
@@ -269,7 +269,7 @@ func TestGet_AsIs(t *testing.T) {
 	require.ErrorIs(t, err, ErrTooLarge)
 }
 
-// closedPort returns an address without a listener; the test keeps the port bound.
+// closedPort returns an address on which no process listens. The port stays bound until the test ends.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -318,7 +318,7 @@ func TestGet_VerifiesTLS(t *testing.T) {
 		var unknown *tls.CertificateVerificationError
 		require.ErrorAs(t, err, &unknown)
 
-		// The same server, now trusted, redirects to plain HTTP.
+		// The same server redirects to plain HTTP. The client trusts its certificate now.
 		c.http.Transport.(*http.Transport).TLSClientConfig = s.Client().Transport.(*http.Transport).TLSClientConfig
 		_, _, err = get(c, s.URL, 1)
 		require.ErrorIs(t, err, ErrInsecure)
@@ -379,8 +379,8 @@ func TestGet_Proxy(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestGet_Plain: plain HTTP needs AllowHTTP, and even then another host cannot redirect to
-// this machine.
+// TestGet_Plain checks that plain HTTP needs AllowHTTP, and that even with AllowHTTP another host cannot
+// redirect to this machine.
 func TestGet_Plain(t *testing.T) {
 	var to string
 	proxy := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -463,7 +463,7 @@ func TestFile_Replaces(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestSchedule_Run runs a week in which a server fails now and then.
+// TestSchedule_Run checks the pauses in a week in which two requests to a server fail.
 func TestSchedule_Run(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 7*24*time.Hour)

@@ -23,7 +23,7 @@ func healthy() *wire.StatusResult {
 	return r
 }
 
-// component returns the component of a result with this name.
+// component returns the component with this name in a result.
 func component(t *testing.T, r wire.HealthResult, name string) wire.Component {
 	t.Helper()
 	for _, c := range r.Components {
@@ -35,8 +35,8 @@ func component(t *testing.T, r wire.HealthResult, name string) wire.Component {
 	return wire.Component{}
 }
 
-// TestEvaluate_States: each fault degrades its component, with the reason, and the
-// daemon as a whole, but no other component.
+// TestEvaluate_States checks that each fault degrades its own component, with the reason, and the daemon as a
+// whole. No other component is degraded.
 func TestEvaluate_States(t *testing.T) {
 	for name, c := range map[string]struct {
 		change    func(*Input)
@@ -148,8 +148,7 @@ func TestEvaluate_States(t *testing.T) {
 	}
 }
 
-// TestEvaluate_OnlyEnabledSources: a source that the configuration does not enable is
-// not reported.
+// TestEvaluate_OnlyEnabledSources checks that a source is not reported unless the configuration enables it.
 func TestEvaluate_OnlyEnabledSources(t *testing.T) {
 	in := Input{Status: healthy(), Interval: time.Minute}
 	in.Status.Sources[2].State = wire.SourceMissing
@@ -161,8 +160,8 @@ func TestEvaluate_OnlyEnabledSources(t *testing.T) {
 	}
 }
 
-// TestEvaluate_Since: Since is when the state last changed; a new reason does not
-// change it.
+// TestEvaluate_Since checks that Since is the time of the last change of the state. A new reason for the same
+// state does not change it.
 func TestEvaluate_Since(t *testing.T) {
 	var m Monitor
 	since := func(in Input, at time.Time) int64 { return component(t, m.Evaluate(in, at), "index").Since }

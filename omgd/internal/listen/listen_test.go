@@ -52,8 +52,8 @@ func TestOpen_ClosedToOthers(t *testing.T) {
 	}
 }
 
-// TestOpen_ModeNeverChanges watches the socket's mode while it is made: at no moment
-// can others connect.
+// TestOpen_ModeNeverChanges checks that other users can never connect while the socket is made. It reads the
+// mode of the socket all the time.
 func TestOpen_ModeNeverChanges(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	path, env := socketPath(t)
@@ -171,14 +171,14 @@ func TestOpen_Refuses(t *testing.T) {
 			if err == nil {
 				after, err := os.Lstat(path)
 				require.NoError(t, err)
-				require.True(t, os.SameFile(before, after), "it is left alone")
+				require.True(t, os.SameFile(before, after), "the file is unchanged")
 			}
 		})
 	}
 }
 
-// TestStopAccepting_TellsConnected: clients that are connected but not accepted get
-// goodbye, whatever they have sent; later ones cannot connect.
+// TestStopAccepting_TellsConnected checks that clients that are connected but not accepted get the message
+// goodbye, even if they have sent data. After that no client can connect.
 func TestStopAccepting_TellsConnected(t *testing.T) {
 	path, env := socketPath(t)
 	s, err := Open(path, env, Private)
@@ -211,7 +211,7 @@ func TestStopAccepting_TellsConnected(t *testing.T) {
 	}
 }
 
-// TestClose_LeavesForeignFile: a socket that replaced ours stays.
+// TestClose_LeavesForeignFile checks that a file that has replaced our socket stays.
 func TestClose_LeavesForeignFile(t *testing.T) {
 	path, env := socketPath(t)
 	s, err := Open(path, env, Private)
@@ -235,8 +235,8 @@ func TestOpen_NamesTheFirst(t *testing.T) {
 	require.ErrorContains(t, err, "at most 107 bytes")
 }
 
-// TestClose_Alone: a daemon whose start failed closes its socket without a shutdown,
-// and a second call does nothing. The service manager's socket stays.
+// TestClose_Alone checks that Close without StopAccepting removes the socket, and that a second Close does
+// nothing. The service manager's socket stays. A daemon calls only Close if its start fails.
 func TestClose_Alone(t *testing.T) {
 	path, env := socketPath(t)
 	for range 2 {

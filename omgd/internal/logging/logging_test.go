@@ -28,8 +28,8 @@ func TestLog_TextAndLevels(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestLog_Entries: an entry has its attributes in its text and as fields, also those
-// of the logger and of groups.
+// TestLog_Entries checks that an entry has its attributes both in its text and as fields. These include the
+// attributes of the logger and of groups.
 func TestLog_Entries(t *testing.T) {
 	type entry struct {
 		level  slog.Level

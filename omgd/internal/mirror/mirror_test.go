@@ -35,7 +35,7 @@ func TestMain(m *testing.M) { await.Main(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// database returns a database with one package of this version.
+// database returns a database with one package that has this version.
 func database(version string) []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -52,7 +52,7 @@ type web struct {
 	*httptest.Server
 	mu       sync.Mutex
 	files    map[string]served
-	answer   http.HandlerFunc // replaces files, unless it is nil
+	answer   http.HandlerFunc // handles all requests instead of files, unless it is nil
 	received []*http.Request
 }
 
@@ -108,12 +108,12 @@ func (s *web) requests() []*http.Request {
 	return received
 }
 
-// testSystem is a Downloader with its store and its pacman.conf.
+// testSystem has a Downloader, its store and its pacman.conf.
 type testSystem struct {
 	t       *testing.T
 	home    string
 	conf    pacmandb.Config
-	bad     error // of reading pacman.conf
+	bad     error // the error of reading pacman.conf
 	changed atomic.Int64
 	client  *fetch.Client
 	store   *store.Store
@@ -151,14 +151,14 @@ func (w *testSystem) close() {
 	require.NoError(w.t, w.store.Close())
 }
 
-// restart closes the mirror and opens it again.
+// restart closes the Downloader and makes a new one with the same files.
 func (w *testSystem) restart() {
 	w.t.Helper()
 	w.close()
 	w.open()
 }
 
-// build builds an index as omg-index does.
+// build builds an index as omg-index does, but in the test's process.
 func build(ctx context.Context, db, index string) error {
 	repo, err := sources.DatabaseFile(db)
 	if err != nil {
@@ -180,8 +180,7 @@ func (w *testSystem) round() error {
 	return err
 }
 
-// version returns the version of the package in a repository's index, empty without an
-// index.
+// version returns the version of the package in the index of a repository. It is empty if there is no index.
 func (w *testSystem) version(repo string) string {
 	w.t.Helper()
 	f, err := pkgindex.Open(sources.IndexPath(w.m.Dir, pkgindex.KindRepo, repo), nil)
@@ -202,8 +201,8 @@ func (w *testSystem) version(repo string) string {
 
 var day = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// TestMirror_Round goes through the life of a database: none yet, the first, not
-// modified, a new one, and none on the server.
+// TestMirror_Round checks the rounds in the life of a database: there is no database yet, the first is
+// downloaded, it has not changed, it has changed, and the server fails.
 func TestMirror_Round(t *testing.T) {
 	s := newWeb(t)
 	s.has("/core/core.db", served{database("1-1"), day, `"one"`})
@@ -212,7 +211,7 @@ func TestMirror_Round(t *testing.T) {
 	require.Equal(t, "1-1", w.version("core"))
 	fi, err := os.Stat(filepath.Join(w.m.Dir, "core.db"))
 	require.NoError(t, err)
-	require.True(t, fi.ModTime().Equal(day), "the time is the mirror's")
+	require.True(t, fi.ModTime().Equal(day), "the time comes from the server")
 	require.Empty(t, w.m.Why("core"))
 	require.Empty(t, s.requests()[0].Header.Get("If-Modified-Since"))
 
@@ -225,12 +224,12 @@ func TestMirror_Round(t *testing.T) {
 	fi, err = os.Stat(filepath.Join(w.m.Dir, "core.db"))
 	require.NoError(t, err)
 	require.True(t, fi.ModTime().Equal(day))
-	require.Greater(t, sourcefile.StampOf(fi).CtimeNS, before, "that it is right is remembered")
+	require.Greater(t, sourcefile.StampOf(fi).CtimeNS, before, "the ctime records that the database is up to date")
 
 	s.has("/core/core.db", served{database("2-1"), day.Add(time.Hour), `"two"`})
 	w.restart()
 	require.NoError(t, w.round())
-	require.Equal(t, `"one"`, s.requests()[0].Header.Get("If-None-Match"), "remembered across a restart")
+	require.Equal(t, `"one"`, s.requests()[0].Header.Get("If-None-Match"), "the ETag survives a restart")
 	require.Equal(t, "2-1", w.version("core"))
 
 	s.respond(func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "<html>", http.StatusBadGateway) })
@@ -241,7 +240,7 @@ func TestMirror_Round(t *testing.T) {
 	require.NoError(t, w.round())
 	require.Empty(t, w.m.Why("core"))
 
-	// A database without an index is downloaded again.
+	// A database is downloaded again if its index is missing.
 	require.NoError(t, os.Remove(sources.IndexPath(w.m.Dir, pkgindex.KindRepo, "core")))
 	s.requests()
 	require.NoError(t, w.round())
@@ -249,8 +248,8 @@ func TestMirror_Round(t *testing.T) {
 	require.Empty(t, s.requests()[0].Header.Get("If-None-Match"))
 }
 
-// TestMirror_Servers: the first server that has the database is used, unless its
-// database is older than ours.
+// TestMirror_Servers checks that a database comes from the first server that has it, unless that server's
+// database is older than the local one.
 func TestMirror_Servers(t *testing.T) {
 	a, b := newWeb(t), newWeb(t)
 	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{a.URL, "ftp://127.0.0.1/core", b.URL}, Signature: pacmandb.SignatureNever})
@@ -262,8 +261,8 @@ func TestMirror_Servers(t *testing.T) {
 	a.requests()
 	require.NoError(t, w.round())
 	require.Equal(t, "1-1", w.version("core"), "an older database on a mirror is ignored")
-	require.Empty(t, a.requests()[0].Header.Get("If-None-Match"), "the tag is the other server's")
-	a.respond(func(rw http.ResponseWriter, _ *http.Request) { // ignores conditions
+	require.Empty(t, a.requests()[0].Header.Get("If-None-Match"), "the ETag belongs to the other server")
+	a.respond(func(rw http.ResponseWriter, _ *http.Request) { // the server ignores the conditions of the request
 		rw.Header().Set("Last-Modified", day.Add(-time.Hour).Format(http.TimeFormat))
 		_, _ = rw.Write(database("0-1"))
 	})
@@ -281,7 +280,7 @@ func TestMirror_Servers(t *testing.T) {
 	}
 	w.conf.Repos[0].Servers = many
 	a.requests()
-	require.ErrorContains(t, w.round(), "none0: refused: 404", "the first is named")
+	require.ErrorContains(t, w.round(), "none0: refused: 404", "the error contains the first server")
 	require.Len(t, a.requests(), maxServers)
 	w.conf.Repos[0].Servers = []string{"ftp://127.0.0.1"}
 	require.ErrorContains(t, w.round(), "URL scheme ftp is not supported")
@@ -293,8 +292,8 @@ func TestMirror_Servers(t *testing.T) {
 	require.Equal(t, "3-1", w.version("core"))
 }
 
-// TestMirror_Faults: after each fault the last database stays, no other files are left,
-// and Why has the reason.
+// TestMirror_Faults checks that after each fault the last database stays, no other files are left, and Why
+// returns the reason.
 func TestMirror_Faults(t *testing.T) {
 	whole := database("2-1")
 	for name, c := range map[string]struct {
@@ -341,8 +340,8 @@ func TestMirror_Faults(t *testing.T) {
 	}
 }
 
-// TestMirror_Signatures: a signature is stored where pacman.conf allows one, and must
-// exist where it requires one.
+// TestMirror_Signatures checks that a signature is stored if pacman.conf allows signatures, and that a
+// database without a signature is rejected if pacman.conf requires one.
 func TestMirror_Signatures(t *testing.T) {
 	s := newWeb(t)
 	s.has("/core.db", served{database("1-1"), day, ""})
@@ -374,11 +373,11 @@ func TestMirror_Signatures(t *testing.T) {
 	s.requests()
 	require.NoError(t, w.round())
 	require.Equal(t, "3-1", w.version("core"))
-	require.Len(t, s.requests(), 1, "no signature is asked for")
-	require.NoFileExists(t, signature, "the old one is another database's")
+	require.Len(t, s.requests(), 1, "no signature is requested")
+	require.NoFileExists(t, signature, "the old signature belongs to another database")
 }
 
-// TestMirror_FileServer: a server may be a directory.
+// TestMirror_FileServer checks that the server of a repository may be a directory.
 func TestMirror_FileServer(t *testing.T) {
 	dir := t.TempDir()
 	w := newTestSystem(t, pacmandb.Repo{Name: "my own", Servers: []string{"file://" + dir}, Signature: pacmandb.SignatureOptional})
@@ -405,8 +404,8 @@ func TestMirror_FileServer(t *testing.T) {
 	require.Equal(t, "2-1", w.version("my own"))
 }
 
-// TestMirror_Repositories: only databases that pacman -Sy downloads are downloaded, and
-// files of repositories that are no longer configured are removed.
+// TestMirror_Repositories checks that only the databases that pacman -Sy downloads are downloaded, and that
+// the files of repositories that are no longer configured are removed.
 func TestMirror_Repositories(t *testing.T) {
 	s := newWeb(t)
 	repos := []pacmandb.Repo{}
@@ -433,8 +432,7 @@ func TestMirror_Repositories(t *testing.T) {
 	require.Len(t, left, 3, "extra's database, its index and the notes: %s", left)
 }
 
-// TestMirror_CannotWrite: if the directory is not writable, each repository has that
-// error.
+// TestMirror_CannotWrite checks that each repository has the error if the directory is not writable.
 func TestMirror_CannotWrite(t *testing.T) {
 	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{"http://127.0.0.1:9"}})
 	require.NoError(t, os.WriteFile(w.m.Dir, nil, 0o644))
@@ -444,7 +442,7 @@ func TestMirror_CannotWrite(t *testing.T) {
 	require.Contains(t, w.m.Why("core"), "not a directory")
 }
 
-// oneValue is a store that holds one value.
+// oneValue is a store.Values that holds one value.
 type oneValue struct{ value []byte }
 
 func (s *oneValue) Put(_, _ string, value []byte, _ time.Time) error {
@@ -456,7 +454,7 @@ func (s *oneValue) Get(_, _ string) ([]byte, time.Time, bool) {
 	return s.value, time.Time{}, s.value != nil
 }
 
-// TestRun_AsksWhenItIsDue: a round comes an hour after the last, also across restarts.
+// TestRun_AsksWhenItIsDue checks that a round begins an hour after the last round, also across restarts.
 func TestRun_AsksWhenItIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, home := t.TempDir(), t.TempDir()
@@ -478,14 +476,14 @@ func TestRun_AsksWhenItIsDue(t *testing.T) {
 			ctx, end := context.WithTimeout(t.Context(), d)
 			defer end()
 			m.Run(ctx)
-			require.Equal(t, d, time.Since(start), "it ends with its context")
+			require.Equal(t, d, time.Since(start), "Run ends with its context")
 			require.Empty(t, m.Why("core"))
 			require.Equal(t, len(rounds)-before, changed)
 		}
 		run(10 * time.Minute)
 		require.Equal(t, []time.Duration{0}, rounds)
 		run(49 * time.Minute)
-		require.Len(t, rounds, 1, "not asked for so soon")
+		require.Len(t, rounds, 1, "the next round is not due yet")
 		run(8 * time.Minute)
 		require.Len(t, rounds, 2)
 		require.InDelta(t, 63*time.Minute, rounds[1], float64(3*time.Minute), "an hour and up to a tenth of one later")

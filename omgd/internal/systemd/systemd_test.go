@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// serviceManager listens on the socket that NOTIFY_SOCKET names. Each call of received
-// returns the messages since the last.
+// serviceManager sets NOTIFY_SOCKET to the path of a socket, and listens on it. Each call of the function
+// received returns the messages since the last call.
 func serviceManager(t *testing.T) (received func() []string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "omg-") // a socket's path has to be short
@@ -40,7 +40,7 @@ func serviceManager(t *testing.T) (received func() []string) {
 	}
 }
 
-// TestWatchdog: a process sends two signs of life in each watchdog interval, and none
+// TestWatchdog checks that a process sends two signs of life in each watchdog interval, and no sign of life
 // while it hangs.
 func TestWatchdog(t *testing.T) {
 	received := serviceManager(t)
@@ -80,7 +80,7 @@ func TestWatchdog(t *testing.T) {
 	})
 }
 
-// TestWatchdog_NotWanted: without a watchdog nothing is sent.
+// TestWatchdog_NotWanted checks that no sign of life is sent if the service manager has no watchdog.
 func TestWatchdog_NotWanted(t *testing.T) {
 	received := serviceManager(t)
 	t.Setenv("WATCHDOG_USEC", "")
@@ -88,7 +88,7 @@ func TestWatchdog_NotWanted(t *testing.T) {
 	require.Empty(t, received())
 }
 
-// TestNotifier: a message has one assignment on each line.
+// TestNotifier checks that each line of a message is one assignment.
 func TestNotifier(t *testing.T) {
 	received := serviceManager(t)
 	n := Notifier{Log: slog.New(slog.DiscardHandler)}

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { await.Main(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// web is a fake tracker whose reply a test sets.
+// web is a fake tracker. A test sets its reply.
 type web struct {
 	*httptest.Server
 	mu        sync.Mutex
@@ -68,7 +68,8 @@ func (s *web) last() http.Header {
 
 const modified = "Tue, 14 Nov 2023 22:13:20 GMT"
 
-// records replies with n records, or with 304 to a request with their ETag and date.
+// records returns a handler whose reply has n advisories. If a request has the reply's ETag and date, the
+// handler replies with 304.
 func records(n int) http.HandlerFunc {
 	all := make([]string, n)
 	for i := range all {
@@ -97,7 +98,8 @@ func (w *testSystem) open() *store.Store {
 	return store.Open(w.dir, store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}, quiet)
 }
 
-// tracker returns a tracker that uses the test system's store; stop closes both.
+// tracker returns a Downloader that uses the test system's store. The function stop closes the store and the
+// client.
 func (w *testSystem) tracker(t *testing.T) (tr *Downloader, stop func()) {
 	t.Helper()
 	client, err := fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(await.Hang)}, "omg-test")
@@ -113,8 +115,8 @@ func (w *testSystem) tracker(t *testing.T) (tr *Downloader, stop func()) {
 	}
 }
 
-// TestTracker_Ask goes through the life of a reply: none yet, the first, not modified,
-// a new one.
+// TestTracker_Ask checks the advisories after each kind of reply: no reply yet, the first reply, a reply that
+// is not modified, and a new reply.
 func TestTracker_Ask(t *testing.T) {
 	start := time.Now().Unix()
 	w := &testSystem{web: newWeb(t), dir: t.TempDir()}
@@ -130,17 +132,17 @@ func TestTracker_Ask(t *testing.T) {
 	require.Empty(t, w.web.last().Get("If-None-Match"))
 	require.EqualValues(t, 1, w.changed.Load())
 
-	tr.last.At, first.At = 5, 5 // long ago
+	tr.last.At, first.At = 5, 5 // a time long ago
 	require.NoError(t, tr.update(t.Context()))
 	require.Equal(t, `"3"`, w.web.last().Get("If-None-Match"))
 	require.Equal(t, modified, w.web.last().Get("If-Modified-Since"))
 	again := tr.Latest()
 	require.NotSame(t, first, again, "an earlier result is not changed")
-	require.GreaterOrEqual(t, again.At, start, "not modified is an answer of now")
+	require.GreaterOrEqual(t, again.At, start, "a reply that is not modified confirms the advisories now")
 	require.Equal(t, first.Records, again.Records)
 	stop()
 
-	// The next tracker loads it and sends its ETag.
+	// The next Downloader loads the stored reply and sends the reply's ETag.
 	tr, stop = w.tracker(t)
 	require.Equal(t, again, tr.Latest())
 	w.web.respond(records(4))
@@ -150,7 +152,7 @@ func TestTracker_Ask(t *testing.T) {
 	stop()
 }
 
-// TestTracker_Faults: after each fault the records stay, with their age and the reason.
+// TestTracker_Faults checks that the advisories stay after each fault, with their age and the reason.
 func TestTracker_Faults(t *testing.T) {
 	body := func(status int, text string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -204,7 +206,7 @@ func TestTracker_Faults(t *testing.T) {
 
 			w.web.respond(c.handle)
 			if name == "another condition" {
-				tr.last.ETag, tr.last.LastModified = "", "" // without a condition 304 is an error
+				tr.last.ETag, tr.last.LastModified = "", "" // the reply 304 to a request without a condition is an error
 			}
 			require.Error(t, tr.update(t.Context()))
 			after := *tr.Latest()
@@ -233,7 +235,8 @@ func TestTracker_OneBadRecord(t *testing.T) {
 	require.Equal(t, 1, tr.Latest().Skipped)
 }
 
-// TestTracker_Stored: a stored reply is used only if it is valid and from this tracker.
+// TestTracker_Stored checks that a stored reply is used only if it is valid and comes from the configured
+// tracker.
 func TestTracker_Stored(t *testing.T) {
 	w := &testSystem{web: newWeb(t), dir: t.TempDir()}
 	tr, stop := w.tracker(t)
@@ -260,19 +263,19 @@ func TestTracker_Stored(t *testing.T) {
 		tr, stop = w.tracker(t)
 		require.Zero(t, tr.Latest().At, name)
 		require.Zero(t, tr.last.At, name)
-		require.Empty(t, tr.last.ETag, "%s: the whole answer is asked for", name)
+		require.Empty(t, tr.last.ETag, "%s: the request has no condition", name)
 		stop()
 	}
 }
 
-// getter downloads by calling a function.
+// getter is a Getter that calls a function for each download.
 type getter func(w io.Writer) fetch.Response
 
 func (g getter) Get(_ context.Context, _ fetch.Request, w io.Writer) (fetch.Response, error) {
 	return g(w), nil
 }
 
-// oneValue is a store that holds one value.
+// oneValue is a store.Values that holds one value.
 type oneValue struct{ value []byte }
 
 func (s *oneValue) Put(_, _ string, value []byte, _ time.Time) error {
@@ -284,8 +287,7 @@ func (s *oneValue) Get(_, _ string) ([]byte, time.Time, bool) {
 	return s.value, time.Time{}, s.value != nil
 }
 
-// TestRun_AsksWhenItIsDue: a request comes an hour after the last reply, also across
-// restarts.
+// TestRun_AsksWhenItIsDue checks that a request is sent an hour after the last reply, also across restarts.
 func TestRun_AsksWhenItIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, requested, kept := time.Now(), []time.Duration(nil), &oneValue{}
@@ -305,14 +307,14 @@ func TestRun_AsksWhenItIsDue(t *testing.T) {
 			ctx, end := context.WithTimeout(t.Context(), d)
 			defer end()
 			tr.Run(ctx)
-			require.Equal(t, d, time.Since(start), "it ends with its context")
+			require.Equal(t, d, time.Since(start), "Run ends with its context")
 			require.Len(t, tr.Latest().Records, 1)
 			require.Equal(t, len(requested)-before, changed)
 		}
 		run(10 * time.Minute)
 		require.Equal(t, []time.Duration{0}, requested)
 		run(49 * time.Minute)
-		require.Len(t, requested, 1, "a young answer is not asked for again")
+		require.Len(t, requested, 1, "the reply is too young for another request")
 		run(2 * time.Minute)
 		require.Equal(t, []time.Duration{0, time.Hour}, requested)
 		run(23*time.Hour + time.Minute)
