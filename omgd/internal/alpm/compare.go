@@ -71,10 +71,10 @@ func Compare(libalpm, ours *Facts) []string {
 	for len(a) > 0 || len(b) > 0 {
 		switch {
 		case len(b) == 0 || len(a) > 0 && a[0].Name < b[0].Name:
-			d.add("%s: installed (%s) only for libalpm", a[0].Name, a[0].Version)
+			d.add("%s: libalpm says installed (%s), omg says not installed", a[0].Name, a[0].Version)
 			a = a[1:]
 		case len(a) == 0 || b[0].Name < a[0].Name:
-			d.add("%s: not installed for libalpm, %s for omg", b[0].Name, b[0].Version)
+			d.add("%s: libalpm says not installed, omg says installed (%s)", b[0].Name, b[0].Version)
 			b = b[1:]
 		default:
 			d.installed(&a[0], &b[0], comparable)

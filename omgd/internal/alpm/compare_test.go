@@ -35,10 +35,10 @@ func TestFacts_Lists(t *testing.T) {
 func TestCompare_Differences(t *testing.T) {
 	require.Empty(t, Compare(sample(), sample()))
 	for want, change := range map[string]func(libalpm, ours *Facts){
-		"a: installed (1-1) only for libalpm":                                       func(_, f *Facts) { f.Installed = f.Installed[1:] },
-		"e: installed (1-1) only for libalpm":                                       func(_, f *Facts) { f.Installed = f.Installed[:4] },
-		"c: not installed for libalpm, 1-1 for omg":                                 func(f, _ *Facts) { f.Installed = append(f.Installed[:2:2], f.Installed[3:]...) },
-		"e: not installed for libalpm, 1-1 for omg":                                 func(f, _ *Facts) { f.Installed = f.Installed[:4] },
+		"a: libalpm says installed (1-1), omg says not installed":                   func(_, f *Facts) { f.Installed = f.Installed[1:] },
+		"e: libalpm says installed (1-1), omg says not installed":                   func(_, f *Facts) { f.Installed = f.Installed[:4] },
+		"c: libalpm says not installed, omg says installed (1-1)":                   func(f, _ *Facts) { f.Installed = append(f.Installed[:2:2], f.Installed[3:]...) },
+		"e: libalpm says not installed, omg says installed (1-1)":                   func(f, _ *Facts) { f.Installed = f.Installed[:4] },
 		"a: libalpm says 2-1, omg says 1-1":                                         func(f, _ *Facts) { f.Installed[0].Version = "2-1" },
 		"a: libalpm says installed as a dependency, omg says explicitly installed":  func(f, _ *Facts) { f.Installed[0].Reason = 1 },
 		"a: libalpm says installed for reason 7, omg says explicitly installed":     func(f, _ *Facts) { f.Installed[0].Reason = 7 },
