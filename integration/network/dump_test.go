@@ -120,7 +120,7 @@ func TestDump_Faults(t *testing.T) {
 			var got answer
 			harness.Await(t, func() bool {
 				got = w.search(words("spotify"))
-				return len(got.names) == 1 && got.source().State == wire.SourceStale && got.source().Why != "its age is unknown"
+				return len(got.names) == 1 && got.source().State == wire.SourceStale && got.source().Why != "the age of the dump is unknown"
 			}, "the dump is stale; omgd printed: %s", w.omgd.Stderr)
 			require.Regexp(t, cmp.Or(dumpReasons[sw.Name], liveReasons[sw.Name]), got.source().Why)
 			require.Equal(t, index, harness.Read(t, w.Index("aur")))

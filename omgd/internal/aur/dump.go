@@ -56,7 +56,7 @@ func (a *AUR) Source() wire.Source {
 	maxAge := max(a.Stale, time.Duration(a.Interval)+time.Duration(a.Interval)/lateFraction)
 	switch age := time.Since(time.Unix(d.Good, 0)); {
 	case d.Good == 0:
-		s.State, s.Why = wire.SourceStale, "its age is unknown"
+		s.State, s.Why = wire.SourceStale, "the age of the dump is unknown"
 	case age > maxAge:
 		s.State, s.Why = wire.SourceStale, ageText(age)
 	}

@@ -161,7 +161,7 @@ func missing(err error) wire.Source {
 // that match only by a field which the AUR's search results lack.
 func buildQuery(r *wire.SearchRequest) (query, error) {
 	if r.Regex {
-		return query{}, fmt.Errorf("%w: it does not know regular expressions", errNotAsked)
+		return query{}, fmt.Errorf("%w: the AUR does not support regular expressions", errNotAsked)
 	}
 	var best query
 	exact := 0
@@ -199,7 +199,7 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 				exact++
 			}
 			if exact > 1 {
-				return query{}, fmt.Errorf("%w: it searches one field at a time", errNotAsked)
+				return query{}, fmt.Errorf("%w: the AUR searches one field at a time", errNotAsked)
 			}
 			if exact == 1 && by == "maintainer" {
 				continue
