@@ -28,12 +28,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Usage:     "daemon that keeps the package index and answers omg",
 		UsageText: "omgd [options]",
 		Description: `omgd reads pacman's databases, and reads them again after each change. It writes only
-its own files, in the data directory and next to its socket. It goes into the
-background, and the command returns as soon as it responds there. SIGTERM and SIGINT
-stop it, a second one immediately. SIGHUP makes it reload the configuration.
+its own files, in the data directory and next to its socket. omgd runs in the
+background, and the command returns as soon as the background process responds.
+SIGTERM or SIGINT stops omgd, and a second signal stops it immediately. SIGHUP makes
+omgd reload the configuration.
 
 Exit codes: 0 started, or stopped normally; 1 the background process did not start;
-2 wrong usage; 3 cannot run.`,
+2 wrong usage; 3 omgd cannot run.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "foreground", Aliases: []string{"f"}, Usage: "stay in the foreground"},
 			&cli.BoolFlag{Name: "system", Usage: "serve all users, with data in " + paths.SystemDir},
