@@ -67,7 +67,7 @@ func UID(name string) (uint32, error) {
 	return number(name, func() (string, error) {
 		u, err := user.Lookup(name)
 		if err != nil {
-			return "", fmt.Errorf("no user %q in /etc/passwd: give the number", name)
+			return "", fmt.Errorf("no user %q in /etc/passwd: use the user ID", name)
 		}
 		return u.Uid, nil
 	})
@@ -78,7 +78,7 @@ func GID(name string) (uint32, error) {
 	return number(name, func() (string, error) {
 		g, err := user.LookupGroup(name)
 		if err != nil {
-			return "", fmt.Errorf("no group %q in /etc/group: give the number", name)
+			return "", fmt.Errorf("no group %q in /etc/group: use the group ID", name)
 		}
 		return g.Gid, nil
 	})

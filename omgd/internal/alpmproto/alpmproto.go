@@ -223,7 +223,7 @@ func (c *Collector) decode(frame []byte) error {
 	case r.Err != nil:
 		return r.Err
 	case r.ID != ID:
-		return fmt.Errorf("%w: it is for question %d", ErrInvalidReply, r.ID)
+		return fmt.Errorf("%w: it has the ID of request %d", ErrInvalidReply, r.ID)
 	}
 	var a Reply
 	if err := msgpack.Unmarshal(r.Result, &a); err != nil {
@@ -247,10 +247,10 @@ func (c *Collector) Reply(op string, repos []Repo) (*Reply, error) {
 	case !c.done || len(c.frame) > 0:
 		return nil, fmt.Errorf("%w: truncated", ErrInvalidReply)
 	case a.LibAlpm == "":
-		return nil, fmt.Errorf("%w: it has no version", ErrInvalidReply)
+		return nil, fmt.Errorf("%w: the version of libalpm is missing", ErrInvalidReply)
 	}
 	if !slices.EqualFunc(a.Databases, repos, func(d Database, r Repo) bool { return d.Name == r.Name && d.Packages >= 0 }) {
-		return nil, fmt.Errorf("%w: its databases are not the ones asked for", ErrInvalidReply)
+		return nil, fmt.Errorf("%w: its databases are not those of the request", ErrInvalidReply)
 	}
 	for i := range a.Installed {
 		p := &a.Installed[i]

@@ -46,7 +46,7 @@ func responds(ctx context.Context, o options) error {
 		err = conn.AwaitStarted(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("started, but does not respond: %w", err)
+		return fmt.Errorf("omgd has started, but does not respond: %w", err)
 	}
 	return nil
 }

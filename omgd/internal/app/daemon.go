@@ -117,7 +117,7 @@ func (d *daemon) onClose(undo func()) { d.closers = append(d.closers, undo) }
 // initData makes the data directory. If that fails, omgd runs and keeps its data in memory only.
 func (d *daemon) initData() error {
 	if err := d.env.CheckWritten(d.data); errors.Is(err, paths.ErrUntrusted) {
-		return fmt.Errorf("cannot write to %s as root: %w: run omgd as that user, or name another directory with --data-dir", d.data, err)
+		return fmt.Errorf("cannot write to %s as root: %w: run omgd as the owner of the directory, or choose another one with --data-dir", d.data, err)
 	}
 	if err := os.MkdirAll(d.data, 0o755); err != nil {
 		d.log.Warn("no data directory", "err", err)
@@ -291,6 +291,6 @@ func (d *daemon) memoryUse() map[string]uint64 {
 }
 
 // errShutdownTimeout means that a task or a request did not end in time during the shutdown.
-var errShutdownTimeout = errors.New("shutdown timeout: not everything has ended")
+var errShutdownTimeout = errors.New("shutdown timeout: a task or a request is still running")
 
 var _ service.AUR = (*aur.AUR)(nil)

@@ -106,7 +106,7 @@ func (k *statusKeeper) refreshed() {
 	defer release()
 	r, err := st.Status()
 	if err != nil {
-		k.log.Error("status not known", "err", err)
+		k.log.Error("cannot compute the status", "err", err)
 		return
 	}
 	if !st.Building() {

@@ -178,5 +178,5 @@ func sourceHealth(st *wire.StatusResult, kind wire.SourceKind) (state, why strin
 			return wire.HealthDegraded, string(s.State) + withReason(s.Why)
 		}
 	}
-	return wire.HealthDegraded, "not known yet"
+	return wire.HealthDegraded, "its state is not known yet"
 }

@@ -120,7 +120,7 @@ func TestEvaluate_States(t *testing.T) {
 		}, wire.SourceAUR, wire.HealthDegraded, "stale: 8 days old", wire.HealthDegraded},
 		"the AUR was not asked yet": {func(in *Input) {
 			in.Status.Sources = in.Status.Sources[:2]
-		}, wire.SourceAUR, wire.HealthDegraded, "not known yet", wire.HealthDegraded},
+		}, wire.SourceAUR, wire.HealthDegraded, "its state is not known yet", wire.HealthDegraded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := Input{Status: healthy(), Interval: 5 * time.Minute, LibAlpm: "15.0.0", EnabledSources: []wire.SourceKind{wire.KindAUR}}

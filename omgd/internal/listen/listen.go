@@ -268,7 +268,7 @@ func writePID(f *os.File, fi os.FileInfo, env paths.Env) (*os.File, error) {
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok || !fi.Mode().IsRegular() || int(st.Uid) != env.UID {
 		_ = f.Close()
-		return nil, fmt.Errorf("%s: %w: not a regular file of your own", f.Name(), ErrOccupied)
+		return nil, fmt.Errorf("%s: %w: the lock is not a regular file of this user", f.Name(), ErrOccupied)
 	}
 	err := f.Truncate(0)
 	if err == nil {

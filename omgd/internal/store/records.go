@@ -88,7 +88,7 @@ func (b *bucket) excess() (string, bool) {
 func check(bucket, key string, value []byte) error {
 	switch {
 	case bucket == "" || strings.Contains(bucket, "\x00") || len(bucket)+len(key) > MaxKey:
-		return fmt.Errorf("%w: its key", ErrValue)
+		return fmt.Errorf("%w: the bucket or the key is invalid", ErrValue)
 	case len(value) > MaxValue:
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrValue, len(value), MaxValue)
 	}
@@ -141,7 +141,7 @@ func load(db *pebble.DB, log *slog.Logger) (found contents, err error) {
 		return found, err
 	}
 	if version != string([]byte{schema}) {
-		return found, fmt.Errorf("unknown schema %x, this omgd has %02x", version, schema)
+		return found, fmt.Errorf("unknown schema %x, this omgd uses %02x", version, schema)
 	}
 	it, err := db.NewIter(nil)
 	if err != nil {

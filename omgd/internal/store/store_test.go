@@ -253,7 +253,7 @@ func TestOpen_SetsOthersAside(t *testing.T) {
 		require.NoError(t, s.PutStatus(status(n), time.Now(), true))
 		require.NoError(t, s.Close())
 		if n > 0 {
-			require.Contains(t, why, "unknown schema 02, this omgd has 01")
+			require.Contains(t, why, "unknown schema 02, this omgd uses 01")
 		}
 		raw(t, dir, keySchema, []byte{schema + 1})
 	}
