@@ -52,7 +52,7 @@ func answer(op string, q *alpmproto.Request) (*alpmproto.Reply, error) {
 	return a, nil
 }
 
-// session is an open handle and the sync databases of one question.
+// session has an open libalpm handle and the sync databases of one question.
 type session struct {
 	handle *alpm.Handle
 	dbs    []database
@@ -63,7 +63,7 @@ type session struct {
 type database struct {
 	alpmproto.Database
 	usage alpm.Usage
-	db    alpm.IDB // nil if there is an error
+	db    alpm.IDB // nil if the database has an Err
 }
 
 // open opens the databases of a question. A sync database that cannot be read is not an error of open: its
@@ -132,8 +132,8 @@ func logFirst(context any, level alpm.LogLevel, text string) {
 	}
 }
 
-// load reads a sync database. libalpm treats most damaged databases as empty, and
-// reports the damage only in its last error or its log, or not at all.
+// load reads a sync database. libalpm treats most damaged databases as empty. It reports the damage only in
+// its last error or in its log, or not at all.
 func (s *session) load(d *database, path string) error {
 	file := filepath.Join(path, "sync", d.Name+".db")
 	fi, err := os.Stat(file)
@@ -233,7 +233,7 @@ func depends(list alpm.IDependList) []depend {
 	return out
 }
 
-// search returns the packages that match every expression, as pacman -Ss does.
+// search returns the packages that match every expression in words, as pacman -Ss does.
 func (s *session) search(words []string) ([]wire.Package, error) {
 	var out []wire.Package
 	for _, d := range s.dbs {
@@ -242,7 +242,7 @@ func (s *session) search(words []string) ([]wire.Package, error) {
 		}
 		found := d.db.Search(words).Slice()
 		if len(found) == 0 {
-			// The database could be read, so the error is in an expression.
+			// libalpm could read the database, so an error means that an expression is invalid.
 			if err := s.handle.LastError(); err != nil {
 				return nil, wire.Errorf(wire.CodeInvalid, "%v", err)
 			}

@@ -21,7 +21,7 @@ func summary(repo string, p alpm.IPackage) wire.Package {
 	}
 }
 
-// details copies all fields.
+// details copies all fields of a package.
 func details(repo string, p alpm.IPackage) wire.Package {
 	r := summary(repo, p)
 	r.Base = p.Base()
@@ -63,7 +63,7 @@ func list(l alpm.StringList) []string {
 	return l.Slice()
 }
 
-// dependTexts returns dependencies as they are written in a database.
+// dependTexts returns dependencies in the form in which a database contains them.
 func dependTexts(l alpm.IDependList) []string {
 	var out []string
 	_ = l.ForEach(func(d *alpm.Depend) error {

@@ -14,7 +14,7 @@ const maxUsers = 1024
 // quota counts the requests of each user.
 type quota struct {
 	mu    sync.Mutex
-	limit int // requests a second, 0 for no limit
+	limit int // requests a second for each user; 0 means no limit
 	users map[uint32]*rate.Limiter
 }
 

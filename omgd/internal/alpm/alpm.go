@@ -24,7 +24,8 @@ import (
 const (
 	program = "omg-alpm-worker"
 	timeout = 10 * time.Second
-	// maxData is several times what libalpm needs for the largest databases.
+	// maxData is the limit of the program's memory in bytes. It is several times what libalpm needs for the
+	// largest databases.
 	maxData = 512 << 20
 )
 
@@ -46,8 +47,8 @@ var (
 	ErrInvalidReply = alpmproto.ErrInvalidReply
 )
 
-// Worker runs omg-alpm-worker, one process for each question. It has no state and
-// may be used by several goroutines.
+// Worker runs omg-alpm-worker, one process for each question. It has no state, and several goroutines may use
+// it.
 type Worker struct {
 	path    string // of the program; "" means its usual place, beside omgd
 	timeout time.Duration

@@ -150,8 +150,8 @@ func TestWorker_Missing(t *testing.T) {
 }
 
 func TestWorker_Hangs(t *testing.T) {
-	// The script ignores signals that ask it to end, and has a child. It writes both
-	// process IDs to a file once both run.
+	// The script ignores signals that request its end, and has a child. As soon as both run, it writes their
+	// process IDs to a file.
 	w := fake(t, "trap '' TERM INT HUP; sleep 1000 & echo $$ $! > $file.part; mv $file.part $file; wait", nil)
 	file := filepath.Join(filepath.Dir(w.path), "file")
 	pids := func() []string {

@@ -109,7 +109,7 @@ func rules(t *testing.T) *handmade {
 	// Packages that the package needy may need.
 	h.install("needy", "1-1", "DEPENDS", "lib>=2\nvirtual=3\nbare-virtual\nnobody\nexact=1-1\nneedy",
 		"OPTDEPENDS", "nice: for looks\nnicer>=5: for more\nepochal>=1:1: colons")
-	h.install("lib", "1-1", with()...)                                          // too old
+	h.install("lib", "1-1", with()...)                                          // lib is too old for the dependency
 	h.install("lib-new", "1-1", with("PROVIDES", "lib=2")...)                   // satisfied by a provision
 	h.install("lib-bare", "1-1", with("PROVIDES", "lib")...)                    // a provision without a version satisfies no version
 	h.install("lib-at-least", "1-1", with("PROVIDES", "lib>=2")...)             // neither does a provision with ">="

@@ -74,7 +74,7 @@ func realWorker(t testing.TB) *Worker {
 	return w
 }
 
-// config returns a configuration of the databases in a directory.
+// config returns a pacman configuration with these repositories and the databases in a directory.
 func config(t testing.TB, db string, repos ...string) *pacmandb.Config {
 	t.Helper()
 	c := &pacmandb.Config{RootDir: "/", DBPath: db}
@@ -84,7 +84,7 @@ func config(t testing.TB, db string, repos ...string) *pacmandb.Config {
 	return c
 }
 
-// ours reads the databases without libalpm.
+// ours returns the facts that omg's own code finds in the databases.
 func ours(t testing.TB, c *pacmandb.Config) *Facts {
 	t.Helper()
 	l, err := pacmandb.ReadLocal(t.Context(), c.DBPath)
@@ -147,7 +147,7 @@ func requirePacmanAgrees(t *testing.T, c *pacmandb.Config, f *Facts) {
 	}
 }
 
-// pacman returns the lines that the real pacman prints.
+// pacman runs the real pacman, and returns the lines that it prints.
 func pacman(t testing.TB, c *pacmandb.Config, args ...string) []string {
 	t.Helper()
 	var conf strings.Builder

@@ -34,7 +34,7 @@ const ID = 1
 // MaxReply is the limit of all frames of a reply together, in bytes.
 const MaxReply = 16 << 20
 
-// ErrInvalidReply is the error for output that is not a valid reply.
+// ErrInvalidReply means that the output of omg-alpm-worker is not a valid reply.
 var ErrInvalidReply = errors.New("invalid reply")
 
 // Request is a question to omg-alpm-worker, with everything that the answer depends on besides the databases.
@@ -79,7 +79,7 @@ type Database struct {
 	Err string `msgpack:"err,omitempty"`
 }
 
-// Need is how much an installed package is needed by the installed packages.
+// Need says how much the installed packages need a package.
 type Need uint8
 
 // The values of Need.
@@ -103,7 +103,7 @@ type PackageFacts struct {
 	Repo, Offered string
 	// Order is above 0 if Offered is newer than Version, and below 0 if Offered is older.
 	Order int8
-	// Ignored is pacman's mark [ignored]; it is set for updates only.
+	// Ignored means that pacman marks the update as [ignored]. It is only set for updates.
 	Ignored bool
 }
 

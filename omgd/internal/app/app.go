@@ -110,7 +110,7 @@ func locations(env paths.Env, system bool, socket, data string) (string, string)
 	return absolute(env.Socket(socket)), absolute(env.DataDir(data))
 }
 
-// absolute makes a path independent of the working directory.
+// absolute returns the absolute path for a path. An empty path stays empty.
 func absolute(path string) string {
 	if path == "" {
 		return ""

@@ -82,8 +82,8 @@ func socketAccess(group string) (listen.Permissions, error) {
 	return listen.Permissions{Mode: 0o660, Group: int(gid)}, nil
 }
 
-// newGate returns the access rules of the system-wide daemon. It returns nil for a user's
-// daemon, which only that user and root may use.
+// newGate returns the access rules of the system-wide daemon. It returns nil for the daemon of a single user,
+// which only this user and root may use.
 func (o *options) newGate() (*access.Gate, error) {
 	if !o.system {
 		return nil, nil

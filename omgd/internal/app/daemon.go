@@ -38,7 +38,7 @@ type options struct {
 	system               bool // this is the system-wide daemon
 	isCopy               bool // this is the background process, whose parent waits for detach.Ready
 	socket               string
-	dbpath, pacmanConfig string // empty for pacman's default
+	dbpath, pacmanConfig string // empty means pacman's default
 	indexes              []string
 	data                 string
 	log                  *slog.Logger
@@ -57,7 +57,7 @@ type daemon struct {
 	monitor   health.Monitor
 	fetcher   *fetch.Client
 	sources   refresh.Config // filled by the init steps, used by initRefresh
-	aur       service.AUR    // nil if it is disabled
+	aur       service.AUR    // nil if the AUR is disabled
 	refresher *refresh.Refresher
 	service   *service.Service
 	server    *server.Server
@@ -68,7 +68,7 @@ type daemon struct {
 	tasks []func(context.Context)
 	// problems are the problems that the init steps have found.
 	problems []wire.Problem
-	closers  []func() // undo the init steps
+	closers  []func() // functions that undo the init steps
 	closing  sync.Once
 }
 
@@ -102,8 +102,8 @@ func (d *daemon) init(steps []func() error) error {
 	return nil
 }
 
-// Close undoes the init steps in reverse. The socket, its lock and the status file are
-// removed even if goroutines still run.
+// Close undoes the init steps in reverse order. It removes the socket, its lock and the status file even if
+// goroutines still run.
 func (d *daemon) Close() {
 	d.closing.Do(func() {
 		for _, undo := range slices.Backward(d.closers) {
@@ -140,7 +140,7 @@ func (d *daemon) initSocket() (err error) {
 	return err
 }
 
-// initMetrics makes the metrics, and sets up the memory limit.
+// initMetrics makes the metrics, sets the memory limit, and adds the task that returns unused memory.
 func (d *daemon) initMetrics() error {
 	d.stats = metrics.New(version.String(), metrics.Callbacks{
 		Connections: func() int { return d.server.Connections() },
@@ -219,7 +219,7 @@ func (d *daemon) initServer() error {
 	return nil
 }
 
-// initDebug listens for profiles and for Prometheus, if they are configured.
+// initDebug opens the sockets for profiles and for metrics, if they are configured.
 func (d *daemon) initDebug() error {
 	if err := d.profile(); err != nil {
 		return err
@@ -235,7 +235,7 @@ func (d *daemon) initDebug() error {
 	return nil
 }
 
-// allProblems returns all problems that are not in the snapshot.
+// allProblems returns all problems that are not part of the snapshot.
 func (d *daemon) allProblems() []wire.Problem {
 	return slices.Concat(d.problems, d.refresher.Problems(), d.status.problems())
 }

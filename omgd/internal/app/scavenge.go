@@ -34,7 +34,8 @@ func (d *daemon) scavenge(ctx context.Context) {
 	}
 }
 
-// heap returns the size of the heap, and how many bytes of it hold objects, dead or alive.
+// heap returns the size of the heap (held), and how much of it contains objects (objects), in bytes. Objects
+// are counted until they are collected.
 func heap() (held, objects uint64) {
 	s := []metrics.Sample{
 		{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/free:bytes"},

@@ -23,8 +23,8 @@ func (d *daemon) shutdownTimes() (requests, all time.Duration) {
 	return limit * 7 / 10, limit * 88 / 100
 }
 
-// serve runs the daemon until ctx ends, and then shuts it down. restoreSignals restores
-// the default effect of signals.
+// serve runs the daemon until ctx ends, and then shuts it down. The function restoreSignals restores the
+// default effect of signals.
 func (d *daemon) serve(ctx context.Context, restoreSignals func()) error {
 	tasks, stopTasks := context.WithCancel(context.Background())
 	defer stopTasks()
@@ -77,9 +77,8 @@ func (d *daemon) serve(ctx context.Context, restoreSignals func()) error {
 	case s := <-secondSignal:
 		d.abandon()
 		signal.Reset(s)
-		// End by the same signal, so that the parent sees it in the exit status. A signal to
-		// this thread is delivered before the call returns; one to the process may be
-		// delivered later.
+		// End by the same signal, so that the parent process sees the signal in the exit status. A signal to
+		// this thread is delivered before the call returns; a signal to the process may be delivered later.
 		runtime.LockOSThread()
 		err := unix.Tgkill(unix.Getpid(), unix.Gettid(), s.(syscall.Signal))
 		return errors.Join(fmt.Errorf("a second signal (%s)", s), err)

@@ -16,8 +16,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// statusKeeper saves the status after each refresh: in the store, for the next start and
-// the history, and in the status file, which prompts read.
+// statusKeeper saves the status after each refresh. It saves it in the store, for the next start and for the
+// history, and in the status file, which prompts read.
 type statusKeeper struct {
 	store *store.Store
 	// last is the status that the previous omgd has stored; nil if it has stored none.
@@ -32,7 +32,7 @@ type statusKeeper struct {
 	holder *state.Holder
 	log    *slog.Logger
 
-	fileMu  sync.Mutex // guards the following fields; held while the file is written or removed
+	fileMu  sync.Mutex // guards the following fields; locked while the status file is written or removed
 	removed bool       // removeFile was called, and the status file is not written again
 	fileWhy string     // why the last write of the status file failed; empty if it succeeded
 }
@@ -96,8 +96,8 @@ func (k *statusKeeper) problems() (list []wire.Problem) {
 	return list
 }
 
-// refreshed saves the current status. It is called after every refresh, by the goroutine
-// that refreshes. While an index is being built, the status is incomplete and not stored.
+// refreshed saves the current status. The goroutine that refreshes calls it after every refresh. While an
+// index is being built, the status is incomplete, and refreshed does not store it.
 func (k *statusKeeper) refreshed() {
 	st, release, err := k.holder.Acquire()
 	if err != nil {
@@ -147,8 +147,8 @@ func encodedCounts(c *wire.Counts) string {
 	return string(b)
 }
 
-// fileStatus converts a status for the status file. Counts of a stale status become
-// unknown, because a prompt has no room for their age.
+// fileStatus converts a status to the form of the status file. Counts of a stale status become unknown,
+// because a prompt has no room for the age of a count.
 func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status {
 	number := func(n *uint32, name string) statusfile.Number {
 		if n == nil || r.Stale {

@@ -76,7 +76,7 @@ func newTestSystem(t *testing.T) *testSystem {
 	require.NoError(t, os.Symlink(self, link))
 	t.Cleanup(func() { _ = os.Remove(link) })
 
-	dir, err := os.MkdirTemp("", "omgd-") // short: a socket's path has at most 107 bytes
+	dir, err := os.MkdirTemp("", "omgd-") // a short path, because a socket's path has at most 107 bytes
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	w := &testSystem{t: t, options: options{
@@ -118,7 +118,7 @@ func (w *testSystem) write(repo string, content []byte) {
 	require.NoError(w.t, os.Rename(path+".part", path))
 }
 
-// content returns a repository's database from a system with this number of packages.
+// content returns the database of a repository in a generated system with this number of packages.
 func content(t *testing.T, repo string, packages int) []byte {
 	t.Helper()
 	dir := t.TempDir()
@@ -251,7 +251,7 @@ func problems(s *wire.StatusResult) (list []string) {
 	return list
 }
 
-// tree returns the files below a directory, with their content.
+// tree returns the mode, time and content of each file in a directory and below.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}

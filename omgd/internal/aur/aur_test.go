@@ -37,7 +37,7 @@ type server struct {
 	mu        sync.Mutex
 	down      error
 	late      time.Duration
-	body      string // sent instead of a regular reply
+	body      string // sent instead of a regular reply, unless it is empty
 	requested []string
 	etag      string
 	dump      []byte

@@ -39,11 +39,11 @@ type dumpRecord struct {
 	// are in Unix seconds.
 	Good int64 `msgpack:"good"`
 	Next int64 `msgpack:"next"`
-	// Why says why the last request failed; empty if it did not.
+	// Why is the reason why the last request failed; empty if it succeeded.
 	Why string `msgpack:"why"`
 }
 
-// Source returns the current state of the dump.
+// Source returns the AUR as a source, with the state of the dump.
 func (a *AUR) Source() wire.Source {
 	d := a.dump.Load()
 	s := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, Changed: d.Good}
@@ -97,7 +97,7 @@ func (a *AUR) runDump(ctx context.Context) {
 	})
 }
 
-// rebuild builds an index from the last dump if there is no index that this version can
+// rebuild builds an index from the last dump if there is no index, or none that this version of omgd can
 // read.
 func (a *AUR) rebuild(ctx context.Context) {
 	if _, err := os.Stat(a.Dump); err != nil {
@@ -150,7 +150,7 @@ func (a *AUR) build(ctx context.Context, dump string) error {
 	next := a.Index + ".new"
 	defer os.Remove(next)
 	if err := a.Build(ctx, dump, next); err != nil {
-		// Remove the temporary file's name, which tells users nothing.
+		// Remove the name of the temporary file from the error, because it tells users nothing.
 		return fmt.Errorf("%w: %s", ErrDump, strings.TrimPrefix(err.Error(), "read "+dump+": "))
 	}
 	packages, err := packageCount(next)

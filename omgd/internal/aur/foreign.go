@@ -29,8 +29,7 @@ const (
 // errUnknown means that it is not known which packages are installed.
 var errUnknown = errors.New("the installed packages are unknown")
 
-// Replies returns the AUR's last replies about the installed foreign packages, nil if
-// there are none yet.
+// Replies returns the AUR's last replies about the installed foreign packages, or nil if there are none yet.
 func (a *AUR) Replies() *snapshot.AURReplies { return a.replies.Load() }
 
 func newReplies(names []string, f *pkgindex.File, at time.Time) (*snapshot.AURReplies, error) {

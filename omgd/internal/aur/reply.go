@@ -15,8 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// reply is a reply of the AUR as an index in memory, so that it is searched like any
-// other index.
+// reply is a reply of the AUR in the form of an index in memory. It is searched like any other index.
 type reply struct {
 	file *pkgindex.File
 	data []byte
@@ -59,7 +58,7 @@ func (a *AUR) save(key string, answer *reply) {
 // maxRemembered is the limit of a stored reply in bytes: a few hundred packages.
 const maxRemembered = 1 << 20
 
-// load returns a stored reply, nil if there is none.
+// load returns a stored reply, or nil if there is none.
 func (a *AUR) load(key string) *reply {
 	data, at, ok := store.Load[[]byte](a.Store, bucket, key)
 	if !ok {
@@ -86,7 +85,7 @@ func Why(err error) string {
 	return fetch.Reason("the AUR", err)
 }
 
-// ageText returns an age as text for users.
+// ageText returns an age as a text for users.
 func ageText(d time.Duration) string {
 	switch {
 	case d < time.Minute:

@@ -19,11 +19,11 @@ import (
 
 // The errors of a query, besides those of package fetch.
 var (
-	// ErrTooMany means that more packages match than the AUR lists.
+	// ErrTooMany means that more packages match a query than the AUR returns.
 	ErrTooMany = errors.New("too many packages match")
-	// ErrTooShort means that the word is too short for the AUR.
+	// ErrTooShort means that the word in a query is too short for the AUR.
 	ErrTooShort = errors.New("the AUR needs at least two letters")
-	// ErrInvalidReply means that the reply is not valid.
+	// ErrInvalidReply means that the AUR's reply is not valid.
 	ErrInvalidReply = errors.New("invalid reply of the AUR")
 )
 
@@ -35,7 +35,7 @@ const maxAnswer = 16 << 20
 // bytes, and each name adds about 30 bytes to the URL.
 const batch = 150
 
-// maxName is the longest accepted name, in bytes. The AUR's limit is lower.
+// maxName is the length of the longest name that is accepted, in bytes. The AUR's own limit is lower.
 const maxName = 255
 
 // query is a search or info request to the AUR.

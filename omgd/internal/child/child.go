@@ -36,7 +36,7 @@ type Spec struct {
 	// StdoutFile is set, the program writes directly to that file instead.
 	Stdout     io.Writer
 	StdoutFile *os.File
-	// Data is the limit for the program's memory in bytes (RLIMIT_DATA), 0 for none.
+	// Data is the limit of the program's memory in bytes (RLIMIT_DATA); 0 means no limit.
 	Data uint64
 
 	wait time.Duration // 0 means waitDelay; tests set another value
@@ -93,7 +93,7 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 		_ = stdin.Close()
 	})
 	g.end()
-	err = cmd.Wait() // also closes stdin
+	err = cmd.Wait() // Wait also closes stdin
 	writing.Wait()
 	switch {
 	case out.err != nil:
@@ -104,8 +104,8 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	return strings.TrimSpace(stderrBuf.kept.String()), err
 }
 
-// limit sets the limits of a child. Core dumps are off: they would leave unexpected
-// files in the working directory.
+// limit sets the resource limits of a child. It disables core dumps, which would leave unexpected files in
+// the working directory.
 func limit(pid int, data uint64) error {
 	if err := unix.Prlimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil); err != nil {
 		return os.NewSyscallError("prlimit", err)
@@ -116,10 +116,10 @@ func limit(pid int, data uint64) error {
 	return os.NewSyscallError("prlimit", unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: data, Max: data}, nil))
 }
 
-// group is the process group of a child, by the process ID of its leader.
+// group is the process group of a child. It is identified by the process ID of its leader.
 type group struct {
 	sync.Mutex
-	leader int // 0 once the ID may belong to another process
+	leader int // 0 as soon as the ID may belong to another process
 }
 
 func (g *group) kill() error {

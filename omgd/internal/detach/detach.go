@@ -104,8 +104,8 @@ func IsCopy() bool {
 	return ok
 }
 
-// Ready reports to the waiting parent that the copy is ready, and closes the pipe to
-// it: standard error is /dev/null from then on.
+// Ready reports to the waiting parent process that the copy is ready. It closes the pipe to the parent: from
+// then on standard error is /dev/null.
 func Ready() error {
 	_, err := os.Stderr.Write([]byte{ready})
 	null, openErr := os.OpenFile(os.DevNull, os.O_WRONLY, 0)

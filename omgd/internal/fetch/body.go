@@ -17,7 +17,7 @@ import (
 // sends a byte now and then could hold a connection for as long as Request.Timeout allows.
 const minBytes = 4 << 10
 
-// body copies a response's body to w, decompressed and within limits, and returns the
+// body copies the body of a response to w. It decompresses the body, enforces the limits, and returns the
 // number of bytes written.
 func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.Writer) (int64, error) {
 	maxBytes := r.MaxBytes
@@ -32,7 +32,7 @@ func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.
 		defer close(watched)
 		raw.watch(ctx, c.stallTimeout, ended, func() {
 			cancel(ErrSlow)
-			_ = resp.Body.Close() // wakes the reader
+			_ = resp.Body.Close() // wakes the goroutine that reads the body
 		})
 	}()
 
@@ -58,7 +58,7 @@ func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.
 		return n, cause // a body that the watching goroutine has closed can look complete
 	}
 	if n == maxBytes {
-		// The next read must find the end.
+		// The body is complete only if the next read finds its end.
 		var extra [1]byte
 		switch k, err := io.ReadFull(in, extra[:]); {
 		case k > 0:

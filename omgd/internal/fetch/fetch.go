@@ -31,7 +31,7 @@ var (
 	ErrStatus    = errors.New("refused")
 )
 
-// StatusError is the error for a status other than 200 and 304.
+// StatusError is the error for a reply with an HTTP status other than 200 and 304.
 type StatusError struct {
 	Code int
 	// RetryAfter is how long the server asks clients to wait, 0 if it does not ask for that.
@@ -149,8 +149,8 @@ func check(r *http.Request) error {
 	return CheckURL(r.URL)
 }
 
-// checkRedirect follows redirects, but not from TLS to plain HTTP, and not from another
-// host to this machine.
+// checkRedirect allows a redirect, unless it leads from TLS to plain HTTP, or from another host to this
+// machine.
 func checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return ErrRedirect
@@ -167,7 +167,7 @@ type Request struct {
 	URL string
 	// ETag and LastModified are the values of the caller's copy, empty if the caller has no copy.
 	ETag, LastModified string
-	// MaxBytes is the largest size of the body, decompressed.
+	// MaxBytes is the limit of the decompressed body, in bytes.
 	MaxBytes int64
 	// Timeout is the timeout of the whole download; 0 means ten minutes.
 	Timeout time.Duration
@@ -180,11 +180,11 @@ type Request struct {
 
 // Response is the result of a download.
 type Response struct {
-	// NotModified means that the caller's copy is current: there is no body.
+	// NotModified means that the caller's copy is up to date, and that the response has no body.
 	NotModified bool
-	// ETag and LastModified are for the next Request.
+	// ETag and LastModified are the values for the caller's next Request.
 	ETag, LastModified string
-	// Bytes is the size of the body, decompressed.
+	// Bytes is the size of the decompressed body.
 	Bytes int64
 }
 
@@ -253,7 +253,8 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	return req, nil
 }
 
-// header returns a header's value, or "" if it is too long to send back later.
+// header returns the value of a header. It returns "" for a value that is too long to be sent back in a later
+// request.
 func header(resp *http.Response, name string) string {
 	if v := resp.Header.Get(name); len(v) <= 256 {
 		return v

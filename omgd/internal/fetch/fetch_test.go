@@ -103,7 +103,7 @@ func within(t *testing.T, stallTimeout time.Duration, h http.HandlerFunc, do fun
 		c := network.client(t, stallTimeout)
 		do(t, c, "http://127.0.0.1")
 		c.Close()
-		require.NoError(t, s.Shutdown(t.Context())) // waits for the handlers
+		require.NoError(t, s.Shutdown(t.Context())) // Shutdown waits for the handlers
 		require.ErrorIs(t, <-served, http.ErrServerClosed)
 	})
 }

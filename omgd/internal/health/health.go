@@ -18,8 +18,8 @@ type Input struct {
 	// Starting means that there is no snapshot yet, or that a repository still waits for
 	// its first index.
 	Starting bool
-	// Interval is the time between refreshes. The refresh is degraded when the last
-	// success is more than three intervals old.
+	// Interval is the time between two refreshes. The refresh is degraded if the last successful one is more
+	// than three intervals ago.
 	Interval time.Duration
 	// LibAlpm is the version of libalpm that omg-alpm-worker has reported; empty before its first reply.
 	LibAlpm string
@@ -41,7 +41,7 @@ type stateSince struct {
 
 // Evaluate returns the state of each component.
 func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
-	list := []wire.Component{{Name: "socket", State: wire.HealthOK}} // open while the daemon runs
+	list := []wire.Component{{Name: "socket", State: wire.HealthOK}} // the socket is open while the daemon runs
 	add := func(name, state, why string) { list = append(list, wire.Component{Name: name, State: state, Why: why}) }
 	st := in.Status
 	if st == nil && in.Starting {
@@ -122,7 +122,7 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 	return result
 }
 
-// bestFirst are the states of a component, the best first.
+// bestFirst lists the states of a component, from best to worst.
 var bestFirst = []string{wire.HealthOK, wire.HealthDegraded, wire.HealthStarting, wire.HealthFailed}
 
 func withReason(why string) string {

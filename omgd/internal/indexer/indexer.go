@@ -57,7 +57,7 @@ func Build(ctx context.Context, of ...string) (*Image, error) {
 // Open maps the image as an index file. The mapping stays valid after the image is closed.
 func (i *Image) Open() (*pkgindex.File, error) { return pkgindex.OpenFile(i.memory) }
 
-// Write writes the image to a file and creates its directory if needed.
+// Write writes the image to a file, and makes the file's directory if it does not exist.
 func (i *Image) Write(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

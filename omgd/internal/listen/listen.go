@@ -47,7 +47,7 @@ type Permissions struct {
 // Private lets only the owner of the socket connect.
 var Private = Permissions{Mode: 0o600, Group: -1}
 
-// maxPath is the longest path that fits in a socket's address, in bytes.
+// maxPath is the length of the longest path that fits in the address of a unix socket, in bytes.
 const maxPath = 107
 
 // Open acquires the lock beside the socket, removes the socket of a daemon that died, and listens. Whatever
@@ -107,7 +107,7 @@ func FromListener(l *net.UnixListener, env paths.Env) (*Socket, error) {
 	return s, nil
 }
 
-// acquire acquires the lock and writes the PID file.
+// acquire acquires the lock of a socket and writes the PID file.
 func acquire(path string, env paths.Env) (*Socket, error) {
 	lock, err := openLock(env.Lock(path), env)
 	if err != nil {
@@ -212,8 +212,8 @@ func (s *Socket) remove() error {
 	return nil
 }
 
-// Close removes the socket, the PID file and the lock, so that another daemon can
-// start. Calls after the first do nothing.
+// Close removes the socket, the PID file and the lock, so that another daemon can start. Further calls do
+// nothing.
 func (s *Socket) Close() {
 	s.closed.Do(func() {
 		_ = s.remove()
@@ -226,7 +226,7 @@ func (s *Socket) Close() {
 	})
 }
 
-// openLock opens and locks the file that prevents a second daemon.
+// openLock opens and locks the file that prevents a second daemon from starting.
 func openLock(path string, env paths.Env) (*os.File, error) {
 	if dir := filepath.Dir(path); dir == env.PrivateDir() {
 		if err := env.MakePrivateDir(dir); err != nil {

@@ -17,7 +17,7 @@ import (
 // LevelTrace is below debug. It is for messages that can only be understood together with the source code.
 const LevelTrace = slog.LevelDebug - 4
 
-// Identifier is the name of the daemon's entries in the journal and in syslog.
+// Identifier is the name under which the daemon's entries appear in the journal and in syslog.
 const Identifier = "omgd"
 
 // Log is a logger whose level can change while it is used.
@@ -103,7 +103,7 @@ type atLeastWarn struct{ slog.Leveler }
 
 func (l atLeastWarn) Level() slog.Level { return max(l.Leveler.Level(), slog.LevelWarn) }
 
-// named prints LevelTrace as TRACE.
+// named replaces the level LevelTrace by the text TRACE.
 func named(groups []string, a slog.Attr) slog.Attr {
 	if level, ok := a.Value.Any().(slog.Level); ok && len(groups) == 0 && a.Key == slog.LevelKey && level <= LevelTrace {
 		a.Value = slog.StringValue("TRACE")

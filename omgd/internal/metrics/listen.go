@@ -21,8 +21,8 @@ type Server struct {
 	listener net.Listener
 }
 
-// Listen listens on a host and port of this machine, or on a socket of mode 0600 at
-// an absolute path.
+// Listen listens on a TCP address of this machine. If address is an absolute path, it listens on a socket
+// with mode 0600 at that path.
 func (m *Metrics) Listen(address string) (*Server, error) {
 	l, local, err := open(address)
 	if err != nil {

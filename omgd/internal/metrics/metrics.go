@@ -93,7 +93,7 @@ func (m *Metrics) CountError(code wire.Code) {
 	m.failures.WithLabelValues(kind).Inc()
 }
 
-// CountConnection counts a connection.
+// CountConnection counts an accepted connection.
 func (m *Metrics) CountConnection() { m.connections.Inc() }
 
 // ObserveRefresh records the duration of a refresh.

@@ -27,7 +27,7 @@ const (
 // errUnsigned means that a signature is missing which pacman.conf requires.
 var errUnsigned = errors.New("the signature that SigLevel in pacman.conf requires is missing")
 
-// get downloads to a file, or copies from a file:// server.
+// get downloads a URL to a file. For a file:// URL it copies the file.
 func (m *Downloader) get(ctx context.Context, r fetch.Request, path string) (fetch.Response, error) {
 	switch scheme, _, _ := strings.Cut(r.URL, ":"); scheme {
 	case "http", "https":

@@ -62,18 +62,18 @@ type Downloader struct {
 
 // saved has the results of the last round. A value of this type does not change after it is published.
 type saved struct {
-	// Next is when the next round is due, in Unix seconds.
+	// Next is the time at which the next round begins, in Unix seconds.
 	Next  int64             `msgpack:"next"`
 	Repos map[string]record `msgpack:"repos"`
 }
 
-// record is the result for one repository's database.
+// record is the result of the last round for one repository.
 type record struct {
 	// URL is the address from which the database was downloaded. ETag is only valid for that address.
 	URL          string `msgpack:"url"`
 	ETag         string `msgpack:"etag"`
 	LastModified string `msgpack:"last_modified"`
-	// Why says why the last round failed; empty if it did not.
+	// Why is the reason why the last round failed for the repository; empty if it succeeded.
 	Why string `msgpack:"why"`
 }
 
@@ -143,7 +143,7 @@ func (m *Downloader) round(ctx context.Context) (*saved, error) {
 	return k, err
 }
 
-// remake makes dir an empty directory.
+// remake makes an empty directory at dir, and removes anything that was there.
 func remake(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
@@ -270,7 +270,7 @@ func older(server, local string) bool {
 	return terr == nil && oerr == nil && t.Before(o) && !o.After(time.Now())
 }
 
-// publish moves the staged files of a repository to their places.
+// publish moves the files of a repository from the directory stage to their final places.
 func (m *Downloader) publish(repo, stage string) error {
 	for _, name := range filesOf(repo) {
 		if err := os.Rename(filepath.Join(stage, name), filepath.Join(m.Dir, name)); err != nil {

@@ -99,7 +99,7 @@ func (s *web) respond(h http.HandlerFunc) {
 	s.answer = h
 }
 
-// requests returns the requests since the last call.
+// requests returns the requests since the last call of requests.
 func (s *web) requests() []*http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -466,7 +466,7 @@ func TestRun_AsksWhenItIsDue(t *testing.T) {
 			before := len(rounds)
 			m := New(Config{
 				Sync: config.Sync{Enabled: true, Interval: config.Duration(time.Hour)}, Store: kept, Log: quiet, Dir: filepath.Join(home, "sync"),
-				ReadConfig: func() (*pacmandb.Config, error) { // called once in each round
+				ReadConfig: func() (*pacmandb.Config, error) { // each round calls ReadConfig once
 					rounds = append(rounds, time.Since(began))
 					return &pacmandb.Config{Repos: []pacmandb.Repo{repo}}, nil
 				},

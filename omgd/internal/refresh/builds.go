@@ -36,12 +36,12 @@ func buildIndex(ctx context.Context, database string) (Image, error) {
 // all. The end of each build causes a refresh.
 type builds struct {
 	r     *Refresher
-	ctx   context.Context // cancels the builds; set by begin
+	ctx   context.Context // its end cancels the builds; set by begin
 	slots chan struct{}
 	tasks sync.WaitGroup
 
 	mu       sync.Mutex
-	jobs     map[string]*job   // by the path of the index
+	jobs     map[string]*job   // the last build of each index, by the path of the index
 	inMemory map[string]string // why an index is in memory only, by the path of the index
 	done     chan struct{}     // closed when no build runs
 }
@@ -125,7 +125,7 @@ func (b *builds) want(path string, repo *sources.Repository, stamp sourcefile.St
 	same := j.stamp == stamp
 	switch {
 	case j.running && same:
-		return 0, j.err // the error stays until a build of this content succeeds
+		return 0, j.err // report the last error until a build of this content succeeds
 	case j.running:
 		return 0, nil
 	case same && j.err != nil && time.Now().Before(j.notBefore):

@@ -36,7 +36,7 @@ func TestBuild_OnlyChangedSource(t *testing.T) {
 			require.True(t, f == w.source(name).Index, name)
 		}
 
-		// Neither a new time with the same content nor a restart causes a build.
+		// A new time with the same content does not cause a build, and neither does a restart.
 		require.NoError(t, os.Chtimes(w.database("core"), time.Now(), time.Now()))
 		w.settle()
 		w.restart(nil)
@@ -272,7 +272,7 @@ func TestBuild_InMemory(t *testing.T) {
 		}
 		require.Equal(t, map[string]int{"core": 1, "extra": 1, "multilib": 1}, w.builder.built(), "the indexes are kept")
 
-		// The last index of a bad database stays in memory, too.
+		// If a database is bad, its last index stays in memory, too.
 		packages := w.docs("extra")
 		w.write("extra", []byte("bad"))
 		w.settle()

@@ -72,7 +72,7 @@ func (f *files) drop(path string) {
 	}
 }
 
-// sweep drops the mappings that were not used since the last sweep.
+// sweep drops the mappings of files that were not used since the last sweep.
 func (f *files) sweep() {
 	for path := range f.open {
 		if !f.used[path] {

@@ -80,7 +80,7 @@ func (r *Refresher) askLibAlpm(ctx context.Context, find func(alpm.Databases) (*
 			continue
 		}
 		src.Index = file
-		if src.State != wire.SourceStale { // a database that is too old stays stale
+		if src.State != wire.SourceStale { // a source stays stale if its database is too old
 			src.State, src.Why = wire.SourceOK, "read by libalpm: there is no index"
 		}
 	}

@@ -15,7 +15,7 @@ import (
 func (r *Refresher) publish(in *snapshot.Inputs, files []*state.MappedIndex) error {
 	in.Correction = r.confirm.correction(in)
 	if in.Local.Why != "" && r.last != nil {
-		in.CheckedAt = r.last.CheckedAt // the local database could not be checked now
+		in.CheckedAt = r.last.CheckedAt // this refresh could not check the local database
 	} else if in.Local.Why != "" {
 		in.CheckedAt = time.Time{}
 	}
@@ -39,7 +39,7 @@ func (r *Refresher) recheck(in *snapshot.Inputs) {
 		return
 	}
 	defer release()
-	r.last.Local.Packages = in.Local.Packages // the same packages, but the stamp may not be Fresh any more
+	r.last.Local.Packages = in.Local.Packages // the packages are the same, but the stamp may not be Fresh any more
 	r.last.CheckedAt = in.CheckedAt
 	r.config.Holder.Swap(state.New(current.WithCheckTime(in.CheckedAt), current.Indexes()))
 	if r.confirm.unconfirmed.Load() {

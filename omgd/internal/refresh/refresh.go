@@ -33,8 +33,8 @@ import (
 const (
 	// DefaultInterval is the default time between two refreshes if nothing changes.
 	DefaultInterval = 300 * time.Second
-	// debounce is how long the files must be unchanged after a change before they are
-	// read: a transaction changes many of them.
+	// debounce is how long the files must stay unchanged after a change before they are read, because a
+	// pacman transaction changes many files.
 	debounce = 50 * time.Millisecond
 	// freshPause is the pause before the local database is read a second time. That is necessary if the
 	// database changed so shortly before the first reading that a further change would not show in the files'
@@ -73,7 +73,7 @@ type Config struct {
 	AUR      func() wire.Source
 	Replies  func() *snapshot.AURReplies
 	StaleAUR time.Duration
-	// Downloads are the downloaded databases; nil if they are disabled.
+	// Downloads has the downloaded databases; nil if downloads are disabled.
 	Downloads       *sources.Downloads
 	SearchDownloads bool
 	// Runtimes returns the active runtimes, and the versions of the system's runtimes. Its parameter has the
@@ -89,16 +89,16 @@ type Config struct {
 type Refresher struct {
 	config   Config
 	kick     chan struct{}
-	interval atomic.Int64  // nanoseconds
+	interval atomic.Int64  // the interval in nanoseconds
 	retime   chan struct{} // has a value after the interval was changed
 	ended    chan struct{} // closed when Run has returned
 	suspect  atomic.Bool
 	builds   *builds
 	watching atomic.Pointer[watched]
-	inotify  inotify                 // tests change it
+	inotify  inotify                 // tests replace it
 	watcher  atomic.Pointer[watcher] // nil before Run
 
-	// The following fields belong to the goroutine that refreshes.
+	// Only the goroutine that refreshes uses the following fields.
 	files      *files
 	generation uint64
 	again      time.Duration    // pause before the next refresh, 0 for the interval
@@ -137,7 +137,7 @@ func (r *Refresher) Kick() {
 	}
 }
 
-// userPause is how long after a requested refresh a further request has no effect.
+// userPause is the time after a requested refresh during which another request does not cause a refresh.
 const userPause = 5 * time.Second
 
 // Refresh requests a refresh and waits for its end. If the last requested refresh ended less than userPause
@@ -189,8 +189,8 @@ func (r *Refresher) takeWaiting() func() {
 	}
 }
 
-// Recheck requests a complete check of all indexes, because one was found to be damaged
-// or truncated.
+// Recheck requests a complete check of all indexes. It is called when an index was found to be damaged or
+// truncated.
 func (r *Refresher) Recheck() {
 	r.suspect.Store(true)
 	r.Kick()
@@ -249,7 +249,7 @@ func (r *Refresher) Run(ctx context.Context) {
 	}
 }
 
-// watched are the watched directories. In some of them only certain files matter.
+// watched lists the watched directories. In some of them only certain files matter.
 type watched struct {
 	dirs   []string
 	partly map[string]bool // directories in which only the paths in the map files matter
@@ -349,7 +349,8 @@ func (r *Refresher) read(ctx context.Context, watch *watcher) error {
 			r.config.Log.Info("unused index removed", "path", path)
 		}
 	}
-	// If a transaction began meanwhile, the inputs may be half old and half new.
+	// If a pacman transaction began while the inputs were collected, they may be a mixture of old and new
+	// data.
 	if now := sources.ReadLock(pacman.DBPath); now.Wait > 0 && r.canWait() {
 		r.again = now.Wait
 		return nil
@@ -373,7 +374,7 @@ func (r *Refresher) fail(err error) {
 	}
 }
 
-// Problems returns the problems of the refresher, for the status.
+// Problems returns the problems of the refresher, which are shown in the status.
 func (r *Refresher) Problems() (list []wire.Problem) {
 	var watch *wire.Problem
 	if w := r.watcher.Load(); w != nil {

@@ -151,7 +151,7 @@ func (w *testSystem) settle() {
 	}
 }
 
-// elapse waits until the next refresh is due, and refreshes.
+// elapse waits until the next refresh is due, refreshes, and returns how long it waited.
 func (w *testSystem) elapse() (waited time.Duration) {
 	w.t.Helper()
 	require.Positive(w.t, w.again, "no refresh is due later")
@@ -228,7 +228,7 @@ func (w *testSystem) docs(name string) uint32 {
 	return f.Docs()
 }
 
-// found searches for all packages.
+// found returns the result of a search for all packages.
 func (w *testSystem) found() *snapshot.Matches {
 	w.t.Helper()
 	st, release, err := w.config.Holder.Acquire()

@@ -31,7 +31,7 @@ type watcher struct {
 	ignore  func(path string) bool
 	log     *slog.Logger
 	changed chan struct{}
-	polling chan struct{} // has a value when polling has to begin
+	polling chan struct{} // has a value if polling has to begin
 	stop    chan struct{}
 	running sync.WaitGroup
 
@@ -269,7 +269,7 @@ func (w *watcher) WaitQuiet(ctx context.Context, quiet time.Duration) bool {
 	}
 }
 
-// Close stops watching.
+// Close stops watching, and waits for the watcher's goroutines.
 func (w *watcher) Close() {
 	close(w.stop)
 	w.mu.Lock()

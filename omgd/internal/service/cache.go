@@ -77,7 +77,7 @@ func newCache(c CacheLimits, n int64) *cache {
 
 func (c *cache) get(k cacheKey) ([]byte, bool) { return c.entries.GetIfPresent(k) }
 
-// put stores copies of a reply and its key, unless they are too large.
+// put stores copies of a reply and of its key, unless one of them is too large.
 func (c *cache) put(k cacheKey, answer []byte) {
 	if !c.disabled && len(answer) <= maxCachedSize && len(k.request) <= maxCachedKey {
 		k.request = strings.Clone(k.request)

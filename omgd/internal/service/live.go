@@ -49,7 +49,7 @@ func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Def
 	}, nil
 }
 
-// infoLive returns a Deferred that looks up packages with the AUR's help.
+// infoLive returns a Deferred that looks up packages in the repositories and, over the network, in the AUR.
 func (s *Service) infoLive(r *wire.InfoRequest) server.Deferred {
 	return func(ctx context.Context, q *server.Request, w *server.Writer) error {
 		st, release, err := s.State.Acquire()

@@ -25,7 +25,7 @@ const (
 	buildWait = time.Second
 )
 
-// Config is what the handlers use.
+// Config has the parts of the daemon that the handlers use.
 type Config struct {
 	Caches CacheLimits
 	State  *state.Holder
@@ -45,7 +45,7 @@ type Config struct {
 	// Shared means that omgd has several users. No user gets a reply that another user's request has put into
 	// a cache: the speed of the reply would tell a user what other users request.
 	Shared bool
-	// Problems returns further problems for the status.
+	// Problems returns the problems that are not part of the snapshot, for the status.
 	Problems func() []wire.Problem
 	// Metrics returns the metrics in Prometheus' text format.
 	Metrics func() (string, error)
@@ -64,7 +64,7 @@ type Service struct {
 	searches, infos, explicits *cache
 }
 
-// New makes a service.
+// New returns a Service.
 func New(c Config) *Service {
 	const n = 3
 	return &Service{Config: c, searches: newCache(c.Caches, n), infos: newCache(c.Caches, n), explicits: newCache(c.Caches, n)}
@@ -102,8 +102,8 @@ func (s *Service) Ops() map[string]server.Op {
 	}
 }
 
-// search caches small replies: a client that searches while its user types repeats most
-// of its requests.
+// search caches small replies. A client that searches while its user types sends most of its requests
+// repeatedly.
 func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
 	return cached(s, s.searches, r, w, (*Service).answerSearch)
 }
@@ -201,7 +201,7 @@ func (s *Service) runtimes(_ context.Context, r *server.Request, w *server.Write
 	})
 }
 
-// answerFunc answers a request from a snapshot.
+// answerFunc is a function that answers a request from a snapshot.
 type answerFunc func(*state.State, *server.Request, *server.Writer) (server.Deferred, error)
 
 // answer answers a request from the current snapshot. If there is no snapshot yet, the request is held until

@@ -139,7 +139,7 @@ func (h *Holder) announce() {
 	}
 }
 
-// Swap makes s the current state and takes over the caller's reference.
+// Swap makes s the current state, and takes over the caller's reference to s.
 func (h *Holder) Swap(s *State) {
 	if old := h.current.Swap(s); old != nil {
 		old.drop()
@@ -147,7 +147,7 @@ func (h *Holder) Swap(s *State) {
 	h.announce()
 }
 
-// SetError removes the current state. Acquire returns why as its error.
+// SetError removes the current state. From then on, the error of Acquire has the text why.
 func (h *Holder) SetError(why string) {
 	h.absent.Store(&why)
 	h.Swap(nil)

@@ -64,7 +64,7 @@ func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, 
 			return nil, err
 		}
 		defer func() {
-			if db == nil { // also after a panic
+			if db == nil { // true after an error, and also after a panic
 				_ = lock.Close()
 			}
 		}()
@@ -132,8 +132,8 @@ func options(e *engine) *pebble.Options {
 			DataCorruption: func(pebble.DataCorruptionInfo) {},
 		},
 	}
-	// The default scheduler wakes up ten times a second. This one only runs when a
-	// compaction is requested or has ended, which is enough for one database.
+	// Pebble's default scheduler wakes up ten times a second. The scheduler here runs only when a compaction
+	// is requested or has ended, which is enough for one database.
 	o.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 	return o
 }
@@ -209,7 +209,7 @@ func (l logger) Errorf(format string, args ...any) {
 	l.e.log.Debug("store", "msg", fmt.Sprintf(format, args...))
 }
 
-// Fatalf must not return.
+// Fatalf never returns, because Pebble does not expect it to return.
 func (l logger) Fatalf(format string, args ...any) { l.e.halt(fmt.Errorf(format, args...)) }
 
 // guardFS is a file system that stops the engine at the first failed write.
@@ -250,7 +250,7 @@ func (g guardFS) Rename(oldname, newname string) error { return g.guard(g.FS.Ren
 
 func (g guardFS) Link(oldname, newname string) error { return g.guard(g.FS.Link(oldname, newname)) }
 
-// guardFile is a file opened for writing.
+// guardFile is a file of guardFS that is opened for writing.
 type guardFile struct {
 	vfs.File
 	g guardFS

@@ -103,7 +103,7 @@ func TestOpen_Damage(t *testing.T) {
 	good := filepath.Join(parent, "good")
 	s := Open(good, smallLimits, quiet())
 	value := text(t, 2000)
-	for n := range 150 { // enough for Pebble to write tables
+	for n := range 150 { // so many values that Pebble writes tables
 		require.NoError(t, s.PutStatus(value, time.Now(), true))
 		require.NoError(t, s.Put("b", fmt.Sprint(n%7), status(n), time.Now()))
 	}

@@ -107,7 +107,7 @@ func encode(r record) []byte {
 	return append(b, r.body...)
 }
 
-// decode decodes and checks a value. The body shares v's memory.
+// decode decodes and checks a stored value. The body of the result shares the memory of v.
 func decode(v []byte) (record, bool) {
 	if len(v) < headerSize || len(v) > headerSize+MaxValue || wire.Check(v[headerSize:]) != nil {
 		return record{}, false

@@ -54,7 +54,7 @@ const (
 )
 
 var (
-	// ErrValue means that a value or its key cannot be stored: it is too large, or the
+	// ErrValue means that a value cannot be stored: the value or its key is too large or invalid, or the
 	// value does not pass wire.Check.
 	ErrValue = errors.New("value cannot be stored")
 	// ErrClosed means that the store was closed.
@@ -64,7 +64,7 @@ var (
 // Entry is a stored status.
 type Entry struct {
 	At     time.Time
-	Status []byte // MessagePack
+	Status []byte // the status in MessagePack
 }
 
 // Store keeps values across restarts. Its methods may be called concurrently. State and LastStatus never wait
@@ -82,7 +82,7 @@ type Store struct {
 	last    Entry // the latest status, whether or not it is on disk yet
 	hasLast bool
 
-	op    sync.Mutex // one operation at a time
+	op    sync.Mutex // locked during each operation on the engine
 	index index      // guarded by op
 }
 
@@ -231,17 +231,16 @@ func use[T any](s *Store, f func(*engine) (T, error)) (v T, err error) {
 	return v, err
 }
 
-// State returns the store's state: "ok", "new" (the old one was set aside) or "memory"
-// (it could not be opened, or failed), with the reason.
+// State returns the state of the store, with the reason: "ok", "new" (the old store was set aside) or
+// "memory" (the store could not be opened, or failed).
 func (s *Store) State() (state, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state, s.why
 }
 
-// PutStatus stores a status. When it returns without an error, the status is on disk,
-// or the store is in memory. If changed is set, the status is also appended to the
-// history.
+// PutStatus stores a status. When it returns without an error, the status is on disk, or the store is in
+// memory. If changed is set, PutStatus also appends the status to the history.
 func (s *Store) PutStatus(status []byte, at time.Time, changed bool) error {
 	if err := check(bucketStatus, keyLast, status); err != nil {
 		return err
@@ -310,8 +309,7 @@ func (s *Store) Get(bucket, key string) (value []byte, at time.Time, ok bool) {
 	return v.body, v.at, v.ok
 }
 
-// Close closes the store. An operation that waits for the disk is abandoned after
-// Limits.Close.
+// Close closes the store. It abandons an operation that still waits for the disk after Limits.Close.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	e, closed := s.engine, s.closed
@@ -326,7 +324,7 @@ func (s *Store) Close() error {
 	s.op.Lock()
 	defer s.op.Unlock()
 	s.mu.Lock()
-	e = s.engine // a different one if e has failed meanwhile
+	e = s.engine // a different engine if e has failed meanwhile
 	s.engine = nil
 	s.mu.Unlock()
 	if e == nil {

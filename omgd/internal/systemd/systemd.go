@@ -64,7 +64,7 @@ func (n Notifier) Ready(status string) { n.notify(daemon.SdNotifyReady, "STATUS=
 // Status reports a status text.
 func (n Notifier) Status(status string) { n.notify("STATUS=" + oneLine(status)) }
 
-// Reloading reports that the configuration is being read again; Ready must follow.
+// Reloading reports that the configuration is being read again. The caller must call Ready after that.
 func (n Notifier) Reloading() {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {

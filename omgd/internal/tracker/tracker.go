@@ -46,7 +46,7 @@ type Config struct {
 	Client     Getter
 	Store      store.Values
 	Log        *slog.Logger
-	// OnChange is called after each request.
+	// OnChange is called after each request to the tracker.
 	OnChange func()
 }
 
@@ -66,7 +66,7 @@ type saved struct {
 	LastModified string `msgpack:"last_modified"`
 	// At is when the tracker last confirmed the reply, in Unix seconds.
 	At   int64  `msgpack:"at"`
-	Body []byte `msgpack:"body"` // compressed
+	Body []byte `msgpack:"body"` // the reply, compressed with gzip
 }
 
 // New returns a Downloader. The advisories in the store are loaded at the first use.
