@@ -21,7 +21,7 @@ import (
 
 // Rules for using go-alpm; libalpm_rules_test.go enforces all of them except the second.
 //
-//   - Only one goroutine uses go-alpm: a handle that several goroutines share silently loses packages or crashes.
+//   - Only one goroutine uses go-alpm: a handle that several goroutines share silently loses packages, or the program crashes.
 //   - Strings and lists that belong to libalpm are copied before the handle is released.
 //   - The functions that the test forbids are never called: they use memory after it was freed, free libalpm's strings,
 //     or change libalpm's lists.

@@ -31,7 +31,7 @@ type Event struct {
 	Tags      map[string]string
 }
 
-// EventID is the ID of an event that was sent.
+// EventID identifies an event after it was sent.
 type EventID string
 
 // NewEvent returns an empty event.

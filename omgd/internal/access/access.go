@@ -21,7 +21,7 @@ type Gate struct {
 	quota     quota
 }
 
-// rules is a config.Access with user and group IDs instead of names.
+// rules are the access rules of a config.Access, with the IDs of users and groups instead of their names.
 type rules struct {
 	everybody             bool
 	users, groups, admins []uint32

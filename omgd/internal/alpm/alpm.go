@@ -50,7 +50,7 @@ var (
 // Worker runs omg-alpm-worker, one process for each question. It has no state, and several goroutines may use
 // it.
 type Worker struct {
-	path    string // of the program; "" means its usual place, beside omgd
+	path    string // the path of the program; "" means its usual place, beside omgd
 	timeout time.Duration
 }
 

@@ -101,7 +101,7 @@ func TestServe_MemoryOnly(t *testing.T) {
 			w.data = need.Tmpfs(w.t, "4m")
 			require.NoError(w.t, unix.Mount("", w.data, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
 		}, []string{"index: memory", "store: memory"}},
-		"one of an earlier run that is read-only": {func(w *testSystem) {
+		"a read-only directory of an earlier run": {func(w *testSystem) {
 			w.data = need.Tmpfs(w.t, "16m")
 			d := w.serve()
 			d.awaitCurrent()

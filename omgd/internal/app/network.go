@@ -86,10 +86,10 @@ func (d *daemon) initDownloads() error {
 	return nil
 }
 
-// build builds an index and writes it to the path index. The arguments in of select the source, as for
-// indexer.Build.
-func build(ctx context.Context, index string, of ...string) error {
-	image, err := indexer.Build(ctx, of...)
+// build builds an index and writes it to a file. The parameter source has the arguments that select the
+// source of the index, as for indexer.Build.
+func build(ctx context.Context, index string, source ...string) error {
+	image, err := indexer.Build(ctx, source...)
 	if err != nil {
 		return err
 	}

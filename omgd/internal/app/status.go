@@ -16,8 +16,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// statusKeeper saves the status after each refresh. It saves it in the store, for the next start and for the
-// history, and in the status file, which prompts read.
+// statusKeeper saves the status after each refresh, in the store and in the status file. The store keeps the
+// status for the next start and for the history. Prompts read the status file.
 type statusKeeper struct {
 	store *store.Store
 	// last is the status that the previous omgd has stored; nil if it has stored none.

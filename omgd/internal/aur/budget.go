@@ -7,8 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// budget enforces the daily limit of live queries by the rule of package share: a user may have used at most
-// as many queries as are left for all users.
+// budget enforces the daily limit of live queries. By the rule of package share, a user gets another query
+// only if the user has used fewer queries than are left for all users.
 type budget struct {
 	tokens *rate.Limiter
 

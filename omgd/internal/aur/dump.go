@@ -144,8 +144,8 @@ func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 // ErrDump means that a dump cannot be read, or has far fewer packages than the last dump.
 var ErrDump = errors.New("the AUR's dump was rejected")
 
-// build builds an index from a dump. The index replaces the old index unless it has less than half as many
-// packages: a dump with so few packages is a fault of the AUR.
+// build builds an index from a dump. The new index replaces the old one, unless it has less than half as many
+// packages as the old one: a dump with so few packages is a fault of the AUR.
 func (a *AUR) build(ctx context.Context, dump string) error {
 	next := a.Index + ".new"
 	defer os.Remove(next)

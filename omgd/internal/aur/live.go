@@ -59,7 +59,7 @@ type live struct {
 	turns       *share.Turns // decides which user gets the next slot
 	pausedUntil atomic.Int64 // no request is sent before this time, which comes from a Retry-After header; in Unix nanoseconds
 
-	mu    sync.Mutex // guards ended; held while running grows, so that it does not grow after ended is set
+	mu    sync.Mutex // guards ended; locked while running grows, so that running does not grow after ended is set
 	ended bool
 }
 
@@ -157,7 +157,7 @@ func missing(err error) wire.Source {
 }
 
 // buildQuery returns the query to the AUR for a search. The AUR searches for one word only, so buildQuery
-// selects the most selective word. The reply contains all packages that match the search, except packages
+// chooses the most selective word. The reply contains all packages that match the search, except packages
 // that match only by a field which the AUR's search results lack.
 func buildQuery(r *wire.SearchRequest) (query, error) {
 	if r.Regex {
@@ -194,7 +194,8 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 		}
 		q := searchQuery(by, value)
 		if by != "name" && by != "name-desc" {
-			// Of the fields that get here, the AUR's search results contain only the maintainer.
+			// Of all fields except the name and the description, the AUR's search results contain only the
+			// maintainer.
 			if by != "maintainer" {
 				exact++
 			}

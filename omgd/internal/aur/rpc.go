@@ -101,7 +101,7 @@ func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Pac
 	return packages, nil
 }
 
-// validName reports whether a package can have the name name.
+// validName reports whether name can be the name of a package.
 func validName(name string) bool {
 	return name != "" && len(name) <= maxName && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' })

@@ -32,7 +32,7 @@ type Spec struct {
 	Args []string
 	// Stdin is written to the standard input of the program, after the program's limits are set.
 	Stdin []byte
-	// Stdout gets the standard output of the program. The first error of Stdout kills the program. If
+	// Stdout gets the standard output of the program. If a write to Stdout fails, the program is killed. If
 	// StdoutFile is set, the program writes directly to that file instead.
 	Stdout     io.Writer
 	StdoutFile *os.File

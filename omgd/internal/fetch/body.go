@@ -70,7 +70,7 @@ func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.
 	return n, nil
 }
 
-// bodyError wraps an error that occurred while a body was read in an error of this package.
+// bodyError converts an error that occurred while a body was read to an error of this package.
 func bodyError(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause

@@ -124,8 +124,8 @@ func proxyOf(address string) (func(*http.Request) (*url.URL, error), error) {
 	return http.ProxyURL(u), nil
 }
 
-// CheckURL returns an error for a URL other than https, or http to this machine. Requests to this machine do
-// not leave it, and tests have servers on it.
+// CheckURL returns an error unless the URL is an https URL, or an http URL of this machine. Requests to this
+// machine never leave it, and tests run their servers on it.
 func CheckURL(u *url.URL) error {
 	if u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())) {
 		return nil

@@ -56,8 +56,8 @@ func (s *Schedule) Until(next int64) time.Duration {
 	return min(max(time.Until(time.Unix(next, 0)), 0), 2*s.Interval)
 }
 
-// Run calls the function do after the pause first, and then again after the pauses of the schedule, until ctx
-// ends.
+// Run waits for the given duration and calls the function do. Then it calls do again after each pause of the
+// schedule, until ctx ends.
 func (s *Schedule) Run(ctx context.Context, first time.Duration, do func(context.Context) error) {
 	timer := time.NewTimer(max(first, 0))
 	defer timer.Stop()

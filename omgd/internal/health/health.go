@@ -12,7 +12,7 @@ import (
 
 // Input is what Evaluate needs to know of the daemon.
 type Input struct {
-	// Status is the current status. It is nil while there is no status; Why is the reason then.
+	// Status is the current status. While there is no status, it is nil, and Why is the reason.
 	Status *wire.StatusResult
 	Why    string
 	// Starting means that there is no snapshot yet, or that a repository still waits for

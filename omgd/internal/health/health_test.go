@@ -56,10 +56,10 @@ func TestEvaluate_States(t *testing.T) {
 			in.Starting, in.Status.Index.Packages = true, 0
 			in.Status.Sources[0].State, in.Status.Sources[0].Why = wire.SourceFailed, "the database is being indexed"
 		}, "index", wire.HealthStarting, "the index is empty", wire.HealthStarting},
-		"it cannot start": {func(in *Input) {
+		"the first refresh fails": {func(in *Input) {
 			in.Status, in.Why = nil, "pacman.conf: no such file"
 		}, "index", wire.HealthFailed, "pacman.conf: no such file", wire.HealthFailed},
-		"it cannot refresh": {func(in *Input) {
+		"a refresh cannot run": {func(in *Input) {
 			in.Status, in.Why = nil, "pacman.conf: no such file"
 		}, "refresh", wire.HealthFailed, "pacman.conf: no such file", wire.HealthFailed},
 		"a repository failed": {func(in *Input) {

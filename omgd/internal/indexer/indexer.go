@@ -1,6 +1,6 @@
 // Package indexer builds index files by running omg-index. A separate process keeps the memory of the build
-// out of the daemon's heap; the process is killed when the daemon ends. It writes the index to a memory file
-// of the daemon, and so needs no directory. The daemon then writes the index to disk.
+// out of the daemon's heap; the process is killed when the daemon ends. omg-index writes the index to a
+// memory file of the daemon, and so needs no directory. The daemon then writes the index to disk.
 package indexer
 
 import (
@@ -26,9 +26,9 @@ const buildTimeout = 10 * time.Minute // a build with a million packages takes s
 // Image is an index in memory.
 type Image struct{ memory *os.File }
 
-// Build builds an index. The arguments in of select the source, such as --db and a path: omgd passes them to
-// the command `omg-index build`.
-func Build(ctx context.Context, of ...string) (*Image, error) {
+// Build builds an index. The parameter source has the arguments that select the source of the index, such as
+// --db and a path. They are passed to the command `omg-index build`.
+func Build(ctx context.Context, source ...string) (*Image, error) {
 	program, err := paths.Program("omg-index")
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func Build(ctx context.Context, of ...string) (*Image, error) {
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
 	stderr, err := child.Run(ctx, child.Spec{
-		Path: program, Args: append([]string{"build", "-o", "-"}, of...), StdoutFile: image.memory,
+		Path: program, Args: append([]string{"build", "-o", "-"}, source...), StdoutFile: image.memory,
 	})
 	if err == nil {
 		return image, nil

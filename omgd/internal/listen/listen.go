@@ -1,5 +1,5 @@
-// Package listen opens the daemon's socket. Only one daemon can use a path, files of other users are never
-// replaced, and the socket never has wider permissions than it should have.
+// Package listen opens the daemon's socket. Only one daemon can use a path. Nothing is replaced at the path,
+// except a socket of a daemon that died. The socket never has wider permissions than it should have.
 package listen
 
 import (
@@ -158,7 +158,7 @@ func (s *Socket) bind(access Permissions) error {
 			return err
 		}
 	}
-	if s.created.Mode().Perm() != access.Mode { // access is wider than Private, or the umask removed bits of the owner
+	if s.created.Mode().Perm() != access.Mode { // access.Mode is wider than Private.Mode, or the umask removed bits of the owner
 		return os.Chmod(s.path, access.Mode)
 	}
 	return nil

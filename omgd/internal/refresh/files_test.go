@@ -27,11 +27,11 @@ var damages = map[string]func(t *testing.T, path string){
 		_, err = f.WriteAt(make([]byte, size/2), size/4)
 		require.NoError(t, err)
 	},
-	"truncated":       func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 4096)) },
-	"truncated to 0":  func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 0)) },
-	"replaced by one": func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("no index"), 0o644)) },
-	"removed":         func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) },
-	"without trust":   func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0o666)) },
+	"truncated":        func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 4096)) },
+	"truncated to 0":   func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 0)) },
+	"replaced by text": func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("no index"), 0o644)) },
+	"removed":          func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) },
+	"without trust":    func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0o666)) },
 }
 
 // corrupt changes a byte in the middle of a file.

@@ -187,7 +187,7 @@ func (g *gathering) examineAll(pacman *sources.Pacman) (pending bool) {
 }
 
 // examine finds the index and the state of a repository. If there is no index of the current content of the
-// repository's database, it has one built. It reports whether an index is being built.
+// repository's database, it requests a build. It reports whether an index is being built.
 func (g *gathering) examine(repo *sources.Repository) (snapshot.IndexedSource, bool) {
 	for _, o := range g.given {
 		if x := indexOf(o); x.Holds(repo.Name) {

@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/snapshot"
 )
 
-// publish makes a snapshot of the inputs the current one. If the inputs are the same as those of the current
-// snapshot, the current snapshot stays and only gets a new time.
+// publish builds a snapshot of the inputs and makes it the current snapshot. If the inputs are the same as
+// those of the current snapshot, the current snapshot stays and only gets a new time.
 func (r *Refresher) publish(in *snapshot.Inputs, files []*state.MappedIndex) error {
 	in.Correction = r.confirm.correction(in)
 	if in.Local.Why != "" && r.last != nil {

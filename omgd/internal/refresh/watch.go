@@ -20,7 +20,7 @@ import (
 )
 
 // pollInterval is the pause between two comparisons of the paths that inotify cannot watch. A comparison
-// calls stat once for each of their directories, and for each file in these directories that matters.
+// calls stat once for each directory that inotify cannot watch, and once for each file in it that matters.
 const pollInterval = time.Second
 
 // watcher reports changes in directories. If inotify cannot watch a directory, because a limit of the kernel
@@ -38,7 +38,7 @@ type watcher struct {
 	mu      sync.Mutex // guards the following fields
 	fs      *fsnotify.Watcher
 	watched *watched
-	seen    map[string]seen // by path, for the paths that inotify does not watch; nil if inotify watches all
+	seen    map[string]seen // the last state of each path that inotify does not watch; nil if inotify watches all paths
 	problem *wire.Problem
 }
 

@@ -51,7 +51,8 @@ func (s *Service) keyOf(st *state.State, r *server.Request) cacheKey {
 	return cacheKey{s.user(r), st.Generation(), unsafe.String(unsafe.SliceData(b), len(b))}
 }
 
-// user returns the user whose cache entries a request may use, or 0 if all users share the entries.
+// user returns the UID of the user whose cache entries a request may use, or 0 if all users share the
+// entries.
 func (s *Service) user(r *server.Request) uint32 {
 	if !s.Shared {
 		return 0

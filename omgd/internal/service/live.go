@@ -41,7 +41,7 @@ func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Def
 			result := make(chan snapshot.AURResult, 1)
 			go func() { result <- s.AUR.Search(ctx, s.user(q), r) }() // the AUR searches while we search the repositories
 			ask = func() (got snapshot.AURResult) {
-				_ = w.Wait(func() { got = <-result }) // if it fails, the next chunk fails too
+				_ = w.Wait(func() { got = <-result }) // if Wait fails, the next chunk fails too
 				return got
 			}
 		}
@@ -61,7 +61,7 @@ func (s *Service) infoLive(r *wire.InfoRequest) server.Deferred {
 			if r.Offline {
 				return offline
 			}
-			_ = w.Wait(func() { got = s.AUR.Info(ctx, s.user(q), names) }) // if it fails, the next chunk fails too
+			_ = w.Wait(func() { got = s.AUR.Info(ctx, s.user(q), names) }) // if Wait fails, the next chunk fails too
 			return got
 		}, w.Chunk))
 	}

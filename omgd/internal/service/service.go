@@ -119,8 +119,8 @@ func (s *Service) answerSearch(st *state.State, req *wire.SearchRequest, w *serv
 	return nil, err
 }
 
-// byLibAlpm returns a Deferred that answers a request by asking libalpm. If that fails too, the text of the
-// error has first, and then libalpm's error.
+// byLibAlpm returns a Deferred that answers a request by asking libalpm. If that fails too, the error has two
+// reasons: the error that the parameter first has, and then libalpm's error.
 func (s *Service) byLibAlpm(first error, ask func(context.Context, answers.Emit) error) server.Deferred {
 	return func(ctx context.Context, _ *server.Request, w *server.Writer) error {
 		err := ask(ctx, w.Chunk)

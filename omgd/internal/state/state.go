@@ -147,7 +147,7 @@ func (h *Holder) Swap(s *State) {
 	h.announce()
 }
 
-// SetError removes the current state. From then on, the error of Acquire has the text why.
+// SetError removes the current state. From then on, Acquire returns an error; the parameter why is its text.
 func (h *Holder) SetError(why string) {
 	h.absent.Store(&why)
 	h.Swap(nil)

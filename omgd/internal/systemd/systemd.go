@@ -50,7 +50,7 @@ func Socket() (*net.UnixListener, error) {
 }
 
 // Activated reports whether the service manager has passed a socket. It must be called before Socket, which
-// removes the environment variable.
+// removes the environment variable LISTEN_FDS.
 func Activated() bool { return os.Getenv("LISTEN_FDS") != "" }
 
 // Notifier sends messages to the service manager.

@@ -164,12 +164,12 @@ func TestTracker_Faults(t *testing.T) {
 		handle http.HandlerFunc
 		why    string
 	}{
-		"503 in HTML":       {body(503, "<html>maintenance</html>"), "503"},
-		"HTML":              {body(200, "<html>welcome</html>"), "not a list of advisories"},
-		"truncated":         {body(200, `[{"name":"AVG-1","packages":["a"`), "not a list of advisories"},
-		"nothing":           {body(200, ""), "not a list of advisories"},
-		"no record is one":  {body(200, `[{"name":1},{"packages":"x"}]`), "none of 2 records"},
-		"another condition": {body(304, ""), "304"},
+		"503 in HTML":                       {body(503, "<html>maintenance</html>"), "503"},
+		"HTML":                              {body(200, "<html>welcome</html>"), "not a list of advisories"},
+		"truncated":                         {body(200, `[{"name":"AVG-1","packages":["a"`), "not a list of advisories"},
+		"nothing":                           {body(200, ""), "not a list of advisories"},
+		"no valid advisory":                 {body(200, `[{"name":1},{"packages":"x"}]`), "none of 2 records"},
+		"not modified, without a condition": {body(304, ""), "304"},
 		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = io.WriteString(w, "[")
@@ -205,7 +205,7 @@ func TestTracker_Faults(t *testing.T) {
 			before := *tr.Latest()
 
 			w.web.respond(c.handle)
-			if name == "another condition" {
+			if name == "not modified, without a condition" {
 				tr.last.ETag, tr.last.LastModified = "", "" // the reply 304 to a request without a condition is an error
 			}
 			require.Error(t, tr.update(t.Context()))
