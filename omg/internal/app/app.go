@@ -33,7 +33,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open back
 	a := &app{openBackend: open, stdout: stdout, stderr: stderr}
 	a.options.Args = args
 	a.options.Note = a.note
-	pacman := pacmanOperation(args)
+	flags := a.globalFlags()
+	pacman := pacmanOperation(flags, args)
 	if pacman != nil {
 		args = args[:1]
 	}
@@ -51,15 +52,7 @@ command line, such as -Rdd, and a note names them. Search and info with --quiet
 print REPO/-Rdd instead.
 
 ` + exitCodes(exit.Network, exit.Finding, exit.Degraded),
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Destination: &a.options.Socket, Usage: "omgd's socket `PATH`", DefaultText: "$OMG_SOCKET_PATH, or omg.sock in $XDG_RUNTIME_DIR or /tmp"},
-			&cli.StringSliceFlag{Name: "index", Destination: &a.indexes, Usage: "read the index `FILE`, or all indexes in a directory, instead of asking omgd (repeatable)"},
-			&cli.StringFlag{Name: "dbpath", Destination: &a.options.DBPath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
-			&cli.StringFlag{Name: "pacman-config", Destination: &a.options.PacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
-			&cli.StringFlag{Name: "data-dir", Destination: &a.options.DataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
-			&cli.BoolFlag{Name: "no-daemon", Destination: &a.options.NoDaemon, Usage: "do not ask omgd"},
-			&cli.BoolFlag{Name: "strict", Destination: &a.strict, Usage: "print nothing and exit with 3 unless every source could be read"},
-		},
+		Flags:    flags,
 		Commands: a.commands(args),
 		Action: func(c *cli.Context) error {
 			if pacman != nil {
@@ -73,22 +66,60 @@ print REPO/-Rdd instead.
 	}, args, stdout, stderr)
 }
 
-// pacmanOperation returns an error that names omg's command if args start with an operation of pacman, such as -Ss;
-// otherwise nil.
-func pacmanOperation(args []string) error {
-	if len(args) < 2 {
+// globalFlags returns the flags that every command accepts.
+func (a *app) globalFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Destination: &a.options.Socket, Usage: "omgd's socket `PATH`", DefaultText: "$OMG_SOCKET_PATH, or omg.sock in $XDG_RUNTIME_DIR or /tmp"},
+		&cli.StringSliceFlag{Name: "index", Destination: &a.indexes, Usage: "read the index `FILE`, or all indexes in a directory, instead of asking omgd (repeatable)"},
+		&cli.StringFlag{Name: "dbpath", Destination: &a.options.DBPath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
+		&cli.StringFlag{Name: "pacman-config", Destination: &a.options.PacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
+		&cli.StringFlag{Name: "data-dir", Destination: &a.options.DataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
+		&cli.BoolFlag{Name: "no-daemon", Destination: &a.options.NoDaemon, Usage: "do not ask omgd"},
+		&cli.BoolFlag{Name: "strict", Destination: &a.strict, Usage: "print nothing and exit with 3 unless every source could be read"},
+	}
+}
+
+// pacmanOperations maps operations of pacman to omg's commands.
+var pacmanOperations = map[string]string{
+	"-Ss": "search", "-Si": "info", "-Sii": "info", "-Q": "installed", "-Qs": "installed", "-Qi": "info -i",
+	"-Qe": "explicit", "-Qet": "explicit", "-Qm": "foreign", "-Qu": "outdated", "-Qdt": "orphans", "-Qtd": "orphans",
+	"-Ql": "files", "-Qo": "owns", "-Sy": "refresh",
+}
+
+// pacmanOperation returns an error with a hint at omg's command if args contain an operation of pacman, such as -Ss or
+// -Ssq, before any command; otherwise nil. The slice flags holds the flags that may precede the operation.
+func pacmanOperation(flags []cli.Flag, args []string) error {
+	at := slices.IndexFunc(args, func(arg string) bool {
+		return pacmanOperations[arg] != "" || pacmanOperations[strings.TrimSuffix(arg, "q")] != ""
+	})
+	if at < 1 || !onlyFlags(flags, args[1:at]) {
 		return nil
 	}
-	for flag, ours := range map[string]string{
-		"-Ss": "search", "-Si": "info", "-Sii": "info", "-Q": "installed", "-Qs": "installed", "-Qi": "info -i",
-		"-Qe": "explicit", "-Qet": "explicit", "-Qm": "foreign", "-Qu": "outdated", "-Qdt": "orphans", "-Qtd": "orphans",
-		"-Ql": "files", "-Qo": "owns", "-Sy": "refresh",
-	} {
-		if args[1] == flag || args[1] == flag+"q" {
-			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("%s is an option of pacman", args[1]), Hint: strings.Join(append([]string{"omg", ours}, args[2:]...), " ")}
+	ours := pacmanOperations[args[at]]
+	if ours == "" {
+		ours = pacmanOperations[strings.TrimSuffix(args[at], "q")]
+	}
+	line := slices.Concat([]string{"omg"}, args[1:at], []string{ours}, args[at+1:])
+	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("%s is an option of pacman", args[at]), Hint: strings.Join(line, " ")}
+}
+
+// onlyFlags reports whether args consist of these flags and their values, and no value is lacking.
+func onlyFlags(flags []cli.Flag, args []string) bool {
+	for i := 0; i < len(args); i++ {
+		name, _, inline := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		at := slices.IndexFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+		if at < 0 || !strings.HasPrefix(args[i], "-") {
+			return false
+		}
+		if _, isBool := flags[at].(*cli.BoolFlag); isBool || inline {
+			continue
+		}
+		i++ // the next argument is the value of this flag
+		if i == len(args) {
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
 // all lists the commands in the order of the help.

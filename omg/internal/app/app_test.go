@@ -361,6 +361,24 @@ func TestUsage_Pacman(t *testing.T) {
 	}
 }
 
+// TestUsage_PacmanAfterFlags checks that the hint is also given after flags that every command accepts, and repeats
+// these flags.
+func TestUsage_PacmanAfterFlags(t *testing.T) {
+	for line, hint := range map[string]string{
+		"--dbpath D -Qdt": "--dbpath D orphans", "--dbpath=D --no-daemon -Qi bash": "--dbpath=D --no-daemon info -i bash",
+		"-s /run/x -Ss two words": "-s /run/x search two words",
+	} {
+		code, stdout, stderr := fake{}.run(t, strings.Fields(line)...)
+		require.Equal(t, exit.Usage, code, line)
+		require.Empty(t, stdout, line)
+		require.Contains(t, stderr, " is an option of pacman\nomg: hint: omg "+hint+"\n", line)
+	}
+	for _, line := range []string{"--dbpath -Qdt", "search -Ss", "--nonsense -Qdt", "-- -Qdt", "--dbpath"} {
+		_, _, stderr := fake{}.run(t, strings.Fields(line)...)
+		require.NotContains(t, stderr, "option of pacman", line)
+	}
+}
+
 func TestSearch_NothingFoundInARepository(t *testing.T) {
 	f := fake{search: &wire.SearchResult{Packages: []wire.Package{}, Suggestions: []string{"bash"}}}
 	_, _, stderr := f.run(t, "search", "bsah")
