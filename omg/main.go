@@ -1,5 +1,5 @@
-// Command omg answers questions about packages by asking omgd. If no daemon runs, it becomes omg-direct, which reads
-// the files.
+// Command omg answers questions about packages by asking omgd. If no daemon runs, omg-direct replaces it and reads the
+// files.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command omg-direct is omg for when no daemon runs: the same command line, but it reads indexes and databases itself.
-// omg executes it if it finds no daemon; users do not call it.
+// Command omg-direct has the command line of omg, but reads indexes and databases itself instead of asking omgd. omg
+// executes it if no daemon runs; users do not call it.
 package main
 
 import (

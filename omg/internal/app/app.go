@@ -1,5 +1,5 @@
-// Package app is omg's command line, with one file for each command. A command parses its flags into a struct, asks the
-// backend and prints the result.
+// Package app implements omg's command line, with one file for each command. A command parses its flags into a struct,
+// sends a request to the backend and prints the result.
 package app
 
 import (
@@ -28,7 +28,7 @@ type app struct {
 	stdout, stderr io.Writer
 }
 
-// Run runs omg and returns its exit code. open returns the backend that the commands ask.
+// Run runs omg and returns its exit code. The parameter open is called to open the backend of the command.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open backend.Open) int {
 	a := &app{openBackend: open, stdout: stdout, stderr: stderr}
 	a.options.Args = args
@@ -126,7 +126,7 @@ func onlyFlags(flags []cli.Flag, args []string) bool {
 var all = []struct {
 	name  string
 	make  func(*app) *cli.Command
-	alias string // another name, empty for none
+	alias string // another name of the command, or empty
 }{
 	{name: "search", make: searchCommand},
 	{name: "info", make: infoCommand},
@@ -152,9 +152,9 @@ var all = []struct {
 	{name: "config", make: configCommand},
 }
 
-// commands returns only the commands whose names are among the arguments: one of them is the one to run. Making all
-// commands with their flags takes a tenth of the time of a whole process. If no argument is a command, it returns all
-// of them for the help.
+// commands returns the commands whose names or aliases are among the arguments. The command to run is one of them, and
+// making all commands with their flags takes a tenth of the run time of omg. If no argument is a command, or the help
+// is requested, all commands are returned.
 func (a *app) commands(args []string) []*cli.Command {
 	var made []*cli.Command
 	for _, c := range all {
@@ -172,7 +172,7 @@ func (a *app) commands(args []string) []*cli.Command {
 	return made
 }
 
-// setExitCodes makes the actions of commands return errors with exit codes.
+// setExitCodes wraps the actions of commands, so that every error that they return has an exit code.
 func setExitCodes(commands []*cli.Command) {
 	for _, c := range commands {
 		setExitCodes(c.Subcommands)
@@ -187,7 +187,7 @@ func exitError(err error) error {
 	switch {
 	case errors.As(err, &coded):
 	case errors.As(err, &refused) && refused.Code == wire.CodeInvalid:
-		return exit.With(exit.Usage, errors.New(refused.Message)) // it says itself what would be right
+		return exit.With(exit.Usage, errors.New(refused.Message)) // the message says what would be valid
 	case errors.As(err, &refused) && refused.Code == wire.CodeNetwork:
 		return exit.With(exit.Network, errors.New(refused.Message))
 	}

@@ -69,7 +69,7 @@ func (a *app) config(c *cli.Context, o *configOptions) error {
 	return out.end()
 }
 
-// inSection reports whether a setting has this name or is in this section.
+// inSection reports whether a setting has the given name, or is in the section of that name.
 func inSection(setting, name string) bool {
 	return setting == name || strings.HasPrefix(setting, name+".")
 }

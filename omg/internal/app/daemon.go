@@ -66,7 +66,7 @@ Otherwise omg starts it in the background.
 					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Destination: &logs.follow, Usage: "wait for new lines"},
 				},
 				Action: a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) {
-					if logs.lines < 0 || logs.lines > math.MaxInt32 { // the largest number that journalctl takes
+					if logs.lines < 0 || logs.lines > math.MaxInt32 { // the largest number that journalctl accepts
 						return 0, command.Usagef("--lines cannot be %d", logs.lines)
 					}
 					code, err := d.Logs(c.Context, a.stdout, logs.lines, logs.follow)
@@ -82,7 +82,7 @@ Otherwise omg starts it in the background.
 	}
 }
 
-// daemon returns the daemon at the socket of the flags.
+// daemon returns the daemon that the flags select.
 func (a *app) daemon() *manage.Daemon {
 	o := &a.options
 	d := &manage.Daemon{Env: paths.Process(), Socket: o.Socket}
@@ -97,7 +97,8 @@ func (a *app) daemon() *manage.Daemon {
 	return d
 }
 
-// daemonAction returns the action of a command that manages the daemon. The exit code is that of the program it ran.
+// daemonAction returns the action of a command that manages the daemon. If the function do runs a program, such as
+// systemctl, the command ends with the exit code of that program.
 func (a *app) daemonAction(do func(*manage.Daemon, *cli.Context) (int, error)) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if err := noArguments(c); err != nil {

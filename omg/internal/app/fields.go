@@ -9,8 +9,8 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// jsonFields returns the fields of a struct by their JSON names, cleaned for a terminal. Absent fields are empty
-// strings, because unknown is not zero.
+// jsonFields returns the fields of a struct by their JSON names, with texts that are cleaned for a terminal. Fields
+// that JSON omits are empty strings, because an unknown number is not zero.
 func jsonFields(element any) (map[string]any, error) {
 	b, err := json.Marshal(element)
 	if err != nil {
@@ -29,7 +29,8 @@ func jsonFields(element any) (map[string]any, error) {
 	return fields, nil
 }
 
-// addAbsent adds the fields of a struct and its embedded structs that JSON left out.
+// addAbsent adds empty strings for the fields that JSON omitted. The parameter t is the type of the struct; fields of
+// structs inside it are added too.
 func addAbsent(fields map[string]any, t reflect.Type) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

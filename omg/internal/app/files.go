@@ -61,7 +61,7 @@ func (a *app) files(c *cli.Context, o *outputOptions) error {
 	return err
 }
 
-// basisOf returns the basis of a result that depends on the local database as it is now.
+// basisOf returns the basis of a result that was computed from the local database, which was read just now.
 func basisOf(r backend.Reading) *wire.Basis { return &wire.Basis{Partial: r.Partial, Why: r.Why} }
 
 func (o *output) files(all *backend.FileLists) error {
@@ -125,7 +125,7 @@ func (a *app) owns(c *cli.Context, o *outputOptions) error {
 	switch {
 	case len(unowned) == 0:
 		return nil
-	case all.Unread > 0: // one of them may own the file
+	case all.Unread > 0: // one of these packages may own the file
 		return fmt.Errorf("cannot find the owner of %s: the file lists of %d packages cannot be read", strings.Join(unowned, ", "), all.Unread)
 	}
 	for _, path := range unowned {

@@ -61,7 +61,7 @@ func (a *app) info(c *cli.Context, o *infoOptions) error {
 		return out.pkg(p, &packages, out.style.Info)
 	}, out.pause)
 	switch {
-	case wire.CodeOf(unknown) == wire.CodeNetwork: // not in the repositories or the AUR, but it may be installed
+	case wire.CodeOf(unknown) == wire.CodeNetwork: // the package is in no repository, but may be installed
 		all = &wire.InfoResult{}
 		for _, name := range req.Names {
 			all.Missing = append(all.Missing, wire.Missing{Name: name})
@@ -95,15 +95,15 @@ func (a *app) info(c *cli.Context, o *infoOptions) error {
 	code := exit.NotFound
 	switch {
 	case all.Partial, !known, aur == wire.SourceFailed:
-		code = exit.Failed // it may be in a source that could not be read
+		code = exit.Failed // the package may be in a source that could not be read
 	case aur == wire.SourceMissing:
 		code = exit.Network
 	}
 	return a.missing(all.Missing, code)
 }
 
-// inAUR returns a function that reports whether a missing name could be in the AUR. The prefix aur/ names a repository
-// instead if one is called aur.
+// inAUR returns a function that reports whether a missing name could be in the AUR. The prefix aur/ means the AUR,
+// unless a repository is called aur.
 func inAUR(sources []wire.Source) func(wire.Missing) bool {
 	taken := slices.ContainsFunc(sources, func(s wire.Source) bool { return s.IsRepository() && s.Name == wire.SourceAUR })
 	return func(m wire.Missing) bool {
@@ -112,8 +112,9 @@ func inAUR(sources []wire.Source) func(wire.Missing) bool {
 	}
 }
 
-// addInstalled looks up missing names among the installed packages, by exact name only, and removes those it finds from
-// the missing ones. known is false if the local database cannot be read. A partial result makes all partial.
+// addInstalled looks up missing names among the installed packages, by exact name only, and removes the names it finds
+// from all.Missing. The result known is false if the local database cannot be read. If it can be read only in part, a
+// package that was found makes the result all partial.
 func (a *app) addInstalled(c *cli.Context, b backend.Backend, all *wire.InfoResult) (packages []wire.InstalledPackage, known bool) {
 	var names []string
 	for _, m := range all.Missing {
@@ -174,7 +175,7 @@ func (o *output) installed(packages []wire.InstalledPackage) error {
 	return nil
 }
 
-// noteAUR prints a note if the data of the AUR is not current. It returns the state of the AUR, or "" if it is not
+// noteAUR prints a note if the data of the AUR is not current. It returns the state of the AUR, or "" if the AUR is not
 // among the sources.
 func (a *app) noteAUR(sources []wire.Source) wire.SourceState {
 	s := wire.FindSource(sources, wire.KindAUR)
@@ -202,8 +203,8 @@ func (a *app) missing(names []wire.Missing, code int) error {
 	return nil
 }
 
-// notInstalled returns the error for names that no installed package has or provides. A package that could not be read
-// may provide them.
+// notInstalled returns the error for names that no installed package has or provides. If the local database was read
+// only in part, the error is a failure: an unread package may provide the names.
 func (a *app) notInstalled(names []string, read *wire.Basis) error {
 	all := make([]wire.Missing, len(names))
 	for i, name := range names {

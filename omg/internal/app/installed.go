@@ -12,8 +12,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// partialFlag returns the flag of lists that are used to remove packages: without it, --quiet prints nothing if the
-// list may be too long.
+// partialFlag returns the flag --partial of commands whose lists are used to remove packages. Without this flag,
+// --quiet prints nothing if the list may be too long.
 func partialFlag(partial *bool) cli.Flag {
 	return &cli.BoolFlag{Name: "partial", Destination: partial, Usage: "with --quiet, print the list even if an unreadable source could change it"}
 }
@@ -63,7 +63,7 @@ literal, and upper and lower case are the same.
 	}
 }
 
-// filter returns the filter of the flags.
+// filter returns the filter that the flags select.
 func (o *installedOptions) filter() (filter string, err error) {
 	for _, f := range []struct {
 		set  bool
@@ -121,7 +121,7 @@ func (a *app) explicit(c *cli.Context, o *explicitOptions) error {
 		out.line(strconv.Itoa(len(all.Names)))
 		err := out.endOn(&all.Basis)
 		if err == nil && len(all.Names) == 0 && (all.Partial || all.Stale) {
-			err = exit.Quiet(exit.Failed) // the number is unknown, which is not 0
+			err = exit.Quiet(exit.Failed) // the number is unknown, not 0
 		}
 		return err
 	}
@@ -191,7 +191,7 @@ func (a *app) installed(c *cli.Context, o outputOptions, req *wire.InstalledRequ
 	if err != nil {
 		return err
 	}
-	req.Details = out.json || out.tmpl != nil // the output may use any field
+	req.Details = out.json || out.tmpl != nil // these outputs may contain every field
 	all, err := a.backend().Installed(c.Context, req)
 	if err != nil {
 		return err

@@ -153,7 +153,8 @@ func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
 	}
 }
 
-// foreignToShow returns the foreign packages with an update; with more, also those in another noteworthy state.
+// foreignToShow returns the foreign packages with an update. If the parameter more is set, it also returns packages in
+// another noteworthy state, such as orphaned.
 func foreignToShow(all []wire.ForeignPackage, more bool) []wire.ForeignPackage {
 	return slices.DeleteFunc(slices.Clone(all), func(u wire.ForeignPackage) bool {
 		if u.State == wire.ForeignUpdate {

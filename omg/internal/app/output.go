@@ -20,8 +20,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// schema is the version of the JSON output. New fields may be added to a version; changes that could break a reader
-// need a new one.
+// schema is the version of the JSON output. New fields do not change the version; a change that could break a program
+// that reads the output needs a new version.
 const schema = 1
 
 // packageTemplate is an example of --format for lists of packages.
@@ -35,12 +35,14 @@ type outputOptions struct {
 	certainOnly bool
 }
 
-// listFlags returns the flags of commands that print a list; example is a template for one element.
+// listFlags returns the flags of commands that print a list. The help shows the parameter example, a template for one
+// element.
 func (o *outputOptions) listFlags(example string) []cli.Flag {
 	return append(o.flags(example), &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Destination: &o.quiet, Usage: "print names only"})
 }
 
-// flags returns the flags of commands that print a single result; example is a template for it.
+// flags returns the flags of commands that print a single result. The help shows the parameter example, a template for
+// the result.
 func (o *outputOptions) flags(example string) []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "json", Destination: &o.json, Usage: "print JSON"},
@@ -93,7 +95,7 @@ func (a *app) output(c *cli.Context, o outputOptions) (*output, error) {
 	return out, nil
 }
 
-// terminalOf returns the stream if it is a terminal, otherwise nil.
+// terminalOf returns the file of a stream if it is a terminal, otherwise nil.
 func terminalOf(w io.Writer) *os.File {
 	if f, ok := w.(*os.File); ok && command.IsTerminal(f) {
 		return f
@@ -155,11 +157,12 @@ func (o *output) printOne(v any, human func(*bufio.Writer)) error {
 	return nil
 }
 
-// leftOut is the name of an element that is not printed.
+// leftOut, passed to the method element as a name, means that the element is not printed.
 const leftOut = "\x00"
 
-// packageName returns the name of a package for element. With --quiet and --format, which are made for other programs,
-// it leaves out a package whose name could be read as something else there, such as -Rdd or $(id).
+// packageName returns the name of a package, as the method element expects it. The output of --quiet and --format is
+// meant for other programs: if the name could be taken for something else there, such as -Rdd or $(id), packageName
+// returns leftOut.
 func (o *output) packageName(name string) string {
 	if (o.quiet || o.tmpl != nil) && !wire.PlainName(name) {
 		o.odd = append(o.odd, name)
@@ -168,8 +171,9 @@ func (o *output) packageName(name string) string {
 	return name
 }
 
-// repositoryName is packageName for a package of a repository or the AUR. With --quiet it puts the repository before a
-// name such as -Rdd: pacman and others accept that as the name of a package, and it is not an option.
+// repositoryName is like packageName, for a package of a repository or the AUR. With --quiet it returns REPO/-Rdd for a
+// name such as -Rdd: pacman and similar programs accept this form as the name of a package, and do not take it for an
+// option.
 func (o *output) repositoryName(p *wire.Package) string {
 	if o.quiet && wire.PossibleName(p.Name) && !wire.PlainName(p.Name) && p.Repo != "" {
 		return p.Repo + "/" + p.Name
@@ -193,7 +197,7 @@ func (o *output) element(v any, name string, human func(*bufio.Writer)) error {
 	return nil
 }
 
-// list prints a list: as one JSON document, or each element.
+// list prints a list, as one JSON document or element by element.
 func list[T any](o *output, result any, elements []T, name func(*T) string, human func(*bufio.Writer, *T)) error {
 	if o.json {
 		return o.document(result)
@@ -207,10 +211,10 @@ func list[T any](o *output, result any, elements []T, name func(*T) string, huma
 	return nil
 }
 
-// pause flushes the output while the rest is not known yet.
+// pause flushes the output printed so far. It is called before a wait for more packages.
 func (o *output) pause() { _ = o.w.Flush() }
 
-// end flushes the rest of the output. A closed pipe is not an error: its reader has seen enough.
+// end flushes the remaining output. A closed pipe is not an error: the program that reads it needs no more.
 func (o *output) end() error {
 	err := o.w.Flush()
 	if err == nil && o.held != nil {
@@ -222,8 +226,8 @@ func (o *output) end() error {
 	return err
 }
 
-// endOn ends the output of a result that depends on sources. It prints notes about what is missing or uncertain; with
-// --strict such a result is an error.
+// endOn ends the output of a result that depends on sources. It prints notes about missing and stale sources. If only
+// certain results may be printed, as with --strict, an uncertain result is an error.
 func (o *output) endOn(b *wire.Basis) error {
 	if why := uncertain(b); o.certainOnly && why != "" {
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", why), Hint: o.hint()}
@@ -235,7 +239,7 @@ func (o *output) endOn(b *wire.Basis) error {
 	return err
 }
 
-// hint returns the option that prints a result although it is uncertain.
+// hint returns a hint at the option with which omg prints an uncertain result.
 func (o *output) hint() string {
 	if o.app.strict {
 		return "without --strict, omg prints it"
@@ -244,7 +248,7 @@ func (o *output) hint() string {
 }
 
 // uncertain returns the reason why a result is uncertain, or "". An old database is not a reason: pacman would use the
-// same one.
+// same database.
 func uncertain(b *wire.Basis) string {
 	if b.Partial {
 		return show.Lacking(b)
@@ -275,8 +279,8 @@ func (o *output) noteBasis(b *wire.Basis) {
 	}
 }
 
-// emptyListError returns the error for the end of a list with n elements. An empty list has its own exit code, like pacman's. If
-// a source that could have elements is missing, an empty list is a failure.
+// emptyListError returns the error for the end of a list with n elements. An empty list has its own exit code, as in
+// pacman. If a source that could have elements is missing, an empty list is a failure.
 func emptyListError(b *wire.Basis, n int) error {
 	switch {
 	case n > 0:

@@ -70,7 +70,7 @@ func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequ
 		return nil, command.Usagef("--live and --offline exclude each other")
 	case o.aur:
 		r.OnlyAUR = true
-		r.Repos = []string{wire.SourceAUR} // for an omgd that does not know OnlyAUR
+		r.Repos = []string{wire.SourceAUR} // for an older omgd, which ignores OnlyAUR
 	}
 	if len(r.Words) == 0 && len(r.Repos) == 0 {
 		return nil, command.Usagef("search needs at least one word, e.g. omg search firefox")
@@ -127,8 +127,8 @@ func (a *app) search(c *cli.Context, o *searchOptions) error {
 	return nothingFound(req, all, aur == wire.SourceFailed)
 }
 
-// nothingFound returns the error of a search without results. If a source that could have results is missing, it is a
-// failure.
+// nothingFound returns the error of a search without results. If a source that could have results is missing, the error
+// has the exit code of a failure.
 func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed bool) error {
 	nothing := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("nothing found for %s", quoted(req.Words))}
 	switch {
@@ -137,7 +137,7 @@ func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed boo
 	case aurFailed:
 		nothing.Code, nothing.Err = exit.Failed, fmt.Errorf("%w, and the AUR could not be searched", nothing.Err)
 	case len(req.Repos) > 0:
-		// The close names may be the requested ones, in other repositories.
+		// The suggestions are left out: they may be the requested names, found in other repositories.
 		nothing.Err = fmt.Errorf("%w in %s", nothing.Err, strings.Join(req.Repos, ", "))
 	case len(all.Suggestions) > 0:
 		nothing.Hint = "did you mean: " + strings.Join(all.Suggestions, " ")
@@ -145,8 +145,8 @@ func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed boo
 	return nothing
 }
 
-// pkg prints a package that search or info found. With JSON, which prints all packages as one document, it appends the
-// package to all.
+// pkg prints a package that search or info found. With --json, which prints all packages as one document, it only
+// appends the package to the slice all.
 func (o *output) pkg(p *wire.Package, all *[]wire.Package, human func(*bufio.Writer, *wire.Package)) error {
 	if o.json {
 		*all = append(*all, *p)
@@ -155,7 +155,7 @@ func (o *output) pkg(p *wire.Package, all *[]wire.Package, human func(*bufio.Wri
 	return o.element(p, o.repositoryName(p), func(w *bufio.Writer) { human(w, p) })
 }
 
-// quoted returns words as the user could type them, cut to fit a line.
+// quoted returns the words joined in quotation marks, shortened to fit on a line.
 func quoted(words []string) string {
 	const most = 60
 	s := strings.Join(words, " ")

@@ -20,7 +20,8 @@ type securityOptions struct {
 	outputOptions
 	all, fixable, cve        bool
 	severity, failOn, source string
-	// least and fail are indexes in severities, -1 if the flag is not set.
+	// least and fail are the values of --severity and --fail-on as indexes in the slice severities, -1 if the flag is not
+	// set.
 	least, fail int
 }
 
@@ -58,10 +59,10 @@ otherwise 0.
 	}
 }
 
-// severities lists the tracker's severities in ascending order. An advisory without one counts as low.
+// severities lists the tracker's severities in ascending order. An advisory without a severity is treated as low.
 var severities = []string{"low", "medium", "high", "critical"}
 
-// severityFlag returns the index of a flag's value in severities, -1 if the flag is not set.
+// severityFlag returns the index of a flag's value in the slice severities, -1 if the flag is not set.
 func severityFlag(c *cli.Context, name, value string) (int, error) {
 	if !c.IsSet(name) {
 		return -1, nil
@@ -112,7 +113,7 @@ func (a *app) security(c *cli.Context, o *securityOptions) (err error) {
 		return exit.Quiet(exit.Finding)
 	}
 	if len(all.Missing) > 0 {
-		return a.notInstalled(all.Missing, &wire.Basis{}) // it was asked for by its exact name
+		return a.notInstalled(all.Missing, &wire.Basis{}) // exact names only: an unread package's name is known too
 	}
 	found := len(all.Packages)
 	if o.fail >= 0 && !all.Partial && !all.Stale {
@@ -124,8 +125,8 @@ func (a *app) security(c *cli.Context, o *securityOptions) (err error) {
 	return emptyListError(&all.Basis, found)
 }
 
-// chosen returns the packages with at least one selected advisory, with only those. A package's severity is that of its
-// first advisory, the worst one.
+// chosen returns the packages with at least one advisory that the flags select, without their other advisories. A
+// package gets the severity and verdict of its first advisory, which is the worst one.
 func (o *securityOptions) chosen(packages []wire.VulnerablePackage) []wire.VulnerablePackage {
 	wanted := func(a *wire.Advisory) bool {
 		return (a.Counted || o.all) && severity(a) >= o.least && (!o.fixable || a.Verdict == "fixable")

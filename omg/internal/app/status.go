@@ -68,7 +68,7 @@ func (a *app) status(c *cli.Context, o *statusOptions) error {
 	if why := uncertain(&st.Basis); out.certainOnly && why != "" {
 		return out.endOn(&st.Basis)
 	}
-	return out.end() // the status has marked what is uncertain
+	return out.end() // the status itself marks uncertain numbers
 }
 
 func (a *app) history(c *cli.Context, o *statusOptions) error {
@@ -163,7 +163,7 @@ func showSubcommands(c *cli.Context) error {
 	return cli.ShowSubcommandHelp(c)
 }
 
-// action sends omgd a command, prints a line about its result, and returns the error that the result contains.
+// action sends a request to omgd, prints a line about the result, and returns the error that the result contains.
 func action[R any](a *app, c *cli.Context, o *outputOptions, do func(context.Context) (*R, error), human func(*R) string, failed func(*R) error) error {
 	if err := noArguments(c); err != nil {
 		return err
