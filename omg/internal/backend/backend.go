@@ -1,5 +1,5 @@
-// Package backend is the interface that omg's commands ask, with one method for each question. Package remote
-// implements it by asking omgd, package direct by reading files.
+// Package backend defines the interface through which omg's commands get their data, with one method for each request.
+// Package remote implements the interface by asking omgd, package direct by reading files.
 package backend
 
 import (
@@ -9,10 +9,10 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Options select the daemon and the files. Empty paths mean the default ones.
+// Options selects the daemon and the files to read. An empty path means the default path.
 type Options struct {
 	Socket       string
-	Index        []string // index files, or directories of them
+	Index        []string // index files, or directories with index files
 	DBPath       string
 	PacmanConfig string
 	DataDir      string
@@ -26,18 +26,20 @@ type Options struct {
 	Note func(line string)
 }
 
-// Open returns the backend of one command.
+// Open returns the backend for one command.
 type Open func(Options) Backend
 
-// ErrNoLocal is the error of a question about installed packages on a system without a local database.
+// ErrNoLocal is returned for a request about installed packages on a system without a local database.
 var ErrNoLocal = errors.New("no local database")
 
-// Backend answers questions. Its errors wrap a *wire.Error with their kind, or have an exit code.
+// Backend answers the requests of omg's commands. Its errors wrap a *wire.Error with the kind of the error, or have an
+// exit code.
 type Backend interface {
-	// Search passes each package to each, which must not keep it; the result has everything else. It calls paused
-	// before it waits for further packages.
+	// Search calls the function each with every package that it finds. The package is only valid during that call. The
+	// result of Search contains everything except the packages. Search calls the function paused before it waits for
+	// further packages.
 	Search(ctx context.Context, r *wire.SearchRequest, each func(*wire.Package) error, paused func()) (*wire.SearchResult, error)
-	// Info finds packages by name. It passes them on like Search.
+	// Info finds packages by name. It calls the functions each and paused like Search.
 	Info(ctx context.Context, r *wire.InfoRequest, each func(*wire.Package) error, paused func()) (*wire.InfoResult, error)
 	Status(ctx context.Context) (*wire.StatusResult, error)
 	Installed(ctx context.Context, r *wire.InstalledRequest) (*wire.InstalledResult, error)
@@ -45,7 +47,7 @@ type Backend interface {
 	Outdated(ctx context.Context) (*wire.OutdatedResult, error)
 	Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error)
 
-	// The following are about the daemon itself.
+	// The following methods are about the daemon itself.
 	History(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error)
 	Health(ctx context.Context) (*wire.HealthResult, error)
 	Metrics(ctx context.Context) (*wire.MetricsResult, error)
@@ -53,14 +55,14 @@ type Backend interface {
 	ClearCache(ctx context.Context) (*wire.CacheClearResult, error)
 	LogLevel(ctx context.Context, level string) (*wire.LogLevelResult, error)
 
-	// The following read files that the daemon does not keep.
+	// The following methods read files whose content the daemon does not hold in memory.
 	Owns(ctx context.Context, paths []string) (*Owners, error)
 	Files(ctx context.Context, names []string) (*FileLists, error)
 	Why(ctx context.Context, name string, reverse bool) (*Chains, error)
 	Config(ctx context.Context, system bool) (*Configuration, error)
 	Doctor(ctx context.Context) (*Checks, error)
 
-	// The following depend on the caller's directory and environment.
+	// The following methods depend on the working directory and the environment of the caller.
 	Which(ctx context.Context, runtimes []string) (*ActiveVersions, error)
 	List(ctx context.Context, runtimes []string) (*Versions, error)
 	Use(ctx context.Context, runtime, version string) (*UseResult, error)

@@ -2,7 +2,7 @@ package backend
 
 import "github.com/omg-arch/omg/shared/wire"
 
-// Owners are the packages that own files.
+// Owners holds the packages that own the requested paths.
 type Owners struct {
 	// Paths are in the order of the request.
 	Paths []OwnedPath `json:"paths"`
@@ -12,10 +12,10 @@ type Owners struct {
 
 // OwnedPath is a path and its owners.
 type OwnedPath struct {
-	// Path is absolute; a directory's ends with a slash.
+	// Path is absolute. The path of a directory ends with a slash.
 	Path   string `json:"path"`
 	Exists bool   `json:"exists"`
-	// Owners are sorted by name; only a directory has more than one.
+	// Owners are sorted by name. An existing file has at most one owner, a directory may have several.
 	Owners []Owner `json:"owners"`
 }
 
@@ -25,15 +25,15 @@ type Owner struct {
 	Version string `json:"version"`
 }
 
-// Reading is how completely the local database was read.
+// Reading describes how completely the local database was read.
 type Reading struct {
-	// Partial means that there are packages whose descriptions could not be read, which could change the result. Why has
-	// the reason.
+	// Partial means that the descriptions of some packages could not be read, and these packages could change the result.
+	// Why is the reason.
 	Partial bool   `json:"partial,omitempty"`
 	Why     string `json:"why,omitempty"`
 }
 
-// FileLists are the files of installed packages.
+// FileLists holds the files of installed packages.
 type FileLists struct {
 	Reading
 	Packages []FileList `json:"packages"`
@@ -46,17 +46,17 @@ type FileList struct {
 	Name string `json:"name"`
 	// Files are absolute and sorted; a directory's path ends with a slash.
 	Files []string `json:"files"`
-	// Why is the reason why the files are unknown, empty if they are known.
+	// Why is the reason why the files are unknown; empty if the files are known.
 	Why string `json:"why,omitempty"`
 }
 
-// Chains explain why a package is installed or, reversed, what it needs.
+// Chains explains why a package is installed or, with --reverse, what the package needs.
 type Chains struct {
 	Reading
-	// Name is the name of the package, empty if it is not installed.
+	// Name is the name of the package; empty if the package is not installed.
 	Name string `json:"name"`
-	// Chains are the shortest ones: from each explicitly installed package that needs it to the package or, reversed,
-	// from the package to each that it needs.
+	// Chains holds the shortest chain to the package from each explicitly installed package that needs it. With --reverse
+	// it holds the shortest chain from the package to each package that it needs.
 	Chains []Chain `json:"chains"`
 }
 
@@ -68,7 +68,7 @@ type Chain struct {
 // Link is a package of a Chain.
 type Link struct {
 	Name string `json:"name"`
-	// Depend is the dependency that the next package satisfies, empty for the last.
+	// Depend is the dependency that the next package satisfies; empty for the last package.
 	Depend string `json:"depend,omitempty"`
 }
 
@@ -91,7 +91,7 @@ type Setting struct {
 	Reloads  bool   `json:"reloads"`
 }
 
-// Checks are what doctor found.
+// Checks holds the results of the checks of omg doctor.
 type Checks struct {
 	Checks []Check `json:"checks"`
 }
@@ -108,24 +108,24 @@ type Check struct {
 	Name string `json:"name"`
 	// State is ok, problem or unknown.
 	State string `json:"state"`
-	// Found is the finding, Todo how to solve the problem.
+	// Found is what the check found, and Todo is how to solve the problem.
 	Found string `json:"found"`
 	Todo  string `json:"todo,omitempty"`
 }
 
-// ActiveVersions are the versions of runtimes that are active in the working directory.
+// ActiveVersions holds the versions of runtimes that are active in the working directory.
 type ActiveVersions struct {
 	Runtimes []wire.Runtime `json:"runtimes"`
 	// Notes list the declarations that were ignored, with reasons.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Versions are installed versions of runtimes.
+// Versions holds the installed versions of runtimes.
 type Versions struct {
 	Versions []RuntimeVersion `json:"versions"`
 }
 
-// RuntimeVersion is an installed version.
+// RuntimeVersion is an installed version of a runtime.
 type RuntimeVersion struct {
 	Runtime string `json:"runtime"`
 	Version string `json:"version"`
@@ -138,7 +138,7 @@ type RuntimeVersion struct {
 	Active bool `json:"active,omitempty"`
 }
 
-// UseResult is the chosen version, and the version that runs here now.
+// UseResult holds the chosen version of a runtime, and the version that is now active in the working directory.
 type UseResult struct {
 	RuntimeVersion
 	Now wire.Runtime `json:"now"`
