@@ -1,5 +1,5 @@
-// Package direct answers without a daemon, from files: indexes that match the databases, otherwise the databases
-// themselves, and pacman's local database. It writes nothing.
+// Package direct implements the backend without a daemon. It reads pacman's local database, and for each repository the
+// index that matches its database, or the database itself if no index matches. It writes nothing.
 package direct
 
 import (
@@ -17,13 +17,13 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Backend answers from files.
+// Backend answers requests from files.
 type Backend struct {
 	o   backend.Options
 	env paths.Env
 }
 
-// Open returns the backend of one command.
+// Open returns the backend for one command.
 func Open(o backend.Options) backend.Backend { return &Backend{o: o, env: paths.Process()} }
 
 // settings returns the configuration. It ignores errors, which the daemon and omg config report.
@@ -65,7 +65,7 @@ type noLocalError struct{ error }
 // Is reports whether target is backend.ErrNoLocal.
 func (noLocalError) Is(target error) bool { return target == backend.ErrNoLocal }
 
-// with calls answer with a snapshot of the whole system.
+// with calls the function answer with a snapshot of all sources.
 func with[R any](ctx context.Context, b *Backend, answer func(*snapshot.Snapshot) (R, error)) (result R, err error) {
 	r := &reader{Backend: b, config: b.settings()}
 	defer r.close()
@@ -149,7 +149,7 @@ func (b *Backend) Outdated(ctx context.Context) (*wire.OutdatedResult, error) {
 	return with(ctx, b, (*snapshot.Snapshot).Outdated)
 }
 
-// Security implements backend.Backend. It needs a file of the tracker's records: only omgd queries the tracker.
+// Security implements backend.Backend. It needs a file with the tracker's advisories, because only omgd downloads them.
 func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error) {
 	if b.o.Advisories == "" {
 		return nil, wire.Errorf(wire.CodeNetwork,
@@ -178,7 +178,8 @@ func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.
 	})
 }
 
-// errNoDaemon returns the error of a question about the daemon when none runs.
+// errNoDaemon returns the error for a request that only a running daemon can answer. The parameter what describes the
+// request.
 func errNoDaemon(what string) error {
 	return fmt.Errorf("%s needs a running omgd: start it with omg daemon start", what)
 }

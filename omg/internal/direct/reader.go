@@ -26,9 +26,9 @@ import (
 type reader struct {
 	*Backend
 	config config.Config
-	named  bool             // the user named indexes; no others are used
-	given  []*sources.Index // the usable ones among them
-	bad    error            // the errors of the others
+	named  bool             // the user named indexes; omg's own indexes are not used
+	given  []*sources.Index // the usable indexes of those that the user named
+	bad    error            // the errors of the unusable indexes that the user named
 	opened []*pkgindex.File
 }
 
@@ -62,7 +62,7 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	}
 	in.Repositories = r.repositories(ctx, pacman)
 	in.AUR = r.aur()
-	// Downloaded databases do not belong to another database directory.
+	// The downloaded databases belong to the default database directory, not to one that the user named.
 	if r.config.Sync.Enabled && r.o.DBPath == "" {
 		in.Downloaded = r.downloads().Replace(in.Repositories, pacman.Repositories)
 	}
@@ -75,7 +75,7 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	}
 	if localErr != nil {
 		in.Local.Why = localErr.Error()
-		// Without a local database, nothing is known of installed packages.
+		// A system without a local database is not an error, and gets no note.
 		if !errors.Is(localErr, pacmandb.ErrNoLocal) {
 			r.o.Note("the installed packages are unknown: " + in.Local.Why)
 		}
@@ -83,8 +83,8 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	return in, ctx.Err()
 }
 
-// open opens an index and checks all of it, because a flipped bit could hide a package. The daemon checks in the
-// background.
+// open opens an index and checks all of it, because a flipped bit could hide a package. The daemon does this check in
+// the background.
 func (r *reader) open(path string) (*pkgindex.File, error) {
 	f, err := pkgindex.Open(path, r.env.Trusts)
 	if err != nil {
@@ -171,7 +171,7 @@ func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []sna
 // noIndex is the reason for reading a database when nothing else is wrong.
 const noIndex = "no index"
 
-// slower returns the note that databases were read, for these reasons.
+// slower returns the note that databases were read, which takes longer. The parameter why holds the reasons.
 func (r *reader) slower(why []string) string {
 	const read = "omg read the databases themselves (slower)"
 	switch {
@@ -183,8 +183,8 @@ func (r *reader) slower(why []string) string {
 	return "no daemon and no index, so " + read + ": omg daemon start speeds this up"
 }
 
-// examine returns the index that matches a repository's database, otherwise the state of the database. If the database
-// must be read, why is the reason, and earlier answers if reading fails.
+// examine returns in e the index that matches a repository's database, or otherwise the state of the database. If the
+// database must be read, why is the reason, and earlier is to be used if reading fails.
 func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earlier sources.Examined, why string) {
 	indexes, why := r.indexes(repo)
 	e = repo.Examine(ctx, nil)
@@ -198,7 +198,7 @@ func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earl
 		}
 	}
 	if e.Outdated && e.Stamp != (sourcefile.Stamp{}) && !e.NeedsBuild {
-		// The named index is of an earlier database, which can be read here.
+		// The index was built from an earlier version of the database, and the current database can be read.
 		if fresh := repo.Examine(ctx, nil); fresh.NeedsBuild {
 			return fresh, e, e.Why
 		}
@@ -209,8 +209,8 @@ func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earl
 	return e, e, why
 }
 
-// indexes returns the indexes with a repository: the named ones, otherwise omg's own. If there are none, why is the
-// reason.
+// indexes returns the indexes that contain a repository, among those that the user named or otherwise omg's own. If no
+// index contains the repository, why is the reason.
 func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why string) {
 	if r.named {
 		for _, x := range r.given {
@@ -264,13 +264,13 @@ func (r *reader) aur() *snapshot.IndexedSource {
 	switch {
 	case failed != nil || !r.config.AUR.Enabled:
 		return failed
-	case r.bad != nil: // the bad index could have the AUR
+	case r.bad != nil: // the unusable index could contain the AUR
 		return sources.MissingAUR(wire.SourceFailed, r.bad.Error())
 	}
 	return sources.MissingAUR(wire.SourceMissing, "no data yet; omgd downloads it")
 }
 
-// readAdvisories reads a file of the tracker's records.
+// readAdvisories reads a file with the tracker's advisories.
 func readAdvisories(path string) (*snapshot.TrackerData, error) {
 	f, stamp, err := sourcefile.Open(path)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// runtimesEnv is what the active versions depend on in this process. The versions of the
-// system's packages are those of the status file, if a daemon writes one.
+// runtimesEnv returns everything in the environment of this process that decides which versions are active. The
+// versions of the system's packages come from the status file, if a daemon writes one.
 func (b *Backend) runtimesEnv() (runtimes.Env, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -37,7 +37,7 @@ func (b *Backend) runtimesEnv() (runtimes.Env, error) {
 	return env, nil
 }
 
-// prober finds the active versions of these runtimes, or of all.
+// prober returns a Prober for the named runtimes, or for all runtimes if names is empty.
 func (b *Backend) prober(names []string) (*runtimes.Prober, error) {
 	canonical := make([]string, len(names))
 	for i, n := range names {

@@ -30,7 +30,8 @@ func readingOf(local *pacmandb.Local) backend.Reading {
 	return backend.Reading{Partial: why != "", Why: why}
 }
 
-// Owns implements backend.Backend. A name without a slash that is not a file is looked up in PATH.
+// Owns implements backend.Backend. A name without a slash is looked up in PATH if the working directory has no such
+// file.
 func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, error) {
 	pacman, local, err := b.system(ctx)
 	if err != nil {
@@ -59,7 +60,7 @@ func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, er
 	for i, packages := range owners {
 		found := &result.Paths[places[i]]
 		if found.Exists && !strings.HasSuffix(found.Path, "/") {
-			packages = packages[:min(len(packages), 1)] // like pacman, which stops at the first
+			packages = packages[:min(len(packages), 1)] // pacman too prints only the first owner
 		}
 		for _, p := range packages {
 			found.Owners = append(found.Owners, backend.Owner{Name: p.Name, Version: p.Version})
@@ -68,7 +69,7 @@ func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, er
 	return result, nil
 }
 
-// inPath looks up a name in PATH if it has no slash and is not a file, like pacman.
+// inPath looks up a name in PATH if the name has no slash and is not a file in the working directory, like pacman.
 func inPath(name string) string {
 	if strings.Contains(name, "/") {
 		return name
@@ -82,7 +83,7 @@ func inPath(name string) string {
 	return name
 }
 
-// Files implements backend.Backend. A name is a package or something that a package provides.
+// Files implements backend.Backend. Each name is that of a package, or something that a package provides.
 func (b *Backend) Files(ctx context.Context, names []string) (*backend.FileLists, error) {
 	pacman, local, err := b.system(ctx)
 	if err != nil {
@@ -90,7 +91,7 @@ func (b *Backend) Files(ctx context.Context, names []string) (*backend.FileLists
 	}
 	relations := pacmandb.Relate(local.Packages)
 	result := &backend.FileLists{Packages: []backend.FileList{}}
-	exact := true // no name was looked up among what packages provide
+	exact := true // every name so far is that of a package, not only something that a package provides
 	for _, name := range names {
 		exact = exact && local.Find(name) != nil
 		p := relations.Satisfier(name)
