@@ -27,7 +27,7 @@ var (
 	ErrStopTimeout = errors.New("omgd did not stop in time")
 )
 
-// Daemon is the user's daemon at a socket. The zero value except for Env means the default paths.
+// Daemon is the user's daemon at a socket. A Daemon in which only Env is set is the one at the default paths.
 type Daemon struct {
 	Env    paths.Env
 	Socket string // empty for the default path
@@ -40,9 +40,9 @@ type DaemonStatus struct {
 	Running bool   `json:"running"`
 	Socket  string `json:"socket"`
 	PID     int    `json:"pid,omitempty"`
-	// Version is the daemon's version, empty if it does not answer.
+	// Version is the daemon's version; empty if the daemon does not respond.
 	Version string `json:"version,omitempty"`
-	// Why is the reason why a running daemon does not answer.
+	// Why is the reason why a running daemon does not respond.
 	Why string `json:"why,omitempty"`
 }
 
@@ -174,8 +174,9 @@ func (d *Daemon) version(ctx context.Context) (string, error) {
 	return hello.Server, nil
 }
 
-// find returns the daemon's process and a pidfd, which cannot refer to a later process with the same PID. It uses the
-// PID file if that is valid, its process is an omgd and the lock is held, and otherwise the peer of the socket.
+// find returns the daemon's process and a pidfd, which cannot refer to a later process with the same PID. The PID comes
+// from the PID file if the file is valid, the process is an omgd and the daemon's lock is held. Otherwise the process
+// is the peer of the socket.
 func (d *Daemon) find(ctx context.Context) (pid, fd int, err error) {
 	pid, err = pidfile.Read(d.Env.PID(d.Env.Socket(d.Socket)), d.Env)
 	if err == nil {
@@ -199,7 +200,7 @@ func (d *Daemon) find(ctx context.Context) (pid, fd int, err error) {
 	if fd, ok := open(conn.PID()); ok {
 		return conn.PID(), fd, nil
 	}
-	return 0, -1, ErrNotRunning // the service manager listens on its socket
+	return 0, -1, ErrNotRunning // the peer is the service manager, which listens on the socket until it starts omgd
 }
 
 // unlocked reports whether the daemon's lock exists but is not held. Then the PID file is left over from a daemon that
@@ -214,13 +215,14 @@ func (d *Daemon) unlocked() bool {
 	return unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == nil
 }
 
-// open returns a pidfd of a process if it is an omgd.
+// open returns a pidfd of a process. The result ok is false if the process is not an omgd.
 func open(pid int) (fd int, ok bool) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return -1, false
 	}
-	// The name is read after the pidfd is open: it is that of the process of the pidfd, or of no process.
+	// The name is read after the pidfd was opened. While the process of the pidfd lives, no other process can have this
+	// PID, and therefore the name is not that of another process.
 	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	if err != nil || strings.TrimSpace(string(name)) != "omgd" {
 		_ = unix.Close(fd)

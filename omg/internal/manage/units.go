@@ -14,8 +14,8 @@ import (
 // the service again.
 var units = []string{"omgd.socket", "omgd.service"}
 
-// managed reports whether the user's service manager runs and has the daemon's units. It manages only the daemon at the
-// default path, without arguments.
+// managed reports whether the user's service manager runs and has the daemon's units. The service manager is only used
+// for a daemon at the default path, without arguments.
 func (d *Daemon) managed() bool {
 	get := d.Env.Getenv
 	runtime := get("XDG_RUNTIME_DIR")
