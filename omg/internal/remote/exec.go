@@ -12,12 +12,13 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// program is the program that answers without a daemon. It is separate because the code that reads databases, above all
-// the decompressors, makes a process start slower than a question to the daemon takes.
+// program is the name of the program that answers without a daemon. It is a separate program because the code that
+// reads databases, above all the decompressors, would delay the start of omg for longer than a request to the daemon
+// takes.
 const program = "omg-direct"
 
 // execDirect replaces this process by omg-direct with the same arguments. omg-direct reads the databases of the daemon,
-// unless the arguments name others.
+// unless the arguments name other databases.
 func execDirect(o backend.Options, served wire.Served) error {
 	path, err := paths.Program(program)
 	if err != nil {

@@ -18,7 +18,7 @@ func (b *Backend) Info(ctx context.Context, r *wire.InfoRequest, each func(*wire
 	return ask(ctx, b, func(c *client.Conn) (*wire.InfoResult, error) { return c.Info(ctx, r, b.noting(each), paused) })
 }
 
-// noting returns each, extended to record that the daemon has answered, at least in part.
+// noting returns a function that calls the function each, and records that the daemon has answered at least in part.
 func (b *Backend) noting(each func(*wire.Package) error) func(*wire.Package) error {
 	return func(p *wire.Package) error {
 		b.answered = true
@@ -46,14 +46,14 @@ func (b *Backend) Outdated(ctx context.Context) (*wire.OutdatedResult, error) {
 	return ask(ctx, b, func(c *client.Conn) (*wire.OutdatedResult, error) { return c.Outdated(ctx) })
 }
 
-// Security implements backend.Backend. Only the daemon queries the tracker: without it, an answer needs a file of
-// advisories.
+// Security implements backend.Backend. Without a daemon, which downloads the advisories of the tracker, an answer needs
+// a file with advisories.
 func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error) {
 	switch {
 	case b.o.Advisories != "":
 		return nil, b.directlyServed(ctx)
 	case !b.asksDaemon():
-		return nil, b.direct() // the daemon would judge another system
+		return nil, b.direct() // the daemon would check the packages of its own system
 	}
 	return askDaemon(ctx, b, func(c *client.Conn) (*wire.SecurityResult, error) { return c.Security(ctx, r) })
 }

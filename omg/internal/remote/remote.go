@@ -1,5 +1,5 @@
-// Package remote answers by asking omgd. If no daemon runs or it cannot answer, the process becomes omg-direct, which
-// reads the files of the same system.
+// Package remote implements the backend by sending requests to omgd. If no daemon runs or the daemon cannot answer, the
+// process is replaced by omg-direct, which reads the files of the same system.
 package remote
 
 import (
@@ -17,36 +17,38 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Backend asks omgd.
+// Backend sends requests to omgd.
 type Backend struct {
 	o   backend.Options
 	env paths.Env
-	// execDirect replaces the process by omg-direct, which reads these databases. It returns only on errors.
+	// become replaces the process by omg-direct, which reads the databases served. It returns only on errors. Tests
+	// replace it.
 	become func(o backend.Options, served wire.Served) error
-	// answered is set once the daemon has answered. Afterwards omg-direct must not answer, so that one command prints
-	// one system at one moment.
+	// answered is set once the daemon has answered. Afterwards omg-direct must not answer, because all that one command
+	// prints describes one system at one moment.
 	answered bool
-	// served are the databases of the daemon, nil while they are unknown.
+	// served holds the paths of the databases that the daemon reads; nil while they are unknown.
 	served *wire.Served
 }
 
-// Open returns the backend of one command.
+// Open returns the backend for one command.
 func Open(o backend.Options) backend.Backend {
 	return &Backend{o: o, env: paths.Process(), become: execDirect}
 }
 
-// elsewhere reports whether the options name files other than the daemon's.
+// elsewhere reports whether the options name databases or indexes, which may be other files than those that the daemon
+// reads.
 func (b *Backend) elsewhere() bool {
 	return b.o.DBPath != "" || b.o.PacmanConfig != "" || len(b.o.Index) > 0
 }
 
-// asksDaemon reports whether questions go to the daemon: not if the options name other files, unless they also name the
-// daemon.
+// asksDaemon reports whether requests go to the daemon. They do not if the options name databases or indexes, unless
+// the options also name the daemon's socket.
 func (b *Backend) asksDaemon() bool {
 	return !b.o.NoDaemon && (b.o.Socket != "" || !b.elsewhere())
 }
 
-// ask asks the daemon, otherwise omg-direct.
+// ask sends a request to the daemon. If the daemon cannot answer, omg-direct replaces the process.
 func ask[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
 	if !b.asksDaemon() {
 		return nil, b.direct()
@@ -58,7 +60,7 @@ func ask[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R
 	return nil, b.fallBack(err)
 }
 
-// askDaemon asks the daemon about itself, without a fallback.
+// askDaemon sends a request that only the daemon can answer, without a fallback.
 func askDaemon[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
 	if b.o.NoDaemon {
 		return nil, b.direct()
@@ -70,7 +72,8 @@ func askDaemon[R any](ctx context.Context, b *Backend, question func(*client.Con
 	return r, err
 }
 
-// connected asks over a new connection, and records the databases that the daemon named.
+// connected sends a request over a new connection. If the request fails, it stores in b.served which databases the
+// daemon reads, as far as the daemon said so.
 func connected[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
 	conn, err := b.dial(ctx)
 	if err != nil {
@@ -79,7 +82,7 @@ func connected[R any](ctx context.Context, b *Backend, question func(*client.Con
 	defer conn.Close()
 	r, err := question(conn)
 	if err != nil {
-		if errors.Is(err, client.ErrNoDaemon) { // it was there when the connection was made
+		if errors.Is(err, client.ErrNoDaemon) { // the daemon was there when the connection was made
 			err = fmt.Errorf("%w: %v", client.ErrBroken, err)
 		}
 		if refused := new(wire.Error); errors.As(err, &refused) && refused.Served != nil {
@@ -101,7 +104,7 @@ func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
 			}
 			return next, nil
 		}
-		// A user without permission to connect to the system's daemon is not one of its users.
+		// If the user may not connect to the system's daemon, that is not an error: the daemon is for other users.
 		if i == 0 || !errors.Is(failed, client.ErrNoDaemon) && !errors.Is(failed, fs.ErrPermission) {
 			err = failed
 		}
@@ -109,8 +112,9 @@ func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
 	return nil, err
 }
 
-// fallBack has omg-direct answer after the daemon failed with err, and prints a note. It returns the error if the
-// question itself is wrong, or if the daemon's databases are unknown: the answer must not come from another system.
+// fallBack is called after the daemon failed with err. It prints a note and replaces the process by omg-direct. It
+// returns the error instead if the request itself is wrong, or if it is not known which databases the daemon reads,
+// because omg-direct might then read those of another system.
 func (b *Backend) fallBack(err error) error {
 	if errors.Is(err, client.ErrNoDaemon) {
 		if b.o.Socket != "" {
@@ -144,8 +148,8 @@ func daemonsFault(code wire.Code) bool {
 	return false
 }
 
-// notForUs reports whether err shows that the socket at a default path is not of a daemon for this user, which counts
-// as no daemon. A socket that the user named is always asked.
+// notForUs reports whether err shows that the socket at a default path does not belong to a daemon for this user. omg
+// then behaves as if no daemon ran. For a socket that the user named, notForUs returns false.
 func (b *Backend) notForUs(err error) bool {
 	if b.o.Socket != "" || b.env.Get("OMG_SOCKET_PATH") != "" {
 		return false
@@ -154,7 +158,7 @@ func (b *Backend) notForUs(err error) bool {
 		wire.CodeOf(err) == wire.CodeNotAllowed
 }
 
-// direct has omg-direct answer.
+// direct replaces the process by omg-direct.
 func (b *Backend) direct() error {
 	var served wire.Served
 	if b.served != nil {
@@ -163,7 +167,7 @@ func (b *Backend) direct() error {
 	return b.become(b.o, served)
 }
 
-// directlyServed has omg-direct answer from the daemon's databases.
+// directlyServed replaces the process by omg-direct, which reads the same databases as the daemon.
 func (b *Backend) directlyServed(ctx context.Context) error {
 	if !b.asksDaemon() {
 		return b.direct()
