@@ -7,7 +7,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Foreign prints a package that is in no repository: its update in the AUR, or its other state.
+// Foreign prints a line about a package that is in no repository: its newer version in the AUR, or another state, such
+// as deleted from the AUR.
 func (s Style) Foreign(w *bufio.Writer, u *wire.ForeignPackage) {
 	p := printer{s, w}
 	p.nameVersion(u.Name, u.Installed)

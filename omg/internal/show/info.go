@@ -43,12 +43,12 @@ func (p printer) repoInfo(pkg *wire.Package) {
 	p.lines("Optional Deps", pkg.OptDepends)
 	p.list("Conflicts With", pkg.Conflicts)
 	p.list("Replaces", pkg.Replaces)
-	// pacman uses the unit of the first size for both.
+	// pacman prints both sizes in the unit of the first.
 	u := unit(pkg.CSize)
 	p.line("Download Size", size(pkg.CSize, u))
 	p.line("Installed Size", size(pkg.ISize, u))
 	p.field("Packager", pkg.Packager)
-	// To pacman, a package without a date is from 1970.
+	// If a package has no build date, pacman prints a date in 1970.
 	p.field("Build Date", date(pkg.BuildDate))
 	p.list("Validated By", validation(pkg.Validation))
 }
@@ -82,7 +82,7 @@ func (p printer) aurInfo(pkg *wire.Package) {
 	}
 }
 
-// dateOr returns a date, or none if there is no date.
+// dateOr formats a date, or returns the text none if there is no date.
 func dateOr(unix int64, none string) string {
 	if unix == 0 {
 		return none

@@ -157,7 +157,7 @@ func (s Style) File(w *bufio.Writer, name, path string) {
 }
 
 // Chain prints a chain of packages, each of which needs the next. needs[i] is the dependency of names[i] on names[i+1];
-// it is printed unless it equals the name.
+// it is printed unless it equals names[i+1].
 func (s Style) Chain(w *bufio.Writer, names, needs []string) {
 	p := printer{s, w}
 	for i, name := range names {

@@ -8,7 +8,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Runtime prints a line about what would run, and what decided that.
+// Runtime prints a line about the version of a runtime that a command would run, and about the file or variable that
+// selected this version.
 func (s Style) Runtime(w *bufio.Writer, r *wire.Runtime) {
 	p := printer{s, w}
 	p.nameVersion(r.Runtime, r.Version)

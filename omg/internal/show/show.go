@@ -1,9 +1,9 @@
 // Package show prints packages for people, in the format of pacman: exactly what pacman -Ss and -Si print, piped or on
 // a terminal.
 //
-// It differs from pacman in two ways. Text of packages is cleaned first, so that it can neither control the terminal
-// nor forge a line: control characters, bidirectional controls and invalid UTF-8 become U+FFFD, which pacman prints
-// unchanged. And a package's block ends with the installed version, if there is one.
+// The output differs from pacman's in two ways. First, text of packages is cleaned, so that it can neither control the
+// terminal nor forge a line: control characters, bidirectional controls and invalid UTF-8 become U+FFFD, which pacman
+// prints unchanged. Second, the block of an installed package ends with its installed version.
 package show
 
 import (
@@ -27,8 +27,9 @@ type Style struct {
 	Width int
 }
 
-// NewStyle returns the style for a terminal, nil if the output is not one, and the value of --color: auto means colours
-// on a terminal unless NO_COLOR is set (no-color.org).
+// NewStyle returns the style of the output. The parameter terminal is nil if the output is not a terminal. The
+// parameter color is the value of --color, where auto means colours on a terminal unless NO_COLOR is set
+// (no-color.org).
 func NewStyle(color string, terminal *os.File) (Style, error) {
 	s := Style{Width: columns(os.Getenv("COLUMNS"), terminal)}
 	switch color {
@@ -46,7 +47,7 @@ func NewStyle(color string, terminal *os.File) (Style, error) {
 // columns returns the column at which pacman wraps: the number in COLUMNS, piped or not, where 0 means never; otherwise
 // the terminal's width, 80 if the terminal does not know it.
 func columns(env string, terminal *os.File) int {
-	// Shells and watch(1) set plain numbers; pacman stores 16 bits.
+	// Shells and watch(1) set COLUMNS to a plain number; pacman stores it in 16 bits.
 	if n, err := strconv.ParseUint(env, 10, 16); err == nil {
 		return int(n)
 	}
@@ -72,8 +73,8 @@ const (
 	colorFailed  = "\x1b[1;31m"
 )
 
-// printer prints in a style. Only raw writes text unchanged, and only text of omg; all other methods clean it. The
-// error of a write is reported by the flush.
+// printer prints in a style. Only the method raw writes text unchanged, and it is used only for omg's own text; all
+// other methods clean their text first. An error of a write is returned by the final flush.
 type printer struct {
 	Style
 	w *bufio.Writer
@@ -112,7 +113,7 @@ func (p printer) line(name, text string) {
 	p.raw("\n")
 }
 
-// field prints a field with a text, or None.
+// field prints a field with a text, or with None if the text is empty.
 func (p printer) field(name, text string) {
 	p.title(name)
 	if text == "" {
@@ -122,7 +123,7 @@ func (p printer) field(name, text string) {
 	p.raw("\n")
 }
 
-// lines prints a field with each text on its own line, or None.
+// lines prints a field with each text on its own line, or with None if there is no text.
 func (p printer) lines(name string, texts []string) {
 	p.title(name)
 	if len(texts) == 0 {
@@ -140,7 +141,7 @@ func (p printer) lines(name string, texts []string) {
 // row is a line of a field: a name and a coloured state in columns, and a text that is wrapped after them.
 type row struct{ name, state, color, rest string }
 
-// rows prints a field with each row on its own line, or None.
+// rows prints a field with each row on its own line, or with None if there is no row.
 func (p printer) rows(name string, rows []row) {
 	p.title(name)
 	if len(rows) == 0 {
@@ -163,8 +164,8 @@ func (p printer) rows(name string, rows []row) {
 	p.raw("\n")
 }
 
-// list prints a field with texts side by side, or None. A line ends before the text that would reach the last column
-// but one; a text is never broken.
+// list prints a field with texts side by side, or with None if there is no text. A new line begins before a text that
+// would reach the last but one column; lines never break inside a text.
 func (p printer) list(name string, texts []string) {
 	p.title(name)
 	if len(texts) == 0 {
@@ -196,8 +197,8 @@ func date(unix int64) string {
 
 var units = [...]string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
 
-// unit returns the index of the unit in which pacman prints a number of bytes: the first in which the number is at most
-// 2048.
+// unit returns the index of the unit in which pacman prints a number of bytes: the smallest unit in which the number is
+// at most 2048.
 func unit(bytes uint64) int {
 	v, i := float64(bytes), 0
 	for v > 2048 && i < len(units)-1 {

@@ -23,7 +23,7 @@ const (
 	componentColumn = 10
 )
 
-// State prints a line for a check: its state, what was checked, in a column of nameWidth, and what was found.
+// State prints a line for a check: its state, its name in a column that is nameWidth wide, and what the check found.
 func (s Style) State(w *bufio.Writer, state State, name string, nameWidth int, found string) {
 	word, color := "info", colorMeta
 	switch state {
@@ -38,7 +38,7 @@ func (s Style) State(w *bufio.Writer, state State, name string, nameWidth int, f
 	p.raw("\n")
 }
 
-// Advice prints what to do about the check before it, below what was found.
+// Advice prints what to do about a problem. Its line follows that of State, and the text is below what the check found.
 func (s Style) Advice(w *bufio.Writer, nameWidth int, todo string) {
 	p := printer{s, w}
 	p.raw(strings.Repeat(" ", checkColumn+nameWidth+2))
@@ -54,8 +54,8 @@ func ComponentName(c *wire.Component) string {
 	return c.Name + " " + c.Version
 }
 
-// Component prints a line for a component of the daemon: its state, its name, in a column of nameWidth, the reason for
-// the state, and for how long the component has had it.
+// Component prints a line for a component of the daemon: its state, its name in a column that is nameWidth wide, the
+// reason for the state, and how long the component has been in this state.
 func (s Style) Component(w *bufio.Writer, c *wire.Component, nameWidth int, now time.Time) {
 	p := printer{s, w}
 	color := colorWarn

@@ -20,7 +20,7 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 		p.field("State", "up to date"+checked(", checked ", st.At, now))
 	}
 	if st.Partial {
-		p.field("Partial", lacking(&st.Basis, false)+" (numbers with ? may change)") // Sources gives the reasons
+		p.field("Partial", lacking(&st.Basis, false)+" (numbers with ? may change)") // the row Sources shows the reasons
 	}
 	c := counter{st}
 	p.field("Installed", c.count("installed", st.Counts.Installed))
@@ -53,14 +53,15 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 // DownloadHint explains how updates can be found although pacman -Sy is not run.
 const DownloadHint = "with sync.enabled = true in config.toml, omgd counts updates by its own copy of the databases"
 
-// suggestOwn reports whether a repository's database is old.
+// suggestOwn reports whether to suggest that omgd downloads its own databases, because a repository's database is old.
 func suggestOwn(sources []wire.Source) bool {
 	return slices.ContainsFunc(sources, func(s wire.Source) bool {
 		return s.State == wire.SourceStale && s.IsRepository()
 	})
 }
 
-// sourceRows returns a row for each source: its name and its state in columns, then the rest.
+// sourceRows returns a row for each source: its name and its state in columns, then the reason for the state and its
+// times.
 func sourceRows(sources []wire.Source, now time.Time) []row {
 	names, states := 0, 0
 	for i := range sources {
@@ -101,7 +102,8 @@ func nonEmpty(text string) []string {
 	return []string{text}
 }
 
-// asOf returns the time of the databases that updates are computed from, if they are not those that are searched.
+// asOf returns a text with the time of the databases that updates are computed from. It is empty if searches use the
+// same databases.
 func asOf(compared []wire.Source, now time.Time) string {
 	if compared == nil {
 		return ""
@@ -129,7 +131,8 @@ func (c counter) mark(name string) string {
 
 func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
-// notable reports whether a count is shown at all: it is not zero, or could become so.
+// notable reports whether a count is shown at all. A count of zero is shown only if a source that could not be read
+// could change it.
 func (c counter) notable(name string, n *uint32) bool {
 	return n != nil && *n > 0 || c.mark(name) != ""
 }
@@ -164,14 +167,14 @@ func (c counter) updates() string {
 	return line
 }
 
-// numbered is a count with what it counts.
+// numbered is a count with a text that says what is counted.
 type numbered struct {
 	n    uint32
 	mark string
 	what string
 }
 
-// join returns the counts that are not zero, or could become so.
+// join lists the counts in a line. It leaves out a count of zero unless it is marked with a question mark.
 func join(counts []numbered) string {
 	var parts []string
 	for _, c := range counts {
@@ -197,7 +200,7 @@ func (c counter) securityLines() []string {
 			{n.Unknown, "", "of unknown severity"},
 		}) + ")"
 	}
-	// A repository only decides which of them an update fixes.
+	// An unreadable repository does not change the number of advisories, only the number of those that an update fixes.
 	mark := c.mark("security")
 	verdicts := join([]numbered{
 		{n.Fixable, mark, "fixable"},
@@ -245,8 +248,8 @@ func indexLines(x *wire.IndexStatus, now time.Time) []string {
 	return append([]string{line}, x.Files...)
 }
 
-// Lacking returns what a partial result lacks: the repositories that could not be read, each with the reason, or
-// otherwise the unread part of the local database.
+// Lacking returns what a partial result lacks: the repositories that could not be read, each with the reason, and the
+// reason why a part of the local database is unread.
 func Lacking(b *wire.Basis) string { return lacking(b, true) }
 
 func lacking(b *wire.Basis, reasons bool) string {
@@ -271,12 +274,14 @@ func lacking(b *wire.Basis, reasons bool) string {
 	return strings.Join(missing, "; ")
 }
 
-// NotChecked describes since when the local database was not checked, for a stale result.
+// NotChecked returns the note on a stale result: the installed packages could not be checked, and when they were last
+// checked.
 func NotChecked(b *wire.Basis) string {
 	return "the installed packages could not be checked" + checked(", last checked ", b.At, time.Now())
 }
 
-// checked returns when something was last checked, with what to print before it; "" if that is unknown.
+// checked returns the text before, followed by how long ago the last check was. It returns "" if the time of the check
+// is unknown.
 func checked(before string, at int64, now time.Time) string {
 	if at == 0 {
 		return ""
@@ -320,7 +325,8 @@ func times(s *wire.Source, now time.Time) []string {
 	return list
 }
 
-// AURState returns a note on data of the AUR that is not current. Without data, it says what is lacking.
+// AURState returns a note on data of the AUR that is missing or not current. If the data is missing, the note contains
+// the text lacking, which says what could not be done.
 func AURState(s *wire.Source, lacking string) string {
 	if s.State == wire.SourceStale {
 		return withReason("AUR: old data", s.Why)
@@ -331,7 +337,7 @@ func AURState(s *wire.Source, lacking string) string {
 	return "AUR: " + lacking
 }
 
-// TimeAndAge returns how old something is that is of a time.
+// TimeAndAge returns how old data of the given time is, such as "2 days old".
 func TimeAndAge(unix int64, now time.Time) string {
 	moment := RelativeTime(unix, now)
 	if age, found := strings.CutSuffix(moment, " ago"); found {
@@ -348,7 +354,7 @@ func RelativeTime(unix int64, now time.Time) string {
 	return Age(now.Sub(time.Unix(unix, 0)))
 }
 
-// Age returns a duration in its largest whole unit, from minutes to years.
+// Age returns how long ago something was, in the largest unit that fits, from minutes to years.
 func Age(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d < -time.Second {

@@ -9,7 +9,7 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// newline starts a line at a column.
+// newline starts a new line and indents it to a column.
 func (p printer) newline(column int) {
 	p.raw("\n")
 	p.raw(strings.Repeat(" ", column))
@@ -33,8 +33,8 @@ func (p printer) wrap(s string, start int) {
 			continue
 		}
 		s = strings.TrimLeft(s, " ")
-		// After a word that is too long, pacman's unsigned count of free columns wraps around, so that the rest of the
-		// text stays on its line.
+		// After a word that is too long, pacman's unsigned number of free columns wraps around to a large number. The
+		// remaining text therefore stays on the line of that word.
 		if free := p.Width - at; free >= 0 && width(firstWord(s))+1 > free {
 			p.newline(start)
 			at = start
@@ -64,8 +64,8 @@ func width(s string) int {
 // format characters, and Hangul vowels and finals that join the previous letter. Exceptions are signs that precede
 // digits, and old symbols that glibc keeps wide.
 //
-// Terminal libraries differ from glibc in more characters, and the usual one builds a table of 2 MB at the first
-// non-European letter, which takes a millisecond, as long as a whole answer.
+// Terminal libraries differ from glibc in more characters, and the usual library builds a table of 2 MB at the first
+// non-European letter. That takes a millisecond, as long as omg takes to answer.
 func runeWidth(r rune) int {
 	switch {
 	case r < 0x300:
