@@ -1,4 +1,4 @@
-// Package app is omg-index's command line, with one file for each command.
+// Package app implements omg-index's command line.
 package app
 
 import (
@@ -47,9 +47,10 @@ func names(commands []*cli.Command) []string {
 	return list
 }
 
-// eachIndex calls do for each index of the command line: the named files, those in named directories, or those in the
-// data directory. It does not check their owners, because the user named them. It reports a bad index and continues
-// with the others. It stops if do returns an error with an exit code, which means that output cannot be written.
+// eachIndex calls the function do for each index file: those among the arguments and in the directories among them, or
+// without arguments those in the data directory. It does not check the owners of the files. It reports a bad index and
+// continues with the next one. It stops if do returns an error with an exit code, which means that output cannot be
+// written.
 func eachIndex(c *cli.Context, do func(*pkgindex.File) error) error {
 	paths, err := indexes(c.Args().Slice())
 	if err != nil {
@@ -76,7 +77,7 @@ func eachIndex(c *cli.Context, do func(*pkgindex.File) error) error {
 	return nil
 }
 
-// indexes returns the index files of the arguments.
+// indexes returns the index files that the arguments name, or without arguments those in the data directory.
 func indexes(args []string) (list []string, err error) {
 	if len(args) == 0 {
 		dir := sources.IndexDir(paths.Process().DataDir(""))

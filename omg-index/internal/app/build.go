@@ -58,8 +58,8 @@ repositories as well.
 	}
 }
 
-// gcPercent is GOGC during a build. Most of the heap lives until it is written, so frequent collections cost little
-// time and keep it small.
+// gcPercent is GOGC during a build. Most of the heap is needed until the index is written. Therefore frequent
+// collections take little time and keep the heap small.
 const gcPercent = 40
 
 func (o *buildOptions) run(c *cli.Context) error {
@@ -85,8 +85,8 @@ func (o *buildOptions) run(c *cli.Context) error {
 	return b.toDirectory(sources.IndexDir(paths.Process().DataDir(o.dataDir)))
 }
 
-// buildTime returns the time of the build in Unix seconds: now, or SOURCE_DATE_EPOCH
-// (reproducible-builds.org/specs/source-date-epoch).
+// buildTime returns the time of the build in Unix seconds. The parameter epoch is the value of SOURCE_DATE_EPOCH
+// (reproducible-builds.org/specs/source-date-epoch); if it is empty, the time is now.
 func buildTime(epoch string) (int64, error) {
 	if epoch == "" {
 		return time.Now().Unix(), nil
@@ -174,7 +174,7 @@ func databaseFiles(files []string) (list []source, err error) {
 	return list, nil
 }
 
-// summarize prints a line for each source, and one for the file or directory.
+// summarize prints a line for each source, and a line for the file or directory that was written.
 func (b *build) summarize(out string, size int64, built []*result) error {
 	total := 0
 	for _, r := range built {

@@ -19,7 +19,8 @@ import (
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// TestBuild_Directory: without --output, build writes an index and its origin for each source in the data directory.
+// TestBuild_Directory checks that without --output, build writes an index and its origin for each source in the data
+// directory.
 func TestBuild_Directory(t *testing.T) {
 	w := newTestSystem(t)
 	r := w.built()
@@ -48,7 +49,7 @@ func TestBuild_Directory(t *testing.T) {
 	require.Equal(t, []string{"core.omgidx", "core.omgidx.origin"}, w.files(w.path("data/index")))
 }
 
-// TestBuild_KilledWriter: the next build removes the temporary files of an omg-index that was killed.
+// TestBuild_KilledWriter checks that the next build removes the temporary files of an omg-index that was killed.
 func TestBuild_KilledWriter(t *testing.T) {
 	w := newTestSystem(t)
 	require.NoError(t, os.MkdirAll(w.indexes(), 0o755))
@@ -59,8 +60,8 @@ func TestBuild_KilledWriter(t *testing.T) {
 	require.Equal(t, []string{"core.omgidx", "core.omgidx.origin"}, w.files(w.indexes()))
 }
 
-// TestBuild_Names: any repository name that pacman accepts works; each repository has its own file, different from the
-// AUR's.
+// TestBuild_Names checks that build accepts every repository name that pacman accepts, and that each repository has its
+// own index file, different from the AUR's.
 func TestBuild_Names(t *testing.T) {
 	w := newTestSystem(t)
 	text := w.read(w.database("core"))
@@ -79,8 +80,8 @@ func TestBuild_Names(t *testing.T) {
 	require.Equal(t, exit.OK, w.run("verify").code)
 }
 
-// TestBuild_BadDatabase: a database that cannot be read is reported and keeps its old index; the other indexes are
-// built. With --output, nothing is built.
+// TestBuild_BadDatabase checks that build reports a database that cannot be read, keeps the old index of that database
+// and builds the other indexes. With --output, it writes nothing.
 func TestBuild_BadDatabase(t *testing.T) {
 	bad := map[string]struct {
 		make func(t *testing.T, path string)
@@ -159,7 +160,7 @@ func TestBuild_MissingDatabase(t *testing.T) {
 	require.Contains(t, r.stderr, "omg-index: error: no package databases in "+w.path("db")+"/sync: download them with pacman -Syu\n")
 }
 
-// TestBuild_File: with --output, one file holds all sources.
+// TestBuild_File checks that with --output, one file holds all sources.
 func TestBuild_File(t *testing.T) {
 	w := newTestSystem(t)
 	out := w.path("one.omgidx")
@@ -178,7 +179,7 @@ func TestBuild_File(t *testing.T) {
 	require.Len(t, w.built("-o", out).lines(), 4)
 }
 
-// TestBuild_StandardOutput: "-" means standard output, a file or a pipe.
+// TestBuild_StandardOutput checks that --output "-" writes to standard output, which may be a file or a pipe.
 func TestBuild_StandardOutput(t *testing.T) {
 	w := newTestSystem(t)
 	t.Setenv("SOURCE_DATE_EPOCH", "1000000000")
@@ -214,7 +215,8 @@ func TestBuild_StandardOutput(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// TestBuild_Reproducible: the same databases give the same bytes in any directory, except for the build time.
+// TestBuild_Reproducible checks that the same databases give the same bytes in any directory, except for the build
+// time.
 func TestBuild_Reproducible(t *testing.T) {
 	w := newTestSystem(t)
 	t.Setenv("SOURCE_DATE_EPOCH", "1000000000")
@@ -225,7 +227,7 @@ func TestBuild_Reproducible(t *testing.T) {
 	core := w.read(filepath.Join(w.indexes(), "core.omgidx"))
 	require.NoError(t, os.Rename(w.path("db"), w.path("moved")))
 	require.Equal(t, exit.OK, w.run("build", "--dbpath", w.path("moved"), "--pacman-config", w.path("pacman.conf")).code)
-	require.Equal(t, core, w.read(filepath.Join(w.indexes(), "core.omgidx")), "where the database lies is beside it")
+	require.Equal(t, core, w.read(filepath.Join(w.indexes(), "core.omgidx")), "the index does not contain the path of the database")
 	require.NoError(t, os.Rename(w.path("moved"), w.path("db")))
 	t.Setenv("SOURCE_DATE_EPOCH", "1000000001")
 	w.built("-o", w.path("3"))
@@ -239,7 +241,7 @@ func TestBuild_Reproducible(t *testing.T) {
 	}
 }
 
-// TestBuild_Compressions: the packages do not depend on the compression of the database.
+// TestBuild_Compressions checks that the packages do not depend on the compression of the database.
 func TestBuild_Compressions(t *testing.T) {
 	w := newTestSystem(t)
 	var dumps []string
@@ -258,7 +260,7 @@ func TestBuild_Compressions(t *testing.T) {
 	}
 }
 
-// TestBuild_AUR: the AUR's dump is a source.
+// TestBuild_AUR checks that build makes an index of the AUR's dump.
 func TestBuild_AUR(t *testing.T) {
 	w := newTestSystem(t)
 	dump := w.path("packages-meta-ext-v1.json.gz")
@@ -295,7 +297,8 @@ func TestBuild_AUR(t *testing.T) {
 	require.Equal(t, "omg-index: error: open "+dump+": no such file or directory\n", r.stderr)
 }
 
-// TestBuild_Usage: files that must not be replaced are kept, and every wrong argument is named in the error.
+// TestBuild_Usage checks that wrong arguments are refused with an error about the argument, and that no file is
+// changed.
 func TestBuild_Usage(t *testing.T) {
 	w := newTestSystem(t)
 	require.NoError(t, os.Symlink(w.path("elsewhere"), w.path("link")))
@@ -333,7 +336,7 @@ func TestBuild_Usage(t *testing.T) {
 	require.Contains(t, r.stderr, "not a directory")
 }
 
-// TestBuild_Unwritable: an index that cannot be written is an error, and the others are written.
+// TestBuild_Unwritable checks that build reports an index that it cannot write, and still writes the other indexes.
 func TestBuild_Unwritable(t *testing.T) {
 	w := newTestSystem(t)
 	require.NoError(t, os.MkdirAll(filepath.Join(w.indexes(), "extra.omgidx"), 0o755))
@@ -352,7 +355,7 @@ func TestBuild_Unwritable(t *testing.T) {
 	require.Contains(t, r.stderr, "permission denied")
 }
 
-// TestBuild_Interrupted: an interrupted build leaves only the old indexes.
+// TestBuild_Interrupted checks that an interrupted build leaves only the old indexes.
 func TestBuild_Interrupted(t *testing.T) {
 	w := newTestSystem(t)
 	w.built()
@@ -369,7 +372,7 @@ func TestBuild_Interrupted(t *testing.T) {
 	}
 }
 
-// TestBuild_SummaryNotWritten: a summary that cannot be written is an error, although the index was built.
+// TestBuild_SummaryNotWritten checks that build fails if its summary cannot be written, although the index was built.
 func TestBuild_SummaryNotWritten(t *testing.T) {
 	w := newTestSystem(t)
 	for _, to := range [][]string{nil, {"-o", w.path("x")}} {

@@ -113,7 +113,7 @@ func dumpCommand() *cli.Command {
 	}
 }
 
-// writeJSON writes one line of JSON, with the characters escaped that a terminal could interpret.
+// writeJSON writes v as one line of JSON, and escapes the characters that a terminal could interpret.
 func writeJSON(w io.Writer, v any) error {
 	var buf bytes.Buffer
 	e := json.NewEncoder(&buf)

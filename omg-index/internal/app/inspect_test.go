@@ -18,7 +18,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestInspect_Which: a command reads the named files, those in named directories, or those in the data directory.
+// TestInspect_Which checks that a command reads the index files and directories that its arguments name, or without
+// arguments the indexes in the data directory.
 func TestInspect_Which(t *testing.T) {
 	w := newTestSystem(t)
 	for _, command := range []string{"info", "verify", "dump"} {
@@ -95,7 +96,7 @@ func TestInfo(t *testing.T) {
 		require.Len(t, s.SHA256, 64)
 	}
 	lines := w.run("info", "--json").lines()
-	require.Len(t, lines, 3, "one document a line")
+	require.Len(t, lines, 3, "one document per line")
 	for _, line := range lines {
 		require.True(t, json.Valid([]byte(line)))
 	}
@@ -105,7 +106,7 @@ func TestInfo(t *testing.T) {
 	}
 }
 
-// TestDump: dump prints every generated package, one per line.
+// TestDump checks that dump prints every generated package, one per line.
 func TestDump(t *testing.T) {
 	w := newTestSystem(t)
 	w.built()
@@ -121,7 +122,7 @@ func TestDump(t *testing.T) {
 	require.Len(t, w.run("dump", filepath.Join(w.indexes(), "core.omgidx")).lines(), 24)
 }
 
-// TestVerify: every flipped bit is found, and each bad index is reported while the others are still checked.
+// TestVerify checks that every flipped bit is found, and each bad index is reported while the others are still checked.
 func TestVerify(t *testing.T) {
 	w := newTestSystem(t)
 	w.built()
@@ -151,7 +152,7 @@ func TestVerify(t *testing.T) {
 	require.Equal(t, exit.OK, w.run("verify").code)
 }
 
-// TestVerify_Wrong: an index with right checksums, but wrong content, is reported.
+// TestVerify_Wrong checks that verify reports an index that has correct checksums but wrong content.
 func TestVerify_Wrong(t *testing.T) {
 	w := newTestSystem(t)
 	b := pkgindex.NewBuilder("another builder", 1)
@@ -162,7 +163,7 @@ func TestVerify_Wrong(t *testing.T) {
 	require.Equal(t, "omg-index: error: "+w.path("x.omgidx")+`: index is damaged: record 0 of source "core" is of "extra"`+"\n", r.stderr)
 }
 
-// TestVerify_Sparse: a file that claims gigabytes of which nothing was written is refused without reading it.
+// TestVerify_Sparse checks that verify refuses a sparse file of gigabytes without reading all of it.
 func TestVerify_Sparse(t *testing.T) {
 	w := newTestSystem(t)
 	w.built()
@@ -191,7 +192,7 @@ func TestVerify_Sparse(t *testing.T) {
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
 }
 
-// TestInspect_NotWritten: output that cannot be written is reported once.
+// TestInspect_NotWritten checks that a command reports only once that its output cannot be written.
 func TestInspect_NotWritten(t *testing.T) {
 	w := newTestSystem(t)
 	w.built()

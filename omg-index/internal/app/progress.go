@@ -10,7 +10,7 @@ import (
 
 // progress shows the number of packages on a terminal; otherwise it does nothing.
 type progress struct {
-	terminal io.Writer // nil if there is none
+	terminal io.Writer // nil if the output is not a terminal
 	n        atomic.Int64
 }
 
@@ -21,7 +21,7 @@ func newProgress(w io.Writer) *progress {
 	return &progress{terminal: w}
 }
 
-// each returns the function to call for each package; nil without a terminal.
+// each returns the function to call for each package that was read. It returns nil without a terminal.
 func (p *progress) each() func() {
 	if p.terminal == nil {
 		return nil

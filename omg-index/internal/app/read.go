@@ -65,7 +65,7 @@ func (d *dump) read(ctx context.Context, into *pkgindex.SourceBuilder, each func
 	}
 }
 
-// remedied adds to the error of a dump what to do about it.
+// remedied adds to an error about the AUR's dump what the user can do about the error.
 func remedied(err error) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, sourcefile.ErrNotRegular) {
 		return err

@@ -17,8 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// options are those of the generated databases: 24 packages in core, 252 in extra and
-// 24 in multilib.
+// options describes the generated databases: 24 packages in core, 252 in extra and 24 in multilib.
 var options = fixture.Options{Packages: 300, Seed: 1}
 
 // testSystem is a home directory with databases and a pacman.conf.
@@ -27,7 +26,7 @@ type testSystem struct {
 	home string
 }
 
-// newTestSystem creates a testSystem and sets the environment variables to it.
+// newTestSystem creates a testSystem, sets HOME to its directory and clears the environment variables of omg-index.
 func newTestSystem(t *testing.T) *testSystem {
 	t.Helper()
 	w := &testSystem{t, t.TempDir()}
@@ -60,7 +59,7 @@ func (w *testSystem) read(path string) []byte {
 	return b
 }
 
-// ended is the exit code and output of a run of omg-index.
+// ended holds the exit code and output of a run of omg-index.
 type ended struct {
 	code           int
 	stdout, stderr string
@@ -91,7 +90,7 @@ func (w *testSystem) build(args ...string) ended {
 	return w.run(slices.Concat([]string{"build"}, w.config(), args)...)
 }
 
-// built runs omg-index build, which has to succeed without output on standard error.
+// built runs omg-index build, and fails the test unless the build succeeds without output on standard error.
 func (w *testSystem) built(args ...string) ended {
 	w.t.Helper()
 	r := w.build(args...)

@@ -92,7 +92,7 @@ func (b *build) toFile(out string) error {
 func (b *build) write(builder *pkgindex.Builder, out string, results []*result) (size int64, err error) {
 	if err := builder.WriteFile(out); err != nil {
 		wrong := &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write the index: %w", err)}
-		if errors.Is(err, fs.ErrNotExist) { // of the new file: its directory is missing
+		if errors.Is(err, fs.ErrNotExist) { // the directory of the new file is missing
 			wrong.Hint = "make the directory " + filepath.Dir(out) + " first"
 		}
 		return 0, wrong
@@ -141,10 +141,11 @@ func (b *build) checkOutput(out string) error {
 	return nil
 }
 
-// maxTogether is the number of indexes that are built at the same time. Each is in memory until it is written.
+// maxTogether is the number of indexes that are built at the same time. Each index is in memory until it is written.
 const maxTogether = 2
 
-// toDirectory writes an index for each source. A source that fails keeps its old index, and the others are still built.
+// toDirectory writes an index for each source. If a source cannot be read, its old index is kept, and the indexes of
+// the other sources are still built.
 func (b *build) toDirectory(dir string) error {
 	if err := paths.Process().CheckWritten(dir); err != nil {
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write to %s as root: %w", dir, err), Hint: "run omg-index as that user, or name another directory with --data-dir"}
