@@ -40,7 +40,8 @@ func TestInstalled_WaysToPrint(t *testing.T) {
 	require.Equal(t, "a!\nb!\nc!\n", out)
 }
 
-// TestInstalled_Request: each list requests its own kind, and details if any field may be printed.
+// TestInstalled_Request checks the request that each list of installed packages sends: the filter, and details if the
+// output may contain every field.
 func TestInstalled_Request(t *testing.T) {
 	f := fake{installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("a")}}}
 	for line, want := range map[string]wire.InstalledRequest{
@@ -102,7 +103,7 @@ func TestOutdated_All(t *testing.T) {
 	require.Equal(t, "git\nold\nvim\n", out)
 }
 
-// TestOutdated_AUR: --aur lists only packages that are not in a repository, and fails if the AUR is unknown.
+// TestOutdated_AUR checks that --aur lists only packages that are not in a repository, and fails if the AUR is unknown.
 func TestOutdated_AUR(t *testing.T) {
 	foreign := []wire.ForeignPackage{
 		{Name: "yay", Installed: "1", Version: "2", State: wire.ForeignUpdate},
@@ -180,7 +181,7 @@ func TestInfo_Installed(t *testing.T) {
 			Packages: []wire.Package{{Repo: "core", Name: "bash", Version: "2-1", Installed: "1-1"}},
 			Missing:  []wire.Missing{{Name: "mine"}, {Name: "sh"}, {Name: "core/mine"}},
 		},
-		// The package that provides sh is not named sh.
+		// The package bash, which provides sh, is found by the local database but not named sh.
 		installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("mine"), pkg("bash")}},
 	}
 	code, out, stderr := f.run(t, "info", "bash", "mine", "sh", "core/mine")
@@ -192,8 +193,9 @@ func TestInfo_Installed(t *testing.T) {
 	require.Contains(t, out, `"local":[{"repo":"local","name":"mine"`)
 }
 
-// TestInfo_InstalledUnknown: a package that is not in a repository may be installed. If the local database is unknown,
-// it is not reported as missing.
+// TestInfo_InstalledUnknown checks the exit code of info for a package that is in no repository. If the local database
+// cannot be read, the command fails, because the package may be installed. If there is no local database, the package
+// was not found.
 func TestInfo_InstalledUnknown(t *testing.T) {
 	for _, c := range []struct {
 		err  error
@@ -211,8 +213,8 @@ func TestInfo_InstalledUnknown(t *testing.T) {
 	}
 }
 
-// TestHalves: packages of the repositories are printed before the AUR has answered, except in JSON, which is one
-// document.
+// TestHalves checks that packages of the repositories are printed before the AUR has answered, except in JSON, which is
+// one document.
 func TestHalves(t *testing.T) {
 	f := fake{
 		halves: true,
@@ -229,10 +231,10 @@ func TestHalves(t *testing.T) {
 			require.Contains(t, out, "b", "%s %s", command, flag)
 		}
 	}
-	printed := "nothing was asked"
+	printed := "no request was sent"
 	f.paused = func(now string) { printed = now }
 	_, out, _ := f.run(t, "--strict", "search", "-q", "a")
-	require.Empty(t, printed, "--strict prints nothing before all is known to be certain")
+	require.Empty(t, printed, "--strict prints nothing before the result is known to be certain")
 	require.Equal(t, "a\nb\n", out)
 }
 
@@ -330,7 +332,7 @@ func TestHelp_ExitCodes(t *testing.T) {
 		code, out, _ := fake{}.run(t, slices.Concat(strings.Fields(command), []string{"--help"})...)
 		require.Equal(t, exit.OK, code, command)
 		want := "Exit codes: 0 answered; 1 nothing found; 2 wrong usage; 3 cannot answer"
-		if slices.Contains([]string{"search", "info", "outdated"}, command) { // they may need the AUR
+		if slices.Contains([]string{"search", "info", "outdated"}, command) { // these commands may need the AUR
 			want += "; 4 network"
 		}
 		require.Contains(t, out, want+".", command)
@@ -341,7 +343,7 @@ func TestHelp_ExitCodes(t *testing.T) {
 func TestUsage_UnknownCommand(t *testing.T) {
 	for line, hint := range map[string]string{
 		"serach firefox": "did you mean: search", "stauts": "did you mean: status",
-		// An argument that is the name of another command does not hide the close ones.
+		// An argument that is the name of another command does not prevent the hint.
 		"serach info": "did you mean: search", "upgrade": "see --help",
 	} {
 		args := strings.Fields(line)
@@ -352,7 +354,7 @@ func TestUsage_UnknownCommand(t *testing.T) {
 	}
 }
 
-// TestUsage_Pacman: the error for an operation of pacman names omg's command.
+// TestUsage_Pacman checks that the error for an operation of pacman has a hint at omg's command.
 func TestUsage_Pacman(t *testing.T) {
 	for flag, hint := range map[string]string{"-Qu": "outdated", "-Ssq": "search", "-Qm": "foreign"} {
 		code, _, stderr := fake{}.run(t, flag)
@@ -388,7 +390,7 @@ func TestSearch_NothingFoundInARepository(t *testing.T) {
 	require.Equal(t, "omg: error: nothing found for \"bash\" in nope, core\n", stderr)
 }
 
-// TestOptions: the flags of all commands reach the backend.
+// TestOptions checks that the flags of all commands reach the backend.
 func TestOptions(t *testing.T) {
 	f := fake{installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("a")}}}
 	_, _, _, after := f.runBackend(t, "--socket", "/s", "--index", "/i", "installed", "--index", "/j", "--dbpath=/d", "--pacman-config", "/p", "--data-dir", "/x", "--no-daemon")

@@ -15,7 +15,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// withBasis returns a backend whose results have this basis; their lists have one element each, or none.
+// withBasis returns a backend whose results have the basis b. The lists in its results have one element each if the
+// parameter some is set, otherwise none.
 func withBasis(b wire.Basis, some bool) fake {
 	f := fake{
 		search: &wire.SearchResult{Basis: b}, info: &wire.InfoResult{Basis: b}, installed: &wire.InstalledResult{Basis: b},
@@ -42,10 +43,10 @@ type commandCase struct {
 	line        string
 	local       bool // depends on the local database
 	repos       bool // depends on the repositories
-	forRemoval  bool // packages are removed by this list
+	forRemoval  bool // users remove the packages in this list
 	none        int  // the exit code if nothing is found
-	alwaysPrint bool // it prints even if nothing is found
-	limit       bool // it searches for something worse than a limit
+	alwaysPrint bool // prints even if nothing is found
+	limit       bool // only looks for advisories of at least a given severity
 }
 
 var commandCases = []commandCase{
@@ -77,7 +78,7 @@ var commandCases = []commandCase{
 	{line: "security --fail-on critical", local: true, repos: true, none: exit.OK, limit: true},
 }
 
-// TestCertain: the output, notes and exit code of each command if a source is missing, failed or stale.
+// TestCertain checks the output, notes and exit code of each command if a source is missing, failed or stale.
 func TestCertain(t *testing.T) {
 	core := func(state wire.SourceState, outdated bool) []wire.Source {
 		s := repository("core", state, "a reason")
@@ -87,14 +88,14 @@ func TestCertain(t *testing.T) {
 	for _, s := range []struct {
 		name  string
 		basis wire.Basis
-		local bool   // it concerns the local database, otherwise the repositories
+		local bool   // the case is about the local database, otherwise about the repositories
 		sure  bool   // the result is as certain as pacman's own
 		empty bool   // an empty result is not an answer
-		note  string // empty if some commands do not print it
+		note  string // the note that the commands print; empty if only some commands print one
 	}{
 		{name: "ok", basis: wire.Basis{Sources: core(wire.SourceOK, false)}, sure: true},
 		{name: "an old database", basis: wire.Basis{Sources: core(wire.SourceStale, false)}, sure: true},
-		{name: "a database of before", basis: wire.Basis{Sources: core(wire.SourceStale, true)}, note: "core: stale: a reason"},
+		{name: "an earlier database", basis: wire.Basis{Sources: core(wire.SourceStale, true)}, note: "core: stale: a reason"},
 		{name: "a missing database", basis: wire.Basis{Partial: true, Sources: core(wire.SourceMissing, false)}, empty: true, note: "partial: core missing: a reason"},
 		{name: "a failed database", basis: wire.Basis{Partial: true, Sources: core(wire.SourceFailed, false)}, empty: true, note: "partial: core failed: a reason"},
 		{name: "unread packages", basis: wire.Basis{Partial: true, Why: "local/a-1 is unread"}, local: true, empty: true, note: "partial: local/a-1 is unread"},
@@ -157,7 +158,8 @@ func checkCertain(t *testing.T, f fake, c commandCase, sure, empty, some bool, n
 	require.Equal(t, 2, strings.Count(stderr, "\n"), stderr)
 }
 
-// TestCertain_Unread: answers about installed packages that depend on what could not be read.
+// TestCertain_Unread checks the exit codes of commands about installed packages if a part of the local database could
+// not be read.
 func TestCertain_Unread(t *testing.T) {
 	read := backend.Reading{Partial: true, Why: "local/b-1 has no desc"}
 	chains := []backend.Chain{{Links: []backend.Link{{Name: "a"}}}}
@@ -192,7 +194,8 @@ func TestCertain_Unread(t *testing.T) {
 	}
 }
 
-// TestOddNames: lists for other programs leave out names that would be something else on a command line, with a note.
+// TestOddNames checks that lists for other programs leave out names such as -Rdd, which a program could take for an
+// option, and that a note lists these names.
 func TestOddNames(t *testing.T) {
 	open := []wire.Advisory{{Name: "AVG-1", Severity: "Low", Verdict: "affected", Counted: true}}
 	f := fake{
@@ -226,7 +229,8 @@ func TestOddNames(t *testing.T) {
 	require.Equal(t, "omg: note: left out 1 whose names could be taken for something else on a command line: \"$(id)\"\n", stderr)
 }
 
-// TestCertain_Status: status marks what is uncertain, and prints it unless --strict is set.
+// TestCertain_Status checks that status marks uncertain numbers, and that with --strict it fails instead of printing
+// them.
 func TestCertain_Status(t *testing.T) {
 	n := uint32(2)
 	st := &wire.StatusResult{
@@ -236,7 +240,7 @@ func TestCertain_Status(t *testing.T) {
 	}
 	code, out, stderr := fake{status: st}.run(t, "status")
 	require.Equal(t, exit.OK, code)
-	require.Empty(t, stderr, "the status itself has it")
+	require.Empty(t, stderr, "the status itself shows the reason")
 	require.Contains(t, out, "Partial         : core failed (numbers with ? may change)\n")
 	require.Contains(t, out, "\nInstalled       : 2\n")
 	require.Contains(t, out, "\nUpdates         : 2?\n")
@@ -254,7 +258,7 @@ func TestCertain_Status(t *testing.T) {
 	require.NotEmpty(t, out)
 }
 
-// TestCertain_AUR: a failed AUR does not make the results of repositories uncertain.
+// TestCertain_AUR checks that a failed AUR does not make the results of repositories uncertain.
 func TestCertain_AUR(t *testing.T) {
 	for _, c := range []struct {
 		line  string
@@ -281,7 +285,7 @@ func TestCertain_AUR(t *testing.T) {
 	}
 }
 
-// TestCertain_Info: a package that was not found may be in any source that could not be read, or in the AUR.
+// TestCertain_Info checks that a package that was not found may be in any source that could not be read, or in the AUR.
 func TestCertain_Info(t *testing.T) {
 	for _, c := range []struct {
 		name, missing string
@@ -308,7 +312,7 @@ func TestCertain_Info(t *testing.T) {
 		require.Empty(t, out)
 		require.Contains(t, stderr, "omg: error: package \""+c.missing+"\" was not found\n")
 	}
-	// The daemon has no data of the AUR and could not query it; the package may be installed.
+	// The daemon has no data of the AUR and could not query the AUR. The package may be installed.
 	f := fake{
 		installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("mine")}},
 		errs:      map[string]error{"info": wire.Errorf(wire.CodeNetwork, "no data of the AUR: refused")},
@@ -322,7 +326,7 @@ func TestCertain_Info(t *testing.T) {
 	require.Empty(t, stderr)
 }
 
-// TestCertain_Which: commands that do not use sources are not affected.
+// TestCertain_Which checks that commands that do not use sources are not affected.
 func TestCertain_Which(t *testing.T) {
 	code, out, _ := fullBackend().run(t, "--strict", "list", "-q")
 	require.Equal(t, exit.OK, code)
@@ -332,7 +336,8 @@ func TestCertain_Which(t *testing.T) {
 	require.Equal(t, "x\n", out)
 }
 
-// TestExitCodes_OfRefusals: each error code of the protocol has one exit code, for all commands.
+// TestExitCodes_OfRefusals checks that all commands end with the same exit code for the same error code of the
+// protocol.
 func TestExitCodes_OfRefusals(t *testing.T) {
 	want := map[wire.Code]int{
 		wire.CodeNotFound: exit.Failed, wire.CodeInvalid: exit.Usage, wire.CodeInternal: exit.Failed, wire.CodeNetwork: exit.Network,
@@ -349,7 +354,7 @@ func TestExitCodes_OfRefusals(t *testing.T) {
 	for line, question := range questions {
 		for code, exits := range want {
 			if question == "info" && code == wire.CodeNetwork {
-				continue // not an error if the package is installed: see TestCertain_Info
+				continue // if the package is installed, info does not fail: see TestCertain_Info
 			}
 			for _, err := range []error{wire.Errorf(code, "a refusal"), fmt.Errorf("in a program: %w", wire.Errorf(code, "a refusal"))} {
 				got, out, stderr := fake{errs: map[string]error{question: err}}.run(t, strings.Fields(line)...)

@@ -11,13 +11,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestCommands_ByName: each command is found by its own names only, and a named command is made.
+// TestCommands_ByName checks that only the commands whose names are among the arguments are made, and all commands for
+// the help.
 func TestCommands_ByName(t *testing.T) {
 	a := &app{}
 	for _, c := range all {
 		made := c.make(a)
 		require.Equal(t, c.name, made.Name)
-		require.Equal(t, strings.Fields(c.alias), append([]string{}, made.Aliases...), "commands() knows its other name")
+		require.Equal(t, strings.Fields(c.alias), append([]string{}, made.Aliases...), "the list of commands contains the alias")
 		some := a.commands([]string{"omg", "--socket", "x", c.name, "word"})
 		require.Len(t, some, 1)
 		require.Equal(t, c.name, some[0].Name)
@@ -29,7 +30,7 @@ func TestCommands_ByName(t *testing.T) {
 	}
 }
 
-// TestFormat_Examples: the example in each command's help works.
+// TestFormat_Examples checks that the example in each command's help works.
 func TestFormat_Examples(t *testing.T) {
 	some := []wire.InstalledPackage{pkg("a")}
 	f := fake{
@@ -61,9 +62,9 @@ func TestFormat_Examples(t *testing.T) {
 		case "use":
 			line += " node 20"
 		case "metrics":
-			continue // its format is Prometheus'
+			continue // metrics prints Prometheus' format
 		case "daemon":
-			continue // it asks the system, not the daemon
+			continue // daemon status does not use the backend
 		}
 		_, help, _ := fake{}.run(t, append(strings.Fields(line), "--help")...)
 		_, example, found := strings.Cut(help, "over the JSON fields: '")

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// fake is a backend with a result for each question that a test expects. Any other question fails the test.
+// fake is a backend with a result for each request that a test expects. Every other request fails the test.
 type fake struct {
 	t *testing.T
 
@@ -55,7 +55,7 @@ type fake struct {
 	// paused is called at the pause, with what was printed so far.
 	paused func(printed string)
 
-	// The following fields record the last question.
+	// The following fields record the last request.
 	options   backend.Options
 	searched  *wire.SearchRequest
 	listed    *wire.InstalledRequest
@@ -70,7 +70,7 @@ func (f fake) run(t *testing.T, args ...string) (code int, stdout, stderr string
 	return code, stdout, stderr
 }
 
-// runBackend is run, and returns the backend too.
+// runBackend is like run, and also returns the backend as it was after the run.
 func (f fake) runBackend(t *testing.T, args ...string) (code int, stdout, stderr string, after *fake) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -96,7 +96,7 @@ func give[R any](f *fake, question string, r *R) (*R, error) {
 	return out, nil
 }
 
-// packages passes each package to each.
+// packages calls the function each with every package.
 func (f *fake) packages(packages []wire.Package, each func(*wire.Package) error, paused func()) error {
 	for i := range packages {
 		if err := each(&packages[i]); err != nil {

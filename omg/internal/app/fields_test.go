@@ -61,12 +61,12 @@ func fullBackend() fake {
 		owns: full[backend.Owners](), files: full[backend.FileLists](), why: full[backend.Chains](), config: full[backend.Configuration](),
 		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.Versions](), use: full[backend.UseResult](),
 	}
-	// One missing name is found among the installed packages, and another is not.
+	// The missing name x is found among the installed packages, the missing name y is not.
 	f.info.Missing = append(f.info.Missing, wire.Missing{Name: "y", Suggestions: []string{"z"}})
 	return f
 }
 
-// fieldPaths adds the names of all fields in a JSON document to into.
+// fieldPaths adds the names of all fields in a JSON document to the map into.
 func fieldPaths(prefix string, v any, into map[string]bool) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -86,7 +86,7 @@ var arguments = map[string][]string{
 	"search": {"x"}, "info": {"x"}, "owns": {"/x"}, "files": {"x"}, "why": {"x"}, "use": {"node", "20"},
 }
 
-// TestFields_Stay: the fields that scripts rely on are still in each command's JSON and in --format.
+// TestFields_Stay checks that the fields that scripts rely on are still in each command's JSON and in --format.
 func TestFields_Stay(t *testing.T) {
 	text, err := os.ReadFile("testdata/fields-93bf6e3.txt")
 	require.NoError(t, err)
@@ -101,14 +101,14 @@ func TestFields_Stay(t *testing.T) {
 		way, command, _ := strings.Cut(head, " ")
 		fields := strings.Fields(names)
 		require.NotEmpty(t, fields, line)
-		if command == "daemon status" { // asks the system, not the backend
+		if command == "daemon status" { // daemon status does not use the backend
 			daemonFields(t, way, fields)
 			continue
 		}
 		args := append(strings.Fields(command), arguments[command]...)
 		if way == "format" {
 			f := fullBackend()
-			f.outdated.Foreign, f.info.Missing = nil, nil // elements of other types
+			f.outdated.Foreign, f.info.Missing = nil, nil // these lists have elements of other types
 			code, out, stderr := f.run(t, append(args, "--format", "{{."+strings.Join(fields, "}}{{.")+"}}")...)
 			require.NotEqual(t, exit.Usage, code, "%s: %s", command, stderr)
 			require.NotEmpty(t, strings.TrimSpace(out), command)
@@ -149,7 +149,7 @@ func daemonFields(t *testing.T, way string, fields []string) {
 	}
 }
 
-// TestFields_Added: JSON has the fields that describe how reliable a result is.
+// TestFields_Added checks that JSON contains the fields that describe how reliable a result is.
 func TestFields_Added(t *testing.T) {
 	for _, command := range []string{"search", "info", "installed", "explicit", "orphans", "foreign", "outdated", "security", "status"} {
 		_, out, _ := fullBackend().run(t, append(append(strings.Fields(command), arguments[command]...), "--json")...)
@@ -163,12 +163,12 @@ func TestFields_Added(t *testing.T) {
 	}
 	_, out, _ := fullBackend().run(t, "status", "--json")
 	require.Contains(t, out, `"partial_counts":["x"]`)
-	require.Contains(t, out, `"parts":[{"name":"x","state":"x","why":"x"}]`, "the name that scripts know")
+	require.Contains(t, out, `"parts":[{"name":"x","state":"x","why":"x"}]`, "the name of the field that scripts use")
 	_, out, _ = fullBackend().run(t, "status", "--format", "{{.partial}} {{.partial_counts}}")
 	require.Equal(t, "true [x]\n", out)
 }
 
-// TestFields_Certain: a complete result has none of these fields.
+// TestFields_Certain checks that the JSON of a complete result has no fields about its reliability.
 func TestFields_Certain(t *testing.T) {
 	f := fake{outdated: &wire.OutdatedResult{Basis: wire.Basis{Generation: 1, At: 2, Sources: []wire.Source{repository("core", wire.SourceOK, "")}}}}
 	_, out, _ := f.run(t, "outdated", "--json")

@@ -12,7 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// vulnerable returns a backend with a package with three advisories, and one with an unconfirmed one.
+// vulnerable returns a backend with two packages: one has three advisories, the other an unconfirmed advisory.
 func vulnerable() fake {
 	advisory := func(name, severity, verdict string) wire.Advisory {
 		return wire.Advisory{Name: name, Severity: severity, Verdict: verdict, Counted: verdict != "unconfirmed", Issues: []string{"CVE-" + name[4:]}}
@@ -76,8 +76,8 @@ func TestSecurity(t *testing.T) {
 	require.Len(t, document.Packages[0].Advisories, 3)
 }
 
-// TestSecurity_Certain: an empty result means "no vulnerabilities" only if the advisories, the local database and the
-// repositories are known.
+// TestSecurity_Certain checks that an empty result means "no vulnerabilities" only if the advisories, the local
+// database and the repositories could be read.
 func TestSecurity_Certain(t *testing.T) {
 	good := tracker(wire.SourceOK, "")
 	on := func(b wire.Basis, sources ...wire.Source) wire.SecurityResult {
@@ -121,7 +121,7 @@ func TestSecurity_Certain(t *testing.T) {
 	partial := vulnerable()
 	partial.security.Basis = noCore.Basis
 	code, _, _ := partial.run(t, "security", "--fail-on", "high")
-	require.Equal(t, exit.Finding, code, "a finding is one, whatever else there may be")
+	require.Equal(t, exit.Finding, code, "a finding has its exit code even if a source is missing")
 	code, _, _ = partial.run(t, "security", "--fail-on", "critical")
 	require.Equal(t, exit.Failed, code, "a package is listed, and a worse one may be missing")
 }
@@ -140,7 +140,7 @@ func TestOutdated_Security(t *testing.T) {
 	require.Contains(t, out, `"fixes":["AVG-1","AVG-2"]`)
 	f.outdated = &wire.OutdatedResult{Updates: []wire.Update{{Name: "vim", Installed: "8", Version: "9"}}}
 	code, out, stderr := f.run(t, "outdated", "--security")
-	require.Equal(t, exit.Network, code, "none is marked, and nothing is known")
+	require.Equal(t, exit.Network, code, "no update is marked, because the advisories are unknown")
 	require.Equal(t, "vim 8 -> 9\n", out)
 	require.Contains(t, stderr, "no data of the security tracker")
 }

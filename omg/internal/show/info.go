@@ -82,7 +82,7 @@ func (p printer) aurInfo(pkg *wire.Package) {
 	}
 }
 
-// dateOr formats a date, or returns the text none if there is no date.
+// dateOr formats a date. If there is no date, it returns the parameter none.
 func dateOr(unix int64, none string) string {
 	if unix == 0 {
 		return none

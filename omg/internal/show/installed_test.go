@@ -175,7 +175,7 @@ func TestAge(t *testing.T) {
 	}
 }
 
-// TestHostileText_Lists: text of packages cannot control the terminal or forge a line.
+// TestHostileText_Lists checks that text of packages in lists cannot control the terminal or forge a line.
 func TestHostileText_Lists(t *testing.T) {
 	for _, s := range hostileTexts {
 		u := &wire.Update{Name: s, Installed: s, Version: s, Repo: s, Fixes: []string{s}}

@@ -28,11 +28,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	time.Local = time.UTC // the tests run pacman in UTC too
+	time.Local = time.UTC // pacman runs in UTC too
 	os.Exit(m.Run())
 }
 
-// oracle is a database directory for the real pacman.
+// oracle is a database directory that the real pacman reads.
 type oracle struct {
 	conf, db string
 	// packages holds the packages of the repositories, in pacman's order.
@@ -83,7 +83,8 @@ func (w *oracle) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// piped returns what pacman prints into a pipe; columns, if not empty, is its COLUMNS.
+// piped returns what pacman prints into a pipe. The parameter columns, if not empty, is the value of COLUMNS for
+// pacman.
 func (w *oracle) piped(t *testing.T, columns string, args ...string) string {
 	t.Helper()
 	cmd := w.command(args...)
@@ -95,7 +96,7 @@ func (w *oracle) piped(t *testing.T, columns string, args ...string) string {
 	return string(out)
 }
 
-// terminal opens a terminal with this number of columns; text written to tty is read from screen.
+// terminal opens a pseudo-terminal with a number of columns. Text that is written to tty can be read from screen.
 func terminal(t *testing.T, columns int) (screen, tty *os.File) {
 	t.Helper()
 	need.Terminal(t)
@@ -106,7 +107,7 @@ func terminal(t *testing.T, columns int) (screen, tty *os.File) {
 	return screen, tty
 }
 
-// onTerminal returns what pacman prints on a terminal with this number of columns, with its default colours.
+// onTerminal returns what pacman prints with its default colours on a terminal with a number of columns.
 func (w *oracle) onTerminal(t *testing.T, columns int, args ...string) string {
 	t.Helper()
 	return w.onTerminalIn(t, columns, "auto", args...)
@@ -119,7 +120,7 @@ func (w *oracle) onTerminalIn(t *testing.T, columns int, color string, args ...s
 	cmd.Stdout = tty
 	require.NoError(t, cmd.Start())
 	require.NoError(t, tty.Close())
-	out, _ := io.ReadAll(screen) // reading fails when the last writer has closed it
+	out, _ := io.ReadAll(screen) // reading fails once the last writer has closed the terminal
 	require.NoError(t, cmd.Wait())
 	// pacman hides the cursor while it runs, for progress bars, which omg does not have.
 	return strings.NewReplacer("\r\n", "\n", "\x1b[?25l", "", "\x1b[?25h", "").Replace(string(out))
@@ -136,7 +137,7 @@ func (w *oracle) ours(each func(*bufio.Writer, *wire.Package)) string {
 	return b.String()
 }
 
-// requireSame compares line by line and shows the first difference.
+// requireSame compares the outputs of pacman and omg line by line, and shows the first difference.
 func requireSame(t *testing.T, pacman, ours string) {
 	t.Helper()
 	want, got := strings.Split(pacman, "\n"), strings.Split(ours, "\n")
@@ -263,7 +264,7 @@ func oddDesc(r *rand.Rand, name, version string) string {
 	return b.String()
 }
 
-// oddSystem returns a test system with generated unusual packages, always the same ones.
+// oddSystem returns a test system with generated unusual packages. The generated packages are always the same.
 func oddSystem(t *testing.T) *oracle {
 	t.Helper()
 	db := t.TempDir()

@@ -30,8 +30,8 @@ func TestVulnerable(t *testing.T) {
 `, write(func(w *bufio.Writer) { Style{}.Issues(w, p) }))
 }
 
-// TestAdvisories_AfterPacmansLines: fields that pacman does not print come after all of pacman's, and only if they have
-// a value.
+// TestAdvisories_AfterPacmansLines checks that fields that pacman does not print follow all fields of pacman, and are
+// printed only if they have a value.
 func TestAdvisories_AfterPacmansLines(t *testing.T) {
 	list := []string{"AVG-2 (High, fixable)", "AVG-1 (Low, affected)"}
 	const lines = "Advisories      : AVG-2 (High, fixable)\n                  AVG-1 (Low, affected)\n\n"

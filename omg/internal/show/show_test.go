@@ -186,7 +186,7 @@ func TestNewStyle(t *testing.T) {
 	_, unsized := terminal(t, 0)
 	s, err := NewStyle("never", unsized)
 	require.NoError(t, err)
-	require.Equal(t, 80, s.Width, "a terminal that does not know its width")
+	require.Equal(t, 80, s.Width, "the terminal reports no width")
 }
 
 // hostile returns a package in which every text is s.
@@ -227,7 +227,7 @@ func requireHarmless(t *testing.T, s string, columns int) {
 			}
 		}
 		require.Equal(t, map[bool]int{true: 20, false: 24}[pkg.AUR == nil], own, "%q", info)
-		if columns == 0 { // besides the fields, there are lines for the second optional dependency and advisory, and a blank one
+		if columns == 0 { // two fields have a second line, and a blank line follows
 			require.Equal(t, own+3, strings.Count(info, "\n"), "%q", info)
 		}
 		codes := strings.NewReplacer(colorNone, "", colorTitle, "", colorRepo, "", colorVersion, "", colorGroups, "", colorMeta, "")

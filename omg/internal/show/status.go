@@ -280,8 +280,8 @@ func NotChecked(b *wire.Basis) string {
 	return "the installed packages could not be checked" + checked(", last checked ", b.At, time.Now())
 }
 
-// checked returns the text before, followed by how long ago the last check was. It returns "" if the time of the check
-// is unknown.
+// checked returns how long ago the last check was, preceded by the parameter before. It returns "" if the time of the
+// check is unknown.
 func checked(before string, at int64, now time.Time) string {
 	if at == 0 {
 		return ""

@@ -17,7 +17,7 @@ func lines(each func(*bufio.Writer)) []string {
 	return strings.Split(strings.TrimSuffix(write(each), "\n"), "\n")
 }
 
-// TestStatus_Partial: exactly the partial counts have a question mark.
+// TestStatus_Partial checks that exactly the partial counts have a question mark.
 func TestStatus_Partial(t *testing.T) {
 	n := uint32(4)
 	st := &wire.StatusResult{
@@ -88,7 +88,7 @@ func TestSource(t *testing.T) {
 	require.Regexp(t, `^the installed packages could not be checked, last checked \d+ years ago$`, NotChecked(&wire.Basis{At: 1}))
 }
 
-// TestChange: a change shows only the counts that differ.
+// TestChange checks that the line about a change contains only the counts that differ.
 func TestChange(t *testing.T) {
 	n := func(v uint32) *uint32 { return &v }
 	change := func(before, after wire.Counts) string {
@@ -136,7 +136,7 @@ func TestRuntimes(t *testing.T) {
 	}
 }
 
-// TestStatus_EveryCount: every count of a status is printed.
+// TestStatus_EveryCount checks that every count of a status is printed.
 func TestStatus_EveryCount(t *testing.T) {
 	counts := reflect.TypeFor[wire.Counts]()
 	for i := range counts.NumField() {
