@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestAUR: the AUR's packages are found if there is an index of it.
+// TestAUR checks that the AUR's packages are found if there is an index of it.
 func TestAUR(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
@@ -41,7 +41,7 @@ func TestAUR(t *testing.T) {
 
 	s, err := inAUR()
 	require.NoError(t, err)
-	require.Empty(t, s, "it is neither asked nor there")
+	require.Empty(t, s, "the AUR is disabled and has no index")
 	require.Equal(t, wire.CodeNetwork, wire.CodeOf(only()))
 
 	w.write("config.toml", "[aur]\nenabled = true\n")
@@ -68,7 +68,7 @@ func TestAUR(t *testing.T) {
 	w.write("config.toml", "[aur]\nenabled = false\n")
 	s, err = inAUR()
 	require.NoError(t, err)
-	require.Equal(t, wire.SourceOK, s.State, "an index is served, though omgd asks for no other")
+	require.Equal(t, wire.SourceOK, s.State, "an index is used although the AUR is disabled")
 
 	good, err := os.ReadFile(w.index(wire.SourceAUR))
 	require.NoError(t, err)
@@ -81,10 +81,10 @@ func TestAUR(t *testing.T) {
 		require.Equal(t, []string{"cannot use the index of the AUR: " + s.Why}, w.notes)
 		require.Equal(t, wire.CodeNetwork, wire.CodeOf(only()))
 	}
-	require.False(t, ask(w, (*Backend).Outdated).Partial, "what the repositories have is as certain")
+	require.False(t, ask(w, (*Backend).Outdated).Partial, "the results of the repositories are not affected")
 }
 
-// TestAUR_Stale: a dump older than the configured age is marked stale.
+// TestAUR_Stale checks that a dump older than the configured age is marked stale.
 func TestAUR_Stale(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
@@ -102,7 +102,8 @@ func TestAUR_Stale(t *testing.T) {
 	require.Equal(t, "not downloaded for 3 hours", s.Why)
 }
 
-// TestAUR_NamedIndex: an index named by the user may hold the AUR; omg's own index is then not used.
+// TestAUR_NamedIndex checks that an index that the user named may contain the AUR, and that omg's own index of the AUR
+// is then not used.
 func TestAUR_NamedIndex(t *testing.T) {
 	w := newTestSystem(t)
 	w.write("config.toml", "")
@@ -144,7 +145,8 @@ func (w *testSystem) download(repo string, o fixture.Options, at time.Time) {
 	w.writeIndex(sources.IndexPath(own, pkgindex.KindRepo, repo), b)
 }
 
-// TestDownloads: updates are computed from downloaded databases, which are also searched if the configuration says so.
+// TestDownloads checks that updates are computed from downloaded databases, which are also searched if the
+// configuration says so.
 func TestDownloads(t *testing.T) {
 	newer := options
 	newer.Seed++
@@ -163,7 +165,7 @@ func TestDownloads(t *testing.T) {
 		require.True(t, s.Downloaded)
 		require.Equal(t, wire.SourceOK, s.State)
 		require.Equal(t, now.Unix(), s.AsOf)
-		require.False(t, source(t, st.Sources, repo).Downloaded, "searches show pacman's")
+		require.False(t, source(t, st.Sources, repo).Downloaded, "searches use pacman's databases")
 	}
 	multilib := source(t, st.Compared, "multilib")
 	require.False(t, multilib.Downloaded)
@@ -173,7 +175,7 @@ func TestDownloads(t *testing.T) {
 	w.found("core", "extra", "multilib")
 	require.True(t, source(t, ask(w, (*Backend).Outdated).Sources, "core").Downloaded)
 
-	// They are not used with a database directory named by the user.
+	// Downloaded databases are not used with a database directory that the user named.
 	w.o.DBPath = w.path("db")
 	require.Equal(t, plain.Counts, ask(w, (*Backend).Status).Counts)
 	require.Nil(t, ask(w, (*Backend).Status).Compared)
@@ -192,8 +194,8 @@ func TestDownloads(t *testing.T) {
 	require.Nil(t, ask(w, (*Backend).Status).Compared)
 }
 
-// TestDownloads_Bad: an unusable downloaded database is replaced by pacman's, with the reason; an older one is replaced
-// without a reason.
+// TestDownloads_Bad checks that pacman's database is used instead of a downloaded database that is unusable or older.
+// For an unusable one, the status shows the reason.
 func TestDownloads_Bad(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()

@@ -10,7 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestGivenIndex: an index named by the user answers for its sources; a directory stands for the indexes in it.
+// TestGivenIndex checks that an index that the user named is used for the repositories in it, and that a directory
+// means all indexes in the directory.
 func TestGivenIndex(t *testing.T) {
 	w := newTestSystem(t)
 	all := w.path("all.omgidx")
@@ -29,7 +30,7 @@ func TestGivenIndex(t *testing.T) {
 	require.Empty(t, w.notes)
 	require.Equal(t, []string{w.index("core"), all}, ask(w, (*Backend).Status).Index.Files)
 
-	// A database that is in no named index is read, even if omg's own index has it.
+	// If no named index contains a repository, its database is read, even if omg's own index contains the repository.
 	w.env["XDG_DATA_HOME"] = w.path("share")
 	w.env["OMG_INDEX"] = w.index("core")
 	w.found("core", "extra", "multilib")
@@ -44,11 +45,11 @@ func TestGivenIndex(t *testing.T) {
 	w.env["OMG_INDEX"] = all
 	result, _, err := w.info("core/glibc")
 	require.NoError(t, err)
-	require.Empty(t, result, "it was in the database of before")
+	require.Empty(t, result, "the package was only in the earlier database")
 	require.Equal(t, []string{"omg read the databases themselves (slower): the database is newer than the index " + all}, w.notes)
 }
 
-// TestGivenIndex_NoDatabases: without databases, the named index answers.
+// TestGivenIndex_NoDatabases checks that an index that the user named is used if there are no databases.
 func TestGivenIndex_NoDatabases(t *testing.T) {
 	w := newTestSystem(t)
 	all := w.path("all.omgidx")
@@ -66,14 +67,14 @@ func TestGivenIndex_NoDatabases(t *testing.T) {
 		require.False(t, s.Outdated)
 		require.EqualValues(t, 2022, when(s.AsOf))
 	}
-	// omg's own index does not answer without databases: it could be of another system.
+	// Without databases, omg's own index is not used: it could have been built from the databases of another system.
 	w.buildNothing(all)
 	w.o.Index = nil
 	_, _, err := w.search(wire.SearchRequest{Words: []string{"lib"}})
 	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
 }
 
-// buildNothing copies an index and its origin to the path of omg's own index of core.
+// buildNothing does not build an index: it copies a given index and its origin to the path of omg's own index of core.
 func (w *testSystem) buildNothing(given string) {
 	w.t.Helper()
 	for _, suffix := range []string{"", ".origin"} {
@@ -84,8 +85,8 @@ func (w *testSystem) buildNothing(given string) {
 	}
 }
 
-// TestGivenIndex_Bad: an unusable index is reported, and the databases are read. It is an error if only the index could
-// list the repositories.
+// TestGivenIndex_Bad checks that an unusable index is reported and the databases are read instead. Without a
+// pacman.conf and databases, only the index could list the repositories, and the command fails.
 func TestGivenIndex_Bad(t *testing.T) {
 	w := newTestSystem(t)
 	good := w.path("good.omgidx")

@@ -14,7 +14,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestLocal_Missing: on a system without a local database, installed packages are unknown, without a note.
+// TestLocal_Missing checks that the installed packages of a system without a local database are unknown, and that no
+// note says so.
 func TestLocal_Missing(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
@@ -40,7 +41,7 @@ func TestLocal_Missing(t *testing.T) {
 	require.Empty(t, w.notes)
 }
 
-// TestLocal_Damaged: a damaged local database does not affect the repositories.
+// TestLocal_Damaged checks that a damaged local database does not affect the repositories.
 func TestLocal_Damaged(t *testing.T) {
 	for name, c := range map[string]struct {
 		make func(w *testSystem)
@@ -75,7 +76,8 @@ func TestLocal_Damaged(t *testing.T) {
 	}
 }
 
-// TestLocal_Unread: a package without a description counts as installed; its reason and dependencies are unknown.
+// TestLocal_Unread checks that a package whose description cannot be read is counted as installed, with unknown reason
+// and dependencies.
 func TestLocal_Unread(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
@@ -102,7 +104,8 @@ func TestLocal_Unread(t *testing.T) {
 	}
 }
 
-// TestInstalled: the lists match the local database, with details on request.
+// TestInstalled checks that the lists of installed packages match the local database, and contain details only on
+// request.
 func TestInstalled(t *testing.T) {
 	w := newTestSystem(t)
 	local, err := pacmandb.ReadLocal(t.Context(), w.path("db"))

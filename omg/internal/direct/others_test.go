@@ -13,8 +13,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestSecurity: installed packages are checked against a file of the tracker's records; without a file, only the daemon
-// could do it.
+// TestSecurity checks that installed packages are compared with the advisories in a file, and that the request fails
+// without a file, because only the daemon downloads advisories.
 func TestSecurity(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
@@ -64,7 +64,8 @@ func TestSecurity(t *testing.T) {
 	require.ErrorContains(t, err, "a directory")
 }
 
-// TestWithoutDaemon: questions about the daemon fail, and its commands have nothing to do.
+// TestWithoutDaemon checks that requests about the daemon fail if no daemon runs, and that refresh and cache clear do
+// nothing.
 func TestWithoutDaemon(t *testing.T) {
 	w := newTestSystem(t)
 	b := w.backend()
@@ -80,7 +81,7 @@ func TestWithoutDaemon(t *testing.T) {
 	require.Equal(t, &wire.CacheClearResult{}, ask(w, (*Backend).ClearCache))
 }
 
-// TestSystem: files, owners and reasons match the local database.
+// TestSystem checks that the results of files, owns and why match the local database.
 func TestSystem(t *testing.T) {
 	w := newTestSystem(t)
 	local, err := pacmandb.ReadLocal(t.Context(), w.path("db"))
@@ -104,7 +105,7 @@ func TestSystem(t *testing.T) {
 	require.Equal(t, 1, owners.Unread)
 	require.Len(t, owners.Paths, 3)
 	require.True(t, owners.Paths[0].Exists)
-	require.Empty(t, owners.Paths[0].Owners, "its file list is gone")
+	require.Empty(t, owners.Paths[0].Owners, "the file list of the package is gone")
 	require.Empty(t, owners.Paths[1].Owners)
 	require.Len(t, owners.Paths[2].Owners, options.Installed-1, "a directory has all its owners")
 
@@ -142,10 +143,11 @@ func TestConfig(t *testing.T) {
 	w.write("config.toml", "[aur\n")
 	_, err = w.backend().Config(t.Context(), false)
 	require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))
-	w.found("core", "extra", "multilib") // does not report it; the daemon does
+	w.found("core", "extra", "multilib") // only the daemon reports the invalid configuration
 }
 
-// TestRuntimes: the versions of runtimes come from the environment.
+// TestRuntimes checks the results for a version of node in the home directory, and the errors for unknown runtimes and
+// versions.
 func TestRuntimes(t *testing.T) {
 	w := newTestSystem(t)
 	t.Chdir(w.home)

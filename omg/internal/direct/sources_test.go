@@ -13,7 +13,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// found requires that all packages of the repositories are found.
+// found requires that a search finds all packages of the given repositories.
 func (w *testSystem) found(repositories ...string) *wire.SearchResult {
 	w.t.Helper()
 	want := []string{}
@@ -28,8 +28,8 @@ func (w *testSystem) found(repositories ...string) *wire.SearchResult {
 	return result
 }
 
-// TestBadDatabase: a bad database is reported and does not affect the others. Its last index answers instead, but not
-// an index of another system.
+// TestBadDatabase checks that a bad database is reported and does not affect the other databases. The last index of the
+// database is used instead, but never an index of another system.
 func TestBadDatabase(t *testing.T) {
 	counts := ask(newTestSystem(t), (*Backend).Status).Counts
 	for _, b := range badDatabases() {
@@ -88,7 +88,7 @@ func TestBadDatabase(t *testing.T) {
 	}
 }
 
-// lacking requires answers without extra.
+// lacking requires that the results lack the packages of extra, and say so.
 func lacking(t *testing.T, w *testSystem, b bad) {
 	t.Helper()
 	result := w.found("core", "multilib")
@@ -106,7 +106,7 @@ func lacking(t *testing.T, w *testSystem, b bad) {
 	outdated := ask(w, (*Backend).Outdated)
 	require.True(t, outdated.Partial)
 	require.Equal(t, extra, source(t, outdated.Sources, "extra"))
-	require.NotEmpty(t, outdated.Foreign, "what extra has counts as foreign")
+	require.NotEmpty(t, outdated.Foreign, "packages of extra are listed as foreign")
 	foreign, err := w.backend().Installed(t.Context(), &wire.InstalledRequest{Filter: wire.FilterForeign})
 	require.NoError(t, err)
 	require.True(t, foreign.Partial)
@@ -114,7 +114,7 @@ func lacking(t *testing.T, w *testSystem, b bad) {
 	for _, filter := range []string{"", wire.FilterExplicit, wire.FilterOrphans} {
 		local, err := w.backend().Installed(t.Context(), &wire.InstalledRequest{Filter: filter})
 		require.NoError(t, err)
-		require.False(t, local.Partial, "what is installed is known")
+		require.False(t, local.Partial, "the local database could be read")
 	}
 
 	_, info, err := w.info("core/nothing")
@@ -133,12 +133,12 @@ func lacking(t *testing.T, w *testSystem, b bad) {
 	require.ErrorContains(t, err, b.says)
 }
 
-// served requires answers from an earlier index of extra, with the earlier counts.
+// served requires that the results come from an earlier index of extra, with the counts of that time.
 func served(t *testing.T, w *testSystem, b bad, counts *wire.Counts) {
 	t.Helper()
 	result := w.found("core", "extra", "multilib")
 	require.False(t, result.Partial)
-	require.Empty(t, w.notes, "the result has it")
+	require.Empty(t, w.notes, "the result contains the reason")
 	extra := source(t, result.Sources, "extra")
 	require.Equal(t, wire.SourceStale, extra.State)
 	missing := b.state == wire.SourceMissing
@@ -157,7 +157,8 @@ func served(t *testing.T, w *testSystem, b bad, counts *wire.Counts) {
 	require.Equal(t, *counts, st.Counts)
 }
 
-// TestBadDatabase_All: if no database can be read and no index answers, the result is unknown, not empty.
+// TestBadDatabase_All checks that without a readable database and a usable index, searches fail instead of finding
+// nothing.
 func TestBadDatabase_All(t *testing.T) {
 	w := newTestSystem(t)
 	for _, repo := range []string{"core", "extra", "multilib"} {
@@ -186,7 +187,7 @@ func TestBadDatabase_All(t *testing.T) {
 	require.ErrorContains(t, err, "no package databases in "+w.path("db")+"/sync: download them with pacman -Syu")
 }
 
-// TestBadDatabase_Back: a database that is readable again is read.
+// TestBadDatabase_Back checks that a database is read again once it is readable.
 func TestBadDatabase_Back(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
@@ -196,10 +197,10 @@ func TestBadDatabase_Back(t *testing.T) {
 	require.Equal(t, wire.SourceStale, source(t, w.found("core", "extra", "multilib").Sources, "extra").State)
 	require.NoError(t, os.WriteFile(w.database("extra"), good, 0o644))
 	require.Equal(t, wire.SourceOK, source(t, w.found("core", "extra", "multilib").Sources, "extra").State)
-	require.Empty(t, w.notes, "the index holds what the database holds")
+	require.Empty(t, w.notes, "the index matches the database")
 }
 
-// TestOwnIndex: an index that matches the database is used, and the database is not read.
+// TestOwnIndex checks that an index that matches the database is used, and the database is not read.
 func TestOwnIndex(t *testing.T) {
 	w := newTestSystem(t)
 	result := w.found("core", "extra", "multilib")
@@ -234,7 +235,7 @@ func TestOwnIndex(t *testing.T) {
 	require.NotEmpty(t, w.notes)
 }
 
-// TestOwnIndex_Earlier: only the changed database is read.
+// TestOwnIndex_Earlier checks that of several databases with indexes, only a changed database is read.
 func TestOwnIndex_Earlier(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
@@ -257,7 +258,7 @@ func TestOwnIndex_Earlier(t *testing.T) {
 	require.Equal(t, []string{w.index("core"), w.index("multilib")}, ask(w, (*Backend).Status).Index.Files)
 }
 
-// flips returns copies with one flipped bit each, spread over the file.
+// flips returns copies of a file with one flipped bit each. The bits are spread over the file.
 func flips(good []byte) (list [][]byte) {
 	const places = 24
 	for i := range places {
@@ -268,7 +269,7 @@ func flips(good []byte) (list [][]byte) {
 	return list
 }
 
-// TestIndex_FlippedBit: an index with a flipped bit is not used, own or named: it could hide a package.
+// TestIndex_FlippedBit checks that an index with a flipped bit is never used, because the bit could hide a package.
 func TestIndex_FlippedBit(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
@@ -297,8 +298,8 @@ func TestIndex_FlippedBit(t *testing.T) {
 	}
 }
 
-// TestConfiguration: if pacman.conf names no repositories, all existing databases are used; an invalid file is an
-// error.
+// TestConfiguration checks that all existing databases are used if pacman.conf has no repositories, and that an invalid
+// pacman.conf is an error.
 func TestConfiguration(t *testing.T) {
 	w := newTestSystem(t)
 	w.write("pacman.conf", "[options]\nDBPath = "+w.path("db")+"\n")

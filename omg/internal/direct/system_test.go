@@ -22,7 +22,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// options are the options of the generated databases.
+// options describes the generated databases.
 var options = fixture.Options{Packages: 120, Installed: 20, Seed: 3}
 
 // generated returns the generated packages, by repository and name.
@@ -147,7 +147,7 @@ func (w *testSystem) writeIndex(path string, b *pkgindex.Builder) {
 	require.NoError(w.t, os.WriteFile(path, text, 0o644))
 }
 
-// search returns the names that a search finds, and its result.
+// search returns the names of the packages that a search finds, and the result of the search.
 func (w *testSystem) search(r wire.SearchRequest) ([]string, *wire.SearchResult, error) {
 	w.t.Helper()
 	var names []string
@@ -158,7 +158,7 @@ func (w *testSystem) search(r wire.SearchRequest) ([]string, *wire.SearchResult,
 	return names, result, err
 }
 
-// info returns the packages that a look-up finds, and its result.
+// info returns the packages that a look-up finds, and the result of the look-up.
 func (w *testSystem) info(names ...string) ([]wire.Package, *wire.InfoResult, error) {
 	w.t.Helper()
 	var found []wire.Package
@@ -169,7 +169,7 @@ func (w *testSystem) info(names ...string) ([]wire.Package, *wire.InfoResult, er
 	return found, result, err
 }
 
-// ask asks a question and requires an answer.
+// ask sends a request to a new backend, and requires a result without an error.
 func ask[R any](w *testSystem, question func(*Backend, context.Context) (*R, error)) *R {
 	w.t.Helper()
 	r, err := question(w.backend(), w.t.Context())
@@ -185,15 +185,15 @@ func source(t *testing.T, list []wire.Source, name string) wire.Source {
 	return list[i]
 }
 
-// bad is a way to make a database bad.
+// bad is a way to make a database unreadable.
 type bad struct {
 	name  string
-	state wire.SourceState // of the repository if there is no index
+	state wire.SourceState // the state of the repository if there is no index
 	says  string
 	make  func(t *testing.T, path string)
 }
 
-// content returns a function that replaces a database's bytes by those that make returns.
+// content returns a function that replaces the bytes of a database by the result of the function make.
 func content(make func(good []byte) []byte) func(*testing.T, string) {
 	return func(t *testing.T, path string) {
 		good, err := os.ReadFile(path)
@@ -210,7 +210,8 @@ func instead(put func(path string) error) func(*testing.T, string) {
 	}
 }
 
-// badDatabases returns all ways. A database without read permission is included unless the user is root.
+// badDatabases returns all ways to make a database unreadable. They include removing the read permission, unless the
+// tests run as root.
 func badDatabases() []bad {
 	list := []bad{
 		{"missing", wire.SourceMissing, "no database: download it with pacman -Syu", func(t *testing.T, path string) { require.NoError(t, os.Remove(path)) }},

@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// TestDaemon_StopTimeout: the timeout is longer than the configured time; an unreadable configuration means the
-// default.
+// TestDaemon_StopTimeout checks that Stop waits longer than the configured time, and that the default time is used if
+// the configuration is unreadable.
 func TestDaemon_StopTimeout(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.toml")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))

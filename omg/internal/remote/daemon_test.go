@@ -18,7 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// daemonPaths are the databases of the fake daemon.
+// daemonPaths holds the paths of the databases that the fake daemon reads.
 var daemonPaths = wire.Served{DBPath: "/other/db", PacmanConfig: "/other/pacman.conf"}
 
 func encoded(t testing.TB, v any) []byte {
@@ -33,7 +33,8 @@ type reply func(id uint64) (frames []byte, end bool)
 
 func breaks(uint64) ([]byte, bool) { return nil, true }
 
-// refuses returns an error reply; served is nil if the daemon does not name its databases.
+// refuses returns an error reply. The parameter served is nil if the reply does not say which databases the daemon
+// reads.
 func refuses(code wire.Code, served *wire.Served) reply {
 	return func(id uint64) ([]byte, bool) {
 		e := wire.Errorf(code, "a refusal")
@@ -63,7 +64,7 @@ func greets(t testing.TB, served wire.Served) reply {
 // conduct is the behaviour of the fake daemon.
 type conduct struct {
 	greeting, other reply
-	// atOnce returns what is sent to a new connection before it is closed; nil means to serve it.
+	// atOnce returns what is sent to a new connection before it is closed; nil means to answer its requests.
 	atOnce func() []byte
 	// until delays closing the connection after a reply; nil leaves it open.
 	until <-chan struct{}
@@ -73,7 +74,7 @@ type conduct struct {
 type standIn struct {
 	mu    sync.Mutex
 	how   conduct
-	asked []string // operations, without the greeting
+	asked []string // the operations that clients requested, without the greeting
 }
 
 // behave changes the behaviour.
@@ -146,10 +147,10 @@ func (s *standIn) questions() []string {
 	return slices.Clone(s.asked)
 }
 
-// errBecame is returned by become in tests, in which the process is not replaced.
+// errBecame is returned by become in tests, where the process is not replaced.
 var errBecame = errors.New("became omg-direct")
 
-// testUser is a user's environment, with a record of what the backend did.
+// testUser is the environment of a user, and records what the backend did.
 type testUser struct {
 	socket string // the default socket
 	notes  []string
@@ -164,7 +165,7 @@ func newTestUser(t *testing.T) *testUser {
 	return &testUser{socket: filepath.Join(dir, "omg.sock")}
 }
 
-// served returns a test system with a fake daemon at the default socket.
+// served returns a test user and a fake daemon that listens on the user's default socket.
 func served(t *testing.T, how conduct) (*testUser, *standIn) {
 	t.Helper()
 	w, s := newTestUser(t), &standIn{how: how}
@@ -187,7 +188,7 @@ func (w *testUser) backend(o backend.Options) *Backend {
 	}
 }
 
-// each returns a function for each question of the backend, by name.
+// each returns a function for each request of the backend, by name.
 func each(nothing func(*wire.Package) error) map[string]func(context.Context, backend.Backend) error {
 	return map[string]func(context.Context, backend.Backend) error{
 		"search": func(ctx context.Context, b backend.Backend) error {
@@ -229,26 +230,26 @@ func each(nothing func(*wire.Package) error) map[string]func(context.Context, ba
 	}
 }
 
-// questions holds all questions; they print nothing.
+// questions holds a function for each request, which prints nothing.
 var questions = each(func(*wire.Package) error { return nil })
 
-// kinds groups the questions by the program that answers them.
+// kinds groups the requests by the program that answers them.
 var kinds = map[string][]string{
-	// The daemon, otherwise omg-direct from the same databases.
+	// Answered by the daemon, or if it fails by omg-direct from the same databases.
 	"data": {"search", "info", "status", "installed", "explicit", "outdated"},
-	// Only the daemon of the requested system.
+	// Answered only by the daemon of the requested system.
 	"kept": {"security", "history"},
-	// The daemon, for any system.
+	// Answered only by the daemon, even if the options name another system.
 	"daemon": {"health", "metrics", "refresh", "clear cache", "log level"},
-	// omg-direct, from the daemon's databases.
+	// Answered by omg-direct, from the databases that the daemon reads.
 	"files": {"owns", "files", "why"},
-	// omg-direct, from the daemon's databases if it names them.
+	// Answered by omg-direct, from the daemon's databases if the daemon names them.
 	"checks": {"doctor"},
-	// omg-direct.
+	// Answered by omg-direct, without a daemon.
 	"here": {"config", "which", "list", "use"},
 }
 
-// TestKinds: every question of the interface has a kind.
+// TestKinds checks that every method of the interface Backend is in the map kinds.
 func TestKinds(t *testing.T) {
 	seen := map[string]bool{}
 	for _, names := range kinds {

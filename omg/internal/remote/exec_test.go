@@ -21,7 +21,7 @@ type becoming struct {
 	Served  wire.Served
 }
 
-// variable is the environment variable in which TestExecDirect passes them to the process.
+// variable is the environment variable in which TestExecDirect passes the arguments to the process.
 const variable = "OMG_TEST_BECOMING"
 
 func TestMain(m *testing.M) {
@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestExecDirect: omg-direct beside omg gets omg's arguments, preceded by the databases of the daemon unless the arguments
-// name others.
+// TestExecDirect checks that omg executes the omg-direct in its own directory with its own arguments. Options for the
+// databases that the daemon reads precede them, unless the arguments name other databases.
 func TestExecDirect(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)

@@ -19,7 +19,7 @@ import (
 
 const hint = "with --no-daemon omg reads this machine's databases directly"
 
-// TestNoDaemon: without a daemon, omg-direct answers every question, from its default databases.
+// TestNoDaemon checks that omg-direct answers every request from the default databases if no daemon runs.
 func TestNoDaemon(t *testing.T) {
 	w := newTestUser(t)
 	for name, ask := range questions {
@@ -27,14 +27,14 @@ func TestNoDaemon(t *testing.T) {
 		require.Equal(t, []wire.Served{{}}, w.became, name)
 		require.Empty(t, w.notes, name)
 	}
-	// A missing socket that the user named is an error.
+	// If the user named a socket that does not exist, a note says so.
 	b := w.backend(backend.Options{Socket: w.socket})
 	_, err := b.Status(t.Context())
 	require.ErrorIs(t, err, errBecame)
 	require.Equal(t, []string{"omgd is not running (" + w.socket + ")"}, w.notes)
 }
 
-// TestAsksDaemon: which questions go to the daemon, depending on the files that the user named.
+// TestAsksDaemon checks which requests go to the daemon, depending on the files that the user named.
 func TestAsksDaemon(t *testing.T) {
 	how := conduct{greeting: greets(t, daemonPaths), other: result(t, map[string]any{})}
 	w, s := served(t, how)
@@ -73,7 +73,7 @@ func TestAsksDaemon(t *testing.T) {
 	}
 }
 
-// TestRefusal: if a daemon refuses, omg-direct reads the same databases, or the question fails.
+// TestRefusal checks that after a refusal by the daemon, omg-direct reads the same databases or the request fails.
 func TestRefusal(t *testing.T) {
 	fault := map[wire.Code]bool{
 		wire.CodeNotReady: true, wire.CodeInternal: true, wire.CodeBusy: true, wire.CodeShuttingDown: true, wire.CodeVersion: true, wire.CodeNotAllowed: true,
@@ -106,7 +106,7 @@ func TestRefusal(t *testing.T) {
 	}
 }
 
-// refused asks a daemon that refuses.
+// refused sends a request to a daemon that refuses it, and checks what the backend does.
 func refused(t *testing.T, w *testUser, question string, named bool, code wire.Code, fault bool, known *wire.Served) {
 	t.Helper()
 	o := backend.Options{}
@@ -115,7 +115,7 @@ func refused(t *testing.T, w *testUser, question string, named bool, code wire.C
 	}
 	err := questions[question](t.Context(), w.backend(o))
 	if known == nil && fault && code == wire.CodeNotAllowed && !named {
-		known = &wire.Served{} // it is not a daemon for this user
+		known = &wire.Served{} // the daemon does not accept this user
 	}
 	switch {
 	case fault && known != nil:
@@ -137,7 +137,8 @@ func refused(t *testing.T, w *testUser, question string, named bool, code wire.C
 	}
 }
 
-// TestRefusal_Kept: questions that only a daemon can answer fail if it refuses, whatever the error code.
+// TestRefusal_Kept checks that requests that only a daemon can answer fail if the daemon refuses them, whatever the
+// error code.
 func TestRefusal_Kept(t *testing.T) {
 	for _, question := range append(slices.Clone(kinds["kept"]), kinds["daemon"]...) {
 		for code := wire.CodeNotFound; code <= wire.CodeVersion; code++ {
@@ -154,7 +155,8 @@ func TestRefusal_Kept(t *testing.T) {
 	}
 }
 
-// TestBreak: the daemon ends during a question.
+// TestBreak checks that if the daemon ends during a request, omg-direct answers from the databases that the daemon
+// reads. If these are unknown, the request fails.
 func TestBreak(t *testing.T) {
 	for _, question := range kinds["data"] {
 		for name, c := range map[string]struct {
@@ -192,7 +194,8 @@ func TestBreak(t *testing.T) {
 	}
 }
 
-// TestBreak_Gone: the daemon ends before the question is repeated. Without its greeting, its databases are unknown.
+// TestBreak_Gone checks what happens if the daemon ends before omg repeats a request. Without the daemon's greeting, it
+// is not known which databases the daemon reads.
 func TestBreak_Gone(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		w := newTestUser(t)
@@ -216,8 +219,8 @@ func TestBreak_Gone(t *testing.T) {
 	}
 }
 
-// TestBreak_InTheMiddle: after a part of the answer was printed, there is no fallback, because one command prints one
-// system at one moment.
+// TestBreak_InTheMiddle checks that omg-direct does not answer after a part of the reply was printed, because all that
+// one command prints describes one system at one moment.
 func TestBreak_InTheMiddle(t *testing.T) {
 	first := encoded(t, map[string]any{"packages": []wire.Package{{Repo: "core", Name: "a", Version: "1"}}})
 	for _, question := range []string{"search", "info"} {
@@ -238,7 +241,7 @@ func TestBreak_InTheMiddle(t *testing.T) {
 		require.Equal(t, []string{"a"}, names, question)
 		require.Empty(t, w.became, question)
 		require.Empty(t, w.notes, question)
-		// The next question of the same command has no fallback either.
+		// The next request of the same command is not answered by omg-direct either.
 		s.behave(conduct{greeting: greets(t, daemonPaths), other: refuses(wire.CodeBusy, &daemonPaths)})
 		_, err = b.Installed(t.Context(), &wire.InstalledRequest{})
 		require.Equal(t, wire.CodeBusy, wire.CodeOf(err), question)
@@ -246,7 +249,7 @@ func TestBreak_InTheMiddle(t *testing.T) {
 	}
 }
 
-// TestBreak_NothingGiven: a part that was received but not passed on yet is discarded.
+// TestBreak_NothingGiven checks that a part of a reply that was received but not printed yet is discarded.
 func TestBreak_NothingGiven(t *testing.T) {
 	first := encoded(t, map[string]any{"packages": []wire.Package{{Repo: "core", Name: "a", Version: "1"}}})
 	for _, question := range []string{"search", "info"} {
@@ -270,7 +273,8 @@ func TestBreak_NothingGiven(t *testing.T) {
 	}
 }
 
-// TestAnswered: once the daemon has answered, a later refusal has no fallback.
+// TestAnswered checks that once the daemon has answered a request, omg-direct does not answer later requests that the
+// daemon refuses.
 func TestAnswered(t *testing.T) {
 	w, s := served(t, conduct{greeting: greets(t, daemonPaths), other: result(t, map[string]any{})})
 	b := w.backend(backend.Options{})
@@ -282,7 +286,7 @@ func TestAnswered(t *testing.T) {
 	require.Empty(t, w.became)
 }
 
-// TestNamed: files named on the command line are read, whatever the daemon reads.
+// TestNamed checks that omg-direct reads the files that the command line names, whatever the daemon reads.
 func TestNamed(t *testing.T) {
 	for _, greeting := range []reply{greets(t, daemonPaths), breaks} {
 		w, _ := served(t, conduct{greeting: greeting, other: breaks})
@@ -296,8 +300,8 @@ func TestNamed(t *testing.T) {
 	require.Empty(t, w.became)
 }
 
-// TestFiles: questions that need files are answered from the daemon's databases, or fail. So is security with a file of
-// advisories.
+// TestFiles checks that omg-direct answers requests that need files, and security with a file of advisories, from the
+// databases that the daemon reads. If these are unknown, the requests fail.
 func TestFiles(t *testing.T) {
 	advisories := backend.Options{Advisories: "/avg.json"}
 	for _, question := range append(slices.Clone(kinds["files"]), "security") {
@@ -330,7 +334,7 @@ func TestFiles(t *testing.T) {
 		o.DBPath = "/my/db"
 		require.ErrorIs(t, ask(t.Context(), w.backend(o)), errBecame, question)
 		require.Equal(t, []wire.Served{{}}, w.became, question)
-		require.Empty(t, s.questions(), "only the greeting is asked for")
+		require.Empty(t, s.questions(), "the daemon receives only the greeting")
 	}
 	w, _ := served(t, conduct{greeting: breaks, other: breaks})
 	_, err := w.backend(backend.Options{}).Config(t.Context(), false)
@@ -363,7 +367,7 @@ func TestDoctor(t *testing.T) {
 	require.ErrorIs(t, err, errBecame, "no daemon")
 }
 
-// TestChunks: the lists of all chunks are joined.
+// TestChunks checks that the result contains the elements of all chunks of a reply.
 func TestChunks(t *testing.T) {
 	w, s := served(t, conduct{greeting: greets(t, daemonPaths)})
 	pkg := func(name string) wire.InstalledPackage {
@@ -414,7 +418,8 @@ func TestChunks(t *testing.T) {
 	require.Len(t, search.Sources, 2)
 }
 
-// TestNotForUs: a socket that is not of a daemon for this user counts as no daemon, unless the user named it.
+// TestNotForUs checks that omg behaves as if no daemon ran if the default socket does not belong to a daemon for this
+// user. If the user named the socket, it is an error.
 func TestNotForUs(t *testing.T) {
 	get := func(string) string { return "" }
 	b := func(o backend.Options) *Backend { return &Backend{o: o, env: paths.Env{Getenv: get}} }
