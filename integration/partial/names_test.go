@@ -70,7 +70,7 @@ func TestOddNames(t *testing.T) {
 			require.Contains(t, omg("outdated").Stdout, name+" 1-1 -> 2-1\n")
 		}
 		r := omg("foreign", "-q")
-		require.Contains(t, r.Stderr, "omg: note: left out 9 whose names could be taken for something else on a command line: \"")
+		require.Contains(t, r.Stderr, "omg: note: left out 9 packages whose names could be taken for something else on a command line: \"")
 		require.NotContains(t, r.Stderr, "\u202e")
 		require.Equal(t, 1, strings.Count(r.Stderr, "\n"))
 	}

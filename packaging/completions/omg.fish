@@ -36,7 +36,7 @@ complete -c omg -n '__omg_at ""' -a which -d 'show which versions of node, pytho
 complete -c omg -n '__omg_at ""' -a list -d 'list the installed versions of runtimes, and their version managers'
 complete -c omg -n '__omg_at ""' -a use -d 'set the default version of a runtime'
 complete -c omg -n '__omg_at ""' -a doctor -d 'check for common problems and suggest fixes'
-complete -c omg -n '__omg_at ""' -a health -d 'show the state of each part of omgd, and since when'
+complete -c omg -n '__omg_at ""' -a health -d 'show the state of each part of omgd, and how long it has lasted'
 complete -c omg -n '__omg_at ""' -a metrics -d 'print omgd\'s metrics in Prometheus\' text format'
 complete -c omg -n '__omg_at ""' -a refresh -d 'make omgd read pacman\'s databases now'
 complete -c omg -n '__omg_at ""' -a cache -d 'manage omgd\'s cache'

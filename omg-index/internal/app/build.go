@@ -34,15 +34,15 @@ func buildCommand() *cli.Command {
 		Usage: "build an index from pacman's databases, the AUR's dump, or both",
 		Description: `Reads the databases of the repositories in pacman.conf, or all databases in DIR/sync
 if there is no pacman.conf, and writes an index of each into the data directory. If a
-database cannot be read, a message names it, and its old index is kept.
+database cannot be read, an error says which, and its old index is kept.
 
-With --output it writes one file with all sources, replacing that file only if all
-could be read; "-" is standard output. The same databases give the same bytes, except
-for the time of the build, which SOURCE_DATE_EPOCH sets.
+With --output, one index of all sources is written to a file, which is replaced only
+if all sources could be read; "-" is standard output. The same databases give the same
+bytes, except for the time of the build, which SOURCE_DATE_EPOCH sets.
 
-With --aur it reads only the AUR's dump, packages-meta-ext-v1.json.gz, compressed or
-not. With --aur and one of --dbpath, --pacman-config, --repo and --db, it reads the
-repositories as well.
+With --aur, only the AUR's dump is read, packages-meta-ext-v1.json.gz, compressed or
+not. With --aur and one of --dbpath, --pacman-config, --repo and --db, the databases
+of the repositories are read as well.
 
 ` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
@@ -93,7 +93,7 @@ func buildTime(epoch string) (int64, error) {
 	}
 	t, err := strconv.ParseInt(epoch, 10, 64)
 	if err != nil || t < 0 {
-		return 0, command.Usagef("SOURCE_DATE_EPOCH is %q: it takes seconds since 1970", epoch)
+		return 0, command.Usagef("SOURCE_DATE_EPOCH is %q, not a number of seconds since 1970", epoch)
 	}
 	return t, nil
 }

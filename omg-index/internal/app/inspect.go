@@ -75,9 +75,9 @@ func verifyCommand() *cli.Command {
 		Name:      "verify",
 		Usage:     "check every byte of an index",
 		ArgsUsage: "[FILE...]",
-		Description: "An index is ok if it is what this omg-index would build from the packages in it: its order,\n" +
-			"text and lists are checked, not only its checksums. It does not show that these are the\n" +
-			"packages of the database.\n\n" + defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+		Description: "An index is ok if this omg-index would build the same bytes from the packages in the\n" +
+			"index. The order, text and lists are checked, not only the checksums. The check does\n" +
+			"not show that these are the packages of the database.\n\n" + defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {
 			return eachIndex(c, func(f *pkgindex.File) error {
 				if err := f.Verify(); err != nil {

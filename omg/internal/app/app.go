@@ -41,15 +41,16 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open back
 	return command.Run(ctx, &cli.App{
 		Name:  "omg",
 		Usage: "answer questions about Arch Linux packages",
-		Description: `omg asks omgd. If omgd is not running, and with --dbpath, --pacman-config, --index
-or --no-daemon, it reads an index or pacman's databases itself.
+		Description: `omg sends its questions to omgd. If omgd is not running, or with --dbpath,
+--pacman-config, --index or --no-daemon, omg reads an index or pacman's databases
+itself.
 
-If a database cannot be read, the answer comes from the others, and a note names
-what is missing. With --strict this is an error.
+If a database cannot be read, omg answers from the other databases, and a note says
+which one is missing. With --strict a missing database is an error.
 
---quiet and --format leave out packages whose names would be something else on a
-command line, such as -Rdd, and a note names them. Search and info with --quiet
-print REPO/-Rdd instead.
+--quiet and --format leave out packages whose names could be taken for something
+else on a command line, such as -Rdd, and a note lists these names. Search and info
+with --quiet print REPO/-Rdd instead.
 
 ` + exitCodes(exit.Network, exit.Finding, exit.Degraded),
 		Flags:    flags,

@@ -226,7 +226,7 @@ func TestOddNames(t *testing.T) {
 	f.search.Packages = []wire.Package{{Repo: "extra", Name: "-Rdd"}, {Repo: "aur", Name: ".x"}, {Repo: "extra", Name: "$(id)"}}
 	_, out, stderr = f.run(t, "search", "-q", "a")
 	require.Equal(t, "extra/-Rdd\naur/.x\n", out)
-	require.Equal(t, "omg: note: left out 1 whose names could be taken for something else on a command line: \"$(id)\"\n", stderr)
+	require.Equal(t, "omg: note: left out 1 package whose name could be taken for something else on a command line: \"$(id)\"\n", stderr)
 }
 
 // TestCertain_Status checks that status marks uncertain numbers, and that with --strict it fails instead of printing

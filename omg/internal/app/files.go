@@ -20,7 +20,7 @@ func filesCommand(a *app) *cli.Command {
 		Name:        "files",
 		Usage:       "list the files of installed packages, like pacman -Ql",
 		ArgsUsage:   "PKG...",
-		Description: "With --quiet it prints only the paths.\n\n" + exitCodes(),
+		Description: "With --quiet, only the paths are printed.\n\n" + exitCodes(),
 		Flags:       o.listFlags("{{.name}} {{.path}}"),
 		Action:      func(c *cli.Context) error { return a.files(c, o) },
 	}
@@ -165,9 +165,9 @@ func whyCommand(a *app) *cli.Command {
 		Usage:     "show why a package is installed: the shortest chains from explicitly installed packages",
 		ArgsUsage: "PKG",
 		Description: `One line per explicitly installed package that needs PKG. If a package is needed in a
-certain version, or for something that it provides, this follows in parentheses. With
---reverse, one line per package that PKG needs. With --quiet it prints only the end of
-each chain.
+certain version, or for something that it provides, the dependency follows in
+parentheses. With --reverse, one line per package that PKG needs. With --quiet, only
+the end of each chain is printed.
 
 ` + exitCodes(),
 		Flags: append([]cli.Flag{

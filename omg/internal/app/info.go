@@ -29,8 +29,9 @@ func infoCommand(a *app) *cli.Command {
 		Usage:     "show packages, one block for each repository that has the package",
 		ArgsUsage: "[REPO/]PKG...",
 		Description: `A package that is in no repository is shown from the local database. With
---installed every package is, like pacman -Qi: a name may then be one that an
-installed package provides, and without a name all installed packages are shown.
+--installed all packages are shown from the local database, like pacman -Qi: a name
+may then also be one that an installed package provides, and without a name all
+installed packages are shown.
 
 ` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{

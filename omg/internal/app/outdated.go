@@ -25,17 +25,17 @@ func outdatedCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:  "outdated",
 		Usage: "list available updates, like pacman -Qu",
-		Description: `Updates from the AUR follow those from the repositories, marked [aur]. With --all it
-also lists replacements that an upgrade would offer, packages that are newer than in
-their repository or the AUR, and packages that are flagged out of date, orphaned,
-deleted from the AUR, or unknown to it. For packages built from a VCS (-git and the
-like), updates are unknown.
+		Description: `Updates from the repositories come first, then those from the AUR, marked [aur]. With
+--all, the list also contains replacements that an upgrade would offer, packages that
+are newer than in their repository or the AUR, and packages that are flagged out of
+date, orphaned, deleted from the AUR, or unknown to the AUR. For packages built from
+a VCS (-git and the like), updates are unknown.
 
 With enabled = true in [sync] of the configuration, omgd uses databases that it
 downloads itself, and a note says how old they are.
 
 If there is no update, but a database is missing or cannot be read, the exit code
-is 3. With --aur it is 4 if there is no data of the AUR.
+is 3. With --aur, the exit code is 4 if there is no data of the AUR.
 
 ` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{

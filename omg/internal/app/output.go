@@ -221,7 +221,11 @@ func (o *output) end() error {
 		_, err = o.held.WriteTo(o.app.stdout)
 	}
 	if n := len(o.odd); n > 0 {
-		o.app.note(fmt.Sprintf("left out %d whose names could be taken for something else on a command line: %s", n, quoted(o.odd)))
+		what := "1 package whose name"
+		if n > 1 {
+			what = fmt.Sprintf("%d packages whose names", n)
+		}
+		o.app.note(fmt.Sprintf("left out %s could be taken for something else on a command line: %s", what, quoted(o.odd)))
 	}
 	return err
 }

@@ -18,10 +18,10 @@ func whichCommand(a *app) *cli.Command {
 		Name:      "which",
 		Usage:     "show which versions of node, python, go, rust, ruby, java and bun are active here",
 		ArgsUsage: "[RUNTIME...]",
-		Description: `The version comes from the first of these that names one: the environment, the
+		Description: `The version comes from the first of these places that has one: the environment, the
 version files in this directory and its parents, PATH, the global files of version
-managers, the default that omg use has set, and the system's packages. The output
-names it. No program is run. A version that is declared but not installed is marked,
+managers, the default set by "omg use", and the system's packages. The output shows
+the place. No program is run. A version that is declared but not installed is marked,
 and the exit code is then 1. An active version that differs from the declared one is
 marked as well.
 
@@ -93,9 +93,10 @@ func useCommand(a *app) *cli.Command {
 		Name:      "use",
 		Usage:     "set the default version of a runtime",
 		ArgsUsage: "RUNTIME VERSION",
-		Description: `It makes versions/RUNTIME/current in the data directory a link to a version that omg
-or a version manager has installed; "system" removes the link. VERSION is written as
-in a version file: 20, lts/*, 3.12. Nothing is downloaded, and no shell is changed.
+		Description: `The link versions/RUNTIME/current in the data directory is set to a version that omg
+or a version manager has installed; the VERSION "system" removes the link. VERSION is
+written as in a version file: 20, lts/*, 3.12. Nothing is downloaded, and no shell is
+changed.
 
 ` + exitCodes(),
 		Flags: o.flags("{{.runtime}} {{.version}}"),

@@ -32,12 +32,13 @@ func searchCommand(a *app) *cli.Command {
 		Name:      "search",
 		Usage:     "find packages whose name, description, provides or groups contain every word",
 		ArgsUsage: "WORD...",
-		Description: `Words are literal, and upper and lower case are the same. A field limits a word to
-one text: name:, desc:, provides: and group: match if that text contains the word,
-depends:, maint: and keyword: if a value equals it. repo: selects one repository.
+		Description: `Words are literal, and upper and lower case are the same. A prefix limits a word to
+one field: with name:, desc:, provides: and group:, the field must contain the word;
+with depends:, maint: and keyword:, a value of the field must equal the word. repo:
+selects one repository.
 
-Packages from the AUR come after those from the repositories, by votes. A package
-of the AUR that is also in a repository is marked as shadowed.
+Packages from the AUR come after those from the repositories, most votes first. A
+package of the AUR that is also in a repository is marked as shadowed.
 
 ` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{
@@ -133,7 +134,7 @@ func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed boo
 	nothing := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("nothing found for %s", quoted(req.Words))}
 	switch {
 	case all.Partial:
-		nothing.Code, nothing.Err = exit.Failed, fmt.Errorf("%w in what could be read", nothing.Err)
+		nothing.Code, nothing.Err = exit.Failed, fmt.Errorf("%w in the sources that could be read", nothing.Err)
 	case aurFailed:
 		nothing.Code, nothing.Err = exit.Failed, fmt.Errorf("%w, and the AUR could not be searched", nothing.Err)
 	case len(req.Repos) > 0:

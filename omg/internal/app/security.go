@@ -34,10 +34,10 @@ func securityCommand(a *app) *cli.Command {
 		ArgsUsage: "[PKG...]",
 		Description: `One line per package, the most severe first, with the version to update to and its
 advisories. An advisory is "fixable" if a repository has a version with the fix,
-"fixed-in-testing" if only a testing repository has, and "affected" if there is no
-fix yet. It is "unconfirmed" if it names no fix and was reported for an older
-version than the installed one; most of these were never closed, so they are listed
-only with --all.
+"fixed-in-testing" if only a testing repository has such a version, and "affected" if
+there is no fix yet. An advisory without a fix is "unconfirmed" if it was reported for
+an older version than the installed one. Most of these advisories were never closed,
+so they are listed only with --all.
 
 The advisories come from Arch's security tracker, through omgd. With --source they
 come from a file. With --dbpath the packages of another system are checked.

@@ -32,7 +32,7 @@ func statusCommand(a *app) *cli.Command {
 may change once an unreadable source can be read again is marked with a question
 mark; JSON lists it in partial_counts.
 
-With --history it shows how the counts changed while omgd ran, one change per line.
+With --history, the changes of the counts while omgd ran are shown, one per line.
 
 ` + exitCodes(),
 		Flags: append(o.flags("{{.counts.updates}}"),
@@ -102,7 +102,7 @@ func refreshCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:  "refresh",
 		Usage: "make omgd read pacman's databases now",
-		Description: `omgd does this by itself after each change. Without omgd there is nothing to
+		Description: `omgd reads them by itself after each change. Without omgd there is nothing to
 refresh, because each command reads the databases itself.
 
 ` + exitCodes(),
