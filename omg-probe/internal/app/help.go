@@ -4,12 +4,13 @@ const help = `omg-probe - active runtime versions and pending updates, for promp
 
 Usage:
   omg-probe [flags] [RUNTIME...]         the versions that are active in this directory; RUNTIME is node, python, go,
-                                         rust, ruby, java or bun; without it, those that the shell or project declares
+                                         rust, ruby, java or bun; without RUNTIME, the versions that the shell or the
+                                         project declares
   omg-probe --status [RUNTIME...|all]    pending updates, AUR updates, vulnerabilities and orphans; all: versions too
-  omg-probe ec|tc|oc|uc                  one number: explicit, all, orphans, updates
+  omg-probe ec|tc|oc|uc                  number of explicit (ec), all (tc), orphaned (oc) packages, or of updates (uc)
   omg-probe init bash|zsh|fish [...]     shell code for a prompt that shows what the other arguments select
 
-It only reads files: it runs no program, uses no network and no socket, and writes nothing.
+omg-probe only reads files: it runs no program, uses no network and no socket, and writes nothing.
 A version with * is declared but not installed. ? is an unknown number, or a version that is not shown because it
 contains unsafe characters. 2? is a number that may change once an unreadable database can be read again. --why
 explains the result.
@@ -19,7 +20,7 @@ Flags:
   -f, --format FORMAT  plain, json, starship, waybar, polybar, i3blocks, tmux, or a template such as 'node {{.node}},
                        {{.updates}} updates': {{.NAME}} is a runtime's version or one of the numbers
   -s, --status         show the numbers of omgd's last refresh
-  -a, --all            also show runtimes that only a version manager's global file or the system has
+  -a, --all            also show versions that only a version manager's global file or the system's packages set
   -w, --why            explain what selected each version, what else was found, and what was skipped; no deadline
   --deadline TIME      after TIME print what is known, or nothing, and exit with 0; 0 for no deadline (default 10ms)
   --no-env             ignore VIRTUAL_ENV, PATH and similar variables, which in a bar are not those of a shell in DIR;
@@ -28,7 +29,7 @@ Flags:
   --cross-borders      also search upwards across the borders of file systems
   --remote             also search upwards on FUSE, NFS and CIFS
   --socket PATH        omgd's socket; the status file is next to it
-  --data-dir DIR       omg's data directory, which has versions/RUNTIME/current
+  --data-dir DIR       omg's data directory, which contains versions/RUNTIME/current
   --dbpath DIR         pacman's database directory, for the system's versions if there is no status file
   -h, --help           show this help
   -V, --version        print the version
