@@ -31,7 +31,7 @@ func ExitCodes(codes ...int) string {
 		exit.NotFound: "nothing found",
 		exit.Usage:    "wrong usage",
 		exit.Failed:   "cannot answer",
-		exit.Network:  "network",
+		exit.Network:  "no data from the network",
 		exit.Finding:  "something found (--fail-on)",
 		exit.Degraded: "problems found",
 	}
