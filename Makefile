@@ -3,7 +3,7 @@
 # The programs that are installed in bin. Each is a module in a directory of the same name.
 PROGRAMS := omg omgd omg-index omg-probe
 
-# With those that only the others start.
+# All programs, including those that only other programs start.
 ALL_PROGRAMS := $(PROGRAMS) omg-direct omg-alpm-worker
 
 PREFIX   ?= /usr/local
@@ -16,27 +16,27 @@ CORPUS   ?= $(or $(OMG_CORPUS),../shared/corpus)
 # Flags for go test, as in `make test TESTFLAGS=-v`, and the race detector, which RACE= disables.
 TESTFLAGS ?=
 RACE      ?= -race
-# Whether make lint fails if the database of vulnerabilities cannot be reached: required.
+# The value `required` makes `make lint` fail if the database of vulnerabilities cannot be reached.
 VULNERABILITIES ?=
 
 # A release tarball has no .git, but a file VERSION.
 VERSION ?= $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w -X github.com/omg-arch/omg/shared/version.stamped=$(VERSION)
 
-# Leaves out the documentation generator of the command line library, for smaller programs that start faster.
+# This tag leaves out the documentation generator of the command line library, for smaller programs that start faster.
 TAGS := urfave_cli_no_docs
-# Only the worker links libalpm. Without libalpm it is built as a stub that returns an error. Evaluated at each use, because
-# make deps may install libalpm.
+# Only omg-alpm-worker links libalpm. Without libalpm, this program is built as a stub that returns an error. The variable is
+# evaluated at each use, because `make deps` may install libalpm.
 ALPM = $(shell pkg-config --cflags libalpm >/dev/null 2>&1 && echo yes)
 comma := ,
 ALL_TAGS = $(TAGS)$(if $(ALPM),$(comma)libalpm)
 
-# go-alpm uses the names of two C structs in libalpm 14 and later. This renames them for libalpm 13 and has no effect on
-# later versions. -O2 -g is Go's default, which the variable would otherwise replace.
+# go-alpm uses the names that two C structs have in libalpm 14 and later. These definitions rename the structs of libalpm 13
+# and have no effect on later versions. -O2 -g is Go's default, which the variable would otherwise replace.
 export CGO_CFLAGS ?= -O2 -g -D__alpm_list_t=_alpm_list_t -D__alpm_handle_t=_alpm_handle_t
 
 # Programs that the user does not wait for are position-independent, with all of their relocations done and made read-only at
-# their start. That costs the others a quarter of their start: docs/decisions/0011-position-independent-programs.md.
+# their start. The other programs would take a third longer to start: docs/decisions/0011-position-independent-programs.md.
 PIE   ?= -buildmode=pie
 FIXED := ./omg ./omg/omg-direct ./omg-probe
 MOVED := ./omgd ./omg-index
@@ -111,7 +111,7 @@ fuzz: ## Run each fuzz target for a time: make fuzz FUZZTIME=5m FUZZ=shared/wire
 	@TAGS=$(TAGS) FUZZTIME=$(FUZZTIME) FUZZ='$(FUZZ)' scripts/fuzz.sh
 
 .PHONY: soak
-soak: build ## Run the long form of tests that have one (hours)
+soak: build ## Run tests that have a long form in that form (hours)
 	@TAGS=$(TAGS) scripts/soak.sh
 
 .PHONY: stress
@@ -138,7 +138,7 @@ docs: build ## Regenerate docs/config.md, manual pages and completions from --he
 COMPLETIONS = $(DESTDIR)$(PREFIX)/share
 
 .PHONY: install
-install: install-units ## Install the programs under $(DESTDIR)$(PREFIX), with what make sbom listed; build them only if bin/ is empty
+install: install-units ## Install the programs under $(DESTDIR)$(PREFIX), with the lists of make sbom; build the programs only if bin/ is empty
 	@test -e bin/omg || $(MAKE) build
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/omg' '$(DESTDIR)$(PREFIX)/share/licenses/omg'
 	install -m 755 $(PROGRAMS:%=bin/%) '$(DESTDIR)$(PREFIX)/bin'
@@ -154,7 +154,7 @@ install: install-units ## Install the programs under $(DESTDIR)$(PREFIX), with w
 	install -m 644 packaging/completions/_* '$(COMPLETIONS)/zsh/site-functions'
 	install -m 644 packaging/completions/*.fish '$(COMPLETIONS)/fish/vendor_completions.d'
 
-# The files in packaging/, by their place under $(PREFIX). In *.in, @BINDIR@ stands for the programs' directory.
+# The files in packaging/, by their paths under $(PREFIX). In *.in, @BINDIR@ stands for the programs' directory.
 UNITS := $(patsubst packaging/%,%,$(wildcard packaging/systemd/*/* packaging/sysusers.d/* packaging/tmpfiles.d/*))
 HOOKS := $(notdir $(wildcard packaging/hooks/*))
 

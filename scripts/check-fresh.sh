@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the README's two commands, make demo and make test, in a fresh clone on a bare Debian with only git, make and
-# certificates; the host's Go and certificates are mounted. It runs them as root, so that make test installs what is
-# missing, and then as an ordinary user in a second clone. Afterwards it checks that they left no files or processes.
+# certificates; the host's Go and certificates are mounted. The commands run as root, so that make test installs missing
+# packages, and then as an ordinary user in a second clone. Afterwards the script checks that no files or processes are left.
 # Called by `make check-fresh`, which sets SUITE (bookworm, trixie, sid) and MIRROR. Needs root, debootstrap, a network,
 # and 6 GB of disk in build/.
 set -euo pipefail
@@ -43,13 +43,13 @@ cat >"$dir/srv/check.sh" <<'EOF'
 commit=$1
 heading() { printf '\n## %s\n' "$*"; }
 
-# All files outside of home directories and the system's own state, and all processes.
+# listing prints all files except those in home directories and in directories that the system itself changes.
 listing() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /root -o -path /home -o -path /usr -o -path /srv -o \
 		-path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/cache -o -path /var/log \) -prune -o -print | sort
 }
 useradd --create-home --shell /bin/bash dev
-# A mirror that is some weeks old serves as well.
+# apt accepts an out-of-date mirror, whose lists have expired.
 echo 'Acquire::Check-Valid-Until "false";' >/etc/apt/apt.conf.d/99valid-until
 
 . /etc/os-release
@@ -88,7 +88,7 @@ EOF
 # The inner shell has its own mounts and processes, which end with this script.
 unshare --mount --pid --fork --kill-child bash -euo pipefail -c '
 	dir=$1
-	# The root of a machine is a mount point. unshare --mount fails where it is not.
+	# On a real machine the root directory is a mount point. In a root that is not, unshare --mount fails.
 	mount --bind "$dir" "$dir"
 	mount --bind "$2" "$dir/srv/omg.git" && mount -o remount,bind,ro "$dir/srv/omg.git"
 	mount --bind "$3" "$dir/usr/local/go" && mount -o remount,bind,ro "$dir/usr/local/go"

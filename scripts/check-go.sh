@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints which Go is needed if Go is missing, or too old to report this itself.
+# Prints which version of Go is needed if Go is missing, or is too old to print this itself.
 set -euo pipefail
 
 needed=$(awk '$1 == "go" { print $2 }' go.work)

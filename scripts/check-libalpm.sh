@@ -33,7 +33,7 @@ if [[ ! -e $dir ]]; then
 	trap - EXIT
 fi
 
-# The mounts. Go's build cache does not notice different headers, so the chroot has its own.
+# The mounts. Go's build cache does not notice different headers, so the chroot has its own build cache.
 mounts=("$root" /src "$(go env GOROOT)" /go "$(go env GOMODCACHE)" /modules)
 corpus=
 if [[ -d $CORPUS ]]; then

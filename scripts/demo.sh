@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=${OMG_BIN:-$PWD/bin}:$PATH
-unset "${!OMG_@}" # what the user has set is for his own omgd
+unset "${!OMG_@}" # these variables are meant for the user's own omgd
 
 dir=$(mktemp -d)
 daemon=
@@ -15,7 +15,7 @@ clean() {
 }
 trap clean EXIT
 
-# No network is used: the demo shows this machine's data. A configuration of the machine's own omgd does not apply.
+# No network is used: the demo shows this machine's data. The configuration of the machine's own omgd is not used.
 export OMG_AUR_ENABLED=false OMG_TRACKER_ENABLED=false OMG_CONFIG=$dir/omg.toml
 (umask 077 && : >"$OMG_CONFIG")
 

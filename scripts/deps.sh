@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs what is missing for building the libalpm worker and for the tests. It tests the programs and headers
-# rather than the list of packages, so that a complete machine needs no package manager, no root and no network.
+# Installs the packages that building the libalpm worker and the tests need. It looks for the programs and headers, not
+# for installed packages: a machine that has all of them needs no package manager, no root and no network.
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null; }
 compiles() { echo 'int main(void){return 0;}' | gcc -x c - -o /dev/null 2>/dev/null; }
-# The module is installed for the system's python3, which is not always the first one in PATH.
+# The package installs the module for the system's python3, which is not always the first python3 in PATH.
 msgpack() { python3 -c 'import msgpack' 2>/dev/null || /usr/bin/python3 -c 'import msgpack' 2>/dev/null; }
 # pkg-config also requires libalpm's own dependencies.
 alpm() { pkg-config --cflags libalpm >/dev/null 2>&1; }
@@ -15,7 +15,7 @@ fail() {
 	exit 1
 }
 
-# need WHAT DEBIAN-PACKAGES ARCH-PACKAGES TEST...
+# need WHAT DEBIAN-PACKAGES ARCH-PACKAGES TEST...: unless the command TEST succeeds, WHAT is missing.
 need() {
 	local what=$1 on_debian=$2 on_arch=$3
 	shift 3
@@ -51,7 +51,7 @@ find_missing() {
 	need fish fish fish have fish
 	need tmux tmux tmux have tmux
 	need mandoc mandoc mandoc have mandoc
-	# Only their tools are needed: no service has to run, and neither has systemd.
+	# Only the command line tools of these packages are needed: neither systemd nor a service has to run.
 	need systemd-analyze systemd systemd have systemd-analyze
 	need systemd-socket-activate systemd systemd have systemd-socket-activate
 	need systemctl systemd systemd have systemctl

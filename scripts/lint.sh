@@ -42,13 +42,13 @@ vulnerabilities() {
 	fi
 }
 
-# Comments, names of tests, and words.
+# words checks comments, names of tests, and words.
 words() {
 	local output
 	output=$(go test -tags "$TAGS" ./integration/archtest -run '^TestWords_' 2>&1) || grep -E '^ +words_test\.go|^#|\.go:' <<<"$output"
 }
 
-# The subjects of the commits since this check exists.
+# commits checks the subjects of the commits since the file words_test.go was added.
 commits() {
 	local base hash subject
 	base=$(git log --diff-filter=A --format=%H -- integration/archtest/words_test.go 2>/dev/null | tail -n 1)
@@ -67,7 +67,7 @@ commits() {
 check gofumpt "$tools/gofumpt" -l .
 check vet go vet -tags "$TAGS" work
 check staticcheck "$tools/staticcheck" -tags "$TAGS" work
-# Without libalpm, because go-alpm type-checks only if CGO_CFLAGS rename two structs, and deadcode ignores CGO_CFLAGS.
+# deadcode runs without libalpm, because go-alpm type-checks only if CGO_CFLAGS rename two structs, and deadcode ignores CGO_CFLAGS.
 check deadcode "$tools/deadcode" -tags "${TAGS%,libalpm}" -filter github.com/omg-arch/omg \
 	./omg ./omg/omg-direct ./omgd ./omgd/alpm-worker ./omg-index ./omg-probe
 check words words
@@ -78,7 +78,7 @@ done
 for module in "${modules[@]}"; do
 	check "tidy ${module#./}" tidy "$module"
 done
-# The other modules are the tools and omgd/nosentry, which no package pattern of the workspace reaches.
+# Only modules of the workspace are checked. The other modules are tools and omgd/nosentry, which `go list` cannot reach from here.
 mapfile -t workspace < <(go list -m -f '{{.Dir}}')
 for module in "${workspace[@]}"; do
 	vulnerabilities "$module" || break

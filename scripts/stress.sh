@@ -14,7 +14,7 @@ for program in stress-ng unshare setpriv; do
 	command -v $program >/dev/null || fail "$program is missing"
 done
 
-# KIND TIMES WHAT
+# Each line has the kind of a run, how often it is repeated, and a description.
 runs='load 5 beside stress-ng --cpu 8 --io 4 --vm 2
 single 3 with GOMAXPROCS=1
 nice 3 at nice 19 with the race detector
@@ -33,7 +33,7 @@ mkdir -p "$work"
 
 if [[ ! -e $clone ]]; then
 	git clone -q . "$clone.new"
-	rm -rf "$work"/clone-????*[!w] # of other trees
+	rm -rf "$work"/clone-????*[!w] # clones of other commits
 	mv "$clone.new" "$clone"
 fi
 make -C "$clone" deps build >"$work/build.log" 2>&1 || fail "it does not build: see $work/build.log"
@@ -45,9 +45,9 @@ export work clone corpus modules
 
 # Each function runs the suite under one condition, in a separate shell so that set -e has an effect.
 run_load() {
-	setsid stress-ng --cpu 8 --io 4 --vm 2 --temp-path "$work" --quiet & # in a session of its own, as of another user
+	setsid stress-ng --cpu 8 --io 4 --vm 2 --temp-path "$work" --quiet & # in its own session, as if another user had started it
 	load=$!
-	trap 'kill $load; wait $load || true' EXIT # load is not local: it is read after the function's end
+	trap 'kill $load; wait $load || true' EXIT # load is not local, because the trap reads it after the function has ended
 	suite ''
 }
 run_single() { GOMAXPROCS=1 suite ''; }
