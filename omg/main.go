@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/omg/internal/remote"
 )
 
-// main does not handle signals: omg writes nothing that it would have to clean up, and signal handling costs a fifth of
-// its run time.
+// main does not handle signals: omg writes nothing that it would have to clean up, and signal handling would take a
+// fifth of its run time.
 func main() {
 	os.Exit(app.Run(context.Background(), os.Args, os.Stdout, os.Stderr, remote.Open))
 }

@@ -160,7 +160,7 @@ func TestBuild_MissingDatabase(t *testing.T) {
 	require.Contains(t, r.stderr, "omg-index: error: no package databases in "+w.path("db")+"/sync: download them with pacman -Syu\n")
 }
 
-// TestBuild_File checks that with --output, one file holds all sources.
+// TestBuild_File checks that with --output, build writes one file with all sources.
 func TestBuild_File(t *testing.T) {
 	w := newTestSystem(t)
 	out := w.path("one.omgidx")

@@ -122,7 +122,8 @@ func TestDump(t *testing.T) {
 	require.Len(t, w.run("dump", filepath.Join(w.indexes(), "core.omgidx")).lines(), 24)
 }
 
-// TestVerify checks that every flipped bit is found, and each bad index is reported while the others are still checked.
+// TestVerify checks that verify finds every flipped bit, and that it reports each bad index and still checks the other
+// indexes.
 func TestVerify(t *testing.T) {
 	w := newTestSystem(t)
 	w.built()

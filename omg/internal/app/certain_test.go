@@ -90,7 +90,7 @@ func TestCertain(t *testing.T) {
 		basis wire.Basis
 		local bool   // the case is about the local database, otherwise about the repositories
 		sure  bool   // the result is as certain as pacman's own
-		empty bool   // an empty result is not an answer
+		empty bool   // an empty result does not mean that nothing was found
 		note  string // the note that the commands print; empty if only some commands print one
 	}{
 		{name: "ok", basis: wire.Basis{Sources: core(wire.SourceOK, false)}, sure: true},
@@ -285,7 +285,8 @@ func TestCertain_AUR(t *testing.T) {
 	}
 }
 
-// TestCertain_Info checks that a package that was not found may be in any source that could not be read, or in the AUR.
+// TestCertain_Info checks the exit code of info for a package that was not found, but may be in a source that could not
+// be read, or in the AUR.
 func TestCertain_Info(t *testing.T) {
 	for _, c := range []struct {
 		name, missing string

@@ -210,17 +210,17 @@ func pkg(name string) wire.InstalledPackage {
 	return wire.InstalledPackage{Package: wire.Package{Repo: "local", Name: name, Version: "1-1"}}
 }
 
-// repository returns a repository as a source in a state.
+// repository returns a repository as a source in the given state.
 func repository(name string, state wire.SourceState, why string) wire.Source {
 	return wire.Source{Name: name, Kind: wire.KindRepository, State: state, Why: why}
 }
 
-// aur returns the AUR as a source in a state.
+// aur returns the AUR as a source in the given state.
 func aur(state wire.SourceState, why string) wire.Source {
 	return wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: state, Why: why}
 }
 
-// tracker returns the security tracker as a source in a state.
+// tracker returns the security tracker as a source in the given state.
 func tracker(state wire.SourceState, why string) wire.Source {
 	return wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: state, Why: why}
 }

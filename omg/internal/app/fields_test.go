@@ -17,7 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// fill sets every field of a value to something other than its zero value, so that JSON omits none.
+// fill sets every field of a value to something other than its zero value, so that JSON omits no field.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:

@@ -114,8 +114,8 @@ func inAUR(sources []wire.Source) func(wire.Missing) bool {
 }
 
 // addInstalled looks up missing names among the installed packages, by exact name only, and removes the names it finds
-// from all.Missing. The result known is false if the local database cannot be read. If it can be read only in part, a
-// package that was found makes the result all partial.
+// from all.Missing. The result known is false if the local database cannot be read. If it can be read only in part, and
+// a package is found, addInstalled marks the parameter all as partial.
 func (a *app) addInstalled(c *cli.Context, b backend.Backend, all *wire.InfoResult) (packages []wire.InstalledPackage, known bool) {
 	var names []string
 	for _, m := range all.Missing {

@@ -16,9 +16,9 @@ type Options struct {
 	DBPath       string
 	PacmanConfig string
 	DataDir      string
-	// NoDaemon means that omgd is not asked.
+	// NoDaemon means that no request is sent to omgd.
 	NoDaemon bool
-	// Advisories is a file with the security tracker's records, used instead of the daemon's.
+	// Advisories is a file with the security tracker's advisories, which is read instead of asking the daemon for them.
 	Advisories string
 	// Args holds the whole command line, for omg-direct.
 	Args []string

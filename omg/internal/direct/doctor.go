@@ -112,7 +112,7 @@ func (d *doctor) local(ctx context.Context, dbpath string) {
 	}
 }
 
-// indexes checks the index files: those named by the user, or omg's own.
+// indexes checks the index files that the user named, or otherwise omg's own.
 func (d *doctor) indexes(ctx context.Context, pacman *sources.Pacman) {
 	if given := d.env.UserIndexes(d.o.Index); given != nil {
 		for _, path := range given {

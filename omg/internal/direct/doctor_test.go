@@ -18,7 +18,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// checks returns doctor's results of a name, as lines "state: found". Every problem must have something to do.
+// checks returns the results of doctor's checks with the given name, as lines "state: found". It requires that each
+// problem has advice on how to solve it.
 func (w *testSystem) checks(name string) (list []string) {
 	w.t.Helper()
 	all := ask(w, (*Backend).Doctor)
@@ -33,7 +34,7 @@ func (w *testSystem) checks(name string) (list []string) {
 	return list
 }
 
-// problem requires exactly one problem of a name, and returns what was found.
+// problem requires that the checks with the given name found exactly one problem, and returns what was found.
 func (w *testSystem) problem(name string) string {
 	w.t.Helper()
 	problems := slices.DeleteFunc(w.checks(name), func(line string) bool { return !strings.HasPrefix(line, "problem: ") })
@@ -41,7 +42,7 @@ func (w *testSystem) problem(name string) string {
 	return strings.TrimPrefix(problems[0], "problem: ")
 }
 
-// well requires that the checks of a name found no problem.
+// well requires that the checks with the given name found no problem.
 func (w *testSystem) well(name string) {
 	w.t.Helper()
 	list := w.checks(name)

@@ -215,7 +215,7 @@ func TestOwnIndex(t *testing.T) {
 	require.Equal(t, []string{w.index("core"), w.index("extra"), w.index("multilib")}, st.Index.Files)
 	require.EqualValues(t, options.Packages, st.Index.Packages)
 
-	// The same content with another stamp matches too.
+	// An index also matches a database with the same content but another stamp.
 	text, err := os.ReadFile(w.database("core"))
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(w.database("core")))
@@ -223,7 +223,7 @@ func TestOwnIndex(t *testing.T) {
 	w.found("core", "extra", "multilib")
 	require.Empty(t, w.notes)
 
-	// The same content in another directory has the same packages.
+	// An index also matches a database with the same content in another directory.
 	other := newTestSystem(t)
 	other.env["XDG_DATA_HOME"] = w.path("share")
 	other.found("core", "extra", "multilib")

@@ -177,7 +177,7 @@ func ask[R any](w *testSystem, question func(*Backend, context.Context) (*R, err
 	return r
 }
 
-// source returns the source with a name.
+// source returns the source with the given name.
 func source(t *testing.T, list []wire.Source, name string) wire.Source {
 	t.Helper()
 	i := slices.IndexFunc(list, func(s wire.Source) bool { return s.Name == name })

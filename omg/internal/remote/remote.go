@@ -21,11 +21,11 @@ import (
 type Backend struct {
 	o   backend.Options
 	env paths.Env
-	// become replaces the process by omg-direct, which reads the databases served. It returns only on errors. Tests
-	// replace it.
+	// become replaces the process by omg-direct, which reads the databases served. It returns only on errors. Tests set
+	// another function.
 	become func(o backend.Options, served wire.Served) error
-	// answered is set once the daemon has answered. Afterwards omg-direct must not answer, because all that one command
-	// prints describes one system at one moment.
+	// answered is set once the daemon has answered. Afterwards omg-direct must not answer, because everything that one
+	// command prints must describe one system at one moment.
 	answered bool
 	// served holds the paths of the databases that the daemon reads; nil while they are unknown.
 	served *wire.Served

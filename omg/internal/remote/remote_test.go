@@ -219,8 +219,8 @@ func TestBreak_Gone(t *testing.T) {
 	}
 }
 
-// TestBreak_InTheMiddle checks that omg-direct does not answer after a part of the reply was printed, because all that
-// one command prints describes one system at one moment.
+// TestBreak_InTheMiddle checks that omg-direct does not answer after a part of the reply was printed, because
+// everything that one command prints must describe one system at one moment.
 func TestBreak_InTheMiddle(t *testing.T) {
 	first := encoded(t, map[string]any{"packages": []wire.Package{{Repo: "core", Name: "a", Version: "1"}}})
 	for _, question := range []string{"search", "info"} {

@@ -96,7 +96,8 @@ func (w *oracle) piped(t *testing.T, columns string, args ...string) string {
 	return string(out)
 }
 
-// terminal opens a pseudo-terminal with a number of columns. Text that is written to tty can be read from screen.
+// terminal opens a pseudo-terminal with the given number of columns. Text that is written to tty can be read from
+// screen.
 func terminal(t *testing.T, columns int) (screen, tty *os.File) {
 	t.Helper()
 	need.Terminal(t)
@@ -107,7 +108,7 @@ func terminal(t *testing.T, columns int) (screen, tty *os.File) {
 	return screen, tty
 }
 
-// onTerminal returns what pacman prints with its default colours on a terminal with a number of columns.
+// onTerminal returns what pacman prints with its default colours on a terminal with the given number of columns.
 func (w *oracle) onTerminal(t *testing.T, columns int, args ...string) string {
 	t.Helper()
 	return w.onTerminalIn(t, columns, "auto", args...)
@@ -160,7 +161,7 @@ func cleaned(out string) string {
 	}, out)
 }
 
-// withoutInstalled removes the line that pacman -Si does not have.
+// withoutInstalled removes the line about the installed version, which pacman -Si does not print.
 func withoutInstalled(info func(*bufio.Writer, *wire.Package)) func(*bufio.Writer, *wire.Package) {
 	return func(w *bufio.Writer, p *wire.Package) {
 		q := *p

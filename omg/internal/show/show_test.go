@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// printed returns the output of one call.
+// printed returns the output of one call of the function each.
 func printed(each func(*bufio.Writer, *wire.Package), pkg *wire.Package) string {
 	var b bytes.Buffer
 	w := bufio.NewWriter(&b)

@@ -17,7 +17,7 @@ const (
 	StateWarn
 )
 
-// checkColumn is the column after the states of checks, componentColumn after those of components.
+// checkColumn is the column after the state of a check, componentColumn the column after the state of a component.
 const (
 	checkColumn     = 6
 	componentColumn = 10
@@ -38,7 +38,8 @@ func (s Style) State(w *bufio.Writer, state State, name string, nameWidth int, f
 	p.raw("\n")
 }
 
-// Advice prints what to do about a problem. Its line follows that of State, and the text is below what the check found.
+// Advice prints what to do about a problem. Its line follows the line of the check, which State has printed, and the
+// advice is below what the check found.
 func (s Style) Advice(w *bufio.Writer, nameWidth int, todo string) {
 	p := printer{s, w}
 	p.raw(strings.Repeat(" ", checkColumn+nameWidth+2))
