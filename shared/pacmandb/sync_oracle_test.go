@@ -130,7 +130,7 @@ var oddDatabases = map[string]struct {
 func TestSync_ImpossibleName(t *testing.T) {
 	db := t.TempDir()
 	path := filepath.Join(db, "t.db")
-	odd := []file{{"$(id)-1-1/desc", desc("$(id)", "1-1")}, {"a b-1-1/desc", desc("a b", "1-1")}, {"é-1-1/desc", desc("é", "1-1")}}
+	odd := []file{{"$(id)-1-1/desc", desc("$(id)", "1-1")}, {"a b-1-1/desc", desc("a b", "1-1")}, {"a\u00a0b-1-1/desc", desc("a\u00a0b", "1-1")}}
 	dash := []file{{"-Rdd-1-1/desc", desc("-Rdd", "1-1")}, {".x-1-1/desc", desc(".x", "1-1")}}
 	require.NoError(t, os.WriteFile(path, gzipped(t, archive(t, slices.Concat(odd, dash, good())...)), 0o644))
 	f, got, err := read(t, path, "t")

@@ -1,5 +1,11 @@
 package wire
 
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
 // Package is one package as a source describes it: the record of a repository database or of the AUR, plus an overlay
 // of what only the answering program knows. The msgpack keys are those of the protocol, the JSON keys those of --json.
 // A field that the source does not have is absent, not zero or empty.
@@ -69,14 +75,15 @@ type AUR struct {
 	URLPath       string   `msgpack:"urlpath,omitempty" json:"urlpath,omitempty"`
 }
 
-// PossibleName reports whether a package can have this name as far as its characters go: makepkg allows no others. Such
-// a name in a database is damage, or an attack on users who pass a list of names to another program.
+// PossibleName reports whether makepkg allows all characters of a package's name: letters and digits of any language, and
+// @ . _ + -. Bytes that are not UTF-8 are letters in another encoding. Any other name in a database is damage, or an attack
+// on users who pass a list of names to another program.
 func PossibleName(name string) bool {
-	for i := range len(name) {
-		switch c := name[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+	for i, c := range name {
+		switch {
 		case c == '@', c == '.', c == '_', c == '+', c == '-':
-		default:
+		case c == utf8.RuneError && !strings.HasPrefix(name[i:], string(c)): // a byte that is not UTF-8
+		case !unicode.IsLetter(c) && !unicode.IsNumber(c) && !unicode.IsMark(c):
 			return false
 		}
 	}
