@@ -4,7 +4,7 @@ package pkgindex
 // time it grows.
 type arena struct {
 	blocks [][]byte
-	size   uint64 // of all pieces
+	size   uint64 // bytes in all pieces together
 }
 
 const arenaBlock = 1 << 20 // bytes; more than the largest piece
@@ -14,7 +14,7 @@ type piece struct {
 	block, at, size uint32
 }
 
-// add stores a copy of b.
+// add stores a copy of b, and returns where it is stored.
 func (a *arena) add(b []byte) piece {
 	last := len(a.blocks) - 1
 	if last < 0 || len(a.blocks[last])+len(b) > cap(a.blocks[last]) {

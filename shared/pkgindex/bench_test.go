@@ -14,7 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// generated builds an index of n generated packages, once for all benchmarks.
+// generated returns an index of n generated packages, which is built once for all benchmarks, and search queries for it.
 func generated(b *testing.B, n int) (*Set, []string) {
 	b.Helper()
 	type index struct {
@@ -44,8 +44,8 @@ func generated(b *testing.B, n int) (*Set, []string) {
 
 var indexes sync.Map
 
-// BenchmarkSearch runs a thousand different searches with words of three letters or more and at most a hundred hits,
-// without a cache, and reports p50 and p99.
+// BenchmarkSearch runs a thousand different searches, each with one to a hundred hits, without a cache of results. It
+// reports the 50th and the 99th percentile of their times.
 func BenchmarkSearch(b *testing.B) {
 	for _, n := range []int{15_000, 120_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -20,14 +20,15 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Builder collects packages and writes one index of them. Several goroutines may fill one source each at the same time:
-// the written bytes depend only on the packages and the facts.
+// Builder collects packages and writes them into one index. Several goroutines may add packages at the same time, each
+// to a different source: the written bytes depend only on the packages and the facts.
 type Builder struct {
 	facts   BuildInfo
 	sources []*SourceBuilder
 }
 
-// NewBuilder begins an index. program and built (Unix seconds) become Builder and Built of its facts.
+// NewBuilder returns an empty Builder. The parameters program and built (in Unix seconds) become the fields Builder and
+// Built of the index's BuildInfo.
 func NewBuilder(program string, built int64) *Builder {
 	return &Builder{facts: BuildInfo{Builder: program, Built: built}}
 }
@@ -53,7 +54,7 @@ type SourceBuilder struct {
 	enc     *recordEncoder
 	docs    []buildDoc
 	records arena
-	record  []byte // the one that is being added
+	record  []byte // the record of the package that Add is adding
 	text    []byte
 	values  map[termKey]uint32
 	keys    []termKey
@@ -64,13 +65,13 @@ type SourceBuilder struct {
 type buildDoc struct {
 	record                piece
 	text                  uint32
-	name, provides, group uint32 // lengths in text
+	name, provides, group uint32 // bytes of these fields in text
 	textLen               uint32
 	votes                 uint32
-	added                 uint32 // its number in the order of Add
+	added                 uint32 // how many packages of the source were added before this one
 }
 
-// The fields of the TERM dictionary.
+// The letters that identify the fields in the TERM dictionary.
 const (
 	termProvides     = 'p'
 	termGroup        = 'g'
@@ -90,8 +91,8 @@ type termKey struct {
 
 type termUse struct{ doc, value uint32 }
 
-// MaxRecord is the most bytes that the record of one package may have, which limits
-// memory: a frame of an answer has room for two.
+// MaxRecord is the maximum size of one package's record in bytes: half a frame of a reply. It limits the memory that a
+// package needs.
 const MaxRecord = wire.MaxFrame / 2
 
 // Describe sets the facts about the file that the source's packages come from.
@@ -99,8 +100,8 @@ func (s *SourceBuilder) Describe(sha256 string, size, asOf int64) {
 	s.facts.SHA256, s.facts.Size, s.facts.AsOf = sha256, size, asOf
 }
 
-// LeaveOut records that the source file names n packages that were not added whole,
-// and why of the first.
+// LeaveOut notes in the facts that n packages of the source file were not added, or not with all their data. why is the
+// reason for the first of them; the facts keep only the first reason of all calls.
 func (s *SourceBuilder) LeaveOut(n int, why string) {
 	if n > 0 && s.facts.LeftOut == 0 {
 		s.facts.Why = fmt.Sprintf("%.300s", why)
@@ -108,10 +109,10 @@ func (s *SourceBuilder) LeaveOut(n int, why string) {
 	s.facts.LeftOut += uint32(n)
 }
 
-// Reset forgets the packages that were added, to begin again.
+// Reset removes all packages that were added, and the facts about their file, so that the source can be filled again.
 func (s *SourceBuilder) Reset() { *s = *newSource(s.facts.Name, s.facts.Kind) }
 
-// Add appends a package; p is not kept.
+// Add adds a package to the source. The caller may change or reuse p afterwards.
 func (s *SourceBuilder) Add(p *wire.Package) error {
 	if p.Name == "" || p.Version == "" {
 		return errors.New("a package must have a name and a version")
@@ -153,7 +154,7 @@ func (s *SourceBuilder) Add(p *wire.Package) error {
 
 // checkRecord returns an error if a record would not fit into a frame of a reply.
 func checkRecord(r []byte) error {
-	const small = 32 << 10 // an element has at least a byte, so a small record cannot have too many
+	const small = 32 << 10 // every element has at least one byte, so a record of this size cannot have too many elements
 	if len(r) <= small {
 		return nil
 	}
@@ -237,7 +238,7 @@ func (b *Builder) Bytes() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// WriteFile atomically replaces the file at path by the index.
+// WriteFile atomically replaces the file at path with the index.
 func (b *Builder) WriteFile(path string) error {
 	return atomicfile.WriteTo(path, atomicfile.Options{Mode: 0o644, Sync: true}, func(f *atomicfile.File) error { return b.writeFile(f) })
 }
@@ -310,7 +311,7 @@ func (b *Builder) write(w io.Writer) (header []byte, err error) {
 		for _, d := range s.docs {
 			out.write(s.records.get(d.record))
 		}
-		s.records, s.enc, s.record = arena{}, nil, nil // most of the memory, which the next steps can use
+		s.records, s.enc, s.record = arena{}, nil, nil // frees most of the memory for the next steps
 	}
 	out.end()
 	out.begin(secText)
@@ -324,7 +325,7 @@ func (b *Builder) write(w io.Writer) (header []byte, err error) {
 		return nil, out.err
 	}
 
-	// The two kinds of substrings and the whole values are independent of each other.
+	// Three-byte substrings do not depend on short substrings and complete values, so both are collected at the same time.
 	var (
 		long  = new(trigrams)
 		short = new(shortGrams)
@@ -390,7 +391,8 @@ func (b *Builder) names(n uint32) []byte {
 	return out
 }
 
-// sectionWriter writes sections one after the other and records their places.
+// sectionWriter writes sections one after the other, and keeps the offset, length and checksum of each for the section
+// table.
 type sectionWriter struct {
 	w    io.Writer
 	at   uint64

@@ -8,9 +8,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Check finds damage anywhere in the file: it tests the checksum of every section, every record and text, and the bounds
-// of every list and value. It takes the memory of one record and one list. Verify also finds a file that was built
-// wrong. The error wraps ErrDamaged and names the first fault.
+// Check finds damage anywhere in the file: it checks the checksum of every section, every record and text, and the
+// bounds of every list and value. It allocates memory for one record and one list at a time. The error wraps ErrDamaged
+// and describes the first fault. To find also a file that was built wrong, use Verify.
 func (f *File) Check() error {
 	if err := f.CheckSums(); err != nil {
 		return err
@@ -35,8 +35,8 @@ func (f *File) Check() error {
 	})
 }
 
-// CheckSums verifies the checksum of every section, in the time of reading the file from memory. It detects damage, not
-// a file that was built wrong. The error wraps ErrDamaged.
+// CheckSums verifies the checksum of every section, which is about as fast as reading the file from memory. It detects
+// damage, but not a file that was built wrong. The error wraps ErrDamaged.
 func (f *File) CheckSums() error {
 	return guard(func() error {
 		for _, name := range sectionOrder {
@@ -58,7 +58,7 @@ func (f *File) checkLists() error {
 		if err != nil {
 			return err
 		}
-		// Lists that overlap could take the square of the file's size to read.
+		// If lists could overlap, the time to read them all could grow with the square of the file's size.
 		n := p.minSize()
 		if n > left {
 			return fmt.Errorf("%w: the lists are longer than section %s", ErrDamaged, secPostings)

@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// questions are queries of every kind.
+// questions returns queries of every kind.
 var questions = sync.OnceValue(func() (all []*Query) {
 	for _, words := range [][]string{{"a"}, {"sh"}, {"shell"}, {"sh", "el"}, {"desc:shell"}, {"depends:glibc"}, {"repo:core"}, {"maint:me"}} {
 		for _, regex := range []bool{false, true} {
@@ -29,7 +29,7 @@ var questions = sync.OnceValue(func() (all []*Query) {
 	return all
 })
 
-// useAll opens an index and calls every method, which must not crash.
+// useAll opens an index and calls its methods, which must not crash. It returns the error of opening or of Check.
 func useAll(t testing.TB, data []byte) error {
 	t.Helper()
 	f, err := OpenBytes(data)
@@ -58,8 +58,8 @@ func useAll(t testing.TB, data []byte) error {
 	return checked
 }
 
-// TestCheck_FlippedBits flips each bit of the file: Open or Check must detect it, unless it is in the padding
-// between sections.
+// TestCheck_FlippedBits flips each bit of an index in turn. OpenBytes or Check must detect every flipped bit, except those
+// in the unused part of the header and in the padding between sections.
 func TestCheck_FlippedBits(t *testing.T) {
 	good := goldenIndex(t)
 	require.NoError(t, useAll(t, good))
@@ -93,7 +93,7 @@ func TestOpen_Truncated(t *testing.T) {
 	}
 }
 
-// FuzzDamaged changes bytes after a valid header and table, and repairs the checksums as an attacker would.
+// FuzzDamaged changes some bytes of an index, and then corrects the checksums and the header as an attacker would.
 func FuzzDamaged(f *testing.F) {
 	good := goldenIndex(f)
 	f.Add(uint32(400), []byte{0xff, 0xff, 0xff, 0xff})
@@ -184,7 +184,7 @@ func TestOpen_Refuses(t *testing.T) {
 	})
 }
 
-// TestFile_TruncatedWhileMapped truncates a mapped file: reading it returns an error and does not crash.
+// TestFile_TruncatedWhileMapped checks that reading a mapped file that was truncated returns an error and does not crash.
 func TestFile_TruncatedWhileMapped(t *testing.T) {
 	path := writeGolden(t)
 	f, err := Open(path, nil)

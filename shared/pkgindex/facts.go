@@ -8,13 +8,13 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// BuildInfo is what an index was built from.
+// BuildInfo describes which program built an index, when, and from which sources.
 type BuildInfo struct {
 	// Builder is the program and version that wrote the file.
 	Builder string `msgpack:"builder" json:"builder"`
-	// Built is the time, in Unix seconds.
+	// Built is the time of the build, in Unix seconds.
 	Built int64 `msgpack:"built" json:"built"`
-	// Sources are the sources in the order of their docs: the repositories, and the AUR last.
+	// Sources describes the sources in the order of their docs: the repositories, and the AUR last.
 	Sources []SourceInfo `msgpack:"sources" json:"sources"`
 }
 
@@ -40,13 +40,13 @@ type SourceInfo struct {
 	// First is the source's first doc and Packages the number of its docs.
 	First    uint32 `msgpack:"first" json:"first"`
 	Packages uint32 `msgpack:"packages" json:"packages"`
-	// LeftOut is how many packages the source file names that are not among them, or
-	// not with all that it says of them, and Why says so of the first.
+	// LeftOut is the number of packages in the source file that the index lacks or has without some of their data. Why
+	// is the reason for the first such package.
 	LeftOut uint32 `msgpack:"left_out,omitempty" json:"left_out,omitempty"`
 	Why     string `msgpack:"why,omitempty" json:"why,omitempty"`
 }
 
-// Source returns the facts about the source of a kind and name, and whether it exists.
+// Source returns the facts about the source with this kind and name, and whether the index has such a source.
 func (f *BuildInfo) Source(kind Kind, name string) (SourceInfo, bool) {
 	for _, s := range f.Sources {
 		if s.Kind == kind && s.Name == name {

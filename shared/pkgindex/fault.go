@@ -6,8 +6,8 @@ import (
 	"runtime/debug"
 )
 
-// guard runs f, which reads a mapped file, and turns a memory fault (the file was truncated meanwhile) into an error
-// that wraps ErrDamaged.
+// guard calls the function f, which reads a mapped file. If f causes a memory fault, because the file was truncated
+// meanwhile, guard returns an error that wraps ErrDamaged.
 func guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer catchFault(&err)

@@ -13,8 +13,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestWriteFile_Faults: each step of writing an index fails once. The last index stays, or
-// the new one is there whole.
+// TestWriteFile_Faults lets each step of writing an index fail once. Afterwards, the file is either the complete old
+// index or the complete new index.
 func TestWriteFile_Faults(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "core.omgidx")

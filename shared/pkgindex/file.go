@@ -24,8 +24,9 @@ type File struct {
 	docTable, records, text, names, grams, terms, values, postings []byte
 }
 
-// Open maps the index at path. It reads only the header, the section table and the facts. It refuses a file that others
-// can write, or whose owner trust rejects; a nil trust accepts every owner.
+// Open maps the index at path. It reads only the header, the section table and the facts. It refuses a file that the
+// group or all users can write, and a file whose owner the function trust rejects. If trust is nil, every owner is
+// accepted.
 func Open(path string, trust func(uid uint32) bool) (*File, error) {
 	f, err := openFile(path, trust)
 	if err != nil {
@@ -37,7 +38,7 @@ func Open(path string, trust func(uid uint32) bool) (*File, error) {
 func openFile(path string, trust func(uint32) bool) (*File, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err // Open's error names the file
+		return nil, err // Open adds the path
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
@@ -54,8 +55,8 @@ func openFile(path string, trust func(uint32) bool) (*File, error) {
 	return f, err
 }
 
-// OpenFile maps an index from an open file that cannot change, such as a sealed memory file. The File has no path.
-// The caller may close the file afterwards.
+// OpenFile maps an index from an open file that cannot change, such as a sealed memory file. The returned File has an
+// empty path. The caller may close the os.File afterwards.
 func OpenFile(file *os.File) (*File, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
@@ -89,18 +90,18 @@ func mapFile(fd int, st *unix.Stat_t) (*File, error) {
 	return f, nil
 }
 
-// maxHoles is the number of holes that checkHoles looks at.
+// maxHoles is the number of holes after which checkHoles stops adding up what was written.
 const maxHoles = 1024
 
-// checkHoles refuses a file of which more than half was never written: reading it would take memory and time for bytes
-// that take no place on the disk. A copy may have small holes where the file has zeros, and a file system that
-// compresses has fewer blocks than bytes, but no holes.
+// checkHoles refuses a file if more than half of it was never written, since a tiny sparse file could make a reader spend
+// memory and time on gigabytes of zeros. Small holes are allowed: a copy of an index may have holes where the index has
+// zeros. A compressing file system uses fewer blocks than the file has bytes, but reports no holes.
 func checkHoles(fd int, st *unix.Stat_t) error {
 	size := st.Size
 	if st.Blocks*512 >= size/2 {
 		return nil
 	}
-	// The offset is the open file's, which the caller may use.
+	// The caller may use the offset of the open file, so restore it at the end.
 	at, err := unix.Seek(fd, 0, unix.SEEK_CUR)
 	if err != nil {
 		return os.NewSyscallError("lseek", err)
@@ -110,7 +111,7 @@ func checkHoles(fd int, st *unix.Stat_t) error {
 	for hole, n := int64(0), 0; hole < size && n <= maxHoles; n++ {
 		data, err := unix.Seek(fd, hole, unix.SEEK_DATA)
 		if err == unix.EINVAL && n == 0 {
-			return nil // the file system cannot tell
+			return nil // the file system does not support SEEK_DATA
 		}
 		if err != nil {
 			break // there is no data after the hole
@@ -126,8 +127,8 @@ func checkHoles(fd int, st *unix.Stat_t) error {
 	return nil
 }
 
-// CheckOwner returns the error with which Open refuses an open file: if it is not regular, others can write it, or
-// trust rejects its owner.
+// CheckOwner returns the error with which Open would refuse the file f: f is not a regular file, the group or all users
+// can write it, or the function trust rejects its owner.
 func CheckOwner(f *os.File, trust func(uid uint32) bool) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
@@ -156,7 +157,7 @@ func readFull(fd int, b []byte) error {
 			return os.NewSyscallError("read", err)
 		}
 		if n == 0 {
-			return fmt.Errorf("%w: it became shorter", ErrDamaged)
+			return fmt.Errorf("%w: the file became shorter while it was read", ErrDamaged)
 		}
 		off += n
 	}
@@ -205,10 +206,10 @@ func open(head, data []byte) (f *File, err error) {
 	return f, err
 }
 
-// maxFacts is the maximum size of the FACT section. A source takes some hundred bytes.
+// maxFacts is the maximum size of the FACT section in bytes. The facts about one source are a few hundred bytes.
 const maxFacts = 1 << 20
 
-// Close unmaps the file. Records that the methods returned become invalid.
+// Close unmaps the file. All records that its methods returned become invalid.
 func (f *File) Close() error {
 	data := f.data
 	f.data = nil
@@ -218,10 +219,10 @@ func (f *File) Close() error {
 	return os.NewSyscallError("munmap", unix.Munmap(data))
 }
 
-// Path returns the path from which the index was opened; empty for one in memory.
+// Path returns the path from which the index was opened, or an empty string for an index in memory.
 func (f *File) Path() string { return f.path }
 
-// BuildInfo returns what the index was built from.
+// BuildInfo returns the facts about the build: the program, the time and the sources.
 func (f *File) BuildInfo() *BuildInfo { return &f.facts }
 
 // Docs returns the number of packages.
@@ -230,8 +231,8 @@ func (f *File) Docs() uint32 { return f.docs }
 // Size returns the size of the file in bytes.
 func (f *File) Size() int64 { return int64(len(f.data)) }
 
-// docText is the text of one doc, cut into its fields. desc is nil where there is no
-// description, and empty where there is an empty one.
+// docText is the text of one doc, cut into its fields. desc is nil if the package has no description, and empty but not
+// nil if its description is empty.
 type docText struct {
 	all, name, provides, groups, desc []byte
 }
@@ -271,7 +272,7 @@ func damagedDoc(doc uint32) error {
 	return fmt.Errorf("%w: doc %d", ErrDamaged, doc)
 }
 
-// Summary returns the summary of a doc. Its bytes are those of the map.
+// Summary returns the summary of a doc. Its bytes are part of the mapped file.
 func (f *File) Summary(doc uint32) (Record, error) {
 	s, _, err := f.record(doc, false)
 	return s, err
@@ -311,7 +312,7 @@ func (f *File) record(doc uint32, withDetails bool) (summary, details Record, er
 	return summary, details, nil
 }
 
-// gram looks up a key of the GRAM dictionary. The list of an unknown key is empty.
+// gram returns the list of a key in the GRAM dictionary, an empty list if the dictionary does not have the key.
 func (f *File) gram(key uint32) (posting, error) {
 	n := len(f.grams) / gramSize
 	i := sort.Search(n, func(i int) bool { return binary.LittleEndian.Uint32(f.grams[i*gramSize:]) >= key })
@@ -339,7 +340,7 @@ func (f *File) posting(where, count uint32) (posting, error) {
 	return p, nil
 }
 
-// term looks up a whole value, which must be folded.
+// term returns the list of docs with exactly this value, which must be folded, in the field.
 func (f *File) term(field byte, value string) (posting, error) {
 	h := termHash(field, value)
 	n := len(f.terms) / termSize
@@ -371,13 +372,14 @@ func (f *File) value(at uint32) (field byte, value []byte, err error) {
 	return 0, nil, fmt.Errorf("%w: a value outside its section", ErrDamaged)
 }
 
-// nameDoc returns the i-th doc in the order of names.
+// nameDoc returns the doc whose name is the i-th in sorted order.
 func (f *File) nameDoc(i int) uint32 { return binary.LittleEndian.Uint32(f.names[i*4:]) }
 
 // lowerBound returns the first position in the order of names whose name is not less than the folded name.
 func (f *File) lowerBound(name string) (int, error) { return f.lowerBoundIn(0, int(f.docs), name) }
 
-// lowerBoundIn is lowerBound for the positions from low to high. It returns high if there is none.
+// lowerBoundIn is lowerBound for the positions from low up to, but without, high. It returns high if every name there is
+// less.
 func (f *File) lowerBoundIn(low, high int, name string) (int, error) {
 	var bad error
 	i := low + sort.Search(high-low, func(i int) bool {
@@ -391,7 +393,7 @@ func (f *File) lowerBoundIn(low, high int, name string) (int, error) {
 	return i, bad
 }
 
-// lowerBoundAfter is lowerBound for a name at or after a known position. It is fast if the name is near.
+// lowerBoundAfter is lowerBound for a name that is not before the position at. It is fast if the name is near at.
 func (f *File) lowerBoundAfter(at int, name string) (int, error) {
 	for step := 1; ; step *= 2 {
 		next := at + step - 1

@@ -6,9 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// Fold returns s in the form in which a search compares text. By simple Unicode case folding, every rune is replaced by
-// one of those that differ from it only in case: the lower-case letter in ASCII, otherwise the smallest. Bytes that are
-// not UTF-8 stay unchanged; a NUL, which separates fields in the index, becomes U+FFFD.
+// Fold returns s in the form in which a search compares text, so that text that differs only in case becomes equal. An
+// ASCII letter becomes the lower-case letter. Any other rune becomes the smallest of the runes that differ from it only
+// in case, by simple Unicode case folding. Bytes that are not UTF-8 stay unchanged. A NUL becomes U+FFFD, because NULs
+// separate fields in the index.
 func Fold(s string) string {
 	for i := range len(s) {
 		if c := s[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' || c == 0 {
@@ -59,7 +60,7 @@ func foldRune(r rune) rune {
 	return r
 }
 
-// relationName returns the name in "name>=1.2", "name=1:2-3" and "name: why", cut where libalpm cuts it.
+// relationName returns the name from "name>=1.2", "name=1:2-3" or "name: why". The name ends where libalpm ends it.
 func relationName(rel string) string {
 	rel, _, _ = strings.Cut(rel, ": ")
 	if i := strings.IndexAny(rel, "<>="); i >= 0 {
@@ -68,8 +69,9 @@ func relationName(rel string) string {
 	return rel
 }
 
-// letters returns the set of characters in a name as bits: 26 for letters, 4 for digits, 2 for the rest. Names at an
-// edit distance of n differ in at most 2n bits, which excludes nearly all names without reading their text.
+// letters returns the set of characters in a name as bits: 26 bits for letters, 4 for digits, and 2 for all other
+// characters. Two names at an edit distance of n differ in at most 2n bits, so that a search for similar names excludes
+// nearly all names without reading their text.
 func letters(name []byte) uint32 {
 	var set uint32
 	for _, c := range name {

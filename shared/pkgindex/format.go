@@ -50,7 +50,7 @@ var (
 	ErrNotIndex = errors.New("not an omg index")
 	// ErrVersion means that the file has another format version.
 	ErrVersion = errors.New("index format not supported")
-	// ErrRecordTooLarge means that a package has more text than a reply can carry.
+	// ErrRecordTooLarge means that a package has more data than fits into a reply.
 	ErrRecordTooLarge = errors.New("record too large")
 	// ErrTooLarge means that the packages do not fit into the format.
 	ErrTooLarge = errors.New("too many packages for one index")
@@ -87,8 +87,8 @@ func marshalHeader(secs []section, size uint64) []byte {
 	return b
 }
 
-// unmarshalHeader checks the first bytes of a file of the given size, and returns the size of the section table after
-// the header.
+// unmarshalHeader checks the header at the start of b, the first bytes of a file of the given size. It returns the
+// number of entries in the section table, which follows the header, and the table's checksum.
 func unmarshalHeader(b []byte, size int64) (sections int, tableCRC uint32, err error) {
 	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
 		return 0, 0, ErrNotIndex
@@ -112,8 +112,9 @@ func unmarshalHeader(b []byte, size int64) (sections int, tableCRC uint32, err e
 	return int(n), binary.LittleEndian.Uint32(b[24:]), nil
 }
 
-// unmarshalTable decodes the section table of a file of the given size. The sections must follow each other up to the
-// end of the file, so that no byte is in two of them and their lengths add up to what the file has.
+// unmarshalTable decodes the section table of a file of the given size. Each section must start directly after the
+// previous section and its padding, and the last section must end where the file ends. So no two sections share a byte,
+// and only padding is outside the sections.
 func unmarshalTable(b []byte, crc uint32, size int64) (map[string]section, error) {
 	if checksum(b) != crc {
 		return nil, fmt.Errorf("%w: section table checksum", ErrDamaged)
@@ -128,13 +129,13 @@ func unmarshalTable(b []byte, crc uint32, size int64) (map[string]section, error
 			length: binary.LittleEndian.Uint64(b[16:]),
 		}
 		if s.length > maxSectionLen || s.offset > uint64(size) || s.length > uint64(size)-s.offset {
-			return nil, fmt.Errorf("%w: section %q lies outside the file", ErrDamaged, s.name)
+			return nil, fmt.Errorf("%w: section %q is outside the file", ErrDamaged, s.name)
 		}
 		if s.offset < end || s.offset-end >= sectionAlign {
 			return nil, fmt.Errorf("%w: section %q does not follow the one before it", ErrDamaged, s.name)
 		}
 		if _, twice := secs[s.name]; twice {
-			return nil, fmt.Errorf("%w: section %q is there twice", ErrDamaged, s.name)
+			return nil, fmt.Errorf("%w: two sections are called %q", ErrDamaged, s.name)
 		}
 		secs[s.name] = s
 		end = s.offset + s.length

@@ -49,7 +49,7 @@ func goldenIndex(t testing.TB) []byte {
 	return data
 }
 
-// TestGolden compares the bytes: later versions must read a file of this version, or Version must change.
+// TestGolden checks that the bytes of an index do not change: if the format changes, Version must change too.
 func TestGolden(t *testing.T) {
 	path := filepath.Join("testdata", "v1.omgidx")
 	data := goldenIndex(t)
@@ -101,7 +101,7 @@ func TestFormat(t *testing.T) {
 	require.EqualValues(t, 2, sources[1].(map[string]any)["first"])
 	require.Equal(t, "aur", sources[1].(map[string]any)["kind"])
 
-	// DOCS: a, sh (shorter names first), b; with their TEXT
+	// DOCS and TEXT: the packages a, sh (after a, because its name is longer) and b
 	texts := []string{"a\x00\x00", "sh\x00sh\x00base\x00shell \u00c9\x00", "b\x00\x00"}
 	require.Equal(t, texts[0]+texts[1]+texts[2], string(sec["TEXT"]))
 	require.Len(t, sec["DOCS"], 4*24)
@@ -122,10 +122,10 @@ func TestFormat(t *testing.T) {
 	require.NoError(t, msgpack.Unmarshal(append([]byte{0x80 | 11}, rec[14:]...), &p))
 	require.Equal(t, goldenPackages()[0], p)
 
-	// NAME: a, b, sh
+	// NAME: the packages a, b, sh, which are docs 0, 2, 1
 	require.Equal(t, []byte{0, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0}, sec["NAME"])
 
-	// GRAM: "a" is the exact name of doc 0 and in a group of doc 1
+	// GRAM: doc 0 has the exact name "a", and a group of doc 1 contains "a"
 	gram := func(key uint32) (where, count uint32, ok bool) {
 		for g := sec["GRAM"]; len(g) > 0; g = g[12:] {
 			if u32(g, 0) == key {
@@ -145,7 +145,7 @@ func TestFormat(t *testing.T) {
 	_, _, ok = gram(3<<24 | 's'<<16 | 'h'<<8)
 	require.False(t, ok, "no trigram has the NUL between fields")
 
-	// TERM and VALS: doc 0 has sh as an optional dependency
+	// TERM and VALS: sh is an optional dependency of doc 0
 	found := false
 	for e := sec["TERM"]; len(e) > 0; e = e[16:] {
 		v := sec["VALS"][u32(e, 4):]

@@ -21,12 +21,13 @@ func tierKey(g string, t Tier) uint32 { return gramKey(g) | uint32(t)<<29 }
 type gramList struct {
 	key   uint32
 	count uint32
-	next  uint32 // the last doc plus 1; 0 if there is none yet
+	next  uint32 // the last doc plus 1, or 0 if the list is empty
 	first uint32
 	enc   []byte
 }
 
-// add appends a doc, which must not be smaller than the last one.
+// add appends a doc, which must not be smaller than the last doc of the list. If it equals the last doc, the list stays
+// as it is.
 func (l *gramList) add(doc uint32) {
 	if l.next == doc+1 {
 		return
@@ -42,7 +43,7 @@ func (l *gramList) add(doc uint32) {
 	l.count++
 }
 
-// eachText calls f with every doc's folded text in the order of the docs.
+// eachText calls the function f for every doc in ascending order, with the doc's folded text.
 func (b *Builder) eachText(f func(doc uint32, d *buildDoc, text []byte)) {
 	doc := uint32(0)
 	for _, s := range b.sources {
@@ -54,10 +55,10 @@ func (b *Builder) eachText(f func(doc uint32, d *buildDoc, text []byte)) {
 	}
 }
 
-// trigrams collects the three-byte substrings. The first two bytes select a page, the third a place in it. Text uses
-// few pages.
+// trigrams collects the three-byte substrings. The first two bytes of a substring select a page, and the third byte
+// selects a place in the page. Only the pages whose two bytes occur in a text are allocated, which are few.
 type trigrams struct {
-	pages [1 << 16]*[1 << 8]uint32 // index in all plus 1
+	pages [1 << 16]*[1 << 8]uint32 // for each substring, the position of its list in all, plus 1; 0 for no list
 	all   []gramList
 }
 
@@ -88,14 +89,14 @@ func (t *trigrams) add(b *Builder) {
 
 // shortGrams collects the one- and two-byte substrings by tier.
 type shortGrams struct {
-	seen [shortPlaces]uint32           // the doc, plus 1, that had it last
-	ids  [numTiers][shortPlaces]uint32 // index in all plus 1
+	seen [shortPlaces]uint32           // for each substring, the last doc that contained it, plus 1; 0 for no doc
+	ids  [numTiers][shortPlaces]uint32 // for each tier and substring, the position of its list in all, plus 1; 0 for no list
 	all  []gramList
 }
 
 const shortPlaces = 1<<16 + 1<<8
 
-// gramIndex returns the place of a short gram in the tables.
+// gramIndex returns the position of a one- or two-byte substring in the arrays of shortGrams.
 func gramIndex(g []byte) int {
 	if len(g) == 1 {
 		return 1<<16 + int(g[0])
@@ -110,7 +111,7 @@ func (s *shortGrams) add(b *Builder) {
 		groups := text[d.name+1+d.provides:][:d.group]
 		desc := text[d.name+1+d.provides+d.group : d.textLen-1]
 
-		// Only a doc's first tier counts, so the best one comes first.
+		// put adds a doc only to the first tier of a substring, so put the best tier first.
 		if len(name) <= 2 {
 			s.put(doc, name, TierExact)
 		}
@@ -196,7 +197,7 @@ func encodeGrams(lists []gramList, docs uint32) (grams, post []byte) {
 	return grams, post
 }
 
-// appendBitmap turns a list of unsigned varints into a bitmap.
+// appendBitmap appends the list of docs that enc encodes as unsigned varints to dst, as a bitmap.
 func appendBitmap(dst, enc []byte, docs uint32) []byte {
 	start := len(dst)
 	dst = append(dst, make([]byte, (docs+7)/8)...)

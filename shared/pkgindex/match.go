@@ -10,19 +10,19 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// matcher decides whether a doc of a file matches a query, and in which tier.
+// matcher decides whether the docs of one file match a query, and in which tier.
 type matcher struct {
 	ctx   context.Context
 	file  *setFile
 	terms []matchTerm
 }
 
-// matchTerm is a term with the lists of one file for it.
+// matchTerm is a term of a query with one file's lists of docs for the term.
 type matchTerm struct {
 	*term
-	// exact are the docs that provide exactly the word.
+	// exact holds the docs that provide exactly the word.
 	exact []uint32
-	// values are the docs that have the word as a whole value.
+	// values holds the docs in which the word is a complete value of the term's field.
 	values posting
 }
 
@@ -55,8 +55,8 @@ func newMatcher(ctx context.Context, f *setFile, q *Query) (*matcher, error) {
 	return m, nil
 }
 
-// tier reports whether a doc matches every term, and returns the worst of their tiers. A query without terms (only
-// repositories) matches everything.
+// tier reports whether a doc matches every term of the query, and returns the worst tier of these matches. Every doc
+// matches a query without terms, which only lists repositories.
 func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 	text, err := m.file.docText(doc)
 	if err != nil {
@@ -74,7 +74,7 @@ func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 			tier = TierDesc
 			ok, err = m.exprValue(t, doc)
 		case !t.text():
-			// Every candidate is in the list of the value, which is exact.
+			// The candidates were taken from the list of docs with exactly this value, so the doc matches.
 			tier, ok = TierDesc, true
 		default:
 			tier, ok = t.textTier(doc, text)
@@ -87,8 +87,8 @@ func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 	return worst, true, nil
 }
 
-// textTier looks for the word in the text. The text consists of the name, provides, groups and description, separated
-// by NULs, so that the position of the first occurrence tells which field it is in.
+// textTier searches a doc's text for the word. The text consists of the name, provides, groups and description, separated
+// by NULs, so the position of the first occurrence shows which field contains the word.
 func (t *matchTerm) textTier(doc uint32, text docText) (Tier, bool) {
 	switch t.field {
 	case fieldName:
@@ -135,7 +135,8 @@ func (t *matchTerm) provided(doc uint32) bool {
 	return ok
 }
 
-// exprTier matches an expression. As in pacman, a name also matches if it contains the expression as plain text.
+// exprTier matches a doc's text against a regular expression. As in pacman, a name also matches if it contains the
+// expression as plain text.
 func (m *matcher) exprTier(t *matchTerm, doc uint32, text docText) (Tier, bool, error) {
 	if t.field == fieldAny || t.field == fieldName {
 		if at := t.expr.FindIndex(text.name); at != nil {
@@ -167,7 +168,8 @@ func (m *matcher) exprTier(t *matchTerm, doc uint32, text docText) (Tier, bool, 
 	return 0, false, nil
 }
 
-// exprValues matches an expression against NUL-terminated values. whole is the tier for matching an entire value.
+// exprValues matches an expression against NUL-terminated values. The parameter whole is the tier if the match is an
+// entire value.
 func (t *matchTerm) exprValues(values []byte, whole Tier) (tier Tier, ok bool) {
 	eachValue(values, func(v []byte) {
 		at := t.expr.FindIndex(v)
@@ -182,7 +184,7 @@ func (t *matchTerm) exprValues(values []byte, whole Tier) (tier Tier, ok bool) {
 	return tier, ok
 }
 
-// spanTier returns the tier of a match from start to end in a name.
+// spanTier returns the tier of a match in a name. The match begins at the offset start and ends before the offset end.
 func spanTier(name []byte, start, end int) Tier {
 	switch {
 	case start == 0 && end == len(name):
@@ -196,7 +198,8 @@ func spanTier(name []byte, start, end int) Tier {
 	}
 }
 
-// exprValue matches an expression against the whole values of a relation, which are only in the record.
+// exprValue reports whether an expression matches a dependency, maintainer or keyword of a doc. These values are only in
+// the doc's record, not in the searchable text.
 func (m *matcher) exprValue(t *matchTerm, doc uint32) (bool, error) {
 	summary, details, err := m.file.record(doc, true)
 	if err != nil {
@@ -221,7 +224,7 @@ func (m *matcher) exprValue(t *matchTerm, doc uint32) (bool, error) {
 	return slices.ContainsFunc(values, func(v string) bool { return t.expr.FindIndex([]byte(Fold(v))) != nil }), nil
 }
 
-// Decode decodes a package from its summary and details.
+// Decode decodes a package from its summary and its details, which may be empty.
 func Decode(summary, details Record) (p wire.Package, err error) {
 	b := []byte{0xde, 0, byte(summary.Pairs + details.Pairs)}
 	b = append(append(b, summary.Bytes...), details.Bytes...)

@@ -8,14 +8,15 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// oracle is the slow and simple search: it folds and compares every field of every package for every word.
+// oracle is a slow and simple search, with which the results of Set.Search are compared. For every word, it compares
+// every field of every package.
 type oracle struct {
 	repos     []string
 	packages  []wire.Package
 	installed []string
 
-	tiers map[string][]Tier // for each word, the tier of each package; numTiers if it does not match
-	order []int             // the packages of the repositories, in their order within a tier
+	tiers map[string][]Tier // for each word, the tier of each package; numTiers if the package does not match
+	order []int             // indexes into packages, sorted as a search sorts packages of the same tier
 }
 
 // tiersOf returns the tier of each package for one word.
@@ -34,7 +35,8 @@ func (o *oracle) tiersOf(word string) []Tier {
 	return tiers
 }
 
-// sorted returns the packages of the repositories in the order of equal matches.
+// sorted returns indexes into o.packages, for the packages of o.repos, in the order in which a search lists them if all
+// match equally well.
 func (o *oracle) sorted() []int {
 	if o.order != nil {
 		return o.order
@@ -81,7 +83,7 @@ func (o *oracle) search(words ...string) []string {
 	return names
 }
 
-// oracleTier returns the tier of a package for a word, or numTiers if it does not match.
+// oracleTier returns the tier of a package for a word, or numTiers if the package does not match.
 func oracleTier(p *wire.Package, w string) Tier {
 	field, word := "", w
 	if f, rest, ok := strings.Cut(w, ":"); ok && fieldNames[f] != fieldAny {

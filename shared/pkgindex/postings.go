@@ -6,16 +6,16 @@ import (
 	"math/bits"
 )
 
-// dense reports whether a list of count docs out of n is stored as a bitmap. At a thirty-second, a bitmap takes four
-// times the space of one-byte differences, but tests a doc in one step: the index grows by a twenty-fifth, and the
-// slowest searches take two thirds of the time.
+// dense reports whether a list of count docs, in an index of n docs, is stored as a bitmap. A list of a thirty-second of
+// all docs needs four times the space as a bitmap, but a bitmap can be tested for a doc in one step. With this limit, the
+// index is a twenty-fifth larger than without bitmaps, and the slowest searches take two thirds of the time.
 func dense(count, n uint32) bool { return count > n/32 }
 
 // posting is a list of docs in ascending order.
 type posting struct {
 	count uint32
-	docs  uint32 // of the whole index
-	one   uint32 // the doc, if count is 1
+	docs  uint32 // the number of docs in the index, not in the list
+	one   uint32 // the only doc, if count is 1
 	bytes []byte // the encoded list, if count is more than 1
 }
 
@@ -37,7 +37,7 @@ func appendPosting(dst []byte, list []uint32, docs uint32) []byte {
 	return dst
 }
 
-// minSize returns the least number of bytes that the encoded list takes.
+// minSize returns the number of bytes that the encoded list has at least.
 func (p posting) minSize() uint64 {
 	switch {
 	case p.count < 2:
@@ -49,7 +49,8 @@ func (p posting) minSize() uint64 {
 	}
 }
 
-// bitmap returns the list's bitmap if it is stored as one.
+// bitmap returns the bitmap of a list that is stored as a bitmap. The bool is false for any other list, and if the bitmap
+// is truncated.
 func (p posting) bitmap() ([]byte, bool) {
 	if p.count < 2 || !dense(p.count, p.docs) {
 		return nil, false
@@ -98,13 +99,13 @@ func (p posting) decoder() decoder {
 	return decoder{bytes: p.bytes, left: p.count, docs: uint64(p.docs)}
 }
 
-// next fills the batch and returns the number of docs in it, 0 at the end. The docs never descend and are all in the
-// index.
+// next decodes the next docs of the list into batch and returns their number, 0 at the end of the list. Each doc is at
+// least as large as the one before it, and less than the number of docs in the index.
 func (d *decoder) next(batch *[256]uint32) (int, error) {
 	n := int(min(d.left, uint32(len(batch))))
 	b, doc := d.bytes, d.doc
 	for i := 0; i < n; {
-		// Most differences take one byte: a fast loop for these.
+		// This fast loop reads differences of one byte, which most of them are.
 		run := min(n-i, len(b))
 		k := 0
 		for k < run && b[k] < 0x80 {
@@ -159,7 +160,8 @@ func (p posting) appendBitmap(dst []uint32) ([]uint32, error) {
 	return dst, nil
 }
 
-// intersect removes from the ascending docs in set, in place, those that are not in the list.
+// intersect returns the elements of the slice set that are also in the list. set must be in ascending order; its array is
+// overwritten with the result.
 func (p posting) intersect(set []uint32) ([]uint32, error) {
 	if bm, ok := p.bitmap(); ok {
 		kept := set[:0]
@@ -197,7 +199,8 @@ func (p posting) intersect(set []uint32) ([]uint32, error) {
 	return kept, nil
 }
 
-// intersectSorted removes from a, in place, what is not in b.
+// intersectSorted returns the elements of the slice a that are also in the slice b. Both must be in ascending order; the
+// array of a is overwritten with the result.
 func intersectSorted(a, b []uint32) []uint32 {
 	kept, j := a[:0], 0
 	for _, d := range a {
@@ -214,7 +217,7 @@ func intersectSorted(a, b []uint32) []uint32 {
 	return kept
 }
 
-// unionSorted merges two ascending lists.
+// unionSorted merges two ascending lists. A doc that is in both lists is in the result once.
 func unionSorted(a, b []uint32) []uint32 {
 	out := make([]uint32, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {

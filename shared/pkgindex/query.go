@@ -11,9 +11,9 @@ import (
 // Query is a parsed search.
 type Query struct {
 	terms []term
-	repos []string // empty for all
-	noAUR bool
-	aur   bool // only
+	repos []string // the repositories to search; empty for all
+	noAUR bool     // do not search the AUR
+	aur   bool     // search only the AUR
 	sort  string
 }
 
@@ -21,17 +21,22 @@ type Query struct {
 type field byte
 
 const (
-	fieldAny      field = iota
-	fieldName           // fields whose text contains the word
-	fieldDesc           //
-	fieldProvides       //
-	fieldGroup          //
-	fieldDepends        // fields with a value that equals the word
-	fieldMaint          //
-	fieldKeyword        //
+	fieldAny field = iota
+
+	// In these fields, the text must contain the word.
+	fieldName
+	fieldDesc
+	fieldProvides
+	fieldGroup
+
+	// In these fields, a value must equal the word.
+	fieldDepends
+	fieldMaint
+	fieldKeyword
 )
 
-// fieldNames are the prefixes of words. repo: is not one of them, because it restricts the query instead of a word.
+// fieldNames maps a word's prefix to the field that the word searches. The prefix repo: is not here, because it restricts
+// the repositories of the query.
 var fieldNames = map[string]field{
 	"name":     fieldName,
 	"desc":     fieldDesc,
@@ -45,21 +50,22 @@ var fieldNames = map[string]field{
 // term is one word of a query.
 type term struct {
 	field field
-	word  []byte // folded; the literal or, with expr, the expression's own text
-	expr  *posixre.Expr
-	raw   string // the expression as typed
+	word  []byte        // the word as typed, without its prefix and folded; for an expression, the expression's text
+	expr  *posixre.Expr // nil for a plain word
+	raw   string        // the word or expression as typed, without its prefix
 }
 
-// text reports whether a term searches text for its word, as opposed to whole values.
+// text reports whether a term searches for its word in text, and not among complete values.
 func (t *term) text() bool { return t.field <= fieldGroup }
 
-// Limits of a query. Each expression may have to be matched against every package.
+// The maximum numbers of words and of regular expressions in a query. Fewer expressions than words are allowed, because
+// each expression may have to be matched against every package.
 const (
 	maxWords       = 10_000
 	maxExpressions = 100
 )
 
-// ParseQuery parses the words of a request. The error is an ErrQuery.
+// ParseQuery parses the words of a request. Its error wraps ErrQuery.
 func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, aur: r.OnlyAUR, sort: r.Sort}
 	if r.Sort != "" && !slices.Contains(sorts, r.Sort) {
@@ -102,7 +108,7 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	return q, nil
 }
 
-// Unknown returns the first repository of a query that is not in the set, empty if all are.
+// Unknown returns the first repository of a query that the set does not have, or an empty string if it has all of them.
 func (s *Set) Unknown(q *Query) string {
 	if q.aur {
 		return ""
@@ -115,14 +121,14 @@ func (s *Set) Unknown(q *Query) string {
 	return ""
 }
 
-// HasRepo reports whether the set has a repository of this name, even an empty one.
+// HasRepo reports whether the set has a source of this name, even if the source has no packages.
 func (s *Set) HasRepo(name string) bool {
 	return slices.ContainsFunc(s.parts, func(p sourceRange) bool { return p.called(name) })
 }
 
-// Expressions returns POSIX extended expressions. Every package that matches the query contains a match of each,
-// ignoring case, in its name, description, a provided name or a group. False means that one of the words has no such
-// expression.
+// Expressions returns a POSIX extended regular expression for each word of the query. If a package matches the query,
+// each expression matches, ignoring case, the package's name, its description, a provided name or a group. The bool is
+// false if the query has no words, or if a word searches other fields.
 func (q *Query) Expressions() ([]string, bool) {
 	list := make([]string, len(q.terms))
 	for i, t := range q.terms {

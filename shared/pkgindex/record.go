@@ -22,7 +22,7 @@ func newRecordEncoder() *recordEncoder {
 	return e
 }
 
-// append appends p's record to dst. Errors of the encoder are ignored: it writes to memory.
+// append appends p's record to dst. It ignores errors of the encoder, which cannot fail because it writes to memory.
 func (e *recordEncoder) append(dst []byte, p *wire.Package) []byte {
 	start := len(dst)
 	dst = append(dst, make([]byte, recordHeader)...)
@@ -118,14 +118,15 @@ func (e *recordEncoder) list(k string, v []string) {
 	}
 }
 
-// Record is a sequence of MessagePack key-value pairs, to be copied after a map header with their number.
+// Record is a sequence of MessagePack key-value pairs without a map header. A reply consists of a map header with the
+// number of pairs and a copy of their bytes.
 type Record struct {
 	Pairs int
 	Bytes []byte
 }
 
-// stringAt returns the value of the n-th pair of a summary: 0 is the repository, 1 the name, 2 the version. It and the
-// values before it must be strings.
+// stringAt returns the value of the n-th pair of a summary: 0 is the repository, 1 the name, 2 the version. The value
+// and all values before it must be strings.
 func stringAt(summary []byte, n int) ([]byte, bool) {
 	for i := 0; ; i++ {
 		_, rest, ok := wire.CutString(summary)

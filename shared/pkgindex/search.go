@@ -14,11 +14,11 @@ import (
 // Result is the result of a search.
 type Result struct {
 	Hits  []Hit
-	Total int // including hits beyond the limit
+	Total int // the number of hits without a limit
 }
 
-// maxGrams is the maximum number of substrings of one word that are used to find candidates. The text of each candidate
-// is compared afterwards.
+// maxGrams is how many three-byte substrings of a word are used, at most, to find the packages that may contain the word.
+// The text of each such package is searched for the word afterwards.
 const maxGrams = 64
 
 // scratch is memory that searches reuse.
@@ -31,8 +31,8 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// Search runs a query and returns its best hits, at most limit (0 for all). ctx only ends a search for an expression;
-// others are always fast.
+// Search runs a query and returns the best hits, at most limit, or all if limit is 0. Only a search for a regular
+// expression ends early when ctx does, because a search for plain words is always fast.
 func (s *Set) Search(ctx context.Context, q *Query, limit int) (r Result, err error) {
 	if limit <= 0 {
 		limit = math.MaxInt
@@ -64,8 +64,8 @@ func (s *Set) Search(ctx context.Context, q *Query, limit int) (r Result, err er
 	return r, err
 }
 
-// hitKey returns a hit as a number. Ascending numbers are in the order of results: by tier, installed packages first,
-// then by the rank of the repository and by doc.
+// hitKey encodes a hit as a number for sorting: a hit with a smaller number comes earlier in the result. Hits are sorted
+// by tier, then with installed packages first, then by the rank of the repository, then by doc.
 func hitKey(t Tier, installed bool, rank int, doc uint32) uint64 {
 	k := uint64(t)<<60 | uint64(rank)<<32 | uint64(doc)
 	if !installed {
@@ -82,8 +82,8 @@ func appendHits(hits []Hit, s *Set, keys []uint64) []Hit {
 	return hits
 }
 
-// order sorts the keys into sorted. The keys of equal upper bits are already in the order of docs, so that a stable
-// counting sort by the upper bits suffices: one pass to count, one to place.
+// order stores the elements of keys in the slice sorted, in ascending order. Keys that differ only in the doc are already
+// in ascending order, so a stable counting sort by the upper bits is enough: one pass to count, and one to place.
 func (sc *scratch) order(parts int) {
 	bucket := func(k uint64) int { return int(k>>59)*parts + int(k>>32&0xffff) }
 	buckets := int(numTiers) * 2 * parts
@@ -127,7 +127,7 @@ func (s *Set) sortByName(hits []Hit, byRepo bool) ([]Hit, error) {
 func (s *Set) searchFile(ctx context.Context, i int, q *Query, sc *scratch) error {
 	f := &s.files[i]
 	if !slices.ContainsFunc(f.parts, q.searches) {
-		return nil // saves time, and a fault in the file does not affect this query
+		return nil // do not even read a file that the query does not need: it takes time, and the file may be damaged
 	}
 	m, err := newMatcher(ctx, f, q)
 	if err != nil {
@@ -153,7 +153,7 @@ func (s *Set) searchFile(ctx context.Context, i int, q *Query, sc *scratch) erro
 	return s.addDocs(f, q, sc, docs, m.tier)
 }
 
-// searches reports whether the query includes a part.
+// searches reports whether the query searches a source.
 func (q *Query) searches(p *sourceRange) bool {
 	if q.aur {
 		return p.kind == KindAUR
@@ -161,8 +161,8 @@ func (q *Query) searches(p *sourceRange) bool {
 	return !p.noSearch && !(q.noAUR && p.kind == KindAUR) && (len(q.repos) == 0 || slices.ContainsFunc(q.repos, p.called))
 }
 
-// addDocs appends the keys of those ascending docs that are in a part of the query and match, with the tier that the
-// function returns.
+// addDocs appends hits to sc.keys: those of the ascending slice docs that are in a source that the query searches, and
+// that match. The function tier returns the tier of a doc, and whether the doc matches.
 func (s *Set) addDocs(f *setFile, q *Query, sc *scratch, docs []uint32, tier func(uint32) (Tier, bool, error)) error {
 	for _, p := range f.parts {
 		from, _ := slices.BinarySearch(docs, p.first)
@@ -183,7 +183,8 @@ func (s *Set) addDocs(f *setFile, q *Query, sc *scratch, docs []uint32, tier fun
 	return nil
 }
 
-// shortWord answers a query of one plain word of one or two bytes from the lists of its tiers, without reading text.
+// shortWord runs a query that consists of one plain word of one or two bytes. It reads the word's list of docs for each
+// tier, and no text. It reports whether the query is of this kind.
 func (m *matcher) shortWord(sc *scratch) (tiers [numTiers][]uint32, ok bool, err error) {
 	if len(m.terms) != 1 {
 		return tiers, false, nil
@@ -212,7 +213,8 @@ func (m *matcher) shortWord(sc *scratch) (tiers [numTiers][]uint32, ok bool, err
 	return tiers, true, nil
 }
 
-// candidates returns a superset of the matches, or all if the query cannot be narrowed.
+// candidates returns docs that include all matches. If the lists of the index exclude no docs, the result all is true
+// instead.
 func (m *matcher) candidates(sc *scratch) (docs []uint32, all bool, err error) {
 	sc.lists = sc.lists[:0]
 	var unions [][]uint32
@@ -250,7 +252,8 @@ func (m *matcher) candidates(sc *scratch) (docs []uint32, all bool, err error) {
 	return docs, false, err
 }
 
-// addGrams adds the lists of a word's trigrams. A shorter word has none.
+// addGrams appends the lists of a word's three-byte substrings to sc.lists. For a word of fewer than three bytes, it
+// appends nothing.
 func (m *matcher) addGrams(word []byte, sc *scratch) error {
 	n := len(word) - 2
 	step := 1 + (n-1)/maxGrams
@@ -264,8 +267,9 @@ func (m *matcher) addGrams(word []byte, sc *scratch) error {
 	return nil
 }
 
-// intersectLists returns the docs that are in all lists, starting with the shortest. It skips a list if reading it
-// costs more than it saves: verifying one doc costs about as much as reading twenty entries.
+// intersectLists intersects sc.lists, starting with the shortest, and returns the docs. It skips a list if reading the
+// list would take longer than checking the text of all docs found so far: checking one doc takes about as long as reading
+// twenty entries of a list.
 func (m *matcher) intersectLists(sc *scratch) ([]uint32, error) {
 	if len(sc.lists) == 0 {
 		return nil, nil
@@ -284,8 +288,9 @@ func (m *matcher) intersectLists(sc *scratch) ([]uint32, error) {
 	return set, err
 }
 
-// exprCandidates narrows an expression by its required literals. It adds the names that contain the expression as plain
-// text, since they match too.
+// exprCandidates returns docs that include all matches of an expression: docs with all literals that the expression
+// requires, and docs that contain the expression as plain text, because a name with that text matches too. If the
+// literals exclude no docs, narrow is false.
 func (m *matcher) exprCandidates(t *matchTerm, sc *scratch) (docs []uint32, narrow bool, err error) {
 	saved := sc.lists
 	sc.lists = nil
@@ -316,7 +321,8 @@ func (m *matcher) exprCandidates(t *matchTerm, sc *scratch) (docs []uint32, narr
 	return unionSorted(docs, plain), true, err
 }
 
-// shortCandidates narrows a query whose plain words all have fewer than three bytes by the rarest of them.
+// shortCandidates returns the docs that contain the rarest plain word of a query whose plain words all have fewer than
+// three bytes. If the query has no such word, the result all is true instead.
 func (m *matcher) shortCandidates(sc *scratch) (docs []uint32, all bool, err error) {
 	var best []posting
 	count := uint64(math.MaxUint64)

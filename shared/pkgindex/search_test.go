@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// tinyPackages returns packages with few different letters, so that each word occurs everywhere: in names, at the
-// starts of words, in provides and groups.
+// tinyPackages returns packages whose texts have few different letters, so that most short words occur everywhere: in
+// names, at the start of a part of a name, in provides and in groups.
 func tinyPackages(seed uint64, n int) []wire.Package {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	word := func(most int) string {

@@ -11,35 +11,36 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// SetOptions is what a Set shows and how it sorts.
+// SetOptions selects which packages a Set shows, and how it sorts them.
 type SetOptions struct {
-	// Repos are the repositories to show, in order. Nil shows all, in the order of the files. The AUR always comes
-	// last.
+	// Repos lists the repositories to show, in order. If it is nil, the set shows all repositories in the order of the
+	// files. The AUR always comes last.
 	Repos []string
-	// NoSearch are the repositories that are only looked up by name and not searched: those whose Usage lacks Search.
+	// NoSearch lists the repositories in which packages are found by name, but not by a search: those whose Usage in
+	// pacman.conf lacks Search.
 	NoSearch []string
-	// Installed are the names that a search sorts first within a tier.
+	// Installed lists the names of installed packages, which a search sorts first among equally good matches.
 	Installed []string
-	// AURTaken means that a repository is called as the AUR is, so that the name
-	// means the repository, whether the set shows it or not.
+	// AURTaken means that a repository has the same name as the AUR. The name then means this repository, even if the
+	// set does not show it.
 	AURTaken bool
 }
 
-// Set combines one or more indexes. It does not close them.
+// Set combines one or more indexes. The caller must close their files.
 type Set struct {
 	files    []setFile
 	parts    []sourceRange // by rank
 	aurTaken bool
 }
 
-// setFile is a file of a set with the set's data about its docs.
+// setFile is a file of a set, with what the set knows about the file's docs.
 type setFile struct {
 	*File
-	parts     []*sourceRange // in the order of docs; some docs may be in none
-	installed bitset
+	parts     []*sourceRange // the sources that the set shows, in the order of their docs
+	installed bitset         // the docs of installed packages
 }
 
-// sourceRange is one source of a file.
+// sourceRange is one source of a file that a set shows.
 type sourceRange struct {
 	file     int
 	rank     int
@@ -48,10 +49,10 @@ type sourceRange struct {
 	first    uint32
 	end      uint32
 	noSearch bool
-	unnamed  bool // its name means another part
+	unnamed  bool // the name means another source, see SetOptions.AURTaken
 }
 
-// called reports whether a user who names a source means this one.
+// called reports whether a user who types this name means this source.
 func (p *sourceRange) called(name string) bool { return p.name == name && !p.unnamed }
 
 // Hit is a package that a Set found.
@@ -61,7 +62,7 @@ type Hit struct {
 	doc  uint32
 }
 
-// NewSet combines files. If two files have the same repository, the first is used.
+// NewSet combines files. If two files have the same source, the set shows the source of the first file.
 func NewSet(files []*File, v SetOptions) (*Set, error) {
 	s := &Set{files: make([]setFile, len(files)), aurTaken: v.AURTaken}
 	var found []sourceRange
@@ -101,8 +102,8 @@ func NewSet(files []*File, v SetOptions) (*Set, error) {
 	return s, guard(func() error { return s.markInstalled(v.Installed) })
 }
 
-// markInstalled marks the packages of the given names in each file. It walks both in order: a binary search for each
-// name in several files would take as long as starting a process.
+// markInstalled marks the packages with the given names in each file. It sorts names and walks through them and the
+// file's names together: a binary search in several files for each name would take as long as starting a process.
 func (s *Set) markInstalled(names []string) error {
 	type installed struct{ folded, name string }
 	sorted := make([]installed, len(names))
@@ -125,7 +126,8 @@ func (s *Set) markInstalled(names []string) error {
 	return nil
 }
 
-// named calls each for the docs of a name. at is the first position in the order of names that is not less than folded.
+// named calls the function each for the docs with exactly this name. folded is the folded name, and at is the first
+// position in the order of names whose name is not less than folded.
 func (f *setFile) named(at int, folded, name string, each func(doc uint32, p *sourceRange)) error {
 	for ; at < int(f.docs); at++ {
 		doc := f.nameDoc(at)
@@ -168,7 +170,7 @@ type bitset []uint64
 func (b bitset) set(doc uint32)      { b[doc/64] |= 1 << (doc % 64) }
 func (b bitset) has(doc uint32) bool { return b[doc/64]&(1<<(doc%64)) != 0 }
 
-// partOf returns the part of a doc, nil if the set does not show it.
+// partOf returns the source of a doc, or nil if the set does not show the source.
 func (f *setFile) partOf(doc uint32) *sourceRange {
 	for _, p := range f.parts {
 		if doc < p.end {
@@ -199,7 +201,7 @@ func (s *Set) Packages() int {
 	return n
 }
 
-// RepoPackages returns the number of packages without those of the AUR.
+// RepoPackages returns the number of packages that the set shows of all repositories, without the AUR.
 func (s *Set) RepoPackages() int {
 	n := 0
 	for _, p := range s.parts {
@@ -220,8 +222,8 @@ func (s *Set) PackagesOf(repo string) (int, bool) {
 	return 0, false
 }
 
-// Read calls f with the summary and the details of a package. Their bytes are those of the map, so f must copy what it
-// keeps. Without details, the second record is empty.
+// Read calls the function f with the summary and the details of a package. The records are parts of the mapped file, so f
+// must copy what it keeps. If withDetails is false, the details are empty.
 func (s *Set) Read(h Hit, withDetails bool, f func(summary, details Record)) error {
 	return guard(func() error {
 		summary, details, err := s.files[h.file].record(h.doc, withDetails)
@@ -232,7 +234,7 @@ func (s *Set) Read(h Hit, withDetails bool, f func(summary, details Record)) err
 	})
 }
 
-// ReadAll calls f like Read for each hit, until f returns false.
+// ReadAll calls the function f for each hit, with the records that Read would pass, until f returns false.
 func (s *Set) ReadAll(hits []Hit, withDetails bool, f func(h Hit, summary, details Record) bool) error {
 	return guard(func() error {
 		for _, h := range hits {
@@ -260,7 +262,7 @@ func (r Record) Version() string {
 	return string(version)
 }
 
-// Package returns a decoded package.
+// Package returns the decoded package of a hit.
 func (s *Set) Package(h Hit) (p wire.Package, err error) {
 	err = guard(func() error {
 		summary, details, err := s.files[h.file].record(h.doc, true)
@@ -273,19 +275,19 @@ func (s *Set) Package(h Hit) (p wire.Package, err error) {
 	return p, err
 }
 
-// Kind returns whether a package is from a repository or the AUR.
+// Kind returns the kind of a package's source: a repository or the AUR.
 func (s *Set) Kind(h Hit) Kind { return s.parts[h.rank].kind }
 
-// Repo returns the name of a package's repository.
+// Repo returns the name of the repository of a package, or the AUR's name.
 func (s *Set) Repo(h Hit) string { return s.parts[h.rank].name }
 
-// Lookup returns the packages with exactly this name, in the order of the repositories. If repo is not empty, it
-// returns only that repository's.
+// Lookup returns the packages with exactly this name, in the order of the repositories. If repo is not empty, Lookup
+// returns only packages of the source with that name.
 func (s *Set) Lookup(repo, name string) (hits []Hit, err error) {
 	return s.lookup(name, func(p *sourceRange) bool { return repo == "" || p.called(repo) })
 }
 
-// LookupAUR finds the AUR's package of exactly this name.
+// LookupAUR returns the AUR's package with exactly this name, or no hits if the AUR has no such package.
 func (s *Set) LookupAUR(name string) (hits []Hit, err error) {
 	return s.lookup(name, func(p *sourceRange) bool { return p.kind == KindAUR })
 }
@@ -321,8 +323,8 @@ func (s *Set) lookupIn(name string, in func(*sourceRange) bool) (hits []Hit, err
 	return hits, nil
 }
 
-// InRepos reports whether a repository, not only the AUR, has a package with exactly this name. It skips files without
-// repositories.
+// InRepos reports whether a repository has a package with exactly this name; the AUR is not a repository. InRepos does
+// not read files that contain only the AUR.
 func (s *Set) InRepos(name string) (found bool, err error) {
 	folded := Fold(name)
 	err = guard(func() error {
@@ -393,9 +395,9 @@ const (
 	Keyword      Relation = termKeyword
 )
 
-// WithRelation returns the packages that have exactly this value, ignoring case, in a relation: those that provide a name,
-// are in a group, or depend on a name (reverse dependencies, in any version). They are in the order of the
-// repositories.
+// WithRelation returns the packages with exactly this value, ignoring case, in the given relation, in the order of the
+// repositories. For Provides, these are the packages that provide the name; for Groups, the packages in the group; for
+// Depends, the packages that depend on the name, in any version.
 func (s *Set) WithRelation(rel Relation, value string) (hits []Hit, err error) {
 	folded := Fold(value)
 	err = guard(func() error {
@@ -426,7 +428,7 @@ func (s *Set) WithRelation(rel Relation, value string) (hits []Hit, err error) {
 // ErrQuery means that a query is invalid.
 var ErrQuery = errors.New("invalid query")
 
-// queryError is what is wrong with a query. It is an ErrQuery.
+// queryError describes why a query is invalid. errors.Is reports that it is ErrQuery.
 type queryError struct{ error }
 
 func (queryError) Is(target error) bool { return target == ErrQuery }

@@ -8,13 +8,13 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// sorts are the orders that a query may request, the default first.
+// sorts lists the orders that a query may request, with the default first.
 var sorts = []string{
 	wire.SortRelevance, wire.SortName, wire.SortRepo, wire.SortVotes, wire.SortPopularity, wire.SortModified,
 }
 
-// sortByAUR sorts hits by a number that only the AUR has, highest first. Packages without one follow in their previous
-// order.
+// sortByAUR sorts hits by a number that only packages of the AUR have, such as votes, highest first. All other packages
+// follow in their previous order.
 func (s *Set) sortByAUR(hits []Hit, by string) ([]Hit, error) {
 	values := make(map[Hit]float64, len(hits))
 	for _, h := range hits {
@@ -46,7 +46,7 @@ func (s *Set) sortByAUR(hits []Hit, by string) ([]Hit, error) {
 	return hits, nil
 }
 
-// aurOf decodes the AUR's own fields of a summary.
+// aurOf decodes from a summary the fields that only packages of the AUR have.
 func aurOf(summary Record) (a wire.AUR, err error) {
 	p, err := Decode(summary, Record{})
 	if err == nil && p.AUR == nil {

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	maxSuggestions = 5  // names that are suggested
-	maxDistance    = 2  // edits by which they may differ
-	maxCloseLen    = 64 // longer words have no similar names: no package has such a name
+	maxSuggestions = 5  // number of names that Suggest returns at most
+	maxDistance    = 2  // number of edits by which a suggested name may differ from the given name
+	maxCloseLen    = 64 // length in bytes; Suggest returns nothing for longer names, because no package has such a name
 )
 
 // Suggest returns up to five names that differ from name by at most two edits (insertions, deletions, replacements), the
@@ -62,8 +62,8 @@ func (s *Set) Suggest(name string) (names []string, err error) {
 	return names, err
 }
 
-// distance returns the edit distance of a and b, or a number above most if it is larger than most. Neither may be
-// longer than maxCloseLen + maxDistance bytes.
+// distance returns the edit distance of a and b if it is at most limit, and otherwise any number above limit. a must not
+// be longer than maxCloseLen bytes.
 func distance(a, b []byte, limit int) int {
 	var rows [2][maxCloseLen + 1]int
 	last, row := &rows[0], &rows[1]

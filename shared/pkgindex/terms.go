@@ -17,7 +17,8 @@ func termHash(field byte, value string) uint32 {
 	return uint32(d.Sum64())
 }
 
-// termTable collects the whole values of all sources.
+// termTable collects the complete values of all sources, such as provided names and keywords, and the docs that have
+// each value.
 type termTable struct {
 	keys  []termKey
 	lists [][]uint32

@@ -2,27 +2,28 @@ package pkgindex
 
 import "bytes"
 
-// Tier is how good a match is; lower is better. For several words, it is the worst of their tiers.
+// Tier is the quality class of a match, and the first sort key of results: a lower tier is better. A package that
+// matches several words has the worst of the words' tiers.
 type Tier uint8
 
-// The tiers.
+// The tiers, each for the place where a package contains the word.
 const (
-	TierExact    Tier = iota // the entire name
-	TierProvides             // an entire provided name
-	TierPrefix               // the start of the name
-	TierWord                 // the start of a word in the name
-	TierName                 // elsewhere in the name
-	TierOther                // in a provides or a group
-	TierDesc                 // in the description, or in a field that is not shown
+	TierExact    Tier = iota // the word is the package's name
+	TierProvides             // the word is a name that the package provides
+	TierPrefix               // the name starts with the word
+	TierWord                 // a part of the name starts with the word, such as b in a-b
+	TierName                 // the word is elsewhere in the name
+	TierOther                // the word is in a provided name or a group
+	TierDesc                 // the word is in the description, or in a field that results do not show
 	numTiers
 )
 
-// wordByte reports whether a byte of folded text belongs to a word. The bytes of letters outside ASCII do.
+// wordByte reports whether a byte of folded text is part of a word: a letter, a digit, or any byte outside ASCII.
 func wordByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c >= 0x80
 }
 
-// nameTier returns the tier of the best occurrence of word in name; i is the position of the first.
+// nameTier returns the best tier that any occurrence of word in name has. i is the position of the first occurrence.
 func nameTier(name, word []byte, i int) Tier {
 	if i == 0 {
 		if len(name) == len(word) {

@@ -7,13 +7,13 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Verify checks all that Check does, and that the file is, byte for byte, the one that a Builder writes from the
-// packages in it: the packages, names and terms are in order, the text, names and lists agree with the records, and the
-// sources have the packages that the facts claim. So it also finds a file whose checksums are right, but which was built
-// wrong. Version stands for these bytes: another layout has another version.
+// Verify checks all that Check checks, and also that a Builder writes exactly these bytes from the packages in the file:
+// that packages, names and terms are in order, that text, names and lists agree with the records, and that each source
+// has the packages that the facts claim. So Verify also finds a file whose checksums are correct, but which was built
+// wrong. A change of the bytes that a Builder writes needs a new Version.
 //
-// It takes the time and the memory of building the index, which the size of the file limits. The error wraps ErrDamaged
-// and names the first fault.
+// Verify needs as much time and memory as building the index, both limited by the size of the file. Its error wraps
+// ErrDamaged and describes the first fault.
 func (f *File) Verify() error {
 	if err := f.Check(); err != nil {
 		return err
@@ -34,7 +34,7 @@ func (f *File) Verify() error {
 			return fmt.Errorf("%w: %d bytes after the last section", ErrDamaged, len(f.data)-w.at)
 		}
 		if !bytes.Equal(header, f.data[:len(header)]) {
-			return fmt.Errorf("%w: the header or the section table is not what the sections give", ErrDamaged)
+			return fmt.Errorf("%w: the header or the section table does not match the sections", ErrDamaged)
 		}
 		return nil
 	})
@@ -48,7 +48,7 @@ func (f *File) rebuild(b *Builder, i int) error {
 	}
 	for _, other := range f.facts.Sources[:i] {
 		if other.Name == facts.Name && other.Kind == facts.Kind {
-			return fmt.Errorf("%w: source %q is there twice", ErrDamaged, facts.Name)
+			return fmt.Errorf("%w: two sources are called %q", ErrDamaged, facts.Name)
 		}
 	}
 	s := b.AddSource(facts.Name, facts.Kind)
@@ -68,7 +68,7 @@ func (f *File) rebuild(b *Builder, i int) error {
 		}
 		got := s.record[recordHeader:]
 		if len(got) != len(summary.Bytes)+len(details.Bytes) || !bytes.HasPrefix(got, summary.Bytes) || !bytes.HasSuffix(got, details.Bytes) {
-			return fmt.Errorf("%w: record %d is not encoded as its package is", ErrDamaged, doc)
+			return fmt.Errorf("%w: record %d is not encoded as a builder encodes its package", ErrDamaged, doc)
 		}
 	}
 	s.sort()
@@ -90,7 +90,7 @@ func (f *File) packageIn(source *SourceInfo, doc uint32) (p wire.Package, err er
 		return p, err
 	}
 	if p.Repo != source.Name {
-		return p, fmt.Errorf("%w: record %d of source %q is of %q", ErrDamaged, doc, source.Name, p.Repo)
+		return p, fmt.Errorf("%w: record %d of source %q has a package of %q", ErrDamaged, doc, source.Name, p.Repo)
 	}
 	if (p.AUR != nil) != (source.Kind == KindAUR) {
 		return p, fmt.Errorf("%w: record %d does not have the fields of a package of %q", ErrDamaged, doc, source.Name)
@@ -99,12 +99,12 @@ func (f *File) packageIn(source *SourceInfo, doc uint32) (p wire.Package, err er
 	if err != nil {
 		return p, err
 	}
-	// Only the text has this: a description that is there and empty.
+	// Records do not distinguish an empty description from none, only the text does.
 	p.EmptyDesc = p.Desc == "" && text.desc != nil
 	return p, nil
 }
 
-// comparer is a writer that compares what is written with a file.
+// comparer is a writer that compares the written bytes with the bytes of a file.
 type comparer struct {
 	file *File
 	at   int
@@ -124,12 +124,13 @@ func (c *comparer) Write(b []byte) (int, error) {
 	return 0, c.fault(uint64(c.at + same))
 }
 
-// fault names the section in which the file differs from what its packages give.
+// fault returns an error for a byte at which the file differs from the index that a Builder writes from its packages.
+// The error contains the section of the byte.
 func (c *comparer) fault(at uint64) error {
 	for _, name := range sectionOrder {
 		if s := c.file.table[name]; at < s.offset+s.length {
-			return fmt.Errorf("%w: section %s is not what the packages give, at byte %d of the file", ErrDamaged, name, at)
+			return fmt.Errorf("%w: section %s does not match the packages, at byte %d of the file", ErrDamaged, name, at)
 		}
 	}
-	return fmt.Errorf("%w: it ends before what its packages give", ErrDamaged)
+	return fmt.Errorf("%w: the file is shorter than an index of its packages", ErrDamaged)
 }

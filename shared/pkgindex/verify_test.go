@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// forged is an index, taken apart to be changed.
+// forged is an index that a test takes apart, to change parts of it and put it together again.
 type forged struct {
 	t        testing.TB
 	sections map[string][]byte
@@ -60,7 +60,7 @@ func takeApart(t testing.TB, data []byte) *forged {
 	return o
 }
 
-// bytes returns the index with checksums that are right.
+// bytes puts the index together, with correct offsets and checksums.
 func (o *forged) bytes() []byte {
 	var records []byte
 	docs := o.sections[secDocs]
@@ -88,7 +88,7 @@ func (o *forged) bytes() []byte {
 	return buf.Bytes()
 }
 
-// replace replaces the first occurrence of a text of the same length in a section or a record.
+// replace replaces the first occurrence of the text old, in a section or a record, with a text of the same length.
 func (o *forged) replace(in []byte, old, with string) {
 	o.t.Helper()
 	at := bytes.Index(in, []byte(old))
@@ -97,7 +97,7 @@ func (o *forged) replace(in []byte, old, with string) {
 	copy(in[at:], with)
 }
 
-// facts changes the build facts.
+// facts calls the function change with the build facts, and encodes the changed facts into section FACT.
 func (o *forged) facts(change func(*BuildInfo)) {
 	o.t.Helper()
 	var f BuildInfo
@@ -108,7 +108,7 @@ func (o *forged) facts(change func(*BuildInfo)) {
 	require.NoError(o.t, err)
 }
 
-// entry returns the first entry of GRAM or TERM whose list has a number of docs in a range.
+// entry returns the first entry of GRAM or TERM, whose entries have the given size, with a list of least to most docs.
 func (o *forged) entry(name string, size int, least, most uint32) []byte {
 	o.t.Helper()
 	for b := o.sections[name]; len(b) > 0; b = b[size:] {
@@ -124,7 +124,8 @@ func increase(b []byte, by uint32) {
 	binary.LittleEndian.PutUint32(b, binary.LittleEndian.Uint32(b)+by)
 }
 
-// wrongs are changes that a wrong or malicious builder could make, with part of the error that finds each.
+// wrongs maps a name to a fault that the index of an incorrect or malicious builder could have, and to a part of the
+// error that Verify returns for the fault.
 var wrongs = map[string]struct {
 	change func(o *forged)
 	want   string
@@ -160,7 +161,7 @@ var wrongs = map[string]struct {
 	"a pair too many":                        {func(o *forged) { o.records[0][12]++ }, "record"},
 	"pairs of the summary among the details": {func(o *forged) { o.records[0][12]--; o.records[0][13]++ }, "section RECS"},
 	"packages not in order": {func(o *forged) {
-		// The most votes are those of the first package of the AUR.
+		// The first package of the AUR has 100 votes, more than any other. Leave it only 1.
 		o.replace(o.records[2], "votes\xce\x00\x00\x00\x64", "votes\xce\x00\x00\x00\x01")
 	}, "not in order"},
 	"a doc left out of a list":     {func(o *forged) { increase(o.entry(secGrams, gramSize, 2, 2)[8:], ^uint32(0)) }, "section GRAM"},
@@ -200,13 +201,13 @@ var wrongs = map[string]struct {
 	"an unknown kind":              {func(o *forged) { o.facts(func(f *BuildInfo) { f.Sources[0].Kind = "deb" }) }, `unknown kind "deb"`},
 	"a source twice": {func(o *forged) {
 		o.facts(func(f *BuildInfo) { f.Sources = append(f.Sources, SourceInfo{Name: "core", Kind: KindRepo, First: 72}) })
-	}, `"core" is there twice`},
+	}, `two sources are called "core"`},
 	"facts with more": {func(o *forged) { o.sections[secFacts] = append(o.sections[secFacts], 0xc0) }, ""},
 	"a section more":  {func(o *forged) { o.sections["MORE"] = []byte("more") }, ""},
 }
 
-// TestVerify_Wrong changes an index and makes its checksums right. Verify finds each change, and nothing that reads the
-// index panics.
+// TestVerify_Wrong checks that Verify finds each fault of the table wrongs in an index with correct checksums, and that
+// no method that reads such an index panics.
 func TestVerify_Wrong(t *testing.T) {
 	good := verifiable(t)
 	require.Equal(t, good, takeApart(t, good).bytes(), "what is put together without a change")
@@ -228,7 +229,7 @@ func TestVerify_Wrong(t *testing.T) {
 	}
 }
 
-// TestVerify_EveryByte: a change of any byte is found, also in padding and in what is reserved.
+// TestVerify_EveryByte checks that Verify finds a change of any byte of an index, also in padding and in reserved bytes.
 func TestVerify_EveryByte(t *testing.T) {
 	good := goldenIndex(t)
 	for i := range good {
@@ -242,8 +243,8 @@ func TestVerify_EveryByte(t *testing.T) {
 	}
 }
 
-// FuzzVerify changes bytes and makes all checksums right. If Verify accepts the file, look-ups find what its packages
-// say.
+// FuzzVerify changes bytes of an index and corrects all checksums. If Verify accepts the file, look-ups must find each
+// package by its name and by each of its dependencies.
 func FuzzVerify(f *testing.F) {
 	good := verifiable(f)
 	for at := uint32(headerSize); at < uint32(len(good)); at += 64 {
@@ -276,7 +277,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// repairRecords recomputes the checksums of the records of a file that Open accepts once it is repaired.
+// repairRecords recomputes the checksums of an index's records. It does nothing if OpenBytes refuses the index even with
+// correct checksums of its sections.
 func repairRecords(b []byte) {
 	c := bytes.Clone(b)
 	repair(c)
@@ -298,7 +300,8 @@ func repairRecords(b []byte) {
 	}
 }
 
-// sparseIndex writes a file of a few KiB that claims size bytes of records, with checksums that are right.
+// sparseIndex writes a sparse file, of a few KiB on disk, that is an index with size bytes of records and correct section
+// checksums.
 func sparseIndex(t *testing.T, size uint64) string {
 	t.Helper()
 	good := takeApart(t, goldenIndex(t))
@@ -329,8 +332,8 @@ func sparseIndex(t *testing.T, size uint64) string {
 	return path
 }
 
-// TestOpen_Sparse: a file that is nearly all holes is refused before it is mapped, by each way to open it, and the
-// offset of an open file stays.
+// TestOpen_Sparse checks that Open and OpenFile refuse a file that is nearly all holes before they map it, and that
+// OpenFile does not change the offset of the open file.
 func TestOpen_Sparse(t *testing.T) {
 	path := sparseIndex(t, 256<<20)
 	_, err := Open(path, nil)

@@ -2,8 +2,9 @@ package pkgindex
 
 import "slices"
 
-// WithAUR returns the set with the AUR of another index in place of its own. installed, which may be nil, reports which
-// names a search sorts first within a tier. The caller keeps ownership of the files.
+// WithAUR returns a copy of the set in which the AUR of the index f replaces the set's AUR. The function installed, which
+// may be nil, reports whether a package is installed; among equally good matches, a search lists the installed packages
+// first. The caller must still close all files.
 func (s *Set) WithAUR(f *File, installed func(name string) bool) (*Set, error) {
 	next := &Set{aurTaken: s.aurTaken, files: append(slices.Clone(s.files), setFile{File: f, installed: make(bitset, (f.docs+63)/64)})}
 	for _, p := range s.parts {
