@@ -73,7 +73,7 @@ func TestSearch_Repositories(t *testing.T) {
 	for text, r := range map[string]*wire.SearchRequest{
 		`no repository "multilib" (have: core, extra, aur)`: {Words: []string{"a"}, Repos: []string{"core", "multilib"}},
 		`no repository "x"`: query("repo:x"),
-		"unmatched \"(\"":       {Words: []string{"("}, Regex: true},
+		"unmatched \"(\"":   {Words: []string{"("}, Regex: true},
 		"nonsense":          {Words: []string{"a"}, Sort: "nonsense"},
 	} {
 		_, err := s.Search(r)

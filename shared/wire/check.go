@@ -6,30 +6,30 @@ import (
 	"fmt"
 )
 
-// The limits of frames. A response is as large as the largest package needs; a
-// request comes from anyone who can connect, and stays small.
+// The limits of frames. The limit of a reply leaves room for the largest package. The limit of a request is small,
+// because anyone who can connect may send requests.
 const (
-	MaxDepth    = 16       // arrays and maps within each other
-	MaxElements = 65_536   // values, map keys among them, in one request
-	MaxRequest  = 1 << 20  // bytes of a request's body
-	MaxFrame    = 64 << 20 // bytes of a response's body
+	MaxDepth    = 16       // levels of arrays and maps within each other
+	MaxElements = 65_536   // values in one request, including keys of maps
+	MaxRequest  = 1 << 20  // bytes in the body of a request
+	MaxFrame    = 64 << 20 // bytes in the body of a reply
 )
 
 // ErrMalformed means that the bytes are not one MessagePack value within the limits.
 var ErrMalformed = errors.New("not a well-formed frame")
 
-// Check looks at a frame once, without recursion and without allocating: it must
-// be exactly one MessagePack value whose lengths lie within it, nested at most
-// MaxDepth deep and made of at most MaxElements values, or of one for every two
-// bytes if those are more. Decoders recurse and trust lengths; a frame that passed Check
-// cannot hurt them. Extension types are refused: the protocol has none.
+// Check returns an error unless the body b of a frame is exactly one MessagePack value that is safe to decode: every
+// length is within b, at most MaxDepth arrays and maps are within each other, and b has at most MaxElements values, or one
+// value for every two bytes if that is more. Check also refuses extension types, which the protocol does not use. It reads
+// b once, without recursion and without allocating. Decoders recurse and trust lengths, so they must only read a frame
+// that passed Check.
 func Check(b []byte) error { return check(b, max(MaxElements, len(b)/2)) }
 
-// CheckRequest is Check for a request, which has at most MaxElements values.
+// CheckRequest checks the body of a request like Check, but allows never more than MaxElements values.
 func CheckRequest(b []byte) error { return check(b, MaxElements) }
 
 func check(b []byte, most int) error {
-	// left counts the values that each open array or map still awaits.
+	// left has, for each open array or map, the number of values that are still to come.
 	var left [MaxDepth + 1]uint64
 	depth, elements, at := 0, 0, 0
 	left[0] = 1
@@ -37,7 +37,7 @@ func check(b []byte, most int) error {
 		for left[depth] == 0 {
 			if depth == 0 {
 				if at != len(b) {
-					return fmt.Errorf("%w: %d bytes after its end", ErrMalformed, len(b)-at)
+					return fmt.Errorf("%w: %d bytes after the end of the value", ErrMalformed, len(b)-at)
 				}
 				return nil
 			}
@@ -58,7 +58,7 @@ func check(b []byte, most int) error {
 		if inside == 0 {
 			continue
 		}
-		// Every value takes at least a byte, so a length beyond the remaining bytes is wrong.
+		// Every value needs at least one byte, so an array or map cannot have more values than bytes are left.
 		if inside > uint64(len(b)-at) {
 			return fmt.Errorf("%w: a length of %d in %d bytes", ErrMalformed, inside, len(b)-at)
 		}
@@ -70,7 +70,8 @@ func check(b []byte, most int) error {
 	}
 }
 
-// head reads the first value of b. It returns its size in bytes without nested values, and the number of nested values.
+// head reads the first value of b. It returns the size of the value in bytes, without its nested values, and the number
+// of these nested values.
 func head(b []byte) (size, inside uint64, err error) {
 	if len(b) == 0 {
 		return 0, 0, fmt.Errorf("%w: truncated", ErrMalformed)

@@ -62,7 +62,7 @@ func TestCheck_Refuses(t *testing.T) {
 	}
 }
 
-// slowCheck reports whether Check should accept b. It decodes recursively and counts.
+// slowCheck reports whether Check should accept b. Unlike Check, it decodes b recursively with the MessagePack library.
 func slowCheck(b []byte) bool {
 	d := msgpack.NewDecoder(bytes.NewReader(b))
 	elements := 0
@@ -152,8 +152,8 @@ func TestReadFrame(t *testing.T) {
 	require.ErrorIs(t, err, ErrTooLarge)
 }
 
-// TestReadFrame_AnnouncedLengthCostsNothing: a peer that announces a large frame and sends little does not cause a
-// large allocation.
+// TestReadFrame_AnnouncedLengthCostsNothing checks that ReadFrame allocates little for a peer that announces a large frame
+// and sends only a few bytes.
 func TestReadFrame_AnnouncedLengthCostsNothing(t *testing.T) {
 	frame := binary.BigEndian.AppendUint32(nil, MaxFrame)
 	b, err := ReadFrame(bytes.NewReader(append(frame, 1, 2, 3)), nil, MaxFrame)
@@ -192,7 +192,7 @@ func TestAppend_RequestAndReply(t *testing.T) {
 	}
 }
 
-// TestAppendError compares the result with the library's encoder.
+// TestAppendError checks that AppendError encodes an error as the MessagePack library does.
 func TestAppendError(t *testing.T) {
 	for _, e := range []*Error{
 		{Code: CodeBusy, Message: "too many"},
@@ -209,7 +209,7 @@ func TestCodeOf(t *testing.T) {
 	require.Zero(t, CodeOf(nil))
 }
 
-// TestHeader_AppendKey: equal requests with different ids have the same key.
+// TestHeader_AppendKey checks that requests which differ only in their ids have the same key.
 func TestHeader_AppendKey(t *testing.T) {
 	key := func(id uint64, words ...string) string {
 		b, err := AppendRequest(nil, id, OpSearch, &SearchRequest{Words: words})

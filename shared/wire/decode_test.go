@@ -30,16 +30,16 @@ func fullPackage(t testing.TB) Package {
 		case *AUR:
 			f.Set(reflect.ValueOf(&AUR{Votes: 3, Popularity: 1.5, Maintainer: "m", Keywords: []string{"k"}}))
 		default:
-			require.Fail(t, "a field of a new type: decodePackage does not know it", name)
+			require.Fail(t, "a field of a type that decodePackage does not decode", name)
 		}
 	}
 	return p
 }
 
-// TestDecode_EqualsReflection: the hand-written decoder returns the same as the library's, for every field.
+// TestDecode_EqualsReflection checks that DecodeSearch and DecodeInfo decode every field as the MessagePack library does.
 func TestDecode_EqualsReflection(t *testing.T) {
 	full := fullPackage(t)
-	full.EmptyDesc = false // told to no peer
+	full.EmptyDesc = false // this field is never encoded
 	packages := []Package{full, {Repo: "core", Name: "a", Version: "1-1"}, {BuildDate: -5}, {}}
 	basis := Basis{Generation: 7, At: 1_700_000_000, Stale: true, Why: "locked", Partial: true, Sources: []Source{{Name: "core", Kind: KindRepository, State: SourceOK}}}
 	result := SearchResult{Basis: basis, Total: 4, Packages: packages, Suggestions: []string{"b"}}
@@ -62,7 +62,8 @@ func TestDecode_EqualsReflection(t *testing.T) {
 	require.Equal(t, info, gotInfo)
 }
 
-// TestDecode_Halves: the packages of the AUR follow the others, and so does its source.
+// TestDecode_Halves decodes a reply in two parts, and checks that the packages and the source of the AUR, in the second
+// part, are appended to those of the repositories.
 func TestDecode_Halves(t *testing.T) {
 	var got SearchResult
 	var names []string

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Code is the code of an error reply. Numbers never change their meaning; 0, success, is never sent.
+// Code is the code of an error reply. The meaning of a number never changes. The number 0, success, is never sent.
 type Code uint8
 
 // The error codes.
@@ -13,10 +13,10 @@ const (
 	CodeNotFound     Code = 1  // package not found
 	CodeInvalid      Code = 2  // invalid request
 	CodeInternal     Code = 3  // internal error
-	CodeNetwork      Code = 4  // the answer needs the network, which failed
+	CodeNetwork      Code = 4  // the reply needs the network, which failed
 	CodeBusy         Code = 5  // too many connections or requests
 	CodeShuttingDown Code = 6  // the server is stopping
-	CodeNotAllowed   Code = 7  // not for this user
+	CodeNotAllowed   Code = 7  // the user may not use this operation
 	CodeTooLarge     Code = 8  // a frame above the limit
 	CodeNotReady     Code = 9  // no data yet
 	CodeVersion      Code = 10 // protocol version not supported
@@ -26,12 +26,12 @@ const (
 type Error struct {
 	Code    Code   `msgpack:"code"`
 	Message string `msgpack:"message"`
-	// Served are the databases of the daemon, for a client that falls back to reading files: its answer must not come
-	// from another system's databases. The server adds them to each error.
+	// Served has the paths of the databases that the daemon reads. A client that reads files instead of the daemon's
+	// reply must read these databases, and not those of another system. The server sets Served in each error.
 	Served *Served `msgpack:"served,omitempty"`
 }
 
-// CodeOf returns the code of an error that is or wraps an Error, otherwise 0.
+// CodeOf returns the code of an Error, or of the Error that err wraps. For any other error, it returns 0.
 func CodeOf(err error) Code {
 	if e := new(Error); errors.As(err, &e) {
 		return e.Code

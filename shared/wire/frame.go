@@ -7,18 +7,18 @@ import (
 	"io"
 )
 
-// HeaderSize is the size of the length before a frame, in bytes.
+// HeaderSize is the number of bytes before a frame's body, which encode the length of the body.
 const HeaderSize = 4
 
-// Frame errors that end a connection.
+// Errors for a frame with a wrong length, after which the connection is closed.
 var (
 	ErrTooLarge = errors.New("too large")
 	ErrEmpty    = errors.New("a frame of length 0")
 )
 
-// ReadFrame reads one frame's body of at most so many bytes into buf, which grows as bytes arrive and not
-// by what the peer announces, and returns it. At the end of the stream between
-// frames it returns io.EOF, within one io.ErrUnexpectedEOF.
+// ReadFrame reads one frame into buf and returns its body, which may have at most the given number of bytes. The buffer
+// grows as bytes arrive, not to the length that the peer announces. At the end of the stream, ReadFrame returns io.EOF,
+// or io.ErrUnexpectedEOF if the stream ends within a frame.
 func ReadFrame(r io.Reader, buf []byte, most int) ([]byte, error) {
 	var head [HeaderSize]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -49,8 +49,8 @@ func ReadFrame(r io.Reader, buf []byte, most int) ([]byte, error) {
 	return buf, nil
 }
 
-// FrameLength decodes the length of a frame's body, which may be at most so many
-// bytes.
+// FrameLength decodes the length of a frame's body, and returns an error if the length is 0 or more than the parameter
+// most.
 func FrameLength(head [HeaderSize]byte, most int) (int, error) {
 	n := binary.BigEndian.Uint32(head[:])
 	switch {
@@ -62,7 +62,8 @@ func FrameLength(head [HeaderSize]byte, most int) (int, error) {
 	return int(n), nil
 }
 
-// BeginFrame appends space for a frame's length. EndFrame, called with the length that dst had before, fills it in.
+// BeginFrame appends space for the length of a frame to dst. After the frame's body was appended, EndFrame must be called
+// with the length that dst had before BeginFrame, to fill in the length of the frame.
 func BeginFrame(dst []byte) []byte { return append(dst, 0, 0, 0, 0) }
 
 // EndFrame fills in the length of the frame that begins at start.

@@ -12,7 +12,8 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// FuzzReadFrame reads a stream as a whole and byte by byte: both give the same frames, which together equal the input.
+// FuzzReadFrame reads a stream twice, at once and byte by byte, and checks that both result in the same frames, and that
+// the frames together equal the input up to the first error.
 func FuzzReadFrame(f *testing.F) {
 	f.Add(append(AppendError(nil, 1, Errorf(CodeBusy, "busy")), AppendResult(nil, 2, []byte{0x80}, true)...))
 	f.Add([]byte{0, 0, 0, 0})
@@ -55,7 +56,7 @@ func FuzzReadFrame(f *testing.F) {
 	})
 }
 
-// slowHeader is DecodeHeader on top of a general decoder.
+// slowHeader decodes a header like DecodeHeader, but with the MessagePack library.
 func slowHeader(b []byte) (id uint64, op string, ok bool) {
 	d := msgpack.NewDecoder(bytes.NewReader(b))
 	n, err := d.DecodeMapLen()
@@ -127,7 +128,7 @@ func FuzzDecodeHeader(f *testing.F) {
 	})
 }
 
-// FuzzResponse: a decoded response survives encoding and decoding.
+// FuzzResponse checks that a decoded reply does not change if it is encoded and decoded again.
 func FuzzResponse(f *testing.F) {
 	f.Add(AppendResult(nil, 7, []byte{0x93, 1, 2, 3}, true)[HeaderSize:])
 	f.Add(AppendError(nil, 7, Errorf(CodeNotFound, "none"))[HeaderSize:])

@@ -2,11 +2,12 @@ package wire
 
 // MetricsResult is the reply to OpMetrics, whose request has no fields.
 type MetricsResult struct {
-	// Text is in Prometheus's text format.
+	// Text has the metrics in Prometheus's text format.
 	Text string `msgpack:"text" json:"text"`
 }
 
-// The states of a component. It is starting until omgd has read it for the first time.
+// The states of a component of omgd. A component is in the state HealthStarting until omgd has read its data for the first
+// time.
 const (
 	HealthOK       = "ok"
 	HealthDegraded = "degraded"
@@ -26,7 +27,7 @@ type Component struct {
 	Name  string `msgpack:"name" json:"name"`
 	State string `msgpack:"state" json:"state"`
 	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
-	// Version is the version of external code: libalpm.
+	// Version is the version of external code, which only the component libalpm has.
 	Version string `msgpack:"version,omitempty" json:"version,omitempty"`
 	// Since is when this state began, in Unix seconds.
 	Since int64 `msgpack:"since" json:"since"`

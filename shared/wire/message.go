@@ -14,18 +14,19 @@ type Header struct {
 	ID uint64
 	Op []byte // a part of the frame
 
-	before, behind []byte // the parts of the frame before and after the id
+	before, behind []byte // the parts of the frame before and after the key and value of the id
 }
 
-// AppendKey appends the request without its id, so that equal requests give equal bytes.
+// AppendKey appends the request without its id. Requests that differ only in their ids result in equal bytes, which can
+// be the key of a cache.
 func (h *Header) AppendKey(dst []byte) []byte { return append(append(dst, h.before...), h.behind...) }
 
-// ErrNoID means that the id of a request cannot be read, so that the server cannot reply to it. 0 is not a valid id: it
-// marks errors about the connection.
+// ErrNoID means that the id of a request cannot be read, so that the server cannot reply to the request. The id 0 is not
+// valid in a request, because in a reply it marks an error of the connection.
 var ErrNoID = errors.New("a request without a readable id")
 
-// DecodeHeader decodes the header of a request that passed Check. It runs for each request: its own loop takes half the
-// time of eachPair.
+// DecodeHeader decodes the header of a request that passed Check. It does not use eachPair, because its loop takes half
+// the time, and it runs for every request.
 func DecodeHeader(frame []byte) (h Header, err error) {
 	n, rest, err := mapHeader(frame)
 	if err != nil {
@@ -77,7 +78,7 @@ type Reply struct {
 	More bool
 }
 
-// DecodeReply decodes a response that passed Check. Result is a part of frame.
+// DecodeReply decodes a reply that passed Check. The Result is a part of the slice frame, not a copy.
 func DecodeReply(frame []byte) (r Reply, err error) {
 	hasID := false
 	err = eachPair(frame, func(key, value []byte) bool {
@@ -101,13 +102,13 @@ func DecodeReply(frame []byte) (r Reply, err error) {
 	case !hasID:
 		return r, ErrNoID
 	case r.Err == nil && r.Result == nil:
-		return r, fmt.Errorf("%w: neither result nor error", ErrMalformed)
+		return r, fmt.Errorf("%w: a reply without result and error", ErrMalformed)
 	}
 	return r, nil
 }
 
-// eachPair calls f with each key and encoded value of a map that passed Check. It stops with an error if f returns
-// false.
+// eachPair calls the function f with each key and encoded value of a map that passed Check. If f returns false, eachPair
+// stops and returns an error.
 func eachPair(b []byte, f func(key, value []byte) bool) error {
 	n, rest, err := mapHeader(b)
 	if err != nil {
@@ -137,7 +138,7 @@ func mapHeader(b []byte) (pairs uint64, rest []byte, err error) {
 	return 0, nil, fmt.Errorf("%w: not a map", ErrMalformed)
 }
 
-// valueSize returns the size of the first value of b, which passed Check, in bytes.
+// valueSize returns the size in bytes of the first value of b. The value must have passed Check.
 func valueSize(b []byte) int {
 	at := 0
 	for left := uint64(1); left > 0; left-- {
@@ -151,7 +152,7 @@ func valueSize(b []byte) int {
 	return at
 }
 
-// CutString decodes the string at the start of b. It is a part of b.
+// CutString decodes the string at the start of b, and returns the string and the bytes after it as parts of b.
 func CutString(b []byte) (s, rest []byte, ok bool) {
 	if len(b) == 0 || b[0]&0xe0 != 0xa0 && (b[0] < 0xd9 || b[0] > 0xdb) {
 		return nil, nil, false
@@ -184,7 +185,8 @@ func decodeUint(b []byte) (uint64, bool) {
 	return 0, false
 }
 
-// AppendRequest appends the frame of a request; req is a struct with the fields of the operation, or nil.
+// AppendRequest appends the frame of a request to dst. req is a struct with the fields of the operation op, or nil if the
+// operation has no fields.
 func AppendRequest(dst []byte, id uint64, op string, req any) ([]byte, error) {
 	start := len(dst)
 	var buf bytes.Buffer
@@ -210,13 +212,13 @@ func AppendRequest(dst []byte, id uint64, op string, req any) ([]byte, error) {
 	return EndFrame(dst, start), nil
 }
 
-// AppendResult appends the frame of a response with an encoded result.
+// AppendResult appends the frame of a reply with an encoded result to dst.
 func AppendResult(dst []byte, id uint64, result []byte, more bool) []byte {
 	return append(AppendResultHead(dst, id, len(result), more), result...)
 }
 
-// AppendResultHead appends the part of a frame before the encoded result. The caller must append the result, of size
-// bytes.
+// AppendResultHead appends to dst the part of a reply's frame before the encoded result. The caller must append the
+// result itself, whose length is the parameter size.
 func AppendResultHead(dst []byte, id uint64, size int, more bool) []byte {
 	start := len(dst)
 	dst = BeginFrame(dst)
@@ -234,7 +236,7 @@ func AppendResultHead(dst []byte, id uint64, size int, more bool) []byte {
 	return dst
 }
 
-// AppendError appends the frame of a response with an error.
+// AppendError appends the frame of a reply with an error to dst.
 func AppendError(dst []byte, id uint64, e *Error) []byte {
 	start := len(dst)
 	dst = AppendMap(BeginFrame(dst), 2)
@@ -254,7 +256,7 @@ func AppendError(dst []byte, id uint64, e *Error) []byte {
 	return EndFrame(dst, start)
 }
 
-// AppendMap appends the header of a map with the given number of pairs.
+// AppendMap appends the header of a map with the given number of pairs to dst. The caller must append the pairs.
 func AppendMap(dst []byte, pairs int) []byte {
 	switch {
 	case pairs < 16:

@@ -21,8 +21,8 @@ const (
 	OpHistory    = "history"
 )
 
-// Administrative reports whether an operation is only for root and administrators if a daemon serves several users,
-// because it affects or shows all of them.
+// Administrative reports whether a daemon for several users allows an operation only to root and administrators, because
+// the operation affects all users or shows what they do.
 func Administrative(op string) bool {
 	switch op {
 	case OpRefresh, OpCacheClear, OpLogLevel, OpMetrics:
@@ -46,7 +46,8 @@ type HelloResult struct {
 	Served `msgpack:",inline"`
 }
 
-// Served holds the absolute paths that the daemon was told to use instead of pacman's; empty for pacman's.
+// Served holds the absolute paths of the databases and configuration that the daemon was told to use instead of pacman's.
+// An empty path means that the daemon uses pacman's.
 type Served struct {
 	DBPath       string `msgpack:"dbpath,omitempty" json:"dbpath,omitempty"`
 	PacmanConfig string `msgpack:"pacman_config,omitempty" json:"pacman_config,omitempty"`
@@ -54,22 +55,23 @@ type Served struct {
 
 // SearchRequest asks for the packages that match every word.
 type SearchRequest struct {
-	// Words are plain words or, with Regex, expressions. A prefix narrows a word to a field ("desc:browser").
+	// Words holds plain words, or regular expressions if Regex is set. A word with the prefix of a field searches only
+	// that field ("desc:browser").
 	Words []string `msgpack:"words" json:"words"`
 	// Regex makes each word a POSIX extended regular expression.
 	Regex bool `msgpack:"regex,omitempty" json:"regex,omitempty"`
-	// NameOnly restricts words without a field to the name.
+	// NameOnly means that a word without the prefix of a field searches only the name.
 	NameOnly bool `msgpack:"name_only,omitempty" json:"name_only,omitempty"`
 	// Repos restricts the result to packages of these repositories; empty for all.
 	Repos []string `msgpack:"repos,omitempty" json:"repos,omitempty"`
-	// OnlyAUR keeps only the AUR's packages, regardless of Repos; NoAUR leaves them out.
+	// OnlyAUR restricts the result to packages of the AUR, regardless of Repos. NoAUR excludes packages of the AUR.
 	OnlyAUR bool `msgpack:"only_aur,omitempty" json:"only_aur,omitempty"`
 	NoAUR   bool `msgpack:"no_aur,omitempty" json:"no_aur,omitempty"`
-	// Sort is one of the Sort constants; empty is SortRelevance.
+	// Sort is one of the Sort constants; empty means SortRelevance.
 	Sort string `msgpack:"sort,omitempty" json:"sort,omitempty"`
 	// Limit is the maximum number of packages; 0 for all.
 	Limit uint32 `msgpack:"limit,omitempty" json:"limit,omitempty"`
-	// Live queries the AUR even if its data is here; Offline never queries it.
+	// Live means that omgd queries the AUR even if it has the AUR's data. Offline means that omgd does not query the AUR.
 	Live    bool `msgpack:"live,omitempty" json:"live,omitempty"`
 	Offline bool `msgpack:"offline,omitempty" json:"offline,omitempty"`
 }
@@ -84,72 +86,75 @@ const (
 	SortModified   = "modified"
 )
 
-// Basis is what a result rests on, and how reliable it is.
+// Basis describes the data that a result was computed from, and how reliable the result is.
 type Basis struct {
-	// Generation is the number of the snapshot, within its daemon; 0 without one.
+	// Generation is the number of the daemon's snapshot; 0 if the result does not come from a snapshot of a daemon.
 	Generation uint64 `msgpack:"generation" json:"generation"`
 	// At is when the snapshot was last found to be current, in Unix seconds; 0 if never.
 	At int64 `msgpack:"at" json:"at"`
-	// Stale means that what is known of installed packages comes from an earlier run or could not be checked again. Why
-	// is the reason why the result is stale or partial, unless Sources give it.
+	// Stale means that the data about installed packages comes from an earlier run of the daemon, or that the daemon could
+	// not check whether the data is still current. Why is the reason why the result is stale or partial, unless the
+	// field Why of a source has the reason.
 	Stale bool   `msgpack:"stale,omitempty" json:"stale,omitempty"`
 	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
-	// Partial means that a source which could not be read could change the result.
+	// Partial means that the result may be incomplete or wrong, because a source could not be read.
 	Partial bool `msgpack:"partial,omitempty" json:"partial,omitempty"`
-	// Sources are the sources that the result rests on.
+	// Sources lists the sources that the result was computed from.
 	Sources []Source `msgpack:"sources,omitempty" json:"sources,omitempty"`
 }
 
-// SearchResult is the reply to a SearchRequest. If it comes in chunks, Packages of all chunks are one list, and every
-// other field is in the first chunk. If the AUR was queried, its packages follow those of the repositories, Total is in
-// the last chunk, and Sources of all chunks are one list.
+// SearchResult is the reply to a SearchRequest. A long reply is sent in chunks: Packages of all chunks together are the
+// list of packages, and every other field is in the first chunk. If the AUR was queried, the packages of the AUR follow
+// those of the repositories, Total is in the first chunk with packages of the AUR, and Sources of all chunks together are
+// the list of sources.
 type SearchResult struct {
 	Basis `msgpack:",inline"`
-	// Total counts all matches, including those beyond Limit.
+	// Total is the number of all matches, including matches beyond the request's Limit.
 	Total uint32 `msgpack:"total" json:"total"`
-	// Packages have only their summary fields and the overlay.
+	// Packages lists the packages, each with its summary and overlay fields only.
 	Packages []Package `msgpack:"packages" json:"packages"`
-	// Suggestions are names similar to a word that matched nothing.
+	// Suggestions lists package names similar to a word that matched nothing.
 	Suggestions []string `msgpack:"suggestions,omitempty" json:"close,omitempty"`
 }
 
-// InfoRequest asks for packages by exact name, or "repository/name".
+// InfoRequest asks for packages by their exact names, or by "repository/name".
 type InfoRequest struct {
 	Names []string `msgpack:"names" json:"names"`
-	// Offline does not query the AUR for unknown names.
+	// Offline means that omgd does not query the AUR for unknown names.
 	Offline bool `msgpack:"offline,omitempty" json:"offline,omitempty"`
 }
 
-// InfoResult is the reply to an InfoRequest; chunks as in SearchResult.
+// InfoResult is the reply to an InfoRequest, in chunks like a SearchResult.
 type InfoResult struct {
 	Basis `msgpack:",inline"`
-	// Packages are in the order of the request's names, and for one name in the order of the repositories.
+	// Packages lists the packages in the order of the request's names. Packages with the same name are in the order of
+	// their repositories.
 	Packages []Package `msgpack:"packages" json:"packages"`
-	// Missing are the requested names that no source has.
+	// Missing lists the requested names that no source has.
 	Missing []Missing `msgpack:"missing,omitempty" json:"missing,omitempty"`
 }
 
-// Missing is a requested name that no source has, and similar names.
+// Missing is a requested name that no source has, with similar names that exist.
 type Missing struct {
 	Name        string   `msgpack:"name" json:"name"`
 	Suggestions []string `msgpack:"suggestions,omitempty" json:"close,omitempty"`
 }
 
-// SourceState is how far a source's data can be trusted.
+// SourceState says whether a source's data is current, old, missing or unreadable.
 type SourceState string
 
 // The states of a source.
 const (
 	SourceOK      SourceState = "ok"
-	SourceStale   SourceState = "stale"   // served, but older than it should be
-	SourceMissing SourceState = "missing" // never there
-	SourceFailed  SourceState = "failed"  // there, and could not be read
+	SourceStale   SourceState = "stale"   // the data can be used, but is older than it should be
+	SourceMissing SourceState = "missing" // no data of the source exists
+	SourceFailed  SourceState = "failed"  // the data exists, but could not be read
 )
 
-// The names of sources that are not repositories: the Arch User Repository and the
-// security tracker. Packages of the AUR have the first as their repository.
-// A repository may be called so, too: Source.Kind and Package.AUR tell which it is,
-// and where a user names a repository, a configured one is meant before the AUR.
+// SourceAUR and SourceTracker are the names of the sources that are not repositories: the Arch User Repository and the
+// security tracker. SourceAUR is also the field Repo of a package of the AUR. A repository may have one of these names
+// too; Source.Kind and Package.AUR distinguish them. If a user types such a name for a repository, a configured repository
+// with this name takes precedence over the AUR.
 const (
 	SourceAUR     = "aur"
 	SourceTracker = "tracker"
@@ -165,28 +170,29 @@ const (
 	KindTracker    SourceKind = "tracker"
 )
 
-// Source is one source of data, its state and its times (Unix seconds, 0 if unknown).
+// Source describes one source of data: its state and its times (in Unix seconds, 0 if unknown).
 type Source struct {
 	// Name is the repository's name, SourceAUR or SourceTracker.
 	Name  string      `msgpack:"name" json:"name"`
 	Kind  SourceKind  `msgpack:"kind" json:"kind"`
 	State SourceState `msgpack:"state" json:"state"`
-	// Why is a short reason. It is set unless State is SourceOK, and may be set then too.
+	// Why is a short reason for the state. For SourceOK, it is usually empty.
 	Why string `msgpack:"why,omitempty" json:"why,omitempty"`
-	// AsOf is the database's modification time (by its mirror's clock), Changed its status change time (by this
-	// machine's clock), and Synced when pacman last synchronized databases, by its log.
+	// AsOf is the modification time of the source's database, by the mirror's clock. Changed is the database's status
+	// change time, by this machine's clock. Synced is when pacman last synchronized its databases, according to its log.
 	AsOf    int64 `msgpack:"as_of,omitempty" json:"as_of,omitempty"`
 	Changed int64 `msgpack:"changed,omitempty" json:"changed,omitempty"`
 	Synced  int64 `msgpack:"synced,omitempty" json:"synced,omitempty"`
-	// Downloaded means that omgd downloaded this database; Changed is then when it was last found to equal the mirror's.
+	// Downloaded means that omgd downloaded this database. Changed is then when omgd last found the database to be equal
+	// to the mirror's.
 	Downloaded bool `msgpack:"downloaded,omitempty" json:"own,omitempty"`
-	// Outdated means that an earlier content of the database answers, because the present one could not be read or is
-	// still being indexed.
+	// Outdated means that results come from an earlier content of the database, because its present content could not be
+	// read or is still being indexed.
 	Outdated bool `msgpack:"outdated,omitempty" json:"outdated,omitempty"`
 }
 
-// FindSource returns the source of a kind of which there is one at most, nil if there
-// is none.
+// FindSource returns the first source with this kind, or nil if no source has it. It is for the kinds KindAUR and
+// KindTracker, which at most one source has.
 func FindSource(sources []Source, kind SourceKind) *Source {
 	for i := range sources {
 		if sources[i].Kind == kind {
@@ -199,11 +205,13 @@ func FindSource(sources []Source, kind SourceKind) *Source {
 // IsRepository reports whether the source is a repository's database.
 func (s *Source) IsRepository() bool { return s.Kind == KindRepository }
 
-// Unavailable reports whether the source is missing or could not be read, and nothing answers in its place.
+// Unavailable reports whether the source is missing or could not be read. A stale source is available, because its earlier
+// data is used.
 func (s *Source) Unavailable() bool { return s.State == SourceMissing || s.State == SourceFailed }
 
-// UpToDateAsOf returns when all repositories' databases among the sources were last known to equal their mirrors', in Unix
-// seconds of this machine's clock; 0 if that is unknown for one of them.
+// UpToDateAsOf returns the latest time at which the databases of all repositories among the sources were known to equal
+// those of their mirrors, in Unix seconds of this machine's clock. It returns 0 if this time is unknown for a repository,
+// or if no source is a repository.
 func UpToDateAsOf(sources []Source) (at int64) {
 	for i := range sources {
 		s := &sources[i]

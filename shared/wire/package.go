@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// Package is one package as a source describes it: the record of a repository database or of the AUR, plus an overlay
-// of what only the answering program knows. The msgpack keys are those of the protocol, the JSON keys those of --json.
-// A field that the source does not have is absent, not zero or empty.
+// Package is one package: its data from a repository's database or from the AUR, and an overlay that the replying program
+// adds, such as the installed version. The msgpack keys are the keys of the protocol, and the JSON keys are those of
+// --json. A field that the source does not have is omitted from the encoding, and is not sent as zero or empty.
 //
 // An index stores a package as two sequences of key-value pairs without a map header, the summary (first block below)
 // and the details (second block). A reply consists of a map header, a copy of one or both sequences, and the pairs of
@@ -46,20 +46,21 @@ type Package struct {
 	// SHA256 is the package file's digest in lower-case hexadecimal.
 	SHA256 string `msgpack:"sha256,omitempty" json:"sha256,omitempty"`
 
-	// EmptyDesc means that the source gives a description, an empty one, which an
-	// expression can match. It is told to no peer.
+	// EmptyDesc means that the source has an empty description and not none; a regular expression can match an empty
+	// description. The field is never sent.
 	EmptyDesc bool `msgpack:"-" json:"-"`
 
-	// Overlay: set when a request is answered, never stored in an index.
-	// Installed is the installed version of the package of this name.
+	// Overlay: fields that are set for each reply and never stored in an index.
+
+	// Installed is the version of the installed package with this name.
 	Installed string `msgpack:"installed,omitempty" json:"installed,omitempty"`
 	// Shadowed means that a configured repository has a package of the same name as this AUR package.
 	Shadowed bool `msgpack:"shadowed,omitempty" json:"shadowed,omitempty"`
-	// Advisories are those that concern the installed package of this name, as text: "AVG-1 (High, fixable)".
+	// Advisories lists the advisories for the installed package with this name, as text: "AVG-1 (High, fixable)".
 	Advisories []string `msgpack:"advisories,omitempty" json:"advisories,omitempty"`
 }
 
-// AUR has the fields that only the AUR has. Times are Unix seconds.
+// AUR has the fields of a package that only packages of the AUR have. Times are in Unix seconds.
 type AUR struct {
 	Votes      uint32  `msgpack:"votes" json:"votes"`
 	Popularity float64 `msgpack:"popularity" json:"popularity"`
@@ -75,9 +76,9 @@ type AUR struct {
 	URLPath       string   `msgpack:"urlpath,omitempty" json:"urlpath,omitempty"`
 }
 
-// PossibleName reports whether makepkg allows all characters of a package's name: letters and digits of any language, and
-// @ . _ + -. Bytes that are not UTF-8 are letters in another encoding. Any other name in a database is damage, or an attack
-// on users who pass a list of names to another program.
+// PossibleName reports whether a name is not empty and has only characters that makepkg allows in names of packages: letters
+// and digits of any language, and @ . _ + -. Bytes that are not UTF-8 count as letters in another encoding. A database with
+// any other name is damaged, or part of an attack on users who pass a list of names to another program.
 func PossibleName(name string) bool {
 	for i, c := range name {
 		switch {
@@ -90,8 +91,9 @@ func PossibleName(name string) bool {
 	return name != ""
 }
 
-// PlainName reports whether a name is possible and begins with neither - nor a dot. Makepkg allows no other name either,
-// but pacman lists a package that has one. On a command line -Rdd would be an option.
+// PlainName reports whether a name is a PossibleName that does not begin with a hyphen or a dot. Makepkg does not allow
+// names that begin so, but pacman lists packages that have such names. On a command line, a package called -Rdd would be
+// an option.
 func PlainName(name string) bool {
 	return PossibleName(name) && name[0] != '-' && name[0] != '.'
 }

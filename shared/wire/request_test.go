@@ -29,7 +29,7 @@ func full(t *testing.T, request any) {
 	}
 }
 
-// TestDecodeRequest_ReadsEveryField compares with the library's decoder.
+// TestDecodeRequest_ReadsEveryField checks that DecodeRequest decodes every field as the MessagePack library does.
 func TestDecodeRequest_ReadsEveryField(t *testing.T) {
 	for _, r := range []interface{ DecodeRequest([]byte) error }{&SearchRequest{}, &InfoRequest{}} {
 		fresh := func() any { return reflect.New(reflect.TypeOf(r).Elem()).Interface() }

@@ -7,22 +7,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSource_Lacking: a stale source still answers.
+// TestSource_Lacking checks that a missing and a failed source are unavailable, and that a stale source is not.
 func TestSource_Lacking(t *testing.T) {
 	for state, want := range map[SourceState]bool{SourceOK: false, SourceStale: false, SourceMissing: true, SourceFailed: true} {
 		require.Equal(t, want, (&Source{State: state}).Unavailable(), state)
 	}
 }
 
-// TestSource_Repository: the kind decides, because a repository may be named aur.
+// TestSource_Repository checks that IsRepository depends on the kind of a source and not on its name, because a repository
+// may be called aur.
 func TestSource_Repository(t *testing.T) {
 	require.True(t, (&Source{Name: SourceAUR, Kind: KindRepository}).IsRepository())
 	require.False(t, (&Source{Name: "core", Kind: KindAUR}).IsRepository())
 	require.False(t, (&Source{Name: "core", Kind: KindTracker}).IsRepository())
 }
 
-// TestCurrent: the oldest repository decides, and one of unknown age makes the result unknown. The AUR and the tracker
-// do not count.
+// TestCurrent checks that UpToDateAsOf returns the earliest time of all repositories, and 0 if the time of one
+// repository is unknown. It ignores the AUR and the tracker.
 func TestCurrent(t *testing.T) {
 	repository := func(changed int64) Source { return Source{Kind: KindRepository, Changed: changed} }
 	require.Zero(t, UpToDateAsOf(nil))
@@ -31,7 +32,8 @@ func TestCurrent(t *testing.T) {
 	require.Zero(t, UpToDateAsOf([]Source{{Kind: KindAUR, Changed: 1}}))
 }
 
-// TestAdministrative: operations that change the daemon, or show what other users do, are for administrators.
+// TestAdministrative checks that only operations that change the daemon, or show what other users do, are restricted to
+// administrators.
 func TestAdministrative(t *testing.T) {
 	want := map[string]bool{OpRefresh: true, OpCacheClear: true, OpLogLevel: true, OpMetrics: true}
 	for _, op := range constants(t, "operations.go", "Op") {
@@ -39,7 +41,7 @@ func TestAdministrative(t *testing.T) {
 	}
 }
 
-// TestResults_JSON: scripts rely on the keys of --json.
+// TestResults_JSON checks the JSON keys of a status, because scripts rely on the keys of --json.
 func TestResults_JSON(t *testing.T) {
 	n := uint32(3)
 	b, err := json.Marshal(&StatusResult{

@@ -3,46 +3,46 @@ package wire
 // StatusResult is the reply to OpStatus, whose request has no fields.
 type StatusResult struct {
 	Basis `msgpack:",inline"`
-	// Counts are the numbers; an unknown one is nil, never 0. PartialCounts are the JSON names of those that a source
-	// which could not be read could change.
+	// Counts holds the counts; an unknown count is nil, never 0. PartialCounts lists the JSON names of counts that may be
+	// wrong, because a source could not be read.
 	Counts        Counts   `msgpack:"counts" json:"counts"`
 	PartialCounts []string `msgpack:"partial_counts,omitempty" json:"partial_counts,omitempty"`
-	// Index describes the index files that are searched.
+	// Index describes the index files that omgd searches.
 	Index IndexStatus `msgpack:"index" json:"index"`
-	// Compared are the sources that updates, foreign packages and advisories are counted from if omgd downloads
-	// databases; nil if they are the same as Sources.
+	// Compared lists the sources with which omgd compares installed packages to count updates, foreign packages and
+	// advisories. It is set only if omgd downloads databases for this; nil means that Sources lists these sources.
 	Compared []Source `msgpack:"compared,omitempty" json:"compared,omitempty"`
-	// Runtimes are the active versions in a new shell; nil if omgd does not look for them.
+	// Runtimes lists the active version of each runtime in a new shell; nil if omgd does not look for runtimes.
 	Runtimes []Runtime `msgpack:"runtimes,omitempty" json:"runtimes,omitempty"`
-	// Problems are the parts of the system and of the daemon that do not work.
+	// Problems lists the parts of the system and of the daemon that do not work.
 	Problems []Problem `msgpack:"problems,omitempty" json:"parts,omitempty"`
 }
 
-// Counts are numbers of installed packages.
+// Counts holds numbers of installed packages of different kinds. An unknown number is nil.
 type Counts struct {
 	Installed *uint32 `msgpack:"installed,omitempty" json:"installed,omitempty"`
 	Explicit  *uint32 `msgpack:"explicit,omitempty" json:"explicit,omitempty"`
-	// Orphans counts dependencies that no package requires, even optionally (pacman -Qdt); OrphansRequired counts those
-	// that no package requires, except optionally (pacman -Qdtt).
+	// Orphans counts the packages, installed as dependencies, that no package requires, even optionally (pacman -Qdt).
+	// OrphansRequired counts these packages and those that are required only optionally (pacman -Qdtt).
 	Orphans         *uint32 `msgpack:"orphans,omitempty" json:"orphans,omitempty"`
 	OrphansRequired *uint32 `msgpack:"orphans_required,omitempty" json:"orphans_required,omitempty"`
 	Foreign         *uint32 `msgpack:"foreign,omitempty" json:"foreign,omitempty"`
-	// Updates counts repository updates, without ignored ones.
+	// Updates counts the updates from repositories, without ignored updates.
 	Updates      *uint32 `msgpack:"updates,omitempty" json:"updates,omitempty"`
 	Ignored      *uint32 `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
 	Replacements *uint32 `msgpack:"replacements,omitempty" json:"replacements,omitempty"`
-	// AURUpdates counts updates from the AUR, without ignored ones; AUR has further counts of the packages from there.
-	// Both are nil while the AUR's data is unknown.
+	// AURUpdates counts the updates from the AUR, without ignored updates. AUR has further counts of the packages that
+	// are in no repository. Both fields are nil while the AUR's data is unknown.
 	AURUpdates *uint32    `msgpack:"aur_updates,omitempty" json:"aur_updates,omitempty"`
 	AUR        *AURCounts `msgpack:"aur,omitempty" json:"aur,omitempty"`
-	// Security counts the advisories that concern installed packages; nil if unknown.
+	// Security counts the advisories for installed packages; nil if this is unknown.
 	Security *SecurityCounts `msgpack:"security,omitempty" json:"security,omitempty"`
 }
 
-// SecurityCounts counts advisories, each once for each installed package that it concerns.
+// SecurityCounts counts advisories. An advisory for several installed packages is counted once for each of them.
 type SecurityCounts struct {
-	// Vulnerabilities is the total of Fixable, InTesting and Affected, and also of Critical, High, Medium, Low and
-	// Unknown.
+	// Vulnerabilities is the sum of Fixable, InTesting and Affected. The sum of Critical, High, Medium, Low and Unknown
+	// is the same number.
 	Vulnerabilities uint32 `msgpack:"vulnerabilities" json:"vulnerabilities"`
 	Critical        uint32 `msgpack:"critical" json:"critical"`
 	High            uint32 `msgpack:"high" json:"high"`
@@ -52,15 +52,15 @@ type SecurityCounts struct {
 	Fixable         uint32 `msgpack:"fixable" json:"fixable"`
 	InTesting       uint32 `msgpack:"in_testing" json:"in_testing"`
 	Affected        uint32 `msgpack:"affected" json:"affected"`
-	// Unconfirmed counts advisories without a recorded fix that were found in an older version. They are not part of
-	// Vulnerabilities.
+	// Unconfirmed counts advisories without a fixed version whose problem was found in a version older than the
+	// installed one. Vulnerabilities does not include them.
 	Unconfirmed uint32 `msgpack:"unconfirmed" json:"unconfirmed"`
 }
 
-// IndexStatus describes the index files that are searched.
+// IndexStatus describes the index files that omgd searches.
 type IndexStatus struct {
 	Packages uint32 `msgpack:"packages" json:"packages"`
-	// Built is when the index was built, in Unix seconds; Files are its files.
+	// Built is when the latest index file was built, in Unix seconds. Files lists the paths of the index files.
 	Built int64    `msgpack:"built,omitempty" json:"built,omitempty"`
 	Files []string `msgpack:"files,omitempty" json:"files,omitempty"`
 }
@@ -72,21 +72,21 @@ type Problem struct {
 	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
 }
 
-// Degrades reports whether a part with a problem does not work as it should. A lock that is held for a moment and a store
-// that was begun again do.
+// Degrades reports whether a part with this problem works worse than it should. Two problems do not degrade a part: a
+// lock that another program holds for a moment (busy), and a store that was created again (new).
 func Degrades(p *Problem) bool { return p.State != "busy" && p.State != "new" }
 
 // InstalledRequest asks for installed packages.
 type InstalledRequest struct {
 	// Names restricts the result to these packages, by name or by what they provide; empty for all.
 	Names []string `msgpack:"names,omitempty" json:"names,omitempty"`
-	// Words restricts the result to packages that match every word, as in a search; with Regex the words are
-	// expressions.
+	// Words restricts the result to packages that match every word, as in a search. If Regex is set, the words are
+	// regular expressions.
 	Words []string `msgpack:"words,omitempty" json:"words,omitempty"`
 	Regex bool     `msgpack:"regex,omitempty" json:"regex,omitempty"`
-	// Filter is one of the Filter constants; empty for all.
+	// Filter is one of the Filter constants; empty for all packages.
 	Filter string `msgpack:"filter,omitempty" json:"filter,omitempty"`
-	// Details requests all fields; otherwise the result has only those that pacman -Q shows.
+	// Details requests all fields; otherwise the result has only the fields that pacman -Q shows.
 	Details bool `msgpack:"details,omitempty" json:"details,omitempty"`
 }
 
@@ -99,28 +99,28 @@ const (
 	FilterForeign  = "foreign"
 )
 
-// InstalledResult is the reply to an InstalledRequest; chunks as in SearchResult. Sources are set only with
+// InstalledResult is the reply to an InstalledRequest, in chunks like a SearchResult. Sources is set only for
 // FilterForeign.
 type InstalledResult struct {
 	Basis    `msgpack:",inline"`
 	Packages []InstalledPackage `msgpack:"packages" json:"packages"`
-	// Missing are the requested names that are not installed.
+	// Missing lists the requested names that are not installed.
 	Missing []string `msgpack:"missing,omitempty" json:"missing,omitempty"`
 }
 
-// InstalledPackage is an installed package as the local database has it.
+// InstalledPackage describes an installed package, with the fields of pacman's local database.
 type InstalledPackage struct {
 	Package `msgpack:",inline"`
-	// Reason is "explicit" or "dependency"; empty if the database has neither.
+	// Reason is why the package was installed: "explicit" or "dependency"; empty if the database has neither.
 	Reason      string `msgpack:"reason,omitempty" json:"reason,omitempty"`
 	InstallDate int64  `msgpack:"installdate,omitempty" json:"installdate,omitempty"`
 	InstalledDB string `msgpack:"installed_db,omitempty" json:"installed_db,omitempty"`
 	// Script means that the package has an install script.
 	Script bool `msgpack:"script,omitempty" json:"script,omitempty"`
-	// RequiredBy and OptionalFor are names of installed packages.
+	// RequiredBy and OptionalFor list the names of installed packages that require this package, always or optionally.
 	RequiredBy  []string `msgpack:"required_by,omitempty" json:"required_by,omitempty"`
 	OptionalFor []string `msgpack:"optional_for,omitempty" json:"optional_for,omitempty"`
-	// InstalledOpt are the optional dependencies that are installed.
+	// InstalledOpt lists the package's optional dependencies that are installed.
 	InstalledOpt []string `msgpack:"installed_opt,omitempty" json:"installed_opt,omitempty"`
 }
 
@@ -133,12 +133,12 @@ type ExplicitResult struct {
 // OutdatedResult is the reply to OpOutdated, whose request has no fields.
 type OutdatedResult struct {
 	Basis `msgpack:",inline"`
-	// Updates are those that pacman -Qu lists, including ignored ones.
+	// Updates lists the updates that pacman -Qu lists, including ignored updates.
 	Updates []Update `msgpack:"updates" json:"updates"`
-	// Newer are packages whose installed version is higher than the repository's.
+	// Newer lists the packages whose installed version is higher than the repository's.
 	Newer        []Update      `msgpack:"newer,omitempty" json:"newer,omitempty"`
 	Replacements []Replacement `msgpack:"replacements,omitempty" json:"replacements,omitempty"`
-	// Foreign are the installed packages that are in no repository.
+	// Foreign lists the installed packages that are in no repository.
 	Foreign []ForeignPackage `msgpack:"foreign,omitempty" json:"foreign,omitempty"`
 }
 
@@ -149,7 +149,7 @@ type Update struct {
 	Version   string `msgpack:"version" json:"version"`
 	Repo      string `msgpack:"repo" json:"repo"`
 	Ignored   bool   `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
-	// Fixes are the advisories that the update resolves.
+	// Fixes lists the names of the advisories that the update resolves.
 	Fixes []string `msgpack:"fixes,omitempty" json:"fixes,omitempty"`
 }
 
@@ -165,13 +165,13 @@ type Replacement struct {
 
 // RefreshResult is the reply to OpRefresh, whose request has no fields.
 type RefreshResult struct {
-	// Refreshed means that the databases were read for this request. Otherwise an earlier refresh was so recent that it
-	// still counts.
+	// Refreshed means that omgd read the databases for this request. It is false if an earlier refresh was so recent that
+	// omgd did not repeat it.
 	Refreshed  bool   `msgpack:"refreshed" json:"refreshed"`
 	Generation uint64 `msgpack:"generation" json:"generation"`
 	// At is when the snapshot was last found to be current, in Unix seconds.
 	At int64 `msgpack:"at" json:"at"`
-	// Why is the reason why it is not current; empty if it is.
+	// Why is the reason why the snapshot is not current; empty if the snapshot is current.
 	Why string `msgpack:"why,omitempty" json:"why,omitempty"`
 }
 
@@ -201,11 +201,11 @@ type HistoryRequest struct {
 
 // HistoryResult is the reply to a HistoryRequest.
 type HistoryResult struct {
-	// Entries are the changes, oldest first.
+	// Entries lists the counts after each change, oldest first.
 	Entries []HistoryEntry `msgpack:"entries" json:"entries"`
 }
 
-// HistoryEntry holds the counts from a time on, in Unix seconds.
+// HistoryEntry holds the counts that applied from the time At on, which is in Unix seconds.
 type HistoryEntry struct {
 	At     int64  `msgpack:"at" json:"at"`
 	Counts Counts `msgpack:"counts" json:"counts"`

@@ -28,7 +28,8 @@ var update = flag.Bool("update", false, "write testdata/vectors.json again")
 
 const vectorFile = "testdata/vectors.json"
 
-// vector is a frame, including its length, and its content. Why is set for a frame that must be refused.
+// vector is a frame, including its length, and its decoded value. A frame that must be refused has no value; Why says which
+// rule the frame breaks.
 type vector struct {
 	Name  string `json:"name"`
 	Frame string `json:"frame"`
@@ -56,7 +57,7 @@ func frame(body ...byte) []byte { return EndFrame(append(BeginFrame(nil), body..
 
 func count(n uint32) *uint32 { return &n }
 
-// good returns the frames that this package encodes, at least one for each operation.
+// good returns valid frames by name: at least one request and one result for each operation, and errors.
 func good() map[string][]byte {
 	source := Source{Name: "extra", Kind: KindRepository, State: SourceStale, Why: "older than 24 h", AsOf: 1_700_000_000, Changed: 1_700_000_100}
 	firefox := Package{Repo: "extra", Name: "firefox", Version: "120.0-1", Desc: "Fast, Private & Safe Web Browser", Groups: []string{"web"}}
@@ -178,7 +179,7 @@ func good() map[string][]byte {
 	}
 }
 
-// bad returns frames that must be refused, with the reason.
+// bad returns frames that must be refused by name, each with the reason.
 func bad() map[string]vector {
 	of := func(b []byte, why string) vector { return vector{Frame: hex.EncodeToString(b), Why: why} }
 	return map[string]vector{
@@ -220,8 +221,8 @@ func readVectors(t *testing.T) map[string]vector {
 	return all
 }
 
-// TestVectors compares the encoded frames with those in the file: a published frame must never be encoded or decoded
-// differently.
+// TestVectors checks that the frames of this program and their decoded values equal those in vectors.json: how a published
+// frame is encoded and decoded must never change.
 func TestVectors(t *testing.T) {
 	if *update {
 		writeVectors(t)
@@ -254,7 +255,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// asJSON returns a frame's body as JSON; bytes become an array of numbers.
+// asJSON returns a frame's body as JSON. A value of raw bytes becomes an array of numbers.
 func asJSON(t *testing.T, body []byte) []byte {
 	t.Helper()
 	var v any
@@ -306,7 +307,8 @@ func writeVectors(t *testing.T) {
 	require.NoError(t, os.WriteFile(vectorFile, out.Bytes(), 0o644))
 }
 
-// TestVectors_InPython: a Python program decodes the vectors as PROTOCOL.md says.
+// TestVectors_InPython checks that a Python program, which follows only PROTOCOL.md, accepts, refuses and decodes the
+// vectors as this package does.
 func TestVectors_InPython(t *testing.T) {
 	python := need.Python(t, "msgpack")
 	out, err := exec.Command(python, "testdata/vectors.py", vectorFile).CombinedOutput()
@@ -314,8 +316,8 @@ func TestVectors_InPython(t *testing.T) {
 	require.Equal(t, strconv.Itoa(len(readVectors(t)))+" vectors\n", string(out))
 }
 
-// TestProtocol_IsDescribed checks that PROTOCOL.md has a section for each operation, a vector for each request and
-// result, and every key.
+// TestProtocol_IsDescribed checks that PROTOCOL.md has a section for each operation and mentions every key, and that the
+// vectors have a request and a result of each operation.
 func TestProtocol_IsDescribed(t *testing.T) {
 	page, err := os.ReadFile("PROTOCOL.md")
 	require.NoError(t, err)
@@ -329,7 +331,7 @@ func TestProtocol_IsDescribed(t *testing.T) {
 	}
 	for place, key := range keys(t) {
 		if !strings.Contains(string(page), "`"+key+"`") {
-			t.Errorf("PROTOCOL.md does not say what `%s` is in %s", key, place)
+			t.Errorf("PROTOCOL.md does not mention the key `%s` of %s", key, place)
 		}
 	}
 	for _, c := range []struct{ file, prefix string }{
@@ -342,7 +344,7 @@ func TestProtocol_IsDescribed(t *testing.T) {
 	require.Contains(t, string(page), fmt.Sprintf("it is now %d", Protocol))
 }
 
-// keys returns the keys of all maps that this package encodes, by type and field.
+// keys returns the msgpack key of each field of each struct in this package. The map's keys are Type.Field.
 func keys(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
@@ -401,7 +403,7 @@ func hasPrefix(vectors map[string]vector, prefix string) bool {
 	return false
 }
 
-// constants returns the values of a file's string constants whose names begin with prefix.
+// constants returns the values of the string constants in a file whose names begin with prefix.
 func constants(t *testing.T, file, prefix string) (values []string) {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)

@@ -25,9 +25,9 @@ def body(frame):
 
 
 def check(data):
-    """Raises an error for a body that PROTOCOL.md says to refuse before decoding."""
+    """Raises Refused for a body that, according to PROTOCOL.md, must be refused before it is decoded."""
     at = 0
-    waiting = [1]  # values that each open list or map still needs
+    waiting = [1]  # for each open list or map, the number of values that are still to come
     values = 0
 
     def number(size):
