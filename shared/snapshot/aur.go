@@ -9,11 +9,11 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// AURResult is the AUR's reply to one query, new or from before.
+// AURResult is the result of one query to the AUR. It may come from a cache of earlier replies.
 type AURResult struct {
-	// Packages is an index of the packages in the reply, nil if there is no reply.
+	// Packages is an index of the packages in the AUR's reply; nil if the query failed.
 	Packages *pkgindex.File
-	// Source is the state and the age of the reply.
+	// Source describes the AUR in the reply to a client: its state, and the times of its data.
 	Source wire.Source
 }
 
@@ -28,11 +28,11 @@ var emptyAUR = sync.OnceValues(func() (*pkgindex.File, error) {
 	return pkgindex.OpenBytes(data)
 })
 
-// HasAUR reports whether there is an index of the AUR to answer from.
+// HasAUR reports whether the snapshot has an index of the AUR.
 func (s *Snapshot) HasAUR() bool { return s.in.AUR != nil && s.in.AUR.Index != nil }
 
-// NeedsAUR reports whether a search has to query the AUR: because the request wants it, or because the search includes
-// the AUR and there is no index of it.
+// NeedsAUR reports whether the AUR must be queried for a search that includes the AUR: because the request is Live, or
+// because the snapshot has no index of the AUR.
 func (s *Snapshot) NeedsAUR(r *wire.SearchRequest) bool {
 	if r.NoAUR || !r.Live && s.HasAUR() {
 		return false
@@ -41,14 +41,14 @@ func (s *Snapshot) NeedsAUR(r *wire.SearchRequest) bool {
 	return r.OnlyAUR || len(asked) == 0 || s.namesAUR() && slices.Contains(asked, wire.SourceAUR)
 }
 
-// namesAUR reports whether the AUR is meant where a user names a repository aur: not
-// where one is configured that is called so.
+// namesAUR reports whether a user who types aur as the name of a repository means the AUR. This is false if a configured
+// repository is called aur.
 func (s *Snapshot) namesAUR() bool {
 	return !slices.ContainsFunc(s.in.Repositories, func(src IndexedSource) bool { return src.Name == wire.SourceAUR })
 }
 
-// WithoutAUR returns the snapshot with an empty AUR that is not among the sources, so that aur stays a valid repository
-// name.
+// WithoutAUR returns a copy of the snapshot whose AUR has no packages and is not in the sources of results. The name aur
+// stays valid in requests.
 func (s *Snapshot) WithoutAUR() (*Snapshot, error) {
 	none, err := emptyAUR()
 	if err != nil {
@@ -59,8 +59,9 @@ func (s *Snapshot) WithoutAUR() (*Snapshot, error) {
 	return next, err
 }
 
-// WithAUR returns the snapshot with the AUR's reply in place of its index. If the query failed, WithAUR returns the
-// snapshot unchanged with a stale source, or nil if there is no index either. The source is the AUR's.
+// WithAUR returns a copy of the snapshot in which the AUR's reply replaces the index of the AUR, and the description of
+// the AUR as a source. If the query failed, WithAUR returns the unchanged snapshot and describes the AUR as stale, or it
+// returns a nil snapshot if the snapshot has no index of the AUR.
 func (s *Snapshot) WithAUR(r AURResult) (*Snapshot, wire.Source, error) {
 	if r.Packages != nil {
 		next, err := s.withAUR(r.Packages)
@@ -83,7 +84,8 @@ func (s *Snapshot) withAUR(f *pkgindex.File) (*Snapshot, error) {
 	return &next, err
 }
 
-// InAUR is the name in a target of a look-up that may be in the AUR.
+// InAUR returns the package's name from a requested name, "name" or "repository/name", and reports whether the AUR may have
+// the package: the repository must be omitted or be the AUR.
 func (s *Snapshot) InAUR(target string) (name string, ok bool) {
 	repo, name, ok := strings.Cut(target, "/")
 	if !ok {
@@ -92,12 +94,12 @@ func (s *Snapshot) InAUR(target string) (name string, ok bool) {
 	return name, repo == wire.SourceAUR && s.namesAUR()
 }
 
-// LookupAUR looks up a package of the AUR.
+// LookupAUR returns the AUR's package with this name, or no hits if the AUR's data does not have the package.
 func (s *Snapshot) LookupAUR(name string) ([]pkgindex.Hit, error) {
 	return s.set.LookupAUR(name)
 }
 
-// aurUnknown returns the error for a request that needs the AUR when there is no data of it.
+// aurUnknown returns the error for a request that needs data of the AUR while the snapshot has none.
 func (s *Snapshot) aurUnknown() error {
 	if s.in.AUR == nil {
 		return wire.Errorf(wire.CodeNetwork, "no data of the AUR: it is disabled (aur.enabled) and has no index")

@@ -10,12 +10,13 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// lostAUR returns an AUR without data.
+// lostAUR returns an AUR without an index, in the given state.
 func lostAUR(state wire.SourceState, why string) *IndexedSource {
 	return &IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: state, Why: why}}
 }
 
-// TestNeedsAUR: the AUR is queried if the request wants it, or if a search includes it and there is no data of it.
+// TestNeedsAUR checks that a search that includes the AUR must query the AUR if the request is live, or if the snapshot has
+// no index of the AUR.
 func TestNeedsAUR(t *testing.T) {
 	core := []IndexedSource{repository(t, "core", "a", "1-1")}
 	known := build(t, Inputs{Repositories: core, AUR: aur(t, "yay", "1-1")})
@@ -57,8 +58,8 @@ func TestInAUR(t *testing.T) {
 	}
 }
 
-// TestRepositoryNamedAUR: where a repository is called aur, that name means it, and
-// the AUR is another source.
+// TestRepositoryNamedAUR checks that the name aur means a configured repository with this name, and not the AUR, which is a
+// separate source.
 func TestRepositoryNamedAUR(t *testing.T) {
 	own := repository(t, "aur", "yay", "12-1")
 	for name, in := range map[string]Inputs{
@@ -92,8 +93,8 @@ func TestRepositoryNamedAUR(t *testing.T) {
 	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err), "the repository, though it cannot be read")
 }
 
-// TestWithoutAUR: the repositories alone answer, and the AUR is neither a source nor
-// unknown.
+// TestWithoutAUR checks that a snapshot without the AUR finds only packages of the repositories, that the AUR is not in its
+// sources, and that a search of the AUR finds nothing instead of returning an error.
 func TestWithoutAUR(t *testing.T) {
 	core := repository(t, "core", "yay-theme", "1-1")
 	for name, a := range map[string]*IndexedSource{"known": aur(t, "yay", "1-1"), "missing": lostAUR(wire.SourceMissing, "not yet"), "none": nil} {
@@ -110,7 +111,7 @@ func TestWithoutAUR(t *testing.T) {
 	}
 }
 
-// TestWithAUR: the AUR's reply replaces the earlier data.
+// TestWithAUR checks that the AUR's reply replaces the AUR's earlier data in a copy of the snapshot.
 func TestWithAUR(t *testing.T) {
 	s := build(t, Inputs{
 		Repositories: []IndexedSource{repository(t, "core", "yay-theme", "1-1")}, AUR: aur(t, "yay", "1-1", "yay-bin", "1-1"),
@@ -139,8 +140,8 @@ func TestWithAUR(t *testing.T) {
 	require.ElementsMatch(t, []string{"core/yay-theme", "aur/yay", "aur/yay-bin"}, search(t, s, query("yay")), "the snapshot stays as it is")
 }
 
-// TestWithAUR_Fails: if the query failed, the earlier data answers and is stale, with its own times; without earlier
-// data there is no snapshot.
+// TestWithAUR_Fails checks that after a failed query, searches use the AUR's earlier data, which is marked as stale and has
+// its earlier times, and that WithAUR returns nil if the snapshot has no earlier data.
 func TestWithAUR_Fails(t *testing.T) {
 	core := repository(t, "core", "a", "1-1")
 	failed := AURResult{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceFailed, Why: "slow"}}

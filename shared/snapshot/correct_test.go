@@ -9,7 +9,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// uncorrected returns inputs that libalpm reads differently.
+// uncorrected returns inputs without a correction, which the result of corrected contradicts.
 func uncorrected(t testing.TB) Inputs {
 	t.Helper()
 	replacer := wire.Package{Name: "d", Version: "1-1", Replaces: []string{"c"}}
@@ -21,7 +21,7 @@ func uncorrected(t testing.TB) Inputs {
 	}
 }
 
-// corrected returns libalpm's result.
+// corrected returns a result of libalpm that differs from omg's for the inputs of uncorrected.
 func corrected(repositories bool) *Correction {
 	return &Correction{Repositories: repositories, Packages: []CorrectedPackage{
 		{Name: "a", Version: "1-1", Reason: pacmandb.ReasonDepend, Need: NeedOptional, Repo: "core", Offered: "3-1", Order: 1, Ignored: true},
@@ -30,7 +30,7 @@ func corrected(repositories bool) *Correction {
 	}}
 }
 
-// lists returns the names of installed packages by filter.
+// lists returns, for each filter, the names of the installed packages that the filter selects.
 func lists(t testing.TB, s *Snapshot, filters ...string) (lists [][]string) {
 	t.Helper()
 	for _, filter := range filters {
@@ -41,7 +41,7 @@ func lists(t testing.TB, s *Snapshot, filters ...string) (lists [][]string) {
 	return lists
 }
 
-// TestCorrection: libalpm's result applies to every list, and the inputs stay unchanged.
+// TestCorrection checks that libalpm's result replaces omg's in every list, and that the inputs do not change.
 func TestCorrection(t *testing.T) {
 	in := uncorrected(t)
 	filters := []string{"", wire.FilterExplicit, wire.FilterOrphans, wire.FilterRequired, wire.FilterForeign}
@@ -59,8 +59,8 @@ func TestCorrection(t *testing.T) {
 	require.Empty(t, out.Replacements, "c is not installed")
 	f, err := s.Installed(&wire.InstalledRequest{})
 	require.NoError(t, err)
-	require.Equal(t, "about a", f.Packages[0].Desc, "the rest is what we read")
-	require.Empty(t, f.Packages[1].Desc, "nothing else is known of another version")
+	require.Equal(t, "about a", f.Packages[0].Desc, "omg read the same version, so it knows the description")
+	require.Empty(t, f.Packages[1].Desc, "omg read another version, so the description is unknown")
 	status, err := s.Status()
 	require.NoError(t, err)
 	c := status.Counts
@@ -70,7 +70,7 @@ func TestCorrection(t *testing.T) {
 	require.Equal(t, pacmandb.ReasonExplicit, in.Local.Packages.Find("a").Reason)
 }
 
-// TestCorrection_Replacements: libalpm does not report replacements, so omg's remain.
+// TestCorrection_Replacements checks that omg's replacements stay, because libalpm's result does not contain replacements.
 func TestCorrection_Replacements(t *testing.T) {
 	in := uncorrected(t)
 	in.Correction = &Correction{Repositories: true, Packages: []CorrectedPackage{
@@ -82,11 +82,12 @@ func TestCorrection_Replacements(t *testing.T) {
 	require.Equal(t, []wire.Replacement{{Name: "c", Installed: "1-1", By: "d", Version: "1-1", Repo: "core"}}, out.Replacements)
 }
 
-// TestCorrection_InstalledOnly: if libalpm could not read all repositories, omg's comparison with them remains.
+// TestCorrection_InstalledOnly checks that libalpm's result replaces only the installed packages, and not their comparison
+// with repositories, if libalpm could not read all repositories or omg downloads databases.
 func TestCorrection_InstalledOnly(t *testing.T) {
 	for name, change := range map[string]func(*Inputs){
 		"repositories unread": func(in *Inputs) { in.Correction = corrected(false) },
-		"other repositories": func(in *Inputs) { // libalpm read pacman's
+		"other repositories": func(in *Inputs) { // libalpm read pacman's databases, not those that omg downloaded
 			in.Correction = corrected(true)
 			in.Downloaded = in.Repositories
 		},
@@ -98,7 +99,7 @@ func TestCorrection_InstalledOnly(t *testing.T) {
 			require.Equal(t, [][]string{{"a", "b", "e"}, {"a", "e"}}, lists(t, s, "", wire.FilterForeign))
 			out, err := s.Outdated()
 			require.NoError(t, err)
-			require.Empty(t, out.Updates, "b is installed as libalpm says")
+			require.Empty(t, out.Updates, "the installed version of b is libalpm's")
 		})
 	}
 }

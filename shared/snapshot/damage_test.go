@@ -13,8 +13,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestBuild_DamagedIndex flips bytes of an index that was opened without a check: each error wraps pkgindex.ErrDamaged,
-// so that the index is built again.
+// TestBuild_DamagedIndex changes bytes of an index that is opened without a check, and checks that each error of a request
+// wraps pkgindex.ErrDamaged. After such an error, the daemon builds the index again.
 func TestBuild_DamagedIndex(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 120, Installed: 40, Seed: 3})
 	b := pkgindex.NewBuilder("test", checked)
@@ -48,7 +48,7 @@ func TestBuild_DamagedIndex(t *testing.T) {
 	require.NotZero(t, failures)
 }
 
-// ask makes every request that reads indexes.
+// ask calls all methods of a snapshot that read indexes, and returns their errors.
 func ask(in Inputs) (errs []error) {
 	s, err := Build(in)
 	if err != nil {

@@ -14,13 +14,13 @@ import (
 
 // outcome is the expected result of a request.
 type outcome struct {
-	code    wire.Code // of the error, 0 for none
+	code    wire.Code // the code of the error; 0 for a result without an error
 	partial bool
 	empty   bool
-	why     string // a part of the error's text, or of Why
+	why     string // a part of the error's text, or of the result's Why
 }
 
-// request makes a request, and returns the basis and the size of the result.
+// request is a function that makes a request, and returns the basis of the result and its number of elements.
 type request func(s *Snapshot) (wire.Basis, int, error)
 
 func searching(r *wire.SearchRequest) request {
@@ -53,8 +53,7 @@ func listing(filter string) request {
 	}
 }
 
-// requests has one request of each kind. The packages a and b are in core and extra, c is foreign, and d does not
-// exist.
+// requests holds one request of each kind. The package a is in core, b is in extra, c is foreign, and d does not exist.
 var requests = map[string]request{
 	"search a":       searching(query("a")),
 	"search b":       searching(query("b")),
@@ -104,7 +103,7 @@ func basisOf(r *wire.ExplicitResult, err error) (wire.Basis, int, error) {
 	return r.Basis, len(r.Names), nil
 }
 
-// completeInputs returns inputs with nothing missing.
+// completeInputs returns inputs in which all sources could be read.
 func completeInputs(t testing.TB) Inputs {
 	t.Helper()
 	return Inputs{
@@ -118,8 +117,8 @@ func completeInputs(t testing.TB) Inputs {
 	}
 }
 
-// check makes all requests. Those that are not in want must have a result that is complete and, except in the search
-// for d, not empty.
+// check makes all requests and compares their outcomes with the map want. A request that is not in want must have a result
+// that is not partial and, except for the search for d, not empty.
 func check(t *testing.T, in Inputs, want map[string]outcome) {
 	t.Helper()
 	for name := range want {
@@ -145,7 +144,7 @@ func check(t *testing.T, in Inputs, want map[string]outcome) {
 	}
 }
 
-// partialCounts returns the names of partial counts and all counts of a status.
+// partialCounts returns the names of the partial counts of a status, joined with spaces, and all its counts.
 func partialCounts(t *testing.T, in Inputs) (partial string, counts wire.Counts) {
 	t.Helper()
 	status, err := build(t, in).Status()
@@ -153,8 +152,8 @@ func partialCounts(t *testing.T, in Inputs) (partial string, counts wire.Counts)
 	return strings.Join(status.PartialCounts, " "), status.Counts
 }
 
-// TestDegraded_Repository: while an index answers for a repository, no result is partial. Without one, each result that
-// the repository could change is partial, and a request for this repository alone is an error.
+// TestDegraded_Repository checks that no result is partial while every repository has an index. If one has none, each
+// result that this repository could change must be partial, and a request for this repository alone must fail.
 func TestDegraded_Repository(t *testing.T) {
 	for name, c := range map[string]struct {
 		state    wire.SourceState
@@ -207,14 +206,14 @@ func TestDegraded_Repository(t *testing.T) {
 			})
 			partial, counts := partialCounts(t, in)
 			require.Equal(t, "foreign updates ignored replacements aur_updates security", partial)
-			require.EqualValues(t, 2, *counts.Foreign, "b counts, because it is in no repository that is known")
+			require.EqualValues(t, 2, *counts.Foreign, "b is counted as foreign, because its repository could not be read")
 			require.EqualValues(t, 1, *counts.Updates)
 		})
 	}
 }
 
-// TestDegraded_AllRepositories: if no repository answers, installed packages are still known, and all other requests
-// are errors.
+// TestDegraded_AllRepositories checks that requests for installed packages succeed if no repository has an index, and that
+// all other requests fail.
 func TestDegraded_AllRepositories(t *testing.T) {
 	for name, change := range map[string]struct {
 		do  func(*Inputs)
@@ -245,7 +244,7 @@ func TestDegraded_AllRepositories(t *testing.T) {
 				"security": {partial: !none}, "status": {partial: !none},
 			})
 			partial, counts := partialCounts(t, in)
-			require.Equal(t, map[bool]string{false: "security"}[none], partial, "what is not known is not partial")
+			require.Equal(t, map[bool]string{false: "security"}[none], partial, "unknown counts are not partial")
 			for _, n := range []*uint32{counts.Foreign, counts.Updates, counts.Ignored, counts.Replacements, counts.AURUpdates} {
 				require.Nil(t, n)
 			}
@@ -258,7 +257,8 @@ func TestDegraded_AllRepositories(t *testing.T) {
 	}
 }
 
-// TestDegraded_AUR: a missing AUR affects no other source. Requests for the AUR alone are network errors.
+// TestDegraded_AUR checks that missing data of the AUR makes no result of other sources partial, and that requests for the
+// AUR alone fail with a network error.
 func TestDegraded_AUR(t *testing.T) {
 	for name, a := range map[string]*IndexedSource{
 		"none": nil, "missing": lostAUR(wire.SourceMissing, "not downloaded yet"), "failed": lostAUR(wire.SourceFailed, "damaged"),
@@ -287,7 +287,8 @@ func TestDegraded_AUR(t *testing.T) {
 	require.EqualValues(t, 0, *counts.AURUpdates)
 }
 
-// TestDegraded_Local: installed packages may be unknown, from an earlier reading, or partly known.
+// TestDegraded_Local checks the results of all requests if the installed packages are unknown, were read earlier and could
+// not be read again, or could be read only in part.
 func TestDegraded_Local(t *testing.T) {
 	t.Run("unknown", func(t *testing.T) {
 		in := completeInputs(t)
@@ -338,8 +339,8 @@ func TestDegraded_Local(t *testing.T) {
 	})
 }
 
-// TestDegraded_EachRepository loses one repository of a generated system at a time. The results are marked, and contain
-// all packages of the other repositories.
+// TestDegraded_EachRepository removes the index of one repository of a generated system at a time, and checks that results
+// are partial and contain all packages of the other repositories.
 func TestDegraded_EachRepository(t *testing.T) {
 	o := fixture.Options{Packages: 600, Installed: 100, Seed: 3}
 	in := generated(t, o)

@@ -8,14 +8,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// foreign compares the installed packages that are in no repository with the AUR.
+// foreign holds the installed packages that are in no repository, compared with the AUR.
 type foreign struct {
 	packages []wire.ForeignPackage // sorted by name
-	known    bool                  // whether there is data of the AUR to compare with
+	known    bool                  // whether any data of the AUR was available for the comparison
 }
 
-// compareForeign compares the foreign packages with the AUR's data: the index of its dump, and its replies about them
-// if they are newer.
+// compareForeign compares the foreign packages with the AUR's data: with the AUR's replies about the packages if they are
+// newer than the index of the AUR's dump, and otherwise with the index.
 func (s *Snapshot) compareForeign() (*foreign, error) {
 	c, err := s.comparison()
 	if c == nil || err != nil {
@@ -47,8 +47,8 @@ func (s *Snapshot) compareForeign() (*foreign, error) {
 	return f, nil
 }
 
-// inAUR returns the AUR's package of a name, or nil. If gone is true, the AUR replied that it does not have the
-// package.
+// inAUR returns the AUR's package with a name, or nil if omg's data does not have the package. If gone is true, the AUR
+// replied that it does not have the package.
 func (s *Snapshot) inAUR(replies *AURReplies, name string) (p *wire.Package, gone bool, err error) {
 	if replies != nil {
 		if _, asked := slices.BinarySearch(replies.Names, name); asked {
@@ -64,11 +64,11 @@ func (s *Snapshot) inAUR(replies *AURReplies, name string) (p *wire.Package, gon
 	return &found, false, err
 }
 
-// vcsSuffixes are the suffixes of packages whose version is only known after a build: the AUR's version does not show
-// whether there is an update.
+// vcsSuffixes are the suffixes of packages that are built from the latest sources. Their version is only known after a
+// build, so the AUR's version does not show whether an update exists.
 var vcsSuffixes = []string{"-git", "-svn", "-hg", "-bzr", "-nightly"}
 
-// foreignState returns the state of a package, given the AUR's version of it.
+// foreignState returns the state of an installed package, given its installed version and its version in the AUR.
 func foreignState(name, installed, version string) string {
 	if slices.ContainsFunc(vcsSuffixes, func(suffix string) bool { return strings.HasSuffix(name, suffix) }) {
 		return wire.ForeignVCS
@@ -82,7 +82,7 @@ func foreignState(name, installed, version string) string {
 	return wire.ForeignCurrent
 }
 
-// count sets the numbers in c. They stay unknown without data of the AUR.
+// count sets the counts of the AUR in c. Without data of the AUR, these counts stay nil, which means unknown.
 func (f *foreign) count(c *wire.Counts) {
 	if f == nil || !f.known {
 		return

@@ -10,7 +10,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// withForeign returns inputs with four foreign packages and one of a repository.
+// withForeign returns inputs with five installed packages: four foreign packages, and one that is in a repository.
 func withForeign(t testing.TB) Inputs {
 	t.Helper()
 	list := LocalInput{Packages: &pacmandb.Local{}}
@@ -20,7 +20,8 @@ func withForeign(t testing.TB) Inputs {
 	return Inputs{Config: &pacmandb.Config{}, Repositories: []IndexedSource{repository(t, "core", "official", "1-1")}, Local: list}
 }
 
-// replies returns the AUR's replies about three packages at a time; the package gone is not there.
+// replies returns the AUR's replies, at the time at in Unix seconds, to queries for three packages. The AUR does not have
+// the package called gone.
 func replies(at int64) *AURReplies {
 	return &AURReplies{
 		At: time.Unix(at, 0), Names: []string{"gone", "later", "x-git"},
@@ -31,7 +32,8 @@ func replies(at int64) *AURReplies {
 	}
 }
 
-// TestForeign: replies newer than the dump take precedence over it, and a package that they do not contain is gone.
+// TestForeign checks that the AUR's replies take precedence over the dump if they are not older, and that the state of a
+// queried package that the AUR does not have is gone.
 func TestForeign(t *testing.T) {
 	dump := func(t testing.TB) *IndexedSource {
 		return aur(t, "gone", "2-1", "later", "2-1", "other", "1-1", "official", "9-1")
@@ -62,7 +64,7 @@ func TestForeign(t *testing.T) {
 			for _, p := range out.Foreign {
 				names, states = append(names, p.Name), append(states, p.State+" "+p.Version)
 			}
-			require.Equal(t, []string{"gone", "later", "other", "x-git"}, names, "one of a repository is not among them")
+			require.Equal(t, []string{"gone", "later", "other", "x-git"}, names, "the package official is in a repository")
 			require.Equal(t, c.states, states)
 			status, err := s.Status()
 			require.NoError(t, err)
@@ -78,7 +80,8 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestForeign_Counts: ignored updates have a separate count, and marks are counted in any state.
+// TestForeign_Counts checks that ignored updates are counted separately, and that packages that are out of date or orphaned
+// are counted in any state.
 func TestForeign_Counts(t *testing.T) {
 	in := withForeign(t)
 	in.AUR, in.Replies = aur(t, "gone", "2-1", "later", "2-1", "other", "0-1"), replies(checked+1)
@@ -101,7 +104,8 @@ func TestForeign_Counts(t *testing.T) {
 	}, out.Foreign[1])
 }
 
-// TestForeignState: the AUR's version of a package that is built from its latest sources is not comparable.
+// TestForeignState checks how the AUR's version decides the state of a package, except for packages that are built from
+// their latest sources.
 func TestForeignState(t *testing.T) {
 	for _, c := range []struct{ name, installed, version, want string }{
 		{"a", "1-1", "1-2", wire.ForeignUpdate},

@@ -1,17 +1,17 @@
-// Package snapshot is what omg knows of a system at one moment: the packages of its repositories and of the AUR, the
-// installed packages, how both compare, and how reliable each of these is.
+// Package snapshot combines what omg knows about a system at one moment: the packages of the repositories and of the AUR,
+// the installed packages, how the two compare, and how reliable each of these facts is.
 //
-// It is the only place where this is put together. Inputs holds what was found of each source, Build makes an immutable
-// Snapshot of it, and the snapshot's methods return structs. The daemon's refresh, omg-direct and the fallback to
-// libalpm all call Build, and package answers encodes the results of the methods.
+// No other package combines these facts. Inputs holds the data that was read from each source, Build makes an immutable
+// Snapshot of the inputs, and the methods of the snapshot return structs as results. The daemon's refresh, the reader
+// without a daemon and the fallback to libalpm all call Build. Package answers encodes the results.
 //
 //	Inputs ── Build ──> Snapshot ── Search, Info, Installed, Outdated, Status … ──> structs
 //
 // # Degraded sources
 //
-// A source that cannot be read does not affect the others. It is stale if an earlier index of it answers in its place,
-// otherwise missing or failed. Results that a missing or failed source could change are partial (wire.Basis). A result
-// that is empty, but might not be with such a source, is an error for the caller.
+// A source that cannot be read does not affect the other sources. Such a source is stale if an earlier index of it can be
+// used, and otherwise missing or failed. A result that a missing or failed source could change is partial (see
+// wire.Basis). If a partial result is empty, the callers report an error, because the missing data could have filled it.
 package snapshot
 
 import (
@@ -23,106 +23,107 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Inputs is what was found of each source of a system.
+// Inputs holds the data that was read from each source of a system, and from which Build makes a snapshot.
 type Inputs struct {
-	// Generation is the number of the snapshot, within its process.
+	// Generation is the number of the snapshot. Each process numbers its snapshots separately.
 	Generation uint64
 	// CheckedAt is when the inputs were last found to be current.
 	CheckedAt time.Time
-	// DBPath is pacman's database directory, and Config its configuration with the repositories in order.
+	// DBPath is pacman's database directory. Config is pacman's configuration, with the repositories in order.
 	DBPath string
 	Config *pacmandb.Config
-	// Local is the local database.
+	// Local is pacman's local database.
 	Local LocalInput
-	// Repositories are the configured ones in order, with pacman's own databases.
+	// Repositories lists the configured repositories in order, with the databases that pacman downloaded.
 	Repositories []IndexedSource
-	// Downloaded are the same repositories, with the databases that omg downloads in place of pacman's where they are
-	// newer; nil if omg downloads none. Updates, foreign packages and advisories are computed from these. With
-	// SearchDownloaded, searches use them too.
+	// Downloaded lists the same repositories. For each, it has the database that omg downloaded, if that is newer than
+	// pacman's. It is nil if omg does not download databases. Updates, foreign packages and advisories are computed
+	// from Downloaded if it is set. Searches use it only if SearchDownloaded is set.
 	Downloaded       []IndexedSource
 	SearchDownloaded bool
-	// AUR is the AUR; nil if it is disabled and has no index.
+	// AUR is the source of the AUR's packages; nil if the AUR is disabled and has no index.
 	AUR *IndexedSource
-	// Replies are the AUR's replies about installed packages; nil if it was not queried.
+	// Replies holds the AUR's replies about installed packages; nil if the AUR was not queried.
 	Replies *AURReplies
-	// Tracker is the security tracker; nil if it is disabled.
+	// Tracker is the data of the security tracker; nil if the tracker is disabled.
 	Tracker *TrackerData
-	// Correction is libalpm's result for the same databases; nil if it does not differ.
+	// Correction is libalpm's result for the same databases; nil if omg's result does not differ from it.
 	Correction *Correction
-	// Runtimes are the active versions in a new shell; nil if the process does not look for them. SystemRuntimes are
-	// the versions of those that are packages.
+	// Runtimes lists the active version of each runtime in a new shell; nil if the process does not look for runtimes.
+	// SystemRuntimes maps a runtime that is installed as a package to its version.
 	Runtimes       []wire.Runtime
 	SystemRuntimes map[string]string
-	// Problems are the parts of the system or of the daemon that do not work.
+	// Problems lists the parts of the system or of the daemon that do not work.
 	Problems []wire.Problem
 }
 
-// LocalInput is the local database.
+// LocalInput holds what was read from pacman's local database.
 type LocalInput struct {
-	// Packages are the installed packages; nil if unknown. If Why is set, they are from an earlier reading.
+	// Packages lists the installed packages; nil if they are unknown. If Why is set, the packages were read earlier and
+	// may be outdated.
 	Packages *pacmandb.Local
-	// Why is the reason why the packages are missing or could not be read again.
+	// Why is the reason why the packages are unknown or could not be read again.
 	Why string
-	// UnreadablePackages tells which packages could not be read; empty if none. Their descriptions, relations and reasons are
-	// unknown.
+	// UnreadablePackages is a text that lists the packages that could not be read; empty if all could be read. The
+	// descriptions, relations and reasons of these packages are unknown.
 	UnreadablePackages string
 }
 
-// IndexedSource is a repository or the AUR, as it was found.
+// IndexedSource is a repository or the AUR: its state and its packages.
 type IndexedSource struct {
-	// Source is its description in replies.
+	// Source is the description of the source in replies.
 	wire.Source
-	// Index holds its packages; nil if there is no index to answer from.
+	// Index holds the packages of the source; nil if the source has no usable index.
 	Index *pkgindex.File
 	Usage pacmandb.Usage
-	// Building means that the first index is still being built.
+	// Building means that the first index of the source is still being built.
 	Building bool
 }
 
-// AURReplies are the AUR's replies to queries for packages by name.
+// AURReplies holds the AUR's replies to queries for packages by name.
 type AURReplies struct {
 	At time.Time
-	// Names are the queried names, sorted. A name that is not in Packages is not in the AUR.
+	// Names lists the queried names, sorted. If one of these names is not in Packages, the AUR does not have the package.
 	Names    []string
 	Packages map[string]*wire.Package
 }
 
-// TrackerData is the security tracker's data.
+// TrackerData holds the advisories of the security tracker.
 type TrackerData struct {
 	Records []advisories.Record
-	// Skipped counts records that could not be read.
+	// Skipped is the number of advisories that could not be read.
 	Skipped int
-	// At is when the tracker last replied, in Unix seconds; 0 if never, and then there are no records. AsOf is the date
-	// of the records; 0 if unknown.
+	// At is when the tracker last replied, in Unix seconds; 0 if it never did, and then Records is empty. AsOf is the
+	// date of the advisories, in Unix seconds; 0 if it is unknown.
 	At, AsOf int64
-	// Why is the error of the last request; empty if it succeeded.
+	// Why is the error of the last request to the tracker; empty if the request succeeded.
 	Why string
-	// StaleAfter is the age from which the records are stale.
+	// StaleAfter is the age from which the advisories are stale; 0 for never.
 	StaleAfter time.Duration
 }
 
-// Correction is libalpm's result for the same databases, where it differs from omg's. libalpm is right by definition:
-// pacman acts on its result.
+// Correction is libalpm's result for the same databases, if omg's result differs from it. libalpm is right by definition,
+// because pacman uses libalpm.
 type Correction struct {
-	// Packages are all installed packages, sorted by name.
+	// Packages lists all installed packages, sorted by name.
 	Packages []CorrectedPackage
 	// Repositories means that libalpm could read all repositories.
 	Repositories bool
 }
 
-// CorrectedPackage is an installed package as libalpm sees it.
+// CorrectedPackage is an installed package as libalpm reads it and compares it with the repositories.
 type CorrectedPackage struct {
 	Name, Version string
 	Reason        pacmandb.Reason
 	Need          Need
-	// Repo is the first repository that has the package, empty for a foreign package, and Offered the version there. It
-	// is an update if Order is above 0, and older if Order is below.
+	// Repo is the first repository that has the package; empty for a foreign package. Offered is the package's version in
+	// Repo. Order is above 0 if Offered is newer than the installed version, and below 0 if Offered is older.
 	Repo, Offered string
 	Order         int8
 	Ignored       bool
 }
 
-// Need is how strongly other installed packages need a package.
+// Need says whether other installed packages need a package: not at all, optionally, or as a dependency.
 type Need uint8
 
 // The values of Need.

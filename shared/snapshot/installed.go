@@ -13,11 +13,11 @@ import (
 type InstalledMatches struct {
 	wire.Basis
 	Packages []*pacmandb.Installed
-	// Missing are the requested names that are not installed.
+	// Missing lists the requested names that are not installed.
 	Missing []string
 }
 
-// Installed answers an InstalledRequest.
+// Installed returns the installed packages that an InstalledRequest requests.
 func (s *Snapshot) Installed(r *wire.InstalledRequest) (*InstalledMatches, error) {
 	if s.system == nil {
 		return nil, s.unknown()
@@ -43,7 +43,7 @@ func (s *Snapshot) Installed(r *wire.InstalledRequest) (*InstalledMatches, error
 	return found, nil
 }
 
-// filter returns the installed packages that a filter selects.
+// filter returns the installed packages that one of the wire.Filter constants selects.
 func (s *Snapshot) filter(kind string) ([]*pacmandb.Installed, error) {
 	switch kind {
 	case "":
@@ -69,7 +69,8 @@ func (s *Snapshot) filter(kind string) ([]*pacmandb.Installed, error) {
 	return nil, invalid("no filter %q", kind)
 }
 
-// named returns the packages that have one of the names or, as in pacman, provide it.
+// named returns, for each name, the package with this name or, as in pacman, a package that provides the name. It also
+// returns the names for which packages has no such package.
 func (s *Snapshot) named(packages []*pacmandb.Installed, names []string) (kept []*pacmandb.Installed, missing []string) {
 	in := make(map[*pacmandb.Installed]bool, len(packages))
 	for _, p := range packages {
@@ -85,7 +86,7 @@ func (s *Snapshot) named(packages []*pacmandb.Installed, names []string) (kept [
 	return kept, missing
 }
 
-// matchers converts words into pacmandb's form, as for a search.
+// matchers converts the words of a request into search words for pacmandb.Local.Search.
 func matchers(r *wire.InstalledRequest) ([]pacmandb.SearchWord, error) {
 	words := make([]pacmandb.SearchWord, len(r.Words))
 	for i, w := range r.Words {
@@ -104,8 +105,8 @@ func matchers(r *wire.InstalledRequest) ([]pacmandb.SearchWord, error) {
 	return words, nil
 }
 
-// Describe returns an installed package in the form of a reply, with all details or only the fields that pacman -Q
-// shows.
+// Describe converts an installed package into the type that replies contain, with all details or only the fields that
+// pacman -Q shows.
 func (s *Snapshot) Describe(p *pacmandb.Installed, details bool) wire.InstalledPackage {
 	reason := ""
 	switch p.Reason {
@@ -138,7 +139,7 @@ func (s *Snapshot) Describe(p *pacmandb.Installed, details bool) wire.InstalledP
 	return out
 }
 
-// Explicit answers OpExplicit.
+// Explicit returns the result of OpExplicit.
 func (s *Snapshot) Explicit() (*wire.ExplicitResult, error) {
 	if s.system == nil {
 		return nil, s.unknown()
@@ -150,7 +151,7 @@ func (s *Snapshot) Explicit() (*wire.ExplicitResult, error) {
 	return r, nil
 }
 
-// Outdated answers OpOutdated.
+// Outdated returns the result of OpOutdated.
 func (s *Snapshot) Outdated() (*wire.OutdatedResult, error) {
 	if s.system == nil {
 		return nil, s.unknown()

@@ -13,8 +13,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestInstalled_Filters: each installed package is explicit or a dependency, and the basis names the repositories only
-// for filters that depend on them.
+// TestInstalled_Filters checks that each installed package is either explicit or a dependency, and that the basis contains
+// the repositories only for a filter whose result depends on them.
 func TestInstalled_Filters(t *testing.T) {
 	const n = 400
 	in := generated(t, fixture.Options{Packages: 2 * n, Installed: n, Seed: 3})
@@ -37,7 +37,7 @@ func TestInstalled_Filters(t *testing.T) {
 	require.Equal(t, n, len(explicit)+len(deps))
 	orphans, required := names(ask(wire.FilterOrphans).Packages), names(ask(wire.FilterRequired).Packages)
 	require.Subset(t, names(deps), required)
-	require.Subset(t, required, orphans, "a package that is only optional for another is in the second list")
+	require.Subset(t, required, orphans, "required also has the packages that are only optional for another package")
 	foreign, known := s.ForeignNames()
 	require.True(t, known)
 	require.NotEmpty(t, foreign)
@@ -51,7 +51,7 @@ func TestInstalled_Filters(t *testing.T) {
 	require.Equal(t, wire.Basis{Generation: 7, At: checked}, result.Basis)
 }
 
-// TestInstalled_Names finds packages by name or by what they provide.
+// TestInstalled_Names checks that a request finds installed packages by their names or by names that they provide.
 func TestInstalled_Names(t *testing.T) {
 	provider := installed("bash-git", "5-1", pacmandb.ReasonExplicit)
 	provider.Provides = []string{"bash=5.2"}
@@ -71,7 +71,7 @@ func TestInstalled_Names(t *testing.T) {
 	require.Equal(t, []string{"bash-git"}, got)
 }
 
-// TestInstalled_Words matches words as a search does.
+// TestInstalled_Words checks that words match installed packages as they match packages in a search.
 func TestInstalled_Words(t *testing.T) {
 	s := build(t, Inputs{Local: local(installed("libfoo", "1-1", pacmandb.ReasonDepend), installed("foo", "1-1", pacmandb.ReasonExplicit))})
 	ask := func(r wire.InstalledRequest) []string {
@@ -88,7 +88,7 @@ func TestInstalled_Words(t *testing.T) {
 	requireCode(t, err, wire.CodeInvalid, "regular expression")
 }
 
-// TestDescribe: details include the relations to other packages.
+// TestDescribe checks that the details of an installed package include its relations to other installed packages.
 func TestDescribe(t *testing.T) {
 	db := t.TempDir()
 	lib, tool, gui := installed("lib", "1-1", pacmandb.ReasonDepend), installed("tool", "1-1", pacmandb.ReasonExplicit, "lib>=1"), installed("gui", "1-1", 7)
@@ -109,7 +109,7 @@ func TestDescribe(t *testing.T) {
 	require.True(t, d.Script)
 	require.Equal(t, []string{"lib>=1"}, d.Depends)
 	d = s.Describe(gui, true)
-	require.Empty(t, d.Reason, "pacman knows neither")
+	require.Empty(t, d.Reason, "the reason 7 is neither explicit nor dependency")
 	require.Equal(t, []string{"lib: for libraries", "tool"}, d.InstalledOpt)
 	require.EqualValues(t, 5, d.InstallDate)
 	require.Equal(t, "extra", d.InstalledDB)
@@ -117,10 +117,11 @@ func TestDescribe(t *testing.T) {
 	require.Equal(t, wire.InstalledPackage{
 		Package: wire.Package{Repo: "local", Name: "tool", Version: "1-1", Desc: "about tool"}, Reason: "explicit",
 	}, s.Describe(tool, false))
-	require.Empty(t, gui.Repo, "the local database stays as it is")
+	require.Empty(t, gui.Repo, "Describe must not change the package of the local database")
 }
 
-// TestOutdated: the first repository that has a package decides.
+// TestOutdated checks updates, newer packages and replacements. An installed package is compared only with the first
+// repository that has it.
 func TestOutdated(t *testing.T) {
 	replacer := wire.Package{Name: "new", Version: "3-1", Replaces: []string{"old"}}
 	extra := currentSource("extra", index(t, "repo", "extra", append(packages("update", "9-1", "ignored", "2-1", "second", "2-1"), replacer)...))
@@ -158,7 +159,8 @@ func TestOutdated(t *testing.T) {
 	require.Equal(t, list, names(f.Packages))
 }
 
-// TestOutdated_Generated: a generated system has updates, newer packages and foreign ones, each listed once.
+// TestOutdated_Generated checks that a generated system has updates and foreign packages, and that each package is listed
+// once.
 func TestOutdated_Generated(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 800, Installed: 300, Seed: 3})
 	r, err := build(t, in).Outdated()
@@ -181,7 +183,7 @@ func TestOutdated_Generated(t *testing.T) {
 	require.Equal(t, seen, slices.Compact(slices.Clone(seen)))
 }
 
-// TestFacts: the facts are those of pacman's own databases.
+// TestFacts checks that Facts returns the contents of pacman's databases, without repositories that could not be read.
 func TestFacts(t *testing.T) {
 	s := build(t, Inputs{
 		Config:       &pacmandb.Config{IgnorePkg: []string{"x"}, Repos: []pacmandb.Repo{{Name: "core"}, {Name: "lost"}, {Name: "extra"}}},
@@ -190,7 +192,7 @@ func TestFacts(t *testing.T) {
 	config, facts, err := s.Facts()
 	require.NoError(t, err)
 	require.Equal(t, []string{"x"}, config.IgnorePkg)
-	require.Equal(t, []pacmandb.Repo{{Name: "core", Usage: pacmandb.UsageAll}, {Name: "extra", Usage: pacmandb.UsageAll}}, config.Repos, "those that could be read")
+	require.Equal(t, []pacmandb.Repo{{Name: "core", Usage: pacmandb.UsageAll}, {Name: "extra", Usage: pacmandb.UsageAll}}, config.Repos, "the repositories that could be read")
 	for i, want := range []string{"1-1", "2-1"} {
 		version, ok := facts.Lookup(i, "a")
 		require.True(t, ok)

@@ -5,7 +5,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Runtimes converts active versions into the form of a reply. It never returns nil.
+// Runtimes converts the active versions of runtimes into the type that replies contain. It never returns nil.
 func Runtimes(active []runtimes.Active) []wire.Runtime {
 	list := make([]wire.Runtime, len(active))
 	for i, a := range active {
@@ -17,7 +17,7 @@ func Runtimes(active []runtimes.Active) []wire.Runtime {
 	return list
 }
 
-// ActiveRuntimes answers OpRuntimes.
+// ActiveRuntimes returns the result of OpRuntimes.
 func (s *Snapshot) ActiveRuntimes() (*wire.RuntimesResult, error) {
 	if s.in.Runtimes == nil {
 		return nil, wire.Errorf(wire.CodeNotReady, "this daemon does not read home directories: use omg which")

@@ -10,7 +10,7 @@ import (
 )
 
 func TestRuntimes(t *testing.T) {
-	require.NotNil(t, Runtimes(nil), "none is not unknown")
+	require.NotNil(t, Runtimes(nil), "nil would mean that the runtimes are unknown")
 	require.Equal(t, []wire.Runtime{
 		{Runtime: "node", Version: "20.1.0", Manager: "omg", Path: "/d/20.1.0", Wanted: "20", Kind: runtimes.Range.String(), Source: "/p/.nvmrc"},
 		{Runtime: "go", Version: "1.30", Missing: true},
@@ -22,7 +22,7 @@ func TestRuntimes(t *testing.T) {
 	}))
 }
 
-// TestActiveRuntimes: a daemon that does not read home directories returns unknown, not an empty list.
+// TestActiveRuntimes checks that a daemon that does not read home directories returns an error and not an empty list.
 func TestActiveRuntimes(t *testing.T) {
 	_, err := build(t, Inputs{}).ActiveRuntimes()
 	requireCode(t, err, wire.CodeNotReady, "omg which")

@@ -11,26 +11,26 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Matches is the result of a search or a look-up. Read and Each read its hits.
+// Matches is the result of a search or a look-up. The methods Read and Each of a Snapshot read the packages of its hits.
 type Matches struct {
 	wire.Basis
-	// Total counts all matches, including those beyond a limit.
+	// Total is the number of all matches, including matches beyond a limit.
 	Total int
 	Hits  []pkgindex.Hit
-	// Unknown are the targets of a look-up that no source has.
+	// Unknown lists the requested names of a look-up that no source has.
 	Unknown []string
-	// Suggestions are names similar to the words of a search that found nothing.
+	// Suggestions lists names similar to the words of a search that found nothing.
 	Suggestions []string
 }
 
 const (
-	// expressionTimeout limits a search for expressions: usual ones take milliseconds, but an expression can be written
-	// to take minutes over all packages.
+	// expressionTimeout limits the time of a search for regular expressions. Matching a usual expression against all
+	// packages takes milliseconds, but an expression can be written so that it takes minutes.
 	expressionTimeout = 5 * time.Second
-	// maxNames is the maximum number of names in one request. The unknown ones must fit into one chunk of a reply.
+	// maxNames is the maximum number of names in one request. All unknown names must fit into one chunk of a reply.
 	maxNames = 10_000
-	// maxSuggested is the number of words or unknown names for which suggestions are searched, since each is compared
-	// with all names.
+	// maxSuggested is the maximum number of words or unknown names for which similar names are searched: each word is
+	// compared with the names of all packages.
 	maxSuggested = 20
 	// maxSuggestions is the maximum number of names suggested for one search.
 	maxSuggestions = 5
@@ -41,7 +41,8 @@ func invalid(format string, args ...any) error {
 	return wire.Errorf(wire.CodeInvalid, format, args...)
 }
 
-// fromQuery converts an error of the query into an error of the request.
+// fromQuery converts the error of an invalid query into an error with the code CodeInvalid. It returns other errors
+// unchanged.
 func fromQuery(err error) error {
 	if errors.Is(err, pkgindex.ErrQuery) {
 		return invalid("%v", err)
@@ -49,7 +50,7 @@ func fromQuery(err error) error {
 	return err
 }
 
-// Check returns an error if a search is invalid, or if its repositories cannot be searched.
+// Check returns an error if a search request is invalid, or if the requested repositories cannot be searched.
 func (s *Snapshot) Check(r *wire.SearchRequest) error {
 	_, err := s.parse(r)
 	return err
@@ -63,7 +64,7 @@ func (s *Snapshot) parse(r *wire.SearchRequest) (*pkgindex.Query, error) {
 	return q, fromQuery(err)
 }
 
-// Search answers a SearchRequest without querying the AUR.
+// Search returns the packages that match a SearchRequest. It does not query the AUR.
 func (s *Snapshot) Search(r *wire.SearchRequest) (*Matches, error) {
 	q, err := s.parse(r)
 	if err != nil {
@@ -81,7 +82,7 @@ func (s *Snapshot) Search(r *wire.SearchRequest) (*Matches, error) {
 		return nil, fromQuery(err)
 	}
 	if r.OnlyAUR {
-		wanted = []string{wire.SourceAUR + "/"} // which no repository is called
+		wanted = []string{wire.SourceAUR + "/"} // a name that no repository can have, so that no repository is in the basis
 	}
 	found := &Matches{Basis: s.searchBasis(wanted), Total: result.Total, Hits: result.Hits}
 	if found.Total == 0 {
@@ -90,8 +91,8 @@ func (s *Snapshot) Search(r *wire.SearchRequest) (*Matches, error) {
 	return found, err
 }
 
-// SplitRepositories splits the words of a search into the repositories that it is restricted to (nil for all) and the other
-// words.
+// SplitRepositories returns the repositories to which a search is restricted, by its field Repos or by words such as
+// repo:core, and its other words. If the search is not restricted, repositories is nil.
 func SplitRepositories(r *wire.SearchRequest) (repositories, words []string) {
 	repositories = slices.Clone(r.Repos)
 	for _, word := range r.Words {
@@ -104,8 +105,8 @@ func SplitRepositories(r *wire.SearchRequest) (repositories, words []string) {
 	return repositories, words
 }
 
-// searchable returns an error unless one of the sources that a request asks for, all
-// repositories if it names none, can be searched, and all of them exist.
+// searchable returns an error if a requested repository does not exist, or if none of the requested sources can be
+// searched. A request without repositories requests all repositories.
 func (s *Snapshot) searchable(r *wire.SearchRequest) error {
 	asked, _ := SplitRepositories(r)
 	aur, others := r.OnlyAUR, asked
@@ -131,7 +132,7 @@ func (s *Snapshot) searchable(r *wire.SearchRequest) error {
 		}
 	}
 	if aur && s.HasAUR() {
-		return nil // the AUR's data alone is enough only for a search of the AUR
+		return nil // only a search that requests the AUR is possible with the AUR's data alone
 	}
 	for i := range s.shown {
 		if src := &s.shown[i]; src.Index != nil && (len(others) == 0 || slices.Contains(others, src.Name)) {
@@ -141,7 +142,8 @@ func (s *Snapshot) searchable(r *wire.SearchRequest) error {
 	return s.noRepositories(others)
 }
 
-// noRepositories returns the error for a search when no requested repository can be searched.
+// noRepositories returns the error for a request if none of the wanted repositories can be searched. If wanted is nil, the
+// request was for all repositories.
 func (s *Snapshot) noRepositories(wanted []string) error {
 	why := missing(s.shown, wanted)
 	exists := func(src IndexedSource) bool { return src.State != wire.SourceMissing }
@@ -151,7 +153,7 @@ func (s *Snapshot) noRepositories(wanted []string) error {
 	return wire.Errorf(wire.CodeNotReady, "no repository can be searched: %s", why)
 }
 
-// suggest returns names similar to the plain words of a request.
+// suggest returns names similar to the words of a search, or nil if the words are regular expressions.
 func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
 	if r.Regex {
 		return nil, nil
@@ -167,35 +169,35 @@ func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
 	return close[:min(len(close), maxSuggestions)], nil
 }
 
-// Info answers an InfoRequest without querying the AUR.
+// Info returns the packages that an InfoRequest requests. It does not query the AUR.
 func (s *Snapshot) Info(r *wire.InfoRequest) (*Matches, error) {
 	found, err := s.Lookup(r)
 	if err == nil && s.onlyAUR(r) && !s.HasAUR() {
-		return nil, s.aurUnknown() // as for a search there: unknown is not missing
+		return nil, s.aurUnknown() // without the AUR's data, it is unknown whether the AUR has the packages
 	}
 	return found, err
 }
 
-// onlyAUR reports whether all names are asked for in the AUR.
+// onlyAUR reports whether all names of a request are of the form aur/name and mean the AUR.
 func (s *Snapshot) onlyAUR(r *wire.InfoRequest) bool {
 	return s.namesAUR() && len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, wire.SourceAUR+"/") })
 }
 
-// Lookup looks up the packages that an InfoRequest names. A name that it does not find may be in the AUR, if there is
-// no index of it.
+// Lookup returns the packages that an InfoRequest requests. If the snapshot has no index of the AUR, the AUR may have the
+// packages that Lookup does not find.
 func (s *Snapshot) Lookup(r *wire.InfoRequest) (*Matches, error) {
 	if len(r.Names) > maxNames {
 		return nil, invalid("%d names: at most %d per request", len(r.Names), maxNames)
 	}
 	found := &Matches{}
-	var wanted []string // repositories; empty for all if one of the names has none
+	var wanted []string // the repositories of the names; nil for all repositories if a name is without one
 	all := len(r.Names) == 0
 	for _, target := range r.Names {
 		repo, name, ok := strings.Cut(target, "/")
 		if !ok {
 			repo, name, all = "", target, true
 		} else if wanted = append(wanted, repo); repo == "" {
-			found.Unknown = append(found.Unknown, target) // "/name" names no repository
+			found.Unknown = append(found.Unknown, target) // "/name" has an empty repository, which does not exist
 			continue
 		}
 		hits, err := s.set.Lookup(repo, name)
@@ -218,7 +220,7 @@ func (s *Snapshot) Lookup(r *wire.InfoRequest) (*Matches, error) {
 	return found, nil
 }
 
-// Missing returns the unknown targets of a look-up, with similar names.
+// Missing returns the unknown names of a look-up, each with similar names that exist.
 func (s *Snapshot) Missing(unknown []string) ([]wire.Missing, error) {
 	list := make([]wire.Missing, len(unknown))
 	for i, target := range unknown {
@@ -238,15 +240,15 @@ func (s *Snapshot) Missing(unknown []string) ([]wire.Missing, error) {
 	return list, nil
 }
 
-// Overlay is what a snapshot adds to the record of a package.
+// Overlay holds the fields that a snapshot adds to a package's data from an index.
 type Overlay struct {
-	Installed  string // version, empty if the package is not installed
-	Shadowed   bool   // a package of the AUR whose name is also in a repository
+	Installed  string // the installed version; empty if the package is not installed
+	Shadowed   bool   // the package is in the AUR, and a repository has a package with its name
 	Advisories []string
 }
 
-// Read calls each for every hit with its record and the overlay, until each returns false. The record's bytes are those
-// of the index.
+// Read calls the function each for every hit, with the summary, the details and the overlay of the package, until the
+// function returns false. The bytes of the records are parts of the mapped index, so the function must copy what it keeps.
 func (s *Snapshot) Read(hits []pkgindex.Hit, details bool, each func(summary, details pkgindex.Record, o Overlay) bool) error {
 	var words map[string][]string
 	if details {
@@ -271,7 +273,8 @@ func (s *Snapshot) Read(hits []pkgindex.Hit, details bool, each func(summary, de
 	})
 }
 
-// Each calls each for every hit as a package, until each returns an error. It must not keep the package.
+// Each calls the function each for every hit with the decoded package, until the function returns an error. The function
+// must not keep the pointer to the package.
 func (s *Snapshot) Each(hits []pkgindex.Hit, details bool, each func(*wire.Package) error) error {
 	var failed error
 	err := s.Read(hits, details, func(summary, rest pkgindex.Record, o Overlay) bool {

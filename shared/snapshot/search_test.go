@@ -14,7 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestSearch_All finds each package once, with its installed version.
+// TestSearch_All checks that a search for the empty word finds each package once, with its installed version.
 func TestSearch_All(t *testing.T) {
 	o := fixture.Options{Packages: 1800, Installed: 100, Seed: 3}
 	in := generated(t, o)
@@ -51,7 +51,7 @@ func TestSearch_All(t *testing.T) {
 	require.Equal(t, f.Hits[:5], limited.Hits)
 }
 
-// TestSearch_Repositories: a search finds only packages of the repositories in the request.
+// TestSearch_Repositories checks that a search finds only packages of the requested repositories.
 func TestSearch_Repositories(t *testing.T) {
 	in := Inputs{
 		DBPath: "/db", Repositories: []IndexedSource{repository(t, "core", "bash", "1-1", "zsh", "1-1"), repository(t, "extra", "bash-doc", "1-1")},
@@ -82,7 +82,7 @@ func TestSearch_Repositories(t *testing.T) {
 	}
 }
 
-// TestSearch_Shadowed: a package of the AUR whose name is also in a repository is marked.
+// TestSearch_Shadowed checks that a package of the AUR is marked as shadowed if a repository has a package with its name.
 func TestSearch_Shadowed(t *testing.T) {
 	s := build(t, Inputs{
 		Repositories: []IndexedSource{repository(t, "core", "bash", "1-1")}, AUR: aur(t, "bash", "2-1", "bash-git", "1-1"),
@@ -98,7 +98,7 @@ func TestSearch_Shadowed(t *testing.T) {
 	require.Equal(t, map[string]string{"core/bash": "", "aur/bash": "", "aur/bash-git": "0-1"}, versions)
 }
 
-// TestSearch_RepositoryCalledAUR: a repository may be named aur.
+// TestSearch_RepositoryCalledAUR checks that requests find the packages of a repository called aur.
 func TestSearch_RepositoryCalledAUR(t *testing.T) {
 	in := Inputs{Repositories: []IndexedSource{repository(t, "aur", "yay", "1-1")}}
 	for _, a := range []*IndexedSource{nil, lostAUR(wire.SourceMissing, "not yet")} {
@@ -114,7 +114,8 @@ func TestSearch_RepositoryCalledAUR(t *testing.T) {
 	require.ElementsMatch(t, []string{"aur/yay", "aur/yay", "aur/yay-bin"}, search(t, build(t, in), query("yay")))
 }
 
-// TestSearch_Usage: a repository whose Usage excludes searches is not searched, but its packages are found by name.
+// TestSearch_Usage checks that a search ignores a repository whose Usage lacks Search, and that a request for a package of
+// this repository by name finds the package.
 func TestSearch_Usage(t *testing.T) {
 	extra := repository(t, "extra", "bash-doc", "1-1")
 	extra.Usage = pacmandb.UsageSync
@@ -125,7 +126,7 @@ func TestSearch_Usage(t *testing.T) {
 	require.Equal(t, 1, f.Total)
 }
 
-// TestSearch_Suggestions: similar names are suggested if nothing is found, except for expressions.
+// TestSearch_Suggestions checks that a search that finds nothing suggests similar names, except for regular expressions.
 func TestSearch_Suggestions(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "firefox", "1-1", "nano", "1-1")}})
 	suggestions := func(r *wire.SearchRequest) []string {
@@ -155,7 +156,7 @@ func TestRepositories(t *testing.T) {
 	require.Equal(t, []string{"a"}, rest)
 }
 
-// TestInfo_IsWhatTheDatabaseHas: a look-up returns the records of the databases.
+// TestInfo_IsWhatTheDatabaseHas checks that the packages of a look-up have exactly the data of the databases.
 func TestInfo_IsWhatTheDatabaseHas(t *testing.T) {
 	o := fixture.Options{Packages: 300, Installed: 20, Seed: 3, Duplicates: 5}
 	in := generated(t, o)
@@ -173,7 +174,8 @@ func TestInfo_IsWhatTheDatabaseHas(t *testing.T) {
 	require.Equal(t, 305, n)
 }
 
-// TestInfo_Names: packages are in the order of the names, and those of one name in the order of the repositories.
+// TestInfo_Names checks that packages are in the order of the requested names, and that packages with the same name are in
+// the order of the repositories.
 func TestInfo_Names(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{
 		repository(t, "core", "b", "1-1", "a", "1-1"), repository(t, "extra", "a", "2-1"),
@@ -204,7 +206,8 @@ func TestInfo_TooMany(t *testing.T) {
 	}
 }
 
-// TestInfo_AUR: without data of the AUR, its packages are unknown, not missing.
+// TestInfo_AUR checks that a request for packages of the AUR fails if the snapshot has no data of the AUR, instead of
+// reporting the packages as missing.
 func TestInfo_AUR(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "firefox", "1-1")}})
 	_, err := s.Info(&wire.InfoRequest{Names: []string{"aur/firefox", "aur/yay"}})
@@ -215,7 +218,7 @@ func TestInfo_AUR(t *testing.T) {
 	require.Equal(t, 1, f.Total)
 }
 
-// TestMissing suggests names for the first unknown targets only.
+// TestMissing checks the similar names that Missing suggests, and that it does so only for the first maxSuggested names.
 func TestMissing(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "firefox", "1-1")}})
 	missing, err := s.Missing([]string{"firefxo", "core/firefxo", "other/firefxo", "", "a/b/c"})
@@ -229,7 +232,7 @@ func TestMissing(t *testing.T) {
 	require.Empty(t, missing[maxSuggested].Suggestions)
 }
 
-// TestEach_Stops: Each stops at the first error.
+// TestEach_Stops checks that Each stops at the first error of the function.
 func TestEach_Stops(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "a", "1-1", "b", "1-1")}})
 	f, err := s.Search(query(""))
@@ -239,7 +242,7 @@ func TestEach_Stops(t *testing.T) {
 	require.Equal(t, 1, n)
 }
 
-// TestBuild_SharedIndex: one file may hold several sources.
+// TestBuild_SharedIndex checks that a snapshot finds the packages of all sources in one index file.
 func TestBuild_SharedIndex(t *testing.T) {
 	b := pkgindex.NewBuilder("test", checked)
 	for _, repo := range []string{"core", "extra"} {

@@ -9,7 +9,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// source returns the tracker as a source at a time.
+// source returns the description of the tracker for a reply at the time now.
 func (t *TrackerData) source(now time.Time) wire.Source {
 	s := wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: wire.SourceOK, AsOf: t.AsOf, Changed: t.At, Why: t.Why}
 	age := now.Sub(time.Unix(t.At, 0))
@@ -28,21 +28,22 @@ func (t *TrackerData) source(now time.Time) wire.Source {
 	return s
 }
 
-// loaded reports whether there are records to assess with.
+// loaded reports whether the tracker has ever replied, so that its advisories are known.
 func (t *TrackerData) loaded() bool { return t.At != 0 }
 
-// security is the result of assessing the installed packages with the tracker's records.
+// security holds the advisories for the installed packages.
 type security struct {
 	*TrackerData
 	packages []advisories.PackageFindings
 	counts   wire.SecurityCounts
-	words    map[string][]string // of a package, for its details
+	words    map[string][]string // for each package's name, the lines about advisories in the package's details
 }
 
-// source returns the tracker as a source now: it may become stale between two snapshots.
+// source returns the description of the tracker for a reply at the present time, because the tracker may become stale
+// between two snapshots.
 func (s *security) source() wire.Source { return s.TrackerData.source(time.Now()) }
 
-// assess assesses the installed packages. It returns nil if the tracker is disabled.
+// assess determines which advisories apply to the installed packages. It returns nil if the tracker is disabled.
 func (s *Snapshot) assess() (*security, error) {
 	if s.in.Tracker == nil {
 		return nil, nil
@@ -56,7 +57,7 @@ func (s *Snapshot) assess() (*security, error) {
 	for i := range out.packages {
 		p := &out.packages[i]
 		if !answers(s.compared) {
-			p.Foreign = false // unknown without repositories
+			p.Foreign = false // without repositories, it is unknown whether a package is foreign
 		}
 		for _, f := range p.Findings {
 			out.count(f)
@@ -66,7 +67,7 @@ func (s *Snapshot) assess() (*security, error) {
 	return out, view.err
 }
 
-// words formats findings for the details of a package, one per line.
+// words returns lines about advisories for the details of a package, such as "AVG-1 (High, fixable)".
 func words(findings []advisories.Finding) []string {
 	const maxLines = 50
 	var lines []string
@@ -132,13 +133,13 @@ func (o *offers) Offered(name string) (versions []string) {
 type Assessment struct {
 	wire.Basis
 	Packages []*advisories.PackageFindings
-	// Missing are the requested names that are not installed.
+	// Missing lists the requested names that are not installed.
 	Missing []string
-	// Skipped counts the tracker's records that could not be read.
+	// Skipped is the number of the tracker's advisories that could not be read.
 	Skipped int
 }
 
-// Security answers a SecurityRequest.
+// Security returns the advisories for the installed packages that a SecurityRequest requests.
 func (s *Snapshot) Security(r *wire.SecurityRequest) (*Assessment, error) {
 	if s.system == nil {
 		return nil, s.unknown()
@@ -174,7 +175,8 @@ func (s *Snapshot) Security(r *wire.SecurityRequest) (*Assessment, error) {
 	return found, nil
 }
 
-// fixes returns the advisories that an update of a package resolves.
+// fixes returns the names of the advisories for a package that an update resolves. The function fixed reports whether the
+// update is at least the version in which an advisory is fixed.
 func (s *security) fixes(name string, fixed func(in string) bool) []string {
 	i := slices.IndexFunc(s.packages, func(p advisories.PackageFindings) bool { return p.Name == name })
 	if i < 0 {
@@ -189,7 +191,7 @@ func (s *security) fixes(name string, fixed func(in string) bool) []string {
 	return list
 }
 
-// Vulnerable returns a package with some of its findings in the form of a reply.
+// Vulnerable converts a package, with only the given part of its findings, into the type that replies contain.
 func Vulnerable(p *advisories.PackageFindings, findings []advisories.Finding) *wire.VulnerablePackage {
 	out := &wire.VulnerablePackage{
 		Name: p.Name, Installed: p.Installed, Update: p.Update, Foreign: p.Foreign,

@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// about returns a record about packages.
+// about returns an advisory about packages.
 func about(name, severity, affected, fixed string, status advisories.RecordStatus, packages ...string) advisories.Record {
 	s, _ := advisories.ParseSeverity(severity)
 	return advisories.Record{
@@ -23,12 +23,12 @@ func about(name, severity, affected, fixed string, status advisories.RecordStatu
 	}
 }
 
-// tracked returns a tracker that has just sent records.
+// tracked returns the data of a tracker that has just sent the given advisories.
 func tracked(records ...advisories.Record) *TrackerData {
 	return &TrackerData{Records: records, At: time.Now().Unix(), StaleAfter: time.Hour}
 }
 
-// TestSecurity follows records to every result that contains them.
+// TestSecurity checks that the advisories of the tracker are in every result that should contain them.
 func TestSecurity(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 300, Installed: 60, Seed: 3})
 	out, err := build(t, in).Outdated()
@@ -67,7 +67,7 @@ func TestSecurity(t *testing.T) {
 	lines := []string{}
 	for _, p := range f.Packages {
 		v := Vulnerable(p, p.Findings)
-		require.Equal(t, v.Advisories[0].Severity, v.Severity, "the worst is the first")
+		require.Equal(t, v.Advisories[0].Severity, v.Severity, "the worst advisory is the first")
 		for _, a := range v.Advisories {
 			lines = append(lines, fmt.Sprintf("%s %t %s %s %s %t", v.Name, v.Foreign, a.Name, a.Severity, a.Verdict, a.Counted))
 		}
@@ -111,7 +111,8 @@ func TestSecurity(t *testing.T) {
 	}
 }
 
-// TestSecurity_AUR: an advisory about a package of a repository does not apply to the AUR's package of the same name.
+// TestSecurity_AUR checks that an advisory about a package of a repository is not shown for the AUR's package of the same
+// name.
 func TestSecurity_AUR(t *testing.T) {
 	s := build(t, Inputs{
 		Repositories: []IndexedSource{repository(t, "core", "bash", "1-1")}, AUR: aur(t, "bash", "1-1"),
@@ -125,8 +126,8 @@ func TestSecurity_AUR(t *testing.T) {
 	}
 }
 
-// TestSecurity_NoRepositories: without repositories, no package is known to be foreign and no update is known to fix an
-// advisory.
+// TestSecurity_NoRepositories checks that no package is marked as foreign, and no update is said to resolve an advisory, if
+// no repository could be read.
 func TestSecurity_NoRepositories(t *testing.T) {
 	s := build(t, Inputs{
 		Local:        local(installed("bash", "1-1", pacmandb.ReasonExplicit)),
@@ -141,7 +142,8 @@ func TestSecurity_NoRepositories(t *testing.T) {
 	require.Equal(t, advisories.Affected, f.Packages[0].Findings[0].Verdict)
 }
 
-// TestSecurity_Unknown: without data there is an error, not a number.
+// TestSecurity_Unknown checks that without data of the tracker or of installed packages, a request for advisories fails and
+// the status has no counts of advisories.
 func TestSecurity_Unknown(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 100, Installed: 20, Seed: 3})
 	ask := func() (*Assessment, error) { return build(t, in).Security(&wire.SecurityRequest{}) }
@@ -162,7 +164,7 @@ func TestSecurity_Unknown(t *testing.T) {
 	f, err := ask()
 	require.NoError(t, err)
 	require.Empty(t, f.Packages)
-	require.Equal(t, &wire.SecurityCounts{}, counted(), "no advisory is a known 0")
+	require.Equal(t, &wire.SecurityCounts{}, counted(), "if the tracker has no advisories, the counts are 0 and not nil")
 	in.Local.Why = "cannot be read"
 	f, err = ask()
 	require.NoError(t, err)
@@ -200,7 +202,7 @@ func TestTracker_Source(t *testing.T) {
 	require.Equal(t, wire.SourceOK, (&TrackerData{At: 1}).source(now).State, "without a limit")
 }
 
-// TestTracker_BecomesStale: the tracker becomes stale between two snapshots.
+// TestTracker_BecomesStale checks that the tracker becomes stale with time although the snapshot stays the same.
 func TestTracker_BecomesStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := build(t, Inputs{
@@ -219,7 +221,7 @@ func TestTracker_BecomesStale(t *testing.T) {
 	})
 }
 
-// TestWords: the details of a package do not list hundreds of advisories.
+// TestWords checks that the details of a package list only some of thousands of advisories, and the number of the others.
 func TestWords(t *testing.T) {
 	finding := func(i int) advisories.Finding {
 		r := about(fmt.Sprintf("AVG-%04d", i), "Low", "1-1", "", advisories.Vulnerable)

@@ -10,25 +10,26 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Snapshot is a system at one moment. It is immutable and safe for concurrent use. It reads the indexes of its Inputs,
-// which must stay open while it is used.
+// Snapshot is the state of a system at one moment. It is immutable and safe for concurrent use. It reads the indexes of its
+// Inputs, so these indexes must stay open as long as the snapshot is used.
 type Snapshot struct {
 	in     Inputs
 	system *system // nil if the installed packages are unknown
-	// shown are the repositories that searches show, and set their indexes together with the AUR's. compared are the
-	// repositories that installed packages are compared with, and comparedSet their indexes.
+	// shown lists the repositories that searches use, and set combines their indexes with the AUR's. compared lists the
+	// repositories with which installed packages are compared, and comparedSet combines their indexes with the AUR's.
 	shown, compared  []IndexedSource
 	set, comparedSet *pkgindex.Set
 
-	// Computed once, at the first use: they are expensive, and some programs do not need them.
+	// These functions compute their results once, at the first call, because the results are expensive and some programs
+	// do not need them.
 	comparison func() (*comparison, error)
 	foreign    func() (*foreign, error)
 	security   func() (*security, error)
 	counted    func() (*counted, error)
 }
 
-// Build makes a snapshot. Expensive results are computed at their first use, or earlier by Prepare. An error means that
-// an index is inconsistent, and wraps pkgindex.ErrDamaged.
+// Build makes a snapshot from inputs. The snapshot computes expensive results at their first use, unless Prepare computes
+// them earlier. The error of Build wraps pkgindex.ErrDamaged and means that an index is inconsistent.
 func Build(in Inputs) (s *Snapshot, err error) {
 	s = &Snapshot{in: in, shown: in.Repositories, compared: in.Repositories}
 	if in.Local.Packages != nil {
@@ -53,7 +54,7 @@ func Build(in Inputs) (s *Snapshot, err error) {
 	return s, nil
 }
 
-// newSet joins the indexes of the repositories and of the AUR.
+// newSet combines the indexes of the repositories and of the AUR into one set.
 func (s *Snapshot) newSet(repositories []IndexedSource) (*pkgindex.Set, error) {
 	view := pkgindex.SetOptions{Repos: []string{}, AURTaken: !s.namesAUR()}
 	var files []*pkgindex.File
@@ -82,23 +83,23 @@ func (s *Snapshot) newSet(repositories []IndexedSource) (*pkgindex.Set, error) {
 	return pkgindex.NewSet(files, view)
 }
 
-// Prepare computes all results, so that no request waits for them.
+// Prepare computes all results that are otherwise computed at their first use, so that no request waits for them.
 func (s *Snapshot) Prepare() error {
-	_, err := s.counted() // computes the others first
+	_, err := s.counted() // needs, and so computes, all other results
 	return err
 }
 
-// WithCheckTime returns the snapshot with the time of a later check that found no change.
+// WithCheckTime returns a copy of the snapshot with the time of a later check, at which nothing had changed.
 func (s *Snapshot) WithCheckTime(checked time.Time) *Snapshot {
 	next := *s
 	next.in.CheckedAt = checked
 	return &next
 }
 
-// Inputs returns what the snapshot was built from. The caller must not change it.
+// Inputs returns the inputs from which the snapshot was built. The caller must not change them.
 func (s *Snapshot) Inputs() *Inputs { return &s.in }
 
-// Generation returns the number of the snapshot, within its process.
+// Generation returns the number of the snapshot. Each process numbers its snapshots separately.
 func (s *Snapshot) Generation() uint64 { return s.in.Generation }
 
 // Packages returns the number of packages that searches show.
@@ -109,7 +110,7 @@ func (s *Snapshot) Building() bool {
 	return slices.ContainsFunc(s.in.Repositories, func(src IndexedSource) bool { return src.Building })
 }
 
-// Complete reports whether the local database and all repositories could be read in their present state.
+// Complete reports whether the present content of the local database and of all repositories could be read.
 func (s *Snapshot) Complete() bool {
 	return s.system != nil && s.in.Local.Why == "" && s.in.Local.UnreadablePackages == "" && len(s.in.Repositories) > 0 &&
 		!slices.ContainsFunc(s.in.Repositories, func(src IndexedSource) bool { return src.Index == nil || src.Outdated })
@@ -135,7 +136,7 @@ func (s *Snapshot) comparedBasis() wire.Basis {
 	return b
 }
 
-// searchBasis returns the basis of a search of some repositories; nil for all.
+// searchBasis returns the basis of a search in the wanted repositories, or in all repositories if wanted is nil.
 func (s *Snapshot) searchBasis(wanted []string) wire.Basis {
 	sources := s.sourcesOf(s.shown)
 	if len(wanted) > 0 {
@@ -144,10 +145,10 @@ func (s *Snapshot) searchBasis(wanted []string) wire.Basis {
 	return wire.Basis{Generation: s.in.Generation, At: s.checked(), Sources: sources, Partial: missing(s.shown, wanted) != ""}
 }
 
-// SearchBasis returns the basis of a search of all repositories.
+// SearchBasis returns the basis of a search in all repositories.
 func (s *Snapshot) SearchBasis() wire.Basis { return s.searchBasis(nil) }
 
-// checked returns the time of the last check in Unix seconds, 0 if there was none.
+// checked returns when the inputs were last found to be current, in Unix seconds, or 0 if never.
 func (s *Snapshot) checked() int64 {
 	if s.in.CheckedAt.IsZero() {
 		return 0
@@ -155,7 +156,7 @@ func (s *Snapshot) checked() int64 {
 	return s.in.CheckedAt.Unix()
 }
 
-// sourcesOf returns the descriptions of repositories and of the AUR for a reply.
+// sourcesOf returns the descriptions of the given repositories, and of the AUR if it is a source, for a reply.
 func (s *Snapshot) sourcesOf(repositories []IndexedSource) []wire.Source {
 	list := make([]wire.Source, 0, len(repositories)+1)
 	for i := range repositories {
@@ -167,8 +168,8 @@ func (s *Snapshot) sourcesOf(repositories []IndexedSource) []wire.Source {
 	return list
 }
 
-// missing returns which of the requested repositories, nil for all, have no index to answer from, and why. It is empty
-// if all have one.
+// missing returns a text that lists the wanted repositories without a usable index, and why each has none. If wanted is
+// nil, all repositories are wanted. The text is empty if all wanted repositories have an index.
 func missing(repositories []IndexedSource, wanted []string) string {
 	var why []string
 	for i := range repositories {
@@ -180,7 +181,7 @@ func missing(repositories []IndexedSource, wanted []string) string {
 	return strings.Join(why, "; ")
 }
 
-// answers reports whether one of the repositories has an index.
+// answers reports whether at least one of the repositories has an index.
 func answers(repositories []IndexedSource) bool {
 	return slices.ContainsFunc(repositories, func(src IndexedSource) bool { return src.Index != nil })
 }

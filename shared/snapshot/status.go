@@ -8,7 +8,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Status answers OpStatus. Unknown counts are left out. An error means that an index is inconsistent.
+// Status returns the result of OpStatus. Unknown counts are nil. An error means that an index is inconsistent.
 func (s *Snapshot) Status() (*wire.StatusResult, error) {
 	r := &wire.StatusResult{Basis: s.comparedBasis(), Problems: slices.Clone(s.in.Problems), Runtimes: s.in.Runtimes}
 	r.Sources = s.sourcesOf(s.shown)
@@ -33,7 +33,7 @@ func (s *Snapshot) Status() (*wire.StatusResult, error) {
 	return r, err
 }
 
-// incomplete names the sources of which something was left out.
+// incomplete returns a problem for each source of whose packages some could not be added to the index, or not completely.
 func (s *Snapshot) incomplete() (list []wire.Problem) {
 	add := func(src *IndexedSource, kind pkgindex.Kind) {
 		if src.Index == nil {
@@ -47,7 +47,7 @@ func (s *Snapshot) incomplete() (list []wire.Problem) {
 		if facts.LeftOut > 1 {
 			why += fmt.Sprintf(", and %d more", facts.LeftOut-1)
 		}
-		name := "repository " + src.Name // differs from the names of all other parts
+		name := "repository " + src.Name // a repository may have the name of another problem, such as libalpm
 		if kind == pkgindex.KindAUR {
 			name = "AUR"
 		}
@@ -62,7 +62,7 @@ func (s *Snapshot) incomplete() (list []wire.Problem) {
 	return list
 }
 
-// counted are the counts, and the names of those that are partial.
+// counted holds the counts, and the JSON names of the counts that may be wrong because a source could not be read.
 type counted struct {
 	counts  wire.Counts
 	partial []string
@@ -84,7 +84,7 @@ func (s *Snapshot) countAll() (*counted, error) {
 	return c, nil
 }
 
-// eachIndex calls each for every index file that is searched.
+// eachIndex calls the function each for every index file that searches use.
 func (s *Snapshot) eachIndex(each func(path string, built int64)) {
 	seen := map[string]bool{"": true} // an index in memory has no path
 	sources := slices.Clone(s.shown)
@@ -133,7 +133,7 @@ func (s *Snapshot) count(c *wire.Counts) error {
 	return err
 }
 
-// The names of counts in StatusResult.PartialCounts, as in JSON.
+// The JSON names of counts, which StatusResult.PartialCounts contains.
 const (
 	countInstalled       = "installed"
 	countExplicit        = "explicit"
@@ -147,7 +147,8 @@ const (
 	countSecurity        = "security"
 )
 
-// partialCounts returns the names of the counts that a source which could not be read could change.
+// partialCounts returns the JSON names of the counts that may be wrong because a source could not be read. It leaves out
+// counts that are unknown.
 func (s *Snapshot) partialCounts(c *wire.Counts) (names []string) {
 	add := func(known bool, name string) {
 		if known {
@@ -156,8 +157,8 @@ func (s *Snapshot) partialCounts(c *wire.Counts) (names []string) {
 	}
 	unread := s.in.Local.UnreadablePackages != ""
 	if unread {
-		// A package whose description could not be read is listed, as pacman does, but its reason and requirements are
-		// unknown.
+		// A package whose description could not be read is counted as installed, as by pacman, but its reason and
+		// requirements are unknown.
 		add(c.Explicit != nil, countExplicit)
 		add(c.Orphans != nil, countOrphans)
 		add(c.OrphansRequired != nil, countOrphansRequired)

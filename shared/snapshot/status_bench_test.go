@@ -9,8 +9,8 @@ import (
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
-// BenchmarkStatus measures a status with 1,200 installed packages: as omgd answers it, with computed counts, and as a
-// program that has just read the files.
+// BenchmarkStatus measures a status with 1,200 installed packages, in omgd, where the counts are already computed, and in a
+// program that has just read the files and must compute the counts.
 func BenchmarkStatus(b *testing.B) {
 	db := b.TempDir()
 	require.NoError(b, fixture.Write(db, fixture.Options{Packages: 3000, Installed: 1200, Seed: 1}))

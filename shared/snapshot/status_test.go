@@ -13,7 +13,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestStatus_Counts: the counts are the lengths of the lists.
+// TestStatus_Counts checks that each count of a status equals the length of the list that another request returns.
 func TestStatus_Counts(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 800, Installed: 300, Seed: 3})
 	in.Config.IgnorePkg = []string{"a*", "l*"}
@@ -49,7 +49,7 @@ func TestStatus_Counts(t *testing.T) {
 	require.True(t, s.Complete())
 }
 
-// TestStatus_Index: each file is listed once, with the latest build time.
+// TestStatus_Index checks that a status lists each index file once, and has the latest build time of all files.
 func TestStatus_Index(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, built int64, repos ...string) *pkgindex.File {
@@ -79,7 +79,8 @@ func TestStatus_Index(t *testing.T) {
 	require.Equal(t, wire.IndexStatus{Packages: 4, Built: 9, Files: []string{at("two"), at("multilib"), at("aur")}}, status.Index)
 }
 
-// TestStatus_Told: problems and runtimes are copied, so that the caller may add to them.
+// TestStatus_Told checks that a status has the problems and runtimes of the inputs, and that adding problems to the result
+// does not change the inputs.
 func TestStatus_Told(t *testing.T) {
 	in := Inputs{
 		Problems: append(make([]wire.Problem, 0, 5), wire.Problem{Name: "db.lck", State: "busy"}), Runtimes: []wire.Runtime{{Runtime: "go", Version: "1.30"}},
@@ -96,7 +97,7 @@ func TestStatus_Told(t *testing.T) {
 	require.Empty(t, in.Problems[:2][1].Name, "the inputs are not changed")
 }
 
-// TestWithCheckTime: WithCheckTime changes only the time.
+// TestWithCheckTime checks that WithCheckTime changes nothing but the time of the check.
 func TestWithCheckTime(t *testing.T) {
 	s := build(t, generated(t, fixture.Options{Packages: 100, Installed: 20, Seed: 3}))
 	later := s.WithCheckTime(time.Unix(checked+60, 0))
@@ -115,8 +116,8 @@ func TestWithCheckTime(t *testing.T) {
 	require.Zero(t, never.At)
 }
 
-// TestDownloaded: installed packages are compared with the downloaded databases; searches show pacman's, unless
-// SearchDownloaded is set.
+// TestDownloaded checks that installed packages are compared with the databases that omg downloads, and that searches use
+// pacman's databases unless SearchDownloaded is set.
 func TestDownloaded(t *testing.T) {
 	downloaded := repository(t, "core", "a", "2-1", "b", "1-1")
 	downloaded.Downloaded, downloaded.AsOf = true, checked
@@ -141,7 +142,7 @@ func TestDownloaded(t *testing.T) {
 		if shown {
 			require.Equal(t, 2, f.Total)
 			require.Equal(t, []wire.Source{downloaded.Source, in.AUR.Source}, status.Sources)
-			require.Nil(t, status.Compared, "those of Sources")
+			require.Nil(t, status.Compared, "Sources lists the compared databases")
 		} else {
 			require.Equal(t, 1, f.Total)
 			require.Equal(t, []wire.Source{in.Repositories[0].Source, in.AUR.Source}, status.Sources)
@@ -155,6 +156,6 @@ func TestDownloaded(t *testing.T) {
 		require.NoError(t, err)
 		version, ok := facts.Lookup(0, "a")
 		require.True(t, ok)
-		require.Equal(t, "1-1", version, "libalpm reads pacman's own")
+		require.Equal(t, "1-1", version, "the facts are compared with libalpm, which reads pacman's database")
 	}
 }

@@ -14,9 +14,9 @@ import (
 // system holds the installed packages, after libalpm's correction.
 type system struct {
 	local     *pacmandb.Local
-	versions  map[string]string // of each installed package
+	versions  map[string]string // the version of each installed package, by name
 	relations func() *pacmandb.Relations
-	needs     map[string]Need // of each installed package; nil without a correction
+	needs     map[string]Need // libalpm's Need of each installed package, by name; nil without a Correction
 }
 
 func newSystem(local *pacmandb.Local, c *Correction) *system {
@@ -41,8 +41,9 @@ func (s *system) names() []string {
 	return names
 }
 
-// orphans returns the packages that were installed as dependencies and that no package requires or, unless
-// onlyRequired, optionally uses: those of pacman -Qdt, or -Qdtt with onlyRequired.
+// orphans returns the packages that were installed as dependencies and that no installed package requires, even optionally,
+// as pacman -Qdt does. If onlyRequired is set, it also returns those that are required only optionally, as pacman -Qdtt
+// does.
 func (s *system) orphans(onlyRequired bool) []*pacmandb.Installed {
 	if s.needs == nil {
 		return s.relations().Orphans(onlyRequired)
@@ -60,7 +61,7 @@ func (s *system) orphans(onlyRequired bool) []*pacmandb.Installed {
 	return out
 }
 
-// apply returns the local database as libalpm reads it, and the need for each package.
+// apply returns the local database as libalpm reads it, and the Need of each package by name.
 func (c *Correction) apply(local *pacmandb.Local) (*pacmandb.Local, map[string]Need) {
 	next, needs := *local, make(map[string]Need, len(c.Packages))
 	next.Packages = make([]*pacmandb.Installed, len(c.Packages))
@@ -72,7 +73,8 @@ func (c *Correction) apply(local *pacmandb.Local) (*pacmandb.Local, map[string]N
 	return &next, needs
 }
 
-// correct returns a package as libalpm reads it. If the version differs, only name and version are known.
+// correct returns an installed package as libalpm reads it, given the package as omg read it, or nil. If omg did not read
+// the same version, the result has only a name, a version and a reason.
 func (c *CorrectedPackage) correct(p *pacmandb.Installed) *pacmandb.Installed {
 	if p != nil && p.Version == c.Version && p.Reason == c.Reason {
 		return p
@@ -85,13 +87,14 @@ func (c *CorrectedPackage) correct(p *pacmandb.Installed) *pacmandb.Installed {
 	return next
 }
 
-// comparison is how the installed packages compare with the repositories.
+// comparison is the result of comparing the installed packages with the repositories: outdated and foreign packages.
 type comparison struct {
 	outdated pacmandb.Outdated
 	foreign  []*pacmandb.Installed
 }
 
-// compare compares the installed packages with the repositories.
+// compare compares the installed packages with the repositories. It returns nil if the installed packages are unknown or
+// no repository has an index.
 func (s *Snapshot) compare() (*comparison, error) {
 	if s.system == nil || !answers(s.compared) {
 		return nil, nil
@@ -108,7 +111,8 @@ func (s *Snapshot) compare() (*comparison, error) {
 	return c, nil
 }
 
-// compare replaces omg's comparison by libalpm's, which does not contain replacements.
+// compare replaces omg's comparison with libalpm's. Only omg's replacements stay, because libalpm's result does not contain
+// replacements.
 func (c *Correction) compare(out *comparison, packages []*pacmandb.Installed) {
 	out.foreign = nil
 	out.outdated = pacmandb.Outdated{Replacements: out.outdated.Replacements}
@@ -125,8 +129,9 @@ func (c *Correction) compare(out *comparison, packages []*pacmandb.Installed) {
 	}
 }
 
-// Facts returns what installed packages are compared with in pacman's own databases: the configuration, limited to the
-// repositories that could be read, and their contents. The indexes must stay open while these are used.
+// Facts returns the facts with which installed packages can be compared, from pacman's databases and not from those that
+// omg downloads: the configuration with the repositories that could be read, and the contents of these repositories. The
+// indexes must stay open while the facts are used.
 func (s *Snapshot) Facts() (*pacmandb.Config, pacmandb.SyncFacts, error) {
 	set := s.set
 	if s.in.Downloaded != nil && s.in.SearchDownloaded {
@@ -158,16 +163,16 @@ func (s *Snapshot) facts(repositories []IndexedSource, set *pkgindex.Set) (*pacm
 	return config, f
 }
 
-// setFacts implements pacmandb.SyncFacts on a set of indexes. It keeps the last look-up, because the caller asks
-// package by package for each repository.
+// setFacts implements pacmandb.SyncFacts with a set of indexes. It caches the last look-up, because callers look up the
+// same package in one repository after the other.
 type setFacts struct {
 	set       *pkgindex.Set
 	repos     []string
 	installed []*pacmandb.Installed
-	err       error // the first error: an inconsistent index must give an error rather than a wrong answer
+	err       error // the first error; the caller must check it, because results after an error are wrong
 
-	name     string
-	versions map[string]string // of name, by repository
+	name     string            // the name of the last look-up
+	versions map[string]string // the versions of the package called name, by repository
 }
 
 func (f *setFacts) record(err error) {
@@ -202,7 +207,7 @@ func (f *setFacts) lookUp(name string) {
 	f.record(eachInRepos(f.set, name, func(repo, version string) { f.versions[repo] = version }))
 }
 
-// eachInRepos calls each with the version of a package in every repository that has it.
+// eachInRepos calls the function each for every repository that has a package, with the package's version there.
 func eachInRepos(set *pkgindex.Set, name string, each func(repo, version string)) error {
 	hits, err := set.Lookup("", name)
 	if err != nil {
@@ -216,7 +221,7 @@ func eachInRepos(set *pkgindex.Set, name string, each func(repo, version string)
 	})
 }
 
-// Replacers returns the packages of a repository that replace others.
+// Replacers returns the packages of a repository that replace an installed package.
 func (f *setFacts) Replacers(repo int) iter.Seq[pacmandb.Replacer] {
 	found := map[string]pacmandb.Replacer{}
 	for _, p := range f.installed {
@@ -240,7 +245,8 @@ func (f *setFacts) Replacers(repo int) iter.Seq[pacmandb.Replacer] {
 	}
 }
 
-// PackagesOf returns the number of packages in a repository of pacman's own databases, and whether it could be read.
+// PackagesOf returns the number of packages in a repository, and whether the repository could be read. It uses the database
+// that pacman downloaded.
 func (s *Snapshot) PackagesOf(repo string) (int, bool) {
 	for i := range s.in.Repositories {
 		if src := &s.in.Repositories[i]; src.Name == repo && src.Index != nil {
@@ -252,8 +258,8 @@ func (s *Snapshot) PackagesOf(repo string) (int, bool) {
 	return 0, false
 }
 
-// ForeignNames returns the names of the installed packages that are in no repository. Known is false if the installed
-// packages or all repositories are unknown.
+// ForeignNames returns the names of the installed packages that are in no repository. The bool known is false if the
+// installed packages or all repositories are unknown.
 func (s *Snapshot) ForeignNames() (names []string, known bool) {
 	c, err := s.comparison()
 	if c == nil || err != nil {
@@ -265,7 +271,7 @@ func (s *Snapshot) ForeignNames() (names []string, known bool) {
 	return names, true
 }
 
-// computeOnce sets up the results that are computed at their first use.
+// computeOnce sets the functions that compute expensive results at their first call.
 func (s *Snapshot) computeOnce() {
 	s.comparison = sync.OnceValues(s.compare)
 	s.foreign = sync.OnceValues(s.compareForeign)
@@ -281,7 +287,7 @@ func (s *Snapshot) installed(name string) string {
 	return s.system.versions[name]
 }
 
-// unknown returns the error for a request when the installed packages are unknown.
+// unknown returns the error for a request that needs the installed packages while they are unknown.
 func (s *Snapshot) unknown() error {
 	if s.in.Local.Why == "" {
 		return wire.Errorf(wire.CodeNotReady, "the installed packages are unknown")

@@ -16,10 +16,10 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// checked is the time of the check of every snapshot in the tests.
+// checked is when the inputs of every snapshot in the tests were last found to be current, in Unix seconds.
 const checked = 1_700_000_000
 
-// generated returns the inputs of a generated system, all of which could be read.
+// generated returns the inputs of a generated system, without unreadable sources.
 func generated(t testing.TB, o fixture.Options) Inputs {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "db")
@@ -42,7 +42,7 @@ func generated(t testing.TB, o fixture.Options) Inputs {
 	return in
 }
 
-// read reads the database of a repository.
+// read reads the database of a repository into an index.
 func read(t testing.TB, f pacmandb.RepoFile) IndexedSource {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", checked)
@@ -75,13 +75,13 @@ func index(t testing.TB, kind pkgindex.Kind, name string, packages ...wire.Packa
 	return opened(t, b)
 }
 
-// repository returns a repository with packages, given as alternating names and versions.
+// repository returns a repository with packages; pairs are alternating names and versions of the packages.
 func repository(t testing.TB, name string, pairs ...string) IndexedSource {
 	t.Helper()
 	return currentSource(name, index(t, pkgindex.KindRepo, name, packages(pairs...)...))
 }
 
-// aur returns the AUR with packages, given as alternating names and versions.
+// aur returns an AUR with packages; pairs are alternating names and versions of the packages.
 func aur(t testing.TB, pairs ...string) *IndexedSource {
 	t.Helper()
 	list := packages(pairs...)
@@ -114,7 +114,7 @@ func lost(s IndexedSource, state wire.SourceState, why string) IndexedSource {
 	return s
 }
 
-// local returns a local database with packages, sorted by name.
+// local returns a local database with these packages, which it sorts by name.
 func local(packages ...*pacmandb.Installed) LocalInput {
 	slices.SortFunc(packages, func(a, b *pacmandb.Installed) int { return strings.Compare(a.Name, b.Name) })
 	return LocalInput{Packages: &pacmandb.Local{Packages: packages}}
@@ -140,7 +140,7 @@ func names(list []*pacmandb.Installed) (out []string) {
 	return out
 }
 
-// found returns the packages of a search or a look-up.
+// found returns the packages that a search or a look-up found.
 func found(t testing.TB, s *Snapshot, f *Matches, details bool) (list []wire.Package) {
 	t.Helper()
 	require.NoError(t, s.Each(f.Hits, details, func(p *wire.Package) error {
@@ -163,7 +163,7 @@ func search(t testing.TB, s *Snapshot, r *wire.SearchRequest) (list []string) {
 
 func query(words ...string) *wire.SearchRequest { return &wire.SearchRequest{Words: words} }
 
-// requireCode requires an error with a code and a text.
+// requireCode fails the test unless err is an error with this code whose text contains text.
 func requireCode(t testing.TB, err error, code wire.Code, text string) {
 	t.Helper()
 	require.Error(t, err)
