@@ -1,7 +1,7 @@
-// Package answers encodes a snapshot's answers: it turns requests into results in MessagePack that can be sent as they
-// are. It copies the records of an index without decoding them.
+// Package answers answers requests from a snapshot. It encodes each result in MessagePack, ready to be sent, and copies
+// packages from an index without decoding them.
 //
-// A result comes in chunks of at most MaxChunk bytes, whose lists the client joins (see package wire).
+// A result is split into chunks of at most MaxChunk bytes. The client joins the lists of all chunks (see package wire).
 package answers
 
 import (
@@ -18,14 +18,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Emit sends one chunk of a result. It must not keep the bytes.
+// Emit sends one chunk of a result; more means that another chunk follows. The function must not keep the slice.
 type Emit func(chunk []byte, more bool) error
 
-// Encoder encodes a snapshot's answers.
+// Encoder answers requests from a snapshot with encoded results.
 type Encoder struct {
 	*snapshot.Snapshot
-	search encodedBasis // of searches in all repositories, the usual case
-	keep   func(bytes int)
+	search encodedBasis    // the basis of a search in all repositories, which most searches are
+	keep   func(bytes int) // see Keeping; may be nil
 }
 
 // New returns an encoder for a snapshot.
@@ -33,23 +33,23 @@ func New(s *snapshot.Snapshot) *Encoder {
 	return &Encoder{Snapshot: s, search: encodeBasis(s.SearchBasis())}
 }
 
-// Keeping returns an encoder that calls keep with the memory which it needs until the whole result is emitted, in bytes.
-// A short result needs none.
+// Keeping returns a copy of the encoder that reports how much memory a long result needs until its last chunk is emitted:
+// it calls the function keep with the number of bytes. For a short result, it does not call keep.
 func (e *Encoder) Keeping(keep func(bytes int)) *Encoder {
 	keeping := *e
 	keeping.keep = keep
 	return &keeping
 }
 
-// kept reports what is needed to emit a list of hits.
+// kept calls the function keep, if it is set, with the memory that is needed to emit a long list of hits.
 func (e *Encoder) kept(hits []pkgindex.Hit) {
-	const few = 50 // which fit into a chunk
+	const few = 50 // packages, which usually fit into one chunk
 	if e.keep != nil && len(hits) > few {
 		e.keep(cap(hits)*int(unsafe.Sizeof(pkgindex.Hit{})) + MaxChunk)
 	}
 }
 
-// encodedBasis holds the pairs of a wire.Basis, encoded.
+// encodedBasis holds the encoded key-value pairs of a wire.Basis, and their number.
 type encodedBasis struct {
 	pairs int
 	bytes []byte
@@ -156,7 +156,7 @@ func (e *Encoder) Outdated(emit Emit) error { return emitOne(e.Snapshot.Outdated
 // Runtimes answers OpRuntimes.
 func (e *Encoder) Runtimes(emit Emit) error { return emitOne(e.ActiveRuntimes, emit) }
 
-// emitOne emits a result that has one chunk.
+// emitOne calls the function answer and emits its result in one chunk.
 func emitOne[R any](answer func() (*R, error), emit Emit) error {
 	r, err := answer()
 	if err != nil {
@@ -188,7 +188,8 @@ func (e *Encoder) Security(r *wire.SecurityRequest, emit Emit) error {
 	return w.flush(false)
 }
 
-// vulnerable writes a package with advisories. If they do not fit into one chunk, the package is continued in the next.
+// vulnerable writes a package with its advisories. If the advisories do not fit into one chunk, the next chunk has another
+// element for the same package with the remaining advisories.
 func (w *writer) vulnerable(p *advisories.PackageFindings) error {
 	for rest := p.Findings; len(rest) > 0; {
 		n := fitting(rest)
@@ -200,9 +201,9 @@ func (w *writer) vulnerable(p *advisories.PackageFindings) error {
 	return nil
 }
 
-// fitting returns how many of the findings fit into one element, at least one.
+// fitting returns how many of the findings fit into one element of a list. The number is at least one.
 func fitting(findings []advisories.Finding) int {
-	const keys = 150 // bytes of an advisory's keys and fixed strings
+	const keys = 150 // bytes that the keys and the fixed strings of an advisory need
 	size := 0
 	for i, f := range findings {
 		size += keys + len(f.Name) + len(f.Status) + len(f.Type) + len(f.Affected) + len(f.FixedIn) + textLen(f.Issues) + textLen(f.Advisories)
@@ -213,7 +214,7 @@ func fitting(findings []advisories.Finding) int {
 	return len(findings)
 }
 
-// textLen returns an upper bound for the size of strings in a result.
+// textLen returns an upper bound for the size of a list of strings in a result, in bytes.
 func textLen(list []string) int {
 	n := 0
 	for _, s := range list {
@@ -222,7 +223,7 @@ func textLen(list []string) int {
 	return n
 }
 
-// packages writes the key "packages" and the list of packages.
+// packages writes the key "packages" and the list of packages for some hits, and begins new chunks where necessary.
 func (w *writer) packages(s *snapshot.Snapshot, hits []pkgindex.Hit, details bool) error {
 	w.list("packages")
 	var failed error
@@ -256,10 +257,10 @@ func (w *writer) packages(s *snapshot.Snapshot, hits []pkgindex.Hit, details boo
 	return err
 }
 
-// SearchLive answers a SearchRequest in two parts: first the packages of the repositories, and then those of the AUR,
-// which ask returns after a query. Each part has its own order and at most as many packages as the limit; the total is
-// in the last chunk. SearchLive returns an error if nothing is found in the repositories, all of which could be read,
-// and there is no data of the AUR.
+// SearchLive answers a SearchRequest in two parts: first with the packages of the repositories, and then with those of the
+// AUR, which the function ask queries. Each part is sorted separately and has at most as many packages as the request's
+// limit. The first chunk of the second part has the total. SearchLive returns an error if the query fails, the snapshot has
+// no data of the AUR, and nothing is found in the repositories although all of them could be read.
 func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResult, emit Emit) error {
 	official, err := e.WithoutAUR()
 	if err != nil {
@@ -312,8 +313,8 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 	return w.flush(false)
 }
 
-// InfoLive answers an InfoRequest in two parts like SearchLive: first the names that are known here, and then those for
-// which ask queries the AUR.
+// InfoLive answers an InfoRequest in two parts, like SearchLive: first with the packages that the snapshot has, and then
+// with the packages of the AUR that the function ask queries by their names.
 func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapshot.AURResult, emit Emit) error {
 	found, err := e.Lookup(r)
 	if err != nil {
@@ -373,8 +374,8 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapsho
 	return w.flush(false)
 }
 
-// inNoRepository returns the error for names that are in no repository while the AUR could not be queried, with the
-// reason for that.
+// inNoRepository returns the error for names that are in no repository, if the AUR could not be queried. why is the reason
+// why the query failed.
 func (e *Encoder) inNoRepository(names []string, why string) error {
 	missing, err := e.Missing(names)
 	if err != nil {
@@ -395,7 +396,7 @@ func (e *Encoder) inNoRepository(names []string, why string) error {
 	return wire.Errorf(wire.CodeNetwork, "%s", text)
 }
 
-// repositories returns the sources without the AUR, which is added later.
+// repositories returns only the repositories among the sources. The AUR is added to the second part of a result.
 func repositories(sources []wire.Source) (kept []wire.Source) {
 	for _, s := range sources {
 		if s.IsRepository() {

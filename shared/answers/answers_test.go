@@ -23,7 +23,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// generated returns the inputs of a generated system, all of which could be read.
+// generated returns the inputs of a generated system, without unreadable sources.
 func generated(t testing.TB, o fixture.Options) snapshot.Inputs {
 	t.Helper()
 	dir := t.TempDir()
@@ -47,7 +47,7 @@ func generated(t testing.TB, o fixture.Options) snapshot.Inputs {
 	return in
 }
 
-// repository returns a repository with packages.
+// repository returns a repository with an index of these packages.
 func repository(t testing.TB, name string, packages ...wire.Package) snapshot.IndexedSource {
 	t.Helper()
 	return snapshot.IndexedSource{
@@ -87,7 +87,7 @@ func encoder(t testing.TB, in snapshot.Inputs) *Encoder {
 	return New(s)
 }
 
-// chunks collects the chunks of a result, and checks each as a client does.
+// chunks returns the chunks that the function answer emits, after checking each as a client does.
 func chunks(t testing.TB, answer func(Emit) error) [][]byte {
 	t.Helper()
 	var out [][]byte
@@ -100,7 +100,7 @@ func chunks(t testing.TB, answer func(Emit) error) [][]byte {
 		more = next
 		return nil
 	}))
-	require.False(t, more, "the last chunk says that it is the last")
+	require.False(t, more, "more is false for the last chunk")
 	for i, b := range out {
 		// Only a single element may be larger than a chunk.
 		require.True(t, len(b) <= MaxChunk || elements(t, b) == 1, "chunk %d has %d bytes", i, len(b))
@@ -119,7 +119,7 @@ func elements(t testing.TB, b []byte) int {
 	return len(chunk.Packages)
 }
 
-// searched decodes the chunks of a search.
+// searched decodes the chunks of a search and joins them into one result.
 func searched(t testing.TB, chunks [][]byte) (r wire.SearchResult) {
 	t.Helper()
 	for _, b := range chunks {
@@ -131,7 +131,7 @@ func searched(t testing.TB, chunks [][]byte) (r wire.SearchResult) {
 	return r
 }
 
-// lookedUp decodes the chunks of a look-up.
+// lookedUp decodes the chunks of a look-up and joins them into one result.
 func lookedUp(t testing.TB, chunks [][]byte) (r wire.InfoResult) {
 	t.Helper()
 	for _, b := range chunks {
@@ -143,7 +143,7 @@ func lookedUp(t testing.TB, chunks [][]byte) (r wire.InfoResult) {
 	return r
 }
 
-// packages returns the packages of some hits.
+// packages returns the decoded packages of some hits.
 func packages(t testing.TB, s *snapshot.Snapshot, hits []pkgindex.Hit, details bool) (list []wire.Package) {
 	t.Helper()
 	require.NoError(t, s.Each(hits, details, func(p *wire.Package) error {
@@ -160,18 +160,18 @@ func encoded(t testing.TB, v any) []byte {
 	return b
 }
 
-// fails requires an error with a code, and that no chunk was emitted.
+// fails fails the test unless the function answer returns an error with this code and emits no chunk.
 func fails(t testing.TB, code wire.Code, answer func(Emit) error) error {
 	t.Helper()
 	err := answer(func([]byte, bool) error {
-		t.Error("a chunk before an error")
+		t.Error("a chunk was emitted before the error")
 		return nil
 	})
 	require.Equal(t, code, wire.CodeOf(err), "%v", err)
 	return err
 }
 
-// TestSearch_RoundTrip: the decoded chunks equal the snapshot's result.
+// TestSearch_RoundTrip checks that the decoded chunks of a search equal the snapshot's result.
 func TestSearch_RoundTrip(t *testing.T) {
 	e := encoder(t, generated(t, fixture.Options{Packages: 1800, Installed: 100, Seed: 3, Duplicates: 5}))
 	for _, r := range []*wire.SearchRequest{
@@ -189,7 +189,7 @@ func TestSearch_RoundTrip(t *testing.T) {
 			Basis: found.Basis, Total: uint32(found.Total), Packages: packages(t, e.Snapshot, found.Hits, false), Suggestions: found.Suggestions,
 		}, searched(t, all), "%+v", r)
 		asked, _ := snapshot.SplitRepositories(r)
-		require.Len(t, found.Sources, cmp.Or(len(asked), 3), "those that the result rests on")
+		require.Len(t, found.Sources, cmp.Or(len(asked), 3), "the sources that were searched")
 		if r.Words[0] == "" {
 			require.Greater(t, len(all), 2)
 			require.Equal(t, 1805, found.Total)
@@ -197,7 +197,7 @@ func TestSearch_RoundTrip(t *testing.T) {
 	}
 }
 
-// TestInfo_RoundTrip: the decoded chunks equal the snapshot's result.
+// TestInfo_RoundTrip checks that the decoded chunks of a look-up equal the snapshot's result.
 func TestInfo_RoundTrip(t *testing.T) {
 	o := fixture.Options{Packages: 600, Installed: 100, Seed: 3, Duplicates: 5}
 	e := encoder(t, generated(t, o))
@@ -219,7 +219,8 @@ func TestInfo_RoundTrip(t *testing.T) {
 	require.Greater(t, len(got.Packages), 2*605, "duplicates are found twice by name")
 }
 
-// TestInstalled_RoundTrip: with and without details.
+// TestInstalled_RoundTrip checks that the decoded chunks of installed packages equal the snapshot's result, with and
+// without details.
 func TestInstalled_RoundTrip(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 1600, Installed: 800, Seed: 3})
 	in.Local.Why = "permission denied"
@@ -241,7 +242,7 @@ func TestInstalled_RoundTrip(t *testing.T) {
 			if i == 0 {
 				got = chunk
 			} else {
-				require.Equal(t, wire.InstalledResult{Packages: chunk.Packages}, chunk, "the rest is in the first chunk")
+				require.Equal(t, wire.InstalledResult{Packages: chunk.Packages}, chunk, "all other fields are in the first chunk")
 				got.Packages = append(got.Packages, chunk.Packages...)
 			}
 		}
@@ -259,7 +260,7 @@ func TestInstalled_RoundTrip(t *testing.T) {
 	}
 }
 
-// TestOneChunk: the other results are encoded in one chunk.
+// TestOneChunk checks that results without packages, such as those of Explicit and Outdated, are encoded in one chunk.
 func TestOneChunk(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 600, Installed: 200, Seed: 3})
 	in.Runtimes = []wire.Runtime{{Runtime: "go", Version: "1.30"}}
@@ -284,7 +285,7 @@ func TestOneChunk(t *testing.T) {
 	require.NotEmpty(t, outdated.Updates)
 }
 
-// TestEncoder_Errors: nothing is emitted if the snapshot returns an error.
+// TestEncoder_Errors checks that nothing is emitted if the snapshot returns an error.
 func TestEncoder_Errors(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 60, Installed: 5, Seed: 3})
 	e := encoder(t, in)
@@ -314,7 +315,7 @@ func TestEncoder_Errors(t *testing.T) {
 	fails(t, wire.CodeNotReady, func(emit Emit) error { return e.Info(&wire.InfoRequest{Names: []string{"a"}}, emit) })
 }
 
-// TestEmit_Fails: the first error of emit ends the encoding.
+// TestEmit_Fails checks that encoding ends with the first error that the Emit function returns.
 func TestEmit_Fails(t *testing.T) {
 	e := encoder(t, generated(t, fixture.Options{Packages: 1800, Installed: 400, Seed: 3}))
 	for name, answer := range map[string]func(Emit) error{
@@ -328,7 +329,7 @@ func TestEmit_Fails(t *testing.T) {
 	}
 }
 
-// TestEncodeBasis: the encoded basis has the keys and values of the struct.
+// TestEncodeBasis checks that encodeBasis encodes a basis as the MessagePack library does.
 func TestEncodeBasis(t *testing.T) {
 	require.Equal(t, 6, reflect.TypeFor[wire.Basis]().NumField(), "a new field has to be encoded")
 	list := []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceFailed, Why: "damaged", Outdated: true}}
@@ -356,7 +357,7 @@ func TestEncodeBasis(t *testing.T) {
 	}
 }
 
-// TestEncoder_LargePackages: a record larger than a chunk has its own chunk.
+// TestEncoder_LargePackages checks that a package larger than MaxChunk is the only element of its chunk.
 func TestEncoder_LargePackages(t *testing.T) {
 	list := named("a", "huge", "b", "larger", "c")
 	list[1].Depends = slices.Repeat([]string{strings.Repeat("x", 100)}, MaxChunk/100)
@@ -374,7 +375,7 @@ func TestEncoder_LargePackages(t *testing.T) {
 	}
 }
 
-// TestEncoder_Concurrent: concurrently encoded answers do not mix.
+// TestEncoder_Concurrent checks that results that are encoded at the same time do not mix.
 func TestEncoder_Concurrent(t *testing.T) {
 	e := encoder(t, generated(t, fixture.Options{Packages: 900, Installed: 50, Seed: 3}))
 	want := map[string][][]byte{}

@@ -22,15 +22,15 @@ func aur(t testing.TB, names ...string) *pkgindex.File {
 	return index(t, pkgindex.KindAUR, wire.SourceAUR, list...)
 }
 
-// aurSource returns the AUR as a source.
+// aurSource returns the description of the AUR as a source in the given state.
 func aurSource(state wire.SourceState, why string) wire.Source {
 	return wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: state, Why: why}
 }
 
-// halves collects the two parts of a live answer: the chunks emitted before the query to the AUR, and those after it.
+// halves holds the two parts of a live answer: the chunks that were emitted before and after the query to the AUR.
 type halves struct {
 	queried       bool
-	names         []string // in the query to the AUR
+	names         []string // the names for which the AUR was queried
 	first, second [][]byte
 }
 
@@ -42,7 +42,7 @@ func (h *halves) answer(t testing.TB, answer func(Emit) error) error {
 		if h.queried {
 			h.second = append(h.second, b)
 		} else {
-			require.True(t, more, "the second half follows")
+			require.True(t, more, "the second part follows")
 			h.first = append(h.first, b)
 		}
 		return nil
@@ -56,8 +56,8 @@ func list(packages []wire.Package) (names []string) {
 	return names
 }
 
-// TestSearchLive: the packages of the repositories are emitted before the AUR is queried, and the total of both comes
-// with the second part.
+// TestSearchLive checks that the packages of the repositories are emitted before the AUR is queried, and that the second
+// part has the total of both parts.
 func TestSearchLive(t *testing.T) {
 	in := snapshot.Inputs{Generation: 7, Repositories: []snapshot.IndexedSource{repository(t, "core", named("yay-theme", "yay-docs", "other")...)}}
 	known := in
@@ -115,8 +115,8 @@ func TestSearchLive(t *testing.T) {
 	}
 }
 
-// TestSearchLive_Errors: a search that finds nothing in the repositories and has no data of the AUR is an error, unless
-// a repository could not be read: then the partial result is more useful.
+// TestSearchLive_Errors checks that a search fails if it finds nothing in the repositories and the AUR's data is unknown. If
+// a repository could not be read, the search returns a partial result instead, which is more useful.
 func TestSearchLive_Errors(t *testing.T) {
 	in := snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", named("firefox")...)}}
 	failed := snapshot.AURResult{Source: aurSource(wire.SourceFailed, "slow")}
@@ -130,7 +130,7 @@ func TestSearchLive_Errors(t *testing.T) {
 	h, err := ask(in, &wire.SearchRequest{Words: []string{"firefxo"}})
 	require.Equal(t, wire.CodeNetwork, wire.CodeOf(err))
 	require.ErrorContains(t, err, "slow")
-	require.Equal(t, []string{"firefox"}, searched(t, h.first).Suggestions, "close names come at once")
+	require.Equal(t, []string{"firefox"}, searched(t, h.first).Suggestions, "similar names are in the first part")
 	require.Empty(t, h.second)
 
 	degraded := in
@@ -144,12 +144,12 @@ func TestSearchLive_Errors(t *testing.T) {
 	for _, r := range []*wire.SearchRequest{{Words: []string{"("}, Regex: true}, {Words: []string{"a"}, Repos: []string{"none"}}} {
 		h, err = ask(in, r)
 		require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))
-		require.False(t, h.queried, "a wrong request asks nobody")
+		require.False(t, h.queried, "the AUR is not queried for an invalid request")
 		require.Empty(t, h.first)
 	}
 }
 
-// TestSearchLive_Chunks: each part may have many chunks.
+// TestSearchLive_Chunks checks a search in which each part has many chunks.
 func TestSearchLive_Chunks(t *testing.T) {
 	const n = 3000
 	var official, aurNames []string
@@ -170,7 +170,7 @@ func TestSearchLive_Chunks(t *testing.T) {
 	}
 }
 
-// TestInfoLive: the AUR is queried only for unknown names that could be there.
+// TestInfoLive checks that the AUR is queried only for unknown names that the AUR may have.
 func TestInfoLive(t *testing.T) {
 	in := snapshot.Inputs{Generation: 7, Repositories: []snapshot.IndexedSource{repository(t, "core", named("bash")...)}}
 	known := in
@@ -218,7 +218,7 @@ func TestInfoLive(t *testing.T) {
 			require.Equal(t, c.queried, h.names)
 			first := lookedUp(t, h.first)
 			require.Equal(t, c.first, list(first.Packages))
-			require.Equal(t, wire.Basis{Generation: 7, Sources: []wire.Source{core}}, first.Basis, "the AUR is told later")
+			require.Equal(t, wire.Basis{Generation: 7, Sources: []wire.Source{core}}, first.Basis, "the source aur is in the second part")
 			require.Empty(t, first.Missing)
 			require.Equal(t, c.second, list(lookedUp(t, h.second).Packages))
 			all := lookedUp(t, append(h.first, h.second...))
@@ -233,8 +233,8 @@ func TestInfoLive(t *testing.T) {
 	}
 }
 
-// TestInfoLive_Errors: a look-up that finds nothing and has no data of the AUR is an error, unless a repository could
-// not be read.
+// TestInfoLive_Errors checks that a look-up fails if it finds nothing and the AUR's data is unknown, unless a repository
+// could not be read.
 func TestInfoLive_Errors(t *testing.T) {
 	in := snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", named("bash")...)}}
 	ask := func(in snapshot.Inputs, names ...string) (h halves, err error) {
@@ -266,7 +266,8 @@ func TestInfoLive_Errors(t *testing.T) {
 	require.False(t, h.queried)
 }
 
-// TestLive_EmitFails: the AUR is not queried if the client has gone.
+// TestLive_EmitFails checks that the AUR is not queried if the first part cannot be emitted because the client has
+// disconnected.
 func TestLive_EmitFails(t *testing.T) {
 	e := encoder(t, snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", named("bash")...)}})
 	gone := errors.New("gone")

@@ -16,7 +16,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// security decodes the chunks of a reply, and joins packages that are in several.
+// security decodes the chunks of a reply about advisories, and joins the elements of a package that is in several chunks.
 func security(t testing.TB, e *Encoder, names ...string) (all wire.SecurityResult, chunkCount int) {
 	t.Helper()
 	list := chunks(t, func(emit Emit) error { return e.Security(&wire.SecurityRequest{Packages: names}, emit) })
@@ -27,7 +27,7 @@ func security(t testing.TB, e *Encoder, names ...string) (all wire.SecurityResul
 			all = chunk
 			all.Packages = nil
 		} else {
-			require.Equal(t, wire.SecurityResult{Packages: chunk.Packages}, chunk, "the rest is in the first chunk")
+			require.Equal(t, wire.SecurityResult{Packages: chunk.Packages}, chunk, "all other fields are in the first chunk")
 		}
 		for _, p := range chunk.Packages {
 			if last := len(all.Packages) - 1; last >= 0 && all.Packages[last].Name == p.Name {
@@ -40,7 +40,7 @@ func security(t testing.TB, e *Encoder, names ...string) (all wire.SecurityResul
 	return all, len(list)
 }
 
-// vulnerable returns inputs with three installed packages that the records are about.
+// vulnerable returns inputs with the installed packages a, b and c, and a tracker with the given advisories.
 func vulnerable(t testing.TB, records ...advisories.Record) snapshot.Inputs {
 	t.Helper()
 	in := snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", named("a", "b", "c")...)}, Local: snapshot.LocalInput{Packages: &pacmandb.Local{}}}
@@ -58,7 +58,7 @@ func record(i int, packages ...string) advisories.Record {
 	}
 }
 
-// TestSecurity_RoundTrip: the decoded chunks equal the snapshot's result.
+// TestSecurity_RoundTrip checks that the decoded chunks of advisories equal the snapshot's result.
 func TestSecurity_RoundTrip(t *testing.T) {
 	in := vulnerable(t, record(1, "a"), record(2, "a", "b"), record(3, "none"))
 	in.Repositories = append(in.Repositories, snapshot.IndexedSource{Source: wire.Source{Name: "extra", Kind: wire.KindRepository, State: wire.SourceFailed}})
@@ -77,8 +77,7 @@ func TestSecurity_RoundTrip(t *testing.T) {
 	}
 }
 
-// TestSecurity_ManyAdvisories: a package whose advisories do not fit into one chunk is continued in the next, and none
-// is lost.
+// TestSecurity_ManyAdvisories checks that no advisory is lost if the advisories of one package do not fit into one chunk.
 func TestSecurity_ManyAdvisories(t *testing.T) {
 	const many = 3000
 	records := make([]advisories.Record, many)

@@ -8,17 +8,17 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// MaxChunk is the maximum size of a chunk. An element of MessagePack has at least one byte, so that a chunk of this
-// size cannot have more elements than a frame may.
+// MaxChunk is the maximum size of a chunk in bytes, unless a single package needs more. A value of MessagePack has at
+// least one byte, so a chunk of this size cannot have more values than wire.MaxElements.
 const MaxChunk = 60 << 10
 
-// writer builds the chunks of one result. Errors of the encoder are ignored: it writes to memory.
+// writer builds the chunks of one result. It ignores errors of the encoder, which cannot fail because it writes to memory.
 type writer struct {
 	emit  Emit
 	buf   bytes.Buffer
 	enc   *msgpack.Encoder
-	count uint32 // elements of the open list
-	at    int    // the offset of its length
+	count uint32 // the number of elements in the open list
+	at    int    // the offset in buf of the open list's length
 }
 
 var writers = sync.Pool{New: func() any {
@@ -62,15 +62,15 @@ func (w *writer) value(key string, v any) {
 	_ = w.enc.Encode(v)
 }
 
-// field is an optional pair of a result.
+// field is an optional key-value pair of a result. It is written if set is true.
 type field struct {
 	key   string
 	value any
 	set   bool
 }
 
-// begin begins a chunk that ends with a list: it writes the map's header, the basis, and the fields that are set. The
-// caller then writes more pairs and the list.
+// begin begins a chunk: it writes the header of the chunk's map, the basis, and the fields that are set. The parameter more
+// is the number of pairs that the caller then writes, without the list at the end of the chunk.
 func (w *writer) begin(basis encodedBasis, more int, fields ...field) {
 	pairs := basis.pairs + more + 1
 	for _, f := range fields {
@@ -87,7 +87,7 @@ func (w *writer) begin(basis encodedBasis, more int, fields ...field) {
 	}
 }
 
-// list begins the last value of a chunk: a list whose length is not known yet.
+// list begins the list that is the last value of a chunk. The method flush fills in the length of the list.
 func (w *writer) list(key string) {
 	const array32 = 0xdd
 	w.key(key)
@@ -95,13 +95,13 @@ func (w *writer) list(key string) {
 	w.at, w.count = w.buf.Len()-4, 0
 }
 
-// element begins an element that is a map with the given number of pairs.
+// element begins an element of the open list, a map with the given number of pairs.
 func (w *writer) element(pairs int) {
 	w.count++
 	w.mapLen(pairs)
 }
 
-// elementOf writes a complete element.
+// elementOf writes a complete element of the open list, the encoded value v.
 func (w *writer) elementOf(v any) error {
 	b, err := msgpack.Marshal(v)
 	if err != nil {
@@ -117,11 +117,12 @@ func (w *writer) elementOf(v any) error {
 
 // full reports whether an element of n bytes does not fit into the current chunk.
 func (w *writer) full(n int) bool {
-	const overlay = 64 // bytes that may be added to a record
+	const overlay = 64 // bytes that the overlay may add to a package's record
 	return w.count > 0 && w.buf.Len()+n+overlay > MaxChunk
 }
 
-// next begins a new chunk if an element of n bytes does not fit. The new chunk only continues the list of packages.
+// next emits the current chunk and begins a new one if an element of n bytes does not fit. The new chunk consists only of
+// the key "packages" and its list, which continues.
 func (w *writer) next(n int) error {
 	if !w.full(n) {
 		return nil
@@ -134,7 +135,7 @@ func (w *writer) next(n int) error {
 	return nil
 }
 
-// flush emits the current chunk.
+// flush fills in the length of the open list and emits the current chunk.
 func (w *writer) flush(more bool) error {
 	binary.BigEndian.PutUint32(w.buf.Bytes()[w.at:], w.count)
 	err := w.emit(w.buf.Bytes(), more)
