@@ -14,8 +14,8 @@ import (
 
 const bootIDFile = "/proc/sys/kernel/random/boot_id"
 
-// CurrentBoot returns the boot id of the running kernel, or zeros if /proc does not have it: the writer and the readers
-// on one machine still agree.
+// CurrentBoot returns the boot id of the running kernel, or zeros if /proc does not have one. With zeros, the writer and
+// the readers of a file still agree, because both run on the same machine.
 func CurrentBoot() BootID {
 	b := make([]byte, 64)
 	n, err := readFile(bootIDFile, b, 0)
@@ -29,12 +29,12 @@ func CurrentBoot() BootID {
 	return id
 }
 
-// Write replaces the file by a new one that only its owner can read. Readers see the old content or the new content.
-// Only the process that holds the daemon's lock may write; it also removes what a dead process left half written. A
-// Status without a boot id gets the current one.
+// Write atomically replaces the file at path with a new file that only its owner can read. Only the process that holds the
+// daemon's lock may call Write, because Write also removes temporary files, which a process that died may have left. If s
+// has no boot id, Write adds the current one.
 func Write(path string, s Status) error { return write(path, s, 0o600) }
 
-// WriteShared is Write for a file that all users may read.
+// WriteShared is like Write, but all users may read the file.
 func WriteShared(path string, s Status) error { return write(path, s, 0o644) }
 
 func write(path string, s Status, mode fs.FileMode) error {
@@ -45,16 +45,17 @@ func write(path string, s Status, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	// Not synced: after a crash the boot id marks the file as stale, and its size shows whether it is truncated.
+	// Do not sync the file: after a crash of the system, its boot id shows that it is stale, and its size whether it is
+	// truncated.
 	return atomicfile.Write(path, b, atomicfile.Options{Mode: mode})
 }
 
-// Remove removes the file and any temporary file left of it. A missing file is not an error.
+// Remove removes the file and any temporary file left over from writing it. A missing file is not an error.
 func Remove(path string) error { return atomicfile.Remove(path) }
 
-// Read reads the file at a path. The error wraps fs.ErrNotExist if it does not exist; paths.ErrUntrusted if it is a
-// symlink, belongs to someone other than this user, root or the system user, or lies in a directory that others can
-// write; and ErrFormat if it is not a status file. Fresh reports whether its numbers may still be shown.
+// Read reads the file at path. The caller should then check with Fresh whether its numbers may still be shown. The error
+// wraps fs.ErrNotExist if the file does not exist, ErrFormat if it is not a status file, and paths.ErrUntrusted if it is a
+// symlink, its owner is not this user, root or the system user, or other users can write the file or its directory.
 func Read(path string) (Status, error) {
 	env := paths.Process()
 	if err := env.CheckReadDir(filepath.Dir(path)); err != nil {
@@ -77,8 +78,9 @@ func Read(path string) (Status, error) {
 	return s, nil
 }
 
-// readFile reads a file that passes the checks into b. It uses system calls rather than os.File, which registers each
-// file with the poller: prompts wait for this. It does not wait for a writer of a FIFO.
+// readFile reads a file into b, and returns the number of bytes, or the error of a check that the file does not pass. It
+// uses system calls and not os.File, which would register the file with the runtime's poller: this takes time, and shell
+// prompts wait for readFile. If the file is a FIFO, readFile does not wait for a writer.
 func readFile(path string, b []byte, flags int, checks ...func(*unix.Stat_t) error) (int, error) {
 	fail := func(op string, err error) (int, error) {
 		return 0, &os.PathError{Op: op, Path: path, Err: err}
@@ -116,7 +118,7 @@ func readFile(path string, b []byte, flags int, checks ...func(*unix.Stat_t) err
 	return n, nil
 }
 
-// retryEINTR repeats a call while a signal interrupts it.
+// retryEINTR repeats a system call as long as signals interrupt it.
 func retryEINTR(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()

@@ -22,7 +22,8 @@ func dir(t testing.TB) string {
 	return t.TempDir()
 }
 
-// TestMain sets the umask: a directory that other users can write is not trusted.
+// TestMain sets the umask, so that other users cannot write the files and directories of the tests. Package paths would not
+// trust them otherwise.
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022)
 	os.Exit(m.Run())
@@ -45,7 +46,7 @@ func TestWrite_Read(t *testing.T) {
 	back, err = Read(path)
 	require.NoError(t, err)
 	require.Equal(t, next, back)
-	require.Len(t, entries(t, path), 1, "no temporary file stays")
+	require.Len(t, entries(t, path), 1, "a temporary file was left")
 
 	require.NoError(t, Remove(path))
 	require.NoError(t, Remove(path))
@@ -61,7 +62,7 @@ func TestWrite_ReadableByOd(t *testing.T) {
 	require.Equal(t, []string{"924", "201", "0", "48"}, strings.Fields(string(out)))
 }
 
-// TestWriteShared: other users can read the status of a daemon that serves them.
+// TestWriteShared checks that other users can read a file that WriteShared has written.
 func TestWriteShared(t *testing.T) {
 	path := filepath.Join(dir(t), "omg.status")
 	s := example()
@@ -76,7 +77,7 @@ func TestWriteShared(t *testing.T) {
 	require.Error(t, Write(path, Status{}), "a status without a time")
 	back, err = Read(path)
 	require.NoError(t, err)
-	require.Equal(t, s, back, "the last one stays")
+	require.Equal(t, s, back, "the file has the last content that could be written")
 }
 
 func TestWrite_FillsInTheBoot(t *testing.T) {
@@ -94,7 +95,7 @@ func TestWrite_FillsInTheBoot(t *testing.T) {
 
 func TestWrite_FailsAndLeavesNothing(t *testing.T) {
 	path := filepath.Join(dir(t), "omg.status")
-	require.NoError(t, os.Mkdir(path, 0o700)) // makes the rename fail
+	require.NoError(t, os.Mkdir(path, 0o700)) // a directory at the path, so that the rename fails
 	require.NoError(t, os.WriteFile(filepath.Join(path, "x"), nil, 0o600))
 	require.Error(t, Write(path, example()))
 	require.Len(t, entries(t, path), 1)
@@ -152,7 +153,7 @@ func TestRead_Refuses(t *testing.T) {
 			c.spoil(t, path)
 			_, err := Read(path)
 			require.ErrorIs(t, err, c.want)
-			require.ErrorContains(t, err, filepath.Dir(path), "it says which file")
+			require.ErrorContains(t, err, filepath.Dir(path), "the error contains the path")
 		})
 	}
 }

@@ -10,36 +10,38 @@
 //	 4  u8   version, 1
 //	 5  3 bytes, zero
 //	 8  u32  installed packages
-//	12  u32  of them, explicitly installed
-//	16  u32  of them, orphans
-//	20  u32  repository updates, without ignored ones
+//	12  u32  explicitly installed packages
+//	16  u32  orphans among the installed packages
+//	20  u32  updates from repositories, without ignored updates
 //	24  u64  time of the last successful refresh, seconds since 1970 (UTC)
 //	32  u32  seconds between refreshes
-//	36  u32  which numbers are unknown, a bit each: 1 installed, 2 explicit,
+//	36  u32  unknown numbers, one bit for each: 1 installed, 2 explicit,
 //	         4 orphans, 8 updates, 16 AUR updates, 32 vulnerabilities
 //	40  u32  AUR updates
 //	44  u32  open vulnerabilities of installed packages
-//	48  16 bytes: the kernel's boot id; zeros where there is none
+//	48  16 bytes: the kernel's boot id; zeros if it is unknown
 //	64  u32  size of the file
-//	68  u8   how many versions follow
-//	69  u8   partial numbers: an unreadable source could change them; bits as in
-//	         byte 36
-//	70  u8   parts that do not work as they should, a bit each: 1 watch, changes are
-//	         found by polling; 2 local, some installed packages could not be read;
-//	         4 store, nothing survives a restart
+//	68  u8   number of versions that follow
+//	69  u8   numbers that may be wrong because a source could not be read,
+//	         with the bits of byte 36
+//	70  u8   parts that do not work as they should, one bit for each:
+//	         1 watch (changes are found by polling),
+//	         2 local (some installed packages could not be read),
+//	         4 store (nothing survives a restart)
 //	71  a byte, zero
 //	72  the versions of the runtimes that are packages of the system, each:
 //	         u8 length of the name, the name, u8 length of the version, the version
-//	then nine u32 with the open vulnerabilities by severity (critical, high,
-//	         medium, low, unknown) and by verdict (fixable, fixed in testing,
-//	         affected), and last the unconfirmed advisories, which are not
-//	         counted; no bits: 0xFFFFFFFF is unknown
-//	then u64 when the databases that repository updates are counted from were last
-//	         known to equal their mirrors', seconds since 1970 (UTC); 0 is unknown
+//	then nine u32: the open vulnerabilities by severity (critical, high, medium,
+//	         low, unknown), then by verdict (fixable, fixed in testing, affected),
+//	         and the unconfirmed advisories, which no other number includes;
+//	         an unknown number is 0xFFFFFFFF and has no bit
+//	then u64: the last time at which the databases from which updates are counted
+//	         were known to equal those of the mirrors, seconds since 1970 (UTC);
+//	         0 if unknown
 //
-// An unknown number is 0xFFFFFFFF in addition to its bit, so that a reader that does not know the bit shows an absurd
-// number rather than 0. New fields are added at the end, and older readers skip them; the version grows only if a byte
-// changes its meaning.
+// A number whose bit says that it is unknown is also 0xFFFFFFFF, so that a reader that ignores the bit shows an absurd
+// number and not 0. New fields are added at the end of the file, where older readers skip them. The version grows only if
+// a byte changes its meaning.
 package statusfile
 
 import (
@@ -60,9 +62,9 @@ const (
 	fixedSize   = 72
 	partialAt   = 69
 	degradedAt  = 70
-	maxSize     = 4096 // a larger file is not a status file
+	maxSize     = 4096 // maximum bytes of a status file
 	maxVersions = 64
-	maxText     = 64 // bytes of a runtime's name or version
+	maxText     = 64 // maximum bytes of a runtime's name, and of its version
 
 	securitySize = 9 * 4
 	asOfSize     = 8
@@ -78,16 +80,16 @@ var (
 	ErrStale = errors.New("stale")
 )
 
-// Number is a count that may be unknown. The zero Number is unknown, so that a number that was never set is not read as
-// 0.
+// Number is a count that may be unknown. The zero value of Number is unknown, so that a number that was never set is not
+// read as 0.
 type Number struct {
 	N     uint32
 	Known bool
-	// Partial means that a source which could not be read could change the number.
+	// Partial means that the number may be wrong because a source could not be read.
 	Partial bool
 }
 
-// Count returns a known number. A number that does not fit is unknown.
+// Count returns a known Number with the value n, or an unknown one if n does not fit into the file.
 func Count(n int) Number {
 	if n < 0 || n >= unknownNumber {
 		return Number{}
@@ -95,7 +97,7 @@ func Count(n int) Number {
 	return Number{N: uint32(n), Known: true}
 }
 
-// String returns "?" for an unknown number, otherwise the number, followed by "?" if it is partial.
+// String returns "?" for an unknown number, "3?" for a partial number, and "3" for any other number.
 func (n Number) String() string {
 	switch {
 	case !n.Known:
@@ -106,20 +108,20 @@ func (n Number) String() string {
 	return fmt.Sprint(n.N)
 }
 
-// Parts are parts of omgd and of the system that do not work as they should.
+// Parts is a set of parts of omgd and of the system that do not work as they should, one bit for each.
 type Parts uint8
 
-// The parts, named as in health.
+// The parts, which have the same names in the result of the operation health.
 const (
 	PartWatch Parts = 1 << iota
 	PartLocal
 	PartStore
 )
 
-// partNames are the names in the order of the bits.
+// partNames lists the names of the parts in the order of their bits.
 var partNames = [...]string{"watch", "local", "store"}
 
-// Part returns the part with a name, 0 for one that is not in the file.
+// Part returns the part with a name, or 0 if the file has no bit for a part with this name.
 func Part(name string) Parts {
 	if bit := slices.Index(partNames[:], name); bit >= 0 {
 		return 1 << bit
@@ -127,7 +129,7 @@ func Part(name string) Parts {
 	return 0
 }
 
-// Names returns the names of the parts.
+// Names returns the names of the parts in the set.
 func (p Parts) Names() []string {
 	names := []string{}
 	for bit, name := range partNames {
@@ -143,8 +145,8 @@ type BootID [16]byte
 
 // Version is a runtime that is a package of the system, such as node 24.1.0.
 type Version struct {
-	Runtime string // as in package runtimes: node, python, …
-	Version string // pacman's, without epoch and release
+	Runtime string // the name of the runtime in package runtimes: node, python, …
+	Version string // the version of the package, without epoch and release
 }
 
 // Status is the content of the file.
@@ -152,22 +154,22 @@ type Status struct {
 	Installed       Number
 	Explicit        Number
 	Orphans         Number
-	Updates         Number // from repositories, without ignored ones
+	Updates         Number // updates from repositories, without ignored updates
 	AURUpdates      Number
 	Vulnerabilities Number
 	Security        Security
 
-	// UpdatesAsOf is when the databases that Updates were counted from were last known to equal their mirrors', in
-	// whole seconds; zero if unknown.
+	// UpdatesAsOf is the last time at which the databases from which Updates was counted were known to equal those of
+	// the mirrors, in whole seconds. It is zero if that is unknown.
 	UpdatesAsOf time.Time
 
-	// Degraded are the parts that do not work as they should.
+	// Degraded is the set of parts that do not work as they should.
 	Degraded Parts
 
-	At       time.Time     // of the last successful refresh; whole seconds
-	Interval time.Duration // between refreshes; whole seconds, at least 1
-	Boot     BootID        // set by Write
-	System   []Version     // runtimes from packages; nil and empty both mean none
+	At       time.Time     // time of the last successful refresh, in whole seconds
+	Interval time.Duration // time between two refreshes, in whole seconds, at least 1
+	Boot     BootID        // the boot in which the file was written; Write sets it if it is zero
+	System   []Version     // the runtimes that are packages of the system; nil if there are none
 }
 
 // Security counts the open vulnerabilities, by severity and by verdict.
@@ -184,7 +186,7 @@ func (s *Security) numbers() [securitySize / 4]*Number {
 	}
 }
 
-// numbers returns the counts in the order of their bits, with the offset of each.
+// numbers returns the counts in the order of their bits, each with its offset in the file.
 func (s *Status) numbers() [6]struct {
 	n  *Number
 	at int
@@ -195,9 +197,9 @@ func (s *Status) numbers() [6]struct {
 	}{{&s.Installed, 8}, {&s.Explicit, 12}, {&s.Orphans, 16}, {&s.Updates, 20}, {&s.AURUpdates, 40}, {&s.Vulnerabilities, 44}}
 }
 
-// Fresh returns nil if the numbers may be shown at a time, during a boot; otherwise an error that wraps ErrStale and
-// gives the reason. Numbers are stale after three intervals without a successful refresh, after a reboot, and if they
-// are from the future.
+// Fresh returns nil if the numbers may still be shown at the time now, given the id of the present boot. Otherwise, it
+// returns an error with the reason that wraps ErrStale. Numbers are stale after three intervals without a successful
+// refresh, after a reboot, and if they are from the future.
 func (s *Status) Fresh(now time.Time, boot BootID) error {
 	age := now.Sub(s.At)
 	switch {
@@ -272,7 +274,7 @@ func (s *Status) encode() ([]byte, error) {
 	return b, nil
 }
 
-// decode reads the content of a file. The bytes may be arbitrary.
+// decode returns the Status that the content of a file encodes, or an error that wraps ErrFormat for any other content.
 func decode(b []byte) (Status, error) {
 	le := binary.LittleEndian
 	bad := func(format string, args ...any) (Status, error) {
@@ -323,7 +325,7 @@ func decode(b []byte) (Status, error) {
 	if len(b)-len(rest) > maxSize-securitySize-asOfSize {
 		return bad("too many versions")
 	}
-	if len(rest) >= securitySize { // a file of an older omgd ends here
+	if len(rest) >= securitySize { // the file of an older omgd ends before these numbers
 		for i, number := range s.Security.numbers() {
 			if n := le.Uint32(rest[4*i:]); n != unknownNumber {
 				*number = Number{N: n, Known: true}
@@ -333,7 +335,7 @@ func decode(b []byte) (Status, error) {
 	} else {
 		rest = nil
 	}
-	if len(rest) >= asOfSize { // or here
+	if len(rest) >= asOfSize { // the file of an older omgd ends before this time
 		if at := le.Uint64(rest); at != 0 && at <= math.MaxInt64/uint64(time.Second) {
 			s.UpdatesAsOf = time.Unix(int64(at), 0).UTC()
 		}
@@ -341,7 +343,7 @@ func decode(b []byte) (Status, error) {
 	return s, nil
 }
 
-// parseBootID parses the text form, a UUID with a newline.
+// parseBootID parses the content of bootIDFile, a UUID with a newline.
 func parseBootID(text []byte) (BootID, error) {
 	var id BootID
 	digits := strings.ReplaceAll(strings.TrimSpace(string(text)), "-", "")

@@ -22,7 +22,8 @@ func example() Status {
 	}
 }
 
-// spelled is the file for example, field by field as the package comment lists them.
+// spelled is the file that encodes the result of the function example, in hexadecimal, in the order of the fields in the
+// package comment.
 const spelled = `
 53474d4f 01 000000
 9c030000 c9000000 00000000 30000000
@@ -52,7 +53,7 @@ func TestFormat(t *testing.T) {
 	require.Equal(t, "0", back.Orphans.String())
 }
 
-// TestFormat_Partial: each partial number has its bit, which older readers skip.
+// TestFormat_Partial checks the bit of each partial number. Older readers skip the byte with these bits.
 func TestFormat_Partial(t *testing.T) {
 	s := example()
 	for bit, number := range s.numbers() {
@@ -74,11 +75,11 @@ func TestFormat_Partial(t *testing.T) {
 		same := example()
 		want, err := same.encode()
 		require.NoError(t, err)
-		require.Equal(t, want, b, "nothing else changes")
+		require.Equal(t, want, b, "all other bytes stay the same")
 	}
 }
 
-// TestFormat_Degraded: each part has its bit, which older readers skip.
+// TestFormat_Degraded checks the bit of each degraded part. Older readers skip the byte with these bits.
 func TestFormat_Degraded(t *testing.T) {
 	for bit, name := range []string{"watch", "local", "store"} {
 		s := example()
@@ -91,12 +92,12 @@ func TestFormat_Degraded(t *testing.T) {
 		require.Equal(t, s, back)
 		require.Equal(t, []string{name}, back.Degraded.Names())
 	}
-	require.Zero(t, Part("libalpm"), "it is not in the file")
-	require.Empty(t, Parts(0xf8).Names(), "a newer omgd's parts are skipped")
+	require.Zero(t, Part("libalpm"), "the file has no bit for libalpm")
+	require.Empty(t, Parts(0xf8).Names(), "bits that only a newer omgd sets are skipped")
 }
 
-// TestFormat_PartialUnknown: an unknown number is not partial, whatever its bit is, and bits without a meaning are
-// ignored.
+// TestFormat_PartialUnknown checks that an unknown number is not partial, even if its bit for partial is set, and that bits
+// without a meaning are ignored.
 func TestFormat_PartialUnknown(t *testing.T) {
 	s := example()
 	s.AURUpdates = Number{Partial: true}
