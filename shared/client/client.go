@@ -1,6 +1,6 @@
-// Package client sends requests to omgd. It is made for a process that sends one request and ends, where each
-// millisecond counts: it uses no goroutine, no package net and not the runtime's poller. It blocks in system calls,
-// limited by the socket's timeouts.
+// Package client sends requests to omgd. It is made for a process that sends one request and exits, where each
+// millisecond matters: it uses no goroutines, no package net and not the runtime's poller. It blocks in system calls,
+// which the timeouts of the socket limit.
 package client
 
 import (
@@ -22,26 +22,27 @@ import (
 var (
 	// ErrNoDaemon means that no process listens on the socket.
 	ErrNoDaemon = errors.New("omgd is not running")
-	// ErrNotSocket means that the path is not a socket.
+	// ErrNotSocket means that the file at the path is not a socket.
 	ErrNotSocket = errors.New("not a socket")
 	// ErrUntrusted means that the listening process belongs to another user.
 	ErrUntrusted = errors.New("the socket belongs to another user")
-	// ErrBroken means that the connection ended, or that the peer broke the protocol.
+	// ErrBroken means that the connection ended, or that omgd sent bytes that violate the protocol.
 	ErrBroken = errors.New("the connection to omgd failed")
 	// ErrTooLong means that a reply exceeds Options.MaxReply.
 	ErrTooLong = errors.New("the reply is too long")
 )
 
-// Options are the options of a connection. The zero value has the defaults.
+// Options holds the options of a connection. A zero field means the default.
 type Options struct {
-	// Trust reports whether a listening user is trusted; nil trusts this user and root.
+	// Trust reports whether the user of the listening process is trusted. If Trust is nil, this user and root are.
 	Trust func(uid uint32) bool
 	// Name is the client's name for the server's log.
 	Name string
-	// Timeout limits the wait for the server to accept, read or write something, and the time for one frame (default 10
-	// s). Call allows a minute more between two chunks, while the server waits for a network.
+	// Timeout limits each wait for the server (to accept, to read or to write), and the time from the first to the last
+	// byte of a frame. The default is 10 s. Between two chunks, Call waits up to a minute longer, because the server may
+	// be waiting for a network.
 	Timeout time.Duration
-	// MaxReply is the most bytes of one answer's frames (default 256 MiB).
+	// MaxReply is the maximum number of bytes in all frames of one reply. The default is 256 MiB.
 	MaxReply int
 }
 
@@ -49,20 +50,21 @@ type Options struct {
 type Conn struct {
 	path     string
 	opt      Options
-	pause    time.Duration // the constant pause; tests change it
+	pause    time.Duration // normally the constant pause; tests change it
 	fd       int
-	pid      int // of the listening process
+	pid      int // the id of the listening process
 	r        *bufio.Reader
 	frame    []byte
-	deadline time.Time // deadline of the frame that is being read; zero before it begins
+	deadline time.Time // the deadline of the frame that is being read; zero before the frame's first byte
 	out      []byte    // requests that are not written yet
 	next     uint64
-	hello    uint64 // the id of the greeting until its reply has come, otherwise 0
-	// greeted is the last encoded reply to a greeting. It survives a reconnect.
+	hello    uint64 // the id of the greeting; 0 after the reply to the greeting has arrived
+	// greeted is the encoded result of the last greeting. It stays set after a reconnect.
 	greeted []byte
 }
 
-// Dial connects once and checks the peer's user. The greeting is sent together with the first request.
+// Dial connects to the socket at path and checks the user of the listening process. It does not send anything: the greeting
+// is sent together with the first request.
 func Dial(ctx context.Context, path string, opt Options) (*Conn, error) {
 	if opt.Timeout == 0 {
 		opt.Timeout = 10 * time.Second
@@ -94,7 +96,8 @@ func (c *Conn) connect(ctx context.Context) error {
 	return err
 }
 
-// open connects the socket and checks the peer. If the server's queue is full, it waits until the deadline.
+// open connects the socket and checks the user of the listening process. If the server's queue of connections is full,
+// open waits until the deadline.
 func (c *Conn) open(ctx context.Context, fd int) error {
 	wait := c.opt.Timeout
 	if d, ok := ctx.Deadline(); ok {
@@ -134,8 +137,8 @@ func (c *Conn) open(ctx context.Context, fd int) error {
 	return nil
 }
 
-// PID returns the process number of the listening process, as the kernel reports it: the daemon's, or the service
-// manager's if that created the socket.
+// PID returns the id of the process that listens, as the kernel reports it: the daemon, or the service manager if the
+// service manager created the socket.
 func (c *Conn) PID() int { return c.pid }
 
 // Close closes the connection.
@@ -145,7 +148,7 @@ func (c *Conn) Close() error {
 	return unix.Close(fd)
 }
 
-// stream reads from and writes to the connection's socket.
+// stream is an io.Reader and io.Writer for the socket of a connection.
 type stream struct{ *Conn }
 
 func (s stream) Read(p []byte) (int, error) {
@@ -171,7 +174,7 @@ func (s stream) Read(p []byte) (int, error) {
 	}
 }
 
-// Write sends without raising SIGPIPE when the connection is closed.
+// Write sends bytes. If the peer has closed the connection, Write returns an error and does not raise SIGPIPE.
 func (s stream) Write(p []byte) (done int, err error) {
 	for done < len(p) {
 		n, err := unix.SendmsgN(s.fd, p[done:], nil, nil, unix.MSG_NOSIGNAL)
@@ -193,15 +196,16 @@ func (c *Conn) id() uint64 {
 	return c.next
 }
 
-// Send queues a request and returns its id. The next Receive writes it.
+// Send queues a request and returns its id. The next call of Receive sends all queued requests.
 func (c *Conn) Send(op string, req any) (id uint64, err error) {
 	id = c.id()
 	c.out, err = wire.AppendRequest(c.out, id, op, req)
 	return id, err
 }
 
-// Receive writes the queued requests and returns the next frame of any reply. Its Result is valid until the next call.
-// Receive checks ctx between system calls, each of which ends within the timeout.
+// Receive sends the queued requests and returns the next frame of the reply to any request. The Result of the frame is
+// valid until the next call of Receive. Receive checks ctx before it reads a frame, and waits at most for the timeout for
+// the start of the frame, and again for its end.
 func (c *Conn) Receive(ctx context.Context) (wire.Reply, error) {
 	if err := c.flush(); err != nil {
 		return wire.Reply{}, c.broken(err)
@@ -228,8 +232,8 @@ func (c *Conn) Receive(ctx context.Context) (wire.Reply, error) {
 	}
 }
 
-// Greeting returns the daemon's reply to the greeting, or nil. It names the databases that the daemon serves, and stays
-// available if the request then fails.
+// Greeting returns the daemon's reply to the greeting, or nil if none has arrived. The reply has the paths of the databases
+// that the daemon reads. It stays available if the request after the greeting fails.
 func (c *Conn) Greeting() *wire.HelloResult {
 	hello := &wire.HelloResult{}
 	if c.greeted == nil || msgpack.Unmarshal(c.greeted, hello) != nil {
@@ -244,8 +248,8 @@ func (c *Conn) flush() error {
 	}
 	_, err := stream{c}.Write(c.out)
 	c.out = c.out[:0]
-	// A server that refuses a connection sends an error and closes it, perhaps before the request is written. The error
-	// can still be read.
+	// A server that refuses a connection sends an error and closes the connection, perhaps before the client has sent its
+	// request. The client can still read the error.
 	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
 		return nil
 	}
@@ -264,7 +268,7 @@ func (c *Conn) receive() (r wire.Reply, err error) {
 	return wire.DecodeReply(c.frame)
 }
 
-// broken returns the error after which the connection cannot be used.
+// broken returns the error for a connection that cannot be used any more because of err.
 func (c *Conn) broken(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("omgd does not respond: %w", err)
@@ -272,10 +276,10 @@ func (c *Conn) broken(err error) error {
 	return fmt.Errorf("%w: %w", ErrBroken, err)
 }
 
-// Call sends one request and passes each chunk of the reply to chunk, after the last one has come: the caller may print
-// to a pager, and the server does not wait for that. If the server pauses between two chunks, because it waits for a
-// network, the chunks so far are passed on at once. If the connection breaks before the first chunk, Call connects
-// again, once: every operation can be repeated.
+// Call sends one request and calls the function chunk for each chunk of the reply. Call first reads all chunks, because
+// the function may print to a pager, and the server should not wait for that. Only if the server pauses between two chunks,
+// because it waits for a network, Call passes the chunks that have arrived to the function at once. If the connection
+// breaks before the first chunk, Call connects once more and repeats the request; every operation can be repeated.
 func (c *Conn) Call(ctx context.Context, op string, req any, chunk func(result []byte, more bool) error) error {
 	err := c.call(ctx, op, req, chunk)
 	if retry := new(noChunk); errors.As(err, &retry) {
@@ -291,7 +295,7 @@ func (c *Conn) Call(ctx context.Context, op string, req any, chunk func(result [
 	return err
 }
 
-// noChunk is an error before the first chunk of a reply.
+// noChunk is an error that occurred before the first chunk of a reply arrived.
 type noChunk struct{ error }
 
 func (c *Conn) call(ctx context.Context, op string, req any, chunk func([]byte, bool) error) error {
@@ -309,12 +313,13 @@ func (c *Conn) call(ctx context.Context, op string, req any, chunk func([]byte, 
 			}
 			return err
 		}
-		// Count whole frames, also those of other replies: an endless reply may consist of empty chunks.
+		// Count the bytes of all frames, also of empty chunks and of replies to other requests, so that a server that sends
+		// such frames forever reaches the limit.
 		if size += len(c.frame); size > c.opt.MaxReply {
 			return fmt.Errorf("%w: more than %d bytes", ErrTooLong, c.opt.MaxReply)
 		}
 		if r.ID != id && r.ID != 0 {
-			continue // the reply to a request that was given up
+			continue // a reply to an earlier request for which the caller no longer waits
 		}
 		received = true
 		if r.Err != nil {
@@ -348,14 +353,14 @@ func passChunks(chunks [][]byte, chunk func([]byte, bool) error) error {
 	return nil
 }
 
-// pause is the time after which a server is taken to wait for something itself.
+// pause is the time without a new chunk after which the client assumes that the server waits for something itself.
 const pause = 50 * time.Millisecond
 
-// longestPause is the longest time that the server may wait, the maximum of aur.live.timeout. The timeout of a reply
-// begins after it.
+// longestPause is how long the server may wait for a network between two chunks, the maximum of the setting
+// aur.live.timeout. The timeout of the next frame begins after this time.
 const longestPause = time.Minute
 
-// waitIdle reports whether nothing came within d.
+// waitIdle waits until bytes arrive, at most for the time d, and reports whether none arrived.
 func (c *Conn) waitIdle(d time.Duration) bool {
 	if c.r.Buffered() > 0 {
 		return false
@@ -374,8 +379,8 @@ func isSocket(path string) bool {
 	return err == nil && fi.Mode()&os.ModeSocket != 0
 }
 
-// isLink reports whether a path is a symbolic link. A socket is never behind one: the link could lead to a daemon that
-// its owner chose.
+// isLink reports whether a path is a symbolic link. The client does not follow a link in place of a socket, because the
+// user who created the link could have chosen another daemon.
 func isLink(path string) bool {
 	fi, err := os.Lstat(path)
 	return err == nil && fi.Mode()&os.ModeSymlink != 0

@@ -24,7 +24,8 @@ func TestMain(m *testing.M) { await.Main(m) }
 
 var ctx = context.Background()
 
-// peer starts a test server that calls serve with each connection, numbered from 0, and returns its path.
+// peer starts a test server and returns the path of its socket. The server calls the function serve for each connection,
+// with the number of the connection, from 0.
 func peer(t testing.TB, serve func(nc *net.UnixConn, number int)) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
@@ -49,8 +50,8 @@ func peer(t testing.TB, serve func(nc *net.UnixConn, number int)) string {
 	return path
 }
 
-// answering returns a serve function that replies to the greeting itself and sends what answer returns for every other
-// request.
+// answering returns a function for peer. The function replies to greetings itself, and sends the bytes that the function
+// answer returns for each other request.
 func answering(answer func(h wire.Header, frame []byte) []byte) func(*net.UnixConn, int) {
 	return func(nc *net.UnixConn, _ int) {
 		for {
@@ -107,8 +108,8 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// TestCall_ReadsAhead: the server can write a whole reply, larger than a socket buffer, before the client uses the
-// first chunk.
+// TestCall_ReadsAhead checks that the server can send a complete reply, which is larger than a socket buffer, before Call
+// passes on the first chunk.
 func TestCall_ReadsAhead(t *testing.T) {
 	const chunks = 100
 	written := make(chan struct{})
@@ -133,7 +134,7 @@ func TestCall_ReadsAhead(t *testing.T) {
 		got++
 		require.Len(t, b, 50_003)
 		require.Equal(t, got < chunks, more)
-		await.Receive(t, written, "the end of what the server writes")
+		await.Receive(t, written, "the server to write its complete reply")
 		return nil
 	}))
 	require.Equal(t, chunks, got)
@@ -141,8 +142,8 @@ func TestCall_ReadsAhead(t *testing.T) {
 	require.ErrorIs(t, c.Call(ctx, "op", nil, func([]byte, bool) error { return stop }), stop)
 }
 
-// TestCall_GivesWhatCame: while the server pauses between two chunks, the client gets the chunks so far. Here the
-// server waits until that has happened.
+// TestCall_GivesWhatCame checks that Call passes on the chunks that have arrived while the server pauses between two
+// chunks. The test server pauses until the first chunk was passed on.
 func TestCall_GivesWhatCame(t *testing.T) {
 	received := make(chan struct{})
 	path := peer(t, func(nc *net.UnixConn, _ int) {
@@ -196,7 +197,8 @@ func TestDial_Untrusted(t *testing.T) {
 	require.Equal(t, 1, requests)
 }
 
-// TestDial_Link: a link in the socket's place is not followed, not even to a trusted user's socket.
+// TestDial_Link checks that Dial refuses a symbolic link in place of the socket, even if the link leads to a trusted user's
+// socket.
 func TestDial_Link(t *testing.T) {
 	path := peer(t, func(*net.UnixConn, int) { t.Error("connected") })
 	link := filepath.Join(t.TempDir(), "link")
@@ -206,7 +208,7 @@ func TestDial_Link(t *testing.T) {
 	require.ErrorContains(t, err, "symbolic link")
 }
 
-// TestCall_ServerWaits: a server that waits for a network between two chunks may wait longer than the timeout.
+// TestCall_ServerWaits checks that a server that waits for a network between two chunks may wait longer than the timeout.
 func TestCall_ServerWaits(t *testing.T) {
 	const limit = 10 * time.Millisecond
 	came := make(chan struct{})
@@ -236,7 +238,7 @@ func TestCall_ServerWaits(t *testing.T) {
 	require.Equal(t, []string{"first", "last"}, parts)
 }
 
-// TestDial_FullQueue: Dial gives up if the daemon does not accept connections.
+// TestDial_FullQueue checks that Dial returns an error after a time if the daemon does not accept connections.
 func TestDial_FullQueue(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -266,7 +268,7 @@ func TestGet_SilentServer(t *testing.T) {
 	require.ErrorIs(t, c.Get(ended, "op", nil, nil), context.Canceled)
 }
 
-// TestGet_Drip: the timeout ends a frame even if its bytes keep coming.
+// TestGet_Drip checks that Get fails if a frame is not complete within the timeout, even if single bytes keep arriving.
 func TestGet_Drip(t *testing.T) {
 	c := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
 		_, err := nc.Write([]byte{0, 0x10, 0, 0}) // more than the client reads at a time
@@ -278,7 +280,7 @@ func TestGet_Drip(t *testing.T) {
 	require.ErrorIs(t, c.Get(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
 }
 
-// TestCall_Endless: empty chunks and replies to other requests count for the maximum size.
+// TestCall_Endless checks that Call fails if the server sends empty chunks, or replies to other requests, without an end.
 func TestCall_Endless(t *testing.T) {
 	for name, other := range map[string]uint64{"empty chunks": 0, "replies to other requests": 1000} {
 		t.Run(name, func(t *testing.T) {
@@ -294,8 +296,8 @@ func TestCall_Endless(t *testing.T) {
 	}
 }
 
-// TestGet_BrokenOnce: if the connection breaks before a reply, the client connects again, once; if it breaks within a
-// reply, the client returns an error.
+// TestGet_BrokenOnce checks that the client connects once more if the connection breaks before the first chunk of a reply,
+// and returns an error if the connection breaks later.
 func TestGet_BrokenOnce(t *testing.T) {
 	good := answering(func(h wire.Header, _ []byte) []byte { return wire.AppendResult(nil, h.ID, encode("yes"), false) })
 	for name, c := range map[string]struct {
@@ -330,7 +332,7 @@ func TestGet_BrokenOnce(t *testing.T) {
 	}
 }
 
-// TestGet_Rubbish: bytes that are not of the protocol are an error, whatever length they announce.
+// TestGet_Rubbish checks that Get returns an error if the server sends bytes that violate the protocol.
 func TestGet_Rubbish(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"text":           []byte("HTTP/1.1 400 Bad Request\r\n\r\n"),
@@ -362,13 +364,13 @@ func TestCall_TooLong(t *testing.T) {
 		return b
 	})), Options{MaxReply: 5000})
 	require.ErrorIs(t, c.Call(ctx, "op", nil, func([]byte, bool) error {
-		t.Error("a chunk of a reply that is not whole")
+		t.Error("a chunk of an incomplete reply was passed on")
 		return nil
 	}), ErrTooLong)
 }
 
-// TestGet_Errors: errors of the request, of the greeting and of the connection are returned as the server sent them,
-// even if it closed the connection before the client wrote anything.
+// TestGet_Errors checks that Get returns the server's errors about the request, the greeting and the connection, even if
+// the server closed the connection before the client sent anything.
 func TestGet_Errors(t *testing.T) {
 	sent := wire.Errorf(wire.CodeNotReady, "not yet")
 	is := func(err error, code wire.Code) {
@@ -401,7 +403,7 @@ func TestGet_Errors(t *testing.T) {
 }
 
 func TestReceive_Pipelining(t *testing.T) {
-	// The replies come in reverse order, one chunk of each at a time.
+	// The server sends its replies in reverse order, one chunk of each reply at a time.
 	path := peer(t, func(nc *net.UnixConn, _ int) {
 		var b []byte
 		var ids []uint64

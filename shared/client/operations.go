@@ -10,7 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Each method below sends the request of one operation. If a reply comes in chunks, the method joins the lists.
+// Each method below sends the request of one operation and returns the result. If a reply is sent in chunks, the method
+// joins their lists.
 
 // get sends a request whose reply has one chunk.
 func get[R any](ctx context.Context, c *Conn, op string, req any) (*R, error) {
@@ -18,13 +19,13 @@ func get[R any](ctx context.Context, c *Conn, op string, req any) (*R, error) {
 	return r, c.Get(ctx, op, req, r)
 }
 
-// Hello returns the daemon's version and the databases it serves.
+// Hello returns the daemon's version and the paths of the databases that the daemon reads.
 func (c *Conn) Hello(ctx context.Context) (*wire.HelloResult, error) {
 	return get[wire.HelloResult](ctx, c, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol, Client: c.opt.Name})
 }
 
-// Search sends a search. It passes each package to each, which must not keep it, and calls paused after each chunk but
-// the last. The result has the other fields.
+// Search sends a search. It calls the function each for every package; the function must not keep the pointer. It calls
+// the function paused after each chunk except the last. The returned result has all fields except the packages.
 func (c *Conn) Search(ctx context.Context, r *wire.SearchRequest, each func(*wire.Package) error, paused func()) (*wire.SearchResult, error) {
 	all := &wire.SearchResult{}
 	err := c.Call(ctx, wire.OpSearch, r, func(chunk []byte, more bool) error {
@@ -37,7 +38,7 @@ func (c *Conn) Search(ctx context.Context, r *wire.SearchRequest, each func(*wir
 	return all, err
 }
 
-// Info looks up packages by name. Its functions are called as in Search.
+// Info looks up packages by name. It calls the functions each and paused as Search does.
 func (c *Conn) Info(ctx context.Context, r *wire.InfoRequest, each func(*wire.Package) error, paused func()) (*wire.InfoResult, error) {
 	all := &wire.InfoResult{}
 	err := c.Call(ctx, wire.OpInfo, r, func(chunk []byte, more bool) error {
@@ -55,7 +56,7 @@ func (c *Conn) Status(ctx context.Context) (*wire.StatusResult, error) {
 	return get[wire.StatusResult](ctx, c, wire.OpStatus, nil)
 }
 
-// Installed returns installed packages.
+// Installed returns the installed packages that the request selects.
 func (c *Conn) Installed(ctx context.Context, r *wire.InstalledRequest) (*wire.InstalledResult, error) {
 	var all *wire.InstalledResult
 	err := c.Call(ctx, wire.OpInstalled, r, func(b []byte, _ bool) error {
@@ -96,7 +97,7 @@ func (c *Conn) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.Sec
 			return nil
 		}
 		for _, p := range chunk.Packages {
-			// A package with many advisories is continued in the next chunk.
+			// If a package has many advisories, the next chunk has another element with the same name.
 			if last := len(all.Packages) - 1; last >= 0 && all.Packages[last].Name == p.Name {
 				all.Packages[last].Advisories = append(all.Packages[last].Advisories, p.Advisories...)
 			} else {
@@ -118,10 +119,10 @@ func (c *Conn) Health(ctx context.Context) (*wire.HealthResult, error) {
 	return get[wire.HealthResult](ctx, c, wire.OpHealth, nil)
 }
 
-// startPoll is the interval at which AwaitStarted asks a starting daemon.
+// startPoll is the interval at which AwaitStarted requests the health of a starting daemon.
 const startPoll = 20 * time.Millisecond
 
-// AwaitStarted returns when the daemon has read everything for the first time, or has failed to.
+// AwaitStarted waits until the daemon has read all its data for the first time, or has failed to read it.
 func (c *Conn) AwaitStarted(ctx context.Context) error {
 	for {
 		health, err := c.Health(ctx)
@@ -155,7 +156,7 @@ func (c *Conn) ClearCache(ctx context.Context) (*wire.CacheClearResult, error) {
 	return get[wire.CacheClearResult](ctx, c, wire.OpCacheClear, nil)
 }
 
-// LogLevel returns the daemon's log level, after changing it unless level is empty.
+// LogLevel changes the daemon's log level, unless the parameter level is empty, and returns the level that now applies.
 func (c *Conn) LogLevel(ctx context.Context, level string) (*wire.LogLevelResult, error) {
 	return get[wire.LogLevelResult](ctx, c, wire.OpLogLevel, &wire.LogLevelRequest{Level: level})
 }

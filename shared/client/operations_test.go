@@ -13,8 +13,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// replying returns a connection to a server of one operation, which checks the fields of the request and replies with
-// the chunks.
+// replying returns a connection to a test server that knows one operation. The server compares the fields of a request with
+// those of the parameter request, and replies with the chunks.
 func replying(t *testing.T, op string, request any, chunks ...any) *Conn {
 	t.Helper()
 	return dial(t, peer(t, answering(func(h wire.Header, frame []byte) (b []byte) {
@@ -45,7 +45,7 @@ func same(a, b map[string]any) bool {
 	return string(encode(&sorted{a})) == string(encode(&sorted{b}))
 }
 
-// sorted encodes a map in the order of its keys.
+// sorted is a map that is encoded with its keys in order.
 type sorted struct{ fields map[string]any }
 
 func (s *sorted) EncodeMsgpack(e *msgpack.Encoder) error { return e.EncodeMapSorted(s.fields) }
@@ -92,7 +92,7 @@ func TestOperations_OneChunk(t *testing.T) {
 	}
 }
 
-// TestHello: a program may send hello in addition to the greeting of each connection.
+// TestHello checks that a program may send hello in addition to the greeting that each connection sends.
 func TestHello(t *testing.T) {
 	want := &wire.HelloResult{Protocol: wire.Protocol, Server: "1.0", Served: wire.Served{DBPath: "/srv/pacman"}}
 	var greetings atomic.Int32
@@ -119,7 +119,7 @@ func TestHello(t *testing.T) {
 	require.EqualValues(t, 2, greetings.Load())
 }
 
-// packages collects copies of packages.
+// packages collects the names of packages, and counts the pauses between chunks.
 type packages struct {
 	names  []string
 	pauses int
@@ -139,7 +139,8 @@ func named(names ...string) (list []wire.Package) {
 	return list
 }
 
-// TestSearch joins the chunks, including those with the AUR's packages, which have the total and one more source.
+// TestSearch checks that Search joins all chunks of a reply, including a chunk with packages of the AUR, which has the total
+// and a further source.
 func TestSearch(t *testing.T) {
 	core := wire.Source{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK}
 	aur := wire.Source{Name: "aur", Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow"}
@@ -153,7 +154,7 @@ func TestSearch(t *testing.T) {
 	got, err := c.Search(ctx, request, p.each, p.paused)
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "b", "c", "d"}, p.names)
-	require.Equal(t, 2, p.pauses, "between the chunks")
+	require.Equal(t, 2, p.pauses, "one pause between each two chunks")
 	require.Equal(t, &wire.SearchResult{Basis: wire.Basis{Generation: 7, At: 8, Sources: []wire.Source{core, aur}}, Total: 4}, got)
 
 	enough := errors.New("enough")
@@ -161,7 +162,7 @@ func TestSearch(t *testing.T) {
 	require.ErrorIs(t, err, enough)
 }
 
-// TestInfo joins the chunks.
+// TestInfo checks that Info joins the chunks of a reply.
 func TestInfo(t *testing.T) {
 	request := &wire.InfoRequest{Names: []string{"a", "b", "c"}}
 	c := replying(t, wire.OpInfo, request,
@@ -178,7 +179,7 @@ func TestInfo(t *testing.T) {
 	}, got)
 }
 
-// TestInstalled joins the chunks.
+// TestInstalled checks that Installed joins the chunks of a reply.
 func TestInstalled(t *testing.T) {
 	list := func(names ...string) (out []wire.InstalledPackage) {
 		for _, p := range named(names...) {
@@ -197,7 +198,8 @@ func TestInstalled(t *testing.T) {
 	require.Equal(t, &wire.InstalledResult{Basis: wire.Basis{Generation: 7, Stale: true}, Packages: list("a", "b", "c", "d"), Missing: []string{"none"}}, got)
 }
 
-// TestSecurity joins the chunks. A package whose advisories do not fit into one chunk is continued in the next.
+// TestSecurity checks that Security joins the chunks of a reply, and the elements of a package whose advisories do not fit
+// into one chunk.
 func TestSecurity(t *testing.T) {
 	vulnerable := func(name string, advisories ...string) wire.VulnerablePackage {
 		p := wire.VulnerablePackage{Name: name, Installed: "1-1", Severity: "High", Verdict: "affected"}
@@ -220,7 +222,8 @@ func TestSecurity(t *testing.T) {
 	}, got)
 }
 
-// TestOperations_Errors: each method returns the server's error, and an error for a result of another type.
+// TestOperations_Errors checks that each method returns the server's error, and returns an error if the result has a wrong
+// type.
 func TestOperations_Errors(t *testing.T) {
 	methods := map[string]func(*Conn) error{
 		"hello": func(c *Conn) error { _, err := c.Hello(ctx); return err },
@@ -270,13 +273,13 @@ func TestOperations_Errors(t *testing.T) {
 			err := ask(reply(func(id uint64) []byte { return wire.AppendError(nil, id, sent) }))
 			require.Equal(t, sent, err)
 			err = ask(reply(func(id uint64) []byte { return wire.AppendResult(nil, id, []byte{0xa1, 'x'}, false) }))
-			require.Error(t, err, "text in the place of a result")
+			require.Error(t, err, "the result is a text and not a map")
 		})
 	}
 }
 
-// TestGreeting: the databases that the daemon serves are known once it has replied to the greeting, even if the request
-// fails.
+// TestGreeting checks that Greeting returns the paths of the daemon's databases after the reply to the greeting, even if the
+// request fails.
 func TestGreeting(t *testing.T) {
 	hello := &wire.HelloResult{Protocol: wire.Protocol, Server: "1.0", Served: wire.Served{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}}
 	old := &wire.HelloResult{Protocol: 1, Server: "0.1", Served: hello.Served}
@@ -312,7 +315,7 @@ func TestGreeting(t *testing.T) {
 					}
 				}
 			}), Options{})
-			require.Nil(t, conn.Greeting(), "nothing was asked yet")
+			require.Nil(t, conn.Greeting(), "no request was sent yet")
 			err := conn.Get(ctx, "op", nil, &struct{}{})
 			require.Equal(t, c.fails, err != nil, "%v", err)
 			require.Equal(t, c.want, conn.Greeting())
@@ -320,7 +323,7 @@ func TestGreeting(t *testing.T) {
 	}
 }
 
-// TestAwaitStarted asks until no component is starting.
+// TestAwaitStarted checks that AwaitStarted repeats its request until no component is starting.
 func TestAwaitStarted(t *testing.T) {
 	states := [][]string{
 		{wire.HealthOK, wire.HealthStarting},
@@ -339,7 +342,7 @@ func TestAwaitStarted(t *testing.T) {
 	require.EqualValues(t, len(states), requests.Load())
 }
 
-// TestAwaitStarted_Canceled: the wait for a daemon that never becomes ready ends with the context.
+// TestAwaitStarted_Canceled checks that AwaitStarted ends with its context if a component stays in the state starting.
 func TestAwaitStarted_Canceled(t *testing.T) {
 	canceled, cancel := context.WithCancel(ctx)
 	defer cancel()
