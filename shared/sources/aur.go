@@ -9,8 +9,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// AUR describes the AUR by an index of its dump that omgd does not maintain; nil if the index does not contain the AUR.
-// The source is stale after staleAfter, 0 for a day.
+// AUR returns the AUR as a source with the index f of its dump, for an index that omgd does not maintain. It returns nil if
+// the index does not contain the AUR. The source is stale if its dump is older than staleAfter, or than a day if staleAfter
+// is 0.
 func AUR(f *pkgindex.File, staleAfter time.Duration) *snapshot.IndexedSource {
 	facts, ok := f.BuildInfo().Source(pkgindex.KindAUR, wire.SourceAUR)
 	if !ok {
@@ -25,7 +26,7 @@ func AUR(f *pkgindex.File, staleAfter time.Duration) *snapshot.IndexedSource {
 	return s
 }
 
-// MissingAUR describes an AUR without data, with the reason.
+// MissingAUR returns the AUR as a source without an index, with the given state and reason.
 func MissingAUR(state wire.SourceState, why string) *snapshot.IndexedSource {
 	return &snapshot.IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: state, Why: why}}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// aurIndex returns an index of a dump of the AUR with the given time, built an hour later.
+// aurIndex returns an index of a dump of the AUR. The dump has the time asOf, and the index was built an hour later.
 func aurIndex(t testing.TB, asOf time.Time) *pkgindex.File {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", asOf.Add(time.Hour).Unix())
@@ -25,7 +25,7 @@ func aurIndex(t testing.TB, asOf time.Time) *pkgindex.File {
 	return f
 }
 
-// TestAUR: an index of the AUR becomes stale by the age of its dump.
+// TestAUR checks that the AUR becomes stale with the age of the dump from which its index was built.
 func TestAUR(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := aurIndex(t, time.Now())
@@ -41,12 +41,12 @@ func TestAUR(t *testing.T) {
 		s = AUR(f, 0)
 		require.Equal(t, wire.SourceStale, s.State)
 		require.Equal(t, "not downloaded for 24 hours", s.Why)
-		require.Equal(t, f, s.Index, "it answers all the same")
+		require.Equal(t, f, s.Index, "the index of a stale source is still used")
 		require.Equal(t, wire.SourceOK, AUR(f, 2*day).State)
 	})
 }
 
-// TestAUR_None: an index of repositories does not contain the AUR, even if one of them is named aur.
+// TestAUR_None checks that AUR returns nil for an index that has a repository called aur and not the AUR.
 func TestAUR_None(t *testing.T) {
 	b := pkgindex.NewBuilder("test", 1)
 	require.NoError(t, b.AddSource(wire.SourceAUR, pkgindex.KindRepo).Add(&wire.Package{Repo: wire.SourceAUR, Name: "a", Version: "1-1"}))

@@ -18,18 +18,18 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// fault is a way in which a database can be bad.
+// fault is a way in which a repository's database can be missing, unreadable or damaged.
 type fault struct {
 	name string
-	// spoil makes the database at a path bad.
+	// spoil creates the fault in the database at a path.
 	spoil func(t *testing.T, path string)
-	// during is called while the database is read.
+	// during is called for each package while the database is read; it may be nil.
 	during func(path string)
 	// missing means that the database does not exist, as opposed to being unreadable.
 	missing bool
 	// directory means that the fault affects all databases.
 	directory bool
-	// why is a part of the source's Why.
+	// why is a part of the field Why that the source should have.
 	why string
 }
 
@@ -37,7 +37,8 @@ func replace(content string) func(*testing.T, string) {
 	return func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o644)) }
 }
 
-// inPlace returns a function that replaces the database by what something creates.
+// inPlace returns a function that removes the database and calls the function something to create another file in its
+// place.
 func inPlace(something func(path string) error) func(*testing.T, string) {
 	return func(t *testing.T, path string) {
 		require.NoError(t, os.Remove(path))
@@ -49,7 +50,7 @@ func symlink(target string) func(path string) error {
 	return func(path string) error { return os.Symlink(target, path) }
 }
 
-// flip returns a function that changes one byte, at a position given in percent of the file.
+// flip returns a function that changes one byte of a file, at a position that is given in percent of the file's size.
 func flip(percent int) func(*testing.T, string) {
 	return func(t *testing.T, path string) {
 		b, err := os.ReadFile(path)
@@ -71,10 +72,10 @@ func faults() []fault {
 		{name: "cut off by a byte", spoil: func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, stampOf(t, path).Size-1)) }, why: "the file is truncated: " + redownload},
 		{name: "a flipped byte", spoil: flip(50), why: redownload},
 		{name: "a flipped byte of the checksum", spoil: flip(99), why: redownload},
-		{name: "too large", spoil: replace("\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00"), why: "the file is too large"}, // needs a window of 256 MiB
+		{name: "too large", spoil: replace("\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00"), why: "the file is too large"}, // the header requires a window of 256 MiB
 		{name: "changing while it is read", why: "the file changed while it was read", spoil: func(t *testing.T, path string) {
 			copyFile(t, generate(t, fixture.Options{Packages: 60, Seed: 9}).database("core"), path)
-			require.NoError(t, os.Chmod(path, 0o666)) // the reader itself changes the file, in during
+			require.NoError(t, os.Chmod(path, 0o666)) // so that the function during can change the file
 		}, during: func(path string) {
 			if f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err == nil {
 				_, _ = f.WriteString("x")
@@ -89,7 +90,7 @@ func faults() []fault {
 		{name: "a device", spoil: inPlace(symlink(os.DevNull)), why: "not a regular file"},
 		{name: "a socket", why: "not a regular file", spoil: func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(path))
-			t.Chdir(filepath.Dir(path)) // the path of a socket must be short
+			t.Chdir(filepath.Dir(path)) // because the kernel limits the length of a socket's path
 			l, err := net.Listen("unix", filepath.Base(path))
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = l.Close() })
@@ -149,7 +150,7 @@ func settle(ctx context.Context, r *Repository, x *Index, during func(path strin
 	return e
 }
 
-// asOther runs f as an ordinary user, because root may read everything.
+// asOther calls the function f as an ordinary user, because root may read every file.
 func asOther(t *testing.T, f func()) {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -178,9 +179,9 @@ func readableByOthers(t *testing.T, dir string) {
 	}
 }
 
-// TestExamine_BadDatabase: whatever is wrong with a database, its own last index or one that the user named answers in
-// its place and is stale; without one, the source is failed or missing. An index of a database in another directory
-// never answers. The other sources stay current.
+// TestExamine_BadDatabase checks the state of a repository for each fault of its database. If omg has an index of this
+// database, or the user chose an index, the repository is stale and uses the index. Otherwise, also with an index of a
+// database in another directory, the repository is failed or missing. The other repositories stay ok.
 func TestExamine_BadDatabase(t *testing.T) {
 	s, other := generate(t, fixture.Options{Packages: 60, Seed: 1}), generate(t, fixture.Options{Packages: 60, Seed: 2})
 	for _, f := range faults() {
@@ -190,7 +191,8 @@ func TestExamine_BadDatabase(t *testing.T) {
 	}
 }
 
-// test makes a database of a copy of the system bad, and then restores it. The other system has other packages.
+// test creates the fault in a copy of the system good, checks the states of the repositories, restores the database, and
+// checks the states again. The system other has other packages, for an index of another path.
 func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	s := good.copy(t)
 	readableByOthers(t, filepath.Dir(s.db))
@@ -246,7 +248,7 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 		require.False(t, bad.Outdated)
 	}
 	switch {
-	case kind == "given": // it need not have been read
+	case kind == "given": // the database need not have been read
 		require.NotEmpty(t, bad.Why)
 	case f.missing && answers:
 		require.Equal(t, "no database: the last index is used", bad.Why)
@@ -275,7 +277,7 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	snap, err := snapshot.Build(snapshot.Inputs{DBPath: s.db, Config: p.Config, Repositories: list})
 	require.NoError(t, err)
 	found, err := snap.Search(&wire.SearchRequest{Words: []string{""}})
-	require.NoError(t, err, "the others answer")
+	require.NoError(t, err, "the other repositories can be searched")
 	require.Equal(t, packages, found.Total)
 	require.Equal(t, !answers, found.Partial)
 	require.False(t, snap.Complete() && (!answers || bad.Outdated))
@@ -291,11 +293,11 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	require.NotZero(t, e.Index.Docs())
 	require.False(t, e.Outdated)
 	if answers {
-		require.Equal(t, indexes[0].File, e.Index, "nothing was built")
+		require.Equal(t, indexes[0].File, e.Index, "the earlier index is used, and none was built")
 	}
 }
 
-// TestExamine_EmptyArchive: a database without packages is not bad.
+// TestExamine_EmptyArchive checks that the state of a database without packages is ok.
 func TestExamine_EmptyArchive(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 60, Seed: 1})
 	require.NoError(t, os.WriteFile(s.database("core"), database(t), 0o644))

@@ -10,7 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// IsDamaged reports whether the content of a database is damaged, so that another download may help.
+// IsDamaged reports whether an error means that the content of a database is damaged, so that downloading the database again
+// may help.
 func IsDamaged(err error) bool {
 	for _, damage := range []error{
 		sourcefile.ErrEmpty, sourcefile.ErrTruncated, pacmandb.ErrNotDatabase, sourcefile.ErrDamaged, sourcefile.ErrOversize,
@@ -22,9 +23,9 @@ func IsDamaged(err error) bool {
 	return false
 }
 
-// ReadInto adds the repository's database to a source of an index that is being built. It calls each, which may be nil,
-// for each package. Skipped are the packages that are too large for an index, each with the reason. The error says how
-// to fix it.
+// ReadInto adds the packages of the repository's database to a source of an index that is being built. It calls the function
+// each, which may be nil, for every package. The slice skipped has an error text for each package that is too large for an
+// index. The text of err says what the user can do.
 func (r *Repository) ReadInto(ctx context.Context, into *pkgindex.SourceBuilder, each func()) (f pacmandb.SyncFile, skipped []string, err error) {
 	f, err = pacmandb.ReadSync(ctx, r.Database, r.Name, func(p *wire.Package) error {
 		if each != nil {
@@ -51,8 +52,7 @@ func (r *Repository) ReadInto(ctx context.Context, into *pkgindex.SourceBuilder,
 	return f, skipped, nil
 }
 
-// BuildInMemory builds an index of the repository in memory, for a client that has neither a daemon nor an index that it may
-// use.
+// BuildInMemory builds an index of the repository in memory, for a program without a daemon that has no usable index file.
 func (r *Repository) BuildInMemory(ctx context.Context) (*pkgindex.File, error) {
 	b := pkgindex.NewBuilder("memory", 0)
 	if _, _, err := r.ReadInto(ctx, b.AddSource(r.Name, pkgindex.KindRepo), nil); err != nil {

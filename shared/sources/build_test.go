@@ -29,7 +29,7 @@ func drain(in io.Reader) error {
 	return err
 }
 
-// TestMemory: an index in memory has the packages of the database.
+// TestMemory checks that an index in memory has the packages of the database.
 func TestMemory(t *testing.T) {
 	o := fixture.Options{Packages: 200, Seed: 1}
 	s := generate(t, o)
@@ -61,7 +61,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestMemory_Corpus reads the real databases.
+// TestMemory_Corpus builds indexes in memory from the real databases of the corpus.
 func TestMemory_Corpus(t *testing.T) {
 	databases, err := filepath.Glob(filepath.Join(corpus.Shared(t), "sync", "*.db"))
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestMemory_Corpus(t *testing.T) {
 	}
 }
 
-// TestReadInto_Skipped: only the package that is too large is missing from the index.
+// TestReadInto_Skipped checks that a package that is too large is missing from the index, and that all others are in it.
 func TestReadInto_Skipped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "core.db")
 	require.NoError(t, os.WriteFile(path, database(t, "a-1-1", "", "huge-1-1", strings.Repeat("x", pkgindex.MaxRecord), "z-1-1", ""), 0o644))
@@ -97,7 +97,7 @@ func TestReadInto_Skipped(t *testing.T) {
 	require.EqualValues(t, 2, index.Docs())
 }
 
-// database returns a tar archive with packages, given as alternating directories and descriptions.
+// database returns a tar archive with packages; pairs are alternating directory names and descriptions of the packages.
 func database(t testing.TB, pairs ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -113,7 +113,8 @@ func database(t testing.TB, pairs ...string) []byte {
 	return b.Bytes()
 }
 
-// TestReadInto_Canceled: the error of the context is not taken for a bad database.
+// TestReadInto_Canceled checks that ReadInto returns the error of a canceled context, and that this error does not mean a
+// damaged database.
 func TestReadInto_Canceled(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 50, Seed: 1})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -124,7 +125,7 @@ func TestReadInto_Canceled(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// TestDamaged: only for damage may another download help.
+// TestDamaged checks which errors mean that a database is damaged, and that only these suggest another download.
 func TestDamaged(t *testing.T) {
 	for err, want := range map[error]bool{
 		sourcefile.ErrEmpty: true, sourcefile.ErrTruncated: true, sourcefile.ErrDamaged: true, sourcefile.ErrOversize: true,

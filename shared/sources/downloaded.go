@@ -14,24 +14,25 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// DownloadDir is the directory for downloaded databases in a data directory. A database has its mirror's modification
-// time, as pacman's have; its status change time is when it was last found to equal the mirror's. Its index lies beside
-// it.
+// DownloadDir is the directory in omg's data directory for the databases that omgd downloads, and for their indexes. A
+// downloaded database has the modification time of the mirror's file, like a database of pacman. Its status change time is
+// when the database was last found to equal the mirror's.
 const DownloadDir = "sync"
 
-// Downloads are the databases that omgd downloads.
+// Downloads gives access to the databases that omgd downloads.
 type Downloads struct {
 	Dir string
-	// StaleAfter is the age from which a database is stale, counted from when it was last found to equal the mirror's.
+	// StaleAfter is how long after it was last found to equal the mirror's a database is stale.
 	StaleAfter time.Duration
 	// Open opens an index.
 	Open func(path string) (*pkgindex.File, error)
-	// Why returns the error of the last attempt for a repository, empty if it succeeded; nil if unknown.
+	// Why returns the error of the last download of a repository's database; empty if the download succeeded. If Why is
+	// nil, the errors are unknown.
 	Why func(repo string) string
 }
 
-// Replace returns the repositories with the downloaded databases in place of pacman's, where they are at least as new
-// or pacman's cannot answer.
+// Replace returns the repositories with downloaded databases in place of pacman's: a downloaded database is used if it is
+// at least as new as pacman's, or if pacman's database has no usable index.
 func (d Downloads) Replace(repositories []snapshot.IndexedSource, databases []Repository) []snapshot.IndexedSource {
 	out := make([]snapshot.IndexedSource, len(repositories))
 	for i, src := range repositories {
@@ -48,8 +49,8 @@ func (d Downloads) Replace(repositories []snapshot.IndexedSource, databases []Re
 	return out
 }
 
-// find returns the downloaded database of a repository, or the reason why there is none. It returns neither if pacman's
-// database is newer and answers now or after indexing.
+// find returns the downloaded database of a repository as a source, or the reason why none can be used. It returns nil and
+// an empty reason if pacman's database is newer and has an index, or is being indexed.
 func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snapshot.IndexedSource, why string) {
 	if d.Why != nil {
 		why = d.Why(r.Name)
@@ -69,7 +70,7 @@ func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snaps
 	}
 	facts, ok := f.BuildInfo().Source(pkgindex.KindRepo, r.Name)
 	if !ok {
-		return nil, "its index is of another source"
+		return nil, "its index does not contain this repository"
 	}
 	if (system.Index != nil || system.Building) && facts.AsOf < system.AsOf {
 		return nil, ""

@@ -16,14 +16,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// downloads is a system with downloaded databases. All databases of the system have the time at.
+// downloads is a system with pacman's databases, all with the modification time at, and with downloaded databases in dir.
 type downloads struct {
 	*system
 	dir string
 	at  time.Time
 }
 
-// download adds a downloaded database that is older than the system's by age.
+// download adds a downloaded database and its index. The database is older than pacman's by age.
 func (d *downloads) download(t testing.TB, repo string, age time.Duration) {
 	t.Helper()
 	path := filepath.Join(d.dir, repo+".db")
@@ -34,7 +34,7 @@ func (d *downloads) download(t testing.TB, repo string, age time.Duration) {
 	indexed(t, d.dir, r)
 }
 
-// inPlaceOf returns the sources with the downloaded databases, by name.
+// inPlaceOf returns the result of Downloads.Replace for the system's repositories, by name of the repository.
 func (d *downloads) inPlaceOf(t testing.TB, stale time.Duration, why func(string) string) map[string]snapshot.IndexedSource {
 	t.Helper()
 	c := d.config()
@@ -64,7 +64,7 @@ func (d *downloads) inPlaceOf(t testing.TB, stale time.Duration, why func(string
 
 func refused(string) string { return "refused" }
 
-// TestInPlaceOf: the newer database of each repository is used, and the source shows which one and why.
+// TestInPlaceOf checks that Replace uses the newer database of each repository, and what each source says about it.
 func TestInPlaceOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &downloads{system: generate(t, fixture.Options{Packages: 20, Seed: 1}), dir: t.TempDir()}
@@ -86,15 +86,15 @@ func TestInPlaceOf(t *testing.T) {
 		got := d.inPlaceOf(t, time.Hour, refused)
 		require.Equal(t, wire.Source{
 			Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, Downloaded: true, AsOf: d.at.Unix(),
-			Changed: stampOf(t, filepath.Join(d.dir, "core.db")).Changed(), // it was right when it came
-			Why:     "refused",                                             // the last attempt failed
+			Changed: stampOf(t, filepath.Join(d.dir, "core.db")).Changed(), // the time of the download
+			Why:     "refused",                                             // the error of the last attempt
 		}, got["core"].Source, "as new")
 		require.True(t, got["extra"].Downloaded, "newer")
 		require.False(t, got["multilib"].Downloaded, "older")
 		require.Empty(t, got["multilib"].Why)
 		require.NotNil(t, got["multilib"].Index)
 
-		time.Sleep(2*time.Hour + time.Minute) // the files are newer than the clock, which stood still meanwhile
+		time.Sleep(2*time.Hour + time.Minute) // the minute is for the files, which have real times later than the virtual clock
 		got = d.inPlaceOf(t, time.Hour, refused)
 		require.Equal(t, wire.SourceStale, got["core"].State)
 		require.Equal(t, "not confirmed by a mirror for 2 hours: refused", got["core"].Why)
@@ -103,7 +103,8 @@ func TestInPlaceOf(t *testing.T) {
 	})
 }
 
-// TestInPlaceOf_NoSystem: downloaded databases suffice if pacman has none. Without either, the source has both reasons.
+// TestInPlaceOf_NoSystem checks that downloaded databases are used if pacman has no databases, and that a source without
+// any database has the reasons for both.
 func TestInPlaceOf_NoSystem(t *testing.T) {
 	d := &downloads{system: generate(t, fixture.Options{Packages: 20, Seed: 1}), dir: t.TempDir(), at: time.Now()}
 	d.download(t, "extra", 0)
@@ -120,8 +121,8 @@ func TestInPlaceOf_NoSystem(t *testing.T) {
 	}
 }
 
-// TestInPlaceOf_Bad: an index of another repository, one that cannot be opened and one
-// without its database do not answer.
+// TestInPlaceOf_Bad checks that a downloaded database is not used if its index is of another repository or cannot be opened,
+// and that an index whose downloaded database is missing is not used.
 func TestInPlaceOf_Bad(t *testing.T) {
 	d := &downloads{system: generate(t, fixture.Options{Packages: 20, Seed: 1}), dir: t.TempDir(), at: time.Now()}
 	for _, repo := range []string{"core", "extra", "multilib"} {
@@ -135,17 +136,17 @@ func TestInPlaceOf_Bad(t *testing.T) {
 	got := d.inPlaceOf(t, time.Hour, nil)
 	for repo, s := range got {
 		require.False(t, s.Downloaded, repo)
-		require.Equal(t, wire.SourceOK, s.State, "pacman's own answers")
+		require.Equal(t, wire.SourceOK, s.State, "pacman's database is used")
 		require.NotNil(t, s.Index)
 	}
-	require.Contains(t, got["core"].Why, "of another source")
+	require.Contains(t, got["core"].Why, "does not contain this repository")
 	_, err := pkgindex.Open(index("extra"), nil)
 	require.Contains(t, got["extra"].Why, errors.Unwrap(err).Error())
 	require.Contains(t, got["multilib"].Why, "not downloaded yet")
 }
 
-// TestInPlaceOf_BadSystem: an unreadable database of pacman's is not used, however new it is. Its last index is, and so
-// is a database that is being indexed.
+// TestInPlaceOf_BadSystem checks that an unreadable database of pacman takes precedence over an older downloaded database
+// only if it has a newer index or is being indexed.
 func TestInPlaceOf_BadSystem(t *testing.T) {
 	d := &downloads{system: generate(t, fixture.Options{Packages: 20, Seed: 1}), dir: t.TempDir(), at: time.Now()}
 	core := d.repository(t, "core")

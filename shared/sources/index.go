@@ -23,11 +23,11 @@ import (
 // IndexSuffix is the suffix of index files.
 const IndexSuffix = ".omgidx"
 
-// IndexDir returns the directory of omg's own index files in a data directory. It has one file per source.
+// IndexDir returns the directory in omg's data directory in which omg keeps the index files, one for each source.
 func IndexDir(dataDir string) string { return filepath.Join(dataDir, "index") }
 
-// IndexPath returns the path of a source's index file in a directory. The AUR's is named aur; a repository's name is
-// escaped where it could collide with another file.
+// IndexPath returns the path of a source's index file in a directory. The file of the AUR is called aur. The name of a
+// repository is escaped if its file could have the name of another file.
 func IndexPath(dir string, kind pkgindex.Kind, name string) string {
 	if kind == pkgindex.KindAUR {
 		return filepath.Join(dir, wire.SourceAUR+IndexSuffix)
@@ -35,11 +35,12 @@ func IndexPath(dir string, kind pkgindex.Kind, name string) string {
 	return filepath.Join(dir, escape(name)+IndexSuffix)
 }
 
-// maxEscaped limits the length of an escaped name: a file name has at most 255 bytes, and temporary names are longer.
+// maxEscaped limits the length of an escaped name in bytes. A file name may have 255 bytes, but suffixes are appended to
+// the name, especially for temporary files.
 const maxEscaped = 200
 
-// escape returns a unique file name for a repository. It contains no dot, so that "core.files" is not the index of
-// core's file list.
+// escape returns a unique file name for a repository. The file name has no dot, so that the index of a repository called
+// "core.files" cannot be confused with an index of core's file list.
 func escape(name string) string {
 	var b strings.Builder
 	for i := range len(name) {
@@ -58,29 +59,30 @@ func escape(name string) string {
 	return b.String()
 }
 
-// Origin is a file that an index was built from, in its state at that time.
+// Origin identifies a file from which an index was built, and the file's state at that time.
 type Origin struct {
 	Path   string           `msgpack:"path"`
 	Stamp  sourcefile.Stamp `msgpack:"stamp"`
 	SHA256 string           `msgpack:"sha256"`
 }
 
-// Origins are the files that an index was built from. They are stored beside the index, whose bytes thus do not depend
-// on where it is built. They show, without reading a database, whether it has changed, and that the index is not of a
-// database of the same name in another directory.
+// Origins lists the files from which an index was built. With the origins, a program can find out without reading a
+// database whether the database has changed since then, and whether the index was built from a database with the same name
+// in another directory. Origins are stored in a file beside the index and not in the index, so that the bytes of an index
+// do not depend on the directory in which it is built.
 type Origins []Origin
 
 const (
 	originSuffix = ".origin"
-	maxOrigins   = 1 << 20 // bytes; an entry has a few hundred
+	maxOrigins   = 1 << 20 // maximum bytes of an origin file; an entry has a few hundred bytes
 )
 
-// OriginOf returns the origin for a file that was read.
+// OriginOf returns the origin for a file that was read to build an index.
 func OriginOf(f *sourcefile.File) Origin {
 	return Origin{Path: f.Path, Stamp: f.Stamp, SHA256: f.Digest()}
 }
 
-// of returns the origin with a path, nil if the index was not built from it.
+// of returns the origin with this path, or nil if the index was not built from the file at this path.
 func (o Origins) of(path string) *Origin {
 	for i := range o {
 		if o[i].Path == path {
@@ -90,7 +92,7 @@ func (o Origins) of(path string) *Origin {
 	return nil
 }
 
-// Write stores the origins beside an index.
+// Write stores the origins in a file beside the index file.
 func (o Origins) Write(index string) error {
 	b, err := msgpack.Marshal(o)
 	if err != nil {
@@ -99,9 +101,10 @@ func (o Origins) Write(index string) error {
 	return atomicfile.Write(index+originSuffix, b, atomicfile.Options{Mode: 0o644, Sync: true})
 }
 
-// ReadOrigins reads the origins of an index. It returns nil if they are missing or not trusted: then the database is
-// compared by its digest, and the index does not answer in place of an unreadable database. Origins must be as trusted
-// as the index, because forged ones could make a changed database look unchanged.
+// ReadOrigins reads the origins of an index. It returns nil if the origin file is missing, damaged or not trusted. Without
+// origins, the digest of a database decides whether the database has changed, and the index is not used in place of an
+// unreadable database. Origins must be as trusted as the index, because forged origins could make a changed database look
+// unchanged.
 func ReadOrigins(index string, trust func(uid uint32) bool) Origins {
 	f, _, err := sourcefile.Open(index + originSuffix)
 	if err != nil {
@@ -122,11 +125,11 @@ func ReadOrigins(index string, trust func(uid uint32) bool) Origins {
 	return o
 }
 
-// RemoveUnused removes from a directory of omg's own indexes those of this system's databases whose repositories are no
-// longer configured. It returns the paths of the removed indexes.
+// RemoveUnused removes indexes from a directory in which omg keeps its indexes: those that were built from a database of
+// this system whose repository is no longer configured. It returns the paths of the removed indexes.
 func (p *Pacman) RemoveUnused(dir string, trust func(uid uint32) bool) (removed []string) {
 	if len(p.Config.Repos) == 0 {
-		return nil // without configured repositories the existing databases decide, and there may be none for a moment
+		return nil // the repositories are then those with a database, and databases may be missing for a moment
 	}
 	paths, err := IndexFiles(dir)
 	if err != nil {
@@ -149,7 +152,7 @@ func (p *Pacman) RemoveUnused(dir string, trust func(uid uint32) bool) (removed 
 	return removed
 }
 
-// RemoveOldIndexes removes the index files of earlier versions, which held several sources each.
+// RemoveOldIndexes removes the index files of earlier versions of omg, in which one file had several sources.
 func RemoveOldIndexes(dataDir string) {
 	for _, name := range []string{"repos.omgidx", "aur.omgidx"} {
 		for _, suffix := range []string{"", ".stamps"} {
@@ -158,8 +161,8 @@ func RemoveOldIndexes(dataDir string) {
 	}
 }
 
-// current reports whether the file at path still has the content from which an index was built, by its stamp or
-// otherwise by its digest.
+// current reports whether the file at path still has the content from which an index was built. It compares the file's
+// stamp with the origin's or, if the stamps differ, the file's digest with the index's.
 func (o Origins) current(ctx context.Context, path string, now sourcefile.Stamp, built pkgindex.SourceInfo) (bool, error) {
 	if now.Size != built.Size {
 		return false, nil
@@ -171,11 +174,12 @@ func (o Origins) current(ctx context.Context, path string, now sourcefile.Stamp,
 	return digest == built.SHA256, err
 }
 
-// IndexFiles returns path itself or, for a directory, the index files in it, sorted by name.
+// IndexFiles returns the index files in the directory at path, sorted by name. If path is not a directory, it returns path
+// itself.
 func IndexFiles(path string) ([]string, error) {
 	fi, err := os.Stat(path)
 	if err != nil || !fi.IsDir() {
-		return []string{path}, nil // opening it returns the error
+		return []string{path}, nil // opening the file will return the error
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {

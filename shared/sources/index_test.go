@@ -17,7 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// TestIndexPath: each repository has its own file in the directory, whatever its name.
+// TestIndexPath checks that repositories with different names have different index files, which are all in the directory.
 func TestIndexPath(t *testing.T) {
 	dir := t.TempDir()
 	repositories := []string{
@@ -34,8 +34,8 @@ func TestIndexPath(t *testing.T) {
 		base := filepath.Base(path)
 		stem, ok := strings.CutSuffix(base, IndexSuffix)
 		require.True(t, ok)
-		require.NotContains(t, stem, ".", "core.files is not the index of core's files")
-		require.LessOrEqual(t, len(base+originSuffix)+len(".")+len(".2147483647.tmp"), 255, "%q: a temporary name has to fit", name)
+		require.NotContains(t, stem, ".", "the index of core.files could be confused with an index of core's file list")
+		require.LessOrEqual(t, len(base+originSuffix)+len(".")+len(".2147483647.tmp"), 255, "%q: the name of a temporary file is too long", name)
 		require.NoError(t, Origins{}.Write(path), "%q", name)
 	}
 	require.Equal(t, filepath.Join(dir, "core.omgidx"), IndexPath(dir, pkgindex.KindRepo, "core"))
@@ -52,7 +52,7 @@ func TestOrigins(t *testing.T) {
 	require.NoError(t, err)
 	want := Origins{OriginOf(&file), {Path: "/other", SHA256: "x"}}
 	index := filepath.Join(t.TempDir(), "core.omgidx")
-	require.Nil(t, ReadOrigins(index, nil), "there are none")
+	require.Nil(t, ReadOrigins(index, nil), "the index has no origin file")
 	require.NoError(t, want.Write(index))
 	require.Equal(t, want, ReadOrigins(index, nil))
 	require.Equal(t, s.database("core"), want[0].Path)
@@ -63,7 +63,7 @@ func TestOrigins(t *testing.T) {
 	require.Nil(t, Origins(nil).of("/other"))
 }
 
-// TestReadOrigins_Refuses: origins that are not trusted are ignored.
+// TestReadOrigins_Refuses checks that origins that are damaged or not trusted are ignored.
 func TestReadOrigins_Refuses(t *testing.T) {
 	good := Origins{{Path: "/a", SHA256: "x"}}
 	mine := func(uid uint32) bool { return int(uid) == os.Geteuid() }
@@ -96,8 +96,8 @@ func TestReadOrigins_Refuses(t *testing.T) {
 	}
 }
 
-// TestRemoveUnused: only indexes of this system's databases without a configured repository are removed, together with
-// their temporary files.
+// TestRemoveUnused checks that RemoveUnused removes only indexes of this system's databases whose repositories are not
+// configured, together with the temporary files of these indexes.
 func TestRemoveUnused(t *testing.T) {
 	s, other := generate(t, fixture.Options{Packages: 20, Seed: 1}), generate(t, fixture.Options{Packages: 20, Seed: 2})
 	dir := t.TempDir()
@@ -110,7 +110,7 @@ func TestRemoveUnused(t *testing.T) {
 	gone := indexed(t, dir, s.repository(t, "my.own")).File.Path()
 	core, err := os.ReadFile(IndexPath(dir, pkgindex.KindRepo, "core"))
 	require.NoError(t, err)
-	// Files that are not omg's own index of a repository.
+	// These files are not indexes that omg built from a database of this system.
 	kept := map[string]Origins{
 		"aur": {{Path: "/data/aur.json.gz"}}, "no-origin": nil, "core.files": {{Path: filepath.Join(s.db, "sync", "my.files")}},
 		"two": {{Path: s.database("two")}, {Path: s.database("three")}}, "another-name": {{Path: s.database("gone")}},
@@ -127,19 +127,19 @@ func TestRemoveUnused(t *testing.T) {
 	}
 
 	before := list(t, dir)
-	require.Empty(t, s.read(t).RemoveUnused(dir, nil), "all are configured")
+	require.Empty(t, s.read(t).RemoveUnused(dir, nil), "all repositories are configured")
 	s.configure(t, "")
 	require.Empty(t, s.read(t).RemoveUnused(dir, nil), "nothing is")
 	require.Equal(t, before, list(t, dir))
 	s.configure(t, "[core]\n[extra]\n")
-	require.Empty(t, s.read(t).RemoveUnused(dir, func(uint32) bool { return false }), "anybody may have written them")
+	require.Empty(t, s.read(t).RemoveUnused(dir, func(uint32) bool { return false }), "the owner of the origins is not trusted")
 	require.Equal(t, []string{gone}, s.read(t).RemoveUnused(dir, nil))
 	after := slices.DeleteFunc(before, func(name string) bool { return strings.Contains(name, "my%2eown") })
 	require.Equal(t, after, list(t, dir))
 	require.Empty(t, s.read(t).RemoveUnused(filepath.Join(dir, "none"), nil))
 }
 
-// TestRemoveOldIndexes: only the files of earlier versions are removed.
+// TestRemoveOldIndexes checks that only the index files of earlier versions are removed.
 func TestRemoveOldIndexes(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(IndexDir(dir), 0o755))
@@ -172,7 +172,7 @@ func TestIndexFiles(t *testing.T) {
 	}
 }
 
-// list returns the file names in a directory.
+// list returns the names of the files in a directory.
 func list(t testing.TB, dir string) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

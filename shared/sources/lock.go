@@ -11,17 +11,17 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// staleLockAge is the time without a change of the databases after which pacman's lock is ignored, because a pacman
-// that died has probably left it.
+// staleLockAge is the time without a change of the databases after which pacman's lock is ignored, because the pacman that
+// created the lock has probably died.
 const staleLockAge = 60 * time.Second
 
-// Lock tells readers of the databases what pacman's lock means for them.
+// Lock is the state of pacman's lock, for programs that read the databases.
 type Lock struct {
-	Wait    time.Duration // until the lock counts as stale; 0 if it does, or if there is none
-	Problem *wire.Problem // for the status; nil if there is no lock
+	Wait    time.Duration // the time until the lock is stale; 0 if it is stale or does not exist
+	Problem *wire.Problem // the lock as a problem in the status; nil if no lock exists
 }
 
-// ReadLock examines pacman's lock.
+// ReadLock examines pacman's lock in its database directory.
 func ReadLock(dbpath string) Lock {
 	path := filepath.Join(dbpath, "db.lck")
 	fi, err := os.Lstat(path)
@@ -41,7 +41,8 @@ func ReadLock(dbpath string) Lock {
 	}}
 }
 
-// lastChange returns the latest of t and the times of the directories that a transaction changes.
+// lastChange returns the latest of the time t and the modification times of the directories that a transaction of pacman
+// changes.
 func lastChange(dbpath string, t time.Time) time.Time {
 	for _, dir := range []string{"local", "sync"} {
 		if fi, err := os.Stat(filepath.Join(dbpath, dir)); err == nil && fi.ModTime().After(t) {

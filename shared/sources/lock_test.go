@@ -13,7 +13,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestReadLock: readers wait for a running pacman and ignore the lock of a dead one.
+// TestReadLock checks that a lock makes readers wait while pacman is running, and not after a pacman that died.
 func TestReadLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := generate(t, fixture.Options{Packages: 20, Installed: 5, Seed: 1})
@@ -47,12 +47,12 @@ func TestReadLock(t *testing.T) {
 	})
 }
 
-// TestReadLock_Errors: a lock that cannot be examined does not stop readers.
+// TestReadLock_Errors checks that readers do not wait for a lock that cannot be examined.
 func TestReadLock_Errors(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
 	l := ReadLock(file)
 	require.Zero(t, l.Wait)
 	require.Equal(t, "failed", l.Problem.State)
-	require.Equal(t, Lock{}, ReadLock(filepath.Join(filepath.Dir(file), "none")), "no directory, no lock")
+	require.Equal(t, Lock{}, ReadLock(filepath.Join(filepath.Dir(file), "none")), "a missing directory has no lock")
 }

@@ -1,9 +1,9 @@
-// Package sources finds the data that answers are made from: the repositories of pacman.conf with their databases, the
-// index file of each, whether the index matches the database, and how reliable each source is. It describes each as a
-// snapshot.Source.
+// Package sources finds the data from which results are computed: the repositories of pacman.conf, the database and the
+// index file of each repository, and downloaded databases. It decides whether an index matches its database, and how
+// reliable each source is, and describes each source as a snapshot.IndexedSource.
 //
-// Each source has one index file and one state. Repository.Examine decides the state from this source alone, so that a
-// bad database does not affect the others.
+// Each source has one index file and one state. Repository.Examine decides the state of a repository without looking at
+// other repositories, so that a bad database does not affect them.
 package sources
 
 import (
@@ -31,25 +31,26 @@ const (
 // day is the default age from which a source is stale.
 const day = 24 * time.Hour
 
-// Config is where to find pacman's files.
+// Config has the paths of pacman's files, and the age from which databases are stale.
 type Config struct {
-	// DBPath is pacman's database directory; empty to use pacman.conf's.
+	// DBPath is pacman's database directory; empty for the directory that pacman.conf sets.
 	DBPath string
-	// PacmanConfig is the path of pacman.conf; empty for the default, which need not exist.
+	// PacmanConfig is the path of pacman.conf; empty for the default path. The file at the default path need not exist.
 	PacmanConfig string
-	// StaleAfter is the time since its last synchronization after which a database is stale; 0 for a day.
+	// StaleAfter is how long after its last synchronization a database is stale; 0 for a day.
 	StaleAfter time.Duration
 }
 
-// Pacman is the part of pacman's configuration that answers depend on.
+// Pacman is the part of pacman's configuration on which omg's results depend.
 type Pacman struct {
 	// DBPath is the absolute path of the database directory.
 	DBPath string
-	// Config is pacman.conf, empty if there is none.
+	// Config is the content of pacman.conf; an empty Config if the file does not exist.
 	Config *pacmandb.Config
-	// Repositories are those of pacman.conf in order or, if it names none, those of the existing databases.
+	// Repositories lists the repositories of pacman.conf in order. If pacman.conf has none, it lists those whose databases
+	// exist.
 	Repositories []Repository
-	// Synced is when pacman last synchronized its databases, by its log, in Unix seconds; 0 if unknown.
+	// Synced is when pacman last synchronized its databases according to its log, in Unix seconds; 0 if unknown.
 	Synced int64
 
 	staleAfter time.Duration
@@ -58,7 +59,7 @@ type Pacman struct {
 // Repository is one of the configured repositories.
 type Repository struct {
 	Name string
-	// Database is the path of its database file, which need not exist.
+	// Database is the path of the repository's database file, which need not exist.
 	Database string
 	Usage    pacmandb.Usage
 
@@ -80,7 +81,7 @@ func (c Config) Read() (*Pacman, error) {
 	if p.DBPath, err = filepath.Abs(cmp.Or(c.DBPath, configured)); err != nil {
 		return nil, err
 	}
-	if filepath.Clean(configured) == p.DBPath { // the log is not about another directory
+	if filepath.Clean(configured) == p.DBPath { // otherwise, the log is about the databases in another directory
 		p.Synced = synced(cmp.Or(conf.LogFile, DefaultLog))
 	}
 	files, err := pacmandb.SyncRepos(p.DBPath, conf)
@@ -99,8 +100,8 @@ func (p *Pacman) add(name, database string, usage pacmandb.Usage) {
 	})
 }
 
-// DatabaseFile returns a repository that is not configured, from the path of its database: core.db is the database of
-// core.
+// DatabaseFile returns a repository for a database file that need not be configured. The name of the repository is the name
+// of the file without .db.
 func DatabaseFile(path string) (*Repository, error) {
 	abs, err := filepath.Abs(path)
 	name := filepath.Base(path)
@@ -110,8 +111,8 @@ func DatabaseFile(path string) (*Repository, error) {
 	return &Repository{Name: name, Database: abs, Usage: pacmandb.UsageAll, staleAfter: day}, err
 }
 
-// AddFromIndex adds repositories that only an index from another machine names: they are neither configured nor have a
-// database. It does nothing if any repository is configured.
+// AddFromIndex adds the repositories with these names, which come from the index of another machine, unless they are listed
+// already. The added repositories have no database here. If pacman.conf has repositories, AddFromIndex does nothing.
 func (p *Pacman) AddFromIndex(names []string) {
 	if len(p.Config.Repos) > 0 {
 		return
@@ -123,8 +124,8 @@ func (p *Pacman) AddFromIndex(names []string) {
 	}
 }
 
-// Root is the directory that file lists count from, as libalpm resolves it, with a
-// slash at its end.
+// Root returns the directory to which the paths in file lists are relative, with a slash at its end. Links are resolved as
+// libalpm resolves them.
 func (p *Pacman) Root() string {
 	root := cmp.Or(p.Config.RootDir, "/")
 	if real, err := pacmandb.RealPath(root); err == nil {
@@ -133,8 +134,9 @@ func (p *Pacman) Root() string {
 	return strings.TrimRight(root, "/") + "/"
 }
 
-// WatchPaths are the directories whose changes can change answers, and the files that
-// matter in others: configuration files, and links with what they lead to.
+// WatchPaths returns what must be watched for changes that can change results: directories in which every file matters, and
+// single files in other directories. These files are configuration files, databases that are links, the links on the way to
+// a directory, and the targets of links.
 func (p *Pacman) WatchPaths() (dirs, files []string) {
 	dirs = []string{p.DBPath, filepath.Join(p.DBPath, "local"), filepath.Join(p.DBPath, "sync")}
 	for _, dir := range p.Config.Dirs {
@@ -167,10 +169,10 @@ func (p *Pacman) WatchPaths() (dirs, files []string) {
 	return dirs, slices.Compact(files)
 }
 
-// trail lists the links by which a path leads elsewhere, the path itself left out,
-// and at last where it ends; nil if it has none.
+// trail resolves a path. It returns the symbolic links on the way, except for the path itself, and then the resolved path.
+// It returns nil if the path has no links.
 func trail(path string) (list []string) {
-	const most = 40 // links, as for the kernel
+	const most = 40 // the maximum number of links, which is also the kernel's
 	at, rest := "/", strings.Split(strings.Trim(path, "/"), "/")
 	for links := 0; len(rest) > 0 && links <= most; {
 		next := filepath.Join(at, rest[0])
@@ -196,11 +198,11 @@ func trail(path string) (list []string) {
 	return append(list, at)
 }
 
-// LibAlpm returns the repository in the form that libalpm takes.
+// LibAlpm returns the repository as the type that is passed to libalpm.
 func (r *Repository) LibAlpm() pacmandb.Repo { return pacmandb.Repo{Name: r.Name, Usage: r.Usage} }
 
-// UnreadablePackages returns which installed packages could not be read, empty if none, and the problem for the status, nil if
-// there is none.
+// UnreadablePackages returns a text that lists the installed packages that could not be read, which is empty if all could
+// be read. It also returns a problem for the status that describes all warnings, or nil if there were no warnings.
 func UnreadablePackages(local *pacmandb.Local) (unread string, p *wire.Problem) {
 	if local == nil {
 		return "", nil
@@ -214,7 +216,7 @@ func UnreadablePackages(local *pacmandb.Local) (unread string, p *wire.Problem) 
 	return unread, p
 }
 
-// summarize returns the first of n warnings and how many more there are.
+// summarize returns a text with the first of n warnings and the number of further warnings.
 func summarize(first pacmandb.Warning, n int) string {
 	text := "local/" + first.Entry + " " + string(first.Problem)
 	if n > 1 {

@@ -20,14 +20,15 @@ func TestRead(t *testing.T) {
 	s.configure(t, "[multilib]\nUsage = Sync\n[core]\n[none]\n")
 	p := s.read(t)
 	require.Equal(t, s.db, p.DBPath)
-	require.Equal(t, []string{"multilib", "core", "none"}, names(p), "in the order of pacman.conf, whether or not they are there")
+	require.Equal(t, []string{"multilib", "core", "none"}, names(p), "in the order of pacman.conf, also without a database")
 	require.Equal(t, s.database("none"), p.Repositories[2].Database)
 	require.Equal(t, pacmandb.UsageSync, p.Repositories[0].Usage)
 	require.Equal(t, pacmandb.Repo{Name: "core", Usage: pacmandb.UsageAll}, p.Repositories[1].LibAlpm())
 	require.Equal(t, "/", p.Root())
 }
 
-// TestRead_Databases: without configured repositories the existing databases are used, in Arch's order.
+// TestRead_Databases checks that without configured repositories, the repositories are those whose databases exist, in
+// Arch's order.
 func TestRead_Databases(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
 	s.configure(t, "")
@@ -42,10 +43,10 @@ func TestRead_Databases(t *testing.T) {
 	require.Empty(t, s.read(t).Repositories)
 	require.NoError(t, os.WriteFile(filepath.Join(s.db, "sync"), nil, 0o644))
 	_, err := s.config().Read()
-	require.Error(t, err, "which databases there are is not known")
+	require.Error(t, err, "the existing databases cannot be listed")
 }
 
-// TestRead_DBPath: the argument takes precedence over pacman.conf, and a relative path is made absolute.
+// TestRead_DBPath checks that Config.DBPath takes precedence over pacman.conf, and that a relative path is made absolute.
 func TestRead_DBPath(t *testing.T) {
 	s, other := generate(t, fixture.Options{Packages: 20, Seed: 1}), generate(t, fixture.Options{Packages: 20, Seed: 2})
 	p, err := Config{PacmanConfig: s.conf, DBPath: other.db}.Read()
@@ -58,7 +59,7 @@ func TestRead_DBPath(t *testing.T) {
 	require.Equal(t, other.db, p.DBPath)
 }
 
-// TestRead_Errors: a configuration that the user named must exist and be valid.
+// TestRead_Errors checks that a pacman.conf whose path is set in Config must exist and be valid.
 func TestRead_Errors(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
 	_, err := Config{PacmanConfig: s.conf + "-none"}.Read()
@@ -79,13 +80,13 @@ func TestRead_Root(t *testing.T) {
 	}
 }
 
-// TestRead_Synced finds the last synchronization in pacman's log.
+// TestRead_Synced checks that Read finds the time of the last synchronization in pacman's log.
 func TestRead_Synced(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
 	synced := func() int64 {
 		p := s.read(t)
 		at := p.Repositories[0].Examine(t.Context(), nil).Synced
-		require.Equal(t, p.Synced, at, "each source has it")
+		require.Equal(t, p.Synced, at, "each source has the time")
 		return at
 	}
 	require.Zero(t, synced(), "no log")
@@ -101,7 +102,7 @@ func TestRead_Synced(t *testing.T) {
 	require.NoError(t, os.WriteFile(s.log, []byte(text+later), 0o644))
 	require.Equal(t, at.Add(2*time.Hour).Unix(), synced())
 	require.NoError(t, os.WriteFile(s.log, []byte(text+strings.Repeat("x", maxLog)), 0o644))
-	require.Zero(t, synced(), "too far from the end")
+	require.Zero(t, synced(), "the line is too far from the end of the log")
 	require.NoError(t, os.WriteFile(s.log, []byte("[2019-01-02 03:04] [PACMAN] synchronizing package lists\n"), 0o644))
 	require.Equal(t, time.Date(2019, 1, 2, 3, 4, 0, 0, time.Local).Unix(), synced())
 	require.NoError(t, os.WriteFile(s.log, nil, 0o644))
@@ -119,7 +120,7 @@ func TestRead_Synced(t *testing.T) {
 	require.Zero(t, synced())
 }
 
-// TestAdopt: an index answers if there are neither databases nor configured repositories.
+// TestAdopt checks that the repositories of an index that the user chose are used if no repository is configured.
 func TestAdopt(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 60, Seed: 1})
 	dir := t.TempDir()
@@ -138,7 +139,7 @@ func TestAdopt(t *testing.T) {
 		}
 		return p
 	}
-	require.Equal(t, []string{"core", "extra", "multilib"}, names(adopted()), "the configuration counts")
+	require.Equal(t, []string{"core", "extra", "multilib"}, names(adopted()), "configured repositories take precedence over those of the index")
 	s.configure(t, "")
 	p := adopted()
 	require.Equal(t, []string{"core", "extra"}, names(p))
@@ -166,8 +167,8 @@ func TestWatched(t *testing.T) {
 	require.ElementsMatch(t, []string{s.db, filepath.Join(s.db, "local"), filepath.Join(s.db, "sync"), filepath.Join(elsewhere, "local")}, dirs)
 	require.ElementsMatch(t, []string{s.conf, included, target}, files)
 
-	// A link to a link: each can be made to lead elsewhere. A file may come that an
-	// Include takes the next time.
+	// The path is a link to a link, and either can be replaced by a link to another file. Later, a file may be created that
+	// matches an Include.
 	second, end := filepath.Join(elsewhere, "second"), filepath.Join(t.TempDir(), "end")
 	require.NoError(t, os.Rename(included, end))
 	require.NoError(t, os.Symlink(end, second))
@@ -180,7 +181,7 @@ func TestWatched(t *testing.T) {
 	require.ElementsMatch(t, []string{s.conf, included, second, end, target, filepath.Join(parts, "a.conf")}, files)
 }
 
-// TestDatabaseFile: a database outside the configuration is a repository named by its file.
+// TestDatabaseFile checks that the name of a repository from a database file is the name of the file.
 func TestDatabaseFile(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
 	t.Chdir(filepath.Join(s.db, "sync"))
@@ -200,7 +201,8 @@ func TestDatabaseFile(t *testing.T) {
 	}
 }
 
-// TestUnread: a package that could not be read makes results partial; any other warning is only a problem.
+// TestUnread checks that UnreadablePackages returns a text, which makes results partial, only for a package that could not
+// be read, and a problem for every warning.
 func TestUnread(t *testing.T) {
 	unread, p := UnreadablePackages(nil)
 	require.Empty(t, unread)
@@ -215,7 +217,7 @@ func TestUnread(t *testing.T) {
 	require.Equal(t, "local/x-1-1 has no desc, and 6 more", p.Why)
 }
 
-// TestUnread_Packages: packages with a damaged desc are listed by name.
+// TestUnread_Packages checks that the local database still lists packages whose file desc is damaged, by their names.
 func TestUnread_Packages(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Installed: 10, Seed: 1})
 	local, err := pacmandb.ReadLocal(t.Context(), s.db)

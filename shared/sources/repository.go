@@ -17,34 +17,35 @@ import (
 // Index is an open index file.
 type Index struct {
 	File *pkgindex.File
-	// Origins are what it was built from; nil if unknown.
+	// Origins lists the files from which the index was built; nil if they are unknown.
 	Origins Origins
-	// Static means that the user named the index: it is used unchanged, even without a database.
+	// Static means that the user chose this index: omg does not rebuild it, and uses it even without a database.
 	Static bool
 }
 
 // Examined is the result of examining a repository.
 type Examined struct {
 	snapshot.IndexedSource
-	// Stamp is the stamp of its database, zero if there is none.
+	// Stamp is the stamp (size, times and inode) of the repository's database file; zero if the file does not exist.
 	Stamp sourcefile.Stamp
-	// NeedsBuild means that the database can be read and that no index matches it. The caller must then call SetBuilt,
-	// SetFailed or SetPending.
+	// NeedsBuild means that the database exists, but no index of its present content does. The caller must then build an
+	// index and call SetBuilt, SetFailed or SetPending.
 	NeedsBuild bool
-	// indexed are the times of the database from which the index was built.
+	// indexed holds the modification time and the status change time that the database had when its index was built.
 	indexed struct{ asOf, changed int64 }
 }
 
-// Examine compares the repository's database with its index, nil for none, and decides the state of the source.
+// Examine compares the repository's database with the index x, which may be nil, and decides the state of the source. The
+// states for changed databases and for readable databases without an index apply until a new index is built.
 //
-//	database            index of it         state
-//	unchanged           there               ok, or stale by its age
-//	changed             there               stale, until one is built
-//	readable            none                failed, until one is built
-//	missing             there               stale
-//	missing             none                missing
-//	unreadable          there               stale
-//	unreadable          none                failed
+//	database            its index           state
+//	unchanged           exists              ok, or stale by its age
+//	changed             exists              stale
+//	readable            does not exist      failed
+//	missing             exists              stale
+//	missing             does not exist      missing
+//	unreadable          exists              stale
+//	unreadable          does not exist      failed
 func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
 	e := Examined{IndexedSource: snapshot.IndexedSource{
 		Source: wire.Source{Name: r.Name, Kind: wire.KindRepository, State: wire.SourceOK, Synced: r.synced},
@@ -100,13 +101,14 @@ func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
 	return e
 }
 
-// linked reports whether a path is a link. For a missing target this tells a broken link from a missing file.
+// linked reports whether a path is a symbolic link. If opening the path fails because a file does not exist, this shows
+// whether the path is a broken link or is missing itself.
 func linked(path string) bool {
 	fi, err := os.Lstat(path)
 	return err == nil && fi.Mode()&fs.ModeSymlink != 0
 }
 
-// in returns an index's facts about the repository, and whether it contains the repository.
+// in returns what the index x says about the repository, and whether x contains the repository.
 func (r *Repository) in(x *Index) (pkgindex.SourceInfo, bool) {
 	if x == nil {
 		return pkgindex.SourceInfo{}, false
@@ -114,10 +116,11 @@ func (r *Repository) in(x *Index) (pkgindex.SourceInfo, bool) {
 	return x.File.BuildInfo().Source(pkgindex.KindRepo, r.Name)
 }
 
-// of reports whether an index was built from this database, in whatever state it was then.
+// of reports whether the index was built from the database file at this path, even if the file has changed since then.
 func (x *Index) of(database string) bool { return x.Origins.of(database) != nil }
 
-// failed sets the state for a database that cannot be read. Its own last index answers in its place and is stale.
+// failed sets the state for a database that cannot be read. If the index x was built from this database, or chosen by the
+// user, the source uses x and is stale.
 func (e *Examined) failed(r *Repository, x *Index, err error) {
 	if e.Index != nil && !x.Static && !x.of(r.Database) {
 		e.Index = nil
@@ -130,7 +133,8 @@ func (e *Examined) SetBuilt(f *pkgindex.File) {
 	e.Index, e.Outdated, e.NeedsBuild = f, false, false
 }
 
-// SetFailed sets the state if no index of the database could be built. An earlier index answers in its place and is stale.
+// SetFailed sets the state after no index of the database could be built. If an earlier index exists, the source uses it
+// and is stale.
 func (e *Examined) SetFailed(err error) {
 	e.NeedsBuild = false
 	e.State, e.Why = wire.SourceFailed, err.Error()
@@ -140,8 +144,8 @@ func (e *Examined) SetFailed(err error) {
 	}
 }
 
-// SetPending sets the state while an index of the database is being built. An earlier index answers meanwhile and is
-// stale.
+// SetPending sets the state while an index of the database is being built. If an earlier index exists, the source uses it
+// meanwhile and is stale.
 func (e *Examined) SetPending() {
 	e.NeedsBuild = false
 	if e.Index != nil {
@@ -152,7 +156,7 @@ func (e *Examined) SetPending() {
 	e.State, e.Why, e.Building = wire.SourceFailed, "the database is being indexed", true
 }
 
-// withRemedy adds how to fix it to an error of a database.
+// withRemedy adds to an error about a database what the user can do to fix it, if that is known.
 func withRemedy(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w: run chmod a+r on it", err)

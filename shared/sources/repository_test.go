@@ -13,8 +13,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestExamine_Current: an index answers while the database has the content that it was built from, even if other
-// attributes of the file change.
+// TestExamine_Current checks that an index is used as long as the database has the content from which the index was built,
+// even if other attributes of the database file change.
 func TestExamine_Current(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 60, Seed: 1})
 	core := s.repository(t, "core")
@@ -38,14 +38,14 @@ func TestExamine_Current(t *testing.T) {
 	copyFile(t, core.Database, core.Database+".new")
 	require.NoError(t, os.Rename(core.Database+".new", core.Database))
 	current(x)
-	current(&Index{File: x.File}) // without origins
+	current(&Index{File: x.File}) // an index without origins
 
 	e := core.Examine(t.Context(), nil)
 	require.True(t, e.NeedsBuild)
 	require.Nil(t, e.Index)
 }
 
-// TestExamine_Stamp: a database with the stamp of the origin is not read.
+// TestExamine_Stamp checks that a database with the same stamp as the index's origin is not read.
 func TestExamine_Stamp(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 60, Seed: 1})
 	core := s.repository(t, "core")
@@ -56,12 +56,12 @@ func TestExamine_Stamp(t *testing.T) {
 	require.NoError(t, os.WriteFile(core.Database, content, 0o644))
 	require.True(t, core.Examine(t.Context(), x).NeedsBuild)
 	x.Origins[0].Stamp = stampOf(t, core.Database)
-	require.False(t, core.Examine(t.Context(), x).NeedsBuild, "the content was not looked at")
+	require.False(t, core.Examine(t.Context(), x).NeedsBuild, "the content was not read")
 	x.Origins[0].SHA256 = "another"
-	require.True(t, core.Examine(t.Context(), x).NeedsBuild, "the index is not of this origin")
+	require.True(t, core.Examine(t.Context(), x).NeedsBuild, "the index was built from a database with another digest than the origin's")
 }
 
-// TestExamine_Changed: the last index answers until the next one is built.
+// TestExamine_Changed checks that the last index of a changed database is used until the next index is built.
 func TestExamine_Changed(t *testing.T) {
 	s, next := generate(t, fixture.Options{Packages: 60, Seed: 1}), generate(t, fixture.Options{Packages: 60, Seed: 2})
 	core := s.repository(t, "core")
@@ -83,7 +83,7 @@ func TestExamine_Changed(t *testing.T) {
 		AsOf: before.Modified(), Changed: before.Changed(), Outdated: true,
 	}, e.IndexedSource.Source)
 	require.Equal(t, x.File, e.Index)
-	require.False(t, e.Building, "a request need not wait")
+	require.False(t, e.Building, "a request can use the last index and need not wait")
 
 	e = changed()
 	f, err := core.BuildInMemory(t.Context())
@@ -97,7 +97,8 @@ func TestExamine_Changed(t *testing.T) {
 	require.False(t, e.NeedsBuild)
 }
 
-// TestExamine_First: while the first index is built, nothing answers and requests wait for it.
+// TestExamine_First checks that a repository has no index while its first index is built, and that Building is then set, so
+// that requests wait.
 func TestExamine_First(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 60, Seed: 1})
 	core := s.repository(t, "core")
@@ -112,8 +113,8 @@ func TestExamine_First(t *testing.T) {
 	require.False(t, e.NeedsBuild)
 }
 
-// TestExamine_OtherDirectory: an index of a database of the same name in another directory answers only if the content
-// is the same.
+// TestExamine_OtherDirectory checks that an index of a database of the same name in another directory is used only if the
+// contents of the two databases are equal.
 func TestExamine_OtherDirectory(t *testing.T) {
 	s, other := generate(t, fixture.Options{Packages: 60, Seed: 1}), generate(t, fixture.Options{Packages: 60, Seed: 2})
 	core := s.repository(t, "core")
@@ -133,7 +134,7 @@ func TestExamine_OtherDirectory(t *testing.T) {
 	require.Equal(t, wire.SourceOK, e.State)
 }
 
-// TestExamine_OtherRepository: an index without the repository is ignored.
+// TestExamine_OtherRepository checks that an index that does not contain the repository is ignored.
 func TestExamine_OtherRepository(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 60, Seed: 1})
 	core := s.repository(t, "core")
@@ -146,7 +147,7 @@ func TestExamine_OtherRepository(t *testing.T) {
 	}
 }
 
-// TestExamine_Given: an index that the user named is used unchanged.
+// TestExamine_Given checks that an index that the user chose is never rebuilt.
 func TestExamine_Given(t *testing.T) {
 	s, other := generate(t, fixture.Options{Packages: 60, Seed: 1}), generate(t, fixture.Options{Packages: 60, Seed: 2})
 	core := s.repository(t, "core")
@@ -158,15 +159,15 @@ func TestExamine_Given(t *testing.T) {
 
 	copyFile(t, other.database("core"), core.Database)
 	e = core.Examine(t.Context(), x)
-	require.False(t, e.NeedsBuild, "nobody builds another one")
+	require.False(t, e.NeedsBuild, "omg does not rebuild an index that the user chose")
 	require.Equal(t, wire.SourceStale, e.State)
 	require.True(t, e.Outdated)
 	require.Contains(t, e.Why, x.File.Path())
 	require.Equal(t, x.File, e.Index)
 }
 
-// TestExamine_Stale: a database becomes stale by the time since its last change on this machine, not by its mirror's
-// clock.
+// TestExamine_Stale checks that a database becomes stale by the time since its last change on this machine, and not by its
+// modification time, which is the mirror's.
 func TestExamine_Stale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := generate(t, fixture.Options{Packages: 20, Seed: 1})
@@ -180,7 +181,7 @@ func TestExamine_Stale(t *testing.T) {
 			require.NoError(t, err)
 			return p.Repositories[0].Examine(t.Context(), x).IndexedSource.Source
 		}
-		require.Less(t, stampOf(t, path).Modified(), stampOf(t, path).Changed()-int64(day/time.Second), "the mirror's is old")
+		require.Less(t, stampOf(t, path).Modified(), stampOf(t, path).Changed()-int64(day/time.Second), "the modification time is more than a day old")
 		time.Sleep(time.Hour)
 		for _, x := range []*Index{nil, x} {
 			require.Equal(t, wire.SourceOK, state(0, x).State)
@@ -190,17 +191,18 @@ func TestExamine_Stale(t *testing.T) {
 		time.Sleep(23 * time.Hour)
 		require.Equal(t, wire.SourceOK, state(0, x).State)
 		time.Sleep(time.Second)
-		require.Equal(t, wire.SourceStale, state(0, x).State, "a day counts unless the configuration says otherwise")
+		require.Equal(t, wire.SourceStale, state(0, x).State, "the default is a day")
 		time.Sleep(time.Hour)
 		stale := state(0, x)
 		require.Equal(t, "not synchronized for 25 hours", stale.Why)
-		require.False(t, stale.Outdated, "it is old, and all that the database has")
+		require.False(t, stale.Outdated, "the database is old, but the index has its present content")
 	})
 	require.Equal(t, "47 hours", formatAge(48*time.Hour-time.Second))
 	require.Equal(t, "3 days", formatAge(80*time.Hour))
 }
 
-// TestExamine_MissingWithIndex: omg's own index answers in place of a missing database, with its own times.
+// TestExamine_MissingWithIndex checks that omg's index of a missing database is used, and that the source then has the times
+// of the database from which the index was built.
 func TestExamine_MissingWithIndex(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
 	core := s.repository(t, "core")

@@ -10,10 +10,12 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// maxLog is how much of pacman's log is searched, from its end: some ten thousand lines, which cover years.
+// maxLog is how many bytes at the end of pacman's log are searched: more than ten thousand lines, which usually cover
+// years.
 const maxLog = 1 << 20
 
-// logs caches the last result for each log: every refresh needs it, and only a transaction changes it.
+// logs caches the result for the last log that was searched, because every refresh needs the result, and only a transaction
+// of pacman changes it.
 var logs struct {
 	sync.Mutex
 	path  string
@@ -21,7 +23,8 @@ var logs struct {
 	at    int64
 }
 
-// synced returns when pacman last synchronized its databases, by its log, in Unix seconds; 0 if unknown.
+// synced returns when pacman last synchronized its databases according to its log, in Unix seconds, or 0 if that is
+// unknown.
 func synced(log string) int64 {
 	f, stamp, err := sourcefile.Open(log)
 	if err != nil {
@@ -40,7 +43,8 @@ func synced(log string) int64 {
 	return logs.at
 }
 
-// lastSynced searches a log from its end.
+// lastSynced searches a log from its end for the last synchronization, and returns its time in Unix seconds, or 0 if the
+// log has none.
 func lastSynced(f io.ReaderAt, size int64) (int64, error) {
 	const entry = "synchronizing package lists"
 	from := max(0, size-maxLog)
@@ -65,7 +69,8 @@ func lastSynced(f io.ReaderAt, size int64) (int64, error) {
 	}
 }
 
-// logTime parses the time of a line: with seconds and a zone since pacman 5.2, before that in local time without them.
+// logTime parses the time of a line in pacman's log. Since pacman 5.2, the time has seconds and a time zone; before, it was
+// a local time without seconds.
 func logTime(s string) (int64, bool) {
 	if at, err := time.Parse("2006-01-02T15:04:05-0700", s); err == nil {
 		return at.Unix(), true

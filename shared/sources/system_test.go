@@ -15,17 +15,17 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// TestMain sets the umask: an index that other users can write is not trusted, and an ordinary user must be able to
-// read root's files.
+// TestMain sets the umask, so that other users cannot write the indexes of the tests, which would not be trusted otherwise,
+// and so that an ordinary user can read root's files.
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022)
 	os.Exit(m.Run())
 }
 
-// system is a database directory, a pacman.conf that names its repositories, and a log.
+// system holds the paths of a database directory, of a pacman.conf with its repositories, and of a log.
 type system struct{ db, conf, log string }
 
-// generate writes a system with core, extra and multilib.
+// generate writes the files of a system with the repositories core, extra and multilib.
 func generate(t testing.TB, o fixture.Options) *system {
 	t.Helper()
 	dir := t.TempDir()
@@ -45,7 +45,7 @@ func (s *system) copy(t testing.TB) *system {
 	return next
 }
 
-// configure writes pacman.conf with these repository sections.
+// configure writes a pacman.conf whose repository sections are the given text.
 func (s *system) configure(t testing.TB, repositories string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(s.conf, fmt.Appendf(nil, "[options]\nDBPath = %s\nLogFile = %s\n%s", s.db, s.log, repositories), 0o644))
@@ -62,7 +62,7 @@ func (s *system) read(t testing.TB) *Pacman {
 
 func (s *system) database(repo string) string { return filepath.Join(s.db, "sync", repo+".db") }
 
-// repository returns a repository of the configuration.
+// repository returns the configured repository with this name.
 func (s *system) repository(t testing.TB, name string) *Repository {
 	t.Helper()
 	p := s.read(t)
@@ -75,7 +75,7 @@ func (s *system) repository(t testing.TB, name string) *Repository {
 	return nil
 }
 
-// names returns the names of the repositories in order.
+// names returns the names of the configured repositories in order.
 func names(p *Pacman) (names []string) {
 	for _, r := range p.Repositories {
 		names = append(names, r.Name)
@@ -83,7 +83,7 @@ func names(p *Pacman) (names []string) {
 	return names
 }
 
-// indexed builds and opens an index of a repository in a directory, as omg-index does.
+// indexed builds an index of a repository in a directory, as omg-index does, and opens it.
 func indexed(t testing.TB, dir string, r *Repository) *Index {
 	t.Helper()
 	path := IndexPath(dir, pkgindex.KindRepo, r.Name)
@@ -112,7 +112,7 @@ func stampOf(t testing.TB, path string) sourcefile.Stamp {
 	return stamp
 }
 
-// copyFile replaces a file by the content of another, with its time.
+// copyFile replaces the file to with a copy of the file from, with the same modification time.
 func copyFile(t testing.TB, from, to string) {
 	t.Helper()
 	b, err := os.ReadFile(from)
