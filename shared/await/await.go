@@ -50,7 +50,7 @@ func Receive[T any](t testing.TB, from <-chan T, text string, args ...any) T {
 	case v := <-from:
 		return v
 	case <-timer.C:
-		t.Fatalf("this did not come: %s", fmt.Sprintf(text, args...))
+		t.Fatalf("timed out while waiting for: %s", fmt.Sprintf(text, args...))
 		panic("unreachable")
 	}
 }
