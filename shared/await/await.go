@@ -1,5 +1,5 @@
-// Package await lets tests wait for what another goroutine, process or the kernel does. A slow machine never reaches
-// the limit of a wait: Hang only ends a wait that would never end.
+// Package await lets tests wait for something that another goroutine, another process or the kernel does. The limit of
+// every wait, Hang, is so long that even a slow machine never reaches it. It only ends waits that would never end.
 package await
 
 import (
@@ -11,12 +11,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Hang is the time after which a test gives up waiting, long enough for any busy machine. It also serves as the value
-// of limits that a test must not reach.
+// Hang is the time after which a test gives up waiting, long enough for any busy machine. Tests also use it as the value of
+// time limits that must not be reached.
 const Hang = 3 * time.Minute
 
-// Condition waits until a condition holds. The text says what is awaited. Its arguments are formatted only when the wait is
-// given up, so a pointer or a function (func() string) shows the last state.
+// Condition waits until the function holds returns true. The text says what the test waits for. Its arguments are formatted
+// only if the wait times out, so the value behind a pointer and the result of a func() string are the last state.
 func Condition(t testing.TB, holds func() bool, text string, args ...any) {
 	t.Helper()
 	if until(holds) {
@@ -27,7 +27,7 @@ func Condition(t testing.TB, holds func() bool, text string, args ...any) {
 			args[i] = show()
 		}
 	}
-	t.Fatalf("this did not come about: "+text, args...)
+	t.Fatalf("timed out while waiting for this: "+text, args...)
 }
 
 // until checks the condition with growing pauses, and reports whether it became true.
@@ -50,13 +50,13 @@ func Receive[T any](t testing.TB, from <-chan T, text string, args ...any) T {
 	case v := <-from:
 		return v
 	case <-timer.C:
-		t.Fatalf("timed out while waiting for: %s", fmt.Sprintf(text, args...))
+		t.Fatalf("timed out while waiting for this: %s", fmt.Sprintf(text, args...))
 		panic("unreachable")
 	}
 }
 
-// NoGoroutines waits until only the goroutines that the options name are left. goleak itself waits for little more than
-// a second.
+// NoGoroutines waits until all goroutines have ended except those that the options exclude. It exists because goleak itself
+// waits only a little more than a second.
 func NoGoroutines(t testing.TB, options ...goleak.Option) {
 	t.Helper()
 	if err := left(options...); err != nil {
@@ -72,7 +72,7 @@ func left(options ...goleak.Option) (err error) {
 	return err
 }
 
-// Main runs a package's tests and fails if one of them leaves a goroutine running.
+// Main runs the tests of a package, and fails if goroutines are still running after them. It ends the process.
 func Main(m *testing.M) {
 	code := m.Run()
 	if code == 0 {

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { Main(m) }
 
-// recorder is a testing.TB that records its failure.
+// recorder is a testing.TB that stores its failure instead of failing a test.
 type recorder struct {
 	testing.TB
 	failure error
@@ -28,7 +28,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// record runs a function as a separate test and returns its failure.
+// record calls the function f with a recorder, in its own goroutine, and returns the failure.
 func record(f func(t testing.TB)) error {
 	r := &recorder{}
 	done := make(chan struct{})
