@@ -1,4 +1,4 @@
-// Package paths decides where data, indexes, sockets and the files beside them lie, and which users they may belong to.
+// Package paths decides the locations of omg's data, indexes, sockets and other files, and which users may own these files.
 package paths
 
 import (
@@ -13,15 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SystemDir is the data directory that all users share, SystemSocket the socket of the system-wide daemon, and
-// SystemUser the owner of both.
+// SystemDir is the data directory that all users share, and SystemSocket is the socket of the system-wide daemon.
+// SystemUser owns both.
 const (
 	SystemDir    = "/var/lib/omg"
 	SystemSocket = "/run/omg/omg.sock"
 	SystemUser   = "omg"
 )
 
-// Env is the environment that the rules read. The zero Env has no variables.
+// Env holds the environment variables and the user ID on which paths and trust depend. The zero value of Env has no
+// variables.
 type Env struct {
 	Getenv func(string) string
 	UID    int
@@ -30,8 +31,8 @@ type Env struct {
 // Process returns the environment of this process.
 func Process() Env { return Env{Getenv: os.Getenv, UID: os.Getuid()} }
 
-// absolute returns a variable's value if it is an absolute path. The XDG base directory specification says to ignore
-// relative paths.
+// absolute returns the value of a variable if the value is an absolute path, and otherwise an empty string. According to the
+// XDG base directory specification, relative paths must be ignored.
 func (e Env) absolute(name string) string {
 	if v := e.Get(name); filepath.IsAbs(v) {
 		return v
@@ -39,7 +40,7 @@ func (e Env) absolute(name string) string {
 	return ""
 }
 
-// Get returns a variable's value, empty if it is not set.
+// Get returns the value of a variable, or an empty string if the variable is not set.
 func (e Env) Get(name string) string {
 	if e.Getenv == nil {
 		return ""
@@ -47,8 +48,8 @@ func (e Env) Get(name string) string {
 	return e.Getenv(name)
 }
 
-// DataDir returns the directory for omg's data: the flag, otherwise $XDG_DATA_HOME/omg, otherwise ~/.local/share/omg,
-// otherwise (without HOME) SystemDir.
+// DataDir returns the directory for omg's data: the value of a flag, otherwise $XDG_DATA_HOME/omg, otherwise
+// ~/.local/share/omg, otherwise (without HOME) SystemDir.
 func (e Env) DataDir(flag string) string {
 	if flag != "" {
 		return flag
@@ -65,9 +66,10 @@ func (e Env) DataDir(flag string) string {
 // SystemConfig is the configuration file for all users.
 const SystemConfig = "/etc/omg/config.toml"
 
-// Configs returns the configuration files in the order in which they are read; a later file overrides an earlier one.
-// The first is the file for all users. The second, left out if system is set, is the user's in $XDG_CONFIG_HOME/omg or
-// ~/.config/omg. If OMG_CONFIG names a file, only that one is returned and chosen is true.
+// Configs returns the paths of the configuration files in the order in which they must be read; a later file overrides an
+// earlier one. The first file is the one for all users. The second is the user's file in $XDG_CONFIG_HOME/omg or
+// ~/.config/omg; it is left out if the parameter system is set. If OMG_CONFIG is set, Configs returns only the path in
+// OMG_CONFIG, and chosen is true.
 func (e Env) Configs(system bool) (files []string, chosen bool) {
 	if f := e.Get("OMG_CONFIG"); f != "" {
 		return []string{f}, true
@@ -85,7 +87,7 @@ func (e Env) Configs(system bool) (files []string, chosen bool) {
 	return files, false
 }
 
-// Socket returns the path on which omgd listens: the flag, otherwise OMG_SOCKET_PATH, otherwise
+// Socket returns the path of the socket on which omgd listens: the value of a flag, otherwise OMG_SOCKET_PATH, otherwise
 // $XDG_RUNTIME_DIR/omg.sock, otherwise /tmp/omg.sock.
 func (e Env) Socket(flag string) string {
 	if flag != "" {
@@ -100,8 +102,9 @@ func (e Env) Socket(flag string) string {
 	return "/tmp/omg.sock"
 }
 
-// Sockets returns the paths at which a client tries to reach a daemon, in order: only the one that the flag or
-// OMG_SOCKET_PATH names, otherwise the user's own and then the system-wide daemon's.
+// Sockets returns the paths of the sockets at which a client tries to reach a daemon, in order. If a flag or OMG_SOCKET_PATH
+// sets a path, this is the only one. Otherwise, the first is the socket of the user's daemon, and the second is that of the
+// system-wide daemon.
 func (e Env) Sockets(flag string) []string {
 	path := e.Socket(flag)
 	if flag != "" || e.Get("OMG_SOCKET_PATH") != "" || path == SystemSocket {
@@ -110,11 +113,12 @@ func (e Env) Sockets(flag string) []string {
 	return []string{path, SystemSocket}
 }
 
-// Lock returns the path of the file beside a socket that prevents a second daemon. Only a socket may lie directly in
-// /tmp: the files that belong to it are in PrivateDir.
+// Lock returns the path of the lock file that prevents a second daemon on the same socket. The file is in the directory of
+// the socket, or in PrivateDir if the socket is directly in /tmp.
 func (e Env) Lock(socket string) string { return e.beside(socket, ".lock") }
 
-// PID returns the path of the file beside a socket that holds the daemon's process number.
+// PID returns the path of the file with the process ID of the daemon on a socket. The file is in the same directory as the
+// lock file.
 func (e Env) PID(socket string) string {
 	if filepath.Base(socket) == "omg.sock" {
 		return filepath.Join(e.besideDir(socket), "omgd.pid")
@@ -122,7 +126,8 @@ func (e Env) PID(socket string) string {
 	return e.beside(socket, ".pid")
 }
 
-// Status returns the path of the file beside a socket that prompts read.
+// Status returns the path of the status file of the daemon on a socket, which shell prompts read. The file is in the same
+// directory as the lock file.
 func (e Env) Status(socket string) string { return e.beside(socket, ".status") }
 
 func (e Env) beside(socket, suffix string) string {
@@ -144,12 +149,12 @@ func (e Env) besideDir(socket string) string {
 	return dir
 }
 
-// PrivateDir returns a user's own directory in /tmp, used without a runtime directory. Writers call MakePrivateDir
-// first.
+// PrivateDir returns the path of a user's directory in /tmp, which is used if the user has no runtime directory. A program
+// must call MakePrivateDir before it writes to the directory.
 func (e Env) PrivateDir() string { return "/tmp/omg-" + strconv.Itoa(e.UID) }
 
-// UserIndexes returns the index files, or directories of them, that the flag or OMG_INDEX names; nil if neither is
-// set. The flag takes precedence.
+// UserIndexes returns the paths of index files, or of directories with index files, that the user chose with flags or, if
+// there are no flags, with OMG_INDEX. It returns nil if the user chose none.
 func (e Env) UserIndexes(flags []string) []string {
 	if len(flags) > 0 {
 		return flags
@@ -160,8 +165,8 @@ func (e Env) UserIndexes(flags []string) []string {
 	return nil
 }
 
-// DataDirs returns the data directories whose indexes are read without a daemon: the user's, and the one that all users
-// share.
+// DataDirs returns the data directories whose indexes a program reads without a daemon: the user's directory, and the
+// directory that all users share.
 func (e Env) DataDirs(flag string) []string {
 	path := e.DataDir(flag)
 	if path == SystemDir {
@@ -170,8 +175,8 @@ func (e Env) DataDirs(flag string) []string {
 	return []string{path, SystemDir}
 }
 
-// systemUID returns the ID of the system user. Trusts calls it only if the owner is neither this user nor root. A login
-// user who has the system user's name is not the system user: a login user's ID is above the system's range.
+// systemUID returns the ID of the user SystemUser. The bool is false if the user does not exist or is not a system user but
+// a login user, whose ID is above the range for system users.
 func systemUID() (uint32, bool) {
 	u, err := user.Lookup(SystemUser)
 	if err != nil {
@@ -184,7 +189,8 @@ func systemUID() (uint32, bool) {
 // loginDefs is the file with the ranges of user IDs: see login.defs(5).
 const loginDefs = "/etc/login.defs"
 
-// maxSystemUID returns the highest ID of a system user, SYS_UID_MAX in login.defs. Without it, it is 999.
+// maxSystemUID returns the highest ID that a system user may have: SYS_UID_MAX in the file at path, or 999 if the file does
+// not set SYS_UID_MAX.
 func maxSystemUID(path string) uint64 {
 	const usual = 999
 	b, err := os.ReadFile(path)
@@ -201,8 +207,8 @@ func maxSystemUID(path string) uint64 {
 	return usual
 }
 
-// Trusts reports whether files and sockets of a user are trusted: those of this user, of root and, if it exists, of the
-// system user.
+// Trusts reports whether the files and sockets of a user are trusted. They are if the user is this user, root, or the
+// system user SystemUser.
 func (e Env) Trusts(uid uint32) bool {
 	if uid == 0 || int(uid) == e.UID {
 		return true
@@ -211,11 +217,11 @@ func (e Env) Trusts(uid uint32) bool {
 	return ok && uid == system
 }
 
-// ErrNotInstalled means that one of omg's programs is not where it belongs.
+// ErrNotInstalled means that one of omg's programs is not installed in the expected directory.
 var ErrNotInstalled = errors.New("not installed")
 
-// Program returns the path of another of omg's programs: beside the running one, or in lib/omg of the same prefix. It
-// ignores PATH and the environment, which others may control.
+// Program returns the path of one of omg's programs. The program must be in the directory of the running program, or in
+// lib/omg of the same prefix. Program ignores the environment, especially PATH, because other users may control it.
 func Program(name string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -233,8 +239,8 @@ func Program(name string) (string, error) {
 	return "", fmt.Errorf("%s is %w beside %s", name, ErrNotInstalled, self)
 }
 
-// MakePrivateDir creates a directory that only this user can enter. If it exists, MakePrivateDir checks its owner and
-// mode.
+// MakePrivateDir creates a directory that only this user can enter. If the directory exists, MakePrivateDir returns an error
+// unless it belongs to this user and no other user can enter it.
 func (e Env) MakePrivateDir(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err

@@ -15,7 +15,8 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestMain sets the umask: a directory that other users can write is not trusted.
+// TestMain sets the umask, so that other users cannot write the directories of the tests, which would not be trusted
+// otherwise. If the variable findProgram is set, TestMain runs Program instead of the tests.
 func TestMain(m *testing.M) {
 	if name := os.Getenv(findProgram); name != "" {
 		path, err := Program(name)
@@ -60,8 +61,8 @@ func TestSocket(t *testing.T) {
 	require.Equal(t, "/tmp/omg.sock", Env{}.Socket(""))
 }
 
-// TestBeside_Socket: the files of a socket lie beside it, but never in /tmp itself, where others could create them
-// first.
+// TestBeside_Socket checks that the files of a daemon are in the directory of its socket, but never directly in /tmp, where
+// other users could create these files first.
 func TestBeside_Socket(t *testing.T) {
 	e := env(nil)
 	for socket, want := range map[string][3]string{
@@ -75,19 +76,19 @@ func TestBeside_Socket(t *testing.T) {
 		require.Equal(t, want, [3]string{e.Lock(socket), e.PID(socket), e.Status(socket)}, socket)
 	}
 	t.Chdir("/tmp")
-	require.Equal(t, "/tmp/omg-1000/x.lock", e.Lock("x.sock"), "a relative path says where it is too")
+	require.Equal(t, "/tmp/omg-1000/x.lock", e.Lock("x.sock"), "a relative path of the socket in /tmp")
 }
 
 func TestGivenIndexes(t *testing.T) {
 	e := env(map[string]string{"OMG_INDEX": "/a:/b", "HOME": "/h"})
-	require.Equal(t, []string{"f"}, e.UserIndexes([]string{"f"}), "the flag counts before the variable")
+	require.Equal(t, []string{"f"}, e.UserIndexes([]string{"f"}), "the flag takes precedence over the variable")
 	require.Equal(t, []string{"/a", "/b"}, e.UserIndexes(nil))
 	require.Nil(t, env(map[string]string{"HOME": "/h"}).UserIndexes(nil), "omg's own")
 	require.Nil(t, env(map[string]string{"OMG_INDEX": ""}).UserIndexes(nil))
 	require.Nil(t, Env{}.UserIndexes(nil))
 }
 
-// TestDataDirs: without a daemon, the indexes of the system-wide daemon are read too.
+// TestDataDirs checks that a program without a daemon also reads the indexes in the directory that all users share.
 func TestDataDirs(t *testing.T) {
 	e := env(map[string]string{"HOME": "/h"})
 	require.Equal(t, []string{"/h/.local/share/omg", SystemDir}, e.DataDirs(""))
@@ -178,7 +179,7 @@ func TestCheckParent_OfAnotherUser(t *testing.T) {
 	require.NoError(t, Env{UID: 12345}.CheckParent(dir))
 }
 
-// TestCheckWritten: root writes neither into a user's directory nor through a user's link.
+// TestCheckWritten checks that root must not write into a directory of another user, or follow a link of another user.
 func TestCheckWritten(t *testing.T) {
 	need.Root(t)
 	root, dir := Process(), t.TempDir()
@@ -186,7 +187,7 @@ func TestCheckWritten(t *testing.T) {
 	theirs, link := filepath.Join(dir, "theirs"), filepath.Join(dir, "link")
 	require.NoError(t, os.Mkdir(theirs, 0o755))
 	require.NoError(t, os.Symlink("/etc", link))
-	require.NoError(t, root.CheckWritten(link), "root's own link")
+	require.NoError(t, root.CheckWritten(link), "the link belongs to root")
 	for _, path := range []string{theirs, link} {
 		require.NoError(t, os.Lchown(path, 12345, 12345))
 	}
@@ -207,7 +208,7 @@ func TestMakePrivateDir(t *testing.T) {
 	require.Equal(t, fs.ModeDir|0o700, fi.Mode())
 
 	require.NoError(t, os.Chmod(dir, 0o755))
-	require.ErrorIs(t, self.MakePrivateDir(dir), ErrUntrusted, "others can read it")
+	require.ErrorIs(t, self.MakePrivateDir(dir), ErrUntrusted, "other users can read the directory")
 	require.NoError(t, os.Chmod(dir, 0o700))
 	require.ErrorIs(t, Env{UID: self.UID + 1}.MakePrivateDir(dir), ErrUntrusted, "another user's")
 	link := dir + "-link"
@@ -224,8 +225,8 @@ func TestProgram_IsNotLookedForByPATH(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotInstalled)
 }
 
-// TestProgram_BesideTheRunningOne finds programs beside the running one or in lib/omg of the same prefix, by running a
-// copy of the test binary there.
+// TestProgram_BesideTheRunningOne checks that Program finds programs in the directory of the running program and in lib/omg
+// of the same prefix. The running program is a copy of the test binary.
 func TestProgram_BesideTheRunningOne(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
@@ -258,5 +259,6 @@ func TestProgram_BesideTheRunningOne(t *testing.T) {
 	}
 }
 
-// findProgram, if set, makes the test binary look for a program and print its path.
+// findProgram is an environment variable. If it is set to the name of a program, the test binary calls Program with the name
+// and prints the path.
 const findProgram = "OMG_TEST_FIND_PROGRAM"

@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrUntrusted means that someone else could have written or replaced a file.
+// ErrUntrusted means that a user who is not trusted could have written or replaced a file.
 var ErrUntrusted = errors.New("not trusted")
 
-// CheckFile returns an error if others could have written an open file: if trust rejects its owner, or if its group or
-// other users may write to it.
+// CheckFile returns an error if a user who is not trusted could have written an open file: if the function trust rejects the
+// file's owner, or if the file's group or all users may write to the file.
 func CheckFile(st *unix.Stat_t, trust func(uid uint32) bool) error {
 	switch {
 	case !trust(st.Uid):
@@ -29,18 +29,20 @@ func CheckFile(st *unix.Stat_t, trust func(uid uint32) bool) error {
 // maxLinks is the number of symbolic links that the kernel follows in a path.
 const maxLinks = 40
 
-// CheckParent returns an error if others could replace dir or a file in it. On the path from the root, links included,
-// everything must belong to this user or root, and no directory may be writable by others unless it is sticky.
+// CheckParent returns an error if a user other than this user and root could replace the directory dir or a file in it. All
+// directories and symbolic links on the path from / to dir must belong to this user or root. The directories must not be
+// writable by their group or by all users, unless they are sticky.
 func (e Env) CheckParent(dir string) error {
 	return checkWay(dir, func(uid uint32) bool { return uid == 0 || int(uid) == e.UID })
 }
 
-// CheckReadDir is CheckParent for a file that is only read: it may also belong to the system user.
+// CheckReadDir is like CheckParent, for the directory of a file that is only read: directories and links on the path may
+// also belong to the system user.
 func (e Env) CheckReadDir(dir string) error { return checkWay(dir, e.Trusts) }
 
-// CheckWritten returns an error if root would write into a directory that another user controls: that user could have
-// root write anywhere. A directory that does not exist yet is checked from the first one above it that does. Other users
-// may write wherever they can.
+// CheckWritten returns an error if this process runs as root and would write into a directory that another user controls,
+// because that user could make root write to any file. If dir does not exist yet, CheckWritten checks the closest directory
+// above it that exists. If this process does not run as root, CheckWritten checks nothing.
 func (e Env) CheckWritten(dir string) error {
 	if e.UID != 0 {
 		return nil
@@ -60,12 +62,12 @@ func checkWay(dir string, trust func(uid uint32) bool) error {
 	if err != nil {
 		return err
 	}
-	at, links := "/", 0 // at contains no link
+	at, links := "/", 0 // the path at never contains a link
 	if _, err := checkStep(at, trust); err != nil {
 		return err
 	}
 	for rest := parts(abs); len(rest) > 0; {
-		next := filepath.Join(at, rest[0]) // correct for ".." too: at contains no link
+		next := filepath.Join(at, rest[0]) // also correct for "..", because at contains no link
 		rest = rest[1:]
 		target, err := checkStep(next, trust)
 		if err != nil {
@@ -90,7 +92,8 @@ func parts(path string) []string {
 	return slices.DeleteFunc(strings.Split(path, "/"), func(p string) bool { return p == "" || p == "." })
 }
 
-// checkStep checks a directory, or a link to one, and returns the link's target.
+// checkStep checks one directory or symbolic link on a path. It returns the target of a link, and an empty string for a
+// directory.
 func checkStep(path string, trust func(uid uint32) bool) (target string, err error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {

@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestCheckParent_WholeWay: each directory on the path must be safe, links included, not only the last one.
+// TestCheckParent_WholeWay checks that CheckParent examines each directory and each link on a path, not only the last
+// directory.
 func TestCheckParent_WholeWay(t *testing.T) {
 	e := Env{UID: os.Getuid()}
 	top := t.TempDir()
@@ -47,10 +48,10 @@ func TestCheckParent_WholeWay(t *testing.T) {
 		return
 	}
 	require.NoError(t, os.Lchown(at("safe", "relative"), 41004, 41004))
-	require.ErrorContains(t, e.CheckParent(at("safe", "again")), "it belongs to user 41004", "who owns a link can turn it")
+	require.ErrorContains(t, e.CheckParent(at("safe", "again")), "it belongs to user 41004", "the owner of a link can replace it")
 	require.NoError(t, os.Chown(at("sticky", "a"), 41004, 41004))
 	require.ErrorIs(t, e.CheckParent(at("safe", "absolute")), ErrUntrusted)
-	require.NoError(t, Env{UID: 41004}.CheckParent(at("safe", "absolute")), "root's and one's own are safe")
+	require.NoError(t, Env{UID: 41004}.CheckParent(at("safe", "absolute")), "links of root and of the user itself are safe")
 }
 
 func TestSockets(t *testing.T) {
@@ -65,7 +66,7 @@ func TestSockets(t *testing.T) {
 	require.Equal(t, []string{SystemSocket}, env("").Sockets(SystemSocket))
 }
 
-// TestCheckFile: a file is accepted if a trusted user owns it and no other user can write to it.
+// TestCheckFile checks that a file is accepted only if its owner is trusted and no other user can write to it.
 func TestCheckFile(t *testing.T) {
 	mine := func(uid uint32) bool { return uid == 1000 }
 	for _, c := range []struct {
