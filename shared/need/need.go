@@ -1,8 +1,9 @@
-// Package need is where a test states what it needs of the machine.
+// Package need lets a test request what it needs of the machine, such as a program, root or a terminal.
 //
-// A test whose need is not met is skipped with the reason. With OMG_REQUIRE=1, as make test sets it, a missing program
-// or header that make deps installs fails the test instead: otherwise a run could pass with half of its tests skipped.
-// A need that no package manager can meet (root, namespaces, terminals, the corpus of real databases) always skips.
+// If the machine lacks something, the test is skipped with the reason. The command `make test` sets OMG_REQUIRE=1. A test
+// then fails if it needs a program or header that the command `make deps` installs and that is missing: otherwise a run
+// could pass although half of its tests were skipped. A test is always skipped if it needs something that no package
+// manager can install (root, namespaces, terminals, the corpus of real databases).
 package need
 
 import (
@@ -16,7 +17,7 @@ import (
 	"testing"
 )
 
-// Program returns the path of a program that make deps installs.
+// Program returns the path of a program that the command `make deps` installs.
 func Program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -26,7 +27,7 @@ func Program(t testing.TB, name string) string {
 	return path
 }
 
-// LibAlpm requires the headers of libalpm, to build the worker.
+// LibAlpm requires the headers of libalpm, with which omg-alpm-worker is built.
 func LibAlpm(t testing.TB) {
 	t.Helper()
 	Program(t, "pkg-config")
@@ -35,8 +36,8 @@ func LibAlpm(t testing.TB) {
 	}
 }
 
-// Python returns the path of a Python that can import the module. Make deps installs the module for the system's
-// Python, which is not always the first one in PATH.
+// Python returns the path of a Python interpreter that can import the module. The command `make deps` installs the module
+// for the system's Python, which is not always the first one in PATH.
 func Python(t testing.TB, module string) string {
 	t.Helper()
 	for _, python := range []string{"python3", "/usr/bin/python3"} {
@@ -48,7 +49,7 @@ func Python(t testing.TB, module string) string {
 	return ""
 }
 
-// Strace returns the path of strace, if it may trace processes here.
+// Strace returns the path of strace, and skips the test if strace may not trace processes on this machine.
 func Strace(t testing.TB) string {
 	t.Helper()
 	path := Program(t, "strace")
@@ -66,7 +67,7 @@ func Root(t testing.TB) {
 	}
 }
 
-// NotRoot requires an ordinary user: permissions do not stop root.
+// NotRoot requires that an ordinary user runs the test, because root may read and write files without permission.
 func NotRoot(t testing.TB) {
 	t.Helper()
 	if os.Getuid() == 0 {
@@ -74,7 +75,7 @@ func NotRoot(t testing.TB) {
 	}
 }
 
-// Devices requires the right to create device files. Root has it, except in a user namespace.
+// Devices requires the right to create device files, which root has, except in a user namespace.
 func Devices(t testing.TB) {
 	t.Helper()
 	const null = 1<<8 | 3
@@ -83,8 +84,8 @@ func Devices(t testing.TB) {
 	}
 }
 
-// unshare returns the start of a command line that runs a command in its own mount namespace. An ordinary user becomes
-// root of a user namespace there.
+// unshare returns the first words of a command line that runs a command in its own mount namespace, and an error if that is
+// not possible. For an ordinary user, the command runs as root of a new user namespace.
 var unshare = sync.OnceValues(func() ([]string, error) {
 	line := []string{"unshare", "--mount"}
 	if os.Getuid() != 0 {
@@ -93,15 +94,15 @@ var unshare = sync.OnceValues(func() ([]string, error) {
 	return line, exec.Command(line[0], append(line[1:len(line):len(line)], "true")...).Run()
 })
 
-// MountNamespace requires mount namespaces, in which a test mounts something over the system's files without changing
-// them for other processes. It returns the start of a command line (unshare of util-linux) that runs the rest of the
-// line in such a namespace.
+// MountNamespace requires mount namespaces, in which a test can mount something over the system's files without changing
+// the files for other processes. It returns the first words of a command line, which run the command that the test appends
+// in a new mount namespace.
 func MountNamespace(t testing.TB) []string {
 	t.Helper()
 	Program(t, "unshare")
 	line, err := unshare()
 	if err != nil {
-		t.Skipf("needs a mount name space, which this machine forbids: %v", err)
+		t.Skipf("needs a mount namespace, which this machine forbids: %v", err)
 	}
 	return line
 }
@@ -126,8 +127,8 @@ func MountPoint(t testing.TB, path string) {
 	}
 }
 
-// Tmpfs mounts a file system in memory, with a size such as "4m", and returns its directory. It is unmounted when the
-// test ends.
+// Tmpfs mounts a file system in memory, with a size such as "4m", and returns its directory. The file system is unmounted
+// when the test ends.
 func Tmpfs(t testing.TB, size string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -138,8 +139,8 @@ func Tmpfs(t testing.TB, size string) string {
 	return dir
 }
 
-// SharedMemory returns a directory in /dev/shm, for tests of a file system that is mounted in another one. It is
-// removed when the test ends.
+// SharedMemory returns a new directory in /dev/shm, for tests that need a directory in a file system that is mounted in
+// another file system. The directory is removed when the test ends.
 func SharedMemory(t testing.TB) string {
 	t.Helper()
 	const shm = "/dev/shm"
@@ -162,17 +163,18 @@ func Files(t testing.TB, wanted int) int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
 	}
-	const others = 50 // files that are already open
+	const others = 50 // files that the process may already have open
 	if limit.Cur < 2*others {
-		t.Skipf("needs to open files, of which this machine allows %d", limit.Cur)
+		t.Skipf("needs to open many files, but this machine allows only %d", limit.Cur)
 	}
 	return int(min(uint64(wanted), limit.Cur-others))
 }
 
-// systemd is the path of the program, which no directory in PATH contains.
+// systemd is the path of the program systemd, which is in no directory of PATH.
 const systemd = "/usr/lib/systemd/systemd"
 
-// runsSystemd starts a user's systemd as tests do: with its own control group, in namespaces that end with it.
+// runsSystemd returns an error if a second systemd cannot run on this machine. It starts one as tests do: as a user's
+// systemd with its own control group, in namespaces that end with the process.
 var runsSystemd = sync.OnceValue(func() error {
 	const script = `
 mount --make-rprivate /
@@ -196,8 +198,7 @@ exit $result
 	return nil
 })
 
-// Systemd requires root and a systemd that can run here as a second instance, the user's or the system's. It returns
-// its path.
+// Systemd requires root, and that a second systemd can run on this machine. It returns the path of systemd.
 func Systemd(t testing.TB) string {
 	t.Helper()
 	Program(t, "systemctl")
@@ -207,7 +208,7 @@ func Systemd(t testing.TB) string {
 	}
 	Root(t)
 	if err := runsSystemd(); err != nil {
-		t.Skipf("needs a systemd with a control group of its own, which cannot run here: %v", err)
+		t.Skipf("needs a systemd with its own control group, which cannot run here: %v", err)
 	}
 	return systemd
 }
@@ -231,8 +232,8 @@ func IPv6(t testing.TB) {
 	}
 }
 
-// Corpus returns the directory of real Arch Linux databases that tests compare with. They are not part of the project:
-// they lie in $OMG_CORPUS, otherwise in shared/corpus beside the project's root directory.
+// Corpus returns the directory of the real Arch Linux databases that some tests read. The databases are not part of the
+// project. The directory is $OMG_CORPUS, otherwise shared/corpus beside the project's root directory.
 func Corpus(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("OMG_CORPUS")
@@ -245,7 +246,7 @@ func Corpus(t testing.TB) string {
 	return dir
 }
 
-// Project returns the project's root directory, which contains go.work. Build results lie in its directory build.
+// Project returns the project's root directory, which contains go.work. Tests keep build results in its subdirectory build.
 func Project(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -258,13 +259,14 @@ func Project(t testing.TB) string {
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
-			t.Skip("needs the project's directory: there is no go.work above the test's")
+			t.Skip("needs the project's root directory: no directory above the test's contains go.work")
 		}
 		dir = up
 	}
 }
 
-// missing fails or skips a test because something that make deps installs is missing.
+// missing fails or skips a test, depending on OMG_REQUIRE, because something that the command `make deps` installs is
+// missing.
 func missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("OMG_REQUIRE") == "1" {
