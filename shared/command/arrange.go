@@ -6,8 +6,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// arrange reorders arguments as the flag parser needs them: the program's flags before the command, the command's
-// before its arguments. Users may thus put flags anywhere before "--".
+// arrange reorders arguments for the flag parser, which needs the program's flags before the command, and the command's
+// flags before the command's arguments. So users may write flags anywhere before "--".
 func arrange(app *cli.App, args []string) []string {
 	global := flagNames(app.Flags)
 	commands := app.Commands
@@ -37,7 +37,7 @@ func arrange(app *cli.App, args []string) []string {
 			taken := args[i : i+1]
 			if value := isLocal && takesValue || !isLocal && isGlobal && takesGlobal; value && !inline {
 				if i+1 == len(args) {
-					// The flag lacks its value: no argument may follow that would be taken for it.
+					// The flag has no value. Append no argument after it, because the parser would take it for the value.
 					if !isLocal {
 						return taken
 					}
@@ -54,7 +54,7 @@ func arrange(app *cli.App, args []string) []string {
 		}
 	}
 	out := append(append(front, path...), flags...)
-	// After --help the framework takes an argument for a command to explain.
+	// Leave out arguments after --help, because the framework would show the help of a command with the argument's name.
 	if len(rest) > 0 && !help {
 		out = append(append(out, "--"), rest...)
 	}
@@ -70,12 +70,12 @@ func find(commands []*cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// flagNames maps each flag's names to whether it takes a value.
+// flagNames maps all names of each flag to whether the flag needs a value.
 func flagNames(flags []cli.Flag) map[string]bool {
 	names := make(map[string]bool, 2*len(flags))
 	for _, f := range flags {
-		// The framework's own Names runs a regular expression for each flag: for one command's flags that is a tenth of
-		// the run time of a whole process.
+		// Do not call the framework's method Names, which runs a regular expression for each flag. For the flags of one
+		// command, this would take a tenth of the run time of a short process.
 		switch f := f.(type) {
 		case *cli.BoolFlag:
 			add(names, false, f.Name, f.Aliases)

@@ -1,8 +1,8 @@
-// Package command is the outermost layer of the command-line programs: it accepts flags before and after arguments,
-// prints one line for an error, and turns the error into an exit code.
+// Package command runs the command-line programs: it accepts flags before and after arguments, prints an error in one line,
+// and turns the error into an exit code.
 //
-// An error is printed on standard error as "program: error: what went wrong" and, if the fix is known, "program: hint:
-// the fix": lower-case, without a full stop. Standard output contains only answers.
+// An error is printed on standard error as "program: error: what went wrong", in lower case and without a full stop. If
+// the fix is known, a line "program: hint: the fix" follows. Standard output contains only results.
 package command
 
 import (
@@ -54,11 +54,11 @@ func ExitCodes(codes ...int) string {
 
 var printHelp = cli.HelpPrinterCustom
 
-// Run runs a program with os.Args-like arguments and returns its exit code.
+// Run runs a program with arguments like os.Args, and returns its exit code.
 func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Writer) int {
 	app.Writer, app.ErrWriter = stdout, stderr
 	app.Version = version.String()
-	app.Compiled = time.Unix(1, 0) // otherwise the framework reads the program's file time
+	app.Compiled = time.Unix(1, 0) // otherwise the framework reads the modification time of the program's file
 	app.UseShortOptionHandling = true
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.OnUsageError = usageError
@@ -71,7 +71,7 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 		general = "Global options: see " + app.Name + " --help"
 	}
 	prepare(app.Commands, general)
-	// The framework ignores errors of what it prints itself.
+	// The framework ignores errors when it prints a help or a version, so keep the last error.
 	var printErr error
 	cli.HelpPrinterCustom = func(w io.Writer, templ string, data any, funcs map[string]any) {
 		var text bytes.Buffer
@@ -89,7 +89,7 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	if err == nil {
 		err = printErr
 	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // a signal ended the run: the interrupted step does not matter
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // a signal ended the run; which step it interrupted does not matter
 		err = exit.With(exit.Failed, errors.New("interrupted"))
 	}
 	if err != nil {
@@ -98,8 +98,8 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	return exit.Code(err)
 }
 
-// prepare sets what all commands have in common. general ends the help of each command; it is empty if the program has no
-// global flags.
+// prepare sets what all commands have in common: flags, errors, and the text general at the end of each command's help. The
+// text is empty if the program has no global flags.
 func prepare(commands []*cli.Command, general string) {
 	for _, c := range commands {
 		c.HideHelpCommand = true
@@ -113,7 +113,7 @@ func prepare(commands []*cli.Command, general string) {
 	}
 }
 
-// setFlags removes "(default: false)" from the help, and makes list flags refuse an empty name.
+// setFlags removes "(default: false)" from the help of flags, and makes flags with a list refuse an empty element.
 func setFlags(flags []cli.Flag) {
 	for _, f := range flags {
 		switch f := f.(type) {
@@ -134,10 +134,10 @@ func usageError(_ *cli.Context, err error, _ bool) error {
 	return Usagef("%s", rewriteFlagError(err.Error()))
 }
 
-// rewriteFlagError rewrites an error of package flag, with flags as they are typed.
+// rewriteFlagError rewrites an error of package flag so that it contains the flag as a user types it.
 func rewriteFlagError(message string) string {
 	if name, ok := strings.CutPrefix(message, "flag provided but not defined: -"); ok {
-		return fmt.Sprintf("unknown flag %q", name) // it may have been typed with one dash or two
+		return fmt.Sprintf("unknown flag %q", name) // package flag does not report whether one dash or two were typed
 	}
 	if name, ok := strings.CutPrefix(message, "flag needs an argument: -"); ok {
 		return dashed(name) + " needs a value"
@@ -159,7 +159,8 @@ func dashed(flag string) string {
 	return "--" + flag
 }
 
-// UnknownCommand returns the error for an unknown command. Its hint lists commands with similar names.
+// UnknownCommand returns the error for an unknown command. The hint of the error lists those commands whose names are
+// similar.
 func UnknownCommand(name string, commands []string) error {
 	var similar []string
 	for _, c := range commands {
@@ -213,7 +214,7 @@ func printError(w io.Writer, program string, err error) {
 	}
 }
 
-// shortened cuts the middle out of a very long line. A line may contain arguments or text from a file.
+// shortened cuts the middle out of a very long line, because an error may contain long arguments or text from a file.
 func shortened(line string) string {
 	const begin, end = 380, 180
 	if len(line) <= begin+end {
@@ -228,7 +229,7 @@ func Note(w io.Writer, program, text string) { printLine(w, program, "note", tex
 // Warn prints a warning on standard error, in one line. The program goes on.
 func Warn(w io.Writer, program, text string) { printLine(w, program, "warning", text) }
 
-// Report prints an error on standard error, in one line. The program goes on: others may follow.
+// Report prints an error on standard error, in one line. The program goes on, and may print further errors.
 func Report(w io.Writer, program, text string) { printLine(w, program, "error", text) }
 
 func printLine(w io.Writer, program, kind, text string) {

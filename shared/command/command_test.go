@@ -147,7 +147,7 @@ func TestRun_Interrupted(t *testing.T) {
 	require.Empty(t, out.String())
 }
 
-// full is a writer to a full disk.
+// full is a writer that fails like a file on a full disk.
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no room") }
