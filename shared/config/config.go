@@ -1,12 +1,12 @@
-// Package config is omg's own configuration: the settings, their defaults, and where each value came from.
+// Package config reads omg's configuration. It defines the settings and their defaults, and knows where each value was set.
 package config
 
 import "time"
 
-// Config holds all settings, by section. Each key's comment says what it means and in what unit. Its tags say which
-// values are allowed (min, max, oneof, format) and, with reload, that a running omgd applies a change on SIGHUP.
-// docs/config.md and the manual page are generated from these comments and tags and from Default (`make docs`).
-// defaults there are those of Default.
+// Config holds all settings, by section. The comment above each field of a section is the setting's description for users.
+// The tags min, max, oneof and format restrict the values, and the tag reload means that a running omgd applies a change on
+// SIGHUP. The command `make docs` generates docs/config.md and the manual page from these comments and tags, and from the
+// values of Default.
 type Config struct {
 	Refresh Refresh `toml:"refresh"`
 	Stale   Stale   `toml:"stale"`
@@ -23,25 +23,25 @@ type Config struct {
 	Debug   Debug   `toml:"debug"`
 }
 
-// Refresh is how often the databases are checked when no change has been seen.
+// Refresh is how often omgd checks the databases if the system has not reported a change of them.
 type Refresh struct {
-	// Time between two checks. A change that the system reports is read at once.
+	// Time between two checks. If the system reports a change, omgd reads it at once.
 	Interval Duration `toml:"interval" min:"5s" max:"24h" reload:"yes"`
 }
 
-// Stale is the age from which data counts as stale.
+// Stale is the age from which data is stale.
 type Stale struct {
-	// Age of the repositories' databases.
+	// Age from which the repositories' databases are stale.
 	Repos Duration `toml:"repos" min:"1m"`
-	// Age of the data from the AUR.
+	// Age from which the data of the AUR is stale.
 	AUR Duration `toml:"aur" min:"1m"`
-	// Age of the data from the security tracker.
+	// Age from which the data of the security tracker is stale.
 	Tracker Duration `toml:"tracker" min:"1m"`
 }
 
 // Cache limits the replies that are kept in memory.
 type Cache struct {
-	// Replies that each cache keeps; 0 to keep none.
+	// Maximum number of replies in each cache; 0 to keep none.
 	MaxEntries int `toml:"max_entries" min:"0" max:"1000000"`
 	// Time for which a reply is kept.
 	TTL Duration `toml:"ttl" min:"1s"`
@@ -49,25 +49,26 @@ type Cache struct {
 
 // Memory limits the memory that omgd uses.
 type Memory struct {
-	// Soft limit of the Go heap and stacks; 0 to use GOMEMLIMIT, or no limit if that is not set.
+	// Soft limit of the Go heap and stacks; 0 to use the variable GOMEMLIMIT, or no limit if GOMEMLIMIT is not set.
 	Limit Size `toml:"limit" min:"0" reload:"yes"`
-	// Size of all cached replies together; 0 to keep none.
+	// Maximum size of all cached replies together; 0 to keep none.
 	MaxCaches Size `toml:"max_caches" min:"0"`
 	// Size of the write buffer and of the block cache of the store on disk.
 	MaxStore Size `toml:"max_store" min:"1MiB" max:"1GiB"`
 }
 
-// Limits are the limits on the resources of clients.
+// Limits are the limits on the resources that clients may use.
 type Limits struct {
-	// Open connections. Further ones are refused: omgd is busy.
+	// Maximum number of open connections. omgd refuses further connections with the error that it is busy.
 	MaxConnections int `toml:"max_connections" min:"1" max:"1000000"`
-	// Slow requests (those that may query the AUR) that one connection may have running.
+	// Maximum number of slow requests (those that may query the AUR) that one connection may have in progress.
 	MaxInFlight int `toml:"max_in_flight" min:"1" max:"65536"`
-	// Replies of one connection that are not yet read. Beyond this, its further requests wait.
+	// Maximum size of the replies that the client of one connection has not read yet. At this size, further requests of the
+	// connection wait.
 	MaxUnsentPerConnection Size `toml:"max_unsent_per_connection" min:"64KiB"`
-	// Replies of all connections that are not yet read.
+	// Maximum size of the replies of all connections together that clients have not read yet.
 	MaxUnsent Size `toml:"max_unsent" min:"1MiB"`
-	// Large, partly received requests of all connections.
+	// Maximum size of the large requests of all connections together that are received only in part.
 	MaxReceiveBuffers Size `toml:"max_receive_buffers" min:"1MiB"`
 	// Maximum time to receive a request.
 	ReadTimeout Duration `toml:"read_timeout" min:"10ms"`
@@ -77,14 +78,14 @@ type Limits struct {
 	IdleTimeout Duration `toml:"idle_timeout" min:"0"`
 	// Maximum time for which a reply may stay unread while other clients need the memory, or while omgd stops.
 	UnreadTimeout Duration `toml:"unread_timeout" min:"10ms"`
-	// Maximum time for omgd to stop. Most of it is left to running requests.
+	// Maximum time for omgd to stop. Requests in progress may use most of this time.
 	ShutdownTimeout Duration `toml:"shutdown_timeout" min:"1s"`
-	// Requests per second of one user, if omgd serves all users; 0 for no limit.
+	// Maximum number of requests per second of one user, if omgd serves all users; 0 for no limit.
 	UserRate int `toml:"user_rate" min:"0" reload:"yes"`
 }
 
 // Access controls which users may use a daemon that serves all users. Names are looked up in /etc/passwd and
-// /etc/group; a user or group that is not there is given by its number.
+// /etc/group; for a user or group that is not in these files, write the number.
 type Access struct {
 	// Users who may send requests. If neither users nor groups are set, every user may.
 	Users []string `toml:"users" reload:"yes"`
@@ -98,17 +99,18 @@ type Access struct {
 
 // Log is what omgd logs.
 type Log struct {
-	// Minimum log level. debug adds each request, without its arguments; trace adds how long each took.
+	// Minimum log level. The level debug also logs each request, without its arguments. The level trace also logs how long
+	// each request took.
 	Level string `toml:"level" oneof:"error warn info debug trace" reload:"yes"`
 }
 
 // Network is how omgd reaches servers.
 type Network struct {
-	// Address of a proxy; empty to use the environment's, "none" for no proxy.
+	// Address of a proxy; empty to use the proxy in the environment variables, "none" to use no proxy.
 	Proxy string `toml:"proxy" format:"proxy"`
-	// User-Agent header; empty for the default, which names omg, its version and its address.
+	// User-Agent header; empty for the default, which contains omg, its version and the address of the project.
 	UserAgent string `toml:"user_agent" format:"line"`
-	// Time without data after which a request fails. Less than 4 KiB in this time is too slow.
+	// Time after which a request fails if less than 4 KiB of data arrived in this time.
 	Timeout Duration `toml:"timeout" min:"100ms"`
 }
 
@@ -123,8 +125,8 @@ type Sync struct {
 	Search bool `toml:"search"`
 }
 
-// Stale returns the age from which a downloaded database is stale. It is more than the interval, so that a check that
-// comes a little late does not make the database stale.
+// Stale returns the age from which a downloaded database is stale. The age is longer than the interval between downloads, so
+// that a download that is a little late does not make the database stale.
 func (s Sync) Stale(repos Duration) time.Duration {
 	return time.Duration(max(repos, s.Interval+s.Interval/4))
 }
@@ -142,9 +144,9 @@ type AUR struct {
 
 // Live is queries to the AUR while a client waits.
 type Live struct {
-	// Query the AUR for what the dump does not contain.
+	// Query the AUR for packages that the metadata dump does not contain.
 	Enabled bool `toml:"enabled"`
-	// Time after which a reply is sent without the AUR's part.
+	// Time after which omgd replies without the packages of the AUR.
 	Timeout Duration `toml:"timeout" min:"10ms" max:"1m"`
 	// Maximum number of queries per day.
 	MaxPerDay int `toml:"max_per_day" min:"0" max:"4000"`
@@ -156,11 +158,11 @@ type Tracker struct {
 	Enabled bool `toml:"enabled"`
 	// Address of the tracker.
 	URL string `toml:"url" format:"url"`
-	// Time between two downloads of its advisories.
+	// Time between two downloads of the tracker's advisories.
 	Interval Duration `toml:"interval" min:"1s"`
 }
 
-// Metrics is where Prometheus reads the metrics. `omg metrics` prints them too.
+// Metrics is where Prometheus can read the metrics. `omg metrics` also prints the metrics.
 type Metrics struct {
 	// Local address (127.0.0.1:9100) or path of a socket; empty for none.
 	Address string `toml:"address" format:"listen"`

@@ -18,22 +18,23 @@ import (
 // maxFile is the maximum size of a configuration file, in bytes.
 const maxFile = 256 << 10
 
-// Loaded is a configuration together with the origin of each value.
+// Loaded is a configuration, with information about where its values were set.
 type Loaded struct {
 	Config
-	// Origins maps each key that is not the default to its origin: a file and line, an environment variable or a flag.
+	// Origins maps each key that was set to the place where it was set: a file and line, an environment variable or a flag.
+	// A key that is not in the map has its default value.
 	Origins map[string]string
-	// Files are the files that were read.
+	// Files lists the paths of the files that were read.
 	Files []string
-	// Warnings are lines for the user about unknown keys.
+	// Warnings has a line for the user about each unknown key.
 	Warnings []string
 }
 
 // Error is an error in the configuration.
 type Error struct {
-	// Source is a file, with a line if known, or an environment variable.
+	// Source is where the error is: a file, with a line if it is known, an environment variable or a flag.
 	Source string
-	Key    string // empty if the error is not about one key
+	Key    string // the key that the error is about; empty if it is not about one key
 	Err    error
 }
 
@@ -46,15 +47,16 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Load reads the files and then the environment; later values override earlier ones. The files are the system's and,
-// unless system is set, the user's; OMG_CONFIG names one file that replaces both. A missing file is skipped, unless
-// OMG_CONFIG names it. Each key has a variable OMG_SECTION_KEY; lists are comma-separated.
+// Load reads the configuration files and then the environment variables; a later value overrides an earlier one. The files
+// are the one for all users and, unless the parameter system is set, the user's. If OMG_CONFIG is set, Load reads only the
+// file at that path. A missing file is skipped, except for the file in OMG_CONFIG. The variable of a setting is
+// OMG_SECTION_KEY; lists in variables are comma-separated.
 func Load(env paths.Env, system bool) (*Loaded, error) {
 	l := &Loaded{Config: Default(), Origins: map[string]string{}}
 	files, chosen := env.Configs(system)
 	for _, path := range files {
 		data, err := read(path, env)
-		if !chosen && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) { // the home of some users is /dev/null
+		if !chosen && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) { // ENOTDIR: some users have the home /dev/null
 			continue
 		}
 		if err == nil {
@@ -82,7 +84,7 @@ func Load(env paths.Env, system bool) (*Loaded, error) {
 	return l, nil
 }
 
-// read returns the content of a file that only trusted users can write.
+// read returns the content of a file, or an error if a user who is not trusted could have written the file.
 func read(path string, env paths.Env) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -110,10 +112,10 @@ func read(path string, env paths.Env) ([]byte, error) {
 	return data, err
 }
 
-// parse applies a file's settings.
+// parse sets the settings in data, the content of the file at path.
 func (l *Loaded) parse(path string, data []byte) error {
-	// The decoder accepts all of TOML and reports the position of a syntax error. The parser knows the line of each
-	// value.
+	// Use both the decoder of the TOML library and its parser: the decoder reports the position of a syntax error, and the
+	// parser the line of each value.
 	var all map[string]any
 	var at *toml.DecodeError
 	broken := toml.Unmarshal(data, &all)
@@ -139,7 +141,7 @@ func (l *Loaded) parse(path string, data []byte) error {
 	return errors.Join(broken, p.Error())
 }
 
-// keyName returns a key's full name and its line.
+// keyName joins the parts of a key in the file with dots, and returns the key and its line.
 func keyName(p *unstable.Parser, i unstable.Iterator) (name string, line int) {
 	var parts []string
 	for i.Next() {
@@ -151,7 +153,7 @@ func keyName(p *unstable.Parser, i unstable.Iterator) (name string, line int) {
 	return strings.Join(parts, "."), line
 }
 
-// apply applies one setting, or an inline table of settings.
+// apply sets one setting, or each setting in an inline table.
 func (l *Loaded) apply(p *unstable.Parser, path, name string, line int, node *unstable.Node) error {
 	if node.Kind == unstable.InlineTable {
 		for i := node.Children(); i.Next(); {
@@ -182,7 +184,7 @@ func (l *Loaded) apply(p *unstable.Parser, path, name string, line int, node *un
 	return nil
 }
 
-// valueOf returns a value as the file has it.
+// valueOf returns a value as it is written in the file.
 func valueOf(node *unstable.Node) (value, error) {
 	v := value{text: string(node.Data)}
 	switch node.Kind {
@@ -209,7 +211,7 @@ func valueOf(node *unstable.Node) (value, error) {
 	return v, nil
 }
 
-// SetFlag sets a key from a flag.
+// SetFlag sets the setting called name to the value text of a command-line flag.
 func (l *Loaded) SetFlag(name, text, flag string) error {
 	k, ok := keyNamed(name)
 	if !ok {
@@ -222,22 +224,22 @@ func (l *Loaded) SetFlag(name, text, flag string) error {
 	return nil
 }
 
-// Setting is the effective value of one key.
+// Setting describes one setting and its effective value.
 type Setting struct {
 	Key string `json:"key"`
 	// Value is a string, a number, a boolean or a list of strings. Times and sizes are strings.
 	Value any `json:"value"`
-	// Origin is where the value comes from: "default", a file and line, a variable or a flag.
+	// Origin is where the value was set: "default", a file and line, a variable or a flag.
 	Origin string `json:"origin"`
 	// Default is the default value.
 	Default any `json:"default"`
-	// Variable is the environment variable that sets it.
+	// Variable is the environment variable for the setting.
 	Variable string `json:"variable"`
-	// Reloads reports whether omgd applies a change on SIGHUP; otherwise it must be restarted.
+	// Reloads reports whether a running omgd applies a change on SIGHUP. If not, a change needs a restart of omgd.
 	Reloads bool `json:"reloads"`
 }
 
-// Settings returns all effective values, in the order of Config.
+// Settings returns all settings with their effective values, in the order of Config.
 func (l *Loaded) Settings() []Setting {
 	defaults := Default()
 	out := make([]Setting, len(keys()))
@@ -254,7 +256,7 @@ func (l *Loaded) Settings() []Setting {
 	return out
 }
 
-// formatted returns a value in the form in which it is printed and written.
+// formatted converts the value of a field of Config into the value that Setting.Value contains.
 func formatted(v any) any {
 	switch v := v.(type) {
 	case fmt.Stringer:

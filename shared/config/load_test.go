@@ -14,8 +14,8 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// environment returns an Env with a temporary home. If text is not empty, it is the content of the user's configuration
-// file.
+// environment returns an Env with a temporary home directory and these variables. If text is not empty, it is the content
+// of the configuration file in the home directory.
 func environment(t testing.TB, text string, vars map[string]string) paths.Env {
 	t.Helper()
 	home := t.TempDir()
@@ -45,7 +45,7 @@ func TestDefault(t *testing.T) {
 		require.Equal(t, s.Default, s.Value)
 		require.Equal(t, "default", s.Origin)
 	}
-	// Each default is a valid value, and each setting has a name.
+	// Each setting has a full name, and its default is a valid value.
 	for _, k := range keys() {
 		require.Regexp(t, `^[a-z_]+(\.[a-z_]+)+$`, k.name)
 		c := Default()
@@ -108,7 +108,7 @@ tracker = { enabled = false }
 	require.Error(t, l.SetFlag("log.colour", "red", "--log-colour"))
 }
 
-// TestLoad_Errors maps a wrong line of a file to the error.
+// TestLoad_Errors checks the error for each of many wrong lines in a file.
 func TestLoad_Errors(t *testing.T) {
 	for line, want := range map[string]string{
 		`refresh.interval = "soon"`:              `:2: refresh.interval: "soon" is not a time: write it as 30s, 5m or 24h`,
@@ -157,7 +157,7 @@ func TestLoad_Errors(t *testing.T) {
 func TestLoad_Files(t *testing.T) {
 	chosen := map[string]string{"OMG_CONFIG": "$HOME/.config/omg/config.toml"}
 	_, err := Load(environment(t, "", chosen), false)
-	require.ErrorIs(t, err, os.ErrNotExist, "one that is named must be there")
+	require.ErrorIs(t, err, os.ErrNotExist, "the file in OMG_CONFIG must exist")
 	env := environment(t, "cache.max_entries = 5", chosen)
 	l, err := Load(env, true)
 	require.NoError(t, err)
@@ -177,7 +177,7 @@ func TestLoad_Files(t *testing.T) {
 	require.ErrorContains(t, err, file+": not a regular file")
 	l, err = Load(environment(t, "cache.max_entries = 5", nil), true)
 	require.NoError(t, err)
-	require.NotEqual(t, 5, l.Cache.MaxEntries, "all users' configuration has nothing of one user's")
+	require.NotEqual(t, 5, l.Cache.MaxEntries, "the system-wide daemon does not read the user's file")
 
 	nowhere := map[string]string{"HOME": "/dev/null"}
 	l, err = Load(paths.Env{Getenv: func(name string) string { return nowhere[name] }}, false)

@@ -2,8 +2,9 @@ package config
 
 import "reflect"
 
-// ApplyReloadable copies those values that differ and that a running daemon can change. It returns the names of the keys it
-// copied, and of those that differ but need a restart.
+// ApplyReloadable compares c with the configuration from. If the values of a setting differ and a running daemon can change
+// the setting, it copies the value to c and adds the key to the result taken. If a change needs a restart, it adds the key
+// to the result left.
 func (c *Config) ApplyReloadable(from *Config) (taken, left []string) {
 	for _, k := range keys() {
 		to, value := k.in(c), k.in(from)

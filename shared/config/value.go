@@ -15,7 +15,7 @@ import (
 	"unicode"
 )
 
-// String formats a time without zero units: 5m instead of 5m0s.
+// String formats a duration without trailing zero units: 5m instead of 5m0s.
 func (d Duration) String() string {
 	s := time.Duration(d).String()
 	for _, zero := range []string{"m0s", "h0m"} {
@@ -26,7 +26,7 @@ func (d Duration) String() string {
 	return s
 }
 
-// MarshalText returns String.
+// MarshalText returns the result of String.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 func parseDuration(s string) (Duration, error) {
@@ -45,7 +45,7 @@ var units = []struct {
 	size int64
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
 
-// String formats a size with the largest unit that divides it.
+// String formats a size with the largest unit of which the size is a multiple.
 func (s Size) String() string {
 	for _, u := range units {
 		if s != 0 && int64(s)%u.size == 0 {
@@ -55,7 +55,7 @@ func (s Size) String() string {
 	return "0"
 }
 
-// MarshalText returns String.
+// MarshalText returns the result of String.
 func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 func parseSize(text string) (Size, error) {
@@ -73,22 +73,22 @@ func parseSize(text string) (Size, error) {
 	return 0, fmt.Errorf("%q is not a size: write it as 1024, 64KiB or 16MiB", text)
 }
 
-// value is a setting as it is written in a file, a variable or a flag.
+// value is the value of a setting as it is written in a file, a variable or a flag.
 type value struct {
 	text string
-	list []string // of a list
-	kind string   // the type in a file: string, number, boolean, list; empty for a variable or a flag, which are always strings
+	list []string // the elements if the value is a list
+	kind string   // the value's type in a file: string, number, boolean, list; empty for a variable or a flag
 }
 
 // key is one setting.
 type key struct {
-	name  string // "aur.live.timeout"
+	name  string // the full name, such as "aur.live.timeout"
 	field reflect.StructField
-	index []int // of the field in Config
+	index []int // the index of the field in Config, for reflect.Value.FieldByIndex
 }
 
-// keys returns all settings in the order of Config. It collects them at the first use: most commands of omg read no
-// configuration.
+// keys returns all settings in the order of Config. It collects the settings at its first call, because most commands of
+// omg do not read the configuration.
 var keys = sync.OnceValue(func() []key { return collect(reflect.TypeFor[Config](), "", nil) })
 
 func collect(t reflect.Type, prefix string, index []int) (all []key) {
@@ -117,12 +117,12 @@ func (k key) variable() string {
 	return "OMG_" + strings.ToUpper(strings.ReplaceAll(k.name, ".", "_"))
 }
 
-// reloads reports whether a running daemon applies a change.
+// reloads reports whether a running daemon applies a change of the setting.
 func (k key) reloads() bool { return k.field.Tag.Get("reload") == "yes" }
 
 func (k key) in(c *Config) reflect.Value { return reflect.ValueOf(c).Elem().FieldByIndex(k.index) }
 
-// set parses a value, checks it and sets the key.
+// set parses and checks the value v, and sets the setting in c to it.
 func (k key) set(c *Config, v value) error {
 	field := k.in(c)
 	switch field.Interface().(type) {
@@ -181,7 +181,8 @@ func (k key) set(c *Config, v value) error {
 	return nil
 }
 
-// checkRange checks a number against the tags min and max.
+// checkRange returns an error if a number is less than the tag min or more than the tag max. The function parse parses the
+// value of a tag.
 func (k key) checkRange(n int64, parse func(string) (int64, error)) error {
 	for _, bound := range []struct {
 		tag, words string
@@ -205,7 +206,8 @@ func (k key) checkRange(n int64, parse func(string) (int64, error)) error {
 	return nil
 }
 
-// checkString checks a string against the tags one and is.
+// checkString returns an error if a string is not one of the words in the tag oneof, or not in the form that the tag format
+// requires.
 func (k key) checkString(s string) error {
 	if one, ok := k.field.Tag.Lookup("oneof"); ok && !slices.Contains(strings.Fields(one), s) {
 		return fmt.Errorf("%q is not one of %s", s, strings.Join(strings.Fields(one), ", "))
@@ -232,7 +234,8 @@ func (k key) checkString(s string) error {
 	return nil
 }
 
-// address accepts a URL with one of the schemes; http only to this machine.
+// address returns an error unless a string is a URL with one of the schemes. If https is the first scheme, http is allowed
+// only for this machine.
 func address(s string, schemes ...string) error {
 	u, err := url.Parse(s)
 	switch {
@@ -246,12 +249,12 @@ func address(s string, schemes ...string) error {
 	return nil
 }
 
-// listen accepts an absolute path or a local address with a port.
+// listen returns an error unless a string is empty, an absolute path, or a local address with a port.
 func listen(s string) error {
 	if s == "" || filepath.IsAbs(s) {
 		return nil
 	}
-	// Package net could parse this, but would add much code to programs that only read settings.
+	// Package net could parse the address, but would make programs larger that otherwise do not use it.
 	at := strings.LastIndexByte(s, ':')
 	host, port := s[:max(0, at)], s[at+1:]
 	inner, six := strings.CutPrefix(host, "[")
