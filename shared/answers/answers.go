@@ -257,10 +257,11 @@ func (w *writer) packages(s *snapshot.Snapshot, hits []pkgindex.Hit, details boo
 	return err
 }
 
-// SearchLive answers a SearchRequest in two parts: first with the packages of the repositories, and then with those of the
-// AUR, which the function ask queries. Each part is sorted separately and has at most as many packages as the request's
-// limit. The first chunk of the second part has the total. SearchLive returns an error if the query fails, the snapshot has
-// no data of the AUR, and nothing is found in the repositories although all of them could be read.
+// SearchLive answers a SearchRequest in two parts: first with the packages of the repositories, and then with the packages
+// of the AUR. For the second part, it calls the function ask, which queries the AUR. Each part is sorted separately and has
+// at most as many packages as the request's limit. The first chunk of the second part has the total. SearchLive returns an
+// error if the query fails, the snapshot has no data of the AUR, and nothing is found in the repositories although all of
+// them could be read.
 func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResult, emit Emit) error {
 	official, err := e.WithoutAUR()
 	if err != nil {
@@ -314,7 +315,8 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 }
 
 // InfoLive answers an InfoRequest in two parts, like SearchLive: first with the packages that the snapshot has, and then
-// with the packages of the AUR that the function ask queries by their names.
+// with packages of the AUR. For the second part, it calls the function ask, which queries the AUR for the names that the
+// snapshot does not have.
 func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapshot.AURResult, emit Emit) error {
 	found, err := e.Lookup(r)
 	if err != nil {
