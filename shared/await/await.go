@@ -15,7 +15,7 @@ import (
 // time limits that must not be reached.
 const Hang = 3 * time.Minute
 
-// Condition waits until the function holds returns true. The text says what the test waits for. Its arguments are formatted
+// Condition calls the function holds until it returns true. The text says what the test waits for. Its arguments are formatted
 // only if the wait times out, so the value behind a pointer and the result of a func() string are the last state.
 func Condition(t testing.TB, holds func() bool, text string, args ...any) {
 	t.Helper()
