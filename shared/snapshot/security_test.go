@@ -221,7 +221,7 @@ func TestTracker_BecomesStale(t *testing.T) {
 	})
 }
 
-// TestWords checks that the details of a package list only some of thousands of advisories, and the number of the others.
+// TestWords checks that the details of a package list only the first of thousands of advisories, and how many more exist.
 func TestWords(t *testing.T) {
 	finding := func(i int) advisories.Finding {
 		r := about(fmt.Sprintf("AVG-%04d", i), "Low", "1-1", "", advisories.Vulnerable)
