@@ -1,7 +1,7 @@
 package runtimes
 
-// Declared returns the declarations of a runtime in order, as many as were needed: the first decides, unless it only
-// sets a requirement.
+// Declared returns the declarations of a runtime by precedence: the first one that is not only a requirement decides.
+// Global files and omg's own symlink are left out if an earlier declaration decides.
 func (p *Prober) Declared(runtime string) []Declaration {
 	all := p.local(runtime)
 	if chooses(all) {
@@ -13,7 +13,7 @@ func (p *Prober) Declared(runtime string) []Declaration {
 	return append(all, p.current(runtime)...)
 }
 
-// local returns the declarations of the shell and of the directories.
+// local returns the declarations in the environment and in directories.
 func (p *Prober) local(runtime string) []Declaration {
 	all := p.environment(runtime)
 	if runtime == Go {
@@ -28,7 +28,8 @@ func (p *Prober) local(runtime string) []Declaration {
 	return append(all, p.directory[runtime]...)
 }
 
-// DeclaredHere reports whether the shell or a project's directory declares a runtime, not only a manager's global file.
+// DeclaredHere reports whether the shell's environment or a project's directory declares a version of a runtime. A
+// manager's global file is not enough.
 func (p *Prober) DeclaredHere(runtime string) bool {
 	for _, d := range p.local(runtime) {
 		if d.Scope == Environment || d.Scope == Directory {
@@ -54,7 +55,7 @@ func (p *Prober) Active(runtime string) Active {
 	}
 	var demand *Declaration
 	for _, d := range p.local(runtime) {
-		if d.demands { // the nearest one counts
+		if d.demands { // only the nearest requirement applies
 			demand = &d
 			break
 		}
@@ -62,8 +63,8 @@ func (p *Prober) Active(runtime string) Active {
 	return p.chosen(runtime, demand)
 }
 
-// chosen returns the version that runs by the declarations that choose one, and by PATH if demand sets at least a
-// requirement.
+// chosen returns the version that would run according to PATH and the declarations. demand, if it is not nil, is a
+// requirement that the version has to satisfy.
 func (p *Prober) chosen(runtime string, demand *Declaration) Active {
 	now := p.runs(runtime)
 	for _, d := range p.Declared(runtime) {
@@ -71,7 +72,7 @@ func (p *Prober) chosen(runtime string, demand *Declaration) Active {
 			continue
 		}
 		if now.version != nil && d.Scope > Directory {
-			break // PATH has another directory than the manager's global version
+			break // the version in PATH runs, not the manager's global version
 		}
 		a := p.resolve(&d)
 		if now.version != nil && d.Scope == Directory && !d.unknown && overrides(*now.version, a) {
@@ -105,8 +106,8 @@ func (i Installation) active(d *Declaration) Active {
 	return Active{Runtime: i.Runtime, Version: i.Version, Manager: i.Manager, Path: i.Path, Declared: d}
 }
 
-// overrides reports whether PATH's version runs instead of the declared one. uv's versions are not in PATH: uv runs
-// them itself.
+// overrides reports whether the version in PATH runs instead of the declared version. A version of uv's is not in PATH,
+// because uv runs its versions itself.
 func overrides(running Installation, declared Active) bool {
 	if declared.Missing {
 		return running.Manager != "system"
@@ -138,8 +139,9 @@ func (p *Prober) resolve(d *Declaration) Active {
 	return i.active(d)
 }
 
-// satisfy returns the version that runs if a floor or a range is required: the one that would run without it if it
-// satisfies it, otherwise the required version if installed, otherwise the newest that satisfies it.
+// satisfy returns the version that runs under the requirement d. If ok is set, the version without would run if nothing
+// was required, and still runs if it satisfies d. Otherwise the required version itself runs if it is installed,
+// otherwise the newest installed version that satisfies d.
 func (p *Prober) satisfy(d *Declaration, without Installation, ok bool) Active {
 	if ok && p.satisfies(d, without.Version) {
 		return without.active(d)
@@ -164,7 +166,7 @@ func (p *Prober) satisfies(d *Declaration, have string) bool {
 	return matches != nil && matches(parseVersion(d.Runtime, have))
 }
 
-// All returns the active versions of the prober's runtimes, without those for which there is nothing to report.
+// All returns the active versions of the prober's runtimes. A runtime without an active version is left out.
 func (p *Prober) All() []Active {
 	var all []Active
 	for _, runtime := range p.wants {

@@ -28,7 +28,7 @@ func run(t *testing.T, all []scenario) {
 	}
 }
 
-// TestActive_Files has each file that declares a version.
+// TestActive_Files checks the version that each kind of version file selects.
 func TestActive_Files(t *testing.T) {
 	run(t, []scenario{
 		{".nvmrc", Node, with(nodes, `.nvmrc: v20.11.0\n`), "20.11.0 nvm pin v20.11.0 .nvmrc"},
@@ -86,7 +86,7 @@ func TestActive_Files(t *testing.T) {
 	})
 }
 
-// TestActive_AliasesAndRanges has declarations that select a version by another name.
+// TestActive_AliasesAndRanges checks the versions that aliases and ranges select.
 func TestActive_AliasesAndRanges(t *testing.T) {
 	nvmrc := func(want string, more ...string) []string { return with(nodes, append(more, ".nvmrc: "+want)...) }
 	run(t, []scenario{
@@ -138,7 +138,7 @@ func TestActive_AliasesAndRanges(t *testing.T) {
 	})
 }
 
-// TestActive_Environment has each variable.
+// TestActive_Environment checks the version that each environment variable selects.
 func TestActive_Environment(t *testing.T) {
 	python := []string{`~/.pyenv/versions/3.12.1/`, `~/.pyenv/versions/3.11.7/`, `.python-version: 3.11.7`}
 	venv := func(cfg string) []string { return with(python, "$VIRTUAL_ENV=$HOME/v", "~/v/pyvenv.cfg: "+cfg) }
@@ -185,7 +185,7 @@ func TestActive_Environment(t *testing.T) {
 	})
 }
 
-// TestActive_GlobalFiles has the global files, and their order.
+// TestActive_GlobalFiles checks the version that each manager's global file selects, and which file takes precedence.
 func TestActive_GlobalFiles(t *testing.T) {
 	run(t, []scenario{
 		{"mise", Node, with(nodes, `~/.config/mise/config.toml: [tools]\nnode = "18"\n`, `~/.nvm/alias/default: 20\n`), "18.20.4 nvm range 18 ~/.config/mise/config.toml"},

@@ -8,15 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// level is one directory on the way upwards, with a function that reports which names are in it.
+// level is one directory of a dirChain. The function has reports whether the directory contains a name.
 type level struct {
 	dir  string
 	has  func(name string) bool
-	mise []*miseFile // see miseAt
-	read bool        // mise is set
+	mise []*miseFile // mise's configuration files in the directory; see miseAt
+	read bool        // the field mise is set
 }
 
-// dirChain is the sequence of directories from the working one upwards. Each is read once, when it is needed.
+// dirChain is the sequence of directories from the working directory upwards. Each directory is read once, when it is
+// needed.
 type dirChain struct {
 	p         *Prober
 	levels    []*level
@@ -24,10 +25,10 @@ type dirChain struct {
 	home, top string
 	device    uint64
 	sawHome   bool
-	real      string // the first directory with links resolved; "" if unknown
+	real      string // the resolved path of the first directory; "" if unknown
 }
 
-// at returns the directory i levels up; nil above the top.
+// at returns the directory that is i levels above the first one; nil if the search ends below that level.
 func (w *dirChain) at(i int) *level {
 	for len(w.levels) <= i {
 		l := w.up()
@@ -75,8 +76,9 @@ func (w *dirChain) up() *level {
 	return &level{dir: dir, has: has}
 }
 
-// dirChains returns the way up by the working directory's name, which may contain links (pyenv, rbenv, nvm, asdf and Go use
-// $PWD), and the way up from its resolved path (mise, rustup, volta and uv). Without links they are the same.
+// dirChains returns two sequences of directories upwards. The chain logical follows the name of the working directory,
+// which may contain links, as pyenv, rbenv, nvm, asdf and Go do with $PWD. The chain physical follows the resolved path
+// of the working directory, as mise, rustup, volta and uv do. Without links both are the same chain.
 func (p *Prober) dirChains() (logical, physical *dirChain) {
 	if p.logical == nil {
 		p.logical = &dirChain{p: p, home: p.env.Home, top: p.env.Top, real: p.env.Real}
@@ -93,7 +95,7 @@ func (p *Prober) dirChains() (logical, physical *dirChain) {
 	return p.logical, p.physical
 }
 
-// resolved returns a directory's path without links, as the kernel has it; "" if unknown.
+// resolved returns a directory's path without links, as the kernel reports it; "" if unknown.
 func resolved(dir string) string {
 	if dir == "" {
 		return ""
@@ -115,9 +117,10 @@ func pathOf(fd int) string {
 	return path
 }
 
-// readDir reads a directory once and returns a function that reports whether it has a name, the device it is on (0 if
-// unknown), and, if checkRemote is set, checkRemote that is remote; it sets real to the resolved path. If the directory cannot
-// be read, or has too many entries, the function looks up each name.
+// readDir reads a directory once. The returned function has reports whether the directory contains a name; if the
+// directory cannot be read or has too many entries, it looks up each name. device is the directory's file system, or 0
+// if unknown. remote means that this file system may be slow, and is only set if checkRemote is. If real is not nil,
+// readDir stores the resolved path there.
 func (p *Prober) readDir(dir string, checkRemote bool, real *string) (has func(string) bool, device uint64, remote bool) {
 	ask := func(name string) bool { return accessible(filepath.Join(dir, name)) }
 	var st unix.Stat_t
@@ -152,7 +155,7 @@ func (p *Prober) readDir(dir string, checkRemote bool, real *string) (has func(s
 	return func(name string) bool { return all.kind(name) != absentEntry }, st.Dev, remote
 }
 
-// walk reads the directories from the working one upwards until each requested runtime is decided.
+// walk reads the directories from the working directory upwards until a version of each requested runtime is chosen.
 func (p *Prober) walk() {
 	if p.walked {
 		return
@@ -174,12 +177,12 @@ func (p *Prober) walk() {
 	}
 }
 
-// step reads the declarations of the directories of one level for the undecided runtimes, and removes those that they
-// decide.
+// step reads the declarations in the directories of one level, for the undecided runtimes. It removes a runtime from
+// undecided when a declaration chooses a version.
 type step struct {
 	p                   *Prober
 	undecided, declared map[string]bool
-	logical, physical   *level // along the name of the working directory, and along its resolved path; nil at the end of a chain
+	logical, physical   *level // the directories of this level in the two chains of dirChains; nil after a chain's end
 }
 
 func (s *step) take(path string, scope Scope, all []rawDeclaration) {
@@ -235,8 +238,8 @@ func (s *step) read() {
 	}
 }
 
-// scopeOf returns the scope of a file of mise or asdf on the way up: global files that are met has apply to the user,
-// not to a project.
+// scopeOf returns the scope of a file of mise or asdf that was found on the way upwards. A file in the home directory
+// or in mise's configuration directory applies to the user, not to a project.
 func (p *Prober) scopeOf(path string) Scope {
 	dir := filepath.Dir(path)
 	if p.env.Home != "" && dir == p.env.Home || dir == p.miseConfig() {
@@ -245,7 +248,7 @@ func (p *Prober) scopeOf(path string) Scope {
 	return Directory
 }
 
-// parse reads and parses a file; nothing, with a note, if it is broken.
+// parse reads a file and parses it with the function parse. If the file is broken, it adds a note.
 func (p *Prober) parse(path string, parse func(p *Prober, path string, text []byte) ([]rawDeclaration, error)) []rawDeclaration {
 	text, ok := p.read(path)
 	if !ok {

@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	maxEntries     = 4096   // of a directory; in one with more each name is looked up
+	maxEntries     = 4096   // entries of a directory; in a larger directory each name is looked up
 	maxPackages    = 65_536 // entries of pacman's local database
 	maxFile        = 64 << 10
-	maxLevels      = 128 // directories upwards
+	maxLevels      = 128 // directories from the working directory upwards
 	direntBuf      = 32 << 10
-	direntOverhead = 19 // of struct linux_dirent64 before the name: getdents64(2)
+	direntOverhead = 19 // bytes of struct linux_dirent64 before the name: getdents64(2)
 )
 
-// System calls are made directly: os.File registers each file with the poller, which takes three more calls, and a
-// prompt waits for this.
+// This file makes system calls directly: os.File would register each file with the poller, which takes three more
+// system calls, and a prompt waits for them.
 
-// retryEINTR repeats a call that a signal interrupts.
+// retryEINTR repeats a system call while it is interrupted by signals.
 func retryEINTR(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
@@ -39,11 +39,11 @@ func open(path string, flags int) (int, error) {
 	})
 }
 
-// absent reports whether an error means that a file does not exist, which needs no note.
+// absent reports whether an error means that a file does not exist. Such a file needs no note.
 func absent(err error) bool { return err == unix.ENOENT || err == unix.ENOTDIR }
 
 // read returns a file's text. ok is false if the file does not exist or, with a note, if it is not regular, larger than
-// maxFile or unreadable. A FIFO or a device is not even opened, as that alone can have effects.
+// maxFile or unreadable. A FIFO or a device is not even opened, because opening it can have effects.
 func (p *Prober) read(path string) (text []byte, ok bool) { return p.readUpTo(path, maxFile) }
 
 func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
@@ -71,7 +71,7 @@ func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
 		return nil, false
 	}
 	defer unix.Close(fd)
-	// It may be another file by now.
+	// The path may lead to another file by now.
 	if err := unix.Fstat(fd, &st); err != nil || !p.readable(path, &st, limit) {
 		return nil, false
 	}
@@ -103,7 +103,7 @@ func (p *Prober) readable(path string, st *unix.Stat_t, limit int64) bool {
 	return true
 }
 
-// entry is a name in a directory. Its kind is one of unix.DT_…; DT_UNKNOWN if the file system does not tell.
+// entry is a name in a directory. kind is one of unix.DT_…, and DT_UNKNOWN if the file system does not report the kind.
 type entry struct {
 	name string
 	kind byte
@@ -111,7 +111,8 @@ type entry struct {
 
 var errTooMany = errors.New("more entries than are read")
 
-// list lists an open directory, at most limit entries.
+// list returns the entries of an open directory. If there are more than limit, it returns the first ones and
+// errTooMany.
 func (p *Prober) list(fd, limit int) ([]entry, error) {
 	var all []entry
 	if p.dirents == nil {
@@ -146,7 +147,8 @@ func (p *Prober) list(fd, limit int) ([]entry, error) {
 	}
 }
 
-// children lists a directory of a manager; none if it does not exist.
+// children returns the entries of a manager's directory. There are none if the directory does not exist or, with a
+// note, if it cannot be read or has more than limit entries.
 func (p *Prober) children(path string, limit int) []entry {
 	fd, err := open(path, unix.O_DIRECTORY)
 	if err == nil {
@@ -163,7 +165,7 @@ func (p *Prober) children(path string, limit int) []entry {
 	return nil
 }
 
-// isPresent reports whether a file exists, with one system call per path.
+// isPresent reports whether a file exists. It makes at most one system call per path.
 func (p *Prober) isPresent(path string) bool {
 	if path == "" {
 		return false
@@ -176,7 +178,7 @@ func (p *Prober) isPresent(path string) bool {
 	return yes
 }
 
-// accessible reports whether a file exists.
+// accessible reports whether a file exists, with a system call each time.
 func accessible(path string) bool {
 	_, err := retryEINTR(func() (int, error) { return 0, unix.Access(path, unix.F_OK) })
 	return err == nil
@@ -189,7 +191,8 @@ func isDirectory(path string) bool {
 	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
-// firstNames returns the first names in a directory, and whether there are more; none if it cannot be read.
+// firstNames returns at most limit names in a directory, and whether the directory has more; no names if the directory
+// cannot be read.
 func (p *Prober) firstNames(path string, limit int) (names []string, more bool) {
 	fd, err := open(path, unix.O_DIRECTORY)
 	if err != nil {
@@ -203,7 +206,7 @@ func (p *Prober) firstNames(path string, limit int) (names []string, more bool) 
 	return names, err != nil
 }
 
-// readLink returns the target of a symlink as it is written; "" if path is not one.
+// readLink returns the target of a symlink as it is written; "" if path is not a symlink.
 func readLink(path string) string {
 	if path == "" {
 		return ""
@@ -216,8 +219,9 @@ func readLink(path string) string {
 	return string(buf[:n])
 }
 
-// versionDirs returns the names in a manager's directory that are versions: its directories, and symlinks to other
-// places. A symlink to another name in the same directory (20 -> ./20.1.0, current -> 20.1.0) is an alias of that.
+// versionDirs returns the names in a manager's directory that are versions: subdirectories, and symlinks to other
+// places. A symlink to another name in the same directory (20 -> ./20.1.0, current -> 20.1.0) is only an alias and is
+// left out.
 func (p *Prober) versionDirs(path string) []string {
 	var names []string
 	for _, e := range p.children(path, maxEntries) {
@@ -246,13 +250,13 @@ func (p *Prober) versionDirs(path string) []string {
 	return names
 }
 
-// remoteFS reports whether a file is on a file system that may be slow to respond.
+// remoteFS reports whether an open file is on a file system that may be slow to respond.
 func remoteFS(fd int) bool {
 	var fs unix.Statfs_t
 	return unix.Fstatfs(fd, &fs) == nil && isRemote(uint32(fs.Type))
 }
 
-// isRemote reports whether kind is FUSE's or a network file system's number of statfs(2).
+// isRemote reports whether kind, a file system type of statfs(2), is that of FUSE or of a network file system.
 func isRemote(kind uint32) bool {
 	switch kind {
 	case unix.FUSE_SUPER_MAGIC, unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC,

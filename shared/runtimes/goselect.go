@@ -10,18 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This file implements the go command's choice of a toolchain, cmd/go/internal/toolchain: the go in PATH or of a
-// manager is the local toolchain. It runs itself, or exactly the toolchain that is the newest of those in GOTOOLCHAIN,
-// the toolchain line and the go line.
+// This file chooses a toolchain as the go command does (cmd/go/internal/toolchain). The go command in PATH or of a
+// version manager is the local toolchain. It either runs itself or switches to another toolchain: to the newest of
+// those that GOTOOLCHAIN, the toolchain line and the go line require.
 
-// goDemand holds the lines of go.work, otherwise of the nearest go.mod; both are "" if the file lacks them or does not
-// exist.
+// goDemand holds the go line and the toolchain line of go.work, otherwise of the nearest go.mod. A line that does not
+// exist is "".
 type goDemand struct {
 	path, language, toolchain string
 }
 
-// goEnv returns a setting of the go command: from the environment, otherwise from `go env -w`, otherwise from go.env in
-// its own directory.
+// goEnv returns a setting of the go command: from the environment, otherwise from the file that the command `go env -w`
+// writes, otherwise from the file go.env in the go command's directory, root.
 func (p *Prober) goEnv(name, root string) string {
 	if v := p.shellVariable(name); v != "" {
 		return v
@@ -35,7 +35,7 @@ func (p *Prober) goEnv(name, root string) string {
 	return p.goSettings(filepath.Join(root, "go.env"))[name]
 }
 
-// goEnvFile returns the settings that `go env -w` wrote.
+// goEnvFile returns the settings that the command `go env -w` wrote.
 func (p *Prober) goEnvFile() map[string]string {
 	if path := p.goEnvPath(); path != "" {
 		return p.goSettings(path)
@@ -74,7 +74,7 @@ func (p *Prober) goSettings(path string) map[string]string {
 	return all
 }
 
-// goRoot returns the directory of a go command.
+// goRoot returns the GOROOT of the go command of an installed version.
 func (p *Prober) goRoot(local Installation) string {
 	if root := p.variable("GOROOT"); root != "" && p.shellCounts() {
 		return root
@@ -118,8 +118,8 @@ func (p *Prober) goDemands() goDemand {
 	return *d
 }
 
-// nearest returns the path of a file in the working directory or the nearest one above that has it; "" if there is
-// none.
+// nearest returns the path of the file with a name in the working directory, otherwise in the nearest directory above
+// that contains such a file; "" if no directory does.
 func (p *Prober) nearest(name string) string {
 	dirs, _ := p.dirChains()
 	for i := 0; ; i++ {
@@ -133,7 +133,7 @@ func (p *Prober) nearest(name string) string {
 	}
 }
 
-// goModLine returns what follows a word on the first line that begins with it.
+// goModLine returns the text after a word on the first line that begins with this word.
 func goModLine(text []byte, word string) string {
 	for b := range bytes.Lines(text) {
 		rest, ok := strings.CutPrefix(strings.TrimSpace(string(b)), word)
@@ -159,18 +159,18 @@ func (p *Prober) goDeclared() (Declaration, bool) {
 	return f.declaration(Directory, d.path), true
 }
 
-// goChoice is the toolchain that runs, by its name without "go", and what decided; "" means the local one.
+// goChoice is the toolchain that runs.
 type goChoice struct {
-	version  string
+	version  string // the toolchain's name without "go"; "" means the local toolchain
 	declared *Declaration
 	pathOnly bool // GOTOOLCHAIN=path: the module cache is not used
 }
 
-// chooseGo implements cmd/go's Select.
+// chooseGo does what the function Select in cmd/go/internal/toolchain does.
 func (p *Prober) chooseGo(local Installation) goChoice {
 	var none goChoice
 	if local.Version != "" && compareGo(local.Version, "1.21rc0") < 0 && validGo(local.Version) {
-		return none // it does not support other toolchains
+		return none // Go before 1.21 cannot switch to another toolchain
 	}
 	root := p.goRoot(local)
 	switch p.goEnv("GO111MODULE", root) {
@@ -185,7 +185,7 @@ func (p *Prober) chooseGo(local Installation) goChoice {
 	setting := p.goEnv("GOTOOLCHAIN", root)
 	if setting == "" {
 		if p.isPresent(filepath.Join(root, "bin/go")) {
-			return none // its go.env has no such line
+			return none // go.env of this Go does not set GOTOOLCHAIN
 		}
 		setting = "auto"
 	}
@@ -229,14 +229,14 @@ func (p *Prober) chooseGo(local Installation) goChoice {
 	if v := demand.language; compareGo(v, lowest) > 0 {
 		choice.version, choice.declared = v, &d
 		if g := parseGo(v); g.patch == "" && g.kind == "" && compareGo(v, "1.21") >= 0 {
-			choice.version += ".0" // a language's first release
+			choice.version += ".0" // the first release of a language version
 		}
 	}
 	return choice
 }
 
-// activeGo returns the version that the go command runs, where local is the version without GOTOOLCHAIN, go.work and
-// go.mod.
+// activeGo returns the version of Go that the go command runs. local is the version that would run without GOTOOLCHAIN,
+// go.work and go.mod.
 func (p *Prober) activeGo(local Active) Active {
 	if local.Missing {
 		return local
@@ -244,7 +244,8 @@ func (p *Prober) activeGo(local Active) Active {
 	d, demanded := p.goDeclared()
 	choice := p.chooseGo(Installation{Version: local.Version, Manager: local.Manager, Path: local.Path})
 	if choice.version == "" || choice.version == local.Version {
-		// If the local version satisfies the file, the file is what declared it.
+		// The local version runs. It is shown as declared by go.work or go.mod, unless the environment or a directory
+		// declares it.
 		if demanded && local.Version != "" {
 			if local.Declared == nil || local.Declared.Scope > Directory {
 				local.Declared = &d
@@ -274,7 +275,7 @@ type goVersion struct {
 	major, minor, patch, kind, pre string
 }
 
-// parseGo parses a version of Go as internal/gover does; an invalid one is the zero goVersion.
+// parseGo parses a version of Go as internal/gover does; for an invalid version it returns the zero goVersion.
 func parseGo(s string) goVersion {
 	var v goVersion
 	number := func() (n string, ok bool) {
@@ -302,7 +303,7 @@ func parseGo(s string) goVersion {
 	}
 	if s == "" {
 		if compareDigits(v.minor, "21") < 0 {
-			v.patch = "0" // 1.20 is 1.20.0; 1.21 is a language
+			v.patch = "0" // 1.20 is 1.20.0, but 1.21 is a language version
 		}
 		return v
 	}
@@ -326,7 +327,7 @@ func parseGo(s string) goVersion {
 
 func validGo(s string) bool { return parseGo(s) != goVersion{} }
 
-// goVersionOf returns the version in a toolchain's name, go1.21.3 or go1.21.3-custom; "" if it is not one.
+// goVersionOf returns the version in a toolchain's name, go1.21.3 or go1.21.3-custom; "" if the name is invalid.
 func goVersionOf(toolchain string) string {
 	v, ok := strings.CutPrefix(toolchain, "go")
 	if i := strings.IndexAny(v, " \t-"); i >= 0 {
@@ -338,7 +339,7 @@ func goVersionOf(toolchain string) string {
 	return v
 }
 
-// compareGo orders versions of Go as internal/gover does; an invalid one comes first.
+// compareGo orders versions of Go as internal/gover does; an invalid version comes first.
 func compareGo(x, y string) int {
 	v, w := parseGo(x), parseGo(y)
 	return cmp.Or(

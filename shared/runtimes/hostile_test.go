@@ -20,8 +20,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestVersionFile_Unusable checks that anything else in place of a version file is skipped with a note, and that the
-// next one is read.
+// TestVersionFile_Unusable checks that a FIFO, a directory or another unusable file in place of a version file is
+// skipped with a note, and that the next version file is read.
 func TestVersionFile_Unusable(t *testing.T) {
 	for _, c := range []struct {
 		name string

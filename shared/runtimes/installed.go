@@ -7,17 +7,18 @@ import (
 	"strings"
 )
 
-// manager knows where versions of a runtime are installed. root is read once for all its runtimes; below gives the
-// directory of versions and what stands in each name before and after the version.
+// manager tells where a version manager installs versions.
 type manager struct {
 	name    string
-	root    func(p *Prober) string
-	below   string
-	runtime string
-	read    func(p *Prober, dir, name string) (Installation, bool) // nil: the name is the version
+	root    func(p *Prober) string // the manager's directory
+	below   string                 // the path from root to the directory that contains the versions
+	runtime string                 // the only runtime that the manager installs; "" if it installs several
+	// read returns the version in the directory name of dir; false if there is none. If read is nil, name is the
+	// version.
+	read func(p *Prober, dir, name string) (Installation, bool)
 }
 
-// managers are tried in this order: if two have the same version, the first is taken.
+// managers lists the version managers by precedence: if two have the same version, that of the first is used.
 var managers = []manager{
 	{name: "omg", root: omgVersions},
 	{name: "mise", root: (*Prober).miseInstalls},
@@ -34,7 +35,7 @@ var managers = []manager{
 	{name: "sdkman", runtime: Java, root: sdkmanDir, below: "candidates/java"},
 }
 
-// rootOf is the directory of a manager; "" if it cannot be told.
+// rootOf returns the directory of a manager; "" if unknown.
 func (p *Prober) rootOf(m manager) string {
 	return p.once(m.name, func() string { return m.root(p) })
 }
@@ -82,7 +83,7 @@ func (p *Prober) nvmDir() string {
 	return p.home(".nvm")
 }
 
-// fnmDir returns fnm's directory, or the one of its first versions.
+// fnmDir returns the directory of fnm; the first versions of fnm used ~/.fnm.
 func (p *Prober) fnmDir() string {
 	if d := p.variable("FNM_DIR"); d != "" {
 		return d
@@ -111,7 +112,7 @@ func uvPythons(p *Prober) string {
 	return ""
 }
 
-// goToolchains returns where the go command keeps downloaded toolchains.
+// goToolchains returns the directory of the toolchains that the go command has downloaded.
 func goToolchains(p *Prober) string {
 	if d := p.goEnv("GOMODCACHE", ""); filepath.IsAbs(d) {
 		return filepath.Join(d, "golang.org")
@@ -157,8 +158,8 @@ func readGoToolchain(_ *Prober, dir, name string) (Installation, bool) {
 	return Installation{Version: v, Path: filepath.Join(dir, name)}, found && here && v != ""
 }
 
-// readRustup parses a name like 1.80.0-x86_64-unknown-linux-gnu. The version in a channel is in the name of a library
-// of the compiler; the manifest has it too, but in a megabyte.
+// readRustup parses a toolchain's name like 1.80.0-x86_64-unknown-linux-gnu. For a channel such as stable, the version
+// comes from the name of a library of the compiler. The toolchain's manifest contains it too, but is a megabyte large.
 func readRustup(p *Prober, dir, name string) (Installation, bool) {
 	alias := withoutHost(name)
 	i := Installation{Version: alias, Alias: alias, Path: filepath.Join(dir, name)}
@@ -190,12 +191,13 @@ func withoutHost(name string) string {
 	return name
 }
 
-// Installed returns a runtime's versions on this machine, newest first; equal versions in the order of the managers.
+// Installed returns the installed versions of a runtime, newest first. Equal versions are in the order of managers.
 func (p *Prober) Installed(name string) []Installation {
 	return slices.DeleteFunc(slices.Clone(p.candidates(name)), func(i Installation) bool { return !p.complete(i) })
 }
 
-// candidates returns the versions whose programs may exist, which complete checks.
+// candidates returns the versions of a runtime that have a directory or a package, newest first. Their programs may be
+// lacking: complete checks that.
 func (p *Prober) candidates(name string) []Installation {
 	all, known := p.versions[name]
 	if known {
@@ -218,7 +220,7 @@ func (p *Prober) candidates(name string) []Installation {
 		}
 		for _, entry := range p.versionDirs(dir) {
 			if m.name == "omg" && entry == currentLink {
-				continue // leads to a version of another manager
+				continue // a symlink to a version of another manager
 			}
 			i := Installation{Version: entry, Path: filepath.Join(dir, entry)}
 			if m.read != nil {
@@ -243,9 +245,9 @@ func (p *Prober) candidates(name string) []Installation {
 	return all
 }
 
-// complete reports whether the program of a version exists, as far as its manager requires more than the directory. nvm
-// requires bin/node; mise marks an unfinished install. For the others, a directory that has files but not the program
-// is left over from a failed install or uninstall.
+// complete reports whether a version is completely installed. nvm requires bin/node, and mise marks an unfinished
+// installation. With most other managers, a directory that has files but not the runtime's program is left over from a
+// failed installation or removal.
 func (p *Prober) complete(i Installation) bool {
 	switch i.Manager {
 	case "nvm":
@@ -257,7 +259,7 @@ func (p *Prober) complete(i Installation) bool {
 			return false
 		}
 	}
-	for _, dir := range []string{"bin", "go/bin", "."} { // asdf's go has a directory of that name inside
+	for _, dir := range []string{"bin", "go/bin", "."} { // asdf installs Go in a subdirectory named go
 		for _, program := range programs(i.Runtime) {
 			if accessible(filepath.Join(i.Path, dir, program)) {
 				return true
@@ -286,8 +288,8 @@ func (p *Prober) miseCache(runtime string) string {
 	return filepath.Join(dir, runtime)
 }
 
-// SystemPackage returns the runtime that a package of pacman contains. Java is left out: several may be installed, and
-// /usr/lib/jvm/default selects one.
+// SystemPackage returns the runtime that a package of pacman contains. Java is left out: several Java packages may be
+// installed, and /usr/lib/jvm/default selects one of them.
 func SystemPackage(name string) (runtime string, ok bool) {
 	switch name {
 	case "nodejs":
@@ -314,8 +316,8 @@ func PackageVersion(full string) string {
 	return full
 }
 
-// System returns the versions of the runtimes that are packages of the system, by runtime, including the default Java.
-// Without Env.System it reads the names in pacman's local database.
+// System returns, by runtime, the versions that the system's packages contain, including the default Java. If
+// Env.System is nil, the versions are read from the names in pacman's local database.
 func (p *Prober) System() map[string]string {
 	if p.system != nil {
 		return p.system

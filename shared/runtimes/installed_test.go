@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestInstalled has each manager, with its directories.
+// TestInstalled checks that the versions in each manager's directories are found.
 func TestInstalled(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -196,7 +196,8 @@ func TestUse_OneSymlink(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// TestUse_Concurrent checks that of several calls at once each succeeds, and the last one decides.
+// TestUse_Concurrent checks that several concurrent calls all succeed, and that they leave only one symlink, which
+// leads to one of the requested versions.
 func TestUse_Concurrent(t *testing.T) {
 	w := newMachine(t, nodes...)
 	versions := []string{"18.20.4", "20.9.0", "20.11.0"}
@@ -216,8 +217,8 @@ func TestUse_Concurrent(t *testing.T) {
 	require.Contains(t, versions, New(w.env()).Active(Node).Version)
 }
 
-// TestInstalled_HomeListed: links in the home directory are followed, and what its listing does not show counts as
-// absent without a system call.
+// TestInstalled_HomeListed checks that symlinks in the home directory are followed, and that no system call is made for
+// a name that the listing of the home directory lacks.
 func TestInstalled_HomeListed(t *testing.T) {
 	w := newMachine(t, "~/.nvm -> $HOME/n", "~/n/versions/node/v20.11.0/bin/node: x", "~/.volta -> $HOME/gone", ".nvmrc: 20")
 	p := New(w.env())

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// vendorOf returns mise's and asdf's name for a vendor suffix of SDKMAN.
+// vendorOf returns the name that mise and asdf use for the vendor in SDKMAN's suffix.
 func vendorOf(name string) string {
 	switch name {
 	case "amzn":
@@ -32,8 +32,9 @@ func vendorOf(name string) string {
 	return name
 }
 
-// asdfJavaName returns mise's and asdf's name for a Java that SDKMAN calls 21.0.2-tem; "" if it has no vendor. For zulu,
-// whose versions are numbered differently there, only the major version is the same.
+// asdfJavaName converts SDKMAN's name of a Java version, such as 21.0.2-tem, to the name in mise and asdf,
+// temurin-21.0.2; it returns "" for a name without a vendor. mise and asdf number the versions of zulu differently, so
+// only the major version is kept.
 func asdfJavaName(want string) string {
 	i := strings.LastIndexByte(want, '-')
 	if i <= 0 || !isDigit(want[0]) || i == len(want)-1 || !isLetter(want[i+1]) {
@@ -78,7 +79,8 @@ func (p *Prober) jvms() []Installation {
 	return all
 }
 
-// javaAt reads the version from the release file, which every JDK since 8 has.
+// javaAt returns the Java in the directory home. The version comes from the file named release, which every JDK since 8
+// has.
 func (p *Prober) javaAt(home string) (Installation, bool) {
 	text, ok := p.read(filepath.Join(home, "release"))
 	if !ok {

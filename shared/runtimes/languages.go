@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	maxConfD = 16 // files of a conf.d
-	maxAlso  = 8  // alternatives after the first
+	maxConfD = 16 // files that are read in a directory conf.d
+	maxAlso  = 8  // versions of a declaration after the first
 )
 
-// lastFirst joins names to a directory, in reverse order, at most maxConfD of them.
+// lastFirst returns the paths of the files names in a directory, in reverse alphabetical order, at most maxConfD.
 func lastFirst(dir string, names []string) []string {
 	slices.Sort(names)
 	slices.Reverse(names)
@@ -31,8 +31,8 @@ func cut(s string) string {
 	return s
 }
 
-// eachLine calls visit for each line without comments and surrounding blanks, unless it is empty, until visit returns
-// false.
+// eachLine calls visit for each line that is not empty after comments and surrounding blanks are removed. It stops when
+// visit returns false.
 func eachLine(text []byte, visit func(line string) (more bool)) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	for b := range bytes.Lines(text) {
@@ -43,7 +43,7 @@ func eachLine(text []byte, visit func(line string) (more bool)) {
 	}
 }
 
-// firstLine returns the first line that is not empty or a comment.
+// firstLine returns the first line that is neither empty nor a comment.
 func firstLine(text []byte) string {
 	var first string
 	eachLine(text, func(line string) bool {
@@ -53,8 +53,8 @@ func firstLine(text []byte) string {
 	return first
 }
 
-// rcFile returns a parser for a file with a version on its first line. pyenv takes the first word of each line, as
-// alternatives; goenv takes all words.
+// rcFile returns a parser for a file with a version on its first line. For Python, the first words of the further lines
+// are alternatives, as in pyenv; for Go, all further words are, as in goenv.
 func rcFile(runtime string) func(*Prober, string, []byte) ([]rawDeclaration, error) {
 	return func(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 		f := rawDeclaration{runtime: runtime}
@@ -75,8 +75,8 @@ func rcFile(runtime string) func(*Prober, string, []byte) ([]rawDeclaration, err
 	}
 }
 
-// wordsOf returns the versions on a line, as the managers of a runtime read it. A range is one version, whatever blanks
-// are in it.
+// wordsOf returns the versions on a line, as the managers of a runtime read the line. A range is one version, even if
+// it contains blanks.
 func wordsOf(runtime, line string) []string {
 	if runtime == Node || runtime == Java || runtime == Bun || strings.IndexByte("<>=~!^", line[0]) >= 0 {
 		return []string{line}
@@ -88,7 +88,7 @@ func wordsOf(runtime, line string) []string {
 	return words[:1]
 }
 
-// parseToolVersions parses asdf's lines: a tool and its versions.
+// parseToolVersions parses a file in asdf's format: each line has the name of a tool and its versions.
 func parseToolVersions(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 	var all []rawDeclaration
 	eachLine(text, func(line string) bool {
@@ -107,7 +107,7 @@ func parseToolVersions(_ *Prober, _ string, text []byte) ([]rawDeclaration, erro
 	return all, nil
 }
 
-// sdkmanrc parses SDKMAN's candidate=version lines.
+// sdkmanrc parses SDKMAN's file, whose lines have the form candidate=version.
 func sdkmanrc(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 	var all []rawDeclaration
 	eachLine(text, func(line string) bool {
@@ -120,7 +120,8 @@ func sdkmanrc(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 	return all, nil
 }
 
-// rustToolchain parses rustup's file, which contains a toolchain's name or TOML, independent of the file's name.
+// rustToolchain parses rustup's file, which contains a toolchain's name or TOML. The file may contain TOML even if its
+// name does not end in .toml, and the reverse.
 func rustToolchain(_ *Prober, at string, content []byte) ([]rawDeclaration, error) {
 	if line := firstLine(content); !strings.ContainsAny(line, "[=") {
 		if line == "" {
@@ -141,5 +142,5 @@ func rustToolchain(_ *Prober, at string, content []byte) ([]rawDeclaration, erro
 	if channel := text(lookup(file, "toolchain", "channel")); channel != "" {
 		return []rawDeclaration{{runtime: Rust, want: withoutHost(channel)}}, nil
 	}
-	return nil, nil // components or targets only: the default toolchain is used
+	return nil, nil // the file lists only components or targets: rustup uses the default toolchain
 }

@@ -12,8 +12,8 @@ type listing map[string]byte
 // absentEntry is the kind of a name that is not in a directory.
 const absentEntry = 0xff
 
-// listed returns the kind of a path from the listings of the directories that were read so far, which saves a system
-// call, and unix.DT_UNKNOWN if they do not show it. The path contains no "..".
+// listed returns the kind of the file at a path from the listings of directories that were read before, which saves a
+// system call. It returns unix.DT_UNKNOWN if no listing covers the path. The path must not contain "..".
 func (p *Prober) listed(path string) byte {
 	i := strings.LastIndexByte(path, '/')
 	if i < 0 {
@@ -32,7 +32,7 @@ func (p *Prober) listed(path string) byte {
 	return unix.DT_UNKNOWN
 }
 
-// kind returns the kind of a name.
+// kind returns the kind of a name; absentEntry if the listing lacks the name.
 func (l listing) kind(name string) byte {
 	if kind, there := l[name]; there {
 		return kind

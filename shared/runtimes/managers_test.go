@@ -15,7 +15,7 @@ var miseNodes = []string{
 	"~/.local/share/mise/installs/node/20.5.0/bin/node: x", "~/.local/share/mise/installs/node/20.10.0/bin/node: x",
 }
 
-// TestActive_Mise expects the results of mise 2026.9 for the same files.
+// TestActive_Mise checks that the results for mise's files are those of mise 2026.9.
 func TestActive_Mise(t *testing.T) {
 	lock := `[[tools.node]]\nversion = "20.5.0"\n[[tools.node]]\nversion = "16.2.0"\n`
 	twenty, eighteen, sixteen := `[tools]\nnode = "20"\n`, `[tools]\nnode = "18"\n`, `[tools]\nnode = "16"\n`
@@ -79,7 +79,7 @@ func TestActive_Mise(t *testing.T) {
 	})
 }
 
-// TestActive_GoToolchain expects the results of cmd/go 1.26.
+// TestActive_GoToolchain checks that the results for Go's toolchains are those of cmd/go 1.26.
 func TestActive_GoToolchain(t *testing.T) {
 	local := []string{`/usr/local/go/VERSION: go1.26.3\n`, "~/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.28.0." + platform() + "/bin/go: x"}
 	set := with(local, "$GOTOOLCHAIN=auto")
@@ -223,7 +223,7 @@ func TestActive_OtherRuntimes(t *testing.T) {
 	})
 }
 
-// TestActive_Path has directories in PATH.
+// TestActive_Path checks the versions that directories in PATH select.
 func TestActive_Path(t *testing.T) {
 	system := with(nodes, "/var/lib/pacman/local/nodejs-24.1.0-1/")
 	rustup := []string{"~/.rustup/toolchains/1.70.0-x86_64-unknown-linux-gnu/", `~/.rustup/settings.toml: default_toolchain = "1.70.0-x86_64-unknown-linux-gnu"\n`, "/var/lib/pacman/local/rust-1:1.85.0-1/"}
@@ -251,7 +251,7 @@ func TestActive_Path(t *testing.T) {
 	})
 }
 
-// TestActive_Bar checks that the environment of a bar is not used like that of a shell.
+// TestActive_Bar checks that the variables of a status bar's environment declare no version, unlike those of a shell.
 func TestActive_Bar(t *testing.T) {
 	w := newMachine(t, with(nodes, "~/e/pyvenv.cfg: version = 3.9.2", "$VIRTUAL_ENV=$HOME/e", "$MISE_NODE_VERSION=18", "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin", "$PATH=$HOME/.nvm/versions/node/v18.20.4/bin:/usr/bin", ".nvmrc: 20", "/var/lib/pacman/local/python-3.13.7-1/", "$GOTOOLCHAIN=go1.22.1", "/usr/local/go/VERSION: go1.26.0")...)
 	env := w.env()
@@ -262,8 +262,8 @@ func TestActive_Bar(t *testing.T) {
 	require.Equal(t, "1.26.0 system", w.format(p.Active(Go)))
 }
 
-// TestActive_LinkedDirectory has a project that is reached through a link: each manager searches upwards in its own
-// dirs.
+// TestActive_LinkedDirectory checks the results in a project that is reached through a symlink: some managers search
+// upwards from the symlink, others from its target.
 func TestActive_LinkedDirectory(t *testing.T) {
 	w := newMachine(t, with(miseNodes, "~/data/real/", "~/src/link -> $HOME/data/real",
 		`~/data/mise.toml: [tools]\nnode = "18"\n`, `~/src/mise.toml: [tools]\nnode = "20"\n`,
@@ -291,7 +291,8 @@ func TestDeclaredHere(t *testing.T) {
 	}
 }
 
-// TestInstalled_UseLink checks that Use's link to a version of another manager is not listed as one of omg's own.
+// TestInstalled_UseLink checks that the symlink that Use makes to a version of another manager is not listed as an
+// installed version of omg's own.
 func TestInstalled_UseLink(t *testing.T) {
 	w := newMachine(t, nodes...)
 	_, err := Use(w.env(), Node, "20")
@@ -311,7 +312,7 @@ func TestParseTOML_Values(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestActive_HostileConfiguration has a FIFO or a link to elsewhere in place of mise's and Go's files: nothing blocks.
+// TestActive_HostileConfiguration checks that a link to a device in place of mise's and Go's files is skipped.
 func TestActive_HostileConfiguration(t *testing.T) {
 	w := newMachine(t, with(miseNodes, ".nvmrc: 20", "mise.lock -> /dev/zero", "go.work -> /dev/zero", ".miserc.toml -> /dev/zero", "mise.toml: [tools]\\nnode = '18'\\n")...)
 	p := New(w.env())

@@ -67,8 +67,8 @@ func isChannel(runtime, want string) bool {
 	return runtime == Rust && (want == "stable" || want == "beta" || want == "nightly")
 }
 
-// choose returns the installed version that a declared one selects: an equal one, otherwise the newest of those that
-// match.
+// choose returns the installed version that the declared version want selects: an equal version, otherwise the newest
+// version that matches.
 func (p *Prober) choose(runtime, want string) (Installation, bool) {
 	raw := strings.TrimSpace(want)
 	want = bareRequest(runtime, want)
@@ -82,9 +82,9 @@ func (p *Prober) choose(runtime, want string) (Installation, bool) {
 	case runtime == Python && filepath.IsAbs(want): // uv accepts the path of an interpreter, too
 		return p.interpreter(want)
 	case isRef(want):
-		want = strings.ReplaceAll(want, ":", "-") // as mise and asdf name their directories
+		want = strings.ReplaceAll(want, ":", "-") // mise and asdf name the directory of a Git reference so
 	case runtime == Node && want == "current":
-		if r := p.runs(Node); r.version != nil { // for nvm, the version that the shell has now
+		if r := p.runs(Node); r.version != nil { // in nvm, current is the version that the shell uses now
 			return *r.version, true
 		}
 	}
@@ -103,7 +103,7 @@ func (p *Prober) choose(runtime, want string) (Installation, bool) {
 	return i, ok
 }
 
-// first returns the first installed version, which is the newest, that satisfies a condition.
+// first returns the newest installed version for which the function holds returns true.
 func (p *Prober) first(runtime string, holds func(Installation) bool) (Installation, bool) {
 	for _, i := range p.candidates(runtime) {
 		if holds(i) && p.complete(i) {
@@ -113,7 +113,7 @@ func (p *Prober) first(runtime string, holds func(Installation) bool) (Installat
 	return Installation{}, false
 }
 
-// matching returns the condition that an installed version matches a wanted one.
+// matching returns a function that reports whether an installed version matches the declared version want.
 func (p *Prober) matching(runtime, want string) func(Installation) bool {
 	matches := p.matcher(runtime, want)
 	return func(i Installation) bool { return matches != nil && matches(parseVersion(runtime, i.Version)) }
@@ -129,11 +129,12 @@ func isRef(want string) bool {
 	return false
 }
 
-// matcher returns a function that reports whether a version matches a wanted one; nil if this cannot be decided.
+// matcher returns a function that reports whether a version matches the declared version want; nil if want is not
+// understood.
 func (p *Prober) matcher(runtime, want string) func(version) bool {
 	release := func(v version) bool { return v.vendor == "" && v.variant == "" && !v.prerelease(runtime) }
 	if runtime == Node {
-		if name := p.named(want); name != "" { // not an alias itself
+		if name := p.named(want); name != "" {
 			want = bareRequest(Node, name)
 		}
 	}
@@ -174,7 +175,8 @@ func (p *Prober) matcher(runtime, want string) func(version) bool {
 	return nil
 }
 
-// atPath returns the runtime in a directory that a declaration names: an installed version, or one without a manager.
+// atPath returns the runtime in a directory, for a declaration that is a path: a manager's installed version, otherwise
+// a version without a manager.
 func (p *Prober) atPath(runtime, path string) (Installation, bool) {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		path = p.home(rest)
@@ -188,7 +190,7 @@ func (p *Prober) atPath(runtime, path string) (Installation, bool) {
 	return Installation{Runtime: runtime, Version: filepath.Base(path), Manager: "path", Path: path}, true
 }
 
-// containing returns the installed version whose directory is path or contains it.
+// containing returns the installed version whose directory is path or contains path.
 func (p *Prober) containing(runtime, path string) (Installation, bool) {
 	return p.first(runtime, func(i Installation) bool { return i.Path != "" && inside(path, i.Path) })
 }

@@ -7,26 +7,26 @@ import (
 	"strings"
 )
 
-// mise holds mise's settings from before its configuration files are read, and the files that were read.
+// mise holds the settings that mise needs before it reads its configuration files, and the files that were read.
 type mise struct {
-	names        []string        // configuration files in a directory, by precedence
-	envs         []string        // the environments of MISE_ENV, later ones win
-	envFragments bool            // env_conf_d: the part after a dot in a conf.d's name is an environment
-	toolVersions []string        // .tool-versions, or its replacements
+	names        []string        // names of the configuration files in a directory, by precedence
+	envs         []string        // the environments in MISE_ENV; later environments take precedence
+	envFragments bool            // the setting env_conf_d: in a conf.d, a file name's part after the dot is an environment
+	toolVersions []string        // .tool-versions, or the names that replace it
 	ceilings     map[string]bool // directories at which the search upwards ends
 	ignored      []string        // files and directories that are skipped
 	files        map[string]*miseFile
 	locks        map[string]map[string][]string // by path and tool: the locked versions
 	settings     *miseSettings
-	blocked      map[string]bool // runtimes that mise does not manage here
+	blocked      map[string]bool // runtimes that are requested for other systems only, so that mise does not manage them
 }
 
-// miseSettings are the settings of all configuration files together.
+// miseSettings holds the settings of all configuration files together.
 type miseSettings struct {
 	disabled, enabled, idiomatic []string
 	onlyEnabled                  bool
 	noLock                       bool
-	monorepo                     string // the root whose lock files apply to all directories below
+	monorepo                     string // the directory whose lock files apply to all directories below
 	aliases                      map[string]map[string]string
 }
 
@@ -44,8 +44,8 @@ func (p *Prober) miseInstalled() bool {
 	return p.isPresent(p.miseInstalls()) || p.isPresent(p.miseConfig())
 }
 
-// mise returns the settings that decide which files are read: those of .miserc.toml, the nearest first, and the
-// environment, which takes precedence.
+// mise returns the settings that decide which files mise reads. A setting comes from the environment, otherwise from
+// the nearest .miserc.toml that contains it.
 func (p *Prober) mise() *mise {
 	if p.miseState != nil {
 		return p.miseState
@@ -114,7 +114,7 @@ func (p *Prober) mise() *mise {
 	return m
 }
 
-// shellVariable returns a variable of the shell; "" without a shell.
+// shellVariable returns an environment variable; "" if the environment is not that of a shell.
 func (p *Prober) shellVariable(name string) string {
 	if !p.shellCounts() {
 		return ""
@@ -138,7 +138,7 @@ func parseBool(value string) bool {
 	return false
 }
 
-// plainNames returns the names that are paths inside a directory.
+// plainNames returns those of the names that are relative paths and do not lead out of a directory, at most maxConfD.
 func plainNames(names []string) []string {
 	var all []string
 	for _, name := range names {
@@ -149,7 +149,7 @@ func plainNames(names []string) []string {
 	return all
 }
 
-// miserc returns the settings of all .miserc.toml, each key from the file that takes precedence.
+// miserc returns the settings in all files .miserc.toml. If several files contain a key, the nearest file decides.
 func (p *Prober) miserc() table {
 	all := table{}
 	read := func(path string) {
@@ -191,7 +191,8 @@ func (p *Prober) miserc() table {
 
 func (p *Prober) miseSystem() string { return p.env.Root + "/etc/mise" }
 
-// miseEnds reports whether mise's search upwards has ended below a directory.
+// miseEnds reports whether mise's search upwards ends before a directory, because this directory or one below is a
+// ceiling.
 func (p *Prober) miseEnds(dir string) bool {
 	for ceiling := range p.mise().ceilings {
 		if inside(ceiling, dir) && inside(p.levelDir(), ceiling) {
@@ -217,7 +218,7 @@ func (p *Prober) miseAt(l *level) []*miseFile {
 	return l.mise
 }
 
-// miseGlobalFiles returns the configuration files of the user and those of the system.
+// miseGlobalFiles returns mise's configuration files of the user and those of the system.
 func (p *Prober) miseGlobalFiles() []*miseFile {
 	m := p.mise()
 	var all []*miseFile
@@ -246,7 +247,7 @@ func (p *Prober) miseGlobalFiles() []*miseFile {
 	return all
 }
 
-// miseRead reads a path of mise's: a file, or those in a conf.d, of which the last takes precedence.
+// miseRead reads a configuration file of mise, or all files in a conf.d, of which the last file takes precedence.
 func (p *Prober) miseRead(path, root string) []*miseFile {
 	m := p.mise()
 	for _, not := range m.ignored {
@@ -295,7 +296,7 @@ func (p *Prober) miseFragments(dir string) []string {
 	return lastFirst(dir, files)
 }
 
-// toolVersionsNames returns the files in asdf's format in a directory, by precedence.
+// toolVersionsNames returns the names of the files in asdf's format, by precedence.
 func (p *Prober) toolVersionsNames() []string {
 	name := p.shellVariable("ASDF_DEFAULT_TOOL_VERSIONS_FILENAME")
 	if name == "" || strings.Contains(name, "/") {
@@ -307,8 +308,8 @@ func (p *Prober) toolVersionsNames() []string {
 	return append([]string{name}, p.mise().toolVersions...)
 }
 
-// miseSettings returns the settings of the files of all directories upwards and of the global ones. A list is that of
-// the file that takes precedence.
+// miseSettings returns the settings in mise's configuration files of all directories upwards and in the global files.
+// Lists are not merged: each list comes from the file that takes precedence.
 func (p *Prober) miseSettings() *miseSettings {
 	m := p.mise()
 	if m.settings != nil {
@@ -395,7 +396,7 @@ func miseNames(names []string) []string {
 	return all
 }
 
-// miseTool returns the runtime that mise means by a tool's name, otherwise the name.
+// miseTool returns the runtime that mise means by a tool's name. The name of any other tool is returned unchanged.
 func miseTool(name string) string {
 	if runtime, known := Canonical(strings.TrimPrefix(name, "core:")); known {
 		return runtime

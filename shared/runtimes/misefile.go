@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// maxLock limits the size of a lock file: it lists a URL for each platform.
+// maxLock limits the size of mise's lock file, which lists a URL for each platform.
 const maxLock = 1 << 20
 
 // miseFile is one of mise's configuration files.
@@ -81,8 +81,9 @@ func isTemplate(want string) bool {
 	return strings.Contains(want, "{{") || strings.Contains(want, "{%")
 }
 
-// miseTools returns the runtimes that a configuration file requests, each as mise resolves it. A runtime that it
-// requests for other systems only, or that is disabled, is not managed by mise here or above.
+// miseTools returns the runtimes that a configuration file requests, with the versions that mise would select. If the
+// file requests a runtime for other systems only, or if a setting disables the runtime, mise manages it neither in this
+// directory nor above.
 func (p *Prober) miseTools(f *miseFile) []rawDeclaration {
 	tools, _ := f.all["tools"].(table)
 	var all []rawDeclaration
@@ -112,7 +113,7 @@ func (p *Prober) miseTools(f *miseFile) []rawDeclaration {
 	return all
 }
 
-// miseLeaves reports whether mise does not manage a runtime.
+// miseLeaves reports whether mise leaves a runtime to other managers.
 func (p *Prober) miseLeaves(tool string) bool {
 	s := p.miseSettings()
 	if s.onlyEnabled {
@@ -121,7 +122,8 @@ func (p *Prober) miseLeaves(tool string) bool {
 	return p.mise().blocked[tool] || slices.Contains(s.disabled, tool)
 }
 
-// miseAllows removes the entries of a .tool-versions that mise ignores, if mise and not asdf is what reads it.
+// miseAllows removes the entries of a .tool-versions that mise ignores. It removes none if mise is not installed, or if
+// asdf is installed, which reads the file too.
 func (p *Prober) miseAllows(dir string, all []rawDeclaration) []rawDeclaration {
 	if !p.miseInstalled() || p.isPresent(p.asdfInstalls()) {
 		return all
@@ -132,8 +134,8 @@ func (p *Prober) miseAllows(dir string, all []rawDeclaration) []rawDeclaration {
 	return slices.DeleteFunc(all, func(f rawDeclaration) bool { return p.miseLeaves(f.runtime) })
 }
 
-// miseResolve returns the version or the prefix that a request means by the aliases and the lock file; unknown means
-// that only mise can tell.
+// miseResolve applies mise's aliases and the lock file to the requested version want, and returns the resulting version
+// or prefix. If unknown is set, only mise can resolve want.
 func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown bool) {
 	if isTemplate(want) {
 		return want, true
@@ -151,7 +153,7 @@ func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown
 			base = strconv.Itoa(newestLTS)
 		}
 		if as, ok = subtract(base, steps); !both || !ok {
-			return want, true // from the latest that can be downloaded
+			return want, true // mise subtracts from the latest version that can be downloaded
 		}
 	}
 	if dir, ok := strings.CutPrefix(as, "path:"); ok && dir != "" && !filepath.IsAbs(dir) && !strings.HasPrefix(dir, "~") {
@@ -163,8 +165,8 @@ func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown
 	return as, isTemplate(as)
 }
 
-// subtract lowers a version: 20 by 2 is 18, 1.3.1 by 0.1 is 1.2. If a number is too small, one is taken from the number
-// before, which ends the version.
+// subtract lowers a version by steps: 20 by 2 is 18, 1.3.1 by 0.1 is 1.2. If a number is smaller than its step, the
+// number before is lowered by 1 and ends the version.
 func subtract(from, steps string) (string, bool) {
 	nums, ok := parsePartial(from)
 	by, valid := parsePartial(steps)
@@ -195,7 +197,8 @@ func subtract(from, steps string) (string, bool) {
 	return strings.Join(words, "."), true
 }
 
-// miseLocked returns the version that the lock file of a configuration file has for a request; "" if it has none.
+// miseLocked returns the version that a configuration file's lock file contains for the requested version want; "" if
+// the lock file contains none.
 func (p *Prober) miseLocked(f *miseFile, name, want string) string {
 	if p.miseSettings().noLock {
 		return ""
@@ -215,8 +218,9 @@ func (p *Prober) miseLocked(f *miseFile, name, want string) string {
 	return ""
 }
 
-// lockOf returns the path of a configuration file's lock file: beside it, or beside its conf.d, with its environment
-// and "local" in its name.
+// lockOf returns the path of a configuration file's lock file. The lock file is in the same directory, in the directory
+// above a conf.d, or in the root of a monorepo. Its name contains the environment and the word local if the name of the
+// configuration file does.
 func (p *Prober) lockOf(f *miseFile) string {
 	dir, name := filepath.Split(f.path)
 	dir = filepath.Clean(dir)
@@ -270,9 +274,9 @@ func (p *Prober) miseLock(path string) map[string][]string {
 	return all
 }
 
-// idiomatic returns what a language's own file declares, adjusted if mise reads that file: the lock file of the nearest
-// directory with a configuration of mise applies, and the result is empty if mise does not manage the runtime and no
-// other manager of it exists.
+// idiomatic adjusts what a language's own file declares if mise reads that file. The version in the lock file of the
+// nearest directory with mise's configuration applies. A declaration is removed if mise does not manage the runtime and
+// the runtime's own managers are not installed.
 func (p *Prober) idiomatic(path string, all []rawDeclaration) []rawDeclaration {
 	if len(all) == 0 || !p.miseInstalled() {
 		return all
@@ -291,7 +295,7 @@ func (p *Prober) hasOwnManager(runtime string) bool {
 	return slices.ContainsFunc(managers, func(m manager) bool { return m.runtime == runtime && p.isPresent(p.rootOf(m)) })
 }
 
-// lockIdiomatic replaces what a language's own file requests by the locked version.
+// lockIdiomatic replaces the version in a language's own file with the version in mise's lock file.
 func (p *Prober) lockIdiomatic(path string, f *rawDeclaration) {
 	if f.demands || !p.miseInstalled() || !slices.Contains(p.miseSettings().idiomatic, f.runtime) {
 		return
@@ -301,7 +305,8 @@ func (p *Prober) lockIdiomatic(path string, f *rawDeclaration) {
 	}
 }
 
-// miseAbove returns the base configuration file of the nearest directory that has one.
+// miseAbove returns mise's configuration file in the nearest directory upwards from dir. Files for an environment and
+// local files do not count.
 func (p *Prober) miseAbove(dir string) *miseFile {
 	_, dirs := p.dirChains()
 	for i := 0; ; i++ {

@@ -10,22 +10,22 @@ import (
 	"strings"
 )
 
-// lts are the names of Node.js's long-term releases, from nodejs.org/en/about/previous-releases: the first is version
-// 4, and each is 2 more.
+// lts lists the names of Node.js's long-term releases, from nodejs.org/en/about/previous-releases. The first name means
+// version 4, and each further name means a version that is higher by 2.
 var lts = [...]string{"argon", "boron", "carbon", "dubnium", "erbium", "fermium", "gallium", "hydrogen", "iron", "jod", "krypton"}
 
 // firstLTS is the version of the first name in lts.
 const firstLTS = 4
 
-// newestLTS is the version of the last name in lts. Later ones are known if nvm, which stores their names, is
-// installed.
+// newestLTS is the version of the last name in lts. Later versions are only found if nvm is installed, which stores
+// their names.
 const newestLTS = firstLTS + 2*(len(lts)-1)
 
-// maxExtends limits how many files of volta may extend each other.
+// maxExtends limits how many files may extend each other under volta's key.
 const maxExtends = 8
 
-// packageJSON parses what a Node package declares: volta's pin, otherwise devEngines, otherwise engines, which is a
-// requirement and not a choice. For bun also packageManager.
+// packageJSON parses the versions that a package.json declares: volta's pin, otherwise devEngines, otherwise engines,
+// which is a requirement and not a choice. For bun, packageManager comes before engines.
 func packageJSON(p *Prober, path string, text []byte) ([]rawDeclaration, error) {
 	type engine struct{ Name, Version string }
 	var config struct {
@@ -37,7 +37,7 @@ func packageJSON(p *Prober, path string, text []byte) ([]rawDeclaration, error) 
 	if wrong := new(json.UnmarshalTypeError); err != nil && !errors.As(err, &wrong) {
 		return nil, fmt.Errorf("JSON: %w", err)
 	}
-	// A malformed one does not affect the others.
+	// A malformed field does not affect the other fields.
 	var engines map[string]any
 	_ = json.Unmarshal(config.Engines, &engines)
 	var manager string
@@ -65,7 +65,7 @@ func packageJSON(p *Prober, path string, text []byte) ([]rawDeclaration, error) 
 			}
 		}
 		if v, ok := strings.CutPrefix(manager, "bun@"); ok {
-			v, _, _ = strings.Cut(v, "+") // a digest
+			v, _, _ = strings.Cut(v, "+") // a digest follows
 			return v
 		}
 		return ""
@@ -85,7 +85,7 @@ func packageJSON(p *Prober, path string, text []byte) ([]rawDeclaration, error) 
 		if v, ok := engines[runtime].(string); ok && v != "" {
 			f := rawDeclaration{runtime: runtime, want: cut(v), demands: true}
 			if f.kind = kindOf(runtime, f.want); f.kind == Pin {
-				f.kind = Range // a required version is not a chosen one
+				f.kind = Range // engines requires a version but does not choose it
 			}
 			f.fixed = true
 			all = append(all, f)
@@ -94,8 +94,8 @@ func packageJSON(p *Prober, path string, text []byte) ([]rawDeclaration, error) 
 	return all, nil
 }
 
-// volta returns the version that volta would take from a package.json, or from a file that it extends; "" if there is
-// none. volta reads only the nearest package.json, and none below node_modules.
+// volta returns the version that volta would use according to a package.json, or to a file that the package.json
+// extends; "" if volta's key has no version. volta reads only the nearest package.json, and none below node_modules.
 func (p *Prober) volta(path string, text []byte) string {
 	if filepath.Base(filepath.Dir(filepath.Dir(path))) == "node_modules" || p.voltaAsked {
 		return ""
@@ -127,7 +127,7 @@ func (p *Prober) volta(path string, text []byte) string {
 	return ""
 }
 
-// inside reports whether a path is a directory or in it.
+// inside reports whether a path is equal to dir or below dir.
 func inside(path, dir string) bool {
 	below, ok := strings.CutPrefix(path, dir)
 	return dir == "/" || ok && (below == "" || below[0] == '/')
@@ -141,7 +141,7 @@ func (p *Prober) levelDir() string {
 	return p.env.Dir
 }
 
-// voltaPlatform reads volta's default for all directories.
+// voltaPlatform parses volta's file with the default version for all directories.
 func voltaPlatform(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 	var config struct {
 		Node struct{ Runtime string }
@@ -155,7 +155,8 @@ func voltaPlatform(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 	return []rawDeclaration{{runtime: Node, want: cut(config.Node.Runtime)}}, nil
 }
 
-// named returns what a name means by nvm's or fnm's aliases: a version or a part of one; "" if it is not an alias.
+// named returns what an alias of nvm or fnm means: a version or the first part of a version; "" if name is not an
+// alias.
 func (p *Prober) named(name string) string {
 	name = p.ltsBefore(name)
 	if to := p.aliased(name); to != "" {
@@ -173,8 +174,8 @@ func (p *Prober) named(name string) string {
 	return ""
 }
 
-// ltsBefore returns the name of the long-term release for lts/-1, lts/-2 and so on: nvm counts back through the names
-// that it has, in alphabetical order. Anything else is returned unchanged.
+// ltsBefore returns the name of the long-term release that nvm means by lts/-1, lts/-2 and so on: nvm counts back from
+// the last of the names that it stores, in alphabetical order. Any other name is returned unchanged.
 func (p *Prober) ltsBefore(name string) string {
 	back, ok := strings.CutPrefix(name, "lts/-")
 	n, err := strconv.ParseUint(back, 10, 8)
@@ -199,7 +200,8 @@ func (p *Prober) ltsBefore(name string) string {
 	return "lts/" + names[len(names)-1-int(n)]
 }
 
-// ltsMatcher handles lts, lts/*, lts/iron, lts-iron; it returns nil for anything else.
+// ltsMatcher returns a function that reports whether a version matches a name of long-term releases: lts, lts/*,
+// lts/iron or lts-iron. It returns nil for any other name.
 func (p *Prober) ltsMatcher(want string) func(version) bool {
 	name, found := strings.CutPrefix(p.ltsBefore(want), "lts")
 	if !found {
@@ -225,7 +227,7 @@ func (p *Prober) ltsMatcher(want string) func(version) bool {
 	}
 }
 
-// nvmAlias returns the file of an alias of nvm; "" if name is not a valid one.
+// nvmAlias returns the path of the file that contains an alias of nvm; "" if name is not a valid alias.
 func (p *Prober) nvmAlias(name string) string {
 	dir := p.nvmDir()
 	if dir == "" || name != "lts/*" && !Showable(name) || strings.Contains(name, "..") {
@@ -234,10 +236,10 @@ func (p *Prober) nvmAlias(name string) string {
 	return filepath.Join(dir, "alias", name)
 }
 
-// aliased follows nvm's aliases to a version or to a name that is not an alias; "" if the name itself is not one.
+// aliased follows nvm's aliases to a version or to a name that is not an alias; "" if the name itself is not an alias.
 func (p *Prober) aliased(name string) string {
 	last := ""
-	for range 5 { // lts/* -> lts/iron -> v20.1.0; more is a loop
+	for range 5 { // lts/* -> lts/iron -> v20.1.0; a longer chain is a loop
 		path := p.nvmAlias(name)
 		if path == "" || name == "lts" || !p.isPresent(p.nvmDir()) || !p.isPresent(path) {
 			return last

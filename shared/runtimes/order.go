@@ -1,15 +1,15 @@
 package runtimes
 
-// rawDeclaration is a declaration in a file, before it is known where the file is.
+// rawDeclaration is a declaration as a parser returns it, without the path and the scope of its file.
 type rawDeclaration struct {
 	runtime string
 	want    string
-	as      string // what to look for instead, by a lock file or an alias; "" for want
+	as      string // the version to look for instead, from a lock file or an alias; "" means want
 	also    []string
 	kind    DeclarationKind
-	fixed   bool // kind is decided by the file, not by the form of the version
+	fixed   bool // kind is set; otherwise the form of the version decides the kind
 	demands bool
-	unknown bool // a template, which only its manager can expand
+	unknown bool // want is a template, which only the version manager can expand
 }
 
 func (f rawDeclaration) declaration(scope Scope, source string) Declaration {
@@ -23,8 +23,8 @@ func (f rawDeclaration) declaration(scope Scope, source string) Declaration {
 	return d
 }
 
-// misePaths are mise's configuration files in a directory, by precedence, as `mise config` orders them. Those of an
-// environment take precedence over them.
+// misePaths lists mise's configuration files in a directory by precedence, in the order of the command `mise config`.
+// The files in miseEnvPaths take precedence.
 var misePaths = []string{
 	".mise.local.toml", "mise.local.toml", "mise/config.local.toml", ".mise/config.local.toml",
 	".config/mise.local.toml", ".config/mise/mise.local.toml", ".config/mise/config.local.toml",
@@ -32,7 +32,8 @@ var misePaths = []string{
 	".config/mise.toml", ".config/mise/mise.toml", ".config/mise/config.toml", ".config/mise/conf.d",
 }
 
-// miseEnvPaths are those of an environment, whose name replaces the *.
+// miseEnvPaths lists mise's configuration files for an environment by precedence. The environment's name replaces the
+// *.
 var miseEnvPaths = []string{
 	".mise.*.local.toml", ".mise/config.*.local.toml", "mise.*.local.toml", "mise/config.*.local.toml",
 	".config/mise.*.local.toml", ".config/mise/config.*.local.toml",
@@ -45,14 +46,14 @@ const toolVersions = ".tool-versions"
 // file is a version file of a language, and its parser.
 type file struct {
 	name     string
-	runtime  string // "" if it may declare several
-	resolved bool   // its manager searches the resolved working directory
-	// parse parses the file; nil for one with a version on its first line.
+	runtime  string // "" if the file may declare several runtimes
+	resolved bool   // the file is searched upwards from the resolved path of the working directory
+	// parse parses the file; nil for a file with a version on its first line.
 	parse func(p *Prober, path string, text []byte) ([]rawDeclaration, error)
 }
 
-// languageFiles are the languages' own files in a directory, for each runtime by precedence. go.mod and go.work are
-// handled in goselect.go.
+// languageFiles lists the languages' own version files, for each runtime by precedence. go.mod and go.work are handled
+// in goselect.go.
 var languageFiles = []file{
 	{".nvmrc", Node, false, nil},
 	{".node-version", Node, false, nil},

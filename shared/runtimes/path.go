@@ -9,7 +9,7 @@ import (
 // maxPath limits how many entries of PATH are searched.
 const maxPath = 256
 
-// programs returns the programs that start a runtime, in the order in which they are searched.
+// programs returns the names of a runtime's programs, in the order in which they are searched.
 func programs(runtime string) []string {
 	switch runtime {
 	case Python:
@@ -20,10 +20,10 @@ func programs(runtime string) []string {
 	return []string{runtime}
 }
 
-// pathEntry is a directory of PATH, with its name and the directory above it.
+// pathEntry is the path of a directory in PATH, also split into the directory above and the name.
 type pathEntry struct{ dir, above, name string }
 
-// path returns the directories of the shell's PATH; none without a shell.
+// path returns the directories of PATH; none if the environment is not that of a shell.
 func (p *Prober) path() []pathEntry {
 	if !p.splitPath {
 		p.splitPath = true
@@ -39,7 +39,7 @@ func (p *Prober) path() []pathEntry {
 	return p.entries
 }
 
-// isSystemBin reports whether a directory has the programs of pacman's packages.
+// isSystemBin reports whether a directory contains the programs of pacman's packages.
 func (p *Prober) isSystemBin(dir string) bool {
 	dir = strings.TrimPrefix(dir, p.env.Root)
 	switch dir {
@@ -49,12 +49,13 @@ func (p *Prober) isSystemBin(dir string) bool {
 	return false
 }
 
-// has reports whether a directory has the program of a runtime.
+// has reports whether a directory contains a program of a runtime.
 func (p *Prober) has(dir, runtime string) bool {
 	return slices.ContainsFunc(programs(runtime), func(name string) bool { return p.isPresent(filepath.Join(dir, name)) })
 }
 
-// shimOf returns the manager whose programs in a directory select a version each time they run; "" if there is none.
+// shimOf returns the manager whose shims are in a directory: programs that select a version each time they run. It
+// returns "" if the directory contains no shims.
 func (p *Prober) shimOf(runtime string, in pathEntry) string {
 	root := in.above
 	switch {
@@ -78,11 +79,11 @@ func (p *Prober) shimOf(runtime string, in pathEntry) string {
 	return ""
 }
 
-// running is what the shell's PATH leads to, regardless of declarations.
+// running is what the shell runs according to PATH, regardless of declarations.
 type running struct {
-	version *Installation // what a manager has put there for this shell, or the system's version; nil if neither
-	source  string        // the variable that decided
-	shim    string        // the manager whose program selects the version each time it runs, or ""
+	version *Installation // the version that a manager has put into PATH, or the system's version; nil if neither
+	source  string        // the variable that leads to version
+	shim    string        // the manager whose shim selects a version each time it runs, or ""
 }
 
 func (p *Prober) runs(runtime string) running {
@@ -96,14 +97,14 @@ func (p *Prober) runs(runtime string) running {
 	return r
 }
 
-// fromPath returns the state in which PATH selects a version.
+// fromPath returns what runs if PATH leads to an installed version.
 func fromPath(i Installation) running { return running{version: &i, source: "$PATH"} }
 
 func (p *Prober) onPath(runtime string) running {
 	for _, in := range p.path() {
 		dir, shim := in.dir, p.shimOf(runtime, in)
 		switch {
-		case dir == "/usr/local/bin" || dir == "/usr/local/sbin": // which no manager uses
+		case dir == "/usr/local/bin" || dir == "/usr/local/sbin": // no manager uses these directories
 		case p.isSystemBin(dir):
 			if i, ok := p.systemInstalled(runtime); ok && !(runtime == Go && i.Path != "") {
 				return fromPath(i)
@@ -114,7 +115,7 @@ func (p *Prober) onPath(runtime string) running {
 			}
 		case in.name == "bin":
 			i, ok := p.inDir(runtime, in)
-			if ok && i.Manager == "mise" { // `mise activate` changes PATH with the directory
+			if ok && i.Manager == "mise" { // after `mise activate`, PATH changes with the directory
 				return running{shim: "mise"}
 			}
 			if ok {
@@ -161,7 +162,7 @@ func (p *Prober) isLinkOfManager(runtime, dir string) bool {
 	if runtime == Node && dir == p.variable("FNM_MULTISHELL_PATH") {
 		return true
 	}
-	if filepath.Base(dir) != currentLink { // as all the others are called
+	if filepath.Base(dir) != currentLink { // the name of all other such symlinks
 		return false
 	}
 	switch runtime {
@@ -177,7 +178,7 @@ func (p *Prober) isLinkOfManager(runtime, dir string) bool {
 	return p.env.Data != "" && dir == filepath.Join(omgVersions(p), runtime, currentLink)
 }
 
-// isManagers reports whether a path is in the directory of a manager of a runtime.
+// isManagers reports whether a path is in the directory of a manager that can install the runtime.
 func (p *Prober) isManagers(runtime, path string) bool {
 	roots, known := p.managed[runtime]
 	if !known {
@@ -195,7 +196,8 @@ func (p *Prober) isManagers(runtime, path string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool { return inside(path, root) })
 }
 
-// switched returns the node that nvm or fnm has selected for this shell, if PATH does not have it in a known directory.
+// switched returns the node that nvm or fnm has selected for this shell, according to their variables. It is used if
+// PATH leads to no known version.
 func (p *Prober) switched() running {
 	for _, variable := range []string{"NVM_BIN", "FNM_MULTISHELL_PATH"} {
 		dir := p.variable(variable)

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// variables returns the variables that declare a runtime for one shell: mise's, asdf's and that of its own manager.
+// variables returns the variables that declare a runtime for one shell: those of mise, of asdf and of the runtime's own
+// manager.
 func variables(runtime string) []string {
 	switch runtime {
 	case Node:
@@ -25,10 +26,11 @@ func variables(runtime string) []string {
 	return []string{"MISE_BUN_VERSION", "ASDF_BUN_VERSION"}
 }
 
-// shellCounts reports whether the environment is that of a shell in Dir, so that its declarations and its PATH apply.
+// shellCounts reports whether the environment is that of a shell in the directory Dir. Only then do its declarations and
+// its PATH apply.
 func (p *Prober) shellCounts() bool { return p.env.Dir != "" && !p.env.Bar }
 
-// environment returns the declarations of the shell, in their order.
+// environment returns the declarations in the shell's environment, by precedence.
 func (p *Prober) environment(runtime string) []Declaration {
 	if !p.shellCounts() {
 		return nil
@@ -79,8 +81,8 @@ func (p *Prober) readEnvironment(runtime string) []Declaration {
 	return all
 }
 
-// followsDefault reports whether JAVA_HOME is only how a manager or the system exports its default, and so not a
-// declaration of the shell.
+// followsDefault reports whether dir, the directory in JAVA_HOME, is only the default that a manager or the system
+// exports. Then JAVA_HOME does not declare a version.
 func (p *Prober) followsDefault(dir string) bool {
 	switch dir {
 	case filepath.Join(p.jvmDir(), "default"), filepath.Join(p.jvmDir(), "default-runtime"):
@@ -91,11 +93,11 @@ func (p *Prober) followsDefault(dir string) bool {
 	return false
 }
 
-// rustupSettings is rustup's settings.toml.
+// rustupSettings holds the content of rustup's settings.toml.
 type rustupSettings struct {
 	path      string
 	Default   string
-	Overrides map[string]string // by directory
+	Overrides map[string]string // toolchains by directory
 }
 
 func (p *Prober) rustupSettings() *rustupSettings {
@@ -126,8 +128,8 @@ func (p *Prober) rustupSettings() *rustupSettings {
 	return p.rustup
 }
 
-// global returns the declarations of the managers' global files, in their order. If the shell's PATH has a manager that
-// selects a version each time, only that manager's count.
+// global returns the declarations in the managers' global files, by precedence. If PATH leads to a manager's shim, only
+// that manager's files apply.
 func (p *Prober) global(runtime string) []Declaration {
 	var all []Declaration
 	add := func(manager, path string, f rawDeclaration) {
@@ -196,8 +198,8 @@ func (p *Prober) global(runtime string) []Declaration {
 	return all
 }
 
-// nodeAt returns the version in the name of a directory: …/v20.1.0 of nvm, …/v20.1.0/installation of fnm; "" if there
-// is none.
+// nodeAt returns the version in the path of a directory: …/v20.1.0 of nvm, …/v20.1.0/installation of fnm; "" if the
+// path contains no version.
 func nodeAt(dir string) string {
 	if filepath.Base(dir) == "installation" {
 		dir = filepath.Dir(dir)
@@ -208,13 +210,13 @@ func nodeAt(dir string) string {
 	return ""
 }
 
-// globalDeclaration is a declaration of a global file, with its manager and path.
+// globalDeclaration is a declaration in a global file, with the manager and the path of the file.
 type globalDeclaration struct {
 	rawDeclaration
 	manager, path string
 }
 
-// miseGlobals returns the declarations in mise's and asdf's files of the user, and in mise's of the system.
+// miseGlobals returns the declarations in the user's files of mise and asdf, and in the system's files of mise.
 func (p *Prober) miseGlobals() []globalDeclaration {
 	if p.readGlobal {
 		return p.globals
@@ -240,8 +242,8 @@ func (p *Prober) miseGlobals() []globalDeclaration {
 	return p.globals
 }
 
-// current returns omg's own choice: the name of a version beside the symlink, or the directory of one of another
-// manager.
+// current returns the version that omg's own symlink selects, as a declaration. The symlink leads to a version of omg's
+// beside it, or to the directory of a version that another manager has installed.
 func (p *Prober) current(runtime string) []Declaration {
 	root := omgVersions(p)
 	if !p.isPresent(root) {
@@ -253,7 +255,7 @@ func (p *Prober) current(runtime string) []Declaration {
 		return nil
 	}
 	name := filepath.Base(target)
-	if name == "installation" { // fnm's
+	if name == "installation" { // the directory of a version of fnm's
 		name = filepath.Base(filepath.Dir(target))
 	}
 	d := rawDeclaration{runtime: runtime, want: bareRequest(runtime, name)}.declaration(Current, path)

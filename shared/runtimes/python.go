@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// implementationOf returns the Python implementation for one of uv's names or abbreviations; "" is the main one.
+// implementationOf returns the Python implementation for one of uv's names or abbreviations; "" means CPython.
 func implementationOf(name string) (implementation string, known bool) {
 	switch name {
 	case "python", "cpython", "cp":
@@ -26,7 +26,7 @@ func isImplementation(want string) bool {
 	return want != "" && implementation == want
 }
 
-// pythonRequest converts uv's notation of a version: cpython@3.12, cp312, pypy-3.10.14-linux-x86_64-gnu. Anything else
+// pythonRequest converts a version in uv's notation: cpython@3.12, cp312, pypy-3.10.14-linux-x86_64-gnu. Any other text
 // is returned unchanged.
 func pythonRequest(want string) string {
 	i := 0
@@ -68,7 +68,7 @@ func pythonRequest(want string) string {
 	return rest
 }
 
-// pythonVariant splits the variant off what follows the numbers of a version.
+// pythonVariant splits rest, the part of a version after its numbers, into the variant and the text before the variant.
 func pythonVariant(rest string) (without, variant string) {
 	for _, v := range []struct{ suffix, name string }{
 		{"+freethreaded+debug", "freethreaded+debug"},
@@ -86,8 +86,8 @@ func pythonVariant(rest string) (without, variant string) {
 	return rest, ""
 }
 
-// activated returns the environment that the shell has activated, a virtual one or one of conda, as a declaration; of
-// two, the one that comes first in PATH.
+// activated returns the Python environment that the shell has activated, as a declaration. If a virtual environment and
+// an environment of conda are both active, the one that comes first in PATH is returned.
 func (p *Prober) activated() (Declaration, bool) {
 	virtual, conda := p.variable("VIRTUAL_ENV"), p.variable("CONDA_PREFIX")
 	first := func(dir string) int {
@@ -120,8 +120,8 @@ func (p *Prober) activated() (Declaration, bool) {
 	return in("VIRTUAL_ENV", filepath.Base(virtual), nil)
 }
 
-// condaPython returns the Python in an environment of conda, from the name of the package's record:
-// python-3.10.14-h955ad1f_1.json.
+// condaPython returns the Python in an environment of conda. The version comes from the name of the file that describes
+// the package: python-3.10.14-h955ad1f_1.json.
 func (p *Prober) condaPython(dir string) (Installation, bool) {
 	if dir == "" {
 		return Installation{}, false
@@ -137,8 +137,8 @@ func (p *Prober) condaPython(dir string) (Installation, bool) {
 	return Installation{}, false
 }
 
-// virtualEnv returns the Python of a virtual environment. Its pyvenv.cfg has the version from when it was created; its
-// interpreter is a link, whose target may have been upgraded since, or be gone.
+// virtualEnv returns the Python of a virtual environment. The file pyvenv.cfg contains the version from the creation of
+// the environment. The interpreter is a symlink, whose target may have been upgraded or removed since.
 func (p *Prober) virtualEnv(dir string) (Installation, bool) {
 	text, ok := p.read(filepath.Join(dir, "pyvenv.cfg"))
 	if !ok {
@@ -154,7 +154,7 @@ func (p *Prober) virtualEnv(dir string) (Installation, bool) {
 		return v == ""
 	})
 	if parts := strings.Split(v, "."); len(parts) > 3 {
-		v = strings.Join(parts[:3], ".") // 3.12.1.final.0
+		v = strings.Join(parts[:3], ".") // of 3.12.1.final.0
 	}
 	i := Installation{Runtime: Python, Version: v, Manager: "venv", Path: dir}
 	if target := p.followed(filepath.Join(dir, "bin/python")); target != "" {
@@ -169,7 +169,8 @@ func (p *Prober) virtualEnv(dir string) (Installation, bool) {
 	return i, Showable(i.Version)
 }
 
-// followed returns the final target of a link, or as far as it can be followed; "" if path is not one.
+// followed returns the last target of a chain of symlinks, as far as the chain can be followed; "" if path is not a
+// symlink.
 func (p *Prober) followed(path string) string {
 	at := ""
 	for range 8 {
@@ -182,13 +183,13 @@ func (p *Prober) followed(path string) string {
 		}
 		path, at = target, target
 		if p.isSystemBin(filepath.Dir(path)) {
-			break // pacman's files
+			break // a program of pacman's packages, which interpreter knows
 		}
 	}
 	return at
 }
 
-// interpreter returns the Python whose program path is: that of an installed version, or the system's.
+// interpreter returns the Python that the program at path belongs to: an installed version, or the system's Python.
 func (p *Prober) interpreter(path string) (Installation, bool) {
 	path = filepath.Clean(path)
 	if i, ok := p.containing(Python, path); ok {

@@ -1,17 +1,18 @@
-// Package runtimes finds which versions of node, python, go, rust, ruby, java and bun are installed, which one a
-// directory declares, and which one would run there: from files alone.
+// Package runtimes finds which versions of node, python, go, rust, ruby, java and bun are installed, which version a
+// directory declares, and which version would run there.
 //
-// It never starts a program, never uses a network, and writes nothing, except that Use replaces one symlink. Everything
-// it reads is limited: a directory's entries, a file's size, the levels upwards. It opens only regular files, and never
-// blocks on one. The files may have been written by anyone, so text for people has to go through Shown.
+// The package only reads files: it starts no program, uses no network, and writes nothing, except that Use replaces one
+// symlink. Reading is limited: the entries of a directory, the size of a file, the number of directories upwards. Of
+// all files only regular ones are opened, so that opening a file never blocks. Anyone may have written the files, so
+// text that is shown to people has to go through Shown.
 //
 // # Precedence
 //
-// The environment comes first, then the nearest directory upwards with a declaration, then the managers' global files,
-// then omg's own current symlink, then the package of the system. Inside a directory mise's files come before
-// .tool-versions, and that before the files of the languages; order.go and languages.go have the lists. A floor (the go
-// line of go.mod, the engines of package.json) does not choose a version but sets a requirement: the version that would
-// run without it runs if it is new enough.
+// The environment comes first, then the nearest directory upwards with a declaration, then the global files of version
+// managers, then omg's own symlink named current, then the system's package. Inside a directory, mise's files come
+// before .tool-versions, and .tool-versions comes before the languages' own files; order.go has the lists. A
+// requirement (the go line of go.mod, the engines of package.json) chooses no version: the version that would run
+// without the requirement runs if it satisfies the requirement.
 package runtimes
 
 import (
@@ -33,8 +34,8 @@ const (
 // Names returns all runtimes, in the order of output.
 func Names() []string { return []string{Node, Python, Go, Rust, Ruby, Java, Bun} }
 
-// Canonical returns the name of a runtime for that or a common alias, such as nodejs, python3, golang, rustlang or
-// bunjs.
+// Canonical returns the runtime that a name means: the runtime's own name or a common alias, such as nodejs, python3,
+// golang, rustlang or bunjs.
 func Canonical(name string) (string, bool) {
 	switch name {
 	case Node, "nodejs", "node.js":
@@ -55,34 +56,34 @@ func Canonical(name string) (string, bool) {
 	return "", false
 }
 
-// Env is everything that a result depends on. Nothing else of the process is used.
+// Env is everything besides files that a result depends on.
 type Env struct {
 	// Getenv looks up an environment variable; nil means an empty environment.
 	Getenv func(string) string
 	// Home is the user's home directory; with "" there are no managers and no global files.
 	Home string
-	// Dir is the working directory, absolute. With "" neither directories nor the declarations of the environment,
-	// which belong to a shell, are used: the result is what a new shell elsewhere would run.
+	// Dir is the absolute path of the working directory. If Dir is "", declarations in directories and in the
+	// environment are ignored, and so is PATH: the result is what a new shell would run outside of all projects.
 	Dir string
-	// Real is Dir with its links resolved; if "", it is resolved when needed.
+	// Real is Dir with its links resolved; if Real is "", Dir is resolved when needed.
 	Real string
-	// Bar means that the environment is that of a status bar, of tmux's server or of another program that the shell's
-	// variables do not reach: neither its declarations nor its PATH are used.
+	// Bar means that Getenv returns the environment of a status bar, of tmux's server or of another program whose
+	// variables are not those of the user's shell: the declarations in the environment and PATH are ignored.
 	Bar bool
-	// Data is omg's data directory, with versions/<runtime>/current.
+	// Data is omg's data directory, which contains versions/<runtime>/current.
 	Data string
-	// System maps runtimes to the versions of the system's packages; if nil, they are read from DBPath.
+	// System maps runtimes to the versions of the system's packages; if nil, the versions are read from DBPath.
 	System map[string]string
 	// DBPath is pacman's database directory; "" means /var/lib/pacman.
 	DBPath string
-	// Root is a prefix of /usr/lib/jvm, /usr/local/go, /etc/mise and /var/lib/pacman.
+	// Root is put before the paths of the system, such as /usr/lib/jvm, /usr/local/go, /etc/mise and /var/lib/pacman.
 	Root string
 
-	// Top is the highest directory to search; "" means Home.
+	// Top is the directory at which the search upwards ends; "" means Home.
 	Top string
-	// CrossBorders continues the search on other file systems.
+	// CrossBorders continues the search upwards in directories on other file systems.
 	CrossBorders bool
-	// Remote also searches directories above the working one on FUSE and network file systems, which may be slow.
+	// Remote continues the search above a directory on FUSE or a network file system, which may be slow.
 	Remote bool
 }
 
@@ -90,11 +91,11 @@ type Env struct {
 type DeclarationKind uint8
 
 const (
-	// Pin is one version.
+	// Pin declares exactly one version.
 	Pin DeclarationKind = iota
-	// Range is any of several versions: 20, ^18, lts/*, stable.
+	// Range declares any of several versions: 20, ^18, lts/*, stable.
 	Range
-	// Floor is a minimum version.
+	// Floor declares a minimum version.
 	Floor
 )
 
@@ -108,9 +109,9 @@ const (
 	Environment Scope = iota
 	// Directory declarations apply to a directory and those below.
 	Directory
-	// Global declarations apply to the user: a manager's global file.
+	// Global declarations apply to the user: they are in a manager's global file.
 	Global
-	// Current is omg's current symlink.
+	// Current is the scope of omg's own symlink, which is named current.
 	Current
 )
 
@@ -121,44 +122,44 @@ func (s Scope) String() string {
 // Declaration is a version that a file or variable declares for one runtime.
 type Declaration struct {
 	Runtime string
-	Want    string   // as written, at most 256 arbitrary bytes
-	Also    []string // alternatives in order, if Want is not installed
+	Want    string   // the version as written in Source, at most 256 arbitrary bytes
+	Also    []string // versions to try in this order if Want is not installed
 	Kind    DeclarationKind
 	Scope   Scope
-	Source  string // the file, or the variable with a $
+	Source  string // the path of the file, or $ and the name of the variable
 
-	demands bool          // a requirement, not a choice
-	found   *Installation // the runtime, if the declaration gives its directory
-	exact   bool          // the declaration gives a directory without a runtime
-	as      string        // what to look for instead of Want; "" for Want
-	unknown bool          // only its manager can expand it
-	manager string        // whose global file Source is, or ""
+	demands bool          // the declaration is a requirement and chooses no version
+	found   *Installation // the runtime, if the declaration is the runtime's directory
+	exact   bool          // the declaration is a directory without a runtime
+	as      string        // the version to look for instead of Want; "" means Want
+	unknown bool          // only the version manager can tell what Want means
+	manager string        // the manager that Source is a global file of, or ""
 }
 
-// Installation is one version on this machine. Its Version and Alias can be printed.
+// Installation is one installed version of a runtime. Version and Alias are Showable.
 type Installation struct {
 	Runtime string
 	Version string // without a leading v or go: 20.1.0, 1.24.3, temurin-21.0.1
-	Alias   string // another name: a rustup toolchain such as stable
+	Alias   string // another name of the version, such as the rustup toolchain stable
 	Manager string // omg, mise, asdf, nvm, …; system for a package
-	Path    string // its directory; "" for a package
+	Path    string // the directory of the version; "" if a package has no directory of its own
 }
 
 // Active is the version that would run.
 type Active struct {
 	Runtime string
-	Version string // if Missing, the declared one; "" if nothing would run
+	Version string // if Missing, the declared version; "" if nothing would run
 	Manager string
 	Path    string
-	Missing bool // declared, but not installed
-	// Differs means that the shell runs this version although Declared selects another one, or one that is not
+	Missing bool // the version is declared but not installed
+	// Differs means that the shell runs Version although Declared selects another version, or a version that is not
 	// installed.
 	Differs bool
 	// Declared is the declaration that decided; nil if none did and the system's package runs.
 	Declared *Declaration
 }
 
-// Note is a file that was ignored, with the reason.
+// Note tells which file or directory was ignored, and why.
 type Note struct {
 	Path, Text string
 }
@@ -166,34 +167,34 @@ type Note struct {
 // maxNotes limits how many notes are kept.
 const maxNotes = 64
 
-// Prober reads the files, each once, and keeps what it found: use a new one to see changes. It must be used by one
-// goroutine only.
+// Prober finds the versions. It reads each file once and stores the result, so a new Prober is needed to see changes.
+// Only one goroutine may use a Prober.
 type Prober struct {
 	env   Env
 	wants []string // the requested runtimes
 	notes []Note
 
-	remote func(fd int) bool // remoteFS; tests replace it
+	remote func(fd int) bool // remoteFS; tests set another function
 
 	logical    *dirChain
 	physical   *dirChain
 	walked     bool
-	directory  map[string][]Declaration // by runtime, nearest first
-	shell      map[string][]Declaration // by runtime
-	existing   map[string]bool
-	listings   map[string]listing // by directory
-	homeList   listing            // of the home directory; nil until it is read
-	dirents    []byte             // the buffer of list
+	directory  map[string][]Declaration // in directories, by runtime, nearest first
+	shell      map[string][]Declaration // in the environment, by runtime
+	existing   map[string]bool          // whether a path exists; see isPresent
+	listings   map[string]listing       // by directory
+	homeList   listing                  // of the home directory; nil until it is read
+	dirents    []byte                   // the buffer of list
 	versions   map[string][]Installation
-	dirs       map[string]string   // by name; see once
-	managed    map[string][]string // the roots of each runtime's managers
+	dirs       map[string]string   // directories by name; see once
+	managed    map[string][]string // by runtime: the root directories of its managers
 	system     map[string]string
 	systems    map[string]maybeInstalled // by runtime
 	globals    []globalDeclaration
 	readGlobal bool
 	rustup     *rustupSettings
 	miseState  *mise
-	voltaAsked bool // the nearest package.json was read
+	voltaAsked bool // volta's key in the nearest package.json was looked up
 	entries    []pathEntry
 	splitPath  bool
 	running    map[string]running // by runtime
@@ -201,13 +202,13 @@ type Prober struct {
 	goTexts    map[string]map[string]string // the go command's settings, by file
 }
 
-// maybeInstalled is a version, or that there is none.
+// maybeInstalled is an installed version; if ok is false, none is installed.
 type maybeInstalled struct {
 	Installation
 	ok bool
 }
 
-// New prepares a Prober for some runtimes, or for all if none is named. It reads nothing yet.
+// New returns a Prober for the given runtimes, or for all runtimes if no name is given. It reads no file yet.
 func New(env Env, names ...string) *Prober {
 	if len(names) == 0 {
 		names = Names()
@@ -239,7 +240,7 @@ func New(env Env, names ...string) *Prober {
 // Names returns the runtimes that the prober was made for.
 func (p *Prober) Names() []string { return slices.Clone(p.wants) }
 
-// Notes returns what has been skipped so far, such as broken and unreadable files.
+// Notes returns the files that have been skipped so far, such as broken and unreadable ones.
 func (p *Prober) Notes() []Note { return slices.Clone(p.notes) }
 
 func (p *Prober) note(path, text string) {
@@ -249,7 +250,7 @@ func (p *Prober) note(path, text string) {
 	}
 }
 
-// variable returns an environment variable if it holds an absolute path, otherwise "".
+// variable returns the value of an environment variable if it is an absolute path, otherwise "".
 func (p *Prober) variable(name string) string {
 	if v := p.env.Getenv(name); filepath.IsAbs(v) {
 		return filepath.Clean(v)
@@ -257,7 +258,8 @@ func (p *Prober) variable(name string) string {
 	return ""
 }
 
-// base returns the directory in a variable, otherwise one below the home directory; "" if there is neither.
+// base returns the directory in an environment variable. If the variable is not set, base returns a directory below the
+// home directory, or "" if the home directory is unknown.
 func (p *Prober) base(variable string, home ...string) string {
 	return p.once(variable, func() string {
 		if v := p.variable(variable); v != "" {
@@ -267,7 +269,7 @@ func (p *Prober) base(variable string, home ...string) string {
 	})
 }
 
-// once returns the directory with a name, which find determines the first time.
+// once returns the directory that is stored under a name. The first call for the name calls find and stores its result.
 func (p *Prober) once(name string, find func() string) string {
 	dir, known := p.dirs[name]
 	if !known {

@@ -34,7 +34,7 @@ func parseTOML(text []byte) (table, error) {
 	root := table{}
 	at := root
 	var prefix []string
-	arrays := map[string]string{} // of tables: the index of the current one
+	arrays := map[string]string{} // by key of an array of tables: a text that identifies the array's current table
 	seen := map[string]bool{}
 	twice := func(key []string) error { return fmt.Errorf("TOML: %q is there twice", strings.Join(key, ".")) }
 	once := func(key []string) bool {
@@ -82,7 +82,7 @@ func parseTOML(text []byte) (table, error) {
 	return root, nil
 }
 
-// subtable returns the table for a key, which it creates if necessary; false if the name has another value.
+// subtable returns the table under a key and creates the table if necessary; false if the key has another value.
 func subtable(t table, key []string) (table, bool) {
 	for _, name := range key {
 		switch v := t[name].(type) {
@@ -92,7 +92,7 @@ func subtable(t table, key []string) (table, bool) {
 			t = inner
 		case table:
 			t = v
-		case []any: // an array of tables: the last one
+		case []any: // of an array of tables, the last table is meant
 			last, ok := table(nil), len(v) > 0
 			if ok {
 				last, ok = v[len(v)-1].(table)
@@ -146,7 +146,7 @@ func tomlKey(it unstable.Iterator) []string {
 	return key
 }
 
-// lookup returns the value at a path of names; nil if there is none.
+// lookup returns the value under a sequence of keys; nil if there is none.
 func lookup(t table, path ...string) any {
 	var v any = t
 	for _, name := range path {
@@ -165,7 +165,7 @@ func text(v any) string {
 	return s
 }
 
-// list returns the strings of an array, or the single string.
+// list returns the strings in an array; for a single string, it returns a slice of this string.
 func list(v any) []string {
 	switch v := v.(type) {
 	case string:

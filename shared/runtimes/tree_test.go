@@ -11,15 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// machine is a test's file system: a root directory with a home and the files of the test.
+// machine is the file system of a test: a root directory with a home directory and the test's files.
 type machine struct {
 	root, home, dir string
 	vars            map[string]string
 }
 
 // newMachine creates a machine from lines: "path: text" is a file, "path/" is a directory, "path -> target" is a
-// symlink, "$NAME=value" is a variable. A path that begins with ~/ is in the home directory, one with / in the root,
-// any other in the working directory, ~/src/project. $HOME in a text is replaced, \n is a newline.
+// symlink, "$NAME=value" is a variable. A path that begins with ~/ is in the home directory, a path that begins with /
+// is in the root directory, and any other path is in the working directory, ~/src/project. In a text, $HOME is replaced
+// with the home directory, and \n with a newline.
 func newMachine(t testing.TB, lines ...string) *machine {
 	t.Helper()
 	root := t.TempDir()
@@ -74,8 +75,8 @@ func (w *machine) env() Env {
 	}
 }
 
-// format returns a in one line, with paths as in newMachine: "20.1.0 nvm range 20 .nvmrc", or "20 missing range 20
-// .nvmrc", or "" for nothing.
+// format returns an active version in one line, with paths as in newMachine: "20.1.0 nvm range 20 .nvmrc", or "20
+// missing range 20 .nvmrc", or "" if nothing is active.
 func (w *machine) format(a Active) string {
 	if a.Version == "" {
 		return ""
@@ -111,7 +112,7 @@ func (w *machine) notes(p *Prober) []string {
 	return all
 }
 
-// nodes are three versions of node installed by nvm.
+// nodes are lines for newMachine: five versions of node that nvm has installed.
 var nodes = []string{
 	"~/.nvm/versions/node/v18.20.4/bin/node: x", "~/.nvm/versions/node/v20.11.0/bin/node: x", "~/.nvm/versions/node/v20.9.0/bin/node: x",
 	"~/.nvm/versions/node/v21.0.0/bin/node: x", "~/.nvm/versions/node/v22.0.0-rc.1/bin/node: x",
@@ -121,5 +122,5 @@ func with(more []string, lines ...string) []string {
 	return append(append([]string{}, more...), lines...)
 }
 
-// platform is this system in the names of Go toolchains.
+// platform returns the name of this system in the names of Go toolchains.
 func platform() string { return runtime.GOOS + "-" + runtime.GOARCH }

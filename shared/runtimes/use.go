@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// currentLink is the symlink that holds omg's own choice.
+// currentLink is the name of the symlink that leads to the version selected by Use.
 const currentLink = "current"
 
 // The errors that Use wraps.
@@ -19,10 +19,11 @@ var (
 	ErrNotInstalled = errors.New("not installed")
 )
 
-// Use makes a version the default if nothing else decides: it points <data>/versions/<runtime>/current at one of omg's
-// own versions or at that of another manager, by one rename, so that a reader sees the old one or the new one. The
-// version may be written as in a version file: 20, lts/*, 3.12. The version "system" removes the symlink. It downloads
-// nothing, and changes nothing else.
+// Use selects the version that runs if no other declaration decides. It makes the symlink
+// <data>/versions/<runtime>/current lead to a version of omg's own or of another manager. The symlink is replaced by
+// one rename, so a reader sees either the old target or the new one. The version want may be written as in a version
+// file: 20, lts/*, 3.12. If want is "system", Use removes the symlink. Use downloads nothing, and changes no other
+// file.
 func Use(env Env, runtime, want string) (Installation, error) {
 	name, known := Canonical(runtime)
 	if !known {
@@ -43,7 +44,7 @@ func Use(env Env, runtime, want string) (Installation, error) {
 		}
 		return Installation{}, fmt.Errorf("%s %s is %w", name, wanted, ErrNotInstalled)
 	case i.Manager == "system" && want != "system" && name != Java:
-		// A manager may have the same version; only the package cannot be linked to.
+		// The symlink cannot lead to a package, which has no directory of its own.
 		return Installation{}, fmt.Errorf("%s %s is %w by a version manager, only as the system's package: omg use %s system", name, i.Version, ErrNotInstalled, name)
 	case want == "system":
 		err := os.Remove(path)
@@ -62,8 +63,9 @@ func Use(env Env, runtime, want string) (Installation, error) {
 	return i, replaceLink(path, target)
 }
 
-// replaceLink makes the symlink at a path lead to a target. A symlink can only be replaced by a rename. If the temporary name
-// exists, left by a killed process or used by another one at this moment, it is removed and replaceLink tries again.
+// replaceLink makes the symlink at a path lead to a target. A symlink can only be replaced by a rename, so replaceLink
+// first creates a temporary symlink. If one exists already, because a killed process left it or another process is
+// using it, replaceLink removes it and tries again.
 func replaceLink(path, target string) (err error) {
 	next := path + ".new"
 	for range 100 {

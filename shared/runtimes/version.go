@@ -36,8 +36,8 @@ func isDigit(c byte) bool      { return '0' <= c && c <= '9' }
 func isLetter(c byte) bool     { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 func alphanumeric(c byte) bool { return isDigit(c) || isLetter(c) }
 
-// version is a parsed version: temurin-21.0.1+12 is the vendor temurin, the numbers 21 0 1 and the rest +12. A variant
-// of Python's is another build of the same version: 3.13.1t of pyenv's, 3.13.1+freethreaded of uv's.
+// version is a parsed version: temurin-21.0.1+12 has the vendor temurin, the numbers 21 0 1 and the rest +12. A variant
+// is another build of the same version of Python: 3.13.1t in pyenv, 3.13.1+freethreaded in uv.
 type version struct {
 	vendor  string
 	nums    []uint64
@@ -75,7 +75,7 @@ func parseVersion(runtime, s string) version {
 	if runtime == Python {
 		v.rest, v.variant = pythonVariant(s)
 	}
-	// Java 8 and before are numbered 1.8 and so on, 1.8.0_392 in full.
+	// Versions of Java up to 8 begin with a 1 that is left out here: 1.8.0_392 is a version of Java 8.
 	if runtime == Java && len(v.nums) > 1 && v.nums[0] == 1 && v.nums[1] < 9 {
 		v.nums = v.nums[1:]
 	}
@@ -85,7 +85,8 @@ func parseVersion(runtime, s string) version {
 	return v
 }
 
-// prerelease reports whether a version is a pre-release: 3.14.0rc1, 22.0.0-nightly. Suffixes of Java's vendors do not count.
+// prerelease reports whether a version is a pre-release: 3.14.0rc1, 22.0.0-nightly. A suffix for a vendor of Java, as
+// in 21.0.1-tem, does not make a version a pre-release.
 func (v version) prerelease(runtime string) bool {
 	if runtime == Java {
 		return strings.Contains(v.rest, "-ea")
@@ -129,7 +130,7 @@ func compareVersions(runtime, a, b string) int {
 	return cmp.Or(compareRest(v.rest, w.rest), cmp.Compare(w.variant, v.variant))
 }
 
-// compareRest orders what follows the numbers, digits by value: rc2 < rc10.
+// compareRest orders the parts of two versions after their numbers. It compares digits by value: rc2 < rc10.
 func compareRest(a, b string) int {
 	for a != "" && b != "" {
 		i, j := digits(a), digits(b)
@@ -157,8 +158,8 @@ func digits(s string) int {
 	return i
 }
 
-// hasPrefix reports whether v matches a prefix such as 20 or 3.12 or temurin-21. A prefix without a vendor matches any
-// vendor's Java, but only the main implementation of the others.
+// hasPrefix reports whether v matches a prefix such as 20 or 3.12 or temurin-21. A prefix without a vendor matches Java
+// of any vendor; of another runtime, it matches only the main implementation, such as CPython.
 func (v version) hasPrefix(runtime string, prefix version) bool {
 	if prefix.variant != v.variant {
 		return false
@@ -184,7 +185,7 @@ func (v version) hasPrefix(runtime string, prefix version) bool {
 // interval holds the versions from lo (included) to hi (excluded).
 type interval struct {
 	lo, hi []uint64
-	open   bool // it has no upper end
+	open   bool // the interval has no upper end
 }
 
 func (i interval) holds(nums []uint64) bool {
@@ -195,7 +196,7 @@ func (i interval) holds(nums []uint64) bool {
 const maxIntervals = 32
 
 // parseRange parses a range of npm or mise: ^18, ~20.1, >=18 <21, 18.x || 20, 18 - 20, and Python's ~=3.12. ok is false
-// if it is not one.
+// if s is not a range.
 func parseRange(s string) (alternatives []interval, ok bool) {
 	for alternative := range strings.SplitSeq(s, "||") {
 		i, ok := parseComparators(strings.TrimSpace(alternative))
@@ -234,7 +235,7 @@ func parseComparators(s string) (interval, bool) {
 	return all, true
 }
 
-// and returns the intersection.
+// and returns the intersection of two intervals.
 func (i interval) and(j interval) interval {
 	if compareNums(j.lo, i.lo) > 0 {
 		i.lo = j.lo
@@ -268,7 +269,7 @@ func parsePartial(s string) ([]uint64, bool) {
 	return nums, true
 }
 
-// next returns the first version after all those that begin with the first keep numbers.
+// next returns the first version after all versions that begin with the numbers nums[:keep].
 func next(nums []uint64, keep int) []uint64 {
 	up := append([]uint64(nil), nums[:keep]...)
 	up[keep-1]++
@@ -302,10 +303,10 @@ func comparator(op string, nums []uint64) (interval, bool) {
 		return interval{hi: next(nums, n)}, true
 	case "~":
 		return interval{lo: nums, hi: next(nums, min(n, 2))}, true
-	case "~=": // Python: the last number given may increase
+	case "~=": // in Python, the last number of the written version may increase
 		return interval{lo: nums, hi: next(nums, max(1, n-1))}, true
 	case "^":
-		keep := 1 // up to the first number that is not 0
+		keep := 1 // the numbers up to the first one that is not 0 must be equal
 		for keep < n && nums[keep-1] == 0 {
 			keep++
 		}
