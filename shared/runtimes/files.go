@@ -109,7 +109,7 @@ type entry struct {
 	kind byte
 }
 
-var errTooMany = errors.New("more entries than are read")
+var errTooMany = errors.New("too many entries")
 
 // list returns the entries of an open directory. If there are more than limit, it returns the first ones and
 // errTooMany.

@@ -119,7 +119,7 @@ func TestManager_ManyVersions(t *testing.T) {
 	}
 	p := New(w.env())
 	require.Equal(t, "18 missing range 18 .nvmrc", w.format(p.Active(Node)))
-	require.Equal(t, []string{"~/.nvm/versions/node: more entries than are read"}, w.notes(p))
+	require.Equal(t, []string{"~/.nvm/versions/node: too many entries"}, w.notes(p))
 }
 
 func TestInstalled_SymlinkLoops(t *testing.T) {

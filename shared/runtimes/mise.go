@@ -291,7 +291,7 @@ func (p *Prober) miseFragments(dir string) []string {
 		files = append(files, e.name)
 	}
 	if len(files) > maxConfD {
-		p.note(dir, "more files than are read")
+		p.note(dir, "too many files")
 	}
 	return lastFirst(dir, files)
 }
