@@ -76,7 +76,7 @@ func (p *Prober) goSettings(path string) map[string]string {
 
 // goRoot returns the GOROOT of the go command of an installed version.
 func (p *Prober) goRoot(local Installation) string {
-	if root := p.variable("GOROOT"); root != "" && p.shellCounts() {
+	if root := p.variable("GOROOT"); root != "" && p.inShell() {
 		return root
 	}
 	switch {

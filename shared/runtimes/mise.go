@@ -116,7 +116,7 @@ func (p *Prober) mise() *mise {
 
 // shellVariable returns an environment variable; "" if the environment is not that of a shell.
 func (p *Prober) shellVariable(name string) string {
-	if !p.shellCounts() {
+	if !p.inShell() {
 		return ""
 	}
 	return p.env.Getenv(name)

@@ -89,7 +89,7 @@ type running struct {
 func (p *Prober) runs(runtime string) running {
 	r, known := p.running[runtime]
 	if !known {
-		if p.shellCounts() {
+		if p.inShell() {
 			r = p.onPath(runtime)
 		}
 		p.running[runtime] = r

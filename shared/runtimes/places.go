@@ -26,13 +26,13 @@ func variables(runtime string) []string {
 	return []string{"MISE_BUN_VERSION", "ASDF_BUN_VERSION"}
 }
 
-// shellCounts reports whether the environment is that of a shell in the directory Dir. Only then do its declarations and
+// inShell reports whether the environment is that of a shell in the directory Dir. Only then do its declarations and
 // its PATH apply.
-func (p *Prober) shellCounts() bool { return p.env.Dir != "" && !p.env.Bar }
+func (p *Prober) inShell() bool { return p.env.Dir != "" && !p.env.Bar }
 
 // environment returns the declarations in the shell's environment, by precedence.
 func (p *Prober) environment(runtime string) []Declaration {
-	if !p.shellCounts() {
+	if !p.inShell() {
 		return nil
 	}
 	all, known := p.shell[runtime]
