@@ -47,12 +47,12 @@ func run(args []string, stdout io.Writer) error {
 	if err != nil {
 		return exit.With(exit.Usage, err)
 	}
-	l, err := o.prepare()
+	r, err := o.prepare()
 	if err != nil {
 		return err
 	}
 	if o.why {
-		return write(stdout, l.why())
+		return write(stdout, r.why())
 	}
 	show := func(a render.Report) error {
 		if o.number != "" {
@@ -64,7 +64,7 @@ func run(args []string, stdout io.Writer) error {
 		}
 		return write(stdout, text)
 	}
-	return show(l.until(o.deadline, func(a render.Report) {
+	return show(r.until(o.deadline, func(a render.Report) {
 		_ = show(a) // a prompt must not fail
 		os.Exit(exit.OK)
 	}))

@@ -20,8 +20,8 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// lookup reads the files for one answer.
-type lookup struct {
+// reader reads the files for one answer.
+type reader struct {
 	o     *options
 	env   runtimes.Env
 	paths paths.Env
@@ -30,8 +30,8 @@ type lookup struct {
 	stale error  // why its numbers are not shown
 }
 
-func (o *options) prepare() (*lookup, error) {
-	l := &lookup{o: o, paths: paths.Process()}
+func (o *options) prepare() (*reader, error) {
+	r := &reader{o: o, paths: paths.Process()}
 	dir, real := o.dir, ""
 	if dir == "" || !filepath.IsAbs(dir) {
 		wd, err := os.Getwd()
@@ -59,36 +59,36 @@ func (o *options) prepare() (*lookup, error) {
 		}
 		top = abs
 	}
-	l.env = runtimes.Env{
-		Getenv: os.Getenv, Home: os.Getenv("HOME"), Dir: dir, Real: real, Data: l.paths.DataDir(o.data), DBPath: o.dbPath,
+	r.env = runtimes.Env{
+		Getenv: os.Getenv, Home: os.Getenv("HOME"), Dir: dir, Real: real, Data: r.paths.DataDir(o.data), DBPath: o.dbPath,
 		Top: top, CrossBorders: o.borders, Remote: o.remote, Bar: o.isBar(),
 	}
-	return l, nil
+	return r, nil
 }
 
 // readStatus reads the status file of the user's daemon, or of the system-wide one: the first that is fresh, otherwise
 // the first. Without fresh numbers, the system's versions are read from pacman's database.
-func (l *lookup) readStatus() render.LoadedStatus {
+func (r *reader) readStatus() render.LoadedStatus {
 	var first render.LoadedStatus
-	for i, socket := range l.paths.Sockets(l.o.socket) {
-		file := l.paths.Status(socket)
+	for i, socket := range r.paths.Sockets(r.o.socket) {
+		file := r.paths.Status(socket)
 		s, err := statusfile.Read(file)
 		there := err == nil
 		if err == nil {
 			err = s.Fresh(time.Now(), statusfile.CurrentBoot())
 		}
 		if err == nil {
-			l.file, l.stale = file, nil
+			r.file, r.stale = file, nil
 			if len(s.System) > 0 { // a daemon that does not know them also writes none
-				l.env.System = make(map[string]string, len(s.System))
+				r.env.System = make(map[string]string, len(s.System))
 			}
 			for _, v := range s.System {
-				l.env.System[v.Runtime] = v.Version
+				r.env.System[v.Runtime] = v.Version
 			}
 			return render.LoadedStatus{Status: s, Fresh: true, There: true}
 		}
 		if i == 0 || there && !first.There {
-			l.file, l.stale = file, err
+			r.file, r.stale = file, err
 			first = render.LoadedStatus{Status: statusfile.Status{At: s.At, Interval: s.Interval}, There: there}
 		}
 	}
@@ -97,8 +97,8 @@ func (l *lookup) readStatus() render.LoadedStatus {
 
 // until reads everything, and calls late, once, if a deadline comes first, with what was found by then. late ends the
 // process: this goroutine may be stuck in a system call.
-func (l *lookup) until(deadline time.Duration, late func(render.Report)) render.Report {
-	a := render.Report{WantsStatus: l.o.status}
+func (r *reader) until(deadline time.Duration, late func(render.Report)) render.Report {
+	a := render.Report{WantsStatus: r.o.status}
 	var mu sync.Mutex // guards a
 	if deadline > 0 {
 		timer := time.AfterFunc(deadline, func() {
@@ -107,7 +107,7 @@ func (l *lookup) until(deadline time.Duration, late func(render.Report)) render.
 		})
 		defer timer.Stop()
 	}
-	l.all(func(add func(*render.Report)) {
+	r.all(func(add func(*render.Report)) {
 		mu.Lock()
 		defer mu.Unlock()
 		add(&a)
@@ -117,28 +117,28 @@ func (l *lookup) until(deadline time.Duration, late func(render.Report)) render.
 	return a
 }
 
-func (l *lookup) names() []string {
+func (r *reader) names() []string {
 	switch {
-	case l.o.number != "" || !l.o.wantsRuntimes():
+	case r.o.number != "" || !r.o.wantsRuntimes():
 		return nil
-	case len(l.o.runtimes) == 0:
+	case len(r.o.runtimes) == 0:
 		return runtimes.Names()
 	}
-	return l.o.runtimes
+	return r.o.runtimes
 }
 
 // all passes on each part of the answer as it is found.
-func (l *lookup) all(add func(func(*render.Report))) {
-	names := l.names()
-	status := l.readStatus()
+func (r *reader) all(add func(func(*render.Report))) {
+	names := r.names()
+	status := r.readStatus()
 	add(func(a *render.Report) { a.Status = status })
 	if len(names) == 0 {
 		return
 	}
 	add(func(a *render.Report) { a.Runtimes = make([]runtimes.Active, 0, len(names)) })
-	p := runtimes.New(l.env, names...)
+	p := runtimes.New(r.env, names...)
 	for _, name := range names {
-		if l.o.onlyDeclared() && !p.DeclaredHere(name) {
+		if r.o.onlyDeclared() && !p.DeclaredHere(name) {
 			continue
 		}
 		if active := p.Active(name); active.Version != "" {
@@ -161,11 +161,11 @@ func number(name string, s render.LoadedStatus) statusfile.Number {
 }
 
 // why explains to people what decided, and quotes everything that is not shown otherwise.
-func (l *lookup) why() string {
+func (r *reader) why() string {
 	var b strings.Builder
-	status := l.readStatus()
-	if names := l.names(); len(names) > 0 {
-		p := runtimes.New(l.env, names...)
+	status := r.readStatus()
+	if names := r.names(); len(names) > 0 {
+		p := runtimes.New(r.env, names...)
 		for _, name := range names {
 			whyRuntime(&b, p, name)
 		}
@@ -174,12 +174,12 @@ func (l *lookup) why() string {
 		}
 	}
 	switch {
-	case l.stale != nil && status.There:
-		fmt.Fprintf(&b, "status %s: not shown: %s\n", quotePath(l.file), termtext.Clean(l.stale.Error()))
-	case l.stale != nil:
-		fmt.Fprintf(&b, "status: none: %s\n", termtext.Clean(l.stale.Error()))
+	case r.stale != nil && status.There:
+		fmt.Fprintf(&b, "status %s: not shown: %s\n", quotePath(r.file), termtext.Clean(r.stale.Error()))
+	case r.stale != nil:
+		fmt.Fprintf(&b, "status: none: %s\n", termtext.Clean(r.stale.Error()))
 	default:
-		fmt.Fprintf(&b, "status %s: refreshed %s\n%s", quotePath(l.file), status.At.UTC().Format(time.RFC3339), render.Numbers(status))
+		fmt.Fprintf(&b, "status %s: refreshed %s\n%s", quotePath(r.file), status.At.UTC().Format(time.RFC3339), render.Numbers(status))
 	}
 	return b.String()
 }
