@@ -13,8 +13,7 @@ type manager struct {
 	root    func(p *Prober) string // the manager's directory
 	below   string                 // the path from root to the directory that contains the versions
 	runtime string                 // the only runtime that the manager installs; "" if it installs several
-	// read returns the version in the directory name of dir; false if there is none. If read is nil, name is the
-	// version.
+	// read returns the version in dir/name; false if there is none. If read is nil, name is the version.
 	read func(p *Prober, dir, name string) (Installation, bool)
 }
 
