@@ -1,5 +1,5 @@
 // Command omg-probe prints the active runtimes of the working directory and the number of updates, for shell prompts
-// and status bars: from files alone, in the time of a process start.
+// and status bars. It only reads files, and hardly takes longer than a process needs to start.
 package main
 
 import (
@@ -14,8 +14,8 @@ func main() {
 	os.Exit(app.Run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// growStack grows the stack once, while it is nearly empty. Otherwise the runtime doubles it four times, and copies and
-// scans all frames each time.
+// growStack grows the stack once, while the stack is nearly empty. Otherwise Go's runtime would double the stack four
+// times, and copy and scan all frames each time.
 //
 //go:noinline
 func growStack() {

@@ -70,7 +70,8 @@ func run(args []string, stdout io.Writer) error {
 	}))
 }
 
-// printShell prints the code for a shell, which runs this very program with the same arguments, even if PATH changes.
+// printShell prints the code for a shell. The code runs this program by its path, so that PATH does not matter, with
+// the arguments after the shell's name.
 func (o *options) printShell(stdout io.Writer) error {
 	if _, err := render.Parse(o.format); err != nil {
 		return exit.With(exit.Usage, err)
@@ -95,7 +96,7 @@ func (o *options) printShell(stdout io.Writer) error {
 	return write(stdout, code)
 }
 
-// write writes everything in one call, so that a reader sees all of it or nothing.
+// write writes a text in one call, so that a reader sees either the whole text or nothing.
 func write(w io.Writer, text string) error {
 	if text == "" {
 		return nil

@@ -15,13 +15,14 @@ import (
 	"github.com/omg-arch/omg/shared/statusfile"
 )
 
-// TestMain sets a strict umask: the tests' directories must be trusted, and one that others can write to is not.
+// TestMain sets a strict umask: the tests' directories must be trusted, and a directory that others can write to is
+// not.
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022)
 	os.Exit(m.Run())
 }
 
-// home returns an empty home directory and sets the environment to it alone.
+// home creates an empty home directory. It removes all environment variables and sets HOME and XDG_RUNTIME_DIR.
 func home(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -107,8 +108,7 @@ func TestStatus(t *testing.T) {
 	shows(t, "?\n", "uc")
 }
 
-// TestStatus_Partial checks, for every way to request a number, that it is followed by a question mark if a source that
-// could not be read might change it.
+// TestStatus_Partial checks, for every way to request a number, that a partial number is followed by a question mark.
 func TestStatus_Partial(t *testing.T) {
 	dir := home(t)
 	partial := statusfile.Count(2)

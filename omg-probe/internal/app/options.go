@@ -12,7 +12,7 @@ import (
 // defaultDeadline limits how long a prompt waits.
 const defaultDeadline = 10 * time.Millisecond
 
-// everything is the argument for the runtimes besides the status.
+// everything is the argument that requests runtimes besides the status.
 const everything = "all"
 
 // options are the parsed arguments.
@@ -21,7 +21,7 @@ type options struct {
 	init          bool
 	shell         string   // the argument of init
 	number        string   // ec, tc, oc or uc
-	runtimes      []string // empty: those declared here, unless only the status is requested
+	runtimes      []string // the requested runtimes; if empty, those declared here, unless only the status is requested
 	everything    bool     // the argument all: runtimes besides the status
 
 	status   bool
@@ -39,21 +39,21 @@ type options struct {
 	borders bool
 	remote  bool
 
-	words []string // all except init and its shell: the arguments in the shell's code
+	words []string // all arguments except init and the shell's name, for the shell's code
 }
 
-// isTemplate reports whether the format is a template, which may name any runtime.
+// isTemplate reports whether the format is a template, which may contain any runtime.
 func (o *options) isTemplate() bool { return strings.Contains(o.format, "{{") }
 
-// wantsRuntimes reports whether runtimes are needed.
+// wantsRuntimes reports whether the report needs runtimes.
 func (o *options) wantsRuntimes() bool {
 	return !o.status || o.everything || o.all || len(o.runtimes) > 0 || o.isTemplate()
 }
 
-// onlyDeclared reports whether undeclared runtimes are left out: if none is named, and not all are requested.
+// onlyDeclared reports whether runtimes that are not declared here are left out, because no argument requests runtimes.
 func (o *options) onlyDeclared() bool { return len(o.runtimes) == 0 && !o.all && !o.isTemplate() }
 
-// isBar reports whether the answer is for a status bar, whose environment is not that of a shell.
+// isBar reports whether the report is for a status bar, whose environment is not that of a shell.
 func (o *options) isBar() bool {
 	switch o.format {
 	case "tmux", "waybar", "polybar", "i3blocks":
@@ -62,7 +62,8 @@ func (o *options) isBar() bool {
 	return o.noEnv
 }
 
-// parse parses the arguments. Package flag cannot: it allows no flags after other arguments, and no -C/dir.
+// parse parses the arguments. Package flag is not used because it accepts neither flags after other arguments nor
+// -C/dir.
 func parse(args []string) (*options, error) {
 	o := &options{deadline: defaultDeadline, format: "plain"}
 	flags := true

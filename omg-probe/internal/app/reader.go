@@ -20,14 +20,14 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// reader reads the files for one answer.
+// reader reads the files for one report.
 type reader struct {
 	o     *options
 	env   runtimes.Env
 	paths paths.Env
 
 	file  string // the status file
-	stale error  // why its numbers are not shown
+	stale error  // why the numbers in the status file are not shown
 }
 
 func (o *options) prepare() (*reader, error) {
@@ -66,8 +66,9 @@ func (o *options) prepare() (*reader, error) {
 	return r, nil
 }
 
-// readStatus reads the status file of the user's daemon, or of the system-wide one: the first that is fresh, otherwise
-// the first. Without fresh numbers, the system's versions are read from pacman's database.
+// readStatus reads the status file of the user's daemon or of the system-wide daemon: the first fresh file, otherwise
+// the first file that exists, without its numbers. Without a fresh file, the versions of the system's packages are read
+// from pacman's database later.
 func (r *reader) readStatus() render.LoadedStatus {
 	var first render.LoadedStatus
 	for i, socket := range r.paths.Sockets(r.o.socket) {
@@ -79,7 +80,7 @@ func (r *reader) readStatus() render.LoadedStatus {
 		}
 		if err == nil {
 			r.file, r.stale = file, nil
-			if len(s.System) > 0 { // a daemon that does not know them also writes none
+			if len(s.System) > 0 { // none may also mean that the daemon does not know the versions
 				r.env.System = make(map[string]string, len(s.System))
 			}
 			for _, v := range s.System {
@@ -95,8 +96,8 @@ func (r *reader) readStatus() render.LoadedStatus {
 	return first
 }
 
-// until reads everything, and calls late, once, if a deadline comes first, with what was found by then. late ends the
-// process: this goroutine may be stuck in a system call.
+// until reads everything. If a deadline comes first, until calls the function late once, with what was found by then.
+// late ends the process, because the goroutine that reads may be stuck in a system call.
 func (r *reader) until(deadline time.Duration, late func(render.Report)) render.Report {
 	a := render.Report{WantsStatus: r.o.status}
 	var mu sync.Mutex // guards a
@@ -127,7 +128,7 @@ func (r *reader) names() []string {
 	return r.o.runtimes
 }
 
-// all passes on each part of the answer as it is found.
+// all reads everything. For each part of the report, it calls add with a function that stores the part in the report.
 func (r *reader) all(add func(func(*render.Report))) {
 	names := r.names()
 	status := r.readStatus()
@@ -160,7 +161,8 @@ func number(name string, s render.LoadedStatus) statusfile.Number {
 	return s.Updates
 }
 
-// why explains to people what decided, and quotes everything that is not shown otherwise.
+// why returns an explanation for people: which declarations decided, what is installed and what was skipped. It quotes
+// every text that is not shown without --why.
 func (r *reader) why() string {
 	var b strings.Builder
 	status := r.readStatus()
@@ -226,7 +228,7 @@ func whyRuntime(b *strings.Builder, p *runtimes.Prober, name string) {
 	}
 }
 
-// quoteVersion returns a version, quoted if it is not a plain one.
+// quoteVersion returns a version, quoted if it is not safe to show.
 func quoteVersion(s string) string {
 	if runtimes.Showable(s) {
 		return s
@@ -234,7 +236,7 @@ func quoteVersion(s string) string {
 	return quote(s)
 }
 
-// quotePath returns a path or a variable, quoted if it is not plain.
+// quotePath returns a path or the name of a variable, quoted if it is not safe to show.
 func quotePath(path string) string {
 	for part := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 		if !runtimes.Showable(strings.TrimLeft(part, ".$")) {

@@ -56,7 +56,7 @@ func numbers(s LoadedStatus) map[string]any {
 	return f
 }
 
-// partial returns the names of the numbers that a source which could not be read might change.
+// partial returns the JSON names of the numbers that may be wrong because a source could not be read.
 func partial(s LoadedStatus) []string {
 	names := []string{}
 	for _, c := range []namedNumber{
@@ -74,7 +74,7 @@ func partial(s LoadedStatus) []string {
 	return names
 }
 
-// value returns null for an unknown number.
+// value returns a number for JSON; nil, which becomes null, if the number is unknown.
 func value(n statusfile.Number) any {
 	if n.Known {
 		return n.N
@@ -82,7 +82,8 @@ func value(n statusfile.Number) any {
 	return nil
 }
 
-// shownSource returns the base name of the file, or the variable, that decided: directories may have any name.
+// shownSource returns the base name of the file, or the name of the variable, that decided. The directory is left out,
+// because its name may contain any characters.
 func shownSource(source string) string {
 	name := path.Base(source)
 	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "$") {

@@ -1,5 +1,5 @@
-// Package render formats what was found for a prompt, a status bar or a program. Text from repositories is shown only
-// as far as runtimes.Shown allows; in addition each format escapes for its target.
+// Package render formats a report for a prompt, a status bar or a program. Text from repositories is only shown if it
+// is runtimes.Showable. Besides, each format escapes the characters that are special in its output.
 package render
 
 import (
@@ -9,25 +9,25 @@ import (
 	"github.com/omg-arch/omg/shared/statusfile"
 )
 
-// LoadedStatus is the content of the status file. Its numbers are unknown unless it is fresh.
+// LoadedStatus is the content of the status file. The numbers are unknown unless Fresh is set.
 type LoadedStatus struct {
 	statusfile.Status
 	Fresh bool
-	There bool
+	There bool // the status file could be read
 }
 
-// Report is what was found by the deadline.
+// Report contains what was found by the deadline.
 type Report struct {
 	Runtimes    []runtimes.Active
 	WantsStatus bool
 	Status      LoadedStatus
-	Complete    bool // nothing was left out
+	Complete    bool // everything was found by the deadline
 }
 
-// Format turns an answer into text; "" if there is nothing to show.
+// Format returns a report as text; "" if there is nothing to show.
 type Format func(Report) (string, error)
 
-// Parse returns the format of that name; any other name is a template.
+// Parse returns the format with a name. A name that no format has is parsed as a template.
 func Parse(name string) (Format, error) {
 	switch name {
 	case "plain":
@@ -62,7 +62,7 @@ func unchanged(s string) string { return s }
 // missingMark follows a version that is declared but not installed.
 const missingMark = "*"
 
-// label returns a version with its runtime, and a mark if it is not installed.
+// label returns the name and the version of a runtime, with missingMark if the version is not installed.
 func label(a runtimes.Active) string {
 	s := a.Runtime + " " + runtimes.Shown(a.Version)
 	if a.Missing {
@@ -114,7 +114,7 @@ func plainText(a Report) string {
 	return strings.Join(all, " ")
 }
 
-// brief leaves out the numbers that are certainly 0. If nothing is known, it prints one question mark.
+// brief leaves out the numbers that are certainly 0. If all numbers are unknown, it prints only one question mark.
 func brief(a Report) string {
 	all := labels(a)
 	if !a.WantsStatus || !a.Complete && !a.Status.There {
@@ -138,18 +138,18 @@ func brief(a Report) string {
 	return strings.Join(append(all, some...), " ")
 }
 
-// escapeTmux keeps tmux from seeing #[style] and #(command).
+// escapeTmux keeps tmux from interpreting #[style] and #(command).
 func escapeTmux(s string) string { return strings.ReplaceAll(s, "#", "##") }
 
-// escapePolybar keeps polybar from seeing %{tag}.
+// escapePolybar keeps polybar from interpreting %{tag}.
 func escapePolybar(s string) string { return strings.ReplaceAll(s, "%{", "%%{") }
 
-// escapePango keeps Pango from seeing markup.
+// escapePango keeps Pango from interpreting text as markup.
 func escapePango(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#39;", `"`, "&#34;").Replace(s)
 }
 
-// i3blocks prints a full text and a short one, which are correct with markup=pango and without.
+// i3blocks prints a full text and a short text. Both are correct with and without markup=pango.
 func i3blocks(a Report) (string, error) {
 	full, short := brief(a), ""
 	if len(a.Runtimes) > 0 {

@@ -118,7 +118,7 @@ var hostile = []string{
 	"1.0\\$(touch x)", strings.Repeat("9", 65), "'; touch x; '", "%F{red}", "{{.node}}", "\xff",
 }
 
-// TestFormats_HostileVersions formats text that is not a version in every format.
+// TestFormats_HostileVersions checks that every format shows a question mark for text that is not a version.
 func TestFormats_HostileVersions(t *testing.T) {
 	for _, name := range []string{"plain", "json", "starship", "waybar", "polybar", "i3blocks", "tmux", "{{.node}}"} {
 		format, err := Parse(name)
@@ -167,8 +167,8 @@ func FuzzTemplate(f *testing.F) {
 	})
 }
 
-// TestJSON_Partial checks that JSON names the numbers that a source which could not be read might change, and still has
-// their values.
+// TestJSON_Partial checks that JSON lists the numbers that may be wrong because a source could not be read, and still
+// contains the values of these numbers.
 func TestJSON_Partial(t *testing.T) {
 	status := func(s LoadedStatus) map[string]any {
 		text, err := asJSON(Report{WantsStatus: true, Status: s, Complete: true})
@@ -199,7 +199,7 @@ func TestJSON_Partial(t *testing.T) {
 	require.Equal(t, []any{}, status(LoadedStatus{There: true})["partial"], "an unknown number is not a partial one")
 }
 
-// TestWaybar_Classes checks the classes for old and partial numbers and for those that call for an action.
+// TestWaybar_Classes checks the classes for old and partial numbers, and for numbers that call for an action.
 func TestWaybar_Classes(t *testing.T) {
 	classes := func(s LoadedStatus) []string {
 		text, err := waybar(Report{WantsStatus: true, Status: s, Complete: true, Runtimes: []runtimes.Active{golang}})

@@ -20,20 +20,20 @@ func parseTemplate(text string) (Format, error) {
 	for _, c := range pending(LoadedStatus{}) {
 		names = append(names, c.name)
 	}
-	var texts, fields []string // alternating
+	var texts, fields []string // fields[i] follows texts[i]
 	for rest := text; ; {
 		before, after, found := strings.Cut(rest, "{{")
 		texts = append(texts, before)
 		if !found {
 			break
 		}
-		inside, behind, closed := strings.Cut(after, "}}")
+		inside, tail, closed := strings.Cut(after, "}}")
 		name, dotted := strings.CutPrefix(strings.TrimSpace(inside), ".")
 		if !closed || !dotted || !slices.Contains(names, name) {
 			return nil, fmt.Errorf("--format: unknown field {{%s: use {{.%s}}", inside, strings.Join(names, "}}, {{."))
 		}
 		fields = append(fields, name)
-		rest = behind
+		rest = tail
 	}
 	return func(a Report) (string, error) {
 		var b strings.Builder
@@ -47,7 +47,7 @@ func parseTemplate(text string) (Format, error) {
 	}, nil
 }
 
-// field returns the value of a name: a version, "" if there is none, or a number.
+// field returns the value of a field: the version of a runtime, "" if the runtime is not in the report, or a number.
 func field(a Report, name string) string {
 	for _, r := range a.Runtimes {
 		if r.Runtime == name {

@@ -1,7 +1,7 @@
-// Package shell generates the code with which a shell shows omg-probe's answer in its prompt. The code runs omg-probe
+// Package shell generates the code with which a shell shows omg-probe's output in its prompt. The code runs omg-probe
 // before a prompt if the directory changed, a command ran, the status file changed, or some seconds have passed, and
-// keeps the answer in OMG_PROMPT. A shell expands a prompt once: a prompt that names the variable shows its content and
-// runs nothing.
+// stores the output in the variable OMG_PROMPT. The prompt contains only this variable. A shell expands a prompt once,
+// so it shows the variable's content and runs nothing in it.
 package shell
 
 import (
@@ -19,7 +19,7 @@ var (
 	fish string
 )
 
-// Code returns the code for a shell: command is what it runs; it runs again when one of files changes.
+// Code returns the code for a shell. The code runs command, and runs it again when one of files changes.
 func Code(shell string, command, files []string) (string, error) {
 	code, quote := "", quotePosix
 	switch shell {
@@ -45,7 +45,8 @@ func Code(shell string, command, files []string) (string, error) {
 // quotePosix quotes any text as one word of bash and zsh.
 func quotePosix(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// quoteFish quotes any text as one word of fish, in whose quotes a backslash escapes only a quote or a backslash.
+// quoteFish quotes any text as one word of fish. Inside quotes, a backslash escapes only a quote or a backslash in
+// fish.
 func quoteFish(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
 }
