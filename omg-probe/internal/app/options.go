@@ -180,7 +180,7 @@ func (o *options) word(word string) error {
 		return nil
 	case word == "ec" || word == "tc" || word == "oc" || word == "uc":
 		if o.number != "" || len(o.runtimes) > 0 || o.everything {
-			return usage("%s cannot be combined with other words", word)
+			return usage("%s cannot be combined with other arguments", word)
 		}
 		o.number = word
 		return nil
@@ -194,7 +194,7 @@ func (o *options) word(word string) error {
 		o.runtimes = append(o.runtimes, name)
 	}
 	if o.number != "" {
-		return usage("%s cannot be combined with other words", o.number)
+		return usage("%s cannot be combined with other arguments", o.number)
 	}
 	o.words = append(o.words, word)
 	return nil
@@ -207,15 +207,15 @@ func (o *options) check() error {
 	case o.init && o.shell == "":
 		return usage("init needs a shell: bash, zsh or fish")
 	case o.why && o.format != "plain":
-		return usage("--why is for people: it takes no --format")
+		return usage("--why cannot be combined with --format")
 	case o.init && o.why:
-		return usage("init takes what its prompt is to show, not --why")
+		return usage("init cannot be combined with --why")
 	case o.number != "" && (o.why || o.format != "plain"):
-		return usage("%s prints one number and takes no --why and no --format", o.number)
+		return usage("%s cannot be combined with --why or --format", o.number)
 	}
 	return nil
 }
 
 func usage(format string, args ...any) error {
-	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf(format, args...), Hint: "omg-probe --help lists everything"}
+	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf(format, args...), Hint: "omg-probe --help lists all arguments"}
 }
