@@ -1,4 +1,4 @@
-# omg-probe: what this directory would run, in OMG_PROMPT, looked at before a prompt.
+# Before a prompt, this code stores omg-probe's output in OMG_PROMPT.
 set -g __omg_probe_command @COMMAND@
 set -g __omg_probe_files @FILES@
 set -g __omg_probe_key
@@ -15,7 +15,7 @@ function __omg_probe --on-event fish_prompt
     end
 end
 
-# What ran may have changed what is shown.
+# A command may have changed what omg-probe prints.
 function __omg_probe_ran --on-event fish_preexec
     set -g __omg_probe_key
 end
@@ -24,7 +24,7 @@ function __omg_probe_ended
     return $argv[1]
 end
 
-# A prompt that names the variable already is left as it is.
+# A prompt that already contains the variable is not changed.
 if functions -q fish_prompt; and not functions fish_prompt | string match -q '*OMG_PROMPT*'
     functions -e __omg_probe_prompt
     functions -c fish_prompt __omg_probe_prompt
@@ -32,7 +32,7 @@ if functions -q fish_prompt; and not functions fish_prompt | string match -q '*O
         set -l ended $status $pipestatus
         test -n "$OMG_PROMPT"
         and printf '%s ' "$OMG_PROMPT"
-        # The prompt sees $status and $pipestatus as they were.
+        # Restore $status and $pipestatus of the user's command for the prompt.
         switch (count $ended)
             case 3
                 __omg_probe_ended $ended[2] | __omg_probe_ended $ended[3]

@@ -1,4 +1,4 @@
-# omg-probe: what this directory would run, in OMG_PROMPT and psvar[9], looked at before a prompt.
+# Before a prompt, this code stores omg-probe's output in OMG_PROMPT and psvar[9].
 typeset -ga __omg_probe_command __omg_probe_files precmd_functions preexec_functions psvar
 __omg_probe_command=(@COMMAND@)
 __omg_probe_files=(@FILES@)
@@ -20,15 +20,15 @@ __omg_probe() {
 	return 0
 }
 
-# What ran may have changed what is shown.
+# A command may have changed what omg-probe prints.
 __omg_probe_ran() { __omg_probe_key= }
 
-# In a function, whose options are zsh's own, whatever the user's are.
+# A function, because it can set zsh's default options without changing the user's options.
 __omg_probe_install() {
 	emulate -L zsh
 	precmd_functions=(${precmd_functions:#__omg_probe} __omg_probe)
 	preexec_functions=(${preexec_functions:#__omg_probe_ran} __omg_probe_ran)
-	# psvar is shown as it is, whatever prompt_subst says. A prompt that has it already is left as it is.
+	# zsh does not expand the content of psvar, even with prompt_subst. A prompt that already contains it is not changed.
 	[[ $PROMPT$RPROMPT == *(%9v|OMG_PROMPT)* ]] || PROMPT="%(9V.%9v .)$PROMPT"
 }
 __omg_probe_install
