@@ -15,8 +15,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// echoServer answers each frame with the same bytes. It measures the least cost of a
-// round trip with our server's buffer sizes.
+// echoServer answers each frame with the same bytes. With the buffer sizes of package
+// server, it shows the least time that a round trip can take.
 func echoServer(b *testing.B) string {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "s")
@@ -53,8 +53,8 @@ func echoServer(b *testing.B) string {
 }
 
 // BenchmarkPing measures round trips of ping and of an echo server with the same frames
-// and buffers, and reports the ratio of their medians. They alternate, because a
-// machine's speed varies. The goal is less than 1.5.
+// and buffers, and reports the ratio of the two medians. The two servers alternate,
+// because a machine's speed varies. The goal is a ratio of less than 1.5.
 func BenchmarkPing(b *testing.B) {
 	const turn = 200
 	ping := request(b, 1, wire.OpPing, nil)

@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestGreeting_RequestRefused: the greeting is answered on every accepted connection,
-// also if the request after it is refused.
+// TestGreeting_RequestRefused checks that the greeting is answered on every accepted
+// connection, even if the request after the greeting is refused.
 func TestGreeting_RequestRefused(t *testing.T) {
 	greet := func(t *testing.T, path string, want wire.Code) {
 		t.Helper()

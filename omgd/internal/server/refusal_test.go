@@ -14,8 +14,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestRefusal_NamesServed: every error names the databases that the daemon serves, which
-// the client falls back to.
+// TestRefusal_NamesServed checks that every error contains the paths of the daemon's
+// databases, which the client reads if it falls back.
 func TestRefusal_NamesServed(t *testing.T) {
 	served := wire.Served{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}
 	notReady := func(context.Context, *Request, *Writer) error { return wire.Errorf(wire.CodeNotReady, "not yet") }
@@ -135,7 +135,7 @@ func (o *observer) count(op string) int {
 	return o.requests[op]
 }
 
-// TestObserver_CountsOnce: a request is counted once, also if it is deferred.
+// TestObserver_CountsOnce checks that a request is counted once, even if it is deferred.
 func TestObserver_CountsOnce(t *testing.T) {
 	o := &observer{requests: map[string]int{}, failed: map[wire.Code]int{}}
 	done := func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) }

@@ -34,8 +34,8 @@ type echo struct {
 type running struct {
 	*Server
 	path    string
-	waiting chan struct{} // has a value for each "wait" that has begun
-	release chan struct{} // a value lets a "wait" continue
+	waiting chan struct{} // receives a value when an operation "wait" begins
+	release chan struct{} // each value lets one operation "wait" end
 	faults  chan struct{}
 	log     *logged
 }
@@ -138,7 +138,7 @@ func (r *running) dial(t testing.TB) *client.Conn {
 	return c
 }
 
-// raw connects without package client.
+// raw connects to the server without package client.
 func (r *running) raw(t testing.TB) *net.UnixConn {
 	t.Helper()
 	return connect(t, r.path)
@@ -208,7 +208,8 @@ func listen(t testing.TB, cfg Config) (s *Server, path string, stop func()) {
 	return s, path, stop
 }
 
-// withLongLimits sets the timeouts that are zero to one that no slow machine reaches.
+// withLongLimits sets each timeout that is zero to a time that even a slow machine does
+// not reach.
 func withLongLimits(l Limits) Limits {
 	for _, limit := range []*time.Duration{&l.ReadTimeout, &l.WriteTimeout, &l.UnreadTimeout} {
 		if *limit == 0 {
@@ -218,7 +219,7 @@ func withLongLimits(l Limits) Limits {
 	return l
 }
 
-// shutdown shuts down a server, with enough time for its requests.
+// shutdown shuts down a server, and gives its requests enough time.
 func shutdown(t testing.TB, s *Server) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), await.Hang)
@@ -267,7 +268,7 @@ func ask(t testing.TB, nc net.Conn, id uint64) wire.Reply {
 	return response(t, nc)
 }
 
-// chunks answers with n chunks of 60 kB.
+// chunks returns a Deferred that answers with n chunks of 60 kB.
 func chunks(n int) Deferred {
 	part, err := msgpack.Marshal([]string{strings.Repeat("x", 60_000)})
 	if err != nil {

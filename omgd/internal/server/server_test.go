@@ -68,7 +68,7 @@ func TestServe_ChunksAndPipelining(t *testing.T) {
 	require.Equal(t, 40, chunks)
 	require.Greater(t, bytes, 2_000_000)
 
-	// A slow request does not hold up fast ones after it.
+	// A slow request does not hold up fast requests after it.
 	slow, err := c.Send("wait", nil)
 	require.NoError(t, err)
 	var fast []uint64
@@ -154,8 +154,8 @@ func TestFrame_Bad(t *testing.T) {
 	}
 }
 
-// TestHalfFrame_IsRefused: a frame has to be complete in time; a connection without a
-// frame stays open longer.
+// TestHalfFrame_IsRefused checks that a frame that is not complete in time is refused, and
+// that a connection on which no frame has begun stays open longer.
 func TestHalfFrame_IsRefused(t *testing.T) {
 	r := start(t, Limits{ReadTimeout: 20 * time.Millisecond})
 	idle := r.raw(t)
@@ -190,7 +190,8 @@ func TestFrame_InPieces(t *testing.T) {
 	require.EqualValues(t, 2, response(t, nc).ID)
 }
 
-// TestDeafPeer_DoesNotBlockOthers: a peer that does not read does not slow down others.
+// TestDeafPeer_DoesNotBlockOthers checks that a peer that does not read its replies does
+// not hold up other peers.
 func TestDeafPeer_DoesNotBlockOthers(t *testing.T) {
 	r := start(t, Limits{})
 	send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
@@ -203,7 +204,8 @@ func TestDeafPeer_DoesNotBlockOthers(t *testing.T) {
 	require.Equal(t, 2, r.Connections())
 }
 
-// TestDeafPeer_IsCutOff: a peer that does not read in time is disconnected.
+// TestDeafPeer_IsCutOff checks that a peer that does not read its replies in time is
+// disconnected.
 func TestDeafPeer_IsCutOff(t *testing.T) {
 	r := start(t, Limits{WriteTimeout: 50 * time.Millisecond})
 	send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
@@ -213,7 +215,7 @@ func TestDeafPeer_IsCutOff(t *testing.T) {
 		"the end of the connection")
 }
 
-// TestUnsent_IsBoundedForAll: all peers that do not read share one limit.
+// TestUnsent_IsBoundedForAll checks that one limit applies to all unread replies together.
 func TestUnsent_IsBoundedForAll(t *testing.T) {
 	r := start(t, Limits{MaxUnsent: 1 << 20})
 	peers := need.Files(t, 200) / 2
@@ -248,7 +250,7 @@ func TestConnections_TooMany(t *testing.T) {
 func TestConnections_Thousand(t *testing.T) {
 	r := start(t, Limits{})
 	var all sync.WaitGroup
-	for range need.Files(t, 2000) / 2 { // each needs two descriptors
+	for range need.Files(t, 2000) / 2 { // each connection needs two descriptors
 		c := r.dial(t)
 		all.Go(func() {
 			for i := range 5 {
@@ -263,7 +265,8 @@ func TestConnections_Thousand(t *testing.T) {
 	all.Wait()
 }
 
-// TestShutdown_UnderLoad: every request gets a reply or an error.
+// TestShutdown_UnderLoad checks that every request gets a reply or an error during a
+// shutdown.
 func TestShutdown_UnderLoad(t *testing.T) {
 	r := start(t, Limits{})
 	var all sync.WaitGroup
@@ -305,8 +308,8 @@ func TestShutdown_UnderLoad(t *testing.T) {
 	all.Wait()
 }
 
-// TestDeferred_OfHandler: a Deferred that a Handler returned does not hold up other
-// requests, and can still decode its request.
+// TestDeferred_OfHandler checks that a Deferred that a Handler returned does not hold up
+// other requests, and can still decode its own request.
 func TestDeferred_OfHandler(t *testing.T) {
 	r := start(t, Limits{})
 	nc := r.raw(t)

@@ -7,7 +7,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// stages has the times of one request. It is nil unless the log's level is trace.
+// stages contains the times of one request. It is nil unless the log's level is trace.
 type stages struct{ read, ready time.Time }
 
 // stages starts the times of a request, if the log's level is trace.
@@ -18,7 +18,7 @@ func (c *conn) stages() *stages {
 	return &stages{read: time.Now()}
 }
 
-// decoded records the end of decoding the header.
+// decoded stores the time at which the header was decoded.
 func (s *stages) decoded() {
 	if s != nil {
 		s.ready = time.Now()
@@ -26,8 +26,8 @@ func (s *stages) decoded() {
 }
 
 // answered flushes the collected replies, to measure the write, and logs the request in
-// one line. For a slow request the line only covers its start; its goroutine logs another
-// one.
+// one line. For a slow request, this line only covers the start; the goroutine of the
+// request logs a second line.
 func (s *stages) answered(c *conn, h wire.Header) {
 	if s == nil {
 		return
