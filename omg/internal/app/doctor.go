@@ -17,10 +17,11 @@ func doctorCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:  "doctor",
 		Usage: "check for common problems and suggest fixes",
-		Description: `It checks pacman's databases and lock (those that omgd reads if it was started with
-others), the indexes, the data directory, the socket, the daemon with its version,
-units and libalpm worker, what the daemon has of the AUR and the security tracker, the
-status file and the clock. It changes nothing. The exit code is 6 if there is a problem.
+		Description: `omg doctor checks pacman's databases and lock, the indexes, the data directory, the
+socket, the status file and the clock; the daemon with its version, units and libalpm
+worker; and what the daemon has downloaded of the AUR and the security tracker. If omgd
+was started with other databases, omg doctor checks the databases that omgd reads. The
+command changes nothing. The exit code is 6 if there is a problem.
 
 ` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed, exit.Degraded),
 		Flags:  o.listFlags("{{.name}} {{.state}}"),
