@@ -72,7 +72,7 @@ func TestActive_Files(t *testing.T) {
 		{"package.json engines", Node, with(nodes, `package.json: {"engines":{"node":">=18"}}`), "21.0.0 nvm floor >=18 package.json"},
 		{"package.json engines for bun", Bun, []string{`~/.asdf/installs/bun/1.1.0/`, `package.json: {"engines":{"bun":"^1.0.0"}}`}, "1.1.0 asdf range ^1.0.0 package.json"},
 		{"package.json of the wrong type", Node, with(nodes, `package.json: {"volta":7,"engines":["node"],"devEngines":{"runtime":{"name":"node","version":"18"}}}`), "18.20.4 nvm range 18 package.json"},
-		{"package.json that says nothing", Node, with(nodes, `package.json: {"name":"x"}`), ""},
+		{"package.json without a version", Node, with(nodes, `package.json: {"name":"x"}`), ""},
 		{"mise.toml", Node, with(nodes, `mise.toml: [tools]\nnode = "20"\n`), "20.11.0 nvm range 20 mise.toml"},
 		{"mise.toml with a number", Node, with(nodes, `mise.toml: [tools]\nnode = 20\n`), "20.11.0 nvm range 20 mise.toml"},
 		{"mise.toml with several", Node, with(nodes, `mise.toml: [tools]\nnode = ["16", "18"]\n`), "18.20.4 nvm range 16 mise.toml"},
@@ -81,7 +81,7 @@ func TestActive_Files(t *testing.T) {
 		{"mise.toml core:", Node, with(nodes, `mise.toml: [tools]\n"core:node" = "18"\n`), "18.20.4 nvm range 18 mise.toml"},
 		{"mise.toml without tools", Node, with(nodes, `mise.toml: [env]\nX = "1"\n`), ""},
 		{".tool-versions", Node, with(nodes, `.tool-versions: # tools\nterraform 1.0\nnodejs 20.9.0 18 # x\n`), "20.9.0 nvm pin 20.9.0 .tool-versions"},
-		{".tool-versions with what comes next", Node, with(nodes, `.tool-versions: nodejs 16.0.0 18\n`), "18.20.4 nvm pin 16.0.0 .tool-versions"},
+		{".tool-versions with alternatives", Node, with(nodes, `.tool-versions: nodejs 16.0.0 18\n`), "18.20.4 nvm pin 16.0.0 .tool-versions"},
 		{".tool-versions golang", Go, []string{`~/.asdf/installs/golang/1.22.1/`, `.tool-versions: golang 1.22.1\n`}, "1.22.1 asdf pin 1.22.1 .tool-versions"},
 	})
 }
@@ -97,19 +97,19 @@ func TestActive_AliasesAndRanges(t *testing.T) {
 		{"lts/Hydrogen", Node, nvmrc("lts/Hydrogen"), "18.20.4 nvm range lts/Hydrogen .nvmrc"},
 		{"an LTS that is not installed", Node, nvmrc("lts/argon"), "lts/argon missing range lts/argon .nvmrc"},
 		{"an LTS that only nvm knows", Node, nvmrc("lts/*", "~/.nvm/versions/node/v26.1.0/bin/node: x", `~/.nvm/alias/lts/*: lts/later`, `~/.nvm/alias/lts/later: v26.1.0\n`), "26.1.0 nvm range lts/* .nvmrc"},
-		{"its name", Node, nvmrc("lts/later", "~/.nvm/versions/node/v26.1.0/bin/node: x", `~/.nvm/alias/lts/later: v26.1.0\n`), "26.1.0 nvm range lts/later .nvmrc"},
+		{"the name of an LTS that only nvm knows", Node, nvmrc("lts/later", "~/.nvm/versions/node/v26.1.0/bin/node: x", `~/.nvm/alias/lts/later: v26.1.0\n`), "26.1.0 nvm range lts/later .nvmrc"},
 		{"an alias of nvm's", Node, nvmrc("work", `~/.nvm/alias/work: other\n`, `~/.nvm/alias/other: 18\n`), "18.20.4 nvm range work .nvmrc"},
-		{"a loop of them", Node, nvmrc("a", `~/.nvm/alias/a: b\n`, `~/.nvm/alias/b: a\n`), "a missing range a .nvmrc"},
-		{"an alias that climbs", Node, nvmrc("../../../secret", `~/.nvm/alias/x: 1`, `~/secret: 18`), "../../../secret missing range ../../../secret .nvmrc"},
+		{"a loop of nvm's aliases", Node, nvmrc("a", `~/.nvm/alias/a: b\n`, `~/.nvm/alias/b: a\n`), "a missing range a .nvmrc"},
+		{"an alias with ..", Node, nvmrc("../../../secret", `~/.nvm/alias/x: 1`, `~/secret: 18`), "../../../secret missing range ../../../secret .nvmrc"},
 		{"latest", Node, nvmrc("latest"), "21.0.0 nvm range latest .nvmrc"},
 		{"node", Node, nvmrc("node"), "21.0.0 nvm range node .nvmrc"},
 		{"stable", Node, nvmrc("stable"), "21.0.0 nvm range stable .nvmrc"},
 		{"latest:20", Node, nvmrc("latest:20"), "20.11.0 nvm range latest:20 .nvmrc"},
 		{"prefix:20.9", Node, nvmrc("prefix:20.9"), "20.9.0 nvm range prefix:20.9 .nvmrc"},
 		{"system", Node, nvmrc("system", "/var/lib/pacman/local/nodejs-24.1.0-1/"), "24.1.0 system range system .nvmrc"},
-		{"system without one", Node, nvmrc("system"), "system missing range system .nvmrc"},
+		{"system without a system package", Node, nvmrc("system"), "system missing range system .nvmrc"},
 		{"path:", Node, nvmrc("path:~/n/14", "~/n/14/"), "14 path pin path:~/n/14 .nvmrc"},
-		{"path: to nothing", Node, nvmrc("path:~/n/14"), "path:~/n/14 missing pin path:~/n/14 .nvmrc"},
+		{"path: of a missing directory", Node, nvmrc("path:~/n/14"), "path:~/n/14 missing pin path:~/n/14 .nvmrc"},
 		{"ref:", Node, nvmrc("ref:main", "~/.asdf/installs/nodejs/ref-main/"), "ref-main asdf pin ref:main .nvmrc"},
 		{"^18", Node, nvmrc("^18"), "18.20.4 nvm range ^18 .nvmrc"},
 		{"~20.9", Node, nvmrc("~20.9"), "20.9.0 nvm range ~20.9 .nvmrc"},
@@ -118,22 +118,22 @@ func TestActive_AliasesAndRanges(t *testing.T) {
 		{"18.x || 16", Node, nvmrc("18.x || 16"), "18.20.4 nvm range 18.x || 16 .nvmrc"},
 		{"16 - 18", Node, nvmrc("16 - 18"), "18.20.4 nvm range 16 - 18 .nvmrc"},
 		{"*", Node, nvmrc("*"), "21.0.0 nvm range * .nvmrc"},
-		{"a range that nothing is in", Node, nvmrc(">=90"), ">=90 missing floor >=90 .nvmrc"},
-		{"a release to come, by its own name only", Node, nvmrc("22.0.0-rc.1"), "22.0.0-rc.1 nvm pin 22.0.0-rc.1 .nvmrc"},
-		{"and not by its number", Node, nvmrc("22"), "22 missing range 22 .nvmrc"},
-		{"a pin that is not there", Node, nvmrc("20.1.0"), "20.1.0 missing pin 20.1.0 .nvmrc"},
+		{"a range without an installed version", Node, nvmrc(">=90"), ">=90 missing floor >=90 .nvmrc"},
+		{"a pre-release by its full version", Node, nvmrc("22.0.0-rc.1"), "22.0.0-rc.1 nvm pin 22.0.0-rc.1 .nvmrc"},
+		{"a number does not match a pre-release", Node, nvmrc("22"), "22 missing range 22 .nvmrc"},
+		{"a pin that is not installed", Node, nvmrc("20.1.0"), "20.1.0 missing pin 20.1.0 .nvmrc"},
 		{"20.1 is not 20.11", Node, nvmrc("20.1"), "20.1 missing range 20.1 .nvmrc"},
-		{"python prefers its own", Python, []string{`~/.pyenv/versions/pypy3.10-7.3.12/`, `~/.pyenv/versions/miniconda3-3.10.9/`, `~/.pyenv/versions/3.10.1/`, `.python-version: 3.10`}, "3.10.1 pyenv range 3.10 .python-version"},
-		{"another python by its name", Python, []string{`~/.pyenv/versions/pypy3.10-7.3.12/`, `.python-version: pypy3.10`}, "pypy3.10-7.3.12 pyenv range pypy3.10 .python-version"},
+		{"a python version prefers CPython", Python, []string{`~/.pyenv/versions/pypy3.10-7.3.12/`, `~/.pyenv/versions/miniconda3-3.10.9/`, `~/.pyenv/versions/3.10.1/`, `.python-version: 3.10`}, "3.10.1 pyenv range 3.10 .python-version"},
+		{"another python implementation by name", Python, []string{`~/.pyenv/versions/pypy3.10-7.3.12/`, `.python-version: pypy3.10`}, "pypy3.10-7.3.12 pyenv range pypy3.10 .python-version"},
 		{"python's ~=", Python, []string{`~/.pyenv/versions/3.12.1/`, `~/.pyenv/versions/3.14.0/`, `.python-version: ~=3.12.0`}, "3.12.1 pyenv range ~=3.12.0 .python-version"},
-		{"a free-threaded python only by its name", Python, []string{`~/.pyenv/versions/3.13.1t/`, `~/.pyenv/versions/3.13.0/`, `.python-version: 3.13`}, "3.13.0 pyenv range 3.13 .python-version"},
-		{"a vendor's java", Java, []string{`~/.local/share/mise/installs/java/temurin-21.0.1/`, `~/.local/share/mise/installs/java/zulu-21.0.5/`, `.java-version: temurin-21`}, "temurin-21.0.1 mise range temurin-21 .java-version"},
+		{"a version does not match a free-threaded python", Python, []string{`~/.pyenv/versions/3.13.1t/`, `~/.pyenv/versions/3.13.0/`, `.python-version: 3.13`}, "3.13.0 pyenv range 3.13 .python-version"},
+		{"java of a vendor", Java, []string{`~/.local/share/mise/installs/java/temurin-21.0.1/`, `~/.local/share/mise/installs/java/zulu-21.0.5/`, `.java-version: temurin-21`}, "temurin-21.0.1 mise range temurin-21 .java-version"},
 		{"stable rust", Rust, []string{`~/.rustup/toolchains/stable-x86_64-unknown-linux-gnu/lib/libLLVM-22-rust-1.95.0-stable.so: x`, `rust-toolchain: stable`}, "1.95.0 rustup range stable rust-toolchain"},
-		{"stable rust as it once was", Rust, []string{`~/.rustup/toolchains/stable-x86_64-unknown-linux-gnu/lib/libLLVM.so.18.1-rust-1.78.0-stable: x`, `rust-toolchain: stable`}, "1.78.0 rustup range stable rust-toolchain"},
-		{"stable rust that does not say", Rust, []string{`~/.rustup/toolchains/stable-x86_64-unknown-linux-gnu/`, `rust-toolchain: stable`}, "stable rustup range stable rust-toolchain"},
-		{"rust 1.80 in quotes, which rustup does not take", Rust, []string{`~/.rustup/toolchains/1.80-x86_64-unknown-linux-gnu/lib/libLLVM-18-rust-1.80.1-stable.so: x`, `rust-toolchain: "1.80"`, `rust-toolchain.toml: x`}, `"1.80" missing pin "1.80" rust-toolchain`},
+		{"stable rust with an old library name", Rust, []string{`~/.rustup/toolchains/stable-x86_64-unknown-linux-gnu/lib/libLLVM.so.18.1-rust-1.78.0-stable: x`, `rust-toolchain: stable`}, "1.78.0 rustup range stable rust-toolchain"},
+		{"stable rust without a known version", Rust, []string{`~/.rustup/toolchains/stable-x86_64-unknown-linux-gnu/`, `rust-toolchain: stable`}, "stable rustup range stable rust-toolchain"},
+		{"rust 1.80 in quotes, which rustup rejects", Rust, []string{`~/.rustup/toolchains/1.80-x86_64-unknown-linux-gnu/lib/libLLVM-18-rust-1.80.1-stable.so: x`, `rust-toolchain: "1.80"`, `rust-toolchain.toml: x`}, `"1.80" missing pin "1.80" rust-toolchain`},
 		{"rust 1.81", Rust, []string{`~/.rustup/toolchains/1.81-x86_64-unknown-linux-gnu/lib/libLLVM-18-rust-1.81.0-stable.so: x`, `rust-toolchain: 1.81`}, "1.81.0 rustup range 1.81 rust-toolchain"},
-		{"beta is not there", Rust, []string{`rust-toolchain: beta`}, "beta missing range beta rust-toolchain"},
+		{"rust beta that is not installed", Rust, []string{`rust-toolchain: beta`}, "beta missing range beta rust-toolchain"},
 		{"go 1.22", Go, []string{`~/.goenv/versions/1.22.9/`, `~/.goenv/versions/1.22.10/`, `.go-version: 1.22`}, "1.22.10 goenv range 1.22 .go-version"},
 	})
 }
@@ -149,8 +149,8 @@ func TestActive_Environment(t *testing.T) {
 		{"VIRTUAL_ENV", Python, venv(`home = /usr/bin\nversion = 3.12.1\n`), "3.12.1 venv pin 3.12.1 $VIRTUAL_ENV"},
 		{"VIRTUAL_ENV of uv", Python, venv(`uv = 0.4\nversion_info = 3.13.2\n`), "3.13.2 venv pin 3.13.2 $VIRTUAL_ENV"},
 		{"VIRTUAL_ENV of virtualenv", Python, venv(`version_info = 3.12.1.final.0\n`), "3.12.1 venv pin 3.12.1 $VIRTUAL_ENV"},
-		{"VIRTUAL_ENV comes before the rest", Python, with(venv(`version = 3.13.2\n`), "$PYENV_VERSION=3.12.1"), "3.13.2 venv pin 3.13.2 $VIRTUAL_ENV"},
-		{"VIRTUAL_ENV that is gone", Python, with(python, "$VIRTUAL_ENV=$HOME/gone"), "gone missing pin gone $VIRTUAL_ENV"},
+		{"VIRTUAL_ENV comes before PYENV_VERSION", Python, with(venv(`version = 3.13.2\n`), "$PYENV_VERSION=3.12.1"), "3.13.2 venv pin 3.13.2 $VIRTUAL_ENV"},
+		{"VIRTUAL_ENV of a missing directory", Python, with(python, "$VIRTUAL_ENV=$HOME/gone"), "gone missing pin gone $VIRTUAL_ENV"},
 		{"RUSTUP_TOOLCHAIN", Rust, []string{`~/.rustup/toolchains/nightly-x86_64-unknown-linux-gnu/`, "rust-toolchain: stable", "$RUSTUP_TOOLCHAIN=nightly-x86_64-unknown-linux-gnu"}, "nightly rustup range nightly $RUSTUP_TOOLCHAIN"},
 		{"GOTOOLCHAIN", Go, []string{`/usr/local/go/VERSION: go1.26.0`, `go.mod: go 1.25`, `~/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.24.3.linux-amd64/`, "$GOTOOLCHAIN=go1.24.3"}, "1.24.3 go pin 1.24.3 $GOTOOLCHAIN"},
 		{"GOTOOLCHAIN +auto", Go, []string{`/usr/local/go/VERSION: go1.26.0`, "$GOTOOLCHAIN=go1.24.3+auto"}, "1.24.3 missing pin 1.24.3 $GOTOOLCHAIN"},
@@ -161,8 +161,8 @@ func TestActive_Environment(t *testing.T) {
 		{"GOENV_VERSION", Go, []string{`~/.goenv/versions/1.22.1/`, "$GOENV_VERSION=1.22.1"}, "1.22.1 goenv pin 1.22.1 $GOENV_VERSION"},
 		{"RBENV_VERSION", Ruby, []string{`~/.rbenv/versions/3.3.0/`, "$RBENV_VERSION=3.3.0", ".ruby-version: 3.2.0"}, "3.3.0 rbenv pin 3.3.0 $RBENV_VERSION"},
 		{"JAVA_HOME", Java, []string{`~/jdk/release: JAVA_VERSION="25.0.3"\n`, "$JAVA_HOME=$HOME/jdk", ".java-version: 17"}, "25.0.3 JAVA_HOME pin 25.0.3 $JAVA_HOME"},
-		{"JAVA_HOME of nothing", Java, []string{"$JAVA_HOME=$HOME/jdk-17"}, "jdk-17 missing pin jdk-17 $JAVA_HOME"},
-		{"JAVA_HOME that is relative", Java, []string{"$JAVA_HOME=jdk"}, ""},
+		{"JAVA_HOME of a missing directory", Java, []string{"$JAVA_HOME=$HOME/jdk-17"}, "jdk-17 missing pin jdk-17 $JAVA_HOME"},
+		{"a relative JAVA_HOME", Java, []string{"$JAVA_HOME=jdk"}, ""},
 		{"JAVA_HOME as SDKMAN always sets it", Java, []string{
 			`~/.sdkman/candidates/java/21.0.1-tem/release: JAVA_VERSION="21.0.1"\n`, `~/.sdkman/candidates/java/17.0.9-tem/`, `~/.sdkman/candidates/java/current -> 21.0.1-tem`,
 			"$JAVA_HOME=$HOME/.sdkman/candidates/java/current", ".sdkmanrc: java=17.0.9-tem",
@@ -177,7 +177,7 @@ func TestActive_Environment(t *testing.T) {
 		{"MISE_NODE_VERSION comes before ASDF's", Node, with(nodes, "$MISE_NODE_VERSION=20.9.0", "$ASDF_NODEJS_VERSION=18"), "20.9.0 nvm pin 20.9.0 $MISE_NODE_VERSION"},
 		{"MISE_PYTHON_VERSION", Python, with(python, "$MISE_PYTHON_VERSION=3.12"), "3.12.1 pyenv range 3.12 $MISE_PYTHON_VERSION"},
 		{"MISE_GO_VERSION", Go, []string{"$MISE_GO_VERSION=1.22.1"}, "1.22.1 missing pin 1.22.1 $MISE_GO_VERSION"},
-		{"NVM_BIN is for where nothing else is", Node, with(nodes, "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin"), "18.20.4 nvm pin 18.20.4 $NVM_BIN"},
+		{"NVM_BIN without a declaration", Node, with(nodes, "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin"), "18.20.4 nvm pin 18.20.4 $NVM_BIN"},
 		{"NVM_BIN and .nvmrc", Node, with(nodes, "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin", ".nvmrc: 20"), "18.20.4 nvm range 20 .nvmrc differs"},
 		{"FNM_MULTISHELL_PATH", Node, []string{
 			"~/.local/share/fnm/node-versions/v20.1.0/installation/", "~/multi -> $HOME/.local/share/fnm/node-versions/v20.1.0/installation", "$FNM_MULTISHELL_PATH=$HOME/multi",
@@ -199,7 +199,7 @@ func TestActive_GlobalFiles(t *testing.T) {
 		{"fnm", Node, []string{
 			"~/.local/share/fnm/node-versions/v20.1.0/installation/", "~/.local/share/fnm/aliases/default -> $HOME/.local/share/fnm/node-versions/v20.1.0/installation",
 		}, "20.1.0 fnm pin 20.1.0 ~/.local/share/fnm/aliases/default"},
-		{"fnm as it was", Node, []string{"~/.fnm/node-versions/v20.1.0/installation/", "~/.fnm/aliases/default -> ../node-versions/v20.1.0/installation"}, "20.1.0 fnm pin 20.1.0 ~/.fnm/aliases/default"},
+		{"fnm in its old directory", Node, []string{"~/.fnm/node-versions/v20.1.0/installation/", "~/.fnm/aliases/default -> ../node-versions/v20.1.0/installation"}, "20.1.0 fnm pin 20.1.0 ~/.fnm/aliases/default"},
 		{"volta", Node, []string{"~/.volta/tools/image/node/20.5.1/", `~/.volta/tools/user/platform.json: {"node":{"runtime":"20.5.1","npm":null},"pnpm":null}`}, "20.5.1 volta pin 20.5.1 ~/.volta/tools/user/platform.json"},
 		{"volta without a default", Node, []string{"~/.volta/tools/image/node/20.5.1/", `~/.volta/tools/user/platform.json: {}`}, ""},
 		{"pyenv", Python, []string{"~/.pyenv/versions/3.12.1/", `~/.pyenv/version: 3.12.1\n`}, "3.12.1 pyenv pin 3.12.1 ~/.pyenv/version"},
@@ -211,14 +211,14 @@ func TestActive_GlobalFiles(t *testing.T) {
 		{"rustup override", Rust, []string{
 			"~/.rustup/toolchains/1.80.0-x86_64-unknown-linux-gnu/", `~/.rustup/settings.toml: default_toolchain = "stable"\n[overrides]\n"$HOME/src" = "1.80.0-x86_64-unknown-linux-gnu"\n`,
 		}, "1.80.0 rustup pin 1.80.0 ~/.rustup/settings.toml"},
-		{"rustup override is farther than a file", Rust, []string{
+		{"rust-toolchain below a rustup override", Rust, []string{
 			"~/.rustup/toolchains/1.80.0-x86_64-unknown-linux-gnu/", "~/.rustup/toolchains/1.81.0-x86_64-unknown-linux-gnu/", `~/.rustup/settings.toml: [overrides]\n"$HOME/src" = "1.80.0-x86_64-unknown-linux-gnu"\n`, "rust-toolchain: 1.81.0",
 		}, "1.81.0 rustup pin 1.81.0 rust-toolchain"},
 		{"SDKMAN", Java, []string{`~/.sdkman/candidates/java/21.0.1-tem/`, `~/.sdkman/candidates/java/current -> 21.0.1-tem`}, "21.0.1-tem sdkman pin 21.0.1-tem ~/.sdkman/candidates/java/current"},
 		{"omg's current", Node, []string{`~/.local/share/omg/versions/node/20.5.0/`, `~/.local/share/omg/versions/node/current -> 20.5.0`, "/var/lib/pacman/local/nodejs-24.1.0-1/"}, "20.5.0 omg pin 20.5.0 ~/.local/share/omg/versions/node/current"},
-		{"omg's current that is gone", Node, []string{`~/.local/share/omg/versions/node/current -> 20.5.0`}, "20.5.0 missing pin 20.5.0 ~/.local/share/omg/versions/node/current"},
-		{"omg's current, adopted", Node, with(nodes, `~/.local/share/omg/versions/node/current -> $HOME/.nvm/versions/node/v18.20.4`), "18.20.4 nvm pin 18.20.4 ~/.local/share/omg/versions/node/current"},
-		{"omg's current, adopted from fnm and gone", Node, []string{`~/.local/share/omg/versions/node/current -> $HOME/.fnm/node-versions/v18.20.4/installation`}, "18.20.4 missing pin 18.20.4 ~/.local/share/omg/versions/node/current"},
+		{"omg's current without its target", Node, []string{`~/.local/share/omg/versions/node/current -> 20.5.0`}, "20.5.0 missing pin 20.5.0 ~/.local/share/omg/versions/node/current"},
+		{"omg's current to a version of nvm's", Node, with(nodes, `~/.local/share/omg/versions/node/current -> $HOME/.nvm/versions/node/v18.20.4`), "18.20.4 nvm pin 18.20.4 ~/.local/share/omg/versions/node/current"},
+		{"omg's current to a missing version of fnm's", Node, []string{`~/.local/share/omg/versions/node/current -> $HOME/.fnm/node-versions/v18.20.4/installation`}, "18.20.4 missing pin 18.20.4 ~/.local/share/omg/versions/node/current"},
 		{"global files come before current", Node, with(nodes, `~/.nvm/alias/default: 20\n`, `~/.local/share/omg/versions/node/18.0.0/`, `~/.local/share/omg/versions/node/current -> 18.0.0`), "20.11.0 nvm range 20 ~/.nvm/alias/default"},
 		{"the system's package", Node, []string{"/var/lib/pacman/local/nodejs-24.1.0-1/"}, "24.1.0 system"},
 		{"an LTS package", Node, []string{"/var/lib/pacman/local/nodejs-lts-jod-22.14.0-2/"}, "22.14.0 system"},
@@ -290,16 +290,16 @@ func TestRustToolchain_Suffix(t *testing.T) {
 
 func TestDeclared_NearestDirectory(t *testing.T) {
 	run(t, []scenario{
-		{"its weakest file over the parent's strongest", Node, with(nodes, ".nvmrc: 18", `~/src/mise.toml: [tools]\nnode = "20"\n`), "18.20.4 nvm range 18 .nvmrc"},
-		{"the parent's where it says nothing", Node, with(nodes, ".ruby-version: 3", `~/src/mise.toml: [tools]\nnode = "20"\n`), "20.11.0 nvm range 20 ~/src/mise.toml"},
-		{"the home directory's", Node, with(nodes, "~/.nvmrc: 18"), "18.20.4 nvm range 18 ~/.nvmrc"},
-		{"nothing above home", Node, with(nodes, "/home/.nvmrc: 18"), ""},
-		{"a broken file is passed over", Node, with(nodes, "mise.toml: [tools", ".nvmrc: 18"), "18.20.4 nvm range 18 .nvmrc"},
-		{"an empty one too", Node, with(nodes, ".node-version: \n", ".nvmrc: 18"), "18.20.4 nvm range 18 .nvmrc"},
-		{"a floor above which the parent chooses", Node, with(nodes, `package.json: {"engines":{"node":">=18"}}`, "~/src/.nvmrc: 20.9.0"), "20.9.0 nvm floor >=18 package.json"},
-		{"a floor below which the parent chooses", Node, with(nodes, `package.json: {"engines":{"node":">=20.10"}}`, "~/src/.nvmrc: 20.9.0"), "21.0.0 nvm floor >=20.10 package.json"},
-		{"a floor, and the choice is not installed", Node, with(nodes, `package.json: {"engines":{"node":">=18"}}`, "~/src/.nvmrc: 19"), "19 missing range 19 ~/src/.nvmrc"},
-		{"a floor that the global choice meets", Go, []string{`~/.goenv/versions/1.25.0/`, `~/.goenv/version: 1.25.0`, "go.mod: go 1.24"}, "1.25.0 goenv floor 1.24 go.mod"},
+		{"any file in a directory before all files above", Node, with(nodes, ".nvmrc: 18", `~/src/mise.toml: [tools]\nnode = "20"\n`), "18.20.4 nvm range 18 .nvmrc"},
+		{"the parent's file if the directory has no declaration", Node, with(nodes, ".ruby-version: 3", `~/src/mise.toml: [tools]\nnode = "20"\n`), "20.11.0 nvm range 20 ~/src/mise.toml"},
+		{"a file in the home directory", Node, with(nodes, "~/.nvmrc: 18"), "18.20.4 nvm range 18 ~/.nvmrc"},
+		{"a file above the home directory is ignored", Node, with(nodes, "/home/.nvmrc: 18"), ""},
+		{"a broken file is ignored", Node, with(nodes, "mise.toml: [tools", ".nvmrc: 18"), "18.20.4 nvm range 18 .nvmrc"},
+		{"an empty file is ignored", Node, with(nodes, ".node-version: \n", ".nvmrc: 18"), "18.20.4 nvm range 18 .nvmrc"},
+		{"a floor that the parent's choice satisfies", Node, with(nodes, `package.json: {"engines":{"node":">=18"}}`, "~/src/.nvmrc: 20.9.0"), "20.9.0 nvm floor >=18 package.json"},
+		{"a floor that the parent's choice does not satisfy", Node, with(nodes, `package.json: {"engines":{"node":">=20.10"}}`, "~/src/.nvmrc: 20.9.0"), "21.0.0 nvm floor >=20.10 package.json"},
+		{"a floor and a choice that is not installed", Node, with(nodes, `package.json: {"engines":{"node":">=18"}}`, "~/src/.nvmrc: 19"), "19 missing range 19 ~/src/.nvmrc"},
+		{"a floor that the global choice satisfies", Go, []string{`~/.goenv/versions/1.25.0/`, `~/.goenv/version: 1.25.0`, "go.mod: go 1.24"}, "1.25.0 goenv floor 1.24 go.mod"},
 		{"go.mod beside .go-version", Go, []string{`~/.goenv/versions/1.25.0/`, `.go-version: 1.25.0`, "go.mod: go 1.26"}, "1.26.0 missing floor 1.26 go.mod"},
 	})
 }
@@ -313,7 +313,7 @@ func TestActive_SearchEnds(t *testing.T) {
 	require.Equal(t, "", w.format(New(env).Active(Ruby)))
 	env = w.env()
 	env.Dir = filepath.Join(w.root, "home")
-	require.Equal(t, "18.20.4 nvm range 18 /home/.nvmrc", w.format(New(env).Active(Node)), "outside of home it goes up to the top")
+	require.Equal(t, "18.20.4 nvm range 18 /home/.nvmrc", w.format(New(env).Active(Node)), "outside of the home directory, the search ends at /")
 	env.Dir = "relative"
 	require.Equal(t, "", w.format(New(env).Active(Node)))
 }
@@ -333,7 +333,7 @@ func TestAll(t *testing.T) {
 	}
 	require.Equal(t, []string{"node 20.11.0", "python 3.13.1"}, all)
 	require.Equal(t, Names(), New(w.env()).Names())
-	require.Empty(t, New(Env{Root: t.TempDir()}).All(), "without anything it knows only the system")
+	require.Empty(t, New(Env{Root: t.TempDir()}).All(), "without Home and Dir, only the system's packages count")
 	_, err := os.Stat(filepath.Join(w.home, ".local"))
 	require.ErrorIs(t, err, os.ErrNotExist, "nothing is written")
 }

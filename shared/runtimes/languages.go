@@ -13,7 +13,7 @@ const (
 	maxAlso  = 8  // versions of a declaration after the first
 )
 
-// lastFirst returns the paths of the files names in a directory, in reverse alphabetical order, at most maxConfD.
+// lastFirst returns the paths of the named files in a directory, in reverse alphabetical order, at most maxConfD.
 func lastFirst(dir string, names []string) []string {
 	slices.Sort(names)
 	slices.Reverse(names)
