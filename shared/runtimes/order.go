@@ -32,8 +32,8 @@ var misePaths = []string{
 	".config/mise.toml", ".config/mise/mise.toml", ".config/mise/config.toml", ".config/mise/conf.d",
 }
 
-// miseEnvPaths lists mise's configuration files for an environment by precedence. The environment's name replaces the
-// *.
+// miseEnvPaths lists mise's configuration files for an environment by precedence. The * stands for the environment's
+// name.
 var miseEnvPaths = []string{
 	".mise.*.local.toml", ".mise/config.*.local.toml", "mise.*.local.toml", "mise/config.*.local.toml",
 	".config/mise.*.local.toml", ".config/mise/config.*.local.toml",

@@ -15,8 +15,8 @@ import (
 	"github.com/omg-arch/omg/shared/statusfile"
 )
 
-// TestMain sets a strict umask: the tests' directories must be trusted, and a directory that others can write to is
-// not.
+// TestMain sets a strict umask: the tests' directories must be trusted, and omg-probe does not trust a directory
+// that others can write to.
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022)
 	os.Exit(m.Run())

@@ -1,7 +1,7 @@
 // Package shell generates the code with which a shell shows omg-probe's output in its prompt. The code runs omg-probe
 // before a prompt if the directory changed, a command ran, the status file changed, or some seconds have passed, and
-// stores the output in the variable OMG_PROMPT. The prompt contains only this variable. A shell expands a prompt once,
-// so it shows the variable's content and runs nothing in it.
+// stores the output in the variable OMG_PROMPT. The code adds only this variable to the prompt. A shell expands a
+// prompt once, so it shows the variable's content and runs nothing in it.
 package shell
 
 import (
@@ -45,8 +45,7 @@ func Code(shell string, command, files []string) (string, error) {
 // quotePosix quotes any text as one word of bash and zsh.
 func quotePosix(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// quoteFish quotes any text as one word of fish. Inside quotes, a backslash escapes only a quote or a backslash in
-// fish.
+// quoteFish quotes any text as one word of fish. In fish's quotes, a backslash escapes only a quote or a backslash.
 func quoteFish(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
 }
