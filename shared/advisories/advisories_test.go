@@ -25,7 +25,7 @@ type system struct {
 }
 
 func (s system) Installed(name string) (string, bool) { v, ok := s.installed[name]; return v, ok }
-func (s system) Offered(name string) []string         { return s.offered[name] }
+func (s system) OfferedVersions(name string) []string { return s.offered[name] }
 
 func TestJudge(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -69,8 +69,8 @@ type PackageFindings struct {
 type System interface {
 	// Installed returns the version of an installed package.
 	Installed(name string) (version string, ok bool)
-	// Offered returns the versions of a package in the repositories, in the order of the repositories.
-	Offered(name string) []string
+	// OfferedVersions returns the versions of a package in the repositories, in the order of the repositories.
+	OfferedVersions(name string) []string
 }
 
 // Assess returns the installed packages for which a record's verdict is not Safe, the worst first.
@@ -86,7 +86,7 @@ func Assess(records []Record, system System) []PackageFindings {
 			}
 			var update string
 			verdict := r.Judge(installed, func(fixed string) bool {
-				for _, v := range system.Offered(name) {
+				for _, v := range system.OfferedVersions(name) {
 					if pacmandb.Compare(v, fixed) >= 0 {
 						update = v
 						return true
@@ -101,7 +101,7 @@ func Assess(records []Record, system System) []PackageFindings {
 			if !ok {
 				place = len(found)
 				at[name] = place
-				found = append(found, PackageFindings{Name: name, Installed: installed, Foreign: len(system.Offered(name)) == 0})
+				found = append(found, PackageFindings{Name: name, Installed: installed, Foreign: len(system.OfferedVersions(name)) == 0})
 			}
 			p := &found[place]
 			p.Findings = append(p.Findings, Finding{r, verdict})

@@ -121,7 +121,7 @@ func (o *offers) Installed(name string) (string, bool) {
 	return v, ok
 }
 
-func (o *offers) Offered(name string) (versions []string) {
+func (o *offers) OfferedVersions(name string) (versions []string) {
 	err := eachInRepos(o.s.comparedSet, name, func(_, version string) { versions = append(versions, version) })
 	if o.err == nil {
 		o.err = err

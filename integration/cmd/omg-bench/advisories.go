@@ -48,7 +48,7 @@ func (b *bench) startTracker() (stop func()) {
 type judged map[string]string
 
 func (j judged) Installed(name string) (string, bool) { v, ok := j[name]; return v, ok }
-func (j judged) Offered(string) []string              { return []string{"1.2.4-1"} }
+func (j judged) OfferedVersions(string) []string      { return []string{"1.2.4-1"} }
 
 // advisories measures the assessment of a whole system, in this process.
 func (b *bench) advisories() error {

@@ -202,7 +202,7 @@ func (f *fake) List(context.Context, []string) (*backend.Versions, error) {
 	return give(f, "list", f.list)
 }
 
-func (f *fake) Use(context.Context, string, string) (*backend.UseResult, error) {
+func (f *fake) UseRuntime(context.Context, string, string) (*backend.UseResult, error) {
 	return give(f, "use", f.use)
 }
 

@@ -108,7 +108,7 @@ changed.
 			if err != nil {
 				return err
 			}
-			r, err := a.backend().Use(c.Context, c.Args().Get(0), c.Args().Get(1))
+			r, err := a.backend().UseRuntime(c.Context, c.Args().Get(0), c.Args().Get(1))
 			if err != nil {
 				return err
 			}

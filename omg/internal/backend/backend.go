@@ -65,5 +65,5 @@ type Backend interface {
 	// The following methods depend on the working directory and the environment of the caller.
 	Which(ctx context.Context, runtimes []string) (*ActiveVersions, error)
 	List(ctx context.Context, runtimes []string) (*Versions, error)
-	Use(ctx context.Context, runtime, version string) (*UseResult, error)
+	UseRuntime(ctx context.Context, runtime, version string) (*UseResult, error)
 }

@@ -162,17 +162,17 @@ func TestRuntimes(t *testing.T) {
 	versions, err := b.List(t.Context(), []string{"node"})
 	require.NoError(t, err)
 	require.Equal(t, []backend.RuntimeVersion{{Runtime: "node", Version: "20.1.0", Manager: "nvm", Path: w.path(".nvm/versions/node/v20.1.0"), Active: true}}, versions.Versions)
-	chosen, err := b.Use(t.Context(), "node", "20")
+	chosen, err := b.UseRuntime(t.Context(), "node", "20")
 	require.NoError(t, err)
 	require.Equal(t, "20.1.0", chosen.Version)
 	require.Equal(t, "20.1.0", chosen.Now.Version)
 	for _, err := range []error{
 		func() error { _, err := b.Which(t.Context(), []string{"perl"}); return err }(),
 		func() error { _, err := b.List(t.Context(), []string{"perl"}); return err }(),
-		func() error { _, err := b.Use(t.Context(), "perl", "5"); return err }(),
+		func() error { _, err := b.UseRuntime(t.Context(), "perl", "5"); return err }(),
 	} {
 		require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))
 	}
-	_, err = b.Use(t.Context(), "node", "99")
+	_, err = b.UseRuntime(t.Context(), "node", "99")
 	require.Equal(t, exit.NotFound, exit.Code(err))
 }

@@ -85,8 +85,8 @@ func (b *Backend) List(_ context.Context, names []string) (*backend.Versions, er
 	return result, nil
 }
 
-// Use implements backend.Backend.
-func (b *Backend) Use(_ context.Context, runtime, version string) (*backend.UseResult, error) {
+// UseRuntime implements backend.Backend.
+func (b *Backend) UseRuntime(_ context.Context, runtime, version string) (*backend.UseResult, error) {
 	env, err := b.runtimesEnv()
 	if err != nil {
 		return nil, err

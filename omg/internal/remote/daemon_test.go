@@ -226,7 +226,7 @@ func each(nothing func(*wire.Package) error) map[string]func(context.Context, ba
 		"doctor":      func(ctx context.Context, b backend.Backend) error { _, err := b.Doctor(ctx); return err },
 		"which":       func(ctx context.Context, b backend.Backend) error { _, err := b.Which(ctx, nil); return err },
 		"list":        func(ctx context.Context, b backend.Backend) error { _, err := b.List(ctx, nil); return err },
-		"use":         func(ctx context.Context, b backend.Backend) error { _, err := b.Use(ctx, "", ""); return err },
+		"use":         func(ctx context.Context, b backend.Backend) error { _, err := b.UseRuntime(ctx, "", ""); return err },
 	}
 }
 

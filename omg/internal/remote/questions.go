@@ -131,7 +131,7 @@ func (b *Backend) Which(context.Context, []string) (*backend.ActiveVersions, err
 // List implements backend.Backend.
 func (b *Backend) List(context.Context, []string) (*backend.Versions, error) { return nil, b.direct() }
 
-// Use implements backend.Backend.
-func (b *Backend) Use(context.Context, string, string) (*backend.UseResult, error) {
+// UseRuntime implements backend.Backend.
+func (b *Backend) UseRuntime(context.Context, string, string) (*backend.UseResult, error) {
 	return nil, b.direct()
 }

@@ -217,7 +217,7 @@ func (c *Client) get(ctx context.Context, r Request, w io.Writer) (Response, err
 		return Response{}, simplify(ctx, err)
 	}
 	defer resp.Body.Close()
-	a := Response{ETag: header(resp, "ETag"), LastModified: header(resp, "Last-Modified")}
+	a := Response{ETag: boundedHeader(resp, "ETag"), LastModified: boundedHeader(resp, "Last-Modified")}
 	switch {
 	case resp.StatusCode == http.StatusNotModified && (r.ETag != "" || r.LastModified != ""):
 		a.NotModified = true
@@ -253,9 +253,9 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	return req, nil
 }
 
-// header returns the value of a header. It returns "" for a value that is too long to be sent back in a later
+// boundedHeader returns the value of a header. It returns "" for a value that is too long to be sent back in a later
 // request.
-func header(resp *http.Response, name string) string {
+func boundedHeader(resp *http.Response, name string) string {
 	if v := resp.Header.Get(name); len(v) <= 256 {
 		return v
 	}
