@@ -160,12 +160,12 @@ func (s *Server) Count(kind string) int {
 func (s *Server) Await(t testing.TB, kind string, n int) {
 	t.Helper()
 	harness.Await(t, func() bool { return s.Count(kind) >= n }, "%d requests for %s; there were: %s", n, kind, func() string {
-		return strings.Join(s.Asked(), " ")
+		return strings.Join(s.Targets(), " ")
 	})
 }
 
-// Asked returns the request targets of all requests since Reset.
-func (s *Server) Asked() []string {
+// Targets returns the request targets of all requests since Reset.
+func (s *Server) Targets() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.asked...)

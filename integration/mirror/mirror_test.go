@@ -249,8 +249,8 @@ func TestMirror_Requests(t *testing.T) {
 	w := newMirrorSystem(t, small, all, "OMG_SYNC_INTERVAL=24h")
 	w.start()
 	w.awaitOwn(then)
-	require.Len(t, w.mirror.Asked(), len(w.repos))
-	require.Equal(t, "/core/os/x86_64/core.db", w.mirror.Asked()[0])
+	require.Len(t, w.mirror.Targets(), len(w.repos))
+	require.Equal(t, "/core/os/x86_64/core.db", w.mirror.Targets()[0])
 	for range 20 {
 		require.NoError(t, w.omgd.Ask(wire.OpOutdated, nil, &wire.OutdatedResult{}))
 		require.Zero(t, w.omgd.Omg("refresh").Code)
@@ -259,7 +259,7 @@ func TestMirror_Requests(t *testing.T) {
 	w.start()
 	w.awaitOwn(then)
 	w.omgd.Stop()
-	require.Len(t, w.mirror.Asked(), len(w.repos))
+	require.Len(t, w.mirror.Targets(), len(w.repos))
 }
 
 // TestMirror_Alone checks that omgd has the same data after a restart without a network, and that omgd counts updates

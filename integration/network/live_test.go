@@ -364,6 +364,6 @@ func TestLive_Disabled(t *testing.T) {
 	require.Empty(t, got.source())
 	require.Equal(t, 1, w.omgd.Omg("info", "yay").Code)
 	w.omgd.Stop()
-	require.Empty(t, w.server.Asked())
+	require.Empty(t, w.server.Targets())
 	require.NoFileExists(t, w.Path("data", "aur.json.gz"))
 }

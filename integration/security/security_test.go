@@ -199,12 +199,12 @@ func TestTracker_Faults(t *testing.T) {
 			w.start()
 			w.awaitCounts(1, 0)
 			w.omgd.Stop()
-			asked := len(w.tracker.Asked())
+			asked := len(w.tracker.Targets())
 			w.start()
 			w.awaitCounts(1, 0)
 			require.Equal(t, 5, w.omgd.Omg("security", "--fail-on", "high").Code)
 			w.omgd.Stop()
-			require.Len(t, w.tracker.Asked(), asked, "a young answer is not asked for again")
+			require.Len(t, w.tracker.Targets(), asked, "a young answer is not asked for again")
 
 			// It fails when it is asked again.
 			fault.On(w.tracker.Server)

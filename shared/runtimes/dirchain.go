@@ -48,7 +48,7 @@ func (w *dirChain) up() *level {
 	w.next = ""
 	first := len(w.levels) == 0
 	if len(w.levels) == maxLevels {
-		p.note(dir, "too many levels up: not searched")
+		p.addNote(dir, "too many levels up: not searched")
 		return nil
 	}
 	var real *string
@@ -57,7 +57,7 @@ func (w *dirChain) up() *level {
 	}
 	has, device, remote := p.readDir(dir, first || p.env.CrossBorders, real)
 	if device != 0 && w.device != 0 && device != w.device && !p.env.CrossBorders {
-		p.note(dir, "another file system begins below: not searched")
+		p.addNote(dir, "another file system begins below: not searched")
 		return nil
 	}
 	if device != 0 { // 0 means that the directory could not be read
@@ -69,7 +69,7 @@ func (w *dirChain) up() *level {
 	switch {
 	case dir == w.top || dir == "/":
 	case remote && !p.env.Remote:
-		p.note(dir, "a network file system or FUSE: nothing above is searched")
+		p.addNote(dir, "a network file system or FUSE: nothing above is searched")
 	default:
 		w.next = filepath.Dir(dir)
 	}
@@ -127,7 +127,7 @@ func (p *Prober) readDir(dir string, checkRemote bool, real *string) (has func(s
 	fd, err := open(dir, unix.O_DIRECTORY)
 	if err != nil {
 		if unix.Stat(dir, &st) != nil {
-			p.note(dir, err.Error())
+			p.addNote(dir, err.Error())
 			return func(string) bool { return false }, 0, false
 		}
 		if real != nil {
@@ -140,7 +140,7 @@ func (p *Prober) readDir(dir string, checkRemote bool, real *string) (has func(s
 		*real = pathOf(fd)
 	}
 	if err := unix.Fstat(fd, &st); err != nil {
-		p.note(dir, err.Error())
+		p.addNote(dir, err.Error())
 	}
 	remote = checkRemote && p.remote(fd)
 	entries, err := p.list(fd, maxEntries)
@@ -185,7 +185,7 @@ type step struct {
 	logical, physical   *level // the directories of this level in the two chains of dirChains; nil after a chain's end
 }
 
-func (s *step) take(path string, scope Scope, all []rawDeclaration) {
+func (s *step) add(path string, scope Scope, all []rawDeclaration) {
 	for _, f := range all {
 		if !s.undecided[f.runtime] || s.declared[f.runtime] {
 			continue
@@ -203,20 +203,20 @@ func (s *step) read() {
 	if s.physical != nil {
 		if s.undecided[Rust] {
 			if toolchain := p.rustupSettings().Overrides[s.physical.dir]; toolchain != "" {
-				s.take(p.rustupSettings().path, Directory, []rawDeclaration{{runtime: Rust, want: withoutHost(toolchain)}})
+				s.add(p.rustupSettings().path, Directory, []rawDeclaration{{runtime: Rust, want: withoutHost(toolchain)}})
 			}
 		}
 		for _, f := range p.miseAt(s.physical) {
 			if len(s.undecided) == 0 {
 				return
 			}
-			s.take(f.path, p.scopeOf(f.path), p.miseTools(f))
+			s.add(f.path, p.scopeOf(f.path), p.miseTools(f))
 		}
 	}
 	for _, name := range p.toolVersionsNames() {
 		if l := s.logical; len(s.undecided) > 0 && l != nil && l.has(name) {
 			path := filepath.Join(l.dir, name)
-			s.take(path, p.scopeOf(path), p.miseAllows(l.dir, p.parse(path, parseToolVersions)))
+			s.add(path, p.scopeOf(path), p.miseAllows(l.dir, p.parse(path, parseToolVersions)))
 		}
 	}
 	for _, f := range languageFiles {
@@ -234,7 +234,7 @@ func (s *step) read() {
 		if parse == nil {
 			parse = rcFile(f.runtime)
 		}
-		s.take(path, Directory, p.idiomatic(path, p.parse(path, parse)))
+		s.add(path, Directory, p.idiomatic(path, p.parse(path, parse)))
 	}
 }
 
@@ -256,7 +256,7 @@ func (p *Prober) parse(path string, parse func(p *Prober, path string, text []by
 	}
 	all, err := parse(p, path, text)
 	if err != nil {
-		p.note(path, err.Error())
+		p.addNote(path, err.Error())
 	}
 	return all
 }

@@ -55,7 +55,7 @@ func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
 	default:
 		if _, err := retryEINTR(func() (int, error) { return 0, unix.Stat(path, &st) }); err != nil {
 			if !absent(err) {
-				p.note(path, err.Error())
+				p.addNote(path, err.Error())
 			}
 			return nil, false
 		}
@@ -66,7 +66,7 @@ func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
 	fd, err := open(path, 0)
 	if err != nil {
 		if !absent(err) {
-			p.note(path, err.Error())
+			p.addNote(path, err.Error())
 		}
 		return nil, false
 	}
@@ -80,7 +80,7 @@ func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
 	for n < len(text) {
 		m, err := retryEINTR(func() (int, error) { return unix.Read(fd, text[n:]) })
 		if err != nil {
-			p.note(path, err.Error())
+			p.addNote(path, err.Error())
 			return nil, false
 		}
 		if m == 0 {
@@ -94,10 +94,10 @@ func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
 func (p *Prober) readable(path string, st *unix.Stat_t, limit int64) bool {
 	switch {
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		p.note(path, "not a regular file")
+		p.addNote(path, "not a regular file")
 		return false
 	case st.Size > limit:
-		p.note(path, fmt.Sprintf("larger than %d KiB", limit>>10))
+		p.addNote(path, fmt.Sprintf("larger than %d KiB", limit>>10))
 		return false
 	}
 	return true
@@ -160,7 +160,7 @@ func (p *Prober) children(path string, limit int) []entry {
 		}
 	}
 	if !absent(err) {
-		p.note(path, err.Error())
+		p.addNote(path, err.Error())
 	}
 	return nil
 }

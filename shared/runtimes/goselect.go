@@ -203,7 +203,7 @@ func (p *Prober) chooseGo(local Installation) goChoice {
 	case setting == "auto" || setting == "path":
 		mode = setting
 	case both && mode != "auto" && mode != "path" || least != "local" && goVersionOf(least) == "":
-		p.note(source, "GOTOOLCHAIN has a value that the go command rejects")
+		p.addNote(source, "GOTOOLCHAIN has a value that the go command rejects")
 		return none
 	case least != "local":
 		lowest = goVersionOf(least)

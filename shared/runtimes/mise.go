@@ -156,7 +156,7 @@ func (p *Prober) miserc() table {
 		if text, ok := p.read(path); ok {
 			one, err := parseTOML(text)
 			if err != nil {
-				p.note(path, err.Error())
+				p.addNote(path, err.Error())
 			}
 			for key, value := range one {
 				if _, known := all[key]; !known {
@@ -291,7 +291,7 @@ func (p *Prober) miseFragments(dir string) []string {
 		files = append(files, e.name)
 	}
 	if len(files) > maxConfD {
-		p.note(dir, "too many files")
+		p.addNote(dir, "too many files")
 	}
 	return lastFirst(dir, files)
 }

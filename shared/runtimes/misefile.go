@@ -25,7 +25,7 @@ func (p *Prober) parseMise(path, root string) *miseFile {
 	}
 	all, err := parseTOML(text)
 	if err != nil {
-		p.note(path, err.Error())
+		p.addNote(path, err.Error())
 		return nil
 	}
 	return &miseFile{path, root, all}
@@ -258,7 +258,7 @@ func (p *Prober) miseLock(path string) map[string][]string {
 	}
 	lock, err := parseTOML(text_)
 	if err != nil {
-		p.note(path, err.Error())
+		p.addNote(path, err.Error())
 		return all
 	}
 	tools, _ := lock["tools"].(table)

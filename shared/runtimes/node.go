@@ -116,7 +116,7 @@ func (p *Prober) volta(path string, text []byte) string {
 		path = filepath.Join(filepath.Dir(path), extends)
 		_, dirs := p.dirChains()
 		if top := dirs.top; filepath.IsAbs(extends) || seen[path] || top != "" && inside(p.levelDir(), top) && !inside(path, top) {
-			p.note(path, "extended by volta's key: not read")
+			p.addNote(path, "extended by volta's key: not read")
 			return ""
 		}
 		var ok bool

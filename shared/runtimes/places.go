@@ -114,7 +114,7 @@ func (p *Prober) rustupSettings() *rustupSettings {
 		s := &rustupSettings{Overrides: map[string]string{}}
 		file, err := parseTOML(content)
 		if err != nil {
-			p.note(path, err.Error())
+			p.addNote(path, err.Error())
 		} else {
 			s.Default = text(file["default_toolchain"])
 			overrides, _ := file["overrides"].(table)

@@ -243,7 +243,7 @@ func (p *Prober) Names() []string { return slices.Clone(p.wants) }
 // Notes returns the files that have been skipped so far, such as broken and unreadable ones.
 func (p *Prober) Notes() []Note { return slices.Clone(p.notes) }
 
-func (p *Prober) note(path, text string) {
+func (p *Prober) addNote(path, text string) {
 	n := Note{path, text}
 	if len(p.notes) < maxNotes && !slices.Contains(p.notes, n) {
 		p.notes = append(p.notes, n)

@@ -147,8 +147,8 @@ func TestExamine_OtherRepository(t *testing.T) {
 	}
 }
 
-// TestExamine_Given checks that an index that the user chose is never rebuilt.
-func TestExamine_Given(t *testing.T) {
+// TestExamine_NamedIndex checks that an index that the user chose is never rebuilt.
+func TestExamine_NamedIndex(t *testing.T) {
 	s, other := generate(t, fixture.Options{Packages: 60, Seed: 1}), generate(t, fixture.Options{Packages: 60, Seed: 2})
 	core := s.repository(t, "core")
 	x := indexed(t, t.TempDir(), core)

@@ -20,21 +20,21 @@ func run(env []string, args ...string) (time.Duration, error) {
 		return 0, err
 	}
 	defer null.Close()
-	said, err := os.CreateTemp("", "omg-bench-stderr-")
+	stderr, err := os.CreateTemp("", "omg-bench-stderr-")
 	if err != nil {
 		return 0, err
 	}
-	defer os.Remove(said.Name())
-	defer said.Close()
+	defer os.Remove(stderr.Name())
+	defer stderr.Close()
 	start := time.Now()
-	p, err := os.StartProcess(path, args, &os.ProcAttr{Env: env, Files: []*os.File{null, null, said}})
+	p, err := os.StartProcess(path, args, &os.ProcAttr{Env: env, Files: []*os.File{null, null, stderr}})
 	if err != nil {
 		return 0, err
 	}
 	state, err := p.Wait()
 	took := time.Since(start)
 	if err == nil && !state.Success() {
-		line, _ := os.ReadFile(said.Name())
+		line, _ := os.ReadFile(stderr.Name())
 		err = fmt.Errorf("%q: %s: %s", args, state, line)
 	}
 	return took, err

@@ -32,7 +32,7 @@ type app struct {
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open backend.Open) int {
 	a := &app{openBackend: open, stdout: stdout, stderr: stderr}
 	a.options.Args = args
-	a.options.Note = a.note
+	a.options.Note = a.printNote
 	flags := a.globalFlags()
 	pacman := pacmanOperation(flags, args)
 	if pacman != nil {
@@ -214,8 +214,8 @@ func (a *app) backend() backend.Backend {
 	return a.openBackend(o)
 }
 
-// note prints a note on standard error.
-func (a *app) note(text string) { command.Note(a.stderr, "omg", text) }
+// printNote prints a note on standard error.
+func (a *app) printNote(text string) { command.Note(a.stderr, "omg", text) }
 
 // reportError prints an error that does not end the command.
 func (a *app) reportError(text string) { command.Report(a.stderr, "omg", text) }

@@ -58,7 +58,7 @@ func (a *app) config(c *cli.Context, o *configOptions) error {
 		})
 	}
 	for _, w := range all.Warnings {
-		a.note(w)
+		a.printNote(w)
 	}
 	err = list(out, all, all.Settings, func(s *backend.Setting) string { return s.Key }, func(w *bufio.Writer, s *backend.Setting) {
 		fmt.Fprintf(w, "%s = %s # %s\n", s.Key, tomlValue(s.Value), termtext.Clean(s.Origin))

@@ -71,7 +71,7 @@ Otherwise omg starts it in the background.
 					}
 					code, err := d.Logs(c.Context, a.stdout, logs.lines, logs.follow)
 					if errors.Is(err, manage.ErrNoEntries) {
-						a.note(err.Error())
+						a.printNote(err.Error())
 						return 0, nil
 					}
 					return code, err

@@ -128,7 +128,7 @@ func (a *app) addInstalled(c *cli.Context, b backend.Backend, all *wire.InfoResu
 	}
 	found, err := b.Installed(c.Context, &wire.InstalledRequest{Names: names, Details: true})
 	if err != nil {
-		a.note("the AUR was not queried: " + err.Error())
+		a.printNote("the AUR was not queried: " + err.Error())
 		return nil, errors.Is(err, backend.ErrNoLocal)
 	}
 	here := make(map[string]bool, len(found.Packages))
@@ -184,7 +184,7 @@ func (a *app) noteAUR(sources []wire.Source) wire.SourceState {
 		return ""
 	}
 	if s.State != wire.SourceOK {
-		a.note(show.AURState(s, "not searched"))
+		a.printNote(show.AURState(s, "not searched"))
 	}
 	return s.State
 }

@@ -136,7 +136,7 @@ func (o *output) outdated(opts *outdatedOptions, all *wire.OutdatedResult, forei
 func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
 	now := time.Now()
 	if !o.json && o.format == "" && slices.ContainsFunc(all.Sources, func(s wire.Source) bool { return s.Downloaded }) {
-		a.note("updates are from omgd's downloaded databases, as of " + show.RelativeTime(wire.UpToDateAsOf(all.Sources), now))
+		a.printNote("updates are from omgd's downloaded databases, as of " + show.RelativeTime(wire.UpToDateAsOf(all.Sources), now))
 	}
 	for i := range all.Sources {
 		s := &all.Sources[i]
@@ -145,10 +145,10 @@ func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
 		case s.Kind == wire.KindAUR:
 			// The results of the repositories do not depend on the AUR.
 			if len(all.Foreign) > 0 {
-				a.note(show.AURState(s, "no updates known"))
+				a.printNote(show.AURState(s, "no updates known"))
 			}
 		case s.IsRepository() && s.State == wire.SourceStale && !s.Outdated && !o.aur:
-			a.note(show.Source(s, now))
+			a.printNote(show.Source(s, now))
 		}
 	}
 }

@@ -225,7 +225,7 @@ func (o *output) end() error {
 		if n > 1 {
 			what = fmt.Sprintf("%d packages whose names", n)
 		}
-		o.app.note(fmt.Sprintf("left out %s could be taken for something else on a command line: %s", what, quoted(o.odd)))
+		o.app.printNote(fmt.Sprintf("left out %s could be taken for something else on a command line: %s", what, quoted(o.odd)))
 	}
 	return err
 }
@@ -271,14 +271,14 @@ func uncertain(b *wire.Basis) string {
 // noteBasis prints notes about what a result lacks, and which parts are stale.
 func (o *output) noteBasis(b *wire.Basis) {
 	if b.Stale {
-		o.app.note(show.NotChecked(b))
+		o.app.printNote(show.NotChecked(b))
 	}
 	if b.Partial {
-		o.app.note("partial: " + show.Lacking(b))
+		o.app.printNote("partial: " + show.Lacking(b))
 	}
 	for i := range b.Sources {
 		if s := &b.Sources[i]; s.Outdated && s.IsRepository() {
-			o.app.note(show.Reason(s))
+			o.app.printNote(show.Reason(s))
 		}
 	}
 }

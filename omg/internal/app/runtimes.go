@@ -45,7 +45,7 @@ func (a *app) which(c *cli.Context, o *outputOptions) error {
 		return err
 	}
 	for _, note := range all.Notes {
-		a.note(note)
+		a.printNote(note)
 	}
 	if err := out.end(); err != nil {
 		return err
@@ -121,7 +121,7 @@ changed.
 					if r.Now.Differs || source == "" {
 						source = "PATH"
 					}
-					a.note(fmt.Sprintf("in this directory %s selects %s %s", source, r.Now.Runtime, r.Now.Version))
+					a.printNote(fmt.Sprintf("in this directory %s selects %s %s", source, r.Now.Runtime, r.Now.Version))
 				}
 			})
 			if err != nil {

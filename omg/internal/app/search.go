@@ -120,7 +120,7 @@ func (a *app) search(c *cli.Context, o *searchOptions) error {
 		aur = a.noteAUR(all.Sources)
 	}
 	if more := int(all.Total) - shown; more > 0 && terminal {
-		a.note(fmt.Sprintf("%d more; --limit 0 shows all", more))
+		a.printNote(fmt.Sprintf("%d more; --limit 0 shows all", more))
 	}
 	if all.Total > 0 {
 		return nil

@@ -159,10 +159,10 @@ func (a *app) noteAdvisories(all *wire.SecurityResult) {
 		switch {
 		case s.State == wire.SourceOK || s.Kind == wire.KindAUR: // the tracker does not cover the AUR
 		case s.Kind == wire.KindTracker, s.State == wire.SourceStale && !s.Outdated:
-			a.note(show.Source(s, now))
+			a.printNote(show.Source(s, now))
 		}
 	}
 	if all.Skipped > 0 {
-		a.note(fmt.Sprintf("%d records of the security tracker could not be read", all.Skipped))
+		a.printNote(fmt.Sprintf("%d records of the security tracker could not be read", all.Skipped))
 	}
 }

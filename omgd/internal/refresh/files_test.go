@@ -211,10 +211,10 @@ func TestFiles_AUR(t *testing.T) {
 	})
 }
 
-// TestFiles_Given checks that an index from --index is used as it is and never built, even if its database is
+// TestFiles_NamedIndex checks that an index from --index is used as it is and never built, even if its database is
 // newer, bad or missing. If the index cannot be used, that is a problem, and indexes are built for the
 // repositories in it.
-func TestFiles_Given(t *testing.T) {
+func TestFiles_NamedIndex(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		given := filepath.Join(t.TempDir(), "given.omgidx")
 		w := newTestSystem(t, nil)
