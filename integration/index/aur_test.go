@@ -119,7 +119,7 @@ func TestAUR_OddPackages(t *testing.T) {
 	require.Equal(t, "aur: 1 packages", r.Lines()[0])
 	require.NotContains(t, r.Stderr, "\x1b")
 	require.Contains(t, r.Stderr, "has a name that no package can have")
-	require.Contains(t, r.Stderr, `"good" stands there again`)
+	require.Contains(t, r.Stderr, `"good" has the name of an earlier package`)
 	require.Contains(t, r.Stderr, "left out: aur/huge")
 	packages := dump(s, s.Path("x"))
 	require.Len(t, packages, 1)

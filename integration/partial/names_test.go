@@ -57,20 +57,19 @@ func TestOddNames(t *testing.T) {
 			r := omg(strings.Fields(line)...)
 			require.Equal(t, answered, r.Code, "%s: %s", line, r.Stderr)
 			require.Equal(t, strings.Fields(want), slices.Sorted(slices.Values(r.Lines())), line)
-			require.Equal(t, line != "search -q thing", strings.Contains(r.Stderr, "note: left out "), line)
+			require.Contains(t, r.Stderr, "note: left out ", line)
 		}
 		require.Contains(t, omg("orphans").Stdout, "-Rdd 1-1\n", "people see what pacman sees")
 		require.NotContains(t, omg("orphans").Stdout, "needed", "what such a package needs is needed")
 		text := omg("status").Stdout
-		require.Contains(t, text, `repository good: incomplete: entry "$(id)-2-1" has a name that no package can have and was left out, and 7 more`)
 		require.Contains(t, text, "local: incomplete: local/")
 		require.Contains(t, text, " has a name that no package can have, and 7 more")
-		for _, name := range dashed {
+		for _, name := range []string{"-Rdd", ".hidden", "$(id)", "a b"} {
 			require.Contains(t, omg("search", "thing").Stdout, "good/"+name+" 2-1 ")
 			require.Contains(t, omg("outdated").Stdout, name+" 1-1 -> 2-1\n")
 		}
-		r := omg("foreign", "-q")
-		require.Contains(t, r.Stderr, "omg: note: left out 9 packages whose names could be taken for something else on a command line: \"")
+		r := omg("installed", "-q")
+		require.Contains(t, r.Stderr, "omg: note: left out 12 packages whose names could be taken for something else on a command line: \"")
 		require.NotContains(t, r.Stderr, "\u202e")
 		require.Equal(t, 1, strings.Count(r.Stderr, "\n"))
 	}

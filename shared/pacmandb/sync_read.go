@@ -186,10 +186,6 @@ func (r *syncReader) handOut(ctx context.Context, dir string) error {
 		r.leftOut("entry %.200q is not named name-version-release and was left out", dir)
 		return nil
 	}
-	if !wire.PossibleName(p.Name) {
-		r.leftOut("entry %.200q has a name that no package can have and was left out", dir)
-		return nil
-	}
 	if !r.hold {
 		key := maphash.String(r.seed, p.Name)
 		if _, again := r.seen[key]; again {
@@ -222,6 +218,9 @@ func (r *syncReader) examine(dir string, p *wire.Package) {
 		r.warn("entry %.200q has a desc without %%VERSION%%", dir)
 	case extras.name != p.Name, extras.version != p.Version:
 		r.warn("entry %.200q has the desc of %.200q %.200q", dir, extras.name, extras.version)
+	}
+	if !wire.PossibleName(p.Name) {
+		r.warn("entry %.200q has a name that no package can have", dir)
 	}
 	if strings.HasPrefix(p.Filename, ".") || strings.Contains(p.Filename, "/") {
 		r.warn("entry %.200q has the file name %.200q, which is not used", dir, p.Filename)
