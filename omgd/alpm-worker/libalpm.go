@@ -27,10 +27,10 @@ import (
 //     or change libalpm's lists.
 //   - A log callback is a named function: cgo must not be given a closure.
 
-// answer answers a question that the function check has accepted.
-func answer(op string, q *alpmproto.Request) (*alpmproto.Reply, error) {
+// answer answers a request that the function check has accepted.
+func answer(op string, req *alpmproto.Request) (*alpmproto.Reply, error) {
 	a := &alpmproto.Reply{LibAlpm: alpm.Version()}
-	s, err := open(q)
+	s, err := open(req)
 	if err != nil {
 		return nil, err
 	}
@@ -39,9 +39,9 @@ func answer(op string, q *alpmproto.Request) (*alpmproto.Reply, error) {
 	case alpmproto.OpFacts:
 		a.Installed, err = s.installed()
 	case alpmproto.OpSearch:
-		a.Packages, err = s.search(q.Words)
+		a.Packages, err = s.search(req.Words)
 	case alpmproto.OpInfo:
-		a.Packages = s.info(q.Names)
+		a.Packages = s.info(req.Names)
 	}
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func answer(op string, q *alpmproto.Request) (*alpmproto.Reply, error) {
 	return a, nil
 }
 
-// session has an open libalpm handle and the sync databases of one question.
+// session has an open libalpm handle and the sync databases of one request.
 type session struct {
 	handle *alpm.Handle
 	dbs    []database
@@ -66,32 +66,32 @@ type database struct {
 	db    alpm.IDB // nil if the database has an Err
 }
 
-// open opens the databases of a question. A sync database that cannot be read is not an error of open: its
+// open opens the databases of a request. A sync database that cannot be read is not an error of open: its
 // field Err has the reason.
-func open(q *alpmproto.Request) (*session, error) {
-	if err := checkLocal(q.Path); err != nil {
+func open(req *alpmproto.Request) (*session, error) {
+	if err := checkLocal(req.Path); err != nil {
 		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "%v", err)
 	}
 	locale.UTF8() // without a UTF-8 locale, libalpm fails on names beyond ASCII
-	handle, err := alpm.Initialize("/", q.Path)
+	handle, err := alpm.Initialize("/", req.Path)
 	if err != nil {
-		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm cannot open %.200s: %v", q.Path, err)
+		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm cannot open %.200s: %v", req.Path, err)
 	}
 	s := &session{handle: handle}
 	handle.SetLogCallback(logFirst, s)
-	for _, pattern := range q.IgnorePkg {
+	for _, pattern := range req.IgnorePkg {
 		err = firstOf(err, handle.AddIgnorePkg(pattern))
 	}
-	for _, pattern := range q.IgnoreGroup {
+	for _, pattern := range req.IgnoreGroup {
 		err = firstOf(err, handle.AddIgnoreGroup(pattern))
 	}
 	if err != nil {
 		_ = handle.Release()
 		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm: %v", err)
 	}
-	for _, r := range q.Repos {
-		d := database{Database: alpmproto.Database{Name: r.Name}, usage: alpm.Usage(r.Usage)}
-		if err := s.load(&d, q.Path); err != nil {
+	for _, repo := range req.Repos {
+		d := database{Database: alpmproto.Database{Name: repo.Name}, usage: alpm.Usage(repo.Usage)}
+		if err := s.load(&d, req.Path); err != nil {
 			d.db, d.Packages, d.Err = nil, 0, fmt.Sprintf("%.200s", err.Error())
 		}
 		s.dbs = append(s.dbs, d)
@@ -196,11 +196,11 @@ func (s *session) installed() ([]alpmproto.PackageFacts, error) {
 		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm cannot read the local database: %v", err)
 	}
 	slices.SortFunc(pkgs, func(a, b localPackage) int { return strings.Compare(a.name, b.name) })
-	needs := needsOf(pkgs)
+	required := requirements(pkgs)
 	out := make([]alpmproto.PackageFacts, len(pkgs))
 	for i := range pkgs {
 		p := &pkgs[i]
-		out[i] = alpmproto.PackageFacts{Name: p.name, Version: p.version, Reason: p.reason, Need: needs[i]}
+		out[i] = alpmproto.PackageFacts{Name: p.name, Version: p.version, Reason: p.reason, Required: required[i]}
 		s.offer(&out[i], p.ignored)
 	}
 	return out, nil

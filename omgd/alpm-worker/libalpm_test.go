@@ -17,18 +17,18 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestWorker_EveryQuestion checks that libalpm's answers to each question agree with the packages from which
+// TestWorker_EveryOperation checks that libalpm's answers to each request agree with the packages from which
 // the databases were made. It needs neither the corpus nor pacman.
-func TestWorker_EveryQuestion(t *testing.T) {
+func TestWorker_EveryOperation(t *testing.T) {
 	o := fixture.Options{Packages: 1200, Installed: 300, Seed: 5}
 	dir := t.TempDir()
 	require.NoError(t, fixture.Write(dir, o))
-	q := alpmproto.Request{Path: dir}
+	req := alpmproto.Request{Path: dir}
 	for _, name := range []string{"core", "extra", "multilib"} {
-		q.Repos = append(q.Repos, alpmproto.Repo{Name: name, Usage: 15})
+		req.Repos = append(req.Repos, alpmproto.Repo{Name: name, Usage: 15})
 	}
 
-	a, err := ask(t, alpmproto.OpFacts, q)
+	a, err := ask(t, alpmproto.OpFacts, req)
 	require.NoError(t, err)
 	require.Regexp(t, `^\d+\.\d+`, a.LibAlpm)
 	t.Log("libalpm", a.LibAlpm)
@@ -43,9 +43,9 @@ func TestWorker_EveryQuestion(t *testing.T) {
 		require.Empty(t, d.Err)
 		require.Equal(t, counts[d.Name], d.Packages, d.Name)
 	}
-	needs, updates := map[alpmproto.Need]int{}, 0
+	required, updates := map[alpmproto.Requirement]int{}, 0
 	for _, p := range a.Installed {
-		needs[p.Need]++
+		required[p.Required]++
 		if p.Order > 0 {
 			updates++
 		}
@@ -55,16 +55,16 @@ func TestWorker_EveryQuestion(t *testing.T) {
 			require.NotContains(t, byName, p.Name)
 		}
 	}
-	require.Len(t, needs, 3, "all kinds of need occur")
+	require.Len(t, required, 3, "all values occur")
 	require.Positive(t, updates)
 
 	var names []string
-	q.Names = nil
+	req.Names = nil
 	for p := range fixture.Packages(o) {
-		q.Names = append(q.Names, p.Repo+"/"+p.Name)
+		req.Names = append(req.Names, p.Repo+"/"+p.Name)
 		names = append(names, p.Name)
 	}
-	a, err = ask(t, alpmproto.OpInfo, q)
+	a, err = ask(t, alpmproto.OpInfo, req)
 	require.NoError(t, err)
 	i := 0
 	for p := range fixture.Packages(o) {
@@ -73,8 +73,8 @@ func TestWorker_EveryQuestion(t *testing.T) {
 	}
 	require.Len(t, a.Packages, i)
 
-	q.Names, q.Words = nil, []string{"^" + names[7] + "$"}
-	a, err = ask(t, alpmproto.OpSearch, q)
+	req.Names, req.Words = nil, []string{"^" + names[7] + "$"}
+	a, err = ask(t, alpmproto.OpSearch, req)
 	require.NoError(t, err)
 	require.True(t, slices.ContainsFunc(a.Packages, func(p wire.Package) bool { return p.Name == names[7] }))
 }

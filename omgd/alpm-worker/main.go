@@ -1,6 +1,6 @@
-// Command omg-alpm-worker asks libalpm one question for omgd and exits. It reads the question as one frame
-// from standard input, and writes the answer to standard output; package alpmproto describes both. It is the
-// only program of omg that links libalpm. If it is built without the tag libalpm, it answers every question
+// Command omg-alpm-worker asks libalpm once for omgd and exits. It reads the request as one frame
+// from standard input, and writes the reply to standard output; package alpmproto describes both. It is the
+// only program of omg that links libalpm. If it is built without the tag libalpm, it answers every request
 // with alpmproto.CodeStub.
 package main
 
@@ -20,13 +20,13 @@ import (
 
 func main() {
 	if len(os.Args) > 1 {
-		fmt.Fprintln(os.Stderr, "omg-alpm-worker: error: takes no arguments: omgd starts it and writes the question to its standard input")
+		fmt.Fprintln(os.Stderr, "omg-alpm-worker: error: takes no arguments: omgd starts it and writes the request to its standard input")
 		os.Exit(exit.Usage)
 	}
 	os.Exit(run(os.Stdin, os.Stdout))
 }
 
-// run reads a question from in, writes its answer to out and returns the exit code.
+// run reads a request from in, writes the reply to out and returns the exit code.
 func run(in io.Reader, out io.Writer) int {
 	code := exit.OK
 	frames, err := reply(in)
@@ -44,55 +44,55 @@ func run(in io.Reader, out io.Writer) int {
 	return code
 }
 
-// reply reads a question and returns the frames of its answer.
+// reply reads a request and returns the frames of the reply.
 func reply(in io.Reader) (frames []byte, err error) {
 	frame, err := wire.ReadFrame(in, nil, wire.MaxRequest)
 	if err != nil {
-		return nil, wire.Errorf(wire.CodeInvalid, "invalid question: %v", err)
+		return nil, wire.Errorf(wire.CodeInvalid, "invalid request: %v", err)
 	}
 	if err := wire.CheckRequest(frame); err != nil {
-		return nil, wire.Errorf(wire.CodeInvalid, "invalid question: %v", err)
+		return nil, wire.Errorf(wire.CodeInvalid, "invalid request: %v", err)
 	}
 	head, err := wire.DecodeHeader(frame)
 	if err != nil {
-		return nil, wire.Errorf(wire.CodeInvalid, "invalid question: %v", err)
+		return nil, wire.Errorf(wire.CodeInvalid, "invalid request: %v", err)
 	}
-	var q alpmproto.Request
-	if err := msgpack.Unmarshal(frame, &q); err != nil {
-		return nil, wire.Errorf(wire.CodeInvalid, "invalid question: %v", err)
+	var req alpmproto.Request
+	if err := msgpack.Unmarshal(frame, &req); err != nil {
+		return nil, wire.Errorf(wire.CodeInvalid, "invalid request: %v", err)
 	}
 	op := string(head.Op)
-	if err := check(op, &q); err != nil {
+	if err := check(op, &req); err != nil {
 		return nil, err
 	}
-	a, err := answer(op, &q)
+	a, err := answer(op, &req)
 	if err != nil {
 		return nil, err
 	}
 	frames, err = alpmproto.Encode(head.ID, a)
 	if err != nil {
-		return nil, wire.Errorf(wire.CodeTooLarge, "the answer cannot be sent: %v", err)
+		return nil, wire.Errorf(wire.CodeTooLarge, "the reply cannot be sent: %v", err)
 	}
 	return frames, nil
 }
 
-// check returns an error for a question that the function answer cannot answer.
-func check(op string, q *alpmproto.Request) error {
+// check returns an error for a request that the function answer cannot answer.
+func check(op string, req *alpmproto.Request) error {
 	switch op {
 	case alpmproto.OpFacts:
 	case alpmproto.OpSearch:
-		if len(q.Words) == 0 {
+		if len(req.Words) == 0 {
 			return wire.Errorf(wire.CodeInvalid, "a search without words")
 		}
 	case alpmproto.OpInfo:
-		if len(q.Names) == 0 {
+		if len(req.Names) == 0 {
 			return wire.Errorf(wire.CodeInvalid, "no names")
 		}
 	default:
-		return wire.Errorf(wire.CodeInvalid, "unknown question %.100q", op)
+		return wire.Errorf(wire.CodeInvalid, "unknown operation %.100q", op)
 	}
-	if !filepath.IsAbs(q.Path) {
-		return wire.Errorf(wire.CodeInvalid, "the database directory %.200q is not absolute", q.Path)
+	if !filepath.IsAbs(req.Path) {
+		return wire.Errorf(wire.CodeInvalid, "the database directory %.200q is not absolute", req.Path)
 	}
 	return nil
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// ask sends a question to the function run, and returns its reply.
-func ask(t testing.TB, op string, q alpmproto.Request) (*alpmproto.Reply, error) {
+// ask sends a request to the function run, and returns its reply.
+func ask(t testing.TB, op string, req alpmproto.Request) (*alpmproto.Reply, error) {
 	t.Helper()
-	frame, err := wire.AppendRequest(nil, alpmproto.ID, op, &q)
+	frame, err := wire.AppendRequest(nil, alpmproto.ID, op, &req)
 	require.NoError(t, err)
 	var out bytes.Buffer
 	code := run(bytes.NewReader(frame), &out)
@@ -25,7 +25,7 @@ func ask(t testing.TB, op string, q alpmproto.Request) (*alpmproto.Reply, error)
 		return nil, err
 	}
 	require.Equal(t, exit.OK, code)
-	a, err := c.Reply(op, q.Repos)
+	a, err := c.Reply(op, req.Repos)
 	require.NoError(t, err)
 	return a, nil
 }
@@ -45,10 +45,10 @@ func requireCode(t testing.TB, code wire.Code, err error) {
 	require.Equal(t, code, werr.Code, werr.Message)
 }
 
-func TestWorker_BadQuestions(t *testing.T) {
+func TestWorker_BadRequests(t *testing.T) {
 	for name, c := range map[string]struct {
-		op string
-		q  alpmproto.Request
+		op  string
+		req alpmproto.Request
 	}{
 		"operation":    {"install", alpmproto.Request{Path: "/"}},
 		"no path":      {alpmproto.OpFacts, alpmproto.Request{}},
@@ -58,7 +58,7 @@ func TestWorker_BadQuestions(t *testing.T) {
 		"empty search": {alpmproto.OpSearch, alpmproto.Request{Path: "/", Words: []string{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ask(t, c.op, c.q)
+			_, err := ask(t, c.op, c.req)
 			requireCode(t, wire.CodeInvalid, err)
 		})
 	}

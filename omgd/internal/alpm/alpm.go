@@ -1,4 +1,4 @@
-// Package alpm asks libalpm questions without linking it: for each question it runs the program
+// Package alpm asks libalpm without linking it: for each request it runs the program
 // omg-alpm-worker. The package also compares the facts that libalpm finds in the databases with the facts
 // that package pacmandb finds.
 package alpm
@@ -29,8 +29,8 @@ const (
 	maxData = 512 << 20
 )
 
-// The errors of a question. The error can also be a *wire.Error from omg-alpm-worker (with the code
-// wire.CodeInvalid, wire.CodeTooLarge or alpmproto.CodeOpenFailed), wire.ErrTooLarge for a question that does
+// The errors of a request. The error can also be a *wire.Error from omg-alpm-worker (with the code
+// wire.CodeInvalid, wire.CodeTooLarge or alpmproto.CodeOpenFailed), wire.ErrTooLarge for a request that does
 // not fit in a frame, the error of the context, or an error of the system.
 var (
 	// ErrMissing means that omg-alpm-worker is not installed.
@@ -39,7 +39,7 @@ var (
 	ErrStub = errors.New("built without libalpm")
 	// ErrLibrary means that omg-alpm-worker was built for a libalpm that is not installed.
 	ErrLibrary = errors.New("cannot load its library")
-	// ErrCrashed means that omg-alpm-worker was killed, or exited without an answer.
+	// ErrCrashed means that omg-alpm-worker was killed, or exited without a reply.
 	ErrCrashed = errors.New("crashed")
 	// ErrTimeout means that omg-alpm-worker took more than 10 s.
 	ErrTimeout = errors.New("timed out")
@@ -47,7 +47,7 @@ var (
 	ErrInvalidReply = alpmproto.ErrInvalidReply
 )
 
-// Worker runs omg-alpm-worker, one process for each question. It has no state, and several goroutines may use
+// Worker runs omg-alpm-worker, one process for each request. It has no state, and several goroutines may use
 // it.
 type Worker struct {
 	path    string // the path of the program; "" means its usual place, beside omgd
@@ -55,7 +55,7 @@ type Worker struct {
 }
 
 // New returns a Worker that runs the omg-alpm-worker beside omgd. The program is searched for at each
-// question.
+// request.
 func New() *Worker { return &Worker{timeout: timeout} }
 
 // Databases lists the databases to read, and says how to use them.
@@ -67,12 +67,12 @@ type Databases struct {
 	IgnorePkg, IgnoreGroup []string
 }
 
-func (d Databases) question() alpmproto.Request {
-	q := alpmproto.Request{Path: d.Path, IgnorePkg: d.IgnorePkg, IgnoreGroup: d.IgnoreGroup}
+func (d Databases) request() alpmproto.Request {
+	req := alpmproto.Request{Path: d.Path, IgnorePkg: d.IgnorePkg, IgnoreGroup: d.IgnoreGroup}
 	for _, r := range d.Repos {
-		q.Repos = append(q.Repos, alpmproto.Repo{Name: r.Name, Usage: uint8(r.Usage)})
+		req.Repos = append(req.Repos, alpmproto.Repo{Name: r.Name, Usage: uint8(r.Usage)})
 	}
-	return q
+	return req
 }
 
 // Result has the packages that were found, and the databases that were searched. A database with an Err could
@@ -84,7 +84,7 @@ type Result struct {
 
 // Facts returns libalpm's facts about the databases.
 func (w *Worker) Facts(ctx context.Context, d Databases) (*Facts, error) {
-	a, err := w.ask(ctx, alpmproto.OpFacts, d.question())
+	a, err := w.ask(ctx, alpmproto.OpFacts, d.request())
 	if err != nil {
 		return nil, err
 	}
@@ -94,28 +94,28 @@ func (w *Worker) Facts(ctx context.Context, d Databases) (*Facts, error) {
 // Search returns the packages of the sync databases that match every word, like pacman -Ss. Each word is a
 // POSIX extended regular expression. The packages have their summary fields only.
 func (w *Worker) Search(ctx context.Context, d Databases, words []string) (*Result, error) {
-	q := d.question()
-	q.Words = words
-	return w.find(ctx, alpmproto.OpSearch, q)
+	req := d.request()
+	req.Words = words
+	return w.find(ctx, alpmproto.OpSearch, req)
 }
 
 // Info returns the packages with these names, like pacman -Si. A name may be "repository/name". The packages
 // are in order of the names, and for each name in order of the repositories. Unknown names are skipped.
 func (w *Worker) Info(ctx context.Context, d Databases, names []string) (*Result, error) {
-	q := d.question()
-	q.Names = names
-	return w.find(ctx, alpmproto.OpInfo, q)
+	req := d.request()
+	req.Names = names
+	return w.find(ctx, alpmproto.OpInfo, req)
 }
 
-func (w *Worker) find(ctx context.Context, op string, q alpmproto.Request) (*Result, error) {
-	a, err := w.ask(ctx, op, q)
+func (w *Worker) find(ctx context.Context, op string, req alpmproto.Request) (*Result, error) {
+	a, err := w.ask(ctx, op, req)
 	if err != nil {
 		return nil, err
 	}
 	return &Result{Databases: a.Databases, Packages: a.Packages}, nil
 }
 
-func (w *Worker) ask(ctx context.Context, op string, q alpmproto.Request) (*alpmproto.Reply, error) {
+func (w *Worker) ask(ctx context.Context, op string, req alpmproto.Request) (*alpmproto.Reply, error) {
 	path := w.path
 	if path == "" {
 		var err error
@@ -125,7 +125,7 @@ func (w *Worker) ask(ctx context.Context, op string, q alpmproto.Request) (*alpm
 			return nil, err
 		}
 	}
-	frame, err := wire.AppendRequest(nil, alpmproto.ID, op, &q)
+	frame, err := wire.AppendRequest(nil, alpmproto.ID, op, &req)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (w *Worker) ask(ctx context.Context, op string, q alpmproto.Request) (*alpm
 	if err != nil {
 		return nil, explain(err, stderr)
 	}
-	a, err := collector.Reply(op, q.Repos)
+	a, err := collector.Reply(op, req.Repos)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", program, err)
 	}

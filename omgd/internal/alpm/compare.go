@@ -33,12 +33,12 @@ func LocalFacts(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncFacts,
 	index := make(map[string]*alpmproto.PackageFacts, len(l.Packages))
 	for i, p := range l.Packages {
 		r := &f.Installed[i]
-		*r = alpmproto.PackageFacts{Name: p.Name, Version: p.Version, Reason: int32(p.Reason), Need: alpmproto.NeedRequired}
+		*r = alpmproto.PackageFacts{Name: p.Name, Version: p.Version, Reason: int32(p.Reason), Required: alpmproto.Required}
 		switch {
 		case relations.Unneeded(p.Name, false):
-			r.Need = alpmproto.NeedNone
+			r.Required = alpmproto.NotRequired
 		case relations.Unneeded(p.Name, true):
-			r.Need = alpmproto.NeedOptional
+			r.Required = alpmproto.OptionallyRequired
 		}
 		index[p.Name] = r
 	}
@@ -143,10 +143,10 @@ var (
 		int32(pacmandb.ReasonExplicit): "explicitly installed",
 		int32(pacmandb.ReasonDepend):   "installed as a dependency",
 	}
-	needs = map[alpmproto.Need]string{
-		alpmproto.NeedNone:     "not required",
-		alpmproto.NeedOptional: "needed optionally",
-		alpmproto.NeedRequired: "required",
+	requirements = map[alpmproto.Requirement]string{
+		alpmproto.NotRequired:        "not required",
+		alpmproto.OptionallyRequired: "optionally required",
+		alpmproto.Required:           "required",
 	}
 )
 
@@ -165,8 +165,8 @@ func (d *differences) installed(a, b *alpmproto.PackageFacts, repositories bool)
 	if a.Reason != b.Reason {
 		differ(reason(a.Reason), reason(b.Reason))
 	}
-	if a.Need != b.Need {
-		differ(needs[a.Need], needs[b.Need])
+	if a.Required != b.Required {
+		differ(requirements[a.Required], requirements[b.Required])
 	}
 	if repositories {
 		if x, y := offer(a), offer(b); x != y {

@@ -13,9 +13,9 @@ func sample() *Facts {
 	return &Facts{
 		Databases: []alpmproto.Database{{Name: "core", Packages: 3}, {Name: "extra", Packages: 5}},
 		Installed: []alpmproto.PackageFacts{
-			{Name: "a", Version: "1-1", Repo: "core", Offered: "1-1", Need: alpmproto.NeedRequired},
+			{Name: "a", Version: "1-1", Repo: "core", Offered: "1-1", Required: alpmproto.Required},
 			{Name: "b", Version: "1-1", Reason: 1, Repo: "core", Offered: "2-1", Order: 1},
-			{Name: "c", Version: "1-1", Reason: 1, Need: alpmproto.NeedOptional},
+			{Name: "c", Version: "1-1", Reason: 1, Required: alpmproto.OptionallyRequired},
 			{Name: "d", Version: "3-1", Repo: "extra", Offered: "2-1", Order: -1},
 			{Name: "e", Version: "1-1", Repo: "extra", Offered: "2-1", Order: 1, Ignored: true},
 		},
@@ -42,7 +42,7 @@ func TestCompare_Differences(t *testing.T) {
 		"a: libalpm says 2-1, omg says 1-1":                                         func(f, _ *Facts) { f.Installed[0].Version = "2-1" },
 		"a: libalpm says installed as a dependency, omg says explicitly installed":  func(f, _ *Facts) { f.Installed[0].Reason = 1 },
 		"a: libalpm says installed for reason 7, omg says explicitly installed":     func(f, _ *Facts) { f.Installed[0].Reason = 7 },
-		"a: libalpm says not required, omg says required":                           func(f, _ *Facts) { f.Installed[0].Need = alpmproto.NeedNone },
+		"a: libalpm says not required, omg says required":                           func(f, _ *Facts) { f.Installed[0].Required = alpmproto.NotRequired },
 		"a: libalpm says foreign, omg says same as core/1-1":                        func(f, _ *Facts) { f.Installed[0].Repo = "" },
 		"d: libalpm says update to extra/2-1, omg says newer than extra/2-1":        func(f, _ *Facts) { f.Installed[3].Order = 1 },
 		"e: libalpm says update to extra/2-1, omg says update to extra/2-1 ignored": func(f, _ *Facts) { f.Installed[4].Ignored = false },
@@ -67,7 +67,7 @@ func TestCompare_DamagedDatabases(t *testing.T) {
 	require.Equal(t, []string{"extra: libalpm cannot read the database (damaged), omg reads 5 packages"}, Compare(libalpm, ours))
 	require.Equal(t, []string{"extra: libalpm reads 5 packages, omg cannot read the database (damaged)"}, Compare(ours, libalpm))
 	require.Empty(t, Compare(libalpm, libalpm))
-	libalpm.Installed[0].Need = alpmproto.NeedNone
+	libalpm.Installed[0].Required = alpmproto.NotRequired
 	require.Len(t, Compare(libalpm, ours), 2, "facts that do not depend on repositories are still compared")
 }
 

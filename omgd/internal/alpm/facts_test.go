@@ -24,12 +24,12 @@ func (f *Facts) Explicit() []string {
 // Orphans returns the names that pacman -Qdtq lists. If onlyRequired is set, it returns those that pacman
 // -Qdttq lists.
 func (f *Facts) Orphans(onlyRequired bool) []string {
-	most := alpmproto.NeedNone
+	most := alpmproto.NotRequired
 	if onlyRequired {
-		most = alpmproto.NeedOptional
+		most = alpmproto.OptionallyRequired
 	}
 	return f.names(func(p *alpmproto.PackageFacts) bool {
-		return p.Reason == int32(pacmandb.ReasonDepend) && p.Need <= most
+		return p.Reason == int32(pacmandb.ReasonDepend) && p.Required <= most
 	})
 }
 

@@ -31,11 +31,11 @@ func fake(t *testing.T, script string, file []byte) *Worker {
 	return &Worker{path: path, timeout: await.Hang}
 }
 
-// frames encodes several answers as the chunks of a single answer.
-func frames(t *testing.T, id uint64, answers ...*alpmproto.Reply) []byte {
+// frames encodes several replies as the chunks of a single reply.
+func frames(t *testing.T, id uint64, replies ...*alpmproto.Reply) []byte {
 	t.Helper()
 	var out []byte
-	for _, a := range answers {
+	for _, a := range replies {
 		b, err := alpmproto.Encode(id, a)
 		require.NoError(t, err)
 		out = append(out, b...)
@@ -43,7 +43,7 @@ func frames(t *testing.T, id uint64, answers ...*alpmproto.Reply) []byte {
 	return out
 }
 
-// askAnything asks a question of a worker that ignores the question.
+// askAnything sends a request to a worker that ignores the request.
 func askAnything(ctx context.Context, w *Worker) (*Facts, error) {
 	return w.Facts(ctx, Databases{Path: "/"})
 }
@@ -62,7 +62,7 @@ func TestWorker_Fakes(t *testing.T) {
 		"fails at once":      {script: "exit 1", want: ErrCrashed, says: "exit status 1"},
 		"fails and says why": {script: "echo 'panic: x' >&2; echo more >&2; exit 2", want: ErrCrashed, says: "panic: x"},
 		"segmentation fault": {script: "kill -SEGV $$", want: ErrCrashed, says: "segmentation fault"},
-		"crash after answer": {script: "cat $file; kill -ABRT $$", file: good, want: ErrCrashed, says: "aborted"},
+		"crash after reply":  {script: "cat $file; kill -ABRT $$", file: good, want: ErrCrashed, says: "aborted"},
 		"no library": {
 			script: "echo 'w: error while loading shared libraries: libalpm.so.13: cannot open shared object file' >&2; exit 127",
 			want:   ErrLibrary, says: "libalpm.so.13",
@@ -119,7 +119,7 @@ func TestWorker_OtherAnswers(t *testing.T) {
 		"fewer than none":   {LibAlpm: "1", Databases: []alpmproto.Database{{Name: "core", Packages: -1}}},
 		"no name":           with(func(p *alpmproto.PackageFacts) { p.Name = "" }),
 		"twice":             unsorted,
-		"no such need":      with(func(p *alpmproto.PackageFacts) { p.Need = 9 }),
+		"no such need":      with(func(p *alpmproto.PackageFacts) { p.Required = 9 }),
 		"a foreign update":  with(func(p *alpmproto.PackageFacts) { p.Repo = "" }),
 		"ignored for what":  with(func(p *alpmproto.PackageFacts) { p.Order = 0 }),
 		"a nameless record": {LibAlpm: "1", Databases: []alpmproto.Database{{Name: "core"}}, Packages: []wire.Package{{Repo: "core"}}},
@@ -177,7 +177,7 @@ func TestWorker_Hangs(t *testing.T) {
 	}()
 	await.Condition(t, func() bool { return len(pids()) > 0 }, "the worker and its child")
 	cancel()
-	require.ErrorIs(t, await.Receive(t, result, "the end of the question"), context.Canceled)
+	require.ErrorIs(t, await.Receive(t, result, "the end of the request"), context.Canceled)
 	requireGone(t, pids())
 }
 

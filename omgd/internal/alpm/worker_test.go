@@ -295,7 +295,7 @@ func testInfo(t *testing.T, w *Worker, c *pacmandb.Config) {
 }
 
 // clone copies a package, because the package's slices are only valid during the callback. Empty lists become
-// nil, as in an answer.
+// nil, as in a reply.
 func clone(p *wire.Package) wire.Package {
 	c := *p
 	for _, l := range []*[]string{
@@ -327,7 +327,7 @@ func tree(t testing.TB, dir string) []string {
 	return out
 }
 
-// TestWorker_ChangesNothing checks that questions change no file. The check matters most if root runs it,
+// TestWorker_ChangesNothing checks that requests change no file. The check matters most if root runs it,
 // because root's libalpm can create missing files.
 func TestWorker_ChangesNothing(t *testing.T) {
 	w := realWorker(t)
@@ -406,8 +406,8 @@ func BenchmarkFacts(b *testing.B) {
 	}
 }
 
-// BenchmarkFactsOfNothing measures the time of a question about empty databases, which is the minimum for
-// every question.
+// BenchmarkFactsOfNothing measures the time of a request about empty databases, which is the minimum for
+// every request.
 func BenchmarkFactsOfNothing(b *testing.B) {
 	w, d := realWorker(b), Databases{Path: emptyDatabases(b)}
 	b.ReportAllocs()

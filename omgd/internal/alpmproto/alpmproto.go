@@ -1,5 +1,5 @@
-// Package alpmproto defines the messages between omgd and omg-alpm-worker. A question is one frame, and its
-// answer is one or more frames. The frames are those of package wire.
+// Package alpmproto defines the messages between omgd and omg-alpm-worker. A request is one frame, and its
+// reply is one or more frames. The frames are those of package wire.
 package alpmproto
 
 import (
@@ -19,7 +19,7 @@ const (
 	OpInfo   = "info"   // Databases, and Packages with all their fields
 )
 
-// The error codes of an answer, besides wire.CodeInvalid (the question, or an expression in it, is invalid)
+// The error codes of a reply, besides wire.CodeInvalid (the request, or an expression in it, is invalid)
 // and wire.CodeTooLarge.
 const (
 	// CodeStub means that omg-alpm-worker was built without libalpm.
@@ -28,7 +28,7 @@ const (
 	CodeOpenFailed = wire.CodeNotReady
 )
 
-// ID is the request ID of every question.
+// ID is the ID of every request.
 const ID = 1
 
 // MaxReply is the limit of all frames of a reply together, in bytes.
@@ -37,7 +37,7 @@ const MaxReply = 16 << 20
 // ErrInvalidReply means that the output of omg-alpm-worker is not a valid reply.
 var ErrInvalidReply = errors.New("invalid reply")
 
-// Request is a question to omg-alpm-worker, with everything that the answer depends on besides the databases.
+// Request is a request to omg-alpm-worker, with everything that the reply depends on besides the databases.
 type Request struct {
 	// Path is the absolute path of the database directory.
 	Path string `msgpack:"path"`
@@ -62,7 +62,7 @@ type Repo struct {
 type Reply struct {
 	// LibAlpm is the version of libalpm, such as "16.0.0".
 	LibAlpm string `msgpack:"libalpm,omitempty"`
-	// Databases are the sync databases, in the order of the repositories in the question.
+	// Databases are the sync databases, in the order of the repositories in the request.
 	Databases []Database `msgpack:"databases,omitempty"`
 	// Installed are the installed packages, sorted by the bytes of their names.
 	Installed []PackageFacts `msgpack:"installed,omitempty"`
@@ -79,14 +79,14 @@ type Database struct {
 	Err string `msgpack:"err,omitempty"`
 }
 
-// Need says how much the installed packages need a package.
-type Need uint8
+// Requirement is how strongly the installed packages need a package.
+type Requirement uint8
 
-// The values of Need.
+// The values of Requirement.
 const (
-	NeedNone     Need = iota // pacman -Qt lists the package
-	NeedOptional             // needed only as an optional dependency: pacman -Qtt lists the package
-	NeedRequired
+	NotRequired        Requirement = iota // pacman -Qt lists the package
+	OptionallyRequired                    // needed only as an optional dependency: pacman -Qtt lists the package
+	Required
 )
 
 // PackageFacts are the facts about an installed package.
@@ -96,8 +96,8 @@ type PackageFacts struct {
 
 	Name, Version string
 	// Reason has the values of pacmandb.Reason.
-	Reason int32
-	Need   Need
+	Reason   int32
+	Required Requirement
 	// Repo is the first repository that has the package, "" for a foreign package. Offered is the version in
 	// that repository.
 	Repo, Offered string
@@ -107,7 +107,7 @@ type PackageFacts struct {
 	Ignored bool
 }
 
-// Encode returns the frames of an answer. A chunk is so small that it cannot have more values than a frame
+// Encode returns the frames of a reply. A chunk is so small that it cannot have more values than a frame
 // may have. The error is wire.ErrTooLarge or wire.ErrMalformed if one package does not fit in a frame, or if
 // the frames together exceed MaxReply.
 func Encode(id uint64, a *Reply) ([]byte, error) {
@@ -181,10 +181,10 @@ func (s *splitter) flush(more bool) error {
 // Collector decodes a reply from the output of omg-alpm-worker. Write fails with ErrInvalidReply, or with the
 // *wire.Error that the program has sent as its reply. After an error the Collector cannot be used any more.
 type Collector struct {
-	answer Reply
-	frame  []byte // received bytes of the current frame, header included
-	total  int
-	done   bool
+	reply Reply
+	frame []byte // received bytes of the current frame, header included
+	total int
+	done  bool
 }
 
 // Write decodes the next bytes of the output of omg-alpm-worker.
@@ -230,19 +230,19 @@ func (c *Collector) decode(frame []byte) error {
 		return fmt.Errorf("%w: %w", ErrInvalidReply, err)
 	}
 	if a.LibAlpm != "" {
-		c.answer.LibAlpm = a.LibAlpm
+		c.reply.LibAlpm = a.LibAlpm
 	}
-	c.answer.Databases = append(c.answer.Databases, a.Databases...)
-	c.answer.Installed = append(c.answer.Installed, a.Installed...)
-	c.answer.Packages = append(c.answer.Packages, a.Packages...)
+	c.reply.Databases = append(c.reply.Databases, a.Databases...)
+	c.reply.Installed = append(c.reply.Installed, a.Installed...)
+	c.reply.Packages = append(c.reply.Packages, a.Packages...)
 	c.done = !r.More
 	return nil
 }
 
 // Reply returns the reply to a request about repos. The error is ErrInvalidReply if the output is incomplete,
-// contradicts itself or does not fit the question.
+// contradicts itself or does not fit the request.
 func (c *Collector) Reply(op string, repos []Repo) (*Reply, error) {
-	a := &c.answer
+	a := &c.reply
 	switch {
 	case !c.done || len(c.frame) > 0:
 		return nil, fmt.Errorf("%w: truncated", ErrInvalidReply)
@@ -257,7 +257,7 @@ func (c *Collector) Reply(op string, repos []Repo) (*Reply, error) {
 		if p.Name == "" || i > 0 && p.Name <= a.Installed[i-1].Name {
 			return nil, fmt.Errorf("%w: its packages are not in order", ErrInvalidReply)
 		}
-		if p.Need > NeedRequired || p.Repo == "" && (p.Order != 0 || p.Offered != "") || p.Ignored && p.Order <= 0 {
+		if p.Required > Required || p.Repo == "" && (p.Order != 0 || p.Offered != "") || p.Ignored && p.Order <= 0 {
 			return nil, fmt.Errorf("%w: contradictory facts about %.100q", ErrInvalidReply, p.Name)
 		}
 	}

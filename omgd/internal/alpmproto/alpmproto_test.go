@@ -14,7 +14,7 @@ func large() *Reply {
 	a := &Reply{LibAlpm: "16.0.0", Databases: []Database{{Name: "core", Packages: 2}, {Name: "extra", Err: "damaged"}}}
 	for i := range 20_000 {
 		a.Installed = append(a.Installed, PackageFacts{
-			Name: fmt.Sprintf("p%05d", i), Version: "1:2-3", Reason: int32(i % 3), Need: Need(i % 3),
+			Name: fmt.Sprintf("p%05d", i), Version: "1:2-3", Reason: int32(i % 3), Required: Requirement(i % 3),
 			Repo: "core", Offered: "1:2-4", Order: 1, Ignored: i%2 == 0,
 		})
 	}
@@ -29,7 +29,7 @@ func large() *Reply {
 
 var repos = []Repo{{Name: "core"}, {Name: "extra"}}
 
-func TestAnswer_InParts(t *testing.T) {
+func TestReply_InParts(t *testing.T) {
 	want := large()
 	b, err := Encode(ID, want)
 	require.NoError(t, err)
@@ -53,9 +53,9 @@ func TestAnswer_InParts(t *testing.T) {
 	}
 }
 
-// TestAnswer_ManySmallValues checks packages with so many small values that a frame, if only its bytes were
+// TestReply_ManySmallValues checks packages with so many small values that a frame, if only its bytes were
 // limited, would have more values than a frame may have.
-func TestAnswer_ManySmallValues(t *testing.T) {
+func TestReply_ManySmallValues(t *testing.T) {
 	want := &Reply{LibAlpm: "1"}
 	for i := range 300 {
 		want.Packages = append(want.Packages, wire.Package{Repo: "r", Name: fmt.Sprint(i), Depends: strings.Split(strings.Repeat("x ", 1000)+"x", " ")})

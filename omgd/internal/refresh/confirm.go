@@ -136,6 +136,13 @@ func (c *confirmation) compare(ctx context.Context, worker *alpm.Worker, s *snap
 	return problem, correctionOf(libalpm), nil
 }
 
+// needs converts the worker's values to a snapshot's.
+var needs = [...]snapshot.Need{
+	alpmproto.NotRequired:        snapshot.NeedNone,
+	alpmproto.OptionallyRequired: snapshot.NeedOptional,
+	alpmproto.Required:           snapshot.NeedRequired,
+}
+
 func correctionOf(f *alpm.Facts) *snapshot.Correction {
 	c := &snapshot.Correction{Repositories: true, Packages: make([]snapshot.CorrectedPackage, len(f.Installed))}
 	for _, d := range f.Databases {
@@ -143,7 +150,7 @@ func correctionOf(f *alpm.Facts) *snapshot.Correction {
 	}
 	for i, p := range f.Installed {
 		c.Packages[i] = snapshot.CorrectedPackage{
-			Name: p.Name, Version: p.Version, Reason: pacmandb.Reason(p.Reason), Need: snapshot.Need(p.Need),
+			Name: p.Name, Version: p.Version, Reason: pacmandb.Reason(p.Reason), Need: needs[p.Required],
 			Repo: p.Repo, Offered: p.Offered, Order: p.Order, Ignored: p.Ignored,
 		}
 	}

@@ -30,10 +30,10 @@ type satisfier struct {
 	bare bool
 }
 
-// needsOf returns how much each installed package is needed by the installed packages, including the package
-// itself. It computes what libalpm's compute_requiredby and compute_optionalfor return. It does not call
+// requirements returns how strongly each installed package is required by the installed packages, including the
+// package itself. It computes what libalpm's compute_requiredby and compute_optionalfor return. It does not call
 // these two functions, because go-alpm's bindings of them use memory after freeing it.
-func needsOf(pkgs []localPackage) []alpmproto.Need {
+func requirements(pkgs []localPackage) []alpmproto.Requirement {
 	byName := make(map[string][]satisfier, 2*len(pkgs))
 	for i := range pkgs {
 		p := &pkgs[i]
@@ -42,21 +42,21 @@ func needsOf(pkgs []localPackage) []alpmproto.Need {
 			byName[v.name] = append(byName[v.name], satisfier{pkg: i, version: v.version, bare: v.mod != alpm.DepModEq})
 		}
 	}
-	needs := make([]alpmproto.Need, len(pkgs))
-	mark := func(deps []depend, need alpmproto.Need) {
+	all := make([]alpmproto.Requirement, len(pkgs))
+	mark := func(deps []depend, r alpmproto.Requirement) {
 		for _, d := range deps {
 			for _, s := range byName[d.name] {
-				if needs[s.pkg] < need && d.metBy(s) {
-					needs[s.pkg] = need
+				if all[s.pkg] < r && d.metBy(s) {
+					all[s.pkg] = r
 				}
 			}
 		}
 	}
 	for i := range pkgs {
-		mark(pkgs[i].depends, alpmproto.NeedRequired)
-		mark(pkgs[i].optional, alpmproto.NeedOptional)
+		mark(pkgs[i].depends, alpmproto.Required)
+		mark(pkgs[i].optional, alpmproto.OptionallyRequired)
 	}
-	return needs
+	return all
 }
 
 // metBy reports whether s, a satisfier with the name of d, has a version that d accepts.
