@@ -143,8 +143,8 @@ func writeDatabases(s *harness.System) {
 	}
 	harness.Write(s.T, s.Conf, "[options]\nDBPath = "+s.DB+"\n"+
 		"[core]\nServer = https://mirror.invalid/core\n[extra]\nServer = https://mirror.invalid/extra\n")
-	harness.Write(s.T, s.Sync("core"), harness.Database(s.T, harness.Package("libcap", "1.0-1", more("POSIX 1003.1e capabilities")...)))
-	harness.Write(s.T, s.Sync("extra"), harness.Database(s.T,
+	harness.Write(s.T, s.Sync("core"), harness.BuildDatabase(s.T, harness.Package("libcap", "1.0-1", more("POSIX 1003.1e capabilities")...)))
+	harness.Write(s.T, s.Sync("extra"), harness.BuildDatabase(s.T,
 		harness.Package("firefox", "1.0-1", more("Fast, private and safe web browser")...),
 		harness.Package("libfoo", "1.0-1", more("A library")...)))
 	s.Install("firefox", "0.9-1", "DESC", "Fast, private and safe web browser", "DEPENDS", "libfoo")

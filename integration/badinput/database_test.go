@@ -178,7 +178,7 @@ func TestDatabase_DescWithoutName(t *testing.T) {
 	s := harness.New(t, harness.NoDatabases())
 	harness.Write(t, s.Conf, "[core]\n")
 	harness.Write(t, filepath.Join(s.DB, "local", "ALPM_DB_VERSION"), "9\n")
-	harness.Write(t, s.Sync("core"), harness.Database(t,
+	harness.Write(t, s.Sync("core"), harness.BuildDatabase(t,
 		harness.Package("good", "1.0-1", "DESC", "all there"),
 		harness.Entry{Path: "nameless-1.0-1/desc", Text: "%VERSION%\n1.0-1\n\n%DESC%\nno name\n"},
 		harness.Entry{Path: "empty-1.0-1/desc", Text: ""},

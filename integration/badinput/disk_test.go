@@ -43,7 +43,7 @@ func TestIndex_DiskFull(t *testing.T) {
 	_, err = io.Copy(fill, rand.Reader)
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	require.NoError(t, fill.Close())
-	harness.Replace(t, s.Sync("core"), harness.Database(t, harness.Package("new", "1.0-1")))
+	harness.Replace(t, s.Sync("core"), harness.BuildDatabase(t, harness.Package("new", "1.0-1")))
 	memory := func(r *wire.StatusResult) bool {
 		return slices.ContainsFunc(r.Problems, func(p wire.Problem) bool {
 			return p.Name == "index" && p.State == "memory" && strings.Contains(p.Why, s.Index("core"))
@@ -55,7 +55,7 @@ func TestIndex_DiskFull(t *testing.T) {
 	require.Equal(t, old, indexes(s), "the old index was lost")
 	require.NoError(t, os.Remove(fill.Name()))
 	awaitNothingElse(t, s)
-	harness.Replace(t, s.Sync("core"), harness.Database(t, harness.Package("new", "2.0-1")))
+	harness.Replace(t, s.Sync("core"), harness.BuildDatabase(t, harness.Package("new", "2.0-1")))
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return !memory(r) }, "no index in memory")
 	awaitSearch(t, d, "the new core", isNew)
 	require.NotEqual(t, old["core"], harness.Read(t, s.Index("core")))

@@ -18,7 +18,7 @@ func longNames(t *testing.T) *harness.System {
 	s := harness.New(t, longLimits)
 	harness.Write(t, s.Conf, append(harness.Read(t, s.Conf), "\n[long]\n"...))
 	as, xs := strings.Repeat("a", 200), strings.Repeat("x", 200)
-	harness.Write(t, s.Sync("long"), harness.Database(t,
+	harness.Write(t, s.Sync("long"), harness.BuildDatabase(t,
 		harness.Package(as, "1.0-1", "DESC", strings.Repeat("a", 3000)),
 		harness.Package(xs, "1.0-1", "DESC", strings.Repeat("x", 3000)),
 	))

@@ -28,7 +28,7 @@ func hostileDatabase(t *testing.T) []byte {
 	} {
 		evil = append(evil, field, hostile)
 	}
-	return harness.Database(t,
+	return harness.BuildDatabase(t,
 		entry("evil-1.0-1", evil...),
 		harness.Package("evil"+hostile, "1.0-1", "DESC", "a hostile name"),
 		entry("evil2-1\x1b[31m-1", "NAME", "evil2", "VERSION", "1\x1b[31m-1", "DESC", "a hostile version"),

@@ -32,7 +32,7 @@ type Server struct {
 	fault   Fault
 	serving *httptest.Server // nil while it refuses connections
 	counts  map[string]int
-	asked   []string
+	targets []string
 	ended   chan struct{} // ends what hangs; replaced with each fault
 }
 
@@ -62,7 +62,7 @@ func serve(t testing.TB, h http.Handler, certs *Certificates, port string) *Serv
 func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.counts[kind(r)]++
-	s.asked = append(s.asked, r.URL.RequestURI())
+	s.targets = append(s.targets, r.URL.RequestURI())
 	fault, ended := s.fault, s.ended
 	s.mu.Unlock()
 	if fault == nil {
@@ -128,8 +128,8 @@ func (s *Server) Accept(t testing.TB) {
 	s.serving = server
 }
 
-// Off makes the server behave correctly again.
-func (s *Server) Off(t testing.TB) {
+// StopFaults makes the server behave correctly again.
+func (s *Server) StopFaults(t testing.TB) {
 	t.Helper()
 	s.Set(nil)
 	if s.certs != nil && s.certs.expired.Load() {
@@ -168,12 +168,12 @@ func (s *Server) Await(t testing.TB, kind string, n int) {
 func (s *Server) Targets() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]string(nil), s.asked...)
+	return append([]string(nil), s.targets...)
 }
 
 // Reset sets the counts to zero.
 func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counts, s.asked = map[string]int{}, nil
+	s.counts, s.targets = map[string]int{}, nil
 }

@@ -206,7 +206,7 @@ func TestSwitches(t *testing.T) {
 			err := ask(ctx, client, s)
 			require.Error(t, err)
 			require.Equal(t, sw.Hangs, errors.Is(err, context.DeadlineExceeded), "%v", err)
-			s.Off(t)
+			s.StopFaults(t)
 			require.NoError(t, ask(t.Context(), client, s))
 		})
 	}
@@ -220,7 +220,7 @@ func TestServer_Late(t *testing.T) {
 	go func() { came <- ask(t.Context(), client, s) }()
 	s.Await(t, "search", 1)
 	require.Empty(t, came)
-	s.Off(t)
+	s.StopFaults(t)
 	require.NoError(t, harness.Receive(t, came, "the late answer"))
 }
 

@@ -28,7 +28,7 @@ var questions = []string{
 func system(t *testing.T, word, version string) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases())
-	harness.Write(t, s.Sync(word), harness.Database(t, harness.Package("app", version), harness.Package(word+"-app", "1-1")))
+	harness.Write(t, s.Sync(word), harness.BuildDatabase(t, harness.Package("app", version), harness.Package(word+"-app", "1-1")))
 	harness.Write(t, s.Conf, "[options]\nArchitecture = x86_64\n["+word+"]\nServer = file:///nowhere\n")
 	s.Install("app", version)
 	s.Install(word+"-foreign", "1-1", "REASON", "1")
@@ -148,7 +148,7 @@ func TestFallback_DaemonFails(t *testing.T) {
 		"breaks at once":          {nil, nil, "", "the connection to omgd failed: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := s.Beside(t, string(harness.Read(t, s.Conf)))
+			s := s.SecondSystem(t, string(harness.Read(t, s.Conf)))
 			standIn(s, c.greeting, c.refusal)
 			for _, question := range questions {
 				asks(s, question, func(r harness.Result, named bool) {
@@ -211,7 +211,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 		}
 	}
 	t.Run("starting", func(t *testing.T) {
-		s := machine.Beside(t, string(harness.Read(t, machine.Conf)))
+		s := machine.SecondSystem(t, string(harness.Read(t, machine.Conf)))
 		s.Bin = s.Path("bin") // with an omg-index that never finishes
 		harness.CopyPrograms(t, s.Bin)
 		omgIndex := s.Program("omg-index")
@@ -225,7 +225,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 		require.True(t, d.Running())
 	})
 	t.Run("busy", func(t *testing.T) {
-		s := machine.Beside(t, string(harness.Read(t, machine.Conf))).With("OMG_LIMITS_MAX_CONNECTIONS=1")
+		s := machine.SecondSystem(t, string(harness.Read(t, machine.Conf))).With("OMG_LIMITS_MAX_CONNECTIONS=1")
 		d := s.Start()
 		var conn *client.Conn
 		harness.Await(t, func() bool { // the connections of the start have to be closed first

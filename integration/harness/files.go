@@ -69,8 +69,8 @@ func Gzip(t testing.TB, b []byte) []byte {
 // Entry is a file in a repository's database: its path, such as "name-1.0-1/desc", and its text.
 type Entry struct{ Path, Text string }
 
-// Database returns a repository's database with these files.
-func Database(t testing.TB, entries ...Entry) []byte {
+// BuildDatabase returns a repository's database with these files.
+func BuildDatabase(t testing.TB, entries ...Entry) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	tape := tar.NewWriter(&out)

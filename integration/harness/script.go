@@ -157,7 +157,7 @@ func scriptPackage(ts *testscript.TestScript, neg bool, args []string) {
 		x.packages = map[string][]Entry{}
 	}
 	x.packages[repo] = append(x.packages[repo], Package(args[1], args[2], fieldsOf(ts, args[3:])...))
-	Replace(x.T, x.Sync(repo), Database(x.T, x.packages[repo]...))
+	Replace(x.T, x.Sync(repo), BuildDatabase(x.T, x.packages[repo]...))
 	if !x.ownConfig {
 		config := "[options]\nArchitecture = x86_64\nSigLevel = Never\n"
 		for _, r := range x.repos {

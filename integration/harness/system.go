@@ -120,8 +120,8 @@ func (s *System) For(t testing.TB) *System {
 	return &next
 }
 
-// Beside returns another system on the same databases, with its own home directory and pacman.conf.
-func (s *System) Beside(t testing.TB, conf string) *System {
+// SecondSystem returns another system on the same databases, with its own home directory and pacman.conf.
+func (s *System) SecondSystem(t testing.TB, conf string) *System {
 	t.Helper()
 	next := New(t, NoDatabases())
 	Write(t, next.Conf, conf)

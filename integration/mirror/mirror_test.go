@@ -232,7 +232,7 @@ func TestMirror_Faults(t *testing.T) {
 			require.Contains(t, w.omgd.Status().Compared[0].Why, w.mirror.URL)
 			require.Equal(t, before, w.outdated())
 			require.Zero(t, w.omgd.Omg("search", "lib").Code)
-			w.mirror.Off(t)
+			w.mirror.StopFaults(t)
 			w.awaitOwn(later)
 			w.awaitWhy(false)
 			left, err := filepath.Glob(filepath.Join(w.Data, "sync", ".*"))

@@ -71,7 +71,7 @@ func TestLive_Faults(t *testing.T) {
 			require.Equal(t, len(got.names), got.early, "the repositories come before what is known of the AUR")
 			require.Equal(t, wire.CodeNetwork, w.search(words("spotify")).code)
 
-			w.server.Off(t)
+			w.server.StopFaults(t)
 			var back answer
 			harness.Await(t, func() bool {
 				back = w.search(words("spotify"))
@@ -97,7 +97,7 @@ func TestLive_Faults(t *testing.T) {
 				w.search(words(fmt.Sprint("more", i)))
 			}
 
-			w.server.Off(t)
+			w.server.StopFaults(t)
 			require.NotContains(t, w.omgd.Stderr(), "panic")
 			harness.Await(t, func() bool { return openFiles(t, w.omgd.PID()) <= files+4 }, "open files: at most 4 more than %d", files)
 		})

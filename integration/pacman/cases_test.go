@@ -66,7 +66,7 @@ func casesSystem(t *testing.T) *harness.System {
 		for _, p := range packages {
 			entries = append(entries, harness.Package(p[0], p[1], p[2:]...))
 		}
-		harness.Write(t, s.Sync(repo), harness.Database(t, entries...))
+		harness.Write(t, s.Sync(repo), harness.BuildDatabase(t, entries...))
 	}
 	return s
 }
@@ -86,7 +86,7 @@ func TestUpdates_EachRule(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newComparison(t, s.Beside(t, fmt.Sprintf("[options]\nArchitecture = x86_64\nSigLevel = Never\n%s\n"+
+			w := newComparison(t, s.SecondSystem(t, fmt.Sprintf("[options]\nArchitecture = x86_64\nSigLevel = Never\n%s\n"+
 				"[one]\nServer = file:///nowhere\n%s\n[two]\nServer = file:///nowhere\n%s\n[three]\nServer = file:///nowhere\n%s\n",
 				c.options, c.one, c.two, c.three)))
 			require.NotEmpty(t, w.pacman("-Qu").Lines())

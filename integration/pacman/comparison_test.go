@@ -86,7 +86,7 @@ func (w *comparison) start() *comparison {
 // configured returns a comparison of the same databases with another pacman.conf.
 func (w *comparison) configured(t testing.TB, conf string) *comparison {
 	t.Helper()
-	next := &comparison{System: w.Beside(t, conf), oracle: w.oracle}
+	next := &comparison{System: w.SecondSystem(t, conf), oracle: w.oracle}
 	return next.start()
 }
 

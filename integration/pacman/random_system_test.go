@@ -194,7 +194,7 @@ func (s *randomSystem) publish(d dice, repo string) {
 	}
 	files = append(files, harness.Package("in-"+repo, "1-1", d.describe(s.names, false)...))
 	d.Shuffle(len(files), func(i, k int) { files[i], files[k] = files[k], files[i] })
-	db := harness.Database(s.T, append(files, later...)...)
+	db := harness.BuildDatabase(s.T, append(files, later...)...)
 	switch {
 	case d.oneIn(25):
 		db, s.damaged = []byte("<html>not here</html>"), true

@@ -28,7 +28,7 @@ func TestRecords(t *testing.T) {
 	s := harness.New(t, harness.NoDatabases())
 	const many = 60_000
 	long := strings.Repeat("many words ", 40_000) + "at last"
-	harness.Write(t, s.Sync("one"), harness.Database(t,
+	harness.Write(t, s.Sync("one"), harness.BuildDatabase(t,
 		harness.Package("apart", "1-1", "DESC", "in two files"),
 		harness.Package("twice", "1-1", "DESC", "the old one", "DEPENDS", "x"),
 		harness.Package("none", "1-1"),
@@ -36,7 +36,7 @@ func TestRecords(t *testing.T) {
 		harness.Entry{Path: "apart-1-1/depends", Text: "%PROVIDES%\nvirtual=2\n\n%REPLACES%\nold\n\n"},
 		harness.Package("twice", "2-1", "DESC", "the new one", "DEPENDS", "y", "CSIZE", "2048"),
 	))
-	harness.Write(t, s.Sync("two"), harness.Database(t,
+	harness.Write(t, s.Sync("two"), harness.BuildDatabase(t,
 		harness.Package("long", "1-1", "DESC", long),
 		harness.Package("provider", "1-1", "PROVIDES", numbered("virtual-library-%d=1", many), "DEPENDS", numbered("dep-%d>=1", 3000)),
 		harness.Package("last", "2-1", "DESC", "after them"),
@@ -47,7 +47,7 @@ func TestRecords(t *testing.T) {
 	s.Install("old", "1-1")
 	s.Install("last", "1-1", "DEPENDS", "virtual-library-49999=1")
 	s.Install("provider", "1-1", "PROVIDES", numbered("virtual-library-%d=1", many), "REASON", "1")
-	w := newComparison(t, s.Beside(t, "[options]\nArchitecture = x86_64\nSigLevel = Never\n[one]\nServer = file:///nowhere\n[two]\nServer = file:///nowhere\n"))
+	w := newComparison(t, s.SecondSystem(t, "[options]\nArchitecture = x86_64\nSigLevel = Never\n[one]\nServer = file:///nowhere\n[two]\nServer = file:///nowhere\n"))
 	w.same(
 		asked("-Qu", "outdated"),
 		asked("-Ssq ^$", "search -q -x ^$"),
@@ -86,11 +86,11 @@ func TestRecords(t *testing.T) {
 // TestRecords_LeftOut checks that status counts and names what an index lacks.
 func TestRecords_LeftOut(t *testing.T) {
 	s := harness.New(t, harness.NoDatabases())
-	harness.Write(t, s.Sync("one"), harness.Database(t,
+	harness.Write(t, s.Sync("one"), harness.BuildDatabase(t,
 		harness.Package("good", "1-1"), harness.Entry{Path: "bad/desc", Text: "x"}, harness.Entry{Path: "worse/desc", Text: "x"},
 	))
 	s.Install("good", "1-1")
-	w := &comparison{System: s.Beside(t, "[options]\nSigLevel = Never\n[one]\nServer = file:///nowhere\n")}
+	w := &comparison{System: s.SecondSystem(t, "[options]\nSigLevel = Never\n[one]\nServer = file:///nowhere\n")}
 	for _, way := range w.start().ways {
 		said := way.Omg("status").Stdout
 		require.Contains(t, said, `repository one: incomplete: entry "bad" is not named name-version-release and was left out, and 1 more`, way.Name)

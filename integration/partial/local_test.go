@@ -45,7 +45,7 @@ func newLocal(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases())
 	harness.Write(t, s.Conf, config)
-	harness.Write(t, s.Sync("good"), harness.Database(t, harness.Package("app", "2-1", "DESC", "a good thing")))
+	harness.Write(t, s.Sync("good"), harness.BuildDatabase(t, harness.Package("app", "2-1", "DESC", "a good thing")))
 	s.Install("app", "1-1", "BASE", "app", "INSTALLDATE", "1700000000", "VALIDATION", "none", "DEPENDS", "needed\nservice", "PROVIDES", "application")
 	s.Install("needed", "1-1", "REASON", "1")
 	s.Install("server", "1-1", "REASON", "1", "PROVIDES", "service")

@@ -35,7 +35,7 @@ func TestOddNames(t *testing.T) {
 	s.Install("tool", "1-1", "DESC", "a thing")
 	s.Install("needed", "1-1", "REASON", "1")
 	s.Install("orphan", "1-1", "REASON", "1")
-	harness.Write(t, s.Sync("good"), harness.Database(t, entries...))
+	harness.Write(t, s.Sync("good"), harness.BuildDatabase(t, entries...))
 	d := s.Start()
 	for _, omg := range []func(...string) harness.Result{s.Direct, d.Omg} {
 		for line, want := range map[string]string{

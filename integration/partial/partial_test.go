@@ -31,9 +31,9 @@ func newSystem(t *testing.T, bin string) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases())
 	harness.Write(t, s.Conf, config+"[bad]\nServer = file:///nowhere\n")
-	harness.Write(t, s.Sync("good"), harness.Database(t,
+	harness.Write(t, s.Sync("good"), harness.BuildDatabase(t,
 		harness.Package("tool", "2-1", "DESC", "a good thing"), harness.Package("toolbox", "1-1", "DESC", "another good thing")))
-	harness.Write(t, s.Sync("bad"), harness.Database(t,
+	harness.Write(t, s.Sync("bad"), harness.BuildDatabase(t,
 		harness.Package("gadget", "2-1", "DESC", "a thing"), harness.Package("gear", "1-1", "DESC", "another thing")))
 	s.Install("tool", "1-1")
 	s.Install("gadget", "1-1")
@@ -92,7 +92,7 @@ func answersBefore(t *testing.T) healthy {
 	t.Helper()
 	s := newSystem(t, "")
 	h := healthy{map[string]harness.Result{}, map[string]harness.Result{}, s.Bin}
-	one := s.Beside(t, config)
+	one := s.SecondSystem(t, config)
 	for _, q := range questions {
 		h.all[q.line] = s.Direct(strings.Fields(q.line)...)
 		require.NotContains(t, h.all[q.line].Stderr, "partial", q.line)

@@ -195,7 +195,7 @@ func TestTracker_Faults(t *testing.T) {
 			w.omgd.Stop()
 
 			// It answers once, and the next daemon does not ask again.
-			w.tracker.Off(t)
+			w.tracker.StopFaults(t)
 			w.start()
 			w.awaitCounts(1, 0)
 			w.omgd.Stop()

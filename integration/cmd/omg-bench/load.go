@@ -160,7 +160,7 @@ func (b *bench) loadOne(w *setup, e *echo, name string, questions []question, ai
 	for i, q := range questions {
 		bare[i] = question{frame: echoRequest(q.frame, q.answer), answer: q.answer, id: len(q.frame) - 1}
 	}
-	var ours, theirs, times sample
+	var ours, peers, times sample
 	for turn := range loadTurns {
 		rate, waits, err := flood(w.socket, questions, conns, depth, turn)
 		if err != nil {
@@ -170,7 +170,7 @@ func (b *bench) loadOne(w *setup, e *echo, name string, questions []question, ai
 		if rate, _, err = flood(e.path, bare, conns, depth, turn); err != nil {
 			return err
 		}
-		theirs = append(theirs, rate)
+		peers = append(peers, rate)
 	}
 	how := "one at a time"
 	if depth > 1 {
@@ -179,11 +179,11 @@ func (b *bench) loadOne(w *setup, e *echo, name string, questions []question, ai
 	f := figure{
 		Name: name + ", " + how, On: fmt.Sprintf("%d connections", conns), Unit: "requests/s",
 		Measured: ours.median(), Low: ours.quantile(0), High: ours.quantile(1),
-		Peer: theirs.median(), PeerName: "echo server", Rate: true, ours: ours, theirs: theirs,
+		Peer: peers.median(), PeerName: "echo server", Rate: true, ours: ours, peers: peers,
 		Note: fmt.Sprintf("p50 %s, p99 %s, p99.9 %s µs", number(times.median()), number(times.quantile(0.99)), number(times.quantile(0.999))),
 	}
 	if aim > 0 {
-		f.Aim, f.Met = fmt.Sprintf("%.2f of its rate", aim), ours.median() >= aim*theirs.median()
+		f.Aim, f.Met = fmt.Sprintf("%.2f of its rate", aim), ours.median() >= aim*peers.median()
 	}
 	b.add(f)
 	return nil

@@ -71,12 +71,12 @@ func race(turns int, env []string, programs ...[]string) ([]sample, error) {
 
 // ratio returns a figure that compares two programs. The aim is that the peer's time is at least the parameter faster
 // times ours.
-func ratio(name, on, peer string, ours, theirs sample, aim string, faster float64) figure {
+func ratio(name, on, peer string, ours, peers sample, aim string, faster float64) figure {
 	return figure{
 		Name: name, On: on, Unit: "ms",
 		Measured: ours.median(), Low: ours.quantile(0.25), High: ours.quantile(0.75),
-		Peer: theirs.median(), PeerName: peer,
-		Aim: aim, Met: theirs.median()/ours.median() >= faster,
-		ours: ours, theirs: theirs,
+		Peer: peers.median(), PeerName: peer,
+		Aim: aim, Met: peers.median()/ours.median() >= faster,
+		ours: ours, peers: peers,
 	}
 }

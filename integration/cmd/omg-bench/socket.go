@@ -30,13 +30,13 @@ func (b *bench) socket() error {
 		return err
 	}
 	answer := wire.AppendResult(nil, 1, []byte{0x80}, false)
-	var ours, theirs sample
+	var ours, peers sample
 	for range 20 {
 		for _, peer := range []struct {
 			path    string
 			request []byte
 			into    *sample
-		}{{w.socket, request, &ours}, {e.path, echoRequest(request, len(answer)), &theirs}} {
+		}{{w.socket, request, &ours}, {e.path, echoRequest(request, len(answer)), &peers}} {
 			times, err := roundTrips(peer.path, peer.request, 2000)
 			if err != nil {
 				return err
@@ -44,7 +44,7 @@ func (b *bench) socket() error {
 			*peer.into = append(*peer.into, times.median())
 		}
 	}
-	f := ratio("ping", "socket", "echo server", ours, theirs, "within 1.5 times", 1/1.5)
+	f := ratio("ping", "socket", "echo server", ours, peers, "within 1.5 times", 1/1.5)
 	f.Unit = "µs"
 	b.add(f)
 	return b.health(w.socket)

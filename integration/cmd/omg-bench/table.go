@@ -35,8 +35,8 @@ type figure struct {
 	Met bool   `json:"met"`
 	// Note is anything else worth knowing.
 	Note string `json:"note,omitempty"`
-	// ours and theirs are the single measurements of omg and of the peer, taken alternately.
-	ours, theirs sample
+	// ours and peers are the single measurements of omg and of the peer, taken alternately.
+	ours, peers sample
 }
 
 // value returns the figure in the form of its aim: a ratio if there is a peer.
@@ -117,8 +117,8 @@ func (r *report) benchmarks(w io.Writer) {
 		}
 		for i, v := range ours {
 			fmt.Fprintf(w, "%s 1 %g %s", name, v, f.Unit)
-			if i < len(f.theirs) && f.theirs[i] > 0 && !f.Rate {
-				fmt.Fprintf(w, " %g ratio", v/f.theirs[i])
+			if i < len(f.peers) && f.peers[i] > 0 && !f.Rate {
+				fmt.Fprintf(w, " %g ratio", v/f.peers[i])
 			}
 			fmt.Fprintln(w)
 		}
