@@ -71,7 +71,7 @@ const (
 	ProblemName       EntryProblem = "is not named name-version-release" // not listed
 	ProblemImpossible EntryProblem = "has a name that no package can have"
 	ProblemDuplicate  EntryProblem = "is a second entry of its package" // not listed
-	ProblemStray      EntryProblem = "is not a directory"               // not listed
+	ProblemNotDirectory      EntryProblem = "is not a directory"               // not listed
 	ProblemMissing    EntryProblem = "has no desc"
 	ProblemUnreadable EntryProblem = "has a desc that cannot be read"
 	ProblemNotRegular EntryProblem = "has a desc that is not a regular file"

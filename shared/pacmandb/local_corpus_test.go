@@ -60,7 +60,7 @@ func TestLocal_PacmanSystems(t *testing.T) {
 
 func checkCorpusCounts(t *testing.T, o *oracle, l *Local) {
 	r := Relate(l.Packages)
-	native, foreign := Locality(l.Packages, o.config(), o.facts(l))
+	native, foreign := SplitForeign(l.Packages, o.config(), o.facts(l))
 	require.Len(t, l.Explicit(), 99)
 	require.Len(t, l.Depends(), 825)
 	require.Len(t, r.Orphans(false), 12)
@@ -72,7 +72,7 @@ func checkCorpusCounts(t *testing.T, o *oracle, l *Local) {
 func checkLists(t *testing.T, o *oracle, l *Local) {
 	r := Relate(l.Packages)
 	facts, c := o.facts(l), o.config()
-	native, foreign := Locality(l.Packages, c, facts)
+	native, foreign := SplitForeign(l.Packages, c, facts)
 	for flags, got := range map[string][]*Installed{
 		"-Qq": l.Packages, "-Qeq": l.Explicit(), "-Qdq": l.Depends(), "-Qdtq": r.Orphans(false), "-Qdttq": r.Orphans(true),
 		"-Qnq": native, "-Qmq": foreign,
@@ -280,7 +280,7 @@ func checkSatisfiers(t *testing.T, o *oracle, l *Local) {
 	}
 }
 
-// checkWhy checks, for every package, that each dependency in the chains of Why and Brings exists.
+// checkWhy checks, for every package, that each dependency in the chains of Why and DependencyChains exists.
 func checkWhy(t *testing.T, _ *oracle, l *Local) {
 	r := Relate(l.Packages)
 	orphans := names(r.Orphans(true))
@@ -304,7 +304,7 @@ func checkWhy(t *testing.T, _ *oracle, l *Local) {
 		if slices.Contains(orphans, p.Name) {
 			require.Empty(t, chains)
 		}
-		for _, c := range r.Brings(p.Name) {
+		for _, c := range r.DependencyChains(p.Name) {
 			require.Equal(t, p.Name, c[0].Name)
 			for i, link := range c[:len(c)-1] {
 				require.Contains(t, r.RequiredBy(c[i+1].Name), link.Name)
@@ -312,5 +312,5 @@ func checkWhy(t *testing.T, _ *oracle, l *Local) {
 		}
 	}
 	require.Nil(t, r.Why("nope"))
-	require.Nil(t, r.Brings("nope"))
+	require.Nil(t, r.DependencyChains("nope"))
 }

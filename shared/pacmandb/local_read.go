@@ -154,7 +154,7 @@ func sortEntries(entries []entry) (pkgs, others []readResult) {
 		f.name, f.version, ok = splitEntry(e.name)
 		switch {
 		case !e.dir:
-			f.problem = ProblemStray
+			f.problem = ProblemNotDirectory
 			others = append(others, f)
 		case !ok:
 			f.problem = ProblemName

@@ -107,7 +107,7 @@ func TestReadLocal_Damaged(t *testing.T) {
 	requireFieldsEqual(t, o, l)
 	require.Equal(t, []Warning{
 		{"-1-1", ProblemName},
-		{"a-file-1-1", ProblemStray},
+		{"a-file-1-1", ProblemNotDirectory},
 		{"empty-1.5-1", ProblemEmpty},
 		{"half-1-1", ProblemCut},
 		{"half-field-1-1", ProblemCut},
@@ -508,7 +508,7 @@ func FuzzParseDepend(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		d := ParseDepend(s)
 		signs := [...]string{"", "=", ">=", "<=", ">", "<"}
-		back := d.Name + signs[d.Op] + d.Version
+		back := d.Name + signs[d.Comparison] + d.Version
 		if strings.Contains(s, ": ") {
 			back += ": " + d.Desc
 		}

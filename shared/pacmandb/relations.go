@@ -20,11 +20,11 @@ type Relations struct {
 
 // satisfier is a package that can satisfy a dependency on a name: the package of that name, or one that provides it.
 type satisfier struct {
-	pkg      int32
-	next     int32 // index of the next satisfier of the same name; -1 at the end
-	provides bool
-	op       Op
-	version  string
+	pkg        int32
+	next       int32 // index of the next satisfier of the same name; -1 at the end
+	provides   bool
+	comparison Comparison
+	version    string
 }
 
 // reverse lists, for each package, the packages that depend on it. For package i the slice expression
@@ -44,7 +44,7 @@ func Relate(pkgs []*Installed) *Relations {
 		r.add(p.Name, satisfier{pkg: int32(i), version: p.Version})
 		for _, s := range p.Provides {
 			d := ParseDepend(s)
-			r.add(d.Name, satisfier{pkg: int32(i), provides: true, op: d.Op, version: d.Version})
+			r.add(d.Name, satisfier{pkg: int32(i), provides: true, comparison: d.Comparison, version: d.Version})
 		}
 	}
 	r.required = r.invert(func(p *Installed) []string { return p.Depends })
@@ -72,7 +72,7 @@ func (r *Relations) each(d Depend, yield func(pkg int32)) {
 		s := &r.satisfiers[at]
 		met := false
 		if s.provides {
-			met = d.providedFor(Depend{Name: d.Name, Op: s.op, Version: s.version})
+			met = d.providedFor(Depend{Name: d.Name, Comparison: s.comparison, Version: s.version})
 		} else {
 			met = d.Allows(s.version)
 		}

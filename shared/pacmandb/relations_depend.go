@@ -2,25 +2,25 @@ package pacmandb
 
 import "strings"
 
-// Op is the comparison of versions in a dependency.
-type Op uint8
+// Comparison is how a dependency compares versions.
+type Comparison uint8
 
-// The values of Op.
+// The values of Comparison.
 const (
-	OpAny Op = iota // any version satisfies the dependency
-	OpEqual
-	OpAtLeast
-	OpAtMost
-	OpGreater
-	OpLess
+	AnyVersion Comparison = iota // any version satisfies the dependency
+	EqualTo
+	AtLeast
+	AtMost
+	GreaterThan
+	LessThan
 )
 
 // Depend is one entry of %DEPENDS%, %OPTDEPENDS%, %PROVIDES%, %CONFLICTS% or
 // %REPLACES%, such as "glibc>=2.36" or "git: for the tests".
 type Depend struct {
-	Name    string
-	Op      Op
-	Version string
+	Name       string
+	Comparison Comparison
+	Version    string
 	// Desc is the description of an optional dependency, or empty.
 	Desc string
 }
@@ -49,33 +49,33 @@ func ParseDepend(s string) Depend {
 	}
 	switch {
 	case s[at] == '=':
-		d.Op = OpEqual
+		d.Comparison = EqualTo
 	case s[at] == '<' && orEqual:
-		d.Op = OpAtMost
+		d.Comparison = AtMost
 	case s[at] == '<':
-		d.Op = OpLess
+		d.Comparison = LessThan
 	case orEqual:
-		d.Op = OpAtLeast
+		d.Comparison = AtLeast
 	default:
-		d.Op = OpGreater
+		d.Comparison = GreaterThan
 	}
 	return d
 }
 
 // Allows reports whether a version satisfies the dependency d.
 func (d Depend) Allows(version string) bool {
-	if d.Op == OpAny {
+	if d.Comparison == AnyVersion {
 		return true
 	}
 	c := Compare(version, d.Version)
-	switch d.Op {
-	case OpEqual:
+	switch d.Comparison {
+	case EqualTo:
 		return c == 0
-	case OpAtLeast:
+	case AtLeast:
 		return c >= 0
-	case OpAtMost:
+	case AtMost:
 		return c <= 0
-	case OpGreater:
+	case GreaterThan:
 		return c > 0
 	default:
 		return c < 0
@@ -88,5 +88,5 @@ func (d Depend) providedFor(p Depend) bool {
 	if p.Name != d.Name {
 		return false
 	}
-	return d.Op == OpAny || p.Op == OpEqual && d.Allows(p.Version)
+	return d.Comparison == AnyVersion || p.Comparison == EqualTo && d.Allows(p.Version)
 }

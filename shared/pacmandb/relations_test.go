@@ -70,8 +70,8 @@ func TestWhy(t *testing.T) {
 		{{"app", "middle"}, {"middle", ""}},
 		{{"app", "virtual>=2"}, {"provider", ""}},
 		{{"app", "middle"}, {"middle", "low>=1"}, {"low", ""}},
-	}, r.Brings("app"))
-	require.Equal(t, []Chain{{{"ring-c", "ring-d"}, {"ring-d", ""}}}, r.Brings("ring-c"))
-	require.Empty(t, r.Brings("low"))
-	require.Empty(t, r.Brings("itself"))
+	}, r.DependencyChains("app"))
+	require.Equal(t, []Chain{{{"ring-c", "ring-d"}, {"ring-d", ""}}}, r.DependencyChains("ring-c"))
+	require.Empty(t, r.DependencyChains("low"))
+	require.Empty(t, r.DependencyChains("itself"))
 }

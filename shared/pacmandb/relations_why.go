@@ -38,9 +38,9 @@ func (r *Relations) Why(name string) []Chain {
 	return chains
 }
 
-// Brings is the opposite of Why: it returns the shortest chain from the package name to each package that it needs,
+// DependencyChains is the opposite of Why: it returns the shortest chain from the package name to each package that it needs,
 // directly or through other packages. The chains are in the same order as in Why.
-func (r *Relations) Brings(name string) []Chain {
+func (r *Relations) DependencyChains(name string) []Chain {
 	source := r.index(name)
 	if source < 0 {
 		return nil

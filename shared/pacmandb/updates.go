@@ -2,7 +2,7 @@ package pacmandb
 
 import "iter"
 
-// SyncFacts gives Updates and Locality facts about the packages of the repositories, which come from the databases or
+// SyncFacts gives Updates and SplitForeign facts about the packages of the repositories, which come from the databases or
 // from an index. A repository is identified by its index in Config.Repos.
 type SyncFacts interface {
 	// Lookup returns the version of a package in a repository. The name must be the name of an installed package.
@@ -190,9 +190,9 @@ func replace(p *Installed, repo int, candidates []candidate, c *Config, targets 
 	return out, chosen
 }
 
-// Locality separates the packages that are in a repository of c, whatever the repository's Usage is, from all other
+// SplitForeign separates the packages that are in a repository of c, whatever the repository's Usage is, from all other
 // packages: pacman -Qn and -Qm.
-func Locality(pkgs []*Installed, c *Config, facts SyncFacts) (native, foreign []*Installed) {
+func SplitForeign(pkgs []*Installed, c *Config, facts SyncFacts) (native, foreign []*Installed) {
 	for _, p := range pkgs {
 		found := false
 		for i := 0; i < len(c.Repos) && !found; i++ {

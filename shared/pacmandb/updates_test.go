@@ -122,7 +122,7 @@ func TestUpdates_Pacman(t *testing.T) {
 				l := mustRead(t, db.dir)
 				out := Updates(l.Packages, o.config(), o.facts(l))
 				require.Equal(t, o.run("-Qu"), joinLines(updateLines(out)))
-				native, foreign := Locality(l.Packages, o.config(), o.facts(l))
+				native, foreign := SplitForeign(l.Packages, o.config(), o.facts(l))
 				require.Equal(t, o.lines("-Qnq"), names(native))
 				require.Equal(t, o.lines("-Qmq"), names(foreign))
 				requireReplacementsEqual(t, o, out)

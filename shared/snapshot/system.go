@@ -101,7 +101,7 @@ func (s *Snapshot) compare() (*comparison, error) {
 	}
 	config, facts := s.facts(s.compared, s.comparedSet)
 	c := &comparison{outdated: pacmandb.Updates(s.system.local.Packages, config, facts)}
-	_, c.foreign = pacmandb.Locality(s.system.local.Packages, config, facts)
+	_, c.foreign = pacmandb.SplitForeign(s.system.local.Packages, config, facts)
 	if facts.err != nil {
 		return nil, facts.err
 	}

@@ -204,8 +204,8 @@ func Digest(ctx context.Context, path string) (string, error) {
 	return f.Digest(), err
 }
 
-// Stat returns the stamp of a file, or of a link's target.
-func Stat(path string) (Stamp, error) {
+// StampOfPath returns the stamp of a file, or of a link's target.
+func StampOfPath(path string) (Stamp, error) {
 	fi, err := os.Stat(path)
 	if err != nil {
 		return Stamp{}, err

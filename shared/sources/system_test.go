@@ -107,7 +107,7 @@ func open(t testing.TB, path string) *Index {
 // stampOf returns the stamp of a file.
 func stampOf(t testing.TB, path string) sourcefile.Stamp {
 	t.Helper()
-	stamp, err := sourcefile.Stat(path)
+	stamp, err := sourcefile.StampOfPath(path)
 	require.NoError(t, err)
 	return stamp
 }

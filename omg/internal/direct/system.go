@@ -130,7 +130,7 @@ func (b *Backend) Why(ctx context.Context, name string, reverse bool) (*backend.
 	result.Name = p.Name
 	chains := relations.Why
 	if reverse {
-		chains = relations.Brings
+		chains = relations.DependencyChains
 	}
 	for _, c := range chains(p.Name) {
 		links := make([]backend.Link, len(c))

@@ -42,7 +42,7 @@ func LocalFacts(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncFacts,
 		}
 		index[p.Name] = r
 	}
-	native, _ := pacmandb.Locality(l.Packages, c, facts)
+	native, _ := pacmandb.SplitForeign(l.Packages, c, facts)
 	for _, p := range native {
 		r := index[p.Name]
 		for i := 0; i < len(c.Repos) && r.Repo == ""; i++ {

@@ -207,7 +207,7 @@ func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.S
 	// Record the stamp only if the build has read the content that had this stamp. Otherwise the next refresh
 	// compares digests.
 	if src.Size == stamp.Size && src.AsOf == stamp.Modified() {
-		if now, err := sourcefile.Stat(repo.Database); err == nil && now == stamp {
+		if now, err := sourcefile.StampOfPath(repo.Database); err == nil && now == stamp {
 			origin.Stamp, origin.SHA256 = stamp, src.SHA256
 		}
 	}
@@ -225,7 +225,7 @@ func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.S
 		b.keepInMemory(path, err)
 		return o, nil
 	}
-	fi, err := sourcefile.Stat(path)
+	fi, err := sourcefile.StampOfPath(path)
 	if err != nil {
 		_ = onDisk.Close()
 		b.keepInMemory(path, err)

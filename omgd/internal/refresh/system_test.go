@@ -285,7 +285,7 @@ var errRefused = errors.New("refused")
 // stampOf returns the stamp of a file.
 func stampOf(t *testing.T, path string) sourcefile.Stamp {
 	t.Helper()
-	s, err := sourcefile.Stat(path)
+	s, err := sourcefile.StampOfPath(path)
 	require.NoError(t, err)
 	return s
 }
