@@ -93,7 +93,7 @@ func askUntilDone(ctx context.Context, t *testing.T, socket string, seed uint64,
 		if asked > 0 {
 			turns <- struct{}{}
 		}
-		err := question(c, rng, truths)
+		err := sendOne(c, rng, truths)
 		if asked > 0 {
 			<-turns
 		}
@@ -105,8 +105,8 @@ func askUntilDone(ctx context.Context, t *testing.T, socket string, seed uint64,
 	return asked
 }
 
-// question sends one request; an error is a wrong answer.
-func question(c *client.Conn, rng *rand.Rand, truths []truth) error {
+// sendOne sends one request; an error is a wrong answer.
+func sendOne(c *client.Conn, rng *rand.Rand, truths []truth) error {
 	background := context.Background()
 	any := truths[rng.IntN(len(truths))]
 	switch n := rng.IntN(100); {

@@ -25,14 +25,14 @@ const (
 	fewHits   = 20 // of an uncached search
 )
 
-// question is an encoded request and the length of its reply.
-type question struct {
-	frame  []byte
-	answer int
-	id     int // offset of the request's id, one byte
-	// unlike is the offset of a number that is changed before each request, so that no reply is in the cache; 0 if
+// request is an encoded request and the length of its reply.
+type request struct {
+	frame []byte
+	reply int
+	id    int // offset of the request's id, one byte
+	// nonce is the offset of a number that is changed before each request, so that no reply is in the cache; 0 if
 	// replies may be cached.
-	unlike int
+	nonce int
 }
 
 // load measures how many requests omgd answers per second, against an echo server with requests and replies of the same
@@ -52,14 +52,14 @@ func (b *bench) load() error {
 		return err
 	}
 	defer e.stop()
-	kinds, err := b.questions(w)
+	kinds, err := b.requests(w)
 	if err != nil {
 		return err
 	}
 	for _, k := range kinds {
 		for _, conns := range []int{1, 16, 256} {
 			for _, depth := range []int{1, loadDepth} {
-				if err := b.loadOne(w, e, k.name, k.questions, k.aim, conns, depth); err != nil {
+				if err := b.loadOne(w, e, k.name, k.requests, k.aim, conns, depth); err != nil {
 					return fmt.Errorf("%s: %w", k.name, err)
 				}
 			}
@@ -68,101 +68,101 @@ func (b *bench) load() error {
 	return nil
 }
 
-// unseen is the last number that made a request unique.
-var unseen atomic.Uint32
+// lastNonce is the last number that made a request unique.
+var lastNonce atomic.Uint32
 
 type kind struct {
-	name      string
-	questions []question
-	aim       float64 // share of the echo server's rate, 0 for none
+	name     string
+	requests []request
+	aim      float64 // share of the echo server's rate, 0 for none
 }
 
-// questions sends each question once, to get its reply.
-func (b *bench) questions(w *setup) ([]kind, error) {
+// requests sends each request once, to get its reply.
+func (b *bench) requests(w *setup) ([]kind, error) {
 	nc, err := net.Dial("unix", w.socket)
 	if err != nil {
 		return nil, err
 	}
 	defer nc.Close()
 	in := bufio.NewReader(nc)
-	ask := func(op string, fields any, unlike uint32) (question, []byte, error) {
+	send := func(op string, fields any, nonce uint32) (request, []byte, error) {
 		frame, err := wire.AppendRequest(nil, 1, op, fields)
 		if err != nil {
-			return question{}, nil, err
+			return request{}, nil, err
 		}
-		q := question{frame: frame, id: bytes.Index(frame, []byte("\xa2id")) + len("\xa2id")}
-		if unlike > 0 {
-			q.unlike = bytes.Index(frame, binary.BigEndian.AppendUint32([]byte{0xce}, unlike)) + 1
-			if q.unlike == 0 {
-				return q, nil, errors.New("the request has no number to change")
+		r := request{frame: frame, id: bytes.Index(frame, []byte("\xa2id")) + len("\xa2id")}
+		if nonce > 0 {
+			r.nonce = bytes.Index(frame, binary.BigEndian.AppendUint32([]byte{0xce}, nonce)) + 1
+			if r.nonce == 0 {
+				return r, nil, errors.New("the request has no number to change")
 			}
 		}
 		if _, err := nc.Write(frame); err != nil {
-			return q, nil, err
+			return r, nil, err
 		}
 		for {
 			body, err := wire.ReadFrame(in, nil, wire.MaxFrame)
 			if err != nil {
-				return q, nil, err
+				return r, nil, err
 			}
-			q.answer += wire.HeaderSize + len(body)
+			r.reply += wire.HeaderSize + len(body)
 			var part struct {
 				More bool `msgpack:"more"`
 			}
 			if err := msgpack.Unmarshal(body, &part); err != nil || !part.More {
-				return q, body, err
+				return r, body, err
 			}
 		}
 	}
-	ping, _, err := ask(wire.OpPing, nil, 0)
+	ping, _, err := send(wire.OpPing, nil, 0)
 	if err != nil {
 		return nil, err
 	}
 	info := kind{name: "info", aim: 0.5}
 	cached, uncached := kind{name: "search, cached", aim: 0.5}, kind{name: "search, uncached, 1 to 20 hits", aim: 0.25}
-	const unlike = 1 << 30 // a limit that cuts nothing off, like all larger numbers
-	unseen.Store(unlike)
+	const nonce = 1 << 30 // a limit that cuts nothing off, like all larger numbers
+	lastNonce.Store(nonce)
 	for _, words := range fixture.Queries(w.options, 2000) {
-		q, body, err := ask(wire.OpSearch, &wire.SearchRequest{Words: strings.Fields(words), Limit: unlike}, unlike)
+		r, body, err := send(wire.OpSearch, &wire.SearchRequest{Words: strings.Fields(words), Limit: nonce}, nonce)
 		if err != nil {
 			return nil, err
 		}
-		var answer struct {
+		var reply struct {
 			Result *wire.SearchResult `msgpack:"result"`
 		}
-		if err := msgpack.Unmarshal(body, &answer); err != nil {
+		if err := msgpack.Unmarshal(body, &reply); err != nil {
 			return nil, err
 		}
 		// The last of several chunks has no total.
-		if answer.Result == nil || answer.Result.Total == 0 || answer.Result.Total > fewHits {
+		if reply.Result == nil || reply.Result.Total == 0 || reply.Result.Total > fewHits {
 			continue
 		}
-		uncached.questions = append(uncached.questions, q)
-		if len(cached.questions) < 100 {
-			q.unlike = 0
-			cached.questions = append(cached.questions, q)
-			i, _, err := ask(wire.OpInfo, &wire.InfoRequest{Names: []string{answer.Result.Packages[0].Name}}, 0)
+		uncached.requests = append(uncached.requests, r)
+		if len(cached.requests) < 100 {
+			r.nonce = 0
+			cached.requests = append(cached.requests, r)
+			i, _, err := send(wire.OpInfo, &wire.InfoRequest{Names: []string{reply.Result.Packages[0].Name}}, 0)
 			if err != nil {
 				return nil, err
 			}
-			info.questions = append(info.questions, i)
+			info.requests = append(info.requests, i)
 		}
 	}
-	if len(cached.questions) < 100 {
-		return nil, fmt.Errorf("only %d queries have 1 to %d hits", len(cached.questions), fewHits)
+	if len(cached.requests) < 100 {
+		return nil, fmt.Errorf("only %d queries have 1 to %d hits", len(cached.requests), fewHits)
 	}
-	return []kind{{name: "ping", questions: []question{ping}}, cached, uncached, info}, nil
+	return []kind{{name: "ping", requests: []request{ping}}, cached, uncached, info}, nil
 }
 
-// loadOne measures one kind of question on a number of connections.
-func (b *bench) loadOne(w *setup, e *echo, name string, questions []question, aim float64, conns, depth int) error {
-	bare := make([]question, len(questions))
-	for i, q := range questions {
-		bare[i] = question{frame: echoRequest(q.frame, q.answer), answer: q.answer, id: len(q.frame) - 1}
+// loadOne measures one kind of request on a number of connections.
+func (b *bench) loadOne(w *setup, e *echo, name string, requests []request, aim float64, conns, depth int) error {
+	bare := make([]request, len(requests))
+	for i, r := range requests {
+		bare[i] = request{frame: echoRequest(r.frame, r.reply), reply: r.reply, id: len(r.frame) - 1}
 	}
 	var ours, peers, times sample
 	for turn := range loadTurns {
-		rate, waits, err := flood(w.socket, questions, conns, depth, turn)
+		rate, waits, err := flood(w.socket, requests, conns, depth, turn)
 		if err != nil {
 			return err
 		}
@@ -191,7 +191,7 @@ func (b *bench) loadOne(w *setup, e *echo, name string, questions []question, ai
 
 // flood sends requests on a number of connections for a while and returns the replies per second and the time of each,
 // in microseconds.
-func flood(path string, questions []question, conns, depth, turn int) (rate float64, times sample, err error) {
+func flood(path string, requests []request, conns, depth, turn int) (rate float64, times sample, err error) {
 	type done struct {
 		times sample
 		err   error
@@ -211,8 +211,8 @@ func flood(path string, questions []question, conns, depth, turn int) (rate floa
 			}
 			defer nc.Close()
 			<-begin
-			first := i*len(questions)/conns + turn
-			results[i].times, results[i].err = ask(nc, questions, first, depth, end)
+			first := i*len(requests)/conns + turn
+			results[i].times, results[i].err = pipeline(nc, requests, first, depth, end)
 		})
 	}
 	ready.Wait()
@@ -227,20 +227,21 @@ func flood(path string, questions []question, conns, depth, turn int) (rate floa
 	return float64(len(times)) / took.Seconds(), times, err
 }
 
-// ask sends depth requests, reads their replies, and repeats. Requests that must not be in the cache get a new number.
-func ask(nc net.Conn, questions []question, first, depth int, end time.Time) (sample, error) {
+// pipeline sends depth requests, reads their replies, and repeats. Requests that must not be in the cache get a new
+// number.
+func pipeline(nc net.Conn, requests []request, first, depth int, end time.Time) (sample, error) {
 	in := bufio.NewReaderSize(nc, 64<<10)
 	var times sample
 	var batch []byte
 	for at := first; ; at += depth {
 		batch = batch[:0]
 		for i := range depth {
-			q := questions[(at+i)%len(questions)]
+			r := requests[(at+i)%len(requests)]
 			frame := len(batch)
-			batch = append(batch, q.frame...)
-			batch[frame+q.id] = byte(i + 1)
-			if q.unlike > 0 {
-				binary.BigEndian.PutUint32(batch[frame+q.unlike:], unseen.Add(1))
+			batch = append(batch, r.frame...)
+			batch[frame+r.id] = byte(i + 1)
+			if r.nonce > 0 {
+				binary.BigEndian.PutUint32(batch[frame+r.nonce:], lastNonce.Add(1))
 			}
 		}
 		start := time.Now()
@@ -255,8 +256,8 @@ func ask(nc net.Conn, questions []question, first, depth int, end time.Time) (sa
 			if err != nil {
 				return nil, err
 			}
-			if want := questions[(at+i)%len(questions)].answer; n != want {
-				return nil, fmt.Errorf("an answer of %d bytes, not %d, to %q", n, want, questions[(at+i)%len(questions)].frame)
+			if want := requests[(at+i)%len(requests)].reply; n != want {
+				return nil, fmt.Errorf("a reply of %d bytes, not %d, to %q", n, want, requests[(at+i)%len(requests)].frame)
 			}
 			times = append(times, float64(time.Since(start).Nanoseconds())/1e3)
 		}

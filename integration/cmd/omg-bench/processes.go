@@ -102,28 +102,28 @@ func (b *bench) processes() error {
 	if err != nil {
 		return err
 	}
-	var worlds []*setup
+	var systems []*setup
 	if b.corpus != "" {
 		w := &setup{name: "corpus", db: b.corpus, target: "firefox"}
 		if err := b.index(w); err != nil {
 			return err
 		}
-		worlds = append(worlds, w)
+		systems = append(systems, w)
 	}
 	w, err := b.generated(15_000)
 	if err != nil {
 		return err
 	}
-	worlds = append(worlds, w)
-	for _, w := range worlds {
-		if err := b.worldProcesses(w, hello); err != nil {
+	systems = append(systems, w)
+	for _, w := range systems {
+		if err := b.systemProcesses(w, hello); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *bench) worldProcesses(w *setup, hello string) error {
+func (b *bench) systemProcesses(w *setup, hello string) error {
 	if err := b.serve(w); err != nil {
 		return err
 	}
