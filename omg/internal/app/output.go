@@ -255,7 +255,7 @@ func (o *output) hint() string {
 // same database.
 func uncertain(b *wire.Basis) string {
 	if b.Partial {
-		return show.Lacking(b)
+		return show.MissingSources(b)
 	}
 	if b.Stale {
 		return show.NotChecked(b)
@@ -274,7 +274,7 @@ func (o *output) noteBasis(b *wire.Basis) {
 		o.app.printNote(show.NotChecked(b))
 	}
 	if b.Partial {
-		o.app.printNote("partial: " + show.Lacking(b))
+		o.app.printNote("partial: " + show.MissingSources(b))
 	}
 	for i := range b.Sources {
 		if s := &b.Sources[i]; s.Outdated && s.IsRepository() {

@@ -110,8 +110,8 @@ func TestAUR_NamedIndex(t *testing.T) {
 	w.buildOwn()
 	w.buildAUR(w.index(wire.SourceAUR))
 	dir := filepath.Dir(w.index("core"))
-	state := func(given ...string) wire.Source {
-		w.o.Index = given
+	state := func(named ...string) wire.Source {
+		w.o.Index = named
 		_, result, err := w.search(wire.SearchRequest{Words: []string{"yay"}})
 		require.NoError(t, err)
 		return source(t, result.Sources, wire.SourceAUR)

@@ -114,8 +114,8 @@ func (d *doctor) local(ctx context.Context, dbpath string) {
 
 // indexes checks the index files that the user named, or otherwise omg's own.
 func (d *doctor) indexes(ctx context.Context, pacman *sources.Pacman) {
-	if given := d.env.UserIndexes(d.o.Index); given != nil {
-		for _, path := range given {
+	if named := d.env.UserIndexes(d.o.Index); named != nil {
+		for _, path := range named {
 			files, err := sources.IndexFiles(path)
 			if err == nil && len(files) == 0 {
 				err = fmt.Errorf("no index in %s", path)
@@ -156,7 +156,7 @@ func (d *doctor) first(kind pkgindex.Kind, name string) string {
 }
 
 // index checks an index file, and that it matches the databases.
-func (d *doctor) index(ctx context.Context, path string, pacman *sources.Pacman, given bool) {
+func (d *doctor) index(ctx context.Context, path string, pacman *sources.Pacman, static bool) {
 	f, err := pkgindex.Open(path, d.env.Trusts)
 	if err == nil {
 		defer f.Close()
@@ -168,14 +168,14 @@ func (d *doctor) index(ctx context.Context, path string, pacman *sources.Pacman,
 		d.problem("index", err.Error(), "remove it: omgd or omg-index build creates a new one")
 		return
 	}
-	x := &sources.Index{File: f, Origins: sources.ReadOrigins(path, d.env.Trusts), Static: given}
+	x := &sources.Index{File: f, Origins: sources.ReadOrigins(path, d.env.Trusts), Static: static}
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
 		if !x.Holds(repo.Name) {
 			continue
 		}
 		e := repo.Examine(ctx, x)
-		if e.NeedsBuild || given && e.Outdated && e.Stamp != (sourcefile.Stamp{}) {
+		if e.NeedsBuild || static && e.Outdated && e.Stamp != (sourcefile.Stamp{}) {
 			d.problem("index", path+" is older than the databases: "+repo.Name, "start omgd, or run omg-index build")
 			return
 		}

@@ -120,7 +120,7 @@ func TestDoctor_Indexes(t *testing.T) {
 	w.well("index")
 }
 
-func TestDoctor_GivenIndexes(t *testing.T) {
+func TestDoctor_NamedIndexes(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
 	all := w.path("all.omgidx")
@@ -130,8 +130,8 @@ func TestDoctor_GivenIndexes(t *testing.T) {
 	require.Len(t, w.checks("index"), 4)
 	w.o.Index = []string{all}
 	require.NoError(t, os.Mkdir(w.path("empty"), 0o755))
-	for given, says := range map[string]string{w.path("nothing"): "no such file", w.path("empty"): "no index in " + w.path("empty"), w.path("pacman.conf"): "not an omg index"} {
-		w.o.Index = []string{all, given}
+	for named, says := range map[string]string{w.path("nothing"): "no such file", w.path("empty"): "no index in " + w.path("empty"), w.path("pacman.conf"): "not an omg index"} {
+		w.o.Index = []string{all, named}
 		require.Contains(t, w.problem("index"), says)
 		require.Len(t, w.checks("index"), 2)
 	}

@@ -27,7 +27,7 @@ type reader struct {
 	*Backend
 	config config.Config
 	named  bool             // the user named indexes; omg's own indexes are not used
-	given  []*sources.Index // the usable indexes of those that the user named
+	static []*sources.Index // the usable indexes of those that the user named
 	bad    error            // the errors of the unusable indexes that the user named
 	opened []*pkgindex.File
 }
@@ -53,7 +53,7 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	if r.bad != nil && len(pacman.Config.Repos) == 0 {
 		return nil, r.bad // only the bad index could list the repositories
 	}
-	for _, x := range r.given {
+	for _, x := range r.static {
 		pacman.AddFromIndex(x.Repositories())
 	}
 	in := &snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, Config: pacman.Config, SearchDownloaded: r.config.Sync.Search}
@@ -107,11 +107,11 @@ func (r *reader) downloads() sources.Downloads {
 
 // openNamed opens the indexes named by the user.
 func (r *reader) openNamed() {
-	for _, given := range r.env.UserIndexes(r.o.Index) {
+	for _, name := range r.env.UserIndexes(r.o.Index) {
 		r.named = true
-		files, err := sources.IndexFiles(given)
+		files, err := sources.IndexFiles(name)
 		if err == nil && len(files) == 0 {
-			err = fmt.Errorf("no index in %s", given)
+			err = fmt.Errorf("no index in %s", name)
 		}
 		r.bad = errors.Join(r.bad, err)
 		for _, path := range files {
@@ -120,7 +120,7 @@ func (r *reader) openNamed() {
 				r.bad = errors.Join(r.bad, err)
 				continue
 			}
-			r.given = append(r.given, &sources.Index{File: f, Origins: sources.ReadOrigins(path, r.env.Trusts), Static: true})
+			r.static = append(r.static, &sources.Index{File: f, Origins: sources.ReadOrigins(path, r.env.Trusts), Static: true})
 		}
 	}
 }
@@ -213,7 +213,7 @@ func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earl
 // index contains the repository, why is the reason.
 func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why string) {
 	if r.named {
-		for _, x := range r.given {
+		for _, x := range r.static {
 			if x.Holds(repo.Name) {
 				list = append(list, x)
 			}
@@ -242,7 +242,7 @@ func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why s
 // one index does not affect the others.
 func (r *reader) aur() *snapshot.IndexedSource {
 	staleAfter := time.Duration(r.config.Stale.AUR)
-	for _, x := range r.given {
+	for _, x := range r.static {
 		if s := sources.AUR(x.File, staleAfter); s != nil {
 			return s
 		}

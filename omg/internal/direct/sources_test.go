@@ -69,14 +69,14 @@ func TestBadDatabase(t *testing.T) {
 				b.make(t, w.database("extra"))
 				served(t, w, b, &counts)
 			})
-			t.Run("a given index", func(t *testing.T) {
+			t.Run("a named index", func(t *testing.T) {
 				w := newTestSystem(t)
 				w.build(w.path("all.omgidx"), "core", "extra", "multilib")
 				w.o.Index = []string{w.path("all.omgidx")}
 				b.make(t, w.database("extra"))
 				served(t, w, b, &counts)
 			})
-			t.Run("a given directory", func(t *testing.T) {
+			t.Run("a named directory", func(t *testing.T) {
 				w := newTestSystem(t)
 				w.buildOwn()
 				w.o.Index = []string{filepath.Dir(w.index("core"))}
@@ -285,16 +285,16 @@ func TestIndex_FlippedBit(t *testing.T) {
 	w.found("core", "extra", "multilib")
 	require.Empty(t, w.notes)
 
-	given := w.path("given.omgidx")
-	w.build(given, "core", "extra", "multilib")
-	w.o.Index = []string{given}
-	good, err = os.ReadFile(given)
+	named := w.path("named.omgidx")
+	w.build(named, "core", "extra", "multilib")
+	w.o.Index = []string{named}
+	good, err = os.ReadFile(named)
 	require.NoError(t, err)
 	for _, b := range flips(good) {
-		require.NoError(t, os.WriteFile(given, b, 0o644))
+		require.NoError(t, os.WriteFile(named, b, 0o644))
 		w.found("core", "extra", "multilib")
 		require.Len(t, w.notes, 1)
-		require.Contains(t, w.notes[0], "omg read the databases themselves (slower): "+given+": ")
+		require.Contains(t, w.notes[0], "omg read the databases themselves (slower): "+named+": ")
 	}
 }
 

@@ -154,7 +154,7 @@ var errBecame = errors.New("became omg-direct")
 type testUser struct {
 	socket string // the default socket
 	notes  []string
-	became []wire.Served // the databases of each call of become
+	became []wire.Served // the databases of each call of execDirect
 }
 
 func newTestUser(t *testing.T) *testUser {
@@ -181,7 +181,7 @@ func (w *testUser) backend(o backend.Options) *Backend {
 		env: paths.Env{UID: os.Getuid(), Getenv: func(name string) string {
 			return map[string]string{"XDG_RUNTIME_DIR": filepath.Dir(w.socket)}[name]
 		}},
-		become: func(_ backend.Options, served wire.Served) error {
+		execDirect: func(_ backend.Options, served wire.Served) error {
 			w.became = append(w.became, served)
 			return errBecame
 		},

@@ -21,9 +21,9 @@ import (
 type Backend struct {
 	o   backend.Options
 	env paths.Env
-	// become replaces the process by omg-direct, which reads the databases served. It returns only on errors. Tests set
+	// execDirect replaces the process by omg-direct, which reads the databases served. It returns only on errors. Tests set
 	// another function.
-	become func(o backend.Options, served wire.Served) error
+	execDirect func(o backend.Options, served wire.Served) error
 	// answered is set once the daemon has answered. Afterwards omg-direct must not answer, because everything that one
 	// command prints must describe one system at one moment.
 	answered bool
@@ -33,19 +33,19 @@ type Backend struct {
 
 // Open returns the backend for one command.
 func Open(o backend.Options) backend.Backend {
-	return &Backend{o: o, env: paths.Process(), become: execDirect}
+	return &Backend{o: o, env: paths.Process(), execDirect: execDirect}
 }
 
-// elsewhere reports whether the options name databases or indexes, which may be other files than those that the daemon
+// namesFiles reports whether the options name databases or indexes, which may be other files than those that the daemon
 // reads.
-func (b *Backend) elsewhere() bool {
+func (b *Backend) namesFiles() bool {
 	return b.o.DBPath != "" || b.o.PacmanConfig != "" || len(b.o.Index) > 0
 }
 
 // asksDaemon reports whether requests go to the daemon. They do not if the options name databases or indexes, unless
 // the options also name the daemon's socket.
 func (b *Backend) asksDaemon() bool {
-	return !b.o.NoDaemon && (b.o.Socket != "" || !b.elsewhere())
+	return !b.o.NoDaemon && (b.o.Socket != "" || !b.namesFiles())
 }
 
 // ask sends a request to the daemon. If the daemon cannot answer, omg-direct replaces the process.
@@ -132,7 +132,7 @@ func (b *Backend) fallBack(err error) error {
 			reason, _, _ = strings.Cut(reason, ": ") // if omg-direct cannot answer either, it gives the details
 		}
 	}
-	if b.served == nil && (b.o.DBPath == "" || b.o.PacmanConfig == "") && !b.notForUs(err) {
+	if b.served == nil && (b.o.DBPath == "" || b.o.PacmanConfig == "") && !b.countsAsNone(err) {
 		return &exit.Error{Code: exit.Failed, Err: err, Hint: "with --no-daemon omg reads this machine's databases directly"}
 	}
 	b.o.Note("answering without omgd: " + reason)
@@ -148,9 +148,9 @@ func daemonsFault(code wire.Code) bool {
 	return false
 }
 
-// notForUs reports whether err shows that the socket at a default path does not belong to a daemon for this user. omg
-// then behaves as if no daemon ran. For a socket that the user named, notForUs returns false.
-func (b *Backend) notForUs(err error) bool {
+// countsAsNone reports whether err shows that the socket at a default path does not belong to a daemon for this user. omg
+// then behaves as if no daemon ran. For a socket that the user named, countsAsNone returns false.
+func (b *Backend) countsAsNone(err error) bool {
 	if b.o.Socket != "" || b.env.Get("OMG_SOCKET_PATH") != "" {
 		return false
 	}
@@ -164,7 +164,7 @@ func (b *Backend) direct() error {
 	if b.served != nil {
 		served = *b.served
 	}
-	return b.become(b.o, served)
+	return b.execDirect(b.o, served)
 }
 
 // directlyServed replaces the process by omg-direct, which reads the same databases as the daemon.

@@ -224,16 +224,16 @@ func TestBreak_Gone(t *testing.T) {
 func TestBreak_InTheMiddle(t *testing.T) {
 	first := encoded(t, map[string]any{"packages": []wire.Package{{Repo: "core", Name: "a", Version: "1"}}})
 	for _, question := range []string{"search", "info"} {
-		given := make(chan struct{})
+		passed := make(chan struct{})
 		w, s := served(t, conduct{
-			greeting: greets(t, daemonPaths), until: given,
+			greeting: greets(t, daemonPaths), until: passed,
 			other: func(id uint64) ([]byte, bool) { return wire.AppendResult(nil, id, first, true), false },
 		})
 		b := w.backend(backend.Options{})
 		names := []string{}
 		err := each(func(p *wire.Package) error {
 			if names = append(names, p.Name); len(names) == 1 {
-				close(given)
+				close(passed)
 			}
 			return nil
 		})[question](t.Context(), b)
@@ -249,8 +249,8 @@ func TestBreak_InTheMiddle(t *testing.T) {
 	}
 }
 
-// TestBreak_NothingGiven checks that a part of a reply that was received but not printed yet is discarded.
-func TestBreak_NothingGiven(t *testing.T) {
+// TestBreak_NothingPassed checks that a part of a reply that was received but not printed yet is discarded.
+func TestBreak_NothingPassed(t *testing.T) {
 	first := encoded(t, map[string]any{"packages": []wire.Package{{Repo: "core", Name: "a", Version: "1"}}})
 	for _, question := range []string{"search", "info"} {
 		w, _ := served(t, conduct{
@@ -428,15 +428,15 @@ func TestNotForUs(t *testing.T) {
 		&os.PathError{Op: "connect", Path: "x", Err: fs.ErrPermission}, wire.Errorf(wire.CodeNotAllowed, "no"),
 	}
 	for _, err := range strange {
-		require.True(t, b(backend.Options{}).notForUs(err), err)
-		require.False(t, b(backend.Options{Socket: "/x"}).notForUs(err), err)
+		require.True(t, b(backend.Options{}).countsAsNone(err), err)
+		require.False(t, b(backend.Options{Socket: "/x"}).countsAsNone(err), err)
 	}
 	for _, err := range []error{client.ErrBroken, os.ErrDeadlineExceeded, wire.Errorf(wire.CodeBusy, "no"), errors.New("x")} {
-		require.False(t, b(backend.Options{}).notForUs(err), err)
+		require.False(t, b(backend.Options{}).countsAsNone(err), err)
 	}
 	get = func(name string) string { return map[string]string{"OMG_SOCKET_PATH": "/x"}[name] }
 	for _, err := range strange {
-		require.False(t, b(backend.Options{}).notForUs(err), err)
+		require.False(t, b(backend.Options{}).countsAsNone(err), err)
 	}
 	// A regular file is at the path of the user's socket.
 	w := newTestUser(t)

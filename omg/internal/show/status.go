@@ -20,7 +20,7 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 		p.field("State", "up to date"+checked(", checked ", st.At, now))
 	}
 	if st.Partial {
-		p.field("Partial", lacking(&st.Basis, false)+" (numbers with ? may change)") // the row Sources shows the reasons
+		p.field("Partial", missingSources(&st.Basis, false)+" (numbers with ? may change)") // the row Sources shows the reasons
 	}
 	c := counter{st}
 	p.field("Installed", c.count("installed", st.Counts.Installed))
@@ -248,11 +248,11 @@ func indexLines(x *wire.IndexStatus, now time.Time) []string {
 	return append([]string{line}, x.Files...)
 }
 
-// Lacking returns what a partial result lacks: the repositories that could not be read, each with the reason, and the
+// MissingSources returns why a result is partial: the repositories that could not be read, each with the reason, and the
 // reason why a part of the local database is unread.
-func Lacking(b *wire.Basis) string { return lacking(b, true) }
+func MissingSources(b *wire.Basis) string { return missingSources(b, true) }
 
-func lacking(b *wire.Basis, reasons bool) string {
+func missingSources(b *wire.Basis, reasons bool) string {
 	var missing []string
 	for i := range b.Sources {
 		s := &b.Sources[i]
@@ -326,15 +326,15 @@ func times(s *wire.Source, now time.Time) []string {
 }
 
 // AURState returns a note on data of the AUR that is missing or not current. If the data is missing, the note contains
-// the text lacking, which says what could not be done.
-func AURState(s *wire.Source, lacking string) string {
+// the text consequence, which says what could not be done.
+func AURState(s *wire.Source, consequence string) string {
 	if s.State == wire.SourceStale {
 		return withReason("AUR: old data", s.Why)
 	}
 	if s.Why != "" {
-		lacking += " (" + s.Why + ")"
+		consequence += " (" + s.Why + ")"
 	}
-	return "AUR: " + lacking
+	return "AUR: " + consequence
 }
 
 // TimeAndAge returns how old data of the given time is, such as "2 days old".

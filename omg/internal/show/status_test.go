@@ -73,7 +73,7 @@ func TestLacking(t *testing.T) {
 		{wire.Basis{Why: "local/a-1 is unread", Sources: []wire.Source{repository("core", wire.SourceFailed, "x")}}, "core failed: x; local/a-1 is unread"},
 		{wire.Basis{}, "a source could not be read"},
 	} {
-		require.Equal(t, c.want, Lacking(&c.basis))
+		require.Equal(t, c.want, MissingSources(&c.basis))
 	}
 }
 

@@ -10,17 +10,17 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestGivenIndex checks that an index that the user named is used for the repositories in it, and that a directory
+// TestNamedIndex checks that an index that the user named is used for the repositories in it, and that a directory
 // means all indexes in the directory.
-func TestGivenIndex(t *testing.T) {
+func TestNamedIndex(t *testing.T) {
 	w := newTestSystem(t)
 	all := w.path("all.omgidx")
 	w.build(all, "core", "extra", "multilib")
 	w.buildOwn()
 	dir := filepath.Dir(w.index("core"))
 	w.env["XDG_DATA_HOME"] = w.path("nothing")
-	for _, given := range [][]string{{all}, {dir}, {all, dir}, {w.index("core"), w.index("extra"), w.index("multilib")}} {
-		w.o.Index = given
+	for _, named := range [][]string{{all}, {dir}, {all, dir}, {w.index("core"), w.index("extra"), w.index("multilib")}} {
+		w.o.Index = named
 		w.found("core", "extra", "multilib")
 		require.Empty(t, w.notes)
 	}
@@ -46,11 +46,11 @@ func TestGivenIndex(t *testing.T) {
 	result, _, err := w.info("core/glibc")
 	require.NoError(t, err)
 	require.Empty(t, result, "the package was only in the earlier database")
-	require.Equal(t, []string{"omg read the databases themselves (slower): the database is newer than the index " + all}, w.notes)
+	require.Equal(t, []string{"omg read the databases directly (slower): the database is newer than the index " + all}, w.notes)
 }
 
-// TestGivenIndex_NoDatabases checks that an index that the user named is used if there are no databases.
-func TestGivenIndex_NoDatabases(t *testing.T) {
+// TestNamedIndex_NoDatabases checks that an index that the user named is used if there are no databases.
+func TestNamedIndex_NoDatabases(t *testing.T) {
 	w := newTestSystem(t)
 	all := w.path("all.omgidx")
 	w.build(all, "core", "extra", "multilib")
@@ -68,70 +68,70 @@ func TestGivenIndex_NoDatabases(t *testing.T) {
 		require.EqualValues(t, 2022, when(s.AsOf))
 	}
 	// Without databases, omg's own index is not used: it could have been built from the databases of another system.
-	w.buildNothing(all)
+	w.copyIndex(all)
 	w.o.Index = nil
 	_, _, err := w.search(wire.SearchRequest{Words: []string{"lib"}})
 	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
 }
 
-// buildNothing does not build an index: it copies a given index and its origin to the path of omg's own index of core.
-func (w *testSystem) buildNothing(given string) {
+// copyIndex copies an index and its origin to the path of omg's own index of core.
+func (w *testSystem) copyIndex(named string) {
 	w.t.Helper()
 	for _, suffix := range []string{"", ".origin"} {
-		text, err := os.ReadFile(given + suffix)
+		text, err := os.ReadFile(named + suffix)
 		require.NoError(w.t, err)
 		require.NoError(w.t, os.MkdirAll(filepath.Dir(w.index("core")), 0o755))
 		require.NoError(w.t, os.WriteFile(w.index("core")+suffix, text, 0o644))
 	}
 }
 
-// TestGivenIndex_Bad checks that an unusable index is reported and the databases are read instead. Without a
+// TestNamedIndex_Bad checks that an unusable index is reported and the databases are read instead. Without a
 // pacman.conf and databases, only the index could list the repositories, and the command fails.
-func TestGivenIndex_Bad(t *testing.T) {
+func TestNamedIndex_Bad(t *testing.T) {
 	w := newTestSystem(t)
 	good := w.path("good.omgidx")
 	w.build(good, "core", "extra", "multilib")
 	text, err := os.ReadFile(good)
 	require.NoError(t, err)
-	given := w.path("given.omgidx")
+	named := w.path("named.omgidx")
 	cases := map[string]struct {
 		make func()
 		says string
 	}{
 		"missing":        {func() {}, "no such file"},
-		"empty":          {func() { require.NoError(t, os.WriteFile(given, nil, 0o644)) }, "not an omg index"},
-		"something else": {func() { require.NoError(t, os.WriteFile(given, []byte("#!/bin/sh\necho\n"), 0o644)) }, "not an omg index"},
-		"cut off":        {func() { require.NoError(t, os.WriteFile(given, text[:len(text)/2], 0o644)) }, "damaged"},
+		"empty":          {func() { require.NoError(t, os.WriteFile(named, nil, 0o644)) }, "not an omg index"},
+		"something else": {func() { require.NoError(t, os.WriteFile(named, []byte("#!/bin/sh\necho\n"), 0o644)) }, "not an omg index"},
+		"cut off":        {func() { require.NoError(t, os.WriteFile(named, text[:len(text)/2], 0o644)) }, "damaged"},
 		"writable by others": {func() {
-			require.NoError(t, os.WriteFile(given, text, 0o644))
-			require.NoError(t, os.Chmod(given, 0o666))
+			require.NoError(t, os.WriteFile(named, text, 0o644))
+			require.NoError(t, os.Chmod(named, 0o666))
 		}, "chmod go-w"},
-		"an empty directory": {func() { require.NoError(t, os.Mkdir(given, 0o755)) }, "no index in " + given},
+		"an empty directory": {func() { require.NoError(t, os.Mkdir(named, 0o755)) }, "no index in " + named},
 	}
 	if os.Getuid() == 0 {
 		cases["another user's"] = struct {
 			make func()
 			says string
 		}{func() {
-			require.NoError(t, os.WriteFile(given, text, 0o644))
-			require.NoError(t, os.Chown(given, 12345, 12345))
+			require.NoError(t, os.WriteFile(named, text, 0o644))
+			require.NoError(t, os.Chown(named, 12345, 12345))
 		}, "belongs to user 12345"}
 	}
 	conf, err := os.ReadFile(w.path("pacman.conf"))
 	require.NoError(t, err)
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			require.NoError(t, os.RemoveAll(given))
+			require.NoError(t, os.RemoveAll(named))
 			c.make()
 			w.write("pacman.conf", string(conf))
-			w.o.Index = []string{given}
+			w.o.Index = []string{named}
 			require.False(t, w.found("core", "extra", "multilib").Partial)
 			require.Len(t, w.notes, 1)
 			require.Contains(t, w.notes[0], "omg read the databases themselves (slower): ")
 			require.Contains(t, w.notes[0], c.says)
 
 			// Of two indexes, the good one is used.
-			w.o.Index = []string{given, good}
+			w.o.Index = []string{named, good}
 			w.found("core", "extra", "multilib")
 			require.Len(t, w.notes, 1)
 			require.NotContains(t, w.notes[0], "read the databases")
