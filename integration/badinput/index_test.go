@@ -335,20 +335,20 @@ func TestIndex_ChangedUnderDaemon(t *testing.T) {
 	}
 }
 
-// TestGivenIndex_ChangedUnderDaemon checks that an index that was built elsewhere is never overwritten.
-func TestGivenIndex_ChangedUnderDaemon(t *testing.T) {
+// TestNamedIndex_ChangedUnderDaemon checks that an index that was built elsewhere is never overwritten.
+func TestNamedIndex_ChangedUnderDaemon(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	good := goodIndex(s)
-	given := s.Path("given.omgidx")
-	harness.Write(t, given, good)
+	named := s.Path("named.omgidx")
+	harness.Write(t, named, good)
 	all := func(r wire.SearchResult) bool { return r.Total == packages }
-	d := s.Start("--index", given)
+	d := s.Start("--index", named)
 	awaitSearch(t, d, "all packages", all)
-	require.NoError(t, os.Truncate(given, 4096))
+	require.NoError(t, os.Truncate(named, 4096))
 	awaitSearch(t, d, "all packages of the databases", all)
-	require.Len(t, harness.Read(t, given), 4096)
-	harness.Replace(t, given, good)
+	require.Len(t, harness.Read(t, named), 4096)
+	harness.Replace(t, named, good)
 	awaitSearch(t, d, "all packages of the index", all)
-	require.Equal(t, good, harness.Read(t, given))
+	require.Equal(t, good, harness.Read(t, named))
 }

@@ -83,7 +83,7 @@ func BuildDatabase(t testing.TB, entries ...Entry) []byte {
 	return Gzip(t, out.Bytes())
 }
 
-// Package returns an entry for Database: a package with further fields, given as pairs of a name and its lines.
+// Package returns an entry for BuildDatabase: a package with further fields, as pairs of a name and its lines.
 func Package(name, version string, more ...string) Entry {
 	return Entry{name + "-" + version + "/desc", Desc(name, version, more...)}
 }

@@ -149,8 +149,8 @@ func TestActivation(t *testing.T) {
 	require.Equal(t, before, listing(t, s.Home), "the socket is as it was, and nothing else is left")
 }
 
-// given passes sockets to a program like a service manager. The process ID must be the program's own.
-func given(t *testing.T, cmd *exec.Cmd, number string, files ...*os.File) *exec.Cmd {
+// activated passes sockets to a program like a service manager. The process ID must be the program's own.
+func activated(t *testing.T, cmd *exec.Cmd, number string, files ...*os.File) *exec.Cmd {
 	t.Helper()
 	cmd.ExtraFiles = files
 	return throughShell(t, cmd, "LISTEN_FDS="+number+" LISTEN_PID=$$")
@@ -168,7 +168,7 @@ func TestActivation_Again(t *testing.T) {
 	before := listing(t, s.Home)
 	for range 3 {
 		early := dial(t, s.Socket()) // before there is a daemon
-		d := s.Serve(given(t, foreground(s), "1", f), s.Socket())
+		d := s.Serve(activated(t, foreground(s), "1", f), s.Socket())
 		require.Nil(t, pingOn(t, early))
 		require.Equal(t, d.PID(), pid(s))
 		d.Stop()
@@ -193,13 +193,13 @@ func TestActivation_Refused(t *testing.T) {
 		"TCP": {tcpFile}, "a file": {null}, "two": {null, null},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := harness.Run(t, given(t, foreground(s), fmt.Sprint(len(files)), files...))
+			r := harness.Run(t, activated(t, foreground(s), fmt.Sprint(len(files)), files...))
 			require.Equal(t, 3, r.Code)
 			require.Contains(t, r.Stderr, "expected one listening unix stream socket from the service manager")
 			require.Empty(t, remainingFiles(s))
 		})
 	}
-	r := harness.Run(t, given(t, foreground(s), "99999999999"))
+	r := harness.Run(t, activated(t, foreground(s), "99999999999"))
 	require.Equal(t, 3, r.Code)
 	require.Equal(t, "omgd: error: expected one listening unix stream socket from the service manager, not 99999999999\n", r.Stderr)
 

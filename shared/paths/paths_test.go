@@ -79,7 +79,7 @@ func TestBeside_Socket(t *testing.T) {
 	require.Equal(t, "/tmp/omg-1000/x.lock", e.Lock("x.sock"), "a relative path of the socket in /tmp")
 }
 
-func TestGivenIndexes(t *testing.T) {
+func TestNamedIndexes(t *testing.T) {
 	e := env(map[string]string{"OMG_INDEX": "/a:/b", "HOME": "/h"})
 	require.Equal(t, []string{"f"}, e.UserIndexes([]string{"f"}), "the flag takes precedence over the variable")
 	require.Equal(t, []string{"/a", "/b"}, e.UserIndexes(nil))

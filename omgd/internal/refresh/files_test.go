@@ -216,22 +216,22 @@ func TestFiles_AUR(t *testing.T) {
 // repositories in it.
 func TestFiles_NamedIndex(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
-		given := filepath.Join(t.TempDir(), "given.omgidx")
+		static := filepath.Join(t.TempDir(), "static.omgidx")
 		w := newTestSystem(t, nil)
 		w.settle()
 		b, err := os.ReadFile(w.index("core"))
 		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(given, b, 0o644))
+		require.NoError(t, os.WriteFile(static, b, 0o644))
 		origin, err := os.ReadFile(w.index("core") + ".origin")
 		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(given+".origin", origin, 0o644))
+		require.NoError(t, os.WriteFile(static+".origin", origin, 0o644))
 		require.NoError(t, os.Remove(w.index("core")))
 		w.builder.built()
 
-		w.restart(func(c *Config) { c.StaticIndexes = []string{given} })
+		w.restart(func(c *Config) { c.StaticIndexes = []string{static} })
 		w.settle()
 		w.requireCurrent("core", "extra", "multilib")
-		require.Equal(t, given, w.source("core").Index.Path())
+		require.Equal(t, static, w.source("core").Index.Path())
 		packages := w.docs("core")
 		for _, bad := range []string{"changed", "bad", "missing"} {
 			switch bad {
@@ -252,12 +252,12 @@ func TestFiles_NamedIndex(t *testing.T) {
 		require.NoFileExists(t, w.index("core"))
 
 		w.write("core", content(t, "core", 50))
-		require.NoError(t, os.WriteFile(given, []byte("no index"), 0o644))
+		require.NoError(t, os.WriteFile(static, []byte("no index"), 0o644))
 		w.settle()
 		status, err := w.state().Status()
 		require.NoError(t, err)
 		require.Equal(t, []string{"index: failed"}, problemNames(status.Problems))
-		require.Contains(t, status.Problems[0].Why, given)
+		require.Contains(t, status.Problems[0].Why, static)
 		w.requireCurrent("core", "extra", "multilib")
 		require.Equal(t, map[string]int{"core": 1}, w.builder.built())
 	})

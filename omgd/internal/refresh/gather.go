@@ -21,7 +21,7 @@ type gathering struct {
 	*Refresher
 	ctx     context.Context
 	in      snapshot.Inputs
-	given   []*opened // the usable indexes of Config.StaticIndexes
+	static  []*opened // the usable indexes of Config.StaticIndexes
 	indexes []*state.MappedIndex
 }
 
@@ -125,8 +125,8 @@ func (g *gathering) openStatic() {
 		g.config.Log.Error("index of --index not usable", "err", err)
 		g.in.Problems = append(g.in.Problems, wire.Problem{Name: "index", State: "failed", Why: err.Error()})
 	}
-	for _, given := range g.config.StaticIndexes {
-		paths, err := sources.IndexFiles(given)
+	for _, name := range g.config.StaticIndexes {
+		paths, err := sources.IndexFiles(name)
 		if err != nil {
 			failed(err)
 		}
@@ -136,7 +136,7 @@ func (g *gathering) openStatic() {
 				failed(err)
 				continue
 			}
-			g.given = append(g.given, o)
+			g.static = append(g.static, o)
 		}
 	}
 }
@@ -144,7 +144,7 @@ func (g *gathering) openStatic() {
 // readRepositories examines each repository together with its index. Unless this is the first snapshot, it
 // waits up to buildWait for indexes that are being built.
 func (g *gathering) readRepositories(pacman *sources.Pacman) {
-	for _, o := range g.given {
+	for _, o := range g.static {
 		pacman.AddFromIndex(indexOf(o).Repositories())
 	}
 	if pending := g.examineAll(pacman); pending && g.last != nil {
@@ -189,7 +189,7 @@ func (g *gathering) examineAll(pacman *sources.Pacman) (pending bool) {
 // examine finds the index and the state of a repository. If there is no index of the current content of the
 // repository's database, it requests a build. It reports whether an index is being built.
 func (g *gathering) examine(repo *sources.Repository) (snapshot.IndexedSource, bool) {
-	for _, o := range g.given {
+	for _, o := range g.static {
 		if x := indexOf(o); x.Holds(repo.Name) {
 			x.Static = true
 			g.use(o.index)
@@ -251,7 +251,7 @@ func (g *gathering) aur() *snapshot.IndexedSource {
 	if g.config.AUR != nil {
 		aur = &snapshot.IndexedSource{Source: g.config.AUR()}
 	}
-	for _, o := range g.given {
+	for _, o := range g.static {
 		if s := sources.AUR(o.index.File, g.config.StaleAUR); s != nil {
 			g.use(o.index)
 			return s

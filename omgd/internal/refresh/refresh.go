@@ -267,11 +267,11 @@ func (r *Refresher) irrelevant(path string) bool {
 // These are the files in IndexDir and Config.StaticIndexes. The result dirs has the directories in
 // StaticIndexes, in which all files matter.
 func (r *Refresher) watchedIndexes(pacman *sources.Pacman) (dirs, files []string) {
-	for _, given := range r.config.StaticIndexes {
-		if fi, err := os.Stat(given); err == nil && fi.IsDir() {
-			dirs = append(dirs, given)
+	for _, path := range r.config.StaticIndexes {
+		if fi, err := os.Stat(path); err == nil && fi.IsDir() {
+			dirs = append(dirs, path)
 		} else {
-			files = append(files, given)
+			files = append(files, path)
 		}
 	}
 	for i := range pacman.Repositories {

@@ -93,7 +93,7 @@ func TestRun_SeesChanges(t *testing.T) {
 // for one file, changes of all other files are ignored. In the directories of databases, no change is
 // ignored.
 func TestRun_Irrelevant(t *testing.T) {
-	w := newTestSystem(t, func(c *Config) { c.StaticIndexes = []string{"/srv/index/given.omgidx"} })
+	w := newTestSystem(t, func(c *Config) { c.StaticIndexes = []string{"/srv/index/static.omgidx"} })
 	require.False(t, w.irrelevant("/anything"), "nothing is watched yet")
 	watch := newWatcher(w.config.Log, kernelInotify(), w.irrelevant)
 	defer watch.Close()
@@ -103,7 +103,7 @@ func TestRun_Irrelevant(t *testing.T) {
 	require.False(t, w.irrelevant(conf))
 	require.True(t, w.irrelevant(conf+".swp"))
 	require.True(t, w.irrelevant(filepath.Join(filepath.Dir(conf), "other")))
-	require.False(t, w.irrelevant("/srv/index/given.omgidx"))
+	require.False(t, w.irrelevant("/srv/index/static.omgidx"))
 	require.True(t, w.irrelevant("/srv/index/another.omgidx"))
 	require.False(t, w.irrelevant(w.index("core")))
 	require.False(t, w.irrelevant(filepath.Join(w.config.IndexDir, "aur.omgidx")))
