@@ -68,18 +68,18 @@ type EntryProblem string
 
 // The values of EntryProblem.
 const (
-	ProblemName       EntryProblem = "is not named name-version-release" // not listed
-	ProblemImpossible EntryProblem = "has a name that no package can have"
-	ProblemDuplicate  EntryProblem = "is a second entry of its package" // not listed
-	ProblemNotDirectory      EntryProblem = "is not a directory"               // not listed
-	ProblemMissing    EntryProblem = "has no desc"
-	ProblemUnreadable EntryProblem = "has a desc that cannot be read"
-	ProblemNotRegular EntryProblem = "has a desc that is not a regular file"
-	ProblemLarge      EntryProblem = "has a desc of more than 64 MiB"
-	ProblemEmpty      EntryProblem = "has an empty desc"
-	ProblemCut        EntryProblem = "has a desc that ends too early"
-	ProblemZeros      EntryProblem = "has a desc with zero bytes"
-	ProblemMismatch   EntryProblem = "has a desc of another name or version"
+	ProblemName         EntryProblem = "is not named name-version-release" // not listed
+	ProblemImpossible   EntryProblem = "has a name that no package can have"
+	ProblemDuplicate    EntryProblem = "is a second entry of its package" // not listed
+	ProblemNotDirectory EntryProblem = "is not a directory"               // not listed
+	ProblemMissing      EntryProblem = "has no desc"
+	ProblemUnreadable   EntryProblem = "has a desc that cannot be read"
+	ProblemNotRegular   EntryProblem = "has a desc that is not a regular file"
+	ProblemLarge        EntryProblem = "has a desc of more than 64 MiB"
+	ProblemEmpty        EntryProblem = "has an empty desc"
+	ProblemCut          EntryProblem = "has a desc that ends too early"
+	ProblemZeros        EntryProblem = "has a desc with zero bytes"
+	ProblemMismatch     EntryProblem = "has a desc of another name or version"
 )
 
 // Warning is a problem of one entry.

@@ -61,9 +61,9 @@ type listMark struct {
 // localIdent holds what a desc contains besides the fields of Installed.
 type localIdent struct {
 	name, version string
-	// whole is false for a desc that seems to end too early. zeros is true for a desc with zero bytes, which a file
+	// complete is false for a desc that seems to end too early. zeros is true for a desc with zero bytes, which a file
 	// system leaves in blocks that were never written.
-	whole, zeros bool
+	complete, zeros bool
 }
 
 // parse fills the package p from the text raw; the strings of p share the memory of raw. It never fails: like libalpm
@@ -131,7 +131,7 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 	// libalpm has written %BASE% since version 4.2, and always writes the other fields after it. A desc without %BASE%
 	// is older, or was written by another program.
 	incomplete := p.Base != "" && (p.Arch == "" || p.InstallDate == 0 || len(validation) == 0)
-	id.whole = id.name != "" && id.version != "" && endsField(raw) && !incomplete
+	id.complete = id.name != "" && id.version != "" && endsField(raw) && !incomplete
 	return id
 }
 

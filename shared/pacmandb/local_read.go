@@ -272,7 +272,7 @@ func (r *localReader) read(f *readResult) {
 		f.problem = ProblemZeros
 	case id.name != "" && id.name != f.name || id.version != "" && id.version != f.version:
 		f.problem = ProblemMismatch
-	case !id.whole:
+	case !id.complete:
 		f.problem = ProblemCut
 	}
 	f.pkg.problem = f.problem

@@ -150,7 +150,7 @@ func TestLocalDesc_Cut(t *testing.T) {
 	var d localParser
 	var whole []string
 	for n := range len(text) + 1 {
-		if d.parse(text[:n], &Installed{}).whole {
+		if d.parse(text[:n], &Installed{}).complete {
 			_, rest, _ := strings.Cut(text[n:], "%")
 			key, _, _ := strings.Cut(rest, "%")
 			whole = append(whole, key)
@@ -487,7 +487,7 @@ func FuzzLocalDesc(f *testing.F) {
 		}
 		// pacman writes no %BASE% without these fields.
 		incomplete := p.Base != "" && (p.Arch == "" || p.InstallDate == 0 || len(p.Validation) == 0)
-		require.Equal(t, !incomplete, d.parse(text, &again).whole)
+		require.Equal(t, !incomplete, d.parse(text, &again).complete)
 		require.Equal(t, p, again)
 	})
 }

@@ -10,14 +10,14 @@ import (
 const (
 	maxSuggestions = 5  // number of names that Suggest returns at most
 	maxDistance    = 2  // number of edits by which a suggested name may differ from the given name
-	maxCloseLen    = 64 // length in bytes; Suggest returns nothing for longer names, because no package has such a name
+	maxSuggestLen  = 64 // length in bytes; Suggest returns nothing for longer names, because no package has such a name
 )
 
 // Suggest returns up to five names that differ from name by at most two edits (insertions, deletions, replacements), the
 // most similar first.
 func (s *Set) Suggest(name string) (names []string, err error) {
 	word := []byte(Fold(name))
-	if len(word) < 2 || len(word) > maxCloseLen {
+	if len(word) < 2 || len(word) > maxSuggestLen {
 		return nil, nil
 	}
 	type near struct {
@@ -63,9 +63,9 @@ func (s *Set) Suggest(name string) (names []string, err error) {
 }
 
 // distance returns the edit distance of a and b if it is at most limit, and otherwise any number above limit. a must not
-// be longer than maxCloseLen bytes.
+// be longer than maxSuggestLen bytes.
 func distance(a, b []byte, limit int) int {
-	var rows [2][maxCloseLen + 1]int
+	var rows [2][maxSuggestLen + 1]int
 	last, row := &rows[0], &rows[1]
 	for i := range len(a) + 1 {
 		last[i] = i
