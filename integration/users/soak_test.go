@@ -185,7 +185,7 @@ func TestUsers_AllAttacks(t *testing.T) {
 	}
 	fmt.Fprintf(w, "\npeak memory\t%d MB\n", memory(t, d, "VmHWM"))
 	require.NoError(t, w.Flush())
-	t.Logf("attacks on the system daemon:\n%s", table.String())
+	t.Logf("attacks on the system-wide daemon:\n%s", table.String())
 	require.Empty(t, user.failed)
 	require.Empty(t, admin.failed)
 	for _, a := range all {

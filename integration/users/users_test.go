@@ -1,4 +1,4 @@
-// Package users attacks a daemon of all users as one of them, and asks it as others. It
+// Package users attacks the system-wide daemon as one of its users, and asks it as others. It
 // has a long form: see OMG_SOAK in CONTRIBUTING.md.
 package users
 
@@ -41,7 +41,7 @@ const packages = 5_000
 // patient are limits that no slow machine reaches.
 var patient = []string{"OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE_TIMEOUT=1h", "OMG_LIMITS_READ_TIMEOUT=1h", "OMG_LIMITS_USER_RATE=0", "OMG_AUR_ENABLED=false"}
 
-// serve starts a daemon of all users with these variables.
+// serve starts a system-wide daemon with these variables.
 func serve(t *testing.T, variables ...string) *harness.Daemon {
 	t.Helper()
 	need.Root(t)

@@ -80,11 +80,11 @@ type Limits struct {
 	UnreadTimeout Duration `toml:"unread_timeout" min:"10ms"`
 	// Maximum time for omgd to stop. Requests in progress may use most of this time.
 	ShutdownTimeout Duration `toml:"shutdown_timeout" min:"1s"`
-	// Maximum number of requests per second of one user, if omgd serves all users; 0 for no limit.
+	// Maximum number of requests per second of one user of the system-wide daemon; 0 for no limit.
 	UserRate int `toml:"user_rate" min:"0" reload:"yes"`
 }
 
-// Access controls which users may use a daemon that serves all users. Names are looked up in /etc/passwd and
+// Access controls which users may use the system-wide daemon. Names are looked up in /etc/passwd and
 // /etc/group; for a user or group that is not in these files, write the number.
 type Access struct {
 	// Users who may send requests. If neither users nor groups are set, every user may.
