@@ -60,7 +60,7 @@ func compareRandom(t *testing.T, number uint64) (n int) {
 		for _, way := range ways {
 			n++
 			got := way.Omg(q.omg...)
-			what := fmt.Sprintf("system %d, %s: %s\npacman said: %s\nomg said: %s", number, way.Name, q, want.Stderr, got.Stderr)
+			what := fmt.Sprintf("system %d, %s: %s\npacman: %s\nomg: %s", number, way.Name, q, want.Stderr, got.Stderr)
 			switch q.pacman[0] {
 			case "-Ss":
 				if !s.searches {
@@ -112,8 +112,8 @@ func compareReplacements(t *testing.T, s *randomSystem, number uint64) int {
 		return 0
 	}
 	var want, cannot []string
-	said := s.Pacman("-Su", "--noconfirm")
-	for _, m := range replaces.FindAllStringSubmatch(said.Stderr+"\n"+said.Stdout, -1) {
+	r := s.Pacman("-Su", "--noconfirm")
+	for _, m := range replaces.FindAllStringSubmatch(r.Stderr+"\n"+r.Stdout, -1) {
 		repo, by, _ := strings.Cut(m[2], "/")
 		if m[1] != "" && m[1] != by {
 			want = append(want, m[1]+" "+repo+"/"+by)
@@ -137,6 +137,6 @@ func compareReplacements(t *testing.T, s *randomSystem, number uint64) int {
 			got = append(got, f[0]+" "+f[4])
 		}
 	}
-	require.ElementsMatch(t, want, got, "system %d: %s%s", number, said.Stdout, said.Stderr)
+	require.ElementsMatch(t, want, got, "system %d: %s%s", number, r.Stdout, r.Stderr)
 	return 1
 }

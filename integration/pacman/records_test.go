@@ -92,8 +92,8 @@ func TestRecords_LeftOut(t *testing.T) {
 	s.Install("good", "1-1")
 	w := &comparison{System: s.SecondSystem(t, "[options]\nSigLevel = Never\n[one]\nServer = file:///nowhere\n")}
 	for _, way := range w.start().ways {
-		said := way.Omg("status").Stdout
-		require.Contains(t, said, `repository one: incomplete: entry "bad" is not named name-version-release and was left out, and 1 more`, way.Name)
+		status := way.Omg("status").Stdout
+		require.Contains(t, status, `repository one: incomplete: entry "bad" is not named name-version-release and was left out, and 1 more`, way.Name)
 		require.Equal(t, "good\n", way.Omg("search", "-q", "good").Stdout, way.Name)
 	}
 }

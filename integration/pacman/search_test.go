@@ -85,16 +85,16 @@ func searchBy(t testing.TB, conn *client.Conn, q query) (r harness.Result) {
 func requireSameSearch(t testing.TB, way string, q query, want, got harness.Result) {
 	t.Helper()
 	what := fmt.Sprintf("%s: omg search %q, pacman -Ssq %q\n%s%s", way, q.omg(), q.pacman, got.Stderr, want.Stderr)
-	theirs, ours := want.Lines(), got.Lines()
-	slices.Sort(theirs)
-	slices.Sort(ours)
-	require.Empty(t, without(theirs, ours), "pacman finds them, omg does not: "+what)
-	require.Empty(t, without(ours, theirs), "omg finds them, pacman does not: "+what)
-	require.Equal(t, theirs, ours, what)
+	pacmanNames, omgNames := want.Lines(), got.Lines()
+	slices.Sort(pacmanNames)
+	slices.Sort(omgNames)
+	require.Empty(t, without(pacmanNames, omgNames), "pacman finds them, omg does not: "+what)
+	require.Empty(t, without(omgNames, pacmanNames), "omg finds them, pacman does not: "+what)
+	require.Equal(t, pacmanNames, omgNames, what)
 	switch {
 	case strings.Contains(want.Stderr, "regular expression"):
 		require.Equal(t, exit.Usage, got.Code, what)
-	case len(theirs) == 0:
+	case len(pacmanNames) == 0:
 		require.Equal(t, exit.NotFound, got.Code, what)
 	default:
 		require.Equal(t, exit.OK, got.Code, what)

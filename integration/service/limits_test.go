@@ -73,7 +73,7 @@ func TestLimits_HalfFrame(t *testing.T) {
 	require.Contains(t, late.Err.Message, "not complete in time")
 	_, err = half.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)
-	require.Nil(t, pingOn(t, silent), "the other one said nothing for longer")
+	require.Nil(t, pingOn(t, silent), "the other one sent nothing for longer")
 }
 
 // TestLimits_Idle checks that a connection without a request is closed after the time limit.

@@ -245,7 +245,7 @@ case $2 in start | restart) exec `+strings.Join(slices.Concat([]string{s.Program
 		require.NoError(t, harness.Ask(s.Socket(), wire.OpStatus, nil, &r))
 		require.EqualValues(t, 200, r.Index.Packages)
 	}
-	require.Equal(t, 3, daemon("5", "start"), "systemctl has said why")
+	require.Equal(t, 3, daemon("5", "start"), "systemctl has printed the reason")
 	const both = " omgd.socket omgd.service"
 	require.Equal(t, []string{
 		"systemctl --user start" + both, "systemctl --user stop" + both, "systemctl --user restart" + both, "systemctl --user start" + both,

@@ -216,15 +216,15 @@ func TestWorker_Differs(t *testing.T) {
 		now := ask(d)
 		return now[0] != before[0] || now[4] != before[4]
 	}, "omgd answers as libalpm does")
-	for _, q := range []struct{ ours, theirs string }{
+	for _, q := range []struct{ omg, pacman string }{
 		{"explicit -q", "-Qeq"},
 		{"orphans -q", "-Qdtq"},
 		{"foreign -q", "-Qmq"},
 		{"outdated --no-aur", "-Qu"},
 		{"installed -q", "-Qq"},
 	} {
-		theirs := s.Tool("pacman", "--config", s.Conf, "-b", other, q.theirs)
-		require.Equal(t, theirs.Stdout, d.Omg(strings.Fields(q.ours)...).Stdout, q.ours)
+		want := s.Tool("pacman", "--config", s.Conf, "-b", other, q.pacman)
+		require.Equal(t, want.Stdout, d.Omg(strings.Fields(q.omg)...).Stdout, q.omg)
 	}
 	status := d.Omg("status").Stdout
 	require.Contains(t, status, "libalpm: differs: ")
@@ -244,8 +244,8 @@ func TestWorker_Differs(t *testing.T) {
 	require.Equal(t, before, ask(d))
 }
 
-// TestWorker_AskedAgain checks that a worker that works again is asked at the next refresh, even without a change.
-func TestWorker_AskedAgain(t *testing.T) {
+// TestWorker_Recovers checks that a worker that works again is asked at the next refresh, even without a change.
+func TestWorker_Recovers(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	whole := built(t, true)

@@ -37,11 +37,11 @@ func TestShared_IsUnchanged(t *testing.T) {
 			files++
 			name, err := filepath.Rel(dir, path)
 			require.NoError(t, err)
-			ours, err := os.ReadFile(path)
+			got, err := os.ReadFile(path)
 			require.NoError(t, err)
-			theirs, err := os.ReadFile(filepath.Join(other, name))
+			want, err := os.ReadFile(filepath.Join(other, name))
 			require.NoError(t, err)
-			require.True(t, bytes.Equal(ours, theirs), name)
+			require.True(t, bytes.Equal(want, got), name)
 			return nil
 		}))
 		return files

@@ -184,14 +184,14 @@ func TestCheckWritten(t *testing.T) {
 	need.Root(t)
 	root, dir := Process(), t.TempDir()
 	require.NoError(t, root.CheckWritten(filepath.Join(dir, "new", "index")))
-	theirs, link := filepath.Join(dir, "theirs"), filepath.Join(dir, "link")
-	require.NoError(t, os.Mkdir(theirs, 0o755))
+	userDir, link := filepath.Join(dir, "user"), filepath.Join(dir, "link")
+	require.NoError(t, os.Mkdir(userDir, 0o755))
 	require.NoError(t, os.Symlink("/etc", link))
 	require.NoError(t, root.CheckWritten(link), "the link belongs to root")
-	for _, path := range []string{theirs, link} {
+	for _, path := range []string{userDir, link} {
 		require.NoError(t, os.Lchown(path, 12345, 12345))
 	}
-	for _, path := range []string{theirs, filepath.Join(theirs, "new", "index"), link, filepath.Join(link, "new")} {
+	for _, path := range []string{userDir, filepath.Join(userDir, "new", "index"), link, filepath.Join(link, "new")} {
 		require.ErrorIs(t, root.CheckWritten(path), ErrUntrusted, path)
 		require.NoError(t, Env{UID: 12345}.CheckWritten(path))
 	}

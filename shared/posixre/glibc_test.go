@@ -155,7 +155,7 @@ func TestCompile_GlibcDifferences(t *testing.T) {
 // their class.
 func TestClasses_EqualGlibc(t *testing.T) {
 	g := startGlibc(t)
-	theirs := func(class string) runeSet {
+	glibcClass := func(class string) runeSet {
 		var s runeSet
 		for _, field := range strings.Fields(g.ask("class " + class)) {
 			var lo, hi rune
@@ -171,14 +171,14 @@ func TestClasses_EqualGlibc(t *testing.T) {
 		}
 		return n
 	}
-	unknown := func(class string) runeSet { return join(theirs(class), theirs("cntrl")).negate() }("print")
+	unknown := func(class string) runeSet { return join(glibcClass(class), glibcClass("cntrl")).negate() }("print")
 	unknown = join(unknown, join(printable(), cntrl()).negate())
 	for name, class := range classes {
 		ask := name
 		if name == "lower" || name == "upper" {
 			ask = "alpha"
 		}
-		want, got := minus(theirs(ask), unknown), minus(class(), unknown)
+		want, got := minus(glibcClass(ask), unknown), minus(class(), unknown)
 		require.NotEmpty(t, want, name)
 		require.LessOrEqual(t, count(minus(want, got))+count(minus(got, want)), 50, name)
 

@@ -172,14 +172,14 @@ func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
 // Info returns the packages that an InfoRequest requests. It does not query the AUR.
 func (s *Snapshot) Info(r *wire.InfoRequest) (*Matches, error) {
 	found, err := s.Lookup(r)
-	if err == nil && s.onlyAUR(r) && !s.HasAUR() {
+	if err == nil && s.onlyAURNames(r) && !s.HasAUR() {
 		return nil, s.aurUnknown() // without the AUR's data, it is unknown whether the AUR has the packages
 	}
 	return found, err
 }
 
-// onlyAUR reports whether all names of a request are of the form aur/name and mean the AUR.
-func (s *Snapshot) onlyAUR(r *wire.InfoRequest) bool {
+// onlyAURNames reports whether all names of a request are of the form aur/name and mean the AUR.
+func (s *Snapshot) onlyAURNames(r *wire.InfoRequest) bool {
 	return s.namesAUR() && len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, wire.SourceAUR+"/") })
 }
 
@@ -214,7 +214,7 @@ func (s *Snapshot) Lookup(r *wire.InfoRequest) (*Matches, error) {
 	}
 	found.Total = len(found.Hits)
 	found.Basis = s.searchBasis(wanted)
-	if !s.onlyAUR(r) && !answers(s.shown) {
+	if !s.onlyAURNames(r) && !answers(s.shown) {
 		return nil, s.noRepositories(nil)
 	}
 	return found, nil

@@ -82,10 +82,10 @@ func (p *pipes) client(t *testing.T, stallTimeout time.Duration) *Client {
 }
 
 func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
+	client, server := net.Pipe()
 	select {
-	case p.next <- theirs:
-		return ours, nil
+	case p.next <- server:
+		return client, nil
 	case <-p.ended:
 		return nil, net.ErrClosed
 	}
