@@ -34,7 +34,7 @@ func TestNamedIndex(t *testing.T) {
 	w.env["XDG_DATA_HOME"] = w.path("share")
 	w.env["OMG_INDEX"] = w.index("core")
 	w.found("core", "extra", "multilib")
-	require.Equal(t, []string{"omg read the databases themselves (slower): no named index has extra; no named index has multilib"}, w.notes)
+	require.Equal(t, []string{"omg read the databases directly (slower): no named index has extra; no named index has multilib"}, w.notes)
 	require.Equal(t, []string{w.index("core")}, ask(w, (*Backend).Status).Index.Files)
 
 	// An index of an earlier database is not used if the database can be read.
@@ -127,7 +127,7 @@ func TestNamedIndex_Bad(t *testing.T) {
 			w.o.Index = []string{named}
 			require.False(t, w.found("core", "extra", "multilib").Partial)
 			require.Len(t, w.notes, 1)
-			require.Contains(t, w.notes[0], "omg read the databases themselves (slower): ")
+			require.Contains(t, w.notes[0], "omg read the databases directly (slower): ")
 			require.Contains(t, w.notes[0], c.says)
 
 			// Of two indexes, the good one is used.

@@ -84,7 +84,7 @@ func run(c *cli.Context) error {
 	o.socket, o.data = locations(env, o.system, c.String("socket"), c.String("data-dir"))
 	for _, p := range c.StringSlice("index") {
 		if _, err := os.Stat(p); err != nil {
-			return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("--index: %w", err), Hint: "omg-index build makes an index"}
+			return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("--index: %w", err), Hint: "create one with omg-index build"}
 		}
 		o.indexes = append(o.indexes, absolute(p))
 	}
