@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSource_Lacking checks that a missing and a failed source are unavailable, and that a stale source is not.
-func TestSource_Lacking(t *testing.T) {
+// TestSource_Unavailable checks that a missing and a failed source are unavailable, and that a stale source is not.
+func TestSource_Unavailable(t *testing.T) {
 	for state, want := range map[SourceState]bool{SourceOK: false, SourceStale: false, SourceMissing: true, SourceFailed: true} {
 		require.Equal(t, want, (&Source{State: state}).Unavailable(), state)
 	}

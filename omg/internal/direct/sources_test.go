@@ -38,14 +38,14 @@ func TestBadDatabase(t *testing.T) {
 			t.Run("no index", func(t *testing.T) {
 				w := newTestSystem(t)
 				b.make(t, w.database("extra"))
-				lacking(t, w, b)
+				withoutExtra(t, w, b)
 			})
 			t.Run("others' indexes", func(t *testing.T) {
 				w := newTestSystem(t)
 				w.build(w.index("core"), "core")
 				w.build(w.index("multilib"), "multilib")
 				b.make(t, w.database("extra"))
-				lacking(t, w, b)
+				withoutExtra(t, w, b)
 				require.Empty(t, w.notes, "no database is read")
 			})
 			t.Run("an index of another system", func(t *testing.T) {
@@ -54,14 +54,14 @@ func TestBadDatabase(t *testing.T) {
 				w := newTestSystem(t)
 				w.env["XDG_DATA_HOME"] = other.path("share")
 				b.make(t, w.database("extra"))
-				lacking(t, w, b)
+				withoutExtra(t, w, b)
 			})
 			t.Run("an index without its origin", func(t *testing.T) {
 				w := newTestSystem(t)
 				w.buildOwn()
 				require.NoError(t, os.Remove(w.index("extra")+".origin"))
 				b.make(t, w.database("extra"))
-				lacking(t, w, b)
+				withoutExtra(t, w, b)
 			})
 			t.Run("its last index", func(t *testing.T) {
 				w := newTestSystem(t)
@@ -88,8 +88,8 @@ func TestBadDatabase(t *testing.T) {
 	}
 }
 
-// lacking requires that the results lack the packages of extra, and say so.
-func lacking(t *testing.T, w *testSystem, b bad) {
+// withoutExtra requires that the results lack the packages of extra, and say so.
+func withoutExtra(t *testing.T, w *testSystem, b bad) {
 	t.Helper()
 	result := w.found("core", "multilib")
 	require.True(t, result.Partial)

@@ -60,7 +60,7 @@ func TestStatus_Partial(t *testing.T) {
 	require.NotContains(t, strings.Join(certain, "\n"), "4?")
 }
 
-func TestLacking(t *testing.T) {
+func TestMissingSources(t *testing.T) {
 	repository := func(name string, state wire.SourceState, why string) wire.Source {
 		return wire.Source{Name: name, Kind: wire.KindRepository, State: state, Why: why}
 	}

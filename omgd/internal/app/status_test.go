@@ -22,8 +22,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// keeperWorld has a status keeper, the inputs of its snapshots, and the status file that the keeper writes.
-type keeperWorld struct {
+// keeperSystem has a status keeper, the inputs of its snapshots, and the status file that the keeper writes.
+type keeperSystem struct {
 	*statusKeeper
 	t    *testing.T
 	in   snapshot.Inputs
@@ -31,11 +31,11 @@ type keeperWorld struct {
 	data string
 }
 
-func newKeeperWorld(t *testing.T) *keeperWorld {
+func newKeeperSystem(t *testing.T) *keeperSystem {
 	t.Helper()
 	db := t.TempDir()
 	require.NoError(t, fixture.Write(db, fixture.Options{Packages: 50, Installed: 10, Seed: 1}))
-	k := &keeperWorld{t: t, data: t.TempDir(), in: snapshot.Inputs{DBPath: db, CheckedAt: time.Now()}}
+	k := &keeperSystem{t: t, data: t.TempDir(), in: snapshot.Inputs{DBPath: db, CheckedAt: time.Now()}}
 	require.NoError(t, os.WriteFile(filepath.Join(db, "pacman.conf"), []byte(fixture.Config), 0o644))
 	pacman, err := sources.Config{DBPath: db, PacmanConfig: filepath.Join(db, "pacman.conf")}.Read()
 	require.NoError(t, err)
@@ -54,7 +54,7 @@ func newKeeperWorld(t *testing.T) *keeperWorld {
 }
 
 // start opens the store, as omgd does.
-func (k *keeperWorld) start() {
+func (k *keeperSystem) start() {
 	k.t.Helper()
 	o := options{data: k.data, log: slog.New(slog.DiscardHandler), store: store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}}
 	k.statusKeeper = newStatusKeeper(o, filepath.Join(k.data, "omg.sock"), state.NewHolder())
@@ -65,7 +65,7 @@ func (k *keeperWorld) start() {
 }
 
 // restart closes the store and opens it again.
-func (k *keeperWorld) restart() {
+func (k *keeperSystem) restart() {
 	k.t.Helper()
 	k.close()
 	k.holder.SetError("the end")
@@ -73,7 +73,7 @@ func (k *keeperWorld) restart() {
 }
 
 // readLocal reads the local database.
-func (k *keeperWorld) readLocal() {
+func (k *keeperSystem) readLocal() {
 	k.t.Helper()
 	var err error
 	k.in.Local.Packages, err = pacmandb.ReadLocal(k.t.Context(), k.in.DBPath)
@@ -81,7 +81,7 @@ func (k *keeperWorld) readLocal() {
 }
 
 // remove removes a package from the local database.
-func (k *keeperWorld) remove() {
+func (k *keeperSystem) remove() {
 	k.t.Helper()
 	p := k.in.Local.Packages.Packages[0]
 	require.NoError(k.t, os.RemoveAll(filepath.Join(k.in.DBPath, "local", p.Name+"-"+p.Version)))
@@ -89,7 +89,7 @@ func (k *keeperWorld) remove() {
 }
 
 // refresh publishes a snapshot of the inputs, saves the snapshot's status and returns it.
-func (k *keeperWorld) refresh() *wire.StatusResult {
+func (k *keeperSystem) refresh() *wire.StatusResult {
 	k.t.Helper()
 	k.in.Generation++
 	s, err := snapshot.Build(k.in)
@@ -103,7 +103,7 @@ func (k *keeperWorld) refresh() *wire.StatusResult {
 }
 
 // installed returns the number of installed packages in each entry of the history.
-func (k *keeperWorld) installed() (list []uint32) {
+func (k *keeperSystem) installed() (list []uint32) {
 	for _, e := range k.history(100) {
 		list = append(list, *e.Counts.Installed)
 	}
@@ -113,7 +113,7 @@ func (k *keeperWorld) installed() (list []uint32) {
 // TestStatusKeeper_History checks that the history has an entry for each change of the counts, except for
 // changes caused by a source that could not be read. The history survives a restart.
 func TestStatusKeeper_History(t *testing.T) {
-	k := newKeeperWorld(t)
+	k := newKeeperSystem(t)
 	require.Nil(t, k.lastRun())
 	require.Empty(t, k.history(100))
 	k.refresh()
@@ -155,7 +155,7 @@ func TestStatusKeeper_History(t *testing.T) {
 // TestStatusKeeper_Building checks that a status that is saved while an index is being built does not replace
 // the status of the last omgd.
 func TestStatusKeeper_Building(t *testing.T) {
-	k := newKeeperWorld(t)
+	k := newKeeperSystem(t)
 	last := k.refresh()
 	k.restart()
 	indexes := k.in.Repositories
@@ -175,7 +175,7 @@ func TestStatusKeeper_Building(t *testing.T) {
 
 // TestStatusKeeper_NeverRight checks that there is no status file before the first successful check.
 func TestStatusKeeper_NeverRight(t *testing.T) {
-	k := newKeeperWorld(t)
+	k := newKeeperSystem(t)
 	k.in.CheckedAt, k.in.Local = time.Time{}, snapshot.LocalInput{Why: "cannot be read"}
 	k.refresh()
 	require.Nil(t, k.file)
@@ -187,7 +187,7 @@ func TestStatusKeeper_NeverRight(t *testing.T) {
 // TestStatusKeeper_File checks two rules for numbers in the status file: a number that an unreadable source
 // could change is partial, and all numbers of a stale status are unknown.
 func TestStatusKeeper_File(t *testing.T) {
-	k := newKeeperWorld(t)
+	k := newKeeperSystem(t)
 	r := k.refresh()
 	require.Equal(t, statusfile.Count(int(*r.Counts.Updates)), k.file.Updates)
 	require.Equal(t, time.Minute, k.file.Interval)
@@ -207,7 +207,7 @@ func TestStatusKeeper_File(t *testing.T) {
 // TestStatusKeeper_Degraded checks that the status file lists the parts of omgd and of the system that do not
 // work. The status that is stored for the next omgd does not have the problems of this omgd.
 func TestStatusKeeper_Degraded(t *testing.T) {
-	k := newKeeperWorld(t)
+	k := newKeeperSystem(t)
 	k.refresh()
 	require.Zero(t, k.file.Degraded)
 	k.others = func() []wire.Problem {
@@ -223,7 +223,7 @@ func TestStatusKeeper_Degraded(t *testing.T) {
 // TestStatusKeeper_Vulnerabilities checks that the status, the history and the status file have the numbers
 // of vulnerabilities. An unknown number is never 0.
 func TestStatusKeeper_Vulnerabilities(t *testing.T) {
-	k := newKeeperWorld(t)
+	k := newKeeperSystem(t)
 	p := k.in.Local.Packages.Packages[0]
 	record := advisories.Record{Name: "AVG-1", Packages: []string{p.Name}, Status: advisories.Vulnerable, Severity: advisories.High, Affected: p.Version}
 	now := time.Now().Unix()

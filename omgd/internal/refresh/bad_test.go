@@ -44,9 +44,9 @@ func overwrite(content string) func(*testing.T, string) {
 	return func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o644)) }
 }
 
-// requireLacking requires that the repository core has this state, with this reason and without an index. All
+// requireNoIndex requires that the repository core has this state, with this reason and without an index. All
 // other repositories must be up to date.
-func (w *testSystem) requireLacking(state wire.SourceState, why string) {
+func (w *testSystem) requireNoIndex(state wire.SourceState, why string) {
 	w.t.Helper()
 	s := w.source("core")
 	require.Equal(w.t, state, s.State, s.Why)
@@ -95,7 +95,7 @@ func TestBadDatabase_AtStart(t *testing.T) {
 				if f.missing {
 					state = wire.SourceMissing
 				}
-				w.requireLacking(state, f.why)
+				w.requireNoIndex(state, f.why)
 				want := map[string]int{"core": 1, "extra": 1, "multilib": 1}
 				if f.unbuilt {
 					delete(want, "core")
@@ -247,7 +247,7 @@ func TestBadDatabase_OfAnotherDirectory(t *testing.T) {
 		w.db = other
 		require.NoError(t, os.WriteFile(w.database("core"), []byte("bad"), 0o644))
 		w.settle()
-		w.requireLacking(wire.SourceFailed, "not a package database")
+		w.requireNoIndex(wire.SourceFailed, "not a package database")
 	})
 }
 

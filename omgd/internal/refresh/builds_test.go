@@ -69,7 +69,7 @@ func TestBuild_BacksOff(t *testing.T) {
 			return nil
 		})
 		w.settle()
-		w.requireLacking(wire.SourceFailed, "no memory for core")
+		w.requireNoIndex(wire.SourceFailed, "no memory for core")
 		require.Equal(t, 1, w.builder.built()["core"])
 		for _, pause := range []time.Duration{5, 10, 20, 40, 80, 160, 300, 300} {
 			for range 3 {
@@ -78,7 +78,7 @@ func TestBuild_BacksOff(t *testing.T) {
 			require.Empty(t, w.builder.built())
 			require.Equal(t, pause*time.Second, w.elapse())
 			require.Equal(t, map[string]int{"core": 1}, w.builder.built())
-			w.requireLacking(wire.SourceFailed, "no memory for core")
+			w.requireNoIndex(wire.SourceFailed, "no memory for core")
 		}
 
 		w.write("core", content(t, "core", 2))
@@ -105,7 +105,7 @@ func TestBuild_ErrorHolds(t *testing.T) {
 		w.builder.set(func(context.Context, string) error { <-release; return nil })
 		w.elapse()
 		for range 3 {
-			w.requireLacking(wire.SourceFailed, "refused")
+			w.requireNoIndex(wire.SourceFailed, "refused")
 			w.settle()
 		}
 		close(release)
@@ -337,7 +337,7 @@ func TestBuild_Wrong(t *testing.T) {
 					}
 				})
 				w.settle()
-				w.requireLacking(wire.SourceFailed, c.why)
+				w.requireNoIndex(wire.SourceFailed, c.why)
 				require.Equal(t, 5*time.Second, w.again)
 				require.NoFileExists(t, w.index("core"))
 			})

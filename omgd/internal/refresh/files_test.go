@@ -135,7 +135,7 @@ func TestFiles_DamagedWithBadDatabase(t *testing.T) {
 		w.write("core", []byte("bad"))
 		w.Recheck()
 		w.settle()
-		w.requireLacking(wire.SourceFailed, "not a package database")
+		w.requireNoIndex(wire.SourceFailed, "not a package database")
 	})
 }
 
