@@ -430,3 +430,27 @@ func TestIdle_ClosedWhenShort(t *testing.T) {
 		require.Nil(t, response(t, nc).Err)
 	}
 }
+
+// TestSweep_SlowLog: while the log is written, which can take long, others connect.
+func TestSweep_SlowLog(t *testing.T) {
+	reader, log := io.Pipe()
+	cfg := handlerConfig(nil)
+	cfg.Log = slog.New(slog.NewTextHandler(log, nil))
+	s, dial, _ := serve(t, cfg)
+	dial()
+	await.Condition(t, func() bool { return s.Connections() == 1 }, "a connection")
+	connections(s)[0].blocked.Store(1) // since 1970
+	swept := make(chan struct{})
+	go func() {
+		defer close(swept)
+		s.sweep(0, everyone)
+	}()
+	line := make([]byte, 1)
+	_, err := reader.Read(line) // the rest of the line is not read
+	require.NoError(t, err)
+	nc := dial()
+	send(t, nc, request(t, 1, wire.OpPing, nil))
+	require.Nil(t, response(t, nc).Err)
+	require.NoError(t, reader.Close())
+	<-swept
+}

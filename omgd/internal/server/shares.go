@@ -94,12 +94,25 @@ func (s *Server) sweep(maxUnread time.Duration, concerns func(share.User) bool) 
 	if !once(&s.swept, now) {
 		return
 	}
+	overdue := s.find(func(c *conn) bool {
+		since := c.blocked.Load()
+		return since != 0 && now.UnixNano()-since > int64(maxUnread) && concerns(c.user)
+	})
+	for _, c := range overdue {
+		s.cfg.Log.Warn("peer closed: reply unread while others wait", "uid", c.peer.UID, "pid", c.peer.PID)
+		c.close()
+	}
+}
+
+// find returns the connections that a function chooses. What is done with them does not
+// hold up those who connect: writing to the log can take long.
+func (s *Server) find(choose func(*conn) bool) (chosen []*conn) {
 	s.each(func(c *conn) {
-		if since := c.blocked.Load(); since != 0 && now.UnixNano()-since > int64(maxUnread) && concerns(c.user) {
-			s.cfg.Log.Warn("peer closed: reply unread while others wait", "uid", c.peer.UID, "pid", c.peer.PID)
-			c.close()
+		if choose(c) {
+			chosen = append(chosen, c)
 		}
 	})
+	return chosen
 }
 
 func everyone(share.User) bool { return true }
@@ -111,12 +124,14 @@ func (s *Server) closeIdle() {
 	if !once(&s.sweptIdle, now) {
 		return
 	}
-	s.each(func(c *conn) {
-		if since := c.idle.Load(); !c.user.Trusted && since != 0 && now.UnixNano()-since > int64(s.cfg.Limits.IdleWhenShort) {
-			s.cfg.Log.Debug("idle connection closed for others", "uid", c.peer.UID, "pid", c.peer.PID)
-			c.close()
-		}
+	idle := s.find(func(c *conn) bool {
+		since := c.idle.Load()
+		return !c.user.Trusted && since != 0 && now.UnixNano()-since > int64(s.cfg.Limits.IdleWhenShort)
 	})
+	for _, c := range idle {
+		s.cfg.Log.Debug("idle connection closed for others", "uid", c.peer.UID, "pid", c.peer.PID)
+		c.close()
+	}
 }
 
 // makeRoom waits while a user's peers have left more unread than the user may, before a
