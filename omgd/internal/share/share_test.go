@@ -97,8 +97,17 @@ func TestTurns_Fair(t *testing.T) {
 		}
 		require.ElementsMatch(t, []uint32{0, 1, 1, 2, 3}, first)
 		require.Len(t, order, 18)
-		require.Empty(t, turns.lines, "users without a request take no memory")
+		forgotten(t, turns)
 	})
+}
+
+// forgotten: users without a request take no memory for long.
+func forgotten(t *testing.T, turns *Turns) {
+	t.Helper()
+	time.Sleep(time.Minute)
+	require.NoError(t, turns.Take(t.Context(), User{UID: 1000}))
+	require.Len(t, turns.lines, 1)
+	turns.Give(User{UID: 1000}, 0)
 }
 
 // TestTurns_LastIsForShort: several users with long requests take turns in all but one
@@ -132,7 +141,35 @@ func TestTurns_LastIsForShort(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		require.Empty(t, turns.lines)
+		forgotten(t, turns)
+	})
+}
+
+// TestTurns_DebtIsKept: users who compute all the time, one request after the other, leave
+// the last turn free also in the moments in which they have none.
+func TestTurns_DebtIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2)
+		ctx, end := context.WithTimeout(t.Context(), 21*time.Second)
+		defer end()
+		for _, uid := range []uint32{1, 2} {
+			go func() {
+				for u := (User{UID: uid}); ctx.Err() == nil && turns.Take(ctx, u) == nil; {
+					time.Sleep(time.Second)
+					turns.Give(u, time.Second)
+					time.Sleep(time.Millisecond)
+				}
+			}()
+		}
+		time.Sleep(10*time.Second + time.Second/2)
+		for range 100 {
+			start := time.Now()
+			require.NoError(t, turns.Take(t.Context(), User{UID: 3}))
+			require.Zero(t, time.Since(start))
+			turns.Give(User{UID: 3}, time.Millisecond)
+			time.Sleep(99 * time.Millisecond)
+		}
+		time.Sleep(5 * time.Second)
 	})
 }
 
@@ -144,5 +181,5 @@ func TestTurns_Canceled(t *testing.T) {
 	require.ErrorIs(t, turns.Take(ctx, u), context.Canceled)
 	turns.Give(u, 0)
 	require.Zero(t, turns.running)
-	require.Empty(t, turns.lines)
+	require.True(t, turns.lines[1].idle())
 }

@@ -1,6 +1,7 @@
 package share
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -17,19 +18,26 @@ type Turns struct {
 
 	mu      sync.Mutex
 	running int
-	lines   map[uint32]*line // of users with a running or waiting request
+	lines   map[uint32]*line // of users who have a request or a debt
 }
 
 // line is a user's requests.
 type line struct {
 	running int
-	own     time.Duration // used by requests that have ended, since the line exists
-	used    time.Duration // the same and what the line began with
 	waiting []chan struct{}
+	used    time.Duration // by requests that have ended, since there is one, and what the line began with
+	debt    time.Duration // used, less what was paid back, as of at
+	at      time.Time
 }
 
-// little is the time that a user may have used to get the last free turn.
-const little = 20 * time.Millisecond
+const (
+	// little is the debt up to which a user may have the last free turn.
+	little = 20 * time.Millisecond
+	// A tenth of the time that passes is paid back. Who computes less than that has used
+	// little at any time. Nobody owes more than is paid back in a minute.
+	payback = 10
+	most    = time.Minute / payback
+)
 
 // NewTurns returns n turns, at least two: one user never gets all.
 func NewTurns(n int) *Turns { return &Turns{limit: max(2, n), lines: make(map[uint32]*line)} }
@@ -41,8 +49,9 @@ func (t *Turns) Take(ctx context.Context, u User) error {
 		return nil
 	}
 	t.mu.Lock()
-	l := t.line(u.UID)
-	if len(l.waiting) == 0 && t.may(l) {
+	now := time.Now()
+	l := t.line(u.UID, now)
+	if len(l.waiting) == 0 && t.may(l, now) {
 		t.run(l)
 		t.mu.Unlock()
 		return nil
@@ -50,20 +59,23 @@ func (t *Turns) Take(ctx context.Context, u User) error {
 	mine := make(chan struct{})
 	l.waiting = append(l.waiting, mine)
 	t.mu.Unlock()
+	return t.wait(ctx, u, mine)
+}
+
+// wait waits for a turn that is in the user's line.
+func (t *Turns) wait(ctx context.Context, u User, mine chan struct{}) error {
 	select {
 	case <-mine:
 		return nil
 	case <-ctx.Done():
 	}
 	t.mu.Lock()
-	i := slices.Index(l.waiting, mine)
-	if i >= 0 {
+	defer t.mu.Unlock()
+	l := t.lines[u.UID]
+	if i := slices.Index(l.waiting, mine); i >= 0 {
 		l.waiting = slices.Delete(l.waiting, i, i+1)
-		t.drop(u.UID, l)
-	}
-	t.mu.Unlock()
-	if i < 0 { // the turn came at the same time
-		t.Give(u, 0)
+	} else { // the turn came at the same time
+		t.give(l, 0)
 	}
 	return ctx.Err()
 }
@@ -75,31 +87,43 @@ func (t *Turns) Give(u User, used time.Duration) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := t.lines[u.UID]
+	t.give(t.lines[u.UID], used)
+}
+
+func (t *Turns) give(l *line, used time.Duration) {
 	l.running--
 	t.running--
-	l.own += used
 	l.used += used
-	t.drop(u.UID, l)
-	for next := t.next(); next != nil; next = t.next() {
+	now := time.Now()
+	l.debt = min(l.owes(now)+used, most)
+	for next := t.next(now); next != nil; next = t.next(now) {
 		close(next.waiting[0])
 		next.waiting = slices.Delete(next.waiting, 0, 1)
 		t.run(next)
 	}
 }
 
-// line returns a user's line. A new one has used as much time as the line that has used
-// the least.
-func (t *Turns) line(uid uint32) *line {
+// line returns a user's line for a new request. If it is the user's only one, the line has
+// used as much time as the one that has used the least. Lines that are not needed any more
+// are removed.
+func (t *Turns) line(uid uint32, now time.Time) *line {
 	l := t.lines[uid]
-	if l != nil {
+	if l != nil && !l.idle() {
 		return l
 	}
-	l = &line{}
+	if l == nil {
+		l = &line{at: now}
+	}
+	l.used = 0
 	first := true
-	for _, other := range t.lines {
-		if first || other.used < l.used {
-			l.used, first = other.used, false
+	for other, o := range t.lines {
+		switch {
+		case !o.idle():
+			if first || o.used < l.used {
+				l.used, first = o.used, false
+			}
+		case o.owes(now) == 0:
+			delete(t.lines, other)
 		}
 	}
 	t.lines[uid] = l
@@ -107,18 +131,23 @@ func (t *Turns) line(uid uint32) *line {
 }
 
 // next returns the line whose first request gets the next turn, nil if there is none.
-func (t *Turns) next() (next *line) {
+func (t *Turns) next(now time.Time) (next *line) {
 	for _, l := range t.lines {
-		if len(l.waiting) > 0 && t.may(l) && (next == nil || l.used < next.used) {
+		if len(l.waiting) > 0 && t.may(l, now) && (next == nil || l.before(next)) {
 			next = l
 		}
 	}
 	return next
 }
 
-func (t *Turns) may(l *line) bool {
+// before reports whether a line gets a turn before another.
+func (l *line) before(other *line) bool {
+	return cmp.Or(cmp.Compare(l.used, other.used), cmp.Compare(l.debt, other.debt)) < 0
+}
+
+func (t *Turns) may(l *line, now time.Time) bool {
 	free := t.limit - t.running
-	if l.own > little {
+	if l.owes(now) > little {
 		free--
 	}
 	return l.running+1 <= free
@@ -129,8 +158,11 @@ func (t *Turns) run(l *line) {
 	t.running++
 }
 
-func (t *Turns) drop(uid uint32, l *line) {
-	if l.running == 0 && len(l.waiting) == 0 {
-		delete(t.lines, uid)
-	}
+func (l *line) idle() bool { return l.running == 0 && len(l.waiting) == 0 }
+
+// owes returns the user's debt now.
+func (l *line) owes(now time.Time) time.Duration {
+	l.debt = max(0, l.debt-now.Sub(l.at)/payback)
+	l.at = now
+	return l.debt
 }
