@@ -311,7 +311,7 @@ func TestCost_RefusedRequestsCount(t *testing.T) {
 
 // expensive is a search that takes long, a different one each time.
 func expensive(i int) *wire.SearchRequest {
-	r := &wire.SearchRequest{Regex: true, Limit: 1}
+	r := &wire.SearchRequest{Regex: true, Limit: 1, NoAUR: true}
 	for n := range 21 {
 		r.Words = append(r.Words, fmt.Sprintf("[aeiou%d].*[a-z%d]", i, n))
 	}
@@ -348,6 +348,37 @@ func TestTime_OneUser(t *testing.T) {
 	require.LessOrEqual(t, all, int64(10*requests))
 	_, err := ask(dial(t, bob, d), wire.OpInfo, &wire.InfoRequest{Names: []string{"no-such-package"}})
 	require.NoError(t, err)
+}
+
+// endless is a search that ends because it takes too long.
+func endless(i int) *wire.SearchRequest {
+	r := &wire.SearchRequest{Regex: true, Limit: 1, NoAUR: true}
+	for n := range 100 {
+		r.Words = append(r.Words, fmt.Sprintf("(.*[a-z%d])*.*[a-z%d]*", i, n))
+	}
+	return r
+}
+
+// TestTime_LongRequests: long requests, which begin before anybody else asks, do not keep
+// others waiting until they end.
+func TestTime_LongRequests(t *testing.T) {
+	d := serve(t)
+	var ended atomic.Int64
+	users := 2 * runtime.NumCPU()
+	for i := range users {
+		nc := dial(t, mallory+i, d)
+		go func() {
+			_, _ = ask(nc, wire.OpSearch, endless(i))
+			ended.Add(1)
+		}()
+	}
+	harness.Await(t, func() bool { return metric(t, d, "omg_connections") > users }, "their connections")
+	nc := dial(t, alice, d)
+	for n := range 10 {
+		_, err := ask(nc, wire.OpInfo, &wire.InfoRequest{Names: []string{fmt.Sprint("core/none", n)}})
+		require.NoError(t, err)
+	}
+	require.Zero(t, ended.Load(), "long requests that have ended")
 }
 
 // TestCache_IsNotShared: a user's request is not answered from what another one's has put

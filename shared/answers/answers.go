@@ -24,8 +24,17 @@ type Emit func(chunk []byte, more bool) error
 // Encoder answers requests from a snapshot with encoded results.
 type Encoder struct {
 	*snapshot.Snapshot
-	search encodedBasis    // the basis of a search in all repositories, which most searches are
-	keep   func(bytes int) // see Keeping; may be nil
+	search encodedBasis // the basis of a search in all repositories, which most searches are
+	host   Host         // nil without a server
+}
+
+// Host is the server for which an Encoder answers.
+type Host interface {
+	// Keep reports how many bytes of memory a long result needs until its last chunk is emitted.
+	// It is not called for a short result.
+	Keep(bytes int)
+	// Pause is called again and again while a search computes, so that other requests can run. An error ends the search.
+	Pause() error
 }
 
 // New returns an encoder for a snapshot.
@@ -33,19 +42,31 @@ func New(s *snapshot.Snapshot) *Encoder {
 	return &Encoder{Snapshot: s, search: encodeBasis(s.SearchBasis())}
 }
 
-// Keeping returns a copy of the encoder that reports how much memory a long result needs until its last chunk is emitted:
-// it calls the function keep with the number of bytes. For a short result, it does not call keep.
-func (e *Encoder) Keeping(keep func(bytes int)) *Encoder {
-	keeping := *e
-	keeping.keep = keep
-	return &keeping
+// For returns a copy of the encoder that answers one request for the host.
+func (e *Encoder) For(h Host) *Encoder {
+	with := *e
+	with.host = h
+	return &with
 }
 
-// kept calls the function keep, if it is set, with the memory that is needed to emit a long list of hits.
+// find searches in s, the encoder's snapshot or a part of it.
+func (e *Encoder) find(s *snapshot.Snapshot, r *wire.SearchRequest) (*snapshot.Matches, error) {
+	var pause func() error
+	if e.host != nil {
+		pause = e.host.Pause
+	}
+	found, err := s.SearchPausing(r, pause)
+	if err == nil {
+		e.kept(found.Hits)
+	}
+	return found, err
+}
+
+// kept tells the host, if there is one, how much memory is needed to emit a long list of hits.
 func (e *Encoder) kept(hits []pkgindex.Hit) {
 	const few = 50 // packages, which usually fit into one chunk
-	if e.keep != nil && len(hits) > few {
-		e.keep(cap(hits)*int(unsafe.Sizeof(pkgindex.Hit{})) + MaxChunk)
+	if e.host != nil && len(hits) > few {
+		e.host.Keep(cap(hits)*int(unsafe.Sizeof(pkgindex.Hit{})) + MaxChunk)
 	}
 }
 
@@ -85,11 +106,10 @@ func encodeBasis(b wire.Basis) encodedBasis {
 
 // Search answers a SearchRequest without querying the AUR.
 func (e *Encoder) Search(r *wire.SearchRequest, emit Emit) error {
-	found, err := e.Snapshot.Search(r)
+	found, err := e.find(e.Snapshot, r)
 	if err != nil {
 		return err
 	}
-	e.kept(found.Hits)
 	w := newWriter(emit)
 	defer w.release()
 	basis := e.search
@@ -267,11 +287,10 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 	if err != nil {
 		return err
 	}
-	found, err := official.Search(r)
+	found, err := e.find(official, r)
 	if err != nil {
 		return err
 	}
-	e.kept(found.Hits)
 	w := newWriter(emit)
 	defer w.release()
 	w.begin(encodeBasis(found.Basis), 0, field{"suggestions", found.Suggestions, len(found.Suggestions) > 0})
@@ -299,11 +318,10 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 		only := *r
 		only.Repos, only.OnlyAUR = nil, true
 		_, only.Words = snapshot.SplitRepositories(r)
-		if more, err = both.Search(&only); err != nil {
+		if more, err = e.find(both, &only); err != nil {
 			return err
 		}
 		total += more.Total
-		e.kept(more.Hits)
 	}
 	w.mapLen(3)
 	w.uint("total", uint64(total))

@@ -54,7 +54,7 @@ func BenchmarkSearch(b *testing.B) {
 			for _, w := range words {
 				q, err := ParseQuery(&wire.SearchRequest{Words: strings.Fields(w)})
 				require.NoError(b, err)
-				r, err := set.Search(b.Context(), q, 100)
+				r, err := set.Search(q, 100)
 				require.NoError(b, err)
 				if r.Total > 0 && r.Total <= 100 && len(queries) < 1000 {
 					queries = append(queries, q)
@@ -65,7 +65,7 @@ func BenchmarkSearch(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				start := time.Now()
-				if _, err := set.Search(b.Context(), queries[i%1000], 100); err != nil {
+				if _, err := set.Search(queries[i%1000], 100); err != nil {
 					b.Fatal(err)
 				}
 				if len(times) < cap(times) {
@@ -89,7 +89,7 @@ func BenchmarkShortWord(b *testing.B) {
 				require.NoError(b, err)
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := set.Search(b.Context(), q, 50); err != nil {
+					if _, err := set.Search(q, 50); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -42,7 +42,7 @@ func useAll(t testing.TB, data []byte) error {
 		return err
 	}
 	for _, q := range questions() {
-		if r, err := s.Search(t.Context(), q, 0); err == nil {
+		if r, err := s.Search(q, 0); err == nil {
 			_ = s.ReadAll(r.Hits, true, func(Hit, Record, Record) bool { return true })
 		}
 	}
@@ -197,7 +197,7 @@ func TestFile_TruncatedWhileMapped(t *testing.T) {
 	require.ErrorIs(t, err, ErrDamaged)
 	q, err := ParseQuery(&wire.SearchRequest{Words: []string{"shell"}})
 	require.NoError(t, err)
-	_, err = s.Search(t.Context(), q, 0)
+	_, err = s.Search(q, 0)
 	require.ErrorIs(t, err, ErrDamaged)
 	require.ErrorIs(t, f.Check(), ErrDamaged)
 }

@@ -2,7 +2,6 @@ package pkgindex
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +11,6 @@ import (
 
 // matcher decides whether the docs of one file match a query, and in which tier.
 type matcher struct {
-	ctx   context.Context
 	file  *setFile
 	terms []matchTerm
 }
@@ -26,8 +24,8 @@ type matchTerm struct {
 	values posting
 }
 
-func newMatcher(ctx context.Context, f *setFile, q *Query) (*matcher, error) {
-	m := &matcher{ctx: ctx, file: f, terms: make([]matchTerm, len(q.terms))}
+func newMatcher(f *setFile, q *Query) (*matcher, error) {
+	m := &matcher{file: f, terms: make([]matchTerm, len(q.terms))}
 	for i := range q.terms {
 		t := &m.terms[i]
 		t.term = &q.terms[i]
@@ -66,8 +64,6 @@ func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 		t := &m.terms[i]
 		var tier Tier
 		switch {
-		case t.expr != nil && m.ctx.Err() != nil:
-			return 0, false, invalidQuery("the expression takes too long: %w", m.ctx.Err())
 		case t.expr != nil && t.text():
 			tier, ok, err = m.exprTier(t, doc, text)
 		case t.expr != nil:

@@ -15,6 +15,9 @@ type Query struct {
 	noAUR bool     // do not search the AUR
 	aur   bool     // search only the AUR
 	sort  string
+
+	// Pause is called again and again during a search; an error ends it. It may be nil.
+	Pause func() error
 }
 
 // field is the field that a term searches.

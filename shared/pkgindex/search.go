@@ -3,7 +3,6 @@ package pkgindex
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"math"
 	"slices"
 	"sync"
@@ -31,9 +30,8 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// Search runs a query and returns the best hits, at most limit, or all if limit is 0. Only a search for a regular
-// expression ends early when ctx does, because a search for plain words is always fast.
-func (s *Set) Search(ctx context.Context, q *Query, limit int) (r Result, err error) {
+// Search runs a query and returns the best hits, at most limit, or all if limit is 0.
+func (s *Set) Search(q *Query, limit int) (r Result, err error) {
 	if limit <= 0 {
 		limit = math.MaxInt
 	}
@@ -42,7 +40,7 @@ func (s *Set) Search(ctx context.Context, q *Query, limit int) (r Result, err er
 	err = guard(func() error {
 		sc.keys = sc.keys[:0]
 		for i := range s.files {
-			if err := s.searchFile(ctx, i, q, sc); err != nil {
+			if err := s.searchFile(i, q, sc); err != nil {
 				return err
 			}
 		}
@@ -124,12 +122,12 @@ func (s *Set) sortByName(hits []Hit, byRepo bool) ([]Hit, error) {
 }
 
 // searchFile appends the keys of one file's matches to sc.keys.
-func (s *Set) searchFile(ctx context.Context, i int, q *Query, sc *scratch) error {
+func (s *Set) searchFile(i int, q *Query, sc *scratch) error {
 	f := &s.files[i]
 	if !slices.ContainsFunc(f.parts, q.searches) {
 		return nil // do not even read a file that the query does not need: it takes time, and the file may be damaged
 	}
-	m, err := newMatcher(ctx, f, q)
+	m, err := newMatcher(f, q)
 	if err != nil {
 		return err
 	}
@@ -161,16 +159,37 @@ func (q *Query) searches(p *sourceRange) bool {
 	return !p.noSearch && !(q.noAUR && p.kind == KindAUR) && (len(q.repos) == 0 || slices.ContainsFunc(q.repos, p.called))
 }
 
+// pauseEvery returns the number of packages between two calls of the query's Pause. Comparing the texts of so many packages
+// takes some microseconds for words, and can take much longer for expressions.
+func (q *Query) pauseEvery() int {
+	expressions := 0
+	for i := range q.terms {
+		if q.terms[i].expr != nil {
+			expressions++
+		}
+	}
+	if expressions == 0 {
+		return 256
+	}
+	return max(1, 16/expressions)
+}
+
 // addDocs appends hits to sc.keys: those of the ascending slice docs that are in a source that the query searches, and
 // that match. The function tier returns the tier of a doc, and whether the doc matches.
 func (s *Set) addDocs(f *setFile, q *Query, sc *scratch, docs []uint32, tier func(uint32) (Tier, bool, error)) error {
+	every := q.pauseEvery()
 	for _, p := range f.parts {
 		from, _ := slices.BinarySearch(docs, p.first)
 		to, _ := slices.BinarySearch(docs, p.end)
 		if !q.searches(p) {
 			continue
 		}
-		for _, d := range docs[from:to] {
+		for i, d := range docs[from:to] {
+			if i%every == 0 && q.Pause != nil {
+				if err := q.Pause(); err != nil {
+					return err
+				}
+			}
 			t, ok, err := tier(d)
 			if err != nil {
 				return err

@@ -89,7 +89,7 @@ func find(t testing.TB, s *Set, limit int, r wire.SearchRequest) ([]string, int)
 	t.Helper()
 	q, err := ParseQuery(&r)
 	require.NoError(t, err)
-	res, err := s.Search(t.Context(), q, limit)
+	res, err := s.Search(q, limit)
 	require.NoError(t, err)
 	return names(t, s, res.Hits), res.Total
 }

@@ -35,7 +35,7 @@ func TestSortByAUR(t *testing.T) {
 		r.Words = []string{"tool"}
 		q, err := ParseQuery(&r)
 		require.NoError(t, err)
-		found, err := set.Search(t.Context(), q, limit)
+		found, err := set.Search(q, limit)
 		require.NoError(t, err)
 		for _, h := range found.Hits {
 			p, err := set.Package(h)

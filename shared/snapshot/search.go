@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -65,19 +64,21 @@ func (s *Snapshot) parse(r *wire.SearchRequest) (*pkgindex.Query, error) {
 }
 
 // Search returns the packages that match a SearchRequest. It does not query the AUR.
-func (s *Snapshot) Search(r *wire.SearchRequest) (*Matches, error) {
+func (s *Snapshot) Search(r *wire.SearchRequest) (*Matches, error) { return s.SearchPausing(r, nil) }
+
+// SearchPausing is Search for a server. It calls the function pause again and again, if it is not nil. An error of pause
+// ends the search.
+func (s *Snapshot) SearchPausing(r *wire.SearchRequest, pause func() error) (*Matches, error) {
 	q, err := s.parse(r)
 	if err != nil {
 		return nil, err
 	}
 	wanted, _ := SplitRepositories(r)
-	ctx := context.Background()
+	q.Pause = pause
 	if r.Regex {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, expressionTimeout)
-		defer cancel()
+		q.Pause = limited(pause)
 	}
-	result, err := s.set.Search(ctx, q, int(r.Limit))
+	result, err := s.set.Search(q, int(r.Limit))
 	if err != nil {
 		return nil, fromQuery(err)
 	}
@@ -89,6 +90,24 @@ func (s *Snapshot) Search(r *wire.SearchRequest) (*Matches, error) {
 		found.Suggestions, err = s.suggest(r)
 	}
 	return found, err
+}
+
+// limited returns a function that calls pause, and that returns an error if the search for an expression takes too long. The
+// time that pause takes does not count.
+func limited(pause func() error) func() error {
+	end := time.Now().Add(expressionTimeout)
+	return func() error {
+		now := time.Now()
+		if now.After(end) {
+			return invalid("the expression takes too long: more than %v", expressionTimeout)
+		}
+		if pause == nil {
+			return nil
+		}
+		err := pause()
+		end = end.Add(time.Since(now))
+		return err
+	}
 }
 
 // SplitRepositories returns the repositories to which a search is restricted, by its field Repos or by words such as

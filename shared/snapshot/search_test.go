@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -49,6 +51,37 @@ func TestSearch_All(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1800, limited.Total)
 	require.Equal(t, f.Hits[:5], limited.Hits)
+}
+
+// TestSearch_Pauses checks that a search for words and one for an expression pause, and that an error of the pause ends them.
+func TestSearch_Pauses(t *testing.T) {
+	s := build(t, generated(t, fixture.Options{Packages: 1800, Installed: 100, Seed: 3}))
+	for _, r := range []*wire.SearchRequest{{Words: []string{"name:a"}}, {Words: []string{".*a"}, Regex: true}} {
+		want, err := s.Search(r)
+		require.NoError(t, err)
+		pauses := 0
+		got, err := s.SearchPausing(r, func() error { pauses++; return nil })
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		require.Greater(t, pauses, 2)
+		gone := errors.New("nobody waits")
+		_, err = s.SearchPausing(r, func() error { return gone })
+		require.ErrorIs(t, err, gone)
+	}
+}
+
+// TestSearch_TooLong checks that a search for an expression ends after some seconds, and that its pauses do not count.
+func TestSearch_TooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pause := limited(func() error { time.Sleep(time.Hour); return nil })
+		time.Sleep(expressionTimeout)
+		require.NoError(t, pause())
+		require.NoError(t, pause())
+		time.Sleep(time.Nanosecond)
+		err := pause()
+		require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))
+		require.ErrorContains(t, err, "the expression takes too long")
+	})
 }
 
 // TestSearch_Repositories checks that a search finds only packages of the requested repositories.

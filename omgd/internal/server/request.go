@@ -75,6 +75,10 @@ func (w *Writer) release() {
 	}
 }
 
+// Pause is called again and again by a handler that computes long. Others compute
+// meanwhile if they wait for it. An error means that nobody waits for the reply.
+func (w *Writer) Pause() error { return w.turn.pause() }
+
 // Wait runs a function that waits for something, and lets other requests compute
 // meanwhile. A Handler does not wait, a Deferred may.
 func (w *Writer) Wait(wait func()) error {

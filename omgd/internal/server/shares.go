@@ -178,6 +178,28 @@ func (t *turn) leave() bool {
 	return true
 }
 
+// longest is the time after which a turn that computes pauses if others wait.
+const longest = 2 * time.Millisecond
+
+// pause lets others compute, if the turn has taken long. It waits for them, and fails if
+// the peer disconnects.
+func (t *turn) pause() error {
+	if t == nil || !t.held {
+		return nil
+	}
+	took := time.Since(t.since)
+	if took < longest {
+		return nil
+	}
+	t.held = false
+	t.used += took
+	if err := t.c.s.shares.turns.Pause(t.c.ctx, t.c.user, took); err != nil {
+		return err
+	}
+	t.held, t.since = true, time.Now()
+	return nil
+}
+
 // end gives the turn up and counts what was used in it.
 func (t *turn) end() {
 	t.leave()

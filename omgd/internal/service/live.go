@@ -45,7 +45,7 @@ func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Def
 				return got
 			}
 		}
-		return s.checked(st.Keeping(w.Keep).SearchLive(r, ask, w.Chunk))
+		return s.checked(st.For(w).SearchLive(r, ask, w.Chunk))
 	}, nil
 }
 
@@ -57,7 +57,7 @@ func (s *Service) infoLive(r *wire.InfoRequest) server.Deferred {
 			return err
 		}
 		defer release()
-		return s.checked(st.Keeping(w.Keep).InfoLive(r, func(names []string) (got snapshot.AURResult) {
+		return s.checked(st.For(w).InfoLive(r, func(names []string) (got snapshot.AURResult) {
 			if r.Offline {
 				return offline
 			}

@@ -112,7 +112,7 @@ func (s *Service) answerSearch(st *state.State, req *wire.SearchRequest, w *serv
 	if s.AUR != nil && st.NeedsAUR(req) {
 		return s.searchLive(st, req)
 	}
-	err := st.Keeping(w.Keep).Search(req, emit)
+	err := st.For(w).Search(req, emit)
 	if wire.CodeOf(err) == wire.CodeNotReady && s.LibAlpmSearch != nil {
 		return s.byLibAlpm(err, func(ctx context.Context, emit answers.Emit) error { return s.LibAlpmSearch(ctx, req, emit) }), nil
 	}
@@ -139,7 +139,7 @@ func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) (
 
 func (s *Service) answerInfo(st *state.State, req *wire.InfoRequest, w *server.Writer, emit answers.Emit) (server.Deferred, error) {
 	if s.AUR == nil {
-		err := st.Keeping(w.Keep).Info(req, emit)
+		err := st.For(w).Info(req, emit)
 		return s.orLibAlpmInfo(req, err)
 	}
 	found, err := st.Lookup(req)
@@ -149,7 +149,7 @@ func (s *Service) answerInfo(st *state.State, req *wire.InfoRequest, w *server.W
 	if slices.ContainsFunc(found.Unknown, func(target string) bool { _, ok := st.InAUR(target); return ok }) {
 		return s.infoLive(req), nil
 	}
-	return nil, st.Keeping(w.Keep).EncodeInfo(found, emit)
+	return nil, st.For(w).EncodeInfo(found, emit)
 }
 
 func (s *Service) orLibAlpmInfo(req *wire.InfoRequest, err error) (server.Deferred, error) {

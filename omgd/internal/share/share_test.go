@@ -173,6 +173,49 @@ func TestTurns_DebtIsKept(t *testing.T) {
 	})
 }
 
+// TestTurns_Pause: a long request that pauses lets a user run who has used less, before it
+// has ended and before others of its own user begin.
+func TestTurns_Pause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2)
+		var begun atomic.Int64
+		long := func(uid uint32) {
+			u := User{UID: uid}
+			if turns.Take(t.Context(), u) != nil {
+				return
+			}
+			begun.Add(1)
+			for range 1000 {
+				time.Sleep(5 * time.Millisecond)
+				if turns.Pause(t.Context(), u, 5*time.Millisecond) != nil {
+					return
+				}
+			}
+			turns.Give(u, 0)
+		}
+		for _, uid := range []uint32{1, 2} {
+			go long(uid)
+			synctest.Wait()
+		}
+		go long(1)
+		synctest.Wait()
+		require.EqualValues(t, 2, begun.Load())
+		time.Sleep(time.Millisecond)
+		for range 10 {
+			start := time.Now()
+			require.NoError(t, turns.Take(t.Context(), User{UID: 3}))
+			require.LessOrEqual(t, time.Since(start), 5*time.Millisecond)
+			turns.Give(User{UID: 3}, time.Microsecond)
+			time.Sleep(100 * time.Millisecond)
+		}
+		require.EqualValues(t, 2, begun.Load())
+		time.Sleep(20 * time.Second)
+		require.EqualValues(t, 3, begun.Load())
+		synctest.Wait()
+		require.Zero(t, turns.running)
+	})
+}
+
 func TestTurns_Canceled(t *testing.T) {
 	turns, u := NewTurns(2), User{UID: 1}
 	require.NoError(t, turns.Take(t.Context(), u))
@@ -182,4 +225,7 @@ func TestTurns_Canceled(t *testing.T) {
 	turns.Give(u, 0)
 	require.Zero(t, turns.running)
 	require.True(t, turns.lines[1].idle())
+	require.NoError(t, turns.Take(t.Context(), u))
+	require.ErrorIs(t, turns.Pause(ctx, u, 0), context.Canceled)
+	require.Zero(t, turns.running)
 }

@@ -62,6 +62,26 @@ func (t *Turns) Take(ctx context.Context, u User) error {
 	return t.wait(ctx, u, mine)
 }
 
+// Pause lets others have a turn in which a time was used. If somebody waits who has used
+// less, it waits as Take does, before the user's other requests: not more of them have
+// begun than could run at the same time. If it fails, there is no turn to give back.
+func (t *Turns) Pause(ctx context.Context, u User, used time.Duration) error {
+	if u.Trusted {
+		return ctx.Err()
+	}
+	if err := ctx.Err(); err != nil {
+		t.Give(u, used)
+		return err
+	}
+	t.mu.Lock()
+	l := t.lines[u.UID]
+	mine := make(chan struct{})
+	l.waiting = slices.Insert(l.waiting, 0, mine)
+	t.give(l, used)
+	t.mu.Unlock()
+	return t.wait(ctx, u, mine)
+}
+
 // wait waits for a turn that is in the user's line.
 func (t *Turns) wait(ctx context.Context, u User, mine chan struct{}) error {
 	select {
