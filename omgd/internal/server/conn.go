@@ -359,7 +359,14 @@ func (c *conn) makeRoom() error {
 			return err
 		}
 	}
-	c.s.makeRoom(c.ctx, c.user)
+	// All that wait see that there is room. While one waits for its turn, others may fill it.
+	for c.s.shares.unsent.Over(c.user) {
+		c.turn.leave()
+		c.s.makeRoom(c.ctx, c.user)
+		if err := c.turn.take(); err != nil {
+			return err
+		}
+	}
 	return c.turn.take()
 }
 

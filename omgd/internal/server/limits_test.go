@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -163,6 +164,37 @@ func TestUnsent_DeafPeers(t *testing.T) {
 	await.Condition(t, func() bool { expireWrites(deaf); return len(read) == 1 }, "three long answers")
 	require.NoError(t, <-read)
 	require.Less(t, s.Connections(), 21, "some had to go")
+}
+
+// TestUnsent_WaitersInTurn: when there is room again, requests that have waited for it fill
+// it once, and the others wait again.
+func TestUnsent_WaitersInTurn(t *testing.T) {
+	const kept = 400_000
+	var replies, most atomic.Int64
+	cfg := handlerConfig(func(_ context.Context, _ *Request, w *Writer) error {
+		w.Keep(kept)
+		most.Store(max(most.Load(), replies.Add(1))) // an update that is lost makes the test weaker, not wrong
+		defer replies.Add(-1)
+		for {
+			if err := w.Chunk(make([]byte, 60_000), true); err != nil {
+				return err
+			}
+		}
+	})
+	cfg.Shared, cfg.Admin = true, func(Peer) bool { return false }
+	cfg.Limits = Limits{MaxUnsent: 4 * kept}
+	s, dial, _ := serve(t, cfg)
+	peers := 50 + 2*runtime.GOMAXPROCS(0)
+	for range peers {
+		send(t, dial(), request(t, 1, "op", nil))
+	}
+	await.Condition(t, func() bool { return s.Connections() == peers && s.shares.unsent.Used() > 2*kept }, "deaf peers, more than fit")
+	await.Condition(t, func() bool {
+		expireWrites(connections(s))
+		s.sweep(await.Hang, everyone)
+		return s.Connections() == 0
+	}, "all that do not read go")
+	require.LessOrEqual(t, most.Load(), int64(3+max(2, runtime.GOMAXPROCS(0))))
 }
 
 // TestPeerUnsent_RequestsWait: beyond its limit a peer's requests wait until it reads.
