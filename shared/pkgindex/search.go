@@ -48,15 +48,15 @@ func (s *Set) Search(q *Query, limit int) (r Result, err error) {
 		sc.order(len(s.parts))
 		r.Hits = make([]Hit, 0, min(limit, r.Total))
 		if by := q.sort; by == wire.SortName || by == wire.SortRepo {
-			r.Hits, err = s.sortByName(appendHits(r.Hits, s, sc.sorted), by == wire.SortRepo)
+			r.Hits, err = s.sortByName(appendHits(r.Hits, sc.sorted), by == wire.SortRepo)
 			r.Hits = r.Hits[:min(limit, r.Total)]
 			return err
 		} else if by != "" && by != wire.SortRelevance {
-			r.Hits, err = s.sortByAUR(appendHits(r.Hits, s, sc.sorted), by)
+			r.Hits, err = s.sortByAUR(appendHits(r.Hits, sc.sorted), by)
 			r.Hits = r.Hits[:min(limit, r.Total)]
 			return err
 		}
-		r.Hits = appendHits(r.Hits, s, sc.sorted[:min(limit, r.Total)])
+		r.Hits = appendHits(r.Hits, sc.sorted[:min(limit, r.Total)])
 		return nil
 	})
 	return r, err
@@ -64,7 +64,7 @@ func (s *Set) Search(q *Query, limit int) (r Result, err error) {
 
 // hitKey encodes a hit as a number for sorting: a hit with a smaller number comes earlier in the result. Hits are sorted
 // by tier, then with installed packages first, then by the rank of the repository, then by doc.
-func hitKey(t Tier, installed bool, rank int, doc uint32) uint64 {
+func hitKey(t Tier, installed bool, rank uint16, doc uint32) uint64 {
 	k := uint64(t)<<60 | uint64(rank)<<32 | uint64(doc)
 	if !installed {
 		k |= 1 << 59
@@ -72,10 +72,9 @@ func hitKey(t Tier, installed bool, rank int, doc uint32) uint64 {
 	return k
 }
 
-func appendHits(hits []Hit, s *Set, keys []uint64) []Hit {
+func appendHits(hits []Hit, keys []uint64) []Hit {
 	for _, k := range keys {
-		rank := int(k >> 32 & 0xffff)
-		hits = append(hits, Hit{file: s.parts[rank].file, rank: rank, doc: uint32(k)})
+		hits = append(hits, Hit{rank: uint16(k >> 32), doc: uint32(k)})
 	}
 	return hits
 }
@@ -106,7 +105,7 @@ func (sc *scratch) order(parts int) {
 func (s *Set) sortByName(hits []Hit, byRepo bool) ([]Hit, error) {
 	names := make(map[Hit][]byte, len(hits))
 	for _, h := range hits {
-		t, err := s.files[h.file].docText(h.doc)
+		t, err := s.fileOf(h).docText(h.doc)
 		if err != nil {
 			return hits, err
 		}

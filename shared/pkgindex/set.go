@@ -43,7 +43,7 @@ type setFile struct {
 // sourceRange is one source of a file that a set shows.
 type sourceRange struct {
 	file     int
-	rank     int
+	rank     uint16
 	name     string
 	kind     Kind
 	first    uint32
@@ -55,12 +55,14 @@ type sourceRange struct {
 // called reports whether a user who types this name means this source.
 func (p *sourceRange) called(name string) bool { return p.name == name && !p.unnamed }
 
-// Hit is a package that a Set found.
+// Hit is a package that a Set found. It is small, because a server keeps all hits of a search until they are sent.
 type Hit struct {
-	file int
-	rank int
+	rank uint16 // the rank of the source that contains the package
 	doc  uint32
 }
+
+// fileOf returns the file that contains the package of a hit.
+func (s *Set) fileOf(h Hit) *setFile { return &s.files[s.parts[h.rank].file] }
 
 // NewSet combines files. If two files have the same source, the set shows the source of the first file.
 func NewSet(files []*File, v SetOptions) (*Set, error) {
@@ -90,7 +92,7 @@ func NewSet(files []*File, v SetOptions) (*Set, error) {
 	s.parts = found
 	for i := range s.parts {
 		p := &s.parts[i]
-		p.rank = i
+		p.rank = uint16(i)
 		f := &s.files[p.file]
 		f.parts = append(f.parts, p)
 	}
@@ -226,7 +228,7 @@ func (s *Set) PackagesOf(repo string) (int, bool) {
 // must copy what it keeps. If withDetails is false, the details are empty.
 func (s *Set) Read(h Hit, withDetails bool, f func(summary, details Record)) error {
 	return guard(func() error {
-		summary, details, err := s.files[h.file].record(h.doc, withDetails)
+		summary, details, err := s.fileOf(h).record(h.doc, withDetails)
 		if err == nil {
 			f(summary, details)
 		}
@@ -238,7 +240,7 @@ func (s *Set) Read(h Hit, withDetails bool, f func(summary, details Record)) err
 func (s *Set) ReadAll(hits []Hit, withDetails bool, f func(h Hit, summary, details Record) bool) error {
 	return guard(func() error {
 		for _, h := range hits {
-			summary, details, err := s.files[h.file].record(h.doc, withDetails)
+			summary, details, err := s.fileOf(h).record(h.doc, withDetails)
 			if err != nil {
 				return err
 			}
@@ -265,7 +267,7 @@ func (r Record) Version() string {
 // Package returns the decoded package of a hit.
 func (s *Set) Package(h Hit) (p wire.Package, err error) {
 	err = guard(func() error {
-		summary, details, err := s.files[h.file].record(h.doc, true)
+		summary, details, err := s.fileOf(h).record(h.doc, true)
 		if err != nil {
 			return err
 		}
@@ -311,7 +313,7 @@ func (s *Set) lookupIn(name string, in func(*sourceRange) bool) (hits []Hit, err
 		if err == nil {
 			err = f.named(at, folded, name, func(doc uint32, p *sourceRange) {
 				if in(p) {
-					hits = append(hits, Hit{file: i, rank: p.rank, doc: doc})
+					hits = append(hits, Hit{p.rank, doc})
 				}
 			})
 		}
@@ -413,7 +415,7 @@ func (s *Set) WithRelation(rel Relation, value string) (hits []Hit, err error) {
 			}
 			for _, doc := range docs {
 				if p := f.partOf(doc); p != nil {
-					hits = append(hits, Hit{file: i, rank: p.rank, doc: doc})
+					hits = append(hits, Hit{p.rank, doc})
 				}
 			}
 		}

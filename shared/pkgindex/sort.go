@@ -21,7 +21,7 @@ func (s *Set) sortByAUR(hits []Hit, by string) ([]Hit, error) {
 		if s.Kind(h) != KindAUR {
 			continue
 		}
-		summary, _, err := s.files[h.file].record(h.doc, false)
+		summary, _, err := s.fileOf(h).record(h.doc, false)
 		if err != nil {
 			return hits, err
 		}

@@ -25,7 +25,7 @@ func (s *Set) WithAUR(f *File, installed func(name string) bool) (*Set, error) {
 	}
 	for i := range next.parts {
 		p := &next.parts[i]
-		p.rank = i
+		p.rank = uint16(i)
 		file := &next.files[p.file]
 		file.parts = append(file.parts, p)
 	}
