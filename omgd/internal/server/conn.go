@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -41,6 +42,7 @@ const (
 type conn struct {
 	s      *Server
 	nc     *net.UnixConn
+	raw    syscall.RawConn
 	peer   Peer
 	user   share.User
 	ctx    context.Context // of its handlers
@@ -72,8 +74,8 @@ type conn struct {
 	writeErr      error      // the error that ended writing; guarded by writing
 }
 
-func newConn(s *Server, nc *net.UnixConn, peer Peer, user share.User) *conn {
-	c := &conn{s: s, nc: nc, peer: peer, user: user}
+func newConn(s *Server, nc *net.UnixConn, raw syscall.RawConn, peer Peer, user share.User) *conn {
+	c := &conn{s: s, nc: nc, raw: raw, peer: peer, user: user}
 	c.turn.c = c
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	return c
@@ -88,7 +90,8 @@ func (c *conn) close() {
 // serve reads and answers requests until the peer or the server ends the connection.
 func (c *conn) serve() {
 	debug.SetPanicOnFault(true)
-	c.r = bufio.NewReaderSize(c.nc, readBuffer)
+	c.turn.since = time.Now()
+	c.r = bufio.NewReaderSize(c.reader(), readBuffer)
 	err := c.requests()
 	if running := c.slowN.Load(); running > 0 {
 		gone := c.peerClosed()
@@ -97,10 +100,12 @@ func (c *conn) serve() {
 		}
 		logging.Trace(c.s.cfg.Log, "no more requests", "uid", c.peer.UID, "pid", c.peer.PID, "running", running, "gone", gone)
 	}
+	c.turn.leave()
 	c.wait.Wait()
+	_ = c.turn.resume() // if it fails, so does the rest
 	_ = c.flush()
 	if werr := new(wire.Error); errors.As(err, &werr) {
-		leave(c.nc)
+		leave(c.nc, c.r)
 	}
 	c.close()
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
@@ -108,15 +113,23 @@ func (c *conn) serve() {
 	}
 }
 
+// reader returns what reads from the peer.
+func (c *conn) reader() io.Reader {
+	if c.user.Trusted {
+		return c.nc // there are no turns
+	}
+	return (*patientReader)(c)
+}
+
 // requests answers requests until no more can be read, and returns why.
 func (c *conn) requests() error {
 	for {
+		if err := c.turn.take(); err != nil {
+			return err
+		}
 		frame, err := c.next()
 		if err != nil {
 			return c.unreadable(err)
-		}
-		if err := c.turn.take(); err != nil {
-			return err
 		}
 		c.turn.bytes += len(frame)
 		err = c.request(frame)
@@ -187,6 +200,10 @@ func (c *conn) tooFast(id uint64) error {
 // failed. It returns the error that ends the connection.
 func (c *conn) unreadable(err error) error {
 	var werr *wire.Error
+	unframed := errors.Is(err, wire.ErrTooLarge) || errors.Is(err, wire.ErrEmpty)
+	if unframed && c.s.cfg.AllowRequest != nil {
+		c.s.cfg.AllowRequest(c.peer) // it counts
+	}
 	switch {
 	case errors.Is(err, wire.ErrTooLarge):
 		return c.refuse(wire.Errorf(wire.CodeTooLarge, "%v", err))
@@ -283,12 +300,16 @@ func (c *conn) readBig(n int) ([]byte, error) {
 			}
 			defer c.s.shares.received.Add(c.user, -int64(n))
 		}
+		c.turn.leave()
 		ctx, cancel := context.WithTimeout(c.ctx, c.s.cfg.Limits.ReadTimeout)
 		defer cancel()
 		if err := c.s.received.Acquire(ctx, int64(n)); err != nil {
 			return nil, wire.Errorf(wire.CodeBusy, "too many large requests at the same time")
 		}
 		defer c.s.received.Release(int64(n))
+		if err := c.turn.resume(); err != nil {
+			return nil, err
+		}
 	}
 	var err error
 	c.big, err = wire.ReadFrame(c.r, c.big, wire.MaxRequest)
@@ -367,7 +388,7 @@ func (c *conn) makeRoom() error {
 			return err
 		}
 	}
-	return c.turn.take()
+	return c.turn.resume()
 }
 
 func (c *conn) inFlight(id uint64) bool {
@@ -505,11 +526,33 @@ func (c *conn) write(t *turn, head, body []byte) error {
 
 func (c *conn) writeNow(t *turn, head, body []byte) error {
 	t.bytes += len(head) + len(body)
+	if t.held && len(body) == 0 {
+		head = head[c.sendSome(head):]
+	}
+	if len(head)+len(body) == 0 {
+		return nil
+	}
 	held := t.leave()
 	if err := c.send(head, body); err != nil || !held {
 		return err
 	}
-	return t.take()
+	return t.resume()
+}
+
+// sendSome writes what the peer's socket has room for, and returns how much that was.
+func (c *conn) sendSome(b []byte) (n int) {
+	if !c.writing.TryLock() {
+		return 0
+	}
+	defer c.writing.Unlock()
+	if c.writeErr != nil {
+		return 0
+	}
+	_ = c.raw.Write(func(fd uintptr) bool { // if it fails, send returns why
+		n, _ = unix.Write(int(fd), b)
+		return true
+	})
+	return max(0, n)
 }
 
 // send writes head and body after what other requests of the connection write.
@@ -548,11 +591,7 @@ func (c *conn) send(head, body []byte) error {
 // sending side.
 func (c *conn) peerClosed() bool {
 	gone := true
-	raw, err := c.nc.SyscallConn()
-	if err != nil {
-		return gone
-	}
-	_ = raw.Control(func(fd uintptr) {
+	_ = c.raw.Control(func(fd uintptr) {
 		poll := []unix.PollFd{{Fd: int32(fd)}}
 		n, err := unix.Poll(poll, 0)
 		gone = err != nil || n > 0 && poll[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0

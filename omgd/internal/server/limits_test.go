@@ -437,7 +437,7 @@ func FuzzConnection(f *testing.F) {
 // request for a while are closed. Administrators' and busy ones stay.
 func TestIdle_ClosedWhenShort(t *testing.T) {
 	var admin atomic.Bool
-	cfg := deferredConfig(func(ctx context.Context, _ *Request, _ *Writer) error { <-ctx.Done(); return ctx.Err() })
+	cfg := deferredConfig(func(ctx context.Context, _ *Request, w *Writer) error { return w.Wait(func() { <-ctx.Done() }) })
 	cfg.Shared, cfg.Admin = true, func(Peer) bool { return admin.Load() }
 	cfg.Limits = Limits{MaxConnections: 8, IdleWhenShort: await.Hang}
 	s, dial, _ := serve(t, cfg)

@@ -87,7 +87,7 @@ func (w *Writer) Wait(wait func()) error {
 	if !held {
 		return nil
 	}
-	return w.turn.take()
+	return w.turn.resume()
 }
 
 // maxResult is the largest chunk; the rest of a frame is for the response's header.

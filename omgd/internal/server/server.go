@@ -18,6 +18,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -245,11 +246,7 @@ func (p Peer) Groups() ([]uint32, error) {
 	return p.groups()
 }
 
-func peerOf(nc *net.UnixConn) (p Peer, err error) {
-	raw, err := nc.SyscallConn()
-	if err != nil {
-		return p, err
-	}
+func peerOf(raw syscall.RawConn) (p Peer, err error) {
 	p.groups = func() ([]uint32, error) { return peerGroups(raw) }
 	cerr := raw.Control(func(fd uintptr) {
 		var cred *unix.Ucred
@@ -262,8 +259,16 @@ func peerOf(nc *net.UnixConn) (p Peer, err error) {
 
 // start starts the goroutine of a new connection, or refuses it.
 func (s *Server) start(nc *net.UnixConn) {
-	peer, err := peerOf(nc)
+	var peer Peer
+	raw, err := nc.SyscallConn()
+	if err == nil {
+		peer, err = peerOf(raw)
+	}
 	user := s.userOf(peer)
+	if s.shares.turns.Waiting(user) >= maxWaiting {
+		s.turnAway(nc, user)
+		return
+	}
 	refuse := (*wire.Error)(nil)
 	var c *conn
 	s.mu.Lock()
@@ -275,7 +280,7 @@ func (s *Server) start(nc *net.UnixConn) {
 	case !s.shares.connections.Take(user, 1):
 		refuse = s.tooMany(user)
 	default:
-		c = newConn(s, nc, peer, user)
+		c = newConn(s, nc, raw, peer, user)
 		s.conns[c] = struct{}{}
 		s.wait.Add(1)
 	}
@@ -291,7 +296,21 @@ func (s *Server) start(nc *net.UnixConn) {
 		s.cfg.Observer.CountConnection()
 	}
 	logging.Trace(s.cfg.Log, "connected", "uid", peer.UID, "pid", peer.PID)
-	go s.run(c)
+	s.begin(c)
+}
+
+// begin starts a connection's goroutine. Connections of users wait for a turn without one:
+// if a user connects faster than can be answered, those of others would wait among the
+// goroutines that can run.
+func (s *Server) begin(c *conn) {
+	if c.user.Trusted {
+		go s.run(c)
+		return
+	}
+	s.shares.turns.Start(c.user, func() {
+		c.turn.held = true
+		go s.run(c)
+	})
 }
 
 // run serves a connection to its end.
@@ -301,7 +320,7 @@ func (s *Server) run(c *conn) {
 			s.cfg.Log.Error("panic while serving a connection", "panic", p, "stack", string(debug.Stack()))
 			c.close()
 		}
-		c.turn.leave()
+		c.turn.end()
 		s.mu.Lock()
 		delete(s.conns, c)
 		s.mu.Unlock()

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/omg-arch/omg/omgd/internal/share"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -29,6 +31,9 @@ const (
 	// long a peer has to read the refusal.
 	maxRefused  = 256
 	refusalTime = time.Second
+	// maxWaiting is the number of requests of a user that wait for a turn while further
+	// connections are taken.
+	maxWaiting = 256
 )
 
 func newShares(l Limits) shares {
@@ -63,19 +68,26 @@ func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
 	}
 	go func() { // not waited for in Shutdown
 		defer s.shares.refused.Add(u, -1)
-		leave(nc)
+		leave(nc, nc)
 		_ = nc.Close()
 	}()
 }
 
+// turnAway refuses a connection at once, without waiting until the peer has read why: if a
+// user connects faster than can be answered, the others wait until this is done.
+func (s *Server) turnAway(nc *net.UnixConn, u share.User) {
+	_, _ = nc.Write(s.appendError(nil, 0, s.tooMany(u))) // cannot block: the send buffer is empty
+	_ = nc.Close()
+}
+
 // leave ends the sending side of a connection, and waits until the peer has read
-// everything and closes its side.
-func leave(nc *net.UnixConn) {
+// everything and closes its side. from reads from the connection.
+func leave(nc *net.UnixConn, from io.Reader) {
 	const most = 2 * wire.MaxRequest // bytes that are read and ignored
 	if nc.CloseWrite() != nil || nc.SetReadDeadline(time.Now().Add(refusalTime)) != nil {
 		return
 	}
-	_, _ = io.CopyN(io.Discard, nc, most)
+	_, _ = io.CopyN(io.Discard, from, most)
 }
 
 // sweepPause is the time between two looks at all connections.
@@ -144,8 +156,10 @@ func (s *Server) makeRoom(ctx context.Context, u share.User) {
 	}
 }
 
-// turn is a request's turn to compute. A request that waits for something gives its turn
-// up meanwhile. Requests of trusted users need none.
+// turn is a request's turn. All that is done for a connection after it was accepted is
+// done in its turn: if a user connects and sends faster than can be answered, the user's
+// own connections wait. What waits for something gives the turn up meanwhile, and so do
+// writes, which can take long. Requests of trusted users need none.
 type turn struct {
 	c     *conn
 	held  bool
@@ -155,11 +169,16 @@ type turn struct {
 }
 
 // take waits for the turn.
-func (t *turn) take() error {
+func (t *turn) take() error { return t.wait(t.c.s.shares.turns.Take) }
+
+// resume waits for the turn after it was given up within a request.
+func (t *turn) resume() error { return t.wait(t.c.s.shares.turns.Resume) }
+
+func (t *turn) wait(turns func(context.Context, share.User) error) error {
 	if t.held || t.c.user.Trusted {
 		return nil
 	}
-	if err := t.c.s.shares.turns.Take(t.c.ctx, t.c.user); err != nil {
+	if err := turns(t.c.ctx, t.c.user); err != nil {
 		return err
 	}
 	t.held, t.since = true, time.Now()
@@ -198,6 +217,39 @@ func (t *turn) pause() error {
 	}
 	t.held, t.since = true, time.Now()
 	return nil
+}
+
+// patientReader reads from a peer. It gives the turn up while nothing comes.
+type patientReader conn
+
+func (r *patientReader) Read(p []byte) (int, error) {
+	c := (*conn)(r)
+	if !c.turn.held {
+		return c.nc.Read(p)
+	}
+	if n, ok := c.readSome(p); ok && n > 0 {
+		return n, nil
+	} else if ok {
+		return 0, io.EOF
+	}
+	c.turn.leave()
+	n, err := c.nc.Read(p)
+	c.idle.Store(0)
+	if failed := c.turn.take(); err == nil {
+		err = failed
+	}
+	return n, err
+}
+
+// readSome reads what has come already. If it fails, a read that waits returns why.
+func (c *conn) readSome(p []byte) (n int, ok bool) {
+	err := c.raw.Read(func(fd uintptr) bool {
+		var failed error
+		n, failed = unix.Read(int(fd), p)
+		ok = failed == nil
+		return true
+	})
+	return n, ok && err == nil
 }
 
 // end gives the turn up and counts what was used in it.

@@ -216,6 +216,39 @@ func TestTurns_Pause(t *testing.T) {
 	})
 }
 
+// TestTurns_Order: what a user has begun comes before what waits to begin, and that comes in
+// its order, whether a goroutine waits for it or not.
+func TestTurns_Order(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns, u := NewTurns(2), User{UID: 1}
+		var order []string
+		begun := func(what string) func() { return func() { order = append(order, what) } }
+		take := func(what string, take func(context.Context, User) error) {
+			go func() {
+				if take(t.Context(), u) == nil {
+					begun(what)()
+				}
+			}()
+			synctest.Wait()
+		}
+		turns.Start(u, begun("first"))
+		take("second", turns.Take)
+		turns.Start(u, begun("third"))
+		take("fourth", turns.Take)
+		require.Equal(t, 3, turns.Waiting(u))
+		take("resumed", turns.Resume)
+		require.Equal(t, []string{"first"}, order)
+		require.Equal(t, 4, turns.Waiting(u))
+		require.Zero(t, turns.Waiting(User{UID: 2}))
+		for range 5 {
+			turns.Give(u, 0)
+			synctest.Wait()
+		}
+		require.Equal(t, []string{"first", "resumed", "second", "third", "fourth"}, order)
+		require.Zero(t, turns.running)
+	})
+}
+
 func TestTurns_Canceled(t *testing.T) {
 	turns, u := NewTurns(2), User{UID: 1}
 	require.NoError(t, turns.Take(t.Context(), u))

@@ -24,11 +24,14 @@ type Turns struct {
 // line is a user's requests.
 type line struct {
 	running int
-	waiting []chan struct{}
+	waiting []*waiter
 	used    time.Duration // by requests that have ended, since there is one, and what the line began with
 	debt    time.Duration // used, less what was paid back, as of at
 	at      time.Time
 }
+
+// waiter is a request that waits. begin is called once with the lock, when it has its turn.
+type waiter struct{ begin func() }
 
 const (
 	// little is the debt up to which a user may have the last free turn.
@@ -44,22 +47,61 @@ func NewTurns(n int) *Turns { return &Turns{limit: max(2, n), lines: make(map[ui
 
 // Take waits for a turn. It fails if ctx ends before. The caller has to Give the turn
 // back. Trusted users do not wait.
-func (t *Turns) Take(ctx context.Context, u User) error {
+func (t *Turns) Take(ctx context.Context, u User) error { return t.take(ctx, u, false) }
+
+// Resume is Take for a request that has begun: it comes before the user's other requests,
+// so that what has begun also ends.
+func (t *Turns) Resume(ctx context.Context, u User) error { return t.take(ctx, u, true) }
+
+func (t *Turns) take(ctx context.Context, u User, first bool) error {
 	if u.Trusted {
 		return nil
 	}
 	t.mu.Lock()
 	now := time.Now()
 	l := t.line(u.UID, now)
-	if len(l.waiting) == 0 && t.may(l, now) {
+	if (first || len(l.waiting) == 0) && t.may(l, now) {
 		t.run(l)
 		t.mu.Unlock()
 		return nil
 	}
-	mine := make(chan struct{})
-	l.waiting = append(l.waiting, mine)
+	begun := make(chan struct{})
+	w := &waiter{func() { close(begun) }}
+	if first {
+		l.waiting = slices.Insert(l.waiting, 0, w)
+	} else {
+		l.waiting = append(l.waiting, w)
+	}
 	t.mu.Unlock()
-	return t.wait(ctx, u, mine)
+	return t.wait(ctx, u, w, begun)
+}
+
+// Waiting returns how many of a user's requests wait for a turn.
+func (t *Turns) Waiting(u User) int {
+	if u.Trusted {
+		return 0
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l := t.lines[u.UID]; l != nil {
+		return len(l.waiting)
+	}
+	return 0
+}
+
+// Start calls begin as soon as there is a turn, which has to be given back. It does not
+// wait, and begin must not.
+func (t *Turns) Start(u User, begin func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	l := t.line(u.UID, now)
+	if len(l.waiting) == 0 && t.may(l, now) {
+		t.run(l)
+		begin()
+		return
+	}
+	l.waiting = append(l.waiting, &waiter{begin})
 }
 
 // Pause lets others have a turn in which a time was used. If somebody waits who has used
@@ -75,24 +117,25 @@ func (t *Turns) Pause(ctx context.Context, u User, used time.Duration) error {
 	}
 	t.mu.Lock()
 	l := t.lines[u.UID]
-	mine := make(chan struct{})
-	l.waiting = slices.Insert(l.waiting, 0, mine)
+	begun := make(chan struct{})
+	w := &waiter{func() { close(begun) }}
+	l.waiting = slices.Insert(l.waiting, 0, w)
 	t.give(l, used)
 	t.mu.Unlock()
-	return t.wait(ctx, u, mine)
+	return t.wait(ctx, u, w, begun)
 }
 
 // wait waits for a turn that is in the user's line.
-func (t *Turns) wait(ctx context.Context, u User, mine chan struct{}) error {
+func (t *Turns) wait(ctx context.Context, u User, w *waiter, begun <-chan struct{}) error {
 	select {
-	case <-mine:
+	case <-begun:
 		return nil
 	case <-ctx.Done():
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l := t.lines[u.UID]
-	if i := slices.Index(l.waiting, mine); i >= 0 {
+	if i := slices.Index(l.waiting, w); i >= 0 {
 		l.waiting = slices.Delete(l.waiting, i, i+1)
 	} else { // the turn came at the same time
 		t.give(l, 0)
@@ -117,9 +160,10 @@ func (t *Turns) give(l *line, used time.Duration) {
 	now := time.Now()
 	l.debt = min(l.owes(now)+used, most)
 	for next := t.next(now); next != nil; next = t.next(now) {
-		close(next.waiting[0])
+		w := next.waiting[0]
 		next.waiting = slices.Delete(next.waiting, 0, 1)
 		t.run(next)
+		w.begin()
 	}
 }
 

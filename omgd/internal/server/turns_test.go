@@ -1,0 +1,108 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// shared configures a server of several users, as one of whom everybody connects who is
+// not an administrator.
+func shared(cfg Config, admin *atomic.Bool) Config {
+	cfg.Shared, cfg.Admin = true, func(Peer) bool { return admin.Load() }
+	return cfg
+}
+
+// TestTurns_NobodyHoldsOne: connections that wait for their peer hold no turn: idle ones,
+// those with half a frame, and those whose peer does not read short replies.
+func TestTurns_NobodyHoldsOne(t *testing.T) {
+	s, dial, _ := serve(t, shared(Config{}, new(atomic.Bool)))
+	half := request(t, 1, wire.OpPing, nil)[:7]
+	large := []byte{0, 1, 0, 1, 0x81}
+	for range 10 {
+		dial()
+		send(t, dial(), half)
+		send(t, dial(), large)
+		deaf := dial()
+		require.NoError(t, deaf.SetWriteDeadline(time.Now().Add(20*time.Millisecond)))
+		_, err := io.Copy(deaf, repeated(request(t, 1, wire.OpPing, nil)))
+		require.Error(t, err, "nothing more fits into the socket")
+	}
+	await.Condition(t, func() bool { return s.Connections() == 40 }, "connections that wait")
+	nc := dial()
+	for id := range uint64(10) {
+		send(t, nc, request(t, id+1, wire.OpPing, nil))
+		require.Nil(t, response(t, nc).Err)
+	}
+}
+
+// repeated reads the same bytes without end.
+type repeated []byte
+
+func (r repeated) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		n += copy(p[n:], r)
+	}
+	return n, nil
+}
+
+// TestTurns_TooManyWait: while as many connections of a user wait as may, further ones of
+// this user are refused, and those of others are served.
+func TestTurns_TooManyWait(t *testing.T) {
+	var admin atomic.Bool
+	gate := make(chan struct{})
+	cfg := shared(handlerConfig(func(_ context.Context, _ *Request, w *Writer) error {
+		<-gate
+		return w.Chunk(emptyMap, false)
+	}), &admin)
+	cfg.Limits = Limits{MaxConnections: 4 * maxWaiting}
+	s, dial, _ := serve(t, cfg)
+	user := s.userOf(Peer{})
+	first := dial()
+	send(t, first, request(t, 1, "op", nil))
+	var others []net.Conn
+	for s.shares.turns.Waiting(user) < maxWaiting {
+		nc := dial()
+		send(t, nc, request(t, 1, "op", nil))
+		others = append(others, nc)
+		require.LessOrEqual(t, len(others), 2*maxWaiting)
+		await.Condition(t, func() bool { return s.Connections() == len(others)+1 }, "a connection")
+	}
+	r := response(t, dial())
+	require.Equal(t, wire.CodeBusy, r.Err.Code)
+	require.Equal(t, len(others)+1, s.Connections())
+	admin.Store(true)
+	nc := dial()
+	send(t, nc, request(t, 1, wire.OpPing, nil))
+	require.Nil(t, response(t, nc).Err)
+	close(gate)
+	for _, nc := range append(others, first) {
+		require.Nil(t, response(t, nc).Err, "those that wait are answered")
+	}
+}
+
+// TestTurns_Gone: a request that pauses ends when its peer has gone.
+func TestTurns_Gone(t *testing.T) {
+	ended := make(chan error, 1)
+	cfg := shared(handlerConfig(func(ctx context.Context, _ *Request, w *Writer) error {
+		<-ctx.Done()
+		time.Sleep(longest)
+		err := w.Pause()
+		ended <- err
+		return err
+	}), new(atomic.Bool))
+	s, dial, _ := serve(t, cfg)
+	send(t, dial(), request(t, 1, "op", nil))
+	await.Condition(t, func() bool { return s.active.Load() == 1 }, "a request")
+	connections(s)[0].close()
+	require.True(t, errors.Is(<-ended, context.Canceled))
+}
