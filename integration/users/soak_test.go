@@ -6,109 +6,78 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"text/tabwriter"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/integration/fakeserver"
 	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// attack is what a user does over and over, until ctx ends.
-type attack struct {
-	name    string
-	workers int
-	once    func(ctx context.Context, user int, socket string, n int)
-	tries   atomic.Int64
+// perDay is the daily limit of live queries to the AUR.
+const perDay = 200
+
+// common is a search that users ask again and again, and live one that the AUR answers.
+func common(n int) *wire.SearchRequest {
+	return &wire.SearchRequest{Words: []string{"lib"}, Limit: uint32(n%100 + 1), NoAUR: true}
 }
 
-// with connects as a user, and closes the connection after f or when ctx ends.
-func with(ctx context.Context, user int, socket string, f func(net.Conn)) {
-	nc, err := connect(user, socket)
-	if err != nil {
-		return
-	}
-	defer nc.Close()
-	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
-	f(nc)
+func live(n int) *wire.SearchRequest {
+	return &wire.SearchRequest{Words: []string{fmt.Sprint("word", n)}, Live: true}
 }
 
-// attacks are all that TestUsers_AllAttacks mixes, each by two users.
-func attacks() []*attack {
-	return []*attack{
-		{name: "hold connections", workers: 50, once: func(ctx context.Context, user int, socket string, _ int) {
-			with(ctx, user, socket, func(nc net.Conn) { // as long as the daemon lets it
-				_, _ = io.Copy(io.Discard, nc)
-			})
-		}},
-		{name: "never read", workers: 50, once: func(ctx context.Context, user int, socket string, n int) {
-			with(ctx, user, socket, func(nc net.Conn) {
-				_, _ = nc.Write(frame(1, wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}, Limit: uint32(packages + n)}))
-				select {
-				case <-ctx.Done():
-				case <-time.After(5 * time.Second):
-				}
-			})
-		}},
-		{name: "expensive searches", workers: 20, once: func(ctx context.Context, user int, socket string, n int) {
-			with(ctx, user, socket, func(nc net.Conn) {
-				for i := range 20 {
-					if _, err := ask(nc, wire.OpSearch, expensive(n*100+i)); err != nil {
-						return
-					}
-				}
-			})
-		}},
-		{name: "unknown operations", workers: 10, once: func(ctx context.Context, user int, socket string, _ int) {
-			with(ctx, user, socket, func(nc net.Conn) {
-				go func() { _, _ = io.Copy(io.Discard, nc) }()
-				for id := uint64(1); ctx.Err() == nil && id < 10_000; id++ {
-					if _, err := nc.Write(frame(id, "no-such-operation", nil)); err != nil {
-						return
-					}
-				}
-			})
-		}},
-		{name: "half a large frame", workers: 20, once: func(ctx context.Context, user int, socket string, _ int) {
-			with(ctx, user, socket, func(nc net.Conn) {
-				_, _ = nc.Write([]byte{0, 0x0f, 0, 0, 0x81})
-				_, _ = io.Copy(io.Discard, nc)
-			})
-		}},
-		{name: "rubbish", workers: 10, once: func(ctx context.Context, user int, socket string, _ int) {
-			with(ctx, user, socket, func(nc net.Conn) {
-				_, _ = nc.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
-				_, _ = io.Copy(io.Discard, nc)
-			})
-		}},
-	}
-}
-
-// asked are a user's requests during the attacks.
+// asked are somebody's requests during an attack.
 type asked struct {
-	name   string
 	took   []time.Duration
 	failed []string
 }
 
-func (a *asked) request(uid int, socket, op string, request any) {
+// time takes the time of a request.
+func (a *asked) time(what string, request func() error) {
 	start := time.Now()
-	nc, err := connect(uid, socket)
-	if err == nil {
-		_ = nc.SetDeadline(start.Add(harness.Hang))
-		_, err = ask(nc, op, request)
-		_ = nc.Close()
-	}
+	err := request()
 	if a.took = append(a.took, time.Since(start)); err != nil {
-		a.failed = append(a.failed, fmt.Sprintf("%s: %v", op, err))
+		a.failed = append(a.failed, fmt.Sprintf("%s: %v", what, err))
 	}
+}
+
+func (a *asked) request(uid int, socket, op string, request any) {
+	a.time(op, func() error {
+		nc, err := connect(uid, socket)
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		_ = nc.SetDeadline(time.Now().Add(harness.Hang))
+		_, err = ask(nc, op, request)
+		return err
+	})
+}
+
+// echo sends some bytes to an echo server and reads them.
+func (a *asked) echo(socket string) {
+	a.time("echo", func() error {
+		nc, err := connect(root, socket)
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		b := make([]byte, 100)
+		if _, err := nc.Write(b); err != nil {
+			return err
+		}
+		_, err = io.ReadFull(nc, b)
+		return err
+	})
 }
 
 // percentile returns a time that so many percent of the requests did not exceed.
@@ -117,78 +86,130 @@ func (a *asked) percentile(percent int) time.Duration {
 	return a.took[(len(a.took)-1)*percent/100].Round(time.Microsecond)
 }
 
-// echo serves a socket that returns what it gets, to compare with.
-func echo(t *testing.T) (socket string) {
+// echoSocket is the variable with which this program is an echo server, to compare with.
+// Like omgd it is a process of its own: one with the attackers would know of a request
+// without the help of the kernel.
+const echoSocket = "OMG_TEST_ECHO"
+
+// startEcho starts this program as an echo server.
+func startEcho(t *testing.T) (socket string) {
 	t.Helper()
 	socket = filepath.Join(t.TempDir(), "echo")
-	harness.ServeUnix(t, socket, func(nc net.Conn) { _, _ = io.Copy(nc, nc) })
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), echoSocket+"="+socket)
+	cmd.Stderr = os.Stderr
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	harness.Await(t, func() bool { return (&asked{}).reaches(socket) }, "the echo server")
 	return socket
 }
 
-// echoed sends some bytes to an echo server and reads them.
-func (a *asked) echoed(socket string) {
-	start := time.Now()
-	nc, err := net.Dial("unix", socket)
-	if err == nil {
-		b := make([]byte, 100)
-		if _, err = nc.Write(b); err == nil {
-			_, err = io.ReadFull(nc, b)
-		}
-		_ = nc.Close()
-	}
-	if a.took = append(a.took, time.Since(start)); err != nil {
-		a.failed = append(a.failed, err.Error())
-	}
+func (a *asked) reaches(socket string) bool {
+	a.echo(socket)
+	return len(a.failed) == 0
 }
 
-// TestUsers_AllAttacks: while several users attack at the same time in all ways, every
-// request of others is answered. In its long form it runs for ten minutes.
-func TestUsers_AllAttacks(t *testing.T) {
-	d := serve(t, "OMG_LIMITS_MAX_CONNECTIONS=256", "OMG_LIMITS_MAX_UNSENT=8MiB", "OMG_LIMITS_USER_RATE=1000", "OMG_LIMITS_UNREAD_TIMEOUT=1s")
-	ctx, end := context.WithCancel(t.Context())
-	defer end()
-	var wait sync.WaitGroup
-	all := attacks()
-	for _, a := range all {
-		for worker := range a.workers {
-			wait.Go(func() {
-				for n := 0; ctx.Err() == nil; n++ {
-					a.once(ctx, mallory+worker%2, d.Socket, worker*1_000_000+n)
-					a.tries.Add(1)
-					time.Sleep(time.Millisecond)
-				}
-			})
+// serveEcho is the echo server.
+func serveEcho(socket string) {
+	l, err := net.Listen("unix", socket)
+	for err == nil {
+		var nc net.Conn
+		if nc, err = l.Accept(); err == nil {
+			go func() {
+				_, _ = io.Copy(nc, nc)
+				_ = nc.Close()
+			}()
 		}
 	}
-	user, admin, plain, server := &asked{name: "another user"}, &asked{name: "root"}, &asked{name: "echo server"}, echo(t)
-	rounds, until := 100, time.Now()
-	if os.Getenv("OMG_SOAK") != "" {
-		until = until.Add(10 * time.Minute)
-	}
-	for n := 0; n < rounds || time.Now().Before(until); n++ {
-		user.request(alice, d.Socket, wire.OpInfo, &wire.InfoRequest{Names: []string{fmt.Sprint("none", n)}})
-		user.request(alice, d.Socket, wire.OpSearch, &wire.SearchRequest{Words: []string{"lib"}, Limit: uint32(n%100 + 1)})
-		admin.request(root, d.Socket, wire.OpMetrics, nil)
-		plain.echoed(server)
+	panic(err)
+}
+
+// attacked is a system-wide daemon under attack, and what is compared with it.
+type attacked struct {
+	t     *testing.T
+	d     *harness.Daemon
+	aur   *fakeserver.Server
+	echo  string
+	table strings.Builder
+}
+
+// under attacks until others have asked so many rounds of requests, and that long, and
+// notes their times. No request of theirs is lost.
+func (w *attacked) under(name string, all []*attack, rounds int, long time.Duration) {
+	w.t.Helper()
+	ctx, end := context.WithCancel(w.t.Context())
+	wait := run(ctx, w.d.Socket, all)
+	user, admin, plain := &asked{}, &asked{}, &asked{}
+	for n, until := 0, time.Now().Add(long); n < rounds || time.Now().Before(until); n++ {
+		user.request(alice, w.d.Socket, wire.OpInfo, &wire.InfoRequest{Names: []string{fmt.Sprint("core/none", n)}})
+		user.request(alice, w.d.Socket, wire.OpSearch, common(n))
+		admin.request(root, w.d.Socket, wire.OpMetrics, nil)
+		plain.echo(w.echo)
+		plain.echo(w.echo)
+		time.Sleep(5 * time.Millisecond) // below the rate of a user
 	}
 	end()
-	wait.Wait()
-	var table strings.Builder
-	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "attack\ttries")
+	wait()
+	var tries int64
 	for _, a := range all {
-		fmt.Fprintf(w, "%s\t%d\n", a.name, a.tries.Load())
+		require.Positive(w.t, a.tries.Load(), a.name)
+		tries += a.tries.Load()
 	}
-	fmt.Fprintln(w, "\nwho asks\trequests\tlost\tp50\tp99")
+	fmt.Fprintf(&w.table, "%s\t%d\t%d\t%d", name, tries, len(user.took)+len(admin.took), len(user.failed)+len(admin.failed))
 	for _, a := range []*asked{user, admin, plain} {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%v\t%v\n", a.name, len(a.took), len(a.failed), a.percentile(50), a.percentile(99))
+		fmt.Fprintf(&w.table, "\t%v\t%v", a.percentile(50), a.percentile(99))
 	}
-	fmt.Fprintf(w, "\npeak memory\t%d MB\n", memory(t, d, "VmHWM"))
-	require.NoError(t, w.Flush())
+	fmt.Fprintf(&w.table, "\t%d MB\n", memory(w.t, w.d, "VmHWM"))
+	require.Empty(w.t, user.failed, name)
+	require.Empty(w.t, admin.failed, name)
+}
+
+// newAttacked starts a daemon whose limits the attacks reach. The long form has as many
+// packages as Arch has, and the daemon's usual limits.
+func newAttacked(t *testing.T, soak bool) *attacked {
+	t.Helper()
+	need.Root(t)
+	f := &fakeserver.AUR{}
+	f.Replace(t, nil)
+	w := &attacked{t: t, aur: fakeserver.Serve(t, f, nil), echo: startEcho(t)}
+	known, limits := packages, []string{"OMG_LIMITS_MAX_CONNECTIONS=256", "OMG_LIMITS_MAX_UNSENT=8MiB"}
+	if soak {
+		known, limits = 106_276, nil
+	}
+	limits = append(limits, "OMG_LIMITS_USER_RATE=1000", "OMG_LIMITS_UNREAD_TIMEOUT=1s", "OMG_AUR_ENABLED=true",
+		"OMG_AUR_URL="+w.aur.URL, fmt.Sprint("OMG_AUR_LIVE_MAX_PER_DAY=", perDay), "OMG_AUR_INTERVAL=24h")
+	s := harness.New(t, harness.Generated(fixture.Options{Packages: known, Installed: 100, Seed: 1}), harness.Env(append(patient, limits...)...))
+	w.d = s.Start("--system")
+	return w
+}
+
+// TestUsers_AllAttacks: while users attack in one way, and then in all ways at the same
+// time, every request of others is answered. In its long form the attacks are larger,
+// and all together last ten minutes.
+func TestUsers_AllAttacks(t *testing.T) {
+	scale, each, together := 1, time.Duration(0), time.Duration(0)
+	soak := os.Getenv("OMG_SOAK") != ""
+	if soak {
+		scale, each, together = 20, 30*time.Second, 10*time.Minute
+	}
+	w := newAttacked(t, soak)
+	w.under("none", nil, 50, each)
+	for _, a := range attacks(scale) {
+		w.under(a.name, []*attack{a}, 50, each)
+	}
+	w.under("all at the same time", attacks(scale), 100, together)
+	var table strings.Builder
+	tab := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tab, "attack\ttries\trequests of others\tlost\tuser p50\tp99\troot p50\tp99\techo server p50\tp99\tpeak memory")
+	_, _ = io.WriteString(tab, w.table.String())
+	require.NoError(t, tab.Flush())
 	t.Logf("attacks on the system-wide daemon:\n%s", table.String())
-	require.Empty(t, user.failed)
-	require.Empty(t, admin.failed)
-	for _, a := range all {
-		require.Positive(t, a.tries.Load(), a.name)
-	}
+	require.Less(t, w.aur.Count("search"), perDay, "two users cannot use up the live queries")
+	before := w.aur.Count("search")
+	_, err := ask(dial(t, bob, w.d), wire.OpSearch, live(-1))
+	require.NoError(t, err)
+	require.Equal(t, before+1, w.aur.Count("search"), "a third user's is asked")
 }

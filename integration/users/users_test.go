@@ -25,7 +25,12 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+func TestMain(m *testing.M) {
+	if socket := os.Getenv(echoSocket); socket != "" {
+		serveEcho(socket)
+	}
+	harness.Main(m)
+}
 
 // The users: root, who administers; mallory, who attacks; and alice and bob.
 const (
