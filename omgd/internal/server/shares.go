@@ -178,10 +178,14 @@ func (t *turn) wait(turns func(context.Context, share.User) error) error {
 	if t.held || t.c.user.Trusted {
 		return nil
 	}
+	before := time.Now()
 	if err := turns(t.c.ctx, t.c.user); err != nil {
 		return err
 	}
 	t.held, t.since = true, time.Now()
+	if t.since.Sub(before) > longest {
+		return t.c.gone()
+	}
 	return nil
 }
 
@@ -197,6 +201,15 @@ func (t *turn) leave() bool {
 	return true
 }
 
+// gone ends a connection whose peer has closed it, also if there is more to read: the peer
+// does not want the reply any more.
+func (c *conn) gone() error {
+	if c.peerClosed() {
+		c.cancel()
+	}
+	return c.ctx.Err()
+}
+
 // longest is the time after which a turn that computes pauses if others wait.
 const longest = 2 * time.Millisecond
 
@@ -209,6 +222,9 @@ func (t *turn) pause() error {
 	took := time.Since(t.since)
 	if took < longest {
 		return nil
+	}
+	if err := t.c.gone(); err != nil {
+		return err
 	}
 	t.held = false
 	t.used += took
@@ -235,10 +251,13 @@ func (r *patientReader) Read(p []byte) (int, error) {
 	c.turn.leave()
 	n, err := c.nc.Read(p)
 	c.idle.Store(0)
-	if failed := c.turn.take(); err == nil {
-		err = failed
+	if err != nil {
+		return n, err
 	}
-	return n, err
+	if err := c.turn.take(); err != nil {
+		return 0, err // what was read is not used any more
+	}
+	return n, nil
 }
 
 // readSome reads what has come already. If it fails, a read that waits returns why.

@@ -2,9 +2,9 @@ package server
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -66,7 +66,7 @@ func TestTurns_TooManyWait(t *testing.T) {
 	}), &admin)
 	cfg.Limits = Limits{MaxConnections: 4 * maxWaiting}
 	s, dial, _ := serve(t, cfg)
-	user := s.userOf(Peer{})
+	user := s.userOf(Peer{UID: uint32(os.Getuid())})
 	first := dial()
 	send(t, first, request(t, 1, "op", nil))
 	var others []net.Conn
@@ -90,19 +90,35 @@ func TestTurns_TooManyWait(t *testing.T) {
 	}
 }
 
-// TestTurns_Gone: a request that pauses ends when its peer has gone.
+// TestTurns_Gone: a request ends at its next pause after its peer has gone, and those that
+// waited for a turn meanwhile do not begin. A peer that only sends no more is answered.
 func TestTurns_Gone(t *testing.T) {
-	ended := make(chan error, 1)
-	cfg := shared(handlerConfig(func(ctx context.Context, _ *Request, w *Writer) error {
-		<-ctx.Done()
+	var begun atomic.Int64
+	ended, gate := make(chan error, 1), make(chan struct{})
+	cfg := shared(handlerConfig(func(_ context.Context, _ *Request, w *Writer) error {
+		if begun.Add(1) > 1 {
+			return w.Chunk(emptyMap, false)
+		}
+		<-gate
 		time.Sleep(longest)
 		err := w.Pause()
 		ended <- err
 		return err
 	}), new(atomic.Bool))
 	s, dial, _ := serve(t, cfg)
-	send(t, dial(), request(t, 1, "op", nil))
-	await.Condition(t, func() bool { return s.active.Load() == 1 }, "a request")
-	connections(s)[0].close()
-	require.True(t, errors.Is(<-ended, context.Canceled))
+	first, second, third := dial(), dial(), dial()
+	await.Condition(t, func() bool { return s.Connections() == 3 }, "connections")
+	send(t, first, request(t, 1, "op", nil))
+	await.Condition(t, func() bool { return begun.Load() == 1 }, "a request")
+	for i, nc := range []*net.UnixConn{second, third} {
+		send(t, nc, request(t, 1, "op", nil))
+		await.Condition(t, func() bool { return s.shares.turns.Waiting(s.userOf(Peer{UID: uint32(os.Getuid())})) == i+1 }, "one that waits")
+	}
+	require.NoError(t, first.Close())
+	require.NoError(t, second.Close())
+	require.NoError(t, third.CloseWrite())
+	close(gate)
+	require.ErrorIs(t, <-ended, context.Canceled)
+	require.Nil(t, response(t, third).Err)
+	require.EqualValues(t, 2, begun.Load())
 }
