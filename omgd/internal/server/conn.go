@@ -94,7 +94,7 @@ func (c *conn) serve() {
 	c.r = bufio.NewReaderSize(c.reader(), readBuffer)
 	err := c.requests()
 	if running := c.slowN.Load(); running > 0 {
-		gone := c.peerClosed()
+		gone := peerClosed(c.raw)
 		if gone {
 			c.cancel()
 		}
@@ -589,9 +589,9 @@ func (c *conn) send(head, body []byte) error {
 
 // peerClosed reports whether the peer has closed its socket, and not only shut down its
 // sending side.
-func (c *conn) peerClosed() bool {
+func peerClosed(raw syscall.RawConn) bool {
 	gone := true
-	_ = c.raw.Control(func(fd uintptr) {
+	_ = raw.Control(func(fd uintptr) {
 		poll := []unix.PollFd{{Fd: int32(fd)}}
 		n, err := unix.Poll(poll, 0)
 		gone = err != nil || n > 0 && poll[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0

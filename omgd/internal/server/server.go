@@ -265,8 +265,7 @@ func (s *Server) start(nc *net.UnixConn) {
 		peer, err = peerOf(raw)
 	}
 	user := s.userOf(peer)
-	if s.shares.turns.Waiting(user) >= maxWaiting {
-		s.turnAway(nc, user)
+	if err == nil && !user.Trusted && s.flooded(nc, raw, user) {
 		return
 	}
 	refuse := (*wire.Error)(nil)

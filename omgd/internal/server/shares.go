@@ -6,6 +6,7 @@ import (
 	"net"
 	"runtime"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -73,11 +74,19 @@ func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
 	}()
 }
 
-// turnAway refuses a connection at once, without waiting until the peer has read why: if a
-// user connects faster than can be answered, the others wait until this is done.
-func (s *Server) turnAway(nc *net.UnixConn, u share.User) {
-	_, _ = nc.Write(s.appendError(nil, 0, s.tooMany(u))) // cannot block: the send buffer is empty
+// flooded closes a connection that need not be served: one whose peer has gone, or one too
+// many of a user who connects faster than can be answered. Others wait in the kernel until
+// this is done, so it does not wait until the peer has read why.
+func (s *Server) flooded(nc *net.UnixConn, raw syscall.RawConn, u share.User) bool {
+	switch {
+	case peerClosed(raw):
+	case s.shares.turns.Waiting(u) >= maxWaiting:
+		_, _ = nc.Write(s.appendError(nil, 0, s.tooMany(u))) // cannot block: the send buffer is empty
+	default:
+		return false
+	}
 	_ = nc.Close()
+	return true
 }
 
 // leave ends the sending side of a connection, and waits until the peer has read
@@ -204,7 +213,7 @@ func (t *turn) leave() bool {
 // gone ends a connection whose peer has closed it, also if there is more to read: the peer
 // does not want the reply any more.
 func (c *conn) gone() error {
-	if c.peerClosed() {
+	if peerClosed(c.raw) {
 		c.cancel()
 	}
 	return c.ctx.Err()

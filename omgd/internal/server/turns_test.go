@@ -1,8 +1,8 @@
 package server
 
 import (
+	"bytes"
 	"context"
-	"io"
 	"net"
 	"os"
 	"sync/atomic"
@@ -34,8 +34,10 @@ func TestTurns_NobodyHoldsOne(t *testing.T) {
 		send(t, dial(), large)
 		deaf := dial()
 		require.NoError(t, deaf.SetWriteDeadline(time.Now().Add(20*time.Millisecond)))
-		_, err := io.Copy(deaf, repeated(request(t, 1, wire.OpPing, nil)))
-		require.Error(t, err, "nothing more fits into the socket")
+		ping, err := bytes.Repeat(request(t, 1, wire.OpPing, nil), 1000), error(nil)
+		for err == nil { // until nothing more fits into the socket
+			_, err = deaf.Write(ping)
+		}
 	}
 	await.Condition(t, func() bool { return s.Connections() == 40 }, "connections that wait")
 	nc := dial()
@@ -43,16 +45,6 @@ func TestTurns_NobodyHoldsOne(t *testing.T) {
 		send(t, nc, request(t, id+1, wire.OpPing, nil))
 		require.Nil(t, response(t, nc).Err)
 	}
-}
-
-// repeated reads the same bytes without end.
-type repeated []byte
-
-func (r repeated) Read(p []byte) (n int, err error) {
-	for n < len(p) {
-		n += copy(p[n:], r)
-	}
-	return n, nil
 }
 
 // TestTurns_TooManyWait: while as many connections of a user wait as may, further ones of
@@ -121,4 +113,23 @@ func TestTurns_Gone(t *testing.T) {
 	require.ErrorIs(t, <-ended, context.Canceled)
 	require.Nil(t, response(t, third).Err)
 	require.EqualValues(t, 2, begun.Load())
+}
+
+// TestAccept_Gone: a connection whose peer has closed it before it was accepted is not
+// served: others wait behind it.
+func TestAccept_Gone(t *testing.T) {
+	var begun atomic.Int64
+	s, dial, _ := serve(t, shared(handlerConfig(func(_ context.Context, _ *Request, w *Writer) error {
+		begun.Add(1)
+		return w.Chunk(emptyMap, false)
+	}), new(atomic.Bool)))
+	s.mu.Lock() // holds up whoever accepts
+	dial()
+	gone, nc := dial(), dial()
+	send(t, gone, request(t, 1, "op", nil))
+	require.NoError(t, gone.Close())
+	send(t, nc, request(t, 1, "op", nil))
+	s.mu.Unlock()
+	require.Nil(t, response(t, nc).Err)
+	require.EqualValues(t, 1, begun.Load())
 }
