@@ -1,12 +1,22 @@
 package users
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -105,8 +115,8 @@ func attacks(scale int) []*attack {
 	}
 }
 
-// run attacks until ctx ends, and waits for the end.
-func run(ctx context.Context, socket string, all []*attack) (wait func()) {
+// run attacks until ctx ends.
+func run(ctx context.Context, socket string, all []*attack) {
 	var wg sync.WaitGroup
 	for _, a := range all {
 		for worker := range a.workers {
@@ -120,5 +130,75 @@ func run(ctx context.Context, socket string, all []*attack) (wait func()) {
 			})
 		}
 	}
-	return wg.Wait
+	wg.Wait()
+}
+
+// helperVariable is the variable with which this program is another one: an echo server
+// ("echo SOCKET"), or the attackers ("attack SOCKET SCALE NAME", all of them without a name).
+// Each is a process of its own, so that what is measured waits neither for attackers in its
+// own process, nor less than omgd for the kernel.
+const helperVariable = "OMG_TEST_HELPER"
+
+// help is this program as another one.
+func help(words []string) error {
+	if words[0] == "echo" {
+		return serveEcho(words[1])
+	}
+	scale, err := strconv.Atoi(words[2])
+	if err != nil {
+		return err
+	}
+	all := attacks(scale)
+	if name := strings.Join(words[3:], " "); name != "" {
+		all = slices.DeleteFunc(all, func(a *attack) bool { return a.name != name })
+	}
+	ctx, end := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		end()
+	}()
+	run(ctx, words[1], all)
+	for _, a := range all {
+		fmt.Println(a.tries.Load(), a.name)
+	}
+	return nil
+}
+
+// serveEcho serves a socket that returns what it gets.
+func serveEcho(socket string) error {
+	l, err := net.Listen("unix", socket)
+	for err == nil {
+		var nc net.Conn
+		if nc, err = l.Accept(); err == nil {
+			go func() {
+				_, _ = io.Copy(nc, nc)
+				_ = nc.Close()
+			}()
+		}
+	}
+	return err
+}
+
+// helper starts this program as another one. stop ends it, as the end of the test does, and
+// returns what it printed.
+func helper(t *testing.T, words ...string) (stop func() string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), helperVariable+"="+strings.Join(words, " "))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	require.NoError(t, cmd.Start())
+	stop = sync.OnceValue(func() string {
+		_ = in.Close()
+		if words[0] == "echo" {
+			_ = cmd.Process.Kill()
+		}
+		_ = cmd.Wait()
+		return out.String()
+	})
+	t.Cleanup(func() { stop() })
+	return stop
 }

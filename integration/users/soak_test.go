@@ -1,14 +1,12 @@
 package users
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -86,48 +84,20 @@ func (a *asked) percentile(percent int) time.Duration {
 	return a.took[(len(a.took)-1)*percent/100].Round(time.Microsecond)
 }
 
-// echoSocket is the variable with which this program is an echo server, to compare with.
-// Like omgd it is a process of its own: one with the attackers would know of a request
-// without the help of the kernel.
-const echoSocket = "OMG_TEST_ECHO"
-
-// startEcho starts this program as an echo server.
+// startEcho starts an echo server, to compare with.
 func startEcho(t *testing.T) (socket string) {
 	t.Helper()
 	socket = filepath.Join(t.TempDir(), "echo")
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), echoSocket+"="+socket)
-	cmd.Stderr = os.Stderr
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	harness.Await(t, func() bool { return (&asked{}).reaches(socket) }, "the echo server")
+	helper(t, "echo", socket)
+	harness.Await(t, func() bool {
+		a := &asked{}
+		a.echo(socket)
+		return len(a.failed) == 0
+	}, "the echo server")
 	return socket
 }
 
-func (a *asked) reaches(socket string) bool {
-	a.echo(socket)
-	return len(a.failed) == 0
-}
-
-// serveEcho is the echo server.
-func serveEcho(socket string) {
-	l, err := net.Listen("unix", socket)
-	for err == nil {
-		var nc net.Conn
-		if nc, err = l.Accept(); err == nil {
-			go func() {
-				_, _ = io.Copy(nc, nc)
-				_ = nc.Close()
-			}()
-		}
-	}
-	panic(err)
-}
-
-// attacked is a system-wide daemon under attack, and what is compared with it.
+// attacked is a system-wide daemon under attack, and the echo server that is compared with it.
 type attacked struct {
 	t     *testing.T
 	d     *harness.Daemon
@@ -136,12 +106,24 @@ type attacked struct {
 	table strings.Builder
 }
 
+// none and together are no attack, and all of them.
+const (
+	none     = "none"
+	together = "all at the same time"
+)
+
 // under attacks until others have asked so many rounds of requests, and that long, and
 // notes their times. No request of theirs is lost.
-func (w *attacked) under(name string, all []*attack, rounds int, long time.Duration) {
+func (w *attacked) under(name string, scale, rounds int, long time.Duration) {
 	w.t.Helper()
-	ctx, end := context.WithCancel(w.t.Context())
-	wait := run(ctx, w.d.Socket, all)
+	stop := func() string { return "" }
+	switch name {
+	case none:
+	case together:
+		stop = helper(w.t, "attack", w.d.Socket, strconv.Itoa(scale))
+	default:
+		stop = helper(w.t, "attack", w.d.Socket, strconv.Itoa(scale), name)
+	}
 	user, admin, plain := &asked{}, &asked{}, &asked{}
 	for n, until := 0, time.Now().Add(long); n < rounds || time.Now().Before(until); n++ {
 		user.request(alice, w.d.Socket, wire.OpInfo, &wire.InfoRequest{Names: []string{fmt.Sprint("core/none", n)}})
@@ -151,13 +133,15 @@ func (w *attacked) under(name string, all []*attack, rounds int, long time.Durat
 		plain.echo(w.echo)
 		time.Sleep(5 * time.Millisecond) // below the rate of a user
 	}
-	end()
-	wait()
-	var tries int64
-	for _, a := range all {
-		require.Positive(w.t, a.tries.Load(), a.name)
-		tries += a.tries.Load()
+	tries := 0
+	for line := range strings.Lines(stop()) {
+		number, _, _ := strings.Cut(line, " ")
+		n, err := strconv.Atoi(number)
+		require.NoError(w.t, err)
+		require.Positive(w.t, n, line)
+		tries += n
 	}
+	require.Equal(w.t, name == none, tries == 0, name)
 	fmt.Fprintf(&w.table, "%s\t%d\t%d\t%d", name, tries, len(user.took)+len(admin.took), len(user.failed)+len(admin.failed))
 	for _, a := range []*asked{user, admin, plain} {
 		fmt.Fprintf(&w.table, "\t%v\t%v", a.percentile(50), a.percentile(99))
@@ -190,17 +174,17 @@ func newAttacked(t *testing.T, soak bool) *attacked {
 // time, every request of others is answered. In its long form the attacks are larger,
 // and all together last ten minutes.
 func TestUsers_AllAttacks(t *testing.T) {
-	scale, each, together := 1, time.Duration(0), time.Duration(0)
+	scale, each, long := 1, time.Duration(0), time.Duration(0)
 	soak := os.Getenv("OMG_SOAK") != ""
 	if soak {
-		scale, each, together = 20, 30*time.Second, 10*time.Minute
+		scale, each, long = 20, 30*time.Second, 10*time.Minute
 	}
 	w := newAttacked(t, soak)
-	w.under("none", nil, 50, each)
+	w.under(none, scale, 50, each)
 	for _, a := range attacks(scale) {
-		w.under(a.name, []*attack{a}, 50, each)
+		w.under(a.name, scale, 50, each)
 	}
-	w.under("all at the same time", attacks(scale), 100, together)
+	w.under(together, scale, 100, long)
 	var table strings.Builder
 	tab := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "attack\ttries\trequests of others\tlost\tuser p50\tp99\troot p50\tp99\techo server p50\tp99\tpeak memory")
