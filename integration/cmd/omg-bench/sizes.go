@@ -3,7 +3,6 @@ package main
 import (
 	"archive/tar"
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -119,7 +118,7 @@ func (b *bench) searches(path, on string, n int, queries []string) error {
 			return 0, 0, err
 		}
 		start := time.Now()
-		r, err := set.Search(context.Background(), query, limit)
+		r, err := set.Search(query, limit)
 		return float64(time.Since(start).Nanoseconds()) / 1e3, r.Total, err
 	}
 	var times sample

@@ -74,9 +74,9 @@ func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
 	}()
 }
 
-// flooded closes a connection that need not be served: one whose peer has gone, or one too
-// many of a user who connects faster than can be answered. Others wait in the kernel until
-// this is done, so it does not wait until the peer has read why.
+// flooded reports whether a new connection is not served, and closes it then: because its peer has closed it, or because too
+// many connections of its user wait already. It does not wait until the peer has read the refusal, because meanwhile other
+// users would wait in the kernel to be accepted.
 func (s *Server) flooded(nc *net.UnixConn, raw syscall.RawConn, u share.User) bool {
 	switch {
 	case peerClosed(raw):

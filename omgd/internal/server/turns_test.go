@@ -123,7 +123,7 @@ func TestAccept_Gone(t *testing.T) {
 		begun.Add(1)
 		return w.Chunk(emptyMap, false)
 	}), new(atomic.Bool)))
-	s.mu.Lock() // holds up whoever accepts
+	s.mu.Lock() // the goroutine that accepts connections waits for it
 	dial()
 	gone, nc := dial(), dial()
 	send(t, gone, request(t, 1, "op", nil))

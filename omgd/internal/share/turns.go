@@ -36,8 +36,8 @@ type waiter struct{ begin func() }
 const (
 	// little is the debt up to which a user may have the last free turn.
 	little = 20 * time.Millisecond
-	// A tenth of the time that passes is paid back. Who computes less than that has used
-	// little at any time. Nobody owes more than is paid back in a minute.
+	// A tenth of the time that passes is subtracted from a debt. A user who computes less than that has no debt most of the
+	// time. A debt is at most what is subtracted in a minute.
 	payback = 10
 	most    = time.Minute / payback
 )
