@@ -2,6 +2,7 @@ package service
 
 import (
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -169,8 +170,20 @@ func TestSystem_Rate(t *testing.T) {
 	require.Zero(t, refusals(bob, 5), "bob has a quota of his own")
 }
 
-// TestSystem_LoginUserIsNotTrusted: a login user with the system user's name is another
-// user, whose daemon nobody asks.
+// TestSystem_OtherUser checks that users trust a system-wide daemon that runs as another system user.
+func TestSystem_OtherUser(t *testing.T) {
+	t.Parallel()
+	r := machine(newSystem(t), `sed -i 's/^omg:x:941:941:/pkgd:x:942:941:/' /etc/passwd`+strings.ReplaceAll(system, "-o omg", "-o pkgd")+`
+setpriv --reuid pkgd --regid omg --init-groups env -u XDG_RUNTIME_DIR HOME=/ /mnt/omgd --system --foreground --dbpath /media/db --pacman-config /media/pacman.conf 2>/tmp/log & daemon=$!
+ready
+says "alice" as alice /mnt/omg status --format '{{.index.packages}}'
+stop
+`)
+	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
+	require.Contains(t, r.Stdout, "alice: 0: 200\n")
+}
+
+// TestSystem_LoginUserIsNotTrusted checks that omg sends no request to a system-wide daemon that runs as a login user.
 func TestSystem_LoginUserIsNotTrusted(t *testing.T) {
 	t.Parallel()
 	r := machine(newSystem(t), `sed -i 's/^omg:x:941:941:/omg:x:41010:41010:/' /etc/passwd`+system+`

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,11 +14,9 @@ import (
 )
 
 // SystemDir is the data directory that all users share, and SystemSocket is the socket of the system-wide daemon.
-// SystemUser owns both.
 const (
 	SystemDir    = "/var/lib/omg"
 	SystemSocket = "/run/omg/omg.sock"
-	SystemUser   = "omg"
 )
 
 // Env holds the environment variables and the user ID on which paths and trust depend. The zero value of Env has no
@@ -175,15 +173,21 @@ func (e Env) DataDirs(flag string) []string {
 	return []string{path, SystemDir}
 }
 
-// systemUID returns the ID of the user SystemUser. The bool is false if the user does not exist or is not a system user but
-// a login user, whose ID is above the range for system users.
-func systemUID() (uint32, bool) {
-	u, err := user.Lookup(SystemUser)
-	if err != nil {
-		return 0, false
+// systemDirs are the directories of the system-wide daemon, whose owner is the user that the daemon runs as.
+var systemDirs = []string{filepath.Dir(SystemSocket), SystemDir}
+
+// isSystemUser reports whether the system-wide daemon runs as a user. The user must own one of the directories dirs, in
+// which only root can create a directory of this name: so root has chosen the user, usually with User= in the daemon's unit.
+// A login user, whose ID is above the range for system users, is never accepted.
+func isSystemUser(uid uint32, dirs []string) bool {
+	if uint64(uid) > maxSystemUID(loginDefs) {
+		return false
 	}
-	uid, err := strconv.ParseUint(u.Uid, 10, 32)
-	return uint32(uid), err == nil && uid <= maxSystemUID(loginDefs)
+	return slices.ContainsFunc(dirs, func(dir string) bool {
+		var st unix.Stat_t
+		return unix.Lstat(dir, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Uid == uid &&
+			checkWay(filepath.Dir(dir), func(uid uint32) bool { return uid == 0 }) == nil
+	})
 }
 
 // loginDefs is the file with the ranges of user IDs: see login.defs(5).
@@ -207,14 +211,10 @@ func maxSystemUID(path string) uint64 {
 	return usual
 }
 
-// Trusts reports whether the files and sockets of a user are trusted. They are if the user is this user, root, or the
-// system user SystemUser.
+// Trusts reports whether the files and sockets of a user are trusted. They are if the user is this user, root, or the user
+// that the system-wide daemon runs as.
 func (e Env) Trusts(uid uint32) bool {
-	if uid == 0 || int(uid) == e.UID {
-		return true
-	}
-	system, ok := systemUID()
-	return ok && uid == system
+	return uid == 0 || int(uid) == e.UID || isSystemUser(uid, systemDirs)
 }
 
 // ErrNotInstalled means that one of omg's programs is not installed in the expected directory.

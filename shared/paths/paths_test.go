@@ -125,9 +125,38 @@ func TestTrusts(t *testing.T) {
 	require.True(t, e.Trusts(0))
 	require.True(t, e.Trusts(1000))
 	require.False(t, e.Trusts(1001))
-	system, there := systemUID()
-	require.Equal(t, there, e.Trusts(system) && system != 0)
 	require.False(t, Env{UID: 1000}.Trusts(1<<32-1))
+}
+
+// TestIsSystemUser checks that the owner of a directory that only root can create is trusted, unless it is a login user.
+func TestIsSystemUser(t *testing.T) {
+	need.Root(t)
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "omg")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	dirs := []string{filepath.Join(parent, "none"), dir}
+	for _, c := range []struct {
+		name          string
+		owner, parent int
+		mode          os.FileMode
+		want          bool
+	}{
+		{"a system user", 941, 0, 0o755, true},
+		{"a login user", 41010, 0, 0o755, false},
+		{"a directory that its owner could have moved there", 941, 941, 0o755, false},
+		{"a directory that every user could have created", 941, 0, 0o777, false},
+	} {
+		require.NoError(t, os.Chown(dir, c.owner, -1))
+		require.NoError(t, os.Chown(parent, c.parent, -1))
+		require.NoError(t, os.Chmod(parent, c.mode))
+		require.Equal(t, c.want, isSystemUser(uint32(c.owner), dirs), c.name)
+		require.False(t, isSystemUser(942, dirs), c.name)
+	}
+	require.NoError(t, os.Chown(parent, 0, -1))
+	require.NoError(t, os.Chmod(parent, 0o755))
+	require.NoError(t, os.Rename(dir, filepath.Join(parent, "moved")))
+	require.NoError(t, os.Symlink("moved", dir))
+	require.False(t, isSystemUser(941, dirs), "a link")
 }
 
 func TestMaxSystemUID(t *testing.T) {
