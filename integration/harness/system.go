@@ -57,6 +57,12 @@ func Env(variables ...string) Option {
 	return func(s *System) { s.Env = append(s.Env, variables...) }
 }
 
+// Private makes the home directory, which is also XDG_RUNTIME_DIR, accessible only to its user. Otherwise fish does not use
+// it, and leaves files in /tmp.
+func Private() Option {
+	return func(s *System) { require.NoError(s.T, os.Chmod(s.Home, 0o700)) }
+}
+
 // CorpusConfig is a pacman.conf for the real databases.
 const CorpusConfig = `[options]
 Architecture = x86_64
@@ -74,7 +80,9 @@ func New(t testing.TB, options ...Option) *System {
 	t.Helper()
 	home, err := os.MkdirTemp("", "omg-")
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(home) })
+	t.Cleanup(func() { // A program that a test has killed can have children that still write for a moment.
+		Await(t, func() bool { return os.RemoveAll(home) == nil }, "the removal of %s", home)
+	})
 	require.NoError(t, os.Chmod(home, 0o755))
 	s := &System{
 		T: t, Home: home, DB: filepath.Join(home, "db"), Conf: filepath.Join(home, "pacman.conf"), Data: filepath.Join(home, "data"),
@@ -96,6 +104,7 @@ func New(t testing.TB, options ...Option) *System {
 	}
 	Write(t, s.Conf, config)
 	Write(t, s.Config, "")
+	Write(t, filepath.Join(home, ".config/go/telemetry/mode"), "off") // or go starts a process that writes here after its end
 	return s
 }
 

@@ -20,7 +20,7 @@ import (
 // always use the test's databases.
 func newUser(t *testing.T) *harness.System {
 	t.Helper()
-	s := harness.New(t, harness.Generated(fixture.Options{Packages: 100, Seed: 4, Installed: 30}))
+	s := harness.New(t, harness.Generated(fixture.Options{Packages: 100, Seed: 4, Installed: 30}), harness.Private())
 	for path, text := range made(t) {
 		if strings.HasPrefix(path, "packaging/completions/") {
 			harness.Write(t, s.Path(filepath.Base(path)), text)

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { harness.MainParallel(m, "6") }
 // each. It has no databases.
 func newHome(t *testing.T) *harness.System {
 	t.Helper()
-	s := harness.New(t, harness.NoDatabases())
+	s := harness.New(t, harness.NoDatabases(), harness.Private())
 	harness.Write(t, s.Path(".nvm/versions/node/v20.1.0/bin/node"), "")
 	harness.Write(t, s.Path(".nvm/versions/node/v18.2.0/bin/node"), "")
 	harness.Write(t, s.Path("twenty/.node-version"), "20.1.0\n")
@@ -136,6 +136,7 @@ func TestVersionFile_Unreadable(t *testing.T) {
 	reader := s
 	if os.Getuid() == 0 { // root reads everything
 		reader = s.As(65534)
+		require.NoError(t, os.Chmod(s.Home, 0o755))
 	}
 	r := probe(reader, "-C", s.Path("twenty"), "--why", "node")
 	require.Contains(t, r.Stdout, "skipped")
