@@ -4,12 +4,12 @@ package pkgindex
 // time it grows.
 type arena struct {
 	blocks [][]byte
-	size   uint64 // bytes in all pieces together
+	size   uint64 // total size of the stored slices in bytes
 }
 
-const arenaBlock = 1 << 20 // bytes; more than the largest piece
+const arenaBlock = 1 << 20 // size of a block in bytes; larger than the largest slice
 
-// piece is the place of a stored slice.
+// piece says where a slice is stored.
 type piece struct {
 	block, at, size uint32
 }

@@ -65,7 +65,7 @@ type SourceBuilder struct {
 type buildDoc struct {
 	record                piece
 	text                  uint32
-	name, provides, group uint32 // bytes of these fields in text
+	name, provides, group uint32 // lengths of these fields in the text, in bytes
 	textLen               uint32
 	votes                 uint32
 	added                 uint32 // how many packages of the source were added before this one
@@ -311,7 +311,7 @@ func (b *Builder) write(w io.Writer) (header []byte, err error) {
 		for _, d := range s.docs {
 			out.write(s.records.get(d.record))
 		}
-		s.records, s.enc, s.record = arena{}, nil, nil // frees most of the memory for the next steps
+		s.records, s.enc, s.record = arena{}, nil, nil // free the records: they use most of the memory, and the next steps do not need them
 	}
 	out.end()
 	out.begin(secText)

@@ -42,7 +42,7 @@ func (f *File) CheckSums() error {
 		for _, name := range sectionOrder {
 			s := f.table[name]
 			if checksum(f.data[s.offset:s.offset+s.length]) != s.crc {
-				return fmt.Errorf("%w: checksum of section %s", ErrDamaged, name)
+				return fmt.Errorf("%w: wrong checksum of section %s", ErrDamaged, name)
 			}
 		}
 		return nil
@@ -61,7 +61,7 @@ func (f *File) checkLists() error {
 		// If lists could overlap, the time to read them all could grow with the square of the file's size.
 		n := p.minSize()
 		if n > left {
-			return fmt.Errorf("%w: the lists are longer than section %s", ErrDamaged, secPostings)
+			return fmt.Errorf("%w: the lists together are longer than section %s", ErrDamaged, secPostings)
 		}
 		left -= n
 		docs, err = p.appendDocs(docs[:0])
@@ -70,7 +70,7 @@ func (f *File) checkLists() error {
 	last := uint32(0)
 	for b := f.grams; len(b) >= gramSize; b = b[gramSize:] {
 		if key := binary.LittleEndian.Uint32(b); key <= last {
-			return fmt.Errorf("%w: section %s is not in order", ErrDamaged, secGrams)
+			return fmt.Errorf("%w: section %s is not sorted", ErrDamaged, secGrams)
 		} else {
 			last = key
 		}
@@ -81,7 +81,7 @@ func (f *File) checkLists() error {
 	last = 0
 	for b := f.terms; len(b) >= termSize; b = b[termSize:] {
 		if hash := binary.LittleEndian.Uint32(b); hash < last {
-			return fmt.Errorf("%w: section %s is not in order", ErrDamaged, secTerms)
+			return fmt.Errorf("%w: section %s is not sorted", ErrDamaged, secTerms)
 		} else {
 			last = hash
 		}

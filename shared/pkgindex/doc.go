@@ -43,7 +43,7 @@
 //	summary crc [4]  CRC32C of the summary's bytes
 //	details crc [4]  CRC32C of the details' bytes
 //	summary     [4]  bytes of the summary
-//	pairs       [2]  number of pairs: summary, details [1 each]
+//	pairs       [2]  number of pairs in the summary, and in the details [1 each]
 //	summary, then details up to the next record
 //
 // TEXT has the searchable text of each doc, case-folded (see Fold): the name, the name in each provides, each group, and
@@ -70,11 +70,12 @@
 //	where [4]  as in GRAM
 //	count [4]  as in GRAM
 //
-// VALS holds the values of TERM, each as its length [1 or more, unsigned varint], its field's letter [1] and its folded
+// VALS has the values of TERM, each as its length [1 or more, unsigned varint], its field's letter [1] and its folded
 // bytes.
 //
-// POST holds lists of docs. A list of more than a thirty-second of all docs is a bitmap of all docs, 8 per byte, the
-// lowest bit first; a shorter list is a sequence of unsigned varints, the first doc and then the differences.
+// POST has lists of docs. A list of more than 1/32 of all docs is a bitmap of all docs, 8 per byte, the lowest bit
+// first. A shorter list is a sequence of unsigned varints: the first doc, and then the difference from each doc to the
+// next.
 //
 // # Trust
 //

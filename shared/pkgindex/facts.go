@@ -67,12 +67,12 @@ func decodeFacts(b []byte, docs uint32) (BuildInfo, error) {
 	next := uint32(0)
 	for _, s := range f.Sources {
 		if s.First != next || s.Packages > docs-next {
-			return f, fmt.Errorf("%w: build facts: the docs of %q", ErrDamaged, s.Name)
+			return f, fmt.Errorf("%w: build facts: the range of docs of source %q is wrong", ErrDamaged, s.Name)
 		}
 		next += s.Packages
 	}
 	if next != docs {
-		return f, fmt.Errorf("%w: build facts: %d docs without a source", ErrDamaged, docs-next)
+		return f, fmt.Errorf("%w: build facts: %d docs belong to no source", ErrDamaged, docs-next)
 	}
 	return f, nil
 }

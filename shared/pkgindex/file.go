@@ -38,7 +38,7 @@ func Open(path string, trust func(uid uint32) bool) (*File, error) {
 func openFile(path string, trust func(uint32) bool) (*File, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err // Open adds the path
+		return nil, err // Open, the caller, adds the path
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
@@ -192,15 +192,15 @@ func open(head, data []byte) (f *File, err error) {
 	f.names, f.grams, f.terms = sec(secNames), sec(secGrams), sec(secTerms)
 	f.values, f.postings = sec(secValues), sec(secPostings)
 	if len(f.docTable) < docSize || len(f.docTable)%docSize != 0 {
-		return nil, fmt.Errorf("%w: length of section %s", ErrDamaged, secDocs)
+		return nil, fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, secDocs)
 	}
 	f.docs = uint32(len(f.docTable)/docSize - 1)
 	if uint64(len(f.names)) != uint64(f.docs)*4 {
-		return nil, fmt.Errorf("%w: length of section %s", ErrDamaged, secNames)
+		return nil, fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, secNames)
 	}
 	facts := sec(secFacts)
 	if len(facts) > maxFacts {
-		return nil, fmt.Errorf("%w: %d bytes of build facts", ErrDamaged, len(facts))
+		return nil, fmt.Errorf("%w: the build facts have %d bytes, at most %d are allowed", ErrDamaged, len(facts), maxFacts)
 	}
 	f.facts, err = decodeFacts(bytes.Clone(facts), f.docs)
 	return f, err
@@ -301,12 +301,12 @@ func (f *File) record(doc uint32, withDetails bool) (summary, details Record, er
 	}
 	summary = Record{Pairs: int(h[12]), Bytes: body[:n]}
 	if checksum(summary.Bytes) != binary.LittleEndian.Uint32(h[0:]) {
-		return summary, details, fmt.Errorf("%w: checksum of record %d", ErrDamaged, doc)
+		return summary, details, fmt.Errorf("%w: wrong checksum of record %d", ErrDamaged, doc)
 	}
 	if withDetails {
 		details = Record{Pairs: int(h[13]), Bytes: body[n:]}
 		if checksum(details.Bytes) != binary.LittleEndian.Uint32(h[4:]) {
-			return summary, details, fmt.Errorf("%w: checksum of record %d", ErrDamaged, doc)
+			return summary, details, fmt.Errorf("%w: wrong checksum of record %d", ErrDamaged, doc)
 		}
 	}
 	return summary, details, nil
@@ -329,11 +329,11 @@ func (f *File) gram(key uint32) (posting, error) {
 func (f *File) posting(where, count uint32) (posting, error) {
 	p := posting{count: count, docs: f.docs, one: where}
 	if count > f.docs {
-		return p, fmt.Errorf("%w: a list of %d docs", ErrDamaged, count)
+		return p, fmt.Errorf("%w: a list of %d docs in an index of %d docs", ErrDamaged, count, f.docs)
 	}
 	if count > 1 {
 		if uint64(where) > uint64(len(f.postings)) {
-			return p, fmt.Errorf("%w: a list outside its section", ErrDamaged)
+			return p, fmt.Errorf("%w: a list begins after the end of section %s", ErrDamaged, secPostings)
 		}
 		p.bytes = f.postings[where:]
 	}
@@ -369,7 +369,7 @@ func (f *File) value(at uint32) (field byte, value []byte, err error) {
 			return b[k], b[k+1:][:n], nil
 		}
 	}
-	return 0, nil, fmt.Errorf("%w: a value outside its section", ErrDamaged)
+	return 0, nil, fmt.Errorf("%w: a value is not inside section %s", ErrDamaged, secValues)
 }
 
 // nameDoc returns the doc whose name is the i-th in sorted order.

@@ -94,16 +94,16 @@ func unmarshalHeader(b []byte, size int64) (sections int, tableCRC uint32, err e
 		return 0, 0, ErrNotIndex
 	}
 	if len(b) < headerSize {
-		return 0, 0, fmt.Errorf("%w: %d bytes are too few", ErrDamaged, len(b))
+		return 0, 0, fmt.Errorf("%w: the file has only %d bytes", ErrDamaged, len(b))
 	}
 	if v := binary.LittleEndian.Uint32(b[8:]); v != Version {
 		return 0, 0, fmt.Errorf("%w: the file is version %d, this program reads version %d: rebuild it with omg-index build", ErrVersion, v, Version)
 	}
 	if binary.LittleEndian.Uint32(b[28:]) != checksum(b[:28]) {
-		return 0, 0, fmt.Errorf("%w: header checksum", ErrDamaged)
+		return 0, 0, fmt.Errorf("%w: wrong checksum of the header", ErrDamaged)
 	}
 	if want := binary.LittleEndian.Uint64(b[16:]); size < 0 || want != uint64(size) {
-		return 0, 0, fmt.Errorf("%w: %d bytes long, should be %d", ErrDamaged, size, want)
+		return 0, 0, fmt.Errorf("%w: the file has %d bytes instead of %d", ErrDamaged, size, want)
 	}
 	n := binary.LittleEndian.Uint32(b[12:])
 	if n > maxSections {
@@ -117,7 +117,7 @@ func unmarshalHeader(b []byte, size int64) (sections int, tableCRC uint32, err e
 // and only padding is outside the sections.
 func unmarshalTable(b []byte, crc uint32, size int64) (map[string]section, error) {
 	if checksum(b) != crc {
-		return nil, fmt.Errorf("%w: section table checksum", ErrDamaged)
+		return nil, fmt.Errorf("%w: wrong checksum of the section table", ErrDamaged)
 	}
 	secs := make(map[string]section, len(b)/entrySize)
 	end := uint64(headerSize + len(b))

@@ -56,9 +56,10 @@ func (b *Builder) eachText(f func(doc uint32, d *buildDoc, text []byte)) {
 }
 
 // trigrams collects the three-byte substrings. The first two bytes of a substring select a page, and the third byte
-// selects a place in the page. Only the pages whose two bytes occur in a text are allocated, which are few.
+// selects a place in the page. A page is allocated when its two bytes first occur in a text, so most pages are never
+// allocated.
 type trigrams struct {
-	pages [1 << 16]*[1 << 8]uint32 // for each substring, the position of its list in all, plus 1; 0 for no list
+	pages [1 << 16]*[1 << 8]uint32 // for each substring, the index of its list in the slice all, plus 1; 0 for no list
 	all   []gramList
 }
 
@@ -90,7 +91,7 @@ func (t *trigrams) add(b *Builder) {
 // shortGrams collects the one- and two-byte substrings by tier.
 type shortGrams struct {
 	seen [shortPlaces]uint32           // for each substring, the last doc that contained it, plus 1; 0 for no doc
-	ids  [numTiers][shortPlaces]uint32 // for each tier and substring, the position of its list in all, plus 1; 0 for no list
+	ids  [numTiers][shortPlaces]uint32 // for each tier and substring, the index of its list in the slice all, plus 1; 0 for no list
 	all  []gramList
 }
 

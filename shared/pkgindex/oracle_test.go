@@ -35,8 +35,8 @@ func (o *oracle) tiersOf(word string) []Tier {
 	return tiers
 }
 
-// sorted returns indexes into o.packages, for the packages of o.repos, in the order in which a search lists them if all
-// match equally well.
+// sorted returns the indexes in o.packages of all packages from o.repos, in the order in which a search lists equally
+// good matches.
 func (o *oracle) sorted() []int {
 	if o.order != nil {
 		return o.order

@@ -6,9 +6,9 @@ import (
 	"math/bits"
 )
 
-// dense reports whether a list of count docs, in an index of n docs, is stored as a bitmap. A list of a thirty-second of
-// all docs needs four times the space as a bitmap, but a bitmap can be tested for a doc in one step. With this limit, the
-// index is a twenty-fifth larger than without bitmaps, and the slowest searches take two thirds of the time.
+// dense reports whether a list of count docs, in an index of n docs, is stored as a bitmap. A list of 1/32 of all docs is
+// four times as large as a bitmap, but a bitmap shows in one step whether it contains a doc. With this limit, an index is
+// 4 % larger than without bitmaps, and the slowest searches take two thirds of the time.
 func dense(count, n uint32) bool { return count > n/32 }
 
 // posting is a list of docs in ascending order.
@@ -37,7 +37,7 @@ func appendPosting(dst []byte, list []uint32, docs uint32) []byte {
 	return dst
 }
 
-// minSize returns the number of bytes that the encoded list has at least.
+// minSize returns the minimum size of the encoded list in bytes.
 func (p posting) minSize() uint64 {
 	switch {
 	case p.count < 2:
@@ -69,7 +69,7 @@ func (p posting) appendDocs(dst []uint32) ([]uint32, error) {
 	}
 	if p.count == 1 {
 		if p.one >= p.docs {
-			return dst, fmt.Errorf("%w: doc %d of %d in a list", ErrDamaged, p.one, p.docs)
+			return dst, fmt.Errorf("%w: a list contains doc %d, but the index has only %d docs", ErrDamaged, p.one, p.docs)
 		}
 		return append(dst, p.one), nil
 	}
@@ -99,13 +99,13 @@ func (p posting) decoder() decoder {
 	return decoder{bytes: p.bytes, left: p.count, docs: uint64(p.docs)}
 }
 
-// next decodes the next docs of the list into batch and returns their number, 0 at the end of the list. Each doc is at
-// least as large as the one before it, and less than the number of docs in the index.
+// next decodes up to 256 more docs of the list into batch. It returns how many docs it has decoded, or 0 at the end of
+// the list. No doc is less than the doc before it, and each is less than the number of docs in the index.
 func (d *decoder) next(batch *[256]uint32) (int, error) {
 	n := int(min(d.left, uint32(len(batch))))
 	b, doc := d.bytes, d.doc
 	for i := 0; i < n; {
-		// This fast loop reads differences of one byte, which most of them are.
+		// This fast loop decodes differences of one byte, because most differences have one byte.
 		run := min(n-i, len(b))
 		k := 0
 		for k < run && b[k] < 0x80 {
@@ -119,7 +119,7 @@ func (d *decoder) next(batch *[256]uint32) (int, error) {
 		}
 		delta, k := binary.Uvarint(b)
 		if k <= 0 || delta >= d.docs {
-			return 0, fmt.Errorf("%w: a list is truncated", ErrDamaged)
+			return 0, fmt.Errorf("%w: a list is truncated or invalid", ErrDamaged)
 		}
 		doc += delta
 		batch[i] = uint32(doc)
@@ -129,7 +129,7 @@ func (d *decoder) next(batch *[256]uint32) (int, error) {
 		}
 	}
 	if doc >= d.docs {
-		return 0, fmt.Errorf("%w: doc %d of %d in a list", ErrDamaged, doc, d.docs)
+		return 0, fmt.Errorf("%w: a list contains doc %d, but the index has only %d docs", ErrDamaged, doc, d.docs)
 	}
 	d.bytes, d.doc, d.left = b, doc, d.left-uint32(n)
 	return n, nil
@@ -138,7 +138,7 @@ func (d *decoder) next(batch *[256]uint32) (int, error) {
 func (p posting) appendBitmap(dst []uint32) ([]uint32, error) {
 	bm, ok := p.bitmap()
 	if !ok {
-		return dst, fmt.Errorf("%w: a bitmap ends early", ErrDamaged)
+		return dst, fmt.Errorf("%w: a bitmap is truncated", ErrDamaged)
 	}
 	for i := 0; i < len(bm); i += 8 {
 		var w uint64
@@ -152,7 +152,7 @@ func (p posting) appendBitmap(dst []uint32) ([]uint32, error) {
 		for ; w != 0; w &= w - 1 {
 			doc := uint32(i*8 + bits.TrailingZeros64(w))
 			if doc >= p.docs {
-				return dst, fmt.Errorf("%w: doc %d of %d in a bitmap", ErrDamaged, doc, p.docs)
+				return dst, fmt.Errorf("%w: a bitmap contains doc %d, but the index has only %d docs", ErrDamaged, doc, p.docs)
 			}
 			dst = append(dst, doc)
 		}

@@ -6,7 +6,7 @@ import "bytes"
 // matches several words has the worst of the words' tiers.
 type Tier uint8
 
-// The tiers, each for the place where a package contains the word.
+// The tiers. Each is the place in a package where the word was found.
 const (
 	TierExact    Tier = iota // the word is the package's name
 	TierProvides             // the word is a name that the package provides

@@ -74,7 +74,7 @@ func (f *File) rebuild(b *Builder, i int) error {
 	s.sort()
 	for i, d := range s.docs {
 		if d.added != uint32(i) {
-			return fmt.Errorf("%w: the packages of %q are not in order at doc %d", ErrDamaged, facts.Name, facts.First+uint32(i))
+			return fmt.Errorf("%w: the packages of source %q are not sorted: doc %d is misplaced", ErrDamaged, facts.Name, facts.First+uint32(i))
 		}
 	}
 	return nil
@@ -90,7 +90,7 @@ func (f *File) packageIn(source *SourceInfo, doc uint32) (p wire.Package, err er
 		return p, err
 	}
 	if p.Repo != source.Name {
-		return p, fmt.Errorf("%w: record %d of source %q has a package of %q", ErrDamaged, doc, source.Name, p.Repo)
+		return p, fmt.Errorf("%w: record %d of source %q contains a package of %q", ErrDamaged, doc, source.Name, p.Repo)
 	}
 	if (p.AUR != nil) != (source.Kind == KindAUR) {
 		return p, fmt.Errorf("%w: record %d does not have the fields of a package of %q", ErrDamaged, doc, source.Name)
@@ -99,7 +99,7 @@ func (f *File) packageIn(source *SourceInfo, doc uint32) (p wire.Package, err er
 	if err != nil {
 		return p, err
 	}
-	// Records do not distinguish an empty description from none, only the text does.
+	// Only the text distinguishes an empty description from an absent one. In the record, both look the same.
 	p.EmptyDesc = p.Desc == "" && text.desc != nil
 	return p, nil
 }

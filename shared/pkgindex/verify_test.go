@@ -108,7 +108,8 @@ func (o *forged) facts(change func(*BuildInfo)) {
 	require.NoError(o.t, err)
 }
 
-// entry returns the first entry of GRAM or TERM, whose entries have the given size, with a list of least to most docs.
+// entry returns the first entry of GRAM or TERM whose list has least to most docs. The parameter size is the size of an
+// entry.
 func (o *forged) entry(name string, size int, least, most uint32) []byte {
 	o.t.Helper()
 	for b := o.sections[name]; len(b) > 0; b = b[size:] {
@@ -160,10 +161,10 @@ var wrongs = map[string]struct {
 	}, "record 0 is not encoded"},
 	"a pair too many":                        {func(o *forged) { o.records[0][12]++ }, "record"},
 	"pairs of the summary among the details": {func(o *forged) { o.records[0][12]--; o.records[0][13]++ }, "section RECS"},
-	"packages not in order": {func(o *forged) {
-		// The first package of the AUR has 100 votes, more than any other. Leave it only 1.
+	"packages not sorted": {func(o *forged) {
+		// The first package of the AUR has 100 votes, more than any other. Change this to 1 vote.
 		o.replace(o.records[2], "votes\xce\x00\x00\x00\x64", "votes\xce\x00\x00\x00\x01")
-	}, "not in order"},
+	}, "not sorted"},
 	"a doc left out of a list":     {func(o *forged) { increase(o.entry(secGrams, gramSize, 2, 2)[8:], ^uint32(0)) }, "section GRAM"},
 	"another doc in a list of one": {func(o *forged) { increase(o.entry(secGrams, gramSize, 1, 1)[4:], 1) }, "section GRAM"},
 	"another doc in a list of varints": {func(o *forged) {
@@ -192,7 +193,7 @@ var wrongs = map[string]struct {
 			binary.LittleEndian.PutUint32(b[4:], 0)
 			binary.LittleEndian.PutUint32(b[8:], 60)
 		}
-	}, "the lists are longer"},
+	}, "the lists together are longer"},
 	"a package in another source": {func(o *forged) {
 		o.facts(func(f *BuildInfo) { f.Sources[0].Packages++; f.Sources[1].First++; f.Sources[1].Packages-- })
 	}, `of "aur"`},
@@ -206,8 +207,8 @@ var wrongs = map[string]struct {
 	"a section more":  {func(o *forged) { o.sections["MORE"] = []byte("more") }, ""},
 }
 
-// TestVerify_Wrong checks that Verify finds each fault of the table wrongs in an index with correct checksums, and that
-// no method that reads such an index panics.
+// TestVerify_Wrong checks each fault in the table wrongs, in an index whose checksums are correct. Verify must find the
+// fault, and no method that reads the index may panic.
 func TestVerify_Wrong(t *testing.T) {
 	good := verifiable(t)
 	require.Equal(t, good, takeApart(t, good).bytes(), "what is put together without a change")
@@ -277,8 +278,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// repairRecords recomputes the checksums of an index's records. It does nothing if OpenBytes refuses the index even with
-// correct checksums of its sections.
+// repairRecords recomputes the checksums of an index's records. It does nothing if OpenBytes refuses the index for
+// another reason than the checksums of its sections.
 func repairRecords(b []byte) {
 	c := bytes.Clone(b)
 	repair(c)

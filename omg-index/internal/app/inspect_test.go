@@ -161,7 +161,7 @@ func TestVerify_Wrong(t *testing.T) {
 	require.NoError(t, b.WriteFile(w.path("x.omgidx")))
 	r := w.run("verify", w.path("x.omgidx"))
 	require.Equal(t, exit.Failed, r.code)
-	require.Equal(t, "omg-index: error: "+w.path("x.omgidx")+`: index is damaged: record 0 of source "core" has a package of "extra"`+"\n", r.stderr)
+	require.Equal(t, "omg-index: error: "+w.path("x.omgidx")+`: index is damaged: record 0 of source "core" contains a package of "extra"`+"\n", r.stderr)
 }
 
 // TestVerify_Sparse checks that verify refuses a sparse file of gigabytes without reading all of it.
