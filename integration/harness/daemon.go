@@ -81,8 +81,9 @@ func (d *Daemon) AwaitReady() {
 	}, "all databases")
 }
 
-// refreshed reports whether a status is of this daemon's own refresh and of the current databases: until its first
-// refresh it repeats the last daemon's status, and until an index of a database is built it uses an older one, or none.
+// refreshed reports whether a status is the result of this daemon's own refresh of the current databases. Before its
+// first refresh, a daemon repeats the last daemon's status. While it builds the index of a database, it uses an older
+// index or none.
 func refreshed(r *wire.StatusResult) bool {
 	building := func(s wire.Source) bool { return strings.Contains(s.Why, "being indexed") }
 	return r.Generation > 0 && !slices.ContainsFunc(r.Sources, building)

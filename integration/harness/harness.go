@@ -1,14 +1,15 @@
 // Package harness runs the real programs for tests.
 //
-// A test creates a System: its own directories, pacman databases and an environment without anything of the machine's.
-// It runs programs there, or starts an omgd and sends it requests:
+// A test creates a System, which has its own directories, pacman databases and environment, without anything of the
+// machine's. The test runs programs in the System, or starts an omgd there and sends requests to it:
 //
 //	s := harness.New(t)
 //	d := s.Start()
 //	r := d.Omg("search", "lib")
 //
-// No test depends on the speed of the machine. Results are awaited with Await, whose limit only ends a hang; times
-// after which omgd acts on its own are set to one that the test can wait for, or that never comes.
+// No test depends on the speed of the machine. A test waits for a result with Await, whose time limit only guards
+// against a hang. If omgd acts on its own after a time, the test sets this time so short that it can wait for it, or so
+// long that it never passes.
 package harness
 
 import (
@@ -60,15 +61,16 @@ func MainParallel(m *testing.M, tests string) {
 // built is where this test binary has built the programs.
 var built struct {
 	once sync.Once
-	dir  string // empty if nothing was built
+	dir  string // empty until a directory exists
 	err  error
 }
 
-// Programs returns the directory of the programs under test: the one that make built and OMG_BIN names, otherwise one
-// that is built now, once for each test binary.
+// Programs returns the directory of the programs under test. OMG_BIN can name a directory in which make has built them.
+// Otherwise Programs builds them, once for each test binary.
 //
-// go test caches a result for the same values of the variables that the test read. make test sets OMG_SOURCES to a
-// digest of all sources: without it, a change in a program would not be noticed here.
+// If a test is repeated, go test prints the cached result unless a variable that the test has read has changed.
+// Therefore make test sets OMG_SOURCES to a digest of all sources, and Programs reads it: without this, go test would
+// not notice a changed program.
 func Programs(t testing.TB) string {
 	t.Helper()
 	_ = os.Getenv("OMG_SOURCES")
@@ -88,7 +90,7 @@ func build(root string) error {
 		return err
 	}
 	built.dir = dir
-	if err := os.Chmod(dir, 0o755); err != nil { // tests also run them as other users
+	if err := os.Chmod(dir, 0o755); err != nil { // some tests run the programs as other users
 		return err
 	}
 	// The same flags as in `make build`.

@@ -14,8 +14,8 @@ import (
 // isolated names the test that runs in its own mount namespace.
 const isolated = "OMG_TEST_ISOLATED"
 
-// Isolated runs a test again, in a mount namespace where it may mount over the system's files, and reports whether this
-// is that run. The other run returns:
+// Isolated runs a test a second time, in a mount namespace where it may mount over the system's files. It returns true
+// in this second run. In the first run, it waits for the second one and returns false, and the test must return:
 //
 //	if !harness.Isolated(t) {
 //		return
@@ -41,7 +41,7 @@ func Isolated(t *testing.T) bool {
 	out, err := cmd.CombinedOutput()
 	text := string(out)
 	if err != nil || !strings.Contains(text, "--- PASS: "+t.Name()) || strings.Contains(text, "--- SKIP: ") {
-		t.Fatalf("in a mount name space of its own: %v\n%s", err, text)
+		t.Fatalf("in the mount namespace of the test: %v\n%s", err, text)
 	}
 	return false
 }

@@ -22,7 +22,7 @@ func RequireError(t testing.TB, r Result, program string, code int, words ...str
 		line = strings.TrimSuffix(line, "\n")
 		switch text, ok := strings.CutPrefix(line, program+": "); {
 		case !ok:
-			t.Fatalf("a line of another kind: %q", r.Stderr)
+			t.Fatalf("a line that does not begin with the name of the program: %q", r.Stderr)
 		case strings.HasPrefix(text, "error: "):
 			errs = append(errs, line)
 		case strings.HasPrefix(text, "hint: "):
@@ -34,7 +34,7 @@ func RequireError(t testing.TB, r Result, program string, code int, words ...str
 	require.Len(t, errs, 1, r.Stderr)
 	require.LessOrEqual(t, len(hints), 1, r.Stderr)
 	require.LessOrEqual(t, len(notes), 1, r.Stderr)
-	require.Less(t, len(errs[0]), 600, "an error has three lines of a terminal at most")
+	require.Less(t, len(errs[0]), 600, "an error of more than 600 bytes is too long for a terminal")
 	for _, word := range words {
 		require.Contains(t, errs[0]+strings.Join(hints, ""), word)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Process is a running program. The end of its test kills it.
+// Process is a running program. It is killed at the end of its test.
 type Process struct {
 	Cmd   *exec.Cmd
 	Ended <-chan struct{}

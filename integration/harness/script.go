@@ -120,7 +120,7 @@ type script struct {
 	repos     []string           // the repositories, in the order of pacman.conf
 	packages  map[string][]Entry // by repository
 	ownConfig bool
-	daemon    *Daemon  // nil if none runs
+	daemon    *Daemon  // nil if no daemon runs
 	asking    []string // flags of omg for the way to the answer; nil until the way is prepared
 }
 
@@ -206,7 +206,8 @@ func scriptCorpus(ts *testscript.TestScript, neg bool, args []string) {
 	x.changed()
 }
 
-// changed makes prepare run again: an index is built, a daemon started.
+// changed notes that the databases have changed. The next call of prepare then builds an index or starts a daemon
+// again.
 func (x *script) changed() {
 	if x.way == "as it says" {
 		return

@@ -141,14 +141,15 @@ func (s *System) SecondSystem(t testing.TB, conf string) *System {
 	return next
 }
 
-// With returns the same system with further variables.
+// With returns a copy of the system with additional environment variables.
 func (s *System) With(variables ...string) *System {
 	next := *s
 	next.Env = slices.Concat(s.Env, variables)
 	return &next
 }
 
-// As returns the same system for a user, with an empty runtime directory.
+// As returns a copy of the system for another user: the databases are the same, and the user's home and runtime
+// directory is empty.
 func (s *System) As(uid int) *System {
 	s.T.Helper()
 	next := *s

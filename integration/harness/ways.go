@@ -35,10 +35,10 @@ func (s *System) DatabasesWay() Way {
 	return Way{"databases", append([]string{"--no-daemon", "--data-dir", s.T.TempDir()}, s.Databases()...), s}
 }
 
-// Way makes omg ask the daemon.
+// Way returns the way in which omg sends its requests to this daemon.
 func (d *Daemon) Way(name string) Way { return Way{name, []string{"--socket", d.Socket}, d.System} }
 
-// For returns the same way for a subtest. A failure then fails the subtest.
+// For returns a copy of the way for a subtest. A failure then fails the subtest.
 func (w Way) For(t testing.TB) Way {
 	w.s = w.s.For(t)
 	return w
@@ -50,13 +50,13 @@ func (w Way) Omg(args ...string) Result {
 	return Run(w.s.T, w.Command(args...))
 }
 
-// Command prepares omg that way.
+// Command prepares a run of omg that uses this way.
 func (w Way) Command(args ...string) *exec.Cmd {
 	w.s.T.Helper()
 	return w.s.Command("omg", slices.Concat(w.Args, args)...)
 }
 
-// With returns the same way with further variables.
+// With returns a copy of the way with more environment variables.
 func (w Way) With(variables ...string) Way {
 	w.s = w.s.With(variables...)
 	return w
