@@ -132,7 +132,7 @@ func (a *AUR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// old answers requests to the older URL.
+// old answers requests to the AUR's older URL /rpc, which have all parameters in the query string.
 func (a *AUR) old(w http.ResponseWriter, r *http.Request, q url.Values) {
 	switch v := q.Get("v"); {
 	case v == "":
@@ -273,7 +273,7 @@ func (a *AUR) answer(w http.ResponseWriter, r *http.Request, reply reply) {
 	_ = z.Close()
 }
 
-// serveDump sends the dump as the AUR's server does, which declares the file's own compression as Content-Encoding.
+// serveDump sends the dump like the AUR's server: as a gzip file with the header "Content-Encoding: gzip".
 func (a *AUR) serveDump(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	dump, modified := a.dump, a.modified

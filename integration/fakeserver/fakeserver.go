@@ -30,10 +30,10 @@ type Server struct {
 
 	mu      sync.Mutex
 	fault   Fault
-	serving *httptest.Server // nil while it refuses connections
+	serving *httptest.Server // nil while the server refuses connections
 	counts  map[string]int
 	targets []string
-	ended   chan struct{} // ends what hangs; replaced with each fault
+	ended   chan struct{} // closed by the next Set, so that requests that hang end
 }
 
 // Serve starts a server of a handler, which the end of the test stops: over TLS with certificates, otherwise over http.
@@ -86,7 +86,8 @@ func kind(r *http.Request) string {
 	return "other"
 }
 
-// Set makes the server misbehave from now on, or stop misbehaving if f is nil. What hangs in the fault before ends.
+// Set makes the server misbehave from now on, or stop misbehaving if f is nil. Requests that hang because of the
+// previous fault end.
 func (s *Server) Set(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,8 +139,8 @@ func (s *Server) StopFaults(t testing.TB) {
 	s.Accept(t)
 }
 
-// Expire makes the server use the expired certificate, or the valid one again. Connections that use the other
-// certificate are closed.
+// Expire makes the server use the expired certificate or, if expired is false, the valid one. It closes all open
+// connections, because they use the previous certificate.
 func (s *Server) Expire(expired bool) {
 	s.certs.expired.Store(expired)
 	s.mu.Lock()
@@ -156,7 +157,7 @@ func (s *Server) Count(kind string) int {
 	return s.counts[kind]
 }
 
-// Await waits until there were n requests of a kind since Reset.
+// Await waits until n requests of a kind have arrived since Reset.
 func (s *Server) Await(t testing.TB, kind string, n int) {
 	t.Helper()
 	harness.Await(t, func() bool { return s.Count(kind) >= n }, "%d requests for %s; there were: %s", n, kind, func() string {

@@ -149,13 +149,13 @@ func TestCorpusDump(t *testing.T) {
 		if want[i]["License"] == nil {
 			delete(got[i], "License")
 		}
-		if !reflect.DeepEqual(want[i], got[i]) { // many packages, for which require is slow
+		if !reflect.DeepEqual(want[i], got[i]) { // compares quickly; require.Equal is slow for many packages
 			require.Equal(t, want[i], got[i])
 		}
 	}
 }
 
-// serveTLS serves some records over TLS, and returns a client that accepts the server.
+// serveTLS serves some AUR packages over TLS. It returns the server, and a client that trusts the server's certificate.
 func serveTLS(t *testing.T) (*Server, *http.Client) {
 	certs := NewCertificates(t)
 	a := &AUR{}
@@ -191,7 +191,7 @@ func ask(ctx context.Context, client *http.Client, s *Server) error {
 	return json.Unmarshal(b, &got)
 }
 
-// TestSwitches checks that each switch has an effect, and that the effect ends with it.
+// TestSwitches checks that each switch makes requests fail, and that requests succeed again when the fault ends.
 func TestSwitches(t *testing.T) {
 	s, client := serveTLS(t)
 	require.NoError(t, ask(t.Context(), client, s))

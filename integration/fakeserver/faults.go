@@ -171,13 +171,13 @@ func Redirect(to string) Fault {
 type Switch struct {
 	Name string
 	On   func(*Server)
-	// Hangs is set if only a time limit of the client ends the request. Without it, the request fails at once.
+	// Hangs is set if only a time limit of the client ends the request. Without it, the request fails immediately.
 	Hangs bool
-	// TLS means that only a server with certificates has this switch.
+	// TLS is set if this misbehaviour needs a server with certificates.
 	TLS bool
 }
 
-// Switches returns all kinds.
+// Switches returns all kinds of misbehaviour.
 func Switches() []Switch {
 	set := func(name string, f Fault) Switch { return Switch{Name: name, On: func(s *Server) { s.Set(f) }} }
 	hang := func(name string, f Fault) Switch {

@@ -60,5 +60,5 @@ func (h *Held) Answer() {
 // With answers the request with a fault.
 func (h *Held) With(f Fault) { h.answer <- f }
 
-// Release answers held and later requests as usual.
+// Release answers all held requests and stops holding further ones.
 func (g *Gate) Release() { g.server.Set(nil) }

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// Mirror serves the files of a directory like a mirror of repositories: with their times, an ETag made of time and
-// size, and 304 for a client that has them.
+// Mirror serves the files of a directory like a mirror of repositories: with their modification times, with an ETag
+// made of time and size, and with status 304 if the client already has the file.
 type Mirror struct{ Dir string }
 
 func (m Mirror) ServeHTTP(w http.ResponseWriter, r *http.Request) {

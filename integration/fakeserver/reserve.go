@@ -50,7 +50,7 @@ func open(t testing.TB, address unix.Sockaddr) (fd int, err error) {
 	return fd, unix.Bind(fd, address)
 }
 
-// IPv6 is the result of a connection to a server's port over IPv6.
+// IPv6 says what happens to connections to a server's port over IPv6.
 type IPv6 int
 
 const (
@@ -60,7 +60,7 @@ const (
 	DeadIPv6
 )
 
-// ServeBeside is like Serve, for a server whose IPv6 address does not work.
+// ServeBeside is like Serve, but connections to the server over IPv6 fail in the given way.
 func ServeBeside(t testing.TB, six IPv6, h http.Handler, certs *Certificates) *Server {
 	t.Helper()
 	need.IPv6(t)
@@ -82,8 +82,8 @@ func ServeBeside(t testing.TB, six IPv6, h http.Handler, certs *Certificates) *S
 	}
 }
 
-// fill makes a socket listen with a queue that is never read, and fills it: further connections are dropped. A queue of
-// length 0 takes one connection.
+// fill makes the socket fd listen, never accepts a connection, and fills the queue with one connection, which is all
+// that a queue of length 0 accepts. The kernel then drops further connections.
 func fill(t testing.TB, fd int, there *unix.SockaddrInet6) {
 	t.Helper()
 	require.NoError(t, unix.Listen(fd, 0))
@@ -94,6 +94,6 @@ func fill(t testing.TB, fd int, there *unix.SockaddrInet6) {
 	harness.Await(t, func() bool {
 		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 		require.NoError(t, err)
-		return info.Unacked > 0 // the number of waiting connections, for a listening socket
+		return info.Unacked > 0 // for a listening socket, this is the number of waiting connections
 	}, "the connection is in the queue")
 }
