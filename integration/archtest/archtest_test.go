@@ -118,8 +118,8 @@ func files(t *testing.T, visit func(path string)) {
 	require.Greater(t, seen, 20, "too few files: is this the right directory?")
 }
 
-// table returns the cells of the Markdown table whose header starts with first, without the header and the line below
-// it.
+// table returns the cells of the Markdown table whose header line starts with the text in first. The header and the
+// line below it are left out.
 func table(t *testing.T, text, first string) [][]string {
 	t.Helper()
 	var rows [][]string

@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// No package in shared may reach these, nor import a logger itself. Test support may.
+// No package in shared may import one of notInShared, even indirectly, and none may import one of loggers directly.
+// Packages for tests are exempt.
 var (
 	notInShared = []string{
 		"net/http",
@@ -164,7 +165,7 @@ func TestArchitecture_SharedImports(t *testing.T) {
 			other, _, _ = strings.Cut(other, "/")
 			at, known := place[other]
 			switch {
-			case other == name || !known: // reported where it is listed
+			case other == name || !known: // another check reports packages without a row
 			case at > own:
 				t.Errorf("shared/%s imports shared/%s, which comes after it in docs/ARCHITECTURE.md", name, other)
 			case name == "wire":
@@ -184,7 +185,7 @@ func TestArchitecture_SharedImports(t *testing.T) {
 }
 
 func TestArchitecture_OnlyTheWorkerImportsLibalpm(t *testing.T) {
-	// Without the tag, the import would not be seen.
+	// Without the tag libalpm, go list would not see the import.
 	for _, p := range list(t, "-tags", "urfave_cli_no_docs,libalpm", "work") {
 		if strings.HasPrefix(p.dir(), "omgd/alpm-worker") {
 			continue

@@ -63,7 +63,7 @@ func TestDemo_NoPacman(t *testing.T) {
 	require.Contains(t, out, "/index/core.omgidx: 40 packages, ok\n")
 }
 
-// TestDemo_OwnPacman checks that it shows the machine's databases if there are some.
+// TestDemo_OwnPacman checks that `make demo` shows the machine's own databases if the machine has some.
 func TestDemo_OwnPacman(t *testing.T) {
 	if !harness.Isolated(t) {
 		return
@@ -83,8 +83,9 @@ func TestDemo_ThisMachine(t *testing.T) {
 	runDemo(t, harness.New(t, harness.NoDatabases()))
 }
 
-// asked wraps the programs for the README's examples: they use the test's databases as if they were the machine's.
-const asked = `
+// wrappers are shell functions for the README's examples. They run the programs with the test's databases instead of
+// the machine's.
+const wrappers = `
 omg() { command omg "$@" --dbpath "$DB" --pacman-config "$CONF"; }
 omgd() { exec omgd "$@" --dbpath "$DB" --pacman-config "$CONF"; }
 omg-index() { if [[ $1 == build ]]; then set -- "$@" --dbpath "$DB" --pacman-config "$CONF"; fi; command omg-index "$@"; }
@@ -117,7 +118,7 @@ func TestReadme_ExamplesRun(t *testing.T) {
 			want, _ = strconv.Atoi(m[1])
 		}
 		text, background := strings.CutSuffix(comment.ReplaceAllString(line, ""), " &")
-		cmd := s.Command(bash, "-c", asked+text)
+		cmd := s.Command(bash, "-c", wrappers+text)
 		if background {
 			s.Serve(cmd, s.Socket()).AwaitReady()
 			continue

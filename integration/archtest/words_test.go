@@ -99,7 +99,7 @@ func TestWords_Patterns(t *testing.T) {
 	require.NotZero(t, checked)
 }
 
-// functions calls check with each function of the repository and its place, as file:line.
+// functions calls the function check for each function in the repository. The parameter place is "file:line".
 func functions(t *testing.T, check func(place string, f *ast.FuncDecl)) {
 	dir, checked := root(t), 0
 	files(t, func(path string) {

@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { harness.MainParallel(m, "8") }
 
-// two is a list of two packages that are in no generated repository.
-const two = `{"Name":"zebra-aur","Version":"3-1","Description":"Stripes","NumVotes":90,"Popularity":2.25,"Maintainer":"m","LastModified":1400000000},
+// twoPackages is the JSON of two AUR packages. No generated repository has a package of these names.
+const twoPackages = `{"Name":"zebra-aur","Version":"3-1","Description":"Stripes","NumVotes":90,"Popularity":2.25,"Maintainer":"m","LastModified":1400000000},
 {"Name":"apple-aur","Version":"2-1","Description":"Fruit","NumVotes":50,"Popularity":9,"Maintainer":"m","LastModified":1650000000}`
 
 // index returns the path of the AUR's index.
@@ -93,7 +93,7 @@ func TestIndex_Takeover(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, d.Omg("info", "zebra-aur").Code)
 
-	build(s, dump(t, two))
+	build(s, dump(t, twoPackages))
 	awaitInfo(d, "zebra-aur")
 	build(s, dump(t, `{"Name":"new-aur","Version":"1-1"}`))
 	awaitInfo(d, "new-aur")
@@ -117,7 +117,7 @@ func TestIndex_Takeover(t *testing.T) {
 		r := d.Omg("search", "--aur", "zebra")
 		require.Equal(t, 4, r.Code, r.Stderr)
 		require.Contains(t, r.Stderr, index(s))
-		build(s, dump(t, two))
+		build(s, dump(t, twoPackages))
 		awaitInfo(d, "zebra-aur")
 	}
 	after, err := os.Stat(s.Index("extra"))
@@ -129,7 +129,7 @@ func TestIndex_Takeover(t *testing.T) {
 func TestIndex_DamagedWithoutDaemon(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
-	build(s, dump(t, two))
+	build(s, dump(t, twoPackages))
 	content := harness.Read(t, index(s))
 	content[len(content)-3] ^= 0x40
 	harness.Write(t, index(s), content)
@@ -146,7 +146,7 @@ func TestIndex_Stale(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	old := time.Now().Add(-72 * time.Hour)
-	build(s, dump(t, two, old))
+	build(s, dump(t, twoPackages, old))
 	r := s.Direct("search", "--json", "zebra-aur")
 	require.Zero(t, r.Code)
 	var got wire.SearchResult
@@ -164,7 +164,7 @@ func TestIndex_Named(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	both, alone := s.Path("both"), s.Path("alone")
-	packages := dump(t, two)
+	packages := dump(t, twoPackages)
 	r := s.Run("omg-index", slices.Concat([]string{"build"}, s.Databases(), []string{"--aur", packages, "-o", both})...)
 	require.Zero(t, r.Code, r.Stderr)
 	r = s.Run("omg-index", "build", "--aur", packages, "-o", alone)
@@ -193,7 +193,7 @@ func TestIndex_StatusFile(t *testing.T) {
 	s.Install("yay-bin", "12-1")
 	s.Start()
 	awaitNumber(s, "?")
-	build(s, dump(t, two))
+	build(s, dump(t, twoPackages))
 	awaitNumber(s, "0")
 	packages := `{"Name":"yay-bin","Version":"999-1"}`
 	build(s, dump(t, packages))
