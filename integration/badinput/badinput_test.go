@@ -71,8 +71,8 @@ func indexes(s *harness.System) map[string][]byte {
 	return all
 }
 
-// digests returns the digest of the database that each index was built from. An index may be
-// written again for the same database with another time.
+// digests returns, for each index, the digest of the database from which the index was built. Tests compare these
+// digests and not the index files: omg-index may write an index of the same database again, with another build time.
 func digests(s *harness.System) map[string]string {
 	s.T.Helper()
 	all := map[string]string{}
@@ -150,7 +150,7 @@ func stateOf(s wire.SearchResult, source string) wire.SourceState {
 	return ""
 }
 
-// measuring makes this test binary the parent of a program that is measured.
+// If the environment variable named measuring is set, this test binary runs and measures another program.
 const measuring = "OMG_TEST_MEASURING"
 
 // runMeasured runs a program, writes its peak memory to file descriptor 3, and returns its exit code. A forked process

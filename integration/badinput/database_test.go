@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// bomb returns a database of some megabytes that expands to 5 GiB of zeros: a gzip file may have many members.
+// bomb returns a database of a few megabytes that expands to 5 GiB of zeros: a gzip file may have many members.
 func bomb(t *testing.T) []byte { return bytes.Repeat(harness.Gzip(t, make([]byte, 64<<20)), 80) }
 
 // damages are ways to damage a database, with the word in omg's message for each way.
@@ -142,7 +142,7 @@ func TestDatabase_Unreadable(t *testing.T) {
 	for _, c := range []struct {
 		path    string
 		says    string
-		partial bool // the other databases answer
+		partial bool // whether omg answers from the other databases
 	}{
 		{s.Sync("extra"), s.Sync("extra"), true},
 		{filepath.Join(s.DB, "sync"), filepath.Join(s.DB, "sync"), false},
@@ -171,8 +171,8 @@ func TestDatabase_Unreadable(t *testing.T) {
 	})
 }
 
-// TestDatabase_DescWithoutName checks that name and version are the directory's, as in pacman. A desc without them
-// costs that package at most, and is reported.
+// TestDatabase_DescWithoutName checks that omg, like pacman, uses the name and version in the name of a package's
+// directory. If a desc file lacks them, at most this package is left out, and this is reported.
 func TestDatabase_DescWithoutName(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t, harness.NoDatabases())

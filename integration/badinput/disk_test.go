@@ -16,8 +16,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestIndex_DiskFull builds with space for one index and not for another beside it. A daemon keeps the new one in
-// memory.
+// TestIndex_DiskFull runs omg-index and omgd on a disk with space for one index, but not for its replacement beside it.
+// omgd keeps the replacement in memory.
 func TestIndex_DiskFull(t *testing.T) {
 	t.Parallel()
 	if !harness.Isolated(t) {
@@ -28,7 +28,8 @@ func TestIndex_DiskFull(t *testing.T) {
 	s.Build()
 	old := indexes(s)
 	require.Greater(t, len(old["extra"]), 160<<10, "two would fit")
-	// The write of another index may fail too, if it happens while the index of extra fills the disk.
+	// The disk is full while omg-index writes the index of extra. Other indexes that it writes at that moment may fail
+	// too.
 	r := s.Run("omg-index", append([]string{"build"}, s.Files()...)...)
 	require.Equal(t, failed, r.Code, r.Stderr)
 	require.Regexp(t, `(?m)^omg-index: error: .*`+s.Index("extra")+`.*no space left`, r.Stderr)

@@ -112,7 +112,7 @@ func TestFrame_NotARequest(t *testing.T) {
 		one, err := wire.AppendRequest(nil, 5, wire.OpSearch, &wire.SearchRequest{Words: []string{"lib"}})
 		require.NoError(t, err)
 		p.send(bytes.Repeat(one, 100))
-		for range 100 { // each request is answered or refused in turn, and the connection stays open
+		for range 100 { // omgd answers or refuses each request, in order, and the connection stays open
 			s, err := p.answer()
 			var refused *wire.Error
 			if err != nil {
@@ -131,12 +131,12 @@ func TestFrame_NotARequest(t *testing.T) {
 // TestPeer_HalfFrame checks that a half-sent frame ends the connection after a time.
 func TestPeer_HalfFrame(t *testing.T) {
 	t.Parallel()
-	// Only this frame is read in more than one piece, so that no other can be late.
+	// Only the frame of this test is sent in several pieces, so the short read timeout affects no other frame.
 	d := harness.New(t, harness.Env("OMG_LIMITS_READ_TIMEOUT=50ms")).Start()
 	p := dial(t, d)
 	defer p.close()
 	p.send(append(binary.BigEndian.AppendUint32(nil, wire.MaxRequest), make([]byte, 1000)...))
-	_, err := io.Copy(io.Discard, p.nc) // until omgd closes it
+	_, err := io.Copy(io.Discard, p.nc) // returns when omgd closes the connection
 	require.NoError(t, err)
 	requireHealthy(t, d)
 }
@@ -162,7 +162,7 @@ func TestPeer_Misbehaves(t *testing.T) {
 		before := memory(t, d.PID())
 		one, err := wire.AppendRequest(nil, 1, wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}})
 		require.NoError(t, err)
-		many := bytes.Repeat(one, 100_000) // some hundred MiB of replies
+		many := bytes.Repeat(one, 100_000) // several hundred MiB of replies
 		var sent atomic.Int32              // peers for which omgd has accepted all requests
 		var senders sync.WaitGroup
 		var peers []*peer

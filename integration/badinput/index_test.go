@@ -23,7 +23,8 @@ const (
 	entrySize  = 32
 )
 
-// sections finds the parts of an index by the description of the format: the header, the table, and each section.
+// sections returns the begin and end of each part of an index: the header, the section table, and each section. It
+// reads them from the bytes, as the documentation of the format describes.
 func sections(t *testing.T, index []byte) map[string][2]int {
 	t.Helper()
 	n := int(binary.LittleEndian.Uint32(index[12:]))
@@ -215,7 +216,7 @@ type requestLoop struct {
 	rounds atomic.Int64
 	stop   chan struct{}
 	ended  chan struct{}
-	wrong  []string // the answers that differ from those of the first round; to be read after a call of end
+	wrong  []string // answers that differ from the first answer to the same request; read it only after calling end
 }
 
 func keepAsking(d *harness.Daemon) *requestLoop {
@@ -265,7 +266,7 @@ func (a *requestLoop) awaitRound(t *testing.T) {
 	harness.Await(t, func() bool { return a.rounds.Load() > now+1 }, "the questions are answered")
 }
 
-// end stops the requests.
+// end stops the loop and waits until it has stopped.
 func (a *requestLoop) end() {
 	close(a.stop)
 	<-a.ended

@@ -29,7 +29,8 @@ func dial(t *testing.T, d *harness.Daemon) *peer {
 	return p
 }
 
-// connect is dial for goroutines other than the test's. It waits, in the kernel, while the queue of the socket is full.
+// connect is like dial, but returns an error instead of failing the test, so any goroutine may call it. While the queue
+// of the socket is full, the kernel makes connect wait.
 func connect(d *harness.Daemon) (*peer, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -60,7 +61,7 @@ func (p *peer) close() { _ = p.nc.Close() }
 // send writes bytes.
 func (p *peer) send(b []byte) { _, _ = p.nc.Write(b) }
 
-// search sends a search for words, the first of which may be "-x".
+// search sends a search. If the first word is "-x", the other words are regular expressions.
 func (p *peer) search(words ...string) {
 	r := wire.SearchRequest{Words: words}
 	if len(words) > 0 && words[0] == "-x" {

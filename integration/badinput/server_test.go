@@ -10,7 +10,8 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// pretend listens on omgd's usual socket. For each connection it reads once and calls serve.
+// pretend listens on a socket in the place of omgd. For each connection, it reads the client's first bytes and calls
+// serve.
 func pretend(t *testing.T, s *harness.System, serve func(nc net.Conn)) (socket string) {
 	t.Helper()
 	socket = s.Path("pretend.sock")

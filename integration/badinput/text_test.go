@@ -18,7 +18,7 @@ import (
 // and as a byte, and an incomplete rune at the end.
 const hostile = "evil\x1b]0;owned\x07\x1b[2J\x1b[31mred\r\x08\x7f\u0085\u009b31m\u202egnp.exe\u2066\u200f\u061c\x9b1m\xff\xc3"
 
-// hostileDatabase returns a database with that text in every field that can contain it.
+// hostileDatabase returns a database in which every field that can contain text contains the constant hostile.
 func hostileDatabase(t *testing.T) []byte {
 	t.Helper()
 	evil := []string{"NAME", "evil", "VERSION", "1.0-1", "DESC", hostile + "\nsecond line\nomg: error: fake", "ARCH", "x86_64", "CSIZE", "10", "ISIZE", "20"}
@@ -75,7 +75,7 @@ func TestText_Hostile(t *testing.T) {
 			require.Contains(t, []int{answered, nothing}, r.Code, r.Stderr)
 			if r.Code == answered {
 				require.Contains(t, r.Stdout, "evil")
-				if r.Stderr != "" { // the list is for programs
+				if r.Stderr != "" { // only lists for other programs leave a package out
 					require.Contains(t, r.Stderr, "omg: note: left out 1 package ")
 				}
 			}
