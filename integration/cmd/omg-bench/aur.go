@@ -48,7 +48,7 @@ func (b *bench) aur() error {
 	if _, err := run(b.env, b.aurCommand(w, second)...); err != nil {
 		return err
 	}
-	time.Sleep(5 * time.Second) // omgd maps it and checks it completely
+	time.Sleep(5 * time.Second) // meanwhile omgd maps the new index and checks it completely
 	peak := float64(w.peak.Load()) / 1024
 	b.add(figure{
 		Name: "omgd anonymous memory while a new dump is taken over, peak", On: w.name, Unit: "MiB", Measured: peak,

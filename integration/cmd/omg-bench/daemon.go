@@ -55,7 +55,7 @@ func cpuTime(pid int) (time.Duration, error) {
 	for _, path := range tasks {
 		data, err := os.ReadFile(path)
 		if err != nil {
-			continue // a thread that ended
+			continue // the thread has ended
 		}
 		var ns int64
 		if _, err := fmt.Sscan(string(data), &ns); err != nil {
@@ -139,7 +139,7 @@ func (b *bench) change() error {
 		time.Sleep(300 * time.Millisecond)
 	}
 	b.add(figure{
-		Name: "one package changed, until omgd says so", On: w.name + ", 1200 installed", Unit: "ms", Measured: times.median(),
+		Name: "time from a change of one package until omgd answers with it", On: w.name + ", 1200 installed", Unit: "ms", Measured: times.median(),
 		Low: times.quantile(0.25), High: times.quantile(0.75), ours: times, Aim: "under 150 ms", Met: times.median() < 150,
 	})
 	return nil

@@ -55,8 +55,8 @@ func (e *echo) stop() {
 	_ = e.cmd.Wait()
 }
 
-// echoRequest returns a request for the echo server as long as another frame, whose reply has that many bytes. Only its
-// first four bytes matter.
+// echoRequest returns a request for the echo server. The request is as long as the given frame, and asks for a reply of
+// answer bytes. The echo server reads only the first four bytes of the request, which are the length of the reply.
 func echoRequest(frame []byte, answer int) []byte {
 	r := make([]byte, max(len(frame), wire.HeaderSize+5))
 	binary.BigEndian.PutUint32(r, uint32(len(r)-wire.HeaderSize))

@@ -21,11 +21,11 @@ import (
 // filePackages is the number of packages for which five index files are compared with one.
 const filePackages = 15_000
 
-// fileRepositories are the repositories of these packages.
+// fileRepositories are the names of the five repositories that contain filePackages packages.
 var fileRepositories = []string{"a", "b", "c", "d", "e"}
 
-// files compares five index files, one for each repository, with one file for all: a search in this process, and a
-// complete one.
+// files compares five index files, one for each repository, with one index file for all five. It measures searches in
+// this process and complete runs of omg.
 func (b *bench) files() error {
 	w, err := b.generated(filePackages)
 	if err != nil {
@@ -52,7 +52,7 @@ func (b *bench) files() error {
 			return err
 		}
 	}
-	on := fmt.Sprintf("%d in five files", filePackages)
+	on := fmt.Sprintf("%d packages, five files", filePackages)
 	for _, q := range []struct {
 		name string
 		at   float64
@@ -76,7 +76,7 @@ func (b *bench) files() error {
 	return b.served(w, on, one, five)
 }
 
-// served compares complete searches through omgd.
+// served compares complete runs of omg with a daemon, which serves either five index files or one.
 func (b *bench) served(w *setup, on, one, five string) error {
 	var commands [2][]string
 	for i, dir := range []string{five, one} {
@@ -156,7 +156,8 @@ func openSnapshot(dir string) (s *snapshot.Snapshot, closeAll func(), err error)
 	return s, closeAll, err
 }
 
-// replyTimes returns the times, in microseconds, of encoded replies to those of the queries that have 1 to 100 hits.
+// replyTimes returns, for each query that has 1 to 100 hits, the time in microseconds to search and to encode the
+// reply.
 func replyTimes(s *snapshot.Snapshot, queries []string) (times sample, err error) {
 	encoder := answers.New(s)
 	nowhere := func([]byte, bool) error { return nil }

@@ -21,15 +21,15 @@ import (
 const (
 	loadTurns = 3 // measurements of omgd and of the echo server, alternately
 	loadTime  = 400 * time.Millisecond
-	loadDepth = 32 // pipelined requests that are sent at once
-	fewHits   = 20 // of an uncached search
+	loadDepth = 32 // requests that are sent before the first reply is read
+	fewHits   = 20 // maximum number of hits of an uncached search
 )
 
 // request is an encoded request and the length of its reply.
 type request struct {
 	frame []byte
 	reply int
-	id    int // offset of the request's id, one byte
+	id    int // offset of the request's ID in the frame; the ID is one byte long
 	// nonce is the offset of a number that is changed before each request, so that no reply is in the cache; 0 if
 	// replies may be cached.
 	nonce int
@@ -74,7 +74,7 @@ var lastNonce atomic.Uint32
 type kind struct {
 	name     string
 	requests []request
-	aim      float64 // share of the echo server's rate, 0 for none
+	aim      float64 // the required share of the echo server's rate; 0 for no requirement
 }
 
 // requests sends each request once, to get its reply.
@@ -94,7 +94,7 @@ func (b *bench) requests(w *setup) ([]kind, error) {
 		if nonce > 0 {
 			r.nonce = bytes.Index(frame, binary.BigEndian.AppendUint32([]byte{0xce}, nonce)) + 1
 			if r.nonce == 0 {
-				return r, nil, errors.New("the request has no number to change")
+				return r, nil, errors.New("the encoded request does not contain the nonce")
 			}
 		}
 		if _, err := nc.Write(frame); err != nil {
@@ -120,7 +120,7 @@ func (b *bench) requests(w *setup) ([]kind, error) {
 	}
 	info := kind{name: "info", aim: 0.5}
 	cached, uncached := kind{name: "search, cached", aim: 0.5}, kind{name: "search, uncached, 1 to 20 hits", aim: 0.25}
-	const nonce = 1 << 30 // a limit that cuts nothing off, like all larger numbers
+	const nonce = 1 << 30 // is sent as the search limit; this number and all larger ones exceed every number of results
 	lastNonce.Store(nonce)
 	for _, words := range fixture.Queries(w.options, 2000) {
 		r, body, err := send(wire.OpSearch, &wire.SearchRequest{Words: strings.Fields(words), Limit: nonce}, nonce)
@@ -183,14 +183,14 @@ func (b *bench) loadOne(w *setup, e *echo, name string, requests []request, aim 
 		Note: fmt.Sprintf("p50 %s, p99 %s, p99.9 %s µs", number(times.median()), number(times.quantile(0.99)), number(times.quantile(0.999))),
 	}
 	if aim > 0 {
-		f.Aim, f.Met = fmt.Sprintf("%.2f of its rate", aim), ours.median() >= aim*peers.median()
+		f.Aim, f.Met = fmt.Sprintf("%.2f of the peer's rate", aim), ours.median() >= aim*peers.median()
 	}
 	b.add(f)
 	return nil
 }
 
-// flood sends requests on a number of connections for a while and returns the replies per second and the time of each,
-// in microseconds.
+// flood opens conns connections and sends requests on all of them for loadTime. It returns the replies per second, and
+// the time in microseconds that each reply took.
 func flood(path string, requests []request, conns, depth, turn int) (rate float64, times sample, err error) {
 	type done struct {
 		times sample

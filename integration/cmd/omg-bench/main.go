@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// bench holds what the measurements share.
+// bench is one run of all measurements: the figures, and the data that several measurements need.
 type bench struct {
 	report
 	bin    string // the built programs
@@ -37,7 +37,7 @@ func mainErr() error {
 	turns := flag.Int("turns", 40, "runs of each program")
 	out := flag.String("out", "", "also write the figures to `DIR`, as a table, as JSON and as benchmarks")
 	only := flag.String("only", "", "measure only these `PARTS`, with commas between: "+strings.Join(partNames(), ", "))
-	echo := flag.String("echo", "", "only be the echo server on this `SOCKET` that pings are compared with")
+	echo := flag.String("echo", "", "measure nothing, but run the echo server, with which pings are compared, on `SOCKET`")
 	flag.Parse()
 	if *echo != "" {
 		return serveEcho(*echo)
@@ -76,7 +76,7 @@ func mainErr() error {
 	return err
 }
 
-// parts are what can be measured separately, in the order of the table.
+// parts are the measurements that --only can select, in the order in which the table shows them.
 var parts = []struct {
 	name    string
 	measure func(*bench) error

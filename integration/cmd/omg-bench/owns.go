@@ -33,7 +33,8 @@ func (b *bench) owns() error {
 	return nil
 }
 
-// own gives the setup a root directory in dir, and installs a package with a file in it. It returns the file's path.
+// own creates a root directory below dir that contains one file, and installs a package that owns this file. It makes
+// the setup's pacman.conf name the root directory, and returns the file's path.
 func (w *setup) own(dir string) (path string, err error) {
 	root, entry := filepath.Join(dir, "root"), filepath.Join(w.db, "local", "owner-1-1")
 	path = filepath.Join(root, "usr", "share", "owned")

@@ -46,7 +46,8 @@ func descBytes(dbs []string) (int64, error) {
 	return sum, nil
 }
 
-// sizes measures the index in this process, with the garbage collector on, for growing numbers of packages.
+// sizes measures, for growing numbers of packages, the time to write, open and search an index, and the size of the
+// index. This process does the work, with the garbage collector on.
 func (b *bench) sizes() error {
 	for _, n := range []int{15_000, 120_000, 1_000_000} {
 		if err := b.size(n); err != nil {
@@ -78,7 +79,7 @@ func (b *bench) size(n int) error {
 	if err != nil {
 		return err
 	}
-	b.add(figure{Name: "index size a package", On: on, Unit: "bytes", Measured: float64(fi.Size()) / float64(n)})
+	b.add(figure{Name: "index size per package", On: on, Unit: "bytes", Measured: float64(fi.Size()) / float64(n)})
 
 	var opens sample
 	for range 50 {

@@ -18,13 +18,14 @@ import (
 // figure is one line of the table.
 type figure struct {
 	Name string `json:"name"`
-	// On names the data: the corpus, or a number of generated packages.
+	// On says what was measured: the corpus, or a number of generated packages.
 	On string `json:"on"`
 	// Measured is omg's value, and Peer is the value to compare it with. Both are in Unit.
 	Measured float64 `json:"measured"`
 	Peer     float64 `json:"peer,omitempty"`
 	PeerName string  `json:"peer_name,omitempty"`
-	// Rate is set if a larger value is better. Measured is then shown as a share of Peer.
+	// Rate is set if the figure is a rate, such as requests per second, so that a larger value is better. The result is
+	// then a share of the rate of Peer.
 	Rate bool   `json:"rate,omitempty"`
 	Unit string `json:"unit"`
 	// Low and High are the quartiles of the measured values.
@@ -33,19 +34,19 @@ type figure struct {
 	// Aim is the promised value, in words, and Met is set if Measured keeps it.
 	Aim string `json:"aim,omitempty"`
 	Met bool   `json:"met"`
-	// Note is anything else worth knowing.
+	// Note contains details, such as percentiles.
 	Note string `json:"note,omitempty"`
 	// ours and peers are the single measurements of omg and of the peer, taken alternately.
 	ours, peers sample
 }
 
-// value returns the figure in the form of its aim: a ratio if there is a peer.
+// value returns the result: a ratio if the figure has a peer, otherwise the measured value and its unit.
 func (f figure) value() string {
 	if f.Peer == 0 {
 		return number(f.Measured) + " " + f.Unit
 	}
 	if f.Rate {
-		return fmt.Sprintf("%.2f of its rate", f.Measured/f.Peer)
+		return fmt.Sprintf("%.2f of the peer's rate", f.Measured/f.Peer)
 	}
 	if r := f.Peer / f.Measured; r >= 2.5 {
 		return fmt.Sprintf("%.1f times faster", r)
@@ -135,8 +136,8 @@ func benchmarkName(s string) string {
 	return strings.Join(words, "")
 }
 
-// writeAll writes the figures into a directory as a table, as JSON and as benchmarks. The files of the last run are
-// renamed to those of the run before.
+// writeAll writes the figures into a directory as a table, as JSON and as benchmarks. Each file is called last, with an
+// extension. An earlier file last is renamed to before, and replaces the file before.
 func (r *report) writeAll(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
