@@ -28,7 +28,7 @@ func TestRun_Flags(t *testing.T) {
 	require.Equal(t, exit.OK, code, says)
 	require.Empty(t, says)
 
-	// The library writes the same.
+	// Package fixture, called directly, writes the same files.
 	want := filepath.Join(dir, "want")
 	require.NoError(t, fixture.Write(want, fixture.Options{
 		Packages: 50, Installed: 12, Duplicates: 3, Seed: 9, Compression: fixture.Zstd, NoSignatures: true,
@@ -67,7 +67,7 @@ func TestRun_BadUse(t *testing.T) {
 		"no such method":    {[]string{"--compress", "rar", t.TempDir()}, exit.Usage, `unknown compression "rar"`},
 		"too many":          {[]string{"--packages", "9", "--installed", "10", t.TempDir()}, exit.Usage, "10 installed of 9 packages"},
 		"unknown flag":      {[]string{"--colour", t.TempDir()}, exit.Usage, "colour"},
-		"existing database": {[]string{taken}, exit.Failed, "name a directory without sync and local"},
+		"existing database": {[]string{taken}, exit.Failed, "name a directory that contains neither sync nor local"},
 		"AUR out of bounds": {[]string{"--aur", filepath.Join(t.TempDir(), "aur"), "--aur-packages", "-1", t.TempDir()}, exit.Usage, "-1 packages of the AUR"},
 	} {
 		t.Run(name, func(t *testing.T) {

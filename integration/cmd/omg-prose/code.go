@@ -14,8 +14,8 @@ import (
 // minWords is the minimum number of words in a passage.
 const minWords = 4
 
-// eachFile calls the function each for every file of the project that has the suffix.
-func eachFile(root, suffix string, each func(path string) error) error {
+// eachFile calls the function visit for every file of the project that has the suffix.
+func eachFile(root, suffix string, visit func(path string) error) error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -25,12 +25,12 @@ func eachFile(root, suffix string, each func(path string) error) error {
 		case d.IsDir() || !strings.HasSuffix(path, suffix):
 			return nil
 		}
-		return each(path)
+		return visit(path)
 	})
 }
 
-// eachSource calls each for the project's Go files.
-func eachSource(root string, tests bool, each func(set *token.FileSet, file *ast.File)) error {
+// eachSource calls the function visit for the project's Go files.
+func eachSource(root string, tests bool, visit func(set *token.FileSet, file *ast.File)) error {
 	set := token.NewFileSet()
 	return eachFile(root, ".go", func(path string) error {
 		if !tests && strings.HasSuffix(path, "_test.go") {
@@ -38,7 +38,7 @@ func eachSource(root string, tests bool, each func(set *token.FileSet, file *ast
 		}
 		file, err := parser.ParseFile(set, path, nil, parser.ParseComments)
 		if err == nil {
-			each(set, file)
+			visit(set, file)
 		}
 		return err
 	})
@@ -104,8 +104,8 @@ func isProse(text string) bool {
 func identifiers(root string) (all []sample, err error) {
 	seen := map[string]bool{}
 	err = eachSource(root, false, func(set *token.FileSet, file *ast.File) {
-		add := func(id *ast.Ident, of string) {
-			name := of + id.Name
+		add := func(id *ast.Ident, owner string) {
+			name := owner + id.Name
 			key := file.Name.Name + "." + name
 			if len(id.Name) > 1 && id.Name != "main" && !seen[key] {
 				seen[key] = true
@@ -120,16 +120,16 @@ func identifiers(root string) (all []sample, err error) {
 	return all, err
 }
 
-// declared calls the function add for each name of a declaration. The parameter of is the type of a method or field,
-// followed by a dot.
-func declared(d ast.Decl, add func(id *ast.Ident, of string)) {
+// declared calls the function add for each name that a declaration declares. The parameter owner of add is the type to
+// which a method or field belongs, followed by a dot, or empty.
+func declared(d ast.Decl, add func(id *ast.Ident, owner string)) {
 	switch d := d.(type) {
 	case *ast.FuncDecl:
-		of := ""
+		owner := ""
 		if d.Recv != nil && len(d.Recv.List) == 1 {
-			of = typeName(d.Recv.List[0].Type) + "."
+			owner = typeName(d.Recv.List[0].Type) + "."
 		}
-		add(d.Name, of)
+		add(d.Name, owner)
 	case *ast.GenDecl:
 		for _, spec := range d.Specs {
 			switch spec := spec.(type) {

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -42,7 +41,7 @@ func run() error {
 		return err
 	}
 	if len(all) < *n {
-		return errors.New("there are fewer than that")
+		return fmt.Errorf("only %d passages or names were found", len(all))
 	}
 	random := rand.New(rand.NewPCG(*seed, 0))
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
