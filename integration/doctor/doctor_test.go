@@ -39,7 +39,7 @@ func examine(s *harness.System, name string) []check {
 	return read(s, s.Run("omg", command(s)...), name)
 }
 
-// read returns the checks of one name that omg printed.
+// read returns the checks with this name in the output of omg doctor.
 func read(s *harness.System, r harness.Result, name string) (found []check) {
 	s.T.Helper()
 	var all struct {
@@ -62,8 +62,8 @@ func read(s *harness.System, r harness.Result, name string) (found []check) {
 	return found
 }
 
-// TestDoctor_Problems breaks one part of a system after the other, and checks that omg doctor finds no problem in it
-// before, and afterwards finds the problem and prints advice.
+// TestDoctor_Problems breaks one part of a system in each case. omg doctor must find no problem before, and must
+// afterwards find this problem and print advice.
 func TestDoctor_Problems(t *testing.T) {
 	hour := time.Hour
 	for name, c := range map[string]struct {
@@ -139,8 +139,8 @@ func TestDoctor_Problems(t *testing.T) {
 	}
 }
 
-// TestDoctor_Units checks that units that are installed but not enabled are found. Those of the machine itself are
-// hidden.
+// TestDoctor_Units checks that omg doctor finds units that are installed but not enabled. The machine's own units are
+// hidden from it.
 func TestDoctor_Units(t *testing.T) {
 	t.Parallel()
 	unshare := need.MountNamespace(t)

@@ -23,8 +23,8 @@ var questions = []string{
 	"owns /usr/share/app", "files app", "why app",
 }
 
-// system has a package "app" of a version, installed and in a repository whose description contains word, and two more
-// packages whose names begin with it.
+// system has one repository, named word. The package "app" is in the repository and installed, in the same version. The
+// names of two more packages begin with word: word-app is in the repository, and word-foreign is installed.
 func system(t *testing.T, word, version string) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases())
@@ -35,8 +35,8 @@ func system(t *testing.T, word, version string) *harness.System {
 	return s
 }
 
-// machine mounts the databases of one system over those of the machine, and returns another system for a daemon to
-// serve.
+// machine mounts the databases of one system over the machine's own databases. It returns another system, for a daemon
+// to serve.
 func machine(t *testing.T) *harness.System {
 	t.Helper()
 	m := system(t, "hosted", "1-1")
@@ -47,14 +47,16 @@ func machine(t *testing.T) *harness.System {
 	return s
 }
 
-// asks runs omg with a question, once with the daemon's usual socket and once with its path.
-func asks(s *harness.System, question string, each func(r harness.Result, named bool)) {
+// inBothWays runs omg with a question twice: with the socket that omg finds by itself, and with --socket. It passes
+// each result to the function check, and whether --socket named the socket.
+func inBothWays(s *harness.System, question string, check func(r harness.Result, named bool)) {
 	s.T.Helper()
-	each(s.With("OMG_SOCKET_PATH=").Run("omg", strings.Fields(question)...), false)
-	each(s.Run("omg", append([]string{"--socket", s.Socket()}, strings.Fields(question)...)...), true)
+	check(s.With("OMG_SOCKET_PATH=").Run("omg", strings.Fields(question)...), false)
+	check(s.Run("omg", append([]string{"--socket", s.Socket()}, strings.Fields(question)...)...), true)
 }
 
-// requireDaemonData requires that the output contains nothing of the machine's own data.
+// requireDaemonData requires that the output contains nothing from the databases that machine mounts over the machine's
+// own.
 func requireDaemonData(t *testing.T, r harness.Result, what string) {
 	t.Helper()
 	require.NotContains(t, r.Stdout+r.Stderr, "hosted", what)
@@ -72,7 +74,7 @@ func TestFallback_UnreadableDatabase(t *testing.T) {
 	d := s.Launch()
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return r.Generation > 0 && r.Index.Packages > 0 }, "the repository")
 	for _, question := range questions {
-		asks(s, question, func(r harness.Result, _ bool) {
+		inBothWays(s, question, func(r harness.Result, _ bool) {
 			requireDaemonData(t, r, question)
 			if strings.HasPrefix(question, "search") || question == "info app" || strings.HasPrefix(question, "status") {
 				require.Zero(t, r.Code, "%s: %s", question, r.Stderr)
@@ -85,8 +87,8 @@ func TestFallback_UnreadableDatabase(t *testing.T) {
 	}
 }
 
-// standIn listens in a daemon's place. It sends the greeting, and answers everything else with the refusal or, without
-// one, by closing. Without a greeting it does so at once.
+// standIn listens on the socket instead of a daemon. It answers a greeting with the parameter greeting, and every other
+// request with the parameter refusal. If a parameter is nil, it closes the connection instead of sending that answer.
 func standIn(s *harness.System, greeting *wire.HelloResult, refusal *wire.Error) {
 	s.T.Helper()
 	harness.ServeUnix(s.T, s.Socket(), func(nc net.Conn) {
@@ -151,7 +153,7 @@ func TestFallback_DaemonFails(t *testing.T) {
 			s := s.SecondSystem(t, string(harness.Read(t, s.Conf)))
 			standIn(s, c.greeting, c.refusal)
 			for _, question := range questions {
-				asks(s, question, func(r harness.Result, named bool) {
+				inBothWays(s, question, func(r harness.Result, named bool) {
 					requireDaemonData(t, r, question)
 					if c.note == "" {
 						harness.RequireError(t, r, "omg", 3, c.err, "--no-daemon")
@@ -160,7 +162,8 @@ func TestFallback_DaemonFails(t *testing.T) {
 					require.Equal(t, want[question].Stdout, r.Stdout, question)
 					require.Equal(t, want[question].Code, r.Code, question)
 					if !strings.HasPrefix(question, "owns") && !strings.HasPrefix(question, "files") && !strings.HasPrefix(question, "why") {
-						require.Contains(t, r.Stderr, c.note, question) // these three commands only request the paths
+						// the other three commands print no note, because they only request the paths of the databases
+						require.Contains(t, r.Stderr, c.note, question)
 					}
 				})
 			}
@@ -179,7 +182,7 @@ func TestFallback_SocketOfNobody(t *testing.T) {
 	s := machine(t)
 	require.Equal(t, "app\nhosted-foreign\nhosted-tool\n", s.With("OMG_SOCKET_PATH=").Run("omg", "installed", "-q").Stdout)
 	harness.Write(t, s.Socket(), "no socket\n")
-	asks(s, "installed -q", func(r harness.Result, named bool) {
+	inBothWays(s, "installed -q", func(r harness.Result, named bool) {
 		if named {
 			harness.RequireError(t, r, "omg", 3, "not a socket")
 			return
@@ -203,7 +206,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 	requireAnswers := func(t *testing.T, s *harness.System, questions ...string) {
 		t.Helper()
 		for _, question := range questions {
-			asks(s, question, func(r harness.Result, _ bool) {
+			inBothWays(s, question, func(r harness.Result, _ bool) {
 				requireDaemonData(t, r, question)
 				require.Equal(t, want[question].Stdout, r.Stdout, "%s: %s", question, r.Stderr)
 				require.Equal(t, want[question].Code, r.Code, "%s: %s", question, r.Stderr)
@@ -212,7 +215,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 	}
 	t.Run("starting", func(t *testing.T) {
 		s := machine.SecondSystem(t, string(harness.Read(t, machine.Conf)))
-		s.Bin = s.Path("bin") // with an omg-index that never finishes
+		s.Bin = s.Path("bin") // contains an omg-index that never finishes
 		harness.CopyPrograms(t, s.Bin)
 		omgIndex := s.Program("omg-index")
 		require.NoError(t, os.Remove(omgIndex))
@@ -228,7 +231,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 		s := machine.SecondSystem(t, string(harness.Read(t, machine.Conf))).With("OMG_LIMITS_MAX_CONNECTIONS=1")
 		d := s.Start()
 		var conn *client.Conn
-		harness.Await(t, func() bool { // the connections of the start have to be closed first
+		harness.Await(t, func() bool { // connections that are still open from the start use up the limit at first
 			conn = d.Dial()
 			_, err := conn.Hello(t.Context())
 			return err == nil

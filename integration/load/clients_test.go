@@ -32,9 +32,9 @@ type truth struct {
 // words are the words that clients search for in names.
 var words = []string{"lib", "python", "perl", "kde", "font", "x"}
 
-// newTruths returns the possible contents while each repository is that of one of two sets. The first two are those
-// of each set as a whole. The database of a repository changes as a whole, but each repository changes at its own
-// time.
+// newTruths returns all contents that the databases can have while they change. Each repository is that of the first or
+// of the second set, because each changes at its own time. The result starts with the two contents whose repositories
+// are all from one set.
 func newTruths(sets [2]fixture.Options) []truth {
 	var packages [2]map[string][]wire.Package // by repository
 	for i, set := range sets {
@@ -52,8 +52,8 @@ func newTruths(sets [2]fixture.Options) []truth {
 	return truths
 }
 
-// newTruth returns the content with the repositories of the first set, except those whose bits are set in the
-// parameter second, which are of the second set.
+// newTruth returns the content for one choice of repositories. If bit i of the parameter second is set, the i-th
+// repository is that of the second set, otherwise that of the first.
 func newTruth(packages [2]map[string][]wire.Package, repos []string, second int) truth {
 	v := truth{versions: map[string]string{}, with: map[string]string{}}
 	for i, repo := range repos {
@@ -78,9 +78,9 @@ func newTruth(packages [2]map[string][]wire.Package, repos []string, second int)
 // did, the changes would get little time of the processors.
 const maxAsking = 64
 
-// askUntilDone sends mixed requests, at least a given number, until ctx ends, and requires that each answer agrees
-// with one of the possible contents. Before each request except the first, the client waits until fewer than maxAsking
-// clients send. askUntilDone returns the number of requests.
+// askUntilDone sends random requests until ctx ends, but at least the number in the parameter least. It requires that
+// each answer agrees with one of truths. Before each request except the first, it waits until fewer than maxAsking
+// clients are sending. It returns the number of requests.
 func askUntilDone(ctx context.Context, t *testing.T, socket string, seed uint64, truths []truth, turns chan struct{}, least int) (asked int) {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	c, err := client.Dial(context.Background(), socket, client.Options{Timeout: harness.Hang})
@@ -105,7 +105,7 @@ func askUntilDone(ctx context.Context, t *testing.T, socket string, seed uint64,
 	return asked
 }
 
-// sendOne sends one request; an error is a wrong answer.
+// sendOne sends one random request, and returns an error if the answer is wrong.
 func sendOne(c *client.Conn, rng *rand.Rand, truths []truth) error {
 	background := context.Background()
 	any := truths[rng.IntN(len(truths))]

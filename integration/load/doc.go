@@ -1,3 +1,3 @@
-// Package load sends requests to omgd on many connections while all its data changes. It has a long form: see OMG_SOAK
-// in CONTRIBUTING.md.
+// Package load sends requests to omgd on many connections while all its data changes. Its tests run longer if OMG_SOAK
+// is set: see CONTRIBUTING.md.
 package load

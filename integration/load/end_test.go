@@ -49,7 +49,8 @@ func TestLoad_End(t *testing.T) {
 				}
 			}
 		})
-		// Peers that never read delay the end. They close once all others have been told of it meanwhile.
+		// Peers that never read a reply delay omgd's stop. letGo ends them, once all other clients know that omgd is
+		// stopping.
 		target := int64(clients/2 + rand.IntN(clients))
 		harness.Await(t, func() bool { return now.answered.Load() >= target }, "%d answers", target)
 		d.Signal(syscall.SIGTERM)
@@ -78,10 +79,10 @@ func TestLoad_End(t *testing.T) {
 	t.Logf("%d ends; %d requests answered, %d refused because of the end", ends, all.answered.Load(), all.refused.Load())
 }
 
-// counts are numbers of requests, by outcome, and of clients.
+// counts has the number of requests by their outcome, and the number of clients.
 type counts struct {
 	answered, refused atomic.Int64
-	connected, told   atomic.Int64 // clients, and those of them that were told of the end
+	connected, told   atomic.Int64 // clients that have connected, and those that omgd has told that it stops
 }
 
 // window is how many requests of a client may be unanswered.
@@ -92,7 +93,7 @@ const window = 3
 func pipeline(socket string, seed uint64, all *counts) (lost string) {
 	nc, err := net.Dial("unix", socket)
 	if err != nil {
-		return "" // the server ended before
+		return "" // omgd stopped before this client connected
 	}
 	defer nc.Close()
 	all.connected.Add(1)
@@ -142,8 +143,9 @@ func request(rng *rand.Rand, id uint64) []byte {
 	return b
 }
 
-// responses reads to the end of the connection, and lets pipeline send a further request for each reply. It returns
-// the requests that were answered completely, and in refused whether the server refused the connection.
+// responses reads replies until the connection ends. For each reply, it takes one value from room, which lets pipeline
+// send a further request. It returns the IDs of the requests that were answered completely, and in refused whether the
+// server refused the connection.
 func responses(nc net.Conn, room <-chan struct{}, all *counts) (answered map[uint64]bool, refused bool, err error) {
 	answered = map[uint64]bool{}
 	told := false

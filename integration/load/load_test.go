@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // soak reports whether the long forms of the tests are requested.
 var soak = os.Getenv("OMG_SOAK") != ""
 
-// long returns a number for the long form of a test, or for its usual one.
+// long returns the number usual or, in the long form of a test, the number soaked.
 func long(usual, soaked int) int {
 	if soak {
 		return soaked
@@ -29,8 +29,7 @@ func long(usual, soaked int) int {
 }
 
 const (
-	// clients is the number of clients that send correct requests, and others is the number of clients that
-	// misbehave.
+	// clients is the number of clients that send correct requests, and misbehaving is the number of all others.
 	clients, misbehaving = 1000, 50
 	// installed is the number of installed packages.
 	installed = 100
@@ -44,12 +43,12 @@ var longLimits = harness.Env("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h", "OMG_LIMITS_UNREA
 type changing struct {
 	*harness.System
 	repos  [2]map[string][]byte // databases by repository
-	truths []truth              // the content of the first set, of the second set, and of mixtures of their repositories
-	told   string               // a package that the sets have in different versions
+	truths []truth              // all contents that the two sets and mixtures of them can have; the first is that of set 0
+	told   string               // a package whose versions in the two sets differ
 
 	mu     sync.Mutex
 	now    int
-	change chan struct{} // closed with the next change
+	change chan struct{} // closed when the databases change next
 }
 
 func newChanging(t *testing.T, options ...harness.Option) *changing {
@@ -91,7 +90,7 @@ func (c *changing) swap() {
 	c.change = make(chan struct{})
 }
 
-// next returns a channel that is closed with the next change.
+// next returns a channel that is closed when the databases change the next time.
 func (c *changing) next() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,7 +143,7 @@ func TestLoad_AnswersStayRight(t *testing.T) {
 	// A leak of one object per request would exceed this limit.
 	require.Less(t, after.objects, before.objects+all/2)
 	require.Less(t, after.bytes, before.bytes+(8<<20))
-	if soak { // memory is returned to the system later
+	if soak { // only the long form waits until omgd returns memory to the kernel
 		harness.Await(t, func() bool { return resident(t, d.PID()) < before.resident+slack },
 			"anonymous memory returns to %d kB: %s", before.resident, d.Stderr)
 	}

@@ -44,7 +44,7 @@ func usageOf(t *testing.T, d *harness.Daemon, debug string) (u usage) {
 	}, "no goroutine serves a connection: %s", func() string { return stacks })
 	u.goroutines = len(goroutine.FindAllString(stacks, -1))
 	require.NotZero(t, u.goroutines)
-	profile("heap?gc=1") // pools keep their content for one more collection
+	profile("heap?gc=1") // run one more garbage collection, because objects in a sync.Pool survive the first one
 	heap := profile("heap?gc=1&debug=1")
 	number := func(name string) int {
 		found := regexp.MustCompile(`(?m)^# ` + name + ` = (\d+)$`).FindStringSubmatch(heap)

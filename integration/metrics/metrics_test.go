@@ -136,7 +136,7 @@ func TestMetrics_Scraped(t *testing.T) {
 		tsdb++
 		return harness.Start(t, s.Command(prometheus, "--config.file="+config, "--storage.tsdb.path="+s.Path(fmt.Sprint("tsdb", tsdb)),
 			"--web.listen-address="+web, "--log.level=error"))
-	}, func(web string) bool { // this process answers, not another server
+	}, func(web string) bool { // a reply with this configuration comes from this Prometheus, not from another server on the port
 		code, body := get(t, http.DefaultClient, "http://"+web+"/api/v1/status/config", web)
 		return code == http.StatusOK && strings.Contains(body, address)
 	})
