@@ -24,15 +24,15 @@ func TestMain(m *testing.M) { harness.MainParallel(m, "16") }
 
 var (
 	all = []string{"core", "extra", "multilib"} // repositories
-	// then is the time of this machine's databases, and later is the time of the mirror's databases.
-	then  = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	later = then.Add(48 * time.Hour)
+	// localTime is the time of this machine's databases, and mirrorTime is the time of newer databases on the mirror.
+	localTime  = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	mirrorTime = localTime.Add(48 * time.Hour)
 )
 
 // everySecond makes omgd ask the mirror as often as possible.
 const everySecond = "OMG_SYNC_INTERVAL=1s"
 
-// small has the options of the generated databases, for tests that need no real ones.
+// small are the options for small generated databases, for tests that need no real databases.
 var small = harness.Generated(fixture.Options{Packages: 60, Installed: 30, Seed: 1})
 
 // mirrorSystem is a system and its mirror, from which omgd downloads databases.
@@ -44,15 +44,16 @@ type mirrorSystem struct {
 	omgd   *harness.Daemon
 }
 
-// newMirrorSystem creates one whose omgd is not started yet. The mirror has the machine's databases.
+// newMirrorSystem creates a mirrorSystem, but does not start its omgd. At first the mirror has the same databases as
+// the machine.
 func newMirrorSystem(t *testing.T, databases harness.Option, repos []string, more ...string) *mirrorSystem {
 	t.Helper()
 	certs := fakeserver.NewCertificates(t)
 	w := &mirrorSystem{repos: repos, files: t.TempDir()}
 	w.System = harness.New(t, databases, harness.Env("SSL_CERT_FILE="+certs.File, "OMG_SYNC_ENABLED=true", "OMG_NETWORK_TIMEOUT=2m"), harness.Env(more...))
 	for _, repo := range w.repos {
-		require.NoError(t, os.Chtimes(w.Sync(repo), then, then))
-		w.put(repo, harness.Read(t, w.Sync(repo)), then)
+		require.NoError(t, os.Chtimes(w.Sync(repo), localTime, localTime))
+		w.put(repo, harness.Read(t, w.Sync(repo)), localTime)
 	}
 	w.mirror = fakeserver.Serve(t, fakeserver.Mirror{Dir: w.files}, certs)
 	list := w.Path("mirrorlist")
@@ -80,7 +81,7 @@ func put(t testing.TB, path string, b []byte, at time.Time) {
 	require.NoError(t, os.Rename(tmp, path))
 }
 
-// start starts omgd, with further variables.
+// start starts omgd with additional environment variables.
 func (w *mirrorSystem) start(more ...string) {
 	w.T.Helper()
 	w.omgd = w.With(more...).Start()
@@ -98,7 +99,8 @@ func (w *mirrorSystem) outdated() []string {
 	return w.omgd.Omg("outdated", "--no-aur").Lines()
 }
 
-// awaitOwn waits until omgd compares only with downloaded databases of this time.
+// awaitOwn waits until omgd compares the installed packages only with databases that it has downloaded itself, and that
+// were modified at the given time.
 func (w *mirrorSystem) awaitOwn(at time.Time) {
 	w.T.Helper()
 	w.omgd.AwaitStatus(func(st *wire.StatusResult) bool {
@@ -111,7 +113,7 @@ func (w *mirrorSystem) awaitOwn(at time.Time) {
 	}, "databases of omgd's own, of "+at.Format(time.DateTime))
 }
 
-// awaitWhy waits until the status reports that the mirror fails or, if fails is false, that it works.
+// awaitWhy waits until the status reports a failure of the mirror or, if fails is false, no failure.
 func (w *mirrorSystem) awaitWhy(fails bool) {
 	w.T.Helper()
 	w.omgd.AwaitStatus(func(st *wire.StatusResult) bool { return len(st.Compared) > 0 && (st.Compared[0].Why != "") == fails },
@@ -139,16 +141,16 @@ func TestMirror_Corpus(t *testing.T) {
 	w := newMirrorSystem(t, harness.Corpus(), all, everySecond)
 	own := filepath.Join(w.Data, "sync")
 	w.start()
-	w.awaitOwn(then)
+	w.awaitOwn(localTime)
 	before := w.outdated()
 	require.Equal(t, w.pacman(filepath.Join(w.DB, "sync")), before)
 	require.Len(t, before, 48)
 	search, info := w.omgd.Omg("search", "shell"), w.omgd.Omg("info", "bash", "firefox")
 
 	for _, repo := range w.repos {
-		w.put(repo, raise(t, w.Sync(repo), "bash", "zlib", "firefox", "glibc", "lib32-glibc"), later)
+		w.put(repo, raise(t, w.Sync(repo), "bash", "zlib", "firefox", "glibc", "lib32-glibc"), mirrorTime)
 	}
-	w.awaitOwn(later)
+	w.awaitOwn(mirrorTime)
 	outdated := w.omgd.Omg("outdated", "--no-aur")
 	after := outdated.Lines()
 	require.Equal(t, w.pacman(own), after)
@@ -161,7 +163,7 @@ func TestMirror_Corpus(t *testing.T) {
 	require.EqualValues(t, len(after), *st.Counts.Updates)
 	require.Equal(t, "core", st.Sources[0].Name)
 	require.False(t, st.Sources[0].Downloaded)
-	require.Equal(t, then.Unix(), st.Sources[0].AsOf)
+	require.Equal(t, localTime.Unix(), st.Sources[0].AsOf)
 	human := w.omgd.Omg("status").Stdout
 	require.Contains(t, human, fmt.Sprintf("Updates         : %d, as of ", len(after)))
 	require.Contains(t, human, "Compared With   : core (downloaded by omgd)      ok  ")
@@ -183,7 +185,7 @@ func TestMirror_Corpus(t *testing.T) {
 	// With this setting, searches use the downloaded databases.
 	const show = "OMG_SYNC_SEARCH=true"
 	w.start(show)
-	w.awaitOwn(later)
+	w.awaitOwn(mirrorTime)
 	require.Equal(t, after, w.outdated())
 	require.Contains(t, w.omgd.Omg("info", "bash").Stdout, "999:")
 	w.omgd.Stop()
@@ -191,14 +193,15 @@ func TestMirror_Corpus(t *testing.T) {
 	require.Contains(t, w.alone("info", "bash").Stdout, "999:")
 }
 
-// TestMirror_PacmanIsNewer checks that omgd uses newer databases of `pacman -Sy` at once.
+// TestMirror_PacmanIsNewer checks that omgd immediately uses the databases that `pacman -Sy` downloads, if they are
+// newer than omgd's.
 func TestMirror_PacmanIsNewer(t *testing.T) {
 	t.Parallel()
 	w := newMirrorSystem(t, small, all)
 	w.start()
-	w.awaitOwn(then)
+	w.awaitOwn(localTime)
 	before := w.outdated()
-	put(t, w.Sync("core"), raise(t, w.Sync("core")), later)
+	put(t, w.Sync("core"), raise(t, w.Sync("core")), mirrorTime)
 	harness.Await(t, func() bool { return strings.Contains(w.omgd.Omg("info", "glibc").Stdout, "999:") }, "omgd has read the new database")
 	after := w.outdated()
 	require.Equal(t, w.pacman(filepath.Join(w.DB, "sync")), after)
@@ -221,19 +224,19 @@ func TestMirror_Faults(t *testing.T) {
 			} else {
 				w.start()
 			}
-			w.awaitOwn(then)
+			w.awaitOwn(localTime)
 			before := w.outdated()
 			require.NotEmpty(t, before)
 			sw.On(w.mirror)
 			for _, repo := range w.repos {
-				w.put(repo, harness.Read(t, w.Sync(repo)), later)
+				w.put(repo, harness.Read(t, w.Sync(repo)), mirrorTime)
 			}
 			w.awaitWhy(true)
 			require.Contains(t, w.omgd.Status().Compared[0].Why, w.mirror.URL)
 			require.Equal(t, before, w.outdated())
 			require.Zero(t, w.omgd.Omg("search", "lib").Code)
 			w.mirror.StopFaults(t)
-			w.awaitOwn(later)
+			w.awaitOwn(mirrorTime)
 			w.awaitWhy(false)
 			left, err := filepath.Glob(filepath.Join(w.Data, "sync", ".*"))
 			require.NoError(t, err)
@@ -248,7 +251,7 @@ func TestMirror_Requests(t *testing.T) {
 	t.Parallel()
 	w := newMirrorSystem(t, small, all, "OMG_SYNC_INTERVAL=24h")
 	w.start()
-	w.awaitOwn(then)
+	w.awaitOwn(localTime)
 	require.Len(t, w.mirror.Targets(), len(w.repos))
 	require.Equal(t, "/core/os/x86_64/core.db", w.mirror.Targets()[0])
 	for range 20 {
@@ -257,7 +260,7 @@ func TestMirror_Requests(t *testing.T) {
 	}
 	w.omgd.Stop()
 	w.start()
-	w.awaitOwn(then)
+	w.awaitOwn(localTime)
 	w.omgd.Stop()
 	require.Len(t, w.mirror.Targets(), len(w.repos))
 }
@@ -268,13 +271,13 @@ func TestMirror_Alone(t *testing.T) {
 	t.Parallel()
 	w := newMirrorSystem(t, small, all)
 	w.start()
-	w.awaitOwn(then)
+	w.awaitOwn(localTime)
 	before := w.outdated()
 	require.NotEmpty(t, before)
 	w.omgd.Stop()
 	w.mirror.Refuse()
 	w.start(everySecond)
-	w.awaitOwn(then)
+	w.awaitOwn(localTime)
 	w.awaitWhy(true)
 	require.Equal(t, before, w.outdated())
 	require.NoError(t, os.RemoveAll(filepath.Join(w.DB, "sync")))

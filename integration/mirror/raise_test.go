@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// raise returns a database in which some packages have a far later version: all of them if none is named.
+// raise returns the database at a path, in which the named packages have a much higher version. If no name is given,
+// all packages have one.
 func raise(t *testing.T, path string, names ...string) []byte {
 	t.Helper()
 	f, err := os.Open(path)

@@ -54,8 +54,8 @@ func TestDump_Searches(t *testing.T) {
 	require.Equal(t, dumps, w.server.Count("dump"))
 }
 
-// TestDump_ThenNoNetwork checks that with a dump nothing is missing when the AUR is gone, even after a restart, and
-// that a live request that fails is answered from the dump.
+// TestDump_ThenNoNetwork checks that after omgd has downloaded a dump, all packages of the AUR are found without a
+// network, even after a restart. If a live request fails, the answer comes from the dump.
 func TestDump_ThenNoNetwork(t *testing.T) {
 	t.Parallel()
 	w := newAURSystem(t)
@@ -92,8 +92,9 @@ func TestDump_LiveBeside(t *testing.T) {
 	require.ElementsMatch(t, []string{"yay 1-1", "yay-new 9-1"}, got.Lines())
 }
 
-// dumpReasons has the texts for a dump, where they differ from those in liveReasons: a dump is downloaded unchanged, and refused
-// when it is read.
+// dumpReasons maps a fault to the reason that omg prints if the download of a dump has this fault. Only faults whose
+// reason differs from liveReasons are in the map: omgd stores a dump as it is sent, and refuses it later, when it reads
+// the dump.
 var dumpReasons = map[string]string{
 	"truncated JSON": `dump was rejected: .*truncated`,
 	"gzip of 10 GiB": `too large`,

@@ -39,11 +39,12 @@ var liveReasons = map[string]string{
 	"an expired certificate": `request to the AUR failed: .*expired`,
 }
 
-// TestLive_Faults checks each fault of the AUR: omg prints the results of the repositories and the reason why the
-// AUR's are missing, and prints the AUR's results again when the fault ends.
+// TestLive_Faults checks each fault of the AUR: omg prints the results of the repositories and the reason why the AUR's
+// are missing, and prints the AUR's results again when the fault ends.
 //
-// What fails at once is awaited without a limit; what hangs ends with a deadline. After three failures in a row omgd
-// sends no requests for five deadlines, so there are two failures before the AUR comes back.
+// If a fault makes a request fail, the test waits for the failure without a time limit. If a fault makes a request
+// hang, a deadline ends the request. After three failures in a row omgd sends no requests for five deadlines, so the
+// test causes only two failures before the AUR comes back.
 func TestLive_Faults(t *testing.T) {
 	t.Parallel()
 	for _, sw := range fakeserver.Switches() {
@@ -169,8 +170,8 @@ func TestLive_NobodyWaitsForTheAUR(t *testing.T) {
 	require.Empty(t, info.Missing)
 }
 
-// TestLive_Breaker checks that after three failures in a row the AUR is not asked for a while, which the user is told,
-// and then asked again.
+// TestLive_Breaker checks that after three failures in a row omgd does not ask the AUR for a while and tells the user
+// so, and then asks the AUR again.
 func TestLive_Breaker(t *testing.T) {
 	t.Parallel()
 	w := newAURSystem(t)
@@ -304,7 +305,7 @@ func TestLive_RestartWithoutNetwork(t *testing.T) {
 	require.Contains(t, info.Stderr, "AUR: old data")
 }
 
-// TestLive_EqualQuestions checks that a thousand equal requests at once cause one request to the AUR.
+// TestLive_EqualQuestions checks that a thousand equal and concurrent requests cause only one request to the AUR.
 func TestLive_EqualQuestions(t *testing.T) {
 	t.Parallel()
 	w := newAURSystem(t)
@@ -354,7 +355,7 @@ func TestLive_EqualQuestions(t *testing.T) {
 	require.Equal(t, 1, w.server.Count("search"))
 }
 
-// TestLive_Disabled checks that a disabled AUR is not a source, and not asked.
+// TestLive_Disabled checks that omgd sends no request to a disabled AUR, and that no result lists the AUR as a source.
 func TestLive_Disabled(t *testing.T) {
 	t.Parallel()
 	w := newAURSystem(t)

@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { harness.MainParallel(m, "8") }
 
-// The times that a reply waits for the AUR: the longest time that omgd allows, which no test reaches, and a short
-// time for tests with an AUR that never answers.
+// The constants long and short set how long a reply waits for the AUR. long is the longest time that omgd allows; no
+// test waits that long. short is for tests in which the AUR never answers.
 const (
 	long  = "OMG_AUR_LIVE_TIMEOUT=1m"
 	short = "OMG_AUR_LIVE_TIMEOUT=200ms"
@@ -30,7 +30,7 @@ type aurSystem struct {
 	*harness.System
 	server *fakeserver.Server
 	aur    *fakeserver.AUR
-	// dump is set if the AUR serves its dump.
+	// dump is set if the server has a dump of the AUR.
 	dump atomic.Bool
 	omgd *harness.Daemon
 	conn *client.Conn
@@ -58,7 +58,7 @@ func newAURSystem(t *testing.T) *aurSystem {
 	return newAURSystemOf(t, func(h http.Handler, c *fakeserver.Certificates) *fakeserver.Server { return fakeserver.Serve(t, h, c) })
 }
 
-// newAURSystemOf creates one with a server that serve starts.
+// newAURSystemOf creates an aurSystem. The function serve starts the server of its AUR.
 func newAURSystemOf(t *testing.T, serve func(http.Handler, *fakeserver.Certificates) *fakeserver.Server) *aurSystem {
 	t.Helper()
 	certs := fakeserver.NewCertificates(t)
@@ -76,7 +76,7 @@ func newAURSystemOf(t *testing.T, serve func(http.Handler, *fakeserver.Certifica
 	return w
 }
 
-// start starts omgd, with further variables.
+// start starts omgd with additional environment variables.
 func (w *aurSystem) start(more ...string) {
 	w.T.Helper()
 	w.omgd = w.With(more...).Start()
@@ -86,7 +86,7 @@ func (w *aurSystem) start(more ...string) {
 // answer is the result of a search.
 type answer struct {
 	names  []string
-	early  int // how many of the names came before the last chunk
+	early  int // how many of names arrived before the last chunk of the reply
 	result wire.SearchResult
 	code   wire.Code
 }
@@ -129,5 +129,5 @@ func (a *answer) source() wire.Source {
 	return wire.Source{}
 }
 
-// words returns a search for words.
+// words returns a request for packages that match these words.
 func words(list ...string) wire.SearchRequest { return wire.SearchRequest{Words: list} }

@@ -51,8 +51,8 @@ func (s *tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(body))
 }
 
-// says makes the tracker answer with a text that is not its own.
-func says(text string) func(*fakeserver.Server) {
+// answerText makes the tracker answer every request with this text.
+func answerText(text string) func(*fakeserver.Server) {
 	return func(s *fakeserver.Server) {
 		s.Set(func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
 			_, _ = w.Write([]byte(text))
@@ -60,7 +60,7 @@ func says(text string) func(*fakeserver.Server) {
 	}
 }
 
-// trackerSystem is a generated system with one package that a record concerns.
+// trackerSystem is a generated system. The advisories of its tracker concern the installed package victim.
 type trackerSystem struct {
 	*harness.System
 	tracker *tracker
@@ -79,7 +79,7 @@ func newTrackerSystem(t *testing.T) *trackerSystem {
 	return w
 }
 
-// record returns a record of the tracker about the victim.
+// record returns an advisory about the package victim, in the tracker's format.
 func (w *trackerSystem) record(name, affected, fixed string) string {
 	fix := "null"
 	if fixed != "" {
@@ -89,13 +89,13 @@ func (w *trackerSystem) record(name, affected, fixed string) string {
 		name, w.victim.Name, affected, fix)
 }
 
-// says makes the tracker serve these records.
-func (w *trackerSystem) says(records string) {
+// serveRecords makes the tracker serve these advisories.
+func (w *trackerSystem) serveRecords(records string) {
 	body := "[" + records + "]"
 	w.tracker.body.Store(&body)
 }
 
-// start starts omgd, with further variables.
+// start starts omgd with additional environment variables.
 func (w *trackerSystem) start(more ...string) {
 	w.T.Helper()
 	w.omgd = w.With(more...).Start()
@@ -120,11 +120,11 @@ func (w *trackerSystem) awaitCounts(vulnerabilities, unconfirmed uint32) {
 	}, fmt.Sprintf("%d vulnerabilities and %d unconfirmed ones", vulnerabilities, unconfirmed))
 }
 
-// TestTracker_Answers follows the tracker's records to each place that shows them.
+// TestTracker_Answers checks every output that shows advisories of the tracker.
 func TestTracker_Answers(t *testing.T) {
 	t.Parallel()
 	w := newTrackerSystem(t)
-	w.says(w.record("AVG-1", w.victim.Version, "") + "," + w.record("AVG-2", "0-0", "") + `,{"name":5},"x"`)
+	w.serveRecords(w.record("AVG-1", w.victim.Version, "") + "," + w.record("AVG-2", "0-0", "") + `,{"name":5},"x"`)
 	w.start()
 	w.awaitCounts(1, 1)
 	r := w.omgd.Omg("security")
@@ -163,7 +163,7 @@ func TestTracker_Faults(t *testing.T) {
 	t.Parallel()
 	faults := fakeserver.Switches()
 	for name, text := range map[string]string{"HTML": "<html>hello</html>", "wrong types throughout": `[{"name":1},{"packages":"x"}]`} {
-		faults = append(faults, fakeserver.Switch{Name: name, On: says(text)})
+		faults = append(faults, fakeserver.Switch{Name: name, On: answerText(text)})
 	}
 	for _, fault := range faults {
 		if fault.TLS {
@@ -172,13 +172,13 @@ func TestTracker_Faults(t *testing.T) {
 		t.Run(url.PathEscape(fault.Name), func(t *testing.T) {
 			t.Parallel()
 			w := newTrackerSystem(t)
-			w.says(w.record("AVG-1", w.victim.Version, ""))
+			w.serveRecords(w.record("AVG-1", w.victim.Version, ""))
 			var failing []string
 			if fault.Hangs {
-				failing = append(failing, "OMG_NETWORK_TIMEOUT=200ms") // which always ends what hangs
+				failing = append(failing, "OMG_NETWORK_TIMEOUT=200ms") // ends every request that hangs
 			}
 
-			// Never answered: unknown, which is neither a finding nor an all-clear.
+			// The tracker has never answered: the result is unknown. It is neither a finding nor an all-clear.
 			fault.On(w.tracker.Server)
 			w.start(failing...)
 			w.omgd.AwaitStatus(func(r *wire.StatusResult) bool {
@@ -194,7 +194,7 @@ func TestTracker_Faults(t *testing.T) {
 			require.Equal(t, 4, w.omgd.Omg("outdated", "--security").Code)
 			w.omgd.Stop()
 
-			// It answers once, and the next daemon does not ask again.
+			// The tracker answers once. The next daemon uses this answer and sends no request.
 			w.tracker.StopFaults(t)
 			w.start()
 			w.awaitCounts(1, 0)
@@ -206,7 +206,7 @@ func TestTracker_Faults(t *testing.T) {
 			w.omgd.Stop()
 			require.Len(t, w.tracker.Targets(), asked, "a young answer is not asked for again")
 
-			// It fails when it is asked again.
+			// The tracker fails when omgd sends the next request.
 			fault.On(w.tracker.Server)
 			w.start(append(failing, "OMG_TRACKER_INTERVAL=1s")...)
 			w.omgd.AwaitStatus(func(r *wire.StatusResult) bool { return source(r).Why != "" }, "a tracker that fails")
