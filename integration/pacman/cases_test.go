@@ -91,15 +91,15 @@ func TestUpdates_EachRule(t *testing.T) {
 				c.options, c.one, c.two, c.three)))
 			require.NotEmpty(t, w.pacman("-Qu").Lines())
 			w.same(
-				asked("-Q", "installed"),
-				asked("-Qu", "outdated"),
-				asked("-Quq", "outdated -q"),
-				asked("-Qm", "foreign"),
-				asked("-Qe", "explicit"),
-				asked("-Qd", "installed --deps"),
-				asked("-Qdt", "orphans"),
-				asked("-Qi", "info -i"),
-				asked("-Qs virtual", "installed virtual"),
+				newQuestion("-Q", "installed"),
+				newQuestion("-Qu", "outdated"),
+				newQuestion("-Quq", "outdated -q"),
+				newQuestion("-Qm", "foreign"),
+				newQuestion("-Qe", "explicit"),
+				newQuestion("-Qd", "installed --deps"),
+				newQuestion("-Qdt", "orphans"),
+				newQuestion("-Qi", "info -i"),
+				newQuestion("-Qs virtual", "installed virtual"),
 			)
 			w.sameFiles(w.pacman("-Qq").Lines(), true)
 			for _, way := range w.ways {
@@ -148,17 +148,17 @@ func TestLists_Generated(t *testing.T) {
 			all := w.pacman("-Qq").Lines()
 			require.GreaterOrEqual(t, len(all), 400)
 			w.same(
-				asked("-Q", "installed"),
-				asked("-Qu", "outdated"),
-				asked("-Qm", "foreign"),
-				asked("-Qe", "explicit"),
-				asked("-Qeq", "explicit -q"),
-				asked("-Qd", "installed --deps"),
-				asked("-Qdt", "orphans"),
-				asked("-Qdtt", "orphans --required"),
-				asked("-Qi", "info -i"),
-				asked("-Qs lib", "installed lib"),
-				asked("-Qs .", "installed -x ."),
+				newQuestion("-Q", "installed"),
+				newQuestion("-Qu", "outdated"),
+				newQuestion("-Qm", "foreign"),
+				newQuestion("-Qe", "explicit"),
+				newQuestion("-Qeq", "explicit -q"),
+				newQuestion("-Qd", "installed --deps"),
+				newQuestion("-Qdt", "orphans"),
+				newQuestion("-Qdtt", "orphans --required"),
+				newQuestion("-Qi", "info -i"),
+				newQuestion("-Qs lib", "installed lib"),
+				newQuestion("-Qs .", "installed -x ."),
 			)
 			w.sameFiles(all, faults != nil)
 		})

@@ -42,8 +42,9 @@ func newComparison(t testing.TB, s *harness.System) *comparison {
 	return w.start()
 }
 
-// plainDatabases returns databases with the same files as the system's, in archives without compression and extended headers:
-// pacman reads all of them for each question, and spends half of its time on these two.
+// plainDatabases returns a database directory with the same content as the system's, but with archives that are not
+// compressed and have no extended headers. For each question, pacman reads all databases, and it would spend half of
+// its time on decompression and extended headers.
 func plainDatabases(t testing.TB, s *harness.System) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -90,8 +91,8 @@ func (w *comparison) configured(t testing.TB, conf string) *comparison {
 	return next.start()
 }
 
-// in returns the same comparison for a subtest.
-func (w *comparison) in(t testing.TB) *comparison {
+// forSubtest returns a copy of the comparison for a subtest.
+func (w *comparison) forSubtest(t testing.TB) *comparison {
 	next := &comparison{System: w.For(t), oracle: w.oracle, daemon: w.daemon.For(t)}
 	for _, way := range w.ways {
 		next.ways = append(next.ways, way.For(t))
@@ -141,12 +142,13 @@ func names(packages []*pacmandb.Installed) []string {
 // question is one question, as arguments of pacman and of omg.
 type question struct{ pacman, omg []string }
 
-// asked splits two command lines.
-func asked(pacman, omg string) question {
+// newQuestion splits a command line of pacman and one of omg into arguments.
+func newQuestion(pacman, omg string) question {
 	return question{strings.Fields(pacman), strings.Fields(omg)}
 }
 
-// same requires that omg prints the same as pacman, in each of the ways, and exits with 1 if pacman finds nothing.
+// same asks pacman and, in each of the ways, omg. It requires that both print the same, and that omg exits with 1 if
+// pacman finds nothing.
 func (w *comparison) same(questions ...question) {
 	w.T.Helper()
 	for _, q := range questions {
@@ -169,7 +171,7 @@ func requireSame(t testing.TB, pacman harness.Result, way harness.Way, args ...s
 }
 
 // requireSameLines compares pacman's output with omg's, and shows the first line that differs. One difference is
-// allowed: omg replaces the controls of bidirectional text, which occur in two descriptions of the corpus.
+// allowed: omg replaces the bidi control characters, which occur in two descriptions of the corpus.
 func requireSameLines(t testing.TB, pacman, omg, what string) {
 	t.Helper()
 	want, got := strings.Split(pacman, "\n"), strings.Split(omg, "\n")
@@ -179,8 +181,8 @@ func requireSameLines(t testing.TB, pacman, omg, what string) {
 	require.Len(t, got, len(want), what)
 }
 
-// sameFiles requires that omg lists the same files of packages as pacman -Ql. Unlike pacman, omg reports lists of
-// files that it cannot read: lacking is set if there are such lists.
+// sameFiles requires that omg files lists the same files as pacman -Ql. If lacking is set, omg cannot read the file
+// lists of some packages and must report this, which pacman does not.
 func (w *comparison) sameFiles(packages []string, lacking bool) {
 	w.T.Helper()
 	want := w.pacman(append([]string{"-Ql"}, packages...)...)

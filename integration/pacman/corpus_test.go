@@ -28,7 +28,7 @@ func TestCorpus(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, w.in(t))
+			test(t, w.forSubtest(t))
 		})
 	}
 }

@@ -28,22 +28,22 @@ func testLists(t *testing.T, w *comparison) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := w.in(t)
+			w := w.forSubtest(t)
 			if conf := edit.Replace(harness.CorpusConfig); conf != harness.CorpusConfig {
 				w = w.configured(t, conf)
 			}
 			w.same(
-				asked("-Qu", "outdated"),
-				asked("-Quq", "outdated -q"),
-				asked("-Qm", "foreign"),
-				asked("-Qmq", "installed --foreign -q"),
-				asked("-Qe", "explicit"),
-				asked("-Qeq", "explicit -q"),
-				asked("-Qd", "installed --deps"),
-				asked("-Qdt", "orphans"),
-				asked("-Qdtq", "orphans -q"),
-				asked("-Qdtt", "orphans --required"),
-				asked("-Q", "installed"),
+				newQuestion("-Qu", "outdated"),
+				newQuestion("-Quq", "outdated -q"),
+				newQuestion("-Qm", "foreign"),
+				newQuestion("-Qmq", "installed --foreign -q"),
+				newQuestion("-Qe", "explicit"),
+				newQuestion("-Qeq", "explicit -q"),
+				newQuestion("-Qd", "installed --deps"),
+				newQuestion("-Qdt", "orphans"),
+				newQuestion("-Qdtq", "orphans -q"),
+				newQuestion("-Qdtt", "orphans --required"),
+				newQuestion("-Q", "installed"),
 			)
 			count := fmt.Sprintln(len(w.pacman("-Qeq").Lines()))
 			for _, way := range w.ways {
@@ -53,7 +53,7 @@ func testLists(t *testing.T, w *comparison) {
 	}
 }
 
-// testInstalledWords compares pacman -Qs, with literal words and expressions.
+// testInstalledWords compares omg installed WORD with pacman -Qs WORD, for literal words and for expressions.
 func testInstalledWords(t *testing.T, w *comparison) {
 	var all []query
 	for _, s := range []string{
@@ -96,7 +96,7 @@ func testInfo(t *testing.T, w *comparison) {
 	}
 }
 
-// installedLine is what omg adds after pacman's fields.
+// installedLine matches the line that omg info prints in addition to pacman's.
 var installedLine = regexp.MustCompile(`(?m)^Installed       : .*\n`)
 
 // testInstalledInfo compares the output of omg info -i and pacman -Qi for every installed package, line by line.
@@ -121,8 +121,8 @@ func testForeignInfo(t *testing.T, w *comparison) {
 	}
 }
 
-// rooted returns the comparison with a root directory that contains the files of some packages, because pacman checks
-// whether a file exists. It also returns the paths of these files and of files of no package.
+// rooted returns a comparison with a root directory that contains the files of some packages: pacman -Qo finds only
+// files that exist. It also returns the paths of these files, and of files that belong to no package.
 func (w *comparison) rooted() (*comparison, []string) {
 	w.T.Helper()
 	root := filepath.Join(w.T.TempDir(), "root")
@@ -184,7 +184,7 @@ func testFiles(t *testing.T, w *comparison) {
 // testWhy checks each link of the chains that omg why prints, and the first and last package of each chain.
 func testWhy(t *testing.T, w *comparison) {
 	explicit := w.pacman("-Qeq").Lines()
-	requires := map[string]string{} // of each package, from pacman
+	requires := map[string]string{} // pacman's list of the packages that require a package, by its name
 	for block := range strings.SplitSeq(w.pacman("-Qi").Stdout, "\n\n") {
 		name, requiredBy := "", ""
 		for line := range strings.Lines(block) {

@@ -23,7 +23,7 @@ type query struct {
 // key returns the same string for two queries that pacman treats alike.
 func (q query) key() string { return fmt.Sprintf("%q", q.pacman) }
 
-// omg returns omg's arguments.
+// omg returns the arguments with which omg runs the query.
 func (q query) omg() []string {
 	if q.regex {
 		return slices.Concat([]string{"-x", "--"}, q.words)

@@ -21,7 +21,7 @@ func (d dice) oneIn(n int) bool { return d.IntN(n) == 0 }
 
 func pick[T any](d dice, list []T) T { return list[d.IntN(len(list))] }
 
-// subset returns up to most random elements of a list, in their order.
+// subset returns up to most random elements of a list, in random order.
 func (d dice) subset(list []string, most int) (out []string) {
 	n := d.IntN(most + 1)
 	for _, i := range d.Perm(len(list))[:min(n, len(list))] {
@@ -128,11 +128,11 @@ func (d dice) describe(names []string, installed bool) (fields []string) {
 type randomSystem struct {
 	*harness.System
 	names    []string // of all packages
-	damaged  bool     // a repository cannot be read
+	damaged  bool     // a repository's database is damaged
 	searches bool     // a repository is used for searches only
 }
 
-// newRandomSystem generates the system of a number.
+// newRandomSystem generates the system that the dice determine.
 func newRandomSystem(t testing.TB, d dice) *randomSystem {
 	s := &randomSystem{System: harness.New(t, harness.NoDatabases())}
 	names := d.subset(someNames, len(someNames))
@@ -168,7 +168,7 @@ func newRandomSystem(t testing.TB, d dice) *randomSystem {
 			conf += "Usage = " + usage + "\n"
 		}
 	}
-	if d.oneIn(5) { // a second section of a repository, which does not count
+	if d.oneIn(5) { // sometimes a repository has a second section, which has no effect
 		conf += "[" + repos[0] + "]\nServer = file:///nowhere\nUsage = " + pick(d, []string{"Sync", "Search", "All"}) + "\n"
 	}
 	harness.Write(t, s.Conf, conf)
@@ -184,11 +184,11 @@ func (s *randomSystem) publish(d dice, repo string) {
 		}
 		p := harness.Package(name, pick(d, someVersions), d.describe(s.names, false)...)
 		files = append(files, p)
-		if d.oneIn(8) { // relations in another file, not next to the desc
+		if d.oneIn(8) { // sometimes the file depends is elsewhere in the archive than the desc
 			text := "%PROVIDES%\n" + pick(d, someVirtual) + "\n\n"
 			later = append(later, harness.Entry{Path: strings.TrimSuffix(p.Path, "desc") + "depends", Text: text})
 		}
-		if d.oneIn(12) { // another version of it
+		if d.oneIn(12) { // sometimes the database also has another version of the package
 			later = append(later, harness.Package(name, pick(d, someVersions), d.describe(s.names, false)...))
 		}
 	}
@@ -204,7 +204,7 @@ func (s *randomSystem) publish(d dice, repo string) {
 	harness.Write(s.T, s.Sync(repo), db)
 }
 
-// faults damages the local database of some systems.
+// faults damages the local database at random; most systems stay undamaged.
 func (s *randomSystem) faults(d dice) {
 	local := filepath.Join(s.DB, "local")
 	if d.oneIn(6) {
@@ -220,7 +220,7 @@ func (s *randomSystem) faults(d dice) {
 		harness.Write(s.T, path, text)
 	}
 	if d.oneIn(8) {
-		harness.Write(s.T, filepath.Join(local, "-1-1", "x"), "") // libalpm reads out of bounds for a name with fewer dashes
+		harness.Write(s.T, filepath.Join(local, "-1-1", "x"), "") // a name with fewer than two dashes would make libalpm read out of bounds
 	}
 	if d.oneIn(8) {
 		harness.Write(s.T, filepath.Join(local, "listed-1-1", "files"), "%FILES%\nusr/\n")
@@ -262,7 +262,7 @@ func (s *randomSystem) question(d dice) (q question, codes bool) {
 	}
 	n := d.IntN(len(lists) + 10)
 	if n < len(lists) {
-		return asked(lists[n][0], lists[n][1]), true
+		return newQuestion(lists[n][0], lists[n][1]), true
 	}
 	switch n - len(lists) {
 	case 0, 1, 2:

@@ -16,14 +16,15 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// The seed of all random systems: a number always generates the same system.
+// seed, together with the number of a random system, determines the system.
 const seed = 16
 
 // questionsEach is the number of questions about one system.
 const questionsEach = 20
 
-// TestRandom compares omg with pacman on random systems: 100,000 answers with OMG_SOAK set, otherwise as many as take
-// some seconds. A system that differs is a subtest, which go test -run 'TestRandom/systems/^17$' repeats.
+// TestRandom compares omg with pacman on random systems. It compares 100,000 answers if OMG_SOAK is set, and otherwise
+// the answers about 40 systems, which takes a few seconds. Each system is a subtest: go test -run
+// 'TestRandom/systems/^17$' repeats the test of system 17.
 func TestRandom(t *testing.T) {
 	need.Program(t, "pacman")
 	systems := 40
@@ -84,7 +85,7 @@ func compareRandom(t *testing.T, number uint64) (n int) {
 	return n
 }
 
-// clean returns pacman's text as omg prints it.
+// clean replaces control characters in pacman's output, as omg does.
 func clean(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {
@@ -93,7 +94,8 @@ func clean(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// results returns the results of a search, whose order in omg differs for upper and lower case.
+// results returns the results of a search, sorted as text: for names that differ in case, omg's own order differs from
+// pacman's.
 func results(text string) []string {
 	lines := strings.Split(clean(text), "\n")
 	var all []string
@@ -106,7 +108,8 @@ func results(text string) []string {
 
 var replaces = regexp.MustCompile(`:: Replace (\S+) with (\S+?)\?|warning: cannot replace (\S+) by (\S+)`)
 
-// compareReplacements reads the questions of pacman -Su, which ends when it finds nothing to download.
+// compareReplacements compares the replacements that omg lists with those that pacman -Su proposes. pacman -Su changes
+// nothing: it ends because it finds nothing to download.
 func compareReplacements(t *testing.T, s *randomSystem, number uint64) int {
 	if os.Geteuid() != 0 || s.damaged {
 		return 0
@@ -122,7 +125,7 @@ func compareReplacements(t *testing.T, s *randomSystem, number uint64) int {
 			cannot = append(cannot, m[3]+" "+m[4])
 		}
 	}
-	for _, c := range cannot { // announced on one stream, and withdrawn on another
+	for _, c := range cannot { // pacman proposes a replacement on one stream, and withdraws it on the other
 		name, by, _ := strings.Cut(c, " ")
 		i := slices.IndexFunc(want, func(w string) bool { return strings.HasPrefix(w, name+" ") && strings.HasSuffix(w, "/"+by) })
 		if i >= 0 {

@@ -49,14 +49,14 @@ func TestRecords(t *testing.T) {
 	s.Install("provider", "1-1", "PROVIDES", numbered("virtual-library-%d=1", many), "REASON", "1")
 	w := newComparison(t, s.SecondSystem(t, "[options]\nArchitecture = x86_64\nSigLevel = Never\n[one]\nServer = file:///nowhere\n[two]\nServer = file:///nowhere\n"))
 	w.same(
-		asked("-Qu", "outdated"),
-		asked("-Ssq ^$", "search -q -x ^$"),
-		asked("-Qsq ^$", "installed -q -x ^$"),
-		asked("-Ss ^virtual$", "search -x ^virtual$"),
-		asked("-Ssq last", "search -q --sort repo last"),
-		asked("-Ssq ^virtual-library-59999$", "search -q -x ^virtual-library-59999$"),
-		asked("-Qi blank none last provider", "info -i blank none last provider"),
-		asked("-Qdt", "orphans"),
+		newQuestion("-Qu", "outdated"),
+		newQuestion("-Ssq ^$", "search -q -x ^$"),
+		newQuestion("-Qsq ^$", "installed -q -x ^$"),
+		newQuestion("-Ss ^virtual$", "search -x ^virtual$"),
+		newQuestion("-Ssq last", "search -q --sort repo last"),
+		newQuestion("-Ssq ^virtual-library-59999$", "search -q -x ^virtual-library-59999$"),
+		newQuestion("-Qi blank none last provider", "info -i blank none last provider"),
+		newQuestion("-Qdt", "orphans"),
 	)
 	for _, name := range []string{"apart", "twice", "long", "provider"} {
 		want := w.pacman("-Si", name)

@@ -17,12 +17,12 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// searchParts is the number of parts in which the queries run in parallel, if there are as many processors.
+// testSearch divides the queries into searchParts parts. The parts run in parallel if there are enough processors.
 const searchParts = 8
 
-// testSearch compares the names in search results. If pacman refuses an expression, omg must refuse it too. Each
-// query goes to the daemon, and with omg to an index; each tenth also with omg to the daemon, and to the databases,
-// which takes long and uses the same search code as an index.
+// testSearch compares the names in search results. If pacman refuses an expression, omg must refuse it too. Each query
+// is sent to the daemon directly, and is answered by omg from an index. Every tenth query is also sent to the daemon by
+// omg, and is answered by omg from the databases: this takes long, and runs the same search code as an index.
 func testSearch(t *testing.T, w *comparison) {
 	all := queries(t, w.offered())
 	answers := map[string]*answer{}
@@ -32,7 +32,7 @@ func testSearch(t *testing.T, w *comparison) {
 	for part := range searchParts {
 		t.Run(fmt.Sprintf("part %d", part), func(t *testing.T) {
 			t.Parallel()
-			w := w.in(t)
+			w := w.forSubtest(t)
 			conn := w.daemon.Dial()
 			for i := part; i < len(all); i += searchParts {
 				q := all[i]
@@ -48,7 +48,7 @@ func testSearch(t *testing.T, w *comparison) {
 	}
 }
 
-// answer is pacman's result, which queries that occur twice share.
+// answer is pacman's result for a query. Equal queries share one answer, so that pacman runs once.
 type answer struct {
 	once sync.Once
 	harness.Result
@@ -88,8 +88,8 @@ func requireSameSearch(t testing.TB, way string, q query, want, got harness.Resu
 	pacmanNames, omgNames := want.Lines(), got.Lines()
 	slices.Sort(pacmanNames)
 	slices.Sort(omgNames)
-	require.Empty(t, without(pacmanNames, omgNames), "pacman finds them, omg does not: "+what)
-	require.Empty(t, without(omgNames, pacmanNames), "omg finds them, pacman does not: "+what)
+	require.Empty(t, onlyInFirst(pacmanNames, omgNames), "pacman finds them, omg does not: "+what)
+	require.Empty(t, onlyInFirst(omgNames, pacmanNames), "omg finds them, pacman does not: "+what)
 	require.Equal(t, pacmanNames, omgNames, what)
 	switch {
 	case strings.Contains(want.Stderr, "regular expression"):
@@ -101,10 +101,10 @@ func requireSameSearch(t testing.TB, way string, q query, want, got harness.Resu
 	}
 }
 
-// without returns the elements of the first sorted list that are not in the second.
-func without(list, other []string) (only []string) {
-	for _, s := range list {
-		if _, found := slices.BinarySearch(other, s); !found {
+// onlyInFirst returns the elements of the sorted list first that are not in the sorted list second.
+func onlyInFirst(first, second []string) (only []string) {
+	for _, s := range first {
+		if _, found := slices.BinarySearch(second, s); !found {
 			only = append(only, s)
 		}
 	}
