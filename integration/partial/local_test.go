@@ -40,7 +40,8 @@ func unreadDescs() []fault {
 	}
 }
 
-// newLocal has one explicitly installed package, the two that it needs, one of them through provides, and an orphan.
+// newLocal returns a system with four installed packages: app, which is explicitly installed, two packages that app
+// depends on (one of them through provides), and an orphan.
 func newLocal(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases())
@@ -117,7 +118,7 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-// unread checks all answers of a system with an unread desc.
+// unread checks all answers of a system in which the desc of app is unreadable.
 func (c *fixed) unread(why string) {
 	c.t.Helper()
 	for line, code := range affected {
@@ -148,7 +149,7 @@ func (c *fixed) unread(why string) {
 	require.Contains(c.t, r.Stdout, `{"name":"local","state":"incomplete","why":"`+why+`"}`)
 }
 
-// TestUnread_Pacman checks that pacman has the same packages in its lists.
+// TestUnread_Pacman checks that omg's lists equal pacman's while a desc is unreadable.
 func TestUnread_Pacman(t *testing.T) {
 	t.Parallel()
 	need.Program(t, "pacman")

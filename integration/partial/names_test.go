@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// These are names that makepkg refuses and pacman lists. On a command line, another program would not read them as
-// names of packages.
+// makepkg refuses these names, but pacman lists packages that have them. On a command line, another program would not
+// read them as names of packages.
 var (
 	impossible = []string{"$(id)", "`id`", "a b", ";id", "*", "~", "a\u00a0b", "x\u202ey"}
 	dashed     = []string{"-Rdd", "--noconfirm", ".hidden"}

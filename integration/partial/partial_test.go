@@ -25,8 +25,9 @@ const (
 // config names both repositories. The configuration of a system without the bad repository names one.
 const config = "[options]\nArchitecture = x86_64\nSigLevel = Never\n[good]\nServer = file:///nowhere\n"
 
-// newSystem has a package with an update in each of two repositories, of which bad gets damaged, and one that no
-// repository has. Its programs run as an ordinary user, as root can read everything.
+// newSystem has three installed packages: one with an update in the repository good, one with an update in the
+// repository bad, and one that is in no repository. The tests damage bad. The system's programs run as an ordinary
+// user, because root can read everything.
 func newSystem(t *testing.T, bin string) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases())
@@ -51,13 +52,14 @@ func newSystem(t *testing.T, bin string) *harness.System {
 // question is a command for a system with a bad database.
 type question struct {
 	line string
-	// rests is set if the answer depends on the bad repository. Other answers must stay the same.
-	rests bool
-	// code is the exit code if no index answers in the database's place.
+	// dependsOnBad is set if the answer depends on the bad repository. Other answers must stay the same.
+	dependsOnBad bool
+	// code is the exit code if the bad repository has no earlier index that omg can use.
 	code int
 }
 
-// questions are answered from what could be read: the output is then that of a system without the bad repository.
+// questions are commands that omg answers from the sources that it can read. Its output is the same as on a system
+// without the bad repository.
 var questions = []question{
 	{"search -q thing", true, answered},
 	{"search -q thing --repo good", false, answered},
@@ -81,7 +83,7 @@ var questions = []question{
 // refused are the commands that omg answers only if all sources can be read.
 var refused = []string{"search -q --repo bad thing", "info bad/gear", "foreign -q", "installed --foreign -q", "--strict search thing", "--strict outdated", "--strict status"}
 
-// healthy holds the answers while no database is damaged.
+// healthy holds the answers that omg gave before a database was damaged.
 type healthy struct {
 	all, without map[string]harness.Result // the answers with both repositories, and with the good repository alone
 	bin          string
@@ -109,8 +111,8 @@ func answersBefore(t *testing.T) healthy {
 	return h
 }
 
-// TestPartial checks each kind of bad database, for a daemon that has served it before, a daemon that starts with it
-// and no daemon at all, with and without its last index.
+// TestPartial checks each way to damage a database in three cases: a daemon read the good database before, a daemon
+// starts with the bad one, and no daemon runs. In each case, an index of the good database exists or does not exist.
 func TestPartial(t *testing.T) {
 	t.Parallel()
 	h := answersBefore(t)
@@ -193,7 +195,7 @@ func TestPartial_NoUpdate(t *testing.T) {
 	}
 }
 
-// awaitState waits until the bad repository is in a final state.
+// awaitState waits until the bad repository has this state and no index is being built.
 func awaitState(d *harness.Daemon, state string) {
 	d.System.T.Helper()
 	d.AwaitStatus(func(r *wire.StatusResult) bool {
@@ -212,7 +214,7 @@ func source(r *wire.StatusResult) wire.Source {
 	return wire.Source{}
 }
 
-// fixed is a system with a bad database, and a way to run omg.
+// fixed is a system whose bad database does not change during a test, and the way in which the test runs omg.
 type fixed struct {
 	t     *testing.T
 	h     healthy
@@ -238,14 +240,14 @@ func (c *fixed) questions() {
 		r := c.omg(strings.Fields(q.line)...)
 		harness.RequireSafe(c.t, r)
 		want := c.h.all[q.line]
-		if q.rests && !c.indexed() {
+		if q.dependsOnBad && !c.indexed() {
 			want = c.h.without[q.line]
 			want.Code = q.code
 		}
 		require.Equal(c.t, want.Stdout, r.Stdout, "%s: %s", q.line, r.Stderr)
 		require.Equal(c.t, want.Code, r.Code, "%s: %s", q.line, r.Stderr)
 		switch {
-		case !q.rests:
+		case !q.dependsOnBad:
 			require.NotContains(c.t, r.Stderr, "bad", q.line)
 		case c.indexed():
 			require.NotContains(c.t, r.Stderr, "partial", q.line)
@@ -272,7 +274,7 @@ func (c *fixed) refusals() {
 	}
 }
 
-// partialCounts are the counts that a repository could change.
+// partialCounts are the counts that depend on the content of the bad repository.
 var partialCounts = []string{"foreign", "updates", "ignored", "replacements"}
 
 func (c *fixed) status() {
@@ -327,7 +329,8 @@ func (c *fixed) probe(s *harness.System, args ...string) string {
 	return r.Stdout
 }
 
-// statusFile waits for the file, which is written after the status has changed.
+// statusFile checks the status file. It waits for the file's update, because omgd writes the file after the status has
+// changed.
 func (c *fixed) statusFile(s *harness.System) {
 	c.t.Helper()
 	want := "1?\n"

@@ -69,7 +69,8 @@ func TestStart_Asked(t *testing.T) {
 	require.True(t, p.Running(), p.Stderr())
 }
 
-// counts returns the counts of a status that this system has, by name.
+// counts returns the counts of a status by name. It leaves out the counts of the AUR and of the security tracker, which
+// this system does not use.
 func counts(r *wire.StatusResult) map[string]*uint32 {
 	c := &r.Counts
 	return map[string]*uint32{
@@ -93,12 +94,13 @@ func askUntilRight(s *harness.System, client int, want *wire.StatusResult, found
 	}
 }
 
-// ask sends one request. A refusal is not an answer.
+// ask sends one request, and reports whether the answer was certain. It returns an error for a wrong answer, but not if
+// the daemon cannot answer yet.
 func ask(s *harness.System, i int, want *wire.StatusResult, found int) (certain bool, err error) {
 	ctx := context.Background()
 	conn, err := client.Dial(ctx, s.Socket(), client.Options{Name: "test", Timeout: harness.Hang, Trust: func(uint32) bool { return true }})
 	if err != nil {
-		return false, nil // it does not listen yet
+		return false, nil // the daemon does not listen yet
 	}
 	defer conn.Close()
 	number := func(what string, n int, right uint32, b *wire.Basis) (bool, error) {
@@ -136,7 +138,7 @@ func ask(s *harness.System, i int, want *wire.StatusResult, found int) (certain 
 	}
 }
 
-// refusal returns nil for a refusal by a daemon that has no data yet.
+// refusal returns nil if err means that the daemon has no data yet or is busy. It returns any other error unchanged.
 func refusal(err error) error {
 	if code := wire.CodeOf(err); code == wire.CodeNotReady || code == wire.CodeBusy {
 		return nil

@@ -17,12 +17,11 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestWatch: omgd runs in a user name space where one of inotify's limits is reached. It
-// says so everywhere, sees changes all the same, and uses inotify once the limit is
-// raised.
+// TestWatch runs omgd in a user namespace in which one of inotify's limits is reached. omgd must report this wherever
+// it reports problems, must still notice changes, and must use inotify when the limit is raised.
 func TestWatch(t *testing.T) {
 	t.Parallel()
-	need.Root(t) // in a name space of another user, / would be nobody's
+	need.Root(t) // in a user namespace of an ordinary user, / would belong to nobody
 	need.UserNamespace(t)
 	unshare, nsenter := need.Program(t, "unshare"), need.Program(t, "nsenter")
 	for limit, advice := range map[string]string{

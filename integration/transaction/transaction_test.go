@@ -116,7 +116,7 @@ func (s *system) counts() string {
 	return inWords(r.Counts)
 }
 
-// inWords returns c as "installed explicit orphans updates".
+// inWords returns four of the counts as "installed explicit orphans updates".
 func inWords(c wire.Counts) string {
 	text := func(n *uint32) string {
 		if n == nil {
@@ -136,8 +136,8 @@ func (s *system) fileCounts() string {
 	return strings.TrimSpace(fmt.Sprintln(f.Installed.N, f.Explicit.N, f.Orphans.N, f.Updates.N))
 }
 
-// await waits until omgd has noticed a change, and requires that it has noticed all of it. The status file is written
-// after the snapshot is in use.
+// await waits until omgd reports these counts. It requires that the list of explicitly installed packages has changed
+// too, and then waits for the status file, which omgd writes after it has begun to use a new snapshot.
 func (s *system) await(counts string, explicit ...string) {
 	s.T.Helper()
 	harness.Await(s.T, func() bool { return s.counts() == counts }, "omgd counts %s, not %s; it printed: %s", counts, s.counts, s.omgd.Stderr)
@@ -148,7 +148,7 @@ func (s *system) await(counts string, explicit ...string) {
 	require.Equal(s.T, counts, s.counts())
 }
 
-// awaitFile waits until the status file, which is written last, has the counts.
+// awaitFile waits until the status file has these counts. omgd writes this file last.
 func (s *system) awaitFile(counts string) {
 	s.T.Helper()
 	harness.Await(s.T, func() bool { return s.fileCounts() == counts }, "the status file has %s, not %s; omgd printed: %s", counts, s.fileCounts, s.omgd.Stderr)
@@ -197,7 +197,7 @@ func TestRefresh_Killed(t *testing.T) {
 	require.Equal(t, []string{"test.omgidx", "test.omgidx.origin"}, harness.Names(t, s.Indexes()))
 }
 
-// TestRefresh_Transactions has pacman install, upgrade and remove.
+// TestRefresh_Transactions makes pacman install, upgrade and remove packages.
 func TestRefresh_Transactions(t *testing.T) {
 	s := newSystem(t)
 	s.await("0 0 0 0")
@@ -208,7 +208,7 @@ func TestRefresh_Transactions(t *testing.T) {
 	require.Equal(t, "1-1", s.search("tool"), "the search marks what is installed")
 
 	s.publish(pkg{name: "base-lib", version: "2-1"}, pkg{name: "tool", version: "2-1", depends: []string{"base-lib"}})
-	s.pacman("-Syy") // -Sy skips a database of the same second
+	s.pacman("-Syy") // -Sy would skip a database that was modified in the same second as the last one
 	s.await("2 1 0 2", "tool")
 
 	s.pacman("-Su")
@@ -237,8 +237,8 @@ func (s *system) search(name string) string {
 	return r.Packages[0].Installed
 }
 
-// watchForMixtures requests the installed packages all the time, and fails for an answer that was never true before or
-// after a transaction.
+// watchForMixtures requests the list of installed packages all the time, and fails if an answer is none of truths.
+// These are the lists before and after each transaction.
 func (s *system) watchForMixtures(truths ...[]string) (stop func()) {
 	conn := s.omgd.Dial()
 	done := make(chan struct{})

@@ -78,7 +78,7 @@ func (s *system) change() {
 	before, rest, ok := strings.Cut(string(harness.Read(s.T, descs[0])), "%DESC%\n")
 	require.True(s.T, ok)
 	_, after, _ := strings.Cut(rest, "\n")
-	lock := filepath.Join(s.DB, "db.lck") // like pacman -D: a desc changes in place, and the lock is created and removed
+	lock := filepath.Join(s.DB, "db.lck") // like pacman -D, which changes a desc in place, and creates and removes the lock
 	harness.Write(s.T, lock, "")
 	harness.Write(s.T, descs[0], fmt.Sprintf("%s%%DESC%%\nchanged %d times\n%s", before, s.changes, after))
 	require.NoError(s.T, os.Remove(lock))
@@ -94,8 +94,8 @@ func part(r *wire.StatusResult) string {
 	return ""
 }
 
-// awaitHealthy waits until libalpm has confirmed the result of a refresh. If the worker exceeds its ten seconds on a
-// busy machine, it is asked once more.
+// awaitHealthy waits until libalpm has confirmed the result of a refresh. A worker on a busy machine may exceed its
+// limit of ten seconds; then awaitHealthy requests another refresh.
 func awaitHealthy(t *testing.T, d *harness.Daemon) {
 	t.Helper()
 	d.AwaitStatus(func(r *wire.StatusResult) bool {
@@ -106,7 +106,7 @@ func awaitHealthy(t *testing.T, d *harness.Daemon) {
 	}, "nothing of libalpm")
 }
 
-// questions are those whose answers libalpm can correct.
+// questions are commands whose answers omgd takes from libalpm if libalpm's data differs from omgd's.
 var questions = [][]string{{"explicit", "-q"}, {"outdated"}, {"orphans", "-q"}, {"search", "-q", "lib"}, {"installed"}}
 
 // ask returns the answers to the questions.
@@ -117,8 +117,9 @@ func ask(d *harness.Daemon) (answers []string) {
 	return answers
 }
 
-// requireNamed waits until status names what the worker does, and requires that all answers stay; with a working one
-// status has nothing to name.
+// requireNamed installs a faulty worker, or none if worker is nil. It waits until the status contains text, and
+// requires that all answers stay the same. It then installs the working worker whole, and requires that the status
+// reports no problem.
 func (s *system) requireNamed(t *testing.T, d *harness.Daemon, worker, whole []byte, text string) {
 	t.Helper()
 	before := ask(d)
@@ -138,8 +139,8 @@ func (s *system) requireNamed(t *testing.T, d *harness.Daemon, worker, whole []b
 	require.Equal(t, before, ask(d))
 }
 
-// TestWorker_Faults has the worker fail in each way while omgd runs: status names the fault, every answer stays, and
-// with a working worker status is clean again.
+// TestWorker_Faults installs a worker with each fault while omgd runs. The status must name the fault, and every answer
+// must stay the same. With a working worker, the status must report no problem.
 func TestWorker_Faults(t *testing.T) {
 	t.Parallel()
 	whole, stub := built(t, true), built(t, false)
@@ -190,8 +191,8 @@ func TestWorker_Hangs(t *testing.T) {
 	s.requireNamed(t, d, script("exec sleep 3600"), whole, "timed out")
 }
 
-// TestWorker_Differs has the real worker read a copy of the databases that lacks a package: its answer is right for
-// them, and differs from ours.
+// TestWorker_Differs makes the real worker read a copy of the databases that lacks a package. The worker's result is
+// right for the copy, and differs from omgd's result.
 func TestWorker_Differs(t *testing.T) {
 	t.Parallel()
 	need.Program(t, "pacman")
@@ -203,7 +204,7 @@ func TestWorker_Differs(t *testing.T) {
 	awaitHealthy(t, d)
 	before := ask(d)
 
-	other := s.Path("ot") // as long as db, because the request contains the path
+	other := s.Path("ot") // the path must be as long as that of db, because sed replaces it in a request
 	require.NoError(t, os.CopyFS(other, os.DirFS(s.DB)))
 	gone, err := filepath.Glob(filepath.Join(other, "local", "*", "desc"))
 	require.NoError(t, err)
@@ -211,7 +212,7 @@ func TestWorker_Differs(t *testing.T) {
 	s.install(script("sed 's|" + s.DB + "|" + other + "|' | " + s.Path("real")))
 	s.change()
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return strings.HasPrefix(part(r), "differs: ") }, "a difference")
-	// libalpm's answer counts: it is pacman's for that copy.
+	// omgd uses libalpm's result: its answers must be pacman's answers for the copy.
 	harness.Await(t, func() bool {
 		now := ask(d)
 		return now[0] != before[0] || now[4] != before[4]
@@ -230,7 +231,8 @@ func TestWorker_Differs(t *testing.T) {
 	require.Contains(t, status, "libalpm: differs: ")
 	require.Contains(t, status, "libalpm's results are used")
 
-	// Unless omgd could not read everything itself: then libalpm may not have either.
+	// omgd keeps its own result if it could not read a package itself, because libalpm may not have read that package
+	// either.
 	half := filepath.Join(s.DB, "local", "half-1-1")
 	require.NoError(t, os.MkdirAll(half, 0o755))
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return strings.Contains(part(r), "omg's results are kept") }, "an answer that is kept")
@@ -244,7 +246,8 @@ func TestWorker_Differs(t *testing.T) {
 	require.Equal(t, before, ask(d))
 }
 
-// TestWorker_Recovers checks that a worker that works again is asked at the next refresh, even without a change.
+// TestWorker_Recovers checks that omgd uses a worker that works again at the next refresh, even if no database has
+// changed.
 func TestWorker_Recovers(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -255,13 +258,13 @@ func TestWorker_Recovers(t *testing.T) {
 	require.NotZero(t, before)
 	s.install(whole)
 	d.AwaitStatus(func(r *wire.StatusResult) bool {
-		d.Omg("refresh") // which omgd accepts once in five seconds
+		d.Omg("refresh") // omgd accepts one such request in five seconds
 		return part(r) == ""
 	}, "nothing of libalpm")
 	require.Equal(t, before, d.Status().Generation, "nothing has changed")
 }
 
-// TestWorker_SearchAndInfo has libalpm answer because no index can be built.
+// TestWorker_SearchAndInfo checks answers that libalpm gives because no index can be built.
 func TestWorker_SearchAndInfo(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -289,10 +292,10 @@ func TestWorker_SearchAndInfo(t *testing.T) {
 	require.Equal(t, 2, ask("search", "depends:glibc").Code)
 	require.Contains(t, ask("status").Stdout, "not installed")
 
-	// The index comes back, and its answers with it.
+	// When omg-index is back, omgd has an index again and answers from it.
 	require.NoError(t, os.Rename(s.Path("omg-index"), index))
 	d.AwaitStatus(func(r *wire.StatusResult) bool {
-		d.Omg("refresh") // which omgd accepts once in five seconds
+		d.Omg("refresh") // omgd accepts one such request in five seconds
 		return r.Index.Packages == 300
 	}, "the index")
 	require.Contains(t, d.Omg("status").Stdout, "300 packages")
