@@ -47,8 +47,7 @@ func TestDocs_Commands(t *testing.T) {
 	require.Greater(t, ran, 12)
 }
 
-// TestDocs_Tmux has the real tmux show the page's recipe, in a directory whose name
-// is a command.
+// TestDocs_Tmux checks the page's recipe in the real tmux, in a directory whose name is a shell command.
 func TestDocs_Tmux(t *testing.T) {
 	t.Parallel()
 	tmux := need.Program(t, "tmux")

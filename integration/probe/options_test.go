@@ -12,7 +12,8 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// maxOutput is far more than a shell writes that reads some lines. A shell that repeats a hook for ever writes more.
+// maxOutput is far more output than a shell writes for a few lines of input. Only a shell that repeats the hook
+// endlessly writes more.
 const maxOutput = 256 << 10
 
 // session runs lines in a shell, with the hook's code in place of a line HOOK, and returns the output.
@@ -32,7 +33,7 @@ func session(s *harness.System, shell []string, lines ...string) string {
 	if len(out) == maxOutput {
 		_ = cmd.Process.Kill()
 	}
-	_ = cmd.Wait() // the exit code is the user's
+	_ = cmd.Wait() // the exit code does not matter: it is that of the last command
 	require.NoError(s.T, err)
 	require.Less(s.T, len(out), maxOutput, "the shell does not end; it writes %.300q", out)
 	return string(out)
@@ -104,7 +105,8 @@ func TestHook_FishPipestatus(t *testing.T) {
 	x.enter("true", "READY0> ")
 }
 
-// startTerminalWith starts a shell on a terminal with the hook after a line of its user's.
+// startTerminalWith starts a shell on a terminal. The shell reads a file that contains the line before, as a user could
+// have it, and then the hook.
 func startTerminalWith(s *harness.System, shell, before string) *terminal {
 	s.T.Helper()
 	path := need.Program(s.T, shell)

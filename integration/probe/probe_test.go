@@ -51,7 +51,8 @@ var hostile = []string{
 	`\$(touch x)`, "%F{red}", "$PATH", "!!", "\u202e1", "(touch x)", "1.0;touch x",
 }
 
-// declare writes a version file. In a file with one version per line, # begins a comment.
+// declare writes a version file. If version begins with #, it writes mise.toml instead: in other version files, #
+// begins a comment.
 func declare(t *testing.T, path, version string) {
 	t.Helper()
 	text := version + "\n"
@@ -90,8 +91,8 @@ func TestFormat_HostileVersion(t *testing.T) {
 	require.NoFileExists(t, "x")
 }
 
-// TestVersionFile_SomethingElse puts things in place of version files that would
-// hold up or fill a reader.
+// TestVersionFile_SomethingElse replaces version files by files that would block a program that reads them, or fill its
+// memory.
 func TestVersionFile_SomethingElse(t *testing.T) {
 	for name, prepare := range map[string]func(t *testing.T, path string){
 		"FIFO":      func(t *testing.T, path string) { require.NoError(t, unix.Mkfifo(path, 0o644)) },

@@ -17,9 +17,10 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// shells are ways to start a shell that reads ~/rc and nothing of the tester's, its user's way to set a prompt, and its
-// variable for the last exit code. Time does not pass for them: SECONDS loses its special meaning and is read by clock
-// from ~/seconds before each prompt. fish does not look at the time.
+// shells has, for each shell: how to start it so that it reads ~/rc and no other startup file, how a user sets its
+// prompt, and its variable for the last exit code. The code clock replaces the shell's clock: SECONDS loses its special
+// meaning and is read from ~/seconds before each prompt. fish needs no such code, because its hook does not look at the
+// time.
 var shells = []struct {
 	name   string
 	args   []string
@@ -142,7 +143,7 @@ func TestPrompt(t *testing.T) {
 			x.enter("cd ../eighteen", "[18.2.0|?] READY> ")
 			x.enter("echo 20.1.0 > .nvmrc", "[20.1.0|?] READY> ")
 			x.enter("echo 20.9.9 > .nvmrc", "[20.9.9*|?] READY> ")
-			// omgd writes while the shell waits; the next prompt shows it.
+			// omgd changes the status file while the shell waits for a command; the next prompt shows the change.
 			writeUpdates(s, 7)
 			x.enter("", "[20.9.9*|7] READY> ")
 			writeUpdates(s, 11)
@@ -157,7 +158,7 @@ func TestPrompt(t *testing.T) {
 			}
 			x.enter("echo a''b", "ab", "[20.9.9*|?] READY> ")
 			require.Equal(t, 1, runs()-before)
-			if shell.clock != "" { // and after some seconds
+			if shell.clock != "" { // a prompt also runs omg-probe if the last run was several seconds ago
 				before = runs()
 				harness.Write(t, s.Path("seconds"), "7\n")
 				x.enter("", "[20.9.9*|?] READY> ")
@@ -166,7 +167,7 @@ func TestPrompt(t *testing.T) {
 				require.Equal(t, 2, runs()-before)
 			}
 
-			// The exit code of a command is still available.
+			// The hook preserves the exit code of the last command.
 			x.enter("false", "[20.9.9*|?] READY> ")
 			x.enter("echo ended=="+shell.status, "ended==1")
 
@@ -217,7 +218,7 @@ func TestPrompt_HostileDirectory(t *testing.T) {
 				require.NotContains(t, x.since(), "owned", "%q", version)
 				require.NotContains(t, x.since(), "\x1b[31m", "%q", version)
 			}
-			// The name of a directory reaches the shell's code, too.
+			// The hook also processes the name of the directory.
 			harness.Write(t, s.Path("$(touch x)`touch x`'\"", ".node-version"), "20.1.0\n")
 			x.enter("cd ~/*touch*", "[20.1.0|?] READY> ")
 			require.NoError(t, filepath.WalkDir(s.Home, func(path string, _ os.DirEntry, err error) error {

@@ -31,11 +31,12 @@ const shown = 50
 // way is one way in which omg gets an answer.
 type way struct {
 	harness.Way
-	// note is what it prints on standard error about the way.
+	// note is the note on standard error with which omg says that it uses this way.
 	note string
 }
 
-// ways prepares all three on a generated database: through the daemon, from an index, from the databases.
+// ways prepares three ways to an answer, for a generated database: omg asks a daemon, reads an index, or reads the
+// database.
 func ways(t *testing.T) []way {
 	t.Helper()
 	need.Terminal(t)
@@ -48,13 +49,13 @@ func ways(t *testing.T) []way {
 	return all
 }
 
-// forTest returns the same way for a subtest.
+// forTest returns a copy of the way for a subtest.
 func (y way) forTest(t *testing.T) way { return way{y.For(t), y.note} }
 
-// with adds to the environment.
+// with returns a copy of the way with additional environment variables.
 func (y way) with(env ...string) way { return way{y.With(env...), y.note} }
 
-// stream is a set of omg's streams that are the terminal.
+// stream is a set of omg's output streams: those that are connected to the terminal.
 type stream int
 
 const (
@@ -80,9 +81,9 @@ func (s screen) resize(t *testing.T, columns int) {
 	require.NoError(t, pty.Setsize(s.master, &pty.Winsize{Rows: 24, Cols: uint16(columns)}))
 }
 
-// on runs omg with some of its streams on a screen and the others in pipes. Output on the screen becomes the result's
-// standard output or, if that is a pipe, its standard error.
-func (y way) on(t *testing.T, s screen, which stream, args ...string) harness.Result {
+// runOn runs omg. The output streams in the parameter which are connected to the screen, and the others to pipes. The
+// text on the screen becomes the result's standard output or, if standard output is a pipe, its standard error.
+func (y way) runOn(t *testing.T, s screen, which stream, args ...string) harness.Result {
 	t.Helper()
 	const end = "\x04end of this program\x04"
 	seen := make(chan string, 1)
@@ -122,7 +123,7 @@ func (y way) on(t *testing.T, s screen, which stream, args ...string) harness.Re
 
 var colors = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// results counts the packages in a search's output: their lines are not indented.
+// results counts the packages in the output of a search. Each package has one line that is not indented.
 func results(out string) int {
 	n := 0
 	for line := range strings.Lines(out) {
@@ -156,12 +157,13 @@ func testSearchLimit(t *testing.T, all []way) {
 			require.Greater(t, all, 3*shown)
 			left := func(n int) string { return fmt.Sprintf("omg: note: %d more; --limit 0 shows all\n", all-n) }
 
-			got := y.on(t, s, stdout, "search", "lib")
+			got := y.runOn(t, s, stdout, "search", "lib")
 			require.Zero(t, got.Code)
 			require.Equal(t, shown, results(colors.ReplaceAllString(got.Stdout, "")))
 			require.Equal(t, y.note+left(shown), got.Stderr)
-			// The line is below the results if both are on one terminal.
-			both := y.on(t, s, stdout|stderr, "search", "lib")
+			// If standard output and standard error are the same terminal, the number of further results is printed
+			// below the results.
+			both := y.runOn(t, s, stdout|stderr, "search", "lib")
 			require.Equal(t, y.note+got.Stdout+left(shown), both.Stdout)
 
 			for _, c := range []struct {
@@ -175,7 +177,7 @@ func testSearchLimit(t *testing.T, all []way) {
 				{"-q --limit " + strconv.Itoa(all), all},
 				{"-q --limit " + strconv.Itoa(all+1), all},
 			} {
-				got := y.on(t, s, stdout, append([]string{"search", "lib"}, strings.Fields(c.args)...)...)
+				got := y.runOn(t, s, stdout, append([]string{"search", "lib"}, strings.Fields(c.args)...)...)
 				require.Zero(t, got.Code, c.args)
 				require.Len(t, got.Lines(), c.n, c.args)
 				if c.n < all {
@@ -184,9 +186,9 @@ func testSearchLimit(t *testing.T, all []way) {
 					require.Equal(t, y.note, got.Stderr, c.args)
 				}
 			}
-			// JSON is the same everywhere.
+			// JSON contains all packages, also on a terminal.
 			var document struct{ Packages []struct{ Name string } }
-			require.NoError(t, json.Unmarshal([]byte(y.on(t, s, stdout, "search", "--json", "lib").Stdout), &document))
+			require.NoError(t, json.Unmarshal([]byte(y.runOn(t, s, stdout, "search", "--json", "lib").Stdout), &document))
 			require.Len(t, document.Packages, all)
 		})
 	}
@@ -201,9 +203,9 @@ func testSearchPiped(t *testing.T, all []way) {
 			require.Equal(t, all, results(got.Stdout))
 			require.Equal(t, y.note, got.Stderr)
 			require.NotContains(t, got.Stdout, "\x1b")
-			// Whether messages go to a terminal has no effect on it.
-			require.Equal(t, got, y.on(t, newScreen(t, 40), stderr, "search", "lib"))
-			few := y.on(t, newScreen(t, 40), stderr, "search", "-q", "--limit", "7", "lib")
+			// The output on standard output does not depend on whether standard error is a terminal.
+			require.Equal(t, got, y.runOn(t, newScreen(t, 40), stderr, "search", "lib"))
+			few := y.runOn(t, newScreen(t, 40), stderr, "search", "-q", "--limit", "7", "lib")
 			require.Len(t, few.Lines(), 7)
 			require.Equal(t, y.note, few.Stderr, "a pipe gets the seven that were asked for")
 		})
@@ -213,7 +215,7 @@ func testSearchPiped(t *testing.T, all []way) {
 func testColor(t *testing.T, all []way) {
 	y := all[1].forTest(t)
 	s := newScreen(t, 80)
-	wide := y.with("COLUMNS=0") // one line per text, as in a pipe
+	wide := y.with("COLUMNS=0") // does not wrap lines, like output to a pipe
 	for _, command := range [][]string{{"search", "--limit", "20", "lib"}, {"info", "bash", "glibc"}, {"installed"}, {"explicit"}} {
 		plain := y.Omg(command...)
 		require.Zero(t, plain.Code, command)
@@ -242,7 +244,7 @@ func testColor(t *testing.T, all []way) {
 			if c.color != "" {
 				args = append(slices.Clone(command), "--color", c.color)
 			}
-			got := here.on(t, s, c.which, args...)
+			got := here.runOn(t, s, c.which, args...)
 			require.Zero(t, got.Code, "%v %+v", command, c)
 			require.Equal(t, c.colored, strings.Contains(got.Stdout, "\x1b["), "%v %+v", command, c)
 			require.Equal(t, plain.Stdout, colors.ReplaceAllString(got.Stdout, ""), "%v %+v", command, c)
@@ -251,12 +253,12 @@ func testColor(t *testing.T, all []way) {
 	}
 	// Output for programs is never coloured, and errors in plain text are complete.
 	for _, args := range []string{"search -q lib", "search --json lib", "search --format {{.name}} lib"} {
-		require.NotContains(t, y.on(t, s, stdout, append(strings.Fields(args), "--color", "always")...).Stdout, "\x1b", args)
+		require.NotContains(t, y.runOn(t, s, stdout, append(strings.Fields(args), "--color", "always")...).Stdout, "\x1b", args)
 	}
-	wrong := y.on(t, s, stdout|stderr, "info", "no-such-package")
+	wrong := y.runOn(t, s, stdout|stderr, "info", "no-such-package")
 	require.Equal(t, 1, wrong.Code)
 	require.Equal(t, "omg: error: package \"no-such-package\" was not found\n", wrong.Stdout)
-	wrong = y.on(t, s, stderr, "search", "lib", "--color", "sometimes")
+	wrong = y.runOn(t, s, stderr, "search", "lib", "--color", "sometimes")
 	require.Equal(t, 2, wrong.Code)
 	require.Equal(t, "omg: error: --color must be auto, always or never, not \"sometimes\"\nomg: hint: see --help\n", wrong.Stderr)
 }
@@ -270,7 +272,7 @@ func testWidth(t *testing.T, all []way) {
 	at := map[int]string{}
 	for _, columns := range []int{80, 30, 200, 80, 0, 1} {
 		s.resize(t, columns)
-		got := y.on(t, s, stdout, args...)
+		got := y.runOn(t, s, stdout, args...)
 		require.Zero(t, got.Code)
 		if before, ok := at[columns]; ok {
 			require.Equal(t, before, got.Stdout)
@@ -294,15 +296,15 @@ func testWidth(t *testing.T, all []way) {
 	}
 	require.Greater(t, strings.Count(at[30], "\n"), strings.Count(at[80], "\n"))
 
-	// COLUMNS precedes the terminal's width, and applies in a pipe, as in pacman.
+	// As in pacman, COLUMNS overrides the width of the terminal, and also sets the width for output to a pipe.
 	s.resize(t, 200)
-	require.Equal(t, at[30], y.with("COLUMNS=30").on(t, s, stdout, args...).Stdout)
+	require.Equal(t, at[30], y.with("COLUMNS=30").runOn(t, s, stdout, args...).Stdout)
 	require.Equal(t, at[30], y.with("COLUMNS=30").Omg(args...).Stdout)
-	require.Equal(t, plain, y.with("COLUMNS=0").on(t, s, stdout, args...).Stdout)
-	require.Equal(t, at[200], y.with("COLUMNS=wide").on(t, s, stdout, args...).Stdout)
+	require.Equal(t, plain, y.with("COLUMNS=0").runOn(t, s, stdout, args...).Stdout)
+	require.Equal(t, at[200], y.with("COLUMNS=wide").runOn(t, s, stdout, args...).Stdout)
 }
 
-// testReaderGoes closes a pipe, as head does, and a terminal in the middle of the output: omg ends at once without an
+// testReaderGoes closes a pipe, as head does, and a terminal in the middle of the output: omg ends immediately, without an
 // error message.
 func testReaderGoes(t *testing.T, all []way) {
 	for _, y := range all {
@@ -352,7 +354,7 @@ func TestOmg_Interrupted(t *testing.T) {
 	peer, err := l.Accept()
 	require.NoError(t, err)
 	defer peer.Close()
-	_, err = io.ReadFull(peer, make([]byte, 4)) // it has sent its request and waits
+	_, err = io.ReadFull(peer, make([]byte, 4)) // omg has sent its request and is waiting for the reply
 	require.NoError(t, err)
 	_, err = screen.master.Write([]byte{3})
 	require.NoError(t, err)
@@ -360,6 +362,6 @@ func TestOmg_Interrupted(t *testing.T) {
 	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	require.True(t, status.Signaled(), "a shell must see that it was interrupted")
 	require.Equal(t, syscall.SIGINT, status.Signal())
-	out, _ := io.ReadAll(screen.master) // fails when the last writer is gone
+	out, _ := io.ReadAll(screen.master) // returns an error when the last process that could write has ended
 	require.Equal(t, "^C", string(out))
 }
