@@ -21,7 +21,8 @@ func asUser(t *testing.T, uid int, f func() error) {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() {
-		// The thread is never reused, and stays: its end would end the programs that it has started (Pdeathsig).
+		// This goroutine never ends, so its thread is never reused and never ends. If the thread ended, the kernel
+		// would kill the programs that the thread has started (Pdeathsig).
 		runtime.LockOSThread()
 		defer func() { select {} }()
 		for _, call := range [][2]uintptr{{unix.SYS_SETGROUPS, 0}, {unix.SYS_SETRESGID, uintptr(uid)}, {unix.SYS_SETRESUID, uintptr(uid)}} {
@@ -169,7 +170,7 @@ func TestSocket_SquattedTemporaryFile(t *testing.T) {
 				r := p.Wait()
 				require.Equal(t, 3, r.Code, r.Stderr)
 				require.Contains(t, r.Stderr, file)
-			} else { // a prompt shows nothing then; everything else works
+			} else { // without a status file, prompts show nothing; everything else works
 				p.AwaitStderr(filepath.Join(tmp, file))
 				harness.Await(t, func() bool { return ping(socket) == nil }, "omgd answers")
 				p.Signal(syscall.SIGTERM)
@@ -237,8 +238,8 @@ func TestClient_SquattedSocket(t *testing.T) {
 	require.Contains(t, r.Stderr, "the socket belongs to another user (user 41004)")
 }
 
-// TestSocket_InTmp checks the last default place of the socket, in /tmp; its files are in a directory that only its
-// owner can enter, which is refused if another user created it.
+// TestSocket_InTmp checks the last default place of the socket, which is /tmp. The other files of omgd are in a
+// directory in /tmp that only its owner can enter. omgd refuses this directory if another user created it.
 func TestSocket_InTmp(t *testing.T) {
 	t.Parallel()
 	r := machine(newSystem(t), `

@@ -23,7 +23,7 @@ func stat(t *testing.T, pid int) []string {
 	return strings.Fields(rest)
 }
 
-// end ends a process that is not our child and waits for that.
+// end ends a process that this test process has not started itself, and waits until it has ended.
 func end(t *testing.T, pid int) {
 	t.Helper()
 	require.NoError(t, syscall.Kill(pid, syscall.SIGTERM))
@@ -34,7 +34,7 @@ func TestBackground(t *testing.T) {
 	t.Parallel()
 	need.Terminal(t)
 	s := newSystem(t)
-	// On a terminal, and with an open file that omgd must not keep.
+	// Start omgd on a terminal and with an additional open file, which omgd must close.
 	terminal, side, err := pty.Open()
 	require.NoError(t, err)
 	defer terminal.Close()
@@ -84,7 +84,8 @@ func TestBackground(t *testing.T) {
 	require.Empty(t, remainingFiles(s))
 }
 
-// TestBackground_Fails checks that the user reads the reason, and that exit code 1 reports that it does not run.
+// TestBackground_Fails checks that the user sees the reason if no daemon can be started, and that omgd then exits with
+// 1.
 func TestBackground_Fails(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -107,7 +108,7 @@ func TestBackground_RelativePaths(t *testing.T) {
 	home := filepath.Base(s.Home)
 	r := s.Run("omgd", append(s.Databases(), "--socket", home+"/other.sock", "--data-dir", home+"/data")...)
 	require.Zero(t, r.Code, r.Stderr)
-	other := pidIn(t, s.Path("other.pid")) // the PID file of another socket is beside it
+	other := pidIn(t, s.Path("other.pid")) // the PID file of a socket that is not in the default place is beside the socket
 	killLater(t, other)
 	require.NoError(t, ping(s.Path("other.sock")))
 	end(t, other)

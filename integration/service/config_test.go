@@ -56,7 +56,7 @@ func TestConfig_Shown(t *testing.T) {
 	require.Equal(t, 2, show().Code)
 }
 
-// TestConfig_NoFiles checks that no files are printed as an empty list.
+// TestConfig_NoFiles checks that omg config --json prints an empty list of files if there is no configuration file.
 func TestConfig_NoFiles(t *testing.T) {
 	t.Parallel()
 	r := machine(newSystem(t), "HOME=/dev/null /mnt/omg config --json\n")
@@ -65,8 +65,9 @@ func TestConfig_NoFiles(t *testing.T) {
 	require.NotContains(t, r.Stdout, "null")
 }
 
-// TestConfig_Reload checks that SIGHUP reloads the configuration. Settings that can change while omgd runs do, without
-// an interruption; others are named; a wrong file changes nothing.
+// TestConfig_Reload checks that SIGHUP reloads the configuration. Settings that can change while omgd runs take effect,
+// and no connection is interrupted. omgd logs which of the changed settings need a restart. If the file is wrong, omgd
+// changes nothing.
 func TestConfig_Reload(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -173,8 +174,8 @@ func TestConfig_Wrong(t *testing.T) {
 // without a journal to syslog; and in the foreground to standard error as text.
 func TestLog_Destinations(t *testing.T) {
 	t.Parallel()
-	// The replacements of journal and syslog read datagrams all the time. When a mark that is sent after the end of
-	// omgd has come, everything that omgd sent has.
+	// The recorders replace the journal and syslog, and read datagrams all the time. After omgd has ended, the script
+	// sends a mark to a recorder. When the recorder has the mark, it also has everything that omgd sent.
 	const script = `
 recorder() { "$PYTHON" - "$1" >"$2" <<'END' &
 import os, socket, sys

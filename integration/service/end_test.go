@@ -10,7 +10,7 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// TestEnd_Signals checks that SIGTERM and SIGINT stop it, and that no files are left.
+// TestEnd_Signals checks that SIGTERM and SIGINT stop omgd, and that no files are left.
 func TestEnd_Signals(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
@@ -34,20 +34,20 @@ func TestEnd_DuringTheStart(t *testing.T) {
 		for _, file := range []string{"", s.Data, s.Path("omg.lock"), s.Path("omgd.pid"), s.Socket(), s.Index("core"), s.Path("omg.status")} {
 			require.NoError(t, os.RemoveAll(s.Data))
 			p := harness.Start(t, foreground(s))
-			for p.Running() && file != "" { // without a pause, to hit the moment
+			for p.Running() && file != "" { // loops without a pause, so that the signal follows as soon as possible
 				if _, err := os.Lstat(file); err == nil {
 					break
 				}
 			}
 			require.True(t, p.Running(), p.Stderr())
 			p.Signal(syscall.SIGTERM)
-			p.Wait() // before the handlers are installed, the signal kills it
+			p.Wait() // ignore the exit code: the signal kills omgd if omgd has not installed its signal handlers yet
 			require.Empty(t, remainingFiles(s), "after %q: %s", file, p.Stderr())
 		}
 	}
 }
 
-// TestEnd_SecondSignal checks that a second signal ends a slow stop at once, and that no files are left.
+// TestEnd_SecondSignal checks that a second signal ends a slow stop immediately, and that no files are left.
 func TestEnd_SecondSignal(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

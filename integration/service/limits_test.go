@@ -27,11 +27,11 @@ func pingOn(t *testing.T, nc net.Conn) *wire.Error {
 	t.Helper()
 	b, err := wire.AppendRequest(nil, 1, wire.OpPing, nil)
 	require.NoError(t, err)
-	_, _ = nc.Write(b) // may fail if the peer is refused
+	_, _ = nc.Write(b) // fails if omgd has refused the connection and closed it already
 	return readResponse(t, nc).Err
 }
 
-// TestLimits_Connections checks that one connection too many is refused at once.
+// TestLimits_Connections checks that a connection above the limit is refused immediately.
 func TestLimits_Connections(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -39,7 +39,7 @@ func TestLimits_Connections(t *testing.T) {
 	d := s.Launch()
 	var all []net.Conn
 	for range 3 {
-		harness.Await(t, func() bool { // the server may still have an earlier connection
+		harness.Await(t, func() bool { // omgd may not have noticed yet that an earlier connection is closed
 			nc := dial(t, d.Socket)
 			if pingOn(t, nc) != nil {
 				_ = nc.Close()
@@ -59,7 +59,8 @@ func TestLimits_Connections(t *testing.T) {
 	d.AwaitAnswer()
 }
 
-// TestLimits_HalfFrame checks that the rest of a frame has a time limit, and its first byte none.
+// TestLimits_HalfFrame checks that a client that has sent a part of a frame must send the remaining part within a time
+// limit. A client that has sent nothing has no time limit.
 func TestLimits_HalfFrame(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

@@ -7,8 +7,8 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// awaiting is a shell function that waits until a command succeeds. Its limit, shorter than the harness', only ends a
-// hang.
+// awaiting is a shell function that waits until a command succeeds. Its time limit guards against a command that never
+// succeeds, and is shorter than the harness's limit.
 const awaiting = `
 await() {
 	end=$(($(date +%s) + 150))

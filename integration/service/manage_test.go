@@ -73,7 +73,7 @@ func TestManage(t *testing.T) {
 	killLater(t, second)
 	require.NotEqual(t, first, second)
 
-	// Without its PID file, the socket tells its process ID.
+	// If the PID file is missing, omg gets the process ID from the kernel, through the socket.
 	require.NoError(t, os.Remove(s.Path("omgd.pid")))
 	require.Equal(t, second, daemonStatus(s, 0).PID)
 
@@ -95,8 +95,8 @@ func TestManage(t *testing.T) {
 	require.Zero(t, omgDaemon(s, "stop").Code)
 }
 
-// TestManage_NoEnd checks that omg waits for a daemon that does not stop twice as long as the configured stop timeout;
-// then the user reads what to do.
+// TestManage_NoEnd checks what omg does if a daemon does not stop. omg waits twice as long as the configured stop
+// timeout, and then tells the user what to do.
 func TestManage_NoEnd(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -181,8 +181,7 @@ func TestManage_WrongPIDFile(t *testing.T) {
 	}
 }
 
-// TestManage_AfterACrash checks that the process whose ID is in the PID file of a killed daemon, but which is another
-// one by now, is left alone.
+// TestManage_AfterACrash checks that omg does not end another process whose ID is in the PID file of a killed daemon.
 func TestManage_AfterACrash(t *testing.T) {
 	t.Parallel()
 	s, other := newSystem(t), newSystem(t)
@@ -251,7 +250,7 @@ case $2 in start | restart) exec `+strings.Join(slices.Concat([]string{s.Program
 		"systemctl --user start" + both, "systemctl --user stop" + both, "systemctl --user restart" + both, "systemctl --user start" + both,
 	}, strings.Split(strings.TrimSpace(string(harness.Read(t, calls))), "\n"))
 
-	// A daemon in the background is not systemd's.
+	// omg does not call systemd for a daemon on another socket, because systemd has not started that daemon.
 	require.NoError(t, os.Remove(calls))
 	require.Equal(t, 1, s.With("PATH="+bin).Run("omg", "--socket", s.Path("other.sock"), "daemon", "stop").Code)
 	require.NoFileExists(t, calls)

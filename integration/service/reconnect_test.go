@@ -44,8 +44,8 @@ func flaky(t *testing.T, path, daemon string, breaks int32) *atomic.Int32 {
 	return &n
 }
 
-// TestClient_Reconnects checks that omg sends its request once more if the connection breaks before a reply; then it
-// answers without the daemon.
+// TestClient_Reconnects checks that omg sends its request a second time if the connection breaks before a reply. If the
+// second connection breaks too, omg answers without the daemon.
 func TestClient_Reconnects(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -30,8 +30,8 @@ const (
 	mallory = 41004
 )
 
-// systemOf returns a System of a user, whose home is an empty runtime directory. Its databases and configuration are in
-// the directory above.
+// systemOf returns a System of a user, whose home directory is empty and is also the runtime directory. The databases
+// and the configuration are in the directory above.
 func systemOf(t testing.TB, uid int) *harness.System {
 	t.Helper()
 	return harness.New(t).As(uid)
@@ -122,7 +122,7 @@ func suspend(t testing.TB, pid int) {
 	}, "process %d stops", pid)
 }
 
-// listenOn returns a socket that is not a daemon's.
+// listenOn returns a socket on which the test listens, and no daemon.
 func listenOn(t testing.TB, path string) *net.UnixListener {
 	t.Helper()
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -131,7 +131,7 @@ func listenOn(t testing.TB, path string) *net.UnixListener {
 	return l
 }
 
-// dial connects to a daemon; a deadline ends every hang on the connection.
+// dial connects to a daemon. A deadline guards against a connection that hangs.
 func dial(t testing.TB, socket string) net.Conn {
 	t.Helper()
 	nc, err := net.Dial("unix", socket)

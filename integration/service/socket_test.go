@@ -16,7 +16,7 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// throughShell runs a shell command first, in the process of a program.
+// throughShell makes a shell run the command first, and then replace itself by the program of cmd.
 func throughShell(t *testing.T, cmd *exec.Cmd, first string) *exec.Cmd {
 	t.Helper()
 	cmd.Args = append([]string{"sh", "-c", first + ` exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
@@ -42,7 +42,7 @@ func TestSocket_Modes(t *testing.T) {
 			for last := false; !last; {
 				select {
 				case <-stop:
-					last = true // after one more look: the socket exists by now
+					last = true // look once more: the socket exists now
 				default:
 				}
 				if fi, err := os.Lstat(s.Socket()); err == nil {
@@ -98,8 +98,8 @@ func TestSocket_Umasks(t *testing.T) {
 	}
 }
 
-// TestSocket_Places checks that the flag precedes the environment, and that the runtime directory, for the daemon and
-// for the client.
+// TestSocket_Places checks where the daemon and the client look for the socket: the flag decides, otherwise the
+// environment variable, otherwise the runtime directory.
 func TestSocket_Places(t *testing.T) {
 	t.Parallel()
 	system := newSystem(t)

@@ -68,7 +68,7 @@ echo "left: $(ls /run/omg)"
 		"alice measures: 3: omg: error: only an administrator may do this (metrics)\n", "root measures: 0: # HELP",
 		// The databases are the daemon's, but files are read with the client's rights.
 		"bob lists files: 1: omg: error: package \"no-such-package\" was not found\n",
-		// Runtimes are each user's own.
+		// omg shows each user the runtimes in that user's own home directory.
 		"alice runs: 0: 20.5.0\n", "bob runs: 0: 18.1.0\n",
 		"refreshed, generation ", "ended: 0\n", "left: \n",
 	} {
@@ -133,8 +133,9 @@ echo "left: $(ls /run/omg)"
 	}
 }
 
-// TestSystem_Rate checks that each user has a number of requests per second, and that exceeding it affects no other
-// user. All of a thousand requests at once are answered only if omgd takes minutes for them.
+// TestSystem_Rate checks that each user may send a limited number of requests per second, and that a user who exceeds
+// the limit affects no other user. The test expects that omgd refuses some of a thousand requests. omgd would answer
+// all of them only if this took minutes.
 func TestSystem_Rate(t *testing.T) {
 	t.Parallel()
 	need.Root(t)

@@ -41,7 +41,7 @@ func newManager(s *harness.System) *manager {
 	return m
 }
 
-// await returns the next message that has a line.
+// await returns the next message of which a line begins with this text.
 func (m *manager) await(line string) string {
 	m.t.Helper()
 	for {
@@ -52,7 +52,7 @@ func (m *manager) await(line string) string {
 	}
 }
 
-// mark sends a message and returns those that omgd has sent before it.
+// mark sends a message to the socket itself, and returns the messages that omgd has sent before.
 func (m *manager) mark(text string) (before []string) {
 	m.t.Helper()
 	nc, err := net.Dial("unixgram", m.path)
@@ -84,8 +84,8 @@ func TestNotify(t *testing.T) {
 	require.Empty(t, remainingFiles(s))
 }
 
-// TestWatchdog checks that the watchdog messages come, stop while the daemon is suspended, and come again. Package
-// systemd tests how often they come.
+// TestWatchdog checks that omgd sends watchdog messages, sends none while it is suspended, and then sends them again. A
+// test of package systemd checks the time between two messages.
 func TestWatchdog(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -116,13 +116,14 @@ func activate(s *harness.System) *harness.Daemon {
 	return &harness.Daemon{Process: p, System: s, Socket: s.Socket()}
 }
 
-// listens reports whether a process listens on a socket, without connecting to it: the file exists before that.
+// listens reports whether a process listens on a socket. It does not connect to the socket. The existence of the
+// socket's file is not enough: the file exists before the process listens.
 func listens(path string) bool {
 	table, err := os.ReadFile("/proc/net/unix")
 	if err != nil {
 		return false
 	}
-	const accepts = "00010000" // the flag of a listening socket
+	const accepts = "00010000" // the flags of a listening socket
 	for line := range strings.Lines(string(table)) {
 		if f := strings.Fields(line); len(f) == 8 && f[7] == path && f[3] == accepts {
 			return true
@@ -149,7 +150,8 @@ func TestActivation(t *testing.T) {
 	require.Equal(t, before, listing(t, s.Home), "the socket is as it was, and nothing else is left")
 }
 
-// activated passes sockets to a program like a service manager. The process ID must be the program's own.
+// activated passes sockets to a program like a service manager. A shell sets LISTEN_PID, because the variable must
+// contain the process ID of the program.
 func activated(t *testing.T, cmd *exec.Cmd, number string, files ...*os.File) *exec.Cmd {
 	t.Helper()
 	cmd.ExtraFiles = files

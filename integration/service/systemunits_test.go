@@ -63,7 +63,7 @@ done 2>/dev/null
 		"/var/lib/omg/cache.pebble 700 omg\n", "/var/lib/omg/index 755 omg\n", "/var/lib/omg/index/core.omgidx 644 omg\n", "/run/omg/omgd.pid 644 omg\n",
 		"Uid:\t941\t", "CapBnd:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
 		"alice refreshes: 3: omg: error: only an administrator may do this (refresh)\n", "root refreshes: 0: refreshed",
-		// A stop leaves systemd's socket, which ends with its own unit.
+		// When the service stops, systemd keeps the socket. Only a stop of the socket's own unit removes it.
 		"\nsuccess\nomg.sock\nsuccess\n/var/lib/omg/index 755 omg\n/var/lib/omg/index/core.omgidx 644 omg\n/var/lib/omg/index/core.omgidx.origin 644 omg\ndone\n",
 	} {
 		require.Contains(t, r.Stdout, want, r.Stderr)

@@ -22,7 +22,7 @@ func installed(s *harness.System) string {
 	require.NoError(s.T, os.Symlink(s.Bin, filepath.Join(prefix, "bin")))
 	cmd := exec.Command("make", "--no-print-directory", "-s", "install-units", "PREFIX="+prefix)
 	cmd.Dir = harness.Root(s.T)
-	for _, v := range os.Environ() { // make may have started the tests
+	for _, v := range os.Environ() { // if make has started the tests, its variables would affect this run of make
 		if !strings.HasPrefix(v, "MAKE") && !strings.HasPrefix(v, "MFLAGS=") {
 			cmd.Env = append(cmd.Env, v)
 		}
@@ -72,8 +72,8 @@ func TestUnits_Verified(t *testing.T) {
 		require.Zero(t, r.Code, r.Stderr)
 		require.NotContains(t, r.Stderr, "omg", "not even a warning")
 	}
-	// What is left to the system's is the network, other users and /proc, which omgd needs. A user's manager cannot do
-	// more without a user namespace, in which all other users are nobody.
+	// The restrictions of the system's units leave what omgd needs: the network, other users and /proc. For a user's
+	// units, systemd can add no more restrictions without a user namespace, in which all other users are nobody.
 	for unit, most := range map[string]string{"system/omgd.service": "15", "system/omg-index.service": "7", "user/omgd.service": "63"} {
 		r := s.Run(analyze, "security", "--offline=yes", "--no-pager", "--threshold="+most, filepath.Join(prefix, "lib/systemd", unit))
 		require.Zero(t, r.Code, "%s is exposed by more than %s tenths\n%s%s", unit, most, r.Stdout, r.Stderr)
@@ -109,8 +109,8 @@ func TestUnits_SystemUser(t *testing.T) {
 	}
 }
 
-// TestUserUnits runs the real units in a real systemd of a user: it listens, a request starts omgd, and systemd
-// replaces an omgd that hangs.
+// TestUserUnits runs the real units in the real systemd of a user: systemd listens on the socket, the first request
+// starts omgd, and systemd replaces an omgd that hangs.
 func TestUserUnits(t *testing.T) {
 	t.Parallel()
 	systemd := need.Systemd(t)
@@ -164,9 +164,10 @@ ls "$XDG_RUNTIME_DIR" | grep omg
 	for _, want := range []string{
 		"listens: 0\nbefore: 0\n", "packages: 200\n", " is running (process ", "it says how it goes\n",
 		"after a kill: another\n", "after a hang: another\n", "restarted: another\n",
-		// Stopped, the service leaves only systemd's socket, and the next request starts it again.
+		// A stop of the service leaves only the socket, which belongs to systemd. The next request starts the service
+		// again.
 		"state: success\ninactive\nomg.sock\n", "asked again: 0\nasked again: another\n",
-		// The daemon command stops the socket too.
+		// omg daemon stop also stops the unit of the socket.
 		"stopped: 0\ninactive\ninactive\n",
 	} {
 		require.Contains(t, r.Stdout, want, r.Stderr)
