@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// No package in shared may import one of notInShared, even indirectly, and none may import one of loggers directly.
-// Packages for tests are exempt.
+// No package in shared may import a package of the list notInShared, even indirectly, or import a package of the list
+// loggers directly. Packages for tests are exempt.
 var (
 	notInShared = []string{
 		"net/http",

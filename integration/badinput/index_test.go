@@ -23,8 +23,8 @@ const (
 	entrySize  = 32
 )
 
-// sections returns the begin and end of each part of an index: the header, the section table, and each section. It
-// reads them from the bytes, as the documentation of the format describes.
+// sections returns where each part of an index begins and ends: the header, the section table, and each section. It
+// reads the index as the documentation of the format describes.
 func sections(t *testing.T, index []byte) map[string][2]int {
 	t.Helper()
 	n := int(binary.LittleEndian.Uint32(index[12:]))

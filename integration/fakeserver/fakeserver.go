@@ -33,7 +33,7 @@ type Server struct {
 	serving *httptest.Server // nil while the server refuses connections
 	counts  map[string]int
 	targets []string
-	ended   chan struct{} // closed by the next Set, so that requests that hang end
+	ended   chan struct{} // closed when a fault ends; requests that hang then end
 }
 
 // Serve starts a server of a handler, which the end of the test stops: over TLS with certificates, otherwise over http.

@@ -23,8 +23,9 @@ var questions = []string{
 	"owns /usr/share/app", "files app", "why app",
 }
 
-// system has one repository, named word. The package "app" is in the repository and installed, in the same version. The
-// names of two more packages begin with word: word-app is in the repository, and word-foreign is installed.
+// system has one repository, whose name is the parameter word. The package "app" is in the repository and installed, in
+// the same version. Two more packages have names that begin with this word: one is only in the repository, and one,
+// whose name ends with -foreign, is only installed.
 func system(t *testing.T, word, version string) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases())

@@ -61,7 +61,7 @@ func MainParallel(m *testing.M, tests string) {
 // built is where this test binary has built the programs.
 var built struct {
 	once sync.Once
-	dir  string // empty until a directory exists
+	dir  string // directory of the built programs; empty until it is created
 	err  error
 }
 

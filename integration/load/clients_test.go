@@ -78,10 +78,10 @@ func newTruth(packages [2]map[string][]wire.Package, repos []string, second int)
 // did, the changes would get little time of the processors.
 const maxAsking = 64
 
-// askUntilDone sends random requests until ctx ends, but at least the number in the parameter least. It requires that
-// each answer agrees with one of truths. Before each request except the first, it waits until fewer than maxAsking
+// askUntilDone sends random requests until ctx ends, and at least minRequests of them. It requires that each answer
+// agrees with a content in the list truths. Before each request except the first, it waits until fewer than maxAsking
 // clients are sending. It returns the number of requests.
-func askUntilDone(ctx context.Context, t *testing.T, socket string, seed uint64, truths []truth, turns chan struct{}, least int) (asked int) {
+func askUntilDone(ctx context.Context, t *testing.T, socket string, seed uint64, truths []truth, turns chan struct{}, minRequests int) (asked int) {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	c, err := client.Dial(context.Background(), socket, client.Options{Timeout: harness.Hang})
 	if err != nil {
@@ -89,7 +89,7 @@ func askUntilDone(ctx context.Context, t *testing.T, socket string, seed uint64,
 		return 0
 	}
 	defer c.Close()
-	for ; asked < least || ctx.Err() == nil; asked++ {
+	for ; asked < minRequests || ctx.Err() == nil; asked++ {
 		if asked > 0 {
 			turns <- struct{}{}
 		}

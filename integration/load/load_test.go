@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // soak reports whether the long forms of the tests are requested.
 var soak = os.Getenv("OMG_SOAK") != ""
 
-// long returns the number usual or, in the long form of a test, the number soaked.
+// long returns its second argument in the long form of a test, and otherwise its first argument.
 func long(usual, soaked int) int {
 	if soak {
 		return soaked
@@ -43,7 +43,7 @@ var longLimits = harness.Env("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h", "OMG_LIMITS_UNREA
 type changing struct {
 	*harness.System
 	repos  [2]map[string][]byte // databases by repository
-	truths []truth              // all contents that the two sets and mixtures of them can have; the first is that of set 0
+	truths []truth              // the contents of set 0, of set 1, and of all mixtures of both, in this order
 	told   string               // a package whose versions in the two sets differ
 
 	mu     sync.Mutex

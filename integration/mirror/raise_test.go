@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// raise returns the database at a path, in which the named packages have a much higher version. If no name is given,
-// all packages have one.
+// raise returns a copy of the database at path. In the copy, the named packages have a much higher version. If no name
+// is given, all packages have it.
 func raise(t *testing.T, path string, names ...string) []byte {
 	t.Helper()
 	f, err := os.Open(path)

@@ -21,9 +21,9 @@ func (d dice) oneIn(n int) bool { return d.IntN(n) == 0 }
 
 func pick[T any](d dice, list []T) T { return list[d.IntN(len(list))] }
 
-// subset returns up to most random elements of a list, in random order.
-func (d dice) subset(list []string, most int) (out []string) {
-	n := d.IntN(most + 1)
+// subset returns random elements of a list in random order, at most maxCount of them.
+func (d dice) subset(list []string, maxCount int) (out []string) {
+	n := d.IntN(maxCount + 1)
 	for _, i := range d.Perm(len(list))[:min(n, len(list))] {
 		out = append(out, list[i])
 	}

@@ -15,7 +15,7 @@ type fault struct {
 	name string
 	// spoil damages the database at a path.
 	spoil func(t *testing.T, path string)
-	// says is a part of the reason that omg reports for the damage.
+	// The field says has a part of the reason that omg reports for the damage.
 	says string
 }
 

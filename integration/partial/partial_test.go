@@ -214,7 +214,7 @@ func source(r *wire.StatusResult) wire.Source {
 	return wire.Source{}
 }
 
-// fixed is a system whose bad database does not change during a test, and the way in which the test runs omg.
+// fixed is one case of the tests: a system with a bad database, and the way in which the test runs omg.
 type fixed struct {
 	t     *testing.T
 	h     healthy

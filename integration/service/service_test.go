@@ -122,7 +122,7 @@ func suspend(t testing.TB, pid int) {
 	}, "process %d stops", pid)
 }
 
-// listenOn returns a socket on which the test listens, and no daemon.
+// listenOn returns a socket on which the test listens instead of a daemon.
 func listenOn(t testing.TB, path string) *net.UnixListener {
 	t.Helper()
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})

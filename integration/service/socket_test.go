@@ -16,7 +16,8 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-// throughShell makes a shell run the command first, and then replace itself by the program of cmd.
+// throughShell makes a program start through a shell. The shell first runs a command, and then replaces itself by the
+// program.
 func throughShell(t *testing.T, cmd *exec.Cmd, first string) *exec.Cmd {
 	t.Helper()
 	cmd.Args = append([]string{"sh", "-c", first + ` exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)

@@ -41,7 +41,7 @@ func newManager(s *harness.System) *manager {
 	return m
 }
 
-// await returns the next message of which a line begins with this text.
+// await returns the next message that contains a line with this beginning.
 func (m *manager) await(line string) string {
 	m.t.Helper()
 	for {

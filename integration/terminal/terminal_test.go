@@ -81,9 +81,9 @@ func (s screen) resize(t *testing.T, columns int) {
 	require.NoError(t, pty.Setsize(s.master, &pty.Winsize{Rows: 24, Cols: uint16(columns)}))
 }
 
-// runOn runs omg. The output streams in the parameter which are connected to the screen, and the others to pipes. The
-// text on the screen becomes the result's standard output or, if standard output is a pipe, its standard error.
-func (y way) runOn(t *testing.T, s screen, which stream, args ...string) harness.Result {
+// runOn runs omg. It connects the given streams to the screen, and omg's other output streams to pipes. The text on the
+// screen becomes the result's standard output or, if standard output is a pipe, its standard error.
+func (y way) runOn(t *testing.T, s screen, streams stream, args ...string) harness.Result {
 	t.Helper()
 	const end = "\x04end of this program\x04"
 	seen := make(chan string, 1)
@@ -102,10 +102,10 @@ func (y way) runOn(t *testing.T, s screen, which stream, args ...string) harness
 	var out, errs bytes.Buffer
 	cmd := y.Command(args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.tty, &out, &errs
-	if which&stdout != 0 {
+	if streams&stdout != 0 {
 		cmd.Stdout = s.tty
 	}
-	if which&stderr != 0 {
+	if streams&stderr != 0 {
 		cmd.Stderr = s.tty
 	}
 	code := harness.Run(t, cmd).Code
@@ -113,7 +113,7 @@ func (y way) runOn(t *testing.T, s screen, which stream, args ...string) harness
 	require.NoError(t, err)
 	r := harness.Result{Stdout: out.String(), Stderr: errs.String(), Code: code}
 	text := harness.Receive(t, seen, "the end of what the screen shows")
-	if which&stdout != 0 {
+	if streams&stdout != 0 {
 		r.Stdout = text
 	} else {
 		r.Stderr = text
@@ -304,8 +304,8 @@ func testWidth(t *testing.T, all []way) {
 	require.Equal(t, at[200], y.with("COLUMNS=wide").runOn(t, s, stdout, args...).Stdout)
 }
 
-// testReaderGoes closes a pipe, as head does, and a terminal in the middle of the output: omg ends immediately, without an
-// error message.
+// testReaderGoes closes a pipe, as head does, and a terminal, in the middle of the output. omg must end immediately,
+// without an error message.
 func testReaderGoes(t *testing.T, all []way) {
 	for _, y := range all {
 		for _, terminal := range []bool{false, true} {

@@ -237,8 +237,8 @@ func (s *system) search(name string) string {
 	return r.Packages[0].Installed
 }
 
-// watchForMixtures requests the list of installed packages all the time, and fails if an answer is none of truths.
-// These are the lists before and after each transaction.
+// watchForMixtures requests the list of installed packages all the time, and fails if an answer is not in the parameter
+// truths, which has the lists before and after each transaction.
 func (s *system) watchForMixtures(truths ...[]string) (stop func()) {
 	conn := s.omgd.Dial()
 	done := make(chan struct{})

@@ -120,7 +120,7 @@ func (b *bench) requests(w *setup) ([]kind, error) {
 	}
 	info := kind{name: "info", aim: 0.5}
 	cached, uncached := kind{name: "search, cached", aim: 0.5}, kind{name: "search, uncached, 1 to 20 hits", aim: 0.25}
-	const nonce = 1 << 30 // is sent as the search limit; this number and all larger ones exceed every number of results
+	const nonce = 1 << 30 // the first nonce; each nonce is sent as the limit of a search, and is larger than any number of results
 	lastNonce.Store(nonce)
 	for _, words := range fixture.Queries(w.options, 2000) {
 		r, body, err := send(wire.OpSearch, &wire.SearchRequest{Words: strings.Fields(words), Limit: nonce}, nonce)

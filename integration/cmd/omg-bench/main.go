@@ -76,7 +76,7 @@ func mainErr() error {
 	return err
 }
 
-// parts are the measurements that --only can select, in the order in which the table shows them.
+// parts are the measurements that the flag -only can select, in the order in which the table shows them.
 var parts = []struct {
 	name    string
 	measure func(*bench) error

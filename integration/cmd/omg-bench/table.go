@@ -136,8 +136,8 @@ func benchmarkName(s string) string {
 	return strings.Join(words, "")
 }
 
-// writeAll writes the figures into a directory as a table, as JSON and as benchmarks. Each file is called last, with an
-// extension. An earlier file last is renamed to before, and replaces the file before.
+// writeAll writes the figures into a directory as a table, as JSON and as benchmarks, in the files last.md, last.json
+// and last.txt. It first renames the files of the previous run to before.md, before.json and before.txt.
 func (r *report) writeAll(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

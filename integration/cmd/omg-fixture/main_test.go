@@ -28,7 +28,7 @@ func TestRun_Flags(t *testing.T) {
 	require.Equal(t, exit.OK, code, says)
 	require.Empty(t, says)
 
-	// Package fixture, called directly, writes the same files.
+	// fixture.Write writes the same files as the program.
 	want := filepath.Join(dir, "want")
 	require.NoError(t, fixture.Write(want, fixture.Options{
 		Packages: 50, Installed: 12, Duplicates: 3, Seed: 9, Compression: fixture.Zstd, NoSignatures: true,

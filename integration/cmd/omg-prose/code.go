@@ -29,7 +29,7 @@ func eachFile(root, suffix string, visit func(path string) error) error {
 	})
 }
 
-// eachSource calls the function visit for the project's Go files.
+// eachSource calls the function visit for each Go file of the project. If tests is false, it leaves out test files.
 func eachSource(root string, tests bool, visit func(set *token.FileSet, file *ast.File)) error {
 	set := token.NewFileSet()
 	return eachFile(root, ".go", func(path string) error {
