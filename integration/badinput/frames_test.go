@@ -150,7 +150,7 @@ func TestPeer_Misbehaves(t *testing.T) {
 	defer silent.close()
 	requireHealthy(t, d)
 
-	// The first half of a large request, whose rest is sent at the very end.
+	// This is the first half of a large request. The second half is sent at the end of the test.
 	late := dial(t, d)
 	defer late.close()
 	request, err := wire.AppendRequest(nil, 1, wire.OpSearch, &wire.SearchRequest{Words: []string{"lib"}, Repos: slices.Repeat(repos, 10_000)})

@@ -12,9 +12,9 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// reserve binds a port of an address until the test ends, and returns it. While no server listens, connections are
-// refused: no other program can get the port, and our listener can be closed and opened, because both sockets allow
-// sharing the address.
+// reserve binds a port of an address until the test ends, and returns the port. No other program can get the port.
+// Connections are refused while no server listens. A server of the test can listen on the port, close it and listen
+// again, because both sockets allow sharing the address.
 func reserve(t testing.TB, address unix.Sockaddr) (port string, err error) {
 	t.Helper()
 	fd, err := open(t, address)

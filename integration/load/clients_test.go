@@ -74,8 +74,8 @@ func newTruth(packages [2]map[string][]wire.Package, repos []string, second int)
 	return v
 }
 
-// maxAsking is the number of clients that may send requests at the same time after their first request. If all clients
-// did, the changes would get little time of the processors.
+// maxAsking is the number of clients that may send requests concurrently after their first request. If all clients sent
+// requests, little processor time would be left for the changes.
 const maxAsking = 64
 
 // askUntilDone sends random requests until ctx ends, and at least minRequests of them. It requires that each answer

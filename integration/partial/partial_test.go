@@ -163,8 +163,8 @@ func TestPartial(t *testing.T) {
 	}
 }
 
-// TestPartial_NoUpdate checks that omg does not report that there are no updates if the readable repositories have
-// none, and does not report that there are no foreign packages if all packages are in the good repository.
+// TestPartial_NoUpdate checks lists that are empty while the bad repository is unreadable: omg must not conclude that
+// there are no updates, or no foreign packages.
 func TestPartial_NoUpdate(t *testing.T) {
 	t.Parallel()
 	bin := newSystem(t, "").Bin

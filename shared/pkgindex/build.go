@@ -325,7 +325,8 @@ func (b *Builder) write(w io.Writer) (header []byte, err error) {
 		return nil, out.err
 	}
 
-	// Three-byte substrings do not depend on short substrings and complete values, so both are collected at the same time.
+	// The three-byte substrings are collected concurrently with the short substrings and the complete values, because
+	// neither depends on the other.
 	var (
 		long  = new(trigrams)
 		short = new(shortGrams)

@@ -37,7 +37,7 @@ type SourceInfo struct {
 	SHA256 string `msgpack:"sha256" json:"sha256"`
 	Size   int64  `msgpack:"size" json:"size"`
 	AsOf   int64  `msgpack:"as_of" json:"as_of"`
-	// First is the source's first doc and Packages the number of its docs.
+	// First is the number of the source's first doc, and Packages is the number of docs that the source has.
 	First    uint32 `msgpack:"first" json:"first"`
 	Packages uint32 `msgpack:"packages" json:"packages"`
 	// LeftOut is the number of packages in the source file that the index lacks or has without some of their data. Why

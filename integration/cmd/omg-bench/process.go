@@ -69,8 +69,8 @@ func race(turns int, env []string, programs ...[]string) ([]sample, error) {
 	return out, nil
 }
 
-// ratio returns a figure that compares two programs. The aim is that the peer's time is at least the parameter faster
-// times ours.
+// ratio returns a figure that compares two programs. The aim is met if the program of the project is faster than the
+// peer by at least the factor in the parameter faster.
 func ratio(name, on, peer string, ours, peers sample, aim string, faster float64) figure {
 	return figure{
 		Name: name, On: on, Unit: "ms",

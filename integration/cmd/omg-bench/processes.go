@@ -96,7 +96,7 @@ func pacman(w *setup, args ...string) []string {
 	return append([]string{"pacman", "--config", w.conf, "-b", w.db, "--color", "never"}, args...)
 }
 
-// processes measures complete processes.
+// processes measures complete runs of the programs.
 func (b *bench) processes() error {
 	hello, err := b.hello()
 	if err != nil {
