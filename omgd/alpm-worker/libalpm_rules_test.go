@@ -21,7 +21,8 @@ var forbidden = []string{
 	"SortBySize", "SyncDBs",
 }
 
-// callbacks lists functions of go-alpm that accept only a named function: a closure is a Go pointer in C.
+// callbacks lists the functions of go-alpm to which only a named function may be passed, because cgo must not
+// be given a closure.
 var callbacks = []string{"SetLogCallback", "SetQuestionCallback"}
 
 const goAlpm = "github.com/Jguer/go-alpm/v2"

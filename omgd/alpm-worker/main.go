@@ -76,7 +76,7 @@ func reply(in io.Reader) (frames []byte, err error) {
 	return frames, nil
 }
 
-// check returns an error for a request that the function answer cannot answer.
+// check returns an error unless the request is valid for its operation.
 func check(op string, req *alpmproto.Request) error {
 	switch op {
 	case alpmproto.OpFacts:

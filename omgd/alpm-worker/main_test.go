@@ -12,7 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// ask sends a request to the function run, and returns its reply.
+// ask calls the worker's run() with a request, and returns the reply.
 func ask(t testing.TB, op string, req alpmproto.Request) (*alpmproto.Reply, error) {
 	t.Helper()
 	frame, err := wire.AppendRequest(nil, alpmproto.ID, op, &req)

@@ -16,8 +16,8 @@ const MaxDifferences = 20
 type Facts struct {
 	// LibAlpm is the version of libalpm; "" for facts that omg's own code has found.
 	LibAlpm string
-	// Databases are the sync databases in order of preference. If a database has an Err, its packages are
-	// missing from the facts about repositories in Installed.
+	// Databases are the sync databases in order of preference. A database whose field Err is set could not be
+	// read: the facts in Installed about repositories ignore its packages.
 	Databases []alpmproto.Database
 	// Installed are the installed packages, sorted by the bytes of their names.
 	Installed []alpmproto.PackageFacts
@@ -154,7 +154,7 @@ func reason(r int32) string {
 	if s, ok := reasons[r]; ok {
 		return s
 	}
-	return fmt.Sprintf("installed for reason %d", r)
+	return fmt.Sprintf("installed for the unknown reason %d", r)
 }
 
 func (d *differences) installed(a, b *alpmproto.PackageFacts, repositories bool) {

@@ -35,20 +35,20 @@ func TestFacts_Lists(t *testing.T) {
 func TestCompare_Differences(t *testing.T) {
 	require.Empty(t, Compare(sample(), sample()))
 	for want, change := range map[string]func(libalpm, ours *Facts){
-		"a: libalpm says installed (1-1), omg says not installed":                   func(_, f *Facts) { f.Installed = f.Installed[1:] },
-		"e: libalpm says installed (1-1), omg says not installed":                   func(_, f *Facts) { f.Installed = f.Installed[:4] },
-		"c: libalpm says not installed, omg says installed (1-1)":                   func(f, _ *Facts) { f.Installed = append(f.Installed[:2:2], f.Installed[3:]...) },
-		"e: libalpm says not installed, omg says installed (1-1)":                   func(f, _ *Facts) { f.Installed = f.Installed[:4] },
-		"a: libalpm says 2-1, omg says 1-1":                                         func(f, _ *Facts) { f.Installed[0].Version = "2-1" },
-		"a: libalpm says installed as a dependency, omg says explicitly installed":  func(f, _ *Facts) { f.Installed[0].Reason = 1 },
-		"a: libalpm says installed for reason 7, omg says explicitly installed":     func(f, _ *Facts) { f.Installed[0].Reason = 7 },
-		"a: libalpm says not required, omg says required":                           func(f, _ *Facts) { f.Installed[0].Required = alpmproto.NotRequired },
-		"a: libalpm says foreign, omg says same as core/1-1":                        func(f, _ *Facts) { f.Installed[0].Repo = "" },
-		"d: libalpm says update to extra/2-1, omg says newer than extra/2-1":        func(f, _ *Facts) { f.Installed[3].Order = 1 },
-		"e: libalpm says update to extra/2-1, omg says update to extra/2-1 ignored": func(f, _ *Facts) { f.Installed[4].Ignored = false },
-		"core: libalpm says 2 packages, omg says 3":                                 func(f, _ *Facts) { f.Databases[0].Packages = 2 },
-		"libalpm read the databases core, omg read core extra":                      func(f, _ *Facts) { f.Databases = f.Databases[:1] },
-		"libalpm read the databases none, omg read core extra":                      func(f, _ *Facts) { f.Databases = nil },
+		"a: libalpm says installed (1-1), omg says not installed":                           func(_, f *Facts) { f.Installed = f.Installed[1:] },
+		"e: libalpm says installed (1-1), omg says not installed":                           func(_, f *Facts) { f.Installed = f.Installed[:4] },
+		"c: libalpm says not installed, omg says installed (1-1)":                           func(f, _ *Facts) { f.Installed = append(f.Installed[:2:2], f.Installed[3:]...) },
+		"e: libalpm says not installed, omg says installed (1-1)":                           func(f, _ *Facts) { f.Installed = f.Installed[:4] },
+		"a: libalpm says 2-1, omg says 1-1":                                                 func(f, _ *Facts) { f.Installed[0].Version = "2-1" },
+		"a: libalpm says installed as a dependency, omg says explicitly installed":          func(f, _ *Facts) { f.Installed[0].Reason = 1 },
+		"a: libalpm says installed for the unknown reason 7, omg says explicitly installed": func(f, _ *Facts) { f.Installed[0].Reason = 7 },
+		"a: libalpm says not required, omg says required":                                   func(f, _ *Facts) { f.Installed[0].Required = alpmproto.NotRequired },
+		"a: libalpm says foreign, omg says same as core/1-1":                                func(f, _ *Facts) { f.Installed[0].Repo = "" },
+		"d: libalpm says update to extra/2-1, omg says newer than extra/2-1":                func(f, _ *Facts) { f.Installed[3].Order = 1 },
+		"e: libalpm says update to extra/2-1, omg says update to extra/2-1 ignored":         func(f, _ *Facts) { f.Installed[4].Ignored = false },
+		"core: libalpm says 2 packages, omg says 3":                                         func(f, _ *Facts) { f.Databases[0].Packages = 2 },
+		"libalpm read the databases core, omg read core extra":                              func(f, _ *Facts) { f.Databases = f.Databases[:1] },
+		"libalpm read the databases none, omg read core extra":                              func(f, _ *Facts) { f.Databases = nil },
 	} {
 		libalpm, ours := sample(), sample()
 		change(libalpm, ours)

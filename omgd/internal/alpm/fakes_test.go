@@ -78,7 +78,7 @@ func TestWorker_Fakes(t *testing.T) {
 		"no response":      {script: "cat $file", file: frame(0x80), want: ErrInvalidReply},
 		"result is a word": {script: "cat $file", file: wire.AppendResult(nil, alpmproto.ID, []byte{0xa1, 'x'}, false), want: ErrInvalidReply},
 		"another id":       {script: "cat $file", file: frames(t, 7, &alpmproto.Reply{LibAlpm: "1"}), want: ErrInvalidReply, says: "request 7"},
-		"two answers":      {script: "cat $file $file", file: good, want: ErrInvalidReply, says: "after its end"},
+		"two answers":      {script: "cat $file $file", file: good, want: ErrInvalidReply, says: "after the last frame"},
 		"and one byte":     {script: "cat $file; printf x", file: good, want: ErrInvalidReply, says: "truncated"},
 		"no version":       {script: "cat $file", file: frames(t, alpmproto.ID, &alpmproto.Reply{}), want: ErrInvalidReply, says: "the version of libalpm is missing"},
 		"an endless answer": {

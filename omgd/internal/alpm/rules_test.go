@@ -17,7 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
-// handmade is a database directory with a package for each rule.
+// handmade is a database directory to which a test adds single packages.
 type handmade struct {
 	t    *testing.T
 	dir  string
@@ -90,7 +90,8 @@ func (h *handmade) finish() {
 	}
 }
 
-// rules returns a database with a package for every rule.
+// rules returns a database directory with a package for each case of the rules about updates and
+// dependencies.
 func rules(t *testing.T) *handmade {
 	h := newHandmade(t)
 	dep := []string{"REASON", "1"}
@@ -106,15 +107,15 @@ func rules(t *testing.T) *handmade {
 	h.install("foreign", "1-1", with()...)
 	h.install("same-but-release", "1-1")
 
-	// Packages that the package needy may need.
+	// The package needy depends on some of the packages below.
 	h.install("needy", "1-1", "DEPENDS", "lib>=2\nvirtual=3\nbare-virtual\nnobody\nexact=1-1\nneedy",
 		"OPTDEPENDS", "nice: for looks\nnicer>=5: for more\nepochal>=1:1: colons")
-	h.install("lib", "1-1", with()...)                                          // lib is too old for the dependency
-	h.install("lib-new", "1-1", with("PROVIDES", "lib=2")...)                   // satisfied by a provision
-	h.install("lib-bare", "1-1", with("PROVIDES", "lib")...)                    // a provision without a version satisfies no version
-	h.install("lib-at-least", "1-1", with("PROVIDES", "lib>=2")...)             // neither does a provision with ">="
-	h.install("virtual-three", "1-1", with("PROVIDES", "virtual=3-7")...)       // the dependency has no release
-	h.install("virtual-four", "1-1", with("PROVIDES", "virtual=4\nvirtual")...) // neither provision satisfies the dependency
+	h.install("lib", "1-1", with()...)                                          // too old for the dependency lib>=2
+	h.install("lib-new", "1-1", with("PROVIDES", "lib=2")...)                   // its provision lib=2 satisfies lib>=2
+	h.install("lib-bare", "1-1", with("PROVIDES", "lib")...)                    // a provision without a version does not satisfy lib>=2
+	h.install("lib-at-least", "1-1", with("PROVIDES", "lib>=2")...)             // a provision with ">=" does not satisfy lib>=2 either
+	h.install("virtual-three", "1-1", with("PROVIDES", "virtual=3-7")...)       // satisfies virtual=3, because that dependency has no release number
+	h.install("virtual-four", "1-1", with("PROVIDES", "virtual=4\nvirtual")...) // neither of the two provisions satisfies virtual=3
 	h.install("bare-one", "1-1", with("PROVIDES", "bare-virtual")...)
 	h.install("bare-two", "1-1", with("PROVIDES", "bare-virtual=9")...)
 	h.install("exact", "1-1", with()...)
@@ -246,8 +247,8 @@ func TestFacts_DamagedDatabases(t *testing.T) {
 	})
 }
 
-// requireFailed requires that libalpm and omg's own code both fail to read the database two, and read all
-// others.
+// requireFailed requires that both libalpm and omg's own code fail to read the database of the repository
+// "two", and that both read all other databases.
 func requireFailed(t *testing.T, w *Worker, h *handmade) {
 	t.Helper()
 	c := config(t, h.dir, "one", "two", "three")

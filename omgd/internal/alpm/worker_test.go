@@ -307,7 +307,7 @@ func clone(p *wire.Package) wire.Package {
 	return c
 }
 
-// tree describes everything in a directory and below.
+// tree lists dir and everything in it, each file with its mode, size, inode and times.
 func tree(t testing.TB, dir string) []string {
 	t.Helper()
 	var out []string

@@ -14,9 +14,9 @@ import (
 
 // The operations, each with the fields of a Reply that it sets besides LibAlpm.
 const (
-	OpFacts  = "facts"  // Databases and Installed
-	OpSearch = "search" // Databases, and Packages with their summary fields only
-	OpInfo   = "info"   // Databases, and Packages with all their fields
+	OpFacts  = "facts"  // the reply has Databases and Installed
+	OpSearch = "search" // the reply has Databases, and Packages with only their summary fields
+	OpInfo   = "info"   // the reply has Databases, and Packages with all their fields
 )
 
 // The error codes of a reply, besides wire.CodeInvalid (the request, or an expression in it, is invalid)
@@ -28,10 +28,10 @@ const (
 	CodeOpenFailed = wire.CodeNotReady
 )
 
-// ID is the ID of every request.
+// ID is the ID of the request. It is constant, because each process of omg-alpm-worker gets a single request.
 const ID = 1
 
-// MaxReply is the limit of all frames of a reply together, in bytes.
+// MaxReply is the limit of the total size of a reply, in bytes.
 const MaxReply = 16 << 20
 
 // ErrInvalidReply means that the output of omg-alpm-worker is not a valid reply.
@@ -45,9 +45,9 @@ type Request struct {
 	Repos       []Repo   `msgpack:"repos,omitempty"`
 	IgnorePkg   []string `msgpack:"ignore_pkg,omitempty"`
 	IgnoreGroup []string `msgpack:"ignore_group,omitempty"`
-	// Words are the POSIX extended regular expressions of OpSearch.
+	// Words are the search words of OpSearch: POSIX extended regular expressions.
 	Words []string `msgpack:"words,omitempty"`
-	// Names are the package names of OpInfo. A name may be "repository/name".
+	// Names are the names of the packages that OpInfo looks up. A name may be "repository/name".
 	Names []string `msgpack:"names,omitempty"`
 }
 
@@ -107,9 +107,9 @@ type PackageFacts struct {
 	Ignored bool
 }
 
-// Encode returns the frames of a reply. A chunk is so small that it cannot have more values than a frame
-// may have. The error is wire.ErrTooLarge or wire.ErrMalformed if one package does not fit in a frame, or if
-// the frames together exceed MaxReply.
+// Encode returns the frames of a reply. A chunk has so few bytes that the number of its values is within the
+// limit of a frame, too. The error is wire.ErrTooLarge or wire.ErrMalformed if one package does not fit in a
+// frame, or if the frames together exceed MaxReply.
 func Encode(id uint64, a *Reply) ([]byte, error) {
 	s := splitter{id: id, next: chunk{LibAlpm: a.LibAlpm, Databases: a.Databases}}
 	for i := range a.Installed {
@@ -190,7 +190,7 @@ type Collector struct {
 // Write decodes the next bytes of the output of omg-alpm-worker.
 func (c *Collector) Write(p []byte) (int, error) {
 	if c.total += len(p); c.total > MaxReply {
-		return 0, fmt.Errorf("%w: it has more than %d bytes", ErrInvalidReply, MaxReply)
+		return 0, fmt.Errorf("%w: more than %d bytes", ErrInvalidReply, MaxReply)
 	}
 	c.frame = append(c.frame, p...)
 	for len(c.frame) >= wire.HeaderSize {
@@ -211,7 +211,7 @@ func (c *Collector) Write(p []byte) (int, error) {
 
 func (c *Collector) decode(frame []byte) error {
 	if c.done {
-		return fmt.Errorf("%w: data after its end", ErrInvalidReply)
+		return fmt.Errorf("%w: data after the last frame", ErrInvalidReply)
 	}
 	if err := wire.Check(frame); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidReply, err)
@@ -239,8 +239,8 @@ func (c *Collector) decode(frame []byte) error {
 	return nil
 }
 
-// Reply returns the reply to a request about repos. The error is ErrInvalidReply if the output is incomplete,
-// contradicts itself or does not fit the request.
+// Reply returns the reply to a request with this operation and these repositories. The error is
+// ErrInvalidReply if the output is incomplete, contradicts itself or does not match the request.
 func (c *Collector) Reply(op string, repos []Repo) (*Reply, error) {
 	a := &c.reply
 	switch {
@@ -255,7 +255,7 @@ func (c *Collector) Reply(op string, repos []Repo) (*Reply, error) {
 	for i := range a.Installed {
 		p := &a.Installed[i]
 		if p.Name == "" || i > 0 && p.Name <= a.Installed[i-1].Name {
-			return nil, fmt.Errorf("%w: its packages are not in order", ErrInvalidReply)
+			return nil, fmt.Errorf("%w: the installed packages are not sorted by name", ErrInvalidReply)
 		}
 		if p.Required > Required || p.Repo == "" && (p.Order != 0 || p.Offered != "") || p.Ignored && p.Order <= 0 {
 			return nil, fmt.Errorf("%w: contradictory facts about %.100q", ErrInvalidReply, p.Name)
@@ -263,7 +263,7 @@ func (c *Collector) Reply(op string, repos []Repo) (*Reply, error) {
 	}
 	for i := range a.Packages {
 		if a.Packages[i].Name == "" {
-			return nil, fmt.Errorf("%w: it has a package without a name", ErrInvalidReply)
+			return nil, fmt.Errorf("%w: a package has no name", ErrInvalidReply)
 		}
 	}
 	return a, nil

@@ -53,8 +53,8 @@ func TestReply_InParts(t *testing.T) {
 	}
 }
 
-// TestReply_ManySmallValues checks packages with so many small values that a frame, if only its bytes were
-// limited, would have more values than a frame may have.
+// TestReply_ManySmallValues checks packages with very many small values. If only the bytes of a frame were
+// limited, a frame would get more values than a frame may have.
 func TestReply_ManySmallValues(t *testing.T) {
 	want := &Reply{LibAlpm: "1"}
 	for i := range 300 {
