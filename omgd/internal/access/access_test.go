@@ -24,7 +24,7 @@ func gate(t *testing.T, c config.Access, rate int) *Gate {
 
 func TestGate_Allow(t *testing.T) {
 	type peer = server.Peer
-	nobody, err := user.Lookup("nobody") // every system has this user, with different UIDs
+	nobody, err := user.Lookup("nobody") // the user exists on every system, but its UID differs
 	require.NoError(t, err)
 	number, err := strconv.ParseUint(nobody.Uid, 10, 32)
 	require.NoError(t, err)
@@ -105,7 +105,7 @@ func TestGate_Quota(t *testing.T) {
 	})
 }
 
-// TestGate_Spend checks that the cost of a request is counted as further requests.
+// TestGate_Spend checks that an expensive request counts as several requests against the limit of a user.
 func TestGate_Spend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := gate(t, config.Access{}, 100)
