@@ -38,7 +38,7 @@ type options struct {
 	system               bool // this is the system-wide daemon
 	isCopy               bool // this is the background process, whose parent waits for detach.Ready
 	socket               string
-	dbpath, pacmanConfig string // empty means pacman's default
+	dbpath, pacmanConfig string // "" means pacman's default path
 	indexes              []string
 	data                 string
 	log                  *slog.Logger

@@ -17,7 +17,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// awaitFile waits until the number of updates in the status file is partial, or until it is not.
+// awaitFile waits until the status file marks the number of updates as partial (true) or as complete (false).
 func (r *running) awaitFile(partial bool) {
 	r.t.Helper()
 	await.Condition(r.t, func() bool {
@@ -151,8 +151,8 @@ func TestServe_MemoryOnly(t *testing.T) {
 }
 
 // TestServe_TruncatedIndex checks that omgd gives errors and never wrong results if an index is truncated
-// while requests and omgd's goroutines read it. omgd builds the index again, and answers for other
-// repositories all the time.
+// while requests and omgd's goroutines read it. omgd builds the index again, and meanwhile still answers from
+// the indexes of the other repositories.
 func TestServe_TruncatedIndex(t *testing.T) {
 	w := newTestSystem(t)
 	d := w.serve()
@@ -191,7 +191,7 @@ func TestServe_TruncatedIndex(t *testing.T) {
 	}
 	for _, size := range []int64{0, 4096, 0} {
 		require.NoError(t, os.Truncate(w.index("core"), size))
-		// Read the index in omgd's goroutines, without a request.
+		// Besides requests, these functions of omgd read the truncated index.
 		_ = d.checkHealth()
 		_, _ = d.stats.Text()
 		_, _ = d.foreign()
@@ -263,7 +263,7 @@ func TestServe_HoldsRequests(t *testing.T) {
 		answered, conn := make(chan struct{}), d.dial()
 		go func() {
 			defer close(answered)
-			for { // the client does not know how long omgd holds a request
+			for { // omgd holds a request for at most a second: then send it again
 				n := 0
 				result, err := conn.Search(ctx, &wire.SearchRequest{Words: []string{""}}, func(*wire.Package) error { n++; return nil }, func() {})
 				if wire.CodeOf(err) == wire.CodeNotReady {
@@ -275,7 +275,7 @@ func TestServe_HoldsRequests(t *testing.T) {
 				return
 			}
 		}()
-		pipe, err := os.OpenFile(pipeOf(w.dbpath), os.O_RDWR, 0) // the builds wait for this
+		pipe, err := os.OpenFile(pipeOf(w.dbpath), os.O_RDWR, 0) // the builds continue as soon as this pipe is open for writing
 		require.NoError(t, err)
 		await.Receive(t, answered, "the reply of a held request")
 		d.awaitCurrent()

@@ -21,7 +21,7 @@ import (
 // replaced is a file that omgd replaces when a database has changed.
 type replaced struct {
 	path    string
-	ops     []atomicfile.Op // the operations that replace the file once
+	ops     []atomicfile.Op // the steps of one replacement of the file
 	problem string          // the problem in the status while the file cannot be replaced
 	usable  func(path string) error
 }
@@ -63,8 +63,8 @@ func TestServe_DiskFaults(t *testing.T) {
 	}
 }
 
-// checkFault changes a database while the operation op fails for a file, and changes it again when the
-// operation succeeds again.
+// checkFault changes a database while one step of replacing a file fails, and checks omgd. Then it lets the
+// step succeed again, changes the database again, and checks that no problem is left.
 func (r *running) checkFault(w *testSystem, file *replaced, op atomicfile.Op, fault error, packages *int) {
 	r.t.Helper()
 	change := func() {

@@ -86,8 +86,8 @@ func (d *daemon) initDownloads() error {
 	return nil
 }
 
-// build builds an index and writes it to a file. The parameter source has the arguments that select the
-// source of the index, as for indexer.Build.
+// build builds an index and writes it to a file. The parameter source contains the arguments of
+// indexer.Build: they say what the index is built from.
 func build(ctx context.Context, index string, source ...string) error {
 	image, err := indexer.Build(ctx, source...)
 	if err != nil {

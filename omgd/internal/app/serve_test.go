@@ -32,7 +32,7 @@ func ask(o options, op string) error {
 func hangUp(o options) {
 	nc, err := net.Dial("unix", o.socket)
 	if err != nil {
-		return // omgd refuses the connection if it has too many
+		return // omgd refuses a connection while too many others are open
 	}
 	b, _ := wire.AppendRequest(nil, 1, wire.OpSearch, &wire.SearchRequest{Words: []string{"e"}})
 	_, _ = nc.Write(append(b, b[:len(b)/2]...))

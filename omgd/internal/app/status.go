@@ -27,13 +27,13 @@ type statusKeeper struct {
 	write  func(string, statusfile.Status) error
 	// interval returns the time between two refreshes, which is written to the status file.
 	interval func() time.Duration
-	// others returns the problems that are not part of the snapshot.
+	// others returns all problems that the snapshot does not contain.
 	others func() []wire.Problem
 	holder *state.Holder
 	log    *slog.Logger
 
 	fileMu  sync.Mutex // guards the following fields; locked while the status file is written or removed
-	removed bool       // removeFile was called, and the status file is not written again
+	removed bool       // set by removeFile: the status file is not written any more
 	fileWhy string     // why the last write of the status file failed; empty if it succeeded
 }
 

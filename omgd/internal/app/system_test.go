@@ -61,8 +61,8 @@ func buildIndex(database string) error {
 // pipeOf returns the path of the pipe that the builds of a database directory wait for.
 func pipeOf(db string) string { return db + ".pipe" }
 
-// testSystem has generated databases, and the options of the omgd that uses them. The omgd has no network
-// sources, and timeouts that no slow machine reaches.
+// testSystem has generated databases, and the options of the omgd that uses them. The options disable all
+// network sources. Their timeouts are so long that even a slow machine does not reach them.
 type testSystem struct {
 	options
 	t *testing.T
@@ -207,14 +207,14 @@ func (r *running) states() map[string]wire.Source {
 	return states
 }
 
-// awaitStates waits until the repository core has the state core, and the two other repositories have the
-// state others.
-func (r *running) awaitStates(core, others wire.SourceState) {
+// awaitStates waits until the repository core is in the state coreState, and the two other repositories are
+// in the state otherState.
+func (r *running) awaitStates(coreState, otherState wire.SourceState) {
 	r.t.Helper()
 	await.Condition(r.t, func() bool {
 		s := r.states()
-		return s["core"].State == core && s["extra"].State == others && s["multilib"].State == others
-	}, "core is %s, and the others are %s: %s", core, others, func() string { return fmt.Sprint(r.states()) })
+		return s["core"].State == coreState && s["extra"].State == otherState && s["multilib"].State == otherState
+	}, "core is %s, and the others are %s: %s", coreState, otherState, func() string { return fmt.Sprint(r.states()) })
 }
 
 // awaitCurrent waits until all repositories are up to date.
