@@ -42,7 +42,7 @@ type Config struct {
 	Dump, Index string
 	// Build builds an index file from a dump. It fails if the dump is invalid.
 	Build func(ctx context.Context, dump, index string) error
-	// OnChange is called after new data or a new error.
+	// OnChange is called when there is new data or a new error.
 	OnChange func()
 	// Installed returns the names of the installed packages that are in no repository. It returns false while
 	// these names are unknown.

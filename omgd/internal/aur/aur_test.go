@@ -37,7 +37,7 @@ type server struct {
 	mu        sync.Mutex
 	down      error
 	late      time.Duration
-	body      string // sent instead of a regular reply, unless it is empty
+	body      string // the reply to each query; "" means a regular reply
 	requested []string
 	etag      string
 	dump      []byte
@@ -485,7 +485,7 @@ func TestRun_Week(t *testing.T) {
 	})
 }
 
-// run runs an AUR until the function stop is called.
+// run starts an AUR, and returns it with the function that stops it.
 func run(t *testing.T, c Config) (a *AUR, stop func()) {
 	t.Helper()
 	a, err := New(c)

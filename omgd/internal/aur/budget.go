@@ -13,8 +13,8 @@ type budget struct {
 	tokens *rate.Limiter
 
 	mu   sync.Mutex
-	used map[uint32]float64 // the queries that each user (by UID) has used and not got back yet
-	at   time.Time          // when the numbers in used were computed
+	used map[uint32]float64 // by UID: how many queries of the user still count as used
+	at   time.Time          // when the numbers of used queries were computed
 }
 
 func newBudget(daily, burst int) *budget {
@@ -22,9 +22,9 @@ func newBudget(daily, burst int) *budget {
 	return &budget{tokens: rate.NewLimiter(rate.Limit(perSecond), burst), used: make(map[uint32]float64), at: time.Now()}
 }
 
-// spend counts a query of a user. It returns an error if the user may not send another query now. The queries
-// of a single user are given back as fast as those of all users together, so that the map used has at most as
-// many users as the limit has queries.
+// spend counts a query of a user. It returns an error if the user may not send another query now. The number
+// of used queries decreases with time: for each user as fast as the limit of all users refills. So the map of
+// used queries never has more users than the limit has queries.
 func (b *budget) spend(user uint32) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -48,11 +48,11 @@ func (b *budget) spend(user uint32) error {
 	return nil
 }
 
-// left returns how many queries are left at the time now.
+// left returns how many queries are left at the given time.
 func (b *budget) left(now time.Time) float64 { return b.tokens.TokensAt(now) }
 
-// restore subtracts the queries that an earlier daemon has used. The parameter left is the number of queries
-// that were left then, at the time at.
+// restore subtracts the queries that an earlier daemon has used. At the given time, that daemon had the given
+// number of queries left.
 func (b *budget) restore(left float64, at time.Time) {
 	if spent := b.tokens.Burst() - int(left); spent > 0 && spent <= b.tokens.Burst() {
 		b.tokens.AllowN(at, spent)

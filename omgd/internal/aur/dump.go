@@ -31,7 +31,7 @@ const (
 	lateFraction = 4
 )
 
-// dumpRecord is what the store has about the dump.
+// dumpRecord is the record about the dump in the store.
 type dumpRecord struct {
 	ETag         string `msgpack:"etag"`
 	LastModified string `msgpack:"last_modified"`
@@ -79,7 +79,7 @@ func (a *AUR) saveDump(d dumpRecord) {
 	store.Save(a.Store, a.Log, bucket, keyDump, &d, time.Now())
 }
 
-// runDump requests the dump once an interval. The interval begins at the last request, also if omgd was
+// runDump requests the dump once an interval. The interval begins at the last request, even if omgd was
 // restarted since then.
 func (a *AUR) runDump(ctx context.Context) {
 	atomicfile.RemoveLeftovers(a.Dump)

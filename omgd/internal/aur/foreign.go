@@ -43,7 +43,7 @@ func newReplies(names []string, f *pkgindex.File, at time.Time) (*snapshot.AURRe
 	return r, nil
 }
 
-// runForeign requests the data of the foreign packages once an hour. The hour begins at the last reply, also
+// runForeign requests the data of the foreign packages once an hour. The hour begins at the last reply, even
 // if omgd was restarted since then.
 func (a *AUR) runForeign(ctx context.Context) {
 	first := time.Duration(0)

@@ -33,13 +33,12 @@ const (
 	freshFor = 5 * time.Minute
 	// maxMemory is the limit of all replies in memory together, in bytes.
 	maxMemory = 4 << 20
-	// maxConcurrent is how many requests run at the same time.
+	// maxConcurrent is how many requests may run concurrently.
 	maxConcurrent = 4
 	// requestDeadlines is the timeout of a request, in multiples of aur.live.timeout. A request may run
 	// longer than its caller waits: the reply is then cached for the next caller.
 	requestDeadlines = 5
-	// After maxFailures consecutive failures no request is sent for some time: breakerDeadlines is this time,
-	// in multiples of aur.live.timeout.
+	// After maxFailures consecutive failures, no request is sent for breakerDeadlines times aur.live.timeout.
 	maxFailures      = 3
 	breakerDeadlines = 5
 )
@@ -56,10 +55,10 @@ type live struct {
 	memory      *otter.Cache[string, *reply]
 	breaker     *gobreaker.CircuitBreaker[*reply]
 	budget      *budget
-	turns       *share.Turns // decides which user gets the next slot
+	turns       *share.Turns // decides which user may send the next query
 	pausedUntil atomic.Int64 // no request is sent before this time, which comes from a Retry-After header; in Unix nanoseconds
 
-	mu    sync.Mutex // guards ended; locked while running grows, so that running does not grow after ended is set
+	mu    sync.Mutex // guards ended; also locked to add a request to running, so that none is added after ended is set
 	ended bool
 }
 
@@ -135,7 +134,7 @@ func (a *AUR) Info(ctx context.Context, user uint32, names []string) snapshot.AU
 	case len(names) == 0:
 		return a.emptyResult()
 	case len(names) > batch:
-		return snapshot.AURResult{Source: missing(fmt.Errorf("%w: more than %d names at once", errNotAsked, batch))}
+		return snapshot.AURResult{Source: missing(fmt.Errorf("%w: more than %d names in one request", errNotAsked, batch))}
 	}
 	q := infoQuery(names)
 	q.user = user
@@ -305,7 +304,7 @@ func (l *live) request(q query) (got *reply, err error) {
 	}
 	defer release()
 	if err := l.paused(); err != nil {
-		return nil, err // the reply to another request asked for a pause meanwhile
+		return nil, err // while this query waited for a slot, the AUR requested a pause
 	}
 	if !l.Live.Enabled {
 		return nil, fmt.Errorf("%w: live queries are disabled (aur.live.enabled)", errNotAsked)

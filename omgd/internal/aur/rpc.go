@@ -24,7 +24,7 @@ var (
 	// ErrTooShort means that the word in a query is too short for the AUR.
 	ErrTooShort = errors.New("the AUR needs at least two letters")
 	// ErrInvalidReply means that the AUR's reply is not valid.
-	ErrInvalidReply = errors.New("invalid reply of the AUR")
+	ErrInvalidReply = errors.New("invalid reply from the AUR")
 )
 
 // maxAnswer is the limit of a reply in bytes. The AUR returns at most 5,000 results, which together have
@@ -41,8 +41,8 @@ const maxName = 255
 // query is a search or info request to the AUR.
 type query struct {
 	path string
-	// by and value are the field and the value that a search looks for. Every result has the value in the
-	// field, but the reply does not contain all fields.
+	// A search has the name of a package field (by) and the text that it looks for (value). In every result
+	// this field contains this text, but a reply does not have all fields.
 	by, value string
 	user      uint32 // the UID of the user whose request causes the query; 0 if its replies are for all users
 }
@@ -107,8 +107,8 @@ func validName(name string) bool {
 		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' })
 }
 
-// addSearched adds the searched value to a package, if the value is in a field that the AUR's search results
-// lack.
+// addSearched adds the value of a search to a package that the search has found. It does so only for fields
+// that are missing in the AUR's search results.
 func (q query) addSearched(p wire.Package) wire.Package {
 	switch q.by {
 	case "provides":
