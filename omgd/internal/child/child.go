@@ -20,9 +20,9 @@ import (
 
 const (
 	maxStderr = 64 << 10
-	// waitDelay is how long Run waits for the end of a program's output after the program has exited, if a
-	// process outside its group still holds the pipe open. Even a busy machine reads the rest of the output
-	// in less time.
+	// waitDelay is how long Run waits for the end of the output after the program has exited. The output may
+	// stay open because a process outside the program's group has the pipe open. Otherwise even a busy
+	// machine reads the rest of the output in less time.
 	waitDelay = 10 * time.Second
 )
 
@@ -42,12 +42,13 @@ type Spec struct {
 	wait time.Duration // 0 means waitDelay; tests set another value
 }
 
-// Run runs a program to its end, and returns the beginning of its standard error. If ctx ends or Stdout
-// fails, all processes of the program's group are killed. Processes of the group that still run when the
-// program exits are killed, too. The error is Stdout's, ctx's, an *exec.ExitError or the system's.
+// Run runs a program to its end, and returns the beginning of its standard error. If ctx ends or a write to
+// Stdout fails, all processes of the program's group are killed. Processes of the group that still run when
+// the program exits are killed, too. The error is the write error of Stdout, the error of ctx, an
+// *exec.ExitError or an error of the operating system.
 func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	// The kernel sends the parent-death signal when the thread that started the child ends, even if the
-	// process goes on. So keep the thread.
+	// process goes on. So this goroutine keeps its thread until the child has ended.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
@@ -119,7 +120,7 @@ func limit(pid int, data uint64) error {
 // group is the process group of a child. It is identified by the process ID of its leader.
 type group struct {
 	sync.Mutex
-	leader int // 0 as soon as the ID may belong to another process
+	leader int // the process ID; 0 as soon as the ID may belong to another process
 }
 
 func (g *group) kill() error {

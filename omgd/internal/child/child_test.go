@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 	await.Main(m)
 }
 
-// sh returns a Spec that runs a shell script, without a limit on the wait for its output.
+// sh returns a Spec that runs a shell script. Its waitDelay is so long that even a slow machine does not
+// reach it.
 func sh(text string) Spec { return Spec{Path: "/bin/sh", Args: []string{"-c", text}, wait: await.Hang} }
 
 func TestRun_HandsOverInputAndOutput(t *testing.T) {
@@ -76,18 +77,18 @@ func TestRun_Limits(t *testing.T) {
 // commands in rest.
 func family(rest string) Spec { return sh("sleep 1000 & echo $!; " + rest) }
 
-// firstLine is an output that calls the function do with the first line that is written to it.
+// firstLine collects output, and passes the first line to the function onLine when the line is complete.
 type firstLine struct {
-	text strings.Builder
-	do   func(string) error
+	text   strings.Builder
+	onLine func(string) error
 }
 
 func (f *firstLine) Write(p []byte) (int, error) {
 	f.text.Write(p)
-	if line, _, whole := strings.Cut(f.text.String(), "\n"); whole && f.do != nil {
-		do := f.do
-		f.do = nil
-		return len(p), do(line)
+	if line, _, whole := strings.Cut(f.text.String(), "\n"); whole && f.onLine != nil {
+		onLine := f.onLine
+		f.onLine = nil
+		return len(p), onLine(line)
 	}
 	return len(p), nil
 }
@@ -98,11 +99,11 @@ func requireGone(t *testing.T, number string) {
 	require.Regexp(t, `^[0-9]+$`, number)
 	await.Condition(t, func() bool {
 		stat, err := os.ReadFile("/proc/" + number + "/stat")
-		return err != nil || strings.Contains(string(stat), ") Z ") // a zombie has ended too: no process may reap it
+		return err != nil || strings.Contains(string(stat), ") Z ") // a zombie counts as ended, because perhaps no process reaps it
 	}, "the end of process %s", number)
 }
 
-// overdue is a context whose deadline has passed as soon as the channel done is closed.
+// overdue is a context that reports an expired deadline as soon as its channel is closed.
 type overdue struct {
 	context.Context
 	done chan struct{}
@@ -137,7 +138,7 @@ func TestRun_KillsTheGroup(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var number string
 			s := family(c.rest)
-			s.Stdout = &firstLine{do: func(line string) error {
+			s.Stdout = &firstLine{onLine: func(line string) error {
 				number = line
 				return c.do()
 			}}
@@ -154,7 +155,7 @@ func TestRun_OutputHeldByOtherGroup(t *testing.T) {
 	setsid := need.Program(t, "setsid")
 	dir := t.TempDir()
 	var number string
-	out := &firstLine{do: func(line string) error {
+	out := &firstLine{onLine: func(line string) error {
 		number = line
 		return os.WriteFile(filepath.Join(dir, "read"), nil, 0o600)
 	}}
@@ -196,7 +197,7 @@ func TestRun_EndsWithItsParent(t *testing.T) {
 // runAndDie starts a program, prints its process ID and dies while it runs.
 func runAndDie() {
 	s := sh("echo $$; exec sleep 1000")
-	s.Stdout = &firstLine{do: func(line string) error {
+	s.Stdout = &firstLine{onLine: func(line string) error {
 		_, _ = os.Stdout.WriteString(line + "\n")
 		return unix.Kill(os.Getpid(), unix.SIGKILL)
 	}}

@@ -18,19 +18,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// copyEnv is the variable that marks the copy in its environment.
+// copyEnv is the environment variable that tells a process that it is the copy in the background.
 const copyEnv = "OMGD_DETACHED"
 
-// ready is the byte that the copy writes at the end of its output when it is ready. The byte occurs in no
-// text.
+// ready is the byte that the copy writes to its standard error when it is ready. The byte occurs in no text.
 const ready = 0
 
 // maxStderr is how many bytes of the copy's standard error Start reads at most.
 const maxStderr = 64 << 10
 
-// NotReady is the error for a copy that exited, or was stopped, before it was ready.
+// NotReady is the error for a background process that exited, or was stopped, before it was ready.
 type NotReady struct {
-	// Stderr is what the copy has written to its standard error.
+	// Stderr is what the background process has written to its standard error.
 	Stderr []byte
 	Err    error
 }
@@ -51,7 +50,7 @@ func Start(ctx context.Context) (stderr []byte, err error) {
 		return nil, err
 	}
 	defer r.Close()
-	// The daemon must not hold descriptors that our parent process left open.
+	// The daemon must not inherit the descriptors that our parent process left open.
 	if err := unix.CloseRange(3, 1<<31-1, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		_ = w.Close()
 		return nil, os.NewSyscallError("close_range", err)
@@ -79,10 +78,11 @@ func Start(ctx context.Context) (stderr []byte, err error) {
 	return nil, &NotReady{Stderr: stderr, Err: end(ctx, cmd)}
 }
 
-// exitTimeout is how long a copy that is not ready may take to exit. After that it is killed.
+// exitTimeout is how long the background process may take to exit if it has not become ready. After that it
+// is killed.
 const exitTimeout = 6 * time.Second
 
-// end waits until the copy has exited, and returns the reason.
+// end waits until the background process has exited, and returns why it exited.
 func end(ctx context.Context, cmd *exec.Cmd) error {
 	late := time.AfterFunc(exitTimeout, func() { _ = cmd.Process.Kill() })
 	defer late.Stop()
@@ -96,8 +96,9 @@ func end(ctx context.Context, cmd *exec.Cmd) error {
 	return err
 }
 
-// IsCopy reports whether this process is the copy, and removes the variable copyEnv from the environment. It
-// must be called before anything starts that would inherit the variable.
+// IsCopy reports whether this process is the copy that Start has put into the background. It removes the
+// variable copyEnv from the environment, so it must be called before anything starts that would inherit the
+// variable.
 func IsCopy() bool {
 	_, ok := os.LookupEnv(copyEnv)
 	_ = os.Unsetenv(copyEnv)
