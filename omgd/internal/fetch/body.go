@@ -96,7 +96,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// watch calls the function stop if fewer than minBytes are read within the timeout, or if ctx ends.
+// watch calls stop() if fewer than minBytes are read within the timeout, or if ctx ends.
 func (c *countingReader) watch(ctx context.Context, timeout time.Duration, ended <-chan struct{}, stop func()) {
 	if timeout <= 0 {
 		return

@@ -95,7 +95,7 @@ func New(c config.Network, agent string) (*Client, error) {
 		TLSHandshakeTimeout:    connectTimeout,
 		ResponseHeaderTimeout:  stallTimeout,
 		MaxResponseHeaderBytes: maxHeader,
-		// The method body decompresses instead, because it limits the decompressed size.
+		// Client.body decompresses the reply, because http.Transport does not limit the decompressed size.
 		DisableCompression: true,
 		MaxIdleConns:       4,
 		IdleConnTimeout:    30 * time.Second,
@@ -171,8 +171,8 @@ type Request struct {
 	MaxBytes int64
 	// Timeout is the timeout of the whole download; 0 means ten minutes.
 	Timeout time.Duration
-	// KeepEncoding disables decompression. It is for compressed files: some servers declare the compression
-	// of the file as a Content-Encoding, and other servers do not.
+	// KeepEncoding disables decompression. It is for files that are compressed themselves: some servers send
+	// the compression of the file as the Content-Encoding of the reply, and other servers do not.
 	KeepEncoding bool
 	// AllowHTTP allows plain HTTP. It is for the servers in pacman.conf.
 	AllowHTTP bool
@@ -289,8 +289,9 @@ func simplify(ctx context.Context, err error) error {
 	return err
 }
 
-// File downloads to a file. The new file replaces the old one when the new one is complete and on disk, and
-// the function check, which may be nil, returns no error for it. Otherwise the old file stays.
+// File downloads a URL to the file at path. The new file replaces the old one only when the new file is
+// complete and on disk, and when check() returns no error for it. If check is nil, the content is not
+// checked. After an error the old file stays.
 func (c *Client) File(ctx context.Context, r Request, path string, check func(path string) error) (a Response, err error) {
 	f, err := atomicfile.Begin(path, atomicfile.Options{Mode: 0o644, Sync: true})
 	if err != nil {

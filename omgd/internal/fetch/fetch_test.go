@@ -29,7 +29,7 @@ import (
 
 func TestMain(m *testing.M) { await.Main(m) }
 
-// client returns a client whose timeouts no slow machine reaches.
+// client returns a client with timeouts so long that even a slow machine does not reach them.
 func client(t *testing.T) *Client {
 	t.Helper()
 	c, err := New(config.Network{Proxy: "none", Timeout: config.Duration(await.Hang)}, "omg-test")
@@ -91,8 +91,8 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	}
 }
 
-// within calls the function do in virtual time. It passes do a client and the URL of a server that the client
-// reaches through pipes.
+// within runs a test in virtual time. It calls do() with a client, and with the URL of a server that the
+// client reaches through pipes.
 func within(t *testing.T, stallTimeout time.Duration, h http.HandlerFunc, do func(t *testing.T, c *Client, url string)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestGet_Request(t *testing.T) {
 // TestGet_Bodies checks the result for each reply of a broken or hostile server.
 func TestGet_Bodies(t *testing.T) {
 	const maxBytes, stallTimeout = 1 << 20, 300 * time.Millisecond
-	// The number of stall timeouts that a case waits; cases that are not listed do not wait.
+	// The number of stall timeouts that pass in each case. It is 0 for cases that are not listed.
 	waits := map[string]time.Duration{"dripping": 1, "silent": 1, "silent in the middle": 2}
 	zip := func(w io.Writer, n int64) {
 		z := gzip.NewWriter(w)
@@ -318,7 +318,7 @@ func TestGet_VerifiesTLS(t *testing.T) {
 		var unknown *tls.CertificateVerificationError
 		require.ErrorAs(t, err, &unknown)
 
-		// The same server redirects to plain HTTP. The client trusts its certificate now.
+		// Now the client trusts the certificate of the server, and the server redirects it to plain HTTP.
 		c.http.Transport.(*http.Transport).TLSClientConfig = s.Client().Transport.(*http.Transport).TLSClientConfig
 		_, _, err = get(c, s.URL, 1)
 		require.ErrorIs(t, err, ErrInsecure)

@@ -56,9 +56,9 @@ func (s *Schedule) Until(next int64) time.Duration {
 	return min(max(time.Until(time.Unix(next, 0)), 0), 2*s.Interval)
 }
 
-// Run waits for the given duration and calls the function do. Then it calls do again after each pause of the
-// schedule, until ctx ends.
-func (s *Schedule) Run(ctx context.Context, first time.Duration, do func(context.Context) error) {
+// Run sends requests by calling request(): the first one after the given duration, and each later one after a
+// pause of the schedule. It returns when ctx ends.
+func (s *Schedule) Run(ctx context.Context, first time.Duration, request func(context.Context) error) {
 	timer := time.NewTimer(max(first, 0))
 	defer timer.Stop()
 	for {
@@ -67,7 +67,7 @@ func (s *Schedule) Run(ctx context.Context, first time.Duration, do func(context
 			return
 		case <-timer.C:
 		}
-		err := do(ctx)
+		err := request(ctx)
 		if ctx.Err() != nil {
 			return
 		}
