@@ -38,7 +38,7 @@ type Socket struct {
 	closed  sync.Once
 }
 
-// Permissions is the mode of the socket, and the socket's group unless Group is -1.
+// Permissions are the mode and the group of a socket. With Group -1, the group of the socket is not changed.
 type Permissions struct {
 	Mode  fs.FileMode
 	Group int
@@ -79,11 +79,11 @@ func Open(path string, env paths.Env, access Permissions) (*Socket, error) {
 		s.Close()
 		return nil, err
 	}
-	// If the directory was replaced after the check, the socket may be in another user's directory. So close
-	// it.
+	// Close the socket if the directory was replaced after the check: the socket may then be in another
+	// user's directory.
 	if now, err := os.Stat(dir); err != nil || !os.SameFile(parent, now) {
 		s.Close()
-		return nil, fmt.Errorf("%s: %w: it was replaced", dir, paths.ErrUntrusted)
+		return nil, fmt.Errorf("%s: %w: the directory was replaced", dir, paths.ErrUntrusted)
 	}
 	return s, nil
 }
@@ -135,8 +135,8 @@ func makeParent(dir string) error {
 }
 
 func (s *Socket) bind(access Permissions) error {
-	// The socket file gets the mode that the descriptor has when it is bound. If chmod changed the mode
-	// afterwards, other users could connect before that.
+	// The socket file gets the mode of the descriptor when the descriptor is bound. If the mode were
+	// restricted only after that, other users could connect in between.
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
 		if cerr := raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), uint32(Private.Mode)) }); cerr != nil {
@@ -149,7 +149,7 @@ func (s *Socket) bind(access Permissions) error {
 		return err
 	}
 	s.UnixListener = l.(*net.UnixListener)
-	s.SetUnlinkOnClose(false) // Socket.remove removes the file instead, if it is still ours
+	s.SetUnlinkOnClose(false) // Socket.remove removes the socket file, and only if the file is still ours
 	if s.created, err = os.Lstat(s.path); err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (s *Socket) bind(access Permissions) error {
 			return err
 		}
 	}
-	if s.created.Mode().Perm() != access.Mode { // access.Mode is wider than Private.Mode, or the umask removed bits of the owner
+	if s.created.Mode().Perm() != access.Mode { // access.Mode allows more than Private.Mode, or the umask has removed permissions of the owner
 		return os.Chmod(s.path, access.Mode)
 	}
 	return nil
