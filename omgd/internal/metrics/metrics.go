@@ -64,7 +64,7 @@ func New(version string, s Callbacks) *Metrics {
 		}, []string{"host", "outcome"}),
 	}
 	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "omg_build_info", Help: "1, labelled with the version.", ConstLabels: prometheus.Labels{"version": version},
+		Name: "omg_build_info", Help: "Always 1. The label is the version of omgd.", ConstLabels: prometheus.Labels{"version": version},
 	}, func() float64 { return 1 })
 	m.registry.MustRegister(m.requests, m.failures, m.connections, m.refreshes, m.fetches, info, &collector{s})
 	return m
@@ -134,7 +134,7 @@ var (
 	generation  = desc("omg_snapshot_generation", "Generation of the current snapshot.")
 	checked     = desc("omg_snapshot_checked_timestamp_seconds", "Time of the last successful check of the snapshot.")
 	packages    = desc("omg_index_packages", "Packages in the index.")
-	counts      = desc("omg_installed_packages", "Installed packages by count; absent while unknown.", "count")
+	counts      = desc("omg_installed_packages", "Numbers of installed packages, such as those with updates; absent while unknown.", "count")
 	vulnerable  = desc("omg_vulnerabilities", "Advisories for installed packages by severity; absent while unknown.", "severity")
 	sourceAge   = desc("omg_source_changed_timestamp_seconds", "Time of the last change or successful check of a source.", "source", "kind")
 	componentOK = desc("omg_component_ok", "1 if a component is ok, otherwise 0.", "component", "state")
