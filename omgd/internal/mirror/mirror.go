@@ -50,7 +50,7 @@ type Config struct {
 	ReadConfig func() (*pacmandb.Config, error)
 	// Build builds an index file from a database. It fails if the database is invalid.
 	Build func(ctx context.Context, db, index string) error
-	// OnChange is called after each round.
+	// OnChange is called after each round of downloads.
 	OnChange func()
 }
 
@@ -89,7 +89,7 @@ func New(c Config) *Downloader {
 // if there was no round yet.
 func (m *Downloader) Why(repo string) string { return m.saved.Load().Repos[repo].Why }
 
-// Run downloads the databases once an interval until ctx ends. The interval begins at the last round, also if
+// Run downloads the databases once an interval until ctx ends. The interval begins at the last round, even if
 // omgd was restarted since then.
 func (m *Downloader) Run(ctx context.Context) {
 	var k *saved
@@ -109,8 +109,8 @@ func (m *Downloader) save(k *saved) {
 	store.Save(m.Store, m.Log, bucket, key, k, time.Now())
 }
 
-// round requests each database that pacman -Sy would download. The error is the last error of a repository;
-// the error of each repository is in its record.
+// round requests each database that pacman -Sy would download. The record of each repository has the error of
+// that repository. The returned error is that of the last repository that failed.
 func (m *Downloader) round(ctx context.Context) (*saved, error) {
 	before := m.saved.Load()
 	conf, err := m.ReadConfig()
@@ -180,8 +180,8 @@ func (m *Downloader) removeOthers(repos map[string]record) {
 	}
 }
 
-// filesOf returns the names of a repository's files. For an empty name, these are the suffixes of the files.
-// The index is last, because readers look for it: the other files must be in place before it.
+// filesOf returns the names of a repository's files. Without a repository name, it returns the suffixes of
+// these names. The index is last: readers look for the index, so the other files must be in place before it.
 func filesOf(repo string) []string {
 	return []string{repo + ".db", repo + signatureSuffix, sources.IndexPath("", pkgindex.KindRepo, repo)}
 }
@@ -262,8 +262,8 @@ func (m *Downloader) confirm(repo string) error {
 	return os.Chtimes(path, fi.ModTime(), fi.ModTime())
 }
 
-// older reports whether a server's database is older than the local one, because some mirrors are hours
-// behind others. A local time in the future is wrong: older then returns false.
+// older reports whether a server's database is older than the local one: some mirrors are hours behind
+// others. If the local time is in the future, it is wrong, and older returns false.
 func older(server, local string) bool {
 	t, terr := http.ParseTime(server)
 	o, oerr := http.ParseTime(local)

@@ -52,7 +52,7 @@ type web struct {
 	*httptest.Server
 	mu       sync.Mutex
 	files    map[string]served
-	answer   http.HandlerFunc // handles all requests instead of files, unless it is nil
+	answer   http.HandlerFunc // handles all requests; nil means that the server sends the files above
 	received []*http.Request
 }
 
