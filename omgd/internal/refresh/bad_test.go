@@ -19,7 +19,7 @@ var faults = map[string]struct {
 	why     string
 	// missing means that there is no database file, so that no build is tried.
 	missing bool
-	// unbuilt means that the fault is found without a build.
+	// unbuilt means that omgd finds the fault before it starts a build.
 	unbuilt bool
 }{
 	"a page of a login portal": {corrupt: overwrite("<!DOCTYPE html>\n<html><body>Log in</body></html>\n"), why: "not a package database"},
@@ -44,8 +44,8 @@ func overwrite(content string) func(*testing.T, string) {
 	return func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o644)) }
 }
 
-// requireNoIndex requires that the repository core has this state, with this reason and without an index. All
-// other repositories must be up to date.
+// requireNoIndex requires that the repository core has this state and no index, and that the reason contains
+// why. All other repositories must be up to date.
 func (w *testSystem) requireNoIndex(state wire.SourceState, why string) {
 	w.t.Helper()
 	s := w.source("core")
@@ -65,8 +65,8 @@ func (w *testSystem) requireNoIndex(state wire.SourceState, why string) {
 	require.False(w.t, w.config.Holder.Starting())
 }
 
-// requireOutdated requires that the repository core is answered from its last index, and is stale for this
-// reason. All other repositories must be up to date.
+// requireOutdated requires that the repository core is answered from its last index and is stale, with a
+// reason that contains why. All other repositories must be up to date.
 func (w *testSystem) requireOutdated(why string, packages int) {
 	w.t.Helper()
 	s := w.source("core")

@@ -36,21 +36,21 @@ func buildIndex(ctx context.Context, database string) (Image, error) {
 // all. The end of each build causes a refresh.
 type builds struct {
 	r     *Refresher
-	ctx   context.Context // its end cancels the builds; set by begin
+	ctx   context.Context // set by begin; the builds are canceled when this context ends
 	slots chan struct{}
 	tasks sync.WaitGroup
 
 	mu       sync.Mutex
 	jobs     map[string]*job   // the last build of each index, by the path of the index
 	inMemory map[string]string // why an index is in memory only, by the path of the index
-	done     chan struct{}     // closed when no build runs
+	done     chan struct{}     // closed when the last running build ends; nil while no build runs
 }
 
-// maxBuilds is how many builds run at the same time.
+// maxBuilds is how many builds may run concurrently.
 const maxBuilds = 2
 
-// The pause after a failed build. It doubles with each failure. If the database changes, its index is built
-// at once.
+// The pause after the first failed build of an index, and the longest pause. The pause doubles with each
+// failure. If the database changes, its index is built immediately.
 const (
 	firstBuildPause = 5 * time.Second
 	lastBuildPause  = 5 * time.Minute
@@ -60,7 +60,7 @@ const (
 type job struct {
 	stamp     sourcefile.Stamp // the stamp of the database
 	running   bool
-	result    *opened // the built index, until takeResult returns it
+	result    *opened // the built index; nil as soon as takeResult has returned it
 	err       error
 	pause     time.Duration
 	notBefore time.Time // an index of the same content is not built again before this time
@@ -110,10 +110,10 @@ func (b *builds) takeResult(path string) *opened {
 	return result
 }
 
-// want starts a build of the index at path, unless one is running. The parameter stamp is the stamp of the
-// repository's database. The result err is the error of the last build of this content; it is nil while the
-// first build of the content runs. The result wait is the pause before a failed build is tried again; it is 0
-// if a build runs.
+// want starts a build of the index at path, unless a build of this index runs. The parameter stamp is the
+// stamp of the repository's database. The result err is the error of the last build of the content with this
+// stamp; it is nil if no build of this content has failed. The result wait is the pause before a failed build
+// is tried again; it is 0 if a build runs.
 func (b *builds) want(path string, repo *sources.Repository, stamp sourcefile.Stamp) (wait time.Duration, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -168,7 +168,7 @@ func (b *builds) run(path string, repo sources.Repository, stamp sourcefile.Stam
 	<-b.slots
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.r.Kick() // before takeResult can return the result, so that no kick comes after that
+	b.r.Kick() // while b.mu is locked, so that the kick comes before takeResult can return the result
 	j.running, j.err, j.result = false, err, result
 	if err != nil {
 		b.r.config.Log.Warn("index not built", "database", repo.Database, "err", err)
@@ -204,8 +204,8 @@ func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.S
 		return nil, fmt.Errorf("the index built from %s has no repository %s", repo.Database, repo.Name)
 	}
 	origin := sources.Origin{Path: repo.Database}
-	// Record the stamp only if the build has read the content that had this stamp. Otherwise the next refresh
-	// compares digests.
+	// Record the stamp only if the build has read the content that had this stamp. Without a recorded stamp,
+	// the next refresh compares the digest of the database.
 	if src.Size == stamp.Size && src.AsOf == stamp.Modified() {
 		if now, err := sourcefile.StampOfPath(repo.Database); err == nil && now == stamp {
 			origin.Stamp, origin.SHA256 = stamp, src.SHA256

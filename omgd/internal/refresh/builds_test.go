@@ -188,7 +188,7 @@ func TestBuild_Later(t *testing.T) {
 }
 
 // TestBuild_ChangedMeanwhile checks a database that changes during a build of its index: the index is not
-// used as one of the new content, and another build begins at once.
+// used for the new content, and another build begins immediately.
 func TestBuild_ChangedMeanwhile(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -208,7 +208,7 @@ func TestBuild_ChangedMeanwhile(t *testing.T) {
 		w.builder.built()
 		begun, release := make(chan struct{}), make(chan struct{})
 		w.config.Build = func(ctx context.Context, database string) (Image, error) {
-			built, err := w.builder.build(ctx, database) // this build reads the database before it changes again
+			built, err := w.builder.build(ctx, database) // this build reads the database before the second change
 			close(begun)
 			<-release
 			return built, err
@@ -227,7 +227,7 @@ func TestBuild_ChangedMeanwhile(t *testing.T) {
 	})
 }
 
-// TestBuild_AtOnce checks that no more than two builds run at the same time.
+// TestBuild_AtOnce checks that no more than two builds run concurrently.
 func TestBuild_AtOnce(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)

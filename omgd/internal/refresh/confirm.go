@@ -18,7 +18,7 @@ type confirmation struct {
 	pending     chan struct{}                // has a value if a snapshot waits to be compared
 	unconfirmed atomic.Bool                  // the last comparison failed
 	problem     atomic.Pointer[wire.Problem] // the problem to report in the status; nil if there is none
-	version     atomic.Pointer[string]       // the version of libalpm in its last reply
+	version     atomic.Pointer[string]       // the version of libalpm that omg-alpm-worker has last reported
 	differing   atomic.Pointer[differing]    // libalpm's results, if they differ from omg's
 }
 
@@ -46,7 +46,7 @@ func (c *confirmation) correction(in *snapshot.Inputs) *snapshot.Correction {
 	return nil
 }
 
-// ask requests a comparison of the current snapshot, and returns at once.
+// ask requests a comparison of the current snapshot, and does not wait for it.
 func (c *confirmation) ask() {
 	select {
 	case c.pending <- struct{}{}:
@@ -136,7 +136,7 @@ func (c *confirmation) compare(ctx context.Context, worker *alpm.Worker, s *snap
 	return problem, correctionOf(libalpm), nil
 }
 
-// needs converts the worker's values to a snapshot's.
+// needs converts the values of alpmproto.Requirement to values of snapshot.Need.
 var needs = [...]snapshot.Need{
 	alpmproto.NotRequired:        snapshot.NeedNone,
 	alpmproto.OptionallyRequired: snapshot.NeedOptional,

@@ -83,7 +83,7 @@ func TestFiles_DamagedIndex(t *testing.T) {
 				damage(t, w.index("core"))
 
 				found, err := readAll(w, "core", names["core"])
-				if err != nil { // the error of a request does the same
+				if err != nil { // in omgd, a request that fails with this error calls Recheck, too
 					require.ErrorIs(t, err, pkgindex.ErrDamaged)
 					w.Recheck()
 				}
@@ -147,7 +147,7 @@ func TestFiles_DamagedInMemory(t *testing.T) {
 		w.settle()
 		w.builder.built()
 		x := w.files.open[w.index("core")].index
-		x.Retain() // the test reads this index after it was replaced
+		x.Retain() // the test still reads this index when another one has replaced it
 		defer x.Release()
 		w.Recheck()
 		w.settle()

@@ -5,8 +5,8 @@ import (
 	"runtime/debug"
 )
 
-// guarded calls the function read, which reads one source. A panic becomes the error of that source, so that
-// the other sources are still read.
+// guarded calls read(), which reads one source. If read panics, guarded returns the panic as the error of
+// that source, so that the other sources are still read.
 func (r *Refresher) guarded(source string, read func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -37,7 +37,7 @@ func newFakeWorker(t *testing.T) *fakeWorker {
 	return f
 }
 
-// reply sets the reply of the script.
+// reply sets the reply that the fake omg-alpm-worker sends.
 func (f *fakeWorker) reply(a *alpmproto.Reply) {
 	f.t.Helper()
 	a.LibAlpm = "15.0.0"
@@ -46,7 +46,7 @@ func (f *fakeWorker) reply(a *alpmproto.Reply) {
 	require.NoError(f.t, os.WriteFile(f.answer, b, 0o644))
 }
 
-// crashes makes the script fail.
+// crashes makes the fake omg-alpm-worker fail.
 func (f *fakeWorker) crashes() {
 	f.t.Helper()
 	require.NoError(f.t, os.RemoveAll(f.answer))
@@ -114,8 +114,8 @@ func TestConfirm_Agrees(t *testing.T) {
 	})
 }
 
-// TestConfirm_Differs checks that differing results of libalpm replace omg's. They are used until the
-// databases change, or until the results agree.
+// TestConfirm_Differs checks that libalpm's results are used if they differ from omg's. They stay in use
+// until the databases change, or until omg's results are the same.
 func TestConfirm_Differs(t *testing.T) {
 	worker := newFakeWorker(t)
 	inVirtualTime(t, func(t *testing.T) {
@@ -241,8 +241,8 @@ func decoded[R any](t *testing.T, ask func(emit func([]byte, bool) error) error)
 	return r, err
 }
 
-// TestLibAlpmSearch_WithoutIndex checks that libalpm answers searches while there is no index. A database
-// that libalpm cannot read has failed.
+// TestLibAlpmSearch_WithoutIndex checks that libalpm answers searches while there is no index. The reply
+// marks a database that libalpm cannot read as failed.
 func TestLibAlpmSearch_WithoutIndex(t *testing.T) {
 	worker := newFakeWorker(t)
 	inVirtualTime(t, func(t *testing.T) {

@@ -39,7 +39,7 @@ func (r *Refresher) recheck(in *snapshot.Inputs) {
 		return
 	}
 	defer release()
-	r.last.Local.Packages = in.Local.Packages // the packages are the same, but the stamp may not be Fresh any more
+	r.last.Local.Packages = in.Local.Packages // the same packages, but the field Fresh of their stamp may have become false
 	r.last.CheckedAt = in.CheckedAt
 	r.config.Holder.Swap(state.New(current.WithCheckTime(in.CheckedAt), current.Indexes()))
 	if r.confirm.unconfirmed.Load() {

@@ -89,7 +89,7 @@ type Config struct {
 type Refresher struct {
 	config   Config
 	kick     chan struct{}
-	interval atomic.Int64  // the interval in nanoseconds
+	interval atomic.Int64  // the time between two refreshes, in nanoseconds
 	retime   chan struct{} // has a value after the interval was changed
 	ended    chan struct{} // closed when Run has returned
 	suspect  atomic.Bool
@@ -101,7 +101,7 @@ type Refresher struct {
 	// Only the goroutine that refreshes uses the following fields.
 	files      *files
 	generation uint64
-	again      time.Duration    // pause before the next refresh, 0 for the interval
+	again      time.Duration    // the pause before the next refresh; 0 means the regular interval
 	last       *snapshot.Inputs // the inputs of the current snapshot
 
 	confirm confirmation
@@ -110,7 +110,7 @@ type Refresher struct {
 	mu      sync.Mutex
 	waiting []chan struct{} // closed at the end of the requested refresh, which has not begun yet
 	userAt  time.Time       // when the last requested refresh ended
-	pause   time.Duration   // the pause userPause; tests change it
+	pause   time.Duration   // userPause; tests set another value
 }
 
 // New returns a Refresher. Run does the work; the other methods may be called before Run.
@@ -129,7 +129,7 @@ func New(c Config) *Refresher {
 	return r
 }
 
-// Kick requests a refresh, and returns at once.
+// Kick requests a refresh, and does not wait for it.
 func (r *Refresher) Kick() {
 	select {
 	case r.kick <- struct{}{}:
@@ -141,7 +141,7 @@ func (r *Refresher) Kick() {
 const userPause = 5 * time.Second
 
 // Refresh requests a refresh and waits for its end. If the last requested refresh ended less than userPause
-// ago, Refresh returns false at once.
+// ago, Refresh does nothing and returns false.
 func (r *Refresher) Refresh(ctx context.Context) (bool, error) {
 	r.mu.Lock()
 	if time.Since(r.userAt) < r.pause {
@@ -150,7 +150,7 @@ func (r *Refresher) Refresh(ctx context.Context) (bool, error) {
 	}
 	done := make(chan struct{})
 	r.waiting = append(r.waiting, done)
-	r.Kick() // while r.mu is locked, so that takeWaiting gets both the request and the kick, or neither
+	r.Kick() // r.mu is still locked, so that takeWaiting gets both the request and the kick, or neither
 	r.mu.Unlock()
 	select {
 	case <-done:
@@ -173,7 +173,7 @@ func (r *Refresher) takeWaiting() func() {
 	waiting := r.waiting
 	r.waiting = nil
 	select {
-	case <-r.kick: // the refresh that begins now is enough for this request
+	case <-r.kick: // the refresh that begins now also serves this request
 	default:
 	}
 	return func() {
@@ -199,7 +199,7 @@ func (r *Refresher) Recheck() {
 // Interval returns the time between two refreshes if nothing changes.
 func (r *Refresher) Interval() time.Duration { return time.Duration(r.interval.Load()) }
 
-// SetInterval changes the interval, and begins a new one.
+// SetInterval changes the interval. The new interval begins now.
 func (r *Refresher) SetInterval(d time.Duration) {
 	if r.interval.Swap(int64(d)) == int64(d) {
 		return
@@ -252,8 +252,8 @@ func (r *Refresher) Run(ctx context.Context) {
 // watched lists the watched directories. In some of them only certain files matter.
 type watched struct {
 	dirs   []string
-	partly map[string]bool // directories in which only the paths in the field files matter
-	files  map[string]bool // the paths that matter in the directories of the field partly
+	partly map[string]bool // the directories in which only single paths matter
+	files  map[string]bool // the paths that matter in those directories
 }
 
 // irrelevant reports whether a changed path does not matter, although its directory is watched. An example is

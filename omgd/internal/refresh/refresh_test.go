@@ -16,9 +16,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// running runs a refresher until the test ends, and counts the refreshes. It returns when no refresh is due
-// for an hour. Before that, the refresher reads again the files that it had read right after they were
-// written.
+// running runs a refresher until the test ends, and counts the refreshes. It returns as soon as no refresh is
+// due within the next hour. Until then, the refresher reads some files a second time, because its first
+// reading came right after they were written.
 func running(t *testing.T) (*testSystem, *atomic.Int64) {
 	t.Helper()
 	var refreshes atomic.Int64
@@ -49,7 +49,7 @@ func running(t *testing.T) (*testSystem, *atomic.Int64) {
 }
 
 // TestInterval_HoldsAtOnce checks that the databases are read once an interval even if nothing changes, and
-// that a new interval takes effect at once.
+// that a new interval takes effect immediately.
 func TestInterval_HoldsAtOnce(t *testing.T) {
 	w, refreshes := running(t)
 	before, generation := refreshes.Load(), w.generation()

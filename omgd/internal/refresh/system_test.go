@@ -31,8 +31,8 @@ func TestMain(m *testing.M) { await.Main(m) }
 type builder struct {
 	mu     sync.Mutex
 	counts map[string]int
-	// The function before, unless it is nil, is called before each build with the name of the repository. If
-	// it returns an error, the build fails with that error.
+	// If this function is not nil, it is called before each build, with the name of the repository. If it
+	// returns an error, the build fails with that error.
 	before func(ctx context.Context, repo string) error
 }
 
@@ -58,7 +58,7 @@ func (b *builder) build(ctx context.Context, database string) (Image, error) {
 	return &image{data}, err
 }
 
-// set sets the function before.
+// set sets the function that is called before each build.
 func (b *builder) set(before func(ctx context.Context, repo string) error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -99,7 +99,7 @@ type testSystem struct {
 // generated describes the databases of a test system: core has 8 packages, and extra has 84.
 var generated = fixture.Options{Packages: 100, Installed: 10, Seed: 1}
 
-// newTestSystem returns a test system without indexes. Run is not called for its refresher.
+// newTestSystem returns a test system without indexes. It does not start the refresher.
 func newTestSystem(t *testing.T, change func(*Config)) *testSystem {
 	t.Helper()
 	w := &testSystem{t: t, db: filepath.Join(t.TempDir(), "db"), builder: &builder{counts: map[string]int{}}}
@@ -264,7 +264,7 @@ func content(t *testing.T, repo string, seed uint64) []byte {
 	return b
 }
 
-// original returns the current content of the database of a repository.
+// original returns the current content of a repository's database, so that a test can restore it later.
 func (w *testSystem) original(repo string) []byte {
 	w.t.Helper()
 	b, err := os.ReadFile(w.database(repo))

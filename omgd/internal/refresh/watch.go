@@ -50,15 +50,16 @@ type inotify struct {
 
 func kernelInotify() inotify { return inotify{fsnotify.NewWatcher, (*fsnotify.Watcher).Add} }
 
-// seen is the last known state of a path: its stamp, zero if the path does not exist. The field fresh is set
-// if the path had just changed, so that a further change might not show in its times.
+// seen is the last known state of a path. The stamp is zero if the path does not exist. The field fresh is
+// set if the path changed just before it was compared: another change so soon after that might not show in
+// the times of the path.
 type seen struct {
 	stamp sourcefile.Stamp
 	fresh bool
 }
 
-// newWatcher returns a watcher without directories. The watcher ignores a change of a path for which the
-// function ignore returns true.
+// newWatcher returns a watcher without directories. The watcher ignores a change of a path if ignore(path)
+// returns true.
 func newWatcher(log *slog.Logger, in inotify, ignore func(path string) bool) *watcher {
 	w := &watcher{
 		inotify: in, log: log, ignore: ignore, watched: &watched{},
@@ -114,7 +115,7 @@ func (w *watcher) Set(to *watched) {
 }
 
 // watchAll tries to watch all directories that inotify does not watch yet. If that fails for some
-// directories, they are polled, and the watcher has a problem. watchAll reports whether one of the polled
+// directories, they are polled, and watchAll records the problem. watchAll reports whether one of the polled
 // paths has changed since the last comparison.
 func (w *watcher) watchAll() (changed bool) {
 	var unwatched []string
@@ -166,7 +167,7 @@ func (w *watcher) setProblem(why error) {
 		return
 	}
 	text := why.Error()
-	switch { // the kernel's texts for these errors speak of disks and files
+	switch { // the kernel's messages for these errors mention disks and files, and not inotify
 	case errors.Is(why, unix.ENOSPC):
 		text = "the limit of inotify watches is reached: raise fs.inotify.max_user_watches"
 	case errors.Is(why, unix.EMFILE):
@@ -247,8 +248,8 @@ func (w *watcher) Problem() *wire.Problem {
 // Changed returns the channel that has a value after a change.
 func (w *watcher) Changed() <-chan struct{} { return w.changed }
 
-// WaitQuiet waits until nothing has changed for the duration quiet, but at most ten times as long. It returns
-// false if ctx ends first.
+// WaitQuiet waits until nothing has changed for the given duration. After ten times that duration it stops
+// waiting. It returns false if ctx ends first.
 func (w *watcher) WaitQuiet(ctx context.Context, quiet time.Duration) bool {
 	end := time.NewTimer(10 * quiet)
 	defer end.Stop()

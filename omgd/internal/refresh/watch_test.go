@@ -21,7 +21,7 @@ import (
 
 // limits is a fake of inotify with limits that a test can reach and raise.
 type limits struct {
-	instances, watches atomic.Bool // whether the limit is reached
+	instances, watches atomic.Bool // whether the limit of inotify instances, or of watches, is reached
 	tried              atomic.Int64
 }
 
@@ -68,9 +68,9 @@ func old(t *testing.T, path string) {
 	}, "the last change of %s is some ticks old", path)
 }
 
-// TestWatcher_Polls checks that changes of directories, and of files that matter, are found by comparing them
-// while a limit of inotify is reached. The problem has the reason. When the limit is raised, inotify is used
-// again.
+// TestWatcher_Polls checks a watcher while an inotify limit is reached: by comparing, it finds changes of
+// directories, and of the files that matter. The problem contains the reason. When the limit is raised,
+// inotify is used again.
 func TestWatcher_Polls(t *testing.T) {
 	for name, c := range map[string]struct {
 		limit func(*limits) *atomic.Bool
@@ -93,7 +93,7 @@ func TestWatcher_Polls(t *testing.T) {
 				func() error { return os.WriteFile(file, []byte("b"), 0o644) },
 				func() error { return os.Remove(file) },
 			} {
-				w.mu.Lock() // while w.mu is locked, no comparison can happen before the change
+				w.mu.Lock() // no comparison can happen before the change, because w.mu is locked
 				select {
 				case <-w.changed:
 				default:
@@ -117,8 +117,8 @@ func TestWatcher_Polls(t *testing.T) {
 	}
 }
 
-// TestWatcher_ComparesOnceASecond checks that a comparison needs only a few calls of stat and happens once a
-// second, and that nothing is reported while nothing changes.
+// TestWatcher_ComparesOnceASecond checks that a comparison happens once a second and compares only three
+// paths, and that nothing is reported while nothing changes.
 func TestWatcher_ComparesOnceASecond(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		var l limits
@@ -126,7 +126,8 @@ func TestWatcher_ComparesOnceASecond(t *testing.T) {
 		w, dir, file := watchedDir(t, l.inotify())
 		require.LessOrEqual(t, pollInterval, time.Second)
 		time.Sleep(time.Minute)
-		// In virtual time no file is fresh, because the times of files are real.
+		// In virtual time no file counts as changed just now: the times of files are real times, which are an
+		// hour ago.
 		require.InDelta(t, time.Minute/pollInterval, l.tried.Load(), 2)
 		require.Empty(t, w.changed)
 		w.mu.Lock()
@@ -139,9 +140,8 @@ func TestWatcher_ComparesOnceASecond(t *testing.T) {
 	})
 }
 
-// TestWatcher_FreshIsComparedAgain checks that a path that had just changed at one comparison is treated as
-// changed at the next comparison as well. A further change in the same clock tick would not show in the
-// path's times.
+// TestWatcher_FreshIsComparedAgain checks a path that changed just before a comparison: the next comparison
+// also reports a change, because a further change in the same clock tick would not show in the path's times.
 func TestWatcher_FreshIsComparedAgain(t *testing.T) {
 	var l limits
 	l.instances.Store(true)
@@ -161,7 +161,7 @@ func TestWatcher_FreshIsComparedAgain(t *testing.T) {
 	require.False(t, w.compare(dirs))
 }
 
-// TestWatcher_Missing checks that a directory that does not exist is not a problem of inotify.
+// TestWatcher_Missing checks that a directory that does not exist is not reported as a problem.
 func TestWatcher_Missing(t *testing.T) {
 	w := newWatcher(slog.New(slog.DiscardHandler), kernelInotify(), func(string) bool { return false })
 	defer w.Close()
@@ -173,7 +173,7 @@ func TestWatcher_Missing(t *testing.T) {
 	require.Contains(t, w.Problem().Why, ": a reason")
 }
 
-// TestRun_Polls checks a refresher while a limit of inotify is reached: it reports the problem, and sees a
+// TestRun_Polls checks a refresher while an inotify limit is reached: it reports the problem, and sees a
 // change of the installed packages. It uses inotify as soon as the limit is raised.
 func TestRun_Polls(t *testing.T) {
 	var l limits
