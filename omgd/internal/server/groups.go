@@ -14,7 +14,7 @@ import (
 func peerGroups(raw syscall.RawConn) (groups []uint32, err error) {
 	cerr := raw.Control(func(fd uintptr) {
 		groups = make([]uint32, 64)
-		for range 2 { // if the buffer is too small, the first call returns the size
+		for range 2 { // if the buffer is too small, the first system call returns the size that is needed
 			size := uint32(len(groups) * 4)
 			_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_PEERGROUPS,
 				uintptr(unsafe.Pointer(&groups[0])), uintptr(unsafe.Pointer(&size)), 0)

@@ -243,7 +243,7 @@ func expireWrites(peers []*conn) {
 	}
 }
 
-// immediate returns a Handler that calls answer.
+// immediate returns a Handler that runs a Deferred itself, without deferring it.
 func immediate(answer Deferred) Handler {
 	return func(ctx context.Context, r *Request, w *Writer) (Deferred, error) { return nil, answer(ctx, r, w) }
 }

@@ -68,7 +68,7 @@ func TestServe_ChunksAndPipelining(t *testing.T) {
 	require.Equal(t, 40, chunks)
 	require.Greater(t, bytes, 2_000_000)
 
-	// A slow request does not hold up fast requests after it.
+	// A slow request does not delay the fast requests after it.
 	slow, err := c.Send("wait", nil)
 	require.NoError(t, err)
 	var fast []uint64
@@ -154,8 +154,8 @@ func TestFrame_Bad(t *testing.T) {
 	}
 }
 
-// TestHalfFrame_IsRefused checks that a frame that is not complete in time is refused, and
-// that a connection on which no frame has begun stays open longer.
+// TestHalfFrame_IsRefused checks that a frame is refused if it does not arrive completely
+// in time. A connection on which no frame has begun stays open longer.
 func TestHalfFrame_IsRefused(t *testing.T) {
 	r := start(t, Limits{ReadTimeout: 20 * time.Millisecond})
 	idle := r.raw(t)
@@ -191,7 +191,7 @@ func TestFrame_InPieces(t *testing.T) {
 }
 
 // TestDeafPeer_DoesNotBlockOthers checks that a peer that does not read its replies does
-// not hold up other peers.
+// not delay other peers.
 func TestDeafPeer_DoesNotBlockOthers(t *testing.T) {
 	r := start(t, Limits{})
 	send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
@@ -308,8 +308,8 @@ func TestShutdown_UnderLoad(t *testing.T) {
 	all.Wait()
 }
 
-// TestDeferred_OfHandler checks that a Deferred that a Handler returned does not hold up
-// other requests, and can still decode its own request.
+// TestDeferred_OfHandler checks a Deferred that a Handler has returned: it does not delay
+// other requests, and it can still decode its own request.
 func TestDeferred_OfHandler(t *testing.T) {
 	r := start(t, Limits{})
 	nc := r.raw(t)

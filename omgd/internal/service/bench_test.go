@@ -62,8 +62,8 @@ func queries(b *testing.B, n int) [][]string {
 	return out
 }
 
-// ask sends requests, 32 at a time, and reads the replies. If uncached is not 0, ask replaces the limit
-// uncached in each request by a different limit, so that no reply is in a cache.
+// ask sends requests, 32 at a time, and reads the replies. If uncached is not 0, it is the limit of results
+// in the requests: ask replaces it by a different limit in each request, so that no reply comes from a cache.
 func ask(b *testing.B, requests [][]byte, uncached uint32) {
 	const depth = 32
 	nc := dial(b)

@@ -60,8 +60,8 @@ func (s *Service) user(r *server.Request) uint32 {
 	return r.Peer.UID
 }
 
-// newCache returns one of n caches that share the limits in c. The weight of an entry is its size in bytes,
-// but at least so much that no more than c.Entries entries fit in the cache.
+// newCache returns one of n caches that share the limits in c. A large entry counts as its size in bytes. A
+// small entry counts as more bytes, so that no more than c.Entries entries fit in the cache.
 func newCache(c CacheLimits, n int64) *cache {
 	entries := max(1, int64(cmp.Or(c.Entries, 1000)))
 	maxBytes := cmp.Or(c.Bytes, 16<<20) / n

@@ -47,7 +47,7 @@ func smallService(f *testing.F) *Service {
 	return s
 }
 
-// longLimits are timeouts that no slow machine reaches.
+// longLimits are timeouts so long that even a slow machine does not reach them.
 var longLimits = server.Limits{ReadTimeout: await.Hang, WriteTimeout: await.Hang, UnreadTimeout: await.Hang}
 
 // FuzzRequest checks requests of arbitrary bytes: no operation has an internal error, and every reply can be

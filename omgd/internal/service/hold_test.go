@@ -19,7 +19,7 @@ import (
 
 var hundredPackages = fixture.Options{Packages: 100, Seed: 1}
 
-// held is the result of a request: the generation that answered it, or an error.
+// held is the outcome of a request: the generation of the snapshot that answered it, or an error.
 type held struct {
 	generation uint64
 	took       time.Duration
@@ -27,9 +27,9 @@ type held struct {
 	deferred   bool
 }
 
-// send sends a request to a service and returns a channel for the result. The parameter repositories means
-// that the request is about repositories.
-func send(ctx context.Context, s *Service, repositories bool) <-chan held {
+// send sends a request to a service, and returns a channel for the outcome. If aboutRepositories is true, the
+// request is one about repositories.
+func send(ctx context.Context, s *Service, aboutRepositories bool) <-chan held {
 	done := make(chan held, 1)
 	go func() {
 		start := time.Now()
@@ -38,7 +38,7 @@ func send(ctx context.Context, s *Service, repositories bool) <-chan held {
 			h.generation = st.Generation()
 			return nil, nil
 		}
-		later, err := s.answer(repositories, nil, nil, from)
+		later, err := s.answer(aboutRepositories, nil, nil, from)
 		if h.deferred = later != nil; h.deferred {
 			err = later(ctx, nil, &server.Writer{})
 		}
@@ -70,8 +70,8 @@ func TestHold_UntilFirstSnapshot(t *testing.T) {
 	})
 }
 
-// TestHold_WhileIndexing checks that requests about repositories wait until each repository has its first
-// index, even if there are snapshots without an index before. All other requests do not wait.
+// TestHold_WhileIndexing checks that a request about repositories waits until each repository has its first
+// index, even if there are earlier snapshots. Other requests do not wait.
 func TestHold_WhileIndexing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, list := state.NewHolder(), repositories(t, hundredPackages)

@@ -12,7 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// local returns the local database of generated packages.
+// local returns a local database with generated packages.
 func local(t *testing.T) *pacmandb.Local {
 	t.Helper()
 	dir := t.TempDir()
