@@ -1,7 +1,8 @@
-// Package share divides what a daemon has between its users by one rule: a user may
-// have as much of it as is left for all others. A single user gets at most half, n users
-// who take all they can get have a part of n+1 each, and there is always something left
-// for the next one. No user has to be configured, and no limit depends on their number.
+// Package share divides an amount, such as the connections of a daemon, between users by
+// one rule: a user may have at most as much as is left for all others. So a single user
+// gets at most half. If n users take all they can get, each of them gets 1/(n+1) of the
+// amount, and the next user can still get something. No user has to be configured, and no
+// limit depends on the number of users.
 package share
 
 import (
@@ -9,31 +10,31 @@ import (
 	"sync/atomic"
 )
 
-// User is on whose behalf something is used.
+// User is a user who takes a part of the amount of a Pool.
 type User struct {
 	UID uint32
-	// Trusted users (root, administrators, the daemon's own) may have all that is free,
-	// including the reserve.
+	// Trusted users (root, administrators, the daemon's own) may take everything that is
+	// free, including the reserve.
 	Trusted bool
 }
 
-// Pool is an amount of something: connections, bytes, requests.
+// Pool is a limited amount of connections, bytes or requests.
 type Pool struct {
 	limit, reserve int64
 	used           atomic.Int64
 
 	mu sync.Mutex
-	by map[uint32]int64 // by user who is not trusted; without zeros
+	by map[uint32]int64 // by UID: how much each untrusted user has; users who have nothing are removed
 }
 
-// NewPool returns a pool. The reserve is the part of the limit that only trusted users
-// get.
+// NewPool returns a pool. The reserve is the part of the limit that only trusted users can
+// take.
 func NewPool(limit, reserve int64) *Pool {
 	return &Pool{limit: limit, reserve: reserve, by: make(map[uint32]int64)}
 }
 
-// Take takes n and reports whether the user may have it. The caller has to Add -n in the
-// end.
+// Take gives n to a user if the user may have so much more, and reports whether it did.
+// Later the caller has to give n back: Add(u, -n).
 func (p *Pool) Take(u User, n int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -44,9 +45,10 @@ func (p *Pool) Take(u User, n int64) bool {
 	return true
 }
 
-// Add takes n, which may be negative, in any case.
+// Add gives n to a user, even if the user then has more than allowed. With a negative n,
+// the user gives something back.
 func (p *Pool) Add(u User, n int64) {
-	if u.Trusted { // no lock: this is done for each reply
+	if u.Trusted { // without the lock, because Add is called for each reply
 		p.used.Add(n)
 		return
 	}
@@ -57,7 +59,7 @@ func (p *Pool) Add(u User, n int64) {
 
 // Over reports whether a user has more than allowed, which is possible after Add.
 func (p *Pool) Over(u User) bool {
-	if 2*p.used.Load() <= p.limit-p.reserve { // as much is free as all users have together
+	if 2*p.used.Load() <= p.limit-p.reserve { // all users together have no more than is free
 		return false
 	}
 	p.mu.Lock()
@@ -65,10 +67,10 @@ func (p *Pool) Over(u User) bool {
 	return !p.fits(u, 0)
 }
 
-// Used returns how much all users have.
+// Used returns how much all users have together.
 func (p *Pool) Used() int64 { return p.used.Load() }
 
-// Short reports whether less than a quarter is free.
+// Short reports whether no more than a quarter of the limit is free.
 func (p *Pool) Short() bool { return p.Used() >= p.limit-p.limit/4 }
 
 func (p *Pool) fits(u User, n int64) bool {
