@@ -18,7 +18,7 @@ type MappedIndex struct {
 	refs atomic.Int64
 }
 
-// NewMappedIndex takes over the file f. The caller holds the first reference.
+// NewMappedIndex takes over the file f. It returns the first reference to the MappedIndex.
 func NewMappedIndex(f *pkgindex.File) *MappedIndex {
 	x := &MappedIndex{File: f}
 	x.refs.Store(1)
@@ -28,7 +28,7 @@ func NewMappedIndex(f *pkgindex.File) *MappedIndex {
 // Retain adds a reference.
 func (x *MappedIndex) Retain() { x.refs.Add(1) }
 
-// Release drops a reference. The last one unmaps the file.
+// Release drops a reference. Dropping the last reference unmaps the file.
 func (x *MappedIndex) Release() {
 	if x.refs.Add(-1) == 0 {
 		_ = x.Close()
@@ -40,7 +40,7 @@ type State struct {
 	*answers.Encoder
 	indexes []*MappedIndex
 	refs    atomic.Int64
-	release func() // the method drop as a value, made once, so that Acquire allocates nothing
+	release func() // calls drop; made once for each State, so that Acquire allocates nothing
 }
 
 // New returns a State with the snapshot s and the indexes that s reads. The State adds a reference to each
@@ -72,7 +72,7 @@ func (s *State) tryRetain() bool {
 	}
 }
 
-// drop drops a reference. The last one releases the indexes.
+// drop drops a reference. Dropping the last reference releases the indexes.
 func (s *State) drop() {
 	if s.refs.Add(-1) == 0 {
 		for _, x := range s.indexes {

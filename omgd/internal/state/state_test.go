@@ -32,8 +32,8 @@ func index(t *testing.T, data []byte) *MappedIndex {
 	return NewMappedIndex(f)
 }
 
-// of returns a State with this generation, which reads one index.
-func of(t *testing.T, generation uint64, x *MappedIndex) *State {
+// stateWith returns a State with this generation and this index.
+func stateWith(t *testing.T, generation uint64, x *MappedIndex) *State {
 	t.Helper()
 	s, err := snapshot.Build(snapshot.Inputs{Generation: generation, Repositories: []snapshot.IndexedSource{core(x.File, false)}})
 	require.NoError(t, err)
@@ -44,7 +44,7 @@ func core(f *pkgindex.File, building bool) snapshot.IndexedSource {
 	return snapshot.IndexedSource{Source: wire.Source{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK}, Index: f, Building: building}
 }
 
-// requireNone requires that the Holder has no state, with this reason.
+// requireNone requires that the Holder has no state, and that why is the reason.
 func requireNone(t *testing.T, h *Holder, why string) {
 	t.Helper()
 	s, release, err := h.Acquire()
@@ -60,7 +60,7 @@ func TestHolder_NoState(t *testing.T) {
 	h.SetError("no databases")
 	requireNone(t, h, "no databases")
 	x := index(t, file(t))
-	h.Swap(of(t, 1, x))
+	h.Swap(stateWith(t, 1, x))
 	x.Release()
 	s, release, err := h.Acquire()
 	require.NoError(t, err)
@@ -80,7 +80,7 @@ func TestHolder_Starting(t *testing.T) {
 	h.Swap(New(building, nil))
 	require.True(t, h.Starting(), "the first index is being built")
 	x := index(t, file(t))
-	h.Swap(of(t, 1, x))
+	h.Swap(stateWith(t, 1, x))
 	x.Release()
 	require.False(t, h.Starting())
 
@@ -117,7 +117,7 @@ func TestHolder_Changed(t *testing.T) {
 			}
 		})
 		for g := range uint64(changes) {
-			h.Swap(of(t, g+1, x))
+			h.Swap(stateWith(t, g+1, x))
 			if g%2 == 0 {
 				synctest.Wait() // wait until the reader has seen the state
 			}
@@ -139,7 +139,7 @@ func TestIndex_LivesAsLongAsItsReaders(t *testing.T) {
 	h := NewHolder()
 	data := file(t)
 	x := index(t, data)
-	h.Swap(of(t, 1, x))
+	h.Swap(stateWith(t, 1, x))
 	x.Release()
 
 	var readers sync.WaitGroup
@@ -156,12 +156,12 @@ func TestIndex_LivesAsLongAsItsReaders(t *testing.T) {
 		})
 	}
 	for g := range uint64(2000) {
-		if g%3 == 0 { // in the other cases the index stays the same
+		if g%3 == 0 { // two of three states have the same index as the state before
 			x = index(t, data)
 		} else {
 			x.Retain()
 		}
-		h.Swap(of(t, g, x))
+		h.Swap(stateWith(t, g, x))
 		x.Release()
 	}
 	readers.Wait()
@@ -180,7 +180,7 @@ func TestIndex_LivesAsLongAsItsReaders(t *testing.T) {
 func TestState_SharesIndexes(t *testing.T) {
 	h := NewHolder()
 	x, y := index(t, file(t)), index(t, file(t))
-	h.Swap(of(t, 1, x))
+	h.Swap(stateWith(t, 1, x))
 	both, err := snapshot.Build(snapshot.Inputs{Generation: 2, Repositories: []snapshot.IndexedSource{core(x.File, false)}})
 	require.NoError(t, err)
 	h.Swap(New(both, []*MappedIndex{x, y}))
@@ -189,7 +189,7 @@ func TestState_SharesIndexes(t *testing.T) {
 	require.True(t, alive(x))
 	require.True(t, alive(y))
 	z := index(t, file(t))
-	h.Swap(of(t, 3, z))
+	h.Swap(stateWith(t, 3, z))
 	z.Release()
 	require.False(t, alive(x))
 	require.False(t, alive(y))
@@ -201,7 +201,7 @@ func TestState_SharesIndexes(t *testing.T) {
 func TestHolder_AcquireAllocatesNothing(t *testing.T) {
 	h := NewHolder()
 	x := index(t, file(t))
-	h.Swap(of(t, 1, x))
+	h.Swap(stateWith(t, 1, x))
 	x.Release()
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		_, release, err := h.Acquire()
