@@ -17,7 +17,7 @@ var (
 	// errStopped means that the engine has failed; no operation works any more.
 	errStopped = errors.New("store stopped")
 	// errLocked means that another process has the store open.
-	errLocked = errors.New("another omgd uses it")
+	errLocked = errors.New("another omgd uses the store")
 )
 
 // engine is an open Pebble database whose failures cannot end the process.
@@ -36,10 +36,10 @@ type engine struct {
 
 	opened  atomic.Bool   // set when openDisk is done: after that, a failed write stops the engine
 	loaded  atomic.Bool   // set when the values are loaded: after that, a failed background job stops the engine
-	closing chan struct{} // closed by Store.Close: after that, an operation may still take limits.Close
+	closing chan struct{} // closed by Store.Close; from then on, limits.Close is the timeout of an operation
 	stopped chan struct{} // closed by stop
 	once    sync.Once
-	why     error // set before stopped is closed
+	why     error // why the engine stopped; set before the channel stopped is closed
 }
 
 func newEngine(limits Limits, log *slog.Logger) *engine {
@@ -64,7 +64,7 @@ func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, 
 			return nil, err
 		}
 		defer func() {
-			if db == nil { // true after an error, and also after a panic
+			if db == nil { // pebble.Open has failed or panicked
 				_ = lock.Close()
 			}
 		}()
@@ -122,7 +122,7 @@ func options(e *engine) *pebble.Options {
 		FormatMajorVersion: pebble.FormatMinSupported,
 		Logger:             logger{e},
 		EventListener: &pebble.EventListener{
-			// Pebble would retry a failed background job at once, forever.
+			// Without this function, Pebble would immediately retry a failed background job, again and again.
 			BackgroundError: func(err error) {
 				if e.loaded.Load() {
 					e.halt(err)

@@ -19,8 +19,8 @@ import (
 
 func soak() bool { return os.Getenv("OMG_SOAK") != "" }
 
-// faulty runs a store on a file system whose operations fail from number first+1 to number last. It returns
-// how many operations there were. At the end the power fails: the values that were on disk must still be
+// faulty runs a store on a file system on which the operations number first+1 to number last fail. It returns
+// the total number of operations. At the end the power fails: the values that were on disk must still be
 // there, whatever the store was doing.
 func faulty(t *testing.T, first, last int, fault error) int {
 	t.Helper()
@@ -50,7 +50,7 @@ func faulty(t *testing.T, first, last int, fault error) int {
 		}
 		require.NoError(t, s.Put("b", fmt.Sprint(n%7), value, time.Now()))
 		if _, _, ok := s.Get("b", fmt.Sprint(n%7)); !ok {
-			requireState(t, s, "memory") // this happens only if the read failed
+			requireState(t, s, "memory") // a value is missing only if reading it has failed
 		}
 		if n%20 == 0 {
 			if len(s.History(3)) == 0 {
@@ -84,7 +84,7 @@ func TestStore_Faults(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(2, 2))
 	for at := 0; at < total; at++ {
-		if at > 30 && (at+rng.IntN(step))%step != 0 { // test all operations of Open, and a sample of the later ones
+		if at > 30 && (at+rng.IntN(step))%step != 0 { // test all operations of Open, and a sample of the operations after Open
 			continue
 		}
 		faulty(t, at, at+1, syscall.EIO)
@@ -103,7 +103,7 @@ func TestOpen_Damage(t *testing.T) {
 	good := filepath.Join(parent, "good")
 	s := Open(good, smallLimits, quiet())
 	value := text(t, 2000)
-	for n := range 150 { // so many values that Pebble writes tables
+	for n := range 150 { // enough values that Pebble writes tables to the disk
 		require.NoError(t, s.PutStatus(value, time.Now(), true))
 		require.NoError(t, s.Put("b", fmt.Sprint(n%7), status(n), time.Now()))
 	}

@@ -92,8 +92,8 @@ type Limits struct {
 	// (2 MiB).
 	Memory int64
 	// Open, Operation and Close are the timeouts of opening the store, of one operation and of closing the
-	// store (5, 30 and 1 s). An operation can take seconds while a pacman transaction writes to the disk. An
-	// operation that still runs when the store is closed is abandoned after the time Close.
+	// store (5, 30 and 1 s). An operation can take seconds while a pacman transaction writes to the disk. If
+	// an operation still runs when the store is closed, it is abandoned when the timeout Close expires.
 	Open, Operation, Close time.Duration
 }
 
@@ -148,8 +148,8 @@ func (s *Store) open(dir string) error {
 	return nil
 }
 
-// isLocked reports whether an error of locking means that the lock is held. Another process may hold it, or
-// this process; in the second case Pebble's error has no errno.
+// isLocked reports whether an error of pebble.LockDirectory means that the lock is held, by another process
+// or by this one. If this process holds the lock, the error contains no errno.
 func isLocked(err error) bool {
 	var errno syscall.Errno
 	return !errors.As(err, &errno) || errors.Is(err, unix.EAGAIN)
@@ -225,7 +225,7 @@ func use[T any](s *Store, f func(*engine) (T, error)) (v T, err error) {
 		if v, err = f(e); err == nil {
 			return v, err
 		}
-		_ = e.close() // the method close does nothing if the engine has stopped
+		_ = e.close() // close() does nothing if the engine has stopped
 		s.toMemory(err)
 	}
 	return v, err
@@ -309,7 +309,8 @@ func (s *Store) Get(bucket, key string) (value []byte, at time.Time, ok bool) {
 	return v.body, v.at, v.ok
 }
 
-// Close closes the store. It abandons an operation that still waits for the disk after Limits.Close.
+// Close closes the store. If an operation still waits for the disk, Close abandons it when the timeout
+// Limits.Close expires.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	e, closed := s.engine, s.closed
@@ -324,7 +325,7 @@ func (s *Store) Close() error {
 	s.op.Lock()
 	defer s.op.Unlock()
 	s.mu.Lock()
-	e = s.engine // a different engine if e has failed meanwhile
+	e = s.engine // read the field again: the old engine may have failed and been replaced
 	s.engine = nil
 	s.mu.Unlock()
 	if e == nil {

@@ -56,7 +56,7 @@ func number(t *testing.T, e Entry) int {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// longLimits are timeouts that no slow machine reaches.
+// longLimits are timeouts so long that even a slow machine does not reach them.
 var longLimits = Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}
 
 // smallLimits are limits with a tenth of the default memory, so that Pebble soon writes tables.
