@@ -23,8 +23,8 @@ var ErrSocket = errors.New("expected one listening unix stream socket from the s
 
 // Socket returns the listening socket that the service manager has passed, or nil if it has passed none.
 func Socket() (*net.UnixListener, error) {
-	// Check the number of descriptors before the library takes them over. If it is more than one, the further
-	// descriptors may be in use by the Go runtime, or may be too many to keep open.
+	// Check the number of passed descriptors before activation.Files takes them over. All descriptors after
+	// the first may be in use by the Go runtime, or may be too many to keep open.
 	if n, err := strconv.Atoi(os.Getenv("LISTEN_FDS")); err == nil && n > 1 && os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
 		return nil, fmt.Errorf("%w, not %d", ErrSocket, n)
 	}
@@ -105,5 +105,6 @@ func (n Notifier) notify(lines ...string) {
 	}
 }
 
-// oneLine joins the lines of s, so that a line of s cannot be read as another assignment.
+// oneLine replaces the newlines in s: the service manager reads each line of a message as an assignment, such
+// as STATUS=text.
 func oneLine(s string) string { return strings.ReplaceAll(s, "\n", " ") }

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// serviceManager sets NOTIFY_SOCKET to the path of a socket, and listens on it. Each call of the function
-// received returns the messages since the last call.
+// serviceManager acts as the service manager: it sets NOTIFY_SOCKET to the path of a socket, and listens on
+// that socket. The returned function returns the messages that have arrived since its last call.
 func serviceManager(t *testing.T) (received func() []string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "omg-") // a socket's path has to be short

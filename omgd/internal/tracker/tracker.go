@@ -50,7 +50,7 @@ type Config struct {
 	OnChange func()
 }
 
-// Downloader downloads the tracker's advisories, and holds the latest ones.
+// Downloader downloads the tracker's advisories, and keeps the latest advisories.
 type Downloader struct {
 	Config
 	loaded sync.Once

@@ -93,7 +93,7 @@ type testSystem struct {
 	changed atomic.Int64
 }
 
-// open opens the store with timeouts that no slow machine reaches.
+// open opens the store with timeouts so long that even a slow machine does not reach them.
 func (w *testSystem) open() *store.Store {
 	return store.Open(w.dir, store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}, quiet)
 }
