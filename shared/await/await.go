@@ -1,5 +1,6 @@
-// Package await lets tests wait for something that another goroutine, another process or the kernel does. The limit of
-// every wait, Hang, is so long that even a slow machine never reaches it. It only ends waits that would never end.
+// Package await lets tests wait for something that another goroutine, another process or the kernel does. Every wait
+// has the limit Hang. It is so long that even a slow machine never reaches it: it only guards against waits that would
+// never end.
 package await
 
 import (
@@ -11,15 +12,15 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Hang is the time after which a test gives up waiting, long enough for any busy machine. Tests also use it as the value of
-// time limits that must not be reached.
+// Hang is the time after which a test gives up waiting. It is long enough for any busy machine. Tests also use it as
+// the value of time limits that must not be reached.
 const Hang = 3 * time.Minute
 
-// Condition calls the function holds until it returns true. The text says what the test waits for. Its arguments are formatted
-// only if the wait times out, so the value behind a pointer and the result of a func() string are the last state.
-func Condition(t testing.TB, holds func() bool, text string, args ...any) {
+// Condition calls isMet() until it returns true. The text says what the test waits for. The arguments of the text are
+// formatted only if the wait times out, so an argument that is a pointer or a func() string shows the last state.
+func Condition(t testing.TB, isMet func() bool, text string, args ...any) {
 	t.Helper()
-	if until(holds) {
+	if until(isMet) {
 		return
 	}
 	for i, a := range args {
@@ -30,9 +31,10 @@ func Condition(t testing.TB, holds func() bool, text string, args ...any) {
 	t.Fatalf("timed out while waiting for this: "+text, args...)
 }
 
-// until checks the condition with growing pauses, and reports whether it became true.
-func until(holds func() bool) bool {
-	for begin, pause := time.Now(), time.Millisecond; !holds(); time.Sleep(pause) {
+// until calls isMet() with growing pauses, until it returns true or the time Hang is over. It returns false if the time
+// is over.
+func until(isMet func() bool) bool {
+	for begin, pause := time.Now(), time.Millisecond; !isMet(); time.Sleep(pause) {
 		if time.Since(begin) > Hang {
 			return false
 		}

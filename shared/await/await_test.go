@@ -28,7 +28,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// record calls the function f with a recorder, in its own goroutine, and returns the failure.
+// record runs a test function with a recorder, in its own goroutine, and returns the failure.
 func record(f func(t testing.TB)) error {
 	r := &recorder{}
 	done := make(chan struct{})

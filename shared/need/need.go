@@ -115,15 +115,15 @@ func UserNamespace(t testing.TB) {
 	t.Helper()
 	Program(t, "unshare")
 	if err := userNamespace(); err != nil {
-		t.Skipf("needs a user name space, which this machine forbids: %v", err)
+		t.Skipf("needs a user namespace, which this machine forbids: %v", err)
 	}
 }
 
-// MountPoint requires a file that the test mounts another one over.
+// MountPoint requires the file at path, over which the test mounts another file.
 func MountPoint(t testing.TB, path string) {
 	t.Helper()
 	if _, err := os.Stat(path); err != nil {
-		t.Skipf("needs a file to mount another one over: %v", err)
+		t.Skipf("needs a file as a mount point: %v", err)
 	}
 }
 
@@ -173,8 +173,8 @@ func Files(t testing.TB, wanted int) int {
 // systemd is the path of the program systemd, which is in no directory of PATH.
 const systemd = "/usr/lib/systemd/systemd"
 
-// runsSystemd returns an error if a second systemd cannot run on this machine. It starts one as tests do: as a user's
-// systemd with its own control group, in namespaces that end with the process.
+// runsSystemd returns an error if a second systemd cannot run on this machine. To find out, it starts systemd in the
+// same way as tests do: as the systemd of a user, with its own control group, in namespaces that end with the process.
 var runsSystemd = sync.OnceValue(func() error {
 	const script = `
 mount --make-rprivate /
@@ -270,7 +270,7 @@ func Project(t testing.TB) string {
 func missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("OMG_REQUIRE") == "1" {
-		t.Fatalf("%s: run make deps", what)
+		t.Fatalf("%s: run make deps to install it", what)
 	}
-	t.Skipf("%s: make deps installs it", what)
+	t.Skipf("%s: run make deps to install it", what)
 }
