@@ -1,5 +1,5 @@
-// Package pidfile reads and writes the file with the daemon's process number. Its readers send signals to that process,
-// so they accept only a file that no other user could have written.
+// Package pidfile reads and writes the file with the daemon's process ID. Programs that read the file send signals to
+// that process, so Read accepts only a file that no other user could have written.
 package pidfile
 
 import (
@@ -17,11 +17,11 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// ErrFormat means that the file does not contain a process number.
-var ErrFormat = errors.New("not a process number")
+// ErrFormat means that the file does not contain a process ID.
+var ErrFormat = errors.New("not a process ID")
 
-// Write writes this process's number to the file at path, replacing an existing file. The caller must hold the daemon's
-// lock.
+// Write writes the ID of this process to the file at path, and replaces an existing file. The caller must hold the
+// daemon's lock.
 func Write(path string) error {
 	return atomicfile.Write(path, fmt.Appendln(nil, os.Getpid()), atomicfile.Options{Mode: 0o644})
 }
@@ -29,9 +29,9 @@ func Write(path string) error {
 // Remove removes the file at path and any temporary file left over from writing it. A missing file is not an error.
 func Remove(path string) error { return atomicfile.Remove(path) }
 
-// Read returns the process number. The error wraps fs.ErrNotExist if the file does not exist; paths.ErrUntrusted if the
+// Read returns the process ID. The error wraps fs.ErrNotExist if the file does not exist; paths.ErrUntrusted if the
 // file is a symlink, belongs to a user other than this user, root and the system user, or is in a directory that other
-// users can write; and ErrFormat if the file does not contain a process number.
+// users can write; and ErrFormat if the file does not contain a process ID.
 func Read(path string, env paths.Env) (int, error) {
 	if err := env.CheckReadDir(filepath.Dir(path)); err != nil {
 		return 0, err
