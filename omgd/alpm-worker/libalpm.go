@@ -27,7 +27,7 @@ import (
 //     or change libalpm's lists.
 //   - A log callback is a named function: cgo must not be given a closure.
 
-// answer answers a request that the function check has accepted.
+// answer answers a request that check() has accepted.
 func answer(op string, req *alpmproto.Request) (*alpmproto.Reply, error) {
 	a := &alpmproto.Reply{LibAlpm: alpm.Version()}
 	s, err := open(req)
@@ -63,7 +63,7 @@ type session struct {
 type database struct {
 	alpmproto.Database
 	usage alpm.Usage
-	db    alpm.IDB // nil if the database has an Err
+	db    alpm.IDB // nil if the database could not be read
 }
 
 // open opens the databases of a request. A sync database that cannot be read is not an error of open: its

@@ -118,8 +118,8 @@ func (g *Gate) Admin(p server.Peer) bool {
 // limit.
 func (g *Gate) AllowRequest(p server.Peer) bool { return p.UID == 0 || g.quota.allow(p.UID) }
 
-// Spend counts the cost of an answered request as further requests of the user: one request for each
-// millisecond of computing time, and one for each 64 KiB of the request's and the reply's frames.
+// Spend counts an answered request as further requests of the user: one for each millisecond of computing
+// time, and one for each 64 KiB in the frames of the request and the reply.
 func (g *Gate) Spend(p server.Peer, computed time.Duration, bytes int) {
 	const perRequest = 64 << 10
 	if cost := int(computed/time.Millisecond) + bytes/perRequest; cost > 0 {

@@ -31,7 +31,7 @@ const (
 
 // The errors of a request. The error can also be a *wire.Error from omg-alpm-worker (with the code
 // wire.CodeInvalid, wire.CodeTooLarge or alpmproto.CodeOpenFailed), wire.ErrTooLarge for a request that does
-// not fit in a frame, the error of the context, or an error of the system.
+// not fit in a frame, the error of the context, or an error of the operating system.
 var (
 	// ErrMissing means that omg-alpm-worker is not installed.
 	ErrMissing = errors.New("missing")
@@ -75,8 +75,8 @@ func (d Databases) request() alpmproto.Request {
 	return req
 }
 
-// Result has the packages that were found, and the databases that were searched. A database with an Err could
-// not be searched.
+// Result has the packages that were found, and the databases that were searched. A database whose field Err
+// is set could not be searched.
 type Result struct {
 	Databases []alpmproto.Database
 	Packages  []wire.Package

@@ -5,7 +5,7 @@ import (
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
-// names returns the names of the installed packages for which the function keep returns true.
+// names returns the names of the installed packages for which keep() returns true.
 func (f *Facts) names(keep func(*alpmproto.PackageFacts) bool) []string {
 	var out []string
 	for i := range f.Installed {

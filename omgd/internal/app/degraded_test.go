@@ -212,8 +212,9 @@ func TestServe_TruncatedIndex(t *testing.T) {
 }
 
 // TestServe_HoldsRequests checks that omgd holds and then refuses requests about repositories while the first
-// indexes are built. It never answers them without an index, and answers all other requests at once. Counts
-// that depend on repositories are unknown, or those of the last run and marked as stale.
+// indexes are built. omgd never answers such a request without an index. It answers all other requests
+// immediately. Counts that depend on repositories are unknown, or they are those of the last run and marked
+// as stale.
 func TestServe_HoldsRequests(t *testing.T) {
 	w := newTestSystem(t)
 	require.NoError(t, unix.Mkfifo(pipeOf(w.dbpath), 0o600))

@@ -230,8 +230,7 @@ func (r *running) search(repos ...string) (n int, result *wire.SearchResult, err
 	return n, result, err
 }
 
-// found returns the number of packages that the method search finds, and the result of the search. It
-// requires that there is no error.
+// found does what search() does, and requires that there is no error.
 func (r *running) found(repos ...string) (int, *wire.SearchResult) {
 	r.t.Helper()
 	n, result, err := r.search(repos...)

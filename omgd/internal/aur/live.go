@@ -82,8 +82,8 @@ func newLive(a *AUR) *live {
 	return l
 }
 
-// burst returns how many queries may be sent at once: a tenth of the daily limit. So within 24 hours at most
-// MaxPerDay+burst queries are sent.
+// burst returns how many queries may be sent without a pause: a tenth of the daily limit. So within 24 hours
+// at most MaxPerDay+burst queries are sent.
 func (a *AUR) burst() int { return (a.Live.MaxPerDay + 9) / 10 }
 
 // isRemoteFailure reports whether an error is a failure of the AUR or the network.

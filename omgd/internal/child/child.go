@@ -147,8 +147,7 @@ func (g *group) end() {
 	g.Unlock()
 }
 
-// stopper passes output to a writer. It keeps the writer's first error, and calls the function stop at that
-// error.
+// stopper passes output to a writer. At the writer's first error, it keeps the error and calls stop().
 type stopper struct {
 	to   io.Writer
 	stop func()

@@ -70,8 +70,8 @@ func New(version string, s Callbacks) *Metrics {
 	return m
 }
 
-// RequestObserver returns the function that records the duration of a request of this operation. A call of
-// that function does not allocate.
+// RequestObserver returns the function that records the duration of a request of this operation. The returned
+// function allocates nothing.
 func (m *Metrics) RequestObserver(operation string) func(time.Duration) {
 	observer := m.requests.WithLabelValues(operation)
 	return func(took time.Duration) { observer.Observe(took.Seconds()) }

@@ -99,7 +99,7 @@ func (s *web) respond(h http.HandlerFunc) {
 	s.answer = h
 }
 
-// requests returns the requests since the last call of requests.
+// requests returns all requests that have arrived since its previous call.
 func (s *web) requests() []*http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()

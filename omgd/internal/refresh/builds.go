@@ -96,8 +96,8 @@ func (b *builds) problem() *wire.Problem {
 	return &wire.Problem{Name: "index", State: "memory", Why: b.inMemory[first]}
 }
 
-// takeResult returns the result of the last build of the index at path. It returns the same result only once,
-// and nil after that. The database may have changed since the build.
+// takeResult returns the result of the last build of the index at path. A second call returns nil, until the
+// next build has ended. The database may have changed since the build.
 func (b *builds) takeResult(path string) *opened {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -65,7 +65,7 @@ func (b *builder) set(before func(ctx context.Context, repo string) error) {
 	b.before = before
 }
 
-// built returns the number of builds for each repository since the last call of built.
+// built returns how many builds of each repository have begun since its previous call.
 func (b *builder) built() map[string]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

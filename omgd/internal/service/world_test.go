@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { await.Main(m) }
 
-// holder returns a Holder whose state has generated packages and these other inputs.
+// holder returns a Holder whose state is made from generated packages and from the given inputs.
 func holder(t testing.TB, in snapshot.Inputs, o fixture.Options) *state.Holder {
 	t.Helper()
 	h := state.NewHolder()

@@ -207,8 +207,8 @@ func (s *Store) toMemory(why error) {
 // oneLine returns the text of an error as one line, because Pebble's errors have several lines.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// use runs the function f on the engine. If f fails, the store continues with an engine in memory, and use
-// runs f again on that engine.
+// use calls f() with the engine. If f fails, the store continues with an engine in memory, and use calls f
+// again with that engine.
 func use[T any](s *Store, f func(*engine) (T, error)) (v T, err error) {
 	s.op.Lock()
 	defer s.op.Unlock()

@@ -77,7 +77,7 @@ func (n Notifier) Reloading() {
 func (n Notifier) Stopping() { n.notify(daemon.SdNotifyStopping, "STATUS=stopping") }
 
 // Watchdog sends signs of life until ctx ends: two in each watchdog interval of the service manager. Before
-// each sign of life it calls the function alive, which does not return if the daemon hangs.
+// each sign of life it calls alive(), which does not return if the daemon hangs.
 func (n Notifier) Watchdog(ctx context.Context, alive func()) {
 	interval, err := daemon.SdWatchdogEnabled(true)
 	if err != nil {

@@ -55,7 +55,7 @@ type Downloader struct {
 	Config
 	loaded sync.Once
 	latest atomic.Pointer[snapshot.TrackerData]
-	last   saved // used by load, and after that only by update
+	last   saved // set by load; after that, only the goroutine of Run uses it
 }
 
 // saved is the last valid reply of the tracker.
