@@ -12,20 +12,20 @@ import (
 // defaultDeadline limits how long a prompt waits.
 const defaultDeadline = 10 * time.Millisecond
 
-// everything is the argument that requests runtimes besides the status.
-const everything = "all"
+// allWord is the argument "all": with --status, it requests the runtimes in addition to the numbers.
+const allWord = "all"
 
 // options are the parsed arguments.
 type options struct {
 	help, version bool
 	init          bool
-	shell         string   // the argument of init
-	number        string   // ec, tc, oc or uc
-	runtimes      []string // the requested runtimes; if empty, those declared here, unless only the status is requested
-	everything    bool     // the argument all: runtimes besides the status
+	shell         string   // the shell's name, which follows the argument init
+	number        string   // the name of the requested number: ec, tc, oc or uc; "" if none was requested
+	runtimes      []string // the runtimes that were requested by name
+	everything    bool     // allWord was given
 
 	status   bool
-	all      bool // also runtimes that are not declared here
+	all      bool // --all: include the runtimes that neither the shell nor the project declares
 	noEnv    bool
 	why      bool
 	format   string
@@ -39,7 +39,7 @@ type options struct {
 	borders bool
 	remote  bool
 
-	words []string // all arguments except init and the shell's name, for the shell's code
+	words []string // the arguments without init and the shell's name; the shell's code repeats them
 }
 
 // isTemplate reports whether the format is a template, which may contain any runtime.
@@ -50,7 +50,8 @@ func (o *options) wantsRuntimes() bool {
 	return !o.status || o.everything || o.all || len(o.runtimes) > 0 || o.isTemplate()
 }
 
-// onlyDeclared reports whether runtimes that are not declared here are left out, because no argument requests runtimes.
+// onlyDeclared reports whether the report omits the runtimes that neither the shell nor the project declares. It omits
+// them unless --all, the name of a runtime or a template requests runtimes.
 func (o *options) onlyDeclared() bool { return len(o.runtimes) == 0 && !o.all && !o.isTemplate() }
 
 // isBar reports whether the report is for a status bar, whose environment is not that of a shell.
@@ -169,7 +170,8 @@ func (o *options) valued(name string) func(string) error {
 	return nil
 }
 
-// word handles an argument that is not a flag: a runtime, a number's name, init.
+// word handles an argument that is not a flag: the name of a runtime, the name of a number (ec, tc, oc, uc), all, or
+// init and the shell's name.
 func (o *options) word(word string) error {
 	switch {
 	case o.init && o.shell == "":
@@ -184,7 +186,7 @@ func (o *options) word(word string) error {
 		}
 		o.number = word
 		return nil
-	case word == everything:
+	case word == allWord:
 		o.everything = true
 	default:
 		name, known := runtimes.Canonical(word)

@@ -44,7 +44,7 @@ func (o *options) prepare() (*reader, error) {
 		dir = filepath.Join(wd, dir)
 	}
 	if o.dir == "" && dir != "/" {
-		real, _ = syscall.Getwd() // the kernel's path, without links
+		real, _ = syscall.Getwd() // the kernel returns the working directory's path with all symlinks resolved
 	}
 	if o.dir != "" {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
@@ -80,7 +80,8 @@ func (r *reader) readStatus() render.LoadedStatus {
 		}
 		if err == nil {
 			r.file, r.stale = file, nil
-			if len(s.System) > 0 { // none may also mean that the daemon does not know the versions
+			// If the list is empty, the daemon may not know the versions: pacman's database is read instead.
+			if len(s.System) > 0 {
 				r.env.System = make(map[string]string, len(s.System))
 			}
 			for _, v := range s.System {
@@ -96,24 +97,25 @@ func (r *reader) readStatus() render.LoadedStatus {
 	return first
 }
 
-// until reads everything. If a deadline comes first, until calls the function late once, with what was found by then.
-// late ends the process, because the goroutine that reads may be stuck in a system call.
-func (r *reader) until(deadline time.Duration, late func(render.Report)) render.Report {
+// until reads all data of the report and returns the report. If the deadline passes first, until calls the function
+// onDeadline once, with the incomplete report. This function must end the process, because the goroutine that reads
+// may be stuck in a system call.
+func (r *reader) until(deadline time.Duration, onDeadline func(render.Report)) render.Report {
 	a := render.Report{WantsStatus: r.o.status}
 	var mu sync.Mutex // guards a
 	if deadline > 0 {
 		timer := time.AfterFunc(deadline, func() {
 			mu.Lock()
-			late(a)
+			onDeadline(a)
 		})
 		defer timer.Stop()
 	}
-	r.all(func(add func(*render.Report)) {
+	r.all(func(store func(*render.Report)) {
 		mu.Lock()
 		defer mu.Unlock()
-		add(&a)
+		store(&a)
 	})
-	mu.Lock() // never unlocked: late must not be called any more
+	mu.Lock() // never unlocked, so that onDeadline cannot be called after this
 	a.Complete = true
 	return a
 }
@@ -128,7 +130,8 @@ func (r *reader) names() []string {
 	return r.o.runtimes
 }
 
-// all reads everything. For each part of the report, it calls add with a function that stores the part in the report.
+// all reads all data of the report. After reading a part of the report, it calls the function add with a function that
+// stores this part in the report.
 func (r *reader) all(add func(func(*render.Report))) {
 	names := r.names()
 	status := r.readStatus()
@@ -148,7 +151,7 @@ func (r *reader) all(add func(func(*render.Report))) {
 	}
 }
 
-// number returns the number that ec, tc, oc or uc requests.
+// number returns the number that omg-probe prints for the argument name, which is ec, tc, oc or uc.
 func number(name string, s render.LoadedStatus) statusfile.Number {
 	switch name {
 	case "ec":

@@ -82,8 +82,8 @@ func value(n statusfile.Number) any {
 	return nil
 }
 
-// shownSource returns the base name of the file, or the name of the variable, that decided. The directory is left out,
-// because its name may contain any characters.
+// shownSource returns the base name of the file that selected the version, or the name of the variable that selected
+// the version. The directory of the file is left out, because a directory's name may contain any characters.
 func shownSource(source string) string {
 	name := path.Base(source)
 	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "$") {

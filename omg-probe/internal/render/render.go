@@ -21,13 +21,13 @@ type Report struct {
 	Runtimes    []runtimes.Active
 	WantsStatus bool
 	Status      LoadedStatus
-	Complete    bool // everything was found by the deadline
+	Complete    bool // all data was read before the deadline
 }
 
 // Format returns a report as text; "" if there is nothing to show.
 type Format func(Report) (string, error)
 
-// Parse returns the format with a name. A name that no format has is parsed as a template.
+// Parse returns the format that the flag --format selects: a format's name, such as json, or a template.
 func Parse(name string) (Format, error) {
 	switch name {
 	case "plain":
@@ -84,7 +84,7 @@ type namedNumber struct {
 	n    statusfile.Number
 }
 
-// pending returns the numbers that call for an action.
+// pending returns the numbers of things that the user may want to act on, such as updates and orphans.
 func pending(s LoadedStatus) []namedNumber {
 	return []namedNumber{
 		{"updates", s.Updates}, {"aur", s.AURUpdates}, {"vulnerabilities", s.Vulnerabilities}, {"orphans", s.Orphans},
@@ -114,7 +114,8 @@ func plainText(a Report) string {
 	return strings.Join(all, " ")
 }
 
-// brief leaves out the numbers that are certainly 0. If all numbers are unknown, it prints only one question mark.
+// brief returns the versions and numbers in one line, without the numbers that are certainly 0. If all numbers are
+// unknown, the line has only one question mark.
 func brief(a Report) string {
 	all := labels(a)
 	if !a.WantsStatus || !a.Complete && !a.Status.There {

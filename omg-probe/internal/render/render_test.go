@@ -199,7 +199,8 @@ func TestJSON_Partial(t *testing.T) {
 	require.Equal(t, []any{}, status(LoadedStatus{There: true})["partial"], "an unknown number is not a partial one")
 }
 
-// TestWaybar_Classes checks the classes for old and partial numbers, and for numbers that call for an action.
+// TestWaybar_Classes checks the CSS classes for stale numbers, for partial numbers, and for updates, orphans and other
+// pending numbers that are not 0.
 func TestWaybar_Classes(t *testing.T) {
 	classes := func(s LoadedStatus) []string {
 		text, err := waybar(Report{WantsStatus: true, Status: s, Complete: true, Runtimes: []runtimes.Active{golang}})

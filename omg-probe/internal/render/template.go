@@ -47,7 +47,8 @@ func parseTemplate(text string) (Format, error) {
 	}, nil
 }
 
-// field returns the value of a field: the version of a runtime, "" if the runtime is not in the report, or a number.
+// field returns the text that replaces a template's field such as {{.node}} or {{.updates}}: the version of the
+// runtime, or the number. It returns "" for a runtime that is not in the report.
 func field(a Report, name string) string {
 	for _, r := range a.Runtimes {
 		if r.Runtime == name {

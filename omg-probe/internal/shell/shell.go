@@ -19,8 +19,9 @@ var (
 	fish string
 )
 
-// Code returns the code for a shell. The code runs command, and runs it again when one of files changes.
-func Code(shell string, command, files []string) (string, error) {
+// Code returns the code for a shell: bash, zsh or fish. Before a prompt, the code runs commandLine again if the content
+// of one of the statusFiles has changed.
+func Code(shell string, commandLine, statusFiles []string) (string, error) {
 	code, quote := "", quotePosix
 	switch shell {
 	case "bash":
@@ -39,7 +40,7 @@ func Code(shell string, command, files []string) (string, error) {
 		}
 		return strings.Join(quoted, " ")
 	}
-	return strings.NewReplacer("@COMMAND@", words(command), "@FILES@", words(files)).Replace(code), nil
+	return strings.NewReplacer("@COMMAND@", words(commandLine), "@FILES@", words(statusFiles)).Replace(code), nil
 }
 
 // quotePosix quotes any text as one word of bash and zsh.
