@@ -9,7 +9,7 @@ import (
 // The limits of frames. The limit of a reply leaves room for the largest package. The limit of a request is small,
 // because anyone who can connect may send requests.
 const (
-	MaxDepth    = 16       // levels of arrays and maps within each other
+	MaxDepth    = 16       // nesting depth of arrays and maps
 	MaxElements = 65_536   // values in one request, including keys of maps
 	MaxRequest  = 1 << 20  // bytes in the body of a request
 	MaxFrame    = 64 << 20 // bytes in the body of a reply
@@ -19,17 +19,17 @@ const (
 var ErrMalformed = errors.New("not a well-formed frame")
 
 // Check returns an error unless the body b of a frame is exactly one MessagePack value that is safe to decode: every
-// length is within b, at most MaxDepth arrays and maps are within each other, and b has at most MaxElements values, or one
-// value for every two bytes if that is more. Check also refuses extension types, which the protocol does not use. It reads
-// b once, without recursion and without allocating. Decoders recurse and trust lengths, so they must only read a frame
-// that passed Check.
+// length is within b, arrays and maps are nested at most MaxDepth deep, and b has at most MaxElements values, or one value
+// for every two bytes if that is more. Check also refuses extension types, which the protocol does not use. It reads b
+// once, without recursion and without allocating. Decoders recurse and trust lengths, so they must only read a frame that
+// passed Check.
 func Check(b []byte) error { return check(b, max(MaxElements, len(b)/2)) }
 
-// CheckRequest checks the body of a request like Check, but allows never more than MaxElements values.
+// CheckRequest checks the body of a request like Check. It allows at most MaxElements values, even in a long body.
 func CheckRequest(b []byte) error { return check(b, MaxElements) }
 
 func check(b []byte, most int) error {
-	// left has, for each open array or map, the number of values that are still to come.
+	// left[d] is the number of values that the open array or map at nesting depth d still lacks.
 	var left [MaxDepth + 1]uint64
 	depth, elements, at := 0, 0, 0
 	left[0] = 1
@@ -60,7 +60,7 @@ func check(b []byte, most int) error {
 		}
 		// Every value needs at least one byte, so an array or map cannot have more values than bytes are left.
 		if inside > uint64(len(b)-at) {
-			return fmt.Errorf("%w: a length of %d in %d bytes", ErrMalformed, inside, len(b)-at)
+			return fmt.Errorf("%w: an array or map of %d values, but only %d bytes are left", ErrMalformed, inside, len(b)-at)
 		}
 		if depth == MaxDepth {
 			return fmt.Errorf("%w: nested more than %d deep", ErrMalformed, MaxDepth)
@@ -76,7 +76,7 @@ func head(b []byte) (size, inside uint64, err error) {
 	if len(b) == 0 {
 		return 0, 0, fmt.Errorf("%w: truncated", ErrMalformed)
 	}
-	// number reads the big-endian length after the first byte.
+	// number returns the big-endian number in the n bytes after the type byte b[0]: a length in bytes, values or pairs.
 	number := func(n int) uint64 {
 		if len(b) < 1+n {
 			err = fmt.Errorf("%w: truncated", ErrMalformed)
@@ -102,7 +102,7 @@ func head(b []byte) (size, inside uint64, err error) {
 		return 1 + uint64(c&0x1f), 0, nil
 	case c == 0xc0, c == 0xc2, c == 0xc3: // nil, false, true
 		return 1, 0, nil
-	case c == 0xc4, c == 0xd9: // bin 8, str 8
+	case c == 0xc4, c == 0xd9: // bin 8, str 8: bytes or a string with a length of 8 bits
 		return 2 + number(1), 0, err
 	case c == 0xc5, c == 0xda:
 		return 3 + number(2), 0, err
@@ -116,11 +116,11 @@ func head(b []byte) (size, inside uint64, err error) {
 		return 5, 0, nil
 	case c == 0xcb, c == 0xcf, c == 0xd3:
 		return 9, 0, nil
-	case c == 0xdc: // array 16
+	case c == 0xdc: // array 16: the number of elements has 16 bits
 		return 3, number(2), err
 	case c == 0xdd:
 		return 5, number(4), err
-	case c == 0xde: // map 16
+	case c == 0xde: // map 16: the number of pairs has 16 bits
 		return 3, 2 * number(2), err
 	case c == 0xdf:
 		return 5, 2 * number(4), err

@@ -7,12 +7,12 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// DecodeSearch decodes one chunk of a SearchResult that passed Check. It calls the function each for every package, and
+// DecodeSearch decodes one chunk of a SearchResult that passed Check. It passes every package to the function visit, and
 // decodes all other fields into r. The function must not keep the pointer to the package. Decoding the packages one by
-// one, without reflection, takes half the time of decoding them into a slice, which matters to programs that start for
-// one reply with hundreds of packages.
-func DecodeSearch(result []byte, r *SearchResult, each func(*Package) error) error {
-	rest, err := decodePackages(result, each)
+// one, without reflection, takes half the time of decoding them into a slice. The difference matters to a program that is
+// started for a single reply with hundreds of packages.
+func DecodeSearch(result []byte, r *SearchResult, visit func(*Package) error) error {
+	rest, err := decodePackages(result, visit)
 	if err != nil {
 		return err
 	}
@@ -24,8 +24,8 @@ func DecodeSearch(result []byte, r *SearchResult, each func(*Package) error) err
 }
 
 // DecodeInfo decodes one chunk of an InfoResult, as DecodeSearch decodes a SearchResult.
-func DecodeInfo(result []byte, r *InfoResult, each func(*Package) error) error {
-	rest, err := decodePackages(result, each)
+func DecodeInfo(result []byte, r *InfoResult, visit func(*Package) error) error {
+	rest, err := decodePackages(result, visit)
 	if err != nil {
 		return err
 	}
@@ -36,8 +36,9 @@ func DecodeInfo(result []byte, r *InfoResult, each func(*Package) error) error {
 	return err
 }
 
-// decodePackages calls the function each for every package in a result, and returns a map of all other pairs, encoded.
-func decodePackages(result []byte, each func(*Package) error) (rest []byte, err error) {
+// decodePackages passes every package in a result to the function visit. It returns an encoded map with all other pairs
+// of the result.
+func decodePackages(result []byte, visit func(*Package) error) (rest []byte, err error) {
 	var stop error
 	pairs := 0
 	var p Package
@@ -53,7 +54,7 @@ func decodePackages(result []byte, each func(*Package) error) (rest []byte, err 
 			if err := t.decodePackage(b, &p); err != nil {
 				return err
 			}
-			return each(&p)
+			return visit(&p)
 		})
 		return true
 	})
@@ -70,8 +71,8 @@ type text struct {
 	cap int // the capacity of the frame's slice
 }
 
-// of returns the substring of the text for the slice b, which must be a part of the frame. The capacity of the frame's
-// slice minus the capacity of b is the offset of b in the frame.
+// of returns the text of the slice b, as a substring of t.all. The slice b must be a part of the frame: its offset in the
+// frame is the difference between the two capacities.
 func (t text) of(b []byte) string {
 	at := t.cap - cap(b)
 	return t.all[at : at+len(b)]

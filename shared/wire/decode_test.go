@@ -62,8 +62,8 @@ func TestDecode_EqualsReflection(t *testing.T) {
 	require.Equal(t, info, gotInfo)
 }
 
-// TestDecode_Halves decodes a reply in two parts, and checks that the packages and the source of the AUR, in the second
-// part, are appended to those of the repositories.
+// TestDecode_Halves decodes a reply that was sent in two parts: first the repositories' packages and sources, then those
+// of the AUR. It checks that the second part is appended to the first.
 func TestDecode_Halves(t *testing.T) {
 	var got SearchResult
 	var names []string
@@ -90,16 +90,16 @@ func TestDecode_StopsAndRefuses(t *testing.T) {
 	require.ErrorIs(t, DecodeSearch(b, &SearchResult{}, func(*Package) error { n++; return enough }), enough)
 	require.Equal(t, 1, n)
 	for name, v := range map[string]any{
-		"not a map":           []int{1},
-		"packages is no list": map[string]any{"packages": 1},
-		"a package is no map": map[string]any{"packages": []int{1}},
-		"a name is a number":  map[string]any{"packages": []any{map[string]any{"name": 1}}},
-		"groups is text":      map[string]any{"packages": []any{map[string]any{"groups": "x"}}},
-		"a group is a number": map[string]any{"packages": []any{map[string]any{"groups": []int{1}}}},
-		"csize is negative":   map[string]any{"packages": []any{map[string]any{"csize": -1}}},
-		"builddate is text":   map[string]any{"packages": []any{map[string]any{"builddate": "x"}}},
-		"total is text":       map[string]any{"total": "x"},
-		"aur is a list":       map[string]any{"packages": []any{map[string]any{"aur": []string{"x"}}}},
+		"not a map":              []int{1},
+		"packages is not a list": map[string]any{"packages": 1},
+		"a package is not a map": map[string]any{"packages": []int{1}},
+		"a name is a number":     map[string]any{"packages": []any{map[string]any{"name": 1}}},
+		"groups is text":         map[string]any{"packages": []any{map[string]any{"groups": "x"}}},
+		"a group is a number":    map[string]any{"packages": []any{map[string]any{"groups": []int{1}}}},
+		"csize is negative":      map[string]any{"packages": []any{map[string]any{"csize": -1}}},
+		"builddate is text":      map[string]any{"packages": []any{map[string]any{"builddate": "x"}}},
+		"total is text":          map[string]any{"total": "x"},
+		"aur is a list":          map[string]any{"packages": []any{map[string]any{"aur": []string{"x"}}}},
 	} {
 		require.Error(t, DecodeSearch(encode(t, v), &SearchResult{}, func(*Package) error { return nil }), name)
 	}

@@ -17,7 +17,7 @@ const (
 	CodeBusy         Code = 5  // too many connections or requests
 	CodeShuttingDown Code = 6  // the server is stopping
 	CodeNotAllowed   Code = 7  // the user may not use this operation
-	CodeTooLarge     Code = 8  // a frame above the limit
+	CodeTooLarge     Code = 8  // the request is larger than the limit
 	CodeNotReady     Code = 9  // no data yet
 	CodeVersion      Code = 10 // protocol version not supported
 )
@@ -26,8 +26,8 @@ const (
 type Error struct {
 	Code    Code   `msgpack:"code"`
 	Message string `msgpack:"message"`
-	// Served has the paths of the databases that the daemon reads. A client that reads files instead of the daemon's
-	// reply must read these databases, and not those of another system. The server sets Served in each error.
+	// Served has the paths of the databases that the daemon reads. A client that answers from files after this error must
+	// read these databases, and not those of another system. The server sets Served in each error.
 	Served *Served `msgpack:"served,omitempty"`
 }
 

@@ -21,7 +21,7 @@ const (
 	ForeignUpdate  = "update"  // the AUR has a later version than the installed one
 	ForeignCurrent = "current" // the AUR has the installed version
 	ForeignNewer   = "newer"   // the AUR has an older version than the installed one
-	ForeignVCS     = "vcs"     // the AUR has the package, but its version is not comparable (built from version control)
+	ForeignVCS     = "vcs"     // the package is built from the latest sources, so the AUR's version does not show whether an update exists
 	ForeignGone    = "gone"    // the AUR replied that it does not have the package
 	ForeignUnknown = "unknown" // omgd's data of the AUR does not have the package
 )

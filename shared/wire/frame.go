@@ -10,21 +10,21 @@ import (
 // HeaderSize is the number of bytes before a frame's body, which encode the length of the body.
 const HeaderSize = 4
 
-// Errors for a frame with a wrong length, after which the connection is closed.
+// The errors for a frame whose length is not allowed. The receiver of such a frame closes the connection.
 var (
 	ErrTooLarge = errors.New("too large")
 	ErrEmpty    = errors.New("a frame of length 0")
 )
 
-// ReadFrame reads one frame into buf and returns its body, which may have at most the given number of bytes. The buffer
-// grows as bytes arrive, not to the length that the peer announces. At the end of the stream, ReadFrame returns io.EOF,
-// or io.ErrUnexpectedEOF if the stream ends within a frame.
-func ReadFrame(r io.Reader, buf []byte, most int) ([]byte, error) {
+// ReadFrame reads one frame into buf and returns its body, which may have at most limit bytes. The buffer grows as bytes
+// arrive, not to the length that the peer announces. At the end of the stream, ReadFrame returns io.EOF, or
+// io.ErrUnexpectedEOF if the stream ends within a frame.
+func ReadFrame(r io.Reader, buf []byte, limit int) ([]byte, error) {
 	var head [HeaderSize]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return buf[:0], err
 	}
-	n, err := FrameLength(head, most)
+	n, err := FrameLength(head, limit)
 	if err != nil {
 		return buf[:0], err
 	}
@@ -49,15 +49,14 @@ func ReadFrame(r io.Reader, buf []byte, most int) ([]byte, error) {
 	return buf, nil
 }
 
-// FrameLength decodes the length of a frame's body, and returns an error if the length is 0 or more than the parameter
-// most.
-func FrameLength(head [HeaderSize]byte, most int) (int, error) {
+// FrameLength decodes the length of a frame's body, and returns an error if the length is 0 or exceeds limit.
+func FrameLength(head [HeaderSize]byte, limit int) (int, error) {
 	n := binary.BigEndian.Uint32(head[:])
 	switch {
 	case n == 0:
 		return 0, ErrEmpty
-	case n > uint32(most):
-		return 0, fmt.Errorf("%w: a frame of more than %d bytes", ErrTooLarge, most)
+	case n > uint32(limit):
+		return 0, fmt.Errorf("%w: a frame of more than %d bytes", ErrTooLarge, limit)
 	}
 	return int(n), nil
 }

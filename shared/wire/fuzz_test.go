@@ -12,8 +12,9 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// FuzzReadFrame reads a stream twice, at once and byte by byte, and checks that both result in the same frames, and that
-// the frames together equal the input up to the first error.
+// FuzzReadFrame reads the same bytes twice: from a reader that returns all bytes in one read, and from a reader that
+// returns one byte per read. It checks that both readers result in the same frames, and that the frames, joined, equal
+// the input up to the first error.
 func FuzzReadFrame(f *testing.F) {
 	f.Add(append(AppendError(nil, 1, Errorf(CodeBusy, "busy")), AppendResult(nil, 2, []byte{0x80}, true)...))
 	f.Add([]byte{0, 0, 0, 0})

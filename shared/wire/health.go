@@ -27,7 +27,7 @@ type Component struct {
 	Name  string `msgpack:"name" json:"name"`
 	State string `msgpack:"state" json:"state"`
 	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
-	// Version is the version of external code, which only the component libalpm has.
+	// Version is the version of the library libalpm. It is empty for all components other than libalpm.
 	Version string `msgpack:"version,omitempty" json:"version,omitempty"`
 	// Since is when this state began, in Unix seconds.
 	Since int64 `msgpack:"since" json:"since"`

@@ -93,8 +93,8 @@ type Basis struct {
 	// At is when the snapshot was last found to be current, in Unix seconds; 0 if never.
 	At int64 `msgpack:"at" json:"at"`
 	// Stale means that the data about installed packages comes from an earlier run of the daemon, or that the daemon could
-	// not check whether the data is still current. Why is the reason why the result is stale or partial, unless the
-	// field Why of a source has the reason.
+	// not check whether the data is still current. Why is the reason why the result is stale or partial. If the reason
+	// concerns only one source, it may be in the field Why of this source instead.
 	Stale bool   `msgpack:"stale,omitempty" json:"stale,omitempty"`
 	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
 	// Partial means that the result may be incomplete or wrong, because a source could not be read.

@@ -46,8 +46,9 @@ type Package struct {
 	// SHA256 is the package file's digest in lower-case hexadecimal.
 	SHA256 string `msgpack:"sha256,omitempty" json:"sha256,omitempty"`
 
-	// EmptyDesc means that the source has an empty description and not none; a regular expression can match an empty
-	// description. The field is never sent.
+	// EmptyDesc means that the source has a description and the description is empty. If Desc is empty and EmptyDesc is not
+	// set, the source has no description. A regular expression can only match an existing description. The field is never
+	// sent.
 	EmptyDesc bool `msgpack:"-" json:"-"`
 
 	// Overlay: fields that are set for each reply and never stored in an index.

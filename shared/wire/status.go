@@ -31,8 +31,8 @@ type Counts struct {
 	Updates      *uint32 `msgpack:"updates,omitempty" json:"updates,omitempty"`
 	Ignored      *uint32 `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
 	Replacements *uint32 `msgpack:"replacements,omitempty" json:"replacements,omitempty"`
-	// AURUpdates counts the updates from the AUR, without ignored updates. AUR has further counts of the packages that
-	// are in no repository. Both fields are nil while the AUR's data is unknown.
+	// AURUpdates counts the updates from the AUR, without ignored updates. The field AUR has further counts of the
+	// installed packages that are in no repository. Both fields are nil while the AUR's data is unknown.
 	AURUpdates *uint32    `msgpack:"aur_updates,omitempty" json:"aur_updates,omitempty"`
 	AUR        *AURCounts `msgpack:"aur,omitempty" json:"aur,omitempty"`
 	// Security counts the advisories for installed packages; nil if this is unknown.
@@ -52,8 +52,8 @@ type SecurityCounts struct {
 	Fixable         uint32 `msgpack:"fixable" json:"fixable"`
 	InTesting       uint32 `msgpack:"in_testing" json:"in_testing"`
 	Affected        uint32 `msgpack:"affected" json:"affected"`
-	// Unconfirmed counts advisories without a fixed version whose problem was found in a version older than the
-	// installed one. Vulnerabilities does not include them.
+	// Unconfirmed counts the advisories that may no longer apply: the tracker has no fixed version, and the problem was
+	// found in a version older than the installed one. Vulnerabilities does not include these advisories.
 	Unconfirmed uint32 `msgpack:"unconfirmed" json:"unconfirmed"`
 }
 

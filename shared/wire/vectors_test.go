@@ -57,7 +57,8 @@ func frame(body ...byte) []byte { return EndFrame(append(BeginFrame(nil), body..
 
 func count(n uint32) *uint32 { return &n }
 
-// good returns valid frames by name: at least one request and one result for each operation, and errors.
+// good returns named frames that are valid: at least one request and one result for each operation, and errors. The key
+// of the map is the frame's name.
 func good() map[string][]byte {
 	source := Source{Name: "extra", Kind: KindRepository, State: SourceStale, Why: "older than 24 h", AsOf: 1_700_000_000, Changed: 1_700_000_100}
 	firefox := Package{Repo: "extra", Name: "firefox", Version: "120.0-1", Desc: "Fast, Private & Safe Web Browser", Groups: []string{"web"}}
@@ -179,7 +180,7 @@ func good() map[string][]byte {
 	}
 }
 
-// bad returns frames that must be refused by name, each with the reason.
+// bad returns named frames that must be refused. The key of the map is the frame's name, and the vector has the reason.
 func bad() map[string]vector {
 	of := func(b []byte, why string) vector { return vector{Frame: hex.EncodeToString(b), Why: why} }
 	return map[string]vector{
@@ -403,7 +404,7 @@ func hasPrefix(vectors map[string]vector, prefix string) bool {
 	return false
 }
 
-// constants returns the values of the string constants in a file whose names begin with prefix.
+// constants parses a Go file and returns the values of those string constants whose names begin with prefix.
 func constants(t *testing.T, file, prefix string) (values []string) {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)

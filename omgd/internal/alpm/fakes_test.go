@@ -73,7 +73,7 @@ func TestWorker_Fakes(t *testing.T) {
 		"zeros":            {script: "head -c 1000000000 /dev/zero", want: ErrInvalidReply, says: "length 0"},
 		"a GiB announced":  {script: "cat $file; sleep 300", file: []byte{0x40, 0, 0, 0}, want: ErrInvalidReply, says: "frame of more than"},
 		"nested":           {script: "cat $file", file: frame(bytes.Repeat([]byte{0x91}, 100_000)...), want: ErrInvalidReply, says: "nested"},
-		"long array":       {script: "cat $file", file: frame(0xdd, 0xff, 0xff, 0xff, 0xff), want: ErrInvalidReply, says: "a length of"},
+		"long array":       {script: "cat $file", file: frame(0xdd, 0xff, 0xff, 0xff, 0xff), want: ErrInvalidReply, says: "bytes are left"},
 		"cut off":          {script: "head -c 20 $file", file: good, want: ErrInvalidReply, says: "truncated"},
 		"no response":      {script: "cat $file", file: frame(0x80), want: ErrInvalidReply},
 		"result is a word": {script: "cat $file", file: wire.AppendResult(nil, alpmproto.ID, []byte{0xa1, 'x'}, false), want: ErrInvalidReply},
