@@ -34,7 +34,8 @@ var (
 
 // Options holds the options of a connection. A zero field means the default.
 type Options struct {
-	// Trust reports whether the user of the listening process is trusted. If Trust is nil, this user and root are.
+	// Trust reports whether the user of the listening process is trusted. If Trust is nil, two users are trusted: the user
+	// of this process, and root.
 	Trust func(uid uint32) bool
 	// Name is the client's name for the server's log.
 	Name string
@@ -204,8 +205,8 @@ func (c *Conn) Send(op string, req any) (id uint64, err error) {
 }
 
 // Receive sends the queued requests and returns the next frame of the reply to any request. The Result of the frame is
-// valid until the next call of Receive. Receive checks ctx before it reads a frame, and waits at most for the timeout for
-// the start of the frame, and again for its end.
+// valid until the next call of Receive. Receive checks ctx before it reads a frame. Options.Timeout limits the wait for
+// the first byte of the frame, and then the time from the first to the last byte.
 func (c *Conn) Receive(ctx context.Context) (wire.Reply, error) {
 	if err := c.flush(); err != nil {
 		return wire.Reply{}, c.broken(err)
@@ -276,18 +277,19 @@ func (c *Conn) broken(err error) error {
 	return fmt.Errorf("%w: %w", ErrBroken, err)
 }
 
-// Call sends one request and calls the function chunk for each chunk of the reply. Call first reads all chunks, because
-// the function may print to a pager, and the server should not wait for that. Only if the server pauses between two chunks,
-// because it waits for a network, Call passes the chunks that have arrived to the function at once. If the connection
-// breaks before the first chunk, Call connects once more and repeats the request; every operation can be repeated.
-func (c *Conn) Call(ctx context.Context, op string, req any, chunk func(result []byte, more bool) error) error {
-	err := c.call(ctx, op, req, chunk)
+// Call sends one request and passes each chunk of the reply to the function handle. Call first reads all chunks, because
+// the function may print to a pager, and the server should not wait for the pager. The exception is a server that pauses
+// between two chunks, because it waits for a network: then Call does not wait for the later chunks before it passes on
+// the earlier chunks. If the connection breaks before the first chunk, Call connects once more and repeats the request;
+// every operation can be repeated.
+func (c *Conn) Call(ctx context.Context, op string, req any, handle func(chunk []byte, more bool) error) error {
+	err := c.call(ctx, op, req, handle)
 	if retry := new(noChunk); errors.As(err, &retry) {
 		_ = c.Close()
 		if err := c.connect(ctx); err != nil {
 			return err
 		}
-		err = c.call(ctx, op, req, chunk)
+		err = c.call(ctx, op, req, handle)
 	}
 	if e := new(noChunk); errors.As(err, &e) {
 		return e.error
@@ -298,7 +300,7 @@ func (c *Conn) Call(ctx context.Context, op string, req any, chunk func(result [
 // noChunk is an error that occurred before the first chunk of a reply arrived.
 type noChunk struct{ error }
 
-func (c *Conn) call(ctx context.Context, op string, req any, chunk func([]byte, bool) error) error {
+func (c *Conn) call(ctx context.Context, op string, req any, handle func([]byte, bool) error) error {
 	id, err := c.Send(op, req)
 	if err != nil {
 		return err
@@ -328,7 +330,7 @@ func (c *Conn) call(ctx context.Context, op string, req any, chunk func([]byte, 
 		if r.More {
 			unread = append(unread, bytes.Clone(r.Result))
 			if c.waitIdle(c.pause) {
-				if err := passChunks(unread, chunk); err != nil {
+				if err := passChunks(unread, handle); err != nil {
 					return err
 				}
 				unread = unread[:0]
@@ -336,24 +338,24 @@ func (c *Conn) call(ctx context.Context, op string, req any, chunk func([]byte, 
 			}
 			continue
 		}
-		if err := passChunks(unread, chunk); err != nil {
+		if err := passChunks(unread, handle); err != nil {
 			return err
 		}
-		return chunk(r.Result, false)
+		return handle(r.Result, false)
 	}
 }
 
-func passChunks(chunks [][]byte, chunk func([]byte, bool) error) error {
-	for i, p := range chunks {
+func passChunks(chunks [][]byte, handle func([]byte, bool) error) error {
+	for i, chunk := range chunks {
 		chunks[i] = nil
-		if err := chunk(p, true); err != nil {
+		if err := handle(chunk, true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// pause is the time without a new chunk after which the client assumes that the server waits for something itself.
+// pause is the time without a new chunk after which the client assumes that the server is waiting, usually for a network.
 const pause = 50 * time.Millisecond
 
 // longestPause is how long the server may wait for a network between two chunks, the maximum of the setting

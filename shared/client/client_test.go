@@ -24,9 +24,9 @@ func TestMain(m *testing.M) { await.Main(m) }
 
 var ctx = context.Background()
 
-// peer starts a test server and returns the path of its socket. The server calls the function serve for each connection,
-// with the number of the connection, from 0.
-func peer(t testing.TB, serve func(nc *net.UnixConn, number int)) string {
+// startServer starts a test server and returns the path of its socket. For each connection, the server calls the function
+// serve with the number of the connection. The first connection has the number 0.
+func startServer(t testing.TB, serve func(nc *net.UnixConn, number int)) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", path)
@@ -50,8 +50,8 @@ func peer(t testing.TB, serve func(nc *net.UnixConn, number int)) string {
 	return path
 }
 
-// answering returns a function for peer. The function replies to greetings itself, and sends the bytes that the function
-// answer returns for each other request.
+// answering returns a function that can be passed to startServer. This function replies to greetings. For any other
+// request, it calls the function answer and sends the bytes that answer returns.
 func answering(answer func(h wire.Header, frame []byte) []byte) func(*net.UnixConn, int) {
 	return func(nc *net.UnixConn, _ int) {
 		for {
@@ -94,7 +94,7 @@ func dial(t testing.TB, path string, opt Options) *Conn {
 }
 
 func TestGet(t *testing.T) {
-	c := dial(t, peer(t, answering(func(h wire.Header, frame []byte) []byte {
+	c := dial(t, startServer(t, answering(func(h wire.Header, frame []byte) []byte {
 		var req wire.InfoRequest
 		if err := msgpack.Unmarshal(frame, &req); err != nil || len(req.Names) != 1 {
 			return nil
@@ -113,7 +113,7 @@ func TestGet(t *testing.T) {
 func TestCall_ReadsAhead(t *testing.T) {
 	const chunks = 100
 	written := make(chan struct{})
-	path := peer(t, func(nc *net.UnixConn, _ int) {
+	path := startServer(t, func(nc *net.UnixConn, _ int) {
 		answering(func(h wire.Header, _ []byte) []byte {
 			if h.ID > 2 {
 				return wire.AppendResult(nil, h.ID, encode("x"), false)
@@ -128,7 +128,7 @@ func TestCall_ReadsAhead(t *testing.T) {
 		})(nc, 0)
 	})
 	c := dial(t, path, Options{})
-	c.pause = await.Hang // even if the server writes slowly
+	c.pause = await.Hang // so long that the client does not mistake slow writes of the server for a pause
 	got := 0
 	require.NoError(t, c.Call(ctx, "op", nil, func(b []byte, more bool) error {
 		got++
@@ -142,11 +142,11 @@ func TestCall_ReadsAhead(t *testing.T) {
 	require.ErrorIs(t, c.Call(ctx, "op", nil, func([]byte, bool) error { return stop }), stop)
 }
 
-// TestCall_GivesWhatCame checks that Call passes on the chunks that have arrived while the server pauses between two
-// chunks. The test server pauses until the first chunk was passed on.
+// TestCall_GivesWhatCame checks that Call does not wait for the complete reply if the server pauses between two chunks:
+// Call passes on the earlier chunks during the pause. The test server pauses until the first chunk was passed on.
 func TestCall_GivesWhatCame(t *testing.T) {
 	received := make(chan struct{})
-	path := peer(t, func(nc *net.UnixConn, _ int) {
+	path := startServer(t, func(nc *net.UnixConn, _ int) {
 		answering(func(h wire.Header, _ []byte) []byte {
 			_, _ = nc.Write(wire.AppendResult(nil, h.ID, encode("first"), true))
 			<-received
@@ -182,7 +182,7 @@ func TestDial_NoDaemon(t *testing.T) {
 }
 
 func TestDial_Untrusted(t *testing.T) {
-	path := peer(t, func(nc *net.UnixConn, _ int) {
+	path := startServer(t, func(nc *net.UnixConn, _ int) {
 		if b, _ := io.ReadAll(nc); len(b) > 0 {
 			t.Errorf("%d bytes were sent to a stranger", len(b))
 		}
@@ -200,7 +200,7 @@ func TestDial_Untrusted(t *testing.T) {
 // TestDial_Link checks that Dial refuses a symbolic link in place of the socket, even if the link leads to a trusted user's
 // socket.
 func TestDial_Link(t *testing.T) {
-	path := peer(t, func(*net.UnixConn, int) { t.Error("connected") })
+	path := startServer(t, func(*net.UnixConn, int) { t.Error("connected") })
 	link := filepath.Join(t.TempDir(), "link")
 	require.NoError(t, os.Symlink(path, link))
 	_, err := Dial(ctx, link, Options{})
@@ -212,7 +212,7 @@ func TestDial_Link(t *testing.T) {
 func TestCall_ServerWaits(t *testing.T) {
 	const limit = 10 * time.Millisecond
 	came := make(chan struct{})
-	path := peer(t, func(nc *net.UnixConn, _ int) {
+	path := startServer(t, func(nc *net.UnixConn, _ int) {
 		answering(func(h wire.Header, _ []byte) []byte {
 			if _, err := nc.Write(wire.AppendResult(nil, h.ID, encode("first"), true)); err != nil {
 				return nil
@@ -259,7 +259,7 @@ func TestDial_FullQueue(t *testing.T) {
 
 func TestGet_SilentServer(t *testing.T) {
 	gone := make(chan struct{})
-	path := peer(t, func(*net.UnixConn, int) { <-gone })
+	path := startServer(t, func(*net.UnixConn, int) { <-gone })
 	defer close(gone)
 	c := dial(t, path, Options{Timeout: 30 * time.Millisecond})
 	require.ErrorIs(t, c.Get(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
@@ -270,13 +270,13 @@ func TestGet_SilentServer(t *testing.T) {
 
 // TestGet_Drip checks that Get fails if a frame is not complete within the timeout, even if single bytes keep arriving.
 func TestGet_Drip(t *testing.T) {
-	c := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
+	c := dial(t, startServer(t, func(nc *net.UnixConn, _ int) {
 		_, err := nc.Write([]byte{0, 0x10, 0, 0}) // more than the client reads at a time
 		for err == nil {
 			_, err = nc.Write([]byte{0x80})
 		}
 	}), Options{})
-	c.opt.Timeout = -1 // a frame is late as soon as it has begun; the socket keeps its timeout
+	c.opt.Timeout = -1 // the deadline of a frame passes when its first byte arrives; the wait for this byte is unchanged
 	require.ErrorIs(t, c.Get(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
 }
 
@@ -284,7 +284,7 @@ func TestGet_Drip(t *testing.T) {
 func TestCall_Endless(t *testing.T) {
 	for name, other := range map[string]uint64{"empty chunks": 0, "replies to other requests": 1000} {
 		t.Run(name, func(t *testing.T) {
-			c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte {
+			c := dial(t, startServer(t, answering(func(h wire.Header, _ []byte) []byte {
 				var b []byte
 				for range 1000 {
 					b = wire.AppendResult(b, h.ID+other, []byte{0xc0}, true)
@@ -313,7 +313,7 @@ func TestGet_BrokenOnce(t *testing.T) {
 		"a chunk, and nothing more": {func(nc *net.UnixConn) { _, _ = nc.Write(wire.AppendResult(nil, 2, encode("a"), true)) }, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn := dial(t, peer(t, func(nc *net.UnixConn, number int) {
+			conn := dial(t, startServer(t, func(nc *net.UnixConn, number int) {
 				if number < c.times {
 					c.breaks(nc)
 					return
@@ -346,7 +346,7 @@ func TestGet_Rubbish(t *testing.T) {
 		"only an id":     {0, 0, 0, 5, 0x81, 0xa2, 'i', 'd', 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
+			c := dial(t, startServer(t, func(nc *net.UnixConn, _ int) {
 				_, _ = nc.Write(b)
 				_, _ = io.Copy(io.Discard, nc)
 			}), Options{})
@@ -356,7 +356,7 @@ func TestGet_Rubbish(t *testing.T) {
 }
 
 func TestCall_TooLong(t *testing.T) {
-	c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte {
+	c := dial(t, startServer(t, answering(func(h wire.Header, _ []byte) []byte {
 		var b []byte
 		for range 10 {
 			b = wire.AppendResult(b, h.ID, encode(strings.Repeat("x", 1000)), true)
@@ -379,11 +379,11 @@ func TestGet_Errors(t *testing.T) {
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, code, e.Code)
 	}
-	c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte { return wire.AppendError(nil, h.ID, sent) })), Options{})
+	c := dial(t, startServer(t, answering(func(h wire.Header, _ []byte) []byte { return wire.AppendError(nil, h.ID, sent) })), Options{})
 	is(c.Get(ctx, "op", nil, nil), wire.CodeNotReady)
 	is(c.Get(ctx, "op", nil, nil), wire.CodeNotReady)
 
-	c = dial(t, peer(t, func(nc *net.UnixConn, _ int) {
+	c = dial(t, startServer(t, func(nc *net.UnixConn, _ int) {
 		frame, _ := wire.ReadFrame(nc, nil, wire.MaxFrame)
 		h, _ := wire.DecodeHeader(frame)
 		_, _ = nc.Write(wire.AppendError(nil, h.ID, wire.Errorf(wire.CodeVersion, "too new")))
@@ -392,7 +392,7 @@ func TestGet_Errors(t *testing.T) {
 	is(c.Get(ctx, "op", nil, nil), wire.CodeVersion)
 
 	refused := make(chan struct{})
-	path := peer(t, func(nc *net.UnixConn, _ int) {
+	path := startServer(t, func(nc *net.UnixConn, _ int) {
 		_, _ = nc.Write(wire.AppendError(nil, 0, wire.Errorf(wire.CodeBusy, "too many")))
 		_ = nc.Close()
 		refused <- struct{}{}
@@ -404,7 +404,7 @@ func TestGet_Errors(t *testing.T) {
 
 func TestReceive_Pipelining(t *testing.T) {
 	// The server sends its replies in reverse order, one chunk of each reply at a time.
-	path := peer(t, func(nc *net.UnixConn, _ int) {
+	path := startServer(t, func(nc *net.UnixConn, _ int) {
 		var b []byte
 		var ids []uint64
 		for range 11 {
@@ -447,7 +447,7 @@ func FuzzReply(f *testing.F) {
 	f.Add(wire.AppendResult(wire.AppendResult(nil, 1, []byte{0x80}, false), 2, encode(&wire.SearchResult{Total: 1}), false))
 	f.Add(wire.AppendError(nil, 2, wire.Errorf(wire.CodeBusy, "x")))
 	answer := make(chan []byte, 2)
-	path := peer(f, func(nc *net.UnixConn, _ int) { _, _ = nc.Write(<-answer) })
+	path := startServer(f, func(nc *net.UnixConn, _ int) { _, _ = nc.Write(<-answer) })
 	f.Fuzz(func(t *testing.T, b []byte) {
 		answer <- b
 		answer <- b // for the reconnect

@@ -24,27 +24,27 @@ func (c *Conn) Hello(ctx context.Context) (*wire.HelloResult, error) {
 	return get[wire.HelloResult](ctx, c, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol, Client: c.opt.Name})
 }
 
-// Search sends a search. It calls the function each for every package; the function must not keep the pointer. It calls
-// the function paused after each chunk except the last. The returned result has all fields except the packages.
-func (c *Conn) Search(ctx context.Context, r *wire.SearchRequest, each func(*wire.Package) error, paused func()) (*wire.SearchResult, error) {
+// Search sends a search. It passes every package to the function visit, which must not keep the pointer. After each chunk
+// except the last, Search calls the function endChunk. The returned result has all fields except the packages.
+func (c *Conn) Search(ctx context.Context, r *wire.SearchRequest, visit func(*wire.Package) error, endChunk func()) (*wire.SearchResult, error) {
 	all := &wire.SearchResult{}
 	err := c.Call(ctx, wire.OpSearch, r, func(chunk []byte, more bool) error {
-		err := wire.DecodeSearch(chunk, all, each)
+		err := wire.DecodeSearch(chunk, all, visit)
 		if err == nil && more {
-			paused()
+			endChunk()
 		}
 		return err
 	})
 	return all, err
 }
 
-// Info looks up packages by name. It calls the functions each and paused as Search does.
-func (c *Conn) Info(ctx context.Context, r *wire.InfoRequest, each func(*wire.Package) error, paused func()) (*wire.InfoResult, error) {
+// Info looks up packages by name. It calls the functions visit and endChunk as Search does.
+func (c *Conn) Info(ctx context.Context, r *wire.InfoRequest, visit func(*wire.Package) error, endChunk func()) (*wire.InfoResult, error) {
 	all := &wire.InfoResult{}
 	err := c.Call(ctx, wire.OpInfo, r, func(chunk []byte, more bool) error {
-		err := wire.DecodeInfo(chunk, all, each)
+		err := wire.DecodeInfo(chunk, all, visit)
 		if err == nil && more {
-			paused()
+			endChunk()
 		}
 		return err
 	})

@@ -17,7 +17,7 @@ import (
 // those of the parameter request, and replies with the chunks.
 func replying(t *testing.T, op string, request any, chunks ...any) *Conn {
 	t.Helper()
-	return dial(t, peer(t, answering(func(h wire.Header, frame []byte) (b []byte) {
+	return dial(t, startServer(t, answering(func(h wire.Header, frame []byte) (b []byte) {
 		if string(h.Op) != op {
 			return wire.AppendError(nil, h.ID, wire.Errorf(wire.CodeInvalid, "%s instead of %s", h.Op, op))
 		}
@@ -96,7 +96,7 @@ func TestOperations_OneChunk(t *testing.T) {
 func TestHello(t *testing.T) {
 	want := &wire.HelloResult{Protocol: wire.Protocol, Server: "1.0", Served: wire.Served{DBPath: "/srv/pacman"}}
 	var greetings atomic.Int32
-	c := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
+	c := dial(t, startServer(t, func(nc *net.UnixConn, _ int) {
 		for {
 			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 			if err != nil {
@@ -119,18 +119,19 @@ func TestHello(t *testing.T) {
 	require.EqualValues(t, 2, greetings.Load())
 }
 
-// packages collects the names of packages, and counts the pauses between chunks.
+// packages has the functions that the tests pass to Search and Info. They collect the names of packages, and count the
+// pauses between chunks.
 type packages struct {
 	names  []string
 	pauses int
 }
 
-func (p *packages) each(pkg *wire.Package) error {
+func (p *packages) add(pkg *wire.Package) error {
 	p.names = append(p.names, pkg.Name)
 	return nil
 }
 
-func (p *packages) paused() { p.pauses++ }
+func (p *packages) countPause() { p.pauses++ }
 
 func named(names ...string) (list []wire.Package) {
 	for _, name := range names {
@@ -151,14 +152,14 @@ func TestSearch(t *testing.T) {
 		map[string]any{"total": 4, "packages": named("d"), "sources": []wire.Source{aur}},
 	)
 	var p packages
-	got, err := c.Search(ctx, request, p.each, p.paused)
+	got, err := c.Search(ctx, request, p.add, p.countPause)
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "b", "c", "d"}, p.names)
 	require.Equal(t, 2, p.pauses, "one pause between each two chunks")
 	require.Equal(t, &wire.SearchResult{Basis: wire.Basis{Generation: 7, At: 8, Sources: []wire.Source{core, aur}}, Total: 4}, got)
 
 	enough := errors.New("enough")
-	_, err = c.Search(ctx, request, func(*wire.Package) error { return enough }, p.paused)
+	_, err = c.Search(ctx, request, func(*wire.Package) error { return enough }, p.countPause)
 	require.ErrorIs(t, err, enough)
 }
 
@@ -170,7 +171,7 @@ func TestInfo(t *testing.T) {
 		map[string]any{"packages": named("b"), "missing": []wire.Missing{{Name: "c", Suggestions: []string{"b"}}}, "sources": []wire.Source{{Name: "aur"}}},
 	)
 	var p packages
-	got, err := c.Info(ctx, request, p.each, p.paused)
+	got, err := c.Info(ctx, request, p.add, p.countPause)
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "b"}, p.names)
 	require.Equal(t, 1, p.pauses)
@@ -228,11 +229,11 @@ func TestOperations_Errors(t *testing.T) {
 	methods := map[string]func(*Conn) error{
 		"hello": func(c *Conn) error { _, err := c.Hello(ctx); return err },
 		"search": func(c *Conn) error {
-			_, err := c.Search(ctx, &wire.SearchRequest{}, (&packages{}).each, func() {})
+			_, err := c.Search(ctx, &wire.SearchRequest{}, (&packages{}).add, func() {})
 			return err
 		},
 		"info": func(c *Conn) error {
-			_, err := c.Info(ctx, &wire.InfoRequest{}, (&packages{}).each, func() {})
+			_, err := c.Info(ctx, &wire.InfoRequest{}, (&packages{}).add, func() {})
 			return err
 		},
 		"status":    func(c *Conn) error { _, err := c.Status(ctx); return err },
@@ -253,7 +254,7 @@ func TestOperations_Errors(t *testing.T) {
 			served := &wire.Served{DBPath: "/srv/pacman"}
 			sent := &wire.Error{Code: wire.CodeNotReady, Message: "not yet", Served: served}
 			reply := func(result func(id uint64) []byte) *Conn {
-				return dial(t, peer(t, func(nc *net.UnixConn, _ int) {
+				return dial(t, startServer(t, func(nc *net.UnixConn, _ int) {
 					for greeted := false; ; {
 						frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 						if err != nil {
@@ -303,7 +304,7 @@ func TestGreeting(t *testing.T) {
 		}, false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn := dial(t, peer(t, func(nc *net.UnixConn, _ int) {
+			conn := dial(t, startServer(t, func(nc *net.UnixConn, _ int) {
 				for _, reply := range []func(uint64) []byte{c.greeting, c.request} {
 					frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 					if err != nil || reply == nil {
@@ -331,7 +332,7 @@ func TestAwaitStarted(t *testing.T) {
 		{wire.HealthOK, wire.HealthDegraded, wire.HealthFailed},
 	}
 	var requests atomic.Int32
-	c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte {
+	c := dial(t, startServer(t, answering(func(h wire.Header, _ []byte) []byte {
 		var r wire.HealthResult
 		for _, state := range states[min(int(requests.Add(1)), len(states))-1] {
 			r.Components = append(r.Components, wire.Component{Name: "x", State: state})
@@ -342,12 +343,13 @@ func TestAwaitStarted(t *testing.T) {
 	require.EqualValues(t, len(states), requests.Load())
 }
 
-// TestAwaitStarted_Canceled checks that AwaitStarted ends with its context if a component stays in the state starting.
+// TestAwaitStarted_Canceled checks that AwaitStarted returns when its context is canceled, although a component is still
+// in the state starting.
 func TestAwaitStarted_Canceled(t *testing.T) {
 	canceled, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var requests atomic.Int32
-	c := dial(t, peer(t, answering(func(h wire.Header, _ []byte) []byte {
+	c := dial(t, startServer(t, answering(func(h wire.Header, _ []byte) []byte {
 		if requests.Add(1) == 3 {
 			cancel()
 		}
