@@ -23,9 +23,9 @@ type Config struct {
 	Debug   Debug   `toml:"debug"`
 }
 
-// Refresh is how often omgd checks the databases if the system has not reported a change of them.
+// Refresh is how often omgd checks the databases if the system has not reported that they changed.
 type Refresh struct {
-	// Time between two checks. If the system reports a change, omgd reads it at once.
+	// Time between two checks. If the system reports a change, omgd reads the changed databases immediately.
 	Interval Duration `toml:"interval" min:"5s" max:"24h" reload:"yes"`
 }
 
@@ -66,9 +66,9 @@ type Limits struct {
 	// Maximum size of the replies that the client of one connection has not read yet. At this size, further requests of the
 	// connection wait.
 	MaxUnsentPerConnection Size `toml:"max_unsent_per_connection" min:"64KiB"`
-	// Maximum size of the replies of all connections together that clients have not read yet.
+	// Maximum total size of the replies of all connections that clients have not read yet.
 	MaxUnsent Size `toml:"max_unsent" min:"1MiB"`
-	// Maximum size of the large requests of all connections together that are received only in part.
+	// Maximum total size of the requests larger than 64 KiB that are being received.
 	MaxReceiveBuffers Size `toml:"max_receive_buffers" min:"1MiB"`
 	// Maximum time to receive a request.
 	ReadTimeout Duration `toml:"read_timeout" min:"10ms"`
@@ -85,7 +85,7 @@ type Limits struct {
 }
 
 // Access controls which users may use the system-wide daemon. Names are looked up in /etc/passwd and
-// /etc/group; for a user or group that is not in these files, write the number.
+// /etc/group; write a user or group that is not in these files as a number.
 type Access struct {
 	// Users who may send requests. If neither users nor groups are set, every user may.
 	Users []string `toml:"users" reload:"yes"`
@@ -142,7 +142,7 @@ type AUR struct {
 	Live     Live     `toml:"live"`
 }
 
-// Live is queries to the AUR while a client waits.
+// Live controls the queries that omgd sends to the AUR while a client waits for the reply.
 type Live struct {
 	// Query the AUR for packages that the metadata dump does not contain.
 	Enabled bool `toml:"enabled"`

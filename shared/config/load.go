@@ -184,7 +184,7 @@ func (l *Loaded) apply(p *unstable.Parser, path, name string, line int, node *un
 	return nil
 }
 
-// valueOf returns a value as it is written in the file.
+// valueOf converts a TOML node into a value: the text as it is written in the file, the elements of a list, and the type.
 func valueOf(node *unstable.Node) (value, error) {
 	v := value{text: string(node.Data)}
 	switch node.Kind {
@@ -200,7 +200,7 @@ func valueOf(node *unstable.Node) (value, error) {
 			if n := i.Node(); n.Kind == unstable.String {
 				v.list = append(v.list, string(n.Data))
 			} else if n.Kind != unstable.Comment {
-				return v, errors.New("a list of something other than strings")
+				return v, errors.New("an element of the list is not a string: put it in quotes")
 			}
 		}
 	case unstable.Float:
@@ -211,7 +211,8 @@ func valueOf(node *unstable.Node) (value, error) {
 	return v, nil
 }
 
-// SetFlag sets the setting called name to the value text of a command-line flag.
+// SetFlag changes the setting with the key name, such as log.level, to the value text. flag is the command-line flag that
+// the value comes from.
 func (l *Loaded) SetFlag(name, text, flag string) error {
 	k, ok := keyNamed(name)
 	if !ok {
@@ -256,7 +257,7 @@ func (l *Loaded) Settings() []Setting {
 	return out
 }
 
-// formatted converts the value of a field of Config into the value that Setting.Value contains.
+// formatted returns the value of a field of Config in the form that Setting.Value has: times and sizes become strings.
 func formatted(v any) any {
 	switch v := v.(type) {
 	case fmt.Stringer:

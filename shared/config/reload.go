@@ -2,21 +2,21 @@ package config
 
 import "reflect"
 
-// ApplyReloadable compares c with the configuration from. If the values of a setting differ and a running daemon can change
-// the setting, it copies the value to c and adds the key to the result taken. If a change needs a restart, it adds the key
-// to the result left.
-func (c *Config) ApplyReloadable(from *Config) (taken, left []string) {
+// ApplyReloadable compares c with the new configuration next. For each setting whose value differs, it checks whether a
+// running daemon can apply the change. If so, ApplyReloadable copies the new value to c and returns the key in applied.
+// Otherwise it leaves c unchanged and returns the key in needRestart.
+func (c *Config) ApplyReloadable(next *Config) (applied, needRestart []string) {
 	for _, k := range keys() {
-		to, value := k.in(c), k.in(from)
+		to, value := k.in(c), k.in(next)
 		if reflect.DeepEqual(to.Interface(), value.Interface()) || to.Kind() == reflect.Slice && to.Len()+value.Len() == 0 {
 			continue
 		}
 		if !k.reloads() {
-			left = append(left, k.name)
+			needRestart = append(needRestart, k.name)
 			continue
 		}
 		to.Set(value)
-		taken = append(taken, k.name)
+		applied = append(applied, k.name)
 	}
-	return taken, left
+	return applied, needRestart
 }

@@ -76,7 +76,7 @@ func parseSize(text string) (Size, error) {
 // value is the value of a setting as it is written in a file, a variable or a flag.
 type value struct {
 	text string
-	list []string // the elements if the value is a list
+	list []string // the elements of a list; nil if the value is not a list
 	kind string   // the value's type in a file: string, number, boolean, list; empty for a variable or a flag
 }
 
@@ -149,7 +149,7 @@ func (k key) set(c *Config, v value) error {
 	case int:
 		n, err := strconv.ParseInt(v.text, 0, 32)
 		if err != nil || v.kind != "" && v.kind != "number" {
-			return fmt.Errorf("%q is not a whole number in range", v.text)
+			return fmt.Errorf("%q is not a whole number, or is too large", v.text)
 		}
 		field.SetInt(n)
 		return k.checkRange(n, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
@@ -234,13 +234,13 @@ func (k key) checkString(s string) error {
 	return nil
 }
 
-// address returns an error unless a string is a URL with one of the schemes. If https is the first scheme, http is allowed
-// only for this machine.
+// address returns an error unless a string is a URL whose scheme is in the list schemes. If https is the first element of
+// the list, a URL with http may only lead to this machine.
 func address(s string, schemes ...string) error {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme):
-		return fmt.Errorf("%q is not an address with %s", s, strings.Join(schemes, ", "))
+		return fmt.Errorf("%q is not a URL with one of the schemes %s", s, strings.Join(schemes, ", "))
 	case schemes[0] == "https" && u.Scheme == "http" && !loopback(u.Hostname()):
 		return fmt.Errorf("%q is not encrypted: use https", s)
 	case u.RawQuery != "" || u.Fragment != "":
