@@ -115,7 +115,7 @@ func (e Env) Sockets(flag string) []string {
 // the socket, or in PrivateDir if the socket is directly in /tmp.
 func (e Env) Lock(socket string) string { return e.beside(socket, ".lock") }
 
-// PID returns the path of the file with the process ID of the daemon on a socket. The file is in the same directory as the
+// PID returns the path of the PID file of the daemon that listens on a socket. The file is in the same directory as the
 // lock file.
 func (e Env) PID(socket string) string {
 	if filepath.Base(socket) == "omg.sock" {
@@ -124,8 +124,8 @@ func (e Env) PID(socket string) string {
 	return e.beside(socket, ".pid")
 }
 
-// Status returns the path of the status file of the daemon on a socket, which shell prompts read. The file is in the same
-// directory as the lock file.
+// Status returns the path of the status file of the daemon that listens on a socket. Shell prompts read this file. It is
+// in the same directory as the lock file.
 func (e Env) Status(socket string) string { return e.beside(socket, ".status") }
 
 func (e Env) beside(socket, suffix string) string {
@@ -221,7 +221,8 @@ func (e Env) Trusts(uid uint32) bool {
 var ErrNotInstalled = errors.New("not installed")
 
 // Program returns the path of one of omg's programs. The program must be in the directory of the running program, or in
-// lib/omg of the same prefix. Program ignores the environment, especially PATH, because other users may control it.
+// lib/omg of the same prefix. Program ignores PATH and all other environment variables, because another user may control
+// the environment.
 func Program(name string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -208,7 +208,8 @@ func TestCheckParent_OfAnotherUser(t *testing.T) {
 	require.NoError(t, Env{UID: 12345}.CheckParent(dir))
 }
 
-// TestCheckWritten checks that root must not write into a directory of another user, or follow a link of another user.
+// TestCheckWritten checks that CheckWritten, called by root, refuses a directory of another user and a path through a
+// symlink of another user.
 func TestCheckWritten(t *testing.T) {
 	need.Root(t)
 	root, dir := Process(), t.TempDir()
@@ -288,6 +289,6 @@ func TestProgram_BesideTheRunningOne(t *testing.T) {
 	}
 }
 
-// findProgram is an environment variable. If it is set to the name of a program, the test binary calls Program with the name
-// and prints the path.
+// findProgram is the name of an environment variable. If the variable contains the name of a program, the test binary runs
+// no tests: it calls Program with this name and prints the path.
 const findProgram = "OMG_TEST_FIND_PROGRAM"

@@ -62,26 +62,26 @@ func checkWay(dir string, trust func(uid uint32) bool) error {
 	if err != nil {
 		return err
 	}
-	at, links := "/", 0 // the path at never contains a link
-	if _, err := checkStep(at, trust); err != nil {
+	reached, links := "/", 0 // the path of the directory reached so far; no part of the path is a link
+	if _, err := checkStep(reached, trust); err != nil {
 		return err
 	}
 	for rest := parts(abs); len(rest) > 0; {
-		next := filepath.Join(at, rest[0]) // also correct for "..", because at contains no link
+		next := filepath.Join(reached, rest[0]) // Join resolves "..", which is correct for a path without links
 		rest = rest[1:]
 		target, err := checkStep(next, trust)
 		if err != nil {
 			return err
 		}
 		if target == "" {
-			at = next
+			reached = next
 			continue
 		}
 		if links++; links > maxLinks {
 			return &os.PathError{Op: "open", Path: dir, Err: unix.ELOOP}
 		}
 		if filepath.IsAbs(target) {
-			at = "/"
+			reached = "/"
 		}
 		rest = slices.Concat(parts(target), rest)
 	}

@@ -33,10 +33,10 @@ func Clean(s string) string {
 }
 
 func clean(s string) string {
-	safe := 0 // text before this is copied unchanged
+	safe := 0 // s[:safe] needs no replacement
 	for safe < len(s) {
 		r, n := utf8.DecodeRuneInString(s[safe:])
-		if broken(r, n) {
+		if mustReplace(r, n) {
 			break
 		}
 		safe += n
@@ -49,7 +49,7 @@ func clean(s string) string {
 	b.WriteString(s[:safe])
 	for i := safe; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
-		if broken(r, n) {
+		if mustReplace(r, n) {
 			r = utf8.RuneError
 		}
 		b.WriteRune(r)
@@ -58,8 +58,8 @@ func clean(s string) string {
 	return b.String()
 }
 
-// broken reports whether a rune of n bytes must be replaced.
-func broken(r rune, n int) bool { return r == utf8.RuneError && n == 1 || Unsafe(r) }
+// mustReplace reports whether the rune r, which was decoded from n bytes, must not be printed.
+func mustReplace(r rune, n int) bool { return r == utf8.RuneError && n == 1 || Unsafe(r) }
 
 // AppendJSON appends JSON text to dst, with each unsafe rune escaped. It leaves the C0 controls as they are: the JSON
 // encoder has already escaped those in strings, and between values they are whitespace.
