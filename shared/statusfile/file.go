@@ -45,8 +45,8 @@ func write(path string, s Status, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	// Do not sync the file: after a crash of the system, its boot id shows that it is stale, and its size whether it is
-	// truncated.
+	// Do not sync the file. If the system crashes, the boot id in the file shows that the file is stale, and the size in
+	// the file shows whether the file is truncated.
 	return atomicfile.Write(path, b, atomicfile.Options{Mode: mode})
 }
 
@@ -78,9 +78,10 @@ func Read(path string) (Status, error) {
 	return s, nil
 }
 
-// readFile reads a file into b, and returns the number of bytes, or the error of a check that the file does not pass. It
-// uses system calls and not os.File, which would register the file with the runtime's poller: this takes time, and shell
-// prompts wait for readFile. If the file is a FIFO, readFile does not wait for a writer.
+// readFile reads a file into b and returns the number of bytes. First it passes the file's attributes to each of the
+// checks; if a check fails, readFile returns the error of the check. It uses system calls and not os.File, which would
+// register the file with the runtime's poller: this takes time, and shell prompts wait for readFile. If the file is a
+// FIFO, readFile does not wait for a writer.
 func readFile(path string, b []byte, flags int, checks ...func(*unix.Stat_t) error) (int, error) {
 	fail := func(op string, err error) (int, error) {
 		return 0, &os.PathError{Op: op, Path: path, Err: err}

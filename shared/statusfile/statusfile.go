@@ -121,7 +121,7 @@ const (
 // partNames lists the names of the parts in the order of their bits.
 var partNames = [...]string{"watch", "local", "store"}
 
-// Part returns the part with a name, or 0 if the file has no bit for a part with this name.
+// Part returns the bit of the part called name, or 0 if no bit is defined for this part.
 func Part(name string) Parts {
 	if bit := slices.Index(partNames[:], name); bit >= 0 {
 		return 1 << bit
@@ -143,7 +143,7 @@ func (p Parts) Names() []string {
 // BootID identifies one boot of the kernel.
 type BootID [16]byte
 
-// Version is a runtime that is a package of the system, such as node 24.1.0.
+// Version is the version of a runtime that is installed as a package of the system, such as node 24.1.0.
 type Version struct {
 	Runtime string // the name of the runtime in package runtimes: node, python, …
 	Version string // the version of the package, without epoch and release
@@ -176,7 +176,7 @@ type Status struct {
 type Security struct {
 	Critical, High, Medium, Low, Unjudged Number
 	Fixable, InTesting, Affected          Number
-	Unconfirmed                           Number // not included in the counts above
+	Unconfirmed                           Number // unconfirmed advisories; no other number includes them
 }
 
 // numbers returns the counts in the order of the file.
@@ -197,9 +197,9 @@ func (s *Status) numbers() [6]struct {
 	}{{&s.Installed, 8}, {&s.Explicit, 12}, {&s.Orphans, 16}, {&s.Updates, 20}, {&s.AURUpdates, 40}, {&s.Vulnerabilities, 44}}
 }
 
-// Fresh returns nil if the numbers may still be shown at the time now, given the id of the present boot. Otherwise, it
-// returns an error with the reason that wraps ErrStale. Numbers are stale after three intervals without a successful
-// refresh, after a reboot, and if they are from the future.
+// Fresh returns nil if the numbers may still be shown at the time now. The parameter boot is the id of the present boot.
+// If the numbers are stale, Fresh returns an error that wraps ErrStale and has the reason. Numbers are stale after three
+// intervals without a successful refresh, after a reboot, and if the time of the refresh is in the future.
 func (s *Status) Fresh(now time.Time, boot BootID) error {
 	age := now.Sub(s.At)
 	switch {
@@ -208,7 +208,7 @@ func (s *Status) Fresh(now time.Time, boot BootID) error {
 	case age > 3*s.Interval:
 		return fmt.Errorf("%w: last refreshed %s ago, expected every %s", ErrStale, age.Truncate(time.Second), s.Interval)
 	case age < -s.Interval:
-		return fmt.Errorf("%w: from the future, %s from now", ErrStale, -age.Truncate(time.Second))
+		return fmt.Errorf("%w: the time of the refresh is %s in the future", ErrStale, -age.Truncate(time.Second))
 	}
 	return nil
 }
@@ -220,9 +220,9 @@ func (s *Status) encode() ([]byte, error) {
 	case s.At.Unix() <= 0:
 		return nil, errors.New("status: the time of the refresh is missing")
 	case seconds < 1 || seconds > math.MaxUint32/4:
-		return nil, fmt.Errorf("status: an interval of %s", s.Interval)
+		return nil, fmt.Errorf("status: the interval %s is not between 1s and %s", s.Interval, math.MaxUint32/4*time.Second)
 	case len(s.System) > maxVersions:
-		return nil, fmt.Errorf("status: %d versions, at most %d fit", len(s.System), maxVersions)
+		return nil, fmt.Errorf("status: %d versions, but the file may have at most %d", len(s.System), maxVersions)
 	}
 	b := make([]byte, fixedSize, fixedSize+32*len(s.System)+securitySize+asOfSize)
 	le := binary.LittleEndian
@@ -268,7 +268,7 @@ func (s *Status) encode() ([]byte, error) {
 	}
 	b = le.AppendUint64(b, uint64(asOf))
 	if len(b) > maxSize {
-		return nil, fmt.Errorf("status: %d bytes, at most %d fit", len(b), maxSize)
+		return nil, fmt.Errorf("status: %d bytes, but the file may have at most %d", len(b), maxSize)
 	}
 	le.PutUint32(b[64:], uint32(len(b)))
 	return b, nil
@@ -286,9 +286,9 @@ func decode(b []byte) (Status, error) {
 	case le.Uint32(b) != magic:
 		return bad("wrong magic")
 	case b[4] != version:
-		return bad("version %d, known is %d", b[4], version)
+		return bad("the file has version %d of the format, but only version %d is supported", b[4], version)
 	case le.Uint32(b[64:]) != uint32(len(b)):
-		return bad("%d bytes of %d", len(b), le.Uint32(b[64:]))
+		return bad("the file has %d bytes, but its header says %d", len(b), le.Uint32(b[64:]))
 	}
 	seconds, interval := le.Uint64(b[24:]), le.Uint32(b[32:])
 	if seconds == 0 || seconds > math.MaxInt64/uint64(time.Second) || interval == 0 || interval > math.MaxUint32/4 {
@@ -325,7 +325,7 @@ func decode(b []byte) (Status, error) {
 	if len(b)-len(rest) > maxSize-securitySize-asOfSize {
 		return bad("too many versions")
 	}
-	if len(rest) >= securitySize { // the file of an older omgd ends before these numbers
+	if len(rest) >= securitySize { // an older omgd does not write these numbers, and ends the file here
 		for i, number := range s.Security.numbers() {
 			if n := le.Uint32(rest[4*i:]); n != unknownNumber {
 				*number = Number{N: n, Known: true}
@@ -335,7 +335,7 @@ func decode(b []byte) (Status, error) {
 	} else {
 		rest = nil
 	}
-	if len(rest) >= asOfSize { // the file of an older omgd ends before this time
+	if len(rest) >= asOfSize { // an older omgd does not write this time, and ends the file here
 		if at := le.Uint64(rest); at != 0 && at <= math.MaxInt64/uint64(time.Second) {
 			s.UpdatesAsOf = time.Unix(int64(at), 0).UTC()
 		}

@@ -22,9 +22,9 @@ func example() Status {
 	}
 }
 
-// spelled is the file that encodes the result of the function example, in hexadecimal, in the order of the fields in the
-// package comment.
-const spelled = `
+// exampleHex is the content of the status file that encodes the result of the function example, in hexadecimal. The order
+// of the fields is that in the package comment.
+const exampleHex = `
 53474d4f 01 000000
 9c030000 c9000000 00000000 30000000
 00b9556900000000
@@ -40,7 +40,7 @@ b0000000000000000000000000000007
 `
 
 func TestFormat(t *testing.T) {
-	want, err := hex.DecodeString(strings.Join(strings.Fields(spelled), ""))
+	want, err := hex.DecodeString(strings.Join(strings.Fields(exampleHex), ""))
 	require.NoError(t, err)
 	s := example()
 	got, err := s.encode()
@@ -236,7 +236,7 @@ func TestStatus_Fresh(t *testing.T) {
 		{"more", 15*time.Minute + time.Second, s.Boot, "stale: last refreshed 15m1s ago, expected every 5m0s"},
 		{"another boot", 0, BootID{}, "stale: older than the last boot"},
 		{"a clock that was set back a little", -5 * time.Minute, s.Boot, ""},
-		{"a clock that was set back", -time.Hour, s.Boot, "stale: from the future, 1h0m0s from now"},
+		{"a clock that was set back", -time.Hour, s.Boot, "stale: the time of the refresh is 1h0m0s in the future"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := s.Fresh(s.At.Add(c.after), c.boot)
