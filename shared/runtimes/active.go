@@ -63,8 +63,8 @@ func (p *Prober) Active(runtime string) Active {
 	return p.chosen(runtime, demand)
 }
 
-// chosen returns the version that would run according to PATH and the declarations. demand, if it is not nil, is a
-// requirement that the version has to satisfy.
+// chosen returns the version that would run according to PATH and the declarations. The parameter demand is a
+// requirement that the version has to satisfy, or nil.
 func (p *Prober) chosen(runtime string, demand *Declaration) Active {
 	now := p.runs(runtime)
 	for _, d := range p.Declared(runtime) {
@@ -106,8 +106,8 @@ func (i Installation) active(d *Declaration) Active {
 	return Active{Runtime: i.Runtime, Version: i.Version, Manager: i.Manager, Path: i.Path, Declared: d}
 }
 
-// overrides reports whether the version in PATH runs instead of the declared version. A version of uv's is not in PATH,
-// because uv runs its versions itself.
+// overrides reports whether the version in PATH runs instead of the declared version. A version that uv has installed is
+// an exception: it is not in PATH, because uv runs its versions itself.
 func overrides(running Installation, declared Active) bool {
 	if declared.Missing {
 		return running.Manager != "system"
@@ -139,12 +139,12 @@ func (p *Prober) resolve(d *Declaration) Active {
 	return i.active(d)
 }
 
-// satisfy returns the version that runs under the requirement d. If ok is set, the version without would run if nothing
-// was required, and still runs if it satisfies d. Otherwise the required version itself runs if it is installed,
-// otherwise the newest installed version that satisfies d.
-func (p *Prober) satisfy(d *Declaration, without Installation, ok bool) Active {
-	if ok && p.satisfies(d, without.Version) {
-		return without.active(d)
+// satisfy returns the version that runs under the requirement d. The parameter preferred is the version that would run
+// without any requirement; ok is false if there is none. The preferred version runs if it satisfies d. Otherwise the
+// required version itself runs if it is installed, otherwise the newest installed version that satisfies d.
+func (p *Prober) satisfy(d *Declaration, preferred Installation, ok bool) Active {
+	if ok && p.satisfies(d, preferred.Version) {
+		return preferred.active(d)
 	}
 	want := bareRequest(d.Runtime, d.Want)
 	installed := p.Installed(d.Runtime)

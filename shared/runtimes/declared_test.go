@@ -22,7 +22,7 @@ func run(t *testing.T, all []scenario) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newMachine(t, c.lines...)
 			require.Equal(t, c.want, w.format(New(w.env()).Active(c.runtime)))
-			// The result is the same if only this runtime is requested.
+			// A Prober for only this runtime returns the same result.
 			require.Equal(t, c.want, w.format(New(w.env(), c.runtime).Active(c.runtime)))
 		})
 	}

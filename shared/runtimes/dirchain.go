@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// level is one directory of a dirChain. The function has reports whether the directory contains a name.
+// level is one directory of a dirChain.
 type level struct {
 	dir  string
-	has  func(name string) bool
-	mise []*miseFile // mise's configuration files in the directory; see miseAt
-	read bool        // the field mise is set
+	has  func(name string) bool // reports whether the directory contains a file with this name
+	mise []*miseFile            // mise's configuration files in the directory; miseAt reads them
+	read bool                   // miseAt has read the files
 }
 
 // dirChain is the sequence of directories from the working directory upwards. Each directory is read once, when it is
@@ -25,7 +25,7 @@ type dirChain struct {
 	home, top string
 	device    uint64
 	sawHome   bool
-	real      string // the resolved path of the first directory; "" if unknown
+	real      string // the path of the working directory with all symlinks resolved; "" if unknown
 }
 
 // at returns the directory that is i levels above the first one; nil if the search ends below that level.
@@ -57,10 +57,10 @@ func (w *dirChain) up() *level {
 	}
 	has, device, remote := p.readDir(dir, first || p.env.CrossBorders, real)
 	if device != 0 && w.device != 0 && device != w.device && !p.env.CrossBorders {
-		p.addNote(dir, "another file system begins below: not searched")
+		p.addNote(dir, "not on the same file system as the directory below")
 		return nil
 	}
-	if device != 0 { // 0 means that the directory could not be read
+	if device != 0 { // readDir returns 0 for a directory that it could not read
 		w.device = device
 	}
 	if dir == w.home {
@@ -76,9 +76,10 @@ func (w *dirChain) up() *level {
 	return &level{dir: dir, has: has}
 }
 
-// dirChains returns two sequences of directories upwards. The chain logical follows the name of the working directory,
-// which may contain links, as pyenv, rbenv, nvm, asdf and Go do with $PWD. The chain physical follows the resolved path
-// of the working directory, as mise, rustup, volta and uv do. Without links both are the same chain.
+// dirChains returns two chains of directories, which lead upwards from the working directory. The logical chain follows
+// the path in $PWD, which may contain symlinks; pyenv, rbenv, nvm, asdf and Go search this chain. The physical chain
+// follows the path with all symlinks resolved; mise, rustup, volta and uv search this chain. If $PWD contains no symlink,
+// both results are the same chain.
 func (p *Prober) dirChains() (logical, physical *dirChain) {
 	if p.logical == nil {
 		p.logical = &dirChain{p: p, home: p.env.Home, top: p.env.Top, real: p.env.Real}
@@ -117,10 +118,11 @@ func pathOf(fd int) string {
 	return path
 }
 
-// readDir reads a directory once. The returned function has reports whether the directory contains a name; if the
-// directory cannot be read or has too many entries, it looks up each name. device is the directory's file system, or 0
-// if unknown. remote means that this file system may be slow, and is only set if checkRemote is. If real is not nil,
-// readDir stores the resolved path there.
+// readDir lists a directory. It returns a function that reports whether the directory contains a name. The function uses
+// the list; if the directory cannot be listed or has too many entries, the function makes a system call for each name.
+// The result device is the ID of the directory's file system, or 0 if unknown. The result remote means that the file
+// system may be slow; readDir checks that only if checkRemote is set. If the pointer real is not nil, readDir stores the
+// directory's path there, with all symlinks resolved.
 func (p *Prober) readDir(dir string, checkRemote bool, real *string) (has func(string) bool, device uint64, remote bool) {
 	ask := func(name string) bool { return accessible(filepath.Join(dir, name)) }
 	var st unix.Stat_t
@@ -248,13 +250,14 @@ func (p *Prober) scopeOf(path string) Scope {
 	return Directory
 }
 
-// parse reads a file and parses it with the function parse. If the file is broken, it adds a note.
-func (p *Prober) parse(path string, parse func(p *Prober, path string, text []byte) ([]rawDeclaration, error)) []rawDeclaration {
+// parse reads a file and returns the declarations that the function parser finds in its text. If parser returns an
+// error, parse adds a note.
+func (p *Prober) parse(path string, parser func(p *Prober, path string, text []byte) ([]rawDeclaration, error)) []rawDeclaration {
 	text, ok := p.read(path)
 	if !ok {
 		return nil
 	}
-	all, err := parse(p, path, text)
+	all, err := parser(p, path, text)
 	if err != nil {
 		p.addNote(path, err.Error())
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	maxEntries     = 4096   // entries of a directory; in a larger directory each name is looked up
-	maxPackages    = 65_536 // entries of pacman's local database
+	maxEntries     = 4096   // entries that are read of a directory; a larger directory is not listed
+	maxPackages    = 65_536 // packages that are read of pacman's local database
 	maxFile        = 64 << 10
 	maxLevels      = 128 // directories from the working directory upwards
 	direntBuf      = 32 << 10
@@ -42,8 +42,9 @@ func open(path string, flags int) (int, error) {
 // absent reports whether an error means that a file does not exist. Such a file needs no note.
 func absent(err error) bool { return err == unix.ENOENT || err == unix.ENOTDIR }
 
-// read returns a file's text. ok is false if the file does not exist or, with a note, if it is not regular, larger than
-// maxFile or unreadable. A FIFO or a device is not even opened, because opening it can have effects.
+// read returns a file's text. ok is false if the file does not exist, is not a regular file, is larger than maxFile or
+// cannot be read. If the file exists, read then adds a note. A FIFO or a device is not even opened, because opening it
+// can have effects.
 func (p *Prober) read(path string) (text []byte, ok bool) { return p.readUpTo(path, maxFile) }
 
 func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
@@ -147,8 +148,8 @@ func (p *Prober) list(fd, limit int) ([]entry, error) {
 	}
 }
 
-// children returns the entries of a manager's directory. There are none if the directory does not exist or, with a
-// note, if it cannot be read or has more than limit entries.
+// children returns the entries of a manager's directory. It returns none if the directory does not exist. If the
+// directory cannot be read or has more than limit entries, children also returns none, and adds a note.
 func (p *Prober) children(path string, limit int) []entry {
 	fd, err := open(path, unix.O_DIRECTORY)
 	if err == nil {

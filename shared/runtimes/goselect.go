@@ -14,14 +14,14 @@ import (
 // version manager is the local toolchain. It either runs itself or switches to another toolchain: to the newest of
 // those that GOTOOLCHAIN, the toolchain line and the go line require.
 
-// goDemand holds the go line and the toolchain line of go.work, otherwise of the nearest go.mod. A line that does not
-// exist is "".
+// goDemand is what go.work requires, or the nearest go.mod if there is no go.work. The field language is the version in
+// the go line, and the field toolchain the name in the toolchain line. A field is "" if the line does not exist.
 type goDemand struct {
 	path, language, toolchain string
 }
 
 // goEnv returns a setting of the go command: from the environment, otherwise from the file that the command `go env -w`
-// writes, otherwise from the file go.env in the go command's directory, root.
+// writes, otherwise from the file go.env in GOROOT. The parameter root is GOROOT; "" leaves out the file go.env.
 func (p *Prober) goEnv(name, root string) string {
 	if v := p.shellVariable(name); v != "" {
 		return v
@@ -118,8 +118,8 @@ func (p *Prober) goDemands() goDemand {
 	return *d
 }
 
-// nearest returns the path of the file with a name in the working directory, otherwise in the nearest directory above
-// that contains such a file; "" if no directory does.
+// nearest returns the path of the file called name in the working directory. If the working directory does not contain
+// this file, nearest returns the file's path in the nearest directory above that does; "" if no directory does.
 func (p *Prober) nearest(name string) string {
 	dirs, _ := p.dirChains()
 	for i := 0; ; i++ {
@@ -229,7 +229,7 @@ func (p *Prober) chooseGo(local Installation) goChoice {
 	if v := demand.language; compareGo(v, lowest) > 0 {
 		choice.version, choice.declared = v, &d
 		if g := parseGo(v); g.patch == "" && g.kind == "" && compareGo(v, "1.21") >= 0 {
-			choice.version += ".0" // the first release of a language version
+			choice.version += ".0" // the first release of the language version 1.21 is 1.21.0
 		}
 	}
 	return choice

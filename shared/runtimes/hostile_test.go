@@ -62,7 +62,7 @@ func TestVersionFile_Unusable(t *testing.T) {
 	}
 }
 
-// asNobody runs a function without root's right to read everything.
+// asNobody calls a function as a user who, unlike root, cannot read all files.
 func asNobody(t *testing.T, do func()) {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -72,7 +72,8 @@ func asNobody(t *testing.T, do func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		// The thread is never unlocked, so it ends with the goroutine, and no other goroutine runs as this user.
+		runtime.LockOSThread()
 		require.NoError(t, unix.Setfsuid(65534))
 		do()
 	}()
@@ -89,7 +90,7 @@ func TestDirectory_Unlistable(t *testing.T) {
 		require.Equal(t, "3.3.0 missing pin 3.3.0 ~/src/.ruby-version", w.format(p.Active(Ruby)))
 	})
 	require.NoError(t, os.Chmod(w.path("~/src"), 0))
-	t.Cleanup(func() { _ = os.Chmod(w.path("~/src"), 0o755) }) // so that it can be removed
+	t.Cleanup(func() { _ = os.Chmod(w.path("~/src"), 0o755) }) // otherwise the test's directory could not be removed
 	asNobody(t, func() {
 		p := New(w.env())
 		require.Empty(t, p.All())
@@ -146,7 +147,7 @@ func TestActive_OtherFileSystem(t *testing.T) {
 	dir := need.SharedMemory(t)
 	p := New(Env{Root: t.TempDir(), Dir: dir})
 	require.Empty(t, p.All())
-	require.Equal(t, []Note{{"/dev", "another file system begins below: not searched"}}, p.Notes())
+	require.Equal(t, []Note{{"/dev", "not on the same file system as the directory below"}}, p.Notes())
 	p = New(Env{Root: t.TempDir(), Dir: dir, CrossBorders: true})
 	require.Empty(t, p.All())
 	require.Empty(t, p.Notes())

@@ -11,9 +11,10 @@ import (
 type manager struct {
 	name    string
 	root    func(p *Prober) string // the manager's directory
-	below   string                 // the path from root to the directory that contains the versions
+	below   string                 // the directory of the versions, relative to the manager's directory
 	runtime string                 // the only runtime that the manager installs; "" if it installs several
-	// read returns the version in dir/name; false if there is none. If read is nil, name is the version.
+	// read returns the version in the subdirectory called name of the directory dir; false if it contains no version. If
+	// the field read is nil, the name of each subdirectory is a version.
 	read func(p *Prober, dir, name string) (Installation, bool)
 }
 
@@ -195,8 +196,8 @@ func (p *Prober) Installed(name string) []Installation {
 	return slices.DeleteFunc(slices.Clone(p.candidates(name)), func(i Installation) bool { return !p.complete(i) })
 }
 
-// candidates returns the versions of a runtime that have a directory or a package, newest first. Their programs may be
-// lacking: complete checks that.
+// candidates returns the versions of a runtime that have a directory or a package, newest first. Some may be installed
+// only in part: the method complete checks that.
 func (p *Prober) candidates(name string) []Installation {
 	all, known := p.versions[name]
 	if known {
@@ -219,7 +220,7 @@ func (p *Prober) candidates(name string) []Installation {
 		}
 		for _, entry := range p.versionDirs(dir) {
 			if m.name == "omg" && entry == currentLink {
-				continue // a symlink to a version of another manager
+				continue // the symlink that Use makes is not an installed version
 			}
 			i := Installation{Version: entry, Path: filepath.Join(dir, entry)}
 			if m.read != nil {

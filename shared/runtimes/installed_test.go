@@ -149,7 +149,7 @@ func TestUse(t *testing.T) {
 		require.False(t, a.Missing)
 		require.Equal(t, Current, a.Declared.Scope)
 	}
-	use("18", "18.20.4") // omg's own version comes first
+	use("18", "18.20.4") // omg's own version takes precedence over nvm's equal version
 	use("v20.9.0", "~/.nvm/versions/node/v20.9.0")
 	use("lts/iron", "~/.nvm/versions/node/v20.11.0")
 	use("19.0.0", "19.0.0")
@@ -187,7 +187,7 @@ func TestUse_OneSymlink(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, all, 1)
 
-	// A directory in the symlink's place is kept.
+	// Use does not replace a directory at the symlink's path.
 	w.add(t, "~/.local/share/omg/versions/bun/current/x/", "~/.asdf/installs/bun/1.1.0/")
 	_, err = Use(w.env(), Bun, "1")
 	require.Error(t, err)

@@ -79,17 +79,17 @@ func (p *Prober) jvms() []Installation {
 	return all
 }
 
-// javaAt returns the Java in the directory home. The version comes from the file named release, which every JDK since 8
-// has.
-func (p *Prober) javaAt(home string) (Installation, bool) {
-	text, ok := p.read(filepath.Join(home, "release"))
+// javaAt returns the Java that is installed in the directory dir. The version comes from the file named release, which
+// every JDK since 8 has.
+func (p *Prober) javaAt(dir string) (Installation, bool) {
+	text, ok := p.read(filepath.Join(dir, "release"))
 	if !ok {
 		return Installation{}, false
 	}
 	for line := range bytes.Lines(text) {
 		if value, found := bytes.CutPrefix(bytes.TrimSpace(line), []byte("JAVA_VERSION=")); found {
 			v := string(bytes.Trim(value, `"`))
-			return Installation{Runtime: Java, Version: v, Path: home}, Showable(v)
+			return Installation{Runtime: Java, Version: v, Path: dir}, Showable(v)
 		}
 	}
 	return Installation{}, false

@@ -10,7 +10,7 @@ import (
 
 const (
 	maxConfD = 16 // files that are read in a directory conf.d
-	maxAlso  = 8  // versions of a declaration after the first
+	maxAlso  = 8  // alternatives that a declaration may have in addition to its first version
 )
 
 // lastFirst returns the paths of the named files in a directory, in reverse alphabetical order, at most maxConfD.
@@ -53,8 +53,8 @@ func firstLine(text []byte) string {
 	return first
 }
 
-// rcFile returns a parser for a file with a version on its first line. For Python, the first words of the further lines
-// are alternatives, as in pyenv; for Go, all further words are, as in goenv.
+// rcFile returns a parser for a file with a version on its first line. In a file for Python, the first word of each
+// further line is an alternative, as in pyenv. In a file for Go, each further word is an alternative, as in goenv.
 func rcFile(runtime string) func(*Prober, string, []byte) ([]rawDeclaration, error) {
 	return func(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 		f := rawDeclaration{runtime: runtime}
@@ -120,8 +120,8 @@ func sdkmanrc(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 	return all, nil
 }
 
-// rustToolchain parses rustup's file, which contains a toolchain's name or TOML. The file may contain TOML even if its
-// name does not end in .toml, and the reverse.
+// rustToolchain parses rustup's file. The file contains either a toolchain's name or TOML, whether or not the file's name
+// ends in .toml.
 func rustToolchain(_ *Prober, at string, content []byte) ([]rawDeclaration, error) {
 	if line := firstLine(content); !strings.ContainsAny(line, "[=") {
 		if line == "" {

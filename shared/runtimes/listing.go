@@ -9,7 +9,7 @@ import (
 // listing maps the names in a directory to their kinds, unix.DT_….
 type listing map[string]byte
 
-// absentEntry is the kind of a name that is not in a directory.
+// absentEntry is the result of listing.kind for a name that the directory does not contain.
 const absentEntry = 0xff
 
 // listed returns the kind of the file at a path from the listings of directories that were read before, which saves a

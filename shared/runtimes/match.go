@@ -17,7 +17,7 @@ func bareRequest(runtime, want string) string {
 	return bareVersion(runtime, want)
 }
 
-// bareVersion returns the name of an installed version without its manager's prefix.
+// bareVersion returns a version without a prefix such as v, go or cpython-.
 func bareVersion(runtime, want string) string {
 	for _, prefix := range []string{"prefix:", "latest:"} {
 		want = strings.TrimPrefix(want, prefix)
@@ -67,8 +67,8 @@ func isChannel(runtime, want string) bool {
 	return runtime == Rust && (want == "stable" || want == "beta" || want == "nightly")
 }
 
-// choose returns the installed version that the declared version want selects: an equal version, otherwise the newest
-// version that matches.
+// choose returns the installed version that a declaration selects. The parameter want is the declared version, such as
+// 20.1.0 or lts/*. choose returns an equal version if one is installed, otherwise the newest version that matches.
 func (p *Prober) choose(runtime, want string) (Installation, bool) {
 	raw := strings.TrimSpace(want)
 	want = bareRequest(runtime, want)
@@ -82,9 +82,9 @@ func (p *Prober) choose(runtime, want string) (Installation, bool) {
 	case runtime == Python && filepath.IsAbs(want): // uv accepts the path of an interpreter, too
 		return p.interpreter(want)
 	case isRef(want):
-		want = strings.ReplaceAll(want, ":", "-") // mise and asdf name the directory of a Git reference so
+		want = strings.ReplaceAll(want, ":", "-") // mise and asdf install ref:main in the directory ref-main
 	case runtime == Node && want == "current":
-		if r := p.runs(Node); r.version != nil { // in nvm, current is the version that the shell uses now
+		if r := p.runs(Node); r.version != nil { // the word "current" is nvm's name for the version in PATH
 			return *r.version, true
 		}
 	}
@@ -103,17 +103,17 @@ func (p *Prober) choose(runtime, want string) (Installation, bool) {
 	return i, ok
 }
 
-// first returns the newest installed version for which the function holds returns true.
-func (p *Prober) first(runtime string, holds func(Installation) bool) (Installation, bool) {
+// first returns the newest installed version for which the function accept returns true.
+func (p *Prober) first(runtime string, accept func(Installation) bool) (Installation, bool) {
 	for _, i := range p.candidates(runtime) {
-		if holds(i) && p.complete(i) {
+		if accept(i) && p.complete(i) {
 			return i, true
 		}
 	}
 	return Installation{}, false
 }
 
-// matching returns a function that reports whether an installed version matches the declared version want.
+// matching returns a function that reports whether an installed version matches want, which is a declared version.
 func (p *Prober) matching(runtime, want string) func(Installation) bool {
 	matches := p.matcher(runtime, want)
 	return func(i Installation) bool { return matches != nil && matches(parseVersion(runtime, i.Version)) }
@@ -129,8 +129,8 @@ func isRef(want string) bool {
 	return false
 }
 
-// matcher returns a function that reports whether a version matches the declared version want; nil if want is not
-// understood.
+// matcher returns a function that reports whether a version matches want, which is a declared version such as ^20. It
+// returns nil if want has no known form.
 func (p *Prober) matcher(runtime, want string) func(version) bool {
 	release := func(v version) bool { return v.vendor == "" && v.variant == "" && !v.prerelease(runtime) }
 	if runtime == Node {
@@ -175,8 +175,8 @@ func (p *Prober) matcher(runtime, want string) func(version) bool {
 	return nil
 }
 
-// atPath returns the runtime in a directory, for a declaration that is a path: a manager's installed version, otherwise
-// a version without a manager.
+// atPath returns the runtime in the directory of a declaration path:DIRECTORY. If a manager has installed the runtime in
+// this directory, atPath returns the manager's version. Otherwise, the directory's name counts as the version.
 func (p *Prober) atPath(runtime, path string) (Installation, bool) {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		path = p.home(rest)

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// mise holds the settings that mise needs before it reads its configuration files, and the files that were read.
+// mise contains the settings that decide which configuration files of mise are read, and the files that have been read.
 type mise struct {
 	names        []string        // names of the configuration files in a directory, by precedence
 	envs         []string        // the environments in MISE_ENV; later environments take precedence
-	envFragments bool            // the setting env_conf_d: in a conf.d, a file name's part after the dot is an environment
-	toolVersions []string        // .tool-versions, or the names that replace it
+	envFragments bool            // the setting env_conf_d: conf.d/NAME.ENV.toml only applies to the environment ENV
+	toolVersions []string        // names of the files in asdf's format, by precedence; by default .tool-versions
 	ceilings     map[string]bool // directories at which the search upwards ends
-	ignored      []string        // files and directories that are skipped
+	ignored      []string        // configuration files that must not be read, and directories of such files
 	files        map[string]*miseFile
-	locks        map[string]map[string][]string // by path and tool: the locked versions
+	locks        map[string]map[string][]string // the locked versions, by the lock file's path and the tool
 	settings     *miseSettings
 	blocked      map[string]bool // runtimes that are requested for other systems only, so that mise does not manage them
 }
@@ -44,8 +44,8 @@ func (p *Prober) miseInstalled() bool {
 	return p.isPresent(p.miseInstalls()) || p.isPresent(p.miseConfig())
 }
 
-// mise returns the settings that decide which files mise reads. A setting comes from the environment, otherwise from
-// the nearest .miserc.toml that contains it.
+// mise returns the settings that decide which files mise reads. It determines the settings at its first call. A setting
+// comes from the environment, otherwise from the nearest .miserc.toml that contains the setting.
 func (p *Prober) mise() *mise {
 	if p.miseState != nil {
 		return p.miseState
@@ -138,7 +138,7 @@ func parseBool(value string) bool {
 	return false
 }
 
-// plainNames returns those of the names that are relative paths and do not lead out of a directory, at most maxConfD.
+// plainNames returns at most maxConfD of the names. It leaves out absolute paths, and paths such as ../mise.toml.
 func plainNames(names []string) []string {
 	var all []string
 	for _, name := range names {
@@ -191,8 +191,8 @@ func (p *Prober) miserc() table {
 
 func (p *Prober) miseSystem() string { return p.env.Root + "/etc/mise" }
 
-// miseEnds reports whether mise's search upwards ends before a directory, because this directory or one below is a
-// ceiling.
+// miseEnds reports whether mise's search upwards from the working directory ends before it reaches dir. The search ends
+// before a ceiling: mise reads neither the files in the ceiling nor those in the directories above.
 func (p *Prober) miseEnds(dir string) bool {
 	for ceiling := range p.mise().ceilings {
 		if inside(ceiling, dir) && inside(p.levelDir(), ceiling) {

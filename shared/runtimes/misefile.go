@@ -68,7 +68,7 @@ func requests(entry any) []miseRequest {
 	return nil
 }
 
-// appliesHere reports whether a request is for this system.
+// appliesHere reports whether a request is for this operating system and architecture.
 func (r miseRequest) appliesHere() bool {
 	return r.os == nil || slices.ContainsFunc(r.os, func(entry string) bool {
 		os, arch, both := strings.Cut(entry, "/")
@@ -134,8 +134,8 @@ func (p *Prober) miseAllows(dir string, all []rawDeclaration) []rawDeclaration {
 	return slices.DeleteFunc(all, func(f rawDeclaration) bool { return p.miseLeaves(f.runtime) })
 }
 
-// miseResolve applies mise's aliases and the lock file to the requested version want, and returns the resulting version
-// or prefix. If unknown is set, only mise can resolve want.
+// miseResolve applies mise's aliases and the lock file to want, which is a requested version. It returns the resulting
+// version or prefix in as. The result unknown means that only mise can resolve the requested version.
 func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown bool) {
 	if isTemplate(want) {
 		return want, true
@@ -153,7 +153,7 @@ func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown
 			base = strconv.Itoa(newestLTS)
 		}
 		if as, ok = subtract(base, steps); !both || !ok {
-			return want, true // mise subtracts from the latest version that can be downloaded
+			return want, true // sub-1:latest: only mise knows the latest version that can be downloaded
 		}
 	}
 	if dir, ok := strings.CutPrefix(as, "path:"); ok && dir != "" && !filepath.IsAbs(dir) && !strings.HasPrefix(dir, "~") {
@@ -165,8 +165,8 @@ func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown
 	return as, isTemplate(as)
 }
 
-// subtract lowers a version by steps: 20 by 2 is 18, 1.3.1 by 0.1 is 1.2. If a number is smaller than its step, the
-// number before is lowered by 1 and ends the version.
+// subtract subtracts the numbers in steps from the numbers of a version: 20 minus 2 is 18, and 1.3.1 minus 0.1 is 1.2. If
+// a difference is negative, the last earlier number that is not 0 is lowered by 1 and ends the version: 3.0 minus 0.1 is 2.
 func subtract(from, steps string) (string, bool) {
 	nums, ok := parsePartial(from)
 	by, valid := parsePartial(steps)
@@ -197,8 +197,8 @@ func subtract(from, steps string) (string, bool) {
 	return strings.Join(words, "."), true
 }
 
-// miseLocked returns the version that a configuration file's lock file contains for the requested version want; "" if
-// the lock file contains none.
+// miseLocked looks up a tool in the lock file that belongs to the configuration file f. It returns the locked version that
+// matches want, which is the requested version; "" if the lock file contains none.
 func (p *Prober) miseLocked(f *miseFile, name, want string) string {
 	if p.miseSettings().noLock {
 		return ""
@@ -295,7 +295,8 @@ func (p *Prober) hasOwnManager(runtime string) bool {
 	return slices.ContainsFunc(managers, func(m manager) bool { return m.runtime == runtime && p.isPresent(p.rootOf(m)) })
 }
 
-// lockIdiomatic replaces the version in a language's own file with the version in mise's lock file.
+// lockIdiomatic replaces the version that a language's own file declares: the version in mise's lock file applies
+// instead, if mise reads the file.
 func (p *Prober) lockIdiomatic(path string, f *rawDeclaration) {
 	if f.demands || !p.miseInstalled() || !slices.Contains(p.miseSettings().idiomatic, f.runtime) {
 		return
@@ -305,8 +306,8 @@ func (p *Prober) lockIdiomatic(path string, f *rawDeclaration) {
 	}
 }
 
-// miseAbove returns mise's configuration file in the nearest directory upwards from dir. Files for an environment and
-// local files do not count.
+// miseAbove returns mise's configuration file in dir or in the nearest directory above. It ignores files such as
+// mise.test.toml, which apply to one environment of mise, and mise.local.toml.
 func (p *Prober) miseAbove(dir string) *miseFile {
 	_, dirs := p.dirChains()
 	for i := 0; ; i++ {

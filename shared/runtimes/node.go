@@ -14,14 +14,14 @@ import (
 // version 4, and each further name means a version that is higher by 2.
 var lts = [...]string{"argon", "boron", "carbon", "dubnium", "erbium", "fermium", "gallium", "hydrogen", "iron", "jod", "krypton"}
 
-// firstLTS is the version of the first name in lts.
+// firstLTS is the major version that the first name in the list lts means.
 const firstLTS = 4
 
-// newestLTS is the version of the last name in lts. Later versions are only found if nvm is installed, which stores
-// their names.
+// newestLTS is the major version that the last name in the list lts means. Later long-term releases are only found if nvm
+// is installed, because nvm stores their names.
 const newestLTS = firstLTS + 2*(len(lts)-1)
 
-// maxExtends limits how many files may extend each other under volta's key.
+// maxExtends limits the length of a chain of files in which the key volta.extends of each file leads to the next file.
 const maxExtends = 8
 
 // packageJSON parses the versions that a package.json declares: volta's pin, otherwise devEngines, otherwise engines,
@@ -85,7 +85,7 @@ func packageJSON(p *Prober, path string, text []byte) ([]rawDeclaration, error) 
 		if v, ok := engines[runtime].(string); ok && v != "" {
 			f := rawDeclaration{runtime: runtime, want: cut(v), demands: true}
 			if f.kind = kindOf(runtime, f.want); f.kind == Pin {
-				f.kind = Range // engines requires a version but does not choose it
+				f.kind = Range // an exact version in engines is only a requirement
 			}
 			f.fixed = true
 			all = append(all, f)
@@ -94,8 +94,9 @@ func packageJSON(p *Prober, path string, text []byte) ([]rawDeclaration, error) 
 	return all, nil
 }
 
-// volta returns the version that volta would use according to a package.json, or to a file that the package.json
-// extends; "" if volta's key has no version. volta reads only the nearest package.json, and none below node_modules.
+// volta returns the version of node under the key volta of a package.json, or of a file that the package.json extends; ""
+// if there is none. Like volta, it reads only the nearest package.json, and ignores the package.json of a package in
+// node_modules.
 func (p *Prober) volta(path string, text []byte) string {
 	if filepath.Base(filepath.Dir(filepath.Dir(path))) == "node_modules" || p.voltaAsked {
 		return ""
@@ -116,7 +117,7 @@ func (p *Prober) volta(path string, text []byte) string {
 		path = filepath.Join(filepath.Dir(path), extends)
 		_, dirs := p.dirChains()
 		if top := dirs.top; filepath.IsAbs(extends) || seen[path] || top != "" && inside(p.levelDir(), top) && !inside(path, top) {
-			p.addNote(path, "extended by volta's key: not read")
+			p.addNote(path, "volta.extends must be relative, must not form a loop, and must not lead out of the top directory")
 			return ""
 		}
 		var ok bool
@@ -155,7 +156,7 @@ func voltaPlatform(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 	return []rawDeclaration{{runtime: Node, want: cut(config.Node.Runtime)}}, nil
 }
 
-// named returns what an alias of nvm or fnm means: a version or the first part of a version; "" if name is not an
+// named resolves an alias of nvm or fnm to a version or to the first part of a version. It returns "" if name is not an
 // alias.
 func (p *Prober) named(name string) string {
 	name = p.ltsBefore(name)

@@ -4,12 +4,12 @@ package runtimes
 type rawDeclaration struct {
 	runtime string
 	want    string
-	as      string // the version to look for instead, from a lock file or an alias; "" means want
+	as      string // the version that a lock file or an alias gives instead of want; "" if neither does
 	also    []string
 	kind    DeclarationKind
-	fixed   bool // kind is set; otherwise the form of the version decides the kind
+	fixed   bool // the parser has set kind; otherwise kindOf determines the kind from the form of want
 	demands bool
-	unknown bool // want is a template, which only the version manager can expand
+	unknown bool // want contains a template, which only the version manager can expand
 }
 
 func (f rawDeclaration) declaration(scope Scope, source string) Declaration {
@@ -32,8 +32,8 @@ var misePaths = []string{
 	".config/mise.toml", ".config/mise/mise.toml", ".config/mise/config.toml", ".config/mise/conf.d",
 }
 
-// miseEnvPaths lists mise's configuration files for an environment by precedence. The * stands for the environment's
-// name.
+// miseEnvPaths lists the configuration files that mise reads only in one of the environments of MISE_ENV, by precedence.
+// The * stands for the environment's name.
 var miseEnvPaths = []string{
 	".mise.*.local.toml", ".mise/config.*.local.toml", "mise.*.local.toml", "mise/config.*.local.toml",
 	".config/mise.*.local.toml", ".config/mise/config.*.local.toml",
@@ -43,12 +43,12 @@ var miseEnvPaths = []string{
 // toolVersions is asdf's file, which mise reads as well.
 const toolVersions = ".tool-versions"
 
-// file is a version file of a language, and its parser.
+// file describes one kind of version file of a language, such as .nvmrc.
 type file struct {
 	name     string
 	runtime  string // "" if the file may declare several runtimes
 	resolved bool   // the file is searched upwards from the resolved path of the working directory
-	// parse parses the file; nil for a file with a version on its first line.
+	// parse parses the file's text. If the field parse is nil, the file has a version on its first line.
 	parse func(p *Prober, path string, text []byte) ([]rawDeclaration, error)
 }
 

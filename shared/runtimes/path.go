@@ -82,7 +82,7 @@ func (p *Prober) shimOf(runtime string, in pathEntry) string {
 // running is what the shell runs according to PATH, regardless of declarations.
 type running struct {
 	version *Installation // the version that a manager has put into PATH, or the system's version; nil if neither
-	source  string        // the variable that leads to version
+	source  string        // the name of the environment variable that leads to this version, such as $PATH
 	shim    string        // the manager whose shim selects a version each time it runs, or ""
 }
 
@@ -162,7 +162,7 @@ func (p *Prober) isLinkOfManager(runtime, dir string) bool {
 	if runtime == Node && dir == p.variable("FNM_MULTISHELL_PATH") {
 		return true
 	}
-	if filepath.Base(dir) != currentLink { // the name of all other such symlinks
+	if filepath.Base(dir) != currentLink { // the symlinks of omg, nvm and SDKMAN all have this name
 		return false
 	}
 	switch runtime {

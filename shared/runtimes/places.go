@@ -198,8 +198,8 @@ func (p *Prober) global(runtime string) []Declaration {
 	return all
 }
 
-// nodeAt returns the version in the path of a directory: …/v20.1.0 of nvm, …/v20.1.0/installation of fnm; "" if the
-// path contains no version.
+// nodeAt returns the version of node whose directory is dir: the version is a part of the path, …/v20.1.0 in nvm and
+// …/v20.1.0/installation in fnm. It returns "" if the path contains no version.
 func nodeAt(dir string) string {
 	if filepath.Base(dir) == "installation" {
 		dir = filepath.Dir(dir)
@@ -242,8 +242,8 @@ func (p *Prober) miseGlobals() []globalDeclaration {
 	return p.globals
 }
 
-// current returns the version that omg's own symlink selects, as a declaration. The symlink leads to a version of omg's
-// beside it, or to the directory of a version that another manager has installed.
+// current returns the version that omg's own symlink selects, as a declaration. The symlink leads to a version in the same
+// directory, which omg manages, or to the directory of a version that another manager has installed.
 func (p *Prober) current(runtime string) []Declaration {
 	root := omgVersions(p)
 	if !p.isPresent(root) {
@@ -255,7 +255,7 @@ func (p *Prober) current(runtime string) []Declaration {
 		return nil
 	}
 	name := filepath.Base(target)
-	if name == "installation" { // the directory of a version of fnm's
+	if name == "installation" { // fnm installs a version in VERSION/installation
 		name = filepath.Base(filepath.Dir(target))
 	}
 	d := rawDeclaration{runtime: runtime, want: bareRequest(runtime, name)}.declaration(Current, path)

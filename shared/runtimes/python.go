@@ -68,8 +68,9 @@ func pythonRequest(want string) string {
 	return rest
 }
 
-// pythonVariant splits rest, the part of a version after its numbers, into the variant and the text before the variant.
-func pythonVariant(rest string) (without, variant string) {
+// pythonVariant splits the text after the numbers of a version into the variant and the text before the variant: rc1t
+// becomes rc1 and freethreaded.
+func pythonVariant(text string) (without, variant string) {
 	for _, v := range []struct{ suffix, name string }{
 		{"+freethreaded+debug", "freethreaded+debug"},
 		{"+freethreaded", "freethreaded"},
@@ -79,11 +80,11 @@ func pythonVariant(rest string) (without, variant string) {
 		{"t", "freethreaded"},
 		{"d", "debug"},
 	} {
-		if before, ok := strings.CutSuffix(rest, v.suffix); ok && (before == "" || isDigit(before[len(before)-1])) {
+		if before, ok := strings.CutSuffix(text, v.suffix); ok && (before == "" || isDigit(before[len(before)-1])) {
 			return before, v.name
 		}
 	}
-	return rest, ""
+	return text, ""
 }
 
 // activated returns the Python environment that the shell has activated, as a declaration. If a virtual environment and
@@ -148,7 +149,7 @@ func (p *Prober) virtualEnv(dir string) (Installation, bool) {
 	eachLine(text, func(line string) bool {
 		key, value, _ := strings.Cut(line, "=")
 		switch strings.TrimSpace(key) {
-		case "version", "version_info": // venv and uv; virtualenv
+		case "version", "version_info": // venv and uv write version, virtualenv writes version_info
 			v = strings.TrimSpace(value)
 		}
 		return v == ""
@@ -183,7 +184,7 @@ func (p *Prober) followed(path string) string {
 		}
 		path, at = target, target
 		if p.isSystemBin(filepath.Dir(path)) {
-			break // a program of pacman's packages, which interpreter knows
+			break // the method interpreter recognizes a program of pacman's packages by this path
 		}
 	}
 	return at

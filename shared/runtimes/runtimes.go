@@ -2,9 +2,9 @@
 // directory declares, and which version would run there.
 //
 // The package only reads files: it starts no program, uses no network, and writes nothing, except that Use replaces one
-// symlink. Reading is limited: the entries of a directory, the size of a file, the number of directories upwards. Of
-// all files only regular ones are opened, so that opening a file never blocks. Anyone may have written the files, so
-// text that is shown to people has to go through Shown.
+// symlink. Three things are limited: the number of entries of a directory, the size of a file, and the number of
+// directories that are searched upwards. Only regular files are opened, so that opening a file never blocks. Anyone may
+// have written the files, so text that is shown to people has to go through Shown.
 //
 // # Precedence
 //
@@ -56,7 +56,7 @@ func Canonical(name string) (string, bool) {
 	return "", false
 }
 
-// Env is everything besides files that a result depends on.
+// Env contains everything that a result depends on, except the files.
 type Env struct {
 	// Getenv looks up an environment variable; nil means an empty environment.
 	Getenv func(string) string
@@ -129,11 +129,11 @@ type Declaration struct {
 	Source  string // the path of the file, or $ and the name of the variable
 
 	demands bool          // the declaration is a requirement and chooses no version
-	found   *Installation // the runtime, if the declaration is the runtime's directory
-	exact   bool          // the declaration is a directory without a runtime
+	found   *Installation // the runtime in the declared directory, if a directory is declared and not a version
+	exact   bool          // a directory is declared, but it contains no runtime
 	as      string        // the version to look for instead of Want; "" means Want
 	unknown bool          // only the version manager can tell what Want means
-	manager string        // the manager that Source is a global file of, or ""
+	manager string        // the manager to which the file Source belongs, if it is a global file; otherwise ""
 }
 
 // Installation is one installed version of a runtime. Version and Alias are Showable.
@@ -141,14 +141,14 @@ type Installation struct {
 	Runtime string
 	Version string // without a leading v or go: 20.1.0, 1.24.3, temurin-21.0.1
 	Alias   string // another name of the version, such as the rustup toolchain stable
-	Manager string // omg, mise, asdf, nvm, …; system for a package
+	Manager string // the manager that installed the version: omg, mise, asdf, nvm, …; "system" for a package
 	Path    string // the directory of the version; "" if a package has no directory of its own
 }
 
 // Active is the version that would run.
 type Active struct {
 	Runtime string
-	Version string // if Missing, the declared version; "" if nothing would run
+	Version string // the version that would run; if Missing is set, the declared version; "" if there is neither
 	Manager string
 	Path    string
 	Missing bool // the version is declared but not installed
@@ -174,35 +174,35 @@ type Prober struct {
 	wants []string // the requested runtimes
 	notes []Note
 
-	remote func(fd int) bool // remoteFS; tests set another function
+	remote func(fd int) bool // the function remoteFS; tests replace it
 
 	logical    *dirChain
 	physical   *dirChain
 	walked     bool
-	directory  map[string][]Declaration // in directories, by runtime, nearest first
-	shell      map[string][]Declaration // in the environment, by runtime
-	existing   map[string]bool          // whether a path exists; see isPresent
+	directory  map[string][]Declaration // the declarations in directories, by runtime; the nearest directory is first
+	shell      map[string][]Declaration // the declarations in the environment, by runtime
+	existing   map[string]bool          // the results of isPresent, by path
 	listings   map[string]listing       // by directory
 	homeList   listing                  // of the home directory; nil until it is read
-	dirents    []byte                   // the buffer of list
+	dirents    []byte                   // the buffer into which the method list reads
 	versions   map[string][]Installation
-	dirs       map[string]string   // directories by name; see once
-	managed    map[string][]string // by runtime: the root directories of its managers
+	dirs       map[string]string   // the results of once, by name
+	managed    map[string][]string // the root directories of the managers that can install a runtime, by runtime
 	system     map[string]string
 	systems    map[string]maybeInstalled // by runtime
 	globals    []globalDeclaration
 	readGlobal bool
 	rustup     *rustupSettings
 	miseState  *mise
-	voltaAsked bool // volta's key in the nearest package.json was looked up
+	voltaAsked bool // the key volta was looked up in the nearest package.json
 	entries    []pathEntry
 	splitPath  bool
 	running    map[string]running // by runtime
 	goDemanded *goDemand
-	goTexts    map[string]map[string]string // the go command's settings, by file
+	goTexts    map[string]map[string]string // the settings in the go command's files, by the file's path
 }
 
-// maybeInstalled is an installed version; if ok is false, none is installed.
+// maybeInstalled is an installed version. If ok is false, no version is installed.
 type maybeInstalled struct {
 	Installation
 	ok bool
@@ -269,7 +269,8 @@ func (p *Prober) base(variable string, home ...string) string {
 	})
 }
 
-// once returns the directory that is stored under a name. The first call for the name calls find and stores its result.
+// once returns the directory that the function find returns. It calls find only at the first call for a name, and stores
+// the directory under the name for later calls.
 func (p *Prober) once(name string, find func() string) string {
 	dir, known := p.dirs[name]
 	if !known {

@@ -34,7 +34,7 @@ func parseTOML(text []byte) (table, error) {
 	root := table{}
 	at := root
 	var prefix []string
-	arrays := map[string]string{} // by key of an array of tables: a text that identifies the array's current table
+	arrays := map[string]string{} // a text that identifies the current table of an array of tables, by the array's key
 	seen := map[string]bool{}
 	twice := func(key []string) error { return fmt.Errorf("TOML: %q is there twice", strings.Join(key, ".")) }
 	once := func(key []string) bool {
@@ -92,7 +92,7 @@ func subtable(t table, key []string) (table, bool) {
 			t = inner
 		case table:
 			t = v
-		case []any: // of an array of tables, the last table is meant
+		case []any: // the key of an array of tables means the last table of the array
 			last, ok := table(nil), len(v) > 0
 			if ok {
 				last, ok = v[len(v)-1].(table)

@@ -18,7 +18,7 @@ var someTOML = []string{
 	"a = 'x'\na = 'y'\n", "[a]\n[a]\n", "a", "[a", "a = ", "a = 'x", "a = {b = 1", "\x00", "a = \"\xff\"\n", "a = 1979-05-27\n",
 }
 
-// texts calls add with each string in a decoded value, after the string's key and an equals sign.
+// texts passes each string in a decoded value to the function add, in the form KEY=STRING.
 func texts(key string, value any, add func(string)) {
 	switch v := value.(type) {
 	case string:

@@ -62,7 +62,7 @@ func parseVersion(runtime, s string) version {
 		}
 		n, err := strconv.ParseUint(s[:j], 10, 63)
 		if err != nil {
-			break // too large for a real version
+			break // the number does not fit, so this is not a real version
 		}
 		v.nums = append(v.nums, n)
 		s = s[j:]
@@ -130,7 +130,8 @@ func compareVersions(runtime, a, b string) int {
 	return cmp.Or(compareRest(v.rest, w.rest), cmp.Compare(w.variant, v.variant))
 }
 
-// compareRest orders the parts of two versions after their numbers. It compares digits by value: rc2 < rc10.
+// compareRest compares the texts that follow the numbers in two versions, such as rc2 and rc10. It compares digits by
+// value: rc2 < rc10.
 func compareRest(a, b string) int {
 	for a != "" && b != "" {
 		i, j := digits(a), digits(b)
@@ -230,13 +231,13 @@ func parseComparators(s string) (interval, bool) {
 		if !ok {
 			return interval{}, false
 		}
-		all = all.and(one)
+		all = all.intersect(one)
 	}
 	return all, true
 }
 
-// and returns the intersection of two intervals.
-func (i interval) and(j interval) interval {
+// intersect returns the intersection of two intervals.
+func (i interval) intersect(j interval) interval {
 	if compareNums(j.lo, i.lo) > 0 {
 		i.lo = j.lo
 	}
@@ -303,10 +304,10 @@ func comparator(op string, nums []uint64) (interval, bool) {
 		return interval{hi: next(nums, n)}, true
 	case "~":
 		return interval{lo: nums, hi: next(nums, min(n, 2))}, true
-	case "~=": // in Python, the last number of the written version may increase
+	case "~=": // Python's ~=3.12 means >=3.12 and <4, and ~=3.12.1 means >=3.12.1 and <3.13
 		return interval{lo: nums, hi: next(nums, max(1, n-1))}, true
 	case "^":
-		keep := 1 // the numbers up to the first one that is not 0 must be equal
+		keep := 1 // the first number that is not 0 must not change: ^1.2 means >=1.2 and <2, and ^0.2 means >=0.2 and <0.3
 		for keep < n && nums[keep-1] == 0 {
 			keep++
 		}

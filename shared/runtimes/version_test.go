@@ -14,7 +14,7 @@ func TestCompareVersions(t *testing.T) {
 		{Go, "1.9", "1.21rc2", "1.21", "1.21.1", "1.22.10"},
 		{Java, "1.8.0_392", "11.0.2", "17.0.9-tem", "21.0.1-tem", "temurin-21.0.2"},
 		{Rust, "stable", "1.80.0", "1.97.0-nightly", "1.97.0"},
-		{Bun, "0.99999999999999999999", "1.1"}, // a number that is too large ends the parsed version
+		{Bun, "0.99999999999999999999", "1.1"}, // the second number is too large, so parsing ends after the first
 	} {
 		runtime, versions := order[0], order[1:]
 		for i := range versions {
