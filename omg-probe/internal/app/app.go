@@ -64,7 +64,7 @@ func run(args []string, stdout io.Writer) error {
 		}
 		return write(stdout, text)
 	}
-	return show(r.until(o.deadline, func(a render.Report) {
+	return show(r.readUntil(o.deadline, func(a render.Report) {
 		_ = show(a) // a prompt must not fail
 		os.Exit(exit.OK)
 	}))
@@ -102,7 +102,7 @@ func write(w io.Writer, text string) error {
 		return nil
 	}
 	if _, err := w.Write([]byte(text)); err != nil {
-		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("writing the answer: %w", err)}
+		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write the output: %w", err)}
 	}
 	return nil
 }

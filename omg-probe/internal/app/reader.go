@@ -36,7 +36,7 @@ func (o *options) prepare() (*reader, error) {
 	if dir == "" || !filepath.IsAbs(dir) {
 		wd, err := os.Getwd()
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, exit.With(exit.Failed, fmt.Errorf("the working directory: %w", err))
+			return nil, exit.With(exit.Failed, fmt.Errorf("cannot determine the working directory: %w", err))
 		}
 		if err != nil {
 			wd = "/" // the directory was removed; a prompt must not fail
@@ -80,7 +80,8 @@ func (r *reader) readStatus() render.LoadedStatus {
 		}
 		if err == nil {
 			r.file, r.stale = file, nil
-			// If the list is empty, the daemon may not know the versions: pacman's database is read instead.
+			// An empty list may also mean that the daemon does not know the versions. Then r.env.System stays nil, and the
+			// versions are read from pacman's database.
 			if len(s.System) > 0 {
 				r.env.System = make(map[string]string, len(s.System))
 			}
@@ -97,10 +98,10 @@ func (r *reader) readStatus() render.LoadedStatus {
 	return first
 }
 
-// until reads all data of the report and returns the report. If the deadline passes first, until calls the function
-// onDeadline once, with the incomplete report. This function must end the process, because the goroutine that reads
-// may be stuck in a system call.
-func (r *reader) until(deadline time.Duration, onDeadline func(render.Report)) render.Report {
+// readUntil reads all data of the report and returns the report. If the deadline passes first, readUntil calls the
+// function onDeadline once, with the incomplete report. This function must end the process, because the goroutine that
+// reads may be stuck in a system call.
+func (r *reader) readUntil(deadline time.Duration, onDeadline func(render.Report)) render.Report {
 	a := render.Report{WantsStatus: r.o.status}
 	var mu sync.Mutex // guards a
 	if deadline > 0 {
@@ -110,7 +111,7 @@ func (r *reader) until(deadline time.Duration, onDeadline func(render.Report)) r
 		})
 		defer timer.Stop()
 	}
-	r.all(func(store func(*render.Report)) {
+	r.readAll(func(store func(*render.Report)) {
 		mu.Lock()
 		defer mu.Unlock()
 		store(&a)
@@ -130,9 +131,9 @@ func (r *reader) names() []string {
 	return r.o.runtimes
 }
 
-// all reads all data of the report. After reading a part of the report, it calls the function add with a function that
-// stores this part in the report.
-func (r *reader) all(add func(func(*render.Report))) {
+// readAll reads all data of the report. After reading a part of the report, it calls the function add with a function
+// that stores this part in the report.
+func (r *reader) readAll(add func(func(*render.Report))) {
 	names := r.names()
 	status := r.readStatus()
 	add(func(a *render.Report) { a.Status = status })
@@ -151,7 +152,7 @@ func (r *reader) all(add func(func(*render.Report))) {
 	}
 }
 
-// number returns the number that omg-probe prints for the argument name, which is ec, tc, oc or uc.
+// number returns the number that omg-probe prints for one of the arguments ec, tc, oc and uc.
 func number(name string, s render.LoadedStatus) statusfile.Number {
 	switch name {
 	case "ec":
