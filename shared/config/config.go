@@ -51,7 +51,7 @@ type Cache struct {
 type Memory struct {
 	// Soft limit of the Go heap and stacks; 0 to use the variable GOMEMLIMIT, or no limit if GOMEMLIMIT is not set.
 	Limit Size `toml:"limit" min:"0" reload:"yes"`
-	// Maximum size of all cached replies together; 0 to keep none.
+	// Maximum total size of all cached replies; 0 to keep none.
 	MaxCaches Size `toml:"max_caches" min:"0"`
 	// Size of the write buffer and of the block cache of the store on disk.
 	MaxStore Size `toml:"max_store" min:"1MiB" max:"1GiB"`

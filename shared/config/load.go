@@ -211,8 +211,8 @@ func valueOf(node *unstable.Node) (value, error) {
 	return v, nil
 }
 
-// SetFlag changes the setting with the key name, such as log.level, to the value text. flag is the command-line flag that
-// the value comes from.
+// SetFlag sets a setting from a command-line flag. The parameter name is the setting's key, such as log.level. The
+// parameter text is the value, and the parameter flag is the flag's name, such as --log-level.
 func (l *Loaded) SetFlag(name, text, flag string) error {
 	k, ok := keyNamed(name)
 	if !ok {

@@ -134,7 +134,7 @@ func TestLoad_Errors(t *testing.T) {
 		`log.level = "loud"`:                     `:2: log.level: "loud" is not one of error, warn, info, debug, trace`,
 		`access.users = "root"`:                  `:2: access.users: a string is not a list: write it as ["one", "two"]`,
 		`access.users = [1]`:                     `:2: access.users: an element of the list is not a string: put it in quotes`,
-		`access.users = [""]`:                    `:2: access.users: a list with an empty name`,
+		`access.users = [""]`:                    `:2: access.users: an element of the list is empty`,
 		`metrics.address = "0.0.0.0:9100"`:       `:2: metrics.address: "0.0.0.0:9100" is not a local address: use 127.0.0.1, [::1] or a path`,
 		`metrics.address = "9100"`:               `:2: metrics.address: "9100" is neither an absolute path nor a host and a port`,
 		`debug.pprof = "pprof.sock"`:             `:2: debug.pprof: "pprof.sock" is not an absolute path`,

@@ -173,7 +173,7 @@ func (k key) set(c *Config, v value) error {
 		}
 		for i := range v.list {
 			if v.list[i] = strings.TrimSpace(v.list[i]); v.list[i] == "" {
-				return fmt.Errorf("a list with an empty name")
+				return fmt.Errorf("an element of the list is empty")
 			}
 		}
 		field.Set(reflect.ValueOf(v.list))
