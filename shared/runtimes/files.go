@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	maxEntries     = 4096   // entries that are read of a directory; a larger directory is not listed
-	maxPackages    = 65_536 // packages that are read of pacman's local database
+	maxEntries     = 4096   // entries that are read from a directory; a directory with more entries is not listed
+	maxPackages    = 65_536 // packages that are read from pacman's local database
 	maxFile        = 64 << 10
 	maxLevels      = 128 // directories from the working directory upwards
 	direntBuf      = 32 << 10
@@ -72,7 +72,7 @@ func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
 		return nil, false
 	}
 	defer unix.Close(fd)
-	// The path may lead to another file by now.
+	// Check the opened file, because the path may have been changed to lead to another file.
 	if err := unix.Fstat(fd, &st); err != nil || !p.readable(path, &st, limit) {
 		return nil, false
 	}

@@ -217,8 +217,8 @@ func TestUse_Concurrent(t *testing.T) {
 	require.Contains(t, versions, New(w.env()).Active(Node).Version)
 }
 
-// TestInstalled_HomeListed checks that symlinks in the home directory are followed, and that no system call is made for
-// a name that the listing of the home directory lacks.
+// TestInstalled_HomeListed checks that the home directory is listed only once: symlinks in the list are followed, and a
+// name that is not in the list is not looked up.
 func TestInstalled_HomeListed(t *testing.T) {
 	w := newMachine(t, "~/.nvm -> $HOME/n", "~/n/versions/node/v20.11.0/bin/node: x", "~/.volta -> $HOME/gone", ".nvmrc: 20")
 	p := New(w.env())

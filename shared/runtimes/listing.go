@@ -32,7 +32,7 @@ func (p *Prober) listed(path string) byte {
 	return unix.DT_UNKNOWN
 }
 
-// kind returns the kind of a name; absentEntry if the listing lacks the name.
+// kind returns the kind of the file called name, or absentEntry if the directory does not contain this name.
 func (l listing) kind(name string) byte {
 	if kind, there := l[name]; there {
 		return kind

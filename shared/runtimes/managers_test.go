@@ -291,8 +291,8 @@ func TestDeclaredHere(t *testing.T) {
 	}
 }
 
-// TestInstalled_UseLink checks that the symlink that Use makes to a version of another manager is not listed as an
-// installed version of omg's own.
+// TestInstalled_UseLink lets Use make a symlink to a version of another manager. It checks that Installed does not list
+// the symlink as a version that omg has installed.
 func TestInstalled_UseLink(t *testing.T) {
 	w := newMachine(t, nodes...)
 	_, err := Use(w.env(), Node, "20")

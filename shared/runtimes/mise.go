@@ -21,7 +21,7 @@ type mise struct {
 	blocked      map[string]bool // runtimes that are requested for other systems only, so that mise does not manage them
 }
 
-// miseSettings holds the settings of all configuration files together.
+// miseSettings has the merged settings of all configuration files of mise.
 type miseSettings struct {
 	disabled, enabled, idiomatic []string
 	onlyEnabled                  bool

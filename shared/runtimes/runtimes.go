@@ -131,7 +131,7 @@ type Declaration struct {
 	demands bool          // the declaration is a requirement and chooses no version
 	found   *Installation // the runtime in the declared directory, if a directory is declared and not a version
 	exact   bool          // a directory is declared, but it contains no runtime
-	as      string        // the version to look for instead of Want; "" means Want
+	as      string        // the version that a lock file or an alias gives instead of Want; "" if neither does
 	unknown bool          // only the version manager can tell what Want means
 	manager string        // the manager to which the file Source belongs, if it is a global file; otherwise ""
 }
@@ -186,7 +186,7 @@ type Prober struct {
 	homeList   listing                  // of the home directory; nil until it is read
 	dirents    []byte                   // the buffer into which the method list reads
 	versions   map[string][]Installation
-	dirs       map[string]string   // the results of once, by name
+	dirs       map[string]string   // the directories that the method once has stored, by name
 	managed    map[string][]string // the root directories of the managers that can install a runtime, by runtime
 	system     map[string]string
 	systems    map[string]maybeInstalled // by runtime

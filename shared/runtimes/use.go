@@ -20,8 +20,8 @@ var (
 )
 
 // Use selects the version that runs if no other declaration decides. It makes the symlink
-// <data>/versions/<runtime>/current lead to a version of omg's own or of another manager. The symlink is replaced by
-// one rename, so a reader sees either the old target or the new one. The parameter want is a version in the form that
+// <data>/versions/<runtime>/current lead to a version that omg or another manager has installed. The symlink is replaced
+// by one rename, so a reader sees either the old target or the new one. The parameter want is a version in the form that
 // version files allow: 20, lts/*, 3.12. If want is "system", Use removes the symlink. Use downloads nothing, and changes
 // no other file.
 func Use(env Env, runtime, want string) (Installation, error) {

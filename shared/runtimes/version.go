@@ -62,7 +62,7 @@ func parseVersion(runtime, s string) version {
 		}
 		n, err := strconv.ParseUint(s[:j], 10, 63)
 		if err != nil {
-			break // the number does not fit, so this is not a real version
+			break // no real version has a number of more than 63 bits
 		}
 		v.nums = append(v.nums, n)
 		s = s[j:]
@@ -183,7 +183,7 @@ func (v version) hasPrefix(runtime string, prefix version) bool {
 		strings.HasPrefix(v.rest, prefix.rest) && !alphanumeric(v.rest[len(prefix.rest)]))
 }
 
-// interval holds the versions from lo (included) to hi (excluded).
+// interval is the range of versions from lo (included) to hi (excluded).
 type interval struct {
 	lo, hi []uint64
 	open   bool // the interval has no upper end
