@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { await.Main(m) }
 var ctx = context.Background()
 
 // startServer starts a test server and returns the path of its socket. For each connection, the server calls the function
-// serve with the number of the connection. The first connection has the number 0.
+// serve with the connection and its number; the first connection has the number 0.
 func startServer(t testing.TB, serve func(nc *net.UnixConn, number int)) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s")

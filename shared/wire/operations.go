@@ -103,10 +103,10 @@ type Basis struct {
 	Sources []Source `msgpack:"sources,omitempty" json:"sources,omitempty"`
 }
 
-// SearchResult is the reply to a SearchRequest. A long reply is sent in chunks: Packages of all chunks together are the
-// list of packages, and every other field is in the first chunk. If the AUR was queried, the packages of the AUR follow
-// those of the repositories, Total is in the first chunk with packages of the AUR, and Sources of all chunks together are
-// the list of sources.
+// SearchResult is the reply to a SearchRequest. A long reply is sent in chunks. The client must join the lists Packages of
+// all chunks; every other field is in the first chunk. If the AUR was queried, the packages of the AUR follow those of the
+// repositories. Then Total is in the first chunk with packages of the AUR, and this chunk also has the AUR's element of
+// the list Sources.
 type SearchResult struct {
 	Basis `msgpack:",inline"`
 	// Total is the number of all matches, including matches beyond the request's Limit.
