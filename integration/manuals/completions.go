@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// The kinds of words that a command takes as arguments.
+// The kinds of arguments that a command accepts.
 const (
 	packages  = "packages"  // names of the repositories' packages
 	installed = "installed" // names of installed packages
-	keys      = "settings"  // keys of the configuration
+	keys      = "settings"  // names of settings, such as cache.ttl
 	paths     = "paths"     // files and directories
 )
 
-// arguments maps each command to the kinds of words that it accepts as arguments, or to the words. Commands that are
-// not in the map accept any text, or no argument.
+// arguments maps each command to the kind of its arguments, or to a list of the words that it accepts. Commands that
+// are not in the map accept any text, or no argument.
 var arguments = map[string]string{
 	"omg info": packages, "omg why": installed, "omg files": installed, "omg security": installed, "omg config": keys, "omg owns": paths,
 	"omg which": runtimes, "omg list": runtimes, "omg use": runtimes,
@@ -26,8 +26,9 @@ var arguments = map[string]string{
 
 const runtimes = "node python go rust ruby java bun"
 
-// sources are the commands that print the words of a kind. A name may come from a hostile repository and is inserted
-// into a command line: only names that cannot be a command are offered.
+// sources maps a kind of arguments to the shell command that prints all arguments of this kind. Package names may come
+// from a hostile repository, and a completion inserts them into a command line. Therefore only harmless names are
+// offered.
 var sources = map[string]string{
 	packages:  `omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | ` + harmless,
 	installed: `omg installed -q 2>/dev/null | ` + harmless,
@@ -47,7 +48,7 @@ type place struct {
 // choice is a flag in one spelling.
 type choice struct {
 	name, about string
-	value, file bool // whether it takes a value, and whether that is a path
+	value, file bool // whether the flag needs a value, and whether the value is a path
 }
 
 // places returns all places of a program.
@@ -92,8 +93,8 @@ func commandPatterns(all []place) string {
 	return strings.Join(patterns, "|")
 }
 
-// valueFlags lists the flags whose value is a path, or all other flags with a value. A flag that has no value in
-// another command is left out.
+// valueFlags lists the flags whose value is a path if the parameter file is true, otherwise the flags with any other
+// value. A flag that has no value in another command is left out.
 func valueFlags(all []place, file bool) string {
 	var flags []string
 	plain := map[string]bool{}
@@ -112,7 +113,7 @@ func valueFlags(all []place, file bool) string {
 	return strings.Join(flags, "|")
 }
 
-// kinds returns the kinds of words that a program takes.
+// kinds returns the kinds of arguments that the commands of a program accept.
 func kinds(all []place) (names []string) {
 	for _, kind := range []string{packages, installed, keys} {
 		if slices.ContainsFunc(all, func(p place) bool { return p.kind == kind }) {

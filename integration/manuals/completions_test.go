@@ -21,21 +21,21 @@ import (
 func newUser(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.Generated(fixture.Options{Packages: 100, Seed: 4, Installed: 30}), harness.Private())
-	for path, text := range made(t) {
+	for path, text := range generatedFiles(t) {
 		if strings.HasPrefix(path, "packaging/completions/") {
 			harness.Write(t, s.Path(filepath.Base(path)), text)
 		}
 	}
 	databases := " '" + strings.Join(s.Databases(), "' '") + "' "
-	program(s, "omg", "exec '"+s.Program("omg")+"'"+databases+`"$@"`)
-	program(s, "omg-index", `if [ "$1" = build ]; then shift; set -- build`+databases+`"$@"; fi; exec '`+s.Program("omg-index")+`' "$@"`)
-	program(s, "omg-probe", "exec '"+s.Program("omg-probe")+`' "$@" --dbpath '`+s.DB+"'")
+	writeProgram(s, "omg", "exec '"+s.Program("omg")+"'"+databases+`"$@"`)
+	writeProgram(s, "omg-index", `if [ "$1" = build ]; then shift; set -- build`+databases+`"$@"; fi; exec '`+s.Program("omg-index")+`' "$@"`)
+	writeProgram(s, "omg-probe", "exec '"+s.Program("omg-probe")+`' "$@" --dbpath '`+s.DB+"'")
 	s.Dir = s.Home
 	return s.With("PATH="+s.Path("bin")+":"+s.Bin+":"+os.Getenv("PATH"), "TERM=dumb")
 }
 
-// program writes a script that comes first in PATH.
-func program(s *harness.System, name, script string) {
+// writeProgram writes a script to a directory that comes first in PATH.
+func writeProgram(s *harness.System, name, script string) {
 	s.T.Helper()
 	harness.WriteProgram(s.T, s.Path("bin", name), "#!/bin/sh\n"+script+"\n")
 }
@@ -52,8 +52,9 @@ func run(s *harness.System, name string, args ...string) string {
 	return r.Stdout + r.Stderr
 }
 
-// completionCases are lines, what their completion must offer, and what it must not.
-var completionCases = []struct{ line, offers, not string }{
+// completionCases lists typed command lines. The completion of each line must offer the word offers, and must not offer
+// the word excludes.
+var completionCases = []struct{ line, offers, excludes string }{
 	{"omg sea", "search", "security"},
 	{"omg search --li", "--limit", "--live x"},
 	{"omg cache ", "clear", "search"},
@@ -73,9 +74,9 @@ var completionCases = []struct{ line, offers, not string }{
 func offered(t *testing.T, complete func(line string) string) {
 	t.Helper()
 	for _, c := range completionCases {
-		words := strings.Fields(strings.ReplaceAll(complete(c.line), "/", " ")) // a directory with or without its slash
+		words := strings.Fields(strings.ReplaceAll(complete(c.line), "/", " ")) // some shells append a slash to a directory
 		require.Contains(t, words, c.offers, c.line)
-		require.NotContains(t, words, c.not, c.line)
+		require.NotContains(t, words, c.excludes, c.line)
 	}
 }
 
@@ -140,9 +141,10 @@ bindkey '^I' list-choices
 			printed <- string(b[:n])
 		}
 	}()
-	// until reads the output of zsh until it contains the word, and returns all words since the last typed line.
+	// waitFor reads the output of zsh until the given word appears. It returns all words that zsh has printed since the
+	// last typed line.
 	text := ""
-	until := func(what, word string) (words []string) {
+	waitFor := func(what, word string) (words []string) {
 		for !slices.Contains(words, word) {
 			more := harness.Receive(t, printed, "%s: %s; zsh printed %q", what, word, text)
 			require.NotEmpty(t, more, "zsh has ended: %q", text)
@@ -151,17 +153,18 @@ bindkey '^I' list-choices
 		}
 		return words
 	}
-	until("start", "ready>")
+	waitFor("start", "ready>")
 	for _, c := range completionCases {
 		text = ""
 		_, err = tty.WriteString(c.line + "\t")
 		require.NoError(t, err)
-		until(c.line, c.offers)
-		// Discard the line. The mark is printed after the whole list. The typed line does not contain it: its echo would end
-		// the wait too early, and the rest would be taken for the next case's.
+		waitFor(c.line, c.offers)
+		// Discard the typed line, and let zsh print a mark after the list of completions. The command must not contain
+		// the mark itself: otherwise its echo would end the wait too early, and the next case would read the rest of
+		// this list.
 		_, err = tty.WriteString("\x15print '' ma''rk\r")
 		require.NoError(t, err)
-		require.NotContains(t, until(c.line, "mark"), c.not, c.line)
+		require.NotContains(t, waitFor(c.line, "mark"), c.excludes, c.line)
 	}
 }
 
@@ -169,7 +172,7 @@ bindkey '^I' list-choices
 func TestCompletion_HostileNames(t *testing.T) {
 	t.Parallel()
 	s := newUser(t)
-	program(s, "omg", "printf '%s\\n' good '$(touch ran)' '`touch ran`' 'x;touch ran' '-rf' 'two words'")
+	writeProgram(s, "omg", "printf '%s\\n' good '$(touch ran)' '`touch ran`' 'x;touch ran' '-rf' 'two words'")
 	out := run(s, "bash", "--norc", "-c", `. ./omg.bash; COMP_WORDS=(omg why ''); COMP_CWORD=2; _omg; printf '%s\n' "${COMPREPLY[@]}"`)
 	require.Contains(t, strings.Fields(out), "good")
 	require.NotContains(t, out, "touch")

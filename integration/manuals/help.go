@@ -12,7 +12,7 @@ import (
 
 // help is the --help of a program or of one of its commands.
 type help struct {
-	name     []string // the names of the program, of its command and of the command's command
+	name     []string // the names of the program, command and subcommand
 	usage    []string // without the name
 	about    string   // one line
 	text     []string // paragraphs
@@ -27,15 +27,15 @@ type item struct{ head, text string }
 var (
 	heading = regexp.MustCompile(`^[A-Z][A-Za-z ]+:$`)
 	gap     = regexp.MustCompile(`\s{2,}`)
-	twice   = regexp.MustCompile(` \[ .* \]$`) // --repo NAME [ --repo NAME ]
+	twice   = regexp.MustCompile(` \[ .* \]$`) // the help shows a repeatable flag as --repo NAME [ --repo NAME ]
 )
 
-// hang is the time limit for a program that prints its help.
-const hang = 3 * time.Minute
+// helpTimeout limits the run time of a program that prints its help.
+const helpTimeout = 3 * time.Minute
 
-// ask runs --help of a program and of each of its commands.
+// ask runs a program and each of its commands with --help.
 func ask(bin string, name ...string) (help, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), hang)
+	ctx, cancel := context.WithTimeout(context.Background(), helpTimeout)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, filepath.Join(bin, name[0]), append(name[1:len(name):len(name)], "--help")...).Output()
 	if err != nil {
@@ -107,7 +107,7 @@ func parse(text string, name ...string) (help, error) {
 	return h, nil
 }
 
-// list parses rows of two columns, with two spaces or more between them.
+// list parses a list in a help text. Each row has two columns, with at least two spaces between the columns.
 func list(lines []string) (all []item) {
 	margin := -1
 	for _, line := range lines {
@@ -116,7 +116,7 @@ func list(lines []string) (all []item) {
 		switch {
 		case text == "":
 			margin = -1
-		case indent == 0: // a text after the list
+		case indent == 0: // the list has ended
 			return all
 		case margin >= 0 && indent > margin+4:
 			all[len(all)-1].text += " " + text

@@ -1,5 +1,6 @@
 // Package manuals generates the manual pages, the shell completions and docs/config.md from the programs' --help and
-// the comments of the configuration's structs. What neither contains (files, environment, examples) is in pages/.
+// the comments of the configuration's structs. The directory pages contains the other sections of each page, such as
+// FILES and EXAMPLES.
 package manuals
 
 import (
@@ -49,7 +50,7 @@ func Make(root, bin string) (map[string]string, error) {
 func fill(name, made string) (string, error) {
 	text, err := pages.ReadFile("pages/" + name)
 	if err != nil {
-		return "", fmt.Errorf("a page to write: %w", err)
+		return "", fmt.Errorf("cannot read the template of a page: %w", err)
 	}
 	return strings.Replace(string(text), "@MADE@", made, 1), nil
 }

@@ -25,8 +25,8 @@ var files struct {
 	err  error
 }
 
-// made returns all generated files, by their path.
-func made(t *testing.T) map[string]string {
+// generatedFiles returns the content of all generated files, by path.
+func generatedFiles(t *testing.T) map[string]string {
 	t.Helper()
 	root, bin := harness.Root(t), harness.Programs(t)
 	files.once.Do(func() { files.made, files.err = Make(root, bin) })
@@ -38,7 +38,7 @@ func made(t *testing.T) map[string]string {
 // TestSettings_AllDocumented compares the package's settings with the documents, without the code that generated them.
 func TestSettings_AllDocumented(t *testing.T) {
 	loaded := config.Loaded{Config: config.Default()}
-	files := made(t)
+	files := generatedFiles(t)
 	markdown, manual := files["docs/config.md"], files["packaging/man/omg-config.5"]
 	row := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| [A-Z].*[.] \\| [^|]+ \\| `[^`]+` \\| `(OMG_[A-Z_]+)` \\| (?:SIGHUP|restart) \\|$")
 	documented := map[string]bool{}
@@ -83,18 +83,18 @@ func TestPages_HaveAllOfTheHelp(t *testing.T) {
 		require.NotZero(t, checked, name)
 		return checked
 	}
-	files := made(t)
+	files := generatedFiles(t)
 	for page, least := range map[string]int{"omg.1": 200, "omgd.8": 8, "omg-index.1": 15, "omg-probe.1": 10} {
 		program, _, _ := strings.Cut(page, ".")
 		require.Greater(t, look(files["packaging/man/"+page], program), least, page)
 	}
 }
 
-// TestPages_Mandoc: mandoc has no warning about a page.
+// TestPages_Mandoc checks that mandoc prints no warning about any manual page.
 func TestPages_Mandoc(t *testing.T) {
 	mandoc := need.Program(t, "mandoc")
 	pages := 0
-	for path, text := range made(t) {
+	for path, text := range generatedFiles(t) {
 		if !strings.HasPrefix(path, "packaging/man/") {
 			continue
 		}
@@ -115,8 +115,8 @@ func TestPages_Mandoc(t *testing.T) {
 	require.Equal(t, 6, pages)
 }
 
-// TestSettings_WithoutComment: a setting without words is refused, and the message
-// says where to write them.
+// TestSettings_WithoutComment checks that a setting without a comment is an error, and that the error says where to write
+// the comment.
 func TestSettings_WithoutComment(t *testing.T) {
 	source, err := os.ReadFile(filepath.Join(harness.Root(t), "shared", "config", "config.go"))
 	require.NoError(t, err)
@@ -124,8 +124,8 @@ func TestSettings_WithoutComment(t *testing.T) {
 	file := filepath.Join(root, "shared", "config", "config.go")
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 	for _, c := range []struct{ from, to, want string }{
-		{"\t// Time for which a reply is kept.\n", "", "config.go: Cache.TTL (cache.ttl) has no comment: say in sentences above the field"},
-		{`toml:"ttl"`, `toml:"life"`, "Cache.TTL is no setting"},
+		{"\t// Time for which a reply is kept.\n", "", "config.go: Cache.TTL (cache.ttl) has no comment: describe its meaning and unit"},
+		{`toml:"ttl"`, `toml:"life"`, "Cache.TTL has no setting"},
 		{"\tTTL Duration `toml:\"ttl\" min:\"1s\"`\n", "", "the setting cache.ttl is in no struct"},
 	} {
 		require.Equal(t, 1, strings.Count(string(source), c.from))
@@ -142,12 +142,12 @@ func TestRoff_PlainText(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestExamples_AreTaken checks that programs accept each example in a manual page, and each command in a document.
-func TestExamples_AreTaken(t *testing.T) {
+// TestExamples_Accepted checks that programs accept each example in a manual page, and each command in a document.
+func TestExamples_Accepted(t *testing.T) {
 	s := newUser(t)
 	harness.Write(t, s.Path("all.omgidx"), "")
 	var lines []string
-	for _, text := range made(t) {
+	for _, text := range generatedFiles(t) {
 		for line := range strings.Lines(text) {
 			if example, ok := strings.CutPrefix(strings.TrimSpace(line), ".Dl "); ok {
 				lines = append(lines, strings.ReplaceAll(example, `\(dq`, `"`))
@@ -165,17 +165,17 @@ func TestExamples_AreTaken(t *testing.T) {
 			lines = append(lines, strings.Split(strings.TrimSpace(block), "\n")...)
 		}
 	}
-	taken := map[string]int{}
+	accepted := map[string]int{}
 	for _, line := range lines {
 		program, rest, _ := strings.Cut(line, " ")
 		if !strings.HasPrefix(program, "omg") || strings.HasPrefix(rest, "daemon ") {
 			continue
 		}
-		taken[program]++
-		r := s.Run(need.Program(t, "bash"), "-c", line) // the command may find nothing, or its path may not exist
+		accepted[program]++
+		r := s.Run(need.Program(t, "bash"), "-c", line) // any exit code of omg is allowed except 2, wrong usage
 		require.NotContains(t, []int{2, 126, 127}, r.Code, "%s\n%s%s", line, r.Stdout, r.Stderr)
 	}
 	for _, program := range []string{"omg", "omg-index", "omg-probe"} {
-		require.NotZero(t, taken[program], program)
+		require.NotZero(t, accepted[program], program)
 	}
 }

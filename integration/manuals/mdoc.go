@@ -21,7 +21,7 @@ func manual(h help) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// commands writes a command's part, followed by those of its commands.
+// commands writes the section of a command, followed by the sections of its subcommands.
 func commands(b *strings.Builder, h help) {
 	name := strings.Join(h.name[1:], " ")
 	fmt.Fprintf(b, ".Ss %s\n%s.\n", roff(strings.Join(append([]string{name}, h.aliases...), ", ")), roff(capital(h.about)))
@@ -35,7 +35,7 @@ func commands(b *strings.Builder, h help) {
 	}
 }
 
-// body writes the text and the flags.
+// body writes the paragraphs and the flags of a help text.
 func body(b *strings.Builder, h help) {
 	for i, p := range h.text {
 		if i > 0 {

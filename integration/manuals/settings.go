@@ -23,13 +23,14 @@ type section struct {
 // key is one setting with its description.
 type key struct {
 	config.Setting
-	last string // the name within its section
+	last string // the last part of the name: ttl for cache.ttl
 	doc  string
 	may  string // the allowed values
 }
 
-// settings reads the description of each setting from the comments of the structs in shared/config and the rest from
-// the package itself. Both must have the same keys.
+// settings returns all settings with their descriptions. The descriptions are the comments in the source code of
+// shared/config. Everything else, such as the default, is requested from package config. Source code and package must
+// have the same settings.
 func settings(root string) ([]section, error) {
 	path := filepath.Join("shared", "config", "config.go")
 	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, path), nil, parser.ParseComments)
@@ -77,9 +78,9 @@ func settings(root string) ([]section, error) {
 			doc := words(f.Doc)
 			switch {
 			case !ok:
-				return fmt.Errorf("%s: %s.%s is no setting of the package", path, typ, f.Names[0])
+				return fmt.Errorf("%s: field %s.%s has no setting with the name of its toml tag", path, typ, f.Names[0])
 			case doc == "":
-				return fmt.Errorf("%s: %s.%s (%s) has no comment: say in sentences above the field what it means and what its unit is; make docs takes them from there",
+				return fmt.Errorf("%s: %s.%s (%s) has no comment: describe its meaning and unit in a comment above the field, from which make docs copies the description",
 					path, typ, f.Names[0], name)
 			}
 			all[at].keys = append(all[at].keys, key{setting, last, doc, allowedValues(f.Type, tag)})
@@ -95,7 +96,7 @@ func settings(root string) ([]section, error) {
 	return all[1:], nil
 }
 
-// words returns a comment on one line.
+// words returns the text of a comment as one line.
 func words(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(doc.Text()), " ") }
 
 // sentence removes the type's name from its comment: "Refresh is when …" becomes "When …".
