@@ -23,13 +23,13 @@ func IsDamaged(err error) bool {
 	return false
 }
 
-// ReadInto adds the packages of the repository's database to a source of an index that is being built. It calls the function
-// each, which may be nil, for every package. The slice skipped has an error text for each package that is too large for an
-// index. The text of err says what the user can do.
-func (r *Repository) ReadInto(ctx context.Context, into *pkgindex.SourceBuilder, each func()) (f pacmandb.SyncFile, skipped []string, err error) {
+// ReadInto reads the repository's database and adds its packages to an index that is being built. After each package that
+// was read, ReadInto calls the function count, unless count is nil. A package that is too large for an index is not added;
+// the slice skipped contains an error text for each such package. The text of err says what the user can do.
+func (r *Repository) ReadInto(ctx context.Context, into *pkgindex.SourceBuilder, count func()) (f pacmandb.SyncFile, skipped []string, err error) {
 	f, err = pacmandb.ReadSync(ctx, r.Database, r.Name, func(p *wire.Package) error {
-		if each != nil {
-			each()
+		if count != nil {
+			count()
 		}
 		err := into.Add(p)
 		if errors.Is(err, pkgindex.ErrRecordTooLarge) {
@@ -52,7 +52,7 @@ func (r *Repository) ReadInto(ctx context.Context, into *pkgindex.SourceBuilder,
 	return f, skipped, nil
 }
 
-// BuildInMemory builds an index of the repository in memory, for a program without a daemon that has no usable index file.
+// BuildInMemory builds an index of the repository in memory. omg-direct uses it if no index file matches the database.
 func (r *Repository) BuildInMemory(ctx context.Context) (*pkgindex.File, error) {
 	b := pkgindex.NewBuilder("memory", 0)
 	if _, _, err := r.ReadInto(ctx, b.AddSource(r.Name, pkgindex.KindRepo), nil); err != nil {

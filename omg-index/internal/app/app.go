@@ -47,11 +47,10 @@ func names(commands []*cli.Command) []string {
 	return list
 }
 
-// eachIndex calls the function do for each index file: those among the arguments and in the directories among them, or
-// without arguments those in the data directory. It does not check the owners of the files. It reports a bad index and
-// continues with the next one. It stops if do returns an error with an exit code, which means that output cannot be
-// written.
-func eachIndex(c *cli.Context, do func(*pkgindex.File) error) error {
+// eachIndex opens the index files that the arguments select (see indexes), and calls the function show for each index
+// file. It does not check the owners of the files. If an index is bad, eachIndex reports the error and continues with the
+// next index. An error of show that has an exit code means that the output cannot be written, and ends eachIndex.
+func eachIndex(c *cli.Context, show func(*pkgindex.File) error) error {
 	paths, err := indexes(c.Args().Slice())
 	if err != nil {
 		return exit.With(exit.Failed, err)
@@ -60,7 +59,7 @@ func eachIndex(c *cli.Context, do func(*pkgindex.File) error) error {
 	for _, path := range paths {
 		f, err := pkgindex.Open(path, nil)
 		if err == nil {
-			err = do(f)
+			err = show(f)
 			_ = f.Close()
 		}
 		switch {
@@ -77,7 +76,8 @@ func eachIndex(c *cli.Context, do func(*pkgindex.File) error) error {
 	return nil
 }
 
-// indexes returns the index files that the arguments name, or without arguments those in the data directory.
+// indexes returns the paths of index files. Each argument is an index file, or a directory whose index files are returned.
+// Without arguments, indexes returns the index files in the data directory.
 func indexes(args []string) (list []string, err error) {
 	if len(args) == 0 {
 		dir := sources.IndexDir(paths.Process().DataDir(""))

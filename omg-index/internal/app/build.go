@@ -18,7 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// buildOptions holds the flags of build.
+// buildOptions holds the flags of omg-index build.
 type buildOptions struct {
 	dbpath, pacmanConfig string
 	repos, databases     cli.StringSlice
@@ -33,16 +33,17 @@ func buildCommand() *cli.Command {
 		Name:  "build",
 		Usage: "build an index from pacman's databases, the AUR's dump, or both",
 		Description: `Reads the databases of the repositories in pacman.conf, or all databases in DIR/sync
-if there is no pacman.conf, and writes an index of each into the data directory. If a
-database cannot be read, an error says which, and its old index is kept.
+if there is no pacman.conf, and writes an index of each database into the data
+directory. If a database cannot be read, an error names this database, and the old
+index of the database is kept.
 
 With --output, one index of all sources is written to a file, which is replaced only
 if all sources could be read; "-" is standard output. The same databases give the same
 bytes, except for the time of the build, which SOURCE_DATE_EPOCH sets.
 
-With --aur, only the AUR's dump is read, packages-meta-ext-v1.json.gz, compressed or
-not. With --aur and one of --dbpath, --pacman-config, --repo and --db, the databases
-of the repositories are read as well.
+With --aur, only the AUR's dump is read. The dump is packages-meta-ext-v1.json.gz,
+compressed or not. With --aur and one of --dbpath, --pacman-config, --repo and --db,
+the databases of the repositories are read as well.
 
 ` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
@@ -58,8 +59,8 @@ of the repositories are read as well.
 	}
 }
 
-// gcPercent is GOGC during a build. Most of the heap is needed until the index is written. Therefore frequent
-// collections take little time and keep the heap small.
+// gcPercent is the value of GOGC during a build. It is below the default, 100, to keep the heap small. The more frequent
+// collections take little time, because a build creates little garbage.
 const gcPercent = 40
 
 func (o *buildOptions) run(c *cli.Context) error {
@@ -157,7 +158,7 @@ func (o *buildOptions) repositories(c *cli.Context) ([]source, error) {
 	return list, nil
 }
 
-// databaseFiles returns repositories for database files that are not in the configuration.
+// databaseFiles returns a repository for each database file that the flag --db names.
 func databaseFiles(files []string) (list []source, err error) {
 	var names []string
 	for _, path := range files {
@@ -174,7 +175,7 @@ func databaseFiles(files []string) (list []source, err error) {
 	return list, nil
 }
 
-// summarize prints a line for each source, and a line for the file or directory that was written.
+// summarize prints a line for each source that was read, and a line for the file or directory that was written.
 func (b *build) summarize(out string, size int64, built []*result) error {
 	total := 0
 	for _, r := range built {

@@ -313,7 +313,7 @@ func TestBuild_Usage(t *testing.T) {
 		{[]string{"-o", ""}, exit.Usage, "--output needs the path of a file"},
 		{[]string{"-o", w.path("link")}, exit.Usage, "a symbolic link, which would be replaced"},
 		{[]string{"-o", w.path("pipe")}, exit.Usage, "not a regular file"},
-		{[]string{"-o", w.database("core")}, exit.Usage, "is read for the index: name another file"},
+		{[]string{"-o", w.database("core")}, exit.Usage, "the index is built from this file: name another file"},
 		{[]string{"-o", w.path("nothing/x")}, exit.Failed, "hint: make the directory " + w.path("nothing") + " first"},
 		{[]string{"-o", w.path("db")}, exit.Failed, "is a directory"},
 		{[]string{"--aur", ""}, exit.Usage, "--aur needs the path of the AUR's dump"},

@@ -19,7 +19,7 @@ import (
 // schema is the version of the JSON output; see schema in omg/internal/app.
 const schema = 1
 
-// defaultIndex is the paragraph of the help about the default FILE.
+// defaultIndex is the paragraph of the help that describes the argument FILE and its default.
 const defaultIndex = "FILE may be a directory with indexes. Without FILE, the indexes in the data directory\nare read.\n\n"
 
 func infoCommand() *cli.Command {
@@ -76,8 +76,8 @@ func verifyCommand() *cli.Command {
 		Usage:     "check every byte of an index",
 		ArgsUsage: "[FILE...]",
 		Description: "An index is ok if this omg-index would build the same bytes from the packages in the\n" +
-			"index. The order, text and lists are checked, not only the checksums. The check does\n" +
-			"not show that these are the packages of the database.\n\n" + defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+			"index. Not only the checksums are checked, but also the order, text and lists of the\n" +
+			"packages. The index is not compared with the database from which it was built.\n\n" + defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {
 			return eachIndex(c, func(f *pkgindex.File) error {
 				if err := f.Verify(); err != nil {

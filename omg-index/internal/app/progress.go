@@ -8,7 +8,7 @@ import (
 	"github.com/omg-arch/omg/shared/command"
 )
 
-// progress shows the number of packages on a terminal; otherwise it does nothing.
+// progress shows on a terminal how many packages have been read. Without a terminal, it does nothing.
 type progress struct {
 	terminal io.Writer // nil if the output is not a terminal
 	n        atomic.Int64
@@ -21,8 +21,9 @@ func newProgress(w io.Writer) *progress {
 	return &progress{terminal: w}
 }
 
-// each returns the function to call for each package that was read. It returns nil without a terminal.
-func (p *progress) each() func() {
+// counter returns a function that must be called once for each package that was read. Without a terminal, counter returns
+// nil.
+func (p *progress) counter() func() {
 	if p.terminal == nil {
 		return nil
 	}

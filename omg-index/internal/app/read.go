@@ -21,8 +21,8 @@ func (r *repository) name() string        { return r.Name }
 func (r *repository) kind() pkgindex.Kind { return pkgindex.KindRepo }
 func (r *repository) path() string        { return r.Database }
 
-func (r *repository) read(ctx context.Context, into *pkgindex.SourceBuilder, each func()) *result {
-	f, skipped, err := r.ReadInto(ctx, into, each)
+func (r *repository) read(ctx context.Context, into *pkgindex.SourceBuilder, count func()) *result {
+	f, skipped, err := r.ReadInto(ctx, into, count)
 	return &result{
 		source: r, file: f.File, packages: f.Packages - len(skipped), warnings: f.Warnings, moreWarnings: f.MoreWarnings, skipped: skipped, err: err,
 	}
@@ -40,11 +40,11 @@ func (d *dump) name() string        { return aurdump.Repo }
 func (d *dump) kind() pkgindex.Kind { return pkgindex.KindAUR }
 func (d *dump) path() string        { return d.file }
 
-func (d *dump) read(ctx context.Context, into *pkgindex.SourceBuilder, each func()) *result {
+func (d *dump) read(ctx context.Context, into *pkgindex.SourceBuilder, count func()) *result {
 	var skipped []string
 	f, err := aurdump.Read(ctx, d.file, func(p *wire.Package) error {
-		if each != nil {
-			each()
+		if count != nil {
+			count()
 		}
 		err := into.Add(p)
 		if errors.Is(err, pkgindex.ErrRecordTooLarge) {

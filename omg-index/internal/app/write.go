@@ -26,7 +26,7 @@ type source interface {
 	name() string
 	kind() pkgindex.Kind
 	path() string
-	read(ctx context.Context, into *pkgindex.SourceBuilder, each func()) *result
+	read(ctx context.Context, into *pkgindex.SourceBuilder, count func()) *result
 }
 
 // result is the result of reading a source.
@@ -67,7 +67,7 @@ func (b *build) toFile(out string) error {
 	group, ctx := errgroup.WithContext(b.cli.Context)
 	for i, s := range b.sources {
 		group.Go(func() error {
-			results[i] = s.read(ctx, into[i], b.progress.each())
+			results[i] = s.read(ctx, into[i], b.progress.counter())
 			return results[i].err
 		})
 	}
@@ -88,11 +88,11 @@ func (b *build) toFile(out string) error {
 	return b.summarize(out, size, results)
 }
 
-// write writes an index and its origins.
+// write writes an index and its origin file. It returns the size of the index in bytes.
 func (b *build) write(builder *pkgindex.Builder, out string, results []*result) (size int64, err error) {
 	if err := builder.WriteFile(out); err != nil {
 		wrong := &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write the index: %w", err)}
-		if errors.Is(err, fs.ErrNotExist) { // the directory of the new file is missing
+		if errors.Is(err, fs.ErrNotExist) { // the directory does not exist
 			wrong.Hint = "make the directory " + filepath.Dir(out) + " first"
 		}
 		return 0, wrong
@@ -118,7 +118,7 @@ func (b *build) checkOutput(out string) error {
 		return command.Usagef("--output needs the path of a file")
 	case "-":
 		if command.IsTerminal(b.cli.App.Writer) {
-			return command.Usagef("--output -: an index is not for a terminal")
+			return command.Usagef("--output -: an index cannot be written to a terminal")
 		}
 		return nil
 	}
@@ -135,14 +135,14 @@ func (b *build) checkOutput(out string) error {
 	}
 	for _, s := range b.sources {
 		if fi, err := os.Stat(s.path()); err == nil && os.SameFile(there, fi) {
-			return command.Usagef("--output %s: is read for the index: name another file", out)
+			return command.Usagef("--output %s: the index is built from this file: name another file", out)
 		}
 	}
 	return nil
 }
 
-// maxTogether is the number of indexes that are built at the same time. Each index is in memory until it is written.
-const maxTogether = 2
+// maxConcurrent is the number of indexes that are built concurrently. Each index is in memory until it is written.
+const maxConcurrent = 2
 
 // toDirectory writes an index for each source. If a source cannot be read, its old index is kept, and the indexes of
 // the other sources are still built.
@@ -156,11 +156,11 @@ func (b *build) toDirectory(dir string) error {
 	results := make([]*result, len(b.sources))
 	sizes := make([]int64, len(b.sources))
 	var group errgroup.Group
-	group.SetLimit(maxTogether)
+	group.SetLimit(maxConcurrent)
 	for i, s := range b.sources {
 		group.Go(func() error {
 			builder := b.newBuilder()
-			r := s.read(b.cli.Context, builder.AddSource(s.name(), s.kind()), b.progress.each())
+			r := s.read(b.cli.Context, builder.AddSource(s.name(), s.kind()), b.progress.counter())
 			if results[i] = r; r.err == nil {
 				sizes[i], r.err = b.write(builder, sources.IndexPath(dir, s.kind(), s.name()), []*result{r})
 			}
