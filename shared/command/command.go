@@ -58,7 +58,7 @@ var printHelp = cli.HelpPrinterCustom
 func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Writer) int {
 	app.Writer, app.ErrWriter = stdout, stderr
 	app.Version = version.String()
-	app.Compiled = time.Unix(1, 0) // otherwise the framework reads the modification time of the program's file
+	app.Compiled = time.Unix(1, 0) // if Compiled is not set, the framework reads the modification time of the program file
 	app.UseShortOptionHandling = true
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.OnUsageError = usageError
@@ -66,30 +66,30 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	cli.OsExiter = func(int) {}
 	app.HideHelpCommand = len(app.Commands) == 0
 	setFlags(app.Flags)
-	general := ""
+	footer := ""
 	if len(app.Flags) > 0 {
-		general = "Global options: see " + app.Name + " --help"
+		footer = "Global options: see " + app.Name + " --help"
 	}
-	prepare(app.Commands, general)
-	// The framework ignores errors when it prints a help or a version, so keep the last error.
+	prepare(app.Commands, footer)
+	// The framework ignores write errors when it prints the help or the version. Therefore printErr keeps the last error.
 	var printErr error
 	cli.HelpPrinterCustom = func(w io.Writer, templ string, data any, funcs map[string]any) {
 		var text bytes.Buffer
 		printHelp(&text, templ, data, funcs)
-		_, printErr = w.Write(bytes.Replace(text.Bytes(), []byte("Shows a list of commands or help for one command"), []byte("show the commands, or the help of one"), 1))
+		_, printErr = w.Write(bytes.Replace(text.Bytes(), []byte("Shows a list of commands or help for one command"), []byte("show the commands, or the help of one command"), 1))
 	}
 	cli.VersionPrinter = func(c *cli.Context) {
 		_, printErr = fmt.Fprintf(c.App.Writer, "%s version %s\n", c.App.Name, c.App.Version)
 	}
 	err := app.RunContext(ctx, append(args[:1:1], arrange(app, args[1:])...))
-	var exitCoder cli.ExitCoder // "No help topic for …" is a usage error
+	var exitCoder cli.ExitCoder // the framework's error "No help topic for …", which is a usage error
 	if errors.As(err, &exitCoder) {
 		err = Usagef("%s", strings.ToLower(err.Error()))
 	}
 	if err == nil {
 		err = printErr
 	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // a signal ended the run; which step it interrupted does not matter
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // a signal canceled ctx; the user need not know during which step
 		err = exit.With(exit.Failed, errors.New("interrupted"))
 	}
 	if err != nil {
@@ -98,22 +98,22 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	return exit.Code(err)
 }
 
-// prepare sets what all commands have in common: flags, errors, and the text general at the end of each command's help. The
-// text is empty if the program has no global flags.
-func prepare(commands []*cli.Command, general string) {
+// prepare sets the options that all commands and their subcommands have in common, such as the handling of wrong flags. It
+// appends the paragraph footer to the help of each command. The footer is empty if the program has no global flags.
+func prepare(commands []*cli.Command, footer string) {
 	for _, c := range commands {
 		c.HideHelpCommand = true
 		c.UseShortOptionHandling = true
 		c.OnUsageError = usageError
 		setFlags(c.Flags)
-		if general != "" {
-			c.Description += "\n\n" + general
+		if footer != "" {
+			c.Description += "\n\n" + footer
 		}
-		prepare(c.Subcommands, general)
+		prepare(c.Subcommands, footer)
 	}
 }
 
-// setFlags removes "(default: false)" from the help of flags, and makes flags with a list refuse an empty element.
+// setFlags removes "(default: false)" from the help of flags. It makes flags with a list of values refuse an empty value.
 func setFlags(flags []cli.Flag) {
 	for _, f := range flags {
 		switch f := f.(type) {

@@ -6,11 +6,11 @@ import "errors"
 // Exit codes. Scripts rely on them: a number never changes its meaning.
 const (
 	OK       = 0
-	NotFound = 1 // the question was answered: nothing was found
+	NotFound = 1 // the command succeeded but found nothing
 	Usage    = 2 // the command line was wrong
-	Failed   = 3 // the question could not be answered
-	Network  = 4 // the answer needs the network, which failed
-	Finding  = 5 // --fail-on matched
+	Failed   = 3 // the command failed, for example because a database could not be read
+	Network  = 4 // the command failed because it needs data from the network
+	Finding  = 5 // omg security --fail-on found an advisory of the given severity
 	Degraded = 6 // omg health or omg doctor found a problem
 )
 
