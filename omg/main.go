@@ -1,5 +1,5 @@
-// Command omg answers questions about packages by asking omgd. If no daemon runs, omg-direct replaces it and reads the
-// files.
+// Command omg answers questions about packages by asking omgd. If no daemon runs, omg executes omg-direct, which reads the
+// databases itself.
 package main
 
 import (

@@ -41,9 +41,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open back
 	return command.Run(ctx, &cli.App{
 		Name:  "omg",
 		Usage: "answer questions about Arch Linux packages",
-		Description: `omg sends its questions to omgd. If omgd is not running, or with --dbpath,
---pacman-config, --index or --no-daemon, omg reads an index or pacman's databases
-itself.
+		Description: `omg sends its questions to omgd. If omgd is not running, omg reads an index or
+pacman's databases itself. The options --dbpath, --pacman-config, --index and
+--no-daemon make omg do so even if omgd is running.
 
 If a database cannot be read, omg answers from the other databases, and a note says
 which one is missing. With --strict a missing database is an error.
@@ -104,7 +104,7 @@ func pacmanOperation(flags []cli.Flag, args []string) error {
 	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("%s is an option of pacman", args[at]), Hint: strings.Join(line, " ")}
 }
 
-// onlyFlags reports whether args consist of these flags and their values, and no value is lacking.
+// onlyFlags reports whether args consist only of the given flags and their values. It returns false if a value is missing.
 func onlyFlags(flags []cli.Flag, args []string) bool {
 	for i := 0; i < len(args); i++ {
 		name, _, inline := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
@@ -188,7 +188,7 @@ func exitError(err error) error {
 	switch {
 	case errors.As(err, &coded):
 	case errors.As(err, &refused) && refused.Code == wire.CodeInvalid:
-		return exit.With(exit.Usage, errors.New(refused.Message)) // the message says what would be valid
+		return exit.With(exit.Usage, errors.New(refused.Message)) // without the hint "see --help": the message is enough
 	case errors.As(err, &refused) && refused.Code == wire.CodeNetwork:
 		return exit.With(exit.Network, errors.New(refused.Message))
 	}

@@ -181,7 +181,7 @@ func TestInfo_Installed(t *testing.T) {
 			Packages: []wire.Package{{Repo: "core", Name: "bash", Version: "2-1", Installed: "1-1"}},
 			Missing:  []wire.Missing{{Name: "mine"}, {Name: "sh"}, {Name: "core/mine"}},
 		},
-		// The package bash, which provides sh, is found by the local database but not named sh.
+		// The local database returns bash for the name sh, because bash provides sh. But omg info accepts only exact names.
 		installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("mine"), pkg("bash")}},
 	}
 	code, out, stderr := f.run(t, "info", "bash", "mine", "sh", "core/mine")
@@ -213,18 +213,18 @@ func TestInfo_InstalledUnknown(t *testing.T) {
 	}
 }
 
-// TestHalves checks that packages of the repositories are printed before the AUR has answered, except in JSON, which is
-// one document.
-func TestHalves(t *testing.T) {
+// TestPartsInTurn checks that packages of the repositories are printed before the AUR has answered. JSON is printed at the
+// end, as one document.
+func TestPartsInTurn(t *testing.T) {
 	f := fake{
-		halves: true,
+		waits:  true,
 		search: &wire.SearchResult{Total: 2, Packages: []wire.Package{{Repo: "core", Name: "a", Version: "1"}, {Repo: "aur", Name: "b", Version: "1"}}},
 		info:   &wire.InfoResult{Packages: []wire.Package{{Repo: "core", Name: "a", Version: "1"}, {Repo: "aur", Name: "b", Version: "1"}}},
 	}
 	for _, command := range []string{"search", "info"} {
 		for flag, first := range map[string]string{"-q": "a\n", "--json": "", "--format={{.name}}!": "a!\n"} {
 			printed := ""
-			f.paused = func(now string) { printed = now }
+			f.onWait = func(now string) { printed = now }
 			code, out, _ := f.run(t, command, flag, "a", "b")
 			require.Equal(t, exit.OK, code)
 			require.Equal(t, first, printed, "%s %s", command, flag)
@@ -232,7 +232,7 @@ func TestHalves(t *testing.T) {
 		}
 	}
 	printed := "no request was sent"
-	f.paused = func(now string) { printed = now }
+	f.onWait = func(now string) { printed = now }
 	_, out, _ := f.run(t, "--strict", "search", "-q", "a")
 	require.Empty(t, printed, "--strict prints nothing before the result is known to be certain")
 	require.Equal(t, "a\nb\n", out)
@@ -343,7 +343,7 @@ func TestHelp_ExitCodes(t *testing.T) {
 func TestUsage_UnknownCommand(t *testing.T) {
 	for line, hint := range map[string]string{
 		"serach firefox": "did you mean: search", "stauts": "did you mean: status",
-		// An argument that is the name of another command does not prevent the hint.
+		// The hint is printed even if a later argument is the name of a command.
 		"serach info": "did you mean: search", "upgrade": "see --help",
 	} {
 		args := strings.Fields(line)

@@ -41,12 +41,12 @@ func withBasis(b wire.Basis, some bool) fake {
 // commandCase describes which sources a command's result depends on.
 type commandCase struct {
 	line        string
-	local       bool // depends on the local database
-	repos       bool // depends on the repositories
-	forRemoval  bool // users remove the packages in this list
+	local       bool // the result depends on the local database
+	repos       bool // the result depends on the repositories
+	forRemoval  bool // the printed list is used to remove packages
 	none        int  // the exit code if nothing is found
-	alwaysPrint bool // prints even if nothing is found
-	limit       bool // only looks for advisories of at least a given severity
+	alwaysPrint bool // the command prints a line even if nothing is found
+	limit       bool // the severity of --fail-on is above that of the test's advisory
 }
 
 var commandCases = []commandCase{
@@ -88,10 +88,10 @@ func TestCertain(t *testing.T) {
 	for _, s := range []struct {
 		name  string
 		basis wire.Basis
-		local bool   // the case is about the local database, otherwise about the repositories
-		sure  bool   // the result is as certain as pacman's own
-		empty bool   // an empty result does not mean that nothing was found
-		note  string // the note that the commands print; empty if only some commands print one
+		local bool   // whether the local database is uncertain; otherwise a repository is uncertain
+		sure  bool   // whether the result counts as certain, because pacman would use the same databases
+		empty bool   // whether an empty result is a failure, because data that could have filled it is missing
+		note  string // the note that every command prints; empty if some commands print no note
 	}{
 		{name: "ok", basis: wire.Basis{Sources: core(wire.SourceOK, false)}, sure: true},
 		{name: "an old database", basis: wire.Basis{Sources: core(wire.SourceStale, false)}, sure: true},
@@ -258,7 +258,7 @@ func TestCertain_Status(t *testing.T) {
 	require.NotEmpty(t, out)
 }
 
-// TestCertain_AUR checks that a failed AUR does not make the results of repositories uncertain.
+// TestCertain_AUR checks that results about repositories stay certain if the AUR could not be queried.
 func TestCertain_AUR(t *testing.T) {
 	for _, c := range []struct {
 		line  string

@@ -62,7 +62,7 @@ func TestFormat_Examples(t *testing.T) {
 		case "use":
 			line += " node 20"
 		case "metrics":
-			continue // metrics prints Prometheus' format
+			continue // omg metrics has no flag --format: it always prints the text format of Prometheus
 		case "daemon":
 			continue // daemon status does not use the backend
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// configOptions holds the flags of config.
+// configOptions holds the flags of omg config.
 type configOptions struct {
 	outputOptions
 	system bool

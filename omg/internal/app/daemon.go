@@ -14,7 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// logsOptions holds the flags of daemon logs.
+// logsOptions holds the flags of omg daemon logs.
 type logsOptions struct {
 	lines  int
 	follow bool
@@ -67,7 +67,7 @@ Otherwise omg starts it in the background.
 				},
 				Action: a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) {
 					if logs.lines < 0 || logs.lines > math.MaxInt32 { // the largest number that journalctl accepts
-						return 0, command.Usagef("--lines cannot be %d", logs.lines)
+						return 0, command.Usagef("--lines must be between 0 and %d, not %d", math.MaxInt32, logs.lines)
 					}
 					code, err := d.Logs(c.Context, a.stdout, logs.lines, logs.follow)
 					if errors.Is(err, manage.ErrNoEntries) {
@@ -111,7 +111,7 @@ func (a *app) daemonAction(do func(*manage.Daemon, *cli.Context) (int, error)) c
 		case err != nil:
 			return err
 		case code != 0:
-			return exit.Quiet(exit.Failed) // the program has printed the reason
+			return exit.Quiet(exit.Failed) // systemctl or journalctl has already printed the error
 		}
 		return nil
 	}

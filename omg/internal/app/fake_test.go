@@ -50,10 +50,10 @@ type fake struct {
 
 	// errs holds errors to return instead of results, by the name of the method.
 	errs map[string]error
-	// halves makes search and info pause after the first package.
-	halves bool
-	// paused is called at the pause, with what was printed so far.
-	paused func(printed string)
+	// waits makes Search and Info call the function beforeWait after the first package.
+	waits bool
+	// onWait is called after beforeWait, with the output that omg has printed so far. It may be nil.
+	onWait func(printed string)
 
 	// The following fields record the last request.
 	options   backend.Options
@@ -82,7 +82,8 @@ func (f fake) runBackend(t *testing.T, args ...string) (code int, stdout, stderr
 	return code, out.String(), errs.String(), &f
 }
 
-// give returns a copy of a result, because commands change their results.
+// give records the request, and returns a copy of the result r or the error in errs. It copies r because commands change
+// the results that they receive.
 func give[R any](f *fake, question string, r *R) (*R, error) {
 	f.questions = append(f.questions, question)
 	if err := f.errs[question]; err != nil {
@@ -96,36 +97,36 @@ func give[R any](f *fake, question string, r *R) (*R, error) {
 	return out, nil
 }
 
-// packages calls the function each with every package.
-func (f *fake) packages(packages []wire.Package, each func(*wire.Package) error, paused func()) error {
+// packages calls the function visit for each package.
+func (f *fake) packages(packages []wire.Package, visit func(*wire.Package) error, beforeWait func()) error {
 	for i := range packages {
-		if err := each(&packages[i]); err != nil {
+		if err := visit(&packages[i]); err != nil {
 			return err
 		}
-		if f.halves && i == 0 {
-			paused()
-			if f.paused != nil {
-				f.paused(f.printed())
+		if f.waits && i == 0 {
+			beforeWait()
+			if f.onWait != nil {
+				f.onWait(f.printed())
 			}
 		}
 	}
 	return nil
 }
 
-func (f *fake) Search(_ context.Context, r *wire.SearchRequest, each func(*wire.Package) error, paused func()) (*wire.SearchResult, error) {
+func (f *fake) Search(_ context.Context, r *wire.SearchRequest, visit func(*wire.Package) error, beforeWait func()) (*wire.SearchResult, error) {
 	f.searched = r
 	result, err := give(f, "search", f.search)
 	if err == nil {
-		err = f.packages(result.Packages, each, paused)
+		err = f.packages(result.Packages, visit, beforeWait)
 		result.Packages = nil
 	}
 	return result, err
 }
 
-func (f *fake) Info(_ context.Context, _ *wire.InfoRequest, each func(*wire.Package) error, paused func()) (*wire.InfoResult, error) {
+func (f *fake) Info(_ context.Context, _ *wire.InfoRequest, visit func(*wire.Package) error, beforeWait func()) (*wire.InfoResult, error) {
 	result, err := give(f, "info", f.info)
 	if err == nil {
-		err = f.packages(result.Packages, each, paused)
+		err = f.packages(result.Packages, visit, beforeWait)
 		result.Packages = nil
 	}
 	return result, err

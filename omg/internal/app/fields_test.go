@@ -108,7 +108,7 @@ func TestFields_Stay(t *testing.T) {
 		args := append(strings.Fields(command), arguments[command]...)
 		if way == "format" {
 			f := fullBackend()
-			f.outdated.Foreign, f.info.Missing = nil, nil // these lists have elements of other types
+			f.outdated.Foreign, f.info.Missing = nil, nil // their elements do not have the fields of the other lists
 			code, out, stderr := f.run(t, append(args, "--format", "{{."+strings.Join(fields, "}}{{.")+"}}")...)
 			require.NotEqual(t, exit.Usage, code, "%s: %s", command, stderr)
 			require.NotEmpty(t, strings.TrimSpace(out), command)

@@ -125,7 +125,7 @@ func (a *app) owns(c *cli.Context, o *outputOptions) error {
 	switch {
 	case len(unowned) == 0:
 		return nil
-	case all.Unread > 0: // one of these packages may own the file
+	case all.Unread > 0: // a package with an unreadable file list may own the file
 		return fmt.Errorf("cannot find the owner of %s: the file lists of %d packages cannot be read", strings.Join(unowned, ", "), all.Unread)
 	}
 	for _, path := range unowned {
@@ -152,7 +152,7 @@ func (o *output) owners(all *backend.Owners) error {
 	return nil
 }
 
-// whyOptions holds the flags of why.
+// whyOptions holds the flags of omg why.
 type whyOptions struct {
 	outputOptions
 	reverse bool
@@ -164,10 +164,10 @@ func whyCommand(a *app) *cli.Command {
 		Name:      "why",
 		Usage:     "show why a package is installed: the shortest chains from explicitly installed packages",
 		ArgsUsage: "PKG",
-		Description: `One line per explicitly installed package that needs PKG. If a package is needed in a
-certain version, or for something that it provides, the dependency follows in
-parentheses. With --reverse, one line per package that PKG needs. With --quiet, only
-the end of each chain is printed.
+		Description: `Prints one line per explicitly installed package that needs PKG. If a package is
+needed in a certain version, or for something that it provides, the dependency follows
+in parentheses. With --reverse, prints one line per package that PKG needs. With
+--quiet, only the names of these packages are printed, without the packages between.
 
 ` + exitCodes(),
 		Flags: append([]cli.Flag{

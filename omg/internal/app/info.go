@@ -16,7 +16,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// infoOptions holds the flags of info.
+// infoOptions holds the flags of omg info.
 type infoOptions struct {
 	outputOptions
 	offline, installed bool
@@ -28,10 +28,11 @@ func infoCommand(a *app) *cli.Command {
 		Name:      "info",
 		Usage:     "show packages, one block for each repository that has the package",
 		ArgsUsage: "[REPO/]PKG...",
-		Description: `A package that is in no repository is shown from the local database. With
---installed all packages are shown from the local database, like pacman -Qi: a name
-may then also be one that an installed package provides, and without a name all
-installed packages are shown.
+		Description: `A package that is in no repository is shown from the local database.
+
+With --installed, all packages are shown from the local database, like pacman -Qi. PKG
+may then also be a name that an installed package provides. Without PKG, all installed
+packages are shown.
 
 ` + exitCodes(exit.Network),
 		Flags: append([]cli.Flag{
@@ -113,12 +114,12 @@ func inAUR(sources []wire.Source) func(wire.Missing) bool {
 	}
 }
 
-// addInstalled looks up missing names among the installed packages, by exact name only, and removes the names it finds
-// from all.Missing. The result known is false if the local database cannot be read. If it can be read only in part, and
-// a package is found, addInstalled marks the parameter all as partial.
-func (a *app) addInstalled(c *cli.Context, b backend.Backend, all *wire.InfoResult) (packages []wire.InstalledPackage, known bool) {
+// addInstalled looks up the missing names of a result among the installed packages, by exact name only. It removes the
+// names that it finds from the list of missing names. The bool known is false if the local database cannot be read. If
+// the local database was read only in part and a package is found, addInstalled marks the result as partial.
+func (a *app) addInstalled(c *cli.Context, b backend.Backend, result *wire.InfoResult) (packages []wire.InstalledPackage, known bool) {
 	var names []string
-	for _, m := range all.Missing {
+	for _, m := range result.Missing {
 		if !strings.Contains(m.Name, "/") {
 			names = append(names, m.Name)
 		}
@@ -133,14 +134,14 @@ func (a *app) addInstalled(c *cli.Context, b backend.Backend, all *wire.InfoResu
 	}
 	here := make(map[string]bool, len(found.Packages))
 	packages = slices.DeleteFunc(found.Packages, func(p wire.InstalledPackage) bool {
-		asked := slices.ContainsFunc(all.Missing, func(m wire.Missing) bool { return m.Name == p.Name })
+		asked := slices.ContainsFunc(result.Missing, func(m wire.Missing) bool { return m.Name == p.Name })
 		again := here[p.Name]
 		here[p.Name] = asked
 		return !asked || again
 	})
-	all.Missing = slices.DeleteFunc(all.Missing, func(m wire.Missing) bool { return here[m.Name] })
-	if len(packages) > 0 && found.Partial && !all.Partial {
-		all.Partial, all.Why = true, found.Why
+	result.Missing = slices.DeleteFunc(result.Missing, func(m wire.Missing) bool { return here[m.Name] })
+	if len(packages) > 0 && found.Partial && !result.Partial {
+		result.Partial, result.Why = true, found.Why
 	}
 	return packages, true
 }
@@ -189,7 +190,8 @@ func (a *app) noteAUR(sources []wire.Source) wire.SourceState {
 	return s.State
 }
 
-// missing prints a line for each missing name, and returns an error with the code if there are any.
+// missing prints an error line for each missing name. If names is not empty, it returns an error with the given exit
+// code.
 func (a *app) missing(names []wire.Missing, code int) error {
 	for _, m := range names {
 		line := fmt.Sprintf("package %s was not found", quoted([]string{m.Name}))

@@ -12,19 +12,20 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// partialFlag returns the flag --partial of commands whose lists are used to remove packages. Without this flag,
-// --quiet prints nothing if the list may be too long.
+// partialFlag returns the flag --partial of commands whose lists are used to remove packages. Without this flag, --quiet
+// prints nothing if the list could contain packages that do not belong in it.
 func partialFlag(partial *bool) cli.Flag {
 	return &cli.BoolFlag{Name: "partial", Destination: partial, Usage: "with --quiet, print the list even if an unreadable source could change it"}
 }
 
 // partialHelp explains partialFlag.
-const partialHelp = `--quiet is meant for scripts: it prints nothing and exits with 3 if a source could
-not be read and the list may therefore be too long.
+const partialHelp = `--quiet is meant for scripts. If a source could not be read, the list could contain
+packages that do not belong in it. In this case, --quiet prints nothing and exits
+with 3.
 
 `
 
-// installedOptions holds the flags of installed.
+// installedOptions holds the flags of omg installed.
 type installedOptions struct {
 	outputOptions
 	explicit, deps, orphans, foreign, regex, partial bool
@@ -36,14 +37,14 @@ func installedCommand(a *app) *cli.Command {
 		Name:      "installed",
 		Usage:     "list installed packages, or those that contain every word",
 		ArgsUsage: "[WORD...]",
-		Description: `Without words it works like pacman -Q, with words like pacman -Qs. Words are
-literal, and upper and lower case are the same.
+		Description: `Without words, omg installed works like pacman -Q; with words, like pacman -Qs. Words
+are literal, and upper and lower case are the same.
 
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "explicit", Destination: &o.explicit, Usage: "only explicitly installed packages"},
 			&cli.BoolFlag{Name: "deps", Destination: &o.deps, Usage: "only packages installed as dependencies"},
-			&cli.BoolFlag{Name: "orphans", Destination: &o.orphans, Usage: "only dependencies that nothing requires, even optionally"},
+			&cli.BoolFlag{Name: "orphans", Destination: &o.orphans, Usage: "only dependencies that no package requires, not even optionally"},
 			&cli.BoolFlag{Name: "foreign", Destination: &o.foreign, Usage: "only packages that are in no repository"},
 			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Destination: &o.regex, Usage: "words are POSIX extended regular expressions"},
 			partialFlag(&o.partial),
@@ -80,7 +81,7 @@ func (o *installedOptions) filter() (filter string, err error) {
 	return filter, nil
 }
 
-// explicitOptions holds the flags of explicit.
+// explicitOptions holds the flags of omg explicit.
 type explicitOptions struct {
 	outputOptions
 	count bool
@@ -93,7 +94,7 @@ func explicitCommand(a *app) *cli.Command {
 		Usage:       "list explicitly installed packages, like pacman -Qe",
 		Description: exitCodes(),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "count", Aliases: []string{"c"}, Destination: &o.count, Usage: "print their number"},
+			&cli.BoolFlag{Name: "count", Aliases: []string{"c"}, Destination: &o.count, Usage: "print the number of packages"},
 		}, o.listFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error { return a.explicit(c, o) },
 	}
@@ -104,7 +105,7 @@ func (a *app) explicit(c *cli.Context, o *explicitOptions) error {
 		return err
 	}
 	if o.count && (o.json || o.quiet || c.IsSet("format")) {
-		return command.Usagef("--count excludes --quiet, --json and --format")
+		return command.Usagef("--count cannot be combined with --quiet, --json or --format")
 	}
 	if !o.count && !o.quiet {
 		return a.installed(c, o.outputOptions, &wire.InstalledRequest{Filter: wire.FilterExplicit}, nameVersion)
@@ -136,7 +137,7 @@ func (a *app) explicit(c *cli.Context, o *explicitOptions) error {
 	return emptyListError(&all.Basis, len(all.Names))
 }
 
-// orphansOptions holds the flags of orphans and foreign.
+// orphansOptions holds the flags of omg orphans and omg foreign.
 type orphansOptions struct {
 	outputOptions
 	required, partial bool
@@ -146,10 +147,10 @@ func orphansCommand(a *app) *cli.Command {
 	o := &orphansOptions{}
 	return &cli.Command{
 		Name:        "orphans",
-		Usage:       "list dependencies that nothing requires, even optionally, like pacman -Qdt",
+		Usage:       "list dependencies that no package requires, not even optionally, like pacman -Qdt",
 		Description: partialHelp + exitCodes(),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "required", Destination: &o.required, Usage: "also list those that are optionally required, like pacman -Qdtt"},
+			&cli.BoolFlag{Name: "required", Destination: &o.required, Usage: "also list dependencies that are only optionally required, like pacman -Qdtt"},
 			partialFlag(&o.partial),
 		}, o.listFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error {
@@ -191,7 +192,7 @@ func (a *app) installed(c *cli.Context, o outputOptions, req *wire.InstalledRequ
 	if err != nil {
 		return err
 	}
-	req.Details = out.json || out.tmpl != nil // these outputs may contain every field
+	req.Details = out.json || out.tmpl != nil // JSON contains every field, and a template may use every field
 	all, err := a.backend().Installed(c.Context, req)
 	if err != nil {
 		return err

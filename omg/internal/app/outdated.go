@@ -14,7 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// outdatedOptions holds the flags of outdated.
+// outdatedOptions holds the flags of omg outdated.
 type outdatedOptions struct {
 	outputOptions
 	all, aur, noAUR, security bool

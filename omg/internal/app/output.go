@@ -56,11 +56,11 @@ type output struct {
 	outputOptions
 	app   *app
 	w     *bufio.Writer
-	held  *bytes.Buffer // output that is not printed before the result is known to be certain
+	held  *bytes.Buffer // the output, until the result is known to be certain; nil if uncertain results may be printed
 	style show.Style
 	tmpl  *template.Template
 
-	odd []string // names of packages that were left out
+	odd []string // names of packages that are not printed, because the names could be taken for something else
 }
 
 func (a *app) output(c *cli.Context, o outputOptions) (*output, error) {
@@ -157,12 +157,11 @@ func (o *output) printOne(v any, human func(*bufio.Writer)) error {
 	return nil
 }
 
-// leftOut, passed to the method element as a name, means that the element is not printed.
+// leftOut is a special name for output.element: an element with this name is not printed.
 const leftOut = "\x00"
 
-// packageName returns the name of a package, as the method element expects it. The output of --quiet and --format is
-// meant for other programs: if the name could be taken for something else there, such as -Rdd or $(id), packageName
-// returns leftOut.
+// packageName returns the name of a package for output.element. The output of --quiet and --format is meant for other
+// programs, which could take a name such as -Rdd or $(id) for something else. For such a name, packageName returns leftOut.
 func (o *output) packageName(name string) string {
 	if (o.quiet || o.tmpl != nil) && !wire.PlainName(name) {
 		o.odd = append(o.odd, name)
@@ -211,7 +210,7 @@ func list[T any](o *output, result any, elements []T, name func(*T) string, huma
 	return nil
 }
 
-// pause flushes the output printed so far. It is called before a wait for more packages.
+// pause flushes the output printed so far. The backend calls pause before it waits for further packages.
 func (o *output) pause() { _ = o.w.Flush() }
 
 // end flushes the remaining output. A closed pipe is not an error: the program that reads it needs no more.
@@ -283,8 +282,8 @@ func (o *output) noteBasis(b *wire.Basis) {
 	}
 }
 
-// emptyListError returns the error for the end of a list with n elements. An empty list has its own exit code, as in
-// pacman. If a source that could have elements is missing, an empty list is a failure.
+// emptyListError returns an error if a printed list is empty, that is, if n is 0. The exit code is that of "nothing found",
+// as in pacman. If a source that could have filled the list was not read, the exit code is that of a failure.
 func emptyListError(b *wire.Basis, n int) error {
 	switch {
 	case n > 0:

@@ -18,12 +18,12 @@ func whichCommand(a *app) *cli.Command {
 		Name:      "which",
 		Usage:     "show which versions of node, python, go, rust, ruby, java and bun are active here",
 		ArgsUsage: "[RUNTIME...]",
-		Description: `The version comes from the first of these places that has one: the environment, the
-version files in this directory and its parents, PATH, the global files of version
-managers, the default set by "omg use", and the system's packages. The output shows
-the place. No program is run. A version that is declared but not installed is marked,
-and the exit code is then 1. An active version that differs from the declared one is
-marked as well.
+		Description: `A version can be set in several places, which are searched in this order: the
+environment, the version files in this directory and its parents, PATH, the global
+files of version managers, the default set by "omg use", and the system's packages.
+The first version found is used, and the output shows its place. No program is run.
+If a declared version is not installed, the version is marked and the exit code is 1.
+An active version that differs from the declared version is marked as well.
 
 ` + exitCodes(),
 		Flags:  o.listFlags("{{.runtime}} {{.version}}"),

@@ -16,7 +16,7 @@ import (
 // terminalLimit is the default number of results on a terminal.
 const terminalLimit = 50
 
-// searchOptions holds the flags of search.
+// searchOptions holds the flags of omg search.
 type searchOptions struct {
 	outputOptions
 	regex, nameOnly           bool
@@ -71,7 +71,7 @@ func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequ
 		return nil, command.Usagef("--live and --offline exclude each other")
 	case o.aur:
 		r.OnlyAUR = true
-		r.Repos = []string{wire.SourceAUR} // for an older omgd, which ignores OnlyAUR
+		r.Repos = []string{wire.SourceAUR} // has the same effect in earlier versions of omgd, which ignore OnlyAUR
 	}
 	if len(r.Words) == 0 && len(r.Repos) == 0 {
 		return nil, command.Usagef("search needs at least one word, e.g. omg search firefox")
@@ -138,7 +138,7 @@ func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed boo
 	case aurFailed:
 		nothing.Code, nothing.Err = exit.Failed, fmt.Errorf("%w, and the AUR could not be searched", nothing.Err)
 	case len(req.Repos) > 0:
-		// The suggestions are left out: they may be the requested names, found in other repositories.
+		// The hint "did you mean" is left out, because a suggestion may be the requested name in another repository.
 		nothing.Err = fmt.Errorf("%w in %s", nothing.Err, strings.Join(req.Repos, ", "))
 	case len(all.Suggestions) > 0:
 		nothing.Hint = "did you mean: " + strings.Join(all.Suggestions, " ")
@@ -146,11 +146,11 @@ func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed boo
 	return nothing
 }
 
-// pkg prints a package that search or info found. With --json, which prints all packages as one document, it only
-// appends the package to the slice all.
-func (o *output) pkg(p *wire.Package, all *[]wire.Package, human func(*bufio.Writer, *wire.Package)) error {
+// pkg prints a package that search or info found. With --json, pkg only appends the package to the slice found, because
+// the packages are printed later, as one document.
+func (o *output) pkg(p *wire.Package, found *[]wire.Package, human func(*bufio.Writer, *wire.Package)) error {
 	if o.json {
-		*all = append(*all, *p)
+		*found = append(*found, *p)
 		return nil
 	}
 	return o.element(p, o.repositoryName(p), func(w *bufio.Writer) { human(w, p) })

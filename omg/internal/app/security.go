@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// securityOptions holds the flags of security.
+// securityOptions holds the flags of omg security.
 type securityOptions struct {
 	outputOptions
 	all, fixable, cve        bool
@@ -113,14 +113,16 @@ func (a *app) security(c *cli.Context, o *securityOptions) (err error) {
 		return exit.Quiet(exit.Finding)
 	}
 	if len(all.Missing) > 0 {
-		return a.notInstalled(all.Missing, &wire.Basis{}) // exact names only: an unread package's name is known too
+		// The names of all installed packages are known, even of packages whose descriptions could not be read. Therefore
+		// the missing packages are not installed, even if the result is partial.
+		return a.notInstalled(all.Missing, &wire.Basis{})
 	}
 	found := len(all.Packages)
 	if o.fail >= 0 && !all.Partial && !all.Stale {
 		return nil
 	}
 	if o.fail >= 0 {
-		found = 0 // nothing in the list reaches the severity
+		found = 0 // no advisory has this severity, but the result is uncertain: emptyListError returns a failure
 	}
 	return emptyListError(&all.Basis, found)
 }

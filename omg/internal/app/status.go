@@ -16,7 +16,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// statusOptions holds the flags of status.
+// statusOptions holds the flags of omg status.
 type statusOptions struct {
 	outputOptions
 	history bool
@@ -68,7 +68,7 @@ func (a *app) status(c *cli.Context, o *statusOptions) error {
 	if why := uncertain(&st.Basis); out.certainOnly && why != "" {
 		return out.endOn(&st.Basis)
 	}
-	return out.end() // the status itself marks uncertain numbers
+	return out.end() // without notes: the printed status marks uncertain numbers itself
 }
 
 func (a *app) history(c *cli.Context, o *statusOptions) error {
@@ -102,8 +102,8 @@ func refreshCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:  "refresh",
 		Usage: "make omgd read pacman's databases now",
-		Description: `omgd reads them by itself after each change. Without omgd there is nothing to
-refresh, because each command reads the databases itself.
+		Description: `omgd also reads the databases by itself after each change. Without omgd there is
+nothing to refresh, because each command reads the databases itself.
 
 ` + exitCodes(),
 		Flags: o.flags("{{.generation}}"),

@@ -35,12 +35,12 @@ var ErrNoLocal = errors.New("no local database")
 // Backend answers the requests of omg's commands. Its errors wrap a *wire.Error with the kind of the error, or have an
 // exit code.
 type Backend interface {
-	// Search calls the function each with every package that it finds. The package is only valid during that call. The
-	// result of Search contains everything except the packages. Search calls the function paused before it waits for
-	// further packages.
-	Search(ctx context.Context, r *wire.SearchRequest, each func(*wire.Package) error, paused func()) (*wire.SearchResult, error)
-	// Info finds packages by name. It calls the functions each and paused like Search.
-	Info(ctx context.Context, r *wire.InfoRequest, each func(*wire.Package) error, paused func()) (*wire.InfoResult, error)
+	// Search calls the function visit once for each package that was found. The package is only valid during that call.
+	// The result of Search contains everything except the packages. Before Search waits for further packages, it calls
+	// the function beforeWait.
+	Search(ctx context.Context, r *wire.SearchRequest, visit func(*wire.Package) error, beforeWait func()) (*wire.SearchResult, error)
+	// Info finds packages by name. Like Search, it calls the functions visit and beforeWait.
+	Info(ctx context.Context, r *wire.InfoRequest, visit func(*wire.Package) error, beforeWait func()) (*wire.InfoResult, error)
 	Status(ctx context.Context) (*wire.StatusResult, error)
 	Installed(ctx context.Context, r *wire.InstalledRequest) (*wire.InstalledResult, error)
 	Explicit(ctx context.Context) (*wire.ExplicitResult, error)

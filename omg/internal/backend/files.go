@@ -19,7 +19,7 @@ type OwnedPath struct {
 	Owners []Owner `json:"owners"`
 }
 
-// Owner is an installed package.
+// Owner is an installed package that owns a path.
 type Owner struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
@@ -37,7 +37,7 @@ type Reading struct {
 type FileLists struct {
 	Reading
 	Packages []FileList `json:"packages"`
-	// Missing are the requested names that are not installed.
+	// Missing lists the requested names that are not installed.
 	Missing []string `json:"missing,omitempty"`
 }
 
@@ -65,10 +65,11 @@ type Chain struct {
 	Links []Link `json:"links"`
 }
 
-// Link is a package of a Chain.
+// Link is a package in a Chain, with the reason why it needs the next package.
 type Link struct {
 	Name string `json:"name"`
-	// Depend is the dependency that the next package satisfies; empty for the last package.
+	// Depend is the dependency of this package that the next package in the chain satisfies. It is empty for the last
+	// package of the chain.
 	Depend string `json:"depend,omitempty"`
 }
 

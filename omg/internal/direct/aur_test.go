@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestAUR checks that the AUR's packages are found if there is an index of it.
+// TestAUR checks that the packages of the AUR are found if an index of the AUR exists.
 func TestAUR(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
@@ -126,8 +126,9 @@ func TestAUR_NamedIndex(t *testing.T) {
 	require.Equal(t, []string{w.index(wire.SourceAUR) + ": not an omg index"}, w.notes)
 }
 
-// download writes a database and its index to the directory of downloaded databases.
-func (w *testSystem) download(repo string, o fixture.Options, at time.Time) {
+// writeDownload creates a downloaded database: it writes a database and its index to the directory in which omgd keeps
+// downloaded databases. The modification time of the database is at.
+func (w *testSystem) writeDownload(repo string, o fixture.Options, at time.Time) {
 	w.t.Helper()
 	dir := w.path("download")
 	require.NoError(w.t, fixture.Write(dir, o))
@@ -156,7 +157,7 @@ func TestDownloads(t *testing.T) {
 	plain := ask(w, (*Backend).Status)
 	w.write("config.toml", "[aur]\nenabled = false\n[sync]\nenabled = true\n")
 	for _, repo := range []string{"core", "extra"} {
-		w.download(repo, newer, now)
+		w.writeDownload(repo, newer, now)
 	}
 	st := ask(w, (*Backend).Status)
 	require.Len(t, st.Compared, 3)
@@ -201,7 +202,7 @@ func TestDownloads_Bad(t *testing.T) {
 	w.buildOwn()
 	plain := ask(w, (*Backend).Status).Counts
 	w.write("config.toml", "[aur]\nenabled = false\n[sync]\nenabled = true\n")
-	w.download("core", options, time.Now())
+	w.writeDownload("core", options, time.Now())
 	index := sources.IndexPath(filepath.Join(w.path("share/omg"), sources.DownloadDir), pkgindex.KindRepo, "core")
 	good, err := os.ReadFile(index)
 	require.NoError(t, err)

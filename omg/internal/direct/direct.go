@@ -65,7 +65,7 @@ type noLocalError struct{ error }
 // Is reports whether target is backend.ErrNoLocal.
 func (noLocalError) Is(target error) bool { return target == backend.ErrNoLocal }
 
-// with calls the function answer with a snapshot of all sources.
+// with makes a snapshot of all sources, and returns the result of the function answer for this snapshot.
 func with[R any](ctx context.Context, b *Backend, answer func(*snapshot.Snapshot) (R, error)) (result R, err error) {
 	r := &reader{Backend: b, config: b.settings()}
 	defer r.close()
@@ -81,19 +81,19 @@ func with[R any](ctx context.Context, b *Backend, answer func(*snapshot.Snapshot
 }
 
 // Search implements backend.Backend.
-func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, each func(*wire.Package) error, _ func()) (*wire.SearchResult, error) {
+func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, visit func(*wire.Package) error, _ func()) (*wire.SearchResult, error) {
 	return with(ctx, b, func(s *snapshot.Snapshot) (*wire.SearchResult, error) {
 		found, err := s.Search(r)
 		if err != nil {
 			return nil, err
 		}
-		err = s.Each(found.Hits, false, each)
+		err = s.Each(found.Hits, false, visit)
 		return &wire.SearchResult{Basis: found.Basis, Total: uint32(found.Total), Suggestions: found.Suggestions}, err
 	})
 }
 
 // Info implements backend.Backend.
-func (b *Backend) Info(ctx context.Context, r *wire.InfoRequest, each func(*wire.Package) error, _ func()) (*wire.InfoResult, error) {
+func (b *Backend) Info(ctx context.Context, r *wire.InfoRequest, visit func(*wire.Package) error, _ func()) (*wire.InfoResult, error) {
 	return with(ctx, b, func(s *snapshot.Snapshot) (*wire.InfoResult, error) {
 		found, err := s.Info(r)
 		if err != nil {
@@ -101,7 +101,7 @@ func (b *Backend) Info(ctx context.Context, r *wire.InfoRequest, each func(*wire
 		}
 		missing, err := s.Missing(found.Unknown)
 		if err == nil {
-			err = s.Each(found.Hits, true, each)
+			err = s.Each(found.Hits, true, visit)
 		}
 		return &wire.InfoResult{Basis: found.Basis, Missing: missing}, err
 	})

@@ -102,7 +102,7 @@ func (d *doctor) local(ctx context.Context, dbpath string) {
 	_, incomplete := sources.UnreadablePackages(local)
 	switch {
 	case errors.Is(err, pacmandb.ErrNoLocal):
-		d.add(name, backend.CheckUnknown, err.Error(), "pacman creates it with the first package")
+		d.add(name, backend.CheckUnknown, err.Error(), "pacman creates the local database when it installs the first package")
 	case err != nil:
 		d.problem(name, err.Error(), "until this is fixed, the installed packages are unknown")
 	case incomplete != nil:
@@ -140,7 +140,7 @@ func (d *doctor) indexes(ctx context.Context, pacman *sources.Pacman) {
 		d.index(ctx, path, pacman, false)
 	}
 	if found == 0 {
-		d.problem("index", "no index in "+sources.IndexDir(d.env.DataDir(d.o.DataDir)), "searches take longer without one: start omgd, or run omg-index build")
+		d.problem("index", "no index in "+sources.IndexDir(d.env.DataDir(d.o.DataDir)), "searches take longer without an index: start omgd, or run omg-index build")
 	}
 }
 
@@ -204,9 +204,9 @@ func (d *doctor) downloads(ctx context.Context, c *config.Config, pacman *source
 		case s.Downloaded:
 			d.ok(name, repo+", "+show.TimeAndAge(s.AsOf, time.Now()))
 		case s.Why != "":
-			d.problem(name, repo+": "+s.Why, "start omgd, which downloads them")
+			d.problem(name, repo+": "+s.Why, "start omgd, which downloads databases")
 		default:
-			d.ok(name, repo+": pacman's is newer")
+			d.ok(name, repo+": pacman's database is newer")
 		}
 	}
 }
@@ -225,14 +225,14 @@ func (d *doctor) lock(dbpath string) {
 func (d *doctor) data() {
 	dir := d.env.DataDir(d.o.DataDir)
 	err := unix.Access(dir, unix.W_OK|unix.X_OK)
-	at := dir // or the directory in which it will be created
+	at := dir // the data directory; if it does not exist, the nearest parent directory that exists
 	for errors.Is(err, unix.ENOENT) && at != filepath.Dir(at) {
 		at = filepath.Dir(at)
 		err = unix.Access(at, unix.W_OK|unix.X_OK)
 	}
 	switch {
 	case err != nil:
-		d.problem("data directory", at+": "+err.Error(), "make it writable, or choose another with --data-dir")
+		d.problem("data directory", at+": "+err.Error(), "make it writable, or choose another directory with --data-dir")
 	case at != dir:
 		d.ok("data directory", dir+" does not exist yet")
 	default:
@@ -247,12 +247,12 @@ func (d *doctor) socket() {
 	case errors.Is(err, fs.ErrNotExist):
 		d.ok("socket", path+" does not exist: your daemon is not running")
 	case err != nil:
-		d.problem("socket", err.Error(), "choose another with --socket or OMG_SOCKET_PATH")
+		d.problem("socket", err.Error(), "choose another socket with --socket or OMG_SOCKET_PATH")
 	case fi.Mode()&fs.ModeSocket == 0:
-		d.problem("socket", path+" is not a socket", "move it away, or choose another path")
+		d.problem("socket", path+" is not a socket", "move this file to another place, or choose another path for the socket")
 	default:
 		if st, ok := fi.Sys().(*syscall.Stat_t); ok && !d.env.Trusts(st.Uid) {
-			d.problem("socket", fmt.Sprintf("%s belongs to user %d", path, st.Uid), "do not use it: choose another with --socket")
+			d.problem("socket", fmt.Sprintf("%s belongs to user %d", path, st.Uid), "do not use this socket: choose another socket with --socket")
 			return
 		}
 		d.ok("socket", path)
@@ -293,12 +293,12 @@ func (d *doctor) daemon(ctx context.Context) {
 		"store":                "free space on the disk, then: omg daemon restart",
 		"watch":                "sudo sysctl -w fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288; until then omgd finds changes a second later",
 		"local":                "reinstall this package",
-		"status file":          "free space in its directory: until then, prompts show no numbers",
+		"status file":          "free space in the directory of the status file: until then, prompts show no numbers",
 		"data":                 "make the data directory writable: until then, omgd keeps everything in memory",
 		"aur":                  "check the network, or switch it off: aur.enabled = false",
 		"tracker":              "check the network, or switch it off: tracker.enabled = false",
 		"downloaded databases": "check the network, and the servers in pacman.conf",
-		"refresh":              "try omg refresh; omg daemon logs has the details",
+		"refresh":              "try omg refresh; omg daemon logs shows the details",
 	}
 	for _, c := range health.Components {
 		switch {
@@ -343,9 +343,9 @@ func (d *doctor) statusFile() {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.add("status file", backend.CheckUnknown, path+" does not exist", "omgd writes it for prompts while it runs")
+		d.add("status file", backend.CheckUnknown, path+" does not exist", "a running omgd writes this file, for prompts")
 	case err != nil:
-		d.problem("status file", strings.TrimSpace(err.Error()), "write a new one with omg daemon restart")
+		d.problem("status file", strings.TrimSpace(err.Error()), "restart omgd, which writes a new file: omg daemon restart")
 	default:
 		d.ok("status file", path)
 	}

@@ -42,8 +42,8 @@ func (w *testSystem) problem(name string) string {
 	return strings.TrimPrefix(problems[0], "problem: ")
 }
 
-// well requires that the checks with the given name found no problem.
-func (w *testSystem) well(name string) {
+// noProblem requires that all checks with the given name have the state ok.
+func (w *testSystem) noProblem(name string) {
 	w.t.Helper()
 	list := w.checks(name)
 	require.NotEmpty(w.t, list)
@@ -55,9 +55,9 @@ func (w *testSystem) well(name string) {
 func TestDoctor_Databases(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
-	w.well("databases")
+	w.noProblem("databases")
 	require.Len(t, w.checks("databases"), 3)
-	w.well("clock")
+	w.noProblem("clock")
 	for _, b := range badDatabases() {
 		w := newTestSystem(t)
 		w.buildOwn()
@@ -93,10 +93,10 @@ func TestDoctor_Indexes(t *testing.T) {
 	w := newTestSystem(t)
 	require.Equal(t, "no index in "+filepath.Dir(w.index("core")), w.problem("index"))
 	w.buildOwn()
-	w.well("index")
+	w.noProblem("index")
 	require.Len(t, w.checks("index"), 3)
 	w.buildAUR(w.index(wire.SourceAUR))
-	w.well("index")
+	w.noProblem("index")
 	require.Len(t, w.checks("index"), 4)
 	for _, name := range []string{"core", wire.SourceAUR} {
 		good, err := os.ReadFile(w.index(name))
@@ -109,7 +109,7 @@ func TestDoctor_Indexes(t *testing.T) {
 		}
 		require.NoError(t, os.WriteFile(w.index(name), good, 0o644))
 	}
-	w.well("index")
+	w.noProblem("index")
 
 	text, err := os.ReadFile(w.database("multilib"))
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestDoctor_Indexes(t *testing.T) {
 	require.Equal(t, w.index("core")+" is older than the databases: core", w.problem("index"))
 	// If a database cannot be read, its index is still valid.
 	require.NoError(t, os.Remove(w.database("core")))
-	w.well("index")
+	w.noProblem("index")
 }
 
 func TestDoctor_NamedIndexes(t *testing.T) {
@@ -126,7 +126,7 @@ func TestDoctor_NamedIndexes(t *testing.T) {
 	all := w.path("all.omgidx")
 	w.build(all, "core", "extra", "multilib")
 	w.o.Index = []string{all, filepath.Dir(w.index("core"))}
-	w.well("index")
+	w.noProblem("index")
 	require.Len(t, w.checks("index"), 4)
 	w.o.Index = []string{all}
 	require.NoError(t, os.Mkdir(w.path("empty"), 0o755))
@@ -141,7 +141,7 @@ func TestDoctor_NamedIndexes(t *testing.T) {
 	w.o.Index = []string{all}
 	require.Equal(t, all+" is older than the databases: core", w.problem("index"))
 	require.NoError(t, os.Remove(w.database("core")))
-	w.well("index")
+	w.noProblem("index")
 }
 
 func TestDoctor_Downloads(t *testing.T) {
@@ -150,12 +150,12 @@ func TestDoctor_Downloads(t *testing.T) {
 	const name = "downloaded databases"
 	require.Empty(t, w.checks(name), "omgd downloads none")
 	w.write("config.toml", "[sync]\nenabled = true\n")
-	w.download("core", options, time.Now())
-	w.download("extra", options, time.Now().Add(-20*365*24*time.Hour))
+	w.writeDownload("core", options, time.Now())
+	w.writeDownload("extra", options, time.Now().Add(-20*365*24*time.Hour))
 	checks := w.checks(name)
 	require.Len(t, checks, 3)
 	require.Regexp(t, `^ok: core, (new|\d+ seconds? old)$`, checks[0])
-	require.Equal(t, "ok: extra: pacman's is newer", checks[1])
+	require.Equal(t, "ok: extra: pacman's database is newer", checks[1])
 	require.Equal(t, "problem: multilib: downloaded: not downloaded yet", checks[2])
 	index := sources.IndexPath(filepath.Join(w.path("share/omg"), sources.DownloadDir), pkgindex.KindRepo, "core")
 	require.NoError(t, os.WriteFile(index, []byte("<html>"), 0o644))
@@ -167,8 +167,8 @@ func TestDoctor_Downloads(t *testing.T) {
 func TestDoctor_Surroundings(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
-	w.well("db.lck")
-	w.well("data directory")
+	w.noProblem("db.lck")
+	w.noProblem("data directory")
 	require.Equal(t, []string{"ok: " + w.path("run/omg.sock") + " does not exist: your daemon is not running"}, w.checks("socket"))
 	require.Contains(t, w.problem("daemon"), "omgd is not running")
 	require.Equal(t, []string{"unknown: " + w.path("run/omg.status") + " does not exist"}, w.checks("status file"))
@@ -198,10 +198,10 @@ func TestDoctor_Surroundings(t *testing.T) {
 			if err != nil {
 				return
 			}
-			_ = nc.Close() // like a broken daemon
+			_ = nc.Close() // a broken daemon closes the connection without an answer
 		}
 	}()
-	w.well("socket")
+	w.noProblem("socket")
 	require.Contains(t, w.problem("daemon"), "the connection to omgd failed")
 	require.NoError(t, l.Close())
 	<-ended

@@ -14,8 +14,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestLocal_Missing checks that the installed packages of a system without a local database are unknown, and that no
-// note says so.
+// TestLocal_Missing checks that the installed packages are unknown if there is no local database, and that omg prints no
+// note about it.
 func TestLocal_Missing(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()

@@ -37,7 +37,7 @@ func TestNamedIndex(t *testing.T) {
 	require.Equal(t, []string{"omg read the databases directly (slower): no named index has extra; no named index has multilib"}, w.notes)
 	require.Equal(t, []string{w.index("core")}, ask(w, (*Backend).Status).Index.Files)
 
-	// An index of an earlier database is not used if the database can be read.
+	// If a database has changed since its index was built, the database is read instead of the index.
 	require.NoError(t, os.WriteFile(w.path("old"), nil, 0o644))
 	text, err := os.ReadFile(w.database("multilib"))
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestNamedIndex_NoDatabases(t *testing.T) {
 		require.Equal(t, wire.SourceStale, s.State)
 		require.Equal(t, "no database: the last index is used", s.Why)
 		require.False(t, s.Outdated)
-		require.EqualValues(t, 2022, when(s.AsOf))
+		require.EqualValues(t, 2022, year(s.AsOf))
 	}
 	// Without databases, omg's own index is not used: it could have been built from the databases of another system.
 	w.copyIndex(all)

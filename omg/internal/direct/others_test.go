@@ -143,7 +143,7 @@ func TestConfig(t *testing.T) {
 	w.write("config.toml", "[aur\n")
 	_, err = w.backend().Config(t.Context(), false)
 	require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))
-	w.found("core", "extra", "multilib") // only the daemon reports the invalid configuration
+	w.found("core", "extra", "multilib") // an invalid configuration file does not prevent a search
 }
 
 // TestRuntimes checks the results for a version of node in the home directory, and the errors for unknown runtimes and

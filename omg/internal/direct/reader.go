@@ -38,7 +38,7 @@ func (r *reader) close() {
 	}
 }
 
-// read reads all sources, and the local database at the same time.
+// read reads all sources. It reads the local database concurrently with the other sources.
 func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	pacman, err := r.pacman(&r.config)
 	if err != nil {
@@ -51,7 +51,7 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	defer reading.Wait()
 	r.openNamed()
 	if r.bad != nil && len(pacman.Config.Repos) == 0 {
-		return nil, r.bad // only the bad index could list the repositories
+		return nil, r.bad // the repositories are unknown: pacman.conf lists none, and the index cannot be read
 	}
 	for _, x := range r.static {
 		pacman.AddFromIndex(x.Repositories())
@@ -168,7 +168,7 @@ func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []sna
 	return list
 }
 
-// noIndex is the reason for reading a database when nothing else is wrong.
+// noIndex is the reason for reading a database that has no index.
 const noIndex = "no index"
 
 // slower returns the note that databases were read, which takes longer. The parameter why holds the reasons.
@@ -183,8 +183,9 @@ func (r *reader) slower(why []string) string {
 	return "no daemon and no index, so " + read + ": omg daemon start speeds this up"
 }
 
-// examine returns in e the index that matches a repository's database, or otherwise the state of the database. If the
-// database must be read, why is the reason, and earlier is to be used if reading fails.
+// examine returns a repository as a source, in the result e: with the index that matches the repository's database, or
+// with the state of the database if no index matches. If e.NeedsBuild is set, the caller must read the database, for the
+// reason in the result why. If the caller cannot read the database, it must use the result earlier instead of e.
 func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earlier sources.Examined, why string) {
 	indexes, why := r.indexes(repo)
 	e = repo.Examine(ctx, nil)
@@ -209,8 +210,8 @@ func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earl
 	return e, e, why
 }
 
-// indexes returns the indexes that contain a repository, among those that the user named or otherwise omg's own. If no
-// index contains the repository, why is the reason.
+// indexes returns the indexes that contain a repository. If the user named indexes, it returns only named indexes,
+// otherwise only omg's own indexes. The result why is the reason to read the database if none of the indexes matches it.
 func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why string) {
 	if r.named {
 		for _, x := range r.static {

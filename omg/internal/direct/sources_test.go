@@ -67,14 +67,14 @@ func TestBadDatabase(t *testing.T) {
 				w := newTestSystem(t)
 				w.buildOwn()
 				b.make(t, w.database("extra"))
-				served(t, w, b, &counts)
+				earlierExtra(t, w, b, &counts)
 			})
 			t.Run("a named index", func(t *testing.T) {
 				w := newTestSystem(t)
 				w.build(w.path("all.omgidx"), "core", "extra", "multilib")
 				w.o.Index = []string{w.path("all.omgidx")}
 				b.make(t, w.database("extra"))
-				served(t, w, b, &counts)
+				earlierExtra(t, w, b, &counts)
 			})
 			t.Run("a named directory", func(t *testing.T) {
 				w := newTestSystem(t)
@@ -82,13 +82,13 @@ func TestBadDatabase(t *testing.T) {
 				w.o.Index = []string{filepath.Dir(w.index("core"))}
 				w.env["XDG_DATA_HOME"] = w.path("nothing")
 				b.make(t, w.database("extra"))
-				served(t, w, b, &counts)
+				earlierExtra(t, w, b, &counts)
 			})
 		})
 	}
 }
 
-// withoutExtra requires that the results lack the packages of extra, and say so.
+// withoutExtra requires that the results do not contain the packages of extra, and that they are marked as partial.
 func withoutExtra(t *testing.T, w *testSystem, b bad) {
 	t.Helper()
 	result := w.found("core", "multilib")
@@ -133,8 +133,9 @@ func withoutExtra(t *testing.T, w *testSystem, b bad) {
 	require.ErrorContains(t, err, b.says)
 }
 
-// served requires that the results come from an earlier index of extra, with the counts of that time.
-func served(t *testing.T, w *testSystem, b bad, counts *wire.Counts) {
+// earlierExtra requires that the results contain the packages of extra, from an index that was built before the database
+// became bad. The parameter counts holds the expected counts of the status.
+func earlierExtra(t *testing.T, w *testSystem, b bad, counts *wire.Counts) {
 	t.Helper()
 	result := w.found("core", "extra", "multilib")
 	require.False(t, result.Partial)
@@ -149,7 +150,7 @@ func served(t *testing.T, w *testSystem, b bad, counts *wire.Counts) {
 	}
 	// A named index of a database that does not exist is not outdated.
 	require.Equal(t, !missing || w.o.Index == nil, extra.Outdated)
-	require.EqualValues(t, 2022, when(extra.AsOf), "the time of the database that was indexed")
+	require.EqualValues(t, 2022, year(extra.AsOf), "the time of the database that was indexed")
 	st := ask(w, (*Backend).Status)
 	require.False(t, st.Partial)
 	require.Empty(t, st.PartialCounts)

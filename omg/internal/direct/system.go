@@ -39,7 +39,7 @@ func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, er
 	}
 	result := &backend.Owners{Paths: make([]backend.OwnedPath, len(named))}
 	var resolved []pacmandb.ResolvedPath
-	var places []int // indexes in the result, one for each resolved path
+	var places []int // result.Paths[places[i]] is the result for resolved[i]
 	for i, path := range named {
 		one, err := pacmandb.ResolveOwned(pacman.Root(), inPath(path))
 		switch {
@@ -91,7 +91,7 @@ func (b *Backend) Files(ctx context.Context, names []string) (*backend.FileLists
 	}
 	relations := pacmandb.Relate(local.Packages)
 	result := &backend.FileLists{Packages: []backend.FileList{}}
-	exact := true // every name so far is that of a package, not only something that a package provides
+	exact := true // every name so far is the exact name of an installed package
 	for _, name := range names {
 		exact = exact && local.Find(name) != nil
 		p := relations.Satisfier(name)

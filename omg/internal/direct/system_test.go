@@ -93,7 +93,7 @@ func (w *testSystem) pacman() *sources.Pacman {
 	return p
 }
 
-// build writes one index of repositories, with its origins.
+// build writes one index of the given repositories, and its origin file.
 func (w *testSystem) build(path string, repositories ...string) {
 	w.t.Helper()
 	b := pkgindex.NewBuilder("test", 1)
@@ -193,12 +193,12 @@ type bad struct {
 	make  func(t *testing.T, path string)
 }
 
-// content returns a function that replaces the bytes of a database by the result of the function make.
-func content(make func(good []byte) []byte) func(*testing.T, string) {
+// content returns a function that changes the content of a database file. The function damage returns the new content.
+func content(damage func(good []byte) []byte) func(*testing.T, string) {
 	return func(t *testing.T, path string) {
 		good, err := os.ReadFile(path)
 		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(path, make(good), 0o644))
+		require.NoError(t, os.WriteFile(path, damage(good), 0o644))
 	}
 }
 
@@ -236,5 +236,5 @@ func badDatabases() []bad {
 	return list
 }
 
-// when returns the year of a time.
-func when(unix int64) int { return time.Unix(unix, 0).UTC().Year() }
+// year returns the year of a time.
+func year(unix int64) int { return time.Unix(unix, 0).UTC().Year() }

@@ -9,20 +9,25 @@ import (
 )
 
 // Search implements backend.Backend.
-func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, each func(*wire.Package) error, paused func()) (*wire.SearchResult, error) {
-	return ask(ctx, b, func(c *client.Conn) (*wire.SearchResult, error) { return c.Search(ctx, r, b.noting(each), paused) })
+func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, visit func(*wire.Package) error, beforeWait func()) (*wire.SearchResult, error) {
+	return ask(ctx, b, func(c *client.Conn) (*wire.SearchResult, error) {
+		return c.Search(ctx, r, b.recordAnswer(visit), beforeWait)
+	})
 }
 
 // Info implements backend.Backend.
-func (b *Backend) Info(ctx context.Context, r *wire.InfoRequest, each func(*wire.Package) error, paused func()) (*wire.InfoResult, error) {
-	return ask(ctx, b, func(c *client.Conn) (*wire.InfoResult, error) { return c.Info(ctx, r, b.noting(each), paused) })
+func (b *Backend) Info(ctx context.Context, r *wire.InfoRequest, visit func(*wire.Package) error, beforeWait func()) (*wire.InfoResult, error) {
+	return ask(ctx, b, func(c *client.Conn) (*wire.InfoResult, error) {
+		return c.Info(ctx, r, b.recordAnswer(visit), beforeWait)
+	})
 }
 
-// noting returns a function that calls the function each, and records that the daemon has answered at least in part.
-func (b *Backend) noting(each func(*wire.Package) error) func(*wire.Package) error {
+// recordAnswer returns a function that does the same as visit, and also records that the daemon has sent a part of its
+// answer.
+func (b *Backend) recordAnswer(visit func(*wire.Package) error) func(*wire.Package) error {
 	return func(p *wire.Package) error {
 		b.answered = true
-		return each(p)
+		return visit(p)
 	}
 }
 
@@ -53,7 +58,7 @@ func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.
 	case b.o.Advisories != "":
 		return nil, b.directlyServed(ctx)
 	case !b.asksDaemon():
-		return nil, b.direct() // the daemon would check the packages of its own system
+		return nil, b.direct() // the daemon knows only the packages of its own system
 	}
 	return askDaemon(ctx, b, func(c *client.Conn) (*wire.SecurityResult, error) { return c.Security(ctx, r) })
 }
@@ -111,8 +116,8 @@ func (b *Backend) Config(context.Context, bool) (*backend.Configuration, error) 
 	return nil, b.direct()
 }
 
-// Doctor implements backend.Backend. The checks are of the daemon's databases. A daemon that does not answer is one of
-// the results.
+// Doctor implements backend.Backend. omg-direct checks the databases that the daemon reads. If the daemon does not answer,
+// this is not an error, but one of the checks reports it.
 func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 	if b.asksDaemon() {
 		hello, err := connected(ctx, b, func(c *client.Conn) (*wire.HelloResult, error) { return c.Hello(ctx) })
