@@ -26,8 +26,8 @@ var (
 	ErrNoEntries = errors.New("the journal has no messages of omgd: omg daemon status shows whether it is running")
 )
 
-// Logs prints the last lines that the user's daemons have logged, from the journal or otherwise from syslog's files.
-// With follow, which needs the journal, it continues until it is interrupted.
+// Logs prints the last lines that the user's daemons have logged. It reads the journal or, if there is no journal, the
+// files of syslog. If follow is true, Logs also prints new lines until it is interrupted, which needs the journal.
 func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) (code int, err error) {
 	for _, dir := range journals {
 		if _, err := os.Stat(dir); err != nil {
@@ -51,7 +51,7 @@ func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) 
 		return 0, err
 	}
 	if len(unread) > 0 {
-		return 0, fmt.Errorf("%w that you may read (not %s)", ErrNoLog, strings.Join(unread, ", "))
+		return 0, fmt.Errorf("%w: you may not read %s", ErrNoLog, strings.Join(unread, ", "))
 	}
 	return 0, fmt.Errorf("%w: run omgd --foreground to see its messages", ErrNoLog)
 }

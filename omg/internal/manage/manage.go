@@ -27,7 +27,8 @@ var (
 	ErrStopTimeout = errors.New("omgd did not stop in time")
 )
 
-// Daemon is the user's daemon at a socket. A Daemon in which only Env is set is the one at the default paths.
+// Daemon is the user's daemon that listens on a socket. If only Env is set, the Daemon has the default socket and reads the
+// default databases.
 type Daemon struct {
 	Env    paths.Env
 	Socket string // empty for the default path

@@ -67,7 +67,7 @@ func tool(name string) (string, error) {
 	return "", fmt.Errorf("%s is %w", name, errNoTool)
 }
 
-// runTool runs a program on our terminal and waits for it.
+// runTool runs a program with the standard streams of this process, and waits until the program has exited.
 func runTool(ctx context.Context, args ...string) (code int, err error) {
 	wait, err := startTool(ctx, os.Stdout, args...)
 	if err != nil {
@@ -93,7 +93,7 @@ func toolPrints(ctx context.Context, args ...string) (prints bool, code int, err
 	return n > 0, code, errors.Join(err, waitErr)
 }
 
-// startTool starts a program. wait waits until it has exited.
+// startTool starts a program. The caller must call the returned function wait, which waits until the program has exited.
 func startTool(ctx context.Context, stdout *os.File, args ...string) (wait func() (code int, err error), err error) {
 	path, err := tool(args[0])
 	if err != nil {
