@@ -64,10 +64,12 @@ func greets(t testing.TB, served wire.Served) reply {
 // conduct is the behaviour of the fake daemon.
 type conduct struct {
 	greeting, other reply
-	// atOnce returns what is sent to a new connection before it is closed; nil means to answer its requests.
-	atOnce func() []byte
-	// until delays closing the connection after a reply; nil leaves it open.
-	until <-chan struct{}
+	// onConnect returns the bytes that the daemon sends to each new connection. The daemon then closes the connection. If
+	// onConnect is nil, the daemon answers the requests of the connection.
+	onConnect func() []byte
+	// closeAfter delays the end of a connection: after its first reply, the daemon waits until this channel is closed, and
+	// then closes the connection. If closeAfter is nil, the connection stays open.
+	closeAfter <-chan struct{}
 }
 
 // standIn is a fake daemon.
@@ -77,7 +79,7 @@ type standIn struct {
 	asked []string // the operations that clients requested, without the greeting
 }
 
-// behave changes the behaviour.
+// behave changes the behaviour of the fake daemon, and forgets the operations that clients have requested.
 func (s *standIn) behave(how conduct) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,8 +112,8 @@ func (s *standIn) serve(nc net.Conn) {
 	s.mu.Lock()
 	how := s.how
 	s.mu.Unlock()
-	if how.atOnce != nil {
-		_, _ = nc.Write(how.atOnce())
+	if how.onConnect != nil {
+		_, _ = nc.Write(how.onConnect())
 		return
 	}
 	for {
@@ -134,8 +136,8 @@ func (s *standIn) serve(nc net.Conn) {
 		if _, err := nc.Write(frames); err != nil || end {
 			return
 		}
-		if !greeting && how.until != nil {
-			<-how.until
+		if !greeting && how.closeAfter != nil {
+			<-how.closeAfter
 			return
 		}
 	}
@@ -147,14 +149,14 @@ func (s *standIn) questions() []string {
 	return slices.Clone(s.asked)
 }
 
-// errBecame is returned by become in tests, where the process is not replaced.
+// errBecame is the error of the test's execDirect, which records its arguments and does not replace the process.
 var errBecame = errors.New("became omg-direct")
 
 // testUser is the environment of a user, and records what the backend did.
 type testUser struct {
 	socket string // the default socket
 	notes  []string
-	became []wire.Served // the databases of each call of execDirect
+	became []wire.Served // for each call of execDirect, the databases that omg-direct would read
 }
 
 func newTestUser(t *testing.T) *testUser {
@@ -188,15 +190,16 @@ func (w *testUser) backend(o backend.Options) *Backend {
 	}
 }
 
-// each returns a function for each request of the backend, by name.
-func each(nothing func(*wire.Package) error) map[string]func(context.Context, backend.Backend) error {
+// requests returns, for each kind of request, a function that sends this request to a backend. The packages of search
+// results are passed to the function visit.
+func requests(visit func(*wire.Package) error) map[string]func(context.Context, backend.Backend) error {
 	return map[string]func(context.Context, backend.Backend) error{
 		"search": func(ctx context.Context, b backend.Backend) error {
-			_, err := b.Search(ctx, &wire.SearchRequest{}, nothing, func() {})
+			_, err := b.Search(ctx, &wire.SearchRequest{}, visit, func() {})
 			return err
 		},
 		"info": func(ctx context.Context, b backend.Backend) error {
-			_, err := b.Info(ctx, &wire.InfoRequest{}, nothing, func() {})
+			_, err := b.Info(ctx, &wire.InfoRequest{}, visit, func() {})
 			return err
 		},
 		"status": func(ctx context.Context, b backend.Backend) error { _, err := b.Status(ctx); return err },
@@ -230,22 +233,22 @@ func each(nothing func(*wire.Package) error) map[string]func(context.Context, ba
 	}
 }
 
-// questions holds a function for each request, which prints nothing.
-var questions = each(func(*wire.Package) error { return nil })
+// questions holds, for each kind of request, a function that sends the request and ignores the packages of the result.
+var questions = requests(func(*wire.Package) error { return nil })
 
 // kinds groups the requests by the program that answers them.
 var kinds = map[string][]string{
-	// Answered by the daemon, or if it fails by omg-direct from the same databases.
+	// The daemon answers these requests. If the daemon fails, omg-direct answers from the same databases.
 	"data": {"search", "info", "status", "installed", "explicit", "outdated"},
-	// Answered only by the daemon of the requested system.
+	// Only the daemon can answer these requests. They fail if the options name another system's databases.
 	"kept": {"security", "history"},
-	// Answered only by the daemon, even if the options name another system.
+	// Only the daemon can answer these requests. They are sent even if the options name another system's databases.
 	"daemon": {"health", "metrics", "refresh", "clear cache", "log level"},
-	// Answered by omg-direct, from the databases that the daemon reads.
+	// omg-direct answers these requests from the databases that the daemon reads. They fail if the databases are unknown.
 	"files": {"owns", "files", "why"},
-	// Answered by omg-direct, from the daemon's databases if the daemon names them.
+	// omg-direct answers this request from the daemon's databases or, if they are unknown, from the default databases.
 	"checks": {"doctor"},
-	// Answered by omg-direct, without a daemon.
+	// omg-direct answers these requests, and the daemon is not asked.
 	"here": {"config", "which", "list", "use"},
 }
 

@@ -12,9 +12,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// program is the name of the program that answers without a daemon. It is a separate program because the code that
-// reads databases, above all the decompressors, would delay the start of omg for longer than a request to the daemon
-// takes.
+// program is the name of the program that answers without a daemon. It is separate from omg because the code that reads
+// databases, above all the decompressors, takes longer to load than a request to the daemon takes.
 const program = "omg-direct"
 
 // execDirect replaces this process by omg-direct with the same arguments. omg-direct reads the databases of the daemon,

@@ -15,18 +15,19 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// becoming holds the arguments of execDirect in a process of TestExecDirect.
-type becoming struct {
+// execCall holds the arguments of a call of execDirect. TestExecDirect starts this test program again, and the new process
+// calls execDirect with these arguments.
+type execCall struct {
 	Options backend.Options
 	Served  wire.Served
 }
 
-// variable is the environment variable in which TestExecDirect passes the arguments to the process.
-const variable = "OMG_TEST_BECOMING"
+// variable is the environment variable in which TestExecDirect passes an execCall to the new process.
+const variable = "OMG_TEST_EXEC"
 
 func TestMain(m *testing.M) {
 	if text := os.Getenv(variable); text != "" {
-		var b becoming
+		var b execCall
 		err := json.Unmarshal([]byte(text), &b)
 		if err == nil {
 			err = execDirect(b.Options, b.Served)
@@ -37,8 +38,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestExecDirect checks that omg executes the omg-direct in its own directory with its own arguments. Options for the
-// databases that the daemon reads precede them, unless the arguments name other databases.
+// TestExecDirect checks that omg executes the program omg-direct in the directory of omg, with the same arguments as omg.
+// Options that name the daemon's databases are inserted before these arguments, unless the arguments name databases.
 func TestExecDirect(t *testing.T) {
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -48,7 +49,7 @@ func TestExecDirect(t *testing.T) {
 	require.NoError(t, err)
 	omg, direct := filepath.Join(dir, "omg"), filepath.Join(dir, program)
 	require.NoError(t, fixture.WriteProgram(omg, code))
-	run := func(b becoming) string {
+	run := func(b execCall) string {
 		b.Options.Args = []string{"omg", "search", "a word"}
 		text, err := json.Marshal(struct {
 			Options map[string]any
@@ -60,16 +61,16 @@ func TestExecDirect(t *testing.T) {
 		out, _ := cmd.CombinedOutput()
 		return string(out)
 	}
-	require.Equal(t, "omgd does not respond, and omg-direct, which answers without it, cannot run: omg-direct is not installed beside "+omg+"\n", run(becoming{}))
+	require.Equal(t, "omgd does not respond, and omg-direct, which answers without it, cannot run: omg-direct is not installed beside "+omg+"\n", run(execCall{}))
 
 	require.NoError(t, fixture.WriteProgram(direct, []byte("#!/bin/sh\nprintf '[%s]' \"$@\"\n")))
 	const rest = "[search][a word]"
-	require.Equal(t, "[--no-daemon]"+rest, run(becoming{}))
-	require.Equal(t, "[--no-daemon][--dbpath][/other/db][--pacman-config][/other/pacman.conf]"+rest, run(becoming{Served: daemonPaths}))
-	require.Equal(t, "[--no-daemon][--pacman-config][/other/pacman.conf]"+rest, run(becoming{backend.Options{DBPath: "/db"}, daemonPaths}))
-	require.Equal(t, "[--no-daemon][--dbpath][/other/db]"+rest, run(becoming{backend.Options{PacmanConfig: "/conf"}, daemonPaths}))
-	require.Equal(t, "[--no-daemon]"+rest, run(becoming{backend.Options{DBPath: "/db", PacmanConfig: "/conf"}, daemonPaths}))
+	require.Equal(t, "[--no-daemon]"+rest, run(execCall{}))
+	require.Equal(t, "[--no-daemon][--dbpath][/other/db][--pacman-config][/other/pacman.conf]"+rest, run(execCall{Served: daemonPaths}))
+	require.Equal(t, "[--no-daemon][--pacman-config][/other/pacman.conf]"+rest, run(execCall{backend.Options{DBPath: "/db"}, daemonPaths}))
+	require.Equal(t, "[--no-daemon][--dbpath][/other/db]"+rest, run(execCall{backend.Options{PacmanConfig: "/conf"}, daemonPaths}))
+	require.Equal(t, "[--no-daemon]"+rest, run(execCall{backend.Options{DBPath: "/db", PacmanConfig: "/conf"}, daemonPaths}))
 
 	require.NoError(t, fixture.WriteProgram(direct, []byte("no program")))
-	require.Equal(t, "exec "+direct+": exec format error\n", run(becoming{}))
+	require.Equal(t, "exec "+direct+": exec format error\n", run(execCall{}))
 }

@@ -21,8 +21,8 @@ import (
 type Backend struct {
 	o   backend.Options
 	env paths.Env
-	// execDirect replaces the process by omg-direct, which reads the databases served. It returns only on errors. Tests set
-	// another function.
+	// execDirect replaces the process by omg-direct. The parameter served holds the paths of the databases that omg-direct
+	// reads. execDirect returns only on errors. Tests set another function.
 	execDirect func(o backend.Options, served wire.Served) error
 	// answered is set once the daemon has answered. Afterwards omg-direct must not answer, because everything that one
 	// command prints must describe one system at one moment.
@@ -72,8 +72,8 @@ func askDaemon[R any](ctx context.Context, b *Backend, question func(*client.Con
 	return r, err
 }
 
-// connected sends a request over a new connection. If the request fails, it stores in b.served which databases the
-// daemon reads, as far as the daemon said so.
+// connected sends a request over a new connection. If the request fails, but the daemon has told in its greeting or in the
+// error reply which databases it reads, connected stores the paths of these databases in b.served.
 func connected[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
 	conn, err := b.dial(ctx)
 	if err != nil {
@@ -82,7 +82,7 @@ func connected[R any](ctx context.Context, b *Backend, question func(*client.Con
 	defer conn.Close()
 	r, err := question(conn)
 	if err != nil {
-		if errors.Is(err, client.ErrNoDaemon) { // the daemon was there when the connection was made
+		if errors.Is(err, client.ErrNoDaemon) { // would be wrong: the daemon was running when omg connected
 			err = fmt.Errorf("%w: %v", client.ErrBroken, err)
 		}
 		if refused := new(wire.Error); errors.As(err, &refused) && refused.Served != nil {
@@ -129,7 +129,7 @@ func (b *Backend) fallBack(err error) error {
 		}
 		reason = refused.Message
 		if refused.Code == wire.CodeNotReady {
-			reason, _, _ = strings.Cut(reason, ": ") // if omg-direct cannot answer either, it gives the details
+			reason, _, _ = strings.Cut(reason, ": ") // omg-direct prints the details if it cannot answer either
 		}
 	}
 	if b.served == nil && (b.o.DBPath == "" || b.o.PacmanConfig == "") && !b.countsAsNone(err) {

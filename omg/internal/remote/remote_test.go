@@ -41,7 +41,7 @@ func TestAsksDaemon(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		o     backend.Options
-		kinds []string // the kinds that the daemon answers
+		kinds []string // the daemon answers all requests of these kinds
 	}{
 		{"nothing is named", backend.Options{}, []string{"data", "kept", "daemon"}},
 		{"the socket is named", backend.Options{Socket: w.socket}, []string{"data", "kept", "daemon"}},
@@ -91,8 +91,8 @@ func TestRefusal(t *testing.T) {
 			"refused with the paths":   {conduct{greeting: refuses(code, &daemonPaths), other: breaks}, &daemonPaths},
 			"both, the refusal is new": {conduct{greeting: greets(t, own), other: refuses(code, &daemonPaths)}, &daemonPaths},
 			"refused without":          {conduct{greeting: refuses(code, nil), other: breaks}, nil},
-			"at once with the paths":   {conduct{atOnce: func() []byte { b, _ := refuses(code, &daemonPaths)(0); return b }}, &daemonPaths},
-			"at once without":          {conduct{atOnce: func() []byte { b, _ := refuses(code, nil)(0); return b }}, nil},
+			"at once with the paths":   {conduct{onConnect: func() []byte { b, _ := refuses(code, &daemonPaths)(0); return b }}, &daemonPaths},
+			"at once without":          {conduct{onConnect: func() []byte { b, _ := refuses(code, nil)(0); return b }}, nil},
 		} {
 			t.Run(fmt.Sprintf("%d/%s", code, name), func(t *testing.T) {
 				w, _ := served(t, c.daemon)
@@ -166,8 +166,8 @@ func TestBreak(t *testing.T) {
 			"after the greeting":               {conduct{greeting: greets(t, daemonPaths), other: breaks}, &daemonPaths},
 			"after the greeting, pacman's own": {conduct{greeting: greets(t, wire.Served{}), other: breaks}, &wire.Served{}},
 			"before it":                        {conduct{greeting: breaks, other: breaks}, nil},
-			"at once":                          {conduct{atOnce: func() []byte { return nil }}, nil},
-			"nonsense":                         {conduct{atOnce: func() []byte { return []byte("HTTP/1.1 400 Bad Request\r\n\r\n") }}, nil},
+			"at once":                          {conduct{onConnect: func() []byte { return nil }}, nil},
+			"nonsense":                         {conduct{onConnect: func() []byte { return []byte("HTTP/1.1 400 Bad Request\r\n\r\n") }}, nil},
 		} {
 			w, _ := served(t, c.daemon)
 			for _, named := range []bool{false, true} {
@@ -226,12 +226,12 @@ func TestBreak_InTheMiddle(t *testing.T) {
 	for _, question := range []string{"search", "info"} {
 		passed := make(chan struct{})
 		w, s := served(t, conduct{
-			greeting: greets(t, daemonPaths), until: passed,
+			greeting: greets(t, daemonPaths), closeAfter: passed,
 			other: func(id uint64) ([]byte, bool) { return wire.AppendResult(nil, id, first, true), false },
 		})
 		b := w.backend(backend.Options{})
 		names := []string{}
-		err := each(func(p *wire.Package) error {
+		err := requests(func(p *wire.Package) error {
 			if names = append(names, p.Name); len(names) == 1 {
 				close(passed)
 			}
@@ -241,7 +241,8 @@ func TestBreak_InTheMiddle(t *testing.T) {
 		require.Equal(t, []string{"a"}, names, question)
 		require.Empty(t, w.became, question)
 		require.Empty(t, w.notes, question)
-		// The next request of the same command is not answered by omg-direct either.
+		// A command may send several requests. After a partial answer of the daemon, omg-direct must not answer the
+		// following requests of the same command.
 		s.behave(conduct{greeting: greets(t, daemonPaths), other: refuses(wire.CodeBusy, &daemonPaths)})
 		_, err = b.Installed(t.Context(), &wire.InstalledRequest{})
 		require.Equal(t, wire.CodeBusy, wire.CodeOf(err), question)
@@ -258,12 +259,12 @@ func TestBreak_NothingPassed(t *testing.T) {
 			other:    func(id uint64) ([]byte, bool) { return wire.AppendResult(nil, id, first, true), true },
 		})
 		names := []string{}
-		ask := each(func(p *wire.Package) error {
+		ask := requests(func(p *wire.Package) error {
 			names = append(names, p.Name)
 			return nil
 		})[question]
 		err := ask(t.Context(), w.backend(backend.Options{}))
-		if len(names) > 0 { // the connection ended after the first part was passed on
+		if len(names) > 0 { // the client passed on the first package before it noticed the end of the connection
 			require.ErrorIs(t, err, client.ErrBroken)
 			require.Empty(t, w.became)
 			continue
@@ -341,7 +342,8 @@ func TestFiles(t *testing.T) {
 	require.ErrorIs(t, err, errBecame, "no question about packages")
 }
 
-// TestDoctor checks that the daemon's databases are examined if it names them, and that its failure is not an error.
+// TestDoctor checks that omg doctor examines the databases that the daemon reads, if the daemon names them. If the daemon
+// does not respond, Doctor returns no error.
 func TestDoctor(t *testing.T) {
 	w, s := served(t, conduct{greeting: greets(t, daemonPaths), other: breaks})
 	for _, c := range []struct {
@@ -418,9 +420,9 @@ func TestChunks(t *testing.T) {
 	require.Len(t, search.Sources, 2)
 }
 
-// TestNotForUs checks that omg behaves as if no daemon ran if the default socket does not belong to a daemon for this
-// user. If the user named the socket, it is an error.
-func TestNotForUs(t *testing.T) {
+// TestSocketOfOthers checks that omg behaves as if no daemon ran if the default socket does not belong to a daemon for this
+// user. If the user named such a socket, omg reports an error.
+func TestSocketOfOthers(t *testing.T) {
 	get := func(string) string { return "" }
 	b := func(o backend.Options) *Backend { return &Backend{o: o, env: paths.Env{Getenv: get}} }
 	strange := []error{
