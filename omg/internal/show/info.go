@@ -78,11 +78,11 @@ func (p printer) aurInfo(pkg *wire.Package) {
 	p.field("Last Modified", dateOr(a.Modified, ""))
 	p.field("Out-of-date", dateOr(a.OutOfDate, "No"))
 	if pkg.Shadowed {
-		p.field("Shadowed By", "a repository's package of this name")
+		p.field("Shadowed By", "a repository package with the same name")
 	}
 }
 
-// dateOr formats a date. If there is no date, it returns the parameter none.
+// dateOr formats a date. If unix is 0, there is no date, and dateOr returns the text none.
 func dateOr(unix int64, none string) string {
 	if unix == 0 {
 		return none

@@ -28,7 +28,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	time.Local = time.UTC // pacman runs in UTC too
+	time.Local = time.UTC // the tests also run pacman with the time zone UTC
 	os.Exit(m.Run())
 }
 
@@ -127,21 +127,21 @@ func (w *oracle) onTerminalIn(t *testing.T, columns int, color string, args ...s
 	return strings.NewReplacer("\r\n", "\n", "\x1b[?25l", "", "\x1b[?25h", "").Replace(string(out))
 }
 
-// ours returns what omg prints for all packages.
-func (w *oracle) ours(each func(*bufio.Writer, *wire.Package)) string {
+// omgPrints returns the output of the function show for all packages.
+func (w *oracle) omgPrints(show func(*bufio.Writer, *wire.Package)) string {
 	var b bytes.Buffer
 	out := bufio.NewWriter(&b)
 	for i := range w.packages {
-		each(out, &w.packages[i])
+		show(out, &w.packages[i])
 	}
 	out.Flush()
 	return b.String()
 }
 
 // requireSame compares the outputs of pacman and omg line by line, and shows the first difference.
-func requireSame(t *testing.T, pacman, ours string) {
+func requireSame(t *testing.T, pacman, omg string) {
 	t.Helper()
-	want, got := strings.Split(pacman, "\n"), strings.Split(ours, "\n")
+	want, got := strings.Split(pacman, "\n"), strings.Split(omg, "\n")
 	for i := range min(len(want), len(got)) {
 		if want[i] != got[i] {
 			require.Equal(t, strings.Join(want[max(0, i-3):i+1], "\n"), strings.Join(got[max(0, i-3):i+1], "\n"), "line %d", i+1)
@@ -150,8 +150,8 @@ func requireSame(t *testing.T, pacman, ours string) {
 	require.Len(t, got, len(want))
 }
 
-// cleaned replaces in pacman's output the characters that omg replaces: two descriptions of the corpus have
-// bidirectional controls.
+// cleaned replaces unsafe characters in pacman's output, as omg does in its own output. Two package descriptions in the
+// corpus contain such characters: bidi control characters.
 func cleaned(out string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && r != '\x1b' && termtext.Unsafe(r) {
@@ -173,9 +173,9 @@ func withoutInstalled(info func(*bufio.Writer, *wire.Package)) func(*bufio.Write
 func TestPacman_Corpus(t *testing.T) {
 	w := corpusSystem(t)
 	t.Run("info piped", func(t *testing.T) {
-		requireSame(t, cleaned(w.piped(t, "", "-Si")), w.ours(withoutInstalled(Style{}.Info)))
+		requireSame(t, cleaned(w.piped(t, "", "-Si")), w.omgPrints(withoutInstalled(Style{}.Info)))
 	})
-	t.Run("search piped", func(t *testing.T) { requireSame(t, cleaned(w.piped(t, "", "-Ss")), w.ours(Style{}.Search)) })
+	t.Run("search piped", func(t *testing.T) { requireSame(t, cleaned(w.piped(t, "", "-Ss")), w.omgPrints(Style{}.Search)) })
 	t.Setenv("COLUMNS", "")
 	t.Setenv("NO_COLOR", "")
 	for _, on := range []struct {
@@ -187,10 +187,10 @@ func TestPacman_Corpus(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, Style{Color: on.color == "auto", Width: on.columns}, s)
 		t.Run(fmt.Sprintf("info on a terminal of %d, colour %s", on.columns, on.color), func(t *testing.T) {
-			requireSame(t, cleaned(w.onTerminalIn(t, on.columns, on.color, "-Si")), w.ours(withoutInstalled(s.Info)))
+			requireSame(t, cleaned(w.onTerminalIn(t, on.columns, on.color, "-Si")), w.omgPrints(withoutInstalled(s.Info)))
 		})
 		t.Run(fmt.Sprintf("search on a terminal of %d, colour %s", on.columns, on.color), func(t *testing.T) {
-			requireSame(t, cleaned(w.onTerminalIn(t, on.columns, on.color, "-Ss")), w.ours(s.Search))
+			requireSame(t, cleaned(w.onTerminalIn(t, on.columns, on.color, "-Ss")), w.omgPrints(s.Search))
 		})
 	}
 }
@@ -213,7 +213,7 @@ func oddText(r *rand.Rand) string {
 	return b.String()
 }
 
-// oddDesc returns the desc of an unusual but valid package.
+// oddDesc returns the content of a desc file that describes an unusual but valid package.
 func oddDesc(r *rand.Rand, name, version string) string {
 	var b strings.Builder
 	field := func(key string, values ...string) {
@@ -299,10 +299,10 @@ func TestPacman_OddPackages(t *testing.T) {
 		s, err := NewStyle("always", nil)
 		require.NoError(t, err)
 		t.Run("info "+columns, func(t *testing.T) {
-			requireSame(t, w.piped(t, columns, "--color", "always", "-Si"), w.ours(withoutInstalled(s.Info)))
+			requireSame(t, w.piped(t, columns, "--color", "always", "-Si"), w.omgPrints(withoutInstalled(s.Info)))
 		})
 		t.Run("search "+columns, func(t *testing.T) {
-			requireSame(t, w.piped(t, columns, "--color", "always", "-Ss"), w.ours(s.Search))
+			requireSame(t, w.piped(t, columns, "--color", "always", "-Ss"), w.omgPrints(s.Search))
 		})
 	}
 }

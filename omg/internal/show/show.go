@@ -2,8 +2,8 @@
 // a terminal.
 //
 // The output differs from pacman's in two ways. First, text of packages is cleaned, so that it can neither control the
-// terminal nor forge a line: control characters, bidirectional controls and invalid UTF-8 become U+FFFD, which pacman
-// prints unchanged. Second, the block of an installed package ends with its installed version.
+// terminal nor forge a line: control characters, bidi control characters and invalid UTF-8 become U+FFFD. Second, if the
+// package is installed, its block ends with the installed version.
 package show
 
 import (
@@ -44,8 +44,8 @@ func NewStyle(color string, terminal *os.File) (Style, error) {
 	return s, nil
 }
 
-// columns returns the column at which pacman wraps: the number in COLUMNS, piped or not, where 0 means never; otherwise
-// the terminal's width, 80 if the terminal does not know it.
+// columns returns the column at which pacman wraps its output; 0 means never. If the variable COLUMNS is a number, pacman
+// wraps at this column, even in a pipe. Otherwise it wraps at the terminal's width, or at 80 if the width is unknown.
 func columns(env string, terminal *os.File) int {
 	// Shells and watch(1) set COLUMNS to a plain number; pacman stores it in 16 bits.
 	if n, err := strconv.ParseUint(env, 10, 16); err == nil {
@@ -74,7 +74,7 @@ const (
 )
 
 // printer prints in a style. Only the method raw writes text unchanged, and it is used only for omg's own text; all
-// other methods clean their text first. An error of a write is returned by the final flush.
+// other methods clean their text first. The methods ignore write errors, because the final flush returns the first one.
 type printer struct {
 	Style
 	w *bufio.Writer
@@ -180,7 +180,7 @@ func (p printer) list(name string, texts []string) {
 		case p.Width > value && at+w+2 >= p.Width:
 			p.newline(value)
 			at = value
-		case at != value: // an empty text takes no columns
+		case at != value: // no separator after an empty text at the beginning of a line
 			p.raw("  ")
 			at += 2
 		}

@@ -15,11 +15,11 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// printed returns the output of one call of the function each.
-func printed(each func(*bufio.Writer, *wire.Package), pkg *wire.Package) string {
+// printed returns the output of the function show for one package.
+func printed(show func(*bufio.Writer, *wire.Package), pkg *wire.Package) string {
 	var b bytes.Buffer
 	w := bufio.NewWriter(&b)
-	each(w, pkg)
+	show(w, pkg)
 	w.Flush()
 	return b.String()
 }
@@ -131,7 +131,7 @@ Out-of-date     : Thu Sep  1 13:41:47 2022
 	pkg.AUR.OutOfDate, pkg.AUR.Maintainer, pkg.Shadowed = 0, "someone", true
 	out := printed(Style{}.Info, pkg)
 	require.Contains(t, out, "\nMaintainer      : someone\n")
-	require.Contains(t, out, "\nOut-of-date     : No\nShadowed By     : a repository's package of this name\n\n")
+	require.Contains(t, out, "\nOut-of-date     : No\nShadowed By     : a repository package with the same name\n\n")
 }
 
 // TestSizes tests the sizes at which pacman changes the unit.
@@ -189,7 +189,7 @@ func TestNewStyle(t *testing.T) {
 	require.Equal(t, 80, s.Width, "the terminal reports no width")
 }
 
-// hostile returns a package in which every text is s.
+// hostile returns a package in which every text field has the value s.
 func hostile(s string) *wire.Package {
 	l := []string{s, s}
 	return &wire.Package{
@@ -199,8 +199,8 @@ func hostile(s string) *wire.Package {
 	}
 }
 
-// requireHarmless checks that a package whose texts are s stays within its block: no text controls the terminal, and
-// only the block's own lines begin at the margin.
+// requireHarmless prints a package in which every text field has the value s. It checks that the text cannot control the
+// terminal, and that the text cannot forge a field: all its lines are indented.
 func requireHarmless(t *testing.T, s string, columns int) {
 	t.Helper()
 	plain, colored := Style{Width: columns}, Style{Width: columns, Color: true}
@@ -227,7 +227,7 @@ func requireHarmless(t *testing.T, s string, columns int) {
 			}
 		}
 		require.Equal(t, map[bool]int{true: 20, false: 24}[pkg.AUR == nil], own, "%q", info)
-		if columns == 0 { // two fields have a second line, and a blank line follows
+		if columns == 0 { // three more lines: second lines of two fields, and the blank line after the block
 			require.Equal(t, own+3, strings.Count(info, "\n"), "%q", info)
 		}
 		codes := strings.NewReplacer(colorNone, "", colorTitle, "", colorRepo, "", colorVersion, "", colorGroups, "", colorMeta, "")

@@ -38,8 +38,8 @@ func (s Style) State(w *bufio.Writer, state State, name string, nameWidth int, f
 	p.raw("\n")
 }
 
-// Advice prints what to do about a problem. Its line follows the line of the check, which State has printed, and the
-// advice is below what the check found.
+// Advice prints a line that says what to do about a problem. It must be called after State, which prints the line of the
+// check. The advice is indented to the column in which State has printed what the check found.
 func (s Style) Advice(w *bufio.Writer, nameWidth int, todo string) {
 	p := printer{s, w}
 	p.raw(strings.Repeat(" ", checkColumn+nameWidth+2))

@@ -20,7 +20,8 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 		p.field("State", "up to date"+checked(", checked ", st.At, now))
 	}
 	if st.Partial {
-		p.field("Partial", missingSources(&st.Basis, false)+" (numbers with ? may change)") // the row Sources shows the reasons
+		// The reasons are left out here, because the field Sources shows them.
+		p.field("Partial", missingSources(&st.Basis, false)+" (numbers with ? may change)")
 	}
 	c := counter{st}
 	p.field("Installed", c.count("installed", st.Counts.Installed))
@@ -102,8 +103,8 @@ func nonEmpty(text string) []string {
 	return []string{text}
 }
 
-// asOf returns a text with the time of the databases that updates are computed from. It is empty if searches use the
-// same databases.
+// asOf returns a text with the time of the downloaded databases that updates are computed from, such as ", as of 2 hours
+// ago". The text is empty if updates are computed from the databases that searches use.
 func asOf(compared []wire.Source, now time.Time) string {
 	if compared == nil {
 		return ""
@@ -274,8 +275,8 @@ func missingSources(b *wire.Basis, reasons bool) string {
 	return strings.Join(missing, "; ")
 }
 
-// NotChecked returns the note on a stale result: the installed packages could not be checked, and when they were last
-// checked.
+// NotChecked returns the note on a stale result. It says that the installed packages could not be checked, and how long
+// ago the last check was.
 func NotChecked(b *wire.Basis) string {
 	return "the installed packages could not be checked" + checked(", last checked ", b.At, time.Now())
 }

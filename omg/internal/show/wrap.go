@@ -60,12 +60,14 @@ func width(s string) int {
 	return n
 }
 
-// runeWidth returns the width of glibc's wcwidth: 2 for wide and full-width characters (East Asian Width), 0 for marks,
-// format characters, and Hangul vowels and finals that join the previous letter. Exceptions are signs that precede
-// digits, and old symbols that glibc keeps wide.
+// runeWidth returns the number of columns of a character, like glibc's wcwidth:
 //
-// Terminal libraries differ from glibc in more characters, and the usual library builds a table of 2 MB at the first
-// non-European letter. That takes a millisecond, as long as omg takes to answer.
+//   - 2 for wide and full-width characters (East Asian Width), and for old symbols that glibc treats as wide
+//   - 0 for combining marks, for format characters, and for Hangul vowels and final consonants, which join the letter before
+//   - 1 for all other characters, and for the format characters that are printed before digits, such as U+0600
+//
+// Libraries for terminals differ from glibc in more characters. The usual library also builds a table of 2 MB when it
+// meets the first non-European letter. That takes a millisecond, as long as a whole run of omg.
 func runeWidth(r rune) int {
 	switch {
 	case r < 0x300:
