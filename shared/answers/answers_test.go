@@ -87,7 +87,8 @@ func encoder(t testing.TB, in snapshot.Inputs) *Encoder {
 	return New(s)
 }
 
-// chunks returns the chunks that the function answer emits, after checking each as a client does.
+// chunks returns the chunks that the function answer emits. It first checks each chunk in the way in which a client checks
+// it.
 func chunks(t testing.TB, answer func(Emit) error) [][]byte {
 	t.Helper()
 	var out [][]byte
@@ -375,7 +376,7 @@ func TestEncoder_LargePackages(t *testing.T) {
 	}
 }
 
-// TestEncoder_Concurrent checks that results that are encoded at the same time do not mix.
+// TestEncoder_Concurrent encodes several results concurrently, and checks that no result contains data of another result.
 func TestEncoder_Concurrent(t *testing.T) {
 	e := encoder(t, generated(t, fixture.Options{Packages: 900, Installed: 50, Seed: 3}))
 	want := map[string][][]byte{}

@@ -18,7 +18,7 @@ type writer struct {
 	buf   bytes.Buffer
 	enc   *msgpack.Encoder
 	count uint32 // the number of elements in the open list
-	at    int    // the offset in buf of the open list's length
+	at    int    // where the length of the open list is stored, as an offset in buf
 }
 
 var writers = sync.Pool{New: func() any {
@@ -69,10 +69,10 @@ type field struct {
 	set   bool
 }
 
-// begin begins a chunk: it writes the header of the chunk's map, the basis, and the fields that are set. The parameter more
-// is the number of pairs that the caller then writes, without the list at the end of the chunk.
-func (w *writer) begin(basis encodedBasis, more int, fields ...field) {
-	pairs := basis.pairs + more + 1
+// begin begins a chunk, which is one map: it writes the header of the map, the basis, and the fields that are set. The
+// caller must then write further key-value pairs, as many as the parameter callersPairs says, and after them the list.
+func (w *writer) begin(basis encodedBasis, callersPairs int, fields ...field) {
+	pairs := basis.pairs + callersPairs + 1
 	for _, f := range fields {
 		if f.set {
 			pairs++
@@ -95,13 +95,14 @@ func (w *writer) list(key string) {
 	w.at, w.count = w.buf.Len()-4, 0
 }
 
-// element begins an element of the open list, a map with the given number of pairs.
+// element begins a new element of the open list. The element is a map, and the caller must write the given number of
+// key-value pairs.
 func (w *writer) element(pairs int) {
 	w.count++
 	w.mapLen(pairs)
 }
 
-// elementOf writes a complete element of the open list, the encoded value v.
+// elementOf encodes the value v and adds it to the open list.
 func (w *writer) elementOf(v any) error {
 	b, err := msgpack.Marshal(v)
 	if err != nil {
@@ -117,7 +118,7 @@ func (w *writer) elementOf(v any) error {
 
 // full reports whether an element of n bytes does not fit into the current chunk.
 func (w *writer) full(n int) bool {
-	const overlay = 64 // bytes that the overlay may add to a package's record
+	const overlay = 64 // maximum size in bytes of the fields that are added to a stored package record in each reply
 	return w.count > 0 && w.buf.Len()+n+overlay > MaxChunk
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// uncorrected returns inputs without a correction, which the result of corrected contradicts.
+// uncorrected returns inputs without a correction. The function corrected returns a correction for these inputs.
 func uncorrected(t testing.TB) Inputs {
 	t.Helper()
 	replacer := wire.Package{Name: "d", Version: "1-1", Replaces: []string{"c"}}
@@ -21,7 +21,7 @@ func uncorrected(t testing.TB) Inputs {
 	}
 }
 
-// corrected returns a result of libalpm that differs from omg's for the inputs of uncorrected.
+// corrected returns a correction for the inputs of uncorrected: a result of libalpm that differs from omg's result.
 func corrected(repositories bool) *Correction {
 	return &Correction{Repositories: repositories, Packages: []CorrectedPackage{
 		{Name: "a", Version: "1-1", Reason: pacmandb.ReasonDepend, Need: NeedOptional, Repo: "core", Offered: "3-1", Order: 1, Ignored: true},

@@ -17,7 +17,7 @@ type outcome struct {
 	code    wire.Code // the code of the error; 0 for a result without an error
 	partial bool
 	empty   bool
-	why     string // a part of the error's text, or of the result's Why
+	why     string // if the request fails, a part of the error text; otherwise the field Why of the result
 }
 
 // request is a function that makes a request, and returns the basis of the result and its number of elements.
@@ -117,16 +117,16 @@ func completeInputs(t testing.TB) Inputs {
 	}
 }
 
-// check makes all requests and compares their outcomes with the map want. A request that is not in want must have a result
-// that is not partial and, except for the search for d, not empty.
-func check(t *testing.T, in Inputs, want map[string]outcome) {
+// check makes all requests and compares their outcomes with the map expected. The result of a request that is not in the
+// map must not be partial, and it must not be empty. Only the search for d must be empty.
+func check(t *testing.T, in Inputs, expected map[string]outcome) {
 	t.Helper()
-	for name := range want {
+	for name := range expected {
 		require.Contains(t, requests, name)
 	}
 	s := build(t, in)
 	for name, ask := range requests {
-		w, named := want[name]
+		w, named := expected[name]
 		w.empty = w.empty || !named && name == "search d"
 		basis, n, err := ask(s)
 		if w.code != 0 {
@@ -144,7 +144,7 @@ func check(t *testing.T, in Inputs, want map[string]outcome) {
 	}
 }
 
-// partialCounts returns the names of the partial counts of a status, joined with spaces, and all its counts.
+// partialCounts returns all counts of a status, and the names of the partial counts as one text, separated by spaces.
 func partialCounts(t *testing.T, in Inputs) (partial string, counts wire.Counts) {
 	t.Helper()
 	status, err := build(t, in).Status()

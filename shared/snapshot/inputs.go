@@ -107,7 +107,7 @@ type TrackerData struct {
 type Correction struct {
 	// Packages lists all installed packages, sorted by name.
 	Packages []CorrectedPackage
-	// Repositories means that libalpm could read all repositories.
+	// Repositories is true if libalpm could read all repositories.
 	Repositories bool
 }
 
@@ -126,7 +126,7 @@ type CorrectedPackage struct {
 // Need says whether other installed packages need a package: not at all, optionally, or as a dependency.
 type Need uint8
 
-// The values of Need.
+// The values of Need, in the order of how strongly a package is needed.
 const (
 	NeedNone Need = iota
 	NeedOptional

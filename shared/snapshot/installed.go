@@ -69,8 +69,8 @@ func (s *Snapshot) filter(kind string) ([]*pacmandb.Installed, error) {
 	return nil, invalid("no filter %q", kind)
 }
 
-// named returns, for each name, the package with this name or, as in pacman, a package that provides the name. It also
-// returns the names for which packages has no such package.
+// named looks up names in a list of installed packages. Like pacman, it finds the package with a name or, if no package has
+// this name, a package that provides it. It also returns the names for which it found no package.
 func (s *Snapshot) named(packages []*pacmandb.Installed, names []string) (kept []*pacmandb.Installed, missing []string) {
 	in := make(map[*pacmandb.Installed]bool, len(packages))
 	for _, p := range packages {

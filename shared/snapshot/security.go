@@ -110,7 +110,8 @@ func (s *security) count(f advisories.Finding) {
 	}
 }
 
-// offers implements advisories.System for a snapshot.
+// offers tells package advisories the installed versions and the versions in the repositories. It implements
+// advisories.System.
 type offers struct {
 	s   *Snapshot
 	err error
@@ -191,7 +192,8 @@ func (s *security) fixes(name string, fixed func(in string) bool) []string {
 	return list
 }
 
-// Vulnerable converts a package, with only the given part of its findings, into the type that replies contain.
+// Vulnerable converts a package with advisories into the type that replies contain. The result contains only the given
+// findings, which may be a part of the package's findings.
 func Vulnerable(p *advisories.PackageFindings, findings []advisories.Finding) *wire.VulnerablePackage {
 	out := &wire.VulnerablePackage{
 		Name: p.Name, Installed: p.Installed, Update: p.Update, Foreign: p.Foreign,

@@ -33,7 +33,8 @@ func (s *Snapshot) Status() (*wire.StatusResult, error) {
 	return r, err
 }
 
-// incomplete returns a problem for each source of whose packages some could not be added to the index, or not completely.
+// incomplete returns a problem for each source whose index is incomplete: some packages are not in the index, or only a
+// part of a package's data is.
 func (s *Snapshot) incomplete() (list []wire.Problem) {
 	add := func(src *IndexedSource, kind pkgindex.Kind) {
 		if src.Index == nil {
@@ -47,7 +48,7 @@ func (s *Snapshot) incomplete() (list []wire.Problem) {
 		if facts.LeftOut > 1 {
 			why += fmt.Sprintf(", and %d more", facts.LeftOut-1)
 		}
-		name := "repository " + src.Name // a repository may have the name of another problem, such as libalpm
+		name := "repository " + src.Name // without the prefix, a repository called libalpm could be confused with libalpm
 		if kind == pkgindex.KindAUR {
 			name = "AUR"
 		}
@@ -84,8 +85,8 @@ func (s *Snapshot) countAll() (*counted, error) {
 	return c, nil
 }
 
-// eachIndex calls the function each for every index file that searches use.
-func (s *Snapshot) eachIndex(each func(path string, built int64)) {
+// eachIndex calls the function visit once for each index file that searches use.
+func (s *Snapshot) eachIndex(visit func(path string, built int64)) {
 	seen := map[string]bool{"": true} // an index in memory has no path
 	sources := slices.Clone(s.shown)
 	if s.in.AUR != nil {
@@ -94,7 +95,7 @@ func (s *Snapshot) eachIndex(each func(path string, built int64)) {
 	for i := range sources {
 		if f := sources[i].Index; f != nil && !seen[f.Path()] {
 			seen[f.Path()] = true
-			each(f.Path(), f.BuildInfo().Built)
+			visit(f.Path(), f.BuildInfo().Built)
 		}
 	}
 }

@@ -41,15 +41,15 @@ func (s *system) names() []string {
 	return names
 }
 
-// orphans returns the packages that were installed as dependencies and that no installed package requires, even optionally,
-// as pacman -Qdt does. If onlyRequired is set, it also returns those that are required only optionally, as pacman -Qdtt
-// does.
-func (s *system) orphans(onlyRequired bool) []*pacmandb.Installed {
+// orphans returns the packages that were installed as dependencies and that no installed package requires, neither strictly
+// nor optionally, like pacman -Qdt. If optional is set, orphans also returns the packages that are required only
+// optionally, like pacman -Qdtt.
+func (s *system) orphans(optional bool) []*pacmandb.Installed {
 	if s.needs == nil {
-		return s.relations().Orphans(onlyRequired)
+		return s.relations().Orphans(optional)
 	}
 	most := NeedNone
-	if onlyRequired {
+	if optional {
 		most = NeedOptional
 	}
 	var out []*pacmandb.Installed
@@ -73,8 +73,8 @@ func (c *Correction) apply(local *pacmandb.Local) (*pacmandb.Local, map[string]N
 	return &next, needs
 }
 
-// correct returns an installed package as libalpm reads it, given the package as omg read it, or nil. If omg did not read
-// the same version, the result has only a name, a version and a reason.
+// correct returns an installed package as libalpm reads it. The parameter p is the package as omg read it; nil if omg did
+// not read it. If p is nil or has another version, the result has only a name, a version and a reason.
 func (c *CorrectedPackage) correct(p *pacmandb.Installed) *pacmandb.Installed {
 	if p != nil && p.Version == c.Version && p.Reason == c.Reason {
 		return p
@@ -111,8 +111,8 @@ func (s *Snapshot) compare() (*comparison, error) {
 	return c, nil
 }
 
-// compare replaces omg's comparison with libalpm's. Only omg's replacements stay, because libalpm's result does not contain
-// replacements.
+// compare replaces the result of omg's comparison by libalpm's result. Libalpm's result has no list of replacements, so that
+// the list of replacements remains the one that omg computed.
 func (c *Correction) compare(out *comparison, packages []*pacmandb.Installed) {
 	out.foreign = nil
 	out.outdated = pacmandb.Outdated{Replacements: out.outdated.Replacements}
@@ -171,8 +171,8 @@ type setFacts struct {
 	installed []*pacmandb.Installed
 	err       error // the first error; the caller must check it, because results after an error are wrong
 
-	name     string            // the name of the last look-up
-	versions map[string]string // the versions of the package called name, by repository
+	name     string            // the package name that was looked up last
+	versions map[string]string // the versions of this package, by repository
 }
 
 func (f *setFacts) record(err error) {
@@ -207,15 +207,16 @@ func (f *setFacts) lookUp(name string) {
 	f.record(eachInRepos(f.set, name, func(repo, version string) { f.versions[repo] = version }))
 }
 
-// eachInRepos calls the function each for every repository that has a package, with the package's version there.
-func eachInRepos(set *pkgindex.Set, name string, each func(repo, version string)) error {
+// eachInRepos calls the function visit once for each repository that has the named package. The argument version is the
+// version of the package in this repository.
+func eachInRepos(set *pkgindex.Set, name string, visit func(repo, version string)) error {
 	hits, err := set.Lookup("", name)
 	if err != nil {
 		return err
 	}
 	return set.ReadAll(hits, false, func(h pkgindex.Hit, summary, _ pkgindex.Record) bool {
 		if set.Kind(h) == pkgindex.KindRepo {
-			each(set.Repo(h), summary.Version())
+			visit(set.Repo(h), summary.Version())
 		}
 		return true
 	})

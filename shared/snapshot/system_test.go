@@ -108,7 +108,7 @@ func currentSource(name string, f *pkgindex.File) IndexedSource {
 	}
 }
 
-// lost returns the same source without an index.
+// lost returns a copy of the source s that has no index, with the given state and reason.
 func lost(s IndexedSource, state wire.SourceState, why string) IndexedSource {
 	s.Index, s.State, s.Why = nil, state, why
 	return s
@@ -163,10 +163,10 @@ func search(t testing.TB, s *Snapshot, r *wire.SearchRequest) (list []string) {
 
 func query(words ...string) *wire.SearchRequest { return &wire.SearchRequest{Words: words} }
 
-// requireCode fails the test unless err is an error with this code whose text contains text.
-func requireCode(t testing.TB, err error, code wire.Code, text string) {
+// requireCode requires that err has the given code, and that the text of err contains the given part.
+func requireCode(t testing.TB, err error, code wire.Code, part string) {
 	t.Helper()
 	require.Error(t, err)
 	require.Equal(t, code, wire.CodeOf(err), "%v", err)
-	require.ErrorContains(t, err, text)
+	require.ErrorContains(t, err, part)
 }
