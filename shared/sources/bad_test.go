@@ -23,13 +23,13 @@ type fault struct {
 	name string
 	// spoil creates the fault in the database at a path.
 	spoil func(t *testing.T, path string)
-	// during is called for each package while the database is read; it may be nil.
-	during func(path string)
-	// missing means that the database does not exist, as opposed to being unreadable.
+	// onPackage is called after each package that is read from the database; it may be nil.
+	onPackage func(path string)
+	// missing is true if the database does not exist after spoil.
 	missing bool
-	// directory means that the fault affects all databases.
+	// directory is true if the fault is in the directory of the databases, and therefore affects all databases.
 	directory bool
-	// why is a part of the field Why that the source should have.
+	// why is a text that the field Why of the source must contain.
 	why string
 }
 
@@ -37,12 +37,12 @@ func replace(content string) func(*testing.T, string) {
 	return func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o644)) }
 }
 
-// inPlace returns a function that removes the database and calls the function something to create another file in its
-// place.
-func inPlace(something func(path string) error) func(*testing.T, string) {
+// inPlace returns a function that removes a database, and then calls the function create, which may create another file at
+// the same path.
+func inPlace(create func(path string) error) func(*testing.T, string) {
 	return func(t *testing.T, path string) {
 		require.NoError(t, os.Remove(path))
-		require.NoError(t, something(path))
+		require.NoError(t, create(path))
 	}
 }
 
@@ -72,11 +72,11 @@ func faults() []fault {
 		{name: "cut off by a byte", spoil: func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, stampOf(t, path).Size-1)) }, why: "the file is truncated: " + redownload},
 		{name: "a flipped byte", spoil: flip(50), why: redownload},
 		{name: "a flipped byte of the checksum", spoil: flip(99), why: redownload},
-		{name: "too large", spoil: replace("\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00"), why: "the file is too large"}, // the header requires a window of 256 MiB
+		{name: "too large", spoil: replace("\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00"), why: "the file is too large"}, // a zstd header that requires a window of 256 MiB
 		{name: "changing while it is read", why: "the file changed while it was read", spoil: func(t *testing.T, path string) {
 			copyFile(t, generate(t, fixture.Options{Packages: 60, Seed: 9}).database("core"), path)
-			require.NoError(t, os.Chmod(path, 0o666)) // so that the function during can change the file
-		}, during: func(path string) {
+			require.NoError(t, os.Chmod(path, 0o666)) // onPackage runs as an ordinary user, and needs write permission
+		}, onPackage: func(path string) {
 			if f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err == nil {
 				_, _ = f.WriteString("x")
 				_ = f.Close()
@@ -90,7 +90,7 @@ func faults() []fault {
 		{name: "a device", spoil: inPlace(symlink(os.DevNull)), why: "not a regular file"},
 		{name: "a socket", why: "not a regular file", spoil: func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(path))
-			t.Chdir(filepath.Dir(path)) // because the kernel limits the length of a socket's path
+			t.Chdir(filepath.Dir(path)) // the path of a socket must be short: use a relative path
 			l, err := net.Listen("unix", filepath.Base(path))
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = l.Close() })
@@ -122,16 +122,17 @@ func faults() []fault {
 	}
 }
 
-// settle examines a repository and builds an index if one is needed, as the programs do.
-func settle(ctx context.Context, r *Repository, x *Index, during func(path string)) Examined {
+// settle examines a repository. If the result has NeedsBuild, settle builds an index of the database in memory, as
+// omg-direct does.
+func settle(ctx context.Context, r *Repository, x *Index, onPackage func(path string)) Examined {
 	e := r.Examine(ctx, x)
 	if !e.NeedsBuild {
 		return e
 	}
 	b := pkgindex.NewBuilder("test", 1)
 	_, _, err := r.ReadInto(ctx, b.AddSource(r.Name, pkgindex.KindRepo), func() {
-		if during != nil {
-			during(r.Database)
+		if onPackage != nil {
+			onPackage(r.Database)
 		}
 	})
 	var data []byte
@@ -161,7 +162,7 @@ func asOther(t *testing.T, f func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // the thread ends with the goroutine
+		runtime.LockOSThread() // not unlocked: the thread, whose user ID is changed, ends with the goroutine
 		if err = unix.Setfsuid(65534); err == nil {
 			f()
 		}
@@ -173,7 +174,7 @@ func asOther(t *testing.T, f func()) {
 // readableByOthers lets an ordinary user enter a test's directory.
 func readableByOthers(t *testing.T, dir string) {
 	t.Helper()
-	for range 2 { // the directory of t.TempDir and its parent
+	for range 2 { // t.TempDir creates dir and its parent directory
 		require.NoError(t, os.Chmod(dir, 0o755))
 		dir = filepath.Dir(dir)
 	}
@@ -191,8 +192,9 @@ func TestExamine_BadDatabase(t *testing.T) {
 	}
 }
 
-// test creates the fault in a copy of the system good, checks the states of the repositories, restores the database, and
-// checks the states again. The system other has other packages, for an index of another path.
+// test creates the fault in the database core of a copy of good, and checks the states of all repositories. It then restores
+// the database, and checks that its state is ok again. The parameter kind says which index core has: an index "of another
+// path" is built from the database core of other, which contains other packages.
 func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	s := good.copy(t)
 	readableByOthers(t, filepath.Dir(s.db))
@@ -219,11 +221,11 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	var examined []Examined
 	asOther(t, func() {
 		for i := range p.Repositories {
-			during := f.during
+			onPackage := f.onPackage
 			if i > 0 {
-				during = nil
+				onPackage = nil
 			}
-			examined = append(examined, settle(t.Context(), &p.Repositories[i], indexes[i], during))
+			examined = append(examined, settle(t.Context(), &p.Repositories[i], indexes[i], onPackage))
 		}
 	})
 	require.Len(t, examined, 3)
@@ -248,7 +250,7 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 		require.False(t, bad.Outdated)
 	}
 	switch {
-	case kind == "given": // the database need not have been read
+	case kind == "given": // the fault may be unnoticed, because omg need not read the database
 		require.NotEmpty(t, bad.Why)
 	case f.missing && answers:
 		require.Equal(t, "no database: the last index is used", bad.Why)

@@ -14,15 +14,15 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// DownloadDir is the directory in omg's data directory for the databases that omgd downloads, and for their indexes. A
-// downloaded database has the modification time of the mirror's file, like a database of pacman. Its status change time is
-// when the database was last found to equal the mirror's.
+// DownloadDir is the directory in omg's data directory for the databases that omgd downloads, and for their indexes. Like a
+// database of pacman, a downloaded database has the modification time of the mirror's file. Its status change time (ctime)
+// is the time at which omgd last found that the database is equal to the mirror's file.
 const DownloadDir = "sync"
 
 // Downloads gives access to the databases that omgd downloads.
 type Downloads struct {
 	Dir string
-	// StaleAfter is how long after it was last found to equal the mirror's a database is stale.
+	// StaleAfter is a limit: a database is stale if omgd has not found it equal to the mirror's file for a longer time.
 	StaleAfter time.Duration
 	// Open opens an index.
 	Open func(path string) (*pkgindex.File, error)

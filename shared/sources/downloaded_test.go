@@ -16,14 +16,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// downloads is a system with pacman's databases, all with the modification time at, and with downloaded databases in dir.
+// downloads is a system with downloaded databases in addition to pacman's databases.
 type downloads struct {
 	*system
-	dir string
-	at  time.Time
+	dir string    // the directory of the downloaded databases
+	at  time.Time // the modification time of pacman's databases
 }
 
-// download adds a downloaded database and its index. The database is older than pacman's by age.
+// download adds a downloaded database and its index. The modification time of the database is d.at minus age.
 func (d *downloads) download(t testing.TB, repo string, age time.Duration) {
 	t.Helper()
 	path := filepath.Join(d.dir, repo+".db")
@@ -34,8 +34,8 @@ func (d *downloads) download(t testing.TB, repo string, age time.Duration) {
 	indexed(t, d.dir, r)
 }
 
-// inPlaceOf returns the result of Downloads.Replace for the system's repositories, by name of the repository.
-func (d *downloads) inPlaceOf(t testing.TB, stale time.Duration, why func(string) string) map[string]snapshot.IndexedSource {
+// replaced calls Downloads.Replace for the repositories of the system, and returns the resulting sources by name.
+func (d *downloads) replaced(t testing.TB, stale time.Duration, why func(string) string) map[string]snapshot.IndexedSource {
 	t.Helper()
 	c := d.config()
 	c.StaleAfter = stale
@@ -64,8 +64,9 @@ func (d *downloads) inPlaceOf(t testing.TB, stale time.Duration, why func(string
 
 func refused(string) string { return "refused" }
 
-// TestInPlaceOf checks that Replace uses the newer database of each repository, and what each source says about it.
-func TestInPlaceOf(t *testing.T) {
+// TestReplace checks that Replace uses, for each repository, the newer of pacman's database and the downloaded database. It
+// also checks the descriptions of the sources.
+func TestReplace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &downloads{system: generate(t, fixture.Options{Packages: 20, Seed: 1}), dir: t.TempDir()}
 		catchUp(t, d.database("core"))
@@ -74,7 +75,7 @@ func TestInPlaceOf(t *testing.T) {
 			require.NoError(t, os.Chtimes(d.database(repo), d.at, d.at))
 		}
 
-		for name, s := range d.inPlaceOf(t, time.Hour, nil) {
+		for name, s := range d.replaced(t, time.Hour, nil) {
 			require.Equal(t, wire.SourceOK, s.State, name)
 			require.False(t, s.Downloaded)
 			require.Equal(t, "downloaded: not downloaded yet", s.Why)
@@ -83,34 +84,34 @@ func TestInPlaceOf(t *testing.T) {
 		d.download(t, "core", 0)
 		d.download(t, "extra", -time.Minute)
 		d.download(t, "multilib", time.Minute)
-		got := d.inPlaceOf(t, time.Hour, refused)
+		got := d.replaced(t, time.Hour, refused)
 		require.Equal(t, wire.Source{
 			Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, Downloaded: true, AsOf: d.at.Unix(),
-			Changed: stampOf(t, filepath.Join(d.dir, "core.db")).Changed(), // the time of the download
-			Why:     "refused",                                             // the error of the last attempt
+			Changed: stampOf(t, filepath.Join(d.dir, "core.db")).Changed(), // when the database was downloaded
+			Why:     "refused",                                             // the error of the last download
 		}, got["core"].Source, "as new")
 		require.True(t, got["extra"].Downloaded, "newer")
 		require.False(t, got["multilib"].Downloaded, "older")
 		require.Empty(t, got["multilib"].Why)
 		require.NotNil(t, got["multilib"].Index)
 
-		time.Sleep(2*time.Hour + time.Minute) // the minute is for the files, which have real times later than the virtual clock
-		got = d.inPlaceOf(t, time.Hour, refused)
+		time.Sleep(2*time.Hour + time.Minute) // a minute longer, because the files have real times, which are later than the virtual time
+		got = d.replaced(t, time.Hour, refused)
 		require.Equal(t, wire.SourceStale, got["core"].State)
 		require.Equal(t, "not confirmed by a mirror for 2 hours: refused", got["core"].Why)
-		require.Equal(t, "not confirmed by a mirror for 2 hours", d.inPlaceOf(t, time.Hour, nil)["core"].Why)
+		require.Equal(t, "not confirmed by a mirror for 2 hours", d.replaced(t, time.Hour, nil)["core"].Why)
 		require.NotNil(t, got["core"].Index)
 	})
 }
 
-// TestInPlaceOf_NoSystem checks that downloaded databases are used if pacman has no databases, and that a source without
-// any database has the reasons for both.
-func TestInPlaceOf_NoSystem(t *testing.T) {
+// TestReplace_NoSystem checks that downloaded databases are used if pacman has no databases. If a repository has no database
+// at all, its source says why pacman's database and the downloaded database are missing.
+func TestReplace_NoSystem(t *testing.T) {
 	d := &downloads{system: generate(t, fixture.Options{Packages: 20, Seed: 1}), dir: t.TempDir(), at: time.Now()}
 	d.download(t, "extra", 0)
 	d.download(t, "multilib", 0)
 	require.NoError(t, os.RemoveAll(filepath.Join(d.db, "sync")))
-	got := d.inPlaceOf(t, time.Hour, refused)
+	got := d.replaced(t, time.Hour, refused)
 	require.Equal(t, wire.SourceMissing, got["core"].State)
 	require.Equal(t, "no database: download it with pacman -Syu; downloaded: refused", got["core"].Why)
 	require.Nil(t, got["core"].Index)
@@ -121,9 +122,9 @@ func TestInPlaceOf_NoSystem(t *testing.T) {
 	}
 }
 
-// TestInPlaceOf_Bad checks that a downloaded database is not used if its index is of another repository or cannot be opened,
+// TestReplace_Bad checks that a downloaded database is not used if its index is of another repository or cannot be opened,
 // and that an index whose downloaded database is missing is not used.
-func TestInPlaceOf_Bad(t *testing.T) {
+func TestReplace_Bad(t *testing.T) {
 	d := &downloads{system: generate(t, fixture.Options{Packages: 20, Seed: 1}), dir: t.TempDir(), at: time.Now()}
 	for _, repo := range []string{"core", "extra", "multilib"} {
 		require.NoError(t, os.Chtimes(d.database(repo), d.at, d.at))
@@ -133,7 +134,7 @@ func TestInPlaceOf_Bad(t *testing.T) {
 	require.NoError(t, os.Rename(index("extra"), index("core")))
 	require.NoError(t, os.WriteFile(index("extra"), []byte("x"), 0o644))
 	require.NoError(t, os.Remove(filepath.Join(d.dir, "multilib.db")))
-	got := d.inPlaceOf(t, time.Hour, nil)
+	got := d.replaced(t, time.Hour, nil)
 	for repo, s := range got {
 		require.False(t, s.Downloaded, repo)
 		require.Equal(t, wire.SourceOK, s.State, "pacman's database is used")
@@ -145,9 +146,9 @@ func TestInPlaceOf_Bad(t *testing.T) {
 	require.Contains(t, got["multilib"].Why, "not downloaded yet")
 }
 
-// TestInPlaceOf_BadSystem checks that an unreadable database of pacman takes precedence over an older downloaded database
-// only if it has a newer index or is being indexed.
-func TestInPlaceOf_BadSystem(t *testing.T) {
+// TestReplace_BadSystem checks which database is used if pacman's database is unreadable and the downloaded database is
+// older. Pacman's database is used only if it has an index newer than the downloaded database, or if it is being indexed.
+func TestReplace_BadSystem(t *testing.T) {
 	d := &downloads{system: generate(t, fixture.Options{Packages: 20, Seed: 1}), dir: t.TempDir(), at: time.Now()}
 	core := d.repository(t, "core")
 	require.NoError(t, os.Chtimes(core.Database, d.at, d.at))

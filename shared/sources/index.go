@@ -26,8 +26,8 @@ const IndexSuffix = ".omgidx"
 // IndexDir returns the directory in omg's data directory in which omg keeps the index files, one for each source.
 func IndexDir(dataDir string) string { return filepath.Join(dataDir, "index") }
 
-// IndexPath returns the path of a source's index file in a directory. The file of the AUR is called aur. The name of a
-// repository is escaped if its file could have the name of another file.
+// IndexPath returns the path of a source's index file in a directory. The index of the AUR is called aur. In the name of a
+// repository, special characters are escaped, so that no two sources have the same index file.
 func IndexPath(dir string, kind pkgindex.Kind, name string) string {
 	if kind == pkgindex.KindAUR {
 		return filepath.Join(dir, wire.SourceAUR+IndexSuffix)
@@ -74,7 +74,7 @@ type Origins []Origin
 
 const (
 	originSuffix = ".origin"
-	maxOrigins   = 1 << 20 // maximum bytes of an origin file; an entry has a few hundred bytes
+	maxOrigins   = 1 << 20 // maximum size of an origin file in bytes; each origin needs a few hundred bytes
 )
 
 // OriginOf returns the origin for a file that was read to build an index.
@@ -82,8 +82,8 @@ func OriginOf(f *sourcefile.File) Origin {
 	return Origin{Path: f.Path, Stamp: f.Stamp, SHA256: f.Digest()}
 }
 
-// of returns the origin with this path, or nil if the index was not built from the file at this path.
-func (o Origins) of(path string) *Origin {
+// find returns the origin with the given path, or nil if the index was not built from the file at this path.
+func (o Origins) find(path string) *Origin {
 	for i := range o {
 		if o[i].Path == path {
 			return &o[i]
@@ -125,11 +125,14 @@ func ReadOrigins(index string, trust func(uid uint32) bool) Origins {
 	return o
 }
 
-// RemoveUnused removes indexes from a directory in which omg keeps its indexes: those that were built from a database of
-// this system whose repository is no longer configured. It returns the paths of the removed indexes.
+// RemoveUnused removes unused indexes from a directory in which omg keeps its indexes. An index is unused if it was built
+// from a database of this system, and the repository of this database is no longer configured. RemoveUnused returns the
+// paths of the removed indexes.
 func (p *Pacman) RemoveUnused(dir string, trust func(uid uint32) bool) (removed []string) {
 	if len(p.Config.Repos) == 0 {
-		return nil // the repositories are then those with a database, and databases may be missing for a moment
+		// If pacman.conf lists no repositories, p.Repositories are those whose databases exist. A database may be missing
+		// only for a moment, and its index must not be removed.
+		return nil
 	}
 	paths, err := IndexFiles(dir)
 	if err != nil {
@@ -167,7 +170,7 @@ func (o Origins) current(ctx context.Context, path string, now sourcefile.Stamp,
 	if now.Size != built.Size {
 		return false, nil
 	}
-	if then := o.of(path); then != nil && then.Stamp == now {
+	if then := o.find(path); then != nil && then.Stamp == now {
 		return then.SHA256 == built.SHA256, nil
 	}
 	digest, err := sourcefile.Digest(ctx, path)
@@ -179,7 +182,7 @@ func (o Origins) current(ctx context.Context, path string, now sourcefile.Stamp,
 func IndexFiles(path string) ([]string, error) {
 	fi, err := os.Stat(path)
 	if err != nil || !fi.IsDir() {
-		return []string{path}, nil // opening the file will return the error
+		return []string{path}, nil // if there is no such file, the caller gets the error when it opens the file
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {

@@ -58,9 +58,9 @@ func TestOrigins(t *testing.T) {
 	require.Equal(t, s.database("core"), want[0].Path)
 	require.Equal(t, stampOf(t, s.database("core")), want[0].Stamp)
 	require.Equal(t, file.Digest(), want[0].SHA256)
-	require.Equal(t, &want[1], want.of("/other"))
-	require.Nil(t, want.of("/none"))
-	require.Nil(t, Origins(nil).of("/other"))
+	require.Equal(t, &want[1], want.find("/other"))
+	require.Nil(t, want.find("/none"))
+	require.Nil(t, Origins(nil).find("/other"))
 }
 
 // TestReadOrigins_Refuses checks that origins that are damaged or not trusted are ignored.

@@ -37,7 +37,7 @@ func ReadLock(dbpath string) Lock {
 	}
 	return Lock{Problem: &wire.Problem{
 		Name: "db.lck", State: "failed",
-		Why: fmt.Sprintf("%s is from %s and nothing has changed since: remove it if pacman is not running", path, fi.ModTime().Format(time.DateTime)),
+		Why: fmt.Sprintf("%s was created at %s, but pacman has changed nothing for a minute: remove this lock if pacman is not running", path, fi.ModTime().Format(time.DateTime)),
 	}}
 }
 

@@ -13,7 +13,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestReadLock checks that a lock makes readers wait while pacman is running, and not after a pacman that died.
+// TestReadLock checks that readers wait for a lock while pacman is running, and do not wait for a lock that was left by a
+// pacman that has died.
 func TestReadLock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := generate(t, fixture.Options{Packages: 20, Installed: 5, Seed: 1})
@@ -40,7 +41,7 @@ func TestReadLock(t *testing.T) {
 		dead := ReadLock(s.db)
 		require.Zero(t, dead.Wait)
 		require.Equal(t, "failed", dead.Problem.State)
-		require.Contains(t, dead.Problem.Why, "remove it")
+		require.Contains(t, dead.Problem.Why, "remove this lock")
 		require.Contains(t, dead.Problem.Why, lock)
 		require.NoError(t, os.Remove(lock))
 		require.Equal(t, Lock{}, ReadLock(s.db))

@@ -37,7 +37,7 @@ type Config struct {
 	DBPath string
 	// PacmanConfig is the path of pacman.conf; empty for the default path. The file at the default path need not exist.
 	PacmanConfig string
-	// StaleAfter is how long after its last synchronization a database is stale; 0 for a day.
+	// StaleAfter is a limit: a database is stale if it was not synchronized for a longer time. 0 means a day.
 	StaleAfter time.Duration
 }
 
@@ -81,7 +81,7 @@ func (c Config) Read() (*Pacman, error) {
 	if p.DBPath, err = filepath.Abs(cmp.Or(c.DBPath, configured)); err != nil {
 		return nil, err
 	}
-	if filepath.Clean(configured) == p.DBPath { // otherwise, the log is about the databases in another directory
+	if filepath.Clean(configured) == p.DBPath { // the log is only about the databases in the configured directory
 		p.Synced = synced(cmp.Or(conf.LogFile, DefaultLog))
 	}
 	files, err := pacmandb.SyncRepos(p.DBPath, conf)
@@ -100,8 +100,8 @@ func (p *Pacman) add(name, database string, usage pacmandb.Usage) {
 	})
 }
 
-// DatabaseFile returns a repository for a database file that need not be configured. The name of the repository is the name
-// of the file without .db.
+// DatabaseFile returns a Repository for a database file. pacman.conf need not contain the repository. The repository has the
+// name of the file without .db.
 func DatabaseFile(path string) (*Repository, error) {
 	abs, err := filepath.Abs(path)
 	name := filepath.Base(path)
@@ -111,8 +111,8 @@ func DatabaseFile(path string) (*Repository, error) {
 	return &Repository{Name: name, Database: abs, Usage: pacmandb.UsageAll, staleAfter: day}, err
 }
 
-// AddFromIndex adds the repositories with these names, which come from the index of another machine, unless they are listed
-// already. The added repositories have no database here. If pacman.conf has repositories, AddFromIndex does nothing.
+// AddFromIndex adds the named repositories of an index that was built on another machine, unless they are listed already.
+// The added repositories have no database on this machine. If pacman.conf has repositories, AddFromIndex does nothing.
 func (p *Pacman) AddFromIndex(names []string) {
 	if len(p.Config.Repos) > 0 {
 		return
@@ -134,9 +134,9 @@ func (p *Pacman) Root() string {
 	return strings.TrimRight(root, "/") + "/"
 }
 
-// WatchPaths returns what must be watched for changes that can change results: directories in which every file matters, and
-// single files in other directories. These files are configuration files, databases that are links, the links on the way to
-// a directory, and the targets of links.
+// WatchPaths returns the paths that must be watched, because a change at one of them can change results. The slice dirs
+// lists directories in which every file matters. The slice files lists single files: configuration files, symbolic links in
+// the paths of configuration files, databases and directories, and the targets of these links.
 func (p *Pacman) WatchPaths() (dirs, files []string) {
 	dirs = []string{p.DBPath, filepath.Join(p.DBPath, "local"), filepath.Join(p.DBPath, "sync")}
 	for _, dir := range p.Config.Dirs {
@@ -172,9 +172,9 @@ func (p *Pacman) WatchPaths() (dirs, files []string) {
 // trail resolves a path. It returns the symbolic links on the way, except for the path itself, and then the resolved path.
 // It returns nil if the path has no links.
 func trail(path string) (list []string) {
-	const most = 40 // the maximum number of links, which is also the kernel's
+	const maxLinks = 40 // as in the kernel
 	at, rest := "/", strings.Split(strings.Trim(path, "/"), "/")
-	for links := 0; len(rest) > 0 && links <= most; {
+	for links := 0; len(rest) > 0 && links <= maxLinks; {
 		next := filepath.Join(at, rest[0])
 		rest = rest[1:]
 		target, err := os.Readlink(next)

@@ -167,8 +167,8 @@ func TestWatched(t *testing.T) {
 	require.ElementsMatch(t, []string{s.db, filepath.Join(s.db, "local"), filepath.Join(s.db, "sync"), filepath.Join(elsewhere, "local")}, dirs)
 	require.ElementsMatch(t, []string{s.conf, included, target}, files)
 
-	// The path is a link to a link, and either can be replaced by a link to another file. Later, a file may be created that
-	// matches an Include.
+	// The first Include names a link to a second link. Both links are watched, because each of them may later point to
+	// another file. The second Include is a pattern. Its directory is watched, because a matching file may be created.
 	second, end := filepath.Join(elsewhere, "second"), filepath.Join(t.TempDir(), "end")
 	require.NoError(t, os.Rename(included, end))
 	require.NoError(t, os.Symlink(end, second))

@@ -28,8 +28,8 @@ type Examined struct {
 	snapshot.IndexedSource
 	// Stamp is the stamp (size, times and inode) of the repository's database file; zero if the file does not exist.
 	Stamp sourcefile.Stamp
-	// NeedsBuild means that the database exists, but no index of its present content does. The caller must then build an
-	// index and call SetBuilt, SetFailed or SetPending.
+	// NeedsBuild is true if the database exists, but there is no index of its present content. The caller must then build
+	// an index and call SetBuilt, SetFailed or SetPending.
 	NeedsBuild bool
 	// indexed holds the modification time and the status change time that the database had when its index was built.
 	indexed struct{ asOf, changed int64 }
@@ -51,17 +51,17 @@ func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
 		Source: wire.Source{Name: r.Name, Kind: wire.KindRepository, State: wire.SourceOK, Synced: r.synced},
 		Usage:  r.Usage,
 	}}
-	facts, holds := r.in(x)
+	facts, holds := r.infoIn(x)
 	if holds {
 		e.Index, e.indexed.asOf = x.File, facts.AsOf
-		if origin := x.Origins.of(r.Database); origin != nil {
+		if origin := x.Origins.find(r.Database); origin != nil {
 			e.indexed.changed = origin.Stamp.Changed()
 		}
 	}
 	fi, err := os.Stat(r.Database)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !linked(r.Database):
-		if e.Index != nil && !x.Static && !x.of(r.Database) {
+		if e.Index != nil && !x.Static && !x.builtFrom(r.Database) {
 			e.Index = nil
 		}
 		e.State, e.Why = wire.SourceMissing, "no database: download it with pacman -Syu"
@@ -93,7 +93,7 @@ func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
 	case current:
 	case x.Static:
 		e.State, e.Why, e.Outdated = wire.SourceStale, "the database is newer than the index "+x.File.Path(), true
-	case x.of(r.Database):
+	case x.builtFrom(r.Database):
 		e.NeedsBuild, e.Outdated = true, true
 	default:
 		e.NeedsBuild, e.Index = true, nil
@@ -108,8 +108,8 @@ func linked(path string) bool {
 	return err == nil && fi.Mode()&fs.ModeSymlink != 0
 }
 
-// in returns what the index x says about the repository, and whether x contains the repository.
-func (r *Repository) in(x *Index) (pkgindex.SourceInfo, bool) {
+// infoIn returns the description of the repository in the index x, and whether x contains the repository.
+func (r *Repository) infoIn(x *Index) (pkgindex.SourceInfo, bool) {
 	if x == nil {
 		return pkgindex.SourceInfo{}, false
 	}
@@ -117,12 +117,12 @@ func (r *Repository) in(x *Index) (pkgindex.SourceInfo, bool) {
 }
 
 // of reports whether the index was built from the database file at this path, even if the file has changed since then.
-func (x *Index) of(database string) bool { return x.Origins.of(database) != nil }
+func (x *Index) of(database string) bool { return x.Origins.find(database) != nil }
 
 // failed sets the state for a database that cannot be read. If the index x was built from this database, or chosen by the
 // user, the source uses x and is stale.
 func (e *Examined) failed(r *Repository, x *Index, err error) {
-	if e.Index != nil && !x.Static && !x.of(r.Database) {
+	if e.Index != nil && !x.Static && !x.builtFrom(r.Database) {
 		e.Index = nil
 	}
 	e.SetFailed(withRemedy(err))

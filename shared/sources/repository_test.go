@@ -166,8 +166,8 @@ func TestExamine_NamedIndex(t *testing.T) {
 	require.Equal(t, x.File, e.Index)
 }
 
-// TestExamine_Stale checks that a database becomes stale by the time since its last change on this machine, and not by its
-// modification time, which is the mirror's.
+// TestExamine_Stale checks that a database becomes stale when its last change on this machine is too long ago. The
+// modification time of the database does not matter, because it comes from the mirror.
 func TestExamine_Stale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := generate(t, fixture.Options{Packages: 20, Seed: 1})

@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// maxLog is how many bytes at the end of pacman's log are searched: more than ten thousand lines, which usually cover
-// years.
+// maxLog limits how many bytes at the end of pacman's log are searched. The limit is enough for more than ten thousand
+// lines, which usually cover several years.
 const maxLog = 1 << 20
 
 // logs caches the result for the last log that was searched, because every refresh needs the result, and only a transaction

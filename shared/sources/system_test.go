@@ -112,15 +112,15 @@ func stampOf(t testing.TB, path string) sourcefile.Stamp {
 	return stamp
 }
 
-// copyFile replaces the file to with a copy of the file from, with the same modification time.
-func copyFile(t testing.TB, from, to string) {
+// copyFile copies the file at the path source to the path target. The copy has the same modification time as the source.
+func copyFile(t testing.TB, source, target string) {
 	t.Helper()
-	b, err := os.ReadFile(from)
+	b, err := os.ReadFile(source)
 	require.NoError(t, err)
-	require.NoError(t, os.RemoveAll(to))
-	require.NoError(t, os.WriteFile(to, b, 0o644))
-	at := time.Unix(stampOf(t, from).Modified(), 0)
-	require.NoError(t, os.Chtimes(to, at, at))
+	require.NoError(t, os.RemoveAll(target))
+	require.NoError(t, os.WriteFile(target, b, 0o644))
+	at := time.Unix(stampOf(t, source).Modified(), 0)
+	require.NoError(t, os.Chtimes(target, at, at))
 }
 
 // catchUp advances virtual time to the last change of some files, because the kernel's clock is not virtual.
