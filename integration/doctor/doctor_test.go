@@ -99,7 +99,7 @@ func TestDoctor_Problems(t *testing.T) {
 			for _, p := range []string{lock, filepath.Join(s.DB, "local"), filepath.Join(s.DB, "sync")} {
 				require.NoError(t, os.Chtimes(p, time.Now().Add(-hour), time.Now().Add(-hour)))
 			}
-		}, "db.lck", "remove it"},
+		}, "db.lck", "remove this lock"},
 		"a wrong clock": {func(s *harness.System) {
 			later := time.Now().Add(72 * hour)
 			require.NoError(t, os.Chtimes(s.Sync("core"), later, later))

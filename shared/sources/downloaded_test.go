@@ -98,8 +98,8 @@ func TestReplace(t *testing.T) {
 		time.Sleep(2*time.Hour + time.Minute) // a minute longer, because the files have real times, which are later than the virtual time
 		got = d.replaced(t, time.Hour, refused)
 		require.Equal(t, wire.SourceStale, got["core"].State)
-		require.Equal(t, "not confirmed by a mirror for 2 hours: refused", got["core"].Why)
-		require.Equal(t, "not confirmed by a mirror for 2 hours", d.replaced(t, time.Hour, nil)["core"].Why)
+		require.Equal(t, "no mirror has confirmed the database for 2 hours: refused", got["core"].Why)
+		require.Equal(t, "no mirror has confirmed the database for 2 hours", d.replaced(t, time.Hour, nil)["core"].Why)
 		require.NotNil(t, got["core"].Index)
 	})
 }

@@ -116,8 +116,9 @@ func (r *Repository) infoIn(x *Index) (pkgindex.SourceInfo, bool) {
 	return x.File.BuildInfo().Source(pkgindex.KindRepo, r.Name)
 }
 
-// of reports whether the index was built from the database file at this path, even if the file has changed since then.
-func (x *Index) of(database string) bool { return x.Origins.find(database) != nil }
+// builtFrom reports whether the index was built from the database file at the given path. The file may have changed since
+// the index was built.
+func (x *Index) builtFrom(database string) bool { return x.Origins.find(database) != nil }
 
 // failed sets the state for a database that cannot be read. If the index x was built from this database, or chosen by the
 // user, the source uses x and is stale.

@@ -179,7 +179,7 @@ func TestDoctor_Surroundings(t *testing.T) {
 	for _, name := range []string{"db/db.lck", "db/local", "db/sync"} {
 		require.NoError(t, os.Chtimes(w.path(name), old, old))
 	}
-	require.Contains(t, w.problem("db.lck"), "remove it if pacman is not running")
+	require.Contains(t, w.problem("db.lck"), "remove this lock if pacman is not running")
 
 	w.write("run/omg.sock", "")
 	require.Equal(t, w.path("run/omg.sock")+" is not a socket", w.problem("socket"))
