@@ -167,7 +167,8 @@ func whyCommand(a *app) *cli.Command {
 		Description: `Prints one line per explicitly installed package that needs PKG. If a package is
 needed in a certain version, or for something that it provides, the dependency follows
 in parentheses. With --reverse, prints one line per package that PKG needs. With
---quiet, only the names of these packages are printed, without the packages between.
+--quiet, each line contains only the name of the explicitly installed package, or with
+--reverse of the needed package.
 
 ` + exitCodes(),
 		Flags: append([]cli.Flag{
