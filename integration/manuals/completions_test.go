@@ -52,8 +52,8 @@ func run(s *harness.System, name string, args ...string) string {
 	return r.Stdout + r.Stderr
 }
 
-// completionCases lists typed command lines. The completion of each line must offer the word offers, and must not offer
-// the word excludes.
+// completionCases lists typed command lines, each with a word that its completion must offer and a word that its
+// completion must not offer.
 var completionCases = []struct{ line, offers, excludes string }{
 	{"omg sea", "search", "security"},
 	{"omg search --li", "--limit", "--live x"},
