@@ -127,7 +127,7 @@ func TestAUR_NamedIndex(t *testing.T) {
 }
 
 // writeDownload creates a downloaded database: it writes a database and its index to the directory in which omgd keeps
-// downloaded databases. The modification time of the database is at.
+// downloaded databases. The parameter at is the modification time of the database.
 func (w *testSystem) writeDownload(repo string, o fixture.Options, at time.Time) {
 	w.t.Helper()
 	dir := w.path("download")

@@ -65,8 +65,8 @@ type noLocalError struct{ error }
 // Is reports whether target is backend.ErrNoLocal.
 func (noLocalError) Is(target error) bool { return target == backend.ErrNoLocal }
 
-// with makes a snapshot of all sources, and returns the result of the function answer for this snapshot.
-func with[R any](ctx context.Context, b *Backend, answer func(*snapshot.Snapshot) (R, error)) (result R, err error) {
+// withSnapshot makes a snapshot of all sources, and returns the result of the function answer for this snapshot.
+func withSnapshot[R any](ctx context.Context, b *Backend, answer func(*snapshot.Snapshot) (R, error)) (result R, err error) {
 	r := &reader{Backend: b, config: b.settings()}
 	defer r.close()
 	in, err := r.read(ctx)
@@ -82,7 +82,7 @@ func with[R any](ctx context.Context, b *Backend, answer func(*snapshot.Snapshot
 
 // Search implements backend.Backend.
 func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, visit func(*wire.Package) error, _ func()) (*wire.SearchResult, error) {
-	return with(ctx, b, func(s *snapshot.Snapshot) (*wire.SearchResult, error) {
+	return withSnapshot(ctx, b, func(s *snapshot.Snapshot) (*wire.SearchResult, error) {
 		found, err := s.Search(r)
 		if err != nil {
 			return nil, err
@@ -94,7 +94,7 @@ func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, visit func(
 
 // Info implements backend.Backend.
 func (b *Backend) Info(ctx context.Context, r *wire.InfoRequest, visit func(*wire.Package) error, _ func()) (*wire.InfoResult, error) {
-	return with(ctx, b, func(s *snapshot.Snapshot) (*wire.InfoResult, error) {
+	return withSnapshot(ctx, b, func(s *snapshot.Snapshot) (*wire.InfoResult, error) {
 		found, err := s.Info(r)
 		if err != nil {
 			return nil, err
@@ -109,7 +109,7 @@ func (b *Backend) Info(ctx context.Context, r *wire.InfoRequest, visit func(*wir
 
 // Status implements backend.Backend.
 func (b *Backend) Status(ctx context.Context) (*wire.StatusResult, error) {
-	return with(ctx, b, (*snapshot.Snapshot).Status)
+	return withSnapshot(ctx, b, (*snapshot.Snapshot).Status)
 }
 
 // Installed implements backend.Backend.
@@ -126,7 +126,7 @@ func (b *Backend) Installed(ctx context.Context, r *wire.InstalledRequest) (*wir
 		return result, nil
 	}
 	if r.Filter == wire.FilterForeign {
-		return with(ctx, b, answer)
+		return withSnapshot(ctx, b, answer)
 	}
 	s, err := b.installed(ctx)
 	if err != nil {
@@ -146,7 +146,7 @@ func (b *Backend) Explicit(ctx context.Context) (*wire.ExplicitResult, error) {
 
 // Outdated implements backend.Backend.
 func (b *Backend) Outdated(ctx context.Context) (*wire.OutdatedResult, error) {
-	return with(ctx, b, (*snapshot.Snapshot).Outdated)
+	return withSnapshot(ctx, b, (*snapshot.Snapshot).Outdated)
 }
 
 // Security implements backend.Backend. It needs a file with the tracker's advisories, because only omgd downloads them.
@@ -159,7 +159,7 @@ func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.
 	if err != nil {
 		return nil, err
 	}
-	return with(ctx, b, func(s *snapshot.Snapshot) (*wire.SecurityResult, error) {
+	return withSnapshot(ctx, b, func(s *snapshot.Snapshot) (*wire.SecurityResult, error) {
 		in := *s.Inputs()
 		in.Tracker = tracker
 		s, err := snapshot.Build(in)

@@ -236,5 +236,5 @@ func badDatabases() []bad {
 	return list
 }
 
-// year returns the year of a time.
+// year returns the year of a time in Unix seconds.
 func year(unix int64) int { return time.Unix(unix, 0).UTC().Year() }

@@ -82,7 +82,8 @@ func connected[R any](ctx context.Context, b *Backend, question func(*client.Con
 	defer conn.Close()
 	r, err := question(conn)
 	if err != nil {
-		if errors.Is(err, client.ErrNoDaemon) { // would be wrong: the daemon was running when omg connected
+		// The daemon was running when omg connected. The error must not say that no daemon runs.
+		if errors.Is(err, client.ErrNoDaemon) {
 			err = fmt.Errorf("%w: %v", client.ErrBroken, err)
 		}
 		if refused := new(wire.Error); errors.As(err, &refused) && refused.Served != nil {

@@ -199,8 +199,8 @@ func hostile(s string) *wire.Package {
 	}
 }
 
-// requireHarmless prints a package in which every text field has the value s. It checks that the text cannot control the
-// terminal, and that the text cannot forge a field: all its lines are indented.
+// requireHarmless prints a package in which every text field has the value s. It checks that this text cannot control the
+// terminal, and that it cannot forge a field, because every line of the text is indented.
 func requireHarmless(t *testing.T, s string, columns int) {
 	t.Helper()
 	plain, colored := Style{Width: columns}, Style{Width: columns, Color: true}
