@@ -87,8 +87,7 @@ func encoder(t testing.TB, in snapshot.Inputs) *Encoder {
 	return New(s)
 }
 
-// chunks returns the chunks that the function answer emits. It first checks each chunk in the way in which a client checks
-// it.
+// chunks returns the chunks that the function answer emits. It checks each chunk as a client does.
 func chunks(t testing.TB, answer func(Emit) error) [][]byte {
 	t.Helper()
 	var out [][]byte

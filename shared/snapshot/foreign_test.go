@@ -20,8 +20,8 @@ func withForeign(t testing.TB) Inputs {
 	return Inputs{Config: &pacmandb.Config{}, Repositories: []IndexedSource{repository(t, "core", "official", "1-1")}, Local: list}
 }
 
-// replies returns the AUR's replies to queries for three packages. The parameter at is the time of the replies, in Unix
-// seconds. The AUR does not have one of the packages, gone.
+// replies returns the AUR's replies to queries for three packages. One of these packages, called gone, is not in the AUR.
+// The parameter at is the time of the replies, in Unix seconds.
 func replies(at int64) *AURReplies {
 	return &AURReplies{
 		At: time.Unix(at, 0), Names: []string{"gone", "later", "x-git"},

@@ -110,8 +110,7 @@ func (s *security) count(f advisories.Finding) {
 	}
 }
 
-// offers tells package advisories the installed versions and the versions in the repositories. It implements
-// advisories.System.
+// offers implements advisories.System: it returns the installed version of a package, and its versions in the repositories.
 type offers struct {
 	s   *Snapshot
 	err error

@@ -85,7 +85,7 @@ func (s *Snapshot) newSet(repositories []IndexedSource) (*pkgindex.Set, error) {
 
 // Prepare computes all results that are otherwise computed at their first use, so that no request waits for them.
 func (s *Snapshot) Prepare() error {
-	_, err := s.counted() // the counts depend on all other results, so that these are computed too
+	_, err := s.counted() // computes all other results too, because the counts depend on them
 	return err
 }
 

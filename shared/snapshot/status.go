@@ -33,8 +33,8 @@ func (s *Snapshot) Status() (*wire.StatusResult, error) {
 	return r, err
 }
 
-// incomplete returns a problem for each source whose index is incomplete: some packages are not in the index, or only a
-// part of a package's data is.
+// incomplete returns a problem for each source whose index is incomplete: packages are missing from the index, or are in
+// the index without a part of their data.
 func (s *Snapshot) incomplete() (list []wire.Problem) {
 	add := func(src *IndexedSource, kind pkgindex.Kind) {
 		if src.Index == nil {

@@ -111,8 +111,8 @@ func (s *Snapshot) compare() (*comparison, error) {
 	return c, nil
 }
 
-// compare replaces the result of omg's comparison by libalpm's result. Libalpm's result has no list of replacements, so that
-// the list of replacements remains the one that omg computed.
+// compare replaces the result of omg's comparison by libalpm's result. Only omg's list of replacements is kept, because
+// libalpm's result has no such list.
 func (c *Correction) compare(out *comparison, packages []*pacmandb.Installed) {
 	out.foreign = nil
 	out.outdated = pacmandb.Outdated{Replacements: out.outdated.Replacements}

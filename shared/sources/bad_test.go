@@ -192,9 +192,9 @@ func TestExamine_BadDatabase(t *testing.T) {
 	}
 }
 
-// test creates the fault in the database core of a copy of good, and checks the states of all repositories. It then restores
-// the database, and checks that its state is ok again. The parameter kind says which index core has: an index "of another
-// path" is built from the database core of other, which contains other packages.
+// test copies the system good and creates the fault in the database core of the copy. It checks the states of all
+// repositories, restores the database, and checks that the state of core is ok again. The parameter kind says which index
+// core has: an index "of another path" was built from the database core of the system other.
 func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	s := good.copy(t)
 	readableByOthers(t, filepath.Dir(s.db))

@@ -22,7 +22,8 @@ const DownloadDir = "sync"
 // Downloads gives access to the databases that omgd downloads.
 type Downloads struct {
 	Dir string
-	// StaleAfter is a limit: a database is stale if omgd has not found it equal to the mirror's file for a longer time.
+	// StaleAfter limits the time since omgd last found a database equal to the mirror's file. After a longer time, the
+	// database is stale.
 	StaleAfter time.Duration
 	// Open opens an index.
 	Open func(path string) (*pkgindex.File, error)

@@ -37,7 +37,8 @@ type Config struct {
 	DBPath string
 	// PacmanConfig is the path of pacman.conf; empty for the default path. The file at the default path need not exist.
 	PacmanConfig string
-	// StaleAfter is a limit: a database is stale if it was not synchronized for a longer time. 0 means a day.
+	// StaleAfter limits the time since the last synchronization of a database. After a longer time, the database is stale. 0
+	// means a day.
 	StaleAfter time.Duration
 }
 
@@ -111,8 +112,8 @@ func DatabaseFile(path string) (*Repository, error) {
 	return &Repository{Name: name, Database: abs, Usage: pacmandb.UsageAll, staleAfter: day}, err
 }
 
-// AddFromIndex adds the named repositories of an index that was built on another machine, unless they are listed already.
-// The added repositories have no database on this machine. If pacman.conf has repositories, AddFromIndex does nothing.
+// AddFromIndex adds the repositories of an index that was built on another machine, unless they are listed already. The
+// added repositories have no database on this machine. If pacman.conf has repositories, AddFromIndex does nothing.
 func (p *Pacman) AddFromIndex(names []string) {
 	if len(p.Config.Repos) > 0 {
 		return
