@@ -55,8 +55,8 @@ func ask(bin string, name ...string) (help, error) {
 	return h, nil
 }
 
-// parse parses a help text: headings without indentation, and below each indented text or a list, whose entries
-// continue on lines that are indented further.
+// parse parses a help text. The text consists of headings, which are not indented, and of indented paragraphs or lists below
+// each heading. Lines that are indented further continue a list entry.
 func parse(text string, name ...string) (help, error) {
 	h := help{name: name}
 	command := strings.Join(name, " ")

@@ -13,8 +13,8 @@ import (
 //go:embed pages
 var pages embed.FS
 
-// Make returns each generated file, by its path from root, the directory of the project; bin is the directory of the
-// programs.
+// Make returns the content of each generated file, by path. The paths are relative to root, the directory of the project.
+// The parameter bin is the directory of the built programs.
 func Make(root, bin string) (map[string]string, error) {
 	all, err := settings(root)
 	if err != nil {
