@@ -15,8 +15,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// withBasis returns a backend whose results have the basis b. The lists in its results have one element each if the
-// parameter some is set, otherwise none.
+// withBasis returns a backend whose results have the basis b. If the parameter some is set, each list in a result has one
+// element; otherwise the lists are empty.
 func withBasis(b wire.Basis, some bool) fake {
 	f := fake{
 		search: &wire.SearchResult{Basis: b}, info: &wire.InfoResult{Basis: b}, installed: &wire.InstalledResult{Basis: b},

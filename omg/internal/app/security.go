@@ -127,8 +127,8 @@ func (a *app) security(c *cli.Context, o *securityOptions) (err error) {
 	return emptyListError(&all.Basis, found)
 }
 
-// chosen returns the packages with at least one advisory that the flags select, without their other advisories. A
-// package gets the severity and verdict of its first advisory, which is the worst one.
+// chosen returns the packages with at least one advisory that the flags select. All advisories that the flags do not select
+// are removed. A package gets the severity and verdict of its first remaining advisory, which is the worst one.
 func (o *securityOptions) chosen(packages []wire.VulnerablePackage) []wire.VulnerablePackage {
 	wanted := func(a *wire.Advisory) bool {
 		return (a.Counted || o.all) && severity(a) >= o.least && (!o.fixable || a.Verdict == "fixable")

@@ -155,7 +155,7 @@ func (d *doctor) first(kind pkgindex.Kind, name string) string {
 	return ""
 }
 
-// index checks an index file, and that it matches the databases.
+// index checks that an index file is not damaged, and that it matches the databases.
 func (d *doctor) index(ctx context.Context, path string, pacman *sources.Pacman, static bool) {
 	f, err := pkgindex.Open(path, d.env.Trusts)
 	if err == nil {

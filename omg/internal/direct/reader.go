@@ -239,8 +239,8 @@ func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why s
 	return list, why
 }
 
-// aur returns the AUR as a source if there is an index of it, nil if the AUR is disabled and has no index. An error of
-// one index does not affect the others.
+// aur returns the AUR as a source, or nil if the AUR is disabled and has no index. If an index of the AUR cannot be opened,
+// aur tries the index in the next data directory.
 func (r *reader) aur() *snapshot.IndexedSource {
 	staleAfter := time.Duration(r.config.Stale.AUR)
 	for _, x := range r.static {

@@ -83,7 +83,7 @@ func inPath(name string) string {
 	return name
 }
 
-// Files implements backend.Backend. Each name is that of a package, or something that a package provides.
+// Files implements backend.Backend. It also finds packages by the names of what they provide.
 func (b *Backend) Files(ctx context.Context, names []string) (*backend.FileLists, error) {
 	pacman, local, err := b.system(ctx)
 	if err != nil {

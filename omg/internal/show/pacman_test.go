@@ -123,7 +123,7 @@ func (w *oracle) onTerminalIn(t *testing.T, columns int, color string, args ...s
 	require.NoError(t, tty.Close())
 	out, _ := io.ReadAll(screen) // reading fails once the last writer has closed the terminal
 	require.NoError(t, cmd.Wait())
-	// pacman hides the cursor while it runs, for progress bars, which omg does not have.
+	// Remove the escape sequences with which pacman hides and shows the cursor. omg prints no such sequences.
 	return strings.NewReplacer("\r\n", "\n", "\x1b[?25l", "", "\x1b[?25h", "").Replace(string(out))
 }
 

@@ -144,7 +144,7 @@ func (c counter) orphans() string {
 	switch {
 	case required == nil:
 	case none == nil:
-		line += ", " + c.count("orphans_required", required) + " with those that are only optionally required"
+		line += ", " + c.count("orphans_required", required) + " including packages that are only optionally required"
 	case *required > *none || c.mark("orphans_required") != "":
 		more := *required - min(*none, *required)
 		line += ", and " + c.count("orphans_required", &more) + " only optionally required"
@@ -281,13 +281,13 @@ func NotChecked(b *wire.Basis) string {
 	return "the installed packages could not be checked" + checked(", last checked ", b.At, time.Now())
 }
 
-// checked returns how long ago the last check was, preceded by the parameter before. It returns "" if the time of the
-// check is unknown.
-func checked(before string, at int64, now time.Time) string {
+// checked returns the given prefix, followed by how long ago the last check was. It returns "" if the time of the check is
+// unknown.
+func checked(prefix string, at int64, now time.Time) string {
 	if at == 0 {
 		return ""
 	}
-	return before + RelativeTime(at, now)
+	return prefix + RelativeTime(at, now)
 }
 
 // Reason returns a source's state and the reason for it.
