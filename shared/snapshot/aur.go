@@ -59,9 +59,9 @@ func (s *Snapshot) WithoutAUR() (*Snapshot, error) {
 	return next, err
 }
 
-// WithAUR returns a copy of the snapshot in which the AUR's reply replaces the index of the AUR, and the description of
-// the AUR as a source. If the query failed, WithAUR returns the unchanged snapshot and describes the AUR as stale, or it
-// returns a nil snapshot if the snapshot has no index of the AUR.
+// WithAUR returns a copy of the snapshot in which the AUR's reply replaces the index of the AUR. It also returns the
+// description of the AUR as a source. If the query failed, WithAUR returns the unchanged snapshot and describes the AUR as
+// stale. If the query failed and the snapshot has no index of the AUR, the returned snapshot is nil.
 func (s *Snapshot) WithAUR(r AURResult) (*Snapshot, wire.Source, error) {
 	if r.Packages != nil {
 		next, err := s.withAUR(r.Packages)

@@ -70,7 +70,8 @@ func TestCorrection(t *testing.T) {
 	require.Equal(t, pacmandb.ReasonExplicit, in.Local.Packages.Find("a").Reason)
 }
 
-// TestCorrection_Replacements checks that omg's replacements stay, because libalpm's result does not contain replacements.
+// TestCorrection_Replacements checks that a correction does not change the list of replacements, because libalpm's result
+// has no such list.
 func TestCorrection_Replacements(t *testing.T) {
 	in := uncorrected(t)
 	in.Correction = &Correction{Repositories: true, Packages: []CorrectedPackage{

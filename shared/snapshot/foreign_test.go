@@ -32,8 +32,8 @@ func replies(at int64) *AURReplies {
 	}
 }
 
-// TestForeign checks that the AUR's replies take precedence over the dump if they are not older, and that the state of a
-// queried package that the AUR does not have is gone.
+// TestForeign checks that the AUR's replies take precedence over the dump unless the dump is newer. A package that was
+// queried but is not in the AUR has the state gone.
 func TestForeign(t *testing.T) {
 	dump := func(t testing.TB) *IndexedSource {
 		return aur(t, "gone", "2-1", "later", "2-1", "other", "1-1", "official", "9-1")

@@ -36,9 +36,9 @@ type Inputs struct {
 	Local LocalInput
 	// Repositories lists the configured repositories in order, with the databases that pacman downloaded.
 	Repositories []IndexedSource
-	// Downloaded lists the same repositories. For each, it has the database that omg downloaded, if that is newer than
-	// pacman's. It is nil if omg does not download databases. Updates, foreign packages and advisories are computed
-	// from Downloaded if it is set. Searches use it only if SearchDownloaded is set.
+	// Downloaded lists the same repositories as Repositories, but with the downloaded database of a repository if this
+	// database is newer than pacman's. Downloaded is nil if omg does not download databases. If Downloaded is set, updates,
+	// foreign packages and advisories are computed from it. Searches use it only if SearchDownloaded is set.
 	Downloaded       []IndexedSource
 	SearchDownloaded bool
 	// AUR is the source of the AUR's packages; nil if the AUR is disabled and has no index.
@@ -62,7 +62,7 @@ type LocalInput struct {
 	// Packages lists the installed packages; nil if they are unknown. If Why is set, the packages were read earlier and
 	// may be outdated.
 	Packages *pacmandb.Local
-	// Why is the reason why the packages are unknown or could not be read again.
+	// Why is the reason why the packages are unknown, or why they could not be read again.
 	Why string
 	// UnreadablePackages is a text that lists the packages that could not be read; empty if all could be read. The
 	// descriptions, relations and reasons of these packages are unknown.
@@ -93,8 +93,8 @@ type TrackerData struct {
 	Records []advisories.Record
 	// Skipped is the number of advisories that could not be read.
 	Skipped int
-	// At is when the tracker last replied, in Unix seconds; 0 if it never did, and then Records is empty. AsOf is the
-	// date of the advisories, in Unix seconds; 0 if it is unknown.
+	// At is when the tracker last replied, in Unix seconds. If it never replied, At is 0 and Records is empty. AsOf is the
+	// date of the advisories, in Unix seconds; 0 if the date is unknown.
 	At, AsOf int64
 	// Why is the error of the last request to the tracker; empty if the request succeeded.
 	Why string

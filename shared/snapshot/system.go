@@ -129,9 +129,9 @@ func (c *Correction) compare(out *comparison, packages []*pacmandb.Installed) {
 	}
 }
 
-// Facts returns the facts with which installed packages can be compared, from pacman's databases and not from those that
-// omg downloads: the configuration with the repositories that could be read, and the contents of these repositories. The
-// indexes must stay open while the facts are used.
+// Facts returns the facts with which installed packages can be compared: the configuration with the repositories that could
+// be read, and the contents of these repositories. The facts come from pacman's databases, not from downloaded databases.
+// The indexes must stay open while the facts are used.
 func (s *Snapshot) Facts() (*pacmandb.Config, pacmandb.SyncFacts, error) {
 	set := s.set
 	if s.in.Downloaded != nil && s.in.SearchDownloaded {

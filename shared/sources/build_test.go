@@ -125,7 +125,7 @@ func TestReadInto_Canceled(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// TestDamaged checks which errors mean that a database is damaged, and that only these suggest another download.
+// TestDamaged checks which errors mean that a database is damaged. Only these errors suggest to download the database again.
 func TestDamaged(t *testing.T) {
 	for err, want := range map[error]bool{
 		sourcefile.ErrEmpty: true, sourcefile.ErrTruncated: true, sourcefile.ErrDamaged: true, sourcefile.ErrOversize: true,

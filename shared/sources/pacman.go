@@ -170,8 +170,8 @@ func (p *Pacman) WatchPaths() (dirs, files []string) {
 	return dirs, slices.Compact(files)
 }
 
-// trail resolves a path. It returns the symbolic links on the way, except for the path itself, and then the resolved path.
-// It returns nil if the path has no links.
+// trail resolves a path. It returns the paths of the symbolic links that were followed, except for the path itself, and then
+// the resolved path. It returns nil if the path contains no links.
 func trail(path string) (list []string) {
 	const maxLinks = 40 // as in the kernel
 	at, rest := "/", strings.Split(strings.Trim(path, "/"), "/")

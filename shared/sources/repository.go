@@ -120,8 +120,8 @@ func (r *Repository) infoIn(x *Index) (pkgindex.SourceInfo, bool) {
 // the index was built.
 func (x *Index) builtFrom(database string) bool { return x.Origins.find(database) != nil }
 
-// failed sets the state for a database that cannot be read. If the index x was built from this database, or chosen by the
-// user, the source uses x and is stale.
+// failed sets the state of a repository whose database cannot be read. If the index x was built from this database, or was
+// chosen by the user, the source uses the index x and is stale.
 func (e *Examined) failed(r *Repository, x *Index, err error) {
 	if e.Index != nil && !x.Static && !x.builtFrom(r.Database) {
 		e.Index = nil

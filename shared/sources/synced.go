@@ -14,8 +14,8 @@ import (
 // lines, which usually cover several years.
 const maxLog = 1 << 20
 
-// logs caches the result for the last log that was searched, because every refresh needs the result, and only a transaction
-// of pacman changes it.
+// logs caches the time that was found in a log. Every refresh needs this time, but only a transaction of pacman changes the
+// log.
 var logs struct {
 	sync.Mutex
 	path  string

@@ -15,8 +15,8 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// TestMain sets the umask, so that other users cannot write the indexes of the tests, which would not be trusted otherwise,
-// and so that an ordinary user can read root's files.
+// TestMain sets the umask, for two reasons. Indexes that other users may write are not trusted. And some tests run as root,
+// but read files as an ordinary user.
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022)
 	os.Exit(m.Run())
