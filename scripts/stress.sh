@@ -72,14 +72,16 @@ run_other() {
 run_user() {
 	unshare --mount bash -euo pipefail -c '
 		mount -t tmpfs -o mode=755 tmpfs /mnt
-		mkdir -p /mnt/modules /mnt/home /mnt/corpus
-		mount --bind "$modules" /mnt/modules
-		mount -o remount,bind,ro /mnt/modules
-		[ -z "$corpus" ] || mount --bind "$corpus" /mnt/corpus
-		git clone -q "$clone" /mnt/home/omg
-		chown -R 65000:65000 /mnt/home
-		cd /mnt/home/omg
-		exec setpriv --reuid 65000 --regid 65000 --clear-groups env -i HOME=/mnt/home PATH="$PATH" LANG=C.UTF-8 \
+		cd /mnt
+		mkdir modules home corpus
+		mount --bind "$modules" modules
+		mount -o remount,bind,ro modules
+		[ -z "$corpus" ] || mount --bind "$corpus" corpus
+		git clone -q "$clone" home/omg
+		chown -R 65000:65000 home
+		cd home/omg
+		# The path of the home directory must not be in this file: a test searches for it.
+		exec setpriv --reuid 65000 --regid 65000 --clear-groups env -i HOME="${PWD%/omg}" PATH="$PATH" LANG=C.UTF-8 \
 			GOMODCACHE=/mnt/modules GOFLAGS=-modcacherw=false make test RACE= TESTFLAGS="-count=1 -shuffle=on" ${corpus:+OMG_CORPUS=/mnt/corpus}
 	'
 }
