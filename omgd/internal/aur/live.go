@@ -335,7 +335,7 @@ func (l *live) request(q query) (got *reply, err error) {
 // slot waits until a request of a user may run. Package share decides which user's request runs next.
 func (l *live) slot(ctx context.Context, uid uint32) (release func(), err error) {
 	user := share.User{UID: uid, Trusted: uid == 0}
-	if err := l.turns.Take(ctx, user); err != nil {
+	if err := l.turns.Acquire(ctx, user); err != nil {
 		return nil, err
 	}
 	start := time.Now()
@@ -343,10 +343,10 @@ func (l *live) slot(ctx context.Context, uid uint32) (release func(), err error)
 	case l.slots <- struct{}{}:
 		return func() {
 			<-l.slots
-			l.turns.Give(user, time.Since(start))
+			l.turns.Release(user, time.Since(start))
 		}, nil
 	case <-ctx.Done():
-		l.turns.Give(user, 0)
+		l.turns.Release(user, 0)
 		return nil, ctx.Err()
 	}
 }

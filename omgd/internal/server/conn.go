@@ -295,7 +295,7 @@ func (c *conn) await() error {
 func (c *conn) readBig(n int) ([]byte, error) {
 	if n > largeFrame {
 		if !c.user.Trusted {
-			if !c.s.shares.received.Take(c.user, int64(n)) {
+			if !c.s.shares.received.TryAcquire(c.user, int64(n)) {
 				return nil, wire.Errorf(wire.CodeBusy, "too many large requests of user %d", c.peer.UID)
 			}
 			defer c.s.shares.received.Add(c.user, -int64(n))
@@ -407,7 +407,7 @@ func (c *conn) startSlow(d Deferred, o *op, id uint64, frame []byte) error {
 		c.s.active.Add(-1)
 		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many requests at once, at most %d", c.s.cfg.Limits.MaxInFlight))
 	}
-	if !c.s.shares.slow.Take(c.user, 1) {
+	if !c.s.shares.slow.TryAcquire(c.user, 1) {
 		c.s.active.Add(-1)
 		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many slow requests of user %d at once", c.peer.UID))
 	}

@@ -276,7 +276,7 @@ func (s *Server) start(nc *net.UnixConn) {
 		refuse = errShuttingDown
 	case err != nil || !s.cfg.Allow(peer):
 		refuse = wire.Errorf(wire.CodeNotAllowed, "user %d is not allowed to use this daemon", peer.UID)
-	case !s.shares.connections.Take(user, 1):
+	case !s.shares.connections.TryAcquire(user, 1):
 		refuse = s.tooMany(user)
 	default:
 		c = newConn(s, nc, raw, peer, user)
@@ -306,7 +306,7 @@ func (s *Server) begin(c *conn) {
 		go s.run(c)
 		return
 	}
-	s.shares.turns.Start(c.user, func() {
+	s.shares.turns.Schedule(c.user, func() {
 		c.turn.held = true
 		go s.run(c)
 	})

@@ -63,7 +63,7 @@ func (s *Server) tooMany(u share.User) *wire.Error {
 // writes first, and some programs then do not read.
 func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
 	_, _ = nc.Write(s.appendError(nil, 0, e)) // cannot block: the send buffer is empty
-	if !s.shares.refused.Take(u, 1) {
+	if !s.shares.refused.TryAcquire(u, 1) {
 		_ = nc.Close()
 		return
 	}
@@ -178,10 +178,10 @@ type turn struct {
 }
 
 // take waits for the turn.
-func (t *turn) take() error { return t.wait(t.c.s.shares.turns.Take) }
+func (t *turn) take() error { return t.wait(t.c.s.shares.turns.Acquire) }
 
 // resume waits for the turn after it was given up within a request.
-func (t *turn) resume() error { return t.wait(t.c.s.shares.turns.Resume) }
+func (t *turn) resume() error { return t.wait(t.c.s.shares.turns.Reacquire) }
 
 func (t *turn) wait(turns func(context.Context, share.User) error) error {
 	if t.held || t.c.user.Trusted {
@@ -206,7 +206,7 @@ func (t *turn) leave() bool {
 	took := time.Since(t.since)
 	t.held = false
 	t.used += took
-	t.c.s.shares.turns.Give(t.c.user, took)
+	t.c.s.shares.turns.Release(t.c.user, took)
 	return true
 }
 
@@ -237,7 +237,7 @@ func (t *turn) pause() error {
 	}
 	t.held = false
 	t.used += took
-	if err := t.c.s.shares.turns.Pause(t.c.ctx, t.c.user, took); err != nil {
+	if err := t.c.s.shares.turns.Yield(t.c.ctx, t.c.user, took); err != nil {
 		return err
 	}
 	t.held, t.since = true, time.Now()

@@ -33,9 +33,9 @@ func NewPool(limit, reserve int64) *Pool {
 	return &Pool{limit: limit, reserve: reserve, by: make(map[uint32]int64)}
 }
 
-// Take gives n to a user if the user may have so much more, and reports whether it did.
-// Later the caller has to give n back: Add(u, -n).
-func (p *Pool) Take(u User, n int64) bool {
+// TryAcquire adds n to what a user has, unless this is more than the user may have. It reports whether it has added n. The
+// caller must call Add with -n afterwards.
+func (p *Pool) TryAcquire(u User, n int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.fits(u, n) {
@@ -45,8 +45,7 @@ func (p *Pool) Take(u User, n int64) bool {
 	return true
 }
 
-// Add gives n to a user, even if the user then has more than allowed. With a negative n,
-// the user gives something back.
+// Add adds n to what a user has, even if this is more than the user may have. n may be negative.
 func (p *Pool) Add(u User, n int64) {
 	if u.Trusted { // without the lock, because Add is called for each reply
 		p.used.Add(n)

@@ -10,35 +10,35 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// greedy takes all it can get, and returns how much that is.
-func greedy(p *Pool, u User) (n int) {
-	for p.Take(u, 1) {
+// acquireAll acquires units of a pool for a user until no more is allowed. It returns the number of acquired units.
+func acquireAll(p *Pool, u User) (n int) {
+	for p.TryAcquire(u, 1) {
 		n++
 	}
 	return n
 }
 
-func TestPool_Take(t *testing.T) {
+func TestPool_TryAcquire(t *testing.T) {
 	root := User{UID: 0, Trusted: true}
 	p := NewPool(1000, 100)
 	for uid, want := range []int{450, 225, 113, 56} {
-		require.Equal(t, want, greedy(p, User{UID: uint32(uid + 1)}), "user %d gets half of what is left", uid+1)
+		require.Equal(t, want, acquireAll(p, User{UID: uint32(uid + 1)}), "user %d gets half of the free units", uid+1)
 	}
-	require.True(t, p.Take(User{UID: 1000}, 1), "there is something left")
-	require.Equal(t, 155, greedy(p, root), "root gets the rest and the reserve")
+	require.True(t, p.TryAcquire(User{UID: 1000}, 1), "some units are still free")
+	require.Equal(t, 155, acquireAll(p, root), "root gets all free units and the reserve")
 	require.EqualValues(t, 1000, p.Used())
-	require.False(t, p.Take(User{UID: 1001}, 1))
+	require.False(t, p.TryAcquire(User{UID: 1001}, 1))
 	p.Add(User{UID: 1}, -450)
-	require.Equal(t, 175, greedy(p, User{UID: 1001}))
+	require.Equal(t, 175, acquireAll(p, User{UID: 1001}))
 }
 
-// TestPool_Simultaneous: users who take at the same time get the same.
+// TestPool_Simultaneous checks that four users who acquire units in alternation get equal amounts.
 func TestPool_Simultaneous(t *testing.T) {
 	p := NewPool(1000, 0)
-	for took := true; took; {
-		took = false
+	for acquired := true; acquired; {
+		acquired = false
 		for uid := range uint32(4) {
-			took = p.Take(User{UID: uid}, 1) || took
+			acquired = p.TryAcquire(User{UID: uid}, 1) || acquired
 		}
 	}
 	for uid := range uint32(4) {
@@ -57,11 +57,11 @@ func TestPool_Over(t *testing.T) {
 	require.True(t, p.Short())
 	p.Add(one, -80)
 	require.False(t, p.Over(one))
-	require.Empty(t, p.by, "users who have nothing take no memory")
+	require.Empty(t, p.by, "users who have nothing use no memory")
 }
 
-// TestTurns_Fair: of two turns a user gets one, however many requests wait. Another
-// user's request runs at once, and a third one's before the rest of the first.
+// TestTurns_Fair checks that one user gets only one of two turns, even if twenty requests of that user wait. A request of a
+// second user runs immediately. A request of a third user runs before the remaining requests of the first user.
 func TestTurns_Fair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := NewTurns(1)
@@ -69,21 +69,21 @@ func TestTurns_Fair(t *testing.T) {
 		order := make(chan uint32, 100)
 		request := func(uid uint32) {
 			u := User{UID: uid, Trusted: uid == 0}
-			if turns.Take(t.Context(), u) != nil {
+			if turns.Acquire(t.Context(), u) != nil {
 				return
 			}
 			time.Sleep(time.Second)
 			order <- uid
-			turns.Give(u, time.Second)
+			turns.Release(u, time.Second)
 		}
 		for range 20 {
 			go request(1)
 		}
 		synctest.Wait()
-		require.Equal(t, 1, turns.running, "one request of the user at a time")
+		require.Equal(t, 1, turns.running, "user 1 has one running request")
 		go request(2)
 		synctest.Wait()
-		require.Equal(t, 2, turns.running, "another user's runs at once")
+		require.Equal(t, 2, turns.running, "the request of user 2 runs immediately")
 		go request(3)
 		go request(0)
 		for range 23 {
@@ -97,21 +97,21 @@ func TestTurns_Fair(t *testing.T) {
 		}
 		require.ElementsMatch(t, []uint32{0, 1, 1, 2, 3}, first)
 		require.Len(t, order, 18)
-		forgotten(t, turns)
+		requireForgotten(t, turns)
 	})
 }
 
-// forgotten: users without a request take no memory for long.
-func forgotten(t *testing.T, turns *Turns) {
+// requireForgotten waits a minute, in which all debts expire, and checks that only users with a request are still in memory.
+func requireForgotten(t *testing.T, turns *Turns) {
 	t.Helper()
 	time.Sleep(time.Minute)
-	require.NoError(t, turns.Take(t.Context(), User{UID: 1000}))
-	require.Len(t, turns.lines, 1)
-	turns.Give(User{UID: 1000}, 0)
+	require.NoError(t, turns.Acquire(t.Context(), User{UID: 1000}))
+	require.Len(t, turns.queues, 1)
+	turns.Release(User{UID: 1000}, 0)
 }
 
-// TestTurns_LastIsForShort: several users with long requests take turns in all but one
-// turn, and the request of a user who has used little runs at once.
+// TestTurns_LastIsForShort checks that users with long requests share all turns except one. That turn stays free, so the
+// request of a user who has used little time runs immediately.
 func TestTurns_LastIsForShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := NewTurns(2)
@@ -121,32 +121,32 @@ func TestTurns_LastIsForShort(t *testing.T) {
 				go func() {
 					u := User{UID: uid}
 					for range 10 {
-						if turns.Take(t.Context(), u) != nil {
+						if turns.Acquire(t.Context(), u) != nil {
 							return
 						}
 						time.Sleep(time.Second)
 						ended[uid].Add(1)
-						turns.Give(u, time.Second)
+						turns.Release(u, time.Second)
 					}
 				}()
 			}
 		}
 		time.Sleep(10*time.Second + time.Second/2)
 		start := time.Now()
-		require.NoError(t, turns.Take(t.Context(), User{UID: 4}))
+		require.NoError(t, turns.Acquire(t.Context(), User{UID: 4}))
 		require.Zero(t, time.Since(start))
-		turns.Give(User{UID: 4}, time.Millisecond)
+		turns.Release(User{UID: 4}, time.Millisecond)
 		for _, uid := range []uint32{1, 2, 3} {
 			require.InDelta(t, 4, ended[uid].Load(), 1, "user %d", uid)
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		forgotten(t, turns)
+		requireForgotten(t, turns)
 	})
 }
 
-// TestTurns_DebtIsKept: users who compute all the time, one request after the other, leave
-// the last turn free also in the moments in which they have none.
+// TestTurns_DebtIsKept checks that a user who sends one long request after another has a debt also between two requests.
+// Otherwise the user could get the last free turn.
 func TestTurns_DebtIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := NewTurns(2)
@@ -154,9 +154,9 @@ func TestTurns_DebtIsKept(t *testing.T) {
 		defer end()
 		for _, uid := range []uint32{1, 2} {
 			go func() {
-				for u := (User{UID: uid}); ctx.Err() == nil && turns.Take(ctx, u) == nil; {
+				for u := (User{UID: uid}); ctx.Err() == nil && turns.Acquire(ctx, u) == nil; {
 					time.Sleep(time.Second)
-					turns.Give(u, time.Second)
+					turns.Release(u, time.Second)
 					time.Sleep(time.Millisecond)
 				}
 			}()
@@ -164,34 +164,34 @@ func TestTurns_DebtIsKept(t *testing.T) {
 		time.Sleep(10*time.Second + time.Second/2)
 		for range 100 {
 			start := time.Now()
-			require.NoError(t, turns.Take(t.Context(), User{UID: 3}))
+			require.NoError(t, turns.Acquire(t.Context(), User{UID: 3}))
 			require.Zero(t, time.Since(start))
-			turns.Give(User{UID: 3}, time.Millisecond)
+			turns.Release(User{UID: 3}, time.Millisecond)
 			time.Sleep(99 * time.Millisecond)
 		}
 		time.Sleep(5 * time.Second)
 	})
 }
 
-// TestTurns_Pause: a long request that pauses lets a user run who has used less, before it
-// has ended and before others of its own user begin.
-func TestTurns_Pause(t *testing.T) {
+// TestTurns_Yield checks that a request of a user who has used little time runs when a long request of another user yields.
+// It does not wait for the end of the long request. Other requests of the same user start only after the long request.
+func TestTurns_Yield(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := NewTurns(2)
-		var begun atomic.Int64
+		var started atomic.Int64
 		long := func(uid uint32) {
 			u := User{UID: uid}
-			if turns.Take(t.Context(), u) != nil {
+			if turns.Acquire(t.Context(), u) != nil {
 				return
 			}
-			begun.Add(1)
+			started.Add(1)
 			for range 1000 {
 				time.Sleep(5 * time.Millisecond)
-				if turns.Pause(t.Context(), u, 5*time.Millisecond) != nil {
+				if turns.Yield(t.Context(), u, 5*time.Millisecond) != nil {
 					return
 				}
 			}
-			turns.Give(u, 0)
+			turns.Release(u, 0)
 		}
 		for _, uid := range []uint32{1, 2} {
 			go long(uid)
@@ -199,66 +199,66 @@ func TestTurns_Pause(t *testing.T) {
 		}
 		go long(1)
 		synctest.Wait()
-		require.EqualValues(t, 2, begun.Load())
+		require.EqualValues(t, 2, started.Load())
 		time.Sleep(time.Millisecond)
 		for range 10 {
 			start := time.Now()
-			require.NoError(t, turns.Take(t.Context(), User{UID: 3}))
+			require.NoError(t, turns.Acquire(t.Context(), User{UID: 3}))
 			require.LessOrEqual(t, time.Since(start), 5*time.Millisecond)
-			turns.Give(User{UID: 3}, time.Microsecond)
+			turns.Release(User{UID: 3}, time.Microsecond)
 			time.Sleep(100 * time.Millisecond)
 		}
-		require.EqualValues(t, 2, begun.Load())
+		require.EqualValues(t, 2, started.Load())
 		time.Sleep(20 * time.Second)
-		require.EqualValues(t, 3, begun.Load())
+		require.EqualValues(t, 3, started.Load())
 		synctest.Wait()
 		require.Zero(t, turns.running)
 	})
 }
 
-// TestTurns_Order: what a user has begun comes before what waits to begin, and that comes in
-// its order, whether a goroutine waits for it or not.
+// TestTurns_Order checks the order of one user's requests: started requests get a turn before new requests. New requests get
+// their turns in the order in which they arrived, whether by Acquire or by Schedule.
 func TestTurns_Order(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns, u := NewTurns(2), User{UID: 1}
 		var order []string
-		begun := func(what string) func() { return func() { order = append(order, what) } }
-		take := func(what string, take func(context.Context, User) error) {
+		appendName := func(name string) func() { return func() { order = append(order, name) } }
+		acquire := func(name string, method func(context.Context, User) error) {
 			go func() {
-				if take(t.Context(), u) == nil {
-					begun(what)()
+				if method(t.Context(), u) == nil {
+					appendName(name)()
 				}
 			}()
 			synctest.Wait()
 		}
-		turns.Start(u, begun("first"))
-		take("second", turns.Take)
-		turns.Start(u, begun("third"))
-		take("fourth", turns.Take)
+		turns.Schedule(u, appendName("first"))
+		acquire("second", turns.Acquire)
+		turns.Schedule(u, appendName("third"))
+		acquire("fourth", turns.Acquire)
 		require.Equal(t, 3, turns.Waiting(u))
-		take("resumed", turns.Resume)
+		acquire("reacquired", turns.Reacquire)
 		require.Equal(t, []string{"first"}, order)
 		require.Equal(t, 4, turns.Waiting(u))
 		require.Zero(t, turns.Waiting(User{UID: 2}))
 		for range 5 {
-			turns.Give(u, 0)
+			turns.Release(u, 0)
 			synctest.Wait()
 		}
-		require.Equal(t, []string{"first", "resumed", "second", "third", "fourth"}, order)
+		require.Equal(t, []string{"first", "reacquired", "second", "third", "fourth"}, order)
 		require.Zero(t, turns.running)
 	})
 }
 
 func TestTurns_Canceled(t *testing.T) {
 	turns, u := NewTurns(2), User{UID: 1}
-	require.NoError(t, turns.Take(t.Context(), u))
+	require.NoError(t, turns.Acquire(t.Context(), u))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, turns.Take(ctx, u), context.Canceled)
-	turns.Give(u, 0)
+	require.ErrorIs(t, turns.Acquire(ctx, u), context.Canceled)
+	turns.Release(u, 0)
 	require.Zero(t, turns.running)
-	require.True(t, turns.lines[1].idle())
-	require.NoError(t, turns.Take(t.Context(), u))
-	require.ErrorIs(t, turns.Pause(ctx, u, 0), context.Canceled)
+	require.True(t, turns.queues[1].idle())
+	require.NoError(t, turns.Acquire(t.Context(), u))
+	require.ErrorIs(t, turns.Yield(ctx, u, 0), context.Canceled)
 	require.Zero(t, turns.running)
 }

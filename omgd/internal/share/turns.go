@@ -8,225 +8,228 @@ import (
 	"time"
 )
 
-// Turns lets requests run a few at a time. The turns are divided by the package's rule.
-// If more requests wait than there are turns, the next one belongs to the user whose
-// requests have used the least time. So a user with one short request does not wait for
-// hundreds of long ones of another user. The last free turn is for users who have used
-// little, so that a short request does not even wait for the end of a long one.
+// Turns limits how many requests run concurrently. A request runs only while it has a turn. The turns are divided between
+// the users by the package's rule. If more requests wait than turns are free, the next free turn goes to the user whose
+// requests have used the least time. Therefore a user with one short request does not wait for hundreds of long requests of
+// another user. The last free turn is reserved for users who have recently used little time. Therefore a short request does
+// not even wait for the end of a long request.
 type Turns struct {
 	limit int
 
 	mu      sync.Mutex
 	running int
-	lines   map[uint32]*line // of users who have a request or a debt
+	queues  map[uint32]*queue // by user ID; contains users who have a request or a debt
 }
 
-// line is a user's requests.
-type line struct {
+// queue contains one user's requests: the number of running requests, and the waiting requests in order.
+type queue struct {
 	running int
 	waiting []*waiter
-	used    time.Duration // by requests that have ended, since there is one, and what the line began with
-	debt    time.Duration // used, less what was paid back, as of at
-	at      time.Time
+	used    time.Duration // by ended requests since the queue was last idle, plus the initial value that Turns.queue sets
+	debt    time.Duration // the used time minus what was subtracted from it since then; valid at the time debtAt
+	debtAt  time.Time
 }
 
-// waiter is a request that waits. begin is called once with the lock, when it has its turn.
-type waiter struct{ begin func() }
+// waiter is a request that waits for a turn. When the request gets the turn, start is called once, with mu locked.
+type waiter struct{ start func() }
 
 const (
-	// little is the debt up to which a user may have the last free turn.
-	little = 20 * time.Millisecond
-	// A tenth of the time that passes is subtracted from a debt. A user who computes less than that has no debt most of the
-	// time. A debt is at most what is subtracted in a minute.
-	payback = 10
-	most    = time.Minute / payback
+	// smallDebt is the largest debt with which a user may get the last free turn.
+	smallDebt = 20 * time.Millisecond
+	// While time passes, one tenth of that time is subtracted from each user's debt. A user who computes for less than one
+	// tenth of the time therefore has no debt most of the time.
+	debtDivisor = 10
+	// maxDebt is the amount that is subtracted in one minute.
+	maxDebt = time.Minute / debtDivisor
 )
 
-// NewTurns returns n turns, at least two: one user never gets all.
-func NewTurns(n int) *Turns { return &Turns{limit: max(2, n), lines: make(map[uint32]*line)} }
+// NewTurns returns n turns, but at least two, because one user must never get all turns.
+func NewTurns(n int) *Turns { return &Turns{limit: max(2, n), queues: make(map[uint32]*queue)} }
 
-// Take waits for a turn. It fails if ctx ends before. The caller has to Give the turn
-// back. Trusted users do not wait.
-func (t *Turns) Take(ctx context.Context, u User) error { return t.take(ctx, u, false) }
+// Acquire waits for a turn. It returns an error if ctx ends before the user gets the turn. The caller must call Release
+// afterwards. A trusted user does not wait.
+func (t *Turns) Acquire(ctx context.Context, u User) error { return t.acquire(ctx, u, false) }
 
-// Resume is Take for a request that has begun: it comes before the user's other requests,
-// so that what has begun also ends.
-func (t *Turns) Resume(ctx context.Context, u User) error { return t.take(ctx, u, true) }
+// Reacquire is like Acquire, for a request that has had a turn before. The request gets the next turn of its user, so that a
+// started request ends before another one starts.
+func (t *Turns) Reacquire(ctx context.Context, u User) error { return t.acquire(ctx, u, true) }
 
-func (t *Turns) take(ctx context.Context, u User, first bool) error {
+func (t *Turns) acquire(ctx context.Context, u User, first bool) error {
 	if u.Trusted {
 		return nil
 	}
 	t.mu.Lock()
 	now := time.Now()
-	l := t.line(u.UID, now)
-	if (first || len(l.waiting) == 0) && t.may(l, now) {
-		t.run(l)
+	q := t.queue(u.UID, now)
+	if (first || len(q.waiting) == 0) && t.mayRun(q, now) {
+		t.countRunning(q)
 		t.mu.Unlock()
 		return nil
 	}
-	begun := make(chan struct{})
-	w := &waiter{func() { close(begun) }}
+	started := make(chan struct{})
+	w := &waiter{func() { close(started) }}
 	if first {
-		l.waiting = slices.Insert(l.waiting, 0, w)
+		q.waiting = slices.Insert(q.waiting, 0, w)
 	} else {
-		l.waiting = append(l.waiting, w)
+		q.waiting = append(q.waiting, w)
 	}
 	t.mu.Unlock()
-	return t.wait(ctx, u, w, begun)
+	return t.wait(ctx, u, w, started)
 }
 
-// Waiting returns how many of a user's requests wait for a turn.
+// Waiting returns how many requests of a user wait for a turn.
 func (t *Turns) Waiting(u User) int {
 	if u.Trusted {
 		return 0
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if l := t.lines[u.UID]; l != nil {
-		return len(l.waiting)
+	if q := t.queues[u.UID]; q != nil {
+		return len(q.waiting)
 	}
 	return 0
 }
 
-// Start calls begin as soon as there is a turn, which has to be given back. It does not
-// wait, and begin must not.
-func (t *Turns) Start(u User, begin func()) {
+// Schedule calls the function start as soon as the user gets a turn. Release must be called for that turn afterwards.
+// Schedule itself does not wait, and start must not wait either.
+func (t *Turns) Schedule(u User, start func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	l := t.line(u.UID, now)
-	if len(l.waiting) == 0 && t.may(l, now) {
-		t.run(l)
-		begin()
+	q := t.queue(u.UID, now)
+	if len(q.waiting) == 0 && t.mayRun(q, now) {
+		t.countRunning(q)
+		start()
 		return
 	}
-	l.waiting = append(l.waiting, &waiter{begin})
+	q.waiting = append(q.waiting, &waiter{start})
 }
 
-// Pause lets others have a turn in which a time was used. If somebody waits who has used
-// less, it waits as Take does, before the user's other requests: not more of them have
-// begun than could run at the same time. If it fails, there is no turn to give back.
-func (t *Turns) Pause(ctx context.Context, u User, used time.Duration) error {
+// Yield lets other requests run during a long request. It releases the request's turn, in which the given time was used, and
+// waits for another turn. If no user who has used less time is waiting, it returns immediately with the turn. A request that
+// yields gets its next turn before the other requests of its user. Therefore a user never has more started requests than can
+// run concurrently. If Yield returns an error, the request has no turn, and Release must not be called.
+func (t *Turns) Yield(ctx context.Context, u User, used time.Duration) error {
 	if u.Trusted {
 		return ctx.Err()
 	}
 	if err := ctx.Err(); err != nil {
-		t.Give(u, used)
+		t.Release(u, used)
 		return err
 	}
 	t.mu.Lock()
-	l := t.lines[u.UID]
-	begun := make(chan struct{})
-	w := &waiter{func() { close(begun) }}
-	l.waiting = slices.Insert(l.waiting, 0, w)
-	t.give(l, used)
+	q := t.queues[u.UID]
+	started := make(chan struct{})
+	w := &waiter{func() { close(started) }}
+	q.waiting = slices.Insert(q.waiting, 0, w)
+	t.release(q, used)
 	t.mu.Unlock()
-	return t.wait(ctx, u, w, begun)
+	return t.wait(ctx, u, w, started)
 }
 
-// wait waits for a turn that is in the user's line.
-func (t *Turns) wait(ctx context.Context, u User, w *waiter, begun <-chan struct{}) error {
+// wait waits until the waiter w, which is in the user's queue, gets its turn. If ctx ends first, it removes w.
+func (t *Turns) wait(ctx context.Context, u User, w *waiter, started <-chan struct{}) error {
 	select {
-	case <-begun:
+	case <-started:
 		return nil
 	case <-ctx.Done():
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l := t.lines[u.UID]
-	if i := slices.Index(l.waiting, w); i >= 0 {
-		l.waiting = slices.Delete(l.waiting, i, i+1)
-	} else { // the turn came at the same time
-		t.give(l, 0)
+	q := t.queues[u.UID]
+	if i := slices.Index(q.waiting, w); i >= 0 {
+		q.waiting = slices.Delete(q.waiting, i, i+1)
+	} else { // w got its turn when ctx ended
+		t.release(q, 0)
 	}
 	return ctx.Err()
 }
 
-// Give ends a turn in which a time was used.
-func (t *Turns) Give(u User, used time.Duration) {
+// Release ends a turn, in which the given time was used.
+func (t *Turns) Release(u User, used time.Duration) {
 	if u.Trusted {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.give(t.lines[u.UID], used)
+	t.release(t.queues[u.UID], used)
 }
 
-func (t *Turns) give(l *line, used time.Duration) {
-	l.running--
+func (t *Turns) release(q *queue, used time.Duration) {
+	q.running--
 	t.running--
-	l.used += used
+	q.used += used
 	now := time.Now()
-	l.debt = min(l.owes(now)+used, most)
-	for next := t.next(now); next != nil; next = t.next(now) {
+	q.debt = min(q.currentDebt(now)+used, maxDebt)
+	for next := t.nextQueue(now); next != nil; next = t.nextQueue(now) {
 		w := next.waiting[0]
 		next.waiting = slices.Delete(next.waiting, 0, 1)
-		t.run(next)
-		w.begin()
+		t.countRunning(next)
+		w.start()
 	}
 }
 
-// line returns a user's line for a new request. If it is the user's only one, the line has
-// used as much time as the one that has used the least. Lines that are not needed any more
-// are removed.
-func (t *Turns) line(uid uint32, now time.Time) *line {
-	l := t.lines[uid]
-	if l != nil && !l.idle() {
-		return l
+// queue returns the user's queue, for a new request. If the user has no other request, the used time of the queue is set to
+// the least used time of all users who have requests. The function also removes queues that have neither requests nor a
+// debt.
+func (t *Turns) queue(uid uint32, now time.Time) *queue {
+	q := t.queues[uid]
+	if q != nil && !q.idle() {
+		return q
 	}
-	if l == nil {
-		l = &line{at: now}
+	if q == nil {
+		q = &queue{debtAt: now}
 	}
-	l.used = 0
+	q.used = 0
 	first := true
-	for other, o := range t.lines {
+	for otherUID, other := range t.queues {
 		switch {
-		case !o.idle():
-			if first || o.used < l.used {
-				l.used, first = o.used, false
+		case !other.idle():
+			if first || other.used < q.used {
+				q.used, first = other.used, false
 			}
-		case o.owes(now) == 0:
-			delete(t.lines, other)
+		case other.currentDebt(now) == 0:
+			delete(t.queues, otherUID)
 		}
 	}
-	t.lines[uid] = l
-	return l
+	t.queues[uid] = q
+	return q
 }
 
-// next returns the line whose first request gets the next turn, nil if there is none.
-func (t *Turns) next(now time.Time) (next *line) {
-	for _, l := range t.lines {
-		if len(l.waiting) > 0 && t.may(l, now) && (next == nil || l.before(next)) {
-			next = l
+// nextQueue returns the queue whose first waiting request gets the next turn, or nil if no waiting request may run.
+func (t *Turns) nextQueue(now time.Time) (next *queue) {
+	for _, q := range t.queues {
+		if len(q.waiting) > 0 && t.mayRun(q, now) && (next == nil || q.precedes(next)) {
+			next = q
 		}
 	}
 	return next
 }
 
-// before reports whether a line gets a turn before another.
-func (l *line) before(other *line) bool {
-	return cmp.Or(cmp.Compare(l.used, other.used), cmp.Compare(l.debt, other.debt)) < 0
+// precedes reports whether q gets a turn before the queue other.
+func (q *queue) precedes(other *queue) bool {
+	return cmp.Or(cmp.Compare(q.used, other.used), cmp.Compare(q.debt, other.debt)) < 0
 }
 
-func (t *Turns) may(l *line, now time.Time) bool {
+// mayRun reports whether one more request of a queue may run. The last free turn is reserved for users with a small debt.
+func (t *Turns) mayRun(q *queue, now time.Time) bool {
 	free := t.limit - t.running
-	if l.owes(now) > little {
+	if q.currentDebt(now) > smallDebt {
 		free--
 	}
-	return l.running+1 <= free
+	return q.running+1 <= free
 }
 
-func (t *Turns) run(l *line) {
-	l.running++
+func (t *Turns) countRunning(q *queue) {
+	q.running++
 	t.running++
 }
 
-func (l *line) idle() bool { return l.running == 0 && len(l.waiting) == 0 }
+func (q *queue) idle() bool { return q.running == 0 && len(q.waiting) == 0 }
 
-// owes returns the user's debt now.
-func (l *line) owes(now time.Time) time.Duration {
-	l.debt = max(0, l.debt-now.Sub(l.at)/payback)
-	l.at = now
-	return l.debt
+// currentDebt returns the user's debt at the time now, and stores it.
+func (q *queue) currentDebt(now time.Time) time.Duration {
+	q.debt = max(0, q.debt-now.Sub(q.debtAt)/debtDivisor)
+	q.debtAt = now
+	return q.debt
 }
