@@ -100,12 +100,12 @@ func (c *conn) serve() {
 		}
 		logging.Trace(c.s.cfg.Log, "no more requests", "uid", c.peer.UID, "pid", c.peer.PID, "running", running, "gone", gone)
 	}
-	c.turn.leave()
+	c.turn.release()
 	c.wait.Wait()
-	_ = c.turn.resume() // if it fails, so does the rest
+	_ = c.turn.reacquire() // if it fails, so does the rest
 	_ = c.flush()
 	if werr := new(wire.Error); errors.As(err, &werr) {
-		leave(c.nc, c.r)
+		waitForPeerClose(c.nc, c.r)
 	}
 	c.close()
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
@@ -118,22 +118,22 @@ func (c *conn) reader() io.Reader {
 	if c.user.Trusted {
 		return c.nc // there are no turns
 	}
-	return (*patientReader)(c)
+	return (*yieldingReader)(c)
 }
 
 // requests answers requests until no more can be read, and returns why.
 func (c *conn) requests() error {
 	for {
-		if err := c.turn.take(); err != nil {
+		if err := c.turn.acquire(); err != nil {
 			return err
 		}
-		frame, err := c.next()
+		frame, err := c.nextFrame()
 		if err != nil {
-			return c.unreadable(err)
+			return c.reportReadError(err)
 		}
 		c.turn.bytes += len(frame)
 		err = c.request(frame)
-		c.turn.end()
+		c.turn.finish()
 		if err != nil {
 			return err
 		}
@@ -164,7 +164,7 @@ func (c *conn) request(frame []byte) error {
 		c.greeted, within = true, true
 	}
 	if !within {
-		return c.tooFast(h.ID)
+		return c.refuseOverRate(h.ID)
 	}
 	c.refused = 0
 	if err != nil {
@@ -178,10 +178,10 @@ func (c *conn) request(frame []byte) error {
 
 // tooFast refuses a request beyond the user's rate. The next one is read after a pause,
 // because a refusal takes time too.
-func (c *conn) tooFast(id uint64) error {
+func (c *conn) refuseOverRate(id uint64) error {
 	const shortest, longest = time.Millisecond, time.Second
 	err := c.fail(id, wire.Errorf(wire.CodeBusy, "too many requests of user %d", c.peer.UID))
-	c.turn.leave()
+	c.turn.release()
 	if err = errors.Join(err, c.flush()); err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (c *conn) tooFast(id uint64) error {
 
 // unreadable reports to the peer why no further frame is read, unless the connection has
 // failed. It returns the error that ends the connection.
-func (c *conn) unreadable(err error) error {
+func (c *conn) reportReadError(err error) error {
 	var werr *wire.Error
 	unframed := errors.Is(err, wire.ErrTooLarge) || errors.Is(err, wire.ErrEmpty)
 	if unframed && c.s.cfg.AllowRequest != nil {
@@ -216,13 +216,13 @@ func (c *conn) unreadable(err error) error {
 }
 
 // next reads a frame. Its bytes are valid until the next call.
-func (c *conn) next() ([]byte, error) {
+func (c *conn) nextFrame() ([]byte, error) {
 	if c.r.Buffered() < wire.HeaderSize {
 		if err := c.flush(); err != nil {
 			return nil, err
 		}
 		// Wait for the first byte without ReadTimeout; the rest has to come within it.
-		if err := c.await(); err != nil {
+		if err := c.awaitRequest(); err != nil {
 			return nil, err
 		}
 	}
@@ -268,7 +268,7 @@ func (c *conn) next() ([]byte, error) {
 }
 
 // await waits for the first byte of a frame.
-func (c *conn) await() error {
+func (c *conn) awaitRequest() error {
 	if c.s.cfg.Shared {
 		if c.slowN.Load() == 0 {
 			c.idle.Store(time.Now().UnixNano())
@@ -300,14 +300,14 @@ func (c *conn) readBig(n int) ([]byte, error) {
 			}
 			defer c.s.shares.received.Add(c.user, -int64(n))
 		}
-		c.turn.leave()
+		c.turn.release()
 		ctx, cancel := context.WithTimeout(c.ctx, c.s.cfg.Limits.ReadTimeout)
 		defer cancel()
 		if err := c.s.received.Acquire(ctx, int64(n)); err != nil {
 			return nil, wire.Errorf(wire.CodeBusy, "too many large requests at the same time")
 		}
 		defer c.s.received.Release(int64(n))
-		if err := c.turn.resume(); err != nil {
+		if err := c.turn.reacquire(); err != nil {
 			return nil, err
 		}
 	}
@@ -339,7 +339,7 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 	case o.admin && c.s.cfg.Admin != nil && !c.s.cfg.Admin(c.peer):
 		return c.fail(h.ID, wire.Errorf(wire.CodeNotAllowed, "only an administrator may do this (%s)", o.name))
 	}
-	if err := c.makeRoom(); err != nil {
+	if err := c.waitForUnsent(); err != nil {
 		return err
 	}
 	// Shutdown sets draining and then waits until active is 0. Because active is
@@ -353,25 +353,25 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 		return c.startSlow(o.Deferred, o, h.ID, frame)
 	}
 	defer c.s.active.Add(-1)
-	c.fast = Request{ID: h.ID, Op: o.name, Peer: c.peer, frame: frame, head: h, room: &c.key}
+	c.fast = Request{ID: h.ID, Op: o.name, Peer: c.peer, frame: frame, head: h, keyBuffer: &c.key}
 	c.writer = Writer{c: c, id: h.ID, turn: &c.turn}
 	if o.observe == nil {
-		return c.run(o.Handle, &c.fast, &c.writer)
+		return c.runHandler(o.Handle, &c.fast, &c.writer)
 	}
 	start := time.Now()
-	err := c.run(o.Handle, &c.fast, &c.writer)
-	if !c.writer.later { // otherwise the Deferred is observed
+	err := c.runHandler(o.Handle, &c.fast, &c.writer)
+	if !c.writer.deferred { // otherwise the Deferred is observed
 		o.observe(time.Since(start))
 	}
 	return err
 }
 
 // makeRoom waits while this peer, or all peers of its user, have too much to read.
-func (c *conn) makeRoom() error {
+func (c *conn) waitForUnsent() error {
 	if c.unsent.Load() <= c.s.cfg.Limits.MaxUnsentPerConnection && !c.s.shares.unsent.Over(c.user) {
 		return nil
 	}
-	c.turn.leave()
+	c.turn.release()
 	for c.unsent.Load() > c.s.cfg.Limits.MaxUnsentPerConnection {
 		c.writing.Lock() // waits for the writes of slow requests
 		err := c.writeErr
@@ -382,13 +382,13 @@ func (c *conn) makeRoom() error {
 	}
 	// All that wait see that there is room. While one waits for its turn, others may fill it.
 	for c.s.shares.unsent.Over(c.user) {
-		c.turn.leave()
-		c.s.makeRoom(c.ctx, c.user)
-		if err := c.turn.take(); err != nil {
+		c.turn.release()
+		c.s.waitForUnsent(c.ctx, c.user)
+		if err := c.turn.acquire(); err != nil {
 			return err
 		}
 	}
-	return c.turn.resume()
+	return c.turn.reacquire()
 }
 
 func (c *conn) inFlight(id uint64) bool {
@@ -436,7 +436,7 @@ func (c *conn) startSlow(d Deferred, o *op, id uint64, frame []byte) error {
 
 // landed removes a slow request from those in flight. It is called before the last chunk
 // is sent: from then on the peer may use the id again.
-func (c *conn) landed(id uint64) {
+func (c *conn) removeInFlight(id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.slow, id)
@@ -444,14 +444,14 @@ func (c *conn) landed(id uint64) {
 
 // fail answers a request with an error, on serve's goroutine.
 func (c *conn) fail(id uint64, e *wire.Error) error {
-	c.failed(e)
-	c.room(errorRoom)
+	c.countError(e)
+	c.growOut(errorRoom)
 	c.out = c.s.appendError(c.out, id, e)
 	return c.flushLarge()
 }
 
 // failed reports an error to the observer.
-func (c *conn) failed(e *wire.Error) {
+func (c *conn) countError(e *wire.Error) {
 	if o := c.s.cfg.Observer; o != nil {
 		o.CountError(e.Code)
 	}
@@ -496,7 +496,7 @@ func (c *conn) flushWith(more []byte) error {
 // room makes room for n more bytes in out. If out gets larger than an idle connection
 // keeps, it is replaced by a buffer from batches until it is written. Otherwise a peer
 // that pipelines requests would cause a large allocation each time.
-func (c *conn) room(n int) {
+func (c *conn) growOut(n int) {
 	n += len(c.out)
 	switch {
 	case n <= cap(c.out) || n > batchSize:
@@ -532,11 +532,11 @@ func (c *conn) writeNow(t *turn, head, body []byte) error {
 	if len(head)+len(body) == 0 {
 		return nil
 	}
-	held := t.leave()
+	held := t.release()
 	if err := c.send(head, body); err != nil || !held {
 		return err
 	}
-	return t.resume()
+	return t.reacquire()
 }
 
 // sendSome writes what the peer's socket has room for, and returns how much that was.

@@ -191,7 +191,7 @@ func TestUnsent_WaitersInTurn(t *testing.T) {
 	await.Condition(t, func() bool { return s.Connections() == peers && s.shares.unsent.Used() > 2*kept }, "deaf peers, more than fit")
 	await.Condition(t, func() bool {
 		expireWrites(connections(s))
-		s.sweep(await.Hang, everyone)
+		s.closeUnread(await.Hang, everyone)
 		return s.Connections() == 0
 	}, "all that do not read go")
 	require.LessOrEqual(t, most.Load(), int64(3+max(2, runtime.GOMAXPROCS(0))))
@@ -463,8 +463,8 @@ func TestIdle_ClosedWhenShort(t *testing.T) {
 	}
 }
 
-// TestSweep_SlowLog: while the log is written, which can take long, others connect.
-func TestSweep_SlowLog(t *testing.T) {
+// TestCloseUnread_SlowLog: while the log is written, which can take long, others connect.
+func TestCloseUnread_SlowLog(t *testing.T) {
 	reader, log := io.Pipe()
 	cfg := handlerConfig(nil)
 	cfg.Log = slog.New(slog.NewTextHandler(log, nil))
@@ -475,7 +475,7 @@ func TestSweep_SlowLog(t *testing.T) {
 	swept := make(chan struct{})
 	go func() {
 		defer close(swept)
-		s.sweep(0, everyone)
+		s.closeUnread(0, everyone)
 	}()
 	line := make([]byte, 1)
 	_, err := reader.Read(line) // the rest of the line is not read

@@ -16,12 +16,12 @@ import (
 
 // Request is a request that passed the frame check.
 type Request struct {
-	ID    uint64
-	Op    string
-	Peer  Peer
-	frame []byte
-	head  wire.Header // of the frame
-	room  *[]byte     // buffer for the key, reused by the connection's next request
+	ID        uint64
+	Op        string
+	Peer      Peer
+	frame     []byte
+	head      wire.Header // of the frame
+	keyBuffer *[]byte     // buffer for the key, reused by the connection's next request
 }
 
 // Decode decodes the operation's fields into v.
@@ -41,23 +41,23 @@ func (r *Request) Decode(v any) error {
 // Key returns the request without its id: requests with the same key have the same reply
 // for all peers. It is valid until the handler returns.
 func (r *Request) Key() []byte {
-	if r.room == nil {
+	if r.keyBuffer == nil {
 		return r.head.AppendKey(nil)
 	}
-	*r.room = r.head.AppendKey((*r.room)[:0])
-	return *r.room
+	*r.keyBuffer = r.head.AppendKey((*r.keyBuffer)[:0])
+	return *r.keyBuffer
 }
 
 // Writer sends the chunks of one reply.
 type Writer struct {
-	c     *conn
-	id    uint64
-	slow  bool // the handler does not run on serve's goroutine
-	later bool // a Deferred with another writer answers the request
-	began bool // a chunk was sent
-	ended bool
-	turn  *turn
-	kept  int64 // bytes
+	c        *conn
+	id       uint64
+	slow     bool // the handler does not run on serve's goroutine
+	deferred bool // a Deferred with another writer answers the request
+	started  bool // a chunk was sent
+	ended    bool
+	turn     *turn
+	kept     int64 // bytes
 }
 
 // Keep counts memory that the handler needs until the whole reply is written, in bytes.
@@ -77,17 +77,17 @@ func (w *Writer) release() {
 
 // Pause is called again and again by a handler that computes long. Others compute
 // meanwhile if they wait for it. An error means that nobody waits for the reply.
-func (w *Writer) Pause() error { return w.turn.pause() }
+func (w *Writer) Pause() error { return w.turn.yield() }
 
 // Wait runs a function that waits for something, and lets other requests compute
 // meanwhile. A Handler does not wait, a Deferred may.
 func (w *Writer) Wait(wait func()) error {
-	held := w.turn.leave()
+	held := w.turn.release()
 	wait()
 	if !held {
 		return nil
 	}
-	return w.turn.resume()
+	return w.turn.reacquire()
 }
 
 // maxResult is the largest chunk; the rest of a frame is for the response's header.
@@ -101,7 +101,7 @@ func (w *Writer) Chunk(result []byte, more bool) error {
 	if len(result) > maxResult {
 		return wire.Errorf(wire.CodeTooLarge, "a chunk of %d bytes does not fit into a frame", len(result))
 	}
-	if err := w.chunk(more); err != nil {
+	if err := w.startChunk(more); err != nil {
 		return err
 	}
 	c := w.c
@@ -113,19 +113,19 @@ func (w *Writer) Chunk(result []byte, more bool) error {
 		c.out = wire.AppendResultHead(c.out, w.id, len(result), more)
 		return c.flushWith(result)
 	}
-	c.room(headRoom + len(result))
+	c.growOut(headRoom + len(result))
 	c.out = wire.AppendResult(c.out, w.id, result, more)
 	return c.flushLarge()
 }
 
 // chunk registers a chunk. It returns an error after the last one.
-func (w *Writer) chunk(more bool) error {
+func (w *Writer) startChunk(more bool) error {
 	if w.ended {
 		return errEnded
 	}
-	w.began, w.ended = true, !more
+	w.started, w.ended = true, !more
 	if w.slow && w.ended {
-		w.c.landed(w.id)
+		w.c.removeInFlight(w.id)
 	}
 	return nil
 }
@@ -141,30 +141,30 @@ func (w *Writer) Result(v any) error {
 
 // run calls a handler and sends its error. It only returns errors that end the
 // connection.
-func (c *conn) run(h Handler, r *Request, w *Writer) error {
-	later, err := c.call(h, r, w)
+func (c *conn) runHandler(h Handler, r *Request, w *Writer) error {
+	later, err := c.callHandler(h, r, w)
 	w.release()
-	if later != nil && err == nil && !w.began {
+	if later != nil && err == nil && !w.started {
 		c.s.active.Add(1) // for the goroutine; the caller subtracts its own
-		w.later = true
+		w.deferred = true
 		return c.startSlow(later, c.s.ops[r.Op], r.ID, r.frame)
 	}
-	return c.ended(r, w, err)
+	return c.finishRequest(r, w, err)
 }
 
 // runDeferred is run for a Deferred.
 func (c *conn) runDeferred(d Deferred, r *Request, w *Writer) error {
-	if err := w.turn.take(); err != nil {
+	if err := w.turn.acquire(); err != nil {
 		return err // the peer has disconnected
 	}
-	defer w.turn.end()
-	_, err := c.call(func(ctx context.Context, r *Request, w *Writer) (Deferred, error) { return nil, d(ctx, r, w) }, r, w)
+	defer w.turn.finish()
+	_, err := c.callHandler(func(ctx context.Context, r *Request, w *Writer) (Deferred, error) { return nil, d(ctx, r, w) }, r, w)
 	w.release()
-	return c.ended(r, w, err)
+	return c.finishRequest(r, w, err)
 }
 
 // ended sends the error of a request, if there is one and the peer is connected.
-func (c *conn) ended(r *Request, w *Writer, err error) error {
+func (c *conn) finishRequest(r *Request, w *Writer, err error) error {
 	if err == nil && w.ended {
 		return nil
 	}
@@ -187,11 +187,11 @@ func (c *conn) answerError(r *Request, w *Writer, err error) error {
 		c.s.cfg.Log.Warn("request failed", "op", r.Op, "err", err)
 		werr = wire.Errorf(wire.CodeInternal, "%v", err)
 	}
-	if err := w.chunk(false); err != nil {
+	if err := w.startChunk(false); err != nil {
 		return err
 	}
 	if w.slow {
-		c.failed(werr)
+		c.countError(werr)
 		return c.write(w.turn, c.s.appendError(nil, w.id, werr), nil)
 	}
 	return c.fail(w.id, werr)
@@ -201,7 +201,7 @@ func (c *conn) answerError(r *Request, w *Writer, err error) error {
 const slowRequest = 5 * time.Second
 
 // call calls a handler, logs the request and returns a panic as an error.
-func (c *conn) call(h Handler, r *Request, w *Writer) (later Deferred, err error) {
+func (c *conn) callHandler(h Handler, r *Request, w *Writer) (later Deferred, err error) {
 	if log := c.s.cfg.Log; w.slow || log.Enabled(c.ctx, slog.LevelDebug) {
 		start := time.Now()
 		defer func() {

@@ -156,9 +156,9 @@ type Server struct {
 	draining atomic.Bool
 	active   atomic.Int64 // requests that run
 	// The times of the last sweep and the last closeIdle, in Unix nanoseconds.
-	swept, sweptIdle atomic.Int64
-	received         *semaphore.Weighted
-	shares           shares
+	lastCloseUnread, lastCloseIdle atomic.Int64
+	received                       *semaphore.Weighted
+	shares                         shares
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -226,7 +226,7 @@ func (s *Server) Serve(l net.Listener) error {
 			_ = nc.Close()
 			return fmt.Errorf("%s is not a unix socket", l.Addr())
 		}
-		s.start(u)
+		s.startConn(u)
 	}
 }
 
@@ -258,14 +258,14 @@ func peerOf(raw syscall.RawConn) (p Peer, err error) {
 }
 
 // start starts the goroutine of a new connection, or refuses it.
-func (s *Server) start(nc *net.UnixConn) {
+func (s *Server) startConn(nc *net.UnixConn) {
 	var peer Peer
 	raw, err := nc.SyscallConn()
 	if err == nil {
 		peer, err = peerOf(raw)
 	}
 	user := s.userOf(peer)
-	if err == nil && !user.Trusted && s.flooded(nc, raw, user) {
+	if err == nil && !user.Trusted && s.rejectEarly(nc, raw, user) {
 		return
 	}
 	refuse := (*wire.Error)(nil)
@@ -277,7 +277,7 @@ func (s *Server) start(nc *net.UnixConn) {
 	case err != nil || !s.cfg.Allow(peer):
 		refuse = wire.Errorf(wire.CodeNotAllowed, "user %d is not allowed to use this daemon", peer.UID)
 	case !s.shares.connections.TryAcquire(user, 1):
-		refuse = s.tooMany(user)
+		refuse = s.tooManyConnections(user)
 	default:
 		c = newConn(s, nc, raw, peer, user)
 		s.conns[c] = struct{}{}
@@ -295,31 +295,31 @@ func (s *Server) start(nc *net.UnixConn) {
 		s.cfg.Observer.CountConnection()
 	}
 	logging.Trace(s.cfg.Log, "connected", "uid", peer.UID, "pid", peer.PID)
-	s.begin(c)
+	s.schedule(c)
 }
 
 // begin starts a connection's goroutine. Connections of users wait for a turn without one:
 // if a user connects faster than can be answered, those of others would wait among the
 // goroutines that can run.
-func (s *Server) begin(c *conn) {
+func (s *Server) schedule(c *conn) {
 	if c.user.Trusted {
-		go s.run(c)
+		go s.serveConn(c)
 		return
 	}
 	s.shares.turns.Schedule(c.user, func() {
 		c.turn.held = true
-		go s.run(c)
+		go s.serveConn(c)
 	})
 }
 
 // run serves a connection to its end.
-func (s *Server) run(c *conn) {
+func (s *Server) serveConn(c *conn) {
 	defer func() {
 		if p := recover(); p != nil { // of the server; call recovers those of handlers
 			s.cfg.Log.Error("panic while serving a connection", "panic", p, "stack", string(debug.Stack()))
 			c.close()
 		}
-		c.turn.end()
+		c.turn.finish()
 		s.mu.Lock()
 		delete(s.conns, c)
 		s.mu.Unlock()
@@ -357,7 +357,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for s.active.Load() > 0 && ctx.Err() == nil {
-		s.sweep(s.cfg.Limits.UnreadTimeout, everyone)
+		s.closeUnread(s.cfg.Limits.UnreadTimeout, everyone)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -374,7 +374,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		case <-done:
 			return nil
 		case <-tick.C:
-			s.sweep(s.cfg.Limits.UnreadTimeout, everyone)
+			s.closeUnread(s.cfg.Limits.UnreadTimeout, everyone)
 			continue
 		case <-ctx.Done():
 		}

@@ -51,7 +51,7 @@ func (s *Server) userOf(p Peer) share.User {
 }
 
 // tooMany returns the refusal of a connection that is one too many.
-func (s *Server) tooMany(u share.User) *wire.Error {
+func (s *Server) tooManyConnections(u share.User) *wire.Error {
 	if u.Trusted {
 		return wire.Errorf(wire.CodeBusy, "too many connections (%d)", s.cfg.Limits.MaxConnections)
 	}
@@ -69,7 +69,7 @@ func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
 	}
 	go func() { // not waited for in Shutdown
 		defer s.shares.refused.Add(u, -1)
-		leave(nc, nc)
+		waitForPeerClose(nc, nc)
 		_ = nc.Close()
 	}()
 }
@@ -77,11 +77,11 @@ func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
 // flooded reports whether a new connection is not served, and closes it then: because its peer has closed it, or because too
 // many connections of its user wait already. It does not wait until the peer has read the refusal, because meanwhile other
 // users would wait in the kernel to be accepted.
-func (s *Server) flooded(nc *net.UnixConn, raw syscall.RawConn, u share.User) bool {
+func (s *Server) rejectEarly(nc *net.UnixConn, raw syscall.RawConn, u share.User) bool {
 	switch {
 	case peerClosed(raw):
 	case s.shares.turns.Waiting(u) >= maxWaiting:
-		_, _ = nc.Write(s.appendError(nil, 0, s.tooMany(u))) // cannot block: the send buffer is empty
+		_, _ = nc.Write(s.appendError(nil, 0, s.tooManyConnections(u))) // cannot block: the send buffer is empty
 	default:
 		return false
 	}
@@ -91,33 +91,33 @@ func (s *Server) flooded(nc *net.UnixConn, raw syscall.RawConn, u share.User) bo
 
 // leave ends the sending side of a connection, and waits until the peer has read
 // everything and closes its side. from reads from the connection.
-func leave(nc *net.UnixConn, from io.Reader) {
-	const most = 2 * wire.MaxRequest // bytes that are read and ignored
+func waitForPeerClose(nc *net.UnixConn, r io.Reader) {
+	const maxIgnored = 2 * wire.MaxRequest // bytes that are read and ignored
 	if nc.CloseWrite() != nil || nc.SetReadDeadline(time.Now().Add(refusalTime)) != nil {
 		return
 	}
-	_, _ = io.CopyN(io.Discard, from, most)
+	_, _ = io.CopyN(io.Discard, r, maxIgnored)
 }
 
-// sweepPause is the time between two looks at all connections.
-const sweepPause = 100 * time.Millisecond
+// sweepInterval is the time between two looks at all connections.
+const sweepInterval = 100 * time.Millisecond
 
-// once reports whether the last look at all connections is at least sweepPause ago.
-func once(last *atomic.Int64, now time.Time) bool {
+// once reports whether the last look at all connections is at least sweepInterval ago.
+func sweepDue(last *atomic.Int64, now time.Time) bool {
 	at := last.Load()
-	return now.UnixNano()-at >= int64(sweepPause) && last.CompareAndSwap(at, now.UnixNano())
+	return now.UnixNano()-at >= int64(sweepInterval) && last.CompareAndSwap(at, now.UnixNano())
 }
 
 // sweep closes connections whose peers have left a reply unread for maxUnread, if such a
 // user's connections are concerned.
-func (s *Server) sweep(maxUnread time.Duration, concerns func(share.User) bool) {
+func (s *Server) closeUnread(maxUnread time.Duration, matches func(share.User) bool) {
 	now := time.Now()
-	if !once(&s.swept, now) {
+	if !sweepDue(&s.lastCloseUnread, now) {
 		return
 	}
 	overdue := s.find(func(c *conn) bool {
 		since := c.blocked.Load()
-		return since != 0 && now.UnixNano()-since > int64(maxUnread) && concerns(c.user)
+		return since != 0 && now.UnixNano()-since > int64(maxUnread) && matches(c.user)
 	})
 	for _, c := range overdue {
 		s.cfg.Log.Warn("peer closed: reply unread while others wait", "uid", c.peer.UID, "pid", c.peer.PID)
@@ -142,7 +142,7 @@ func everyone(share.User) bool { return true }
 // request for IdleWhenShort.
 func (s *Server) closeIdle() {
 	now := time.Now()
-	if !once(&s.sweptIdle, now) {
+	if !sweepDue(&s.lastCloseIdle, now) {
 		return
 	}
 	idle := s.find(func(c *conn) bool {
@@ -157,10 +157,10 @@ func (s *Server) closeIdle() {
 
 // makeRoom waits while a user's peers have left more unread than the user may, before a
 // request adds more.
-func (s *Server) makeRoom(ctx context.Context, u share.User) {
+func (s *Server) waitForUnsent(ctx context.Context, u share.User) {
 	const shortest, longest = 5 * time.Millisecond, 100 * time.Millisecond
 	for pause := shortest; s.shares.unsent.Over(u) && ctx.Err() == nil; pause = min(2*pause, longest) {
-		s.sweep(min(s.cfg.Limits.UnreadTimeout, s.cfg.Limits.WriteTimeout), s.shares.unsent.Over)
+		s.closeUnread(min(s.cfg.Limits.UnreadTimeout, s.cfg.Limits.WriteTimeout), s.shares.unsent.Over)
 		time.Sleep(pause)
 	}
 }
@@ -178,28 +178,28 @@ type turn struct {
 }
 
 // take waits for the turn.
-func (t *turn) take() error { return t.wait(t.c.s.shares.turns.Acquire) }
+func (t *turn) acquire() error { return t.acquireWith(t.c.s.shares.turns.Acquire) }
 
 // resume waits for the turn after it was given up within a request.
-func (t *turn) resume() error { return t.wait(t.c.s.shares.turns.Reacquire) }
+func (t *turn) reacquire() error { return t.acquireWith(t.c.s.shares.turns.Reacquire) }
 
-func (t *turn) wait(turns func(context.Context, share.User) error) error {
+func (t *turn) acquireWith(acquire func(context.Context, share.User) error) error {
 	if t.held || t.c.user.Trusted {
 		return nil
 	}
 	before := time.Now()
-	if err := turns(t.c.ctx, t.c.user); err != nil {
+	if err := acquire(t.c.ctx, t.c.user); err != nil {
 		return err
 	}
 	t.held, t.since = true, time.Now()
-	if t.since.Sub(before) > longest {
-		return t.c.gone()
+	if t.since.Sub(before) > maxTurn {
+		return t.c.cancelIfClosed()
 	}
 	return nil
 }
 
 // leave gives the turn up, and reports whether it was held.
-func (t *turn) leave() bool {
+func (t *turn) release() bool {
 	if t == nil || !t.held { // nil: of a Writer without a connection
 		return false
 	}
@@ -212,7 +212,7 @@ func (t *turn) leave() bool {
 
 // gone ends a connection whose peer has closed it, also if there is more to read: the peer
 // does not want the reply any more.
-func (c *conn) gone() error {
+func (c *conn) cancelIfClosed() error {
 	if peerClosed(c.raw) {
 		c.cancel()
 	}
@@ -220,19 +220,19 @@ func (c *conn) gone() error {
 }
 
 // longest is the time after which a turn that computes pauses if others wait.
-const longest = 2 * time.Millisecond
+const maxTurn = 2 * time.Millisecond
 
 // pause lets others compute, if the turn has taken long. It waits for them, and fails if
 // the peer disconnects.
-func (t *turn) pause() error {
+func (t *turn) yield() error {
 	if t == nil || !t.held {
 		return nil
 	}
 	took := time.Since(t.since)
-	if took < longest {
+	if took < maxTurn {
 		return nil
 	}
-	if err := t.c.gone(); err != nil {
+	if err := t.c.cancelIfClosed(); err != nil {
 		return err
 	}
 	t.held = false
@@ -244,10 +244,10 @@ func (t *turn) pause() error {
 	return nil
 }
 
-// patientReader reads from a peer. It gives the turn up while nothing comes.
-type patientReader conn
+// yieldingReader reads from a peer. It gives the turn up while nothing comes.
+type yieldingReader conn
 
-func (r *patientReader) Read(p []byte) (int, error) {
+func (r *yieldingReader) Read(p []byte) (int, error) {
 	c := (*conn)(r)
 	if !c.turn.held {
 		return c.nc.Read(p)
@@ -257,13 +257,13 @@ func (r *patientReader) Read(p []byte) (int, error) {
 	} else if ok {
 		return 0, io.EOF
 	}
-	c.turn.leave()
+	c.turn.release()
 	n, err := c.nc.Read(p)
 	c.idle.Store(0)
 	if err != nil {
 		return n, err
 	}
-	if err := c.turn.take(); err != nil {
+	if err := c.turn.acquire(); err != nil {
 		return 0, err // what was read is not used any more
 	}
 	return n, nil
@@ -281,8 +281,8 @@ func (c *conn) readSome(p []byte) (n int, ok bool) {
 }
 
 // end gives the turn up and counts what was used in it.
-func (t *turn) end() {
-	t.leave()
+func (t *turn) finish() {
+	t.release()
 	if spend := t.c.s.cfg.Spend; spend != nil && !t.c.user.Trusted {
 		spend(t.c.peer, t.used, t.bytes)
 	}

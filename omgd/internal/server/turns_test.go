@@ -92,7 +92,7 @@ func TestTurns_Gone(t *testing.T) {
 			return w.Chunk(emptyMap, false)
 		}
 		<-gate
-		time.Sleep(longest)
+		time.Sleep(maxTurn)
 		err := w.Pause()
 		ended <- err
 		return err
