@@ -23,55 +23,54 @@ import (
 
 const (
 	readBuffer = 4 << 10
-	// flushAt is the size from which collected replies are written while more requests
-	// are buffered.
+	// flushAt is the size at which collected replies are written, even if further requests have already arrived. Below this
+	// size, replies are collected until all requests that have arrived are answered.
 	flushAt = 32 << 10
-	// maxIdleBuffer is the largest buffer that an idle connection keeps.
+	// maxIdleBuffer is the size of the largest buffer that an idle connection keeps.
 	maxIdleBuffer = 16 << 10
-	// batchSize is the size of a buffer from batches.
+	// batchSize is the size of a buffer from the pool batches.
 	batchSize = flushAt + maxIdleBuffer + headRoom
-	// headRoom is more than a response has besides its result, errorRoom more than most
-	// error frames.
+	// headRoom is an upper bound for the size of a reply without its result. errorRoom is larger than most error frames.
 	headRoom, errorRoom = 64, 1 << 10
-	// largeFrame is the size above which a frame that is being received counts against
-	// Limits.MaxReceiveBuffers. Smaller ones are bounded by the number of connections.
+	// largeFrame is the size above which a frame counts against Limits.MaxReceiveBuffers while it is being received. Smaller
+	// frames need no such limit, because the number of connections is limited.
 	largeFrame = 64 << 10
 )
 
-// conn is one connection. Fields without a lock belong to the goroutine of serve.
+// conn is one connection. Only the goroutine that runs serve writes the fields that are neither atomic nor guarded by a lock.
 type conn struct {
 	s      *Server
 	nc     *net.UnixConn
 	raw    syscall.RawConn
 	peer   Peer
 	user   share.User
-	ctx    context.Context // of its handlers
+	ctx    context.Context // of the handlers of its requests
 	cancel context.CancelFunc
 	r      *bufio.Reader
-	big    []byte  // the current frame, if it does not fit into r
-	out    []byte  // replies to fast requests that are not written yet
-	spare  []byte  // replaces out when its buffer goes back to batches
-	fast   Request // the fast request that runs
-	key    []byte  // its key
+	big    []byte  // the buffer of a frame that does not fit into r
+	out    []byte  // the collected replies to fast requests, which are not yet written
+	spare  []byte  // the smaller buffer that out uses again when its large buffer goes back to batches
+	fast   Request // the running fast request
+	key    []byte  // the buffer for the key of fast
 	writer Writer
-	turn   turn // of fast requests
-	// greeted is set after the first greeting, and refused is the number of requests beyond
-	// the user's rate since the last one within it.
+	turn   turn // for fast requests
+	// greeted is true after the first greeting. refused is the number of consecutive requests that were refused because the
+	// user exceeded the rate limit.
 	greeted bool
 	refused int
 
-	wait    sync.WaitGroup // for slow requests
-	slowN   atomic.Int32   // the number of slow requests
-	unsent  atomic.Int64   // bytes that are being written or wait for that
-	blocked atomic.Int64   // when the current write began (Unix nanoseconds), 0 without one
-	idle    atomic.Int64   // when the wait for a request began (Unix nanoseconds), 0 without one
+	wait    sync.WaitGroup // for the goroutines of slow requests
+	slowN   atomic.Int32   // the number of running slow requests
+	unsent  atomic.Int64   // bytes of replies that are being written or wait to be written
+	blocked atomic.Int64   // when the current write began (Unix nanoseconds); 0 if no write is in progress
+	idle    atomic.Int64   // when the connection began to wait for a request (Unix nanoseconds); 0 if it does not wait
 
 	mu   sync.Mutex
-	slow map[uint64]struct{} // ids of slow requests in flight
+	slow map[uint64]struct{} // the ids of the slow requests that have no complete reply yet
 
-	writing       sync.Mutex // held during a write
-	writeDeadline time.Time  // the deadline of writes; guarded by writing
-	writeErr      error      // the error that ended writing; guarded by writing
+	writing       sync.Mutex // locked during a write
+	writeDeadline time.Time  // the current write deadline of nc; guarded by writing
+	writeErr      error      // the first write error, after which nothing is written; guarded by writing
 }
 
 func newConn(s *Server, nc *net.UnixConn, raw syscall.RawConn, peer Peer, user share.User) *conn {
@@ -81,7 +80,7 @@ func newConn(s *Server, nc *net.UnixConn, raw syscall.RawConn, peer Peer, user s
 	return c
 }
 
-// close closes the connection at once. Any goroutine may call it.
+// close closes the connection immediately and cancels its requests. Any goroutine may call it.
 func (c *conn) close() {
 	c.cancel()
 	_ = c.nc.Close()
@@ -102,7 +101,7 @@ func (c *conn) serve() {
 	}
 	c.turn.release()
 	c.wait.Wait()
-	_ = c.turn.reacquire() // if it fails, so does the rest
+	_ = c.turn.reacquire() // if it returns an error, flush will fail too
 	_ = c.flush()
 	if werr := new(wire.Error); errors.As(err, &werr) {
 		waitForPeerClose(c.nc, c.r)
@@ -113,15 +112,15 @@ func (c *conn) serve() {
 	}
 }
 
-// reader returns what reads from the peer.
+// reader returns the reader for the peer's data.
 func (c *conn) reader() io.Reader {
 	if c.user.Trusted {
-		return c.nc // there are no turns
+		return c.nc // trusted users need no turns
 	}
 	return (*yieldingReader)(c)
 }
 
-// requests answers requests until no more can be read, and returns why.
+// requests reads and answers requests until no further request can be read. It returns the reason as an error.
 func (c *conn) requests() error {
 	for {
 		if err := c.turn.acquire(); err != nil {
@@ -146,8 +145,8 @@ func (c *conn) requests() error {
 	}
 }
 
-// request answers one request. It counts whatever comes of it. An error ends the
-// connection.
+// request answers one request. Every request counts against the user's rate limit, even if it is refused. If request returns
+// an error, the connection must be closed.
 func (c *conn) request(frame []byte) error {
 	within := c.s.cfg.AllowRequest == nil || c.s.cfg.AllowRequest(c.peer)
 	stages := c.stages()
@@ -159,8 +158,8 @@ func (c *conn) request(frame []byte) error {
 		return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
 	}
 	if err == nil && !c.greeted && string(h.Op) == wire.OpHello {
-		// The first greeting is answered even if other requests are refused: a refused client
-		// reads the databases that the greeting's reply names.
+		// The first greeting is answered even if the user exceeds the rate limit: a client whose requests are refused reads the
+		// databases itself, and the reply to the greeting names them.
 		c.greeted, within = true, true
 	}
 	if !within {
@@ -176,8 +175,8 @@ func (c *conn) request(frame []byte) error {
 	return err
 }
 
-// tooFast refuses a request beyond the user's rate. The next one is read after a pause,
-// because a refusal takes time too.
+// refuseOverRate refuses a request because the user exceeds the rate limit. It then waits before the next request is read,
+// because omgd also needs time to refuse a request.
 func (c *conn) refuseOverRate(id uint64) error {
 	const shortest, longest = time.Millisecond, time.Second
 	err := c.fail(id, wire.Errorf(wire.CodeBusy, "too many requests of user %d", c.peer.UID))
@@ -196,13 +195,13 @@ func (c *conn) refuseOverRate(id uint64) error {
 	}
 }
 
-// unreadable reports to the peer why no further frame is read, unless the connection has
-// failed. It returns the error that ends the connection.
+// reportReadError sends the peer the reason why its frame cannot be read, unless the connection itself has failed. It returns
+// the error with which the connection ends.
 func (c *conn) reportReadError(err error) error {
 	var werr *wire.Error
 	unframed := errors.Is(err, wire.ErrTooLarge) || errors.Is(err, wire.ErrEmpty)
 	if unframed && c.s.cfg.AllowRequest != nil {
-		c.s.cfg.AllowRequest(c.peer) // it counts
+		c.s.cfg.AllowRequest(c.peer) // such a frame also counts against the rate limit
 	}
 	switch {
 	case errors.Is(err, wire.ErrTooLarge):
@@ -215,13 +214,13 @@ func (c *conn) reportReadError(err error) error {
 	return err
 }
 
-// next reads a frame. Its bytes are valid until the next call.
+// nextFrame reads a frame. The returned bytes are valid until the next call.
 func (c *conn) nextFrame() ([]byte, error) {
 	if c.r.Buffered() < wire.HeaderSize {
 		if err := c.flush(); err != nil {
 			return nil, err
 		}
-		// Wait for the first byte without ReadTimeout; the rest has to come within it.
+		// ReadTimeout does not apply to the wait for the first byte. It starts when the first byte arrives.
 		if err := c.awaitRequest(); err != nil {
 			return nil, err
 		}
@@ -246,7 +245,7 @@ func (c *conn) nextFrame() ([]byte, error) {
 	}
 	total := wire.HeaderSize + n
 	if c.r.Buffered() < total {
-		// The peer may wait for the collected replies before it sends the rest.
+		// The peer may wait for the collected replies before it sends the rest of the frame.
 		if err := c.flush(); err != nil {
 			return nil, err
 		}
@@ -267,7 +266,7 @@ func (c *conn) nextFrame() ([]byte, error) {
 	return frame, frameError(err)
 }
 
-// await waits for the first byte of a frame.
+// awaitRequest waits for the first byte of a frame.
 func (c *conn) awaitRequest() error {
 	if c.s.cfg.Shared {
 		if c.slowN.Load() == 0 {
@@ -284,14 +283,14 @@ func (c *conn) awaitRequest() error {
 		_ = c.nc.SetReadDeadline(time.Now().Add(limit))
 		_, err := c.r.Peek(1)
 		if errors.Is(err, os.ErrDeadlineExceeded) && c.slowN.Load() > 0 {
-			continue // the peer waits for our reply
+			continue // the connection is not idle: the peer waits for a reply
 		}
 		_ = c.nc.SetReadDeadline(time.Time{})
 		return err
 	}
 }
 
-// readBig reads a frame of n bytes that does not fit into the reader's buffer.
+// readBig reads a frame of n bytes, which is larger than the reader's buffer.
 func (c *conn) readBig(n int) ([]byte, error) {
 	if n > largeFrame {
 		if !c.user.Trusted {
@@ -316,7 +315,7 @@ func (c *conn) readBig(n int) ([]byte, error) {
 	return c.big, err
 }
 
-// frameError returns the error to report for a read error within a frame.
+// frameError converts a read error in the middle of a frame into the error that is reported.
 func frameError(err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
@@ -327,13 +326,13 @@ func frameError(err error) error {
 	return err
 }
 
-// dispatch runs a fast request, or starts a slow one. An error ends the connection.
+// dispatch runs a fast request, or starts a slow one. If dispatch returns an error, the connection must be closed.
 func (c *conn) dispatch(h wire.Header, frame []byte) error {
 	o := c.s.ops[string(h.Op)]
-	greeting := o != nil && o.name == wire.OpHello // answered also while others are refused
+	greeting := o != nil && o.name == wire.OpHello // a greeting is answered even during the shutdown
 	switch {
 	case c.inFlight(h.ID):
-		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "request %d is in flight already", h.ID))
+		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "request id %d is already in flight", h.ID))
 	case o == nil:
 		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "no operation %.40q", h.Op))
 	case o.admin && c.s.cfg.Admin != nil && !c.s.cfg.Admin(c.peer):
@@ -342,8 +341,8 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 	if err := c.waitForUnsent(); err != nil {
 		return err
 	}
-	// Shutdown sets draining and then waits until active is 0. Because active is
-	// incremented first here, a request is either waited for or sees draining.
+	// Shutdown first sets draining and then waits until active is 0. Here the order is reversed: active is incremented before
+	// draining is read. Therefore either Shutdown waits for the request, or the request is refused.
 	c.s.active.Add(1)
 	if c.s.draining.Load() && !greeting {
 		c.s.active.Add(-1)
@@ -360,27 +359,28 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 	}
 	start := time.Now()
 	err := c.runHandler(o.Handle, &c.fast, &c.writer)
-	if !c.writer.deferred { // otherwise the Deferred is observed
+	if !c.writer.deferred { // the duration of a Deferred is reported by startSlow
 		o.observe(time.Since(start))
 	}
 	return err
 }
 
-// makeRoom waits while this peer, or all peers of its user, have too much to read.
+// waitForUnsent waits while the unread replies of this connection, or of all connections of its user, exceed their limit.
 func (c *conn) waitForUnsent() error {
 	if c.unsent.Load() <= c.s.cfg.Limits.MaxUnsentPerConnection && !c.s.shares.unsent.Over(c.user) {
 		return nil
 	}
 	c.turn.release()
 	for c.unsent.Load() > c.s.cfg.Limits.MaxUnsentPerConnection {
-		c.writing.Lock() // waits for the writes of slow requests
+		c.writing.Lock() // wait until a slow request has written its reply
 		err := c.writeErr
 		c.writing.Unlock()
 		if err != nil {
 			return err
 		}
 	}
-	// All that wait see that there is room. While one waits for its turn, others may fill it.
+	// When replies were read, all waiting requests see it. While this request waits for its turn, other requests may exceed
+	// the limit again, so the limit is checked again after the wait.
 	for c.s.shares.unsent.Over(c.user) {
 		c.turn.release()
 		c.s.waitForUnsent(c.ctx, c.user)
@@ -401,15 +401,15 @@ func (c *conn) inFlight(id uint64) bool {
 	return ok
 }
 
-// startSlow runs a request in a new goroutine.
+// startSlow starts a goroutine that runs a slow request.
 func (c *conn) startSlow(d Deferred, o *op, id uint64, frame []byte) error {
 	if int(c.slowN.Load()) >= c.s.cfg.Limits.MaxInFlight {
 		c.s.active.Add(-1)
-		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many requests at once, at most %d", c.s.cfg.Limits.MaxInFlight))
+		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many concurrent requests on this connection: at most %d", c.s.cfg.Limits.MaxInFlight))
 	}
 	if !c.s.shares.slow.TryAcquire(c.user, 1) {
 		c.s.active.Add(-1)
-		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many slow requests of user %d at once", c.peer.UID))
+		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many concurrent slow requests of user %d", c.peer.UID))
 	}
 	c.slowN.Add(1)
 	c.mu.Lock()
@@ -419,7 +419,7 @@ func (c *conn) startSlow(d Deferred, o *op, id uint64, frame []byte) error {
 	c.slow[id] = struct{}{}
 	c.mu.Unlock()
 	r := &Request{ID: id, Op: o.name, Peer: c.peer, frame: bytes.Clone(frame)}
-	r.head, _ = wire.DecodeHeader(r.frame) // cannot fail: the frame was decoded before
+	r.head, _ = wire.DecodeHeader(r.frame) // the same frame was decoded before, so this cannot fail
 	c.wait.Go(func() {
 		debug.SetPanicOnFault(true)
 		defer c.s.active.Add(-1)
@@ -434,15 +434,15 @@ func (c *conn) startSlow(d Deferred, o *op, id uint64, frame []byte) error {
 	return nil
 }
 
-// landed removes a slow request from those in flight. It is called before the last chunk
-// is sent: from then on the peer may use the id again.
+// removeInFlight removes the id of a slow request from the ids in flight. It is called before the last chunk is sent, because
+// the peer may use the id again as soon as it has the last chunk.
 func (c *conn) removeInFlight(id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.slow, id)
 }
 
-// fail answers a request with an error, on serve's goroutine.
+// fail answers a request with an error. Only the goroutine that runs serve may call it.
 func (c *conn) fail(id uint64, e *wire.Error) error {
 	c.countError(e)
 	c.growOut(errorRoom)
@@ -450,14 +450,14 @@ func (c *conn) fail(id uint64, e *wire.Error) error {
 	return c.flushLarge()
 }
 
-// failed reports an error to the observer.
+// countError reports an error to the observer.
 func (c *conn) countError(e *wire.Error) {
 	if o := c.s.cfg.Observer; o != nil {
 		o.CountError(e.Code)
 	}
 }
 
-// flushLarge writes the collected replies if they are at least flushAt bytes.
+// flushLarge writes the collected replies if their size is at least flushAt.
 func (c *conn) flushLarge() error {
 	if len(c.out) < flushAt {
 		return nil
@@ -465,7 +465,7 @@ func (c *conn) flushLarge() error {
 	return c.flush()
 }
 
-// refuse sends an error without a request's id and returns it, to end the connection.
+// refuse sends the error e with the id 0, which belongs to no request. It returns e, with which the connection ends.
 func (c *conn) refuse(e *wire.Error) error {
 	if err := c.fail(0, e); err != nil {
 		return err
@@ -481,9 +481,9 @@ func (c *conn) flush() error {
 	return c.flushWith(nil)
 }
 
-// flushWith writes the collected replies and then more.
-func (c *conn) flushWith(more []byte) error {
-	err := c.write(&c.turn, c.out, more)
+// flushWith writes the collected replies, followed by the bytes in tail.
+func (c *conn) flushWith(tail []byte) error {
+	err := c.write(&c.turn, c.out, tail)
 	if c.out = c.out[:0]; cap(c.out) > maxIdleBuffer {
 		if cap(c.out) == batchSize {
 			batches.Put((*[batchSize]byte)(c.out[:batchSize]))
@@ -493,9 +493,8 @@ func (c *conn) flushWith(more []byte) error {
 	return err
 }
 
-// room makes room for n more bytes in out. If out gets larger than an idle connection
-// keeps, it is replaced by a buffer from batches until it is written. Otherwise a peer
-// that pipelines requests would cause a large allocation each time.
+// growOut ensures that n more bytes fit into out. If out would exceed maxIdleBuffer, growOut replaces it by a buffer from
+// batches until the replies are written. Otherwise each batch of pipelined requests would cause a large allocation.
 func (c *conn) growOut(n int) {
 	n += len(c.out)
 	switch {
@@ -508,12 +507,12 @@ func (c *conn) growOut(n int) {
 	}
 }
 
-// batches is a pool of buffers for the replies to pipelined requests. A buffer has room
-// for flushAt bytes and one more reply that is copied.
+// batches is a pool of buffers for the replies to pipelined requests. Into a buffer fit replies of flushAt bytes, and one
+// more reply of at most maxIdleBuffer bytes.
 var batches = sync.Pool{New: func() any { return new([batchSize]byte) }}
 
-// write writes head and body. It closes the connection if the peer does not read them in
-// time. Meanwhile the turn is given up.
+// write writes head and then body. If it has to wait for the peer, it releases the turn during the wait. If the peer does not
+// read them in time, it closes the connection.
 func (c *conn) write(t *turn, head, body []byte) error {
 	n := int64(len(head) + len(body))
 	c.unsent.Add(n)
@@ -539,7 +538,7 @@ func (c *conn) writeNow(t *turn, head, body []byte) error {
 	return t.reacquire()
 }
 
-// sendSome writes what the peer's socket has room for, and returns how much that was.
+// sendSome writes as much of b as fits into the socket's buffer, without waiting. It returns the number of written bytes.
 func (c *conn) sendSome(b []byte) (n int) {
 	if !c.writing.TryLock() {
 		return 0
@@ -548,22 +547,22 @@ func (c *conn) sendSome(b []byte) (n int) {
 	if c.writeErr != nil {
 		return 0
 	}
-	_ = c.raw.Write(func(fd uintptr) bool { // if it fails, send returns why
+	_ = c.raw.Write(func(fd uintptr) bool { // if the write fails, the following call of send returns the error
 		n, _ = unix.Write(int(fd), b)
 		return true
 	})
 	return max(0, n)
 }
 
-// send writes head and body after what other requests of the connection write.
+// send writes head and then body. If another request of the connection is writing, send waits for it first.
 func (c *conn) send(head, body []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if c.writeErr != nil {
 		return c.writeErr
 	}
-	// Setting a deadline wakes the poller, which costs more than the write, so one
-	// deadline is used for many writes.
+	// Setting a deadline wakes Go's network poller, which takes longer than the write. Therefore one deadline is used for many
+	// writes.
 	now := time.Now()
 	if limit := c.s.cfg.Limits.WriteTimeout; c.writeDeadline.Sub(now) < limit {
 		c.writeDeadline = now.Add(limit + limit/2)
@@ -579,22 +578,21 @@ func (c *conn) send(head, body []byte) error {
 	c.blocked.Store(0)
 	if err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.s.cfg.Log.Warn("peer closed: reply unread", "uid", c.peer.UID, "pid", c.peer.PID)
+			c.s.cfg.Log.Warn("connection closed: reply not read in time", "uid", c.peer.UID, "pid", c.peer.PID)
 		}
 		c.writeErr = err
-		c.close() // wakes the reader, and ends the handlers
+		c.close() // wakes the goroutine that reads, and cancels the handlers
 	}
 	return err
 }
 
-// peerClosed reports whether the peer has closed its socket, and not only shut down its
-// sending side.
+// peerClosed reports whether the peer has closed its socket. It returns false if the peer has only shut down its sending side.
 func peerClosed(raw syscall.RawConn) bool {
-	gone := true
+	closed := true
 	_ = raw.Control(func(fd uintptr) {
 		poll := []unix.PollFd{{Fd: int32(fd)}}
 		n, err := unix.Poll(poll, 0)
-		gone = err != nil || n > 0 && poll[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
+		closed = err != nil || n > 0 && poll[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
 	})
-	return gone
+	return closed
 }

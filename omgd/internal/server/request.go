@@ -14,14 +14,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Request is a request that passed the frame check.
+// Request is a request whose frame wire.CheckRequest has accepted.
 type Request struct {
 	ID        uint64
 	Op        string
 	Peer      Peer
 	frame     []byte
-	head      wire.Header // of the frame
-	keyBuffer *[]byte     // buffer for the key, reused by the connection's next request
+	head      wire.Header // the decoded header of frame
+	keyBuffer *[]byte     // the buffer of the key; the connection's next request uses it again
 }
 
 // Decode decodes the operation's fields into v.
@@ -38,8 +38,8 @@ func (r *Request) Decode(v any) error {
 	return nil
 }
 
-// Key returns the request without its id: requests with the same key have the same reply
-// for all peers. It is valid until the handler returns.
+// Key returns the encoded request without its id. It identifies the question: requests with the same key get the same reply,
+// from whichever peer they come. The key is valid until the handler returns.
 func (r *Request) Key() []byte {
 	if r.keyBuffer == nil {
 		return r.head.AppendKey(nil)
@@ -52,22 +52,22 @@ func (r *Request) Key() []byte {
 type Writer struct {
 	c        *conn
 	id       uint64
-	slow     bool // the handler does not run on serve's goroutine
-	deferred bool // a Deferred with another writer answers the request
-	started  bool // a chunk was sent
-	ended    bool
+	slow     bool // the request has its own goroutine
+	deferred bool // a Deferred answers the request, with another Writer
+	started  bool // a first chunk or an error was written
+	ended    bool // the last chunk or an error was written
 	turn     *turn
-	kept     int64 // bytes
+	kept     int64 // the bytes that Keep has counted
 }
 
-// Keep counts memory that the handler needs until the whole reply is written, in bytes.
-// It is a part of what the user's peers have not read.
+// Keep counts memory, in bytes, that the handler needs until the whole reply is written. It counts like unread replies of the
+// user, so it is limited by MaxUnsent.
 func (w *Writer) Keep(bytes int) {
 	w.kept += int64(bytes)
 	w.c.s.shares.unsent.Add(w.c.user, int64(bytes))
 }
 
-// release ends what Keep counts.
+// release subtracts the memory that Keep has counted.
 func (w *Writer) release() {
 	if w.kept != 0 {
 		w.c.s.shares.unsent.Add(w.c.user, -w.kept)
@@ -75,12 +75,12 @@ func (w *Writer) release() {
 	}
 }
 
-// Pause is called again and again by a handler that computes long. Others compute
-// meanwhile if they wait for it. An error means that nobody waits for the reply.
+// Pause must be called regularly by a handler that computes for a long time. It lets waiting requests of other users run. It
+// returns an error if the peer does not wait for the reply any more.
 func (w *Writer) Pause() error { return w.turn.yield() }
 
-// Wait runs a function that waits for something, and lets other requests compute
-// meanwhile. A Handler does not wait, a Deferred may.
+// Wait calls the function wait, which may block. Other requests can run in the meantime. Only a Deferred may call Wait,
+// because a Handler must not block.
 func (w *Writer) Wait(wait func()) error {
 	held := w.turn.release()
 	wait()
@@ -90,13 +90,13 @@ func (w *Writer) Wait(wait func()) error {
 	return w.turn.reacquire()
 }
 
-// maxResult is the largest chunk; the rest of a frame is for the response's header.
+// maxResult is the maximum size of a chunk. The other bytes of a frame are reserved for the header of the reply.
 const maxResult = wire.MaxFrame - 64
 
-var errEnded = errors.New("a chunk after the last one")
+var errEnded = errors.New("chunk after the last chunk of the reply")
 
-// Chunk sends an encoded result. more is set if another chunk follows. It waits for the
-// peer to read, and fails if the peer does not.
+// Chunk sends a chunk of the reply, which contains an encoded result. The parameter more tells the peer whether another chunk
+// follows. Chunk may wait until the peer reads, and returns an error if the peer does not read in time.
 func (w *Writer) Chunk(result []byte, more bool) error {
 	if len(result) > maxResult {
 		return wire.Errorf(wire.CodeTooLarge, "a chunk of %d bytes does not fit into a frame", len(result))
@@ -109,7 +109,7 @@ func (w *Writer) Chunk(result []byte, more bool) error {
 	case w.slow:
 		return c.write(w.turn, wire.AppendResultHead(nil, w.id, len(result), more), result)
 	case more, len(result) >= maxIdleBuffer:
-		// Write it without a copy, which would take memory while the peer does not read.
+		// Write the result directly: a copy of it would use memory until the peer reads.
 		c.out = wire.AppendResultHead(c.out, w.id, len(result), more)
 		return c.flushWith(result)
 	}
@@ -118,7 +118,7 @@ func (w *Writer) Chunk(result []byte, more bool) error {
 	return c.flushLarge()
 }
 
-// chunk registers a chunk. It returns an error after the last one.
+// startChunk is called before a chunk or an error is written. It returns an error if the reply has already ended.
 func (w *Writer) startChunk(more bool) error {
 	if w.ended {
 		return errEnded
@@ -139,20 +139,20 @@ func (w *Writer) Result(v any) error {
 	return w.Chunk(b, false)
 }
 
-// run calls a handler and sends its error. It only returns errors that end the
-// connection.
+// runHandler calls a handler and sends the handler's error to the peer. If runHandler itself returns an error, the connection
+// must be closed.
 func (c *conn) runHandler(h Handler, r *Request, w *Writer) error {
 	later, err := c.callHandler(h, r, w)
 	w.release()
 	if later != nil && err == nil && !w.started {
-		c.s.active.Add(1) // for the goroutine; the caller subtracts its own
+		c.s.active.Add(1) // for the new goroutine; dispatch subtracts the 1 that it has added
 		w.deferred = true
 		return c.startSlow(later, c.s.ops[r.Op], r.ID, r.frame)
 	}
 	return c.finishRequest(r, w, err)
 }
 
-// runDeferred is run for a Deferred.
+// runDeferred is like runHandler, for a Deferred.
 func (c *conn) runDeferred(d Deferred, r *Request, w *Writer) error {
 	if err := w.turn.acquire(); err != nil {
 		return err // the peer has disconnected
@@ -163,13 +163,14 @@ func (c *conn) runDeferred(d Deferred, r *Request, w *Writer) error {
 	return c.finishRequest(r, w, err)
 }
 
-// ended sends the error of a request, if there is one and the peer is connected.
+// finishRequest sends the handler's error err, unless the peer has disconnected. A handler without a complete reply is an
+// error too.
 func (c *conn) finishRequest(r *Request, w *Writer, err error) error {
 	if err == nil && w.ended {
 		return nil
 	}
-	if gone := c.ctx.Err(); gone != nil && c.s.ctx.Err() == nil {
-		return gone // the peer has disconnected
+	if canceled := c.ctx.Err(); canceled != nil && c.s.ctx.Err() == nil {
+		return canceled // the peer has disconnected
 	}
 	return c.answerError(r, w, err)
 }
@@ -178,10 +179,10 @@ func (c *conn) answerError(r *Request, w *Writer, err error) error {
 	var werr *wire.Error
 	switch {
 	case err == nil:
-		c.s.cfg.Log.Error("handler sent no reply", "op", r.Op)
-		werr = wire.Errorf(wire.CodeInternal, "no answer")
+		c.s.cfg.Log.Error("handler sent no complete reply", "op", r.Op)
+		werr = wire.Errorf(wire.CodeInternal, "omgd sent no complete reply")
 	case w.ended:
-		c.s.cfg.Log.Warn("request failed after its reply", "op", r.Op, "err", err)
+		c.s.cfg.Log.Warn("handler failed after its last chunk", "op", r.Op, "err", err)
 		return nil
 	case !errors.As(err, &werr):
 		c.s.cfg.Log.Warn("request failed", "op", r.Op, "err", err)
@@ -197,10 +198,10 @@ func (c *conn) answerError(r *Request, w *Writer, err error) error {
 	return c.fail(w.id, werr)
 }
 
-// slowRequest is the duration from which a request is logged as slow.
+// slowRequest is the duration above which a request is logged as slow.
 const slowRequest = 5 * time.Second
 
-// call calls a handler, logs the request and returns a panic as an error.
+// callHandler calls a handler and logs the request. If the handler panics, it returns an internal error.
 func (c *conn) callHandler(h Handler, r *Request, w *Writer) (later Deferred, err error) {
 	if log := c.s.cfg.Log; w.slow || log.Enabled(c.ctx, slog.LevelDebug) {
 		start := time.Now()

@@ -1,11 +1,10 @@
-// Package server speaks the protocol of package wire on a unix socket: it reads
-// requests, calls the operation's handler and writes the reply. All that a peer can use
-// up has a limit.
+// Package server speaks the protocol of package wire on a unix socket: it reads requests, calls the handler of each
+// request's operation and writes the reply. Each resource that a peer can use up has a limit.
 //
-// A connection has one goroutine. It runs fast operations one after the other, and
-// writes their replies before it reads on. So the server does not read from a peer that
-// does not read its replies, and such a peer holds no more memory than one chunk. Slow
-// operations, which wait for a network, have a goroutine each.
+// A connection has one goroutine. The goroutine runs the requests of fast operations one after another, and writes their
+// replies before it reads further requests. Therefore the server stops reading from a peer that does not read its replies,
+// and such a peer uses no more memory than one chunk. Each request of a slow operation, which waits for a network, runs in
+// another goroutine.
 package server
 
 import (
@@ -28,50 +27,50 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Op is an operation. One of the two handlers is set.
+// Op is an operation. Exactly one of its two functions is set.
 type Op struct {
-	// Handle answers without waiting, one request of a connection after the other.
+	// Handle answers a request without waiting. The requests of one connection are handled one after another.
 	Handle Handler
-	// Deferred may wait; it runs concurrently with other requests of its connection.
+	// Deferred answers a request and may wait. It runs concurrently with other requests of the same connection.
 	Deferred Deferred
 }
 
-// Handler answers a request by writing the chunks of a reply to w. Or it writes nothing
-// and returns a Deferred, which answers the request in another goroutine. An error that
-// is a *wire.Error is sent as it is, any other one as an internal error. ctx ends when
-// the peer has disconnected or the shutdown times out. r and w are not valid after the
-// handler has returned.
+// Handler answers a request: it writes the chunks of the reply to w. Alternatively it writes nothing and returns a Deferred,
+// which answers the request in another goroutine. If it returns a *wire.Error, the server sends that error to the peer. Any
+// other error is sent as an internal error. ctx is canceled when the peer has disconnected or the shutdown times out. r and w
+// must not be used after the handler has returned.
 type Handler func(ctx context.Context, r *Request, w *Writer) (Deferred, error)
 
-// Deferred answers a request as a Handler does, and may wait.
+// Deferred answers a request like a Handler, but may wait, for example for a network.
 type Deferred func(ctx context.Context, r *Request, w *Writer) error
 
-// Limits are the limits for peers. A zero field has its default.
+// Limits are the limits for peers. If a field is zero, its default is used, which is in parentheses below.
 type Limits struct {
-	// MaxConnections is the number of concurrent connections (4,096).
+	// MaxConnections is the maximum number of concurrent connections (4,096).
 	MaxConnections int
-	// MaxInFlight is the number of concurrent slow requests of a connection (64).
+	// MaxInFlight is the maximum number of concurrent slow requests of one connection (64).
 	MaxInFlight int
-	// MaxUnsentPerConnection is the number of bytes that a peer may leave unread. Beyond it, its
-	// further requests wait (1 MiB).
+	// MaxUnsentPerConnection is the maximum size of a peer's unread replies, in bytes. While it is exceeded, further requests
+	// of the peer wait (1 MiB).
 	MaxUnsentPerConnection int64
-	// MaxUnsent is the same for all peers together, and includes what handlers keep until the
-	// rest of a reply is read. Users beyond their share of it wait with further requests, and
-	// those of their peers that do not read are disconnected (64 MiB).
+	// MaxUnsent is the maximum size of the unread replies of all peers together, in bytes. It includes the memory that handlers
+	// need until a reply is read completely. If a user exceeds the user's share of MaxUnsent, further requests of the user wait,
+	// and those of the user's connections that do not read replies are closed (64 MiB).
 	MaxUnsent int64
-	// MaxReceiveBuffers is the size of all frames above 64 KiB that are being received (64 MiB).
+	// MaxReceiveBuffers is the maximum total size of the frames that are being received, in bytes. Only frames of more than
+	// 64 KiB count (64 MiB).
 	MaxReceiveBuffers int64
-	// ReadTimeout is the time from a frame's first byte to its last (10 s).
+	// ReadTimeout is the maximum time between the arrival of a frame's first byte and of its last byte (10 s).
 	ReadTimeout time.Duration
-	// IdleTimeout is the time without a request (0 means no limit).
+	// IdleTimeout is the time after which a connection without a request is closed (0 means never).
 	IdleTimeout time.Duration
-	// IdleWhenShort replaces IdleTimeout for other users' connections while less than a quarter
-	// of MaxConnections is free (10 s).
+	// IdleWhenShort replaces IdleTimeout while at most a quarter of MaxConnections is free. It does not apply to
+	// administrators (10 s).
 	IdleWhenShort time.Duration
-	// WriteTimeout is the time in which a peer must read a chunk; it can be up to 1.5 times as
-	// long (30 s).
+	// WriteTimeout is the time in which a peer must read a chunk. The server may wait for up to 1.5 times this long (30 s).
 	WriteTimeout time.Duration
-	// UnreadTimeout replaces WriteTimeout while the server is above MaxUnsent or shuts down (1 s).
+	// UnreadTimeout replaces WriteTimeout for the connections of users who exceed their share of MaxUnsent, and for all
+	// connections during a shutdown (1 s).
 	UnreadTimeout time.Duration
 }
 
@@ -104,42 +103,41 @@ func (l *Limits) setDefaults() {
 	}
 }
 
-// cancelTimeout is how long Shutdown waits for handlers after it has canceled them.
+// cancelTimeout is the time that Shutdown waits for handlers to return after it has canceled their contexts.
 const cancelTimeout = 500 * time.Millisecond
 
 // Config configures a Server.
 type Config struct {
 	Ops    map[string]Op
 	Limits Limits
-	// Log may be nil.
+	// Log may be nil: then nothing is logged.
 	Log *slog.Logger
-	// Hello is the reply to the greeting; the server sets its protocol.
+	// Hello is the reply to the greeting. The server sets the protocol version in the reply.
 	Hello wire.HelloResult
-	// Allow reports whether a user may send requests; nil allows this process's user and
-	// root.
+	// Allow reports whether a peer's user may send requests. If Allow is nil, only the user of this process and root may.
 	Allow func(Peer) bool
-	// Admin reports whether a user may use administrative operations; nil allows all.
+	// Admin reports whether a peer's user is an administrator, who may use administrative operations. If Admin is nil, every
+	// user is.
 	Admin func(Peer) bool
-	// AllowRequest counts a request and reports whether it is within the user's rate; nil is no
-	// limit.
+	// AllowRequest counts a request, and reports whether the user's requests are within the rate limit. If AllowRequest is nil,
+	// there is no rate limit.
 	AllowRequest func(Peer) bool
-	// Spend counts what a request has cost, after it: the time in which it computed, and the
-	// bytes of its frames. Nil counts nothing.
+	// Spend, if not nil, is called after each request of a user who is not an administrator, to count the cost of the request:
+	// how long it has computed, and the number of bytes in its frames and the frames of its reply.
 	Spend func(p Peer, computed time.Duration, bytes int)
-	// Shared means that the server has several users, between whom everything is divided by
-	// the rule of package share. Only administrators may have all.
+	// Shared means that the server has several users. The resources are then divided between them by the rule of package share.
+	// Only administrators may use all free resources.
 	Shared bool
-	// Observer counts requests and errors; nil for none.
+	// Observer, if not nil, counts requests and errors.
 	Observer Observer
-	// OnMapFault is called after a memory fault in a handler: a mapped file was
-	// truncated.
+	// OnMapFault, if not nil, is called after a memory fault in a handler. Such a fault means that a mapped file was truncated.
 	OnMapFault func()
 }
 
-// Observer counts what a server does. Its methods are called concurrently.
+// Observer counts a server's requests, errors and connections. Its methods are called concurrently.
 type Observer interface {
-	// RequestObserver returns the function to call with the duration of each request of an
-	// operation.
+	// RequestObserver returns a function for one operation. The server calls that function with the duration of each request of
+	// the operation.
 	RequestObserver(operation string) func(took time.Duration)
 	// CountError is called for each error that is sent.
 	CountError(code wire.Code)
@@ -154,8 +152,8 @@ type Server struct {
 	ctx      context.Context // parent of all handlers' contexts; ends when Shutdown times out
 	cancel   context.CancelFunc
 	draining atomic.Bool
-	active   atomic.Int64 // requests that run
-	// The times of the last sweep and the last closeIdle, in Unix nanoseconds.
+	active   atomic.Int64 // the number of running requests
+	// when closeUnread and closeIdle last looked for connections to close, in Unix nanoseconds
 	lastCloseUnread, lastCloseIdle atomic.Int64
 	received                       *semaphore.Weighted
 	shares                         shares
@@ -169,7 +167,7 @@ type op struct {
 	Op
 	name  string
 	admin bool
-	// observe is called with the duration of each request; nil without an observer.
+	// observe, if not nil, is called with the duration of each request of the operation.
 	observe func(time.Duration)
 }
 
@@ -214,7 +212,7 @@ func (s *Server) Serve(l net.Listener) error {
 			return nil
 		}
 		if err != nil {
-			// Probably out of descriptors: wait for connections to end.
+			// The process probably has no free file descriptor: wait until a connection ends.
 			pause = min(max(2*pause, 5*time.Millisecond), 100*time.Millisecond)
 			s.cfg.Log.Warn("connection not accepted", "err", err, "pause", pause)
 			time.Sleep(pause)
@@ -237,8 +235,8 @@ type Peer struct {
 	groups   func() ([]uint32, error)
 }
 
-// Groups returns the supplementary groups that the peer had when it connected. Only
-// Config's functions may call it.
+// Groups returns the supplementary groups that the peer had when it connected. Only the functions in Config that receive a
+// Peer may call Groups.
 func (p Peer) Groups() ([]uint32, error) {
 	if p.groups == nil {
 		return nil, nil
@@ -257,7 +255,7 @@ func peerOf(raw syscall.RawConn) (p Peer, err error) {
 	return p, errors.Join(cerr, err)
 }
 
-// start starts the goroutine of a new connection, or refuses it.
+// startConn starts to serve a new connection, or refuses the connection.
 func (s *Server) startConn(nc *net.UnixConn) {
 	var peer Peer
 	raw, err := nc.SyscallConn()
@@ -298,9 +296,9 @@ func (s *Server) startConn(nc *net.UnixConn) {
 	s.schedule(c)
 }
 
-// begin starts a connection's goroutine. Connections of users wait for a turn without one:
-// if a user connects faster than can be answered, those of others would wait among the
-// goroutines that can run.
+// schedule starts the goroutine of a connection as soon as the connection's user gets a turn. A connection that waits for a
+// turn has no goroutine. Otherwise a user who connects very often could cause so many runnable goroutines that the
+// goroutines of other users would wait among them.
 func (s *Server) schedule(c *conn) {
 	if c.user.Trusted {
 		go s.serveConn(c)
@@ -312,10 +310,10 @@ func (s *Server) schedule(c *conn) {
 	})
 }
 
-// run serves a connection to its end.
+// serveConn serves a connection until the connection ends, and then removes it from the server.
 func (s *Server) serveConn(c *conn) {
 	defer func() {
-		if p := recover(); p != nil { // of the server; call recovers those of handlers
+		if p := recover(); p != nil { // a panic of the server itself: callHandler recovers the panics of handlers
 			s.cfg.Log.Error("panic while serving a connection", "panic", p, "stack", string(debug.Stack()))
 			c.close()
 		}
@@ -329,28 +327,27 @@ func (s *Server) serveConn(c *conn) {
 	c.serve()
 }
 
-// Goodbye returns the frame for clients that are not accepted before the shutdown.
+// Goodbye returns the error frame for clients whose connections were not accepted before the shutdown.
 func (s *Server) Goodbye() []byte { return s.appendError(nil, 0, errShuttingDown) }
 
 var errShuttingDown = wire.Errorf(wire.CodeShuttingDown, "omgd is shutting down")
 
-// appendError appends the frame of an error. The frame names the databases that are
-// served, because a client that falls back has to answer from the same ones.
+// appendError appends the frame of an error to dst. The frame names the databases that omgd serves: a client that then
+// answers without omgd must read the same databases.
 func (s *Server) appendError(dst []byte, id uint64, e *wire.Error) []byte {
 	withServed := *e
 	withServed.Served = &s.cfg.Hello.Served
 	return wire.AppendError(dst, id, &withServed)
 }
 
-// ErrShutdownTimeout means that handlers did not return after they were canceled.
-var ErrShutdownTimeout = errors.New("requests did not end after they were canceled")
+// ErrShutdownTimeout means that handlers did not return after their contexts were canceled.
+var ErrShutdownTimeout = errors.New("requests still running after they were canceled")
 
-// Shutdown waits for running requests and answers new ones with an error. When none is
-// left, or ctx ends, it closes all connections; requests that were sent before are still
-// answered. It takes at most half a second longer than ctx. The listener must be closed
-// before.
+// Shutdown waits for the running requests, and answers new requests with an error. It closes all connections when no request
+// is running or ctx ends. Requests that have arrived before that are still answered, unless ctx ends. Shutdown returns at
+// most half a second after ctx ends. The listener must be closed before Shutdown is called.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.mu.Lock() // start reads draining under the lock
+	s.mu.Lock() // startConn reads draining with mu locked
 	s.draining.Store(true)
 	s.mu.Unlock()
 	defer s.cancel()
@@ -391,11 +388,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-func (s *Server) each(f func(*conn)) {
+func (s *Server) each(visit func(*conn)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		f(c)
+		visit(c)
 	}
 }
 
@@ -408,7 +405,7 @@ func (s *Server) Connections() int {
 
 var emptyMap = []byte{0x80}
 
-// ping answers with an empty result.
+// ping answers a request of the operation ping with an empty result.
 func ping(_ context.Context, _ *Request, w *Writer) (Deferred, error) {
 	return nil, w.Chunk(emptyMap, false)
 }

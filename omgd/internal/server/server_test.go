@@ -210,7 +210,7 @@ func TestDeafPeer_IsCutOff(t *testing.T) {
 	r := start(t, Limits{WriteTimeout: 50 * time.Millisecond})
 	send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
 	await.Condition(t, func() bool {
-		return strings.Contains(r.log.String(), "peer closed: reply unread") && r.Connections() == 0
+		return strings.Contains(r.log.String(), "connection closed: reply not read in time") && r.Connections() == 0
 	},
 		"the end of the connection")
 }

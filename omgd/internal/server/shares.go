@@ -15,25 +15,25 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// shares are what the users divide. A server of one user has no others to divide with.
+// shares are the resources that are divided between the users. If a server has only one user, that user is trusted and may
+// use them all.
 type shares struct {
 	connections *share.Pool
 	unsent      *share.Pool // bytes
 	received    *share.Pool // bytes
-	slow        *share.Pool // slow requests that run
-	refused     *share.Pool // refused connections that are open until the peer has read why
+	slow        *share.Pool // running slow requests
+	refused     *share.Pool // refused connections that stay open until the peer has read the refusal
 	turns       *share.Turns
 }
 
 const (
-	// maxSlow is the number of slow requests of all connections.
+	// maxSlow is the maximum number of running slow requests of all connections together.
 	maxSlow = 4096
-	// maxRefused is the number of refused connections that are open, and refusalTime is how
-	// long a peer has to read the refusal.
+	// maxRefused is the maximum number of refused connections that stay open. A peer must read the refusal within refusalTime.
 	maxRefused  = 256
 	refusalTime = time.Second
-	// maxWaiting is the number of requests of a user that wait for a turn while further
-	// connections are taken.
+	// maxWaiting is the number of a user's requests and connections that may wait for a turn. While so many wait, further
+	// connections of the user are refused.
 	maxWaiting = 256
 )
 
@@ -45,12 +45,12 @@ func newShares(l Limits) shares {
 	}
 }
 
-// userOf returns on whose behalf a peer uses the server.
+// userOf returns the user of a peer. On a server that is not shared, every user is trusted; otherwise only administrators.
 func (s *Server) userOf(p Peer) share.User {
 	return share.User{UID: p.UID, Trusted: !s.cfg.Shared || s.cfg.Admin == nil || s.cfg.Admin(p)}
 }
 
-// tooMany returns the refusal of a connection that is one too many.
+// tooManyConnections returns the error for a peer that is refused because its user, or the server, has too many connections.
 func (s *Server) tooManyConnections(u share.User) *wire.Error {
 	if u.Trusted {
 		return wire.Errorf(wire.CodeBusy, "too many connections (%d)", s.cfg.Limits.MaxConnections)
@@ -58,25 +58,24 @@ func (s *Server) tooManyConnections(u share.User) *wire.Error {
 	return wire.Errorf(wire.CodeBusy, "too many connections of user %d", u.UID)
 }
 
-// refuse sends the reason to a peer that is not served. The connection stays open until
-// the peer has read it: if it were closed, the peer could not write the request that it
-// writes first, and some programs then do not read.
+// refuse sends the error e to a peer that is not served, and closes the connection after the peer has read e, or after
+// refusalTime. If the connection were closed earlier, the peer might fail to write its first request, and many clients would then not read e.
 func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
 	_, _ = nc.Write(s.appendError(nil, 0, e)) // cannot block: the send buffer is empty
 	if !s.shares.refused.TryAcquire(u, 1) {
 		_ = nc.Close()
 		return
 	}
-	go func() { // not waited for in Shutdown
+	go func() { // Shutdown does not wait for this goroutine
 		defer s.shares.refused.Add(u, -1)
 		waitForPeerClose(nc, nc)
 		_ = nc.Close()
 	}()
 }
 
-// flooded reports whether a new connection is not served, and closes it then: because its peer has closed it, or because too
-// many connections of its user wait already. It does not wait until the peer has read the refusal, because meanwhile other
-// users would wait in the kernel to be accepted.
+// rejectEarly closes a new connection if its peer has already closed it, or if too many requests and connections of its user
+// wait. It reports whether it has closed the connection. It does not wait until the peer has read the refusal: meanwhile the
+// connections of other users would not be accepted.
 func (s *Server) rejectEarly(nc *net.UnixConn, raw syscall.RawConn, u share.User) bool {
 	switch {
 	case peerClosed(raw):
@@ -89,27 +88,27 @@ func (s *Server) rejectEarly(nc *net.UnixConn, raw syscall.RawConn, u share.User
 	return true
 }
 
-// leave ends the sending side of a connection, and waits until the peer has read
-// everything and closes its side. from reads from the connection.
+// waitForPeerClose shuts down the sending side of a connection, and waits until the peer has read everything and closes the
+// connection. r is a reader of the connection.
 func waitForPeerClose(nc *net.UnixConn, r io.Reader) {
-	const maxIgnored = 2 * wire.MaxRequest // bytes that are read and ignored
+	const maxIgnored = 2 * wire.MaxRequest // the maximum number of bytes that are read and ignored
 	if nc.CloseWrite() != nil || nc.SetReadDeadline(time.Now().Add(refusalTime)) != nil {
 		return
 	}
 	_, _ = io.CopyN(io.Discard, r, maxIgnored)
 }
 
-// sweepInterval is the time between two looks at all connections.
+// sweepInterval is the minimum time between two searches of all connections by closeUnread, or by closeIdle.
 const sweepInterval = 100 * time.Millisecond
 
-// once reports whether the last look at all connections is at least sweepInterval ago.
+// sweepDue reports whether at least sweepInterval has passed since the time in last. If so, it sets last to now.
 func sweepDue(last *atomic.Int64, now time.Time) bool {
 	at := last.Load()
 	return now.UnixNano()-at >= int64(sweepInterval) && last.CompareAndSwap(at, now.UnixNano())
 }
 
-// sweep closes connections whose peers have left a reply unread for maxUnread, if such a
-// user's connections are concerned.
+// closeUnread closes the connections on which a write has been waiting for the peer for longer than maxUnread. It only closes
+// connections of users for whom the function matches returns true.
 func (s *Server) closeUnread(maxUnread time.Duration, matches func(share.User) bool) {
 	now := time.Now()
 	if !sweepDue(&s.lastCloseUnread, now) {
@@ -120,26 +119,25 @@ func (s *Server) closeUnread(maxUnread time.Duration, matches func(share.User) b
 		return since != 0 && now.UnixNano()-since > int64(maxUnread) && matches(c.user)
 	})
 	for _, c := range overdue {
-		s.cfg.Log.Warn("peer closed: reply unread while others wait", "uid", c.peer.UID, "pid", c.peer.PID)
+		s.cfg.Log.Warn("connection closed: reply not read while other requests wait", "uid", c.peer.UID, "pid", c.peer.PID)
 		c.close()
 	}
 }
 
-// find returns the connections that a function chooses. What is done with them does not
-// hold up those who connect: writing to the log can take long.
-func (s *Server) find(choose func(*conn) bool) (chosen []*conn) {
+// find returns the connections for which the function matches returns true. The caller can then log and close them without
+// holding the lock mu. Logging can take long, and new connections need the lock.
+func (s *Server) find(matches func(*conn) bool) (found []*conn) {
 	s.each(func(c *conn) {
-		if choose(c) {
-			chosen = append(chosen, c)
+		if matches(c) {
+			found = append(found, c)
 		}
 	})
-	return chosen
+	return found
 }
 
 func everyone(share.User) bool { return true }
 
-// closeIdle closes the connections of users without special rights that have sent no
-// request for IdleWhenShort.
+// closeIdle closes the connections that have sent no request for IdleWhenShort, except those of trusted users.
 func (s *Server) closeIdle() {
 	now := time.Now()
 	if !sweepDue(&s.lastCloseIdle, now) {
@@ -150,13 +148,13 @@ func (s *Server) closeIdle() {
 		return !c.user.Trusted && since != 0 && now.UnixNano()-since > int64(s.cfg.Limits.IdleWhenShort)
 	})
 	for _, c := range idle {
-		s.cfg.Log.Debug("idle connection closed for others", "uid", c.peer.UID, "pid", c.peer.PID)
+		s.cfg.Log.Debug("idle connection closed: few connections are left", "uid", c.peer.UID, "pid", c.peer.PID)
 		c.close()
 	}
 }
 
-// makeRoom waits while a user's peers have left more unread than the user may, before a
-// request adds more.
+// waitForUnsent waits while the unread replies of a user exceed the user's share of MaxUnsent. It is called before a request
+// whose reply would add to them. While it waits, it closes connections that do not read their replies.
 func (s *Server) waitForUnsent(ctx context.Context, u share.User) {
 	const shortest, longest = 5 * time.Millisecond, 100 * time.Millisecond
 	for pause := shortest; s.shares.unsent.Over(u) && ctx.Err() == nil; pause = min(2*pause, longest) {
@@ -165,42 +163,42 @@ func (s *Server) waitForUnsent(ctx context.Context, u share.User) {
 	}
 }
 
-// turn is a request's turn. All that is done for a connection after it was accepted is
-// done in its turn: if a user connects and sends faster than can be answered, the user's
-// own connections wait. What waits for something gives the turn up meanwhile, and so do
-// writes, which can take long. Requests of trusted users need none.
+// turn is the turn of a connection or of a slow request: see share.Turns. After a connection was accepted, the server only
+// works for it while it has a turn. Therefore a user who sends requests faster than omgd can answer them delays only the
+// user's own connections. The turn is released during waits, and during writes, which can take long. Trusted users need no
+// turn.
 type turn struct {
 	c     *conn
 	held  bool
 	since time.Time
-	used  time.Duration // before since
-	bytes int           // of the frames that were read and written
+	used  time.Duration // by the request, in turns that have ended
+	bytes int           // the size of the frames that the request has read and written
 }
 
-// take waits for the turn.
+// acquire waits for the turn. If the peer has closed its socket during the wait, acquire returns an error.
 func (t *turn) acquire() error { return t.acquireWith(t.c.s.shares.turns.Acquire) }
 
-// resume waits for the turn after it was given up within a request.
+// reacquire waits for the turn again, after it was released during a request.
 func (t *turn) reacquire() error { return t.acquireWith(t.c.s.shares.turns.Reacquire) }
 
 func (t *turn) acquireWith(acquire func(context.Context, share.User) error) error {
 	if t.held || t.c.user.Trusted {
 		return nil
 	}
-	before := time.Now()
+	start := time.Now()
 	if err := acquire(t.c.ctx, t.c.user); err != nil {
 		return err
 	}
 	t.held, t.since = true, time.Now()
-	if t.since.Sub(before) > maxTurn {
+	if t.since.Sub(start) > maxTurn {
 		return t.c.cancelIfClosed()
 	}
 	return nil
 }
 
-// leave gives the turn up, and reports whether it was held.
+// release releases the turn, and reports whether it was held.
 func (t *turn) release() bool {
-	if t == nil || !t.held { // nil: of a Writer without a connection
+	if t == nil || !t.held { // t is nil if its Writer has no connection
 		return false
 	}
 	took := time.Since(t.since)
@@ -210,8 +208,8 @@ func (t *turn) release() bool {
 	return true
 }
 
-// gone ends a connection whose peer has closed it, also if there is more to read: the peer
-// does not want the reply any more.
+// cancelIfClosed cancels the requests of a connection if the peer has closed its socket: the peer does not need the replies
+// any more. Requests that have arrived but were not read are not answered either. The error is that of the context.
 func (c *conn) cancelIfClosed() error {
 	if peerClosed(c.raw) {
 		c.cancel()
@@ -219,11 +217,11 @@ func (c *conn) cancelIfClosed() error {
 	return c.ctx.Err()
 }
 
-// longest is the time after which a turn that computes pauses if others wait.
+// maxTurn is the time after which a computing request lets the waiting requests of other users run.
 const maxTurn = 2 * time.Millisecond
 
-// pause lets others compute, if the turn has taken long. It waits for them, and fails if
-// the peer disconnects.
+// yield lets other requests run if the turn has lasted for at least maxTurn, and then waits for another turn. It returns an
+// error if the peer disconnects.
 func (t *turn) yield() error {
 	if t == nil || !t.held {
 		return nil
@@ -244,7 +242,7 @@ func (t *turn) yield() error {
 	return nil
 }
 
-// yieldingReader reads from a peer. It gives the turn up while nothing comes.
+// yieldingReader reads from a peer. It releases the turn while it waits for data.
 type yieldingReader conn
 
 func (r *yieldingReader) Read(p []byte) (int, error) {
@@ -264,12 +262,13 @@ func (r *yieldingReader) Read(p []byte) (int, error) {
 		return n, err
 	}
 	if err := c.turn.acquire(); err != nil {
-		return 0, err // what was read is not used any more
+		return 0, err // the connection has ended, so the data that was read is not needed
 	}
 	return n, nil
 }
 
-// readSome reads what has come already. If it fails, a read that waits returns why.
+// readSome reads data that has already arrived, without waiting. If ok is false, there was no data or the read failed. The
+// caller then calls Read, which waits or returns the read error.
 func (c *conn) readSome(p []byte) (n int, ok bool) {
 	err := c.raw.Read(func(fd uintptr) bool {
 		var failed error
@@ -280,7 +279,7 @@ func (c *conn) readSome(p []byte) (n int, ok bool) {
 	return n, ok && err == nil
 }
 
-// end gives the turn up and counts what was used in it.
+// finish releases the turn at the end of a request, and counts the cost of the request.
 func (t *turn) finish() {
 	t.release()
 	if spend := t.c.s.cfg.Spend; spend != nil && !t.c.user.Trusted {
