@@ -13,9 +13,10 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestPeer_Groups: a peer's groups are those of its process, for any number of them.
+// TestPeer_Groups checks that Groups returns the supplementary groups of the peer's process, whether it has none, a few or a
+// thousand.
 func TestPeer_Groups(t *testing.T) {
-	need.Root(t) // setting groups needs root
+	need.Root(t) // setgroups requires root
 	for _, n := range []int{0, 1, 64, 1000} {
 		var want []uint32
 		for i := range n {
@@ -26,7 +27,7 @@ func TestPeer_Groups(t *testing.T) {
 		require.NoError(t, err)
 		done := make(chan error)
 		go func() {
-			runtime.LockOSThread() // never unlocked, so that the thread with other groups ends
+			runtime.LockOSThread() // it is never unlocked, so the thread with the changed groups ends with this goroutine
 			groups := append(want, 0)
 			if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(n), uintptr(unsafe.Pointer(&groups[0])), 0); errno != 0 {
 				done <- errno

@@ -25,7 +25,7 @@ import (
 func TestAllow_RefusesPeer(t *testing.T) {
 	_, dial, _ := serve(t, Config{Allow: func(p Peer) bool {
 		if p.PID == 0 {
-			t.Error("no process number")
+			t.Error("the peer has no process ID")
 		}
 		return false
 	}})
@@ -34,18 +34,18 @@ func TestAllow_RefusesPeer(t *testing.T) {
 	require.Equal(t, wire.CodeNotAllowed, resp.Err.Code)
 }
 
-// TestHandler_Mistakes: a handler's mistake is an error of its request.
+// TestHandler_Mistakes checks that a faulty handler causes an error reply to its request, and that the connection stays open.
 func TestHandler_Mistakes(t *testing.T) {
 	for name, c := range map[string]struct {
 		handler Deferred
 		code    wire.Code
 	}{
-		"no answer": {func(context.Context, *Request, *Writer) error { return nil }, wire.CodeInternal},
-		"a part that fits into no frame": {func(_ context.Context, _ *Request, w *Writer) error {
+		"no reply": {func(context.Context, *Request, *Writer) error { return nil }, wire.CodeInternal},
+		"a chunk that fits into no frame": {func(_ context.Context, _ *Request, w *Writer) error {
 			return w.Chunk(make([]byte, wire.MaxFrame), false)
 		}, wire.CodeTooLarge},
-		"no end": {func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, true) }, wire.CodeInternal},
-		"two ends": {func(_ context.Context, _ *Request, w *Writer) error {
+		"no last chunk": {func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, true) }, wire.CodeInternal},
+		"two last chunks": {func(_ context.Context, _ *Request, w *Writer) error {
 			if err := w.Chunk(emptyMap, false); err != nil {
 				return err
 			}
@@ -74,15 +74,15 @@ func TestHandler_Mistakes(t *testing.T) {
 				}
 				send(t, nc, request(t, 4, wire.OpPing, nil))
 				resp = response(t, nc)
-				require.EqualValues(t, 4, resp.ID, "one answer, and the connection goes on")
+				require.EqualValues(t, 4, resp.ID, "one reply, and the connection stays open")
 				require.Nil(t, resp.Err)
 			})
 		}
 	}
 }
 
-// TestID_FreeWithTheReply: a peer that has the reply may use the id again.
-func TestID_FreeWithTheReply(t *testing.T) {
+// TestID_Reused checks that a peer may use the id of a slow request again as soon as it has the reply.
+func TestID_Reused(t *testing.T) {
 	_, dial, _ := serve(t, deferredConfig(func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) }))
 	nc := dial()
 	for range 500 {
@@ -90,8 +90,8 @@ func TestID_FreeWithTheReply(t *testing.T) {
 	}
 }
 
-// TestPeer_HalfClosed: a peer that shuts down its sending side gets its replies. If it
-// closes the socket, its requests are canceled.
+// TestPeer_HalfClosed checks that a peer that shuts down its sending side gets its replies. If the peer closes its socket, its
+// requests are canceled.
 func TestPeer_HalfClosed(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan error, 1)
 	release, log := make(chan struct{}), &logged{}
@@ -110,7 +110,7 @@ func TestPeer_HalfClosed(t *testing.T) {
 	send(t, nc, request(t, 1, "op", nil))
 	<-began
 	require.NoError(t, nc.CloseWrite())
-	await.Condition(t, func() bool { return strings.Contains(log.String(), "running=1 gone=false") }, "the end of the requests is seen: %s", log.String)
+	await.Condition(t, func() bool { return strings.Contains(log.String(), "running=1 gone=false") }, "the server notices that no further request comes: %s", log.String)
 	release <- struct{}{}
 	require.NoError(t, <-ended)
 	require.Nil(t, response(t, nc).Err)
@@ -122,19 +122,19 @@ func TestPeer_HalfClosed(t *testing.T) {
 	<-began
 	require.NoError(t, nc.Close())
 	require.ErrorIs(t, <-ended, context.Canceled)
-	await.Condition(t, func() bool { return strings.Contains(log.String(), "running=1 gone=true") }, "it is seen to be gone: %s", log.String)
+	await.Condition(t, func() bool { return strings.Contains(log.String(), "running=1 gone=true") }, "the server notices that the peer has closed the socket: %s", log.String)
 }
 
-// TestUnsent_DeafPeers: peers that do not read reach the limit for all. A
-// peer that reads still gets its long replies, and the others are disconnected.
-func TestUnsent_DeafPeers(t *testing.T) {
+// TestUnsent_ReadingPeer checks that a peer that reads its replies gets long replies, even after peers that do not read have
+// reached MaxUnsent. Some peers that do not read are disconnected.
+func TestUnsent_ReadingPeer(t *testing.T) {
 	cfg := handlerConfig(chunks(50))
 	cfg.Limits = Limits{MaxUnsent: 300_000}
 	s, dial, _ := serve(t, cfg)
 	for range 20 {
 		send(t, dial(), request(t, 1, "op", nil))
 	}
-	await.Condition(t, func() bool { return s.Connections() == 20 && s.shares.unsent.Used() > 300_000 }, "more deaf peers than fit")
+	await.Condition(t, func() bool { return s.Connections() == 20 && s.shares.unsent.Used() > 300_000 }, "more unread replies than MaxUnsent")
 	deaf := connections(s)
 	nc, read := dial(), make(chan error, 1)
 	go func() {
@@ -154,26 +154,26 @@ func TestUnsent_DeafPeers(t *testing.T) {
 						return errors.Join(err, resp.Err)
 					}
 					if more = resp.More; !more && n != 50 {
-						return fmt.Errorf("%d parts", n)
+						return fmt.Errorf("%d chunks", n)
 					}
 				}
 			}
 			return nil
 		}()
 	}()
-	await.Condition(t, func() bool { expireWrites(deaf); return len(read) == 1 }, "three long answers")
+	await.Condition(t, func() bool { expireWrites(deaf); return len(read) == 1 }, "three long replies")
 	require.NoError(t, <-read)
-	require.Less(t, s.Connections(), 21, "some had to go")
+	require.Less(t, s.Connections(), 21, "some peers are disconnected")
 }
 
-// TestUnsent_WaitersInTurn: when there is room again, requests that have waited for it fill
-// it once, and the others wait again.
-func TestUnsent_WaitersInTurn(t *testing.T) {
+// TestUnsent_WaitingRequests checks that MaxUnsent still holds after unread replies have been dropped. Then many waiting requests
+// see at the same time that the limit is not exceeded. Only as many of them may start as reach the limit again.
+func TestUnsent_WaitingRequests(t *testing.T) {
 	const kept = 400_000
-	var replies, most atomic.Int64
+	var replies, maxReplies atomic.Int64
 	cfg := handlerConfig(func(_ context.Context, _ *Request, w *Writer) error {
 		w.Keep(kept)
-		most.Store(max(most.Load(), replies.Add(1))) // an update that is lost makes the test weaker, not wrong
+		maxReplies.Store(max(maxReplies.Load(), replies.Add(1))) // a lost update can only hide an error
 		defer replies.Add(-1)
 		for {
 			if err := w.Chunk(make([]byte, 60_000), true); err != nil {
@@ -188,22 +188,23 @@ func TestUnsent_WaitersInTurn(t *testing.T) {
 	for range peers {
 		send(t, dial(), request(t, 1, "op", nil))
 	}
-	await.Condition(t, func() bool { return s.Connections() == peers && s.shares.unsent.Used() > 2*kept }, "deaf peers, more than fit")
+	await.Condition(t, func() bool { return s.Connections() == peers && s.shares.unsent.Used() > 2*kept }, "unread replies that exceed MaxUnsent")
 	await.Condition(t, func() bool {
 		expireWrites(connections(s))
 		s.closeUnread(await.Hang, everyone)
 		return s.Connections() == 0
-	}, "all that do not read go")
-	require.LessOrEqual(t, most.Load(), int64(3+max(2, runtime.GOMAXPROCS(0))))
+	}, "all peers that do not read are disconnected")
+	require.LessOrEqual(t, maxReplies.Load(), int64(3+max(2, runtime.GOMAXPROCS(0))))
 }
 
-// TestPeerUnsent_RequestsWait: beyond its limit a peer's requests wait until it reads.
+// TestPeerUnsent_RequestsWait checks that a peer's further requests wait while its unread replies exceed
+// MaxUnsentPerConnection. When the peer reads, they are answered.
 func TestPeerUnsent_RequestsWait(t *testing.T) {
 	var ran atomic.Int32
 	var reading atomic.Bool
 	cfg := deferredConfig(func(_ context.Context, _ *Request, w *Writer) error {
 		if ran.Add(1) > 2 && !reading.Load() {
-			t.Error("a request runs though the peer has two answers to read")
+			t.Error("a request runs although the peer has two unread replies")
 		}
 		return chunks(10)(nil, nil, w)
 	})
@@ -212,7 +213,7 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 	nc := dial()
 	await.Condition(t, func() bool { return s.Connections() == 1 }, "the connection")
 	c := connections(s)[0]
-	require.NoError(t, c.nc.SetWriteBuffer(64<<10)) // two replies fill it on every machine
+	require.NoError(t, c.nc.SetWriteBuffer(64<<10)) // smaller than two replies on every machine
 	const requests = 200
 	var rest []byte
 	for id := range uint64(requests) {
@@ -222,10 +223,10 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 			rest = append(rest, b...)
 		}
 	}
-	await.Condition(t, func() bool { return c.unsent.Load() > cfg.Limits.MaxUnsentPerConnection }, "two parts that wait to be read")
+	await.Condition(t, func() bool { return c.unsent.Load() > cfg.Limits.MaxUnsentPerConnection }, "unread replies that exceed the limit")
 	send(t, nc, rest)
 	other := dial()
-	for id := range uint64(100) { // other peers are answered
+	for id := range uint64(100) { // requests of another peer do not wait
 		send(t, other, request(t, id+1, wire.OpPing, nil))
 		require.Nil(t, response(t, other).Err)
 	}
@@ -239,8 +240,8 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 	require.EqualValues(t, requests, ran.Load())
 }
 
-// TestReceived_IsBoundedForAll: large frames that are being received share a limit. A
-// further one waits for the others, up to ReadTimeout.
+// TestReceived_IsBoundedForAll checks the limit for all large frames together that are being received. A large frame that exceeds
+// the limit is received after another large frame has ended. After ReadTimeout it is refused.
 func TestReceived_IsBoundedForAll(t *testing.T) {
 	cfg := handlerConfig(func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) })
 	cfg.Limits = Limits{MaxReceiveBuffers: 1 << 20}
@@ -248,20 +249,20 @@ func TestReceived_IsBoundedForAll(t *testing.T) {
 	whole := request(t, 1, "op", map[string]string{"text": strings.Repeat("x", 1_000_000)})
 	half := dial()
 	send(t, half, whole[:100])
-	await.Condition(t, func() bool { // until there is no room for a second one
+	await.Condition(t, func() bool { // until the limit leaves no room for a second large frame
 		free := s.received.TryAcquire(100_000)
 		if free {
 			s.received.Release(100_000)
 		}
 		return !free
-	}, "a large frame that has begun")
+	}, "the beginning of a large frame is received")
 	late, wrote := dial(), make(chan error, 1)
 	go func() {
 		_, err := late.Write(whole)
 		wrote <- err
 	}()
-	require.Nil(t, ask(t, dial(), 1).Err, "small requests are not concerned")
-	require.Empty(t, wrote, "the late one is not read from")
+	require.Nil(t, ask(t, dial(), 1).Err, "small requests are not limited")
+	require.Empty(t, wrote, "the second large frame is not read")
 	require.NoError(t, half.Close())
 	require.Nil(t, response(t, late).Err)
 	require.NoError(t, <-wrote)
@@ -275,11 +276,10 @@ func TestReceived_IsBoundedForAll(t *testing.T) {
 		wrote <- err
 	}()
 	require.Equal(t, wire.CodeBusy, response(t, late).Err.Code)
-	require.NoError(t, <-wrote, "a peer that writes first can read the refusal")
+	require.NoError(t, <-wrote, "a peer that writes the whole request before it reads gets the refusal")
 }
 
-// TestShutdown_EndsEveryRequest: each request from before the shutdown gets a reply or an
-// error; later connections are not accepted.
+// TestShutdown_EndsEveryRequest checks that each request that was sent before the end of the shutdown gets a result or an error.
 func TestShutdown_EndsEveryRequest(t *testing.T) {
 	for range 20 {
 		s, dial, stop := serve(t, Config{Ops: map[string]Op{
@@ -289,12 +289,12 @@ func TestShutdown_EndsEveryRequest(t *testing.T) {
 				return w.Chunk(emptyMap, false)
 			}},
 		}})
-		var sent, answered, told atomic.Int64
+		var sent, answered, refused atomic.Int64
 		var all sync.WaitGroup
 		hundred := make(chan struct{})
 		for range 8 {
 			nc := dial()
-			all.Go(func() { // sends until the connection is closed
+			all.Go(func() { // sends requests until the server closes the connection
 				for id := uint64(1); ; id++ {
 					op := "fast"
 					if id%10 == 0 {
@@ -308,7 +308,7 @@ func TestShutdown_EndsEveryRequest(t *testing.T) {
 				}
 			})
 			all.Go(func() {
-				defer nc.Close() // not at the test's end, because there are many
+				defer nc.Close() // do not keep many connections open until the end of the test
 				for {
 					b, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 					if err != nil {
@@ -326,24 +326,24 @@ func TestShutdown_EndsEveryRequest(t *testing.T) {
 							close(hundred)
 						}
 					case resp.Err.Code == wire.CodeShuttingDown, resp.Err.Code == wire.CodeBusy:
-						told.Add(1)
+						refused.Add(1)
 					default:
 						t.Error(resp.Err)
 					}
 				}
 			})
 		}
-		await.Receive(t, hundred, "a hundred answers")
+		await.Receive(t, hundred, "a hundred replies")
 		await.Condition(t, func() bool { return s.Connections() == 8 }, "all connections")
 		stop()
 		shutdown(t, s)
 		all.Wait()
-		require.Equal(t, sent.Load(), answered.Load()+told.Load())
+		require.Equal(t, sent.Load(), answered.Load()+refused.Load())
 	}
 }
 
-// TestShutdown_IsNotHeldUp: neither a peer that does not read nor a handler that ignores
-// its context holds up the shutdown.
+// TestShutdown_IsNotHeldUp checks that the shutdown ends although a peer does not read its reply, and although a handler ignores
+// that its context is canceled.
 func TestShutdown_IsNotHeldUp(t *testing.T) {
 	release, began := make(chan struct{}), make(chan struct{})
 	cfg := Config{
@@ -359,22 +359,21 @@ func TestShutdown_IsNotHeldUp(t *testing.T) {
 	}
 	s, dial, stop := serve(t, cfg)
 	send(t, dial(), request(t, 1, "long", nil))
-	await.Condition(t, func() bool { return s.shares.unsent.Used() > 0 }, "an answer that is not read")
+	await.Condition(t, func() bool { return s.shares.unsent.Used() > 0 }, "an unread reply")
 	stop()
 	shutdown(t, s)
 
 	s, dial, stop = serve(t, cfg)
 	send(t, dial(), request(t, 1, "stubborn", nil))
-	await.Receive(t, began, "a request that runs")
+	await.Receive(t, began, "a running request")
 	stop()
-	over, cancel := context.WithCancel(context.Background())
+	canceled, cancel := context.WithCancel(context.Background())
 	cancel()
-	require.ErrorIs(t, s.Shutdown(over), ErrShutdownTimeout)
+	require.ErrorIs(t, s.Shutdown(canceled), ErrShutdownTimeout)
 	close(release)
 }
 
-// TestPing_AllocatesNothing: after its first requests a connection answers pings without
-// allocations.
+// TestPing_AllocatesNothing checks that a connection answers pings without allocating memory, after its first requests.
 func TestPing_AllocatesNothing(t *testing.T) {
 	_, dial, _ := serve(t, Config{})
 	nc := dial()
@@ -391,8 +390,8 @@ func TestPing_AllocatesNothing(t *testing.T) {
 	require.Zero(t, got)
 }
 
-// FuzzConnection sends arbitrary bytes: the server answers in frames or closes the
-// connection, and still serves others.
+// FuzzConnection sends arbitrary bytes on a connection. The server must answer with valid frames or close the connection, and
+// must still serve the next connection.
 func FuzzConnection(f *testing.F) {
 	_, path, _ := listen(f, Config{Ops: map[string]Op{
 		"fast": {Handle: immediate(func(_ context.Context, r *Request, w *Writer) error {
@@ -426,15 +425,15 @@ func FuzzConnection(f *testing.F) {
 			require.NotErrorIs(t, err, wire.ErrEmpty)
 			var timeout net.Error
 			if errors.As(err, &timeout) {
-				require.False(t, timeout.Timeout(), "neither answered nor closed")
+				require.False(t, timeout.Timeout(), "the server neither answers nor closes the connection")
 			}
 			return
 		}
 	})
 }
 
-// TestIdle_ClosedWhenShort: while connections are short, those of users that have sent no
-// request for a while are closed. Administrators' and busy ones stay.
+// TestIdle_ClosedWhenShort checks that idle connections are closed when few connections are left. Connections of administrators
+// and connections with a running request stay open.
 func TestIdle_ClosedWhenShort(t *testing.T) {
 	var admin atomic.Bool
 	cfg := deferredConfig(func(ctx context.Context, _ *Request, w *Writer) error { return w.Wait(func() { <-ctx.Done() }) })
@@ -445,25 +444,26 @@ func TestIdle_ClosedWhenShort(t *testing.T) {
 	send(t, busy, request(t, 1, "op", nil))
 	await.Condition(t, func() bool { return s.active.Load() == 1 && s.Connections() == 2 }, "two connections")
 	admin.Store(true)
-	others := []net.Conn{dial(), dial(), dial()}
+	open := []net.Conn{dial(), dial(), dial()}
 	await.Condition(t, func() bool { return s.Connections() == 5 }, "five connections")
 	s.each(func(c *conn) {
 		if !c.idle.CompareAndSwap(0, 0) {
-			c.idle.Store(1) // since 1970
+			c.idle.Store(1) // idle since 1970
 		}
 	})
-	others = append(others, dial()) // the sixth of eight
+	open = append(open, dial()) // the sixth connection: only a quarter of the limit is left
 	n, err := idle.Read(make([]byte, 1))
 	require.Zero(t, n)
 	require.ErrorIs(t, err, io.EOF)
-	await.Condition(t, func() bool { return s.Connections() == 5 }, "only the idle user's is closed")
-	for _, nc := range others {
+	await.Condition(t, func() bool { return s.Connections() == 5 }, "only the idle connection of the user is closed")
+	for _, nc := range open {
 		send(t, nc, request(t, 1, wire.OpPing, nil))
 		require.Nil(t, response(t, nc).Err)
 	}
 }
 
-// TestCloseUnread_SlowLog: while the log is written, which can take long, others connect.
+// TestCloseUnread_SlowLog checks that the server still accepts connections while closeUnread writes to the log, which can take
+// long.
 func TestCloseUnread_SlowLog(t *testing.T) {
 	reader, log := io.Pipe()
 	cfg := handlerConfig(nil)
@@ -471,14 +471,14 @@ func TestCloseUnread_SlowLog(t *testing.T) {
 	s, dial, _ := serve(t, cfg)
 	dial()
 	await.Condition(t, func() bool { return s.Connections() == 1 }, "a connection")
-	connections(s)[0].blocked.Store(1) // since 1970
+	connections(s)[0].blocked.Store(1) // the write has been waiting since 1970
 	swept := make(chan struct{})
 	go func() {
 		defer close(swept)
 		s.closeUnread(0, everyone)
 	}()
-	line := make([]byte, 1)
-	_, err := reader.Read(line) // the rest of the line is not read
+	first := make([]byte, 1)
+	_, err := reader.Read(first) // the log waits for the other bytes of its line to be read
 	require.NoError(t, err)
 	nc := dial()
 	send(t, nc, request(t, 1, wire.OpPing, nil))

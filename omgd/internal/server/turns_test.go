@@ -15,16 +15,17 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// shared configures a server of several users, as one of whom everybody connects who is
-// not an administrator.
+// shared changes cfg for a server with several users. All connections of the test have the same user. While admin is true, that
+// user is an administrator.
 func shared(cfg Config, admin *atomic.Bool) Config {
 	cfg.Shared, cfg.Admin = true, func(Peer) bool { return admin.Load() }
 	return cfg
 }
 
-// TestTurns_NobodyHoldsOne: connections that wait for their peer hold no turn: idle ones,
-// those with half a frame, and those whose peer does not read short replies.
-func TestTurns_NobodyHoldsOne(t *testing.T) {
+// TestTurns_WaitingConnections checks that a connection has no turn while it waits for its peer. It opens idle connections,
+// connections that have sent half a frame, and connections whose peer does not read its short replies. A further connection of
+// the same user is still answered.
+func TestTurns_WaitingConnections(t *testing.T) {
 	s, dial, _ := serve(t, shared(Config{}, new(atomic.Bool)))
 	half := request(t, 1, wire.OpPing, nil)[:7]
 	large := []byte{0, 1, 0, 1, 0x81}
@@ -35,7 +36,7 @@ func TestTurns_NobodyHoldsOne(t *testing.T) {
 		deaf := dial()
 		require.NoError(t, deaf.SetWriteDeadline(time.Now().Add(20*time.Millisecond)))
 		ping, err := bytes.Repeat(request(t, 1, wire.OpPing, nil), 1000), error(nil)
-		for err == nil { // until nothing more fits into the socket
+		for err == nil { // until the socket's buffer is full
 			_, err = deaf.Write(ping)
 		}
 	}
@@ -47,8 +48,8 @@ func TestTurns_NobodyHoldsOne(t *testing.T) {
 	}
 }
 
-// TestTurns_TooManyWait: while as many connections of a user wait as may, further ones of
-// this user are refused, and those of others are served.
+// TestTurns_TooManyWait checks that a user's further connections are refused while maxWaiting requests and connections of the
+// user wait for a turn. The connection of an administrator is served.
 func TestTurns_TooManyWait(t *testing.T) {
 	var admin atomic.Bool
 	gate := make(chan struct{})
@@ -61,30 +62,30 @@ func TestTurns_TooManyWait(t *testing.T) {
 	user := s.userOf(Peer{UID: uint32(os.Getuid())})
 	first := dial()
 	send(t, first, request(t, 1, "op", nil))
-	var others []net.Conn
+	var waiting []net.Conn
 	for s.shares.turns.Waiting(user) < maxWaiting {
 		nc := dial()
 		send(t, nc, request(t, 1, "op", nil))
-		others = append(others, nc)
-		require.LessOrEqual(t, len(others), 2*maxWaiting)
-		await.Condition(t, func() bool { return s.Connections() == len(others)+1 }, "a connection")
+		waiting = append(waiting, nc)
+		require.LessOrEqual(t, len(waiting), 2*maxWaiting)
+		await.Condition(t, func() bool { return s.Connections() == len(waiting)+1 }, "a connection")
 	}
 	r := response(t, dial())
 	require.Equal(t, wire.CodeBusy, r.Err.Code)
-	require.Equal(t, len(others)+1, s.Connections())
+	require.Equal(t, len(waiting)+1, s.Connections())
 	admin.Store(true)
 	nc := dial()
 	send(t, nc, request(t, 1, wire.OpPing, nil))
 	require.Nil(t, response(t, nc).Err)
 	close(gate)
-	for _, nc := range append(others, first) {
-		require.Nil(t, response(t, nc).Err, "those that wait are answered")
+	for _, nc := range append(waiting, first) {
+		require.Nil(t, response(t, nc).Err, "the waiting requests are answered in the end")
 	}
 }
 
-// TestTurns_Gone: a request ends at its next pause after its peer has gone, and those that
-// waited for a turn meanwhile do not begin. A peer that only sends no more is answered.
-func TestTurns_Gone(t *testing.T) {
+// TestTurns_PeerClosed checks what happens to requests whose peer closes its socket. A running request ends when it next calls
+// Pause. A request that waits for a turn does not start. If a peer only shuts down its sending side, its request is answered.
+func TestTurns_PeerClosed(t *testing.T) {
 	var begun atomic.Int64
 	ended, gate := make(chan error, 1), make(chan struct{})
 	cfg := shared(handlerConfig(func(_ context.Context, _ *Request, w *Writer) error {
@@ -104,7 +105,7 @@ func TestTurns_Gone(t *testing.T) {
 	await.Condition(t, func() bool { return begun.Load() == 1 }, "a request")
 	for i, nc := range []*net.UnixConn{second, third} {
 		send(t, nc, request(t, 1, "op", nil))
-		await.Condition(t, func() bool { return s.shares.turns.Waiting(s.userOf(Peer{UID: uint32(os.Getuid())})) == i+1 }, "one that waits")
+		await.Condition(t, func() bool { return s.shares.turns.Waiting(s.userOf(Peer{UID: uint32(os.Getuid())})) == i+1 }, "a waiting request")
 	}
 	require.NoError(t, first.Close())
 	require.NoError(t, second.Close())
@@ -115,19 +116,19 @@ func TestTurns_Gone(t *testing.T) {
 	require.EqualValues(t, 2, begun.Load())
 }
 
-// TestAccept_Gone: a connection whose peer has closed it before it was accepted is not
-// served: others wait behind it.
-func TestAccept_Gone(t *testing.T) {
+// TestAccept_PeerClosed checks that the server does not run the request of a connection whose peer closed the connection before
+// it was accepted.
+func TestAccept_PeerClosed(t *testing.T) {
 	var begun atomic.Int64
 	s, dial, _ := serve(t, shared(handlerConfig(func(_ context.Context, _ *Request, w *Writer) error {
 		begun.Add(1)
 		return w.Chunk(emptyMap, false)
 	}), new(atomic.Bool)))
-	s.mu.Lock() // the goroutine that accepts connections waits for it
+	s.mu.Lock() // stops the goroutine that accepts connections
 	dial()
-	gone, nc := dial(), dial()
-	send(t, gone, request(t, 1, "op", nil))
-	require.NoError(t, gone.Close())
+	closed, nc := dial(), dial()
+	send(t, closed, request(t, 1, "op", nil))
+	require.NoError(t, closed.Close())
 	send(t, nc, request(t, 1, "op", nil))
 	s.mu.Unlock()
 	require.Nil(t, response(t, nc).Err)
