@@ -21,33 +21,34 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// attack is what two users do over and over, in several workers each.
+// attack is an attack that two users repeat. The workers, each of which is a goroutine, are divided between the two users.
 type attack struct {
-	name    string
-	workers int
-	once    func(c *client, n int)
-	tries   atomic.Int64
+	name     string
+	workers  int
+	attempt  func(c *client, n int) // attacks once; n is different for each call
+	attempts atomic.Int64           // the number of finished attempts
 }
 
-// client is a user who asks a daemon, until ctx ends.
+// client sends requests to a daemon as a user. When ctx ends, its connections are closed.
 type client struct {
 	ctx    context.Context
 	uid    int
 	socket string
 }
 
-// with connects, and closes the connection after f or when ctx ends.
-func (c *client) with(f func(net.Conn)) {
+// withConn connects to the daemon and calls the function use with the connection. It closes the connection when use returns or
+// ctx ends.
+func (c *client) withConn(use func(net.Conn)) {
 	nc, err := connect(c.uid, c.socket)
 	if err != nil {
 		return
 	}
 	defer nc.Close()
 	defer context.AfterFunc(c.ctx, func() { _ = nc.Close() })()
-	f(nc)
+	use(nc)
 }
 
-// wait waits, until ctx ends.
+// wait waits for the time d, but not longer than until ctx ends.
 func (c *client) wait(d time.Duration) {
 	select {
 	case <-c.ctx.Done():
@@ -55,9 +56,9 @@ func (c *client) wait(d time.Duration) {
 	}
 }
 
-// send writes the same bytes again and again, and reads all that comes.
+// send writes the same bytes several times on one connection, and reads and ignores the replies.
 func (c *client) send(b []byte, times int) {
-	c.with(func(nc net.Conn) {
+	c.withConn(func(nc net.Conn) {
 		go func() { _, _ = io.Copy(io.Discard, nc) }()
 		for range times {
 			if _, err := nc.Write(b); err != nil {
@@ -67,9 +68,9 @@ func (c *client) send(b []byte, times int) {
 	})
 }
 
-// search asks some searches on one connection.
+// search sends several searches on one connection, each after the reply to the previous one.
 func (c *client) search(times int, request func(i int) *wire.SearchRequest) {
-	c.with(func(nc net.Conn) {
+	c.withConn(func(nc net.Conn) {
 		for i := range times {
 			if _, err := ask(nc, wire.OpSearch, request(i)); err != nil {
 				return
@@ -78,53 +79,53 @@ func (c *client) search(times int, request func(i int) *wire.SearchRequest) {
 	})
 }
 
-// attacks are all that one user can do to others through the socket. With scale 1 there are
-// enough of each to reach the limits of a small daemon.
+// attacks returns all attacks on other users that one user can attempt through the socket. With scale 1, each attack has enough
+// workers to reach the limits of a small daemon.
 func attacks(scale int) []*attack {
 	return []*attack{
-		{name: "take all connections", workers: 200 * scale, once: func(c *client, _ int) {
-			c.with(func(nc net.Conn) { _, _ = io.Copy(io.Discard, nc) }) // as long as the daemon lets it
+		{name: "take all connections", workers: 200 * scale, attempt: func(c *client, _ int) {
+			c.withConn(func(nc net.Conn) { _, _ = io.Copy(io.Discard, nc) }) // until the daemon closes the connection
 		}},
-		{name: "never read", workers: 50 * scale, once: func(c *client, n int) {
-			c.with(func(nc net.Conn) {
+		{name: "never read", workers: 50 * scale, attempt: func(c *client, n int) {
+			c.withConn(func(nc net.Conn) {
 				_, _ = nc.Write(frame(1, wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}, Limit: uint32(packages + n), NoAUR: true}))
 				c.wait(5 * time.Second)
 			})
 		}},
-		{name: "expensive searches", workers: 20 * scale, once: func(c *client, n int) {
+		{name: "expensive searches", workers: 20 * scale, attempt: func(c *client, n int) {
 			c.search(20, func(i int) *wire.SearchRequest { return expensive(n*100 + i) })
 		}},
-		{name: "unknown operations", workers: 10 * scale, once: func(c *client, _ int) {
+		{name: "unknown operations", workers: 10 * scale, attempt: func(c *client, _ int) {
 			c.send(frame(1, "no-such-operation", nil), 10_000)
 		}},
-		{name: "undecodable requests", workers: 10 * scale, once: func(c *client, n int) {
+		{name: "undecodable requests", workers: 10 * scale, attempt: func(c *client, n int) {
 			c.send([][]byte{{0, 0, 0, 1, 0xc1}, []byte("GET / HTTP/1.1\r\n\r\n")}[n%2], 1)
 		}},
-		{name: "half a large request", workers: 20 * scale, once: func(c *client, _ int) {
-			c.with(func(nc net.Conn) {
+		{name: "half a large request", workers: 20 * scale, attempt: func(c *client, _ int) {
+			c.withConn(func(nc net.Conn) {
 				_, _ = nc.Write([]byte{0, 0x0f, 0, 0, 0x81})
 				_, _ = io.Copy(io.Discard, nc)
 			})
 		}},
-		{name: "what others ask", workers: 5 * scale, once: func(c *client, n int) {
-			c.search(20, func(i int) *wire.SearchRequest { return common(n + i) })
+		{name: "repeat the searches of others", workers: 5 * scale, attempt: func(c *client, n int) {
+			c.search(20, func(i int) *wire.SearchRequest { return repeatedSearch(n + i) })
 		}},
-		{name: "live queries to the AUR", workers: 5 * scale, once: func(c *client, n int) {
-			c.search(1, func(int) *wire.SearchRequest { return live(n) })
+		{name: "live queries to the AUR", workers: 5 * scale, attempt: func(c *client, n int) {
+			c.search(1, func(int) *wire.SearchRequest { return liveSearch(n) })
 		}},
 	}
 }
 
-// run attacks until ctx ends.
-func run(ctx context.Context, socket string, all []*attack) {
+// runAttacks runs the given attacks concurrently until ctx ends.
+func runAttacks(ctx context.Context, socket string, attacks []*attack) {
 	var wg sync.WaitGroup
-	for _, a := range all {
+	for _, a := range attacks {
 		for worker := range a.workers {
 			wg.Go(func() {
 				c := &client{ctx, mallory + worker%2, socket}
 				for n := 0; ctx.Err() == nil; n++ {
-					a.once(c, worker*1_000_000+n)
-					a.tries.Add(1)
+					a.attempt(c, worker*1_000_000+n)
+					a.attempts.Add(1)
 					c.wait(time.Millisecond)
 				}
 			})
@@ -133,14 +134,14 @@ func run(ctx context.Context, socket string, all []*attack) {
 	wg.Wait()
 }
 
-// helperVariable is the variable with which this program is another one: an echo server
-// ("echo SOCKET"), or the attackers ("attack SOCKET SCALE NAME", all of them without a name).
-// Each is a process of its own, so that what is measured waits neither for attackers in its
-// own process, nor less than omgd for the kernel.
-const helperVariable = "OMG_TEST_HELPER"
+// modeVariable is an environment variable that makes the test program run as another program: as an echo server
+// ("echo SOCKET"), or as the attackers ("attack SOCKET SCALE NAME"; without a name, all attacks run). The attackers have their
+// own process, so that they do not delay the measured requests inside the test program. The echo server has its own process,
+// so that its replies wait for the kernel's scheduler like those of omgd.
+const modeVariable = "OMG_TEST_USERS_MODE"
 
-// help is this program as another one.
-func help(words []string) error {
+// runMode runs the program that modeVariable selects.
+func runMode(words []string) error {
 	if words[0] == "echo" {
 		return serveEcho(words[1])
 	}
@@ -148,23 +149,23 @@ func help(words []string) error {
 	if err != nil {
 		return err
 	}
-	all := attacks(scale)
+	selected := attacks(scale)
 	if name := strings.Join(words[3:], " "); name != "" {
-		all = slices.DeleteFunc(all, func(a *attack) bool { return a.name != name })
+		selected = slices.DeleteFunc(selected, func(a *attack) bool { return a.name != name })
 	}
 	ctx, end := context.WithCancel(context.Background())
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		end()
 	}()
-	run(ctx, words[1], all)
-	for _, a := range all {
-		fmt.Println(a.tries.Load(), a.name)
+	runAttacks(ctx, words[1], selected)
+	for _, a := range selected {
+		fmt.Println(a.attempts.Load(), a.name)
 	}
 	return nil
 }
 
-// serveEcho serves a socket that returns what it gets.
+// serveEcho serves a socket: it sends everything that it receives back to the sender.
 func serveEcho(socket string) error {
 	l, err := net.Listen("unix", socket)
 	for err == nil {
@@ -179,20 +180,20 @@ func serveEcho(socket string) error {
 	return err
 }
 
-// helper starts this program as another one. stop ends it, as the end of the test does, and
-// returns what it printed.
-func helper(t *testing.T, words ...string) (stop func() string) {
+// startProcess starts the test program with the value words of modeVariable. The function stop ends the process and returns its
+// output. The process also ends with the test.
+func startProcess(t *testing.T, words ...string) (stop func() string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), helperVariable+"="+strings.Join(words, " "))
+	cmd.Env = append(os.Environ(), modeVariable+"="+strings.Join(words, " "))
 	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
+	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	require.NoError(t, cmd.Start())
 	stop = sync.OnceValue(func() string {
-		_ = in.Close()
+		_ = stdin.Close()
 		if words[0] == "echo" {
 			_ = cmd.Process.Kill()
 		}

@@ -21,35 +21,37 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// perDay is the daily limit of live queries to the AUR.
-const perDay = 200
+// maxLivePerDay is the daemon's daily limit for live queries to the AUR.
+const maxLivePerDay = 200
 
-// common is a search that users ask again and again, and live one that the AUR answers.
-func common(n int) *wire.SearchRequest {
+// repeatedSearch returns one of a hundred searches that users repeat.
+func repeatedSearch(n int) *wire.SearchRequest {
 	return &wire.SearchRequest{Words: []string{"lib"}, Limit: uint32(n%100 + 1), NoAUR: true}
 }
 
-func live(n int) *wire.SearchRequest {
+// liveSearch returns a search that omgd sends to the AUR, a different search for each n.
+func liveSearch(n int) *wire.SearchRequest {
 	return &wire.SearchRequest{Words: []string{fmt.Sprint("word", n)}, Live: true}
 }
 
-// asked are somebody's requests during an attack.
-type asked struct {
-	took   []time.Duration
-	failed []string
+// measurements contains the durations and the errors of the requests of one user.
+type measurements struct {
+	durations []time.Duration
+	errors    []string
 }
 
-// time takes the time of a request.
-func (a *asked) time(what string, request func() error) {
+// add calls the function request, and stores its duration and its error. The name is for the error.
+func (a *measurements) add(name string, request func() error) {
 	start := time.Now()
 	err := request()
-	if a.took = append(a.took, time.Since(start)); err != nil {
-		a.failed = append(a.failed, fmt.Sprintf("%s: %v", what, err))
+	if a.durations = append(a.durations, time.Since(start)); err != nil {
+		a.errors = append(a.errors, fmt.Sprintf("%s: %v", name, err))
 	}
 }
 
-func (a *asked) request(uid int, socket, op string, request any) {
-	a.time(op, func() error {
+// request connects as a user, sends a request and reads its reply.
+func (a *measurements) request(uid int, socket, op string, request any) {
+	a.add(op, func() error {
 		nc, err := connect(uid, socket)
 		if err != nil {
 			return err
@@ -61,9 +63,9 @@ func (a *asked) request(uid int, socket, op string, request any) {
 	})
 }
 
-// echo sends some bytes to an echo server and reads them.
-func (a *asked) echo(socket string) {
-	a.time("echo", func() error {
+// echo connects to an echo server, sends 100 bytes and reads them back.
+func (a *measurements) echo(socket string) {
+	a.add("echo", func() error {
 		nc, err := connect(root, socket)
 		if err != nil {
 			return err
@@ -78,122 +80,121 @@ func (a *asked) echo(socket string) {
 	})
 }
 
-// percentile returns a time that so many percent of the requests did not exceed.
-func (a *asked) percentile(percent int) time.Duration {
-	slices.Sort(a.took)
-	return a.took[(len(a.took)-1)*percent/100].Round(time.Microsecond)
+// percentile returns the given percentile of the durations.
+func (a *measurements) percentile(percent int) time.Duration {
+	slices.Sort(a.durations)
+	return a.durations[(len(a.durations)-1)*percent/100].Round(time.Microsecond)
 }
 
-// startEcho starts an echo server, to compare with.
+// startEcho starts an echo server. Its round trips show how busy the machine is.
 func startEcho(t *testing.T) (socket string) {
 	t.Helper()
 	socket = filepath.Join(t.TempDir(), "echo")
-	helper(t, "echo", socket)
+	startProcess(t, "echo", socket)
 	harness.Await(t, func() bool {
-		a := &asked{}
+		a := &measurements{}
 		a.echo(socket)
-		return len(a.failed) == 0
+		return len(a.errors) == 0
 	}, "the echo server")
 	return socket
 }
 
-// attacked is a system-wide daemon under attack, and the echo server that is compared with it.
-type attacked struct {
+// attackTest contains a system-wide daemon that is attacked, and an echo server with which the daemon is compared.
+type attackTest struct {
 	t     *testing.T
 	d     *harness.Daemon
 	aur   *fakeserver.Server
-	echo  string
-	table strings.Builder
+	echo  string          // the socket of the echo server
+	table strings.Builder // the results, one line for each call of measure
 }
 
-// none and together are no attack, and all of them.
+// Values for measure in place of the name of an attack: no attack, or all attacks.
 const (
-	none     = "none"
-	together = "all at the same time"
+	noAttack   = "none"
+	allAttacks = "all at the same time"
 )
 
-// under attacks until others have asked so many rounds of requests, and that long, and
-// notes their times. No request of theirs is lost.
-func (w *attacked) under(name string, scale, rounds int, long time.Duration) {
+// measure runs an attack, and meanwhile sends requests of other users. It sends at least the given number of rounds of requests,
+// for at least minDuration. It adds the durations to the table, and checks that each request gets its reply.
+func (w *attackTest) measure(name string, scale, rounds int, minDuration time.Duration) {
 	w.t.Helper()
 	stop := func() string { return "" }
 	switch name {
-	case none:
-	case together:
-		stop = helper(w.t, "attack", w.d.Socket, strconv.Itoa(scale))
+	case noAttack:
+	case allAttacks:
+		stop = startProcess(w.t, "attack", w.d.Socket, strconv.Itoa(scale))
 	default:
-		stop = helper(w.t, "attack", w.d.Socket, strconv.Itoa(scale), name)
+		stop = startProcess(w.t, "attack", w.d.Socket, strconv.Itoa(scale), name)
 	}
-	user, admin, plain := &asked{}, &asked{}, &asked{}
-	for n, until := 0, time.Now().Add(long); n < rounds || time.Now().Before(until); n++ {
+	user, admin, echo := &measurements{}, &measurements{}, &measurements{}
+	for n, until := 0, time.Now().Add(minDuration); n < rounds || time.Now().Before(until); n++ {
 		user.request(alice, w.d.Socket, wire.OpInfo, &wire.InfoRequest{Names: []string{fmt.Sprint("core/none", n)}})
-		user.request(alice, w.d.Socket, wire.OpSearch, common(n))
+		user.request(alice, w.d.Socket, wire.OpSearch, repeatedSearch(n))
 		admin.request(root, w.d.Socket, wire.OpMetrics, nil)
-		plain.echo(w.echo)
-		plain.echo(w.echo)
-		time.Sleep(5 * time.Millisecond) // below the rate of a user
+		echo.echo(w.echo)
+		echo.echo(w.echo)
+		time.Sleep(5 * time.Millisecond) // so that the user stays below the rate limit
 	}
-	tries := 0
+	attempts := 0
 	for line := range strings.Lines(stop()) {
 		number, _, _ := strings.Cut(line, " ")
 		n, err := strconv.Atoi(number)
 		require.NoError(w.t, err)
 		require.Positive(w.t, n, line)
-		tries += n
+		attempts += n
 	}
-	require.Equal(w.t, name == none, tries == 0, name)
-	fmt.Fprintf(&w.table, "%s\t%d\t%d\t%d", name, tries, len(user.took)+len(admin.took), len(user.failed)+len(admin.failed))
-	for _, a := range []*asked{user, admin, plain} {
+	require.Equal(w.t, name == noAttack, attempts == 0, name)
+	fmt.Fprintf(&w.table, "%s\t%d\t%d\t%d", name, attempts, len(user.durations)+len(admin.durations), len(user.errors)+len(admin.errors))
+	for _, a := range []*measurements{user, admin, echo} {
 		fmt.Fprintf(&w.table, "\t%v\t%v", a.percentile(50), a.percentile(99))
 	}
 	fmt.Fprintf(&w.table, "\t%d MB\n", memory(w.t, w.d, "VmHWM"))
-	require.Empty(w.t, user.failed, name)
-	require.Empty(w.t, admin.failed, name)
+	require.Empty(w.t, user.errors, name)
+	require.Empty(w.t, admin.errors, name)
 }
 
-// newAttacked starts a daemon whose limits the attacks reach. The long form has as many
-// packages as Arch has, and the daemon's usual limits.
-func newAttacked(t *testing.T, soak bool) *attacked {
+// startAttackedDaemon starts a daemon with low limits, which the attacks reach. In the long form of the test, the daemon has its
+// default limits, and its databases have about as many packages as Arch Linux and the AUR together.
+func startAttackedDaemon(t *testing.T, soak bool) *attackTest {
 	t.Helper()
 	need.Root(t)
 	f := &fakeserver.AUR{}
 	f.Replace(t, nil)
-	w := &attacked{t: t, aur: fakeserver.Serve(t, f, nil), echo: startEcho(t)}
-	known, limits := packages, []string{"OMG_LIMITS_MAX_CONNECTIONS=256", "OMG_LIMITS_MAX_UNSENT=8MiB"}
+	w := &attackTest{t: t, aur: fakeserver.Serve(t, f, nil), echo: startEcho(t)}
+	count, limits := packages, []string{"OMG_LIMITS_MAX_CONNECTIONS=256", "OMG_LIMITS_MAX_UNSENT=8MiB"}
 	if soak {
-		known, limits = 106_276, nil
+		count, limits = 106_276, nil
 	}
 	limits = append(limits, "OMG_LIMITS_USER_RATE=1000", "OMG_LIMITS_UNREAD_TIMEOUT=1s", "OMG_AUR_ENABLED=true",
-		"OMG_AUR_URL="+w.aur.URL, fmt.Sprint("OMG_AUR_LIVE_MAX_PER_DAY=", perDay), "OMG_AUR_INTERVAL=24h")
-	s := harness.New(t, harness.Generated(fixture.Options{Packages: known, Installed: 100, Seed: 1}), harness.Env(append(patient, limits...)...))
+		"OMG_AUR_URL="+w.aur.URL, fmt.Sprint("OMG_AUR_LIVE_MAX_PER_DAY=", maxLivePerDay), "OMG_AUR_INTERVAL=24h")
+	s := harness.New(t, harness.Generated(fixture.Options{Packages: count, Installed: 100, Seed: 1}), harness.Env(append(unlimited, limits...)...))
 	w.d = s.Start("--system")
 	return w
 }
 
-// TestUsers_AllAttacks: while users attack in one way, and then in all ways at the same
-// time, every request of others is answered. In its long form the attacks are larger,
-// and all together last ten minutes.
+// TestUsers_AllAttacks runs each attack alone, and then all attacks concurrently. It checks that each request of another user is
+// answered meanwhile. In the long form of the test, the attacks have more workers, and all attacks together run for ten minutes.
 func TestUsers_AllAttacks(t *testing.T) {
-	scale, each, long := 1, time.Duration(0), time.Duration(0)
+	scale, alone, together := 1, time.Duration(0), time.Duration(0)
 	soak := os.Getenv("OMG_SOAK") != ""
 	if soak {
-		scale, each, long = 20, 30*time.Second, 10*time.Minute
+		scale, alone, together = 20, 30*time.Second, 10*time.Minute
 	}
-	w := newAttacked(t, soak)
-	w.under(none, scale, 50, each)
+	w := startAttackedDaemon(t, soak)
+	w.measure(noAttack, scale, 50, alone)
 	for _, a := range attacks(scale) {
-		w.under(a.name, scale, 50, each)
+		w.measure(a.name, scale, 50, alone)
 	}
-	w.under(together, scale, 100, long)
+	w.measure(allAttacks, scale, 100, together)
 	var table strings.Builder
 	tab := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "attack\ttries\trequests of others\tlost\tuser p50\tp99\troot p50\tp99\techo server p50\tp99\tpeak memory")
+	fmt.Fprintln(tab, "attack\tattempts\trequests of others\tlost\tuser p50\tp99\troot p50\tp99\techo server p50\tp99\tpeak memory")
 	_, _ = io.WriteString(tab, w.table.String())
 	require.NoError(t, tab.Flush())
 	t.Logf("attacks on the system-wide daemon:\n%s", table.String())
-	require.Less(t, w.aur.Count("search"), perDay, "two users cannot use up the live queries")
+	require.Less(t, w.aur.Count("search"), maxLivePerDay, "two users cannot use up the daily limit")
 	before := w.aur.Count("search")
-	_, err := ask(dial(t, bob, w.d), wire.OpSearch, live(-1))
+	_, err := ask(dial(t, bob, w.d), wire.OpSearch, liveSearch(-1))
 	require.NoError(t, err)
-	require.Equal(t, before+1, w.aur.Count("search"), "a third user's is asked")
+	require.Equal(t, before+1, w.aur.Count("search"), "the live search of a third user is sent to the AUR")
 }

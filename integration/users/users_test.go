@@ -1,5 +1,5 @@
-// Package users attacks the system-wide daemon as one of its users, and asks it as others. It
-// has a long form: see OMG_SOAK in CONTRIBUTING.md.
+// Package users tests that one user of the system-wide daemon cannot harm other users. Its tests attack the daemon as one user,
+// and send requests as other users. The attacks have a long form: see OMG_SOAK in CONTRIBUTING.md.
 package users
 
 import (
@@ -26,8 +26,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if words := strings.Fields(os.Getenv(helperVariable)); len(words) > 0 {
-		if err := help(words); err != nil {
+	if words := strings.Fields(os.Getenv(modeVariable)); len(words) > 0 {
+		if err := runMode(words); err != nil {
 			panic(err)
 		}
 		return
@@ -35,7 +35,8 @@ func TestMain(m *testing.M) {
 	harness.Main(m)
 }
 
-// The users: root, who administers; mallory, who attacks; and alice and bob.
+// The user IDs of the tests. root is an administrator, mallory attacks, alice and bob send requests. The second user in an
+// attack has the ID mallory + 1.
 const (
 	root    = 0
 	alice   = 41001
@@ -43,22 +44,22 @@ const (
 	mallory = 41004
 )
 
-// packages is how many packages the daemon knows: enough for replies of some chunks.
+// packages is the number of packages in the daemon's databases. It is large enough for replies of several chunks.
 const packages = 5_000
 
-// patient are limits that no slow machine reaches.
-var patient = []string{"OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE_TIMEOUT=1h", "OMG_LIMITS_READ_TIMEOUT=1h", "OMG_LIMITS_USER_RATE=0", "OMG_AUR_ENABLED=false"}
+// unlimited sets limits that a slow machine does not reach, and disables the AUR.
+var unlimited = []string{"OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE_TIMEOUT=1h", "OMG_LIMITS_READ_TIMEOUT=1h", "OMG_LIMITS_USER_RATE=0", "OMG_AUR_ENABLED=false"}
 
-// serve starts a system-wide daemon with these variables.
+// serve starts a system-wide daemon with the settings in unlimited. The given environment variables override them.
 func serve(t *testing.T, variables ...string) *harness.Daemon {
 	t.Helper()
 	need.Root(t)
-	s := harness.New(t, harness.Generated(fixture.Options{Packages: packages, Installed: 100, Seed: 1}), harness.Env(append(patient, variables...)...))
+	s := harness.New(t, harness.Generated(fixture.Options{Packages: packages, Installed: 100, Seed: 1}), harness.Env(append(unlimited, variables...)...))
 	return s.Start("--system")
 }
 
-// as runs f on a thread that is another user for this time.
-func as(uid int, f func() error) error {
+// asUser calls the function fn on a thread that has the effective user ID uid during the call.
+func asUser(uid int, fn func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	keep := ^uintptr(0)
@@ -71,17 +72,17 @@ func as(uid int, f func() error) error {
 	if err := become(uid); err != nil {
 		return err
 	}
-	err := f()
+	err := fn()
 	if back := become(root); back != nil {
-		panic(back) // the thread must not be used by others
+		panic(back) // no other goroutine may run on a thread with another user ID
 	}
 	return err
 }
 
-// connect connects as a user.
+// connect connects to a socket as the user uid.
 func connect(uid int, socket string) (*net.UnixConn, error) {
 	var fd int
-	err := as(uid, func() (err error) {
+	err := asUser(uid, func() (err error) {
 		if fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err == nil {
 			err = unix.Connect(fd, &unix.SockaddrUnix{Name: socket})
 		}
@@ -99,7 +100,7 @@ func connect(uid int, socket string) (*net.UnixConn, error) {
 	return nc.(*net.UnixConn), nil
 }
 
-// dial is connect until the test ends.
+// dial connects to a daemon as the user uid. The connection is closed when the test ends.
 func dial(t *testing.T, uid int, d *harness.Daemon) *net.UnixConn {
 	t.Helper()
 	nc, err := connect(uid, d.Socket)
@@ -109,7 +110,7 @@ func dial(t *testing.T, uid int, d *harness.Daemon) *net.UnixConn {
 	return nc
 }
 
-// frame is the frame of a request.
+// frame returns the encoded frame of a request.
 func frame(id uint64, op string, request any) []byte {
 	b, err := wire.AppendRequest(nil, id, op, request)
 	if err != nil {
@@ -118,7 +119,7 @@ func frame(id uint64, op string, request any) []byte {
 	return b
 }
 
-// reply reads one frame.
+// reply reads and decodes one chunk of a reply.
 func reply(nc net.Conn) (wire.Reply, error) {
 	b, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 	if err != nil {
@@ -127,7 +128,8 @@ func reply(nc net.Conn) (wire.Reply, error) {
 	return wire.DecodeReply(b)
 }
 
-// ask sends a request and reads the whole reply. An error of the daemon is returned too.
+// ask sends a request, reads the whole reply and returns the number of its chunks. If the daemon replies with an error, ask
+// returns that error.
 func ask(nc net.Conn, op string, request any) (chunks int, err error) {
 	if _, err := nc.Write(frame(1, op, request)); err != nil {
 		return 0, err
@@ -146,7 +148,7 @@ func ask(nc net.Conn, op string, request any) (chunks int, err error) {
 	}
 }
 
-// metric returns a value of the daemon's metrics.
+// metric returns the value of one metric of the daemon.
 func metric(t *testing.T, d *harness.Daemon, name string) int {
 	t.Helper()
 	var r wire.MetricsResult
@@ -158,7 +160,7 @@ func metric(t *testing.T, d *harness.Daemon, name string) int {
 	return int(n)
 }
 
-// memory returns a value of a process's memory in MB: VmRSS or VmHWM.
+// memory returns how much memory a daemon uses (the field VmRSS of its /proc/PID/status) or has used at most (VmHWM), in MiB.
 func memory(t *testing.T, d *harness.Daemon, field string) int {
 	t.Helper()
 	for line := range strings.Lines(string(harness.Read(t, filepath.Join("/proc", fmt.Sprint(d.PID()), "status")))) {
@@ -171,9 +173,9 @@ func memory(t *testing.T, d *harness.Daemon, field string) int {
 	return 0
 }
 
-// refusal reports whether a connection was refused as one too many, after it has sent a
-// request without reading first.
-func refusal(nc net.Conn) (refused bool, err error) {
+// isRefused reports whether the daemon has refused a connection because of too many connections. Like many clients, it writes a
+// request before it reads.
+func isRefused(nc net.Conn) (refused bool, err error) {
 	if _, err := nc.Write(frame(1, wire.OpPing, nil)); err != nil {
 		return false, fmt.Errorf("the request could not be written: %w", err)
 	}
@@ -189,17 +191,17 @@ func refusal(nc net.Conn) (refused bool, err error) {
 	return false, nil
 }
 
-// TestConnections_OneUser: a user who opens as many connections as possible gets half of
-// them. A refused client can read why. Others and root still connect.
+// TestConnections_OneUser checks that a user who opens as many connections as possible gets half of the connections. Each
+// refused client can read the refusal. Another user and root can still connect.
 func TestConnections_OneUser(t *testing.T) {
-	const limit, reserve, tries = 128, 4, 200
+	const limit, reserve, attempts = 128, 4, 200
 	d := serve(t, fmt.Sprint("OMG_LIMITS_MAX_CONNECTIONS=", limit))
 	var open, refused int
-	for range tries {
+	for range attempts {
 		nc := dial(t, mallory, d)
-		no, err := refusal(nc)
+		denied, err := isRefused(nc)
 		require.NoError(t, err)
-		if !no {
+		if !denied {
 			open++
 			continue
 		}
@@ -207,51 +209,51 @@ func TestConnections_OneUser(t *testing.T) {
 		require.NoError(t, nc.Close())
 	}
 	require.Equal(t, (limit-reserve)/2, open)
-	require.Equal(t, tries-open, refused)
+	require.Equal(t, attempts-open, refused)
 	for range 20 {
-		no, err := refusal(dial(t, alice, d))
+		denied, err := isRefused(dial(t, alice, d))
 		require.NoError(t, err)
-		require.False(t, no, "another user is not refused")
+		require.False(t, denied, "another user is not refused")
 	}
 	require.Equal(t, open+20+1, metric(t, d, "omg_connections"), "root is not refused")
-	t.Logf("mallory: %d connections of %d, %d refusals, all read", open, tries, refused)
+	t.Logf("mallory: %d connections of %d, %d refusals, all read", open, attempts, refused)
 }
 
-// TestConnections_Reserve: root connects even if many users together take all.
+// TestConnections_Reserve checks that root can connect even if many users together use all connections that are not reserved.
 func TestConnections_Reserve(t *testing.T) {
 	d := serve(t, "OMG_LIMITS_MAX_CONNECTIONS=64")
 	open := 0
 	for uid := mallory; open < 62; uid++ {
 		require.Less(t, uid, mallory+64, "%d connections", open)
-		for no := false; !no; {
+		for denied := false; !denied; {
 			nc := dial(t, uid, d)
 			var err error
-			no, err = refusal(nc)
+			denied, err = isRefused(nc)
 			require.NoError(t, err)
-			if !no {
+			if !denied {
 				open++
 			} else {
 				require.NoError(t, nc.Close())
 			}
 		}
 	}
-	no, err := refusal(dial(t, alice, d))
+	denied, err := isRefused(dial(t, alice, d))
 	require.NoError(t, err)
-	require.True(t, no, "nothing is left for users")
+	require.True(t, denied, "no connection is left for users")
 	require.Positive(t, metric(t, d, "omg_connections"), "root is not refused")
 }
 
-// TestUnread_OneUser: replies that are not read hold up only further requests of the same
-// user, and only a few are in memory at the same time.
+// TestUnread_OneUser checks that unread replies of one user do not delay the requests of other users, and that the daemon starts
+// only a few of the unread replies.
 func TestUnread_OneUser(t *testing.T) {
 	d := serve(t, "OMG_LIMITS_MAX_UNSENT=2MiB")
 	before := memory(t, d, "VmRSS")
-	const tries = 300
+	const attempts = 300
 	var deaf []*net.UnixConn
-	for i := range tries {
+	for i := range attempts {
 		nc := dial(t, mallory, d)
 		require.NoError(t, nc.SetReadBuffer(4<<10))
-		_, err := nc.Write(frame(1, wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}, Limit: uint32(packages + i)})) // no two are equal
+		_, err := nc.Write(frame(1, wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}, Limit: uint32(packages + i)})) // the limit makes each search different
 		require.NoError(t, err)
 		deaf = append(deaf, nc)
 	}
@@ -260,18 +262,18 @@ func TestUnread_OneUser(t *testing.T) {
 	require.Greater(t, chunks, 3, "the reply is long")
 	_, err = ask(dial(t, root, d), wire.OpMetrics, nil)
 	require.NoError(t, err)
-	begun := 0
+	started := 0
 	for _, nc := range deaf {
 		if unread(t, nc) > 0 {
-			begun++
+			started++
 		}
 	}
-	require.Positive(t, begun)
-	require.LessOrEqual(t, begun, 40, "replies that are in memory")
-	t.Logf("mallory: %d replies begun of %d; memory %d MB before, %d MB at most", begun, tries, before, memory(t, d, "VmHWM"))
+	require.Positive(t, started)
+	require.LessOrEqual(t, started, 40, "replies that the daemon has started")
+	t.Logf("mallory: the daemon has started %d of %d replies; memory %d MB before, %d MB at most", started, attempts, before, memory(t, d, "VmHWM"))
 }
 
-// unread returns how many bytes have come and were not read.
+// unread returns the number of bytes that have arrived on a connection and were not read.
 func unread(t *testing.T, nc *net.UnixConn) (n int) {
 	t.Helper()
 	raw, err := nc.SyscallConn()
@@ -281,8 +283,8 @@ func unread(t *testing.T, nc *net.UnixConn) (n int) {
 	return n
 }
 
-// TestCost_RefusedRequestsCount: requests with an unknown operation, and those that cannot
-// be decoded, count as requests of their user, and of nobody else.
+// TestCost_RefusedRequestsCount checks that requests with an unknown operation and undecodable requests count against the rate
+// limit of their user, and not against that of another user.
 func TestCost_RefusedRequestsCount(t *testing.T) {
 	unknown := frame(1, "no-such-operation", nil)
 	for name, send := range map[string]func(*harness.Daemon){
@@ -317,7 +319,7 @@ func TestCost_RefusedRequestsCount(t *testing.T) {
 	}
 }
 
-// expensive is a search that takes long, a different one each time.
+// expensive returns a search that takes long, a different search for each i.
 func expensive(i int) *wire.SearchRequest {
 	r := &wire.SearchRequest{Regex: true, Limit: 1, NoAUR: true}
 	for n := range 21 {
@@ -326,9 +328,9 @@ func expensive(i int) *wire.SearchRequest {
 	return r
 }
 
-// TestTime_OneUser: two users with expensive requests get about the same time to compute,
-// however many connections one of them has. (By connections it would be a hundred times
-// as much.) A third user's short request is answered.
+// TestTime_OneUser checks that two users with expensive requests get about the same computing time, although one user has a
+// hundred connections and the other user has one. If the time were divided between connections, the first user would get a
+// hundred times as much. The short request of a third user is answered too.
 func TestTime_OneUser(t *testing.T) {
 	d := serve(t)
 	const attackers, requests = 100, 10
@@ -338,13 +340,13 @@ func TestTime_OneUser(t *testing.T) {
 		go func() {
 			for n := 0; ; n++ {
 				if _, err := ask(nc, wire.OpSearch, expensive(i*1000+n)); err != nil {
-					return // the test has ended
+					return // the connection was closed at the end of the test
 				}
 				ended.Add(1)
 			}
 		}()
 	}
-	harness.Await(t, func() bool { return ended.Load() > 2 }, "an attack")
+	harness.Await(t, func() bool { return ended.Load() > 2 }, "searches of the attacker")
 	nc := dial(t, alice, d)
 	before := ended.Load()
 	for n := range requests {
@@ -352,13 +354,13 @@ func TestTime_OneUser(t *testing.T) {
 		require.NoError(t, err)
 	}
 	all := ended.Load() - before
-	t.Logf("%d searches of %d connections of one user ended during %d of one connection of another", all, attackers, requests)
+	t.Logf("one user with %[2]d connections finished %[1]d searches, while another user with one connection finished %[3]d", all, attackers, requests)
 	require.LessOrEqual(t, all, int64(10*requests))
 	_, err := ask(dial(t, bob, d), wire.OpInfo, &wire.InfoRequest{Names: []string{"no-such-package"}})
 	require.NoError(t, err)
 }
 
-// endless is a search that ends because it takes too long.
+// endless returns a search that takes so long that the daemon stops it with an error.
 func endless(i int) *wire.SearchRequest {
 	r := &wire.SearchRequest{Regex: true, Limit: 1, NoAUR: true}
 	for n := range 100 {
@@ -367,8 +369,7 @@ func endless(i int) *wire.SearchRequest {
 	return r
 }
 
-// TestTime_LongRequests: long requests, which begin before anybody else asks, do not keep
-// others waiting until they end.
+// TestTime_LongRequests checks that short requests are answered before the end of long requests that started earlier.
 func TestTime_LongRequests(t *testing.T) {
 	d := serve(t)
 	var ended atomic.Int64
@@ -380,17 +381,16 @@ func TestTime_LongRequests(t *testing.T) {
 			ended.Add(1)
 		}()
 	}
-	harness.Await(t, func() bool { return metric(t, d, "omg_connections") > users }, "their connections")
+	harness.Await(t, func() bool { return metric(t, d, "omg_connections") > users }, "all connections")
 	nc := dial(t, alice, d)
 	for n := range 10 {
 		_, err := ask(nc, wire.OpInfo, &wire.InfoRequest{Names: []string{fmt.Sprint("core/none", n)}})
 		require.NoError(t, err)
 	}
-	require.Zero(t, ended.Load(), "long requests that have ended")
+	require.Zero(t, ended.Load(), "long requests that ended before the short requests")
 }
 
-// TestCache_IsNotShared: a user's request is not answered from what another one's has put
-// into a cache.
+// TestCache_IsNotShared checks that a request is not answered with a reply that was cached for another user.
 func TestCache_IsNotShared(t *testing.T) {
 	d := serve(t)
 	const hits = `omg_cache_hits_total{cache="search"}`
@@ -404,10 +404,10 @@ func TestCache_IsNotShared(t *testing.T) {
 	search(root)
 	require.Zero(t, metric(t, d, hits))
 	search(alice)
-	require.Equal(t, 1, metric(t, d, hits), "one's own entry is used")
+	require.Equal(t, 1, metric(t, d, hits), "the second request of the same user is answered from the cache")
 }
 
-// TestRoot_FollowsNoUser: root builds no index in a directory that a user controls.
+// TestRoot_FollowsNoUser checks that root builds no index in a directory that another user owns, and follows no link there.
 func TestRoot_FollowsNoUser(t *testing.T) {
 	need.Root(t)
 	s := harness.New(t)
