@@ -14,7 +14,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// generated returns an index of n generated packages, which is built once for all benchmarks, and search queries for it.
+// generated returns an index of n generated packages, and search queries for it. All benchmarks share one index for
+// each n.
 func generated(b *testing.B, n int) (*Set, []string) {
 	b.Helper()
 	type index struct {
@@ -44,8 +45,8 @@ func generated(b *testing.B, n int) (*Set, []string) {
 
 var indexes sync.Map
 
-// BenchmarkSearch runs a thousand different searches, each with one to a hundred hits, without a cache of results. It
-// reports the 50th and the 99th percentile of their times.
+// BenchmarkSearch runs a thousand different searches, which have between 1 and 100 hits each. Results are not cached.
+// It reports the 50th and the 99th percentile of the durations.
 func BenchmarkSearch(b *testing.B) {
 	for _, n := range []int{15_000, 120_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -79,7 +80,8 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
-// BenchmarkShortWord searches for words of one and two letters, which nearly every package contains.
+// BenchmarkShortWord searches for a word of one letter and for a word of two letters. Nearly every package contains
+// them.
 func BenchmarkShortWord(b *testing.B) {
 	for _, n := range []int{15_000, 120_000} {
 		for _, w := range []string{"e", "th"} {

@@ -15,8 +15,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// questions returns queries of every kind.
-var questions = sync.OnceValue(func() (all []*Query) {
+// allKinds returns queries of every kind: with words and expressions, for each field.
+var allKinds = sync.OnceValue(func() (all []*Query) {
 	for _, words := range [][]string{{"a"}, {"sh"}, {"shell"}, {"sh", "el"}, {"desc:shell"}, {"depends:glibc"}, {"repo:core"}, {"maint:me"}} {
 		for _, regex := range []bool{false, true} {
 			q, err := ParseQuery(&wire.SearchRequest{Words: words, Regex: regex, Sort: wire.SortName})
@@ -29,7 +29,8 @@ var questions = sync.OnceValue(func() (all []*Query) {
 	return all
 })
 
-// useAll opens an index and calls its methods, which must not crash. It returns the error of opening or of Check.
+// useAll opens an index and calls the methods of File and Set, which must not crash. It returns the error of OpenBytes,
+// Check or NewSet.
 func useAll(t testing.TB, data []byte) error {
 	t.Helper()
 	f, err := OpenBytes(data)
@@ -41,7 +42,7 @@ func useAll(t testing.TB, data []byte) error {
 	if err != nil {
 		return err
 	}
-	for _, q := range questions() {
+	for _, q := range allKinds() {
 		if r, err := s.Search(q, 0); err == nil {
 			_ = s.ReadAll(r.Hits, true, func(Hit, Record, Record) bool { return true })
 		}
@@ -58,8 +59,8 @@ func useAll(t testing.TB, data []byte) error {
 	return checked
 }
 
-// TestCheck_FlippedBits flips each bit of an index in turn. OpenBytes or Check must detect every flipped bit, except those
-// in the unused part of the header and in the padding between sections.
+// TestCheck_FlippedBits flips each bit of an index in turn. OpenBytes or Check must detect every flipped bit, except
+// those in the unused part of the header and in the padding between sections.
 func TestCheck_FlippedBits(t *testing.T) {
 	good := goldenIndex(t)
 	require.NoError(t, useAll(t, good))
@@ -93,22 +94,23 @@ func TestOpen_Truncated(t *testing.T) {
 	}
 }
 
-// FuzzDamaged changes some bytes of an index, and then corrects the checksums and the header as an attacker would.
+// FuzzDamaged changes bytes of an index, and then corrects the checksums and the header, like an attacker. The methods
+// must not crash.
 func FuzzDamaged(f *testing.F) {
 	good := goldenIndex(f)
 	f.Add(uint32(400), []byte{0xff, 0xff, 0xff, 0xff})
 	for at := uint32(headerSize); at < uint32(len(good)); at += 16 {
 		f.Add(at, []byte{0x80, 0xff})
 	}
-	f.Fuzz(func(t *testing.T, at uint32, with []byte) {
+	f.Fuzz(func(t *testing.T, offset uint32, replacement []byte) {
 		bad := bytes.Clone(good)
-		copy(bad[int(at)%len(bad):], with)
+		copy(bad[int(offset)%len(bad):], replacement)
 		repair(bad)
 		_ = useAll(t, bad)
 	})
 }
 
-// FuzzOpen opens arbitrary bytes.
+// FuzzOpen opens arbitrary bytes as an index. The methods must not crash.
 func FuzzOpen(f *testing.F) {
 	f.Add(goldenIndex(f))
 	f.Add([]byte(magic))
@@ -132,7 +134,7 @@ func repair(b []byte) {
 	binary.LittleEndian.PutUint32(b[28:], checksum(b[:28]))
 }
 
-// writeGolden writes the golden index to a temporary file.
+// writeGolden writes the index of goldenIndex to a temporary file, and returns its path.
 func writeGolden(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.omgidx")
@@ -143,11 +145,11 @@ func writeGolden(t *testing.T) string {
 func TestOpen_Refuses(t *testing.T) {
 	me := func(uid uint32) bool { return uid == uint32(os.Getuid()) }
 	for name, c := range map[string]struct {
-		break_ func(t *testing.T, path string)
+		damage func(t *testing.T, path string)
 		want   error
 	}{
-		"nothing there": {func(t *testing.T, p string) { require.NoError(t, os.Remove(p)) }, os.ErrNotExist},
-		"a directory":   {func(t *testing.T, p string) { require.NoError(t, os.Remove(p)); require.NoError(t, os.Mkdir(p, 0o755)) }, ErrNotIndex},
+		"missing":     {func(t *testing.T, p string) { require.NoError(t, os.Remove(p)) }, os.ErrNotExist},
+		"a directory": {func(t *testing.T, p string) { require.NoError(t, os.Remove(p)); require.NoError(t, os.Mkdir(p, 0o755)) }, ErrNotIndex},
 		"a FIFO": {func(t *testing.T, p string) {
 			require.NoError(t, os.Remove(p))
 			require.NoError(t, syscall.Mkfifo(p, 0o644))
@@ -172,7 +174,7 @@ func TestOpen_Refuses(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, f.Check())
 			require.NoError(t, f.Close())
-			c.break_(t, path)
+			c.damage(t, path)
 			_, err = Open(path, me)
 			require.ErrorIs(t, err, c.want)
 			require.ErrorContains(t, err, path)
@@ -184,7 +186,8 @@ func TestOpen_Refuses(t *testing.T) {
 	})
 }
 
-// TestFile_TruncatedWhileMapped checks that reading a mapped file that was truncated returns an error and does not crash.
+// TestFile_TruncatedWhileMapped checks that reading a mapped file that was truncated returns an error and does not
+// crash.
 func TestFile_TruncatedWhileMapped(t *testing.T) {
 	path := writeGolden(t)
 	f, err := Open(path, nil)

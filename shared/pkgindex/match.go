@@ -9,18 +9,18 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// matcher decides whether the docs of one file match a query, and in which tier.
+// matcher decides whether the packages of one index file match a query, and how well: see Tier.
 type matcher struct {
 	file  *setFile
 	terms []matchTerm
 }
 
-// matchTerm is a term of a query with one file's lists of docs for the term.
+// matchTerm is a term of a query, with lists of the packages in one index file that match the term.
 type matchTerm struct {
 	*term
-	// exact holds the docs that provide exactly the word.
+	// exact lists the packages that provide a name equal to the word.
 	exact []uint32
-	// values holds the docs in which the word is a complete value of the term's field.
+	// values lists the packages in which a value of the term's field equals the word.
 	values posting
 }
 
@@ -53,8 +53,8 @@ func newMatcher(f *setFile, q *Query) (*matcher, error) {
 	return m, nil
 }
 
-// tier reports whether a doc matches every term of the query, and returns the worst tier of these matches. Every doc
-// matches a query without terms, which only lists repositories.
+// tier reports whether a package matches every term of the query, and returns the worst tier of these matches. A query
+// without terms matches every package: it lists whole repositories.
 func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 	text, err := m.file.docText(doc)
 	if err != nil {
@@ -64,13 +64,13 @@ func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 		t := &m.terms[i]
 		var tier Tier
 		switch {
-		case t.expr != nil && t.text():
+		case t.expr != nil && t.searchesText():
 			tier, ok, err = m.exprTier(t, doc, text)
 		case t.expr != nil:
 			tier = TierDesc
 			ok, err = m.exprValue(t, doc)
-		case !t.text():
-			// The candidates were taken from the list of docs with exactly this value, so the doc matches.
+		case !t.searchesText():
+			// All candidates come from t.values, which lists only packages with this value. So the package matches.
 			tier, ok = TierDesc, true
 		default:
 			tier, ok = t.textTier(doc, text)
@@ -83,8 +83,9 @@ func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 	return worst, true, nil
 }
 
-// textTier searches a doc's text for the word. The text consists of the name, provides, groups and description, separated
-// by NULs, so the position of the first occurrence shows which field contains the word.
+// textTier searches a package's text for the word. The text consists of the name, the provided names, the groups and
+// the description, separated by NUL bytes. The position of the first occurrence therefore shows which field contains
+// the word.
 func (t *matchTerm) textTier(doc uint32, text docText) (Tier, bool) {
 	switch t.field {
 	case fieldName:
@@ -131,8 +132,8 @@ func (t *matchTerm) provided(doc uint32) bool {
 	return ok
 }
 
-// exprTier matches a doc's text against a regular expression. As in pacman, a name also matches if it contains the
-// expression as plain text.
+// exprTier matches a package's text against a regular expression. A package also matches if its name contains the
+// expression itself as plain text, as in pacman.
 func (m *matcher) exprTier(t *matchTerm, doc uint32, text docText) (Tier, bool, error) {
 	if t.field == fieldAny || t.field == fieldName {
 		if at := t.expr.FindIndex(text.name); at != nil {
@@ -164,15 +165,15 @@ func (m *matcher) exprTier(t *matchTerm, doc uint32, text docText) (Tier, bool, 
 	return 0, false, nil
 }
 
-// exprValues matches an expression against NUL-terminated values. The parameter whole is the tier if the match is an
-// entire value.
-func (t *matchTerm) exprValues(values []byte, whole Tier) (tier Tier, ok bool) {
+// exprValues matches an expression against NUL-terminated values. If the expression matches an entire value, the tier is
+// wholeTier.
+func (t *matchTerm) exprValues(values []byte, wholeTier Tier) (tier Tier, ok bool) {
 	eachValue(values, func(v []byte) {
 		at := t.expr.FindIndex(v)
 		switch {
 		case at == nil:
 		case at[0] == 0 && at[1] == len(v):
-			tier, ok = whole, true
+			tier, ok = wholeTier, true
 		case !ok:
 			tier, ok = TierOther, true
 		}
@@ -180,7 +181,7 @@ func (t *matchTerm) exprValues(values []byte, whole Tier) (tier Tier, ok bool) {
 	return tier, ok
 }
 
-// spanTier returns the tier of a match in a name. The match begins at the offset start and ends before the offset end.
+// spanTier returns the tier of an expression that matches name[start:end].
 func spanTier(name []byte, start, end int) Tier {
 	switch {
 	case start == 0 && end == len(name):
@@ -194,8 +195,8 @@ func spanTier(name []byte, start, end int) Tier {
 	}
 }
 
-// exprValue reports whether an expression matches a dependency, maintainer or keyword of a doc. These values are only in
-// the doc's record, not in the searchable text.
+// exprValue reports whether an expression matches a dependency, maintainer or keyword of a package. It decodes the
+// package's record, because the searchable text does not contain these values.
 func (m *matcher) exprValue(t *matchTerm, doc uint32) (bool, error) {
 	summary, details, err := m.file.record(doc, true)
 	if err != nil {

@@ -10,36 +10,37 @@ import (
 
 // Query is a parsed search.
 type Query struct {
-	terms []term
-	repos []string // the repositories to search; empty for all
-	noAUR bool     // do not search the AUR
-	aur   bool     // search only the AUR
-	sort  string
+	terms   []term
+	repos   []string // the repositories to search; if empty, the query searches all repositories
+	noAUR   bool     // the AUR is not searched
+	onlyAUR bool     // only the AUR is searched
+	sort    string
 
-	// Pause is called again and again during a search; an error ends it. It may be nil.
+	// Pause, if not nil, is called regularly during a search. If Pause returns an error, the search ends with that
+	// error.
 	Pause func() error
 }
 
-// field is the field that a term searches.
+// field is a field of a package, such as the name or the description. A term of a query searches one field.
 type field byte
 
 const (
-	fieldAny field = iota
+	fieldAny field = iota // the name, the description, the provided names and the groups
 
-	// In these fields, the text must contain the word.
+	// A term that searches one of these fields matches if the field contains the term's word.
 	fieldName
 	fieldDesc
 	fieldProvides
 	fieldGroup
 
-	// In these fields, a value must equal the word.
+	// A term that searches one of these fields matches if a value of the field equals the word.
 	fieldDepends
 	fieldMaint
 	fieldKeyword
 )
 
-// fieldNames maps a word's prefix to the field that the word searches. The prefix repo: is not here, because it restricts
-// the repositories of the query.
+// fieldNames maps a word's prefix to the field that the word searches. The prefix repo: is not here, because it
+// restricts the repositories of the query.
 var fieldNames = map[string]field{
 	"name":     fieldName,
 	"desc":     fieldDesc,
@@ -53,16 +54,17 @@ var fieldNames = map[string]field{
 // term is one word of a query.
 type term struct {
 	field field
-	word  []byte        // the word as typed, without its prefix and folded; for an expression, the expression's text
-	expr  *posixre.Expr // nil for a plain word
-	raw   string        // the word or expression as typed, without its prefix
+	word  []byte        // raw in the case-folded form
+	expr  *posixre.Expr // the compiled expression; nil if the term is a plain word
+	raw   string        // the word or the expression as the user typed it, without its prefix
 }
 
-// text reports whether a term searches for its word in text, and not among complete values.
-func (t *term) text() bool { return t.field <= fieldGroup }
+// searchesText reports whether a term searches for its word within a text. Otherwise the term must equal a complete
+// value.
+func (t *term) searchesText() bool { return t.field <= fieldGroup }
 
-// The maximum numbers of words and of regular expressions in a query. Fewer expressions than words are allowed, because
-// each expression may have to be matched against every package.
+// The maximum numbers of words and of regular expressions in a query. The limit for expressions is lower, because it
+// may be necessary to match each expression against every package.
 const (
 	maxWords       = 10_000
 	maxExpressions = 100
@@ -70,7 +72,7 @@ const (
 
 // ParseQuery parses the words of a request. Its error wraps ErrQuery.
 func ParseQuery(r *wire.SearchRequest) (*Query, error) {
-	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, aur: r.OnlyAUR, sort: r.Sort}
+	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, onlyAUR: r.OnlyAUR, sort: r.Sort}
 	if r.Sort != "" && !slices.Contains(sorts, r.Sort) {
 		last := len(sorts) - 1
 		return nil, invalidQuery("cannot sort by %q: use %s or %s", r.Sort, strings.Join(sorts[:last], ", "), sorts[last])
@@ -105,15 +107,16 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 		}
 		q.terms = append(q.terms, t)
 	}
-	if len(q.terms) == 0 && len(q.repos) == 0 && !q.aur {
+	if len(q.terms) == 0 && len(q.repos) == 0 && !q.onlyAUR {
 		return nil, invalidQuery("no words to search for")
 	}
 	return q, nil
 }
 
-// Unknown returns the first repository of a query that the set does not have, or an empty string if it has all of them.
+// Unknown returns the first repository of a query that the set does not have. If the set has all of them, it returns an
+// empty string.
 func (s *Set) Unknown(q *Query) string {
-	if q.aur {
+	if q.onlyAUR {
 		return ""
 	}
 	for _, repo := range q.repos {
@@ -124,18 +127,18 @@ func (s *Set) Unknown(q *Query) string {
 	return ""
 }
 
-// HasRepo reports whether the set has a source of this name, even if the source has no packages.
+// HasRepo reports whether the set has a source with the given name. The source may have no packages.
 func (s *Set) HasRepo(name string) bool {
-	return slices.ContainsFunc(s.parts, func(p sourceRange) bool { return p.called(name) })
+	return slices.ContainsFunc(s.parts, func(p sourceRange) bool { return p.hasName(name) })
 }
 
-// Expressions returns a POSIX extended regular expression for each word of the query. If a package matches the query,
-// each expression matches, ignoring case, the package's name, its description, a provided name or a group. The bool is
-// false if the query has no words, or if a word searches other fields.
+// Expressions converts the query into POSIX extended regular expressions, one for each word. In every package that
+// matches the query, each expression matches, ignoring case, the name, the description, a provided name or a group. The
+// bool is false if there are no such expressions: the query has no words, or a word searches another field.
 func (q *Query) Expressions() ([]string, bool) {
 	list := make([]string, len(q.terms))
 	for i, t := range q.terms {
-		if !t.text() {
+		if !t.searchesText() {
 			return nil, false
 		}
 		if list[i] = t.raw; t.expr == nil {

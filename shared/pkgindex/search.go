@@ -13,14 +13,14 @@ import (
 // Result is the result of a search.
 type Result struct {
 	Hits  []Hit
-	Total int // the number of hits without a limit
+	Total int // the number of all matching packages, including those beyond the limit
 }
 
-// maxGrams is how many three-byte substrings of a word are used, at most, to find the packages that may contain the word.
-// The text of each such package is searched for the word afterwards.
+// maxGrams is the maximum number of three-byte substrings of a word that are looked up in the index. The lookups find
+// the packages that may contain the word. The texts of these packages are then searched for the whole word.
 const maxGrams = 64
 
-// scratch is memory that searches reuse.
+// scratch contains buffers. A search takes them from a pool and puts them back at its end.
 type scratch struct {
 	set          []uint32
 	lists        []posting
@@ -30,7 +30,7 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// Search runs a query and returns the best hits, at most limit, or all if limit is 0.
+// Search runs a query. It returns at most limit hits, the best first. If limit is 0, it returns all hits.
 func (s *Set) Search(q *Query, limit int) (r Result, err error) {
 	if limit <= 0 {
 		limit = math.MaxInt
@@ -45,7 +45,7 @@ func (s *Set) Search(q *Query, limit int) (r Result, err error) {
 			}
 		}
 		r.Total = len(sc.keys)
-		sc.order(len(s.parts))
+		sc.sortKeys(len(s.parts))
 		r.Hits = make([]Hit, 0, min(limit, r.Total))
 		if by := q.sort; by == wire.SortName || by == wire.SortRepo {
 			r.Hits, err = s.sortByName(appendHits(r.Hits, sc.sorted), by == wire.SortRepo)
@@ -62,8 +62,8 @@ func (s *Set) Search(q *Query, limit int) (r Result, err error) {
 	return r, err
 }
 
-// hitKey encodes a hit as a number for sorting: a hit with a smaller number comes earlier in the result. Hits are sorted
-// by tier, then with installed packages first, then by the rank of the repository, then by doc.
+// hitKey encodes a hit as a sort key: hits with smaller keys come first in the result. Hits are sorted by tier. Within
+// a tier, installed packages come first, and then hits are sorted by the rank of their repository and by doc.
 func hitKey(t Tier, installed bool, rank uint16, doc uint32) uint64 {
 	k := uint64(t)<<60 | uint64(rank)<<32 | uint64(doc)
 	if !installed {
@@ -79,9 +79,10 @@ func appendHits(hits []Hit, keys []uint64) []Hit {
 	return hits
 }
 
-// order stores the elements of keys in the slice sorted, in ascending order. Keys that differ only in the doc are already
-// in ascending order, so a stable counting sort by the upper bits is enough: one pass to count, and one to place.
-func (sc *scratch) order(parts int) {
+// sortKeys copies sc.keys to sc.sorted in ascending order. Keys with equal upper bits are already in ascending order of
+// their docs. Therefore a stable counting sort by the upper bits is enough: the first pass counts the keys, the second
+// places them.
+func (sc *scratch) sortKeys(parts int) {
 	bucket := func(k uint64) int { return int(k>>59)*parts + int(k>>32&0xffff) }
 	buckets := int(numTiers) * 2 * parts
 	sc.counts = slices.Grow(sc.counts[:0], buckets)[:buckets]
@@ -89,12 +90,12 @@ func (sc *scratch) order(parts int) {
 	for _, k := range sc.keys {
 		sc.counts[bucket(k)]++
 	}
-	at := 0
+	total := 0
 	for i, n := range sc.counts {
-		sc.counts[i] = at
-		at += n
+		sc.counts[i] = total
+		total += n
 	}
-	sc.sorted = slices.Grow(sc.sorted[:0], at)[:at]
+	sc.sorted = slices.Grow(sc.sorted[:0], total)[:total]
 	for _, k := range sc.keys {
 		b := bucket(k)
 		sc.sorted[sc.counts[b]] = k
@@ -120,11 +121,11 @@ func (s *Set) sortByName(hits []Hit, byRepo bool) ([]Hit, error) {
 	return hits, nil
 }
 
-// searchFile appends the keys of one file's matches to sc.keys.
+// searchFile searches one file, and appends the keys of the hits to sc.keys.
 func (s *Set) searchFile(i int, q *Query, sc *scratch) error {
 	f := &s.files[i]
-	if !slices.ContainsFunc(f.parts, q.searches) {
-		return nil // do not even read a file that the query does not need: it takes time, and the file may be damaged
+	if !slices.ContainsFunc(f.parts, q.includes) {
+		return nil // the query does not need this file: reading it would take time, and it may be damaged
 	}
 	m, err := newMatcher(f, q)
 	if err != nil {
@@ -150,16 +151,16 @@ func (s *Set) searchFile(i int, q *Query, sc *scratch) error {
 	return s.addDocs(f, q, sc, docs, m.tier)
 }
 
-// searches reports whether the query searches a source.
-func (q *Query) searches(p *sourceRange) bool {
-	if q.aur {
+// includes reports whether the query searches the given source.
+func (q *Query) includes(p *sourceRange) bool {
+	if q.onlyAUR {
 		return p.kind == KindAUR
 	}
-	return !p.noSearch && !(q.noAUR && p.kind == KindAUR) && (len(q.repos) == 0 || slices.ContainsFunc(q.repos, p.called))
+	return !p.noSearch && !(q.noAUR && p.kind == KindAUR) && (len(q.repos) == 0 || slices.ContainsFunc(q.repos, p.hasName))
 }
 
-// pauseEvery returns the number of packages between two calls of the query's Pause. Comparing the texts of so many packages
-// takes some microseconds for words, and can take much longer for expressions.
+// pauseEvery returns how many packages are compared between two calls of Pause. For words, the comparison of 256
+// packages takes only microseconds. For expressions it can take much longer, so Pause is called after fewer packages.
 func (q *Query) pauseEvery() int {
 	expressions := 0
 	for i := range q.terms {
@@ -173,14 +174,15 @@ func (q *Query) pauseEvery() int {
 	return max(1, 16/expressions)
 }
 
-// addDocs appends hits to sc.keys: those of the ascending slice docs that are in a source that the query searches, and
-// that match. The function tier returns the tier of a doc, and whether the doc matches.
+// addDocs checks the packages in the slice docs, which is in ascending order. It appends the keys of matching packages
+// to sc.keys, but only for sources that the query searches. The function tier returns the tier of a package, and
+// reports whether the package matches.
 func (s *Set) addDocs(f *setFile, q *Query, sc *scratch, docs []uint32, tier func(uint32) (Tier, bool, error)) error {
 	every := q.pauseEvery()
 	for _, p := range f.parts {
 		from, _ := slices.BinarySearch(docs, p.first)
 		to, _ := slices.BinarySearch(docs, p.end)
-		if !q.searches(p) {
+		if !q.includes(p) {
 			continue
 		}
 		for i, d := range docs[from:to] {
@@ -201,8 +203,8 @@ func (s *Set) addDocs(f *setFile, q *Query, sc *scratch, docs []uint32, tier fun
 	return nil
 }
 
-// shortWord runs a query that consists of one plain word of one or two bytes. It reads the word's list of docs for each
-// tier, and no text. It reports whether the query is of this kind.
+// shortWord runs a query that consists of one plain word of one or two bytes. For such a word, the index has a list of
+// the matching packages in each tier, so no text has to be searched. If the query is of another kind, ok is false.
 func (m *matcher) shortWord(sc *scratch) (tiers [numTiers][]uint32, ok bool, err error) {
 	if len(m.terms) != 1 {
 		return tiers, false, nil
@@ -231,17 +233,17 @@ func (m *matcher) shortWord(sc *scratch) (tiers [numTiers][]uint32, ok bool, err
 	return tiers, true, nil
 }
 
-// candidates returns docs that include all matches. If the lists of the index exclude no docs, the result all is true
-// instead.
+// candidates returns a superset of the matching packages, which it finds by the lists of the index. If the lists do not
+// exclude any package, it returns all = true and no docs.
 func (m *matcher) candidates(sc *scratch) (docs []uint32, all bool, err error) {
 	sc.lists = sc.lists[:0]
 	var unions [][]uint32
 	for i := range m.terms {
 		t := &m.terms[i]
 		switch {
-		case !t.text() && t.expr == nil:
+		case !t.searchesText() && t.expr == nil:
 			sc.lists = append(sc.lists, t.values)
-		case !t.text():
+		case !t.searchesText():
 		case t.expr != nil:
 			u, narrow, err := m.exprCandidates(t, sc)
 			if err != nil {
@@ -270,8 +272,8 @@ func (m *matcher) candidates(sc *scratch) (docs []uint32, all bool, err error) {
 	return docs, false, err
 }
 
-// addGrams appends the lists of a word's three-byte substrings to sc.lists. For a word of fewer than three bytes, it
-// appends nothing.
+// addGrams looks up the three-byte substrings of a word, and appends their lists of packages to sc.lists. If the word
+// has fewer than three bytes, it appends nothing.
 func (m *matcher) addGrams(word []byte, sc *scratch) error {
 	n := len(word) - 2
 	step := 1 + (n-1)/maxGrams
@@ -285,9 +287,9 @@ func (m *matcher) addGrams(word []byte, sc *scratch) error {
 	return nil
 }
 
-// intersectLists intersects sc.lists, starting with the shortest, and returns the docs. It skips a list if reading the
-// list would take longer than checking the text of all docs found so far: checking one doc takes about as long as reading
-// twenty entries of a list.
+// intersectLists returns the packages that are in all sc.lists. It starts with the shortest list. It skips a list if
+// reading it would take longer than searching the texts of the remaining packages, which happens later anyway:
+// searching one text takes about as long as reading twenty entries of a list.
 func (m *matcher) intersectLists(sc *scratch) ([]uint32, error) {
 	if len(sc.lists) == 0 {
 		return nil, nil
@@ -306,9 +308,9 @@ func (m *matcher) intersectLists(sc *scratch) ([]uint32, error) {
 	return set, err
 }
 
-// exprCandidates returns docs that include all matches of an expression: docs with all literals that the expression
-// requires, and docs that contain the expression as plain text, because a name with that text matches too. If the
-// literals exclude no docs, narrow is false.
+// exprCandidates returns a superset of the packages that match an expression. It consists of the packages with all
+// literals that the expression requires, and of the packages that contain the expression as plain text: see exprTier.
+// If the literals do not exclude any package, narrow is false.
 func (m *matcher) exprCandidates(t *matchTerm, sc *scratch) (docs []uint32, narrow bool, err error) {
 	saved := sc.lists
 	sc.lists = nil
@@ -339,14 +341,14 @@ func (m *matcher) exprCandidates(t *matchTerm, sc *scratch) (docs []uint32, narr
 	return unionSorted(docs, plain), true, err
 }
 
-// shortCandidates returns the docs that contain the rarest plain word of a query whose plain words all have fewer than
-// three bytes. If the query has no such word, the result all is true instead.
+// shortCandidates returns the packages that contain the rarest plain word of a query. All plain words of the query have
+// fewer than three bytes. If the query has no plain word, shortCandidates returns all = true and no docs.
 func (m *matcher) shortCandidates(sc *scratch) (docs []uint32, all bool, err error) {
 	var best []posting
 	count := uint64(math.MaxUint64)
 	for i := range m.terms {
 		t := &m.terms[i]
-		if t.expr != nil || !t.text() || len(t.word) == 0 {
+		if t.expr != nil || !t.searchesText() || len(t.word) == 0 {
 			continue
 		}
 		var lists []posting

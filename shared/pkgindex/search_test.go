@@ -11,21 +11,21 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// tinyPackages returns packages whose texts have few different letters, so that most short words occur everywhere: in
-// names, at the start of a part of a name, in provides and in groups.
+// tinyPackages returns packages whose texts consist of a few letters only. Therefore most short words occur in every
+// field, and both at the start and in the middle of names.
 func tinyPackages(seed uint64, n int) []wire.Package {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	word := func(most int) string {
+	word := func(maxLetters int) string {
 		const alphabet = "aabbcC-é"
 		var s strings.Builder
-		for range 1 + rng.IntN(most) {
+		for range 1 + rng.IntN(maxLetters) {
 			s.WriteString(string([]rune(alphabet)[rng.IntN(8)]))
 		}
 		return s.String()
 	}
-	list := func(most, letters int) (out []string) {
-		for range rng.IntN(most + 1) {
-			out = append(out, word(letters))
+	list := func(maxWords, maxLetters int) (out []string) {
+		for range rng.IntN(maxWords + 1) {
+			out = append(out, word(maxLetters))
 		}
 		return out
 	}
@@ -50,7 +50,7 @@ func tinyPackages(seed uint64, n int) []wire.Package {
 	return packages
 }
 
-// build builds an index of packages in memory, in the order of repos.
+// build builds an index of the given packages in memory. repos are the sources of the index, in order.
 func build(t testing.TB, packages []wire.Package, repos ...string) *File {
 	t.Helper()
 	b := NewBuilder("test", 1)
@@ -74,7 +74,7 @@ func build(t testing.TB, packages []wire.Package, repos ...string) *File {
 	return f
 }
 
-// names returns the hits as repository/name.
+// names returns the packages of the hits as strings of the form repository/name.
 func names(t testing.TB, s *Set, hits []Hit) []string {
 	t.Helper()
 	out := []string{}

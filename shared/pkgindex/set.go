@@ -11,33 +11,34 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// SetOptions selects which packages a Set shows, and how it sorts them.
+// SetOptions selects the sources that a Set shows, and their order.
 type SetOptions struct {
 	// Repos lists the repositories to show, in order. If it is nil, the set shows all repositories in the order of the
 	// files. The AUR always comes last.
 	Repos []string
-	// NoSearch lists the repositories in which packages are found by name, but not by a search: those whose Usage in
-	// pacman.conf lacks Search.
+	// NoSearch lists the repositories whose Usage in pacman.conf lacks Search. Their packages are found by name, but
+	// not by a search.
 	NoSearch []string
-	// Installed lists the names of installed packages, which a search sorts first among equally good matches.
+	// Installed lists the names of the installed packages. Among equally good matches, a search returns installed
+	// packages first.
 	Installed []string
-	// AURTaken means that a repository has the same name as the AUR. The name then means this repository, even if the
-	// set does not show it.
+	// AURTaken means that a repository is called aur, like the AUR. In requests, the name aur then means this
+	// repository, even if the set does not show the repository.
 	AURTaken bool
 }
 
 // Set combines one or more indexes. The caller must close their files.
 type Set struct {
 	files    []setFile
-	parts    []sourceRange // by rank
+	parts    []sourceRange // the shown sources in order; the index of a source is its rank
 	aurTaken bool
 }
 
-// setFile is a file of a set, with what the set knows about the file's docs.
+// setFile is an index file of a set, with the sources that the set shows and the installed packages.
 type setFile struct {
 	*File
-	parts     []*sourceRange // the sources that the set shows, in the order of their docs
-	installed bitset         // the docs of installed packages
+	parts     []*sourceRange // the shown sources of the file, in the order of their docs
+	installed bitset         // the docs whose packages are installed
 }
 
 // sourceRange is one source of a file that a set shows.
@@ -46,22 +47,23 @@ type sourceRange struct {
 	rank     uint16
 	name     string
 	kind     Kind
-	first    uint32
-	end      uint32
+	first    uint32 // the first doc of the source
+	end      uint32 // the last doc of the source plus 1
 	noSearch bool
-	unnamed  bool // the name means another source, see SetOptions.AURTaken
+	unnamed  bool // the source is the AUR, and its name means a repository: see SetOptions.AURTaken
 }
 
-// called reports whether a user who types this name means this source.
-func (p *sourceRange) called(name string) bool { return p.name == name && !p.unnamed }
+// hasName reports whether a name in a request means this source.
+func (p *sourceRange) hasName(name string) bool { return p.name == name && !p.unnamed }
 
-// Hit is a package that a Set found. It is small, because a server keeps all hits of a search until they are sent.
+// Hit identifies a package that a Set has found. It is small, because a server keeps all hits of a search until it has
+// sent them.
 type Hit struct {
 	rank uint16 // the rank of the source that contains the package
 	doc  uint32
 }
 
-// fileOf returns the file that contains the package of a hit.
+// fileOf returns the index file that contains a hit.
 func (s *Set) fileOf(h Hit) *setFile { return &s.files[s.parts[h.rank].file] }
 
 // NewSet combines files. If two files have the same source, the set shows the source of the first file.
@@ -104,8 +106,9 @@ func NewSet(files []*File, v SetOptions) (*Set, error) {
 	return s, guard(func() error { return s.markInstalled(v.Installed) })
 }
 
-// markInstalled marks the packages with the given names in each file. It sorts names and walks through them and the
-// file's names together: a binary search in several files for each name would take as long as starting a process.
+// markInstalled marks the packages with the given names as installed, in each file. It sorts the names and then passes
+// once through the sorted names of each file. A binary search for each name in each file would take much longer: about
+// as long as the start of a process.
 func (s *Set) markInstalled(names []string) error {
 	type installed struct{ folded, name string }
 	sorted := make([]installed, len(names))
@@ -114,11 +117,11 @@ func (s *Set) markInstalled(names []string) error {
 	}
 	slices.SortFunc(sorted, func(a, b installed) int { return strings.Compare(a.folded, b.folded) })
 	for i := range s.files {
-		f, at := &s.files[i], 0
+		f, position := &s.files[i], 0
 		for _, p := range sorted {
 			var err error
-			if at, err = f.lowerBoundAfter(at, p.folded); err == nil {
-				err = f.named(at, p.folded, p.name, func(doc uint32, _ *sourceRange) { f.installed.set(doc) })
+			if position, err = f.lowerBoundAfter(position, p.folded); err == nil {
+				err = f.eachNamed(position, p.folded, p.name, func(doc uint32, _ *sourceRange) { f.installed.set(doc) })
 			}
 			if err != nil {
 				return err
@@ -128,11 +131,12 @@ func (s *Set) markInstalled(names []string) error {
 	return nil
 }
 
-// named calls the function each for the docs with exactly this name. folded is the folded name, and at is the first
-// position in the order of names whose name is not less than folded.
-func (f *setFile) named(at int, folded, name string, each func(doc uint32, p *sourceRange)) error {
-	for ; at < int(f.docs); at++ {
-		doc := f.nameDoc(at)
+// eachNamed calls the function visit for each package with exactly the given name. folded is the case-folded name. The
+// search begins at a position in the file's list of sorted names: the first position whose name is not less than
+// folded.
+func (f *setFile) eachNamed(position int, folded, name string, visit func(doc uint32, p *sourceRange)) error {
+	for ; position < int(f.docs); position++ {
+		doc := f.nameDoc(position)
 		t, err := f.docText(doc)
 		if err != nil {
 			return err
@@ -140,7 +144,7 @@ func (f *setFile) named(at int, folded, name string, each func(doc uint32, p *so
 		if string(t.name) != folded {
 			return nil
 		}
-		p := f.partOf(doc)
+		p := f.sourceOf(doc)
 		if p == nil {
 			continue
 		}
@@ -149,7 +153,7 @@ func (f *setFile) named(at int, folded, name string, each func(doc uint32, p *so
 			return err
 		}
 		if real, ok := stringAt(summary.Bytes, 1); ok && string(real) == name {
-			each(doc, p)
+			visit(doc, p)
 		}
 	}
 	return nil
@@ -166,14 +170,14 @@ func compareBool(a, b bool) int {
 	}
 }
 
-// bitset is a set of docs.
+// bitset is a set of docs, one bit for each doc.
 type bitset []uint64
 
 func (b bitset) set(doc uint32)      { b[doc/64] |= 1 << (doc % 64) }
 func (b bitset) has(doc uint32) bool { return b[doc/64]&(1<<(doc%64)) != 0 }
 
-// partOf returns the source of a doc, or nil if the set does not show the source.
-func (f *setFile) partOf(doc uint32) *sourceRange {
+// sourceOf returns the source of a doc, or nil if the set does not show that source.
+func (f *setFile) sourceOf(doc uint32) *sourceRange {
 	for _, p := range f.parts {
 		if doc < p.end {
 			if doc >= p.first {
@@ -185,7 +189,7 @@ func (f *setFile) partOf(doc uint32) *sourceRange {
 	return nil
 }
 
-// Repos returns the names of the set's sources in order.
+// Repos returns the names of all sources of the set, in order. The AUR is the last.
 func (s *Set) Repos() []string {
 	names := make([]string, len(s.parts))
 	for i, p := range s.parts {
@@ -194,7 +198,7 @@ func (s *Set) Repos() []string {
 	return names
 }
 
-// Packages returns the number of packages that the set shows.
+// Packages returns the number of packages in all sources of the set.
 func (s *Set) Packages() int {
 	n := 0
 	for _, p := range s.parts {
@@ -203,7 +207,7 @@ func (s *Set) Packages() int {
 	return n
 }
 
-// RepoPackages returns the number of packages that the set shows of all repositories, without the AUR.
+// RepoPackages returns the number of packages in all repositories of the set. It does not count packages of the AUR.
 func (s *Set) RepoPackages() int {
 	n := 0
 	for _, p := range s.parts {
@@ -214,7 +218,7 @@ func (s *Set) RepoPackages() int {
 	return n
 }
 
-// PackagesOf returns the number of packages of one repository, and whether the set has the repository.
+// PackagesOf returns the number of packages in one repository, and reports whether the set has that repository.
 func (s *Set) PackagesOf(repo string) (int, bool) {
 	for _, p := range s.parts {
 		if p.name == repo && p.kind == KindRepo {
@@ -224,27 +228,27 @@ func (s *Set) PackagesOf(repo string) (int, bool) {
 	return 0, false
 }
 
-// Read calls the function f with the summary and the details of a package. The records are parts of the mapped file, so f
-// must copy what it keeps. If withDetails is false, the details are empty.
-func (s *Set) Read(h Hit, withDetails bool, f func(summary, details Record)) error {
+// Read calls the function use with the summary and the details of a package. The records are parts of the mapped file:
+// use must copy the bytes that it needs later. If withDetails is false, the details are empty.
+func (s *Set) Read(h Hit, withDetails bool, use func(summary, details Record)) error {
 	return guard(func() error {
 		summary, details, err := s.fileOf(h).record(h.doc, withDetails)
 		if err == nil {
-			f(summary, details)
+			use(summary, details)
 		}
 		return err
 	})
 }
 
-// ReadAll calls the function f for each hit, with the records that Read would pass, until f returns false.
-func (s *Set) ReadAll(hits []Hit, withDetails bool, f func(h Hit, summary, details Record) bool) error {
+// ReadAll calls the function use for each hit, with the same records as Read, until use returns false.
+func (s *Set) ReadAll(hits []Hit, withDetails bool, use func(h Hit, summary, details Record) bool) error {
 	return guard(func() error {
 		for _, h := range hits {
 			summary, details, err := s.fileOf(h).record(h.doc, withDetails)
 			if err != nil {
 				return err
 			}
-			if !f(h, summary, details) {
+			if !use(h, summary, details) {
 				return nil
 			}
 		}
@@ -252,19 +256,19 @@ func (s *Set) ReadAll(hits []Hit, withDetails bool, f func(h Hit, summary, detai
 	})
 }
 
-// Name returns the name in a summary.
+// Name returns the name of a package, from its summary r.
 func (r Record) Name() string {
 	name, _ := stringAt(r.Bytes, 1)
 	return string(name)
 }
 
-// Version returns the version in a summary.
+// Version returns the version of a package, from its summary r.
 func (r Record) Version() string {
 	version, _ := stringAt(r.Bytes, 2)
 	return string(version)
 }
 
-// Package returns the decoded package of a hit.
+// Package reads and decodes the package of a hit.
 func (s *Set) Package(h Hit) (p wire.Package, err error) {
 	err = guard(func() error {
 		summary, details, err := s.fileOf(h).record(h.doc, true)
@@ -277,42 +281,42 @@ func (s *Set) Package(h Hit) (p wire.Package, err error) {
 	return p, err
 }
 
-// Kind returns the kind of a package's source: a repository or the AUR.
+// Kind returns the kind of a hit's source: a repository or the AUR.
 func (s *Set) Kind(h Hit) Kind { return s.parts[h.rank].kind }
 
-// Repo returns the name of the repository of a package, or the AUR's name.
+// Repo returns the name of a hit's source: of the repository, or of the AUR.
 func (s *Set) Repo(h Hit) string { return s.parts[h.rank].name }
 
-// Lookup returns the packages with exactly this name, in the order of the repositories. If repo is not empty, Lookup
-// returns only packages of the source with that name.
+// Lookup returns the packages with exactly the given name, in the order of the repositories. If repo is not empty,
+// Lookup searches only the source that is called repo.
 func (s *Set) Lookup(repo, name string) (hits []Hit, err error) {
-	return s.lookup(name, func(p *sourceRange) bool { return repo == "" || p.called(repo) })
+	return s.lookup(name, func(p *sourceRange) bool { return repo == "" || p.hasName(repo) })
 }
 
-// LookupAUR returns the AUR's package with exactly this name, or no hits if the AUR has no such package.
+// LookupAUR returns the AUR's package with exactly the given name, or no hits if the AUR has no such package.
 func (s *Set) LookupAUR(name string) (hits []Hit, err error) {
 	return s.lookup(name, func(p *sourceRange) bool { return p.kind == KindAUR })
 }
 
-func (s *Set) lookup(name string, in func(*sourceRange) bool) (hits []Hit, err error) {
+func (s *Set) lookup(name string, includes func(*sourceRange) bool) (hits []Hit, err error) {
 	err = guard(func() error {
-		hits, err = s.lookupIn(name, in)
+		hits, err = s.lookupIn(name, includes)
 		return err
 	})
 	return hits, err
 }
 
-func (s *Set) lookupIn(name string, in func(*sourceRange) bool) (hits []Hit, err error) {
+func (s *Set) lookupIn(name string, includes func(*sourceRange) bool) (hits []Hit, err error) {
 	folded := Fold(name)
 	for i := range s.files {
 		f := &s.files[i]
-		if !slices.ContainsFunc(f.parts, in) {
+		if !slices.ContainsFunc(f.parts, includes) {
 			continue
 		}
 		at, err := f.lowerBound(folded)
 		if err == nil {
-			err = f.named(at, folded, name, func(doc uint32, p *sourceRange) {
-				if in(p) {
+			err = f.eachNamed(at, folded, name, func(doc uint32, p *sourceRange) {
+				if includes(p) {
 					hits = append(hits, Hit{p.rank, doc})
 				}
 			})
@@ -325,8 +329,8 @@ func (s *Set) lookupIn(name string, in func(*sourceRange) bool) (hits []Hit, err
 	return hits, nil
 }
 
-// InRepos reports whether a repository has a package with exactly this name; the AUR is not a repository. InRepos does
-// not read files that contain only the AUR.
+// InRepos reports whether any repository has a package with exactly the given name. It ignores the AUR, and does not
+// read files that contain only the AUR.
 func (s *Set) InRepos(name string) (found bool, err error) {
 	folded := Fold(name)
 	err = guard(func() error {
@@ -337,7 +341,7 @@ func (s *Set) InRepos(name string) (found bool, err error) {
 			}
 			at, err := f.lowerBound(folded)
 			if err == nil {
-				err = f.named(at, folded, name, func(_ uint32, p *sourceRange) { found = found || p.kind == KindRepo })
+				err = f.eachNamed(at, folded, name, func(_ uint32, p *sourceRange) { found = found || p.kind == KindRepo })
 			}
 			if err != nil {
 				return err
@@ -348,7 +352,8 @@ func (s *Set) InRepos(name string) (found bool, err error) {
 	return found, err
 }
 
-// Names returns up to limit different names that begin with prefix, ignoring case, in alphabetical order.
+// Names returns the package names that begin with prefix, ignoring case, in alphabetical order and without duplicates.
+// It returns at most limit names.
 func (s *Set) Names(prefix string, limit int) (names []string, err error) {
 	folded := []byte(Fold(prefix))
 	err = guard(func() error {
@@ -367,7 +372,7 @@ func (s *Set) Names(prefix string, limit int) (names []string, err error) {
 				if !bytes.HasPrefix(t.name, folded) {
 					break
 				}
-				if f.partOf(doc) == nil || len(names) > 0 && names[len(names)-1] == string(t.name) {
+				if f.sourceOf(doc) == nil || len(names) > 0 && names[len(names)-1] == string(t.name) {
 					continue
 				}
 				names = append(names, string(t.name))
@@ -381,7 +386,7 @@ func (s *Set) Names(prefix string, limit int) (names []string, err error) {
 	return names[:min(len(names), limit)], err
 }
 
-// Relation is a kind of value that WithRelation searches.
+// Relation is a relation between a package and a value, such as "the package depends on the value": see WithRelation.
 type Relation byte
 
 // The relations that WithRelation supports.
@@ -397,9 +402,9 @@ const (
 	Keyword      Relation = termKeyword
 )
 
-// WithRelation returns the packages with exactly this value, ignoring case, in the given relation, in the order of the
-// repositories. For Provides, these are the packages that provide the name; for Groups, the packages in the group; for
-// Depends, the packages that depend on the name, in any version.
+// WithRelation returns the packages that have the given relation to a value, in the order of the repositories. It
+// ignores case. For Provides, it returns the packages that provide the name; for Groups, the packages in the group; for
+// Depends, the packages that depend on any version of the name.
 func (s *Set) WithRelation(rel Relation, value string) (hits []Hit, err error) {
 	folded := Fold(value)
 	err = guard(func() error {
@@ -414,7 +419,7 @@ func (s *Set) WithRelation(rel Relation, value string) (hits []Hit, err error) {
 				return err
 			}
 			for _, doc := range docs {
-				if p := f.partOf(doc); p != nil {
+				if p := f.sourceOf(doc); p != nil {
 					hits = append(hits, Hit{p.rank, doc})
 				}
 			}
@@ -430,7 +435,7 @@ func (s *Set) WithRelation(rel Relation, value string) (hits []Hit, err error) {
 // ErrQuery means that a query is invalid.
 var ErrQuery = errors.New("invalid query")
 
-// queryError describes why a query is invalid. errors.Is reports that it is ErrQuery.
+// queryError describes why a query is invalid. errors.Is(err, ErrQuery) is true for a queryError.
 type queryError struct{ error }
 
 func (queryError) Is(target error) bool { return target == ErrQuery }

@@ -8,13 +8,13 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// sorts lists the orders that a query may request, with the default first.
+// sorts lists the sort orders that a query may request. The first one is the default.
 var sorts = []string{
 	wire.SortRelevance, wire.SortName, wire.SortRepo, wire.SortVotes, wire.SortPopularity, wire.SortModified,
 }
 
-// sortByAUR sorts hits by a number that only packages of the AUR have, such as votes, highest first. All other packages
-// follow in their previous order.
+// sortByAUR sorts the packages of the AUR by one of their numbers, such as their votes. The highest number comes first.
+// After them it puts the packages of repositories, which have no such number, in their previous order.
 func (s *Set) sortByAUR(hits []Hit, by string) ([]Hit, error) {
 	values := make(map[Hit]float64, len(hits))
 	for _, h := range hits {
@@ -46,11 +46,12 @@ func (s *Set) sortByAUR(hits []Hit, by string) ([]Hit, error) {
 	return hits, nil
 }
 
-// aurOf decodes from a summary the fields that only packages of the AUR have.
+// aurOf decodes a summary of a package of the AUR. It returns the fields that only such packages have, for example the
+// votes.
 func aurOf(summary Record) (a wire.AUR, err error) {
 	p, err := Decode(summary, Record{})
 	if err == nil && p.AUR == nil {
-		err = fmt.Errorf("%w: a package of the AUR without its data", ErrDamaged)
+		err = fmt.Errorf("%w: a package of the AUR has no AUR fields", ErrDamaged)
 	}
 	if err != nil {
 		return a, err

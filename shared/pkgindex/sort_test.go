@@ -8,8 +8,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestSortByAUR checks that a search sorted by votes, popularity or modification time lists the packages of repositories,
-// which have no such numbers, last and in the default order.
+// TestSortByAUR checks the order of results that are sorted by votes, popularity or modification time. Packages of
+// repositories have no such numbers. They come last, in the default order.
 func TestSortByAUR(t *testing.T) {
 	b := NewBuilder("test", 0)
 	core := b.AddSource("core", KindRepo)

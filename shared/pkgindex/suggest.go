@@ -37,7 +37,7 @@ func (s *Set) Suggest(name string) (names []string, err error) {
 					continue
 				}
 				n := int(binary.LittleEndian.Uint32(e[8:]))
-				if n < len(word)-limit || n > len(word)+limit || f.partOf(doc) == nil {
+				if n < len(word)-limit || n > len(word)+limit || f.sourceOf(doc) == nil {
 					continue
 				}
 				t, err := f.docText(doc)

@@ -2,9 +2,9 @@ package pkgindex
 
 import "slices"
 
-// WithAUR returns a copy of the set in which the AUR of the index f replaces the set's AUR. The function installed, which
-// may be nil, reports whether a package is installed; among equally good matches, a search lists the installed packages
-// first. The caller must still close all files.
+// WithAUR returns a copy of the set with another AUR: the AUR of the index f replaces that of the set. The function
+// installed, which may be nil, reports whether a package is installed. Among equally good matches, a search returns
+// installed packages first. The caller must still close the files of the set and f.
 func (s *Set) WithAUR(f *File, installed func(name string) bool) (*Set, error) {
 	next := &Set{aurTaken: s.aurTaken, files: append(slices.Clone(s.files), setFile{File: f, installed: make(bitset, (f.docs+63)/64)})}
 	for _, p := range s.parts {
