@@ -21,7 +21,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// attack is an attack that two users repeat. The workers, each of which is a goroutine, are divided between the two users.
+// attack is an attack that two users repeat. The workers, each of which is a goroutine, are divided between the two
+// users.
 type attack struct {
 	name     string
 	workers  int
@@ -36,8 +37,8 @@ type client struct {
 	socket string
 }
 
-// withConn connects to the daemon and calls the function use with the connection. It closes the connection when use returns or
-// ctx ends.
+// withConn connects to the daemon and calls the function use with the connection. It closes the connection when use
+// returns or ctx ends.
 func (c *client) withConn(use func(net.Conn)) {
 	nc, err := connect(c.uid, c.socket)
 	if err != nil {
@@ -79,8 +80,8 @@ func (c *client) search(times int, request func(i int) *wire.SearchRequest) {
 	})
 }
 
-// attacks returns all attacks on other users that one user can attempt through the socket. With scale 1, each attack has enough
-// workers to reach the limits of a small daemon.
+// attacks returns all attacks on other users that one user can attempt through the socket. With scale 1, each attack
+// has enough workers to reach the limits of a small daemon.
 func attacks(scale int) []*attack {
 	return []*attack{
 		{name: "take all connections", workers: 200 * scale, attempt: func(c *client, _ int) {
@@ -134,10 +135,10 @@ func runAttacks(ctx context.Context, socket string, attacks []*attack) {
 	wg.Wait()
 }
 
-// modeVariable is an environment variable that makes the test program run as another program: as an echo server
-// ("echo SOCKET"), or as the attackers ("attack SOCKET SCALE NAME"; without a name, all attacks run). The attackers have their
-// own process, so that they do not delay the measured requests inside the test program. The echo server has its own process,
-// so that its replies wait for the kernel's scheduler like those of omgd.
+// modeVariable is an environment variable that makes the test program run as another program: as an echo server ("echo
+// SOCKET"), or as the attackers ("attack SOCKET SCALE NAME"; without a name, all attacks run). The attackers have their
+// own process, so that they do not delay the measured requests inside the test program. The echo server has its own
+// process, so that its replies wait for the kernel's scheduler like those of omgd.
 const modeVariable = "OMG_TEST_USERS_MODE"
 
 // runMode runs the program that modeVariable selects.
@@ -180,8 +181,8 @@ func serveEcho(socket string) error {
 	return err
 }
 
-// startProcess starts the test program with the value words of modeVariable. The function stop ends the process and returns its
-// output. The process also ends with the test.
+// startProcess starts the test program with the value words of modeVariable. The function stop ends the process and
+// returns its output. The process also ends with the test.
 func startProcess(t *testing.T, words ...string) (stop func() string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])

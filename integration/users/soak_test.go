@@ -114,8 +114,8 @@ const (
 	allAttacks = "all at the same time"
 )
 
-// measure runs an attack, and meanwhile sends requests of other users. It sends at least the given number of rounds of requests,
-// for at least minDuration. It adds the durations to the table, and checks that each request gets its reply.
+// measure runs an attack, and meanwhile sends requests of other users. It sends at least the given number of rounds of
+// requests, for at least minDuration. It adds the durations to the table, and checks that each request gets its reply.
 func (w *attackTest) measure(name string, scale, rounds int, minDuration time.Duration) {
 	w.t.Helper()
 	stop := func() string { return "" }
@@ -153,8 +153,8 @@ func (w *attackTest) measure(name string, scale, rounds int, minDuration time.Du
 	require.Empty(w.t, admin.errors, name)
 }
 
-// startAttackedDaemon starts a daemon with low limits, which the attacks reach. In the long form of the test, the daemon has its
-// default limits, and its databases have about as many packages as Arch Linux and the AUR together.
+// startAttackedDaemon starts a daemon with low limits, which the attacks reach. In the long form of the test, the
+// daemon has its default limits, and its databases have about as many packages as Arch Linux and the AUR together.
 func startAttackedDaemon(t *testing.T, soak bool) *attackTest {
 	t.Helper()
 	need.Root(t)
@@ -172,8 +172,9 @@ func startAttackedDaemon(t *testing.T, soak bool) *attackTest {
 	return w
 }
 
-// TestUsers_AllAttacks runs each attack alone, and then all attacks concurrently. It checks that each request of another user is
-// answered meanwhile. In the long form of the test, the attacks have more workers, and all attacks together run for ten minutes.
+// TestUsers_AllAttacks runs each attack alone, and then all attacks concurrently. It checks that each request of
+// another user is answered meanwhile. In the long form of the test, the attacks have more workers, and all attacks
+// together run for ten minutes.
 func TestUsers_AllAttacks(t *testing.T) {
 	scale, alone, together := 1, time.Duration(0), time.Duration(0)
 	soak := os.Getenv("OMG_SOAK") != ""

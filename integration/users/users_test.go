@@ -1,5 +1,5 @@
-// Package users tests that one user of the system-wide daemon cannot harm other users. Its tests attack the daemon as one user,
-// and send requests as other users. The attacks have a long form: see OMG_SOAK in CONTRIBUTING.md.
+// Package users tests that one user of the system-wide daemon cannot harm other users. Its tests attack the daemon as
+// one user, and send requests as other users. The attacks have a long form: see OMG_SOAK in CONTRIBUTING.md.
 package users
 
 import (
@@ -35,8 +35,8 @@ func TestMain(m *testing.M) {
 	harness.Main(m)
 }
 
-// The user IDs of the tests. root is an administrator, mallory attacks, alice and bob send requests. The second user in an
-// attack has the ID mallory + 1.
+// The user IDs of the tests. root is an administrator, mallory attacks, alice and bob send requests. The second user in
+// an attack has the ID mallory + 1.
 const (
 	root    = 0
 	alice   = 41001
@@ -128,8 +128,8 @@ func reply(nc net.Conn) (wire.Reply, error) {
 	return wire.DecodeReply(b)
 }
 
-// ask sends a request, reads the whole reply and returns the number of its chunks. If the daemon replies with an error, ask
-// returns that error.
+// ask sends a request, reads the whole reply and returns the number of its chunks. If the daemon replies with an error,
+// ask returns that error.
 func ask(nc net.Conn, op string, request any) (chunks int, err error) {
 	if _, err := nc.Write(frame(1, op, request)); err != nil {
 		return 0, err
@@ -160,7 +160,8 @@ func metric(t *testing.T, d *harness.Daemon, name string) int {
 	return int(n)
 }
 
-// memory returns how much memory a daemon uses (the field VmRSS of its /proc/PID/status) or has used at most (VmHWM), in MiB.
+// memory returns how much memory a daemon uses (the field VmRSS of its /proc/PID/status) or has used at most (VmHWM),
+// in MiB.
 func memory(t *testing.T, d *harness.Daemon, field string) int {
 	t.Helper()
 	for line := range strings.Lines(string(harness.Read(t, filepath.Join("/proc", fmt.Sprint(d.PID()), "status")))) {
@@ -173,8 +174,8 @@ func memory(t *testing.T, d *harness.Daemon, field string) int {
 	return 0
 }
 
-// isRefused reports whether the daemon has refused a connection because of too many connections. Like many clients, it writes a
-// request before it reads.
+// isRefused reports whether the daemon has refused a connection because of too many connections. Like many clients, it
+// writes a request before it reads.
 func isRefused(nc net.Conn) (refused bool, err error) {
 	if _, err := nc.Write(frame(1, wire.OpPing, nil)); err != nil {
 		return false, fmt.Errorf("the request could not be written: %w", err)
@@ -191,8 +192,8 @@ func isRefused(nc net.Conn) (refused bool, err error) {
 	return false, nil
 }
 
-// TestConnections_OneUser checks that a user who opens as many connections as possible gets half of the connections. Each
-// refused client can read the refusal. Another user and root can still connect.
+// TestConnections_OneUser checks that a user who opens as many connections as possible gets half of the connections.
+// Each refused client can read the refusal. Another user and root can still connect.
 func TestConnections_OneUser(t *testing.T) {
 	const limit, reserve, attempts = 128, 4, 200
 	d := serve(t, fmt.Sprint("OMG_LIMITS_MAX_CONNECTIONS=", limit))
@@ -219,7 +220,8 @@ func TestConnections_OneUser(t *testing.T) {
 	t.Logf("mallory: %d connections of %d, %d refusals, all read", open, attempts, refused)
 }
 
-// TestConnections_Reserve checks that root can connect even if many users together use all connections that are not reserved.
+// TestConnections_Reserve checks that root can connect even if many users together use all connections that are not
+// reserved.
 func TestConnections_Reserve(t *testing.T) {
 	d := serve(t, "OMG_LIMITS_MAX_CONNECTIONS=64")
 	open := 0
@@ -243,8 +245,8 @@ func TestConnections_Reserve(t *testing.T) {
 	require.Positive(t, metric(t, d, "omg_connections"), "root is not refused")
 }
 
-// TestUnread_OneUser checks that unread replies of one user do not delay the requests of other users, and that the daemon starts
-// only a few of the unread replies.
+// TestUnread_OneUser checks that unread replies of one user do not delay the requests of other users, and that the
+// daemon starts only a few of the unread replies.
 func TestUnread_OneUser(t *testing.T) {
 	d := serve(t, "OMG_LIMITS_MAX_UNSENT=2MiB")
 	before := memory(t, d, "VmRSS")
@@ -283,8 +285,8 @@ func unread(t *testing.T, nc *net.UnixConn) (n int) {
 	return n
 }
 
-// TestCost_RefusedRequestsCount checks that requests with an unknown operation and undecodable requests count against the rate
-// limit of their user, and not against that of another user.
+// TestCost_RefusedRequestsCount checks that requests with an unknown operation and undecodable requests count against
+// the rate limit of their user, and not against that of another user.
 func TestCost_RefusedRequestsCount(t *testing.T) {
 	unknown := frame(1, "no-such-operation", nil)
 	for name, send := range map[string]func(*harness.Daemon){
@@ -328,9 +330,9 @@ func expensive(i int) *wire.SearchRequest {
 	return r
 }
 
-// TestTime_OneUser checks that two users with expensive requests get about the same computing time, although one user has a
-// hundred connections and the other user has one. If the time were divided between connections, the first user would get a
-// hundred times as much. The short request of a third user is answered too.
+// TestTime_OneUser checks that two users with expensive requests get about the same computing time, although one user
+// has a hundred connections and the other user has one. If the time were divided between connections, the first user
+// would get a hundred times as much. The short request of a third user is answered too.
 func TestTime_OneUser(t *testing.T) {
 	d := serve(t)
 	const attackers, requests = 100, 10
@@ -407,7 +409,8 @@ func TestCache_IsNotShared(t *testing.T) {
 	require.Equal(t, 1, metric(t, d, hits), "the second request of the same user is answered from the cache")
 }
 
-// TestRoot_FollowsNoUser checks that root builds no index in a directory that another user owns, and follows no link there.
+// TestRoot_FollowsNoUser checks that root builds no index in a directory that another user owns, and follows no link
+// there.
 func TestRoot_FollowsNoUser(t *testing.T) {
 	need.Root(t)
 	s := harness.New(t)

@@ -23,8 +23,8 @@ import (
 
 const (
 	readBuffer = 4 << 10
-	// flushAt is the size at which collected replies are written, even if further requests have already arrived. Below this
-	// size, replies are collected until all requests that have arrived are answered.
+	// flushAt is the size at which collected replies are written, even if further requests have already arrived. Below
+	// this size, replies are collected until all requests that have arrived are answered.
 	flushAt = 32 << 10
 	// maxIdleBuffer is the size of the largest buffer that an idle connection keeps.
 	maxIdleBuffer = 16 << 10
@@ -32,12 +32,13 @@ const (
 	batchSize = flushAt + maxIdleBuffer + headRoom
 	// headRoom is an upper bound for the size of a reply without its result. errorRoom is larger than most error frames.
 	headRoom, errorRoom = 64, 1 << 10
-	// largeFrame is the size above which a frame counts against Limits.MaxReceiveBuffers while it is being received. Smaller
-	// frames need no such limit, because the number of connections is limited.
+	// largeFrame is the size above which a frame counts against Limits.MaxReceiveBuffers while it is being received.
+	// Smaller frames need no such limit, because the number of connections is limited.
 	largeFrame = 64 << 10
 )
 
-// conn is one connection. Only the goroutine that runs serve writes the fields that are neither atomic nor guarded by a lock.
+// conn is one connection. Only the goroutine that runs serve writes the fields that are neither atomic nor guarded by a
+// lock.
 type conn struct {
 	s      *Server
 	nc     *net.UnixConn
@@ -54,8 +55,8 @@ type conn struct {
 	key    []byte  // the buffer for the key of fast
 	writer Writer
 	turn   turn // for fast requests
-	// greeted is true after the first greeting. refused is the number of consecutive requests that were refused because the
-	// user exceeded the rate limit.
+	// greeted is true after the first greeting. refused is the number of consecutive requests that were refused because
+	// the user exceeded the rate limit.
 	greeted bool
 	refused int
 
@@ -145,8 +146,8 @@ func (c *conn) requests() error {
 	}
 }
 
-// request answers one request. Every request counts against the user's rate limit, even if it is refused. If request returns
-// an error, the connection must be closed.
+// request answers one request. Every request counts against the user's rate limit, even if it is refused. If request
+// returns an error, the connection must be closed.
 func (c *conn) request(frame []byte) error {
 	within := c.s.cfg.AllowRequest == nil || c.s.cfg.AllowRequest(c.peer)
 	stages := c.stages()
@@ -158,8 +159,8 @@ func (c *conn) request(frame []byte) error {
 		return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
 	}
 	if err == nil && !c.greeted && string(h.Op) == wire.OpHello {
-		// The first greeting is answered even if the user exceeds the rate limit: a client whose requests are refused reads the
-		// databases itself, and the reply to the greeting names them.
+		// The first greeting is answered even if the user exceeds the rate limit: a client whose requests are refused
+		// reads the databases itself, and the reply to the greeting names them.
 		c.greeted, within = true, true
 	}
 	if !within {
@@ -175,8 +176,8 @@ func (c *conn) request(frame []byte) error {
 	return err
 }
 
-// refuseOverRate refuses a request because the user exceeds the rate limit. It then waits before the next request is read,
-// because omgd also needs time to refuse a request.
+// refuseOverRate refuses a request because the user exceeds the rate limit. It then waits before the next request is
+// read, because omgd also needs time to refuse a request.
 func (c *conn) refuseOverRate(id uint64) error {
 	const shortest, longest = time.Millisecond, time.Second
 	err := c.fail(id, wire.Errorf(wire.CodeBusy, "too many requests of user %d", c.peer.UID))
@@ -195,8 +196,8 @@ func (c *conn) refuseOverRate(id uint64) error {
 	}
 }
 
-// reportReadError sends the peer the reason why its frame cannot be read, unless the connection itself has failed. It returns
-// the error with which the connection ends.
+// reportReadError sends the peer the reason why its frame cannot be read, unless the connection itself has failed. It
+// returns the error with which the connection ends.
 func (c *conn) reportReadError(err error) error {
 	var werr *wire.Error
 	unframed := errors.Is(err, wire.ErrTooLarge) || errors.Is(err, wire.ErrEmpty)
@@ -341,8 +342,8 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 	if err := c.waitForUnsent(); err != nil {
 		return err
 	}
-	// Shutdown first sets draining and then waits until active is 0. Here the order is reversed: active is incremented before
-	// draining is read. Therefore either Shutdown waits for the request, or the request is refused.
+	// Shutdown first sets draining and then waits until active is 0. Here the order is reversed: active is incremented
+	// before draining is read. Therefore either Shutdown waits for the request, or the request is refused.
 	c.s.active.Add(1)
 	if c.s.draining.Load() && !greeting {
 		c.s.active.Add(-1)
@@ -365,7 +366,8 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 	return err
 }
 
-// waitForUnsent waits while the unread replies of this connection, or of all connections of its user, exceed their limit.
+// waitForUnsent waits while the unread replies of this connection, or of all connections of its user, exceed their
+// limit.
 func (c *conn) waitForUnsent() error {
 	if c.unsent.Load() <= c.s.cfg.Limits.MaxUnsentPerConnection && !c.s.shares.unsent.Over(c.user) {
 		return nil
@@ -379,8 +381,8 @@ func (c *conn) waitForUnsent() error {
 			return err
 		}
 	}
-	// When replies were read, all waiting requests see it. While this request waits for its turn, other requests may exceed
-	// the limit again, so the limit is checked again after the wait.
+	// When replies were read, all waiting requests see it. While this request waits for its turn, other requests may
+	// exceed the limit again, so the limit is checked again after the wait.
 	for c.s.shares.unsent.Over(c.user) {
 		c.turn.release()
 		c.s.waitForUnsent(c.ctx, c.user)
@@ -434,8 +436,8 @@ func (c *conn) startSlow(d Deferred, o *op, id uint64, frame []byte) error {
 	return nil
 }
 
-// removeInFlight removes the id of a slow request from the ids in flight. It is called before the last chunk is sent, because
-// the peer may use the id again as soon as it has the last chunk.
+// removeInFlight removes the id of a slow request from the ids in flight. It is called before the last chunk is sent,
+// because the peer may use the id again as soon as it has the last chunk.
 func (c *conn) removeInFlight(id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -493,8 +495,9 @@ func (c *conn) flushWith(tail []byte) error {
 	return err
 }
 
-// growOut ensures that n more bytes fit into out. If out would exceed maxIdleBuffer, growOut replaces it by a buffer from
-// batches until the replies are written. Otherwise each batch of pipelined requests would cause a large allocation.
+// growOut ensures that n more bytes fit into out. If out would exceed maxIdleBuffer, growOut replaces it by a buffer
+// from batches until the replies are written. Otherwise each batch of pipelined requests would cause a large
+// allocation.
 func (c *conn) growOut(n int) {
 	n += len(c.out)
 	switch {
@@ -507,12 +510,12 @@ func (c *conn) growOut(n int) {
 	}
 }
 
-// batches is a pool of buffers for the replies to pipelined requests. Into a buffer fit replies of flushAt bytes, and one
-// more reply of at most maxIdleBuffer bytes.
+// batches is a pool of buffers for the replies to pipelined requests. Into a buffer fit replies of flushAt bytes, and
+// one more reply of at most maxIdleBuffer bytes.
 var batches = sync.Pool{New: func() any { return new([batchSize]byte) }}
 
-// write writes head and then body. If it has to wait for the peer, it releases the turn during the wait. If the peer does not
-// read them in time, it closes the connection.
+// write writes head and then body. If it has to wait for the peer, it releases the turn during the wait. If the peer
+// does not read them in time, it closes the connection.
 func (c *conn) write(t *turn, head, body []byte) error {
 	n := int64(len(head) + len(body))
 	c.unsent.Add(n)
@@ -538,7 +541,8 @@ func (c *conn) writeNow(t *turn, head, body []byte) error {
 	return t.reacquire()
 }
 
-// sendSome writes as much of b as fits into the socket's buffer, without waiting. It returns the number of written bytes.
+// sendSome writes as much of b as fits into the socket's buffer, without waiting. It returns the number of written
+// bytes.
 func (c *conn) sendSome(b []byte) (n int) {
 	if !c.writing.TryLock() {
 		return 0
@@ -561,8 +565,8 @@ func (c *conn) send(head, body []byte) error {
 	if c.writeErr != nil {
 		return c.writeErr
 	}
-	// Setting a deadline wakes Go's network poller, which takes longer than the write. Therefore one deadline is used for many
-	// writes.
+	// Setting a deadline wakes Go's network poller, which takes longer than the write. Therefore one deadline is used
+	// for many writes.
 	now := time.Now()
 	if limit := c.s.cfg.Limits.WriteTimeout; c.writeDeadline.Sub(now) < limit {
 		c.writeDeadline = now.Add(limit + limit/2)
@@ -586,7 +590,8 @@ func (c *conn) send(head, body []byte) error {
 	return err
 }
 
-// peerClosed reports whether the peer has closed its socket. It returns false if the peer has only shut down its sending side.
+// peerClosed reports whether the peer has closed its socket. It returns false if the peer has only shut down its
+// sending side.
 func peerClosed(raw syscall.RawConn) bool {
 	closed := true
 	_ = raw.Control(func(fd uintptr) {

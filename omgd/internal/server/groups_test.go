@@ -13,8 +13,8 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestPeer_Groups checks that Groups returns the supplementary groups of the peer's process, whether it has none, a few or a
-// thousand.
+// TestPeer_Groups checks that Groups returns the supplementary groups of the peer's process, whether it has none, a few
+// or a thousand.
 func TestPeer_Groups(t *testing.T) {
 	need.Root(t) // setgroups requires root
 	for _, n := range []int{0, 1, 64, 1000} {

@@ -34,7 +34,8 @@ func TestAllow_RefusesPeer(t *testing.T) {
 	require.Equal(t, wire.CodeNotAllowed, resp.Err.Code)
 }
 
-// TestHandler_Mistakes checks that a faulty handler causes an error reply to its request, and that the connection stays open.
+// TestHandler_Mistakes checks that a faulty handler causes an error reply to its request, and that the connection stays
+// open.
 func TestHandler_Mistakes(t *testing.T) {
 	for name, c := range map[string]struct {
 		handler Deferred
@@ -90,8 +91,8 @@ func TestID_Reused(t *testing.T) {
 	}
 }
 
-// TestPeer_HalfClosed checks that a peer that shuts down its sending side gets its replies. If the peer closes its socket, its
-// requests are canceled.
+// TestPeer_HalfClosed checks that a peer that shuts down its sending side gets its replies. If the peer closes its
+// socket, its requests are canceled.
 func TestPeer_HalfClosed(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan error, 1)
 	release, log := make(chan struct{}), &logged{}
@@ -125,8 +126,8 @@ func TestPeer_HalfClosed(t *testing.T) {
 	await.Condition(t, func() bool { return strings.Contains(log.String(), "running=1 gone=true") }, "the server notices that the peer has closed the socket: %s", log.String)
 }
 
-// TestUnsent_ReadingPeer checks that a peer that reads its replies gets long replies, even after peers that do not read have
-// reached MaxUnsent. Some peers that do not read are disconnected.
+// TestUnsent_ReadingPeer checks that a peer that reads its replies gets long replies, even after peers that do not read
+// have reached MaxUnsent. Some peers that do not read are disconnected.
 func TestUnsent_ReadingPeer(t *testing.T) {
 	cfg := handlerConfig(chunks(50))
 	cfg.Limits = Limits{MaxUnsent: 300_000}
@@ -166,8 +167,9 @@ func TestUnsent_ReadingPeer(t *testing.T) {
 	require.Less(t, s.Connections(), 21, "some peers are disconnected")
 }
 
-// TestUnsent_WaitingRequests checks that MaxUnsent still holds after unread replies have been dropped. Then many waiting requests
-// see at the same time that the limit is not exceeded. Only as many of them may start as reach the limit again.
+// TestUnsent_WaitingRequests checks that MaxUnsent still holds after unread replies have been dropped. Then many
+// waiting requests see at the same time that the limit is not exceeded. Only as many of them may start as reach the
+// limit again.
 func TestUnsent_WaitingRequests(t *testing.T) {
 	const kept = 400_000
 	var replies, maxReplies atomic.Int64
@@ -240,8 +242,8 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 	require.EqualValues(t, requests, ran.Load())
 }
 
-// TestReceived_IsBoundedForAll checks the limit for all large frames together that are being received. A large frame that exceeds
-// the limit is received after another large frame has ended. After ReadTimeout it is refused.
+// TestReceived_IsBoundedForAll checks the limit for all large frames together that are being received. A large frame
+// that exceeds the limit is received after another large frame has ended. After ReadTimeout it is refused.
 func TestReceived_IsBoundedForAll(t *testing.T) {
 	cfg := handlerConfig(func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) })
 	cfg.Limits = Limits{MaxReceiveBuffers: 1 << 20}
@@ -279,7 +281,8 @@ func TestReceived_IsBoundedForAll(t *testing.T) {
 	require.NoError(t, <-wrote, "a peer that writes the whole request before it reads gets the refusal")
 }
 
-// TestShutdown_EndsEveryRequest checks that each request that was sent before the end of the shutdown gets a result or an error.
+// TestShutdown_EndsEveryRequest checks that each request that was sent before the end of the shutdown gets a result or
+// an error.
 func TestShutdown_EndsEveryRequest(t *testing.T) {
 	for range 20 {
 		s, dial, stop := serve(t, Config{Ops: map[string]Op{
@@ -342,8 +345,8 @@ func TestShutdown_EndsEveryRequest(t *testing.T) {
 	}
 }
 
-// TestShutdown_IsNotHeldUp checks that the shutdown ends although a peer does not read its reply, and although a handler ignores
-// that its context is canceled.
+// TestShutdown_IsNotHeldUp checks that the shutdown ends although a peer does not read its reply, and although a
+// handler ignores that its context is canceled.
 func TestShutdown_IsNotHeldUp(t *testing.T) {
 	release, began := make(chan struct{}), make(chan struct{})
 	cfg := Config{
@@ -390,8 +393,8 @@ func TestPing_AllocatesNothing(t *testing.T) {
 	require.Zero(t, got)
 }
 
-// FuzzConnection sends arbitrary bytes on a connection. The server must answer with valid frames or close the connection, and
-// must still serve the next connection.
+// FuzzConnection sends arbitrary bytes on a connection. The server must answer with valid frames or close the
+// connection, and must still serve the next connection.
 func FuzzConnection(f *testing.F) {
 	_, path, _ := listen(f, Config{Ops: map[string]Op{
 		"fast": {Handle: immediate(func(_ context.Context, r *Request, w *Writer) error {
@@ -432,8 +435,8 @@ func FuzzConnection(f *testing.F) {
 	})
 }
 
-// TestIdle_ClosedWhenShort checks that idle connections are closed when few connections are left. Connections of administrators
-// and connections with a running request stay open.
+// TestIdle_ClosedWhenShort checks that idle connections are closed when few connections are left. Connections of
+// administrators and connections with a running request stay open.
 func TestIdle_ClosedWhenShort(t *testing.T) {
 	var admin atomic.Bool
 	cfg := deferredConfig(func(ctx context.Context, _ *Request, w *Writer) error { return w.Wait(func() { <-ctx.Done() }) })
@@ -462,8 +465,8 @@ func TestIdle_ClosedWhenShort(t *testing.T) {
 	}
 }
 
-// TestCloseUnread_SlowLog checks that the server still accepts connections while closeUnread writes to the log, which can take
-// long.
+// TestCloseUnread_SlowLog checks that the server still accepts connections while closeUnread writes to the log, which
+// can take long.
 func TestCloseUnread_SlowLog(t *testing.T) {
 	reader, log := io.Pipe()
 	cfg := handlerConfig(nil)

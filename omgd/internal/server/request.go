@@ -38,8 +38,8 @@ func (r *Request) Decode(v any) error {
 	return nil
 }
 
-// Key returns the encoded request without its id. It identifies the question: requests with the same key get the same reply,
-// from whichever peer they come. The key is valid until the handler returns.
+// Key returns the encoded request without its id. It identifies the question: requests with the same key get the same
+// reply, from whichever peer they come. The key is valid until the handler returns.
 func (r *Request) Key() []byte {
 	if r.keyBuffer == nil {
 		return r.head.AppendKey(nil)
@@ -60,8 +60,8 @@ type Writer struct {
 	kept     int64 // the bytes that Keep has counted
 }
 
-// Keep counts memory, in bytes, that the handler needs until the whole reply is written. It counts like unread replies of the
-// user, so it is limited by MaxUnsent.
+// Keep counts memory, in bytes, that the handler needs until the whole reply is written. It counts like unread replies
+// of the user, so it is limited by MaxUnsent.
 func (w *Writer) Keep(bytes int) {
 	w.kept += int64(bytes)
 	w.c.s.shares.unsent.Add(w.c.user, int64(bytes))
@@ -75,8 +75,8 @@ func (w *Writer) release() {
 	}
 }
 
-// Pause must be called regularly by a handler that computes for a long time. It lets waiting requests of other users run. It
-// returns an error if the peer does not wait for the reply any more.
+// Pause must be called regularly by a handler that computes for a long time. It lets waiting requests of other users
+// run. It returns an error if the peer does not wait for the reply any more.
 func (w *Writer) Pause() error { return w.turn.yield() }
 
 // Wait calls the function wait, which may block. Other requests can run in the meantime. Only a Deferred may call Wait,
@@ -95,8 +95,8 @@ const maxResult = wire.MaxFrame - 64
 
 var errEnded = errors.New("chunk after the last chunk of the reply")
 
-// Chunk sends a chunk of the reply, which contains an encoded result. The parameter more tells the peer whether another chunk
-// follows. Chunk may wait until the peer reads, and returns an error if the peer does not read in time.
+// Chunk sends a chunk of the reply, which contains an encoded result. The parameter more tells the peer whether another
+// chunk follows. Chunk may wait until the peer reads, and returns an error if the peer does not read in time.
 func (w *Writer) Chunk(result []byte, more bool) error {
 	if len(result) > maxResult {
 		return wire.Errorf(wire.CodeTooLarge, "a chunk of %d bytes does not fit into a frame", len(result))
@@ -139,8 +139,8 @@ func (w *Writer) Result(v any) error {
 	return w.Chunk(b, false)
 }
 
-// runHandler calls a handler and sends the handler's error to the peer. If runHandler itself returns an error, the connection
-// must be closed.
+// runHandler calls a handler and sends the handler's error to the peer. If runHandler itself returns an error, the
+// connection must be closed.
 func (c *conn) runHandler(h Handler, r *Request, w *Writer) error {
 	later, err := c.callHandler(h, r, w)
 	w.release()
@@ -163,8 +163,8 @@ func (c *conn) runDeferred(d Deferred, r *Request, w *Writer) error {
 	return c.finishRequest(r, w, err)
 }
 
-// finishRequest sends the handler's error err, unless the peer has disconnected. A handler without a complete reply is an
-// error too.
+// finishRequest sends the handler's error err, unless the peer has disconnected. A handler without a complete reply is
+// an error too.
 func (c *conn) finishRequest(r *Request, w *Writer, err error) error {
 	if err == nil && w.ended {
 		return nil

@@ -1,10 +1,10 @@
 // Package server speaks the protocol of package wire on a unix socket: it reads requests, calls the handler of each
 // request's operation and writes the reply. Each resource that a peer can use up has a limit.
 //
-// A connection has one goroutine. The goroutine runs the requests of fast operations one after another, and writes their
-// replies before it reads further requests. Therefore the server stops reading from a peer that does not read its replies,
-// and such a peer uses no more memory than one chunk. Each request of a slow operation, which waits for a network, runs in
-// another goroutine.
+// A connection has one goroutine. The goroutine runs the requests of fast operations one after another, and writes
+// their replies before it reads further requests. Therefore the server stops reading from a peer that does not read its
+// replies, and such a peer uses no more memory than one chunk. Each request of a slow operation, which waits for a
+// network, runs in another goroutine.
 package server
 
 import (
@@ -35,10 +35,10 @@ type Op struct {
 	Deferred Deferred
 }
 
-// Handler answers a request: it writes the chunks of the reply to w. Alternatively it writes nothing and returns a Deferred,
-// which answers the request in another goroutine. If it returns a *wire.Error, the server sends that error to the peer. Any
-// other error is sent as an internal error. ctx is canceled when the peer has disconnected or the shutdown times out. r and w
-// must not be used after the handler has returned.
+// Handler answers a request: it writes the chunks of the reply to w. Alternatively it writes nothing and returns a
+// Deferred, which answers the request in another goroutine. If it returns a *wire.Error, the server sends that error to
+// the peer. Any other error is sent as an internal error. ctx is canceled when the peer has disconnected or the
+// shutdown times out. r and w must not be used after the handler has returned.
 type Handler func(ctx context.Context, r *Request, w *Writer) (Deferred, error)
 
 // Deferred answers a request like a Handler, but may wait, for example for a network.
@@ -50,15 +50,15 @@ type Limits struct {
 	MaxConnections int
 	// MaxInFlight is the maximum number of concurrent slow requests of one connection (64).
 	MaxInFlight int
-	// MaxUnsentPerConnection is the maximum size of a peer's unread replies, in bytes. While it is exceeded, further requests
-	// of the peer wait (1 MiB).
+	// MaxUnsentPerConnection is the maximum size of a peer's unread replies, in bytes. While it is exceeded, further
+	// requests of the peer wait (1 MiB).
 	MaxUnsentPerConnection int64
-	// MaxUnsent is the maximum size of the unread replies of all peers together, in bytes. It includes the memory that handlers
-	// need until a reply is read completely. If a user exceeds the user's share of MaxUnsent, further requests of the user wait,
-	// and those of the user's connections that do not read replies are closed (64 MiB).
+	// MaxUnsent is the maximum size of the unread replies of all peers together, in bytes. It includes the memory that
+	// handlers need until a reply is read completely. If a user exceeds the user's share of MaxUnsent, further requests
+	// of the user wait, and those of the user's connections that do not read replies are closed (64 MiB).
 	MaxUnsent int64
-	// MaxReceiveBuffers is the maximum total size of the frames that are being received, in bytes. Only frames of more than
-	// 64 KiB count (64 MiB).
+	// MaxReceiveBuffers is the maximum total size of the frames that are being received, in bytes. Only frames of more
+	// than 64 KiB count (64 MiB).
 	MaxReceiveBuffers int64
 	// ReadTimeout is the maximum time between the arrival of a frame's first byte and of its last byte (10 s).
 	ReadTimeout time.Duration
@@ -67,7 +67,8 @@ type Limits struct {
 	// IdleWhenShort replaces IdleTimeout while at most a quarter of MaxConnections is free. It does not apply to
 	// administrators (10 s).
 	IdleWhenShort time.Duration
-	// WriteTimeout is the time in which a peer must read a chunk. The server may wait for up to 1.5 times this long (30 s).
+	// WriteTimeout is the time in which a peer must read a chunk. The server may wait for up to 1.5 times this long (30
+	// s).
 	WriteTimeout time.Duration
 	// UnreadTimeout replaces WriteTimeout for the connections of users who exceed their share of MaxUnsent, and for all
 	// connections during a shutdown (1 s).
@@ -114,30 +115,32 @@ type Config struct {
 	Log *slog.Logger
 	// Hello is the reply to the greeting. The server sets the protocol version in the reply.
 	Hello wire.HelloResult
-	// Allow reports whether a peer's user may send requests. If Allow is nil, only the user of this process and root may.
+	// Allow reports whether a peer's user may send requests. If Allow is nil, only the user of this process and root
+	// may.
 	Allow func(Peer) bool
-	// Admin reports whether a peer's user is an administrator, who may use administrative operations. If Admin is nil, every
-	// user is.
+	// Admin reports whether a peer's user is an administrator, who may use administrative operations. If Admin is nil,
+	// every user is.
 	Admin func(Peer) bool
-	// AllowRequest counts a request, and reports whether the user's requests are within the rate limit. If AllowRequest is nil,
-	// there is no rate limit.
+	// AllowRequest counts a request, and reports whether the user's requests are within the rate limit. If AllowRequest
+	// is nil, there is no rate limit.
 	AllowRequest func(Peer) bool
-	// Spend, if not nil, is called after each request of a user who is not an administrator, to count the cost of the request:
-	// how long it has computed, and the number of bytes in its frames and the frames of its reply.
+	// Spend, if not nil, is called after each request of a user who is not an administrator, to count the cost of the
+	// request: how long it has computed, and the number of bytes in its frames and the frames of its reply.
 	Spend func(p Peer, computed time.Duration, bytes int)
-	// Shared means that the server has several users. The resources are then divided between them by the rule of package share.
-	// Only administrators may use all free resources.
+	// Shared means that the server has several users. The resources are then divided between them by the rule of
+	// package share. Only administrators may use all free resources.
 	Shared bool
 	// Observer, if not nil, counts requests and errors.
 	Observer Observer
-	// OnMapFault, if not nil, is called after a memory fault in a handler. Such a fault means that a mapped file was truncated.
+	// OnMapFault, if not nil, is called after a memory fault in a handler. Such a fault means that a mapped file was
+	// truncated.
 	OnMapFault func()
 }
 
 // Observer counts a server's requests, errors and connections. Its methods are called concurrently.
 type Observer interface {
-	// RequestObserver returns a function for one operation. The server calls that function with the duration of each request of
-	// the operation.
+	// RequestObserver returns a function for one operation. The server calls that function with the duration of each
+	// request of the operation.
 	RequestObserver(operation string) func(took time.Duration)
 	// CountError is called for each error that is sent.
 	CountError(code wire.Code)
@@ -235,8 +238,8 @@ type Peer struct {
 	groups   func() ([]uint32, error)
 }
 
-// Groups returns the supplementary groups that the peer had when it connected. Only the functions in Config that receive a
-// Peer may call Groups.
+// Groups returns the supplementary groups that the peer had when it connected. Only the functions in Config that
+// receive a Peer may call Groups.
 func (p Peer) Groups() ([]uint32, error) {
 	if p.groups == nil {
 		return nil, nil
@@ -296,9 +299,9 @@ func (s *Server) startConn(nc *net.UnixConn) {
 	s.schedule(c)
 }
 
-// schedule starts the goroutine of a connection as soon as the connection's user gets a turn. A connection that waits for a
-// turn has no goroutine. Otherwise a user who connects very often could cause so many runnable goroutines that the
-// goroutines of other users would wait among them.
+// schedule starts the goroutine of a connection as soon as the connection's user gets a turn. A connection that waits
+// for a turn has no goroutine. Otherwise a user who connects very often could cause so many runnable goroutines that
+// the goroutines of other users would wait among them.
 func (s *Server) schedule(c *conn) {
 	if c.user.Trusted {
 		go s.serveConn(c)
@@ -343,9 +346,9 @@ func (s *Server) appendError(dst []byte, id uint64, e *wire.Error) []byte {
 // ErrShutdownTimeout means that handlers did not return after their contexts were canceled.
 var ErrShutdownTimeout = errors.New("requests still running after they were canceled")
 
-// Shutdown waits for the running requests, and answers new requests with an error. It closes all connections when no request
-// is running or ctx ends. Requests that have arrived before that are still answered, unless ctx ends. Shutdown returns at
-// most half a second after ctx ends. The listener must be closed before Shutdown is called.
+// Shutdown waits for the running requests, and answers new requests with an error. It closes all connections when no
+// request is running or ctx ends. Requests that have arrived before that are still answered, unless ctx ends. Shutdown
+// returns at most half a second after ctx ends. The listener must be closed before Shutdown is called.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock() // startConn reads draining with mu locked
 	s.draining.Store(true)

@@ -15,8 +15,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// shares are the resources that are divided between the users. If a server has only one user, that user is trusted and may
-// use them all.
+// shares are the resources that are divided between the users. If a server has only one user, that user is trusted and
+// may use them all.
 type shares struct {
 	connections *share.Pool
 	unsent      *share.Pool // bytes
@@ -29,11 +29,12 @@ type shares struct {
 const (
 	// maxSlow is the maximum number of running slow requests of all connections together.
 	maxSlow = 4096
-	// maxRefused is the maximum number of refused connections that stay open. A peer must read the refusal within refusalTime.
+	// maxRefused is the maximum number of refused connections that stay open. A peer must read the refusal within
+	// refusalTime.
 	maxRefused  = 256
 	refusalTime = time.Second
-	// maxWaiting is the number of a user's requests and connections that may wait for a turn. While so many wait, further
-	// connections of the user are refused.
+	// maxWaiting is the number of a user's requests and connections that may wait for a turn. While so many wait,
+	// further connections of the user are refused.
 	maxWaiting = 256
 )
 
@@ -45,12 +46,14 @@ func newShares(l Limits) shares {
 	}
 }
 
-// userOf returns the user of a peer. On a server that is not shared, every user is trusted; otherwise only administrators.
+// userOf returns the user of a peer. On a server that is not shared, every user is trusted; otherwise only
+// administrators.
 func (s *Server) userOf(p Peer) share.User {
 	return share.User{UID: p.UID, Trusted: !s.cfg.Shared || s.cfg.Admin == nil || s.cfg.Admin(p)}
 }
 
-// tooManyConnections returns the error for a peer that is refused because its user, or the server, has too many connections.
+// tooManyConnections returns the error for a peer that is refused because its user, or the server, has too many
+// connections.
 func (s *Server) tooManyConnections(u share.User) *wire.Error {
 	if u.Trusted {
 		return wire.Errorf(wire.CodeBusy, "too many connections (%d)", s.cfg.Limits.MaxConnections)
@@ -59,7 +62,8 @@ func (s *Server) tooManyConnections(u share.User) *wire.Error {
 }
 
 // refuse sends the error e to a peer that is not served, and closes the connection after the peer has read e, or after
-// refusalTime. If the connection were closed earlier, the peer might fail to write its first request, and many clients would then not read e.
+// refusalTime. If the connection were closed earlier, the peer might fail to write its first request, and many clients
+// would then not read e.
 func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
 	_, _ = nc.Write(s.appendError(nil, 0, e)) // cannot block: the send buffer is empty
 	if !s.shares.refused.TryAcquire(u, 1) {
@@ -73,9 +77,9 @@ func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
 	}()
 }
 
-// rejectEarly closes a new connection if its peer has already closed it, or if too many requests and connections of its user
-// wait. It reports whether it has closed the connection. It does not wait until the peer has read the refusal: meanwhile the
-// connections of other users would not be accepted.
+// rejectEarly closes a new connection if its peer has already closed it, or if too many requests and connections of its
+// user wait. It reports whether it has closed the connection. It does not wait until the peer has read the refusal:
+// meanwhile the connections of other users would not be accepted.
 func (s *Server) rejectEarly(nc *net.UnixConn, raw syscall.RawConn, u share.User) bool {
 	switch {
 	case peerClosed(raw):
@@ -88,8 +92,8 @@ func (s *Server) rejectEarly(nc *net.UnixConn, raw syscall.RawConn, u share.User
 	return true
 }
 
-// waitForPeerClose shuts down the sending side of a connection, and waits until the peer has read everything and closes the
-// connection. r is a reader of the connection.
+// waitForPeerClose shuts down the sending side of a connection, and waits until the peer has read everything and closes
+// the connection. r is a reader of the connection.
 func waitForPeerClose(nc *net.UnixConn, r io.Reader) {
 	const maxIgnored = 2 * wire.MaxRequest // the maximum number of bytes that are read and ignored
 	if nc.CloseWrite() != nil || nc.SetReadDeadline(time.Now().Add(refusalTime)) != nil {
@@ -107,8 +111,8 @@ func sweepDue(last *atomic.Int64, now time.Time) bool {
 	return now.UnixNano()-at >= int64(sweepInterval) && last.CompareAndSwap(at, now.UnixNano())
 }
 
-// closeUnread closes the connections on which a write has been waiting for the peer for longer than maxUnread. It only closes
-// connections of users for whom the function matches returns true.
+// closeUnread closes the connections on which a write has been waiting for the peer for longer than maxUnread. It only
+// closes connections of users for whom the function matches returns true.
 func (s *Server) closeUnread(maxUnread time.Duration, matches func(share.User) bool) {
 	now := time.Now()
 	if !sweepDue(&s.lastCloseUnread, now) {
@@ -124,8 +128,8 @@ func (s *Server) closeUnread(maxUnread time.Duration, matches func(share.User) b
 	}
 }
 
-// find returns the connections for which the function matches returns true. The caller can then log and close them without
-// holding the lock mu. Logging can take long, and new connections need the lock.
+// find returns the connections for which the function matches returns true. The caller can then log and close them
+// without holding the lock mu. Logging can take long, and new connections need the lock.
 func (s *Server) find(matches func(*conn) bool) (found []*conn) {
 	s.each(func(c *conn) {
 		if matches(c) {
@@ -153,8 +157,8 @@ func (s *Server) closeIdle() {
 	}
 }
 
-// waitForUnsent waits while the unread replies of a user exceed the user's share of MaxUnsent. It is called before a request
-// whose reply would add to them. While it waits, it closes connections that do not read their replies.
+// waitForUnsent waits while the unread replies of a user exceed the user's share of MaxUnsent. It is called before a
+// request whose reply would add to them. While it waits, it closes connections that do not read their replies.
 func (s *Server) waitForUnsent(ctx context.Context, u share.User) {
 	const shortest, longest = 5 * time.Millisecond, 100 * time.Millisecond
 	for pause := shortest; s.shares.unsent.Over(u) && ctx.Err() == nil; pause = min(2*pause, longest) {
@@ -163,10 +167,10 @@ func (s *Server) waitForUnsent(ctx context.Context, u share.User) {
 	}
 }
 
-// turn is the turn of a connection or of a slow request: see share.Turns. After a connection was accepted, the server only
-// works for it while it has a turn. Therefore a user who sends requests faster than omgd can answer them delays only the
-// user's own connections. The turn is released during waits, and during writes, which can take long. Trusted users need no
-// turn.
+// turn is the turn of a connection or of a slow request: see share.Turns. After a connection was accepted, the server
+// only works for it while it has a turn. Therefore a user who sends requests faster than omgd can answer them delays
+// only the user's own connections. The turn is released during waits, and during writes, which can take long. Trusted
+// users need no turn.
 type turn struct {
 	c     *conn
 	held  bool
@@ -208,8 +212,9 @@ func (t *turn) release() bool {
 	return true
 }
 
-// cancelIfClosed cancels the requests of a connection if the peer has closed its socket: the peer does not need the replies
-// any more. Requests that have arrived but were not read are not answered either. The error is that of the context.
+// cancelIfClosed cancels the requests of a connection if the peer has closed its socket: the peer does not need the
+// replies any more. Requests that have arrived but were not read are not answered either. The error is that of the
+// context.
 func (c *conn) cancelIfClosed() error {
 	if peerClosed(c.raw) {
 		c.cancel()
@@ -220,8 +225,8 @@ func (c *conn) cancelIfClosed() error {
 // maxTurn is the time after which a computing request lets the waiting requests of other users run.
 const maxTurn = 2 * time.Millisecond
 
-// yield lets other requests run if the turn has lasted for at least maxTurn, and then waits for another turn. It returns an
-// error if the peer disconnects.
+// yield lets other requests run if the turn has lasted for at least maxTurn, and then waits for another turn. It
+// returns an error if the peer disconnects.
 func (t *turn) yield() error {
 	if t == nil || !t.held {
 		return nil
@@ -267,8 +272,8 @@ func (r *yieldingReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// readSome reads data that has already arrived, without waiting. If ok is false, there was no data or the read failed. The
-// caller then calls Read, which waits or returns the read error.
+// readSome reads data that has already arrived, without waiting. If ok is false, there was no data or the read failed.
+// The caller then calls Read, which waits or returns the read error.
 func (c *conn) readSome(p []byte) (n int, ok bool) {
 	err := c.raw.Read(func(fd uintptr) bool {
 		var failed error

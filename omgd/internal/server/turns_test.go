@@ -15,16 +15,16 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// shared changes cfg for a server with several users. All connections of the test have the same user. While admin is true, that
-// user is an administrator.
+// shared changes cfg for a server with several users. All connections of the test have the same user. While admin is
+// true, that user is an administrator.
 func shared(cfg Config, admin *atomic.Bool) Config {
 	cfg.Shared, cfg.Admin = true, func(Peer) bool { return admin.Load() }
 	return cfg
 }
 
-// TestTurns_WaitingConnections checks that a connection has no turn while it waits for its peer. It opens idle connections,
-// connections that have sent half a frame, and connections whose peer does not read its short replies. A further connection of
-// the same user is still answered.
+// TestTurns_WaitingConnections checks that a connection has no turn while it waits for its peer. It opens idle
+// connections, connections that have sent half a frame, and connections whose peer does not read its short replies. A
+// further connection of the same user is still answered.
 func TestTurns_WaitingConnections(t *testing.T) {
 	s, dial, _ := serve(t, shared(Config{}, new(atomic.Bool)))
 	half := request(t, 1, wire.OpPing, nil)[:7]
@@ -48,8 +48,8 @@ func TestTurns_WaitingConnections(t *testing.T) {
 	}
 }
 
-// TestTurns_TooManyWait checks that a user's further connections are refused while maxWaiting requests and connections of the
-// user wait for a turn. The connection of an administrator is served.
+// TestTurns_TooManyWait checks that a user's further connections are refused while maxWaiting requests and connections
+// of the user wait for a turn. The connection of an administrator is served.
 func TestTurns_TooManyWait(t *testing.T) {
 	var admin atomic.Bool
 	gate := make(chan struct{})
@@ -83,8 +83,9 @@ func TestTurns_TooManyWait(t *testing.T) {
 	}
 }
 
-// TestTurns_PeerClosed checks what happens to requests whose peer closes its socket. A running request ends when it next calls
-// Pause. A request that waits for a turn does not start. If a peer only shuts down its sending side, its request is answered.
+// TestTurns_PeerClosed checks what happens to requests whose peer closes its socket. A running request ends when it
+// next calls Pause. A request that waits for a turn does not start. If a peer only shuts down its sending side, its
+// request is answered.
 func TestTurns_PeerClosed(t *testing.T) {
 	var begun atomic.Int64
 	ended, gate := make(chan error, 1), make(chan struct{})
@@ -116,8 +117,8 @@ func TestTurns_PeerClosed(t *testing.T) {
 	require.EqualValues(t, 2, begun.Load())
 }
 
-// TestAccept_PeerClosed checks that the server does not run the request of a connection whose peer closed the connection before
-// it was accepted.
+// TestAccept_PeerClosed checks that the server does not run the request of a connection whose peer closed the
+// connection before it was accepted.
 func TestAccept_PeerClosed(t *testing.T) {
 	var begun atomic.Int64
 	s, dial, _ := serve(t, shared(handlerConfig(func(_ context.Context, _ *Request, w *Writer) error {

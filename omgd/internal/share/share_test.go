@@ -60,8 +60,8 @@ func TestPool_Over(t *testing.T) {
 	require.Empty(t, p.by, "users who have nothing use no memory")
 }
 
-// TestTurns_Fair checks that one user gets only one of two turns, even if twenty requests of that user wait. A request of a
-// second user runs immediately. A request of a third user runs before the remaining requests of the first user.
+// TestTurns_Fair checks that one user gets only one of two turns, even if twenty requests of that user wait. A request
+// of a second user runs immediately. A request of a third user runs before the remaining requests of the first user.
 func TestTurns_Fair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := NewTurns(1)
@@ -101,7 +101,8 @@ func TestTurns_Fair(t *testing.T) {
 	})
 }
 
-// requireForgotten waits a minute, in which all debts expire, and checks that only users with a request are still in memory.
+// requireForgotten waits a minute, in which all debts expire, and checks that only users with a request are still in
+// memory.
 func requireForgotten(t *testing.T, turns *Turns) {
 	t.Helper()
 	time.Sleep(time.Minute)
@@ -173,8 +174,9 @@ func TestTurns_DebtIsKept(t *testing.T) {
 	})
 }
 
-// TestTurns_Yield checks that a request of a user who has used little time runs when a long request of another user yields.
-// It does not wait for the end of the long request. Other requests of the same user start only after the long request.
+// TestTurns_Yield checks that a request of a user who has used little time runs when a long request of another user
+// yields. It does not wait for the end of the long request. Other requests of the same user start only after the long
+// request.
 func TestTurns_Yield(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns := NewTurns(2)
@@ -216,8 +218,8 @@ func TestTurns_Yield(t *testing.T) {
 	})
 }
 
-// TestTurns_Order checks the order of one user's requests: started requests get a turn before new requests. New requests get
-// their turns in the order in which they arrived, whether by Acquire or by Schedule.
+// TestTurns_Order checks the order of one user's requests: started requests get a turn before new requests. New
+// requests get their turns in the order in which they arrived, whether by Acquire or by Schedule.
 func TestTurns_Order(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns, u := NewTurns(2), User{UID: 1}

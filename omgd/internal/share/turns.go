@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Turns limits how many requests run concurrently. A request runs only while it has a turn. The turns are divided between
-// the users by the package's rule. If more requests wait than turns are free, the next free turn goes to the user whose
-// requests have used the least time. Therefore a user with one short request does not wait for hundreds of long requests of
-// another user. The last free turn is reserved for users who have recently used little time. Therefore a short request does
-// not even wait for the end of a long request.
+// Turns limits how many requests run concurrently. A request runs only while it has a turn. The turns are divided
+// between the users by the package's rule. If more requests wait than turns are free, the next free turn goes to the
+// user whose requests have used the least time. Therefore a user with one short request does not wait for hundreds of
+// long requests of another user. The last free turn is reserved for users who have recently used little time. Therefore
+// a short request does not even wait for the end of a long request.
 type Turns struct {
 	limit int
 
@@ -36,8 +36,8 @@ type waiter struct{ start func() }
 const (
 	// smallDebt is the largest debt with which a user may get the last free turn.
 	smallDebt = 20 * time.Millisecond
-	// While time passes, one tenth of that time is subtracted from each user's debt. A user who computes for less than one
-	// tenth of the time therefore has no debt most of the time.
+	// While time passes, one tenth of that time is subtracted from each user's debt. A user who computes for less than
+	// one tenth of the time therefore has no debt most of the time.
 	debtDivisor = 10
 	// maxDebt is the amount that is subtracted in one minute.
 	maxDebt = time.Minute / debtDivisor
@@ -50,8 +50,8 @@ func NewTurns(n int) *Turns { return &Turns{limit: max(2, n), queues: make(map[u
 // afterwards. A trusted user does not wait.
 func (t *Turns) Acquire(ctx context.Context, u User) error { return t.acquire(ctx, u, false) }
 
-// Reacquire is like Acquire, for a request that has had a turn before. The request gets the next turn of its user, so that a
-// started request ends before another one starts.
+// Reacquire is like Acquire, for a request that has had a turn before. The request gets the next turn of its user, so
+// that a started request ends before another one starts.
 func (t *Turns) Reacquire(ctx context.Context, u User) error { return t.acquire(ctx, u, true) }
 
 func (t *Turns) acquire(ctx context.Context, u User, first bool) error {
@@ -105,10 +105,11 @@ func (t *Turns) Schedule(u User, start func()) {
 	q.waiting = append(q.waiting, &waiter{start})
 }
 
-// Yield lets other requests run during a long request. It releases the request's turn, in which the given time was used, and
-// waits for another turn. If no user who has used less time is waiting, it returns immediately with the turn. A request that
-// yields gets its next turn before the other requests of its user. Therefore a user never has more started requests than can
-// run concurrently. If Yield returns an error, the request has no turn, and Release must not be called.
+// Yield lets other requests run during a long request. It releases the request's turn, in which the given time was
+// used, and waits for another turn. If no user who has used less time is waiting, it returns immediately with the turn.
+// A request that yields gets its next turn before the other requests of its user. Therefore a user never has more
+// started requests than can run concurrently. If Yield returns an error, the request has no turn, and Release must not
+// be called.
 func (t *Turns) Yield(ctx context.Context, u User, used time.Duration) error {
 	if u.Trusted {
 		return ctx.Err()
@@ -169,9 +170,9 @@ func (t *Turns) release(q *queue, used time.Duration) {
 	}
 }
 
-// queue returns the user's queue, for a new request. If the user has no other request, the used time of the queue is set to
-// the least used time of all users who have requests. The function also removes queues that have neither requests nor a
-// debt.
+// queue returns the user's queue, for a new request. If the user has no other request, the used time of the queue is
+// set to the least used time of all users who have requests. The function also removes queues that have neither
+// requests nor a debt.
 func (t *Turns) queue(uid uint32, now time.Time) *queue {
 	q := t.queues[uid]
 	if q != nil && !q.idle() {
@@ -211,7 +212,8 @@ func (q *queue) precedes(other *queue) bool {
 	return cmp.Or(cmp.Compare(q.used, other.used), cmp.Compare(q.debt, other.debt)) < 0
 }
 
-// mayRun reports whether one more request of a queue may run. The last free turn is reserved for users with a small debt.
+// mayRun reports whether one more request of a queue may run. The last free turn is reserved for users with a small
+// debt.
 func (t *Turns) mayRun(q *queue, now time.Time) bool {
 	free := t.limit - t.running
 	if q.currentDebt(now) > smallDebt {
