@@ -10,38 +10,40 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Matches is the result of a search or a look-up. The methods Read and Each of a Snapshot read the packages of its hits.
+// Matches is the result of a search, or of a look-up by name. Its hits identify packages: Snapshot.Read and
+// Snapshot.Each read the packages.
 type Matches struct {
 	wire.Basis
-	// Total is the number of all matches, including matches beyond a limit.
+	// Total is the number of all matching packages. It can be larger than the number of hits, which a limit restricts.
 	Total int
 	Hits  []pkgindex.Hit
-	// Unknown lists the requested names of a look-up that no source has.
+	// Unknown lists the names in a request that no source contains. Only a look-up sets it.
 	Unknown []string
-	// Suggestions lists names similar to the words of a search that found nothing.
+	// Suggestions lists package names that are similar to the words of a search. Only a search that finds nothing sets
+	// it.
 	Suggestions []string
 }
 
 const (
-	// expressionTimeout limits the time of a search for regular expressions. Matching a usual expression against all
-	// packages takes milliseconds, but an expression can be written so that it takes minutes.
+	// expressionTimeout is the maximum duration of a search for regular expressions. A usual expression takes
+	// milliseconds, but a user can write an expression that would take minutes.
 	expressionTimeout = 5 * time.Second
-	// maxNames is the maximum number of names in one request. All unknown names must fit into one chunk of a reply.
+	// maxNames is the maximum number of names in one look-up. If all of them are unknown, they must still fit into one
+	// chunk of the reply.
 	maxNames = 10_000
-	// maxSuggested is the maximum number of words or unknown names for which similar names are searched: each word is
-	// compared with the names of all packages.
+	// maxSuggested is the maximum number of words or unknown names of a request for which similar names are searched.
+	// The search compares each of them with the names of all packages.
 	maxSuggested = 20
-	// maxSuggestions is the maximum number of names suggested for one search.
+	// maxSuggestions is the maximum number of similar names that are suggested in one reply to a search.
 	maxSuggestions = 5
 )
 
-// invalid returns the error for an invalid request.
+// invalid returns an error with the code CodeInvalid.
 func invalid(format string, args ...any) error {
 	return wire.Errorf(wire.CodeInvalid, format, args...)
 }
 
-// fromQuery converts the error of an invalid query into an error with the code CodeInvalid. It returns other errors
-// unchanged.
+// fromQuery adds the code CodeInvalid to an error that wraps pkgindex.ErrQuery. It returns other errors unchanged.
 func fromQuery(err error) error {
 	if errors.Is(err, pkgindex.ErrQuery) {
 		return invalid("%v", err)
@@ -49,7 +51,8 @@ func fromQuery(err error) error {
 	return err
 }
 
-// Check returns an error if a search request is invalid, or if the requested repositories cannot be searched.
+// Check reports whether Search could run a request. It returns an error if the request is invalid, or if the requested
+// repositories cannot be searched.
 func (s *Snapshot) Check(r *wire.SearchRequest) error {
 	_, err := s.parse(r)
 	return err
@@ -63,11 +66,11 @@ func (s *Snapshot) parse(r *wire.SearchRequest) (*pkgindex.Query, error) {
 	return q, fromQuery(err)
 }
 
-// Search returns the packages that match a SearchRequest. It does not query the AUR.
+// Search returns the packages that match a SearchRequest. It sends no query to the AUR.
 func (s *Snapshot) Search(r *wire.SearchRequest) (*Matches, error) { return s.SearchPausing(r, nil) }
 
-// SearchPausing is Search for a server. It calls the function pause again and again, if it is not nil. An error of pause
-// ends the search.
+// SearchPausing is like Search, but calls the function pause regularly, so that a server can run other requests during
+// a search. If pause returns an error, the search ends with that error. The function may be nil.
 func (s *Snapshot) SearchPausing(r *wire.SearchRequest, pause func() error) (*Matches, error) {
 	q, err := s.parse(r)
 	if err != nil {
@@ -76,14 +79,14 @@ func (s *Snapshot) SearchPausing(r *wire.SearchRequest, pause func() error) (*Ma
 	wanted, _ := SplitRepositories(r)
 	q.Pause = pause
 	if r.Regex {
-		q.Pause = limited(pause)
+		q.Pause = withTimeout(pause)
 	}
 	result, err := s.set.Search(q, int(r.Limit))
 	if err != nil {
 		return nil, fromQuery(err)
 	}
 	if r.OnlyAUR {
-		wanted = []string{wire.SourceAUR + "/"} // a name that no repository can have, so that no repository is in the basis
+		wanted = []string{wire.SourceAUR + "/"} // no repository can have this name, so the basis lists no repository
 	}
 	found := &Matches{Basis: s.searchBasis(wanted), Total: result.Total, Hits: result.Hits}
 	if found.Total == 0 {
@@ -92,14 +95,14 @@ func (s *Snapshot) SearchPausing(r *wire.SearchRequest, pause func() error) (*Ma
 	return found, err
 }
 
-// limited returns a function that calls pause, and that returns an error if the search for an expression takes too long. The
-// time that pause takes does not count.
-func limited(pause func() error) func() error {
+// withTimeout returns a function that calls pause. After expressionTimeout, the returned function returns an error. The
+// time that is spent in pause does not count. The function pause may be nil.
+func withTimeout(pause func() error) func() error {
 	end := time.Now().Add(expressionTimeout)
 	return func() error {
 		now := time.Now()
 		if now.After(end) {
-			return invalid("the expression takes too long: more than %v", expressionTimeout)
+			return invalid("the search was stopped after %v: use simpler or fewer regular expressions", expressionTimeout)
 		}
 		if pause == nil {
 			return nil
@@ -110,8 +113,8 @@ func limited(pause func() error) func() error {
 	}
 }
 
-// SplitRepositories returns the repositories to which a search is restricted, by its field Repos or by words such as
-// repo:core, and its other words. If the search is not restricted, repositories is nil.
+// SplitRepositories splits a search request into the repositories to search and the words to search for. A request
+// restricts its repositories by the field Repos, or by words such as repo:core. If it does not, repositories is nil.
 func SplitRepositories(r *wire.SearchRequest) (repositories, words []string) {
 	repositories = slices.Clone(r.Repos)
 	for _, word := range r.Words {
@@ -125,24 +128,24 @@ func SplitRepositories(r *wire.SearchRequest) (repositories, words []string) {
 }
 
 // searchable returns an error if a requested repository does not exist, or if none of the requested sources can be
-// searched. A request without repositories requests all repositories.
+// searched. If the request names no repository, all repositories are requested.
 func (s *Snapshot) searchable(r *wire.SearchRequest) error {
-	asked, _ := SplitRepositories(r)
-	aur, others := r.OnlyAUR, asked
+	requested, _ := SplitRepositories(r)
+	aur, repos := r.OnlyAUR, requested
 	if r.OnlyAUR {
-		others = nil
-	} else if s.namesAUR() && slices.Contains(asked, wire.SourceAUR) {
+		repos = nil
+	} else if s.namesAUR() && slices.Contains(requested, wire.SourceAUR) {
 		aur = true
-		others = slices.DeleteFunc(slices.Clone(asked), func(name string) bool { return name == wire.SourceAUR })
+		repos = slices.DeleteFunc(slices.Clone(requested), func(name string) bool { return name == wire.SourceAUR })
 	}
-	if aur && s.in.AUR == nil || aur && len(others) == 0 && !s.HasAUR() {
+	if aur && s.in.AUR == nil || aur && len(repos) == 0 && !s.HasAUR() {
 		return s.aurUnknown()
 	}
 	var names []string
 	for i := range s.shown {
 		names = append(names, s.shown[i].Name)
 	}
-	for _, name := range others {
+	for _, name := range repos {
 		if !slices.Contains(names, name) {
 			if s.in.AUR != nil && s.namesAUR() {
 				names = append(names, wire.SourceAUR)
@@ -151,28 +154,29 @@ func (s *Snapshot) searchable(r *wire.SearchRequest) error {
 		}
 	}
 	if aur && s.HasAUR() {
-		return nil // only a search that requests the AUR is possible with the AUR's data alone
+		return nil // the request includes the AUR, whose data is available, so no repository has to be searchable
 	}
 	for i := range s.shown {
-		if src := &s.shown[i]; src.Index != nil && (len(others) == 0 || slices.Contains(others, src.Name)) {
+		if src := &s.shown[i]; src.Index != nil && (len(repos) == 0 || slices.Contains(repos, src.Name)) {
 			return nil
 		}
 	}
-	return s.noRepositories(others)
+	return s.noRepositories(repos)
 }
 
-// noRepositories returns the error for a request if none of the wanted repositories can be searched. If wanted is nil, the
-// request was for all repositories.
-func (s *Snapshot) noRepositories(wanted []string) error {
-	why := missing(s.shown, wanted)
+// noRepositories returns the error that none of the requested repositories can be searched. If requested is nil, all
+// repositories were requested.
+func (s *Snapshot) noRepositories(requested []string) error {
+	why := missing(s.shown, requested)
 	exists := func(src IndexedSource) bool { return src.State != wire.SourceMissing }
-	if len(wanted) == 0 && !slices.ContainsFunc(s.shown, exists) {
+	if len(requested) == 0 && !slices.ContainsFunc(s.shown, exists) {
 		why = "no package databases in " + s.in.DBPath + "/sync: download them with pacman -Syu"
 	}
 	return wire.Errorf(wire.CodeNotReady, "no repository can be searched: %s", why)
 }
 
-// suggest returns names similar to the words of a search, or nil if the words are regular expressions.
+// suggest returns package names that are similar to the words of a search. If the words are regular expressions, it
+// returns nil.
 func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
 	if r.Regex {
 		return nil, nil
@@ -188,35 +192,36 @@ func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
 	return close[:min(len(close), maxSuggestions)], nil
 }
 
-// Info returns the packages that an InfoRequest requests. It does not query the AUR.
+// Info returns the packages whose names are in an InfoRequest. It sends no query to the AUR. If all names are of the
+// form aur/name and the snapshot has no data of the AUR, it returns an error.
 func (s *Snapshot) Info(r *wire.InfoRequest) (*Matches, error) {
 	found, err := s.Lookup(r)
 	if err == nil && s.onlyAURNames(r) && !s.HasAUR() {
-		return nil, s.aurUnknown() // without the AUR's data, it is unknown whether the AUR has the packages
+		return nil, s.aurUnknown() // the packages may or may not exist: the AUR's data is needed
 	}
 	return found, err
 }
 
-// onlyAURNames reports whether all names of a request are of the form aur/name and mean the AUR.
+// onlyAURNames reports whether a request names only packages of the AUR, in the form aur/name.
 func (s *Snapshot) onlyAURNames(r *wire.InfoRequest) bool {
 	return s.namesAUR() && len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, wire.SourceAUR+"/") })
 }
 
-// Lookup returns the packages that an InfoRequest requests. If the snapshot has no index of the AUR, the AUR may have the
-// packages that Lookup does not find.
+// Lookup returns the packages whose names are in an InfoRequest. If the snapshot has no index of the AUR, packages that
+// Lookup does not find may exist in the AUR.
 func (s *Snapshot) Lookup(r *wire.InfoRequest) (*Matches, error) {
 	if len(r.Names) > maxNames {
 		return nil, invalid("%d names: at most %d per request", len(r.Names), maxNames)
 	}
 	found := &Matches{}
-	var wanted []string // the repositories of the names; nil for all repositories if a name is without one
+	var wanted []string // the repositories that the names contain; nil for all repositories, if a name contains no repository
 	all := len(r.Names) == 0
 	for _, target := range r.Names {
 		repo, name, ok := strings.Cut(target, "/")
 		if !ok {
 			repo, name, all = "", target, true
 		} else if wanted = append(wanted, repo); repo == "" {
-			found.Unknown = append(found.Unknown, target) // "/name" has an empty repository, which does not exist
+			found.Unknown = append(found.Unknown, target) // the repository in "/name" is empty, so the package cannot exist
 			continue
 		}
 		hits, err := s.set.Lookup(repo, name)
@@ -239,7 +244,8 @@ func (s *Snapshot) Lookup(r *wire.InfoRequest) (*Matches, error) {
 	return found, nil
 }
 
-// Missing returns the unknown names of a look-up, each with similar names that exist.
+// Missing returns the unknown names of a look-up. For each of the first maxSuggested names, it adds similar names of
+// existing packages.
 func (s *Snapshot) Missing(unknown []string) ([]wire.Missing, error) {
 	list := make([]wire.Missing, len(unknown))
 	for i, target := range unknown {
@@ -259,16 +265,16 @@ func (s *Snapshot) Missing(unknown []string) ([]wire.Missing, error) {
 	return list, nil
 }
 
-// Overlay holds the fields that a snapshot adds to a package's data from an index.
+// Overlay contains the fields of a package that are not in an index. A snapshot adds them.
 type Overlay struct {
 	Installed  string // the installed version; empty if the package is not installed
-	Shadowed   bool   // the package is in the AUR, and a repository has a package with its name
+	Shadowed   bool   // the package is in the AUR, and a repository has a package with the same name
 	Advisories []string
 }
 
-// Read calls the function each for every hit, with the summary, the details and the overlay of the package, until the
-// function returns false. The bytes of the records are parts of the mapped index, so the function must copy what it keeps.
-func (s *Snapshot) Read(hits []pkgindex.Hit, details bool, each func(summary, details pkgindex.Record, o Overlay) bool) error {
+// Read calls the function use for each hit, until use returns false. It passes the summary, the details and the overlay
+// of the package. The records are parts of the mapped index: use must copy the bytes that it needs later.
+func (s *Snapshot) Read(hits []pkgindex.Hit, details bool, use func(summary, details pkgindex.Record, o Overlay) bool) error {
 	var words map[string][]string
 	if details {
 		security, err := s.security()
@@ -288,19 +294,19 @@ func (s *Snapshot) Read(hits []pkgindex.Hit, details bool, each func(summary, de
 		} else {
 			o.Advisories = words[name]
 		}
-		return each(summary, rest, o)
+		return use(summary, rest, o)
 	})
 }
 
-// Each calls the function each for every hit with the decoded package, until the function returns an error. The function
-// must not keep the pointer to the package.
-func (s *Snapshot) Each(hits []pkgindex.Hit, details bool, each func(*wire.Package) error) error {
+// Each calls the function use with the decoded package of each hit, until use returns an error. use must not keep the
+// pointer to the package.
+func (s *Snapshot) Each(hits []pkgindex.Hit, details bool, use func(*wire.Package) error) error {
 	var failed error
 	err := s.Read(hits, details, func(summary, rest pkgindex.Record, o Overlay) bool {
 		var p wire.Package
 		if p, failed = pkgindex.Decode(summary, rest); failed == nil {
 			p.Installed, p.Shadowed, p.Advisories = o.Installed, o.Shadowed, o.Advisories
-			failed = each(&p)
+			failed = use(&p)
 		}
 		return failed == nil
 	})

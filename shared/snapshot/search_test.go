@@ -16,7 +16,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestSearch_All checks that a search for the empty word finds each package once, with its installed version.
+// TestSearch_All checks that a search for the empty word finds every package exactly once, with the installed version.
 func TestSearch_All(t *testing.T) {
 	o := fixture.Options{Packages: 1800, Installed: 100, Seed: 3}
 	in := generated(t, o)
@@ -53,7 +53,8 @@ func TestSearch_All(t *testing.T) {
 	require.Equal(t, f.Hits[:5], limited.Hits)
 }
 
-// TestSearch_Pauses checks that a search for words and one for an expression pause, and that an error of the pause ends them.
+// TestSearch_Pauses checks that a search calls the function pause, and that an error of pause ends the search. It runs
+// a search for a word and a search for an expression.
 func TestSearch_Pauses(t *testing.T) {
 	s := build(t, generated(t, fixture.Options{Packages: 1800, Installed: 100, Seed: 3}))
 	for _, r := range []*wire.SearchRequest{{Words: []string{"name:a"}}, {Words: []string{".*a"}, Regex: true}} {
@@ -64,27 +65,29 @@ func TestSearch_Pauses(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 		require.Greater(t, pauses, 2)
-		gone := errors.New("nobody waits")
-		_, err = s.SearchPausing(r, func() error { return gone })
-		require.ErrorIs(t, err, gone)
+		stopped := errors.New("stopped")
+		_, err = s.SearchPausing(r, func() error { return stopped })
+		require.ErrorIs(t, err, stopped)
 	}
 }
 
-// TestSearch_TooLong checks that a search for an expression ends after some seconds, and that its pauses do not count.
+// TestSearch_TooLong checks that a search for an expression ends after expressionTimeout, and that the time in pause
+// does not count.
 func TestSearch_TooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pause := limited(func() error { time.Sleep(time.Hour); return nil })
+		pause := withTimeout(func() error { time.Sleep(time.Hour); return nil })
 		time.Sleep(expressionTimeout)
 		require.NoError(t, pause())
 		require.NoError(t, pause())
 		time.Sleep(time.Nanosecond)
 		err := pause()
 		require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))
-		require.ErrorContains(t, err, "the expression takes too long")
+		require.ErrorContains(t, err, "the search was stopped after 5s")
 	})
 }
 
-// TestSearch_Repositories checks that a search finds only packages of the requested repositories.
+// TestSearch_Repositories checks that a search finds only packages of the requested repositories. A request for an
+// unknown repository fails.
 func TestSearch_Repositories(t *testing.T) {
 	in := Inputs{
 		DBPath: "/db", Repositories: []IndexedSource{repository(t, "core", "bash", "1-1", "zsh", "1-1"), repository(t, "extra", "bash-doc", "1-1")},
@@ -115,7 +118,8 @@ func TestSearch_Repositories(t *testing.T) {
 	}
 }
 
-// TestSearch_Shadowed checks that a package of the AUR is marked as shadowed if a repository has a package with its name.
+// TestSearch_Shadowed checks that a package of the AUR is marked as shadowed if a repository has a package with its
+// name.
 func TestSearch_Shadowed(t *testing.T) {
 	s := build(t, Inputs{
 		Repositories: []IndexedSource{repository(t, "core", "bash", "1-1")}, AUR: aur(t, "bash", "2-1", "bash-git", "1-1"),
@@ -131,7 +135,7 @@ func TestSearch_Shadowed(t *testing.T) {
 	require.Equal(t, map[string]string{"core/bash": "", "aur/bash": "", "aur/bash-git": "0-1"}, versions)
 }
 
-// TestSearch_RepositoryCalledAUR checks that requests find the packages of a repository called aur.
+// TestSearch_RepositoryCalledAUR checks that a repository may be called aur: requests then find its packages.
 func TestSearch_RepositoryCalledAUR(t *testing.T) {
 	in := Inputs{Repositories: []IndexedSource{repository(t, "aur", "yay", "1-1")}}
 	for _, a := range []*IndexedSource{nil, lostAUR(wire.SourceMissing, "not yet")} {
@@ -147,8 +151,8 @@ func TestSearch_RepositoryCalledAUR(t *testing.T) {
 	require.ElementsMatch(t, []string{"aur/yay", "aur/yay", "aur/yay-bin"}, search(t, build(t, in), query("yay")))
 }
 
-// TestSearch_Usage checks that a search ignores a repository whose Usage lacks Search, and that a request for a package of
-// this repository by name finds the package.
+// TestSearch_Usage checks that a search ignores a repository whose Usage in pacman.conf lacks Search. A request for the
+// name of a package in that repository finds the package.
 func TestSearch_Usage(t *testing.T) {
 	extra := repository(t, "extra", "bash-doc", "1-1")
 	extra.Usage = pacmandb.UsageSync
@@ -159,7 +163,8 @@ func TestSearch_Usage(t *testing.T) {
 	require.Equal(t, 1, f.Total)
 }
 
-// TestSearch_Suggestions checks that a search that finds nothing suggests similar names, except for regular expressions.
+// TestSearch_Suggestions checks that a search without results suggests similar names. A search for regular expressions
+// does not.
 func TestSearch_Suggestions(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "firefox", "1-1", "nano", "1-1")}})
 	suggestions := func(r *wire.SearchRequest) []string {
@@ -183,13 +188,13 @@ func TestRepositories(t *testing.T) {
 	repositories, rest := SplitRepositories(r)
 	require.Equal(t, []string{"extra", "core"}, repositories)
 	require.Equal(t, []string{"a", "repo:", "name:repo:x"}, rest)
-	require.Equal(t, []string{"extra"}, r.Repos, "the request stays as it is")
+	require.Equal(t, []string{"extra"}, r.Repos, "the request is not changed")
 	repositories, rest = SplitRepositories(query("a"))
 	require.Empty(t, repositories)
 	require.Equal(t, []string{"a"}, rest)
 }
 
-// TestInfo_IsWhatTheDatabaseHas checks that the packages of a look-up have exactly the data of the databases.
+// TestInfo_IsWhatTheDatabaseHas checks that a look-up returns packages with exactly the data that the databases contain.
 func TestInfo_IsWhatTheDatabaseHas(t *testing.T) {
 	o := fixture.Options{Packages: 300, Installed: 20, Seed: 3, Duplicates: 5}
 	in := generated(t, o)
@@ -207,8 +212,8 @@ func TestInfo_IsWhatTheDatabaseHas(t *testing.T) {
 	require.Equal(t, 305, n)
 }
 
-// TestInfo_Names checks that packages are in the order of the requested names, and that packages with the same name are in
-// the order of the repositories.
+// TestInfo_Names checks the order of the packages that a look-up returns. They are in the order of the requested names.
+// Packages with the same name are in the order of the repositories.
 func TestInfo_Names(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{
 		repository(t, "core", "b", "1-1", "a", "1-1"), repository(t, "extra", "a", "2-1"),
@@ -239,8 +244,8 @@ func TestInfo_TooMany(t *testing.T) {
 	}
 }
 
-// TestInfo_AUR checks that a request for packages of the AUR fails if the snapshot has no data of the AUR, instead of
-// reporting the packages as missing.
+// TestInfo_AUR checks that a request for packages of the AUR returns an error if the snapshot has no data of the AUR.
+// It must not report the packages as missing.
 func TestInfo_AUR(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "firefox", "1-1")}})
 	_, err := s.Info(&wire.InfoRequest{Names: []string{"aur/firefox", "aur/yay"}})
@@ -251,7 +256,7 @@ func TestInfo_AUR(t *testing.T) {
 	require.Equal(t, 1, f.Total)
 }
 
-// TestMissing checks the similar names that Missing suggests, and that it does so only for the first maxSuggested names.
+// TestMissing checks that Missing suggests similar names, but only for the first maxSuggested names.
 func TestMissing(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "firefox", "1-1")}})
 	missing, err := s.Missing([]string{"firefxo", "core/firefxo", "other/firefxo", "", "a/b/c"})
@@ -265,7 +270,7 @@ func TestMissing(t *testing.T) {
 	require.Empty(t, missing[maxSuggested].Suggestions)
 }
 
-// TestEach_Stops checks that Each stops at the first error of the function.
+// TestEach_Stops checks that Each stops when the function that it calls returns an error.
 func TestEach_Stops(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "a", "1-1", "b", "1-1")}})
 	f, err := s.Search(query(""))
@@ -275,7 +280,8 @@ func TestEach_Stops(t *testing.T) {
 	require.Equal(t, 1, n)
 }
 
-// TestBuild_SharedIndex checks that a snapshot finds the packages of all sources in one index file.
+// TestBuild_SharedIndex checks that a snapshot finds the packages of all its sources if one index file contains them
+// all.
 func TestBuild_SharedIndex(t *testing.T) {
 	b := pkgindex.NewBuilder("test", checked)
 	for _, repo := range []string{"core", "extra"} {
@@ -289,7 +295,7 @@ func TestBuild_SharedIndex(t *testing.T) {
 	require.Equal(t, 3, s.Packages())
 	require.ElementsMatch(t, []string{"extra/of-extra", "core/of-core", "aur/of-aur"}, search(t, s, query("of")))
 
-	// A source in the file that is not configured is not shown.
+	// The index contains extra and the AUR, but this snapshot does not show them, because they are not configured.
 	s = build(t, Inputs{Repositories: []IndexedSource{currentSource("core", f)}})
 	require.Equal(t, []string{"core/of-core"}, search(t, s, &wire.SearchRequest{Words: []string{"of"}, NoAUR: true}))
 	n, ok := s.PackagesOf("core")
